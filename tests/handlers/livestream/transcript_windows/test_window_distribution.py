@@ -25,7 +25,7 @@ from tests.handlers.livestream.expected_transcript_harness import CLAIM, SIZES, 
 from tests.handlers.livestream.rest_api_harness import ANN, BUCKET, TABLE, ApiHarness
 from tests.handlers.livestream.transcript_file_writers import srt
 from tests.handlers.livestream.video_chunks.video_processing_harness import BUCKET as VIDEO_BUCKET
-from tests.handlers.livestream.video_chunks.video_processing_harness import created, envelope, video
+from tests.handlers.livestream.video_chunks.video_processing_harness import envelope, object_created_event, video
 from tests.handlers.livestream.video_chunks.video_processing_harness import key as video_key
 from tests.loggers import own_logger
 
@@ -279,9 +279,9 @@ def test_an_overlap_above_half_of_a_window_is_refused() -> None:
 
 def test_a_transcript_is_recognized_by_its_key() -> None:
     key = video_key(suffix=".other").replace("videos/", "transcripts/")
-    transcript = parse_transcript_event(created(key), VIDEO_BUCKET)
+    transcript = parse_transcript_event(object_created_event(key), VIDEO_BUCKET)
     assert transcript is not None
     assert (transcript.key, transcript.version_id, transcript.key_parts.suffix) == (key, "null", "other")
-    assert parse_transcript_event(created(video()), VIDEO_BUCKET) is None
+    assert parse_transcript_event(object_created_event(video()), VIDEO_BUCKET) is None
     with pytest.raises(InvalidEvent):
-        parse_transcript_event(created(key, bucket={"name": "another"}), VIDEO_BUCKET)
+        parse_transcript_event(object_created_event(key, bucket={"name": "another"}), VIDEO_BUCKET)

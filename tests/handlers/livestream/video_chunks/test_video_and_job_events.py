@@ -21,13 +21,13 @@ from tests.handlers.livestream.video_chunks.video_processing_harness import (
     NEWER,
     OWNER,
     UPLOAD,
-    completed,
-    created,
     envelope,
-    job,
+    job_event,
     key,
+    object_created_event,
     playlist,
-    replayed,
+    replay,
+    upload_completed_event,
     video,
 )
 
@@ -38,7 +38,7 @@ JSON = st.recursive(
 
 
 def test_a_created_object_is_parsed() -> None:
-    assert parse_video_event(created(video()), BUCKET) == ObjectCreated(video())
+    assert parse_video_event(object_created_event(video()), BUCKET) == ObjectCreated(video())
 
 
 def test_a_playlist_is_no_video() -> None:
@@ -48,14 +48,16 @@ def test_a_playlist_is_no_video() -> None:
 
 
 def test_another_key_is_ignored_and_another_bucket_is_refused() -> None:
-    assert parse_video_event(created(key().replace("videos/", "chunks/")), BUCKET) is None
+    assert parse_video_event(object_created_event(key().replace("videos/", "chunks/")), BUCKET) is None
     with pytest.raises(InvalidEvent):
-        parse_video_event(created(video(), bucket={"name": "another"}), BUCKET)
+        parse_video_event(object_created_event(video(), bucket={"name": "another"}), BUCKET)
 
 
 def test_the_own_upload_event_is_parsed() -> None:
-    assert parse_video_event(completed(video()), BUCKET) == VideoUploadCompleted(video())
-    assert parse_video_event(replayed(completed(video())), BUCKET) == VideoUploadCompleted(video(), replayed=True)
+    assert parse_video_event(upload_completed_event(video()), BUCKET) == VideoUploadCompleted(video())
+    assert parse_video_event(replay(upload_completed_event(video())), BUCKET) == VideoUploadCompleted(
+        video(), replayed=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,15 +74,15 @@ def test_the_own_upload_event_is_parsed() -> None:
 )
 def test_an_inconsistent_upload_event_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(InvalidEvent):
-        parse_video_event(completed(video(), **changed), BUCKET)
+        parse_video_event(upload_completed_event(video(), **changed), BUCKET)
 
 
 @pytest.mark.parametrize("status", ["INPUT_INFORMATION", "NEW_WARNING", "QUEUE_HOP", "SOMETHING_NEW"])
 def test_other_job_states_are_ignored(status: str) -> None:
-    assert parse_video_event(job(video(), status), BUCKET) is None
+    assert parse_video_event(job_event(video(), status), BUCKET) is None
 
 
-METADATA = json.loads(job(video(), "COMPLETE"))["detail"]["userMetadata"]
+METADATA = json.loads(job_event(video(), "COMPLETE"))["detail"]["userMetadata"]
 
 
 @pytest.mark.parametrize("status", ["PROGRESSING", "COMPLETE", "ERROR", "CANCELED"])
@@ -89,7 +91,7 @@ METADATA = json.loads(job(video(), "COMPLETE"))["detail"]["userMetadata"]
     [None, {}, {"owner": OWNER, "episodeId": EPISODE}, {**METADATA, "bucket": "another-stacks"}],
 )
 def test_jobs_of_other_programs_are_ignored(status: str, metadata: Any) -> None:
-    assert parse_video_event(job(video(), status, userMetadata=metadata), BUCKET) is None
+    assert parse_video_event(job_event(video(), status, userMetadata=metadata), BUCKET) is None
 
 
 @pytest.mark.parametrize(
@@ -107,13 +109,13 @@ def test_jobs_of_other_programs_are_ignored(status: str, metadata: Any) -> None:
 def test_chunks_outside_the_episodes_prefix_are_refused(path: str) -> None:
     groups = [{"outputDetails": [{"outputFilePaths": [path], "durationInMs": 1}]}]
     with pytest.raises(InvalidEvent):
-        parse_video_event(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
+        parse_video_event(job_event(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
 
 
 @pytest.mark.parametrize("groups", [[], [{"outputDetails": []}], [{}], None, "x"])
 def test_a_complete_job_without_an_output_is_refused(groups: Any) -> None:
     with pytest.raises(InvalidEvent):
-        parse_video_event(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
+        parse_video_event(job_event(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ def test_a_complete_job_without_an_output_is_refused(groups: Any) -> None:
         envelope("aws.s3", "Object Deleted", {}),
         envelope("somebody", "Video Upload Completed", {}),
         envelope("polyphony-test.livestream", "video upload completed", {}),
-        created(video(), object={"key": key(), "size": 1, "version-id": "a\nb"}),
+        object_created_event(video(), object={"key": key(), "size": 1, "version-id": "a\nb"}),
     ],
 )
 def test_any_other_event_is_refused(body: str) -> None:
@@ -146,7 +148,13 @@ def test_any_body_is_parsed_or_refused(source: str, detail: Any, metadata: Any) 
 
 @given(st.data())
 def test_a_valid_event_with_one_change_is_parsed_or_refused(data: st.DataObject) -> None:
-    whole = json.loads(data.draw(st.sampled_from([created(video()), completed(video()), job(video(), "COMPLETE")])))
+    whole = json.loads(
+        data.draw(
+            st.sampled_from(
+                [object_created_event(video()), upload_completed_event(video()), job_event(video(), "COMPLETE")]
+            )
+        )
+    )
     holder = whole
     while isinstance(holder, dict) and holder:
         name = data.draw(st.sampled_from(sorted(holder)))
