@@ -1,7 +1,9 @@
 """Processing of a video from upload to chunks, with reordered and repeated events and with failures."""
 
 import json
+from copy import deepcopy
 from random import Random
+from typing import Any
 
 import boto3
 import pytest
@@ -56,7 +58,7 @@ UPLOADED, CHUNKING, CHUNKED = (
 )
 TOO_LARGE = (TrackState.FAILED, TrackReason.TOO_LARGE)
 CHUNKING_FAILED = (TrackState.FAILED, TrackReason.CHUNKING_FAILED)
-ANNOUNCED = ("Video Upload Completed", VideoUploadDetail.from_video(video()).model_dump(by_alias=True))
+UPLOAD_EVENT = ("Video Upload Completed", VideoUploadDetail.from_video(video()).model_dump(by_alias=True))
 
 
 @pytest.fixture
@@ -64,14 +66,14 @@ def videos() -> VideoHarness:
     return VideoHarness()
 
 
-def test_an_uploaded_video_advances_the_track_and_is_announced(videos: VideoHarness) -> None:
+def test_an_uploaded_video_advances_the_track_and_publishes_an_event(videos: VideoHarness) -> None:
     assert videos.handle(object_created_event(video())) == []
     assert videos.state() == UPLOADED
     assert (videos.table.track.version_id, videos.table.track.since) == ("v1", timestamp(NOW))
-    assert videos.services.published == [ANNOUNCED]
+    assert videos.services.published == [UPLOAD_EVENT]
 
 
-def test_an_announced_upload_gets_a_job(videos: VideoHarness) -> None:
+def test_the_published_event_of_an_upload_submits_a_job(videos: VideoHarness) -> None:
     assert videos.handle(upload_completed_event(video())) == []
     assert videos.state() == CHUNKING
     [request] = videos.services.jobs
@@ -81,19 +83,19 @@ def test_an_announced_upload_gets_a_job(videos: VideoHarness) -> None:
     assert clip.keys() == {"EndTimecode"}, "the end time bounds the cost of a long video in a small file"
 
 
-@pytest.mark.parametrize("count", [2, 3])
-def test_chunks_are_counted_in_the_playlist(videos: VideoHarness, count: int) -> None:
-    """By duration, 250.041 s are three chunks of 120 s, but so are 240.041 s, which are only two."""
-    videos.services.chunk_count = count
+@pytest.mark.parametrize("chunk_count", [2, 3])
+def test_chunks_are_counted_in_the_playlist(videos: VideoHarness, chunk_count: int) -> None:
+    """The duration does not give their number. A video of 240.041 s has two chunks of 120 s, not three."""
+    videos.services.chunk_count = chunk_count
     assert videos.handle(job_event(video(), "COMPLETE")) == []
-    assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": {**CHUNKS, "count": count}})
+    assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": {**CHUNKS, "count": chunk_count}})
 
 
-def completed_job(duration_ms: int, **metadata: str | None) -> str:
-    """Return the event of a complete job of this duration, with other metadata, because settings may have changed."""
+def completed_job(duration_ms: int, **changed_metadata: str | None) -> str:
+    """Return the event of a complete job of this duration, whose metadata may differ from the settings."""
     detail = json.loads(job_event(video(), "COMPLETE"))["detail"]
     detail["outputGroupDetails"][0]["outputDetails"][0]["durationInMs"] = duration_ms
-    job_metadata = {**detail["userMetadata"], **metadata}
+    job_metadata = {**detail["userMetadata"], **changed_metadata}
     user_metadata = {name: value for name, value in job_metadata.items() if value is not None}
     return job_event(video(), "COMPLETE", outputGroupDetails=detail["outputGroupDetails"], userMetadata=user_metadata)
 
@@ -104,7 +106,7 @@ def test_the_stored_chunk_length_is_that_of_the_job(videos: VideoHarness) -> Non
 
 
 @pytest.mark.parametrize(
-    ("duration_ms", "hours", "expected"),
+    ("duration_ms", "max_hours", "expected"),
     [
         (HOURS * 3_600_000, str(HOURS), CHUNKED),
         (HOURS * 3_600_000 + 1, str(HOURS), TOO_LARGE),
@@ -113,44 +115,55 @@ def test_the_stored_chunk_length_is_that_of_the_job(videos: VideoHarness) -> Non
     ],
 )
 def test_an_output_above_the_permitted_length_fails_as_too_large(
-    videos: VideoHarness, duration_ms: int, hours: str | None, expected: tuple[TrackState, TrackReason | None]
+    videos: VideoHarness, duration_ms: int, max_hours: str | None, expected: tuple[TrackState, TrackReason | None]
 ) -> None:
-    videos.handle(completed_job(duration_ms, maxHours=hours))
+    videos.handle(completed_job(duration_ms, maxHours=max_hours))
     assert videos.state() == expected
 
 
-SHORT = video(suffix=".MP4")
-END_AFTER_VIDEO = job_event(SHORT, "ERROR", errorCode=1060)
+SHORT_VIDEO = video(suffix=".MP4")
+END_AFTER_VIDEO = job_event(SHORT_VIDEO, "ERROR", errorCode=1060)
 """Error of an end time after the end of the video. MediaConvert's documentation does not state whether it accepts such
 an end time."""
 
 
-def test_a_video_that_ends_before_the_end_time_is_cut_as_a_whole(videos: VideoHarness) -> None:
-    assert videos.handle(upload_completed_event(SHORT), END_AFTER_VIDEO, END_AFTER_VIDEO) == []
+def second_job(videos: VideoHarness) -> dict[str, Any]:
+    """Return the job without an end time, after MediaConvert refused the end time of the first."""
+    assert videos.handle(upload_completed_event(SHORT_VIDEO), END_AFTER_VIDEO) == []
+    _, job = videos.services.jobs
+    return job
+
+
+def test_a_video_that_ends_before_the_end_time_gets_a_second_job_without_an_end_time(videos: VideoHarness) -> None:
+    second = second_job(videos)
     assert videos.state() == CHUNKING
-    limited, whole = videos.services.jobs[:2]
+    first, _ = videos.services.jobs
+    assert first["Settings"]["Inputs"][0].keys() - second["Settings"]["Inputs"][0].keys() == {"InputClippings"}
+    assert videos.handle(END_AFTER_VIDEO) == []
     assert len(videos.tokens) == 2, "the second job has another token, and its repetition the same"
-    assert limited["Settings"]["Inputs"][0].keys() - whole["Settings"]["Inputs"][0].keys() == {"InputClippings"}
-    videos.handle(job_event(SHORT, "ERROR", errorCode=1060, userMetadata=whole["UserMetadata"]))
-    assert videos.state() == CHUNKING_FAILED, "a job without an end time fails with the error"
-    output = {"outputFilePaths": [playlist(SHORT)], "durationInMs": HOURS * 3_600_000 + 1}
-    other = VideoHarness()
-    other.handle(
-        upload_completed_event(SHORT),
-        job_event(
-            SHORT, "COMPLETE", outputGroupDetails=[{"outputDetails": [output]}], userMetadata=whole["UserMetadata"]
-        ),
-    )
-    assert other.state() == TOO_LARGE, "the duration limit applies to the second job too"
+
+
+def test_a_second_job_that_fails_with_the_same_error_fails_the_track(videos: VideoHarness) -> None:
+    metadata = second_job(videos)["UserMetadata"]
+    videos.handle(job_event(SHORT_VIDEO, "ERROR", errorCode=1060, userMetadata=metadata))
+    assert videos.state() == CHUNKING_FAILED
+
+
+def test_the_duration_limit_applies_to_the_second_job_too(videos: VideoHarness) -> None:
+    metadata = second_job(videos)["UserMetadata"]
+    output = {"outputFilePaths": [playlist(SHORT_VIDEO)], "durationInMs": HOURS * 3_600_000 + 1}
+    groups = [{"outputDetails": [output]}]
+    videos.handle(job_event(SHORT_VIDEO, "COMPLETE", outputGroupDetails=groups, userMetadata=metadata))
+    assert videos.state() == TOO_LARGE
 
 
 def test_an_end_time_error_after_success_changes_nothing(videos: VideoHarness) -> None:
-    videos.handle(upload_completed_event(SHORT), job_event(SHORT, "COMPLETE"), END_AFTER_VIDEO)
+    videos.handle(upload_completed_event(SHORT_VIDEO), job_event(SHORT_VIDEO, "COMPLETE"), END_AFTER_VIDEO)
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKED, 1)
 
 
-def test_a_rejected_second_job_is_requested_again(videos: VideoHarness) -> None:
-    videos.handle(upload_completed_event(SHORT))
+def test_a_throttled_request_for_the_second_job_is_repeated(videos: VideoHarness) -> None:
+    videos.handle(upload_completed_event(SHORT_VIDEO))
     videos.services.failures.append(THROTTLED)
     assert videos.handle(END_AFTER_VIDEO) == [0]
     assert videos.handle(END_AFTER_VIDEO) == []
@@ -162,8 +175,8 @@ def test_an_end_time_error_of_a_job_without_an_end_time_is_a_failure(
     videos: VideoHarness, changed: dict[str, str | None]
 ) -> None:
     event = json.loads(END_AFTER_VIDEO)
-    metadata = {**event["detail"]["userMetadata"], **changed}
-    event["detail"]["userMetadata"] = {name: value for name, value in metadata.items() if value is not None}
+    changed_metadata = {**event["detail"]["userMetadata"], **changed}
+    event["detail"]["userMetadata"] = {name: value for name, value in changed_metadata.items() if value is not None}
     videos.handle(json.dumps(event))
     assert (videos.state(), videos.table.details) == (CHUNKING_FAILED, {"errorCode": 1060})
     assert videos.services.jobs == []
@@ -183,16 +196,13 @@ def test_an_unsupported_file_fails_the_track_at_once(videos: VideoHarness, suffi
 
 
 @given(st.permutations(OWN_EVENTS), st.lists(st.sampled_from(OWN_EVENTS), max_size=8))
-def test_repeated_events_in_any_order_end_with_chunks(events: list[str], again: list[str]) -> None:
+def test_repeated_events_in_any_order_end_with_chunks(events: list[str], repeated_events: list[str]) -> None:
     videos = VideoHarness()
     assert videos.handle(*events) == []
     assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": CHUNKS})
-    moves, jobs, announced = videos.table.update_count, list(videos.services.jobs), list(videos.services.published)
-    assert videos.handle(*again, *events) == []
-    assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": CHUNKS})
-    assert (videos.table.update_count, videos.services.jobs, videos.services.published) == (moves, jobs, announced), (
-        "finished work is not repeated, or a replay of the archive would pay for every job again"
-    )
+    before = deepcopy((videos.table, videos.services))
+    assert videos.handle(*repeated_events, *events) == []
+    assert (videos.table, videos.services) == before, "a replay of the archive must not pay for every job again"
 
 
 EVENTS = [
@@ -207,26 +217,25 @@ EVENTS = [
 
 
 @given(st.lists(st.sampled_from(EVENTS), min_size=1, max_size=8), st.randoms(use_true_random=False))
-def test_the_final_state_does_not_depend_on_the_order(events: list[str], random: Random) -> None:
-    ordered, shuffled_harness = VideoHarness(), VideoHarness()
+def test_the_final_state_does_not_depend_on_order_and_repetition_of_events(events: list[str], random: Random) -> None:
+    ordered, shuffled = VideoHarness(), VideoHarness()
     ordered.handle(*events)
-    shuffled = [*events, *events]
-    random.shuffle(shuffled)
-    shuffled_harness.handle(*shuffled)
-    assert ordered.table.track.state is shuffled_harness.table.track.state
-    assert ordered.table.details.get("chunks") == shuffled_harness.table.details.get("chunks")
+    shuffled_events = [*events, *events]
+    random.shuffle(shuffled_events)
+    shuffled.handle(*shuffled_events)
+    assert ordered.table.track.state is shuffled.table.track.state
+    assert ordered.table.details.get("chunks") == shuffled.table.details.get("chunks")
 
 
 @pytest.mark.parametrize(
-    "first", [object_created_event(video()), job_event(video(), "ERROR"), object_created_event(video(suffix=".txt"))]
+    "first_event",
+    [object_created_event(video()), job_event(video(), "ERROR"), object_created_event(video(suffix=".txt"))],
 )
-def test_events_of_another_upload_change_nothing(videos: VideoHarness, first: str) -> None:
-    videos.handle(first)
-    before, announced = videos.table.track, list(videos.services.published)
-    others = [event for event in EVENTS if UPLOAD not in event]
-    assert videos.handle(*others) == []
-    assert videos.table.track == before
-    assert (videos.services.jobs, videos.services.published) == ([], announced)
+def test_events_of_another_upload_change_nothing(videos: VideoHarness, first_event: str) -> None:
+    videos.handle(first_event)
+    before = deepcopy((videos.table, videos.services))
+    assert videos.handle(*(event for event in EVENTS if UPLOAD not in event)) == []
+    assert (videos.table, videos.services) == before
 
 
 def test_a_newer_upload_is_processed_from_the_start(videos: VideoHarness) -> None:
@@ -236,10 +245,12 @@ def test_a_newer_upload_is_processed_from_the_start(videos: VideoHarness) -> Non
     assert (videos.state(), videos.table.track.upload) == (UPLOADED, expected_upload(NEWER))
 
 
-@pytest.mark.parametrize("events", [("ERROR", "COMPLETE"), ("COMPLETE", "ERROR")])
-def test_late_failures_do_not_undo_finished_chunks(videos: VideoHarness, events: tuple[str, str]) -> None:
-    """The failure may be a timeout, or that of a repeated job."""
-    videos.handle(*(job_event(video(), update) for update in events))
+@pytest.mark.parametrize("statuses", [("ERROR", "COMPLETE"), ("COMPLETE", "ERROR")])
+def test_chunks_of_a_complete_job_outweigh_a_failure_before_or_after_it(
+    videos: VideoHarness, statuses: tuple[str, str]
+) -> None:
+    """Another job for the same video may have failed."""
+    videos.handle(*(job_event(video(), status) for status in statuses))
     assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": CHUNKS})
 
 
@@ -249,7 +260,7 @@ def test_a_deleted_episode_gets_no_job(videos: VideoHarness) -> None:
     assert (videos.services.jobs, videos.services.published) == ([], [])
 
 
-def test_deleted_chunks_are_not_recorded(videos: VideoHarness) -> None:
+def test_a_complete_job_without_a_playlist_changes_nothing(videos: VideoHarness) -> None:
     videos.services.chunk_count = None
     assert videos.handle(job_event(video(), "COMPLETE")) == []
     assert videos.table.update_count == 0
@@ -264,11 +275,11 @@ def test_a_failed_call_returns_the_message_and_succeeds_later(videos: VideoHarne
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKING, 1)
 
 
-def test_a_failed_announcement_is_repeated(videos: VideoHarness) -> None:
+def test_a_failed_publication_is_repeated_when_the_message_is_redelivered(videos: VideoHarness) -> None:
     videos.services.failures = [THROTTLED]
     assert videos.handle(object_created_event(video())) == [0]
     assert videos.handle(object_created_event(video())) == []
-    assert videos.services.published == [ANNOUNCED]
+    assert videos.services.published == [UPLOAD_EVENT]
 
 
 def test_an_unrecorded_job_is_requested_again_with_the_same_token(videos: VideoHarness) -> None:
@@ -284,19 +295,19 @@ def test_a_replay_restarts_a_video_whose_job_failed(videos: VideoHarness) -> Non
     videos.handle(upload_completed_event(video()), job_event(video(), "ERROR"))
     assert videos.handle(upload_completed_event(video()), object_created_event(video())) == []
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKING_FAILED, 1), "a late event restarts nothing"
-    again = replay(upload_completed_event(video()))
-    assert videos.handle(again, again) == []
+    replayed_event = replay(upload_completed_event(video()))
+    assert videos.handle(replayed_event, replayed_event) == []
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKING, 2)
-    videos.handle(job_event(video(), "COMPLETE"), again)
+    videos.handle(job_event(video(), "COMPLETE"), replayed_event)
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKED, 2)
 
 
 @pytest.mark.parametrize(
-    "ending",
+    "last_event",
     [object_created_event(video(suffix=".txt")), completed_job(HOURS * 3_600_000 + 1), job_event(video(), "COMPLETE")],
 )
-def test_a_replay_restarts_no_other_failure(videos: VideoHarness, ending: str) -> None:
-    videos.handle(ending)
+def test_a_replay_restarts_neither_another_failure_nor_a_finished_video(videos: VideoHarness, last_event: str) -> None:
+    videos.handle(last_event)
     before = videos.state()
     assert videos.handle(replay(upload_completed_event(video()))) == []
     assert (videos.state(), videos.services.jobs) == (before, [])
@@ -318,20 +329,13 @@ def test_a_failed_video_is_logged_with_its_error_code_only(
     assert "video_failed" not in capsys.readouterr().out, "the video already has chunks"
 
 
-def test_a_bad_message_does_not_fail_its_batch_and_no_event_is_logged(
+def test_an_invalid_message_does_not_fail_its_batch_and_no_event_is_logged(
     videos: VideoHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    strange = envelope("somebody", "Something", {"canary": 1})
-    batch = [
-        "canary",
-        object_created_event(video()),
-        strange,
-        upload_completed_event(video()),
-        object_created_event("videos/canary"),
-        job_event(video(), "ERROR"),
-    ]
+    throttled, unknown = object_created_event(video()), envelope("unknown", "Unknown", {"canary": 1})
+    valid = [upload_completed_event(video()), object_created_event("videos/canary"), job_event(video(), "ERROR")]
     videos.services.failures = [THROTTLED]
-    assert videos.handle(*batch) == [0, 1, 2]
+    assert videos.handle("canary", throttled, unknown, *valid) == [0, 1, 2]
     assert len(videos.services.jobs) == 1
     logged = capsys.readouterr().out
     assert "video_event" in logged
@@ -356,7 +360,7 @@ def test_the_function_uses_its_environment(harness: rest.ApiHarness, monkeypatch
     harness.s3.put_object(Bucket=BUCKET, Key=f"{CHUNK_PREFIX}{UPLOAD}_chunk.m3u8", Body=b"#EXTINF:1,\na.ts\n")
     handler._processing.cache_clear()
     events = [object_created_event(video()), "no event", job_event(video(), "COMPLETE")]
-    records = [{"messageId": str(place), "body": body} for place, body in enumerate(events)]
+    records = [{"messageId": str(index), "body": body} for index, body in enumerate(events)]
     try:
         answer = handler.handler({"Records": records}, None)
     finally:
