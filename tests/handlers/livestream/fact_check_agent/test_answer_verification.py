@@ -25,11 +25,11 @@ from tests.handlers.livestream.sample_transcript_window import (
     clip,
 )
 
-REMEMBERED = [MemoryEvent(MEMORY_ID, "The annual report has 410.")]
+MEMORIES = [MemoryEvent(MEMORY_ID, "The annual report has 410.")]
 
 
 def check(*items: AnsweredClaim | AnsweredClip, timed: bool = True) -> VerifiedAnswer:
-    return verify_answer(answer(*items), WINDOW, MESSAGE, SETTINGS, REMEMBERED, timed=timed)
+    return verify_answer(answer(*items), WINDOW, MESSAGE, SETTINGS, MEMORIES, timed=timed)
 
 
 def test_a_claim_gets_words_and_times_of_the_transcript() -> None:
@@ -48,19 +48,20 @@ def test_a_claim_whose_quote_is_not_in_the_window_is_dropped_and_counted() -> No
 def test_a_repeated_quote_is_located_at_the_cue_that_the_model_names() -> None:
     window = replace(WINDOW, core_count=5, passages=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
     for cue, start_ms in ((None, 14_000), (FIRST_CUE + 1, 14_000), (FIRST_CUE + 4, 40_000)):
-        answer_with = answer(claim(cue=cue))
-        (result,) = verify_answer(answer_with, window, MESSAGE, SETTINGS, [], timed=True).claims
+        window_answer = answer(claim(cue=cue))
+        (result,) = verify_answer(window_answer, window, MESSAGE, SETTINGS, [], timed=True).claims
         assert result.start_ms == start_ms
 
 
-def test_findings_after_the_core_are_left_to_the_next_window_and_counted() -> None:
-    behind = claim("That is the highest number ever")
-    result = check(claim(), behind, clip(26_000, 32_000), clip(14_000, 20_000))
+def test_findings_after_the_core_belong_to_the_next_window_and_are_counted() -> None:
+    claim_after_core = claim("That is the highest number ever")
+    result = check(claim(), claim_after_core, clip(26_000, 32_000), clip(14_000, 20_000))
     assert [finding.quote for finding in result.claims] == ["We ran 600 ferries"]
     assert [finding.start_ms for finding in result.clips] == [14_000]
     assert (result.elsewhere, result.invented, result.bad_clips) == (2, 0, 0)
-    last = replace(WINDOW, core_count=len(CUES))
-    assert len(verify_answer(answer(claim(), behind), last, MESSAGE, SETTINGS, REMEMBERED, timed=True).claims) == 2
+    last_window = replace(WINDOW, core_count=len(CUES))
+    result = verify_answer(answer(claim(), claim_after_core), last_window, MESSAGE, SETTINGS, MEMORIES, timed=True)
+    assert len(result.claims) == 2
 
 
 @pytest.mark.parametrize(
@@ -91,22 +92,24 @@ ROLLING = (
 
 
 @pytest.mark.parametrize(
-    ("source", "serves"),
+    ("source", "is_source"),
     [("cue-0", False), ("cue-1", False), ("cue-2", False), ("cue-3", True), ("cue-4", True), ("cue-5", False)],
 )
-def test_a_cue_with_the_claims_own_words_is_no_source(source: str, serves: bool) -> None:
+def test_a_cue_with_the_claims_own_words_is_no_source(source: str, is_source: bool) -> None:
     """Rolling captions repeat each line in the next cue."""
     window = Window(index=0, first=0, core_count=len(ROLLING), passages=ROLLING)
-    answer_with = answer(claim("Vaccines cause autism in children", sources=[source]))
-    (result,) = verify_answer(answer_with, window, MESSAGE, SETTINGS, [], timed=True).claims
-    assert result.sources == ((source,) if serves else ())
+    window_answer = answer(claim("Vaccines cause autism in children", sources=[source]))
+    (result,) = verify_answer(window_answer, window, MESSAGE, SETTINGS, [], timed=True).claims
+    assert result.sources == ((source,) if is_source else ())
 
 
 def test_a_memory_with_the_claims_own_words_is_no_source() -> None:
     """A memory may contain a quote that crosses the end of its window's core."""
-    before = MemoryEvent("before", '{"claim": "They ran 600.", "quote": "Last year we ran 600 ferries, last spring"}')
-    answer_with = answer(claim(sources=["before", MEMORY_ID]))
-    (result,) = verify_answer(answer_with, WINDOW, MESSAGE, SETTINGS, [before, *REMEMBERED], timed=True).claims
+    memory = MemoryEvent(
+        "own-words", '{"claim": "They ran 600.", "quote": "Last year we ran 600 ferries, last spring"}'
+    )
+    window_answer = answer(claim(sources=["own-words", MEMORY_ID]))
+    (result,) = verify_answer(window_answer, WINDOW, MESSAGE, SETTINGS, [memory, *MEMORIES], timed=True).claims
     assert result.sources == (MEMORY_ID,)
 
 
@@ -117,10 +120,10 @@ def test_an_unverified_claim_needs_no_source_and_is_not_counted() -> None:
 
 def test_the_same_claim_has_the_same_id_in_each_window_and_spelling() -> None:
     later = replace(WINDOW, index=3, first=FIRST_CUE + 1, passages=CUES[1:])
-    here = check(claim("We ran 600 ferries")).claims
-    there = verify_answer(answer(claim("we ran 600: ferries")), later, MESSAGE, SETTINGS, [], timed=True).claims
-    assert here[0].claim_id == there[0].claim_id
-    assert here[0].verdict is not there[0].verdict
+    claims = check(claim("We ran 600 ferries")).claims
+    later_claims = verify_answer(answer(claim("we ran 600: ferries")), later, MESSAGE, SETTINGS, [], timed=True).claims
+    assert claims[0].claim_id == later_claims[0].claim_id
+    assert claims[0].verdict is not later_claims[0].verdict
 
 
 @pytest.mark.parametrize(
@@ -128,11 +131,11 @@ def test_the_same_claim_has_the_same_id_in_each_window_and_spelling() -> None:
     [MESSAGE.model_copy(update={"transcript_version": "v2"}), MESSAGE.model_copy(update={"episode_id": "0" * 26})],
 )
 def test_claims_and_clips_of_other_transcripts_have_other_ids(other: WindowMessage) -> None:
-    answer_with = answer(claim(), clip(10_000, 20_000))
-    here = verify_answer(answer_with, WINDOW, MESSAGE, SETTINGS, [], timed=True)
-    there = verify_answer(answer_with, WINDOW, other, SETTINGS, [], timed=True)
-    assert here.claims[0].claim_id != there.claims[0].claim_id
-    assert here.clips[0].clip_id != there.clips[0].clip_id
+    window_answer = answer(claim(), clip(10_000, 20_000))
+    result = verify_answer(window_answer, WINDOW, MESSAGE, SETTINGS, [], timed=True)
+    other_result = verify_answer(window_answer, WINDOW, other, SETTINGS, [], timed=True)
+    assert result.claims[0].claim_id != other_result.claims[0].claim_id
+    assert result.clips[0].clip_id != other_result.clips[0].clip_id
 
 
 def test_a_repeated_claim_is_stored_once() -> None:
@@ -179,16 +182,16 @@ def test_estimated_times_give_no_clips_and_are_marked_in_claims() -> None:
 def test_texts_of_the_model_are_cleaned_and_truncated_to_the_api_limit() -> None:
     result = check(claim(statement="a\nb\x00", explanation="c\u2028d"), clip(10_000, 20_000, title="e\tf"))
     assert (result.claims[0].text, result.claims[0].explanation, result.clips[0].title) == ("a b", "c d", "e f")
-    longer = "\ufb2c"  # three characters after normalization
+    tripling = "\ufb2c"  # three characters after normalization
     result = check(
-        claim(statement=longer * 1_000, explanation=longer * 2_000),
-        clip(10_000, 20_000, title="t", reason=longer * 1_000),
+        claim(statement=tripling * 1_000, explanation=tripling * 2_000),
+        clip(10_000, 20_000, title="t", reason=tripling * 1_000),
     )
     texts = (result.claims[0].text, result.claims[0].explanation, result.clips[0].reason)
     assert [len(text or "") for text in texts] == [2_000] * 3
-    nothing = check(claim(statement="\x00", explanation=""), clip(10_000, 20_000, reason="\x00"))
-    assert (nothing.claims[0].text, nothing.claims[0].explanation) == ("We ran 600 ferries", None)
-    assert nothing.clips[0].reason is None
+    result = check(claim(statement="\x00", explanation=""), clip(10_000, 20_000, reason="\x00"))
+    assert (result.claims[0].text, result.claims[0].explanation) == ("We ran 600 ferries", None)
+    assert result.clips[0].reason is None
 
 
 def test_a_quote_is_truncated_to_the_api_limit() -> None:
@@ -242,10 +245,10 @@ QUOTES = st.one_of(
     ),
 )
 def test_no_stored_quote_is_missing_in_the_transcript(claims: list[AnsweredClaim], clips: list[AnsweredClip]) -> None:
-    result = verify_answer(WindowAnswer(tuple(claims), tuple(clips)), WINDOW, MESSAGE, SETTINGS, REMEMBERED, timed=True)
-    whole = " ".join(cue.text for cue in CUES)
+    result = verify_answer(WindowAnswer(tuple(claims), tuple(clips)), WINDOW, MESSAGE, SETTINGS, MEMORIES, timed=True)
+    transcript = " ".join(cue.text for cue in CUES)
     for finding in result.claims:
-        assert finding.quote in whole
+        assert finding.quote in transcript
         assert len(finding.quote.split()) > 1
         assert CUES[0].start_ms <= finding.start_ms < finding.end_ms <= CUES[-1].end_ms
         assert finding.verdict is Verdict.UNVERIFIED or finding.sources

@@ -63,15 +63,15 @@ def test_no_text_can_end_its_line() -> None:
 
 
 def test_the_second_request_names_the_problem_and_does_not_quote_the_answer() -> None:
-    *first, repair = texts(window_request(SETTINGS, WINDOW, "4c1f", 9, MEMORIES, AnswerProblem.BAD_ITEM))
+    *first, correction = texts(window_request(SETTINGS, WINDOW, "4c1f", 9, MEMORIES, AnswerProblem.BAD_ITEM))
     assert first == texts(window_request(SETTINGS, WINDOW, "4c1f", 9, MEMORIES))
-    assert AnswerProblem.BAD_ITEM.value in repair
+    assert AnswerProblem.BAD_ITEM.value in correction
 
 
 def test_token_limit_and_guardrail_of_the_settings_are_sent() -> None:
-    guarded = window_request(RequestSettings(300, 1, 2, Guardrail("abc", "1")), WINDOW, "4c1f", 9, [])
-    assert guarded["inferenceConfig"] == {"maxTokens": 300}
-    assert guarded["guardrailConfig"] == {"guardrailIdentifier": "abc", "guardrailVersion": "1"}
+    request = window_request(RequestSettings(300, 1, 2, Guardrail("abc", "1")), WINDOW, "4c1f", 9, [])
+    assert request["inferenceConfig"] == {"maxTokens": 300}
+    assert request["guardrailConfig"] == {"guardrailIdentifier": "abc", "guardrailVersion": "1"}
 
 
 def test_only_the_latest_memories_of_other_windows_are_sent_and_truncated() -> None:
