@@ -62,7 +62,7 @@ def trun(sample_count: int, *sample_fields: int, flags: int = 0) -> bytes:
 
 
 def fragmented_file(*fragments: bytes, stated_duration: int = 0, is_64_bit: bool = False) -> bytes:
-    """Return a fragmented file whose header states a duration. Samples of its audio are 10 ms long by default."""
+    """Return a fragmented file whose header states a duration. By default, its audio samples are 10 ms long."""
     tracks = track(VIDEO, b"vide", 0), track(AUDIO, b"soun", stated_duration, is_64_bit=is_64_bit)
     extension = box(b"mvex", full_box(b"trex", VIDEO, 1, 9999), full_box(b"trex", AUDIO, 1, 10))
     return movie_file(*tracks, extension) + b"".join(fragments)

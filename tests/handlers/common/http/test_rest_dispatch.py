@@ -175,7 +175,7 @@ def test_an_invalid_body_path_or_query_is_refused_with_its_field(
 @pytest.mark.parametrize(
     "body", [None, "", CANARY, "[]", "null", '"x"', "1", "[" * 100_000, '{"name": "\\ud800"}', "\ud800", '{"a":1}{']
 )
-def test_a_body_that_is_not_a_json_object_is_error_of(harness: RestHarness, body: Any) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(harness: RestHarness, body: Any) -> None:
     response = harness.post(body)
     assert error_of(response) == (400, "MALFORMED")
     assert "one JSON object" in json.loads(response["body"])["message"]
@@ -193,7 +193,7 @@ def test_an_error_can_state_when_to_retry(harness: RestHarness) -> None:
     assert response["headers"]["Access-Control-Expose-Headers"] == "Retry-After", "without it, pages cannot read it"
 
 
-def test_a_body_that_is_too_large_is_error_of(harness: RestHarness) -> None:
+def test_a_body_that_is_too_large_is_refused(harness: RestHarness) -> None:
     template = '{"size": 1, "other": "%s"}'
     longest = template % ("x" * (MAX_BODY_BYTES - len(template) + 2))
     assert harness.post(longest)["statusCode"] == 200
@@ -242,7 +242,7 @@ def test_the_owner_is_the_authorizers_user_or_the_default_if_there_is_no_authori
         ANN,
     ],
 )
-def test_an_authorizer_without_a_valid_user_is_error_of(harness: RestHarness, authorizer: Any) -> None:
+def test_an_authorizer_without_a_valid_user_is_refused(harness: RestHarness, authorizer: Any) -> None:
     response = harness.post(requestContext={"requestId": "r-1", "authorizer": authorizer})
     assert error_of(response) == (401, "UNAUTHENTICATED")
     assert harness.requests == []
@@ -310,7 +310,7 @@ def test_a_dispatcher_for_an_operation_without_a_function_cannot_be_created() ->
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=JSON.map(json.dumps) | st.text(st.characters()), encoded=st.booleans())
-def test_any_body_is_accepted_or_error_of(harness: RestHarness, body: str, encoded: bool) -> None:
+def test_any_body_is_accepted_or_refused(harness: RestHarness, body: str, encoded: bool) -> None:
     assert harness.post(body, isBase64Encoded=encoded)["statusCode"] in {200, 400}
 
 

@@ -79,7 +79,7 @@ def test_a_window_without_findings_is_remembered_too() -> None:
     harness = WorkerHarness()
     handle(harness)
     [(*_, findings)] = harness.memory.stored_windows.values()
-    assert findings, "the memory accepts no empty text"
+    assert findings, "the text must state that nothing was found"
 
 
 def test_a_finished_window_is_not_analyzed_again() -> None:
@@ -204,7 +204,9 @@ def test_a_window_without_a_readable_transcript_is_stored_as_failed(
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_message_with_another_window_count_than_the_transcript_raises_and_stores_no_failure(count: int) -> None:
-    """The sizes of windows differ between the two functions. SQS delivers the message again after a correction."""
+    """The code that divides transcripts has changed since the message was sent. SQS delivers the message again, so that
+    the former release can process it.
+    """
     harness = WorkerHarness()
     with pytest.raises(WindowCountMismatch):
         handle(harness, bodies(count=count)[0])

@@ -1,4 +1,4 @@
-"""Each supported format of transcripts is read sorted_cues as written, and every other file is refused with its problem."""
+"""Each supported format of transcripts is read back as written, and every other file is refused with its problem."""
 
 import codecs
 import json

@@ -199,7 +199,7 @@ def claims(distribution: DistributionHarness) -> list[str]:
 
 
 def store_claim(distribution: DistributionHarness, window: WindowMessage, quote: str) -> None:
-    """Store a claim of a window, in index of the agent."""
+    """Store a claim of a window, in place of the agent."""
     claim = CLAIM.model_copy(update={"claim_id": window.finding_id("claim", quote), "quote": quote})
     distribution.broadcast.findings.save_findings(window, VerifiedAnswer(claims=(claim,)))
 
