@@ -29,10 +29,7 @@ def test_the_memory_has_the_required_name_retention_and_strategies() -> None:
         strategy.inputs["type"]: strategy.inputs["namespaceTemplates"]
         for strategy in complete().all("bedrock.AgentcoreMemoryStrategy")
     }
-    assert strategies == {
-        "SUMMARIZATION": ["/summaries/{actorId}/{sessionId}/"],
-        "SEMANTIC": ["/facts/{actorId}/"],
-    }
+    assert strategies == {"SUMMARIZATION": ["/summaries/{actorId}/{sessionId}/"], "SEMANTIC": ["/facts/{actorId}/"]}
     assert changed_preview().one("bedrock.AgentcoreMemory").inputs["eventExpiryDuration"] == 30
     facts, summaries = complete().all("bedrock.AgentcoreMemoryStrategy")
     assert summaries in list(complete().ancestors(facts)), "AgentCore refuses concurrent updates of one memory"

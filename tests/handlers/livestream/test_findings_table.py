@@ -136,10 +136,7 @@ def store_outcome(broadcast: Broadcast, window: WindowMessage, failure: WindowFa
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=6, deadline=None)
-@given(
-    failures=st.lists(st.none() | st.sampled_from(WindowFailure), min_size=1, max_size=6),
-    data=st.data(),
-)
+@given(failures=st.lists(st.none() | st.sampled_from(WindowFailure), min_size=1, max_size=6), data=st.data())
 def test_the_last_finished_window_moves_the_track_in_any_order(
     harness: ApiHarness, failures: list[WindowFailure | None], data: st.DataObject
 ) -> None:

@@ -69,7 +69,7 @@ def duration_ms(data: bytes) -> int:
     return probe(to_ranged_file(data)).duration_ms
 
 
-def rejection_reason(data: bytes) -> RejectionReason:
+def rejection(data: bytes) -> RejectionReason:
     """Return the reason for which a file is rejected."""
     with pytest.raises(RejectedAudio) as caught:
         probe(to_ranged_file(data))

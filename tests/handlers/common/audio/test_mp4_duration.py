@@ -4,7 +4,7 @@ import pytest
 
 from handlers.common.audio.probe_result import RejectionReason
 from handlers.common.audio.ranged_file import BLOCK, MAX_REQUESTS, MAX_TAIL
-from tests.handlers.common.audio.sample_files import duration_ms, rejection_reason, to_ranged_file
+from tests.handlers.common.audio.sample_files import duration_ms, rejection, to_ranged_file
 from tests.handlers.common.audio.test_probe import probe_within_limits
 
 AUDIO, VIDEO = 7, 2
@@ -105,7 +105,7 @@ def test_a_box_may_have_a_large_size_or_extend_to_the_end() -> None:
     ],
 )
 def test_a_file_without_a_complete_audio_track_is_rejected(file: bytes, reason: RejectionReason) -> None:
-    assert rejection_reason(file) is reason
+    assert rejection(file) is reason
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_the_duration_is_the_stated_one_or_that_of_the_fragments_if_it_is_longer
 
 def test_without_audio_fragments_the_stated_duration_is_used() -> None:
     for fragments in ((), (fragment(traf(VIDEO, 9000, trun(1))),), (LAST_FRAGMENT[:-20],)):
-        assert rejection_reason(fragmented_file(*fragments)) is RejectionReason.NO_DURATION
+        assert rejection(fragmented_file(*fragments)) is RejectionReason.NO_DURATION
         assert duration_ms(fragmented_file(*fragments, stated_duration=1000)) == 1000
 
 
@@ -180,13 +180,13 @@ LONG_FRAGMENT = fragment(traf(AUDIO, 5000, trun(1)), audio=bytes(MAX_TAIL))
 def test_a_last_fragment_beyond_the_backward_search_is_found_from_the_start() -> None:
     assert duration_ms(fragmented_file(LAST_FRAGMENT, LONG_FRAGMENT, stated_duration=1000)) == 5010
     damaged = fragmented_file(LAST_FRAGMENT, LONG_FRAGMENT, b"\0\0\0\1junk", stated_duration=1000)
-    assert rejection_reason(damaged) is RejectionReason.NO_DURATION
+    assert rejection(damaged) is RejectionReason.NO_DURATION
 
 
 def test_the_search_from_the_start_ends_at_the_limit_of_requests() -> None:
     distant_fragment = fragment(traf(AUDIO, 4000, trun(1)), audio=bytes(2 * BLOCK))
     data = fragmented_file(*[distant_fragment] * 100, LONG_FRAGMENT, stated_duration=1000)
-    assert rejection_reason(data) is RejectionReason.NO_DURATION
+    assert rejection(data) is RejectionReason.NO_DURATION
     file = to_ranged_file(data)
     probe_within_limits(file)
     assert file.requests <= MAX_REQUESTS

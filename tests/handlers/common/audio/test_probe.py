@@ -21,7 +21,7 @@ from tests.handlers.common.audio.sample_files import (
     TONE,
     duration_ms,
     encode,
-    rejection_reason,
+    rejection,
     repeating_file,
     sparse_file,
     spoken,
@@ -71,7 +71,7 @@ def test_the_order_of_a_files_parts_does_not_matter(kind: str, options: tuple[st
 
 
 def test_flac_without_a_stated_length_is_rejected() -> None:
-    assert rejection_reason(spoken("flac", piped=True)) is RejectionReason.NO_DURATION
+    assert rejection(spoken("flac", piped=True)) is RejectionReason.NO_DURATION
 
 
 def test_tags_in_front_of_audio_are_skipped_unread() -> None:
@@ -85,11 +85,11 @@ def test_tags_in_front_of_audio_are_skipped_unread() -> None:
 def test_a_video_file_is_probed_by_its_audio_and_rejected_if_it_has_none() -> None:
     mp4_codecs = ("-c:v", "mpeg4", "-c:a", "aac")
     assert probe(to_ranged_file(encode("mp4", *mp4_codecs, sources=(TEST_PICTURE, TONE)))).codec == "aac"
-    assert rejection_reason(encode("mp4", "-c:v", "mpeg4", sources=(TEST_PICTURE,))) is RejectionReason.NO_AUDIO
+    assert rejection(encode("mp4", "-c:v", "mpeg4", sources=(TEST_PICTURE,))) is RejectionReason.NO_AUDIO
     webm_codecs = ("-c:v", "libvpx", "-c:a", "libopus")
     for options in (webm_codecs, (*webm_codecs, *LIVE_WEBM)):
         assert duration_ms(encode("webm", *options, sources=(TEST_PICTURE, TONE))) == pytest.approx(3000, abs=60)
-    assert rejection_reason(encode("webm", "-c:v", "libvpx", sources=(TEST_PICTURE,))) is RejectionReason.NO_AUDIO
+    assert rejection(encode("webm", "-c:v", "libvpx", sources=(TEST_PICTURE,))) is RejectionReason.NO_AUDIO
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ def test_a_video_file_is_probed_by_its_audio_and_rejected_if_it_has_none() -> No
     ],
 )
 def test_other_codecs_and_formats_are_rejected(suffix: str, options: tuple[str, ...], reason: RejectionReason) -> None:
-    assert rejection_reason(encode(suffix, *options)) is reason
+    assert rejection(encode(suffix, *options)) is reason
 
 
 @pytest.mark.parametrize("kind", sorted(FORMATS.keys() - {"mp3-bare"}))
 def test_the_first_half_of_a_recording_is_rejected(kind: str) -> None:
     audio = spoken(kind)
-    assert rejection_reason(audio[: len(audio) // 2]) is RejectionReason.TRUNCATED
+    assert rejection(audio[: len(audio) // 2]) is RejectionReason.TRUNCATED
 
 
 @pytest.mark.parametrize(("kind", "options"), [("webm", LIVE_WEBM), ("mp4", FRAGMENTED_MP4), ("mp3-bare", ())])
@@ -125,7 +125,7 @@ def test_a_truncated_live_recording_has_the_duration_of_its_complete_part(kind: 
 @pytest.mark.parametrize("first", [(), ("-write_id3v1", "1")])
 def test_joined_mp3_files_are_rejected(first: tuple[str, ...], second: tuple[str, ...]) -> None:
     """The Xing header only states the length of the first file."""
-    assert rejection_reason(spoken("mp3", *first) + spoken("mp3", *second)) is RejectionReason.UNREADABLE
+    assert rejection(spoken("mp3", *first) + spoken("mp3", *second)) is RejectionReason.UNREADABLE
 
 
 ID3_AT_THE_END = b"ID3\x04\x00\x10\x00\x00\x10\x00" + bytes(2048) + b"3DI\x04\x00\x10\x00\x00\x10\x00"
@@ -160,10 +160,10 @@ ID3_AT_THE_START = b"ID3\x04\x00\x00\x00\x00\x00\x01x"
 
 
 def test_an_mp3_needs_several_frames() -> None:
-    assert rejection_reason(MP3_FRAME * 3) is RejectionReason.UNREADABLE
+    assert rejection(MP3_FRAME * 3) is RejectionReason.UNREADABLE
     assert duration_ms(MP3_FRAME * 100) == pytest.approx(2612, abs=10)
-    assert rejection_reason(ID3_AT_THE_START + encode("mp2")) is RejectionReason.UNREADABLE
-    assert rejection_reason(ID3_AT_THE_START + b"text." * 100) is RejectionReason.UNREADABLE
+    assert rejection(ID3_AT_THE_START + encode("mp2")) is RejectionReason.UNREADABLE
+    assert rejection(ID3_AT_THE_START + b"text." * 100) is RejectionReason.UNREADABLE
 
 
 def riff(*chunks: tuple[bytes, bytes]) -> bytes:
@@ -207,7 +207,7 @@ def test_a_wav_file_may_have_other_chunks() -> None:
 def test_a_wav_file_without_valid_chunks_is_rejected(
     chunks: tuple[tuple[bytes, bytes], ...], expected: RejectionReason
 ) -> None:
-    assert rejection_reason(riff(*chunks)) is expected
+    assert rejection(riff(*chunks)) is expected
 
 
 def wav_with_stated_size(size: int) -> bytes:
@@ -224,14 +224,10 @@ def test_a_wav_file_extends_to_its_end_if_a_placeholder_is_stated_as_the_size_of
 
 @pytest.mark.parametrize(
     ("size", "reason"),
-    [
-        (1, RejectionReason.NO_DURATION),
-        (2, RejectionReason.NO_DURATION),
-        (2_000_000, RejectionReason.TRUNCATED),
-    ],
+    [(1, RejectionReason.NO_DURATION), (2, RejectionReason.NO_DURATION), (2_000_000, RejectionReason.TRUNCATED)],
 )
 def test_a_wav_file_that_states_another_size_than_it_has_is_rejected(size: int, reason: RejectionReason) -> None:
-    assert rejection_reason(wav_with_stated_size(size)) is reason
+    assert rejection(wav_with_stated_size(size)) is reason
 
 
 def flac_of(*frames: bytes, samples: int = 40_000) -> bytes:
@@ -245,9 +241,9 @@ def test_a_flac_file_is_truncated_if_its_last_frame_lacks_the_last_sample(number
     last = frame(number, 3136, varying=has_varying_size)
     assert duration_ms(flac_of(last)) == 5000
     for earlier in (frame(number - 1, 3136, varying=has_varying_size), frame(number, 3135, varying=has_varying_size)):
-        assert rejection_reason(flac_of(earlier)) is RejectionReason.TRUNCATED
+        assert rejection(flac_of(earlier)) is RejectionReason.TRUNCATED
     damaged = last[:7] + bytes([last[7] ^ 1]) + last[8:]
-    assert rejection_reason(flac_of(damaged, b"\xff\xf8" + b"\xff" * 14)) is RejectionReason.TRUNCATED
+    assert rejection(flac_of(damaged, b"\xff\xf8" + b"\xff" * 14)) is RejectionReason.TRUNCATED
 
 
 def ogg_page(audio: bytes, position: int) -> bytes:
@@ -259,12 +255,12 @@ def test_the_last_ogg_page_with_a_position_counts() -> None:
     audio = spoken("opus")
     assert duration_ms(audio + ogg_page(audio, -1)) == duration_ms(audio)
     assert duration_ms(audio + ogg_page(audio, 48_000 * 20 + 312)) == 20_000
-    assert rejection_reason(audio + ogg_page(audio, 2**62)) is RejectionReason.UNREADABLE, "longer than any recording"
+    assert rejection(audio + ogg_page(audio, 2**62)) is RejectionReason.UNREADABLE, "longer than any recording"
 
 
 def test_two_ogg_streams_in_one_file_are_rejected() -> None:
-    assert rejection_reason(spoken("opus") + spoken("vorbis")) is RejectionReason.UNREADABLE
-    assert rejection_reason(spoken("vorbis") + spoken("opus")) is RejectionReason.UNREADABLE
+    assert rejection(spoken("opus") + spoken("vorbis")) is RejectionReason.UNREADABLE
+    assert rejection(spoken("vorbis") + spoken("opus")) is RejectionReason.UNREADABLE
 
 
 def stretched_ogg() -> RangedFile:

@@ -6,13 +6,13 @@ import struct
 import pytest
 
 from handlers.common.audio.probe_result import RejectionReason
-from tests.handlers.common.audio.sample_files import LIVE_WEBM, duration_ms, rejection_reason, spoken
+from tests.handlers.common.audio.sample_files import LIVE_WEBM, duration_ms, rejection, spoken
 
 pytestmark = pytest.mark.media
 UNKNOWN_SIZE = b"\x01" + b"\xff" * 7
 CLUSTER, DURATION, TIMESTAMP_SCALE = b"\x1f\x43\xb6\x75", b"\x44\x89", b"\x2a\xd7\xb1"
-AUDIO_TRACK, VIDEO_TRACK = 1, 2
-"""Numbers of the tracks."""
+AUDIO, VIDEO = 1, 2
+"""Numbers of the audio and the video track."""
 
 
 def element(identifier: bytes, content: bytes) -> bytes:
@@ -41,7 +41,7 @@ def cluster(milliseconds: int, *blocks: bytes, has_unknown_size: bool = True) ->
     return CLUSTER + UNKNOWN_SIZE + content if has_unknown_size else element(CLUSTER, content)
 
 
-def live_recording(*clusters: bytes) -> bytes:
+def live_file(*clusters: bytes) -> bytes:
     """Return a live recording with these clusters."""
     live = spoken("webm", *LIVE_WEBM, piped=True)
     return live[: live.index(CLUSTER)] + b"".join(clusters)
@@ -49,17 +49,10 @@ def live_recording(*clusters: bytes) -> bytes:
 
 @pytest.mark.parametrize("has_unknown_size", [True, False])
 def test_the_latest_audio_block_decides_the_duration(has_unknown_size: bool) -> None:
-    blocks = (
-        simple_block(AUDIO_TRACK, 20),
-        simple_block(AUDIO_TRACK, 500),
-        simple_block(AUDIO_TRACK, 480),
-        simple_block(VIDEO_TRACK, 900),
-    )
+    blocks = (simple_block(AUDIO, 20), simple_block(AUDIO, 500), simple_block(AUDIO, 480), simple_block(VIDEO, 900))
     assert (
         duration_ms(
-            live_recording(
-                cluster(0, simple_block(AUDIO_TRACK, 0)), cluster(7000, *blocks, has_unknown_size=has_unknown_size)
-            )
+            live_file(cluster(0, simple_block(AUDIO, 0)), cluster(7000, *blocks, has_unknown_size=has_unknown_size))
         )
         == 7500
     )
@@ -68,20 +61,18 @@ def test_the_latest_audio_block_decides_the_duration(has_unknown_size: bool) -> 
 @pytest.mark.parametrize(
     ("clusters", "expected"),
     [
-        pytest.param([cluster(7000, simple_block(AUDIO_TRACK, -20))], 6980, id="before the cluster's time"),
+        pytest.param([cluster(7000, simple_block(AUDIO, -20))], 6980, id="before the cluster's time"),
+        pytest.param([cluster(7000, block_group(AUDIO, 500), block_group(VIDEO, 900))], 7500, id="block groups"),
         pytest.param(
-            [cluster(7000, block_group(AUDIO_TRACK, 500), block_group(VIDEO_TRACK, 900))], 7500, id="block groups"
-        ),
-        pytest.param(
-            [cluster(1000, simple_block(AUDIO_TRACK, 5)), cluster(9000, simple_block(VIDEO_TRACK, 5))],
+            [cluster(1000, simple_block(AUDIO, 5)), cluster(9000, simple_block(VIDEO, 5))],
             1005,
             id="last cluster with video only",
         ),
         pytest.param(
             [
-                cluster(1000, simple_block(AUDIO_TRACK, 5)),
+                cluster(1000, simple_block(AUDIO, 5)),
                 element(b"\x1c\x53\xbb\x6b", b"\xbb\x80"),
-                simple_block(AUDIO_TRACK, 900),
+                simple_block(AUDIO, 900),
             ],
             1005,
             id="block outside a cluster",
@@ -89,16 +80,13 @@ def test_the_latest_audio_block_decides_the_duration(has_unknown_size: bool) -> 
     ],
 )
 def test_only_audio_blocks_in_clusters_decide_the_duration(clusters: list[bytes], expected: int) -> None:
-    assert duration_ms(live_recording(*clusters)) == expected
+    assert duration_ms(live_file(*clusters)) == expected
 
 
 @pytest.mark.parametrize("missing_bytes", range(1, 13))
 def test_an_incomplete_last_block_is_ignored(missing_bytes: int) -> None:
     assert (
-        duration_ms(
-            live_recording(cluster(1000, simple_block(AUDIO_TRACK, 5), simple_block(AUDIO_TRACK, 900))[:-missing_bytes])
-        )
-        == 1005
+        duration_ms(live_file(cluster(1000, simple_block(AUDIO, 5), simple_block(AUDIO, 900))[:-missing_bytes])) == 1005
     )
 
 
@@ -106,13 +94,13 @@ def test_an_incomplete_last_block_is_ignored(missing_bytes: int) -> None:
     "prefix", [element(b"\x81", b"?"), element(b"\xec", b"?") + element(b"\x81", b"?"), b"", b"\x00"]
 )
 def test_audio_data_that_looks_like_a_cluster_is_not_one(prefix: bytes) -> None:
-    audio = CLUSTER + UNKNOWN_SIZE + prefix + (cluster_time(99000) + simple_block(AUDIO_TRACK, 5) if prefix else b"")
-    assert duration_ms(live_recording(cluster(1000, simple_block(AUDIO_TRACK, 5, audio)))) == 1005
+    audio = CLUSTER + UNKNOWN_SIZE + prefix + (cluster_time(99000) + simple_block(AUDIO, 5) if prefix else b"")
+    assert duration_ms(live_file(cluster(1000, simple_block(AUDIO, 5, audio)))) == 1005
 
 
 def test_a_live_recording_without_audio_blocks_is_rejected() -> None:
-    for clusters in ((), (cluster(1000),), (cluster(1000, simple_block(VIDEO_TRACK, 5)),)):
-        assert rejection_reason(live_recording(*clusters)) is RejectionReason.NO_DURATION
+    for clusters in ((), (cluster(1000),), (cluster(1000, simple_block(VIDEO, 5)),)):
+        assert rejection(live_file(*clusters)) is RejectionReason.NO_DURATION
 
 
 def recording_with(identifier: bytes, size: int, value: bytes) -> bytes:
@@ -125,7 +113,7 @@ def recording_with(identifier: bytes, size: int, value: bytes) -> bytes:
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_a_duration_that_is_not_finite_is_unreadable(number: float) -> None:
-    assert rejection_reason(recording_with(DURATION, 8, struct.pack(">d", number))) is RejectionReason.UNREADABLE
+    assert rejection(recording_with(DURATION, 8, struct.pack(">d", number))) is RejectionReason.UNREADABLE
 
 
 def test_a_stated_duration_is_used_in_units_of_the_timestamp_scale() -> None:
@@ -143,4 +131,4 @@ def test_sizes_of_any_width_are_read(width: int) -> None:
 
 
 def test_another_document_type_is_an_unknown_format() -> None:
-    assert rejection_reason(b"\x1a\x45\xdf\xa3\x87\x42\x82\x84mkvx") is RejectionReason.UNKNOWN_FORMAT
+    assert rejection(b"\x1a\x45\xdf\xa3\x87\x42\x82\x84mkvx") is RejectionReason.UNKNOWN_FORMAT

@@ -17,10 +17,8 @@ from handlers.common.aws.eventbridge_event_models import (
 from handlers.common.aws.s3_notifications import InvalidEvent
 
 
-def event(
-    source: str = S3_SOURCE, detail_type: str = OBJECT_CREATED, bucket: str = "ours", **object_fields: Any
-) -> str:
-    detail = {"bucket": {"name": bucket}, "object": {"key": "canary/a b+c%20", "size": 1, **object_fields}}
+def event(source: str = S3_SOURCE, detail_type: str = OBJECT_CREATED, bucket: str = "ours", **fields: Any) -> str:
+    detail = {"bucket": {"name": bucket}, "object": {"key": "canary/a b+c%20", "size": 1, **fields}}
     return json.dumps({"source": source, "detail-type": detail_type, "detail": detail})
 
 

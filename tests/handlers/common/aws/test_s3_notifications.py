@@ -71,10 +71,7 @@ def test_a_message_that_is_not_a_notification_is_refused_and_not_quoted(text: st
 
 
 @given(
-    st.recursive(
-        st.none() | st.integers() | st.text(),
-        lambda children: st.lists(children) | st.dictionaries(st.text(), children),
-    )
+    st.recursive(st.none() | st.integers() | st.text(), lambda part: st.lists(part) | st.dictionaries(st.text(), part))
 )
 def test_any_json_is_parsed_or_refused(message: object) -> None:
     for text in (json.dumps(message), json.dumps({"Records": message}), json.dumps({"Records": [message]})):

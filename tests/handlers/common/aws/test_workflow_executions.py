@@ -11,7 +11,7 @@ from handlers.common.aws.workflow_executions import ExecutionStatus, StartOutcom
 STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:files"
 
 
-def error_response(code: str, status: int = 400, retries: int = 0) -> ClientError:
+def aws_error(code: str, status: int = 400, retries: int = 0) -> ClientError:
     metadata: Any = {"HTTPStatusCode": status, "RetryAttempts": retries}
     return ClientError({"Error": {"Code": code, "Message": "canary"}, "ResponseMetadata": metadata}, "StartExecution")
 
@@ -20,15 +20,15 @@ def error_response(code: str, status: int = 400, retries: int = 0) -> ClientErro
     ("error", "expected"),
     [
         (None, StartOutcome.STARTED),
-        (error_response("StateMachineDoesNotExist"), StartOutcome.REFUSED),
-        (error_response("AccessDeniedException"), StartOutcome.REFUSED),
-        (error_response("ExecutionLimitExceeded"), StartOutcome.REFUSED),
-        (error_response("ExecutionAlreadyExists"), StartOutcome.ALREADY_EXISTS),
-        (error_response("ExecutionAlreadyExists", retries=2), StartOutcome.ALREADY_EXISTS),
-        (error_response("InvalidName", retries=1), StartOutcome.UNKNOWN),
-        (error_response("ThrottlingException"), StartOutcome.UNKNOWN),
-        (error_response("TooManyRequestsException", 429), StartOutcome.UNKNOWN),
-        (error_response("ServiceUnavailable", 503), StartOutcome.UNKNOWN),
+        (aws_error("StateMachineDoesNotExist"), StartOutcome.REFUSED),
+        (aws_error("AccessDeniedException"), StartOutcome.REFUSED),
+        (aws_error("ExecutionLimitExceeded"), StartOutcome.REFUSED),
+        (aws_error("ExecutionAlreadyExists"), StartOutcome.ALREADY_EXISTS),
+        (aws_error("ExecutionAlreadyExists", retries=2), StartOutcome.ALREADY_EXISTS),
+        (aws_error("InvalidName", retries=1), StartOutcome.UNKNOWN),
+        (aws_error("ThrottlingException"), StartOutcome.UNKNOWN),
+        (aws_error("TooManyRequestsException", 429), StartOutcome.UNKNOWN),
+        (aws_error("ServiceUnavailable", 503), StartOutcome.UNKNOWN),
         (ReadTimeoutError(endpoint_url="x"), StartOutcome.UNKNOWN),
         (ConnectTimeoutError(endpoint_url="x"), StartOutcome.UNKNOWN),
     ],
@@ -73,10 +73,7 @@ def test_each_status_of_aws_is_mapped(status: str, expected: ExecutionStatus) ->
 
 def test_a_missing_execution_has_the_status_none_and_another_error_is_raised() -> None:
     client = Mock()
-    client.describe_execution.side_effect = [
-        error_response("ExecutionDoesNotExist"),
-        error_response("ThrottlingException"),
-    ]
+    client.describe_execution.side_effect = [aws_error("ExecutionDoesNotExist"), aws_error("ThrottlingException")]
     executions = WorkflowExecutions(client, STATE_MACHINE)
     assert executions.status("arn") is None
     with pytest.raises(ClientError, match="Throttling"):

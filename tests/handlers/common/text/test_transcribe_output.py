@@ -110,11 +110,7 @@ def test_a_file_that_is_not_a_job_output_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [
-        job(*[{}] * 50_000),
-        job(turns=[{"items": [{}] * 50_000}]),
-        job(turns=[{"items": [{}]}] * 50_000),
-    ],
+    [job(*[{}] * 50_000), job(turns=[{"items": [{}] * 50_000}]), job(turns=[{"items": [{}]}] * 50_000)],
     ids=["items", "items of a turn", "turns"],
 )
 def test_a_file_with_many_errors_is_refused_at_the_first_one(text: str) -> None:

@@ -21,7 +21,7 @@ from handlers.livestream.upload_object_keys import UploadKey
 from handlers.livestream.video_chunks.video_and_job_events import UploadedVideo
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, TABLE, ApiHarness
 from tests.handlers.livestream.video_chunks import video_processing_harness
-from tests.handlers.livestream.video_chunks.video_processing_harness import object_created_event, upload_completed_event
+from tests.handlers.livestream.video_chunks.video_processing_harness import object_created, upload_completed
 
 HOUR = timedelta(hours=1)
 LIMITS = {
@@ -142,11 +142,7 @@ def remaining_keys(harness: ApiHarness, episode: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("state", "reason"),
-    [
-        (TrackState.REQUESTED, "NEVER_UPLOADED"),
-        (TrackState.UPLOADED, "TIMED_OUT"),
-        (TrackState.CHUNKING, "TIMED_OUT"),
-    ],
+    [(TrackState.REQUESTED, "NEVER_UPLOADED"), (TrackState.UPLOADED, "TIMED_OUT"), (TrackState.CHUNKING, "TIMED_OUT")],
 )
 def test_the_sweep_fails_an_overdue_track_with_a_reason(
     harness: ApiHarness, cleanup: CleanupHarness, state: TrackState, reason: str
@@ -206,11 +202,11 @@ def test_a_timed_out_video_is_still_cut_when_its_events_arrive(harness: ApiHarne
     uploaded = UploadedVideo(f"videos/{ANN}/{episode}/{upload}.mp4", "v1", key_parts, 100)
     harness.advance_time(hours=5)
     assert cleanup.sweep()["never_uploaded"] == 1
-    assert videos.handle(object_created_event(uploaded)) == []
+    assert videos.handle(object_created(uploaded)) == []
     assert len(videos.services.published) == 1
     harness.advance_time(hours=2)
     assert cleanup.sweep()["timed_out"] == 1
-    assert videos.handle(upload_completed_event(uploaded), upload_completed_event(uploaded)) == []
+    assert videos.handle(upload_completed(uploaded), upload_completed(uploaded)) == []
     assert len(videos.services.jobs) == 1, "the repeated event submits no second job"
     assert track_state(harness, episode) == ("chunking", None)
 

@@ -71,9 +71,8 @@ def test_the_findings_of_a_full_window_fit_into_its_memory() -> None:
     )
     memory = AgentMemory(client, MEMORY, lambda: NOW)
     window_characters = TranscriptWindowsEnvironment.model_fields["window_characters"].default
-    memory.store_window(
-        ACTOR, SESSION, WINDOW, ("ferries " * window_characters)[:window_characters], "The report has 410."
-    )
+    window_text = ("ferries " * window_characters)[:window_characters]
+    memory.store_window(ACTOR, SESSION, WINDOW, window_text, "The report has 410.")
     [recalled] = select_memories(memory.recall(ACTOR, SESSION), {WINDOW})
     assert "The report has 410." in recalled.text
     assert recalled.text.count("ferries") > 100, "the window's text fills the rest"
@@ -83,10 +82,8 @@ def test_texts_are_truncated_to_the_limit_of_an_event() -> None:
     requests: list[dict[str, Any]] = []
     client = SimpleNamespace(create_event=lambda **request: requests.append(request))
     AgentMemory(client, MEMORY, lambda: NOW).store_window(ACTOR, SESSION, WINDOW, "x" * (MAX_EVENT_CHARACTERS + 1), "y")
-    assert [len(item["conversational"]["content"]["text"]) for item in requests[0]["payload"]] == [
-        MAX_EVENT_CHARACTERS,
-        1,
-    ]
+    texts = [item["conversational"]["content"]["text"] for item in requests[0]["payload"]]
+    assert texts == ["x" * MAX_EVENT_CHARACTERS, "y"]
 
 
 @pytest.mark.parametrize(

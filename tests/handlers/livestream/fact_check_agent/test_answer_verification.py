@@ -105,9 +105,8 @@ def test_a_cue_with_the_claims_own_words_is_no_source(source: str, is_source: bo
 
 def test_a_memory_with_the_claims_own_words_is_no_source() -> None:
     """A memory may contain a quote that crosses the end of its window's core."""
-    memory = MemoryEvent(
-        "own-words", '{"claim": "They ran 600.", "quote": "Last year we ran 600 ferries, last spring"}'
-    )
+    own_words = '{"claim": "They ran 600.", "quote": "Last year we ran 600 ferries, last spring"}'
+    memory = MemoryEvent("own-words", own_words)
     window_answer = answer(claim(sources=["own-words", MEMORY_ID]))
     (result,) = verify_answer(window_answer, WINDOW, MESSAGE, SETTINGS, [memory, *MEMORIES], timed=True).claims
     assert result.sources == (MEMORY_ID,)

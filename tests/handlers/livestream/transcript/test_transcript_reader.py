@@ -200,12 +200,7 @@ def job(items: list[dict[str, object]], **more: object) -> str:
 
 
 def test_transcribe_words_are_split_at_a_new_speaker_and_at_a_pause() -> None:
-    texts = [
-        word("Yes", "0.0", "0.5"),
-        word("No", "0.6", "1.0"),
-        word("Well", "9", "9.25"),
-        word("then", "9.3", "9.5"),
-    ]
+    texts = [word("Yes", "0.0", "0.5"), word("No", "0.6", "1.0"), word("Well", "9", "9.25"), word("then", "9.3", "9.5")]
     turns = [
         {"items": [{"start_time": "0.0", "speaker_label": "spk_0"}]},
         {"items": [{"start_time": end_time, "speaker_label": "spk_1"} for end_time in ("0.6", "9", "9.3")]},

@@ -25,7 +25,7 @@ from tests.handlers.livestream.expected_transcript_harness import CLAIM, SIZES, 
 from tests.handlers.livestream.rest_api_harness import ANN, BUCKET, TABLE, ApiHarness
 from tests.handlers.livestream.transcript_file_writers import srt
 from tests.handlers.livestream.video_chunks.video_processing_harness import BUCKET as VIDEO_BUCKET
-from tests.handlers.livestream.video_chunks.video_processing_harness import envelope, object_created_event, video
+from tests.handlers.livestream.video_chunks.video_processing_harness import envelope, object_created, video
 from tests.handlers.livestream.video_chunks.video_processing_harness import key as video_key
 from tests.loggers import own_logger
 
@@ -99,9 +99,8 @@ class FailingQueue(WindowQueue):
 def distribution(harness: ApiHarness) -> Iterator[DistributionHarness]:
     sqs = boto3.client("sqs")
     harness.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    yield DistributionHarness(
-        Broadcast.with_requested_upload(harness), sqs, sqs.create_queue(QueueName="windows")["QueueUrl"]
-    )
+    url = sqs.create_queue(QueueName="windows")["QueueUrl"]
+    yield DistributionHarness(Broadcast.with_requested_upload(harness), sqs, url)
     sqs.close()
 
 
@@ -109,9 +108,8 @@ def test_each_window_of_a_transcript_is_queued_once(distribution: DistributionHa
     event = distribution.upload(srt(CUES))
     assert distribution.handle(event, event) == []
     version = json.loads(event)["detail"]["object"]["version-id"]
-    assert distribution.receive_all() == list(distribution.broadcast.windows(22, version)), (
-        "a repeated event queues nothing"
-    )
+    windows = list(distribution.broadcast.windows(22, version))
+    assert distribution.receive_all() == windows, "a repeated event queues nothing"
     track = distribution.broadcast.track
     assert (track["state"], track["windows"], track["versionId"]) == ("analyzing", 22, version)
     assert distribution.handle(event) == []
@@ -252,9 +250,8 @@ def test_an_invalid_message_does_not_fail_its_batch_and_no_text_is_logged(
     logged = capsys.readouterr().out
     assert '"windows":22' in logged.replace(" ", "")
     assert "transcript_refused" in logged
-    assert not [
-        secret for secret in ("canary", ANN, distribution.broadcast.upload_id, "transcripts/") if secret in logged
-    ]
+    for secret in ("canary", ANN, distribution.broadcast.upload_id, "transcripts/"):
+        assert secret not in logged
 
 
 def test_the_function_uses_its_environment(distribution: DistributionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,9 +276,9 @@ def test_an_overlap_above_half_of_a_window_is_refused() -> None:
 
 def test_a_transcript_is_recognized_by_its_key() -> None:
     key = video_key(suffix=".other").replace("videos/", "transcripts/")
-    transcript = parse_transcript_event(object_created_event(key), VIDEO_BUCKET)
+    transcript = parse_transcript_event(object_created(key), VIDEO_BUCKET)
     assert transcript is not None
     assert (transcript.key, transcript.version_id, transcript.key_parts.suffix) == (key, "null", "other")
-    assert parse_transcript_event(object_created_event(video()), VIDEO_BUCKET) is None
+    assert parse_transcript_event(object_created(video()), VIDEO_BUCKET) is None
     with pytest.raises(InvalidEvent):
-        parse_transcript_event(object_created_event(key, bucket={"name": "another"}), VIDEO_BUCKET)
+        parse_transcript_event(object_created(key, bucket={"name": "another"}), VIDEO_BUCKET)

@@ -24,10 +24,10 @@ from tests.handlers.livestream.video_chunks.video_processing_harness import (
     envelope,
     job_event,
     key,
-    object_created_event,
+    object_created,
     playlist,
     replay,
-    upload_completed_event,
+    upload_completed,
     video,
 )
 
@@ -38,7 +38,7 @@ JSON = st.recursive(
 
 
 def test_a_created_object_is_parsed() -> None:
-    assert parse_video_event(object_created_event(video()), BUCKET) == ObjectCreated(video())
+    assert parse_video_event(object_created(video()), BUCKET) == ObjectCreated(video())
 
 
 def test_a_playlist_is_not_a_supported_video() -> None:
@@ -47,16 +47,14 @@ def test_a_playlist_is_not_a_supported_video() -> None:
 
 
 def test_another_key_is_ignored_and_another_bucket_is_refused() -> None:
-    assert parse_video_event(object_created_event(key().replace("videos/", "chunks/")), BUCKET) is None
+    assert parse_video_event(object_created(key().replace("videos/", "chunks/")), BUCKET) is None
     with pytest.raises(InvalidEvent):
-        parse_video_event(object_created_event(video(), bucket={"name": "another"}), BUCKET)
+        parse_video_event(object_created(video(), bucket={"name": "another"}), BUCKET)
 
 
 def test_an_upload_event_is_parsed_and_its_replay_recognised() -> None:
-    assert parse_video_event(upload_completed_event(video()), BUCKET) == VideoUploadCompleted(video())
-    assert parse_video_event(replay(upload_completed_event(video())), BUCKET) == VideoUploadCompleted(
-        video(), replayed=True
-    )
+    assert parse_video_event(upload_completed(video()), BUCKET) == VideoUploadCompleted(video())
+    assert parse_video_event(replay(upload_completed(video())), BUCKET) == VideoUploadCompleted(video(), replayed=True)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +71,7 @@ def test_an_upload_event_is_parsed_and_its_replay_recognised() -> None:
 )
 def test_an_inconsistent_upload_event_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(InvalidEvent):
-        parse_video_event(upload_completed_event(video(), **changed), BUCKET)
+        parse_video_event(upload_completed(video(), **changed), BUCKET)
 
 
 @pytest.mark.parametrize("status", ["INPUT_INFORMATION", "NEW_WARNING", "QUEUE_HOP", "SOMETHING_NEW"])
@@ -86,8 +84,7 @@ METADATA = json.loads(job_event(video(), "COMPLETE"))["detail"]["userMetadata"]
 
 @pytest.mark.parametrize("status", ["PROGRESSING", "COMPLETE", "ERROR", "CANCELED"])
 @pytest.mark.parametrize(
-    "metadata",
-    [None, {}, {"owner": OWNER, "episodeId": EPISODE}, {**METADATA, "bucket": "another-stacks"}],
+    "metadata", [None, {}, {"owner": OWNER, "episodeId": EPISODE}, {**METADATA, "bucket": "another-stacks"}]
 )
 def test_jobs_of_other_programs_and_stacks_are_ignored(status: str, metadata: Any) -> None:
     assert parse_video_event(job_event(video(), status, userMetadata=metadata), BUCKET) is None
@@ -124,7 +121,7 @@ def test_a_complete_job_without_an_output_is_refused(groups: Any) -> None:
         envelope("aws.s3", "Object Deleted", {}),
         envelope("somebody", "Video Upload Completed", {}),
         envelope("polyphony-test.livestream", "video upload completed", {}),
-        object_created_event(video(), object={"key": key(), "size": 1, "version-id": "a\nb"}),
+        object_created(video(), object={"key": key(), "size": 1, "version-id": "a\nb"}),
     ],
 )
 def test_any_other_event_is_refused(body: str) -> None:
@@ -143,13 +140,8 @@ def test_any_body_is_parsed_or_refused(source: str, detail: Any, metadata: Any) 
 
 @given(st.data())
 def test_a_valid_event_with_one_change_is_parsed_or_refused(data: st.DataObject) -> None:
-    event = json.loads(
-        data.draw(
-            st.sampled_from(
-                [object_created_event(video()), upload_completed_event(video()), job_event(video(), "COMPLETE")]
-            )
-        )
-    )
+    events = [object_created(video()), upload_completed(video()), job_event(video(), "COMPLETE")]
+    event = json.loads(data.draw(st.sampled_from(events)))
     parent = event
     while isinstance(parent, dict) and parent:
         name = data.draw(st.sampled_from(sorted(parent)))

@@ -33,16 +33,16 @@ from tests.handlers.livestream.video_chunks.video_processing_harness import (
     expected_upload,
     job_event,
     key,
-    object_created_event,
+    object_created,
     playlist,
     replay,
-    upload_completed_event,
+    upload_completed,
     video,
 )
 
 THROTTLED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "canary"}}, "CreateJob")
 OWN_EVENTS = (
-    *(object_created_event(video()), upload_completed_event(video())),
+    *(object_created(video()), upload_completed(video())),
     *(job_event(video(), status) for status in ("PROGRESSING", "STATUS_UPDATE", "COMPLETE")),
 )
 CHUNK_PREFIX = playlist(video()).removeprefix(f"s3://{BUCKET}/").rpartition("/")[0] + "/"
@@ -67,14 +67,14 @@ def videos() -> VideoHarness:
 
 
 def test_an_uploaded_video_advances_the_track_and_publishes_an_event(videos: VideoHarness) -> None:
-    assert videos.handle(object_created_event(video())) == []
+    assert videos.handle(object_created(video())) == []
     assert videos.state() == UPLOADED
     assert (videos.table.track.version_id, videos.table.track.since) == ("v1", timestamp(NOW))
     assert videos.services.published == [UPLOAD_EVENT]
 
 
 def test_the_published_event_of_an_upload_submits_a_job(videos: VideoHarness) -> None:
-    assert videos.handle(upload_completed_event(video())) == []
+    assert videos.handle(upload_completed(video())) == []
     assert videos.state() == CHUNKING
     [request] = videos.services.jobs
     [source] = request["Settings"]["Inputs"]
@@ -129,7 +129,7 @@ an end time."""
 
 def second_job(videos: VideoHarness) -> dict[str, Any]:
     """Return the job without an end time, after MediaConvert refused the end time of the first."""
-    assert videos.handle(upload_completed_event(SHORT_VIDEO), END_AFTER_VIDEO) == []
+    assert videos.handle(upload_completed(SHORT_VIDEO), END_AFTER_VIDEO) == []
     _, job = videos.services.jobs
     return job
 
@@ -158,12 +158,12 @@ def test_the_duration_limit_applies_to_the_second_job_too(videos: VideoHarness) 
 
 
 def test_an_end_time_error_after_success_changes_nothing(videos: VideoHarness) -> None:
-    videos.handle(upload_completed_event(SHORT_VIDEO), job_event(SHORT_VIDEO, "COMPLETE"), END_AFTER_VIDEO)
+    videos.handle(upload_completed(SHORT_VIDEO), job_event(SHORT_VIDEO, "COMPLETE"), END_AFTER_VIDEO)
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKED, 1)
 
 
 def test_a_throttled_request_for_the_second_job_is_repeated(videos: VideoHarness) -> None:
-    videos.handle(upload_completed_event(SHORT_VIDEO))
+    videos.handle(upload_completed(SHORT_VIDEO))
     videos.services.failures.append(THROTTLED)
     assert videos.handle(END_AFTER_VIDEO) == [0]
     assert videos.handle(END_AFTER_VIDEO) == []
@@ -190,7 +190,7 @@ def test_a_failed_job_stores_only_its_error_code(videos: VideoHarness, status: s
 
 @pytest.mark.parametrize("suffix", [".txt", ""])
 def test_an_unsupported_file_fails_the_track_at_once(videos: VideoHarness, suffix: str) -> None:
-    assert videos.handle(object_created_event(video(suffix=suffix))) == []
+    assert videos.handle(object_created(video(suffix=suffix))) == []
     assert videos.state() == (TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
     assert (videos.services.published, videos.services.jobs) == ([], [])
 
@@ -209,8 +209,8 @@ EVENTS = [
     event
     for upload in (OLDER, UPLOAD, NEWER)
     for event in (
-        object_created_event(video(upload)),
-        upload_completed_event(video(upload)),
+        object_created(video(upload)),
+        upload_completed(video(upload)),
         *(job_event(video(upload), status) for status in STATUSES),
     )
 ]
@@ -228,8 +228,7 @@ def test_the_final_state_does_not_depend_on_order_and_repetition_of_events(event
 
 
 @pytest.mark.parametrize(
-    "first_event",
-    [object_created_event(video()), job_event(video(), "ERROR"), object_created_event(video(suffix=".txt"))],
+    "first_event", [object_created(video()), job_event(video(), "ERROR"), object_created(video(suffix=".txt"))]
 )
 def test_events_of_another_upload_change_nothing(videos: VideoHarness, first_event: str) -> None:
     videos.handle(first_event)
@@ -241,7 +240,7 @@ def test_events_of_another_upload_change_nothing(videos: VideoHarness, first_eve
 def test_a_newer_upload_is_processed_from_the_start(videos: VideoHarness) -> None:
     videos.handle(job_event(video(), "ERROR"))
     videos.table.track = request_upload(videos.table.track, expected_upload(NEWER), "1")
-    videos.handle(*OWN_EVENTS, object_created_event(video(NEWER)))
+    videos.handle(*OWN_EVENTS, object_created(video(NEWER)))
     assert (videos.state(), videos.table.track.upload) == (UPLOADED, expected_upload(NEWER))
 
 
@@ -256,7 +255,7 @@ def test_chunks_of_a_complete_job_outweigh_a_failure_before_or_after_it(
 
 def test_a_deleted_episode_gets_no_job(videos: VideoHarness) -> None:
     videos.table.exists = False
-    assert videos.handle(*OWN_EVENTS, object_created_event(video(suffix=".txt"))) == []
+    assert videos.handle(*OWN_EVENTS, object_created(video(suffix=".txt"))) == []
     assert (videos.services.jobs, videos.services.published) == ([], [])
 
 
@@ -269,33 +268,33 @@ def test_a_complete_job_without_a_playlist_changes_nothing(videos: VideoHarness)
 @pytest.mark.parametrize("failure", [THROTTLED, TimeoutError()])
 def test_a_failed_call_returns_the_message_and_succeeds_later(videos: VideoHarness, failure: Exception) -> None:
     videos.services.failures = [failure]
-    assert videos.handle(upload_completed_event(video())) == [0]
+    assert videos.handle(upload_completed(video())) == [0]
     assert videos.state() == UPLOADED
-    assert videos.handle(upload_completed_event(video())) == []
+    assert videos.handle(upload_completed(video())) == []
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKING, 1)
 
 
 def test_a_failed_publication_is_repeated_when_the_message_is_redelivered(videos: VideoHarness) -> None:
     videos.services.failures = [THROTTLED]
-    assert videos.handle(object_created_event(video())) == [0]
-    assert videos.handle(object_created_event(video())) == []
+    assert videos.handle(object_created(video())) == [0]
+    assert videos.handle(object_created(video())) == []
     assert videos.services.published == [UPLOAD_EVENT]
 
 
 def test_an_unrecorded_job_is_requested_again_with_the_same_token(videos: VideoHarness) -> None:
-    videos.handle(upload_completed_event(video()))
+    videos.handle(upload_completed(video()))
     videos.table.track = Track(state=TrackState.UPLOADED, since="1", upload=expected_upload(UPLOAD), version_id="v1")
-    videos.handle(upload_completed_event(video()))
+    videos.handle(upload_completed(video()))
     assert len(videos.services.jobs) == 2
     assert videos.services.jobs[0] == videos.services.jobs[1]
 
 
 def test_a_replay_restarts_a_video_whose_job_failed(videos: VideoHarness) -> None:
     """MediaConvert reports a missing permission and an unreadable video with the same error code."""
-    videos.handle(upload_completed_event(video()), job_event(video(), "ERROR"))
-    assert videos.handle(upload_completed_event(video()), object_created_event(video())) == []
+    videos.handle(upload_completed(video()), job_event(video(), "ERROR"))
+    assert videos.handle(upload_completed(video()), object_created(video())) == []
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKING_FAILED, 1), "a late event restarts nothing"
-    replayed_event = replay(upload_completed_event(video()))
+    replayed_event = replay(upload_completed(video()))
     assert videos.handle(replayed_event, replayed_event) == []
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKING, 2)
     videos.handle(job_event(video(), "COMPLETE"), replayed_event)
@@ -304,12 +303,12 @@ def test_a_replay_restarts_a_video_whose_job_failed(videos: VideoHarness) -> Non
 
 @pytest.mark.parametrize(
     "last_event",
-    [object_created_event(video(suffix=".txt")), completed_job(HOURS * 3_600_000 + 1), job_event(video(), "COMPLETE")],
+    [object_created(video(suffix=".txt")), completed_job(HOURS * 3_600_000 + 1), job_event(video(), "COMPLETE")],
 )
 def test_a_replay_restarts_neither_another_failure_nor_a_finished_video(videos: VideoHarness, last_event: str) -> None:
     videos.handle(last_event)
     before = videos.state()
-    assert videos.handle(replay(upload_completed_event(video()))) == []
+    assert videos.handle(replay(upload_completed(video()))) == []
     assert (videos.state(), videos.services.jobs) == (before, [])
 
 
@@ -318,9 +317,7 @@ def test_a_failed_video_is_logged_with_its_error_code_only(
 ) -> None:
     """An alarm counts these log lines, because the events of failed jobs are processed without an error."""
     videos.handle(
-        upload_completed_event(video()),
-        job_event(video(), "ERROR", errorCode=1401),
-        job_event(video(NEWER), "CANCELED"),
+        upload_completed(video()), job_event(video(), "ERROR", errorCode=1401), job_event(video(NEWER), "CANCELED")
     )
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     [failure_line] = [line for line in lines if line["message"] == "video_failed"]
@@ -332,8 +329,8 @@ def test_a_failed_video_is_logged_with_its_error_code_only(
 def test_an_invalid_message_does_not_fail_its_batch_and_no_event_is_logged(
     videos: VideoHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    throttled, unknown = object_created_event(video()), envelope("unknown", "Unknown", {"canary": 1})
-    valid = [upload_completed_event(video()), object_created_event("videos/canary"), job_event(video(), "ERROR")]
+    throttled, unknown = object_created(video()), envelope("unknown", "Unknown", {"canary": 1})
+    valid = [upload_completed(video()), object_created("videos/canary"), job_event(video(), "ERROR")]
     videos.services.failures = [THROTTLED]
     assert videos.handle("canary", throttled, unknown, *valid) == [0, 1, 2]
     assert len(videos.services.jobs) == 1
@@ -359,7 +356,7 @@ def test_the_function_uses_its_environment(harness: rest.ApiHarness, monkeypatch
     boto3.client("s3").create_bucket(Bucket=BUCKET)
     harness.s3.put_object(Bucket=BUCKET, Key=f"{CHUNK_PREFIX}{UPLOAD}_chunk.m3u8", Body=b"#EXTINF:1,\na.ts\n")
     handler._processing.cache_clear()
-    events = [object_created_event(video()), "no event", job_event(video(), "COMPLETE")]
+    events = [object_created(video()), "no event", job_event(video(), "COMPLETE")]
     records = [{"messageId": str(index), "body": body} for index, body in enumerate(events)]
     try:
         answer = handler.handler({"Records": records}, None)

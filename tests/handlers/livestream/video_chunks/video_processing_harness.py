@@ -50,7 +50,7 @@ def envelope(source: str, detail_type: str, detail: Any, **other_fields: Any) ->
     return json.dumps({**common_fields, "source": source, "detail-type": detail_type, "detail": detail, **other_fields})
 
 
-def object_created_event(uploaded: UploadedVideo | str, **changed: Any) -> str:
+def object_created(uploaded: UploadedVideo | str, **changed: Any) -> str:
     """Return S3's event of a new object."""
     version = {} if isinstance(uploaded, str) else {"version-id": uploaded.version_id}
     object_key = uploaded if isinstance(uploaded, str) else uploaded.key
@@ -59,7 +59,7 @@ def object_created_event(uploaded: UploadedVideo | str, **changed: Any) -> str:
     return envelope("aws.s3", "Object Created", {**detail, **changed})
 
 
-def upload_completed_event(uploaded: UploadedVideo, **changed: Any) -> str:
+def upload_completed(uploaded: UploadedVideo, **changed: Any) -> str:
     """Return livestream's own event of a complete upload."""
     detail = VideoUploadDetail.from_video(uploaded).model_dump(by_alias=True)
     return envelope("polyphony-test.livestream", "Video Upload Completed", {**detail, **changed})
