@@ -24,8 +24,12 @@ def block(track: int, offset: int) -> bytes:
     return bytes([0x80 | track]) + offset.to_bytes(2, "big", signed=True) + b"\x80sound"
 
 
-def simple_block(track: int, offset: int, audio: bytes = b"") -> bytes:
-    return element(b"\xa3", block(track, offset) + audio)
+def audio_block(offset: int, data: bytes = b"") -> bytes:
+    return element(b"\xa3", block(AUDIO, offset) + data)
+
+
+def video_block(offset: int) -> bytes:
+    return element(b"\xa3", block(VIDEO, offset))
 
 
 def block_group(track: int, offset: int) -> bytes:
@@ -49,31 +53,21 @@ def live_file(*clusters: bytes) -> bytes:
 
 @pytest.mark.parametrize("has_unknown_size", [True, False])
 def test_the_latest_audio_block_decides_the_duration(has_unknown_size: bool) -> None:
-    blocks = (simple_block(AUDIO, 20), simple_block(AUDIO, 500), simple_block(AUDIO, 480), simple_block(VIDEO, 900))
-    assert (
-        duration_ms(
-            live_file(cluster(0, simple_block(AUDIO, 0)), cluster(7000, *blocks, has_unknown_size=has_unknown_size))
-        )
-        == 7500
-    )
+    blocks = (audio_block(20), audio_block(500), audio_block(480), video_block(900))
+    last_cluster = cluster(7000, *blocks, has_unknown_size=has_unknown_size)
+    assert duration_ms(live_file(cluster(0, audio_block(0)), last_cluster)) == 7500
 
 
 @pytest.mark.parametrize(
     ("clusters", "expected"),
     [
-        pytest.param([cluster(7000, simple_block(AUDIO, -20))], 6980, id="before the cluster's time"),
+        pytest.param([cluster(7000, audio_block(-20))], 6980, id="before the cluster's time"),
         pytest.param([cluster(7000, block_group(AUDIO, 500), block_group(VIDEO, 900))], 7500, id="block groups"),
         pytest.param(
-            [cluster(1000, simple_block(AUDIO, 5)), cluster(9000, simple_block(VIDEO, 5))],
-            1005,
-            id="last cluster with video only",
+            [cluster(1000, audio_block(5)), cluster(9000, video_block(5))], 1005, id="last cluster with video only"
         ),
         pytest.param(
-            [
-                cluster(1000, simple_block(AUDIO, 5)),
-                element(b"\x1c\x53\xbb\x6b", b"\xbb\x80"),
-                simple_block(AUDIO, 900),
-            ],
+            [cluster(1000, audio_block(5)), element(b"\x1c\x53\xbb\x6b", b"\xbb\x80"), audio_block(900)],
             1005,
             id="block outside a cluster",
         ),
@@ -85,21 +79,20 @@ def test_only_audio_blocks_in_clusters_decide_the_duration(clusters: list[bytes]
 
 @pytest.mark.parametrize("missing_bytes", range(1, 13))
 def test_an_incomplete_last_block_is_ignored(missing_bytes: int) -> None:
-    assert (
-        duration_ms(live_file(cluster(1000, simple_block(AUDIO, 5), simple_block(AUDIO, 900))[:-missing_bytes])) == 1005
-    )
+    data = cluster(1000, audio_block(5), audio_block(900))
+    assert duration_ms(live_file(data[:-missing_bytes])) == 1005
 
 
 @pytest.mark.parametrize(
     "prefix", [element(b"\x81", b"?"), element(b"\xec", b"?") + element(b"\x81", b"?"), b"", b"\x00"]
 )
 def test_audio_data_that_looks_like_a_cluster_is_not_one(prefix: bytes) -> None:
-    audio = CLUSTER + UNKNOWN_SIZE + prefix + (cluster_time(99000) + simple_block(AUDIO, 5) if prefix else b"")
-    assert duration_ms(live_file(cluster(1000, simple_block(AUDIO, 5, audio)))) == 1005
+    audio = CLUSTER + UNKNOWN_SIZE + prefix + (cluster_time(99000) + audio_block(5) if prefix else b"")
+    assert duration_ms(live_file(cluster(1000, audio_block(5, audio)))) == 1005
 
 
 def test_a_live_recording_without_audio_blocks_is_rejected() -> None:
-    for clusters in ((), (cluster(1000),), (cluster(1000, simple_block(VIDEO, 5)),)):
+    for clusters in ((), (cluster(1000),), (cluster(1000, video_block(5)),)):
         assert rejection(live_file(*clusters)) is RejectionReason.NO_DURATION
 
 

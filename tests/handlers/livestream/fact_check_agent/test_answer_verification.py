@@ -1,5 +1,6 @@
 """The model's answer is verified against the transcript and the sources of the request."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from handlers.common.text.text_windows import Window
 from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer, verify_answer
-from handlers.livestream.fact_check_agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
+from handlers.livestream.fact_check_agent.model_answer import AnsweredClaim, AnsweredClip
 from handlers.livestream.fact_check_agent.model_request import MemoryEvent
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.transcript.cues import Cue
@@ -28,8 +29,15 @@ from tests.handlers.livestream.sample_transcript_window import (
 MEMORIES = [MemoryEvent(MEMORY_ID, "The annual report has 410.")]
 
 
-def check(*items: AnsweredClaim | AnsweredClip, timed: bool = True) -> VerifiedAnswer:
-    return verify_answer(answer(*items), WINDOW, MESSAGE, SETTINGS, MEMORIES, timed=timed)
+def check(
+    *items: AnsweredClaim | AnsweredClip,
+    window: Window = WINDOW,
+    message: WindowMessage = MESSAGE,
+    memories: Sequence[MemoryEvent] = MEMORIES,
+    timed: bool = True,
+) -> VerifiedAnswer:
+    """Verify an answer with these claims and clips."""
+    return verify_answer(answer(*items), window, message, SETTINGS, memories, timed=timed)
 
 
 def test_a_claim_gets_words_and_times_of_the_transcript() -> None:
@@ -48,8 +56,7 @@ def test_a_claim_whose_quote_is_not_in_the_window_is_dropped_and_counted() -> No
 def test_a_repeated_quote_is_located_at_the_cue_that_the_model_names() -> None:
     window = replace(WINDOW, core_count=5, passages=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
     for cue, start_ms in ((None, 14_000), (FIRST_CUE + 1, 14_000), (FIRST_CUE + 4, 40_000)):
-        window_answer = answer(claim(cue=cue))
-        (result,) = verify_answer(window_answer, window, MESSAGE, SETTINGS, [], timed=True).claims
+        (result,) = check(claim(cue=cue), window=window).claims
         assert result.start_ms == start_ms
 
 
@@ -60,8 +67,7 @@ def test_findings_after_the_core_belong_to_the_next_window_and_are_counted() -> 
     assert [finding.start_ms for finding in result.clips] == [14_000]
     assert (result.elsewhere, result.invented, result.bad_clips) == (2, 0, 0)
     last_window = replace(WINDOW, core_count=len(CUES))
-    result = verify_answer(answer(claim(), claim_after_core), last_window, MESSAGE, SETTINGS, MEMORIES, timed=True)
-    assert len(result.claims) == 2
+    assert len(check(claim(), claim_after_core, window=last_window).claims) == 2
 
 
 @pytest.mark.parametrize(
@@ -81,7 +87,7 @@ def test_memories_and_other_cues_are_sources(source: str) -> None:
     assert result.unfounded == 0
 
 
-ROLLING = (
+ROLLING_CAPTIONS = (
     Cue(0, 2_000, "vaccines cause"),
     Cue(2_000, 4_000, "vaccines cause autism in children"),
     Cue(4_000, 4_010, "Autism in children."),
@@ -97,18 +103,16 @@ ROLLING = (
 )
 def test_a_cue_with_the_claims_own_words_is_no_source(source: str, is_source: bool) -> None:
     """Rolling captions repeat each line in the next cue."""
-    window = Window(index=0, first=0, core_count=len(ROLLING), passages=ROLLING)
-    window_answer = answer(claim("Vaccines cause autism in children", sources=[source]))
-    (result,) = verify_answer(window_answer, window, MESSAGE, SETTINGS, [], timed=True).claims
+    window = Window(index=0, first=0, core_count=len(ROLLING_CAPTIONS), passages=ROLLING_CAPTIONS)
+    (result,) = check(claim("Vaccines cause autism in children", sources=[source]), window=window).claims
     assert result.sources == ((source,) if is_source else ())
 
 
 def test_a_memory_with_the_claims_own_words_is_no_source() -> None:
     """A memory may contain a quote that crosses the end of its window's core."""
     own_words = '{"claim": "They ran 600.", "quote": "Last year we ran 600 ferries, last spring"}'
-    memory = MemoryEvent("own-words", own_words)
-    window_answer = answer(claim(sources=["own-words", MEMORY_ID]))
-    (result,) = verify_answer(window_answer, WINDOW, MESSAGE, SETTINGS, [memory, *MEMORIES], timed=True).claims
+    memories = [MemoryEvent("own-words", own_words), *MEMORIES]
+    (result,) = check(claim(sources=["own-words", MEMORY_ID]), memories=memories).claims
     assert result.sources == (MEMORY_ID,)
 
 
@@ -118,21 +122,20 @@ def test_an_unverified_claim_needs_no_source_and_is_not_counted() -> None:
 
 
 def test_the_same_claim_has_the_same_id_in_each_window_and_spelling() -> None:
-    later = replace(WINDOW, index=3, first=FIRST_CUE + 1, passages=CUES[1:])
-    claims = check(claim("We ran 600 ferries")).claims
-    later_claims = verify_answer(answer(claim("we ran 600: ferries")), later, MESSAGE, SETTINGS, [], timed=True).claims
-    assert claims[0].claim_id == later_claims[0].claim_id
-    assert claims[0].verdict is not later_claims[0].verdict
+    later_window = replace(WINDOW, index=3, first=FIRST_CUE + 1, passages=CUES[1:])
+    (first,) = check(claim("We ran 600 ferries")).claims
+    (second,) = check(claim("we ran 600: ferries"), window=later_window, memories=[]).claims
+    assert first.claim_id == second.claim_id
+    assert first.verdict is not second.verdict, "the id must not depend on the verdict"
 
 
 @pytest.mark.parametrize(
-    "other",
+    "other_message",
     [MESSAGE.model_copy(update={"transcript_version": "v2"}), MESSAGE.model_copy(update={"episode_id": "0" * 26})],
 )
-def test_claims_and_clips_of_other_transcripts_have_other_ids(other: WindowMessage) -> None:
-    window_answer = answer(claim(), clip(10_000, 20_000))
-    result = verify_answer(window_answer, WINDOW, MESSAGE, SETTINGS, [], timed=True)
-    other_result = verify_answer(window_answer, WINDOW, other, SETTINGS, [], timed=True)
+def test_claims_and_clips_of_other_transcripts_have_other_ids(other_message: WindowMessage) -> None:
+    result = check(claim(), clip(10_000, 20_000))
+    other_result = check(claim(), clip(10_000, 20_000), message=other_message)
     assert result.claims[0].claim_id != other_result.claims[0].claim_id
     assert result.clips[0].clip_id != other_result.clips[0].clip_id
 
@@ -195,7 +198,7 @@ def test_texts_of_the_model_are_cleaned_and_truncated_to_the_api_limit() -> None
 
 def test_a_quote_is_truncated_to_the_api_limit() -> None:
     cues = (Cue(0, 1_000, f"We ran{'.' * 3_000} 600 ferries."),)
-    (result,) = verify_answer(answer(claim()), Window(0, 0, 1, cues), MESSAGE, SETTINGS, [], timed=True).claims
+    (result,) = check(claim(), window=Window(0, 0, 1, cues)).claims
     assert len(result.quote) == 2_000
 
 
@@ -244,7 +247,7 @@ QUOTES = st.one_of(
     ),
 )
 def test_no_stored_quote_is_missing_in_the_transcript(claims: list[AnsweredClaim], clips: list[AnsweredClip]) -> None:
-    result = verify_answer(WindowAnswer(tuple(claims), tuple(clips)), WINDOW, MESSAGE, SETTINGS, MEMORIES, timed=True)
+    result = check(*claims, *clips)
     transcript = " ".join(cue.text for cue in CUES)
     for finding in result.claims:
         assert finding.quote in transcript
@@ -252,8 +255,8 @@ def test_no_stored_quote_is_missing_in_the_transcript(claims: list[AnsweredClaim
         assert CUES[0].start_ms <= finding.start_ms < finding.end_ms <= CUES[-1].end_ms
         assert finding.verdict is Verdict.UNVERIFIED or finding.sources
         assert set(finding.sources) <= {MEMORY_ID, "cue-30", "cue-31"}
-    for clip_ in result.clips:
-        assert clip_.start_ms in {cue.start_ms for cue in CUES}
-        assert clip_.end_ms in {cue.end_ms for cue in CUES}
-        assert 5_000 <= clip_.end_ms - clip_.start_ms <= 20_000
+    for stored_clip in result.clips:
+        assert stored_clip.start_ms in {cue.start_ms for cue in CUES}
+        assert stored_clip.end_ms in {cue.end_ms for cue in CUES}
+        assert 5_000 <= stored_clip.end_ms - stored_clip.start_ms <= 20_000
     assert len({finding.claim_id for finding in result.claims}) == len(result.claims) <= len(claims) - result.invented
