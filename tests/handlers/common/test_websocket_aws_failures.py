@@ -82,12 +82,6 @@ def test_a_message_during_a_failure_gets_an_error_and_can_be_sent_again(
     assert api.send("ping")["type"] == "pong"
 
 
-def open_all_sessions(router: RouterHarness) -> None:
-    """Open as many sessions as allowed, each on its own connection."""
-    for number in range(LIMITS.sessions_per_user):
-        router.open_session(f"c{number}")
-
-
 @pytest.mark.parametrize("call", CALLS)
 @transient_failures
 def test_the_cleanup_after_a_connection_is_retried(
@@ -95,13 +89,14 @@ def test_the_cleanup_after_a_connection_is_retried(
 ) -> None:
     with tables(monkeypatch) as dynamodb:
         router = RouterHarness(dynamodb)
-        open_all_sessions(router)
+        for number in range(LIMITS.sessions_per_user):
+            router.open_session(f"c{number}")
         FailingTable(dynamodb, monkeypatch).fail(error, call, times=1)
         assert router.disconnect("c0") == {"statusCode": 200}
         router.connect("c9")
         assert router.send("open", "c9")["code"] == "TOO_MANY_SESSIONS"
         router.clock.now_ms += DISCONNECTED_MS
-        assert router.send("open", "c9")["type"] == "opened", "the session on c0 does not count any more"
+        assert router.send("open", "c9")["type"] == "opened", "the session on c0 must not count any more"
 
 
 def test_a_cleanup_that_fails_for_too_long_ends_and_is_reported(

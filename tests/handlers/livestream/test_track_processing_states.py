@@ -37,9 +37,11 @@ REPORTED_STATES = (TrackState.UPLOADED, TrackState.CHUNKING, TrackState.FAILED, 
 """States of a video that events report, in the order in which a track may pass through them."""
 
 
-def make_update(state: TrackState, upload: ExpectedUpload = NEW, at: str = "2") -> TrackUpdate:
+def make_update(
+    state: TrackState, upload: ExpectedUpload = NEW, at: str = "2", version_id: str | None = None
+) -> TrackUpdate:
     reason = TrackReason.CHUNKING_FAILED if state is TrackState.FAILED else None
-    return TrackUpdate(upload.upload_id, state, at, reason)
+    return TrackUpdate(upload.upload_id, state, at, reason, version_id)
 
 
 def apply_all(updates: Iterable[TrackUpdate], track: Track = WAITING) -> Track:
@@ -48,12 +50,11 @@ def apply_all(updates: Iterable[TrackUpdate], track: Track = WAITING) -> Track:
     return track
 
 
-UNVERSIONED_UPDATES = st.builds(
-    make_update, st.sampled_from(REPORTED_STATES), st.sampled_from([OLD, NEW]), st.sampled_from("2345")
-)
 UPDATES = st.builds(
-    lambda update, version: replace(update, version_id=version),
-    UNVERSIONED_UPDATES,
+    make_update,
+    st.sampled_from(REPORTED_STATES),
+    st.sampled_from([OLD, NEW]),
+    st.sampled_from("2345"),
     st.sampled_from(["v1", "v2", None]),
 )
 RESTARTS = st.builds(replace, UPDATES, restart=st.just(True))

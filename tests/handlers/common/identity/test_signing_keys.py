@@ -142,10 +142,6 @@ def test_a_key_without_id_is_used_only_for_tokens_without_key_id(harness: KeysHa
         harness.keys.key("first")
 
 
-def private_jwk() -> dict[str, Any]:
-    return RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 2048), as_dict=True)
-
-
 def public_rsa(bits: int) -> dict[str, Any]:
     return RSAAlgorithm.to_jwk(RSAPublicNumbers(65537, (1 << bits - 1) + 1).public_key(), as_dict=True)
 
@@ -167,7 +163,7 @@ UNUSABLE_KEYS = {
     "an even exponent": RSA_JWK | {"e": "Ag"},
     "1024 bits": public_rsa(1024),
     "16384 bits": public_rsa(16 * 1024),
-    "a private RSA key": private_jwk(),
+    "a private RSA key": RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 2048), as_dict=True),
     "a private EdDSA key": OKPAlgorithm.to_jwk(Ed25519PrivateKey.generate(), as_dict=True),
 }
 

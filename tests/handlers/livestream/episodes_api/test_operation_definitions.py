@@ -1,7 +1,6 @@
 """Every operation answers any request with one of its documented statuses and a body of the documented form."""
 
 import json
-from typing import Any
 
 import jsonschema
 import pytest
@@ -82,13 +81,8 @@ def test_any_body_gets_a_documented_response_or_error(
     body = data.draw(valid_values(operation.body) | arbitrary_values(operation.body))
     answer = harness.send(name, json.dumps(body), **existing_path(harness, operation, upload_path))
     check_response(operation, answer)
-    if not validator(operation.body).is_valid(body):
-        check_stripped(answer, body)
-
-
-def check_stripped(answer: ApiResponse, body: Any) -> None:
-    """Assert that an accepted body violates the schema only by surrounding white space, which is stripped."""
-    if answer.status < 400:
+    if answer.status < 400 and not validator(operation.body).is_valid(body):
+        # An accepted body may violate the schema only by surrounding white space, which is stripped.
         texts = [item for value in body.values() for item in (value if isinstance(value, list) else [value])]
         assert any(isinstance(text, str) and text != text.strip() for text in texts)
 

@@ -117,13 +117,6 @@ def test_after_a_crash_a_window_has_the_findings_of_one_answer_only(
     assert quotes in ({"We ran 600 ferries", "last spring"}, {"600 ferries last spring"})
 
 
-def test_storing_findings_is_retried_after_a_transient_error() -> None:
-    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES)]))
-    harness.findings.faults = [ServiceFault.UNAVAILABLE, ServiceFault.UNAVAILABLE]
-    assert handle(harness) is WindowOutcome.CHECKED
-    assert (len(harness.findings.claims), len(harness.model.requests), len(harness.pauses)) == (1, 1, 2)
-
-
 def test_memories_of_an_earlier_upload_are_no_source() -> None:
     earlier_windows = window_messages(OWNER, EPISODE, KEY.replace("Y.srt", "W.srt"), "v1", 2, SIZES)
     events = [MemoryEvent(f"{at}#a", "We ran 600 ferries.", item.window_id) for at, item in enumerate(earlier_windows)]
@@ -214,11 +207,14 @@ def test_a_message_with_another_window_count_than_the_transcript_raises_and_stor
     assert handle(harness, bodies(sizes=WindowSizes(1_000, 60_000, 10), count=1)[0]) is WindowOutcome.CHECKED
 
 
-def test_a_throttled_call_is_retried_after_a_pause() -> None:
+def test_transient_errors_of_memory_model_and_table_are_retried_after_pauses() -> None:
     harness = WorkerHarness(model=FakeModel([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, answer_with(FERRIES)]))
     harness.memory.faults = [ServiceFault.THROTTLED]
+    harness.findings.faults = [ServiceFault.UNAVAILABLE, ServiceFault.UNAVAILABLE]
     assert handle(harness) is WindowOutcome.CHECKED
-    assert harness.pauses == [0.5, 0.5, 1]
+    assert len(harness.findings.claims) == 1
+    assert len(harness.model.requests) == 3, "an error of the table must not cause another request to the model"
+    assert harness.pauses == [0.5, 0.5, 1, 0.5, 1]
 
 
 def test_an_error_that_outlasts_the_time_returns_the_message_to_the_queue() -> None:
