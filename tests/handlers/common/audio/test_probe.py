@@ -43,7 +43,8 @@ FORMATS = {
     "vorbis": (AudioFormat.OGG, "vorbis"),
     "webm": (AudioFormat.WEBM, "opus"),
 }
-REORDERED: list[tuple[str, tuple[str, ...], bool]] = [
+"""Format and codec of each kind of recording. `mp3-bare` has neither tags nor a Xing header."""
+REORDERED_RECORDINGS: list[tuple[str, tuple[str, ...], bool]] = [
     ("mp4", FRAGMENTED_MP4, True),
     ("mp4", FRAGMENT_IN_HEADER, False),
     ("mp4", ("-movflags", "+faststart"), False),
@@ -51,7 +52,7 @@ REORDERED: list[tuple[str, tuple[str, ...], bool]] = [
     ("wav", (), True),
 ]
 """Format, options of ffmpeg, and True if ffmpeg writes into a pipe, for files whose parts are in another order."""
-ALL_RECORDINGS = [*((kind, (), False) for kind in FORMATS), *REORDERED]
+ALL_RECORDINGS = [*((kind, (), False) for kind in FORMATS), *REORDERED_RECORDINGS]
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -64,7 +65,8 @@ def test_a_format_is_recognised_by_content(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "piped"), [*REORDERED, *((kind, (), True) for kind in ("webm", "mp3", "opus", "vorbis"))]
+    ("kind", "options", "piped"),
+    [*REORDERED_RECORDINGS, *((kind, (), True) for kind in ("webm", "mp3", "opus", "vorbis"))],
 )
 def test_the_order_of_a_files_parts_does_not_matter(kind: str, options: tuple[str, ...], piped: bool) -> None:
     assert duration_ms(spoken(kind, *options, piped=piped)) == pytest.approx(SECONDS * 1000, abs=60)

@@ -195,7 +195,7 @@ def test_another_owners_episode_is_unknown(harness: ApiHarness, owner: str | Non
     assert harness.call("getEpisode", episode_id=episode).body["title"] == "A stream"
 
 
-def _pages(harness: ApiHarness, operation: str, field: str, **parameters: Any) -> list[list[Any]]:
+def list_pages(harness: ApiHarness, operation: str, field: str, **parameters: Any) -> list[list[Any]]:
     """Return the entries of all pages of a list."""
     pages, cursor = [], None
     while True:
@@ -214,7 +214,7 @@ def test_episodes_are_listed_newest_first_in_pages(harness: ApiHarness) -> None:
         harness.advance_time(seconds=1)
     harness.create_episode(owner=BOB)
     for limit, sizes in ((1, [1] * 21), (11, [11, 10]), (None, [20, 1]), (21, [21]), (100, [21])):
-        pages = _pages(harness, "listEpisodes", "episodes", limit=limit)
+        pages = list_pages(harness, "listEpisodes", "episodes", limit=limit)
         assert [len(page) for page in pages] == sizes, "the last page must have no cursor"
         assert [item["episodeId"] for page in pages for item in page] == created_ids[::-1]
 
@@ -251,7 +251,7 @@ def test_findings_are_listed_by_time(harness: ApiHarness, operation: str, field:
         harness.store_clip(episode, start, f"c{start}")
         harness.store_claim(other, start + 1)
         harness.store_clip(other, start + 1)
-    pages = _pages(harness, operation, field, limit=3, episode_id=episode)
+    pages = list_pages(harness, operation, field, limit=3, episode_id=episode)
     assert [item["startMs"] for page in pages for item in page] == [0, 5_000, 90_000, 1_000_000]
     assert [len(page) for page in pages] == [3, 1]
 
@@ -260,7 +260,7 @@ def test_a_page_that_dynamodb_truncates_has_a_cursor(harness: ApiHarness) -> Non
     episode = harness.create_episode()
     for start in range(6):
         harness.store_clip(episode, start, f"c{start}", padding="x" * 300_000)
-    pages = _pages(harness, "listClips", "clips", limit=50, episode_id=episode)
+    pages = list_pages(harness, "listClips", "clips", limit=50, episode_id=episode)
     assert len(pages) > 1
     assert [item["startMs"] for page in pages for item in page] == list(range(6))
 
