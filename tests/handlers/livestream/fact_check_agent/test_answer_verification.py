@@ -31,7 +31,7 @@ MEMORIES = [MemoryEvent(MEMORY_ID, "The annual report has 410.")]
 
 def check(
     *items: AnsweredClaim | AnsweredClip,
-    window: Window = WINDOW,
+    window: Window[Cue] = WINDOW,
     message: WindowMessage = MESSAGE,
     memories: Sequence[MemoryEvent] = MEMORIES,
     timed: bool = True,
