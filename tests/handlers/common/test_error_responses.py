@@ -66,6 +66,7 @@ class Request(BaseModel):
 
 
 def validation_error(request: object) -> ValidationError:
+    """Return the validation error of an invalid request."""
     with pytest.raises(ValidationError) as raised:
         Request.model_validate(request)
     return raised.value

@@ -27,11 +27,13 @@ MEMORY_ID = "0000001731#ab12"
 
 
 def claim(quote: str = "We ran 600 ferries", **changed: Any) -> AnsweredClaim:
+    """Return a claim of the model's answer."""
     values = {"quote": quote, "statement": "They did.", "verdict": "refuted", "confidence": 0.8, "sources": [MEMORY_ID]}
     return AnsweredClaim.model_validate({**values, **changed})
 
 
 def clip(start_ms: int, end_ms: int, **changed: Any) -> AnsweredClip:
+    """Return a clip of the model's answer."""
     return AnsweredClip.model_validate({"startMs": start_ms, "endMs": end_ms, "title": "Ferries", **changed})
 
 

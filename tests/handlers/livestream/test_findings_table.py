@@ -33,6 +33,7 @@ def with_changes(finding: Finding, **changes: object) -> Finding:
 
 
 def claims(broadcast: Broadcast) -> list[Claim]:
+    """Return the stored claims of the episode."""
     page = broadcast.harness.table.list_findings(ANN, broadcast.episode_id, FindingKind.CLAIM, 100, None)
     return [Claim.model_validate(item) for item in page.items]
 

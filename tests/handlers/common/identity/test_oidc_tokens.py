@@ -33,6 +33,7 @@ def token_with(provider: Provider, claims: dict[str, object]) -> str:
 
 
 def refusal(provider: Provider, token: str) -> InvalidTokenReason:
+    """Return the reason for which a token is refused."""
     with pytest.raises(InvalidToken) as raised:
         verifier(provider).verify(token)
     return raised.value.reason

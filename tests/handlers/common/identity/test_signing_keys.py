@@ -143,6 +143,7 @@ def test_a_key_without_id_is_used_only_for_tokens_without_key_id(harness: KeysHa
 
 
 def public_rsa(bits: int) -> dict[str, Any]:
+    """Return a public RSA key of this length as JSON Web Key."""
     return RSAAlgorithm.to_jwk(RSAPublicNumbers(65537, (1 << bits - 1) + 1).public_key(), as_dict=True)
 
 

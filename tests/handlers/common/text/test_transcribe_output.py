@@ -32,11 +32,13 @@ def punctuation(text: str) -> dict[str, Any]:
 
 
 def job(*items: object, turns: object = None) -> str:
+    """Return the output file of a job with these items and speaker turns."""
     labels = {} if turns is None else {"speaker_labels": {"speakers": 2, "segments": turns}}
     return json.dumps({"jobName": "one", "results": {"transcripts": [], "items": items, **labels}})
 
 
 def problem(text: str) -> TranscribeOutputProblem:
+    """Return the problem for which a file is refused."""
     with pytest.raises(InvalidTranscribeOutput) as caught:
         list(parse_transcribe_output(text, HOUR_MS))
     assert caught.value.__context__ is None, "the original exception may contain the text"

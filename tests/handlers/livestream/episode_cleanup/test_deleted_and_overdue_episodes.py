@@ -126,6 +126,7 @@ def request_upload(harness: ApiHarness, episode: str | None = None, kind: str = 
 def advance(
     harness: ApiHarness, episode: str, upload: str, state: TrackState, kind: TrackKind = TrackKind.VIDEO
 ) -> None:
+    """Move a track to a state, as an event at the current time does."""
     assert harness.table.advance_track(ANN, episode, kind, TrackUpdate(upload, state, timestamp(harness.now)))
 
 

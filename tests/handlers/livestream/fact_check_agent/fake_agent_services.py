@@ -42,6 +42,7 @@ def request_lines(request: ConverseRequest) -> list[dict[str, Any]]:
 
 
 def claim(quote: str, **changed: Any) -> dict[str, Any]:
+    """Return a claim as the model states it in its answer."""
     values = {"quote": quote, "statement": "They say so.", "verdict": "unverified", "confidence": 0.5, "sources": []}
     return {**values, **changed}
 
@@ -59,6 +60,8 @@ def answer_with(
 
 @dataclass
 class FakeTranscripts:
+    """Bucket with transcripts by key and version."""
+
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def read(self, key: str, version: str) -> bytes | None:
@@ -162,7 +165,8 @@ class WorkerHarness:
         self.now += seconds
 
 
-def bodies(version: str = "v1", count: int = 2, sizes: WindowSizes = SIZES) -> list[str]:
+def message_bodies(version: str = "v1", count: int = 2, sizes: WindowSizes = SIZES) -> list[str]:
+    """Return the queue messages of all windows of the transcript."""
     return [
         message.model_dump_json(by_alias=True)
         for message in window_messages(OWNER, EPISODE, KEY, version, count, sizes)

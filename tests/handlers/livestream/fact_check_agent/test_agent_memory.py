@@ -25,6 +25,7 @@ LIST = {
 
 
 def event(event_id: str, *texts: str, **other_fields: Any) -> dict[str, Any]:
+    """Return an event as AgentCore lists it."""
     payload = [{"conversational": {"role": "USER", "content": {"text": text}}} for text in texts]
     fields = {"memoryId": MEMORY, "actorId": ACTOR, "sessionId": SESSION, "eventId": event_id, "eventTimestamp": NOW}
     return {**fields, "payload": payload, **other_fields}

@@ -34,6 +34,7 @@ def answer(**changed: Any) -> str:
 
 
 def problem(text: str, *, skip_malformed: bool = False) -> StrEnum:
+    """Return the problem for which an answer is refused."""
     with pytest.raises(UnusableAnswer) as caught:
         parse_answer(text, WINDOW, skip_malformed=skip_malformed)
     assert caught.value.__context__ is None, "the original exception may contain the answer"

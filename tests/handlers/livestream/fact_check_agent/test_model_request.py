@@ -23,6 +23,7 @@ MEMORIES = (MemoryEvent(MEMORY_ID, "The report\nhas 410."),)
 
 
 def texts(request: dict[str, Any]) -> list[str]:
+    """Return the texts of the only message of a request."""
     (turn,) = request["messages"]
     assert turn["role"] == "user"
     return [block["text"] for block in turn["content"]]

@@ -34,8 +34,8 @@ from tests.handlers.livestream.fact_check_agent.fake_agent_services import (
     FakeTranscripts,
     WorkerHarness,
     answer_with,
-    bodies,
     claim,
+    message_bodies,
     request_lines,
 )
 from tests.handlers.livestream.rest_api_harness import TABLE, ApiHarness
@@ -46,10 +46,12 @@ CLIP = {"startMs": 0, "endMs": 12_000, "title": "canary", "reason": "canary"}
 
 
 def handle(harness: WorkerHarness, body: str | None = None, remaining_ms: int = REMAINING_MS) -> WindowOutcome:
-    return harness.worker().handle(body or bodies()[0], remaining_ms)
+    """Process a message, by default that of the first window."""
+    return harness.worker().handle(body or message_bodies()[0], remaining_ms)
 
 
-def failure(harness: WorkerHarness) -> WindowFailure | None:
+def stored_failure(harness: WorkerHarness) -> WindowFailure | None:
+    """Return the failure of the only finished window, or None if the window was checked."""
     result: WindowFailure | None
     (result,) = harness.findings.outcomes.values()
     return result
@@ -63,10 +65,10 @@ def test_a_window_is_analyzed_with_memories_and_its_findings_are_stored_and_reme
     assert (result.quote, result.verdict, result.start_ms) == ("We ran 600 ferries", Verdict.REFUTED, 0)
     (clip,) = harness.findings.clips.values()
     assert (clip.start_ms, clip.end_ms) == (0, 12_000)
-    assert failure(harness) is None
+    assert stored_failure(harness) is None
     [(window_id, (actor, session, window_text, findings))] = harness.memory.stored_windows.items()
     assert (actor, session) == (OWNER, EPISODE)
-    assert window_id == WindowMessage.model_validate_json(bodies()[0]).window_id
+    assert window_id == WindowMessage.model_validate_json(message_bodies()[0]).window_id
     assert window_text.startswith("Part 1 of 2 of the broadcast:\nWe ran 600 ferries last spring.")
     assert "islands" not in window_text, "the overlap is remembered with the next window"
     claim_line, clip_line = (json.loads(line) for line in findings.split("\n"))
@@ -109,9 +111,9 @@ def test_after_a_crash_a_window_has_the_findings_of_one_answer_only(
 
     harness.dynamodb.meta.events.register("before-call.dynamodb", crash_after_calls)
     with suppress(RuntimeError):
-        worker.handle(bodies()[0], REMAINING_MS)
+        worker.handle(message_bodies()[0], REMAINING_MS)
     harness.dynamodb.meta.events.unregister("before-call.dynamodb", crash_after_calls)
-    worker.handle(bodies()[0], REMAINING_MS)
+    worker.handle(message_bodies()[0], REMAINING_MS)
     claims = harness.call("listClaims", episode_id=EPISODE, owner=None).body["claims"]
     quotes = {claim["quote"] for claim in claims}
     assert quotes in ({"We ran 600 ferries", "last spring"}, {"600 ferries last spring"})
@@ -129,6 +131,7 @@ def test_memories_of_an_earlier_upload_are_no_source() -> None:
 
 
 def answer_as_text(text: str) -> Callable[[dict[str, Any]], str]:
+    """Return a function that gives this answer to every request."""
     return lambda _: text
 
 
@@ -152,7 +155,7 @@ def test_after_an_unusable_answer_the_model_is_asked_once_more(unusable_answer: 
 def test_a_window_fails_after_two_unusable_answers() -> None:
     harness = WorkerHarness(model=FakeModel([answer_as_text("I would rather not, canary.")]))
     assert handle(harness) is WindowOutcome.FAILED
-    assert failure(harness) is WindowFailure.UNUSABLE_ANSWER
+    assert stored_failure(harness) is WindowFailure.UNUSABLE_ANSWER
     assert len(harness.model.requests) == 2
     assert (harness.findings.claims, harness.memory.stored_windows) == ({}, {})
 
@@ -174,7 +177,7 @@ def test_malformed_claims_of_the_second_answer_are_skipped() -> None:
 def test_a_blocked_or_oversized_request_is_not_repeated(stop_reason: str, expected: WindowFailure) -> None:
     harness = WorkerHarness(model=FakeModel([(answer_with(FERRIES), stop_reason)]))
     assert handle(harness) is WindowOutcome.FAILED
-    assert failure(harness) is expected
+    assert stored_failure(harness) is expected
     assert len(harness.model.requests) == 1
 
 
@@ -191,7 +194,7 @@ def test_a_window_without_a_readable_transcript_is_stored_as_failed(
 ) -> None:
     harness = WorkerHarness(transcripts=FakeTranscripts(objects))
     assert handle(harness) is WindowOutcome.FAILED
-    assert failure(harness) is expected
+    assert stored_failure(harness) is expected
     assert not harness.model.requests
 
 
@@ -202,9 +205,9 @@ def test_a_message_with_another_window_count_than_the_transcript_raises_and_stor
     """
     harness = WorkerHarness()
     with pytest.raises(WindowCountMismatch):
-        handle(harness, bodies(count=count)[0])
+        handle(harness, message_bodies(count=count)[0])
     assert (harness.findings.outcomes, harness.model.requests) == ({}, [])
-    assert handle(harness, bodies(sizes=WindowSizes(1_000, 60_000, 10), count=1)[0]) is WindowOutcome.CHECKED
+    assert handle(harness, message_bodies(sizes=WindowSizes(1_000, 60_000, 10), count=1)[0]) is WindowOutcome.CHECKED
 
 
 def test_transient_errors_of_memory_model_and_table_are_retried_after_pauses() -> None:
@@ -259,7 +262,7 @@ def test_an_invalid_message_raises_without_quoting_it(body: str) -> None:
 
 def test_only_the_failed_message_of_a_batch_returns() -> None:
     harness = WorkerHarness(model=FakeModel([ServiceFault.REFUSED, answer_with(LARGEST)]))
-    records = [{"messageId": f"m{at}", "body": body} for at, body in enumerate([*bodies(), "canary"])]
+    records = [{"messageId": f"m{at}", "body": body} for at, body in enumerate([*message_bodies(), "canary"])]
     answer = harness.worker().handle_batch({"Records": records}, lambda: REMAINING_MS)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m2"}]}
     assert len(harness.findings.outcomes) == 1
@@ -275,10 +278,10 @@ def test_the_tokens_of_every_answer_are_logged_but_no_text(capsys: pytest.Captur
         )
     )
     harness.memory.events = [MEMORY_EVENT, MemoryEvent("1#c", "canary")]
-    records = [{"messageId": "m", "body": bodies()[0]}, {"messageId": "n", "body": '{"canary": 1}'}]
+    records = [{"messageId": "m", "body": message_bodies()[0]}, {"messageId": "n", "body": '{"canary": 1}'}]
     harness.worker().handle_batch({"Records": records}, lambda: REMAINING_MS)
     harness.findings.fails_to_save = True
-    harness.worker().handle_batch({"Records": [{"messageId": "m", "body": bodies()[1]}]}, lambda: REMAINING_MS)
+    harness.worker().handle_batch({"Records": [{"messageId": "m", "body": message_bodies()[1]}]}, lambda: REMAINING_MS)
     logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     answered = [line for line in logged if line["message"] == "model_answered"]
     assert [(line["input_tokens"], line["output_tokens"], line["cache_read_tokens"]) for line in answered] == [

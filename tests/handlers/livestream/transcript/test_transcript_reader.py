@@ -38,6 +38,7 @@ def sentences(speakers: st.SearchStrategy[str | None]) -> st.SearchStrategy[tupl
 
 
 def problem(data: bytes | str) -> TranscriptProblem:
+    """Return the problem for which a file is refused."""
     with pytest.raises(BadTranscript) as caught:
         read_transcript(data.encode() if isinstance(data, str) else data)
     assert caught.value.__cause__ is None

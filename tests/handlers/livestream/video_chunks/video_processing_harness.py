@@ -34,6 +34,7 @@ STATUSES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 
 
 def key(upload: str = UPLOAD, suffix: str = ".mp4", owner: str = OWNER) -> str:
+    """Return the S3 key of an upload."""
     return f"videos/{owner}/{EPISODE}/{upload}{suffix}"
 
 
