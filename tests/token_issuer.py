@@ -87,21 +87,21 @@ def _encoded(part: bytes) -> bytes:
 
 @dataclass
 class Provider:
-    """Fake provider. Tests change its attributes to make it misbehave."""
+    """Fake identity provider. A test changes its attributes so that it fails, and inspects `request_count`."""
 
     keys: list[Key] = field(default_factory=lambda: [Key("first")])
     clock: Callable[[], datetime] = lambda: NOW
     issuer: str = "https://issuer.test"
-    key_requests: int = 0
+    request_count: int = 0
     """Number of requests for the keys."""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
-    """Answer instead of the keys."""
-    is_unavailable: bool = False
-    """True if `fetch` raises a connection error."""
-    answer_released: threading.Event | None = None
-    """Event that the HTTP server awaits before it answers; None if it answers at once."""
+    """Content of the JWKS URL instead of the keys, if it is not None."""
+    is_unreachable: bool = False
+    """True if `fetch` gets no answer."""
+    answer_event: threading.Event | None = None
+    """Event that the HTTP server awaits before it answers."""
 
     @property
     def keys_url(self) -> str:
@@ -114,8 +114,8 @@ class Provider:
     def fetch(self, url: str) -> bytes:
         """Return the content of the JWKS URL without a socket."""
         assert url == self.keys_url
-        self.key_requests += 1
-        if self.is_unavailable:
+        self.request_count += 1
+        if self.is_unreachable:
             raise ConnectionError(url)
         return self.published()
 
@@ -162,7 +162,7 @@ class KeysOf(SigningKeys):
         return answer
 
 
-def timed(monkeypatch: pytest.MonkeyPatch, seconds: Callable[[], float]) -> None:
+def replace_clock(monkeypatch: pytest.MonkeyPatch, seconds: Callable[[], float]) -> None:
     """Replace the clock of the signing keys and of PyJWT's caches."""
     for module in ("jwt.jwks_client", "jwt.jwk_set_cache", "jwt.api_jwk", "handlers.common.identity.signing_keys"):
         monkeypatch.setattr(f"{module}.time", SimpleNamespace(monotonic=seconds))
@@ -174,9 +174,9 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             if self.path != KEYS_PATH:
                 self.send_error(404)
                 return
-            provider.key_requests += 1
-            if provider.answer_released is not None:
-                provider.answer_released.wait(LONGEST_WAIT_SECONDS)
+            provider.request_count += 1
+            if provider.answer_event is not None:
+                provider.answer_event.wait(LONGEST_WAIT_SECONDS)
             try:
                 self._answer()
             except ConnectionError:

@@ -7,7 +7,7 @@ import pytest
 from tests.credentials import credentials
 from tests.handlers.meetings.exchange_harness import ExchangeHarness, create_exchange_harness
 from tests.handlers.meetings.meeting_harness import MeetingHarness, create_harness
-from tests.token_issuer import timed
+from tests.token_issuer import replace_clock
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def exchange_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[ExchangeHarnes
     """The token exchange with an identity provider and an emulated STS."""
     credentials(monkeypatch)
     with create_exchange_harness() as harness:
-        timed(monkeypatch, lambda: harness.clock_seconds)
+        replace_clock(monkeypatch, lambda: harness.clock_seconds)
         yield harness
 
 

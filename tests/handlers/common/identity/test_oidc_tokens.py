@@ -115,7 +115,7 @@ def test_a_missing_or_other_algorithm_is_refused_without_a_request_for_keys(
 ) -> None:
     token = assembled({"alg": algorithm, "kid": "first"}, provider.claims())
     assert refusal(provider, token) is InvalidTokenReason.ALGORITHM_REFUSED
-    assert provider.key_requests == 0
+    assert provider.request_count == 0
 
 
 @pytest.mark.parametrize(("algorithm", "digest"), [("HS256", "sha256"), ("HS384", "sha384"), ("HS512", "sha512")])
@@ -270,10 +270,10 @@ def test_a_token_that_is_too_long_is_refused(provider: Provider) -> None:
     longest = provider.token(padding="x" * (available * 3 // 4 - 20))
     assert MAX_TOKEN_LENGTH - 20 < len(longest) <= MAX_TOKEN_LENGTH
     assert verifier(provider).verify(longest) == USER_ID
-    provider.key_requests = 0
+    provider.request_count = 0
     assert refusal(provider, provider.token(padding="x" * available)) is InvalidTokenReason.MALFORMED
     assert refusal(provider, "x" * 10_000_000) is InvalidTokenReason.MALFORMED
-    assert provider.key_requests == 0
+    assert provider.request_count == 0
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_a_token_that_is_too_long_is_refused(provider: Provider) -> None:
 )
 def test_a_malformed_token_is_refused(provider: Provider, token: str) -> None:
     assert refusal(provider, token) in {InvalidTokenReason.MALFORMED, InvalidTokenReason.ALGORITHM_REFUSED}
-    assert provider.key_requests == 0
+    assert provider.request_count == 0
 
 
 @pytest.mark.parametrize("claims", [[], "x", 5, None])

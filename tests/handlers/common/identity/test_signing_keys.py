@@ -20,7 +20,7 @@ from handlers.common.identity.signing_keys import (
     SigningKeysUnavailable,
     UnknownSigningKey,
 )
-from tests.token_issuer import Key, KeysOf, Provider, serving, timed
+from tests.token_issuer import Key, KeysOf, Provider, replace_clock, serving
 
 RSA_JWK = Key("first").published
 EC_JWK = Key("first", "ES256").published
@@ -38,7 +38,7 @@ class KeysHarness:
 @pytest.fixture
 def harness(monkeypatch: pytest.MonkeyPatch) -> KeysHarness:
     keys_harness = KeysHarness()
-    timed(monkeypatch, lambda: keys_harness.now)
+    replace_clock(monkeypatch, lambda: keys_harness.now)
     return keys_harness
 
 
@@ -47,10 +47,10 @@ def test_keys_are_cached_for_an_hour(harness: KeysHarness) -> None:
         assert harness.keys.key("first").key_id == "first"
     harness.now += CACHE_SECONDS
     harness.keys.key("first")
-    assert harness.provider.key_requests == 1
+    assert harness.provider.request_count == 1
     harness.now += 1
     harness.keys.key("first")
-    assert harness.provider.key_requests == 2
+    assert harness.provider.request_count == 2
 
 
 def test_a_new_key_is_found_within_a_minute_and_a_withdrawn_key_is_refused_within_an_hour(harness: KeysHarness) -> None:
@@ -72,20 +72,20 @@ def test_many_unknown_key_ids_cause_one_fetch_per_minute(harness: KeysHarness) -
         harness.now += 1
         with pytest.raises(UnknownSigningKey):
             harness.keys.key(f"random-{number}")
-    assert harness.provider.key_requests == 1 + 300 // REFETCH_COOLDOWN_SECONDS
+    assert harness.provider.request_count == 1 + 300 // REFETCH_COOLDOWN_SECONDS
 
 
 def test_known_keys_stay_valid_while_the_provider_is_unavailable(harness: KeysHarness) -> None:
     harness.keys.key("first")
-    harness.provider.is_unavailable = True
+    harness.provider.is_unreachable = True
     harness.now += CACHE_SECONDS + 1
     for _ in range(120):
         assert harness.keys.key("first").key_id == "first"
         with pytest.raises(SigningKeysUnavailable):
             harness.keys.key("second")
         harness.now += 1
-    assert harness.provider.key_requests <= 5
-    harness.provider.is_unavailable = False
+    assert harness.provider.request_count <= 5
+    harness.provider.is_unreachable = False
     harness.now += REFETCH_COOLDOWN_SECONDS
     with pytest.raises(UnknownSigningKey):
         harness.keys.key("second")
@@ -93,21 +93,21 @@ def test_known_keys_stay_valid_while_the_provider_is_unavailable(harness: KeysHa
 
 def test_known_keys_expire_after_a_day_without_the_provider(harness: KeysHarness) -> None:
     harness.keys.key("first")
-    harness.provider.is_unavailable = True
+    harness.provider.is_unreachable = True
     harness.now += MAX_OUTAGE_SECONDS
     assert harness.keys.key("first").key_id == "first"
     harness.now += CACHE_SECONDS + 1
     with pytest.raises(SigningKeysUnavailable):
         harness.keys.key("first")
-    harness.provider.is_unavailable = False
+    harness.provider.is_unreachable = False
     assert harness.keys.key("first").key_id == "first"
 
 
 def test_without_cached_keys_each_call_requests_them_again(harness: KeysHarness) -> None:
-    harness.provider.is_unavailable = True
+    harness.provider.is_unreachable = True
     with pytest.raises(SigningKeysUnavailable):
         harness.keys.key("first")
-    harness.provider.is_unavailable = False
+    harness.provider.is_unreachable = False
     assert harness.keys.key("first").key_id == "first"
 
 
@@ -223,14 +223,14 @@ def test_any_status_except_200_counts_as_unavailable_and_no_redirect_is_followed
         provider.status, provider.headers = status, {"Location": other.keys_url}
         with pytest.raises(SigningKeysUnavailable):
             SigningKeys(provider.keys_url).key("first")
-        assert other.key_requests == 0
+        assert other.request_count == 0
 
 
 def test_a_silent_or_missing_provider_counts_as_unavailable() -> None:
     with serving(Provider()) as provider:
-        provider.answer_released = threading.Event()
+        provider.answer_event = threading.Event()
         with pytest.raises(SigningKeysUnavailable):
             SigningKeys(provider.keys_url, timeout_seconds=0.05).key("first")
-        provider.answer_released.set()
+        provider.answer_event.set()
     with pytest.raises(SigningKeysUnavailable):
         SigningKeys(provider.keys_url).key("first")

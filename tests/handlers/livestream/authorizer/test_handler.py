@@ -62,7 +62,7 @@ def test_a_caller_with_any_other_header_is_denied(header: str | None) -> None:
 
 
 def test_an_unavailable_identity_provider_raises_instead_of_denying(provider: Provider) -> None:
-    verifier = TokenVerifier(provider.issuer, AUDIENCE, KeysOf(Provider(is_unavailable=True)), lambda: NOW)
+    verifier = TokenVerifier(provider.issuer, AUDIENCE, KeysOf(Provider(is_unreachable=True)), lambda: NOW)
     event = {"authorizationToken": f"Bearer {provider.token()}", "methodArn": METHOD}
     with pytest.raises(IdentityProviderUnavailable) as raised:
         Authorizer(verifier, EventLog("ERROR")).authorize(event)

@@ -140,7 +140,7 @@ def test_a_malformed_body_is_a_400_with_the_field(
     exchange_harness: ExchangeHarness, body: Any, fields: list[str]
 ) -> None:
     assert exchange_harness.send_body(json.dumps(body)).refusal == (400, "MALFORMED", fields)
-    assert exchange_harness.provider.key_requests == 0, "the identity provider must not be called"
+    assert exchange_harness.provider.request_count == 0, "the identity provider must not be called"
 
 
 @SHARED

@@ -105,4 +105,4 @@ def test_an_invalid_token_is_refused_before_any_credentials_are_created(stores: 
 def test_a_wrong_id_is_named(stores: ExchangeHarness, meeting_id: object) -> None:
     answer = stores.play(meeting_id)
     assert answer.refusal == (400, "MALFORMED", ["meetingId"])
-    assert stores.provider.key_requests == 0
+    assert stores.provider.request_count == 0

@@ -49,7 +49,7 @@ def test_an_invalid_token_is_refused_and_not_repeated(gate: ConnectionAuthorizer
 
 def test_an_unavailable_identity_provider_is_not_the_callers_fault(provider: Provider) -> None:
     gate = ConnectionAuthorizer(
-        TokenVerifier(provider.issuer, AUDIENCE, KeysOf(Provider(is_unavailable=True)), clock.now)
+        TokenVerifier(provider.issuer, AUDIENCE, KeysOf(Provider(is_unreachable=True)), clock.now)
     )
     with pytest.raises(HandlerError) as refused:
         gate.authorize(offer(PROTOCOL, f"bearer.{provider.token()}"))
