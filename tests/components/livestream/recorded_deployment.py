@@ -37,10 +37,9 @@ LIVESTREAM = Deployment(
     default_settings={"encryptionKey": KEY},
     foundation={"identity": {"issuer": ISSUER, "audience": "polyphony"}},
 )
-livestream, complete = LIVESTREAM.preview, LIVESTREAM.complete
-plain = LIVESTREAM.preview
+preview, complete = LIVESTREAM.preview, LIVESTREAM.complete
 
 
-def changed() -> Recorded:
+def changed_preview() -> Recorded:
     """Return the preview of a deployment with `CHANGES`."""
-    return livestream(**CHANGES)
+    return preview(**CHANGES)

@@ -3,7 +3,7 @@
 import json
 
 from tests.components.deployment_harness import ACCOUNT, variables
-from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
+from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed_preview, complete, preview
 
 
 def test_deletion_events_reach_the_function_through_a_queue_with_a_dead_letter_queue() -> None:
@@ -28,13 +28,13 @@ def test_the_sweep_runs_every_fifteen_minutes() -> None:
 
 
 def test_the_time_of_a_sweep_follows_the_function_timeout_up_to_a_maximum() -> None:
-    assert variables(changed(), "care")["SWEEP_SECONDS"] == "80"
-    assert variables(livestream(care={"timeoutSeconds": 900}), "care")["SWEEP_SECONDS"] == "840"
+    assert variables(changed_preview(), "care")["SWEEP_SECONDS"] == "80"
+    assert variables(preview(care={"timeoutSeconds": 900}), "care")["SWEEP_SECONDS"] == "840"
 
 
 def test_the_function_reads_the_time_limits_of_track_states() -> None:
-    result = variables(changed(), "care")
-    assert (result["TABLE_NAME"], result["BUCKET_NAME"]) == (TABLE, BUCKET)
-    assert (result["REQUESTED_MINUTES"], result["UPLOADED_MINUTES"]) == ("720", "120")
-    assert (result["CHUNKING_MINUTES"], result["ANALYZING_MINUTES"]) == ("31", "360")
-    assert result["SUMMARY_NAMESPACE"] == "/summaries/{actorId}/{sessionId}/"
+    environment = variables(changed_preview(), "care")
+    assert (environment["TABLE_NAME"], environment["BUCKET_NAME"]) == (TABLE, BUCKET)
+    assert (environment["REQUESTED_MINUTES"], environment["UPLOADED_MINUTES"]) == ("720", "120")
+    assert (environment["CHUNKING_MINUTES"], environment["ANALYZING_MINUTES"]) == ("31", "360")
+    assert environment["SUMMARY_NAMESPACE"] == "/summaries/{actorId}/{sessionId}/"

@@ -1,7 +1,7 @@
 """Tests of the permissions of each role of the livestream backend: the required and the added permissions."""
 
 from tests.components.deployment_harness import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
-from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, complete, livestream
+from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, complete, preview
 
 OBJECTS = f"arn:aws:s3:::{BUCKET}"
 ITEMS = f"arn:aws:dynamodb:{ACCOUNT}:table/{TABLE}"
@@ -102,5 +102,5 @@ def test_each_role_has_exactly_the_listed_permissions() -> None:
 
 def test_an_api_without_tokens_has_no_authorizer_role() -> None:
     for authorizer in ("none", "apiKey"):
-        result = livestream(api={"authorizer": authorizer})
+        result = preview(api={"authorizer": authorizer})
         assert {role.removeprefix(f"{PREFIX}-") for role in roles(result)} == ROLES.keys() - {"authorizer"}

@@ -11,7 +11,7 @@ from handlers.common.logging import ALLOWED_LOG_FIELDS
 from local.emulation.iam.policy_evaluator import matches_resource
 from local.platform.driver_model.service_shapes import service_model
 from tests.components.deployment_harness import ACCOUNT, QUEUES, variables
-from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
+from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed_preview, complete, preview
 from tests.fake_engine import Recorded
 
 
@@ -29,11 +29,8 @@ def test_the_memory_has_the_required_name_retention_and_strategies() -> None:
         strategy.inputs["type"]: strategy.inputs["namespaceTemplates"]
         for strategy in complete().all("bedrock.AgentcoreMemoryStrategy")
     }
-    assert strategies == {
-        "SUMMARIZATION": ["/summaries/{actorId}/{sessionId}/"],
-        "SEMANTIC": ["/facts/{actorId}/"],
-    }
-    assert changed().one("bedrock.AgentcoreMemory").inputs["eventExpiryDuration"] == 30
+    assert strategies == {"SUMMARIZATION": ["/summaries/{actorId}/{sessionId}/"], "SEMANTIC": ["/facts/{actorId}/"]}
+    assert changed_preview().one("bedrock.AgentcoreMemory").inputs["eventExpiryDuration"] == 30
     facts, summaries = complete().all("bedrock.AgentcoreMemoryStrategy")
     assert summaries in list(complete().ancestors(facts)), "AgentCore refuses concurrent updates of one memory"
 
@@ -63,33 +60,41 @@ def test_agentcore_still_builds_a_memorys_id_from_its_name() -> None:
 
 
 def test_the_agent_has_time_for_two_answers_about_one_window_per_invocation() -> None:
-    one = complete().one("lambda.Function", "livestream-agent").inputs
-    assert (one["timeout"], one["memorySize"]) == (150, 1024)
-    source = complete().one("lambda.EventSourceMapping", "agent-windows").inputs
-    assert (source["batchSize"], source["functionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
-    assert source["scalingConfig"] == {"maximumConcurrency": 5}
-    other = changed().one("lambda.EventSourceMapping", "agent-windows").inputs
-    assert other["scalingConfig"] == {"maximumConcurrency": 6}
-    visible = complete().one("sqs.Queue", "livestream-agent-windows-queue").inputs["visibilityTimeoutSeconds"]
-    assert visible == 6 * 150
+    function = complete().one("lambda.Function", "livestream-agent").inputs
+    assert (function["timeout"], function["memorySize"]) == (150, 1024)
+    mapping = complete().one("lambda.EventSourceMapping", "agent-windows").inputs
+    assert (mapping["batchSize"], mapping["functionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
+    queue = complete().one("sqs.Queue", "livestream-agent-windows-queue").inputs
+    assert queue["visibilityTimeoutSeconds"] == 6 * 150
+
+
+def test_a_setting_limits_the_concurrent_invocations_of_the_agent() -> None:
+    mapping = complete().one("lambda.EventSourceMapping", "agent-windows").inputs
+    assert mapping["scalingConfig"] == {"maximumConcurrency": 5}
+    mapping = changed_preview().one("lambda.EventSourceMapping", "agent-windows").inputs
+    assert mapping["scalingConfig"] == {"maximumConcurrency": 6}
 
 
 def test_both_functions_use_the_same_table_and_bucket() -> None:
     for function in ("livestream-agent-function", "transcript-windows"):
-        read = variables(changed(), function)
-        assert (read["TABLE_NAME"], read["BUCKET_NAME"]) == (TABLE, BUCKET)
-    sizes = [read[name] for name in ("WINDOW_CHARACTERS", "WINDOW_SECONDS", "OVERLAP_CHARACTERS")]
+        environment = variables(changed_preview(), function)
+        assert (environment["TABLE_NAME"], environment["BUCKET_NAME"]) == (TABLE, BUCKET)
+
+
+def test_the_functions_read_window_sizes_queue_and_model() -> None:
+    environment = variables(changed_preview(), "transcript-windows")
+    sizes = [environment[name] for name in ("WINDOW_CHARACTERS", "WINDOW_SECONDS", "OVERLAP_CHARACTERS")]
     assert sizes == ["2000", "600", "600"]
     assert variables(complete(), "transcript-windows")["AGENT_QUEUE_URL"] == f"{QUEUES}/{PREFIX}-agent-windows"
     assert variables(complete(), "livestream-agent-function")["MODEL_ID"].startswith("us.anthropic.")
 
 
 @pytest.mark.parametrize("name", TOKEN_FIELDS)
-def test_each_kind_of_tokens_has_a_metric_filter_on_the_agents_log(name: str) -> None:
+def test_each_token_count_has_a_metric_filter_on_the_agents_log(name: str) -> None:
     assert name in ALLOWED_LOG_FIELDS
-    one = complete().one("cloudwatch.LogMetricFilter", f"{name.replace('_', '-')}-filter").inputs
-    assert one["logGroupName"] == f"/aws/lambda/{PREFIX}-agent"
-    assert one["metricTransformation"]["value"] == f"$.{name}"
+    metric_filter = complete().one("cloudwatch.LogMetricFilter", f"{name.replace('_', '-')}-filter").inputs
+    assert metric_filter["logGroupName"] == f"/aws/lambda/{PREFIX}-agent"
+    assert metric_filter["metricTransformation"]["value"] == f"$.{name}"
 
 
 def agent_policy(recorded: Recorded) -> str:
@@ -118,19 +123,19 @@ def agent_policy(recorded: Recorded) -> str:
     ],
 )
 def test_the_agent_may_invoke_only_the_configured_model(agent: dict[str, Any], expected: set[str]) -> None:
-    policy = agent_policy(livestream(agent=agent))
+    policy = agent_policy(preview(agent=agent))
     statements = [item for item in json.loads(policy)["Statement"] if "bedrock:InvokeModel" in item["Action"]]
     assert {arn for statement in statements for arn in statement["Resource"]} == expected
 
 
 def test_the_agent_may_use_a_guardrail_only_if_one_is_configured() -> None:
     assert "Guardrail" not in agent_policy(complete())
-    assert f"arn:aws:bedrock:{ACCOUNT}:guardrail/abc123" in agent_policy(changed())
-    read = variables(changed(), "livestream-agent-function")
-    assert (read["GUARDRAIL_ID"], read["GUARDRAIL_VERSION"]) == ("abc123", "2")
+    assert f"arn:aws:bedrock:{ACCOUNT}:guardrail/abc123" in agent_policy(changed_preview())
+    environment = variables(changed_preview(), "livestream-agent-function")
+    assert (environment["GUARDRAIL_ID"], environment["GUARDRAIL_VERSION"]) == ("abc123", "2")
 
 
-def test_the_worker_reads_the_token_limit_and_the_timeout_of_an_answer() -> None:
-    plain, other = (variables(recorded, "livestream-agent-function") for recorded in (complete(), changed()))
-    assert (plain["MAX_OUTPUT_TOKENS"], plain["ANSWER_SECONDS"]) == ("3900", "65")
-    assert other["ANSWER_SECONDS"] == "66"
+def test_the_agent_reads_the_token_limit_and_the_timeout_of_an_answer() -> None:
+    environment = variables(complete(), "livestream-agent-function")
+    assert (environment["MAX_OUTPUT_TOKENS"], environment["ANSWER_SECONDS"]) == ("3900", "65")
+    assert variables(changed_preview(), "livestream-agent-function")["ANSWER_SECONDS"] == "66"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.components.deployment_harness import ACCOUNT, variables
-from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed, complete, livestream
+from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed_preview, complete, preview
 
 QUEUE = f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-videos"
 RULES = ("video-created", "video-completed", "video-jobs")
@@ -52,16 +52,16 @@ def test_only_the_rules_may_send_to_the_queue() -> None:
     policy = json.loads(complete().one("sqs.QueuePolicy", "livestream-videos-policy").inputs["policy"])
     allowed = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
     assert {statement["Principal"]["Service"] for statement in allowed} == {"events.amazonaws.com"}
-    named = {statement["Condition"]["ArnEquals"]["aws:SourceArn"] for statement in allowed}
-    assert named == {f"arn:aws:events:{ACCOUNT}:rule/{PREFIX}-{rule}" for rule in RULES}
+    source_arns = {statement["Condition"]["ArnEquals"]["aws:SourceArn"] for statement in allowed}
+    assert source_arns == {f"arn:aws:events:{ACCOUNT}:rule/{PREFIX}-{rule}" for rule in RULES}
 
 
 def test_each_invocation_handles_one_event_which_is_delivered_up_to_twenty_times() -> None:
     """A timeout repeats no other event."""
     queue = complete().one("sqs.Queue", "livestream-videos-queue").inputs
     assert json.loads(queue["redrivePolicy"])["maxReceiveCount"] == 20
-    source = complete().one("lambda.EventSourceMapping", "livestream-videos-source").inputs
-    assert (source["batchSize"], source["functionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
+    mapping = complete().one("lambda.EventSourceMapping", "livestream-videos-source").inputs
+    assert (mapping["batchSize"], mapping["functionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
 
 
 def test_the_function_reads_exactly_the_listed_variables() -> None:
@@ -76,9 +76,9 @@ def test_the_function_reads_exactly_the_listed_variables() -> None:
         "POWERTOOLS_SERVICE_NAME": "livestream",
     }
     assert variables(complete(), "video-chunks") == expected
-    environment = variables(changed(), "video-chunks")
+    environment = variables(changed_preview(), "video-chunks")
     assert (environment["CHUNK_SECONDS"], environment["MAX_HOURS"]) == ("12", "8")
-    assert "MAX_HOURS" not in variables(livestream(video={"maxHours": None}), "video-chunks")
+    assert "MAX_HOURS" not in variables(preview(video={"maxHours": None}), "video-chunks")
 
 
 def test_only_media_convert_in_this_account_may_assume_its_role() -> None:

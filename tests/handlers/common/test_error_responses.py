@@ -30,7 +30,7 @@ from local import ROOT
 
 CANARY = "canary-7f3a"
 JSON = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text(st.characters()),  # surrogates too: Python's JSON lets them in
+    st.none() | st.booleans() | st.floats() | st.text(st.characters()),  # with surrogates, which Python's JSON accepts
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters()), inner, max_size=4),
     max_leaves=20,
 )
@@ -59,13 +59,14 @@ class Request(BaseModel):
 
     @field_validator("word")
     @classmethod
-    def _refuses(cls, word: str) -> str:
+    def _validate_word(cls, word: str) -> str:
         if word:
             raise ValueError(f"not {word}")
         return word
 
 
-def failure(request: object) -> ValidationError:
+def validation_error(request: object) -> ValidationError:
+    """Return the validation error of an invalid request."""
     with pytest.raises(ValidationError) as raised:
         Request.model_validate(request)
     return raised.value
@@ -84,7 +85,7 @@ FULL_BODY = {
 }
 
 
-def test_over_http_an_error_is_a_proxy_response_that_can_state_when_to_retry() -> None:
+def test_an_http_error_is_a_proxy_response_that_can_state_when_to_retry() -> None:
     response = to_http_response(FULL, "r-1")
     assert (response["statusCode"], response["headers"]) == (409, {"Content-Type": "application/json"})
     assert body_of(response) == FULL_BODY
@@ -99,7 +100,8 @@ def test_a_websocket_error_is_a_message_with_the_id_of_the_request() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [RuntimeError(CANARY), KeyError(CANARY), failure({"name": CANARY}), ExceptionGroup(CANARY, [OSError()])]
+    "error",
+    [RuntimeError(CANARY), KeyError(CANARY), validation_error({"name": CANARY}), ExceptionGroup(CANARY, [OSError()])],
 )
 def test_an_unexpected_exception_is_answered_without_details(error: Exception) -> None:
     response = to_http_response(error, "r-1")
@@ -113,8 +115,8 @@ def test_an_unexpected_exception_is_answered_without_details(error: Exception) -
     assert to_websocket_error(error, "r-1", None) == {"type": "error", **body_of(response)}
 
 
-def test_only_to_malformed_error_makes_a_validation_error_the_clients_error() -> None:
-    response = to_http_response(to_malformed_error(failure({"name": CANARY, "extra": CANARY})), "r-1")
+def test_a_validation_error_of_a_request_is_answered_with_status_400_and_its_fields() -> None:
+    response = to_http_response(to_malformed_error(validation_error({"name": CANARY, "extra": CANARY})), "r-1")
     assert response["statusCode"] == 400
     assert body_of(response) | {"message": ""} == {
         "code": CommonErrorCode.MALFORMED,
@@ -128,8 +130,8 @@ def test_only_to_malformed_error_makes_a_validation_error_the_clients_error() ->
 
 
 def test_a_problem_in_a_nested_field_has_its_path() -> None:
-    found = to_field_problems(failure({"name": "a", "sizes": {"x": [1, "no"]}}))
-    assert found == [FieldProblem("sizes.x.1", "Input should be a whole number")]
+    problems = to_field_problems(validation_error({"name": "a", "sizes": {"x": [1, "no"]}}))
+    assert problems == [FieldProblem("sizes.x.1", "Input should be a whole number")]
 
 
 @pytest.mark.parametrize(
@@ -143,19 +145,19 @@ def test_a_problem_in_a_nested_field_has_its_path() -> None:
         CANARY,
     ],
 )
-def test_no_value_is_returned(request_body: object) -> None:
-    assert CANARY not in repr(to_field_problems(failure(request_body)))
-    assert CANARY not in json.dumps(to_http_response(to_malformed_error(failure(request_body)), "r-1"))
+def test_the_answer_to_an_invalid_request_contains_no_value_of_it(request_body: object) -> None:
+    assert CANARY not in repr(to_field_problems(validation_error(request_body)))
+    assert CANARY not in json.dumps(to_http_response(to_malformed_error(validation_error(request_body)), "r-1"))
 
 
 def test_the_name_of_an_unknown_field_is_returned_short_and_harmless() -> None:
-    (problem,) = to_field_problems(failure({"name": "a", '<b a="1">.é\n' + "x" * 500: 1}))
+    (problem,) = to_field_problems(validation_error({"name": "a", '<b a="1">.é\n' + "x" * 500: 1}))
     assert problem.field == "?b?a??1????" + "?" + "x" * (MAX_PATH_PART_LENGTH - 12)
 
 
 def test_the_number_of_returned_problems_is_limited() -> None:
-    found = to_field_problems(failure({"name": "a"} | {f"extra{number}": 1 for number in range(1000)}))
-    assert len(found) == MAX_PROBLEMS
+    problems = to_field_problems(validation_error({"name": "a"} | {f"extra{number}": 1 for number in range(1000)}))
+    assert len(problems) == MAX_PROBLEMS
 
 
 def test_the_depth_of_a_returned_path_is_limited() -> None:
@@ -182,12 +184,12 @@ def test_the_answer_to_any_request_is_short_and_harmless(request_body: object) -
         return
     for field in answer.fields:
         assert re.fullmatch(r"[A-Za-z0-9_.?-]{0,520}", field.field)
-        assert re.fullmatch(r"(This|The|Input|String|Value|List|Extra) [ -~]{1,120}", field.rule), "a sentence"
+        assert re.fullmatch(r"(This|The|Input|String|Value|List|Extra) [ -~]{1,120}", field.rule), "not a sentence"
     assert len(json.dumps(to_http_response(answer, "r-1"))) < 15_000
 
 
 def test_no_rule_is_a_code_of_pydantic() -> None:
-    """Every type of error has a sentence, and each fixed sentence belongs to types that pydantic has."""
+    """Each error type of pydantic gets a sentence, and each fixed sentence belongs to existing error types."""
     known_types = set(get_args(core_schema.ErrorType))
     assert {error_type for types in FIXED_RULES.values() for error_type in types} <= known_types
     for error_type in known_types:
@@ -197,7 +199,7 @@ def test_no_rule_is_a_code_of_pydantic() -> None:
         assert (CANARY in rule) == (error_type in RULE_ONLY_PROBLEM_TYPES)
 
 
-def test_the_rules_of_our_own_validators_reach_the_client() -> None:
+def test_the_rules_of_our_own_validators_are_returned_to_the_client() -> None:
     raised_types = {
         name
         for path in (ROOT / "handlers").rglob("*.py")

@@ -8,7 +8,7 @@ from handlers.common import json_models
 
 
 @pytest.mark.parametrize(("function", "description"), [(None, "Id of a thing."), ("function", None)])
-def test_only_outside_lambda_docstrings_below_fields_describe_them(
+def test_docstrings_below_fields_become_their_descriptions_except_in_lambda(
     function: str | None, description: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In Lambda, reading the sources for descriptions would delay the cold start."""

@@ -10,19 +10,25 @@ from collections.abc import Iterator
 import pytest
 
 from handlers.transcription.router.open_session_limit import DISCONNECTED_MS
-from tests.handlers.common.aws.aws_failures import LASTING, TRANSIENT, FailingTable, client_error, name_failure
+from tests.handlers.common.aws.aws_failures import (
+    PERMANENT_ERRORS,
+    TRANSIENT_ERRORS,
+    FailingTable,
+    client_error,
+    name_failure,
+)
 from tests.handlers.transcription.router_harness import LIMITS, RouterHarness, transcription_tables
 from tests.handlers.voice_qa.socket_harness import SocketHarness, create_socket_harness
 
 Harness = SocketHarness | RouterHarness
 CALLS = ("get_item", "update_item")
 THROTTLING = client_error("ProvisionedThroughputExceededException")
-transient_failures = pytest.mark.parametrize("error", TRANSIENT, ids=name_failure)
+transient_failures = pytest.mark.parametrize("error", TRANSIENT_ERRORS, ids=name_failure)
 failures = pytest.mark.parametrize(
     ("error", "code", "status"),
     [
-        *(pytest.param(error, "UNAVAILABLE", 503, id=name_failure(error)) for error in TRANSIENT),
-        *(pytest.param(error, "INTERNAL", 500, id=name_failure(error)) for error in LASTING),
+        *(pytest.param(error, "UNAVAILABLE", 503, id=name_failure(error)) for error in TRANSIENT_ERRORS),
+        *(pytest.param(error, "INTERNAL", 500, id=name_failure(error)) for error in PERMANENT_ERRORS),
     ],
 )
 
@@ -76,12 +82,6 @@ def test_a_message_during_a_failure_gets_an_error_and_can_be_sent_again(
     assert api.send("ping")["type"] == "pong"
 
 
-def open_all_sessions(router: RouterHarness) -> None:
-    """Open as many sessions as allowed, each on its own connection."""
-    for number in range(LIMITS.sessions_per_user):
-        router.open_session(f"c{number}")
-
-
 @pytest.mark.parametrize("call", CALLS)
 @transient_failures
 def test_the_cleanup_after_a_connection_is_retried(
@@ -89,13 +89,14 @@ def test_the_cleanup_after_a_connection_is_retried(
 ) -> None:
     with transcription_tables(monkeypatch) as dynamodb:
         router = RouterHarness(dynamodb)
-        open_all_sessions(router)
+        for number in range(LIMITS.sessions_per_user):
+            router.open_session(f"c{number}")
         FailingTable(dynamodb, monkeypatch).fail(error, call, times=1)
         assert router.disconnect("c0") == {"statusCode": 200}
         router.connect("c9")
         assert router.send("open", "c9")["code"] == "TOO_MANY_SESSIONS"
         router.clock.now_ms += DISCONNECTED_MS
-        assert router.send("open", "c9")["type"] == "opened", "the session on c0 does not count any more"
+        assert router.send("open", "c9")["type"] == "opened", "the session on c0 must not count any more"
 
 
 def test_a_cleanup_that_fails_for_too_long_ends_and_is_reported(
@@ -104,9 +105,9 @@ def test_a_cleanup_that_fails_for_too_long_ends_and_is_reported(
     with transcription_tables(monkeypatch) as dynamodb:
         router = RouterHarness(dynamodb)
         router.open_session()
-        begun_ms = router.clock.now_ms
+        start_ms = router.clock.now_ms
         FailingTable(dynamodb, monkeypatch).fail(THROTTLING, "get_item")
         assert router.disconnect()["statusCode"] == 503
-        assert router.clock.now_ms - begun_ms < 10_000
+        assert router.clock.now_ms - start_ms < 10_000
     line = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (line["message"], line["route"], line["cause"]) == ("message_failed", "$disconnect", "throttled")

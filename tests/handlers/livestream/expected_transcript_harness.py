@@ -50,21 +50,22 @@ class Broadcast:
     upload_id: str
 
     @classmethod
-    def requested(cls, harness: ApiHarness) -> "Broadcast":
+    def with_requested_upload(cls, harness: ApiHarness) -> "Broadcast":
+        """Create an episode and request the upload of its transcript."""
         broadcast = cls(harness, harness.create_episode(), harness.new_id())
-        broadcast.request(broadcast.upload_id)
+        broadcast.request_upload(broadcast.upload_id)
         return broadcast
 
-    def request(self, upload_id: str) -> None:
+    def request_upload(self, upload_id: str) -> None:
         upload = ExpectedUpload(upload_id=upload_id, content_type=ContentType.SUBRIP, size=1)
         self.harness.table.request_upload(ANN, self.episode_id, TrackKind.TRANSCRIPT, upload, self.now)
 
     def request_another(self) -> str:
         """Fail the transcript and request another upload; return its id."""
         self.advance(TrackState.FAILED, TrackReason.ANALYSIS_FAILED)
-        newer = self.harness.new_id()
-        self.request(newer)
-        return newer
+        newer_id = self.harness.new_id()
+        self.request_upload(newer_id)
+        return newer_id
 
     def time_out(self) -> None:
         """Fail the transcript track as the sweep does after a timeout."""
@@ -74,8 +75,8 @@ class Broadcast:
         assert table.fail_track(episode, TrackKind.TRANSCRIPT, TrackReason.TIMED_OUT, self.now)
 
     def advance(self, state: TrackState, reason: TrackReason | None = None) -> bool:
-        step = TrackUpdate(self.upload_id, state, self.now, reason)
-        return self.harness.table.advance_track(ANN, self.episode_id, TrackKind.TRANSCRIPT, step)
+        update = TrackUpdate(self.upload_id, state, self.now, reason)
+        return self.harness.table.advance_track(ANN, self.episode_id, TrackKind.TRANSCRIPT, update)
 
     @property
     def now(self) -> str:
@@ -103,8 +104,8 @@ class Broadcast:
     @property
     def stored_sort_keys(self) -> list[str]:
         """Sort keys of all items of the episode except its own."""
-        mine = [item["sk"]["S"] for item in self.harness.stored_items() if self.episode_id in item["pk"]["S"]]
-        return sorted(sort_key for sort_key in mine if sort_key != "EPISODE")
+        sort_keys = [item["sk"]["S"] for item in self.harness.stored_items() if self.episode_id in item["pk"]["S"]]
+        return sorted(sort_key for sort_key in sort_keys if sort_key != "EPISODE")
 
     @property
     def stored_kinds(self) -> list[str]:

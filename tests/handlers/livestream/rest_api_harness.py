@@ -58,22 +58,27 @@ class MultipartBucket:
         return getattr(self._client, name)
 
     def complete_multipart_upload(self, **request: Any) -> Any:
-        begun = self._client.list_multipart_uploads(Bucket=request["Bucket"]).get("Uploads", [])
-        if (request["Key"], request["UploadId"]) not in {(upload["Key"], upload["UploadId"]) for upload in begun}:
+        multipart_uploads = self._client.list_multipart_uploads(Bucket=request["Bucket"]).get("Uploads", [])
+        if (request["Key"], request["UploadId"]) not in {
+            (upload["Key"], upload["UploadId"]) for upload in multipart_uploads
+        }:
             raise ClientError({"Error": {"Code": "NoSuchUpload", "Message": "canary"}}, "CompleteMultipartUpload")
         return self._client.complete_multipart_upload(**request)
 
 
 @dataclass
 class ApiHarness:
-    """REST API with all the services that it uses."""
+    """REST API with all the services that it uses. A test sets the time and inspects the published events."""
 
     dynamodb: Any
     s3: Any
     now: datetime = START
     published: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    """Detail type and detail of each event."""
     publish_error: Exception | None = None
-    ids: int = 0
+    """Exception that the next publications raise."""
+    id_count: int = 0
+    """Number of ids and nonces that were generated."""
 
     @property
     def table(self) -> EpisodeTable:
@@ -170,25 +175,25 @@ class ApiHarness:
         """Collect the names of the DynamoDB calls that are made in the context."""
         calls: list[str] = []
 
-        def note(model: Any, **_: Any) -> None:
+        def record_call(model: Any, **_: Any) -> None:
             calls.append(model.name)
 
-        self.dynamodb.meta.events.register("before-call.dynamodb", note)
+        self.dynamodb.meta.events.register("before-call.dynamodb", record_call)
         try:
             yield calls
         finally:
-            self.dynamodb.meta.events.unregister("before-call.dynamodb", note)
+            self.dynamodb.meta.events.unregister("before-call.dynamodb", record_call)
 
     def advance_time(self, **time: float) -> None:
         self.now += timedelta(**time)
 
     def new_id(self) -> str:
-        self.ids += 1
-        return ulid(self.now, self.ids)
+        self.id_count += 1
+        return ulid(self.now, self.id_count)
 
     def _nonce(self, length: int) -> bytes:
-        self.ids += 1
-        return self.ids.to_bytes(length, "big")
+        self.id_count += 1
+        return self.id_count.to_bytes(length, "big")
 
     def _publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
         if self.publish_error is not None:

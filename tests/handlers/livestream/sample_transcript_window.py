@@ -14,22 +14,26 @@ CUES = (
     Cue(20_000, 26_000, "The annual report has 410 ferries!", "Bob"),
     Cue(26_000, 40_000, "That is the highest number ever.", "Ann"),
 )
-FIRST = 30
-WINDOW = Window(index=2, first=FIRST, core_count=3, passages=CUES)
+FIRST_CUE = 30
+"""Number of the window's first cue in the transcript."""
+WINDOW = Window(index=2, first=FIRST_CUE, core_count=3, passages=CUES)
 EPISODE = "01HZXW3V9K8Q2M4N6P8R0T2V4X"
 [MESSAGE] = window_messages(
     "everybody", EPISODE, f"transcripts/everybody/{EPISODE}/one.srt", "v1", 1, WindowSizes(60, 60_000, 10)
 )
 SETTINGS = RequestSettings(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000)
-MEMORY = "0000001731#ab12"
+MEMORY_ID = "0000001731#ab12"
+"""Id of a memory event that the sample claims name as their source."""
 
 
 def claim(quote: str = "We ran 600 ferries", **changed: Any) -> AnsweredClaim:
-    whole = {"quote": quote, "statement": "They did.", "verdict": "refuted", "confidence": 0.8, "sources": [MEMORY]}
-    return AnsweredClaim.model_validate({**whole, **changed})
+    """Return a claim of the model's answer."""
+    values = {"quote": quote, "statement": "They did.", "verdict": "refuted", "confidence": 0.8, "sources": [MEMORY_ID]}
+    return AnsweredClaim.model_validate({**values, **changed})
 
 
 def clip(start_ms: int, end_ms: int, **changed: Any) -> AnsweredClip:
+    """Return a clip of the model's answer."""
     return AnsweredClip.model_validate({"startMs": start_ms, "endMs": end_ms, "title": "Ferries", **changed})
 
 

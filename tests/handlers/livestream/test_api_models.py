@@ -12,7 +12,7 @@ from handlers.common.text.text_cleaning import remove_hidden_characters
 from handlers.livestream.api_models import NewEpisode
 
 
-def parsed(**content: Any) -> NewEpisode:
+def parse_new_episode(**content: Any) -> NewEpisode:
     return NewEpisode.model_validate_json(json.dumps({"title": "A", **content}), strict=True)
 
 
@@ -22,13 +22,13 @@ def parsed(**content: Any) -> NewEpisode:
 )
 def test_an_empty_text_or_a_control_character_is_refused(name: str, value: object) -> None:
     with pytest.raises(ValidationError):
-        parsed(**{name: value})
+        parse_new_episode(**{name: value})
 
 
 @given(st.text(st.characters(codec="utf-8")))
-def test_an_accepted_title_has_no_control_characters(text: str) -> None:
+def test_an_accepted_title_has_neither_hidden_nor_control_characters(text: str) -> None:
     try:
-        title = parsed(title=text).title
+        title = parse_new_episode(title=text).title
     except ValidationError:
         return
     assert title == remove_hidden_characters(text.strip()).strip()

@@ -20,45 +20,48 @@ from handlers.livestream.transcript_window_queue import WindowMessage
 from tests.handlers.livestream.expected_transcript_harness import CLAIM, CLIP, FINDINGS, Broadcast
 from tests.handlers.livestream.rest_api_harness import ANN, ApiHarness
 
-M = TypeVar("M", Claim, Clip)
+Finding = TypeVar("Finding", Claim, Clip)
 
 
 @pytest.fixture
 def broadcast(harness: ApiHarness) -> Broadcast:
-    return Broadcast.requested(harness)
+    return Broadcast.with_requested_upload(harness)
 
 
-def like(first: M, **changed: object) -> M:
-    return first.model_copy(update=changed)
+def with_changes(finding: Finding, **changes: object) -> Finding:
+    return finding.model_copy(update=changes)
 
 
 def claims(broadcast: Broadcast) -> list[Claim]:
+    """Return the stored claims of the episode."""
     page = broadcast.harness.table.list_findings(ANN, broadcast.episode_id, FindingKind.CLAIM, 100, None)
     return [Claim.model_validate(item) for item in page.items]
 
 
 def test_stored_findings_are_listed_by_the_api(broadcast: Broadcast) -> None:
-    unknown: dict[str, object] = {"timed": False, "speaker": None, "explanation": None, "sources": ()}
-    later = like(CLAIM, claim_id="e" * 32, start_ms=20_000, **unknown)
+    empty_fields: dict[str, object] = {"timed": False, "speaker": None, "explanation": None, "sources": ()}
+    later = with_changes(CLAIM, claim_id="e" * 32, start_ms=20_000, **empty_fields)
     [window] = broadcast.windows(1)
     broadcast.findings.save_findings(window, VerifiedAnswer(claims=(later, CLAIM), clips=(CLIP,)))
     listed = broadcast.harness.call("listClaims", episode_id=broadcast.episode_id).body["claims"]
-    assert [Claim.model_validate(listed_claim) for listed_claim in listed] == [CLAIM, later]
-    clips = broadcast.harness.call("listClips", episode_id=broadcast.episode_id).body["clips"]
-    assert [Clip.model_validate(listed_clip) for listed_clip in clips] == [CLIP]
-    item, *_ = [item for item in broadcast.harness.stored_items() if item["sk"]["S"].endswith(later.claim_id)]
-    assert not {"speaker", "explanation"} & item.keys(), "the item has no attributes without a value"
+    assert [Claim.model_validate(claim) for claim in listed] == [CLAIM, later]
+    listed = broadcast.harness.call("listClips", episode_id=broadcast.episode_id).body["clips"]
+    assert [Clip.model_validate(clip) for clip in listed] == [CLIP]
+    [item] = [item for item in broadcast.harness.stored_items() if item["sk"]["S"].endswith(later.claim_id)]
+    assert not {"speaker", "explanation"} & item.keys(), "the item must have no attributes without a value"
     assert (item["sk"]["S"], item["schemaVersion"]) == (f"CLAIM#0000020000#{later.claim_id}", {"N": "1"})
 
 
 def test_existing_findings_are_never_overwritten(broadcast: Broadcast) -> None:
     first, second = broadcast.windows(2)
     broadcast.findings.save_findings(first, VerifiedAnswer(claims=(CLAIM,)))
-    broadcast.findings.save_findings(first, VerifiedAnswer(claims=(like(CLAIM, claim_id="e" * 32),), clips=(CLIP,)))
+    broadcast.findings.save_findings(
+        first, VerifiedAnswer(claims=(with_changes(CLAIM, claim_id="e" * 32),), clips=(CLIP,))
+    )
     broadcast.findings.save_failure(first, WindowFailure.GUARDRAIL)
     assert broadcast.stored_kinds == ["CLAIM", "WINDOW"], "the first of two answers counts"
-    broadcast.findings.save_findings(second, VerifiedAnswer(claims=(like(CLAIM, verdict=Verdict.SUPPORTED),)))
-    assert claims(broadcast) == [CLAIM], "another window found the same claim"
+    broadcast.findings.save_findings(second, VerifiedAnswer(claims=(with_changes(CLAIM, verdict=Verdict.SUPPORTED),)))
+    assert claims(broadcast) == [CLAIM], "a claim that another window found first stays unchanged"
     assert broadcast.track["failedWindows"] == 0
 
 
@@ -78,11 +81,11 @@ def test_a_window_is_done_after_its_outcome_is_stored(broadcast: Broadcast) -> N
 def test_outcome_and_findings_are_stored_together(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
     [window] = broadcast.windows(1)
 
-    def failing(**_: object) -> object:
+    def fail(**_: object) -> object:
         raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "TransactWriteItems")
 
     with monkeypatch.context() as patched:
-        patched.setattr(broadcast.harness.dynamodb, "transact_write_items", failing)
+        patched.setattr(broadcast.harness.dynamodb, "transact_write_items", fail)
         with pytest.raises(ClientError):
             broadcast.findings.save_findings(window, FINDINGS)
     assert (broadcast.findings.finish_if_done(window), broadcast.stored_sort_keys) == (False, [])
@@ -92,8 +95,8 @@ def test_outcome_and_findings_are_stored_together(broadcast: Broadcast, monkeypa
 
 def test_the_largest_answer_fits_into_one_transaction(broadcast: Broadcast) -> None:
     largest = VerifiedAnswer(
-        claims=tuple(like(CLAIM, claim_id=f"{at:032}") for at in range(MAX_CLAIMS)),
-        clips=tuple(like(CLIP, clip_id=f"{at:032}") for at in range(MAX_CLIPS)),
+        claims=tuple(with_changes(CLAIM, claim_id=f"{number:032}") for number in range(MAX_CLAIMS)),
+        clips=tuple(with_changes(CLIP, clip_id=f"{number:032}") for number in range(MAX_CLIPS)),
     )
     [window] = broadcast.windows(1)
     broadcast.findings.save_findings(window, largest)
@@ -101,32 +104,32 @@ def test_the_largest_answer_fits_into_one_transaction(broadcast: Broadcast) -> N
 
 
 @pytest.mark.parametrize(
-    ("codes", "passes"),
+    ("reasons", "is_transient"),
     [
         (["None", "TransactionConflict", "None"], True),
         (["ThrottlingError", "None", "TransactionConflict"], True),
         (["None", "ValidationError", "None"], False),
     ],
 )
-def test_a_conflict_or_throttling_is_a_transient_error(
-    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch, codes: list[str], *, passes: bool
+def test_a_transaction_cancelled_by_conflicts_or_throttling_is_a_transient_error(
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch, reasons: list[str], *, is_transient: bool
 ) -> None:
     dynamodb = broadcast.harness.dynamodb
 
-    def cancelled(**_: object) -> object:
+    def cancel(**_: object) -> object:
         response = {
             "Error": {"Code": "TransactionCanceledException", "Message": "canary"},
-            "CancellationReasons": [{"Code": code} for code in codes],
+            "CancellationReasons": [{"Code": reason} for reason in reasons],
         }
         raise dynamodb.exceptions.TransactionCanceledException(response, "TransactWriteItems")
 
-    monkeypatch.setattr(dynamodb, "transact_write_items", cancelled)
-    with pytest.raises(ServiceFailed if passes else ClientError):
+    monkeypatch.setattr(dynamodb, "transact_write_items", cancel)
+    with pytest.raises(ServiceFailed if is_transient else ClientError):
         broadcast.findings.save_findings(broadcast.windows(1)[0], FINDINGS)
     assert broadcast.stored_sort_keys == []
 
 
-def end(broadcast: Broadcast, window: WindowMessage, failure: WindowFailure | None) -> None:
+def store_outcome(broadcast: Broadcast, window: WindowMessage, failure: WindowFailure | None) -> None:
     if failure is None:
         broadcast.findings.save_findings(window, VerifiedAnswer())
     else:
@@ -134,30 +137,26 @@ def end(broadcast: Broadcast, window: WindowMessage, failure: WindowFailure | No
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=6, deadline=None)
-@given(
-    failures=st.lists(st.none() | st.sampled_from(WindowFailure), min_size=1, max_size=6),
-    data=st.data(),
-)
+@given(failures=st.lists(st.none() | st.sampled_from(WindowFailure), min_size=1, max_size=6), data=st.data())
 def test_the_last_finished_window_moves_the_track_in_any_order(
     harness: ApiHarness, failures: list[WindowFailure | None], data: st.DataObject
 ) -> None:
-    broadcast = Broadcast.requested(harness)
+    broadcast = Broadcast.with_requested_upload(harness)
     broadcast.advance(TrackState.ANALYZING)
     windows = broadcast.windows(len(failures))
     order = data.draw(st.permutations(list(zip(windows, failures, strict=True))))
-    again = data.draw(st.lists(st.sampled_from(order), max_size=3))
-    *before, last = order
-    for window, failure in [*before, *(window for window in again if window != last)]:
-        end(broadcast, window, failure)
+    repeated = data.draw(st.lists(st.sampled_from(order), max_size=3))
+    *earlier, last = order
+    for window, failure in [*earlier, *(outcome for outcome in repeated if outcome != last)]:
+        store_outcome(broadcast, window, failure)
         assert broadcast.track["state"] == "analyzing"
-    for window, failure in (last, *again):
-        end(broadcast, window, failure)
-    track, failed = broadcast.track, sum(failure is not None for failure in failures)
-    all_failed = failed == len(failures)
-    assert (track["state"], track.get("reason")) == (
-        ("failed", TrackReason.ANALYSIS_FAILED) if all_failed else ("analyzed", None)
-    )
-    assert (track["windows"], track["failedWindows"]) == (len(failures), failed)
+    for window, failure in (last, *repeated):
+        store_outcome(broadcast, window, failure)
+    track, failed_count = broadcast.track, sum(failure is not None for failure in failures)
+    all_failed = failed_count == len(failures)
+    expected = ("failed", TrackReason.ANALYSIS_FAILED) if all_failed else ("analyzed", None)
+    assert (track["state"], track.get("reason")) == expected
+    assert (track["windows"], track["failedWindows"]) == (len(failures), failed_count)
 
 
 def test_windows_of_another_transcript_version_do_not_count(broadcast: Broadcast) -> None:
@@ -168,12 +167,12 @@ def test_windows_of_another_transcript_version_do_not_count(broadcast: Broadcast
 
 def limit_query_pages(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make each page of a query contain at most two items."""
-    query = broadcast.harness.dynamodb._make_api_call
+    call = broadcast.harness.dynamodb._make_api_call
 
-    def small(name: str, request: dict[str, object]) -> object:
-        return query(name, {**request, "Limit": 2} if name == "Query" else request)
+    def call_with_limit(name: str, request: dict[str, object]) -> object:
+        return call(name, {**request, "Limit": 2} if name == "Query" else request)
 
-    monkeypatch.setattr(broadcast.harness.dynamodb, "_make_api_call", small)
+    monkeypatch.setattr(broadcast.harness.dynamodb, "_make_api_call", call_with_limit)
 
 
 def test_outcomes_are_counted_over_all_query_pages(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +182,7 @@ def test_outcomes_are_counted_over_all_query_pages(broadcast: Broadcast, monkeyp
     assert (broadcast.track["state"], broadcast.track["windows"]) == ("analyzed", 5)
 
 
-def test_a_repeated_message_moves_the_track_after_a_crash(
+def test_a_repeated_message_moves_the_track_if_the_first_crashed_before_that(
     broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = broadcast.windows(2)
@@ -203,7 +202,7 @@ def test_nothing_is_stored_for_a_deleted_episode(broadcast: Broadcast) -> None:
     broadcast.findings.save_findings(first, FINDINGS)
     broadcast.findings.save_failure(second, WindowFailure.TRANSCRIPT_GONE)
     assert broadcast.stored_sort_keys == []
-    assert broadcast.findings.finish_if_done(first), "the result of a model request would not be stored"
+    assert broadcast.findings.finish_if_done(first), "its result would not be stored, so the model must not be asked"
 
 
 def test_nothing_is_stored_for_a_replaced_transcript(broadcast: Broadcast) -> None:
@@ -217,9 +216,9 @@ def test_nothing_is_stored_for_a_replaced_transcript(broadcast: Broadcast) -> No
 
 
 def test_all_findings_of_an_earlier_upload_are_deleted(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
-    many_findings = VerifiedAnswer(claims=tuple(like(CLAIM, claim_id=f"{at:032}") for at in range(30)), clips=(CLIP,))
-    broadcast.findings.save_findings(broadcast.windows(2)[0], many_findings)
-    other = Broadcast.requested(broadcast.harness)
+    claims = tuple(with_changes(CLAIM, claim_id=f"{number:032}") for number in range(30))
+    broadcast.findings.save_findings(broadcast.windows(2)[0], VerifiedAnswer(claims=claims, clips=(CLIP,)))
+    other = Broadcast.with_requested_upload(broadcast.harness)
     other.findings.save_findings(other.windows(2)[0], FINDINGS)
     newer = broadcast.request_another()
     limit_query_pages(broadcast, monkeypatch)
@@ -251,13 +250,13 @@ def test_findings_written_while_a_new_upload_is_requested_are_removed(
 ) -> None:
     write = broadcast.harness.dynamodb.transact_write_items
 
-    def overtaken(**request: object) -> object:
+    def write_after_new_request(**request: object) -> object:
         # Between two calls for the old window, a newer upload is requested and its distribution deletes older findings.
         newer = broadcast.request_another()
         broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer)
         return write(**request)
 
-    monkeypatch.setattr(broadcast.harness.dynamodb, "transact_write_items", overtaken)
+    monkeypatch.setattr(broadcast.harness.dynamodb, "transact_write_items", write_after_new_request)
     broadcast.findings.save_findings(broadcast.windows(1)[0], FINDINGS)
     assert broadcast.stored_sort_keys == []
     assert broadcast.track["state"] == "requested"

@@ -12,13 +12,15 @@ from tests.handlers.scripted_clients import stubbed
 
 
 @pytest.mark.parametrize("version", [{}, {"VersionId": "v1"}])
-def test_the_named_version_is_read(version: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_named_or_the_newest_version_is_read_up_to_the_limit(
+    version: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(s3_object_reader, "MAX_TRANSCRIPT_BYTES", 3)
     with stubbed("s3") as (client, stubber):
         body = StreamingBody(io.BytesIO(b"abcdef"), 6)
         stubber.add_response("get_object", {"Body": body}, {"Bucket": "b", "Key": "k", **version})
         read = ObjectReader(client, "b").read("k", version.get("VersionId"))
-    assert read == b"abcd", "one more byte shows that the object is too large"
+    assert read == b"abcd", "the byte after the limit shows that the object is too large"
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchVersion", "MethodNotAllowed"])

@@ -22,29 +22,30 @@ KEY = f"transcripts/{OWNER}/{EPISODE}/01HZXW3V9K8Q2M4N6P8R0T2V4Y.srt"
 
 
 def message(**changed: object) -> WindowMessage:
+    """Return the first of two messages, with changed fields."""
     first, _ = window_messages(OWNER, EPISODE, KEY, "v1", 2, SIZES)
     return WindowMessage.model_validate({**first.model_dump(by_alias=True), **changed})
 
 
 def test_a_window_id_is_stable_and_unique() -> None:
     assert message().window_id == message().window_id
-    others = [message(index=1), message(transcriptVersion="v2"), message(transcriptKey=KEY + "x")]
-    assert len({message().window_id, *(message.window_id for message in others)}) == 4
+    other_messages = [message(index=1), message(transcriptVersion="v2"), message(transcriptKey=KEY + "x")]
+    assert len({message().window_id, *(other.window_id for other in other_messages)}) == 4
 
 
 def test_a_message_lists_the_ids_of_the_other_windows() -> None:
-    made = window_messages(OWNER, EPISODE, KEY, "v1", 3, SIZES)
-    assert made[1].other_window_ids == {made[0].window_id, made[2].window_id}
+    messages = window_messages(OWNER, EPISODE, KEY, "v1", 3, SIZES)
+    assert messages[1].other_window_ids == {messages[0].window_id, messages[2].window_id}
     assert window_messages(OWNER, EPISODE, KEY, "v1", 1, SIZES)[0].other_window_ids == frozenset()
 
 
-def test_each_window_has_a_message_that_survives_serialization() -> None:
-    made = window_messages(OWNER, EPISODE, KEY, "v1", 3, SIZES)
-    assert [message.index for message in made] == [0, 1, 2]
-    written = made[1].model_dump_json(by_alias=True)
-    assert '"schemaVersion":1' in written
-    assert WindowMessage.model_validate_json(written) == made[1]
-    assert made[1].cut.sizes == SIZES
+def test_each_window_has_a_message_that_is_parsed_back_from_json() -> None:
+    messages = window_messages(OWNER, EPISODE, KEY, "v1", 3, SIZES)
+    assert [message.index for message in messages] == [0, 1, 2]
+    body = messages[1].model_dump_json(by_alias=True)
+    assert '"schemaVersion":1' in body
+    assert WindowMessage.model_validate_json(body) == messages[1]
+    assert messages[1].cut.sizes == SIZES
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,6 @@ def test_messages_that_sqs_rejects_raise_an_error() -> None:
 
 def test_the_largest_readable_transcript_stays_below_the_window_limit() -> None:
     characters = ClaimAgentSettings().window_characters
-    most = 1 + MAX_MS // (WINDOW_SECONDS * 1000) + 2 * MAX_CHARACTERS // characters
-    assert most <= MAX_WINDOWS
+    max_windows = 1 + MAX_MS // (WINDOW_SECONDS * 1000) + 2 * MAX_CHARACTERS // characters
+    assert max_windows <= MAX_WINDOWS
     assert message(index=MAX_WINDOWS - 1, count=MAX_WINDOWS).count == MAX_WINDOWS

@@ -16,7 +16,7 @@ def test_a_key_is_parsed_with_any_suffix(prefix: str, owner: str, suffix: str) -
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid_key",
     [
         f"/{key()}",
         f"{key()}/",
@@ -34,5 +34,5 @@ def test_a_key_is_parsed_with_any_suffix(prefix: str, owner: str, suffix: str) -
         f"{VIDEOS}{OWNER}/{UPLOAD}.mp4",
     ],
 )
-def test_a_key_of_any_other_form_is_refused(wrong: str) -> None:
-    assert parse_upload_key(VIDEOS, wrong) is None
+def test_a_key_of_any_other_form_is_refused(invalid_key: str) -> None:
+    assert parse_upload_key(VIDEOS, invalid_key) is None

@@ -7,26 +7,27 @@ from typing import Any
 from handlers.livestream.transcript.cues import Cue
 
 
-def stamp(moment: int, mark: str) -> str:
-    seconds, milliseconds = divmod(moment, 1000)
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{mark}{milliseconds:03}"
+def format_time(time_ms: int, decimal_mark: str) -> str:
+    seconds, milliseconds = divmod(time_ms, 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{decimal_mark}{milliseconds:03}"
 
 
-def srt(cues: Sequence[Cue], end: str = "\n") -> str:
+def srt(cues: Sequence[Cue], line_end: str = "\n") -> str:
     blocks = [
-        f"{number}\n{stamp(cue.start_ms, ',')} --> {stamp(cue.end_ms, ',')}\n{cue.text}\n"
+        f"{number}\n{format_time(cue.start_ms, ',')} --> {format_time(cue.end_ms, ',')}\n{cue.text}\n"
         for number, cue in enumerate(cues, 1)
     ]
-    return "\n".join(blocks).replace("\n", end)
+    return "\n".join(blocks).replace("\n", line_end)
 
 
-def webvtt(cues: Sequence[Cue], end: str = "\n") -> str:
+def webvtt(cues: Sequence[Cue], line_end: str = "\n") -> str:
     blocks = ["WEBVTT - a broadcast\n"]
     for cue in cues:
         text = cue.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         voice = text if cue.speaker is None else f"<v {cue.speaker}>{text}</v>"
-        blocks.append(f"{stamp(cue.start_ms, '.')} --> {stamp(cue.end_ms, '.')} align:start\n{voice}\n")
-    return "\n".join(blocks).replace("\n", end)
+        times = f"{format_time(cue.start_ms, '.')} --> {format_time(cue.end_ms, '.')}"
+        blocks.append(f"{times} align:start\n{voice}\n")
+    return "\n".join(blocks).replace("\n", line_end)
 
 
 def transcribe(cues: Sequence[Cue]) -> str:
@@ -34,10 +35,10 @@ def transcribe(cues: Sequence[Cue]) -> str:
     items: list[dict[str, Any]] = []
     for cue in cues:
         words = cue.text.removesuffix(".").split(" ")
-        share = (cue.end_ms - cue.start_ms) // len(words)
-        for at, word in enumerate(words):
-            start = cue.start_ms + at * share
-            end = cue.end_ms if at == len(words) - 1 else start + share
+        word_ms = (cue.end_ms - cue.start_ms) // len(words)
+        for index, word in enumerate(words):
+            start = cue.start_ms + index * word_ms
+            end = cue.end_ms if index == len(words) - 1 else start + word_ms
             speaker = {} if cue.speaker is None else {"speaker_label": cue.speaker}
             items.append(
                 {
@@ -49,7 +50,5 @@ def transcribe(cues: Sequence[Cue]) -> str:
                 }
             )
         items.append({"type": "punctuation", "alternatives": [{"confidence": "0.0", "content": "."}]})
-    whole = " ".join(cue.text for cue in cues)
-    return json.dumps(
-        {"jobName": "one", "status": "COMPLETED", "results": {"transcripts": [{"transcript": whole}], "items": items}}
-    )
+    results = {"transcripts": [{"transcript": " ".join(cue.text for cue in cues)}], "items": items}
+    return json.dumps({"jobName": "one", "status": "COMPLETED", "results": results})

@@ -19,7 +19,7 @@ from handlers.voice_qa.query_worker.question_answering import AnswerOutcome
 from handlers.voice_qa.question_item_updates import QuestionItem
 from handlers.voice_qa.table_records import QuestionStatus
 from handlers.voice_qa.websocket_messages import Answered, QueryFailed
-from tests.handlers.common.aws.aws_failures import TRANSIENT, FailingTable, name_failure
+from tests.handlers.common.aws.aws_failures import TRANSIENT_ERRORS, FailingTable, name_failure
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     AWS_ERROR,
     LIMIT_MS,
@@ -217,7 +217,7 @@ def test_the_check_of_an_earlier_request_does_not_end_a_newer_attempt(worker: Wo
 
 
 @pytest.mark.parametrize("failing", ["get_item", "update_item", "post"])
-@pytest.mark.parametrize("error", TRANSIENT, ids=name_failure)
+@pytest.mark.parametrize("error", TRANSIENT_ERRORS, ids=name_failure)
 def test_a_check_is_retried_after_a_failure(
     worker: WorkerHarness, error: Exception, failing: str, monkeypatch: Patch
 ) -> None:

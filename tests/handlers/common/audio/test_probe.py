@@ -13,26 +13,26 @@ from handlers.common.audio.probe import probe
 from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.audio.ranged_file import BLOCK, MAX_FETCHED, RangedFile
 from tests.handlers.common.audio.sample_files import (
-    FIRST_IN_FRONT,
-    FRAGMENTED,
-    LIVE,
-    PICTURES,
+    FRAGMENT_IN_HEADER,
+    FRAGMENTED_MP4,
+    LIVE_WEBM,
     SECONDS,
-    SOUND,
+    TEST_PICTURE,
+    TONE,
     duration_ms,
-    encoded,
-    ranged,
+    encode,
     rejection,
-    repeated,
-    sparse,
+    repeating_file,
+    sparse_file,
     spoken,
+    to_ranged_file,
 )
 from tests.handlers.transcription.crafted_audio import flac_file, flac_frame, streaminfo
 from tests.handlers.transcription.recordings import decoded_ms, loop_audio, recording
 
 pytestmark = pytest.mark.media
 HOURS_MS = 3 * 3600 * 1000
-KINDS = {
+FORMATS = {
     "mp3": (AudioFormat.MP3, "mp3"),
     "mp3-bare": (AudioFormat.MP3, "mp3"),
     "mp4": (AudioFormat.MP4, "aac"),
@@ -43,28 +43,30 @@ KINDS = {
     "vorbis": (AudioFormat.OGG, "vorbis"),
     "webm": (AudioFormat.WEBM, "opus"),
 }
-REORDERED: list[tuple[str, tuple[str, ...], bool]] = [
-    ("mp4", FRAGMENTED, True),
-    ("mp4", FIRST_IN_FRONT, False),
+"""Format and codec of each kind of recording. `mp3-bare` has neither tags nor a Xing header."""
+REORDERED_RECORDINGS: list[tuple[str, tuple[str, ...], bool]] = [
+    ("mp4", FRAGMENTED_MP4, True),
+    ("mp4", FRAGMENT_IN_HEADER, False),
     ("mp4", ("-movflags", "+faststart"), False),
-    ("webm", LIVE, True),
+    ("webm", LIVE_WEBM, True),
     ("wav", (), True),
 ]
 """Format, options of ffmpeg, and True if ffmpeg writes into a pipe, for files whose parts are in another order."""
-SEEDS = [*((kind, (), False) for kind in KINDS), *REORDERED]
+ALL_RECORDINGS = [*((kind, (), False) for kind in FORMATS), *REORDERED_RECORDINGS]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FORMATS)
 def test_a_format_is_recognised_by_content(kind: str) -> None:
     audio = spoken(kind)
-    found = probe(ranged(audio))
-    assert (found.format, found.codec) == KINDS[kind]
-    assert found.duration_ms == pytest.approx(decoded_ms(audio), abs=60)
-    assert found.duration_ms == pytest.approx(SECONDS * 1000, abs=60)
+    result = probe(to_ranged_file(audio))
+    assert (result.format, result.codec) == FORMATS[kind]
+    assert result.duration_ms == pytest.approx(decoded_ms(audio), abs=60)
+    assert result.duration_ms == pytest.approx(SECONDS * 1000, abs=60)
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "piped"), [*REORDERED, *((kind, (), True) for kind in ("webm", "mp3", "opus", "vorbis"))]
+    ("kind", "options", "piped"),
+    [*REORDERED_RECORDINGS, *((kind, (), True) for kind in ("webm", "mp3", "opus", "vorbis"))],
 )
 def test_the_order_of_a_files_parts_does_not_matter(kind: str, options: tuple[str, ...], piped: bool) -> None:
     assert duration_ms(spoken(kind, *options, piped=piped)) == pytest.approx(SECONDS * 1000, abs=60)
@@ -77,19 +79,19 @@ def test_flac_without_a_stated_length_is_rejected() -> None:
 def test_tags_in_front_of_audio_are_skipped_unread() -> None:
     cover = b"ID3\x04\x00\x00" + bytes([0, 0x7F, 0x7F, 0x7F]) + bytes((1 << 21) - 1)
     for kind in ("mp3", "flac"):
-        file = ranged(cover + cover + spoken(kind))
+        file = to_ranged_file(cover + cover + spoken(kind))
         assert probe(file).duration_ms == pytest.approx(SECONDS * 1000, abs=60)
         assert file.fetched <= 6 * BLOCK
 
 
-def test_audio_next_to_video_counts_and_video_without_audio_is_rejected() -> None:
-    video = ("-c:v", "mpeg4", "-c:a", "aac")
-    assert probe(ranged(encoded("mp4", *video, sources=(PICTURES, SOUND)))).codec == "aac"
-    assert rejection(encoded("mp4", "-c:v", "mpeg4", sources=(PICTURES,))) is RejectionReason.NO_AUDIO
-    clip = ("-c:v", "libvpx", "-c:a", "libopus")
-    for options in (clip, (*clip, *LIVE)):
-        assert duration_ms(encoded("webm", *options, sources=(PICTURES, SOUND))) == pytest.approx(3000, abs=60)
-    assert rejection(encoded("webm", "-c:v", "libvpx", sources=(PICTURES,))) is RejectionReason.NO_AUDIO
+def test_a_video_file_is_probed_by_its_audio_and_rejected_if_it_has_none() -> None:
+    mp4_codecs = ("-c:v", "mpeg4", "-c:a", "aac")
+    assert probe(to_ranged_file(encode("mp4", *mp4_codecs, sources=(TEST_PICTURE, TONE)))).codec == "aac"
+    assert rejection(encode("mp4", "-c:v", "mpeg4", sources=(TEST_PICTURE,))) is RejectionReason.NO_AUDIO
+    webm_codecs = ("-c:v", "libvpx", "-c:a", "libopus")
+    for options in (webm_codecs, (*webm_codecs, *LIVE_WEBM)):
+        assert duration_ms(encode("webm", *options, sources=(TEST_PICTURE, TONE))) == pytest.approx(3000, abs=60)
+    assert rejection(encode("webm", "-c:v", "libvpx", sources=(TEST_PICTURE,))) is RejectionReason.NO_AUDIO
 
 
 @pytest.mark.parametrize(
@@ -106,17 +108,17 @@ def test_audio_next_to_video_counts_and_video_without_audio_is_rejected() -> Non
     ],
 )
 def test_other_codecs_and_formats_are_rejected(suffix: str, options: tuple[str, ...], reason: RejectionReason) -> None:
-    assert rejection(encoded(suffix, *options)) is reason
+    assert rejection(encode(suffix, *options)) is reason
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"mp3-bare"}))
-def test_half_of_a_recording_is_rejected(kind: str) -> None:
+@pytest.mark.parametrize("kind", sorted(FORMATS.keys() - {"mp3-bare"}))
+def test_the_first_half_of_a_recording_is_rejected(kind: str) -> None:
     audio = spoken(kind)
     assert rejection(audio[: len(audio) // 2]) is RejectionReason.TRUNCATED
 
 
-@pytest.mark.parametrize(("kind", "options"), [("webm", LIVE), ("mp4", FRAGMENTED), ("mp3-bare", ())])
-def test_a_cut_live_recording_has_the_duration_of_its_complete_part(kind: str, options: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("kind", "options"), [("webm", LIVE_WEBM), ("mp4", FRAGMENTED_MP4), ("mp3-bare", ())])
+def test_a_truncated_live_recording_has_the_duration_of_its_complete_part(kind: str, options: tuple[str, ...]) -> None:
     audio = spoken(kind, *options, piped=True)
     assert duration_ms(audio[: len(audio) // 2]) == pytest.approx(SECONDS * 500, abs=600)
 
@@ -131,59 +133,76 @@ def test_joined_mp3_files_are_rejected(first: tuple[str, ...], second: tuple[str
 ID3_AT_THE_END = b"ID3\x04\x00\x10\x00\x00\x10\x00" + bytes(2048) + b"3DI\x04\x00\x10\x00\x00\x10\x00"
 
 
-@pytest.mark.parametrize("behind", [b"", b"TAG" + bytes(125), b"APETAGEX" + bytes(100_000), ID3_AT_THE_END])
-@pytest.mark.parametrize("uncounted", [False, True])
-def test_tags_and_a_single_uncounted_frame_behind_an_mp3_do_not_count(behind: bytes, uncounted: bool) -> None:
+@pytest.mark.parametrize(
+    "tags",
+    [
+        pytest.param(b"", id="no tags"),
+        pytest.param(b"TAG" + bytes(125), id="ID3v1"),
+        pytest.param(b"APETAGEX" + bytes(100_000), id="APE"),
+        pytest.param(ID3_AT_THE_END, id="ID3v2"),
+    ],
+)
+@pytest.mark.parametrize("has_uncounted_frame", [False, True])
+def test_tags_and_a_single_uncounted_frame_at_the_end_of_an_mp3_do_not_count(
+    tags: bytes, has_uncounted_frame: bool
+) -> None:
+    """The Info header states the number of bytes of all frames. Some headers leave out one frame."""
     audio = spoken("mp3")
     info = audio.index(b"Info")
-    counted = int.from_bytes(audio[info + 12 : info + 16], "big")
-    last_frame = audio.index(audio[len(audio) - counted :][:2], len(audio) - 600)
-    stated = counted - (len(audio) - last_frame) * uncounted
-    changed = audio[: info + 12] + stated.to_bytes(4, "big") + audio[info + 16 :]
-    assert probe(ranged(changed + behind)) == probe(ranged(audio))
+    byte_count = int.from_bytes(audio[info + 12 : info + 16], "big")
+    last_frame = audio.index(audio[len(audio) - byte_count :][:2], len(audio) - 600)
+    stated_count = byte_count - (len(audio) - last_frame if has_uncounted_frame else 0)
+    changed = audio[: info + 12] + stated_count.to_bytes(4, "big") + audio[info + 16 :]
+    assert probe(to_ranged_file(changed + tags)) == probe(to_ranged_file(audio))
 
 
 MP3_FRAME = b"\xff\xfb\x90\x64" + bytes(413)
 """128 kbit/s at 44.1 kHz: 26 ms."""
-TAG = b"ID3\x04\x00\x00\x00\x00\x00\x01x"
+ID3_AT_THE_START = b"ID3\x04\x00\x00\x00\x00\x00\x01x"
 
 
 def test_an_mp3_needs_several_frames() -> None:
     assert rejection(MP3_FRAME * 3) is RejectionReason.UNREADABLE
     assert duration_ms(MP3_FRAME * 100) == pytest.approx(2612, abs=10)
-    assert rejection(TAG + encoded("mp2")) is RejectionReason.UNREADABLE
-    assert rejection(TAG + b"hello" * 100) is RejectionReason.UNREADABLE
+    assert rejection(ID3_AT_THE_START + encode("mp2")) is RejectionReason.UNREADABLE
+    assert rejection(ID3_AT_THE_START + b"text." * 100) is RejectionReason.UNREADABLE
 
 
 def riff(*chunks: tuple[bytes, bytes]) -> bytes:
+    """Return a WAV file with these chunks."""
     parts = [name + struct.pack("<I", len(data)) + data + bytes(len(data) % 2) for name, data in chunks]
     return b"RIFF\xff\xff\xff\xffWAVE" + b"".join(parts)
 
 
-def form(kind: int = 1, channels: int = 1, rate: int = 1000, align: int = 2, bits: int = 16) -> tuple[bytes, bytes]:
-    return b"fmt ", struct.pack("<HHIIHH", kind, channels, rate, 12345, align, bits)
+def fmt_chunk(
+    codec: int = 1, channels: int = 1, rate: int = 1000, align: int = 2, bits: int = 16
+) -> tuple[bytes, bytes]:
+    return b"fmt ", struct.pack("<HHIIHH", codec, channels, rate, 12345, align, bits)
 
 
 SAMPLES = (b"data", bytes(4000))
 
 
-def test_a_wav_file_may_name_its_codec_in_the_extension_and_have_other_chunks() -> None:
-    audio = encoded("wav", "-c:a", "pcm_s24le")
-    assert audio[20:22] == b"\xfe\xff"
-    assert (probe(ranged(audio)).codec, duration_ms(audio)) == ("pcm", 3000)
-    assert duration_ms(riff((b"LIST", b"oddly"), form(), (b"fact", b"x"), SAMPLES)) == 2000
+def test_a_wav_file_may_state_its_codec_in_the_format_extension() -> None:
+    audio = encode("wav", "-c:a", "pcm_s24le")
+    assert audio[20:22] == b"\xfe\xff", "the code of WAVE_FORMAT_EXTENSIBLE"
+    assert (probe(to_ranged_file(audio)).codec, duration_ms(audio)) == ("pcm", 3000)
+
+
+def test_a_wav_file_may_have_other_chunks() -> None:
+    assert duration_ms(riff((b"LIST", b"12345"), fmt_chunk(), (b"fact", b"x"), SAMPLES)) == 2000
 
 
 @pytest.mark.parametrize(
     ("chunks", "expected"),
     [
-        ((form(align=1), SAMPLES), RejectionReason.UNREADABLE),
-        ((form(rate=0), SAMPLES), RejectionReason.UNREADABLE),
-        ((form(channels=0, align=0), SAMPLES), RejectionReason.UNREADABLE),
-        ((form(kind=0x55), SAMPLES), RejectionReason.CODEC_NOT_SUPPORTED),
-        ((form(),), RejectionReason.UNREADABLE),
+        ((fmt_chunk(align=1), SAMPLES), RejectionReason.UNREADABLE),
+        ((fmt_chunk(rate=0), SAMPLES), RejectionReason.UNREADABLE),
+        ((fmt_chunk(channels=0, align=0), SAMPLES), RejectionReason.UNREADABLE),
+        ((fmt_chunk(codec=0x55), SAMPLES), RejectionReason.CODEC_NOT_SUPPORTED),
+        ((fmt_chunk(),), RejectionReason.UNREADABLE),
         (((b"fmt ", b"short"), SAMPLES), RejectionReason.UNREADABLE),
-        ((form(), (b"data", b"")), RejectionReason.NO_DURATION),
+        ((fmt_chunk(), (b"data", b"")), RejectionReason.NO_DURATION),
         (((b"x   ", b""),) * 100_000, RejectionReason.UNREADABLE),
     ],
 )
@@ -193,39 +212,47 @@ def test_a_wav_file_without_valid_chunks_is_rejected(
     assert rejection(riff(*chunks)) is expected
 
 
-@pytest.mark.parametrize("size", [0, 1, 2, 0x7FFFF000, 0xFFFFFFFF, 2_000_000])
-def test_a_wav_file_plays_to_its_end_if_the_size_of_its_samples_is_unknown(size: int) -> None:
-    audio = bytearray(spoken("wav"))
-    place = audio.index(b"data") + 4
-    available = len(audio) - place - 4
-    audio[place : place + 4] = size.to_bytes(4, "little")
-    if size in {1, 2}:
-        assert rejection(bytes(audio)) is RejectionReason.NO_DURATION, "this is a size"
-    elif size == 2_000_000:
-        assert rejection(bytes(audio)) is RejectionReason.TRUNCATED, "and so is this"
-    else:
-        assert duration_ms(bytes(audio)) == round(available / 96)
+def wav_with_stated_size(size: int) -> bytes:
+    """Return a recording whose header states another size of its samples."""
+    audio = spoken("wav")
+    position = audio.index(b"data") + 4
+    return audio[:position] + size.to_bytes(4, "little") + audio[position + 4 :]
+
+
+@pytest.mark.parametrize("placeholder", [0, 0x7FFFF000, 0xFFFFFFFF])
+def test_a_wav_file_extends_to_its_end_if_a_placeholder_is_stated_as_the_size_of_its_samples(placeholder: int) -> None:
+    assert duration_ms(wav_with_stated_size(placeholder)) == pytest.approx(SECONDS * 1000, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [(1, RejectionReason.NO_DURATION), (2, RejectionReason.NO_DURATION), (2_000_000, RejectionReason.TRUNCATED)],
+)
+def test_a_wav_file_that_states_another_size_than_it_has_is_rejected(size: int, reason: RejectionReason) -> None:
+    assert rejection(wav_with_stated_size(size)) is reason
 
 
 def flac_of(*frames: bytes, samples: int = 40_000) -> bytes:
+    """Return a FLAC file with 8000 samples per second that states this number of samples."""
     return flac_file(*frames, info=struct.pack(">HH", 4096, 4096) + streaminfo(rate=8000, samples=samples)[4:])
 
 
-@pytest.mark.parametrize(("number", "varying"), [(9, False), (36_864, True)])
-def test_the_last_flac_frame_contains_the_last_sample(number: int, varying: bool) -> None:
-    last = flac_frame(number, 3136, varying_block_size=varying)
+@pytest.mark.parametrize(("number", "has_varying_size"), [(9, False), (36_864, True)])
+def test_a_flac_file_is_truncated_if_its_last_frame_lacks_the_last_sample(number: int, has_varying_size: bool) -> None:
+    """Frames of varying size state the number of their first sample, others state their own number."""
+    last = flac_frame(number, 3136, varying_block_size=has_varying_size)
     assert duration_ms(flac_of(last)) == 5000
-    for item in (
-        flac_frame(number - 1, 3136, varying_block_size=varying),
-        flac_frame(number, 3135, varying_block_size=varying),
+    for earlier in (
+        flac_frame(number - 1, 3136, varying_block_size=has_varying_size),
+        flac_frame(number, 3135, varying_block_size=has_varying_size),
     ):
-        assert rejection(flac_of(item)) is RejectionReason.TRUNCATED
+        assert rejection(flac_of(earlier)) is RejectionReason.TRUNCATED
     damaged = last[:7] + bytes([last[7] ^ 1]) + last[8:]
     assert rejection(flac_of(damaged, b"\xff\xf8" + b"\xff" * 14)) is RejectionReason.TRUNCATED
 
 
 def ogg_page(audio: bytes, position: int) -> bytes:
-    """Return a further page of the stream."""
+    """Return a further page of the stream, at a position in samples. The position -1 means that it has none."""
     return b"OggS\0\0" + position.to_bytes(8, "little", signed=True) + audio[14:18] + bytes(8) + b"\x01\x01x"
 
 
@@ -245,25 +272,25 @@ def stretched_ogg() -> RangedFile:
     audio = spoken("opus")
     last = audio.rindex(b"OggS")
     position = (HOURS_MS * 48 + 312).to_bytes(8, "little")
-    return sparse(audio[: 64 * 1024], audio[last : last + 6] + position + audio[last + 14 :], 10**9)
+    return sparse_file(audio[: 64 * 1024], audio[last : last + 6] + position + audio[last + 14 :], 10**9)
 
 
 def stretched_webm() -> RangedFile:
-    audio = spoken("webm", *LIVE, piped=True)
+    audio = spoken("webm", *LIVE_WEBM, piped=True)
     cluster = b"\x1f\x43\xb6\x75\x01\xff\xff\xff\xff\xff\xff\xff\xe7\x84" + HOURS_MS.to_bytes(4, "big")
-    return sparse(audio[: 32 * 1024], cluster + b"\xa3\x85\x81\x00\x00\x80\x00", 10**9)
+    return sparse_file(audio[: 32 * 1024], cluster + b"\xa3\x85\x81\x00\x00\x80\x00", 10**9)
 
 
 def stretched_wav() -> RangedFile:
     head = bytearray(spoken("wav")[:100])
-    place, length = head.index(b"data") + 4, HOURS_MS * 96
-    head[4:8] = head[place : place + 4] = length.to_bytes(4, "little")
-    return sparse(bytes(head), b"", place + 4 + length)
+    position, length = head.index(b"data") + 4, HOURS_MS * 96
+    head[4:8] = head[position : position + 4] = length.to_bytes(4, "little")
+    return sparse_file(bytes(head), b"", position + 4 + length)
 
 
 def stretched_mp3() -> RangedFile:
     frames = recording("mp3-bare", "-b:a", "64k", rate=48000, seconds=1.2)
-    return repeated(frames, HOURS_MS * 8)
+    return repeating_file(frames, HOURS_MS * 8)
 
 
 SILENCE = "anullsrc=r={rate}:cl=mono:d={seconds}"
@@ -271,32 +298,34 @@ SILENCE = "anullsrc=r={rate}:cl=mono:d={seconds}"
 
 def hours_of_flac() -> RangedFile:
     """Return hours of real FLAC at a low sample rate, because encoding takes time per sample."""
-    return ranged(recording("flac", "-compression_level", "0", rate=1000, seconds=HOURS_MS / 1000, source=SILENCE))
+    return to_ranged_file(
+        recording("flac", "-compression_level", "0", rate=1000, seconds=HOURS_MS / 1000, source=SILENCE)
+    )
 
 
 def hours_of_mp4() -> RangedFile:
     minute = recording("mp4", "-b:a", "8k", rate=8000, seconds=64, source=SILENCE)
-    return ranged(loop_audio(minute, "mp4", HOURS_MS / 1000))
+    return to_ranged_file(loop_audio(minute, "mp4", HOURS_MS / 1000))
 
 
 @pytest.mark.parametrize(
-    "made", [stretched_mp3, stretched_ogg, stretched_wav, stretched_webm, hours_of_flac, hours_of_mp4]
+    "create_file", [stretched_mp3, stretched_ogg, stretched_wav, stretched_webm, hours_of_flac, hours_of_mp4]
 )
-def test_three_hours_are_probed_with_a_few_reads(made: Callable[[], RangedFile]) -> None:
-    file = made()
+def test_three_hours_are_probed_with_a_few_reads(create_file: Callable[[], RangedFile]) -> None:
+    file = create_file()
     assert probe(file).duration_ms == pytest.approx(HOURS_MS, abs=200)
     assert file.fetched <= 4 * BLOCK < file.size
     assert file.requests <= 4
 
 
-def checked(file: RangedFile) -> AudioFile | None:
-    """Probe a file, and check the cost limits. Return None if the file is rejected."""
+def probe_within_limits(file: RangedFile) -> AudioFile | None:
+    """Probe a file, and check the limit of fetched bytes. Return None if the file is rejected."""
     try:
-        found = probe(file)
+        result = probe(file)
     except RejectedAudio:
-        found = None
+        result = None
     assert file.fetched <= min(file.size, MAX_FETCHED)
-    return found
+    return result
 
 
 @given(
@@ -308,66 +337,67 @@ def checked(file: RangedFile) -> AudioFile | None:
     ),
     st.binary(max_size=3000),
 )
-def test_noise_behind_a_valid_header_is_rejected_or_read(head: bytes, data: bytes) -> None:
-    checked(ranged(head + data))
+def test_noise_after_a_valid_header_is_rejected_or_read(header: bytes, noise: bytes) -> None:
+    probe_within_limits(to_ranged_file(header + noise))
 
 
-def short(kind: str, options: tuple[str, ...], piped: bool) -> bytes:
+def short_recording(kind: str, options: tuple[str, ...], piped: bool) -> bytes:
     """Return a recording of one second, small enough to be damaged everywhere."""
     return recording(kind, *options, rate=48000 if kind == "opus" else 16000, seconds=1, piped=piped)
 
 
-@pytest.mark.parametrize(("kind", "options", "piped"), SEEDS)
+@pytest.mark.parametrize(("kind", "options", "piped"), ALL_RECORDINGS)
 @given(share=st.floats(0, 1))
 def test_a_recording_cut_anywhere_is_rejected_or_not_longer_than_the_original(
     kind: str, options: tuple[str, ...], piped: bool, share: float
 ) -> None:
-    audio = short(kind, options, piped)
-    found = checked(ranged(audio[: int(len(audio) * share)]))
-    assert found is None or 0 < found.duration_ms <= 1200
+    audio = short_recording(kind, options, piped)
+    result = probe_within_limits(to_ranged_file(audio[: int(len(audio) * share)]))
+    assert result is None or 0 < result.duration_ms <= 1200
 
 
-@pytest.mark.parametrize(("kind", "options", "piped"), SEEDS)
-@given(seed=st.integers(0, 2**32), flips=st.integers(1, 40), head=st.booleans())
+@pytest.mark.parametrize(("kind", "options", "piped"), ALL_RECORDINGS)
+@given(seed=st.integers(0, 2**32), flipped_bits=st.integers(1, 40), only_head=st.booleans())
 def test_a_damaged_recording_is_rejected_or_read(
-    kind: str, options: tuple[str, ...], piped: bool, seed: int, flips: int, head: bool
+    kind: str, options: tuple[str, ...], piped: bool, seed: int, flipped_bits: int, only_head: bool
 ) -> None:
-    audio, chance = bytearray(short(kind, options, piped)), random.Random(seed)  # noqa: S311 - damage, not a secret
-    for _ in range(flips):
-        audio[chance.randrange(min(len(audio), 600) if head else len(audio))] ^= 1 << chance.randrange(8)
-    checked(ranged(bytes(audio)))
+    audio, numbers = bytearray(short_recording(kind, options, piped)), random.Random(seed)  # noqa: S311 - not a secret
+    for _ in range(flipped_bits):
+        audio[numbers.randrange(min(len(audio), 600) if only_head else len(audio))] ^= 1 << numbers.randrange(8)
+    probe_within_limits(to_ranged_file(bytes(audio)))
 
 
 MP4_HEAD = b"\0\0\0\x14ftypM4A \0\0\0\0M4A "
 
 
 @pytest.mark.parametrize(
-    "crafted",
+    "create_content",
     [
         pytest.param(lambda: MP4_HEAD + b"\0\0\0\x08free" * 400_000, id="empty boxes"),
         pytest.param(lambda: MP4_HEAD + b"\0\0\0\x00free", id="a box to the end"),
         pytest.param(lambda: MP4_HEAD + b"\0\0\0\x01free" + bytes(8), id="a large box without a size"),
         pytest.param(lambda: spoken("opus")[:1000] + (b"OggS\0\0" + b"\xff" * 8 + bytes(13)) * 300_000, id="pages"),
         pytest.param(
-            lambda: spoken("webm", *LIVE, piped=True)[:400] + b"\x1f\x43\xb6\x75" * 2_000_000, id="empty clusters"
+            lambda: spoken("webm", *LIVE_WEBM, piped=True)[:400] + b"\x1f\x43\xb6\x75" * 2_000_000, id="empty clusters"
         ),
         pytest.param(lambda: b"ID3\x04\0\0\0\0\0\x01x" * 300_000, id="tags"),
         pytest.param(lambda: spoken("flac")[:42] + b"\xff\xf8" * 2_000_000, id="frame starts"),
     ],
 )
-def test_endless_structures_stay_within_the_read_limits(crafted: Callable[[], bytes]) -> None:
-    assert checked(ranged(crafted())) is None
+def test_a_file_of_endlessly_repeated_structures_is_rejected_within_the_read_limits(
+    create_content: Callable[[], bytes],
+) -> None:
+    assert probe_within_limits(to_ranged_file(create_content())) is None
 
 
 @pytest.mark.parametrize("kind", ["flac", "flac-24", "vorbis", "mp4"])
 @pytest.mark.parametrize("requests_before", [0, 1])
-def test_a_storage_error_is_not_an_error_of_the_file(kind: str, requests_before: int) -> None:
-    audio, left = spoken(kind), [None] * requests_before
+def test_a_storage_error_is_raised_and_does_not_reject_the_file(kind: str, requests_before: int) -> None:
+    audio, successful_requests = spoken(kind), iter(range(requests_before))
 
     def fetch(start: int, length: int) -> bytes:
-        if not left:
+        if next(successful_requests, None) is None:
             raise ReadTimeoutError(endpoint_url="x")
-        left.pop()
         return audio[start : start + length]
 
     with pytest.raises(ReadTimeoutError):

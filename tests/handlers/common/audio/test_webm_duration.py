@@ -6,101 +6,112 @@ import struct
 import pytest
 
 from handlers.common.audio.probe_result import RejectionReason
-from tests.handlers.common.audio.sample_files import LIVE, duration_ms, rejection, spoken
+from tests.handlers.common.audio.sample_files import LIVE_WEBM, duration_ms, rejection, spoken
 
 pytestmark = pytest.mark.media
-ENDLESS = b"\x01" + b"\xff" * 7
-CLUSTER = b"\x1f\x43\xb6\x75"
-SOUND, PICTURES = 1, 2
+UNKNOWN_SIZE = b"\x01" + b"\xff" * 7
+CLUSTER, DURATION, TIMESTAMP_SCALE = b"\x1f\x43\xb6\x75", b"\x44\x89", b"\x2a\xd7\xb1"
+AUDIO, VIDEO = 1, 2
+"""Numbers of the audio and the video track."""
 
 
-def sized(identifier: bytes, content: bytes) -> bytes:
+def element(identifier: bytes, content: bytes) -> bytes:
     return identifier + (len(content) | 0x4000).to_bytes(2, "big") + content
 
 
 def block(track: int, offset: int) -> bytes:
+    """Return a block whose time is given as the offset from its cluster's time."""
     return bytes([0x80 | track]) + offset.to_bytes(2, "big", signed=True) + b"\x80sound"
 
 
-def simple(track: int, offset: int, sound: bytes = b"") -> bytes:
-    return sized(b"\xa3", block(track, offset) + sound)
+def audio_block(offset: int, data: bytes = b"") -> bytes:
+    return element(b"\xa3", block(AUDIO, offset) + data)
 
 
-def grouped(track: int, offset: int) -> bytes:
-    return sized(b"\xa0", sized(b"\xa1", block(track, offset)) + sized(b"\x9b", b"\x14"))
+def video_block(offset: int) -> bytes:
+    return element(b"\xa3", block(VIDEO, offset))
 
 
-def time(milliseconds: int) -> bytes:
-    return sized(b"\xe7", milliseconds.to_bytes(4, "big"))
+def block_group(track: int, offset: int) -> bytes:
+    return element(b"\xa0", element(b"\xa1", block(track, offset)) + element(b"\x9b", b"\x14"))
 
 
-def cluster(milliseconds: int, *blocks: bytes, endless: bool = True) -> bytes:
-    content = time(milliseconds) + b"".join(blocks)
-    return CLUSTER + ENDLESS + content if endless else sized(CLUSTER, content)
+def cluster_time(milliseconds: int) -> bytes:
+    return element(b"\xe7", milliseconds.to_bytes(4, "big"))
 
 
-def recorded(*clusters: bytes) -> bytes:
+def cluster(milliseconds: int, *blocks: bytes, has_unknown_size: bool = True) -> bytes:
+    content = cluster_time(milliseconds) + b"".join(blocks)
+    return CLUSTER + UNKNOWN_SIZE + content if has_unknown_size else element(CLUSTER, content)
+
+
+def live_file(*clusters: bytes) -> bytes:
     """Return a live recording with these clusters."""
-    live = spoken("webm", *LIVE, piped=True)
+    live = spoken("webm", *LIVE_WEBM, piped=True)
     return live[: live.index(CLUSTER)] + b"".join(clusters)
 
 
-@pytest.mark.parametrize("endless", [True, False])
-def test_the_last_audio_block_counts(endless: bool) -> None:
-    blocks = (simple(SOUND, 20), simple(SOUND, 500), simple(SOUND, 480), simple(PICTURES, 900))
-    assert duration_ms(recorded(cluster(0, simple(SOUND, 0)), cluster(7000, *blocks, endless=endless))) == 7500
+@pytest.mark.parametrize("has_unknown_size", [True, False])
+def test_the_latest_audio_block_decides_the_duration(has_unknown_size: bool) -> None:
+    blocks = (audio_block(20), audio_block(500), audio_block(480), video_block(900))
+    last_cluster = cluster(7000, *blocks, has_unknown_size=has_unknown_size)
+    assert duration_ms(live_file(cluster(0, audio_block(0)), last_cluster)) == 7500
 
 
 @pytest.mark.parametrize(
     ("clusters", "expected"),
     [
-        pytest.param([cluster(7000, simple(SOUND, -20))], 6980, id="time before the cluster's"),
-        pytest.param([cluster(7000, grouped(SOUND, 500), grouped(PICTURES, 900))], 7500, id="block groups"),
-        pytest.param([cluster(1000, simple(SOUND, 5)), cluster(9000, simple(PICTURES, 5))], 1005, id="only pictures"),
+        pytest.param([cluster(7000, audio_block(-20))], 6980, id="before the cluster's time"),
+        pytest.param([cluster(7000, block_group(AUDIO, 500), block_group(VIDEO, 900))], 7500, id="block groups"),
         pytest.param(
-            [cluster(1000, simple(SOUND, 5)), sized(b"\x1c\x53\xbb\x6b", b"\xbb\x80"), simple(SOUND, 900)],
+            [cluster(1000, audio_block(5)), cluster(9000, video_block(5))], 1005, id="last cluster with video only"
+        ),
+        pytest.param(
+            [cluster(1000, audio_block(5)), element(b"\x1c\x53\xbb\x6b", b"\xbb\x80"), audio_block(900)],
             1005,
-            id="block behind the index",
+            id="block outside a cluster",
         ),
     ],
 )
-def test_only_audio_blocks_of_clusters_count(clusters: list[bytes], expected: int) -> None:
-    assert duration_ms(recorded(*clusters)) == expected
+def test_only_audio_blocks_in_clusters_decide_the_duration(clusters: list[bytes], expected: int) -> None:
+    assert duration_ms(live_file(*clusters)) == expected
 
 
-@pytest.mark.parametrize("cut", range(1, 13))
-def test_an_incomplete_block_does_not_count(cut: int) -> None:
-    assert duration_ms(recorded(cluster(1000, simple(SOUND, 5), simple(SOUND, 900))[:-cut])) == 1005
+@pytest.mark.parametrize("missing_bytes", range(1, 13))
+def test_an_incomplete_last_block_is_ignored(missing_bytes: int) -> None:
+    data = cluster(1000, audio_block(5), audio_block(900))
+    assert duration_ms(live_file(data[:-missing_bytes])) == 1005
 
 
-@pytest.mark.parametrize("between", [sized(b"\x81", b"?"), sized(b"\xec", b"?") + sized(b"\x81", b"?"), b"", b"\x00"])
-def test_audio_data_that_looks_like_a_cluster_is_not_one(between: bytes) -> None:
-    sound = CLUSTER + ENDLESS + between + (time(99000) + simple(SOUND, 5) if between else b"")
-    assert duration_ms(recorded(cluster(1000, simple(SOUND, 5, sound)))) == 1005
+@pytest.mark.parametrize(
+    "prefix", [element(b"\x81", b"?"), element(b"\xec", b"?") + element(b"\x81", b"?"), b"", b"\x00"]
+)
+def test_audio_data_that_looks_like_a_cluster_is_not_one(prefix: bytes) -> None:
+    audio = CLUSTER + UNKNOWN_SIZE + prefix + (cluster_time(99000) + audio_block(5) if prefix else b"")
+    assert duration_ms(live_file(cluster(1000, audio_block(5, audio)))) == 1005
 
 
-def test_without_any_audio_block_there_is_no_duration() -> None:
-    for clusters in ((), (cluster(1000),), (cluster(1000, simple(PICTURES, 5)),)):
-        assert rejection(recorded(*clusters)) is RejectionReason.NO_DURATION
+def test_a_live_recording_without_audio_blocks_is_rejected() -> None:
+    for clusters in ((), (cluster(1000),), (cluster(1000, video_block(5)),)):
+        assert rejection(live_file(*clusters)) is RejectionReason.NO_DURATION
 
 
-def changed(identifier: bytes, size: int, value: bytes) -> bytes:
-    """Return a recording with a changed element of the same total size."""
+def recording_with(identifier: bytes, size: int, value: bytes) -> bytes:
+    """Return a recording in which an element of this size has another value."""
     audio = spoken("webm")
-    place = audio.index(identifier)
-    head = len(identifier) + 1
-    assert audio[place + head - 1] == 0x80 | size
-    return audio[: place + head] + value + audio[place + head + size :]
+    start = audio.index(identifier) + len(identifier) + 1
+    assert audio[start - 1] == 0x80 | size
+    return audio[:start] + value + audio[start + size :]
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_a_duration_that_is_not_finite_is_unreadable(number: float) -> None:
-    assert rejection(changed(b"\x44\x89", 8, struct.pack(">d", number))) is RejectionReason.UNREADABLE
+    assert rejection(recording_with(DURATION, 8, struct.pack(">d", number))) is RejectionReason.UNREADABLE
 
 
-def test_a_stated_duration_counts_and_a_timestamp_scale_applies_to_it() -> None:
-    assert duration_ms(changed(b"\x44\x89", 8, struct.pack(">d", 4321.4))) == 4321
-    assert duration_ms(changed(b"\x2a\xd7\xb1", 3, (500_000).to_bytes(3, "big"))) == pytest.approx(6172, abs=10)
+def test_a_stated_duration_is_used_in_units_of_the_timestamp_scale() -> None:
+    assert duration_ms(recording_with(DURATION, 8, struct.pack(">d", 4321.4))) == 4321
+    assert duration_ms(recording_with(TIMESTAMP_SCALE, 3, (500_000).to_bytes(3, "big"))) == pytest.approx(6172, abs=10)
 
 
 @pytest.mark.parametrize("width", range(1, 9))

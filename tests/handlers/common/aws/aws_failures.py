@@ -26,7 +26,7 @@ def client_error(code: str, status: int = 400) -> ClientError:
     )
 
 
-TRANSIENT: list[Exception] = [
+TRANSIENT_ERRORS: list[Exception] = [
     ReadTimeoutError(endpoint_url=ENDPOINT),
     ConnectTimeoutError(endpoint_url=ENDPOINT),
     EndpointConnectionError(endpoint_url=ENDPOINT),
@@ -39,7 +39,7 @@ TRANSIENT: list[Exception] = [
     TooManyWriters(),
 ]
 """Failures after which another attempt may succeed."""
-LASTING: list[Exception] = [
+PERMANENT_ERRORS: list[Exception] = [
     client_error("AccessDeniedException"),
     client_error("ValidationException"),
     client_error("ResourceNotFoundException"),

@@ -26,7 +26,7 @@ def test_values_that_are_none_are_left_out() -> None:
 
 
 def test_each_python_type_has_its_dynamodb_type() -> None:
-    assert [serialize_value(number) for number in (True, 1, 1.5, "1", ("a",))] == [
+    assert [serialize_value(value) for value in (True, 1, 1.5, "1", ("a",))] == [
         {"BOOL": True},
         {"N": "1"},
         {"N": "1.5"},

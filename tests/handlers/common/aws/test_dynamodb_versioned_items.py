@@ -19,10 +19,12 @@ from tests.credentials import credentials
 from tests.lost_responses import repeat_next_call
 from tests.moto_tables import create_table
 
-TABLE, KEY = "things", {"pk": "a"}
+TABLE, KEY = "versioned-items", {"pk": "a"}
 
 
 class Names(VersionedState):
+    """State of the tested item: a list of names."""
+
     names: tuple[str, ...] = ()
 
 
@@ -43,15 +45,19 @@ def items(dynamodb: Any) -> VersionedItems:
 def add_first(items: VersionedItems, name: str) -> bool:
     """Add a name if the item has none. Return True if it was added."""
 
-    def join(now: Names) -> tuple[Names, bool]:
-        return (now, False) if now.names else (Names(names=(name,)), True)
+    def add_if_empty(state: Names) -> tuple[Names, bool]:
+        return (state, False) if state.names else (Names(names=(name,)), True)
 
-    return items.change(Names, KEY, join)
+    return items.change(Names, KEY, add_if_empty)
 
 
 def add_name(items: VersionedItems, name: str) -> None:
-    """Add a name."""
-    items.change(Names, KEY, lambda now: (Names(names=(*now.names, name)), None))
+    items.change(Names, KEY, lambda state: (Names(names=(*state.names, name)), None))
+
+
+def stored_item(dynamodb: Any) -> dict[str, Any]:
+    item: dict[str, Any] = dynamodb.get_item(TableName=TABLE, Key={"pk": {"S": "a"}})["Item"]
+    return item
 
 
 def test_only_the_first_of_two_writers_adds_its_name(items: VersionedItems) -> None:
@@ -59,59 +65,59 @@ def test_only_the_first_of_two_writers_adds_its_name(items: VersionedItems) -> N
     assert items.read(Names, KEY).names == ("ann",)
 
 
-def test_a_repeated_write_recognises_itself(
+def test_a_write_that_is_sent_twice_is_applied_once_and_succeeds(
     items: VersionedItems, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repeat_next_call(dynamodb, "update_item", monkeypatch)
-    assert add_first(items, "ann"), "or nobody would do what everybody takes for being done"
-    item = dynamodb.get_item(TableName=TABLE, Key={"pk": {"S": "a"}})["Item"]
+    assert add_first(items, "ann"), "if the writer took its own write for another writer's, none would do the work"
+    item = stored_item(dynamodb)
     assert (item["version"], item["ttl"]) == ({"N": "1"}, {"N": "65"})
 
 
-def test_a_repeated_write_recognises_itself_below_newer_writes(
+def test_a_write_that_is_sent_twice_succeeds_even_if_other_writes_lie_in_between(
     items: VersionedItems, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def others() -> None:
+    def write_three_names() -> None:
         for name in ("bob", "cal", "dan"):
             add_name(items, name)
 
-    repeat_next_call(dynamodb, "update_item", monkeypatch, others)
+    repeat_next_call(dynamodb, "update_item", monkeypatch, write_three_names)
     assert add_first(items, "ann")
     assert items.read(Names, KEY).names == ("ann", "bob", "cal", "dan")
 
 
-def test_an_item_does_not_grow_with_its_writes(items: VersionedItems, dynamodb: Any) -> None:
+def test_the_number_of_stored_write_ids_is_limited(items: VersionedItems, dynamodb: Any) -> None:
     for number in range(3 * MAX_WRITE_IDS):
         add_name(items, str(number))
-    item = dynamodb.get_item(TableName=TABLE, Key={"pk": {"S": "a"}})["Item"]
+    item = stored_item(dynamodb)
     assert item["version"] == {"N": str(3 * MAX_WRITE_IDS)}
     assert len(item["writes"]["L"]) == MAX_WRITE_IDS
 
 
 def test_index_attributes_are_set_and_removed(items: VersionedItems, dynamodb: Any) -> None:
-    def due(state: Names) -> dict[str, AttributeValue | None]:
+    def index_attributes(state: Names) -> dict[str, AttributeValue | None]:
         return {"due": {"N": "7"} if len(state.names) == 1 else None}
 
     for expected in ({"N": "7"}, None):
-        items.change(Names, KEY, lambda now: (Names(names=(*now.names, "ann")), None), due)
-        assert dynamodb.get_item(TableName=TABLE, Key={"pk": {"S": "a"}})["Item"].get("due") == expected
+        items.change(Names, KEY, lambda state: (Names(names=(*state.names, "ann")), None), index_attributes)
+        assert stored_item(dynamodb).get("due") == expected
 
 
-def test_a_transition_is_applied_again_to_a_concurrent_change(items: VersionedItems) -> None:
-    def both(now: Names) -> tuple[Names, tuple[str, ...]]:
-        if not now.names:
-            add_first(items, "bob")
-        moved = Names(names=(*now.names, "ann"))
-        return moved, moved.names
+def test_a_transition_is_repeated_on_the_result_of_a_concurrent_change(items: VersionedItems) -> None:
+    def add_ann(state: Names) -> tuple[Names, tuple[str, ...]]:
+        if not state.names:
+            add_first(items, "bob")  # concurrent change
+        changed = Names(names=(*state.names, "ann"))
+        return changed, changed.names
 
-    assert items.change(Names, KEY, both) == ("bob", "ann") == items.read(Names, KEY).names
+    assert items.change(Names, KEY, add_ann) == ("bob", "ann") == items.read(Names, KEY).names
 
 
 def test_a_writer_that_always_collides_raises_an_error(items: VersionedItems) -> None:
-    def overtaken(now: Names) -> tuple[Names, None]:
-        items.change(Names, KEY, lambda one: (Names(names=(*one.names, "bob")), None))
-        return Names(names=(*now.names, "ann")), None
+    def add_ann_after_bob(state: Names) -> tuple[Names, None]:
+        add_name(items, "bob")  # concurrent change
+        return Names(names=(*state.names, "ann")), None
 
     with pytest.raises(TooManyWriters):
-        items.change(Names, KEY, overtaken)
+        items.change(Names, KEY, add_ann_after_bob)
     assert items.read(Names, KEY).names == ("bob",) * MAX_ATTEMPTS

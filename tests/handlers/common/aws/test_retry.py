@@ -10,15 +10,17 @@ from handlers.common.aws.service_faults import TRANSIENT_FAULTS, ServiceFailed, 
 
 @dataclass
 class Clock:
-    at: float = 0.0
-    waits: list[float] = field(default_factory=list)
+    """Clock that only pauses advance."""
+
+    seconds: float = 0.0
+    pauses: list[float] = field(default_factory=list)
 
     def now(self) -> float:
-        return self.at
+        return self.seconds
 
     def wait(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.at += seconds
+        self.pauses.append(seconds)
+        self.seconds += seconds
 
 
 def create_failures(times: int, fault: ServiceFault = ServiceFault.THROTTLED) -> list[ServiceFailed]:
@@ -26,36 +28,37 @@ def create_failures(times: int, fault: ServiceFault = ServiceFault.THROTTLED) ->
 
 
 def call_with_failures(
-    clock: Clock, failures: list[ServiceFailed], deadline: float, seconds: float = 0, share: float = 1.0
+    clock: Clock, failures: list[ServiceFailed], deadline: float, seconds: float = 0, random_share: float = 1.0
 ) -> str:
-    left = list(failures)
+    """Call an operation that fails with each of the failures, from last to first, and then returns `done`."""
+    remaining_failures = list(failures)
 
     def operation() -> str:
-        if left:
-            raise left.pop()
+        if remaining_failures:
+            raise remaining_failures.pop()
         return "done"
 
-    return Retrier(RetryTiming(clock.now, clock.wait, lambda: share), deadline).call(operation, seconds)
+    return Retrier(RetryTiming(clock.now, clock.wait, lambda: random_share), deadline).call(operation, seconds)
 
 
 def test_pauses_grow_up_to_the_maximum() -> None:
     clock = Clock()
     assert call_with_failures(clock, create_failures(7), 1_000) == "done"
-    assert clock.waits == [0.5, 1, 2, 4, MAX_PAUSE_SECONDS, MAX_PAUSE_SECONDS, MAX_PAUSE_SECONDS]
+    assert clock.pauses == [0.5, 1, 2, 4, MAX_PAUSE_SECONDS, MAX_PAUSE_SECONDS, MAX_PAUSE_SECONDS]
 
 
 def test_pauses_have_a_random_length() -> None:
     clock = Clock()
-    assert call_with_failures(clock, create_failures(2), 1_000, share=0.0) == "done"
-    assert clock.waits == [0.25, 0.5]
+    assert call_with_failures(clock, create_failures(2), 1_000, random_share=0.0) == "done"
+    assert clock.pauses == [0.25, 0.5], "half of the pauses at the share 1.0"
 
 
 @pytest.mark.parametrize("fault", sorted(set(ServiceFault) - TRANSIENT_FAULTS))
-def test_a_lasting_fault_is_not_retried(fault: ServiceFault) -> None:
+def test_a_permanent_fault_is_not_retried(fault: ServiceFault) -> None:
     clock = Clock()
     with pytest.raises(ServiceFailed):
         call_with_failures(clock, create_failures(1, fault), 1_000)
-    assert clock.waits == []
+    assert clock.pauses == []
 
 
 def test_a_timed_out_call_is_retried_only_once() -> None:
@@ -77,10 +80,9 @@ def test_no_attempt_starts_that_could_end_after_the_deadline() -> None:
     with pytest.raises(ServiceFailed) as caught:
         call_with_failures(clock, create_failures(99), 60, seconds=50)
     assert caught.value.fault is ServiceFault.THROTTLED
-    assert clock.at <= 10
-    assert len(clock.waits) == 4
+    assert clock.seconds <= 10
+    assert len(clock.pauses) == 4
 
-    late = Clock(at=11)
     with pytest.raises(ServiceFailed) as caught:
-        call_with_failures(late, [], 60, seconds=50)
+        call_with_failures(Clock(seconds=11), [], 60, seconds=50)
     assert caught.value.fault is ServiceFault.TIMED_OUT

@@ -65,13 +65,13 @@ def test_test_events_and_other_events_announce_no_object(text: str) -> None:
     ],
 )
 def test_a_message_that_is_not_a_notification_is_refused_and_not_quoted(text: str) -> None:
-    with pytest.raises(InvalidEvent) as refused:
+    with pytest.raises(InvalidEvent) as caught:
         list(parse_new_objects(text))
-    assert "canary" not in str(refused.value)
+    assert "canary" not in str(caught.value)
 
 
 @given(
-    st.recursive(st.none() | st.integers() | st.text(), lambda some: st.lists(some) | st.dictionaries(st.text(), some))
+    st.recursive(st.none() | st.integers() | st.text(), lambda part: st.lists(part) | st.dictionaries(st.text(), part))
 )
 def test_any_json_is_parsed_or_refused(message: object) -> None:
     for text in (json.dumps(message), json.dumps({"Records": message}), json.dumps({"Records": [message]})):

@@ -15,30 +15,31 @@ class Outcome(StrEnum):
     IGNORED = "ignored"
 
 
-def act(body: str) -> Outcome:
+def process_body(body: str) -> Outcome:
     match body:
         case "no event":
             raise InvalidEvent("canary")
-        case "trouble":
+        case "failing":
             raise RuntimeError("canary")
-        case "not ours":
+        case "ignored":
             return Outcome.IGNORED
     return Outcome.DONE
 
 
 def process(*bodies: str) -> list[str]:
-    messages = [{"messageId": f"{place} {body}", "body": body} for place, body in enumerate(bodies)]
-    answer: Any = process_batch(messages, act, EventLog("DEBUG"), event_kind="upload")
+    """Process a batch; return the ids of the messages that SQS delivers again. An id is the index and the body."""
+    messages = [{"messageId": f"{index} {body}", "body": body} for index, body in enumerate(bodies)]
+    answer: Any = process_batch(messages, process_body, EventLog("DEBUG"), event_kind="upload")
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
 def test_only_failed_messages_are_redelivered() -> None:
     assert process() == []
-    assert process("fine", "no event", "fine", "trouble", "not ours") == ["1 no event", "3 trouble"]
+    assert process("valid", "no event", "valid", "failing", "ignored") == ["1 no event", "3 failing"]
 
 
 def test_the_log_contains_counts_and_error_types_but_no_message(capsys: pytest.CaptureFixture[str]) -> None:
-    process("no event", "trouble", "not ours", "fine")
+    process("no event", "failing", "ignored", "valid")
     output = capsys.readouterr().out
     assert '"message":"upload_batch"' in output
     assert '"records":4,"ignored":1,"failed":2' in output.replace(": ", ":")

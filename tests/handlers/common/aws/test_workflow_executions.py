@@ -11,32 +11,34 @@ from handlers.common.aws.workflow_executions import ExecutionStatus, StartOutcom
 STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:files"
 
 
-def refusal(code: str, status: int = 400, attempts: int = 0) -> ClientError:
-    about: Any = {"HTTPStatusCode": status, "RetryAttempts": attempts}
-    return ClientError({"Error": {"Code": code, "Message": "canary"}, "ResponseMetadata": about}, "StartExecution")
+def aws_error(code: str, status: int = 400, retries: int = 0) -> ClientError:
+    metadata: Any = {"HTTPStatusCode": status, "RetryAttempts": retries}
+    return ClientError({"Error": {"Code": code, "Message": "canary"}, "ResponseMetadata": metadata}, "StartExecution")
 
 
 @pytest.mark.parametrize(
-    ("error", "meaning"),
+    ("error", "expected"),
     [
         (None, StartOutcome.STARTED),
-        (refusal("StateMachineDoesNotExist"), StartOutcome.REFUSED),
-        (refusal("AccessDeniedException"), StartOutcome.REFUSED),
-        (refusal("ExecutionLimitExceeded"), StartOutcome.REFUSED),
-        (refusal("ExecutionAlreadyExists"), StartOutcome.ALREADY_EXISTS),
-        (refusal("ExecutionAlreadyExists", attempts=2), StartOutcome.ALREADY_EXISTS),
-        (refusal("InvalidName", attempts=1), StartOutcome.UNKNOWN),
-        (refusal("ThrottlingException"), StartOutcome.UNKNOWN),
-        (refusal("TooManyRequestsException", 429), StartOutcome.UNKNOWN),
-        (refusal("ServiceUnavailable", 503), StartOutcome.UNKNOWN),
+        (aws_error("StateMachineDoesNotExist"), StartOutcome.REFUSED),
+        (aws_error("AccessDeniedException"), StartOutcome.REFUSED),
+        (aws_error("ExecutionLimitExceeded"), StartOutcome.REFUSED),
+        (aws_error("ExecutionAlreadyExists"), StartOutcome.ALREADY_EXISTS),
+        (aws_error("ExecutionAlreadyExists", retries=2), StartOutcome.ALREADY_EXISTS),
+        (aws_error("InvalidName", retries=1), StartOutcome.UNKNOWN),
+        (aws_error("ThrottlingException"), StartOutcome.UNKNOWN),
+        (aws_error("TooManyRequestsException", 429), StartOutcome.UNKNOWN),
+        (aws_error("ServiceUnavailable", 503), StartOutcome.UNKNOWN),
         (ReadTimeoutError(endpoint_url="x"), StartOutcome.UNKNOWN),
         (ConnectTimeoutError(endpoint_url="x"), StartOutcome.UNKNOWN),
     ],
 )
-def test_only_a_definite_refusal_counts_as_not_started(error: Exception | None, meaning: StartOutcome) -> None:
+def test_an_execution_counts_as_not_started_only_after_a_definite_refusal(
+    error: Exception | None, expected: StartOutcome
+) -> None:
     client = Mock()
     client.start_execution.side_effect = error
-    assert WorkflowExecutions(client, STATE_MACHINE).start("name", {}) is meaning
+    assert WorkflowExecutions(client, STATE_MACHINE).start("name", {}) is expected
 
 
 def test_a_repeated_start_has_the_same_name_and_input() -> None:
@@ -48,7 +50,7 @@ def test_a_repeated_start_has_the_same_name_and_input() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "meaning"),
+    ("status", "expected"),
     [
         ("RUNNING", ExecutionStatus.RUNNING),
         ("PENDING_REDRIVE", ExecutionStatus.RUNNING),
@@ -59,19 +61,19 @@ def test_a_repeated_start_has_the_same_name_and_input() -> None:
         ("SOMETHING_NEW", ExecutionStatus.FAILED),
     ],
 )
-def test_each_status_of_aws_is_mapped(status: str, meaning: ExecutionStatus) -> None:
+def test_each_status_of_aws_is_mapped(status: str, expected: ExecutionStatus) -> None:
     client = Mock()
     client.describe_execution.return_value = {"status": status}
     executions = WorkflowExecutions(client, STATE_MACHINE)
-    assert executions.status(executions.arn("name")) is meaning
+    assert executions.status(executions.arn("name")) is expected
     client.describe_execution.assert_called_once_with(
         executionArn="arn:aws:states:us-east-1:123456789012:execution:files:name"
     )
 
 
-def test_a_missing_execution_has_no_status_and_another_error_is_raised() -> None:
+def test_a_missing_execution_has_the_status_none_and_another_error_is_raised() -> None:
     client = Mock()
-    client.describe_execution.side_effect = [refusal("ExecutionDoesNotExist"), refusal("ThrottlingException")]
+    client.describe_execution.side_effect = [aws_error("ExecutionDoesNotExist"), aws_error("ThrottlingException")]
     executions = WorkflowExecutions(client, STATE_MACHINE)
     assert executions.status("arn") is None
     with pytest.raises(ClientError, match="Throttling"):

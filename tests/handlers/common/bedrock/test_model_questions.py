@@ -21,99 +21,106 @@ from handlers.common.bedrock.model_questions import ModelQuestion, NoAnswer, ask
 CANARY = "canary"
 
 
-class Trouble(StrEnum):
+class AnswerProblem(StrEnum):
     CUT_OFF = "It was cut off."
-    WORD = "It was no good word."
+    OTHER_WORD = "It was another word."
 
 
-def asked(problem: StrEnum | None) -> ConverseRequest:
-    content: list[ContentBlock] = [{"text": "Say a good word."}]
+def build_question(problem: StrEnum | None) -> ConverseRequest:
+    content: list[ContentBlock] = [{"text": "Say yes or no."}]
     return build_request(
         "Be brief.", [*content, *([] if problem is None else [build_correction(problem)])], InferenceOptions(10)
     )
 
 
-def read(text: str, last: bool) -> str:
-    if text == "good" or (last and text == "fair"):
+def read_answer(text: str, is_last: bool) -> str:
+    """Accept `yes` and `no`, and `maybe` only in the last answer."""
+    if text in {"yes", "no"} or (is_last and text == "maybe"):
         return text
-    raise UnusableAnswer(Trouble.WORD)
+    raise UnusableAnswer(AnswerProblem.OTHER_WORD)
 
 
 @dataclass
 class ScriptedModel:
+    """Model with scripted replies and faults, which records requests and tokens, and a clock that pauses advance."""
+
     replies: list[ModelReply | ServiceFault]
-    asked: list[ConverseRequest] = field(default_factory=list)
-    spent: list[TokenUsage] = field(default_factory=list)
-    at: float = 0.0
+    requests: list[ConverseRequest] = field(default_factory=list)
+    token_usages: list[TokenUsage] = field(default_factory=list)
+    now: float = 0.0
 
     def converse(self, request: ConverseRequest) -> ModelReply:
-        self.asked.append(request)
+        self.requests.append(request)
         reply = self.replies.pop(0)
         if isinstance(reply, ServiceFault):
             raise ServiceFailed(reply)
         return reply
 
     def ask(self, seconds: float = 1_000) -> str | NoAnswer:
-        retrier = Retrier(RetryTiming(lambda: self.at, self._wait, lambda: 1.0), seconds)
-        return ask_model(self, ModelQuestion(asked, read, Trouble.CUT_OFF), retrier, 50, self.spent.append)
+        retrier = Retrier(RetryTiming(lambda: self.now, self._wait, lambda: 1.0), seconds)
+        question = ModelQuestion(build_question, read_answer, AnswerProblem.CUT_OFF)
+        return ask_model(self, question, retrier, 50, self.token_usages.append)
 
     def _wait(self, seconds: float) -> None:
-        self.at += seconds
+        self.now += seconds
 
     @property
-    def repairs(self) -> list[str]:
-        return [block["text"] for item in self.asked for block in item["messages"][0]["content"][1:]]
+    def corrections(self) -> list[str]:
+        """Texts of the requests after the question itself."""
+        return [block["text"] for request in self.requests for block in request["messages"][0]["content"][1:]]
 
 
-def said(text: str, stop: str = "end_turn") -> ModelReply:
-    return ModelReply(text, TokenUsage(1, 2, 3, 4), stop)
+def reply(text: str, stop_reason: str = "end_turn") -> ModelReply:
+    return ModelReply(text, TokenUsage(1, 2, 3, 4), stop_reason)
 
 
 def test_a_usable_answer_needs_one_question() -> None:
-    scene = ScriptedModel([said("good")])
-    assert scene.ask() == "good"
-    assert (scene.repairs, scene.spent) == ([], [TokenUsage(1, 2, 3, 4)])
+    model = ScriptedModel([reply("yes")])
+    assert model.ask() == "yes"
+    assert (model.corrections, model.token_usages) == ([], [TokenUsage(1, 2, 3, 4)])
 
 
 @pytest.mark.parametrize(
-    ("bad", "told"),
-    [(said(CANARY), Trouble.WORD), (said(f"good {CANARY}", "max_tokens"), Trouble.CUT_OFF)],
+    ("unusable", "problem"),
+    [(reply(CANARY), AnswerProblem.OTHER_WORD), (reply(f"yes {CANARY}", "max_tokens"), AnswerProblem.CUT_OFF)],
 )
-def test_an_unusable_answer_gets_a_second_question_that_does_not_quote_it(bad: ModelReply, told: StrEnum) -> None:
-    scene = ScriptedModel([bad, said("good")])
-    assert scene.ask() == "good"
-    [repaired] = scene.repairs
-    assert told.value in repaired
-    assert CANARY not in repaired
-    assert len(scene.spent) == 2, "what could not be used was paid for"
+def test_an_unusable_answer_gets_a_second_question_that_does_not_quote_it(
+    unusable: ModelReply, problem: StrEnum
+) -> None:
+    model = ScriptedModel([unusable, reply("yes")])
+    assert model.ask() == "yes"
+    [correction] = model.corrections
+    assert problem.value in correction
+    assert CANARY not in correction
+    assert len(model.token_usages) == 2, "an unusable answer is billed too"
 
 
-def test_the_reader_learns_which_answer_is_the_last() -> None:
-    assert ScriptedModel([said("fair"), said("fair")]).ask() == "fair"
+def test_the_last_answer_is_read_as_such() -> None:
+    assert ScriptedModel([reply("maybe"), reply("maybe")]).ask() == "maybe"
 
 
 def test_there_is_no_third_question() -> None:
-    scene = ScriptedModel([said(CANARY), said(CANARY), said("good")])
-    assert scene.ask() is NoAnswer.UNUSABLE
-    assert len(scene.asked) == 2
+    model = ScriptedModel([reply(CANARY), reply(CANARY), reply("yes")])
+    assert model.ask() is NoAnswer.UNUSABLE
+    assert len(model.requests) == 2
 
 
 @pytest.mark.parametrize(
-    ("stop", "expected"),
+    ("stop_reason", "expected"),
     [
         ("guardrail_intervened", NoAnswer.GUARDRAIL),
         ("content_filtered", NoAnswer.FILTERED),
         ("model_context_window_exceeded", NoAnswer.TOO_LARGE),
     ],
 )
-def test_a_final_stop_reason_gets_no_second_question(stop: str, expected: NoAnswer) -> None:
-    scene = ScriptedModel([said("good", stop)])
-    assert scene.ask() is expected
-    assert len(scene.spent) == 1
+def test_a_final_stop_reason_gets_no_second_question(stop_reason: str, expected: NoAnswer) -> None:
+    model = ScriptedModel([reply("yes", stop_reason)])
+    assert model.ask() is expected
+    assert len(model.token_usages) == 1
 
 
 def test_transient_faults_are_retried_and_others_are_raised() -> None:
-    assert ScriptedModel([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, said("good")]).ask() == "good"
+    assert ScriptedModel([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, reply("yes")]).ask() == "yes"
     for faults in ([ServiceFault.REFUSED], [ServiceFault.THROTTLED] * 9):
         with pytest.raises(ServiceFailed) as caught:
             ScriptedModel([*faults]).ask(60)

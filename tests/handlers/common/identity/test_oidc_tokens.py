@@ -17,29 +17,29 @@ from handlers.common.identity.user_ids import derive_user_id
 from tests.token_issuer import AUDIENCE, NOW, Key, KeysOf, Provider, assembled
 
 LEEWAY = 30
-SECONDS = int(NOW.timestamp())
+NOW_SECONDS = int(NOW.timestamp())
 CANARY = "canary-7f3a"
-
-
-SOMEBODY = derive_user_id(Provider().issuer, "somebody")
+"""Text in hostile tokens that no exception may contain."""
+USER_ID = derive_user_id(Provider().issuer, "somebody")
 
 
 def verifier(provider: Provider) -> TokenVerifier:
     return TokenVerifier(provider.issuer, AUDIENCE, KeysOf(provider), provider.clock, LEEWAY)
 
 
-def changed(provider: Provider, claims: dict[str, object]) -> str:
-    """Return a valid token with changed claims."""
+def token_with(provider: Provider, claims: dict[str, object]) -> str:
+    """Return a correctly signed token with changed claims."""
     return provider.signed(provider.claims() | claims, provider.keys[0])
 
 
 def refusal(provider: Provider, token: str) -> InvalidTokenReason:
+    """Return the reason for which a token is refused."""
     with pytest.raises(InvalidToken) as raised:
         verifier(provider).verify(token)
     return raised.value.reason
 
 
-def outcome(provider: Provider, token: str) -> str:
+def user_id_or_refusal(provider: Provider, token: str) -> str:
     """Return the user id of a valid token, or the reason for which it is refused."""
     try:
         return verifier(provider).verify(token)
@@ -62,29 +62,30 @@ def provider() -> Provider:
     ],
 )
 def test_a_valid_token_gives_the_user_id(provider: Provider, claims: dict[str, object]) -> None:
-    assert verifier(provider).verify(changed(provider, claims)) == SOMEBODY
-    assert verifier(provider).verify(provider.token(without=["iat"])) == SOMEBODY, "a start time is not required"
+    assert verifier(provider).verify(token_with(provider, claims)) == USER_ID
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "named"),
-    [
-        *((name, True) for name in ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")),
-        *((item, False) for item in ("RS256", "ES256", "ES384", "EdDSA")),
-    ],
-)
-def test_all_allowed_algorithms_work_also_for_keys_without_algorithm(
-    provider: Provider, algorithm: str, named: bool
-) -> None:
-    provider.keys = [Key("other"), Key("one", algorithm, named_algorithm=named)]
-    assert verifier(provider).verify(provider.token(provider.keys[1])) == SOMEBODY
+def test_a_token_needs_no_start_time(provider: Provider) -> None:
+    assert verifier(provider).verify(provider.token(without=["iat"])) == USER_ID
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"])
+def test_each_allowed_algorithm_is_accepted(provider: Provider, algorithm: str) -> None:
+    provider.keys = [Key("other"), Key("signing", algorithm)]
+    assert verifier(provider).verify(provider.token(provider.keys[1])) == USER_ID
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "ES384", "EdDSA"])
+def test_a_published_key_need_not_state_its_algorithm(provider: Provider, algorithm: str) -> None:
+    provider.keys = [Key("other"), Key("signing", algorithm, named_algorithm=False)]
+    assert verifier(provider).verify(provider.token(provider.keys[1])) == USER_ID
 
 
 # Signatures and keys
 
 
 def test_a_token_signed_with_another_key_is_refused(provider: Provider) -> None:
-    token = provider.signed(provider.claims(), Key("theirs"), kid="first")
+    token = provider.signed(provider.claims(), Key("attacker"), kid="first")
     assert refusal(provider, token) is InvalidTokenReason.BAD_SIGNATURE
 
 
@@ -104,26 +105,26 @@ def test_no_signature_or_an_empty_one_is_refused(provider: Provider, algorithm: 
     assert refusal(provider, token) is InvalidTokenReason.BAD_SIGNATURE
 
 
-@pytest.mark.parametrize(
-    "algorithm",
-    [
-        *("none", "None", "NONE", "nOnE", ""),
-        *("PS384", "PS512", "ES512", "ES256K", "RS1", "RSA-OAEP", None, 5, ["RS256"], {}),
-    ],
-)
-def test_no_or_any_other_algorithm_is_refused_without_asking_for_keys(provider: Provider, algorithm: object) -> None:
+NO_ALGORITHM = ["none", "None", "NONE", "nOnE", ""]
+OTHER_ALGORITHMS: list[object] = ["PS384", "PS512", "ES512", "ES256K", "RS1", "RSA-OAEP", None, 5, ["RS256"], {}]
+
+
+@pytest.mark.parametrize("algorithm", [*NO_ALGORITHM, *OTHER_ALGORITHMS])
+def test_a_missing_or_other_algorithm_is_refused_without_a_request_for_keys(
+    provider: Provider, algorithm: object
+) -> None:
     token = assembled({"alg": algorithm, "kid": "first"}, provider.claims())
     assert refusal(provider, token) is InvalidTokenReason.ALGORITHM_REFUSED
     assert provider.request_count == 0
 
 
 @pytest.mark.parametrize(("algorithm", "digest"), [("HS256", "sha256"), ("HS384", "sha384"), ("HS512", "sha512")])
-@pytest.mark.parametrize("form", [Encoding.PEM, Encoding.DER, None])
+@pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER, None], ids=["PEM", "DER", "JWK"])
 def test_the_public_key_cannot_be_used_as_a_shared_secret(
-    provider: Provider, algorithm: str, digest: str, form: Encoding | None
+    provider: Provider, algorithm: str, digest: str, encoding: Encoding | None
 ) -> None:
     key = provider.keys[0]
-    secret = json.dumps(key.published).encode() if form is None else key.public(form)
+    secret = json.dumps(key.published).encode() if encoding is None else key.public(encoding)
     for header in ({"alg": algorithm, "kid": "first"}, {"alg": algorithm}):
         token = assembled(header, provider.claims(), lambda text: hmac.new(secret, text, digest).digest())
         assert refusal(provider, token) is InvalidTokenReason.ALGORITHM_REFUSED
@@ -138,7 +139,7 @@ def test_an_hmac_signature_under_another_algorithm_is_refused(provider: Provider
 
 
 @pytest.mark.parametrize(
-    ("published", "used"),
+    ("published_key", "algorithm"),
     [
         (Key("k"), "RS384"),
         (Key("k"), "PS256"),
@@ -150,26 +151,30 @@ def test_an_hmac_signature_under_another_algorithm_is_refused(provider: Provider
         (Key("k", "EdDSA"), "ES256"),
     ],
 )
-def test_an_algorithm_that_does_not_fit_the_key_is_refused(provider: Provider, published: Key, used: str) -> None:
-    provider.keys = [published]
-    assert refusal(provider, provider.token(Key("k", used))) is InvalidTokenReason.ALGORITHM_REFUSED
+def test_an_algorithm_that_does_not_fit_the_key_is_refused(
+    provider: Provider, published_key: Key, algorithm: str
+) -> None:
+    provider.keys = [published_key]
+    assert refusal(provider, provider.token(Key("k", algorithm))) is InvalidTokenReason.ALGORITHM_REFUSED
 
 
-def test_a_key_that_comes_with_the_token_is_not_used(provider: Provider) -> None:
-    theirs = Key("theirs")
-    token = provider.signed(provider.claims(), theirs, jwk=theirs.published, jku="https://theirs.test/keys", x5c=["x"])
+def test_a_key_in_the_header_of_a_token_is_not_used(provider: Provider) -> None:
+    attacker_key = Key("attacker")
+    token = provider.signed(
+        provider.claims(), attacker_key, jwk=attacker_key.published, jku="https://attacker.test/keys", x5c=["x"]
+    )
     assert refusal(provider, token) is InvalidTokenReason.UNKNOWN_KEY
 
 
 def test_a_token_without_key_id_needs_a_single_key(provider: Provider) -> None:
-    nameless = Key(None)
-    provider.keys = [nameless]
-    assert verifier(provider).verify(provider.token()) == SOMEBODY
+    key_without_id = Key(None)
+    provider.keys = [key_without_id]
+    assert verifier(provider).verify(provider.token()) == USER_ID
     provider.keys.append(Key("second"))
-    assert refusal(provider, provider.token(nameless)) is InvalidTokenReason.UNKNOWN_KEY
+    assert refusal(provider, provider.token(key_without_id)) is InvalidTokenReason.UNKNOWN_KEY
 
 
-def test_unavailable_keys_are_reported_as_such(provider: Provider) -> None:
+def test_a_token_is_refused_with_its_own_reason_if_the_keys_are_unavailable(provider: Provider) -> None:
     provider.body = b"<html>"
     assert refusal(provider, provider.token()) is InvalidTokenReason.KEYS_UNAVAILABLE
 
@@ -178,9 +183,9 @@ def test_unavailable_keys_are_reported_as_such(provider: Provider) -> None:
 
 
 @pytest.mark.parametrize("claim", ["exp", "sub", "iss", "aud"])
-@pytest.mark.parametrize("null", [True, False])
-def test_a_claim_that_is_needed_and_missing_is_refused(provider: Provider, claim: str, null: bool) -> None:
-    token = changed(provider, {claim: None}) if null else provider.token(without=[claim])
+@pytest.mark.parametrize("is_null", [True, False])
+def test_a_token_without_a_required_claim_is_refused(provider: Provider, claim: str, is_null: bool) -> None:
+    token = token_with(provider, {claim: None}) if is_null else provider.token(without=[claim])
     assert refusal(provider, token) is InvalidTokenReason.MISSING_CLAIM
 
 
@@ -197,33 +202,35 @@ def test_another_issuer_is_refused_even_if_only_a_slash_differs(provider: Provid
 
 
 @pytest.mark.parametrize(
-    ("ago", "expected"),
-    [(LEEWAY - 0.5, SOMEBODY), *((ago, InvalidTokenReason.EXPIRED) for ago in (LEEWAY, LEEWAY + 0.5, 10**9))],
+    ("seconds_ago", "expected"),
+    [(LEEWAY - 0.5, USER_ID), (LEEWAY, InvalidTokenReason.EXPIRED), (10**9, InvalidTokenReason.EXPIRED)],
 )
-def test_a_token_expires_after_the_leeway(provider: Provider, ago: float, expected: str) -> None:
-    assert outcome(provider, provider.token(exp=SECONDS - ago)) == expected
+def test_a_token_expires_after_the_leeway(provider: Provider, seconds_ago: float, expected: str) -> None:
+    assert user_id_or_refusal(provider, provider.token(exp=NOW_SECONDS - seconds_ago)) == expected
 
 
 @pytest.mark.parametrize("claim", ["nbf", "iat"])
 @pytest.mark.parametrize(
-    ("ahead", "expected"),
+    ("seconds_ahead", "expected"),
     [
-        *((ahead, SOMEBODY) for ahead in (-3600, LEEWAY)),
-        *((ahead, InvalidTokenReason.NOT_YET_VALID) for ahead in (LEEWAY + 1, 10**9)),
+        (-3600, USER_ID),
+        (LEEWAY, USER_ID),
+        (LEEWAY + 1, InvalidTokenReason.NOT_YET_VALID),
+        (10**9, InvalidTokenReason.NOT_YET_VALID),
     ],
 )
 def test_a_token_is_valid_from_a_leeway_before_its_start(
-    provider: Provider, claim: str, ahead: int, expected: str
+    provider: Provider, claim: str, seconds_ahead: int, expected: str
 ) -> None:
-    assert outcome(provider, changed(provider, {claim: SECONDS + ahead})) == expected
+    assert user_id_or_refusal(provider, token_with(provider, {claim: NOW_SECONDS + seconds_ahead})) == expected
 
 
 @pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
 @pytest.mark.parametrize(
-    "time", ["soon", str(SECONDS), True, [SECONDS], {}, 10**18, -(10**18), 10**400, float("inf"), float("nan")]
+    "time", ["soon", str(NOW_SECONDS), True, [NOW_SECONDS], {}, 10**18, -(10**18), 10**400, float("inf"), float("nan")]
 )
 def test_an_invalid_time_is_refused(provider: Provider, claim: str, time: object) -> None:
-    assert refusal(provider, changed(provider, {claim: time})) is InvalidTokenReason.MALFORMED
+    assert refusal(provider, token_with(provider, {claim: time})) is InvalidTokenReason.MALFORMED
 
 
 @pytest.mark.parametrize("subject", ["a", "auth0|5f7c8ec7c33c6c004bbafe82", "a b@c", "x" * 255])
@@ -236,13 +243,13 @@ def test_another_subject_is_refused(provider: Provider, subject: object) -> None
     assert refusal(provider, provider.token(sub=subject)) is InvalidTokenReason.MALFORMED
 
 
-# Form
+# Form of the token
 
 
 @pytest.mark.parametrize("critical", [["b64"], ["exp"], ["x"], [], "b64", None, 5])
 def test_a_critical_header_is_refused(provider: Provider, critical: object) -> None:
-    for more in ({}, {"b64": True}, {"b64": False}):
-        token = provider.signed(provider.claims(), provider.keys[0], crit=critical, **more)
+    for header in ({}, {"b64": True}, {"b64": False}):
+        token = provider.signed(provider.claims(), provider.keys[0], crit=critical, **header)
         assert refusal(provider, token) is InvalidTokenReason.MALFORMED
 
 
@@ -259,13 +266,12 @@ def test_a_key_id_that_is_not_text_is_refused(provider: Provider, kid: object) -
 
 
 def test_a_token_that_is_too_long_is_refused(provider: Provider) -> None:
-    token = provider.token()
-    more = MAX_TOKEN_LENGTH - len(token)
-    fitting = provider.token(more="x" * (more * 3 // 4 - 20))
-    assert MAX_TOKEN_LENGTH - 20 < len(fitting) <= MAX_TOKEN_LENGTH
-    assert verifier(provider).verify(fitting) == SOMEBODY
+    available = MAX_TOKEN_LENGTH - len(provider.token())
+    longest = provider.token(padding="x" * (available * 3 // 4 - 20))
+    assert MAX_TOKEN_LENGTH - 20 < len(longest) <= MAX_TOKEN_LENGTH
+    assert verifier(provider).verify(longest) == USER_ID
     provider.request_count = 0
-    assert refusal(provider, provider.token(more="x" * more)) is InvalidTokenReason.MALFORMED
+    assert refusal(provider, provider.token(padding="x" * available)) is InvalidTokenReason.MALFORMED
     assert refusal(provider, "x" * 10_000_000) is InvalidTokenReason.MALFORMED
     assert provider.request_count == 0
 
@@ -299,10 +305,10 @@ def test_claims_that_are_not_an_object_are_refused(provider: Provider, claims: o
     assert refusal(provider, provider.signed(claims, provider.keys[0])) is InvalidTokenReason.MALFORMED
 
 
-# Whatever comes
+# Hostile input
 
 
-GOOD = Provider().token()
+VALID_TOKEN = Provider().token()
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -310,20 +316,21 @@ JSON = st.recursive(
 )
 
 
-def refused_or_good(token: str) -> None:
-    assert outcome(Provider(), token) in {SOMEBODY, *InvalidTokenReason}
+def check_outcome(token: str) -> None:
+    """Assert that a token is accepted, or refused with one of the reasons."""
+    assert user_id_or_refusal(Provider(), token) in {USER_ID, *InvalidTokenReason}
 
 
 @given(st.text(st.characters(), max_size=200))
 def test_any_text_is_refused_with_invalid_token(text: str) -> None:
-    refused_or_good(text)
+    check_outcome(text)
 
 
-@given(st.integers(0, len(GOOD) - 1), st.integers(0, 10), st.text(st.characters(), max_size=10))
+@given(st.integers(0, len(VALID_TOKEN) - 1), st.integers(0, 10), st.text(st.characters(), max_size=10))
 @example(0, 0, "\ud800")
-def test_a_token_changed_anywhere_is_refused(at: int, cut: int, instead: str) -> None:
-    token = GOOD[:at] + instead + GOOD[at + cut :]
-    if token.rstrip("=") == GOOD:
+def test_a_token_changed_anywhere_is_refused(position: int, removed: int, inserted: str) -> None:
+    token = VALID_TOKEN[:position] + inserted + VALID_TOKEN[position + removed :]
+    if token.rstrip("=") == VALID_TOKEN:
         return
     with pytest.raises(InvalidToken):
         verifier(Provider()).verify(token)
@@ -332,7 +339,7 @@ def test_a_token_changed_anywhere_is_refused(at: int, cut: int, instead: str) ->
 @given(st.dictionaries(st.sampled_from(["alg", "kid", "crit", "b64", "typ", "jwk"]), JSON))
 def test_any_header_is_refused_with_invalid_token(header: dict[str, object]) -> None:
     provider = Provider()
-    refused_or_good(provider.signed(provider.claims(), provider.keys[0], **header))
+    check_outcome(provider.signed(provider.claims(), provider.keys[0], **header))
 
 
 @given(st.dictionaries(st.sampled_from(["exp", "nbf", "iat", "aud", "iss", "jti"]), JSON))
@@ -341,7 +348,7 @@ def test_any_header_is_refused_with_invalid_token(header: dict[str, object]) -> 
 @example({"nbf": -62135596800})
 @example({"exp": -62135596800})
 def test_any_claims_are_refused_or_accepted_without_other_errors(claims: dict[str, object]) -> None:
-    refused_or_good(changed(Provider(), claims))
+    check_outcome(token_with(Provider(), claims))
 
 
 @pytest.mark.parametrize(
@@ -367,7 +374,7 @@ def test_the_exception_contains_nothing_of_the_token(token: str) -> None:
     assert not re.search(f"{CANARY}|{re.escape(token)}", "".join(traceback.format_exception(raised.value)))
 
 
-# All together
+# Imports
 
 
 def test_shared_modules_do_not_load_cryptography() -> None:

@@ -37,12 +37,12 @@ class KeysHarness:
 
 @pytest.fixture
 def harness(monkeypatch: pytest.MonkeyPatch) -> KeysHarness:
-    one = KeysHarness()
-    replace_clock(monkeypatch, lambda: one.now)
-    return one
+    keys_harness = KeysHarness()
+    replace_clock(monkeypatch, lambda: keys_harness.now)
+    return keys_harness
 
 
-def test_keys_are_fetched_once_an_hour(harness: KeysHarness) -> None:
+def test_keys_are_cached_for_an_hour(harness: KeysHarness) -> None:
     for _ in range(3):
         assert harness.keys.key("first").key_id == "first"
     harness.now += CACHE_SECONDS
@@ -53,7 +53,7 @@ def test_keys_are_fetched_once_an_hour(harness: KeysHarness) -> None:
     assert harness.provider.request_count == 2
 
 
-def test_a_new_key_is_found_soon_and_a_withdrawn_key_expires_within_an_hour(harness: KeysHarness) -> None:
+def test_a_new_key_is_found_within_a_minute_and_a_withdrawn_key_is_refused_within_an_hour(harness: KeysHarness) -> None:
     harness.keys.key("first")
     harness.now += REFETCH_COOLDOWN_SECONDS
     harness.provider.rotate("second")
@@ -103,7 +103,7 @@ def test_known_keys_expire_after_a_day_without_the_provider(harness: KeysHarness
     assert harness.keys.key("first").key_id == "first"
 
 
-def test_an_unavailable_provider_is_asked_again_if_there_are_no_keys(harness: KeysHarness) -> None:
+def test_without_cached_keys_each_call_requests_them_again(harness: KeysHarness) -> None:
     harness.provider.is_unreachable = True
     with pytest.raises(SigningKeysUnavailable):
         harness.keys.key("first")
@@ -142,52 +142,49 @@ def test_a_key_without_id_is_used_only_for_tokens_without_key_id(harness: KeysHa
         harness.keys.key("first")
 
 
-def private_jwk() -> dict[str, Any]:
-    return RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 2048), as_dict=True)
-
-
 def public_rsa(bits: int) -> dict[str, Any]:
+    """Return a public RSA key of this length as JSON Web Key."""
     return RSAAlgorithm.to_jwk(RSAPublicNumbers(65537, (1 << bits - 1) + 1).public_key(), as_dict=True)
 
 
-UNUSABLE = {
+UNUSABLE_KEYS = {
     "for encryption": RSA_JWK | {"use": "enc"},
     "an algorithm of another type": RSA_JWK | {"alg": "ES256"},
     "a shared secret": {"kty": "oct", "k": "c2VjcmV0"},
-    "a shared secret in disguise": RSA_JWK | {"alg": "HS256"},
-    "a curve of no use": EC_JWK | {"crv": "secp256k1"},
-    "another curve's point": EC_JWK | {"crv": "P-384", "alg": "ES384"},
-    "a point beside the curve": EC_JWK | {"x": EC_JWK["y"]},
-    "a type that is no text": RSA_JWK | {"kty": ["RSA"]},
-    "a curve that is no text": EC_JWK | {"crv": {}},
+    "the algorithm of a shared secret": RSA_JWK | {"alg": "HS256"},
+    "an unsupported curve": EC_JWK | {"crv": "secp256k1"},
+    "a point of another curve": EC_JWK | {"crv": "P-384", "alg": "ES384"},
+    "a point outside the curve": EC_JWK | {"x": EC_JWK["y"]},
+    "a type that is not text": RSA_JWK | {"kty": ["RSA"]},
+    "a curve that is not text": EC_JWK | {"crv": {}},
     "Ed448": {"kty": "OKP", "crv": "Ed448", "x": "A" * 76},
-    "half a key": {name: value for name, value in RSA_JWK.items() if name != "n"},
-    "a number that is no text": RSA_JWK | {"n": 5},
-    "a number that is no number": RSA_JWK | {"n": "\ud800é"},
+    "no modulus": {name: value for name, value in RSA_JWK.items() if name != "n"},
+    "a modulus that is not text": RSA_JWK | {"n": 5},
+    "a modulus that is not base64": RSA_JWK | {"n": "\ud800é"},
     "an even exponent": RSA_JWK | {"e": "Ag"},
-    "short": public_rsa(1024),
-    "long": public_rsa(16 * 1024),
-    "private": private_jwk(),
-    "a private point": OKPAlgorithm.to_jwk(Ed25519PrivateKey.generate(), as_dict=True),
+    "1024 bits": public_rsa(1024),
+    "16384 bits": public_rsa(16 * 1024),
+    "a private RSA key": RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 2048), as_dict=True),
+    "a private EdDSA key": OKPAlgorithm.to_jwk(Ed25519PrivateKey.generate(), as_dict=True),
 }
 
 
-@pytest.mark.parametrize("kind", UNUSABLE)
+@pytest.mark.parametrize("kind", UNUSABLE_KEYS)
 def test_an_unusable_key_is_skipped(harness: KeysHarness, kind: str) -> None:
-    harness.provider.body = json.dumps({"keys": [UNUSABLE[kind] | {"kid": "bad"}, RSA_JWK]}).encode()
+    harness.provider.body = json.dumps({"keys": [UNUSABLE_KEYS[kind] | {"kid": "bad"}, RSA_JWK]}).encode()
     assert harness.keys.key("first").key_id == "first"
     with pytest.raises(UnknownSigningKey):
         harness.keys.key("bad")
 
 
-HOSTILE = st.none() | st.booleans() | st.integers() | st.text(st.characters()) | st.lists(st.integers(), max_size=2)
+JSON_VALUES = st.none() | st.booleans() | st.integers() | st.text(st.characters()) | st.lists(st.integers(), max_size=2)
 
 
 @given(st.sampled_from([RSA_JWK, EC_JWK, Key("x", "EdDSA").published]), st.data())
 @example(RSA_JWK, None)
 def test_a_malformed_key_is_used_or_unknown(jwk: dict[str, Any], data: st.DataObject | None) -> None:
     harness = KeysHarness()
-    changed = {} if data is None else data.draw(st.dictionaries(st.sampled_from(sorted(jwk)), HOSTILE))
+    changed = {} if data is None else data.draw(st.dictionaries(st.sampled_from(sorted(jwk)), JSON_VALUES))
     harness.provider.body = json.dumps({"keys": [jwk | changed, Key("other").published]}).encode()
     for kid in ("other", "first", None):
         try:

@@ -15,9 +15,9 @@ ISSUERS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\
 
 @given(ISSUERS, SUBJECTS)
 def test_a_user_id_fits_into_tags_object_keys_and_table_keys(issuer: str, subject: str) -> None:
-    name = derive_user_id(issuer, subject)
-    assert re.fullmatch(USER_ID_PATTERN, name)
-    assert len(name) == USER_ID_LENGTH
+    user_id = derive_user_id(issuer, subject)
+    assert re.fullmatch(USER_ID_PATTERN, user_id)
+    assert len(user_id) == USER_ID_LENGTH
 
 
 @given(ISSUERS, SUBJECTS, ISSUERS, SUBJECTS)
@@ -29,9 +29,9 @@ def test_different_callers_have_different_user_ids(
 
 
 @given(ISSUERS, ISSUERS, ISSUERS)
-def test_issuer_and_subject_are_separated_in_the_hash(one: str, moved: str, other: str) -> None:
-    assume(moved)
-    assert derive_user_id(one + moved, other) != derive_user_id(one, moved + other)
+def test_text_moved_from_issuer_to_subject_gives_another_user_id(issuer: str, moved_text: str, subject: str) -> None:
+    assume(moved_text)
+    assert derive_user_id(issuer + moved_text, subject) != derive_user_id(issuer, moved_text + subject)
 
 
 def test_a_user_id_never_changes() -> None:

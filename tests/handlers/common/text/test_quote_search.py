@@ -22,7 +22,7 @@ def find_quote(text: str, quote: str) -> str | None:
 
 
 @pytest.mark.parametrize(
-    ("quote", "found", "start", "end", "speaker"),
+    ("quote", "found", "start_ms", "end_ms", "speaker"),
     [
         ("Good evening", "good evening", 0, 1_000, "Ann"),
         ("we RAN six  hundred ferries", "We ran “six hundred” ferries", 1_000, 3_000, "Ann"),
@@ -33,11 +33,11 @@ def find_quote(text: str, quote: str) -> str | None:
     ],
 )
 def test_case_spaces_and_punctuation_are_ignored(
-    quote: str, found: str, start: int, end: int, speaker: str | None
+    quote: str, found: str, start_ms: int, end_ms: int, speaker: str | None
 ) -> None:
     match = QuoteSearch(CUES).find(quote)
     assert match is not None
-    assert (match.quote, match.start_ms, match.end_ms, match.speaker) == (found, start, end, speaker)
+    assert (match.quote, match.start_ms, match.end_ms, match.speaker) == (found, start_ms, end_ms, speaker)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_quote_with_missing_added_moved_or_cut_words_is_not_found(quote: str) 
         ("It fell to 4 percent.", "It fell to 4%", "It fell to 4"),
     ],
 )
-def test_a_match_has_the_signs_that_the_transcript_has_at_its_ends(text: str, quote: str, found: str) -> None:
+def test_a_match_includes_the_signs_before_and_after_its_numbers(text: str, quote: str, found: str) -> None:
     assert find_quote(text, quote) == found
 
 
@@ -89,9 +89,9 @@ def test_a_match_has_the_signs_that_the_transcript_has_at_its_ends(text: str, qu
 def test_an_amount_at_either_end_of_a_match_is_complete(amount: str, sentence: str) -> None:
     amount = amount.strip()
     text = sentence.format(amount)
-    begins, ends = text.index(amount), text.index(amount) + len(amount)
-    for passage in (text[:ends], text[begins:]):
-        found = find_quote(text, passage)
+    start = text.index(amount)
+    for quote in (text[: start + len(amount)], text[start:]):
+        found = find_quote(text, quote)
         assert found is None or (amount in found and found in text)
 
 
@@ -107,7 +107,7 @@ def test_scripts_without_spaces_are_compared_by_character() -> None:
     assert find_quote(text, "六百台のフェリー") is None
 
 
-def test_vowel_signs_and_accents_count() -> None:
+def test_words_with_other_vowel_signs_or_accents_do_not_match() -> None:
     search = QuoteSearch([Cue(0, 1, "किताब और जॊब cote caf\u00e9")])
     assert search.find("कताब और") is None
     assert search.find("cote cafe") is None
@@ -115,7 +115,7 @@ def test_vowel_signs_and_accents_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("quote", "saying"),
+    ("quote", "passages"),
     [
         ("six hundred ferries", {1, 3}),
         ("ferries last", {1, 2}),
@@ -126,8 +126,8 @@ def test_vowel_signs_and_accents_count() -> None:
         ("...", set()),
     ],
 )
-def test_passages_are_found_that_contain_a_quote_or_consist_of_a_part_of_it(quote: str, saying: set[int]) -> None:
-    assert QuoteSearch(CUES).find_passages(quote) == saying
+def test_passages_are_found_that_contain_a_quote_or_consist_of_a_part_of_it(quote: str, passages: set[int]) -> None:
+    assert QuoteSearch(CUES).find_passages(quote) == passages
 
 
 @given(st.text(max_size=80))
@@ -136,20 +136,20 @@ def test_words_have_correct_offsets(text: str) -> None:
     for word, start, stop in split_words(text):
         assert word
         assert end <= start < stop <= len(text)
-        assert [again for again, _, _ in split_words(text[start:stop])] == [word]
+        assert [part for part, _, _ in split_words(text[start:stop])] == [word]
         end = stop
 
 
 @given(st.lists(st.text("ab1 ,.'-$%\u2019东", max_size=20), min_size=1, max_size=6), st.data())
-def test_any_section_of_a_transcript_is_found_unchanged(texts: list[str], data: st.DataObject) -> None:
+def test_a_match_for_a_section_of_a_transcript_has_the_sections_words(texts: list[str], data: st.DataObject) -> None:
     cues = [Cue(at, at + 1, text) for at, text in enumerate(texts)]
-    whole = " ".join(texts)
-    start = data.draw(st.integers(0, len(whole)))
-    passage = whole[start : data.draw(st.integers(start, len(whole)))]
-    match = QuoteSearch(cues).find(passage)
+    transcript = " ".join(texts)
+    start = data.draw(st.integers(0, len(transcript)))
+    section = transcript[start : data.draw(st.integers(start, len(transcript)))]
+    match = QuoteSearch(cues).find(section)
     if match is not None:
-        assert match.quote in whole
-        assert [word for word, _, _ in split_words(match.quote)] == [word for word, _, _ in split_words(passage)]
+        assert match.quote in transcript
+        assert [word for word, _, _ in split_words(match.quote)] == [word for word, _, _ in split_words(section)]
 
 
 def test_a_crafted_quote_is_searched_quickly() -> None:

@@ -10,19 +10,19 @@ from handlers.common.text.text_cleaning import CONTEXT_CHARACTERS, MAX_MARKS, cl
 
 MARKS = ["\u0300", "\u0315", "\u0344", "\u0f73", "\u05b0", "\u3099", "\U0001d165"]
 """Marks with different combining classes, a mark that decomposes to two, and a character that decomposes to a mark."""
-OTHERS = ["a", "\u00e9", "\u01d6", "\u2026", "\u226f", "\u0e01", " ", "\u0007", "\ud800"]
-RUNS = st.lists(st.tuples(st.sampled_from(MARKS + OTHERS), st.integers(1, 70)), max_size=12).map(
+OTHER_CHARACTERS = ["a", "\u00e9", "\u01d6", "\u2026", "\u226f", "\u0e01", " ", "\u0007", "\ud800"]
+RUNS = st.lists(st.tuples(st.sampled_from(MARKS + OTHER_CHARACTERS), st.integers(1, 70)), max_size=12).map(
     lambda runs: "".join(entry * times for entry, times in runs)
 )
 
 
 def max_marks(text: str) -> int:
     """Return the largest number of consecutive combining marks after decomposition."""
-    most = row = 0
+    result = count = 0
     for character in unicodedata.normalize("NFD", text):
-        row = row + 1 if unicodedata.combining(character) else 0
-        most = max(most, row)
-    return most
+        count = count + 1 if unicodedata.combining(character) else 0
+        result = max(result, count)
+    return result
 
 
 def test_spaces_are_joined_and_control_characters_and_surrogates_removed() -> None:
@@ -32,18 +32,18 @@ def test_spaces_are_joined_and_control_characters_and_surrogates_removed() -> No
 
 
 @given(st.text())
-def test_clean_text_is_unchanged(text: str) -> None:
-    once = clean_text(text)
-    assert clean_text(once) == once
-    assert not any(unicodedata.category(item) in {"Cc", "Cs"} for item in once)
-    once.encode()
+def test_cleaning_a_cleaned_text_changes_nothing(text: str) -> None:
+    cleaned = clean_text(text)
+    assert clean_text(cleaned) == cleaned
+    assert not any(unicodedata.category(item) in {"Cc", "Cs"} for item in cleaned)
+    cleaned.encode()
 
 
 @given(RUNS)
 def test_the_number_of_consecutive_marks_is_limited(text: str) -> None:
-    once = clean_text(text)
-    assert max_marks(once) <= MAX_MARKS
-    assert clean_text(once) == once
+    cleaned = clean_text(text)
+    assert max_marks(cleaned) <= MAX_MARKS
+    assert clean_text(cleaned) == cleaned
 
 
 def test_excess_marks_are_removed_and_the_following_text_is_kept() -> None:
@@ -53,8 +53,8 @@ def test_excess_marks_are_removed_and_the_following_text_is_kept() -> None:
 
 
 def test_every_combining_mark_of_unicode_counts() -> None:
-    every = map(chr, range(0x110000))
-    marks = [item for item in every if unicodedata.combining(unicodedata.normalize("NFD", item)[0])]
+    characters = map(chr, range(0x110000))
+    marks = [item for item in characters if unicodedata.combining(unicodedata.normalize("NFD", item)[0])]
     assert len(marks) > 900
     assert all(max_marks(clean_text("a" + mark * 99)) <= MAX_MARKS for mark in marks)
 
@@ -77,12 +77,12 @@ VISIBLE_FORMATS = {
 
 
 def test_every_control_and_format_character_of_unicode_is_removed() -> None:
-    every = [chr(code) for code in range(0x110000)]
-    hidden = [item for item in every if unicodedata.category(item) in {"Cc", "Cf", "Cs"}]
-    hidden = [item for item in hidden if item not in VISIBLE_FORMATS and item not in "\t\n"]
+    visible = {*VISIBLE_FORMATS, "\t", "\n"}
+    characters = {chr(code) for code in range(0x110000)}
+    hidden = {item for item in characters if unicodedata.category(item) in {"Cc", "Cf", "Cs"}} - visible
     assert len(hidden) > 2_100
     assert [item for item in hidden if remove_hidden_characters(f"a{item}b") != "ab"] == []
-    assert all(remove_hidden_characters(f"a{item}b") == f"a{item}b" for item in (*VISIBLE_FORMATS, "\t", "\n"))
+    assert [item for item in visible if remove_hidden_characters(f"a{item}b") != f"a{item}b"] == []
 
 
 @pytest.mark.parametrize(
@@ -107,11 +107,12 @@ def test_every_control_and_format_character_of_unicode_is_removed() -> None:
     ],
 )
 def test_a_hidden_message_is_removed(hidden: str) -> None:
-    shown = hidden.removeprefix("\x1b") if hidden.startswith("\x1b") else ""
+    # Of a terminal's escape sequence, only the escape character is hidden.
+    visible = hidden.removeprefix("\x1b") if hidden.startswith("\x1b") else ""
     for before in ("a", "1", " ", ".", "\u00e9", "\u044f", "\u4e2d", "\uac00", "e\u0301"):
-        assert remove_hidden_characters(f"{before}{hidden}b") == f"{before}{shown}b"
-    assert remove_hidden_characters(hidden) == shown
-    assert clean_text(f"a{hidden}b").replace(" ", "") == f"a{shown}b"
+        assert remove_hidden_characters(f"{before}{hidden}b") == f"{before}{visible}b"
+    assert remove_hidden_characters(hidden) == visible
+    assert clean_text(f"a{hidden}b").replace(" ", "") == f"a{visible}b"
 
 
 @pytest.mark.parametrize(
@@ -132,50 +133,38 @@ def test_a_hidden_message_is_removed(hidden: str) -> None:
 )
 def test_emoji_and_scripts_keep_the_characters_that_they_need(text: str) -> None:
     assert remove_hidden_characters(text) == text
-    parts = ""
+    joined = ""
     for character in text:
-        parts += remove_hidden_characters(character, parts[-CONTEXT_CHARACTERS:])
+        joined += remove_hidden_characters(character, joined[-CONTEXT_CHARACTERS:])
     # The selector of a keycap cannot be recognised before the keycap arrives.
-    assert parts == text.replace("1\ufe0f\u20e3", "1\u20e3")
+    assert joined == text.replace("1\ufe0f\u20e3", "1\u20e3")
 
 
-def test_a_joiner_is_kept_once() -> None:
+def test_only_the_first_of_several_joiners_is_kept() -> None:
     assert remove_hidden_characters("\u0645\u200c\u200d\u200c\u06cc") == "\u0645\u200c\u06cc"
     assert remove_hidden_characters("\u200d\u06cc", "\u200c") == "\u06cc"
     assert remove_hidden_characters("\u0645\u200b\u200c\u202e\u06cc") == "\u0645\u200c\u06cc"
 
 
-FORMATS = [
-    "\u200c",
-    "\u200d",
-    "\ufe0f",
-    "\u180b",
-    "\u20e3",
-    "1",
-    "\u1828",
-    "\u2764",
-    "\u0645",
-    "\u064e",
-    "\u093c",
-    "\u1100",
-    "\u1161",
-]
+JOINERS = ["\u200c", "\u200d", "\ufe0f", "\u180b", "\u20e3"]
+"""Joiners and selectors, which are kept only between certain characters."""
+JOINED_CHARACTERS = ["1", "\u1828", "\u2764", "\u0645", "\u064e", "\u093c", "\u1100", "\u1161"]
 
 
-@given(st.lists(st.sampled_from([*MARKS, *OTHERS, *FORMATS])).map("".join))
-def test_cleaning_a_text_with_joiners_again_changes_nothing(text: str) -> None:
-    once = clean_text(text)
-    assert clean_text(once) == once
-    assert max_marks(once) <= MAX_MARKS
-    hidden = remove_hidden_characters(text)
-    assert remove_hidden_characters(hidden) == hidden
+@given(st.lists(st.sampled_from([*MARKS, *OTHER_CHARACTERS, *JOINERS, *JOINED_CHARACTERS])).map("".join))
+def test_cleaning_a_cleaned_text_with_joiners_changes_nothing(text: str) -> None:
+    cleaned = clean_text(text)
+    assert clean_text(cleaned) == cleaned
+    assert max_marks(cleaned) <= MAX_MARKS
+    visible = remove_hidden_characters(text)
+    assert remove_hidden_characters(visible) == visible
 
 
-@given(st.lists(st.sampled_from([*OTHERS, *FORMATS, "\u200b", "\u202e"]).map("".join)))
+@given(st.lists(st.sampled_from([*OTHER_CHARACTERS, *JOINERS, *JOINED_CHARACTERS, "\u200b", "\u202e"])))
 def test_parts_are_cleaned_like_the_whole_text(parts: list[str]) -> None:
     joined = ""
     for part in parts:
         joined += remove_hidden_characters(part, joined[-CONTEXT_CHARACTERS:])
-    whole = remove_hidden_characters("".join(parts))
+    expected = remove_hidden_characters("".join(parts))
     # Without the following part, the selector of a keycap cannot be recognised.
-    assert joined.replace("\ufe0f", "") == whole.replace("\ufe0f", "")
+    assert joined.replace("\ufe0f", "") == expected.replace("\ufe0f", "")

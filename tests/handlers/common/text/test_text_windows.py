@@ -16,7 +16,7 @@ class Line:
     speaker: str | None = None
 
 
-LENGTHS = st.lists(st.integers(1, 120), min_size=1, max_size=60)
+LINE_LENGTHS = st.lists(st.integers(1, 120), min_size=1, max_size=60)
 SIZES = st.builds(
     WindowSizes,
     characters=st.integers(1, 400),
@@ -25,11 +25,11 @@ SIZES = st.builds(
 )
 
 
-TIMED = st.lists(
+TIMED_PASSAGES = st.lists(
     st.tuples(st.integers(0, 20_000), st.integers(0, 86_400_000), st.integers(0, 40)), min_size=1, max_size=60
 )
 """Start after the previous passage, duration, and number of characters of each passage."""
-LARGER = st.builds(
+LARGER_SIZES = st.builds(
     WindowSizes,
     characters=st.integers(100, 4_000),
     milliseconds=st.integers(10_000, 600_000),
@@ -37,14 +37,15 @@ LARGER = st.builds(
 )
 
 
-def lines_of(lengths: list[int]) -> tuple[Line, ...]:
+def make_lines(lengths: list[int]) -> tuple[Line, ...]:
+    """Return one line per second, each of the given number of characters."""
     return tuple(Line(at * 1_000, at * 1_000 + 900, "x" * length) for at, length in enumerate(lengths))
 
 
-@given(LENGTHS, SIZES)
+@given(LINE_LENGTHS, SIZES)
 def test_a_section_that_begins_in_a_core_is_complete_in_its_window(lengths: list[int], sizes: WindowSizes) -> None:
-    found = split_into_windows(lines_of(lengths), sizes)
-    spans = [(window.first, window.first + len(window.passages)) for window in found]
+    windows = split_into_windows(make_lines(lengths), sizes)
+    spans = [(window.first, window.first + len(window.passages)) for window in windows]
     for begin in range(len(lengths)):
         end = begin + 1
         # The section has one character of its first line, all lines in between, and one character of its last line.
@@ -53,52 +54,53 @@ def test_a_section_that_begins_in_a_core_is_complete_in_its_window(lengths: list
         assert any(first <= begin and end <= last for first, last in spans)
 
 
-@given(LENGTHS, SIZES)
+@given(LINE_LENGTHS, SIZES)
 def test_cores_divide_the_transcript(lengths: list[int], sizes: WindowSizes) -> None:
-    lines = lines_of(lengths)
-    found = split_into_windows(lines, sizes)
-    at = 0
-    for index, window in enumerate(found):
-        assert (window.index, window.first) == (index, at)
+    lines = make_lines(lengths)
+    windows = split_into_windows(lines, sizes)
+    next_line = 0
+    for index, window in enumerate(windows):
+        assert (window.index, window.first) == (index, next_line)
         assert window.core_count >= 1
         assert window.passages == lines[window.first : window.first + len(window.passages)]
         core = window.passages[: window.core_count]
-        at += window.core_count
-        if window is found[-1]:
+        next_line += window.core_count
+        if window is windows[-1]:
             continue  # the last window has no overlap
         assert window.core_count == 1 or sum(len(line.text) for line in core) <= sizes.characters
         assert window.core_count == 1 or core[-1].start_ms - core[0].start_ms <= sizes.milliseconds
-    assert at == len(lines) == found[-1].first + len(found[-1].passages)
-    assert all(window.first + len(window.passages) < len(lines) for window in found[:-1]), (
+    assert next_line == len(lines) == windows[-1].first + len(windows[-1].passages)
+    assert all(window.first + len(window.passages) < len(lines) for window in windows[:-1]), (
         "no window repeats the end of another"
     )
 
 
-@given(TIMED, LARGER)
+@given(TIMED_PASSAGES, LARGER_SIZES)
 def test_the_number_of_windows_is_limited_by_duration_and_characters(
-    timed: list[tuple[int, int, int]], sizes: WindowSizes
+    passages: list[tuple[int, int, int]], sizes: WindowSizes
 ) -> None:
     lines: list[Line] = []
     start_ms = 0
-    for gap, lasts, length in timed:
-        start_ms += gap
-        lines.append(Line(start_ms, start_ms + lasts, "x" * length))
-    found = split_into_windows(lines, sizes)
-    assert [line for window in found for line in window.passages[: window.core_count]] == lines, "each in one core"
+    for gap_ms, duration_ms, length in passages:
+        start_ms += gap_ms
+        lines.append(Line(start_ms, start_ms + duration_ms, "x" * length))
+    windows = split_into_windows(lines, sizes)
+    cores = [line for window in windows for line in window.passages[: window.core_count]]
+    assert cores == lines, "each line is in one core"
     by_length = (lines[-1].start_ms - lines[0].start_ms) // sizes.milliseconds
     by_characters = 2 * sum(len(line.text) for line in lines) // sizes.characters
-    assert len(found) <= 1 + by_length + by_characters
+    assert len(windows) <= 1 + by_length + by_characters
 
 
-@given(LENGTHS, SIZES)
-def test_every_start_time_is_owned_by_exactly_one_window(lengths: list[int], sizes: WindowSizes) -> None:
-    lines = lines_of(lengths)
-    found = split_into_windows(lines, sizes)
+@given(LINE_LENGTHS, SIZES)
+def test_the_last_window_that_contains_a_line_owns_its_start_time(lengths: list[int], sizes: WindowSizes) -> None:
+    lines = make_lines(lengths)
+    windows = split_into_windows(lines, sizes)
     for line in lines:
-        inside = [window for window in found if line in window.passages]
-        assert [window for window in inside if window.owns_start(line.start_ms)] == inside[-1:]
+        containing = [window for window in windows if line in window.passages]
+        assert [window for window in containing if window.owns_start(line.start_ms)] == containing[-1:]
 
 
 def test_a_window_ends_with_the_latest_end_of_its_passages() -> None:
-    (one,) = split_into_windows((Line(0, 9_000, "a"), Line(1_000, 2_000, "b")), WindowSizes(100, 100_000, 10))
-    assert (one.start_ms, one.end_ms) == (0, 9_000)
+    (window,) = split_into_windows((Line(0, 9_000, "a"), Line(1_000, 2_000, "b")), WindowSizes(100, 100_000, 10))
+    assert (window.start_ms, window.end_ms) == (0, 9_000)

@@ -27,30 +27,32 @@ def word(text: str, start: str | None = "0.5", end: str | None = "1.25", **more:
     return {"type": "pronunciation", **times, "alternatives": [{"confidence": "0.9", "content": text}], **more}
 
 
-def mark(text: str) -> dict[str, Any]:
+def punctuation(text: str) -> dict[str, Any]:
     return {"type": "punctuation", "alternatives": [{"confidence": "0.0", "content": text}]}
 
 
 def job(*items: object, turns: object = None) -> str:
+    """Return the output file of a job with these items and speaker turns."""
     labels = {} if turns is None else {"speaker_labels": {"speakers": 2, "segments": turns}}
     return json.dumps({"jobName": "one", "results": {"transcripts": [], "items": items, **labels}})
 
 
 def problem(text: str) -> TranscribeOutputProblem:
+    """Return the problem for which a file is refused."""
     with pytest.raises(InvalidTranscribeOutput) as caught:
         list(parse_transcribe_output(text, HOUR_MS))
-    assert caught.value.__context__ is None, "what it was raised from may hold the text"
+    assert caught.value.__context__ is None, "the original exception may contain the text"
     assert str(caught.value) == caught.value.problem.value
     return caught.value.problem
 
 
 def test_words_with_times_and_punctuation_marks_are_yielded() -> None:
-    found = list(
+    items = list(
         parse_transcribe_output(
-            job(word("Hi", "0", "0.6999"), mark("."), word("Yes", "1", "2", speaker_label="spk_1")), 2_000
+            job(word("Hi", "0", "0.6999"), punctuation("."), word("Yes", "1", "2", speaker_label="spk_1")), 2_000
         )
     )
-    assert found == [
+    assert items == [
         TranscribedWord("Hi", 0, 699, None),
         PunctuationMark("."),
         TranscribedWord("Yes", 1_000, 2_000, "spk_1"),
@@ -61,25 +63,23 @@ def test_words_with_times_and_punctuation_marks_are_yielded() -> None:
 def test_a_words_speaker_comes_from_the_turns_if_the_item_has_none() -> None:
     turns = [{"items": [{"start_time": "0.5", "end_time": "1.25", "speaker_label": "spk_0"}]}, {"speaker_label": "x"}]
     words = parse_transcribe_output(job(word("a"), word("b", "0.50"), turns=turns), HOUR_MS)
-    found = [item.speaker for item in words if isinstance(item, TranscribedWord)]
-    assert found == ["spk_0", None]
+    assert [item.speaker for item in words if isinstance(item, TranscribedWord)] == ["spk_0", None]
 
 
 def test_several_channels_are_read_one_after_the_other_as_speakers() -> None:
     items = [
         word("We", channel_label="ch_0"),
         word("Really", channel_label="ch_1"),
-        mark("?"),
+        punctuation("?"),
         word("ran", channel_label="ch_0"),
-        {**mark("."), "channel_label": "ch_0"},
+        {**punctuation("."), "channel_label": "ch_0"},
         word("Yes", channel_label="ch_1", speaker_label="spk_7"),
-        {**mark("!"), "channel_label": "ch_1"},
+        {**punctuation("!"), "channel_label": "ch_1"},
     ]
-    found = [(item.text, getattr(item, "speaker", "")) for item in parse_transcribe_output(job(*items), HOUR_MS)]
-    assert found == [
-        *(("We", "ch_0"), ("ran", "ch_0"), (".", "")),
-        *(("Really", "ch_1"), ("?", ""), ("Yes", "spk_7"), ("!", "")),
-    ]
+    result = [(item.text, getattr(item, "speaker", "")) for item in parse_transcribe_output(job(*items), HOUR_MS)]
+    first_channel = [("We", "ch_0"), ("ran", "ch_0"), (".", "")]
+    second_channel = [("Really", "ch_1"), ("?", ""), ("Yes", "spk_7"), ("!", "")]
+    assert result == first_channel + second_channel
 
 
 def test_a_single_channel_is_not_a_speaker() -> None:
@@ -112,21 +112,17 @@ def test_a_file_that_is_not_a_job_output_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [
-        job(*[{}] * 50_000),
-        job(turns=[{"items": [{}] * 50_000}]),
-        job(turns=[{"items": [{}]}] * 50_000),
-    ],
-    ids=["items", "of_a_turn", "turns"],
+    [job(*[{}] * 50_000), job(turns=[{"items": [{}] * 50_000}]), job(turns=[{"items": [{}]}] * 50_000)],
+    ids=["items", "items of a turn", "turns"],
 )
 def test_a_file_with_many_errors_is_refused_at_the_first_one(text: str) -> None:
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValidationError) as caught:
         transcribe_output._JobOutput.model_validate(json.loads(text))
-    assert refused.value.error_count() < 10
+    assert caught.value.error_count() < 10
     assert problem(text) is TranscribeOutputProblem.MALFORMED
 
 
-def test_the_numbers_of_turns_and_of_their_words_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_with_too_many_turns_or_words_of_turns_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert problem(job(turns=[{}] * (MAX_TURNS + 1))) is TranscribeOutputProblem.MALFORMED
     turns = [{"items": [{"start_time": "0", "speaker_label": "spk_0"}] * 2}] * 2
     assert len(list(parse_transcribe_output(job(word("a"), turns=turns), HOUR_MS))) == 1
@@ -134,10 +130,10 @@ def test_the_numbers_of_turns_and_of_their_words_are_limited(monkeypatch: pytest
     assert problem(job(word("a"), turns=turns)) is TranscribeOutputProblem.MALFORMED
 
 
-@pytest.mark.parametrize("moment", [None, "", CANARY, "-1", "1e3", "0x1", "1.", "٣", "3600.001", "9999999"])
-def test_invalid_times_are_refused(moment: str | None) -> None:
-    assert problem(job(word("a", moment))) is TranscribeOutputProblem.BAD_TIMES
-    assert problem(job(word("a", "0", moment))) is TranscribeOutputProblem.BAD_TIMES
+@pytest.mark.parametrize("time", [None, "", CANARY, "-1", "1e3", "0x1", "1.", "٣", "3600.001", "9999999"])
+def test_invalid_times_are_refused(time: str | None) -> None:
+    assert problem(job(word("a", time))) is TranscribeOutputProblem.BAD_TIMES
+    assert problem(job(word("a", "0", time))) is TranscribeOutputProblem.BAD_TIMES
 
 
 @given(st.text(max_size=200) | st.recursive(st.none() | st.text(max_size=5), st.lists, max_leaves=8).map(job))
@@ -145,5 +141,5 @@ def test_invalid_times_are_refused(moment: str | None) -> None:
 def test_any_file_is_parsed_or_refused(text: str) -> None:
     try:
         list(parse_transcribe_output(text, HOUR_MS))
-    except InvalidTranscribeOutput as bad:
-        assert isinstance(bad.problem, TranscribeOutputProblem)  # noqa: PT017 - no exception is right too
+    except InvalidTranscribeOutput as error:
+        assert isinstance(error.problem, TranscribeOutputProblem)  # noqa: PT017 - a valid file raises no exception

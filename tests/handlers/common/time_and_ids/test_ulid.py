@@ -18,12 +18,12 @@ def test_an_id_contains_its_creation_time_in_milliseconds(moment: datetime, rand
 
 
 @given(MOMENTS, MOMENTS, RANDOM, RANDOM)
-def test_ids_sort_by_time(one: datetime, other: datetime, first: int, second: int) -> None:
-    earlier, later = sorted([ulid(one, first), ulid(other, second)])
+def test_ids_sort_by_time(time: datetime, other_time: datetime, randomness: int, other_randomness: int) -> None:
+    earlier, later = sorted([ulid(time, randomness), ulid(other_time, other_randomness)])
     assert parse_ulid_time(earlier) <= parse_ulid_time(later)
 
 
-def test_the_known_example_of_the_specification() -> None:
+def test_an_id_starts_like_the_example_of_the_specification() -> None:
     assert ulid(datetime.fromtimestamp(1469918176.385, UTC), 0)[:10] == "01ARYZ6S41"
 
 

@@ -32,22 +32,22 @@ def authorize(provider: Provider, header: str | None, method: str = METHOD) -> d
 
 
 def statement(policy: dict[str, Any]) -> dict[str, Any]:
-    [one] = policy["policyDocument"]["Statement"]
-    return dict(one)
+    [statement] = policy["policyDocument"]["Statement"]
+    return dict(statement)
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 def test_a_valid_token_allows_its_user_all_methods_of_the_stage(provider: Provider, scheme: str) -> None:
     policy = authorize(provider, f"{scheme} {provider.token(sub='ann')}")
-    name = derive_user_id(provider.issuer, "ann")
+    user_id = derive_user_id(provider.issuer, "ann")
     assert statement(policy) == {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": f"{STAGE}/*"}
-    assert (policy["principalId"], policy["context"]) == (name, {"user": name})
+    assert (policy["principalId"], policy["context"]) == (user_id, {"user": user_id})
 
 
 @pytest.mark.parametrize(
     "changed", [{"aud": "others"}, {"iss": "https://evil.example/"}, {"exp": 0}, {"sub": None}], ids=str
 )
-def test_an_invalid_token_is_denied_without_an_error(
+def test_a_caller_with_an_invalid_token_is_denied(
     provider: Provider, changed: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     token = provider.token(**changed)
@@ -57,7 +57,7 @@ def test_an_invalid_token_is_denied_without_an_error(
 
 
 @given(st.none() | st.text(max_size=200) | st.text(max_size=200).map(lambda text: f"Bearer {text}"))
-def test_any_other_header_is_denied_without_an_error(header: str | None) -> None:
+def test_a_caller_with_any_other_header_is_denied(header: str | None) -> None:
     assert statement(authorize(Provider([Key("k1")]), header))["Effect"] == "Deny"
 
 

@@ -21,7 +21,7 @@ from handlers.livestream.upload_object_keys import UploadKey
 from handlers.livestream.video_chunks.video_and_job_events import UploadedVideo
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, TABLE, ApiHarness
 from tests.handlers.livestream.video_chunks import video_processing_harness
-from tests.handlers.livestream.video_chunks.video_processing_harness import completed, created
+from tests.handlers.livestream.video_chunks.video_processing_harness import object_created, upload_completed
 
 HOUR = timedelta(hours=1)
 LIMITS = {
@@ -35,10 +35,15 @@ NAMESPACE = "/summaries/{actorId}/{sessionId}/"
 
 @dataclass
 class FakeAgentCoreClient:
-    """AgentCore client with pages of one entry, and an error for a session without events."""
+    """AgentCore client with the memory of several sessions. Lists have one entry per page.
+
+    Listing the events of an unknown session is an error, as in AgentCore.
+    """
 
     events: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    """Ids of events by actor and session."""
     records: dict[str, list[str]] = field(default_factory=dict)
+    """Ids of memory records by namespace."""
 
     def list_events(self, *, actorId: str, sessionId: str, nextToken: str = "0", **_: Any) -> Mapping[str, Any]:  # noqa: N803
         if (actorId, sessionId) not in self.events:
@@ -58,15 +63,15 @@ class FakeAgentCoreClient:
                 records.remove(memoryRecordId)
         return {}
 
-    def _page(self, result: list[str], name: str, result_key: str, token: str) -> Mapping[str, Any]:
-        at = int(token)
-        more = {"nextToken": str(at + 1)} if at + 1 < len(result) else {}
-        return {result_key: [{name: item_id} for item_id in result[at : at + 1]], **more}
+    def _page(self, ids: list[str], id_field: str, list_field: str, token: str) -> Mapping[str, Any]:
+        index = int(token)
+        next_page = {"nextToken": str(index + 1)} if index + 1 < len(ids) else {}
+        return {list_field: [{id_field: item_id} for item_id in ids[index : index + 1]], **next_page}
 
 
 @dataclass
 class CleanupHarness:
-    """Cleanup function on the harness's table and bucket."""
+    """Cleanup function on the harness's table and bucket, with a fake AgentCore client."""
 
     harness: ApiHarness
     memory: FakeAgentCoreClient = field(default_factory=FakeAgentCoreClient)
@@ -96,7 +101,7 @@ class CleanupHarness:
 
     def deliver_published(self) -> list[str]:
         """Deliver all deletion events that the API published."""
-        return [failed for _, detail in self.harness.published for failed in self.deliver_event(detail)]
+        return [message for _, detail in self.harness.published for message in self.deliver_event(detail)]
 
     def sweep_times(self) -> list[str]:
         """Return the sort keys of the sweep index."""
@@ -109,7 +114,7 @@ def cleanup(harness: ApiHarness) -> CleanupHarness:
 
 
 def request_upload(harness: ApiHarness, episode: str | None = None, kind: str = "video") -> tuple[str, str]:
-    """Make an episode, new by default, expect an upload; return the ids of both."""
+    """Request an upload for an episode, by default a new one. Return the ids of both."""
     episode = episode or harness.create_episode()
     content_type = "video/mp4" if kind == "video" else "text/vtt"
     request = {"kind": kind, "contentType": content_type, "bytes": 100}
@@ -121,12 +126,14 @@ def request_upload(harness: ApiHarness, episode: str | None = None, kind: str = 
 def advance(
     harness: ApiHarness, episode: str, upload: str, state: TrackState, kind: TrackKind = TrackKind.VIDEO
 ) -> None:
+    """Move a track to a state, as an event at the current time does."""
     assert harness.table.advance_track(ANN, episode, kind, TrackUpdate(upload, state, timestamp(harness.now)))
 
 
 def track_state(harness: ApiHarness, episode: str, kind: str = "video") -> tuple[str, str | None]:
-    result = harness.call("getEpisode", episode_id=episode).body[kind]
-    return result["state"], result.get("reason")
+    """Return state and failure reason of a track."""
+    track = harness.call("getEpisode", episode_id=episode).body[kind]
+    return track["state"], track.get("reason")
 
 
 def remaining_keys(harness: ApiHarness, episode: str) -> set[str]:
@@ -136,11 +143,7 @@ def remaining_keys(harness: ApiHarness, episode: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("state", "reason"),
-    [
-        (TrackState.REQUESTED, "NEVER_UPLOADED"),
-        (TrackState.UPLOADED, "TIMED_OUT"),
-        (TrackState.CHUNKING, "TIMED_OUT"),
-    ],
+    [(TrackState.REQUESTED, "NEVER_UPLOADED"), (TrackState.UPLOADED, "TIMED_OUT"), (TrackState.CHUNKING, "TIMED_OUT")],
 )
 def test_the_sweep_fails_an_overdue_track_with_a_reason(
     harness: ApiHarness, cleanup: CleanupHarness, state: TrackState, reason: str
@@ -159,7 +162,7 @@ def test_the_sweep_fails_an_overdue_track_with_a_reason(
     assert harness.call("getEpisode", episode_id=episode).body["status"] == "failed"
 
 
-def test_the_sweep_fails_an_overdue_transcript_and_leaves_the_video(
+def test_the_sweep_fails_an_overdue_transcript_and_not_the_video_with_a_longer_limit(
     harness: ApiHarness, cleanup: CleanupHarness
 ) -> None:
     episode, upload = request_upload(harness)
@@ -170,7 +173,7 @@ def test_the_sweep_fails_an_overdue_transcript_and_leaves_the_video(
     cleanup.sweep()
     assert track_state(harness, episode, "transcript") == ("failed", "TIMED_OUT")
     assert track_state(harness, episode) == ("chunking", None)
-    assert cleanup.sweep_times(), "the video still needs the sweep"
+    assert cleanup.sweep_times(), "the episode must stay in the sweep index because of its video"
     advance(harness, episode, upload, TrackState.CHUNKED)
     cleanup.sweep()
     assert not cleanup.sweep_times()
@@ -192,7 +195,7 @@ def test_a_track_that_resumes_after_a_timeout_is_swept_again(
     assert track_state(harness, episode) == ("failed", "TIMED_OUT")
 
 
-def test_a_timed_out_video_is_cut_when_its_events_are_redelivered(harness: ApiHarness, cleanup: CleanupHarness) -> None:
+def test_a_timed_out_video_is_still_cut_when_its_events_arrive(harness: ApiHarness, cleanup: CleanupHarness) -> None:
     table: Any = harness.table
     videos = video_processing_harness.VideoHarness(table)
     episode, upload = request_upload(harness)
@@ -200,11 +203,11 @@ def test_a_timed_out_video_is_cut_when_its_events_are_redelivered(harness: ApiHa
     uploaded = UploadedVideo(f"videos/{ANN}/{episode}/{upload}.mp4", "v1", key_parts, 100)
     harness.advance_time(hours=5)
     assert cleanup.sweep()["never_uploaded"] == 1
-    assert videos.handle(created(uploaded)) == []
-    assert len(videos.services.announced) == 1
+    assert videos.handle(object_created(uploaded)) == []
+    assert len(videos.services.published) == 1
     harness.advance_time(hours=2)
     assert cleanup.sweep()["timed_out"] == 1
-    assert videos.handle(completed(uploaded), completed(uploaded)) == []
+    assert videos.handle(upload_completed(uploaded), upload_completed(uploaded)) == []
     assert len(videos.services.jobs) == 1, "the repeated event submits no second job"
     assert track_state(harness, episode) == ("chunking", None)
 
@@ -220,13 +223,16 @@ def test_a_track_that_advanced_since_it_was_read_is_not_failed(harness: ApiHarne
     assert track_state(harness, episode) == ("uploaded", None)
 
 
-def test_an_episode_that_was_added_again_stays_in_the_sweep_index(harness: ApiHarness, cleanup: CleanupHarness) -> None:
+def test_a_sweep_does_not_remove_or_postpone_an_index_entry_that_changed_since_it_was_read(
+    harness: ApiHarness, cleanup: CleanupHarness
+) -> None:
     episode, _ = request_upload(harness)
-    [first] = CleanupTable(harness.dynamodb, TABLE).list_due("9")
+    table = CleanupTable(harness.dynamodb, TABLE)
+    [entry] = table.list_due("9")
     harness.advance_time(minutes=1)
     request_upload(harness, episode)
-    assert not CleanupTable(harness.dynamodb, TABLE).remove_from_sweep(first)
-    assert not CleanupTable(harness.dynamodb, TABLE).postpone(first, "9")
+    assert not table.remove_from_sweep(entry)
+    assert not table.postpone(entry, "9")
     assert len(cleanup.sweep_times()) == 1
 
 
@@ -242,7 +248,7 @@ def test_a_deletion_removes_everything_of_its_episode_and_nothing_else(
     harness: ApiHarness, cleanup: CleanupHarness
 ) -> None:
     deleted, kept = harness.create_episode(), harness.create_episode()
-    others = harness.create_episode(owner=BOB)
+    kept_of_other_owner = harness.create_episode(owner=BOB)
     for episode in (deleted, kept):
         for number in range(30):
             harness.store_claim(episode, number)
@@ -259,12 +265,11 @@ def test_a_deletion_removes_everything_of_its_episode_and_nothing_else(
     assert cleanup.deliver_published() == []
     assert remaining_keys(harness, deleted) == {"EPISODE"}
     assert len(remaining_keys(harness, kept)) == 33
-    assert remaining_keys(harness, others) == {"EPISODE"}
-    keys = {
-        stored_object["Key"].split("/")[2] for stored_object in harness.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
-    }
-    uploads = {upload["Key"].split("/")[2] for upload in harness.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]}
-    assert keys == uploads == {kept}
+    assert remaining_keys(harness, kept_of_other_owner) == {"EPISODE"}
+    objects = harness.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+    uploads = harness.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
+    assert {entry["Key"].split("/")[2] for entry in objects} == {kept}
+    assert {upload["Key"].split("/")[2] for upload in uploads} == {kept}
     assert cleanup.memory.events == {(ANN, deleted): [], (ANN, kept): ["1", "2", "3"]}
     assert cleanup.memory.records[f"/summaries/{ANN}/{deleted}/"] == []
     assert len(cleanup.memory.records[f"/summaries/{ANN}/{kept}/"]) == 2
@@ -279,19 +284,20 @@ def test_all_object_versions_and_delete_markers_are_removed(harness: ApiHarness,
     harness.s3.delete_object(Bucket=BUCKET, Key=key)
     harness.call("deleteEpisode", episode_id=episode)
     cleanup.deliver_published()
-    result = harness.s3.list_object_versions(Bucket=BUCKET)
-    assert not result.get("Versions")
-    assert not result.get("DeleteMarkers")
+    versions = harness.s3.list_object_versions(Bucket=BUCKET)
+    assert not versions.get("Versions")
+    assert not versions.get("DeleteMarkers")
 
 
-@pytest.mark.parametrize("is_published", [True, False])
+@pytest.mark.parametrize("is_event_delivered", [True, False])
 def test_a_second_cleanup_removes_late_writes_and_there_is_no_third(
-    harness: ApiHarness, cleanup: CleanupHarness, is_published: bool
+    harness: ApiHarness, cleanup: CleanupHarness, is_event_delivered: bool
 ) -> None:
+    """If the deletion event is lost, the sweep makes the first cleanup."""
     episode = harness.create_episode()
     harness.store_claim(episode, 1)
     harness.call("deleteEpisode", episode_id=episode)
-    if is_published:
+    if is_event_delivered:
         cleanup.deliver_published()
     else:
         harness.advance_time(minutes=16)
@@ -353,14 +359,14 @@ def test_the_failure_of_one_episode_does_not_stop_the_sweep(
     for episode in (first, second):
         harness.store_claim(episode, 1)
         harness.call("deleteEpisode", episode_id=episode)
-    forget = AgentMemoryCleaner.delete_session
+    delete_session = AgentMemoryCleaner.delete_session
 
-    def fails(self: AgentMemoryCleaner, actor: str, session: str) -> None:
+    def fail_for_first(self: AgentMemoryCleaner, actor: str, session: str) -> None:
         if session == first:
             raise RuntimeError("canary")
-        forget(self, actor, session)
+        delete_session(self, actor, session)
 
-    monkeypatch.setattr(AgentMemoryCleaner, "delete_session", fails)
+    monkeypatch.setattr(AgentMemoryCleaner, "delete_session", fail_for_first)
     harness.advance_time(minutes=16)
     swept = cleanup.sweep()
     assert (swept["checked"], swept["tidied"], swept["failed"]) == (2, 1, 1)
@@ -386,7 +392,7 @@ def test_an_incomplete_deletion_of_items_or_objects_raises(
         objects.delete(ANN, episode)
 
 
-def test_every_state_that_waits_for_an_event_needs_a_limit(cleanup: CleanupHarness) -> None:
+def test_a_sweep_without_a_limit_for_a_waiting_state_raises_an_error(cleanup: CleanupHarness) -> None:
     cleanup.limits = {state: HOUR for state in TrackState if state is not TrackState.CHUNKING}
     with pytest.raises(ValueError, match="chunking"):
         cleanup.sweep()

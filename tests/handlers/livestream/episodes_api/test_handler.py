@@ -35,39 +35,38 @@ def function(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[A
     handler._rest.cache_clear()
 
 
-def call(method: str, resource: str, body: Any = None, **more: Any) -> tuple[int, dict[str, Any]]:
+def call(method: str, resource: str, body: Any = None, **event_fields: Any) -> tuple[int, dict[str, Any]]:
+    """Invoke the function; return status and body of its answer."""
     event = {"resource": resource, "httpMethod": method, "body": None if body is None else json.dumps(body)}
-    answer = handler.handler({**event, "requestContext": {"requestId": "r1"}, **more}, None)
+    answer = handler.handler({**event, "requestContext": {"requestId": "r1"}, **event_fields}, None)
     assert answer["headers"]["Access-Control-Allow-Origin"] == "https://one.example"
     return answer["statusCode"], json.loads(answer["body"] or "{}")
 
 
 def test_the_function_uses_its_environment(function: ApiHarness) -> None:
-    made = [call("POST", "/episodes", {"title": "A"})[1]["episodeId"] for _ in range(2)]
-    path = {"pathParameters": {"episodeId": made[0]}}
+    episode_ids = [call("POST", "/episodes", {"title": "A"})[1]["episodeId"] for _ in range(2)]
+    path = {"pathParameters": {"episodeId": episode_ids[0]}}
     upload = {"kind": "transcript", "contentType": "text/vtt", "bytes": 5}
-    status, ready = call("POST", "/episodes/{episodeId}/uploads", upload, **path)
-    assert (status, ready["expiresSeconds"]) == (201, 61)
-    assert BUCKET in ready["form"]["url"]
-    status, page = call("GET", "/episodes", queryStringParameters={"limit": "1"})
-    assert page["episodes"][0]["episodeId"] == made[1]
-    status, page = call("GET", "/episodes", queryStringParameters={"limit": "1", "cursor": page["nextCursor"]})
-    assert page["episodes"][0]["episodeId"] == made[0]
+    status, answer = call("POST", "/episodes/{episodeId}/uploads", upload, **path)
+    assert (status, answer["expiresSeconds"]) == (201, 61)
+    assert BUCKET in answer["form"]["url"]
+    _, page = call("GET", "/episodes", queryStringParameters={"limit": "1"})
+    assert page["episodes"][0]["episodeId"] == episode_ids[1]
+    _, page = call("GET", "/episodes", queryStringParameters={"limit": "1", "cursor": page["nextCursor"]})
+    assert page["episodes"][0]["episodeId"] == episode_ids[0]
     assert call("DELETE", "/episodes/{episodeId}", **path) == (204, {})
 
 
 def test_the_environment_gives_the_upload_limits() -> None:
-    needed = {"TABLE_NAME": "t", "BUCKET_NAME": "b", "EVENT_SOURCE": "s", "ENCRYPTION_KEY": "k"}
     sizes = {"MAX_VIDEO_GIGABYTES": "2", "MAX_TRANSCRIPT_MEGABYTES": "3"}
-    environment = EpisodesApiEnvironment.model_validate({**needed, **sizes})
-    limits = handler.upload_limits(environment)
+    limits = handler.upload_limits(EpisodesApiEnvironment.model_validate({**VARIABLES, **sizes}))
     assert (limits.max_video_bytes, limits.max_transcript_bytes, limits.max_form_bytes) == (2 * 10**9, 3 * 10**6, 10**8)
 
 
-def test_without_the_secret_only_lists_of_one_page_succeed(
+def test_without_the_secret_a_list_with_further_pages_is_an_internal_error(
     function: ApiHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ENCRYPTION_KEY", "/nothing")
+    monkeypatch.setenv("ENCRYPTION_KEY", "/missing")
     for _ in range(2):
         call("POST", "/episodes", {"title": "A"})
     assert call("GET", "/episodes")[0] == 200

@@ -1,7 +1,6 @@
 """Every operation answers any request with one of its documented statuses and a body of the documented form."""
 
 import json
-from typing import Any
 
 import jsonschema
 import pytest
@@ -14,8 +13,8 @@ from handlers.livestream.episodes_api.operation_definitions import OPERATIONS
 from tests.handlers.livestream.json_schema_strategies import arbitrary_values, schema_of, valid_values, validator
 from tests.handlers.livestream.rest_api_harness import ANN, LIMITS, OPERATION, ApiHarness, ApiResponse
 
-REFUSALS = {400, 404, 409}
-FIELDS = {
+ERROR_STATUSES = {400, 404, 409}
+ERROR_SCHEMA = {
     "type": "object",
     "required": ["code", "message", "fields", "requestId"],
     "additionalProperties": False,
@@ -34,23 +33,23 @@ FIELDS = {
         },
     },
 }
-jsonschema.Draft202012Validator.check_schema(FIELDS)
-REFUSED = jsonschema.Draft202012Validator(FIELDS)
+jsonschema.Draft202012Validator.check_schema(ERROR_SCHEMA)
+ERROR_VALIDATOR = jsonschema.Draft202012Validator(ERROR_SCHEMA)
 WITH_BODY = [operation.name for operation in OPERATIONS if operation.body is not None]
 WITH_QUERY = [operation.name for operation in OPERATIONS if operation.query is PageQuery]
-SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+SHARED_HARNESS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
-def check(operation: RestOperation, answer: ApiResponse) -> None:
+def check_response(operation: RestOperation, answer: ApiResponse) -> None:
     """Assert that a response has a documented status and form."""
     assert answer.headers["Access-Control-Allow-Origin"] == "https://example.org"
     if answer.status not in operation.statuses:
-        assert answer.status in REFUSALS
-        REFUSED.validate(answer.body)
+        assert answer.status in ERROR_STATUSES
+        ERROR_VALIDATOR.validate(answer.body)
     elif operation.answer is None:
         assert answer.text == ""
     else:
-        validator(operation.answer, answered=True).validate(answer.body)
+        validator(operation.answer, is_answer=True).validate(answer.body)
         operation.answer.model_validate_json(answer.text, strict=True)
 
 
@@ -63,8 +62,8 @@ def upload_path(harness: ApiHarness) -> dict[str, str]:
     return {"episode_id": episode, "upload_id": upload}
 
 
-def some_path(harness: ApiHarness, operation: RestOperation, upload_path: dict[str, str]) -> dict[str, str]:
-    """Return path parameters of a new episode, or of the expected upload."""
+def existing_path(harness: ApiHarness, operation: RestOperation, upload_path: dict[str, str]) -> dict[str, str]:
+    """Return path parameters of a new episode, or of the expected upload, if the operation has any."""
     names = operation.parameters.model_fields if operation.parameters else {}
     if "upload_id" in names:
         return upload_path
@@ -72,7 +71,7 @@ def some_path(harness: ApiHarness, operation: RestOperation, upload_path: dict[s
 
 
 @pytest.mark.parametrize("name", WITH_BODY)
-@SHARED
+@SHARED_HARNESS
 @given(data=st.data())
 def test_any_body_gets_a_documented_response_or_error(
     harness: ApiHarness, upload_path: dict[str, str], name: str, data: st.DataObject
@@ -80,36 +79,36 @@ def test_any_body_gets_a_documented_response_or_error(
     operation = OPERATION[name]
     assert operation.body is not None
     body = data.draw(valid_values(operation.body) | arbitrary_values(operation.body))
-    answer = harness.send(name, json.dumps(body), **some_path(harness, operation, upload_path))
-    check(operation, answer)
-    if not validator(operation.body).is_valid(body):
-        _refused_or_mended(answer, body)
-
-
-def _refused_or_mended(answer: ApiResponse, body: Any) -> None:
-    """Assert that an accepted body violates the schema only by surrounding white space, which is stripped."""
-    if answer.status < 400:
+    answer = harness.send(name, json.dumps(body), **existing_path(harness, operation, upload_path))
+    check_response(operation, answer)
+    if answer.status < 400 and not validator(operation.body).is_valid(body):
+        # An accepted body may violate the schema only by surrounding white space, which is stripped.
         texts = [item for value in body.values() for item in (value if isinstance(value, list) else [value])]
         assert any(isinstance(text, str) and text != text.strip() for text in texts)
 
 
 @pytest.mark.parametrize("name", [operation.name for operation in OPERATIONS])
-@SHARED
+@SHARED_HARNESS
 @given(
-    names=st.dictionaries(st.sampled_from(["episode_id", "upload_id"]), st.text(), max_size=2),
+    path_parameters=st.dictionaries(st.sampled_from(["episode_id", "upload_id"]), st.text(), max_size=2),
     query=st.dictionaries(st.sampled_from(["limit", "cursor", "other"]), st.text()),
     body=st.none() | st.text(),
     owner=st.sampled_from([ANN, None]),
 )
-def test_any_text_in_any_place_gets_a_response(
-    harness: ApiHarness, name: str, names: dict[str, str], query: dict[str, str], body: str | None, owner: str | None
+def test_any_path_query_and_body_get_a_documented_response_or_error(
+    harness: ApiHarness,
+    name: str,
+    path_parameters: dict[str, str],
+    query: dict[str, str],
+    body: str | None,
+    owner: str | None,
 ) -> None:
-    check(OPERATION[name], harness.send(name, body, owner=owner, **names, **query))
+    check_response(OPERATION[name], harness.send(name, body, owner=owner, **path_parameters, **query))
 
 
 @pytest.mark.parametrize("name", WITH_QUERY)
 def test_lists_return_documented_responses(harness: ApiHarness, upload_path: dict[str, str], name: str) -> None:
-    operation, path = OPERATION[name], some_path(harness, OPERATION[name], upload_path)
+    operation, path = OPERATION[name], existing_path(harness, OPERATION[name], upload_path)
     for start in range(3):
         harness.create_episode()
         if path:
@@ -118,11 +117,11 @@ def test_lists_return_documented_responses(harness: ApiHarness, upload_path: dic
     answer = harness.call(name, limit=2, **path)
     assert answer.status == 200
     assert answer.body["nextCursor"]
-    check(operation, answer)
+    check_response(operation, answer)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 def test_each_path_has_the_parameters_of_its_model(operation: RestOperation) -> None:
-    named = {part[1:-1] for part in operation.path.split("/") if part.startswith("{")}
+    path_parameters = {part[1:-1] for part in operation.path.split("/") if part.startswith("{")}
     fields = schema_of(operation.parameters)["properties"] if operation.parameters else {}
-    assert named == set(fields)
+    assert path_parameters == set(fields)

@@ -11,7 +11,7 @@ from handlers.common.error_responses import HandlerError
 from handlers.livestream.episodes_api.page_cursors import Cursors, ListIdentity
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, START
 
-ONE, TWO = "secret-number-one", "secret-number-two"
+SECRET, NEWER_SECRET = "secret-number-one", "secret-number-two"
 LIST = ListIdentity("listClaims", ANN, {"episodeId": "E"})
 POSITION = "CLAIM#0000000001#canary"
 
@@ -19,7 +19,7 @@ POSITION = "CLAIM#0000000001#canary"
 class CursorHarness:
     """Cursors with a clock and a secret that the test sets."""
 
-    def __init__(self, secret: str = ONE) -> None:
+    def __init__(self, secret: str = SECRET) -> None:
         self.secret = secret
         self.now = START
 
@@ -54,9 +54,9 @@ def test_a_cursor_reveals_neither_position_nor_list() -> None:
 
 
 @given(st.text(), st.binary(max_size=200))
-def test_a_forged_cursor_is_refused_even_with_a_valid_key_byte(text: str, raw: bytes) -> None:
+def test_a_forged_cursor_is_refused_even_with_a_valid_key_byte(text: str, data: bytes) -> None:
     assert not CursorHarness().is_accepted(text)
-    assert not CursorHarness().is_accepted(CURSOR[:4] + raw.hex())
+    assert not CursorHarness().is_accepted(CURSOR[:4] + data.hex())
 
 
 @given(
@@ -64,12 +64,12 @@ def test_a_forged_cursor_is_refused_even_with_a_valid_key_byte(text: str, raw: b
     st.integers(0, 6),
     st.sampled_from("ABCDwxyz0189-_=+/ \n\N{GREEK SMALL LETTER ALPHA}"),
 )
-def test_a_cursor_with_a_changed_or_inserted_character_is_refused(place: int, shift: int, letter: str) -> None:
-    before, behind = CURSOR[:place], CURSOR[place + 1 :]
-    assert not CursorHarness().is_accepted(before + chr(ord(CURSOR[place]) ^ 1 << shift) + behind)
-    assert not CursorHarness().is_accepted(before + letter + CURSOR[place:])
-    if CURSOR[place] != letter:
-        assert not CursorHarness().is_accepted(before + letter + behind)
+def test_a_cursor_with_a_changed_or_inserted_character_is_refused(position: int, bit: int, letter: str) -> None:
+    start, end = CURSOR[:position], CURSOR[position + 1 :]
+    assert not CursorHarness().is_accepted(start + chr(ord(CURSOR[position]) ^ 1 << bit) + end)
+    assert not CursorHarness().is_accepted(start + letter + CURSOR[position:])
+    if CURSOR[position] != letter:
+        assert not CursorHarness().is_accepted(start + letter + end)
 
 
 def test_a_truncated_or_extended_cursor_is_refused() -> None:
@@ -98,22 +98,22 @@ def test_a_cursor_is_refused_for_any_other_list(listing: ListIdentity) -> None:
 
 
 def test_a_cursor_expires() -> None:
-    cursor_harness = CursorHarness()
-    cursor_harness.now = START + timedelta(seconds=59)
-    assert cursor_harness.is_accepted(CURSOR)
-    cursor_harness.now = START + timedelta(seconds=60)
-    assert not cursor_harness.is_accepted(CURSOR)
+    harness = CursorHarness()
+    harness.now = START + timedelta(seconds=59)
+    assert harness.is_accepted(CURSOR)
+    harness.now = START + timedelta(seconds=60)
+    assert not harness.is_accepted(CURSOR)
 
 
 def test_an_older_secret_decrypts_its_cursors_until_it_is_removed() -> None:
-    assert CursorHarness(f"{TWO}\n{ONE}\n").is_accepted(CURSOR)
-    newest = CursorHarness(f"{TWO}\n{ONE}").cursors.encrypt(POSITION, LIST)
-    assert CursorHarness(TWO).is_accepted(newest), "the first line encrypts"
-    assert not CursorHarness(ONE).is_accepted(newest)
-    assert not CursorHarness(TWO).is_accepted(CURSOR)
+    assert CursorHarness(f"{NEWER_SECRET}\n{SECRET}\n").is_accepted(CURSOR)
+    new_cursor = CursorHarness(f"{NEWER_SECRET}\n{SECRET}").cursors.encrypt(POSITION, LIST)
+    assert CursorHarness(NEWER_SECRET).is_accepted(new_cursor), "the first line of the secret encrypts"
+    assert not CursorHarness(SECRET).is_accepted(new_cursor)
+    assert not CursorHarness(NEWER_SECRET).is_accepted(CURSOR)
 
 
-@pytest.mark.parametrize("secret", ["", "\n", "short", f"{ONE}\nshort"])
+@pytest.mark.parametrize("secret", ["", "\n", "short", f"{SECRET}\nshort"])
 def test_a_short_secret_is_refused(secret: str) -> None:
     with pytest.raises(ValueError, match="each line must have at least") as raised:
         CursorHarness(secret).cursors.encrypt(POSITION, LIST)

@@ -24,9 +24,10 @@ TWO_PARTS = MIN_PART_BYTES + 3
 VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": TWO_PARTS}
 
 
-def policy(answer: ApiResponse) -> dict[str, Any]:
-    decoded: dict[str, Any] = json.loads(base64.b64decode(answer.body["form"]["fields"]["policy"]))
-    return decoded
+def policy_conditions(answer: ApiResponse) -> list[Any]:
+    """Return the conditions of the policy with which an upload form is signed."""
+    policy: dict[str, list[Any]] = json.loads(base64.b64decode(answer.body["form"]["fields"]["policy"]))
+    return policy["conditions"]
 
 
 def test_a_small_file_gets_a_form_for_one_key_type_and_size(harness: ApiHarness) -> None:
@@ -39,27 +40,28 @@ def test_a_small_file_gets_a_form_for_one_key_type_and_size(harness: ApiHarness)
     assert "multipart" not in body
     assert BUCKET in body["form"]["url"]
     assert body["form"]["fields"]["key"] == body["key"]
-    conditions = policy(answer)["conditions"]
+    conditions = policy_conditions(answer)
     assert {"Content-Type": "text/vtt"} in conditions
     assert {"key": body["key"]} in conditions
-    assert [condition for condition in conditions if isinstance(condition, list)] == [
-        ["content-length-range", 500, 500]
-    ]
+    ranges = [condition for condition in conditions if isinstance(condition, list)]
+    assert ranges == [["content-length-range", 500, 500]]
 
 
-def test_another_upload_may_be_requested_until_one_arrives(harness: ApiHarness) -> None:
+def test_another_upload_may_be_requested_until_a_file_arrives(harness: ApiHarness) -> None:
     episode = harness.create_episode()
     harness.advance_time(seconds=3)
     first, second = (harness.call("requestUpload", TRANSCRIPT, episode_id=episode).body for _ in range(2))
     assert first["key"] != second["key"]
-    episode_view = harness.call("getEpisode", episode_id=episode).body
-    at, upload = "2026-01-03T12:00:03.123Z", second["uploadId"]
-    assert episode_view["transcript"] == {"state": "requested", "since": at, "uploadId": upload}
-    assert (episode_view["status"], episode_view["video"]["state"], episode_view["version"]) == ("uploading", "none", 1)
-    harness.table.advance_track(ANN, episode, TrackKind.TRANSCRIPT, TrackUpdate(upload, TrackState.UPLOADED, at))
+    body = harness.call("getEpisode", episode_id=episode).body
+    since, upload_id = "2026-01-03T12:00:03.123Z", second["uploadId"]
+    assert body["transcript"] == {"state": "requested", "since": since, "uploadId": upload_id}
+    assert (body["status"], body["video"]["state"], body["version"]) == ("uploading", "none", 1)
+    uploaded = TrackUpdate(upload_id, TrackState.UPLOADED, since)
+    harness.table.advance_track(ANN, episode, TrackKind.TRANSCRIPT, uploaded)
     answer = harness.call("requestUpload", TRANSCRIPT, episode_id=episode)
     assert answer.error == (409, "UPLOAD_NOT_EXPECTED")
-    assert harness.call("requestUpload", {**VIDEO, "bytes": 5}, episode_id=episode).status == 201
+    video = harness.call("requestUpload", {**VIDEO, "bytes": 5}, episode_id=episode)
+    assert video.status == 201, "the video is independent of the transcript"
 
 
 @pytest.mark.parametrize(
@@ -82,31 +84,31 @@ def test_an_unsupported_type_or_size_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("upload_request", "parts"),
+    ("upload_request", "part_count"),
     [
-        ({**VIDEO, "bytes": MEBIBYTE}, None),
+        ({**VIDEO, "bytes": MEBIBYTE}, 0),
         ({**VIDEO, "bytes": MEBIBYTE + 1}, 1),
         ({**VIDEO, "bytes": LIMITS.max_video_bytes}, 5),
-        ({**TRANSCRIPT, "bytes": LIMITS.max_transcript_bytes}, None),
+        ({**TRANSCRIPT, "bytes": LIMITS.max_transcript_bytes}, 0),
     ],
 )
 def test_only_videos_above_the_form_limit_are_uploaded_in_parts(
-    harness: ApiHarness, upload_request: dict[str, Any], parts: int | None
+    harness: ApiHarness, upload_request: dict[str, Any], part_count: int
 ) -> None:
     body = harness.call("requestUpload", upload_request, episode_id=harness.create_episode()).body
-    assert len(body.get("multipart", {}).get("parts", ())) == (parts or 0)
-    assert ("form" in body) is (parts is None)
+    assert len(body.get("multipart", {}).get("parts", ())) == part_count
+    assert ("form" in body) is (part_count == 0)
 
 
-def test_no_upload_is_started_for_an_unknown_episode(harness: ApiHarness) -> None:
+def test_no_multipart_upload_is_started_for_an_unknown_episode(harness: ApiHarness) -> None:
     answer = harness.call("requestUpload", VIDEO, episode_id=harness.create_episode(), owner=BOB)
     assert answer.error == (404, "EPISODE_UNKNOWN")
     assert harness.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
 
 
-def signed_requests(ready: dict[str, Any]) -> list[tuple[Any, ...]]:
+def signed_requests(upload: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Return path, part number, multipart id and validity of each part's URL."""
-    urls = [urlsplit(part["url"]) for part in ready["multipart"]["parts"]]
+    urls = [urlsplit(part["url"]) for part in upload["multipart"]["parts"]]
     names = ("partNumber", "uploadId", "X-Amz-Expires")
     return [(url.path, *(parse_qs(url.query)[name] for name in names)) for url in urls]
 
@@ -136,15 +138,15 @@ def is_signed_for(url: str, size: int) -> bool:
     """Return True if S3 accepts a part of this size. S3 computes the signature from the signed headers of the request."""
     query = dict(parse_qsl(urlsplit(url).query))
     signature, credential = query.pop("X-Amz-Signature"), query["X-Amz-Credential"].split("/")
-    sent = {"content-length": str(size), "host": urlsplit(url).netloc}
-    headers = {name: sent[name] for name in query["X-Amz-SignedHeaders"].split(";")}
+    all_headers = {"content-length": str(size), "host": urlsplit(url).netloc}
+    headers = {name: all_headers[name] for name in query["X-Amz-SignedHeaders"].split(";")}
     request = AWSRequest("PUT", f"{url.partition('?')[0]}?{urlencode(query)}", headers)
     request.context["timestamp"] = query["X-Amz-Date"]
     credentials = boto3.Session().get_credentials()
     assert credentials is not None
     auth = S3SigV4QueryAuth(credentials, "s3", credential[2])
-    computed: str = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
-    return computed == signature
+    expected: str = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
+    return signature == expected
 
 
 @pytest.mark.parametrize(
@@ -157,29 +159,29 @@ def is_signed_for(url: str, size: int) -> bool:
 )
 def test_the_url_of_a_part_is_signed_for_the_parts_size(harness: ApiHarness, size: int, expected: list[int]) -> None:
     episode = harness.create_episode()
-    ready = harness.call("requestUpload", {**VIDEO, "bytes": size}, episode_id=episode).body
-    named = {"multipartId": ready["multipart"]["multipartId"]}
-    again = harness.call("signParts", named, episode_id=episode, upload_id=ready["uploadId"]).body
-    for answer in (ready, again):
-        urls = [part["url"] for part in answer["multipart"]["parts"]]
+    upload = harness.call("requestUpload", {**VIDEO, "bytes": size}, episode_id=episode).body
+    multipart_id = {"multipartId": upload["multipart"]["multipartId"]}
+    signed_again = harness.call("signParts", multipart_id, episode_id=episode, upload_id=upload["uploadId"]).body
+    for body in (upload, signed_again):
+        urls = [part["url"] for part in body["multipart"]["parts"]]
         for url, part_size in zip(urls, expected, strict=True):
             assert is_signed_for(url, part_size)
             assert not any(is_signed_for(url, other) for other in (0, part_size - 1, part_size + 1, size + 1))
 
 
 class MultipartVideo:
-    """Multipart upload of a video whose parts are uploaded: one small part by default."""
+    """Multipart upload of a video, by default in one small part. All parts are uploaded, or only the first bytes."""
 
-    def __init__(self, harness: ApiHarness, size: int = MEBIBYTE + 1, sent: int | None = None) -> None:
+    def __init__(self, harness: ApiHarness, size: int = MEBIBYTE + 1, uploaded_bytes: int | None = None) -> None:
         self.harness, self.episode = harness, harness.create_episode()
-        ready = harness.call("requestUpload", {**VIDEO, "bytes": size}, episode_id=self.episode).body
-        self.upload, self.key, multipart = ready["uploadId"], ready["key"], ready["multipart"]
+        upload = harness.call("requestUpload", {**VIDEO, "bytes": size}, episode_id=self.episode).body
+        self.upload, self.key, multipart = upload["uploadId"], upload["key"], upload["multipart"]
         self.multipart = multipart["multipartId"]
         self.parts = []
-        left = size if sent is None else sent
+        remaining_bytes = size if uploaded_bytes is None else uploaded_bytes
         for part in multipart["parts"]:
-            data = b"x" * min(left, multipart["partBytes"])
-            left -= len(data)
+            data = b"x" * min(remaining_bytes, multipart["partBytes"])
+            remaining_bytes -= len(data)
             answer = harness.s3.upload_part(
                 Bucket=BUCKET, Key=self.key, UploadId=self.multipart, PartNumber=part["partNumber"], Body=data
             )
@@ -202,18 +204,17 @@ class MultipartVideo:
 
 def test_an_upload_gets_new_urls_after_its_urls_expire(harness: ApiHarness) -> None:
     episode = harness.create_episode()
-    ready = harness.call("requestUpload", VIDEO, episode_id=episode).body
-    multipart, before = ready["multipart"], harness.stored_items()
-    where = {"episode_id": episode, "upload_id": ready["uploadId"]}
+    upload = harness.call("requestUpload", VIDEO, episode_id=episode).body
+    multipart, before = upload["multipart"], harness.stored_items()
+    path = {"episode_id": episode, "upload_id": upload["uploadId"]}
     with harness.counted_calls() as calls:
-        answer = harness.call("signParts", {"multipartId": multipart["multipartId"]}, **where)
+        answer = harness.call("signParts", {"multipartId": multipart["multipartId"]}, **path)
     assert (answer.status, calls) == (200, ["GetItem"])
     assert harness.stored_items() == before
-    assert len(harness.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]) == 1, (
-        "no second multipart upload is started"
-    )
-    assert {**answer.body, "multipart": None} == {**ready, "multipart": None}
-    assert signed_requests(answer.body) == signed_requests(ready)
+    uploads = harness.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
+    assert len(uploads) == 1, "no second multipart upload may be started"
+    assert {**answer.body, "multipart": None} == {**upload, "multipart": None}
+    assert signed_requests(answer.body) == signed_requests(upload)
 
 
 def test_urls_are_signed_again_only_while_the_upload_is_expected(harness: ApiHarness) -> None:
@@ -258,7 +259,7 @@ def test_completing_an_upload_reads_the_table_once_and_changes_nothing(harness: 
     assert video.complete().status == 200
 
 
-def test_the_completion_names_the_announced_size(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_completion_sends_the_announced_size_to_s3(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     video, complete = MultipartVideo(harness), Mock()
     monkeypatch.setattr(harness.s3, "complete_multipart_upload", complete)
     video.complete()
@@ -266,18 +267,17 @@ def test_the_completion_names_the_announced_size(harness: ApiHarness, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("sent", "parts", "fields"),
+    ("uploaded_bytes", "named_parts", "fields"),
     [
-        (MIN_PART_BYTES + 2, slice(None), []),
-        (None, slice(1), [{"field": "parts", "rule": "this upload has 2 parts"}]),
+        pytest.param(TWO_PARTS - 1, 2, [], id="smaller than announced"),
+        pytest.param(TWO_PARTS, 1, [{"field": "parts", "rule": "this upload has 2 parts"}], id="one part not named"),
     ],
-    ids=["another size", "a part left out"],
 )
 def test_parts_of_another_number_or_total_size_are_refused(
-    harness: ApiHarness, sent: int | None, parts: slice, fields: list[dict[str, str]]
+    harness: ApiHarness, uploaded_bytes: int, named_parts: int, fields: list[dict[str, str]]
 ) -> None:
-    video = MultipartVideo(harness, TWO_PARTS, sent)
-    answer = video.complete(body={"parts": video.parts[parts]})
+    video = MultipartVideo(harness, TWO_PARTS, uploaded_bytes)
+    answer = video.complete(body={"parts": video.parts[:named_parts]})
     assert answer.error == (409, "UPLOAD_INCOMPLETE")
     assert answer.body["fields"] == fields
 
@@ -290,33 +290,34 @@ def test_a_part_that_was_never_uploaded_is_refused(harness: ApiHarness) -> None:
     assert video.complete().status == 200, "the upload can still be completed"
 
 
-def failing(code: str, operation: str) -> Callable[..., None]:
-    def fail(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": code, "Message": "canary"}}, operation)
-
-    return fail
-
-
 @pytest.mark.parametrize(
-    ("completing", "looking", "expected"),
+    ("complete_error", "head_error", "expected"),
     [
-        ("InvalidPart", "", (409, "UPLOAD_INCOMPLETE")),
-        ("InternalError", "", (500, "INTERNAL")),
-        ("NoSuchUpload", "", (404, "UPLOAD_UNKNOWN")),
+        ("InvalidPart", None, (409, "UPLOAD_INCOMPLETE")),
+        ("InternalError", None, (500, "INTERNAL")),
+        ("NoSuchUpload", None, (404, "UPLOAD_UNKNOWN")),
         ("NoSuchUpload", "403", (404, "UPLOAD_UNKNOWN")),
-        ("", "404", (500, "INTERNAL")),
-        ("", "503", (500, "INTERNAL")),
+        (None, "404", (500, "INTERNAL")),
+        (None, "503", (500, "INTERNAL")),
     ],
 )
-def test_a_refusal_of_s3_is_a_client_error_and_any_other_failure_is_not(
-    harness: ApiHarness, completing: str, looking: str, expected: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+def test_only_an_error_of_s3_that_the_client_caused_is_a_client_error(
+    harness: ApiHarness,
+    complete_error: str | None,
+    head_error: str | None,
+    expected: tuple[int, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """HeadObject answers 403 for a missing object if the role may not list the bucket."""
+
+    def fail(code: str) -> Callable[..., None]:
+        return Mock(side_effect=ClientError({"Error": {"Code": code, "Message": "canary"}}, "AnyOperation"))
+
     video = MultipartVideo(harness)
-    if completing:
-        monkeypatch.setattr(harness.s3, "complete_multipart_upload", failing(completing, "CompleteMultipartUpload"))
-    if looking:
-        monkeypatch.setattr(harness.s3, "head_object", failing(looking, "HeadObject"), raising=False)
+    if complete_error:
+        monkeypatch.setattr(harness.s3, "complete_multipart_upload", fail(complete_error))
+    if head_error:
+        monkeypatch.setattr(harness.s3, "head_object", fail(head_error), raising=False)
     answer = video.complete()
     assert answer.error == expected
     assert "canary" not in answer.text
@@ -329,10 +330,10 @@ def test_only_the_expected_upload_can_be_completed(harness: ApiHarness) -> None:
     assert video.complete(owner=BOB).error == (404, "EPISODE_UNKNOWN")
     assert video.complete(episode_id=other.episode).error == (404, "UPLOAD_UNKNOWN")
     harness.call("requestUpload", VIDEO, episode_id=video.episode)
-    assert video.complete().error == (404, "UPLOAD_UNKNOWN"), "another upload replaced it"
+    assert video.complete().error == (404, "UPLOAD_UNKNOWN"), "a replaced upload must be refused"
     assert not video.object_exists
     other.advance(TrackState.FAILED)
-    assert other.complete().error == (409, "UPLOAD_NOT_EXPECTED"), "the upload has failed"
+    assert other.complete().error == (409, "UPLOAD_NOT_EXPECTED"), "a failed upload must be refused"
     assert not other.object_exists
 
 
@@ -345,8 +346,8 @@ def test_only_the_expected_upload_can_be_completed(harness: ApiHarness) -> None:
     ],
 )
 def test_an_invalid_completion_is_refused(harness: ApiHarness, body: dict[str, Any]) -> None:
-    whole = {"multipartId": "m", "parts": [{"partNumber": 1, "etag": "e"}], **body}
-    answer = harness.call("completeUpload", whole, episode_id="0" * 26, upload_id="0" * 26)
+    valid_body = {"multipartId": "m", "parts": [{"partNumber": 1, "etag": "e"}]}
+    answer = harness.call("completeUpload", {**valid_body, **body}, episode_id="0" * 26, upload_id="0" * 26)
     assert answer.error == (400, "MALFORMED")
     assert "canary" not in answer.text
 

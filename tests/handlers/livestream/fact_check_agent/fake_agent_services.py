@@ -21,7 +21,7 @@ from tests.handlers.livestream.transcript_file_writers import srt
 
 OWNER, EPISODE, UPLOAD = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X", "01HZXW3V9K8Q2M4N6P8R0T2V4Y"
 KEY = f"transcripts/{OWNER}/{EPISODE}/{UPLOAD}.srt"
-SAID = (
+CUES = (
     Cue(0, 6_000, "We ran 600 ferries last spring."),
     Cue(6_000, 12_000, "Nobody in the canary islands did more."),
     Cue(12_000, 20_000, "It is the largest fleet that ever was."),
@@ -29,20 +29,22 @@ SAID = (
 SIZES = WindowSizes(characters=60, milliseconds=60_000, overlap_characters=10)
 """Sizes that give two windows. Each has one cue in its core and the next one as overlap."""
 REMAINING_MS = 120_000
-RECALLED = MemoryEvent("0000000001#ab", "The report that was read has 410 ferries, so 600 is refuted.")
+MEMORY_EVENT = MemoryEvent("0000000001#ab", "The report that was read has 410 ferries, so 600 is refuted.")
 
 AnswerFunction = Callable[[dict[str, Any]], str]
 """Function that returns the model's answer, given the window line of the request."""
 
 
-def lines(asked: ConverseRequest) -> list[dict[str, Any]]:
-    blocks = [block["text"] for block in asked["messages"][0]["content"]]
+def request_lines(request: ConverseRequest) -> list[dict[str, Any]]:
+    """Return the JSON lines of a request: the window, the memories and the cues."""
+    blocks = [block["text"] for block in request["messages"][0]["content"]]
     return [json.loads(line) for block in blocks for line in block.split("\n") if line.startswith("{")]
 
 
 def claim(quote: str, **changed: Any) -> dict[str, Any]:
-    whole = {"quote": quote, "statement": "They say so.", "verdict": "unverified", "confidence": 0.5, "sources": []}
-    return {**whole, **changed}
+    """Return a claim as the model states it in its answer."""
+    values = {"quote": quote, "statement": "They say so.", "verdict": "unverified", "confidence": 0.5, "sources": []}
+    return {**values, **changed}
 
 
 def answer_with(
@@ -50,14 +52,16 @@ def answer_with(
 ) -> AnswerFunction:
     """Return a function that answers with these claims and clips."""
 
-    def build_answer(head: dict[str, Any]) -> str:
-        return json.dumps({"window": window or head["window"], "claims": claims, "clips": list(clips)})
+    def build_answer(window_line: dict[str, Any]) -> str:
+        return json.dumps({"window": window or window_line["window"], "claims": claims, "clips": list(clips)})
 
     return build_answer
 
 
 @dataclass
 class FakeTranscripts:
+    """Bucket with transcripts by key and version."""
+
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def read(self, key: str, version: str) -> bytes | None:
@@ -66,21 +70,22 @@ class FakeTranscripts:
 
 @dataclass
 class FakeMemory:
-    """Memory with the events to recall, and the stored texts by window id."""
+    """Memory with the events that `recall` returns. A test inspects the stored windows."""
 
-    recalled: list[MemoryEvent] = field(default_factory=list)
-    recorded: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
+    events: list[MemoryEvent] = field(default_factory=list)
+    stored_windows: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
+    """Actor, session, text of the window, and its findings, by window id."""
     faults: list[ServiceFault | None] = field(default_factory=list)
     """Faults of the next calls; None lets a call succeed."""
 
     def recall(self, actor: str, session: str) -> Sequence[MemoryEvent]:
         assert (actor, session) == (OWNER, EPISODE)
         self._fail()
-        return list(self.recalled)
+        return list(self.events)
 
-    def store_window(self, actor: str, session: str, window_id: str, asked: str, answered: str) -> None:
+    def store_window(self, actor: str, session: str, window_id: str, question: str, answer: str) -> None:
         self._fail()
-        self.recorded.setdefault(window_id, (actor, session, asked, answered))
+        self.stored_windows.setdefault(window_id, (actor, session, question, answer))
 
     def _fail(self) -> None:
         if self.faults and (fault := self.faults.pop(0)) is not None:
@@ -101,18 +106,18 @@ class FakeModel:
         entry = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if isinstance(entry, ServiceFault):
             raise ServiceFailed(entry)
-        build_answer, stop = entry if isinstance(entry, tuple) else (entry, "end_turn")
-        return ModelReply(build_answer(lines(request)[0]), TokenUsage(100, 10, 1_000, 1), stop)
+        build_answer, stop_reason = entry if isinstance(entry, tuple) else (entry, "end_turn")
+        return ModelReply(build_answer(request_lines(request)[0]), TokenUsage(100, 10, 1_000, 1), stop_reason)
 
 
 @dataclass
 class FakeFindings:
-    """Store of findings and outcomes. Existing entries stay unchanged."""
+    """Store of findings by id, and of outcomes by window id. Existing entries stay unchanged."""
 
     claims: dict[str, Claim] = field(default_factory=dict)
     clips: dict[str, Clip] = field(default_factory=dict)
     outcomes: dict[str, WindowFailure | None] = field(default_factory=dict)
-    broken: bool = False
+    fails_to_save: bool = False
     faults: list[ServiceFault] = field(default_factory=list)
     """Faults of the next calls."""
 
@@ -120,7 +125,7 @@ class FakeFindings:
         return window.window_id in self.outcomes
 
     def save_findings(self, window: WindowMessage, result: VerifiedAnswer) -> None:
-        if self.broken:
+        if self.fails_to_save:
             raise RuntimeError("canary")
         if self.faults:
             raise ServiceFailed(self.faults.pop(0))
@@ -138,12 +143,12 @@ class FakeFindings:
 class WorkerHarness:
     """Worker with fakes for all gateways, and a clock that only pauses advance."""
 
-    transcripts: FakeTranscripts = field(default_factory=lambda: FakeTranscripts({(KEY, "v1"): srt(SAID).encode()}))
+    transcripts: FakeTranscripts = field(default_factory=lambda: FakeTranscripts({(KEY, "v1"): srt(CUES).encode()}))
     memory: FakeMemory = field(default_factory=FakeMemory)
     model: FakeModel = field(default_factory=FakeModel)
     findings: Any = field(default_factory=FakeFindings)
-    at: float = 1_000.0
-    waits: list[float] = field(default_factory=list)
+    now: float = 1_000.0
+    pauses: list[float] = field(default_factory=list)
     answer_seconds: int = 50
 
     def worker(self) -> WindowWorker:
@@ -152,15 +157,16 @@ class WorkerHarness:
         settings = RequestSettings(
             max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000, answer_seconds=self.answer_seconds
         )
-        timing = RetryTiming(lambda: self.at, self._wait, lambda: 1.0)
+        timing = RetryTiming(lambda: self.now, self._wait, lambda: 1.0)
         return WindowWorker(services, settings, EventLog("DEBUG"), timing)
 
     def _wait(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.at += seconds
+        self.pauses.append(seconds)
+        self.now += seconds
 
 
-def bodies(version: str = "v1", count: int = 2, sizes: WindowSizes = SIZES) -> list[str]:
+def message_bodies(version: str = "v1", count: int = 2, sizes: WindowSizes = SIZES) -> list[str]:
+    """Return the queue messages of all windows of the transcript."""
     return [
         message.model_dump_json(by_alias=True)
         for message in window_messages(OWNER, EPISODE, KEY, version, count, sizes)

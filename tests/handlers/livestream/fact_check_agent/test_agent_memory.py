@@ -24,10 +24,11 @@ LIST = {
 }
 
 
-def event(event_id: str, *texts: str, **more: Any) -> dict[str, Any]:
+def event(event_id: str, *texts: str, **other_fields: Any) -> dict[str, Any]:
+    """Return an event as AgentCore lists it."""
     payload = [{"conversational": {"role": "USER", "content": {"text": text}}} for text in texts]
-    whole = {"memoryId": MEMORY, "actorId": ACTOR, "sessionId": SESSION, "eventId": event_id, "eventTimestamp": NOW}
-    return {**whole, "payload": payload, **more}
+    fields = {"memoryId": MEMORY, "actorId": ACTOR, "sessionId": SESSION, "eventId": event_id, "eventTimestamp": NOW}
+    return {**fields, "payload": payload, **other_fields}
 
 
 def test_recall_returns_the_latest_events_oldest_first() -> None:
@@ -63,25 +64,27 @@ def test_a_window_is_stored_with_the_window_id_as_client_token() -> None:
 
 
 def test_the_findings_of_a_full_window_fit_into_its_memory() -> None:
-    kept: list[dict[str, Any]] = []
+    stored_events: list[dict[str, Any]] = []
 
     client = SimpleNamespace(
-        list_events=lambda **_: {"events": kept},
-        create_event=lambda **request: kept.append({"eventId": "0000000001#ab", **request}),
+        list_events=lambda **_: {"events": stored_events},
+        create_event=lambda **request: stored_events.append({"eventId": "0000000001#ab", **request}),
     )
     memory = AgentMemory(client, MEMORY, lambda: NOW)
-    full = TranscriptWindowsEnvironment.model_fields["window_characters"].default
-    memory.store_window(ACTOR, SESSION, WINDOW, ("ferries " * full)[:full], "The report has 410.")
+    window_characters = TranscriptWindowsEnvironment.model_fields["window_characters"].default
+    window_text = ("ferries " * window_characters)[:window_characters]
+    memory.store_window(ACTOR, SESSION, WINDOW, window_text, "The report has 410.")
     [recalled] = select_memories(memory.recall(ACTOR, SESSION), {WINDOW})
     assert "The report has 410." in recalled.text
     assert recalled.text.count("ferries") > 100, "the window's text fills the rest"
 
 
 def test_texts_are_truncated_to_the_limit_of_an_event() -> None:
-    sent: list[dict[str, Any]] = []
-    client = SimpleNamespace(create_event=lambda **request: sent.append(request))
+    requests: list[dict[str, Any]] = []
+    client = SimpleNamespace(create_event=lambda **request: requests.append(request))
     AgentMemory(client, MEMORY, lambda: NOW).store_window(ACTOR, SESSION, WINDOW, "x" * (MAX_EVENT_CHARACTERS + 1), "y")
-    assert [len(item["conversational"]["content"]["text"]) for item in sent[0]["payload"]] == [MAX_EVENT_CHARACTERS, 1]
+    texts = [item["conversational"]["content"]["text"] for item in requests[0]["payload"]]
+    assert texts == ["x" * MAX_EVENT_CHARACTERS, "y"]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +111,7 @@ def test_an_error_of_the_service_becomes_a_fault(code: str, fault: ServiceFault)
             assert caught.value.fault is fault
 
 
-def test_recall_from_a_missing_session_is_empty_and_recording_to_a_missing_memory_fails() -> None:
+def test_a_missing_session_has_no_events_and_storing_to_a_missing_memory_fails() -> None:
     with stubbed("bedrock-agentcore") as (client, stubber):
         stubber.add_client_error("list_events", "ResourceNotFoundException", http_status_code=404)
         stubber.add_client_error("create_event", "ResourceNotFoundException", http_status_code=404)

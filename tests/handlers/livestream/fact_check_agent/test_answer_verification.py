@@ -1,5 +1,6 @@
 """The model's answer is verified against the transcript and the sources of the request."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -8,15 +9,15 @@ from hypothesis import strategies as st
 
 from handlers.common.text.text_windows import Window
 from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer, verify_answer
-from handlers.livestream.fact_check_agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
+from handlers.livestream.fact_check_agent.model_answer import AnsweredClaim, AnsweredClip
 from handlers.livestream.fact_check_agent.model_request import MemoryEvent
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.transcript.cues import Cue
 from handlers.livestream.transcript_window_queue import WindowMessage
 from tests.handlers.livestream.sample_transcript_window import (
     CUES,
-    FIRST,
-    MEMORY,
+    FIRST_CUE,
+    MEMORY_ID,
     MESSAGE,
     SETTINGS,
     WINDOW,
@@ -25,18 +26,25 @@ from tests.handlers.livestream.sample_transcript_window import (
     clip,
 )
 
-REMEMBERED = [MemoryEvent(MEMORY, "The annual report has 410.")]
+MEMORIES = [MemoryEvent(MEMORY_ID, "The annual report has 410.")]
 
 
-def check(*items: AnsweredClaim | AnsweredClip, timed: bool = True) -> VerifiedAnswer:
-    return verify_answer(answer(*items), WINDOW, MESSAGE, SETTINGS, REMEMBERED, timed=timed)
+def check(
+    *items: AnsweredClaim | AnsweredClip,
+    window: Window[Cue] = WINDOW,
+    message: WindowMessage = MESSAGE,
+    memories: Sequence[MemoryEvent] = MEMORIES,
+    timed: bool = True,
+) -> VerifiedAnswer:
+    """Verify an answer with these claims and clips."""
+    return verify_answer(answer(*items), window, message, SETTINGS, memories, timed=timed)
 
 
 def test_a_claim_gets_words_and_times_of_the_transcript() -> None:
     (result,) = check(claim("we ran 600 FERRIES, last")).claims
     assert result.quote == "We ran 600 ferries last"
     assert (result.start_ms, result.end_ms, result.speaker) == (14_000, 20_000, "Ann")
-    assert (result.verdict, result.confidence, result.sources) == (Verdict.REFUTED, 0.8, (MEMORY,))
+    assert (result.verdict, result.confidence, result.sources) == (Verdict.REFUTED, 0.8, (MEMORY_ID,))
     assert result.timed
 
 
@@ -47,20 +55,19 @@ def test_a_claim_whose_quote_is_not_in_the_window_is_dropped_and_counted() -> No
 
 def test_a_repeated_quote_is_located_at_the_cue_that_the_model_names() -> None:
     window = replace(WINDOW, core_count=5, passages=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
-    for cue, start_ms in ((None, 14_000), (FIRST + 1, 14_000), (FIRST + 4, 40_000)):
-        answer_with = answer(claim(cue=cue))
-        (result,) = verify_answer(answer_with, window, MESSAGE, SETTINGS, [], timed=True).claims
+    for cue, start_ms in ((None, 14_000), (FIRST_CUE + 1, 14_000), (FIRST_CUE + 4, 40_000)):
+        (result,) = check(claim(cue=cue), window=window).claims
         assert result.start_ms == start_ms
 
 
-def test_findings_after_the_core_are_left_to_the_next_window_and_counted() -> None:
-    behind = claim("That is the highest number ever")
-    result = check(claim(), behind, clip(26_000, 32_000), clip(14_000, 20_000))
+def test_findings_after_the_core_belong_to_the_next_window_and_are_counted() -> None:
+    claim_after_core = claim("That is the highest number ever")
+    result = check(claim(), claim_after_core, clip(26_000, 32_000), clip(14_000, 20_000))
     assert [finding.quote for finding in result.claims] == ["We ran 600 ferries"]
     assert [finding.start_ms for finding in result.clips] == [14_000]
     assert (result.elsewhere, result.invented, result.bad_clips) == (2, 0, 0)
-    last = replace(WINDOW, core_count=len(CUES))
-    assert len(verify_answer(answer(claim(), behind), last, MESSAGE, SETTINGS, REMEMBERED, timed=True).claims) == 2
+    last_window = replace(WINDOW, core_count=len(CUES))
+    assert len(check(claim(), claim_after_core, window=last_window).claims) == 2
 
 
 @pytest.mark.parametrize(
@@ -73,14 +80,14 @@ def test_a_verdict_without_a_valid_source_becomes_unverified(sources: list[str])
     assert (stored_claim.sources, result.unfounded) == ((), 1)
 
 
-@pytest.mark.parametrize("source", [MEMORY, "cue-30", "cue-32", "cue-33"])
+@pytest.mark.parametrize("source", [MEMORY_ID, "cue-30", "cue-32", "cue-33"])
 def test_memories_and_other_cues_are_sources(source: str) -> None:
     result = check(claim(verdict="misleading", sources=["nowhere", source, source, "cue-31"]))
     assert (result.claims[0].verdict, result.claims[0].sources) == (Verdict.MISLEADING, (source,))
     assert result.unfounded == 0
 
 
-ROLLING = (
+ROLLING_CAPTIONS = (
     Cue(0, 2_000, "vaccines cause"),
     Cue(2_000, 4_000, "vaccines cause autism in children"),
     Cue(4_000, 4_010, "Autism in children."),
@@ -91,23 +98,22 @@ ROLLING = (
 
 
 @pytest.mark.parametrize(
-    ("source", "serves"),
+    ("source", "is_source"),
     [("cue-0", False), ("cue-1", False), ("cue-2", False), ("cue-3", True), ("cue-4", True), ("cue-5", False)],
 )
-def test_a_cue_with_the_claims_own_words_is_no_source(source: str, serves: bool) -> None:
+def test_a_cue_with_the_claims_own_words_is_no_source(source: str, is_source: bool) -> None:
     """Rolling captions repeat each line in the next cue."""
-    window = Window(index=0, first=0, core_count=len(ROLLING), passages=ROLLING)
-    answer_with = answer(claim("Vaccines cause autism in children", sources=[source]))
-    (result,) = verify_answer(answer_with, window, MESSAGE, SETTINGS, [], timed=True).claims
-    assert result.sources == ((source,) if serves else ())
+    window = Window(index=0, first=0, core_count=len(ROLLING_CAPTIONS), passages=ROLLING_CAPTIONS)
+    (result,) = check(claim("Vaccines cause autism in children", sources=[source]), window=window).claims
+    assert result.sources == ((source,) if is_source else ())
 
 
 def test_a_memory_with_the_claims_own_words_is_no_source() -> None:
     """A memory may contain a quote that crosses the end of its window's core."""
-    before = MemoryEvent("before", '{"claim": "They ran 600.", "quote": "Last year we ran 600 ferries, last spring"}')
-    answer_with = answer(claim(sources=["before", MEMORY]))
-    (result,) = verify_answer(answer_with, WINDOW, MESSAGE, SETTINGS, [before, *REMEMBERED], timed=True).claims
-    assert result.sources == (MEMORY,)
+    own_words = '{"claim": "They ran 600.", "quote": "Last year we ran 600 ferries, last spring"}'
+    memories = [MemoryEvent("own-words", own_words), *MEMORIES]
+    (result,) = check(claim(sources=["own-words", MEMORY_ID]), memories=memories).claims
+    assert result.sources == (MEMORY_ID,)
 
 
 def test_an_unverified_claim_needs_no_source_and_is_not_counted() -> None:
@@ -116,23 +122,22 @@ def test_an_unverified_claim_needs_no_source_and_is_not_counted() -> None:
 
 
 def test_the_same_claim_has_the_same_id_in_each_window_and_spelling() -> None:
-    later = replace(WINDOW, index=3, first=FIRST + 1, passages=CUES[1:])
-    here = check(claim("We ran 600 ferries")).claims
-    there = verify_answer(answer(claim("we ran 600: ferries")), later, MESSAGE, SETTINGS, [], timed=True).claims
-    assert here[0].claim_id == there[0].claim_id
-    assert here[0].verdict is not there[0].verdict
+    later_window = replace(WINDOW, index=3, first=FIRST_CUE + 1, passages=CUES[1:])
+    (first,) = check(claim("We ran 600 ferries")).claims
+    (second,) = check(claim("we ran 600: ferries"), window=later_window, memories=[]).claims
+    assert first.claim_id == second.claim_id
+    assert first.verdict is not second.verdict, "the id must not depend on the verdict"
 
 
 @pytest.mark.parametrize(
-    "other",
+    "other_message",
     [MESSAGE.model_copy(update={"transcript_version": "v2"}), MESSAGE.model_copy(update={"episode_id": "0" * 26})],
 )
-def test_claims_and_clips_of_other_transcripts_have_other_ids(other: WindowMessage) -> None:
-    answer_with = answer(claim(), clip(10_000, 20_000))
-    here = verify_answer(answer_with, WINDOW, MESSAGE, SETTINGS, [], timed=True)
-    there = verify_answer(answer_with, WINDOW, other, SETTINGS, [], timed=True)
-    assert here.claims[0].claim_id != there.claims[0].claim_id
-    assert here.clips[0].clip_id != there.clips[0].clip_id
+def test_claims_and_clips_of_other_transcripts_have_other_ids(other_message: WindowMessage) -> None:
+    result = check(claim(), clip(10_000, 20_000))
+    other_result = check(claim(), clip(10_000, 20_000), message=other_message)
+    assert result.claims[0].claim_id != other_result.claims[0].claim_id
+    assert result.clips[0].clip_id != other_result.clips[0].clip_id
 
 
 def test_a_repeated_claim_is_stored_once() -> None:
@@ -179,21 +184,21 @@ def test_estimated_times_give_no_clips_and_are_marked_in_claims() -> None:
 def test_texts_of_the_model_are_cleaned_and_truncated_to_the_api_limit() -> None:
     result = check(claim(statement="a\nb\x00", explanation="c\u2028d"), clip(10_000, 20_000, title="e\tf"))
     assert (result.claims[0].text, result.claims[0].explanation, result.clips[0].title) == ("a b", "c d", "e f")
-    longer = "\ufb2c"  # three characters after normalization
+    tripling = "\ufb2c"  # three characters after normalization
     result = check(
-        claim(statement=longer * 1_000, explanation=longer * 2_000),
-        clip(10_000, 20_000, title="t", reason=longer * 1_000),
+        claim(statement=tripling * 1_000, explanation=tripling * 2_000),
+        clip(10_000, 20_000, title="t", reason=tripling * 1_000),
     )
     texts = (result.claims[0].text, result.claims[0].explanation, result.clips[0].reason)
     assert [len(text or "") for text in texts] == [2_000] * 3
-    nothing = check(claim(statement="\x00", explanation=""), clip(10_000, 20_000, reason="\x00"))
-    assert (nothing.claims[0].text, nothing.claims[0].explanation) == ("We ran 600 ferries", None)
-    assert nothing.clips[0].reason is None
+    result = check(claim(statement="\x00", explanation=""), clip(10_000, 20_000, reason="\x00"))
+    assert (result.claims[0].text, result.claims[0].explanation) == ("We ran 600 ferries", None)
+    assert result.clips[0].reason is None
 
 
 def test_a_quote_is_truncated_to_the_api_limit() -> None:
     cues = (Cue(0, 1_000, f"We ran{'.' * 3_000} 600 ferries."),)
-    (result,) = verify_answer(answer(claim()), Window(0, 0, 1, cues), MESSAGE, SETTINGS, [], timed=True).claims
+    (result,) = check(claim(), window=Window(0, 0, 1, cues)).claims
     assert len(result.quote) == 2_000
 
 
@@ -226,7 +231,7 @@ QUOTES = st.one_of(
             verdict=st.sampled_from(Verdict),
             confidence=st.floats(0, 1),
             explanation=st.just(""),
-            sources=st.lists(st.sampled_from([MEMORY, "cue-30", "cue-31", "cue-99", "x"]), max_size=3),
+            sources=st.lists(st.sampled_from([MEMORY_ID, "cue-30", "cue-31", "cue-99", "x"]), max_size=3),
         ),
         max_size=8,
     ),
@@ -242,16 +247,16 @@ QUOTES = st.one_of(
     ),
 )
 def test_no_stored_quote_is_missing_in_the_transcript(claims: list[AnsweredClaim], clips: list[AnsweredClip]) -> None:
-    result = verify_answer(WindowAnswer(tuple(claims), tuple(clips)), WINDOW, MESSAGE, SETTINGS, REMEMBERED, timed=True)
-    whole = " ".join(cue.text for cue in CUES)
+    result = check(*claims, *clips)
+    transcript = " ".join(cue.text for cue in CUES)
     for finding in result.claims:
-        assert finding.quote in whole
+        assert finding.quote in transcript
         assert len(finding.quote.split()) > 1
         assert CUES[0].start_ms <= finding.start_ms < finding.end_ms <= CUES[-1].end_ms
         assert finding.verdict is Verdict.UNVERIFIED or finding.sources
-        assert set(finding.sources) <= {MEMORY, "cue-30", "cue-31"}
-    for clip_ in result.clips:
-        assert clip_.start_ms in {cue.start_ms for cue in CUES}
-        assert clip_.end_ms in {cue.end_ms for cue in CUES}
-        assert 5_000 <= clip_.end_ms - clip_.start_ms <= 20_000
+        assert set(finding.sources) <= {MEMORY_ID, "cue-30", "cue-31"}
+    for stored_clip in result.clips:
+        assert stored_clip.start_ms in {cue.start_ms for cue in CUES}
+        assert stored_clip.end_ms in {cue.end_ms for cue in CUES}
+        assert 5_000 <= stored_clip.end_ms - stored_clip.start_ms <= 20_000
     assert len({finding.claim_id for finding in result.claims}) == len(result.claims) <= len(claims) - result.invented

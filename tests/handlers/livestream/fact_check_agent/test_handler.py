@@ -13,7 +13,12 @@ from handlers.livestream.fact_check_agent import handler
 from handlers.livestream.fact_check_agent.environment import AgentEnvironment
 from handlers.livestream.fact_check_agent.model_request import RequestSettings
 from tests.handlers.livestream.expected_transcript_harness import Broadcast
-from tests.handlers.livestream.fact_check_agent.fake_agent_services import REMAINING_MS, answer_with, claim, lines
+from tests.handlers.livestream.fact_check_agent.fake_agent_services import (
+    REMAINING_MS,
+    answer_with,
+    claim,
+    request_lines,
+)
 from tests.handlers.livestream.rest_api_harness import BUCKET, TABLE, ApiHarness
 
 VARIABLES = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "MEMORY_ID": "memory-1234567890", "MODEL_ID": "us.model"}
@@ -27,36 +32,36 @@ class Context:
 @pytest.fixture
 def clients(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """Collect the boto3 clients that the function creates, by service."""
-    made: dict[str, Any] = {}
-    make: Any = boto3.client
+    created_clients: dict[str, Any] = {}
+    create_client: Any = boto3.client
 
-    def noted(service: str, **how: Any) -> Any:
-        made[service] = make(service, **how)
-        return made[service]
+    def create_and_collect(service: str, **options: Any) -> Any:
+        created_clients[service] = create_client(service, **options)
+        return created_clients[service]
 
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(boto3, "client", noted)
+    monkeypatch.setattr(boto3, "client", create_and_collect)
     handler._worker.cache_clear()
-    yield made
+    yield created_clients
     handler._worker.cache_clear()
-    for client in made.values():
+    for client in created_clients.values():
         client.close()
 
 
-def test_a_queued_window_ends_in_the_list_of_claims(
+def test_the_claims_of_a_queued_window_are_stored_and_listed(
     harness: ApiHarness, clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broadcast = Broadcast.requested(harness)
+    broadcast = Broadcast.with_requested_upload(harness)
     harness.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     text = b"We ran 600 ferries last spring."
     version = harness.s3.put_object(Bucket=BUCKET, Key=broadcast.key, Body=text)["VersionId"]
     [window] = broadcast.windows(1, version)
-    asked: list[dict[str, Any]] = []
+    requests: list[dict[str, Any]] = []
 
     def converse(**request: Any) -> dict[str, Any]:
-        asked.append(request)
-        answer = answer_with(claim("We ran 600 ferries"))(lines(request)[0])
+        requests.append(request)
+        answer = answer_with(claim("We ran 600 ferries"))(request_lines(request)[0])
         return {
             "output": {"message": {"content": [{"text": answer}]}},
             "usage": {"inputTokens": 1, "outputTokens": 1},
@@ -64,7 +69,7 @@ def test_a_queued_window_ends_in_the_list_of_claims(
         }
 
     worker = handler._worker()
-    assert handler._worker() is worker, "created once per container"
+    assert handler._worker() is worker, "the worker must be created once per container"
     monkeypatch.setattr(clients["bedrock-runtime"], "converse", converse)
     records = [
         {"messageId": "1", "body": window.model_dump_json(by_alias=True)},
@@ -75,9 +80,9 @@ def test_a_queued_window_ends_in_the_list_of_claims(
         monkeypatch.setattr(clients["bedrock-agentcore"], "create_event", lambda **_: {})
         answer = handler.handler({"Records": records}, Context())
     assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
-    assert asked[0]["modelId"] == "us.model"
-    [listed] = harness.call("listClaims", episode_id=broadcast.episode_id).body["claims"]
-    assert (listed["quote"], listed["text"]) == ("We ran 600 ferries", "They say so.")
+    assert requests[0]["modelId"] == "us.model"
+    [listed_claim] = harness.call("listClaims", episode_id=broadcast.episode_id).body["claims"]
+    assert (listed_claim["quote"], listed_claim["text"]) == ("We ran 600 ferries", "They say so.")
     assert broadcast.track["state"] == "analyzed"
 
 

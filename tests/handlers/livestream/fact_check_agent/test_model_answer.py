@@ -33,9 +33,10 @@ def answer(**changed: Any) -> str:
     return json.dumps({"window": WINDOW, "claims": [CLAIM], "clips": [CLIP], **changed})
 
 
-def problem(text: str, *, patient: bool = False) -> StrEnum:
+def problem(text: str, *, skip_malformed: bool = False) -> StrEnum:
+    """Return the problem for which an answer is refused."""
     with pytest.raises(UnusableAnswer) as caught:
-        parse_answer(text, WINDOW, skip_malformed=patient)
+        parse_answer(text, WINDOW, skip_malformed=skip_malformed)
     assert caught.value.__context__ is None, "the original exception may contain the answer"
     assert CANARY not in str(caught.value) + caught.value.problem.value
     return caught.value.problem
@@ -63,11 +64,11 @@ def test_json_is_read_from_a_code_fence() -> None:
 )
 def test_an_answer_of_another_form_is_refused_even_if_malformed_items_are_skipped(text: str, expected: StrEnum) -> None:
     assert problem(text) is expected
-    assert problem(text, patient=True) is expected
+    assert problem(text, skip_malformed=True) is expected
 
 
 @pytest.mark.parametrize(
-    ("kind", "bad"),
+    ("field", "malformed_item"),
     [
         ("claims", CANARY),
         ("claims", {**CLAIM, "quote": CANARY * 200}),
@@ -78,15 +79,15 @@ def test_an_answer_of_another_form_is_refused_even_if_malformed_items_are_skippe
         ("clips", {"title": CANARY}),
     ],
 )
-def test_a_malformed_claim_or_clip_is_refused_first_and_then_skipped(kind: str, bad: object) -> None:
-    good = CLAIM if kind == "claims" else CLIP
-    assert problem(answer(**{kind: [good, bad]})) is AnswerProblem.BAD_ITEM
-    result = parse_answer(answer(**{kind: [bad, good]}), WINDOW, skip_malformed=True)
+def test_a_malformed_claim_or_clip_is_refused_first_and_then_skipped(field: str, malformed_item: object) -> None:
+    valid_item = CLAIM if field == "claims" else CLIP
+    assert problem(answer(**{field: [valid_item, malformed_item]})) is AnswerProblem.BAD_ITEM
+    result = parse_answer(answer(**{field: [malformed_item, valid_item]}), WINDOW, skip_malformed=True)
     assert (len(result.claims), len(result.clips), result.malformed) == (1, 1, 1)
 
 
 def test_an_answer_with_malformed_claims_only_is_always_refused() -> None:
-    assert problem(answer(claims=[{}], clips=[]), patient=True) is AnswerProblem.BAD_ITEM
+    assert problem(answer(claims=[{}], clips=[]), skip_malformed=True) is AnswerProblem.BAD_ITEM
     assert parse_answer(answer(claims=[], clips=[]), WINDOW, skip_malformed=True).claims == ()
 
 
@@ -111,9 +112,9 @@ VALUES = st.recursive(
 @example('{"window": "4c1f", "claims": [{"quote": "\\ud800"}], "clips": []}')
 @example('{"window": ' + "9" * 5_000 + "}")
 def test_any_text_is_parsed_or_refused(text: str) -> None:
-    for patient in (False, True):
+    for skip_malformed in (False, True):
         try:
-            parse_answer(text, WINDOW, skip_malformed=patient)
-        except UnusableAnswer as bad:
+            parse_answer(text, WINDOW, skip_malformed=skip_malformed)
+        except UnusableAnswer as error:
             # Any text has one of two outcomes: an answer, or this exception with a known problem.
-            assert isinstance(bad.problem, AnswerProblem | AnswerJsonProblem)  # noqa: PT017
+            assert isinstance(error.problem, AnswerProblem | AnswerJsonProblem)  # noqa: PT017

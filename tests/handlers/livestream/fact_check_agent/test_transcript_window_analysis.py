@@ -24,8 +24,8 @@ from handlers.livestream.transcript_window_queue import WindowMessage, window_me
 from tests.handlers.livestream.fact_check_agent.fake_agent_services import (
     EPISODE,
     KEY,
+    MEMORY_EVENT,
     OWNER,
-    RECALLED,
     REMAINING_MS,
     SIZES,
     UPLOAD,
@@ -34,22 +34,24 @@ from tests.handlers.livestream.fact_check_agent.fake_agent_services import (
     FakeTranscripts,
     WorkerHarness,
     answer_with,
-    bodies,
     claim,
-    lines,
+    message_bodies,
+    request_lines,
 )
 from tests.handlers.livestream.rest_api_harness import TABLE, ApiHarness
 
-FERRIES = claim("We ran 600 ferries", verdict="refuted", confidence=0.9, sources=[RECALLED.event_id])
+FERRIES = claim("We ran 600 ferries", verdict="refuted", confidence=0.9, sources=[MEMORY_EVENT.event_id])
 LARGEST = claim("the largest fleet that ever was")
 CLIP = {"startMs": 0, "endMs": 12_000, "title": "canary", "reason": "canary"}
 
 
 def handle(harness: WorkerHarness, body: str | None = None, remaining_ms: int = REMAINING_MS) -> WindowOutcome:
-    return harness.worker().handle(body or bodies()[0], remaining_ms)
+    """Process a message, by default that of the first window."""
+    return harness.worker().handle(body or message_bodies()[0], remaining_ms)
 
 
-def failure(harness: WorkerHarness) -> WindowFailure | None:
+def stored_failure(harness: WorkerHarness) -> WindowFailure | None:
+    """Return the failure of the only finished window, or None if the window was checked."""
     result: WindowFailure | None
     (result,) = harness.findings.outcomes.values()
     return result
@@ -57,28 +59,29 @@ def failure(harness: WorkerHarness) -> WindowFailure | None:
 
 def test_a_window_is_analyzed_with_memories_and_its_findings_are_stored_and_remembered() -> None:
     harness = WorkerHarness(model=FakeModel([answer_with(FERRIES, claim("we sold ferries"), clips=[CLIP])]))
-    harness.memory.recalled = [RECALLED]
+    harness.memory.events = [MEMORY_EVENT]
     assert handle(harness) is WindowOutcome.CHECKED
     (result,) = harness.findings.claims.values()
     assert (result.quote, result.verdict, result.start_ms) == ("We ran 600 ferries", Verdict.REFUTED, 0)
     (clip,) = harness.findings.clips.values()
     assert (clip.start_ms, clip.end_ms) == (0, 12_000)
-    assert failure(harness) is None
-    [(window_id, (actor, session, request, answered))] = harness.memory.recorded.items()
+    assert stored_failure(harness) is None
+    [(window_id, (actor, session, window_text, findings))] = harness.memory.stored_windows.items()
     assert (actor, session) == (OWNER, EPISODE)
-    assert window_id == WindowMessage.model_validate_json(bodies()[0]).window_id
-    assert request.startswith("Part 1 of 2 of the broadcast:\nWe ran 600 ferries last spring.")
-    assert "islands" not in request, "the overlap is remembered with the next window"
-    checked, cut = (json.loads(line) for line in answered.split("\n"))
-    assert (checked["verdict"], checked["quote"], cut["endMs"]) == ("refuted", "We ran 600 ferries", 12_000)
-    assert "we sold ferries" not in answered
+    assert window_id == WindowMessage.model_validate_json(message_bodies()[0]).window_id
+    assert window_text.startswith("Part 1 of 2 of the broadcast:\nWe ran 600 ferries last spring.")
+    assert "islands" not in window_text, "the overlap is remembered with the next window"
+    claim_line, clip_line = (json.loads(line) for line in findings.split("\n"))
+    assert (claim_line["verdict"], claim_line["quote"]) == ("refuted", "We ran 600 ferries")
+    assert clip_line["endMs"] == 12_000
+    assert "we sold ferries" not in findings, "a claim without a valid quote must not be remembered"
 
 
 def test_a_window_without_findings_is_remembered_too() -> None:
     harness = WorkerHarness()
     handle(harness)
-    ((*_, answered),) = harness.memory.recorded.values()
-    assert answered
+    [(*_, findings)] = harness.memory.stored_windows.values()
+    assert findings, "the text must state that nothing was found"
 
 
 def test_a_finished_window_is_not_analyzed_again() -> None:
@@ -87,12 +90,11 @@ def test_a_finished_window_is_not_analyzed_again() -> None:
     assert len(harness.model.requests) == 1
 
 
-@pytest.mark.parametrize("calls", range(10))
-def test_an_interrupted_window_has_the_findings_of_one_answer_only(harness: ApiHarness, calls: int) -> None:
-    """The worker is interrupted after each number of DynamoDB calls.
-
-    The model answers the second request differently.
-    """
+@pytest.mark.parametrize("calls_before_crash", range(10))
+def test_after_a_crash_a_window_has_the_findings_of_one_answer_only(
+    harness: ApiHarness, calls_before_crash: int
+) -> None:
+    """The repeated message may cause a second request, which the model answers differently."""
     first_answer = answer_with(FERRIES, claim("last spring"), clips=[CLIP])
     worker_harness = WorkerHarness(model=FakeModel([first_answer, answer_with(claim("600 ferries last spring"))]))
     harness.new_id = lambda: EPISODE  # type: ignore[method-assign]
@@ -101,66 +103,61 @@ def test_an_interrupted_window_has_the_findings_of_one_answer_only(harness: ApiH
     harness.table.request_upload(OWNER, EPISODE, TrackKind.TRANSCRIPT, upload, "1")
     worker_harness.findings = FindingsTable(harness.dynamodb, TABLE, lambda: harness.now)
     worker = worker_harness.worker()
-    successful_calls = iter([None] * calls)
+    successful_calls = iter(range(calls_before_crash))
 
-    def fail_after_calls(**_: Any) -> None:
-        if next(successful_calls, RuntimeError) is RuntimeError:
+    def crash_after_calls(**_: Any) -> None:
+        if next(successful_calls, None) is None:
             raise RuntimeError("canary")
 
-    harness.dynamodb.meta.events.register("before-call.dynamodb", fail_after_calls)
+    harness.dynamodb.meta.events.register("before-call.dynamodb", crash_after_calls)
     with suppress(RuntimeError):
-        worker.handle(bodies()[0], REMAINING_MS)
-    harness.dynamodb.meta.events.unregister("before-call.dynamodb", fail_after_calls)
-    worker.handle(bodies()[0], REMAINING_MS)
-    listed_claims = harness.call("listClaims", episode_id=EPISODE, owner=None).body["claims"]
-    quotes = {listed_claim["quote"] for listed_claim in listed_claims}
+        worker.handle(message_bodies()[0], REMAINING_MS)
+    harness.dynamodb.meta.events.unregister("before-call.dynamodb", crash_after_calls)
+    worker.handle(message_bodies()[0], REMAINING_MS)
+    claims = harness.call("listClaims", episode_id=EPISODE, owner=None).body["claims"]
+    quotes = {claim["quote"] for claim in claims}
     assert quotes in ({"We ran 600 ferries", "last spring"}, {"600 ferries last spring"})
 
 
-def test_storing_findings_is_retried_after_a_transient_error() -> None:
-    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES)]))
-    harness.findings.faults = [ServiceFault.UNAVAILABLE, ServiceFault.UNAVAILABLE]
-    assert handle(harness) is WindowOutcome.CHECKED
-    assert (len(harness.findings.claims), len(harness.model.requests), len(harness.waits)) == (1, 1, 2)
-
-
 def test_memories_of_an_earlier_upload_are_no_source() -> None:
-    given_up = window_messages(OWNER, EPISODE, KEY.replace("Y.srt", "W.srt"), "v1", 2, SIZES)
-    recalled = [MemoryEvent(f"{at}#a", "We ran 600 ferries.", message.window_id) for at, message in enumerate(given_up)]
-    founded = claim("We ran 600 ferries", verdict="supported", sources=[event.event_id for event in recalled])
-    harness = WorkerHarness(model=FakeModel([answer_with(founded)]), memory=FakeMemory(recalled))
+    earlier_windows = window_messages(OWNER, EPISODE, KEY.replace("Y.srt", "W.srt"), "v1", 2, SIZES)
+    events = [MemoryEvent(f"{at}#a", "We ran 600 ferries.", item.window_id) for at, item in enumerate(earlier_windows)]
+    supported = claim("We ran 600 ferries", verdict="supported", sources=[event.event_id for event in events])
+    harness = WorkerHarness(model=FakeModel([answer_with(supported)]), memory=FakeMemory(events))
     handle(harness)
-    assert not [line for line in lines(harness.model.requests[0]) if "memory" in line]
+    assert not [line for line in request_lines(harness.model.requests[0]) if "memory" in line]
     (result,) = harness.findings.claims.values()
     assert (result.verdict, result.sources) == (Verdict.UNVERIFIED, ())
 
 
-def text(what: str) -> Callable[[dict[str, Any]], str]:
-    return lambda _: what
+def answer_as_text(text: str) -> Callable[[dict[str, Any]], str]:
+    """Return a function that gives this answer to every request."""
+    return lambda _: text
 
 
 @pytest.mark.parametrize(
-    ("bad", "problem"),
+    ("unusable_answer", "problem"),
     [
-        (text("I would rather not, canary."), AnswerJsonProblem.NO_JSON),
-        (answer_with(FERRIES, window="another"), AnswerProblem.OTHER_WINDOW),
+        (answer_as_text("I would rather not, canary."), AnswerJsonProblem.NO_JSON),
         (answer_with({"quote": "canary"}), AnswerProblem.BAD_ITEM),
         ((answer_with(FERRIES), "max_tokens"), AnswerProblem.CUT_OFF),
     ],
 )
-def test_an_unusable_answer_is_requested_once_more(bad: Any, problem: AnswerProblem) -> None:
-    harness = WorkerHarness(model=FakeModel([bad, answer_with(FERRIES)]))
+def test_after_an_unusable_answer_the_model_is_asked_once_more(unusable_answer: Any, problem: AnswerProblem) -> None:
+    harness = WorkerHarness(model=FakeModel([unusable_answer, answer_with(FERRIES)]))
     assert handle(harness) is WindowOutcome.CHECKED
     assert len(harness.findings.claims) == 1
-    repair = harness.model.requests[1]["messages"][-1]["content"][-1]["text"]
-    assert problem.value in repair
-    assert "canary" not in repair
+    correction = harness.model.requests[1]["messages"][-1]["content"][-1]["text"]
+    assert problem.value in correction
+    assert "canary" not in correction
 
-    harness = WorkerHarness(model=FakeModel([bad]))
+
+def test_a_window_fails_after_two_unusable_answers() -> None:
+    harness = WorkerHarness(model=FakeModel([answer_as_text("I would rather not, canary.")]))
     assert handle(harness) is WindowOutcome.FAILED
-    assert failure(harness) is WindowFailure.UNUSABLE_ANSWER
+    assert stored_failure(harness) is WindowFailure.UNUSABLE_ANSWER
     assert len(harness.model.requests) == 2
-    assert (harness.findings.claims, harness.memory.recorded) == ({}, {})
+    assert (harness.findings.claims, harness.memory.stored_windows) == ({}, {})
 
 
 def test_malformed_claims_of_the_second_answer_are_skipped() -> None:
@@ -170,17 +167,17 @@ def test_malformed_claims_of_the_second_answer_are_skipped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stop", "expected"),
+    ("stop_reason", "expected"),
     [
         ("guardrail_intervened", WindowFailure.GUARDRAIL),
         ("content_filtered", WindowFailure.FILTERED),
         ("model_context_window_exceeded", WindowFailure.TOO_LARGE),
     ],
 )
-def test_a_blocked_or_oversized_request_is_not_repeated(stop: str, expected: WindowFailure) -> None:
-    harness = WorkerHarness(model=FakeModel([(answer_with(FERRIES), stop)]))
+def test_a_blocked_or_oversized_request_is_not_repeated(stop_reason: str, expected: WindowFailure) -> None:
+    harness = WorkerHarness(model=FakeModel([(answer_with(FERRIES), stop_reason)]))
     assert handle(harness) is WindowOutcome.FAILED
-    assert failure(harness) is expected
+    assert stored_failure(harness) is expected
     assert len(harness.model.requests) == 1
 
 
@@ -197,41 +194,46 @@ def test_a_window_without_a_readable_transcript_is_stored_as_failed(
 ) -> None:
     harness = WorkerHarness(transcripts=FakeTranscripts(objects))
     assert handle(harness) is WindowOutcome.FAILED
-    assert failure(harness) is expected
+    assert stored_failure(harness) is expected
     assert not harness.model.requests
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_different_window_count_raises_and_stores_no_failure(count: int) -> None:
-    """SQS delivers the message again, so a corrected deployment can process it."""
+def test_a_message_with_another_window_count_than_the_transcript_raises_and_stores_no_failure(count: int) -> None:
+    """The code that divides transcripts has changed since the message was sent. SQS delivers the message again, so that
+    the former release can process it.
+    """
     harness = WorkerHarness()
     with pytest.raises(WindowCountMismatch):
-        handle(harness, bodies(count=count)[0])
+        handle(harness, message_bodies(count=count)[0])
     assert (harness.findings.outcomes, harness.model.requests) == ({}, [])
-    assert handle(harness, bodies(sizes=WindowSizes(1_000, 60_000, 10), count=1)[0]) is WindowOutcome.CHECKED
+    assert handle(harness, message_bodies(sizes=WindowSizes(1_000, 60_000, 10), count=1)[0]) is WindowOutcome.CHECKED
 
 
-def test_a_throttled_call_is_retried_after_a_pause() -> None:
+def test_transient_errors_of_memory_model_and_table_are_retried_after_pauses() -> None:
     harness = WorkerHarness(model=FakeModel([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, answer_with(FERRIES)]))
     harness.memory.faults = [ServiceFault.THROTTLED]
+    harness.findings.faults = [ServiceFault.UNAVAILABLE, ServiceFault.UNAVAILABLE]
     assert handle(harness) is WindowOutcome.CHECKED
-    assert harness.waits == [0.5, 0.5, 1]
+    assert len(harness.findings.claims) == 1
+    assert len(harness.model.requests) == 3, "an error of the table must not cause another request to the model"
+    assert harness.pauses == [0.5, 0.5, 1, 0.5, 1]
 
 
 def test_an_error_that_outlasts_the_time_returns_the_message_to_the_queue() -> None:
     harness = WorkerHarness(model=FakeModel([ServiceFault.THROTTLED]))
     with pytest.raises(ServiceFailed):
         handle(harness)
-    assert harness.at <= 1_000 + REMAINING_MS / 1000 - 58, "every retry had enough time for an answer"
+    assert harness.now <= 1_000 + REMAINING_MS / 1000 - 58, "every retry had enough time for an answer"
     assert not harness.findings.outcomes
-    assert not harness.memory.recorded
+    assert not harness.memory.stored_windows
 
 
-def test_the_setting_decides_the_time_for_an_answer() -> None:
-    slow = WorkerHarness(answer_seconds=112)
+def test_the_model_is_asked_only_if_enough_time_for_an_answer_remains() -> None:
+    harness = WorkerHarness(answer_seconds=112)
     with pytest.raises(ServiceFailed):
-        handle(slow, remaining_ms=119_000)
-    assert not slow.model.requests
+        handle(harness, remaining_ms=119_000)
+    assert not harness.model.requests, "a request whose answer could come too late must not be sent"
     assert handle(WorkerHarness(answer_seconds=110), remaining_ms=119_000) is WindowOutcome.CHECKED
 
 
@@ -239,7 +241,7 @@ def test_a_permanent_error_returns_the_message_at_once() -> None:
     harness = WorkerHarness(model=FakeModel([ServiceFault.REFUSED]))
     with pytest.raises(ServiceFailed):
         handle(harness)
-    assert (len(harness.model.requests), harness.waits, harness.findings.outcomes) == (1, [], {})
+    assert (len(harness.model.requests), harness.pauses, harness.findings.outcomes) == (1, [], {})
 
 
 def test_findings_are_not_stored_before_the_memory_has_the_window() -> None:
@@ -260,7 +262,7 @@ def test_an_invalid_message_raises_without_quoting_it(body: str) -> None:
 
 def test_only_the_failed_message_of_a_batch_returns() -> None:
     harness = WorkerHarness(model=FakeModel([ServiceFault.REFUSED, answer_with(LARGEST)]))
-    records = [{"messageId": f"m{at}", "body": body} for at, body in enumerate([*bodies(), "canary"])]
+    records = [{"messageId": f"m{at}", "body": body} for at, body in enumerate([*message_bodies(), "canary"])]
     answer = harness.worker().handle_batch({"Records": records}, lambda: REMAINING_MS)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m2"}]}
     assert len(harness.findings.outcomes) == 1
@@ -269,14 +271,17 @@ def test_only_the_failed_message_of_a_batch_returns() -> None:
 def test_the_tokens_of_every_answer_are_logged_but_no_text(capsys: pytest.CaptureFixture[str]) -> None:
     harness = WorkerHarness(
         model=FakeModel(
-            [text("canary"), answer_with(FERRIES, claim("canary fleet"), clips=[CLIP, {**CLIP, "startMs": 1_000_000}])]
+            [
+                answer_as_text("canary"),
+                answer_with(FERRIES, claim("canary fleet"), clips=[CLIP, {**CLIP, "startMs": 1_000_000}]),
+            ]
         )
     )
-    harness.memory.recalled = [RECALLED, MemoryEvent("1#c", "canary")]
-    records = [{"messageId": "m", "body": bodies()[0]}, {"messageId": "n", "body": '{"canary": 1}'}]
+    harness.memory.events = [MEMORY_EVENT, MemoryEvent("1#c", "canary")]
+    records = [{"messageId": "m", "body": message_bodies()[0]}, {"messageId": "n", "body": '{"canary": 1}'}]
     harness.worker().handle_batch({"Records": records}, lambda: REMAINING_MS)
-    harness.findings.broken = True
-    harness.worker().handle_batch({"Records": [{"messageId": "m", "body": bodies()[1]}]}, lambda: REMAINING_MS)
+    harness.findings.fails_to_save = True
+    harness.worker().handle_batch({"Records": [{"messageId": "m", "body": message_bodies()[1]}]}, lambda: REMAINING_MS)
     logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     answered = [line for line in logged if line["message"] == "model_answered"]
     assert [(line["input_tokens"], line["output_tokens"], line["cache_read_tokens"]) for line in answered] == [
@@ -288,5 +293,5 @@ def test_the_tokens_of_every_answer_are_logged_but_no_text(capsys: pytest.Captur
         "InvalidWindowMessage",
         "RuntimeError",
     ]
-    for secret in ("canary", "ferries", RECALLED.text, KEY, EPISODE, RECALLED.event_id):
+    for secret in ("canary", "ferries", MEMORY_EVENT.text, KEY, EPISODE, MEMORY_EVENT.event_id):
         assert secret not in json.dumps(logged)

@@ -27,16 +27,18 @@ def sentences(speakers: st.SearchStrategy[str | None]) -> st.SearchStrategy[tupl
     part = st.tuples(st.integers(0, 5_000), st.integers(0, 20_000), WORDS, speakers)
 
     def cues(parts: list[tuple[int, int, list[str], str | None]]) -> tuple[Cue, ...]:
-        at, result = 0, []
-        for gap, length, words, speaker in parts:
-            result.append(Cue(at + gap, at + gap + length, " ".join(words) + ".", speaker))
-            at += gap + length + 1
+        end_ms, result = -1, []
+        for gap_ms, duration_ms, words, speaker in parts:
+            start_ms = end_ms + 1 + gap_ms
+            end_ms = start_ms + duration_ms
+            result.append(Cue(start_ms, end_ms, " ".join(words) + ".", speaker))
         return tuple(result)
 
     return st.lists(part, min_size=1, max_size=12).map(cues)
 
 
 def problem(data: bytes | str) -> TranscriptProblem:
+    """Return the problem for which a file is refused."""
     with pytest.raises(BadTranscript) as caught:
         read_transcript(data.encode() if isinstance(data, str) else data)
     assert caught.value.__cause__ is None
@@ -45,18 +47,19 @@ def problem(data: bytes | str) -> TranscriptProblem:
     return caught.value.problem
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("bom", [b"", codecs.BOM_UTF8])
-def test_subtitles_are_read_with_any_line_end_and_with_or_without_a_byte_order_mark(end: str, bom: bytes) -> None:
-    assert read_transcript(bom + srt(CUES, end).encode()) == ParsedTranscript(TranscriptFormat.SRT, CUES)
-    assert read_transcript(bom + webvtt(CUES, end).encode()) == ParsedTranscript(TranscriptFormat.WEBVTT, CUES)
+def test_subtitles_are_read_with_any_line_end_and_with_or_without_a_byte_order_mark(line_end: str, bom: bytes) -> None:
+    assert read_transcript(bom + srt(CUES, line_end).encode()) == ParsedTranscript(TranscriptFormat.SRT, CUES)
+    assert read_transcript(bom + webvtt(CUES, line_end).encode()) == ParsedTranscript(TranscriptFormat.WEBVTT, CUES)
 
 
 @given(sentences(st.none()), sentences(st.sampled_from([None, "Ann", "Dr. Bob Ö"])))
-def test_written_cues_are_read_back(silent: tuple[Cue, ...], voiced: tuple[Cue, ...]) -> None:
-    assert read_transcript(srt(silent).encode()) == ParsedTranscript(TranscriptFormat.SRT, silent)
-    assert read_transcript(webvtt(voiced).encode()) == ParsedTranscript(TranscriptFormat.WEBVTT, voiced)
-    assert read_transcript(transcribe(voiced).encode()) == ParsedTranscript(TranscriptFormat.TRANSCRIBE, voiced)
+def test_written_cues_are_read_back(cues: tuple[Cue, ...], cues_with_speakers: tuple[Cue, ...]) -> None:
+    assert read_transcript(srt(cues).encode()) == ParsedTranscript(TranscriptFormat.SRT, cues)
+    for write, expected_format in ((webvtt, TranscriptFormat.WEBVTT), (transcribe, TranscriptFormat.TRANSCRIBE)):
+        result = read_transcript(write(cues_with_speakers).encode())
+        assert result == ParsedTranscript(expected_format, cues_with_speakers)
 
 
 @given(sentences(st.none()))
@@ -89,9 +92,9 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 @example("<v Ann>Hi</v>")
 @example("00:00.000 --> 00:01.000\n\x00")
 def test_any_text_after_a_header_is_read_or_refused(text: str) -> None:
-    for head in ("", "WEBVTT\n\n00:00.000 --> 00:01.000\n", "1\n00:00:00,000 --> 00:00:01,000\n", '{"results": '):
+    for header in ("", "WEBVTT\n\n00:00.000 --> 00:01.000\n", "1\n00:00:00,000 --> 00:00:01,000\n", '{"results": '):
         try:
-            result = read_transcript((head + text).encode())
+            result = read_transcript((header + text).encode())
         except BadTranscript:
             continue
         for cue in result.cues:
@@ -142,32 +145,32 @@ nonsense that is no cue
     assert read_transcript(text.encode()).cues == (Cue(1_000, 2_000, "Hear, hear & seex it"),)
 
 
-FIRST, SECOND = "00:00.000 --> 00:02.000", "00:02.000 --> 00:04.000 align:start position:0%"
-FLAT = (Cue(0, 2_000, "The moon is flat."), Cue(2_000, 4_000, "No it is not."))
+FIRST_TIMES, SECOND_TIMES = "00:00.000 --> 00:02.000", "00:02.000 --> 00:04.000 align:start position:0%"
+TIMED_CUES = (Cue(0, 2_000, "The moon is flat."), Cue(2_000, 4_000, "No it is not."))
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        f"WEBVTT\n{FIRST}\nThe moon is flat.\n\n{SECOND}\nNo it is not.\n",
-        f"WEBVTT\nKind: captions\nLanguage: en\n{FIRST}\nThe moon is flat.\n\n{SECOND}\nNo it is not.\n",
-        f"WEBVTT\n\n{FIRST}\nThe moon is flat.\n{SECOND}\nNo it is not.\n",
-        f"WEBVTT\n\n1\n{FIRST}\nThe moon is flat.\n2\n{SECOND}\nNo it is not.\n",
-        f"WEBVTT\n \n1\n{FIRST}\nThe moon is flat.\n \n2\n{SECOND}\nNo it is not.\n \n",
-        f"WEBVTT\n\n{FIRST}\n \nThe moon is flat.\n\n{SECOND}\nNo it\n\t\nis not.\n \n",
-        f"WEBVTT\n\nNOTE a word\n \n{FIRST}\nThe moon is flat.\n\nNOTE\n\n{SECOND}\nNo it is not.",
-        f"WEBVTT\n\n{FIRST}\n{FIRST}\nThe moon is flat.\n\nintro\n{SECOND}\nNo it is not.",
+        f"WEBVTT\n{FIRST_TIMES}\nThe moon is flat.\n\n{SECOND_TIMES}\nNo it is not.\n",
+        f"WEBVTT\nKind: captions\nLanguage: en\n{FIRST_TIMES}\nThe moon is flat.\n\n{SECOND_TIMES}\nNo it is not.\n",
+        f"WEBVTT\n\n{FIRST_TIMES}\nThe moon is flat.\n{SECOND_TIMES}\nNo it is not.\n",
+        f"WEBVTT\n\n1\n{FIRST_TIMES}\nThe moon is flat.\n2\n{SECOND_TIMES}\nNo it is not.\n",
+        f"WEBVTT\n \n1\n{FIRST_TIMES}\nThe moon is flat.\n \n2\n{SECOND_TIMES}\nNo it is not.\n \n",
+        f"WEBVTT\n\n{FIRST_TIMES}\n \nThe moon is flat.\n\n{SECOND_TIMES}\nNo it\n\t\nis not.\n \n",
+        f"WEBVTT\n\nNOTE a word\n \n{FIRST_TIMES}\nThe moon is flat.\n\nNOTE\n\n{SECOND_TIMES}\nNo it is not.",
+        f"WEBVTT\n\n{FIRST_TIMES}\n{FIRST_TIMES}\nThe moon is flat.\n\nintro\n{SECOND_TIMES}\nNo it is not.",
     ],
 )
-def test_webvtt_blocks_end_at_empty_lines_and_where_times_begin(text: str) -> None:
-    assert read_transcript(text.encode()).cues == FLAT
+def test_webvtt_cues_end_at_empty_lines_and_at_the_times_of_the_next_cue(text: str) -> None:
+    assert read_transcript(text.encode()).cues == TIMED_CUES
 
 
 @pytest.mark.parametrize(
     ("text", "texts"),
     [
-        (f"WEBVTT\n\n{FIRST}\nA --> B is how it goes\n", ["A --> B is how it goes"]),
-        (f"WEBVTT\n\n{FIRST}\n42\n{SECOND}\nIs it?", ["42", "Is it?"]),
+        (f"WEBVTT\n\n{FIRST_TIMES}\nA --> B is how it goes\n", ["A --> B is how it goes"]),
+        (f"WEBVTT\n\n{FIRST_TIMES}\n42\n{SECOND_TIMES}\nIs it?", ["42", "Is it?"]),
     ],
     ids=["arrow", "number"],
 )
@@ -184,7 +187,7 @@ def test_each_voice_of_a_webvtt_cue_becomes_a_cue() -> None:
     )
 
 
-def test_cues_out_of_order_are_sorted_and_those_that_overlap_are_kept() -> None:
+def test_cues_are_sorted_by_start_time_and_may_overlap() -> None:
     cues = (Cue(5_000, 6_000, "c"), Cue(1_000, 9_000, "a"), Cue(2_000, 3_000, "b"))
     assert [cue.text for cue in read_transcript(srt(cues).encode()).cues] == ["a", "b", "c"]
 
@@ -198,12 +201,7 @@ def job(items: list[dict[str, object]], **more: object) -> str:
 
 
 def test_transcribe_words_are_split_at_a_new_speaker_and_at_a_pause() -> None:
-    texts = [
-        word("Yes", "0.0", "0.5"),
-        word("No", "0.6", "1.0"),
-        word("Well", "9", "9.25"),
-        word("then", "9.3", "9.5"),
-    ]
+    texts = [word("Yes", "0.0", "0.5"), word("No", "0.6", "1.0"), word("Well", "9", "9.25"), word("then", "9.3", "9.5")]
     turns = [
         {"items": [{"start_time": "0.0", "speaker_label": "spk_0"}]},
         {"items": [{"start_time": end_time, "speaker_label": "spk_1"} for end_time in ("0.6", "9", "9.3")]},
@@ -216,11 +214,12 @@ def test_transcribe_words_are_split_at_a_new_speaker_and_at_a_pause() -> None:
 
 
 def test_transcribe_words_without_punctuation_are_split_and_sorted() -> None:
-    many = read_transcript(job([word("word", f"{at}.0", f"{at}.9") for at in range(200)]).encode()).cues
-    assert " ".join(cue.text for cue in many) == " ".join(["word"] * 200)
-    assert max(len(cue.text) for cue in many) <= 300
-    back = read_transcript(job([word("later", "9.0", "9.9"), word("earlier", "1.0", "1.9")]).encode()).cues
-    assert back == (Cue(1_000, 1_900, "earlier"), Cue(9_000, 9_900, "later"))
+    words = [word("word", f"{second}.0", f"{second}.9") for second in range(200)]
+    cues = read_transcript(job(words).encode()).cues
+    assert " ".join(cue.text for cue in cues) == " ".join(["word"] * 200)
+    assert max(len(cue.text) for cue in cues) <= 300
+    cues = read_transcript(job([word("later", "9.0", "9.9"), word("earlier", "1.0", "1.9")]).encode()).cues
+    assert cues == (Cue(1_000, 1_900, "earlier"), Cue(9_000, 9_900, "later"))
 
 
 def test_a_long_sentence_of_plain_text_is_split_between_words() -> None:
@@ -283,10 +282,9 @@ def test_malformed_times_are_refused() -> None:
     assert problem(job([word("Hi", "900000.0", "900000.0")])) is TranscriptProblem.BAD_TIMES
 
 
-def test_a_transcript_above_a_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert problem(b"\xff" * (limits.MAX_TRANSCRIPT_BYTES + 1)) is TranscriptProblem.TOO_LARGE, (
-        "the content is not examined"
-    )
+def test_a_transcript_with_too_many_bytes_characters_or_cues_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    oversized = b"\xff" * (limits.MAX_TRANSCRIPT_BYTES + 1)
+    assert problem(oversized) is TranscriptProblem.TOO_LARGE, "the size must be checked before the content"
     assert problem(srt([Cue(0, 1, "a" * 2_001)])) is TranscriptProblem.TOO_LONG_CUE
     monkeypatch.setattr(limits, "MAX_CUES", 2)
     assert problem(srt([Cue(0, 1, "a")] * 3)) is TranscriptProblem.TOO_MANY_CUES
@@ -294,15 +292,14 @@ def test_a_transcript_above_a_limit_is_refused(monkeypatch: pytest.MonkeyPatch) 
     assert problem(srt([Cue(0, 1, "aa")] * 2)) is TranscriptProblem.TOO_LARGE
 
 
-def test_a_far_too_long_cue_is_refused_even_if_its_text_is_short() -> None:
+def test_a_cue_with_too_many_characters_is_refused_even_if_few_remain_after_cleaning() -> None:
     blanks = " " * limits.MAX_WRITTEN_CHARACTERS
     assert problem(f"1\n00:00:01,000 --> 00:00:02,000\na{blanks}b") is TranscriptProblem.TOO_LONG_CUE
     for written in (f"a{blanks}b", "<b></b>" * 5_000 + "a", "<v Ann>a</v>" * 5_000):
         assert problem(f"WEBVTT\n\n00:01.000 --> 00:02.000\n{written}") is TranscriptProblem.TOO_LONG_CUE
-    around = "\n" * limits.MAX_WRITTEN_CHARACTERS
-    assert read_transcript(f"{around}00:01.000 --> 00:02.000\n{around}a{around}".encode()).cues == (
-        Cue(1_000, 2_000, "a"),
-    )
+    empty_lines = "\n" * limits.MAX_WRITTEN_CHARACTERS
+    result = read_transcript(f"{empty_lines}00:01.000 --> 00:02.000\n{empty_lines}a{empty_lines}".encode())
+    assert result.cues == (Cue(1_000, 2_000, "a"),), "empty lines around a text do not count"
 
 
 def test_unclosed_voice_tags_are_parsed_quickly() -> None:
@@ -312,10 +309,10 @@ def test_unclosed_voice_tags_are_parsed_quickly() -> None:
     assert {cue.text for cue in result.cues} == {"<v x"}
 
 
-def test_endless_punctuation_is_parsed_quickly() -> None:
+def test_a_cue_of_endless_punctuation_is_refused_before_the_rest_is_read() -> None:
     mark: dict[str, object] = {"type": "punctuation", "alternatives": [{"content": "," * 900}]}
     items = [word("Hi", "0", "1"), *[mark] * 10_000, word("Hi", "never", "1")]
-    assert problem(job(items)) is TranscriptProblem.TOO_LONG_CUE, "reading stops there"
+    assert problem(job(items)) is TranscriptProblem.TOO_LONG_CUE, "the invalid time at the end must not be reached"
 
 
 def test_plain_text_that_takes_too_long_to_speak_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,7 +321,7 @@ def test_plain_text_that_takes_too_long_to_speak_is_refused(monkeypatch: pytest.
     assert problem("word " * (60 * 15 // 5 + 1)) is TranscriptProblem.TOO_LARGE
 
 
-def test_text_is_cleaned() -> None:
+def test_texts_of_cues_are_cleaned() -> None:
     result = read_transcript("1\n00:00:00,000 --> 00:00:01,000\na\u0007b\u2028c\u0301 \u00a0 d".encode()).cues[0]
     assert result.text == "ab \u0107 d"
 

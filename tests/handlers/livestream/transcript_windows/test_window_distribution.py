@@ -25,7 +25,7 @@ from tests.handlers.livestream.expected_transcript_harness import CLAIM, SIZES, 
 from tests.handlers.livestream.rest_api_harness import ANN, BUCKET, TABLE, ApiHarness
 from tests.handlers.livestream.transcript_file_writers import srt
 from tests.handlers.livestream.video_chunks.video_processing_harness import BUCKET as VIDEO_BUCKET
-from tests.handlers.livestream.video_chunks.video_processing_harness import created, envelope, video
+from tests.handlers.livestream.video_chunks.video_processing_harness import envelope, object_created, video
 from tests.handlers.livestream.video_chunks.video_processing_harness import key as video_key
 from tests.loggers import own_logger
 
@@ -35,12 +35,16 @@ CUES = tuple(Cue(at * 1000, at * 1000 + 900, f"Ferry number {at} of canary sails
 
 @dataclass
 class DistributionHarness:
-    """Window distribution with moto's S3, DynamoDB and SQS."""
+    """Window distribution with moto's S3, DynamoDB and SQS, for one episode that expects a transcript.
+
+    Tests upload transcripts, deliver their events, and receive the queued windows.
+    """
 
     broadcast: Broadcast
     sqs: Any
     url: str
     queue_type: type[WindowQueue] = WindowQueue
+    """Class of the queue that `handle` sends windows to."""
 
     @property
     def harness(self) -> ApiHarness:
@@ -51,8 +55,8 @@ class DistributionHarness:
         name = key or self.broadcast.key
         body = data.encode() if isinstance(data, str) else data
         version = self.harness.s3.put_object(Bucket=BUCKET, Key=name, Body=body)["VersionId"]
-        about = {"key": name, "size": len(body), "version-id": version}
-        return envelope("aws.s3", "Object Created", {"bucket": {"name": BUCKET}, "object": about})
+        object_fields = {"key": name, "size": len(body), "version-id": version}
+        return envelope("aws.s3", "Object Created", {"bucket": {"name": BUCKET}, "object": object_fields})
 
     def handle(self, *bodies: str) -> list[int]:
         """Process one batch; return the indexes of the failed messages."""
@@ -66,7 +70,7 @@ class DistributionHarness:
             clock=lambda: self.harness.now,
             log=EventLog("DEBUG"),
         )
-        records = [{"messageId": str(place), "body": body} for place, body in enumerate(bodies)]
+        records = [{"messageId": str(index), "body": body} for index, body in enumerate(bodies)]
         return [int(failure["itemIdentifier"]) for failure in distributor.handle(records)["batchItemFailures"]]
 
     def receive_all(self) -> list[WindowMessage]:
@@ -78,6 +82,7 @@ class DistributionHarness:
 
     @property
     def state(self) -> tuple[str, str | None]:
+        """State and failure reason of the transcript."""
         track = self.broadcast.track
         return track["state"], track.get("reason")
 
@@ -91,54 +96,59 @@ class FailingQueue(WindowQueue):
 
 
 @pytest.fixture
-def setup(harness: ApiHarness) -> Iterator[DistributionHarness]:
+def distribution(harness: ApiHarness) -> Iterator[DistributionHarness]:
     sqs = boto3.client("sqs")
     harness.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    yield DistributionHarness(Broadcast.requested(harness), sqs, sqs.create_queue(QueueName="windows")["QueueUrl"])
+    url = sqs.create_queue(QueueName="windows")["QueueUrl"]
+    yield DistributionHarness(Broadcast.with_requested_upload(harness), sqs, url)
     sqs.close()
 
 
-def test_each_window_of_a_transcript_is_queued_once(setup: DistributionHarness) -> None:
-    event = setup.upload(srt(CUES))
-    assert setup.handle(event, event) == []
+def test_each_window_of_a_transcript_is_queued_once(distribution: DistributionHarness) -> None:
+    event = distribution.upload(srt(CUES))
+    assert distribution.handle(event, event) == []
     version = json.loads(event)["detail"]["object"]["version-id"]
-    assert setup.receive_all() == list(setup.broadcast.windows(22, version)), "a repeated event queues nothing"
-    track = setup.broadcast.track
+    windows = list(distribution.broadcast.windows(22, version))
+    assert distribution.receive_all() == windows, "a repeated event queues nothing"
+    track = distribution.broadcast.track
     assert (track["state"], track["windows"], track["versionId"]) == ("analyzing", 22, version)
-    assert setup.handle(event) == []
-    assert (setup.receive_all(), setup.state) == ([], ("analyzing", None))
+    assert distribution.handle(event) == []
+    assert (distribution.receive_all(), distribution.state) == ([], ("analyzing", None))
 
 
-def test_only_the_first_version_of_a_twice_submitted_form_is_queued(setup: DistributionHarness) -> None:
-    first, second = setup.upload(srt(CUES)), setup.upload(srt(CUES[:5]))
-    setup.queue_type = FailingQueue
-    assert setup.handle(first) == [0]
-    setup.queue_type = WindowQueue
-    setup.receive_all()
-    assert setup.handle(second) == []
-    assert (setup.receive_all(), setup.state) == ([], ("uploaded", None))
-    assert setup.handle(first, second) == []
+def test_if_a_form_was_submitted_twice_only_the_first_object_version_is_queued(
+    distribution: DistributionHarness,
+) -> None:
+    """The first attempt to queue the first version fails."""
+    first, second = distribution.upload(srt(CUES)), distribution.upload(srt(CUES[:5]))
+    distribution.queue_type = FailingQueue
+    assert distribution.handle(first) == [0]
+    distribution.queue_type = WindowQueue
+    distribution.receive_all()
+    assert distribution.handle(second) == []
+    assert (distribution.receive_all(), distribution.state) == ([], ("uploaded", None))
+    assert distribution.handle(first, second) == []
     version = json.loads(first)["detail"]["object"]["version-id"]
-    assert setup.receive_all() == list(setup.broadcast.windows(22, version))
-    assert setup.state == ("analyzing", None)
+    assert distribution.receive_all() == list(distribution.broadcast.windows(22, version))
+    assert distribution.state == ("analyzing", None)
 
 
-def test_a_late_event_does_not_undo_the_analysis(setup: DistributionHarness) -> None:
-    event = setup.upload(srt(CUES[:1]))
-    [window] = setup.broadcast.windows(1, json.loads(event)["detail"]["object"]["version-id"])
-    setup.handle(event)
-    setup.receive_all()
-    setup.broadcast.findings.save_failure(window, WindowFailure.FILTERED)
-    assert setup.handle(event) == []
-    assert (setup.receive_all(), setup.state) == ([], ("failed", "ANALYSIS_FAILED"))
+def test_a_repeated_event_does_not_undo_the_analysis(distribution: DistributionHarness) -> None:
+    event = distribution.upload(srt(CUES[:1]))
+    [window] = distribution.broadcast.windows(1, json.loads(event)["detail"]["object"]["version-id"])
+    distribution.handle(event)
+    distribution.receive_all()
+    distribution.broadcast.findings.save_failure(window, WindowFailure.FILTERED)
+    assert distribution.handle(event) == []
+    assert (distribution.receive_all(), distribution.state) == ([], ("failed", "ANALYSIS_FAILED"))
 
 
-def test_a_timed_out_transcript_is_queued_when_its_event_is_redelivered(setup: DistributionHarness) -> None:
-    event = setup.upload(srt(CUES))
-    setup.broadcast.time_out()
-    assert setup.handle(event) == []
-    assert len(setup.receive_all()) == 22
-    assert setup.state == ("analyzing", None)
+def test_a_timed_out_transcript_is_queued_when_its_event_is_redelivered(distribution: DistributionHarness) -> None:
+    event = distribution.upload(srt(CUES))
+    distribution.broadcast.time_out()
+    assert distribution.handle(event) == []
+    assert len(distribution.receive_all()) == 22
+    assert distribution.state == ("analyzing", None)
 
 
 @pytest.mark.parametrize(
@@ -149,123 +159,126 @@ def test_a_timed_out_transcript_is_queued_when_its_event_is_redelivered(setup: D
         (srt(CUES[:1] * 200), "TOO_LARGE"),
         (b"\xff\xfea\0", "UNREADABLE"),
     ],
-    ids=["nothing", "cues", "windows", "utf16"],
+    ids=["no cues", "too many cues", "too many windows", "UTF-16"],
 )
 def test_an_invalid_transcript_fails_the_track_with_a_reason(
-    setup: DistributionHarness, monkeypatch: pytest.MonkeyPatch, data: bytes | str, reason: str
+    distribution: DistributionHarness, monkeypatch: pytest.MonkeyPatch, data: bytes | str, reason: str
 ) -> None:
     monkeypatch.setattr(cues, "MAX_CUES", 200)
     monkeypatch.setattr(window_distribution, "MAX_WINDOWS", 100)
-    event = setup.upload(data)
-    assert setup.handle(event, event) == []
-    assert setup.state == ("failed", reason)
-    assert setup.receive_all() == []
+    event = distribution.upload(data)
+    assert distribution.handle(event, event) == []
+    assert distribution.state == ("failed", reason)
+    assert distribution.receive_all() == []
 
 
-def test_an_event_of_a_replaced_upload_is_ignored(setup: DistributionHarness) -> None:
-    event = setup.upload(srt(CUES))
-    setup.broadcast.request_another()
-    assert setup.handle(event) == [], "the event concerns an older upload"
-    assert (setup.receive_all(), setup.state) == ([], ("requested", None))
-    setup.harness.call("deleteEpisode", episode_id=setup.broadcast.episode_id)
-    assert setup.handle(event) == [], "the episode is deleted"
-    assert setup.receive_all() == []
+def test_an_event_of_a_replaced_upload_or_a_deleted_episode_is_ignored(distribution: DistributionHarness) -> None:
+    event = distribution.upload(srt(CUES))
+    distribution.broadcast.request_another()
+    assert distribution.handle(event) == []
+    assert (distribution.receive_all(), distribution.state) == ([], ("requested", None))
+    distribution.harness.call("deleteEpisode", episode_id=distribution.broadcast.episode_id)
+    assert distribution.handle(event) == []
+    assert distribution.receive_all() == []
 
 
-def test_a_missing_transcript_is_not_queued(setup: DistributionHarness) -> None:
-    event = setup.upload(srt(CUES))
+def test_a_missing_transcript_is_not_queued(distribution: DistributionHarness) -> None:
+    event = distribution.upload(srt(CUES))
     version = json.loads(event)["detail"]["object"]["version-id"]
-    setup.harness.s3.delete_object(Bucket=BUCKET, Key=setup.broadcast.key, VersionId=version)
-    assert setup.handle(event) == []
-    assert (setup.receive_all(), setup.state) == ([], ("uploaded", None))
+    distribution.harness.s3.delete_object(Bucket=BUCKET, Key=distribution.broadcast.key, VersionId=version)
+    assert distribution.handle(event) == []
+    assert (distribution.receive_all(), distribution.state) == ([], ("uploaded", None))
 
 
-def claims(setup: DistributionHarness) -> list[str]:
+def claims(distribution: DistributionHarness) -> list[str]:
     """Return the quotes of the listed claims."""
-    listed = setup.harness.call("listClaims", episode_id=setup.broadcast.episode_id)
-    return [listed_claim["quote"] for listed_claim in listed.body["claims"]]
+    answer = distribution.harness.call("listClaims", episode_id=distribution.broadcast.episode_id)
+    return [claim["quote"] for claim in answer.body["claims"]]
 
 
-def store_claim(setup: DistributionHarness, window: WindowMessage, quote: str) -> None:
+def store_claim(distribution: DistributionHarness, window: WindowMessage, quote: str) -> None:
     """Store a claim of a window, in place of the agent."""
-    result = CLAIM.model_copy(update={"claim_id": window.finding_id("claim", quote), "quote": quote})
-    setup.broadcast.findings.save_findings(window, VerifiedAnswer(claims=(result,)))
+    claim = CLAIM.model_copy(update={"claim_id": window.finding_id("claim", quote), "quote": quote})
+    distribution.broadcast.findings.save_findings(window, VerifiedAnswer(claims=(claim,)))
 
 
-def test_each_claim_of_a_transcript_uploaded_twice_is_listed_once(setup: DistributionHarness) -> None:
-    setup.handle(setup.upload(srt(CUES[:3])))
-    first, late = setup.receive_all()
-    store_claim(setup, first, "We ran 600 ferries")
-    setup.broadcast.upload_id = setup.broadcast.request_another()
-    assert setup.handle(setup.upload(srt(CUES[:3]))) == []
-    assert claims(setup) == []
-    store_claim(setup, late, "A claim of the earlier upload")
-    again, _ = setup.receive_all()
-    store_claim(setup, again, "We ran 600 ferries")
-    assert claims(setup) == ["We ran 600 ferries"]
+def test_each_claim_of_a_transcript_uploaded_twice_is_listed_once(distribution: DistributionHarness) -> None:
+    distribution.handle(distribution.upload(srt(CUES[:3])))
+    checked_window, late_window = distribution.receive_all()
+    store_claim(distribution, checked_window, "We ran 600 ferries")
+    distribution.broadcast.upload_id = distribution.broadcast.request_another()
+    assert distribution.handle(distribution.upload(srt(CUES[:3]))) == []
+    assert claims(distribution) == []
+    store_claim(distribution, late_window, "A claim of the earlier upload")
+    new_window, _ = distribution.receive_all()
+    store_claim(distribution, new_window, "We ran 600 ferries")
+    assert claims(distribution) == ["We ran 600 ferries"]
 
 
-def test_an_unreadable_transcript_removes_earlier_findings(setup: DistributionHarness) -> None:
-    setup.handle(setup.upload(srt(CUES)))
-    store_claim(setup, setup.receive_all()[0], "We ran 600 ferries")
-    setup.broadcast.upload_id = setup.broadcast.request_another()
-    assert setup.handle(setup.upload(b"canary\0")) == []
-    assert (claims(setup), setup.state) == ([], ("failed", "UNREADABLE"))
-
-
-def test_a_partly_queued_transcript_is_queued_completely_on_redelivery(setup: DistributionHarness) -> None:
-    event = setup.upload(srt(CUES))
-    setup.queue_type = FailingQueue
-    assert setup.handle(event) == [0]
-    assert setup.state == ("uploaded", None)
-    queued = setup.receive_all()
-    assert len(queued) == 10
-    store_claim(setup, queued[0], "We ran 600 ferries")
-    setup.queue_type = WindowQueue
-    assert setup.handle(event) == []
-    assert [message.index for message in setup.receive_all()] == list(range(22))
-    assert (setup.state, claims(setup)) == (("analyzing", None), ["We ran 600 ferries"])
-
-
-def test_a_bad_message_does_not_fail_its_batch_and_no_text_is_logged(
-    setup: DistributionHarness, capsys: pytest.CaptureFixture[str]
+def test_the_findings_of_an_earlier_upload_are_removed_even_if_the_new_transcript_is_unreadable(
+    distribution: DistributionHarness,
 ) -> None:
-    bad = setup.upload(b"canary\0", Broadcast.requested(setup.harness).key)
-    other = setup.upload("x", "transcripts/canary.txt")
+    distribution.handle(distribution.upload(srt(CUES)))
+    store_claim(distribution, distribution.receive_all()[0], "We ran 600 ferries")
+    distribution.broadcast.upload_id = distribution.broadcast.request_another()
+    assert distribution.handle(distribution.upload(b"canary\0")) == []
+    assert (claims(distribution), distribution.state) == ([], ("failed", "UNREADABLE"))
+
+
+def test_a_partly_queued_transcript_is_queued_completely_on_redelivery(distribution: DistributionHarness) -> None:
+    event = distribution.upload(srt(CUES))
+    distribution.queue_type = FailingQueue
+    assert distribution.handle(event) == [0]
+    assert distribution.state == ("uploaded", None)
+    queued = distribution.receive_all()
+    assert len(queued) == 10
+    store_claim(distribution, queued[0], "We ran 600 ferries")
+    distribution.queue_type = WindowQueue
+    assert distribution.handle(event) == []
+    assert [message.index for message in distribution.receive_all()] == list(range(22))
+    assert (distribution.state, claims(distribution)) == (("analyzing", None), ["We ran 600 ferries"])
+
+
+def test_an_invalid_message_does_not_fail_its_batch_and_no_text_is_logged(
+    distribution: DistributionHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unreadable = distribution.upload(b"canary\0", Broadcast.with_requested_upload(distribution.harness).key)
+    foreign = distribution.upload("x", "transcripts/canary.txt")
     with own_logger():  # the harness's logger would keep an earlier standard output
-        assert setup.handle("canary", setup.upload(srt(CUES)), other, bad) == [0]
-    assert len(setup.receive_all()) == 22
+        assert distribution.handle("canary", distribution.upload(srt(CUES)), foreign, unreadable) == [0]
+    assert len(distribution.receive_all()) == 22
     logged = capsys.readouterr().out
     assert '"windows":22' in logged.replace(" ", "")
     assert "transcript_refused" in logged
-    assert not [secret for secret in ("canary", ANN, setup.broadcast.upload_id, "transcripts/") if secret in logged]
+    for secret in ("canary", ANN, distribution.broadcast.upload_id, "transcripts/"):
+        assert secret not in logged
 
 
-def test_the_function_uses_its_environment(setup: DistributionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "AGENT_QUEUE_URL": setup.url}
-    for name, value in {**names, "WINDOW_CHARACTERS": "500", "OVERLAP_CHARACTERS": "100"}.items():
+def test_the_function_uses_its_environment(distribution: DistributionHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    resources = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "AGENT_QUEUE_URL": distribution.url}
+    for name, value in {**resources, "WINDOW_CHARACTERS": "500", "OVERLAP_CHARACTERS": "100"}.items():
         monkeypatch.setenv(name, value)
     handler._distributor.cache_clear()
-    event = {"Records": [{"messageId": "1", "body": setup.upload(srt(CUES))}, {"messageId": "2", "body": "no"}]}
+    event = {"Records": [{"messageId": "1", "body": distribution.upload(srt(CUES))}, {"messageId": "2", "body": "no"}]}
     try:
         assert handler.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
     finally:
         handler._distributor.cache_clear()
-    assert [message.count for message in setup.receive_all()] == [2, 2]
+    assert [message.count for message in distribution.receive_all()] == [2, 2]
 
 
 def test_an_overlap_above_half_of_a_window_is_refused() -> None:
-    needed = {"TABLE_NAME": "t", "BUCKET_NAME": "b", "AGENT_QUEUE_URL": "https://queue"}
-    assert TranscriptWindowsEnvironment.model_validate(needed).sizes == WindowSizes(6_000, 600_000, 600)
+    required = {"TABLE_NAME": "t", "BUCKET_NAME": "b", "AGENT_QUEUE_URL": "https://queue"}
+    assert TranscriptWindowsEnvironment.model_validate(required).sizes == WindowSizes(6_000, 600_000, 600)
     with pytest.raises(ValidationError):
-        TranscriptWindowsEnvironment.model_validate({**needed, "WINDOW_CHARACTERS": "1000"})
+        TranscriptWindowsEnvironment.model_validate({**required, "WINDOW_CHARACTERS": "1000"})
 
 
 def test_a_transcript_is_recognized_by_its_key() -> None:
     key = video_key(suffix=".other").replace("videos/", "transcripts/")
-    result = parse_transcript_event(created(key), VIDEO_BUCKET)
-    assert result is not None
-    assert (result.key, result.version_id, result.key_parts.suffix) == (key, "null", "other")
-    assert parse_transcript_event(created(video()), VIDEO_BUCKET) is None
+    transcript = parse_transcript_event(object_created(key), VIDEO_BUCKET)
+    assert transcript is not None
+    assert (transcript.key, transcript.version_id, transcript.key_parts.suffix) == (key, "null", "other")
+    assert parse_transcript_event(object_created(video()), VIDEO_BUCKET) is None
     with pytest.raises(InvalidEvent):
-        parse_transcript_event(created(key, bucket={"name": "another"}), VIDEO_BUCKET)
+        parse_transcript_event(object_created(key, bucket={"name": "another"}), VIDEO_BUCKET)

@@ -21,13 +21,13 @@ from tests.handlers.livestream.video_chunks.video_processing_harness import (
     NEWER,
     OWNER,
     UPLOAD,
-    completed,
-    created,
     envelope,
-    job,
+    job_event,
     key,
+    object_created,
     playlist,
-    replayed,
+    replay,
+    upload_completed,
     video,
 )
 
@@ -38,24 +38,23 @@ JSON = st.recursive(
 
 
 def test_a_created_object_is_parsed() -> None:
-    assert parse_video_event(created(video()), BUCKET) == ObjectCreated(video())
+    assert parse_video_event(object_created(video()), BUCKET) == ObjectCreated(video())
 
 
-def test_a_playlist_is_no_video() -> None:
-    assert not VIDEO_TYPES & {"m3u8", "mpd", "xml", "txt"}, (
-        "such files name other files, which MediaConvert would read with the job's role"
-    )
+def test_a_playlist_is_not_a_supported_video() -> None:
+    """A playlist names other files, which MediaConvert would read with the job's role."""
+    assert not VIDEO_TYPES & {"m3u8", "mpd", "xml", "txt"}
 
 
 def test_another_key_is_ignored_and_another_bucket_is_refused() -> None:
-    assert parse_video_event(created(key().replace("videos/", "chunks/")), BUCKET) is None
+    assert parse_video_event(object_created(key().replace("videos/", "chunks/")), BUCKET) is None
     with pytest.raises(InvalidEvent):
-        parse_video_event(created(video(), bucket={"name": "another"}), BUCKET)
+        parse_video_event(object_created(video(), bucket={"name": "another"}), BUCKET)
 
 
-def test_the_own_upload_event_is_parsed() -> None:
-    assert parse_video_event(completed(video()), BUCKET) == VideoUploadCompleted(video())
-    assert parse_video_event(replayed(completed(video())), BUCKET) == VideoUploadCompleted(video(), replayed=True)
+def test_an_upload_event_is_parsed_and_its_replay_recognised() -> None:
+    assert parse_video_event(upload_completed(video()), BUCKET) == VideoUploadCompleted(video())
+    assert parse_video_event(replay(upload_completed(video())), BUCKET) == VideoUploadCompleted(video(), replayed=True)
 
 
 @pytest.mark.parametrize(
@@ -72,24 +71,23 @@ def test_the_own_upload_event_is_parsed() -> None:
 )
 def test_an_inconsistent_upload_event_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(InvalidEvent):
-        parse_video_event(completed(video(), **changed), BUCKET)
+        parse_video_event(upload_completed(video(), **changed), BUCKET)
 
 
 @pytest.mark.parametrize("status", ["INPUT_INFORMATION", "NEW_WARNING", "QUEUE_HOP", "SOMETHING_NEW"])
 def test_other_job_states_are_ignored(status: str) -> None:
-    assert parse_video_event(job(video(), status), BUCKET) is None
+    assert parse_video_event(job_event(video(), status), BUCKET) is None
 
 
-METADATA = json.loads(job(video(), "COMPLETE"))["detail"]["userMetadata"]
+METADATA = json.loads(job_event(video(), "COMPLETE"))["detail"]["userMetadata"]
 
 
 @pytest.mark.parametrize("status", ["PROGRESSING", "COMPLETE", "ERROR", "CANCELED"])
 @pytest.mark.parametrize(
-    "metadata",
-    [None, {}, {"owner": OWNER, "episodeId": EPISODE}, {**METADATA, "bucket": "another-stacks"}],
+    "metadata", [None, {}, {"owner": OWNER, "episodeId": EPISODE}, {**METADATA, "bucket": "another-stacks"}]
 )
-def test_jobs_of_other_programs_are_ignored(status: str, metadata: Any) -> None:
-    assert parse_video_event(job(video(), status, userMetadata=metadata), BUCKET) is None
+def test_jobs_of_other_programs_and_stacks_are_ignored(status: str, metadata: Any) -> None:
+    assert parse_video_event(job_event(video(), status, userMetadata=metadata), BUCKET) is None
 
 
 @pytest.mark.parametrize(
@@ -107,13 +105,13 @@ def test_jobs_of_other_programs_are_ignored(status: str, metadata: Any) -> None:
 def test_chunks_outside_the_episodes_prefix_are_refused(path: str) -> None:
     groups = [{"outputDetails": [{"outputFilePaths": [path], "durationInMs": 1}]}]
     with pytest.raises(InvalidEvent):
-        parse_video_event(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
+        parse_video_event(job_event(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
 
 
 @pytest.mark.parametrize("groups", [[], [{"outputDetails": []}], [{}], None, "x"])
 def test_a_complete_job_without_an_output_is_refused(groups: Any) -> None:
     with pytest.raises(InvalidEvent):
-        parse_video_event(job(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
+        parse_video_event(job_event(video(), "COMPLETE", outputGroupDetails=groups), BUCKET)
 
 
 @pytest.mark.parametrize(
@@ -123,36 +121,33 @@ def test_a_complete_job_without_an_output_is_refused(groups: Any) -> None:
         envelope("aws.s3", "Object Deleted", {}),
         envelope("somebody", "Video Upload Completed", {}),
         envelope("polyphony-test.livestream", "video upload completed", {}),
-        created(video(), object={"key": key(), "size": 1, "version-id": "a\nb"}),
+        object_created(video(), object={"key": key(), "size": 1, "version-id": "a\nb"}),
     ],
 )
 def test_any_other_event_is_refused(body: str) -> None:
-    with pytest.raises(InvalidEvent) as refused:
+    with pytest.raises(InvalidEvent) as caught:
         parse_video_event(body, BUCKET)
-    assert OWNER not in str(refused.value), "an error message may be logged"
+    assert OWNER not in str(caught.value), "an error message may be logged"
 
 
 @given(st.sampled_from(["aws.s3", "polyphony-test.livestream", "aws.mediaconvert"]), JSON, JSON)
 def test_any_body_is_parsed_or_refused(source: str, detail: Any, metadata: Any) -> None:
-    kinds = ("Object Created", "Video Upload Completed", "MediaConvert Job State Change")
-    for kind in kinds:
-        for body in (
-            envelope(source, kind, detail),
-            envelope(source, kind, {"userMetadata": metadata, "status": "ERROR"}),
-        ):
+    for detail_type in ("Object Created", "Video Upload Completed", "MediaConvert Job State Change"):
+        for content in (detail, {"userMetadata": metadata, "status": "ERROR"}):
             with contextlib.suppress(InvalidEvent):
-                assert parse_video_event(body, BUCKET) is None
+                assert parse_video_event(envelope(source, detail_type, content), BUCKET) is None
 
 
 @given(st.data())
 def test_a_valid_event_with_one_change_is_parsed_or_refused(data: st.DataObject) -> None:
-    whole = json.loads(data.draw(st.sampled_from([created(video()), completed(video()), job(video(), "COMPLETE")])))
-    holder = whole
-    while isinstance(holder, dict) and holder:
-        name = data.draw(st.sampled_from(sorted(holder)))
-        if not isinstance(holder[name], dict) or data.draw(st.booleans()):
-            holder[name] = data.draw(JSON)
+    events = [object_created(video()), upload_completed(video()), job_event(video(), "COMPLETE")]
+    event = json.loads(data.draw(st.sampled_from(events)))
+    parent = event
+    while isinstance(parent, dict) and parent:
+        name = data.draw(st.sampled_from(sorted(parent)))
+        if not isinstance(parent[name], dict) or data.draw(st.booleans()):
+            parent[name] = data.draw(JSON)
             break
-        holder = holder[name]
+        parent = parent[name]
     with contextlib.suppress(InvalidEvent):
-        parse_video_event(json.dumps(whole), BUCKET)
+        parse_video_event(json.dumps(event), BUCKET)

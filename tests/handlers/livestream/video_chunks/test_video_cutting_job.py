@@ -39,16 +39,16 @@ def test_mediaconvert_accepts_the_request() -> None:
             stub.add_response("create_job", {}, job)
             client.create_job(**job)
         # The stub checks only types and names, so the emulation's stricter check follows.
-        sent = create_serializer("rest-json").serialize_to_request(job, operation)
-        assert validate_request("mediaconvert", "CreateJob", json.loads(sent["body"])) == job
+        serialized = create_serializer("rest-json").serialize_to_request(job, operation)
+        assert validate_request("mediaconvert", "CreateJob", json.loads(serialized["body"])) == job
 
 
 def test_chunks_have_exact_length_with_audio_and_video() -> None:
     [group] = request(chunk_seconds=77)["Settings"]["OutputGroups"]
     hls = group["OutputGroupSettings"]["HlsGroupSettings"]
     assert group["OutputGroupSettings"]["Type"] == "HLS_GROUP_SETTINGS", "MediaConvert cannot split a file group"
-    how = (hls["SegmentLength"], hls["SegmentControl"], hls["SegmentLengthControl"])
-    assert how == (77, "SEGMENTED_FILES", "EXACT")
+    segments = (hls["SegmentLength"], hls["SegmentControl"], hls["SegmentLengthControl"])
+    assert segments == (77, "SEGMENTED_FILES", "EXACT")
     [output] = group["Outputs"]
     h264 = output["VideoDescription"]["CodecSettings"]["H264Settings"]
     assert (h264["RateControlMode"], "MaxBitrate" in h264) == ("QVBR", True)
@@ -56,12 +56,12 @@ def test_chunks_have_exact_length_with_audio_and_video() -> None:
     assert [audio["CodecSettings"]["Codec"] for audio in output["AudioDescriptions"]] == ["AAC"]
 
 
-def test_the_job_reads_the_upload_and_writes_where_no_rule_matches() -> None:
+def test_the_job_reads_the_upload_and_writes_to_a_prefix_without_event_rules() -> None:
     job = request()
-    wanted, token = parse_job(job), job["ClientRequestToken"]
-    assert wanted.input_uri == f"s3://{BUCKET}/videos/{OWNER}/{EPISODE}/{UPLOAD}.mp4"
-    assert (wanted.output_bucket, wanted.output_prefix) == (BUCKET, f"chunks/{OWNER}/{EPISODE}/{token[:16]}/")
-    assert (wanted.name, wanted.segment_name) == (UPLOAD, f"{UPLOAD}_chunk")
+    parsed, token = parse_job(job), job["ClientRequestToken"]
+    assert parsed.input_uri == f"s3://{BUCKET}/videos/{OWNER}/{EPISODE}/{UPLOAD}.mp4"
+    assert (parsed.output_bucket, parsed.output_prefix) == (BUCKET, f"chunks/{OWNER}/{EPISODE}/{token[:16]}/")
+    assert (parsed.name, parsed.segment_name) == (UPLOAD, f"{UPLOAD}_chunk")
 
 
 @pytest.mark.parametrize("hours", [1, 7, 11])
@@ -70,9 +70,9 @@ def test_the_time_limit_is_a_margin_above_the_longest_permitted_video(hours: int
     end = parse_job(request(max_hours=hours)).end_seconds
     assert end is not None
     assert hours * 3600 < end < 12 * 3600
-    for whole in (request(), request(max_hours=hours, whole_video=True)):
-        assert parse_job(whole).end_seconds is None
-        assert "InputClippings" not in whole["Settings"]["Inputs"][0]
+    for unlimited in (request(), request(max_hours=hours, whole_video=True)):
+        assert parse_job(unlimited).end_seconds is None
+        assert "InputClippings" not in unlimited["Settings"]["Inputs"][0]
 
 
 def test_the_user_metadata_consists_of_strings() -> None:
@@ -89,14 +89,16 @@ def test_the_user_metadata_consists_of_strings() -> None:
 
 
 @given(VERSIONS, VERSIONS, st.integers(1, 3600), st.integers(1, 3600))
-def test_the_same_version_gives_the_same_job_and_any_other_another(one: str, two: str, short: int, long: int) -> None:
+def test_each_version_of_a_video_with_each_setting_has_its_own_job_token(
+    version: str, other_version: str, seconds: int, other_seconds: int
+) -> None:
     tokens = {
-        video_cutting_job.job_token(bucket, video(upload, version=version), seconds, hours)
+        video_cutting_job.job_token(bucket, video(upload, version=object_version), chunk_seconds, hours)
         for bucket in (BUCKET, "another")
         for upload in (UPLOAD, NEWER)
-        for version in (one, two)
-        for seconds in (short, long)
+        for object_version in (version, other_version)
+        for chunk_seconds in (seconds, other_seconds)
         for hours in (None, 11)
     }
-    assert len(tokens) == 8 * len({one, two}) * len({short, long})
+    assert len(tokens) == 8 * len({version, other_version}) * len({seconds, other_seconds})
     assert {len(token) for token in tokens} == {64}, "MediaConvert accepts no longer token"

@@ -1,7 +1,9 @@
 """Processing of a video from upload to chunks, with reordered and repeated events and with failures."""
 
 import json
+from copy import deepcopy
 from random import Random
+from typing import Any
 
 import boto3
 import pytest
@@ -27,21 +29,21 @@ from tests.handlers.livestream.video_chunks.video_processing_harness import (
     STATUSES,
     UPLOAD,
     VideoHarness,
-    completed,
-    created,
     envelope,
     expected_upload,
-    job,
+    job_event,
     key,
+    object_created,
     playlist,
-    replayed,
+    replay,
+    upload_completed,
     video,
 )
 
 THROTTLED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "canary"}}, "CreateJob")
 OWN_EVENTS = (
-    *(created(video()), completed(video())),
-    *(job(video(), status) for status in ("PROGRESSING", "STATUS_UPDATE", "COMPLETE")),
+    *(object_created(video()), upload_completed(video())),
+    *(job_event(video(), status) for status in ("PROGRESSING", "STATUS_UPDATE", "COMPLETE")),
 )
 CHUNK_PREFIX = playlist(video()).removeprefix(f"s3://{BUCKET}/").rpartition("/")[0] + "/"
 CHUNKS = {
@@ -56,7 +58,7 @@ UPLOADED, CHUNKING, CHUNKED = (
 )
 TOO_LARGE = (TrackState.FAILED, TrackReason.TOO_LARGE)
 CHUNKING_FAILED = (TrackState.FAILED, TrackReason.CHUNKING_FAILED)
-ANNOUNCED = ("Video Upload Completed", VideoUploadDetail.from_video(video()).model_dump(by_alias=True))
+UPLOAD_EVENT = ("Video Upload Completed", VideoUploadDetail.from_video(video()).model_dump(by_alias=True))
 
 
 @pytest.fixture
@@ -64,15 +66,15 @@ def videos() -> VideoHarness:
     return VideoHarness()
 
 
-def test_an_uploaded_video_advances_the_track_and_is_announced(videos: VideoHarness) -> None:
-    assert videos.handle(created(video())) == []
+def test_an_uploaded_video_advances_the_track_and_publishes_an_event(videos: VideoHarness) -> None:
+    assert videos.handle(object_created(video())) == []
     assert videos.state() == UPLOADED
     assert (videos.table.track.version_id, videos.table.track.since) == ("v1", timestamp(NOW))
-    assert videos.services.announced == [ANNOUNCED]
+    assert videos.services.published == [UPLOAD_EVENT]
 
 
-def test_an_announced_upload_gets_a_job(videos: VideoHarness) -> None:
-    assert videos.handle(completed(video())) == []
+def test_the_published_event_of_an_upload_submits_a_job(videos: VideoHarness) -> None:
+    assert videos.handle(upload_completed(video())) == []
     assert videos.state() == CHUNKING
     [request] = videos.services.jobs
     [source] = request["Settings"]["Inputs"]
@@ -81,21 +83,21 @@ def test_an_announced_upload_gets_a_job(videos: VideoHarness) -> None:
     assert clip.keys() == {"EndTimecode"}, "the end time bounds the cost of a long video in a small file"
 
 
-@pytest.mark.parametrize("count", [2, 3])
-def test_chunks_are_counted_in_the_playlist(videos: VideoHarness, count: int) -> None:
-    """By duration, 250.041 s are three chunks of 120 s, but so are 240.041 s, which are only two."""
-    videos.services.count = count
-    assert videos.handle(job(video(), "COMPLETE")) == []
-    assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": {**CHUNKS, "count": count}})
+@pytest.mark.parametrize("chunk_count", [2, 3])
+def test_chunks_are_counted_in_the_playlist(videos: VideoHarness, chunk_count: int) -> None:
+    """The duration does not give their number. A video of 240.041 s has two chunks of 120 s, not three."""
+    videos.services.chunk_count = chunk_count
+    assert videos.handle(job_event(video(), "COMPLETE")) == []
+    assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": {**CHUNKS, "count": chunk_count}})
 
 
-def completed_job(duration_ms: int, **metadata: str | None) -> str:
-    """Return the event of a complete job of this duration, with other metadata, because settings may have changed."""
-    detail = json.loads(job(video(), "COMPLETE"))["detail"]
+def completed_job(duration_ms: int, **changed_metadata: str | None) -> str:
+    """Return the event of a complete job of this duration, whose metadata may differ from the settings."""
+    detail = json.loads(job_event(video(), "COMPLETE"))["detail"]
     detail["outputGroupDetails"][0]["outputDetails"][0]["durationInMs"] = duration_ms
-    job_metadata = {**detail["userMetadata"], **metadata}
+    job_metadata = {**detail["userMetadata"], **changed_metadata}
     user_metadata = {name: value for name, value in job_metadata.items() if value is not None}
-    return job(video(), "COMPLETE", outputGroupDetails=detail["outputGroupDetails"], userMetadata=user_metadata)
+    return job_event(video(), "COMPLETE", outputGroupDetails=detail["outputGroupDetails"], userMetadata=user_metadata)
 
 
 def test_the_stored_chunk_length_is_that_of_the_job(videos: VideoHarness) -> None:
@@ -104,7 +106,7 @@ def test_the_stored_chunk_length_is_that_of_the_job(videos: VideoHarness) -> Non
 
 
 @pytest.mark.parametrize(
-    ("duration_ms", "hours", "expected"),
+    ("duration_ms", "max_hours", "expected"),
     [
         (HOURS * 3_600_000, str(HOURS), CHUNKED),
         (HOURS * 3_600_000 + 1, str(HOURS), TOO_LARGE),
@@ -113,42 +115,55 @@ def test_the_stored_chunk_length_is_that_of_the_job(videos: VideoHarness) -> Non
     ],
 )
 def test_an_output_above_the_permitted_length_fails_as_too_large(
-    videos: VideoHarness, duration_ms: int, hours: str | None, expected: tuple[TrackState, TrackReason | None]
+    videos: VideoHarness, duration_ms: int, max_hours: str | None, expected: tuple[TrackState, TrackReason | None]
 ) -> None:
-    videos.handle(completed_job(duration_ms, maxHours=hours))
+    videos.handle(completed_job(duration_ms, maxHours=max_hours))
     assert videos.state() == expected
 
 
-SHORT = video(suffix=".MP4")
-END_AFTER_VIDEO = job(SHORT, "ERROR", errorCode=1060)
+SHORT_VIDEO = video(suffix=".MP4")
+END_AFTER_VIDEO = job_event(SHORT_VIDEO, "ERROR", errorCode=1060)
 """Error of an end time after the end of the video. MediaConvert's documentation does not state whether it accepts such
 an end time."""
 
 
-def test_a_video_that_ends_before_the_end_time_is_cut_as_a_whole(videos: VideoHarness) -> None:
-    assert videos.handle(completed(SHORT), END_AFTER_VIDEO, END_AFTER_VIDEO) == []
+def second_job(videos: VideoHarness) -> dict[str, Any]:
+    """Return the job without an end time, after MediaConvert refused the end time of the first."""
+    assert videos.handle(upload_completed(SHORT_VIDEO), END_AFTER_VIDEO) == []
+    _, job = videos.services.jobs
+    return job
+
+
+def test_a_video_that_ends_before_the_end_time_gets_a_second_job_without_an_end_time(videos: VideoHarness) -> None:
+    second = second_job(videos)
     assert videos.state() == CHUNKING
-    limited, whole = videos.services.jobs[:2]
+    first, _ = videos.services.jobs
+    assert first["Settings"]["Inputs"][0].keys() - second["Settings"]["Inputs"][0].keys() == {"InputClippings"}
+    assert videos.handle(END_AFTER_VIDEO) == []
     assert len(videos.tokens) == 2, "the second job has another token, and its repetition the same"
-    assert limited["Settings"]["Inputs"][0].keys() - whole["Settings"]["Inputs"][0].keys() == {"InputClippings"}
-    videos.handle(job(SHORT, "ERROR", errorCode=1060, userMetadata=whole["UserMetadata"]))
-    assert videos.state() == CHUNKING_FAILED, "a job without an end time fails with the error"
-    output = {"outputFilePaths": [playlist(SHORT)], "durationInMs": HOURS * 3_600_000 + 1}
-    other = VideoHarness()
-    other.handle(
-        completed(SHORT),
-        job(SHORT, "COMPLETE", outputGroupDetails=[{"outputDetails": [output]}], userMetadata=whole["UserMetadata"]),
-    )
-    assert other.state() == TOO_LARGE, "the duration limit applies to the second job too"
+
+
+def test_a_second_job_that_fails_with_the_same_error_fails_the_track(videos: VideoHarness) -> None:
+    metadata = second_job(videos)["UserMetadata"]
+    videos.handle(job_event(SHORT_VIDEO, "ERROR", errorCode=1060, userMetadata=metadata))
+    assert videos.state() == CHUNKING_FAILED
+
+
+def test_the_duration_limit_applies_to_the_second_job_too(videos: VideoHarness) -> None:
+    metadata = second_job(videos)["UserMetadata"]
+    output = {"outputFilePaths": [playlist(SHORT_VIDEO)], "durationInMs": HOURS * 3_600_000 + 1}
+    groups = [{"outputDetails": [output]}]
+    videos.handle(job_event(SHORT_VIDEO, "COMPLETE", outputGroupDetails=groups, userMetadata=metadata))
+    assert videos.state() == TOO_LARGE
 
 
 def test_an_end_time_error_after_success_changes_nothing(videos: VideoHarness) -> None:
-    videos.handle(completed(SHORT), job(SHORT, "COMPLETE"), END_AFTER_VIDEO)
+    videos.handle(upload_completed(SHORT_VIDEO), job_event(SHORT_VIDEO, "COMPLETE"), END_AFTER_VIDEO)
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKED, 1)
 
 
-def test_a_rejected_second_job_is_requested_again(videos: VideoHarness) -> None:
-    videos.handle(completed(SHORT))
+def test_a_throttled_request_for_the_second_job_is_repeated(videos: VideoHarness) -> None:
+    videos.handle(upload_completed(SHORT_VIDEO))
     videos.services.failures.append(THROTTLED)
     assert videos.handle(END_AFTER_VIDEO) == [0]
     assert videos.handle(END_AFTER_VIDEO) == []
@@ -160,8 +175,8 @@ def test_an_end_time_error_of_a_job_without_an_end_time_is_a_failure(
     videos: VideoHarness, changed: dict[str, str | None]
 ) -> None:
     event = json.loads(END_AFTER_VIDEO)
-    metadata = {**event["detail"]["userMetadata"], **changed}
-    event["detail"]["userMetadata"] = {name: value for name, value in metadata.items() if value is not None}
+    changed_metadata = {**event["detail"]["userMetadata"], **changed}
+    event["detail"]["userMetadata"] = {name: value for name, value in changed_metadata.items() if value is not None}
     videos.handle(json.dumps(event))
     assert (videos.state(), videos.table.details) == (CHUNKING_FAILED, {"errorCode": 1060})
     assert videos.services.jobs == []
@@ -169,131 +184,131 @@ def test_an_end_time_error_of_a_job_without_an_end_time_is_a_failure(
 
 @pytest.mark.parametrize(("status", "details"), [("ERROR", {"errorCode": 1010}), ("CANCELED", {})])
 def test_a_failed_job_stores_only_its_error_code(videos: VideoHarness, status: str, details: dict[str, object]) -> None:
-    videos.handle(job(video(), status))
+    videos.handle(job_event(video(), status))
     assert (videos.state(), videos.table.details) == (CHUNKING_FAILED, details)
 
 
 @pytest.mark.parametrize("suffix", [".txt", ""])
 def test_an_unsupported_file_fails_the_track_at_once(videos: VideoHarness, suffix: str) -> None:
-    assert videos.handle(created(video(suffix=suffix))) == []
+    assert videos.handle(object_created(video(suffix=suffix))) == []
     assert videos.state() == (TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
-    assert (videos.services.announced, videos.services.jobs) == ([], [])
+    assert (videos.services.published, videos.services.jobs) == ([], [])
 
 
 @given(st.permutations(OWN_EVENTS), st.lists(st.sampled_from(OWN_EVENTS), max_size=8))
-def test_repeated_events_in_any_order_end_with_chunks(events: list[str], again: list[str]) -> None:
+def test_repeated_events_in_any_order_end_with_chunks(events: list[str], repeated_events: list[str]) -> None:
     videos = VideoHarness()
     assert videos.handle(*events) == []
     assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": CHUNKS})
-    moves, jobs, announced = videos.table.moves, list(videos.services.jobs), list(videos.services.announced)
-    assert videos.handle(*again, *events) == []
-    assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": CHUNKS})
-    assert (videos.table.moves, videos.services.jobs, videos.services.announced) == (moves, jobs, announced), (
-        "finished work is not repeated, or a replay of the archive would pay for every job again"
-    )
+    before = deepcopy((videos.table, videos.services))
+    assert videos.handle(*repeated_events, *events) == []
+    assert (videos.table, videos.services) == before, "a replay of the archive must not pay for every job again"
 
 
 EVENTS = [
     event
     for upload in (OLDER, UPLOAD, NEWER)
     for event in (
-        created(video(upload)),
-        completed(video(upload)),
-        *(job(video(upload), status) for status in STATUSES),
+        object_created(video(upload)),
+        upload_completed(video(upload)),
+        *(job_event(video(upload), status) for status in STATUSES),
     )
 ]
 
 
 @given(st.lists(st.sampled_from(EVENTS), min_size=1, max_size=8), st.randoms(use_true_random=False))
-def test_the_final_state_does_not_depend_on_the_order(events: list[str], random: Random) -> None:
-    ordered, shuffled_harness = VideoHarness(), VideoHarness()
+def test_the_final_state_does_not_depend_on_order_and_repetition_of_events(events: list[str], random: Random) -> None:
+    ordered, shuffled = VideoHarness(), VideoHarness()
     ordered.handle(*events)
-    shuffled = [*events, *events]
-    random.shuffle(shuffled)
-    shuffled_harness.handle(*shuffled)
-    assert ordered.table.track.state is shuffled_harness.table.track.state
-    assert ordered.table.details.get("chunks") == shuffled_harness.table.details.get("chunks")
+    shuffled_events = [*events, *events]
+    random.shuffle(shuffled_events)
+    shuffled.handle(*shuffled_events)
+    assert ordered.table.track.state is shuffled.table.track.state
+    assert ordered.table.details.get("chunks") == shuffled.table.details.get("chunks")
 
 
-@pytest.mark.parametrize("first", [created(video()), job(video(), "ERROR"), created(video(suffix=".txt"))])
-def test_events_of_another_upload_change_nothing(videos: VideoHarness, first: str) -> None:
-    videos.handle(first)
-    before, announced = videos.table.track, list(videos.services.announced)
-    others = [event for event in EVENTS if UPLOAD not in event]
-    assert videos.handle(*others) == []
-    assert videos.table.track == before
-    assert (videos.services.jobs, videos.services.announced) == ([], announced)
+@pytest.mark.parametrize(
+    "first_event", [object_created(video()), job_event(video(), "ERROR"), object_created(video(suffix=".txt"))]
+)
+def test_events_of_another_upload_change_nothing(videos: VideoHarness, first_event: str) -> None:
+    videos.handle(first_event)
+    before = deepcopy((videos.table, videos.services))
+    assert videos.handle(*(event for event in EVENTS if UPLOAD not in event)) == []
+    assert (videos.table, videos.services) == before
 
 
 def test_a_newer_upload_is_processed_from_the_start(videos: VideoHarness) -> None:
-    videos.handle(job(video(), "ERROR"))
+    videos.handle(job_event(video(), "ERROR"))
     videos.table.track = request_upload(videos.table.track, expected_upload(NEWER), "1")
-    videos.handle(*OWN_EVENTS, created(video(NEWER)))
+    videos.handle(*OWN_EVENTS, object_created(video(NEWER)))
     assert (videos.state(), videos.table.track.upload) == (UPLOADED, expected_upload(NEWER))
 
 
-@pytest.mark.parametrize("events", [("ERROR", "COMPLETE"), ("COMPLETE", "ERROR")])
-def test_late_failures_do_not_undo_finished_chunks(videos: VideoHarness, events: tuple[str, str]) -> None:
-    """The failure may be a timeout, or that of a repeated job."""
-    videos.handle(*(job(video(), update) for update in events))
+@pytest.mark.parametrize("statuses", [("ERROR", "COMPLETE"), ("COMPLETE", "ERROR")])
+def test_chunks_of_a_complete_job_outweigh_a_failure_before_or_after_it(
+    videos: VideoHarness, statuses: tuple[str, str]
+) -> None:
+    """Another job for the same video may have failed."""
+    videos.handle(*(job_event(video(), status) for status in statuses))
     assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": CHUNKS})
 
 
 def test_a_deleted_episode_gets_no_job(videos: VideoHarness) -> None:
     videos.table.exists = False
-    assert videos.handle(*OWN_EVENTS, created(video(suffix=".txt"))) == []
-    assert (videos.services.jobs, videos.services.announced) == ([], [])
+    assert videos.handle(*OWN_EVENTS, object_created(video(suffix=".txt"))) == []
+    assert (videos.services.jobs, videos.services.published) == ([], [])
 
 
-def test_deleted_chunks_are_not_recorded(videos: VideoHarness) -> None:
-    videos.services.count = None
-    assert videos.handle(job(video(), "COMPLETE")) == []
-    assert videos.table.moves == 0
+def test_a_complete_job_without_a_playlist_changes_nothing(videos: VideoHarness) -> None:
+    videos.services.chunk_count = None
+    assert videos.handle(job_event(video(), "COMPLETE")) == []
+    assert videos.table.update_count == 0
 
 
 @pytest.mark.parametrize("failure", [THROTTLED, TimeoutError()])
 def test_a_failed_call_returns_the_message_and_succeeds_later(videos: VideoHarness, failure: Exception) -> None:
     videos.services.failures = [failure]
-    assert videos.handle(completed(video())) == [0]
+    assert videos.handle(upload_completed(video())) == [0]
     assert videos.state() == UPLOADED
-    assert videos.handle(completed(video())) == []
+    assert videos.handle(upload_completed(video())) == []
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKING, 1)
 
 
-def test_a_failed_announcement_is_repeated(videos: VideoHarness) -> None:
+def test_a_failed_publication_is_repeated_when_the_message_is_redelivered(videos: VideoHarness) -> None:
     videos.services.failures = [THROTTLED]
-    assert videos.handle(created(video())) == [0]
-    assert videos.handle(created(video())) == []
-    assert videos.services.announced == [ANNOUNCED]
+    assert videos.handle(object_created(video())) == [0]
+    assert videos.handle(object_created(video())) == []
+    assert videos.services.published == [UPLOAD_EVENT]
 
 
 def test_an_unrecorded_job_is_requested_again_with_the_same_token(videos: VideoHarness) -> None:
-    videos.handle(completed(video()))
+    videos.handle(upload_completed(video()))
     videos.table.track = Track(state=TrackState.UPLOADED, since="1", upload=expected_upload(UPLOAD), version_id="v1")
-    videos.handle(completed(video()))
+    videos.handle(upload_completed(video()))
     assert len(videos.services.jobs) == 2
     assert videos.services.jobs[0] == videos.services.jobs[1]
 
 
 def test_a_replay_restarts_a_video_whose_job_failed(videos: VideoHarness) -> None:
     """MediaConvert reports a missing permission and an unreadable video with the same error code."""
-    videos.handle(completed(video()), job(video(), "ERROR"))
-    assert videos.handle(completed(video()), created(video())) == []
+    videos.handle(upload_completed(video()), job_event(video(), "ERROR"))
+    assert videos.handle(upload_completed(video()), object_created(video())) == []
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKING_FAILED, 1), "a late event restarts nothing"
-    again = replayed(completed(video()))
-    assert videos.handle(again, again) == []
+    replayed_event = replay(upload_completed(video()))
+    assert videos.handle(replayed_event, replayed_event) == []
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKING, 2)
-    videos.handle(job(video(), "COMPLETE"), again)
+    videos.handle(job_event(video(), "COMPLETE"), replayed_event)
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKED, 2)
 
 
 @pytest.mark.parametrize(
-    "ending", [created(video(suffix=".txt")), completed_job(HOURS * 3_600_000 + 1), job(video(), "COMPLETE")]
+    "last_event",
+    [object_created(video(suffix=".txt")), completed_job(HOURS * 3_600_000 + 1), job_event(video(), "COMPLETE")],
 )
-def test_a_replay_restarts_no_other_failure(videos: VideoHarness, ending: str) -> None:
-    videos.handle(ending)
+def test_a_replay_restarts_neither_another_failure_nor_a_finished_video(videos: VideoHarness, last_event: str) -> None:
+    videos.handle(last_event)
     before = videos.state()
-    assert videos.handle(replayed(completed(video()))) == []
+    assert videos.handle(replay(upload_completed(video()))) == []
     assert (videos.state(), videos.services.jobs) == (before, [])
 
 
@@ -301,21 +316,23 @@ def test_a_failed_video_is_logged_with_its_error_code_only(
     videos: VideoHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An alarm counts these log lines, because the events of failed jobs are processed without an error."""
-    videos.handle(completed(video()), job(video(), "ERROR", errorCode=1401), job(video(NEWER), "CANCELED"))
+    videos.handle(
+        upload_completed(video()), job_event(video(), "ERROR", errorCode=1401), job_event(video(NEWER), "CANCELED")
+    )
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     [failure_line] = [line for line in lines if line["message"] == "video_failed"]
     assert failure_line["code"] == "1401"
-    videos.handle(job(video(), "COMPLETE"), job(video(), "ERROR"))
+    videos.handle(job_event(video(), "COMPLETE"), job_event(video(), "ERROR"))
     assert "video_failed" not in capsys.readouterr().out, "the video already has chunks"
 
 
-def test_a_bad_message_does_not_fail_its_batch_and_no_event_is_logged(
+def test_an_invalid_message_does_not_fail_its_batch_and_no_event_is_logged(
     videos: VideoHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    strange = envelope("somebody", "Something", {"canary": 1})
-    batch = ["canary", created(video()), strange, completed(video()), created("videos/canary"), job(video(), "ERROR")]
+    throttled, unknown = object_created(video()), envelope("unknown", "Unknown", {"canary": 1})
+    valid = [upload_completed(video()), object_created("videos/canary"), job_event(video(), "ERROR")]
     videos.services.failures = [THROTTLED]
-    assert videos.handle(*batch) == [0, 1, 2]
+    assert videos.handle("canary", throttled, unknown, *valid) == [0, 1, 2]
     assert len(videos.services.jobs) == 1
     logged = capsys.readouterr().out
     assert "video_event" in logged
@@ -339,8 +356,8 @@ def test_the_function_uses_its_environment(harness: rest.ApiHarness, monkeypatch
     boto3.client("s3").create_bucket(Bucket=BUCKET)
     harness.s3.put_object(Bucket=BUCKET, Key=f"{CHUNK_PREFIX}{UPLOAD}_chunk.m3u8", Body=b"#EXTINF:1,\na.ts\n")
     handler._processing.cache_clear()
-    events = [created(video()), "no event", job(video(), "COMPLETE")]
-    records = [{"messageId": str(place), "body": body} for place, body in enumerate(events)]
+    events = [object_created(video()), "no event", job_event(video(), "COMPLETE")]
+    records = [{"messageId": str(index), "body": body} for index, body in enumerate(events)]
     try:
         answer = handler.handler({"Records": records}, None)
     finally:

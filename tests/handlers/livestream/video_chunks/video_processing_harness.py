@@ -34,38 +34,39 @@ STATUSES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 
 
 def key(upload: str = UPLOAD, suffix: str = ".mp4", owner: str = OWNER) -> str:
+    """Return the S3 key of an upload."""
     return f"videos/{owner}/{EPISODE}/{upload}{suffix}"
 
 
 def video(upload: str = UPLOAD, suffix: str = ".mp4", version: str = "v1") -> UploadedVideo:
     """Return one version of an uploaded video."""
-    named = parse_upload_key(VIDEOS, key(upload, suffix))
-    assert named is not None
-    return UploadedVideo(key(upload, suffix), version, named, 1000)
+    key_parts = parse_upload_key(VIDEOS, key(upload, suffix))
+    assert key_parts is not None
+    return UploadedVideo(key(upload, suffix), version, key_parts, 1000)
 
 
-def envelope(source: str, detail_type: str, detail: Any, **more: Any) -> str:
+def envelope(source: str, detail_type: str, detail: Any, **other_fields: Any) -> str:
     """Return an EventBridge event as a queue message body."""
     common_fields = {"version": "0", "id": "1", "account": "123456789012", "region": "us-east-1", "resources": []}
-    return json.dumps({**common_fields, "source": source, "detail-type": detail_type, "detail": detail, **more})
+    return json.dumps({**common_fields, "source": source, "detail-type": detail_type, "detail": detail, **other_fields})
 
 
-def created(uploaded: UploadedVideo | str, **changed: Any) -> str:
+def object_created(uploaded: UploadedVideo | str, **changed: Any) -> str:
     """Return S3's event of a new object."""
     version = {} if isinstance(uploaded, str) else {"version-id": uploaded.version_id}
-    name = uploaded if isinstance(uploaded, str) else uploaded.key
-    common_fields = {"key": name, "size": 1000, "etag": "e", "sequencer": "1", **version}
-    detail = {"version": "0", "bucket": {"name": BUCKET}, "object": common_fields, "reason": "PutObject"}
+    object_key = uploaded if isinstance(uploaded, str) else uploaded.key
+    object_fields = {"key": object_key, "size": 1000, "etag": "e", "sequencer": "1", **version}
+    detail = {"version": "0", "bucket": {"name": BUCKET}, "object": object_fields, "reason": "PutObject"}
     return envelope("aws.s3", "Object Created", {**detail, **changed})
 
 
-def completed(uploaded: UploadedVideo, **changed: Any) -> str:
+def upload_completed(uploaded: UploadedVideo, **changed: Any) -> str:
     """Return livestream's own event of a complete upload."""
     detail = VideoUploadDetail.from_video(uploaded).model_dump(by_alias=True)
     return envelope("polyphony-test.livestream", "Video Upload Completed", {**detail, **changed})
 
 
-def replayed(event: str) -> str:
+def replay(event: str) -> str:
     """Return an event as EventBridge replays it from an archive."""
     return json.dumps({**json.loads(event), "replay-name": "again-1"})
 
@@ -76,7 +77,7 @@ def playlist(uploaded: UploadedVideo) -> str:
     return f"s3://{BUCKET}/{prefix}{uploaded.key_parts.upload_id}{video_cutting_job.CHUNK_MODIFIER}.m3u8"
 
 
-def job(uploaded: UploadedVideo, status: str, **changed: Any) -> str:
+def job_event(uploaded: UploadedVideo, status: str, **changed: Any) -> str:
     """Return MediaConvert's event of a job for a video."""
     metadata = video_cutting_job.job_request(BUCKET, uploaded, chunk_seconds=SECONDS, role_arn=ROLE, max_hours=HOURS)[
         "UserMetadata"
@@ -107,17 +108,20 @@ class FakeTrackTable:
         default_factory=lambda: request_upload(Track(state=TrackState.NONE, since="0"), expected_upload(UPLOAD), "0")
     )
     details: dict[str, object] = field(default_factory=dict)
-    moves: int = 0
+    """Details of the last update that changed the track."""
+    update_count: int = 0
+    """Number of updates that changed the track."""
     exists: bool = True
+    """False if the episode is deleted."""
 
-    def advance_track(self, owner: str, episode_id: str, kind: TrackKind, step: TrackUpdate) -> bool:
+    def advance_track(self, owner: str, episode_id: str, kind: TrackKind, update: TrackUpdate) -> bool:
         if not self.exists:
             return False
         assert (owner, episode_id, kind) == (OWNER, EPISODE, TrackKind.VIDEO)
-        after = apply_update(self.track, step)
-        if after != self.track:
-            self.track, self.details, self.moves = after, dict(step.details), self.moves + 1
-        return is_applied(self.track, step)
+        updated = apply_update(self.track, update)
+        if updated != self.track:
+            self.track, self.details, self.update_count = updated, dict(update.details), self.update_count + 1
+        return is_applied(self.track, update)
 
 
 def expected_upload(upload: str) -> ExpectedUpload:
@@ -129,10 +133,10 @@ class FakeVideoServices:
     """MediaConvert, event bus and bucket, which record their calls."""
 
     jobs: list[dict[str, Any]] = field(default_factory=list)
-    announced: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    published: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
     """Exceptions that the next calls raise."""
-    count: int | None = 3
+    chunk_count: int | None = 3
     """Number of chunks in the playlist; None if there is no playlist."""
 
     def create_job(self, **request: Any) -> None:
@@ -141,10 +145,10 @@ class FakeVideoServices:
 
     def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
         self._fail()
-        self.announced.append((detail_type, detail))
+        self.published.append((detail_type, detail))
 
-    def read(self, _key: str) -> bytes | None:
-        return None if self.count is None else b"#EXTM3U\n" + b"#EXTINF:120.0,\na.ts\n" * self.count
+    def read(self, _playlist_key: str) -> bytes | None:
+        return None if self.chunk_count is None else b"#EXTM3U\n" + b"#EXTINF:120.0,\na.ts\n" * self.chunk_count
 
     def _fail(self) -> None:
         if self.failures:
@@ -153,6 +157,8 @@ class FakeVideoServices:
 
 @dataclass
 class VideoHarness:
+    """Video processing with a fake table and fake services. Tests deliver events and inspect track, jobs and events."""
+
     table: FakeTrackTable = field(default_factory=FakeTrackTable)
     services: FakeVideoServices = field(default_factory=FakeVideoServices)
 
@@ -175,11 +181,12 @@ class VideoHarness:
 
     def handle(self, *bodies: str) -> list[int]:
         """Process one batch; return the indexes of the failed messages."""
-        messages = [{"messageId": str(place), "body": body} for place, body in enumerate(bodies)]
+        messages = [{"messageId": str(index), "body": body} for index, body in enumerate(bodies)]
         failures = self.processing.handle(messages)["batchItemFailures"]
         return [int(failure["itemIdentifier"]) for failure in failures]
 
     def state(self) -> tuple[TrackState, TrackReason | None]:
+        """Return state and failure reason of the track."""
         return self.table.track.state, self.table.track.reason
 
     @property
