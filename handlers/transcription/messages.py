@@ -167,7 +167,7 @@ class Direct(ClientMessage):
     """The session whose language, encoding and sample rate the stream has."""
 
 
-class Again(Message):
+class ResendRequest(Message):
     """An utterance that the client must send again, for example because it was lost."""
 
     utterance: MessageId
@@ -188,7 +188,7 @@ class Opened(ReplyMessage):
     """End of the session: UTC in ISO 8601 with milliseconds, as in `2026-01-31T12:00:00.000Z`."""
     in_flight: int
     """Maximum number of utterances in progress at the same time."""
-    resend: tuple[Again, ...] = ()
+    resend: tuple[ResendRequest, ...] = ()
     """Utterances of the session that the client must send again."""
     done: tuple[MessageId, ...] = ()
     """The session's most recent utterances that have ended. The messages about their ends may be lost."""
@@ -208,7 +208,7 @@ class Accepted(ReplyMessage):
     """True if the utterance has ended."""
     failed: bool = False
     """True if the utterance was given up."""
-    resend: tuple[Again, ...] = ()
+    resend: tuple[ResendRequest, ...] = ()
     """Other utterances of the session that the client must send again."""
 
 
@@ -216,7 +216,7 @@ class Pong(ReplyMessage):
     """Answer to `ping`. If the message names no session, the lists are empty."""
 
     type: Literal["pong"] = "pong"
-    resend: tuple[Again, ...] = ()
+    resend: tuple[ResendRequest, ...] = ()
     """Utterances of the session that the client must send again."""
     done: tuple[MessageId, ...] = ()
     """The session's most recent utterances that have ended."""
@@ -305,7 +305,7 @@ class Resend(Message):
 
     type: Literal["resend"] = "resend"
     session_id: SessionId
-    utterances: tuple[Again, ...]
+    utterances: tuple[ResendRequest, ...]
 
 
 class ProcessorEvent(BaseModel):

@@ -42,7 +42,7 @@ TRANSCRIPTION: Sequence[Message] = (
     ),
     messages.Retract(session_id=SESSION_ID, utterance="u1", result_id="r1", revision=2),
     messages.Done(session_id=SESSION_ID, utterance="u1", sequence=0, finals=1),
-    messages.Resend(session_id=SESSION_ID, utterances=(messages.Again(utterance="u2", from_ms=0),)),
+    messages.Resend(session_id=SESSION_ID, utterances=(messages.ResendRequest(utterance="u2", from_ms=0),)),
     messages.Failed(
         code=messages.TranscriptionErrorCode.BAD_AUDIO,
         message="The audio is no PCM.",

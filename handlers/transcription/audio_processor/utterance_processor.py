@@ -33,7 +33,7 @@ from handlers.transcription.audio_processor.utterance_transcription import (
 )
 from handlers.transcription.caption_thresholds import CaptionThresholds
 from handlers.transcription.live_table import LiveTable
-from handlers.transcription.messages import Again, Done, Failed, ProcessorEvent, Resend, TranscriptionErrorCode
+from handlers.transcription.messages import Done, Failed, ProcessorEvent, Resend, ResendRequest, TranscriptionErrorCode
 from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT
 from handlers.transcription.session_table import Session, SessionTable
 from handlers.transcription.session_utterance_state import SessionUtterances
@@ -79,7 +79,7 @@ class _ReleasedAttempt(NamedTuple):
     """An attempt that has released its slot."""
 
     connection: str
-    again: Again | None
+    resend_request: ResendRequest | None
     """Request to the client to send the utterance again, or None if the utterance has ended."""
 
 
@@ -187,7 +187,7 @@ class UtteranceProcessor:
             if give_up_reason or not _must_repeat(event, outcome, sent_elsewhere=sent_elsewhere):
                 finished = utterances.finish(event.utterance, event.attempt, failed=give_up_reason is not None)
                 return finished, _ReleasedAttempt(utterances.connection, None)
-            again = Again(
+            resend_request = ResendRequest(
                 utterance=event.utterance,
                 from_ms=0 if sent_elsewhere else outcome.from_ms,
                 wait_ms=_wait_ms(event, outcome, has_results=transcription.has_results),
@@ -195,11 +195,11 @@ class UtteranceProcessor:
             planned = utterances.plan_resend(
                 event.utterance,
                 event.attempt,
-                again.from_ms,
-                wait_until_ms=self._clock_ms() + again.wait_ms if again.wait_ms else 0,
+                resend_request.from_ms,
+                wait_until_ms=self._clock_ms() + resend_request.wait_ms if resend_request.wait_ms else 0,
                 is_counted=not outcome.throttled,
             )
-            return planned, _ReleasedAttempt(utterances.connection, again)
+            return planned, _ReleasedAttempt(utterances.connection, resend_request)
 
         # An attempt that has lost its slot must not change the state of the session, and sends no last message.
         slot_lost = outcome.end is UtteranceEnd.SLOT_LOST
@@ -214,7 +214,9 @@ class UtteranceProcessor:
                     cause=outcome.cause or "",
                 )
             delivery.follow_client(released.connection)
-            last_message = _last_message(event, all_counts, delivery.final_count, released.again, give_up_reason)
+            last_message = _last_message(
+                event, all_counts, delivery.final_count, released.resend_request, give_up_reason
+            )
             self._send(delivery, last_message)
         fallback = _fallback(event, all_counts)
         self._log.info(
@@ -283,7 +285,7 @@ def _last_message(
     event: ProcessorEvent,
     all_counts: Sequence[CaptionCounts],
     final_count: int,
-    again: Again | None,
+    resend_request: ResendRequest | None,
     give_up_reason: str | None,
 ) -> Message:
     if give_up_reason:
@@ -293,8 +295,8 @@ def _last_message(
             session_id=event.session_id,
             utterance=event.utterance,
         )
-    if again is not None:
-        return Resend(session_id=event.session_id, utterances=(again,))
+    if resend_request is not None:
+        return Resend(session_id=event.session_id, utterances=(resend_request,))
     return Done(
         session_id=event.session_id,
         utterance=event.utterance,

@@ -26,7 +26,6 @@ from handlers.common.websocket.messages import ReplyMessage
 from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key
 from handlers.transcription.messages import (
     Accepted,
-    Again,
     Audio,
     Close,
     Closed,
@@ -37,6 +36,7 @@ from handlers.transcription.messages import (
     Ping,
     Pong,
     ProcessorEvent,
+    ResendRequest,
     TranscriptionErrorCode,
 )
 from handlers.transcription.router.environment import RouterEnvironment
@@ -154,7 +154,9 @@ class ClientMessageHandler:
             repeated=decision.outcome is SlotOutcome.REPEATED,
             done=message.utterance in utterances.done,
             failed=message.utterance in utterances.failed,
-            resend=tuple(again for again in self._list_resends(utterances) if again.utterance != message.utterance),
+            resend=tuple(
+                request for request in self._list_resends(utterances) if request.utterance != message.utterance
+            ),
         )
 
     def ping(self, caller: ConnectedUser, message: Ping) -> ReplyMessage:
@@ -215,11 +217,11 @@ class ClientMessageHandler:
         self._log_lost(session_id, lost)
         return utterances
 
-    def _list_resends(self, utterances: SessionUtterances) -> tuple[Again, ...]:
+    def _list_resends(self, utterances: SessionUtterances) -> tuple[ResendRequest, ...]:
         """Return the utterances that the client must send again, except those in progress."""
         now_ms = self._clock_ms()
         return tuple(
-            Again(
+            ResendRequest(
                 utterance=resend.utterance,
                 from_ms=resend.from_ms,
                 wait_ms=resend.wait_until_ms - now_ms if resend.wait_until_ms > now_ms else None,

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.transcription.live_table import LiveTable
-from handlers.transcription.messages import Again, Resend
+from handlers.transcription.messages import Resend, ResendRequest
 from handlers.transcription.session_utterance_state import SessionUtterances
 
 
@@ -49,7 +49,7 @@ class LostUtteranceSweep:
         if not lost:
             return 0
         self._log.error("utterances_lost", session_hash=hash_for_log(session_id), lost=len(lost))
-        resends = tuple(Again(utterance=utterance, from_ms=0) for utterance in lost)
+        resends = tuple(ResendRequest(utterance=utterance, from_ms=0) for utterance in lost)
         try:
             self._connections.post(connection, Resend(session_id=session_id, utterances=resends))
         except (ClientError, BotoCoreError) as error:

@@ -129,9 +129,9 @@ def test_the_rules_hold_for_any_stream(
     trace = Trace(limits, Captions(limits), punctual)
     trace.run(stream)
     check(trace)
-    again = Trace(limits, Captions(limits), punctual)
-    again.run(stream)
-    assert (again.shown, again.captions.counts) == (trace.shown, trace.captions.counts)
+    second_run = Trace(limits, Captions(limits), punctual)
+    second_run.run(stream)
+    assert (second_run.shown, second_run.captions.counts) == (trace.shown, trace.captions.counts)
 
 
 @given(STREAMS, LIMITS, st.booleans())
