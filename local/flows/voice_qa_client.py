@@ -1,8 +1,9 @@
 """Client for the voice Q&A backend of a local deployment.
 
 A guest (a browser user without a login) uploads a lecture, asks questions, and receives answers. An answer consists of
-numbered pieces: transcript, text, audio and citations. In the audio, each word is a tone instead of speech. The local
-stand-in for the voice agent recognises these tones, and answers with quotes of the lecture.
+numbered pieces: transcript, text, audio and citations. In the lectures and questions that this client uploads, each
+word is a tone instead of speech. The local stand-in for the agent that answers recognises these tones, and answers with
+quotes of the lecture.
 """
 
 import base64

@@ -1,4 +1,6 @@
-"""Tests of the bootstrap's template: IAM's limits, existing actions, and protection of state and key."""
+"""Tests of the bootstrap's template: it stays below IAM's limits, names only actions that exist, and protects the
+state bucket and its key.
+"""
 
 import fnmatch
 import json

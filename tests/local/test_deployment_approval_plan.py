@@ -1,4 +1,6 @@
-"""Tests of the deployment plan: the differences between two previews that it shows, and those that it ignores."""
+"""Tests of the deployment plan, a summary of one preview that is approved: which changes of a preview give another
+plan, and which do not.
+"""
 
 import copy
 import json

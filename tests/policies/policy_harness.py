@@ -1,8 +1,8 @@
 """Harness that runs policies like the engine does: through the SDK's analyzer, with protocol messages.
 
 A spec states the required behaviour of one policy: a stack without a fault, a stack with a fault, a stack with an
-unknown value, and a change of the recorded program that causes a finding. The tests also check that an exception
-excuses the stack with the fault.
+unknown value, and a change that causes a finding in the real program, whose resources a preview has recorded. The
+tests also check that an exception entry in the stack's configuration allows the fault.
 """
 
 import copy

@@ -1,5 +1,5 @@
-"""Tests of every policy by its spec: passing, failing, unknown and excused stacks, and one change of the recorded
-program.
+"""Tests of every policy by its spec: stacks that comply, violate the policy, contain an unknown value, or have an
+exception entry, and the whole program with one fault added.
 """
 
 import importlib
@@ -122,7 +122,7 @@ def test_the_pack_configuration_sets_limits() -> None:
 
 
 def test_the_pack_records_which_properties_the_program_sets() -> None:
-    """If the provider returns a policy for a bucket, the policy does not count as the bucket's own."""
+    """A bucket policy that only the provider's outputs contain does not count as set by the program."""
     context = build_context()
     stack = build_messages([SampleResource(t.BUCKET, {"bucket": "b"}, provider_outputs={"policy": tls_only()})])
     analyzer = build_analyzer([BY_NAME[name] for name in ("required-tags", "bucket-tls-only")], context)

@@ -166,7 +166,7 @@ def test_an_existing_object_that_differs_is_sent_again(backend: Backend, files: 
     assert (uploaded.sent, backend.content(key)) == (1, good)
 
 
-def test_size_and_md5_decide_if_s3_lists_no_checksum_algorithm() -> None:
+def test_without_a_listed_checksum_algorithm_size_and_md5_are_compared() -> None:
     listed: Any = {"Key": "k", "Size": 5, "ETag": '"abc"'}
     assert module._to_stored_object(listed) == module.StoredObject(5, "abc", is_usable=True)
 

@@ -1,4 +1,4 @@
-"""The Lambda functions with their environment variables and real clients, from a notification to the last record."""
+"""The Lambda functions with their environment variables and real clients, from a notification to a file's final status."""
 
 import json
 from collections.abc import Iterator

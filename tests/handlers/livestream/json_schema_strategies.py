@@ -25,7 +25,7 @@ def schema_of(model: type[Message], *, is_answer: bool = False) -> Schema:
 
 @cache
 def validator(model: type[Message], *, is_answer: bool = False) -> jsonschema.Draft202012Validator:
-    """Return a cached validator. It checks the schema itself, which takes longer than checking a value."""
+    """Return a validator of the model's schema. It is cached, because checking the schema takes longer than using it."""
     schema = schema_of(model, is_answer=is_answer)
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema)

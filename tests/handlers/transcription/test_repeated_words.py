@@ -46,7 +46,7 @@ POSTS = st.lists(st.sampled_from(["arrives", "is lost", "arrives unanswered"]), 
 def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_once(
     dynamodb: Any, encoding: str, streams: list[Any], posts: list[str]
 ) -> None:
-    """The text of retracted or lost lines is not reserved. The speaker gets a message about the failure and repeats the
+    """A line that was retracted or lost does not prevent the same words from being shown again. The speaker gets a message about the failure and repeats the
     words."""
     for item in dynamodb.scan(TableName=LIVE_TABLE_NAME)["Items"]:
         dynamodb.delete_item(TableName=LIVE_TABLE_NAME, Key={"pk": item["pk"]})

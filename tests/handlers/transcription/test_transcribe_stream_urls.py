@@ -133,13 +133,13 @@ def test_an_endpoint_must_be_an_origin(endpoint: str) -> None:
 
 
 def test_credentials_that_are_refreshed_during_signing_are_not_mixed() -> None:
-    class Turning(Credentials):
-        """Credentials that change with each read unless they are frozen."""
+    class RefreshedCredentials(Credentials):
+        """Credentials whose attributes differ from their frozen values, as after a refresh."""
 
         def get_frozen_credentials(self) -> ReadOnlyCredentials:
             return ReadOnlyCredentials(KEY, SECRET, TOKEN)
 
-    url = presign_stream_url(Turning(KEY, "another", "another"), "eu-west-1", REQUEST, expires_seconds=1)
+    url = presign_stream_url(RefreshedCredentials(KEY, "another", "another"), "eu-west-1", REQUEST, expires_seconds=1)
     assert query_of(url)["X-Amz-Security-Token"] == TOKEN
     assert query_of(url)["X-Amz-Signature"] == signature(url, SECRET, "eu-west-1")
 

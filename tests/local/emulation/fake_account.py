@@ -19,7 +19,8 @@ class Account:
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """Content of the S3 objects by bucket and key."""
     denied_actions: set[str] = field(default_factory=set)
-    """Actions that no caller may use, or that one caller may not use, for example `s3:GetObject KEY`."""
+    """Denied actions: `s3:GetObject` for every caller, `s3:GetObject CALLER` for one caller, given by its access key or
+    role ARN."""
     roles_trust_service: bool = True
     permission_checks: list[tuple[str, str, str, Mapping[str, str]]] = field(default_factory=list)
     """Access key, action, resource and context of each check."""

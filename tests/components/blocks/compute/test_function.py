@@ -116,7 +116,7 @@ def test_failed_calls_have_either_a_queue_or_a_discard_reason(engine: Engine) ->
         )
 
 
-def test_an_attached_function_may_manage_its_network_interfaces(engine: Engine) -> None:
+def test_a_function_in_a_vpc_may_manage_its_network_interfaces(engine: Engine) -> None:
     recorded = register_function(engine, attachment=NetworkAttachment(["subnet-1"], ["sg-1"]))
     assert recorded.one("lambda.Function").inputs["vpcConfig"] == {
         "subnetIds": ["subnet-1"],

@@ -38,7 +38,7 @@ def test_uploads_by_users_may_not_name_a_kms_key(engine: Engine) -> None:
     _, deny = policy["Statement"]
     assert (deny["Effect"], deny["Principal"], deny["Resource"]) == ("Deny", "*", f"arn:aws:s3:::{NAME}/incoming/*")
     assert set(deny["Action"]) == {"s3:PutObject", "s3:ReplicateObject", "s3:UpdateObjectEncryption"}
-    # The key exists only if the request names a KMS key, so other requests are not affected.
+    # The condition key exists only if the request names a KMS key, so other requests are not affected.
     assert deny["Condition"] == {"Null": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "false"}}
 
 

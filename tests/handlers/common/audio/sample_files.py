@@ -1,4 +1,7 @@
-"""Audio files for tests: recordings that ffmpeg made, read in ranges or stretched to hours without their bytes."""
+"""Audio files for tests: recordings made by ffmpeg, as files that are read in ranges.
+
+Files of many hours are simulated: only their head and tail, or one repeated part, is in memory.
+"""
 
 import subprocess
 from functools import cache
@@ -16,7 +19,7 @@ from tests.handlers.transcription.recordings import recording
 SECONDS = 12.345
 FRAGMENTED_MP4 = ("-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "500000")
 FRAGMENT_IN_HEADER = ("-movflags", "frag_keyframe", "-frag_duration", "500000")
-"""MP4 flags with which the first fragment is part of the header, which states only its duration."""
+"""MP4 flags that put the first fragment into the header. The header then states the duration of that fragment only."""
 LIVE_WEBM = ("-live", "1")
 """WebM option for a live recording, which states no duration."""
 TONE = "sine=duration=3"

@@ -66,7 +66,7 @@ def test_the_order_of_records_does_not_change_the_shape(records: list[dict[str, 
     shuffled = random.sample(records, len(records))
     parts = [shape_of(*shuffled[::2]), shape_of(*shuffled[1::2])]
     assert merge(*parts) == merge(*reversed(parts)) == shape_of(*records)
-    assert merge(*parts, *parts) == shape_of(*records), "a repeated task changes nothing"
+    assert merge(*parts, *parts) == shape_of(*records), "a part that is merged twice changes nothing"
 
 
 @given(RECORDS, st.integers(0, 12), st.randoms())
@@ -115,7 +115,7 @@ def without_nulls(value: Any) -> Any:
         ([1, None, 2], Scalar("long")),
         ([1, 2**62], Scalar("long")),
         ([1, 2.5], Scalar("double")),
-        ([2**60, 2.5], Scalar("string")),  # no double holds both
+        ([2**60, 2.5], Scalar("string")),  # a double does not hold every integer of this size exactly
         ([1, 2**70], Scalar("decimal(38,0)")),
         ([10**40], Scalar("string")),
         ([True, None], Scalar("boolean")),
@@ -167,7 +167,7 @@ def test_a_column_needs_no_conversion_only_if_every_value_fits(
     assert fits_unchanged(column_type, shape.names["a"]) == fits
 
 
-def test_a_widened_column_is_reported_with_the_kinds_shape_of() -> None:
+def test_a_widened_column_is_reported_with_the_kinds_of_its_values() -> None:
     columns = infer_columns(shape_of({"a": 1, "b": {"c": [1]}, "d": 1}, {"a": 2.5, "b": {"c": ["x"]}, "d": 2}))
     assert columns.widened == (
         WidenedColumn("a", ("double", "integer"), "double"),
@@ -182,7 +182,7 @@ def test_names_that_cannot_be_columns_are_not_columns() -> None:
     assert [name for name, _ in columns.fields] == ["a", "b"]
 
 
-def test_an_object_that_is_a_map_becomes_json_and_stays_small() -> None:
+def test_an_object_with_too_many_names_becomes_json_and_stays_small() -> None:
     shape = shape_of(*({"users": {f"u{number}": 1}} for number in range(MAX_NAMES + 5)))
     assert infer_columns(shape).fields == (("users", JSON),)
     assert not shape.names["users"].names

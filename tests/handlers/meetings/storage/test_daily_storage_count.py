@@ -1,4 +1,6 @@
-"""Tests of the daily storage count: the growth of users, the limit of metrics, and recordings whose event was lost."""
+"""Tests of the daily storage count: the growth of each user's storage, the limit of metrics, and uploaded recordings
+whose S3 event was lost.
+"""
 
 from dataclasses import dataclass
 from datetime import date, timedelta

@@ -34,7 +34,7 @@ LIMITS = LectureLimits(1, 3600, 10 * 1024**2, frozenset(AudioFormat))
 
 @cache
 def _clients() -> tuple[Any, Any]:
-    """Create the clients once, because that would take most of a test's time."""
+    """Create the AWS clients once. Creating them for each test would take most of its time."""
     return boto3.client("s3"), boto3.client("dynamodb")
 
 

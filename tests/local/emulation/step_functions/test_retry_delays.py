@@ -74,7 +74,9 @@ def test_each_retrier_counts_its_own_attempts_and_the_state_fails_after_the_last
 
 
 def test_a_manifest_waits_for_capacity_as_long_as_on_aws() -> None:
-    """The emulator itself waits at most a minute between attempts, so manifests would fail that would wait on AWS."""
+    """Without `retry_delays`, the emulator pauses for at most a minute. A manifest (the list of files for one Glue run)
+    would then fail, although on AWS it would still wait.
+    """
     attempts, no_capacity = START_RETRIER["MaxAttempts"], CAPACITY_ERRORS[0]
     result = run_state({**TASK, "Retry": RUN_RETRIES}, [no_capacity] * attempts)
     assert result["failed"] is False

@@ -46,7 +46,7 @@ Script = Callable[[socket.socket], None]
 
 @dataclass
 class Clock:
-    """Clock of a client, with the random share of its pauses. A test can advance it and read the pauses."""
+    """Fake clock and fake randomness for a client's retries. A test can advance the clock and read the pauses."""
 
     seconds: float = 1000.0
     waits: list[float] = field(default_factory=list)
@@ -134,7 +134,7 @@ def send_bytes(*parts: bytes) -> Script:
 
 
 def response_headers(*headers: str) -> bytes:
-    """Return response headers for a body that ends with the connection."""
+    """Return a status line and headers. Without a header for the length, the body ends with the connection."""
     return "\r\n".join(["HTTP/1.1 200 OK", "Content-Type: application/jsonl", *headers, "", ""]).encode()
 
 
