@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=sorted(ATTRIBUTES), help="field of the meetings that the index lists")
     parser.add_argument("--per-second", type=float, default=25.0, help="meetings per second (default: %(default)s)")
     parser.add_argument("--after", default="", help="position at which to continue, as an interrupted run printed it")
-    parser.add_argument("--remove", action="store_true", help="remove these items instead")
+    parser.add_argument("--remove", action="store_true", help="remove the items of the index instead of writing them")
 
 
 def run(context: CommandContext, options: argparse.Namespace) -> int:

@@ -12,8 +12,9 @@ from pydantic import Field
 from handlers.common.environment import HandlerEnvironment
 
 MAX_OPEN_SHARDS = 16
-"""Upper limit of `open_shards`. The sweeper, a scheduled function, always reads this many partitions. So it also finds
-the pending files that were written before `open_shards` was lowered."""
+"""Maximum number of partitions (`open_shards`) over which the pending files are spread in the index `open`. The sweeper,
+a scheduled function, always reads this many. So it also finds the files that were written before `open_shards` was
+lowered."""
 OPEN_SHARDS = 2
 ALLOWED_SUFFIXES = ".ndjson,.ndjson.gz,.jsonl,.jsonl.gz,.json,.json.gz"
 
@@ -22,7 +23,7 @@ class FileTableEnvironment(HandlerEnvironment):
     """Environment of every function that uses the file table."""
 
     manifest_table_name: str
-    """Name of the file table."""
+    """Name of the file table, which also has the records of manifests."""
     record_days: Annotated[int, Field(ge=1)]
     open_shards: Annotated[int, Field(ge=1, le=MAX_OPEN_SHARDS)] = OPEN_SHARDS
     """Number of partitions of the index `open` over which pending files are spread. Claimed files are spread over as

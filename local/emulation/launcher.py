@@ -5,9 +5,9 @@ local platform. `<lock>` is the descriptor of a locked file, which stays locked 
 commands see from the lock that the emulator runs.
 
 The launcher and all its child processes are killed if the parent process ends or closes the launcher's standard input,
-unless the parent has written the line `keep` before. They are also killed if the process of Transcribe streaming, the
-voice Q&A agent and the identity provider (`separate_process_services.py`) ends, because the platform needs these
-services.
+unless the parent has written the line `keep` before. They are also killed if the one process that runs Transcribe
+streaming, the voice Q&A agent and the identity provider (`separate_process_services.py`) ends, because the platform
+needs these services.
 
 Lambda handlers must import the code of their deployed zip, and not that of the checkout. So their processes do not get
 this process's import path, and `emulator.py` sets a working folder without code, which they inherit. The option `-P` keeps

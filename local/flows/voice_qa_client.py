@@ -56,7 +56,8 @@ class VoiceQaBackend:
     def send_time_limit_check(self, guest_id: str, query_id: str, call: int = 1) -> None:
         """Send a time limit check now. The backend sends one with a delay, to find questions that have not ended.
 
-        `call` is the number of the worker's invocation among those for the question.
+        The query worker, which answers a question, may be invoked several times for it. `call` is the number of the
+        invocation that the check is about, counted from 1.
         """
         check = TimeLimitCheck(guest_id=guest_id, query_id=query_id, call=call)
         body = check.model_dump_json(by_alias=True)

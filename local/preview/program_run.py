@@ -60,7 +60,7 @@ def run_program(config: StackConfig, provider: Provider, *, preview: bool) -> Pr
 
 
 def run_function(body: Callable[[], object], config: StackConfig, provider: Provider, *, preview: bool) -> ProgramRun:
-    """Run a function like `run_program`, as the program of a stack."""
+    """Run a function as the program of a stack, in the same way as `run_program` runs `__main__.py`."""
     # Pulumi keeps its state in context variables. With a new context, no run sees the state of another.
     return contextvars.Context().run(_run_in_new_loop, body, config, provider, preview)
 

@@ -92,7 +92,8 @@ class Archive:
     entries: tuple[tuple[str, Asset], ...] | None = None
     """Name and content of each entry, or None."""
     hash: str = ""
-    """Hash that the Pulumi CLI computes from the content, or an empty text. It differs from the hash of a zip file."""
+    """Hash that the Pulumi CLI computes from the content. It is empty if the value has none, and differs from the hash of
+    a zip file."""
 
 
 def to_python_properties(struct: Struct) -> Props:
@@ -207,7 +208,7 @@ def _to_archive(value: Props) -> Archive:
 
 
 def _unsupported(kind: str, value: Props, other: str) -> UnsupportedAsset:
-    """Return the error for an asset or archive with another form than a path or `other`."""
+    """Return the error for an asset or archive that has neither of the supported forms: a path, or `other`."""
     form = f"the URI {value['uri']}" if "uri" in value else f"neither a path nor {other.partition(' (')[0]}"
     return UnsupportedAsset(
         f"an {kind} has {form}. An {kind} must have a path (pulumi.File{kind.capitalize()}) or {other}: "

@@ -28,7 +28,7 @@ def max_detection_seconds(seconds: int) -> int:
     """Return the latest time, in seconds since the start, at which the workflow notices the end of a job that takes
     `seconds`.
 
-    If a twentieth of `seconds` is shorter than the minimum pause, the result is up to one minimum pause too early.
-    Callers must allow for this pause.
+    For a short job (a twentieth of `seconds` is shorter than the minimum pause), the workflow may notice the end up to
+    one minimum pause later than this. Callers must add that pause.
     """
     return seconds + seconds // PAUSE_DIVISOR

@@ -1,9 +1,9 @@
 """Prober of audio files: reads format, codec and duration without decoding audio.
 
 For MP3, WAV, FLAC and Ogg, the prober uses mutagen's parsers of single structures, because mutagen's file classes would
-also load all tags and pictures. MP4 and WebM have their own readers, `mp4_duration` and `webm_duration`. If the bytes
-are damaged or crafted, a parser may raise any exception. The prober then rejects the file as `UNREADABLE`. If the
-reason was an error of the storage, it raises this error instead.
+also load all tags and pictures. MP4 and WebM have their own readers, `mp4_duration` and `webm_duration`. A parser
+may raise any exception on damaged or crafted bytes, so the prober rejects the file as `UNREADABLE` after any exception.
+Only if a read from the storage failed, it raises that error instead.
 """
 
 import struct

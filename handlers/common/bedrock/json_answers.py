@@ -22,7 +22,7 @@ class AnswerJsonProblem(StrEnum):
 
     EMPTY = "It was empty."
     TOO_LONG = "It was too long."
-    NO_JSON = "It was not one valid JSON object and nothing else."
+    NO_JSON = "It was not a single valid JSON object without other text."
     """The answer is not valid JSON. The sentence names an object, because all questions request one."""
 
 

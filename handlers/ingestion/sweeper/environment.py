@@ -22,13 +22,12 @@ class SweeperEnvironment(ManifestCreationEnvironment):
     landing_prefix: str = "incoming/"
     """Prefix below which producers upload files."""
     claim_seconds: Annotated[int, Field(ge=1)] = CLAIM_SECONDS
-    """Age after which the sweeper checks a claim, or a manifest that still counts as running."""
+    """Age after which the sweeper checks a claim, or a manifest whose Spark run still counts as running."""
     flush_seconds: Annotated[int, Field(ge=0)] = 3600
     """Time that a pending file waits for enough other files to fill a manifest. After that, the sweeper creates a
     smaller manifest."""
     reconcile_days: Annotated[int, Field(ge=1)] = 2
-    """A reconciliation covers the files that arrived after a certain time: this many days before the start of the
-    previous reconciliation. The ranges overlap because a multipart upload appears in the bucket only when it ends, but
-    with the time when it began."""
+    """Days by which a reconciliation reaches back before the start of the previous one. A multipart upload appears in the
+    bucket only when it ends, but with the time when it began. Without this overlap, its file could be missed."""
     reconcile_seconds: Annotated[int, Field(ge=1)] = 60
     """Time that an invocation spends on reconciliation. The next invocation continues."""

@@ -3,8 +3,8 @@
 The agent is the external service that answers questions. If the agent fails or the question cannot be answered, the
 question is marked as failed, and the client is notified. If anything else fails, such as a read of the table, the
 exception is raised, so that Lambda retries the invocation. Before that, the question is released, so that the retry can
-begin another attempt. After the end of the question is written to its record, failures to notify the client or to store
-the turn (the question and its answer) are only logged.
+begin another attempt. Once the record says that the question has ended, failures to notify the client or to store the
+turn (the question and its answer) are only logged.
 """
 
 from collections.abc import Callable
@@ -230,11 +230,11 @@ class QuestionAnswering:
         last_message: Message,
         before_message: Callable[[], None] | None = None,
     ) -> bool:
-        """End the question with `transition`, and post `last_message` to the listener that the changed record names.
+        """End the question with `transition`, and post `last_message` to the listener in the changed record.
 
         The listener is the connection that receives the answer. It changes when the client reconnects.
 
-        `before_message` is called between the two steps. Return False if this attempt is not running any more, because
+        `before_message` is called after the record has changed and before the message is posted. Return False if this attempt is not running any more, because
         another attempt has begun, or because the question was marked as failed after its time limit.
         """
         ended = attempt.item.end(attempt.question.attempt, transition)

@@ -32,8 +32,8 @@ def _list_trusted_services(resource: CheckedResource) -> Iterator[tuple[Statemen
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description=(
-        "The trust policy of a role for a service compares the account and the resource for which the service acts, if "
-        "the service sends them."
+        "The trust policy of a role for a service has conditions on aws:SourceAccount and aws:SourceArn, if the service "
+        "sends these keys."
     ),
     remedy=(
         "Use trust_policy() of components/blocks/iam/trust_policy.py. Add a new service to its "
