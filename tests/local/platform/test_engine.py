@@ -374,9 +374,12 @@ def test_after_a_kill_at_any_step_of_a_down_the_next_up_makes_a_complete_platfor
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clean = run_first_program(tmp_path / "clean")
+    kills = 0
     for aws, folder in kill_at_each_step(run_first_program, run_down, tmp_path, monkeypatch):
+        kills += 1
         run_up(first_program, aws, folder)
         assert aws.resources == clean.resources, folder.name
+    assert kills >= 4 * len(clean.resources), "every deletion has at least two steps, and two of its state entry"
 
 
 DOCUMENT = "test:index/document:Document"
