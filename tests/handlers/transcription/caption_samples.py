@@ -1,4 +1,8 @@
-"""Sample results of Amazon Transcribe, caption thresholds, and the display of a client, for tests of captions."""
+"""Sample results of Amazon Transcribe, caption thresholds, and a client's display, for tests of captions.
+
+A result is a piece of recognised speech. It comes in several versions: first partials, which may still change, then a
+final.
+"""
 
 import json
 from typing import Any
@@ -16,6 +20,7 @@ def thresholds(**changes: Any) -> CaptionThresholds:
 
 
 def partial(result_id: str, text: str, stability: float | None = 1.0, *, start_ms: int = 0) -> Result:
+    """Return a partial. `stability` is the share of its words that are marked as stable, or None without any marks."""
     return Result(result_id, text, final=False, start_ms=start_ms, end_ms=start_ms + 500, stability=stability)
 
 
@@ -29,7 +34,7 @@ def as_tuples(captions: list[Caption]) -> list[tuple[str, str, str]]:
 
 
 class ClientDisplay:
-    """The lines that a client shows: the last caption of each result that was not removed."""
+    """Lines that a client shows: the last caption of each result, unless it was removed."""
 
     def __init__(self) -> None:
         self.lines: dict[str, Caption] = {}
@@ -43,9 +48,9 @@ class ClientDisplay:
 
 
 def transcript_items(*marks: bool | None) -> list[dict[str, Any]]:
-    """Return items with these stability marks, as Amazon Transcribe sends them. None stands for an item without one."""
-    plain = {"Content": "word", "Type": "pronunciation", "StartTime": 0.1, "EndTime": 0.2, "Confidence": 0.9}
-    return [plain if mark is None else {**plain, "Stable": mark} for mark in marks]
+    """Return words as Amazon Transcribe sends them, with these marks of stability. None stands for no mark."""
+    unmarked = {"Content": "word", "Type": "pronunciation", "StartTime": 0.1, "EndTime": 0.2, "Confidence": 0.9}
+    return [unmarked if mark is None else {**unmarked, "Stable": mark} for mark in marks]
 
 
 def transcript_result(text: str = "hello wor", **changes: Any) -> dict[str, Any]:

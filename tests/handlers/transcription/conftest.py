@@ -1,4 +1,4 @@
-"""Fixtures of transcription's handler tests: moto's tables, a router and an audio processor."""
+"""Fixtures for the tests of transcription's handlers: moto's tables, a router and an audio processor."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from tests.handlers.transcription.router_harness import RouterHarness, transcrip
 
 @pytest.fixture
 def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Return a DynamoDB client with both tables, empty."""
+    """Return a DynamoDB client of both tables, which have no items."""
     with transcription_tables(monkeypatch) as client:
         yield client
 

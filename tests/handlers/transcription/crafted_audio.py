@@ -1,5 +1,8 @@
-"""Ogg pages and FLAC frames that are built field by field, as their specifications define them. No encoder writes
-some of them. Checksums are computed bit by bit, independently of the tables in the tested code."""
+"""Ogg pages and FLAC frames for tests, built field by field as their specifications define them.
+
+Some are invalid or so rare that no encoder writes them. Checksums are computed bit by bit, independently of the tables
+in the tested code.
+"""
 
 import struct
 from collections.abc import Sequence
@@ -7,6 +10,7 @@ from collections.abc import Sequence
 BOS, CONTINUED, EOS = 2, 1, 4
 """Flags of an Ogg page (RFC 3533): beginning of stream, continued packet, end of stream."""
 SERIAL = 0x5EED
+"""Number that all pages of one Ogg stream contain."""
 PACKET_20_MS = b"\x08" + bytes(30)
 """An Opus packet of one 20 ms frame."""
 
@@ -30,7 +34,10 @@ def ogg_page(
     version: int = 0,
     table: bytes | None = None,
 ) -> bytes:
-    """Return an Ogg page. Its packets are complete, unless another segment table is given."""
+    """Return an Ogg page with these packets. They are complete, unless `table`, another segment table, says otherwise.
+
+    `granule` is the position in the audio at the end of the page, counted in samples of 48 kHz.
+    """
     segments = b"".join(b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255]) for packet in packets)
     table = segments if table is None else table
     head = struct.pack("<4sBBqII", b"OggS", version, flags, granule, serial, sequence)
@@ -47,7 +54,7 @@ OPUS_TAGS = b"OpusTags" + struct.pack("<I4sI", 4, b"test", 0)
 
 
 def opus_file(*audio: bytes, head: bytes | None = None, tags: bytes = OPUS_TAGS) -> bytes:
-    """Return the two header pages and the audio pages after them, whose numbers begin at 2."""
+    """Return an Ogg Opus file: two header pages, then the given audio pages, which must be numbered from 2."""
     return ogg_page(0, 0, opus_head() if head is None else head, flags=BOS) + ogg_page(1, 0, tags) + b"".join(audio)
 
 
@@ -56,7 +63,7 @@ def metadata_block(kind: int, content: bytes, *, last: bool = False) -> bytes:
 
 
 def streaminfo(*, rate: int = 16000, channels: int = 1, bits: int = 16, samples: int = 0) -> bytes:
-    """Return the content of a STREAMINFO block. A length of 0 samples means that the length is unknown."""
+    """Return the content of FLAC's STREAMINFO block. A length of 0 samples means that the length is unknown."""
     packed = rate << 44 | channels - 1 << 41 | bits - 1 << 36 | samples
     return struct.pack(">HH", 16, 65535) + bytes(6) + packed.to_bytes(8, "big") + bytes(16)
 

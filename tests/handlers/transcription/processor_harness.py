@@ -1,5 +1,10 @@
-"""Audio processor with fakes for everything that it calls, and one session with an utterance."""
+"""Harness for tests of the audio processor, the Lambda function that transcribes one utterance in each invocation.
 
+An utterance is a few seconds of speech. The router, the function that answers clients, reserves one of the session's
+slots for it before it invokes the processor. In the harness, both tables are moto's, and all other peers are fakes.
+"""
+
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,9 +18,10 @@ from handlers.transcription.audio_processor.utterance_processor import OpenStrea
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.live_table import LiveTable
+from handlers.transcription.messages import ProcessorEvent
 from handlers.transcription.names_shared_with_deployment import LATENCY_METRIC
 from handlers.transcription.session_table import Session, SessionStatus, SessionTable
-from handlers.transcription.session_utterance_state import SessionUtterances, SlotDecision
+from handlers.transcription.session_utterance_state import SessionUtterances, SlotDecision, SlotOutcome
 from handlers.transcription.utterance_audio_validation import Encoding, Utterance
 from local.flows.transcription_client import Screen
 from tests.handlers.transcription.caption_samples import DEFAULT_THRESHOLDS
@@ -38,7 +44,7 @@ SESSION_ID = "01M7W8GQNQY865WCQPRM59D2J7"
 
 @dataclass
 class CloudWatch:
-    """Fake CloudWatch client that keeps the metrics."""
+    """Fake CloudWatch client that keeps the metrics that were put."""
 
     calls: list[dict[str, Any]] = field(default_factory=list)
     error: Exception | None = None
@@ -51,7 +57,7 @@ class CloudWatch:
 
     @property
     def values(self) -> dict[str, float]:
-        """Return the sum of each metric, or the number of its values if it has several."""
+        """Return the value of each metric, or the number of its values if it was put with several."""
         data = [datum for call in self.calls for datum in call["MetricData"]]
         return {datum["MetricName"]: datum.get("Value", sum(datum.get("Counts", []))) for datum in data}
 
@@ -65,23 +71,23 @@ class CloudWatch:
 
 @dataclass
 class ProcessorHarness:
-    """Audio processor with real tables and fakes of all other peers. One client on connection `c1` has one session."""
+    """Audio processor with one open session of one client, who is connected on connection `c1`."""
 
     dynamodb: Any
     scripts: list[Any] = field(default_factory=list)
-    """What Amazon Transcribe does with each stream: steps, or the failure to open the stream."""
+    """Script of each stream of Amazon Transcribe: its steps, or the failure to open it."""
     settings: SessionSettings = field(default_factory=SessionSettings)
     """Settings of the session."""
     clock: Clock = field(default_factory=Clock)
     clients: Clients = field(default_factory=Clients)
     cloudwatch: CloudWatch = field(default_factory=CloudWatch)
-    attempt: int = 1
-    """Attempt of the last slot that was taken."""
+    slot: SlotDecision = field(default_factory=lambda: SlotDecision(SlotOutcome.TAKEN, attempt=1))
+    """Answer to the last request for a slot. Each attempt to transcribe an utterance needs a slot."""
     accepted_ms: int = START_MS
     """Time at which the utterance got its slot."""
     delays: PeerDelays = field(default_factory=PeerDelays)
     open_stream: OpenStream | None = None
-    """Opens streams instead of the scripts."""
+    """Function that opens real streams. If it is None, the streams follow the scripts."""
     has_session: bool = True
 
     def __post_init__(self) -> None:
@@ -94,8 +100,9 @@ class ProcessorHarness:
 
     @cached_property
     def processor(self) -> UtteranceProcessor:
-        """Created in the test that first uses it, because a logger keeps the standard output that it finds."""
-        scripted: Any = self.transcribe.open
+        """The processor. It is created at its first use in a test, because its logger keeps the standard output of that
+        time."""
+        open_scripted_stream: Any = self.transcribe.open
         clients: Any = SlowAwsClient(self.clients, self.clock, self.delays.calling_ms)
         cloudwatch: Any = SlowAwsClient(self.cloudwatch, self.clock, self.delays.calling_ms)
         return UtteranceProcessor(
@@ -104,7 +111,7 @@ class ProcessorHarness:
             clients,
             UtteranceMetrics(cloudwatch, "processor"),
             thresholds=DEFAULT_THRESHOLDS,
-            open_stream=self.open_stream or scripted,
+            open_stream=self.open_stream or open_scripted_stream,
             clock_ms=self.clock,
             log=EventLog("DEBUG"),
         )
@@ -129,44 +136,55 @@ class ProcessorHarness:
     def process_utterance(
         self, *steps: Step, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **event_fields: Any
     ) -> UtteranceEnd | None:
-        """Take a slot and invoke the processor. The steps, if there are any, are the script of the next stream."""
+        """Take a slot for an utterance of this length and invoke the processor.
+
+        The steps, if there are any, are the script of the next stream. `remaining_ms` is the time until the function's
+        timeout. `event_fields` replaces fields of the router's event, for example `utterance_attempt`.
+        """
         if steps:
             self.scripts.append(steps)
         self.take_slot(utterance)
         return self.invoke(utterance, seconds, remaining_ms, **event_fields)
 
     def take_slot(self, utterance: str, connection: str = "c1") -> SlotDecision:
-        """Take a slot for the utterance, as the router does, and return the decision."""
+        """Request a slot for an attempt at the utterance, as the router does, and return the answer."""
         overdue_ms = self.clock() + 20_000
 
         def take(utterances: SessionUtterances) -> tuple[SessionUtterances, SlotDecision]:
-            return utterances.note_message(connection, self.clock()).take_slot(utterance, overdue_ms, 8, self.clock())
+            return utterances.note_message(connection, self.clock()).take_slot(
+                utterance, overdue_ms, max_slots=8, now_ms=self.clock()
+            )
 
-        decision = self.live.change_utterances(SESSION_ID, take)
-        self.attempt, self.accepted_ms = decision.attempt, self.clock()
-        return decision
+        self.slot, self.accepted_ms = self.live.change_utterances(SESSION_ID, take), self.clock()
+        return self.slot
 
     def slow_down_posts(self, milliseconds: int) -> None:
-        """Let each post of a caption take some time."""
+        """Let the delivery of each caption to the client take this time."""
 
-        def wait(_connection: str, message: Any) -> None:
+        def advance_clock(_connection: str, message: Any) -> None:
             self.clock.now_ms += milliseconds if message.type == "caption" else 0
 
-        self.clients.before_post = wait
+        self.clients.before_post = advance_clock
 
     def invoke(
         self, utterance: str = "u1", seconds: float = 1, remaining_ms: int = 60_000, **event_fields: Any
     ) -> UtteranceEnd | None:
-        """Invoke the processor with an utterance of silence, unless `event_fields` contains other audio."""
-        event = {
+        """Invoke the processor for the attempt of the last slot, as the router does.
+
+        The audio is silence. `event_fields` replaces fields of the event.
+        """
+        fields = {
             "session_id": SESSION_ID,
             "utterance": utterance,
-            "attempt": self.attempt,
+            "attempt": self.slot.attempt,
+            "utterance_attempt": self.slot.utterance_attempt,
+            "from_ms": self.slot.from_ms,
             "accepted_ms": self.accepted_ms,
             "sequence": 1,
             "audio": silence(seconds),
             **event_fields,
         }
+        event = json.loads(ProcessorEvent(**fields).model_dump_json())
         return self.processor.handle(event, remaining_ms)
 
     def messages(self, kind: str, connection: str = "c1") -> list[Any]:
@@ -179,7 +197,7 @@ class ProcessorHarness:
         return [(caption["text"], "final" if caption["final"] else "partial") for caption in captions]
 
     def retracted_results(self, connection: str = "c1") -> list[str]:
-        """Return the ids of the results whose lines the client was asked to remove."""
+        """Return the id of the result in each message that asks the client to remove a line."""
         return [message["resultId"] for message in self.messages("retract", connection)]
 
     def resend_requests(self, connection: str = "c1") -> list[Any]:
@@ -187,13 +205,13 @@ class ProcessorHarness:
         return [message["utterances"] for message in self.messages("resend", connection)]
 
     def shown_lines(self, connection: str = "c1") -> list[str]:
-        """Return the lines that the client shows after all messages."""
+        """Return the lines that the client shows after it has received all messages."""
         screen = Screen()
         for message in self.clients.inbox.get(connection, []):
             screen.apply(message)
         return screen.text()
 
-    def before_stream(self, monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
+    def call_before_each_stream(self, monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> None:
         """Call the action right before each stream opens."""
         open_stream = self.transcribe.open
 
@@ -214,20 +232,24 @@ class ProcessorHarness:
 
 
 STREAM_END: Step = (1_200, None)
-"""Step at which the service closes the stream, a moment after a second of audio."""
+"""Step at which Amazon Transcribe closes the stream normally, 200 ms after the audio of a one-second utterance."""
 
 
 def partial_at(when_ms: int, text: str, result_id: str = "r1", **fields: Any) -> Step:
-    """Return a step that delivers a partial at this time of the stream."""
+    """Return a step that delivers a partial, a text of a result that may still change.
+
+    `when_ms` is the time since the stream opened. `fields` are parameters of `transcript_payload`.
+    """
     return when_ms, transcript_payload(result_id, text, final=False, **fields)
 
 
 def final_at(when_ms: int, text: str, result_id: str = "r1", **fields: Any) -> Step:
-    """Return a step that delivers a final at this time of the stream."""
+    """Return a step that delivers a final, the last text of a result. The parameters are those of `partial_at`."""
     return when_ms, transcript_payload(result_id, text, final=True, **fields)
 
 
 def use_encoding(monkeypatch: pytest.MonkeyPatch, encoding: str, seconds: int = 1) -> None:
-    """Let every utterance have this encoding and length, and ten chunks in each second."""
-    audio = Utterance(Encoding(encoding), 16_000, 1_000 * seconds, (b"x",) * 10 * seconds)
+    """Replace the audio of every utterance by ten chunks for each second, in this encoding, without validation."""
+    chunks = (b"x",) * 10 * seconds
+    audio = Utterance(Encoding(encoding), 16_000, 1_000 * seconds, chunks)
     monkeypatch.setattr("handlers.transcription.audio_processor.utterance_processor.check_utterance", lambda *_: audio)

@@ -1,4 +1,4 @@
-"""Real audio files that ffmpeg's filters, encoders and muxers create."""
+"""Real audio files for tests, created by ffmpeg."""
 
 import subprocess
 from functools import cache
@@ -7,7 +7,8 @@ from tempfile import TemporaryDirectory
 
 import imageio_ffmpeg
 
-NOISE = "anoisesrc=color=pink:amplitude=0.3:seed=7:sample_rate={rate}:duration={seconds}"
+DEFAULT_SOURCE = "anoisesrc=color=pink:amplitude=0.3:seed=7:sample_rate={rate}:duration={seconds}"
+"""Pink noise, as a filter of ffmpeg."""
 
 CODECS = {
     "opus": ("-c:a", "libopus", "-f", "opus"),
@@ -24,6 +25,7 @@ CODECS = {
     "wav": ("-c:a", "pcm_s16le", "-f", "wav"),
     "pcm": ("-c:a", "pcm_s16le", "-f", "s16le"),
 }
+"""Options of ffmpeg for each kind of file. A file of the kind `mp3-bare` begins with its first audio frame."""
 
 
 @cache
@@ -33,11 +35,13 @@ def recording(
     rate: int = 16000,
     seconds: float = 2.345,
     channels: int = 1,
-    source: str = NOISE,
+    source: str = DEFAULT_SOURCE,
     piped: bool = False,
 ) -> bytes:
-    """Return a file of this kind. If it is written to a pipe, its header states no length, because a pipe cannot be
-    rewound."""
+    """Return a file of this kind (see `CODECS`), by default with noise.
+
+    If the file is written to a pipe, its header states no length, because ffmpeg cannot return to the header.
+    """
     audio = ("-f", "lavfi", "-i", source.format(rate=rate, seconds=seconds), "-ac", str(channels))
     return _run_ffmpeg(*audio, *CODECS[codec], *options, piped=piped)
 

@@ -1,4 +1,8 @@
-"""Router with tables, a clock, fake clients and a scripted Amazon Transcribe."""
+"""Harness for tests of the router, the Lambda function that answers the clients' WebSocket messages.
+
+It also has the fakes that the audio processor's tests use: a clock, clients, and an Amazon Transcribe that follows a
+script. A peer is the other end of a connection.
+"""
 
 import base64
 import json
@@ -46,17 +50,18 @@ LIMITS = RouterEnvironment(
     session_seconds=3600,
     languages="en-US,de-DE",
 )
+"""Environment variables of the router, with low limits: two slots in each session, and two open sessions of a user."""
 
 
 @cache
 def _client() -> Any:
-    """Create the client once, because that would take most of a test's time."""
+    """Return the DynamoDB client. It is created once, because its creation takes most of a test's time."""
     return boto3.client("dynamodb")
 
 
 @contextmanager
 def transcription_tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Create both tables in moto, empty."""
+    """Create both tables in moto, without items, and yield a DynamoDB client."""
     credentials(monkeypatch)
     with mock_aws():
         client = _client()
@@ -73,7 +78,7 @@ def transcription_tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @dataclass
 class Clock:
-    """Clock that advances when the tested code waits."""
+    """Clock that advances only when a fake or a test advances it, for example when the tested code waits for a fake."""
 
     now_ms: int = START_MS
 
@@ -83,20 +88,21 @@ class Clock:
 
 @dataclass(frozen=True)
 class PeerDelays:
-    """Delays of the peers. The tested code waits no longer than its own limits."""
+    """Delays of Amazon Transcribe and of AWS calls. If the tested code has a shorter time limit, it waits only for this
+    limit."""
 
     opening_ms: tuple[int, ...] = ()
     """Time until each stream opens. Later streams open at once."""
     accepting_ms: tuple[int | None, ...] = ()
-    """Time for which the peer of each stream accepts audio; to the end by default."""
+    """Time for which each stream accepts audio. None, and the default for later streams, is to the end."""
     closing_ms: int = 0
-    """Time that the peer needs to answer a closing handshake."""
+    """Time that Amazon Transcribe needs to answer the closing handshake of a stream."""
     calling_ms: int = 0
     """Duration of each AWS call."""
 
 
 class SlowAwsClient:
-    """AWS client whose calls take time."""
+    """AWS client, real or fake, whose calls advance the clock."""
 
     def __init__(self, client: Any, clock: Clock, milliseconds: int) -> None:
         self._client, self._clock, self._milliseconds = client, clock, milliseconds
@@ -112,7 +118,7 @@ class SlowAwsClient:
 
 @dataclass
 class Clients(WebSocketConnections):
-    """API Gateway's connections, with fake clients that keep the messages sent to them."""
+    """API Gateway's WebSocket connections, with fake clients that keep the messages that they receive."""
 
     gone: set[str] = field(default_factory=set)
     """Closed connections, which accept no message."""
@@ -138,9 +144,13 @@ class Clients(WebSocketConnections):
 
 
 def transcript_payload(result_id: str, text: str, *, final: bool, at_ms: int = 0, stable: bool | None = True) -> bytes:
-    """Return an event with one result, as Amazon Transcribe sends it. The speech begins at `at_ms` of the audio."""
-    mark = {} if stable is None else {"Stable": stable}
-    items = [{"Content": word, "Type": "pronunciation", **mark} for word in text.split()]
+    """Return an event with one result, a piece of recognised speech, as Amazon Transcribe sends it.
+
+    The speech begins at `at_ms` of the stream's audio and takes 100 ms for each word. `stable` is the mark of stability
+    of each word. With None, the words have no mark.
+    """
+    stability = {} if stable is None else {"Stable": stable}
+    items = [{"Content": word, "Type": "pronunciation", **stability} for word in text.split()]
     result = {
         "ResultId": result_id,
         "StartTime": at_ms / 1000,
@@ -152,23 +162,24 @@ def transcript_payload(result_id: str, text: str, *, final: bool, at_ms: int = 0
 
 
 Step = tuple[int, bytes | StreamFailureCode | None]
-"""A step of a stream: its time, and an event, a failure, or None if the service closes the stream."""
+"""A step of a stream: its time in milliseconds since the stream opened, and an event, a failure, or None if the service
+closes the stream normally."""
 
 
 @dataclass
 class ScriptedStream:
-    """Stream of Amazon Transcribe that follows a script. Waiting for it advances the clock."""
+    """Replacement for `TranscribeStream` that follows a script. Waiting for it advances the clock."""
 
     clock: Clock
     steps: Sequence[Step]
     accepting_ms: int | None = None
     closing_ms: int = 0
     chunks: list[bytes] = field(default_factory=list)
-    """Audio that the processor has sent."""
+    """Pieces of audio that the processor has sent."""
     chunk_times_ms: list[int] = field(default_factory=list)
     """Time of each chunk since the stream was opened."""
     audio_end_ms: int | None = None
-    """Time at which the processor ended the audio."""
+    """Time at which the processor ended the audio, counted since the stream was opened."""
     ended: bool = False
     """True when the service has closed the stream normally."""
 
@@ -191,18 +202,18 @@ class ScriptedStream:
             self.clock.now_ms += min(self.closing_ms, round(CLOSE_SECONDS * 1000))
 
     def _wait_until_accepted(self) -> None:
-        """Block the sender until its time limit if the peer accepts no more audio."""
+        """If the stream accepts no more audio, block the sender until its time limit, but only once."""
         accepts = self.accepting_ms is None or self.clock.now_ms - self._opened_ms < self.accepting_ms
         if not accepts and not self._is_blocked:
             self.clock.now_ms += round(SEND_SECONDS * 1000)
             self._is_blocked = True
 
     def receive(self, timeout_seconds: float) -> bytes | None:
-        timeout_ms = self.clock.now_ms + (max(1, round(timeout_seconds * 1000)) if timeout_seconds > 0 else 0)
-        if not self._remaining_steps or self._opened_ms + self._remaining_steps[0][0] > timeout_ms:
+        ends_ms = self.clock.now_ms + (max(1, round(timeout_seconds * 1000)) if timeout_seconds > 0 else 0)
+        if not self._remaining_steps or self._opened_ms + self._remaining_steps[0][0] > ends_ms:
             if self._is_blocked:
                 raise TranscribeStreamFailed(StreamFailureCode.DROPPED)
-            self.clock.now_ms = timeout_ms
+            self.clock.now_ms = ends_ms
             return None
         step_ms, action = self._remaining_steps.pop(0)
         self.clock.now_ms = max(self.clock.now_ms, self._opened_ms + step_ms)
@@ -214,14 +225,14 @@ class ScriptedStream:
 
 @dataclass
 class ScriptedTranscribe:
-    """Amazon Transcribe that opens each stream with the next script."""
+    """Fake Amazon Transcribe whose streams follow one script each."""
 
     clock: Clock
     scripts: list[Sequence[Step] | StreamFailureCode]
-    """Steps of each stream, or the failure to open it."""
+    """Scripts of the next streams: the steps of each stream, or the failure to open it."""
     delays: PeerDelays = field(default_factory=PeerDelays)
     requests: list[StreamRequest] = field(default_factory=list)
-    """Requests for streams, also for those that failed to open."""
+    """Requests for streams, including those for streams that failed to open."""
     streams: list[ScriptedStream] = field(default_factory=list)
     """Streams that were opened."""
 
@@ -229,9 +240,9 @@ class ScriptedTranscribe:
     def open(self, request: StreamRequest, seconds: float) -> Iterator[ScriptedStream]:
         self.requests.append(request)
         script = self.scripts.pop(0)
-        number = len(self.requests) - 1
-        opening_ms = (*self.delays.opening_ms, *[0] * number, 0)[number]
-        accepting_ms = (*self.delays.accepting_ms, *[None] * number, None)[number]
+        stream_number = len(self.requests) - 1
+        opening_ms = dict(enumerate(self.delays.opening_ms)).get(stream_number, 0)
+        accepting_ms = dict(enumerate(self.delays.accepting_ms)).get(stream_number)
         self.clock.now_ms += min(opening_ms, max(0, round(seconds * 1000)))
         if opening_ms > seconds * 1000:
             raise TranscribeStreamFailed(StreamFailureCode.SILENT)
@@ -246,18 +257,19 @@ class ScriptedTranscribe:
 
 @dataclass
 class RouterHarness:
-    """Router with real tables and fakes of all other peers."""
+    """Router with moto's tables and fakes of everything else that it calls."""
 
     dynamodb: Any
     clock: Clock = field(default_factory=Clock)
     clients: Clients = field(default_factory=Clients)
     processor_events: list[ProcessorEvent] = field(default_factory=list)
-    """Events with which the router invoked the audio processor."""
+    """Events with which the router invoked the audio processor, the function that transcribes an utterance."""
     invocation_error: Exception | None = None
-    """Error of the processor's invocation; None if it succeeds."""
+    """Error of each invocation of the processor. None if the invocations succeed."""
     authorizer: ConnectionAuthorizer = field(default_factory=lambda: ConnectionAuthorizer(None))
-    limits: RouterEnvironment = LIMITS
+    environment: RouterEnvironment = LIMITS
     level: str = "DEBUG"
+    """Log level."""
 
     def __post_init__(self) -> None:
         self.live = LiveTable(self.dynamodb, LIVE_TABLE_NAME, self.clock)
@@ -265,12 +277,12 @@ class RouterHarness:
 
     @cached_property
     def router(self) -> Router:
-        """Created in the test that first uses it, because a logger keeps the standard output that it finds."""
+        """The router. It is created at its first use in a test, because its logger keeps the standard output of that time."""
         log = EventLog(self.level)
-        routes = ClientMessageHandler(
+        message_handler = ClientMessageHandler(
             self.sessions,
             self.live,
-            self.limits,
+            self.environment,
             invoke_processor=self._invoke_processor,
             presign=lambda request, seconds: f"wss://somewhere/{request.language}/{seconds}",
             clock_ms=self.clock,
@@ -278,7 +290,7 @@ class RouterHarness:
             log=log,
         )
         timing = RetryTiming(now=lambda: self.clock.now_ms / 1000, wait=self._wait)
-        return Router(routes, self.live, self.clients, lambda: self.authorizer, log, timing)
+        return Router(message_handler, self.live, self.clients, lambda: self.authorizer, log, timing)
 
     def connect(self, connection: str = "c1", *protocols: str) -> dict[str, Any]:
         """Send a handshake with these WebSocket subprotocols; by default, those of the user `ann`."""
@@ -312,7 +324,7 @@ class RouterHarness:
         return str(self.send("open", "c2")["sessionId"])
 
     def send_utterance(self, session: str, utterance: str = "u1", connection: str = "c1") -> dict[str, Any]:
-        """Send one utterance of silence."""
+        """Send an utterance, a few seconds of speech, with one second of silence as its audio."""
         return self.send("audio", connection, sessionId=session, utterance=utterance, sequence=1, audio=silence(1))
 
     def utterances(self, session: str) -> SessionUtterances:
@@ -320,11 +332,11 @@ class RouterHarness:
         return self.live.utterances(session)
 
     def change_utterances(self, session: str, change: Callable[[SessionUtterances], SessionUtterances]) -> None:
-        """Change the session's utterances, as the processor does."""
+        """Change the session's utterances, as the audio processor does."""
         self.live.change_utterances(session, lambda item: (change(item), None))
 
     def run_sweep(self) -> int:
-        """Invoke the router as the schedule does, and return the number of lost utterances."""
+        """Invoke the router as the schedule does, and return the number of lost utterances that it found."""
         return int(self.router.handle({"kind": "sweep"}, self.clock.now_ms)["lost"])
 
     def _handle_event(self, connection: str, kind: str, route: str, **fields: Any) -> dict[str, Any]:

@@ -71,13 +71,13 @@ def test_a_stream_that_fails_after_its_last_final_needs_no_second_stream(
     """A stream costs at least fifteen seconds, and without audio it would be refused."""
     end_ms = round(1_000 * seconds)
     steps = [final_at(end_ms - 50, "Hello world.", at_ms=end_ms - 200), (end_ms + 200, failure)]
-    assert processor.process_utterance(*steps, seconds=seconds, attempts=3) is UtteranceEnd.DONE
+    assert processor.process_utterance(*steps, seconds=seconds, utterance_attempt=3) is UtteranceEnd.DONE
     assert len(processor.transcribe.requests) == 1
     assert (processor.captions(), len(processor.messages("done"))) == ([("Hello world.", "final")], 1)
 
 
 def test_an_attempt_opens_no_stream_if_the_captions_are_already_complete(processor: ProcessorHarness) -> None:
-    assert processor.process_utterance(from_ms=1_000, attempts=2) is UtteranceEnd.DONE
+    assert processor.process_utterance(from_ms=1_000, utterance_attempt=2) is UtteranceEnd.DONE
     assert processor.transcribe.requests == []
     assert len(processor.messages("done")) == 1
 
@@ -99,7 +99,7 @@ def test_throttled_attempts_do_not_count_and_the_client_waits_after_each(process
         processor.scripts.append(StreamFailureCode.THROTTLED)
         decision = processor.take_slot("u1")
         assert decision.utterance_attempt == 1
-        assert processor.invoke(attempts=decision.utterance_attempt) is UtteranceEnd.BROKEN
+        assert processor.invoke(utterance_attempt=decision.utterance_attempt) is UtteranceEnd.BROKEN
         assert len(processor.transcribe.requests) == number, "an attempt opens no second stream"
         processor.clock.now_ms += WAIT_MS
     assert processor.messages("error") == []
@@ -121,7 +121,7 @@ def test_an_utterance_survives_an_outage_of_fifteen_seconds(
     while processor.clock() < outage_ends_ms:
         processor.scripts += [failure] * 2
         attempts = processor.take_slot("u1").utterance_attempt
-        assert processor.invoke(attempts=attempts) is UtteranceEnd.BROKEN
+        assert processor.invoke(utterance_attempt=attempts) is UtteranceEnd.BROKEN
         [resend] = processor.resend_requests()[-1]
         waits_ms.append(resend["waitMs"])
         assert processor.take_slot("u1").outcome is SlotOutcome.EARLY, "a client that does not wait gets no slot"
@@ -130,7 +130,7 @@ def test_an_utterance_survives_an_outage_of_fifteen_seconds(
 
     assert processor.take_slot("u1").utterance_attempt == 3
     processor.scripts[:] = [[final_at(1_100, "Hello."), STREAM_END]]
-    assert processor.invoke(attempts=3) is UtteranceEnd.DONE
+    assert processor.invoke(utterance_attempt=3) is UtteranceEnd.DONE
     assert processor.captions() == [("Hello.", "final")]
     assert processor.messages("error") == []
 
@@ -146,7 +146,7 @@ def test_attempts_before_a_throttled_attempt_still_count(processor: ProcessorHar
     processor.process_utterance()
     processor.clock.now_ms += WAIT_MS
     processor.scripts.append(StreamFailureCode.THROTTLED)
-    processor.invoke(attempts=processor.take_slot("u1").utterance_attempt)
+    processor.invoke(utterance_attempt=processor.take_slot("u1").utterance_attempt)
     processor.clock.now_ms += WAIT_MS
     assert processor.take_slot("u1").utterance_attempt == 2
 
@@ -161,7 +161,7 @@ def test_an_attempt_with_a_stream_counts_even_if_its_second_stream_is_throttled(
 
 def test_a_second_attempt_shows_only_finals_after_the_end_of_the_valid_captions(processor: ProcessorHarness) -> None:
     processor.process_utterance(
-        partial_at(300, "T"), final_at(500, "Two.", at_ms=0), (600, None), from_ms=700, attempts=2
+        partial_at(300, "T"), final_at(500, "Two.", at_ms=0), (600, None), from_ms=700, utterance_attempt=2
     )
     assert [request.stabilised for request in processor.transcribe.requests] == [False]
     assert len(processor.transcribe.streams[0].chunks) == 3
@@ -210,7 +210,7 @@ def test_an_utterance_that_is_given_up_is_logged_for_the_alarm(
 ) -> None:
     """The log line has the level of errors, which every log level of a stack includes."""
     processor.scripts += [failure] * 2
-    processor.process_utterance(attempts=attempts)
+    processor.process_utterance(utterance_attempt=attempts)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     logged = [(line["level"], line["outcome"], line["cause"]) for line in lines if line["message"] == GIVEN_UP_EVENT]
     assert logged == expected
@@ -231,7 +231,7 @@ def test_a_rejection_removes_partials_but_no_finals(
 def test_an_utterance_is_given_up_after_the_third_failed_attempt(processor: ProcessorHarness) -> None:
     for attempt in (1, 2, 3):
         processor.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.DROPPED]
-        processor.process_utterance(attempts=attempt)
+        processor.process_utterance(utterance_attempt=attempt)
         processor.clock.now_ms += WAIT_MS * WAIT_FACTOR  # the longest wait
     assert [len(processor.messages(kind)) for kind in ("resend", "error")] == [2, 1]
     assert "3 times" in processor.messages("error")[0]["message"], (
@@ -260,7 +260,7 @@ def test_an_attempt_that_was_replaced_by_a_newer_one_sends_no_final_and_no_end(
         processor.change_utterances(lambda utterances: utterances.plan_resend("u1", 1, 0))
         processor.change_utterances(lambda utterances: utterances.take_slot("u1", START_MS * 2, 8, 0)[0])
 
-    processor.before_stream(monkeypatch, start_newer_attempt)
+    processor.call_before_each_stream(monkeypatch, start_newer_attempt)
     assert processor.invoke() is end
     assert "final" not in [kind for _, kind in processor.captions()]
     assert processor.messages("done") + processor.messages("resend") + processor.messages("error") == []
@@ -321,7 +321,7 @@ def test_an_utterance_that_is_sent_again_after_a_failed_post_shows_each_caption_
         for text, start_ms in sentences
         if start_ms >= audio_start_ms
     ]
-    assert processor.process_utterance(*steps, STREAM_END, from_ms=from_ms, attempts=2) is UtteranceEnd.DONE
+    assert processor.process_utterance(*steps, STREAM_END, from_ms=from_ms, utterance_attempt=2) is UtteranceEnd.DONE
     assert processor.shown_lines() == ["One.", "Two.", "Three."]
 
 
@@ -342,7 +342,7 @@ def test_captions_go_to_the_new_connection_of_a_client_whose_old_connection_is_c
         processor.clients.gone.add("c1")
         processor.change_utterances(lambda utterances: utterances.note_message("c2", 0))
 
-    processor.before_stream(monkeypatch, move)
+    processor.call_before_each_stream(monkeypatch, move)
     assert processor.process_utterance(final_at(1_100, "Hello."), STREAM_END) is UtteranceEnd.DONE
     assert processor.captions("c2") == [("Hello.", "final")]
     assert len(processor.messages("done", "c2")) == 1
@@ -414,7 +414,7 @@ def test_finals_that_were_sent_to_the_old_connection_are_transcribed_again(proce
     assert processor.messages("done", "c1") + processor.messages("done", "c2") == []
     assert (processor.utterances.done, processor.utterances.resends[0].from_ms) == ((), 0)
     processor.scripts.append([final_at(300, "One.", "r8"), final_at(600, "Two.", "r9", at_ms=500), STREAM_END])
-    assert processor.invoke(attempts=processor.take_slot("u1", "c2").utterance_attempt) is UtteranceEnd.DONE
+    assert processor.invoke(utterance_attempt=processor.take_slot("u1", "c2").utterance_attempt) is UtteranceEnd.DONE
     assert processor.shown_lines("c2") == ["One.", "Two."]
     assert processor.utterances.done == ("u1",)
 
@@ -430,14 +430,14 @@ def test_an_utterance_that_fails_after_a_reconnection_is_sent_again_from_its_beg
 def test_after_a_reconnection_captions_of_an_earlier_attempt_are_transcribed_again(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    processor.before_stream(monkeypatch, lambda: reconnect(processor))
-    processor.process_utterance(final_at(300, "Two."), (400, None), from_ms=700, attempts=2)
+    processor.call_before_each_stream(monkeypatch, lambda: reconnect(processor))
+    processor.process_utterance(final_at(300, "Two."), (400, None), from_ms=700, utterance_attempt=2)
     assert processor.resend_requests("c2") == [[{"utterance": "u1", "fromMs": 0}]]
 
 
 def test_the_third_attempt_ends_even_if_its_captions_went_to_the_old_connection(processor: ProcessorHarness) -> None:
     reconnect_after_caption(processor)
-    processor.process_utterance(final_at(300, "One."), STREAM_END, attempts=3)
+    processor.process_utterance(final_at(300, "One."), STREAM_END, utterance_attempt=3)
     assert len(processor.messages("done", "c2")) == 1
     assert processor.utterances.done == ("u1",)
 
@@ -450,7 +450,7 @@ def test_a_failing_transcribe_raises_the_metric_even_if_partials_are_disabled(
     processor = ProcessorHarness(
         dynamodb, [StreamFailureCode.DROPPED] * 2, settings=SessionSettings(partial_results_enabled=partials)
     )
-    assert processor.process_utterance(attempts=attempts) is UtteranceEnd.BROKEN
+    assert processor.process_utterance(utterance_attempt=attempts) is UtteranceEnd.BROKEN
     assert processor.cloudwatch.values["TranscribeFallbackTriggered"] == 1
 
 

@@ -67,7 +67,7 @@ def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_onc
         while utterance not in processor.utterances.done:
             attempts = processor.take_slot(utterance).utterance_attempt
             with suppress(ReadTimeoutError):
-                processor.invoke(utterance, attempts=attempts)
+                processor.invoke(utterance, utterance_attempt=attempts)
             processor.clock.now_ms = max(
                 [processor.clock(), *(slot.wait_until_ms for slot in processor.utterances.resends)]
             )

@@ -1,4 +1,4 @@
-"""Metrics of one invocation: one call, within the format and limits of PutMetricData."""
+"""Tests of the metrics of one invocation, which are put in one call within the limits of PutMetricData."""
 
 from typing import Any
 
@@ -10,9 +10,10 @@ from handlers.transcription.audio_processor.metrics import MAX_VALUES, Utterance
 from tests.handlers.transcription.processor_harness import CloudWatch
 
 
-def put_metrics(latencies_ms: list[int], *counts: CaptionCounts) -> list[dict[str, Any]]:
+def put_metrics(latencies_ms: list[int], *stream_counts: CaptionCounts) -> list[dict[str, Any]]:
+    """Put the metrics of an invocation with these streams, and return them as CloudWatch receives them."""
     cloudwatch: Any = CloudWatch()
-    UtteranceMetrics(cloudwatch, "processor").put(latencies_ms, counts)
+    UtteranceMetrics(cloudwatch, "processor").put(latencies_ms, stream_counts)
     return [datum for call in cloudwatch.calls for datum in call["MetricData"]]
 
 
@@ -21,25 +22,25 @@ def test_equal_latencies_are_one_value_with_a_count() -> None:
     assert (latency["Values"], latency["Counts"], latency["Unit"]) == ([30.0, 70.0], [1.0, 2.0], "Milliseconds")
 
 
-def test_too_many_values_keep_the_slowest() -> None:
-    """The alarm uses the slow values."""
+def test_if_there_are_too_many_latencies_the_longest_are_put() -> None:
+    """The alarm watches long latencies."""
     [latency] = put_metrics(list(range(MAX_VALUES + 50)))
     assert latency["Values"] == [float(value) for value in range(50, MAX_VALUES + 50)]
     assert len(latency["Counts"]) == MAX_VALUES
 
 
-def test_the_streams_of_an_invocation_are_summed() -> None:
-    found = put_metrics(
+def test_counts_are_summed_over_the_streams_and_metrics_of_zero_are_not_put() -> None:
+    metrics = put_metrics(
         [],
         CaptionCounts(dropped=3, orphans=1, fallback="stream_failed", failed=True),
         CaptionCounts(dropped=2, failed=True),
     )
-    assert {entry["MetricName"]: entry["Value"] for entry in found} == {
+    assert {metric["MetricName"]: metric["Value"] for metric in metrics} == {
         "PartialResultsDropped": 5,
         "OrphanedResultsFlushed": 1,
         "TranscribeFallbackTriggered": 1,
     }
-    assert put_metrics([], CaptionCounts(partials=7, duplicates=1)) == [], "all counts are zero"
+    assert put_metrics([], CaptionCounts(partials=7, duplicates=1)) == []
 
 
 def test_the_call_matches_botocores_model_of_the_service() -> None:

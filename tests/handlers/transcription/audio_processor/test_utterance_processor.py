@@ -1,4 +1,9 @@
-"""Messages, reservations, metrics and logs of the audio processor for utterances with a scripted stream."""
+"""Tests of the audio processor with a scripted stream of Amazon Transcribe: messages to the client, metrics and logs.
+
+Amazon Transcribe divides speech into results. Each result is shown in one line of the client: first as partials, which
+may still change, then as a final. Before a text is shown, it is reserved in the live table, so that utterances that
+overlap do not show the same words twice. `partial_at(300, ...)` is a step of the stream after 300 ms.
+"""
 
 import hashlib
 import hmac
@@ -25,7 +30,7 @@ from tests.handlers.transcription.processor_harness import (
 from tests.handlers.transcription.router_harness import LIVE_TABLE_NAME
 
 
-def test_captions_are_sent_during_the_stream_and_done_after_it(processor: ProcessorHarness) -> None:
+def test_captions_are_sent_during_the_stream_and_the_message_done_after_it(processor: ProcessorHarness) -> None:
     steps = [partial_at(300, "Hello"), partial_at(600, "Hello world"), final_at(1_100, "Hello world.", at_ms=200)]
     assert processor.process_utterance(*steps, STREAM_END, utterance="u7", sequence=7) is UtteranceEnd.DONE
     assert processor.captions() == [("Hello", "partial"), ("Hello world", "partial"), ("Hello world.", "final")]
@@ -56,7 +61,7 @@ def test_audio_is_sent_at_the_pace_of_speech_and_ends_with_its_last_chunk(proces
     assert processor.transcribe.requests == [StreamRequest("en-US", 16_000, Encoding.PCM, stabilised=True)]
 
 
-def test_a_second_invocation_for_the_same_utterance_does_nothing(processor: ProcessorHarness) -> None:
+def test_a_repeated_invocation_for_an_utterance_shows_nothing(processor: ProcessorHarness) -> None:
     processor.process_utterance(final_at(1_100, "Hello."), STREAM_END)
     assert processor.invoke() is None
     assert len(processor.captions()) == 1
@@ -66,7 +71,7 @@ def test_an_invocation_after_the_deadline_of_its_slot_opens_no_stream(processor:
     processor.take_slot("u1")
     processor.clock.now_ms += 20_000
     assert processor.invoke() is None
-    assert processor.transcribe.requests == [], "the client may have sent the utterance again"
+    assert processor.transcribe.requests == [], "after the deadline, the client may have sent the utterance again"
 
 
 def test_an_invocation_for_a_missing_session_opens_no_stream(dynamodb: Any) -> None:
@@ -82,7 +87,7 @@ def test_a_text_that_another_utterance_showed_is_not_shown_again(processor: Proc
     assert [message["finals"] for message in processor.messages("done")] == [1, 0]
 
 
-def test_a_line_that_changes_to_another_utterances_text_is_removed(processor: ProcessorHarness) -> None:
+def test_a_line_is_removed_if_its_final_repeats_a_text_of_another_utterance(processor: ProcessorHarness) -> None:
     processor.process_utterance(final_at(1_100, "See you tomorrow."), STREAM_END, utterance="u1")
     processor.process_utterance(
         partial_at(300, "See", "r2"), final_at(1_100, "See you tomorrow.", "r2"), STREAM_END, utterance="u2"
@@ -100,8 +105,8 @@ def reservation_key(processor: ProcessorHarness, words: str) -> str:
     )
 
 
-def test_a_final_replaces_another_utterances_partial(processor: ProcessorHarness) -> None:
-    """Otherwise, the words could be lost, because the partial may change."""
+def test_a_final_removes_another_utterances_partial_with_the_same_text(processor: ProcessorHarness) -> None:
+    """If the partial suppressed the final and then changed, the words would be lost."""
     processor.live.reserve_text(reservation_key(processor, "hello"), TextReservation("u1", "r1", 3, final=False), 10)
     processor.process_utterance(final_at(1_100, "Hello.", "r2"), STREAM_END, utterance="u2")
     [retraction] = processor.messages("retract")
@@ -116,7 +121,7 @@ def test_the_same_words_are_shown_again_after_ten_seconds(processor: ProcessorHa
     assert processor.captions() == [("Yes.", "final"), ("Yes.", "final")]
 
 
-def test_a_final_is_shown_if_its_text_cannot_be_reserved(
+def test_a_final_but_no_partial_is_shown_if_the_text_cannot_be_reserved(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem")
@@ -130,7 +135,9 @@ def test_a_session_without_partials_requests_none(dynamodb: Any) -> None:
     processor.process_utterance(partial_at(300, "Hel"), final_at(1_100, "Hello."), STREAM_END)
     assert [request.stabilised for request in processor.transcribe.requests] == [False]
     assert processor.captions() == [("Hello.", "final")]
-    assert "TranscribeFallbackTriggered" not in processor.cloudwatch.values, "finals only are not a fallback here"
+    assert "TranscribeFallbackTriggered" not in processor.cloudwatch.values, (
+        "no fallback is counted, because the session has disabled partials itself"
+    )
 
 
 def test_a_sessions_own_threshold_applies(dynamodb: Any) -> None:
@@ -151,15 +158,12 @@ def test_metrics_are_put_in_one_call_after_the_answer(
 
     monkeypatch.setattr(processor.cloudwatch, "put_metric_data", count_done_messages)
     processor.process_utterance(partial_at(300, "Hello"), final_at(1_100, "Hello."), STREAM_END)
-    assert done_counts == [1], "the client was answered before the call"
+    assert done_counts == [1], "the client got the message before the call"
     [call] = processor.cloudwatch.calls
     assert call["Namespace"] == "AudioTranscription/PartialResults"
     [latency] = call["MetricData"]
-    assert (latency["MetricName"], latency["Unit"], sum(latency["Counts"])) == (
-        "PartialResultProcessingLatency",
-        "Milliseconds",
-        2,
-    )
+    assert (latency["MetricName"], latency["Unit"]) == ("PartialResultProcessingLatency", "Milliseconds")
+    assert sum(latency["Counts"]) == 2
     assert latency["Dimensions"] == [{"Name": "FunctionName", "Value": "processor"}]
 
 
@@ -172,11 +176,11 @@ def test_the_utterance_ends_normally_even_if_its_metrics_cannot_be_put(processor
 def test_orphans_are_logged_with_the_hash_of_their_session(
     processor: ProcessorHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The alarm counts orphans; the log names their session."""
+    """An orphan is a result without a final. The metric counts orphans, and the log names their session."""
     processor.process_utterance(partial_at(300, "One"), partial_at(400, "Two", "r2", at_ms=500), STREAM_END)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    [ended] = [line for line in lines if line["message"] == "utterance_ended"]
-    assert (ended["session_hash"], ended["orphans"]) == (hash_for_log(SESSION_ID), 2)
+    [last_line] = [line for line in lines if line["message"] == "utterance_ended"]
+    assert (last_line["session_hash"], last_line["orphans"]) == (hash_for_log(SESSION_ID), 2)
     assert processor.cloudwatch.values["OrphanedResultsFlushed"] == 2
 
 
@@ -185,6 +189,5 @@ def test_no_text_is_logged_or_stored(processor: ProcessorHarness, capsys: pytest
     stored = json.dumps(processor.dynamodb.scan(TableName=LIVE_TABLE_NAME)["Items"])
     logged = capsys.readouterr().out
     assert "utterance_ended" in logged
-    for text in (stored, logged):
-        assert "anary" not in text
-        assert SESSION_ID not in logged, "a session's id identifies its user"
+    assert "anary" not in stored + logged
+    assert SESSION_ID not in logged, "a session's id identifies its user"

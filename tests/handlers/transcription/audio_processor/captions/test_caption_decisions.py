@@ -1,4 +1,12 @@
-"""All caption rules together: finals, orphans, the fallback to finals, the end, and random streams."""
+"""Tests of the decisions which captions of a stream are shown, and when.
+
+A result is a piece of speech that Amazon Transcribe recognised. It arrives in several versions: first partials, then a
+final. Without a final, it becomes an orphan: its last partial is shown as a final. A stream can fall back to finals
+only.
+
+The last argument of each call is the time in milliseconds. `partial("a", "hello", 0.1)` is a partial of the result `a`
+with the stability 0.1. Below 0.85, a partial is not shown at once.
+"""
 
 import pytest
 from hypothesis import given, settings
@@ -32,7 +40,7 @@ def test_a_caption_has_the_fields_of_its_result() -> None:
     assert not caption.final
 
 
-def test_a_final_that_waits_for_its_turn_has_ended_its_result() -> None:
+def test_a_final_waits_for_earlier_speech_and_later_versions_of_its_result_are_ignored() -> None:
     captions = Captions(DEFAULT_THRESHOLDS)
     captions.accept(partial("a", "one", 0.1, start_ms=0), 0)
     captions.accept(final("b", "two", start_ms=500), 1)
@@ -40,12 +48,12 @@ def test_a_final_that_waits_for_its_turn_has_ended_its_result() -> None:
     assert captions.accept(partial("b", "deux", start_ms=500), 2) == []
     assert captions.accept(final("c", "three", start_ms=400), 3) == []
     assert as_tuples(captions.accept(final("d", "zero", start_ms=0), 4)) == [("final", "d", "zero")], (
-        "it starts no later"
+        "a final that does not start after the open result need not wait"
     )
     assert [caption.text for caption in captions.accept(final("a", "one", start_ms=0), 5)] == ["one", "three", "two"]
 
 
-def test_a_final_waits_no_longer_than_the_buffer_and_a_late_one_is_still_shown() -> None:
+def test_a_final_waits_at_most_five_seconds_and_a_final_of_earlier_speech_is_shown_after_it() -> None:
     captions = Captions(DEFAULT_THRESHOLDS)
     captions.accept(partial("a", "one", start_ms=0), 0)
     captions.accept(final("b", "two", start_ms=500), 100)
@@ -69,7 +77,11 @@ def test_a_result_without_a_final_becomes_an_orphan_fifteen_seconds_after_its_la
 
 
 @pytest.mark.parametrize(
-    ("limits", "finals_only"), [(DEFAULT_THRESHOLDS, True), (thresholds(partial_results_enabled=False), False)]
+    ("limits", "finals_only"),
+    [
+        pytest.param(DEFAULT_THRESHOLDS, True, id="by the caller"),
+        pytest.param(thresholds(partial_results_enabled=False), False, id="by a threshold"),
+    ],
 )
 def test_with_partials_disabled_only_finals_are_shown_and_no_fallback_is_counted(
     limits: CaptionThresholds, finals_only: bool
@@ -82,12 +94,12 @@ def test_with_partials_disabled_only_finals_are_shown_and_no_fallback_is_counted
     assert captions.counts == CaptionCounts()
 
 
-def test_a_failed_stream_shows_no_more_partials_and_its_open_results_at_the_end() -> None:
+def test_after_the_fallback_no_partials_are_shown_and_open_results_become_orphans() -> None:
     captions = Captions(DEFAULT_THRESHOLDS)
     captions.accept(partial("a", "hello"), 0)
     captions.accept(partial("b", "waits", 0.1, start_ms=600), 1)
     captions.fall_back("stream_failed")
-    captions.fall_back("another reason")
+    captions.fall_back("a later reason, which is ignored")
     assert captions.accept(partial("a", "hello you"), 2) == []
     assert captions.take_due(15_000) == []
     assert [(caption.text, caption.orphan) for caption in captions.take_due(15_001)] == [("waits", True)]
@@ -96,14 +108,14 @@ def test_a_failed_stream_shows_no_more_partials_and_its_open_results_at_the_end(
     assert captions.counts.dropped == 0
 
 
-def test_a_clock_that_goes_back_is_ignored() -> None:
+def test_a_time_before_the_last_call_is_replaced_by_the_time_of_the_last_call() -> None:
     captions = Captions(thresholds(max_rate_per_second=1))
     captions.accept(partial("a", "one"), 5000)
     assert captions.accept(partial("a", "two"), 1) == []
     assert [caption.received_ms for caption in captions.take_due(6000)] == [5000]
 
 
-def test_a_ready_final_is_not_a_duplicate_of_a_partial_of_the_same_moment() -> None:
+def test_a_final_is_shown_before_a_partial_with_the_same_text_that_is_due_at_the_same_time() -> None:
     captions = Captions(DEFAULT_THRESHOLDS)
     captions.accept(partial("a", "one", start_ms=0), 0)
     captions.accept(final("b", "two", start_ms=500), 0)
@@ -111,7 +123,7 @@ def test_a_ready_final_is_not_a_duplicate_of_a_partial_of_the_same_moment() -> N
     assert as_tuples(captions.take_due(5000)) == [("final", "b", "two")]
 
 
-def test_too_many_open_results_make_the_oldest_one_an_orphan() -> None:
+def test_too_many_open_results_make_the_least_recently_updated_one_an_orphan() -> None:
     captions = Captions(DEFAULT_THRESHOLDS, finals_only=True)
     for number in range(MAX_OPEN):
         captions.accept(partial(str(number), f"text {number}"), number)
@@ -124,12 +136,12 @@ def test_too_many_open_results_make_the_oldest_one_an_orphan() -> None:
 @given(STREAMS, LIMITS, st.booleans())
 @settings(max_examples=5 * settings().max_examples)
 def test_the_rules_hold_for_any_stream(
-    stream: list[tuple[int, Result]], limits: CaptionThresholds, punctual: bool
+    stream: list[tuple[int, Result]], limits: CaptionThresholds, is_punctual: bool
 ) -> None:
-    trace = Trace(limits, Captions(limits), punctual)
+    trace = Trace(limits, Captions(limits), is_punctual)
     trace.run(stream)
     check(trace)
-    second_run = Trace(limits, Captions(limits), punctual)
+    second_run = Trace(limits, Captions(limits), is_punctual)
     second_run.run(stream)
     assert (second_run.shown, second_run.captions.counts) == (trace.shown, trace.captions.counts)
 
@@ -137,31 +149,31 @@ def test_the_rules_hold_for_any_stream(
 @given(STREAMS, LIMITS, st.booleans())
 @settings(max_examples=5 * settings().max_examples)
 def test_no_limit_is_exceeded_by_any_stream(
-    stream: list[tuple[int, Result]], limits: CaptionThresholds, punctual: bool
+    stream: list[tuple[int, Result]], limits: CaptionThresholds, is_punctual: bool
 ) -> None:
-    """The limits are so low that a short stream reaches them. Sizes are checked at every call."""
+    """The limits on stored items are so low that a short stream reaches them. `Trace.run` checks them after each call."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, most in (
+        for name, limit in (
             ("pending_results.MAX_OPEN", 3),
             ("pending_results.MAX_PENDING_FINALS", 2),
             ("pending_results.MAX_CLOSED", 3),
             ("shown_texts.MAX_TEXTS", 3),
         ):
-            patch.setattr(f"handlers.transcription.audio_processor.captions.{name}", most)
-        trace = Trace(limits, Captions(limits), punctual)
+            patch.setattr(f"handlers.transcription.audio_processor.captions.{name}", limit)
+        trace = Trace(limits, Captions(limits), is_punctual)
         trace.run(stream)
     check_rate(trace)
 
 
-def test_a_final_replaces_a_partial_with_the_same_text() -> None:
-    """A partial's text may change. If it suppressed the final, the words could be lost."""
+def test_a_final_removes_the_partial_line_of_another_result_with_the_same_text() -> None:
+    """The text of the partial may still change. If it suppressed the final, the words could be lost."""
     captions = Captions(DEFAULT_THRESHOLDS)
     assert as_tuples(captions.accept(partial("a", "hello", 1.0), 0)) == [("partial", "a", "hello")]
     assert as_tuples(captions.accept(final("b", "Hello."), 10)) == [("retracted", "a", ""), ("final", "b", "Hello.")]
     assert as_tuples(captions.accept(final("a", "Yellow."), 20)) == [("final", "a", "Yellow.")]
 
 
-def test_a_final_without_text_removes_its_line() -> None:
+def test_a_final_without_text_removes_the_line_of_its_result() -> None:
     captions = Captions(DEFAULT_THRESHOLDS)
     captions.accept(partial("a", "hello", 1.0), 0)
     assert as_tuples(captions.accept(final("a", ""), 10)) == [("retracted", "a", "")]
@@ -170,7 +182,7 @@ def test_a_final_without_text_removes_its_line() -> None:
     assert captions.counts.orphans == 0
 
 
-def test_ten_partials_without_a_flag_switch_the_stream_to_finals_only() -> None:
+def test_ten_partials_without_a_stability_switch_the_stream_to_finals_only() -> None:
     captions = Captions(DEFAULT_THRESHOLDS)
     for number in range(PARTIALS_WITHOUT_STABILITY - 1):
         captions.accept(partial(str(number), f"{number}", None), 10 * number)
@@ -182,7 +194,7 @@ def test_ten_partials_without_a_flag_switch_the_stream_to_finals_only() -> None:
     assert as_tuples(captions.accept(final("0", "zero"), 14_999)) == [("final", "0", "zero")]
 
 
-def test_a_single_flag_among_them_keeps_partials() -> None:
+def test_partials_stay_enabled_if_one_of_the_first_ten_has_a_stability() -> None:
     captions = Captions(DEFAULT_THRESHOLDS)
     captions.accept(partial("a", "hello", None), 0)
     captions.accept(partial("a", "hello you", 0.0), 1)
@@ -191,7 +203,7 @@ def test_a_single_flag_among_them_keeps_partials() -> None:
     assert captions.counts.fallback is None
 
 
-def test_finals_do_not_count_as_partials_without_a_flag() -> None:
+def test_finals_do_not_count_as_partials_without_a_stability() -> None:
     captions = Captions(DEFAULT_THRESHOLDS)
     for number in range(3 * PARTIALS_WITHOUT_STABILITY):
         captions.accept(final(str(number), f"text {number}"), number)

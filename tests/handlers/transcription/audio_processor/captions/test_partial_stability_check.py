@@ -1,4 +1,8 @@
-"""Decision whether a partial is stable enough to be shown."""
+"""Tests of the check whether a partial, a text that may still change, may be shown at once.
+
+Its stability is the share of its words and punctuation marks that Amazon Transcribe marks as stable. The last argument
+of each call is the time in milliseconds.
+"""
 
 import pytest
 
@@ -16,7 +20,7 @@ from tests.handlers.transcription.caption_samples import DEFAULT_THRESHOLDS, as_
         *("ဟုတ်\N{MYANMAR SIGN SECTION}", "បាទ\N{KHMER SIGN KHAN}"),
     ],
 )
-def test_a_sentence_ends_in_many_scripts(text: str) -> None:
+def test_the_end_of_a_sentence_is_found_in_many_scripts(text: str) -> None:
     assert ends_sentence(text)
 
 
@@ -25,25 +29,22 @@ def test_other_texts_do_not_end_a_sentence(text: str) -> None:
     assert not ends_sentence(text)
 
 
-@pytest.mark.parametrize(("stability", "shown"), [(1.0, True), (0.85, True), (0.849, False), (0.0, False)])
-def test_a_partial_is_shown_at_once_from_the_threshold_on(stability: float, shown: bool) -> None:
-    assert bool(Captions(DEFAULT_THRESHOLDS).accept(partial("a", "hello", stability), 1)) is shown
+@pytest.mark.parametrize(("stability", "is_shown"), [(1.0, True), (0.85, True), (0.849, False)])
+def test_a_partial_is_shown_at_once_from_the_threshold_on(stability: float, is_shown: bool) -> None:
+    assert bool(Captions(DEFAULT_THRESHOLDS).accept(partial("a", "hello", stability), 1)) is is_shown
 
 
-def test_a_partial_that_ends_a_sentence_is_shown_at_once() -> None:
-    assert as_tuples(Captions(DEFAULT_THRESHOLDS).accept(partial("a", "Hello.", 0.1), 1)) == [
-        ("partial", "a", "Hello.")
-    ]
-    assert as_tuples(Captions(DEFAULT_THRESHOLDS).accept(partial("a", "Hello.", None), 1)) == [
-        ("partial", "a", "Hello.")
-    ]
+@pytest.mark.parametrize("stability", [0.1, None])
+def test_a_partial_that_ends_a_sentence_is_shown_at_once(stability: float | None) -> None:
+    captions = Captions(DEFAULT_THRESHOLDS).accept(partial("a", "Hello.", stability), 1)
+    assert as_tuples(captions) == [("partial", "a", "Hello.")]
 
 
-def test_without_stability_flags_the_age_of_the_result_decides() -> None:
+def test_a_partial_without_marks_of_stability_is_shown_two_seconds_after_the_first_version_of_its_result() -> None:
     captions = Captions(DEFAULT_THRESHOLDS)
     assert captions.accept(partial("a", "one", None), 0) == []
     assert captions.accept(partial("a", "one two", None), 1500) == []
-    assert captions.next_due_ms() == 2000, "since its first version, not since the newest"
+    assert captions.next_due_ms() == 2000, "the time counts from the first version, not from the newest"
     assert captions.take_due(1999) == []
     assert as_tuples(captions.take_due(2000)) == [("partial", "a", "one two")]
     assert as_tuples(captions.accept(partial("a", "one two three", None), 2100)) == [("partial", "a", "one two three")]

@@ -1,5 +1,11 @@
-"""Conditions and maximum times for which results and captions wait."""
+"""Tests of the conditions for which partials and finals wait before they are shown, and of the maximum waits.
 
+A partial is a version of a result (a piece of recognised speech) that may still change. If its stability is below 0.85,
+it is deferred: it waits for a pause in the changes of its text. A final, the last version of a result, waits for the
+results that started earlier. The last argument of each call is the time in milliseconds.
+"""
+
+from collections.abc import Mapping
 from itertools import pairwise
 
 from hypothesis import given
@@ -17,13 +23,12 @@ from handlers.transcription.audio_processor.captions.pending_results import (
 from tests.handlers.transcription.caption_samples import DEFAULT_THRESHOLDS, as_tuples, final, partial, thresholds
 
 
-def test_the_same_words_with_less_stability_keep_their_waiting_time() -> None:
+def test_a_less_stable_repetition_of_a_shown_text_is_a_duplicate_and_does_not_wait() -> None:
     captions = Captions(DEFAULT_THRESHOLDS)
-    captions.accept(partial("x", "early"), 0)
     captions.accept(partial("a", "hello", 0.2), 0)
     captions.accept(partial("a", "hello", 0.9), 1)
     assert captions.accept(partial("a", "hello", 0.2), 9_000) == []
-    assert captions.counts.duplicates == 1, "decided at once"
+    assert captions.counts.duplicates == 1, "the pause counts from the last change of the text, so it is over"
 
 
 def test_newer_versions_do_not_extend_the_wait_beyond_five_seconds() -> None:
@@ -33,7 +38,7 @@ def test_newer_versions_do_not_extend_the_wait_beyond_five_seconds() -> None:
     assert captions.next_due_ms() == 5000
     assert as_tuples(captions.take_due(5000)) == [("partial", "a", "word 4")]
     captions.accept(partial("a", "word 5", 0.2), 5500)
-    assert captions.next_due_ms() == 7500, "a new wait has begun"
+    assert captions.next_due_ms() == 7500, "the next version waits for a pause of two seconds again"
 
 
 def test_the_most_stable_of_several_deferred_partials_is_shown_first() -> None:
@@ -44,70 +49,92 @@ def test_the_most_stable_of_several_deferred_partials_is_shown_first() -> None:
     assert as_tuples(captions.take_due(3000)) == [("partial", "a", "worse")]
 
 
-GAPS = st.lists(st.tuples(st.integers(100, 3000), st.booleans()), min_size=1, max_size=15)
+def simulate_captions(
+    arrivals: Mapping[int, str], end_ms: int, max_buffer_ms: int, pause_ms: int
+) -> list[tuple[int, str]]:
+    """Return the captions of a single result whose partials are unstable, with their times.
+
+    The simulation advances in steps of 10 ms. It stores only the text that waits, the time since which some text waits,
+    and the time at which the newest text arrived.
+    """
+    captions, waiting_text, waiting_since_ms, changed_ms = list[tuple[int, str]](), "", 0, 0
+    for now_ms in range(0, end_ms, 10):
+        if waiting_text and (now_ms - changed_ms >= pause_ms or now_ms - waiting_since_ms >= max_buffer_ms):
+            captions.append((now_ms, waiting_text))
+            waiting_text = ""
+        if now_ms in arrivals:
+            waiting_since_ms = waiting_since_ms if waiting_text else now_ms
+            waiting_text, changed_ms = arrivals[now_ms], now_ms
+            if waiting_text.endswith("."):
+                captions.append((now_ms, waiting_text))
+                waiting_text = ""
+    return captions
 
 
-@given(GAPS, st.sampled_from([500, 2000, 5000]), st.sampled_from([200, 1000, 2000]))
-def test_a_single_result_is_shown_at_the_time_that_a_simulation_finds(
-    gaps: list[tuple[int, bool]], most_ms: int, pause_ms: int
+GAPS_AND_SENTENCE_ENDS = st.lists(st.tuples(st.integers(100, 3000), st.booleans()), min_size=1, max_size=15)
+"""Time before each partial, and True if its text ends a sentence."""
+
+
+@given(GAPS_AND_SENTENCE_ENDS, st.sampled_from([500, 2000, 5000]), st.sampled_from([200, 1000, 2000]))
+def test_partials_of_a_single_result_are_shown_at_the_times_that_a_simulation_finds(
+    gaps_and_sentence_ends: list[tuple[int, bool]], max_buffer_ms: int, pause_ms: int
 ) -> None:
-    """The simulation advances in steps of a hundredth of a second and stores only what waits, and since when."""
     arrivals, now_ms = dict[int, str](), 0
-    for number, (gap, sentence) in enumerate(gaps):
-        now_ms += gap // 10 * 10
-        arrivals[now_ms] = f"word {number}" + ("." if sentence else "")
-    expected, waits, since_ms, newest_ms = list[tuple[int, str]](), "", 0, 0
-    for moment in range(0, now_ms + 6000, 10):
-        if waits and (moment - newest_ms >= pause_ms or moment - since_ms >= most_ms):
-            expected.append((moment, waits))
-            waits = ""
-        if moment in arrivals:
-            since_ms, newest_ms = (since_ms if waits else moment), moment
-            waits = arrivals[moment]
-            if waits.endswith("."):
-                expected.append((moment, waits))
-                waits = ""
-    changed = thresholds(
-        max_buffer_timeout=most_ms / 1000, pause_threshold=pause_ms / 1000, orphan_timeout=60, max_rate_per_second=20
+    for number, (gap_ms, ends_sentence) in enumerate(gaps_and_sentence_ends):
+        now_ms += gap_ms // 10 * 10
+        arrivals[now_ms] = f"word {number}" + ("." if ends_sentence else "")
+    end_ms = now_ms + 6000
+    limits = thresholds(
+        max_buffer_timeout=max_buffer_ms / 1000,
+        pause_threshold=pause_ms / 1000,
+        orphan_timeout=60,
+        max_rate_per_second=20,
     )
-    captions, shown = Captions(changed), list[tuple[int, str]]()
-    for (moment, text), (until, _) in pairwise([*arrivals.items(), (now_ms + 6000, "")]):
-        shown += [(moment, caption.text) for caption in captions.accept(partial("a", text, 0.1), moment)]
-        while (due_ms := captions.next_due_ms()) is not None and due_ms < until:
+    captions, shown = Captions(limits), list[tuple[int, str]]()
+    for (arrival_ms, text), (next_arrival_ms, _) in pairwise([*arrivals.items(), (end_ms, "")]):
+        shown += [(arrival_ms, caption.text) for caption in captions.accept(partial("a", text, 0.1), arrival_ms)]
+        while (due_ms := captions.next_due_ms()) is not None and due_ms < next_arrival_ms:
             shown += [(due_ms, caption.text) for caption in captions.take_due(due_ms)]
-    assert shown == expected
+    assert shown == simulate_captions(arrivals, end_ms, max_buffer_ms, pause_ms)
 
 
-HELD = st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 5), st.none() | st.integers(0, 5)), max_size=40)
+FINALS = st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 5), st.none() | st.integers(0, 5)), max_size=40)
+"""Time before each final, the start of its speech, and the earliest start of an open result or None. A result is open
+until its final arrives."""
 
 
-@given(HELD)
-def test_finals_are_shown_in_order_once_no_earlier_result_is_open(steps: list[tuple[int, int, int | None]]) -> None:
-    finals, now_ms, held = FinalsInOrder(5000), 0, list[tuple[int, int, int]]()
-    for number, (gap, start_ms, first_open_ms) in enumerate(steps):
-        now_ms += gap
+@given(FINALS)
+def test_finals_are_shown_in_order_when_no_earlier_result_is_open_or_after_five_seconds(
+    steps: list[tuple[int, int, int | None]],
+) -> None:
+    finals, now_ms, waiting = FinalsInOrder(5000), 0, list[tuple[int, int, int]]()
+    for number, (gap_ms, start_ms, first_open_ms) in enumerate(steps):
+        now_ms += gap_ms
         finals.add(PendingFinal(ResultVersion(final("a", "x", start_ms=start_ms), now_ms, number), orphan=False))
-        held = sorted([*held, (start_ms, number, now_ms)])
-        left = [caption.version.number for caption in finals.take_ready(now_ms, first_open_ms)]
-        free = [
-            final for final in held if first_open_ms is None or final[0] <= first_open_ms or now_ms - final[2] >= 5000
+        waiting = sorted([*waiting, (start_ms, number, now_ms)])
+        ready = [
+            (start_ms, number, received_ms)
+            for start_ms, number, received_ms in waiting
+            if first_open_ms is None or start_ms <= first_open_ms or now_ms - received_ms >= 5000
         ]
-        expected = [final for final in held if free and final <= max(free)]
-        assert left == [final[1] for final in expected]
-        held = [final for final in held if final not in expected]
-        assert finals.next_overdue_ms() == min((final[2] + 5000 for final in held), default=None)
+        expected = [pending for pending in waiting if ready and pending <= max(ready)]
+        shown_numbers = [pending.version.number for pending in finals.take_ready(now_ms, first_open_ms)]
+        assert shown_numbers == [number for _, number, _ in expected]
+        waiting = [pending for pending in waiting if pending not in expected]
+        assert finals.next_overdue_ms() == min((received_ms + 5000 for _, _, received_ms in waiting), default=None)
 
 
 def test_if_too_many_finals_wait_the_first_is_shown_without_waiting() -> None:
     finals = FinalsInOrder(5000)
     for number in range(MAX_PENDING_FINALS + 1):
-        starts = 100 - number
-        finals.add(PendingFinal(ResultVersion(final("a", "x", start_ms=starts), 0, number), orphan=False))
-    assert [caption.version.result.start_ms for caption in finals.take_ready(0, 0)] == [100 - MAX_PENDING_FINALS]
+        version = ResultVersion(final("a", "x", start_ms=100 - number), 0, number)
+        finals.add(PendingFinal(version, orphan=False))
+    assert [pending.version.result.start_ms for pending in finals.take_ready(0, 0)] == [100 - MAX_PENDING_FINALS]
     assert len(finals._pending) == MAX_PENDING_FINALS
 
 
 def test_the_oldest_ids_of_closed_results_are_forgotten_first() -> None:
+    """A result is closed when its final has arrived, or when none is expected any more."""
     results = OpenResults(DEFAULT_THRESHOLDS)
     for number in range(MAX_CLOSED + 1):
         results.close(str(number))
