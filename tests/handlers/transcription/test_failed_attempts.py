@@ -1,4 +1,13 @@
-"""Failed attempts of the audio processor: second streams, utterances that are sent again, and reconnected clients."""
+"""Tests of failed attempts to transcribe an utterance (a few seconds of speech), and of clients that reconnect.
+
+If a stream of Amazon Transcribe fails, the attempt opens a second stream, which shows only finals (captions that do not
+change any more). If that is not possible or fails too, the attempt ends as `BROKEN`, and the client must send the
+utterance again, which is the next attempt. The request states the position from which to send it (`fromMs`) and the
+time to wait before (`waitMs`).
+
+`partial_at(300, ...)` is a step of a stream 300 ms after the stream opened. Its speech starts at the position `at_ms` of
+the stream's audio, and each word is 100 ms long. An utterance is one second long, unless `seconds` says otherwise.
+"""
 
 import json
 from contextlib import nullcontext
@@ -21,14 +30,19 @@ from tests.handlers.transcription.processor_harness import (
     partial_at,
     use_encoding,
 )
-from tests.handlers.transcription.router_harness import START_MS, Step
+from tests.handlers.transcription.router_harness import Step
+
+LATE_END: Step = (9_999, None)
+"""Step at which Amazon Transcribe would close the stream, long after the deadline of the attempt."""
 
 
 @pytest.mark.parametrize(
     "failed_script",
     [
-        *(StreamFailureCode.ACCESS_DENIED, StreamFailureCode.INTERNAL),
-        *(StreamFailureCode.DROPPED, StreamFailureCode.SILENT),
+        StreamFailureCode.ACCESS_DENIED,
+        StreamFailureCode.INTERNAL,
+        StreamFailureCode.DROPPED,
+        StreamFailureCode.SILENT,
         pytest.param([(200, b"{not json")], id="invalid transcript"),
     ],
 )
@@ -44,7 +58,7 @@ def test_after_a_failed_stream_a_second_stream_shows_only_finals(
 
 
 @pytest.mark.parametrize("failure", [StreamFailureCode.DROPPED, StreamFailureCode.THROTTLED])
-def test_partials_of_a_failed_stream_are_removed_and_transcribed_again(
+def test_partials_of_a_failed_stream_are_removed_and_their_speech_is_transcribed_again(
     processor: ProcessorHarness, failure: StreamFailureCode
 ) -> None:
     processor.scripts.append([partial_at(300, "Hello"), (400, failure)])
@@ -58,7 +72,7 @@ def test_a_second_stream_continues_after_the_last_final(processor: ProcessorHarn
         [final_at(700, "One.", at_ms=400), partial_at(800, "Two", "r2", at_ms=600), (900, StreamFailureCode.DROPPED)]
     )
     processor.process_utterance(final_at(600, "Two.", "r9", at_ms=100), (700, None))
-    assert len(processor.transcribe.streams[1].chunks) == 5, "the first 500 ms are final"
+    assert len(processor.transcribe.streams[1].chunks) == 5, "the first 500 ms are final, and each chunk is 100 ms long"
     assert processor.captions() == [("One.", "final"), ("Two", "partial"), ("Two.", "final")]
     assert processor.messages("caption")[-1]["startMs"] == 600, "times are relative to the start of the utterance"
 
@@ -68,7 +82,7 @@ def test_a_second_stream_continues_after_the_last_final(processor: ProcessorHarn
 def test_a_stream_that_fails_after_its_last_final_needs_no_second_stream(
     processor: ProcessorHarness, failure: StreamFailureCode, seconds: float
 ) -> None:
-    """A stream costs at least fifteen seconds, and without audio it would be refused."""
+    """A second stream would cost at least 15 seconds, and would be refused, because there is no audio left."""
     end_ms = round(1_000 * seconds)
     steps = [final_at(end_ms - 50, "Hello world.", at_ms=end_ms - 200), (end_ms + 200, failure)]
     assert processor.process_utterance(*steps, seconds=seconds, utterance_attempt=3) is UtteranceEnd.DONE
@@ -76,7 +90,9 @@ def test_a_stream_that_fails_after_its_last_final_needs_no_second_stream(
     assert (processor.captions(), len(processor.messages("done"))) == ([("Hello world.", "final")], 1)
 
 
-def test_an_attempt_opens_no_stream_if_the_captions_are_already_complete(processor: ProcessorHarness) -> None:
+def test_an_attempt_opens_no_stream_if_the_finals_of_earlier_attempts_cover_the_utterance(
+    processor: ProcessorHarness,
+) -> None:
     assert processor.process_utterance(from_ms=1_000, utterance_attempt=2) is UtteranceEnd.DONE
     assert processor.transcribe.requests == []
     assert len(processor.messages("done")) == 1
@@ -94,17 +110,16 @@ def test_the_client_sends_the_utterance_again_if_there_is_no_time_for_a_second_s
 
 
 def test_throttled_attempts_do_not_count_and_the_client_waits_after_each(processor: ProcessorHarness) -> None:
-    """The account's streams are free again in seconds. More requests at the same time would not help."""
+    """Throttled means that Amazon Transcribe had no free stream for the account. It has one again after seconds."""
     for number in range(1, 6):
         processor.scripts.append(StreamFailureCode.THROTTLED)
-        decision = processor.take_slot("u1")
-        assert decision.utterance_attempt == 1
-        assert processor.invoke(utterance_attempt=decision.utterance_attempt) is UtteranceEnd.BROKEN
+        assert processor.process_utterance() is UtteranceEnd.BROKEN
+        assert processor.slot.utterance_attempt == 1
         assert len(processor.transcribe.requests) == number, "an attempt opens no second stream"
         processor.clock.now_ms += WAIT_MS
     assert processor.messages("error") == []
     assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 0, "waitMs": WAIT_MS}]] * 5
-    assert len(processor.cloudwatch.calls) == 5, "the alarm's metric is raised each time"
+    assert len(processor.cloudwatch.calls) == 5, "the metric of the alarm is put each time"
     assert (
         processor.process_utterance(partial_at(300, "Hel"), final_at(1_100, "Hello."), STREAM_END) is UtteranceEnd.DONE
     )
@@ -115,29 +130,28 @@ def test_throttled_attempts_do_not_count_and_the_client_waits_after_each(process
 def test_an_utterance_survives_an_outage_of_fifteen_seconds(
     processor: ProcessorHarness, failure: StreamFailureCode
 ) -> None:
-    """The client waits for the shortest time that the platform asks for. Clients wait up to twice as long."""
+    """The client waits for the minimum time. Real clients wait up to twice as long."""
     outage_ends_ms = processor.clock() + 15_000
     waits_ms: list[int] = []
     while processor.clock() < outage_ends_ms:
         processor.scripts += [failure] * 2
-        attempts = processor.take_slot("u1").utterance_attempt
-        assert processor.invoke(utterance_attempt=attempts) is UtteranceEnd.BROKEN
+        assert processor.process_utterance() is UtteranceEnd.BROKEN
         [resend] = processor.resend_requests()[-1]
         waits_ms.append(resend["waitMs"])
         assert processor.take_slot("u1").outcome is SlotOutcome.EARLY, "a client that does not wait gets no slot"
         processor.clock.now_ms += resend["waitMs"]
     assert waits_ms == [3_000, 12_000]
 
-    assert processor.take_slot("u1").utterance_attempt == 3
-    processor.scripts[:] = [[final_at(1_100, "Hello."), STREAM_END]]
-    assert processor.invoke(utterance_attempt=3) is UtteranceEnd.DONE
+    processor.scripts.clear()
+    assert processor.process_utterance(final_at(1_100, "Hello."), STREAM_END) is UtteranceEnd.DONE
+    assert processor.slot.utterance_attempt == 3
     assert processor.captions() == [("Hello.", "final")]
     assert processor.messages("error") == []
 
 
 def test_after_an_attempt_with_results_the_client_need_not_wait(processor: ProcessorHarness) -> None:
     processor.scripts.append([partial_at(300, "Hello"), (900, StreamFailureCode.DROPPED)])
-    assert processor.process_utterance((9_999, None)) is UtteranceEnd.BROKEN
+    assert processor.process_utterance(LATE_END) is UtteranceEnd.BROKEN
     assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 0}]]
 
 
@@ -146,12 +160,14 @@ def test_attempts_before_a_throttled_attempt_still_count(processor: ProcessorHar
     processor.process_utterance()
     processor.clock.now_ms += WAIT_MS
     processor.scripts.append(StreamFailureCode.THROTTLED)
-    processor.invoke(utterance_attempt=processor.take_slot("u1").utterance_attempt)
+    processor.process_utterance()
     processor.clock.now_ms += WAIT_MS
     assert processor.take_slot("u1").utterance_attempt == 2
 
 
-def test_an_attempt_with_a_stream_counts_even_if_its_second_stream_is_throttled(processor: ProcessorHarness) -> None:
+def test_an_attempt_with_a_first_stream_counts_even_if_its_second_stream_is_throttled(
+    processor: ProcessorHarness,
+) -> None:
     processor.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.THROTTLED]
     assert processor.process_utterance() is UtteranceEnd.BROKEN
     assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 0, "waitMs": WAIT_MS}]]
@@ -159,7 +175,9 @@ def test_an_attempt_with_a_stream_counts_even_if_its_second_stream_is_throttled(
     assert processor.take_slot("u1").utterance_attempt == 2
 
 
-def test_a_second_attempt_shows_only_finals_after_the_end_of_the_valid_captions(processor: ProcessorHarness) -> None:
+def test_a_second_attempt_shows_only_finals_and_starts_after_the_captions_that_remain_valid(
+    processor: ProcessorHarness,
+) -> None:
     processor.process_utterance(
         partial_at(300, "T"), final_at(500, "Two.", at_ms=0), (600, None), from_ms=700, utterance_attempt=2
     )
@@ -172,28 +190,27 @@ def test_a_second_attempt_shows_only_finals_after_the_end_of_the_valid_captions(
 def test_a_stream_that_stays_open_without_results_has_failed(
     processor: ProcessorHarness, event_times_ms: list[int]
 ) -> None:
-    """For silence, the service closes the stream normally. Amazon Transcribe also sends events without results."""
+    """Speech without words is no failure, but then Amazon Transcribe closes the stream. It also sends events without
+    results."""
     empty_event = b'{"Transcript":{"Results":[]}}'
     steps = [(event_ms, empty_event) for event_ms in event_times_ms]
-    assert processor.process_utterance(*steps, (9_999, None)) is UtteranceEnd.BROKEN
+    assert processor.process_utterance(*steps, LATE_END) is UtteranceEnd.BROKEN
     assert len(processor.messages("resend")) == 1
     assert processor.cloudwatch.values["TranscribeFallbackTriggered"] == 1
 
 
-def test_an_utterance_that_transcribe_rejects_has_failed_and_is_not_sent_again(processor: ProcessorHarness) -> None:
+def test_an_utterance_that_amazon_transcribe_rejects_is_given_up_at_once(processor: ProcessorHarness) -> None:
     processor.scripts.append(StreamFailureCode.BAD_REQUEST)
     assert processor.process_utterance() is UtteranceEnd.REJECTED
     [error] = processor.messages("error")
     assert (error["code"], error["utterance"]) == ("NOT_TRANSCRIBED", "u1")
     assert len(processor.transcribe.requests) == 1
-    assert "TranscribeFallbackTriggered" not in processor.cloudwatch.values, (
-        "a client's mistake raises no critical alarm"
-    )
+    assert "TranscribeFallbackTriggered" not in processor.cloudwatch.values, "a client's mistake raises no alarm"
     assert processor.utterances.done == processor.utterances.failed == ("u1",)
 
 
 @pytest.mark.parametrize(
-    ("failure", "attempts", "expected"),
+    ("failure", "utterance_attempt", "expected"),
     [
         (StreamFailureCode.BAD_REQUEST, 1, [("ERROR", "rejected", "rejected")]),
         (StreamFailureCode.DROPPED, 3, [("ERROR", "broken", "dropped")]),
@@ -201,16 +218,16 @@ def test_an_utterance_that_transcribe_rejects_has_failed_and_is_not_sent_again(p
         (StreamFailureCode.THROTTLED, 3, []),
     ],
 )
-def test_an_utterance_that_is_given_up_is_logged_for_the_alarm(
+def test_an_utterance_that_is_given_up_is_logged_as_an_error_for_the_alarm(
     processor: ProcessorHarness,
     capsys: pytest.CaptureFixture[str],
     failure: StreamFailureCode,
-    attempts: int,
+    utterance_attempt: int,
     expected: list[tuple[str, str, str]],
 ) -> None:
-    """The log line has the level of errors, which every log level of a stack includes."""
+    """Errors are logged at every log level that a stack can have."""
     processor.scripts += [failure] * 2
-    processor.process_utterance(utterance_attempt=attempts)
+    processor.process_utterance(utterance_attempt=utterance_attempt)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     logged = [(line["level"], line["outcome"], line["cause"]) for line in lines if line["message"] == GIVEN_UP_EVENT]
     assert logged == expected
@@ -220,7 +237,7 @@ def test_an_utterance_that_is_given_up_is_logged_for_the_alarm(
 def test_a_rejection_removes_partials_but_no_finals(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
-    """The utterance will not be transcribed again."""
+    """The utterance will not be transcribed again, so its finals stay."""
     use_encoding(monkeypatch, encoding)
     steps = [final_at(300, "One."), partial_at(600, "Two", "r2", at_ms=500), (700, StreamFailureCode.BAD_REQUEST)]
     assert processor.process_utterance(*steps) is UtteranceEnd.REJECTED
@@ -229,50 +246,51 @@ def test_a_rejection_removes_partials_but_no_finals(
 
 
 def test_an_utterance_is_given_up_after_the_third_failed_attempt(processor: ProcessorHarness) -> None:
-    for attempt in (1, 2, 3):
+    for _ in range(3):
         processor.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.DROPPED]
-        processor.process_utterance(utterance_attempt=attempt)
+        processor.process_utterance()
         processor.clock.now_ms += WAIT_MS * WAIT_FACTOR  # the longest wait
     assert [len(processor.messages(kind)) for kind in ("resend", "error")] == [2, 1]
-    assert "3 times" in processor.messages("error")[0]["message"], (
-        "unlike after a rejection, sending the utterance again may help"
-    )
+    assert "3 times" in processor.messages("error")[0]["message"], "the message differs from that after a rejection"
     assert processor.utterances.done == ("u1",)
 
 
 @pytest.mark.parametrize(
     ("steps", "end"),
     [
-        ([partial_at(300, "Old"), final_at(1_100, "Old words."), STREAM_END], UtteranceEnd.SLOT_LOST),
-        ([partial_at(300, "Old"), STREAM_END], UtteranceEnd.SLOT_LOST),
-        ([STREAM_END], UtteranceEnd.DONE),
-        ([(200, StreamFailureCode.BAD_REQUEST)], UtteranceEnd.REJECTED),
+        pytest.param(
+            [partial_at(300, "Old"), final_at(1_100, "Old words."), STREAM_END], UtteranceEnd.SLOT_LOST, id="final"
+        ),
+        pytest.param([partial_at(300, "Old"), STREAM_END], UtteranceEnd.SLOT_LOST, id="orphan"),
+        pytest.param([STREAM_END], UtteranceEnd.DONE, id="no result"),
+        pytest.param([(200, StreamFailureCode.BAD_REQUEST)], UtteranceEnd.REJECTED, id="rejection"),
     ],
 )
-def test_an_attempt_that_was_replaced_by_a_newer_one_sends_no_final_and_no_end(
+def test_an_attempt_that_was_replaced_by_a_newer_one_sends_no_final_and_no_last_message(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch, steps: list[Step], end: UtteranceEnd
 ) -> None:
-    """The attempt hung until its slot expired, and the client has sent the utterance again."""
+    """The deadline of the slot was over before the stream opened, and the client has sent the utterance again."""
     processor.take_slot("u1")
     processor.scripts.append(steps)
 
     def start_newer_attempt() -> None:
-        processor.change_utterances(lambda utterances: utterances.plan_resend("u1", 1, 0))
-        processor.change_utterances(lambda utterances: utterances.take_slot("u1", START_MS * 2, 8, 0)[0])
+        processor.change_utterances(lambda utterances: utterances.plan_resend("u1", attempt=1, from_ms=0))
+        processor.take_slot("u1")
 
     processor.call_before_each_stream(monkeypatch, start_newer_attempt)
     assert processor.invoke() is end
     assert "final" not in [kind for _, kind in processor.captions()]
     assert processor.messages("done") + processor.messages("resend") + processor.messages("error") == []
-    assert processor.shown_lines() == [], "the newer attempt shows the words again, so no partial line may stay"
-    assert processor.utterances.holds_slot("u1", 2), "the newer attempt holds the slot"
+    assert processor.shown_lines() == [], "no partial line stays, because the newer attempt shows the words"
+    assert processor.utterances.holds_slot("u1", 2), "the newer attempt keeps its slot"
 
 
 @pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
-def test_audio_that_cannot_be_cut_is_transcribed_again_from_its_beginning(
+def test_an_encoding_with_a_header_is_transcribed_again_from_the_beginning(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
-    """Amazon Transcribe may divide the sentences differently the second time, so finals are removed too."""
+    """The audio cannot be streamed from the middle. Finals are removed too, because Amazon Transcribe may divide the
+    sentences differently the second time."""
     use_encoding(monkeypatch, encoding)
     processor.scripts.append([final_at(300, "One two three.", at_ms=0), (350, StreamFailureCode.DROPPED)])
     processor.process_utterance(
@@ -286,10 +304,10 @@ def test_audio_that_cannot_be_cut_is_transcribed_again_from_its_beginning(
 
 @pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
 @pytest.mark.parametrize("failure", ["closed connection", "slow posts", "internal error"])
-def test_an_utterance_that_is_sent_again_after_a_failed_post_shows_each_caption_once(
+def test_an_utterance_that_is_sent_again_after_its_captions_could_not_be_posted_shows_each_caption_once(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch, encoding: str, failure: str
 ) -> None:
-    """Audio that cannot be cut is transcribed again as a whole, so none of its lines may stay."""
+    """An encoding with a header is transcribed again from the beginning, so none of its lines may stay."""
     use_encoding(monkeypatch, encoding)
     caption_count = 0
 
@@ -312,8 +330,8 @@ def test_an_utterance_that_is_sent_again_after_a_failed_post_shows_each_caption_
 
     processor.clients.before_post = lambda *_: None
     processor.clients.gone.clear()
-    [pending_resend] = processor.utterances.resends
-    from_ms = pending_resend.from_ms
+    from_ms = processor.utterances.resends[0].from_ms
+    # If the request to send the utterance again could not be posted, the client gets it in an answer of the router.
     processor.clients.inbox["c1"].append({"type": "resend", "utterances": [{"utterance": "u1", "fromMs": from_ms}]})
     audio_start_ms = from_ms if encoding == "pcm" else 0
     steps = [
@@ -321,28 +339,32 @@ def test_an_utterance_that_is_sent_again_after_a_failed_post_shows_each_caption_
         for text, start_ms in sentences
         if start_ms >= audio_start_ms
     ]
-    assert processor.process_utterance(*steps, STREAM_END, from_ms=from_ms, utterance_attempt=2) is UtteranceEnd.DONE
+    assert processor.process_utterance(*steps, STREAM_END) is UtteranceEnd.DONE
     assert processor.shown_lines() == ["One.", "Two.", "Three."]
 
 
-def test_the_stream_of_a_disconnected_client_is_closed(processor: ProcessorHarness) -> None:
+def test_if_the_client_has_disconnected_the_stream_is_closed_and_a_resend_is_planned(
+    processor: ProcessorHarness,
+) -> None:
     processor.clients.gone.add("c1")
     assert (
         processor.process_utterance(partial_at(300, "Hello"), final_at(1_100, "Hello."), STREAM_END)
         is UtteranceEnd.GONE
     )
     assert len(processor.transcribe.streams[0].chunks) < 10
-    assert processor.utterances.resends[0].utterance == "u1", "a reconnected client must send the utterance again"
+    assert processor.utterances.resends[0].utterance == "u1", (
+        "when the client reconnects, it must send the utterance again"
+    )
 
 
 def test_captions_go_to_the_new_connection_of_a_client_whose_old_connection_is_closed(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def move() -> None:
+    def move_to_new_connection() -> None:
         processor.clients.gone.add("c1")
         processor.change_utterances(lambda utterances: utterances.note_message("c2", 0))
 
-    processor.call_before_each_stream(monkeypatch, move)
+    processor.call_before_each_stream(monkeypatch, move_to_new_connection)
     assert processor.process_utterance(final_at(1_100, "Hello."), STREAM_END) is UtteranceEnd.DONE
     assert processor.captions("c2") == [("Hello.", "final")]
     assert len(processor.messages("done", "c2")) == 1
@@ -369,7 +391,9 @@ def test_a_failed_post_of_a_partial_does_not_stop_the_utterance(
     assert processor.process_utterance(*steps, STREAM_END) is UtteranceEnd.DONE
     assert processor.captions() == [("Hel", "partial"), ("Hello.", "final")]
     assert processor.retracted_results() == ["r1"]
-    assert processor.cloudwatch.values["PartialResultProcessingLatency"] == 2, "only posted lines have a latency"
+    assert processor.cloudwatch.values["PartialResultProcessingLatency"] == 2, (
+        "only captions that were posted have a latency"
+    )
 
 
 def reconnect(processor: ProcessorHarness) -> None:
@@ -378,20 +402,20 @@ def reconnect(processor: ProcessorHarness) -> None:
 
 
 def reconnect_after_caption(processor: ProcessorHarness, *, final: bool = True) -> None:
-    """Let the client reconnect after its first final or, with `final=False`, its first partial."""
+    """Let the client reconnect after it received its first final or, with `final=False`, its first partial."""
 
-    def move(_connection: str, message: Any) -> None:
+    def reconnect_once(_connection: str, message: Any) -> None:
         if message.type == "caption" and message.final is final:
             processor.clients.after_post = lambda *_: None
             reconnect(processor)
 
-    processor.clients.after_post = move
+    processor.clients.after_post = reconnect_once
 
 
 def test_captions_go_to_the_newest_connection_even_if_the_old_one_still_accepts_messages(
     processor: ProcessorHarness,
 ) -> None:
-    """API Gateway may notice the end of a connection much later, and accepts messages until then."""
+    """API Gateway may notice late that a connection has ended, and accepts messages for it until then."""
     reconnect_after_caption(processor, final=False)
     steps = [partial_at(200, "Hel"), final_at(600, "Hello."), partial_at(700, "You", "r2", at_ms=700), (900, None)]
     assert processor.process_utterance(*steps) is UtteranceEnd.DONE
@@ -407,14 +431,15 @@ def test_a_line_is_removed_on_the_clients_newest_connection(processor: Processor
 
 
 def test_finals_that_were_sent_to_the_old_connection_are_transcribed_again(processor: ProcessorHarness) -> None:
-    """The finals may not have arrived. Their text is reserved, but it is shown again."""
+    """They may not have arrived. Their text is reserved, but only for other utterances, so it is shown again."""
     reconnect_after_caption(processor)
     processor.process_utterance(final_at(300, "One."), final_at(600, "Two.", "r2", at_ms=500), STREAM_END)
     assert processor.resend_requests("c2") == [[{"utterance": "u1", "fromMs": 0}]]
     assert processor.messages("done", "c1") + processor.messages("done", "c2") == []
     assert (processor.utterances.done, processor.utterances.resends[0].from_ms) == ((), 0)
     processor.scripts.append([final_at(300, "One.", "r8"), final_at(600, "Two.", "r9", at_ms=500), STREAM_END])
-    assert processor.invoke(utterance_attempt=processor.take_slot("u1", "c2").utterance_attempt) is UtteranceEnd.DONE
+    processor.take_slot("u1", "c2")
+    assert processor.invoke() is UtteranceEnd.DONE
     assert processor.shown_lines("c2") == ["One.", "Two."]
     assert processor.utterances.done == ("u1",)
 
@@ -427,7 +452,7 @@ def test_an_utterance_that_fails_after_a_reconnection_is_sent_again_from_its_beg
     assert processor.resend_requests("c2") == [[{"utterance": "u1", "fromMs": 0}]]
 
 
-def test_after_a_reconnection_captions_of_an_earlier_attempt_are_transcribed_again(
+def test_after_a_reconnection_the_captions_of_an_earlier_attempt_are_transcribed_again(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     processor.call_before_each_stream(monkeypatch, lambda: reconnect(processor))
@@ -442,19 +467,22 @@ def test_the_third_attempt_ends_even_if_its_captions_went_to_the_old_connection(
     assert processor.utterances.done == ("u1",)
 
 
-@pytest.mark.parametrize(("partials", "attempts"), [(False, 1), (True, 2)])
-def test_a_failing_transcribe_raises_the_metric_even_if_partials_are_disabled(
-    dynamodb: Any, partials: bool, attempts: int
+@pytest.mark.parametrize(
+    ("partials_enabled", "utterance_attempt"),
+    [pytest.param(False, 1, id="by the session"), pytest.param(True, 2, id="in a second attempt")],
+)
+def test_a_failed_stream_is_counted_in_the_metric_even_if_partials_are_disabled(
+    dynamodb: Any, partials_enabled: bool, utterance_attempt: int
 ) -> None:
-    """Otherwise, no alarm would be raised while the flag is off."""
+    """Otherwise, no alarm would be raised if all partials are disabled."""
     processor = ProcessorHarness(
-        dynamodb, [StreamFailureCode.DROPPED] * 2, settings=SessionSettings(partial_results_enabled=partials)
+        dynamodb, [StreamFailureCode.DROPPED] * 2, settings=SessionSettings(partial_results_enabled=partials_enabled)
     )
-    assert processor.process_utterance(utterance_attempt=attempts) is UtteranceEnd.BROKEN
+    assert processor.process_utterance(utterance_attempt=utterance_attempt) is UtteranceEnd.BROKEN
     assert processor.cloudwatch.values["TranscribeFallbackTriggered"] == 1
 
 
-def test_an_internal_error_releases_the_slot_notifies_the_client_and_is_raised(
+def test_after_an_internal_error_the_client_must_send_the_utterance_again_and_the_error_is_raised(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("handlers.transcription.audio_processor.utterance_transcription.parse_results", lambda _: 1 / 0)

@@ -1,4 +1,8 @@
-"""The stream client against misbehaving peers."""
+"""Tests of the client of an Amazon Transcribe stream, with peers over real sockets that misbehave.
+
+A peer is the other end of the WebSocket connection. Each failure is reported with one of a few codes, and nothing that
+the peer sends is in an exception or log line. Such texts contain the word "canary" in these tests.
+"""
 
 import contextlib
 import logging
@@ -25,11 +29,11 @@ from tests.handlers.transcription.websocket_peers import (
     websocket_server,
 )
 
-TRANSCRIPT = {":message-type": "event", ":event-type": "TranscriptEvent", ":content-type": "application/json"}
+TRANSCRIPT_HEADERS = {":message-type": "event", ":event-type": "TranscriptEvent", ":content-type": "application/json"}
 
 
-def until_the_end(connection: ServerConnection) -> list[bytes]:
-    """Return the audio events up to the one that ends the stream."""
+def receive_audio(connection: ServerConnection) -> list[bytes]:
+    """Return the chunks of audio up to the empty chunk, with which the client ends the stream."""
     chunks: list[bytes] = []
     while not chunks or chunks[-1]:
         message = connection.recv()
@@ -38,18 +42,17 @@ def until_the_end(connection: ServerConnection) -> list[bytes]:
     return chunks
 
 
-def listen(url: str, heard: int) -> None:
+def receive_all(url: str) -> None:
     with TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
-        for _ in range(heard):
-            assert stream.receive(TIMEOUT_SECONDS) is not None
-        stream.receive(TIMEOUT_SECONDS)
+        while stream.receive(TIMEOUT_SECONDS) is not None:
+            pass
 
 
-def failure_of(url: str, heard: int = 0) -> TranscribeStreamFailed:
-    """Return the failure of a stream that only receives, after some transcripts."""
-    with pytest.raises(TranscribeStreamFailed) as failed:
-        listen(url, heard)
-    return failed.value
+def failure_of(url: str) -> TranscribeStreamFailed:
+    """Open a stream that only receives, and return its failure."""
+    with pytest.raises(TranscribeStreamFailed) as error:
+        receive_all(url)
+    return error.value
 
 
 @pytest.mark.parametrize(
@@ -60,7 +63,7 @@ def failure_of(url: str, heard: int = 0) -> TranscribeStreamFailed:
         *((500, StreamFailureCode.INTERNAL), (302, StreamFailureCode.MALFORMED), (200, StreamFailureCode.MALFORMED)),
     ],
 )
-def test_a_stream_that_does_not_open_has_a_failure_code(status: int, code: StreamFailureCode) -> None:
+def test_each_http_status_of_a_refused_stream_has_a_failure_code(status: int, code: StreamFailureCode) -> None:
     with websocket_server(send_and_wait(), status) as url:
         assert failure_of(url).code is code
 
@@ -72,26 +75,26 @@ def test_a_stream_that_does_not_open_has_a_failure_code(status: int, code: Strea
         (lambda peer: peer.sendall(b"HTTP/1.1 101 Yes\r\nUpgrade: canary\r\n\r\n"), StreamFailureCode.MALFORMED),
         (lambda peer: peer.shutdown(socket.SHUT_RDWR), StreamFailureCode.DROPPED),
     ],
-    ids=["noise", "no upgrade", "nothing"],
+    ids=["another protocol", "no WebSocket", "no answer"],
 )
-def test_a_peer_with_another_protocol_is_a_failure(
+def test_a_stream_fails_if_its_peer_does_not_use_websockets(
     answer: Callable[[socket.socket], None], code: StreamFailureCode
 ) -> None:
     with tcp_server(answer) as url:
         assert failure_of(url).code is code
     with tcp_server(answer, reads_request=False) as url:
-        # The order of its bytes and of the request is random, but it is a failure in any case.
+        # The peer answers at once. Its answer and the request can arrive in any order.
         assert failure_of(url).code in {StreamFailureCode.MALFORMED, StreamFailureCode.DROPPED}
 
 
-def test_a_peer_that_never_answers_is_silent() -> None:
+def test_a_stream_whose_handshake_is_not_answered_fails_as_silent() -> None:
     with tcp_server(lambda _: None) as url:
-        with pytest.raises(TranscribeStreamFailed) as failed:
+        with pytest.raises(TranscribeStreamFailed) as error:
             TranscribeStream.open(url, 0.05)
-        assert failed.value.code is StreamFailureCode.SILENT
+        assert error.value.code is StreamFailureCode.SILENT
 
 
-def test_an_unreachable_peer_counts_as_dropped() -> None:
+def test_a_stream_without_a_peer_fails_as_dropped() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert failure_of(f"ws://127.0.0.1:{port}/").code is StreamFailureCode.DROPPED
@@ -118,7 +121,8 @@ def test_every_exception_of_the_service_has_a_failure_code(kind: str, message: b
         assert failure_of(url).code is code
 
 
-FRAME = encode_frame(TRANSCRIPT, b"{}")
+FRAME = encode_frame(TRANSCRIPT_HEADERS, b"{}")
+"""Message with a transcript event."""
 
 
 @pytest.mark.parametrize(
@@ -132,23 +136,23 @@ FRAME = encode_frame(TRANSCRIPT, b"{}")
         ),
         (encode_frame({":message-type": "error", ":error-code": "canary"}, b""), StreamFailureCode.INTERNAL),
     ],
-    ids=["text", "empty", "two", "no type", "no kind", "other type", "error"],
+    ids=["text", "empty", "two frames", "no type", "exception without type", "unknown type", "error"],
 )
-def test_a_message_that_is_not_an_event_is_a_failure(message: str | bytes, code: StreamFailureCode) -> None:
+def test_a_stream_fails_after_a_message_that_is_not_an_event(message: str | bytes, code: StreamFailureCode) -> None:
     with websocket_server(send_and_wait(message)) as url:
         assert failure_of(url).code is code
 
 
-def test_a_message_that_is_too_long_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_that_is_too_long_counts_as_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "MAX_MESSAGE", len(FRAME) - 1)
     with websocket_server(send_and_wait(FRAME)) as url:
         assert failure_of(url).code is StreamFailureCode.MALFORMED
 
 
 def test_events_of_unknown_types_are_ignored() -> None:
-    other = encode_frame({**TRANSCRIPT, ":event-type": "Other"}, b"other")
+    unknown = encode_frame({**TRANSCRIPT_HEADERS, ":event-type": "Other"}, b"other")
     with (
-        websocket_server(send_and_wait(other, other, FRAME)) as url,
+        websocket_server(send_and_wait(unknown, unknown, FRAME)) as url,
         TranscribeStream.open(url, TIMEOUT_SECONDS) as stream,
     ):
         assert stream.receive(TIMEOUT_SECONDS) == b"{}"
@@ -158,81 +162,84 @@ def test_events_of_unknown_types_are_ignored() -> None:
 
 def test_unknown_events_do_not_extend_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "CLOSE_SECONDS", 0.05)
-    other = encode_frame({**TRANSCRIPT, ":event-type": "Other"}, b"other")
+    unknown = encode_frame({**TRANSCRIPT_HEADERS, ":event-type": "Other"}, b"other")
 
-    def flooding(connection: ServerConnection) -> None:
+    def send_unknown_events(connection: ServerConnection) -> None:
         with contextlib.suppress(ConnectionClosed):
             while True:
-                connection.send(other)
+                connection.send(unknown)
 
-    with websocket_server(flooding) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
+    with websocket_server(send_unknown_events) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
         assert stream.receive(0.05) is None
 
 
-@pytest.mark.parametrize(("code", "ended"), [(1000, True), (1001, False), (1008, False), (1011, False), (4000, False)])
-def test_only_a_normal_close_is_an_end(code: int, ended: bool) -> None:
+@pytest.mark.parametrize(("code", "is_end"), [(1000, True), (1001, False), (1011, False)])
+def test_only_the_normal_close_code_is_an_end(code: int, is_end: bool) -> None:
     def peer(connection: ServerConnection) -> None:
-        until_the_end(connection)
+        receive_audio(connection)
         connection.close(code, "canary")
 
     with websocket_server(peer) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
         stream.end()
-        if ended:
+        if is_end:
             assert stream.receive(TIMEOUT_SECONDS) is None
             assert stream.ended
         else:
-            with pytest.raises(TranscribeStreamFailed) as failed:
+            with pytest.raises(TranscribeStreamFailed) as error:
                 stream.receive(TIMEOUT_SECONDS)
-            assert failed.value.code is StreamFailureCode.DROPPED
+            assert error.value.code is StreamFailureCode.DROPPED
             assert not stream.ended
 
 
 def test_a_close_without_a_code_is_an_end() -> None:
-    def peer(one: socket.socket) -> None:
-        answer_handshake(one)
-        one.recv(4096)
-        one.sendall(b"\x88\x00")
+    def close_without_code(peer: socket.socket) -> None:
+        answer_handshake(peer)
+        peer.recv(4096)
+        peer.sendall(b"\x88\x00")
 
-    with tcp_server(peer, reads_request=False) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
+    with (
+        tcp_server(close_without_code, reads_request=False) as url,
+        TranscribeStream.open(url, TIMEOUT_SECONDS) as stream,
+    ):
         stream.end()
         assert stream.receive(TIMEOUT_SECONDS) is None
         assert stream.ended
 
 
-def test_a_close_before_the_clients_end_is_a_failure() -> None:
+def test_a_stream_fails_if_the_peer_closes_it_before_the_end_of_the_audio() -> None:
     with websocket_server(lambda _: None) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
         while not stream._peer_gone:
             stream.send(b"audio")
         stream.end()
-        with pytest.raises(TranscribeStreamFailed) as failed:
+        with pytest.raises(TranscribeStreamFailed) as error:
             stream.receive(TIMEOUT_SECONDS)
-        assert failed.value.code is StreamFailureCode.DROPPED
+        assert error.value.code is StreamFailureCode.DROPPED
         assert not stream.ended
 
 
 def test_messages_that_a_peer_sent_before_it_closed_are_received_first() -> None:
-    limit = encode_frame({":message-type": "exception", ":exception-type": "LimitExceededException"}, b"{}")
+    limit_exceeded = encode_frame({":message-type": "exception", ":exception-type": "LimitExceededException"}, b"{}")
 
     def peer(connection: ServerConnection) -> None:
         connection.send(FRAME)
-        connection.send(limit)
+        connection.send(limit_exceeded)
 
     with websocket_server(peer) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
         while not stream._peer_gone:
             stream.send(b"audio")
         assert stream.receive(0) == b"{}"
-        attempts: list[Callable[[], object]] = [lambda: stream.receive(0), lambda: stream.send(b"x"), stream.end]
-        for attempt in [*attempts, *attempts]:
-            with pytest.raises(TranscribeStreamFailed) as failed:
-                attempt()
-            assert failed.value.code is StreamFailureCode.THROTTLED
+        calls: list[Callable[[], object]] = [lambda: stream.receive(0), lambda: stream.send(b"x"), stream.end]
+        for call in [*calls, *calls]:
+            with pytest.raises(TranscribeStreamFailed) as error:
+                call()
+            assert error.value.code is StreamFailureCode.THROTTLED, "each later call reports the same failure"
         assert not stream.ended
 
 
 def test_audio_is_sent_in_chunks_that_the_service_accepts() -> None:
-    heard: list[bytes] = []
+    received: list[bytes] = []
     with (
-        websocket_server(lambda connection: heard.extend(until_the_end(connection))) as url,
+        websocket_server(lambda connection: received.extend(receive_audio(connection))) as url,
         TranscribeStream.open(url, TIMEOUT_SECONDS) as stream,
     ):
         stream.send(b"")
@@ -241,21 +248,20 @@ def test_audio_is_sent_in_chunks_that_the_service_accepts() -> None:
         stream.end()
         assert stream.receive(TIMEOUT_SECONDS) is None
         assert stream.ended
-    assert heard == [bytes(MAX_CHUNK), b"rest", b"more", b""]
+    assert received == [bytes(MAX_CHUNK), b"rest", b"more", b""]
 
 
-def test_no_text_of_the_peer_and_no_url_is_exposed(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_text_of_the_peer_and_no_url_is_in_an_exception_or_log_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     frame = encode_frame({":message-type": "exception", ":exception-type": "CanaryException"}, b'{"Message": "canary"}')
-    found = []
-    with websocket_server(send_and_wait(encode_frame(TRANSCRIPT, b"canary"), frame)) as url:
-        found.append(failure_of(url, heard=1))
-    with websocket_server(send_and_wait(b"canary")) as url:
-        found.append(failure_of(url))
-    with websocket_server(send_and_wait(), 403) as url:
-        found.append(failure_of(url))
-    for failed in found:
-        assert str(failed) == failed.code.value
-        assert failed.__context__ is None
-        assert failed.__cause__ is None
+    for server in (
+        websocket_server(send_and_wait(encode_frame(TRANSCRIPT_HEADERS, b"canary"), frame)),
+        websocket_server(send_and_wait(b"canary")),
+        websocket_server(send_and_wait(), 403),
+    ):
+        with server as url:
+            failure = failure_of(url)
+        assert str(failure) == failure.code.value
+        assert failure.__context__ is None
+        assert failure.__cause__ is None
     assert "canary" not in caplog.text
