@@ -12,7 +12,9 @@ BOS, CONTINUED, EOS = 2, 1, 4
 SERIAL = 0x5EED
 """Number that all pages of one Ogg stream contain."""
 PACKET_20_MS = b"\x08" + bytes(30)
-"""An Opus packet of one 20 ms frame."""
+"""An Opus packet of one 20 ms frame, which is 960 samples of 48 kHz."""
+PRE_SKIP = 312
+"""Number of samples that a decoder drops at the start of an Opus file."""
 
 
 def crc(message: bytes, polynomial: int, bits: int) -> int:
@@ -46,7 +48,9 @@ def ogg_page(
     return head + struct.pack("<I", checksum) + tail
 
 
-def opus_head(*, channels: int = 1, pre_skip: int = 312, rate: int = 48000, version: int = 1, family: int = 0) -> bytes:
+def opus_head(
+    *, channels: int = 1, pre_skip: int = PRE_SKIP, rate: int = 48000, version: int = 1, family: int = 0
+) -> bytes:
     return struct.pack("<8sBBHIhB", b"OpusHead", version, channels, pre_skip, rate, 0, family)
 
 

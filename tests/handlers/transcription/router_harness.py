@@ -277,7 +277,8 @@ class RouterHarness:
 
     @cached_property
     def router(self) -> Router:
-        """The router. It is created at its first use in a test, because its logger keeps the standard output of that time."""
+        """The router. It is created at its first use in a test, because its logger keeps the standard output of that
+        time."""
         log = EventLog(self.level)
         message_handler = ClientMessageHandler(
             self.sessions,

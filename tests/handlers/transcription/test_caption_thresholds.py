@@ -1,4 +1,7 @@
-"""Caption thresholds of the deployment and of a session."""
+"""Tests of caption thresholds, the limits that decide when captions are shown.
+
+A deployment sets them, and a client can override them for its session.
+"""
 
 import json
 from typing import Any
@@ -25,7 +28,7 @@ def session_settings(**values: Any) -> SessionSettings:
     return SessionSettings.model_validate_json(json.dumps(values))
 
 
-def test_the_defaults_are_the_values_of_the_requirement() -> None:
+def test_the_defaults_are_the_values_of_the_requirements() -> None:
     assert DEFAULT_THRESHOLDS.partial_results_enabled
     assert DEFAULT_THRESHOLDS.min_stability_threshold == 0.85
     assert (DEFAULT_THRESHOLDS.max_buffer_ms, DEFAULT_THRESHOLDS.pause_ms, DEFAULT_THRESHOLDS.orphan_ms) == (
@@ -53,7 +56,7 @@ def test_a_session_can_override_every_threshold() -> None:
 @pytest.mark.parametrize("session", [None, False, True])
 @pytest.mark.parametrize("deployed", [False, True])
 def test_partials_are_shown_only_if_deployment_and_session_enable_them(deployed: bool, session: bool | None) -> None:
-    """An operator who disables partials for all must not depend on each client."""
+    """A client cannot enable partials (captions that may still change) if the operator has disabled them."""
     changed = thresholds(partial_results_enabled=deployed).for_session(session_settings(partialResultsEnabled=session))
     assert changed.partial_results_enabled is (deployed and session is not False)
 
@@ -76,7 +79,9 @@ def test_a_session_without_overrides_has_the_deployments_thresholds() -> None:
         ("unknownName", 1),
     ],
 )
-def test_settings_out_of_range_of_another_type_or_of_unknown_name_are_refused(name: str, value: Any) -> None:
+def test_settings_of_unknown_names_with_values_out_of_range_or_of_wrong_types_are_refused(
+    name: str, value: Any
+) -> None:
     with pytest.raises(ValidationError):
         session_settings(**{name: value})
 
@@ -87,7 +92,7 @@ def test_the_error_for_an_invalid_setting_does_not_contain_the_value() -> None:
     assert "canary" not in str(error.value)
 
 
-def test_stored_settings_are_read_unchanged_under_both_their_names() -> None:
+def test_stored_settings_are_read_with_the_names_of_the_api_and_with_those_of_the_code() -> None:
     settings = session_settings(**OVERRIDES)
     assert SessionSettings.model_validate_json(settings.model_dump_json()) == settings
     assert SessionSettings.model_validate_json(settings.model_dump_json(by_alias=True)) == settings

@@ -5,8 +5,8 @@ change any more). If that is not possible or fails too, the attempt ends as `BRO
 utterance again, which is the next attempt. The request states the position from which to send it (`fromMs`) and the
 time to wait before (`waitMs`).
 
-`partial_at(300, ...)` is a step of a stream 300 ms after the stream opened. Its speech starts at the position `at_ms` of
-the stream's audio, and each word is 100 ms long. An utterance is one second long, unless `seconds` says otherwise.
+`partial_at(300, ...)` is a step of a stream 300 ms after the stream opened. Its speech starts at the position `at_ms`
+of the stream's audio, and each word is 100 ms long. An utterance is one second long, unless `seconds` says otherwise.
 """
 
 import json

@@ -1,4 +1,8 @@
-"""Invalid messages to the router: each gets one clear error. Connection, session and other users are not affected."""
+"""Tests of invalid messages to the router, the function that answers clients.
+
+Each message gets one clear error. The connection, the session and other users are not affected. An utterance is a few
+seconds of speech, and takes one of the limited number of slots of its session while it is transcribed.
+"""
 
 import base64
 import json
@@ -140,7 +144,7 @@ MESSAGES = st.builds(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=settings().max_examples // 3)
 @given(body=st.text(max_size=60) | JSON_VALUES.map(json.dumps) | MESSAGES.map(json.dumps))
 def test_any_text_gets_exactly_one_answer_and_no_internal_error(router: RouterHarness, body: str) -> None:
-    router.clock.now_ms += 3_600_000  # so that the sessions of the previous run no longer count
+    router.clock.now_ms += 3_600_000  # so the sessions of earlier examples have expired
     answer = router.send_text(body.replace(OWN_SESSION, router.open_session("c1")))
     assert answer["type"] in {"opened", "pong", "closed", "direct", "error"}
     assert answer.get("code") != "INTERNAL"

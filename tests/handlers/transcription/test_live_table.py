@@ -1,12 +1,19 @@
-"""Items of the live table: changes, deadlines and text reservations."""
+"""Tests of the live table: changes of its items, the index of deadlines, and text reservations.
+
+The item `flight#<session>` has a slot for each utterance (a few seconds of speech) that is being transcribed. A slot is
+overdue when its deadline is over. A text reservation keeps two utterances from showing the same words.
+"""
 
 from typing import Any
 
 import pytest
 
 from handlers.transcription.live_table import LiveTable, TextReservation
-from handlers.transcription.session_utterance_state import SessionUtterances, SlotDecision
+from handlers.transcription.session_utterance_state import SessionUtterances
 from tests.handlers.transcription.router_harness import LIVE_TABLE_NAME, START_MS, Clock
+
+TEXT_KEY = "caption#session#hash"
+"""Key of the reservation of one text."""
 
 
 @pytest.fixture
@@ -20,26 +27,23 @@ def table(dynamodb: Any, clock: Clock) -> LiveTable:
 
 
 def take_slot(table: LiveTable, key: str, utterance: str, overdue_ms: int) -> None:
-    def take(utterances: SessionUtterances) -> tuple[SessionUtterances, SlotDecision]:
-        return utterances.take_slot(utterance, overdue_ms, 8, 0)
-
-    table.change(SessionUtterances, key, take)
+    table.change(SessionUtterances, key, lambda item: item.take_slot(utterance, overdue_ms, max_slots=8, now_ms=0))
 
 
 def reservation(utterance: str, *, final: bool = True, line: str = "r1") -> TextReservation:
-    return TextReservation(utterance, line, 1, final=final)
+    return TextReservation(utterance, line, revision=1, final=final)
 
 
-def test_a_changed_item_is_stored_with_an_expiry_time_and_an_unchanged_item_is_not_written(
+def test_a_changed_item_is_stored_with_an_expiry_time_and_an_unchanged_item_is_not_stored(
     table: LiveTable, dynamodb: Any
 ) -> None:
     table.change(SessionUtterances, "flight#a", lambda utterances: (utterances.note_message("c1", 1), None))
     assert table.read(SessionUtterances, "flight#a") == SessionUtterances(connection="c1", seen_ms=1)
     assert table.read(SessionUtterances, "flight#b") == SessionUtterances()
-    table.reserve_text("caption#s#h", reservation("u1"), 10)
+    table.reserve_text(TEXT_KEY, reservation("u1"), 10)
     table.change(SessionUtterances, "flight#c", lambda utterances: (utterances, None))
     items = {item["pk"]["S"]: int(item["ttl"]["N"]) for item in dynamodb.scan(TableName=LIVE_TABLE_NAME)["Items"]}
-    assert items.keys() == {"flight#a", "caption#s#h"}
+    assert items.keys() == {"flight#a", TEXT_KEY}
     assert all(ttl > START_MS // 1000 for ttl in items.values())
 
 
@@ -47,33 +51,34 @@ def test_only_sessions_with_an_overdue_slot_are_found(table: LiveTable) -> None:
     take_slot(table, "flight#a", "x", START_MS + 100)
     take_slot(table, "flight#b", "y", START_MS + 200)
     assert table.overdue_sessions(START_MS + 100) == ["a"]
-    table.change(SessionUtterances, "flight#a", lambda utterances: (utterances.finish("x", 1), None))
+    table.change(SessionUtterances, "flight#a", lambda utterances: (utterances.finish("x", attempt=1), None))
     assert table.overdue_sessions(START_MS + 100) == [], "a session without slots is not in the index"
 
 
 def test_a_text_is_reserved_for_one_utterance_until_the_reservation_expires(table: LiveTable, clock: Clock) -> None:
-    assert table.reserve_text("caption#s#h", reservation("u1"), 10) == (True, None)
-    assert table.reserve_text("caption#s#h", reservation("u1"), 10)[0], "an utterance can reserve its own text again"
-    assert table.reserve_text("caption#s#h", reservation("u2"), 10) == (False, None)
+    assert table.reserve_text(TEXT_KEY, reservation("u1"), 10) == (True, None)
+    assert table.reserve_text(TEXT_KEY, reservation("u1"), 10)[0], "an utterance can reserve its own text again"
+    assert table.reserve_text(TEXT_KEY, reservation("u2"), 10) == (False, None)
     clock.now_ms += 10_000
-    assert table.reserve_text("caption#s#h", reservation("u2"), 10) == (True, None), (
+    assert table.reserve_text(TEXT_KEY, reservation("u2"), 10) == (True, None), (
         "DynamoDB deletes expired items late, so the expiry time in the item decides"
     )
 
 
-def test_a_final_replaces_the_reservation_of_a_partial_and_returns_it(table: LiveTable) -> None:
-    table.reserve_text("caption#s#h", reservation("u1", final=False), 10)
-    assert table.reserve_text("caption#s#h", reservation("u2", final=False), 10) == (False, None)
-    assert table.reserve_text("caption#s#h", reservation("u2"), 10) == (True, reservation("u1", final=False))
-    assert table.reserve_text("caption#s#h", reservation("u1"), 10) == (False, None)
+def test_a_final_replaces_the_reservation_of_another_utterances_partial_and_returns_it(table: LiveTable) -> None:
+    """A final is a caption that does not change any more. A partial may still change."""
+    table.reserve_text(TEXT_KEY, reservation("u1", final=False), 10)
+    assert table.reserve_text(TEXT_KEY, reservation("u2", final=False), 10) == (False, None)
+    assert table.reserve_text(TEXT_KEY, reservation("u2"), 10) == (True, reservation("u1", final=False))
+    assert table.reserve_text(TEXT_KEY, reservation("u1"), 10) == (False, None)
 
 
 def test_only_the_line_that_reserved_a_text_can_release_it(table: LiveTable) -> None:
-    table.reserve_text("caption#s#h", reservation("u1"), 10)
-    table.release_text("caption#s#h", "u1", "r1")
-    assert table.reserve_text("caption#s#h", reservation("u2"), 10) == (True, None)
+    table.reserve_text(TEXT_KEY, reservation("u1"), 10)
+    table.release_text(TEXT_KEY, "u1", "r1")
+    assert table.reserve_text(TEXT_KEY, reservation("u2"), 10) == (True, None)
     for utterance, line in (("u1", "r1"), ("u2", "r2")):
-        table.release_text("caption#s#h", utterance, line)
-        assert table.reserve_text("caption#s#h", reservation("u3"), 10) == (False, None), (
-            "the line of another utterance still shows the text"
+        table.release_text(TEXT_KEY, utterance, line)
+        assert table.reserve_text(TEXT_KEY, reservation("u3"), 10) == (False, None), (
+            "a line that does not own the reservation cannot release it"
         )

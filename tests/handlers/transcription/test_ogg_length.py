@@ -1,5 +1,9 @@
-"""Length of Ogg Opus files, and errors for incomplete files. The first tests use real files, the others crafted
-files."""
+"""Tests of the length of Ogg Opus files, and of the errors for incomplete or invalid files.
+
+An Ogg file consists of pages with packets. The position of a page is the number of samples of 48 kHz at its end. The
+first tests use real files, the others files that are built page by page: `ogg_page(2, 960, ...)` is page 2 with the
+position 960. The position is -1 if no packet ends on the page. The audio starts on page 2.
+"""
 
 from contextlib import suppress
 from itertools import accumulate
@@ -15,6 +19,7 @@ from tests.handlers.transcription.crafted_audio import (
     EOS,
     OPUS_TAGS,
     PACKET_20_MS,
+    PRE_SKIP,
     ogg_page,
     opus_file,
     opus_head,
@@ -51,14 +56,13 @@ def test_a_real_file_has_the_length_that_its_decoder_finds(rate: int) -> None:
         *(("-b:a", "12k"), ("-b:a", "128k")),
     ],
 )
-def test_every_kind_of_packet_and_page_is_counted(options: tuple[str, ...]) -> None:
+def test_real_files_with_other_packet_and_page_lengths_have_the_right_length(options: tuple[str, ...]) -> None:
     assert read_ogg(recording("opus", *options, rate=48000)).samples == 2345 * 48
 
 
 @pytest.mark.media
 def test_a_file_with_packets_from_webm_has_the_length_that_its_decoder_finds() -> None:
-    """Positions from WebM are whole milliseconds, so they differ from the sum of the packets, and the end is not
-    trimmed."""
+    """WebM has positions in whole milliseconds, so they differ from the sum of the packets. They do not trim the end."""
     audio = rewrap(recording("webm", rate=48000), "opus")
     assert read_ogg(audio).samples / 48 == pytest.approx(decoded_ms(audio), abs=0.1)
 
@@ -71,7 +75,7 @@ def test_a_damaged_or_truncated_real_file_is_refused(data: st.DataObject) -> Non
     position = data.draw(st.integers(0, len(audio) - 1))
     damaged[position] ^= data.draw(st.integers(1, 255))
     read_error(bytes(damaged))
-    if not audio.startswith(b"OggS", position):  # a cut at the start of a page cannot be noticed
+    if not audio.startswith(b"OggS", position):  # a file that ends between two pages may be complete
         read_error(audio[:position])
 
 
@@ -95,14 +99,14 @@ def test_pages_with_valid_checksums_and_any_content_are_read_or_refused(
 @pytest.mark.parametrize(
     ("audio", "samples"),
     [
-        (COMPLETE_FILE, 9600 - 312),
+        (COMPLETE_FILE, 9600 - PRE_SKIP),
         pytest.param(
-            opus_file(ogg_page(2, 9600 - 700, *TEN_PACKETS, flags=EOS)), 9600 - 700 - 312, id="trimmed at the end"
+            opus_file(ogg_page(2, 9600 - 700, *TEN_PACKETS, flags=EOS)), 9600 - 700 - PRE_SKIP, id="trimmed at the end"
         ),
         pytest.param(
             opus_file(ogg_page(2, 9600 + 700, *TEN_PACKETS, flags=EOS)),
-            9600 - 312,
-            id="the position exceeds the packets",
+            9600 - PRE_SKIP,
+            id="position after the last packet",
         ),
         pytest.param(
             opus_file(ogg_page(2, 960, PACKET_20_MS), head=opus_head(pre_skip=3840)),
@@ -110,17 +114,21 @@ def test_pages_with_valid_checksums_and_any_content_are_read_or_refused(
             id="the decoder drops all samples",
         ),
         pytest.param(
-            opus_file(ogg_page(2, 960, PACKET_20_MS), ogg_page(3, -1, flags=EOS)), 648, id="a last page without packets"
+            opus_file(ogg_page(2, 960, PACKET_20_MS), ogg_page(3, -1, flags=EOS)),
+            960 - PRE_SKIP,
+            id="a last page without packets",
         ),
         pytest.param(
-            opus_file(ogg_page(2, 1920, b"\x08" + bytes(254), PACKET_20_MS)), 1608, id="a packet of 255 bytes"
+            opus_file(ogg_page(2, 1920, b"\x08" + bytes(254), PACKET_20_MS)),
+            1920 - PRE_SKIP,
+            id="a packet of 255 bytes",
         ),
         pytest.param(
             ogg_page(0, 0, opus_head(), flags=BOS)
             + ogg_page(1, -1, (OPUS_TAGS + bytes(600))[:510], table=b"\xff\xff")
             + ogg_page(2, 0, (OPUS_TAGS + bytes(600))[510:], flags=CONTINUED)
             + ogg_page(3, 960, PACKET_20_MS, flags=EOS),
-            648,
+            960 - PRE_SKIP,
             id="tags on two pages",
         ),
     ],
@@ -141,7 +149,7 @@ def test_the_length_is_the_last_position_without_the_samples_that_the_decoder_dr
             id="part of a longer recording",
         ),
         pytest.param(
-            [ogg_page(2, 9600, *TEN_PACKETS), ogg_page(3, 9599, PACKET_20_MS, flags=EOS)], id="a position that falls"
+            [ogg_page(2, 9600, *TEN_PACKETS), ogg_page(3, 9599, PACKET_20_MS, flags=EOS)], id="falling position"
         ),
     ],
 )
@@ -156,7 +164,7 @@ def test_a_packet_can_continue_over_pages_without_a_position() -> None:
         ogg_page(3, -1, packet[255:510], table=b"\xff", flags=CONTINUED),
         ogg_page(4, 1920, packet[510:], PACKET_20_MS, flags=CONTINUED | EOS),
     ]
-    assert read_ogg(opus_file(*pages)).samples == 1920 - 312
+    assert read_ogg(opus_file(*pages)).samples == 1920 - PRE_SKIP
     assert "lacks a page: number 4 follows where 3 is expected" in read_error(opus_file(pages[0], pages[2]))
     assert "cut off: its last packet" in read_error(opus_file(*pages[:2]))
 
@@ -217,13 +225,18 @@ def test_a_file_that_is_not_one_complete_stream_is_refused(audio: bytes, problem
 @pytest.mark.parametrize(
     ("packet", "samples"),
     [
-        *((bytes([kind << 3]), samples) for kind, samples in ((0, 480), (3, 2880), (11, 2880), (12, 480), (15, 960))),
-        *((bytes([16 << 3]), 120), (bytes([31 << 3]), 960), (bytes([31 << 3 | 4]), 960)),
+        # The upper five bits of the first byte are the configuration, which determines the length of a frame.
+        *(
+            (bytes([configuration << 3]), samples)
+            for configuration, samples in ((0, 480), (3, 2880), (11, 2880), (12, 480), (15, 960), (16, 120), (31, 960))
+        ),
+        (bytes([31 << 3 | 4]), 960),
+        # The lowest two bits mean one frame (0), two frames (1 and 2), or the number in the second byte (3).
         *((bytes([3 << 3 | 1]), 5760), (bytes([3 << 3 | 2]), 5760), (bytes([1 << 3 | 3, 5]), 4800)),
         *((bytes([16 << 3 | 3, 48]), 5760), (bytes([16 << 3 | 3, 0xC0 | 48]), 5760)),
     ],
 )
-def test_a_packets_first_bytes_state_its_length(packet: bytes, samples: int) -> None:
+def test_the_length_of_a_packet_is_read_from_its_first_bytes(packet: bytes, samples: int) -> None:
     audio = opus_file(ogg_page(2, 20 * samples, *[packet] * 20, flags=EOS), head=opus_head(pre_skip=0))
     assert read_ogg(audio).samples == 20 * samples
 
@@ -234,9 +247,9 @@ def test_a_packet_that_is_not_opus_is_refused(packet: bytes) -> None:
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=8))
-def test_packets_can_be_spread_over_pages_in_any_way(counts: list[int]) -> None:
+def test_packets_can_be_divided_among_pages_in_any_way(packet_counts: list[int]) -> None:
     pages = [
         ogg_page(2 + index, 960 * total, *[PACKET_20_MS] * count)
-        for index, (count, total) in enumerate(zip(counts, accumulate(counts), strict=True))
+        for index, (count, total) in enumerate(zip(packet_counts, accumulate(packet_counts), strict=True))
     ]
-    assert read_ogg(opus_file(*pages)).samples == 960 * sum(counts) - 312
+    assert read_ogg(opus_file(*pages)).samples == 960 * sum(packet_counts) - PRE_SKIP

@@ -1,4 +1,8 @@
-"""Rate limit of partials: the number that is shown in a second, and the choice between partials that wait."""
+"""Tests of the rate limit of partials: how many are shown in a second, and which of those that wait.
+
+A partial is a version of a result (a piece of recognised speech) that may still change. Its third argument is its
+stability, the share of words that are marked as stable. The last argument of each call is the time in milliseconds.
+"""
 
 import pytest
 from hypothesis import given
@@ -10,7 +14,7 @@ from tests.handlers.transcription.caption_samples import as_tuples, final, parti
 
 
 def captions_at_rate_limit() -> Captions:
-    """Return captions whose two partials of a second were shown at time 0."""
+    """Return captions whose limit of two partials in a second was reached at time 0."""
     captions = Captions(thresholds(max_rate_per_second=2))
     for number in range(2):
         assert captions.accept(partial(f"early {number}", f"early {number}"), 0)
@@ -25,7 +29,7 @@ def test_the_rate_applies_to_each_period_of_a_second() -> None:
     assert captions.next_due_ms() == 1900
     assert captions.take_due(1899) == []
     assert as_tuples(captions.accept(partial("b", "four"), 1900)) == [("partial", "a", "three")], (
-        "it waited for this moment"
+        "the partial that waited is shown before the new one"
     )
     assert as_tuples(captions.take_due(2100)) == [("partial", "b", "four")]
     assert captions.counts.dropped == 0
@@ -39,7 +43,7 @@ def test_the_rate_applies_to_each_period_of_a_second() -> None:
         ([("a", "stable", 0.86), ("b", "Unknown.", None)], ("a", "stable")),
         ([("a", "hello", 1.0), ("a", "hello you", 0.9), ("a", "hello all", 0.9)], ("a", "hello")),
     ],
-    ids=["most stable", "newest", "known stability", "same result"],
+    ids=["most stable", "newest", "with a stability", "same result"],
 )
 def test_the_most_stable_and_then_the_newest_partial_is_shown_and_the_others_are_dropped(
     waiting: list[tuple[str, str, float | None]], shown: tuple[str, str]
@@ -52,16 +56,16 @@ def test_the_most_stable_and_then_the_newest_partial_is_shown_and_the_others_are
     assert captions.take_due(2000) == []
 
 
-def test_a_partial_that_was_not_stable_is_shown_after_stable_partials_of_the_same_moment() -> None:
+def test_when_the_rate_allows_one_partial_a_stable_one_is_shown_before_an_unstable_one() -> None:
     captions = Captions(thresholds(max_rate_per_second=1))
-    captions.accept(partial("a", "unsure", 0.1), 0)
+    captions.accept(partial("a", "unstable", 0.1), 0)
     captions.accept(partial("b", "early"), 1000)
-    captions.accept(partial("c", "competes"), 1500)
-    assert as_tuples(captions.take_due(2000)) == [("partial", "c", "competes")]
-    assert as_tuples(captions.take_due(3000)) == [("partial", "a", "unsure")]
+    captions.accept(partial("c", "stable"), 1500)
+    assert as_tuples(captions.take_due(2000)) == [("partial", "c", "stable")]
+    assert as_tuples(captions.take_due(3000)) == [("partial", "a", "unstable")]
 
 
-def test_waiting_partials_of_a_result_that_became_final_do_not_count_as_dropped() -> None:
+def test_partials_that_wait_when_their_result_becomes_final_do_not_count_as_dropped() -> None:
     captions = captions_at_rate_limit()
     captions.accept(partial("a", "one"), 100)
     captions.accept(partial("a", "two"), 200)

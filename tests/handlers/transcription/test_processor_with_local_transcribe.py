@@ -1,7 +1,7 @@
-"""Audio processor with the local Transcribe emulation over real sockets: whatever the service sends, each caption is
-shown once.
+"""Tests of the audio processor with the local emulation of Amazon Transcribe, over real sockets.
 
-Time runs ten times faster, so audio is sent in fewer bursts. `test_utterance_time_limits` tests durations.
+The emulation recognises artificial words. Some of them, for example "throttled", make it fail in this way. The clock
+runs ten times as fast as real time, so the tests are short. `test_utterance_time_limits` tests durations.
 """
 
 import base64
@@ -24,29 +24,30 @@ from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 from tests.local.emulation.transcribe.stream_listener import RATE, presign_url, serve_transcribe
 from tests.lost_responses import repeat_next_call
 
-FASTER = 10
-PATIENT = SessionSettings(dedup_cache_ttl=60, orphan_timeout=60, max_buffer_timeout=10)
+CLOCK_SPEED = 10
+LONG_THRESHOLDS = SessionSettings(dedup_cache_ttl=60, orphan_timeout=60, max_buffer_timeout=10)
+"""Thresholds that are not reached even if the machine is slow."""
 
 
 class RunningClock(Clock):
-    """Clock that runs by itself."""
+    """Clock that advances by itself."""
 
     def __call__(self) -> int:
-        return FASTER * time.monotonic_ns() // 1_000_000 + super().__call__()
+        return CLOCK_SPEED * time.monotonic_ns() // 1_000_000 + super().__call__()
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with serve_transcribe() as found:
-        yield found
+    with serve_transcribe() as url:
+        yield url
 
 
 @pytest.fixture
-def streamed(dynamodb: Any, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> ProcessorHarness:
+def streaming_processor(dynamodb: Any, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> ProcessorHarness:
     """Return a processor whose streams are real connections to the emulation."""
-    # Time limits that even a slow machine does not exceed.
-    monkeypatch.setattr(utterance_transcription, "GRACE_MS", round(1000 * TIMEOUT_SECONDS * FASTER))
-    harness = ProcessorHarness(dynamodb, settings=PATIENT, clock=RunningClock(0))
+    # So long that even a slow machine does not exceed it.
+    monkeypatch.setattr(utterance_transcription, "GRACE_MS", round(1000 * TIMEOUT_SECONDS * CLOCK_SPEED))
+    harness = ProcessorHarness(dynamodb, settings=LONG_THRESHOLDS, clock=RunningClock(0))
 
     def open_stream(request: StreamRequest, _seconds: float) -> AbstractContextManager[TranscribeStream]:
         harness.transcribe.requests.append(request)
@@ -56,29 +57,29 @@ def streamed(dynamodb: Any, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> P
     return harness
 
 
-def send(processor: ProcessorHarness, text: str) -> UtteranceEnd | None:
+def process_speech(processor: ProcessorHarness, text: str) -> UtteranceEnd | None:
     return processor.process_utterance(audio=base64.b64encode(speech(text.split(), RATE)).decode())
 
 
-def test_an_utterance_whose_writes_are_all_retried_is_shown_once(
-    streamed: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
+def test_an_utterance_is_shown_once_even_if_every_write_to_dynamodb_is_repeated(
+    streaming_processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The retried write must not be mistaken for a slot or a start of another attempt."""
-    repeat_next_call(streamed.dynamodb, "update_item", monkeypatch)
-    assert send(streamed, "hello world . good day") is UtteranceEnd.DONE
-    assert streamed.shown_lines() == ["Hello world.", "Good day."]
-    assert streamed.messages("done")[0]["finals"] == 2
-    assert len(streamed.transcribe.requests) == 1
-    assert "TranscribeFallbackTriggered" not in streamed.cloudwatch.values
+    """The repetition, after a lost response, must not look like another attempt that has taken or started the slot."""
+    repeat_next_call(streaming_processor.dynamodb, "update_item", monkeypatch)
+    assert process_speech(streaming_processor, "hello world . good day") is UtteranceEnd.DONE
+    assert streaming_processor.shown_lines() == ["Hello world.", "Good day."]
+    assert streaming_processor.messages("done")[0]["finals"] == 2
+    assert len(streaming_processor.transcribe.requests) == 1
+    assert "TranscribeFallbackTriggered" not in streaming_processor.cloudwatch.values
 
 
 @pytest.mark.parametrize("fault", ["throttled", "dropped", "malformed"])
 def test_a_stream_that_fails_in_the_middle_is_followed_by_one_for_finals(
-    streamed: ProcessorHarness, capsys: pytest.CaptureFixture[str], fault: str
+    streaming_processor: ProcessorHarness, capsys: pytest.CaptureFixture[str], fault: str
 ) -> None:
-    assert send(streamed, f"hello {fault} world") is UtteranceEnd.DONE
-    assert streamed.shown_lines() == [f"Hello {fault} world."]
-    assert streamed.messages("done")[0]["fallback"] == "stream_failed"
-    assert [request.stabilised for request in streamed.transcribe.requests] == [True, False]
-    assert streamed.cloudwatch.values["TranscribeFallbackTriggered"] == 1
+    assert process_speech(streaming_processor, f"hello {fault} world") is UtteranceEnd.DONE
+    assert streaming_processor.shown_lines() == [f"Hello {fault} world."]
+    assert streaming_processor.messages("done")[0]["fallback"] == "stream_failed"
+    assert [request.stabilised for request in streaming_processor.transcribe.requests] == [True, False]
+    assert streaming_processor.cloudwatch.values["TranscribeFallbackTriggered"] == 1
     assert f'"cause":"{fault}"' in capsys.readouterr().out

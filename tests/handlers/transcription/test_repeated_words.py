@@ -1,4 +1,7 @@
-"""Utterances that failed and were spoken again: after any failures of streams and posts, their words are shown once."""
+"""Property test: words that are spoken again after their utterance failed are shown exactly once.
+
+An utterance is a few seconds of speech. Streams of Amazon Transcribe fail, and posts of captions to the client fail.
+"""
 
 from contextlib import suppress
 from typing import Any
@@ -18,17 +21,21 @@ from tests.handlers.transcription.processor_harness import (
 )
 from tests.handlers.transcription.router_harness import LIVE_TABLE_NAME, SESSION_TABLE_NAME
 
-SAID = final_at(300, "Stop the motor now.", at_ms=600)
+WORDS = "Stop the motor now."
+FINAL = final_at(300, WORDS, at_ms=600)
+"""Step of a stream that delivers the words as a final."""
 FAILURES = st.sampled_from(list(StreamFailureCode))
 STREAMS = st.lists(
     st.one_of(
         FAILURES,
         st.tuples(st.tuples(st.just(300), FAILURES)),
-        st.tuples(st.just(SAID), st.tuples(st.integers(350, 2_300), FAILURES)),
+        st.tuples(st.just(FINAL), st.tuples(st.integers(350, 2_300), FAILURES)),
     ),
     max_size=6,
 )
-POSTS = st.lists(st.sampled_from(["arrives", "is lost", "arrives unanswered"]), max_size=3)
+"""Script of each stream: it fails to open, fails after 300 ms, or delivers the final and fails later. Later streams
+succeed."""
+POSTS = st.lists(st.sampled_from(["succeeds", "is lost", "arrives without a response"]), max_size=3)
 """Result of each post of a caption. Later posts succeed."""
 
 
@@ -36,48 +43,46 @@ POSTS = st.lists(st.sampled_from(["arrives", "is lost", "arrives unanswered"]), 
 @given(encoding=st.sampled_from(["pcm", "flac", "ogg-opus"]), streams=STREAMS, posts=POSTS)
 @example(
     "ogg-opus",
-    [*[StreamFailureCode.DROPPED] * 4, (SAID, (700, StreamFailureCode.DROPPED)), StreamFailureCode.DROPPED],
+    [*[StreamFailureCode.DROPPED] * 4, (FINAL, (700, StreamFailureCode.DROPPED)), StreamFailureCode.DROPPED],
     [],
 )
-@example("flac", [(SAID, (350, StreamFailureCode.DROPPED)), StreamFailureCode.BAD_REQUEST], [])
+@example("flac", [(FINAL, (350, StreamFailureCode.DROPPED)), StreamFailureCode.BAD_REQUEST], [])
 @example("flac", [], ["is lost"] * 3)
 @example("pcm", [], ["is lost"] * 3)
-@example("flac", [], ["arrives unanswered"] * 3)
+@example("flac", [], ["arrives without a response"] * 3)
 def test_words_of_a_failed_utterance_that_are_spoken_again_are_shown_exactly_once(
     dynamodb: Any, encoding: str, streams: list[Any], posts: list[str]
 ) -> None:
-    """A line that was retracted or lost does not prevent the same words from being shown again. The speaker gets a message about the failure and repeats the
-    words."""
+    """A line that was removed or lost must not prevent the same words from being shown again. If the utterance is given
+    up, the speaker gets an error and repeats the words in another utterance."""
     for item in dynamodb.scan(TableName=LIVE_TABLE_NAME)["Items"]:
         dynamodb.delete_item(TableName=LIVE_TABLE_NAME, Key={"pk": item["pk"]})
     dynamodb.delete_item(TableName=SESSION_TABLE_NAME, Key={"session_id": {"S": SESSION_ID}})
-    processor = ProcessorHarness(dynamodb, [*streams, *[(SAID, STREAM_END)] * 8])
-    left = list(posts)
+    processor = ProcessorHarness(dynamodb, [*streams, *[(FINAL, STREAM_END)] * 8])
+    remaining_posts = list(posts)
 
-    def lose(_connection: str, message: Any) -> None:
-        if message.type == "caption" and left[:1] == ["is lost"]:
-            left.pop(0)
+    def fail_before_arrival(_connection: str, message: Any) -> None:
+        if message.type == "caption" and remaining_posts[:1] == ["is lost"]:
+            remaining_posts.pop(0)
             raise ReadTimeoutError(endpoint_url="x")
 
-    def leave_unanswered(_connection: str, message: Any) -> None:
-        if message.type == "caption" and left and left.pop(0) == "arrives unanswered":
+    def fail_after_arrival(_connection: str, message: Any) -> None:
+        if message.type == "caption" and remaining_posts and remaining_posts.pop(0) == "arrives without a response":
             raise ReadTimeoutError(endpoint_url="x")
 
-    def speak(utterance: str) -> None:
+    def send_until_ended(utterance: str) -> None:
         while utterance not in processor.utterances.done:
-            attempts = processor.take_slot(utterance).utterance_attempt
             with suppress(ReadTimeoutError):
-                processor.invoke(utterance, utterance_attempt=attempts)
-            processor.clock.now_ms = max(
-                [processor.clock(), *(slot.wait_until_ms for slot in processor.utterances.resends)]
-            )
+                processor.process_utterance(utterance=utterance)
+            wait_ends_ms = [resend.wait_until_ms for resend in processor.utterances.resends]
+            processor.clock.now_ms = max([processor.clock(), *wait_ends_ms])
 
     with pytest.MonkeyPatch.context() as patch:
         use_encoding(patch, encoding)
-        processor.clients.before_post, processor.clients.after_post = lose, leave_unanswered
-        speak("u1")
+        processor.clients.before_post, processor.clients.after_post = fail_before_arrival, fail_after_arrival
+        send_until_ended("u1")
         if processor.utterances.failed:
-            processor.scripts[:] = [(SAID, STREAM_END)]
-            left.clear()
-            speak("u2")
-    assert processor.shown_lines() == ["Stop the motor now."]
+            processor.scripts[:] = [(FINAL, STREAM_END)]
+            remaining_posts.clear()
+            send_until_ended("u2")
+    assert processor.shown_lines() == [WORDS]

@@ -1,141 +1,158 @@
-"""Slots, ended utterances and pending resends of a session after any sequence of changes."""
+"""Tests of the state of a session's utterances: slots, ended utterances and pending resends.
+
+An utterance is a few seconds of speech. Each attempt to transcribe it takes one of the session's slots. The slot has a
+deadline, and the utterance is lost if the slot is not released before. A lost utterance, or one whose attempt failed,
+is a pending resend: the client must send it again.
+"""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.transcription.session_utterance_state import MAX_REMEMBERED_UTTERANCES, SessionUtterances, SlotOutcome
 
-MOST = 2
+MAX_SLOTS = 2
 
 
-def take_slot(slots: SessionUtterances, utterance: str, overdue_ms: int = 100) -> SessionUtterances:
-    moved, how = slots.take_slot(utterance, overdue_ms, MOST, 0)
-    assert how.outcome is SlotOutcome.TAKEN
-    return moved
+def take_slot(utterances: SessionUtterances, utterance: str, overdue_ms: int = 100) -> SessionUtterances:
+    changed, decision = utterances.take_slot(utterance, overdue_ms, MAX_SLOTS, 0)
+    assert decision.outcome is SlotOutcome.TAKEN
+    return changed
 
 
-def test_only_the_first_invocation_starts_an_attempt() -> None:
-    slots, mine = take_slot(SessionUtterances(), "a").start("a", 1, now_ms=50, overdue_ms=900)
-    assert mine
-    assert slots.start("a", 1, now_ms=51, overdue_ms=900) == (slots, False), "Lambda may invoke twice"
-    assert slots.due_ms == 900, "a started attempt has its own deadline"
-    late = take_slot(SessionUtterances(), "a", overdue_ms=100)
-    assert late.start("a", 1, now_ms=100, overdue_ms=900) == (late, False), "the client may have sent it again"
+def test_only_the_first_invocation_before_the_deadline_starts_an_attempt() -> None:
+    running, started = take_slot(SessionUtterances(), "a").start("a", attempt=1, now_ms=50, overdue_ms=900)
+    assert started
+    assert running.start("a", attempt=1, now_ms=51, overdue_ms=900) == (running, False), "Lambda may invoke twice"
+    assert running.due_ms == 900, "a started attempt has a new deadline"
+    overdue = take_slot(SessionUtterances(), "a", overdue_ms=100)
+    assert overdue.start("a", attempt=1, now_ms=100, overdue_ms=900) == (overdue, False), (
+        "the client may have sent the utterance again"
+    )
 
 
 def test_an_overdue_utterance_is_lost_once_and_can_be_sent_again() -> None:
-    slots = take_slot(take_slot(SessionUtterances(), "a", 100), "b", 200)
-    swept, lost = slots.remove_overdue(150)
+    utterances = take_slot(take_slot(SessionUtterances(), "a", overdue_ms=100), "b", overdue_ms=200)
+    remaining, lost = utterances.remove_overdue(150)
     assert lost == ("a",)
-    assert swept.remove_overdue(150)[1] == ()
-    _, how = swept.take_slot("a", 300, MOST, 200)
-    assert (how.outcome, how.utterance_attempt) == (SlotOutcome.TAKEN, 2)
+    assert remaining.remove_overdue(150)[1] == ()
+    _, decision = remaining.take_slot("a", 300, MAX_SLOTS, 200)
+    assert (decision.outcome, decision.utterance_attempt) == (SlotOutcome.TAKEN, 2)
 
 
-def test_a_replaced_attempt_changes_nothing() -> None:
-    """A processor that hung continues while another processor handles the same utterance."""
-    lost, _ = take_slot(SessionUtterances(), "a", 100).remove_overdue(100)
-    again = take_slot(lost, "a", 300)
-    assert again.holds_slot("a", 2)
-    assert not again.holds_slot("a", 1)
-    assert again.finish("a", 1) == again
-    assert again.plan_resend("a", 1, 5) == again
-    assert again.start("a", 1, 200, 900) == (again, False)
+def test_an_attempt_that_was_replaced_by_a_newer_one_changes_nothing() -> None:
+    """An invocation that hung may continue while another invocation processes the same utterance."""
+    lost, _ = take_slot(SessionUtterances(), "a", overdue_ms=100).remove_overdue(100)
+    utterances = take_slot(lost, "a", overdue_ms=300)
+    assert utterances.holds_slot("a", attempt=2)
+    assert not utterances.holds_slot("a", attempt=1)
+    assert utterances.finish("a", attempt=1) == utterances
+    assert utterances.plan_resend("a", attempt=1, from_ms=5) == utterances
+    assert utterances.start("a", attempt=1, now_ms=200, overdue_ms=900) == (utterances, False)
 
 
-def test_releasing_an_unstarted_attempt_leaves_no_trace() -> None:
-    slots, gone = take_slot(SessionUtterances(), "a").release_unstarted("a", 1)
-    assert gone
-    assert (slots.slots, slots.resends) == ((), ())
-    _, how = slots.take_slot("a", 300, MOST, 200)
-    assert how.utterance_attempt == 1
+def test_an_attempt_whose_slot_was_released_before_its_start_does_not_count() -> None:
+    utterances, released = take_slot(SessionUtterances(), "a").release_unstarted("a", attempt=1)
+    assert released
+    assert (utterances.slots, utterances.resends) == ((), ())
+    _, decision = utterances.take_slot("a", 300, MAX_SLOTS, 200)
+    assert decision.utterance_attempt == 1
 
 
-def test_a_started_attempt_keeps_its_slot_whatever_response_its_caller_got() -> None:
-    running, _ = take_slot(SessionUtterances(), "a").start("a", 1, now_ms=50, overdue_ms=900)
-    assert running.release_unstarted("a", 1) == (running, False)
-    done = running.finish("a", 1)
-    assert done.release_unstarted("a", 1) == (done, False)
+def test_a_started_or_ended_attempt_is_not_released_as_unstarted() -> None:
+    """The caller releases the slot if an invocation failed. It may have failed only because its response was lost."""
+    running, _ = take_slot(SessionUtterances(), "a").start("a", attempt=1, now_ms=50, overdue_ms=900)
+    assert running.release_unstarted("a", attempt=1) == (running, False)
+    ended = running.finish("a", attempt=1)
+    assert ended.release_unstarted("a", attempt=1) == (ended, False)
 
 
-def test_attempts_are_counted_until_the_utterance_ends_and_continue_after_valid_captions() -> None:
-    slots = take_slot(take_slot(SessionUtterances(), "a").plan_resend("a", 1, 0), "a").plan_resend("a", 2, 700)
-    slots, how = slots.take_slot("a", 300, MOST, 200)
-    assert (how.from_ms, how.utterance_attempt) == (700, 3)
-    assert slots.take_slot("a", 300, MOST, 200)[1].outcome is SlotOutcome.REPEATED
-    full = take_slot(slots, "b")
-    assert full.take_slot("c", 300, MOST, 200)[1].outcome is SlotOutcome.BUSY
-    landed = full.finish("a", 3)
-    assert landed.resends == ()
-    assert landed.take_slot("a", 300, MOST, 200)[1].outcome is SlotOutcome.REPEATED
-    assert landed.take_slot("c", 300, MOST, 200)[1].outcome is SlotOutcome.TAKEN
+def test_attempts_at_an_utterance_are_counted_and_the_next_one_starts_after_the_valid_captions() -> None:
+    failed_once = take_slot(SessionUtterances(), "a").plan_resend("a", attempt=1, from_ms=0)
+    failed_twice = take_slot(failed_once, "a").plan_resend("a", attempt=2, from_ms=700)
+    utterances, decision = failed_twice.take_slot("a", 300, MAX_SLOTS, 200)
+    assert (decision.from_ms, decision.utterance_attempt) == (700, 3)
+    assert utterances.finish("a", attempt=3).resends == ()
 
 
-def test_the_first_overdue_slot_determines_the_deadline() -> None:
+def test_no_slot_is_taken_for_an_utterance_in_progress_or_ended_or_if_all_are_taken() -> None:
+    full = take_slot(take_slot(SessionUtterances(), "a"), "b")
+    assert full.take_slot("a", 300, MAX_SLOTS, 0)[1].outcome is SlotOutcome.REPEATED
+    assert full.take_slot("c", 300, MAX_SLOTS, 0)[1].outcome is SlotOutcome.BUSY
+    ended = full.finish("a", attempt=1)
+    assert ended.take_slot("a", 300, MAX_SLOTS, 0)[1].outcome is SlotOutcome.REPEATED
+    assert ended.take_slot("c", 300, MAX_SLOTS, 0)[1].outcome is SlotOutcome.TAKEN
+
+
+def test_the_first_deadline_of_a_slot_is_the_time_of_the_next_sweep() -> None:
     assert SessionUtterances().due_ms is None
-    assert take_slot(take_slot(SessionUtterances(), "a", 300), "b", 200).due_ms == 200
+    assert take_slot(take_slot(SessionUtterances(), "a", overdue_ms=300), "b", overdue_ms=200).due_ms == 200
 
 
-def test_the_number_of_urls_in_a_period_is_limited() -> None:
-    slots, first = SessionUtterances().count_direct_url(0, 1, 100)
-    assert first
-    assert slots.count_direct_url(99, 1, 100) == (slots, False)
-    assert slots.count_direct_url(100, 1, 100)[1]
+def test_the_number_of_direct_urls_in_a_period_is_limited() -> None:
+    """A direct URL is a presigned URL with which the client streams to Amazon Transcribe itself."""
+    utterances, is_first_allowed = SessionUtterances().count_direct_url(0, max_urls=1, within_ms=100)
+    assert is_first_allowed
+    assert utterances.count_direct_url(99, max_urls=1, within_ms=100) == (utterances, False)
+    assert utterances.count_direct_url(100, max_urls=1, within_ms=100)[1]
 
 
-MOVES = st.lists(
+CHANGES = st.lists(
     st.tuples(
-        st.sampled_from(["offer", "begin", "land", "break", "back", "move", "sweep"]),
+        st.sampled_from(["take slot", "start", "finish", "plan resend", "release unstarted", "move", "remove overdue"]),
         st.sampled_from("abcdef"),
         st.integers(0, 3),
     ),
     max_size=60,
 )
+"""Kind of change, utterance, and the number of attempts that were begun after the attempt that makes the change."""
 
 
-@given(MOVES)
-def test_slots_are_limited_and_one_attempt_per_utterance_holds_one(moves: list[tuple[str, str, int]]) -> None:
-    slots, now = SessionUtterances(), 0
-    running: dict[str, int] = {}
+@given(CHANGES)
+def test_slots_are_limited_and_one_attempt_per_utterance_holds_one(changes: list[tuple[str, str, int]]) -> None:
+    utterances, now_ms = SessionUtterances(), 0
+    running_attempts: dict[str, int] = {}
     done: set[str] = set()
-    for move, utterance, back in moves:
-        now += 7
-        attempt = max(1, slots.attempt - back)  # any invocation may be late
-        held = slots.holds_slot(utterance, attempt)
-        match move:
-            case "offer":
-                slots, how = slots.take_slot(utterance, now + 20, MOST, now)
-                assert not (how.outcome is SlotOutcome.TAKEN and (utterance in running or utterance in done))
-            case "begin":
-                slots, mine = slots.start(utterance, attempt, now, now + 30)
-                assert not (mine and utterance in running)
-                running |= {utterance: attempt} if mine else {}
-            case "land":
-                done |= {utterance} if held else set()
-                slots = slots.finish(utterance, attempt, failed=bool(now % 2))
-            case "break":
-                slots = slots.plan_resend(utterance, attempt, now)
-            case "back":
-                slots, gone = slots.release_unstarted(utterance, attempt)
-                assert not (gone and running.get(utterance) == attempt)
+    for change, utterance, later_attempts in changes:
+        now_ms += 7
+        attempt = max(1, utterances.attempt - later_attempts)
+        holds_slot = utterances.holds_slot(utterance, attempt)
+        match change:
+            case "take slot":
+                utterances, decision = utterances.take_slot(utterance, now_ms + 20, MAX_SLOTS, now_ms)
+                is_running_or_done = utterance in running_attempts or utterance in done
+                assert not (decision.outcome is SlotOutcome.TAKEN and is_running_or_done)
+            case "start":
+                utterances, started = utterances.start(utterance, attempt, now_ms, now_ms + 30)
+                assert not (started and utterance in running_attempts)
+                running_attempts |= {utterance: attempt} if started else {}
+            case "finish":
+                done |= {utterance} if holds_slot else set()
+                utterances = utterances.finish(utterance, attempt, failed=bool(now_ms % 2))
+            case "plan resend":
+                utterances = utterances.plan_resend(utterance, attempt, from_ms=now_ms)
+            case "release unstarted":
+                utterances, released = utterances.release_unstarted(utterance, attempt)
+                assert not (released and running_attempts.get(utterance) == attempt)
             case "move":
-                slots = slots.prepare_move(f"c{now}", (utterance,))
+                utterances = utterances.prepare_move(f"c{now_ms}", (utterance,))
                 done -= {utterance}
             case _:
-                slots, _ = slots.remove_overdue(now)
-        running = {item: which for item, which in running.items() if slots.holds_slot(item, which)}
-        assert len(slots.slots) <= MOST
-        assert len({slot.utterance for slot in slots.slots}) == len(slots.slots)
-        assert set(slots.failed) <= set(slots.done)
-        assert not set(slots.done) & {resend.utterance for resend in slots.resends}
+                utterances, _ = utterances.remove_overdue(now_ms)
+        running_attempts = {
+            name: number for name, number in running_attempts.items() if utterances.holds_slot(name, number)
+        }
+        assert len(utterances.slots) <= MAX_SLOTS
+        assert len({slot.utterance for slot in utterances.slots}) == len(utterances.slots)
+        assert set(utterances.failed) <= set(utterances.done)
+        assert not set(utterances.done) & {resend.utterance for resend in utterances.resends}
 
 
 def test_the_number_of_remembered_utterances_is_limited() -> None:
-    slots = SessionUtterances()
+    utterances = SessionUtterances()
     for number in range(MAX_REMEMBERED_UTTERANCES * 2):
-        slots = take_slot(slots, f"done-{number}")
-        slots = slots.finish(f"done-{number}", slots.attempt, failed=True)
-        slots = take_slot(slots, f"broken-{number}")
-        slots = slots.plan_resend(f"broken-{number}", slots.attempt, 0)
-    assert len(slots.done) == len(slots.failed) == len(slots.resends) == MAX_REMEMBERED_UTTERANCES
-    assert len(slots.model_dump_json()) < 10_000, "the item costs only a few write units"
+        utterances = take_slot(utterances, f"done-{number}")
+        utterances = utterances.finish(f"done-{number}", utterances.attempt, failed=True)
+        utterances = take_slot(utterances, f"broken-{number}")
+        utterances = utterances.plan_resend(f"broken-{number}", utterances.attempt, from_ms=0)
+    assert len(utterances.done) == len(utterances.failed) == len(utterances.resends) == MAX_REMEMBERED_UTTERANCES
+    assert len(utterances.model_dump_json()) < 10_000, "each write of the item costs only a few write units"

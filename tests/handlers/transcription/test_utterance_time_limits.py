@@ -1,4 +1,9 @@
-"""Time limits of an utterance: its own length and two more seconds, whatever its peers do."""
+"""Tests of the time limit of an utterance: its processing ends at most two seconds after its audio.
+
+The audio is sent to Amazon Transcribe at the pace of speech. `partial_at(300, ...)` is a step of the stream 300 ms
+after it opened. A partial is a caption that may still change, a final one that may not, and an orphan is a last partial that
+is shown as a final, because no final came.
+"""
 
 from dataclasses import replace
 from typing import Any
@@ -21,34 +26,32 @@ from tests.handlers.transcription.processor_harness import (
     partial_at,
     use_encoding,
 )
-from tests.handlers.transcription.router_harness import LIVE_TABLE_NAME, START_MS, PeerDelays, Step, transcript_payload
+from tests.handlers.transcription.router_harness import (
+    LIVE_TABLE_NAME,
+    SESSION_TABLE_NAME,
+    START_MS,
+    PeerDelays,
+    Step,
+    transcript_payload,
+)
 
 
-def test_a_stream_that_never_ends_is_cut_and_its_results_are_shown(processor: ProcessorHarness) -> None:
-    assert processor.process_utterance(partial_at(300, "Hello world")) is UtteranceEnd.DEADLINE
-    assert processor.clock.now_ms - START_MS == 1_000 + GRACE_MS
-    assert processor.captions() == [("Hello world", "partial"), ("Hello world", "final")]
-    assert processor.messages("caption")[-1]["orphan"]
-    assert processor.cloudwatch.values["OrphanedResultsFlushed"] == 1
-    assert processor.utterances.done == ("u1",)
-
-
-def test_the_client_is_notified_even_if_the_invocation_has_less_time_than_the_utterance(
+def test_the_client_must_send_the_utterance_again_if_the_invocation_has_less_time_than_the_audio(
     processor: ProcessorHarness,
 ) -> None:
     assert processor.process_utterance(partial_at(300, "Hello"), seconds=2.4, remaining_ms=4_000) is UtteranceEnd.BROKEN
-    assert processor.clock.now_ms - START_MS == 1_000, "the rest of the time is reserved for the answer"
+    assert processor.clock.now_ms - START_MS == 1_000, "the last 3 seconds are reserved for the message to the client"
     assert len(processor.messages("resend")) == 1
-    assert len(processor.messages("retract")) == 1, "half of the audio was not sent, so the utterance is repeated"
+    assert len(processor.messages("retract")) == 1, "the partial is removed, because its speech is transcribed again"
 
 
-def test_captions_that_cannot_be_delivered_in_time_are_transcribed_again(processor: ProcessorHarness) -> None:
+def test_an_utterance_whose_captions_cannot_be_delivered_in_time_is_sent_again(processor: ProcessorHarness) -> None:
     processor.slow_down_posts(900)
     finals = [final_at(200, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(6)]
     assert processor.process_utterance(*finals, STREAM_END) is UtteranceEnd.BROKEN
     assert processor.clock.now_ms - START_MS <= 1_000 + GRACE_MS + LAST_CAPTIONS_MS + 900
-    [told] = processor.messages("resend")
-    assert told["utterances"][0]["fromMs"] > 0, "delivered finals remain valid"
+    [[resend]] = processor.resend_requests()
+    assert resend["fromMs"] > 0, "the finals that were delivered remain valid"
 
 
 def test_captions_of_events_that_arrived_before_the_deadline_are_still_delivered(processor: ProcessorHarness) -> None:
@@ -58,14 +61,14 @@ def test_captions_of_events_that_arrived_before_the_deadline_are_still_delivered
     assert len(processor.captions()) == 3
 
 
-EVENTS = st.lists(
+STEPS = st.lists(
     st.tuples(
         st.integers(0, 6_000),
         st.one_of(
             st.sampled_from(list(StreamFailureCode)),
             st.none(),
             st.builds(
-                lambda which, final, text: transcript_payload(f"r{which}", text, final=final),
+                lambda number, final, text: transcript_payload(f"r{number}", text, final=final),
                 st.integers(0, 3),
                 st.booleans(),
                 st.sampled_from(["One", "One two", "Three.", "Four five"]),
@@ -75,9 +78,8 @@ EVENTS = st.lists(
     ),
     max_size=12,
 )
-
-
-PACES = st.builds(
+"""Steps of a stream, in any order: the time, and a failure, the end of the stream, or a message."""
+DELAYS = st.builds(
     PeerDelays,
     opening_ms=st.tuples(*[st.sampled_from([0, 40, 400, 990, 9_999])] * 2),
     accepting_ms=st.tuples(*[st.sampled_from([None, None, 0, 490, 900, 1_400, 2_400])] * 2),
@@ -87,59 +89,60 @@ PACES = st.builds(
 
 
 SLOW = PeerDelays(opening_ms=(0, 990), closing_ms=9_999, calling_ms=20)
-"""Slowest possible peers: the second stream, the peer's closing handshake, and slow AWS calls."""
+"""Delays close to their limits: of the opening of the second stream, of the closing handshake, and of AWS calls."""
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(first=EVENTS, second=EVENTS, seconds=st.sampled_from([0.2, 1.0, 2.5]), pace=PACES)
+@given(first_steps=STEPS, second_steps=STEPS, seconds=st.sampled_from([0.2, 1.0, 2.5]), delays=DELAYS)
 @example([final_at(2_400, f"Word {index}.", f"r{index}") for index in range(8)], [], 1.0, SLOW)
 @example([partial_at(2_190, f"Word {index}", f"r{index}") for index in range(8)], [], 1.0, SLOW)
 @example([(830, StreamFailureCode.DROPPED)], [], 1.0, replace(SLOW, accepting_ms=(None, 490)))
 def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
-    dynamodb: Any, first: list[Step], second: list[Step], seconds: float, pace: PeerDelays
+    dynamodb: Any, first_steps: list[Step], second_steps: list[Step], seconds: float, delays: PeerDelays
 ) -> None:
-    """The limit includes metrics and the answer, whatever Amazon Transcribe sends and however slow it is. A
-    comparable system that opened a stream for each chunk of audio had timeouts in 57 of 57 invocations."""
+    """The limit includes the message to the client and the metrics, whatever Amazon Transcribe sends and however slow
+    it is. In a comparable system that opened a stream for each chunk of audio, 57 of 57 invocations timed out."""
     dynamodb.delete_item(TableName=LIVE_TABLE_NAME, Key={"pk": {"S": session_utterances_key(SESSION_ID)}})
-    dynamodb.delete_item(TableName="sessions", Key={"session_id": {"S": SESSION_ID}})
-    scripts = [sorted(stream, key=lambda step: step[0]) for stream in (first, second)]
-    processor = ProcessorHarness(dynamodb, scripts, delays=pace)
+    dynamodb.delete_item(TableName=SESSION_TABLE_NAME, Key={"session_id": {"S": SESSION_ID}})
+    scripts = [sorted(steps, key=lambda step: step[0]) for steps in (first_steps, second_steps)]
+    processor = ProcessorHarness(dynamodb, scripts, delays=delays)
     processor.take_slot("u1")
-    begun_ms = processor.clock.now_ms
+    started_ms = processor.clock.now_ms
     assert processor.invoke(seconds=seconds) in set(UtteranceEnd)
-    assert processor.clock.now_ms - begun_ms <= seconds * 1_000 + 2_000
-    assert processor.utterances.slots == (), "the slot is free again in any case"
-    ends = [*processor.messages("done"), *processor.messages("resend"), *processor.messages("error")]
-    assert len(ends) == 1, "the client is told how the utterance ended"
+    assert processor.clock.now_ms - started_ms <= seconds * 1_000 + 2_000
+    assert processor.utterances.slots == (), "the slot is released in any case"
+    last_messages = [*processor.messages("done"), *processor.messages("resend"), *processor.messages("error")]
+    assert len(last_messages) == 1
 
 
-def test_lines_that_cannot_be_retracted_in_time_are_left_to_the_client(
+def test_lines_of_a_failed_stream_for_whose_removal_there_is_no_time_are_left_to_the_client(
     dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client removes them when it receives the position from which to send the utterance again."""
+    """The client removes all lines after `fromMs` when it gets the request to send the utterance again."""
     processor = ProcessorHarness(dynamodb, delays=PeerDelays(calling_ms=20))
     use_encoding(monkeypatch, "flac")
     finals = [final_at(40 * index, f"Word {index}.", f"r{index:02}", at_ms=10 * index) for index in range(30)]
-    begun_ms = processor.clock.now_ms
+    started_ms = processor.clock.now_ms
     assert processor.process_utterance(*finals, (2_400, StreamFailureCode.DROPPED)) is UtteranceEnd.BROKEN
-    assert processor.clock.now_ms - begun_ms <= 1_000 + 2_000
+    assert processor.clock.now_ms - started_ms <= 1_000 + 2_000
     assert 0 < len(processor.messages("retract")) < 30
-    [told] = processor.messages("resend")
-    assert told["utterances"] == [{"utterance": "u1", "fromMs": 0}]
+    assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 0}]]
 
 
-def test_orphans_are_shown_while_the_stream_continues(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_orphan_is_shown_while_the_stream_is_open_if_the_orphan_timeout_is_short(
+    dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     processor = ProcessorHarness(dynamodb, settings=SessionSettings(orphan_timeout=5))
     use_encoding(monkeypatch, "flac", seconds=5)
     orphans_ms: list[int] = []
 
-    def note_orphan(_connection: str, message: Any) -> None:
+    def record_orphan(_connection: str, message: Any) -> None:
         if getattr(message, "orphan", False):
             orphans_ms.append(processor.clock.now_ms - START_MS)
 
-    processor.clients.after_post = note_orphan
+    processor.clients.after_post = record_orphan
     assert processor.process_utterance(partial_at(300, "Hello"), (6_400, None)) is UtteranceEnd.DONE
-    assert orphans_ms == [5_300], "the orphan timeout has its minimum here"
+    assert orphans_ms == [5_300], "five seconds, the minimum of the timeout, after the last version"
 
 
 def test_the_end_of_the_longest_utterance_shows_its_orphans(
@@ -151,26 +154,27 @@ def test_the_end_of_the_longest_utterance_shows_its_orphans(
     assert processor.process_utterance(partial_at(300, "Hello world")) is UtteranceEnd.DEADLINE
     [_, orphan] = processor.messages("caption")
     assert (orphan["text"], orphan["final"], orphan["orphan"]) == ("Hello world", True, True)
-    assert shown_ms[1] == 5_000 + GRACE_MS, "although Amazon Transcribe sends nothing"
+    assert shown_ms[1] == 5_000 + GRACE_MS, "the orphan is shown although Amazon Transcribe sends nothing more"
     assert processor.cloudwatch.values["OrphanedResultsFlushed"] == 1
+    assert processor.utterances.done == ("u1",)
 
 
-OUTLASTING = {
+LONGER_THAN_A_STREAM = {
     # Caption thresholds that are longer than a stream is open, and the reason.
     "orphan_timeout": "the end of the stream replaces it: decision 0040",
     "dedup_cache_ttl": "the live table applies it to later utterances too",
 }
 
 
-def test_every_other_caption_threshold_passes_while_the_longest_stream_is_open() -> None:
-    """A longer threshold can never take effect."""
-    longest = max(seconds + CODER_PADDING_SECONDS[encoding] for encoding, seconds in MAX_SECONDS.items())
-    open_seconds = longest + (GRACE_MS + LAST_CAPTIONS_MS) / 1000
-    assert open_seconds < 7, "the pages and the setting's description say so"
+def test_all_other_caption_thresholds_are_shorter_than_the_longest_stream() -> None:
+    """A threshold that is longer than any stream could never take effect."""
+    longest_seconds = max(seconds + CODER_PADDING_SECONDS[encoding] for encoding, seconds in MAX_SECONDS.items())
+    open_seconds = longest_seconds + (GRACE_MS + LAST_CAPTIONS_MS) / 1000
+    assert open_seconds < 7, "docs/transcription.md and the description of the setting name 7 seconds"
     seconds_by_name = {
         name: getattr(DEFAULT_THRESHOLDS, name)
         for name in SessionSettings.model_fields
         if name.endswith(("_timeout", "_threshold", "_ttl")) and name != "min_stability_threshold"
     }
-    assert seconds_by_name.keys() > OUTLASTING.keys()
-    assert {name for name, seconds in seconds_by_name.items() if seconds > open_seconds} == OUTLASTING.keys()
+    assert seconds_by_name.keys() > LONGER_THAN_A_STREAM.keys()
+    assert {name for name, seconds in seconds_by_name.items() if seconds > open_seconds} == LONGER_THAN_A_STREAM.keys()
