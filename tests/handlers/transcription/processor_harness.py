@@ -88,15 +88,13 @@ class ProcessorHarness:
     delays: PeerDelays = field(default_factory=PeerDelays)
     open_stream: OpenStream | None = None
     """Function that opens real streams. If it is None, the streams follow the scripts."""
-    has_session: bool = True
 
     def __post_init__(self) -> None:
         dynamodb: Any = SlowAwsClient(self.dynamodb, self.clock, self.delays.calling_ms)
         self.live = LiveTable(dynamodb, LIVE_TABLE_NAME, self.clock)
         self.sessions = SessionTable(dynamodb, SESSION_TABLE_NAME)
         self.transcribe = ScriptedTranscribe(self.clock, self.scripts, self.delays)
-        if self.has_session:
-            self._open_session()
+        self._open_session()
 
     @cached_property
     def processor(self) -> UtteranceProcessor:
@@ -148,14 +146,11 @@ class ProcessorHarness:
 
     def take_slot(self, utterance: str, connection: str = "c1") -> SlotDecision:
         """Request a slot for an attempt at the utterance, as the router does, and return the answer."""
-        overdue_ms = self.clock() + 20_000
-
-        def take(utterances: SessionUtterances) -> tuple[SessionUtterances, SlotDecision]:
-            return utterances.note_message(connection, self.clock()).take_slot(
-                utterance, overdue_ms, max_slots=8, now_ms=self.clock()
-            )
-
-        self.slot, self.accepted_ms = self.live.change_utterances(SESSION_ID, take), self.clock()
+        self.accepted_ms = now_ms = self.clock()
+        self.slot = self.live.change_utterances(
+            SESSION_ID,
+            lambda item: item.note_message(connection, now_ms).take_slot(utterance, now_ms + 20_000, 8, now_ms),
+        )
         return self.slot
 
     def slow_down_posts(self, milliseconds: int) -> None:

@@ -54,9 +54,7 @@ def test_the_latency_includes_the_time_of_a_failed_stream(processor: ProcessorHa
     assert processor.cloudwatch.latencies_ms == [500]
 
 
-def test_the_latency_of_a_second_attempt_counts_from_its_own_acceptance_and_start_position(
-    processor: ProcessorHarness,
-) -> None:
+def test_the_latency_of_a_second_attempt_counts_from_its_acceptance_and_position(processor: ProcessorHarness) -> None:
     processor.process_utterance(final_at(250, "Two.", at_ms=100), (350, None), from_ms=700, utterance_attempt=2)
     assert processor.cloudwatch.latencies_ms == [50], "the first 700 ms of the audio are not streamed again"
 

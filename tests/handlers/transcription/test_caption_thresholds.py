@@ -28,17 +28,6 @@ def session_settings(**values: Any) -> SessionSettings:
     return SessionSettings.model_validate_json(json.dumps(values))
 
 
-def test_the_defaults_are_the_values_of_the_requirements() -> None:
-    assert DEFAULT_THRESHOLDS.partial_results_enabled
-    assert DEFAULT_THRESHOLDS.min_stability_threshold == 0.85
-    assert (DEFAULT_THRESHOLDS.max_buffer_ms, DEFAULT_THRESHOLDS.pause_ms, DEFAULT_THRESHOLDS.orphan_ms) == (
-        5000,
-        2000,
-        15_000,
-    )
-    assert (DEFAULT_THRESHOLDS.max_rate_per_second, DEFAULT_THRESHOLDS.dedup_ms) == (5, 10_000)
-
-
 def test_a_session_can_override_every_threshold() -> None:
     changed = DEFAULT_THRESHOLDS.for_session(session_settings(**OVERRIDES))
     assert changed.model_dump(mode="json", include=set(SessionSettings.model_fields)) == {

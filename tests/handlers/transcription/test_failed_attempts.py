@@ -21,7 +21,7 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
 from handlers.transcription.audio_processor.utterance_processor import WAIT_FACTOR, WAIT_MS
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT
+from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT, LATENCY_METRIC
 from handlers.transcription.session_utterance_state import SlotOutcome
 from tests.handlers.transcription.processor_harness import (
     STREAM_END,
@@ -90,17 +90,13 @@ def test_a_stream_that_fails_after_its_last_final_needs_no_second_stream(
     assert (processor.captions(), len(processor.messages("done"))) == ([("Hello world.", "final")], 1)
 
 
-def test_an_attempt_opens_no_stream_if_the_finals_of_earlier_attempts_cover_the_utterance(
-    processor: ProcessorHarness,
-) -> None:
+def test_an_attempt_opens_no_stream_if_earlier_finals_cover_the_whole_utterance(processor: ProcessorHarness) -> None:
     assert processor.process_utterance(from_ms=1_000, utterance_attempt=2) is UtteranceEnd.DONE
     assert processor.transcribe.requests == []
     assert len(processor.messages("done")) == 1
 
 
-def test_the_client_sends_the_utterance_again_if_there_is_no_time_for_a_second_stream(
-    processor: ProcessorHarness,
-) -> None:
+def test_an_utterance_is_sent_again_if_there_is_no_time_for_a_second_stream(processor: ProcessorHarness) -> None:
     steps = [final_at(900, "One.", at_ms=0), partial_at(2_000, "Two", "r2"), (2_300, StreamFailureCode.DROPPED)]
     assert processor.process_utterance(*steps, seconds=2.4) is UtteranceEnd.BROKEN
     assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 100}]]
@@ -120,9 +116,8 @@ def test_throttled_attempts_do_not_count_and_the_client_waits_after_each(process
     assert processor.messages("error") == []
     assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 0, "waitMs": WAIT_MS}]] * 5
     assert len(processor.cloudwatch.calls) == 5, "the metric of the alarm is put each time"
-    assert (
-        processor.process_utterance(partial_at(300, "Hel"), final_at(1_100, "Hello."), STREAM_END) is UtteranceEnd.DONE
-    )
+    steps = [partial_at(300, "Hel"), final_at(1_100, "Hello."), STREAM_END]
+    assert processor.process_utterance(*steps) is UtteranceEnd.DONE
     assert processor.captions() == [("Hel", "partial"), ("Hello.", "final")]
 
 
@@ -155,29 +150,18 @@ def test_after_an_attempt_with_results_the_client_need_not_wait(processor: Proce
     assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 0}]]
 
 
-def test_attempts_before_a_throttled_attempt_still_count(processor: ProcessorHarness) -> None:
-    processor.scripts += [StreamFailureCode.DROPPED] * 2
-    processor.process_utterance()
-    processor.clock.now_ms += WAIT_MS
-    processor.scripts.append(StreamFailureCode.THROTTLED)
-    processor.process_utterance()
-    processor.clock.now_ms += WAIT_MS
-    assert processor.take_slot("u1").utterance_attempt == 2
-
-
-def test_an_attempt_with_a_first_stream_counts_even_if_its_second_stream_is_throttled(
-    processor: ProcessorHarness,
-) -> None:
+def test_an_attempt_that_had_a_stream_counts_and_later_throttled_attempts_do_not(processor: ProcessorHarness) -> None:
     processor.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.THROTTLED]
     assert processor.process_utterance() is UtteranceEnd.BROKEN
     assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 0, "waitMs": WAIT_MS}]]
-    processor.clock.now_ms += WAIT_MS
-    assert processor.take_slot("u1").utterance_attempt == 2
+    for _ in range(2):
+        processor.clock.now_ms += WAIT_MS
+        processor.scripts.append(StreamFailureCode.THROTTLED)
+        processor.process_utterance()
+        assert processor.slot.utterance_attempt == 2
 
 
-def test_a_second_attempt_shows_only_finals_and_starts_after_the_captions_that_remain_valid(
-    processor: ProcessorHarness,
-) -> None:
+def test_a_second_attempt_shows_only_finals_of_the_speech_after_the_valid_captions(processor: ProcessorHarness) -> None:
     processor.process_utterance(
         partial_at(300, "T"), final_at(500, "Two.", at_ms=0), (600, None), from_ms=700, utterance_attempt=2
     )
@@ -343,18 +327,12 @@ def test_an_utterance_that_is_sent_again_after_its_captions_could_not_be_posted_
     assert processor.shown_lines() == ["One.", "Two.", "Three."]
 
 
-def test_if_the_client_has_disconnected_the_stream_is_closed_and_a_resend_is_planned(
-    processor: ProcessorHarness,
-) -> None:
+def test_the_stream_of_a_disconnected_client_is_closed_and_a_resend_is_planned(processor: ProcessorHarness) -> None:
     processor.clients.gone.add("c1")
-    assert (
-        processor.process_utterance(partial_at(300, "Hello"), final_at(1_100, "Hello."), STREAM_END)
-        is UtteranceEnd.GONE
-    )
+    steps = [partial_at(300, "Hello"), final_at(1_100, "Hello."), STREAM_END]
+    assert processor.process_utterance(*steps) is UtteranceEnd.GONE
     assert len(processor.transcribe.streams[0].chunks) < 10
-    assert processor.utterances.resends[0].utterance == "u1", (
-        "when the client reconnects, it must send the utterance again"
-    )
+    assert processor.utterances.resends[0].utterance == "u1", "a client that reconnects must send the utterance again"
 
 
 def test_captions_go_to_the_new_connection_of_a_client_whose_old_connection_is_closed(
@@ -365,8 +343,9 @@ def test_captions_go_to_the_new_connection_of_a_client_whose_old_connection_is_c
         processor.change_utterances(lambda utterances: utterances.note_message("c2", 0))
 
     processor.call_before_each_stream(monkeypatch, move_to_new_connection)
-    assert processor.process_utterance(final_at(1_100, "Hello."), STREAM_END) is UtteranceEnd.DONE
-    assert processor.captions("c2") == [("Hello.", "final")]
+    steps = [partial_at(300, "Hel"), final_at(1_100, "Hello."), STREAM_END]
+    assert processor.process_utterance(*steps) is UtteranceEnd.DONE
+    assert processor.captions("c2") == [("Hel", "partial"), ("Hello.", "final")]
     assert len(processor.messages("done", "c2")) == 1
 
 
@@ -391,9 +370,7 @@ def test_a_failed_post_of_a_partial_does_not_stop_the_utterance(
     assert processor.process_utterance(*steps, STREAM_END) is UtteranceEnd.DONE
     assert processor.captions() == [("Hel", "partial"), ("Hello.", "final")]
     assert processor.retracted_results() == ["r1"]
-    assert processor.cloudwatch.values["PartialResultProcessingLatency"] == 2, (
-        "only captions that were posted have a latency"
-    )
+    assert processor.cloudwatch.values[LATENCY_METRIC] == 2, "a caption that was not posted has no latency"
 
 
 def reconnect(processor: ProcessorHarness) -> None:
@@ -412,9 +389,7 @@ def reconnect_after_caption(processor: ProcessorHarness, *, final: bool = True) 
     processor.clients.after_post = reconnect_once
 
 
-def test_captions_go_to_the_newest_connection_even_if_the_old_one_still_accepts_messages(
-    processor: ProcessorHarness,
-) -> None:
+def test_captions_go_to_the_new_connection_even_if_the_old_one_accepts_messages(processor: ProcessorHarness) -> None:
     """API Gateway may notice late that a connection has ended, and accepts messages for it until then."""
     reconnect_after_caption(processor, final=False)
     steps = [partial_at(200, "Hel"), final_at(600, "Hello."), partial_at(700, "You", "r2", at_ms=700), (900, None)]
@@ -444,9 +419,7 @@ def test_finals_that_were_sent_to_the_old_connection_are_transcribed_again(proce
     assert processor.utterances.done == ("u1",)
 
 
-def test_an_utterance_that_fails_after_a_reconnection_is_sent_again_from_its_beginning(
-    processor: ProcessorHarness,
-) -> None:
+def test_an_utterance_that_fails_after_a_reconnection_is_sent_again_from_the_start(processor: ProcessorHarness) -> None:
     reconnect_after_caption(processor)
     processor.process_utterance(final_at(900, "One."), (2_300, StreamFailureCode.DROPPED), seconds=2.4)
     assert processor.resend_requests("c2") == [[{"utterance": "u1", "fromMs": 0}]]

@@ -49,9 +49,7 @@ def test_an_utterance_that_must_wait_is_refused_and_each_answer_states_the_wait(
     assert router.processor_events[-1].utterance_attempt == 1
 
 
-def test_on_a_new_connection_utterances_whose_end_the_client_missed_are_transcribed_again(
-    router: RouterHarness,
-) -> None:
+def test_an_utterance_whose_end_the_client_missed_is_repeated_on_a_new_connection(router: RouterHarness) -> None:
     """On the same connection, only the end is reported again. With the old connection, captions may have been lost."""
     session = router.open_session("c1")
     for utterance in ("u1", "u2"):

@@ -88,14 +88,6 @@ def test_the_first_deadline_of_a_slot_is_the_time_of_the_next_sweep() -> None:
     assert take_slot(take_slot(SessionUtterances(), "a", overdue_ms=300), "b", overdue_ms=200).due_ms == 200
 
 
-def test_the_number_of_direct_urls_in_a_period_is_limited() -> None:
-    """A direct URL is a presigned URL with which the client streams to Amazon Transcribe itself."""
-    utterances, is_first_allowed = SessionUtterances().count_direct_url(0, max_urls=1, within_ms=100)
-    assert is_first_allowed
-    assert utterances.count_direct_url(99, max_urls=1, within_ms=100) == (utterances, False)
-    assert utterances.count_direct_url(100, max_urls=1, within_ms=100)[1]
-
-
 CHANGES = st.lists(
     st.tuples(
         st.sampled_from(["take slot", "start", "finish", "plan resend", "release unstarted", "move", "remove overdue"]),

@@ -36,9 +36,7 @@ from tests.handlers.transcription.router_harness import (
 )
 
 
-def test_the_client_must_send_the_utterance_again_if_the_invocation_has_less_time_than_the_audio(
-    processor: ProcessorHarness,
-) -> None:
+def test_an_utterance_is_sent_again_if_the_invocation_has_less_time_than_the_audio(processor: ProcessorHarness) -> None:
     assert processor.process_utterance(partial_at(300, "Hello"), seconds=2.4, remaining_ms=4_000) is UtteranceEnd.BROKEN
     assert processor.clock.now_ms - START_MS == 1_000, "the last 3 seconds are reserved for the message to the client"
     assert len(processor.messages("resend")) == 1

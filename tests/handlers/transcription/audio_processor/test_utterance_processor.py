@@ -74,9 +74,8 @@ def test_an_invocation_after_the_deadline_of_its_slot_opens_no_stream(processor:
     assert processor.transcribe.requests == [], "after the deadline, the client may have sent the utterance again"
 
 
-def test_an_invocation_for_a_missing_session_opens_no_stream(dynamodb: Any) -> None:
-    processor = ProcessorHarness(dynamodb, has_session=False)
-    assert processor.invoke() is None
+def test_an_invocation_for_a_missing_session_opens_no_stream(processor: ProcessorHarness) -> None:
+    assert processor.invoke(session_id="0" * 26) is None
     assert processor.transcribe.requests == []
 
 

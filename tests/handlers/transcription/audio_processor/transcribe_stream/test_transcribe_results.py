@@ -115,9 +115,7 @@ def test_an_invalid_event_is_refused(payload: bytes) -> None:
     ],
     ids=lambda changes: str(changes)[:60].encode("ascii", "backslashreplace").decode(),
 )
-def test_an_event_with_an_invalid_result_is_refused_and_its_text_is_not_in_the_exception(
-    changes: dict[str, Any],
-) -> None:
+def test_an_invalid_result_is_refused_and_its_text_is_not_in_the_exception(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidTranscriptEvent) as error:
         parse_results(transcript_event(transcript_result(), transcript_result(**changes)))
     assert "canary" not in "".join(traceback.format_exception_only(error.value))

@@ -145,9 +145,7 @@ def test_no_message_is_sent_after_the_peer_has_closed_the_connection() -> None:
             client.send(b"x")
 
 
-def test_messages_that_a_peer_sent_before_it_closed_are_received_even_after_sending_failed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_messages_sent_before_a_peer_closed_are_received_after_sending_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "READ_BYTES", 100)  # so many messages are unread when sending fails
 
     def send_and_close(peer: socket.socket) -> None:
@@ -215,9 +213,7 @@ def test_after_an_invalid_frame_the_connection_is_broken() -> None:
         assert not client._awaits_close()
 
 
-def test_while_it_sends_the_client_stores_a_limited_number_of_received_messages(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_client_that_only_sends_stores_few_received_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "MAX_WAITING", 2)
     monkeypatch.setattr(websocket_client, "READ_BYTES", 50)
     with connect_to(websocket_server(send_and_wait(*[bytes(48)] * 20))) as client:
