@@ -5,11 +5,8 @@ stability, the share of words that are marked as stable. The last argument of ea
 """
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.captions.caption_decisions import Captions
-from handlers.transcription.audio_processor.captions.pending_results import PartialRate
 from tests.handlers.transcription.caption_samples import as_tuples, final, partial, thresholds
 
 
@@ -81,17 +78,3 @@ def test_a_duplicate_is_skipped_in_favour_of_the_next_most_stable_partial() -> N
     captions.accept(final("c", "same"), 200)
     assert as_tuples(captions.take_due(1000)) == [("partial", "b", "other")]
     assert (captions.counts.dropped, captions.counts.duplicates) == (0, 1)
-
-
-@given(st.integers(1, 4), st.lists(st.sampled_from([0, 1, 250, 499, 500, 999, 1000, 1001]), max_size=40))
-def test_a_partial_may_be_shown_if_fewer_partials_than_the_rate_were_shown_in_the_second_before(
-    max_rate: int, gaps_ms: list[int]
-) -> None:
-    rate, shown_ms, now_ms = PartialRate(max_rate), list[int](), 0
-    for gap_ms in gaps_ms:
-        now_ms += gap_ms
-        is_free = sum(now_ms - 1000 < earlier_ms <= now_ms for earlier_ms in shown_ms) < max_rate
-        assert rate.is_free(now_ms) is is_free
-        if is_free:
-            rate.add_partial(now_ms)
-            shown_ms.append(now_ms)

@@ -284,10 +284,7 @@ def test_audio_must_have_one_channel_whole_samples_of_16_bits_and_the_sessions_r
 
 @pytest.mark.parametrize(
     ("audio", "encoding", "error_start"),
-    [
-        (opus(50)[:-1], OGG_OPUS, "this Ogg file is cut off"),
-        (flac(16000)[:-1], FLAC, "this FLAC file is cut off"),
-    ],
+    [(opus(50)[:-1], OGG_OPUS, "this Ogg file is cut off"), (flac(16000)[:-1], FLAC, "this FLAC file is cut off")],
 )
 def test_an_incomplete_file_is_malformed(audio: bytes, encoding: Encoding, error_start: str) -> None:
     error = validation_error(audio, encoding)

@@ -5,9 +5,6 @@ it is deferred: it waits for a pause in the changes of its text. A final, the la
 results that started earlier. The last argument of each call is the time in milliseconds.
 """
 
-from collections.abc import Mapping
-from itertools import pairwise
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,57 +42,10 @@ def test_the_most_stable_of_several_deferred_partials_is_shown_first() -> None:
     captions = Captions(thresholds(max_rate_per_second=1))
     captions.accept(partial("a", "worse", 0.2), 0)
     captions.accept(partial("b", "better", 0.4), 0)
+    captions.accept(partial("c", "later", 0.4), 500)
+    assert captions.next_due_ms() == 2000
     assert as_tuples(captions.take_due(2000)) == [("partial", "b", "better")]
     assert as_tuples(captions.take_due(3000)) == [("partial", "a", "worse")]
-
-
-def simulate_captions(
-    arrivals: Mapping[int, str], end_ms: int, max_buffer_ms: int, pause_ms: int
-) -> list[tuple[int, str]]:
-    """Return the captions of a single result whose partials are unstable, with their times.
-
-    The simulation advances in steps of 10 ms. It stores only the text that waits, the time since which some text waits,
-    and the time at which the newest text arrived.
-    """
-    captions, waiting_text, waiting_since_ms, changed_ms = list[tuple[int, str]](), "", 0, 0
-    for now_ms in range(0, end_ms, 10):
-        if waiting_text and (now_ms - changed_ms >= pause_ms or now_ms - waiting_since_ms >= max_buffer_ms):
-            captions.append((now_ms, waiting_text))
-            waiting_text = ""
-        if now_ms in arrivals:
-            waiting_since_ms = waiting_since_ms if waiting_text else now_ms
-            waiting_text, changed_ms = arrivals[now_ms], now_ms
-            if waiting_text.endswith("."):
-                captions.append((now_ms, waiting_text))
-                waiting_text = ""
-    return captions
-
-
-GAPS_AND_SENTENCE_ENDS = st.lists(st.tuples(st.integers(100, 3000), st.booleans()), min_size=1, max_size=15)
-"""Time before each partial, and True if its text ends a sentence."""
-
-
-@given(GAPS_AND_SENTENCE_ENDS, st.sampled_from([500, 2000, 5000]), st.sampled_from([200, 1000, 2000]))
-def test_partials_of_a_single_result_are_shown_at_the_times_that_a_simulation_finds(
-    gaps_and_sentence_ends: list[tuple[int, bool]], max_buffer_ms: int, pause_ms: int
-) -> None:
-    arrivals, now_ms = dict[int, str](), 0
-    for number, (gap_ms, ends_sentence) in enumerate(gaps_and_sentence_ends):
-        now_ms += gap_ms // 10 * 10
-        arrivals[now_ms] = f"word {number}" + ("." if ends_sentence else "")
-    end_ms = now_ms + 6000
-    limits = thresholds(
-        max_buffer_timeout=max_buffer_ms / 1000,
-        pause_threshold=pause_ms / 1000,
-        orphan_timeout=60,
-        max_rate_per_second=20,
-    )
-    captions, shown = Captions(limits), list[tuple[int, str]]()
-    for (arrival_ms, text), (next_arrival_ms, _) in pairwise([*arrivals.items(), (end_ms, "")]):
-        shown += [(arrival_ms, caption.text) for caption in captions.accept(partial("a", text, 0.1), arrival_ms)]
-        while (due_ms := captions.next_due_ms()) is not None and due_ms < next_arrival_ms:
-            shown += [(due_ms, caption.text) for caption in captions.take_due(due_ms)]
-    assert shown == simulate_captions(arrivals, end_ms, max_buffer_ms, pause_ms)
 
 
 FINALS = st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 5), st.none() | st.integers(0, 5)), max_size=40)
