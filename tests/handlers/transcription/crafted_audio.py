@@ -83,12 +83,12 @@ def flac_frame(
     varying_block_size: bool = False,
     content: bytes = b"\x00\x00\x00",
 ) -> bytes:
-    """Return a FLAC frame with this number, or with any bytes in place of the number. By default, its content is
-    silence."""
+    """Return a FLAC frame with this number, or with any bytes in place of it. By default, the content is silence.
+
+    `size_code` and `rate_code` state how the header encodes the block size (the number of samples) and the sample rate.
+    """
     coded_number = number if isinstance(number, bytes) else chr(number).encode()
-    start = (b"\xff\xf9" if varying_block_size else b"\xff\xf8") + bytes(
-        [size_code << 4 | rate_code, channels_and_bits]
-    )
+    start = bytes([0xFF, 0xF9 if varying_block_size else 0xF8, size_code << 4 | rate_code, channels_and_bits])
     size_field = (block_size - 1).to_bytes({6: 1, 7: 2}[size_code], "big") if size_code in {6, 7} else b""
     head = start + coded_number + size_field + rate_field
     return with_frame_checksum(head + bytes([crc(head, 0x07, 8)]) + content)

@@ -39,8 +39,6 @@ LATE_END: Step = (9_999, None)
 @pytest.mark.parametrize(
     "failed_script",
     [
-        StreamFailureCode.ACCESS_DENIED,
-        StreamFailureCode.INTERNAL,
         StreamFailureCode.DROPPED,
         StreamFailureCode.SILENT,
         pytest.param([(200, b"{not json")], id="invalid transcript"),

@@ -105,6 +105,7 @@ def test_frames_are_counted_if_the_header_states_no_length(audio: bytes) -> None
 
 @pytest.mark.parametrize("channels_and_bits", [0x80, 0x90, 0xA0, 0x10, 0x18])
 def test_a_frame_of_two_channels_is_read_in_each_of_their_encodings(channels_and_bits: int) -> None:
+    """The upper four bits of the byte are the encoding of the channels, the next three the size of the samples."""
     audio = flac_file(flac_frame(0, channels_and_bits=channels_and_bits), info=streaminfo(channels=2))
     assert read_flac(audio).channels == 2
 

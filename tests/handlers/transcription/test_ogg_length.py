@@ -62,7 +62,7 @@ def test_real_files_with_other_packet_and_page_lengths_have_the_right_length(opt
 
 @pytest.mark.media
 def test_a_file_with_packets_from_webm_has_the_length_that_its_decoder_finds() -> None:
-    """WebM has positions in whole milliseconds, so they differ from the sum of the packets. They do not trim the end."""
+    """WebM has positions in whole milliseconds. So they differ from the sum of the packets, and do not trim the end."""
     audio = rewrap(recording("webm", rate=48000), "opus")
     assert read_ogg(audio).samples / 48 == pytest.approx(decoded_ms(audio), abs=0.1)
 

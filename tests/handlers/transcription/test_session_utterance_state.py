@@ -25,9 +25,7 @@ def test_only_the_first_invocation_before_the_deadline_starts_an_attempt() -> No
     assert running.start("a", attempt=1, now_ms=51, overdue_ms=900) == (running, False), "Lambda may invoke twice"
     assert running.due_ms == 900, "a started attempt has a new deadline"
     overdue = take_slot(SessionUtterances(), "a", overdue_ms=100)
-    assert overdue.start("a", attempt=1, now_ms=100, overdue_ms=900) == (overdue, False), (
-        "the client may have sent the utterance again"
-    )
+    assert overdue.start("a", attempt=1, now_ms=100, overdue_ms=900) == (overdue, False), "the deadline is over"
 
 
 def test_an_overdue_utterance_is_lost_once_and_can_be_sent_again() -> None:

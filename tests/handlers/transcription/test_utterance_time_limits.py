@@ -1,8 +1,9 @@
-"""Tests of the time limit of an utterance: its processing ends at most two seconds after its audio.
+"""Tests of the time limit of an utterance (a few seconds of speech): its processing ends at most two seconds after its
+audio.
 
 The audio is sent to Amazon Transcribe at the pace of speech. `partial_at(300, ...)` is a step of the stream 300 ms
-after it opened. A partial is a caption that may still change, a final one that may not, and an orphan is a last partial that
-is shown as a final, because no final came.
+after it opened. A partial is a caption that may still change, a final one that may not. An orphan is a last partial
+that is shown as a final, because no final came.
 """
 
 from dataclasses import replace

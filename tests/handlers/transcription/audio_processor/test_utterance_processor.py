@@ -18,6 +18,7 @@ from handlers.common.logging import hash_for_log
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.live_table import TextReservation, text_reservation_key
+from handlers.transcription.names_shared_with_deployment import FALLBACK_METRIC
 from handlers.transcription.transcribe_stream_urls import StreamRequest
 from handlers.transcription.utterance_audio_validation import Encoding
 from tests.handlers.transcription.processor_harness import (
@@ -134,9 +135,7 @@ def test_a_session_without_partials_requests_none(dynamodb: Any) -> None:
     processor.process_utterance(partial_at(300, "Hel"), final_at(1_100, "Hello."), STREAM_END)
     assert [request.stabilised for request in processor.transcribe.requests] == [False]
     assert processor.captions() == [("Hello.", "final")]
-    assert "TranscribeFallbackTriggered" not in processor.cloudwatch.values, (
-        "no fallback is counted, because the session has disabled partials itself"
-    )
+    assert FALLBACK_METRIC not in processor.cloudwatch.values, "the session itself has disabled partials"
 
 
 def test_a_sessions_own_threshold_applies(dynamodb: Any) -> None:

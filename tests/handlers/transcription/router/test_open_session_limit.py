@@ -81,9 +81,7 @@ def test_a_session_that_is_opened_again_before_it_has_made_room_still_counts(
     # The first change only finds that the limit is reached.
     act_before_change(router, monkeypatch, UserOpenSessions, 2, lambda: router.send("open", sessionId=sessions[0]))
     new_session = str(router.send("open")["sessionId"])
-    assert usable_sessions(router, [*sessions, new_session]) == [sessions[0], new_session], (
-        "the other session made room instead"
-    )
+    assert usable_sessions(router, [*sessions, new_session]) == [sessions[0], new_session], "the other one made room"
 
 
 def test_two_concurrent_requests_for_new_sessions_never_exceed_the_limit(

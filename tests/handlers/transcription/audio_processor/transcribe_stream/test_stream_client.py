@@ -30,6 +30,8 @@ from tests.handlers.transcription.websocket_peers import (
 )
 
 TRANSCRIPT_HEADERS = {":message-type": "event", ":event-type": "TranscriptEvent", ":content-type": "application/json"}
+TRANSCRIPT_EVENT = encode_frame(TRANSCRIPT_HEADERS, b"{}")
+UNKNOWN_EVENT = encode_frame({**TRANSCRIPT_HEADERS, ":event-type": "Other"}, b"other")
 
 
 def receive_audio(connection: ServerConnection) -> list[bytes]:
@@ -94,7 +96,7 @@ def test_a_stream_whose_handshake_is_not_answered_fails_as_silent() -> None:
         assert error.value.code is StreamFailureCode.SILENT
 
 
-def test_a_stream_without_a_peer_fails_as_dropped() -> None:
+def test_a_stream_to_an_unreachable_peer_fails_as_dropped() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert failure_of(f"ws://127.0.0.1:{port}/").code is StreamFailureCode.DROPPED
@@ -121,15 +123,11 @@ def test_every_exception_of_the_service_has_a_failure_code(kind: str, message: b
         assert failure_of(url).code is code
 
 
-FRAME = encode_frame(TRANSCRIPT_HEADERS, b"{}")
-"""Message with a transcript event."""
-
-
 @pytest.mark.parametrize(
     ("message", "code"),
     [
         ("text", StreamFailureCode.MALFORMED),
-        *((b"", StreamFailureCode.MALFORMED), (FRAME * 2, StreamFailureCode.MALFORMED)),
+        *((b"", StreamFailureCode.MALFORMED), (TRANSCRIPT_EVENT * 2, StreamFailureCode.MALFORMED)),
         *(
             (encode_frame(headers, b"{}"), StreamFailureCode.MALFORMED)
             for headers in ({}, {":message-type": "exception"}, {":message-type": "canary"})
@@ -144,15 +142,14 @@ def test_a_stream_fails_after_a_message_that_is_not_an_event(message: str | byte
 
 
 def test_a_message_that_is_too_long_counts_as_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket_client, "MAX_MESSAGE", len(FRAME) - 1)
-    with websocket_server(send_and_wait(FRAME)) as url:
+    monkeypatch.setattr(websocket_client, "MAX_MESSAGE", len(TRANSCRIPT_EVENT) - 1)
+    with websocket_server(send_and_wait(TRANSCRIPT_EVENT)) as url:
         assert failure_of(url).code is StreamFailureCode.MALFORMED
 
 
 def test_events_of_unknown_types_are_ignored() -> None:
-    unknown = encode_frame({**TRANSCRIPT_HEADERS, ":event-type": "Other"}, b"other")
     with (
-        websocket_server(send_and_wait(unknown, unknown, FRAME)) as url,
+        websocket_server(send_and_wait(UNKNOWN_EVENT, UNKNOWN_EVENT, TRANSCRIPT_EVENT)) as url,
         TranscribeStream.open(url, TIMEOUT_SECONDS) as stream,
     ):
         assert stream.receive(TIMEOUT_SECONDS) == b"{}"
@@ -162,12 +159,11 @@ def test_events_of_unknown_types_are_ignored() -> None:
 
 def test_unknown_events_do_not_extend_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_client, "CLOSE_SECONDS", 0.05)
-    unknown = encode_frame({**TRANSCRIPT_HEADERS, ":event-type": "Other"}, b"other")
 
     def send_unknown_events(connection: ServerConnection) -> None:
         with contextlib.suppress(ConnectionClosed):
             while True:
-                connection.send(unknown)
+                connection.send(UNKNOWN_EVENT)
 
     with websocket_server(send_unknown_events) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
         assert stream.receive(0.05) is None
@@ -221,7 +217,7 @@ def test_messages_that_a_peer_sent_before_it_closed_are_received_first() -> None
     limit_exceeded = encode_frame({":message-type": "exception", ":exception-type": "LimitExceededException"}, b"{}")
 
     def peer(connection: ServerConnection) -> None:
-        connection.send(FRAME)
+        connection.send(TRANSCRIPT_EVENT)
         connection.send(limit_exceeded)
 
     with websocket_server(peer) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:

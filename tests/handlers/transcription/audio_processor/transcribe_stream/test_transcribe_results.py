@@ -1,7 +1,8 @@
 """Tests of the parser for transcript events, the JSON messages in which Amazon Transcribe sends results.
 
 A result is a piece of recognised speech. Its stability is the share of its items (words and punctuation marks) that
-Amazon Transcribe marks as stable. An invalid event is refused with an exception that contains nothing of it.
+Amazon Transcribe marks as stable. An invalid event is refused with an exception that contains nothing of it, for
+example not the word "canary".
 """
 
 import json
@@ -27,7 +28,7 @@ from handlers.transcription.audio_processor.transcribe_stream.transcribe_results
 )
 from tests.handlers.transcription.caption_samples import transcript_event, transcript_items, transcript_result
 
-JSON = st.recursive(
+JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
@@ -131,13 +132,13 @@ def test_the_largest_allowed_events_are_read_and_a_larger_one_is_refused() -> No
         parse_results(transcript_event(*[transcript_result()] * (MAX_RESULTS + 1)))
 
 
-@given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
+@given(st.binary(max_size=200) | JSON_VALUES.map(lambda value: json.dumps(value).encode()))
 def test_any_payload_is_read_or_refused(payload: bytes) -> None:
     with suppress(InvalidTranscriptEvent):
         assert parse_results(payload) == []
 
 
-@given(RESULT_FIELDS, JSON)
+@given(RESULT_FIELDS, JSON_VALUES)
 def test_a_result_with_any_value_in_a_field_is_refused_or_is_valid(name: str, value: Any) -> None:
     with suppress(InvalidTranscriptEvent):
         for result in parse_results(transcript_event(transcript_result(**{name: value}))):
