@@ -44,16 +44,9 @@ def signature(url: str, secret: str, region: str) -> str:
         for name, value in parse_qsl(parts.query, strict_parsing=True, keep_blank_values=True)
         if name != "X-Amz-Signature"
     )
-    canonical_request = "\n".join(
-        [
-            "GET",
-            parts.path,
-            "&".join(f"{name}={value}" for name, value in query),
-            f"host:{host}\n",
-            "host",
-            hashlib.sha256(b"").hexdigest(),
-        ]
-    )
+    query_string = "&".join(f"{name}={value}" for name, value in query)
+    hash_of_no_content = hashlib.sha256(b"").hexdigest()
+    canonical_request = f"GET\n{parts.path}\n{query_string}\nhost:{host}\n\nhost\n{hash_of_no_content}"
     day, timestamp = NOW.strftime("%Y%m%d"), NOW.strftime("%Y%m%dT%H%M%SZ")
     scope = f"{day}/{region}/transcribe/aws4_request"
     string_to_sign = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{hashlib.sha256(canonical_request.encode()).hexdigest()}"

@@ -47,6 +47,7 @@ def test_a_final_waits_for_earlier_speech_and_later_versions_of_its_result_are_i
     assert captions.accept(final("b", "zwei", start_ms=500), 2) == []
     assert captions.accept(partial("b", "deux", start_ms=500), 2) == []
     assert captions.accept(final("c", "three", start_ms=400), 3) == []
+    # The next final does not start after the open result `a`, so it need not wait.
     assert as_tuples(captions.accept(final("d", "zero", start_ms=0), 4)) == [("final", "d", "zero")]
     assert [caption.text for caption in captions.accept(final("a", "one", start_ms=0), 5)] == ["one", "three", "two"]
 

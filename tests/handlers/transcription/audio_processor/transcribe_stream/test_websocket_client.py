@@ -108,32 +108,23 @@ def test_the_client_answers_pings_joins_fragments_and_drops_the_content_of_texts
         assert client.receive(0) is None
 
 
-def test_a_peer_that_sends_pings_and_reads_no_answers_is_disconnected() -> None:
-    def send_pings(peer: socket.socket) -> None:
-        answer_handshake(peer)
+@pytest.mark.parametrize(
+    ("first_frame", "repeated_frame"), [(b"", PING_FRAME), (FIRST_FRAGMENT, NEXT_FRAGMENT)], ids=["pings", "fragments"]
+)
+def test_a_peer_that_sends_endless_pings_or_fragments_is_disconnected(
+    first_frame: bytes, repeated_frame: bytes
+) -> None:
+    def flood(peer: socket.socket) -> None:
+        answer_handshake(peer, first_frame)
         with contextlib.suppress(OSError):
             while True:
-                peer.sendall(PING_FRAME * 30_000)
+                peer.sendall(repeated_frame * 30_000)
 
-    with tcp_server(send_pings, reads_request=False) as url:
+    with tcp_server(flood, reads_request=False) as url:
         client = WebSocket.open(url, TIMEOUT_SECONDS)
         assert client.receive(TIMEOUT_SECONDS) is None
         assert client.is_over
-        assert len(client._outgoing) < 2 * websocket_client.MAX_UNWRITTEN_ANSWERS, "unsent answers take limited memory"
-        client._socket.close()  # ends the peer's loop
-
-
-def test_a_peer_that_sends_a_message_with_endless_fragments_is_disconnected() -> None:
-    def send_fragments(peer: socket.socket) -> None:
-        answer_handshake(peer, FIRST_FRAGMENT)
-        with contextlib.suppress(OSError):
-            while True:
-                peer.sendall(NEXT_FRAGMENT * 30_000)
-
-    with tcp_server(send_fragments, reads_request=False) as url:
-        client = WebSocket.open(url, TIMEOUT_SECONDS)
-        assert client.receive(TIMEOUT_SECONDS) is None
-        assert client.is_over
+        assert len(client._outgoing) < 2 * websocket_client.MAX_UNWRITTEN_ANSWERS, "the peer does not read the answers"
         assert len(client._frames) <= websocket_client.MAX_FRAMES
         client._socket.close()  # ends the peer's loop
 
