@@ -257,6 +257,13 @@ def test_parameters_at_the_limits_are_accepted() -> None:
     gradual_rollout.RolloutPlan(minutes=1, every=60)
 
 
+def test_an_interval_between_checks_that_is_longer_than_the_rollout_is_refused(
+    cloud: FakeLambdaCloud, run_refused: RunRefused
+) -> None:
+    assert "--every" in run_refused("rollout", "--minutes", "1", "--every", "61")
+    assert cloud.calls == []
+
+
 FAILURES = st.tuples(st.sampled_from(["wait", "get_alias", "update_alias", "describe_alarms"]), st.integers(0, 40))
 
 
