@@ -70,7 +70,7 @@ DRIVERS = (
                 {"Rule": "rule"},
                 "Targets",
                 item=("Id", "targetId"),
-                unset_by_default=("input", "roleArn", "deadLetterConfig"),
+                returned_only_if_set=("input", "roleArn", "deadLetterConfig"),
             ),
         ),
     ),

@@ -46,7 +46,7 @@ def test_every_property_is_read_from_a_path_that_the_response_has(driver: Driver
         hashes = {name: path for name, (_, path) in call.fingerprints.items()}
         missing = {name for name, path in {**paths, **hashes}.items() if exact_shape_at(result, path) is None}
         assert not missing, f"{call.operation} does not return {missing}"
-        assert set(call.unset_by_default) <= {name for name, _ in list_covered_properties(driver, call)}
+        assert set(call.returned_only_if_set) <= {name for name, _ in list_covered_properties(driver, call)}
         assert {output for output, _ in call.fingerprints.values()} <= set(driver.outputs)
 
 
