@@ -197,7 +197,7 @@ class ReadCall:
     """Source of each parameter. A property that is a source identifies the resource, so it is not compared."""
     path: str = ""
     """Dotted path of the result in the response. Empty if the whole response is the result."""
-    item: tuple[str, str] | None = None
+    matching_item: tuple[str, str] | None = None
     """For a result that is a list: a member of its items, and a property of the resource, for example
     `("AlarmName", "name")`. The item in which both have the same value is the resource."""
     values_in_result: Mapping[str, str | Callable[[Any], Any]] = field(default_factory=dict)
@@ -207,7 +207,7 @@ class ReadCall:
     """Properties for which the service returns a value only if somebody set it. If the program did not set it, it was
     set by hand. A value of another property that the program did not set may be the service's default, so it is
     ignored."""
-    fingerprints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    compared_by_hash: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Properties such as code, which are compared by hash: each with the output that has the hash of the deployed content,
     and the dotted path of the current hash in the result."""
 

@@ -69,7 +69,7 @@ DRIVERS = (
                 "ListTargetsByRule",
                 {"Rule": "rule"},
                 "Targets",
-                item=("Id", "targetId"),
+                matching_item=("Id", "targetId"),
                 returned_only_if_set=("input", "roleArn", "deadLetterConfig"),
             ),
         ),

@@ -184,7 +184,7 @@ DRIVERS = (
                 {"FunctionName": "name"},
                 values_in_result={"layers": _layer_arns},
                 returned_only_if_set=("environment", "layers", "vpcConfig", "kmsKeyArn"),
-                fingerprints={"code": ("codeSha256", "CodeSha256")},
+                compared_by_hash={"code": ("codeSha256", "CodeSha256")},
             ),
             ReadCall(
                 "GetFunctionConcurrency",

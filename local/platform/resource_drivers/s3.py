@@ -223,7 +223,9 @@ DRIVERS = (
         id="key",
         outputs={"etag": from_response("PutObject", "ETag")},
         changed_by_update={"etag": "PutObject"},
-        read=(ReadCall("HeadObject", {"Bucket": "bucket", "Key": "key"}, fingerprints={"source": ("etag", "ETag")}),),
+        read=(
+            ReadCall("HeadObject", {"Bucket": "bucket", "Key": "key"}, compared_by_hash={"source": ("etag", "ETag")}),
+        ),
     ),
 )
 

@@ -48,7 +48,7 @@ DRIVERS = (
                 "DescribeParameters",
                 {"ParameterFilters.Key": constant("Name"), "ParameterFilters.Values": "name"},
                 "Parameters",
-                item=("Name", "name"),
+                matching_item=("Name", "name"),
                 values_in_result={"description": "Description", "keyId": "KeyId", "tier": "Tier"},
                 returned_only_if_set=("description",),
             ),

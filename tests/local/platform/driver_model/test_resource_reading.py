@@ -38,7 +38,7 @@ DRIVER = Driver(
             "GetFunctionConfiguration",
             {"FunctionName": "name"},
             values_in_result={"layers": lambda result: [layer["Arn"] for layer in result.get("Layers", ())]},
-            fingerprints={"code": ("hash", "CodeSha256")},
+            compared_by_hash={"code": ("hash", "CodeSha256")},
         ),
         ReadCall(
             "GetFunctionConcurrency",
@@ -55,7 +55,7 @@ ALARM = Driver(
     service="cloudwatch",
     create=(DriverCall("PutMetricAlarm", {"AlarmName": "name", "Threshold": "limit"}),),
     id="name",
-    read=(ReadCall("DescribeAlarms", {"AlarmNames": "name"}, "MetricAlarms", item=("AlarmName", "name")),),
+    read=(ReadCall("DescribeAlarms", {"AlarmNames": "name"}, "MetricAlarms", matching_item=("AlarmName", "name")),),
 )
 INPUTS: Props = {
     "name": "f",
