@@ -96,7 +96,7 @@ class CaptionDelivery:
         error of a final that could not be sent.
         """
         final = caption.final
-        # `_check_attempt` reads the table, so it is left out for partials. It is called for the final that follows.
+        # This check reads the table, so it is left out for partials. It is made for the final that follows.
         if caption.kind is not CaptionKind.PARTIAL:
             self._check_attempt()
         self._revisions += 1

@@ -87,7 +87,7 @@ def _put_driver(
 def _read_setting(operation: str, path: str = "", **values_in_result: str | Callable[[Any], Any]) -> ReadCall:
     """Return the call that reads a bucket setting.
 
-    The service returns a value only if the value was set, so all properties are `returned_only_if_set`.
+    The service returns a value only if somebody set it, so the given properties are `returned_only_if_set`.
     """
     return ReadCall(
         operation,
