@@ -29,7 +29,7 @@ from operations import (
 from operations.aws_account import Clients
 from operations.aws_errors import translate_errors
 from operations.command_context import CommandContext
-from operations.command_errors import CommandRefused
+from operations.command_errors import CommandFailed
 
 
 class Command(Protocol):
@@ -71,7 +71,7 @@ def main(
     command: Command = options.command
     try:
         return command.run(CommandContext(clients or _create_client, clock, wait, print_line), options)
-    except CommandRefused as error:
+    except CommandFailed as error:
         sys.stderr.write(f"{error}\n")
     except KeyboardInterrupt:
         sys.stderr.write(

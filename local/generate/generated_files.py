@@ -22,8 +22,8 @@ from guardrails.pricing import cost_page
 from handlers.common.json_models import Message
 from handlers.livestream.episodes_api.operation_definitions import OPERATIONS as LIVESTREAM
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS as MEETINGS
+from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript
 from handlers.meetings.bedrock_summarize.summary_data_models import Summary
-from handlers.meetings.bedrock_summarize.transcript_data_models import Transcript
 from handlers.meetings.meeting_record import MeetingRecord
 from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages

@@ -71,7 +71,7 @@ DRIVERS: Drivers = {
         },
         changed_by_update={"version": "PublishVersion"},
         read=(
-            ReadCall("GetFunctionConfiguration", {"FunctionName": "name"}, paths_in_result={"text": "Code.ZipFile"}),
+            ReadCall("GetFunctionConfiguration", {"FunctionName": "name"}, values_in_result={"text": "Code.ZipFile"}),
         ),
     ),
     NOTE: RecordedOnly(

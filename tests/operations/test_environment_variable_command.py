@@ -13,7 +13,7 @@ from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.transcription.audio_processor.environment import ProcessorEnvironment
 from handlers.voice_qa.query_worker.environment import WorkerEnvironment
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
-from operations.command_errors import CommandRefused
+from operations.command_errors import CommandFailed
 from operations.environment_variable_command import Assignment, find_model_problem
 from tests.operations.fake_lambda_cloud import (
     ENVIRONMENT,
@@ -143,7 +143,7 @@ def test_a_number_is_accepted_for_a_variable_with_a_number(cloud: FakeLambdaClou
     "text", ["PARTIAL_RESULTS_ENABLED", "=false", "KEY=", "", "1A=x", "A B=x", "hunter2:x", "A\n=x"]
 )
 def test_a_malformed_assignment_is_refused_and_not_repeated(text: str) -> None:
-    with pytest.raises(CommandRefused, match="must be given as KEY=VALUE") as raised:
+    with pytest.raises(CommandFailed, match="must be given as KEY=VALUE") as raised:
         Assignment.parse(text)
     assert "hunter2" not in str(raised.value)
 

@@ -11,7 +11,7 @@ from botocore.stub import ANY, Stubber
 from guardrails.pricing.requirements_cost_tables.meetings import COST_TABLE
 from operations import meetings_cost_comparison
 from operations.command_context import CommandContext
-from operations.command_errors import CommandRefused
+from operations.command_errors import CommandFailed
 
 CHANGE = date(2026, 1, 15)
 S3, BATCH, SONNET = (
@@ -89,13 +89,13 @@ def test_a_step_without_costs_before_the_change_is_reported_as_such() -> None:
 def test_the_error_for_missing_costs_names_the_cost_allocation_tags() -> None:
     explorer = CostExplorer()
     explorer.add_response({}, Filter=ANY)
-    with pytest.raises(CommandRefused, match="activated for cost allocation"):
+    with pytest.raises(CommandFailed, match="activated for cost allocation"):
         explorer.run()
 
 
 @pytest.mark.parametrize("options", [{"since": "yesterday"}, {"days": 2}, {"today": CHANGE + timedelta(1)}])
 def test_invalid_options_are_refused_before_a_paid_request(options: dict[str, Any]) -> None:
-    with pytest.raises(CommandRefused):
+    with pytest.raises(CommandFailed):
         CostExplorer().run(**options)
 
 

@@ -3,7 +3,7 @@
 The chunks are the files that the user uploaded. `complete.json` is the user's list of them, with sizes and hashes.
 Before the job makes any output, it checks in this order:
 
-1. `complete.json` still describes this recording.
+1. `complete.json` still describes this recording. After a new upload, it describes another one.
 2. The chunks fit on the disk.
 3. All chunks exist and have the right sizes.
 4. After the download, they have the right hashes.

@@ -105,7 +105,7 @@ class SocketHandler:
             case Upload():
                 return self._uploads.create_form(guest.guest_id, connection_id, message)
             case WatchLecture():
-                return self._uploads.report_lecture(guest.guest_id, connection_id, message)
+                return self._uploads.watch_lecture(guest.guest_id, connection_id, message)
             case Query():
                 return self._intake.ask(ConnectedGuest(guest.identity, guest.guest_id, connection_id), message)
             case Ping():

@@ -15,8 +15,8 @@ from components.blocks.naming.context import Subsystem
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
-from local.platform.provider_server import serve_provider
 from local.platform.pulumi_provider import PulumiProvider
+from local.platform.pulumi_provider_server import serve_provider
 
 REQUIRED = "REQUIRE_PULUMI_CLI"
 """Environment variable that continuous integration sets, so that a missing CLI fails the tests there."""

@@ -11,8 +11,8 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from local import ROOT
-from local.platform.provider_server import serve_provider
 from local.platform.pulumi_provider import INCOMPLETE, PENDING, PulumiProvider
+from local.platform.pulumi_provider_server import serve_provider
 from local.preview.property_value_conversion import ARCHIVE, SECRET, SIGNATURE, UNKNOWN_STRING
 from tests.local.fake_aws import CODE, DRIVERS, GROUP, NOTE, TOPIC, FakeAws
 

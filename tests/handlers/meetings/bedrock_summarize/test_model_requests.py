@@ -21,7 +21,7 @@ from handlers.meetings.bedrock_summarize.model_requests import (
     group_texts,
     read_prompts,
 )
-from handlers.meetings.bedrock_summarize.transcript_data_models import TranscriptSegment
+from handlers.meetings.bedrock_summarize.stored_transcript_models import TranscriptSegment
 from tests.handlers.converse_shape import valid
 
 ONE_QUESTION = QuestionStyle(InferenceOptions(4_000), transcript_cached=False)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript, TranscriptSegment
 from handlers.meetings.bedrock_summarize.transcript_assembly import (
     MAX_CHARACTERS,
     MAX_OUTPUT_BYTES,
@@ -22,7 +23,6 @@ from handlers.meetings.bedrock_summarize.transcript_assembly import (
     join_parts,
     parse_part,
 )
-from handlers.meetings.bedrock_summarize.transcript_data_models import Transcript, TranscriptSegment
 from tests.handlers.meetings.sample_transcripts import Turn, audio_milliseconds, create_turns, transcribe_output
 
 CANARY = "canary"

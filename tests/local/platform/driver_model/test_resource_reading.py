@@ -37,16 +37,16 @@ DRIVER = Driver(
         ReadCall(
             "GetFunctionConfiguration",
             {"FunctionName": "name"},
-            paths_in_result={"layers": lambda result: [layer["Arn"] for layer in result.get("Layers", ())]},
-            fingerprints={"code": ("hash", "CodeSha256")},
+            values_in_result={"layers": lambda result: [layer["Arn"] for layer in result.get("Layers", ())]},
+            compared_by_hash={"code": ("hash", "CodeSha256")},
         ),
         ReadCall(
             "GetFunctionConcurrency",
             {"FunctionName": "name"},
-            paths_in_result={"concurrency": "ReservedConcurrentExecutions"},
-            unset_by_default=("concurrency",),
+            values_in_result={"concurrency": "ReservedConcurrentExecutions"},
+            returned_only_if_set=("concurrency",),
         ),
-        ReadCall("ListTags", {"Resource": "arn"}, paths_in_result={"tags": "Tags"}),
+        ReadCall("ListTags", {"Resource": "arn"}, values_in_result={"tags": "Tags"}),
     ),
     not_read={"publish": "for tests"},
 )
@@ -55,7 +55,7 @@ ALARM = Driver(
     service="cloudwatch",
     create=(DriverCall("PutMetricAlarm", {"AlarmName": "name", "Threshold": "limit"}),),
     id="name",
-    read=(ReadCall("DescribeAlarms", {"AlarmNames": "name"}, "MetricAlarms", item=("AlarmName", "name")),),
+    read=(ReadCall("DescribeAlarms", {"AlarmNames": "name"}, "MetricAlarms", matching_item=("AlarmName", "name")),),
 )
 INPUTS: Props = {
     "name": "f",
