@@ -22,9 +22,9 @@ from operations import (
     lecture_upload,
     live_alias_command,
     manifest_redrive,
-    meetings_cost_comparison,
     meetings_index_backfill,
     meetings_post_change_checks,
+    meetings_savings_report,
 )
 from operations.aws_account import Clients
 from operations.aws_errors import translate_errors
@@ -52,7 +52,7 @@ COMMANDS: dict[str, Command] = {
     "redrive": manifest_redrive,
     "backfill": meetings_index_backfill,
     "checklist": meetings_post_change_checks,
-    "savings": meetings_cost_comparison,
+    "savings": meetings_savings_report,
 }
 
 _print_line = partial(print, flush=True)

@@ -32,8 +32,8 @@ from handlers.meetings.bedrock_summarize.action_item_verification import Located
 from handlers.meetings.bedrock_summarize.environment import ANSWER_SECONDS, SummaryEnvironment
 from handlers.meetings.bedrock_summarize.model_requests import QuestionStyle, WindowPosition
 from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
+from handlers.meetings.bedrock_summarize.stored_summary_models import SummaryTokens
 from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript
-from handlers.meetings.bedrock_summarize.summary_data_models import SummaryTokens
 from operations.aws_errors import translate_errors
 from operations.command_errors import CommandFailed
 from operations.model_comparison_report import FoundActionItems, TranscriptComparison, format_table, total_agreement

@@ -20,7 +20,7 @@ from handlers.meetings.meeting_record import MeetingReason
 from handlers.meetings.upload_completion_file import CompleteFile
 from local import ROOT
 from local.generate import errors_page
-from local.generate.message_examples import COMPLETED
+from local.generate.schema_examples import COMPLETED
 from local.generate.upload_failure_explanations import LECTURE_REASONS, TRACK_REASONS, ReasonExplanation
 from tests.document_samples import list_make_targets
 

@@ -21,7 +21,7 @@ from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_documents import FileResult, ListedFile, Manifest
 from handlers.ingestion.table_keys_and_updates import RecordId
 from local import ROOT
-from local.generate import documented_graph
+from local.generate import documented_resource_graph
 from local.preview import stack_files
 from operations.__main__ import COMMANDS
 from tests.credentials import credentials
@@ -34,13 +34,13 @@ pytestmark = DOCUMENTED
 FOLDER = ROOT / "docs" / "runbooks"
 INDEX = FOLDER / "README.md"
 PAGES = sorted(set(FOLDER.glob("*.md")) - {INDEX})
-NAME_PREFIX = f"polyphony-{documented_graph.STACK}-"
+NAME_PREFIX = f"polyphony-{documented_resource_graph.STACK}-"
 
 
 @cache
 def alarms(stack: str) -> dict[str, str]:
     """Return the runbook of every alarm, by the alarm's name without the stack's prefix."""
-    resources = documented_graph.build_stack_graph(stack)
+    resources = documented_resource_graph.build_stack_graph(stack)
     inputs = [resource.inputs for resource in resources if resource.kind == "MetricAlarm"]
     return {
         alarm["name"].removeprefix(f"polyphony-{stack}-"): alarm["alarmDescription"].rpartition("Runbook: ")[2]
@@ -114,7 +114,7 @@ def dead_letter_queues() -> dict[str, str]:
     """Return the name of each queue's dead-letter queue, by the queue's name."""
     return {
         resource.inputs["name"]: json.loads(resource.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
-        for resource in documented_graph.build_stack_graph()
+        for resource in documented_resource_graph.build_stack_graph()
         if resource.kind == "Queue" and resource.inputs.get("redrivePolicy")
     }
 
@@ -124,7 +124,7 @@ def alarm_queues(*, with_source: bool) -> set[str]:
     redrive_targets = set(dead_letter_queues().values())
     with_alarm = {
         f"{NAME_PREFIX}{name.removesuffix('-critical')}"
-        for name, page in alarms(documented_graph.STACK).items()
+        for name, page in alarms(documented_resource_graph.STACK).items()
         if page == "docs/runbooks/dead-letters.md"
     }
     return with_alarm & redrive_targets if with_source else with_alarm - redrive_targets
@@ -144,7 +144,7 @@ def test_the_runbook_maps_dead_letter_queues_to_the_logs_of_their_consumers() ->
         dead_letter_queues()[resource.inputs["eventSourceArn"].rpartition(":")[2]]: [
             resource.inputs["functionName"].split(":")[6]
         ]
-        for resource in documented_graph.build_stack_graph()
+        for resource in documented_resource_graph.build_stack_graph()
         if resource.kind == "EventSourceMapping"
     }
     assert function_table("dead letters") == consumed
@@ -153,7 +153,7 @@ def test_the_runbook_maps_dead_letter_queues_to_the_logs_of_their_consumers() ->
 
 def test_the_runbook_maps_failed_calls_to_the_logs_of_their_functions() -> None:
     failed = defaultdict[str, list[str]](list)
-    for resource in documented_graph.build_stack_graph():
+    for resource in documented_resource_graph.build_stack_graph():
         if resource.kind == "FunctionEventInvokeConfig" and resource.inputs.get("destinationConfig"):
             destination = resource.inputs["destinationConfig"]["onFailure"]["destination"]
             failed[destination.rpartition(":")[2]].append(resource.inputs["functionName"])

@@ -17,7 +17,7 @@ from local.preview.stack_files import StackConfig
 
 ONE_WORKER = pytest.mark.xdist_group("whole")
 DOCUMENTED = pytest.mark.xdist_group("graphs")
-"""Marker for tests of the graphs of the generated documents (`local/generate/documented_graph.py`)."""
+"""Marker for tests of the graphs of the generated documents (`local/generate/documented_resource_graph.py`)."""
 STACKS = stack_files.list_stacks()
 ONLY_INGESTION: Mapping[str, Mapping[str, Any]] = {
     section: {"enabled": False} for section in ("transcription", "voiceQa", "livestream", "meetings")

@@ -25,8 +25,13 @@ from clients.meetings.client_errors import (
 from clients.meetings.meeting_queries import MeetingList
 from clients.meetings.meetings_client import MeetingsClient
 from clients.meetings.upload_models import NewMeeting, Uploaded
+from handlers.meetings.bedrock_summarize.stored_summary_models import (
+    ActionItem,
+    Summary,
+    SummaryTokens,
+    TranscriptQuote,
+)
 from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript, TranscriptSegment
-from handlers.meetings.bedrock_summarize.summary_data_models import ActionItem, Summary, SummaryTokens, TranscriptQuote
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.upload_completion_file import ChunkProblem, WrongChunk
 

@@ -17,10 +17,10 @@ from components.model_lifecycle import list_models
 from components.settings import load_settings
 from local.emulation.iam.policy_conditions import as_list, lower_case_keys, operator_holds
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
-from local.generate import documented_graph
+from local.generate import documented_resource_graph
 from local.generate.diagram_edges import list_role_statements
 from local.platform.resource_drivers import ALL_DRIVERS
-from local.preview.input_checks import UNUSED_BY_DRIVER, find_invalid_inputs
+from local.preview.botocore_input_checks import UNUSED_BY_DRIVER, find_invalid_inputs
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig, read_stack
 from tests.bootstrap.required_actions import is_read_only, list_requests, needs, required_actions
@@ -115,7 +115,7 @@ def test_a_pattern_is_not_accepted_as_a_repository(value: str) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_grant_of_every_role_is_within_the_boundary(stack: str) -> None:
-    assert grants_beyond_the_boundary(stack, documented_graph.build_stack_graph(stack)) == set()
+    assert grants_beyond_the_boundary(stack, documented_resource_graph.build_stack_graph(stack)) == set()
 
 
 def test_every_grant_of_an_optional_setting_is_within_the_boundary() -> None:
@@ -136,7 +136,7 @@ def test_the_drivers_support_every_optional_setting() -> None:
 
 @cache
 def graph_with_all_options() -> Graph:
-    return documented_graph.build_graph(with_all_options("prod"))
+    return documented_resource_graph.build_graph(with_all_options("prod"))
 
 
 def with_all_options(stack: str) -> StackConfig:
@@ -210,7 +210,7 @@ def test_the_boundary_limits_a_role_that_is_granted_everything(action: str, reso
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_deploy_role_can_create_change_and_delete_every_resource_of_a_stack(stack: str) -> None:
-    template_of_stack, graph = resolve_template(stack), documented_graph.build_stack_graph(stack)
+    template_of_stack, graph = resolve_template(stack), documented_resource_graph.build_stack_graph(stack)
     documents = template_of_stack.documents("DeployRole")
     iam_requests = {
         repr(request): request
@@ -235,7 +235,7 @@ def test_every_resource_that_tags_assign_to_a_stack_has_the_tags_of_its_stack(st
     """Without the tags, the deploy role could not change the resource after its creation."""
     assigned = {type_ for type_, requests in needs().items() if re.search(r"\?(request|resource)-tags", str(requests))}
     assert assigned >= {"aws:apigateway/restApi:RestApi", "aws:cognito/identityPool:IdentityPool", "aws:ec2/vpc:Vpc"}
-    resources = [item for item in documented_graph.build_stack_graph(stack).customs() if item.type in assigned]
+    resources = [item for item in documented_resource_graph.build_stack_graph(stack).customs() if item.type in assigned]
     untagged = {
         item.name
         for item in resources
@@ -409,7 +409,7 @@ API_KEYS = re.compile("/(apikeys|usageplans)")
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_preview_role_may_read_the_configuration_of_every_resource_and_change_none(stack: str) -> None:
-    template_of_stack, graph = resolve_template(stack), documented_graph.build_stack_graph(stack)
+    template_of_stack, graph = resolve_template(stack), documented_resource_graph.build_stack_graph(stack)
     documents = template_of_stack.documents("PreviewRole")
     readable, wrong = set(), set()
     for resource in graph.customs():
@@ -447,7 +447,7 @@ def test_the_stack_file_names_the_boundary_that_the_bootstrap_creates() -> None:
         template_of_stack = resolve_template(stack)
         [bounds] = {
             resource.inputs["permissionsBoundary"]
-            for resource in documented_graph.build_stack_graph(stack)
+            for resource in documented_resource_graph.build_stack_graph(stack)
             if resource.kind == "Role"
         }
         assert bounds == template_of_stack.boundary_arn

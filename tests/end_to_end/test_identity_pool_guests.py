@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
 from local.emulation.iam.policy_evaluator import AccessVerdict
-from local.flows.guest_client import Guest
+from local.flows.identity_pool_guest import Guest
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState
 from tests.end_to_end.small_stack import SmallStack, small_stack

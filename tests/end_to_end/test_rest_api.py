@@ -10,11 +10,11 @@ import pytest
 from pydantic import Field
 
 from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
-from components.blocks.api.rest_rate_limits import KeyUsagePlan
+from components.blocks.api.rest_api_key_and_firewall import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.foundation.api_log_role import ApiLogRole
-from handlers.common.http.rest_operation import RestOperation
+from handlers.common.http.rest_operation_declaration import RestOperation
 from handlers.common.json_models import Message
 from local.flows.http_requests import Answer, ask, send
 from local.platform.resource_change_planning import ResourceAction

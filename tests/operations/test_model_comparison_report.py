@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from handlers.common.bedrock.model_families import HAIKU, SONNET
 from handlers.meetings.bedrock_summarize.action_item_verification import LocatedActionItem
-from handlers.meetings.bedrock_summarize.summary_data_models import ActionItem, SummaryTokens, TranscriptQuote
+from handlers.meetings.bedrock_summarize.stored_summary_models import ActionItem, SummaryTokens, TranscriptQuote
 from operations.compare_models import PRICES
 from operations.model_comparison_report import (
     Agreement,

@@ -29,7 +29,7 @@ from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.media_job.audio_maker import UndecodableChunks
-from handlers.meetings.media_job.chunk_downloads import ChunkFolder, RecordingUnprocessable
+from handlers.meetings.media_job.chunk_checks_and_downloads import ChunkFolder, RecordingUnprocessable
 from handlers.meetings.media_job.chunk_facts import ChunkFacts, RecordingFacts
 from handlers.meetings.media_job.chunk_probe import probe_chunk
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused

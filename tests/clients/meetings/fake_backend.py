@@ -23,10 +23,10 @@ from handlers.common.identity.oidc_tokens import TokenVerifier
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import ulid
 from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.meetings.auth_exchange.credentials_exchange import CallerAccess, SessionCredentials, TokenExchange
 from handlers.meetings.auth_exchange.handler import operation_functions
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
 from handlers.meetings.auth_exchange.recording_playback import RecordingPlayback, create_user_clients
-from handlers.meetings.auth_exchange.token_exchange import CallerAccess, SessionCredentials, TokenExchange
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId
 from local import LOOPBACK, http_server

@@ -15,8 +15,13 @@ from clients.meetings.meeting_queries import matches, read_object, to_bounds
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.meetings.bedrock_summarize.stored_summary_models import (
+    ActionItem,
+    Summary,
+    SummaryTokens,
+    TranscriptQuote,
+)
 from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript, TranscriptSegment
-from handlers.meetings.bedrock_summarize.summary_data_models import ActionItem, Summary, SummaryTokens, TranscriptQuote
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from tests.clients.meetings.fake_backend import START, Backend
 

@@ -20,7 +20,7 @@ from clients.meetings.user_credentials import (
 )
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.auth_exchange.api_models import ExchangeResponse
-from handlers.meetings.auth_exchange.token_exchange import user_prefixes
+from handlers.meetings.auth_exchange.credentials_exchange import user_prefixes
 from tests.clients.meetings.fake_backend import Backend
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -11,7 +11,7 @@ from handlers.common.aws.service_faults import TRANSIENT_FAULTS, ServiceFault
 from handlers.common.bedrock.model_questions import NoAnswer
 from handlers.common.logging import ALLOWED_LOG_FIELDS
 from handlers.meetings import metrics, summary_errors
-from handlers.meetings.storage.daily_storage_count import growth_metrics
+from handlers.meetings.storage.daily_storage_metrics import growth_metrics
 from local import ROOT
 from local.emulation.step_functions.parameter_name_conversion import error_name
 from local.platform.driver_model.service_shapes import service_model

@@ -12,8 +12,8 @@ import yaml
 from pydantic import ValidationError
 
 from handlers.common.json_models import Message
+from handlers.meetings.bedrock_summarize.stored_summary_models import Summary
 from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript
-from handlers.meetings.bedrock_summarize.summary_data_models import Summary
 from handlers.meetings.meeting_record import MeetingRecord
 from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages

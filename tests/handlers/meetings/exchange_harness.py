@@ -15,10 +15,15 @@ from handlers.common.http.rest_dispatch import RestDispatcher
 from handlers.common.identity.oidc_tokens import TokenVerifier
 from handlers.common.identity.signing_keys import SigningKeys
 from handlers.common.logging import EventLog
+from handlers.meetings.auth_exchange.credentials_exchange import (
+    CallerAccess,
+    ClientRole,
+    MeetingsLocation,
+    TokenExchange,
+)
 from handlers.meetings.auth_exchange.handler import operation_functions
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
 from handlers.meetings.auth_exchange.recording_playback import RecordingPlayback, create_user_clients
-from handlers.meetings.auth_exchange.token_exchange import CallerAccess, ClientRole, MeetingsLocation, TokenExchange
 from tests.handlers.client_events import at_event
 from tests.handlers.rest_response import RestResponse
 from tests.token_issuer import AUDIENCE, Provider, serving

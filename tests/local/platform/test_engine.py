@@ -19,7 +19,7 @@ from local.platform.progress import SilentProgress
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState, ResourceStatus
 from local.preview import program_run
-from local.preview.input_checks import find_invalid_inputs
+from local.preview.botocore_input_checks import find_invalid_inputs
 from local.preview.preview_provider import PreviewProvider
 from tests.local.fake_aws import (
     CODE,

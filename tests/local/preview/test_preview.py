@@ -18,7 +18,7 @@ from local.__main__ import main
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.update_plan import PlannedStep
 from local.preview import preview_command, program_run, report, stack_files
-from local.preview.input_checks import find_invalid_inputs
+from local.preview.botocore_input_checks import find_invalid_inputs
 from local.preview.policy_pack_process import PackError, PolicyPackProcess
 from local.preview.preview import Preview, preview
 from local.preview.preview_provider import PreviewProvider

@@ -26,7 +26,7 @@ from components.blocks.api.gateway_schema import to_gateway_schemas
 from components.blocks.api.public_openapi_document import SCHEMAS, Error, build_document
 from handlers.common.api_error_codes import CommonErrorCode
 from handlers.common.error_responses import HandlerError, to_http_response
-from handlers.common.http.rest_operation import RestOperation
+from handlers.common.http.rest_operation_declaration import RestOperation
 from handlers.common.json_models import Message
 from local.platform.driver_model.service_shapes import service_model
 

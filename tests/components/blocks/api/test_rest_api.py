@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
-from components.blocks.api.rest_rate_limits import KeyUsagePlan
+from components.blocks.api.rest_api_key_and_firewall import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_throttle_and_logs import Throttle
-from handlers.common.http.rest_operation import RestOperation
+from handlers.common.http.rest_operation_declaration import RestOperation
 from handlers.common.json_models import Message
 from tests.components.deployment_harness import STAGE_URL, deploy, rest_document, sample_function
 from tests.fake_engine import Engine, Recorded, foundation_settings, scope

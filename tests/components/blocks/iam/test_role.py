@@ -6,7 +6,7 @@ import pytest
 from components.blocks.iam.role import Role, RoleArgs
 from components.blocks.iam.trust_policy import Service
 from components.blocks.naming.physical_names import Kind
-from local.generate import documented_graph
+from local.generate import documented_resource_graph
 from local.preview import stack_files
 from tests.fake_engine import Engine, foundation_settings, scope
 from tests.whole_program import DOCUMENTED
@@ -33,7 +33,7 @@ def test_a_role_has_the_configured_permissions_boundary(engine: Engine) -> None:
 def test_every_role_of_a_deployed_stack_has_the_boundary_of_its_stack(stack: str) -> None:
     boundaries = {
         resource.inputs.get("permissionsBoundary")
-        for resource in documented_graph.build_stack_graph(stack)
+        for resource in documented_resource_graph.build_stack_graph(stack)
         if resource.kind == "Role"
     }
     assert boundaries == {f"arn:aws:iam::123456789012:policy/polyphony-bootstrap/boundary-{stack}"}

@@ -15,13 +15,13 @@ from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.time_and_ids import clock
 from handlers.meetings.auth_exchange import handler
 from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse
-from handlers.meetings.auth_exchange.session_names import sanitise_session_name
-from handlers.meetings.auth_exchange.token_exchange import (
+from handlers.meetings.auth_exchange.credentials_exchange import (
     RETRY_AFTER_SECONDS,
     ClientRole,
     MeetingsLocation,
     SessionCredentials,
 )
+from handlers.meetings.auth_exchange.session_names import sanitise_session_name
 from tests.handlers.livestream.json_schema_strategies import arbitrary_values, valid_values, validator
 from tests.handlers.meetings.exchange_harness import (
     CREDENTIAL_SECONDS,

@@ -11,9 +11,9 @@ from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.bedrock.converse import ConverseRequest, InferenceOptions, ModelReply, TokenUsage
 from handlers.common.logging import EventLog
 from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess
+from handlers.meetings.bedrock_summarize.stored_summary_models import Summary
 from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript
 from handlers.meetings.bedrock_summarize.summarizer import Summarizer, SummarySettings
-from handlers.meetings.bedrock_summarize.summary_data_models import Summary
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryRequest, SummaryResult
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import MeetingMetric, MeetingMetrics

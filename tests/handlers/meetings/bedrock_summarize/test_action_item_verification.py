@@ -12,8 +12,8 @@ from handlers.meetings.bedrock_summarize.action_item_verification import (
     verify_items,
 )
 from handlers.meetings.bedrock_summarize.model_answers import ModelActionItem
+from handlers.meetings.bedrock_summarize.stored_summary_models import ActionItem
 from handlers.meetings.bedrock_summarize.stored_transcript_models import TranscriptSegment
-from handlers.meetings.bedrock_summarize.summary_data_models import ActionItem
 
 TEXTS = (
     "Good morning.",

@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from guardrails.pricing.requirements_cost_tables.meetings import COST_TABLE
-from operations import meetings_cost_comparison
+from operations import meetings_savings_report
 from operations.command_context import CommandContext
 from operations.command_errors import CommandFailed
 
@@ -47,7 +47,7 @@ class CostExplorer:
         context = CommandContext(lambda _: self.ce, lambda: 0.0, lambda _: None, self.printed.append)
         options = Namespace(stack="dev", environment=None, since=since, days=days)
         with self.stub:
-            return meetings_cost_comparison.run(context, options, today)
+            return meetings_savings_report.run(context, options, today)
 
     def row(self, name: str) -> list[float]:
         """Return the numbers in the printed row: monthly cost before and after, saving, and expected saving."""
@@ -100,5 +100,5 @@ def test_invalid_options_are_refused_before_a_paid_request(options: dict[str, An
 
 
 def test_the_expected_savings_match_the_requirements() -> None:
-    expected = [step.expected for step in meetings_cost_comparison.STEPS]
+    expected = [step.expected for step in meetings_savings_report.STEPS]
     assert expected == [saving.stated_usd for saving in COST_TABLE.promised_savings]

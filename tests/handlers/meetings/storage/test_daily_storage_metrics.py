@@ -15,7 +15,7 @@ from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
-from handlers.meetings.storage.daily_storage_count import (
+from handlers.meetings.storage.daily_storage_metrics import (
     OTHERS,
     CountOutOfTime,
     StorageCounter,
