@@ -20,7 +20,7 @@ from handlers.common.bedrock.converse import (
 )
 from handlers.livestream.fact_check_agent import model_instructions as livestream_instructions
 from handlers.meetings.bedrock_summarize import model_requests as meeting_requests
-from tests.handlers.converse_shape import valid
+from tests.handlers.converse_shape import is_valid_converse_request
 from tests.handlers.scripted_clients import stubbed
 
 CANARY = "canary"
@@ -128,7 +128,7 @@ def test_token_limit_and_request_fields_allow_for_the_thinking_of_each_model() -
     haiku = received_request("us.anthropic.claude-haiku-5-5", REQUEST)
     assert haiku["inferenceConfig"] == {"maxTokens": 3_000}
     assert haiku["additionalModelRequestFields"] == {"thinking": {"type": "disabled"}}
-    assert valid(sonnet)
+    assert is_valid_converse_request(sonnet)
     for model in ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", UNCACHED):
         older = received_request(model, REQUEST)
         assert older["inferenceConfig"] == {"maxTokens": 3_000}
@@ -167,7 +167,7 @@ def test_a_request_starts_with_the_instructions_and_a_cache_point() -> None:
     assert REQUEST["system"] == [{"text": "Be brief."}, {"cachePoint": {"type": "default"}}]
     assert REQUEST["inferenceConfig"] == {"maxTokens": 3_000}
     assert "guardrailConfig" not in REQUEST
-    assert valid(REQUEST)
+    assert is_valid_converse_request(REQUEST)
 
 
 def test_a_text_with_line_breaks_stays_on_its_json_line() -> None:

@@ -22,7 +22,7 @@ from handlers.meetings.bedrock_summarize.model_requests import (
     read_prompts,
 )
 from handlers.meetings.bedrock_summarize.transcript_data_models import TranscriptSegment
-from tests.handlers.converse_shape import valid
+from tests.handlers.converse_shape import is_valid_converse_request
 
 ONE_QUESTION = QuestionStyle(InferenceOptions(4_000), transcript_cached=False)
 TWO_QUESTIONS = QuestionStyle(InferenceOptions(4_000), transcript_cached=True)
@@ -66,7 +66,7 @@ def test_the_prefix_is_the_same_for_every_task_and_meeting() -> None:
     for question in questions:
         request = question.question.request(None)
         assert request["system"] == [{"text": read_prompts()}, {"cachePoint": {"type": "default"}}]
-        assert valid(request)
+        assert is_valid_converse_request(request)
 
 
 def test_the_task_follows_the_transcript() -> None:
