@@ -1,4 +1,11 @@
-"""Harness for tests of the summary function: a bucket, models and metrics in memory."""
+"""Harness for tests of the summary function: a bucket, models and metrics in memory.
+
+The function joins the outputs of Amazon Transcribe for the parts of the audio to one transcript of segments. It divides
+a long transcript into overlapping windows, and asks a model for a summary and for action items of each window.
+
+A request to the model contains the segments as lines of JSON, with their numbers as `said`. Its last line names the task
+and an id, `part`. The answer must repeat both.
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -35,11 +42,11 @@ SPOKEN_MEETING = create_turns(
 
 Line = dict[str, Any]
 AnswerFunction = Callable[[list[Line]], str]
-"""Returns the answer to the lines of a prompt. The last line names the task."""
+"""Function that returns the answer to the lines of a prompt."""
 
 
 def prompt_lines(request: ConverseRequest) -> list[Line]:
-    """Return the JSON lines of a prompt: the transcript's segments or the summaries of the parts, and the task."""
+    """Return the JSON lines of a prompt: the segments, or the summaries that are to be combined, and then the task."""
     blocks = [block["text"] for block in request["messages"][0]["content"] if "text" in block]
     return [json.loads(line) for block in blocks for line in block.split("\n") if line.startswith("{")]
 
@@ -68,10 +75,10 @@ def answer_with(items: Sequence[object] = (), summary: str = "They met.", **chan
 
 @dataclass
 class MemoryBucket(MeetingBucket):
-    """The bucket in memory."""
+    """A bucket in memory. A test can read and change its objects."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
-    written: list[str] = field(default_factory=list)
+    written_keys: list[str] = field(default_factory=list)
     """Keys of all writes."""
     failing_prefix: str | None = None
     """Writes of keys with this prefix fail."""
@@ -83,7 +90,7 @@ class MemoryBucket(MeetingBucket):
     def write(self, key: str, data: str) -> None:
         if self.failing_prefix is not None and key.startswith(self.failing_prefix):
             raise StorageFailed(ServiceFault.UNAVAILABLE)
-        self.written.append(key)
+        self.written_keys.append(key)
         self.objects[key] = data.encode()
 
     def write_new(self, key: str, data: str) -> bool:
@@ -93,14 +100,14 @@ class MemoryBucket(MeetingBucket):
         return True
 
 
-Scripted = AnswerFunction | ServiceFault | tuple[AnswerFunction, str]
+ScriptEntry = AnswerFunction | ServiceFault | tuple[AnswerFunction, str]
 
 
 @dataclass
 class ScriptedModel:
     """A model that follows a script of answers, faults, and answers with their stop reason. The last entry repeats."""
 
-    script: list[Scripted] = field(default_factory=lambda: [answer_with([SEND_REPORT, BOOK_ROOM])])
+    script: list[ScriptEntry] = field(default_factory=lambda: [answer_with([SEND_REPORT, BOOK_ROOM])])
     requests: list[ConverseRequest] = field(default_factory=list)
 
     def converse(self, request: ConverseRequest) -> ModelReply:

@@ -1,4 +1,7 @@
-"""Tests of the transcript assembly: the transcript contains every word, in order and at the right time."""
+"""Tests of how the outputs of Amazon Transcribe for the parts of the audio become one transcript of segments.
+
+A segment contains consecutive words of one speaker. The transcript contains every word, in order and at the right time.
+"""
 
 import json
 from collections.abc import Sequence

@@ -36,7 +36,7 @@ DAY = date(2026, 1, 31)
 
 @dataclass
 class CountHarness:
-    """The storage count of the harness's bucket, with limits that a test can change."""
+    """The daily storage count for the bucket of a meeting harness. A test can change its limits."""
 
     meetings: MeetingHarness
     max_users_with_metric: int = 20
@@ -210,7 +210,7 @@ def test_logs_contain_no_keys_and_no_users(count: CountHarness, capsys: pytest.C
         assert secret not in output
 
 
-def test_a_recording_whose_event_was_lost_is_started_the_next_day(count: CountHarness) -> None:
+def test_a_recording_whose_upload_event_was_lost_is_processed_the_next_day(count: CountHarness) -> None:
     harness = count.meetings
     harness.upload_files(b"a", b"b")
     assert count.run().started == 0, "its event may still arrive"
@@ -222,7 +222,7 @@ def test_a_recording_whose_event_was_lost_is_started_the_next_day(count: CountHa
     assert len(harness.step_functions.statuses) == 1
 
 
-def test_an_unreadable_complete_file_whose_event_was_lost_is_processed_once(
+def test_an_unreadable_complete_json_whose_event_was_lost_is_processed_once(
     count: CountHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harness = count.meetings
@@ -233,21 +233,24 @@ def test_an_unreadable_complete_file_whose_event_was_lost_is_processed_once(
             count.run()
     assert harness.state() == ("failed", "MALFORMED")
     output = capsys.readouterr().out
-    assert (output.count("complete_refused"), output.count("recording_unattended")) == (1, 0)
+    assert output.count("complete_refused") == 1, "the file must be refused once, and not each day"
+    assert "recording_unattended" not in output, "this log event would raise an alarm"
 
 
-def test_a_recording_whose_event_was_lost_is_started_although_an_older_one_is_in_progress(count: CountHarness) -> None:
+def test_a_recording_whose_upload_event_was_lost_is_processed_although_an_older_one_is_in_progress(
+    count: CountHarness,
+) -> None:
     harness = count.meetings
-    first = harness.upload_recording(b"a")
+    older_recording = harness.upload_recording(b"a")
     harness.advance(minutes=1)
-    second = harness.upload_files(b"b")
+    newer_file = harness.upload_files(b"b")
     harness.advance(minutes=1)
-    harness.write_media_result(first)
-    harness.run_step("media", first)
+    harness.write_media_result(older_recording)
+    harness.run_step("media", older_recording)
     assert harness.state() == ("processing", "transcription")
     harness.now += NOTIFICATION_GRACE_PERIOD
     assert count.run().started == 1
-    assert (harness.record().content, harness.state()) == (second.content, ("processing", "media"))
+    assert (harness.record().content, harness.state()) == (newer_file.content, ("processing", "media"))
 
 
 def test_an_incomplete_recording_whose_event_was_lost_raises_an_alarm(
@@ -272,10 +275,11 @@ def test_a_recording_whose_event_arrived_is_not_processed_again(
         for item in parsed.get("Contents", ()):
             item["LastModified"] += timedelta(milliseconds=500)
 
+    # A read of the file fails, and would be logged as `recording_unattended`.
     monkeypatch.setattr(UploadReader, "read_complete_file", lambda *_: 1 / 0)
     with at_event(harness.s3, "after-call.s3.ListObjectsV2", add_milliseconds):
         count.run()
-    assert "recording_unattended" not in capsys.readouterr().out, "the failing read shows that the file was processed"
+    assert "recording_unattended" not in capsys.readouterr().out
 
 
 def test_a_malformed_file_for_a_ready_meeting_raises_no_alarm(

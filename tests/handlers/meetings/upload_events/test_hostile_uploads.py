@@ -1,4 +1,4 @@
-"""Tests of invalid and hostile uploads: they are handled safely, and logs contain nothing from them."""
+"""Tests of invalid and hostile uploads, such as a malformed `complete.json`: they harm no meeting and appear in no log."""
 
 import json
 from typing import Any
@@ -106,7 +106,7 @@ def test_an_unreadable_complete_file_fails_its_meeting_and_is_not_retried(
 def test_the_sweep_fails_an_incomplete_meeting_whose_complete_file_became_unreadable(harness: MeetingHarness) -> None:
     harness.upload_complete_file(b"a")
     harness.deliver_event("complete.json")
-    harness.upload_complete_file(b"a", title="again")
+    harness.upload_complete_file(b"a", title="New")
     harness.advance(hours=1)
     with harness.fail_complete_file_reads("InvalidRequest"):
         assert harness.sweep()["failed"] == 0

@@ -1,4 +1,4 @@
-"""Tests of upload events: a complete recording starts once, and an incomplete one continues when its chunks arrive."""
+"""Tests of upload events: they start the processing of a recording once, as soon as all its chunks have arrived."""
 
 import pytest
 
@@ -71,7 +71,7 @@ def test_chunks_that_arrive_before_complete_json_cause_one_table_read_per_batch(
 
 
 @pytest.mark.parametrize("is_incomplete", [True, False])
-def test_a_chunk_that_its_meeting_does_not_lack_causes_no_listing(
+def test_a_chunk_that_is_not_missing_causes_no_listing_of_the_bucket(
     harness: MeetingHarness, *, is_incomplete: bool
 ) -> None:
     harness.upload_chunks(b"a")
@@ -82,7 +82,7 @@ def test_a_chunk_that_its_meeting_does_not_lack_causes_no_listing(
     assert calls == ["GetItem"]
 
 
-def test_several_chunks_of_a_meeting_in_one_batch_cause_one_listing(harness: MeetingHarness) -> None:
+def test_several_chunks_of_a_meeting_in_one_batch_cause_one_listing_of_the_bucket(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a")
     harness.upload_complete_file(b"a", b"b", b"c")
     harness.deliver_event("complete.json")
@@ -93,7 +93,7 @@ def test_several_chunks_of_a_meeting_in_one_batch_cause_one_listing(harness: Mee
     assert harness.state() == ("processing", "media")
 
 
-def test_a_chunk_that_arrives_while_it_is_recorded_as_missing_is_not_lost(
+def test_processing_starts_if_the_last_chunk_arrives_while_it_is_recorded_as_missing(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The only event of the chunk is handled before the record lists the chunk as missing."""
@@ -109,7 +109,7 @@ def test_a_chunk_that_arrives_while_it_is_recorded_as_missing_is_not_lost(
     assert harness.state() == ("processing", "media")
 
 
-def test_another_content_starts_a_new_attempt_even_if_it_was_processed_before(harness: MeetingHarness) -> None:
+def test_other_chunks_start_a_new_attempt_even_if_they_were_processed_before(harness: MeetingHarness) -> None:
     recordings = []
     for chunk, title in ((b"a", "First"), (b"b", "Second"), (b"a", "Third")):
         recordings.append(harness.upload_recording(chunk, title=title))
@@ -132,7 +132,7 @@ def test_an_older_complete_file_does_not_replace_a_newer_one_that_is_processed_m
     assert harness.step_functions.contents == [harness.record().content]
 
 
-def test_a_new_description_of_the_same_content_changes_only_the_description(harness: MeetingHarness) -> None:
+def test_a_new_description_of_the_same_chunks_changes_only_the_description(harness: MeetingHarness) -> None:
     harness.upload_recording(b"a")
     harness.advance(minutes=1)
     with harness.record_calls() as calls:
@@ -207,10 +207,10 @@ def test_chunks_beyond_the_listing_limit_count_as_missing(
 
 
 def test_a_failing_message_does_not_affect_the_others(harness: MeetingHarness) -> None:
-    other = MeetingId(ANN, ulid(START, 2))
-    for meeting in (MEETING, other):
+    other_meeting = MeetingId(ANN, ulid(START, 2))
+    for meeting in (MEETING, other_meeting):
         harness.upload_files(b"a", meeting=meeting)
     harness.step_functions.next_starts.append("request lost")
-    first_key, second_key = (meeting.upload_key("complete.json") for meeting in (MEETING, other))
+    first_key, second_key = (meeting.upload_key("complete.json") for meeting in (MEETING, other_meeting))
     assert harness.deliver_events(first_key, second_key) == [first_key]
-    assert harness.state(other) == ("processing", "media")
+    assert harness.state(other_meeting) == ("processing", "media")
