@@ -1,4 +1,4 @@
-"""Tests of retries: transient faults, growing pauses, timeouts and the deadline."""
+"""Tests of retries of a failed service call: transient faults, growing pauses, timeouts and the deadline."""
 
 from dataclasses import dataclass, field
 
@@ -30,7 +30,10 @@ def create_failures(times: int, fault: ServiceFault = ServiceFault.THROTTLED) ->
 def call_with_failures(
     clock: Clock, failures: list[ServiceFailed], deadline: float, seconds: float = 0, random_share: float = 1.0
 ) -> str:
-    """Call an operation that fails with each of the failures, from last to first, and then returns `done`."""
+    """Call an operation that fails with each of the failures, from last to first, and then returns `done`.
+
+    `seconds` is the longest time that one call takes, or 0 if it is not known.
+    """
     remaining_failures = list(failures)
 
     def operation() -> str:
