@@ -90,7 +90,7 @@ def test_no_stream_url_is_valid_for_longer_than_the_shortest_session_of_a_role()
 
 
 def test_the_console_signs_the_url_of_a_recording_for_no_longer_than_its_credentials_last() -> None:
-    """The console renews its credentials `renew_before_seconds` before they expire, so they are valid for at least that time."""
+    """The console renews its credentials `renew_before_seconds` before they expire, so they last at least so long."""
     constant = re.search(
         r"^const MEDIA_URL_SECONDS = (\d+);", (ROOT / "console/lib/meetings-api.js").read_text(), re.MULTILINE
     )
@@ -109,7 +109,7 @@ def has_size_limit(call: ast.Call) -> bool:
 
 
 def test_s3_checks_the_size_of_every_presigned_upload() -> None:
-    """A form has the condition `content-length-range`, and the signature of a URL contains the header Content-Length."""
+    """A form has the condition `content-length-range`, and the signature of a URL covers the header Content-Length."""
     calls = [
         (path.relative_to(ROOT), call)
         for path in sorted((ROOT / "handlers").rglob("*.py"))

@@ -1,8 +1,8 @@
 """Harness for tests of the meetings functions: table and bucket emulated by moto, and fakes of Step Functions and
 CloudWatch.
 
-A client uploads a recording as chunks and `complete.json`, the list of the chunks. Its content is a hash over the chunks.
-An execution of the workflow processes it. The attempt is the number of the execution for the same meeting.
+A client uploads a recording as chunks and `complete.json`, the list of the chunks. The recording's content is a hash
+over the chunks. An execution of the workflow processes it. The executions for one meeting are numbered as attempts.
 
 Uploaded objects get the harness's own time as their modification time.
 """

@@ -1,7 +1,7 @@
 """Tests of how a meeting's record changes after uploads and after reports of the workflow executions that process it.
 
-The rank of a record is computed from the attempt (the number of the execution), the status and the stage. It only rises,
-so reports may arrive late, repeatedly and in any order. The sweep checks an unfinished meeting at its due time.
+The rank of a record is computed from the attempt (the number of the execution), the status and the stage. It only
+rises, so reports may arrive late, repeatedly and in any order. The sweep checks an unfinished meeting at its due time.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Tests of `complete.json`, which lists the chunks of a recording, and of the content, a hash over the listed chunks."""
+"""Tests of `complete.json`, which lists the chunks of a recording, and of the content, a hash over these chunks."""
 
 import json
 from typing import Any

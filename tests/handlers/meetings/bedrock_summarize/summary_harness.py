@@ -3,8 +3,8 @@
 The function joins the outputs of Amazon Transcribe for the parts of the audio to one transcript of segments. It divides
 a long transcript into overlapping windows, and asks a model for a summary and for action items of each window.
 
-A request to the model contains the segments as lines of JSON, with their numbers as `said`. Its last line names the task
-and an id, `part`. The answer must repeat both.
+A request to the model contains the segments as lines of JSON, with their numbers as `said`. The last line names the
+task and an id, `part`. The answer must repeat both.
 """
 
 import json

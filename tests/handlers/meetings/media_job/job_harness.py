@@ -1,7 +1,7 @@
 """Harness for tests of the media job, which joins the chunks of a recording to a video and extracts the audio.
 
-moto emulates the bucket. The job runs a real ffmpeg through a wrapper that logs its arguments. Audio is stored in parts,
-one for each job of Amazon Transcribe. Video that must be encoded is stored in pieces until all of them are joined.
+moto emulates the bucket. The job runs a real ffmpeg through a wrapper that logs its arguments. Audio is stored in
+parts, one for each job of Amazon Transcribe. Video that must be encoded is stored in pieces until all are joined.
 
 Texts of clients contain the word "canary", so that tests can search for them in logs and output.
 """
@@ -61,7 +61,11 @@ class JobHarness:
 
     @property
     def ffmpeg_runs(self) -> list[str]:
-        """Arguments of each ffmpeg run."""
+        """Arguments of each ffmpeg run.
+
+        A run with `libx264` encodes a piece of video. A run with `-c:a flac` creates a part of the audio. A run with
+        `framecrc` and the name of a chunk, `chunk-…`, probes this chunk.
+        """
         log = self.folder / "ffmpeg.log"
         return log.read_text().splitlines() if log.exists() else []
 
@@ -110,6 +114,12 @@ class JobHarness:
         body: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
         return body
 
+    def download(self, key: str) -> Path:
+        """Download an object; return the path of the file, which the next download replaces."""
+        path = self.folder / "downloaded"
+        path.write_bytes(self.read_object(key))
+        return path
+
     def keys(self, prefix: str) -> list[str]:
         return [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
 
@@ -126,15 +136,15 @@ class JobHarness:
         return self._beep_times(self.recording.audio_key(0))
 
     def _beep_times(self, key: str) -> list[float]:
-        return sample_videos.beep_times(sample_videos.decode_samples(self.read_object(key), self.folder))
+        return sample_videos.beep_times(sample_videos.decode_samples(self.download(key)))
 
     def flash_times(self) -> list[float]:
         """Times in seconds at which the video changes between black and white."""
-        return sample_videos.flash_times(self.read_object(self.recording.video_key), self.folder)
+        return sample_videos.flash_times(self.download(self.recording.video_key))
 
     def describe_video(self) -> str:
         """Return ffmpeg's description of the video."""
-        return sample_videos.describe_file(self.read_object(self.recording.video_key), self.folder)
+        return sample_videos.describe_file(self.download(self.recording.video_key))
 
     def multipart_uploads(self) -> list[Any]:
         """Multipart uploads that were neither completed nor aborted."""

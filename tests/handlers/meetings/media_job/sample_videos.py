@@ -105,10 +105,8 @@ def chunked_video(count: int) -> tuple[bytes, ...]:
         return tuple(path.read_bytes() for path in sorted(Path(folder).glob("*.mp4")))
 
 
-def decode_samples(file: bytes, folder: Path) -> "array.array[int]":
+def decode_samples(path: Path) -> "array.array[int]":
     """Return the audio samples of a file. Gaps between its packets become silence."""
-    path = folder / "audio-file"
-    path.write_bytes(file)
     options = ("-map", "0:a:0", "-af", f"aresample={SAMPLE_RATE}:async=1:first_pts=0", "-ac", "1")
     return array.array("h", ffmpeg("-i", str(path), *options, "-f", "s16le", "pipe:1"))
 
@@ -120,27 +118,21 @@ def beep_times(samples: "array.array[int]") -> list[float]:
     return [position / SAMPLE_RATE for before, position in pairwise([-SAMPLE_RATE, *loud]) if position - before > pause]
 
 
-def flash_times(file: bytes, folder: Path) -> list[float]:
-    """Return the times in seconds at which the video changes between black and white."""
-    path = folder / "video-file"
-    path.write_bytes(file)
+def flash_times(path: Path) -> list[float]:
+    """Return the times in seconds at which a video changes between black and white."""
     options = ("-map", "0:v:0", "-vf", "fps=50:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "pipe:1")
     is_white = [pixel > 127 for pixel in ffmpeg("-i", str(path), *options)]
     return [number / 50 for number in range(1, len(is_white)) if is_white[number] != is_white[number - 1]]
 
 
-def white_fields(file: bytes, folder: Path, at: float) -> str:
-    """Return three rows of three fields that show which parts of the frame at this second are white (x)."""
-    path = folder / "video-file"
-    path.write_bytes(file)
+def white_fields(path: Path, at: float) -> str:
+    """Return three rows of three fields that show which parts of a video's frame at this second are white (x)."""
     options = ("-map", "0:v:0", "-frames:v", "1", "-vf", "scale=3:3:flags=area,format=gray", "-f", "rawvideo", "pipe:1")
     marks = "".join("x" if pixel > 140 else "." for pixel in ffmpeg("-ss", str(at), "-i", str(path), *options))
     return " ".join(marks[row : row + 3] for row in (0, 3, 6))
 
 
-def describe_file(file: bytes, folder: Path) -> str:
+def describe_file(path: Path) -> str:
     """Return ffmpeg's messages about a file after decoding it completely."""
-    path = folder / "media-file"
-    path.write_bytes(file)
     command = [FFMPEG, "-nostdin", "-hide_banner", "-i", str(path), "-f", "null", "-"]
     return subprocess.run(command, check=True, capture_output=True).stderr.decode()  # noqa: S603

@@ -104,10 +104,7 @@ def test_audio_parts_are_created_again_after_their_maximum_duration_changed(harn
     harness.s3.delete_object(Bucket=BUCKET, Key=harness.recording.media_result_key)
     harness.limits = LIMITS
     (part,) = harness.run().audio
-    assert (
-        len(sample_videos.decode_samples(harness.read_object(part.key), harness.folder))
-        == 3 * sample_videos.SAMPLE_RATE
-    )
+    assert len(sample_videos.decode_samples(harness.download(part.key))) == 3 * sample_videos.SAMPLE_RATE
 
 
 @pytest.mark.parametrize("name", ["result.json", "facts.json"])

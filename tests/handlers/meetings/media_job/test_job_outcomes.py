@@ -105,10 +105,10 @@ def test_a_recording_with_a_missing_or_malformed_complete_json_is_incomplete(
         pytest.param(MP4[:40] + bytes(len(MP4) - 40), id="the first bytes of an MP4, and zeros"),
         pytest.param(SUBTITLE.encode(), id="subtitles"),
         pytest.param(
-            sample_videos.make_file("png", "-f", "lavfi", "-i", sample_videos.TEST_CARD, "-frames:v", "1"),
+            sample_videos.make_file("png", *sample_videos.lavfi_inputs(sample_videos.TEST_CARD), "-frames:v", "1"),
             id="an image",
         ),
-        pytest.param(b"ffconcat version 1.0\nfile chunk-0000\n", id="a playlist of a downloaded chunk"),
+        pytest.param(b"ffconcat version 1.0\nfile chunk-0000\n", id="a playlist of the job's own files"),
         pytest.param(b"<?xml version='1.0'?><MPD><Period/></MPD>", id="DASH"),
         pytest.param(b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nm=video 5004 RTP/AVP 96\n", id="SDP"),
     ],
@@ -199,16 +199,12 @@ def test_a_playlist_in_a_chunk_opens_no_file_or_connection(
 
 def test_subtitles_in_a_chunk_are_dropped(harness: JobHarness, tmp_path: Path) -> None:
     (tmp_path / "s.srt").write_text(SUBTITLE)
-    inputs = (
-        *sample_videos.lavfi_inputs(sample_videos.TEST_CARD, sample_videos.BEEP_AT_START),
-        "-i",
-        str(tmp_path / "s.srt"),
-    )
-    harness.upload(sample_videos.make_file("mkv", *inputs, *sample_videos.H264, *sample_videos.AAC, "-t", "1"))
+    video = sample_videos.lavfi_inputs(sample_videos.TEST_CARD, sample_videos.BEEP_AT_START)
+    options = ("-i", str(tmp_path / "s.srt"), *sample_videos.H264, *sample_videos.AAC, "-t", "1")
+    harness.upload(sample_videos.make_file("mkv", *video, *options))
     assert harness.run().outcome is MediaOutcome.READY
-    video = harness.read_object(harness.recording.video_key)
-    assert b"canary" not in video
-    assert "Subtitle" not in sample_videos.describe_file(video, tmp_path)
+    assert b"canary" not in harness.read_object(harness.recording.video_key)
+    assert "Subtitle" not in harness.describe_video()
 
 
 def test_an_oversized_frame_is_not_decoded(harness: JobHarness) -> None:
@@ -236,9 +232,9 @@ def test_a_recording_whose_output_does_not_fit_is_not_processed(harness: JobHarn
     harness.scratch_bytes = len(chunk) + 1000
     harness.upload(chunk)
     assert harness.run().outcome is MediaOutcome.TOO_LARGE
-    assert len(harness.ffmpeg_runs) == 1, "the chunk was probed, but not processed"
+    assert len(harness.ffmpeg_runs) == 1, "the chunk must be probed, but not processed"
     harness.scratch_bytes = 20_000_000
-    assert harness.run().outcome is MediaOutcome.READY, "with a larger disk, a later job succeeds"
+    assert harness.run().outcome is MediaOutcome.READY, "a later job with a larger disk must succeed"
 
 
 @pytest.mark.parametrize(

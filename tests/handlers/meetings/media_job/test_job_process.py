@@ -143,7 +143,7 @@ def test_a_job_ends_at_sigterm_and_the_next_job_continues(job_process: JobProces
 
 
 def run_main(harness: JobHarness, monkeypatch: pytest.MonkeyPatch, **changed_variables: str) -> int:
-    """Run the entry point in this process, without its signal handler and its resource limits; return the exit status."""
+    """Run the entry point in this process, without signal handler and resource limits; return the exit status."""
     for name, value in {**job_variables(harness), **changed_variables}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(signal, "signal", lambda *_: None)

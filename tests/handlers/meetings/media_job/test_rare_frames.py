@@ -19,8 +19,7 @@ TOLERANCE = 0.55
 
 def video_seconds(harness: JobHarness) -> float:
     """Return the duration of the video track."""
-    path = harness.folder / "video-file"
-    path.write_bytes(harness.read_object(harness.recording.video_key))
+    path = harness.download(harness.recording.video_key)
     options = ("-map", "0:v:0", "-vf", "fps=10:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "pipe:1")
     return len(sample_videos.ffmpeg("-i", str(path), *options)) / 10
 
@@ -72,8 +71,7 @@ def test_a_film_between_slides_keeps_its_frame_rate(harness: JobHarness) -> None
     inputs = sample_videos.lavfi_inputs("testsrc2=size=64x48:rate=20:d=30")
     harness.upload(sample_videos.make_file("webm", *inputs, *frame_selection, "-c:v", "libvpx"))
     assert not harness.run().copied
-    path = harness.folder / "video-file"
-    path.write_bytes(harness.read_object(harness.recording.video_key))
+    path = harness.download(harness.recording.video_key)
     frame_lines = sample_videos.ffmpeg("-ss", "10", "-t", "3", "-i", str(path), "-f", "framemd5", "-").splitlines()
     frame_hashes = {line.split(b",")[-1] for line in frame_lines if line.startswith(b"0,")}
     assert len(frame_hashes) > 45, "most of the 60 different frames of the film must be shown"

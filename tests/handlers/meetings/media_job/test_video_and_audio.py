@@ -31,13 +31,11 @@ def test_a_single_chunk_is_copied_into_an_mp4(harness: JobHarness) -> None:
     assert (result.outcome, result.copied, result.duration_ms) == (MediaOutcome.READY, True, 3000)
     assert result.video_key == harness.recording.video_key
     assert [part.key for part in result.audio] == [harness.recording.audio_key(0)]
-    assert not [run for run in harness.ffmpeg_runs if "libx264" in run or "aac_coder" in run], (
-        "the video must be copied"
-    )
+    encodings = [run for run in harness.ffmpeg_runs if "libx264" in run or "aac_coder" in run]
+    assert not encodings, "video and soundtrack must be copied"
     assert harness.video_beeps() == pytest.approx(harness.audio_beeps(), abs=0.001)
-    assert "Audio: flac, 16000 Hz, mono" in sample_videos.describe_file(
-        harness.read_object(harness.recording.audio_key(0)), harness.folder
-    ), "the recommended format of Amazon Transcribe"
+    audio = sample_videos.describe_file(harness.download(harness.recording.audio_key(0)))
+    assert "Audio: flac, 16000 Hz, mono" in audio, "Amazon Transcribe recommends this format"
     body = harness.read_object(harness.recording.video_key)
     assert body.index(b"moov") < body.index(b"mdat"), (
         "the index must precede the media data, so that a player can start before it has the whole file"
@@ -161,9 +159,11 @@ def test_all_encoded_pieces_have_the_same_format(harness: JobHarness) -> None:
     assert len(pieces) == 4
     piece_formats = set()
     for key in pieces:
-        path = harness.folder / "piece"
-        path.write_bytes(harness.read_object(key))
-        lines = sample_videos.ffmpeg("-i", str(path), "-c", "copy", "-f", "framecrc", "-").decode().splitlines()
+        lines = (
+            sample_videos.ffmpeg("-i", str(harness.download(key)), "-c", "copy", "-f", "framecrc", "-")
+            .decode()
+            .splitlines()
+        )
         piece_formats.add(tuple(line for line in lines if line.startswith(("#extradata", "#tb", "#dimensions"))))
     assert len(piece_formats) == 1, piece_formats
 
@@ -207,18 +207,18 @@ def test_chunks_with_different_rotations_are_all_upright(
     harness.upload(*[sample_videos.rotated_video(rotation) for rotation in (degrees, degrees, 0, degrees)])
     result = harness.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
-    video = harness.read_object(harness.recording.video_key)
     if degrees != 180:
         assert "48x64" in harness.describe_video(), "width and height must be swapped"
-    fields = [sample_videos.white_fields(video, harness.folder, second + 0.5) for second in range(4)]
+    video = harness.download(harness.recording.video_key)
+    fields = [sample_videos.white_fields(video, second + 0.5) for second in range(4)]
     assert fields == [rotated_fields, rotated_fields, unrotated_fields, rotated_fields]
 
 
 def test_chunks_with_the_same_rotation_are_copied(harness: JobHarness) -> None:
     harness.upload(*[sample_videos.rotated_video(90)] * 2)
     assert harness.run().copied
-    video = harness.read_object(harness.recording.video_key)
-    assert sample_videos.white_fields(video, harness.folder, 1.5) == "... ... xxx"
+    video = harness.download(harness.recording.video_key)
+    assert sample_videos.white_fields(video, 1.5) == "... ... xxx"
 
 
 def test_a_recording_without_a_video_track_has_no_video(harness: JobHarness) -> None:
@@ -275,7 +275,7 @@ def test_audio_parts_begin_at_their_offsets(harness: JobHarness) -> None:
     assert [(part.offset_ms, part.duration_ms) for part in result.audio] == [(0, 1734), (1734, 1734), (3468, 1732)]
     beeps = []
     for audio_part in result.audio:
-        samples = sample_videos.decode_samples(harness.read_object(audio_part.key), harness.folder)
+        samples = sample_videos.decode_samples(harness.download(audio_part.key))
         assert len(samples) == audio_part.duration_ms * 16
         beeps += [seconds + audio_part.offset_ms / 1000 for seconds in sample_videos.beep_times(samples)]
     assert beeps == pytest.approx([0, 1.3, 2.6, 3.9], abs=0.001)

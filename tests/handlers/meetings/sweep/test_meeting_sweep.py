@@ -78,8 +78,8 @@ def test_an_execution_that_ended_without_a_report_fails_its_meeting(
 
 
 def test_a_successful_execution_without_a_report_causes_a_new_attempt(harness: MeetingHarness) -> None:
-    """The media job found that `complete.json` lists other chunks. The client has then restored the first `complete.json`,
-    so no execution processes its chunks.
+    """The media job found that `complete.json` lists other chunks. Then the client uploaded the first `complete.json`
+    again, so no execution processes its chunks.
     """
     recording = harness.upload_recording(b"a")
     harness.write_media_result(recording, MediaOutcome.SUPERSEDED)

@@ -1,4 +1,4 @@
-"""Tests of invalid and hostile uploads, such as a malformed `complete.json`: they harm no meeting and appear in no log."""
+"""Tests of invalid and hostile uploads, such as a malformed `complete.json`. No log quotes them."""
 
 import json
 from typing import Any
