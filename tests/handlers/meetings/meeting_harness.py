@@ -211,12 +211,16 @@ class MeetingHarness:
         """Deliver the event of one upload; return its key if SQS delivers it again."""
         return self.deliver_events(meeting.upload_key(name))
 
-    def upload_recording(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
-        """Upload a complete recording and deliver the event of `complete.json`."""
-        self.upload_chunks(*chunks, meeting=meeting)
+    def complete_upload(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
+        """Upload `complete.json` for these chunks, and deliver its event."""
         complete = self.upload_complete_file(*chunks, meeting=meeting, **changed)
         assert self.deliver_event("complete.json", meeting) == []
         return Recording(meeting, complete.content)
+
+    def upload_recording(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
+        """Upload chunks and their `complete.json`, and deliver the event of `complete.json`."""
+        self.upload_chunks(*chunks, meeting=meeting)
+        return self.complete_upload(*chunks, meeting=meeting, **changed)
 
     def finish_without_audio(self, recording: Recording) -> None:
         """Make the meeting ready, with the media job's result that the recording has no audio."""

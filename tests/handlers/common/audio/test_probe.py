@@ -271,6 +271,9 @@ def test_two_ogg_streams_in_one_file_are_rejected() -> None:
     assert rejection(spoken("vorbis") + spoken("opus")) is RejectionReason.UNREADABLE
 
 
+# Files of three hours, of which only the parts that the prober needs exist in memory.
+
+
 def stretched_ogg() -> RangedFile:
     audio = spoken("opus")
     last_page = audio.rindex(b"OggS")

@@ -69,7 +69,8 @@ def test_a_meeting_has_a_transcript_a_summary_and_action_items(
     result = harness.summarize(summary_request)
     assert result.outcome is SummaryOutcome.SUMMARIZED
     assert (result.transcript_key, result.summary_key) == (RECORDING.transcript_key, RECORDING.summary_key)
-    assert (result.action_items, result.dropped, result.made) == (2, 0, True)
+    assert (result.action_items, result.dropped) == (2, 0)
+    assert result.made, "this call, and no earlier one, has made the summary"
     assert [segment.text for segment in harness.transcript.said] == [turn.text for turn in SPOKEN_MEETING]
     assert harness.summary.summary == "They met."
     report, room = harness.summary.action_items

@@ -32,17 +32,13 @@ LIMITS = PlanLimits(max_part=600 * SECOND, max_piece=300 * SECOND, max_recording
 
 @dataclass
 class JobHarness:
-    """A bucket with one recording, and the jobs that process it.
-
-    A test may set the limits of the jobs. `multipart_part_bytes` is the size of the parts in which they upload files.
-    """
+    """A bucket with one recording, and the jobs that process it. A test may set the limits of the jobs."""
 
     s3: Any
     folder: Path
     limits: PlanLimits = LIMITS
     scratch_bytes: int = 100_000_000
     termination: JobTermination = field(default_factory=JobTermination)
-    multipart_part_bytes: int = 5 * 1024 * 1024
     complete_file: CompleteFile | None = None
 
     @property
@@ -97,7 +93,7 @@ class JobHarness:
         scratch.mkdir(exist_ok=True)
         return MediaJob(
             self.recording,
-            JobBucket(self.s3, BUCKET, self.termination, self.multipart_part_bytes),
+            JobBucket(self.s3, BUCKET, self.termination),
             Ffmpeg(os.fspath(self.logging_ffmpeg), scratch, self.termination),
             MediaJobSettings(self.limits, self.scratch_bytes, threads=1),
             parallel=ParallelCalls(1),

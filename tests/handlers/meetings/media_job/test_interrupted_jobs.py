@@ -61,6 +61,7 @@ def run_until_terminated(harness: JobHarness, last_run: int, monkeypatch: pytest
 def test_a_finished_step_is_not_repeated(
     harness: JobHarness, last_run: int, monkeypatch: pytest.MonkeyPatch, write_counts: Counter[str]
 ) -> None:
+    """The job is terminated during one of its ffmpeg runs, which belong to different steps."""
     upload_two_formats(harness)
     write_counts.clear()
     run_until_terminated(harness, last_run, monkeypatch)

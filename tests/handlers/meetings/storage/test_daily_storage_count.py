@@ -61,7 +61,10 @@ class CountHarness:
         ).run()
 
     def growth_by_user(self) -> dict[str, float]:
-        """Return the growth values that were sent last, by user. The key of the total is the stack."""
+        """Return the growth values that were sent last, by user.
+
+        The key of the total is the stack, and `OTHERS` is the key of all users without a metric of their own.
+        """
         return {
             metric["Dimensions"][-1]["Value"]: metric["Value"]
             for metric in self.meetings.cloudwatch.calls[-1]["MetricData"]

@@ -18,8 +18,7 @@ ZERO_COUNTS = dict.fromkeys(("checked", "started", "ended", "timed_out", "never_
 
 def upload_incomplete_recording(harness: MeetingHarness, meeting: MeetingId = MEETING) -> None:
     """Create a meeting that waits for a chunk."""
-    harness.upload_complete_file(b"a", meeting=meeting)
-    assert harness.deliver_event("complete.json", meeting) == []
+    harness.complete_upload(b"a", meeting=meeting)
     assert harness.state(meeting) == ("incomplete",)
 
 
@@ -158,8 +157,7 @@ def test_an_incomplete_meeting_is_checked_a_few_times_a_day(harness: MeetingHarn
 
 
 def test_an_arriving_chunk_does_not_extend_the_time_limit_of_an_incomplete_meeting(harness: MeetingHarness) -> None:
-    harness.upload_complete_file(b"a", b"b")
-    harness.deliver_event("complete.json")
+    harness.complete_upload(b"a", b"b")
     harness.advance(days=6)
     harness.upload_chunks(b"a")
     harness.deliver_event("0.webm")

@@ -96,7 +96,7 @@ def test_an_unreadable_complete_file_fails_its_meeting_and_is_not_retried(
     assert (harness.state(), harness.wrong_chunks()) == (("failed", "MALFORMED"), {"complete.json": "unreadable"})
     assert harness.record().version == 1
     output = capsys.readouterr().out
-    assert "sealed" in output
+    assert "sealed" in output, "the log must state that the file cannot be read"
     assert CANARY not in output
     harness.advance(minutes=1)
     harness.upload_recording(b"a")
@@ -104,8 +104,7 @@ def test_an_unreadable_complete_file_fails_its_meeting_and_is_not_retried(
 
 
 def test_the_sweep_fails_an_incomplete_meeting_whose_complete_file_became_unreadable(harness: MeetingHarness) -> None:
-    harness.upload_complete_file(b"a")
-    harness.deliver_event("complete.json")
+    harness.complete_upload(b"a")
     harness.upload_complete_file(b"a", title="New")
     harness.advance(hours=1)
     with harness.fail_complete_file_reads("InvalidRequest"):
@@ -148,8 +147,7 @@ def test_a_malformed_file_does_not_change_a_meeting_that_is_in_progress_or_ready
 
 
 def test_a_malformed_file_fails_an_incomplete_meeting_and_keeps_its_title(harness: MeetingHarness) -> None:
-    harness.upload_complete_file(b"a")
-    harness.deliver_event("complete.json")
+    harness.complete_upload(b"a")
     harness.put_object(MEETING.upload_key("complete.json"), b"nonsense")
     harness.deliver_event("complete.json")
     assert harness.state() == ("failed", "MALFORMED")
@@ -206,8 +204,7 @@ def test_unknown_events_are_retried_until_they_reach_the_dead_letter_queue(harne
 
 
 def test_logs_contain_no_client_data(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
-    harness.upload_complete_file(b"a", b"b", tags=[CANARY])
-    harness.deliver_event("complete.json")
+    harness.complete_upload(b"a", b"b", tags=[CANARY])
     harness.upload_recording(b"a", b"b")
     harness.put_object(MEETING.upload_key("canary.webm"), b"a")
     harness.deliver_events(MEETING.upload_key("canary.webm"), "canary")

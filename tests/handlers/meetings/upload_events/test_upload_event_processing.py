@@ -38,8 +38,7 @@ def test_a_repeated_event_changes_nothing_and_starts_no_execution(harness: Meeti
 
 def test_all_missing_chunks_and_wrong_sizes_are_listed(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a", b"other")
-    harness.upload_complete_file(b"a", b"bc", b"d")
-    assert harness.deliver_event("complete.json") == []
+    harness.complete_upload(b"a", b"bc", b"d")
     assert harness.state() == ("incomplete",)
     assert harness.wrong_chunks() == {"1.webm": "size", "2.webm": "missing"}
     assert harness.record().wrong_count == 2
@@ -48,8 +47,7 @@ def test_all_missing_chunks_and_wrong_sizes_are_listed(harness: MeetingHarness) 
 
 def test_processing_starts_when_the_last_chunk_arrives(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a")
-    harness.upload_complete_file(b"a", b"b", b"c")
-    harness.deliver_event("complete.json")
+    harness.complete_upload(b"a", b"b", b"c")
     harness.upload_chunks(b"a", b"b")
     harness.deliver_event("1.webm")
     assert harness.wrong_chunks() == {"2.webm": "missing"}
@@ -75,8 +73,7 @@ def test_a_chunk_that_is_not_missing_causes_no_listing_of_the_bucket(
     harness: MeetingHarness, *, is_incomplete: bool
 ) -> None:
     harness.upload_chunks(b"a")
-    harness.upload_complete_file(b"a", *([b"b"] if is_incomplete else []))
-    harness.deliver_event("complete.json")
+    harness.complete_upload(b"a", *([b"b"] if is_incomplete else []))
     with harness.record_calls() as calls:
         assert harness.deliver_event("0.webm") == []
     assert calls == ["GetItem"]
@@ -84,8 +81,7 @@ def test_a_chunk_that_is_not_missing_causes_no_listing_of_the_bucket(
 
 def test_several_chunks_of_a_meeting_in_one_batch_cause_one_listing_of_the_bucket(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a")
-    harness.upload_complete_file(b"a", b"b", b"c")
-    harness.deliver_event("complete.json")
+    harness.complete_upload(b"a", b"b", b"c")
     harness.upload_chunks(b"a", b"b", b"c")
     with harness.record_calls() as calls:
         assert harness.deliver_events(*(MEETING.upload_key(f"{number}.webm") for number in (1, 2, 1))) == []
@@ -173,8 +169,7 @@ def test_wrong_chunks_that_the_record_does_not_list_are_counted_and_recognised_w
 ) -> None:
     monkeypatch.setattr("handlers.meetings.meeting_state_transitions.MAX_LISTED_CHUNKS", 3)
     chunks = [b"%d" % number for number in range(5)]
-    harness.upload_complete_file(*chunks)
-    harness.deliver_event("complete.json")
+    harness.complete_upload(*chunks)
     record = harness.record()
     assert (len(record.wrong), record.wrong_count) == (3, 5)
     harness.put_object(MEETING.upload_key("4.webm"), chunks[-1])

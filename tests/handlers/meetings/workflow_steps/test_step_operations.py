@@ -70,8 +70,7 @@ def test_a_part_transcribed_in_another_language_is_transcribed_again(
     harness.put_object(recording.part_transcript_key(0, "de-DE"), b"German transcript")
     harness.run_step("fail", recording, reason="TRANSCRIPTION_FAILED", error="TranscriptionFailed")
     harness.advance(minutes=1)
-    harness.upload_complete_file(b"a", b"b", language="en-GB")
-    harness.deliver_event("complete.json")
+    harness.complete_upload(b"a", b"b", language="en-GB")
     assert harness.run_step("media", recording, 2)["language"] == "en-GB"
     assert find_transcribed_parts(harness, recording, 2) == [False]
     harness.put_object(recording.part_transcript_key(0, "en-GB"), b"English transcript")
@@ -344,9 +343,7 @@ def test_the_number_of_interruptions_is_logged_once(
 def test_an_upload_time_in_the_future_causes_no_negative_duration(harness: MeetingHarness) -> None:
     """The clock of the function may be slower than the clock of S3."""
     harness.put_object(MEETING.upload_key("0.webm"), b"a", uploaded_at=harness.now + timedelta(seconds=3))
-    complete = harness.upload_complete_file(b"a")
-    harness.deliver_event("complete.json")
-    recording = Recording(MEETING, complete.content)
+    recording = harness.complete_upload(b"a")
     run_media_step(harness, recording)
     harness.run_step("finish", recording)
     assert harness.cloudwatch.values[-1] == (PROCESSING_DURATION, 0)
