@@ -63,6 +63,7 @@ def test_a_summary_has_one_line_per_paragraph_and_no_control_characters(task: Su
         (f'["{CANARY}"]', AnswerProblem.NO_OBJECT),
         (json.dumps({"task": "actionItems", "items": [CANARY]}), AnswerProblem.NO_OBJECT),
         (answer(items=CANARY), AnswerProblem.NO_OBJECT),
+        (answer(items=None), AnswerProblem.NO_OBJECT),
         (answer(part=CANARY), AnswerProblem.OTHER_TASK),
         (answer("summary"), AnswerProblem.OTHER_TASK),
         (answer(items=[ITEM] * (MAX_ITEMS + 1)), AnswerProblem.TOO_MANY),
