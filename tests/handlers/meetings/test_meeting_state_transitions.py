@@ -34,7 +34,7 @@ from handlers.meetings.upload_reader import UploadedChunks, UploadedCompleteFile
 from handlers.meetings.upload_state_transitions import apply_uploads
 from tests.handlers.meetings.meeting_harness import ANN, BOB, MEETING, START, complete_file
 
-COMPLETE_FILE, OTHER_COMPLETE_FILE = complete_file(b"a", b"b"), complete_file(b"c")
+COMPLETE_FILE, OTHER_FILE = complete_file(b"a", b"b"), complete_file(b"c")
 WRONG_CHUNKS = (WrongChunk(name="0.webm", problem=ChunkProblem.HASH),)
 LATER = START + timedelta(minutes=1)
 MAX_ATTEMPT = 4
@@ -91,15 +91,14 @@ def apply_reports(reports: Iterable[ExecutionReport], record: MeetingRecord = ST
 def report_changes(draw: st.DrawFn) -> Any:
     """Functions that apply a report to a record, if there is a record."""
     status, stage = draw(st.sampled_from(sorted(PROGRESS_RANKS, key=str)))
-    report = create_report(
-        status, stage, draw(st.sampled_from([COMPLETE_FILE, OTHER_COMPLETE_FILE])), draw(st.integers(1, MAX_ATTEMPT))
-    )
+    complete = draw(st.sampled_from([COMPLETE_FILE, OTHER_FILE]))
+    report = create_report(status, stage, complete, draw(st.integers(1, MAX_ATTEMPT)))
     return lambda record: None if record is None else apply_report(record, report, LATER)
 
 
 UPLOAD_CHANGES = st.builds(
     upload_change,
-    st.sampled_from([COMPLETE_FILE, OTHER_COMPLETE_FILE, None]),
+    st.sampled_from([COMPLETE_FILE, OTHER_FILE, None]),
     st.sampled_from("123"),
     has_wrong_chunk=st.booleans(),
     chunks_fingerprint=st.sampled_from("xy"),
@@ -188,11 +187,7 @@ def test_chunks_that_disappeared_and_returned_are_processed_again() -> None:
 
 
 @given(
-    st.lists(
-        st.tuples(
-            st.sampled_from([ANN, BOB]), st.sampled_from([COMPLETE_FILE, OTHER_COMPLETE_FILE]), st.integers(1, 999)
-        )
-    )
+    st.lists(st.tuples(st.sampled_from([ANN, BOB]), st.sampled_from([COMPLETE_FILE, OTHER_FILE]), st.integers(1, 999)))
 )
 def test_execution_names_are_short_and_unique_by_user_content_and_attempt(identities: list[Any]) -> None:
     executions = {

@@ -72,12 +72,8 @@ def test_the_image_contains_everything_that_the_job_imports(tmp_path: Path) -> N
             path = tmp_path / Path(target).relative_to("/app")
             path.parent.mkdir(parents=True, exist_ok=True)
             (shutil.copytree if (ROOT / source).is_dir() else shutil.copy)(ROOT / source, path)
-    process = subprocess.run(  # noqa: S603
-        [sys.executable, "-I", "-B", "-c", PRINT_IMPORTED_PACKAGES, str(tmp_path)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-I", "-B", "-c", PRINT_IMPORTED_PACKAGES, str(tmp_path)]
+    process = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     locked_packages = set(re.findall(r"^([a-z0-9_.-]+)==", LOCK_FILE, re.MULTILINE))
     packages_by_module = packages_distributions()
     imported_packages = {name for module in process.stdout.split() for name in packages_by_module.get(module, ())}
