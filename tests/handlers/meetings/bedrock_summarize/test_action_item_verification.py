@@ -81,9 +81,7 @@ def test_an_item_that_two_overlapping_windows_found_is_kept_once() -> None:
     second_items = locate(SECOND_WINDOW, model_item("Anna will send the report", 1, "Send the report", "Anna Berg"))
     assert first_items[0].in_overlap
     assert not second_items[0].in_overlap
-    assert merged_texts(first_items, second_items) == ["Send the report"], (
-        "the later window contains the text around the item"
-    )
+    assert merged_texts(first_items, second_items) == ["Send the report"], "the later window contains more context"
     assert merged_texts(first_items, ()) == ["Send it"], "an item that only the first window found must be kept"
 
 

@@ -131,10 +131,8 @@ def test_after_an_invalid_answer_the_question_is_repeated_once(
     assert harness.summary.tokens.output_tokens == 30, "the invalid answer was billed too"
 
     failing_harness = SummaryHarness(sonnet=ScriptedModel([invalid_answer]))
-    assert (
-        failure_cause(failing_harness, failing_harness.store_part_transcripts(SPOKEN_MEETING), SummaryUnusable)
-        == "unusable_answer"
-    )
+    failing_request = failing_harness.store_part_transcripts(SPOKEN_MEETING)
+    assert failure_cause(failing_harness, failing_request, SummaryUnusable) == "unusable_answer"
     assert len(failing_harness.sonnet.requests) == 2
 
 
@@ -158,12 +156,9 @@ def test_requests_to_a_busy_model_are_repeated_for_a_limited_time(
     assert harness.waits == [0.5, 1.0]
 
     failing_harness = SummaryHarness(sonnet=ScriptedModel([fault]))
-    assert (
-        failure_cause(failing_harness, failing_harness.store_part_transcripts(SPOKEN_MEETING), ModelBusy) == fault.value
-    )
-    assert 30 < sum(failing_harness.waits) < REMAINING_MS / 1000 / 3, (
-        "the workflow waits longer, which costs nothing there"
-    )
+    failing_request = failing_harness.store_part_transcripts(SPOKEN_MEETING)
+    assert failure_cause(failing_harness, failing_request, ModelBusy) == fault.value
+    assert 30 < sum(failing_harness.waits) < REMAINING_MS / 1000 / 3, "a longer wait costs nothing in the workflow"
 
 
 def test_a_timed_out_request_is_repeated_once(harness: SummaryHarness, summary_request: SummaryRequest) -> None:

@@ -132,10 +132,8 @@ def failing_chunk_calls(harness: JobHarness, error_codes: dict[str, str]) -> Abs
 
 @pytest.mark.parametrize(
     "error_codes",
-    [
-        pytest.param({"HeadObject": "400", "GetObject": "InvalidRequest"}, id="encrypted with the client's own key"),
-        pytest.param({"GetObject": "InvalidObjectState"}, id="archived"),
-    ],
+    [{"HeadObject": "400", "GetObject": "InvalidRequest"}, {"GetObject": "InvalidObjectState"}],
+    ids=["encrypted with the client's own key", "archived"],
 )
 def test_a_chunk_that_no_retry_can_read_is_listed(harness: JobHarness, error_codes: dict[str, str]) -> None:
     harness.upload(sample_videos.video_with_audio(1))
@@ -172,10 +170,8 @@ def test_a_chunk_whose_audio_cannot_be_decoded_is_listed(harness: JobHarness) ->
 
 @pytest.mark.parametrize(
     "playlist",
-    [
-        pytest.param("ffconcat version 1.0\nfile '{0}'\n", id="ffconcat"),
-        pytest.param("#EXTM3U\n#EXTINF:1,\n{0}\n#EXT-X-ENDLIST\n", id="HLS"),
-    ],
+    ["ffconcat version 1.0\nfile '{0}'\n", "#EXTM3U\n#EXTINF:1,\n{0}\n#EXT-X-ENDLIST\n"],
+    ids=["ffconcat", "HLS"],
 )
 @pytest.mark.parametrize("address_form", ["path", "file URL", "http URL"])
 def test_a_playlist_in_a_chunk_opens_no_file_or_connection(
@@ -238,11 +234,7 @@ def test_a_recording_whose_output_does_not_fit_is_not_processed(harness: JobHarn
 
 
 @pytest.mark.parametrize(
-    "program",
-    [
-        pytest.param("exit 1", id="fails"),
-        pytest.param(f'exec {sample_videos.FFMPEG} "$@" 2>/dev/null', id="writes no messages"),
-    ],
+    "program", ["exit 1", f'exec {sample_videos.FFMPEG} "$@" 2>/dev/null'], ids=["fails", "writes no messages"]
 )
 def test_a_broken_ffmpeg_fails_the_job_and_blames_no_chunk(harness: JobHarness, program: str) -> None:
     harness.upload(sample_videos.video_with_audio(1))
