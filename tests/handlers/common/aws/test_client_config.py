@@ -1,6 +1,6 @@
 """Tests of the configuration of boto3 clients: they log no content, and live calls have short timeouts.
 
-A live call is a call for which the client of a WebSocket waits.
+A live call is part of work that a user waits for in real time.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """Tests of the division of a transcript into windows, which are small enough for one request to a model.
 
-Each line is in the core of one window. After its core, a window has an overlap, which repeats the start of the next
-window.
+Each line is in the core of one window. After its core, each window but the last has an overlap, which repeats the start
+of the next window.
 """
 
 from dataclasses import dataclass
