@@ -192,8 +192,8 @@ class MeetingHarness:
         self.put_object(meeting.upload_key("complete.json"), complete.model_dump_json(by_alias=True).encode())
         return complete
 
-    def upload_files(self, *chunks: bytes, meeting: MeetingId = MEETING) -> CompleteFile:
-        """Upload chunks and their `complete.json` without events."""
+    def upload_recording_without_event(self, *chunks: bytes, meeting: MeetingId = MEETING) -> CompleteFile:
+        """Upload chunks and their `complete.json`, but deliver no event."""
         self.upload_chunks(*chunks, meeting=meeting)
         return self.upload_complete_file(*chunks, meeting=meeting)
 

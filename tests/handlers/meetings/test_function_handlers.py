@@ -52,7 +52,7 @@ def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
 
 
 def test_the_lambda_handlers_process_a_recording_together(harness: MeetingHarness) -> None:
-    harness.upload_files(b"a")
+    harness.upload_recording_without_event(b"a")
     message = {"messageId": "m", "body": object_created_event(MEETING.upload_key("complete.json"))}
     assert start_handler.handler({"Records": [message]}, None) == {"batchItemFailures": []}
     assert harness.state() == ("processing", "media")

@@ -204,7 +204,7 @@ def test_objects_on_all_pages_are_counted(count: CountHarness, monkeypatch: pyte
 def test_logs_contain_no_keys_and_no_users(count: CountHarness, capsys: pytest.CaptureFixture[str]) -> None:
     put_recording(count.meetings, BOB, 1)
     count.meetings.put_object(f"raw/{CANARY}", b"1")
-    count.meetings.upload_files(b"a")
+    count.meetings.upload_recording_without_event(b"a")
     count.meetings.advance(days=1)
     assert count.run() == StorageCountResult(objects=8, users=3, metrics=0, started=1)
     output = capsys.readouterr().out
@@ -215,7 +215,7 @@ def test_logs_contain_no_keys_and_no_users(count: CountHarness, capsys: pytest.C
 
 def test_a_recording_whose_upload_event_was_lost_is_processed_the_next_day(count: CountHarness) -> None:
     harness = count.meetings
-    harness.upload_files(b"a", b"b")
+    harness.upload_recording_without_event(b"a", b"b")
     assert count.run().started == 0, "its event may still arrive"
     harness.advance(days=1)
     assert count.run().started == 1
@@ -246,7 +246,7 @@ def test_a_recording_whose_upload_event_was_lost_is_processed_although_an_older_
     harness = count.meetings
     older_recording = harness.upload_recording(b"a")
     harness.advance(minutes=1)
-    newer_file = harness.upload_files(b"b")
+    newer_file = harness.upload_recording_without_event(b"b")
     harness.advance(minutes=1)
     harness.write_media_result(older_recording)
     harness.run_step("media", older_recording)
@@ -306,7 +306,7 @@ def test_a_failed_start_does_not_stop_the_count_and_is_repeated_by_the_sweep(
     harness = count.meetings
     meetings = [MeetingId(ANN, ulid(START, number)) for number in (1, 2)]
     for meeting in meetings:
-        harness.upload_files(b"a", meeting=meeting)
+        harness.upload_recording_without_event(b"a", meeting=meeting)
     harness.advance(hours=2)
     harness.step_functions.next_starts.append("rejected")
     assert count.run().started == 1

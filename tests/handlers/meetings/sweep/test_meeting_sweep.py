@@ -1,4 +1,9 @@
-"""Tests of the sweep, a scheduled function that restarts or fails every meeting whose processing makes no progress."""
+"""Tests of the sweep, a scheduled function that restarts or fails every meeting whose processing makes no progress.
+
+A meeting is due 15 minutes after its status has changed. With the limits of the harness, the sweep then checks an
+execution every hour. Two days after the upload, it restarts no execution any more, but fails the meeting. A meeting also
+fails if chunks are still missing after seven days.
+"""
 
 import json
 from typing import Any
@@ -14,6 +19,7 @@ from handlers.meetings.upload_processing import UploadProcessor
 from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, TABLE, MeetingHarness
 
 ZERO_COUNTS = dict.fromkeys(("checked", "started", "ended", "timed_out", "never_complete", "failed", "unfinished"), 0)
+"""Counts of a sweep that has found no due meeting. `failed` counts the meetings whose check raised an exception."""
 
 
 def upload_incomplete_recording(harness: MeetingHarness, meeting: MeetingId = MEETING) -> None:
@@ -43,7 +49,7 @@ def test_a_running_execution_is_checked_once_per_hour(harness: MeetingHarness) -
 
 
 def test_an_execution_that_never_started_is_started(harness: MeetingHarness) -> None:
-    harness.upload_files(b"a")
+    harness.upload_recording_without_event(b"a")
     harness.step_functions.next_starts.extend(["request lost", "rejected"])
     harness.deliver_event("complete.json")
     harness.advance(minutes=61)
@@ -94,7 +100,7 @@ def test_a_successful_execution_without_a_report_causes_a_new_attempt(harness: M
 def test_a_meeting_without_progress_fails_after_two_days_of_restarts(
     harness: MeetingHarness, *, has_started: bool
 ) -> None:
-    harness.upload_files(b"a")
+    harness.upload_recording_without_event(b"a")
     if not has_started:
         harness.step_functions.next_starts.append("request lost")
     harness.deliver_event("complete.json")

@@ -89,7 +89,7 @@ def test_a_meeting_lists_its_wrong_fields_without_their_values(
 def test_an_unreadable_complete_file_fails_its_meeting_and_is_not_retried(
     harness: MeetingHarness, code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    harness.upload_files(b"a")
+    harness.upload_recording_without_event(b"a")
     with harness.fail_complete_file_reads(code):
         for _ in range(2):
             assert harness.deliver_event("complete.json") == []
@@ -113,7 +113,7 @@ def test_the_sweep_fails_an_incomplete_meeting_whose_complete_file_became_unread
 
 
 def test_a_complete_file_that_replaces_an_unreadable_one_during_the_read_is_used(harness: MeetingHarness) -> None:
-    harness.upload_files(b"a")
+    harness.upload_recording_without_event(b"a")
     with harness.fail_complete_file_reads("InvalidRequest", times=1):
         assert harness.deliver_event("complete.json") == []
     assert harness.state() == ("processing", "media")

@@ -122,7 +122,7 @@ def test_other_chunks_start_a_new_attempt_even_if_they_were_processed_before(har
 def test_an_older_complete_file_does_not_replace_a_newer_one_that_is_processed_meanwhile(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    harness.upload_files(b"a")
+    harness.upload_recording_without_event(b"a")
     run_after_first_call(monkeypatch, UploadReader, "read_complete_file", lambda: harness.upload_recording(b"b"))
     assert harness.deliver_event("complete.json") == []
     assert harness.step_functions.contents == [harness.record().content]
@@ -156,7 +156,7 @@ def test_a_new_complete_file_restarts_a_failed_meeting_but_a_repeated_event_does
 
 @pytest.mark.parametrize("start_result", ["rejected", "request lost", "response lost"])
 def test_an_unconfirmed_start_is_repeated(harness: MeetingHarness, start_result: str) -> None:
-    harness.upload_files(b"a")
+    harness.upload_recording_without_event(b"a")
     harness.step_functions.next_starts.append(start_result)
     assert harness.deliver_event("complete.json") == [MEETING.upload_key("complete.json")]
     assert harness.deliver_event("complete.json") == []
@@ -204,7 +204,7 @@ def test_chunks_beyond_the_listing_limit_count_as_missing(
 def test_a_failing_message_does_not_affect_the_others(harness: MeetingHarness) -> None:
     other_meeting = MeetingId(ANN, ulid(START, 2))
     for meeting in (MEETING, other_meeting):
-        harness.upload_files(b"a", meeting=meeting)
+        harness.upload_recording_without_event(b"a", meeting=meeting)
     harness.step_functions.next_starts.append("request lost")
     first_key, second_key = (meeting.upload_key("complete.json") for meeting in (MEETING, other_meeting))
     assert harness.deliver_events(first_key, second_key) == [first_key]
