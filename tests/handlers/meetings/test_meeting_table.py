@@ -1,4 +1,7 @@
-"""Tests of the meeting table: conditional writes, and the due items, which list the meetings for the sweep to check."""
+"""Tests of the meeting table: conditional writes, and the due items, which list the meetings for the sweep to check.
+
+`table.write(before, after)` writes `after` if the table still contains `before`, and returns True if it now has `after`.
+"""
 
 from datetime import datetime, timedelta
 from functools import partial

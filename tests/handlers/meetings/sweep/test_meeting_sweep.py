@@ -1,7 +1,7 @@
 """Tests of the sweep, a scheduled function that restarts or fails every meeting whose processing makes no progress.
 
 A meeting is due 15 minutes after its status has changed. With the limits of the harness, the sweep then checks an
-execution every hour. Two days after the upload, it restarts no execution any more, but fails the meeting. A meeting also
+execution every hour. Two days after the upload, it starts no execution any more, but fails the meeting. A meeting also
 fails if chunks are still missing after seven days.
 """
 

@@ -2,6 +2,7 @@
 
 The step `media` reads the result of the media job, `transcribed` follows the transcription, and `finish` or `fail` ends
 the meeting. Step Functions may repeat each of them. A superseded execution is one that a newer execution has replaced.
+The audio of a recording consists of parts, each with a transcript of its own.
 """
 
 import json
