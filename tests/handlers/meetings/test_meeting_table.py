@@ -1,6 +1,6 @@
 """Tests of the meeting table: conditional writes, and the due items, which list the meetings for the sweep to check.
 
-`table.write(before, after)` writes `after` if the table still contains `before`, and returns True if it now has `after`.
+`table.write(before, after)` writes `after` if the table still contains `before`, and returns True if it now has it.
 """
 
 from datetime import datetime, timedelta
