@@ -32,7 +32,7 @@ RECORDING = Recording(MeetingId("A" * 32, "01HZXW3V9K8Q2M4N6P8R0T2V4X"), "012345
 SONNET, HAIKU = "us.sonnet", "us.haiku"
 REMAINING_MS = 900_000
 ANSWER_SECONDS = 100
-USAGE = TokenUsage(100, 10, 1_000, 1)
+USAGE = TokenUsage(input_tokens=100, output_tokens=10, cache_read_tokens=1_000, cache_write_tokens=1)
 """Tokens of each answer."""
 SPOKEN_MEETING = create_turns(
     ("spk_0", "Good morning. The canary budget is approved."),
@@ -81,7 +81,7 @@ class MemoryBucket(MeetingBucket):
     written_keys: list[str] = field(default_factory=list)
     """Keys of all writes."""
     failing_prefix: str | None = None
-    """Writes of keys with this prefix fail."""
+    """Writes of keys with this prefix fail. With `summaries/`, a call stores the model's answers, but no summary."""
 
     def read(self, key: str, max_bytes: int) -> bytes | None:
         data = self.objects.get(key)

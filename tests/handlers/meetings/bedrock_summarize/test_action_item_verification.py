@@ -30,7 +30,7 @@ SEGMENTS = tuple(
 )
 ALL_SEGMENTS = Window(0, 0, len(SEGMENTS), SEGMENTS)
 FIRST_WINDOW, SECOND_WINDOW = split_into_windows(SEGMENTS, WindowSizes(40, 60_000, 30))[:2]
-"""Overlapping windows. The first contains two segments, and the third segment as its overlap."""
+"""Overlapping windows. The overlap of the first one is the second segment, with which the second one starts."""
 
 
 def model_item(quote: str, line: int | None = None, text: str = "Do it", owner: str | None = None) -> ModelActionItem:
