@@ -1,4 +1,4 @@
-"""Tests of the REST dispatcher: validation of requests and answers, and errors."""
+"""Tests of the REST dispatcher, which validates each request and answer by the definition of its operation."""
 
 import base64
 import json

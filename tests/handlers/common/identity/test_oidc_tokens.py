@@ -1,4 +1,4 @@
-"""Tests of token verification: accepted and rejected tokens, and the reasons."""
+"""Tests of the verification of OpenID Connect tokens: which are accepted, and for which reason others are refused."""
 
 import hmac
 import json
@@ -93,13 +93,13 @@ def test_a_token_signed_with_another_key_is_refused(provider: Provider) -> None:
 def test_a_changed_claim_breaks_the_signature(provider: Provider, algorithm: str) -> None:
     provider.keys = [Key("first", algorithm)]
     header, _, signature = provider.token().split(".")
-    other = provider.token(sub="somebody else").split(".")[1]
-    assert refusal(provider, f"{header}.{other}.{signature}") is InvalidTokenReason.BAD_SIGNATURE
+    other_claims = provider.token(sub="somebody else").split(".")[1]
+    assert refusal(provider, f"{header}.{other_claims}.{signature}") is InvalidTokenReason.BAD_SIGNATURE
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "ES384", "EdDSA"])
 @pytest.mark.parametrize("signature", [b"", b"\0" * 64, b"\0" * 96, b"\xff" * 256])
-def test_no_signature_or_an_empty_one_is_refused(provider: Provider, algorithm: str, signature: bytes) -> None:
+def test_a_missing_or_meaningless_signature_is_refused(provider: Provider, algorithm: str, signature: bytes) -> None:
     provider.keys = [Key("first", algorithm)]
     token = assembled({"alg": algorithm, "kid": "first"}, provider.claims(), lambda _: signature)
     assert refusal(provider, token) is InvalidTokenReason.BAD_SIGNATURE
@@ -174,7 +174,7 @@ def test_a_token_without_key_id_needs_a_single_key(provider: Provider) -> None:
     assert refusal(provider, provider.token(key_without_id)) is InvalidTokenReason.UNKNOWN_KEY
 
 
-def test_a_token_is_refused_with_its_own_reason_if_the_keys_are_unavailable(provider: Provider) -> None:
+def test_a_token_is_refused_with_a_reason_of_its_own_if_the_keys_are_unavailable(provider: Provider) -> None:
     provider.body = b"<html>"
     assert refusal(provider, provider.token()) is InvalidTokenReason.KEYS_UNAVAILABLE
 
@@ -378,6 +378,7 @@ def test_the_exception_contains_nothing_of_the_token(token: str) -> None:
 
 
 def test_shared_modules_do_not_load_cryptography() -> None:
+    """Loading it would delay the cold start of functions that verify no tokens."""
     program = (
         "import sys, handlers.common.error_responses, handlers.common.identity.user_ids; "
         "print({'jwt', 'cryptography'} & {*sys.modules})"
