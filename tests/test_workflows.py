@@ -20,7 +20,7 @@ from components.blocks.naming.physical_names import Kind, physical_name
 from local import ROOT
 from local.preview import stack_files
 from tests.document_samples import list_make_targets
-from tests.end_to_end.pulumi_cli.conftest import REQUIRED
+from tests.end_to_end.pulumi_cli.conftest import CLI_REQUIRED_VARIABLE
 
 FOLDER = ROOT / ".github" / "workflows"
 NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
@@ -175,7 +175,7 @@ def test_pull_requests_fail_if_the_tests_of_the_pulumi_cli_are_skipped() -> None
     [installation] = [index for index, step in enumerate(test_steps) if uses(step, "pulumi/actions")]
     [tests] = [index for index, step in enumerate(test_steps) if step.get("run") == ".ci/run"]
     assert installation < tests
-    assert test_steps[tests]["env"] == {REQUIRED: "1"}
+    assert test_steps[tests]["env"] == {CLI_REQUIRED_VARIABLE: "1"}
 
 
 # Security

@@ -213,21 +213,18 @@ def test_a_pool_and_its_roles_are_updated_in_place_and_deleted(guest_stack: Gues
         guest_stack.stack.emulator, guest_stack.stack.clients, PlatformState.empty(tmp_path / "state.json", "pools")
     )
 
-    def body(role: str, *, guests: bool, **tags: str) -> Callable[[], object]:
-        def register() -> None:
-            pool = aws.cognito.IdentityPool(
-                "pool", identity_pool_name="p", allow_unauthenticated_identities=guests, tags=tags
-            )
-            arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
-            aws.cognito.IdentityPoolRoleAttachment("roles", identity_pool_id=pool.id, roles={"unauthenticated": arn})
-            pulumi.export("pool", pool.id)
+    def register(role: str, *, guests: bool, **tags: str) -> None:
+        pool = aws.cognito.IdentityPool(
+            "pool", identity_pool_name="p", allow_unauthenticated_identities=guests, tags=tags
+        )
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
+        aws.cognito.IdentityPoolRoleAttachment("roles", identity_pool_id=pool.id, roles={"unauthenticated": arn})
+        pulumi.export("pool", pool.id)
 
-        return register
-
-    actions = pools.up(body("one", guests=True, kept="1", gone="1"))
+    actions = pools.up(register, "one", guests=True, changed="1", removed="1")
     assert actions == {"pool": ResourceAction.CREATE, "roles": ResourceAction.CREATE}
     pool = pools.outputs["pool"]
-    actions = pools.up(body("two", guests=False, kept="2"))
+    actions = pools.up(register, "two", guests=False, changed="2")
     assert (pools.outputs["pool"], actions) == (pool, {"pool": ResourceAction.UPDATE, "roles": ResourceAction.UPDATE})
     pool_details = cognito.describe_identity_pool(IdentityPoolId=pool)
     assert pool_details["AllowUnauthenticatedIdentities"] is False
@@ -236,6 +233,6 @@ def test_a_pool_and_its_roles_are_updated_in_place_and_deleted(guest_stack: Gues
     tags = cognito.list_tags_for_resource(
         ResourceArn=f"arn:aws:cognito-identity:us-east-1:{ACCOUNT}:identitypool/{pool}"
     )
-    assert tags["Tags"] == {"kept": "2"}
+    assert tags["Tags"] == {"changed": "2"}
     pools.up(lambda: None)
     assert error_code(lambda: cognito.describe_identity_pool(IdentityPoolId=pool)) == "ResourceNotFoundException"

@@ -261,7 +261,7 @@ def test_only_a_changed_document_is_deployed(notes: NotesClient) -> None:
     )
     try:
         before = dict(notes.stack.ids)
-        actions = notes.stack.up(lambda: register_apis((*OPERATIONS[:2], drop_note)))
+        actions = notes.stack.up(register_apis, (*OPERATIONS[:2], drop_note))
         assert actions["ingestion-open-api"] is ResourceAction.UPDATE
         assert actions["ingestion-open-deployment"] is ResourceAction.REPLACE
         assert notes.stack.ids["ingestion-open-api"] == before["ingestion-open-api"]
