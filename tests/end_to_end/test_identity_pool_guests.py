@@ -1,4 +1,7 @@
-"""Tests of identity pool guests on their own emulator: each guest reaches only the guest's own data."""
+"""Tests of guests of a Cognito identity pool on an emulator: each guest can access only the guest's own data.
+
+A guest is a browser user with the unauthenticated credentials of an identity pool.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -42,6 +45,8 @@ def handler(event, context):
     answer = {"onConnect": json.loads(item["connectIdentity"]["S"]), "onMessage": context["identity"]}
     return {"statusCode": 200, "body": json.dumps(answer)}
 """
+"""Code of the APIs' function. It stores the identity of each new connection, and answers a message with this identity
+and with the identity in the event of the message."""
 ACCOUNT = "123456789012"
 BUCKET = f"polyphony-test-ingestion-audio-{ACCOUNT}"
 TABLE = "polyphony-test-ingestion-sessions"
@@ -108,28 +113,30 @@ def test_each_guest_has_a_separate_identity(guest_stack: GuestStack, first_guest
 def test_an_identity_claimed_in_a_message_is_ignored(
     guest_stack: GuestStack, first_guest: Guest, second_guest: Guest
 ) -> None:
-    forged = {"cognitoIdentityId": second_guest.identity_id}
+    forged_identity = {"cognitoIdentityId": second_guest.identity_id}
     with first_guest.connect(guest_stack.stack.outputs["url"]) as client:
-        answer = ask(client, identity=forged, requestContext={"identity": forged}, **forged)
+        answer = ask(client, identity=forged_identity, requestContext={"identity": forged_identity}, **forged_identity)
     assert answer["onConnect"]["cognitoIdentityId"] == first_guest.identity_id
     assert "cognitoIdentityId" not in answer["onMessage"]
 
 
-def test_an_unchecked_signature_gives_no_identity(guest_stack: GuestStack, first_guest: Guest) -> None:
+def test_an_api_without_authorization_gives_its_function_no_identity(
+    guest_stack: GuestStack, first_guest: Guest
+) -> None:
     with first_guest.connect(guest_stack.stack.outputs["open"]) as client:
         identity = ask(client)["onConnect"]
     assert {name for name, value in identity.items() if value is not None} == {"sourceIp", "userAgent"}
     assert identity["cognitoIdentityId"] is None
 
 
-def refusal_status(url: str) -> int:
+def handshake_error_status(url: str) -> int:
     with pytest.raises(InvalidStatus) as error:
         connect(url, proxy=None)
     return error.value.response.status_code
 
 
 def test_a_guest_of_another_pool_without_the_grant_is_refused(guest_stack: GuestStack) -> None:
-    assert refusal_status(guest_stack.guest("others").signed_url(guest_stack.stack.outputs["url"])) == 403
+    assert handshake_error_status(guest_stack.guest("others").signed_url(guest_stack.stack.outputs["url"])) == 403
     [decision] = {
         decision
         for decision in guest_stack.stack.decisions()

@@ -1,4 +1,4 @@
-"""Tests of the whole local platform: its sockets, plans, and a second deployment."""
+"""Tests of the whole local platform: its sockets, the planned changes of an update, and a second deployment."""
 
 import json
 import sys
@@ -73,7 +73,7 @@ def test_a_second_up_updates_only_functions_with_changed_settings(platform: Plat
         "the log level changes the functions and their aliases only"
     )
     new_version = platform.client("lambda").get_alias(FunctionName=function_name, Name="live")["FunctionVersion"]
-    assert int(new_version) == int(version) + 2, "one version for the change and one for its reversal"
+    assert int(new_version) == int(version) + 2, "the change and its reversal each publish a version"
     assert zip_file.read_bytes() == zip_before
 
 

@@ -1,4 +1,4 @@
-"""Tests of a REST API on its own emulator over HTTP, with the behaviour that clients see on AWS."""
+"""Tests of the block `RestApi`: its APIs on an emulator answer HTTP requests as on AWS."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -46,6 +46,7 @@ def authorize(event):
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": all_methods}
     return {"principalId": "the-caller", "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
 """
+"""Code of two functions: one answers a request with the parts of its event, the other authorizes the callers."""
 ORIGIN = "https://page.example.com"
 
 
@@ -96,6 +97,7 @@ class NotesClient:
 
 
 def register_apis(operations: tuple[RestOperation, ...] = OPERATIONS) -> None:
+    """Register four APIs with the same operations, and export the URL of each under its name."""
     logs = ApiLogRole(scope(layers=[]))
     test_scope = scope(layers=[], prerequisites=[logs.account])
     echo, authorizer = echo_function("echo", test_scope), echo_function("authorizer", test_scope)
@@ -153,10 +155,10 @@ def test_every_error_has_the_same_members_and_no_internal_details(
     assert error_status_and_code(notes.request(method, path, body, headers)) == error
 
 
-@pytest.mark.parametrize("part", [-1, -2], ids=["stage", "api"])
-def test_an_unknown_stage_or_api_is_forbidden(notes: NotesClient, part: int) -> None:
+@pytest.mark.parametrize("position", [-1, -2], ids=["stage", "api"])
+def test_an_unknown_stage_or_api_is_forbidden(notes: NotesClient, position: int) -> None:
     parts = notes.stack.outputs["open"].split("/")
-    parts[part] = "unknown"
+    parts[position] = "unknown"
     answer = send("GET", "/".join([*parts, "notes"]))
     assert (answer.status, answer.data) == (403, b'{"message":"Forbidden"}')
     assert answer.headers["x-amzn-ErrorType"] == "ForbiddenException"
@@ -209,7 +211,7 @@ def test_too_many_requests_are_throttled(notes: NotesClient) -> None:
     assert error_status_and_code(notes.request("GET", "/notes/7", api="slow")) == (429, "THROTTLED")
 
 
-def test_the_stage_has_the_configuration_of_its_block(notes: NotesClient) -> None:
+def test_the_stage_is_configured_as_its_api(notes: NotesClient) -> None:
     gateway, api = notes.stack.clients("apigateway"), notes.stack.ids["ingestion-open-api"]
     stage = gateway.get_stage(restApiId=api, stageName="api")
     settings = stage["methodSettings"]["*/*"]
@@ -254,14 +256,14 @@ def test_a_function_without_the_gateways_permission_is_not_called(
     assert notes.request("GET", "/notes/7", headers=other_token, api=api).status == expected_status
 
 
-def test_only_a_changed_document_is_deployed(notes: NotesClient) -> None:
+def test_a_new_deployment_is_made_only_if_an_operation_changes(notes: NotesClient) -> None:
     assert set(notes.stack.up(register_apis).values()) == {ResourceAction.SAME}
-    drop_note = RestOperation(
-        "dropNote", "DELETE", "/notes/{noteId}", "Delete a note.", parameters=NotePath, statuses=(204,)
+    delete_note = RestOperation(
+        "deleteNote", "DELETE", "/notes/{noteId}", "Delete a note.", parameters=NotePath, statuses=(204,)
     )
     try:
         before = dict(notes.stack.ids)
-        actions = notes.stack.up(register_apis, (*OPERATIONS[:2], drop_note))
+        actions = notes.stack.up(register_apis, (*OPERATIONS[:2], delete_note))
         assert actions["ingestion-open-api"] is ResourceAction.UPDATE
         assert actions["ingestion-open-deployment"] is ResourceAction.REPLACE
         assert notes.stack.ids["ingestion-open-api"] == before["ingestion-open-api"]
