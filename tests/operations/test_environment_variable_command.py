@@ -1,4 +1,4 @@
-"""Command `flag`: it changes one environment variable of the live version, and nothing else."""
+"""Tests of the command `flag`, which publishes a version that differs from the live one in one environment variable."""
 
 from collections.abc import Callable
 from functools import partial
@@ -50,7 +50,7 @@ def test_the_output_has_the_undo_command_and_the_setting_but_no_other_value(clou
     assert cloud.live_environment() == ENVIRONMENT
 
 
-def test_the_alias_is_moved_when_the_update_has_ended_and_the_version_can_be_called(cloud: FakeLambdaCloud) -> None:
+def test_the_alias_moves_only_after_the_update_has_ended_and_the_version_can_be_called(cloud: FakeLambdaCloud) -> None:
     cloud.update_seconds, cloud.pending_seconds = 90, 240
     assert cloud.run("flag", DISABLE_PARTIAL_RESULTS) == 0
     assert cloud.now == 90 + 240
@@ -74,7 +74,9 @@ def test_an_interrupted_command_is_completed_by_running_it_again(
     assert cloud.live_environment()["PARTIAL_RESULTS_ENABLED"] == "false"
 
 
-def test_an_unpublished_change_is_undone_by_the_old_value(cloud: FakeLambdaCloud, run_refused: RunRefused) -> None:
+def test_a_change_that_was_not_published_can_be_reverted_with_the_old_value(
+    cloud: FakeLambdaCloud, run_refused: RunRefused
+) -> None:
     cloud.events_before["publish_version"] = [lost_response_error()]
     run_refused("flag", DISABLE_PARTIAL_RESULTS)
     assert cloud.run("flag", "PARTIAL_RESULTS_ENABLED=true") == 0
