@@ -1,4 +1,5 @@
-"""Pages refer only to files, headings, commands and outputs that exist, and list every error code and decision."""
+"""Tests of the pages: they refer only to files, headings, commands and outputs that exist, and list every error code and
+decision."""
 
 import os
 import re
@@ -88,22 +89,25 @@ def test_every_path_in_a_page_exists(page: Path) -> None:
 
 
 def test_the_commands_of_the_deployment_guide_rotate_a_secret(tmp_path: Path) -> None:
-    """Run the guide's own lines with a fake Pulumi CLI that stores its values in a file."""
+    """Run the guide's own lines with a fake Pulumi CLI: it stores the value in a file, and logs it at each deployment.
+
+    The deployed values are the old and the new one, then the new and the old one, and at last the new one.
+    """
     guide = (ROOT / "docs" / "deploying.md").read_text()
     [lines] = [block for block in re.findall(r"```sh\n(.*?)```", guide, re.DOTALL) if "store()" in block]
     (tmp_path / "pulumi").write_text(
-        '#!/bin/sh\ncase "$1 $2" in\n"config get") cat kept; echo ;;\n'
-        '"config set") value=$(cat); printf %s "$value" > kept ;;\n'
-        "*) cat kept >> deployed; printf '\\n--\\n' >> deployed ;;\nesac\n"
+        '#!/bin/sh\ncase "$1 $2" in\n"config get") cat stored; echo ;;\n'
+        '"config set") value=$(cat); printf %s "$value" > stored ;;\n'
+        "*) cat stored >> deployed; printf '\\n--\\n' >> deployed ;;\nesac\n"
     )
     (tmp_path / "pulumi").chmod(0o755)
-    (tmp_path / "kept").write_text("old")
+    (tmp_path / "stored").write_text("old")
     path = f"{tmp_path}:{os.environ['PATH']}"
     subprocess.run(["sh", "-e"], input=lines, text=True, check=True, cwd=tmp_path, env={"PATH": path})  # noqa: S607
-    first, second, third, _ = ((tmp_path / "deployed").read_text()).split("\n--\n")
-    old, new = first.splitlines()
+    first_deployed, second_deployed, third_deployed, _ = ((tmp_path / "deployed").read_text()).split("\n--\n")
+    old, new = first_deployed.splitlines()
     assert (old, len(new) >= 32) == ("old", True)
-    assert (second, third) == (f"{new}\nold", new)
+    assert (second_deployed, third_deployed) == (f"{new}\nold", new)
 
 
 def test_the_deployment_guide_names_the_outputs_of_the_bootstrap() -> None:

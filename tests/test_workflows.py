@@ -1,4 +1,4 @@
-"""GitHub workflows: they are valid and pinned, have minimal permissions, and run no untrusted input."""
+"""Tests of the GitHub workflows: they are valid and pinned, have minimal permissions, and run no untrusted input."""
 
 import hashlib
 import importlib.resources
@@ -204,12 +204,14 @@ def test_untrusted_input_never_runs_with_permissions(name: str) -> None:
 
 def test_workflows_have_no_permissions_and_jobs_only_those_they_need() -> None:
     assert all(load_workflow(name)["permissions"] == {} for name in NAMES)
-    rights = {
-        (name, job, right, level)
+    permissions = {
+        (name, job, permission, level)
         for name, job, definition in jobs()
-        for right, level in definition["permissions"].items()
+        for permission, level in definition["permissions"].items()
     }
-    assert {(name, job, right) for name, job, right, level in rights if level != "read"} == set(WRITE_PERMISSIONS)
+    assert {(name, job, permission) for name, job, permission, level in permissions if level != "read"} == set(
+        WRITE_PERMISSIONS
+    )
 
 
 def test_only_commits_of_main_assume_a_role() -> None:

@@ -23,7 +23,7 @@ from local.flows.guest_client import Guest
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState
 from tests.end_to_end.small_stack import SmallStack, small_stack
-from tests.guest_program import with_guests
+from tests.guest_program import register_guest_resources
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("guests")]
 
@@ -81,7 +81,7 @@ def error_code(call: Callable[[], object]) -> str:
 @pytest.fixture(scope="module")
 def guest_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuestStack]:
     with small_stack(tmp_path_factory.mktemp("guests"), CODE) as stack:
-        stack.up(with_guests)
+        stack.up(register_guest_resources)
         yield GuestStack(stack)
 
 
