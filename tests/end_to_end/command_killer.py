@@ -5,9 +5,10 @@ imports all modules once and forks for each command, because the imports would t
 server is a child subreaper of Linux: it becomes the parent of all processes that a killed command leaves behind, so it
 can wait for their end without polling. `deployed_test_programs` contains the Pulumi programs that the commands deploy.
 
-A *point* is the moment before a command starts or kills a process, sends a request to a service, or opens, replaces or
-removes one of the platform's files. The interpreter's audit events report these moments. A point has a name and a
-number, for example `request 3`, because a command reaches some points several times.
+A *point* is the moment before a command runs the Pulumi program, starts or kills a process, sends a request to a
+service, or opens, replaces or removes one of the platform's files. The last point is the end of the command. The
+interpreter's audit events report these moments. A point has a name and a number, for example `request 3`, because a
+command reaches some points several times.
 """
 
 import ctypes
@@ -128,6 +129,7 @@ def describe_point(event: str, arguments: Sequence[Any]) -> str | None:
     match event, arguments:
         case "subprocess.Popen", (_, command, *_):
             return f"start of {EMULATOR if 'launcher.py' in str(command) else POLICY_PACK}"
+        # The emulator is killed with its process group, the policy pack without one.
         case "os.killpg", _:
             return f"kill of {EMULATOR}"
         case "os.kill", _:

@@ -222,8 +222,7 @@ def test_settings_that_the_program_no_longer_has_are_reset(stack: SmallStack) ->
         bucket = aws.s3.Bucket("bucket", bucket=bucket_name, force_destroy=True)
         queue = aws.sqs.Queue("queue", name="example")
         if with_settings:
-            versioning = {"status": "Enabled"}
-            aws.s3.BucketVersioning("versioning", bucket=bucket.bucket, versioning_configuration=versioning)
+            aws.s3.BucketVersioning("versioning", bucket=bucket.bucket, versioning_configuration={"status": "Enabled"})
             aws.sqs.RedriveAllowPolicy("allow", queue_url=queue.url, redrive_allow_policy=redrive_allow_policy)
 
     def read_settings() -> tuple[str, str | None]:

@@ -94,6 +94,7 @@ def read_tags(client: Clients, state: PlatformState) -> dict[str, dict[str, str]
 
 
 def read_resource_tags(client: Clients, kind: str, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags that the service reports for a resource, which is given by its type, outputs and id."""
     if kind in EC2_TYPES:
         return to_tags_by_key(
             client("ec2").describe_tags(Filters=[{"Name": "resource-id", "Values": [values["id"]]}])["Tags"]
