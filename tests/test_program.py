@@ -179,16 +179,18 @@ def test_stacks_have_their_own_protection_retention_and_budget(
 
 @pytest.mark.parametrize(("stack", "expected"), {"local": False, **PROTECTED}.items())
 def test_resources_with_data_are_protected_if_the_stack_protects_data(stack: str, *, expected: bool) -> None:
-    """Pulumi refuses such a change before it deletes anything.
+    """Pulumi refuses to delete a resource with the option `protect`, before it deletes any other resource.
 
-    If AWS refused it, the other resources would already be deleted.
+    If only AWS refused it, the other resources would already be deleted.
     """
     types_with_data = {"AgentcoreMemory", "Bucket", "IdentityPool", "Table", "Vault"}
     resources = graph(stack).customs()
     with_data = [resource for resource in resources if resource.kind in types_with_data]
     assert len(with_data) > 12
     protected = [resource.name for resource in resources if resource.request.protect]
-    assert protected == [resource.name for resource in with_data if expected], "others may be replaced"
+    assert protected == [resource.name for resource in with_data if expected], (
+        "a change may replace all other resources"
+    )
     (vault,) = [resource for resource in with_data if resource.kind == "Vault"]
     assert (vault.request.retainOnDelete, vault.inputs["forceDestroy"]) == (expected, not expected)
 
@@ -244,13 +246,17 @@ def test_only_prod_has_provisioned_concurrency() -> None:
     {"dev": ("none", False), "local": ("none", False), "staging": ("oidc", True), "prod": ("oidc", True)}.items(),
 )
 def test_callers_are_authenticated_in_staging_and_prod(stack: str, expected: tuple[str, bool]) -> None:
+    """The tag `CallersCheckedBy` names the check that authenticates callers in place of API Gateway."""
     auth = read_inputs(stack, "Function", "router")["environment"]["variables"]["AUTH"]
     assert (auth, "CallersCheckedBy" in read_inputs(stack, "Api", "transcription")["tags"]) == expected
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_only_the_audio_processor_discards_failed_calls(stack: str) -> None:
-    """Failed calls of the audio processor contain audio. All other functions keep their failed work."""
+    """Failed calls of the audio processor contain audio. All other functions keep their failed calls in a queue.
+
+    The tag `Reason` of the function gives the reason.
+    """
     resources = graph(stack).customs()
     configurations = [resource for resource in resources if resource.kind == "FunctionEventInvokeConfig"]
     discarding = [resource.name for resource in configurations if not resource.inputs.get("destinationConfig")]
@@ -328,4 +334,6 @@ def test_only_tables_that_are_backed_up_count_as_backups() -> None:
     usage = platform.inputs["usage"]
     gigabytes = sum(usage[prod_graph[table.parent].name]["storageGb"] for table in tables)
     assert gigabytes > 0
-    assert usage["foundation-backup"]["backupGb"] == pytest.approx(gigabytes * 35)
+    assert usage["foundation-backup"]["backupGb"] == pytest.approx(gigabytes * 35), (
+        "a backup is kept for each of 35 days"
+    )

@@ -75,7 +75,7 @@ class Key:
         return self.private.public_key().public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
 
 
-def assembled(header: object, claims: object, sign: Callable[[bytes], bytes] = lambda _: b"") -> str:
+def assemble_token(header: object, claims: object, sign: Callable[[bytes], bytes] = lambda _: b"") -> str:
     """Return a token with any header, claims and signature, which may be invalid."""
     signed_part = b".".join(_encoded(json.dumps(part).encode()) for part in (header, claims))
     return b".".join([signed_part, _encoded(sign(signed_part))]).decode()
@@ -99,7 +99,7 @@ class Provider:
     body: bytes | None = None
     """Content of the JWKS URL instead of the keys, if it is not None."""
     is_unreachable: bool = False
-    """True if `fetch` gets no answer."""
+    """True if `fetch` fails without an answer."""
     answer_event: threading.Event | None = None
     """Event that the HTTP server awaits before it answers."""
 
@@ -143,7 +143,7 @@ class Provider:
         """Return a token with any claims and a valid signature."""
         algorithm = jwt.get_algorithm_by_name(key.algorithm)
         key_id = {} if key.kid is None else {"kid": key.kid}
-        return assembled(
+        return assemble_token(
             {"alg": key.algorithm, "typ": "JWT", **key_id, **header},
             claims,
             lambda text: algorithm.sign(text, key.private),

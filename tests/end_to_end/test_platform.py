@@ -44,7 +44,7 @@ def test_a_plan_lists_the_resources_that_a_changed_setting_affects(platform: Pla
     changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not ResourceAction.SAME}
     assert changed["ingestion-intake-source"] is ResourceAction.UPDATE, "the batching window changed"
     assert changed["ingestion-manifest-builder-function"] is ResourceAction.UPDATE, (
-        "without the stack file, the log level is INFO"
+        "the new settings of ingestion have no log level, so it is INFO"
     )
     assert changed["ingestion-manifest-builder-live"] is ResourceAction.UPDATE, "the alias follows the version"
     assert ResourceAction.REPLACE not in changed.values()

@@ -132,8 +132,8 @@ def error_status_and_code(answer: Answer) -> tuple[int, str]:
     assert set(answer.body) == {"code", "message", "fields", "requestId"}
     assert answer.body["fields"] == []
     assert answer.body["requestId"]
-    assert b"$" not in answer.data
-    assert b"canary" not in answer.data
+    assert b"$" not in answer.data, "a variable of the error's template was not replaced"
+    assert b"canary" not in answer.data, "the function's own error must not be returned"
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
     return answer.status, answer.body["code"]
 
@@ -227,18 +227,18 @@ def test_the_stage_is_configured_as_its_api(notes: NotesClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "api", "statement", "expected_status"),
+    ("name", "api", "statement_id", "expected_status"),
     [("echo", "open", "ingestion-open", 200), ("authorizer", "authorized", "ingestion-authorized-authorizer", 401)],
 )
 def test_a_function_without_the_gateways_permission_is_not_called(
-    notes: NotesClient, name: str, api: str, statement: str, expected_status: int
+    notes: NotesClient, name: str, api: str, statement_id: str, expected_status: int
 ) -> None:
     functions, function = notes.stack.clients("lambda"), f"polyphony-test-ingestion-{name}"
     policy = json.loads(functions.get_policy(FunctionName=function, Qualifier="live")["Policy"])
     (source,) = [
-        entry["Condition"]["ArnLike"]["AWS:SourceArn"] for entry in policy["Statement"] if entry["Sid"] == statement
+        entry["Condition"]["ArnLike"]["AWS:SourceArn"] for entry in policy["Statement"] if entry["Sid"] == statement_id
     ]
-    arguments = {"FunctionName": function, "StatementId": statement, "Qualifier": "live"}
+    arguments = {"FunctionName": function, "StatementId": statement_id, "Qualifier": "live"}
     other_token = {"Authorization": "Bearer unknown"}
     functions.remove_permission(**arguments)
     try:
@@ -247,12 +247,9 @@ def test_a_function_without_the_gateways_permission_is_not_called(
             "INTERNAL",
         )
     finally:
-        action = {
-            "Action": "lambda:InvokeFunction",
-            "Principal": "apigateway.amazonaws.com",
-            "SourceArn": source,
-        }
-        functions.add_permission(**arguments, **action)
+        functions.add_permission(
+            **arguments, Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com", SourceArn=source
+        )
     assert notes.request("GET", "/notes/7", headers=other_token, api=api).status == expected_status
 
 

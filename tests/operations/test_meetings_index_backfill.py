@@ -24,7 +24,10 @@ def meeting_id(number: int) -> str:
 
 
 class Stack:
-    """The meetings table in moto with the index. It records the seconds of each pause."""
+    """The meetings table in moto with the index. It records the seconds of each pause.
+
+    The attribute `of` of an index item is the id of its meeting.
+    """
 
     def __init__(self) -> None:
         self.dynamodb = boto3.client("dynamodb")
