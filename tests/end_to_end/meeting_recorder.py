@@ -1,4 +1,7 @@
-"""User who records meetings in end-to-end tests: uploads the recordings and waits for their results."""
+"""User who records meetings in end-to-end tests: uploads the recordings and waits for their results.
+
+A recording consists of one or more files, its chunks. Its content is a hash of the chunks.
+"""
 
 import base64
 import hashlib

@@ -109,7 +109,7 @@ def small_stack(folder: Path, code: str = "") -> Iterator[SmallStack]:
     patch.setattr(handler_archive, "write_archive", lambda _subsystem: folder / "echo.zip")
     with emulator.start(folder / "emulator") as running_emulator, patch.context():
         clients = EmulatorClients(running_emulator.emulator.endpoint)
-        # The bucket for access logs, which `tests.fake_engine.scope` names
+        # The bucket for access logs, which `tests.fake_engine.scope` names.
         clients("s3").create_bucket(Bucket=f"polyphony-test-foundation-audit-logs-{ACCOUNT}")
         yield SmallStack(running_emulator.emulator, clients, PlatformState.empty(folder / "state.json", "test"))
     patch.undo()

@@ -58,7 +58,10 @@ UP_POINTS = (
     EMULATOR_IS_KEPT,
     f"{COMMAND_END} 1",
 )
-"""Some points of a first `up`, from its lock to its end."""
+"""Some points of a first `up`, from its lock to its end. It runs the program twice, for a preview and for the deployment.
+
+A command writes its state to `state.partial`, which then replaces `state.json`.
+"""
 DOWN_POINTS = (
     "opening of command.lock 1",
     "opening of state.partial 1",
@@ -126,6 +129,7 @@ def test_up_and_down_work_after_a_kill_at_a_point(
     "point", ["opening of state.partial 3", "opening of state.partial 5"], ids=["after an update", "after a deletion"]
 )
 def test_up_works_after_a_kill_just_after_a_change(runner: CommandRunner, point: str) -> None:
+    """`up` is killed when it is about to store in its state that it has changed a resource."""
     complete_platform(runner)
     kill_command(runner, "up", point, signal.SIGKILL, version=2)
     complete_platform(runner, version=1)
@@ -153,6 +157,7 @@ def test_only_one_command_at_a_time_works_on_a_platform(runner: CommandRunner) -
 
 @pytest.mark.parametrize("process", ["emulator", "services"])
 def test_a_platform_with_a_dead_process_ends_as_a_whole(runner: CommandRunner, process: str) -> None:
+    """A separate process runs the services that the emulator lacks."""
     complete_platform(runner)
     running = emulator.find_running(runner.platform)
     assert running is not None
