@@ -31,21 +31,13 @@ from tests.whole_program import recorded
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 
 
-def test_the_foundation_creates_budget_and_backup_plan(platform: Platform) -> None:
+def test_the_foundation_creates_budget_and_backup_selection(platform: Platform) -> None:
     budgets = platform.client("budgets").describe_budgets(AccountId="123456789012")["Budgets"]
     limit = platform.resource("foundation-spend-budget").inputs["limitAmount"]
     assert [float(budget["BudgetLimit"]["Amount"]) for budget in budgets] == [float(limit)]
-    backup = platform.client("backup")
-    plan = backup.get_backup_plan(BackupPlanId=platform.id("foundation-backup-plan"))["BackupPlan"]
-    assert [rule["Lifecycle"]["DeleteAfterDays"] for rule in plan["Rules"]] == [1]
-    [selection] = backup.list_backup_selections(BackupPlanId=platform.id("foundation-backup-plan"))[
-        "BackupSelectionsList"
-    ]
+    plan_id = platform.id("foundation-backup-plan")
+    [selection] = platform.client("backup").list_backup_selections(BackupPlanId=plan_id)["BackupSelectionsList"]
     assert selection["IamRoleArn"].endswith("role/polyphony-local-foundation-backup")
-    [target] = platform.client("events").list_targets_by_rule(Rule=platform.id("foundation-backup-failed-rule"))[
-        "Targets"
-    ]
-    assert target["Arn"].endswith(":polyphony-local-foundation-backup-failed-dlq")
 
 
 def test_the_media_jobs_queues_and_definition_are_deployed_as_configured(platform: Platform) -> None:
@@ -243,22 +235,10 @@ def test_settings_that_the_program_no_longer_has_are_reset(stack: SmallStack) ->
         s3.list_objects_v2(Bucket=bucket_name)
 
 
-def test_the_settings_of_an_alias_are_created_and_deleted(stack: SmallStack, platform: Platform) -> None:
-    name = platform.id("ingestion-manifest-builder-function")
-    dead_letters = "arn:aws:sqs:us-east-1:123456789012:polyphony-local-ingestion-intake-dlq"
+def test_a_permission_to_invoke_an_alias_is_created_and_deleted(stack: SmallStack, platform: Platform) -> None:
+    name, functions = platform.id("ingestion-manifest-builder-function"), stack.clients("lambda")
 
     def register() -> None:
-        aws.lambda_.FunctionEventInvokeConfig(
-            "asynchronous",
-            function_name=name,
-            qualifier="live",
-            maximum_retry_attempts=1,
-            maximum_event_age_in_seconds=300,
-            destination_config={"on_failure": {"destination": dead_letters}},
-        )
-        aws.lambda_.ProvisionedConcurrencyConfig(
-            "warm", function_name=name, qualifier="live", provisioned_concurrent_executions=1
-        )
         aws.lambda_.Permission(
             "permission",
             function=name,
@@ -271,23 +251,12 @@ def test_the_settings_of_an_alias_are_created_and_deleted(stack: SmallStack, pla
         )
 
     stack.up(register)
-    lambda_ = stack.clients("lambda")
-    settings = lambda_.get_function_event_invoke_config(FunctionName=name, Qualifier="live")
-    assert (settings["MaximumRetryAttempts"], settings["MaximumEventAgeInSeconds"]) == (1, 300)
-    assert settings["DestinationConfig"]["OnFailure"]["Destination"] == dead_letters
-    warm = lambda_.get_provisioned_concurrency_config(FunctionName=name, Qualifier="live")
-    assert warm["RequestedProvisionedConcurrentExecutions"] == 1
-    [statement] = json.loads(lambda_.get_policy(FunctionName=name, Qualifier="live")["Policy"])["Statement"]
+    [statement] = json.loads(functions.get_policy(FunctionName=name, Qualifier="live")["Policy"])["Statement"]
     assert statement["Resource"].endswith(f"{name}:live")
     assert statement["Condition"]["StringEquals"] == {"AWS:SourceAccount": "123456789012"}
     stack.up(lambda: None)
-    for read in (
-        lambda_.get_function_event_invoke_config,
-        lambda_.get_provisioned_concurrency_config,
-        lambda_.get_policy,
-    ):
-        with pytest.raises(ClientError, match="NotFound"):
-            read(FunctionName=name, Qualifier="live")
+    with pytest.raises(ClientError, match="NotFound"):
+        functions.get_policy(FunctionName=name, Qualifier="live")
 
 
 def test_a_changed_job_definition_gets_a_new_revision_and_its_old_one_is_deregistered(stack: SmallStack) -> None:

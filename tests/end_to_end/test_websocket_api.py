@@ -338,34 +338,3 @@ def test_a_function_without_the_apis_permission_is_not_called(echo_client: EchoC
     with echo_client.connect(api="muted") as client:
         functions.remove_permission(FunctionName=name, StatementId=statement["Sid"], Qualifier="live")
         assert ask(client, action="post", text="x")["message"] == "Internal server error"
-
-
-def test_the_api_is_deployed_as_configured(echo_client: EchoClient) -> None:
-    gateway, api = echo_client.stack.clients("apigatewayv2"), echo_client.stack.ids["ingestion-live-api"]
-    api_details = gateway.get_api(ApiId=api)
-    assert (api_details["ProtocolType"], api_details["RouteSelectionExpression"]) == (
-        "WEBSOCKET",
-        "$request.body.action",
-    )
-    assert (api_details["Name"], api_details["Tags"]["Name"]) == ("polyphony-test-ingestion-live", "LiveApi")
-    routes = {item["RouteKey"]: item for item in gateway.get_routes(ApiId=api)["Items"]}
-    assert routes["$connect"].get("RouteResponseSelectionExpression") is None
-    assert routes["say"]["RouteResponseSelectionExpression"] == "$default"
-    assert len({route["Target"] for route in routes.values()}) == len(gateway.get_integrations(ApiId=api)["Items"]) == 1
-    stage = gateway.get_stage(ApiId=api, StageName="live")
-    [deployment] = gateway.get_deployments(ApiId=api)["Items"]
-    assert stage["DeploymentId"] == deployment["DeploymentId"]
-    assert stage["DefaultRouteSettings"] == {
-        "DataTraceEnabled": False,
-        "DetailedMetricsEnabled": False,
-        "LoggingLevel": "ERROR",
-        "ThrottlingBurstLimit": 100,
-        "ThrottlingRateLimit": 50.0,
-    }
-    assert stage["AccessLogSettings"]["DestinationArn"].endswith(
-        ":log-group:/aws/apigateway/polyphony-test-ingestion-live"
-    )
-    groups = echo_client.stack.clients("logs").describe_log_groups(logGroupNamePrefix="/aws/apigateway/")["logGroups"]
-    retention = {group["logGroupName"]: group["retentionInDays"] for group in groups}
-    for name in ("polyphony-test-ingestion-live", f"{api}/live"):
-        assert retention[f"/aws/apigateway/{name}"] == 90
