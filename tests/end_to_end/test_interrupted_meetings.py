@@ -186,7 +186,7 @@ def test_the_runbooks_command_restarts_failed_meetings(
 
 
 LONG_AGO = timestamp(datetime.now(UTC) - timedelta(days=20))
-# `attempt` is above the maximum number of attempts, so the sweep starts no further execution.
+# The processing attempt 99 has no workflow execution, and the recording is too old to start one.
 PROCESSING_FOR_DAYS = {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA, "attempt": 99, "whole_at": LONG_AGO}
 
 
@@ -196,9 +196,9 @@ PROCESSING_FOR_DAYS = {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA,
         ({}, "never_complete", MeetingReason.NEVER_COMPLETE),
         (PROCESSING_FOR_DAYS, "timed_out", MeetingReason.TIMED_OUT),
     ],
-    ids=["its chunks do not arrive", "its executions do not report"],
+    ids=["its chunks do not arrive", "its execution does not exist"],
 )
-def test_the_sweep_fails_a_meeting_that_never_ends(
+def test_the_sweep_fails_a_meeting_that_makes_no_progress(
     platform: Platform,
     meetings: MeetingsBackend,
     ann: Recorder,
