@@ -125,8 +125,8 @@ def test_the_deployment_guide_names_the_outputs_of_the_bootstrap() -> None:
 
 def test_every_error_code_for_clients_is_on_the_page_of_errors() -> None:
     text = (ROOT / "docs" / "errors.md").read_text().partition("## Reasons after an upload")[0]
-    listed = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
-    assert {code.value for error_codes in list_code_classes() for code in error_codes} == listed
+    names_on_page = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
+    assert {code.value for error_codes in list_code_classes() for code in error_codes} == names_on_page
     for api in ("livestream", "meetings", "transcription", "voice-qa"):
         assert f"errors.md#{api}" in (ROOT / "docs" / f"{api}.md").read_text(), "the API's page links to its table"
 
@@ -155,8 +155,8 @@ def test_every_reason_after_an_upload_has_a_meaning_and_an_action(
 
 
 def test_every_reason_of_a_meeting_is_in_the_chapter_on_its_status() -> None:
-    listed = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs" / "meetings.md").read_text()))
-    assert set(MeetingReason) <= listed
+    names_on_page = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs" / "meetings.md").read_text()))
+    assert set(MeetingReason) <= names_on_page
 
 
 def list_code_classes() -> list[type[ErrorCode]]:
@@ -165,10 +165,10 @@ def list_code_classes() -> list[type[ErrorCode]]:
 
 
 def test_the_ingestion_page_explains_states_reasons_and_columns() -> None:
-    listed = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "ingestion.md").read_text()))
+    names_on_page = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "ingestion.md").read_text()))
     values = {member.value for values in (FileStatus, FileRejection, DataProblem) for member in values}
     columns = {name for name, _ in SYSTEM_COLUMNS}
-    assert (values | columns) - listed == set()
+    assert (values | columns) - names_on_page == set()
 
 
 def test_the_meetings_page_shows_a_valid_complete_file() -> None:
@@ -185,9 +185,9 @@ def test_the_index_of_decisions_lists_every_title() -> None:
         page.name: re.sub(r"^# (\d+\.|\d{4}) ", "", page.read_text().partition("\n")[0])
         for page in sorted(folder.glob("0*.md"))
     }
-    listed = re.findall(r"^\| \[(\d{4})\]\((.*?)\) \| (.*) \|$", (folder / "README.md").read_text(), re.MULTILINE)
-    assert [(name, title) for _, name, title in listed] == list(titles.items())
-    assert all(name.startswith(f"{number}-") for number, name, _ in listed)
+    rows = re.findall(r"^\| \[(\d{4})\]\((.*?)\) \| (.*) \|$", (folder / "README.md").read_text(), re.MULTILINE)
+    assert [(name, title) for _, name, title in rows] == list(titles.items())
+    assert all(name.startswith(f"{number}-") for number, name, _ in rows)
 
 
 def test_every_type_in_the_glossary_exists() -> None:

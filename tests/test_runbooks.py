@@ -205,10 +205,15 @@ def test_the_runbooks_script_restores_file_records_since_the_backup(monkeypatch:
         # The backup contains two files. One of them was processed with the manifest `first`.
         table.track(files["pending"])
         table.track(files["done"])
-        done = RecordId(files["done"].arrival_date, files["done"].sort_key)
-        table.claim(done, "first")
-        table.mark_manifested(done, "first")
-        result = {"fileKey": done.file_key, "datePrefix": done.date_prefix, "status": "processed", "rows": 7}
+        processed_id = RecordId(files["done"].arrival_date, files["done"].sort_key)
+        table.claim(processed_id, "first")
+        table.mark_manifested(processed_id, "first")
+        result = {
+            "fileKey": processed_id.file_key,
+            "datePrefix": processed_id.date_prefix,
+            "status": "processed",
+            "rows": 7,
+        }
         table.record_result(FileResult.model_validate(result), "first")
 
         # After the backup, the manifest `later` ended with these results.

@@ -302,8 +302,8 @@ def update_alarm(**settings: Any) -> ManualChange:
     def put(clients: EmulatorClients) -> None:
         [alarm] = clients("cloudwatch").describe_alarms(AlarmNames=[NAME])["MetricAlarms"]
         accepted = clients("cloudwatch").meta.service_model.operation_model("PutMetricAlarm").input_shape.members
-        kept = {name: value for name, value in alarm.items() if name in accepted}
-        clients("cloudwatch").put_metric_alarm(**{**kept, **settings})
+        current_settings = {name: value for name, value in alarm.items() if name in accepted}
+        clients("cloudwatch").put_metric_alarm(**{**current_settings, **settings})
 
     return put
 

@@ -195,8 +195,8 @@ def test_an_asynchronous_invocation_uses_the_settings_of_its_qualifier(
         FunctionName="failing", InvocationType="Event", Payload=b'{"n": 2}', **qualifier_argument
     )
     assert harness.receive_message(queue)["requestPayload"] == {"n": 2}
-    other = ({"alias-failures", "function-failures"} - {queue}).pop()
-    assert "Messages" not in harness.clients("sqs").receive_message(QueueUrl=harness.queue_url(other))
+    other_queue = ({"alias-failures", "function-failures"} - {queue}).pop()
+    assert "Messages" not in harness.clients("sqs").receive_message(QueueUrl=harness.queue_url(other_queue))
 
 
 def test_a_reserved_concurrency_of_zero_throttles_all_versions_of_the_function(harness: EventTargetHarness) -> None:

@@ -237,8 +237,8 @@ def kill_command(
     if command == "up" and signal_number == signal.SIGKILL and point not in {EMULATOR_IS_KEPT, f"{COMMAND_END} 1"}:
         # All processes end with a killed first `up`, also the emulator. The emulator of an earlier `up` continues.
         running = emulator.find_running(runner.platform)
-        kept = [running.pid] if running is not None and running.kept else []
-        assert runner.wait_for_other_processes(*kept) == []
+        kept_pids = [running.pid] if running is not None and running.kept else []
+        assert runner.wait_for_other_processes(*kept_pids) == []
     return result
 
 

@@ -46,8 +46,8 @@ def wait_for_job(meetings: MeetingsBackend, meeting_id: str) -> dict[str, Any]:
     batch = meetings.client("batch")
 
     def find_job() -> dict[str, Any] | None:
-        listed = batch.list_jobs(jobQueue=SPOT, jobStatus="RUNNABLE")["jobSummaryList"]
-        return next((dict(job) for job in listed if meeting_id in job["jobName"]), None)
+        waiting_jobs = batch.list_jobs(jobQueue=SPOT, jobStatus="RUNNABLE")["jobSummaryList"]
+        return next((dict(job) for job in waiting_jobs if meeting_id in job["jobName"]), None)
 
     return eventually(find_job, "a job that waits")
 

@@ -61,12 +61,12 @@ def test_parts_can_be_sent_to_newly_signed_urls(livestream: LivestreamBackend) -
     renewed = livestream.ask("POST", f"/episodes/{episode}/uploads/{upload['uploadId']}/parts", multipart_id)
     assert renewed.status == 200
     assert len(renewed.body["multipart"]["parts"]) == len(upload["multipart"]["parts"])
-    first, last = renewed.body["multipart"]["parts"][0], renewed.body["multipart"]["parts"][-1]
+    first_part, last_part = renewed.body["multipart"]["parts"][0], renewed.body["multipart"]["parts"][-1]
     size, last_size = renewed.body["multipart"]["partBytes"], 101_000_000 % renewed.body["multipart"]["partBytes"]
-    for url, wrong_size in ((first["url"], 100), (first["url"], size + 1), (last["url"], last_size + 1)):
+    for url, wrong_size in ((first_part["url"], 100), (first_part["url"], size + 1), (last_part["url"], last_size + 1)):
         assert send("PUT", url, b"x" * wrong_size).status == 403, "the URL is signed for the size of its part"
-    assert send("PUT", first["url"], b"x" * size).headers["etag"]
-    assert send("PUT", last["url"], b"x" * last_size).headers["etag"]
+    assert send("PUT", first_part["url"], b"x" * size).headers["etag"]
+    assert send("PUT", last_part["url"], b"x" * last_size).headers["etag"]
 
 
 def test_a_cursor_is_valid_for_its_own_list_only(livestream: LivestreamBackend) -> None:

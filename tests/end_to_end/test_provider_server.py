@@ -51,10 +51,10 @@ def test_the_provider_serves_until_it_is_stopped_and_its_emulator_ends_with_it(
             identity = stub.Invoke(provider_pb2.InvokeRequest(tok="aws:index/getCallerIdentity:getCallerIdentity"))
             assert getattr(identity, "return")["accountId"] == "123456789012"
         assert is_listening(int(emulator_port))
-        second = subprocess.run(  # noqa: S603
+        second_process = subprocess.run(  # noqa: S603
             [*COMMAND, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
         )
-        assert (second.returncode, "another `make provider` is using" in second.stderr) == (2, True)
+        assert (second_process.returncode, "another `make provider` is using" in second_process.stderr) == (2, True)
 
         process.send_signal(signal_number)
         assert process.wait(timeout=20) == 0

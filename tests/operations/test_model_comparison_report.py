@@ -112,18 +112,18 @@ def test_a_model_without_a_price_has_no_cost(model: str) -> None:
 
 def test_the_table_has_a_line_for_each_transcript_and_one_for_all() -> None:
     tokens = SummaryTokens(input_tokens=1_000, output_tokens=100, cache_read_tokens=10)
-    good = TranscriptComparison(
-        "good",
+    agreeing = TranscriptComparison(
+        "agreeing",
         FoundActionItems((located_item(0, 1),), tokens, invented_quotes=1),
         FoundActionItems((located_item(0, 1),), tokens),
     )
-    bad = TranscriptComparison(
-        "bad", FoundActionItems((located_item(0, 1),), tokens), FoundActionItems((), tokens, usable=False)
+    unusable = TranscriptComparison(
+        "unusable", FoundActionItems((located_item(0, 1),), tokens), FoundActionItems((), tokens, usable=False)
     )
-    lines = format_table([good, bad], SONNET, "unknown", PRICES_USD)
+    lines = format_table([agreeing, unusable], SONNET, "unknown", PRICES_USD)
     cells = [line.split() for line in lines]
-    assert cells[2] == ["good", "1", "1", "1", "1.000", "1010", "1010", "100", "100", "0.00330", "no", "price"]
-    assert cells[3][:5] == ["bad", "1", "none", "0", "0.000"]
+    assert cells[2] == ["agreeing", "1", "1", "1", "1.000", "1010", "1010", "100", "100", "0.00330", "no", "price"]
+    assert cells[3][:5] == ["unusable", "1", "none", "0", "0.000"]
     assert cells[4][:7] == ["all", "2", "1", "1", "0.667", "2020", "2020"]
     assert lines[5:] == [
         "invented quotes: reference 1, candidate 0",

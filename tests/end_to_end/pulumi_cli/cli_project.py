@@ -131,8 +131,8 @@ def create_small_project(
 
 def copy_program(cli: Path, folder: Path, stack: str, environment: Mapping[str, str]) -> CliProject:
     """Return a project with a copy of this project's program, so that tests can change it, and one of its stacks."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)  # noqa: S607
-    for name in listed.stdout.decode().split("\0"):
+    git_output = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)  # noqa: S607
+    for name in git_output.stdout.decode().split("\0"):
         if name and (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)

@@ -101,9 +101,9 @@ def test_a_destroyed_stack_leaves_nothing_on_the_platform(project: CliProject, s
     assert clients("apigatewayv2").get_apis()["Items"] == []
     assert clients("stepfunctions").list_state_machines()["stateMachines"] == []
     assert clients("logs").describe_log_groups()["logGroups"] == []
-    own = [
+    program_roles = [
         role
         for role in clients("iam").list_roles()["Roles"]
         if role["Arn"].startswith(f"arn:aws:iam::{ACCOUNT}:role/polyphony")
     ]
-    assert own == []
+    assert program_roles == []
