@@ -1,4 +1,4 @@
-"""Tests of the commands of the AWS CLI on the pages: botocore's models have their operations, options and output paths."""
+"""Tests of commands of the AWS CLI on the pages: botocore's models have their operations, options and output paths."""
 
 import json
 import re

@@ -1,5 +1,6 @@
-"""Tests of the pages: they refer only to files, headings, commands and outputs that exist, and list every error code and
-decision."""
+"""Tests of the pages: they refer only to existing files, headings, commands and outputs, and list every error code and
+decision.
+"""
 
 import os
 import re

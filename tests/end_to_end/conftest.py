@@ -1,7 +1,7 @@
 """Fixtures of the end-to-end tests: one deployed platform, and one run of each flow for all tests.
 
-A *flow* is a program that uses one backend from end to end. All tests of the platform belong to one xdist group, so that
-they share it.
+A *flow* is a program that uses one backend from end to end. All tests of the platform belong to one xdist group, so
+that they share it.
 """
 
 import json
@@ -43,8 +43,8 @@ from tests.end_to_end.meeting_recorder import Recorder
 
 NAME_PREFIX = "polyphony-local-"
 INGESTED_FILES = 250
-"""Number of files that the ingestion flow uploads. They become two manifests (lists of files for one Spark run), of which
-the second is not full."""
+"""Number of files that the ingestion flow uploads. They become two manifests (lists of files for one Spark run), of
+which the second is not full."""
 T = TypeVar("T")
 
 

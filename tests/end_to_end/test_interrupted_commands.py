@@ -58,9 +58,9 @@ UP_POINTS = (
     EMULATOR_IS_KEPT,
     f"{COMMAND_END} 1",
 )
-"""Some points of a first `up`, from its lock to its end. It runs the program twice, for a preview and for the deployment.
+"""Some points of a first `up`, from its lock to its end.
 
-A command writes its state to `state.partial`, which then replaces `state.json`.
+It runs the program twice, for a preview and for the deployment. A command writes its state to `state.partial`, which then replaces `state.json`.
 """
 DOWN_POINTS = (
     "opening of command.lock 1",

@@ -152,7 +152,7 @@ answer = getattr(boto3.client(service.removesuffix("api")), operation.replace("-
 if query != "@":
     print("\\n".join("\\t".join(row) for row in jmespath.search(query, answer)))
 """
-"""Program with the parts of the AWS CLI that the runbook's command uses, because the project does not install the CLI."""
+"""Program with the parts of the AWS CLI that the runbook's command uses. The project does not install the AWS CLI."""
 
 
 def restart_failed_meetings(platform: Platform, folder: Path, since: str) -> None:

@@ -121,8 +121,8 @@ FORBIDDEN_CALLS: dict[str, Callable[[UserAccess, str, str], object]] = {
         TableName=bob.table, Item={PARTITION: {"S": bob.user}, SORT: {"S": "x"}}
     ),
 }
-"""Calls that the user Bob may not make. Their arguments are Bob's AWS clients, the id of another user, and the S3 key of
-a transcript of this user."""
+"""Calls that the user Bob may not make. Their arguments are Bob's AWS clients, the id of another user, and the S3 key
+of a transcript of this user."""
 
 
 @pytest.fixture(scope="module")

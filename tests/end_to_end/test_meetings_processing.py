@@ -1,4 +1,4 @@
-"""End-to-end tests of meetings with unusable recordings, failing services, missing chunks and interrupted media jobs."""
+"""End-to-end tests of meetings with unusable recordings, failing services, missing chunks or interrupted media jobs."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,7 +26,7 @@ RECORDINGS: dict[str, Callable[[Recorder], list[Path]]] = {
     "no audio track": Recorder.record_video_only,
     "no speech": Recorder.record_silence,
     "no media file": Recorder.write_invalid_chunk,
-    # Some spoken words make the local services fail. Here, Transcribe rejects its first job, and the model two requests.
+    # Some words make the local services fail. Here, Transcribe rejects its first job, and the model two requests.
     "services throttle": lambda ann: ann.record_speech("throttled again", "send the report"),
     "transcription fails": lambda ann: ann.record_speech("we speak in broken tones"),
     "invalid summary": lambda ann: ann.record_speech("a malformed report"),

@@ -1,4 +1,4 @@
-"""Test of `make provider`, the process that lets the Pulumi CLI deploy to an emulator: its instructions, lock and end."""
+"""Test of `make provider`, a process through which the Pulumi CLI deploys to an emulator: instructions, lock and end."""
 
 import re
 import signal

@@ -1,8 +1,8 @@
 """End-to-end tests of transcription over a real WebSocket with real audio.
 
-The handlers run from the deployed zip, with their roles. A client sends its speech in *utterances* of a few seconds, one
-message each. They belong to a *session*, which can continue on another connection. The client gets *captions*, lines of
-text of which only the final ones are permanent. The local Transcribe fails at the spoken word `broken`.
+The handlers run from the deployed zip, with their roles. A client sends its speech in *utterances* of a few seconds,
+one message each. They belong to a *session*, which can continue on another connection. The client gets *captions*,
+lines of text of which only the final ones are permanent. The local Transcribe fails at the spoken word `broken`.
 """
 
 import json

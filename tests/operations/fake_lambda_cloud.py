@@ -1,7 +1,7 @@
 """Fake of Lambda and CloudWatch in memory, with the behaviour on which the operator's commands depend.
 
-Updates take some time, and the function's `RevisionId` changes again at their end. Published versions are frozen, and publishing
-without a change creates no version. The tests control the clock.
+Updates take some time, and the function's `RevisionId` changes again at their end. Published versions are frozen, and
+publishing without a change creates no version. The tests control the clock.
 """
 
 import copy
