@@ -85,17 +85,22 @@ def echo_function(
     return Function(name, FunctionArgs(function_scope, "Echo", "echo.handler", settings, environment, **arguments))
 
 
-def create_function(clients: EmulatorClients, name: str, code: str, role: str, **parameters: Any) -> None:
-    """Create a function with a call to Lambda, without a Pulumi program. `code` is the text of its only module."""
+def zip_module(name: str, code: str) -> bytes:
+    """Return a zip archive with one Python module."""
     archive_bytes = io.BytesIO()
     with zipfile.ZipFile(archive_bytes, "w") as archive:
         archive.writestr(f"{name}.py", code)
+    return archive_bytes.getvalue()
+
+
+def create_function(clients: EmulatorClients, name: str, code: str, role: str, **parameters: Any) -> None:
+    """Create a function with a call to Lambda, without a Pulumi program. `code` is the text of its only module."""
     clients("lambda").create_function(
         FunctionName=name,
         Runtime="python3.13",
         Role=role,
         Handler=f"{name}.handler",
-        Code={"ZipFile": archive_bytes.getvalue()},
+        Code={"ZipFile": zip_module(name, code)},
         **parameters,
     )
 
@@ -103,8 +108,7 @@ def create_function(clients: EmulatorClients, name: str, code: str, role: str, *
 @contextmanager
 def small_stack(folder: Path, code: str = "") -> Iterator[SmallStack]:
     """Start an emulator, and yield an empty stack on it. `code` is the text of the module `echo` of all functions."""
-    with zipfile.ZipFile(folder / "echo.zip", "w") as archive:
-        archive.writestr("echo.py", code)
+    (folder / "echo.zip").write_bytes(zip_module("echo", code))
     patch = pytest.MonkeyPatch()
     patch.setattr(handler_archive, "write_archive", lambda _subsystem: folder / "echo.zip")
     with emulator.start(folder / "emulator") as running_emulator, patch.context():

@@ -4,9 +4,7 @@ There is no drift until a resource is changed or deleted by hand, that is, with 
 program.
 """
 
-import io
 import json
-import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,7 +22,7 @@ from local.platform.state import PlatformState
 from local.preview.property_value_conversion import Archive, Asset, Props, Secret
 from local.preview.resource_graph import Resource
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.small_stack import SmallStack
+from tests.end_to_end.small_stack import SmallStack, zip_module
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 
@@ -69,13 +67,6 @@ PUBLIC_STATEMENT = {"Sid": "ByHand", "Effect": "Allow", "Principal": "*", "Actio
 
 def state_machine_definition(comment: str) -> str:
     return json.dumps({"Comment": comment, "StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
-
-
-def zip_of(code: str) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("index.py", code)
-    return buffer.getvalue()
 
 
 def register_resources() -> None:
@@ -568,7 +559,9 @@ def test_a_change_by_hand_changes_exactly_the_expected_inputs(
 
 def test_changed_code_and_a_changed_object_have_other_hashes(drift_stack: SmallStack) -> None:
     lambda_, s3 = drift_stack.clients("lambda"), drift_stack.clients("s3")
-    current_hash = lambda_.update_function_code(FunctionName=NAME, ZipFile=zip_of("changed = 1"))["CodeSha256"]
+    current_hash = lambda_.update_function_code(FunctionName=NAME, ZipFile=zip_module("index", "changed = 1"))[
+        "CodeSha256"
+    ]
     etag = s3.put_object(Bucket=BUCKET, Key="job.py", Body=b"changed = 1")["ETag"]
     resources = {resource.name: resource for resource in drift_stack.graph.customs()}
     function = read_current(resources["function"], drift_stack.state, drift_stack.clients)

@@ -1,4 +1,7 @@
-"""Test that a single file, uploaded to a platform of `make up`, becomes rows without any command or other files."""
+"""Test that a single file, uploaded to a platform of `make up`, becomes rows without any command or other files.
+
+On AWS, files wait until a manifest, a list of files for one Spark run, is full or an hour has passed.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

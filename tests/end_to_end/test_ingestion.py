@@ -1,4 +1,5 @@
-"""End-to-end tests of ingestion's intake: the manifest builder writes a record of each new file to the file table.
+"""End-to-end tests of ingestion's intake: the manifest builder tracks each new file, that is, writes a
+record of it to the file table.
 
 The handler runs from the deployed zip, with its role.
 """
