@@ -163,6 +163,7 @@ class FlowRun(Generic[T]):
     """Result of a flow that all tests share, with the IAM decisions of its run."""
 
     outcome: T
+    """Result of the flow. Most flows return a list of problems, which is empty if everything worked."""
     decisions: list[Decision]
 
 

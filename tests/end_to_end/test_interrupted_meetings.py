@@ -114,9 +114,9 @@ def fail_by_stopped_execution(
     meetings.client("stepfunctions").stop_execution(executionArn=execution)
     make_overdue(platform, meetings, ann.credentials.user, meeting_id)
     meetings.invoke_scheduled(meetings.sweep_function, "sweep")
-    failed = ann.client.get(meeting_id)
-    assert (failed.status, failed.reason) == (FAILED, MeetingReason.MEDIA_FAILED)
-    return failed
+    record = ann.client.get(meeting_id)
+    assert (record.status, record.reason) == (FAILED, MeetingReason.MEDIA_FAILED)
+    return record
 
 
 @pytest.mark.usefixtures("no_capacity")

@@ -20,7 +20,7 @@ CANARY = "canary-of-a-title"
 
 
 def test_the_livestream_flow_passes(livestream_flow_run: FlowRun[list[str]]) -> None:
-    assert livestream_flow_run.outcome == []
+    assert livestream_flow_run.outcome == [], "the flow found problems"
 
 
 LARGE_VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": 99_000_000_000}

@@ -38,7 +38,7 @@ def forged_token() -> str:
 
 
 def test_a_recording_becomes_a_summary_for_its_user(meetings_flow_run: FlowRun[list[str]]) -> None:
-    assert meetings_flow_run.outcome == []
+    assert meetings_flow_run.outcome == [], "the flow found problems"
 
 
 @pytest.mark.usefixtures("meetings_flow_run")

@@ -41,7 +41,7 @@ def speaker(url: str) -> Iterator[Speaker]:
 
 
 def test_spoken_words_are_shown_as_captions(transcription_flow_run: FlowRun[list[str]]) -> None:
-    assert transcription_flow_run.outcome == []
+    assert transcription_flow_run.outcome == [], "the flow found problems"
 
 
 def test_captions_of_flac_audio_are_shown_in_order(speaker: Speaker) -> None:

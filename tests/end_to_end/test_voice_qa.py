@@ -36,7 +36,7 @@ LECTURE = (
     "the world speak . hello again . good day . please come . thank the live"
 )
 """Text of a lecture. As speech, it is longer than the ten seconds that a lecture must have."""
-DAYS = 86_400
+DAY_SECONDS = 86_400
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def lecture_id(platform: Platform) -> str:
 
 
 def test_a_question_is_answered_from_the_lecture(voice_qa_flow_run: FlowRun[list[str]]) -> None:
-    assert voice_qa_flow_run.outcome == []
+    assert voice_qa_flow_run.outcome == [], "the flow found problems"
 
 
 def test_1_websocket_connection(connection: GuestConnection) -> None:
@@ -65,10 +65,12 @@ def test_1_websocket_connection(connection: GuestConnection) -> None:
 
 @pytest.mark.parametrize("kind", ["query", "lecture"])
 def test_2_s3_presigned_url_generation(connection: GuestConnection, kind: str) -> None:
-    ready = connection.ask("upload", kind=kind, contentType="audio/ogg")
-    assert ready["expiresSeconds"] == 3600
-    assert ready["key"].startswith({"query": f"queries/{connection.request_guest_id()}/", "lecture": "lectures/"}[kind])
-    assert upload_by_form(ready, b"x" * 1000) in {200, 204}
+    upload = connection.ask("upload", kind=kind, contentType="audio/ogg")
+    assert upload["expiresSeconds"] == 3600
+    assert upload["key"].startswith(
+        {"query": f"queries/{connection.request_guest_id()}/", "lecture": "lectures/"}[kind]
+    )
+    assert upload_by_form(upload, b"x" * 1000) in {200, 204}
 
 
 def test_3_lecture_upload_and_validation(connection: GuestConnection, voice_qa: VoiceQaBackend) -> None:
@@ -86,7 +88,7 @@ def test_4_dynamodb_session_storage(connection: GuestConnection, voice_qa: Voice
     }
     item = voice_qa.client("dynamodb").get_item(TableName=voice_qa.table, Key=key)["Item"]
     assert item["totalTurns"] == {"N": "1"}
-    assert abs(int(item["expiresAt"]["N"]) - time.time() - 7 * DAYS) < 120
+    assert abs(int(item["expiresAt"]["N"]) - time.time() - 7 * DAY_SECONDS) < 120
     assert item["createdAt"]["S"].endswith("Z")
     assert item["conversation"]["L"][0]["M"]["question"] == {"S": "tones"}
     item_for_guest = connection.guest.client("dynamodb").get_item(TableName=voice_qa.table, Key=key)["Item"]
@@ -161,7 +163,7 @@ def question_items(voice_qa: VoiceQaBackend) -> VersionedItems:
         voice_qa.client("dynamodb"),
         voice_qa.table,
         ttl_attribute=TTL_ATTRIBUTE,
-        kept_seconds=DAYS,
+        kept_seconds=DAY_SECONDS,
         clock_ms=clock.now_ms,
     )
 
