@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,6 +27,11 @@ from tests.operations.fake_lambda_cloud import (
 
 DISABLE_PARTIAL_RESULTS = "PARTIAL_RESULTS_ENABLED=false"
 Change = Callable[[FakeLambdaCloud], None]
+
+
+def change_settings(**settings: Any) -> Change:
+    """Return a change of settings of `$LATEST`."""
+    return lambda cloud: cloud.functions[FUNCTION].latest.update(settings)
 
 
 def test_the_new_live_version_has_the_new_value_and_all_others_unchanged(cloud: FakeLambdaCloud) -> None:
@@ -89,15 +95,10 @@ def test_a_change_that_was_not_published_can_be_reverted_with_the_old_value(
     [
         (lambda cloud: cloud.deploy("code-1", "code-2", "code-3", live="2"), "in: CodeSha256."),
         (lambda cloud: cloud.change_variables(LOG_LEVEL="DEBUG", NEW_ONE="x"), "in: LOG_LEVEL, NEW_ONE."),
-        *(
-            (lambda cloud, setting={name: value}: cloud.functions[FUNCTION].latest.update(setting), f"in: {name}.")
-            for name, value in {
-                "Layers": [{"Arn": "layer:2", "CodeSize": 10}],
-                "Timeout": 900,
-                "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": []},
-            }.items()
-        ),
-        (lambda cloud: cloud.functions[FUNCTION].latest.update(LastUpdateStatus="InProgress"), "update is in progress"),
+        (change_settings(Layers=[{"Arn": "layer:2", "CodeSize": 10}]), "in: Layers."),
+        (change_settings(Timeout=900), "in: Timeout."),
+        (change_settings(VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": []}), "in: VpcConfig."),
+        (change_settings(LastUpdateStatus="InProgress"), "update is in progress"),
         (lambda cloud: cloud.move_alias("1", **{"2": 0.1}), "A rollout of"),
     ],
 )
@@ -218,11 +219,7 @@ def change_log_level(cloud: FakeLambdaCloud) -> None:
         ("update_function_configuration", change_log_level, "was changed by another user meanwhile"),
         ("publish_version", change_log_level, "Callers still use version 2"),
         (None, change_log_level, "was changed by another user meanwhile"),
-        (
-            None,
-            lambda cloud: cloud.functions[FUNCTION].latest.update(CodeSha256="code-3"),
-            "was changed by another user",
-        ),
+        (None, change_settings(CodeSha256="code-3"), "was changed by another user"),
     ],
 )
 def test_a_concurrent_change_is_neither_overwritten_nor_published(
