@@ -125,15 +125,6 @@ def test_an_unsigned_handshake_is_refused(voice_qa: VoiceQaBackend) -> None:
     assert error.value.response.status_code == 403
 
 
-def test_a_question_with_a_used_id_gets_the_stored_answer(connection: GuestConnection, lecture_id: str) -> None:
-    query_id = uuid.uuid4().hex
-    _, first_answer = connection.ask_question(lecture_id, query_id, text="tones")
-    connection.answers.clear()
-    accepted, second_answer = connection.ask_question(lecture_id, query_id, text="something else")
-    assert accepted["repeated"]
-    assert [piece.get("text") for piece in second_answer.pieces] == [piece.get("text") for piece in first_answer.pieces]
-
-
 def test_two_concurrent_questions_are_both_answered_in_order(connection: GuestConnection, lecture_id: str) -> None:
     query_ids = [uuid.uuid4().hex, uuid.uuid4().hex]
     for query_id, text in zip(query_ids, ("tones", "stream"), strict=True):
