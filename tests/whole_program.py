@@ -1,6 +1,6 @@
-"""Cached previews of the whole program, because a run takes seconds and many tests use the same preview.
+"""Previews of the whole program. They are cached, because a run takes seconds and many tests use the same preview.
 
-Tests that use it must be marked with `ONE_WORKER`, so that the program runs once and not once per worker.
+Tests that use them must be marked with `ONE_WORKER`, so that the program runs once and not once per worker.
 """
 
 import json
@@ -37,7 +37,7 @@ def graph(stack: str) -> Graph:
 
 
 def recorded(config: StackConfig) -> program_run.ProgramRun:
-    """Run the program with other settings, without policies."""
+    """Run the program with this configuration. The result is not cached, and no policies are evaluated."""
     return program_run.run_program(config, PreviewProvider(), preview=True)
 
 

@@ -1,4 +1,4 @@
-"""Messages of AWS errors for operators."""
+"""Tests of the error messages that operators see if a call to AWS fails."""
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError

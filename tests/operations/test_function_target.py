@@ -1,4 +1,4 @@
-"""Function paths and versions on the command line, and the physical names that belong to them."""
+"""Tests of command-line arguments that name a function and a version, and of the names on AWS that belong to them."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Command `checklist`: findings, measurements and manual checks after a change of meetings."""
+"""Tests of the command `checklist`, which checks the stack after a change of meetings and lists the manual checks."""
 
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
@@ -115,6 +115,7 @@ def test_a_stack_without_alarms_is_refused() -> None:
 
 
 Sample = tuple[Path, Path, str]
+"""Recording, file with a user's token, and URL of the API."""
 
 
 @pytest.fixture

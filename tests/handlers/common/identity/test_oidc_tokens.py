@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from handlers.common.identity.oidc_tokens import MAX_TOKEN_LENGTH, InvalidToken, InvalidTokenReason, TokenVerifier
 from handlers.common.identity.user_ids import derive_user_id
-from tests.token_issuer import AUDIENCE, NOW, Key, KeysOf, Provider, assembled
+from tests.token_issuer import AUDIENCE, NOW, Key, KeysOf, Provider, assemble_token
 
 LEEWAY = 30
 NOW_SECONDS = int(NOW.timestamp())
@@ -101,7 +101,7 @@ def test_a_changed_claim_breaks_the_signature(provider: Provider, algorithm: str
 @pytest.mark.parametrize("signature", [b"", b"\0" * 64, b"\0" * 96, b"\xff" * 256])
 def test_a_missing_or_meaningless_signature_is_refused(provider: Provider, algorithm: str, signature: bytes) -> None:
     provider.keys = [Key("first", algorithm)]
-    token = assembled({"alg": algorithm, "kid": "first"}, provider.claims(), lambda _: signature)
+    token = assemble_token({"alg": algorithm, "kid": "first"}, provider.claims(), lambda _: signature)
     assert refusal(provider, token) is InvalidTokenReason.BAD_SIGNATURE
 
 
@@ -113,7 +113,7 @@ OTHER_ALGORITHMS: list[object] = ["PS384", "PS512", "ES512", "ES256K", "RS1", "R
 def test_a_missing_or_other_algorithm_is_refused_without_a_request_for_keys(
     provider: Provider, algorithm: object
 ) -> None:
-    token = assembled({"alg": algorithm, "kid": "first"}, provider.claims())
+    token = assemble_token({"alg": algorithm, "kid": "first"}, provider.claims())
     assert refusal(provider, token) is InvalidTokenReason.ALGORITHM_REFUSED
     assert provider.request_count == 0
 
@@ -126,13 +126,13 @@ def test_the_public_key_cannot_be_used_as_a_shared_secret(
     key = provider.keys[0]
     secret = json.dumps(key.published).encode() if encoding is None else key.public(encoding)
     for header in ({"alg": algorithm, "kid": "first"}, {"alg": algorithm}):
-        token = assembled(header, provider.claims(), lambda text: hmac.new(secret, text, digest).digest())
+        token = assemble_token(header, provider.claims(), lambda text: hmac.new(secret, text, digest).digest())
         assert refusal(provider, token) is InvalidTokenReason.ALGORITHM_REFUSED
 
 
 def test_an_hmac_signature_under_another_algorithm_is_refused(provider: Provider) -> None:
     secret = provider.keys[0].public(Encoding.PEM)
-    token = assembled(
+    token = assemble_token(
         {"alg": "RS256", "kid": "first"}, provider.claims(), lambda text: hmac.digest(secret, text, "sha256")
     )
     assert refusal(provider, token) is InvalidTokenReason.BAD_SIGNATURE
@@ -289,9 +289,9 @@ def test_a_token_that_is_too_long_is_refused(provider: Provider) -> None:
         "\0",
         "Bearer x",
         "e30.e30.",
-        assembled([], {}),
-        assembled("x", {}),
-        assembled({"alg": "RS256"}, {}) + ".e30.e30",  # five parts: an encrypted token
+        assemble_token([], {}),
+        assemble_token("x", {}),
+        assemble_token({"alg": "RS256"}, {}) + ".e30.e30",  # five parts: an encrypted token
         "W1tb" * 1500 + ".e30.",
     ],
 )
@@ -360,8 +360,8 @@ def test_any_claims_are_refused_or_accepted_without_other_errors(claims: dict[st
         Provider().token(exp=CANARY),
         Provider().token(Key(CANARY)),
         Provider().signed(CANARY, Key("first")),
-        assembled({"alg": CANARY}, CANARY),
-        assembled({"alg": "RS256", "crit": [CANARY]}, CANARY),
+        assemble_token({"alg": CANARY}, CANARY),
+        assemble_token({"alg": "RS256", "crit": [CANARY]}, CANARY),
         CANARY,
     ],
 )

@@ -37,7 +37,7 @@ from tests.handlers.meetings.exchange_harness import (
     api_gateway_event,
 )
 from tests.handlers.scripted_clients import stubbed
-from tests.token_issuer import AUDIENCE, NOW, Key, Provider, assembled
+from tests.token_issuer import AUDIENCE, NOW, Key, Provider, assemble_token
 
 CANARY = "canary-7f3a"
 """Text in secrets and errors that must not appear in responses or logs."""
@@ -89,7 +89,10 @@ def test_credentials_are_to_be_renewed_well_before_they_expire(exchange_harness:
 
 REFUSED_TOKENS: dict[str, tuple[Callable[[Provider], str], str]] = {
     "a wrong key": (lambda provider: provider.signed(provider.claims(), Key("other"), kid="first"), "TOKEN_REFUSED"),
-    "no signature": (lambda provider: assembled({"alg": "none", "kid": "first"}, provider.claims()), "TOKEN_REFUSED"),
+    "no signature": (
+        lambda provider: assemble_token({"alg": "none", "kid": "first"}, provider.claims()),
+        "TOKEN_REFUSED",
+    ),
     "another audience": (lambda provider: provider.token(aud="others"), "TOKEN_REFUSED"),
     "expired": (lambda provider: provider.token(exp=epoch(NOW) - 60), "TOKEN_EXPIRED"),
     "not yet valid": (lambda provider: provider.token(nbf=epoch(NOW) + 60), "TOKEN_NOT_YET_VALID"),
