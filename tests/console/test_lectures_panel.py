@@ -1,4 +1,7 @@
-"""Tests of the lectures panel against a fake stack: reconnection, retries, and citations of several lectures."""
+"""Tests of the lectures panel against a fake stack: reconnection, retries, and citations of several lectures.
+
+A visitor uploads a lecture with a presigned form, and asks questions about it. An answer arrives in numbered pieces.
+"""
 
 import json
 import re
@@ -11,12 +14,15 @@ from playwright.sync_api import FilePayload, Page, Request, Route, WebSocketRout
 from tests.console.fake_stack import CORS, FakeResponse, OpenPanel, fake_host, silent_wav
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
-FIRST, SECOND = "01ARZ3NDEKTSV4RRFFQ69G5FA1", "01ARZ3NDEKTSV4RRFFQ69G5FA2"
+FIRST_LECTURE, SECOND_LECTURE = "01ARZ3NDEKTSV4RRFFQ69G5FA1", "01ARZ3NDEKTSV4RRFFQ69G5FA2"
 
 
 @dataclass
 class FakeVoiceQa:
-    """Voice Q&A backend: guest credentials, lecture uploads, and answers in two pieces."""
+    """Voice Q&A backend: guest credentials, lecture uploads, and answers in two pieces, a citation and a text.
+
+    The citation quotes "words of N", where N is the last character of the lecture's id.
+    """
 
     closes_once: bool = False
     """If True, the first connection closes after the first piece of an answer."""
@@ -27,11 +33,12 @@ class FakeVoiceQa:
     refused_forms: list[int] = field(default_factory=list)
     """Status with which the bucket refuses each of the first forms."""
     queries: list[dict[str, Any]] = field(default_factory=list)
+    """Messages with a question. A question that is sent again has the same `queryId`."""
     posted_forms: list[str] = field(default_factory=list)
     """Lecture ids of the forms that were sent to the bucket."""
     connections: int = 0
     _socket: WebSocketRoute | None = None
-    _lecture_ids: list[str] = field(default_factory=lambda: [FIRST, SECOND])
+    _lecture_ids: list[str] = field(default_factory=lambda: [FIRST_LECTURE, SECOND_LECTURE])
     """Lecture ids of the next forms."""
 
     def install(self, page: Page) -> None:
@@ -102,7 +109,7 @@ globalThis.WebSocket = function (url, protocols) {
 };
 Object.assign(globalThis.WebSocket, { OPEN: RealWebSocket.OPEN, prototype: RealWebSocket.prototype });
 """
-"""Send the second and third connection to a closed port."""
+"""Direct the second and third connection to a closed port."""
 
 
 def silent_lecture(seconds: int) -> FilePayload:
@@ -111,7 +118,7 @@ def silent_lecture(seconds: int) -> FilePayload:
 
 def select_existing_lecture(page: Page) -> None:
     page.get_by_text("Use an existing lecture").click()
-    page.get_by_label("Lecture id").fill(FIRST)
+    page.get_by_label("Lecture id").fill(FIRST_LECTURE)
 
 
 def ask_question(page: Page) -> None:
@@ -125,11 +132,9 @@ def test_an_answer_is_resumed_after_failed_reconnections(open_panel: OpenPanel) 
     with open_panel("lectures", set_up=backend.install, script=REFUSE_RECONNECTIONS) as window:
         select_existing_lecture(window.page)
         ask_question(window.page)
-        assert [query.get("resumeFrom") for query in backend.queries] == [0, 1]
+        assert [query["resumeFrom"] for query in backend.queries] == [0, 1], "the number of the first missing piece"
         assert len({query["queryId"] for query in backend.queries}) == 1
-        assert all("127.0.0.1:9" in message for message in window.browser_messages), (
-            "only refused connections are reported"
-        )
+        assert all("127.0.0.1:9" in message for message in window.browser_messages), "errors of the closed port only"
 
 
 def test_an_unavailable_question_is_retried_with_the_same_id(open_panel: OpenPanel) -> None:
@@ -156,15 +161,15 @@ def test_concurrent_questions_share_one_connection(open_panel: OpenPanel) -> Non
         assert backend.connections == 1
 
 
-@pytest.mark.parametrize("status", [403, 400])
-def test_a_refused_form_is_replaced_by_one_new_form(open_panel: OpenPanel, status: int) -> None:
+@pytest.mark.parametrize("status", [pytest.param(403, id="expired form"), pytest.param(400, id="expired credentials")])
+def test_a_refused_form_is_replaced_by_a_new_form(open_panel: OpenPanel, status: int) -> None:
     backend = FakeVoiceQa(refused_forms=[status])
     with open_panel("lectures", set_up=backend.install) as window:
         page = window.page
         page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
         expect(page.locator("#lectures-state")).to_contain_text("15.wav is uploaded")
-        expect(page.get_by_label("Lecture id")).to_have_value(SECOND)
-    assert backend.posted_forms == [FIRST, SECOND]
+        expect(page.get_by_label("Lecture id")).to_have_value(SECOND_LECTURE)
+    assert backend.posted_forms == [FIRST_LECTURE, SECOND_LECTURE]
 
 
 def test_a_form_is_replaced_only_once(open_panel: OpenPanel) -> None:
@@ -172,7 +177,7 @@ def test_a_form_is_replaced_only_once(open_panel: OpenPanel) -> None:
     with open_panel("lectures", set_up=backend.install) as window:
         window.page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
         expect(window.page.locator("#lectures-lecture-problem")).to_contain_text("status 403 and no reason")
-    assert backend.posted_forms == [FIRST, SECOND]
+    assert backend.posted_forms == [FIRST_LECTURE, SECOND_LECTURE]
 
 
 def test_a_citation_plays_its_own_lecture(open_panel: OpenPanel) -> None:
@@ -190,6 +195,7 @@ def test_a_citation_plays_its_own_lecture(open_panel: OpenPanel) -> None:
         page.get_by_label("Lecture id").evaluate("(field) => { field.value = '01ARZ3NDEKTSV4RRFFQ69G5FA3'; }")
         ask_question(page)
         expect(page.get_by_text("words of 3")).to_be_visible()
+        # The page can only play a lecture that was chosen on it.
         expect(page.get_by_role("button", name="words of 3")).to_have_count(0)
 
 
@@ -227,9 +233,9 @@ def test_the_report_of_a_lectures_validation_is_shown(open_panel: OpenPanel, *, 
         page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
         expect(page.locator("#lectures-state")).to_contain_text("15.wav is uploaded")
         result = {"state": "ready"} if is_ready else {"state": "rejected", "message": "It has no sound."}
-        backend.send(type="lecture", lectureId=SECOND, **result)  # another lecture
-        expect(page.locator("#lectures-id")).to_have_value(FIRST)
-        backend.send(type="lecture", lectureId=FIRST, **result)
+        backend.send(type="lecture", lectureId=SECOND_LECTURE, **result)  # a lecture that the visitor has not selected
+        expect(page.locator("#lectures-id")).to_have_value(FIRST_LECTURE)
+        backend.send(type="lecture", lectureId=FIRST_LECTURE, **result)
         if is_ready:
             expect(page.locator("#lectures-state")).to_have_text("The lecture is ready. Ask a question.")
         else:
