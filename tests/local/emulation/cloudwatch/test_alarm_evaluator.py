@@ -77,7 +77,7 @@ def evaluate(
 def test_an_alarm_ends_when_the_breach_is_older_than_the_periods_that_it_reads() -> None:
     result = evaluate({}, {"at": 1000}, {"at": 1010, "values": [1]}, {"at": 1500}, {"at": 1905}, {"at": 1911})
     assert result["states"] == ["OK", "ALARM", "ALARM", "ALARM", "OK"], (
-        "the alarm reads its one period and EXTRA_PERIODS, so a value counts for three periods"
+        "the alarm also reads the two periods before its only evaluation period, so a value counts for 900 seconds"
     )
     assert result["notified_states"] == ["OK", "ALARM", "OK"]
 

@@ -1,4 +1,7 @@
-"""Tests of the requests that IAM evaluates, where the emulator would evaluate a wrong action, resource or condition key."""
+"""Tests of the requests that IAM evaluates, where the emulator would evaluate a wrong action, resource or condition key.
+
+The emulator evaluates a request itself if there is no correction. Otherwise, our own evaluator decides on the corrected request.
+"""
 
 from typing import Any
 from urllib.parse import quote
