@@ -13,8 +13,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 
 BREAK_MICROPHONE = """
 const devices = navigator.mediaDevices;
-const originals = [devices.getUserMedia, globalThis.MediaRecorder, AudioWorklet.prototype.addModule, AudioContext.prototype.close];
-const [realGetUserMedia, , , realClose] = originals;
+const realGetUserMedia = devices.getUserMedia;
+const RealMediaRecorder = globalThis.MediaRecorder;
+const realAddModule = AudioWorklet.prototype.addModule;
+const realClose = AudioContext.prototype.close;
 let [track, closedContexts] = [null, 0];
 devices.getUserMedia = async (constraints) => {
   const stream = await realGetUserMedia.call(devices, constraints);
@@ -28,7 +30,10 @@ try {
   const error = await module[input](() => {}).then(() => "no error", (problem) => problem.message);
   return [error, track.readyState, closedContexts];
 } finally {
-  [devices.getUserMedia, globalThis.MediaRecorder, AudioWorklet.prototype.addModule, AudioContext.prototype.close] = originals;
+  devices.getUserMedia = realGetUserMedia;
+  globalThis.MediaRecorder = RealMediaRecorder;
+  AudioWorklet.prototype.addModule = realAddModule;
+  AudioContext.prototype.close = realClose;
 }
 """
 """Call the function named `input`, while neither a recorder nor a worklet can be created. Return its error, the state of the microphone's
@@ -74,8 +79,7 @@ globalThis.setInterval = (callback, ms, ...args) => realSetInterval(callback, ms
 const errors = [];
 const requests = []; // all requests, with the number of their connection
 const deliver = []; // one function for each connection, which delivers a message of the service
-const breakConnection = []; // one function for each connection, which closes it
-const sockets = [];
+const sockets = []; // one for each connection
 async function waitFor(description, isTrue) {
   for (let tries = 0; !isTrue() && tries < 500; tries += 1) await new Promise((resolve) => realSetTimeout(resolve, 10));
   if (!isTrue()) throw new Error(`timed out: ${description}, ${JSON.stringify({ errors, requests })}`);
@@ -91,7 +95,6 @@ function fakeConnect(responses) {
     };
     const socket = { isOpen: true, keepAlive() {}, request, close() { this.isOpen = false; onClose(); } };
     sockets.push(socket);
-    breakConnection.push(() => socket.close());
     return socket;
   };
 }
@@ -126,7 +129,7 @@ RESUME_SESSION = """
   const dictation = await openWithUtterances(4, { open: (number) => (number > 1 ? { resend } : {}) });
   deliver[0]({ type: "done", utterance: "u1", sessionId: "s" });
   await waitFor("a third utterance is sent", () => requestsOf("audio").length === 3);
-  breakConnection[0]();
+  sockets[0].close();
   await waitFor("an utterance is sent again", () => requestsOf("audio").some((request) => request.number === 2));
   await dictation.end();
   return [
@@ -207,7 +210,7 @@ def test_a_connection_without_responses_is_replaced(
 
 FAILED_DURING_RECONNECTION = """
   const dictation = await openWithUtterances(2, { open: (number) => (number > 1 ? { done: ["u1", "u2"], failed: ["u1"] } : {}) });
-  breakConnection[0]();
+  sockets[0].close();
   await waitFor("all utterances are done", () => !dictation.isBusy);
   await dictation.end();
   return dictation.counts;
@@ -312,7 +315,7 @@ def test_unfinished_utterances_of_an_ended_session_are_sent_to_the_next_one(wind
 @SESSION_ENDED_CODES
 def test_a_session_that_ended_while_its_connection_was_broken_is_replaced(window: ConsoleWindow, code: str) -> None:
     script = """
-    breakConnection[0]();
+    sockets[0].close();
     dictation.addUtterance(new Uint8Array(1));
     await waitFor("all utterances are sent again", () => requestsOf("audio").length === 4);
     """
@@ -350,7 +353,7 @@ NO_RECONNECTION = """
   });
   await dictation.open();
   addUtterances(dictation, 2);
-  breakConnection[0]();
+  sockets[0].close();
   await waitFor("the dictation is over", () => dictation.isOver);
   dictation.addUtterance(new Uint8Array(1));
   await dictation.finish();
@@ -368,7 +371,7 @@ def test_utterances_fail_with_one_error_if_reconnection_fails(window: ConsoleWin
 END_WHILE_RECONNECTING = """
   const dictation = createDictation(fakeConnect({ open: (number) => { if (number === 2) void dictation.end(); return {}; } }));
   await dictation.open();
-  breakConnection[0]();
+  sockets[0].close();
   await waitFor("the session is ended over the second connection", () => requestsOf("close").some((request) => request.number === 2));
   return sockets.map((socket) => socket.isOpen);
 """

@@ -1,4 +1,7 @@
-"""Tests of reading the current inputs of a resource from a fake service."""
+"""Tests of reading the current inputs of a resource from a fake service, in order to find changes that were made by hand.
+
+A driver has calls that create a resource, and reading calls that return its current properties.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -50,6 +53,7 @@ DRIVER = Driver(
     ),
     not_read={"publish": "for tests"},
 )
+"""Driver of a function. The first reading call returns most inputs. The code is compared by its hash."""
 ALARM = Driver(
     type="test:index/alarm:Alarm",
     service="cloudwatch",

@@ -1,4 +1,4 @@
-"""Tests of fitting Pulumi's values into the shapes of a service, and of checking values against their rules."""
+"""Tests of converting Pulumi's values into the shapes of a service (botocore's model of its parameters), and of checking their rules."""
 
 from typing import Any
 
