@@ -101,11 +101,11 @@ def open_panel(
     script: str = "",
     local: bool = False,
 ) -> Iterator[ConsoleWindow]:
-    """Open a panel of this stack in a new window. `set_up` installs the fake hosts, and `script` runs before the page's own.
+    """Open a panel of this stack in a new window.
 
-    If `local` is True, the stack is one of the local platform, whose endpoint is `LOCAL_ENDPOINT`.
-
-    The window ignores the page's content security policy, because the server's policy does not name the fake hosts.
+    `set_up` installs the fake hosts, and `script` runs before the page's own. If `local` is True, the stack is one of
+    the local platform, whose endpoint is `LOCAL_ENDPOINT`. The window ignores the page's content security policy,
+    because the server's policy does not name the fake hosts.
     """
     with open_window(chromium, console_url, bypass_csp=True) as window:
         window.page.add_init_script(SHORT_PAUSES)
@@ -137,7 +137,8 @@ SESSION: Final = {"sessionId": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}
 
 @dataclass
 class FakeTranscription:
-    """WebSocket API of transcription. A client opens a session, and then sends each utterance, a few seconds of speech, as one message.
+    """WebSocket API of transcription. A client opens a session, and then sends each utterance, a few seconds of speech,
+    as one message.
 
     The fake accepts every utterance. It sends captions and other results only if the test calls `send`.
     """
@@ -200,7 +201,7 @@ def silent_wav(seconds: int) -> bytes:
 
 
 def make_token(name: str, number: int = 0) -> str:
-    """Return a token of the identity provider with a fake signature. Each number gives a different token of the same user."""
+    """Return a token of the identity provider with a fake signature. Each number gives another token for the user."""
     claims = {"iss": "https://login.example.com", "sub": name, "name": name, "jti": number}
     return f"e30.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.c2lnbmF0dXJl"
 

@@ -1,5 +1,5 @@
-"""Tests of every panel for people who use a keyboard, a screen reader or a phone. The stack is a fake local one, so that the
-parts for the local platform are shown too.
+"""Tests of every panel for people who use a keyboard, a screen reader or a phone. The stack is a fake local one, so
+that the parts for the local platform are shown too.
 """
 
 import re
@@ -38,7 +38,7 @@ DESCRIBE_FOCUSED_ELEMENT = """() => {
   const outline = outlineStyle === "none" ? 0 : parseFloat(outlineWidth);
   return { number: node.tabNumber, html: node.outerHTML.slice(0, 120), outline, width, height };
 }"""
-"""Return number, HTML, outline and size of the focused element. The label before an invisible file input shows its focus."""
+"""Return number, HTML, outline and size of the focused element. The label of a file input shows its focus."""
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def open_local_panel(open_panel: OpenPanel, panel: str) -> Iterator[Page]:
 
 
 def show_everything(page: Page) -> None:
-    """Show the hidden parts of the panels too: lists, players, and results. Only the notes on disabled backends stay hidden."""
+    """Show the hidden parts of the panels too, such as lists and players, but not the notes on disabled backends."""
     page.evaluate("""() => {
       for (const details of document.querySelectorAll("details")) details.open = true;
       for (const node of document.querySelectorAll("[role='tabpanel'] [hidden]")) node.hidden = node.classList.contains("off");
@@ -135,7 +135,7 @@ const rows = [...node.querySelectorAll(".track")].map((row) => [boxOf(row), [...
 node.remove();
 return rows;
 """
-"""Draw a timeline with a row for claims and one for clips. Return the box of each row and of its marks: left, top, right, bottom."""
+"""Draw a timeline with rows for claims and clips. Return the box of each row, and the boxes of its marks."""
 
 
 def test_marks_of_a_timeline_do_not_overlap(window: ConsoleWindow) -> None:

@@ -1,4 +1,5 @@
-"""Tests of the captions panel against a fake stack: captions that may still change, lost connections, and changes of the user.
+"""Tests of the captions panel against a fake stack: captions that may still change, lost connections, and changes of
+the user.
 
 The panel sends speech in utterances of a few seconds. It calls them "pieces of speech".
 """

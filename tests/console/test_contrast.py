@@ -25,8 +25,8 @@ PAIRS = [
     *((kind, "sunk", CONTROL_CONTRAST) for kind in ("good", "warn", "bad", "edge", "v4")),
     *((f"v{number}", ground, CONTROL_CONTRAST) for number, ground in product(range(1, 6), ("paper", "card", "sunk"))),
 ]
-"""Colour variables of foreground and background that are used together, and their minimum contrast. `v1` to `v5` are the colours of
-the five backends.
+"""Colour variables of foreground and background that are used together, and their minimum contrast. `v1` to `v5` are
+the colours of the five backends.
 """
 
 

@@ -1,7 +1,8 @@
 """Tests of the microphone and of dictations: errors, lost connections, and sessions that end.
 
-A dictation sends utterances, which are a few seconds of speech, in a session with the transcription service. The service accepts each
-utterance, sends its captions, and reports that it is done. With `resend` it requests utterances again.
+A dictation sends utterances, which are a few seconds of speech, in a session with the transcription service. The
+service accepts each utterance, sends its captions, and reports that it is done. With `resend` it requests utterances
+again.
 """
 
 import pytest
@@ -36,8 +37,8 @@ try {
   AudioContext.prototype.close = realClose;
 }
 """
-"""Call the function named `input`, while neither a recorder nor a worklet can be created. Return its error, the state of the microphone's
-track, and the number of closed audio contexts.
+"""Call the function named `input`, while neither a recorder nor a worklet can be created. Return its error, the state
+of the microphone's track, and the number of closed audio contexts.
 """
 
 
@@ -141,7 +142,7 @@ RESUME_SESSION = """
 
 
 def test_a_resumed_session_names_its_unfinished_utterances(window: ConsoleWindow) -> None:
-    """Their captions may have been sent over the broken connection, and lost. So the service requests such utterances again."""
+    """The captions may have been lost with the broken connection, so the service requests them again."""
     unfinished_utterances, sent_utterances = run_script(window, "dictation", FAKE_SERVICE % RESUME_SESSION)
     assert unfinished_utterances == [None, ["u2", "u3", "u4"]]
     assert sent_utterances == [[1, "u1"], [1, "u2"], [1, "u3"], [2, "u2"]]
@@ -245,8 +246,8 @@ DELAYED_RESEND = """
 
 
 def test_an_utterance_without_a_free_stream_waits_while_others_are_sent(window: ConsoleWindow) -> None:
-    """If the service has no free stream for an utterance, its `resend` contains `waitMs`. The utterance waits for one to two times
-    `waitMs`, even if a second `resend` without `waitMs` arrives meanwhile.
+    """If the service has no free stream for an utterance, its `resend` contains `waitMs`. The utterance waits for one
+    to two times `waitMs`, even if a second `resend` without `waitMs` arrives meanwhile.
     """
     sent_meanwhile, sent_last = run_script(window, "dictation", FAKE_SERVICE % DELAYED_RESEND)
     assert (sent_meanwhile, sent_last) == (["u1", "u2", "u3"], "u1")
@@ -272,8 +273,8 @@ RENEW_SESSION = """
     lines: dictation.captions.lines.map((line) => line.text), counts: dictation.counts, errors,
   };
 """
-"""End the session s1 when u1 is done and u2 has the caption "first", and run the script that replaces `%s`. From then on, s1 refuses
-requests with the code `input`. A new session is named after the number of its `open` request.
+"""End the session s1 when u1 is done and u2 has the caption "first", and run the script that replaces `%s`. From then
+on, s1 refuses requests with the code `input`. A new session is named after the number of its `open` request.
 """
 SESSION_ENDED_CODES = pytest.mark.parametrize("code", ["SESSION_CLOSED", "SESSION_UNKNOWN"])
 
@@ -296,8 +297,8 @@ def test_a_new_session_takes_later_utterances_while_the_ended_one_finishes(windo
 
 
 def test_unfinished_utterances_of_an_ended_session_are_sent_to_the_next_one(window: ConsoleWindow) -> None:
-    """The new session transcribes such an utterance from its beginning. So the captions that the ended session sent for the utterance
-    are removed, and its later ones are ignored.
+    """The new session transcribes such an utterance from its beginning. So the captions that the ended session sent for
+    the utterance are removed, and its later ones are ignored.
     """
     script = """
     dictation.addUtterance(new Uint8Array(1));

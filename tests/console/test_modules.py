@@ -1,4 +1,5 @@
-"""Tests of the console's JavaScript modules in a browser: audio, captions, answers, signatures, errors, meetings and video uploads.
+"""Tests of the console's JavaScript modules in a browser: audio, captions, answers, signatures, errors, meetings and
+video uploads.
 
 Results are compared with the backends' own code, with the clients of the demo flows, and with botocore.
 """
@@ -33,7 +34,7 @@ RATE = 16_000
 
 
 def speech_samples(words: str, rate: int = RATE, silent_seconds: float = 0) -> list[float]:
-    """Return words in tones, as the local speech services understand them, followed by silence. Samples are from -1 to 1."""
+    """Return words in tones, as the local speech services understand them, and silence. Samples are from -1 to 1."""
     pcm = memoryview(speech(words.split(), rate) + silence(silent_seconds, rate)).cast("h")
     return [sample / 32768 for sample in pcm]
 
@@ -136,7 +137,7 @@ def caption(utterance: str, result: str, text: str, **fields: Any) -> dict[str, 
 
 
 def test_the_page_shows_the_same_captions_as_the_client_of_the_demo_flow(window: ConsoleWindow) -> None:
-    """A caption is a version of a line. A `retract` removes a line, and a `resend` the lines of an utterance after a position."""
+    """A `retract` removes a line, and a `resend` removes the lines of an utterance after a position."""
     messages: list[dict[str, Any]] = [
         caption("u2", "a", "second"),
         caption("u1", "a", "fir"),
@@ -445,8 +446,8 @@ def upload_video(
 ) -> Any:
     """Upload a video of three parts. S3 refuses the URLs in `refused` with an error code.
 
-    Return the URLs of the uploads, `<number of the API call that signed it>/<part>`, and the paths of the API calls. If the upload
-    fails, the paths end with the error code.
+    Return the URLs of the uploads, `<number of the API call that signed it>/<part>`, and the paths of the API calls. If
+    the upload fails, the paths end with the error code.
     """
     argument = {"code": code, "status": S3_STATUSES[code], "expires": expires, "refused": refused, "isForm": is_form}
     return run_script(window, "livestream-api", UPLOAD_VIDEO, argument)

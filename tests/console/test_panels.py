@@ -1,4 +1,4 @@
-"""Tests of the episodes and meetings panels against a fake stack: changes of the user, uploads, and polling after errors."""
+"""Tests of the episodes and meetings panels against a fake stack: changes of the user, uploads, and polling."""
 
 import base64
 import json
@@ -93,6 +93,13 @@ class FakeMeetings:
         """Response to `GetItem`."""
         self.list_items: Callable[[str], list[Any]] = lambda _: []
         """Function that returns the items of a user."""
+
+    def set_processed_meeting(self, **strings: str) -> None:
+        """Let every user have one meeting of 15 seconds with these attributes, which is ready."""
+        meeting = meeting_item("Weekly", "ready") | {name: {"S": value} for name, value in strings.items()}
+        meeting["durationMs"] = {"N": "15000"}
+        self.get_item_response = {"Item": meeting}
+        self.list_items = lambda _: [meeting]
 
     def install(self, page: Page) -> None:
         fake_host(page, "meetings.example.com", exchange_token)
@@ -220,9 +227,7 @@ def test_the_url_of_a_video_is_replaced_once_after_an_error(
 ) -> None:
     """S3 refuses a URL that has expired. The player tries a second one, and no third one."""
     meetings = FakeMeetings()
-    meeting = meeting_item("Weekly", "ready") | {"videoKey": {"S": "video/ann/m.wav"}}
-    meetings.get_item_response = {"Item": meeting}
-    meetings.list_items = lambda _: [meeting]
+    meetings.set_processed_meeting(videoKey="video/ann/m.wav")
     requests: list[str] = []
 
     def respond(route: Route) -> None:
@@ -248,9 +253,7 @@ def test_the_url_of_a_video_is_replaced_once_after_an_error(
 def test_quotes_of_a_recording_without_video_play_its_audio(open_panel: OpenPanel) -> None:
     meetings = FakeMeetings()
     content = "c" * 32  # a hash that identifies the recording in the keys of its files
-    meeting = meeting_item("Weekly", "ready") | {"content": {"S": content}, "summaryKey": {"S": "summaries/s.json"}}
-    meeting["durationMs"] = {"N": "15000"}
-    meetings.get_item_response, meetings.list_items = {"Item": meeting}, lambda _: [meeting]
+    meetings.set_processed_meeting(content=content, summaryKey="summaries/s.json")
     quotes = [{"text": f"at {ms}", "startMs": ms} for ms in (2000, 12000)]
     summary = {"summary": "Short.", "actionItems": [{"text": "Do it", "quote": quote} for quote in quotes]}
     requested_parts: list[str] = []
@@ -282,12 +285,7 @@ def test_quotes_of_a_recording_without_video_play_its_audio(open_panel: OpenPane
 
 def test_quotes_are_no_buttons_if_the_audio_is_no_longer_stored(open_panel: OpenPanel) -> None:
     meetings = FakeMeetings()
-    meeting = meeting_item("Weekly", "ready") | {
-        "content": {"S": "c" * 32},
-        "transcriptKey": {"S": "transcripts/t.json"},
-    }
-    meeting["durationMs"] = {"N": "15000"}
-    meetings.get_item_response, meetings.list_items = {"Item": meeting}, lambda _: [meeting]
+    meetings.set_processed_meeting(content="c" * 32, transcriptKey="transcripts/t.json")
     segments = [{"startMs": 0, "speaker": "spk_0", "text": "Hello."}]
     with open_panel("meetings", set_up=meetings.install) as window:
         page = window.page
@@ -331,7 +329,7 @@ def test_the_player_of_a_failed_video_is_removed(open_panel: OpenPanel) -> None:
 
 @contextmanager
 def open_processing_episode(open_panel: OpenPanel) -> Iterator[tuple[ConsoleWindow, list[FakeResponse]]]:
-    """Open an episode that is being processed. Return the window and a list whose last element is the response to reads of the episode."""
+    """Open an episode in processing. Yield the window and a list whose last item is the response to each read."""
     responses: list[FakeResponse] = [episode("Plan", "processing")]
 
     def respond(request: Request) -> FakeResponse:

@@ -1,7 +1,7 @@
 """Fake AWS in memory, and a few drivers for tests of the engine and of the Pulumi provider.
 
-A driver describes how one resource type is created, changed and deleted. The drivers here use real AWS operations, so their parameters
-are checked as usual. But the operations only change a dictionary.
+A driver describes how one resource type is created, changed and deleted. The drivers here use real AWS operations, so
+their parameters are checked as usual. But the operations only change a dictionary.
 """
 
 import threading
@@ -88,7 +88,7 @@ DRIVERS: Drivers = {
 
 
 class Killed(Exception):
-    """Simulated kill of the process. It is raised again at all later steps, because a killed process does nothing more."""
+    """Simulated kill of the process. All later steps raise it too, because a killed process does nothing more."""
 
 
 class FakeAws:

@@ -1,6 +1,7 @@
 """Backend for client tests: the real token exchange over HTTP, bucket and table emulated by moto, and a fake clock.
 
-The token exchange trades a login token for AWS credentials. Here the credentials are invented, and valid for one hour of the fake clock.
+The token exchange trades a login token for AWS credentials. Here the credentials are invented, and valid for one hour
+of the fake clock.
 """
 
 import threading
@@ -46,7 +47,7 @@ Response = tuple[int, dict[str, str], bytes]
 
 @dataclass
 class Backend:
-    """Fake meetings backend. A test creates clients and meetings, advances the clock, and checks the requests of the clients."""
+    """Fake meetings backend. A test creates clients and meetings, advances the clock, and checks requests."""
 
     s3: Any
     dynamodb: Any

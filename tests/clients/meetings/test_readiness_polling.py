@@ -1,7 +1,7 @@
 """Tests of the polling until a meeting is ready, with a fake clock and records that change at given times.
 
-`content` is a hash that identifies a recording. A client that has uploaded a recording passes its content, so that the state of an
-earlier recording of the meeting does not count.
+`content` is a hash that identifies a recording. A client that has uploaded a recording passes its content, so that the
+state of an earlier recording of the meeting does not count.
 """
 
 from dataclasses import dataclass

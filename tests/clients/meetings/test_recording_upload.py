@@ -1,7 +1,7 @@
 """Tests of uploads: parallel chunks with checksums, and continuation after an interruption.
 
-A recording consists of files, the chunks. The client uploads `complete.json`, the list of the chunks, after them. `content` is a hash
-that identifies the recording.
+A recording consists of files, the chunks. The client uploads `complete.json`, the list of the chunks, after them.
+`content` is a hash that identifies the recording.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Tests of the request that exchanges a login token for AWS credentials: responses, errors, and the URLs that a token may be sent to."""
+"""Tests of the exchange of a login token for AWS credentials: responses, errors, and URLs that may get a token."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""Test of the episodes panel: uploads, processing, and the timeline of the claims that the fact check finds in the transcript."""
+"""Test of the episodes panel: uploads, processing, and the timeline of the claims in the transcript."""
 
 from pathlib import Path
 

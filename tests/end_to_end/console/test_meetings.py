@@ -17,7 +17,7 @@ TITLE = "Weekly report"
 
 
 def break_upload_once(page: Page, name: str) -> list[str]:
-    """Break the connection at the first upload of a chunk (a file of the recording). Return the list of all uploads from now on."""
+    """Break the connection once, at the upload of a chunk (a file of the recording). Return the list of all uploads."""
     uploads: list[str] = []
 
     def record_upload(request: Request) -> None:

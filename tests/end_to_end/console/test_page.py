@@ -17,8 +17,8 @@ FIND_TOO_SMALL = """() => [...document.querySelectorAll("button, .button, select
   .filter((element) => element.checkVisibility() && !element.classList.contains("mark") && element.type !== "checkbox")
   .filter((element) => { const box = element.getBoundingClientRect(); return box.width < 24 || box.height < 24; })
   .map((element) => element.outerHTML)"""
-"""Find controls below 24 pixels, the minimum of WCAG 2.2 AA. Marks of a timeline are exempt: their width shows a duration, and
-the list below has the same entries.
+"""Find controls below 24 pixels, the minimum of WCAG 2.2 AA. Marks of a timeline are exempt: their width shows a
+duration, and the list below has the same entries.
 """
 FIND_UNNAMED = """() => [...document.querySelectorAll("button, input, select, textarea, audio, video, meter, progress")]
   .filter((element) => !(element.labels?.length || element.getAttribute("aria-label") || element.textContent.trim()))

@@ -1,7 +1,7 @@
 """Tests of the comparison of code packages, and of the functions that use a changed file.
 
-The packages contain the tree of `tests/handler_tree.py`, with the functions `sweep` and `start` of meetings. KEYS, PROMPT, SHARED and
-the like are paths in this tree.
+The packages contain the tree of `tests/handler_tree.py`, with the functions `sweep` and `start` of meetings. KEYS,
+PROMPT, SHARED and the like are paths in this tree.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,4 @@
-"""Tests of the engine, which creates, changes and deletes the program's resources: order of calls, changes of a second run, failures,
-and kills of the process at every step.
-"""
+"""Tests of the engine, which applies the program's resources: order of calls, changes, failures, and kills."""
 
 import gc
 import itertools

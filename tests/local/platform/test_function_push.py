@@ -1,6 +1,7 @@
 """Tests of `make push`, which publishes changed functions, with a fake Lambda and a real state file.
 
-The package of the changed functions contains the tree of `tests/handler_tree.py`. SWEEP, SHARED and the like are paths in this tree.
+The package of the changed functions contains the tree of `tests/handler_tree.py`. SWEEP, SHARED and the like are paths
+in this tree.
 """
 
 import os

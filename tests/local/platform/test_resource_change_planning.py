@@ -1,4 +1,4 @@
-"""Tests of the plan for the change of one resource: an update if the driver's calls can make the change, otherwise a replacement."""
+"""Tests of the plan for a change: an update, or a replacement if the driver has no call for the change."""
 
 from typing import Any
 

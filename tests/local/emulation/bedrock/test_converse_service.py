@@ -1,6 +1,6 @@
-"""Tests of the local Bedrock through boto3: validation of requests, scripted answers, and faults by words in the prompt.
+"""Tests of the local Bedrock through boto3: validation, scripted answers, and faults by words in the prompt.
 
-The local Bedrock answers the requests of two backends by fixed rules: the fact check of a broadcast, and the summary of a meeting.
+The local Bedrock answers by fixed rules. The requests are about facts in a broadcast or about a meeting.
 """
 
 import http.client

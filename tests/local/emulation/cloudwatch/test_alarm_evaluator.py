@@ -1,4 +1,4 @@
-"""Tests of the alarm evaluator and of the metrics of queues, with the emulator's CloudWatch and a clock that the test sets."""
+"""Tests of the alarm evaluator and of the metrics of queues, with the emulator's CloudWatch and a fake clock."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,6 +1,6 @@
-"""Tests of the requests that IAM evaluates, where the emulator would evaluate a wrong action, resource or condition key.
+"""Tests of the correction of requests for which the emulator would evaluate a wrong action, resource or key.
 
-The emulator evaluates a request itself if there is no correction. Otherwise, our own evaluator decides on the corrected request.
+Our own evaluator decides on a corrected request. Without a correction, the emulator decides.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tests that policies are evaluated as IAM documents it. Most tests are a table of statements, a request and the verdict."""
+"""Tests that policies are evaluated as IAM documents it. Most cases are statements, a request and the verdict."""
 
 from typing import Any
 

@@ -1,7 +1,8 @@
-"""Tests of tone words, the artificial speech of the local platform, in which each word of a small vocabulary is a pair of tones.
+"""Tests of tone words, the artificial speech of the local platform, in which each word of a small vocabulary is a pair
+of tones.
 
-A third, lower tone can be added as the voice, whose pitch identifies the speaker. The words must be recognised at any sample rate, in
-pieces of any size, and after Opus encoding.
+A third, lower tone can be added as the voice, whose pitch identifies the speaker. The words must be recognised at any
+sample rate, in pieces of any size, and after Opus encoding.
 """
 
 import random

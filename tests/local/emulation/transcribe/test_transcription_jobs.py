@@ -1,4 +1,4 @@
-"""Tests of the batch jobs of the local Transcribe, with boto3 and a fake account. Some words in a recording cause a fault."""
+"""Tests of the batch jobs of the local Transcribe, with boto3 and a fake account. Some words cause a fault."""
 
 import contextlib
 import json

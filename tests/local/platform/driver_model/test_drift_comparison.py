@@ -1,7 +1,7 @@
 """Tests of the comparison of the program's inputs with the values that a service returns.
 
-Pulumi and a service may write the same value in different forms. The comparison returns the current value in the program's form, so
-that only a changed value differs.
+Pulumi and a service may write the same value in different forms. The comparison returns the current value in the
+program's form, so that only a changed value differs.
 """
 
 import json

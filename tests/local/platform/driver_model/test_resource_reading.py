@@ -1,4 +1,4 @@
-"""Tests of reading the current inputs of a resource from a fake service, in order to find changes that were made by hand.
+"""Tests of reading the current inputs of a resource from a service, to find changes that were made by hand.
 
 A driver has calls that create a resource, and reading calls that return its current properties.
 """

@@ -1,4 +1,4 @@
-"""Tests of converting Pulumi's values into the shapes of a service (botocore's model of its parameters), and of checking their rules."""
+"""Tests of the conversion of Pulumi's values into parameters of a service, and of the check of their rules."""
 
 from typing import Any
 
