@@ -115,6 +115,12 @@ def silent_lecture(seconds: int) -> FilePayload:
     return {"name": f"{seconds}.wav", "mimeType": "audio/wav", "buffer": silent_wav(seconds)}
 
 
+def upload_lecture(page: Page, seconds: int) -> None:
+    """Choose a lecture of this length, and wait for the end of its upload."""
+    page.get_by_label("Choose a lecture").set_input_files(silent_lecture(seconds))
+    expect(page.locator("#lectures-state")).to_contain_text(f"{seconds}.wav is uploaded")
+
+
 def select_existing_lecture(page: Page) -> None:
     page.get_by_text("Use an existing lecture").click()
     page.get_by_label("Lecture id").fill(FIRST_LECTURE)
@@ -163,10 +169,8 @@ def test_concurrent_questions_share_one_connection(open_panel: OpenPanel) -> Non
 def test_a_refused_form_is_replaced_by_a_new_form(open_panel: OpenPanel) -> None:
     backend = FakeVoiceQa(is_first_form_refused=True)
     with open_panel("lectures", set_up=backend.install) as window:
-        page = window.page
-        page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
-        expect(page.locator("#lectures-state")).to_contain_text("15.wav is uploaded")
-        expect(page.get_by_label("Lecture id")).to_have_value(SECOND_LECTURE)
+        upload_lecture(window.page, 15)
+        expect(window.page.get_by_label("Lecture id")).to_have_value(SECOND_LECTURE)
     assert backend.posted_forms == [FIRST_LECTURE, SECOND_LECTURE]
 
 
@@ -174,8 +178,7 @@ def test_a_citation_plays_its_own_lecture(open_panel: OpenPanel) -> None:
     with open_panel("lectures", set_up=FakeVoiceQa().install) as window:
         page, player = window.page, window.page.locator("#lectures-player")
         for seconds in (15, 19):
-            page.get_by_label("Choose a lecture").set_input_files(silent_lecture(seconds))
-            expect(page.locator("#lectures-state")).to_contain_text(f"{seconds}.wav is uploaded")
+            upload_lecture(page, seconds)
             ask_question(page)
         for quote, seconds in (("words of 1", 15), ("words of 2", 19)):
             page.get_by_role("button", name=quote).click()
@@ -220,8 +223,7 @@ def test_the_report_of_a_lectures_validation_is_shown(open_panel: OpenPanel, *, 
     backend = FakeVoiceQa()
     with open_panel("lectures", set_up=backend.install) as window:
         page = window.page
-        page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
-        expect(page.locator("#lectures-state")).to_contain_text("15.wav is uploaded")
+        upload_lecture(page, 15)
         result = {"state": "ready"} if is_ready else {"state": "rejected", "message": "It has no sound."}
         backend.send(type="lecture", lectureId=SECOND_LECTURE, **result)  # a lecture that the visitor has not selected
         expect(page.locator("#lectures-id")).to_have_value(FIRST_LECTURE)

@@ -1,6 +1,5 @@
 """Tests of the batch jobs of the local Transcribe, with boto3 and a fake account. Some words cause a fault."""
 
-import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -67,20 +66,14 @@ class ServedTranscribe:
         return result
 
 
-@contextlib.contextmanager
-def serve_transcribe() -> Iterator[ServedTranscribe]:
-    account, now = Account(), [1_800_000_000.0]
-    with transcription_jobs.serve(account, now=lambda: now[0]) as port:
-        yield ServedTranscribe(account, create_client("transcribe", port), now)
-
-
 LOW, HIGH = PITCHES[0], PITCHES[3]
 
 
 @pytest.fixture
 def service() -> Iterator[ServedTranscribe]:
-    with serve_transcribe() as service:
-        yield service
+    account, now = Account(), [1_800_000_000.0]
+    with transcription_jobs.serve(account, now=lambda: now[0]) as port:
+        yield ServedTranscribe(account, create_client("transcribe", port), now)
 
 
 def start_error(service: ServedTranscribe, **parameters: Any) -> str:
