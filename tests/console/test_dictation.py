@@ -138,11 +138,14 @@ RESUME_SESSION = """
     requestsOf("audio").map((request) => [request.number, request.utterance]),
   ];
 """
-"""Break the connection when u1 is done. The response to the second `open` requests u2 again."""
+"""Break the connection when u1 is done. The response to the second `open` requests u2 again.
+
+Return the unfinished utterances that each `open` names, and the connection and utterance of each `audio`.
+"""
 
 
 def test_a_resumed_session_names_its_unfinished_utterances(window: ConsoleWindow) -> None:
-    """The captions may have been lost with the broken connection, so the service requests them again."""
+    """Their captions may have been lost with the broken connection, so the service may request them again."""
     unfinished_utterances, sent_utterances = run_script(window, "dictation", FAKE_SERVICE % RESUME_SESSION)
     assert unfinished_utterances == [None, ["u2", "u3", "u4"]]
     assert sent_utterances == [[1, "u1"], [1, "u2"], [1, "u3"], [2, "u2"]]
@@ -161,7 +164,7 @@ RESEND_FAILED = """
   await dictation.end();
   return [errors, new Set(requestsOf("audio").map((request) => request.audio)).size, dictation.counts.done];
 """
-"""Refuse an utterance five times, so that it fails. Then request it again."""
+"""Refuse an utterance five times, so that it fails. Then request it again. It must be sent with the same audio."""
 
 
 def test_a_failed_utterance_is_sent_again_if_the_service_requests_it(window: ConsoleWindow) -> None:
@@ -196,7 +199,11 @@ SILENT_CONNECTION = """
   const opened = requestsOf("open").map((request) => [request.number, request.sessionId ?? "", request.unfinished ?? []]);
   return [opened, requestsOf("audio").map((request) => request.number), dictation.counts.failed];
 """
-"""The first connection never responds to the action `input`."""
+"""The first connection never responds to the action `input`.
+
+Return connection, session and unfinished utterances of each `open`, the connection of each `audio`, and the number of
+failed utterances.
+"""
 
 
 @pytest.mark.parametrize(("silent_action", "audio_connections"), [("audio", [1, 2]), ("ping", [1])])
@@ -275,6 +282,8 @@ RENEW_SESSION = """
 """
 """End the session s1 when u1 is done and u2 has the caption "first", and run the script that replaces `%s`. From then
 on, s1 refuses requests with the code `input`. A new session is named after the number of its `open` request.
+
+Return connection and continued session of each `open`, session and utterance of each `audio`, and the final state.
 """
 SESSION_ENDED_CODES = pytest.mark.parametrize("code", ["SESSION_CLOSED", "SESSION_UNKNOWN"])
 

@@ -24,7 +24,7 @@ class FakeVoiceQa:
     The citation quotes "words of N", where N is the last character of the lecture's id.
     """
 
-    closes_once: bool = False
+    closes_first_connection: bool = False
     """If True, the first connection closes after the first piece of an answer."""
     is_first_question_unavailable: bool = False
     """If True, the first question fails with `UNAVAILABLE`."""
@@ -36,7 +36,7 @@ class FakeVoiceQa:
     """Messages with a question. A question that is sent again has the same `queryId`."""
     posted_forms: list[str] = field(default_factory=list)
     """Lecture ids of the forms that were sent to the bucket."""
-    connections: int = 0
+    connection_count: int = 0
     _socket: WebSocketRoute | None = None
     _lecture_ids: list[str] = field(default_factory=lambda: [FIRST_LECTURE, SECOND_LECTURE])
     """Lecture ids of the next forms."""
@@ -63,9 +63,9 @@ class FakeVoiceQa:
         self._socket.send(json.dumps(message))
 
     def _on_connection(self, socket: WebSocketRoute) -> None:
-        self.connections += 1
+        self.connection_count += 1
         self._socket = socket
-        is_first = self.connections == 1
+        is_first = self.connection_count == 1
 
         def on_message(message: str | bytes) -> None:
             request = json.loads(message)
@@ -87,7 +87,7 @@ class FakeVoiceQa:
             send(type="queryAccepted", id=request["id"], sessionId="01ARZ3NDEKTSV4RRFFQ69G5FAV", **attempt)
             quote = f"words of {request['lectureId'][-1]}"
             send(type="citation", number=0, startMs=2000, endMs=3000, quote=quote, **attempt)
-            if is_first and self.closes_once:
+            if is_first and self.closes_first_connection:
                 socket.close(code=1001)
                 return
             send(type="text", number=1, text="An answer.", **attempt)
@@ -133,7 +133,7 @@ def ask_question(page: Page) -> None:
 
 
 def test_an_answer_is_resumed_after_failed_reconnections(open_panel: OpenPanel) -> None:
-    backend = FakeVoiceQa(closes_once=True)
+    backend = FakeVoiceQa(closes_first_connection=True)
     with open_panel("lectures", set_up=backend.install, script=REFUSE_RECONNECTIONS) as window:
         select_existing_lecture(window.page)
         ask_question(window.page)
@@ -163,7 +163,7 @@ def test_concurrent_questions_share_one_connection(open_panel: OpenPanel) -> Non
           form.requestSubmit();
         }""")
         expect(window.page.locator("#lectures-answers").get_by_text("Answered", exact=True)).to_have_count(2)
-        assert backend.connections == 1
+        assert backend.connection_count == 1
 
 
 def test_a_refused_form_is_replaced_by_a_new_form(open_panel: OpenPanel) -> None:

@@ -125,7 +125,7 @@ def test_long_speech_is_cut_between_words_without_loss(window: ConsoleWindow) ->
     assert [word for utterance in utterances for word in recognise(utterance)] == words
 
 
-def test_neither_silence_nor_a_click_is_an_utterance(window: ConsoleWindow) -> None:
+def test_neither_a_click_nor_a_quiet_hum_is_an_utterance(window: ConsoleWindow) -> None:
     click = [0.0] * RATE + [0.5] * 200 + [0.0] * RATE
     hum = [0.004 * math.sin(index / 3) for index in range(2 * RATE)]
     assert cut_speech(window, click + hum) == []
@@ -201,8 +201,8 @@ def test_an_answer_is_assembled_from_pieces_in_any_order(window: ConsoleWindow) 
         "citations": 0,
         "audioFiles": ["onetwo"],
     }
-    missing = piece(4, "citation", startMs=1, endMs=2, quote="it")
-    assert run_script(window, "answer", ASSEMBLE_ANSWER, [*pieces, missing])["isComplete"]
+    missing_piece = piece(4, "citation", startMs=1, endMs=2, quote="it")
+    assert run_script(window, "answer", ASSEMBLE_ANSWER, [*pieces, missing_piece])["isComplete"]
 
 
 def test_a_new_attempt_replaces_the_pieces_of_the_last_one(window: ConsoleWindow) -> None:
@@ -218,7 +218,7 @@ def _fixed_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_fixed_time")
-def test_a_handshake_has_the_same_signature_as_with_botocore(window: ConsoleWindow) -> None:
+def test_a_presigned_websocket_url_has_the_same_signature_as_with_botocore(window: ConsoleWindow) -> None:
     url = "wss://abc.execute-api.eu-west-1.amazonaws.com/Prod"
     script = """
     const realToISOString = Date.prototype.toISOString;
