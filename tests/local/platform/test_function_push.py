@@ -30,6 +30,7 @@ from tests.handler_tree import ENVIRONMENT, FILES, HANDLER, SHARED, START, SWEEP
 from tests.local.platform.fake_platform_lambda import (
     ALIAS_URN,
     FUNCTION_URN,
+    INSTANCE,
     SWEEP_NAME,
     FakePlatformLambda,
     hash_code,
@@ -58,7 +59,7 @@ def change(platform: FakePlatformLambda, file: str = SWEEP) -> bytes:
 
 
 def read_state(platform: FakePlatformLambda) -> PlatformState:
-    return PlatformState.read(platform.folder / "state.json", "1:2")
+    return PlatformState.read(platform.folder / "state.json", INSTANCE)
 
 
 def test_a_push_publishes_a_changed_handler_and_updates_the_state_file_as_make_up_does(
@@ -69,6 +70,7 @@ def test_a_push_publishes_a_changed_handler_and_updates_the_state_file_as_make_u
     output = push("meetings/sweep")
     assert platform.live_code(SWEEP_NAME) == content
     operations = [operation for operation, name in platform.calls if name == SWEEP_NAME]
+    # `function_updated` is a waiter.
     assert operations[-4:] == ["update_function_code", "function_updated", "publish_version", "update_alias"]
     state = read_state(platform)
     function, alias = state.entries()[FUNCTION_URN], state.entries()[ALIAS_URN]

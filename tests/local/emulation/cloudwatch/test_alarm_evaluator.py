@@ -45,7 +45,10 @@ for step in scenario["steps"]:
 samples = sum(len(points) for key, points in cloudwatch._metrics.items() if key[0] == "AWS/SQS")
 print(json.dumps({"states": states, "notified_states": notified_states, "samples": samples}))
 """
-"""Script that publishes values at each step, evaluates the alarm, and prints its states and notifications."""
+"""Script that publishes values at each step, evaluates the alarm, and prints its states and notifications.
+
+CloudWatch may publish to a topic whose ARN ends with `open`.
+"""
 ALARM = {
     "AlarmName": "alarm",
     "Namespace": "Own",
