@@ -116,7 +116,7 @@ def test_the_client_waits_until_a_meeting_is_ready(content: str | None, timeline
         pytest.param(None, [(0, None)], 0, NotReadyInTime, "it is unknown", (0, 0), id="no record at the timeout"),
     ],
 )
-def test_waiting_ends_with_an_error(
+def test_the_client_raises_an_error_if_the_meeting_does_not_become_ready(
     content: str | None,
     timeline: Timeline,
     timeout_seconds: float,

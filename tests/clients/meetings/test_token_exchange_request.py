@@ -47,7 +47,7 @@ def test_a_token_becomes_credentials_of_its_user(backend: Backend) -> None:
     assert json.loads(backend.request_bodies[0]) == {"token": backend.tokens[0], "sessionName": "laptop"}
 
 
-def test_a_rejected_token_raises_the_code_of_the_backend(backend: Backend) -> None:
+def test_the_error_of_a_rejected_token_has_the_code_of_the_backend(backend: Backend) -> None:
     token = backend.issue_token()
     backend.advance(hours=2)
     with pytest.raises(TokenRefused) as raised:
@@ -57,7 +57,7 @@ def test_a_rejected_token_raises_the_code_of_the_backend(backend: Backend) -> No
     assert (raised.value.code, raised.value.request_id) == ("TOKEN_EXPIRED", "r1")
 
 
-def test_an_invalid_session_name_raises_its_field(backend: Backend) -> None:
+def test_the_error_of_an_invalid_session_name_names_the_field(backend: Backend) -> None:
     with pytest.raises(RequestRefused, match="sessionName: Needs at least 2") as raised:
         TokenExchangeRequest(backend.url, backend.issue_token, "€")()
     assert [field for field, _ in raised.value.fields] == ["sessionName"]
@@ -110,7 +110,7 @@ def test_a_redirect_is_not_followed(backend: Backend, status: int) -> None:
     assert len(backend.request_bodies) == 1, "the token must only be sent to the configured URL"
 
 
-def test_an_unreachable_api_is_unavailable() -> None:
+def test_an_unreachable_api_raises_exchange_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]  # closed at the end of the block
     with pytest.raises(ExchangeUnavailable) as raised:

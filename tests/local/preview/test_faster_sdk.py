@@ -46,7 +46,7 @@ COMPARED_FIELDS = attrgetter("urn", "id", "parent", "inputs", "outputs", "depend
 
 
 @ONE_WORKER
-def test_the_program_registers_the_same_resources_with_the_functions_of_the_sdk(
+def test_the_program_registers_the_same_resources_with_and_without_the_replacements(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # With a network, because many inputs depend on a subnet's id, which is unknown in a preview.

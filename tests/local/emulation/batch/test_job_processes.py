@@ -118,7 +118,7 @@ EXIT_AT_CODE_75 = {"attempts": 2, "evaluateOnExit": [{"onExitCode": "75", "actio
         pytest.param({}, 1, EXITED, 1, False, id="one attempt by default"),
     ],
 )
-def test_a_failed_attempt_is_retried_as_the_retry_strategy_says(
+def test_a_failed_attempt_is_retried_according_to_the_retry_strategy(
     strategy: dict[str, Any], attempts: int, reason: str, exit_code: int, is_retried: bool
 ) -> None:
     assert should_retry(strategy, attempts, reason, exit_code) is is_retried

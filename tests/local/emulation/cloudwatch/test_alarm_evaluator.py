@@ -85,7 +85,7 @@ def test_an_alarm_ends_when_the_breach_is_older_than_the_periods_that_it_reads()
     assert result["notified_states"] == ["OK", "ALARM", "OK"]
 
 
-def test_a_good_value_in_the_newest_period_ends_an_alarm() -> None:
+def test_a_value_in_the_newest_period_that_does_not_breach_ends_an_alarm() -> None:
     result = evaluate({}, {"at": 1000, "values": [1]}, {"at": 1290, "values": [0]}, {"at": 1301})
     assert result["states"] == ["ALARM", "ALARM", "OK"]
 
