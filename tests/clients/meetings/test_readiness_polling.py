@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from clients.meetings import MeetingFailed, MeetingIncomplete, MeetingsError, NotReadyInTime
-from clients.meetings.readiness_polling import MAX_PAUSE_SECONDS, UPDATE_SECONDS, ReadinessPolling, generate_pauses
+from clients.meetings.readiness_polling import MAX_PAUSE_SECONDS, ReadinessPolling, generate_pauses
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from tests.clients.meetings.fake_backend import START
 from tests.clients.meetings.test_meeting_queries import RECORD
@@ -37,7 +37,6 @@ INCOMPLETE = MeetingRecord.model_validate(
         "wrong": ({"name": "00001.webm", "problem": "missing"},),
     }
 )
-WRONG_CHUNKS = r"has wrong chunks: 00001\.webm \(missing\)"
 
 
 @dataclass
@@ -88,48 +87,45 @@ def test_the_client_waits_until_a_meeting_is_ready(content: str | None, timeline
 
 
 @pytest.mark.parametrize(
-    ("content", "timeline", "timeout_seconds", "error", "message", "seconds_until_error"),
+    ("content", "timeline", "earliest", "latest"),
     [
-        pytest.param(None, [(0, FAILED)], 7200, MeetingFailed, "MEDIA_FAILED", (0, 0), id="failed"),
-        pytest.param(
-            CONTENT,
-            [(0, FAILED)],
-            7200,
-            MeetingFailed,
-            "MEDIA_FAILED",
-            (60, 120),
-            id="still failed a minute after the upload",
-        ),
-        pytest.param(
-            CONTENT, [(0, PROCESSING), (5, FAILED_AGAIN)], 7200, MeetingFailed, "MEDIA_FAILED", (5, 30), id="fails"
-        ),
-        pytest.param(
-            CONTENT, [(0, FAILED), (5, FAILED_AGAIN)], 7200, MeetingFailed, "MEDIA_FAILED", (5, 30), id="fails again"
-        ),
-        pytest.param(CONTENT, [(0, FAILED)], 10, MeetingFailed, "MEDIA_FAILED", (10, 10), id="failed at the timeout"),
-        pytest.param(
-            None, [(0, INCOMPLETE)], 7200, MeetingIncomplete, WRONG_CHUNKS, (60, 120), id="incomplete for a minute"
-        ),
-        pytest.param(
-            None, [(0, PROCESSING)], 100, NotReadyInTime, "processing", (100, 100), id="processing at the timeout"
-        ),
-        pytest.param(None, [(0, None)], 0, NotReadyInTime, "it is unknown", (0, 0), id="no record at the timeout"),
+        pytest.param(None, [(0, FAILED)], 0, 0, id="failed"),
+        pytest.param(CONTENT, [(0, FAILED)], 60, 120, id="failed and not processed again in time"),
+        pytest.param(CONTENT, [(0, PROCESSING), (5, FAILED_AGAIN)], 5, 30, id="fails"),
+        pytest.param(CONTENT, [(0, FAILED), (5, FAILED_AGAIN)], 5, 30, id="fails again"),
     ],
 )
-def test_the_client_raises_an_error_if_the_meeting_does_not_become_ready(
-    content: str | None,
-    timeline: Timeline,
-    timeout_seconds: float,
-    error: type[MeetingsError],
-    message: str,
-    seconds_until_error: tuple[float, float],
+def test_a_failure_that_may_be_older_than_the_upload_is_raised_after_a_minute_and_others_at_once(
+    content: str | None, timeline: Timeline, earliest: float, latest: float
 ) -> None:
-    assert (UPDATE_SECONDS, UPDATE_SECONDS + MAX_PAUSE_SECONDS) == (60, 120)
     meeting = Meeting(timeline)
+    with pytest.raises(MeetingFailed, match="MEDIA_FAILED"):
+        meeting.wait(content)
+    assert earliest <= meeting.waited_seconds <= latest
+
+
+def test_a_meeting_that_is_incomplete_for_a_minute_is_an_error() -> None:
+    meeting = Meeting([(0, INCOMPLETE)])
+    with pytest.raises(MeetingIncomplete, match=r"has wrong chunks: 00001\.webm \(missing\)"):
+        meeting.wait(None)
+    assert 60 <= meeting.waited_seconds <= 120
+
+
+@pytest.mark.parametrize(
+    ("content", "record", "timeout_seconds", "error", "message"),
+    [
+        pytest.param(CONTENT, FAILED, 10, MeetingFailed, "MEDIA_FAILED", id="failed before the upload"),
+        pytest.param(None, PROCESSING, 100, NotReadyInTime, "processing", id="processing"),
+        pytest.param(None, None, 0, NotReadyInTime, "it is unknown", id="no record"),
+    ],
+)
+def test_a_meeting_that_is_not_ready_at_the_timeout_is_an_error(
+    content: str | None, record: MeetingRecord | None, timeout_seconds: float, error: type[MeetingsError], message: str
+) -> None:
+    meeting = Meeting([(0, record)])
     with pytest.raises(error, match=message):
         meeting.wait(content, timeout_seconds)
-    minimum, maximum = seconds_until_error
-    assert minimum <= meeting.waited_seconds <= maximum
+    assert meeting.waited_seconds == timeout_seconds
 
 
 def test_the_errors_contain_the_reason_the_wrong_chunks_and_the_record() -> None:
