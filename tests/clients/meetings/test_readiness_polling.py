@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from clients.meetings import MeetingFailed, MeetingIncomplete, MeetingsError, NotReadyInTime
-from clients.meetings.readiness_polling import MAX_PAUSE_SECONDS, ReadinessPolling, generate_pauses
+from clients.meetings.readiness_polling import MAX_PAUSE_SECONDS, UPDATE_SECONDS, ReadinessPolling, generate_pauses
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from tests.clients.meetings.fake_backend import START
 from tests.clients.meetings.test_meeting_queries import RECORD
@@ -90,7 +90,7 @@ def test_the_client_waits_until_a_meeting_is_ready(content: str | None, timeline
     ("content", "timeline", "earliest", "latest"),
     [
         pytest.param(None, [(0, FAILED)], 0, 0, id="failed"),
-        pytest.param(CONTENT, [(0, FAILED)], 60, 120, id="failed and not processed again in time"),
+        pytest.param(CONTENT, [(0, FAILED)], UPDATE_SECONDS, 120, id="failed and not processed again in time"),
         pytest.param(CONTENT, [(0, PROCESSING), (5, FAILED_AGAIN)], 5, 30, id="fails"),
         pytest.param(CONTENT, [(0, FAILED), (5, FAILED_AGAIN)], 5, 30, id="fails again"),
     ],
@@ -108,7 +108,8 @@ def test_a_meeting_that_is_incomplete_for_a_minute_is_an_error() -> None:
     meeting = Meeting([(0, INCOMPLETE)])
     with pytest.raises(MeetingIncomplete, match=r"has wrong chunks: 00001\.webm \(missing\)"):
         meeting.wait(None)
-    assert 60 <= meeting.waited_seconds <= 120
+    assert UPDATE_SECONDS <= meeting.waited_seconds <= 120
+    assert UPDATE_SECONDS == 60, "docs/meetings-client.md states one minute"
 
 
 @pytest.mark.parametrize(
