@@ -1,7 +1,7 @@
-"""Tests of the captions panel against a fake stack: captions that may still change, lost connections, and changes of
-the user.
+"""Tests of the captions panel against a fake stack: partial captions, lost connections, and changes of the user.
 
-The panel sends speech in utterances of a few seconds. It calls them "pieces of speech".
+The panel sends speech in utterances of a few seconds, which it calls "pieces of speech". A partial caption may still
+change.
 """
 
 import re
@@ -27,7 +27,7 @@ navigator.mediaDevices.getUserMedia = async (constraints) => {
   return (window.stream = await realGetUserMedia(constraints));
 };
 """
-"""Permit the microphone when the test calls `allow`, and keep its stream."""
+"""Permit the microphone when the test calls `window.allow()`, and keep its stream."""
 IS_MICROPHONE_RELEASED = "window.stream?.getTracks().every((track) => track.readyState === 'ended') || null"
 """Return null instead of False, because `eventually` waits until a value is not None."""
 
