@@ -149,8 +149,10 @@ class FakeTranscription:
     """The action after which the first connection closes. Later connections close without a response."""
     is_open_delayed: bool = False
     """If True, the action `open` is answered when the test calls `open_session`."""
+    finishes_utterances: bool = False
+    """If True, every accepted utterance is reported as done, without captions."""
     on_accepted: Callable[[dict[str, Any]], object] = lambda _: None
-    """Called with the message of every accepted utterance."""
+    """Function that is called with the message of every accepted utterance."""
     actions: list[str] = field(default_factory=list)
     """Actions of all received messages: `open`, `audio`, `close` and `ping`."""
     sockets: list[WebSocketRoute] = field(default_factory=list)
@@ -185,6 +187,8 @@ class FakeTranscription:
                 socket.close(code=1001)
             elif kind == "accepted":
                 self.on_accepted(request)
+                if self.finishes_utterances:
+                    self.send(type="done", utterance=request["utterance"], finals=0)
 
         socket.on_message(on_message)
 

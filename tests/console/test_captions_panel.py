@@ -88,9 +88,7 @@ def test_a_microphone_that_is_permitted_too_late_is_released(open_panel: OpenPan
 def test_if_a_recording_results_in_no_captions_the_page_shows_the_reason(
     open_panel: OpenPanel, reason: str, *, local: bool
 ) -> None:
-    transcription = FakeTranscription(
-        on_accepted=lambda message: transcription.send(type="done", utterance=message["utterance"], finals=0)
-    )
+    transcription = FakeTranscription(finishes_utterances=True)
     with open_panel("captions", set_up=transcription.install, local=local) as window:
         page = window.page
         page.route(f"{LOCAL_ENDPOINT}/token", lambda route: route.fulfill(json={"id_token": make_token("ann")}))
@@ -158,10 +156,7 @@ def test_a_users_file_is_not_captioned_for_another_user(open_panel: OpenPanel, t
 
 
 def test_a_button_gets_its_focus_back_after_its_action(open_panel: OpenPanel) -> None:
-    # All utterances are reported as done, because the second press waits for them.
-    transcription = FakeTranscription(
-        on_accepted=lambda message: transcription.send(type="done", utterance=message["utterance"], finals=0)
-    )
+    transcription = FakeTranscription(finishes_utterances=True)  # because the second press waits for their end
     with open_panel("captions", set_up=transcription.install) as window:
         speak = window.page.locator("#captions-speak")
         speak.focus()
