@@ -1,4 +1,7 @@
-"""Tests of reading the current inputs of a resource from a fake service."""
+"""Tests of reading the current inputs of a resource from a service, to find changes that were made by hand.
+
+A driver has calls that create a resource, and reading calls that return its current properties.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -50,6 +53,7 @@ DRIVER = Driver(
     ),
     not_read={"publish": "for tests"},
 )
+"""Driver of a function. The first reading call returns most inputs. The code is compared by its hash."""
 ALARM = Driver(
     type="test:index/alarm:Alarm",
     service="cloudwatch",
@@ -154,7 +158,7 @@ def test_a_change_by_hand_changes_only_its_input(changed_responses: dict[str, An
     assert read(**changed_responses) == expected
 
 
-def test_an_input_that_the_program_does_not_give_is_read_only_if_the_driver_says_so() -> None:
+def test_an_input_that_the_program_does_not_set_is_read_only_if_it_is_unset_by_default() -> None:
     inputs = {"name": "f"}
     assert read(inputs=inputs) == inputs
     result = read(inputs=inputs, get_function_concurrency={"ReservedConcurrentExecutions": 5})
