@@ -1,6 +1,6 @@
 """Harness that registers one subsystem or block, and functions that read permissions and variables of the result.
 
-The resources are recorded as a preview registers them, or with the ids that AWS would generate in a deployment.
+The resources are recorded with unknown values, as in a preview, or with the ids that AWS would generate in a deployment.
 """
 
 import json
@@ -20,7 +20,7 @@ from local.preview.resource_graph import Resource
 from local.preview.stack_files import StackConfig
 from tests.fake_engine import Engine, Recorded, foundation_settings, scope
 
-ACCOUNT = "us-east-1:123456789012"
+REGION_AND_ACCOUNT = "us-east-1:123456789012"
 QUEUES = "https://sqs.us-east-1.amazonaws.com/123456789012"
 API_ID = "a1b2c3"
 STAGE_URL = f"https://{API_ID}.execute-api.us-east-1.amazonaws.com/api"
@@ -96,18 +96,18 @@ class Deployment:
         return self._settings.model_validate({**self._default_settings, **changes})
 
     def program(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Callable[[], Any]:
-        """Return a program that registers only the subsystem."""
+        """Return a program that registers only the subsystem, with changes of its settings and of the foundation's."""
         base = foundation_settings(**{**self._foundation, **(foundation or {})})
         test_scope = scope(subsystem=self._subsystem, foundation=base)
         return lambda: self._component(self._subsystem, self._arguments(test_scope, self.settings(**changes)))
 
-    def preview(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Recorded:
+    def previewed(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Recorded:
         """Return the resources as a preview records them, with unknown ids."""
         return self._record("preview", Engine().run, foundation, changes)
 
-    def complete(self, **changes: Any) -> Recorded:
+    def deployed(self, **changes: Any) -> Recorded:
         """Return the resources with the ids that AWS would generate."""
-        return self._record("complete", deploy, None, changes)
+        return self._record("deployment", deploy, None, changes)
 
     def _record(
         self,
@@ -158,14 +158,18 @@ def may(service: str, actions: str, *resources: str, condition: str | None = Non
 def may_run(function: str) -> set[Permission]:
     """Return the permissions that every function needs for its logs and traces; `function` is its full name."""
     return {
-        *may("logs", "CreateLogStream PutLogEvents", f"arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/{function}:*"),
+        *may(
+            "logs",
+            "CreateLogStream PutLogEvents",
+            f"arn:aws:logs:{REGION_AND_ACCOUNT}:log-group:/aws/lambda/{function}:*",
+        ),
         *may("xray", "PutTelemetryRecords PutTraceSegments", "*"),
     }
 
 
 def may_consume(queue: str) -> set[Permission]:
     """Return the permissions of a function that consumes a queue; `queue` is its full name."""
-    return may("sqs", "DeleteMessage GetQueueAttributes ReceiveMessage", f"arn:aws:sqs:{ACCOUNT}:{queue}")
+    return may("sqs", "DeleteMessage GetQueueAttributes ReceiveMessage", f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{queue}")
 
 
 def roles(recorded: Recorded) -> set[str]:
@@ -175,7 +179,7 @@ def roles(recorded: Recorded) -> set[str]:
 
 def _permissions(policy: Resource) -> Iterator[Permission]:
     text = policy.inputs["policy"]
-    assert text is not UNKNOWN, f"{policy.name} has unknown values at preview: use Deployment.complete()"
+    assert text is not UNKNOWN, f"{policy.name} has unknown values at preview: use Deployment.deployed()"
     for statement in json.loads(text)["Statement"]:
         assert statement["Effect"] == "Allow"
         condition = json.dumps(statement["Condition"], sort_keys=True) if "Condition" in statement else None

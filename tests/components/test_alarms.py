@@ -8,7 +8,7 @@ import pytest
 
 from handlers.meetings import metrics
 from local import ROOT
-from tests.components.deployment_harness import ACCOUNT, Deployment
+from tests.components.deployment_harness import REGION_AND_ACCOUNT, Deployment
 from tests.components.ingestion.recorded_deployment import INGESTION as INGESTION_DEPLOYMENT
 from tests.components.livestream.recorded_deployment import LIVESTREAM as LIVESTREAM_DEPLOYMENT
 from tests.components.meetings.recorded_deployment import MEETINGS as MEETINGS_DEPLOYMENT
@@ -88,7 +88,9 @@ def message_age_alarm(queue: str, runbook: str) -> AlarmRule:
 
 
 def workflow_alarms(subsystem: str) -> dict[str, AlarmRule]:
-    machine = {"StateMachineArn": f"arn:aws:states:{ACCOUNT}:stateMachine:polyphony-test-{subsystem}-workflow"}
+    machine = {
+        "StateMachineArn": f"arn:aws:states:{REGION_AND_ACCOUNT}:stateMachine:polyphony-test-{subsystem}-workflow"
+    }
     return {
         f"workflow-{metric.lower()}-{severity}": AlarmRule("AWS/States", metric, 0, "workflow-failures", machine)
         for metric, severity in (
@@ -289,7 +291,7 @@ def alarms(recorded: Recorded, subsystem: str) -> dict[str, dict[str, Any]]:
 
 
 def default_alarms(subsystem: str) -> dict[str, dict[str, Any]]:
-    return alarms(DEPLOYMENTS[subsystem].complete(), subsystem)
+    return alarms(DEPLOYMENTS[subsystem].deployed(), subsystem)
 
 
 @every_subsystem
@@ -322,7 +324,7 @@ def test_each_alarm_states_its_severity_and_an_existing_runbook(subsystem: str) 
 
 @every_subsystem
 def test_a_filter_has_the_name_of_its_metric_and_depends_on_its_log_group(subsystem: str) -> None:
-    recorded = DEPLOYMENTS[subsystem].complete()
+    recorded = DEPLOYMENTS[subsystem].deployed()
     for resource in recorded.all("cloudwatch.LogMetricFilter"):
         metric = resource.inputs["metricTransformation"]
         assert metric["namespace"] == f"polyphony-test/{subsystem}"
@@ -340,7 +342,7 @@ def test_log_lines_that_report_problems_are_counted(subsystem: str) -> None:
             resource.inputs["pattern"].removeprefix("{ ").removesuffix(" }"),
             resource.inputs["metricTransformation"]["value"],
         )
-        for resource in DEPLOYMENTS[subsystem].complete().all("cloudwatch.LogMetricFilter")
+        for resource in DEPLOYMENTS[subsystem].deployed().all("cloudwatch.LogMetricFilter")
     }
     assert {name: filters[name] for name in FILTERS[subsystem]} == FILTERS[subsystem]
 
@@ -394,14 +396,16 @@ def test_log_lines_that_report_problems_are_counted(subsystem: str) -> None:
 def test_each_threshold_follows_its_setting_and_no_other(
     subsystem: str, settings: dict[str, Any], changed_thresholds: dict[str, float]
 ) -> None:
-    changed_alarms = alarms(DEPLOYMENTS[subsystem].preview(**settings), subsystem)
+    changed_alarms = alarms(DEPLOYMENTS[subsystem].previewed(**settings), subsystem)
     thresholds = {name: alarm["threshold"] for name, alarm in default_alarms(subsystem).items()}
     assert {name: alarm["threshold"] for name, alarm in changed_alarms.items()} == {**thresholds, **changed_thresholds}
 
 
 @pytest.mark.parametrize("minutes", [1, 5, 60])
 def test_only_work_that_several_sweeps_leave_undone_raises_an_alarm(minutes: int) -> None:
-    alarm = alarms(DEPLOYMENTS[INGESTION].preview(manifests={"sweepMinutes": minutes}), INGESTION)["unsettled-warning"]
+    alarm = alarms(DEPLOYMENTS[INGESTION].previewed(manifests={"sweepMinutes": minutes}), INGESTION)[
+        "unsettled-warning"
+    ]
     assert alarm["period"] >= 2 * minutes * 60, "the minimum must cover several sweeps"
     assert alarm["period"] % 60 == 0
 
@@ -411,7 +415,7 @@ FUNCTIONS_WITHOUT_WIDGET = {"polyphony-test-livestream-authorizer", "polyphony-t
 
 @every_subsystem
 def test_the_dashboard_shows_every_table_and_all_functions_but_two(subsystem: str) -> None:
-    recorded = DEPLOYMENTS[subsystem].complete()
+    recorded = DEPLOYMENTS[subsystem].deployed()
     widgets = json.loads(recorded.one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
     shown = {value for widget in widgets for metric in widget["properties"]["metrics"] for value in metric[:-1]}
     names = {

@@ -40,7 +40,7 @@ def usage(name: str, **sections: Any) -> Usage:
 
 
 def cost(name: str, load: dict[str, Any] | None = None, **sections: Any) -> CostReport:
-    graph = SUBSYSTEMS[name][0].preview(**sections).graph
+    graph = SUBSYSTEMS[name][0].previewed(**sections).graph
     return estimate_cost(
         [to_priced_resource(resource, graph) for resource in graph], usage(name, load=load or {}, **sections)
     )

@@ -37,9 +37,9 @@ LIVESTREAM = Deployment(
     default_settings={"encryptionKey": KEY},
     foundation={"identity": {"issuer": ISSUER, "audience": "polyphony"}},
 )
-preview, complete = LIVESTREAM.preview, LIVESTREAM.complete
+previewed, deployed = LIVESTREAM.previewed, LIVESTREAM.deployed
 
 
-def changed_preview() -> Recorded:
+def previewed_with_changes() -> Recorded:
     """Return the preview of a deployment with `CHANGES`."""
-    return preview(**CHANGES)
+    return previewed(**CHANGES)

@@ -1,14 +1,22 @@
 """Tests of the permissions of each role of the livestream backend: the required and the added permissions."""
 
-from tests.components.deployment_harness import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
-from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, complete, preview
+from tests.components.deployment_harness import (
+    REGION_AND_ACCOUNT,
+    Permission,
+    may,
+    may_consume,
+    may_run,
+    permissions,
+    roles,
+)
+from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, deployed, previewed
 
 OBJECTS = f"arn:aws:s3:::{BUCKET}"
-ITEMS = f"arn:aws:dynamodb:{ACCOUNT}:table/{TABLE}"
+ITEMS = f"arn:aws:dynamodb:{REGION_AND_ACCOUNT}:table/{TABLE}"
 OURS = '{"StringEquals": {"events:source": "polyphony-test.livestream"}}'
 TO_MEDIA_CONVERT = '{"StringEquals": {"iam:PassedToService": "mediaconvert.amazonaws.com"}}'
-MEMORY = f"arn:aws:bedrock-agentcore:{ACCOUNT}:memory/polyphony_test_clipAgentMemory-??????????"
-BUS = f"arn:aws:events:{ACCOUNT}:event-bus/default"
+MEMORY = f"arn:aws:bedrock-agentcore:{REGION_AND_ACCOUNT}:memory/polyphony_test_clipAgentMemory-??????????"
+BUS = f"arn:aws:events:{REGION_AND_ACCOUNT}:event-bus/default"
 
 
 EPISODES_MAY: set[Permission] = {
@@ -21,7 +29,7 @@ EPISODES_MAY: set[Permission] = {
     # URLs for playing video chunks are signed with this role.
     *may("s3", "GetObject", f"{OBJECTS}/chunks/*"),
     # The environment contains the name of the cursor secret, not the secret.
-    *may("ssm", "GetParameter", f"arn:aws:ssm:{ACCOUNT}:parameter/{PREFIX}-cursors"),
+    *may("ssm", "GetParameter", f"arn:aws:ssm:{REGION_AND_ACCOUNT}:parameter/{PREFIX}-cursors"),
     # The event of a deletion starts the cleanup.
     *may("events", "PutEvents", BUS, condition=OURS),
 }
@@ -29,7 +37,7 @@ VIDEOS_MAY: set[Permission] = {
     # Required permissions, as far as cutting videos needs them.
     *may("dynamodb", "UpdateItem", ITEMS),
     *may("events", "PutEvents", BUS, condition=OURS),
-    *may("mediaconvert", "CreateJob", f"arn:aws:mediaconvert:{ACCOUNT}:queues/Default"),
+    *may("mediaconvert", "CreateJob", f"arn:aws:mediaconvert:{REGION_AND_ACCOUNT}:queues/Default"),
     *may("iam", "PassRole", f"arn:aws:iam::123456789012:role/{PREFIX}-media-convert", condition=TO_MEDIA_CONVERT),
     # The playlist gives the number of chunks.
     *may("s3", "GetObject", f"{OBJECTS}/chunks/*"),
@@ -44,7 +52,7 @@ MEDIA_CONVERT_MAY: set[Permission] = {
 PROFILE = "us.anthropic.claude-haiku-5-5"
 AGENT_MAY: set[Permission] = {
     # An inference profile needs permission for its model in each Region.
-    *may("bedrock", "InvokeModel", f"arn:aws:bedrock:{ACCOUNT}:inference-profile/{PROFILE}"),
+    *may("bedrock", "InvokeModel", f"arn:aws:bedrock:{REGION_AND_ACCOUNT}:inference-profile/{PROFILE}"),
     *(
         ("bedrock:InvokeModel", f"arn:aws:bedrock:{region}::foundation-model/{PROFILE.removeprefix('us.')}", None)
         for region in ("us-east-1", "us-east-2", "us-west-2")
@@ -62,7 +70,7 @@ STARTER_MAY: set[Permission] = {
     *may("s3", "GetObjectVersion", f"{OBJECTS}/transcripts/*"),
     # Advances the track, and deletes the findings of earlier uploads.
     *may("dynamodb", "UpdateItem BatchWriteItem Query", ITEMS),
-    *may("sqs", "SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-agent-windows"),
+    *may("sqs", "SendMessage", f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-agent-windows"),
     *may_consume(f"{PREFIX}-transcript-events"),
 }
 PREFIXES = ("videos", "transcripts", "chunks")
@@ -76,12 +84,12 @@ CARE_MAY: set[Permission] = {
     *(("s3:ListBucketVersions", OBJECTS, f'{{"StringLike": {{"s3:prefix": "{prefix}/*"}}}}') for prefix in PREFIXES),
     *may("s3", "DeleteObject DeleteObjectVersion", *(f"{OBJECTS}/{prefix}/*" for prefix in PREFIXES)),
     *may("bedrock-agentcore", "DeleteEvent DeleteMemoryRecord ListEvents ListMemoryRecords", MEMORY),
-    *may("sqs", "SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-care-failures"),
+    *may("sqs", "SendMessage", f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-care-failures"),
     *may_consume(f"{PREFIX}-deletions"),
 }
 SCHEDULE_MAY: set[Permission] = {
-    *may("lambda", "InvokeFunction", f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-care:live"),
-    *may("sqs", "SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-care-sweep-dlq"),
+    *may("lambda", "InvokeFunction", f"arn:aws:lambda:{REGION_AND_ACCOUNT}:function:{PREFIX}-care:live"),
+    *may("sqs", "SendMessage", f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-care-sweep-dlq"),
 }
 ROLES: dict[str, set[Permission]] = {
     "episodes": EPISODES_MAY | may_run(f"{PREFIX}-episodes"),
@@ -96,11 +104,11 @@ ROLES: dict[str, set[Permission]] = {
 
 
 def test_each_role_has_exactly_the_listed_permissions() -> None:
-    found = {role.removeprefix(f"{PREFIX}-"): permissions(complete(), role) for role in roles(complete())}
+    found = {role.removeprefix(f"{PREFIX}-"): permissions(deployed(), role) for role in roles(deployed())}
     assert found == ROLES
 
 
 def test_an_api_without_tokens_has_no_authorizer_role() -> None:
     for authorizer in ("none", "apiKey"):
-        result = preview(api={"authorizer": authorizer})
+        result = previewed(api={"authorizer": authorizer})
         assert {role.removeprefix(f"{PREFIX}-") for role in roles(result)} == ROLES.keys() - {"authorizer"}

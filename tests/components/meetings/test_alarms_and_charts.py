@@ -15,7 +15,7 @@ from handlers.meetings.storage.daily_storage_count import growth_metrics
 from local import ROOT
 from local.emulation.step_functions.parameter_name_conversion import error_name
 from local.platform.driver_model.service_shapes import service_model
-from tests.components.meetings.recorded_deployment import PREFIX, changed, complete, meetings
+from tests.components.meetings.recorded_deployment import PREFIX, deployed, previewed, previewed_with_changes
 from tests.handlers.meetings.meeting_harness import FakeCloudWatch
 
 
@@ -49,7 +49,9 @@ def test_the_runbook_names_a_denied_call_as_the_workflow_does(action: str) -> No
 
 def test_the_dashboard_shows_the_four_metrics_the_bucket_the_table_and_the_functions() -> None:
     """The bucket has request metrics only if a setting enables them (`tests/test_shown_metrics.py`)."""
-    widgets = json.loads(meetings(requestsMeasured=True).one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
+    widgets = json.loads(previewed(requestsMeasured=True).one("cloudwatch.Dashboard").inputs["dashboardBody"])[
+        "widgets"
+    ]
     shown = json.dumps([widget["properties"]["metrics"] for widget in widgets])
     for name in (
         *(metrics.PROCESSING_DURATION, metrics.INPUT_TOKENS, metrics.OUTPUT_TOKENS),
@@ -63,7 +65,7 @@ def test_the_charted_growth_has_the_dimensions_of_a_sent_metric() -> None:
     """CloudWatch does not add values up over a dimension. A chart only finds metrics that were sent with exactly its
     dimensions.
     """
-    widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
+    widgets = json.loads(deployed().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
     charted = [
         (namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True)))
         for widget in widgets
@@ -87,7 +89,7 @@ def test_the_charted_growth_has_the_dimensions_of_a_sent_metric() -> None:
 
 
 def test_the_dashboard_shows_the_duration_of_traces() -> None:
-    widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
+    widgets = json.loads(deployed().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
     charts = {widget["properties"]["title"]: widget["properties"]["metrics"] for widget in widgets}
     for operation, namespace, metric in (
         ("executions", "AWS/States", "ExecutionTime"),
@@ -98,5 +100,5 @@ def test_the_dashboard_shows_the_duration_of_traces() -> None:
 
 
 def test_request_metrics_of_the_bucket_are_a_setting() -> None:
-    assert complete().all("s3.BucketMetric") == []
-    assert len(changed().all("s3.BucketMetric")) == 1
+    assert deployed().all("s3.BucketMetric") == []
+    assert len(previewed_with_changes().all("s3.BucketMetric")) == 1

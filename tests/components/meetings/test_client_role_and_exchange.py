@@ -1,16 +1,15 @@
 """Tests of the clients' access: the API, its limits, and the variables of the token exchange."""
 
-from tests.components.deployment_harness import ACCOUNT, rest_document, variables
+from tests.components.deployment_harness import REGION_AND_ACCOUNT, rest_document, variables
 from tests.components.meetings.recorded_deployment import (
     BUCKET,
     ISSUER,
     PAGE,
     PREFIX,
     TABLE,
-    changed,
-    complete,
-    meetings,
-    plain,
+    deployed,
+    previewed,
+    previewed_with_changes,
 )
 
 ENVIRONMENT = {
@@ -30,47 +29,49 @@ ENVIRONMENT = {
 
 
 def test_the_exchange_has_exactly_these_variables() -> None:
-    for recorded in (complete(), plain()):
+    for recorded in (deployed(), previewed()):
         assert variables(recorded, "auth-exchange") == ENVIRONMENT
-    assert variables(changed(), "auth-exchange") == ENVIRONMENT | {"ORIGIN": PAGE}
+    assert variables(previewed_with_changes(), "auth-exchange") == ENVIRONMENT | {"ORIGIN": PAGE}
 
 
 def test_the_url_of_the_providers_keys_is_a_setting() -> None:
     identity = {"issuer": ISSUER, "audience": "us", "jwksUrl": "https://keys.example.com/all"}
-    read = variables(meetings({"identity": identity}), "auth-exchange")
+    read = variables(previewed({"identity": identity}), "auth-exchange")
     assert (read["JWKS_URL"], read["AUDIENCE"]) == ("https://keys.example.com/all", "us")
 
 
 def test_the_only_operation_invokes_the_alias() -> None:
     operations = [
         operation
-        for path in rest_document(plain())["paths"].values()
+        for path in rest_document(previewed())["paths"].values()
         for operation in path.values()
         if "operationId" in operation
     ]
     [uri] = {operation["x-amazon-apigateway-integration"]["uri"] for operation in operations}
-    assert uri.endswith(f"/functions/arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-auth-exchange:live/invocations")
+    assert uri.endswith(
+        f"/functions/arn:aws:lambda:{REGION_AND_ACCOUNT}:function:{PREFIX}-auth-exchange:live/invocations"
+    )
 
 
 def test_the_api_is_public_and_names_what_verifies_the_caller() -> None:
-    assert rest_document(plain())["components"]["securitySchemes"] == {}
-    assert len(complete().one("apigateway.RestApi").inputs["tags"]["CallersCheckedBy"]) >= 15
+    assert rest_document(previewed())["components"]["securitySchemes"] == {}
+    assert len(deployed().one("apigateway.RestApi").inputs["tags"]["CallersCheckedBy"]) >= 15
 
 
 def test_no_log_setting_logs_request_bodies() -> None:
-    settings = meetings(logLevel="DEBUG").one("apigateway.MethodSettings").inputs["settings"]
+    settings = previewed(logLevel="DEBUG").one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["dataTraceEnabled"], settings["loggingLevel"]) == (False, "ERROR")
 
 
 def test_the_rate_limit_and_the_firewall_are_settings() -> None:
-    settings = changed().one("apigateway.MethodSettings").inputs["settings"]
+    settings = previewed_with_changes().one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (16, 32)
-    [rule] = changed().one("wafv2.WebAcl").inputs["rules"]
+    [rule] = previewed_with_changes().one("wafv2.WebAcl").inputs["rules"]
     assert rule["statement"]["rateBasedStatement"]["limit"] == 500
-    assert complete().all("wafv2.WebAcl") == []
+    assert deployed().all("wafv2.WebAcl") == []
 
 
 def test_a_page_of_the_origin_may_upload_chunks_and_read_results() -> None:
-    [rule] = changed().one("s3.BucketCorsConfiguration").inputs["corsRules"]
+    [rule] = previewed_with_changes().one("s3.BucketCorsConfiguration").inputs["corsRules"]
     assert (rule["allowedOrigins"], rule["allowedMethods"]) == ([PAGE], ["GET", "PUT", "HEAD"])
     assert rule["exposeHeaders"] == ["ETag"]

@@ -5,7 +5,14 @@ from typing import Any
 
 from components.blocks.compute.image_repository import PINNED_TAG_PREFIX
 from handlers.meetings.media_job.environment import MediaEnvironment
-from tests.components.meetings.recorded_deployment import BUCKET, DIGEST, PREFIX, changed, complete, states
+from tests.components.meetings.recorded_deployment import (
+    BUCKET,
+    DIGEST,
+    PREFIX,
+    deployed,
+    previewed_with_changes,
+    states,
+)
 from tests.fake_engine import Recorded
 
 IMAGES = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{PREFIX}-media-images"
@@ -13,7 +20,7 @@ IMAGES = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{PREFIX}-media-images"
 
 def on_demand_only() -> Recorded:
     """Return the on-demand engine, deployed completely."""
-    return complete(processing={"engine": "fargate"})
+    return deployed(processing={"engine": "fargate"})
 
 
 def remaining_images(recorded: Recorded, images: list[set[str]]) -> list[set[str]]:
@@ -61,11 +68,11 @@ def capacities(recorded: Recorded) -> dict[str, str]:
 
 
 def test_jobs_use_spot_capacity_first_and_then_on_demand() -> None:
-    assert capacities(complete()) == {"media-spot-": "FARGATE_SPOT", "media-on-demand-": "FARGATE"}
-    names = {queue.inputs["name"] for queue in complete().all("batch.JobQueue")}
+    assert capacities(deployed()) == {"media-spot-": "FARGATE_SPOT", "media-on-demand-": "FARGATE"}
+    names = {queue.inputs["name"] for queue in deployed().all("batch.JobQueue")}
     assert names == {f"{PREFIX}-media-spot", f"{PREFIX}-media-on-demand"}
-    assert states(complete())["Media"]["Assign"]["submitQueue"].endswith(f":job-queue/{PREFIX}-media-spot")
-    orders = [queue.inputs["computeEnvironmentOrders"] for queue in complete().all("batch.JobQueue")]
+    assert states(deployed())["Media"]["Assign"]["submitQueue"].endswith(f":job-queue/{PREFIX}-media-spot")
+    orders = [queue.inputs["computeEnvironmentOrders"] for queue in deployed().all("batch.JobQueue")]
     assert [len(order) for order in orders] == [1, 1], (
         "Batch would use a second environment only when the first is full"
     )
@@ -78,15 +85,15 @@ def test_the_on_demand_engine_has_one_queue_and_twice_the_size() -> None:
 
 
 def test_a_job_is_small_and_runs_on_arm() -> None:
-    assert size(complete()) == {"VCPU": "1", "MEMORY": "2048"}
-    job_container = container(complete())
+    assert size(deployed()) == {"VCPU": "1", "MEMORY": "2048"}
+    job_container = container(deployed())
     assert job_container["runtimePlatform"] == {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
-    assert job(complete())["platformCapabilities"] == ["FARGATE"]
-    assert size(changed()) == {"VCPU": "0.5", "MEMORY": "1024"}
+    assert job(deployed())["platformCapabilities"] == ["FARGATE"]
+    assert size(previewed_with_changes()) == {"VCPU": "0.5", "MEMORY": "1024"}
 
 
 def test_batch_retries_only_after_a_spot_interruption() -> None:
-    strategy = job(complete())["retryStrategy"]
+    strategy = job(deployed())["retryStrategy"]
     assert strategy["attempts"] == 3
     again, *_, last = strategy["evaluateOnExits"]
     assert again == {"action": "RETRY", "onStatusReason": "Your Spot Task was interrupted*"}
@@ -94,23 +101,23 @@ def test_batch_retries_only_after_a_spot_interruption() -> None:
 
 
 def test_attempts_have_a_timeout_and_the_number_of_vcpus_is_limited() -> None:
-    assert job(complete())["timeout"] == {"attemptDurationSeconds": 1_440 * 60}
-    assert job(changed())["timeout"] == {"attemptDurationSeconds": 490 * 60}
-    for environment in changed().all("batch.ComputeEnvironment"):
+    assert job(deployed())["timeout"] == {"attemptDurationSeconds": 1_440 * 60}
+    assert job(previewed_with_changes())["timeout"] == {"attemptDurationSeconds": 490 * 60}
+    for environment in previewed_with_changes().all("batch.ComputeEnvironment"):
         assert environment.inputs["computeResources"]["maxVcpus"] == 7
 
 
 def test_jobs_have_a_public_address_and_a_log_group() -> None:
-    job_container = container(complete())
+    job_container = container(deployed())
     assert job_container["networkConfiguration"] == {"assignPublicIp": "ENABLED"}
     options = job_container["logConfiguration"]["options"]
-    group = complete().one("cloudwatch.LogGroup", "meetings-media-logs").inputs
+    group = deployed().one("cloudwatch.LogGroup", "meetings-media-logs").inputs
     assert options["awslogs-group"] == group["name"] == f"/aws/batch/{PREFIX}-media"
     assert group["retentionInDays"] == 90
 
 
 def test_the_job_definition_sets_the_variables_of_the_deployment() -> None:
-    assert job_variables(complete()) == {
+    assert job_variables(deployed()) == {
         "AUDIO_PART_SECONDS": "13800",
         "BUCKET_NAME": BUCKET,
         "ENCODE_THREADS": "2",
@@ -120,77 +127,77 @@ def test_the_job_definition_sets_the_variables_of_the_deployment() -> None:
         "POWERTOOLS_SERVICE_NAME": "meetings",
         "SCRATCH_MB": "35000",
     }
-    about = states(complete())["SubmitMedia"]["Arguments"]["ContainerOverrides"]["Environment"]
-    given = {**job_variables(complete()), **{variable["Name"]: variable["Value"] for variable in about}}
-    assert job_variables(changed()) == {**job_variables(complete()), "MAX_HOURS": "2"}
+    about = states(deployed())["SubmitMedia"]["Arguments"]["ContainerOverrides"]["Environment"]
+    given = {**job_variables(deployed()), **{variable["Name"]: variable["Value"] for variable in about}}
+    assert job_variables(previewed_with_changes()) == {**job_variables(deployed()), "MAX_HOURS": "2"}
     of_the_image = {"SCRATCH_FOLDER", "FFMPEG"}
     assert {name.upper() for name in MediaEnvironment.model_fields} - of_the_image <= set(given)
 
 
 def test_the_disk_holds_the_scratch_space_and_the_image() -> None:
-    [gigabytes] = container(complete())["ephemeralStorage"].values()
-    assert int(job_variables(complete())["SCRATCH_MB"]) + 5_000 <= gigabytes * 1_000
+    [gigabytes] = container(deployed())["ephemeralStorage"].values()
+    assert int(job_variables(deployed())["SCRATCH_MB"]) + 5_000 <= gigabytes * 1_000
 
 
 def test_the_job_runs_the_image_of_the_digest() -> None:
-    assert container(changed())["image"] == f"{IMAGES}@{DIGEST}"
-    assert container(complete())["image"] == f"{IMAGES}:latest"
+    assert container(previewed_with_changes())["image"] == f"{IMAGES}@{DIGEST}"
+    assert container(deployed())["image"] == f"{IMAGES}:latest"
 
 
 def test_images_are_scanned_and_only_the_tag_latest_is_mutable() -> None:
-    repository = complete().one("ecr.Repository").inputs
+    repository = deployed().one("ecr.Repository").inputs
     assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
     assert repository["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
     assert repository["imageTagMutabilityExclusionFilters"] == [{"filter": "latest", "filterType": "WILDCARD"}]
-    reviewed = changed().one("ecr.Repository").inputs
+    reviewed = previewed_with_changes().one("ecr.Repository").inputs
     assert reviewed["imageTagMutability"] == "IMMUTABLE"
     assert "imageTagMutabilityExclusionFilters" not in reviewed
 
 
 def test_old_images_expire_but_an_image_in_use_outlives_newer_images() -> None:
     newest_first = [{f"commit-{number}"} for number in range(30)]
-    assert remaining_images(complete(), newest_first) == newest_first[:10]
+    assert remaining_images(deployed(), newest_first) == newest_first[:10]
 
     named = {"commit", f"{PINNED_TAG_PREFIX}{DIGEST[7:19]}"}
-    assert named in remaining_images(changed(), [*({f"commit-{number}"} for number in range(30)), named])
+    assert named in remaining_images(previewed_with_changes(), [*({f"commit-{number}"} for number in range(30)), named])
 
 
 def test_the_jobs_network_allows_no_inbound_traffic() -> None:
-    network = {resource.kind for resource in complete().graph if resource.type.startswith(("aws:vpc/", "aws:ec2/"))}
+    network = {resource.kind for resource in deployed().graph if resource.type.startswith(("aws:vpc/", "aws:ec2/"))}
     assert not network & {"SecurityGroupIngressRule", "SecurityGroupRule", "NatGateway", "Eip"}
-    assert "ingress" not in complete().one("ec2.SecurityGroup").inputs
-    [out] = complete().all("vpc.SecurityGroupEgressRule")
+    assert "ingress" not in deployed().one("ec2.SecurityGroup").inputs
+    [out] = deployed().all("vpc.SecurityGroupEgressRule")
     reached = [out.inputs[name] for name in ("cidrIpv4", "ipProtocol", "fromPort", "toPort")]
     assert reached == ["0.0.0.0/0", "tcp", 443, 443]
 
 
 def test_s3_and_dynamodb_are_reached_through_gateway_endpoints() -> None:
-    endpoints = complete().all("ec2.VpcEndpoint")
+    endpoints = deployed().all("ec2.VpcEndpoint")
     assert {endpoint.inputs["serviceName"].rpartition(".")[2] for endpoint in endpoints} == {"s3", "dynamodb"}
     assert {endpoint.inputs["vpcEndpointType"] for endpoint in endpoints} == {"Gateway"}
-    assert complete().one("ec2.Vpc").inputs["enableDnsSupport"] is True, "otherwise no host name can be resolved"
-    routes = complete().one("ec2.RouteTable").id
+    assert deployed().one("ec2.Vpc").inputs["enableDnsSupport"] is True, "otherwise no host name can be resolved"
+    routes = deployed().one("ec2.RouteTable").id
     assert {tuple(endpoint.inputs["routeTableIds"]) for endpoint in endpoints} == {(routes,)}
 
 
 def test_every_subnet_has_a_route_out_and_is_used_by_jobs() -> None:
-    subnets = complete().all("ec2.Subnet")
+    subnets = deployed().all("ec2.Subnet")
     assert [subnet.inputs["cidrBlock"] for subnet in subnets] == ["10.65.0.0/24", "10.65.1.0/24"]
     assert {subnet.inputs["mapPublicIpOnLaunch"] for subnet in subnets} == {False}
-    routed = {association.inputs["subnetId"] for association in complete().all("ec2.RouteTableAssociation")}
+    routed = {association.inputs["subnetId"] for association in deployed().all("ec2.RouteTableAssociation")}
     assert routed == {subnet.id for subnet in subnets}
-    for environment in complete().all("batch.ComputeEnvironment"):
+    for environment in deployed().all("batch.ComputeEnvironment"):
         resources = environment.inputs["computeResources"]
         assert set(resources["subnets"]) == routed
-        assert resources["securityGroupIds"] == [complete().one("ec2.SecurityGroup").id]
+        assert resources["securityGroupIds"] == [deployed().one("ec2.SecurityGroup").id]
 
 
 def test_zones_and_addresses_are_settings() -> None:
-    found = changed().one("ec2.Subnet").inputs
+    found = previewed_with_changes().one("ec2.Subnet").inputs
     assert (found["cidrBlock"], found["availabilityZone"]) == ("10.99.2.0/24", "us-east-1c")
 
 
 def test_the_job_definition_depends_on_its_roles_grants_and_log_group() -> None:
-    before = {ancestor.name for ancestor in complete().ancestors(complete().one("batch.JobDefinition"))}
+    before = {ancestor.name for ancestor in deployed().ancestors(deployed().one("batch.JobDefinition"))}
     assert {"meetings-media-logs", "meetings-media-role", "meetings-media-start-role"} <= before
     assert {"meetings-media-grants", "meetings-media-start-grants"} <= before

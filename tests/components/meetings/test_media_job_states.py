@@ -12,7 +12,7 @@ from components.meetings.media_job_states import MAX_SUBMISSIONS, NO_CAPACITY_RE
 from components.settings.meetings_media import ATTEMPTS
 from tests.components.meetings.fake_batch import INTERRUPTED, FakeBatch, Life, WalkResult, walk_states
 from tests.components.meetings.jsonata_evaluation import RECORDING, fill_arguments, find_catch
-from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, complete, meetings, states
+from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, deployed, previewed, states
 
 ENDS = ("ReadMedia", "GiveMediaUp")
 HOUR = 3600
@@ -42,7 +42,7 @@ def walk_media_states(batch: FakeBatch, **processing: Any) -> WalkResult:
 
 @cache
 def _definition(processing: tuple[tuple[str, object], ...]) -> Any:
-    return states(meetings(processing=dict(processing)) if processing else complete())
+    return states(previewed(processing=dict(processing)) if processing else deployed())
 
 
 def queues(batch: FakeBatch) -> list[str]:
@@ -57,7 +57,7 @@ def spot_batch(life: Life, on_demand_life: Life = FINISHED_LIFE) -> FakeBatch:
 
 def start_count(walk: WalkResult) -> int:
     """Return the number of job starts that the next state receives."""
-    attempts = fill_arguments(states(complete())["ReadMedia"]["Arguments"]["Payload"]["attempts"], **walk.variables)
+    attempts = fill_arguments(states(deployed())["ReadMedia"]["Arguments"]["Payload"]["attempts"], **walk.variables)
     assert isinstance(attempts, int)
     return attempts
 
@@ -177,7 +177,7 @@ def test_a_stopped_container_on_demand_is_a_failure(description: dict[str, Any])
 
 
 def test_the_on_demand_engine_has_no_spot_states() -> None:
-    state_names = set(states(meetings(processing={"engine": "fargate"})))
+    state_names = set(states(previewed(processing={"engine": "fargate"})))
     assert not {"CancelSpotJob", "MediaOnDemand", "SearchSpotQueue"} & state_names
     batch = FakeBatch(lambda _: FINISHED_LIFE)
     assert (walk_media_states(batch, engine="fargate").final_state, queues(batch)) == ("ReadMedia", ["on-demand"])
@@ -222,18 +222,18 @@ def test_a_queue_that_rejects_submissions_fails_the_recording() -> None:
 
 def test_a_job_that_cannot_be_described_is_terminated() -> None:
     for name in ("AskForMedia", "CancelSpotJob"):
-        state = states(complete())[name]
+        state = states(deployed())[name]
         assert find_catch(state, "Batch.AccessDeniedException")["Next"] == "EndMedia"
         [retry] = state["Retry"]
         assert {"Batch.TooManyRequestsException", "Batch.ServerException", "States.Timeout"} <= set(
             retry["ErrorEquals"]
         )
-    assert find_catch(states(complete())["EndMedia"], "Batch.ClientException")["Next"] == "GiveMediaUp"
-    assert find_catch(states(complete())["FindMedia"], "Batch.ClientException")["Next"] == "GiveMediaUp"
+    assert find_catch(states(deployed())["EndMedia"], "Batch.ClientException")["Next"] == "GiveMediaUp"
+    assert find_catch(states(deployed())["FindMedia"], "Batch.ClientException")["Next"] == "GiveMediaUp"
 
 
 def test_a_jobs_name_and_variables_name_its_recording() -> None:
-    submission = fill_arguments(states(complete())["SubmitMedia"]["Arguments"], queue="arn:of:a-queue")
+    submission = fill_arguments(states(deployed())["SubmitMedia"]["Arguments"], queue="arn:of:a-queue")
     environment = {variable["Name"]: variable["Value"] for variable in submission["ContainerOverrides"]["Environment"]}
     meeting = RECORDING.meeting
     assert environment == {
@@ -244,12 +244,12 @@ def test_a_jobs_name_and_variables_name_its_recording() -> None:
     assert (submission["JobDefinition"], submission["JobQueue"]) == (f"{PREFIX}-media", "arn:of:a-queue")
     assert submission["JobName"] == f"media-{meeting.user}-{meeting.meeting_id}-{RECORDING.content}"
     assert len(submission["JobName"]) <= 128
-    search = fill_arguments(states(complete())["FindMedia"]["Arguments"], queue="arn:of:a-queue")
+    search = fill_arguments(states(deployed())["FindMedia"]["Arguments"], queue="arn:of:a-queue")
     assert search["Filters"] == [{"Name": "JOB_NAME", "Values": [submission["JobName"]]}]
 
 
 def test_only_rejected_submissions_are_retried_without_a_search() -> None:
-    [retry] = states(complete())["SubmitMedia"]["Retry"]
+    [retry] = states(deployed())["SubmitMedia"]["Retry"]
     assert set(retry["ErrorEquals"]) == {"Batch.TooManyRequestsException", "Batch.ThrottlingException"}
 
 

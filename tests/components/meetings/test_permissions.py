@@ -6,16 +6,32 @@ from typing import Any
 import pytest
 
 from handlers.common.identity import user_ids
-from tests.components.deployment_harness import ACCOUNT, Permission, may, may_consume, may_run, permissions, roles
-from tests.components.meetings.recorded_deployment import BUCKET, KEY, PREFIX, TABLE, changed, complete, meetings, plain
+from tests.components.deployment_harness import (
+    REGION_AND_ACCOUNT,
+    Permission,
+    may,
+    may_consume,
+    may_run,
+    permissions,
+    roles,
+)
+from tests.components.meetings.recorded_deployment import (
+    BUCKET,
+    KEY,
+    PREFIX,
+    TABLE,
+    deployed,
+    previewed,
+    previewed_with_changes,
+)
 from tests.fake_engine import Recorded
 
 OBJECTS = f"arn:aws:s3:::{BUCKET}"
-ITEMS = f"arn:aws:dynamodb:{ACCOUNT}:table/{TABLE}"
+ITEMS = f"arn:aws:dynamodb:{REGION_AND_ACCOUNT}:table/{TABLE}"
 CLIENT = f"arn:aws:iam::123456789012:role/{PREFIX}-client"
-WORKFLOW = f"arn:aws:states:{ACCOUNT}:stateMachine:{PREFIX}-workflow"
-IMAGES = f"arn:aws:ecr:{ACCOUNT}:repository/{PREFIX}-media-images"
-BATCH = f"arn:aws:batch:{ACCOUNT}"
+WORKFLOW = f"arn:aws:states:{REGION_AND_ACCOUNT}:stateMachine:{PREFIX}-workflow"
+IMAGES = f"arn:aws:ecr:{REGION_AND_ACCOUNT}:repository/{PREFIX}-media-images"
+BATCH = f"arn:aws:batch:{REGION_AND_ACCOUNT}"
 OWN_NAMESPACE = '{"StringEquals": {"cloudwatch:namespace": "Polyphony/Meetings"}}'
 OWN = "${aws:PrincipalTag/user}"
 ONE_USER = {
@@ -33,11 +49,11 @@ SONNET = "anthropic.claude-sonnet-5-5"
 
 
 def function(name: str) -> str:
-    return f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-{name}:live"
+    return f"arn:aws:lambda:{REGION_AND_ACCOUNT}:function:{PREFIX}-{name}:live"
 
 
 def queue(name: str) -> str:
-    return f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-{name}"
+    return f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-{name}"
 
 
 def below(*kinds: str) -> list[str]:
@@ -72,7 +88,11 @@ MAY_JOB: set[Permission] = {
 STARTS_JOB: set[Permission] = {
     *may("ecr", "GetAuthorizationToken", "*"),
     *may("ecr", "BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer", IMAGES),
-    *may("logs", "CreateLogStream PutLogEvents", f"arn:aws:logs:{ACCOUNT}:log-group:/aws/batch/{PREFIX}-media:*"),
+    *may(
+        "logs",
+        "CreateLogStream PutLogEvents",
+        f"arn:aws:logs:{REGION_AND_ACCOUNT}:log-group:/aws/batch/{PREFIX}-media:*",
+    ),
 }
 MAY_WORKFLOW: set[Permission] = {
     # Jobs are submitted by the definition's name, with any revision, to the backend's queues.
@@ -82,7 +102,11 @@ MAY_WORKFLOW: set[Permission] = {
     *may("batch", "CancelJob TerminateJob", f"{BATCH}:job/*"),
     *may("lambda", "InvokeFunction", function("bedrock-summarize"), function("steps")),
     *may("transcribe", "StartTranscriptionJob", "*"),
-    *may("transcribe", "GetTranscriptionJob", f"arn:aws:transcribe:{ACCOUNT}:transcription-job/polyphony-test-*"),
+    *may(
+        "transcribe",
+        "GetTranscriptionJob",
+        f"arn:aws:transcribe:{REGION_AND_ACCOUNT}:transcription-job/polyphony-test-*",
+    ),
     # Transcribe reads and writes with the permissions of its caller.
     *may("s3", "GetObject", *below("audio")),
     *may("s3", "PutObject", *below("work")),
@@ -93,7 +117,7 @@ MAY_WORKFLOW: set[Permission] = {
 MAY_SUMMARIZE: set[Permission] = {
     *may("s3", "GetObject PutObject", *below("work", "transcripts", "summaries")),
     *may("s3", "ListBucket", OBJECTS),
-    *may("bedrock", "InvokeModel", f"arn:aws:bedrock:{ACCOUNT}:inference-profile/us.{SONNET}"),
+    *may("bedrock", "InvokeModel", f"arn:aws:bedrock:{REGION_AND_ACCOUNT}:inference-profile/us.{SONNET}"),
     *(
         ("bedrock:InvokeModel", f"arn:aws:bedrock:{region}::foundation-model/{SONNET}", None)
         for region in ("us-east-1", "us-east-2", "us-west-2")
@@ -135,12 +159,12 @@ ROLES: dict[str, set[Permission]] = {
 
 
 def test_every_role_has_exactly_these_permissions() -> None:
-    found = {role.removeprefix(f"{PREFIX}-"): permissions(complete(), role) for role in roles(complete())}
+    found = {role.removeprefix(f"{PREFIX}-"): permissions(deployed(), role) for role in roles(deployed())}
     assert found == ROLES
 
 
 def trust(role: str) -> Any:
-    [statement] = json.loads(complete().one("iam.Role", f"meetings-{role}-role").inputs["assumeRolePolicy"])[
+    [statement] = json.loads(deployed().one("iam.Role", f"meetings-{role}-role").inputs["assumeRolePolicy"])[
         "Statement"
     ]
     return statement
@@ -159,8 +183,8 @@ def test_only_the_exchange_assumes_the_clients_role_for_one_user() -> None:
 
 
 def test_the_clients_role_is_created_after_the_role_that_it_trusts() -> None:
-    client = complete().one("iam.Role", "meetings-client")
-    assert "meetings-auth-exchange-role" in [ancestor.name for ancestor in complete().ancestors(client)]
+    client = deployed().one("iam.Role", "meetings-client")
+    assert "meetings-auth-exchange-role" in [ancestor.name for ancestor in deployed().ancestors(client)]
 
 
 @pytest.mark.parametrize("role", ["media", "media-start"])
@@ -170,7 +194,7 @@ def test_the_jobs_roles_trust_only_tasks_of_this_account(role: str) -> None:
         "Principal": {"Service": "ecs-tasks.amazonaws.com"},
         "Action": "sts:AssumeRole",
         "Condition": {
-            "ArnLike": {"aws:SourceArn": f"arn:aws:ecs:{ACCOUNT}:*"},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:ecs:{REGION_AND_ACCOUNT}:*"},
             "StringEquals": {"aws:SourceAccount": "123456789012"},
         },
     }
@@ -180,7 +204,7 @@ def test_all_policies_are_known_in_a_preview() -> None:
     def documents(recorded: Recorded) -> dict[str, Any]:
         return {policy.name: policy.inputs["policy"] for policy in recorded.all("iam.RolePolicy")}
 
-    assert documents(plain()) == documents(complete())
+    assert documents(previewed()) == documents(deployed())
 
 
 def invocable_models(recorded: Recorded) -> set[str]:
@@ -194,9 +218,9 @@ def invocable_models(recorded: Recorded) -> set[str]:
         (
             {"actionItems": "us.anthropic.claude-haiku-5-5", "regions": ["us-east-1"]},
             {
-                f"arn:aws:bedrock:{ACCOUNT}:inference-profile/us.{SONNET}",
+                f"arn:aws:bedrock:{REGION_AND_ACCOUNT}:inference-profile/us.{SONNET}",
                 f"arn:aws:bedrock:us-east-1::foundation-model/{SONNET}",
-                f"arn:aws:bedrock:{ACCOUNT}:inference-profile/us.anthropic.claude-haiku-5-5",
+                f"arn:aws:bedrock:{REGION_AND_ACCOUNT}:inference-profile/us.anthropic.claude-haiku-5-5",
                 "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-haiku-5-5",
             },
         ),
@@ -207,18 +231,18 @@ def invocable_models(recorded: Recorded) -> set[str]:
     ],
 )
 def test_only_the_configured_models_may_be_invoked(models: dict[str, Any], expected: set[str]) -> None:
-    assert invocable_models(meetings(models=models)) == expected
+    assert invocable_models(previewed(models=models)) == expected
 
 
 def test_the_on_demand_engine_may_submit_to_one_queue() -> None:
-    found = permissions(meetings(processing={"engine": "fargate"}), f"{PREFIX}-workflow")
+    found = permissions(previewed(processing={"engine": "fargate"}), f"{PREFIX}-workflow")
     queues = {resource for action, resource, _ in found if action == "batch:SubmitJob" and ":job-queue/" in resource}
     assert queues == {f"{BATCH}:job-queue/{PREFIX}-media-on-demand"}
 
 
 def test_roles_with_table_access_may_use_the_customers_key_through_dynamodb() -> None:
     through = json.dumps({"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}})
-    found = changed()
+    found = previewed_with_changes()
     for role in roles(found):
         may = permissions(found, role)
         reaches = any(action.startswith("dynamodb:") for action, _, _ in may)

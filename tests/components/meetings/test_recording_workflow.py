@@ -10,11 +10,11 @@ from components.settings.meetings_media import ATTEMPTS
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.workflow_steps.step_operations import StepEvent, StepOutcome
-from tests.components.deployment_harness import ACCOUNT
+from tests.components.deployment_harness import REGION_AND_ACCOUNT
 from tests.components.meetings.jsonata_evaluation import RECORDING, evaluate_choice, fill_arguments, find_catch
-from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, complete, meetings, plain, states, workflow
+from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, deployed, previewed, states, workflow
 
-STEPS = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-steps:live"
+STEPS = f"arn:aws:lambda:{REGION_AND_ACCOUNT}:function:{PREFIX}-steps:live"
 GIVEN_UP = {
     "GiveMediaUp": "MEDIA_FAILED",
     "GiveTranscriptionUp": "TRANSCRIPTION_FAILED",
@@ -26,7 +26,7 @@ MEDIA = {"outcome": "ready", "audio": [AUDIO], "language": "en-US", "durationMs"
 
 @pytest.mark.parametrize("engine", ["batch-spot", "fargate"])
 def test_the_definition_passes_the_linter(engine: str) -> None:
-    found = workflow(meetings(processing={"engine": engine}))
+    found = workflow(previewed(processing={"engine": engine}))
     for scope in (found["States"], found["States"]["Transcribe"]["ItemProcessor"]["States"]):
         for state in scope.values():
             if str(state.get("Seconds", "")).startswith("{%"):
@@ -36,18 +36,18 @@ def test_the_definition_passes_the_linter(engine: str) -> None:
 
 
 def test_the_definition_is_known_in_a_preview() -> None:
-    assert workflow(plain()) == workflow(complete())
+    assert workflow(previewed()) == workflow(deployed())
 
 
 @pytest.mark.parametrize("outcome", MediaOutcome)
 def test_only_recordings_with_audio_are_transcribed(outcome: MediaOutcome) -> None:
-    to = evaluate_choice(states(complete())["AnythingToHear"], media={"outcome": outcome.value})
+    to = evaluate_choice(states(deployed())["AnythingToHear"], media={"outcome": outcome.value})
     assert to == ("Transcribe" if outcome is MediaOutcome.READY else "Done")
 
 
 @pytest.mark.parametrize("outcome", StepOutcome)
 def test_only_current_recordings_are_summarised(outcome: StepOutcome) -> None:
-    to = evaluate_choice(states(complete())["StillWanted"], step={"outcome": outcome.value})
+    to = evaluate_choice(states(deployed())["StillWanted"], step={"outcome": outcome.value})
     assert to == ("Summarize" if outcome is StepOutcome.GOES_ON else "Done")
 
 
@@ -60,7 +60,7 @@ def test_every_step_receives_its_parameters() -> None:
         "media": MEDIA,
     }
     found = {}
-    for name, state in states(complete()).items():
+    for name, state in states(deployed()).items():
         if state.get("Arguments", {}).get("FunctionName") == STEPS:
             step = StepEvent.model_validate(fill_arguments(state["Arguments"]["Payload"], **variables))
             assert (step.execution.recording, step.execution.attempt) == (RECORDING, 2)
@@ -74,21 +74,21 @@ def test_every_step_receives_its_parameters() -> None:
 
 
 def test_the_last_step_accepts_every_outcome_of_the_summary() -> None:
-    payload = states(complete())["Finish"]["Arguments"]["Payload"]
+    payload = states(deployed())["Finish"]["Arguments"]["Payload"]
     for outcome in SummaryOutcome:
         assert StepEvent.model_validate(fill_arguments(payload, outcome=outcome.value)).outcome == outcome.value
 
 
 def test_the_summary_function_receives_its_parameters() -> None:
     media = {**MEDIA, "audio": [{**AUDIO, "key": RECORDING.audio_key(0)}]}
-    payload = fill_arguments(states(complete())["Summarize"]["Arguments"]["Payload"], media=media)
+    payload = fill_arguments(states(deployed())["Summarize"]["Arguments"]["Payload"], media=media)
     request = SummaryRequest.model_validate(payload)
     assert request.recording == RECORDING
     assert [part.key for part in request.audio] == [RECORDING.audio_key(0)]
 
 
 def test_a_busy_model_is_retried_and_a_refusal_is_not() -> None:
-    state = states(complete())["Summarize"]
+    state = states(deployed())["Summarize"]
     [busy] = [retrier for retrier in state["Retry"] if "ModelBusy" in retrier["ErrorEquals"]]
     assert (busy["MaxAttempts"], busy["MaxDelaySeconds"], busy["JitterStrategy"]) == (8, 600, "FULL")
     retried_errors = {error for retrier in state["Retry"] for error in retrier["ErrorEquals"]}
@@ -107,15 +107,15 @@ def test_every_stage_has_its_own_failure_reason() -> None:
         "Finish": "GiveSummaryUp",
         **dict.fromkeys(GIVEN_UP, "Failed"),
     }
-    found = states(complete())
+    found = states(deployed())
     assert {name: find_catch(found[name], "Anything")["Next"] for name in to} == to
     assert {found[name]["Next"] for name in GIVEN_UP} == {"Failed"}
     assert found["Failed"]["Type"] == "Fail", "the execution must count as failed"
 
 
 def test_failures_keep_only_the_name_of_the_error() -> None:
-    inside = states(complete())["Transcribe"]["ItemProcessor"]["States"]
-    for scope in (states(complete()), inside):
+    inside = states(deployed())["Transcribe"]["ItemProcessor"]["States"]
+    for scope in (states(deployed()), inside):
         for state in scope.values():
             for catch in state.get("Catch", ()):
                 kept = catch.get("Assign", {})
@@ -133,7 +133,7 @@ def test_failures_keep_only_the_name_of_the_error() -> None:
     ],
 )
 def test_the_workflow_timeout_exceeds_all_waiting_times(changes: dict[str, Any]) -> None:
-    found = meetings(**changes)
+    found = previewed(**changes)
     settings = MEETINGS.settings(**changes)
     job = settings.processing
     waits = (ATTEMPTS * (job.timeout_minutes + job.capacity_minutes) + 2 * job.timeout_minutes) * 60

@@ -5,8 +5,15 @@ from typing import Any
 
 import pytest
 
-from tests.components.deployment_harness import ACCOUNT, variables
-from tests.components.meetings.recorded_deployment import BUCKET, PREFIX, TABLE, changed, complete, meetings
+from tests.components.deployment_harness import REGION_AND_ACCOUNT, variables
+from tests.components.meetings.recorded_deployment import (
+    BUCKET,
+    PREFIX,
+    TABLE,
+    deployed,
+    previewed,
+    previewed_with_changes,
+)
 from tests.fake_engine import Recorded
 
 
@@ -15,14 +22,14 @@ def schedule(recorded: Recorded, what: str) -> dict[str, Any]:
 
 
 def test_each_schedule_calls_its_function_and_failed_calls_go_to_a_dead_letter_queue() -> None:
-    assert schedule(complete(), "sweep")["scheduleExpression"] == "rate(15 minutes)"
-    assert schedule(complete(), "storage")["scheduleExpression"] == "cron(0 2 * * ? *)"
+    assert schedule(deployed(), "sweep")["scheduleExpression"] == "rate(15 minutes)"
+    assert schedule(deployed(), "storage")["scheduleExpression"] == "cron(0 2 * * ? *)"
     for name in ("sweep", "storage"):
-        target = schedule(complete(), name)["target"]
-        assert target["arn"] == f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-{name}:live"
+        target = schedule(deployed(), name)["target"]
+        assert target["arn"] == f"arn:aws:lambda:{REGION_AND_ACCOUNT}:function:{PREFIX}-{name}:live"
         assert json.loads(target["input"]) == {"kind": name}
         assert target["deadLetterConfig"]["arn"].endswith(f"{PREFIX}-{name}-schedule-dlq")
-        config = complete().one("lambda.FunctionEventInvokeConfig", f"meetings-{name}").inputs
+        config = deployed().one("lambda.FunctionEventInvokeConfig", f"meetings-{name}").inputs
         assert config["destinationConfig"]["onFailure"]["destination"].endswith(f"{PREFIX}-care-failures")
 
 
@@ -34,7 +41,7 @@ def test_the_sweep_waits_for_chunks_while_uploads_are_kept_and_ends_before_its_t
     days: int, minutes: int, timeout: int, seconds: int
 ) -> None:
     """The waiting time is at most two weeks."""
-    found = meetings(kept={"rawDays": days}, sweep={"timeoutSeconds": timeout})
+    found = previewed(kept={"rawDays": days}, sweep={"timeoutSeconds": timeout})
     read = variables(found, "meetings-sweep-function")
     assert (read["INCOMPLETE_MINUTES"], read["SWEEP_SECONDS"]) == (str(minutes), str(seconds))
     assert (read["PROCESSING_MINUTES"], read["GIVE_UP_MINUTES"]) == ("60", "2880")
@@ -42,5 +49,5 @@ def test_the_sweep_waits_for_chunks_while_uploads_are_kept_and_ends_before_its_t
 
 
 def test_the_number_of_user_metrics_is_a_setting() -> None:
-    read = variables(changed(), "meetings-storage-function")
+    read = variables(previewed_with_changes(), "meetings-storage-function")
     assert (read["MAX_USERS"], read["COUNT_SECONDS"], read["STACK"]) == ("13", "70", "polyphony-test")

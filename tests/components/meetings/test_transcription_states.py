@@ -8,7 +8,7 @@ from components.blocks.workflow.polling_intervals import count_polls
 from local.emulation.step_functions.parameter_name_conversion import error_name, to_pascal_case
 from local.platform.driver_model.service_shapes import service_model
 from tests.components.meetings.jsonata_evaluation import INPUT, RECORDING, evaluate_choice, fill_arguments, find_catch
-from tests.components.meetings.recorded_deployment import BUCKET, changed, complete, meetings, states
+from tests.components.meetings.recorded_deployment import BUCKET, deployed, previewed, previewed_with_changes, states
 from tests.fake_engine import Recorded
 
 AUDIO = {"key": RECORDING.audio_key(1), "offsetMs": 0, "durationMs": 1}
@@ -21,7 +21,7 @@ JOB = {"result": {"TranscriptionJob": {"TranscriptionJobStatus": "IN_PROGRESS"}}
 
 def parts(recorded: Recorded | None = None) -> Any:
     """Return the states for one part of the audio."""
-    return states(recorded or complete())["Transcribe"]["ItemProcessor"]["States"]
+    return states(recorded or deployed())["Transcribe"]["ItemProcessor"]["States"]
 
 
 def attempts(name: str, error: str) -> int:
@@ -59,7 +59,7 @@ def test_every_attempt_has_its_own_transcription_job() -> None:
 
 @pytest.mark.parametrize(("has_transcript", "next_state"), [(True, "PartTranscribed"), (False, "StartPart")])
 def test_a_part_with_a_transcript_starts_no_job(has_transcript: bool, next_state: str) -> None:
-    found = states(complete())["Transcribe"]["ItemProcessor"]
+    found = states(deployed())["Transcribe"]["ItemProcessor"]
     assert found["StartAt"] == "PartAlreadyTranscribed"
     assert (
         evaluate_choice(found["States"]["PartAlreadyTranscribed"], {"input": {**AUDIO, "transcribed": has_transcript}})
@@ -94,7 +94,7 @@ def test_a_part_is_polled_until_it_is_done_or_too_late(status: str, waited_secon
 
 @pytest.mark.parametrize(("poll", "minutes"), [(30, 240), (7, 5), (600, 5), (5, 1_440)])
 def test_the_polling_interval_and_time_limit_are_settings(poll: int, minutes: int) -> None:
-    found = parts(meetings(processing={"pollSeconds": poll}, speech={"maxMinutes": minutes}))
+    found = parts(previewed(processing={"pollSeconds": poll}, speech={"maxMinutes": minutes}))
     variables = fill_arguments(found["StartPart"]["Assign"], {"context": {"Execution": {"Input": INPUT}, **ITEM}})
     pauses, at = [], "WaitForPart"
     while at == "WaitForPart":
@@ -109,7 +109,7 @@ def test_the_polling_interval_and_time_limit_are_settings(poll: int, minutes: in
 
 
 def test_parts_are_transcribed_concurrently() -> None:
-    state = states(changed())["Transcribe"]
+    state = states(previewed_with_changes())["Transcribe"]
     assert (state["MaxConcurrency"], state["Items"]) == (8, "{% $media.audio %}")
 
 

@@ -11,7 +11,7 @@ from handlers.transcription.messages import REQUESTS
 from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT
 from operations.function_target import FunctionTarget
 from operations.gradual_rollout import RolloutPlan
-from tests.components.transcription.recorded_deployment import PREFIX, complete
+from tests.components.transcription.recorded_deployment import PREFIX, deployed
 from tests.handlers.transcription.router_harness import RouterHarness, transcription_tables
 from tests.loggers import own_logger
 
@@ -19,13 +19,13 @@ from tests.loggers import own_logger
 def test_a_roll_out_starts_with_a_tenth_and_checks_all_alarms() -> None:
     target, plan = FunctionTarget.parse("test", "transcription/audio-processor"), RolloutPlan()
     assert (target.function_name, plan.share) == (f"{PREFIX}-audio-processor", 10)
-    names = {alarm.inputs["name"] for alarm in complete().all("cloudwatch.MetricAlarm")}
+    names = {alarm.inputs["name"] for alarm in deployed().all("cloudwatch.MetricAlarm")}
     assert {name for name in names if name.startswith(f"{target.alarm_prefix}{plan.alarms}")} == names
 
 
 def is_counted(name: str, message: str) -> bool:
     """Return True if a filter matches log lines with this name."""
-    pattern = complete().one("cloudwatch.LogMetricFilter", name).inputs["pattern"]
+    pattern = deployed().one("cloudwatch.LogMetricFilter", name).inputs["pattern"]
     return f'$.message = "{message}"' in pattern.strip("{ }").split(" || ")
 
 
@@ -63,12 +63,12 @@ def test_the_log_lines_of_lost_and_given_up_utterances_are_counted(
         EventLog("INFO").warning("utterances_lost", lost=3)
     line = json.loads(capsys.readouterr().out)
     assert is_counted("lost-utterances", line["message"])
-    value = complete().one("cloudwatch.LogMetricFilter", "lost-utterances").inputs["metricTransformation"]["value"]
+    value = deployed().one("cloudwatch.LogMetricFilter", "lost-utterances").inputs["metricTransformation"]["value"]
     assert line[value.removeprefix("$.")] == 3
 
 
 def test_the_dashboard_shows_every_caption_metric() -> None:
-    widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
+    widgets = json.loads(deployed().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
     shown = {metric[1] for widget in widgets for metric in widget["properties"]["metrics"]}
     assert {
         *("PartialResultProcessingLatency", "PartialResultsDropped"),

@@ -2,11 +2,11 @@
 
 from fnmatch import fnmatchcase
 
-from tests.components.deployment_harness import ACCOUNT, Permission, may, may_run, permissions, roles
-from tests.components.transcription.recorded_deployment import API, PREFIX, PROCESSOR, ROUTER, complete
+from tests.components.deployment_harness import REGION_AND_ACCOUNT, Permission, may, may_run, permissions, roles
+from tests.components.transcription.recorded_deployment import API, PREFIX, PROCESSOR, ROUTER, deployed
 
-SESSIONS = f"arn:aws:dynamodb:{ACCOUNT}:table/{PREFIX}-sessions"
-LIVE = f"arn:aws:dynamodb:{ACCOUNT}:table/{PREFIX}-live"
+SESSIONS = f"arn:aws:dynamodb:{REGION_AND_ACCOUNT}:table/{PREFIX}-sessions"
+LIVE = f"arn:aws:dynamodb:{REGION_AND_ACCOUNT}:table/{PREFIX}-live"
 IN_NAMESPACE = '{"StringEquals": {"cloudwatch:namespace": "AudioTranscription/PartialResults"}}'
 PROCESSOR_MAY: set[Permission] = {
     # As the requirement lists them.
@@ -26,16 +26,16 @@ ROUTER_MAY: set[Permission] = {
     *may("lambda", "InvokeFunction", f"{PROCESSOR}:live"),
     *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
     *may("transcribe", "StartStreamTranscriptionWebSocket", "*"),
-    *may("sqs", "SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-router-failed"),
+    *may("sqs", "SendMessage", f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-router-failed"),
 }
 SWEEP_MAY: set[Permission] = {
     *may("lambda", "InvokeFunction", f"{ROUTER}:live"),
-    *may("sqs", "SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-sweep-dlq"),
+    *may("sqs", "SendMessage", f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-sweep-dlq"),
 }
 
 
 def test_each_role_has_exactly_the_listed_permissions() -> None:
-    found = {role: permissions(complete(), role) for role in roles(complete())}
+    found = {role: permissions(deployed(), role) for role in roles(deployed())}
     assert found == {
         f"{PREFIX}-audio-processor": PROCESSOR_MAY,
         f"{PREFIX}-router": ROUTER_MAY,
@@ -52,10 +52,10 @@ def test_only_the_router_can_invoke_the_processor_and_only_by_its_alias() -> Non
     arns = (PROCESSOR, f"{PROCESSOR}:live", f"{PROCESSOR}:7", f"{PROCESSOR}:$LATEST")
     callers = {
         (role, arn)
-        for role in roles(complete())
-        for permission in permissions(complete(), role)
+        for role in roles(deployed())
+        for permission in permissions(deployed(), role)
         for arn in arns
         if calls(permission, arn)
     }
     assert callers == {(f"{PREFIX}-router", f"{PROCESSOR}:live")}
-    assert {item.inputs["function"] for item in complete().all("lambda.Permission")} == {f"{PREFIX}-router"}
+    assert {item.inputs["function"] for item in deployed().all("lambda.Permission")} == {f"{PREFIX}-router"}

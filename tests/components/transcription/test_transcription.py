@@ -8,16 +8,8 @@ from components.transcription.transcription import DISCARD_REASON
 from handlers.transcription.messages import REQUESTS
 from handlers.transcription.router.environment import RouterEnvironment
 from local.preview.property_value_conversion import UNKNOWN
-from tests.components.deployment_harness import ACCOUNT, variables
-from tests.components.transcription.recorded_deployment import (
-    CALLBACK,
-    PREFIX,
-    PROCESSOR,
-    ROUTER,
-    complete,
-    plain,
-    transcription,
-)
+from tests.components.deployment_harness import REGION_AND_ACCOUNT, variables
+from tests.components.transcription.recorded_deployment import CALLBACK, PREFIX, PROCESSOR, ROUTER, deployed, previewed
 
 OIDC = {"issuer": "https://login.example.com/", "audience": "polyphony"}
 
@@ -44,12 +36,12 @@ ADDED = {
 
 
 def test_the_processor_reads_the_variables_of_the_requirement_and_three_more() -> None:
-    assert variables(complete(), "audio-processor") == {**DOCUMENTED, **ADDED}
+    assert variables(deployed(), "audio-processor") == {**DOCUMENTED, **ADDED}
 
 
 @pytest.mark.parametrize("function", ["audio-processor", "router"])
 def test_only_the_callback_endpoint_is_unknown_in_a_preview(function: str) -> None:
-    unknown = {name for name, value in variables(plain(), function).items() if value is UNKNOWN}
+    unknown = {name for name, value in variables(previewed(), function).items() if value is UNKNOWN}
     assert unknown == {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"}
 
 
@@ -67,23 +59,23 @@ def test_only_the_callback_endpoint_is_unknown_in_a_preview(function: str) -> No
     ],
 )
 def test_every_threshold_is_a_setting_that_changes_no_other(settings: dict[str, Any], name: str, value: str) -> None:
-    before, after = (variables(item, "audio-processor") for item in (plain(), transcription(**settings)))
+    before, after = (variables(item, "audio-processor") for item in (previewed(), previewed(**settings)))
     assert {key: item for key, item in after.items() if before[key] != item} == {name: value}
 
 
 def test_the_routers_environment_names_the_processor_and_the_limits_per_user() -> None:
-    found = variables(complete(), "router")
+    found = variables(deployed(), "router")
     assert RouterEnvironment.model_validate(found).processor == f"{PROCESSOR}:live"
     assert (found["IN_FLIGHT"], found["SESSIONS_PER_USER"], found["SESSION_SECONDS"]) == ("3", "5", "14400")
     assert found["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] == CALLBACK
     tables = ("SESSIONS_TABLE_NAME", "LIVE_TABLE_NAME")
-    assert [found[name] for name in tables] == [variables(complete(), "audio-processor")[name] for name in tables]
-    found = variables(transcription(sessions={"inFlight": 2, "perUser": 7, "hours": 1}), "router")
+    assert [found[name] for name in tables] == [variables(deployed(), "audio-processor")[name] for name in tables]
+    found = variables(previewed(sessions={"inFlight": 2, "perUser": 7, "hours": 1}), "router")
     assert (found["IN_FLIGHT"], found["SESSIONS_PER_USER"], found["SESSION_SECONDS"]) == ("2", "7", "3600")
 
 
 def test_the_router_verifies_tokens_of_the_stacks_provider_and_the_api_states_it() -> None:
-    checked = transcription({"identity": OIDC})
+    checked = previewed({"identity": OIDC})
     found = variables(checked, "router")
     assert (found["AUTH"], found["ISSUER"], found["AUDIENCE"]) == ("oidc", OIDC["issuer"], OIDC["audience"])
     assert found["JWKS_URL"] == "https://login.example.com/.well-known/jwks.json"
@@ -92,46 +84,46 @@ def test_the_router_verifies_tokens_of_the_stacks_provider_and_the_api_states_it
 
 
 def test_without_authentication_the_api_states_no_check() -> None:
-    found = variables(plain(), "router")
+    found = variables(previewed(), "router")
     assert found["AUTH"] == "none"
     assert not set(found) & {"ISSUER", "AUDIENCE", "JWKS_URL"}
-    assert "CallersCheckedBy" not in plain().one("apigatewayv2.Api").inputs["tags"]
+    assert "CallersCheckedBy" not in previewed().one("apigatewayv2.Api").inputs["tags"]
 
 
 def test_the_processor_has_512_mb_one_minute_and_a_version() -> None:
-    made = complete().one("lambda.Function", "audio-processor").inputs
+    made = deployed().one("lambda.Function", "audio-processor").inputs
     assert (made["memorySize"], made["timeout"], made["publish"]) == (512, 60, True)
-    alias = complete().one("lambda.Alias", "audio-processor").inputs
+    alias = deployed().one("lambda.Alias", "audio-processor").inputs
     assert (alias["name"], alias["functionName"], alias["functionVersion"]) == ("live", made["name"], "7")
-    changed = transcription(audioProcessor={"memoryMb": 768, "reservedConcurrency": 20})
+    changed = previewed(audioProcessor={"memoryMb": 768, "reservedConcurrency": 20})
     made = changed.one("lambda.Function", "audio-processor").inputs
     assert (made["memorySize"], made["reservedConcurrentExecutions"]) == (768, 20)
 
 
 def test_an_utterance_is_tried_once_within_a_minute_and_its_audio_is_not_stored() -> None:
-    assert complete().one("lambda.FunctionEventInvokeConfig", "audio-processor").inputs == {
+    assert deployed().one("lambda.FunctionEventInvokeConfig", "audio-processor").inputs == {
         "functionName": f"{PREFIX}-audio-processor",
         "qualifier": "live",
         "maximumRetryAttempts": 0,
         "maximumEventAgeInSeconds": 60,
     }
-    tags = complete().one("lambda.Function", "audio-processor").inputs["tags"]
+    tags = deployed().one("lambda.Function", "audio-processor").inputs["tags"]
     assert tags["Reason"] == DISCARD_REASON
     assert "audio" in DISCARD_REASON
 
 
 def test_the_sweep_runs_every_minute_and_its_failures_go_to_the_dead_letter_queue() -> None:
-    schedule = complete().one("scheduler.Schedule").inputs
+    schedule = deployed().one("scheduler.Schedule").inputs
     assert schedule["scheduleExpression"] == "rate(1 minute)"
     assert (schedule["target"]["arn"], schedule["target"]["input"]) == (f"{ROUTER}:live", '{"kind": "sweep"}')
-    invoke = complete().one("lambda.FunctionEventInvokeConfig", "router").inputs
-    parked = f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-router-failed"
+    invoke = deployed().one("lambda.FunctionEventInvokeConfig", "router").inputs
+    parked = f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-router-failed"
     assert (invoke["qualifier"], invoke["destinationConfig"]) == ("live", {"onFailure": {"destination": parked}})
-    assert "Reason" not in complete().one("lambda.Function", "router").inputs["tags"]
+    assert "Reason" not in deployed().one("lambda.Function", "router").inputs["tags"]
 
 
 def table(name: str) -> dict[str, Any]:
-    return complete().one("dynamodb.Table", name).inputs
+    return deployed().one("dynamodb.Table", name).inputs
 
 
 def test_sessions_are_found_by_their_id() -> None:
@@ -163,14 +155,14 @@ def test_items_expire_and_have_a_reason_for_no_backup(name: str) -> None:
 
 
 def test_there_is_a_route_for_every_action_and_a_default_route() -> None:
-    keys = {route.inputs["routeKey"] for route in complete().all("apigatewayv2.Route")}
+    keys = {route.inputs["routeKey"] for route in deployed().all("apigatewayv2.Route")}
     assert keys == {"$connect", "$default", "$disconnect", *REQUESTS}
-    (integration,) = complete().all("apigatewayv2.Integration")
+    (integration,) = deployed().all("apigatewayv2.Integration")
     assert integration.inputs["integrationUri"].endswith(f"/functions/{ROUTER}:live/invocations")
 
 
 def test_the_stage_throttles_as_the_settings_say() -> None:
-    for recorded, expected in ((plain(), (100, 200)), (transcription(requestsPerSecond=7), (7, 14))):
+    for recorded, expected in ((previewed(), (100, 200)), (previewed(requestsPerSecond=7), (7, 14))):
         stage = recorded.one("apigatewayv2.Stage").inputs
         limits = stage["defaultRouteSettings"]
         assert (limits["throttlingRateLimit"], limits["throttlingBurstLimit"]) == expected

@@ -10,7 +10,7 @@ import pytest
 
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed
 from local.preview.resource_graph import Resource
-from tests.components.voice_qa.recorded_deployment import PREFIX, complete
+from tests.components.voice_qa.recorded_deployment import PREFIX, deployed
 from tests.credentials import credentials
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     ANSWER_BROKEN_OFF,
@@ -30,7 +30,7 @@ UNPOSTED_THRESHOLD = 2
 
 
 def metric_filter(name: str) -> Resource:
-    return complete().one("cloudwatch.LogMetricFilter", name)
+    return deployed().one("cloudwatch.LogMetricFilter", name)
 
 
 @pytest.fixture

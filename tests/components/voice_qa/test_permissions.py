@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from handlers.voice_qa.table_records import allowance_key, connection_key, conversation_key, lecture_key, query_key
 from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
-from tests.components.deployment_harness import ACCOUNT, POOL, Permission, may, may_consume, may_run, permissions, roles
+from tests.components.deployment_harness import (
+    POOL,
+    REGION_AND_ACCOUNT,
+    Permission,
+    may,
+    may_consume,
+    may_run,
+    permissions,
+    roles,
+)
 from tests.components.voice_qa.recorded_deployment import (
     API,
     BUCKET,
@@ -21,14 +30,14 @@ from tests.components.voice_qa.recorded_deployment import (
     TABLE,
     VALIDATOR,
     WORKER,
-    complete,
-    deploy_bedrock_agent,
-    deploy_guest_uploads,
+    deployed,
+    deployed_with_bedrock_agent,
+    deployed_with_guest_uploads,
 )
 
 AUDIO_BUCKET = f"arn:aws:s3:::{BUCKET}"
-SESSIONS_TABLE = f"arn:aws:dynamodb:{ACCOUNT}:table/{TABLE}"
-QUEUES = f"arn:aws:sqs:{ACCOUNT}:{PREFIX}"
+SESSIONS_TABLE = f"arn:aws:dynamodb:{REGION_AND_ACCOUNT}:table/{TABLE}"
+QUEUES = f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}"
 OWN_KEYS = json.dumps(
     {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "${cognito-identity.amazonaws.com:sub}#*"},
@@ -47,7 +56,7 @@ HANDLER_MAY: set[Permission] = {
     *may("dynamodb", "GetItem UpdateItem", SESSIONS_TABLE),
     *may("lambda", "InvokeFunction", f"{WORKER}:live"),
     *may("sqs", "SendMessage", f"{QUEUES}-time-limits"),
-    *may("ssm", "GetParameter", f"arn:aws:ssm:{ACCOUNT}:parameter/{PREFIX}-guest-ids"),
+    *may("ssm", "GetParameter", f"arn:aws:ssm:{REGION_AND_ACCOUNT}:parameter/{PREFIX}-guest-ids"),
     *may_consume(f"{PREFIX}-time-limits"),
     *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
 }
@@ -79,7 +88,7 @@ SWEEP_MAY: set[Permission] = {
 
 
 def test_each_role_has_exactly_the_listed_permissions() -> None:
-    assert {role: permissions(complete(), role) for role in roles(complete())} == {
+    assert {role: permissions(deployed(), role) for role in roles(deployed())} == {
         f"{PREFIX}-guests-guest": GUESTS_MAY,
         f"{PREFIX}-websocket-handler": HANDLER_MAY,
         f"{PREFIX}-query-worker": WORKER_MAY,
@@ -89,35 +98,35 @@ def test_each_role_has_exactly_the_listed_permissions() -> None:
 
 
 def test_the_handler_can_sign_lecture_uploads_only_if_guests_upload_lectures() -> None:
-    for role in roles(complete()):
-        added = permissions(deploy_guest_uploads(), role) - permissions(complete(), role)
+    for role in roles(deployed()):
+        added = permissions(deployed_with_guest_uploads(), role) - permissions(deployed(), role)
         is_handler = role == f"{PREFIX}-websocket-handler"
         assert added == ({("s3:PutObject", f"{AUDIO_BUCKET}/lectures/*", None)} if is_handler else set())
 
 
 def test_guests_can_be_limited_to_reading_and_connecting() -> None:
-    without_writes = complete(sessions={"guestWrites": False})
+    without_writes = deployed(sessions={"guestWrites": False})
     writes = {permission for permission in GUESTS_MAY if permission[0] == "dynamodb:PutItem"}
     assert permissions(without_writes, f"{PREFIX}-guests-guest") == GUESTS_MAY - writes
-    for role in roles(complete()) - {f"{PREFIX}-guests-guest"}:
-        assert permissions(without_writes, role) == permissions(complete(), role)
+    for role in roles(deployed()) - {f"{PREFIX}-guests-guest"}:
+        assert permissions(without_writes, role) == permissions(deployed(), role)
 
 
 def test_the_worker_can_invoke_only_the_configured_runtime_and_endpoint() -> None:
-    assert permissions(deploy_bedrock_agent(), f"{PREFIX}-query-worker") - WORKER_MAY == {
+    assert permissions(deployed_with_bedrock_agent(), f"{PREFIX}-query-worker") - WORKER_MAY == {
         ("bedrock-agentcore:InvokeAgentRuntime", RUNTIME, None),
         ("bedrock-agentcore:InvokeAgentRuntime", f"{RUNTIME}/runtime-endpoint/spring", None),
     }
-    for role in roles(complete()) - {f"{PREFIX}-query-worker"}:
-        assert permissions(deploy_bedrock_agent(), role) == permissions(complete(), role)
+    for role in roles(deployed()) - {f"{PREFIX}-query-worker"}:
+        assert permissions(deployed_with_bedrock_agent(), role) == permissions(deployed(), role)
 
 
 @pytest.mark.parametrize(("function", "caller"), [(WORKER, "websocket-handler"), (VALIDATOR, "sweep"), (HANDLER, None)])
 def test_each_function_is_invoked_by_one_role_and_only_by_its_alias(function: str, caller: str | None) -> None:
     callers = {
         (role, arn)
-        for role in roles(complete())
-        for action, resource, _ in permissions(complete(), role)
+        for role in roles(deployed())
+        for action, resource, _ in permissions(deployed(), role)
         for arn in (function, f"{function}:live", f"{function}:7", f"{function}:$LATEST")
         if fnmatchcase("lambda:InvokeFunction", action) and fnmatchcase(arn, resource)
     }
@@ -125,13 +134,13 @@ def test_each_function_is_invoked_by_one_role_and_only_by_its_alias(function: st
 
 
 def test_the_only_resource_policy_allows_the_api_to_invoke_the_handler() -> None:
-    permission = complete().one("lambda.Permission").inputs
+    permission = deployed().one("lambda.Permission").inputs
     assert (permission["function"], permission["qualifier"]) == (f"{PREFIX}-websocket-handler", "live")
     assert (permission["principal"], permission["sourceArn"]) == ("apigateway.amazonaws.com", f"{API}/*")
 
 
 def test_only_guests_of_this_pool_can_assume_the_guest_role() -> None:
-    trust = json.loads(complete().one("iam.Role", "guests").inputs["assumeRolePolicy"])
+    trust = json.loads(deployed().one("iam.Role", "guests").inputs["assumeRolePolicy"])
     assert trust["Statement"] == [
         {
             "Effect": "Allow",
@@ -150,7 +159,7 @@ IDENTITIES = st.uuids(version=4).map(lambda uuid: f"us-east-1:{uuid}")
 
 @cache
 def guest_policies() -> list[Any]:
-    policies = [policy.inputs for policy in complete().all("iam.RolePolicy")]
+    policies = [policy.inputs for policy in deployed().all("iam.RolePolicy")]
     return [json.loads(policy["policy"]) for policy in policies if policy["role"] == f"{PREFIX}-guests-guest"]
 
 

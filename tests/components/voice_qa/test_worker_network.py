@@ -7,7 +7,7 @@ import pytest
 from components.voice_qa import monthly_usage
 from guardrails.pricing.cost_estimate import estimate_cost
 from local.preview.cost import to_priced_resource
-from tests.components.voice_qa.recorded_deployment import PREFIX, VOICE_QA, complete, preview
+from tests.components.voice_qa.recorded_deployment import PREFIX, VOICE_QA, deployed, previewed
 from tests.fake_engine import Recorded
 
 VPC, PUBLIC, SUBNETS = "vpc-0a1b2c3d", "subnet-0e3f", ["subnet-0a1b", "subnet-0c2d"]
@@ -20,11 +20,11 @@ def agent_settings(**network: Any) -> dict[str, Any]:
 
 
 def deploy_with_subnets() -> Recorded:
-    return preview(agentcore=agent_settings(subnetIds=SUBNETS))
+    return previewed(agentcore=agent_settings(subnetIds=SUBNETS))
 
 
 def deploy_with_nat() -> Recorded:
-    return complete(agentcore=agent_settings(nat=NAT))
+    return deployed(agentcore=agent_settings(nat=NAT))
 
 
 def test_only_the_worker_is_attached_to_the_network() -> None:
@@ -32,7 +32,7 @@ def test_only_the_worker_is_attached_to_the_network() -> None:
     [worker] = [function for function in functions if function.inputs.get("vpcConfig")]
     assert worker.name == "voice-qa-query-worker-function"
     assert worker.inputs["vpcConfig"]["subnetIds"] == SUBNETS
-    assert not [function for function in preview().all("lambda.Function") if function.inputs.get("vpcConfig")]
+    assert not [function for function in previewed().all("lambda.Function") if function.inputs.get("vpcConfig")]
 
 
 @pytest.mark.parametrize("deploy", [deploy_with_subnets, deploy_with_nat])
