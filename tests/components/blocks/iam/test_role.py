@@ -25,7 +25,7 @@ def registered_boundary(engine: Engine, boundary: str | None) -> object:
 
 def test_a_role_has_the_configured_permissions_boundary(engine: Engine) -> None:
     assert registered_boundary(engine, None) is None
-    assert registered_boundary(engine, "a-path/most") == "arn:aws:iam::123456789012:policy/a-path/most"
+    assert registered_boundary(engine, "path/boundary") == "arn:aws:iam::123456789012:policy/path/boundary"
 
 
 @DOCUMENTED
