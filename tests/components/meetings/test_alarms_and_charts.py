@@ -19,16 +19,16 @@ from tests.components.meetings.recorded_deployment import PREFIX, deployed, prev
 from tests.handlers.meetings.meeting_harness import FakeCloudWatch
 
 
-def test_the_alarm_counts_the_log_events_of_the_daily_check() -> None:
-    written = (ROOT / "handlers/meetings/storage/lost_upload_events.py").read_text(encoding="utf-8")
-    assert set(re.findall(r'"(recordings?_\w+)"', written)) == set(MISSED_RECORDING_EVENTS)
+def test_the_alarm_counts_every_log_event_of_the_daily_check_for_lost_upload_events() -> None:
+    source = (ROOT / "handlers/meetings/storage/lost_upload_events.py").read_text(encoding="utf-8")
+    assert set(re.findall(r'"(recordings?_\w+)"', source)) == set(MISSED_RECORDING_EVENTS)
 
 
 def test_the_counted_model_errors_exist_in_the_summary_function() -> None:
     for name in ("ModelBusy", "ModelRefused", "SummaryUnusable"):
         assert issubclass(getattr(summary_errors, name), summary_errors.SummaryFailed)
-    written = (ROOT / "handlers/meetings/bedrock_summarize/summarizer.py").read_text(encoding="utf-8")
-    assert '"summary_failed"' in written
+    source = (ROOT / "handlers/meetings/bedrock_summarize/summarizer.py").read_text(encoding="utf-8")
+    assert '"summary_failed"' in source
     assert "error_type" in ALLOWED_LOG_FIELDS
 
 
@@ -40,14 +40,14 @@ def test_the_runbook_explains_every_cause_of_a_model_error() -> None:
 
 
 @pytest.mark.parametrize("action", ["StartTranscriptionJob", "GetTranscriptionJob"])
-def test_the_runbook_names_a_denied_call_as_the_workflow_does(action: str) -> None:
+def test_the_runbook_has_the_error_names_that_step_functions_gives_a_denied_call(action: str) -> None:
     page = (ROOT / "docs/runbooks/meetings-late.md").read_text(encoding="utf-8")
     operation = service_model("transcribe").operation_model(action)
     for code in ("AccessDeniedException", "BadRequestException"):
         assert f"`{error_name(operation, code)}`" in page
 
 
-def test_the_dashboard_shows_the_four_metrics_the_bucket_the_table_and_the_functions() -> None:
+def test_the_dashboard_shows_the_backends_own_metrics_the_latency_of_its_resources_and_its_queue() -> None:
     """The bucket has request metrics only if a setting enables them (`tests/test_shown_metrics.py`)."""
     widgets = json.loads(previewed(requestsMeasured=True).one("cloudwatch.Dashboard").inputs["dashboardBody"])[
         "widgets"
@@ -66,37 +66,33 @@ def test_the_charted_growth_has_the_dimensions_of_a_sent_metric() -> None:
     dimensions.
     """
     widgets = json.loads(deployed().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
-    charted = [
+    charted_metrics = [
         (namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True)))
         for widget in widgets
         for namespace, name, *dimensions, _ in widget["properties"]["metrics"]
         if name == metrics.STORAGE_GROWTH
     ]
-    cloudwatch = FakeCloudWatch()
-    client: Any = cloudwatch
-    metrics.MeetingMetrics(client, "polyphony-test").put(growth_metrics({"A" * 32: 5}, 1))
-    assert charted
-    for metric in charted:
-        assert metric in [
-            (
-                call["Namespace"],
-                data["MetricName"],
-                {dimension["Name"]: dimension["Value"] for dimension in data["Dimensions"]},
-            )
-            for call in cloudwatch.calls
-            for data in call["MetricData"]
-        ]
+    cloudwatch: Any = FakeCloudWatch()
+    metrics.MeetingMetrics(cloudwatch, "polyphony-test").put(growth_metrics({"A" * 32: 5}, 1))
+    sent_metrics = [
+        (call["Namespace"], data["MetricName"], {item["Name"]: item["Value"] for item in data["Dimensions"]})
+        for call in cloudwatch.calls
+        for data in call["MetricData"]
+    ]
+    assert charted_metrics
+    for metric in charted_metrics:
+        assert metric in sent_metrics
 
 
-def test_the_dashboard_shows_the_duration_of_traces() -> None:
+def test_the_dashboard_shows_the_duration_of_executions_and_token_exchanges() -> None:
     widgets = json.loads(deployed().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
     charts = {widget["properties"]["title"]: widget["properties"]["metrics"] for widget in widgets}
     for operation, namespace, metric in (
         ("executions", "AWS/States", "ExecutionTime"),
         ("token exchanges", "AWS/ApiGateway", "Latency"),
     ):
-        [found] = [metrics for title, metrics in charts.items() if title.startswith(f"duration of {operation},")]
-        assert {(metric_key[0], metric_key[1]) for metric_key in found} == {(namespace, metric)}
+        [chart] = [charts[title] for title in charts if title.startswith(f"duration of {operation},")]
+        assert {(charted_metric[0], charted_metric[1]) for charted_metric in chart} == {(namespace, metric)}
 
 
 def test_request_metrics_of_the_bucket_are_a_setting() -> None:

@@ -1,4 +1,7 @@
-"""Tests of the clients' access: the API, its limits, and the variables of the token exchange."""
+"""Tests of the clients' access: the API with its limits, and the variables of the token exchange.
+
+The token exchange is the function that gives AWS credentials to a caller with a token of the identity provider.
+"""
 
 from tests.components.deployment_harness import REGION_AND_ACCOUNT, rest_document, variables
 from tests.components.meetings.recorded_deployment import (
@@ -36,11 +39,11 @@ def test_the_exchange_has_exactly_these_variables() -> None:
 
 def test_the_url_of_the_providers_keys_is_a_setting() -> None:
     identity = {"issuer": ISSUER, "audience": "us", "jwksUrl": "https://keys.example.com/all"}
-    read = variables(previewed({"identity": identity}), "auth-exchange")
-    assert (read["JWKS_URL"], read["AUDIENCE"]) == ("https://keys.example.com/all", "us")
+    environment = variables(previewed({"identity": identity}), "auth-exchange")
+    assert (environment["JWKS_URL"], environment["AUDIENCE"]) == ("https://keys.example.com/all", "us")
 
 
-def test_the_only_operation_invokes_the_alias() -> None:
+def test_every_operation_invokes_the_exchange_by_its_alias() -> None:
     operations = [
         operation
         for path in rest_document(previewed())["paths"].values()
@@ -53,7 +56,7 @@ def test_the_only_operation_invokes_the_alias() -> None:
     )
 
 
-def test_the_api_is_public_and_names_what_verifies_the_caller() -> None:
+def test_the_api_is_public_and_a_tag_says_what_verifies_the_caller() -> None:
     assert rest_document(previewed())["components"]["securitySchemes"] == {}
     assert len(deployed().one("apigateway.RestApi").inputs["tags"]["CallersCheckedBy"]) >= 15
 

@@ -23,14 +23,14 @@ from tests.fake_engine import Engine, Recorded
 WORKFLOW = f"arn:aws:states:{REGION_AND_ACCOUNT}:stateMachine:{PREFIX}-workflow"
 
 
-def rules(recorded: Recorded) -> dict[str, dict[str, Any]]:
+def lifecycle_actions(recorded: Recorded) -> dict[str, dict[str, Any]]:
     """Return the actions of the bucket's lifecycle rules by key prefix."""
-    found = recorded.one("s3.BucketLifecycleConfiguration").inputs["rules"]
-    assert {rule["status"] for rule in found} == {"Enabled"}
-    common = ("id", "status", "filter")
-    return {
-        rule["filter"]["prefix"]: {name: value for name, value in rule.items() if name not in common} for rule in found
-    }
+    actions = {}
+    for rule in recorded.one("s3.BucketLifecycleConfiguration").inputs["rules"]:
+        assert rule["status"] == "Enabled"
+        prefix = rule["filter"]["prefix"]
+        actions[prefix] = {name: value for name, value in rule.items() if name not in {"id", "status", "filter"}}
+    return actions
 
 
 def table(recorded: Recorded) -> dict[str, Any]:
@@ -43,18 +43,22 @@ def test_each_kind_of_object_has_its_lifecycle() -> None:
     def expiring(days: int, old_days: int = 1) -> dict[str, Any]:
         return {"expiration": {"days": days}, "noncurrentVersionExpiration": {"noncurrentDays": old_days}}
 
-    kept = {"noncurrentVersionExpiration": {"noncurrentDays": 1}}
-    assert rules(deployed()) == {
+    unlimited = {"noncurrentVersionExpiration": {"noncurrentDays": 1}}
+    assert lifecycle_actions(deployed()) == {
         "": {"abortIncompleteMultipartUpload": {"daysAfterInitiation": 1}},
         "raw/": expiring(7),
         "audio/": expiring(30),
         "work/": expiring(8),
-        "video/": {**kept, "transitions": [{"storageClass": "INTELLIGENT_TIERING", "days": 0}]},
-        "transcripts/": kept,
-        "summaries/": kept,
+        "video/": {**unlimited, "transitions": [{"storageClass": "INTELLIGENT_TIERING", "days": 0}]},
+        "transcripts/": unlimited,
+        "summaries/": unlimited,
     }
-    expired = {prefix: rule for prefix, rule in rules(previewed_with_changes()).items() if "expiration" in rule}
-    assert expired == {"raw/": expiring(3, 6), "audio/": expiring(5, 6), "work/": expiring(4, 6)}
+    changed_actions = lifecycle_actions(previewed_with_changes())
+    assert {prefix: actions for prefix, actions in changed_actions.items() if "expiration" in actions} == {
+        "raw/": expiring(3, 6),
+        "audio/": expiring(5, 6),
+        "work/": expiring(4, 6),
+    }
     assert deployed().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
 
 
@@ -89,7 +93,7 @@ def test_only_events_of_uploads_reach_the_queue() -> None:
     assert deployed().one("s3.BucketNotification").inputs["eventbridge"] is True
 
 
-def test_upload_events_arrive_in_small_batches_with_partial_failures() -> None:
+def test_upload_events_arrive_in_small_batches_and_each_failed_message_is_reported() -> None:
     source = deployed().one("lambda.EventSourceMapping").inputs
     assert source["functionName"] == f"arn:aws:lambda:{REGION_AND_ACCOUNT}:function:{PREFIX}-start:live"
     assert (source["batchSize"], source["functionResponseTypes"]) == (10, ["ReportBatchItemFailures"])
@@ -99,12 +103,12 @@ def test_upload_events_arrive_in_small_batches_with_partial_failures() -> None:
     assert json.loads(queue["redrivePolicy"])["deadLetterTargetArn"].endswith(f"{PREFIX}-uploads-dlq")
 
 
-STORE = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET}
-EVERYWHERE = {"LOG_LEVEL": "INFO", "POWERTOOLS_SERVICE_NAME": "meetings"}
+STORAGE_VARIABLES = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET}
+COMMON_VARIABLES = {"LOG_LEVEL": "INFO", "POWERTOOLS_SERVICE_NAME": "meetings"}
 SONNET = "us.anthropic.claude-sonnet-5-5"
 ENVIRONMENTS: dict[str, dict[str, str]] = {
-    "start": {**STORE, "STATE_MACHINE_ARN": WORKFLOW},
-    "steps": {**STORE, "STATE_MACHINE_ARN": WORKFLOW, "STACK": "polyphony-test"},
+    "start": {**STORAGE_VARIABLES, "STATE_MACHINE_ARN": WORKFLOW},
+    "steps": {**STORAGE_VARIABLES, "STATE_MACHINE_ARN": WORKFLOW, "STACK": "polyphony-test"},
     "bedrock-summarize": {
         "BUCKET_NAME": BUCKET,
         "STACK": "polyphony-test",
@@ -122,13 +126,14 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize("function", ENVIRONMENTS)
 def test_every_function_has_exactly_these_variables(function: str) -> None:
     for recorded in (deployed(), previewed()):
-        assert variables(recorded, f"meetings-{function}-function") == {**ENVIRONMENTS[function], **EVERYWHERE}
+        assert variables(recorded, f"meetings-{function}-function") == {**ENVIRONMENTS[function], **COMMON_VARIABLES}
 
 
-def test_the_models_are_settings() -> None:
-    read = variables(previewed_with_changes(), "bedrock-summarize")
-    assert (read["SUMMARY_MODEL_ID"], read["ACTION_MODEL_ID"], read["ANSWER_SECONDS"]) == (SONNET, HAIKU, "99")
-    assert (read["GUARDRAIL_ID"], read["GUARDRAIL_VERSION"]) == ("abc123", "2")
+def test_the_models_and_their_guardrail_are_settings() -> None:
+    environment = variables(previewed_with_changes(), "bedrock-summarize")
+    assert (environment["SUMMARY_MODEL_ID"], environment["ACTION_MODEL_ID"]) == (SONNET, HAIKU)
+    assert environment["ANSWER_SECONDS"] == "99"
+    assert (environment["GUARDRAIL_ID"], environment["GUARDRAIL_VERSION"]) == ("abc123", "2")
     policy = previewed_with_changes().one("iam.RolePolicy", "meetings-bedrock-summarize-grants")
     assert f"arn:aws:bedrock:{REGION_AND_ACCOUNT}:guardrail/abc123" in policy.inputs["policy"]
 

@@ -28,20 +28,21 @@ from tests.fake_engine import Recorded
 
 OBJECTS = f"arn:aws:s3:::{BUCKET}"
 ITEMS = f"arn:aws:dynamodb:{REGION_AND_ACCOUNT}:table/{TABLE}"
-CLIENT = f"arn:aws:iam::123456789012:role/{PREFIX}-client"
+CLIENT_ROLE = f"arn:aws:iam::123456789012:role/{PREFIX}-client"
 WORKFLOW = f"arn:aws:states:{REGION_AND_ACCOUNT}:stateMachine:{PREFIX}-workflow"
 IMAGES = f"arn:aws:ecr:{REGION_AND_ACCOUNT}:repository/{PREFIX}-media-images"
-BATCH = f"arn:aws:batch:{REGION_AND_ACCOUNT}"
-OWN_NAMESPACE = '{"StringEquals": {"cloudwatch:namespace": "Polyphony/Meetings"}}'
-OWN = "${aws:PrincipalTag/user}"
-ONE_USER = {
+BATCH_ARN = f"arn:aws:batch:{REGION_AND_ACCOUNT}"
+NAMESPACE_CONDITION = '{"StringEquals": {"cloudwatch:namespace": "Polyphony/Meetings"}}'
+USER_TAG = "${aws:PrincipalTag/user}"
+"""Policy variable with the session tag `user` of the caller's credentials."""
+SESSION_TAG_CONDITION = {
     "ForAllValues:StringEquals": {"aws:TagKeys": "user"},
     "Null": {"aws:RequestTag/user": "false", "aws:TagKeys": "false"},
     "StringLike": {"aws:RequestTag/user": "?" * user_ids.USER_ID_LENGTH},
 }
-OWN_KEYS = json.dumps(
+OWN_ITEMS_CONDITION = json.dumps(
     {
-        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": OWN},
+        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": USER_TAG},
         "Null": {"dynamodb:LeadingKeys": "false"},
     }
 )
@@ -60,8 +61,8 @@ def below(*kinds: str) -> list[str]:
     return [f"{OBJECTS}/{kind}/*" for kind in kinds]
 
 
-UPDATES_MEETINGS: set[Permission] = {
-    # Records are read and written conditionally; due items are deleted.
+MAY_UPDATE_MEETINGS: set[Permission] = {
+    # Records are read and written. A due item, which names a meeting that the sweep must check, is deleted afterwards.
     *may("dynamodb", "DeleteItem GetItem PutItem", ITEMS),
     # complete.json is read. Without ListBucket, S3 answers 403 instead of 404 for missing objects.
     *may("s3", "GetObject", f"{OBJECTS}/raw/*/complete.json"),
@@ -69,15 +70,16 @@ UPDATES_MEETINGS: set[Permission] = {
     *may("states", "StartExecution", WORKFLOW),
 }
 """Permissions of all functions that update meetings: for uploads, for steps and for sweeps."""
-METRIC = may("cloudwatch", "PutMetricData", "*", condition=OWN_NAMESPACE)
-FAILED = may("sqs", "SendMessage", queue("care-failures"))
+MAY_PUT_METRICS = may("cloudwatch", "PutMetricData", "*", condition=NAMESPACE_CONDITION)
+MAY_SEND_FAILURES = may("sqs", "SendMessage", queue("care-failures"))
+"""Permission to send failed calls to the dead-letter queue of the scheduled functions."""
 MAY_CLIENT: set[Permission] = {
-    *may("dynamodb", "GetItem", ITEMS, condition=OWN_KEYS),
-    *may("dynamodb", "Query", f"{ITEMS}/index/GSI-1", condition=OWN_KEYS),
-    *may("s3", "PutObject", f"{OBJECTS}/raw/{OWN}/*"),
+    *may("dynamodb", "GetItem", ITEMS, condition=OWN_ITEMS_CONDITION),
+    *may("dynamodb", "Query", f"{ITEMS}/index/GSI-1", condition=OWN_ITEMS_CONDITION),
+    *may("s3", "PutObject", f"{OBJECTS}/raw/{USER_TAG}/*"),
     # Clients list their uploads to resume an interrupted upload.
-    *may("s3", "ListBucket", OBJECTS, condition=json.dumps({"StringLike": {"s3:prefix": f"raw/{OWN}/*"}})),
-    *may("s3", "GetObject", *below(*(f"{kind}/{OWN}" for kind in ("video", "audio", "transcripts", "summaries")))),
+    *may("s3", "ListBucket", OBJECTS, condition=json.dumps({"StringLike": {"s3:prefix": f"raw/{USER_TAG}/*"}})),
+    *may("s3", "GetObject", *below(*(f"{kind}/{USER_TAG}" for kind in ("video", "audio", "transcripts", "summaries")))),
 }
 MAY_JOB: set[Permission] = {
     *may("s3", "GetObject", *below("raw")),
@@ -85,7 +87,7 @@ MAY_JOB: set[Permission] = {
     *may("s3", "AbortMultipartUpload GetObject PutObject", *below("video", "audio", "work")),
     *may("s3", "ListBucket", OBJECTS),
 }
-STARTS_JOB: set[Permission] = {
+MAY_START_JOB: set[Permission] = {
     *may("ecr", "GetAuthorizationToken", "*"),
     *may("ecr", "BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer", IMAGES),
     *may(
@@ -96,10 +98,14 @@ STARTS_JOB: set[Permission] = {
 }
 MAY_WORKFLOW: set[Permission] = {
     # Jobs are submitted by the definition's name, with any revision, to the backend's queues.
-    *may("batch", "SubmitJob", *(f"{BATCH}:job-definition/{PREFIX}-media{end}" for end in ("", ":*"))),
-    *may("batch", "SubmitJob", *(f"{BATCH}:job-queue/{PREFIX}-media-{capacity}" for capacity in ("spot", "on-demand"))),
+    *may("batch", "SubmitJob", *(f"{BATCH_ARN}:job-definition/{PREFIX}-media{end}" for end in ("", ":*"))),
+    *may(
+        "batch",
+        "SubmitJob",
+        *(f"{BATCH_ARN}:job-queue/{PREFIX}-media-{capacity}" for capacity in ("spot", "on-demand")),
+    ),
     *may("batch", "DescribeJobs ListJobs", "*"),
-    *may("batch", "CancelJob TerminateJob", f"{BATCH}:job/*"),
+    *may("batch", "CancelJob TerminateJob", f"{BATCH_ARN}:job/*"),
     *may("lambda", "InvokeFunction", function("bedrock-summarize"), function("steps")),
     *may("transcribe", "StartTranscriptionJob", "*"),
     *may(
@@ -122,7 +128,7 @@ MAY_SUMMARIZE: set[Permission] = {
         ("bedrock:InvokeModel", f"arn:aws:bedrock:{region}::foundation-model/{SONNET}", None)
         for region in ("us-east-1", "us-east-2", "us-west-2")
     ),
-    *METRIC,
+    *MAY_PUT_METRICS,
 }
 
 
@@ -133,26 +139,33 @@ def may_invoke(schedule: str) -> set[Permission]:
     }
 
 
-OF_FUNCTIONS: dict[str, set[Permission]] = {
-    "auth-exchange": may("sts", "AssumeRole TagSession", CLIENT, condition=json.dumps(ONE_USER, sort_keys=True)),
-    "start": {*UPDATES_MEETINGS, *may_consume(f"{PREFIX}-uploads")},
-    "steps": {*UPDATES_MEETINGS, *METRIC, *may("s3", "GetObject", *below("work"))},
+FUNCTION_ROLES: dict[str, set[Permission]] = {
+    "auth-exchange": may(
+        "sts", "AssumeRole TagSession", CLIENT_ROLE, condition=json.dumps(SESSION_TAG_CONDITION, sort_keys=True)
+    ),
+    "start": {*MAY_UPDATE_MEETINGS, *may_consume(f"{PREFIX}-uploads")},
+    "steps": {*MAY_UPDATE_MEETINGS, *MAY_PUT_METRICS, *may("s3", "GetObject", *below("work"))},
     "bedrock-summarize": MAY_SUMMARIZE,
     "sweep": {
-        *UPDATES_MEETINGS,
-        *FAILED,
+        *MAY_UPDATE_MEETINGS,
+        *MAY_SEND_FAILURES,
         *may("dynamodb", "Query", ITEMS),
         *may("states", "DescribeExecution", f"{WORKFLOW.replace(':stateMachine:', ':execution:')}:*"),
     },
-    # The count is stored and compared with earlier counts, and recordings whose event was lost are started.
-    "storage": {*UPDATES_MEETINGS, *FAILED, *METRIC, *may("s3", "GetObject PutObject", *below("work/storage"))},
+    # The count is stored and compared with earlier counts. Recordings whose upload event was lost are processed.
+    "storage": {
+        *MAY_UPDATE_MEETINGS,
+        *MAY_SEND_FAILURES,
+        *MAY_PUT_METRICS,
+        *may("s3", "GetObject PutObject", *below("work/storage")),
+    },
 }
 ROLES: dict[str, set[Permission]] = {
-    **{name: {*permitted, *may_run(f"{PREFIX}-{name}")} for name, permitted in OF_FUNCTIONS.items()},
+    **{name: {*permitted, *may_run(f"{PREFIX}-{name}")} for name, permitted in FUNCTION_ROLES.items()},
     "client": MAY_CLIENT,
     "workflow": MAY_WORKFLOW,
     "media": MAY_JOB,
-    "media-start": STARTS_JOB,
+    "media-start": MAY_START_JOB,
     "sweep-schedule": may_invoke("sweep"),
     "storage-schedule": may_invoke("storage"),
 }
@@ -175,7 +188,7 @@ def test_only_the_exchange_assumes_the_clients_role_for_one_user() -> None:
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::123456789012:role/{PREFIX}-auth-exchange"},
         "Action": ["sts:AssumeRole", "sts:TagSession"],
-        "Condition": ONE_USER,
+        "Condition": SESSION_TAG_CONDITION,
     }
     assert len(user_ids.derive_user_id("https://login.example.com/", "ann")) == user_ids.USER_ID_LENGTH, (
         "the length that the tag's condition requires"
@@ -200,7 +213,7 @@ def test_the_jobs_roles_trust_only_tasks_of_this_account(role: str) -> None:
     }
 
 
-def test_all_policies_are_known_in_a_preview() -> None:
+def test_a_preview_shows_all_policies() -> None:
     def documents(recorded: Recorded) -> dict[str, Any]:
         return {policy.name: policy.inputs["policy"] for policy in recorded.all("iam.RolePolicy")}
 
@@ -237,15 +250,15 @@ def test_only_the_configured_models_may_be_invoked(models: dict[str, Any], expec
 def test_the_on_demand_engine_may_submit_to_one_queue() -> None:
     found = permissions(previewed(processing={"engine": "fargate"}), f"{PREFIX}-workflow")
     queues = {resource for action, resource, _ in found if action == "batch:SubmitJob" and ":job-queue/" in resource}
-    assert queues == {f"{BATCH}:job-queue/{PREFIX}-media-on-demand"}
+    assert queues == {f"{BATCH_ARN}:job-queue/{PREFIX}-media-on-demand"}
 
 
 def test_roles_with_table_access_may_use_the_customers_key_through_dynamodb() -> None:
-    through = json.dumps({"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}})
-    found = previewed_with_changes()
-    for role in roles(found):
-        may = permissions(found, role)
-        reaches = any(action.startswith("dynamodb:") for action, _, _ in may)
-        uses = {(action, resource, condition) for action, resource, condition in may if action.startswith("kms:")}
-        assert (("kms:Decrypt", KEY, through) in uses) == reaches, role
-        assert {(resource, condition) for _, resource, condition in uses} <= {(KEY, through)}
+    through_dynamodb = json.dumps({"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}})
+    recorded = previewed_with_changes()
+    for role in roles(recorded):
+        role_permissions = permissions(recorded, role)
+        has_table_access = any(action.startswith("dynamodb:") for action, _, _ in role_permissions)
+        key_permissions = {permission for permission in role_permissions if permission[0].startswith("kms:")}
+        assert (("kms:Decrypt", KEY, through_dynamodb) in key_permissions) == has_table_access, role
+        assert {(resource, condition) for _, resource, condition in key_permissions} <= {(KEY, through_dynamodb)}
