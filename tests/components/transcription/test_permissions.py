@@ -1,4 +1,8 @@
-"""Tests of the permissions in transcription: one list per role, and only the router can invoke the processor."""
+"""Tests of the permissions in transcription: one list per role, and only the router can invoke the processor.
+
+The router receives the clients' messages. For each utterance, which is a few seconds of speech, it reserves a slot in the
+live table and invokes the audio processor. The processor posts captions to the client and releases the slot.
+"""
 
 from fnmatch import fnmatchcase
 
@@ -9,12 +13,12 @@ SESSIONS = f"arn:aws:dynamodb:{REGION_AND_ACCOUNT}:table/{PREFIX}-sessions"
 LIVE = f"arn:aws:dynamodb:{REGION_AND_ACCOUNT}:table/{PREFIX}-live"
 IN_NAMESPACE = '{"StringEquals": {"cloudwatch:namespace": "AudioTranscription/PartialResults"}}'
 PROCESSOR_MAY: set[Permission] = {
-    # As the requirement lists them.
+    # The permissions that the requirement lists.
     *may("transcribe", "StartStreamTranscription StartStreamTranscriptionWebSocket", "*"),
     *may("cloudwatch", "PutMetricData", "*", condition=IN_NAMESPACE),
     *may("dynamodb", "GetItem Query", SESSIONS),
     *may_run(f"{PREFIX}-audio-processor"),
-    # In addition: captions are posted, and slots are returned.
+    # Additional permissions for the callback to clients and for the slots.
     *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
     *may("dynamodb", "GetItem UpdateItem", LIVE),
 }
@@ -35,15 +39,14 @@ SWEEP_MAY: set[Permission] = {
 
 
 def test_each_role_has_exactly_the_listed_permissions() -> None:
-    found = {role: permissions(deployed(), role) for role in roles(deployed())}
-    assert found == {
+    assert {role: permissions(deployed(), role) for role in roles(deployed())} == {
         f"{PREFIX}-audio-processor": PROCESSOR_MAY,
         f"{PREFIX}-router": ROUTER_MAY,
         f"{PREFIX}-sweep": SWEEP_MAY,
     }
 
 
-def calls(permission: Permission, arn: str) -> bool:
+def allows_invocation(permission: Permission, arn: str) -> bool:
     action, resource, _ = permission
     return fnmatchcase("lambda:InvokeFunction", action) and fnmatchcase(arn, resource)
 
@@ -55,7 +58,8 @@ def test_only_the_router_can_invoke_the_processor_and_only_by_its_alias() -> Non
         for role in roles(deployed())
         for permission in permissions(deployed(), role)
         for arn in arns
-        if calls(permission, arn)
+        if allows_invocation(permission, arn)
     }
     assert callers == {(f"{PREFIX}-router", f"{PROCESSOR}:live")}
-    assert {item.inputs["function"] for item in deployed().all("lambda.Permission")} == {f"{PREFIX}-router"}
+    resource_policies = deployed().all("lambda.Permission")
+    assert {permission.inputs["function"] for permission in resource_policies} == {f"{PREFIX}-router"}
