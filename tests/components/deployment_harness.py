@@ -24,7 +24,7 @@ REGION_AND_ACCOUNT = "us-east-1:123456789012"
 QUEUES = "https://sqs.us-east-1.amazonaws.com/123456789012"
 API_ID = "a1b2c3"
 STAGE_URL = f"https://{API_ID}.execute-api.us-east-1.amazonaws.com/api"
-POOL = "us-east-1:0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
+IDENTITY_POOL_ID = "us-east-1:0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
 
 Permission = tuple[str, str, str | None]
 """Action, resource, and condition as JSON."""
@@ -34,7 +34,7 @@ class DeployedProvider(PreviewProvider):
     """Provider that returns the ids, versions and URLs that AWS would generate, as after a deployment."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
-        resource_id = {"IdentityPool": POOL, "Api": API_ID, "RestApi": API_ID}.get(resource.kind)
+        resource_id = {"IdentityPool": IDENTITY_POOL_ID, "Api": API_ID, "RestApi": API_ID}.get(resource.kind)
         outputs: dict[str, Props] = {
             "Api": {"apiEndpoint": f"wss://{API_ID}.execute-api.us-east-1.amazonaws.com"},
             "Function": {"version": "7"},

@@ -150,13 +150,13 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
         "manifest-record-warning": log_alarm(INGESTION, "manifest-record", "ingestion-late", 1, comparison=AT_LEAST),
     },
     TRANSCRIPTION: {
-        # The requirement lists these six.
+        # The six alarms that the requirement lists.
         **function_alarms(TRANSCRIPTION, "audio-processor", errors=5, throttles=10),
         "latency-critical": caption_alarm("PartialResultProcessingLatency", 5_000, statistic="p95", periods=2),
         "rate-limit-warning": caption_alarm("PartialResultsDropped", 100, seconds=60, periods=2),
         "orphans-warning": caption_alarm("OrphanedResultsFlushed", 10, periods=2),
         "fallback-critical": caption_alarm("TranscribeFallbackTriggered", 1, comparison=AT_LEAST),
-        # The requirement does not list these.
+        # Additional alarms.
         **function_alarms(TRANSCRIPTION, "router"),
         **dead_letter_alarms(TRANSCRIPTION, "router-failed", "sweep-dlq"),
         **websocket_alarms("live"),
@@ -329,7 +329,8 @@ def test_a_filter_has_the_name_of_its_metric_and_depends_on_its_log_group(subsys
         metric = resource.inputs["metricTransformation"]
         assert metric["namespace"] == f"polyphony-test/{subsystem}"
         filter_name = resource.inputs["name"].removeprefix(f"polyphony-test-{subsystem}-")
-        assert metric["name"] == filter_name.removesuffix("-swept"), "the sweeper also creates manifests"
+        # A filter on the sweeper's log has the metric of the filter on the builder's log, because both create manifests.
+        assert metric["name"] == filter_name.removesuffix("-swept")
         log_groups = [group.inputs["name"] for group in recorded.ancestors(resource) if group.kind == "LogGroup"]
         assert resource.inputs["logGroupName"] in log_groups, "the filter needs its log group"
 
@@ -393,7 +394,7 @@ def test_log_lines_that_report_problems_are_counted(subsystem: str) -> None:
         (MEETINGS, {"processing": {"alarmMinutes": 2}}, {"processing-late-warning": 120}),
     ],
 )
-def test_each_threshold_follows_its_setting_and_no_other(
+def test_each_setting_changes_only_its_threshold(
     subsystem: str, settings: dict[str, Any], changed_thresholds: dict[str, float]
 ) -> None:
     changed_alarms = alarms(DEPLOYMENTS[subsystem].previewed(**settings), subsystem)
@@ -402,7 +403,7 @@ def test_each_threshold_follows_its_setting_and_no_other(
 
 
 @pytest.mark.parametrize("minutes", [1, 5, 60])
-def test_only_work_that_several_sweeps_leave_undone_raises_an_alarm(minutes: int) -> None:
+def test_only_work_that_several_sweeps_fail_to_do_raises_an_alarm(minutes: int) -> None:
     alarm = alarms(DEPLOYMENTS[INGESTION].previewed(manifests={"sweepMinutes": minutes}), INGESTION)[
         "unsettled-warning"
     ]

@@ -1,4 +1,8 @@
-"""Tests of each subsystem's monthly usage: it follows from load and settings, and every measure of it has a price."""
+"""Tests of each subsystem's monthly usage, which is computed from the load and the settings and has a price.
+
+The load is the expected use, for example files per day. A measure is one quantity of the usage of a block, which is a
+part of the subsystem. For example, the block `ingestion-spark` has the measure `runs`.
+"""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,6 +1,8 @@
 """Tests of ingestion's resources: permissions, workflow, retention, encryption, catalogue, schedules.
 
-`previewed()` returns the resources with default settings, and `previewed(spark={...})` those with changed settings.
+The builder collects arriving files into manifests, which are lists of up to 200 files for one Spark run. The sweeper
+flushes files that waited for too long: it creates a manifest that is not full. `previewed()` returns the resources with
+default settings, and `previewed(spark={...})` those with changed settings.
 """
 
 import base64
@@ -74,7 +76,7 @@ ROLES: dict[str, set[Permission]] = {
 
 
 def test_each_role_has_exactly_the_listed_permissions() -> None:
-    found_permissions = {
+    permissions_by_role = {
         role.removeprefix("polyphony-test-ingestion-"): {
             permission
             for permission in permissions(previewed(), role)
@@ -82,7 +84,7 @@ def test_each_role_has_exactly_the_listed_permissions() -> None:
         }
         for role in roles(previewed())
     }
-    assert found_permissions == ROLES
+    assert permissions_by_role == ROLES
 
 
 def test_the_functions_get_their_environment_variables() -> None:
@@ -137,7 +139,9 @@ def test_the_retries_stay_within_the_limits_of_step_functions() -> None:
 
 
 @pytest.mark.parametrize("spark", [{}, {"timeoutMinutes": 480}])
-def test_a_run_waits_for_capacity_most_of_a_day_and_the_workflow_outlasts_all_retries(spark: dict[str, Any]) -> None:
+def test_a_run_waits_twenty_hours_for_capacity_and_the_workflow_times_out_after_all_retries(
+    spark: dict[str, Any],
+) -> None:
     definition = json.loads(previewed(spark=spark).one("sfn.StateMachine").inputs["definition"])
     run = definition["States"]["Run"]
     assert total_pause_seconds(run["Retry"][0]) / 2 > 20 * 3600, "full jitter halves the pauses on average"
@@ -163,7 +167,7 @@ def test_glue_logs_to_log_groups_of_the_program_which_expire() -> None:
 KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
 
 
-def test_output_is_always_encrypted_and_logs_with_a_key() -> None:
+def test_output_is_always_encrypted_and_logs_only_if_a_key_is_configured() -> None:
     without_key, with_key = (
         recorded.one("glue.SecurityConfiguration").inputs["encryptionConfiguration"]
         for recorded in (previewed(), previewed(spark={"encryptionKeyArn": KEY}))
@@ -204,7 +208,7 @@ def test_the_script_is_stored_below_the_hash_of_its_content() -> None:
     assert previewed().one("glue.Job").inputs["command"]["scriptLocation"].endswith(f"/{prefix}/job.py")
 
 
-def test_no_web_page_may_upload_files_unless_the_settings_name_it() -> None:
+def test_only_a_web_page_of_the_configured_origin_may_upload_files() -> None:
     assert previewed().all("s3.BucketCorsConfiguration") == []
     page = "https://app.example.com"
     [rule] = previewed(intake={"corsOrigin": page}).one("s3.BucketCorsConfiguration", "landing").inputs["corsRules"]
@@ -212,7 +216,7 @@ def test_no_web_page_may_upload_files_unless_the_settings_name_it() -> None:
     assert rule["exposeHeaders"] == ["x-amz-version-id"], "the version id is part of a file's key in the table"
 
 
-def test_files_are_versioned_and_parquet_is_tiered() -> None:
+def test_files_are_versioned_and_parquet_uses_intelligent_tiering() -> None:
     assert previewed().one("s3.BucketVersioning").name == "ingestion-landing-versioning"
     rules = {rule["id"]: rule for rule in previewed().one("s3.BucketLifecycleConfiguration", "lake").inputs["rules"]}
     assert rules["tier-data"]["transitions"] == [{"days": 0, "storageClass": "INTELLIGENT_TIERING"}]
@@ -233,8 +237,8 @@ def test_athena_reads_pointers_and_needs_no_registered_partitions() -> None:
 
 def test_the_catalogue_has_the_columns_of_the_schema_and_those_that_the_job_adds() -> None:
     def columns(table: str, **spark: str) -> dict[str, str]:
-        (found,) = [entry for entry in previewed(spark=spark).all("glue.CatalogTable") if entry.inputs["name"] == table]
-        return {column["name"]: column["type"] for column in found.inputs["storageDescriptor"]["columns"]}
+        tables = {entry.inputs["name"]: entry.inputs for entry in previewed(spark=spark).all("glue.CatalogTable")}
+        return {column["name"]: column["type"] for column in tables[table]["storageDescriptor"]["columns"]}
 
     ddl = "n LONG, tags ARRAY<STRING>"
     assert list(columns("rows", schemaDdl=ddl))[:3] == ["n", "tags", "_source_key"]
@@ -264,5 +268,5 @@ def test_the_sweeper_runs_every_few_minutes_and_reconciles_once_a_day() -> None:
         for resource in previewed().all("scheduler.Schedule")
     }
     assert schedules == {"rate(5 minutes)": {"kind": "sweep"}, "cron(0 2 * * ? *)": {"kind": "reconcile"}}
-    changed = previewed(manifests={"sweepMinutes": 1}).all("scheduler.Schedule")
-    assert "rate(1 minute)" in {schedule.inputs["scheduleExpression"] for schedule in changed}
+    changed_schedules = previewed(manifests={"sweepMinutes": 1}).all("scheduler.Schedule")
+    assert "rate(1 minute)" in {schedule.inputs["scheduleExpression"] for schedule in changed_schedules}

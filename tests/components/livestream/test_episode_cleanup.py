@@ -1,4 +1,8 @@
-"""Tests of the deployed cleanup function: its queue of deletion events and its schedule."""
+"""Tests of the cleanup function `care`: its queue of deletion events and its scheduled sweep.
+
+The cleanup removes everything that belongs to a deleted episode. The sweep also ends tracks (the processing states of an
+episode's video and transcript) that stayed in one state for too long.
+"""
 
 import json
 

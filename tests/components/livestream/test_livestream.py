@@ -1,4 +1,4 @@
-"""Tests of the deployed livestream backend: table, bucket, functions, API, and the settings that change them."""
+"""Tests of the livestream backend: its table, bucket, functions and API, and the settings that change them."""
 
 from components.settings.livestream import AuthorizerKind
 from local.preview.property_value_conversion import UNKNOWN
@@ -38,9 +38,9 @@ def test_the_table_has_the_required_keys_indexes_and_ttl() -> None:
     assert (table["name"], table["tags"]["Name"]) == (TABLE, "NullCheckTable")
     assert (table["hashKey"], table["rangeKey"], table["billingMode"]) == ("pk", "sk", "PAY_PER_REQUEST")
     assert table["ttl"] == {"attributeName": "ttl", "enabled": True}
-    listed, sweep_index = table["globalSecondaryIndexes"]
-    keys = {key_schema["keyType"]: key_schema["attributeName"] for key_schema in listed["keySchemas"]}
-    assert (listed["name"], keys) == ("GSI1", {"HASH": "GSI1PK", "RANGE": "GSI1SK"})
+    list_index, sweep_index = table["globalSecondaryIndexes"]
+    keys = {key_schema["keyType"]: key_schema["attributeName"] for key_schema in list_index["keySchemas"]}
+    assert (list_index["name"], keys) == ("GSI1", {"HASH": "GSI1PK", "RANGE": "GSI1SK"})
     assert (sweep_index["name"], sweep_index["projectionType"]) == ("GSI2", "KEYS_ONLY")
     assert table["tags"]["Backup"] != "none"
 

@@ -1,4 +1,8 @@
-"""Tests of the deployed agent and its windows: memory, queues, functions, token metrics and model permissions."""
+"""Tests of the transcript analysis: memory, queues, functions, token metrics and model permissions.
+
+The function `transcript-windows` divides a transcript into windows, which are small enough for one model request. The
+fact-check agent analyses one window per invocation.
+"""
 
 import json
 from typing import Any
@@ -52,7 +56,7 @@ def test_the_memory_has_the_required_name_retention_and_strategies() -> None:
         ("other_polyphony_test_clipAgentMemory-aB3dE6gH9j", False),
     ],
 )
-def test_the_grants_match_only_the_memory_with_this_name(memory_id: str, is_matched: bool) -> None:
+def test_the_grants_match_only_the_memory_with_the_stacks_name(memory_id: str, is_matched: bool) -> None:
     [statement] = [item for item in json.loads(agent_policy(deployed()))["Statement"] if ":memory/" in str(item)]
     [pattern] = statement["Resource"]
     assert matches_resource(f"arn:aws:bedrock-agentcore:{REGION_AND_ACCOUNT}:memory/{memory_id}", pattern) is is_matched

@@ -1,4 +1,4 @@
-"""Tests of the deployed video processing: event rules, queue, function and MediaConvert's role."""
+"""Tests of the video processing, which lets MediaConvert cut videos into chunks: rules, queue, function and role."""
 
 import json
 from typing import Any
@@ -64,7 +64,7 @@ def test_only_the_rules_may_send_to_the_queue() -> None:
 
 
 def test_each_invocation_handles_one_event_which_is_delivered_up_to_twenty_times() -> None:
-    """A timeout repeats no other event."""
+    """If an invocation times out, only its own event is delivered again."""
     queue = deployed().one("sqs.Queue", "livestream-videos-queue").inputs
     assert json.loads(queue["redrivePolicy"])["maxReceiveCount"] == 20
     mapping = deployed().one("lambda.EventSourceMapping", "livestream-videos-source").inputs

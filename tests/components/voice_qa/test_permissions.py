@@ -1,4 +1,7 @@
-"""Permissions in voice Q&A: the complete list of each role, the callers of each function, and the limits of guests."""
+"""Tests of the permissions in voice Q&A: the list of each role, the callers of each function, and the limits of guests.
+
+A guest is a browser user with unauthenticated Cognito credentials.
+"""
 
 import json
 from fnmatch import fnmatchcase
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 from handlers.voice_qa.table_records import allowance_key, connection_key, conversation_key, lecture_key, query_key
 from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
 from tests.components.deployment_harness import (
-    POOL,
+    IDENTITY_POOL_ID,
     REGION_AND_ACCOUNT,
     Permission,
     may,
@@ -38,16 +41,16 @@ from tests.components.voice_qa.recorded_deployment import (
 AUDIO_BUCKET = f"arn:aws:s3:::{BUCKET}"
 SESSIONS_TABLE = f"arn:aws:dynamodb:{REGION_AND_ACCOUNT}:table/{TABLE}"
 QUEUES = f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}"
-OWN_KEYS = json.dumps(
+OWN_ITEMS_CONDITION = json.dumps(
     {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "${cognito-identity.amazonaws.com:sub}#*"},
         "Null": {"dynamodb:LeadingKeys": "false"},
     }
 )
 """Condition for items whose partition key begins with the guest's identity id."""
-BELOW_LECTURES = '{"StringLike": {"s3:prefix": "lectures/*"}}'
+LECTURES_PREFIX_CONDITION = '{"StringLike": {"s3:prefix": "lectures/*"}}'
 GUESTS_MAY: set[Permission] = {
-    *may("dynamodb", "GetItem PutItem", SESSIONS_TABLE, condition=OWN_KEYS),
+    *may("dynamodb", "GetItem PutItem", SESSIONS_TABLE, condition=OWN_ITEMS_CONDITION),
     *may("execute-api", "Invoke", f"{API}/$connect"),
 }
 HANDLER_MAY: set[Permission] = {
@@ -74,11 +77,11 @@ VALIDATOR_MAY: set[Permission] = {
     *may_run(f"{PREFIX}-validate-lecture"),
     *may("s3", "GetObject GetObjectVersion", f"{AUDIO_BUCKET}/lectures/*"),
     *may("s3", "ListBucket", AUDIO_BUCKET),
-    *may("s3", "ListBucketVersions", AUDIO_BUCKET, condition=BELOW_LECTURES),
+    *may("s3", "ListBucketVersions", AUDIO_BUCKET, condition=LECTURES_PREFIX_CONDITION),
     *may("dynamodb", "GetItem UpdateItem", SESSIONS_TABLE),
     *may_consume(f"{PREFIX}-uploads"),
     *may("sqs", "SendMessage", f"{QUEUES}-validator-failed"),
-    # The guest who uploaded a lecture gets a message about its verdict.
+    # The guest who uploaded a lecture gets a message with its validation status.
     *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
 }
 SWEEP_MAY: set[Permission] = {
@@ -99,9 +102,9 @@ def test_each_role_has_exactly_the_listed_permissions() -> None:
 
 def test_the_handler_can_sign_lecture_uploads_only_if_guests_upload_lectures() -> None:
     for role in roles(deployed()):
-        added = permissions(deployed_with_guest_uploads(), role) - permissions(deployed(), role)
+        added_permissions = permissions(deployed_with_guest_uploads(), role) - permissions(deployed(), role)
         is_handler = role == f"{PREFIX}-websocket-handler"
-        assert added == ({("s3:PutObject", f"{AUDIO_BUCKET}/lectures/*", None)} if is_handler else set())
+        assert added_permissions == ({("s3:PutObject", f"{AUDIO_BUCKET}/lectures/*", None)} if is_handler else set())
 
 
 def test_guests_can_be_limited_to_reading_and_connecting() -> None:
@@ -147,7 +150,7 @@ def test_only_guests_of_this_pool_can_assume_the_guest_role() -> None:
             "Principal": {"Federated": "cognito-identity.amazonaws.com"},
             "Action": "sts:AssumeRoleWithWebIdentity",
             "Condition": {
-                "StringEquals": {"cognito-identity.amazonaws.com:aud": POOL},
+                "StringEquals": {"cognito-identity.amazonaws.com:aud": IDENTITY_POOL_ID},
                 "ForAnyValue:StringLike": {"cognito-identity.amazonaws.com:amr": "unauthenticated"},
             },
         }
@@ -174,31 +177,33 @@ def leading_keys(*keys: str) -> dict[str, list[str]]:
     return {"dynamodb:LeadingKeys": list(keys)}
 
 
-@given(me=IDENTITIES, other=IDENTITIES, text=st.text(max_size=20))
-def test_a_guest_reads_and_writes_only_the_guests_own_conversations(me: str, other: str, text: str) -> None:
-    own = conversation_key(me, text, "lecture")["sessionId"]
-    other_conversation = conversation_key(other, text, "lecture")
-    other_items = (lecture_key(text), connection_key(text), query_key(me, text), allowance_key(me), other_conversation)
+@given(guest=IDENTITIES, other_guest=IDENTITIES, text=st.text(max_size=20))
+def test_a_guest_reads_and_writes_only_the_guests_own_conversations(guest: str, other_guest: str, text: str) -> None:
+    own_key = conversation_key(guest, text, "lecture")["sessionId"]
+    other_items = (
+        *(lecture_key(text), connection_key(text), query_key(guest, text), allowance_key(guest)),
+        conversation_key(other_guest, text, "lecture"),
+    )
     for action in ("dynamodb:GetItem", "dynamodb:PutItem"):
-        assert is_allowed(me, action, SESSIONS_TABLE, **leading_keys(own))
-        for key in (*(item["sessionId"] for item in other_items), me):
-            assert not is_allowed(me, action, SESSIONS_TABLE, **leading_keys(key))
-            assert not is_allowed(me, action, SESSIONS_TABLE, **leading_keys(own, key))
-        assert not is_allowed(me, action, SESSIONS_TABLE), "a request without a key is refused too"
+        assert is_allowed(guest, action, SESSIONS_TABLE, **leading_keys(own_key))
+        for key in (*(item["sessionId"] for item in other_items), guest):
+            assert not is_allowed(guest, action, SESSIONS_TABLE, **leading_keys(key))
+            assert not is_allowed(guest, action, SESSIONS_TABLE, **leading_keys(own_key, key))
+        assert not is_allowed(guest, action, SESSIONS_TABLE), "a request without a key is refused too"
     for action in ("Query", "Scan", "UpdateItem", "DeleteItem"):
-        assert not is_allowed(me, f"dynamodb:{action}", SESSIONS_TABLE, **leading_keys(own))
+        assert not is_allowed(guest, f"dynamodb:{action}", SESSIONS_TABLE, **leading_keys(own_key))
 
 
-@given(me=IDENTITIES, other=IDENTITIES, name=st.text(min_size=1, max_size=20))
-def test_a_guests_own_credentials_give_no_access_to_the_bucket(me: str, other: str, name: str) -> None:
+@given(guest=IDENTITIES, other_guest=IDENTITIES, name=st.text(min_size=1, max_size=20))
+def test_a_guests_credentials_give_no_access_to_the_bucket(guest: str, other_guest: str, name: str) -> None:
     """A policy could only compare S3 keys with the identity id, and no S3 key may contain it."""
-    for prefix in (f"queries/{me}", f"queries/{other}", "queries", f"lectures/{me}", f"responses/{me}"):
+    for prefix in (f"queries/{guest}", f"queries/{other_guest}", "queries", f"lectures/{guest}", f"responses/{guest}"):
         for action in ("PutObject", "GetObject"):
-            assert not is_allowed(me, f"s3:{action}", f"{AUDIO_BUCKET}/{prefix}/{name}")
+            assert not is_allowed(guest, f"s3:{action}", f"{AUDIO_BUCKET}/{prefix}/{name}")
 
 
-@given(me=IDENTITIES)
-def test_a_guest_can_connect_but_cannot_post(me: str) -> None:
-    assert is_allowed(me, "execute-api:Invoke", f"{API}/$connect")
-    assert not is_allowed(me, "execute-api:Invoke", f"{API}/query")
-    assert not is_allowed(me, "execute-api:ManageConnections", f"{API}/POST/@connections/abc=")
+@given(guest=IDENTITIES)
+def test_a_guest_can_connect_but_cannot_post_to_connections(guest: str) -> None:
+    assert is_allowed(guest, "execute-api:Invoke", f"{API}/$connect")
+    assert not is_allowed(guest, "execute-api:Invoke", f"{API}/query")
+    assert not is_allowed(guest, "execute-api:ManageConnections", f"{API}/POST/@connections/abc=")

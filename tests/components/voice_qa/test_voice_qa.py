@@ -1,4 +1,4 @@
-"""Resources of voice Q&A: functions, queues, bucket, table, API, guest credentials, and the output for frontends."""
+"""Tests of voice Q&A's resources: functions, queues, bucket, table, API, guest credentials, and the frontend output."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
 from local.preview.property_value_conversion import UNKNOWN
 from local.preview.stack_files import StackConfig
-from tests.components.deployment_harness import POOL, REGION_AND_ACCOUNT, variables
+from tests.components.deployment_harness import IDENTITY_POOL_ID, REGION_AND_ACCOUNT, variables
 from tests.components.voice_qa.recorded_deployment import (
     BUCKET,
     CALLBACK,
@@ -38,16 +38,21 @@ from tests.components.voice_qa.recorded_deployment import (
 from tests.fake_engine import Recorded
 
 QUEUES = f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}"
-COMMON = {"S3_BUCKET": BUCKET, "DYNAMODB_TABLE": TABLE, "LOG_LEVEL": "INFO", "POWERTOOLS_SERVICE_NAME": "voice-qa"}
+COMMON_VARIABLES = {
+    "S3_BUCKET": BUCKET,
+    "DYNAMODB_TABLE": TABLE,
+    "LOG_LEVEL": "INFO",
+    "POWERTOOLS_SERVICE_NAME": "voice-qa",
+}
 """Environment variables of all functions."""
 CALLBACK_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 MAX_DELAY_SECONDS = 900
 """Maximum delay of an SQS message."""
 ENVIRONMENTS: dict[str, dict[str, str]] = {
     "websocket-handler": {
-        **COMMON,
+        **COMMON_VARIABLES,
         "WORKER": f"{WORKER}:live",
-        "IDENTITY_POOL": POOL,
+        "IDENTITY_POOL": IDENTITY_POOL_ID,
         "GUEST_ID_KEY": f"/{PREFIX}-guest-ids",
         "GUEST_ID_KEY_VERSION": "3",
         "LECTURE_UPLOADS": "off",
@@ -64,7 +69,7 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         CALLBACK_VARIABLE: CALLBACK,
     },
     "query-worker": {
-        **COMMON,
+        **COMMON_VARIABLES,
         "AGENTCORE_ENDPOINT": ENDPOINT,
         "AGENTCORE_QUALIFIER": "DEFAULT",
         "SESSION_DAYS": "7",
@@ -76,7 +81,7 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         CALLBACK_VARIABLE: CALLBACK,
     },
     "validate-lecture": {
-        **COMMON,
+        **COMMON_VARIABLES,
         "LECTURE_MIN_SECONDS": "10",
         "LECTURE_MAX_SECONDS": "14400",
         "LECTURE_MAX_BYTES": "2000000000",
@@ -127,9 +132,9 @@ def test_each_function_reads_the_listed_variables(function: str, unknown_in_prev
     ],
 )
 def test_each_changed_setting_changes_only_its_variables(function: str, expected: dict[str, str]) -> None:
-    before, after = variables(previewed(), function), variables(previewed_with_changes(), function)
-    assert {name: value for name, value in after.items() if before[name] != value} == expected
-    assert set(before) == set(after)
+    default, changed = variables(previewed(), function), variables(previewed_with_changes(), function)
+    assert {name: changed[name] for name in changed if changed[name] != default[name]} == expected
+    assert set(changed) == set(default)
 
 
 def test_a_worker_with_an_agent_in_agentcore_runtime_has_no_endpoint() -> None:
@@ -171,14 +176,14 @@ def test_the_workers_concurrency_is_reserved() -> None:
     functions = [function.inputs for function in deployed().all("lambda.Function")]
     reserved = {function["name"]: function.get("reservedConcurrentExecutions") for function in functions}
     assert {name: count for name, count in reserved.items() if count} == {f"{PREFIX}-query-worker": 50}
-    unreserved = previewed(queryWorker={"reservedConcurrency": None}).one("lambda.Function", "query-worker").inputs
-    assert unreserved.get("reservedConcurrentExecutions") is None
+    worker = previewed(queryWorker={"reservedConcurrency": None}).one("lambda.Function", "query-worker").inputs
+    assert worker.get("reservedConcurrentExecutions") is None
 
 
 def test_one_execution_environment_of_the_handler_is_warm_by_default() -> None:
-    warm = deployed().one("lambda.ProvisionedConcurrencyConfig").inputs
-    assert (warm["functionName"], warm["qualifier"]) == (f"{PREFIX}-websocket-handler", "live")
-    assert warm["provisionedConcurrentExecutions"] == 1
+    configuration = deployed().one("lambda.ProvisionedConcurrencyConfig").inputs
+    assert (configuration["functionName"], configuration["qualifier"]) == (f"{PREFIX}-websocket-handler", "live")
+    assert configuration["provisionedConcurrentExecutions"] == 1
     assert previewed(socketHandler={"provisionedConcurrency": 0}).all("lambda.ProvisionedConcurrencyConfig") == []
 
 
@@ -225,14 +230,15 @@ def test_the_validator_gets_batches_of_five_uploads_and_returns_only_failed_mess
 
 
 def test_time_limit_checks_are_delivered_to_the_handler_and_can_be_delayed_long_enough() -> None:
+    """A time limit check is a message that is delivered when a question must have ended."""
     source = deployed().one("lambda.EventSourceMapping", "time-limits").inputs
     assert (source["functionName"], source["eventSourceArn"]) == (f"{HANDLER}:live", f"{QUEUES}-time-limits")
     assert source["functionResponseTypes"] == ["ReportBatchItemFailures"]
-    longest = TypeAdapter(AnswerSeconds).json_schema()["maximum"]
-    assert longest + CHECK_GRACE_SECONDS <= MAX_DELAY_SECONDS
+    max_answer_seconds = TypeAdapter(AnswerSeconds).json_schema()["maximum"]
+    assert max_answer_seconds + CHECK_GRACE_SECONDS <= MAX_DELAY_SECONDS
 
 
-def test_a_schedule_starts_the_sweep_for_missed_lectures() -> None:
+def test_a_schedule_starts_the_sweep_for_lectures_whose_upload_event_was_lost() -> None:
     sweep = deployed().one("scheduler.Schedule").inputs
     target = sweep["target"]
     assert (target["arn"], target["input"]) == (f"{VALIDATOR}:live", '{"kind": "sweep"}')
@@ -319,7 +325,7 @@ def test_only_the_handshake_requires_a_signature() -> None:
     assert "CallersCheckedBy" not in deployed().one("apigatewayv2.Api").inputs["tags"]
 
 
-def test_the_stage_is_called_prod_and_throttles_as_the_settings_say() -> None:
+def test_the_stage_is_called_prod_and_its_rate_limit_is_a_setting() -> None:
     for recorded, expected in ((previewed(), (100, 200)), (previewed_with_changes(), (17, 34))):
         stage = recorded.one("apigatewayv2.Stage").inputs
         limits = stage["defaultRouteSettings"]
@@ -331,7 +337,7 @@ def test_guests_get_credentials_only_by_the_enhanced_flow() -> None:
     pool = deployed().one("cognito.IdentityPool").inputs
     assert (pool["allowUnauthenticatedIdentities"], pool["allowClassicFlow"]) == (True, False)
     attachment = deployed().one("cognito.IdentityPoolRoleAttachment")
-    assert attachment.inputs["identityPoolId"] == POOL
+    assert attachment.inputs["identityPoolId"] == IDENTITY_POOL_ID
     assert set(attachment.inputs["roles"]) == {"unauthenticated"}
     created_before = {ancestor.name for ancestor in deployed().ancestors(attachment)}
     assert {"voice-qa-guests-guest-grants", "voice-qa-guests-guest-grants-2"} <= created_before

@@ -16,7 +16,7 @@ from components.blocks.workflow.polling_intervals import (
 )
 from components.settings import load_settings
 from components.settings.meetings_media import ATTEMPTS
-from tests.components.settings.stack_config import complete
+from tests.components.settings.stack_config import stack_config
 
 SECONDS = st.integers(1, 15 * 24 * 3600)
 MIN_PAUSE = st.integers(1, 600)
@@ -51,7 +51,7 @@ def test_the_history_of_an_execution_stays_below_the_limit_of_step_functions_wit
     """A poll is a wait, a call and a choice, with nine events. 2,500 events are reserved for all other steps."""
     extreme = {"pollSeconds": 5, "capacityMinutes": 720, "maxHours": 24, "spot": {"vcpus": 2, "memoryMb": 4096}}
     settings = load_settings(
-        complete({"meetings.processing": extreme, "meetings.speech.maxMinutes": 1_440}), "dev"
+        stack_config({"meetings.processing": extreme, "meetings.speech.maxMinutes": 1_440}), "dev"
     ).meetings
     job, min_pause = settings.processing, settings.processing.poll_seconds
     spot_polls = ATTEMPTS * sum(
