@@ -122,6 +122,11 @@ class Deployment:
         return self._recorded[key]
 
 
+def arn(service: str, resource: str) -> str:
+    """Return the ARN of a resource in the region and account of the tests: `arn("sqs", "queue")`."""
+    return f"arn:aws:{service}:{REGION_AND_ACCOUNT}:{resource}"
+
+
 def prefix(subsystem: Subsystem) -> str:
     """Return the prefix of a subsystem's physical names."""
     return f"polyphony-test-{subsystem}"
@@ -161,7 +166,7 @@ def may_run(function: str) -> set[Permission]:
         *may(
             "logs",
             "CreateLogStream PutLogEvents",
-            f"arn:aws:logs:{REGION_AND_ACCOUNT}:log-group:/aws/lambda/{function}:*",
+            arn("logs", f"log-group:/aws/lambda/{function}:*"),
         ),
         *may("xray", "PutTelemetryRecords PutTraceSegments", "*"),
     }
@@ -169,7 +174,7 @@ def may_run(function: str) -> set[Permission]:
 
 def may_consume(queue: str) -> set[Permission]:
     """Return the permissions of a function that consumes a queue; `queue` is its full name."""
-    return may("sqs", "DeleteMessage GetQueueAttributes ReceiveMessage", f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{queue}")
+    return may("sqs", "DeleteMessage GetQueueAttributes ReceiveMessage", arn("sqs", f"{queue}"))
 
 
 def roles(recorded: Recorded) -> set[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from handlers.meetings import metrics
 from local import ROOT
-from tests.components.deployment_harness import REGION_AND_ACCOUNT, Deployment
+from tests.components.deployment_harness import Deployment, arn
 from tests.components.ingestion.recorded_deployment import INGESTION as INGESTION_DEPLOYMENT
 from tests.components.livestream.recorded_deployment import LIVESTREAM as LIVESTREAM_DEPLOYMENT
 from tests.components.meetings.recorded_deployment import MEETINGS as MEETINGS_DEPLOYMENT
@@ -88,9 +88,7 @@ def message_age_alarm(queue: str, runbook: str) -> AlarmRule:
 
 
 def workflow_alarms(subsystem: str) -> dict[str, AlarmRule]:
-    machine = {
-        "StateMachineArn": f"arn:aws:states:{REGION_AND_ACCOUNT}:stateMachine:polyphony-test-{subsystem}-workflow"
-    }
+    machine = {"StateMachineArn": arn("states", f"stateMachine:polyphony-test-{subsystem}-workflow")}
     return {
         f"workflow-{metric.lower()}-{severity}": AlarmRule("AWS/States", metric, 0, "workflow-failures", machine)
         for metric, severity in (

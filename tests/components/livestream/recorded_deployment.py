@@ -40,6 +40,6 @@ LIVESTREAM = Deployment(
 previewed, deployed = LIVESTREAM.previewed, LIVESTREAM.deployed
 
 
-def previewed_with_changes() -> Recorded:
+def changed_preview() -> Recorded:
     """Return the preview of a deployment with `CHANGES`."""
     return previewed(**CHANGES)

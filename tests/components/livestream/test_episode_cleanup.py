@@ -6,15 +6,8 @@ episode's video and transcript) that stayed in one state for too long.
 
 import json
 
-from tests.components.deployment_harness import REGION_AND_ACCOUNT, variables
-from tests.components.livestream.recorded_deployment import (
-    BUCKET,
-    PREFIX,
-    TABLE,
-    deployed,
-    previewed,
-    previewed_with_changes,
-)
+from tests.components.deployment_harness import arn, variables
+from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed_preview, deployed, previewed
 
 
 def test_deletion_events_reach_the_function_through_a_queue_with_a_dead_letter_queue() -> None:
@@ -24,11 +17,11 @@ def test_deletion_events_reach_the_function_through_a_queue_with_a_dead_letter_q
         "detail-type": ["Episode Deleted"],
     }
     target = deployed().one("cloudwatch.EventTarget", "episode-deleted").inputs
-    assert target["arn"] == f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-deletions"
+    assert target["arn"] == arn("sqs", f"{PREFIX}-deletions")
     queue = deployed().one("sqs.Queue", "livestream-deletions-queue").inputs
     assert json.loads(queue["redrivePolicy"])["deadLetterTargetArn"].endswith(f"{PREFIX}-deletions-dlq")
     mapping = deployed().one("lambda.EventSourceMapping", "livestream-deletions").inputs
-    assert mapping["functionName"] == f"arn:aws:lambda:{REGION_AND_ACCOUNT}:function:{PREFIX}-care:live"
+    assert mapping["functionName"] == arn("lambda", f"function:{PREFIX}-care:live")
 
 
 def test_the_sweep_runs_every_fifteen_minutes() -> None:
@@ -39,12 +32,12 @@ def test_the_sweep_runs_every_fifteen_minutes() -> None:
 
 
 def test_the_time_of_a_sweep_follows_the_function_timeout_up_to_a_maximum() -> None:
-    assert variables(previewed_with_changes(), "care")["SWEEP_SECONDS"] == "80"
+    assert variables(changed_preview(), "care")["SWEEP_SECONDS"] == "80"
     assert variables(previewed(care={"timeoutSeconds": 900}), "care")["SWEEP_SECONDS"] == "840"
 
 
 def test_the_function_reads_the_time_limits_of_track_states() -> None:
-    environment = variables(previewed_with_changes(), "care")
+    environment = variables(changed_preview(), "care")
     assert (environment["TABLE_NAME"], environment["BUCKET_NAME"]) == (TABLE, BUCKET)
     assert (environment["REQUESTED_MINUTES"], environment["UPLOADED_MINUTES"]) == ("720", "120")
     assert (environment["CHUNKING_MINUTES"], environment["ANALYZING_MINUTES"]) == ("31", "360")

@@ -2,16 +2,16 @@
 
 from components.settings.livestream import AuthorizerKind
 from local.preview.property_value_conversion import UNKNOWN
-from tests.components.deployment_harness import REGION_AND_ACCOUNT, rest_document, variables
+from tests.components.deployment_harness import arn, rest_document, variables
 from tests.components.livestream.recorded_deployment import (
     BUCKET,
     ISSUER,
     KEY,
     PREFIX,
     TABLE,
+    changed_preview,
     deployed,
     previewed,
-    previewed_with_changes,
 )
 
 ENVIRONMENT = {
@@ -51,13 +51,13 @@ def test_objects_expire_after_seven_days_and_old_versions_a_day_later() -> None:
     assert expiry_rule["expiration"] == {"days": 7}
     assert expiry_rule["noncurrentVersionExpiration"] == {"noncurrentDays": 1}
     assert deployed().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
-    rules = previewed_with_changes().one("s3.BucketLifecycleConfiguration").inputs["rules"]
+    rules = changed_preview().one("s3.BucketLifecycleConfiguration").inputs["rules"]
     assert {"days": 3} in [rule.get("expiration") for rule in rules]
 
 
 def test_the_bucket_sends_events_to_eventbridge_and_allows_the_origin_by_cors() -> None:
     assert deployed().one("s3.BucketNotification").inputs["eventbridge"] is True
-    [rule] = previewed_with_changes().one("s3.BucketCorsConfiguration").inputs["corsRules"]
+    [rule] = changed_preview().one("s3.BucketCorsConfiguration").inputs["corsRules"]
     assert rule["allowedOrigins"] == ["https://app.example.com"]
     assert rule["exposeHeaders"] == ["ETag"], "a page needs the ETags to complete its upload"
 
@@ -66,7 +66,7 @@ def test_the_function_reads_exactly_the_listed_variables() -> None:
     assert variables(deployed(), "episodes") == ENVIRONMENT
     expected = ENVIRONMENT | {"ENCRYPTION_KEY_VERSION": UNKNOWN}
     assert variables(previewed(), "episodes") == expected, "all other values are known at preview"
-    assert variables(previewed_with_changes(), "episodes") == expected | {
+    assert variables(changed_preview(), "episodes") == expected | {
         "ORIGIN": "https://app.example.com",
         "MULTIPART_MEGABYTES": "11",
         "MAX_VIDEO_GIGABYTES": "5",
@@ -101,7 +101,7 @@ def test_the_stage_is_named_api_and_every_operation_invokes_the_alias() -> None:
         *("requestUpload", "signParts", "completeUpload", "listChunks", "listClaims", "listClips"),
     }
     uris = {operation["x-amazon-apigateway-integration"]["uri"] for operation in operations}
-    alias = f"arn:aws:lambda:{REGION_AND_ACCOUNT}:function:{PREFIX}-episodes:live"
+    alias = arn("lambda", f"function:{PREFIX}-episodes:live")
     assert uris == {f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{alias}/invocations"}
 
 
@@ -124,7 +124,7 @@ def test_an_api_key_has_a_daily_quota() -> None:
 
 
 def test_the_stage_has_throttling_metrics_tracing_and_error_logs() -> None:
-    settings = previewed_with_changes().one("apigateway.MethodSettings").inputs["settings"]
+    settings = changed_preview().one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (7, 14)
     settings = deployed().one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["metricsEnabled"], settings["loggingLevel"]) == (True, "ERROR")
@@ -134,5 +134,5 @@ def test_the_stage_has_throttling_metrics_tracing_and_error_logs() -> None:
 
 def test_the_api_has_a_firewall_only_if_configured() -> None:
     assert deployed().all("wafv2.WebAcl") == []
-    [rule] = previewed_with_changes().one("wafv2.WebAcl").inputs["rules"]
+    [rule] = changed_preview().one("wafv2.WebAcl").inputs["rules"]
     assert rule["statement"]["rateBasedStatement"]["limit"] == 500

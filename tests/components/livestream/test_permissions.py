@@ -4,23 +4,15 @@ Each list contains the permissions that the requirements name, and the added one
 processing state of an episode's video, or of its transcript.
 """
 
-from tests.components.deployment_harness import (
-    REGION_AND_ACCOUNT,
-    Permission,
-    may,
-    may_consume,
-    may_run,
-    permissions,
-    roles,
-)
+from tests.components.deployment_harness import Permission, arn, may, may_consume, may_run, permissions, roles
 from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, deployed, previewed
 
 OBJECTS = f"arn:aws:s3:::{BUCKET}"
-ITEMS = f"arn:aws:dynamodb:{REGION_AND_ACCOUNT}:table/{TABLE}"
+ITEMS = arn("dynamodb", f"table/{TABLE}")
 SOURCE_CONDITION = '{"StringEquals": {"events:source": "polyphony-test.livestream"}}'
 PASSED_TO_MEDIA_CONVERT = '{"StringEquals": {"iam:PassedToService": "mediaconvert.amazonaws.com"}}'
-MEMORY = f"arn:aws:bedrock-agentcore:{REGION_AND_ACCOUNT}:memory/polyphony_test_clipAgentMemory-??????????"
-BUS = f"arn:aws:events:{REGION_AND_ACCOUNT}:event-bus/default"
+MEMORY = arn("bedrock-agentcore", "memory/polyphony_test_clipAgentMemory-??????????")
+BUS = arn("events", "event-bus/default")
 
 
 EPISODES_MAY: set[Permission] = {
@@ -33,7 +25,7 @@ EPISODES_MAY: set[Permission] = {
     # URLs for playing video chunks are signed with this role.
     *may("s3", "GetObject", f"{OBJECTS}/chunks/*"),
     # The environment contains the name of the cursor secret, not the secret.
-    *may("ssm", "GetParameter", f"arn:aws:ssm:{REGION_AND_ACCOUNT}:parameter/{PREFIX}-cursors"),
+    *may("ssm", "GetParameter", arn("ssm", f"parameter/{PREFIX}-cursors")),
     # The event of a deletion starts the cleanup.
     *may("events", "PutEvents", BUS, condition=SOURCE_CONDITION),
 }
@@ -41,7 +33,7 @@ VIDEO_CHUNKS_MAY: set[Permission] = {
     # Permissions that the requirements name, as far as cutting videos needs them.
     *may("dynamodb", "UpdateItem", ITEMS),
     *may("events", "PutEvents", BUS, condition=SOURCE_CONDITION),
-    *may("mediaconvert", "CreateJob", f"arn:aws:mediaconvert:{REGION_AND_ACCOUNT}:queues/Default"),
+    *may("mediaconvert", "CreateJob", arn("mediaconvert", "queues/Default")),
     *may(
         "iam", "PassRole", f"arn:aws:iam::123456789012:role/{PREFIX}-media-convert", condition=PASSED_TO_MEDIA_CONVERT
     ),
@@ -58,7 +50,7 @@ MEDIA_CONVERT_MAY: set[Permission] = {
 PROFILE = "us.anthropic.claude-haiku-5-5"
 AGENT_MAY: set[Permission] = {
     # An inference profile needs permission for its model in each Region.
-    *may("bedrock", "InvokeModel", f"arn:aws:bedrock:{REGION_AND_ACCOUNT}:inference-profile/{PROFILE}"),
+    *may("bedrock", "InvokeModel", arn("bedrock", f"inference-profile/{PROFILE}")),
     *(
         ("bedrock:InvokeModel", f"arn:aws:bedrock:{region}::foundation-model/{PROFILE.removeprefix('us.')}", None)
         for region in ("us-east-1", "us-east-2", "us-west-2")
@@ -77,7 +69,7 @@ TRANSCRIPT_WINDOWS_MAY: set[Permission] = {
     *may("s3", "GetObjectVersion", f"{OBJECTS}/transcripts/*"),
     # The function advances the transcript's track, and deletes the findings of earlier uploads.
     *may("dynamodb", "UpdateItem BatchWriteItem Query", ITEMS),
-    *may("sqs", "SendMessage", f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-agent-windows"),
+    *may("sqs", "SendMessage", arn("sqs", f"{PREFIX}-agent-windows")),
     *may_consume(f"{PREFIX}-transcript-events"),
 }
 PREFIXES = ("videos", "transcripts", "chunks")
@@ -91,12 +83,12 @@ CARE_MAY: set[Permission] = {
     *(("s3:ListBucketVersions", OBJECTS, f'{{"StringLike": {{"s3:prefix": "{prefix}/*"}}}}') for prefix in PREFIXES),
     *may("s3", "DeleteObject DeleteObjectVersion", *(f"{OBJECTS}/{prefix}/*" for prefix in PREFIXES)),
     *may("bedrock-agentcore", "DeleteEvent DeleteMemoryRecord ListEvents ListMemoryRecords", MEMORY),
-    *may("sqs", "SendMessage", f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-care-failures"),
+    *may("sqs", "SendMessage", arn("sqs", f"{PREFIX}-care-failures")),
     *may_consume(f"{PREFIX}-deletions"),
 }
 CARE_SWEEP_MAY: set[Permission] = {
-    *may("lambda", "InvokeFunction", f"arn:aws:lambda:{REGION_AND_ACCOUNT}:function:{PREFIX}-care:live"),
-    *may("sqs", "SendMessage", f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-care-sweep-dlq"),
+    *may("lambda", "InvokeFunction", arn("lambda", f"function:{PREFIX}-care:live")),
+    *may("sqs", "SendMessage", arn("sqs", f"{PREFIX}-care-sweep-dlq")),
 }
 ROLES: dict[str, set[Permission]] = {
     "episodes": EPISODES_MAY | may_run(f"{PREFIX}-episodes"),

@@ -14,15 +14,8 @@ from components.livestream.transcript_analysis import TOKEN_FIELDS
 from handlers.common.logging import ALLOWED_LOG_FIELDS
 from local.emulation.iam.policy_evaluator import matches_resource
 from local.platform.driver_model.service_shapes import service_model
-from tests.components.deployment_harness import QUEUES, REGION_AND_ACCOUNT, variables
-from tests.components.livestream.recorded_deployment import (
-    BUCKET,
-    PREFIX,
-    TABLE,
-    deployed,
-    previewed,
-    previewed_with_changes,
-)
+from tests.components.deployment_harness import QUEUES, arn, variables
+from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed_preview, deployed, previewed
 from tests.fake_engine import Recorded
 
 
@@ -30,7 +23,7 @@ def test_the_rule_matches_uploaded_transcripts_only() -> None:
     pattern = json.loads(deployed().one("cloudwatch.EventRule", "transcript-created").inputs["eventPattern"])
     assert pattern["detail"] == {"bucket": {"name": [BUCKET]}, "object": {"key": [{"prefix": "transcripts/"}]}}
     target = deployed().one("cloudwatch.EventTarget", "transcript-created").inputs
-    assert target["arn"] == f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-transcript-events"
+    assert target["arn"] == arn("sqs", f"{PREFIX}-transcript-events")
 
 
 def test_the_memory_has_the_required_name_retention_and_strategies() -> None:
@@ -41,7 +34,7 @@ def test_the_memory_has_the_required_name_retention_and_strategies() -> None:
         for strategy in deployed().all("bedrock.AgentcoreMemoryStrategy")
     }
     assert strategies == {"SUMMARIZATION": ["/summaries/{actorId}/{sessionId}/"], "SEMANTIC": ["/facts/{actorId}/"]}
-    assert previewed_with_changes().one("bedrock.AgentcoreMemory").inputs["eventExpiryDuration"] == 30
+    assert changed_preview().one("bedrock.AgentcoreMemory").inputs["eventExpiryDuration"] == 30
     facts, summaries = deployed().all("bedrock.AgentcoreMemoryStrategy")
     assert summaries in list(deployed().ancestors(facts)), "AgentCore refuses concurrent updates of one memory"
 
@@ -59,7 +52,7 @@ def test_the_memory_has_the_required_name_retention_and_strategies() -> None:
 def test_the_grants_match_only_the_memory_with_the_stacks_name(memory_id: str, is_matched: bool) -> None:
     [statement] = [item for item in json.loads(agent_policy(deployed()))["Statement"] if ":memory/" in str(item)]
     [pattern] = statement["Resource"]
-    assert matches_resource(f"arn:aws:bedrock-agentcore:{REGION_AND_ACCOUNT}:memory/{memory_id}", pattern) is is_matched
+    assert matches_resource(arn("bedrock-agentcore", f"memory/{memory_id}"), pattern) is is_matched
 
 
 def test_agentcore_still_builds_a_memorys_id_from_its_name() -> None:
@@ -82,18 +75,18 @@ def test_the_agent_has_time_for_two_answers_about_one_window_per_invocation() ->
 def test_a_setting_limits_the_concurrent_invocations_of_the_agent() -> None:
     mapping = deployed().one("lambda.EventSourceMapping", "agent-windows").inputs
     assert mapping["scalingConfig"] == {"maximumConcurrency": 5}
-    mapping = previewed_with_changes().one("lambda.EventSourceMapping", "agent-windows").inputs
+    mapping = changed_preview().one("lambda.EventSourceMapping", "agent-windows").inputs
     assert mapping["scalingConfig"] == {"maximumConcurrency": 6}
 
 
 def test_both_functions_use_the_same_table_and_bucket() -> None:
     for function in ("livestream-agent-function", "transcript-windows"):
-        environment = variables(previewed_with_changes(), function)
+        environment = variables(changed_preview(), function)
         assert (environment["TABLE_NAME"], environment["BUCKET_NAME"]) == (TABLE, BUCKET)
 
 
 def test_the_functions_read_window_sizes_queue_and_model() -> None:
-    environment = variables(previewed_with_changes(), "transcript-windows")
+    environment = variables(changed_preview(), "transcript-windows")
     sizes = [environment[name] for name in ("WINDOW_CHARACTERS", "WINDOW_SECONDS", "OVERLAP_CHARACTERS")]
     assert sizes == ["2000", "600", "600"]
     assert variables(deployed(), "transcript-windows")["AGENT_QUEUE_URL"] == f"{QUEUES}/{PREFIX}-agent-windows"
@@ -126,7 +119,7 @@ def agent_policy(recorded: Recorded) -> str:
         (
             {"modelId": "global.anthropic.claude-x-v1:0", "modelRegions": ["us-east-1"]},
             {
-                f"arn:aws:bedrock:{REGION_AND_ACCOUNT}:inference-profile/global.anthropic.claude-x-v1:0",
+                arn("bedrock", "inference-profile/global.anthropic.claude-x-v1:0"),
                 "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-x-v1:0",
                 "arn:aws:bedrock:::foundation-model/anthropic.claude-x-v1:0",
             },
@@ -136,17 +129,17 @@ def agent_policy(recorded: Recorded) -> str:
 def test_the_agent_may_invoke_only_the_configured_model(agent: dict[str, Any], expected: set[str]) -> None:
     policy = agent_policy(previewed(agent=agent))
     statements = [item for item in json.loads(policy)["Statement"] if "bedrock:InvokeModel" in item["Action"]]
-    assert {arn for statement in statements for arn in statement["Resource"]} == expected
+    assert {resource for statement in statements for resource in statement["Resource"]} == expected
 
 
 def test_the_agent_may_use_a_guardrail_only_if_one_is_configured() -> None:
     assert "Guardrail" not in agent_policy(deployed())
-    assert f"arn:aws:bedrock:{REGION_AND_ACCOUNT}:guardrail/abc123" in agent_policy(previewed_with_changes())
-    environment = variables(previewed_with_changes(), "livestream-agent-function")
+    assert arn("bedrock", "guardrail/abc123") in agent_policy(changed_preview())
+    environment = variables(changed_preview(), "livestream-agent-function")
     assert (environment["GUARDRAIL_ID"], environment["GUARDRAIL_VERSION"]) == ("abc123", "2")
 
 
 def test_the_agent_reads_the_token_limit_and_the_timeout_of_an_answer() -> None:
     environment = variables(deployed(), "livestream-agent-function")
     assert (environment["MAX_OUTPUT_TOKENS"], environment["ANSWER_SECONDS"]) == ("3900", "65")
-    assert variables(previewed_with_changes(), "livestream-agent-function")["ANSWER_SECONDS"] == "66"
+    assert variables(changed_preview(), "livestream-agent-function")["ANSWER_SECONDS"] == "66"

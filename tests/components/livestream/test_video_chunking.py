@@ -5,17 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.components.deployment_harness import REGION_AND_ACCOUNT, variables
-from tests.components.livestream.recorded_deployment import (
-    BUCKET,
-    PREFIX,
-    TABLE,
-    deployed,
-    previewed,
-    previewed_with_changes,
-)
+from tests.components.deployment_harness import arn, variables
+from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed_preview, deployed, previewed
 
-QUEUE = f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-videos"
+QUEUE = arn("sqs", f"{PREFIX}-videos")
 RULES = ("video-created", "video-completed", "video-jobs")
 ROLE = f"arn:aws:iam::123456789012:role/{PREFIX}-media-convert"
 
@@ -52,7 +45,7 @@ def test_each_rule_retries_and_has_a_dead_letter_queue(rule: str) -> None:
     target = deployed().one("cloudwatch.EventTarget", rule).inputs
     assert target["arn"] == QUEUE
     assert target["retryPolicy"]["maximumRetryAttempts"] == 8
-    assert target["deadLetterConfig"]["arn"] == f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-{rule}-dlq"
+    assert target["deadLetterConfig"]["arn"] == arn("sqs", f"{PREFIX}-{rule}-dlq")
 
 
 def test_only_the_rules_may_send_to_the_queue() -> None:
@@ -60,7 +53,7 @@ def test_only_the_rules_may_send_to_the_queue() -> None:
     allowed = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
     assert {statement["Principal"]["Service"] for statement in allowed} == {"events.amazonaws.com"}
     source_arns = {statement["Condition"]["ArnEquals"]["aws:SourceArn"] for statement in allowed}
-    assert source_arns == {f"arn:aws:events:{REGION_AND_ACCOUNT}:rule/{PREFIX}-{rule}" for rule in RULES}
+    assert source_arns == {arn("events", f"rule/{PREFIX}-{rule}") for rule in RULES}
 
 
 def test_each_invocation_handles_one_event_which_is_delivered_up_to_twenty_times() -> None:
@@ -83,7 +76,7 @@ def test_the_function_reads_exactly_the_listed_variables() -> None:
         "POWERTOOLS_SERVICE_NAME": "livestream",
     }
     assert variables(deployed(), "video-chunks") == expected
-    environment = variables(previewed_with_changes(), "video-chunks")
+    environment = variables(changed_preview(), "video-chunks")
     assert (environment["CHUNK_SECONDS"], environment["MAX_HOURS"]) == ("12", "8")
     assert "MAX_HOURS" not in variables(previewed(video={"maxHours": None}), "video-chunks")
 
@@ -93,11 +86,12 @@ def test_only_media_convert_in_this_account_may_assume_its_role() -> None:
     assert statement["Principal"] == {"Service": "mediaconvert.amazonaws.com"}
     assert statement["Condition"] == {
         "StringEquals": {"aws:SourceAccount": "123456789012"},
-        "ArnLike": {"aws:SourceArn": f"arn:aws:mediaconvert:{REGION_AND_ACCOUNT}:*"},
+        "ArnLike": {"aws:SourceArn": arn("mediaconvert", "*")},
     }
 
 
 def test_this_stacks_events_are_archived_for_two_weeks() -> None:
     archive = deployed().one("cloudwatch.EventArchive").inputs
     assert json.loads(archive["eventPattern"]) == {"source": ["polyphony-test.livestream"]}
+    assert archive["eventSourceArn"] == arn("events", "event-bus/default")
     assert archive["retentionDays"] == 14

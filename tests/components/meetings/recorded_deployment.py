@@ -6,7 +6,7 @@ from typing import Any
 from components.blocks.naming.context import Subsystem
 from components.meetings import Meetings, MeetingsArgs
 from components.settings import MeetingsSettings
-from tests.components.deployment_harness import REGION_AND_ACCOUNT, Deployment, prefix
+from tests.components.deployment_harness import Deployment, arn, prefix
 from tests.fake_engine import Recorded
 
 PREFIX = prefix(Subsystem.MEETINGS)
@@ -16,7 +16,7 @@ ISSUER = "https://login.example.com/"
 
 PAGE = "https://app.example.com"
 DIGEST = f"sha256:{'0a' * 32}"
-KEY = f"arn:aws:kms:{REGION_AND_ACCOUNT}:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
+KEY = arn("kms", "key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10")
 HAIKU = "us.anthropic.claude-haiku-5-5"
 CHANGES: dict[str, Any] = {
     "exchange": {"corsOrigin": PAGE, "requestsPerSecond": 16, "wafRequests": 500},
@@ -48,7 +48,7 @@ MEETINGS = Deployment(
 previewed, deployed = MEETINGS.previewed, MEETINGS.deployed
 
 
-def previewed_with_changes() -> Recorded:
+def changed_preview() -> Recorded:
     """Return the preview of a deployment with `CHANGES`."""
     return previewed(**CHANGES)
 

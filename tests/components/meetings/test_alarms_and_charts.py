@@ -15,7 +15,7 @@ from handlers.meetings.storage.daily_storage_count import growth_metrics
 from local import ROOT
 from local.emulation.step_functions.parameter_name_conversion import error_name
 from local.platform.driver_model.service_shapes import service_model
-from tests.components.meetings.recorded_deployment import PREFIX, deployed, previewed, previewed_with_changes
+from tests.components.meetings.recorded_deployment import PREFIX, changed_preview, deployed, previewed
 from tests.handlers.meetings.meeting_harness import FakeCloudWatch
 
 
@@ -97,4 +97,4 @@ def test_the_dashboard_shows_the_duration_of_executions_and_token_exchanges() ->
 
 def test_request_metrics_of_the_bucket_are_a_setting() -> None:
     assert deployed().all("s3.BucketMetric") == []
-    assert len(previewed_with_changes().all("s3.BucketMetric")) == 1
+    assert len(changed_preview().all("s3.BucketMetric")) == 1

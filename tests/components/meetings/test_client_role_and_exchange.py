@@ -3,16 +3,16 @@
 The token exchange is the function that gives AWS credentials to a caller with a token of the identity provider.
 """
 
-from tests.components.deployment_harness import REGION_AND_ACCOUNT, rest_document, variables
+from tests.components.deployment_harness import arn, rest_document, variables
 from tests.components.meetings.recorded_deployment import (
     BUCKET,
     ISSUER,
     PAGE,
     PREFIX,
     TABLE,
+    changed_preview,
     deployed,
     previewed,
-    previewed_with_changes,
 )
 
 ENVIRONMENT = {
@@ -34,7 +34,7 @@ ENVIRONMENT = {
 def test_the_exchange_has_exactly_these_variables() -> None:
     for recorded in (deployed(), previewed()):
         assert variables(recorded, "auth-exchange") == ENVIRONMENT
-    assert variables(previewed_with_changes(), "auth-exchange") == ENVIRONMENT | {"ORIGIN": PAGE}
+    assert variables(changed_preview(), "auth-exchange") == ENVIRONMENT | {"ORIGIN": PAGE}
 
 
 def test_the_url_of_the_providers_keys_is_a_setting() -> None:
@@ -51,9 +51,8 @@ def test_every_operation_invokes_the_exchange_by_its_alias() -> None:
         if "operationId" in operation
     ]
     [uri] = {operation["x-amazon-apigateway-integration"]["uri"] for operation in operations}
-    assert uri.endswith(
-        f"/functions/arn:aws:lambda:{REGION_AND_ACCOUNT}:function:{PREFIX}-auth-exchange:live/invocations"
-    )
+    alias = arn("lambda", f"function:{PREFIX}-auth-exchange:live")
+    assert uri.endswith(f"/functions/{alias}/invocations")
 
 
 def test_the_api_is_public_and_a_tag_says_what_verifies_the_caller() -> None:
@@ -67,14 +66,14 @@ def test_no_log_setting_logs_request_bodies() -> None:
 
 
 def test_the_rate_limit_and_the_firewall_are_settings() -> None:
-    settings = previewed_with_changes().one("apigateway.MethodSettings").inputs["settings"]
+    settings = changed_preview().one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (16, 32)
-    [rule] = previewed_with_changes().one("wafv2.WebAcl").inputs["rules"]
+    [rule] = changed_preview().one("wafv2.WebAcl").inputs["rules"]
     assert rule["statement"]["rateBasedStatement"]["limit"] == 500
     assert deployed().all("wafv2.WebAcl") == []
 
 
 def test_a_page_of_the_origin_may_upload_chunks_and_read_results() -> None:
-    [rule] = previewed_with_changes().one("s3.BucketCorsConfiguration").inputs["corsRules"]
+    [rule] = changed_preview().one("s3.BucketCorsConfiguration").inputs["corsRules"]
     assert (rule["allowedOrigins"], rule["allowedMethods"]) == ([PAGE], ["GET", "PUT", "HEAD"])
     assert rule["exposeHeaders"] == ["ETag"]

@@ -8,14 +8,7 @@ from typing import Any
 
 from components.blocks.compute.image_repository import PINNED_TAG_PREFIX
 from handlers.meetings.media_job.environment import MediaEnvironment
-from tests.components.meetings.recorded_deployment import (
-    BUCKET,
-    DIGEST,
-    PREFIX,
-    deployed,
-    previewed_with_changes,
-    states,
-)
+from tests.components.meetings.recorded_deployment import BUCKET, DIGEST, PREFIX, changed_preview, deployed, states
 from tests.fake_engine import Recorded
 
 IMAGES = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/{PREFIX}-media-images"
@@ -89,7 +82,7 @@ def test_a_job_is_small_and_runs_on_arm() -> None:
     job_container = container(deployed())
     assert job_container["runtimePlatform"] == {"operatingSystemFamily": "LINUX", "cpuArchitecture": "ARM64"}
     assert job(deployed())["platformCapabilities"] == ["FARGATE"]
-    assert size(previewed_with_changes()) == {"VCPU": "0.5", "MEMORY": "1024"}
+    assert size(changed_preview()) == {"VCPU": "0.5", "MEMORY": "1024"}
 
 
 def test_batch_retries_only_after_a_spot_interruption() -> None:
@@ -102,8 +95,8 @@ def test_batch_retries_only_after_a_spot_interruption() -> None:
 
 def test_attempts_have_a_timeout_and_the_number_of_vcpus_is_limited() -> None:
     assert job(deployed())["timeout"] == {"attemptDurationSeconds": 1_440 * 60}
-    assert job(previewed_with_changes())["timeout"] == {"attemptDurationSeconds": 490 * 60}
-    for environment in previewed_with_changes().all("batch.ComputeEnvironment"):
+    assert job(changed_preview())["timeout"] == {"attemptDurationSeconds": 490 * 60}
+    for environment in changed_preview().all("batch.ComputeEnvironment"):
         assert environment.inputs["computeResources"]["maxVcpus"] == 7
 
 
@@ -127,7 +120,7 @@ def test_the_job_definition_and_the_submission_together_set_every_variable_of_th
         "POWERTOOLS_SERVICE_NAME": "meetings",
         "SCRATCH_MB": "35000",
     }
-    assert job_variables(previewed_with_changes()) == {**job_variables(deployed()), "MAX_HOURS": "2"}
+    assert job_variables(changed_preview()) == {**job_variables(deployed()), "MAX_HOURS": "2"}
     submission = states(deployed())["SubmitMedia"]["Arguments"]
     submitted_names = {variable["Name"] for variable in submission["ContainerOverrides"]["Environment"]}
     image_names = {"SCRATCH_FOLDER", "FFMPEG"}
@@ -141,7 +134,7 @@ def test_the_disk_holds_the_scratch_space_and_the_image() -> None:
 
 
 def test_the_job_runs_the_image_of_the_digest() -> None:
-    assert container(previewed_with_changes())["image"] == f"{IMAGES}@{DIGEST}"
+    assert container(changed_preview())["image"] == f"{IMAGES}@{DIGEST}"
     assert container(deployed())["image"] == f"{IMAGES}:latest"
 
 
@@ -150,7 +143,7 @@ def test_images_are_scanned_and_only_the_tag_latest_is_mutable() -> None:
     assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
     assert repository["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
     assert repository["imageTagMutabilityExclusionFilters"] == [{"filter": "latest", "filterType": "WILDCARD"}]
-    repository = previewed_with_changes().one("ecr.Repository").inputs
+    repository = changed_preview().one("ecr.Repository").inputs
     assert repository["imageTagMutability"] == "IMMUTABLE", "a stack with a digest does not use the tag"
     assert "imageTagMutabilityExclusionFilters" not in repository
 
@@ -160,7 +153,7 @@ def test_old_images_expire_but_an_image_in_use_outlives_newer_images() -> None:
     assert remaining_images(deployed(), newest_first) == newest_first[:10]
 
     image_in_use = {"commit", f"{PINNED_TAG_PREFIX}{DIGEST[7:19]}"}
-    assert image_in_use in remaining_images(previewed_with_changes(), [*newest_first, image_in_use])
+    assert image_in_use in remaining_images(changed_preview(), [*newest_first, image_in_use])
 
 
 def test_the_jobs_network_allows_no_inbound_traffic() -> None:
@@ -194,7 +187,7 @@ def test_every_subnet_has_a_route_out_and_is_used_by_jobs() -> None:
 
 
 def test_zones_and_addresses_are_settings() -> None:
-    subnet = previewed_with_changes().one("ec2.Subnet").inputs
+    subnet = changed_preview().one("ec2.Subnet").inputs
     assert (subnet["cidrBlock"], subnet["availabilityZone"]) == ("10.99.2.0/24", "us-east-1c")
 
 

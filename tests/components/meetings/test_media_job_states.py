@@ -243,11 +243,7 @@ def test_a_jobs_name_and_variables_name_its_recording() -> None:
     submission = fill_arguments(states(deployed())["SubmitMedia"]["Arguments"], queue="arn:of:a-queue")
     environment = {variable["Name"]: variable["Value"] for variable in submission["ContainerOverrides"]["Environment"]}
     meeting = RECORDING.meeting
-    assert environment == {
-        "MEETING_USER": meeting.user,
-        "MEETING_ID": meeting.meeting_id,
-        "CONTENT": RECORDING.content,
-    }
+    assert environment == {"MEETING_USER": meeting.user, "MEETING_ID": meeting.meeting_id, "CONTENT": RECORDING.content}
     assert (submission["JobDefinition"], submission["JobQueue"]) == (f"{PREFIX}-media", "arn:of:a-queue")
     assert submission["JobName"] == f"media-{meeting.user}-{meeting.meeting_id}-{RECORDING.content}"
     assert len(submission["JobName"]) <= 128

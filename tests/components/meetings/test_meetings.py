@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from handlers.meetings.s3_keys import RAW
-from tests.components.deployment_harness import REGION_AND_ACCOUNT, variables
+from tests.components.deployment_harness import arn, variables
 from tests.components.meetings.recorded_deployment import (
     BUCKET,
     HAIKU,
@@ -14,13 +14,13 @@ from tests.components.meetings.recorded_deployment import (
     MEETINGS,
     PREFIX,
     TABLE,
+    changed_preview,
     deployed,
     previewed,
-    previewed_with_changes,
 )
 from tests.fake_engine import Engine, Recorded
 
-WORKFLOW = f"arn:aws:states:{REGION_AND_ACCOUNT}:stateMachine:{PREFIX}-workflow"
+WORKFLOW = arn("states", f"stateMachine:{PREFIX}-workflow")
 
 
 def lifecycle_actions(recorded: Recorded) -> dict[str, dict[str, Any]]:
@@ -53,7 +53,7 @@ def test_each_kind_of_object_has_its_lifecycle() -> None:
         "transcripts/": unlimited,
         "summaries/": unlimited,
     }
-    changed_actions = lifecycle_actions(previewed_with_changes())
+    changed_actions = lifecycle_actions(changed_preview())
     assert {prefix: actions for prefix, actions in changed_actions.items() if "expiration" in actions} == {
         "raw/": expiring(3, 6),
         "audio/": expiring(5, 6),
@@ -81,7 +81,7 @@ def test_the_partition_key_is_the_user_and_an_index_sorts_by_date() -> None:
 def test_the_table_is_backed_up_and_its_encryption_key_is_a_setting() -> None:
     assert table(deployed())["tags"]["Backup"] == "polyphony-test-daily"
     assert table(deployed())["serverSideEncryption"] == {"enabled": False}, "the default key of DynamoDB is free"
-    assert table(previewed_with_changes())["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY}
+    assert table(changed_preview())["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY}
 
 
 def test_only_events_of_uploads_reach_the_queue() -> None:
@@ -89,13 +89,13 @@ def test_only_events_of_uploads_reach_the_queue() -> None:
     assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
     assert pattern["detail"] == {"bucket": {"name": [BUCKET]}, "object": {"key": [{"prefix": RAW}]}}
     target = deployed().one("cloudwatch.EventTarget", "recording-uploaded").inputs
-    assert target["arn"] == f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-uploads"
+    assert target["arn"] == arn("sqs", f"{PREFIX}-uploads")
     assert deployed().one("s3.BucketNotification").inputs["eventbridge"] is True
 
 
 def test_upload_events_arrive_in_small_batches_and_each_failed_message_is_reported() -> None:
     source = deployed().one("lambda.EventSourceMapping").inputs
-    assert source["functionName"] == f"arn:aws:lambda:{REGION_AND_ACCOUNT}:function:{PREFIX}-start:live"
+    assert source["functionName"] == arn("lambda", f"function:{PREFIX}-start:live")
     assert (source["batchSize"], source["functionResponseTypes"]) == (10, ["ReportBatchItemFailures"])
     assert source["scalingConfig"] == {"maximumConcurrency": 5}
     queue = deployed().one("sqs.Queue", "meetings-uploads-queue").inputs
@@ -130,12 +130,12 @@ def test_every_function_has_exactly_these_variables(function: str) -> None:
 
 
 def test_the_models_and_their_guardrail_are_settings() -> None:
-    environment = variables(previewed_with_changes(), "bedrock-summarize")
+    environment = variables(changed_preview(), "bedrock-summarize")
     assert (environment["SUMMARY_MODEL_ID"], environment["ACTION_MODEL_ID"]) == (SONNET, HAIKU)
     assert environment["ANSWER_SECONDS"] == "99"
     assert (environment["GUARDRAIL_ID"], environment["GUARDRAIL_VERSION"]) == ("abc123", "2")
-    policy = previewed_with_changes().one("iam.RolePolicy", "meetings-bedrock-summarize-grants")
-    assert f"arn:aws:bedrock:{REGION_AND_ACCOUNT}:guardrail/abc123" in policy.inputs["policy"]
+    policy = changed_preview().one("iam.RolePolicy", "meetings-bedrock-summarize-grants")
+    assert arn("bedrock", "guardrail/abc123") in policy.inputs["policy"]
 
 
 def test_each_function_has_its_memory_and_timeout() -> None:

@@ -6,32 +6,23 @@ from typing import Any
 import pytest
 
 from handlers.common.identity import user_ids
-from tests.components.deployment_harness import (
-    REGION_AND_ACCOUNT,
-    Permission,
-    may,
-    may_consume,
-    may_run,
-    permissions,
-    roles,
-)
+from tests.components.deployment_harness import Permission, arn, may, may_consume, may_run, permissions, roles
 from tests.components.meetings.recorded_deployment import (
     BUCKET,
     KEY,
     PREFIX,
     TABLE,
+    changed_preview,
     deployed,
     previewed,
-    previewed_with_changes,
 )
 from tests.fake_engine import Recorded
 
 OBJECTS = f"arn:aws:s3:::{BUCKET}"
-ITEMS = f"arn:aws:dynamodb:{REGION_AND_ACCOUNT}:table/{TABLE}"
+ITEMS = arn("dynamodb", f"table/{TABLE}")
 CLIENT_ROLE = f"arn:aws:iam::123456789012:role/{PREFIX}-client"
-WORKFLOW = f"arn:aws:states:{REGION_AND_ACCOUNT}:stateMachine:{PREFIX}-workflow"
-IMAGES = f"arn:aws:ecr:{REGION_AND_ACCOUNT}:repository/{PREFIX}-media-images"
-BATCH_ARN = f"arn:aws:batch:{REGION_AND_ACCOUNT}"
+WORKFLOW = arn("states", f"stateMachine:{PREFIX}-workflow")
+IMAGES = arn("ecr", f"repository/{PREFIX}-media-images")
 NAMESPACE_CONDITION = '{"StringEquals": {"cloudwatch:namespace": "Polyphony/Meetings"}}'
 USER_TAG = "${aws:PrincipalTag/user}"
 """Policy variable with the session tag `user` of the caller's credentials."""
@@ -41,20 +32,17 @@ SESSION_TAG_CONDITION = {
     "StringLike": {"aws:RequestTag/user": "?" * user_ids.USER_ID_LENGTH},
 }
 OWN_ITEMS_CONDITION = json.dumps(
-    {
-        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": USER_TAG},
-        "Null": {"dynamodb:LeadingKeys": "false"},
-    }
+    {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": USER_TAG}, "Null": {"dynamodb:LeadingKeys": "false"}}
 )
 SONNET = "anthropic.claude-sonnet-5-5"
 
 
 def function(name: str) -> str:
-    return f"arn:aws:lambda:{REGION_AND_ACCOUNT}:function:{PREFIX}-{name}:live"
+    return arn("lambda", f"function:{PREFIX}-{name}:live")
 
 
 def queue(name: str) -> str:
-    return f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-{name}"
+    return arn("sqs", f"{PREFIX}-{name}")
 
 
 def below(*kinds: str) -> list[str]:
@@ -90,29 +78,21 @@ MAY_JOB: set[Permission] = {
 MAY_START_JOB: set[Permission] = {
     *may("ecr", "GetAuthorizationToken", "*"),
     *may("ecr", "BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer", IMAGES),
-    *may(
-        "logs",
-        "CreateLogStream PutLogEvents",
-        f"arn:aws:logs:{REGION_AND_ACCOUNT}:log-group:/aws/batch/{PREFIX}-media:*",
-    ),
+    *may("logs", "CreateLogStream PutLogEvents", arn("logs", f"log-group:/aws/batch/{PREFIX}-media:*")),
 }
 MAY_WORKFLOW: set[Permission] = {
     # Jobs are submitted by the definition's name, with any revision, to the backend's queues.
-    *may("batch", "SubmitJob", *(f"{BATCH_ARN}:job-definition/{PREFIX}-media{end}" for end in ("", ":*"))),
+    *may("batch", "SubmitJob", *(arn("batch", f"job-definition/{PREFIX}-media{end}") for end in ("", ":*"))),
     *may(
         "batch",
         "SubmitJob",
-        *(f"{BATCH_ARN}:job-queue/{PREFIX}-media-{capacity}" for capacity in ("spot", "on-demand")),
+        *(arn("batch", f"job-queue/{PREFIX}-media-{capacity}") for capacity in ("spot", "on-demand")),
     ),
     *may("batch", "DescribeJobs ListJobs", "*"),
-    *may("batch", "CancelJob TerminateJob", f"{BATCH_ARN}:job/*"),
+    *may("batch", "CancelJob TerminateJob", arn("batch", "job/*")),
     *may("lambda", "InvokeFunction", function("bedrock-summarize"), function("steps")),
     *may("transcribe", "StartTranscriptionJob", "*"),
-    *may(
-        "transcribe",
-        "GetTranscriptionJob",
-        f"arn:aws:transcribe:{REGION_AND_ACCOUNT}:transcription-job/polyphony-test-*",
-    ),
+    *may("transcribe", "GetTranscriptionJob", arn("transcribe", "transcription-job/polyphony-test-*")),
     # Transcribe reads and writes with the permissions of its caller.
     *may("s3", "GetObject", *below("audio")),
     *may("s3", "PutObject", *below("work")),
@@ -123,7 +103,7 @@ MAY_WORKFLOW: set[Permission] = {
 MAY_SUMMARIZE: set[Permission] = {
     *may("s3", "GetObject PutObject", *below("work", "transcripts", "summaries")),
     *may("s3", "ListBucket", OBJECTS),
-    *may("bedrock", "InvokeModel", f"arn:aws:bedrock:{REGION_AND_ACCOUNT}:inference-profile/us.{SONNET}"),
+    *may("bedrock", "InvokeModel", arn("bedrock", f"inference-profile/us.{SONNET}")),
     *(
         ("bedrock:InvokeModel", f"arn:aws:bedrock:{region}::foundation-model/{SONNET}", None)
         for region in ("us-east-1", "us-east-2", "us-west-2")
@@ -207,7 +187,7 @@ def test_the_jobs_roles_trust_only_tasks_of_this_account(role: str) -> None:
         "Principal": {"Service": "ecs-tasks.amazonaws.com"},
         "Action": "sts:AssumeRole",
         "Condition": {
-            "ArnLike": {"aws:SourceArn": f"arn:aws:ecs:{REGION_AND_ACCOUNT}:*"},
+            "ArnLike": {"aws:SourceArn": arn("ecs", "*")},
             "StringEquals": {"aws:SourceAccount": "123456789012"},
         },
     }
@@ -231,16 +211,13 @@ def invocable_models(recorded: Recorded) -> set[str]:
         (
             {"actionItems": "us.anthropic.claude-haiku-5-5", "regions": ["us-east-1"]},
             {
-                f"arn:aws:bedrock:{REGION_AND_ACCOUNT}:inference-profile/us.{SONNET}",
+                arn("bedrock", f"inference-profile/us.{SONNET}"),
                 f"arn:aws:bedrock:us-east-1::foundation-model/{SONNET}",
-                f"arn:aws:bedrock:{REGION_AND_ACCOUNT}:inference-profile/us.anthropic.claude-haiku-5-5",
+                arn("bedrock", "inference-profile/us.anthropic.claude-haiku-5-5"),
                 "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-haiku-5-5",
             },
         ),
-        (
-            dict.fromkeys(("summary", "actionItems"), SONNET),
-            {f"arn:aws:bedrock:us-east-1::foundation-model/{SONNET}"},
-        ),
+        (dict.fromkeys(("summary", "actionItems"), SONNET), {f"arn:aws:bedrock:us-east-1::foundation-model/{SONNET}"}),
     ],
 )
 def test_only_the_configured_models_may_be_invoked(models: dict[str, Any], expected: set[str]) -> None:
@@ -250,12 +227,12 @@ def test_only_the_configured_models_may_be_invoked(models: dict[str, Any], expec
 def test_the_on_demand_engine_may_submit_to_one_queue() -> None:
     found = permissions(previewed(processing={"engine": "fargate"}), f"{PREFIX}-workflow")
     queues = {resource for action, resource, _ in found if action == "batch:SubmitJob" and ":job-queue/" in resource}
-    assert queues == {f"{BATCH_ARN}:job-queue/{PREFIX}-media-on-demand"}
+    assert queues == {arn("batch", f"job-queue/{PREFIX}-media-on-demand")}
 
 
 def test_roles_with_table_access_may_use_the_customers_key_through_dynamodb() -> None:
     through_dynamodb = json.dumps({"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}})
-    recorded = previewed_with_changes()
+    recorded = changed_preview()
     for role in roles(recorded):
         role_permissions = permissions(recorded, role)
         has_table_access = any(action.startswith("dynamodb:") for action, _, _ in role_permissions)

@@ -10,11 +10,11 @@ from components.settings.meetings_media import ATTEMPTS
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.workflow_steps.step_operations import StepEvent, StepOutcome
-from tests.components.deployment_harness import REGION_AND_ACCOUNT
+from tests.components.deployment_harness import arn
 from tests.components.meetings.jsonata_evaluation import RECORDING, evaluate_choice, fill_arguments, find_catch
 from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, deployed, previewed, states, workflow
 
-STEPS = f"arn:aws:lambda:{REGION_AND_ACCOUNT}:function:{PREFIX}-steps:live"
+STEPS = arn("lambda", f"function:{PREFIX}-steps:live")
 FAILURE_REASONS = {
     "GiveMediaUp": "MEDIA_FAILED",
     "GiveTranscriptionUp": "TRANSCRIPTION_FAILED",

@@ -8,15 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.components.deployment_harness import REGION_AND_ACCOUNT, variables
-from tests.components.meetings.recorded_deployment import (
-    BUCKET,
-    PREFIX,
-    TABLE,
-    deployed,
-    previewed,
-    previewed_with_changes,
-)
+from tests.components.deployment_harness import arn, variables
+from tests.components.meetings.recorded_deployment import BUCKET, PREFIX, TABLE, changed_preview, deployed, previewed
 from tests.fake_engine import Recorded
 
 
@@ -29,7 +22,7 @@ def test_each_schedule_calls_its_function_and_failed_calls_go_to_a_dead_letter_q
     assert schedule(deployed(), "storage")["scheduleExpression"] == "cron(0 2 * * ? *)"
     for name in ("sweep", "storage"):
         target = schedule(deployed(), name)["target"]
-        assert target["arn"] == f"arn:aws:lambda:{REGION_AND_ACCOUNT}:function:{PREFIX}-{name}:live"
+        assert target["arn"] == arn("lambda", f"function:{PREFIX}-{name}:live")
         assert json.loads(target["input"]) == {"kind": name}
         assert target["deadLetterConfig"]["arn"].endswith(f"{PREFIX}-{name}-schedule-dlq")
         config = deployed().one("lambda.FunctionEventInvokeConfig", f"meetings-{name}").inputs
@@ -53,6 +46,6 @@ def test_the_sweep_waits_for_chunks_while_uploads_are_kept_and_ends_before_its_t
 
 
 def test_the_number_of_users_with_a_metric_and_the_timeout_of_the_count_are_settings() -> None:
-    environment = variables(previewed_with_changes(), "meetings-storage-function")
+    environment = variables(changed_preview(), "meetings-storage-function")
     assert (environment["MAX_USERS"], environment["COUNT_SECONDS"]) == ("13", "70")
     assert environment["STACK"] == "polyphony-test"

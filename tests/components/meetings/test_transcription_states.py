@@ -11,7 +11,7 @@ from components.blocks.workflow.polling_intervals import count_polls
 from local.emulation.step_functions.parameter_name_conversion import error_name, to_pascal_case
 from local.platform.driver_model.service_shapes import service_model
 from tests.components.meetings.jsonata_evaluation import INPUT, RECORDING, evaluate_choice, fill_arguments, find_catch
-from tests.components.meetings.recorded_deployment import BUCKET, deployed, previewed, previewed_with_changes, states
+from tests.components.meetings.recorded_deployment import BUCKET, changed_preview, deployed, previewed, states
 from tests.fake_engine import Recorded
 
 AUDIO = {"key": RECORDING.audio_key(1), "offsetMs": 0, "durationMs": 1}
@@ -111,7 +111,7 @@ def test_the_polling_interval_and_time_limit_are_settings(poll: int, minutes: in
 
 
 def test_parts_are_transcribed_concurrently() -> None:
-    state = states(previewed_with_changes())["Transcribe"]
+    state = states(changed_preview())["Transcribe"]
     assert (state["MaxConcurrency"], state["Items"]) == (8, "{% $media.audio %}")
 
 

@@ -6,11 +6,11 @@ live table and invokes the audio processor. The processor posts captions to the 
 
 from fnmatch import fnmatchcase
 
-from tests.components.deployment_harness import REGION_AND_ACCOUNT, Permission, may, may_run, permissions, roles
+from tests.components.deployment_harness import Permission, arn, may, may_run, permissions, roles
 from tests.components.transcription.recorded_deployment import API, PREFIX, PROCESSOR, ROUTER, deployed
 
-SESSIONS = f"arn:aws:dynamodb:{REGION_AND_ACCOUNT}:table/{PREFIX}-sessions"
-LIVE = f"arn:aws:dynamodb:{REGION_AND_ACCOUNT}:table/{PREFIX}-live"
+SESSIONS = arn("dynamodb", f"table/{PREFIX}-sessions")
+LIVE = arn("dynamodb", f"table/{PREFIX}-live")
 IN_NAMESPACE = '{"StringEquals": {"cloudwatch:namespace": "AudioTranscription/PartialResults"}}'
 PROCESSOR_MAY: set[Permission] = {
     # The permissions that the requirement lists.
@@ -30,11 +30,11 @@ ROUTER_MAY: set[Permission] = {
     *may("lambda", "InvokeFunction", f"{PROCESSOR}:live"),
     *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
     *may("transcribe", "StartStreamTranscriptionWebSocket", "*"),
-    *may("sqs", "SendMessage", f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-router-failed"),
+    *may("sqs", "SendMessage", arn("sqs", f"{PREFIX}-router-failed")),
 }
 SWEEP_MAY: set[Permission] = {
     *may("lambda", "InvokeFunction", f"{ROUTER}:live"),
-    *may("sqs", "SendMessage", f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-sweep-dlq"),
+    *may("sqs", "SendMessage", arn("sqs", f"{PREFIX}-sweep-dlq")),
 }
 
 
@@ -46,19 +46,19 @@ def test_each_role_has_exactly_the_listed_permissions() -> None:
     }
 
 
-def allows_invocation(permission: Permission, arn: str) -> bool:
+def allows_invocation(permission: Permission, function_arn: str) -> bool:
     action, resource, _ = permission
-    return fnmatchcase("lambda:InvokeFunction", action) and fnmatchcase(arn, resource)
+    return fnmatchcase("lambda:InvokeFunction", action) and fnmatchcase(function_arn, resource)
 
 
 def test_only_the_router_can_invoke_the_processor_and_only_by_its_alias() -> None:
-    arns = (PROCESSOR, f"{PROCESSOR}:live", f"{PROCESSOR}:7", f"{PROCESSOR}:$LATEST")
+    function_arns = (PROCESSOR, f"{PROCESSOR}:live", f"{PROCESSOR}:7", f"{PROCESSOR}:$LATEST")
     callers = {
-        (role, arn)
+        (role, function_arn)
         for role in roles(deployed())
         for permission in permissions(deployed(), role)
-        for arn in arns
-        if allows_invocation(permission, arn)
+        for function_arn in function_arns
+        if allows_invocation(permission, function_arn)
     }
     assert callers == {(f"{PREFIX}-router", f"{PROCESSOR}:live")}
     resource_policies = deployed().all("lambda.Permission")

@@ -11,7 +11,7 @@ from components.transcription.transcription import DISCARD_REASON
 from handlers.transcription.messages import REQUESTS
 from handlers.transcription.router.environment import RouterEnvironment
 from local.preview.property_value_conversion import UNKNOWN
-from tests.components.deployment_harness import REGION_AND_ACCOUNT, variables
+from tests.components.deployment_harness import arn, variables
 from tests.components.transcription.recorded_deployment import CALLBACK, PREFIX, PROCESSOR, ROUTER, deployed, previewed
 
 OIDC = {"issuer": "https://login.example.com/", "audience": "polyphony"}
@@ -125,7 +125,7 @@ def test_the_sweep_runs_every_minute_and_its_failures_go_to_the_dead_letter_queu
     assert schedule["scheduleExpression"] == "rate(1 minute)"
     assert (schedule["target"]["arn"], schedule["target"]["input"]) == (f"{ROUTER}:live", '{"kind": "sweep"}')
     invoke = deployed().one("lambda.FunctionEventInvokeConfig", "router").inputs
-    queue = f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}-router-failed"
+    queue = arn("sqs", f"{PREFIX}-router-failed")
     assert (invoke["qualifier"], invoke["destinationConfig"]) == ("live", {"onFailure": {"destination": queue}})
     assert "Reason" not in deployed().one("lambda.Function", "router").inputs["tags"], "failed calls are kept"
 

@@ -5,18 +5,18 @@ from typing import Any
 from components.blocks.naming.context import Subsystem
 from components.settings import VoiceQaSettings
 from components.voice_qa import VoiceQa, VoiceQaArgs
-from tests.components.deployment_harness import REGION_AND_ACCOUNT, Deployment, prefix
+from tests.components.deployment_harness import Deployment, arn, prefix
 from tests.fake_engine import Recorded
 
 PREFIX = prefix(Subsystem.VOICE_QA)
-API = f"arn:aws:execute-api:{REGION_AND_ACCOUNT}:a1b2c3/Prod"
+API = arn("execute-api", "a1b2c3/Prod")
 CALLBACK = "https://a1b2c3.execute-api.us-east-1.amazonaws.com/Prod"
 BUCKET = f"{PREFIX}-audio-123456789012"
 TABLE = f"{PREFIX}-sessions"
-HANDLER = f"arn:aws:lambda:{REGION_AND_ACCOUNT}:function:{PREFIX}-websocket-handler"
-WORKER = f"arn:aws:lambda:{REGION_AND_ACCOUNT}:function:{PREFIX}-query-worker"
-VALIDATOR = f"arn:aws:lambda:{REGION_AND_ACCOUNT}:function:{PREFIX}-validate-lecture"
-RUNTIME = f"arn:aws:bedrock-agentcore:{REGION_AND_ACCOUNT}:runtime/lecturer-a1B2c3"
+HANDLER = arn("lambda", f"function:{PREFIX}-websocket-handler")
+WORKER = arn("lambda", f"function:{PREFIX}-query-worker")
+VALIDATOR = arn("lambda", f"function:{PREFIX}-validate-lecture")
+RUNTIME = arn("bedrock-agentcore", "runtime/lecturer-a1B2c3")
 ENDPOINT = "https://agent.example.com"
 GUEST_ID_KEY = "canary-" + "k" * 40
 CHANGED_SETTINGS: dict[str, Any] = {
@@ -44,7 +44,7 @@ VOICE_QA = Deployment(
 previewed, deployed = VOICE_QA.previewed, VOICE_QA.deployed
 
 
-def previewed_with_changes() -> Recorded:
+def changed_preview() -> Recorded:
     """Return the preview of a deployment with `CHANGED_SETTINGS`."""
     return previewed(**CHANGED_SETTINGS)
 

@@ -16,8 +16,8 @@ from handlers.voice_qa.table_records import allowance_key, connection_key, conve
 from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
 from tests.components.deployment_harness import (
     IDENTITY_POOL_ID,
-    REGION_AND_ACCOUNT,
     Permission,
+    arn,
     may,
     may_consume,
     may_run,
@@ -39,8 +39,8 @@ from tests.components.voice_qa.recorded_deployment import (
 )
 
 AUDIO_BUCKET = f"arn:aws:s3:::{BUCKET}"
-SESSIONS_TABLE = f"arn:aws:dynamodb:{REGION_AND_ACCOUNT}:table/{TABLE}"
-QUEUES = f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}"
+SESSIONS_TABLE = arn("dynamodb", f"table/{TABLE}")
+QUEUES = arn("sqs", f"{PREFIX}")
 OWN_ITEMS_CONDITION = json.dumps(
     {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "${cognito-identity.amazonaws.com:sub}#*"},
@@ -59,7 +59,7 @@ HANDLER_MAY: set[Permission] = {
     *may("dynamodb", "GetItem UpdateItem", SESSIONS_TABLE),
     *may("lambda", "InvokeFunction", f"{WORKER}:live"),
     *may("sqs", "SendMessage", f"{QUEUES}-time-limits"),
-    *may("ssm", "GetParameter", f"arn:aws:ssm:{REGION_AND_ACCOUNT}:parameter/{PREFIX}-guest-ids"),
+    *may("ssm", "GetParameter", arn("ssm", f"parameter/{PREFIX}-guest-ids")),
     *may_consume(f"{PREFIX}-time-limits"),
     *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
 }
@@ -127,11 +127,11 @@ def test_the_worker_can_invoke_only_the_configured_runtime_and_endpoint() -> Non
 @pytest.mark.parametrize(("function", "caller"), [(WORKER, "websocket-handler"), (VALIDATOR, "sweep"), (HANDLER, None)])
 def test_each_function_is_invoked_by_one_role_and_only_by_its_alias(function: str, caller: str | None) -> None:
     callers = {
-        (role, arn)
+        (role, function_arn)
         for role in roles(deployed())
         for action, resource, _ in permissions(deployed(), role)
-        for arn in (function, f"{function}:live", f"{function}:7", f"{function}:$LATEST")
-        if fnmatchcase("lambda:InvokeFunction", action) and fnmatchcase(arn, resource)
+        for function_arn in (function, f"{function}:live", f"{function}:7", f"{function}:$LATEST")
+        if fnmatchcase("lambda:InvokeFunction", action) and fnmatchcase(function_arn, resource)
     }
     assert callers == ({(f"{PREFIX}-{caller}", f"{function}:live")} if caller else set())
 

@@ -17,7 +17,7 @@ from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
 from local.preview.property_value_conversion import UNKNOWN
 from local.preview.stack_files import StackConfig
-from tests.components.deployment_harness import IDENTITY_POOL_ID, REGION_AND_ACCOUNT, variables
+from tests.components.deployment_harness import IDENTITY_POOL_ID, arn, variables
 from tests.components.voice_qa.recorded_deployment import (
     BUCKET,
     CALLBACK,
@@ -30,14 +30,14 @@ from tests.components.voice_qa.recorded_deployment import (
     VALIDATOR,
     VOICE_QA,
     WORKER,
+    changed_preview,
     deployed,
     deployed_with_bedrock_agent,
     previewed,
-    previewed_with_changes,
 )
 from tests.fake_engine import Recorded
 
-QUEUES = f"arn:aws:sqs:{REGION_AND_ACCOUNT}:{PREFIX}"
+QUEUES = arn("sqs", f"{PREFIX}")
 COMMON_VARIABLES = {
     "S3_BUCKET": BUCKET,
     "DYNAMODB_TABLE": TABLE,
@@ -132,7 +132,7 @@ def test_each_function_reads_the_listed_variables(function: str, unknown_in_prev
     ],
 )
 def test_each_changed_setting_changes_only_its_variables(function: str, expected: dict[str, str]) -> None:
-    default, changed = variables(previewed(), function), variables(previewed_with_changes(), function)
+    default, changed = variables(previewed(), function), variables(changed_preview(), function)
     assert {name: changed[name] for name in changed if changed[name] != default[name]} == expected
     assert set(changed) == set(default)
 
@@ -188,8 +188,7 @@ def test_one_execution_environment_of_the_handler_is_warm_by_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "queue", "seconds"),
-    [("query-worker", "queries", 300), ("validate-lecture", "validator", 21_600)],
+    ("function", "queue", "seconds"), [("query-worker", "queries", 300), ("validate-lecture", "validator", 21_600)]
 )
 def test_asynchronous_invocations_are_tried_three_times_and_then_moved_to_the_dead_letter_queue(
     function: str, queue: str, seconds: int
@@ -219,7 +218,7 @@ def test_every_new_object_below_lectures_is_reported_to_the_queue() -> None:
 
 def test_the_visibility_timeout_is_six_times_the_validators_timeout() -> None:
     assert deployed().one("sqs.Queue", "uploads-queue").inputs["visibilityTimeoutSeconds"] == 6 * 300
-    assert previewed_with_changes().one("sqs.Queue", "uploads-queue").inputs["visibilityTimeoutSeconds"] == 6 * 100
+    assert changed_preview().one("sqs.Queue", "uploads-queue").inputs["visibilityTimeoutSeconds"] == 6 * 100
 
 
 def test_the_validator_gets_batches_of_five_uploads_and_returns_only_failed_messages() -> None:
@@ -262,7 +261,7 @@ def test_browsers_can_use_the_bucket_as_the_requirement_states() -> None:
     (rule,) = bucket_inputs("BucketCorsConfiguration")["corsRules"]
     assert (rule["allowedOrigins"], rule["allowedMethods"]) == (["*"], ["GET", "PUT", "POST"])
     assert (rule["allowedHeaders"], rule["maxAgeSeconds"]) == (["*"], 3600)
-    (rule,) = bucket_inputs("BucketCorsConfiguration", previewed_with_changes())["corsRules"]
+    (rule,) = bucket_inputs("BucketCorsConfiguration", changed_preview())["corsRules"]
     assert rule["allowedOrigins"] == ["https://app.example.com", "http://localhost:3000"]
 
 
@@ -286,7 +285,7 @@ def test_questions_and_answers_expire_after_a_week_and_lectures_stay() -> None:
     assert (s3_prefixes.QUERIES, s3_prefixes.RESPONSES, s3_prefixes.LECTURES) == ("queries/", "responses/", "lectures/")
     noncurrent = {"queries/": 1, "responses/": 1, "": 7}
     assert expiry_days(deployed()) == ({"queries/": 7, "responses/": 7}, noncurrent)
-    assert expiry_days(previewed_with_changes()) == ({"queries/": 11, "responses/": 12}, noncurrent)
+    assert expiry_days(changed_preview()) == ({"queries/": 11, "responses/": 12}, noncurrent)
 
 
 def test_the_bucket_is_private_encrypted_and_versioned_by_default() -> None:
@@ -299,7 +298,7 @@ def test_the_bucket_is_private_encrypted_and_versioned_by_default() -> None:
 
 def test_uploads_can_use_transfer_acceleration() -> None:
     assert deployed().all("s3.BucketAccelerateConfiguration") == []
-    assert previewed_with_changes().one("s3.BucketAccelerateConfiguration").inputs["status"] == "Enabled"
+    assert changed_preview().one("s3.BucketAccelerateConfiguration").inputs["status"] == "Enabled"
 
 
 def test_the_tables_keys_are_session_and_lecture_and_its_items_expire() -> None:
@@ -326,7 +325,7 @@ def test_only_the_handshake_requires_a_signature() -> None:
 
 
 def test_the_stage_is_called_prod_and_its_rate_limit_is_a_setting() -> None:
-    for recorded, expected in ((previewed(), (100, 200)), (previewed_with_changes(), (17, 34))):
+    for recorded, expected in ((previewed(), (100, 200)), (changed_preview(), (17, 34))):
         stage = recorded.one("apigatewayv2.Stage").inputs
         limits = stage["defaultRouteSettings"]
         assert (limits["throttlingRateLimit"], limits["throttlingBurstLimit"]) == expected

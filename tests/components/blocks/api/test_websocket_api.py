@@ -125,11 +125,7 @@ def triggers(recorded: Recorded) -> Any:
 
 @pytest.mark.parametrize(
     "change",
-    [
-        {"routes": (*ROUTES, "list")},
-        {"function_name": "reader"},
-        {"authorization": WebSocketAuthorization.IAM},
-    ],
+    [{"routes": (*ROUTES, "list")}, {"function_name": "reader"}, {"authorization": WebSocketAuthorization.IAM}],
     ids=["another route", "another function", "another authorization"],
 )
 def test_a_change_of_the_routes_triggers_a_deployment(change: dict[str, Any]) -> None:

@@ -77,8 +77,7 @@ def test_the_least_pause_is_five_standard_deviations_below_the_average() -> None
 def register_workflow(engine: Engine) -> Recorded:
     def program() -> None:
         workflow = Workflow(
-            "manifest",
-            WorkflowArgs(scope(), "Manifest", "test", "First", states(), grants=[], timeout_seconds=600),
+            "manifest", WorkflowArgs(scope(), "Manifest", "test", "First", states(), grants=[], timeout_seconds=600)
         )
         assert workflow.grant_start().resources == (workflow.arn,)
         assert workflow.grant_describe().resources == (f"{workflow.arn.replace(':stateMachine:', ':execution:')}:*",)
