@@ -14,7 +14,7 @@ import copy
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -86,17 +86,15 @@ def search() -> EscalationSearch:
 
 
 def apply_weakening(weakening: Weakening) -> Policies:
-    def replace(statements: tuple[Statement, ...]) -> tuple[Statement, ...]:
-        return tuple(weakening.weakened if item is weakening.original else item for item in statements)
+    def weaken(statement: Statement) -> Statement:
+        return weakening.weakened if statement is weakening.original else statement
 
     current = policies()
     return Policies(
-        deploy=replace(current.deploy),
-        preview=replace(current.preview),
-        boundary=replace(current.boundary),
-        trusts=tuple(
-            (role, weakening.weakened if trust is weakening.original else trust) for role, trust in current.trusts
-        ),
+        deploy=tuple(map(weaken, current.deploy)),
+        preview=tuple(map(weaken, current.preview)),
+        boundary=tuple(map(weaken, current.boundary)),
+        trusts=tuple((role, weaken(trust)) for role, trust in current.trusts),
     )
 
 
@@ -107,15 +105,11 @@ def find_path(weakening: Weakening, service: str = "") -> Counterexample | None:
 
 
 def list_statements() -> Iterator[tuple[str, Statement]]:
-    """Yield each statement of the template once, with its name."""
+    """Yield each statement of the template once, with its name. The roles share some statements."""
     current = policies()
+    groups = {DEPLOY: current.deploy, PREVIEW: current.preview, "boundary": current.boundary}
+    groups |= {f"trust policy of the {role}": (trust,) for role, trust in current.trusts}
     yielded_statements: set[int] = set()
-    groups = {
-        DEPLOY: current.deploy,
-        PREVIEW: current.preview,
-        "boundary": current.boundary,
-        "trust of the": tuple(trust for _, trust in current.trusts),
-    }
     for owner, statements in groups.items():
         for statement in statements:
             if id(statement) not in yielded_statements:
@@ -147,7 +141,7 @@ STATEMENTS_WITH_CONDITIONS = [
     pytest.param(statement, id=name)
     for name, statement in list_statements()
     # The search checks trust policies with tokens of GitHub and not with requests on targets.
-    if statement.get("Condition") and not name.startswith("trust of the ")
+    if statement.get("Condition") and not name.startswith("trust policy of the ")
 ]
 UNSENT_KEYS = {"ec2:CreateAction"}
 """EC2 sends this key with `ec2:CreateTags` only while it creates the resource. The search sends `ec2:CreateTags` only
@@ -190,8 +184,7 @@ def test_a_path_can_change_tags_first_and_then_the_resource() -> None:
 def test_a_path_can_use_a_role_of_the_program() -> None:
     """The boundary limits only roles of the program, so without such paths the search would not explore it."""
     every_key = {"Effect": "Allow", "Action": "kms:DisableKey", "Resource": "*"}
-    current = policies()
-    widened = Policies(current.deploy, current.preview, (*current.boundary, every_key), current.trusts)
+    widened = replace(policies(), boundary=(*policies().boundary, every_key))
     path = search().find_path(widened, frozenset({"kms:DisableKey"}))
     assert path is not None
     assert [re.findall(r"\w+:\w+", step.partition(": ")[2])[0] for step in path.steps] == [
@@ -259,8 +252,7 @@ HARMLESS_STATEMENTS = {
 
 
 def find_path_with(statement: Statement) -> Counterexample | None:
-    current = policies()
-    widened = Policies((*current.deploy, statement), current.preview, current.boundary, current.trusts)
+    widened = replace(policies(), deploy=(*policies().deploy, statement))
     return search().find_path(widened, expand_actions(as_list(statement["Action"])))
 
 

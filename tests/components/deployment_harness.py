@@ -163,11 +163,7 @@ def may(service: str, actions: str, *resources: str, condition: str | None = Non
 def may_run(function: str) -> set[Permission]:
     """Return the permissions that every function needs for its logs and traces; `function` is its full name."""
     return {
-        *may(
-            "logs",
-            "CreateLogStream PutLogEvents",
-            arn("logs", f"log-group:/aws/lambda/{function}:*"),
-        ),
+        *may("logs", "CreateLogStream PutLogEvents", arn("logs", f"log-group:/aws/lambda/{function}:*")),
         *may("xray", "PutTelemetryRecords PutTraceSegments", "*"),
     }
 

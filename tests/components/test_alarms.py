@@ -238,7 +238,7 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
 """Rule of each alarm by subsystem and by the alarm's name without prefix."""
 MODEL_REFUSED = '($.error_type = "ModelRefused" || $.error_type = "SummaryUnusable")'
 RECORDING_EVENTS = ("recording_unheard", "recording_unattended", "recordings_unchecked")
-FILTERS: dict[str, dict[str, tuple[str, str, str]]] = {
+METRIC_FILTERS: dict[str, dict[str, tuple[str, str, str]]] = {
     INGESTION: {
         "manifest-record": ("manifest-builder", '$.message = "manifest_record_failed"', "1"),
         "oldest-pending": ("sweeper", '$.message = "sweep"', "$.oldest_pending_seconds"),
@@ -333,7 +333,7 @@ def test_a_filter_has_the_name_of_its_metric_and_depends_on_its_log_group(subsys
         assert resource.inputs["logGroupName"] in log_groups, "the filter needs its log group"
 
 
-@pytest.mark.parametrize("subsystem", FILTERS)
+@pytest.mark.parametrize("subsystem", METRIC_FILTERS)
 def test_log_lines_that_report_problems_are_counted(subsystem: str) -> None:
     filters = {
         resource.inputs["name"].removeprefix(f"polyphony-test-{subsystem}-"): (
@@ -343,7 +343,7 @@ def test_log_lines_that_report_problems_are_counted(subsystem: str) -> None:
         )
         for resource in DEPLOYMENTS[subsystem].deployed().all("cloudwatch.LogMetricFilter")
     }
-    assert {name: filters[name] for name in FILTERS[subsystem]} == FILTERS[subsystem]
+    assert {name: filters[name] for name in METRIC_FILTERS[subsystem]} == METRIC_FILTERS[subsystem]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,14 @@ from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, S
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.workflow_steps.step_operations import StepEvent, StepOutcome
 from tests.components.deployment_harness import arn
-from tests.components.meetings.jsonata_evaluation import RECORDING, evaluate_choice, fill_arguments, find_catch
+from tests.components.meetings.jsonata_evaluation import (
+    AUDIO_PART,
+    MEDIA,
+    RECORDING,
+    evaluate_choice,
+    fill_arguments,
+    find_catch,
+)
 from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, deployed, previewed, states, workflow
 
 STEPS = arn("lambda", f"function:{PREFIX}-steps:live")
@@ -21,8 +28,6 @@ FAILURE_REASONS = {
     "GiveSummaryUp": "SUMMARY_FAILED",
 }
 """States that mark a meeting as failed, with the reason."""
-AUDIO = {"key": RECORDING.audio_key(1), "offsetMs": 0, "durationMs": 1}
-MEDIA = {"outcome": "ready", "audio": [AUDIO], "language": "en-US", "durationMs": 5}
 
 
 @pytest.mark.parametrize("engine", ["batch-spot", "fargate"])
@@ -82,7 +87,7 @@ def test_the_last_step_accepts_every_outcome_of_the_summary() -> None:
 
 
 def test_the_summary_function_receives_its_parameters() -> None:
-    media = {**MEDIA, "audio": [{**AUDIO, "key": RECORDING.audio_key(0)}]}
+    media = {**MEDIA, "audio": [{**AUDIO_PART, "key": RECORDING.audio_key(0)}]}
     payload = fill_arguments(states(deployed())["Summarize"]["Arguments"]["Payload"], media=media)
     request = SummaryRequest.model_validate(payload)
     assert request.recording == RECORDING

@@ -10,12 +10,18 @@ import pytest
 from components.blocks.workflow.polling_intervals import count_polls
 from local.emulation.step_functions.parameter_name_conversion import error_name, to_pascal_case
 from local.platform.driver_model.service_shapes import service_model
-from tests.components.meetings.jsonata_evaluation import INPUT, RECORDING, evaluate_choice, fill_arguments, find_catch
+from tests.components.meetings.jsonata_evaluation import (
+    AUDIO_PART,
+    INPUT,
+    MEDIA,
+    RECORDING,
+    evaluate_choice,
+    fill_arguments,
+    find_catch,
+)
 from tests.components.meetings.recorded_deployment import BUCKET, changed_preview, deployed, previewed, states
 from tests.fake_engine import Recorded
 
-AUDIO = {"key": RECORDING.audio_key(1), "offsetMs": 0, "durationMs": 1}
-MEDIA = {"outcome": "ready", "audio": [AUDIO], "language": "en-US", "durationMs": 5}
 FIRST_PART = {"Map": {"Item": {"Index": 0}}}
 JOB_IN_PROGRESS = {"result": {"TranscriptionJob": {"TranscriptionJobStatus": "IN_PROGRESS"}}}
 
@@ -34,7 +40,7 @@ def retry_count(name: str, error: str) -> int:
 
 
 def test_a_parts_transcript_is_written_to_the_key_that_is_read() -> None:
-    context = {"context": {"Execution": {"Input": INPUT}, "Map": {"Item": {"Index": 1}}}, "input": AUDIO}
+    context = {"context": {"Execution": {"Input": INPUT}, "Map": {"Item": {"Index": 1}}}, "input": AUDIO_PART}
     user = RECORDING.meeting.user
     start = fill_arguments(part_states()["StartPart"]["Arguments"], context, media=MEDIA)
     assert start == {
@@ -63,7 +69,7 @@ def test_every_attempt_has_its_own_transcription_job() -> None:
 @pytest.mark.parametrize(("has_transcript", "next_state"), [(True, "PartTranscribed"), (False, "StartPart")])
 def test_a_part_with_a_transcript_starts_no_job(has_transcript: bool, next_state: str) -> None:
     assert states(deployed())["Transcribe"]["ItemProcessor"]["StartAt"] == "PartAlreadyTranscribed"
-    context = {"input": {**AUDIO, "transcribed": has_transcript}}
+    context = {"input": {**AUDIO_PART, "transcribed": has_transcript}}
     assert evaluate_choice(part_states()["PartAlreadyTranscribed"], context) == next_state
 
 

@@ -1,4 +1,4 @@
-"""Tests of physical names: within every service's limit, stable and unique."""
+"""Tests of physical names, the names of resources on AWS: within every service's limit, stable and unique."""
 
 import re
 
