@@ -40,7 +40,7 @@ from tests.bootstrap.role_template import resolve_template
 
 pytestmark = pytest.mark.xdist_group("escalation")
 
-NAME = re.compile(rf"polyphony[-_?]{STACK}[-_?]")
+STACK_NAME_PREFIX = re.compile(rf"polyphony[-_?]{STACK}[-_?]")
 
 
 @dataclass(frozen=True)
@@ -129,10 +129,10 @@ def list_removed_conditions() -> Iterator[Weakening]:
 def list_widened_names() -> Iterator[Weakening]:
     for name, statement in list_statements():
         for number, pattern in enumerate(as_list(statement.get("Resource", []))):
-            if NAME.search(pattern) and statement["Effect"] == "Allow":
+            if STACK_NAME_PREFIX.search(pattern) and statement["Effect"] == "Allow":
                 weakened = copy.deepcopy(dict(statement))
                 weakened["Resource"] = as_list(weakened["Resource"])
-                weakened["Resource"][number] = re.sub(rf"{NAME.pattern}.*", "*", pattern)
+                weakened["Resource"][number] = re.sub(rf"{STACK_NAME_PREFIX.pattern}.*", "*", pattern)
                 yield Weakening(f"{name}: {pattern}", statement, weakened, pattern.split(":")[2])
 
 

@@ -365,7 +365,9 @@ def test_the_deploy_role_can_only_manage_roles_with_the_boundary(action: str) ->
         ("organizations:LeaveOrganization", "*"),
     ],
 )
-def test_the_deploy_role_is_denied(action: str, resource: str) -> None:
+def test_the_deploy_role_may_not_read_data_change_other_stacks_or_get_more_permissions(
+    action: str, resource: str
+) -> None:
     assert not is_allowed("prod", action, resource)
 
 

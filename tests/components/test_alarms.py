@@ -1,6 +1,5 @@
 """Tests of all alarms of the five subsystems: metric, threshold, severity, runbook, and counted log lines."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -8,7 +7,7 @@ import pytest
 
 from handlers.meetings import metrics
 from local import ROOT
-from tests.components.deployment_harness import Deployment, arn
+from tests.components.deployment_harness import Deployment, arn, chart_metrics
 from tests.components.ingestion.recorded_deployment import INGESTION as INGESTION_DEPLOYMENT
 from tests.components.livestream.recorded_deployment import LIVESTREAM as LIVESTREAM_DEPLOYMENT
 from tests.components.meetings.recorded_deployment import MEETINGS as MEETINGS_DEPLOYMENT
@@ -409,15 +408,14 @@ def test_only_work_that_several_sweeps_fail_to_do_raises_an_alarm(minutes: int) 
     assert alarm["period"] % 60 == 0
 
 
-FUNCTIONS_WITHOUT_WIDGET = {"polyphony-test-livestream-authorizer", "polyphony-test-livestream-transcript-windows"}
+FUNCTIONS_WITHOUT_CHART = {"polyphony-test-livestream-authorizer", "polyphony-test-livestream-transcript-windows"}
 
 
 @every_subsystem
 def test_the_dashboard_shows_every_table_and_all_functions_but_two(subsystem: str) -> None:
     recorded = DEPLOYMENTS[subsystem].deployed()
-    widgets = json.loads(recorded.one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
-    shown = {value for widget in widgets for metric in widget["properties"]["metrics"] for value in metric[:-1]}
+    shown_values = {value for chart in chart_metrics(recorded).values() for metric in chart for value in metric[:-1]}
     names = {
         resource.inputs["name"] for kind in ("lambda.Function", "dynamodb.Table") for resource in recorded.all(kind)
     }
-    assert names - shown == names & FUNCTIONS_WITHOUT_WIDGET
+    assert names - shown_values == names & FUNCTIONS_WITHOUT_CHART

@@ -36,23 +36,16 @@ class FakeJob:
 
     def detail(self, now: float) -> dict[str, Any]:
         """Return the job's description at a time."""
+        age = now - self.submitted_at
+        status, fields = next((status, fields) for seconds, status, fields in reversed(self.life) if seconds <= age)
         if self.end_reason is not None:
-            return {
-                "JobId": self.id,
-                "Status": "FAILED",
-                "StatusReason": self.end_reason,
-                "Container": {},
-                "Attempts": [],
-            }
-        status, fields = next(
-            (status, fields) for seconds, status, fields in reversed(self.life) if self.submitted_at + seconds <= now
-        )
+            status, fields = "FAILED", {"StatusReason": self.end_reason}
         return {"JobId": self.id, "JobName": self.name, "Status": status, "Container": {}, "Attempts": [], **fields}
 
 
 @dataclass
 class FakeBatch:
-    """Replaces AWS Batch. A submission fails the test if another job is still active."""
+    """Replacement of AWS Batch. A submission fails the test if another job is still active."""
 
     lives: Callable[[str], Life]
     """Function that returns the life of a new job by its queue, `spot` or `on-demand`."""

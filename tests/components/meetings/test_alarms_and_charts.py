@@ -15,6 +15,7 @@ from handlers.meetings.storage.daily_storage_count import growth_metrics
 from local import ROOT
 from local.emulation.step_functions.parameter_name_conversion import error_name
 from local.platform.driver_model.service_shapes import service_model
+from tests.components.deployment_harness import chart_metrics
 from tests.components.meetings.recorded_deployment import PREFIX, changed_preview, deployed, previewed
 from tests.handlers.meetings.meeting_harness import FakeCloudWatch
 
@@ -49,27 +50,23 @@ def test_the_runbook_has_the_error_names_that_step_functions_gives_a_denied_call
 
 def test_the_dashboard_shows_the_backends_own_metrics_the_latency_of_its_resources_and_its_queue() -> None:
     """The bucket has request metrics only if a setting enables them (`tests/test_shown_metrics.py`)."""
-    widgets = json.loads(previewed(requestsMeasured=True).one("cloudwatch.Dashboard").inputs["dashboardBody"])[
-        "widgets"
-    ]
-    shown = json.dumps([widget["properties"]["metrics"] for widget in widgets])
+    shown_metrics = json.dumps(chart_metrics(previewed(requestsMeasured=True)))
     for name in (
         *(metrics.PROCESSING_DURATION, metrics.INPUT_TOKENS, metrics.OUTPUT_TOKENS),
         *(metrics.STORAGE_GROWTH, metrics.FFMPEG_RATIO),
         *("FirstByteLatency", "SuccessfulRequestLatency", f"{PREFIX}-uploads"),
     ):
-        assert f'"{name}"' in shown, name
+        assert f'"{name}"' in shown_metrics, name
 
 
 def test_the_charted_growth_has_the_dimensions_of_a_sent_metric() -> None:
     """CloudWatch does not add values up over a dimension. A chart only finds metrics that were sent with exactly its
     dimensions.
     """
-    widgets = json.loads(deployed().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
     charted_metrics = [
         (namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True)))
-        for widget in widgets
-        for namespace, name, *dimensions, _ in widget["properties"]["metrics"]
+        for chart in chart_metrics(deployed()).values()
+        for namespace, name, *dimensions, _ in chart
         if name == metrics.STORAGE_GROWTH
     ]
     cloudwatch: Any = FakeCloudWatch()
@@ -85,14 +82,13 @@ def test_the_charted_growth_has_the_dimensions_of_a_sent_metric() -> None:
 
 
 def test_the_dashboard_shows_the_duration_of_executions_and_token_exchanges() -> None:
-    widgets = json.loads(deployed().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
-    charts = {widget["properties"]["title"]: widget["properties"]["metrics"] for widget in widgets}
+    charts = chart_metrics(deployed())
     for operation, namespace, metric in (
         ("executions", "AWS/States", "ExecutionTime"),
         ("token exchanges", "AWS/ApiGateway", "Latency"),
     ):
         [chart] = [charts[title] for title in charts if title.startswith(f"duration of {operation},")]
-        assert {(charted_metric[0], charted_metric[1]) for charted_metric in chart} == {(namespace, metric)}
+        assert {tuple(charted_metric[:2]) for charted_metric in chart} == {(namespace, metric)}
 
 
 def test_request_metrics_of_the_bucket_are_a_setting() -> None:

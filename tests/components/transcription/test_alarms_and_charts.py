@@ -11,6 +11,7 @@ from handlers.transcription.messages import REQUESTS
 from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT
 from operations.function_target import FunctionTarget
 from operations.gradual_rollout import RolloutPlan
+from tests.components.deployment_harness import chart_metrics
 from tests.components.transcription.recorded_deployment import PREFIX, deployed
 from tests.handlers.transcription.router_harness import RouterHarness, transcription_tables
 from tests.loggers import own_logger
@@ -66,8 +67,7 @@ def test_the_log_lines_of_lost_and_given_up_utterances_are_counted(capsys: pytes
 
 
 def test_the_dashboard_shows_every_caption_metric() -> None:
-    widgets = json.loads(deployed().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
-    shown_metrics = {metric[1] for widget in widgets for metric in widget["properties"]["metrics"]}
+    shown_metrics = {metric[1] for chart in chart_metrics(deployed()).values() for metric in chart}
     assert {
         *("PartialResultProcessingLatency", "PartialResultsDropped"),
         *("OrphanedResultsFlushed", "TranscribeFallbackTriggered"),
