@@ -193,19 +193,17 @@ class EscalationSearch:
         queue = deque(paths)
         while queue:
             state = queue.popleft()
-            for action, context, after in _list_role_changes(state):
+            for action, context, new_state in _list_role_changes(state):
                 request = AccessRequest(action, OWN_ROLE, context)
-                if after in paths or not self._allows(index.get(action, []), request, repr(request)):
+                if new_state in paths or not self._allows(index.get(action, []), request, repr(request)):
                     continue
-                paths[after] = (
-                    *paths[state],
-                    f"{DEPLOY}: {action} on {OWN_ROLE} with {dict(context) or 'no boundary'}",
-                )
-                queue.append(after)
-                if after.has_all_permissions and after.boundary != OWN_BOUNDARY:
-                    result.counterexamples.append(Counterexample(paths[after], DEPLOY))
-                elif after.has_all_permissions and bounded_path is None:
-                    bounded_path = paths[after]
+                step = f"{DEPLOY}: {action} on {OWN_ROLE} with {dict(context) or 'no boundary'}"
+                paths[new_state] = (*paths[state], step)
+                queue.append(new_state)
+                if new_state.has_all_permissions and new_state.boundary != OWN_BOUNDARY:
+                    result.counterexamples.append(Counterexample(paths[new_state], DEPLOY))
+                elif new_state.has_all_permissions and bounded_path is None:
+                    bounded_path = paths[new_state]
         pass_role = AccessRequest("iam:PassRole", OWN_ROLE, {"iam:PassedToService": "ec2.amazonaws.com"})
         if self._allows(index.get("iam:PassRole", []), pass_role, repr(pass_role)):
             step = f"{DEPLOY}: iam:PassRole of {OWN_ROLE} to a service whose resources no stack has (ec2.amazonaws.com)"
@@ -274,10 +272,10 @@ def _list_role_changes(state: RoleState) -> Iterator[tuple[str, Mapping[str, str
             yield "iam:CreateRole", boundary_context(boundary), RoleState(exists=True, boundary=boundary)
         return
     for boundary in BOUNDARIES[:-1]:
-        after = RoleState(exists=True, boundary=boundary, has_all_permissions=state.has_all_permissions)
-        yield "iam:PutRolePermissionsBoundary", boundary_context(boundary), after
-    unbounded = RoleState(exists=True, has_all_permissions=state.has_all_permissions)
-    yield "iam:DeleteRolePermissionsBoundary", boundary_context(state.boundary), unbounded
+        with_boundary = RoleState(exists=True, boundary=boundary, has_all_permissions=state.has_all_permissions)
+        yield "iam:PutRolePermissionsBoundary", boundary_context(boundary), with_boundary
+    without_boundary = RoleState(exists=True, has_all_permissions=state.has_all_permissions)
+    yield "iam:DeleteRolePermissionsBoundary", boundary_context(state.boundary), without_boundary
     with_policy = RoleState(exists=True, boundary=state.boundary, has_all_permissions=True)
     for action in ("iam:PutRolePolicy", "iam:AttachRolePolicy"):
         yield action, boundary_context(state.boundary), with_policy

@@ -91,7 +91,7 @@ class ResolvedTemplate:
         return self._resolve_ref("Boundary")
 
     def managed_policies(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield name and document of every managed_policies policy."""
+        """Yield name and document of every managed policy."""
         for name, resource in self.resources.items():
             if resource["Type"] == "AWS::IAM::ManagedPolicy":
                 yield name, resource["Properties"]["PolicyDocument"]

@@ -1,8 +1,9 @@
 """Tests of the bootstrap's roles and permissions boundary, with the IAM policy evaluator of the local platform.
 
-Allowed: the right GitHub environment, everything that each resource type of every stack required_actions_by_type, and every grant of the
-program's roles. Denied: other repositories, environments and stacks, access to data, and every way to get more
-permissions.
+The bootstrap is a CloudFormation template that is deployed once for each stack. GitHub's workflows assume its deploy role
+and its preview role, and its boundary limits the roles of the program. Allowed: the right GitHub environment, everything
+that each resource type of every stack needs, and every grant of the program's roles. Denied: other repositories,
+environments and stacks, access to data, and every way to get more permissions.
 """
 
 import inspect
@@ -277,7 +278,7 @@ def is_taggable(type_: str) -> bool:
 
 
 def test_the_deploy_role_covers_resource_types_that_no_stack_has_yet() -> None:
-    """Optional settings create keys, firewalls and gateways, so the role required_actions_by_type their actions in any case."""
+    """Optional settings create keys, firewalls and gateways, so the role needs their actions in any case."""
     allowed_patterns = [
         pattern
         for document in resolve_template("prod").documents("DeployRole")

@@ -76,6 +76,7 @@ MAY_JOB: set[Permission] = {
     *may("s3", "ListBucket", OBJECTS),
 }
 MAY_START_JOB: set[Permission] = {
+    # Batch pulls the image and writes the log with these permissions.
     *may("ecr", "GetAuthorizationToken", "*"),
     *may("ecr", "BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer", IMAGES),
     *may("logs", "CreateLogStream PutLogEvents", arn("logs", f"log-group:/aws/batch/{PREFIX}-media:*")),
@@ -152,8 +153,7 @@ ROLES: dict[str, set[Permission]] = {
 
 
 def test_every_role_has_exactly_these_permissions() -> None:
-    found = {role.removeprefix(f"{PREFIX}-"): permissions(deployed(), role) for role in roles(deployed())}
-    assert found == ROLES
+    assert {role.removeprefix(f"{PREFIX}-"): permissions(deployed(), role) for role in roles(deployed())} == ROLES
 
 
 def trust(role: str) -> Any:
@@ -201,8 +201,8 @@ def test_a_preview_shows_all_policies() -> None:
 
 
 def invocable_models(recorded: Recorded) -> set[str]:
-    found = permissions(recorded, f"{PREFIX}-bedrock-summarize")
-    return {resource for action, resource, _ in found if action == "bedrock:InvokeModel"}
+    summarize = permissions(recorded, f"{PREFIX}-bedrock-summarize")
+    return {resource for action, resource, _ in summarize if action == "bedrock:InvokeModel"}
 
 
 @pytest.mark.parametrize(
@@ -225,8 +225,8 @@ def test_only_the_configured_models_may_be_invoked(models: dict[str, Any], expec
 
 
 def test_the_on_demand_engine_may_submit_to_one_queue() -> None:
-    found = permissions(previewed(processing={"engine": "fargate"}), f"{PREFIX}-workflow")
-    queues = {resource for action, resource, _ in found if action == "batch:SubmitJob" and ":job-queue/" in resource}
+    workflow = permissions(previewed(processing={"engine": "fargate"}), f"{PREFIX}-workflow")
+    queues = {resource for action, resource, _ in workflow if action == "batch:SubmitJob" and ":job-queue/" in resource}
     assert queues == {arn("batch", f"job-queue/{PREFIX}-media-on-demand")}
 
 

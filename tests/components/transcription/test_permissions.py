@@ -11,11 +11,11 @@ from tests.components.transcription.recorded_deployment import API, PREFIX, PROC
 
 SESSIONS = arn("dynamodb", f"table/{PREFIX}-sessions")
 LIVE = arn("dynamodb", f"table/{PREFIX}-live")
-IN_NAMESPACE = '{"StringEquals": {"cloudwatch:namespace": "AudioTranscription/PartialResults"}}'
+NAMESPACE_CONDITION = '{"StringEquals": {"cloudwatch:namespace": "AudioTranscription/PartialResults"}}'
 PROCESSOR_MAY: set[Permission] = {
     # The permissions that the requirement lists.
     *may("transcribe", "StartStreamTranscription StartStreamTranscriptionWebSocket", "*"),
-    *may("cloudwatch", "PutMetricData", "*", condition=IN_NAMESPACE),
+    *may("cloudwatch", "PutMetricData", "*", condition=NAMESPACE_CONDITION),
     *may("dynamodb", "GetItem Query", SESSIONS),
     *may_run(f"{PREFIX}-audio-processor"),
     # Additional permissions for the callback to clients and for the slots.

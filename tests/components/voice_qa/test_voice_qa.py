@@ -1,4 +1,8 @@
-"""Tests of voice Q&A's resources: functions, queues, bucket, table, API, guest credentials, and the frontend output."""
+"""Tests of voice Q&A's resources: functions, queues, bucket, table, API, guest credentials, and the frontend output.
+
+`websocket-handler` receives the messages of guests, who are browser users without a login. `query-worker` lets the agent
+answer a question, and `validate-lecture` checks the recordings (lectures) that guests ask about.
+"""
 
 import json
 from typing import Any

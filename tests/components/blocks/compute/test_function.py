@@ -1,4 +1,7 @@
-"""Tests of the function block, including checks of arguments that Lambda or IAM would only refuse later."""
+"""Tests of the block that registers a Lambda function with its role, log group and alias.
+
+The block also refuses arguments that Lambda or IAM would only refuse during the deployment.
+"""
 
 import json
 from dataclasses import replace
