@@ -242,7 +242,7 @@ def test_spot_capacity_costs_less_than_on_demand_fargate() -> None:
     assert usage("meetings", **FARGATE)["meetings-media"]["spotHours"] == 0
 
 
-def test_twice_the_vcpus_halve_the_encoding_time_only() -> None:
+def test_twice_the_vcpus_halve_only_the_encoding_time() -> None:
     def hours(encoded_share: float, **sections: Any) -> float:
         load = {"meetingsPerMonth": 100, "encodedShare": encoded_share}
         job_usage = usage("meetings", load=load, **sections)["meetings-media"]

@@ -105,7 +105,7 @@ def test_the_stage_is_named_api_and_every_operation_invokes_the_alias() -> None:
     assert uris == {f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{alias}/invocations"}
 
 
-def test_the_setting_selects_the_authorizer() -> None:
+def test_a_setting_selects_the_authorizer_of_the_api() -> None:
     def schemes(authorizer: str) -> set[str]:
         return set(rest_document(previewed(api={"authorizer": authorizer}))["components"]["securitySchemes"])
 

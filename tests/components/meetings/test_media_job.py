@@ -174,7 +174,7 @@ def test_s3_and_dynamodb_are_reached_through_gateway_endpoints() -> None:
     assert {tuple(endpoint.inputs["routeTableIds"]) for endpoint in endpoints} == {(route_table,)}
 
 
-def test_every_subnet_has_a_route_out_and_is_used_by_jobs() -> None:
+def test_every_subnet_has_the_route_table_and_is_used_by_jobs() -> None:
     subnets = deployed().all("ec2.Subnet")
     assert [subnet.inputs["cidrBlock"] for subnet in subnets] == ["10.65.0.0/24", "10.65.1.0/24"]
     assert {subnet.inputs["mapPublicIpOnLaunch"] for subnet in subnets} == {False}
@@ -186,7 +186,7 @@ def test_every_subnet_has_a_route_out_and_is_used_by_jobs() -> None:
         assert resources["securityGroupIds"] == [deployed().one("ec2.SecurityGroup").id]
 
 
-def test_zones_and_addresses_are_settings() -> None:
+def test_the_availability_zones_and_the_address_range_are_settings() -> None:
     subnet = changed_preview().one("ec2.Subnet").inputs
     assert (subnet["cidrBlock"], subnet["availabilityZone"]) == ("10.99.2.0/24", "us-east-1c")
 

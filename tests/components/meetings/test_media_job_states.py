@@ -145,7 +145,7 @@ def test_a_job_that_is_starting_is_not_cancelled() -> None:
 
 
 @pytest.mark.parametrize("exit_code", [0, 1, 2, 139])
-def test_a_container_that_ended_by_itself_is_not_run_on_demand(exit_code: int) -> None:
+def test_a_job_whose_container_ended_by_itself_does_not_run_on_demand(exit_code: int) -> None:
     batch = spot_batch(
         failed_life(Container={"ExitCode": exit_code}, StatusReason="Essential container in task exited")
     )
@@ -163,20 +163,20 @@ def test_a_container_that_ended_by_itself_is_not_run_on_demand(exit_code: int) -
         {},
     ],
 )
-def test_a_stopped_container_runs_on_demand(description: dict[str, Any]) -> None:
+def test_a_job_whose_container_was_stopped_runs_on_demand(description: dict[str, Any]) -> None:
     batch = spot_batch(failed_life(**description))
     assert walk_media_states(batch).final_state == "ReadMedia"
     assert queues(batch) == ["spot", "on-demand"]
 
 
-def test_a_job_timeout_is_a_failure() -> None:
+def test_a_job_that_exceeded_its_timeout_does_not_run_on_demand() -> None:
     description = {"Container": {"ExitCode": 137}, "StatusReason": "Job attempt duration exceeded timeout"}
     batch = spot_batch(failed_life(**description))
     assert (walk_media_states(batch).final_state, queues(batch)) == ("GiveMediaUp", ["spot"])
 
 
 @pytest.mark.parametrize("description", [INTERRUPTED, {"Container": {"ExitCode": 1}}])
-def test_a_stopped_container_on_demand_is_a_failure(description: dict[str, Any]) -> None:
+def test_an_on_demand_job_whose_container_was_stopped_is_a_failure(description: dict[str, Any]) -> None:
     for processing in ({}, {"engine": "fargate"}):
         batch = FakeBatch(lambda queue: INTERRUPTED_LIFE if queue == "spot" else failed_life(**description))
         assert walk_media_states(batch, **processing).final_state == "GiveMediaUp"

@@ -412,7 +412,7 @@ def test_the_gateway_accepts_invalid_values_because_the_handlers_error_names_the
     ],
     ids=str,
 )
-def test_every_keyword_is_converted_kept_or_left_out(schema: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_each_schema_keyword_is_converted_kept_or_left_out(schema: dict[str, Any], expected: dict[str, Any]) -> None:
     assert to_gateway_schemas({"A": schema}) == {"A": expected}
 
 

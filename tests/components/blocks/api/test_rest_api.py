@@ -152,7 +152,7 @@ def test_the_access_log_has_no_client_data_and_both_logs_expire() -> None:
     assert groups["API-Gateway-Execution-Logs_a1b2c3/api"] == 90, "API Gateway chooses this name"
 
 
-def test_a_key_has_a_usage_plan_and_its_value_is_secret() -> None:
+def test_an_api_key_has_a_usage_plan_and_a_secret_value() -> None:
     recorded = deploy(api_program(usage_plan=USAGE_PLAN))
     plan = recorded.one("apigateway.UsagePlan").inputs
     assert plan["apiStages"] == [{"apiId": "a1b2c3", "stage": "api"}]
