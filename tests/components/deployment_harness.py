@@ -148,6 +148,18 @@ def rest_document(recorded: Recorded) -> Any:
     return json.loads(recorded.one("apigateway.RestApi").inputs["body"])
 
 
+def rest_operations(recorded: Recorded) -> list[Any]:
+    """Return the operations of the only REST API, as API Gateway imports them."""
+    paths = rest_document(recorded)["paths"].values()
+    return [operation for path in paths for operation in path.values() if "operationId" in operation]
+
+
+def trust_statement(recorded: Recorded, role: str) -> Any:
+    """Return the only statement in the trust policy of a role. `role` is part of its Pulumi name."""
+    [statement] = json.loads(recorded.one("iam.Role", role).inputs["assumeRolePolicy"])["Statement"]
+    return statement
+
+
 def permissions(recorded: Recorded, role: str) -> set[Permission]:
     """Return all permissions of a role from all of its policies."""
     policies = [resource for resource in recorded.all("iam.RolePolicy") if resource.inputs["role"] == role]

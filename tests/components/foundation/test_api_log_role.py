@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from components.foundation import Foundation
+from tests.components.deployment_harness import trust_statement
 from tests.fake_engine import Engine, Recorded, context, foundation_settings
 
 ROLE = "arn:aws:iam::123456789012:role/polyphony-test-foundation-api-logs"
@@ -37,7 +38,6 @@ def test_the_role_may_write_only_logs_of_this_accounts_apis(engine: Engine) -> N
 
 
 def test_the_trust_policy_has_no_condition_that_api_gateway_cannot_meet(engine: Engine) -> None:
-    role = foundation(engine, **OWNER_SETTINGS).one("iam.Role", "api-logs").inputs
-    (statement,) = json.loads(role["assumeRolePolicy"])["Statement"]
+    statement = trust_statement(foundation(engine, **OWNER_SETTINGS), "api-logs")
     assert statement["Principal"] == {"Service": "apigateway.amazonaws.com"}
     assert "Condition" not in statement

@@ -2,7 +2,7 @@
 
 from components.settings.livestream import AuthorizerKind
 from local.preview.property_value_conversion import UNKNOWN
-from tests.components.deployment_harness import arn, rest_document, variables
+from tests.components.deployment_harness import arn, rest_document, rest_operations, variables
 from tests.components.livestream.recorded_deployment import (
     BUCKET,
     ISSUER,
@@ -90,12 +90,7 @@ def test_only_the_ssm_parameter_contains_the_encryption_key() -> None:
 
 def test_the_stage_is_named_api_and_every_operation_invokes_the_alias() -> None:
     assert deployed().one("apigateway.Stage").inputs["stageName"] == "api"
-    operations = [
-        operation
-        for path in rest_document(previewed())["paths"].values()
-        for operation in path.values()
-        if "operationId" in operation
-    ]
+    operations = rest_operations(previewed())
     assert {operation["operationId"] for operation in operations} == {
         *("createEpisode", "listEpisodes", "getEpisode", "updateEpisode", "deleteEpisode"),
         *("requestUpload", "signParts", "completeUpload", "listChunks", "listClaims", "listClips"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.components.deployment_harness import arn, variables
+from tests.components.deployment_harness import arn, trust_statement, variables
 from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed_preview, deployed, previewed
 
 QUEUE = arn("sqs", f"{PREFIX}-videos")
@@ -82,7 +82,7 @@ def test_the_function_reads_exactly_the_listed_variables() -> None:
 
 
 def test_only_media_convert_in_this_account_may_assume_its_role() -> None:
-    [statement] = json.loads(deployed().one("iam.Role", "media-convert").inputs["assumeRolePolicy"])["Statement"]
+    statement = trust_statement(deployed(), "media-convert")
     assert statement["Principal"] == {"Service": "mediaconvert.amazonaws.com"}
     assert statement["Condition"] == {
         "StringEquals": {"aws:SourceAccount": "123456789012"},

@@ -3,7 +3,7 @@
 The token exchange is the function that gives AWS credentials to a caller with a token of the identity provider.
 """
 
-from tests.components.deployment_harness import arn, rest_document, variables
+from tests.components.deployment_harness import arn, rest_document, rest_operations, variables
 from tests.components.meetings.recorded_deployment import (
     BUCKET,
     ISSUER,
@@ -44,13 +44,7 @@ def test_the_url_of_the_providers_keys_is_a_setting() -> None:
 
 
 def test_every_operation_invokes_the_exchange_by_its_alias() -> None:
-    operations = [
-        operation
-        for path in rest_document(previewed())["paths"].values()
-        for operation in path.values()
-        if "operationId" in operation
-    ]
-    [uri] = {operation["x-amazon-apigateway-integration"]["uri"] for operation in operations}
+    [uri] = {operation["x-amazon-apigateway-integration"]["uri"] for operation in rest_operations(previewed())}
     alias = arn("lambda", f"function:{PREFIX}-auth-exchange:live")
     assert uri.endswith(f"/functions/{alias}/invocations")
 

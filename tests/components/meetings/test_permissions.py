@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 
 from handlers.common.identity import user_ids
-from tests.components.deployment_harness import Permission, arn, may, may_consume, may_run, permissions, roles
+from tests.components.deployment_harness import (
+    Permission,
+    arn,
+    may,
+    may_consume,
+    may_run,
+    permissions,
+    roles,
+    trust_statement,
+)
 from tests.components.meetings.recorded_deployment import (
     BUCKET,
     KEY,
@@ -156,15 +165,8 @@ def test_every_role_has_exactly_these_permissions() -> None:
     assert {role.removeprefix(f"{PREFIX}-"): permissions(deployed(), role) for role in roles(deployed())} == ROLES
 
 
-def trust(role: str) -> Any:
-    [statement] = json.loads(deployed().one("iam.Role", f"meetings-{role}-role").inputs["assumeRolePolicy"])[
-        "Statement"
-    ]
-    return statement
-
-
 def test_only_the_exchange_assumes_the_clients_role_for_one_user() -> None:
-    assert trust("client") == {
+    assert trust_statement(deployed(), "meetings-client-role") == {
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::123456789012:role/{PREFIX}-auth-exchange"},
         "Action": ["sts:AssumeRole", "sts:TagSession"],
@@ -182,7 +184,7 @@ def test_the_clients_role_is_created_after_the_role_that_it_trusts() -> None:
 
 @pytest.mark.parametrize("role", ["media", "media-start"])
 def test_the_jobs_roles_trust_only_tasks_of_this_account(role: str) -> None:
-    assert trust(role) == {
+    assert trust_statement(deployed(), f"meetings-{role}-role") == {
         "Effect": "Allow",
         "Principal": {"Service": "ecs-tasks.amazonaws.com"},
         "Action": "sts:AssumeRole",

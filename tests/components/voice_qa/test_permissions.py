@@ -23,6 +23,7 @@ from tests.components.deployment_harness import (
     may_run,
     permissions,
     roles,
+    trust_statement,
 )
 from tests.components.voice_qa.recorded_deployment import (
     API,
@@ -143,18 +144,15 @@ def test_the_only_resource_policy_allows_the_api_to_invoke_the_handler() -> None
 
 
 def test_only_guests_of_this_pool_can_assume_the_guest_role() -> None:
-    trust = json.loads(deployed().one("iam.Role", "guests").inputs["assumeRolePolicy"])
-    assert trust["Statement"] == [
-        {
-            "Effect": "Allow",
-            "Principal": {"Federated": "cognito-identity.amazonaws.com"},
-            "Action": "sts:AssumeRoleWithWebIdentity",
-            "Condition": {
-                "StringEquals": {"cognito-identity.amazonaws.com:aud": IDENTITY_POOL_ID},
-                "ForAnyValue:StringLike": {"cognito-identity.amazonaws.com:amr": "unauthenticated"},
-            },
-        }
-    ]
+    assert trust_statement(deployed(), "guests") == {
+        "Effect": "Allow",
+        "Principal": {"Federated": "cognito-identity.amazonaws.com"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": {"cognito-identity.amazonaws.com:aud": IDENTITY_POOL_ID},
+            "ForAnyValue:StringLike": {"cognito-identity.amazonaws.com:amr": "unauthenticated"},
+        },
+    }
 
 
 IDENTITIES = st.uuids(version=4).map(lambda uuid: f"us-east-1:{uuid}")

@@ -9,7 +9,7 @@ from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, rule_sender
 from components.blocks.messaging.queue import Queue, QueueArgs
 from tests.components.blocks.compute.test_function import args, async_function
-from tests.components.deployment_harness import allow_statement
+from tests.components.deployment_harness import allow_statement, trust_statement
 from tests.fake_engine import Engine, scope
 
 PATTERN = {"source": ["aws.s3"], "detail-type": ["Object Created"]}
@@ -59,8 +59,7 @@ def test_a_schedule_calls_the_alias_with_its_own_minimal_role(engine: Engine) ->
     (policy,) = [resource for resource in recorded.all("iam.RolePolicy") if "sweep" in resource.name]
     actions = [statement["Action"] for statement in json.loads(policy.inputs["policy"])["Statement"]]
     assert actions == [["lambda:InvokeFunction"], ["sqs:SendMessage"]]
-    (statement,) = json.loads(recorded.one("iam.Role", "sweep").inputs["assumeRolePolicy"])["Statement"]
-    assert statement["Condition"]["ArnLike"] == {
+    assert trust_statement(recorded, "sweep")["Condition"]["ArnLike"] == {
         "aws:SourceArn": "arn:aws:scheduler:us-east-1:123456789012:schedule-group/default"
     }
 

@@ -18,6 +18,7 @@ from components.blocks.workflow.state_definitions import (
     total_pause_seconds,
 )
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
+from tests.components.deployment_harness import trust_statement
 from tests.fake_engine import Engine, Recorded, scope
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:steps:live"
@@ -94,7 +95,7 @@ def test_a_workflow_has_expiring_logs_without_data_and_a_role_for_itself_only(en
     assert logging["logDestination"] == f"arn:aws:logs:us-east-1:123456789012:log-group:{group['name']}:*"
     assert (logging["level"], logging["includeExecutionData"]) == ("ERROR", False)
     assert group["retentionInDays"] == 90
-    (statement,) = json.loads(recorded.one("iam.Role").inputs["assumeRolePolicy"])["Statement"]
+    statement = trust_statement(recorded, "manifest")
     assert statement["Principal"] == {"Service": "states.amazonaws.com"}
     assert statement["Condition"]["ArnLike"] == {
         "aws:SourceArn": "arn:aws:states:us-east-1:123456789012:stateMachine:polyphony-test-ingestion-manifest"
