@@ -7,3 +7,4 @@ from tests.components.deployment_harness import Deployment
 
 INGESTION = Deployment(Subsystem.INGESTION, Ingestion, IngestionArgs, IngestionSettings)
 previewed = INGESTION.previewed
+"""Function that returns the recorded resources with the default settings, or with the settings that it is given."""

@@ -38,6 +38,7 @@ LIVESTREAM = Deployment(
     foundation={"identity": {"issuer": ISSUER, "audience": "polyphony"}},
 )
 previewed, deployed = LIVESTREAM.previewed, LIVESTREAM.deployed
+"""Functions that return the recorded resources with the default settings, or with the settings that they are given."""
 
 
 def changed_preview() -> Recorded:

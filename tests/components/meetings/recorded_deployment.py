@@ -46,6 +46,7 @@ MEETINGS = Deployment(
     foundation={"identity": {"issuer": ISSUER, "audience": "polyphony"}},
 )
 previewed, deployed = MEETINGS.previewed, MEETINGS.deployed
+"""Functions that return the recorded resources with the default settings, or with the settings that they are given."""
 
 
 def changed_preview() -> Recorded:

@@ -42,6 +42,7 @@ VOICE_QA = Deployment(
     default_settings={"guestIdKey": GUEST_ID_KEY, "agentcore": {"endpoint": ENDPOINT}},
 )
 previewed, deployed = VOICE_QA.previewed, VOICE_QA.deployed
+"""Functions that return the recorded resources with the default settings, or with the settings that they are given."""
 
 
 def changed_preview() -> Recorded:
