@@ -215,14 +215,11 @@ def test_the_gateway_validates_parameters_always_and_bodies_if_configured(bodies
     assert operations["createNote"]["requestBody"]["content"] == {
         "application/json": {"schema": {"$ref": "#/components/schemas/NewNote"}}
     }
-    parameters = {
-        parameter["name"]: (parameter["in"], parameter["required"])
-        for parameter in operations["listNotes"]["parameters"]
-    }
-    assert parameters == {"order": ("query", False), "ownerName": ("query", True)}
-    schema = {"type": "string"}
+    query_parameters = operations["listNotes"]["parameters"]
+    required = {(parameter["name"], parameter["in"]): parameter["required"] for parameter in query_parameters}
+    assert required == {("order", "query"): False, ("ownerName", "query"): True}
     assert operations["deleteNote"]["parameters"] == [
-        {"name": "noteId", "in": "path", "required": True, "schema": schema}
+        {"name": "noteId", "in": "path", "required": True, "schema": {"type": "string"}}
     ]
 
 
@@ -378,13 +375,11 @@ def test_the_gateway_refuses_wrong_structures_and_nothing_that_the_model_accepts
     try:
         ConstrainedModel.model_validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
-        # The schema has no type for `e`, because it may be null, and none for `f`, because it is a union.
-        checked_errors = {
-            problem["type"]
-            for problem in error.errors()
-            if len(problem["loc"]) == 1 and problem["loc"][0] not in {"e", "f"}
+        # Only errors of whole fields are compared. The schema has no type for `e`, because the field may be null.
+        field_errors = {
+            problem["type"] for problem in error.errors() if problem["loc"] in {(name,) for name in "abcdfh"}
         }
-        if STRUCTURE_ERRORS & checked_errors:
+        if STRUCTURE_ERRORS & field_errors:
             assert not VALIDATOR.is_valid(value)
     else:
         assert VALIDATOR.is_valid(value), "the gateway must not refuse what the model accepts"
