@@ -204,22 +204,23 @@ def test_an_origin_is_a_scheme_and_a_host(key: str, origin: str) -> None:
     assert problem.startswith(key)
 
 
-@pytest.mark.parametrize("name", ["builder", "sweeper", "steps"])
+@pytest.mark.parametrize("function", ["builder", "sweeper", "steps"])
 @pytest.mark.parametrize(
-    ("files", "megabytes", "seconds"),
+    ("max_files", "memory_mb", "min_seconds"),
     [(200, 512, 2), (10_000, 128, 391), (10_000, 512, 98), (10_000, 1769, 29), (10_000, 10_240, 29)],
 )
 def test_the_timeout_must_be_long_enough_for_a_manifest_of_the_maximum_number_of_files(
-    name: str, files: int, megabytes: int, seconds: int
+    function: str, max_files: int, memory_mb: int, min_seconds: int
 ) -> None:
     def stack(timeout_seconds: int) -> dict[str, str]:
-        other_functions = {f"ingestion.{name}.timeoutSeconds": 899 for name in ("builder", "sweeper", "steps")}
-        function = {f"ingestion.{name}": {"timeoutSeconds": timeout_seconds, "memoryMb": megabytes}}
-        return stack_config({"ingestion.manifests.files": files, **other_functions, **function})
+        long_timeouts = {f"ingestion.{name}.timeoutSeconds": 899 for name in ("builder", "sweeper", "steps")}
+        tested_function = {f"ingestion.{function}": {"timeoutSeconds": timeout_seconds, "memoryMb": memory_mb}}
+        return stack_config({"ingestion.manifests.files": max_files, **long_timeouts, **tested_function})
 
-    [problem] = problems(stack(seconds - 1))
-    assert problem.startswith(f"ingestion.{name}.timeoutSeconds = {seconds - 1}: must be at least {seconds} ")
-    assert load_settings(stack(seconds), "dev").ingestion.manifests.files == files
+    key = f"ingestion.{function}.timeoutSeconds"
+    [problem] = problems(stack(min_seconds - 1))
+    assert problem.startswith(f"{key} = {min_seconds - 1}: must be at least {min_seconds} ")
+    assert load_settings(stack(min_seconds), "dev").ingestion.manifests.files == max_files
 
 
 @pytest.mark.parametrize(
