@@ -61,10 +61,7 @@ def test_every_message_has_an_example(path: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "requests"),
-    [
-        ("docs/transcription.schema.json", messages.REQUESTS),
-        ("docs/voice-qa.schema.json", websocket_messages.REQUESTS),
-    ],
+    [("docs/transcription.schema.json", messages.REQUESTS), ("docs/voice-qa.schema.json", websocket_messages.REQUESTS)],
 )
 def test_the_handler_accepts_an_example_of_every_request(path: str, requests: Mapping[str, type[Message]]) -> None:
     parsed_types = {

@@ -88,7 +88,7 @@ def test_every_statement_about_the_requirements_is_true(
 
 
 def test_the_fargate_setting_is_priced_with_the_size_of_its_job() -> None:
-    job = recorded_deployment.meetings(processing={"engine": "fargate"}).one("batch.JobDefinition").inputs
+    job = recorded_deployment.previewed(processing={"engine": "fargate"}).one("batch.JobDefinition").inputs
     container = json.loads(job["containerProperties"])
     architecture = container["runtimePlatform"]["cpuArchitecture"].lower()
     size = {requirement["type"]: float(requirement["value"]) for requirement in container["resourceRequirements"]}
