@@ -250,7 +250,7 @@ def test_every_resource_that_a_grant_selects_by_tags_has_the_tags_of_its_stack(s
     }
     resources = [
         resource
-        for resource in documented_graph.build_stack_graph(stack).customs()
+        for resource in documented_resource_graph.build_stack_graph(stack).customs()
         if resource.type in types_selected_by_tags and is_taggable(resource.type)
     ]
     expected_tags = {"Project": "polyphony", "Environment": stack}
