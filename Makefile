@@ -81,7 +81,7 @@ samples: .venv/.locked ## write sample files that the local platform understands
 layers: .venv/.locked ## build the Lambda layers (arm64, CPython 3.13) into build/layers
 	@$(RUN) -m local layers
 
-BENCHMARKS := preview manifest_builder caption_delay voice_qa presigned_uploads meetings_listing meetings_media cold_starts spark_and_duckdb
+BENCHMARKS := preview manifest_builder_benchmark caption_delay voice_qa presigned_uploads meetings_listing meetings_media cold_starts spark_and_duckdb
 
 bench: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## measure the numbers in docs/benchmarks.md (ONLY=preview, or another module of benchmarks/)
 	@for name in $(or $(ONLY),$(BENCHMARKS)); do $(RUN) -m benchmarks.$$name || exit 1; done

@@ -22,7 +22,7 @@ from handlers.common.aws.dynamodb_values import Item, serialize_item
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.auth_exchange.api_models import ExchangeResponse
-from handlers.meetings.auth_exchange.token_exchange import user_prefixes
+from handlers.meetings.auth_exchange.credentials_exchange import user_prefixes
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import MeetingId, Recording
 

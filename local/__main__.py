@@ -201,9 +201,9 @@ def _down(options: argparse.Namespace) -> int:
 
 
 def _provider(options: argparse.Namespace) -> int:
-    from local.platform import provider_server  # noqa: PLC0415
+    from local.platform import pulumi_provider_server  # noqa: PLC0415
 
-    return provider_server.command(options.folder or provider_server.FOLDER)
+    return pulumi_provider_server.command(options.folder or pulumi_provider_server.FOLDER)
 
 
 def _push(options: argparse.Namespace) -> int:

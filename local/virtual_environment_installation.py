@@ -6,8 +6,8 @@ the progress of the installation.
 
 Only one process installs an environment at a time, because two processes would corrupt it. The installing process holds
 a lock (`fcntl.flock`), which the system releases when this process and its child processes end, even if they are
-killed. The file `.locked` in the environment is written last. So after an interrupted installation the file is missing,
-and the next command installs the environment again.
+killed. The empty file `.locked` in the environment is written last. It is no lock, but shows that the installation is
+complete. If it is missing, the next command installs the environment again.
 
 The program needs only Python's standard library, and Python 3.6 can parse it, so that it can refuse an old Python.
 """

@@ -22,14 +22,14 @@ from operations import (
     lecture_upload,
     live_alias_command,
     manifest_redrive,
-    meetings_cost_comparison,
     meetings_index_backfill,
     meetings_post_change_checks,
+    meetings_savings_report,
 )
 from operations.aws_account import Clients
 from operations.aws_errors import translate_errors
 from operations.command_context import CommandContext
-from operations.command_errors import CommandRefused
+from operations.command_errors import CommandFailed
 
 
 class Command(Protocol):
@@ -52,7 +52,7 @@ COMMANDS: dict[str, Command] = {
     "redrive": manifest_redrive,
     "backfill": meetings_index_backfill,
     "checklist": meetings_post_change_checks,
-    "savings": meetings_cost_comparison,
+    "savings": meetings_savings_report,
 }
 
 _print_line = partial(print, flush=True)
@@ -71,7 +71,7 @@ def main(
     command: Command = options.command
     try:
         return command.run(CommandContext(clients or _create_client, clock, wait, print_line), options)
-    except CommandRefused as error:
+    except CommandFailed as error:
         sys.stderr.write(f"{error}\n")
     except KeyboardInterrupt:
         sys.stderr.write(

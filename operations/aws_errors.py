@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from operations.command_errors import CommandRefused, ConcurrentChange, InvalidInput, ResourceNotFound, UnknownOutcome
+from operations.command_errors import CommandFailed, ConcurrentChange, InvalidInput, ResourceNotFound, UnknownOutcome
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 """Error codes for a missing permission."""
@@ -27,7 +27,7 @@ EXPIRED = frozenset(
 
 @contextmanager
 def translate_errors(action: str | None, resource: str) -> Iterator[None]:
-    """Translate errors of botocore into `CommandRefused` with a one-line message.
+    """Translate errors of botocore into `CommandFailed` with a one-line message.
 
     The original error is not attached, because its text may contain a function's environment. `action` names the call
     in the `with` block, for example `lambda:GetAlias`. Pass None if the block makes several calls; the message then
@@ -44,15 +44,15 @@ def translate_errors(action: str | None, resource: str) -> Iterator[None]:
         ) from None
 
 
-def _to_command_error(error: ClientError, action: str, resource: str) -> CommandRefused:
+def _to_command_error(error: ClientError, action: str, resource: str) -> CommandFailed:
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in DENIED:
-        return CommandRefused(
+        return CommandFailed(
             f"Access denied: the current credentials do not allow {action} on {resource}. Use a role that allows it."
         )
     if code in EXPIRED:
-        return CommandRefused(
+        return CommandFailed(
             f"{action} on {resource}: the credentials are expired or invalid ({code}). Log in and run the command again."
         )
     match code:
@@ -63,17 +63,17 @@ def _to_command_error(error: ClientError, action: str, resource: str) -> Command
                 f"{action} on {resource}: it was changed by another user meanwhile. Nothing was overwritten."
             )
         case "ResourceConflictException":
-            return CommandRefused(
+            return CommandFailed(
                 f"{resource}: another update is in progress, perhaps a deployment. Run the command again when it is done."
             )
         case "InvalidParameterValueException":
             return InvalidInput(f"{action} on {resource}: the service does not accept the values.")
     if code.startswith("KMS"):
-        return CommandRefused(
+        return CommandFailed(
             f"{action} on {resource}: the KMS key is disabled, or the credentials may not use it ({code})."
         )
     if status >= 500:
         return UnknownOutcome(
             f"{action} on {resource}: {code or 'error'} of the service ({status}). Run the command again."
         )
-    return CommandRefused(f"{action} on {resource}: {code or 'error'} ({status}). This call changed nothing.")
+    return CommandFailed(f"{action} on {resource}: {code or 'error'} ({status}). This call changed nothing.")

@@ -5,21 +5,21 @@ example if the variables are too large. The operation and the error code are suf
 """
 
 
-class CommandRefused(Exception):
-    """The command was not executed, or not completed."""
+class CommandFailed(Exception):
+    """The command was not executed or not completed, or its outcome is unknown."""
 
 
-class ResourceNotFound(CommandRefused):
+class ResourceNotFound(CommandFailed):
     """The resource does not exist."""
 
 
-class ConcurrentChange(CommandRefused):
+class ConcurrentChange(CommandFailed):
     """The resource was changed by another user after it was read."""
 
 
-class InvalidInput(CommandRefused):
+class InvalidInput(CommandFailed):
     """The service does not accept the values."""
 
 
-class UnknownOutcome(CommandRefused):
+class UnknownOutcome(CommandFailed):
     """No usable answer arrived, so the call may or may not have succeeded."""

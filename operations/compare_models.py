@@ -32,10 +32,10 @@ from handlers.meetings.bedrock_summarize.action_item_verification import Located
 from handlers.meetings.bedrock_summarize.environment import ANSWER_SECONDS, SummaryEnvironment
 from handlers.meetings.bedrock_summarize.model_requests import QuestionStyle, WindowPosition
 from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
-from handlers.meetings.bedrock_summarize.summary_data_models import SummaryTokens
-from handlers.meetings.bedrock_summarize.transcript_data_models import Transcript
+from handlers.meetings.bedrock_summarize.stored_summary_models import SummaryTokens
+from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript
 from operations.aws_errors import translate_errors
-from operations.command_errors import CommandRefused
+from operations.command_errors import CommandFailed
 from operations.model_comparison_report import FoundActionItems, TranscriptComparison, format_table, total_agreement
 
 FOLDER = Path(__file__).resolve().parent
@@ -71,13 +71,13 @@ class ActionItemExaminer:
     timing: RetryTiming
 
     def find_items(self, model_id: str, name: str, transcript: Transcript) -> FoundActionItems:
-        """Return the action items that a model finds. Raises CommandRefused if the call fails."""
+        """Return the action items that a model finds. Raises CommandFailed if the call fails."""
         try:
             return self._find_items(model_id, transcript)
         except ServiceFailed as error:
-            # CommandRefused is raised after this block. Raised here, it would carry the text of AWS as its context.
+            # CommandFailed is raised after this block. Raised here, it would carry the text of AWS as its context.
             cause = error.fault.value
-        raise CommandRefused(
+        raise CommandFailed(
             f"{model_id} did not answer about {name} ({cause}). Check the credentials, the Region, the model id, and that "
             "the account may use the model."
         )
@@ -126,8 +126,8 @@ def main(
             f"reference {options.reference}\ncandidate {options.candidate}\nasked at {bedrock.meta.endpoint_url}{note}\n"
         )
         comparisons = _compare(ActionItemExaminer(bedrock, timing or RetryTiming()), options, transcripts)
-    except (CommandRefused, KeyboardInterrupt) as error:
-        sys.stderr.write(f"{error if isinstance(error, CommandRefused) else 'Interrupted: there is no result.'}\n")
+    except (CommandFailed, KeyboardInterrupt) as error:
+        sys.stderr.write(f"{error if isinstance(error, CommandFailed) else 'Interrupted: there is no result.'}\n")
         return 2
     for line in format_table(comparisons, options.reference, options.candidate, _read_prices()):
         print_line(line)
@@ -164,7 +164,7 @@ def _share(text: str) -> float:
 def _read_transcripts(folder: Path, count: int) -> list[tuple[str, Transcript]]:
     files = sorted(folder.glob("*.json"))
     if not 1 <= count <= len(files):
-        raise CommandRefused(
+        raise CommandFailed(
             f"{folder} has {len(files)} transcripts, and --count is {count}: give a number from 1 to {len(files)}."
         )
     transcripts: list[tuple[str, Transcript]] = []
@@ -172,7 +172,7 @@ def _read_transcripts(folder: Path, count: int) -> list[tuple[str, Transcript]]:
         try:
             transcripts.append((file.stem, Transcript.model_validate_json(file.read_bytes())))
         except (OSError, ValidationError):
-            raise CommandRefused(
+            raise CommandFailed(
                 f"{file} is not a transcript in the format that the function stores below transcripts/."
             ) from None
     return transcripts
@@ -191,7 +191,7 @@ def _compare(
         for name, transcript in transcripts
     ]
     if not any(comparison.reference.located for comparison in comparisons):
-        raise CommandRefused(
+        raise CommandFailed(
             f"{options.reference} found no action item in any transcript, so there is nothing to compare."
         )
     return comparisons

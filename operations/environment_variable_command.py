@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from handlers.common.environment import HandlerEnvironment
 from operations import stack_file_advice
 from operations.command_context import CommandContext
-from operations.command_errors import CommandRefused, ConcurrentChange, InvalidInput, UnknownOutcome
+from operations.command_errors import CommandFailed, ConcurrentChange, InvalidInput, UnknownOutcome
 from operations.function_management_gateway import AliasRouting, FunctionConfiguration, LiveAlias
 from operations.function_target import FunctionTarget
 from operations.live_alias import (
@@ -50,7 +50,7 @@ class Assignment:
         """Parse `KEY=VALUE`. Errors do not repeat the text, because it may contain a secret."""
         name, equals, value = text.partition("=")
         if not (equals and value and re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)):
-            raise CommandRefused(
+            raise CommandFailed(
                 "The flag must be given as KEY=VALUE, both not empty, for example PARTIAL_RESULTS_ENABLED=false."
             )
         return Assignment(name, value)
@@ -92,21 +92,21 @@ def build_environment(
 ) -> Mapping[str, str]:
     """Return the live version's environment with one variable changed.
 
-    Raises CommandRefused if the value is not acceptable, or if publishing would change anything else.
+    Raises CommandFailed if the value is not acceptable, or if publishing would change anything else.
     """
     if live.environment is None or latest.environment is None:
-        raise CommandRefused(
+        raise CommandFailed(
             f"These credentials cannot decrypt the environment of {target.function_name}, and changing one variable "
             "requires all of them. Use a role that allows kms:Decrypt with the function's key."
         )
     if latest.update_status == "InProgress":
-        raise CommandRefused(
+        raise CommandFailed(
             f"{target.function_name}: an update is in progress, perhaps a deployment. Run the command again when it is done."
         )
     if assignment.name not in live.environment:
         close = difflib.get_close_matches(assignment.name.upper(), live.environment, n=1, cutoff=0.6)
         hint = f"Did you mean {close[0]}?" if close else f"Its variables are: {', '.join(sorted(live.environment))}."
-        raise CommandRefused(
+        raise CommandFailed(
             f"version {live.version} of {target.function_name} has no variable {assignment.name}. {hint}"
         )
     _check_kind(assignment, live.environment[assignment.name])
@@ -116,7 +116,7 @@ def build_environment(
     old, new = live.environment, latest.environment
     variables = {name for name in {*old, *new} - {assignment.name} if old.get(name) != new.get(name)}
     if different := sorted(settings | variables):
-        raise CommandRefused(
+        raise CommandFailed(
             f"$LATEST of {target.function_name} differs from the live version {live.version} in: {', '.join(different)}. "
             "Publishing it would change these for callers as well. Move the alias to another version, or deploy the change."
         )
@@ -124,15 +124,15 @@ def build_environment(
 
 
 def _check_kind(assignment: Assignment, current: str) -> None:
-    """Raise CommandRefused if a boolean or a number would become another type, because every call would then fail."""
+    """Raise CommandFailed if a boolean or a number would become another type, because every call would then fail."""
     if current in {"true", "false"} and assignment.value not in {"true", "false"}:
-        raise CommandRefused(f"{assignment.name} is a boolean: give true or false")
+        raise CommandFailed(f"{assignment.name} is a boolean: give true or false")
     if re.fullmatch(NUMBER, current) and not re.fullmatch(NUMBER, assignment.value):
-        raise CommandRefused(f"{assignment.name} is a number: give a number, for example 0.85")
+        raise CommandFailed(f"{assignment.name} is a number: give a number, for example 0.85")
 
 
 def _check_accepted(assignment: Assignment, current: Mapping[str, str], target: FunctionTarget) -> None:
-    """Raise CommandRefused if the function does not accept the value, or the setting of the same name in the stack file.
+    """Raise CommandFailed if the function does not accept the value, or the setting of the same name in the stack file.
 
     The operator commits the value to the stack file, so a value that the setting rejects would make the next deployment
     fail. If the setting also rejects the variable's current value, the two have different formats, and the setting is
@@ -140,9 +140,9 @@ def _check_accepted(assignment: Assignment, current: Mapping[str, str], target: 
     """
     problem = stack_file_advice.find_setting_problem(target, assignment.name, assignment.value)
     if problem and stack_file_advice.find_setting_problem(target, assignment.name, current[assignment.name]) is None:
-        raise CommandRefused(f"{assignment.name} cannot have this value, {problem}")
+        raise CommandFailed(f"{assignment.name} cannot have this value, {problem}")
     if problem := find_model_problem(target.subsystem, current, assignment.name, assignment.value):
-        raise CommandRefused(
+        raise CommandFailed(
             f"{assignment.name} cannot have this value, because every call of the function would fail: {problem}"
         )
 
@@ -190,7 +190,7 @@ def _update_environment(
     try:
         context.gateway.set_environment(target.function_name, new_environment, latest.revision)
     except InvalidInput:
-        raise CommandRefused(
+        raise CommandFailed(
             f"Lambda does not accept the environment of {target.function_name} with this value. All variables together must "
             "not exceed 4096 bytes. Nothing was changed."
         ) from None
@@ -201,7 +201,7 @@ def _update_environment(
     updated = context.poll(lambda: _get_updated(context, target), UPDATE_SECONDS)
     if updated is None or updated.update_status == "Failed":
         problem = "is not finished" if updated is None else f"failed ({updated.reason})"
-        raise CommandRefused(
+        raise CommandFailed(
             f"The update of $LATEST of {target.function_name} {problem}. Callers still have the old value. Run the command again."
         )
     if updated.environment != new_environment or updated.frozen_settings != latest.frozen_settings:

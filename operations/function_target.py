@@ -9,7 +9,7 @@ import shlex
 from dataclasses import dataclass
 
 from components.blocks.naming.physical_names import InvalidName, Kind, physical_name, stack_part
-from operations.command_errors import CommandRefused
+from operations.command_errors import CommandFailed
 
 PROJECT = "polyphony"
 PYTHON = ".venv/bin/python"
@@ -23,11 +23,11 @@ for example `transcription/audio-processor`."""
 
 
 def build_name(kind: Kind, stack: str, *path: str, suffix: str = "") -> str:
-    """Return the physical name of a stack's resource. Raises CommandRefused for an invalid stack name."""
+    """Return the physical name of a stack's resource. Raises CommandFailed for an invalid stack name."""
     try:
         return physical_name(kind, [PROJECT, stack_part(stack), *path], suffix)
     except InvalidName as error:
-        raise CommandRefused(str(error)) from error
+        raise CommandFailed(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class FunctionTarget:
 
     @staticmethod
     def parse(stack: str, path: str) -> "FunctionTarget":
-        """Return the function of a path such as `transcription/audio-processor`. Raises CommandRefused."""
+        """Return the function of a path such as `transcription/audio-processor`. Raises CommandFailed."""
         match = re.fullmatch(f"({PATH_PART})/({PATH_PART})", path)
         if match is None:
-            raise CommandRefused(
+            raise CommandFailed(
                 f"{path!r} is not a function path: give <subsystem>/<function> in a-z, 0-9 and hyphens, "
                 "for example transcription/audio-processor"
             )
@@ -69,11 +69,11 @@ class FunctionTarget:
 
 
 def parse_version(text: str) -> str:
-    """Return the number of a published version. Raises CommandRefused."""
+    """Return the number of a published version. Raises CommandFailed."""
     if text.upper() == "$LATEST":
-        raise CommandRefused(
+        raise CommandFailed(
             "Callers must not use $LATEST, because it changes with each update. Give the number of a version."
         )
     if not re.fullmatch(r"[1-9][0-9]{0,9}", text):
-        raise CommandRefused(f"{text!r} is not a version: give a number that `alias` lists, for example 7")
+        raise CommandFailed(f"{text!r} is not a version: give a number that `alias` lists, for example 7")
     return text

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from operations import stack_file_advice
 from operations.command_context import CommandContext
-from operations.command_errors import CommandRefused, InvalidInput
+from operations.command_errors import CommandFailed, InvalidInput
 from operations.function_management_gateway import AlarmState, AliasRouting, LiveAlias
 from operations.function_target import FunctionTarget, parse_version
 from operations.live_alias import (
@@ -43,11 +43,11 @@ class RolloutPlan:
 
     def __post_init__(self) -> None:
         if not 1 <= self.share <= 99:
-            raise CommandRefused(f"--share {self.share}: give a percentage from 1 to 99.")
+            raise CommandFailed(f"--share {self.share}: give a percentage from 1 to 99.")
         if not 0 < self.minutes <= 1440:
-            raise CommandRefused(f"--minutes {self.minutes:g}: give a time above 0 and up to 1440 minutes.")
+            raise CommandFailed(f"--minutes {self.minutes:g}: give a time above 0 and up to 1440 minutes.")
         if not 1 <= self.every <= self.minutes * 60:
-            raise CommandRefused(f"--every {self.every:g}: give seconds, at least 1 and at most the time of --minutes.")
+            raise CommandFailed(f"--every {self.every:g}: give seconds, at least 1 and at most the time of --minutes.")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +89,7 @@ def _choose_version(context: CommandContext, target: FunctionTarget, to: str | N
     published = context.gateway.list_versions(target.function_name)
     version = requested or next((configuration.version for configuration in published), live)
     if version == live:
-        raise CommandRefused(
+        raise CommandFailed(
             f"Version {version} of {target.function_name} is live already. Set `liveVersion` to it in "
             f"Pulumi.{target.stack}.yaml, deploy, and then roll out the version that the deployment publishes."
         )
@@ -97,14 +97,14 @@ def _choose_version(context: CommandContext, target: FunctionTarget, to: str | N
 
 
 def _list_watched_alarms(context: CommandContext, prefix: str) -> list[AlarmState]:
-    """Return the alarms to watch. Raises CommandRefused if there is no alarm, or if an alarm is in state ALARM."""
+    """Return the alarms to watch. Raises CommandFailed if there is no alarm, or if an alarm is in state ALARM."""
     alarms = context.gateway.list_alarms(prefix)
     if not alarms:
-        raise CommandRefused(
+        raise CommandFailed(
             f"No alarm name begins with {prefix}, so nothing would be watched. Check --stack and --alarms."
         )
     if names := [alarm.name for alarm in alarms if alarm.is_in_alarm]:
-        raise CommandRefused(
+        raise CommandFailed(
             f"Already in state ALARM: {', '.join(names)}. Nothing was changed. Fix the cause first, or select the alarms to "
             "watch with --alarms."
         )
@@ -179,7 +179,7 @@ class _Rollout:
         try:
             alias = move_alias(self.context, self.target, self._shared_routing, self.before)
         except InvalidInput:
-            raise CommandRefused(
+            raise CommandFailed(
                 f"Versions {self._old_routing.version} and {self.version} of {self.target.function_name} cannot share traffic, because "
                 "Lambda requires the same role and dead-letter target for both. Use the command `alias` instead."
             ) from None
@@ -211,10 +211,10 @@ class _Rollout:
         return []
 
     def _check_routing(self) -> None:
-        """Raise CommandRefused if another user has changed the alias."""
+        """Raise CommandFailed if another user has changed the alias."""
         routing = get_live_alias(self.context, self.target).routing
         if routing != self._shared_routing:
-            raise CommandRefused(
+            raise CommandFailed(
                 f"The alias of {self.target.function_name} was changed by another user, so the rollout ends."
             )
 
@@ -235,7 +235,7 @@ class _Rollout:
                     return True, f"the share was returned: {describe_routing(alias.routing)}"
                 is_reverted = alias.routing == self._old_routing
                 return is_reverted, f"the alias was left unchanged: {describe_routing(alias.routing)}"
-            except (CommandRefused, KeyboardInterrupt) as error:
+            except (CommandFailed, KeyboardInterrupt) as error:
                 problem = str(error) or problem
         return False, (
             f"THE SHARE COULD NOT BE RETURNED ({problem}). The last known state: {describe_routing(self._shared_routing)}. Return it "

@@ -19,7 +19,7 @@ from handlers.voice_qa.table_records import lecture_key
 from operations.aws_account import get_caller
 from operations.aws_errors import translate_errors
 from operations.command_context import CommandContext
-from operations.command_errors import CommandRefused, UnknownOutcome
+from operations.command_errors import CommandFailed, UnknownOutcome
 from operations.function_target import build_name
 
 SUMMARY = "upload a lecture for voice Q&A, and wait for its validation"
@@ -38,7 +38,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     """Upload the file and wait for its validation. Return 0 if the lecture is ready, or 1 if it was rejected."""
     path: Path = options.file
     if not path.is_file() or not path.stat().st_size:
-        raise CommandRefused(f"{path} is not a file, or is empty: give the recording of a lecture.")
+        raise CommandFailed(f"{path} is not a file, or is empty: give the recording of a lecture.")
     bucket = build_name(Kind.BUCKET, options.stack, SUBSYSTEM, "audio", suffix=get_caller(context.clients).account)
     table = build_name(Kind.TABLE, options.stack, SUBSYSTEM, "sessions")
     lecture_id = new_id()
@@ -70,7 +70,7 @@ def _upload(s3: Any, path: Path, bucket: str, key: str) -> None:
             s3.upload_file(str(path), bucket, key, ExtraArgs={"ContentType": content_type} if content_type else None)
     except S3UploadFailedError:
         # The error's text is not shown, because it repeats S3's message with its URLs.
-        raise CommandRefused(
+        raise CommandFailed(
             f"s3:PutObject on {bucket}: refused or interrupted. Check --stack, the account, and the permissions of the credentials."
         ) from None
 

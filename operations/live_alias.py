@@ -1,11 +1,11 @@
 """Functions that several commands use to read and move a Lambda function's alias `live`, which all callers use.
 
-If the Lambda function, the alias or the version does not exist, these Python functions raise `CommandRefused`. Its
+If the Lambda function, the alias or the version does not exist, these Python functions raise `CommandFailed`. Its
 message says what to do, or lists the newest versions.
 """
 
 from operations.command_context import CommandContext
-from operations.command_errors import CommandRefused, ConcurrentChange, ResourceNotFound, UnknownOutcome
+from operations.command_errors import CommandFailed, ConcurrentChange, ResourceNotFound, UnknownOutcome
 from operations.function_management_gateway import AliasRouting, FunctionConfiguration, LiveAlias
 from operations.function_target import LIVE, FunctionTarget
 
@@ -17,8 +17,8 @@ def get_live_alias(context: CommandContext, target: FunctionTarget) -> LiveAlias
     try:
         return context.gateway.get_alias(target.function_name)
     except ResourceNotFound:
-        get_latest(context, target)  # raises CommandRefused if the function does not exist either
-        raise CommandRefused(
+        get_latest(context, target)  # raises CommandFailed if the function does not exist either
+        raise CommandFailed(
             f"{target.function_name} has no alias {LIVE}. Deploy the stack {target.stack} first."
         ) from None
 
@@ -27,7 +27,7 @@ def get_latest(context: CommandContext, target: FunctionTarget) -> FunctionConfi
     try:
         return context.gateway.get_configuration(target.function_name)
     except ResourceNotFound:
-        raise CommandRefused(
+        raise CommandFailed(
             f"The function {target.function_name} does not exist in {context.gateway.region}. Check --stack, the path "
             f"{target.subsystem}/{target.short_name}, the account and the Region."
         ) from None
@@ -40,16 +40,16 @@ def wait_until_callable(context: CommandContext, target: FunctionTarget, version
     except ResourceNotFound:
         newest = context.gateway.list_versions(target.function_name)[:10]
         versions = ", ".join(configuration.version for configuration in newest) or "none"
-        raise CommandRefused(
+        raise CommandFailed(
             f"{target.function_name} has no version {version}. The newest versions are: {versions}."
         ) from None
     if configuration is None:
-        raise CommandRefused(
+        raise CommandFailed(
             f"Version {version} of {target.function_name} is not ready after {READY_SECONDS:.0f} s. Callers still use the "
             "previous version. Run the command again later."
         )
     if configuration.state == "Failed":
-        raise CommandRefused(
+        raise CommandFailed(
             f"Version {version} of {target.function_name} cannot be called ({configuration.reason}). Choose another version."
         )
     return configuration
@@ -91,9 +91,9 @@ def describe_routing(routing: AliasRouting) -> str:
 
 
 def refuse_during_rollout(target: FunctionTarget, alias: LiveAlias) -> None:
-    """Raise CommandRefused if a rollout is in progress, which gives a share of the traffic to another version."""
+    """Raise CommandFailed if a rollout is in progress, which gives a share of the traffic to another version."""
     if alias.routing.weights:
-        raise CommandRefused(
+        raise CommandFailed(
             f"A rollout of {target.function_name} is in progress ({describe_routing(alias.routing)}). Wait for it, or end it with "
             f"`{target.alias_command(alias.routing.version)}`."
         )

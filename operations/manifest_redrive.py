@@ -29,7 +29,7 @@ from handlers.ingestion.status_transitions import ManifestStatus
 from operations.aws_account import get_caller
 from operations.aws_errors import translate_errors
 from operations.command_context import CommandContext
-from operations.command_errors import CommandRefused
+from operations.command_errors import CommandFailed
 from operations.function_target import build_name
 
 SUMMARY = "start a new execution for a failed manifest of ingestion"
@@ -71,7 +71,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     """Start the manifest's next execution and print the outcome."""
     stack, manifest_id, clients = options.stack, options.manifest, context.clients
     if not re.fullmatch(ULID_PATTERN, manifest_id):
-        raise CommandRefused(f"{manifest_id!r} is not a manifest id: give 26 letters and digits.")
+        raise CommandFailed(f"{manifest_id!r} is not a manifest id: give 26 letters and digits.")
     account, states = get_caller(clients), clients("stepfunctions")
     table = build_name(Kind.TABLE, stack, SUBSYSTEM, "files")
     lake = build_name(Kind.BUCKET, stack, SUBSYSTEM, "lake", suffix=account.account)
@@ -96,7 +96,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
         outcome, execution = redrive(manifest_id, records, documents, ManifestWorkflow(states, machine_arn), lifecycle)
     message = f"{manifest_id} {outcome}{f': {execution.arn}' if execution else ''}"
     if outcome not in SUCCESSFUL_OUTCOMES:
-        raise CommandRefused(message)
+        raise CommandFailed(message)
     context.print_line(message)
     return 0
 

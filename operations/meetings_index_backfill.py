@@ -25,7 +25,7 @@ from handlers.common.time_and_ids import ulid
 from handlers.meetings.meeting_record import INDEX_SORT, PARTITION, SORT
 from operations.aws_errors import translate_errors
 from operations.command_context import CommandContext
-from operations.command_errors import CommandRefused
+from operations.command_errors import CommandFailed
 from operations.function_target import build_name
 
 SUMMARY = "write the table items for an index of meetings by participant or tag"
@@ -71,7 +71,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     """Process all meetings. Return 0 if none of them changed meanwhile, or else 2."""
     stack, what, remove, per_second = options.stack, options.what, options.remove, options.per_second
     if per_second <= 0:
-        raise CommandRefused(f"--per-second {per_second:g}: give a number of meetings per second above 0.")
+        raise CommandFailed(f"--per-second {per_second:g}: give a number of meetings per second above 0.")
     backfill = _Backfill(context.clients("dynamodb"), build_name(Kind.TABLE, stack, SUBSYSTEM, SUBSYSTEM), what, remove)
     start = _parse_key(options.after) if options.after else None
     count = _BackfillCount()
@@ -85,12 +85,12 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
                 break
             start = next_start
             context.wait(max(0.0, PAGE / per_second - (context.clock() - started)))
-    except (CommandRefused, KeyboardInterrupt) as error:
+    except (CommandFailed, KeyboardInterrupt) as error:
         more = f" --after {start[PARTITION]['S']}/{start[SORT]['S']}" if start else ""
         context.print_line(
             f"interrupted: {count}; continue with `backfill --stack {stack} {what}{' --remove' * remove}{more}`"
         )
-        raise error if isinstance(error, CommandRefused) else CommandRefused("interrupted") from None
+        raise error if isinstance(error, CommandFailed) else CommandFailed("interrupted") from None
     context.print_line(f"{count}{'; run the command again for these' if count.changed else ''}")
     return 2 if count.changed else 0
 
@@ -192,5 +192,5 @@ class _Backfill:
 def _parse_key(after: str) -> Key:
     user, _, sort = after.partition("/")
     if not (user and sort):
-        raise CommandRefused("--after must be <user>/<key>, as an interrupted run printed it.")
+        raise CommandFailed("--after must be <user>/<key>, as an interrupted run printed it.")
     return serialize_item({PARTITION: user, SORT: sort})

@@ -21,7 +21,7 @@ from handlers.meetings.metrics import FFMPEG_RATIO, NAMESPACE, PROCESSING_DURATI
 from operations.aws_account import get_caller
 from operations.aws_errors import translate_errors
 from operations.command_context import CommandContext
-from operations.command_errors import CommandRefused
+from operations.command_errors import CommandFailed
 from operations.function_target import PROJECT, build_name
 
 SUMMARY = "check a stack's meetings backend after a change"
@@ -64,7 +64,7 @@ def run(
     """
     stack, hours = options.stack, options.hours
     if hours <= 0:
-        raise CommandRefused(f"--hours {hours:g}: give a number above 0.")
+        raise CommandFailed(f"--hours {hours:g}: give a number above 0.")
     _check_options(options)
     machine = build_name(Kind.STATE_MACHINE, stack, SUBSYSTEM, "workflow")
     prefix = f"{PROJECT}-{stack_part(stack)}-{SUBSYSTEM}-"
@@ -87,16 +87,16 @@ def run(
 def _check_options(options: argparse.Namespace) -> None:
     sample_options = (options.recording, options.token, options.api_url)
     if any(sample_options) and not all(sample_options):
-        raise CommandRefused("A sample requires all three options: --recording, --token and --api-url.")
+        raise CommandFailed("A sample requires all three options: --recording, --token and --api-url.")
     for path in sample_options[:2]:
         if path is not None and not path.is_file():
-            raise CommandRefused(f"{path} is not a file.")
+            raise CommandFailed(f"{path} is not a file.")
 
 
 def _check_alarms(context: CommandContext, prefix: str) -> Iterator[str]:
     alarms = context.gateway.list_alarms(prefix)
     if not alarms:
-        raise CommandRefused(
+        raise CommandFailed(
             f"No alarm name begins with {prefix}. Check --stack, account and Region, and that the stack is deployed."
         )
     if count := sum(alarm.has_no_data for alarm in alarms):

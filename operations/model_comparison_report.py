@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from handlers.meetings.bedrock_summarize.action_item_verification import LocatedActionItem, is_same_owner
 from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
-from handlers.meetings.bedrock_summarize.summary_data_models import SummaryTokens
+from handlers.meetings.bedrock_summarize.stored_summary_models import SummaryTokens
 
 _PRICED_MODEL = re.compile(r"(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-5-5")
 """Id of a model that has prices in the price book (the table of prices): the area of its inference profile, for example

@@ -116,8 +116,8 @@ def unawaited_applies(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, str
     def tracked_apply(
         self: pulumi.Output[Any], func: Callable[[Any], Any], *rest: Any, **named: Any
     ) -> pulumi.Output[Any]:
-        plain = inspect.unwrap(func) if inspect.isfunction(func) else None
-        source = plain.__code__.co_filename if inspect.isfunction(plain) else ""
+        original = inspect.unwrap(func) if inspect.isfunction(func) else None
+        source = original.__code__.co_filename if inspect.isfunction(original) else ""
         if not _is_test_source(source):
             return apply(self, func, *rest, **named)
         pending[id(func)] = f"{Path(source).name}:{func.__code__.co_firstlineno}"

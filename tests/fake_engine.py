@@ -1,4 +1,4 @@
-"""Engine for component tests: Pulumi's mock runtime with the recorder of the account-free preview.
+"""Engine for tests of components. It runs a Pulumi program without an AWS account, as a preview does.
 
 A run awaits all outputs, so assertions inside `.apply` are executed.
 """
@@ -62,10 +62,10 @@ def scope(**changes: Any) -> Scope:
 class Engine:
     """Runner of component code that returns the registered resources."""
 
-    def run(self, body: Callable[[], object]) -> "Recorded":
-        """Run `body` as a Pulumi program."""
+    def run(self, program: Callable[[], object]) -> "Recorded":
+        """Run a Pulumi program, and return the resources that it registers."""
         config = StackConfig(project="polyphony", stack="test", values={})
-        return Recorded(program_run.run_function(body, config, PreviewProvider(), preview=True).graph)
+        return Recorded(program_run.run_function(program, config, PreviewProvider(), preview=True).graph)
 
 
 class Recorded:
@@ -91,12 +91,12 @@ class Recorded:
     def ancestors(self, resource: Resource) -> Iterator[Resource]:
         """Yield all resources that a resource depends on, directly or indirectly."""
         seen: set[str] = set()
-        waiting = set(resource.depends_on)
-        while waiting:
-            urn = waiting.pop()
+        pending = set(resource.depends_on)
+        while pending:
+            urn = pending.pop()
             if urn in seen:
                 continue
             seen.add(urn)
             with contextlib.suppress(KeyError):
                 yield self.graph[urn]
-                waiting |= self.graph[urn].depends_on
+                pending |= self.graph[urn].depends_on

@@ -1,4 +1,4 @@
-"""Speeds up the mocked AWS of these tests: service models are read once, and DynamoDB values are serialised sparsely."""
+"""Faster moto: the models of services are read once, and only existing members of DynamoDB values are serialised."""
 
 from functools import lru_cache
 
@@ -6,14 +6,14 @@ from botocore.loaders import JSONFileLoader
 from moto.core.model import StructureShape
 from moto.core.serialize import BaseJSONSerializer, Serialized
 
-MODELS = 32
-"""Not all services' models are kept: some tests go through hundreds."""
+MAX_CACHED_FILES = 32
+"""Maximum number of model files in memory. Some tests read the models of hundreds of services."""
 
 
 def install() -> None:
-    """Install this for the process and all of its tests."""
+    """Replace the slow functions for all tests of the process."""
     # Every mocked AWS has its own session, which would read a megabyte of endpoints and a service's model again.
-    JSONFileLoader.load_file = staticmethod(lru_cache(MODELS)(JSONFileLoader().load_file))  # type: ignore[method-assign]
+    JSONFileLoader.load_file = staticmethod(lru_cache(MAX_CACHED_FILES)(JSONFileLoader().load_file))  # type: ignore[method-assign]
     BaseJSONSerializer._serialize_type_structure = _serialize  # type: ignore[method-assign]
 
 

@@ -25,24 +25,23 @@ class EchoEnvironment(HandlerEnvironment):
     sessions_table: str
 
 
-def with_guests() -> None:
+def register_guest_resources() -> None:
     """Register all resources, and export their URLs and ids."""
-    own = scope(layers=[])
-    logs = ApiLogRole(own)
-    own = scope(layers=[], prerequisites=[logs.account])
+    logs = ApiLogRole(scope(layers=[]))
+    program_scope = scope(layers=[], prerequisites=[logs.account])
     throttle = Throttle(rate=50, burst=100)
-    api = WebSocketApi("live", WebSocketApiArgs(own, "LiveApi", "live", throttle, WebSocketAuthorization.IAM))
-    public = WebSocketApi("open", WebSocketApiArgs(own, "OpenApi", "live", throttle))
-    bucket = Bucket("audio", BucketArgs(own, "Audio"))
-    table = Table("sessions", TableArgs(own, "Sessions", "sessionId", "lectureId"))
+    api = WebSocketApi("live", WebSocketApiArgs(program_scope, "LiveApi", "live", throttle, WebSocketAuthorization.IAM))
+    public = WebSocketApi("open", WebSocketApiArgs(program_scope, "OpenApi", "live", throttle))
+    bucket = Bucket("audio", BucketArgs(program_scope, "Audio"))
+    table = Table("sessions", TableArgs(program_scope, "Sessions", "sessionId", "lectureId"))
     own_objects = bucket.grant("PutObject", prefix=f"queries/{IDENTITY_ID_VARIABLE}/*")
     grants = [own_objects, grant_own_items(table, "GetItem", "PutItem")]
-    pool = IdentityPool("visitors", IdentityPoolArgs(own, "Visitors", [*grants, api.grant_connect()]))
-    others = IdentityPool("others", IdentityPoolArgs(own, "Others", grants))
+    pool = IdentityPool("visitors", IdentityPoolArgs(program_scope, "Visitors", [*grants, api.grant_connect()]))
+    others = IdentityPool("others", IdentityPoolArgs(program_scope, "Others", grants))
     echo = Function(
         "echo",
         FunctionArgs(
-            scope=own,
+            scope=program_scope,
             display_name="Echo",
             entry="echo.handler",
             settings=FunctionSettings.model_validate({"timeoutSeconds": 20}),

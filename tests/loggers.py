@@ -16,10 +16,10 @@ from unittest import mock
 def own_logger() -> Iterator[None]:
     """Set a unique service name, and remove its loggers afterwards, because pytest iterates over all loggers."""
     name = f"test-{uuid.uuid4()}"
-    kept = logging.root.manager.loggerDict
+    loggers = logging.root.manager.loggerDict
     try:
         with mock.patch.dict(os.environ, POWERTOOLS_SERVICE_NAME=name):
             yield
     finally:
-        for logger_name in [key for key in kept if key.partition(".")[0] == name]:
-            del kept[logger_name]
+        for logger_name in [key for key in loggers if key.partition(".")[0] == name]:
+            del loggers[logger_name]

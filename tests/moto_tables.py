@@ -11,7 +11,7 @@ class Index:
 
     key: Sequence[str]
     projection: str = "ALL"
-    beside: Sequence[str] = ()
+    included: Sequence[str] = ()
     """Attributes of the projection `INCLUDE`."""
 
 
@@ -24,22 +24,26 @@ def create_table(
 ) -> None:
     """Create a table with one or two key attributes and its indexes. Keys are strings, except those in `numbers`."""
     indexes = indexes or {}
-    keyed = dict.fromkeys([*key, *(attribute for index in indexes.values() for attribute in index.key)])
-    more = {"GlobalSecondaryIndexes": [_to_index(name, index) for name, index in indexes.items()]} if indexes else {}
+    key_attributes = dict.fromkeys([*key, *(attribute for index in indexes.values() for attribute in index.key)])
+    index_parameter = (
+        {"GlobalSecondaryIndexes": [_to_index(name, index) for name, index in indexes.items()]} if indexes else {}
+    )
     client.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=_schema(key),
         AttributeDefinitions=[
-            {"AttributeName": attribute, "AttributeType": "N" if attribute in numbers else "S"} for attribute in keyed
+            {"AttributeName": attribute, "AttributeType": "N" if attribute in numbers else "S"}
+            for attribute in key_attributes
         ],
-        **more,
+        **index_parameter,
     )
 
 
 def _to_index(name: str, index: Index) -> dict[str, Any]:
-    beside = {"NonKeyAttributes": list(index.beside)} if index.beside else {}
-    projection = {"ProjectionType": index.projection, **beside}
+    projection: dict[str, Any] = {"ProjectionType": index.projection}
+    if index.included:
+        projection["NonKeyAttributes"] = list(index.included)
     return {"IndexName": name, "KeySchema": _schema(index.key), "Projection": projection}
 
 

@@ -1,4 +1,4 @@
-"""Each command of the AWS CLI on a page exists, with these options and output paths, in the services' own models."""
+"""Tests of commands of the AWS CLI on the pages: botocore's models have their operations, options and output paths."""
 
 import json
 import re
@@ -124,7 +124,7 @@ def find_problems(command: Command) -> Iterator[str]:
         yield from (f"--{name} is missing" for name in sorted(required - options.keys()))
     for query in command.options.get("query", ()):
         try:
-            output_shape(jmespath.compile(query).parsed, model.output_shape)
+            find_output_shape(jmespath.compile(query).parsed, model.output_shape)
         except KeyError as error:
             yield f"the output has no {error.args[0]}"
 
@@ -143,7 +143,7 @@ def find_value_problems(shape: Shape, values: tuple[str, ...]) -> Iterator[str]:
             yield f"{value} is not one of {', '.join(element.enum)}"
 
 
-def output_shape(node: Mapping[str, Any], shape: Shape | None) -> Shape | None:
+def find_output_shape(node: Mapping[str, Any], shape: Shape | None) -> Shape | None:
     """Return the shape of a JMESPath expression's result, or None if it is computed. Raise KeyError for a wrong path."""
     children = node.get("children", [])
     match node["type"]:
@@ -155,24 +155,24 @@ def output_shape(node: Mapping[str, Any], shape: Shape | None) -> Shape | None:
             return shape
         case "subexpression" | "index_expression" | "pipe":
             for child in children:
-                shape = output_shape(child, shape)
+                shape = find_output_shape(child, shape)
             return shape
         case "index":
             return shape.member if isinstance(shape, ListShape) else None
         case "flatten":
-            return output_shape(children[0], shape)
+            return find_output_shape(children[0], shape)
         case "projection" | "filter_projection":
-            listed = output_shape(children[0], shape)
-            element = listed.member if isinstance(listed, ListShape) else None
+            list_shape = find_output_shape(children[0], shape)
+            element = list_shape.member if isinstance(list_shape, ListShape) else None
             for child in children[1:]:
-                projected = output_shape(child, element)
+                projected = find_output_shape(child, element)
             return projected
         case "value_projection":
-            mapping = output_shape(children[0], shape)
-            return output_shape(children[1], mapping.value if isinstance(mapping, MapShape) else None)
+            mapping = find_output_shape(children[0], shape)
+            return find_output_shape(children[1], mapping.value if isinstance(mapping, MapShape) else None)
         case _:
             for child in children:
-                output_shape(child, shape)
+                find_output_shape(child, shape)
             return None
 
 
@@ -183,7 +183,7 @@ def test_every_command_on_the_pages_exists_with_its_options_and_output_paths() -
         f"{command.page}: aws {command.service} {command.operation}": list(find_problems(command))
         for command in commands
     }
-    assert {command: found for command, found in problems.items() if found} == {}
+    assert {command: faults for command, faults in problems.items() if faults} == {}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Tests of Dependabot's configuration: it covers every pinned action, every Python lock and every container's base image.
+"""Tests of Dependabot's configuration: it covers every pinned action, Python lock file and base image of a container.
 
 The rules for files are those of Dependabot: "Dependabot options reference" in GitHub's documentation, and the file
 fetchers for Python and Docker in the repository dependabot-core.
@@ -113,11 +113,11 @@ def test_a_file_in_a_folder_without_an_entry_is_found(path: str, content: str) -
     assert find_uncovered_files(DOCUMENT, {path: content}) == {path}
 
 
-@pytest.mark.parametrize("removed", range(len(DOCUMENT["updates"])))
-def test_a_configuration_without_one_of_its_entries_is_incomplete(removed: int) -> None:
-    updates = [update for index, update in enumerate(DOCUMENT["updates"]) if index != removed]
+@pytest.mark.parametrize("removed_index", range(len(DOCUMENT["updates"])))
+def test_a_configuration_without_one_of_its_entries_is_incomplete(removed_index: int) -> None:
+    updates = [update for index, update in enumerate(DOCUMENT["updates"]) if index != removed_index]
     uncovered = find_uncovered_files({"updates": updates}, read_project_files())
-    assert uncovered or DOCUMENT["updates"][removed]["package-ecosystem"] == "github-actions"
+    assert uncovered or DOCUMENT["updates"][removed_index]["package-ecosystem"] == "github-actions"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""Pages refer only to files, headings, commands and outputs that exist, and list every error code and decision."""
+"""Tests of the pages: they refer only to existing files, headings, commands and outputs, and list every error code and
+decision.
+"""
 
 import os
 import re
@@ -20,7 +22,7 @@ from handlers.meetings.meeting_record import MeetingReason
 from handlers.meetings.upload_completion_file import CompleteFile
 from local import ROOT
 from local.generate import errors_page
-from local.generate.message_examples import COMPLETED
+from local.generate.schema_examples import COMPLETED
 from local.generate.upload_failure_explanations import LECTURE_REASONS, TRACK_REASONS, ReasonExplanation
 from tests.document_samples import list_make_targets
 
@@ -88,22 +90,25 @@ def test_every_path_in_a_page_exists(page: Path) -> None:
 
 
 def test_the_commands_of_the_deployment_guide_rotate_a_secret(tmp_path: Path) -> None:
-    """Run the guide's own lines with a fake Pulumi CLI that stores its values in a file."""
+    """Run the guide's own lines with a fake Pulumi CLI: it stores the value in a file, and logs it at each deployment.
+
+    The deployed values are the old and the new one, then the new and the old one, and at last the new one.
+    """
     guide = (ROOT / "docs" / "deploying.md").read_text()
     [lines] = [block for block in re.findall(r"```sh\n(.*?)```", guide, re.DOTALL) if "store()" in block]
     (tmp_path / "pulumi").write_text(
-        '#!/bin/sh\ncase "$1 $2" in\n"config get") cat kept; echo ;;\n'
-        '"config set") value=$(cat); printf %s "$value" > kept ;;\n'
-        "*) cat kept >> deployed; printf '\\n--\\n' >> deployed ;;\nesac\n"
+        '#!/bin/sh\ncase "$1 $2" in\n"config get") cat stored; echo ;;\n'
+        '"config set") value=$(cat); printf %s "$value" > stored ;;\n'
+        "*) cat stored >> deployed; printf '\\n--\\n' >> deployed ;;\nesac\n"
     )
     (tmp_path / "pulumi").chmod(0o755)
-    (tmp_path / "kept").write_text("old")
+    (tmp_path / "stored").write_text("old")
     path = f"{tmp_path}:{os.environ['PATH']}"
     subprocess.run(["sh", "-e"], input=lines, text=True, check=True, cwd=tmp_path, env={"PATH": path})  # noqa: S607
-    first, second, third, _ = ((tmp_path / "deployed").read_text()).split("\n--\n")
-    old, new = first.splitlines()
+    first_deployed, second_deployed, third_deployed, _ = ((tmp_path / "deployed").read_text()).split("\n--\n")
+    old, new = first_deployed.splitlines()
     assert (old, len(new) >= 32) == ("old", True)
-    assert (second, third) == (f"{new}\nold", new)
+    assert (second_deployed, third_deployed) == (f"{new}\nold", new)
 
 
 def test_the_deployment_guide_names_the_outputs_of_the_bootstrap() -> None:
@@ -121,8 +126,8 @@ def test_the_deployment_guide_names_the_outputs_of_the_bootstrap() -> None:
 
 def test_every_error_code_for_clients_is_on_the_page_of_errors() -> None:
     text = (ROOT / "docs" / "errors.md").read_text().partition("## Reasons after an upload")[0]
-    listed = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
-    assert {code.value for error_codes in list_code_classes() for code in error_codes} == listed
+    names_on_page = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
+    assert {code.value for error_codes in list_code_classes() for code in error_codes} == names_on_page
     for api in ("livestream", "meetings", "transcription", "voice-qa"):
         assert f"errors.md#{api}" in (ROOT / "docs" / f"{api}.md").read_text(), "the API's page links to its table"
 
@@ -151,8 +156,8 @@ def test_every_reason_after_an_upload_has_a_meaning_and_an_action(
 
 
 def test_every_reason_of_a_meeting_is_in_the_chapter_on_its_status() -> None:
-    listed = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs" / "meetings.md").read_text()))
-    assert set(MeetingReason) <= listed
+    names_on_page = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs" / "meetings.md").read_text()))
+    assert set(MeetingReason) <= names_on_page
 
 
 def list_code_classes() -> list[type[ErrorCode]]:
@@ -161,10 +166,10 @@ def list_code_classes() -> list[type[ErrorCode]]:
 
 
 def test_the_ingestion_page_explains_states_reasons_and_columns() -> None:
-    listed = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "ingestion.md").read_text()))
+    names_on_page = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "ingestion.md").read_text()))
     values = {member.value for values in (FileStatus, FileRejection, DataProblem) for member in values}
     columns = {name for name, _ in SYSTEM_COLUMNS}
-    assert (values | columns) - listed == set()
+    assert (values | columns) - names_on_page == set()
 
 
 def test_the_meetings_page_shows_a_valid_complete_file() -> None:
@@ -181,9 +186,9 @@ def test_the_index_of_decisions_lists_every_title() -> None:
         page.name: re.sub(r"^# (\d+\.|\d{4}) ", "", page.read_text().partition("\n")[0])
         for page in sorted(folder.glob("0*.md"))
     }
-    listed = re.findall(r"^\| \[(\d{4})\]\((.*?)\) \| (.*) \|$", (folder / "README.md").read_text(), re.MULTILINE)
-    assert [(name, title) for _, name, title in listed] == list(titles.items())
-    assert all(name.startswith(f"{number}-") for number, name, _ in listed)
+    rows = re.findall(r"^\| \[(\d{4})\]\((.*?)\) \| (.*) \|$", (folder / "README.md").read_text(), re.MULTILINE)
+    assert [(name, title) for _, name, title in rows] == list(titles.items())
+    assert all(name.startswith(f"{number}-") for number, name, _ in rows)
 
 
 def test_every_type_in_the_glossary_exists() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from tests.end_to_end.pulumi_cli.conftest import REQUIRED, find_pulumi_cli
+from tests.end_to_end.pulumi_cli.conftest import CLI_REQUIRED_VARIABLE, find_pulumi_cli
 from tests.fake_engine import Engine
 
 
@@ -45,11 +45,11 @@ def test_an_apply_that_is_never_awaited_is_reported(unawaited_applies: dict[int,
 
 def test_a_missing_pulumi_cli_skips_its_tests_unless_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv(REQUIRED, raising=False)
+    monkeypatch.delenv(CLI_REQUIRED_VARIABLE, raising=False)
     with pytest.raises(pytest.skip.Exception, match="not on the PATH"):
         find_pulumi_cli()
-    monkeypatch.setenv(REQUIRED, "1")
-    with pytest.raises(pytest.fail.Exception, match=f"{REQUIRED} is set"):
+    monkeypatch.setenv(CLI_REQUIRED_VARIABLE, "1")
+    with pytest.raises(pytest.fail.Exception, match=f"{CLI_REQUIRED_VARIABLE} is set"):
         find_pulumi_cli()
     (tmp_path / "pulumi").touch(mode=0o700)
     assert find_pulumi_cli() == tmp_path / "pulumi"

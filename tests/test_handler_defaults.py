@@ -1,4 +1,4 @@
-"""The default of each handler setting equals the value that production deploys."""
+"""Test that the default of each environment variable of a handler equals the value that production deploys."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

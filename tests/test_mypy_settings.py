@@ -1,4 +1,4 @@
-"""mypy reads every module of the AWS package that the code uses. It treats a skipped module as `Any`."""
+"""Test that mypy reads every module of `pulumi_aws` that the code uses, because it treats a skipped module as `Any`."""
 
 import ast
 import tomllib
@@ -10,7 +10,7 @@ import pulumi_aws
 
 from local import ROOT
 
-AWS = "pulumi_aws"
+AWS_PACKAGE = "pulumi_aws"
 
 
 def load_pyproject() -> Any:
@@ -18,7 +18,7 @@ def load_pyproject() -> Any:
 
 
 def followed_modules() -> set[str]:
-    """Return the modules and packages of the AWS package that mypy reads."""
+    """Return the modules and packages of `pulumi_aws` that mypy reads."""
     overrides = load_pyproject()["tool"]["mypy"]["overrides"]
     listed = next(override["module"] for override in overrides if override.get("follow_imports") == "normal")
     return {name.removesuffix(".*").partition(".")[2] for name in listed} - {""}
@@ -31,17 +31,17 @@ def checked_files() -> list[Path]:
 
 
 def used_aws_modules(tree: ast.Module) -> Iterator[str]:
-    """Yield the modules of the AWS package that a source uses."""
+    """Yield the modules of `pulumi_aws` that a source uses."""
     names = set()
     for node in ast.walk(tree):
         match node:
             case ast.Import():
                 for alias in node.names:
                     package, _, part = alias.name.partition(".")
-                    if package == AWS:
-                        names.add(alias.asname or AWS)
+                    if package == AWS_PACKAGE:
+                        names.add(alias.asname or AWS_PACKAGE)
                         yield from [part.partition(".")[0]] if part else []
-            case ast.ImportFrom(module=str(module)) if module.partition(".")[0] == AWS:
+            case ast.ImportFrom(module=str(module)) if module.partition(".")[0] == AWS_PACKAGE:
                 part = module.partition(".")[2].partition(".")[0]
                 yield from [part] if part else [alias.name for alias in node.names]
     for node in ast.walk(tree):
@@ -51,10 +51,12 @@ def used_aws_modules(tree: ast.Module) -> Iterator[str]:
 
 
 def test_mypy_follows_exactly_the_aws_modules_that_the_code_uses() -> None:
-    used = {part for path in checked_files() for part in used_aws_modules(ast.parse(path.read_text(encoding="utf-8")))}
+    used_modules = {
+        part for path in checked_files() for part in used_aws_modules(ast.parse(path.read_text(encoding="utf-8")))
+    }
     folder = Path(pulumi_aws.__file__).parent
-    packages = {part for part in used if (folder / part).is_dir()}
-    modules = {part for part in used if (folder / f"{part}.py").is_file()}
+    packages = {part for part in used_modules if (folder / part).is_dir()}
+    modules = {part for part in used_modules if (folder / f"{part}.py").is_file()}
     assert packages | modules <= followed_modules(), "add it to the modules that mypy follows, in pyproject.toml"
     assert packages == {part for part in followed_modules() if (folder / part).is_dir()}, (
         "mypy must not follow a package that no code uses"

@@ -1,4 +1,4 @@
-"""The whole program with every stack file."""
+"""Tests of the resources and outputs that the whole program has with every stack file."""
 
 import re
 from pathlib import Path
@@ -39,16 +39,18 @@ UNKNOWN_DOCUMENTS = {
 check their content."""
 
 
-def inputs(stack: str, kind: str, name: str) -> Props:
+def read_inputs(stack: str, kind: str, name: str) -> Props:
+    """Return the inputs of the only resource of a kind whose name contains `name`."""
     resources = graph(stack).customs()
     (match,) = [resource for resource in resources if resource.kind == kind and name in resource.name]
     return match.inputs
 
 
-def policies(graph: Graph) -> list[tuple[str, Any]]:
+def list_policy_documents(stack_graph: Graph) -> list[tuple[str, Any]]:
+    """Return the names of resources with IAM or resource policies, each with the document."""
     return [
         (resource.name, resource.inputs[key])
-        for resource in graph.customs()
+        for resource in stack_graph.customs()
         for key in ("policy", "assumeRolePolicy")
         if key in resource.inputs
     ]
@@ -56,6 +58,7 @@ def policies(graph: Graph) -> list[tuple[str, Any]]:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_stack_runs_without_messages_unless_its_image_is_missing(stack: str) -> None:
+    # A digest of zeros in the stack file stands for an image that was not pushed yet.
     has_no_image = "sha256:" + 64 * "0" in (ROOT / f"Pulumi.{stack}.yaml").read_text()
     assert ["image missing" in message for message in previewed(stack).messages] == [True] * has_no_image
     assert len(graph(stack).customs()) > 30
@@ -63,7 +66,7 @@ def test_every_stack_runs_without_messages_unless_its_image_is_missing(stack: st
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_policy_document_is_known_at_preview_unless_it_contains_an_id(stack: str) -> None:
-    documents = policies(graph(stack))
+    documents = list_policy_documents(graph(stack))
     assert len(documents) > 10
     assert {name for name, text in documents if text is UNKNOWN} == UNKNOWN_DOCUMENTS
 
@@ -171,21 +174,23 @@ LOG_RETENTION = {"dev": 14, "staging": 30, "prod": 90}
 def test_stacks_have_their_own_protection_retention_and_budget(
     kind: str, name: str, key: str, expected: dict[str, Any]
 ) -> None:
-    assert {stack: inputs(stack, kind, name)[key] for stack in expected} == expected
+    assert {stack: read_inputs(stack, kind, name)[key] for stack in expected} == expected
 
 
 @pytest.mark.parametrize(("stack", "expected"), {"local": False, **PROTECTED}.items())
 def test_resources_with_data_are_protected_if_the_stack_protects_data(stack: str, *, expected: bool) -> None:
-    """Pulumi refuses such a change before it deletes anything.
+    """Pulumi refuses to delete a resource with the option `protect`, before it deletes any other resource.
 
-    If AWS refused it, the other resources would already be deleted.
+    If only AWS refused it, the other resources would already be deleted.
     """
     types_with_data = {"AgentcoreMemory", "Bucket", "IdentityPool", "Table", "Vault"}
     resources = graph(stack).customs()
     with_data = [resource for resource in resources if resource.kind in types_with_data]
     assert len(with_data) > 12
     protected = [resource.name for resource in resources if resource.request.protect]
-    assert protected == [resource.name for resource in with_data if expected], "others may be replaced"
+    assert protected == [resource.name for resource in with_data if expected], (
+        "a change may replace all other resources"
+    )
     (vault,) = [resource for resource in with_data if resource.kind == "Vault"]
     assert (vault.request.retainOnDelete, vault.inputs["forceDestroy"]) == (expected, not expected)
 
@@ -208,7 +213,9 @@ def test_disabling_protection_keeps_the_vault(changed_prod: program_run.ProgramR
     "function", ["builder", "audio-processor", "router", "websocket-handler", "query-worker", "validate-lecture"]
 )
 def test_prod_has_a_higher_log_level_than_other_stacks(function: str) -> None:
-    levels = {s: inputs(s, "Function", function)["environment"]["variables"]["LOG_LEVEL"] for s in STACKS}
+    levels = {
+        stack: read_inputs(stack, "Function", function)["environment"]["variables"]["LOG_LEVEL"] for stack in STACKS
+    }
     assert levels == {"dev": "DEBUG", "local": "DEBUG", "staging": "DEBUG", "prod": "INFO"}
 
 
@@ -239,13 +246,17 @@ def test_only_prod_has_provisioned_concurrency() -> None:
     {"dev": ("none", False), "local": ("none", False), "staging": ("oidc", True), "prod": ("oidc", True)}.items(),
 )
 def test_callers_are_authenticated_in_staging_and_prod(stack: str, expected: tuple[str, bool]) -> None:
-    auth = inputs(stack, "Function", "router")["environment"]["variables"]["AUTH"]
-    assert (auth, "CallersCheckedBy" in inputs(stack, "Api", "transcription")["tags"]) == expected
+    """The tag `CallersCheckedBy` names the check that authenticates callers in place of API Gateway."""
+    auth = read_inputs(stack, "Function", "router")["environment"]["variables"]["AUTH"]
+    assert (auth, "CallersCheckedBy" in read_inputs(stack, "Api", "transcription")["tags"]) == expected
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_only_the_audio_processor_discards_failed_calls(stack: str) -> None:
-    """Failed calls of the audio processor contain audio. All other functions keep their failed work."""
+    """Failed calls of the audio processor contain audio. All other functions keep their failed calls in a queue.
+
+    The tag `Reason` of the function gives the reason.
+    """
     resources = graph(stack).customs()
     configurations = [resource for resource in resources if resource.kind == "FunctionEventInvokeConfig"]
     discarding = [resource.name for resource in configurations if not resource.inputs.get("destinationConfig")]
@@ -256,8 +267,8 @@ def test_only_the_audio_processor_discards_failed_calls(stack: str) -> None:
 
 
 def test_only_the_router_may_call_the_audio_processor() -> None:
-    processor = inputs("prod", "Function", "audio-processor")["name"]
-    documents = [(name, text) for name, text in policies(graph("prod")) if text is not UNKNOWN]
+    processor = read_inputs("prod", "Function", "audio-processor")["name"]
+    documents = [(name, text) for name, text in list_policy_documents(graph("prod")) if text is not UNKNOWN]
     callers = [name for name, text in documents if f"function:{processor}" in text]
     assert callers == ["transcription-router-grants"]
     permissions = [resource for resource in graph("prod") if resource.kind == "Permission"]
@@ -300,6 +311,7 @@ def test_a_deployment_without_a_layer_archive_names_the_command_that_builds_it(m
 
 
 def test_the_platform_publishes_the_values_that_policies_need() -> None:
+    """`Platform` is the component that contains all others. Guardrail policies read its inputs."""
     (platform,) = [resource for resource in graph("prod") if resource.kind == "Platform"]
     assert platform.inputs["account"] == ACCOUNT
     assert platform.inputs["environment"] == "prod"
@@ -322,4 +334,6 @@ def test_only_tables_that_are_backed_up_count_as_backups() -> None:
     usage = platform.inputs["usage"]
     gigabytes = sum(usage[prod_graph[table.parent].name]["storageGb"] for table in tables)
     assert gigabytes > 0
-    assert usage["foundation-backup"]["backupGb"] == pytest.approx(gigabytes * 35)
+    assert usage["foundation-backup"]["backupGb"] == pytest.approx(gigabytes * 35), (
+        "a backup is kept for each of 35 days"
+    )

@@ -1,4 +1,4 @@
-"""Runbooks: every alarm names its page, every page is listed in the index, and commands and scripts work."""
+"""Tests of the runbooks: every alarm names its page, the index lists every page, and commands and scripts work."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_documents import FileResult, ListedFile, Manifest
 from handlers.ingestion.table_keys_and_updates import RecordId
 from local import ROOT
-from local.generate import documented_graph
+from local.generate import documented_resource_graph
 from local.preview import stack_files
 from operations.__main__ import COMMANDS
 from tests.credentials import credentials
@@ -34,13 +34,13 @@ pytestmark = DOCUMENTED
 FOLDER = ROOT / "docs" / "runbooks"
 INDEX = FOLDER / "README.md"
 PAGES = sorted(set(FOLDER.glob("*.md")) - {INDEX})
-NAME_PREFIX = f"polyphony-{documented_graph.STACK}-"
+NAME_PREFIX = f"polyphony-{documented_resource_graph.STACK}-"
 
 
 @cache
 def alarms(stack: str) -> dict[str, str]:
     """Return the runbook of every alarm, by the alarm's name without the stack's prefix."""
-    resources = documented_graph.build_stack_graph(stack)
+    resources = documented_resource_graph.build_stack_graph(stack)
     inputs = [resource.inputs for resource in resources if resource.kind == "MetricAlarm"]
     return {
         alarm["name"].removeprefix(f"polyphony-{stack}-"): alarm["alarmDescription"].rpartition("Runbook: ")[2]
@@ -114,20 +114,20 @@ def dead_letter_queues() -> dict[str, str]:
     """Return the name of each queue's dead-letter queue, by the queue's name."""
     return {
         resource.inputs["name"]: json.loads(resource.inputs["redrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
-        for resource in documented_graph.build_stack_graph()
+        for resource in documented_resource_graph.build_stack_graph()
         if resource.kind == "Queue" and resource.inputs.get("redrivePolicy")
     }
 
 
-def alarm_queues(*, with_source: bool) -> set[str]:
-    """Return the dead-letter queues with an alarm: those of other queues, or those of failed calls and deliveries."""
+def alarm_queues(*, of_queues: bool) -> set[str]:
+    """Return the dead-letter queues with an alarm: either those of queues, or those of failed calls and deliveries."""
     redrive_targets = set(dead_letter_queues().values())
     with_alarm = {
         f"{NAME_PREFIX}{name.removesuffix('-critical')}"
-        for name, page in alarms(documented_graph.STACK).items()
+        for name, page in alarms(documented_resource_graph.STACK).items()
         if page == "docs/runbooks/dead-letters.md"
     }
-    return with_alarm & redrive_targets if with_source else with_alarm - redrive_targets
+    return with_alarm & redrive_targets if of_queues else with_alarm - redrive_targets
 
 
 def function_table(header: str) -> dict[str, list[str]]:
@@ -140,26 +140,26 @@ def function_table(header: str) -> dict[str, list[str]]:
 
 
 def test_the_runbook_maps_dead_letter_queues_to_the_logs_of_their_consumers() -> None:
-    consumed = {
+    functions_by_queue = {
         dead_letter_queues()[resource.inputs["eventSourceArn"].rpartition(":")[2]]: [
             resource.inputs["functionName"].split(":")[6]
         ]
-        for resource in documented_graph.build_stack_graph()
+        for resource in documented_resource_graph.build_stack_graph()
         if resource.kind == "EventSourceMapping"
     }
-    assert function_table("dead letters") == consumed
-    assert set(consumed) == alarm_queues(with_source=True)
+    assert function_table("dead letters") == functions_by_queue
+    assert set(functions_by_queue) == alarm_queues(of_queues=True)
 
 
 def test_the_runbook_maps_failed_calls_to_the_logs_of_their_functions() -> None:
-    failed = defaultdict[str, list[str]](list)
-    for resource in documented_graph.build_stack_graph():
+    functions_by_queue = defaultdict[str, list[str]](list)
+    for resource in documented_resource_graph.build_stack_graph():
         if resource.kind == "FunctionEventInvokeConfig" and resource.inputs.get("destinationConfig"):
             destination = resource.inputs["destinationConfig"]["onFailure"]["destination"]
-            failed[destination.rpartition(":")[2]].append(resource.inputs["functionName"])
-    assert function_table("failed calls") == failed
-    others = alarm_queues(with_source=False) - set(failed)
-    assert all(name.endswith("-dlq") for name in others), "the page covers three kinds of queues"
+            functions_by_queue[destination.rpartition(":")[2]].append(resource.inputs["functionName"])
+    assert function_table("failed calls") == functions_by_queue
+    other_queues = alarm_queues(of_queues=False) - set(functions_by_queue)
+    assert all(name.endswith("-dlq") for name in other_queues), "the page covers three kinds of queues"
 
 
 # Backups
@@ -191,7 +191,7 @@ def test_the_runbooks_script_copies_items_and_keeps_newer_ones(monkeypatch: pyte
 
 
 def test_the_runbooks_script_restores_file_records_since_the_backup(monkeypatch: pytest.MonkeyPatch) -> None:
-    def file(name: str) -> ArrivedFile:
+    def arrived_file(name: str) -> ArrivedFile:
         values = {"bucket": "landing", "key": f"incoming/{name}", "version_id": "v", "size": 1, "etag": "e"}
         return ArrivedFile.model_validate({**values, "arrived": NOW})
 
@@ -200,15 +200,20 @@ def test_the_runbooks_script_restores_file_records_since_the_backup(monkeypatch:
 
     with moto_aws(monkeypatch) as aws:
         table = FileTable(aws.dynamodb, aws.table, 400, lambda: NOW)
-        files = {name: file(name) for name in ("pending", "missing", "rejected", "done", "new")}
+        files = {name: arrived_file(name) for name in ("pending", "missing", "rejected", "done", "new")}
 
         # The backup contains two files. One of them was processed with the manifest `first`.
         table.track(files["pending"])
         table.track(files["done"])
-        done = RecordId(files["done"].arrival_date, files["done"].sort_key)
-        table.claim(done, "first")
-        table.mark_manifested(done, "first")
-        result = {"fileKey": done.file_key, "datePrefix": done.date_prefix, "status": "processed", "rows": 7}
+        processed_id = RecordId(files["done"].arrival_date, files["done"].sort_key)
+        table.claim(processed_id, "first")
+        table.mark_manifested(processed_id, "first")
+        result = {
+            "fileKey": processed_id.file_key,
+            "datePrefix": processed_id.date_prefix,
+            "status": "processed",
+            "rows": 7,
+        }
         table.record_result(FileResult.model_validate(result), "first")
 
         # After the backup, the manifest `later` ended with these results.

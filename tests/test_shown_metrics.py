@@ -1,8 +1,9 @@
-"""A resource of the stack publishes each metric that a chart shows or an alarm evaluates.
+"""Tests that a resource of the stack publishes each metric that a chart shows or an alarm evaluates.
 
 CloudWatch accepts charts and alarms of metrics that no source publishes. Such a chart stays empty, and such an alarm
-never changes to the state ALARM. AWS services publish most metrics for every resource. Others need a resource that enables them, such as
-S3's request metrics (https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-configurations.html).
+never changes to the state ALARM. AWS services publish most metrics for every resource. Others need a resource that
+enables them, such as S3's request metrics
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-configurations.html).
 """
 
 import json
@@ -165,7 +166,9 @@ def test_every_chart_and_alarm_reads_metrics_that_the_stack_publishes(stack: str
     assert find_unpublished_metrics(graph(stack)) == []
 
 
-def test_request_metrics_are_shown_if_the_bucket_has_them() -> None:
-    measured = recorded(changed("prod", "meetings", requestsMeasured=True)).graph
-    assert {metric.name for metric in read_metrics(measured) if metric.namespace == "AWS/S3"} == {"FirstByteLatency"}
-    assert find_unpublished_metrics(measured) == []
+def test_request_metrics_of_s3_are_shown_if_the_bucket_has_them() -> None:
+    graph_with_metrics = recorded(changed("prod", "meetings", requestsMeasured=True)).graph
+    assert {metric.name for metric in read_metrics(graph_with_metrics) if metric.namespace == "AWS/S3"} == {
+        "FirstByteLatency"
+    }
+    assert find_unpublished_metrics(graph_with_metrics) == []

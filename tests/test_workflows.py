@@ -1,4 +1,4 @@
-"""GitHub workflows: they are valid and pinned, have minimal permissions, and run no untrusted input."""
+"""Tests of the GitHub workflows: they are valid and pinned, have minimal permissions, and run no untrusted input."""
 
 import hashlib
 import importlib.resources
@@ -20,7 +20,7 @@ from components.blocks.naming.physical_names import Kind, physical_name
 from local import ROOT
 from local.preview import stack_files
 from tests.document_samples import list_make_targets
-from tests.end_to_end.pulumi_cli.conftest import REQUIRED
+from tests.end_to_end.pulumi_cli.conftest import CLI_REQUIRED_VARIABLE
 
 FOLDER = ROOT / ".github" / "workflows"
 NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
@@ -175,7 +175,7 @@ def test_pull_requests_fail_if_the_tests_of_the_pulumi_cli_are_skipped() -> None
     [installation] = [index for index, step in enumerate(test_steps) if uses(step, "pulumi/actions")]
     [tests] = [index for index, step in enumerate(test_steps) if step.get("run") == ".ci/run"]
     assert installation < tests
-    assert test_steps[tests]["env"] == {REQUIRED: "1"}
+    assert test_steps[tests]["env"] == {CLI_REQUIRED_VARIABLE: "1"}
 
 
 # Security
@@ -204,12 +204,14 @@ def test_untrusted_input_never_runs_with_permissions(name: str) -> None:
 
 def test_workflows_have_no_permissions_and_jobs_only_those_they_need() -> None:
     assert all(load_workflow(name)["permissions"] == {} for name in NAMES)
-    rights = {
-        (name, job, right, level)
+    permissions = {
+        (name, job, permission, level)
         for name, job, definition in jobs()
-        for right, level in definition["permissions"].items()
+        for permission, level in definition["permissions"].items()
     }
-    assert {(name, job, right) for name, job, right, level in rights if level != "read"} == set(WRITE_PERMISSIONS)
+    assert {(name, job, permission) for name, job, permission, level in permissions if level != "read"} == set(
+        WRITE_PERMISSIONS
+    )
 
 
 def test_only_commits_of_main_assume_a_role() -> None:

@@ -67,18 +67,18 @@ class Key:
         """Public key as JSON Web Key."""
         jwk: dict[str, Any] = jwt.get_algorithm_by_name(self.algorithm).to_jwk(self.private.public_key(), as_dict=True)
         jwk.pop("key_ops", None)
-        named = {"alg": self.algorithm} if self.named_algorithm else {}
-        return jwk | {"use": "sig"} | named | ({} if self.kid is None else {"kid": self.kid})
+        algorithm = {"alg": self.algorithm} if self.named_algorithm else {}
+        return jwk | {"use": "sig"} | algorithm | ({} if self.kid is None else {"kid": self.kid})
 
     def public(self, encoding: Encoding) -> bytes:
         """Return the public key in another encoding, like an attacker could."""
         return self.private.public_key().public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
 
 
-def assembled(header: object, claims: object, sign: Callable[[bytes], bytes] = lambda _: b"") -> str:
+def assemble_token(header: object, claims: object, sign: Callable[[bytes], bytes] = lambda _: b"") -> str:
     """Return a token with any header, claims and signature, which may be invalid."""
-    signed = b".".join(_encoded(json.dumps(part).encode()) for part in (header, claims))
-    return b".".join([signed, _encoded(sign(signed))]).decode()
+    signed_part = b".".join(_encoded(json.dumps(part).encode()) for part in (header, claims))
+    return b".".join([signed_part, _encoded(sign(signed_part))]).decode()
 
 
 def _encoded(part: bytes) -> bytes:
@@ -99,7 +99,7 @@ class Provider:
     body: bytes | None = None
     """Content of the JWKS URL instead of the keys, if it is not None."""
     is_unreachable: bool = False
-    """True if `fetch` gets no answer."""
+    """True if `fetch` fails without an answer."""
     answer_event: threading.Event | None = None
     """Event that the HTTP server awaits before it answers."""
 
@@ -126,14 +126,14 @@ class Provider:
     def claims(self, without: Collection[str] = (), **other: object) -> dict[str, object]:
         """Return the claims of a valid token, with changes."""
         now = self.clock()
-        usual: dict[str, object] = {
+        valid_claims: dict[str, object] = {
             "iss": self.issuer,
             "aud": AUDIENCE,
             "sub": "somebody",
             "iat": int(now.timestamp()),
             "exp": int((now + timedelta(hours=1)).timestamp()),
         }
-        return {name: value for name, value in (usual | other).items() if name not in without}
+        return {name: value for name, value in (valid_claims | other).items() if name not in without}
 
     def token(self, key: Key | None = None, without: Collection[str] = (), **other: object) -> str:
         """Return a token that is signed with the first or the given key."""
@@ -142,9 +142,9 @@ class Provider:
     def signed(self, claims: object, key: Key, **header: object) -> str:
         """Return a token with any claims and a valid signature."""
         algorithm = jwt.get_algorithm_by_name(key.algorithm)
-        named = {} if key.kid is None else {"kid": key.kid}
-        return assembled(
-            {"alg": key.algorithm, "typ": "JWT", **named, **header},
+        key_id = {} if key.kid is None else {"kid": key.kid}
+        return assemble_token(
+            {"alg": key.algorithm, "typ": "JWT", **key_id, **header},
             claims,
             lambda text: algorithm.sign(text, key.private),
         )

@@ -1,6 +1,6 @@
-"""Cached previews of the whole program, because a run takes seconds and many tests use the same preview.
+"""Previews of the whole program. They are cached, because a run takes seconds and many tests use the same preview.
 
-Tests that use it must be marked with `ONE_WORKER`, so that the program runs once and not once per worker.
+Tests that use them must be marked with `ONE_WORKER`, so that the program runs once and not once per worker.
 """
 
 import json
@@ -17,7 +17,7 @@ from local.preview.stack_files import StackConfig
 
 ONE_WORKER = pytest.mark.xdist_group("whole")
 DOCUMENTED = pytest.mark.xdist_group("graphs")
-"""Marker for tests of the graphs of the generated documents (`local/generate/documented_graph.py`)."""
+"""Marker for tests of the graphs of the generated documents (`local/generate/documented_resource_graph.py`)."""
 STACKS = stack_files.list_stacks()
 ONLY_INGESTION: Mapping[str, Mapping[str, Any]] = {
     section: {"enabled": False} for section in ("transcription", "voiceQa", "livestream", "meetings")
@@ -37,7 +37,7 @@ def graph(stack: str) -> Graph:
 
 
 def recorded(config: StackConfig) -> program_run.ProgramRun:
-    """Run the program with other settings, without policies."""
+    """Run the program with this configuration. The result is not cached, and no policies are evaluated."""
     return program_run.run_program(config, PreviewProvider(), preview=True)
 
 

@@ -13,8 +13,8 @@ from clients.meetings.token_exchange_request import TokenExchangeRequest
 from clients.meetings.upload_models import NewMeeting, Uploaded
 from clients.meetings.user_credentials import AccessProvider
 from handlers.common.time_and_ids import clock
-from handlers.meetings.bedrock_summarize.summary_data_models import Summary
-from handlers.meetings.bedrock_summarize.transcript_data_models import Transcript
+from handlers.meetings.bedrock_summarize.stored_summary_models import Summary
+from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript
 from handlers.meetings.meeting_record import MeetingRecord
 
 WORKERS = 8

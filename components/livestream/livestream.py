@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
-from components.blocks.api.rest_rate_limits import KeyUsagePlan
+from components.blocks.api.rest_api_key_and_firewall import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.compute.function import Function, FunctionArgs

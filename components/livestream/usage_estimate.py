@@ -1,6 +1,7 @@
 """Monthly usage of the livestream backend, derived from its load settings, for the cost model.
 
-A constant that is marked as assumed is an estimate without a source.
+A constant that is marked as assumed is an estimate without a source. `livestream-care` is the Pulumi name of the
+cleanup function, and `livestream-null-check` that of the table.
 """
 
 import math

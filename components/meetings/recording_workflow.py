@@ -31,7 +31,8 @@ from handlers.meetings.meeting_record import MeetingReason
 STEP_SECONDS = 120
 """Timeout of one call of the function `steps`."""
 OTHER_STEPS_SECONDS = 3 * 3600
-"""Part of the workflow's timeout for all other states, for retries, and for the minimum pause of each polling."""
+"""Part of the workflow's timeout for all other states, for retries, and for the minimum pause of each polling, which
+`max_detection_seconds` leaves out."""
 FAILED = "Failed"
 """Name of the state that fails the execution."""
 # The function `steps` raises StepFailed for every error except a missing or malformed result of the media job, which a

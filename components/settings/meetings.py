@@ -84,8 +84,8 @@ class ModelSettings(GuardedModelSettings):
     """Timeout for one answer of a model."""
     part_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=400_000)] = 100_000
     """Maximum number of characters of a transcript in one request. A longer transcript is divided into windows of this
-    size, which overlap by at most half. If a request has more than 100,000 tokens, Claude Haiku 5.5 bills all its
-    tokens at five times their price."""
+    size (not the parts of the audio), which overlap by at most half. If a request has more than 100,000 tokens, Claude
+    Haiku 5.5 bills all its tokens at five times their price."""
     at_once: AtOnce = 3
     """Maximum number of windows of one transcript that are summarised at the same time."""
 

@@ -2,7 +2,8 @@
 
 A client sends an utterance, some seconds of speech, as one message. The router receives all messages, and invokes the
 audio processor for each utterance. The audio processor lets Amazon Transcribe transcribe the utterance, and sends the
-captions to the client.
+captions to the client. If the setting `direct_enabled` permits it, a client may instead get a presigned URL on the
+route `direct`, and stream its audio to Amazon Transcribe itself.
 
 docs/decisions/0040 describes the path of an utterance.
 """
@@ -38,9 +39,9 @@ from handlers.transcription.router.environment import RouterEnvironment
 
 ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "direct", "open", "ping")
 MAX_EVENT_AGE_SECONDS = 60
-"""Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. Before this
-age, the router's sweep, which a schedule starts every minute, declares the utterance lost and asks the client to send
-it again."""
+"""Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The processor
+already ignores an utterance that has waited longer than `MAX_START_MS` of the router. The router's sweep, which a
+schedule starts every minute, asks the client to send such an utterance again."""
 MEMORY_PERCENT = 90
 """An alarm is raised if an invocation of the audio processor uses more than this percentage of its memory."""
 DISCARD_REASON = "a failure record would hold audio that must not be stored - a lost utterance is sent again"

@@ -69,6 +69,7 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
     audio_mb = questions / DAYS_PER_MONTH * (query_mb + answer_mb)
     uploaded_mb = questions * QUERY_MEGABYTES + lectures * LECTURE_MEGABYTES
     network = settings.agentcore.network
+    # If the worker is attached to a VPC, it posts the answers to the WebSocket API through the NAT gateway, as base64.
     posted_gb = questions * ANSWER_MEGABYTES * BASE64_FACTOR / 1024
     lectures_mb = lectures * LECTURE_MONTHS * LECTURE_MEGABYTES
     return {

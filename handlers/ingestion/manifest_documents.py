@@ -1,7 +1,7 @@
 """JSON documents of a manifest in the lake bucket: its lists of files, and the result of its run.
 
 A manifest is a list of files for one Spark run. The Lambda functions of ingestion write the lists. The Spark job reads
-them without pydantic, in `handlers/ingestion/glue/file_list_and_result.py`, and writes the result.
+them without pydantic, in `handlers/ingestion/glue/file_list_and_result_json.py`, and writes the result.
 """
 
 import hashlib

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 """Version of the items' form. Each item has it as `schemaVersion`, which is the only attribute in camel case."""
 OPEN_INDEX = "open"
-"""Sparse index of pending files, claimed files and running manifests. Its partition key is `open_shard`, its sort key
-`open_since`."""
+"""Sparse index of pending files, files that a manifest has claimed, and running manifests. Its partition key is
+`open_shard`, its sort key `open_since`."""
 MANIFEST_KEY_PREFIX = "MANIFEST#"
 
 Item = Mapping[str, Any]

@@ -4,9 +4,10 @@ from handlers.common.api_error_codes import ErrorCode
 
 
 class LivestreamErrorCode(ErrorCode):
-    """Codes by which clients distinguish the errors: each with its meaning, and an action for the client's developer.
+    """Codes by which clients distinguish the errors.
 
-    The HTTP status follows if it is not 400. `fields` is the list of wrong fields in the error response.
+    Each has its meaning, an action for the client's developer, and its HTTP status if this is not 400. `fields` in
+    these texts is the list of wrong fields in the error response.
     """
 
     CURSOR_INVALID = (

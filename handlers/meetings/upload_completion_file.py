@@ -14,7 +14,7 @@ from pydantic import AfterValidator, FailFast, Field, StringConstraints, model_v
 from pydantic_core import PydanticCustomError
 
 from handlers.common.json_models import Message, WrongField
-from handlers.common.text.visible_text import VISIBLE_TEXT
+from handlers.common.text.visible_text_constraint import VISIBLE_TEXT
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.s3_keys import CHUNK_NAME_PATTERN, COMPLETE_FILE_NAME
 from handlers.meetings.transcribe_languages import LANGUAGES, validate_language

@@ -39,7 +39,8 @@ def main() -> None:
     from local.emulation.glue.spark_installation import SparkInstallation  # noqa: PLC0415 - needs the path
     from local.emulation.separate_process_services import start_services  # noqa: PLC0415
 
-    spark = SparkInstallation(folder)  # takes pip's settings out of the environment, before child processes inherit it
+    # This moves pip's settings from the environment to the object, so no child process inherits them.
+    spark = SparkInstallation(folder)
     variables, process = start_services()
     threading.Thread(target=_end_with_the_services, args=[process], name="services", daemon=True).start()
     (folder / "emulator" / "services.json").write_text(json.dumps(variables), encoding="utf-8")

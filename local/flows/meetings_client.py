@@ -8,7 +8,7 @@ from clients.meetings import MeetingsClient
 from clients.meetings.token_exchange_request import TokenExchangeRequest
 from clients.meetings.user_credentials import AccessProvider, UserAccess
 from handlers.common.time_and_ids import clock
-from handlers.meetings.storage.daily_storage_count import COUNTS_PREFIX
+from handlers.meetings.storage.daily_storage_metrics import COUNTS_PREFIX
 from local.emulation.identity_provider import token_url
 from local.emulation.speech import tone_words
 from local.ffmpeg import pcm_input, run_ffmpeg

@@ -16,8 +16,8 @@ from handlers.voice_qa.table_records import TimeLimitCheck, lecture_key
 from local.emulation.speech.audio_encoding_and_recognition import encode_audio
 from local.emulation.speech.tone_words import speech
 from local.flows import Deployment, eventually, invoke
-from local.flows.guest_client import Guest
 from local.flows.http_requests import post_form
+from local.flows.identity_pool_guest import Guest
 from local.flows.websocket_client import Message, WebSocketClient
 
 SAMPLE_RATE = 16_000

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from components.blocks.naming.context import Subsystem
-from local.generate import documented_graph
+from local.generate import documented_resource_graph
 from local.generate.diagram_edges import CALLERS, Edge, MissingFromDiagram, list_edges
 from local.generate.diagram_nodes import Key, Node, Shape, map_nodes, to_node_key
 from local.preview.resource_graph import Graph
@@ -44,7 +44,7 @@ ALERT_SOURCES = {
 
 def render_page() -> str:
     """Return the page."""
-    graph = documented_graph.build_stack_graph()
+    graph = documented_resource_graph.build_stack_graph()
     page = TEMPLATE.read_text(encoding="utf-8").replace("{overview}", render_overview(graph))
     for subsystem in Subsystem:
         if f"{{{subsystem}}}" not in page:

@@ -22,8 +22,8 @@ from guardrails.pricing import cost_page
 from handlers.common.json_models import Message
 from handlers.livestream.episodes_api.operation_definitions import OPERATIONS as LIVESTREAM
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS as MEETINGS
-from handlers.meetings.bedrock_summarize.summary_data_models import Summary
-from handlers.meetings.bedrock_summarize.transcript_data_models import Transcript
+from handlers.meetings.bedrock_summarize.stored_summary_models import Summary
+from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript
 from handlers.meetings.meeting_record import MeetingRecord
 from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages
@@ -32,8 +32,8 @@ from local import ROOT
 from local.generate import (
     architecture_page,
     errors_page,
-    message_examples,
     openapi_examples_and_servers,
+    schema_examples,
     security_page,
     settings_page,
 )
@@ -109,7 +109,7 @@ def meetings_schema() -> dict[str, Any]:
         "title": "S3 objects and DynamoDB items of meetings that clients write and read",
         "description": "Generated from handlers/meetings by `make schema`. docs/meetings.md has the S3 keys and item keys.",
         "anyOf": [{"$ref": f"#/$defs/{model.__name__}"} for model, _ in models],
-        **_build_schema_with_examples(models, message_examples.MEETINGS),
+        **_build_schema_with_examples(models, schema_examples.MEETINGS),
     }
 
 
@@ -138,7 +138,7 @@ def _build_schema_with_examples(
     models: Sequence[tuple[type[Message], JsonSchemaMode]], messages: Sequence[Message]
 ) -> dict[str, Any]:
     _, schema = models_json_schema(models)
-    for name, examples in message_examples.group_by_model(messages).items():
+    for name, examples in schema_examples.group_by_model(messages).items():
         schema["$defs"][name] |= {"examples": examples}
     return schema
 
@@ -152,10 +152,10 @@ SCHEMAS: dict[str, Generator] = {
     "docs/frontend.schema.json": _to_text_generator(frontend_schema),
     "docs/meetings.schema.json": _to_text_generator(meetings_schema),
     "docs/transcription.schema.json": _to_text_generator(
-        lambda: _build_message_schema("transcription", messages, message_examples.TRANSCRIPTION)
+        lambda: _build_message_schema("transcription", messages, schema_examples.TRANSCRIPTION)
     ),
     "docs/voice-qa.schema.json": _to_text_generator(
-        lambda: _build_message_schema("voice-qa", websocket_messages, message_examples.VOICE_QA)
+        lambda: _build_message_schema("voice-qa", websocket_messages, schema_examples.VOICE_QA)
     ),
 }
 OPENAPI_DOCUMENTS: dict[str, Generator] = {

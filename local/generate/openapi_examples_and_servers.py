@@ -13,7 +13,7 @@ from handlers.livestream import api_models as livestream
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.track_processing_states import ContentType, EpisodeStatus, TrackKind, TrackState
 from handlers.meetings.auth_exchange import api_models as meetings
-from handlers.meetings.auth_exchange.token_exchange import user_prefixes
+from handlers.meetings.auth_exchange.credentials_exchange import user_prefixes
 
 EPISODE_ID, UPLOAD_ID = "01K8PFW8H0ZV5QX3N9T2R4M6BC", "01K8PFX1A0B1C2D3E4F5G6H7J8"
 MEETING_ID = "01K8PFW0000000000000000000"

@@ -15,9 +15,9 @@ from components.blocks.naming.context import Subsystem
 from components.blocks.naming.subsystem_scope import CHECKED_BY_TAG
 from guardrails.model.subsystem_of_resource import parse_subsystem
 from local.emulation.iam.policy_conditions import as_list
-from local.generate import documented_graph
+from local.generate import documented_resource_graph
 from local.generate.diagram_edges import list_role_statements
-from local.generate.documented_graph import STACK
+from local.generate.documented_resource_graph import STACK
 from local.preview import stack_files
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.resource_graph import Graph, Resource
@@ -35,7 +35,7 @@ RESOURCE_POLICIES = {"QueuePolicy", "BucketPolicy", "TopicPolicy"}
 
 def render_page() -> str:
     """Return the page."""
-    graph = documented_graph.build_stack_graph()
+    graph = documented_resource_graph.build_stack_graph()
     page = TEMPLATE.read_text(encoding="utf-8")
     parts = {
         "entries": list_entries(graph),

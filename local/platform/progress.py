@@ -33,7 +33,7 @@ COLOURS = {
 
 
 class Progress:
-    """Receiver of the engine's reports, whose methods several threads call. This base class ignores the reports."""
+    """Receiver of the engine's reports. Several threads call its methods. This base class ignores the reports."""
 
     def on_start(self, urn: str, action: ResourceAction, /) -> None:
         """Handle the start of work on a resource."""

@@ -38,7 +38,7 @@ from local.platform.resource_operations import (
     list_map_keys,
     permits_content_deletion,
 )
-from local.preview.input_checks import find_invalid_values
+from local.preview.botocore_input_checks import find_invalid_values
 from local.preview.preview_provider import PreviewProvider
 from local.preview.property_value_conversion import (
     UNKNOWN_STRING,

@@ -9,8 +9,8 @@ replaced by a new one in these cases:
 - An input has changed that identifies the resource, for example its name.
 - An input has changed that no update call uses, unless it is in the driver's `ignored` or is the document of its
   `property_import`.
-- An input was removed, and the only update calls that use it set a part of the resource. Without the input, such a call
-  would leave the old value.
+- An input was removed, and no update call that uses it repeats the operation that creates the resource. Only this
+  operation removes the value of an input that it omits.
 
 The rules about inputs do not apply to a recorded-only type (`RecordedOnly`), whose resources do not exist on the
 emulator.

@@ -42,7 +42,7 @@ class StackCost:
 
     @property
     def monitoring_and_protection_usd(self) -> float:
-        """Monthly cost in dollars at prices marked `monitoring_or_protection`. The requirements' cost tables omit it."""
+        """Monthly cost in dollars at the prices that the price book marks as `monitoring_or_protection`."""
         return sum(line.usd for line in self.report.lines if load_prices()[line.price].monitoring_or_protection)
 
     def as_json(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 The program runs unmodified, with a provider that creates nothing. A preview shows the registered resources, the outputs,
 and these results:
 
-- `input_checks` finds resource inputs that AWS would reject.
+- `botocore_input_checks` finds resource inputs that AWS would reject.
 - `handler_check` finds faults that would keep a function or job from running its code.
 - The policy pack (`policies/`) finds violations of policies. It runs in a separate process (`policy_run`).
 - `cost` estimates the monthly cost.
@@ -14,8 +14,8 @@ from typing import Any
 
 from guardrails.pricing.cost_estimate import CostReport
 from local.preview import cost, program_run
+from local.preview.botocore_input_checks import InvalidInput, find_invalid_inputs
 from local.preview.handler_check.handler_faults import HandlerFault, find_handler_faults
-from local.preview.input_checks import InvalidInput, find_invalid_inputs
 from local.preview.policy_pack_process import (
     PolicyDescription,
     PolicyFinding,

@@ -207,10 +207,10 @@ def _to_archive(value: Props) -> Archive:
     return Archive(None, tuple((name, _to_asset(entry)) for name, entry in entries.items()), content_hash)
 
 
-def _unsupported(kind: str, value: Props, other: str) -> UnsupportedAsset:
-    """Return the error for an asset or archive that has neither of the supported forms: a path, or `other`."""
-    form = f"the URI {value['uri']}" if "uri" in value else f"neither a path nor {other.partition(' (')[0]}"
+def _unsupported(kind: str, value: Props, alternative: str) -> UnsupportedAsset:
+    """Return the error for an asset or archive that has neither of the supported forms: a path, or `alternative`."""
+    form = f"the URI {value['uri']}" if "uri" in value else f"neither a path nor {alternative.partition(' (')[0]}"
     return UnsupportedAsset(
-        f"an {kind} has {form}. An {kind} must have a path (pulumi.File{kind.capitalize()}) or {other}: "
+        f"an {kind} has {form}. An {kind} must have a path (pulumi.File{kind.capitalize()}) or {alternative}: "
         "store the content in a file of the project, and use its path"
     )

@@ -19,7 +19,7 @@ import yaml
 from components.settings.error_messages import find_secret_paths, format_location
 from components.settings.stack import StackSettings
 from local import ROOT, CannotRun
-from local.preview.pulumi_yaml_loaders import CliYamlLoader, TextYamlLoader
+from local.preview.cli_compatible_yaml_loaders import CliYamlLoader, TextYamlLoader
 
 PLACEHOLDER = "placeholder-for-a-secret-that-only-a-deployment-has"
 """Replaces a secret that is encrypted or missing. It is long enough for every secret setting."""

@@ -4,8 +4,8 @@ The policies about exceptions come last. One of them reports all undecided check
 because they read a value that AWS assigns only during the deployment.
 """
 
-from guardrails import exception_policies
-from guardrails.exception_policies import CHECKING_POLICIES
+from guardrails import exceptions_and_undecided_checks
+from guardrails.exceptions_and_undecided_checks import CHECKING_POLICIES
 from guardrails.pack.policy_kinds import Policy
 
-POLICIES: tuple[Policy, ...] = (*CHECKING_POLICIES, *exception_policies.POLICIES)
+POLICIES: tuple[Policy, ...] = (*CHECKING_POLICIES, *exceptions_and_undecided_checks.POLICIES)

@@ -1,4 +1,7 @@
-"""Tests of the headroom page: the multiple of the load that uses up each quota, and the limits that a load requires."""
+"""Tests of the headroom of ingestion: the multiple of the expected load at which each quota of AWS is used up.
+
+`docs/headroom.md` shows these multiples (called factors), and the limits that must be raised for a larger load.
+"""
 
 import json
 import math
@@ -63,7 +66,7 @@ def test_quotas_are_used_up_in_this_order() -> None:
         (DPUS, 450),
         (DAY_PARTITION, 720),
     ]
-    assert factors[7][1] > 3000
+    assert factors[7][1] > 3000, "all other quotas suffice for a much larger load"
     assert {quota.name for quota in list_quotas(SETTINGS)} - {name for name, _ in factors} == set(UNLIMITED)
 
 
@@ -155,11 +158,11 @@ def test_the_page_shows_the_order_in_which_quotas_are_used_up(
     """The page also shows the costs, which exceed the budget of prod before the load uses up any quota."""
     costs: dict[float, StackCost] = {}
 
-    def keep_cost(config: StackConfig, factor: float) -> StackCost:
+    def record_cost(config: StackConfig, factor: float) -> StackCost:
         assert config == stack_files.read_stack("prod")
         return costs.setdefault(factor, price_load(config, factor))
 
-    monkeypatch.setattr("benchmarks.ingestion_quota_headroom.price_load", keep_cost)
+    monkeypatch.setattr("benchmarks.ingestion_quota_headroom.price_load", record_cost)
     monkeypatch.setattr("sys.argv", ["headroom"])
     main()
     single, twelvefold = (costs[factor].report for factor in (1, 12))

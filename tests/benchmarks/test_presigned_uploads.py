@@ -1,4 +1,4 @@
-"""The functions that presign uploads create their AWS clients once, not for each request."""
+"""Test that the functions which presign uploads create their AWS clients once, not for each request."""
 
 import importlib
 from collections.abc import Iterator
@@ -30,6 +30,7 @@ def test_a_request_creates_no_client_and_loads_no_service_model(
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
     module: Any = importlib.import_module(request.module)
+    # A handler's module caches its clients in one of these functions.
     create_clients = module._rest if hasattr(module, "_rest") else module._handler
     create_clients.cache_clear()
     try:

@@ -1,8 +1,9 @@
 """Accesses to resources outside the stack that its policies allow on purpose.
 
-Most of them cannot be prevented, because no name or tag of the stack limits them, so the stacks of one account share
-them. docs/deploying.md lists the titles of these. A test compares both lists, and another test finds entries that
-nothing needs. The other accesses are those to the bootstrap's resources that hold the stack's own state.
+Most of these accesses cannot be prevented, because IAM cannot limit them to a name or tag of the stack. The stacks of
+one account share them, and docs/deploying.md lists their titles. The other accesses are those to the bootstrap's
+resources that hold the stack's own state. A test compares the groups with the page and finds groups that no request
+needs.
 """
 
 import fnmatch
@@ -21,16 +22,16 @@ READS = (AccessLevel.READ, AccessLevel.LIST)
 
 
 @dataclass(frozen=True)
-class SharedAccess:
+class AccessGroup:
     """Group of accesses."""
 
     title: str
-    """Text of the group's list item in docs/deploying.md. The groups of `OF_THE_STACK` are not in the list."""
+    """Text of the group's list item in docs/deploying.md. The groups of `STATE_ACCESSES` are not in the list."""
     actions: str
     """Patterns of actions, separated by spaces."""
     arns: str = "*"
     """Patterns of ARNs, separated by spaces."""
-    holds: Callable[[str, Target, Attempt], bool] = lambda *_: True
+    has_accepted_values: Callable[[str, Target, Attempt], bool] = lambda *_: True
     """Further condition on the request."""
 
     def matches(self, principal: str, target: Target, attempt: Attempt) -> bool:
@@ -39,13 +40,13 @@ class SharedAccess:
         return (
             any(fnmatch.fnmatchcase(access.action, pattern) for pattern in self.actions.split())
             and any(fnmatch.fnmatchcase(access.arn, pattern) for pattern in self.arns.split())
-            and self.holds(principal, target, attempt)
+            and self.has_accepted_values(principal, target, attempt)
         )
 
 
 def _keeps_ownership(principal: str, target: Target, attempt: Attempt) -> bool:
-    changed = {key.lower() for key, _ in attempt.put or ()} | {key.lower() for key in attempt.removed}
-    return not changed & OWNERSHIP_TAGS
+    changed_keys = {key.lower() for key, _ in attempt.added_tags or ()} | {key.lower() for key in attempt.removed_keys}
+    return not changed_keys & OWNERSHIP_TAGS
 
 
 def _is_through_service(principal: str, target: Target, attempt: Attempt) -> bool:
@@ -63,8 +64,8 @@ def _is_read(principal: str, target: Target, attempt: Attempt) -> bool:
     return attempt.access.level in READS and _is_in_region(principal, target, attempt)
 
 
-SHARED = (
-    SharedAccess(
+SHARED_ACCESSES = (
+    AccessGroup(
         "Reading the configuration of APIs, identity pools, memories, backup plans, anomaly monitors and event source mappings",
         "apigateway:GET backup:* bedrock-agentcore:GetMemory bedrock-agentcore:ListTagsForResource ce:* cognito-identity:* "
         "lambda:GetEventSourceMapping lambda:ListTags wafv2:GetWebACLForResource",
@@ -72,68 +73,68 @@ SHARED = (
         "*:identitypool/* *:event-source-mapping:*",
         _is_read,
     ),
-    SharedAccess(
+    AccessGroup(
         "Lists and descriptions of the account: alarms, networks, jobs, parameters without values, keys, log groups, tags",
         "backup:Describe* batch:Describe* batch:ListJobs bedrock:GetFoundationModel cloudwatch:DescribeAlarms ec2:Describe* "
         "ecr:GetAuthorizationToken glue:GetSecurityConfiguration logs:DescribeLogGroups logs:DescribeResourcePolicies "
         "logs:*LogDeliver* s3:GetAccountPublicAccessBlock sns:GetSubscriptionAttributes ssm:DescribeParameters "
         "states:ValidateStateMachineDefinition tag:GetResources xray:Get*",
-        holds=_is_read,
+        has_accepted_values=_is_read,
     ),
-    SharedAccess("Tags of APIs except `Project` and `Environment`", "apigateway:*", "*::/tags/*", _keeps_ownership),
-    SharedAccess("Roles of identity pools", "cognito-identity:SetIdentityPoolRoles"),
-    SharedAccess(
+    AccessGroup("Tags of APIs except `Project` and `Environment`", "apigateway:*", "*::/tags/*", _keeps_ownership),
+    AccessGroup("Roles of identity pools", "cognito-identity:SetIdentityPoolRoles"),
+    AccessGroup(
         "Log groups of APIs, whose names contain only the API's id",
         "logs:*",
         "*:log-group:/aws/apigateway/* *:log-group:API-Gateway-Execution-Logs_*",
     ),
-    SharedAccess(
+    AccessGroup(
         "Settings of the account: API Gateway's role for logs, AWS Backup's settings, log deliveries and their resource policies",
         "apigateway:PATCH backup:UpdateRegionSettings backup-storage:MountCapsule logs:PutResourcePolicy logs:*LogDelivery",
         "arn:aws:apigateway:*::/account [*]",
     ),
-    SharedAccess(
+    AccessGroup(
         "Glue security configurations and subscriptions of topics",
         "glue:*SecurityConfiguration sns:SetSubscriptionAttributes sns:Unsubscribe",
     ),
-    SharedAccess(
+    AccessGroup(
         "Network interfaces: creation, and deletion of an unattached one",
         "ec2:CreateNetworkInterface ec2:DeleteNetworkInterface",
     ),
-    SharedAccess(
+    AccessGroup(
         "The tag `aws-glue-service-resource` of network interfaces",
         "ec2:CreateTags",
         "*:network-interface/*",
         lambda _, __, attempt: attempt.context.get("aws:TagKeys") == ["aws-glue-service-resource"],
     ),
-    SharedAccess(
+    AccessGroup(
         "KMS keys of others, only through AWS Backup, DynamoDB, Lambda and Systems Manager, which encrypt the stack's own "
         "resources with them",
         "kms:*",
-        holds=_is_through_service,
+        has_accepted_values=_is_through_service,
     ),
-    SharedAccess("Private hosted zones, to which a network can be associated", "route53:AssociateVPCWithHostedZone"),
-    SharedAccess(
+    AccessGroup("Private hosted zones, to which a network can be associated", "route53:AssociateVPCWithHostedZone"),
+    AccessGroup(
         "Service-linked roles of AWS Backup, Batch and API Gateway",
         "iam:CreateServiceLinkedRole",
         "*:role/aws-service-role/*",
         # The search requests only the role of AWS Backup, as an example of the three.
         lambda _, __, attempt: attempt.context["iam:AWSServiceName"] == "backup.amazonaws.com",
     ),
-    SharedAccess("Archives of all events of the account's event bus", "events:CreateArchive", "*:event-bus/default"),
-    SharedAccess("Managed rule sets of AWS WAF", "wafv2:*", "*:regional/managedruleset/*"),
-    SharedAccess("Calls of APIs and messages to WebSocket connections", "execute-api:*"),
-    SharedAccess(
+    AccessGroup("Archives of all events of the account's event bus", "events:CreateArchive", "*:event-bus/default"),
+    AccessGroup("Managed rule sets of AWS WAF", "wafv2:*", "*:regional/managedruleset/*"),
+    AccessGroup("Calls of APIs and messages to WebSocket connections", "execute-api:*"),
+    AccessGroup(
         "Jobs: cancelling Batch jobs, and starting MediaConvert jobs, transcription jobs and streams",
         "batch:*Job mediaconvert:CreateJob transcribe:Start*",
         "*:job/* *:queues/* [*]",
     ),
-    SharedAccess(
+    AccessGroup(
         "Agents, guardrails, inference profiles and models",
         "bedrock-agentcore:InvokeAgentRuntime bedrock:ApplyGuardrail bedrock:InvokeModel*",
     ),
-    SharedAccess("Metrics and traces", "cloudwatch:PutMetricData xray:Put*"),
-    SharedAccess(
+    AccessGroup("Metrics and traces", "cloudwatch:PutMetricData xray:Put*"),
+    AccessGroup(
         "Backups without the tag `Environment`, and the stack's own backups, which a change of their tags can give to another "
         "stack",
         "backup:*",
@@ -143,14 +144,14 @@ SHARED = (
 )
 """Accesses that docs/deploying.md lists."""
 
-OF_THE_STACK = (
-    SharedAccess("state", "s3:*Object", f"{STATE}/*"),
-    SharedAccess("bucket of the state", "s3:GetBucketLocation s3:ListBucket", STATE),
-    SharedAccess("key of the state", "kms:Decrypt kms:Encrypt kms:GenerateDataKey", STATE_KEY_ARN),
+STATE_ACCESSES = (
+    AccessGroup("state", "s3:*Object", f"{STATE}/*"),
+    AccessGroup("bucket of the state", "s3:GetBucketLocation s3:ListBucket", STATE),
+    AccessGroup("key of the state", "kms:Decrypt kms:Encrypt kms:GenerateDataKey", STATE_KEY_ARN),
 )
 """Accesses to the bootstrap's resources that hold the stack's state."""
 
 
 def is_accepted(principal: str, target: Target, attempt: Attempt) -> bool:
     """Return True if a request belongs to a group of this module."""
-    return any(group.matches(principal, target, attempt) for group in (*SHARED, *OF_THE_STACK))
+    return any(group.matches(principal, target, attempt) for group in (*SHARED_ACCESSES, *STATE_ACCESSES))

@@ -1,6 +1,6 @@
 """Requests that an attacker can make to use an access of `attack_targets`, which is an action on a resource.
 
-Each request has different values of the properties that an attacker can choose: tags, services, boundaries and regions.
+The requests for one access differ in the values that an attacker can choose: tags, services, boundaries and regions.
 """
 
 import functools
@@ -38,12 +38,13 @@ CHOSEN_TAGS = (
 
 OWN_BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/polyphony-bootstrap/boundary-{STACK}"
 FOREIGN_FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:Administrator"
-ESM_ACTIONS = frozenset(
+EVENT_SOURCE_MAPPING_ACTIONS = frozenset(
     f"lambda:{verb}EventSourceMapping" for verb in ("Create", "Delete", "Get", "Update")
-)  # Their condition key names the function that the mapping invokes.
+)
+"""Actions whose condition key names the function that the event source mapping invokes."""
 REMOVES_TAGS = re.compile(r":(Untag|Delete|Remove|DELETE)")
 """Actions that remove tags. Other actions of the same access level put tags."""
-NOT_SENT: Context = {}
+NO_TAG_KEYS: Context = {}
 """Context of a request that changes tags, but does not send their keys to IAM."""
 KMS_SERVICES = frozenset({"backup", "dynamodb", "lambda", "ssm"})
 """Services through which the roles may use the KMS keys that a stack's settings name."""
@@ -56,9 +57,9 @@ class Attempt:
 
     access: Access
     context: Context
-    put: Tags | None = None
+    added_tags: Tags | None = None
     """Tags that the request puts on the resource."""
-    removed: frozenset[str] = field(default_factory=frozenset)
+    removed_keys: frozenset[str] = field(default_factory=frozenset)
     """Keys of the tags that the request removes."""
 
     @functools.cached_property
@@ -73,9 +74,9 @@ class Attempt:
 
     def tags_after(self, before: Tags) -> Tags:
         """Return the tags of the resource after the request."""
-        put = self.put or NO_TAGS
-        replaced = {key for key, _ in put} | self.removed
-        return frozenset(item for item in before if item[0] not in replaced) | put
+        added_tags = self.added_tags or NO_TAGS
+        changed_keys = {key for key, _ in added_tags} | self.removed_keys
+        return frozenset(item for item in before if item[0] not in changed_keys) | added_tags
 
 
 @functools.cache
@@ -85,12 +86,12 @@ def list_attempts(ownership: Ownership, access: Access, current_tags: Tags) -> t
 
 
 def _list_attempts(ownership: Ownership, access: Access, current_tags: Tags) -> Iterator[Attempt]:
-    for seen in _seen_tags(current_tags) if access.sees_tags else (NO_TAGS,):
-        resource_tags = {f"aws:ResourceTag/{key}": value for key, value in seen}
+    for visible_tags in _list_visible_tags(current_tags) if access.sees_tags else (NO_TAGS,):
+        resource_tags = {f"aws:ResourceTag/{key}": value for key, value in visible_tags}
         if ownership is Ownership.NEW:
             # The only goal is to create a resource with the tags of another stack or project.
-            for put in (OTHER_STACK_TAGS, OTHER_PROJECT_TAGS):
-                yield Attempt(access, {**_request_tags(put), **_region(access)}, put)
+            for new_tags in (OTHER_STACK_TAGS, OTHER_PROJECT_TAGS):
+                yield Attempt(access, {**_request_tags(new_tags), **_region(access)}, new_tags)
         elif access.level is AccessLevel.TAGGING:
             # A service may change tags without sending their keys to IAM. So IAM recommends `Null` beside
             # `ForAllValues`.
@@ -98,18 +99,19 @@ def _list_attempts(ownership: Ownership, access: Access, current_tags: Tags) -> 
                 # `Environment` is one of the tags that name the resource's stack. `Owner` is an example of the other
                 # tags.
                 for key in ("Environment", "Owner"):
-                    for sent in ({"aws:TagKeys": [key]}, NOT_SENT):
-                        yield Attempt(access, {**resource_tags, **sent, **_region(access)}, removed=frozenset({key}))
+                    for tag_context in ({"aws:TagKeys": [key]}, NO_TAG_KEYS):
+                        context = {**resource_tags, **tag_context, **_region(access)}
+                        yield Attempt(access, context, removed_keys=frozenset({key}))
             else:
-                for put in CHOSEN_TAGS:
-                    for sent in (_request_tags(put), NOT_SENT):
-                        yield Attempt(access, {**resource_tags, **sent, **_region(access)}, put)
+                for new_tags in CHOSEN_TAGS:
+                    for tag_context in (_request_tags(new_tags), NO_TAG_KEYS):
+                        yield Attempt(access, {**resource_tags, **tag_context, **_region(access)}, new_tags)
         else:
             for choice in _list_choices(access.action):
                 yield Attempt(access, {**resource_tags, **_region(access), **choice})
 
 
-def _seen_tags(current_tags: Tags) -> Iterator[Tags]:
+def _list_visible_tags(current_tags: Tags) -> Iterator[Tags]:
     """Yield the tags that IAM may see. If the keys of two tags differ only in case, IAM may see either tag."""
     by_key: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for item in sorted(current_tags):
@@ -119,8 +121,9 @@ def _seen_tags(current_tags: Tags) -> Iterator[Tags]:
         yield frozenset(items[-1] for items in by_key.values())
 
 
-def _request_tags(put: Tags) -> dict[str, str | list[str]]:
-    return {"aws:TagKeys": sorted(key for key, _ in put), **{f"aws:RequestTag/{key}": value for key, value in put}}
+def _request_tags(new_tags: Tags) -> dict[str, str | list[str]]:
+    values = {f"aws:RequestTag/{key}": value for key, value in new_tags}
+    return {"aws:TagKeys": sorted(key for key, _ in new_tags), **values}
 
 
 def _region(access: Access) -> dict[str, str]:
@@ -135,7 +138,7 @@ def _list_choices(action: str) -> Sequence[Context]:
             {},
             *({"kms:ViaService": f"{service}.{REGION}.amazonaws.com", GRANT_KEY: grant} for service, grant in uses),
         ]
-    if action in ESM_ACTIONS:
+    if action in EVENT_SOURCE_MAPPING_ACTIONS:
         return [{"lambda:FunctionArn": FOREIGN_FUNCTION}]
     match action:
         case "iam:CreateRole" | "iam:PutRolePermissionsBoundary":

@@ -4,8 +4,9 @@ Most of the resources have other owners. Resources of the searched stack, and ne
 they could get the tags of another stack.
 
 The resources are not listed by hand. Each action that the searched policies allow contributes the ARN formats of its
-resources, from IAM's table of actions. Each format becomes a few resources with names and tags of other owners, an own
-and a new resource. A resource is matched by tags only if the action supports `aws:ResourceTag` according to the table.
+resources, from IAM's table of actions. Each format becomes a few resources with names and tags of other owners, a
+resource of the searched stack and a new one. Policies can compare a resource's tags only if the action supports
+`aws:ResourceTag` according to the table.
 """
 
 import fnmatch
@@ -136,14 +137,14 @@ def list_targets(actions: Iterable[str], tagged_creations: frozenset[str]) -> It
     """
     accesses: defaultdict[tuple[str, Ownership, Tags], list[Access]] = defaultdict(list)
     for action in sorted(actions):
-        for name, ownership, foreign_tags, access in _list_accesses(action):
+        for name, ownership, target_tags, access in _list_accesses(action):
             is_tagless_creation = ownership is Ownership.NEW and action not in tagged_creations
             if not is_tagless_creation and not NEEDS_ANOTHER_ACCESS.fullmatch(f"{action} {access.arn}"):
-                accesses[name, ownership, foreign_tags].append(access)
-    for (name, ownership, foreign_tags), items in accesses.items():
+                accesses[name, ownership, target_tags].append(access)
+    for (name, ownership, target_tags), items in accesses.items():
         # A target that can only be tagged is skipped. The other targets show which tags can be changed.
         if any(access.level is not AccessLevel.TAGGING for access in items):
-            yield Target(name, ownership, foreign_tags, tuple(items))
+            yield Target(name, ownership, target_tags, tuple(items))
 
 
 def _list_accesses(action: str) -> Iterator[tuple[str, Ownership, Tags, Access]]:
@@ -173,8 +174,8 @@ def _list_accesses(action: str) -> Iterator[tuple[str, Ownership, Tags, Access]]
         for number, arn in enumerate(_list_foreign_arns(arn_format)):
             # One name with all tags, and all names with one set of tags, are enough: no policy compares both.
             all_tags = FOREIGN_TAGS if number == 0 else (OTHER_STACK_TAGS,)
-            for foreign_tags in all_tags if sees_tags else (NO_TAGS,):
-                yield arn, Ownership.OUTSIDE, foreign_tags, Access(action, arn, level, sees_tags)
+            for target_tags in all_tags if sees_tags else (NO_TAGS,):
+                yield arn, Ownership.OUTSIDE, target_tags, Access(action, arn, level, sees_tags)
 
 
 def _list_api_accesses(action: str) -> Iterator[tuple[str, Ownership, Tags, Access]]:
@@ -214,8 +215,9 @@ def _fill(arn_format: str, choose_name: Callable[[str], str]) -> str:
 
 
 def _list_foreign_arns(arn_format: str) -> list[str]:
-    named = set(re.findall(r"\$\{(\w+)\}", arn_format)) - set(FIXED_PARTS)
-    variant_count = max((len(FOREIGN_NAMES.get(name, DEFAULT_NAMES)) for name in named), default=1)
+    """Return one ARN for each foreign name of the placeholders."""
+    placeholders = set(re.findall(r"\$\{(\w+)\}", arn_format)) - set(FIXED_PARTS)
+    variant_count = max((len(FOREIGN_NAMES.get(name, DEFAULT_NAMES)) for name in placeholders), default=1)
 
     def fill(number: int) -> str:
         def choose(placeholder: str) -> str:

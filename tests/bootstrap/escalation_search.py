@@ -2,9 +2,9 @@
 
 A state consists of the changes that an attacker has made so far: the tags of a target, or the boundary and the policies
 of a role. The search starts with the roles of the template, and adds the role that the deploy role can create for
-itself: a role of the program with every permission that the boundary allows. It makes each request of the account's
-model that the policies allow, follows those that change the state, and reports each request that affects something
-outside the stack.
+itself: a role of the program with every permission that the permissions boundary allows. `attack_targets` and
+`attack_requests` list the possible requests. The search makes each request that the policies allow, follows those that
+change the state, and reports each request that affects something outside the stack.
 """
 
 from collections import deque
@@ -93,14 +93,28 @@ class RoleState:
     has_all_permissions: bool = False
 
 
+@dataclass(frozen=True)
+class Principal:
+    """Role that the attacker uses."""
+
+    name: str
+    statements: Mapping[str, list[Statement]]
+    """Statements that concern an action, by action."""
+    path: tuple[str, ...] = ()
+    """Requests with which the attacker created the role."""
+
+
 class EscalationSearch:
-    """Search of several sets of policies. Verdicts on a statement are kept, because most sets share most statements."""
+    """Search that can be repeated with changed policies. Verdicts on a statement are kept for the next search, because
+    most statements are the same.
+    """
 
     def __init__(self, is_accepted: IsAccepted, tagged_creations: frozenset[str]) -> None:
         self._is_accepted = is_accepted
         self._tagged_creations = tagged_creations
         self._verdicts: dict[tuple[int, str], AccessVerdict] = {}
-        self._kept: list[Statement] = []  # keeps statements alive, because verdicts are stored by their identity
+        self._judged_statements: list[Statement] = []
+        """References that keep the statements alive, because verdicts are stored by `id(statement)`."""
         self._targets: dict[frozenset[str], list[Target]] = {}
 
     def run(self, policies: Policies) -> SearchResult:
@@ -119,18 +133,14 @@ class EscalationSearch:
     def _run(self, policies: Policies, changed_actions: frozenset[str] | None) -> SearchResult:
         result = SearchResult()
         self._search_tokens(policies, result)
-        prefix = self._search_own_role(policies, result)
-        principals: dict[str, tuple[tuple[Statement, ...], tuple[str, ...]]] = {
-            DEPLOY: (policies.deploy, ()),
-            PREVIEW: (policies.preview, ()),
-        }
-        if prefix is not None:
-            principals[PROGRAM] = (policies.boundary, prefix)
-        indexes = {name: (_index(statements), path) for name, (statements, path) in principals.items()}
-        actions = frozenset(action for index, _ in indexes.values() for action in index)
+        path_to_own_role = self._search_own_role(policies, result)
+        principals = [Principal(DEPLOY, _index(policies.deploy)), Principal(PREVIEW, _index(policies.preview))]
+        if path_to_own_role is not None:
+            principals.append(Principal(PROGRAM, _index(policies.boundary), path_to_own_role))
+        actions = frozenset(action for principal in principals for action in principal.statements)
         for target in self._list_targets(actions):
             if changed_actions is None or any(access.action in changed_actions for access in target.accesses):
-                self._search_target(target, indexes, result)
+                self._search_target(target, principals, result)
             if changed_actions is not None and result.counterexamples:
                 break
         return result
@@ -140,40 +150,36 @@ class EscalationSearch:
             self._targets[actions] = list(list_targets(actions, self._tagged_creations))
         return self._targets[actions]
 
-    def _search_target(
-        self,
-        target: Target,
-        indexes: Mapping[str, tuple[Mapping[str, list[Statement]], tuple[str, ...]]],
-        result: SearchResult,
-    ) -> None:
+    def _search_target(self, target: Target, principals: list[Principal], result: SearchResult) -> None:
+        """Report the requests that affect the target, and follow those that change its tags."""
         paths: dict[Tags, tuple[str, ...]] = {target.tags: ()}
         queue = deque([target.tags])
-        found: set[tuple[str, Access]] = set()
+        reported: set[tuple[str, Access]] = set()
         while queue:
-            now = queue.popleft()
-            for principal, (index, prefix) in indexes.items():
+            current_tags = queue.popleft()
+            for principal in principals:
                 for access in target.accesses:
-                    statements = index.get(access.action)
+                    statements = principal.statements.get(access.action)
                     # The tags of the target change nothing if IAM does not compare them.
-                    if not statements or (now != target.tags and not access.sees_tags):
+                    if not statements or (current_tags != target.tags and not access.sees_tags):
                         continue
-                    for attempt in list_attempts(target.ownership, access, now):
+                    for attempt in list_attempts(target.ownership, access, current_tags):
                         if not self._allows(statements, attempt.request, attempt.key):
                             continue
                         steps = (
-                            # The path to the tags starts with the prefix already, if the same principal changed them.
-                            *(step for step in prefix if step not in paths[now]),
-                            *paths[now],
-                            _describe(principal, target, attempt),
+                            # If the same principal changed the tags, their path already contains the principal's path.
+                            *(step for step in principal.path if step not in paths[current_tags]),
+                            *paths[current_tags],
+                            _describe(principal.name, target, attempt),
                         )
-                        after = attempt.tags_after(now)
-                        if target.ownership is Ownership.OUTSIDE and after != now and after not in paths:
-                            paths[after] = steps
-                            queue.append(after)
-                        is_new = (principal, access) not in found and _is_goal(target, attempt)
-                        if is_new and not self._is_accepted(principal, target, attempt):
-                            found.add((principal, access))
-                            result.counterexamples.append(Counterexample(steps, principal, attempt, target))
+                        new_tags = attempt.tags_after(current_tags)
+                        if target.ownership is Ownership.OUTSIDE and new_tags not in paths:
+                            paths[new_tags] = steps
+                            queue.append(new_tags)
+                        is_new = (principal.name, access) not in reported and _affects_others(target, attempt)
+                        if is_new and not self._is_accepted(principal.name, target, attempt):
+                            reported.add((principal.name, access))
+                            result.counterexamples.append(Counterexample(steps, principal.name, attempt, target))
         result.state_count += len(paths)
 
     def _search_own_role(self, policies: Policies, result: SearchResult) -> tuple[str, ...] | None:
@@ -187,27 +193,26 @@ class EscalationSearch:
         queue = deque(paths)
         while queue:
             state = queue.popleft()
-            for action, context, after in _list_role_changes(state):
+            for action, context, new_state in _list_role_changes(state):
                 request = AccessRequest(action, OWN_ROLE, context)
-                if after in paths or not self._allows(index.get(action, []), request, repr(request)):
+                if new_state in paths or not self._allows(index.get(action, []), request, repr(request)):
                     continue
-                paths[after] = (
-                    *paths[state],
-                    f"{DEPLOY}: {action} on {OWN_ROLE} with {dict(context) or 'no boundary'}",
-                )
-                queue.append(after)
-                if after.has_all_permissions and after.boundary != OWN_BOUNDARY:
-                    result.counterexamples.append(Counterexample(paths[after], DEPLOY))
-                elif after.has_all_permissions and bounded_path is None:
-                    bounded_path = paths[after]
-        passed = AccessRequest("iam:PassRole", OWN_ROLE, {"iam:PassedToService": "ec2.amazonaws.com"})
-        if self._allows(index.get("iam:PassRole", []), passed, repr(passed)):
+                step = f"{DEPLOY}: {action} on {OWN_ROLE} with {dict(context) or 'no boundary'}"
+                paths[new_state] = (*paths[state], step)
+                queue.append(new_state)
+                if new_state.has_all_permissions and new_state.boundary != OWN_BOUNDARY:
+                    result.counterexamples.append(Counterexample(paths[new_state], DEPLOY))
+                elif new_state.has_all_permissions and bounded_path is None:
+                    bounded_path = paths[new_state]
+        pass_role = AccessRequest("iam:PassRole", OWN_ROLE, {"iam:PassedToService": "ec2.amazonaws.com"})
+        if self._allows(index.get("iam:PassRole", []), pass_role, repr(pass_role)):
             step = f"{DEPLOY}: iam:PassRole of {OWN_ROLE} to a service whose resources no stack has (ec2.amazonaws.com)"
             result.counterexamples.append(Counterexample((step,), DEPLOY))
         result.state_count += len(paths)
         return bounded_path
 
     def _search_tokens(self, policies: Policies, result: SearchResult) -> None:
+        """Report each token of a foreign workflow with which a role can be assumed."""
         for role, trust in policies.trusts:
             for description, claims in _list_foreign_tokens(role):
                 result.state_count += 1
@@ -222,7 +227,7 @@ class EscalationSearch:
 
     def _verdict(self, statement: Statement, request: AccessRequest, key: str) -> AccessVerdict:
         if (id(statement), key) not in self._verdicts:
-            self._kept.append(statement)
+            self._judged_statements.append(statement)
             only_this_action = {**statement, "Action": request.action}  # The caller found that the action matches.
             self._verdicts[id(statement), key] = evaluate_policies([{"Statement": [only_this_action]}], request)
         return self._verdicts[id(statement), key]
@@ -235,54 +240,60 @@ def _index(statements: Sequence[Statement]) -> dict[str, list[Statement]]:
     return {action: [item for item in statements if action in expanded[id(item)]] for action in allowed}
 
 
-def _is_goal(target: Target, attempt: Attempt) -> bool:
+def _affects_others(target: Target, attempt: Attempt) -> bool:
+    """Return True if an allowed request affects something outside the stack."""
     match target.ownership:
         case Ownership.OUTSIDE:
             return True
         case Ownership.NEW:
-            return attempt.put is not None
+            return attempt.added_tags is not None
         case Ownership.OWN:
-            changed = attempt.tags_after(target.tags)
-            return attempt.access.level is AccessLevel.TAGGING and not target.tags <= changed
+            keeps_tags = target.tags <= attempt.tags_after(target.tags)
+            return attempt.access.level is AccessLevel.TAGGING and not keeps_tags
     raise AssertionError(target.ownership)
 
 
 def _describe(principal: str, target: Target, attempt: Attempt) -> str:
     text = f"{principal}: {attempt.access.action} on {attempt.access.arn}"
     labels = ", ".join(f"{key}={value}" for key, value in sorted(target.tags)) or "no tags"
-    given_keys = ("aws:ResourceTag/", "aws:RequestedRegion")  # They follow from the target and the ARN.
-    chosen = {key: value for key, value in attempt.context.items() if not key.startswith(given_keys)}
-    return f"{text} ({target.ownership}, {labels})" + (f" with {chosen}" if chosen else "")
+    derived_keys = ("aws:ResourceTag/", "aws:RequestedRegion")  # They follow from the target and the ARN.
+    chosen_values = {key: value for key, value in attempt.context.items() if not key.startswith(derived_keys)}
+    return f"{text} ({target.ownership}, {labels})" + (f" with {chosen_values}" if chosen_values else "")
 
 
 def _list_role_changes(state: RoleState) -> Iterator[tuple[str, Mapping[str, str], RoleState]]:
-    def key(boundary: str | None) -> dict[str, str]:
+    """Yield each request that changes the role: its action, its context, and the role's state after it."""
+
+    def boundary_context(boundary: str | None) -> dict[str, str]:
         return {"iam:PermissionsBoundary": boundary} if boundary else {}
 
     if not state.exists:
         for boundary in BOUNDARIES:
-            yield "iam:CreateRole", key(boundary), RoleState(exists=True, boundary=boundary)
+            yield "iam:CreateRole", boundary_context(boundary), RoleState(exists=True, boundary=boundary)
         return
     for boundary in BOUNDARIES[:-1]:
-        after = RoleState(exists=True, boundary=boundary, has_all_permissions=state.has_all_permissions)
-        yield "iam:PutRolePermissionsBoundary", key(boundary), after
-    unbounded = RoleState(exists=True, has_all_permissions=state.has_all_permissions)
-    yield "iam:DeleteRolePermissionsBoundary", key(state.boundary), unbounded
-    granted = RoleState(exists=True, boundary=state.boundary, has_all_permissions=True)
-    yield "iam:PutRolePolicy", key(state.boundary), granted
-    yield "iam:AttachRolePolicy", key(state.boundary), granted
+        with_boundary = RoleState(exists=True, boundary=boundary, has_all_permissions=state.has_all_permissions)
+        yield "iam:PutRolePermissionsBoundary", boundary_context(boundary), with_boundary
+    without_boundary = RoleState(exists=True, has_all_permissions=state.has_all_permissions)
+    yield "iam:DeleteRolePermissionsBoundary", boundary_context(state.boundary), without_boundary
+    with_policy = RoleState(exists=True, boundary=state.boundary, has_all_permissions=True)
+    for action in ("iam:PutRolePolicy", "iam:AttachRolePolicy"):
+        yield action, boundary_context(state.boundary), with_policy
 
 
 def _list_foreign_tokens(role: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield tokens of GitHub that must not assume a role."""
     issuer = "token.actions.githubusercontent.com"
     environment = f"{STACK}-preview" if role == PREVIEW else STACK
-    right = {f"{issuer}:aud": "sts.amazonaws.com", f"{issuer}:sub": f"repo:{REPOSITORY}:environment:{environment}"}
-    wrong_subjects = {
+    valid_claims = {
+        f"{issuer}:aud": "sts.amazonaws.com",
+        f"{issuer}:sub": f"repo:{REPOSITORY}:environment:{environment}",
+    }
+    foreign_subjects = {
         "token of another repository": f"repo:another@1/repository@2:environment:{environment}",
         "token of another stack's environment": f"repo:{REPOSITORY}:environment:{OTHER_STACK}",
         "token of a branch": f"repo:{REPOSITORY}:ref:refs/heads/main",
     }
-    for description, subject in wrong_subjects.items():
-        yield description, {**right, f"{issuer}:sub": subject}
-    yield "token for another audience", {**right, f"{issuer}:aud": "https://github.com/another"}
+    for description, subject in foreign_subjects.items():
+        yield description, {**valid_claims, f"{issuer}:sub": subject}
+    yield "token for another audience", {**valid_claims, f"{issuer}:aud": "https://github.com/another"}

@@ -1,4 +1,4 @@
-"""IAM requests of a deployment: one for each action that each resource of a stack needs (`needs.toml`)."""
+"""IAM requests of a deployment: one for each action that the table `needs.toml` lists for a resource's type."""
 
 import json
 import tomllib
@@ -17,8 +17,8 @@ TABLE = Path(__file__).with_name("needs.toml")
 
 
 @cache
-def needs() -> dict[str, dict[str, str]]:
-    """Return the table: resource type → ARN pattern → actions."""
+def required_actions_by_type() -> dict[str, dict[str, str]]:
+    """Return the table: resource type → ARN pattern → actions, each with its condition after a `?`."""
     return tomllib.loads(TABLE.read_text())
 
 
@@ -26,7 +26,7 @@ def required_actions() -> set[str]:
     """Return every action in the table."""
     return {
         action_text.partition("?")[0]
-        for arn_patterns in needs().values()
+        for arn_patterns in required_actions_by_type().values()
         for actions_text in arn_patterns.values()
         for action_text in actions_text.split()
     }
@@ -40,7 +40,7 @@ def is_read_only(action: str) -> bool:
 def list_requests(resource: Resource, graph: Graph, stack: str, boundary: str) -> Iterator[AccessRequest]:
     """Yield the requests that creating, changing and deleting one resource needs."""
     placeholders = _placeholders(resource, graph, stack)
-    for arn_pattern, actions_text in needs()[resource.type].items():
+    for arn_pattern, actions_text in required_actions_by_type()[resource.type].items():
         arn = arn_pattern.format_map(placeholders)
         for action_text in actions_text.split():
             action, _, condition = action_text.partition("?")
@@ -48,6 +48,7 @@ def list_requests(resource: Resource, graph: Graph, stack: str, boundary: str) -
 
 
 def _context(condition: str, stack: str, boundary: str, placeholders: Mapping[str, str]) -> Context:
+    """Return the condition keys of a request. The head of the table describes the conditions."""
     tags = {"Project": "polyphony", "Environment": stack}
     resource_tags = {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
     kind, _, detail = condition.partition(":")
@@ -72,15 +73,17 @@ def _context(condition: str, stack: str, boundary: str, placeholders: Mapping[st
             return {"kms:ViaService": f"{detail}.{REGION}.amazonaws.com"}
         case "grant-to":
             return {"kms:ViaService": f"{detail}.{REGION}.amazonaws.com", "kms:GrantIsForAWSResource": "true"}
+    # Any other text is the service to which a role is passed.
     return {"iam:PassedToService": condition}
 
 
 def _placeholders(resource: Resource, graph: Graph, stack: str) -> dict[str, str]:
     """Return the values of the table's placeholders, from the resource or from its block."""
     inputs = resource.inputs
-    siblings = {item.kind: item for item in graph.children(resource.parent) if item.custom}
+    siblings = {child.kind: child for child in graph.children(resource.parent) if child.custom}
 
     def name(value: Any) -> str:
+        """Return the name of a function from its ARN, or any other value as text."""
         return str(value).rpartition(":function:")[2].partition(":")[0] if ":function:" in str(value) else str(value)
 
     values = {

@@ -1,5 +1,6 @@
-"""Tests of the bootstrap's template: it stays below IAM's limits, names only actions that exist, and protects the
-state bucket and its key.
+"""Tests of the bootstrap's CloudFormation template, which creates the roles that preview and deploy a stack.
+
+It stays below IAM's limits, names only actions that exist, and protects the bucket and the key of Pulumi's state.
 """
 
 import fnmatch
@@ -12,8 +13,8 @@ import pytest
 
 from guardrails.model import iam_action_table
 from local.emulation.iam.policy_conditions import as_list
-from tests.bootstrap.required_actions import needs, required_actions
-from tests.bootstrap.role_template import PATH, resolve_template, template
+from tests.bootstrap.required_actions import required_actions, required_actions_by_type
+from tests.bootstrap.role_template import TEMPLATE_PATH, resolve_template, template
 
 STACKS = ["dev", "staging", "prod"]
 USABLE_SHARE = 0.8
@@ -37,7 +38,9 @@ def policy_characters(document: dict[str, Any]) -> int:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_managed_policy_has_room_to_grow_in_any_region(stack: str) -> None:
-    sizes = {name: policy_characters(document) for name, document in resolve_template(stack, LONG_REGION).managed()}
+    sizes = {
+        name: policy_characters(document) for name, document in resolve_template(stack, LONG_REGION).managed_policies()
+    }
     assert {name for name, size in sizes.items() if size > USABLE_SHARE * MAX_POLICY_CHARACTERS} == set(), sizes
 
 
@@ -47,13 +50,15 @@ def test_every_role_and_the_template_have_room_to_grow() -> None:
         assert len(properties["ManagedPolicyArns"]) <= USABLE_SHARE * MAX_ATTACHED_POLICIES, role
         inline = [policy["PolicyDocument"] for policy in properties.get("Policies", ())]
         assert sum(map(policy_characters, inline)) <= USABLE_SHARE * MAX_INLINE_CHARACTERS, role
-    assert PATH.stat().st_size <= USABLE_SHARE * MAX_TEMPLATE_BYTES
+    assert TEMPLATE_PATH.stat().st_size <= USABLE_SHARE * MAX_TEMPLATE_BYTES
 
 
 def statements(stack: str) -> list[dict[str, Any]]:
     """Return every statement of the managed policies and of the preview role, with its actions as a list."""
     template_of_stack = resolve_template(stack)
-    documents = [document for _, document in template_of_stack.managed()] + template_of_stack.documents("PreviewRole")
+    documents = [document for _, document in template_of_stack.managed_policies()] + template_of_stack.documents(
+        "PreviewRole"
+    )
     return [{**entry, "Action": as_list(entry["Action"])} for document in documents for entry in document["Statement"]]
 
 
@@ -70,37 +75,42 @@ def test_every_action_exists_in_iam() -> None:
 
 
 def test_each_required_action_supports_its_resource() -> None:
-    """Check the table against IAM's list of actions, because a grant on an ARN of the wrong form has no effect."""
+    """Check `needs.toml`, which lists the required actions of each resource type, against IAM's list of actions.
+
+    A grant on an ARN of the wrong form would have no effect.
+    """
     ineffective_grants = set()
-    for type_, required in needs().items():
+    for type_, required in required_actions_by_type().items():
         for arn_pattern, actions_text in required.items():
             arn = arn_pattern.format_map(defaultdict(lambda: "x", region="us-east-1", account="123456789012"))
-            for action in (action_text.partition("?")[0] for action_text in actions_text.split()):
-                known = iam_action_table.get_arn_patterns(action)
+            for action_text in actions_text.split():
+                action, _, _condition = action_text.partition("?")
+                known_patterns = iam_action_table.get_arn_patterns(action)
                 # For `apigateway`, IAM's list only has the actions of WebSocket APIs.
                 if (
                     arn_pattern in {"{role}", "*"}
                     or action.startswith("apigateway:")
-                    or any(matches_pattern(pattern, arn) for pattern in known)
+                    or any(matches_pattern(arn, pattern) for pattern in known_patterns)
                 ):
                     continue
                 ineffective_grants.add(f"{type_}: {action} on {arn_pattern}")
     assert ineffective_grants == set()
 
 
-def matches_pattern(form: str, arn: str) -> bool:
-    return fnmatch.fnmatchcase(arn, form.replace("[", "?"))
+def matches_pattern(arn: str, pattern: str) -> bool:
+    # A bracket is a literal character for IAM and the start of a character set for fnmatch.
+    return fnmatch.fnmatchcase(arn, pattern.replace("[", "?"))
 
 
 WILDCARDS = {
-    # All changes and reads of the configuration of one resource type of the stack.
+    # Deploy role and preview role: all changes and reads of the configuration of one resource type of the stack.
     *("athena:*WorkGroup", "batch:*ComputeEnvironment", "batch:*JobQueue", "events:*Archive", "lambda:Delete*"),
     *("lambda:Get*Con*", "lambda:Update*", "logs:*MetricFilter", "logs:*RetentionPolicy", "s3:Get*Configuration"),
     *("s3:GetBucket*", "scheduler:*Schedule", "states:*StateMachine", "wafv2:*WebACL"),
-    # The boundary, which grants nothing.
+    # Permissions boundary, which grants nothing.
     *("bedrock:InvokeModel*", "dynamodb:*Backup", "dynamodb:*Item", "glue:*JobRun*", "logs:*LogDeliver*"),
     *("s3:ListBucket*", "sqs:*Message", "transcribe:StartStreamTranscription*", "xray:GetSampling*"),
-    # A denial.
+    # A statement with the effect Deny.
     "iam:*",
 }
 
@@ -115,7 +125,7 @@ def test_only_denials_cover_all_actions_of_a_service(stack: str) -> None:
     assert {action for action in allowed if action.endswith(":*")} == set()
 
 
-def test_an_action_without_resource_level_is_granted_on_all_resources() -> None:
+def test_an_action_without_resource_level_permissions_is_granted_on_all_resources() -> None:
     limited = {action for entry in statements("prod") if entry["Resource"] != "*" for action in entry["Action"]}
     assert {
         action for action in limited if "*" not in action and not iam_action_table.has_resource_level(action)
@@ -123,7 +133,7 @@ def test_an_action_without_resource_level_is_granted_on_all_resources() -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_grants_on_all_resources_have_a_condition_or_no_resource_level(stack: str) -> None:
+def test_a_grant_on_all_resources_has_a_condition_or_actions_without_resource_level_permissions(stack: str) -> None:
     for document in resolve_template(stack).documents("DeployRole"):
         for entry in document["Statement"]:
             if entry["Effect"] == "Allow" and entry["Resource"] == "*" and "Condition" not in entry:
@@ -151,10 +161,10 @@ def test_the_state_key_is_retained_and_rotated() -> None:
 def test_the_state_buckets_name_differs_from_the_programs_buckets() -> None:
     for stack in STACKS:
         name = resolve_template(stack).resources["State"]["Properties"]["BucketName"]
-        assert not any(name.startswith(f"polyphony-{item}-") for item in STACKS)
+        assert not any(name.startswith(f"polyphony-{program_stack}-") for program_stack in STACKS)
 
 
 def test_the_template_contains_no_account_secret_or_thumbprint() -> None:
-    text = PATH.read_text()
+    text = TEMPLATE_PATH.read_text()
     assert re.search(r"\b[0-9]{12}\b|AKIA|[0-9a-f]{40}", text) is None
     assert set(template()["Parameters"]) == {"Stack", "Repository", "ProviderIsThere"}

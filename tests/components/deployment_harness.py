@@ -1,6 +1,6 @@
 """Harness that registers one subsystem or block, and functions that read permissions and variables of the result.
 
-The resources are recorded as a preview registers them, or with the ids that AWS would generate in a deployment.
+The resources are recorded with unknown values, as in a preview, or with the ids that AWS would generate in a deployment.
 """
 
 import json
@@ -20,11 +20,11 @@ from local.preview.resource_graph import Resource
 from local.preview.stack_files import StackConfig
 from tests.fake_engine import Engine, Recorded, foundation_settings, scope
 
-ACCOUNT = "us-east-1:123456789012"
+REGION_AND_ACCOUNT = "us-east-1:123456789012"
 QUEUES = "https://sqs.us-east-1.amazonaws.com/123456789012"
 API_ID = "a1b2c3"
 STAGE_URL = f"https://{API_ID}.execute-api.us-east-1.amazonaws.com/api"
-POOL = "us-east-1:0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
+IDENTITY_POOL_ID = "us-east-1:0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
 
 Permission = tuple[str, str, str | None]
 """Action, resource, and condition as JSON."""
@@ -34,7 +34,7 @@ class DeployedProvider(PreviewProvider):
     """Provider that returns the ids, versions and URLs that AWS would generate, as after a deployment."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
-        resource_id = {"IdentityPool": POOL, "Api": API_ID, "RestApi": API_ID}.get(resource.kind)
+        resource_id = {"IdentityPool": IDENTITY_POOL_ID, "Api": API_ID, "RestApi": API_ID}.get(resource.kind)
         outputs: dict[str, Props] = {
             "Api": {"apiEndpoint": f"wss://{API_ID}.execute-api.us-east-1.amazonaws.com"},
             "Function": {"version": "7"},
@@ -96,18 +96,18 @@ class Deployment:
         return self._settings.model_validate({**self._default_settings, **changes})
 
     def program(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Callable[[], Any]:
-        """Return a program that registers only the subsystem."""
+        """Return a program that registers only the subsystem, with changes of its settings and of the foundation's."""
         base = foundation_settings(**{**self._foundation, **(foundation or {})})
         test_scope = scope(subsystem=self._subsystem, foundation=base)
         return lambda: self._component(self._subsystem, self._arguments(test_scope, self.settings(**changes)))
 
-    def preview(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Recorded:
+    def previewed(self, foundation: Mapping[str, Any] | None = None, **changes: Any) -> Recorded:
         """Return the resources as a preview records them, with unknown ids."""
         return self._record("preview", Engine().run, foundation, changes)
 
-    def complete(self, **changes: Any) -> Recorded:
+    def deployed(self, **changes: Any) -> Recorded:
         """Return the resources with the ids that AWS would generate."""
-        return self._record("complete", deploy, None, changes)
+        return self._record("deployment", deploy, None, changes)
 
     def _record(
         self,
@@ -122,6 +122,11 @@ class Deployment:
         return self._recorded[key]
 
 
+def arn(service: str, resource: str) -> str:
+    """Return the ARN of a resource in the region and account of the tests: `arn("sqs", "queue")`."""
+    return f"arn:aws:{service}:{REGION_AND_ACCOUNT}:{resource}"
+
+
 def prefix(subsystem: Subsystem) -> str:
     """Return the prefix of a subsystem's physical names."""
     return f"polyphony-test-{subsystem}"
@@ -132,9 +137,27 @@ def variables(recorded: Recorded, function: str) -> Any:
     return recorded.one("lambda.Function", function).inputs["environment"]["variables"]
 
 
+def chart_metrics(recorded: Recorded) -> dict[str, Any]:
+    """Return the metrics of each chart on the dashboard, by the chart's title."""
+    widgets = json.loads(recorded.one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
+    return {widget["properties"]["title"]: widget["properties"]["metrics"] for widget in widgets}
+
+
 def rest_document(recorded: Recorded) -> Any:
     """Return the document that API Gateway imports as the only REST API."""
     return json.loads(recorded.one("apigateway.RestApi").inputs["body"])
+
+
+def rest_operations(recorded: Recorded) -> list[Any]:
+    """Return the operations of the only REST API, as API Gateway imports them."""
+    paths = rest_document(recorded)["paths"].values()
+    return [operation for path in paths for operation in path.values() if "operationId" in operation]
+
+
+def trust_statement(recorded: Recorded, role: str) -> Any:
+    """Return the only statement in the trust policy of a role. `role` is part of its Pulumi name."""
+    [statement] = json.loads(recorded.one("iam.Role", role).inputs["assumeRolePolicy"])["Statement"]
+    return statement
 
 
 def permissions(recorded: Recorded, role: str) -> set[Permission]:
@@ -158,14 +181,14 @@ def may(service: str, actions: str, *resources: str, condition: str | None = Non
 def may_run(function: str) -> set[Permission]:
     """Return the permissions that every function needs for its logs and traces; `function` is its full name."""
     return {
-        *may("logs", "CreateLogStream PutLogEvents", f"arn:aws:logs:{ACCOUNT}:log-group:/aws/lambda/{function}:*"),
+        *may("logs", "CreateLogStream PutLogEvents", arn("logs", f"log-group:/aws/lambda/{function}:*")),
         *may("xray", "PutTelemetryRecords PutTraceSegments", "*"),
     }
 
 
 def may_consume(queue: str) -> set[Permission]:
     """Return the permissions of a function that consumes a queue; `queue` is its full name."""
-    return may("sqs", "DeleteMessage GetQueueAttributes ReceiveMessage", f"arn:aws:sqs:{ACCOUNT}:{queue}")
+    return may("sqs", "DeleteMessage GetQueueAttributes ReceiveMessage", arn("sqs", f"{queue}"))
 
 
 def roles(recorded: Recorded) -> set[str]:
@@ -175,7 +198,7 @@ def roles(recorded: Recorded) -> set[str]:
 
 def _permissions(policy: Resource) -> Iterator[Permission]:
     text = policy.inputs["policy"]
-    assert text is not UNKNOWN, f"{policy.name} has unknown values at preview: use Deployment.complete()"
+    assert text is not UNKNOWN, f"{policy.name} has unknown values at preview: use Deployment.deployed()"
     for statement in json.loads(text)["Statement"]:
         assert statement["Effect"] == "Allow"
         condition = json.dumps(statement["Condition"], sort_keys=True) if "Condition" in statement else None

@@ -1,6 +1,5 @@
 """Tests of all alarms of the five subsystems: metric, threshold, severity, runbook, and counted log lines."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -8,7 +7,7 @@ import pytest
 
 from handlers.meetings import metrics
 from local import ROOT
-from tests.components.deployment_harness import ACCOUNT, Deployment
+from tests.components.deployment_harness import Deployment, arn, chart_metrics
 from tests.components.ingestion.recorded_deployment import INGESTION as INGESTION_DEPLOYMENT
 from tests.components.livestream.recorded_deployment import LIVESTREAM as LIVESTREAM_DEPLOYMENT
 from tests.components.meetings.recorded_deployment import MEETINGS as MEETINGS_DEPLOYMENT
@@ -88,7 +87,7 @@ def message_age_alarm(queue: str, runbook: str) -> AlarmRule:
 
 
 def workflow_alarms(subsystem: str) -> dict[str, AlarmRule]:
-    machine = {"StateMachineArn": f"arn:aws:states:{ACCOUNT}:stateMachine:polyphony-test-{subsystem}-workflow"}
+    machine = {"StateMachineArn": arn("states", f"stateMachine:polyphony-test-{subsystem}-workflow")}
     return {
         f"workflow-{metric.lower()}-{severity}": AlarmRule("AWS/States", metric, 0, "workflow-failures", machine)
         for metric, severity in (
@@ -148,13 +147,13 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
         "manifest-record-warning": log_alarm(INGESTION, "manifest-record", "ingestion-late", 1, comparison=AT_LEAST),
     },
     TRANSCRIPTION: {
-        # The requirement lists these six.
+        # The six alarms that the requirement lists.
         **function_alarms(TRANSCRIPTION, "audio-processor", errors=5, throttles=10),
         "latency-critical": caption_alarm("PartialResultProcessingLatency", 5_000, statistic="p95", periods=2),
         "rate-limit-warning": caption_alarm("PartialResultsDropped", 100, seconds=60, periods=2),
         "orphans-warning": caption_alarm("OrphanedResultsFlushed", 10, periods=2),
         "fallback-critical": caption_alarm("TranscribeFallbackTriggered", 1, comparison=AT_LEAST),
-        # The requirement does not list these.
+        # Additional alarms.
         **function_alarms(TRANSCRIPTION, "router"),
         **dead_letter_alarms(TRANSCRIPTION, "router-failed", "sweep-dlq"),
         **websocket_alarms("live"),
@@ -238,7 +237,7 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
 """Rule of each alarm by subsystem and by the alarm's name without prefix."""
 MODEL_REFUSED = '($.error_type = "ModelRefused" || $.error_type = "SummaryUnusable")'
 RECORDING_EVENTS = ("recording_unheard", "recording_unattended", "recordings_unchecked")
-FILTERS: dict[str, dict[str, tuple[str, str, str]]] = {
+METRIC_FILTERS: dict[str, dict[str, tuple[str, str, str]]] = {
     INGESTION: {
         "manifest-record": ("manifest-builder", '$.message = "manifest_record_failed"', "1"),
         "oldest-pending": ("sweeper", '$.message = "sweep"', "$.oldest_pending_seconds"),
@@ -289,7 +288,7 @@ def alarms(recorded: Recorded, subsystem: str) -> dict[str, dict[str, Any]]:
 
 
 def default_alarms(subsystem: str) -> dict[str, dict[str, Any]]:
-    return alarms(DEPLOYMENTS[subsystem].complete(), subsystem)
+    return alarms(DEPLOYMENTS[subsystem].deployed(), subsystem)
 
 
 @every_subsystem
@@ -322,17 +321,18 @@ def test_each_alarm_states_its_severity_and_an_existing_runbook(subsystem: str) 
 
 @every_subsystem
 def test_a_filter_has_the_name_of_its_metric_and_depends_on_its_log_group(subsystem: str) -> None:
-    recorded = DEPLOYMENTS[subsystem].complete()
+    recorded = DEPLOYMENTS[subsystem].deployed()
     for resource in recorded.all("cloudwatch.LogMetricFilter"):
         metric = resource.inputs["metricTransformation"]
         assert metric["namespace"] == f"polyphony-test/{subsystem}"
         filter_name = resource.inputs["name"].removeprefix(f"polyphony-test-{subsystem}-")
-        assert metric["name"] == filter_name.removesuffix("-swept"), "the sweeper also creates manifests"
+        # A filter on the sweeper's log has the metric of the filter on the builder's log, because both create manifests.
+        assert metric["name"] == filter_name.removesuffix("-swept")
         log_groups = [group.inputs["name"] for group in recorded.ancestors(resource) if group.kind == "LogGroup"]
         assert resource.inputs["logGroupName"] in log_groups, "the filter needs its log group"
 
 
-@pytest.mark.parametrize("subsystem", FILTERS)
+@pytest.mark.parametrize("subsystem", METRIC_FILTERS)
 def test_log_lines_that_report_problems_are_counted(subsystem: str) -> None:
     filters = {
         resource.inputs["name"].removeprefix(f"polyphony-test-{subsystem}-"): (
@@ -340,9 +340,9 @@ def test_log_lines_that_report_problems_are_counted(subsystem: str) -> None:
             resource.inputs["pattern"].removeprefix("{ ").removesuffix(" }"),
             resource.inputs["metricTransformation"]["value"],
         )
-        for resource in DEPLOYMENTS[subsystem].complete().all("cloudwatch.LogMetricFilter")
+        for resource in DEPLOYMENTS[subsystem].deployed().all("cloudwatch.LogMetricFilter")
     }
-    assert {name: filters[name] for name in FILTERS[subsystem]} == FILTERS[subsystem]
+    assert {name: filters[name] for name in METRIC_FILTERS[subsystem]} == METRIC_FILTERS[subsystem]
 
 
 @pytest.mark.parametrize(
@@ -391,30 +391,31 @@ def test_log_lines_that_report_problems_are_counted(subsystem: str) -> None:
         (MEETINGS, {"processing": {"alarmMinutes": 2}}, {"processing-late-warning": 120}),
     ],
 )
-def test_each_threshold_follows_its_setting_and_no_other(
+def test_each_setting_changes_only_its_threshold(
     subsystem: str, settings: dict[str, Any], changed_thresholds: dict[str, float]
 ) -> None:
-    changed_alarms = alarms(DEPLOYMENTS[subsystem].preview(**settings), subsystem)
+    changed_alarms = alarms(DEPLOYMENTS[subsystem].previewed(**settings), subsystem)
     thresholds = {name: alarm["threshold"] for name, alarm in default_alarms(subsystem).items()}
     assert {name: alarm["threshold"] for name, alarm in changed_alarms.items()} == {**thresholds, **changed_thresholds}
 
 
 @pytest.mark.parametrize("minutes", [1, 5, 60])
-def test_only_work_that_several_sweeps_leave_undone_raises_an_alarm(minutes: int) -> None:
-    alarm = alarms(DEPLOYMENTS[INGESTION].preview(manifests={"sweepMinutes": minutes}), INGESTION)["unsettled-warning"]
+def test_only_work_that_several_sweeps_fail_to_do_raises_an_alarm(minutes: int) -> None:
+    alarm = alarms(DEPLOYMENTS[INGESTION].previewed(manifests={"sweepMinutes": minutes}), INGESTION)[
+        "unsettled-warning"
+    ]
     assert alarm["period"] >= 2 * minutes * 60, "the minimum must cover several sweeps"
     assert alarm["period"] % 60 == 0
 
 
-FUNCTIONS_WITHOUT_WIDGET = {"polyphony-test-livestream-authorizer", "polyphony-test-livestream-transcript-windows"}
+FUNCTIONS_WITHOUT_CHART = {"polyphony-test-livestream-authorizer", "polyphony-test-livestream-transcript-windows"}
 
 
 @every_subsystem
 def test_the_dashboard_shows_every_table_and_all_functions_but_two(subsystem: str) -> None:
-    recorded = DEPLOYMENTS[subsystem].complete()
-    widgets = json.loads(recorded.one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
-    shown = {value for widget in widgets for metric in widget["properties"]["metrics"] for value in metric[:-1]}
+    recorded = DEPLOYMENTS[subsystem].deployed()
+    shown_values = {value for chart in chart_metrics(recorded).values() for metric in chart for value in metric[:-1]}
     names = {
         resource.inputs["name"] for kind in ("lambda.Function", "dynamodb.Table") for resource in recorded.all(kind)
     }
-    assert names - shown == names & FUNCTIONS_WITHOUT_WIDGET
+    assert names - shown_values == names & FUNCTIONS_WITHOUT_CHART

@@ -1,4 +1,4 @@
-"""Tests that the program passes every optional argument of its components.
+"""Test that the program passes every optional argument of its components, which are fields of dataclasses.
 
 An argument that only tests pass looks like a feature, but no stack can use it.
 """
@@ -41,7 +41,7 @@ def passed_fields(modules: list[ast.Module], fields: dict[str, list[tuple[str, b
             yield from ((name, field) for field, _ in fields[name][: len(call.args)])
         for keyword in call.keywords:
             if keyword.arg and name in {"replace", *fields}:
-                yield from ((owner, keyword.arg) for owner in (fields if name == "replace" else [name]))
+                yield from ((class_name, keyword.arg) for class_name in (fields if name == "replace" else [name]))
 
 
 def unused_arguments(modules: list[ast.Module]) -> set[tuple[str, str]]:

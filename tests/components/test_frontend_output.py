@@ -1,4 +1,7 @@
-"""Tests of the stack output `frontend`: validated against its model, and complete except for unknown values."""
+"""Tests of the stack output `frontend`, from which web pages and clients read the URLs and names of a stack.
+
+It is validated against its model. In a preview, only the values that AWS generates are unknown.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -66,8 +69,7 @@ def test_several_unknown_values_are_not_mixed_up(engine: Engine) -> None:
     def program() -> None:
         url, protocol, bucket = (pulumi.Output.from_input(value) for value in ("wss://b", "q", "c"))
         output = frontend_output(
-            transcription={**TRANSCRIPTION, "url": url, "protocol": protocol},
-            ingestion={**INGESTION, "bucket": bucket},
+            transcription={**TRANSCRIPTION, "url": url, "protocol": protocol}, ingestion={**INGESTION, "bucket": bucket}
         )
         transcription = output["transcription"]
         outputs = (transcription["url"], transcription["protocol"], output["ingestion"]["bucket"])

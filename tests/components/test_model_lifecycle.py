@@ -1,4 +1,4 @@
-"""Tests of the warnings about models whose life may end soon. No test depends on today's date."""
+"""Tests of the warnings about models that AWS may end soon. No test depends on today's date."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -10,7 +10,7 @@ from components.model_lifecycle import EARLIEST_ENDS, list_models, warn_of_model
 from components.settings import StackSettings, load_settings
 from components.settings.error_messages import SettingsError
 from handlers.common.identifier_types import ModelId
-from tests.components.settings.stack_config import complete
+from tests.components.settings.stack_config import stack_config
 
 OLD_MODEL = "anthropic.claude-haiku-4-5-20251001-v1:0"
 SONNET_SETTINGS = ["meetings.models.summary", "meetings.models.actionItems"]
@@ -18,25 +18,25 @@ SONNET = "anthropic.claude-sonnet-5-5"
 SONNET_END = date(2027, 9, 28)
 
 
-def settings(**changes: object) -> StackSettings:
-    return load_settings(complete({key.replace("__", "."): value for key, value in changes.items()}), "dev")
+def settings(changes: dict[str, object] | None = None) -> StackSettings:
+    return load_settings(stack_config(changes), "dev")
 
 
-def warned_settings(today: date, **changes: object) -> list[str]:
-    """Return the settings that are warned about on a day."""
-    return [warning.partition(":")[0] for warning in warn_of_model_ends(settings(**changes), today)]
+def settings_with_warning(today: date, changes: dict[str, object] | None = None) -> list[str]:
+    """Return the settings of models that have a warning on a day."""
+    return [warning.partition(":")[0] for warning in warn_of_model_ends(settings(changes), today)]
 
 
 def test_the_default_models_are_far_from_their_end() -> None:
     """On the day when these defaults were chosen, the former defaults could already end at any time."""
     day = date(2026, 11, 23)
-    assert warned_settings(day) == []
-    assert warned_settings(day, livestream__agent__modelId=f"us.{OLD_MODEL}") == ["livestream.agent.modelId"]
+    assert settings_with_warning(day) == []
+    assert settings_with_warning(day, {"livestream.agent.modelId": f"us.{OLD_MODEL}"}) == ["livestream.agent.modelId"]
 
 
 def test_a_warning_starts_ninety_days_before_a_model_may_end() -> None:
-    assert warned_settings(SONNET_END - timedelta(days=91)) == []
-    assert warned_settings(SONNET_END - timedelta(days=90)) == SONNET_SETTINGS
+    assert settings_with_warning(SONNET_END - timedelta(days=91)) == []
+    assert settings_with_warning(SONNET_END - timedelta(days=90)) == SONNET_SETTINGS
 
 
 @pytest.mark.parametrize(
@@ -48,14 +48,17 @@ def test_a_warning_says_when_the_model_may_end(today: date, end: str) -> None:
         assert any(text.startswith(f"{setting}: AWS may end {SONNET} {end}.") for text in warnings)
 
 
-def test_a_model_without_a_date_gives_a_warning() -> None:
-    [warning] = warn_of_model_ends(settings(livestream__agent__modelId="eu.amazon.nova-pro-v1:0"), date(2026, 11, 23))
+def test_a_model_whose_end_is_not_known_gives_a_warning() -> None:
+    [warning] = warn_of_model_ends(
+        settings({"livestream.agent.modelId": "eu.amazon.nova-pro-v1:0"}), date(2026, 11, 23)
+    )
     assert warning.startswith("livestream.agent.modelId: the end of life of amazon.nova-pro-v1:0 is not known here.")
 
 
 def test_a_disabled_subsystem_uses_no_model() -> None:
-    assert [model.setting for model in list_models(settings(meetings__enabled=False))] == ["livestream.agent.modelId"]
-    assert list_models(settings(meetings__enabled=False, livestream__enabled=False)) == ()
+    changes: dict[str, object] = {"meetings.enabled": False}
+    assert [model.setting for model in list_models(settings(changes))] == ["livestream.agent.modelId"]
+    assert list_models(settings({**changes, "livestream.enabled": False})) == ()
 
 
 def test_every_setting_of_a_model_is_listed() -> None:
@@ -74,7 +77,7 @@ def model_settings(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def test_a_model_that_thinks_longer_requires_a_longer_timeout_for_its_answer() -> None:
-    model = {"livestream__agent__modelId": f"us.{SONNET}"}
+    changes: dict[str, object] = {"livestream.agent.modelId": f"us.{SONNET}"}
     with pytest.raises(SettingsError, match="answerSeconds must be at least 131 for this modelId"):
-        settings(**model)
-    settings(**model, livestream__agent__answerSeconds=131, livestream__agentWorker__timeoutSeconds=282)
+        settings(changes)
+    settings({**changes, "livestream.agent.answerSeconds": 131, "livestream.agentWorker.timeoutSeconds": 282})

@@ -1,4 +1,8 @@
-"""Tests of each subsystem's monthly usage: it follows from load and settings, and every measure of it has a price."""
+"""Tests of each subsystem's monthly usage, which is computed from the load and the settings and has a price.
+
+The load is the expected use, for example files per day. A measure is one quantity of the usage of a block, which is a
+part of the subsystem. For example, the block `ingestion-spark` has the measure `runs`.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -40,7 +44,7 @@ def usage(name: str, **sections: Any) -> Usage:
 
 
 def cost(name: str, load: dict[str, Any] | None = None, **sections: Any) -> CostReport:
-    graph = SUBSYSTEMS[name][0].preview(**sections).graph
+    graph = SUBSYSTEMS[name][0].previewed(**sections).graph
     return estimate_cost(
         [to_priced_resource(resource, graph) for resource in graph], usage(name, load=load or {}, **sections)
     )
@@ -238,7 +242,7 @@ def test_spot_capacity_costs_less_than_on_demand_fargate() -> None:
     assert usage("meetings", **FARGATE)["meetings-media"]["spotHours"] == 0
 
 
-def test_twice_the_vcpus_halve_the_encoding_time_only() -> None:
+def test_twice_the_vcpus_halve_only_the_encoding_time() -> None:
     def hours(encoded_share: float, **sections: Any) -> float:
         load = {"meetingsPerMonth": 100, "encodedShare": encoded_share}
         job_usage = usage("meetings", load=load, **sections)["meetings-media"]

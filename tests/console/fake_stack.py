@@ -70,6 +70,7 @@ CORS: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers
     "Access-Control-Allow-Methods": "*",
     "Access-Control-Expose-Headers": "ETag",
 }
+"""Response headers with which a fake host allows requests of every origin."""
 LOCAL_ENDPOINT: Final = "http://127.0.0.1:9"
 """Endpoint of the fake local platform: a closed port, to which tests add routes."""
 LOCAL_DOCUMENT: Final = {
@@ -78,6 +79,7 @@ LOCAL_DOCUMENT: Final = {
     "subject": "ann",
     "credentials": {"accessKeyId": "test", "secretAccessKey": "test"},
 }
+"""Content of `local.json`, which the page reads if its stack runs on the local platform."""
 SHORT_PAUSES: Final = """
 const realSetTimeout = window.setTimeout;
 window.setTimeout = (callback, ms, ...args) => realSetTimeout(callback, ms >= 300 && ms <= 5000 ? ms / 20 : ms, ...args);
@@ -99,11 +101,11 @@ def open_panel(
     script: str = "",
     local: bool = False,
 ) -> Iterator[ConsoleWindow]:
-    """Open a panel of this stack in a new window. `set_up` installs the fake hosts, and `script` runs before the page's own.
+    """Open a panel of this stack in a new window.
 
-    If `local` is True, the stack is one of the local platform, whose endpoint is `LOCAL_ENDPOINT`.
-
-    The window ignores the page's content security policy, because the server's policy does not name the fake hosts.
+    `set_up` installs the fake hosts, and `script` runs before the page's own. If `local` is True, the stack is one of
+    the local platform, whose endpoint is `LOCAL_ENDPOINT`. The window ignores the page's content security policy,
+    because the server's policy does not name the fake hosts.
     """
     with open_window(chromium, console_url, bypass_csp=True) as window:
         window.page.add_init_script(SHORT_PAUSES)
@@ -130,22 +132,31 @@ def fake_host(page: Page, host: str, respond: Callable[[Request], FakeResponse])
 
 
 SESSION: Final = {"sessionId": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}
+"""Transcription session, the period in which a page sends speech. Every message names its session."""
 
 
 @dataclass
 class FakeTranscription:
-    """WebSocket API of transcription. It accepts every utterance, and sends captions only if the test calls `send`."""
+    """WebSocket API of transcription. A client opens a session, and then sends each utterance, a few seconds of speech,
+    as one message.
+
+    The fake accepts every utterance. It sends captions and other results only if the test calls `send`.
+    """
 
     in_flight: int = 2
+    """Maximum number of utterances that the client may have sent and that are not done."""
     close_after_action: str = ""
     """The action after which the first connection closes. Later connections close without a response."""
     is_open_delayed: bool = False
-    """If True, the message `open` is answered when the test calls `open_session`."""
+    """If True, the action `open` is answered when the test calls `open_session`."""
+    finishes_utterances: bool = False
+    """If True, every accepted utterance is reported as done, without captions."""
     on_accepted: Callable[[dict[str, Any]], object] = lambda _: None
-    """Called with the message of every accepted utterance."""
+    """Function that is called with the message of every accepted utterance."""
     actions: list[str] = field(default_factory=list)
-    """Actions of all received messages."""
+    """Actions of all received messages: `open`, `audio`, `close` and `ping`."""
     sockets: list[WebSocketRoute] = field(default_factory=list)
+    """All connections of the page, in order."""
     _open_id: str = ""
 
     def install(self, page: Page) -> None:
@@ -156,7 +167,7 @@ class FakeTranscription:
         self.sockets[0].send(json.dumps({**SESSION, **message}))
 
     def open_session(self) -> None:
-        """Answer the delayed message `open`."""
+        """Answer the delayed action `open`."""
         self.send(type="opened", id=self._open_id, expiresAt="", inFlight=self.in_flight)
 
     def _on_connection(self, socket: WebSocketRoute) -> None:
@@ -176,6 +187,8 @@ class FakeTranscription:
                 socket.close(code=1001)
             elif kind == "accepted":
                 self.on_accepted(request)
+                if self.finishes_utterances:
+                    self.send(type="done", utterance=request["utterance"], finals=0)
 
         socket.on_message(on_message)
 
@@ -192,13 +205,13 @@ def silent_wav(seconds: int) -> bytes:
 
 
 def make_token(name: str, number: int = 0) -> str:
-    """Return a token of the identity provider with a fake signature. Each number gives another token of the same user."""
+    """Return a token of the identity provider with a fake signature. Each number gives another token for the user."""
     claims = {"iss": "https://login.example.com", "sub": name, "name": name, "jti": number}
     return f"e30.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.c2lnbmF0dXJl"
 
 
 def sign_in(page: Page, secret: str, name: str, *, field: str = "Token of the identity provider") -> None:
-    """Sign in with a token, or with the secret that another field of the form takes. Expect the name in the header."""
+    """Enter a secret in a field of the sign-in form, by default a token, and expect the name in the page's header."""
     page.locator("#who").click()
     page.get_by_label(field).fill(secret)
     page.get_by_role("dialog").get_by_role("button", name="Sign in").click()

@@ -1,5 +1,5 @@
-"""Tests of every panel for people who use a keyboard, a screen reader or a phone. The stack is a fake local one, so that the
-parts for the local platform are shown too.
+"""Tests of every panel for people who use a keyboard, a screen reader or a phone. The stack is a fake local one, so
+that the parts for the local platform are shown too.
 """
 
 import re
@@ -25,19 +25,20 @@ NAMED_ROLES = frozenset(
 )
 """Roles of the accessibility tree whose nodes need a name. Lists need one, because the page has several."""
 MIN_OUTLINE_PIXELS = 2
-TABBABLE = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
+NUMBER_CONTROLS = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
   .filter((node) => node.checkVisibility({ visibilityProperty: true }) && node.tabIndex >= 0 && !node.disabled)
   .map((node) => (node.tabNumber ??= (window.tabCount = (window.tabCount ?? 0) + 1)))"""
 """Number all elements that the keyboard must reach, and return the numbers in document order."""
-FOCUSED = """() => {
+DESCRIBE_FOCUSED_ELEMENT = """() => {
   const node = document.activeElement;
   if (node === document.body) return null;
   const shown = node.classList.contains("unseen") ? node.previousElementSibling : node;
   const { outlineStyle, outlineWidth } = getComputedStyle(shown);
   const { width, height } = shown.getBoundingClientRect();
-  return { number: node.tabNumber, html: node.outerHTML.slice(0, 120), outline: outlineStyle === "none" ? 0 : parseFloat(outlineWidth), width, height };
+  const outline = outlineStyle === "none" ? 0 : parseFloat(outlineWidth);
+  return { number: node.tabNumber, html: node.outerHTML.slice(0, 120), outline, width, height };
 }"""
-"""Describe the focused element. A file input is invisible, and its label shows the focus."""
+"""Return number, HTML, outline and size of the focused element. The label of a file input shows its focus."""
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def open_local_panel(open_panel: OpenPanel, panel: str) -> Iterator[Page]:
 
 
 def show_everything(page: Page) -> None:
-    """Show the hidden parts of the panels too: lists, players, and what appears in use."""
+    """Show the hidden parts of the panels too, such as lists and players, but not the notes on disabled backends."""
     page.evaluate("""() => {
       for (const details of document.querySelectorAll("details")) details.open = true;
       for (const node of document.querySelectorAll("[role='tabpanel'] [hidden]")) node.hidden = node.classList.contains("off");
@@ -70,17 +71,17 @@ def test_every_control_has_a_name_in_the_accessibility_tree(open_panel: OpenPane
 def test_the_keyboard_reaches_every_control_in_order_with_a_visible_focus(open_panel: OpenPanel, panel: str) -> None:
     with open_local_panel(open_panel, panel) as page:
         page.evaluate('for (const details of document.querySelectorAll("details")) details.open = true;')
-        expected = page.evaluate(TABBABLE)
+        expected = page.evaluate(NUMBER_CONTROLS)
         reached: list[int] = []
         page.keyboard.press("Tab")
-        while (focused := page.evaluate(FOCUSED)) and len(reached) <= len(expected):
+        while (focused := page.evaluate(DESCRIBE_FOCUSED_ELEMENT)) and len(reached) <= len(expected):
             assert focused["outline"] >= MIN_OUTLINE_PIXELS, f"the focus is invisible on {focused['html']}"
             assert min(focused["width"], focused["height"]) > 1, f"{focused['html']} is invisible"
             if reached[-1:] != [focused["number"]]:  # A date field has a tab stop for each of its parts.
                 reached.append(focused["number"])
             page.keyboard.press("Tab")
         assert len(expected) > len(PANELS)
-        assert reached == expected, "in the order of the document"
+        assert reached == expected, "the tab order must be the order of the document"
 
 
 def test_a_focused_field_has_no_box_around_its_label(open_panel: OpenPanel) -> None:
@@ -102,15 +103,15 @@ def test_no_panel_scrolls_sideways(open_panel: OpenPanel, panel: str, width: int
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_every_error_is_announced(open_panel: OpenPanel) -> None:
+def test_screen_readers_announce_every_error_and_state(open_panel: OpenPanel) -> None:
     with open_local_panel(open_panel, "meetings") as page:
         error = page.locator("#meetings-problem")
         expect(error).to_contain_text("No answer from 127.0.0.1:9. The local platform has probably stopped")
         expect(error).to_have_role("alert")
-        silent = page.locator(".problem:not([role='alert'])")
-        assert [node.get_attribute("id") for node in silent.all()] == []
-        for live in ("captions-state", "lectures-state", "episodes-status", "meetings-status", "files-flushed"):
-            assert page.locator(f"#{live}").get_attribute("role") == "status"
+        unannounced_errors = page.locator(".problem:not([role='alert'])")
+        assert [node.get_attribute("id") for node in unannounced_errors.all()] == []
+        for state in ("captions-state", "lectures-state", "episodes-status", "meetings-status", "files-flushed"):
+            assert page.locator(f"#{state}").get_attribute("role") == "status"
 
 
 def test_the_local_platform_is_explained_and_offers_samples(open_panel: OpenPanel) -> None:
@@ -129,24 +130,25 @@ def test_the_local_platform_is_explained_and_offers_samples(open_panel: OpenPane
 DRAW_TIMELINE = """
 const node = module.timeline(input, ["Claims", "Clips"], () => {});
 document.getElementById("main").append(node);
-const boxes = [...node.querySelectorAll(".track")].map((track) => {
-  const outer = track.getBoundingClientRect();
-  return [[outer.top, outer.bottom], [...track.children].map((mark) => { const box = mark.getBoundingClientRect(); return [box.left, box.top, box.right, box.bottom]; })];
-});
+const boxOf = (element) => { const { left, top, right, bottom } = element.getBoundingClientRect(); return [left, top, right, bottom]; };
+const rows = [...node.querySelectorAll(".track")].map((row) => [boxOf(row), [...row.children].map(boxOf)]);
 node.remove();
-return boxes;
+return rows;
 """
+"""Draw a timeline with rows for claims and clips. Return the box of each row, and the boxes of its marks."""
 
 
 def test_marks_of_a_timeline_do_not_overlap(window: ConsoleWindow) -> None:
-    spans = [(0, 9), (5, 8), (5, 8), (60, 60), (61, 61), (99, 100), (100, 100)]
-    marks = [
-        {"startMs": 1000 * start, "endMs": 1000 * end, "row": 0, "kind": "good", "label": "a"} for start, end in spans
+    spans_in_seconds = [(0, 9), (5, 8), (5, 8), (60, 60), (61, 61), (99, 100), (100, 100)]
+    claims = [
+        {"startMs": 1000 * start, "endMs": 1000 * end, "row": 0, "kind": "good", "label": "a"}
+        for start, end in spans_in_seconds
     ]
-    [(row, boxes), (_, no_boxes)] = run_script(window, "timeline", DRAW_TIMELINE, marks)
-    assert (len(boxes), no_boxes) == (len(spans), [])
-    for index, (left, top, right, bottom) in enumerate(boxes):
-        assert row[0] <= top < bottom <= row[1], "a mark is inside its row"
-        for other_left, other_top, other_right, other_bottom in boxes[:index]:
-            is_apart = left >= other_right - 0.5 or other_left >= right - 0.5
-            assert is_apart or top >= other_bottom or other_top >= bottom
+    [(claim_row, claim_marks), (_, clip_marks)] = run_script(window, "timeline", DRAW_TIMELINE, claims)
+    assert (len(claim_marks), clip_marks) == (len(claims), [])
+    _, row_top, _, row_bottom = claim_row
+    for index, (left, top, right, bottom) in enumerate(claim_marks):
+        assert row_top <= top < bottom <= row_bottom, "a mark must be inside its row"
+        for other_left, other_top, other_right, other_bottom in claim_marks[:index]:
+            is_beside = left >= other_right - 0.5 or other_left >= right - 0.5  # tolerates rounding
+            assert is_beside or top >= other_bottom or other_top >= bottom

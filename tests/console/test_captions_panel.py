@@ -1,4 +1,8 @@
-"""Tests of the captions panel against a fake stack: growing captions, lost connections, and changes of the user."""
+"""Tests of the captions panel against a fake stack: partial captions, lost connections, and changes of the user.
+
+The panel sends speech in utterances of a few seconds, which it calls "pieces of speech". A partial caption may still
+change.
+"""
 
 import re
 from pathlib import Path
@@ -15,7 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 SPOKEN_WORDS = "hello world this is a live test . good day . thank you again ."
 CAPTION: dict[str, Any] = {"type": "caption", "utterance": "u1", "resultId": "r1"}
 CAPTION |= {"sequence": 1, "startMs": 0, "endMs": 9, "revision": 1}
-MICROPHONE = """
+DELAY_MICROPHONE = """
 const realGetUserMedia = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 window.permission = new Promise((resolve) => { window.allow = resolve; });
 navigator.mediaDevices.getUserMedia = async (constraints) => {
@@ -23,8 +27,9 @@ navigator.mediaDevices.getUserMedia = async (constraints) => {
   return (window.stream = await realGetUserMedia(constraints));
 };
 """
-"""Permit the microphone when the test calls `allow`, and keep its stream."""
-IS_RELEASED = "window.stream?.getTracks().every((track) => track.readyState === 'ended') || null"
+"""Permit the microphone when the test calls `window.allow()`, and keep its stream."""
+IS_MICROPHONE_RELEASED = "window.stream?.getTracks().every((track) => track.readyState === 'ended') || null"
+"""Return null instead of False, because `eventually` waits until a value is not None."""
 
 
 def test_partial_captions_and_errors_are_shown(open_panel: OpenPanel, tmp_path: Path) -> None:
@@ -35,7 +40,7 @@ def test_partial_captions_and_errors_are_shown(open_panel: OpenPanel, tmp_path: 
     transcription = FakeTranscription(in_flight=1, on_accepted=send_partial)
     with open_panel("captions", set_up=transcription.install) as window:
         screen, state = window.page.locator("#captions-screen"), window.page.locator("#captions-state")
-        window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "said.wav", SPOKEN_WORDS))
+        window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "speech.wav", SPOKEN_WORDS))
         expect(screen.locator(".growing")).to_have_text("Hello wor")
         expect(state).to_have_text("Pieces of speech: 1 sent, 2 waiting")
         transcription.send(**{**CAPTION, "revision": 2}, text="Hello world.", final=True)
@@ -54,7 +59,7 @@ def test_partial_captions_and_errors_are_shown(open_panel: OpenPanel, tmp_path: 
 
 def test_the_microphone_is_released_if_reconnection_fails(open_panel: OpenPanel) -> None:
     transcription = FakeTranscription(close_after_action="audio")
-    with open_panel("captions", set_up=transcription.install, script=MICROPHONE) as window:
+    with open_panel("captions", set_up=transcription.install, script=DELAY_MICROPHONE) as window:
         window.evaluate("window.allow()")
         speak = window.page.locator("#captions-speak")
         speak.click()
@@ -63,16 +68,16 @@ def test_the_microphone_is_released_if_reconnection_fails(open_panel: OpenPanel)
         expect(window.page.locator("#captions-problem")).to_contain_text("The connection broke.")
         expect(window.page.locator("#captions-state")).to_have_text(re.compile(r"^Pieces of speech: \d+ lost$"))
         assert len(transcription.sockets) == 6, "the first connection and five attempts to reconnect"
-        eventually(lambda: window.evaluate(IS_RELEASED), "the microphone is released")
+        eventually(lambda: window.evaluate(IS_MICROPHONE_RELEASED), "the microphone is released")
 
 
 def test_a_microphone_that_is_permitted_too_late_is_released(open_panel: OpenPanel) -> None:
     transcription = FakeTranscription(close_after_action="open")
-    with open_panel("captions", set_up=transcription.install, script=MICROPHONE) as window:
+    with open_panel("captions", set_up=transcription.install, script=DELAY_MICROPHONE) as window:
         window.page.locator("#captions-speak").click()
         expect(window.page.locator("#captions-problem")).to_contain_text("The connection broke.")
         window.evaluate("window.allow()")
-        eventually(lambda: window.evaluate(IS_RELEASED), "the microphone is released")
+        eventually(lambda: window.evaluate(IS_MICROPHONE_RELEASED), "the microphone is released")
         expect(window.page.locator("#captions-speak")).to_have_attribute("aria-pressed", "false")
         expect(window.page.locator("#captions-problem")).to_contain_text("The connection broke.")
 
@@ -80,10 +85,10 @@ def test_a_microphone_that_is_permitted_too_late_is_released(open_panel: OpenPan
 @pytest.mark.parametrize(
     ("local", "reason"), [(False, "Check the language."), (True, "The local platform understands no voices")]
 )
-def test_after_a_stop_without_captions_the_page_says_why(open_panel: OpenPanel, reason: str, *, local: bool) -> None:
-    transcription = FakeTranscription(
-        on_accepted=lambda message: transcription.send(type="done", utterance=message["utterance"], finals=0)
-    )
+def test_if_a_recording_results_in_no_captions_the_page_shows_the_reason(
+    open_panel: OpenPanel, reason: str, *, local: bool
+) -> None:
+    transcription = FakeTranscription(finishes_utterances=True)
     with open_panel("captions", set_up=transcription.install, local=local) as window:
         page = window.page
         page.route(f"{LOCAL_ENDPOINT}/token", lambda route: route.fulfill(json={"id_token": make_token("ann")}))
@@ -113,18 +118,18 @@ def test_captions_end_when_another_user_signs_in(open_panel: OpenPanel) -> None:
             **{**CAPTION, "utterance": message["utterance"]}, text="words of ann", final=True
         )
     )
-    with open_panel("captions", set_up=transcription.install, script=MICROPHONE) as window:
+    with open_panel("captions", set_up=transcription.install, script=DELAY_MICROPHONE) as window:
         page, speak = window.page, window.page.locator("#captions-speak")
         window.evaluate("window.allow()")
         sign_in(page, make_token("ann"), "ann")
         speak.click()
         expect(page.locator("#captions-screen").get_by_text("words of ann").first).to_be_visible()
-        sign_in(page, make_token("ann", 2), "ann")
+        sign_in(page, make_token("ann", number=2), "ann")
         expect(speak).to_have_attribute("aria-pressed", "true")
-        assert "close" not in transcription.actions
+        assert "close" not in transcription.actions, "a new token of the same user must not end the session"
         sign_in(page, make_token("bob"), "bob")
         expect(speak).to_have_attribute("aria-pressed", "false")
-        eventually(lambda: window.evaluate(IS_RELEASED), "the microphone is released")
+        eventually(lambda: window.evaluate(IS_MICROPHONE_RELEASED), "the microphone is released")
         assert "close" in transcription.actions
         assert "words of ann" not in page.locator("body").inner_html()
 
@@ -143,7 +148,7 @@ def test_a_users_file_is_not_captioned_for_another_user(open_panel: OpenPanel, t
     transcription = FakeTranscription()
     with open_panel("captions", set_up=transcription.install, script=DELAY_DECODING) as window:
         sign_in(window.page, make_token("ann"), "ann")
-        window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "said.wav", "hello ."))
+        window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "speech.wav", "hello ."))
         sign_in(window.page, make_token("bob"), "bob")
         window.page.evaluate("window.allow()")
         expect(window.page.locator("#captions-problem")).to_contain_text("Another user has signed in")
@@ -151,10 +156,7 @@ def test_a_users_file_is_not_captioned_for_another_user(open_panel: OpenPanel, t
 
 
 def test_a_button_gets_its_focus_back_after_its_action(open_panel: OpenPanel) -> None:
-    # All utterances are reported as done, because the second press waits for them.
-    transcription = FakeTranscription(
-        on_accepted=lambda message: transcription.send(type="done", utterance=message["utterance"], finals=0)
-    )
+    transcription = FakeTranscription(finishes_utterances=True)  # because the second press waits for their end
     with open_panel("captions", set_up=transcription.install) as window:
         speak = window.page.locator("#captions-speak")
         speak.focus()

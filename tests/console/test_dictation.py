@@ -1,4 +1,9 @@
-"""Tests of the microphone and of transcription sessions: errors, lost connections, and sessions that end."""
+"""Tests of the microphone and of dictations: errors, lost connections, and sessions that end.
+
+A dictation sends utterances, which are a few seconds of speech, in a session with the transcription service. The
+service accepts each utterance, sends its captions, and reports that it is done. With `resend` it requests utterances
+again.
+"""
 
 import pytest
 
@@ -9,22 +14,31 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 
 BREAK_MICROPHONE = """
 const devices = navigator.mediaDevices;
-const originals = [devices.getUserMedia, globalThis.MediaRecorder, AudioWorklet.prototype.addModule, AudioContext.prototype.close];
+const realGetUserMedia = devices.getUserMedia;
+const RealMediaRecorder = globalThis.MediaRecorder;
+const realAddModule = AudioWorklet.prototype.addModule;
+const realClose = AudioContext.prototype.close;
 let [track, closedContexts] = [null, 0];
 devices.getUserMedia = async (constraints) => {
-  const stream = await originals[0].call(devices, constraints);
+  const stream = await realGetUserMedia.call(devices, constraints);
   [track] = stream.getTracks();
   return stream;
 };
 globalThis.MediaRecorder = class { static isTypeSupported() { return false; } constructor() { throw new Error("no recorder"); } };
 AudioWorklet.prototype.addModule = async () => { throw new Error("no module"); };
-AudioContext.prototype.close = function () { closedContexts += 1; return originals[3].call(this); };
+AudioContext.prototype.close = function () { closedContexts += 1; return realClose.call(this); };
 try {
   const error = await module[input](() => {}).then(() => "no error", (problem) => problem.message);
   return [error, track.readyState, closedContexts];
 } finally {
-  [devices.getUserMedia, globalThis.MediaRecorder, AudioWorklet.prototype.addModule, AudioContext.prototype.close] = originals;
+  devices.getUserMedia = realGetUserMedia;
+  globalThis.MediaRecorder = RealMediaRecorder;
+  AudioWorklet.prototype.addModule = realAddModule;
+  AudioContext.prototype.close = realClose;
 }
+"""
+"""Call the function named `input`, while neither a recorder nor a worklet can be created. Return its error, the state
+of the microphone's track, and the number of closed audio contexts.
 """
 
 
@@ -34,43 +48,44 @@ try {
 def test_the_microphone_is_released_if_it_cannot_be_used(
     window: ConsoleWindow, function: str, error: str, closed_contexts: int
 ) -> None:
+    """`listen` passes samples on through a worklet of an audio context. `record` uses a recorder."""
     assert run_script(window, "audio-input", BREAK_MICROPHONE, function) == [error, "ended", closed_contexts]
 
 
-READ_LAST_PIECES = """
+RECORD_FOUR_TIMES = """
+const pieceLength = 2048;
 const lastLengths = [];
 for (let tries = 0; tries < 4; tries += 1) {
   const lengths = [];
   const microphone = await module.listen((samples, rate) => lengths.push(rate > 0 ? samples.length : 0));
   while (!lengths.length) await new Promise((resolve) => setTimeout(resolve, 10));
   await microphone.stop();
-  lastLengths.push(lengths.at(-1) % 2048);
-  if (lengths.slice(0, -1).some((length) => length !== 2048)) return "pieces of another length";
+  lastLengths.push(lengths.at(-1) % pieceLength);
+  if (lengths.slice(0, -1).some((length) => length !== pieceLength)) throw new Error("an incomplete piece before the end");
 }
 return lastLengths;
 """
+"""Return the length of each recording's last piece of samples, or 0 if the last piece was complete."""
 
 
 def test_the_incomplete_last_piece_is_delivered_when_the_microphone_stops(window: ConsoleWindow) -> None:
-    # By chance, a recording may end with a complete piece.
-    assert any(run_script(window, "audio-input", READ_LAST_PIECES))
+    assert any(run_script(window, "audio-input", RECORD_FOUR_TIMES)), "not every recording ends with a complete piece"
 
 
-FAKE_PLATFORM = """
+FAKE_SERVICE = """
 const { Problem } = await import("/lib/problems.js");
 const [realSetTimeout, realSetInterval] = [globalThis.setTimeout, globalThis.setInterval];
 globalThis.setTimeout = (callback, ms, ...args) => realSetTimeout(callback, ms / 100, ...args);
 globalThis.setInterval = (callback, ms, ...args) => realSetInterval(callback, ms / 100, ...args);
 const errors = [];
 const requests = []; // all requests, with the number of their connection
-const deliver = []; // by connection: delivers a message of the platform
-const breakConnection = []; // by connection: closes it
-const sockets = [];
+const deliver = []; // one function for each connection, which delivers a message of the service
+const sockets = []; // one for each connection
 async function waitFor(description, isTrue) {
   for (let tries = 0; !isTrue() && tries < 500; tries += 1) await new Promise((resolve) => realSetTimeout(resolve, 10));
   if (!isTrue()) throw new Error(`timed out: ${description}, ${JSON.stringify({ errors, requests })}`);
 }
-// Return a fake connect function. `responses` has a function for each action, which returns the response or throws.
+// Return a fake function `connect` for a dictation. `responses` may have a function for each action, which returns the response or throws.
 function fakeConnect(responses) {
   return async (onMessage, onClose) => {
     const number = deliver.push(onMessage);
@@ -81,11 +96,10 @@ function fakeConnect(responses) {
     };
     const socket = { isOpen: true, keepAlive() {}, request, close() { this.isOpen = false; onClose(); } };
     sockets.push(socket);
-    breakConnection.push(() => socket.close());
     return socket;
   };
 }
-let overCount = 0;
+let overCount = 0; // calls of `onOver`
 const createDictation = (connect) => new module.Dictation({
   connect, speechSettings: {}, inFlight: 2, pingSeconds: 60,
   onChange() {}, onFailure: (problem) => errors.push(problem.message), onOver() { overCount += 1; },
@@ -108,7 +122,7 @@ try {
   [globalThis.setTimeout, globalThis.setInterval] = [realSetTimeout, realSetInterval];
 }
 """
-"""A fake platform for a test script, with timers that are a hundred times faster."""
+"""Fake transcription service for a script, which replaces `%s`. Its timers are a hundred times faster."""
 
 
 RESUME_SESSION = """
@@ -116,18 +130,25 @@ RESUME_SESSION = """
   const dictation = await openWithUtterances(4, { open: (number) => (number > 1 ? { resend } : {}) });
   deliver[0]({ type: "done", utterance: "u1", sessionId: "s" });
   await waitFor("a third utterance is sent", () => requestsOf("audio").length === 3);
-  breakConnection[0]();
+  sockets[0].close();
   await waitFor("an utterance is sent again", () => requestsOf("audio").some((request) => request.number === 2));
   await dictation.end();
-  return [requestsOf("open").map((request) => request.unfinished ?? null), requestsOf("audio").map((request) => [request.number, request.utterance])];
+  return [
+    requestsOf("open").map((request) => request.unfinished ?? null),
+    requestsOf("audio").map((request) => [request.number, request.utterance]),
+  ];
+"""
+"""Break the connection when u1 is done. The response to the second `open` requests u2 again.
+
+Return the unfinished utterances that each `open` names, and the connection and utterance of each `audio`.
 """
 
 
 def test_a_resumed_session_names_its_unfinished_utterances(window: ConsoleWindow) -> None:
-    """The platform may have sent their captions to the broken connection, where they were lost."""
-    opened, utterances = run_script(window, "dictation", FAKE_PLATFORM % RESUME_SESSION)
-    assert opened == [None, ["u2", "u3", "u4"]]
-    assert utterances == [[1, "u1"], [1, "u2"], [1, "u3"], [2, "u2"]]
+    """Their captions may have been lost with the broken connection, so the service may request them again."""
+    unfinished_utterances, sent_utterances = run_script(window, "dictation", FAKE_SERVICE % RESUME_SESSION)
+    assert unfinished_utterances == [None, ["u2", "u3", "u4"]]
+    assert sent_utterances == [[1, "u1"], [1, "u2"], [1, "u3"], [2, "u2"]]
 
 
 RESEND_FAILED = """
@@ -143,10 +164,12 @@ RESEND_FAILED = """
   await dictation.end();
   return [errors, new Set(requestsOf("audio").map((request) => request.audio)).size, dictation.counts.done];
 """
+"""Refuse an utterance five times, so that it fails. Then request it again. It must be sent with the same audio."""
 
 
-def test_a_failed_utterance_is_sent_again_when_the_platform_asks_for_it(window: ConsoleWindow) -> None:
-    assert run_script(window, "dictation", FAKE_PLATFORM % RESEND_FAILED) == [["not now"], 1, 1]
+def test_a_failed_utterance_is_sent_again_if_the_service_requests_it(window: ConsoleWindow) -> None:
+    errors, different_audio_count, done_count = run_script(window, "dictation", FAKE_SERVICE % RESEND_FAILED)
+    assert (errors, different_audio_count, done_count) == (["not now"], 1, 1)
 
 
 SILENT_CONNECTION = """
@@ -176,34 +199,35 @@ SILENT_CONNECTION = """
   const opened = requestsOf("open").map((request) => [request.number, request.sessionId ?? "", request.unfinished ?? []]);
   return [opened, requestsOf("audio").map((request) => request.number), dictation.counts.failed];
 """
+"""The first connection never responds to the action `input`.
+
+Return connection, session and unfinished utterances of each `open`, the connection of each `audio`, and the number of
+failed utterances.
+"""
 
 
-@pytest.mark.parametrize(("silent_action", "connections"), [("audio", [1, 2]), ("ping", [1])])
+@pytest.mark.parametrize(("silent_action", "audio_connections"), [("audio", [1, 2]), ("ping", [1])])
 def test_a_connection_without_responses_is_replaced(
-    window: ConsoleWindow, silent_action: str, connections: list[int]
+    window: ConsoleWindow, silent_action: str, audio_connections: list[int]
 ) -> None:
     """A browser may need minutes to notice that a connection is dead, and to close it."""
-    opened, audio, failed = run_script(window, "dictation", FAKE_PLATFORM % SILENT_CONNECTION, silent_action)
+    opened, connections, failed_count = run_script(window, "dictation", FAKE_SERVICE % SILENT_CONNECTION, silent_action)
     assert opened == [[1, "", []], [2, "s", ["u1"]]]
-    assert (audio, failed) == (connections, 0)
+    assert (connections, failed_count) == (audio_connections, 0)
 
 
 FAILED_DURING_RECONNECTION = """
   const dictation = await openWithUtterances(2, { open: (number) => (number > 1 ? { done: ["u1", "u2"], failed: ["u1"] } : {}) });
-  breakConnection[0]();
+  sockets[0].close();
   await waitFor("all utterances are done", () => !dictation.isBusy);
   await dictation.end();
   return dictation.counts;
 """
 
 
-def test_utterances_that_the_platform_failed_do_not_count_as_done(window: ConsoleWindow) -> None:
-    assert run_script(window, "dictation", FAKE_PLATFORM % FAILED_DURING_RECONNECTION) == {
-        "waiting": 0,
-        "sent": 0,
-        "done": 1,
-        "failed": 1,
-    }
+def test_utterances_that_failed_in_the_service_do_not_count_as_done(window: ConsoleWindow) -> None:
+    counts = run_script(window, "dictation", FAKE_SERVICE % FAILED_DURING_RECONNECTION)
+    assert counts == {"waiting": 0, "sent": 0, "done": 1, "failed": 1}
 
 
 DELAYED_RESEND = """
@@ -217,7 +241,7 @@ DELAYED_RESEND = """
     resend({ waitMs: 3000 });
     resend({});
     const sentMeanwhile = requestsOf("audio").map((request) => request.utterance);
-    timers.find(([ms]) => ms === 4500)[1]();
+    timers.find(([ms]) => ms === 4500)[1](); // 1.5 times `waitMs`, because the random number is 0.5
     deliver[0]({ type: "done", utterance: "u2", sessionId: "s" });
     await waitFor("the utterance is sent again", () => requestsOf("audio").length === 4);
     return [sentMeanwhile, requestsOf("audio").at(-1).utterance];
@@ -229,15 +253,18 @@ DELAYED_RESEND = """
 
 
 def test_an_utterance_without_a_free_stream_waits_while_others_are_sent(window: ConsoleWindow) -> None:
-    """The utterance waits for one to two times `waitMs`, even if a second `resend` without `waitMs` arrives meanwhile."""
-    assert run_script(window, "dictation", FAKE_PLATFORM % DELAYED_RESEND) == [["u1", "u2", "u3"], "u1"]
+    """If the service has no free stream for an utterance, its `resend` contains `waitMs`. The utterance waits for one
+    to two times `waitMs`, even if a second `resend` without `waitMs` arrives meanwhile.
+    """
+    sent_meanwhile, sent_last = run_script(window, "dictation", FAKE_SERVICE % DELAYED_RESEND)
+    assert (sent_meanwhile, sent_last) == (["u1", "u2", "u3"], "u1")
 
 
 RENEW_SESSION = """
-  const failAsEnded = () => { throw new Problem("the session has ended", { code: input.code }); };
+  const refuseSession = () => { throw new Problem("the session has ended", { code: input }); };
   let isFirstOver = false;
-  const open = (number, { sessionId }) => (sessionId ? failAsEnded() : { sessionId: `s${requestsOf("open").length}` });
-  const dictation = createDictation(fakeConnect({ open, audio: ({ sessionId }) => (isFirstOver && sessionId === "s1" ? failAsEnded() : {}) }));
+  const open = (number, { sessionId }) => (sessionId ? refuseSession() : { sessionId: `s${requestsOf("open").length}` });
+  const dictation = createDictation(fakeConnect({ open, audio: ({ sessionId }) => (isFirstOver && sessionId === "s1" ? refuseSession() : {}) }));
   const caption = (sessionId, text) => deliver[0]({ type: "caption", utterance: "u2", sequence: 2, resultId: sessionId, startMs: 0, endMs: 9, final: true, sessionId, text });
   await dictation.open();
   addUtterances(dictation, 2);
@@ -253,10 +280,15 @@ RENEW_SESSION = """
     lines: dictation.captions.lines.map((line) => line.text), counts: dictation.counts, errors,
   };
 """
-CODES = pytest.mark.parametrize("code", ["SESSION_CLOSED", "SESSION_UNKNOWN"])
+"""End the session s1 when u1 is done and u2 has the caption "first", and run the script that replaces `%s`. From then
+on, s1 refuses requests with the code `input`. A new session is named after the number of its `open` request.
+
+Return connection and continued session of each `open`, session and utterance of each `audio`, and the final state.
+"""
+SESSION_ENDED_CODES = pytest.mark.parametrize("code", ["SESSION_CLOSED", "SESSION_UNKNOWN"])
 
 
-@CODES
+@SESSION_ENDED_CODES
 def test_a_new_session_takes_later_utterances_while_the_ended_one_finishes(window: ConsoleWindow, code: str) -> None:
     script = """
     dictation.addUtterance(new Uint8Array(1));
@@ -265,7 +297,7 @@ def test_a_new_session_takes_later_utterances_while_the_ended_one_finishes(windo
     deliver[0]({ type: "done", utterance: "u2", sessionId: "s1" });
     deliver[0]({ type: "done", utterance: "u3", sessionId: "s2" });
     """
-    result = run_script(window, "dictation", FAKE_PLATFORM % (RENEW_SESSION % script), {"code": code})
+    result = run_script(window, "dictation", FAKE_SERVICE % (RENEW_SESSION % script), code)
     assert result["opened"] == [[1, ""], [1, ""]]
     assert result["sent"] == ["s1 u1", "s1 u2", "s1 u3", "s2 u3"]
     assert result["lines"] == ["last"]
@@ -274,7 +306,9 @@ def test_a_new_session_takes_later_utterances_while_the_ended_one_finishes(windo
 
 
 def test_unfinished_utterances_of_an_ended_session_are_sent_to_the_next_one(window: ConsoleWindow) -> None:
-    """The new session starts each utterance from its beginning. So its captions from the ended session are removed, and later ones ignored."""
+    """The new session transcribes such an utterance from its beginning. So the captions that the ended session sent for
+    the utterance are removed, and its later ones are ignored.
+    """
     script = """
     dictation.addUtterance(new Uint8Array(1));
     await waitFor("the utterance is sent again", () => requestsOf("audio").length === 5);
@@ -282,28 +316,28 @@ def test_unfinished_utterances_of_an_ended_session_are_sent_to_the_next_one(wind
     deliver[0]({ type: "done", utterance: "u2", sessionId: "s1" });
     caption("s2", "again");
     """
-    result = run_script(window, "dictation", FAKE_PLATFORM % (RENEW_SESSION % script), {"code": "SESSION_CLOSED"})
+    result = run_script(window, "dictation", FAKE_SERVICE % (RENEW_SESSION % script), "SESSION_CLOSED")
     assert result["sent"] == ["s1 u1", "s1 u2", "s1 u3", "s2 u3", "s2 u2"]
     assert result["lines"] == ["again"]
     assert result["counts"] == {"waiting": 0, "sent": 2, "done": 1, "failed": 0}
 
 
-@CODES
+@SESSION_ENDED_CODES
 def test_a_session_that_ended_while_its_connection_was_broken_is_replaced(window: ConsoleWindow, code: str) -> None:
     script = """
-    breakConnection[0]();
+    sockets[0].close();
     dictation.addUtterance(new Uint8Array(1));
     await waitFor("all utterances are sent again", () => requestsOf("audio").length === 4);
     """
-    result = run_script(window, "dictation", FAKE_PLATFORM % (RENEW_SESSION % script), {"code": code})
+    result = run_script(window, "dictation", FAKE_SERVICE % (RENEW_SESSION % script), code)
     assert result["opened"] == [[1, ""], [2, "s1"], [2, ""]]
     assert result["sent"] == ["s1 u1", "s1 u2", "s3 u2", "s3 u3"]
     assert result["lines"] == []
 
 
 EVERY_SESSION_ENDED = """
-  const failAsEnded = () => { throw new Problem("the session has ended", { code: "SESSION_CLOSED" }); };
-  const dictation = createDictation(fakeConnect({ open: () => ({ sessionId: `s${requestsOf("open").length}` }), audio: failAsEnded }));
+  const refuseSession = () => { throw new Problem("the session has ended", { code: "SESSION_CLOSED" }); };
+  const dictation = createDictation(fakeConnect({ open: () => ({ sessionId: `s${requestsOf("open").length}` }), audio: refuseSession }));
   await dictation.open();
   dictation.addUtterance(new Uint8Array(1));
   await waitFor("the utterance has failed", () => dictation.isOver);
@@ -312,12 +346,11 @@ EVERY_SESSION_ENDED = """
 
 
 def test_the_dictation_ends_after_six_sessions_without_an_utterance(window: ConsoleWindow) -> None:
-    assert run_script(window, "dictation", FAKE_PLATFORM % EVERY_SESSION_ENDED) == [
-        6,
-        1,
-        ["the session has ended"],
-        [False],
-    ]
+    session_count, failed_count, errors, is_connection_open = run_script(
+        window, "dictation", FAKE_SERVICE % EVERY_SESSION_ENDED
+    )
+    assert (session_count, failed_count) == (6, 1)
+    assert (errors, is_connection_open) == (["the session has ended"], [False])
 
 
 NO_RECONNECTION = """
@@ -330,7 +363,7 @@ NO_RECONNECTION = """
   });
   await dictation.open();
   addUtterances(dictation, 2);
-  breakConnection[0]();
+  sockets[0].close();
   await waitFor("the dictation is over", () => dictation.isOver);
   dictation.addUtterance(new Uint8Array(1));
   await dictation.finish();
@@ -339,7 +372,7 @@ NO_RECONNECTION = """
 
 
 def test_utterances_fail_with_one_error_if_reconnection_fails(window: ConsoleWindow) -> None:
-    errors, over_count, connections, counts = run_script(window, "dictation", FAKE_PLATFORM % NO_RECONNECTION)
+    errors, over_count, connections, counts = run_script(window, "dictation", FAKE_SERVICE % NO_RECONNECTION)
     assert (errors, over_count) == (["no connection"], 1)
     assert connections == 6, "the first connection and five attempts to reconnect"
     assert counts == {"waiting": 0, "sent": 0, "done": 0, "failed": 3}
@@ -348,11 +381,11 @@ def test_utterances_fail_with_one_error_if_reconnection_fails(window: ConsoleWin
 END_WHILE_RECONNECTING = """
   const dictation = createDictation(fakeConnect({ open: (number) => { if (number === 2) void dictation.end(); return {}; } }));
   await dictation.open();
-  breakConnection[0]();
+  sockets[0].close();
   await waitFor("the session is ended over the second connection", () => requestsOf("close").some((request) => request.number === 2));
   return sockets.map((socket) => socket.isOpen);
 """
 
 
 def test_a_session_that_ends_during_reconnection_closes_all_connections(window: ConsoleWindow) -> None:
-    assert run_script(window, "dictation", FAKE_PLATFORM % END_WHILE_RECONNECTING) == [False, False]
+    assert run_script(window, "dictation", FAKE_SERVICE % END_WHILE_RECONNECTING) == [False, False]

@@ -11,18 +11,20 @@ from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 from tests.console.fake_stack import CORS, LOCAL_ENDPOINT, OpenPanel, fake_host, make_token, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
-KEYS = "AWS_ACCESS_KEY_ID=AKIA{} AWS_SECRET_ACCESS_KEY=secret"
+AWS_CREDENTIALS = "AWS_ACCESS_KEY_ID=AKIA{} AWS_SECRET_ACCESS_KEY=secret"
 
 
 class FakeIngestion:
-    """Landing bucket and file table. All files have the same status."""
+    """Landing bucket and file table. All files have the same status and reason."""
 
     def __init__(self) -> None:
         self.status = ""
-        """Empty if the table has no record yet."""
+        """Status of the files, or an empty string if the table has no record of them yet."""
         self.reason = ""
-        self.read_keys: set[str] = set()
         self.uploads: list[tuple[str, dict[str, str]]] = []
+        """URL and headers of each upload."""
+        self.reading_keys: set[str] = set()
+        """Access keys with which the page has read the table."""
         self.expired_keys: set[str] = set()
         """Access keys whose session token has expired."""
 
@@ -45,15 +47,15 @@ class FakeIngestion:
             route.fulfill(status=200, headers=headers)
             return
         key = route.request.headers["authorization"].partition("Credential=")[2].partition("/")[0]
-        self.read_keys.add(key)
+        self.reading_keys.add(key)
         assert json.loads(route.request.post_data or "")["TableName"] == "files"
         if key in self.expired_keys:
             error = {"__type": "com.amazon.coral.service#ExpiredTokenException", "message": "The token has ended."}
             route.fulfill(status=400, headers=headers, json=error)
         else:
-            item = {"status": {"S": self.status}, "manifest_id": {"S": "m1"}} | (
-                {"reason": {"S": self.reason}} if self.reason else {}
-            )
+            item = {"status": {"S": self.status}, "manifest_id": {"S": "m1"}}
+            if self.reason:
+                item["reason"] = {"S": self.reason}
             route.fulfill(headers=headers, json={"Item": item} if self.status else {})
 
 
@@ -63,12 +65,17 @@ def choose_file(page: Page, name: str = "a.ndjson") -> Locator:
     return page.get_by_role("list", name="Files of this visit").locator(".card", has_text=name)
 
 
+def current_step(card: Locator) -> Locator:
+    """Return the step of processing that a file's card marks as the current one."""
+    return card.locator(".now")
+
+
 @contextmanager
 def open_signed_in(open_panel: OpenPanel) -> Iterator[tuple[Page, FakeIngestion]]:
     """Open the panel and sign in with AWS credentials."""
     ingestion = FakeIngestion()
     with open_panel("files", set_up=ingestion.install) as window:
-        sign_in(window.page, KEYS.format(1), "Signed in", field="AWS credentials")
+        sign_in(window.page, AWS_CREDENTIALS.format(1), "Signed in", field="AWS credentials")
         yield window.page, ingestion
 
 
@@ -78,7 +85,7 @@ def test_entered_credentials_are_only_sent_to_aws(open_panel: OpenPanel) -> None
     with open_panel("files", set_up=ingestion.install) as window:
         choose_file(window.page)
         expect(window.page.locator("#files-problem")).to_contain_text("Sign in at the top.")
-        keys = f"{KEYS.format(1)} AWS_SESSION_TOKEN=session"
+        keys = f"{AWS_CREDENTIALS.format(1)} AWS_SESSION_TOKEN=session"
         sign_in(window.page, keys, "Signed in", field="AWS credentials")
         expect(window.page.get_by_label("AWS credentials")).to_have_value("")
         expect(choose_file(window.page).first).to_contain_text("Rejected: it is empty.")
@@ -96,10 +103,10 @@ def test_the_state_of_a_file_is_shown_until_it_is_processed(open_panel: OpenPane
         expect(card).to_contain_text("The stack has not noticed the file yet.")
         for status, step in (("pending", "Waiting"), ("claimed", "Grouped"), ("manifested", "Converting")):
             ingestion.status = status
-            expect(card.locator(".now")).to_contain_text(step)
+            expect(current_step(card)).to_contain_text(step)
         ingestion.status = "processed"
         expect(card).to_contain_text("Its rows are in the data lake.")
-        expect(card.locator(".now")).to_have_count(0)
+        expect(current_step(card)).to_have_count(0)
         expect(card.locator(".done")).to_have_count(4)
 
 
@@ -109,7 +116,7 @@ def test_final_states_are_explained(open_panel: OpenPanel) -> None:
         ("superseded", "version_gone"): "This version was deleted or replaced before it was read.",
         ("rejected", "sealed"): "Rejected: the run cannot read it",
         ("rejected", "no_good_line:not_json"): "Rejected: none of its lines is a JSON record.",
-        ("rejected", "OF_ANOTHER_VERSION"): "Rejected: the run gave a reason that this page does not know.",
+        ("rejected", "REASON_OF_A_LATER_VERSION"): "Rejected: the run gave a reason that this page does not know.",
     }
     with open_signed_in(open_panel) as (page, ingestion):
         for number, ((status, reason), text) in enumerate(explanations.items()):
@@ -123,10 +130,10 @@ def test_polling_continues_with_new_credentials_after_the_old_ones_expired(open_
         card = choose_file(page)
         expect(card.get_by_role("alert")).to_contain_text("Sign in again at the top.")
         ingestion.status = "processed"
-        sign_in(page, KEYS.format(2), "Signed in", field="AWS credentials")
+        sign_in(page, AWS_CREDENTIALS.format(2), "Signed in", field="AWS credentials")
         expect(card).to_contain_text("Its rows are in the data lake.")
         expect(card.get_by_role("alert")).to_be_hidden()
-    assert ingestion.read_keys == {"AKIA1", "AKIA2"}
+    assert ingestion.reading_keys == {"AKIA1", "AKIA2"}
 
 
 def test_files_of_one_user_are_not_shown_to_another(open_panel: OpenPanel) -> None:
@@ -134,8 +141,8 @@ def test_files_of_one_user_are_not_shown_to_another(open_panel: OpenPanel) -> No
         sign_in(page, make_token("ann"), "ann")
         ingestion.status = "pending"
         card = choose_file(page, "of ann.ndjson")
-        expect(card.locator(".now")).to_contain_text("Waiting")
-        sign_in(page, make_token("ann", 2), "ann")
+        expect(current_step(card)).to_contain_text("Waiting")
+        sign_in(page, make_token("ann", number=2), "ann")
         expect(card).to_be_visible()
         sign_in(page, make_token("bob"), "bob")
         expect(card).to_have_count(0)
@@ -152,7 +159,7 @@ def test_many_files_are_counted_filtered_and_shown_in_pages(open_panel: OpenPane
         names_shown = page.locator("#files-list > li .name")
         expect(names_shown).to_have_count(10)
         expect(page.locator("#files-page")).to_have_text("1 to 10 of 45")
-        assert page.evaluate("document.documentElement.scrollHeight") < 3000
+        assert page.evaluate("document.documentElement.scrollHeight") < 3000, "the page must stay short"
         seen: list[str] = []
         for end in (10, 20, 30, 40, 45):
             expect(page.locator("#files-page")).to_have_text(re.compile(f"to {end} of 45"))
@@ -211,7 +218,7 @@ def test_waiting_files_can_be_processed_at_once_on_the_local_platform_only(open_
         expect(page.get_by_role("button", name="Process waiting files now")).to_be_hidden()
 
 
-def test_an_error_does_not_touch_its_neighbours(open_panel: OpenPanel) -> None:
+def test_an_error_message_has_space_above_and_below(open_panel: OpenPanel) -> None:
     with open_panel("files", set_up=FakeIngestion().install) as window:
         choose_file(window.page)
         expect(window.page.locator("#files-problem")).to_be_visible()

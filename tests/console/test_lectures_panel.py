@@ -1,4 +1,7 @@
-"""Tests of the lectures panel against a fake stack: reconnection, retries, and citations of several lectures."""
+"""Tests of the lectures panel against a fake stack: reconnection, retries, and citations of several lectures.
+
+A visitor uploads a lecture with a presigned form, and asks questions about it. An answer arrives in numbered pieces.
+"""
 
 import json
 import re
@@ -11,27 +14,31 @@ from playwright.sync_api import FilePayload, Page, Request, Route, WebSocketRout
 from tests.console.fake_stack import CORS, FakeResponse, OpenPanel, fake_host, silent_wav
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
-FIRST, SECOND = "01ARZ3NDEKTSV4RRFFQ69G5FA1", "01ARZ3NDEKTSV4RRFFQ69G5FA2"
+FIRST_LECTURE, SECOND_LECTURE = "01ARZ3NDEKTSV4RRFFQ69G5FA1", "01ARZ3NDEKTSV4RRFFQ69G5FA2"
 
 
 @dataclass
 class FakeVoiceQa:
-    """Voice Q&A backend: guest credentials, lecture uploads, and answers in two pieces."""
+    """Voice Q&A backend: guest credentials, lecture uploads, and answers in two pieces, a citation and a text.
 
-    closes_once: bool = False
+    The citation quotes "words of N", where N is the last character of the lecture's id.
+    """
+
+    closes_first_connection: bool = False
     """If True, the first connection closes after the first piece of an answer."""
     is_first_question_unavailable: bool = False
     """If True, the first question fails with `UNAVAILABLE`."""
     rejects_lectures: bool = False
     """If True, every question fails with `LECTURE_REJECTED`."""
-    refused_forms: list[int] = field(default_factory=list)
-    """Status with which the bucket refuses each of the first forms."""
+    is_first_form_refused: bool = False
+    """If True, the bucket refuses the first form, as S3 does when the form has expired."""
     queries: list[dict[str, Any]] = field(default_factory=list)
+    """Messages with a question. A question that is sent again has the same `queryId`."""
     posted_forms: list[str] = field(default_factory=list)
     """Lecture ids of the forms that were sent to the bucket."""
-    connections: int = 0
+    connection_count: int = 0
     _socket: WebSocketRoute | None = None
-    _lecture_ids: list[str] = field(default_factory=lambda: [FIRST, SECOND])
+    _lecture_ids: list[str] = field(default_factory=lambda: [FIRST_LECTURE, SECOND_LECTURE])
     """Lecture ids of the next forms."""
 
     def install(self, page: Page) -> None:
@@ -44,12 +51,11 @@ class FakeVoiceQa:
         return {"IdentityId": "eu-west-1:guest", "Credentials": keys}
 
     def _receive_form(self, route: Route) -> None:
-        """Accept a form, or refuse it as S3 does: 403 for an expired form, 400 if the credentials have expired."""
         self.posted_forms.append(route.request.url.rpartition("/")[2])
-        status = self.refused_forms.pop(0) if self.refused_forms else 204
-        codes = {403: "AccessDenied", 400: "ExpiredToken"}
-        body = f"<Error><Code>{codes[status]}</Code></Error>" if status in codes else ""
-        route.fulfill(status=status, body=body, headers=CORS)
+        if self.is_first_form_refused and len(self.posted_forms) == 1:
+            route.fulfill(status=403, body="<Error><Code>AccessDenied</Code></Error>", headers=CORS)
+        else:
+            route.fulfill(status=204, headers=CORS)
 
     def send(self, **message: object) -> None:
         """Send a message over the latest connection."""
@@ -57,9 +63,9 @@ class FakeVoiceQa:
         self._socket.send(json.dumps(message))
 
     def _on_connection(self, socket: WebSocketRoute) -> None:
-        self.connections += 1
+        self.connection_count += 1
         self._socket = socket
-        is_first = self.connections == 1
+        is_first = self.connection_count == 1
 
         def on_message(message: str | bytes) -> None:
             request = json.loads(message)
@@ -81,7 +87,7 @@ class FakeVoiceQa:
             send(type="queryAccepted", id=request["id"], sessionId="01ARZ3NDEKTSV4RRFFQ69G5FAV", **attempt)
             quote = f"words of {request['lectureId'][-1]}"
             send(type="citation", number=0, startMs=2000, endMs=3000, quote=quote, **attempt)
-            if is_first and self.closes_once:
+            if is_first and self.closes_first_connection:
                 socket.close(code=1001)
                 return
             send(type="text", number=1, text="An answer.", **attempt)
@@ -102,16 +108,22 @@ globalThis.WebSocket = function (url, protocols) {
 };
 Object.assign(globalThis.WebSocket, { OPEN: RealWebSocket.OPEN, prototype: RealWebSocket.prototype });
 """
-"""Send the second and third connection to a closed port."""
+"""Direct the second and third connection to a closed port."""
 
 
 def silent_lecture(seconds: int) -> FilePayload:
     return {"name": f"{seconds}.wav", "mimeType": "audio/wav", "buffer": silent_wav(seconds)}
 
 
+def upload_lecture(page: Page, seconds: int) -> None:
+    """Choose a lecture of this length, and wait for the end of its upload."""
+    page.get_by_label("Choose a lecture").set_input_files(silent_lecture(seconds))
+    expect(page.locator("#lectures-state")).to_contain_text(f"{seconds}.wav is uploaded")
+
+
 def select_existing_lecture(page: Page) -> None:
     page.get_by_text("Use an existing lecture").click()
-    page.get_by_label("Lecture id").fill(FIRST)
+    page.get_by_label("Lecture id").fill(FIRST_LECTURE)
 
 
 def ask_question(page: Page) -> None:
@@ -121,15 +133,13 @@ def ask_question(page: Page) -> None:
 
 
 def test_an_answer_is_resumed_after_failed_reconnections(open_panel: OpenPanel) -> None:
-    backend = FakeVoiceQa(closes_once=True)
+    backend = FakeVoiceQa(closes_first_connection=True)
     with open_panel("lectures", set_up=backend.install, script=REFUSE_RECONNECTIONS) as window:
         select_existing_lecture(window.page)
         ask_question(window.page)
-        assert [query.get("resumeFrom") for query in backend.queries] == [0, 1]
+        assert [query["resumeFrom"] for query in backend.queries] == [0, 1], "the number of the first missing piece"
         assert len({query["queryId"] for query in backend.queries}) == 1
-        assert all("127.0.0.1:9" in message for message in window.browser_messages), (
-            "only refused connections are reported"
-        )
+        assert all("127.0.0.1:9" in message for message in window.browser_messages), "errors of the closed port only"
 
 
 def test_an_unavailable_question_is_retried_with_the_same_id(open_panel: OpenPanel) -> None:
@@ -153,34 +163,22 @@ def test_concurrent_questions_share_one_connection(open_panel: OpenPanel) -> Non
           form.requestSubmit();
         }""")
         expect(window.page.locator("#lectures-answers").get_by_text("Answered", exact=True)).to_have_count(2)
-        assert backend.connections == 1
+        assert backend.connection_count == 1
 
 
-@pytest.mark.parametrize("status", [403, 400])
-def test_a_refused_form_is_replaced_by_one_new_form(open_panel: OpenPanel, status: int) -> None:
-    backend = FakeVoiceQa(refused_forms=[status])
+def test_a_refused_form_is_replaced_by_a_new_form(open_panel: OpenPanel) -> None:
+    backend = FakeVoiceQa(is_first_form_refused=True)
     with open_panel("lectures", set_up=backend.install) as window:
-        page = window.page
-        page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
-        expect(page.locator("#lectures-state")).to_contain_text("15.wav is uploaded")
-        expect(page.get_by_label("Lecture id")).to_have_value(SECOND)
-    assert backend.posted_forms == [FIRST, SECOND]
-
-
-def test_a_form_is_replaced_only_once(open_panel: OpenPanel) -> None:
-    backend = FakeVoiceQa(refused_forms=[403, 403])
-    with open_panel("lectures", set_up=backend.install) as window:
-        window.page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
-        expect(window.page.locator("#lectures-lecture-problem")).to_contain_text("status 403 and no reason")
-    assert backend.posted_forms == [FIRST, SECOND]
+        upload_lecture(window.page, 15)
+        expect(window.page.get_by_label("Lecture id")).to_have_value(SECOND_LECTURE)
+    assert backend.posted_forms == [FIRST_LECTURE, SECOND_LECTURE]
 
 
 def test_a_citation_plays_its_own_lecture(open_panel: OpenPanel) -> None:
     with open_panel("lectures", set_up=FakeVoiceQa().install) as window:
         page, player = window.page, window.page.locator("#lectures-player")
         for seconds in (15, 19):
-            page.get_by_label("Choose a lecture").set_input_files(silent_lecture(seconds))
-            expect(page.locator("#lectures-state")).to_contain_text(f"{seconds}.wav is uploaded")
+            upload_lecture(page, seconds)
             ask_question(page)
         for quote, seconds in (("words of 1", 15), ("words of 2", 19)):
             page.get_by_role("button", name=quote).click()
@@ -190,6 +188,7 @@ def test_a_citation_plays_its_own_lecture(open_panel: OpenPanel) -> None:
         page.get_by_label("Lecture id").evaluate("(field) => { field.value = '01ARZ3NDEKTSV4RRFFQ69G5FA3'; }")
         ask_question(page)
         expect(page.get_by_text("words of 3")).to_be_visible()
+        # The page can only play a lecture that was chosen on it.
         expect(page.get_by_role("button", name="words of 3")).to_have_count(0)
 
 
@@ -224,12 +223,11 @@ def test_the_report_of_a_lectures_validation_is_shown(open_panel: OpenPanel, *, 
     backend = FakeVoiceQa()
     with open_panel("lectures", set_up=backend.install) as window:
         page = window.page
-        page.get_by_label("Choose a lecture").set_input_files(silent_lecture(15))
-        expect(page.locator("#lectures-state")).to_contain_text("15.wav is uploaded")
+        upload_lecture(page, 15)
         result = {"state": "ready"} if is_ready else {"state": "rejected", "message": "It has no sound."}
-        backend.send(type="lecture", lectureId=SECOND, **result)  # another lecture
-        expect(page.locator("#lectures-id")).to_have_value(FIRST)
-        backend.send(type="lecture", lectureId=FIRST, **result)
+        backend.send(type="lecture", lectureId=SECOND_LECTURE, **result)  # a lecture that the visitor has not selected
+        expect(page.locator("#lectures-id")).to_have_value(FIRST_LECTURE)
+        backend.send(type="lecture", lectureId=FIRST_LECTURE, **result)
         if is_ready:
             expect(page.locator("#lectures-state")).to_have_text("The lecture is ready. Ask a question.")
         else:

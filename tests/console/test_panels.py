@@ -1,4 +1,4 @@
-"""Tests of the episodes and meetings panels against a fake stack: changes of the user, uploads, and polling after errors."""
+"""Tests of the episodes and meetings panels against a fake stack: changes of the user, uploads, and polling."""
 
 import base64
 import json
@@ -16,32 +16,37 @@ from tests.console.fake_stack import CORS, FakeResponse, OpenPanel, fake_host, m
 from tests.console.javascript_modules import run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
-MOMENT = "2026-11-01T10:00:00.000Z"
+CREATED_AT = "2026-11-01T10:00:00.000Z"
 BUCKET_URL = "https://recordings.s3.eu-west-1.amazonaws.com"
 
 
+def token_name(token: str) -> str:
+    """Return the name in a token."""
+    return str(json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))["name"])
+
+
 def token_user(request: Request) -> str:
-    """Return the user of a request's token."""
-    payload = request.headers["authorization"].split(".")[1]
-    return str(json.loads(base64.urlsafe_b64decode(payload + "=="))["name"])
+    """Return the user of the token with which a request is sent."""
+    return token_name(request.headers["authorization"])
 
 
 def episode(title: str, status: str = "ready") -> dict[str, Any]:
+    """Return an episode of the livestream API. Its tracks are the states of its transcript and its video."""
     tracks = {"transcript": {"state": "analyzed"}, "video": {"state": "none"}}
-    return {"episodeId": "e1", "title": title, "status": status, "createdAt": MOMENT, **tracks}
+    return {"episodeId": "e1", "title": title, "status": status, "createdAt": CREATED_AT, **tracks}
 
 
 def respond_with_anns_episode(request: Request) -> FakeResponse:
     """Answer a request of the livestream API. Only ann has an episode."""
-    name, path = token_user(request), request.url.partition("/live/")[2].partition("?")[0]
+    path = request.url.partition("/live/")[2].partition("?")[0]
     if path == "episodes":
-        return {"episodes": [episode("Ann's plan")] if name == "ann" else []}
-    claim = {"claimId": "c", "startMs": 0, "endMs": 9, "timed": True, "verdict": "refuted", "confidence": 1}
-    findings: dict[str, FakeResponse] = {
-        "claims": {"claims": [{**claim, "quote": "words of ann"}]},
-        "clips": {"clips": []},
-    }
-    return findings.get(path.rpartition("/")[2], episode("Ann's plan"))
+        return {"episodes": [episode("Ann's plan")] if token_user(request) == "ann" else []}
+    if path.endswith("/claims"):
+        claim = {"claimId": "c", "startMs": 0, "endMs": 9, "timed": True, "verdict": "refuted", "confidence": 1}
+        return {"claims": [{**claim, "quote": "words of ann"}]}
+    if path.endswith("/clips"):
+        return {"clips": []}
+    return episode("Ann's plan")
 
 
 def open_episode(page: Page, title: str) -> None:
@@ -56,7 +61,7 @@ def test_an_episode_of_one_user_is_not_shown_to_another(open_panel: OpenPanel) -
         sign_in(page, make_token("ann"), "ann")
         open_episode(page, "Ann's plan")
         expect(page.get_by_text("words of ann").first).to_be_visible()
-        sign_in(page, make_token("ann", 2), "ann")
+        sign_in(page, make_token("ann", number=2), "ann")
         expect(page.get_by_role("article", name="Ann's plan")).to_be_visible()
         sign_in(page, make_token("bob"), "bob")
         expect(page.get_by_text("None yet.").locator("visible=true")).to_be_visible()
@@ -64,21 +69,17 @@ def test_an_episode_of_one_user_is_not_shown_to_another(open_panel: OpenPanel) -
 
 
 def exchange_token(request: Request) -> FakeResponse:
-    """Return credentials for the user of the token."""
-    payload = json.loads(request.post_data or "")["token"].split(".")[1]
-    name = json.loads(base64.urlsafe_b64decode(payload + "=="))["name"]
+    """Return AWS credentials for the user of the token, with the resources that they may use."""
+    name = token_name(json.loads(request.post_data or "")["token"])
     keys = {"accessKeyId": "AKIA", "secretAccessKey": "s", "sessionToken": "t"}
-    names = {
-        "user": name,
-        "bucketName": "recordings",
-        "tableName": "t",
-        "prefixes": {"raw": f"raw/{name}/", "audio": f"audio/{name}/"},
-    }
-    return {**names, **keys, "renewAfter": "2100-01-01T00:00:00.000Z"}
+    prefixes = {"raw": f"raw/{name}/", "audio": f"audio/{name}/"}
+    resources = {"bucketName": "recordings", "tableName": "t", "prefixes": prefixes}
+    return {"user": name, **resources, **keys, "renewAfter": "2100-01-01T00:00:00.000Z"}
 
 
-def item(title: str, status: str = "processing") -> dict[str, Any]:
-    strings = {"meetingId": "m", "title": title, "startedAt": MOMENT, "status": status, "stage": "transcription"}
+def meeting_item(title: str, status: str = "processing") -> dict[str, Any]:
+    """Return the DynamoDB item of a meeting."""
+    strings = {"meetingId": "m", "title": title, "startedAt": CREATED_AT, "status": status, "stage": "transcription"}
     return {**{name: {"S": value} for name, value in strings.items()}, "participants": {"L": []}, "tags": {"L": []}}
 
 
@@ -87,10 +88,18 @@ class FakeMeetings:
 
     def __init__(self) -> None:
         self.uploads: list[str] = []
-        self.get_item_response: FakeResponse = {"Item": item("Weekly")}
+        """Names of the uploaded objects."""
+        self.get_item_response: FakeResponse = {"Item": meeting_item("Weekly")}
         """Response to `GetItem`."""
         self.list_items: Callable[[str], list[Any]] = lambda _: []
-        """Returns the items of a user."""
+        """Function that returns the items of a user."""
+
+    def set_processed_meeting(self, **strings: str) -> None:
+        """Let every user have one meeting of 15 seconds with these attributes, which is ready."""
+        meeting = meeting_item("Weekly", "ready") | {name: {"S": value} for name, value in strings.items()}
+        meeting["durationMs"] = {"N": "15000"}
+        self.get_item_response = {"Item": meeting}
+        self.list_items = lambda _: [meeting]
 
     def install(self, page: Page) -> None:
         fake_host(page, "meetings.example.com", exchange_token)
@@ -116,20 +125,22 @@ def list_requester(request: Request) -> str:
 
 
 @pytest.mark.parametrize("panel", ["episodes", "meetings"])
-def test_a_late_list_of_one_user_is_not_shown_to_another(open_panel: OpenPanel, panel: str) -> None:
+def test_a_list_of_one_user_that_arrives_after_another_has_signed_in_is_not_shown(
+    open_panel: OpenPanel, panel: str
+) -> None:
     delayed_requests: list[Route] = []
     meetings = FakeMeetings()
-    meetings.list_items = lambda name: [item("Ann's plan")] if name == "ann" else []
+    meetings.list_items = lambda name: [meeting_item("Ann's plan")] if name == "ann" else []
 
     def set_up(page: Page) -> None:
         fake_host(page, "livestream.example.com", respond_with_anns_episode)
         meetings.install(page)
         page.route(
             re.compile("^https:"),
-            lambda route: delayed_requests.append(route) if is_first(route.request) else route.fallback(),
+            lambda route: delayed_requests.append(route) if is_first_of_ann(route.request) else route.fallback(),
         )
 
-    def is_first(request: Request) -> bool:
+    def is_first_of_ann(request: Request) -> bool:
         return not delayed_requests and list_requester(request) == "ann"
 
     with open_panel(panel, set_up=set_up) as window:
@@ -138,12 +149,12 @@ def test_a_late_list_of_one_user_is_not_shown_to_another(open_panel: OpenPanel, 
             sign_in(page, make_token("ann"), "ann")
         with page.expect_response(lambda response: list_requester(response.request) == "bob"):
             sign_in(page, make_token("bob"), "bob")
-        with page.expect_response(lambda response: response.request == delayed_requests[0].request) as late_response:
+        with page.expect_response(lambda response: response.request == delayed_requests[0].request) as delayed_response:
             delayed_requests[0].fallback()
-        late_response.value.finished()
+        delayed_response.value.finished()
         expect(page.locator(f"#{panel}-again")).to_be_enabled()
         assert page.locator(f"#{panel}-list li").count() == 0
-        sign_in(page, make_token("ann", 2), "ann")
+        sign_in(page, make_token("ann", number=2), "ann")
         expect(page.locator(f"#{panel}-list li")).to_have_count(1)
 
 
@@ -167,13 +178,13 @@ def test_an_upload_continues_with_a_new_token_of_the_same_user(open_panel: OpenP
         sign_in(page, make_token("ann"), "ann")
         with page.expect_request(lambda request: request.method == "PUT"):
             upload_recording(window, "Weekly")
-        sign_in(page, make_token("ann", 2), "ann")
+        sign_in(page, make_token("ann", number=2), "ann")
         delayed_requests[0].fallback()
         expect(page.get_by_role("article", name="Weekly")).to_be_visible()
         expect(page.locator("#meetings-status")).to_have_text("Processing")
-        sign_in(page, make_token("ann", 3), "ann")
+        sign_in(page, make_token("ann", number=3), "ann")
         expect(page.get_by_role("article", name="Weekly")).to_be_visible()
-        assert page.locator("#meetings-title").input_value() == ""
+        assert page.locator("#meetings-title").input_value() == "", "the form is empty after a complete upload"
         assert meetings.uploads == ["00000.webm", "complete.json"]
 
 
@@ -197,7 +208,7 @@ def test_polling_of_a_meeting_continues_after_an_error(open_panel: OpenPanel) ->
         sign_in(window.page, make_token("ann"), "ann")
         upload_recording(window, "Weekly")
         expect(window.page.locator("#meetings-problem")).to_contain_text("status 503")
-        meetings.get_item_response = {"Item": item("Weekly", "failed")}
+        meetings.get_item_response = {"Item": meeting_item("Weekly", "failed")}
         expect(window.page.locator("#meetings-status")).to_have_text("Failed")
         expect(window.page.locator("#meetings-problem")).to_be_hidden()
 
@@ -209,14 +220,14 @@ document.addEventListener("error", () => { window.mediaErrors += 1; }, true);
 
 
 @pytest.mark.parametrize(
-    ("refusals", "played"), [(1, "mediaErrors === 1 && player.duration === 5"), (2, "mediaErrors === 2")]
+    ("refusals", "final_state"), [(1, "mediaErrors === 1 && player.duration === 5"), (2, "mediaErrors === 2")]
 )
-def test_the_url_of_a_video_is_replaced_once_after_an_error(open_panel: OpenPanel, refusals: int, played: str) -> None:
+def test_the_url_of_a_video_is_replaced_once_after_an_error(
+    open_panel: OpenPanel, refusals: int, final_state: str
+) -> None:
     """S3 refuses a URL that has expired. The player tries a second one, and no third one."""
     meetings = FakeMeetings()
-    meeting = item("Weekly", "ready") | {"videoKey": {"S": "video/ann/m.wav"}}
-    meetings.get_item_response = {"Item": meeting}
-    meetings.list_items = lambda _: [meeting]
+    meetings.set_processed_meeting(videoKey="video/ann/m.wav")
     requests: list[str] = []
 
     def respond(route: Route) -> None:
@@ -232,7 +243,7 @@ def test_the_url_of_a_video_is_replaced_once_after_an_error(open_panel: OpenPane
         sign_in(page, make_token("ann"), "ann")
         page.get_by_role("button", name="Weekly").click()
         page.wait_for_function(
-            f"() => {{ const player = document.getElementById('meetings-player'); return {played}; }}"
+            f"() => {{ const player = document.getElementById('meetings-player'); return {final_state}; }}"
         )
         page.locator("#meetings-again").click()
         expect(page.locator("#meetings-again")).to_be_enabled()
@@ -241,17 +252,16 @@ def test_the_url_of_a_video_is_replaced_once_after_an_error(open_panel: OpenPane
 
 def test_quotes_of_a_recording_without_video_play_its_audio(open_panel: OpenPanel) -> None:
     meetings = FakeMeetings()
-    keys = {"content": "c" * 32, "summaryKey": "summaries/s.json"}
-    meeting = item("Weekly", "ready") | {name: {"S": value} for name, value in keys.items()}
-    meeting["durationMs"] = {"N": "15000"}
-    meetings.get_item_response, meetings.list_items = {"Item": meeting}, lambda _: [meeting]
+    content = "c" * 32  # a hash that identifies the recording in the keys of its files
+    meetings.set_processed_meeting(content=content, summaryKey="summaries/s.json")
     quotes = [{"text": f"at {ms}", "startMs": ms} for ms in (2000, 12000)]
     summary = {"summary": "Short.", "actionItems": [{"text": "Do it", "quote": quote} for quote in quotes]}
-    parts: list[str] = []
+    requested_parts: list[str] = []
 
-    def send_audio(route: Route) -> None:
-        parts.append(route.request.url.partition("?")[0].rpartition("/audio/")[2])
-        audio = silent_wav(10 if parts[-1].endswith("000.flac") else 5)
+    def send_audio_part(route: Route) -> None:
+        """Send one of the two files with the audio: the first 10 seconds, or the other 5."""
+        requested_parts.append(route.request.url.partition("?")[0].rpartition("/audio/")[2])
+        audio = silent_wav(10 if requested_parts[-1].endswith("000.flac") else 5)
         start = int(route.request.headers.get("range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
         headers = {"Accept-Ranges": "bytes", "Content-Range": f"bytes {start}-{len(audio) - 1}/{len(audio)}"}
         route.fulfill(status=206, body=audio[start:], content_type="audio/wav", headers=headers)
@@ -259,28 +269,27 @@ def test_quotes_of_a_recording_without_video_play_its_audio(open_panel: OpenPane
     with open_panel("meetings", set_up=meetings.install) as window:
         page = window.page
         page.route(f"{BUCKET_URL}/summaries/**", lambda route: route.fulfill(json=summary, headers=CORS))
-        page.route(f"{BUCKET_URL}/audio/**", send_audio)
+        page.route(f"{BUCKET_URL}/audio/**", send_audio_part)
         sign_in(page, make_token("ann"), "ann")
         page.get_by_role("button", name="Weekly").click()
         player = page.locator("#meetings-audio")
-        for name, part, seconds in (("0:02", "000", 2), ("0:12", "001", 2), ("0:02", "000", 2)):
-            page.get_by_role("button", name=f"Play from {name}").click()
+        for time, part in (("0:02", "000"), ("0:12", "001"), ("0:02", "000")):
+            page.get_by_role("button", name=f"Play from {time}").click()
             expect(player).to_be_focused()
-            assert parts[-1] == f"ann/m/{'c' * 32}/{part}.flac"
-            assert player.evaluate("(player) => player.currentTime") == pytest.approx(seconds, abs=1.5)
+            assert requested_parts[-1] == f"ann/m/{content}/{part}.flac"
+            seconds_in_part = player.evaluate("(player) => player.currentTime")
+            assert seconds_in_part == pytest.approx(2, abs=1.5)
             player.evaluate("(player) => { player.pause(); player.blur(); }")
         expect(page.locator("#meetings-player")).to_be_hidden()
 
 
-def test_quotes_without_stored_audio_are_no_buttons(open_panel: OpenPanel) -> None:
+def test_quotes_are_no_buttons_if_the_audio_is_no_longer_stored(open_panel: OpenPanel) -> None:
     meetings = FakeMeetings()
-    meeting = item("Weekly", "ready") | {"content": {"S": "c" * 32}, "transcriptKey": {"S": "transcripts/t.json"}}
-    meeting["durationMs"] = {"N": "15000"}
-    meetings.get_item_response, meetings.list_items = {"Item": meeting}, lambda _: [meeting]
-    said = [{"startMs": 0, "speaker": "spk_0", "text": "Hello."}]
+    meetings.set_processed_meeting(content="c" * 32, transcriptKey="transcripts/t.json")
+    segments = [{"startMs": 0, "speaker": "spk_0", "text": "Hello."}]
     with open_panel("meetings", set_up=meetings.install) as window:
         page = window.page
-        transcript = {"durationMs": 15000, "said": said}
+        transcript = {"durationMs": 15000, "said": segments}
         page.route(f"{BUCKET_URL}/transcripts/**", lambda route: route.fulfill(json=transcript, headers=CORS))
         page.route(f"{BUCKET_URL}/audio/**", lambda route: route.fulfill(status=404, headers=CORS))
         sign_in(page, make_token("ann"), "ann")
@@ -292,15 +301,15 @@ def test_quotes_without_stored_audio_are_no_buttons(open_panel: OpenPanel) -> No
 
 
 def test_the_player_of_a_failed_video_is_removed(open_panel: OpenPanel) -> None:
-    state = "none"
+    video_state = "none"
 
     def respond(request: Request) -> FakeResponse:
-        nonlocal state
+        nonlocal video_state
         if request.url.endswith("/uploads"):
-            state = "chunking"
+            video_state = "chunking"
             return {"uploadId": "u", "form": {"url": "https://livestream.example.com/form", "fields": {}}}
-        track = {"state": state, **({"reason": "CHUNKING_FAILED"} if state == "failed" else {})}
-        status = {"none": "draft", "chunking": "processing", "failed": "failed"}[state]
+        track = {"state": video_state, **({"reason": "CHUNKING_FAILED"} if video_state == "failed" else {})}
+        status = {"none": "draft", "chunking": "processing", "failed": "failed"}[video_state]
         record = episode("Plan", status) | {"video": track, "transcript": {"state": "none"}}
         return record if request.url.endswith("/episodes/e1") else {"episodes": [record]}
 
@@ -311,16 +320,16 @@ def test_the_player_of_a_failed_video_is_removed(open_panel: OpenPanel) -> None:
         video: FilePayload = {"name": "a.mp4", "mimeType": "video/mp4", "buffer": silent_wav(5)}
         page.get_by_label("Choose a video").set_input_files(video)
         expect(page.locator("#episodes-player")).to_be_visible()
-        state = "failed"
+        video_state = "failed"
         expect(page.locator("#episodes-video")).to_contain_text("The video cannot be read or cut.")
-        assert "CHUNKING" not in page.locator("body").inner_text()
+        assert "CHUNKING" not in page.locator("body").inner_text(), "the page shows sentences instead of codes"
         expect(page.locator("#episodes-player")).to_be_hidden()
         assert page.locator("#episodes-player").get_attribute("src") is None
 
 
 @contextmanager
 def open_processing_episode(open_panel: OpenPanel) -> Iterator[tuple[ConsoleWindow, list[FakeResponse]]]:
-    """Open an episode that is being processed. Return the window and a list, whose last element answers reads of the episode."""
+    """Open an episode in processing. Yield the window and a list whose last item is the response to each read."""
     responses: list[FakeResponse] = [episode("Plan", "processing")]
 
     def respond(request: Request) -> FakeResponse:
@@ -349,12 +358,13 @@ def test_polling_of_an_episode_continues_with_a_new_token_after_the_old_one_expi
         responses.append(401)
         expect(window.page.locator("#episodes-problem")).to_contain_text("Sign in at the top")
         responses.append(episode("Plan"))
-        sign_in(window.page, make_token("ann", 2), "ann")
+        sign_in(window.page, make_token("ann", number=2), "ann")
         expect(window.page.locator("#episodes-status")).to_have_text("Ready")
         expect(window.page.locator("#episodes-problem")).to_be_hidden()
 
 
 def test_polling_waits_for_a_sign_in_after_a_permanent_error(window: ConsoleWindow) -> None:
+    """A sign-in during a check counts too: the next check follows at once."""
     script = """
     const { Problem } = await import("/lib/problems.js");
     const [visitor, node] = [Object.assign(new EventTarget(), { signInCount: 0 }), document.createElement("p")];
@@ -362,18 +372,20 @@ def test_polling_waits_for_a_sign_in_after_a_permanent_error(window: ConsoleWind
     let checks = 0;
     let isWanted = true;
     const signIn = () => { visitor.signInCount += 1; visitor.dispatchEvent(new Event("signin")); };
-    const counts = [];
+    const checkCounts = [];
     const ended = module.poll(visitor, node, () => isWanted, async () => {
       checks += 1;
-      if (checks === 2) signIn(); // during a check
+      if (checks === 2) signIn();
       throw new Problem("No.");
     });
-    for (const action of [() => {}, signIn, () => { isWanted = false; signIn(); }]) {
+    const doNothing = () => {};
+    const stopAndSignIn = () => { isWanted = false; signIn(); };
+    for (const action of [doNothing, signIn, stopAndSignIn]) {
       action();
       await runMicrotasks();
-      counts.push(checks);
+      checkCounts.push(checks);
     }
     await ended;
-    return counts;
+    return checkCounts;
     """
     assert run_script(window, "poll", script) == [1, 3, 3]

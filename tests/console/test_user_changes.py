@@ -13,11 +13,12 @@ from tests.console.javascript_modules import run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 FAKE_NETWORK = """
+// Replace `fetch` and XMLHttpRequest, and sign ann in. The responses of `/login` (a token) and `/exchange` (AWS credentials) can be delayed.
 const originals = { fetch: globalThis.fetch, XMLHttpRequest: globalThis.XMLHttpRequest };
 const [{ Stack }, { Visitor }] = [await import("/lib/stack.js"), await import("/lib/visitor.js")];
-const puts = []; // user and name of each uploaded object
-const delays = new Map(); // promises of delayed responses, by path and user
-let afterPut = () => {};
+const puts = []; // user and name of each uploaded object; `c` is complete.json
+const delays = new Map(); // promises of delayed responses; a key consists of path and user
+let afterPut = () => {}; // called with the number of uploads
 const token = (name) => `e30.${btoa(JSON.stringify({ name, exp: Date.now() / 1000 + 3600 })).replaceAll("=", "")}.s`;
 globalThis.fetch = async (url, { body }) => {
   const request = JSON.parse(body);
@@ -51,14 +52,15 @@ const meetings = module.MeetingsApi ? new module.MeetingsApi(stack, visitor) : n
 try {
 """
 RESTORE_NETWORK = "} finally { Object.assign(globalThis, originals); }"
+DELAYED_RESPONSES = pytest.mark.parametrize("delayed_response", ["/login ann", "/exchange ann"])
 
 
 def run_signed_in(window: ConsoleWindow, module: str, script: str) -> Any:
-    """Run a script in which ann is signed in. The script can delay the responses of `/login` and `/exchange`."""
+    """Run a script in which ann is signed in, with the functions and variables of `FAKE_NETWORK`."""
     return run_script(window, module, f"{FAKE_NETWORK}{script}{RESTORE_NETWORK}")
 
 
-def test_an_upload_stops_for_another_user_and_continues_for_its_own(window: ConsoleWindow) -> None:
+def test_an_upload_stops_when_another_user_signs_in_and_continues_when_its_user_returns(window: ConsoleWindow) -> None:
     script = """
     afterPut = (count) => count === 2 && visitor.signIn({ name: "bob" });
     const results = [await upload()];
@@ -67,9 +69,8 @@ def test_an_upload_stops_for_another_user_and_continues_for_its_own(window: Cons
     """
     stopped, completed, puts = run_signed_in(window, "meetings-api", script)
     assert stopped.startswith("Another user has signed in")
-    assert (completed, puts) == ("uploaded", ["ann 00000", "ann 00001", "ann 00002", "ann c"]), (
-        "nothing is uploaded for bob"
-    )
+    assert completed == "uploaded"
+    assert puts == ["ann 00000", "ann 00001", "ann 00002", "ann c"], "nothing is uploaded for bob"
 
 
 def test_the_same_files_become_a_new_meeting_of_another_user(window: ConsoleWindow) -> None:
@@ -79,13 +80,11 @@ def test_the_same_files_become_a_new_meeting_of_another_user(window: ConsoleWind
     puts.length = 0;
     return [await upload(), puts];
     """
-    assert run_signed_in(window, "meetings-api", script) == [
-        "uploaded",
-        ["bob 00000", "bob 00001", "bob 00002", "bob c"],
-    ]
+    result, puts = run_signed_in(window, "meetings-api", script)
+    assert (result, puts) == ("uploaded", ["bob 00000", "bob 00001", "bob 00002", "bob c"])
 
 
-@pytest.mark.parametrize("delayed_response", ["/login ann", "/exchange ann"])
+@DELAYED_RESPONSES
 def test_an_upload_does_not_start_if_another_user_signs_in_meanwhile(
     window: ConsoleWindow, delayed_response: str
 ) -> None:
@@ -102,16 +101,18 @@ def test_an_upload_does_not_start_if_another_user_signs_in_meanwhile(
     assert puts == []
 
 
-@pytest.mark.parametrize("delayed_response", ["/login ann", "/exchange ann"])
-def test_a_late_response_for_the_previous_user_is_not_used(window: ConsoleWindow, delayed_response: str) -> None:
+@DELAYED_RESPONSES
+def test_a_response_that_arrives_after_a_change_of_the_user_is_not_used(
+    window: ConsoleWindow, delayed_response: str
+) -> None:
     script = f"""
     delay("{delayed_response}");
-    const before = meetings.access();
+    const accessOfAnn = meetings.access();
     await shortPause();
     visitor.signIn({{ name: "bob" }});
-    const first = (await meetings.access()).user;
+    const userBefore = (await meetings.access()).user;
     release("{delayed_response}");
-    return [first, (await before).user, (await meetings.access()).user, visitor.name];
+    return [userBefore, (await accessOfAnn).user, (await meetings.access()).user, visitor.name];
     """
     assert run_signed_in(window, "meetings-api", script) == ["bob"] * 4
 
@@ -121,43 +122,46 @@ const visitor = new module.Visitor({ local: null });
 let changes = 0;
 visitor.addEventListener("userchange", () => { changes += 1; });
 return input.map((values) => {
+  changes = 0;
   visitor.signIn(values);
   return changes;
 });
 """
+"""Return the number of changes of the user for each sign-in."""
 
 
 def test_a_token_of_another_user_or_another_api_key_is_a_change_of_the_user(window: ConsoleWindow) -> None:
-    """The first sign-in is no change, and neither is a new token of the same user."""
-    sign_ins: list[dict[str, str]] = [
-        {"token": make_token("ann")},
-        {"apiKey": "k1"},
-        {"token": make_token("ann", 2)},
-        {"token": make_token("bob")},
-        {"apiKey": "k1"},
-        {"apiKey": "k2"},
-        {"token": "opaque-1"},
-        {"token": "opaque-2"},
+    """The first token and the first API key are no change, and neither is a new token of the same user."""
+    sign_ins: list[tuple[dict[str, str], int]] = [
+        ({"token": make_token("ann")}, 0),
+        ({"apiKey": "k1"}, 0),
+        ({"token": make_token("ann", number=2)}, 0),
+        ({"token": make_token("bob")}, 1),
+        ({"apiKey": "k1"}, 0),
+        ({"apiKey": "k2"}, 1),
+        ({"token": "opaque-1"}, 1),
+        ({"token": "opaque-2"}, 1),
     ]
-    assert run_script(window, "visitor", COUNT_USER_CHANGES, sign_ins) == [0, 0, 0, 1, 1, 2, 3, 4]
+    changes = run_script(window, "visitor", COUNT_USER_CHANGES, [values for values, _ in sign_ins])
+    assert changes == [change_count for _, change_count in sign_ins]
 
 
 @pytest.mark.parametrize(
-    ("name", "puts", "result"),
+    ("new_name", "put_count", "result"),
     [("bob", 2, "Another user has signed in before the upload was complete."), ("ann", 3, "uploaded")],
 )
 def test_a_video_upload_continues_with_a_new_token_and_stops_for_another_user(
-    window: ConsoleWindow, name: str, puts: int, result: str
+    window: ConsoleWindow, new_name: str, put_count: int, result: str
 ) -> None:
     script = f"""
     const parts = [1, 2, 3].map((partNumber) => ({{ partNumber, url: `${{host}}/raw/ann/v/${{partNumber}}` }}));
     const ready = {{ uploadId: "u", expiresSeconds: 3600, multipart: {{ multipartId: "m", partBytes: 2, parts }} }};
     const fakeFetch = globalThis.fetch;
     globalThis.fetch = async (url, options) => (url.includes("/episodes") ? new Response(JSON.stringify(ready)) : fakeFetch(url, options));
-    afterPut = (count) => count === 2 && visitor.signIn({{ name: "{name}" }});
+    afterPut = (count) => count === 2 && visitor.signIn({{ name: "{new_name}" }});
     const api = new module.LivestreamApi({{ apiUrl: host, authorizer: "jwt" }}, visitor);
     const video = new File(["12345"], "a.mp4");
     const result = await api.upload("e", "video", video, "video/mp4", () => {{}}).then(() => "uploaded", (problem) => problem.message);
     return [puts.length, result];
     """
-    assert run_signed_in(window, "livestream-api", script) == [puts, result]
+    assert run_signed_in(window, "livestream-api", script) == [put_count, result]

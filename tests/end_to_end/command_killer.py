@@ -1,13 +1,14 @@
 """Server that runs the commands `up` and `down` of the local platform for tests, and kills them at named points.
 
 The tests start this module as a child process (`CommandRunner`) and send it one request in JSON per line. The server
-imports all modules once and forks for each command, because the imports would take most of the time of a test. It is
-the parent of all processes that a killed command leaves behind (Linux's child subreaper), so it can wait for their end
-without polling. `deployed_test_programs` contains the Pulumi programs that the commands deploy.
+imports all modules once and forks for each command, because the imports would take most of the time of a test. The
+server is a child subreaper of Linux: it becomes the parent of all processes that a killed command leaves behind, so it
+can wait for their end without polling. `deployed_test_programs` contains the Pulumi programs that the commands deploy.
 
-A *point* is the moment before a command starts or kills a process, sends a request to a service, or opens, replaces or
-removes one of the platform's files. The interpreter's audit events report these moments. A point has a name and a
-number, for example `request 3`, because a command reaches some points several times.
+A *point* is the moment before a command runs the Pulumi program, starts or kills a process, sends a request to a
+service, or opens, replaces or removes one of the platform's files. The last point is the end of the command. The
+interpreter's audit events report these moments. A point has a name and a number, for example `request 3`, because a
+command reaches some points several times.
 """
 
 import ctypes
@@ -31,11 +32,20 @@ PR_SET_CHILD_SUBREAPER = 36
 """Option of prctl(2) on Linux."""
 MAX_WAIT_SECONDS = 30
 """Maximum time until the processes of a killed command have ended."""
-FILES = {"command.lock", "emulator.json", "emulator.lock", "emulator", "services.json", "state.json", "state.partial"}
+PLATFORM_FILES = {
+    "command.lock",
+    "emulator.json",
+    "emulator.lock",
+    "emulator",
+    "services.json",
+    "state.json",
+    "state.partial",
+}
 """Names of the platform's files and folders whose changes are points."""
-START, REQUEST, KILL = "start of", "request", "kill of"
-EMULATOR, PACK, PROGRAM, END = "the emulator", "the policy pack", "run of the program", "end of the command"
-"""Parts of the names of points. `PROGRAM` is the moment before the Pulumi program runs."""
+EMULATOR, POLICY_PACK = "the emulator", "the policy pack"
+"""Processes that a command starts and kills, as the names of points contain them."""
+COMMAND_END = "end of the command"
+"""Name of the point after the work of a command, before its process ends."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +60,10 @@ class CommandResult:
 class CommandRunner:
     """Client that starts the server. The server runs commands on the platform in one folder."""
 
-    def __init__(self, folder: Path, stack: str) -> None:
-        """Start the server. `stack` is `small` for a few resources, or `local` for the whole stack."""
+    def __init__(self, folder: Path, *, whole_program: bool) -> None:
+        """Start the server. Its commands deploy the whole stack `local`, or only a few resources."""
         self.folder = folder
-        self.stack = stack
+        self.whole_program = whole_program
         for name in ("home", "tmp"):
             (folder / name).mkdir()
         self._process = subprocess.Popen(  # noqa: S603 - this project's own code
@@ -80,13 +90,13 @@ class CommandRunner:
     ) -> CommandResult:
         """Run a command, and send it a signal when it reaches the point `kill_at`, if this is not empty.
 
-        `version` is the version (1 or 2) of the few resources that the stack `small` deploys. `with_policies` also runs
-        the policy pack. See `deployed_test_programs.run_command`.
+        `version` selects the version (1 or 2) of the few resources. The whole program has one version. `with_policies`
+        also runs the policy pack.
         """
         reply = self._request(
             {
                 "arguments": [command, "--folder", str(self.platform)],
-                "stack": self.stack,
+                "wholeProgram": self.whole_program,
                 "version": version,
                 "killAt": kill_at,
                 "signal": int(signal_number),
@@ -95,11 +105,11 @@ class CommandRunner:
         )
         return CommandResult(reply["status"], reply["output"], tuple(reply["points"]))
 
-    def await_processes(self, *pids: int) -> list[str]:
-        """Wait until no descendants are left but these child processes. Return the command lines of other processes
+    def wait_for_other_processes(self, *kept_pids: int) -> list[str]:
+        """Wait until all processes of the commands except the given ones have ended. Return the command lines of those
         that still run after `MAX_WAIT_SECONDS`.
         """
-        remaining: list[str] = self._request({"awaited": pids})["remaining"]
+        remaining: list[str] = self._request({"keptPids": kept_pids})["remaining"]
         return remaining
 
     def close(self) -> None:
@@ -118,16 +128,17 @@ def describe_point(event: str, arguments: Sequence[Any]) -> str | None:
     """Return the name of the point that an audit event reports; None if it reports no point."""
     match event, arguments:
         case "subprocess.Popen", (_, command, *_):
-            return f"{START} {EMULATOR if 'launcher.py' in str(command) else PACK}"
+            return f"start of {EMULATOR if 'launcher.py' in str(command) else POLICY_PACK}"
+        # The emulator is killed with its process group, the policy pack without one.
         case "os.killpg", _:
-            return f"{KILL} {EMULATOR}"
+            return f"kill of {EMULATOR}"
         case "os.kill", _:
-            return f"{KILL} {PACK}"
+            return f"kill of {POLICY_PACK}"
         case "http.client.send", (_, bytes(data)) if data.startswith((b"GET ", b"POST ", b"PUT ", b"DELETE ")):
-            return None if b"/_ministack/" in data else REQUEST  # the number of health checks varies
-        case "os.rename", (_, target, *_) if Path(str(target)).name in FILES:
+            return None if b"/_ministack/" in data else "request"  # the number of health checks varies
+        case "os.rename", (_, target, *_) if Path(str(target)).name in PLATFORM_FILES:
             return f"replacement of {Path(str(target)).name}"
-        case (("os.remove" | "shutil.rmtree"), (path, *_)) if Path(str(path)).name in FILES:
+        case (("os.remove" | "shutil.rmtree"), (path, *_)) if Path(str(path)).name in PLATFORM_FILES:
             return f"removal of {Path(str(path)).name}"
         case "open", (str(path), *_) if path.endswith(("/command.lock", "/state.partial")):
             return f"opening of {Path(path).name}"
@@ -136,7 +147,7 @@ def describe_point(event: str, arguments: Sequence[Any]) -> str | None:
     return None
 
 
-def install_points(report: Callable[[str], None], kill_at: str, signal_number: int) -> None:
+def install_audit_hook(report: Callable[[str], None], kill_at: str, signal_number: int) -> None:
     """Report each point of this process, and send a signal when the point `kill_at` is reached.
 
     SIGKILL and SIGTERM go to the command alone, as from the system and from `kill`. A terminal sends the other signals
@@ -179,8 +190,8 @@ def serve() -> None:
     deployed_test_programs.import_all()
     for line in sys.stdin:
         request = json.loads(line)
-        if "awaited" in request:
-            reply: dict[str, Any] = {"remaining": await_children(set(request["awaited"]))}
+        if "keptPids" in request:
+            reply: dict[str, Any] = {"remaining": wait_for_children(set(request["keptPids"]))}
         else:
             reply = run_in_child(request, deployed_test_programs.run_command)
         sys.stdout.write(f"{json.dumps(reply)}\n")
@@ -197,14 +208,14 @@ def run_in_child(request: Mapping[str, Any], run: Callable[[Mapping[str, Any]], 
         try:
             os.setpgid(0, 0)
             os.close(read_end)
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # programs in the background ignore it
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # a program in the background ignores SIGINT
             with output.open("w") as file:
                 os.dup2(file.fileno(), 1)
                 os.dup2(file.fileno(), 2)
             points_file = os.fdopen(write_end, "w", buffering=1)
-            install_points(lambda point: print(point, file=points_file), request["killAt"], request["signal"])
+            install_audit_hook(lambda point: print(point, file=points_file), request["killAt"], request["signal"])
             status = run(request)
-            sys.audit("polyphony.point", END)
+            sys.audit("polyphony.point", COMMAND_END)
         except KeyboardInterrupt:
             status = 130
         except BaseException:  # noqa: BLE001 - shown in the assertion's message
@@ -220,13 +231,13 @@ def run_in_child(request: Mapping[str, Any], run: Callable[[Mapping[str, Any]], 
     return {"status": os.waitstatus_to_exitcode(wait_status), "output": output.read_text(), "points": points}
 
 
-def await_children(expected: set[int]) -> list[str]:
-    """Wait until this process has only the expected children. Return the command lines of those left."""
+def wait_for_children(kept_pids: set[int]) -> list[str]:
+    """Wait until this process has no other children. Return the command lines of those that remain."""
     with _time_limit():
-        while set(_children()) - expected:
+        while set(_list_children()) - kept_pids:
             os.waitpid(-1, 0)
-    others = set(_children()) - expected
-    return [Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ") for pid in others]
+    remaining_pids = set(_list_children()) - kept_pids
+    return [Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ") for pid in remaining_pids]
 
 
 @contextmanager
@@ -246,7 +257,7 @@ def _time_limit() -> Iterator[None]:
         signal.alarm(0)
 
 
-def _children() -> list[int]:
+def _list_children() -> list[int]:
     return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
 
 

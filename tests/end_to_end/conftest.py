@@ -1,6 +1,7 @@
-"""Fixtures of the end-to-end tests: one platform on its own emulator, and each flow played once for all tests.
+"""Fixtures of the end-to-end tests: one deployed platform, and one run of each flow for all tests.
 
-All these tests share one xdist group.
+A *flow* is a program that uses one backend from end to end. All tests of the platform belong to one xdist group, so
+that they share it.
 """
 
 import json
@@ -40,9 +41,10 @@ from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Graph, Resource
 from tests.end_to_end.meeting_recorder import Recorder
 
-PREFIX = "polyphony-local-"
+NAME_PREFIX = "polyphony-local-"
 INGESTED_FILES = 250
-"""Files of the ingestion flow: a full and a flushed manifest, each with its own Spark run."""
+"""Number of files that the ingestion flow uploads. They become two manifests (lists of files for one Spark run), of
+which the second is not full."""
 T = TypeVar("T")
 
 
@@ -54,7 +56,7 @@ class Platform:
     deployed: DeployedPlatform
     client: EmulatorClients
     unexplained_since: int = 0
-    """Position in the log of IAM decisions. The test must explain every refusal after it."""
+    """Position in the log of IAM decisions. A test fails if IAM refused an action after it."""
 
     @property
     def outputs(self) -> Props:
@@ -81,7 +83,7 @@ class Platform:
             for function in functions
             for page in self.client("logs")
             .get_paginator("filter_log_events")
-            .paginate(logGroupName=f"/aws/lambda/{PREFIX}{function}")
+            .paginate(logGroupName=f"/aws/lambda/{NAME_PREFIX}{function}")
         ]
         return [event["message"] for page in pages for event in page["events"]]
 
@@ -94,7 +96,9 @@ class Platform:
 
     def compare_grants(self, decisions: list[Decision]) -> GrantComparison:
         """Return the comparison of all grants with their use in the given decisions."""
-        return compare_grants(read_stack_grants(self.client("iam"), PREFIX), decisions, read_reviewed_grants(), PREFIX)
+        return compare_grants(
+            read_stack_grants(self.client("iam"), NAME_PREFIX), decisions, read_reviewed_grants(), NAME_PREFIX
+        )
 
     @contextmanager
     def changed_actions(
@@ -102,7 +106,7 @@ class Platform:
     ) -> Iterator[None]:
         """Remove an action from a role's policy or add one. The policy is restored at the end of the block."""
         iam = self.client("iam")
-        name = f"{PREFIX}{role}"
+        name = f"{NAME_PREFIX}{role}"
         document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
         changed: dict[str, Any] = json.loads(json.dumps(document))
         for statement in changed["Statement"]:
@@ -141,6 +145,7 @@ def _require_no_refusals(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def allow_refusals(platform: Platform) -> Iterator[None]:
+    """Let a test pass although IAM refused an action."""
     yield
     platform.unexplained_since = platform.decision_log_end()
 
@@ -158,6 +163,7 @@ class FlowRun(Generic[T]):
     """Result of a flow that all tests share, with the IAM decisions of its run."""
 
     outcome: T
+    """Result of the flow. Most flows return a list of problems, which is empty if everything worked."""
     decisions: list[Decision]
 
 
@@ -169,7 +175,7 @@ def play_flow(platform: Platform, play: Callable[[StepReporter], T]) -> FlowRun[
 
 
 IngestionFlowRun = FlowRun[tuple[int, ingestion_flow.IngestionOutcome]]
-"""Result of ingestion's flow, with the number of files of other tests in its last manifest."""
+"""Run of ingestion's flow. Its outcome also has the number of files of other tests in its last manifest."""
 
 
 @pytest.fixture(scope="session")

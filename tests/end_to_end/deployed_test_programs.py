@@ -1,6 +1,8 @@
-"""Programs that the interruption tests deploy: two versions of a few resources, and the whole stack `local`.
+"""Programs that the tests of killed commands deploy: two versions of a few resources, and the whole stack `local`.
 
-`command_killer.py` imports this module, forks for each command, and calls `run_command` in the child process.
+`command_killer.py` imports this module, forks for each command, and calls `run_command` in the child process. A test
+may kill the command at a *point*, for example before it sends its third request. The command reports its points as
+audit events of the Python interpreter.
 """
 
 import sys
@@ -18,30 +20,31 @@ from local.preview.program_run import ProgramRun
 from local.preview.resource_graph import Graph
 from local.preview.resource_monitor import Provider
 from local.preview.stack_files import StackConfig
-from tests.end_to_end.command_killer import PROGRAM
 
 CONFIG = StackConfig("polyphony", "local", {"polyphony:environment": "local", "polyphony:exceptions": "[]"})
-QUEUES = {1: "before", 2: "after"}
-"""Name of the queue by version. A queue with another name is a replacement."""
+TOPIC = "unchanged-topic"
+REMOVED_TOPIC = "removed-topic"
+"""Name of a second topic, which only version 1 has."""
+LOG_GROUP = "updated-group"
 RETENTION_DAYS = {1: 7, 2: 30}
-"""Retention of the log group by version."""
-TOPIC, GROUP, GONE = "kept", "changed", "gone"
-"""Names of resources. Version 2 keeps the topic, changes the log group, and deletes the second topic."""
+"""Retention of the log group by version. The other version updates the log group in place."""
+QUEUES = {1: "first-queue", 2: "second-queue"}
+"""Name of the queue by version. The other version replaces the queue, because a queue cannot be renamed."""
 
 
-def deploy_small_stack(version: int) -> None:
-    """Register the resources of a version, one after the other.
+def register_resources(version: int) -> None:
+    """Register the few resources of a version.
 
-    In this order, a command always reaches the same points, at which a test may kill it (`command_killer.py`).
+    Each resource depends on the one before it, so that the order of a command's points is always the same.
     """
     topic = sns.Topic("topic", name=TOPIC)
     pulumi.export("topic", topic.arn)
     previous: pulumi.Resource = topic
     if version == 1:
-        previous = sns.Topic("gone", name=GONE, opts=pulumi.ResourceOptions(depends_on=[previous]))
+        previous = sns.Topic("removed-topic", name=REMOVED_TOPIC, opts=pulumi.ResourceOptions(depends_on=[previous]))
     previous = cloudwatch.LogGroup(
         "group",
-        name=GROUP,
+        name=LOG_GROUP,
         retention_in_days=RETENTION_DAYS[version],
         opts=pulumi.ResourceOptions(depends_on=[previous]),
     )
@@ -49,28 +52,28 @@ def deploy_small_stack(version: int) -> None:
 
 
 def run_command(request: Mapping[str, Any]) -> int:
-    """Run a command of `python -m local` with the program that the request names, and return its exit status.
+    """Run a command of `python -m local` with the program that the request selects, and return its exit status.
 
-    `CommandRunner.run` builds the request. Its fields are `stack` (`small` or `local`), `version` (of the small stack),
-    `withPolicies` (True if the policy pack checks the program) and `arguments` (of the command line). The child process
-    ends with the command, so the replaced functions are not restored.
+    `CommandRunner.run` builds the request. Its fields are `arguments` (of the command line), `wholeProgram`, `version`
+    (of the few resources) and `withPolicies` (True if the policy pack checks the program). The child process ends with
+    the command, so the replaced functions are not restored.
     """
-    find_policy_violations = lifecycle.list_deployed_findings
+    list_deployed_findings = lifecycle.list_deployed_findings
 
     def run_program(config: StackConfig, provider: Provider, *, preview: bool) -> ProgramRun:
-        sys.audit("polyphony.point", PROGRAM)
-        if request["stack"] != "small":
+        sys.audit("polyphony.point", "run of the program")
+        if request["wholeProgram"]:
             return program_run.run_program(config, provider, preview=preview)
         return program_run.run_function(
-            lambda: deploy_small_stack(request["version"]), config, provider, preview=preview
+            lambda: register_resources(request["version"]), config, provider, preview=preview
         )
 
     def list_findings(config: StackConfig, graph: Graph) -> list[PolicyFinding]:
-        return find_policy_violations(config, graph) if request["withPolicies"] else []
+        return list_deployed_findings(config, graph) if request["withPolicies"] else []
 
     lifecycle.run_program = run_program  # type: ignore[attr-defined]
     lifecycle.list_deployed_findings = list_findings
-    if request["stack"] == "small":
+    if not request["wholeProgram"]:
         stack_files.read_stack = lambda *_: CONFIG
     return command_line.main(request["arguments"])
 

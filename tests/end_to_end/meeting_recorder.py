@@ -1,4 +1,7 @@
-"""Records and uploads meetings for end-to-end tests, and waits for their results."""
+"""User who records meetings in end-to-end tests: uploads the recordings and waits for their results.
+
+A recording consists of one or more files, its chunks. Its content is a hash of the chunks.
+"""
 
 import base64
 import hashlib
@@ -25,8 +28,8 @@ from local.flows.meetings_client import MeetingsBackend, write_recording
 SPOT, ON_DEMAND = "polyphony-local-meetings-media-spot", "polyphony-local-meetings-media-on-demand"
 """Job queues of the media job."""
 VOICE_PITCH_HZ = 150
-PATIENCE_SECONDS = 90
-"""Several meetings are processed at once by real processes."""
+MAX_WAIT_SECONDS = 90
+"""Maximum time until a meeting is processed. Several meetings are processed at once by real processes."""
 FINAL_STATUSES = (MeetingStatus.READY, MeetingStatus.FAILED)
 
 
@@ -36,6 +39,7 @@ class Recorder:
 
     meetings: MeetingsBackend
     subject: str
+    """Name of the user in the identity provider's tokens."""
     folder: Path
 
     @cached_property
@@ -97,7 +101,7 @@ class Recorder:
         return eventually(
             lambda: self._read_with_status(meeting_id, statuses or FINAL_STATUSES),
             "the final status of the meeting",
-            PATIENCE_SECONDS,
+            MAX_WAIT_SECONDS,
         )
 
     def wait_for_wrong_chunks(self, meeting_id: str, problem: ChunkProblem) -> list[str]:
@@ -107,7 +111,7 @@ class Recorder:
             record = self._read_with_status(meeting_id, (MeetingStatus.INCOMPLETE,))
             return [] if record is None else [chunk.name for chunk in record.wrong if chunk.problem is problem]
 
-        return eventually(lambda: find_chunks() or None, f"a chunk with the problem {problem}", PATIENCE_SECONDS)
+        return eventually(lambda: find_chunks() or None, f"a chunk with the problem {problem}", MAX_WAIT_SECONDS)
 
     def wait_for_media_job(self, meeting_id: str) -> MeetingRecord:
         """Wait until the meeting's media job has ended."""
@@ -117,7 +121,7 @@ class Recorder:
             is_waiting = record is None or record.status is MeetingStatus.INCOMPLETE or record.stage is Stage.MEDIA
             return None if is_waiting else record
 
-        return eventually(find_processed, "the end of the media job", PATIENCE_SECONDS)
+        return eventually(find_processed, "the end of the media job", MAX_WAIT_SECONDS)
 
     def _read_with_status(self, meeting_id: str, statuses: tuple[MeetingStatus, ...]) -> MeetingRecord | None:
         try:
@@ -136,8 +140,8 @@ class Recorder:
         return self.folder / f"{new_meeting().meeting_id}.mp4"
 
 
-def new_meeting(title: str = "A meeting", **more: Any) -> NewMeeting:
-    return NewMeeting(title=title, started_at=datetime.now(UTC), **more)
+def new_meeting(title: str = "A meeting", **details: Any) -> NewMeeting:
+    return NewMeeting(title=title, started_at=datetime.now(UTC), **details)
 
 
 @dataclass(frozen=True)
@@ -154,17 +158,17 @@ class JobHistory:
     """Status reason of each job."""
 
 
-def job_history(meetings: MeetingsBackend, record: MeetingRecord) -> JobHistory:
+def read_job_history(meetings: MeetingsBackend, record: MeetingRecord) -> JobHistory:
     """Return the history from AWS Batch and CloudWatch Logs."""
     batch, logs = meetings.client("batch"), meetings.client("logs")
     meeting_variable = {"name": "MEETING_ID", "value": record.meeting_id}
-    listed = [
+    summaries = [
         summary
         for queue in batch.describe_job_queues()["jobQueues"]
         for status in ("SUCCEEDED", "FAILED")
         for summary in batch.list_jobs(jobQueue=queue["jobQueueName"], jobStatus=status)["jobSummaryList"]
     ]
-    described = batch.describe_jobs(jobs=[summary["jobId"] for summary in listed])["jobs"]
+    described = batch.describe_jobs(jobs=[summary["jobId"] for summary in summaries])["jobs"]
     jobs = [job for job in described if meeting_variable in job["container"]["environment"]]
     jobs.sort(key=lambda job: job["createdAt"])
     lines: list[str] = []

@@ -1,10 +1,11 @@
-"""Harness that deploys a small program on its own emulator, for tests of single blocks."""
+"""Harness that deploys a small Pulumi program to an emulator, for tests of single building blocks."""
 
 import io
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,9 @@ from local.preview.property_value_conversion import to_display_value
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 
-Body = Callable[[], object]
-
 
 class ActionRecorder(SilentProgress):
-    """Records the action on each resource by its Pulumi name."""
+    """Receiver of a deployment's progress that records the action on each resource by its Pulumi name."""
 
     def __init__(self) -> None:
         self.actions: dict[str, ResourceAction] = {}
@@ -44,20 +43,24 @@ class ActionRecorder(SilentProgress):
 
 @dataclass
 class SmallStack:
-    """Deployed program with its emulator and clients."""
+    """Stack on an emulator. A test deploys one or more programs to it, one after the other."""
 
     emulator: Emulator
     clients: EmulatorClients
     state: PlatformState
     outputs: dict[str, Any] = field(default_factory=dict)
+    """Outputs that the last deployed program exported."""
     graph: Graph = field(default_factory=Graph)
     """Resources of the last deployed program."""
 
-    def up(self, body: Body) -> dict[str, ResourceAction]:
-        """Deploy a program and delete the resources that it no longer has. Return the action on each resource."""
+    def up(self, program: Callable[..., object], *arguments: Any, **options: Any) -> dict[str, ResourceAction]:
+        """Deploy the resources that `program` registers when it is called with these arguments, and delete those that
+        it no longer registers. Return the action on each resource.
+        """
         recorder = ActionRecorder()
         engine = Engine(self.clients, self.state, recorder)
-        run = program_run.run_function(body, StackConfig("polyphony", "test", {}), engine, preview=False)
+        config = StackConfig("polyphony", "test", {})
+        run = program_run.run_function(partial(program, *arguments, **options), config, engine, preview=False)
         engine.delete_gone(run.graph)
         assert engine.failures == []
         self.graph = run.graph
@@ -70,41 +73,47 @@ class SmallStack:
         return {urn.rpartition("::")[2]: entry.id for urn, entry in self.state.entries().items()}
 
     def decisions(self) -> list[Decision]:
+        """Return the logged decisions of IAM."""
         return read_decisions(self.emulator.folder)
 
 
 def echo_function(
-    name: str, function_scope: Scope, environment: type[HandlerEnvironment] = HandlerEnvironment, **more: Any
+    name: str, function_scope: Scope, environment: type[HandlerEnvironment] = HandlerEnvironment, **arguments: Any
 ) -> Function:
-    """Register a function that runs the module `echo.py` of its archive."""
+    """Register a function whose code is the text that the test passed to `small_stack`. Usually it echoes its event."""
     settings = FunctionSettings.model_validate({"timeoutSeconds": 20})
-    return Function(name, FunctionArgs(function_scope, "Echo", "echo.handler", settings, environment, **more))
+    return Function(name, FunctionArgs(function_scope, "Echo", "echo.handler", settings, environment, **arguments))
 
 
-def create_function(clients: EmulatorClients, name: str, code: str, role: str, **more: Any) -> None:
-    """Create a function from the code of one module, whose name is that of the function, without a program."""
+def zip_module(name: str, code: str) -> bytes:
+    """Return a zip archive with one Python module."""
     archive_bytes = io.BytesIO()
     with zipfile.ZipFile(archive_bytes, "w") as archive:
         archive.writestr(f"{name}.py", code)
+    return archive_bytes.getvalue()
+
+
+def create_function(clients: EmulatorClients, name: str, code: str, role: str, **parameters: Any) -> None:
+    """Create a function with a call to Lambda, without a Pulumi program. `code` is the text of its only module."""
     clients("lambda").create_function(
         FunctionName=name,
         Runtime="python3.13",
         Role=role,
         Handler=f"{name}.handler",
-        Code={"ZipFile": archive_bytes.getvalue()},
-        **more,
+        Code={"ZipFile": zip_module(name, code)},
+        **parameters,
     )
 
 
 @contextmanager
 def small_stack(folder: Path, code: str = "") -> Iterator[SmallStack]:
-    """Start an empty emulator. `code` becomes the module `echo.py` of every function's archive."""
-    with zipfile.ZipFile(folder / "echo.zip", "w") as archive:
-        archive.writestr("echo.py", code)
+    """Start an emulator, and yield an empty stack on it. `code` is the text of the module `echo` of all functions."""
+    (folder / "echo.zip").write_bytes(zip_module("echo", code))
     patch = pytest.MonkeyPatch()
     patch.setattr(handler_archive, "write_archive", lambda _subsystem: folder / "echo.zip")
     with emulator.start(folder / "emulator") as running_emulator, patch.context():
         clients = EmulatorClients(running_emulator.emulator.endpoint)
+        # The bucket for access logs, which `tests.fake_engine.scope` names.
         clients("s3").create_bucket(Bucket=f"polyphony-test-foundation-audit-logs-{ACCOUNT}")
         yield SmallStack(running_emulator.emulator, clients, PlatformState.empty(folder / "state.json", "test"))
     patch.undo()

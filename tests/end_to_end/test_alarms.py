@@ -51,9 +51,9 @@ class AlarmHarness:
         clients("sqs").create_queue(QueueName="dead-letters")
 
     def put_alarm(self, name: str, namespace: str, metric: str, **dimensions: str) -> None:
-        listed = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+        dimension_list = [{"Name": key, "Value": value} for key, value in dimensions.items()]
         self.clients("cloudwatch").put_metric_alarm(
-            AlarmName=name, Namespace=namespace, MetricName=metric, Dimensions=listed, **ALARM_SETTINGS
+            AlarmName=name, Namespace=namespace, MetricName=metric, Dimensions=dimension_list, **ALARM_SETTINGS
         )
 
     def read_alarm_states(self) -> dict[str, str]:

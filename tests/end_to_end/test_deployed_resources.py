@@ -1,7 +1,10 @@
-"""Tests of deployed, changed and deleted resources, read from the services' APIs, not from the engine's state."""
+"""Tests of resources that the local platform creates, changes and deletes.
+
+The tests read the resources with calls to the services, not from the state of the engine that deploys them.
+"""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,24 +31,16 @@ from tests.whole_program import recorded
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 
 
-def test_the_foundation_creates_budget_and_backup_plan(platform: Platform) -> None:
+def test_the_foundation_creates_budget_and_backup_selection(platform: Platform) -> None:
     budgets = platform.client("budgets").describe_budgets(AccountId="123456789012")["Budgets"]
     limit = platform.resource("foundation-spend-budget").inputs["limitAmount"]
     assert [float(budget["BudgetLimit"]["Amount"]) for budget in budgets] == [float(limit)]
-    backup = platform.client("backup")
-    plan = backup.get_backup_plan(BackupPlanId=platform.id("foundation-backup-plan"))["BackupPlan"]
-    assert [rule["Lifecycle"]["DeleteAfterDays"] for rule in plan["Rules"]] == [1]
-    [selection] = backup.list_backup_selections(BackupPlanId=platform.id("foundation-backup-plan"))[
-        "BackupSelectionsList"
-    ]
+    plan_id = platform.id("foundation-backup-plan")
+    [selection] = platform.client("backup").list_backup_selections(BackupPlanId=plan_id)["BackupSelectionsList"]
     assert selection["IamRoleArn"].endswith("role/polyphony-local-foundation-backup")
-    [target] = platform.client("events").list_targets_by_rule(Rule=platform.id("foundation-backup-failed-rule"))[
-        "Targets"
-    ]
-    assert target["Arn"].endswith(":polyphony-local-foundation-backup-failed-dlq")
 
 
-def test_the_media_jobs_queues_and_definition_have_the_configuration_of_their_blocks(platform: Platform) -> None:
+def test_the_media_jobs_queues_and_definition_are_deployed_as_configured(platform: Platform) -> None:
     batch = platform.client("batch")
     queues = {queue["jobQueueArn"]: queue for queue in batch.describe_job_queues()["jobQueues"]}
     environments = {
@@ -99,112 +94,105 @@ def test_every_input_of_the_preview_exists_after_deployment(platform: Platform) 
 
 @pytest.fixture
 def stack(platform: Platform, tmp_path: Path) -> Iterator[SmallStack]:
-    """Program of one test on the shared emulator, with its own state."""
-    state = PlatformState.empty(tmp_path / "state.json", "workshop")
-    program = SmallStack(platform.emulator, platform.client, state)
-    yield program
-    program.up(lambda: None)
+    """Stack of one test on the shared emulator, with its own state. Its resources are deleted after the test."""
+    state = PlatformState.empty(tmp_path / "state.json", "example")
+    stack = SmallStack(platform.emulator, platform.client, state)
+    yield stack
+    stack.up(lambda: None)
 
 
 def test_a_secret_parameter_is_created_changed_and_deleted(stack: SmallStack, tmp_path: Path) -> None:
-    def body(value: str, **tags: str) -> Callable[[], object]:
-        return lambda: aws.ssm.Parameter(
-            "key", name="/workshop/key", type="SecureString", value=pulumi.Output.secret(value), tags=tags or {"a": "1"}
-        )
+    def register(value: str, **tags: str) -> None:
+        secret = pulumi.Output.secret(value)
+        aws.ssm.Parameter("key", name="/example/key", type="SecureString", value=secret, tags=tags or {"a": "1"})
 
-    def read() -> Any:
-        return stack.clients("ssm").get_parameter(Name="/workshop/key", WithDecryption=True)["Parameter"]
+    def read_parameter() -> Any:
+        return stack.clients("ssm").get_parameter(Name="/example/key", WithDecryption=True)["Parameter"]
 
-    stack.up(body("canary-one"))
-    assert (read()["Value"], read()["Type"]) == ("canary-one", "SecureString")
-    assert stack.up(body("canary-one")) == {"key": ResourceAction.SAME}
-    assert stack.up(body("canary-two")) == {"key": ResourceAction.UPDATE}
-    assert read()["Value"] == "canary-two"
-    stack.up(body("canary-two", b="2"))
-    tags = stack.clients("ssm").list_tags_for_resource(ResourceType="Parameter", ResourceId="/workshop/key")["TagList"]
+    stack.up(register, "canary-one")
+    assert (read_parameter()["Value"], read_parameter()["Type"]) == ("canary-one", "SecureString")
+    assert stack.up(register, "canary-one") == {"key": ResourceAction.SAME}
+    assert stack.up(register, "canary-two") == {"key": ResourceAction.UPDATE}
+    assert read_parameter()["Value"] == "canary-two"
+    stack.up(register, "canary-two", b="2")
+    tags = stack.clients("ssm").list_tags_for_resource(ResourceType="Parameter", ResourceId="/example/key")["TagList"]
     assert tags == [{"Key": "b", "Value": "2"}], "a tag that the program no longer has is deleted"
     assert "canary" not in (tmp_path / "state.json").read_text()
     stack.up(lambda: None)
     with pytest.raises(ClientError, match="ParameterNotFound"):
-        read()
+        read_parameter()
 
 
-def test_a_resource_with_a_secrets_version_changes_with_the_secret(stack: SmallStack) -> None:
-    def body(value: str) -> Callable[[], object]:
-        def program() -> None:
-            secret = Secret("key", SecretArgs(scope(), "Key", value))
-            aws.ssm.Parameter("follower", name="/workshop/follower", type="String", value=secret.version)
+def test_an_input_with_the_version_of_a_secret_changes_with_the_secret(stack: SmallStack) -> None:
+    def register(value: str) -> None:
+        secret = Secret("key", SecretArgs(scope(), "Key", value))
+        aws.ssm.Parameter("version", name="/example/version", type="String", value=secret.version)
 
-        return program
+    def read_version() -> str:
+        return str(stack.clients("ssm").get_parameter(Name="/example/version")["Parameter"]["Value"])
 
-    def read_follower() -> str:
-        return str(stack.clients("ssm").get_parameter(Name="/workshop/follower")["Parameter"]["Value"])
-
-    stack.up(body("canary-one"))
-    assert read_follower() == "1"
-    assert set(stack.up(body("canary-one")).values()) == {ResourceAction.SAME}
-    assert set(stack.up(body("canary-two")).values()) == {ResourceAction.UPDATE}
-    assert read_follower() == "2"
+    stack.up(register, "canary-one")
+    assert read_version() == "1"
+    assert set(stack.up(register, "canary-one").values()) == {ResourceAction.SAME}
+    assert set(stack.up(register, "canary-two").values()) == {ResourceAction.UPDATE}
+    assert read_version() == "2"
     stack.up(lambda: None)
 
 
-def test_a_table_changes_its_key_and_keeps_its_items(stack: SmallStack) -> None:
+def test_a_table_with_another_kms_key_keeps_its_items(stack: SmallStack) -> None:
     unprotected = scope(foundation=foundation_settings(data={"deletionProtection": False}))
     key = "arn:aws:kms:us-east-1:123456789012:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
     dynamodb, name = stack.clients("dynamodb"), unprotected.name(Kind.TABLE, "files")
 
-    def body(key: str | None) -> Callable[[], object]:
-        return lambda: Table("files", TableArgs(unprotected, "Files", "pk", kms_key_arn=key))
+    def register(key: str | None) -> None:
+        Table("files", TableArgs(unprotected, "Files", "pk", kms_key_arn=key))
 
-    def encryption() -> dict[str, Any]:
+    def read_encryption() -> dict[str, Any]:
         assert dynamodb.scan(TableName=name)["Items"] == [{"pk": {"S": "kept"}}]
         description: dict[str, Any] = dynamodb.describe_table(TableName=name)["Table"]["SSEDescription"]
         return description
 
-    stack.up(body(None))
+    stack.up(register, None)
     dynamodb.put_item(TableName=name, Item={"pk": {"S": "kept"}})
-    assert stack.up(body(key))["ingestion-files-table"] is ResourceAction.UPDATE
-    assert (encryption()["Status"], encryption()["KMSMasterKeyArn"]) == ("ENABLED", key)
-    assert stack.up(body(None))["ingestion-files-table"] is ResourceAction.UPDATE
-    assert encryption()["Status"] == "DISABLED"
+    assert stack.up(register, key)["ingestion-files-table"] is ResourceAction.UPDATE
+    assert (read_encryption()["Status"], read_encryption()["KMSMasterKeyArn"]) == ("ENABLED", key)
+    assert stack.up(register, None)["ingestion-files-table"] is ResourceAction.UPDATE
+    assert read_encryption()["Status"] == "DISABLED"
 
 
 def test_a_schedule_and_a_rule_are_updated_in_place_and_deleted(stack: SmallStack, platform: Platform) -> None:
     topic = platform.id("foundation-alerts-topic")
     role = "arn:aws:iam::123456789012:role/polyphony-local-ingestion-sweep"
 
-    def body(rate: str) -> Callable[[], object]:
-        def register() -> None:
-            aws.scheduler.Schedule(
-                "schedule",
-                name="workshop",
-                group_name="default",
-                schedule_expression=rate,
-                flexible_time_window={"mode": "OFF"},
-                target={"arn": topic, "role_arn": role, "retry_policy": {"maximum_retry_attempts": 2}},
-            )
-            rule = aws.cloudwatch.EventRule("rule", name="workshop", schedule_expression=rate, state="DISABLED")
-            aws.cloudwatch.EventTarget("target", rule=rule.name, target_id="topic", arn=topic)
+    def register(rate: str) -> None:
+        aws.scheduler.Schedule(
+            "schedule",
+            name="example",
+            group_name="default",
+            schedule_expression=rate,
+            flexible_time_window={"mode": "OFF"},
+            target={"arn": topic, "role_arn": role, "retry_policy": {"maximum_retry_attempts": 2}},
+        )
+        rule = aws.cloudwatch.EventRule("rule", name="example", schedule_expression=rate, state="DISABLED")
+        aws.cloudwatch.EventTarget("target", rule=rule.name, target_id="topic", arn=topic)
 
-        return register
-
-    def rates() -> list[str]:
-        schedule = stack.clients("scheduler").get_schedule(Name="workshop", GroupName="default")
+    def read_rates() -> list[str]:
+        schedule = stack.clients("scheduler").get_schedule(Name="example", GroupName="default")
         return [
             schedule["ScheduleExpression"],
-            stack.clients("events").describe_rule(Name="workshop")["ScheduleExpression"],
+            stack.clients("events").describe_rule(Name="example")["ScheduleExpression"],
         ]
 
-    stack.up(body("rate(1 hour)"))
-    assert rates() == ["rate(1 hour)"] * 2
-    actions = stack.up(body("rate(2 hours)"))
+    stack.up(register, "rate(1 hour)")
+    assert read_rates() == ["rate(1 hour)"] * 2
+    actions = stack.up(register, "rate(2 hours)")
     assert actions == {"schedule": ResourceAction.UPDATE, "rule": ResourceAction.UPDATE, "target": ResourceAction.SAME}
-    assert rates() == ["rate(2 hours)"] * 2
-    [target] = stack.clients("events").list_targets_by_rule(Rule="workshop")["Targets"]
+    assert read_rates() == ["rate(2 hours)"] * 2
+    [target] = stack.clients("events").list_targets_by_rule(Rule="example")["Targets"]
     assert target == {"Id": "topic", "Arn": topic}
     stack.up(lambda: None)
     with pytest.raises(ClientError, match="ResourceNotFound"):
-        rates()
+        read_rates()
 
 
 def test_a_bucket_with_objects_under_unusual_keys_can_be_emptied_and_deleted(platform: Platform) -> None:
@@ -218,109 +206,79 @@ def test_a_bucket_with_objects_under_unusual_keys_can_be_emptied_and_deleted(pla
     s3.delete_bucket(Bucket="unusual-keys")
 
 
-def test_removed_settings_of_a_bucket_and_a_queue_are_reset(stack: SmallStack) -> None:
-    allow = json.dumps({"redrivePermission": "denyAll"})
+def test_settings_that_the_program_no_longer_has_are_reset(stack: SmallStack) -> None:
+    s3, sqs, bucket_name = stack.clients("s3"), stack.clients("sqs"), "example-123456789012"
+    redrive_allow_policy = json.dumps({"redrivePermission": "denyAll"})
 
-    def body(*, with_settings: bool) -> Callable[[], object]:
-        def register() -> None:
-            bucket = aws.s3.Bucket("bucket", bucket="workshop-123456789012", force_destroy=True)
-            queue = aws.sqs.Queue("queue", name="workshop")
-            if with_settings:
-                aws.s3.BucketVersioning(
-                    "versioning", bucket=bucket.bucket, versioning_configuration={"status": "Enabled"}
-                )
-                aws.sqs.RedriveAllowPolicy("allow", queue_url=queue.url, redrive_allow_policy=allow)
+    def register(*, with_settings: bool) -> None:
+        bucket = aws.s3.Bucket("bucket", bucket=bucket_name, force_destroy=True)
+        queue = aws.sqs.Queue("queue", name="example")
+        if with_settings:
+            aws.s3.BucketVersioning("versioning", bucket=bucket.bucket, versioning_configuration={"status": "Enabled"})
+            aws.sqs.RedriveAllowPolicy("allow", queue_url=queue.url, redrive_allow_policy=redrive_allow_policy)
 
-        return register
-
-    def versioning_and_redrive() -> tuple[str, str | None]:
-        s3, sqs, name = stack.clients("s3"), stack.clients("sqs"), "workshop-123456789012"
-        url = sqs.get_queue_url(QueueName="workshop")["QueueUrl"]
+    def read_settings() -> tuple[str, str | None]:
+        """Return the versioning status of the bucket and the redrive allow policy of the queue."""
+        url = sqs.get_queue_url(QueueName="example")["QueueUrl"]
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        return (
-            s3.get_bucket_versioning(Bucket=name)["Status"],
-            attributes.get("RedriveAllowPolicy") or None,
-        )
+        return s3.get_bucket_versioning(Bucket=bucket_name)["Status"], attributes.get("RedriveAllowPolicy") or None
 
-    stack.up(body(with_settings=True))
-    assert versioning_and_redrive() == ("Enabled", allow)
-    stack.clients("s3").put_object(Bucket="workshop-123456789012", Key="one", Body=b"1")
-    stack.up(body(with_settings=False))
-    assert versioning_and_redrive() == ("Suspended", None)
+    stack.up(register, with_settings=True)
+    assert read_settings() == ("Enabled", redrive_allow_policy)
+    s3.put_object(Bucket=bucket_name, Key="one", Body=b"1")
+    stack.up(register, with_settings=False)
+    assert read_settings() == ("Suspended", None)
     stack.up(lambda: None)
     with pytest.raises(ClientError, match="NonExistentQueue"):
-        versioning_and_redrive()
+        read_settings()
     with pytest.raises(ClientError, match="NoSuchBucket"):
-        stack.clients("s3").list_objects_v2(Bucket="workshop-123456789012")
+        s3.list_objects_v2(Bucket=bucket_name)
 
 
-def test_asynchronous_invocation_settings_are_on_the_alias(stack: SmallStack, platform: Platform) -> None:
-    name = platform.id("ingestion-manifest-builder-function")
-    dead_letters = "arn:aws:sqs:us-east-1:123456789012:polyphony-local-ingestion-intake-dlq"
+def test_a_permission_to_invoke_an_alias_is_created_and_deleted(stack: SmallStack, platform: Platform) -> None:
+    name, functions = platform.id("ingestion-manifest-builder-function"), stack.clients("lambda")
 
-    def body() -> None:
-        aws.lambda_.FunctionEventInvokeConfig(
-            "asynchronous",
-            function_name=name,
-            qualifier="live",
-            maximum_retry_attempts=1,
-            maximum_event_age_in_seconds=300,
-            destination_config={"on_failure": {"destination": dead_letters}},
-        )
-        aws.lambda_.ProvisionedConcurrencyConfig(
-            "warm", function_name=name, qualifier="live", provisioned_concurrent_executions=1
-        )
+    def register() -> None:
         aws.lambda_.Permission(
             "permission",
             function=name,
             qualifier="live",
-            statement_id="workshop",
+            statement_id="example",
             action="lambda:InvokeFunction",
             principal="events.amazonaws.com",
             source_account="123456789012",
-            source_arn="arn:aws:events:us-east-1:123456789012:rule/workshop",
+            source_arn="arn:aws:events:us-east-1:123456789012:rule/example",
         )
 
-    stack.up(body)
-    lambda_ = stack.clients("lambda")
-    settings = lambda_.get_function_event_invoke_config(FunctionName=name, Qualifier="live")
-    assert (settings["MaximumRetryAttempts"], settings["MaximumEventAgeInSeconds"]) == (1, 300)
-    assert settings["DestinationConfig"]["OnFailure"]["Destination"] == dead_letters
-    warm = lambda_.get_provisioned_concurrency_config(FunctionName=name, Qualifier="live")
-    assert warm["RequestedProvisionedConcurrentExecutions"] == 1
-    [statement] = json.loads(lambda_.get_policy(FunctionName=name, Qualifier="live")["Policy"])["Statement"]
+    stack.up(register)
+    [statement] = json.loads(functions.get_policy(FunctionName=name, Qualifier="live")["Policy"])["Statement"]
     assert statement["Resource"].endswith(f"{name}:live")
     assert statement["Condition"]["StringEquals"] == {"AWS:SourceAccount": "123456789012"}
     stack.up(lambda: None)
-    for read in (
-        lambda_.get_function_event_invoke_config,
-        lambda_.get_provisioned_concurrency_config,
-        lambda_.get_policy,
-    ):
-        with pytest.raises(ClientError, match="NotFound"):
-            read(FunctionName=name, Qualifier="live")
+    with pytest.raises(ClientError, match="NotFound"):
+        functions.get_policy(FunctionName=name, Qualifier="live")
 
 
-def test_a_changed_job_definition_replaces_its_old_revision(stack: SmallStack) -> None:
-    def body(minutes: int) -> Callable[[], object]:
-        return lambda: aws.batch.JobDefinition(
+def test_a_changed_job_definition_gets_a_new_revision_and_its_old_one_is_deregistered(stack: SmallStack) -> None:
+    def register(minutes: int) -> None:
+        aws.batch.JobDefinition(
             "job",
-            name="workshop",
+            name="example",
             type="container",
-            container_properties=json.dumps({"image": "workshop"}),
+            container_properties=json.dumps({"image": "example"}),
             timeout={"attempt_duration_seconds": minutes * 60},
         )
 
-    def timeouts() -> dict[str, int]:
+    def read_timeouts() -> dict[str, int]:
         """Return the timeout of the newest revision by status."""
-        definitions = stack.clients("batch").describe_job_definitions(jobDefinitionName="workshop")["jobDefinitions"]
+        definitions = stack.clients("batch").describe_job_definitions(jobDefinitionName="example")["jobDefinitions"]
         return {definition["status"]: definition["timeout"]["attemptDurationSeconds"] for definition in definitions}
 
-    stack.up(body(60))
-    assert timeouts() == {"ACTIVE": 3600}
-    assert stack.up(body(30)) == {"job": ResourceAction.UPDATE}
-    assert timeouts() == {"INACTIVE": 3600, "ACTIVE": 1800}
-    assert stack.up(body(30)) == {"job": ResourceAction.SAME}
+    stack.up(register, 60)
+    assert read_timeouts() == {"ACTIVE": 3600}
+    assert stack.up(register, 30) == {"job": ResourceAction.UPDATE}
+    assert read_timeouts() == {"INACTIVE": 3600, "ACTIVE": 1800}
+    assert stack.up(register, 30) == {"job": ResourceAction.SAME}
 
 
 def test_a_memory_is_updated_in_place_and_strategies_are_added_and_deleted(

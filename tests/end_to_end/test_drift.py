@@ -1,9 +1,10 @@
-"""Tests of drift: the values that the services return equal the program's inputs, until a resource is changed by
-hand."""
+"""Tests of drift: the difference between the inputs that a program gave a resource and those that its service returns.
 
-import io
+There is no drift until a resource is changed or deleted by hand, that is, with a call to the service and without the
+program.
+"""
+
 import json
-import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,63 +22,57 @@ from local.platform.state import PlatformState
 from local.preview.property_value_conversion import Archive, Asset, Props, Secret
 from local.preview.resource_graph import Resource
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.small_stack import SmallStack
+from tests.end_to_end.small_stack import SmallStack, zip_module
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 
 NAME = "drift"
 BUCKET = "drift-123456789012"
-QUEUE = "arn:aws:sqs:us-east-1:123456789012:drift"
-TOPIC = "arn:aws:sns:us-east-1:123456789012:drift"
-OTHER_TOPIC = "arn:aws:sns:us-east-1:123456789012:other"
-FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:drift"
-TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/drift"
-GROUP = "arn:aws:logs:us-east-1:123456789012:log-group:drift"
-BOUNDARY = "arn:aws:iam::aws:policy/AdministratorAccess"
+QUEUE_ARN = "arn:aws:sqs:us-east-1:123456789012:drift"
+TOPIC_ARN = "arn:aws:sns:us-east-1:123456789012:drift"
+OTHER_TOPIC_ARN = "arn:aws:sns:us-east-1:123456789012:other"
+FUNCTION_ARN = "arn:aws:lambda:us-east-1:123456789012:function:drift"
+TABLE_ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/drift"
+LOG_GROUP_ARN = "arn:aws:logs:us-east-1:123456789012:log-group:drift"
+PERMISSIONS_BOUNDARY = "arn:aws:iam::aws:policy/AdministratorAccess"
 TAGS = {"Owner": "you", "Stage": "test"}
 CHANGED_TAGS = {"Owner": "me", "Stage": "test", "Added": "by hand"}
-FILTER = '{ $.message = "failed" }'
+FILTER_PATTERN = '{ $.message = "failed" }'
 
 
 def policy(*statements: Props) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-def trust(service: str) -> str:
+def trust_policy(service: str) -> str:
     return policy({"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": service}})
 
 
-POLL = {
+POLL_STATEMENT = {
     "Effect": "Allow",
     "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
     "Resource": "*",
 }
 """Permissions with which Lambda polls the queue."""
-ONLY_TLS = {
+TLS_STATEMENT = {
     "Effect": "Deny",
     "Principal": "*",
     "Action": "*",
     "Resource": "*",
     "Condition": {"Bool": {"aws:SecureTransport": "false"}},
 }
-ADDED = {"Sid": "ByHand", "Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
-PUBLIC = {"Sid": "ByHand", "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+ADDED_STATEMENT = {"Sid": "ByHand", "Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
+PUBLIC_STATEMENT = {"Sid": "ByHand", "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
 
 
-def machine(comment: str) -> str:
+def state_machine_definition(comment: str) -> str:
     return json.dumps({"Comment": comment, "StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
 
 
-def zip_of(code: str) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("index.py", code)
-    return buffer.getvalue()
-
-
 def register_resources() -> None:
-    role = aws.iam.Role("role", name=NAME, assume_role_policy=trust("lambda.amazonaws.com"), tags=TAGS)
-    grants = aws.iam.RolePolicy("grants", role=role.name, name="grants", policy=policy(POLL))
+    """Register one resource of each common type."""
+    role = aws.iam.Role("role", name=NAME, assume_role_policy=trust_policy("lambda.amazonaws.com"), tags=TAGS)
+    grants = aws.iam.RolePolicy("grants", role=role.name, name="grants", policy=policy(POLL_STATEMENT))
     code: dict[str, pulumi.Asset | pulumi.Archive] = {
         "index.py": pulumi.StringAsset("def handler(event, context): pass")
     }
@@ -114,11 +109,11 @@ def register_resources() -> None:
         tags=TAGS,
         opts=pulumi.ResourceOptions(depends_on=[dead_letters]),
     )
-    aws.sqs.QueuePolicy("queue-policy", queue_url=queue.url, policy=policy(ONLY_TLS))
+    aws.sqs.QueuePolicy("queue-policy", queue_url=queue.url, policy=policy(TLS_STATEMENT))
     aws.lambda_.EventSourceMapping(
         "mapping",
         function_name=function.arn,
-        event_source_arn=QUEUE,
+        event_source_arn=QUEUE_ARN,
         batch_size=10,
         opts=pulumi.ResourceOptions(depends_on=[queue, grants]),
     )
@@ -145,7 +140,7 @@ def register_resources() -> None:
     )
     register_bucket()
     topic = aws.sns.Topic("topic", name=NAME, tags=TAGS)
-    aws.sns.TopicPolicy("topic-policy", arn=topic.arn, policy=policy(ONLY_TLS))
+    aws.sns.TopicPolicy("topic-policy", arn=topic.arn, policy=policy(TLS_STATEMENT))
     aws.cloudwatch.MetricAlarm(
         "alarm",
         name=NAME,
@@ -165,7 +160,7 @@ def register_resources() -> None:
         "filter",
         name=NAME,
         log_group_name=group.name,
-        pattern=FILTER,
+        pattern=FILTER_PATTERN,
         metric_transformation={"name": "failures", "namespace": NAME, "value": "1"},
     )
     aws.ssm.Parameter(
@@ -175,8 +170,12 @@ def register_resources() -> None:
         "machine",
         name=NAME,
         role_arn=role.arn,
-        definition=machine("as deployed"),
-        logging_configuration={"level": "ERROR", "include_execution_data": False, "log_destination": f"{GROUP}:*"},
+        definition=state_machine_definition("as deployed"),
+        logging_configuration={
+            "level": "ERROR",
+            "include_execution_data": False,
+            "log_destination": f"{LOG_GROUP_ARN}:*",
+        },
         tags=TAGS,
         opts=pulumi.ResourceOptions(depends_on=[group]),
     )
@@ -189,12 +188,12 @@ def register_resources() -> None:
         schedule_expression="rate(1 days)",
         flexible_time_window={"mode": "OFF"},
         state="DISABLED",
-        target={"arn": QUEUE, "role_arn": role.arn, "input": json.dumps({"kind": NAME})},
+        target={"arn": QUEUE_ARN, "role_arn": role.arn, "input": json.dumps({"kind": NAME})},
     )
 
 
 def register_bucket() -> None:
-    """Register a bucket with all its settings."""
+    """Register a bucket, each of its settings, which are resources of their own, and an object."""
     bucket = aws.s3.Bucket("bucket", bucket=BUCKET, force_destroy=True, tags=TAGS).bucket
     aws.s3.BucketVersioning("versioning", bucket=bucket, versioning_configuration={"status": "Enabled"})
     aws.s3.BucketServerSideEncryptionConfiguration(
@@ -218,7 +217,7 @@ def register_bucket() -> None:
             {"id": "expire", "status": "Enabled", "filter": {"prefix": "logs/"}, "expiration": {"days": 30}},
         ],
     )
-    aws.s3.BucketPolicy("bucket-policy", bucket=bucket, policy=policy(ONLY_TLS))
+    aws.s3.BucketPolicy("bucket-policy", bucket=bucket, policy=policy(TLS_STATEMENT))
     aws.s3.BucketCorsConfiguration(
         "cors",
         bucket=bucket,
@@ -232,6 +231,7 @@ def register_bucket() -> None:
 
 
 def read_current(resource: Resource, state: PlatformState, clients: EmulatorClients) -> Props | None:
+    """Return the inputs that the service returns for a resource; None if the resource does not exist."""
     entry = state.entries()[resource.urn]
     values = ResourceValues(resource.inputs, entry.id, dict(entry.outputs))
     return read_inputs(DRIVERS[resource.type], clients, values)
@@ -245,17 +245,20 @@ def find_differences(before: Props, after: Props | None) -> Props:
 
 @pytest.fixture(scope="module")
 def drift_stack(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallStack]:
-    """One resource of each common type on the shared emulator. The tests change and delete them by hand."""
+    """Stack with one resource of each common type on the shared emulator.
+
+    The tests of this module change its resources one after the other, and the last test deletes them.
+    """
     state = PlatformState.empty(tmp_path_factory.mktemp("drift") / "state.json", "drift")
-    program = SmallStack(platform.emulator, platform.client, state)
-    program.up(register_resources)
+    stack = SmallStack(platform.emulator, platform.client, state)
+    stack.up(register_resources)
     differences_by_resource = {
         resource.name: find_differences(resource.inputs, read_current(resource, state, platform.client))
-        for resource in program.graph.customs()
+        for resource in stack.graph.customs()
     }
     assert not any(differences_by_resource.values()), "a resource that was just created has not drifted"
-    yield program
-    program.up(lambda: None)
+    yield stack
+    stack.up(lambda: None)
 
 
 def test_no_resource_of_the_local_stack_has_drifted(platform: Platform) -> None:
@@ -270,31 +273,37 @@ def test_no_resource_of_the_local_stack_has_drifted(platform: Platform) -> None:
     assert sum(bool(DRIVERS[resource.type].read) for resource in resources) > 500, "most resources are read"
 
 
-def lambda_settings(**settings: Any) -> Callable[[EmulatorClients], object]:
+ManualChange = Callable[[EmulatorClients], object]
+"""Change of a resource by hand, with clients of the emulator."""
+
+
+def update_function(**settings: Any) -> ManualChange:
     return lambda clients: clients("lambda").update_function_configuration(FunctionName=NAME, **settings)
 
 
-def queue_settings(**attributes: str) -> Callable[[EmulatorClients], object]:
+def update_queue(name: str = NAME, **attributes: str) -> ManualChange:
     return lambda clients: clients("sqs").set_queue_attributes(
-        QueueUrl=clients("sqs").get_queue_url(QueueName=NAME)["QueueUrl"], Attributes=attributes
+        QueueUrl=clients("sqs").get_queue_url(QueueName=name)["QueueUrl"], Attributes=attributes
     )
 
 
-def alarm_settings(**settings: Any) -> Callable[[EmulatorClients], object]:
+def update_alarm(**settings: Any) -> ManualChange:
+    """Return a change that sets these settings and keeps all others, which `PutMetricAlarm` would reset."""
+
     def put(clients: EmulatorClients) -> None:
         [alarm] = clients("cloudwatch").describe_alarms(AlarmNames=[NAME])["MetricAlarms"]
         accepted = clients("cloudwatch").meta.service_model.operation_model("PutMetricAlarm").input_shape.members
-        kept = {name: value for name, value in alarm.items() if name in accepted}
-        clients("cloudwatch").put_metric_alarm(**{**kept, **settings})
+        current_settings = {name: value for name, value in alarm.items() if name in accepted}
+        clients("cloudwatch").put_metric_alarm(**{**current_settings, **settings})
 
     return put
 
 
-def bucket_call(operation: str, **settings: Any) -> Callable[[EmulatorClients], object]:
+def call_s3(operation: str, **settings: Any) -> ManualChange:
     return lambda clients: call_service(clients("s3"), operation, {"Bucket": BUCKET, **settings})
 
 
-def service_call(service: str, operation: str, **parameters: Any) -> Callable[[EmulatorClients], object]:
+def call_api(service: str, operation: str, **parameters: Any) -> ManualChange:
     return lambda clients: call_service(clients(service), operation, parameters)
 
 
@@ -303,40 +312,40 @@ def disable_mapping(clients: EmulatorClients) -> None:
     clients("lambda").update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
 
 
-TAG_LIST = [{"Key": "Owner", "Value": "me"}, {"Key": "Added", "Value": "by hand"}]
-RECOVERY_OFF = {"PointInTimeRecoveryEnabled": False}
-KEPT_RULE = {"ID": "abort", "Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}
-EXPIRY_RULE = {"ID": "expire", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 365}}
+CHANGED_TAG_LIST = [{"Key": "Owner", "Value": "me"}, {"Key": "Added", "Value": "by hand"}]
+NO_RECOVERY = {"PointInTimeRecoveryEnabled": False}
+ABORT_RULE = {"ID": "abort", "Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}
+EXPIRE_RULE = {"ID": "expire", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 365}}
 ADDED_RULE = {"ID": "added", "Status": "Disabled", "Expiration": {"Days": 1}, "Filter": {"Prefix": "tmp/"}}
-METHODS_RULE = {"AllowedMethods": ["GET", "PUT"], "AllowedOrigins": ["*"]}
-NOT_BLOCKED = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "RestrictPublicBuckets": False}
-OTHER_FILTER = {"metricName": "failures", "metricNamespace": NAME, "metricValue": "2"}
+CORS_RULE = {"AllowedMethods": ["GET", "PUT"], "AllowedOrigins": ["*"]}
+PUBLIC_ACCESS_BLOCK = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "RestrictPublicBuckets": False}
+METRIC_TRANSFORMATION = {"metricName": "failures", "metricNamespace": NAME, "metricValue": "2"}
 
-CHANGES: list[tuple[str, Callable[[EmulatorClients], object], Props]] = [
-    ("function", lambda_settings(MemorySize=256), {"memorySize": 256}),
+CHANGES: list[tuple[str, ManualChange, Props]] = [
+    ("function", update_function(MemorySize=256), {"memorySize": 256}),
     (
         "function",
-        lambda_settings(Environment={"Variables": {"LEVEL": "INFO", "KEY": "canary-two", "NEW": ""}}),
+        update_function(Environment={"Variables": {"LEVEL": "INFO", "KEY": "canary-two", "NEW": ""}}),
         {"environment": {"variables": {"LEVEL": "INFO", "KEY": Secret("canary-two"), "NEW": ""}}},
     ),
     (
         "function",
-        service_call("lambda", "PutFunctionConcurrency", FunctionName=NAME, ReservedConcurrentExecutions=0),
+        call_api("lambda", "PutFunctionConcurrency", FunctionName=NAME, ReservedConcurrentExecutions=0),
         {"reservedConcurrentExecutions": 0},
     ),
     (
         "function",
-        service_call("lambda", "TagResource", Resource=FUNCTION, Tags={"Owner": "me", "Added": "by hand"}),
+        call_api("lambda", "TagResource", Resource=FUNCTION_ARN, Tags={"Owner": "me", "Added": "by hand"}),
         {"tags": CHANGED_TAGS},
     ),
     (
         "alias",
-        service_call("lambda", "UpdateAlias", FunctionName=NAME, Name="live", FunctionVersion="$LATEST"),
+        call_api("lambda", "UpdateAlias", FunctionName=NAME, Name="live", FunctionVersion="$LATEST"),
         {"functionVersion": "$LATEST"},
     ),
     (
         "warm",
-        service_call(
+        call_api(
             "lambda",
             "PutProvisionedConcurrencyConfig",
             FunctionName=NAME,
@@ -347,27 +356,23 @@ CHANGES: list[tuple[str, Callable[[EmulatorClients], object], Props]] = [
     ),
     (
         "asynchronous",
-        service_call(
-            "lambda", "PutFunctionEventInvokeConfig", FunctionName=NAME, Qualifier="live", MaximumRetryAttempts=0
-        ),
+        call_api("lambda", "PutFunctionEventInvokeConfig", FunctionName=NAME, Qualifier="live", MaximumRetryAttempts=0),
         {"maximumRetryAttempts": 0},
     ),
     ("mapping", disable_mapping, {"enabled": False}),
     (
         "table",
-        service_call("dynamodb", "TagResource", ResourceArn=TABLE, Tags=TAG_LIST),
+        call_api("dynamodb", "TagResource", ResourceArn=TABLE_ARN, Tags=CHANGED_TAG_LIST),
         {"tags": CHANGED_TAGS},
     ),
     (
         "table",
-        service_call(
-            "dynamodb", "UpdateContinuousBackups", TableName=NAME, PointInTimeRecoverySpecification=RECOVERY_OFF
-        ),
+        call_api("dynamodb", "UpdateContinuousBackups", TableName=NAME, PointInTimeRecoverySpecification=NO_RECOVERY),
         {"pointInTimeRecovery": {"enabled": False}},
     ),
     (
         "table",
-        service_call(
+        call_api(
             "dynamodb",
             "UpdateTable",
             TableName=NAME,
@@ -377,18 +382,18 @@ CHANGES: list[tuple[str, Callable[[EmulatorClients], object], Props]] = [
     ),
     (
         "bucket",
-        bucket_call("PutBucketTagging", Tagging={"TagSet": TAG_LIST}),
+        call_s3("PutBucketTagging", Tagging={"TagSet": CHANGED_TAG_LIST}),
         {"tags": {"Owner": "me", "Added": "by hand"}},
     ),
-    ("bucket", bucket_call("DeleteBucketTagging"), {"tags": None}),
+    ("bucket", call_s3("DeleteBucketTagging"), {"tags": None}),
     (
         "versioning",
-        bucket_call("PutBucketVersioning", VersioningConfiguration={"Status": "Suspended"}),
+        call_s3("PutBucketVersioning", VersioningConfiguration={"Status": "Suspended"}),
         {"versioningConfiguration": {"status": "Suspended"}},
     ),
     (
         "encryption",
-        bucket_call(
+        call_s3(
             "PutBucketEncryption",
             ServerSideEncryptionConfiguration={
                 "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "key"}}]
@@ -398,14 +403,14 @@ CHANGES: list[tuple[str, Callable[[EmulatorClients], object], Props]] = [
     ),
     (
         "public-access",
-        bucket_call("PutPublicAccessBlock", PublicAccessBlockConfiguration=NOT_BLOCKED),
+        call_s3("PutPublicAccessBlock", PublicAccessBlockConfiguration=PUBLIC_ACCESS_BLOCK),
         {"restrictPublicBuckets": False},
     ),
     (
         "lifecycle",
-        bucket_call(
+        call_s3(
             "PutBucketLifecycleConfiguration",
-            LifecycleConfiguration={"Rules": [EXPIRY_RULE, ADDED_RULE, {**KEPT_RULE, "Filter": {"Prefix": ""}}]},
+            LifecycleConfiguration={"Rules": [EXPIRE_RULE, ADDED_RULE, {**ABORT_RULE, "Filter": {"Prefix": ""}}]},
         ),
         {
             "rules": [
@@ -415,15 +420,19 @@ CHANGES: list[tuple[str, Callable[[EmulatorClients], object], Props]] = [
             ]
         },
     ),
-    ("bucket-policy", bucket_call("PutBucketPolicy", Policy=policy(PUBLIC)), {"policy": policy(PUBLIC)}),
+    (
+        "bucket-policy",
+        call_s3("PutBucketPolicy", Policy=policy(PUBLIC_STATEMENT)),
+        {"policy": policy(PUBLIC_STATEMENT)},
+    ),
     (
         "cors",
-        bucket_call("PutBucketCors", CORSConfiguration={"CORSRules": [METHODS_RULE]}),
+        call_s3("PutBucketCors", CORSConfiguration={"CORSRules": [CORS_RULE]}),
         {"corsRules": [{"allowedMethods": ["PUT", "GET"], "allowedOrigins": ["*"]}]},
     ),
     (
         "logging",
-        bucket_call(
+        call_s3(
             "PutBucketLogging",
             BucketLoggingStatus={"LoggingEnabled": {"TargetBucket": BUCKET, "TargetPrefix": "elsewhere/"}},
         ),
@@ -431,107 +440,115 @@ CHANGES: list[tuple[str, Callable[[EmulatorClients], object], Props]] = [
     ),
     (
         "ownership",
-        bucket_call("PutBucketOwnershipControls", OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]}),
+        call_s3("PutBucketOwnershipControls", OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]}),
         {"rule": {"objectOwnership": "ObjectWriter"}},
     ),
-    ("queue", queue_settings(VisibilityTimeout="90"), {"visibilityTimeoutSeconds": 90}),
-    ("queue", queue_settings(RedrivePolicy=""), {"redrivePolicy": None}),
+    ("queue", update_queue(VisibilityTimeout="90"), {"visibilityTimeoutSeconds": 90}),
+    ("queue", update_queue(RedrivePolicy=""), {"redrivePolicy": None}),
     (
         "redrive-allow",
-        lambda clients: clients("sqs").set_queue_attributes(
-            QueueUrl=clients("sqs").get_queue_url(QueueName=f"{NAME}-dlq")["QueueUrl"],
-            Attributes={"RedriveAllowPolicy": json.dumps({"redrivePermission": "allowAll"})},
-        ),
+        update_queue(f"{NAME}-dlq", RedriveAllowPolicy=json.dumps({"redrivePermission": "allowAll"})),
         {"redriveAllowPolicy": json.dumps({"redrivePermission": "allowAll"})},
     ),
     (
         "accelerate",
-        bucket_call("PutBucketAccelerateConfiguration", AccelerateConfiguration={"Status": "Suspended"}),
+        call_s3("PutBucketAccelerateConfiguration", AccelerateConfiguration={"Status": "Suspended"}),
         {"status": "Suspended"},
     ),
-    ("queue-policy", queue_settings(Policy=policy(PUBLIC)), {"policy": policy(PUBLIC)}),
+    ("queue-policy", update_queue(Policy=policy(PUBLIC_STATEMENT)), {"policy": policy(PUBLIC_STATEMENT)}),
     (
-        "notification",  # the queue must already permit S3 to send messages
-        bucket_call(
+        "notification",  # after the change of `queue-policy`, which permits S3 to send messages to the queue
+        call_s3(
             "PutBucketNotificationConfiguration",
             NotificationConfiguration={
-                "QueueConfigurations": [{"QueueArn": QUEUE, "Events": ["s3:ObjectCreated:*"]}],
+                "QueueConfigurations": [{"QueueArn": QUEUE_ARN, "Events": ["s3:ObjectCreated:*"]}],
                 "EventBridgeConfiguration": {},
             },
         ),
-        {"queues": [{"queueArn": QUEUE, "events": ["s3:ObjectCreated:*"]}]},
+        {"queues": [{"queueArn": QUEUE_ARN, "events": ["s3:ObjectCreated:*"]}]},
     ),
     (
         "role",
-        service_call("iam", "UpdateAssumeRolePolicy", RoleName=NAME, PolicyDocument=trust("events.amazonaws.com")),
-        {"assumeRolePolicy": trust("events.amazonaws.com")},
+        call_api("iam", "UpdateAssumeRolePolicy", RoleName=NAME, PolicyDocument=trust_policy("events.amazonaws.com")),
+        {"assumeRolePolicy": trust_policy("events.amazonaws.com")},
     ),
     (
         "role",
-        service_call("iam", "PutRolePermissionsBoundary", RoleName=NAME, PermissionsBoundary=BOUNDARY),
-        {"permissionsBoundary": BOUNDARY},
+        call_api("iam", "PutRolePermissionsBoundary", RoleName=NAME, PermissionsBoundary=PERMISSIONS_BOUNDARY),
+        {"permissionsBoundary": PERMISSIONS_BOUNDARY},
     ),
     (
         "grants",
-        service_call("iam", "PutRolePolicy", RoleName=NAME, PolicyName="grants", PolicyDocument=policy(POLL, ADDED)),
-        {"policy": policy(POLL, ADDED)},
+        call_api(
+            "iam",
+            "PutRolePolicy",
+            RoleName=NAME,
+            PolicyName="grants",
+            PolicyDocument=policy(POLL_STATEMENT, ADDED_STATEMENT),
+        ),
+        {"policy": policy(POLL_STATEMENT, ADDED_STATEMENT)},
     ),
-    ("alarm", alarm_settings(Threshold=5.0), {"threshold": 5}),
+    ("alarm", update_alarm(Threshold=5.0), {"threshold": 5}),
     (
         "alarm",
-        alarm_settings(Dimensions=[{"Name": "FunctionName", "Value": "other"}]),
+        update_alarm(Dimensions=[{"Name": "FunctionName", "Value": "other"}]),
         {"dimensions": {"FunctionName": "other"}},
     ),
-    ("alarm", service_call("cloudwatch", "DisableAlarmActions", AlarmNames=[NAME]), {"actionsEnabled": False}),
-    ("group", service_call("logs", "DeleteRetentionPolicy", logGroupName=NAME), {"retentionInDays": None}),
+    ("alarm", call_api("cloudwatch", "DisableAlarmActions", AlarmNames=[NAME]), {"actionsEnabled": False}),
+    ("group", call_api("logs", "DeleteRetentionPolicy", logGroupName=NAME), {"retentionInDays": None}),
     (
         "filter",
-        service_call(
+        call_api(
             "logs",
             "PutMetricFilter",
             logGroupName=NAME,
             filterName=NAME,
-            filterPattern=FILTER,
-            metricTransformations=[OTHER_FILTER],
+            filterPattern=FILTER_PATTERN,
+            metricTransformations=[METRIC_TRANSFORMATION],
         ),
         {"metricTransformation": {"name": "failures", "namespace": NAME, "value": "2"}},
     ),
     (
         "topic-policy",
-        service_call(
-            "sns", "SetTopicAttributes", TopicArn=TOPIC, AttributeName="Policy", AttributeValue=policy(PUBLIC)
+        call_api(
+            "sns",
+            "SetTopicAttributes",
+            TopicArn=TOPIC_ARN,
+            AttributeName="Policy",
+            AttributeValue=policy(PUBLIC_STATEMENT),
         ),
-        {"policy": policy(PUBLIC)},
+        {"policy": policy(PUBLIC_STATEMENT)},
     ),
     (
         "parameter",
-        service_call("ssm", "PutParameter", Name=f"/{NAME}", Type="SecureString", Value="canary-two", Overwrite=True),
+        call_api("ssm", "PutParameter", Name=f"/{NAME}", Type="SecureString", Value="canary-two", Overwrite=True),
         {"value": Secret("canary-two")},
     ),
     (
         "machine",
-        service_call(
+        call_api(
             "stepfunctions",
             "UpdateStateMachine",
             stateMachineArn=f"arn:aws:states:us-east-1:123456789012:stateMachine:{NAME}",
-            definition=machine("by hand"),
+            definition=state_machine_definition("by hand"),
         ),
-        {"definition": machine("by hand")},
+        {"definition": state_machine_definition("by hand")},
     ),
-    ("rule", service_call("events", "DisableRule", Name=NAME), {"state": "DISABLED"}),
+    ("rule", call_api("events", "DisableRule", Name=NAME), {"state": "DISABLED"}),
     (
         "target",
-        service_call("events", "PutTargets", Rule=NAME, Targets=[{"Id": "topic", "Arn": OTHER_TOPIC, "Input": "{}"}]),
-        {"arn": OTHER_TOPIC, "input": "{}"},
+        call_api("events", "PutTargets", Rule=NAME, Targets=[{"Id": "topic", "Arn": OTHER_TOPIC_ARN, "Input": "{}"}]),
+        {"arn": OTHER_TOPIC_ARN, "input": "{}"},
     ),
 ]
+"""Pulumi name of a resource, its change by hand, and the values that its service then returns for the changed inputs."""
 
 
 @pytest.mark.parametrize(
     ("name", "change", "expected"), CHANGES, ids=[f"{name}-{'-'.join(changed)}" for name, _, changed in CHANGES]
 )
-def test_a_change_by_hand_differs_in_exactly_the_changed_input(
-    name: str, change: Callable[[EmulatorClients], object], expected: Props, drift_stack: SmallStack
+def test_a_change_by_hand_changes_exactly_the_expected_inputs(
+    name: str, change: ManualChange, expected: Props, drift_stack: SmallStack
 ) -> None:
     [resource] = [resource for resource in drift_stack.graph.customs() if resource.name == name]
     before = read_current(resource, drift_stack.state, drift_stack.clients)
@@ -542,7 +559,9 @@ def test_a_change_by_hand_differs_in_exactly_the_changed_input(
 
 def test_changed_code_and_a_changed_object_have_other_hashes(drift_stack: SmallStack) -> None:
     lambda_, s3 = drift_stack.clients("lambda"), drift_stack.clients("s3")
-    current_hash = lambda_.update_function_code(FunctionName=NAME, ZipFile=zip_of("changed = 1"))["CodeSha256"]
+    current_hash = lambda_.update_function_code(FunctionName=NAME, ZipFile=zip_module("index", "changed = 1"))[
+        "CodeSha256"
+    ]
     etag = s3.put_object(Bucket=BUCKET, Key="job.py", Body=b"changed = 1")["ETag"]
     resources = {resource.name: resource for resource in drift_stack.graph.customs()}
     function = read_current(resources["function"], drift_stack.state, drift_stack.clients)
@@ -559,19 +578,18 @@ NOT_DELETABLE = {
     "encryption": "S3 encrypts every bucket, by default with AES-256",
     "topic-policy": "a topic always has a policy",
 }
-"""Settings that exist as long as the resource that they belong to, each with the reason."""
+"""Settings that cannot be deleted before the bucket or topic that they belong to, each with the reason."""
 
 
 def test_a_resource_deleted_by_hand_is_read_as_missing(drift_stack: SmallStack) -> None:
     resources = {resource.urn: resource for resource in drift_stack.graph.customs()}
-    remaining = {}
+    remaining = set[str]()
     for urn in drift_stack.state.deletion_order(set(resources)):
         entry, resource = drift_stack.state.entries()[urn], resources[urn]
-        if entry.emptied:
+        if entry.emptied:  # a bucket must be empty before it is deleted
             delete_all_versions(drift_stack.clients("s3"), {"Bucket": entry.id})
         for call in entry.deletion:
             call_service(drift_stack.clients(call.service), call.operation, call.params)
-        current = read_current(resource, drift_stack.state, drift_stack.clients)
-        if current is not None:
-            remaining[resource.name] = current
-    assert remaining.keys() == NOT_DELETABLE.keys()
+        if read_current(resource, drift_stack.state, drift_stack.clients) is not None:
+            remaining.add(resource.name)
+    assert remaining == NOT_DELETABLE.keys()

@@ -1,4 +1,7 @@
-"""Tests that a single file, uploaded to the platform of `make up`, becomes rows without any command or other files."""
+"""Test that a single file, uploaded to a platform of `make up`, becomes rows without any command or other files.
+
+On AWS, files wait until a manifest, a list of files for one Spark run, is full or an hour has passed.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +22,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.spark]
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Iterator[IngestionRuns]:
-    """Client of ingestion as the file of the stack `local` configures it."""
+    """Client of a platform that has only ingestion, with the settings of the stack `local`."""
     with emulator.start(tmp_path) as started:
         deployed = deploy(ingestion_alone("local"), started.emulator, SilentProgress())
         clients = EmulatorClients(started.emulator.endpoint)

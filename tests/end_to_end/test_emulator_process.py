@@ -16,14 +16,14 @@ from local.platform.emulator import EmulatorError
 pytestmark = pytest.mark.e2e
 
 
-def test_an_emulator_stops_at_the_end_of_its_with_block(tmp_path: Path) -> None:
+def test_an_emulator_ends_with_its_with_block(tmp_path: Path) -> None:
     with emulator.start(tmp_path) as running_emulator:
         pid = running_emulator.emulator.pid
         assert emulator.find_running(tmp_path) == running_emulator.emulator
         assert running_emulator.emulator.port in emulator.PORTS
         with pytest.raises(EmulatorError, match="already runs in this folder"):
             emulator.start(tmp_path)
-    assert not alive(pid)
+    assert not is_alive(pid)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["decisions.jsonl", "emulator.log"]
 
 
@@ -38,6 +38,7 @@ with emulator.start(Path(sys.argv[1])) as started:
     if "keep" not in sys.argv:
         sys.stdin.read()
 """
+"""Program that starts an emulator. With the argument `keep`, the emulator outlives the program, as after `make up`."""
 
 
 def test_an_emulator_stops_when_its_parent_process_is_killed(tmp_path: Path) -> None:
@@ -50,13 +51,12 @@ def test_an_emulator_stops_when_its_parent_process_is_killed(tmp_path: Path) -> 
     ) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
-        assert alive(pid)
+        assert is_alive(pid)
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-        eventually(lambda: None if alive(pid) else True, "the emulator's end")
-        eventually(
-            lambda: None if emulator.find_running(tmp_path) else True, "its lock"
-        )  # its last thread releases the lock a little later
+        eventually(lambda: None if is_alive(pid) else True, "the emulator's end")
+        # The last thread of the emulator releases the lock a little later.
+        eventually(lambda: None if emulator.find_running(tmp_path) else True, "the release of the lock")
 
 
 def test_a_kept_emulator_is_stopped_by_down(tmp_path: Path) -> None:
@@ -68,13 +68,13 @@ def test_a_kept_emulator_is_stopped_by_down(tmp_path: Path) -> None:
         check=True,
     )
     pid = int(run.stdout)
-    assert alive(pid)
+    assert is_alive(pid)
     running = emulator.find_running(tmp_path)
     assert running is not None
     assert running.pid == pid
     assert lifecycle.find_running_platform(tmp_path) == {"endpoint": running.endpoint, "outputs": {}, "ids": {}}
     assert lifecycle.down(tmp_path) == 0
-    eventually(lambda: None if alive(pid) else True, "the emulator's end")
+    eventually(lambda: None if is_alive(pid) else True, "the emulator's end")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["command.lock", "decisions.jsonl", "emulator.log"]
 
 
@@ -86,7 +86,7 @@ def test_a_missing_emulator_environment_is_reported_with_the_command_that_create
         emulator.start(tmp_path)
 
 
-def alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     """Return True if a process exists and is not a zombie that its parent has not reaped yet."""
     try:
         os.kill(pid, 0)

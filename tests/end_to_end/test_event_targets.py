@@ -1,4 +1,8 @@
-"""Tests of target permissions and asynchronous invocation settings on their own emulator."""
+"""Tests of targets of EventBridge and EventBridge Scheduler, and of asynchronous invocations, on an emulator.
+
+A target gets an event only if its resource policy or role permits it. An asynchronous invocation that fails is retried
+and reported as its function's settings say.
+"""
 
 import contextlib
 import json
@@ -21,22 +25,25 @@ def handler(event, context):
     print("attempt of", context.aws_request_id)
     raise ValueError("every invocation fails")
 """
-RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/rule"
-SQS = f"arn:aws:sqs:{REGION}:{ACCOUNT}"
-FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:failing"
+RULE_ARN = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/rule"
+SQS_ARN_PREFIX = f"arn:aws:sqs:{REGION}:{ACCOUNT}"
+FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:failing"
 LOG_GROUP = "/aws/lambda/failing"
-GROUP = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"
+SCHEDULE_GROUP_ARN = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"
 ALLOWED_EVENT, REFUSED_EVENT = {"n": "allowed"}, {"n": "refused"}
 
 
 @dataclass
 class EventTargetHarness:
-    """Harness with queues, an alias of a function that always fails, and roles."""
+    """Harness with queues and with an alias of a function that always fails. A failed call is reported to a queue."""
 
     clients: EmulatorClients
 
-    def role(self, name: str, service: str, source: str = "*", **grants: str) -> str:
-        """Create a role that a service may assume for a source. Grants are resources by action."""
+    def create_role(self, name: str, service: str, source: str = "*", **grants: str) -> str:
+        """Create a role that a service may assume for a source, and return its ARN.
+
+        Grants are resources by action, for example `sqs_SendMessage="*"` for `sqs:SendMessage`.
+        """
         iam = self.clients("iam")
         trust = {
             "Effect": "Allow",
@@ -63,7 +70,7 @@ class EventTargetHarness:
             "Effect": "Allow",
             "Principal": {"Service": "events.amazonaws.com"},
             "Action": "sqs:SendMessage",
-            "Resource": f"{SQS}:{queue}",
+            "Resource": f"{SQS_ARN_PREFIX}:{queue}",
             "Condition": {"ArnEquals": {"aws:SourceArn": source}},
         }
         policy = json.dumps({"Statement": [statement]})
@@ -79,11 +86,11 @@ class EventTargetHarness:
             **alias, Action="lambda:InvokeFunction", Principal="events.amazonaws.com", SourceArn=source
         )
 
-    def send_event(self, target: str, detail: dict[str, str], **more: Any) -> None:
+    def send_event(self, target: str, detail: dict[str, str], **parameters: Any) -> None:
         """Make the target the only target of the rule, and send an event that matches the rule."""
         events = self.clients("events")
         events.put_rule(Name="rule", EventPattern=json.dumps({"source": ["test"]}))
-        events.put_targets(Rule="rule", Targets=[{"Id": "one", "Arn": target, **more}])
+        events.put_targets(Rule="rule", Targets=[{"Id": "one", "Arn": target, **parameters}])
         events.put_events(Entries=[{"Source": "test", "DetailType": "test", "Detail": json.dumps(detail)}])
 
     def schedule(self, name: str, role: str, event: dict[str, str]) -> None:
@@ -92,7 +99,7 @@ class EventTargetHarness:
             Name=name,
             ScheduleExpression="at(2020-01-01T00:00:00)",
             FlexibleTimeWindow={"Mode": "OFF"},
-            Target={"Arn": f"{FUNCTION}:live", "RoleArn": role, "Input": json.dumps(event)},
+            Target={"Arn": f"{FUNCTION_ARN}:live", "RoleArn": role, "Input": json.dumps(event)},
         )
 
     def receive_message(self, queue: str) -> dict[str, Any]:
@@ -106,68 +113,76 @@ class EventTargetHarness:
 @pytest.fixture(scope="module")
 def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventTargetHarness]:
     with emulator.start(tmp_path_factory.mktemp("targets")) as started:
-        targets = EventTargetHarness(EmulatorClients(started.emulator.endpoint))
+        harness = EventTargetHarness(EmulatorClients(started.emulator.endpoint))
         for name in ("rule-target", "alias-failures", "function-failures"):
-            targets.clients("sqs").create_queue(QueueName=name)
+            harness.clients("sqs").create_queue(QueueName=name)
         logs = {"logs_CreateLogStream": "*", "logs_PutLogEvents": "*"}
-        role = targets.role("function", "lambda.amazonaws.com", sqs_SendMessage=f"{SQS}:*", **logs)
-        targets.clients("logs").create_log_group(logGroupName=LOG_GROUP)
-        create_function(targets.clients, "failing", CODE, role, Publish=True)
-        lambda_ = targets.clients("lambda")
+        role = harness.create_role("function", "lambda.amazonaws.com", sqs_SendMessage=f"{SQS_ARN_PREFIX}:*", **logs)
+        harness.clients("logs").create_log_group(logGroupName=LOG_GROUP)
+        create_function(harness.clients, "failing", CODE, role, Publish=True)
+        lambda_ = harness.clients("lambda")
         lambda_.create_alias(FunctionName="failing", Name="live", FunctionVersion="1")
         for name, qualifier in (("alias-failures", "live"), ("function-failures", "$LATEST")):
             lambda_.put_function_event_invoke_config(
                 FunctionName="failing",
                 Qualifier=qualifier,
                 MaximumRetryAttempts=0,
-                DestinationConfig={"OnFailure": {"Destination": f"{SQS}:{name}"}},
+                DestinationConfig={"OnFailure": {"Destination": f"{SQS_ARN_PREFIX}:{name}"}},
             )
-        yield targets
+        yield harness
 
 
 def test_an_event_reaches_a_queue_only_if_its_policy_allows_the_rule(harness: EventTargetHarness) -> None:
-    harness.allow_sending("rule-target", f"{RULE}-other")
-    harness.send_event(f"{SQS}:rule-target", REFUSED_EVENT)
-    harness.allow_sending("rule-target", RULE)
-    harness.send_event(f"{SQS}:rule-target", ALLOWED_EVENT)
+    harness.allow_sending("rule-target", f"{RULE_ARN}-other")
+    harness.send_event(f"{SQS_ARN_PREFIX}:rule-target", REFUSED_EVENT)
+    harness.allow_sending("rule-target", RULE_ARN)
+    harness.send_event(f"{SQS_ARN_PREFIX}:rule-target", ALLOWED_EVENT)
     assert harness.receive_message("rule-target")["detail"] == ALLOWED_EVENT
 
 
 def test_an_event_invokes_a_function_only_if_its_policy_allows_the_rule(harness: EventTargetHarness) -> None:
-    harness.allow_invocation(f"{RULE}-other")
-    harness.send_event(f"{FUNCTION}:live", REFUSED_EVENT)
-    harness.allow_invocation(RULE)
-    harness.send_event(f"{FUNCTION}:live", ALLOWED_EVENT)
+    harness.allow_invocation(f"{RULE_ARN}-other")
+    harness.send_event(f"{FUNCTION_ARN}:live", REFUSED_EVENT)
+    harness.allow_invocation(RULE_ARN)
+    harness.send_event(f"{FUNCTION_ARN}:live", ALLOWED_EVENT)
     failure = harness.receive_message("alias-failures")
     assert failure["requestPayload"]["detail"] == ALLOWED_EVENT
     assert failure["responsePayload"]["errorType"] == "ValueError"
 
 
-def test_an_event_starts_a_workflow_only_with_a_trusted_and_granted_role(harness: EventTargetHarness) -> None:
+def test_an_event_starts_a_workflow_only_with_a_role_that_trusts_the_rule_and_has_the_grant(
+    harness: EventTargetHarness,
+) -> None:
     machine = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:workflow"
     grants = {"states_StartExecution": machine}
     states = harness.clients("stepfunctions")
     definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
     states.create_state_machine(
-        name="workflow", definition=definition, roleArn=harness.role("machine", "states.amazonaws.com")
+        name="workflow", definition=definition, roleArn=harness.create_role("machine", "states.amazonaws.com")
     )
     events = "events.amazonaws.com"
-    for role in (
+    for role_parameter in (
         {},
-        {"RoleArn": harness.role("other", events, f"{RULE}-other", **grants)},
-        {"RoleArn": harness.role("without-grant", events, RULE)},
+        {"RoleArn": harness.create_role("other", events, f"{RULE_ARN}-other", **grants)},
+        {"RoleArn": harness.create_role("without-grant", events, RULE_ARN)},
     ):
-        harness.send_event(machine, REFUSED_EVENT, **role)
+        harness.send_event(machine, REFUSED_EVENT, **role_parameter)
     assert states.list_executions(stateMachineArn=machine)["executions"] == []
-    harness.send_event(machine, ALLOWED_EVENT, RoleArn=harness.role("granted", events, RULE, **grants))
+    harness.send_event(machine, ALLOWED_EVENT, RoleArn=harness.create_role("granted", events, RULE_ARN, **grants))
     assert len(states.list_executions(stateMachineArn=machine)["executions"]) == 1
 
 
-def test_a_schedule_invokes_the_function_with_its_role(harness: EventTargetHarness) -> None:
-    grants = {"lambda_InvokeFunction": f"{FUNCTION}:live"}
+def test_a_schedule_invokes_a_function_only_with_a_role_that_trusts_its_group(harness: EventTargetHarness) -> None:
+    grants = {"lambda_InvokeFunction": f"{FUNCTION_ARN}:live"}
     scheduler = "scheduler.amazonaws.com"
-    harness.schedule("refused", harness.role("of-another-group", scheduler, f"{GROUP}-other", **grants), REFUSED_EVENT)
-    harness.schedule("allowed", harness.role("default-group", scheduler, GROUP, **grants), ALLOWED_EVENT)
+    harness.schedule(
+        "refused",
+        harness.create_role("of-another-group", scheduler, f"{SCHEDULE_GROUP_ARN}-other", **grants),
+        REFUSED_EVENT,
+    )
+    harness.schedule(
+        "allowed", harness.create_role("default-group", scheduler, SCHEDULE_GROUP_ARN, **grants), ALLOWED_EVENT
+    )
     assert harness.receive_message("alias-failures")["requestPayload"] == ALLOWED_EVENT
 
 
@@ -180,11 +195,11 @@ def test_an_asynchronous_invocation_uses_the_settings_of_its_qualifier(
         FunctionName="failing", InvocationType="Event", Payload=b'{"n": 2}', **qualifier_argument
     )
     assert harness.receive_message(queue)["requestPayload"] == {"n": 2}
-    other = ({"alias-failures", "function-failures"} - {queue}).pop()
-    assert "Messages" not in harness.clients("sqs").receive_message(QueueUrl=harness.queue_url(other))
+    other_queue = ({"alias-failures", "function-failures"} - {queue}).pop()
+    assert "Messages" not in harness.clients("sqs").receive_message(QueueUrl=harness.queue_url(other_queue))
 
 
-def test_concurrency_reserved_for_a_function_holds_for_its_versions(harness: EventTargetHarness) -> None:
+def test_a_reserved_concurrency_of_zero_throttles_all_versions_of_the_function(harness: EventTargetHarness) -> None:
     lambda_ = harness.clients("lambda")
     lambda_.put_function_concurrency(FunctionName="failing", ReservedConcurrentExecutions=0)
     try:
@@ -196,16 +211,16 @@ def test_concurrency_reserved_for_a_function_holds_for_its_versions(harness: Eve
         lambda_.delete_function_concurrency(FunctionName="failing")
 
 
-def test_a_retry_of_an_asynchronous_invocation_has_its_request_id(harness: EventTargetHarness) -> None:
+def test_a_retry_of_an_asynchronous_invocation_has_the_same_request_id(harness: EventTargetHarness) -> None:
     lambda_ = harness.clients("lambda")
     lambda_.put_function_event_invoke_config(
         FunctionName="failing",
         Qualifier="live",
         MaximumRetryAttempts=1,
-        DestinationConfig={"OnFailure": {"Destination": f"{SQS}:alias-failures"}},
+        DestinationConfig={"OnFailure": {"Destination": f"{SQS_ARN_PREFIX}:alias-failures"}},
     )
     lambda_.invoke(FunctionName="failing", Qualifier="live", InvocationType="Event", Payload=b'{"n": 4}')
     assert harness.receive_message("alias-failures")["requestPayload"] == {"n": 4}
     events = harness.clients("logs").filter_log_events(logGroupName=LOG_GROUP)["events"]
-    *_, first, second = [event["message"] for event in events if event["message"].startswith("attempt of")]
-    assert first == second
+    *_, first_attempt, retry = [event["message"] for event in events if event["message"].startswith("attempt of")]
+    assert first_attempt == retry

@@ -1,4 +1,7 @@
-"""Tests of `make push` and `make watch` with two functions on an emulator of their own."""
+"""Tests of `make push` and `make watch`, which publish changed code of a function on a running platform.
+
+The platform of these tests has two functions.
+"""
 
 import json
 from collections.abc import Iterator

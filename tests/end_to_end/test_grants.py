@@ -1,4 +1,8 @@
-"""Tests that all flows together use every grant and need no other, and that missing and unused grants are reported."""
+"""Tests that the permissions of all roles (their grants) are exactly those that the flows use.
+
+A *flow* is a program that uses one backend from end to end. The tests also show that a missing or unused grant is
+reported.
+"""
 
 from typing import Any
 
@@ -14,7 +18,7 @@ BUILDER = "ingestion-manifest-builder"
 
 
 def wait_for_problem(platform: Platform, log_end: int, beginning: str) -> str:
-    """Wait until the decisions after this position of the log cause a problem with this beginning. Return the problem."""
+    """Wait for a problem with this beginning, and return it. Problems result from IAM's decisions since `log_end`."""
 
     def find_problem() -> str | None:
         problems = platform.compare_grants(platform.decisions(log_end)).problems()
@@ -35,19 +39,19 @@ def test_all_flows_use_every_grant_and_need_no_other(
     ingestion_flow_run: FlowRun[Any],
 ) -> None:
     flows = (transcription_flow_run, voice_qa_flow_run, livestream_flow_run, meetings_flow_run, ingestion_flow_run)
-    decisions = [decision for each in flows for decision in each.decisions]
-    # A function reads a secret once in each process, which another test may have caused before the flow.
-    secrets = [decision for decision in platform.decisions(0) if decision.action == "ssm:GetParameter"]
-    assert platform.compare_grants([*decisions, *secrets]).problems() == []
+    decisions = [decision for flow in flows for decision in flow.decisions]
+    # A process of a function reads a secret only once. It may have done so in another test, before the flow.
+    secret_decisions = [decision for decision in platform.decisions(0) if decision.action == "ssm:GetParameter"]
+    assert platform.compare_grants([*decisions, *secret_decisions]).problems() == []
 
 
 @pytest.mark.parametrize("action", ["dynamodb:PutItem", "sqs:ReceiveMessage", "sqs:DeleteMessage", "logs:PutLogEvents"])
 def test_a_removed_grant_is_reported_with_its_role(platform: Platform, intake: IngestionIntake, action: str) -> None:
-    refused = f"used and not granted: polyphony-local-{BUILDER}: {action} on arn:aws:"
+    expected_problem = f"used and not granted: polyphony-local-{BUILDER}: {action} on arn:aws:"
     with platform.changed_actions(BUILDER, removed=action):
         log_end = platform.decision_log_end()
         intake.upload("incoming/refused.ndjson")
-        problem = wait_for_problem(platform, log_end, refused)
+        problem = wait_for_problem(platform, log_end, expected_problem)
     assert problem.endswith(AccessVerdict.IMPLICIT_DENY)
 
 

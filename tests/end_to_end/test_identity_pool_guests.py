@@ -1,4 +1,7 @@
-"""Tests of identity pool guests on their own emulator: each guest reaches only the guest's own data."""
+"""Tests of guests of a Cognito identity pool on an emulator: each guest can access only the guest's own data.
+
+A guest is a browser user with the unauthenticated credentials of an identity pool.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,11 +19,11 @@ from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
 from local.emulation.iam.policy_evaluator import AccessVerdict
-from local.flows.guest_client import Guest
+from local.flows.identity_pool_guest import Guest
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState
 from tests.end_to_end.small_stack import SmallStack, small_stack
-from tests.guest_program import with_guests
+from tests.guest_program import register_guest_resources
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("guests")]
 
@@ -42,6 +45,8 @@ def handler(event, context):
     answer = {"onConnect": json.loads(item["connectIdentity"]["S"]), "onMessage": context["identity"]}
     return {"statusCode": 200, "body": json.dumps(answer)}
 """
+"""Code of the APIs' function. It stores the identity of each new connection, and answers a message with this identity
+and with the identity in the event of the message."""
 ACCOUNT = "123456789012"
 BUCKET = f"polyphony-test-ingestion-audio-{ACCOUNT}"
 TABLE = "polyphony-test-ingestion-sessions"
@@ -76,7 +81,7 @@ def error_code(call: Callable[[], object]) -> str:
 @pytest.fixture(scope="module")
 def guest_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuestStack]:
     with small_stack(tmp_path_factory.mktemp("guests"), CODE) as stack:
-        stack.up(with_guests)
+        stack.up(register_guest_resources)
         yield GuestStack(stack)
 
 
@@ -108,28 +113,30 @@ def test_each_guest_has_a_separate_identity(guest_stack: GuestStack, first_guest
 def test_an_identity_claimed_in_a_message_is_ignored(
     guest_stack: GuestStack, first_guest: Guest, second_guest: Guest
 ) -> None:
-    forged = {"cognitoIdentityId": second_guest.identity_id}
+    forged_identity = {"cognitoIdentityId": second_guest.identity_id}
     with first_guest.connect(guest_stack.stack.outputs["url"]) as client:
-        answer = ask(client, identity=forged, requestContext={"identity": forged}, **forged)
+        answer = ask(client, identity=forged_identity, requestContext={"identity": forged_identity}, **forged_identity)
     assert answer["onConnect"]["cognitoIdentityId"] == first_guest.identity_id
     assert "cognitoIdentityId" not in answer["onMessage"]
 
 
-def test_an_unchecked_signature_gives_no_identity(guest_stack: GuestStack, first_guest: Guest) -> None:
+def test_an_api_without_authorization_gives_its_function_no_identity(
+    guest_stack: GuestStack, first_guest: Guest
+) -> None:
     with first_guest.connect(guest_stack.stack.outputs["open"]) as client:
         identity = ask(client)["onConnect"]
     assert {name for name, value in identity.items() if value is not None} == {"sourceIp", "userAgent"}
     assert identity["cognitoIdentityId"] is None
 
 
-def refusal_status(url: str) -> int:
+def handshake_error_status(url: str) -> int:
     with pytest.raises(InvalidStatus) as error:
         connect(url, proxy=None)
     return error.value.response.status_code
 
 
 def test_a_guest_of_another_pool_without_the_grant_is_refused(guest_stack: GuestStack) -> None:
-    assert refusal_status(guest_stack.guest("others").signed_url(guest_stack.stack.outputs["url"])) == 403
+    assert handshake_error_status(guest_stack.guest("others").signed_url(guest_stack.stack.outputs["url"])) == 403
     [decision] = {
         decision
         for decision in guest_stack.stack.decisions()
@@ -213,21 +220,18 @@ def test_a_pool_and_its_roles_are_updated_in_place_and_deleted(guest_stack: Gues
         guest_stack.stack.emulator, guest_stack.stack.clients, PlatformState.empty(tmp_path / "state.json", "pools")
     )
 
-    def body(role: str, *, guests: bool, **tags: str) -> Callable[[], object]:
-        def register() -> None:
-            pool = aws.cognito.IdentityPool(
-                "pool", identity_pool_name="p", allow_unauthenticated_identities=guests, tags=tags
-            )
-            arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
-            aws.cognito.IdentityPoolRoleAttachment("roles", identity_pool_id=pool.id, roles={"unauthenticated": arn})
-            pulumi.export("pool", pool.id)
+    def register(role: str, *, guests: bool, **tags: str) -> None:
+        pool = aws.cognito.IdentityPool(
+            "pool", identity_pool_name="p", allow_unauthenticated_identities=guests, tags=tags
+        )
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
+        aws.cognito.IdentityPoolRoleAttachment("roles", identity_pool_id=pool.id, roles={"unauthenticated": arn})
+        pulumi.export("pool", pool.id)
 
-        return register
-
-    actions = pools.up(body("one", guests=True, kept="1", gone="1"))
+    actions = pools.up(register, "one", guests=True, changed="1", removed="1")
     assert actions == {"pool": ResourceAction.CREATE, "roles": ResourceAction.CREATE}
     pool = pools.outputs["pool"]
-    actions = pools.up(body("two", guests=False, kept="2"))
+    actions = pools.up(register, "two", guests=False, changed="2")
     assert (pools.outputs["pool"], actions) == (pool, {"pool": ResourceAction.UPDATE, "roles": ResourceAction.UPDATE})
     pool_details = cognito.describe_identity_pool(IdentityPoolId=pool)
     assert pool_details["AllowUnauthenticatedIdentities"] is False
@@ -236,6 +240,6 @@ def test_a_pool_and_its_roles_are_updated_in_place_and_deleted(guest_stack: Gues
     tags = cognito.list_tags_for_resource(
         ResourceArn=f"arn:aws:cognito-identity:us-east-1:{ACCOUNT}:identitypool/{pool}"
     )
-    assert tags["Tags"] == {"kept": "2"}
+    assert tags["Tags"] == {"changed": "2"}
     pools.up(lambda: None)
     assert error_code(lambda: cognito.describe_identity_pool(IdentityPoolId=pool)) == "ResourceNotFoundException"

@@ -1,4 +1,8 @@
-"""Intake of ingestion on the local platform: the handler runs from the deployed zip, with its role."""
+"""End-to-end tests of ingestion's intake: the manifest builder tracks each new file, that is, writes a
+record of it to the file table.
+
+The handler runs from the deployed zip, with its role.
+"""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +20,7 @@ from tests.end_to_end.conftest import Platform
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 
 
-def test_a_dropped_file_is_tracked_once_as_pending(intake: IngestionIntake) -> None:
+def test_an_uploaded_file_gets_one_record_with_the_status_pending(intake: IngestionIntake) -> None:
     version = intake.upload("incoming/one file+ü.ndjson")
     [record] = intake.wait_until_tracked("incoming/one file+ü.ndjson")
     assert record["status"] == {"S": "pending"}
@@ -38,19 +42,21 @@ def test_only_an_invalid_message_returns_to_the_queue(intake: IngestionIntake) -
     intake.wait_until_tracked("incoming/in-the-same-batch.ndjson")
     eventually(
         lambda: True if intake.count_messages(intake.queue_url) == (0, 1) else None,
-        "the bad message, hidden until a retry",
+        "the invalid message, invisible until its retry",
     )
     assert intake.count_messages(intake.dead_letters_url) == (0, 0), "it has attempts left"
 
 
-def test_more_than_ten_files_come_in_one_batch(intake: IngestionIntake, platform: Platform) -> None:
+def test_a_batch_may_contain_more_than_ten_files(intake: IngestionIntake, platform: Platform) -> None:
     """Without our extension, the emulator delivers at most ten messages."""
     keys = [f"incoming/many/{number}.ndjson" for number in range(25)]
     for key in keys:
         intake.upload(key)
     eventually(lambda: True if all(intake.find_records(key) for key in keys) else None, "all records")
-    sizes = [line for line in platform.log_lines("ingestion-manifest-builder") if "batch_taken_in" in line]
-    assert any(f'"records":{count}' in line.replace(" ", "") for line in sizes for count in range(11, 26)), sizes
+    batch_lines = [line for line in platform.log_lines("ingestion-manifest-builder") if "batch_taken_in" in line]
+    assert any(f'"records":{count}' in line.replace(" ", "") for line in batch_lines for count in range(11, 26)), (
+        batch_lines
+    )
 
 
 def test_the_handler_runs_from_the_deployed_zip_and_not_from_the_checkout(
@@ -85,7 +91,7 @@ def producer(platform: Platform) -> Iterator[Any]:
     iam.delete_user(**user)
 
 
-def test_no_upload_may_name_a_kms_key(producer: Any, intake: IngestionIntake) -> None:
+def test_an_upload_that_names_a_kms_key_is_refused(producer: Any, intake: IngestionIntake) -> None:
     target = {"Bucket": intake.bucket, "Key": "incoming/kms.ndjson"}
     source = {"Bucket": intake.bucket, "Key": "incoming/plain.ndjson"}
     producer.put_object(**source, Body=b"{}\n")

@@ -1,4 +1,8 @@
-"""Ingestion from end to end: 250 files become a full manifest and a flushed one, with exactly their rows in the lake."""
+"""End-to-end tests of ingestion with Spark runs: 250 uploaded files become exactly their rows in the lake.
+
+The files are divided into two manifests, each of which is a list of files for one Spark run: a full one, and one with
+the remaining files, which the sweep *flushes*, that is, starts before it is full.
+"""
 
 import json
 from collections import Counter
@@ -9,14 +13,16 @@ from local.flows.ingestion_flow import BAD_EVERY, list_expected_rows
 from tests.end_to_end.conftest import INGESTED_FILES, IngestionFlowRun, Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.xdist_group("platform")]
+FULL_MANIFEST = 200
+"""Number of files in a full manifest."""
 
 
-def test_files_become_a_full_manifest_a_flushed_one_and_exactly_their_rows(
+def test_files_become_a_full_manifest_and_a_flushed_one_and_exactly_their_rows(
     ingestion_flow_run: IngestionFlowRun,
 ) -> None:
-    pending_files, outcome = ingestion_flow_run.outcome
+    files_of_other_tests, outcome = ingestion_flow_run.outcome
     assert outcome.execution_counts == Counter(SUCCEEDED=2)
-    assert outcome.manifest_sizes == [200, INGESTED_FILES - 200 + pending_files]
+    assert outcome.manifest_sizes == [FULL_MANIFEST, INGESTED_FILES - FULL_MANIFEST + files_of_other_tests]
     assert outcome.file_counts == {"processed": INGESTED_FILES, "rejected": 2}
     assert outcome.rows == list_expected_rows(INGESTED_FILES)
 
@@ -24,9 +30,9 @@ def test_files_become_a_full_manifest_a_flushed_one_and_exactly_their_rows(
 def test_a_run_logs_counts_and_no_content_of_a_file(platform: Platform, ingestion_flow_run: IngestionFlowRun) -> None:
     _, outcome = ingestion_flow_run.outcome
     log = (platform.emulator.folder / "glue.log").read_text(encoding="utf-8")
-    counted = [json.loads(line) for line in log.splitlines() if line.startswith('{"event": "run_finished"')]
-    files_of_runs = Counter(item["files"] for item in counted)  # other tests start runs on this platform, too
+    run_counts = [json.loads(line) for line in log.splitlines() if line.startswith('{"event": "run_finished"')]
+    files_of_runs = Counter(item["files"] for item in run_counts)  # other tests start runs on this platform, too
     assert Counter(outcome.manifest_sizes) <= files_of_runs
-    assert sum(item["rows"] for item in counted) >= len(outcome.rows) > 0
-    assert sum(item["rejected_rows"] for item in counted) >= INGESTED_FILES // BAD_EVERY
+    assert sum(item["rows"] for item in run_counts) >= len(outcome.rows) > 0
+    assert sum(item["rejected_rows"] for item in run_counts) >= INGESTED_FILES // BAD_EVERY
     assert [name for name in ("incoming/", "two words", "日本", "not json", '"text"') if name in log] == []

@@ -1,4 +1,7 @@
-"""Tests of interrupted meetings: without capacity, without an execution, without chunks, and with failing storage."""
+"""End-to-end tests of meetings whose processing stops for a while or for ever.
+
+Causes are missing capacity for the media job, a stopped workflow execution, missing chunks, and refused storage access.
+"""
 
 import json
 import re
@@ -23,7 +26,7 @@ from local.flows.meetings_client import MeetingsBackend
 from local.platform.emulator import ROOT_ACCESS_KEY
 from local.preview.preview_provider import ACCOUNT, REGION
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, job_history, new_meeting
+from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, new_meeting, read_job_history
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 READY, FAILED = MeetingStatus.READY, MeetingStatus.FAILED
@@ -32,7 +35,7 @@ SUMMARIZER = "polyphony-local-meetings-bedrock-summarize"
 
 @pytest.fixture
 def no_capacity(platform: Platform) -> Iterator[None]:
-    """Keep every job waiting until the test ends the fault."""
+    """Keep every media job waiting for capacity until the test calls `set_faults` without a fault."""
     set_faults(platform.emulator.folder, dict.fromkeys((SPOT, ON_DEMAND), QueueFault(no_capacity=True)))
     yield
     set_faults(platform.emulator.folder, {})
@@ -43,8 +46,8 @@ def wait_for_job(meetings: MeetingsBackend, meeting_id: str) -> dict[str, Any]:
     batch = meetings.client("batch")
 
     def find_job() -> dict[str, Any] | None:
-        listed = batch.list_jobs(jobQueue=SPOT, jobStatus="RUNNABLE")["jobSummaryList"]
-        return next((dict(job) for job in listed if meeting_id in job["jobName"]), None)
+        waiting_jobs = batch.list_jobs(jobQueue=SPOT, jobStatus="RUNNABLE")["jobSummaryList"]
+        return next((dict(job) for job in waiting_jobs if meeting_id in job["jobName"]), None)
 
     return eventually(find_job, "a job that waits")
 
@@ -67,15 +70,15 @@ def find_waiting_execution(meetings: MeetingsBackend, arns: set[str]) -> str | N
 def make_overdue(
     platform: Platform, meetings: MeetingsBackend, user: str, meeting_id: str, **changes: Any
 ) -> MeetingRecord:
-    """Change a meeting's times so that it has been in its state for days and is due."""
+    """Change a meeting's times so that it has been in its state for days, and the next sweep checks it."""
     table = MeetingTable(platform.client("dynamodb"), meetings.table)
     now = datetime.now(UTC)
     past = {"since": timestamp(now - timedelta(days=20)), "due": timestamp(now - timedelta(minutes=1)), **changes}
 
-    def move(record: MeetingRecord) -> MeetingRecord:
+    def change_times(record: MeetingRecord) -> MeetingRecord:
         return record.model_copy(update={**past, "version": record.version + 1})
 
-    change = table.update(MeetingId(user, meeting_id), move)
+    change = table.update(MeetingId(user, meeting_id), change_times)
     assert change is not None
     return change.after
 
@@ -85,21 +88,21 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
     platform: Platform, meetings: MeetingsBackend, ann: Recorder
 ) -> None:
     meeting = new_meeting()
-    old = ann.client.upload(meeting, ann.record_speech("good day"))
+    first_upload = ann.client.upload(meeting, ann.record_speech("good day"))
     wait_for_job(meetings, meeting.meeting_id)
-    new = ann.client.upload(meeting, ann.record_speech("thank you"))
+    second_upload = ann.client.upload(meeting, ann.record_speech("thank you"))
     set_faults(platform.emulator.folder, {})
-    ready = ann.client.wait_until_ready(meeting.meeting_id, content=new.content, timeout_seconds=60)
+    ready = ann.client.wait_until_ready(meeting.meeting_id, content=second_upload.content, timeout_seconds=60)
     assert [segment.text for segment in ann.client.transcript(meeting.meeting_id).said] == ["Thank you."]
-    result = Recording(ready.meeting, old.content).media_result_key
+    result_key = Recording(ready.meeting, first_upload.content).media_result_key
     s3 = platform.client("s3")
 
     def read_result() -> Any:
-        objects = s3.list_objects_v2(Bucket=meetings.bucket, Prefix=result).get("Contents")
-        return json.loads(s3.get_object(Bucket=meetings.bucket, Key=result)["Body"].read()) if objects else None
+        objects = s3.list_objects_v2(Bucket=meetings.bucket, Prefix=result_key).get("Contents")
+        return json.loads(s3.get_object(Bucket=meetings.bucket, Key=result_key)["Body"].read()) if objects else None
 
     assert eventually(read_result, "the result of the first job")["outcome"] == MediaOutcome.SUPERSEDED
-    assert ann.client.get(meeting.meeting_id).content == new.content
+    assert ann.client.get(meeting.meeting_id).content == second_upload.content
 
 
 def fail_by_stopped_execution(
@@ -111,9 +114,9 @@ def fail_by_stopped_execution(
     meetings.client("stepfunctions").stop_execution(executionArn=execution)
     make_overdue(platform, meetings, ann.credentials.user, meeting_id)
     meetings.invoke_scheduled(meetings.sweep_function, "sweep")
-    failed = ann.client.get(meeting_id)
-    assert (failed.status, failed.reason) == (FAILED, MeetingReason.MEDIA_FAILED)
-    return failed
+    record = ann.client.get(meeting_id)
+    assert (record.status, record.reason) == (FAILED, MeetingReason.MEDIA_FAILED)
+    return record
 
 
 @pytest.mark.usefixtures("no_capacity")
@@ -122,20 +125,22 @@ def test_the_next_execution_uses_the_running_job_of_a_stopped_execution(
 ) -> None:
     meeting, chunks = new_meeting(), ann.record_speech("good day")
     ann.client.upload(meeting, chunks)
-    failed = fail_by_stopped_execution(platform, meetings, ann, meeting.meeting_id)
-    [execution] = list_executions(meetings, meeting.meeting_id)
+    failed_record = fail_by_stopped_execution(platform, meetings, ann, meeting.meeting_id)
+    [stopped_execution] = list_executions(meetings, meeting.meeting_id)
     ann.client.upload(meeting, chunks)
     eventually(
-        lambda: find_waiting_execution(meetings, set(list_executions(meetings, meeting.meeting_id)) - {execution}),
+        lambda: find_waiting_execution(
+            meetings, set(list_executions(meetings, meeting.meeting_id)) - {stopped_execution}
+        ),
         "the next execution",
     )
     set_faults(platform.emulator.folder, {})
     assert ann.wait_for_status(meeting.meeting_id, READY).attempt == 2
-    history = job_history(meetings, failed)
+    history = read_job_history(meetings, failed_record)
     assert (history.queues, history.attempts) == ((SPOT,), (1,)), "the first execution's job is the only one"
 
 
-CLI = """\
+AWS_CLI_SUBSTITUTE = """\
 #!{python}
 import json, sys
 import boto3, jmespath
@@ -147,7 +152,7 @@ answer = getattr(boto3.client(service.removesuffix("api")), operation.replace("-
 if query != "@":
     print("\\n".join("\\t".join(row) for row in jmespath.search(query, answer)))
 """
-"""The parts of the AWS CLI that the runbook's command uses. The project does not install the AWS CLI."""
+"""Program with the parts of the AWS CLI that the runbook's command uses. The project does not install the AWS CLI."""
 
 
 def restart_failed_meetings(platform: Platform, folder: Path, since: str) -> None:
@@ -155,7 +160,7 @@ def restart_failed_meetings(platform: Platform, folder: Path, since: str) -> Non
     page = (ROOT / "docs" / "runbooks" / "meetings-late.md").read_text()
     [script] = re.findall(r"^9\. .*?```sh\n(.*?)```", page, re.MULTILINE | re.DOTALL)
     command_text = script.replace("<stack>", "local").replace("<account>", ACCOUNT)
-    (folder / "aws").write_text(CLI.format(python=sys.executable))
+    (folder / "aws").write_text(AWS_CLI_SUBSTITUTE.format(python=sys.executable))
     (folder / "aws").chmod(0o700)
     environment = {
         "PATH": f"{folder}:/usr/bin:/bin",
@@ -181,30 +186,31 @@ def test_the_runbooks_command_restarts_failed_meetings(
 
 
 LONG_AGO = timestamp(datetime.now(UTC) - timedelta(days=20))
+# The processing attempt 99 has no workflow execution, and the recording is too old to start one.
 PROCESSING_FOR_DAYS = {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA, "attempt": 99, "whole_at": LONG_AGO}
 
 
 @pytest.mark.parametrize(
-    ("changes", "count", "reason"),
+    ("changes", "counter", "reason"),
     [
         ({}, "never_complete", MeetingReason.NEVER_COMPLETE),
         (PROCESSING_FOR_DAYS, "timed_out", MeetingReason.TIMED_OUT),
     ],
-    ids=["its chunks do not arrive", "its executions do not report"],
+    ids=["its chunks do not arrive", "its execution does not exist"],
 )
-def test_the_sweep_fails_a_meeting_that_never_ends(
+def test_the_sweep_fails_a_meeting_that_makes_no_progress(
     platform: Platform,
     meetings: MeetingsBackend,
     ann: Recorder,
     changes: dict[str, Any],
-    count: str,
+    counter: str,
     reason: MeetingReason,
 ) -> None:
     meeting = new_meeting()
     ann.upload_partially(meeting, ann.record_speech("good day"), [None])
     ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE)
     make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id, **changes)
-    assert meetings.invoke_scheduled(meetings.sweep_function, "sweep")[count] == 1
+    assert meetings.invoke_scheduled(meetings.sweep_function, "sweep")[counter] == 1
     record = ann.client.get(meeting.meeting_id)
     assert (record.status, record.reason) == (FAILED, reason)
 

@@ -1,4 +1,4 @@
-"""Tests of Lambda's worker processes on an emulator of their own."""
+"""Test of the processes in which the emulator runs a Lambda function."""
 
 import json
 import os
@@ -28,11 +28,14 @@ else:
 def handler(event, context):
     return event
 """
-"""Function whose first process dies as soon as the second one starts, and whose later processes wait for the test."""
+"""Function whose first process dies as soon as the second one starts. The second process waits for the test.
+
+The processes wait at named pipes: opening a pipe blocks until another process opens its other end.
+"""
 
 
 def invoke(stack: SmallStack) -> tuple[str, object]:
-    """Return the kind of the function's error, or an empty text, and the payload of the answer."""
+    """Return the kind of the function's error, which is empty if there is none, and the payload of the answer."""
     answer = stack.clients("lambda").invoke(FunctionName=stack.ids["ingestion-echo-function"], Payload=b'{"n": 1}')
     return answer.get("FunctionError", ""), json.loads(answer["Payload"].read())
 
@@ -43,10 +46,10 @@ def test_a_process_that_dies_while_it_starts_ends_no_other_process(tmp_path: Pat
     with small_stack(tmp_path, CODE.format(folder=str(tmp_path))) as stack, ThreadPoolExecutor(2) as pool:
         stack.up(lambda: echo_function("echo", scope(layers=[])))
         calls = [pool.submit(invoke, stack) for _ in range(2)]
-        [first], [second] = wait(calls, return_when=FIRST_COMPLETED)
-        go = os.open(tmp_path / "go", os.O_RDWR)  # does not wait for a reader
-        os.write(go, b"go")
-        kind, _ = first.result()
+        [first_call], [second_call] = wait(calls, return_when=FIRST_COMPLETED)
+        pipe = os.open(tmp_path / "go", os.O_RDWR)  # does not wait for a reader
+        os.write(pipe, b"go")
+        kind, _ = first_call.result()
         assert kind == "Unhandled"
-        assert second.result() == ("", {"n": 1})
-        os.close(go)
+        assert second_call.result() == ("", {"n": 1})
+        os.close(pipe)

@@ -1,4 +1,7 @@
-"""The livestream REST API on the local platform, called over HTTP."""
+"""End-to-end tests of livestream: its REST API is called over HTTP.
+
+An *episode* is a broadcast with a video, which is cut into chunks, and a transcript, in which the agent finds *claims*.
+"""
 
 import json
 import uuid
@@ -17,7 +20,7 @@ CANARY = "canary-of-a-title"
 
 
 def test_the_livestream_flow_passes(livestream_flow_run: FlowRun[list[str]]) -> None:
-    assert livestream_flow_run.outcome == []
+    assert livestream_flow_run.outcome == [], "the flow found problems"
 
 
 LARGE_VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": 99_000_000_000}
@@ -36,15 +39,14 @@ def test_an_invalid_value_is_reported_with_its_field_and_rule(
 ) -> None:
     answer = livestream.ask(method, path, body)
     assert (answer.status, answer.body["code"]) == (400, code)
-    assert [field["field"] for field in answer.body["fields"]] == [field]
-    assert all(field["rule"] for field in answer.body["fields"])
+    assert [problem["field"] for problem in answer.body["fields"]] == [field]
+    assert all(problem["rule"] for problem in answer.body["fields"])
 
 
 def test_a_form_accepts_only_the_announced_file(livestream: LivestreamBackend) -> None:
     episode = livestream.create_episode("with a form")["episodeId"]
     request = {"kind": "transcript", "contentType": "text/vtt", "bytes": 10}
-    ready = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body
-    form = ready["form"]
+    form = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body["form"]
     assert post_form(form["url"], form["fields"], b"x" * 11).status >= 400
     other_fields = {**form["fields"], "key": form["fields"]["key"].replace(episode, UNKNOWN_EPISODE)}
     assert post_form(form["url"], other_fields, b"x" * 10).status >= 400
@@ -54,17 +56,17 @@ def test_a_form_accepts_only_the_announced_file(livestream: LivestreamBackend) -
 def test_parts_can_be_sent_to_newly_signed_urls(livestream: LivestreamBackend) -> None:
     episode = livestream.create_episode("on a slow line")["episodeId"]
     request = {"kind": "video", "contentType": "video/mp4", "bytes": 101_000_000}
-    ready = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body
-    multipart_id = {"multipartId": ready["multipart"]["multipartId"]}
-    renewed = livestream.ask("POST", f"/episodes/{episode}/uploads/{ready['uploadId']}/parts", multipart_id)
+    upload = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body
+    multipart_id = {"multipartId": upload["multipart"]["multipartId"]}
+    renewed = livestream.ask("POST", f"/episodes/{episode}/uploads/{upload['uploadId']}/parts", multipart_id)
     assert renewed.status == 200
-    assert len(renewed.body["multipart"]["parts"]) == len(ready["multipart"]["parts"])
-    first, last = renewed.body["multipart"]["parts"][0], renewed.body["multipart"]["parts"][-1]
+    assert len(renewed.body["multipart"]["parts"]) == len(upload["multipart"]["parts"])
+    first_part, last_part = renewed.body["multipart"]["parts"][0], renewed.body["multipart"]["parts"][-1]
     size, last_size = renewed.body["multipart"]["partBytes"], 101_000_000 % renewed.body["multipart"]["partBytes"]
-    for url, wrong_size in ((first["url"], 100), (first["url"], size + 1), (last["url"], last_size + 1)):
+    for url, wrong_size in ((first_part["url"], 100), (first_part["url"], size + 1), (last_part["url"], last_size + 1)):
         assert send("PUT", url, b"x" * wrong_size).status == 403, "the URL is signed for the size of its part"
-    assert send("PUT", first["url"], b"x" * size).headers["etag"]
-    assert send("PUT", last["url"], b"x" * last_size).headers["etag"]
+    assert send("PUT", first_part["url"], b"x" * size).headers["etag"]
+    assert send("PUT", last_part["url"], b"x" * last_size).headers["etag"]
 
 
 def test_a_cursor_is_valid_for_its_own_list_only(livestream: LivestreamBackend) -> None:
@@ -101,18 +103,18 @@ def test_the_example_claim_of_the_requirements_is_returned_unchanged(
         "sources": [],
     }
     key = {"pk": {"S": f"EPISODE#everybody#{episode}"}, "sk": {"S": "CLAIM#0000061000#c1"}}
-    typed = {
+    attributes = {
         **{name: {"S": value} for name, value in claim.items() if isinstance(value, str)},
         **{name: {"N": str(value)} for name, value in claim.items() if isinstance(value, int | float)},
         "sources": {"L": []},
     }
-    platform.client("dynamodb").put_item(TableName=livestream.table, Item={**key, **typed})
+    platform.client("dynamodb").put_item(TableName=livestream.table, Item={**key, **attributes})
     answer = livestream.ask("GET", f"/episodes/{episode}/claims")
     assert json.loads(answer.data) == {"claims": [{**claim, "timed": True}]}
 
 
 def replay(platform: Platform, started_at: datetime) -> None:
-    """Replay the archived events since a time, as the runbook describes."""
+    """Replay the events that EventBridge archived since a time, as the runbook describes."""
     events = platform.client("events")
     archive = events.describe_archive(ArchiveName="polyphony-local-livestream-events")
     name = f"replay-{uuid.uuid4().hex}"
@@ -143,7 +145,9 @@ def test_replayed_events_change_nothing(platform: Platform, livestream: Livestre
 
 
 def test_a_replayed_event_restarts_a_video_whose_job_failed(platform: Platform, livestream: LivestreamBackend) -> None:
-    """The test does not wait for the end of the second job, because MediaConvert treats an equal request within a minute as the failed job."""
+    """The test does not wait for the end of the second job, because MediaConvert answers an equal request within a
+    minute with the failed job.
+    """
     episode = livestream.create_episode("restarted")["episodeId"]
     started_at = datetime.now(UTC) - timedelta(minutes=1)
     livestream.upload(episode, "video", "video/mp4", b"no video at all" * 100)

@@ -26,6 +26,7 @@ SPOKEN_WORDS = "captions come back again"
 
 
 def exchange(meetings: MeetingsBackend, body: object) -> Answer:
+    """Call the token exchange, which returns AWS credentials for an identity provider's token."""
     return ask("POST", f"{meetings.url}/exchange", body, {"Origin": "https://app.example.com"})
 
 
@@ -37,15 +38,15 @@ def forged_token() -> str:
 
 
 def test_a_recording_becomes_a_summary_for_its_user(meetings_flow_run: FlowRun[list[str]]) -> None:
-    assert meetings_flow_run.outcome == []
+    assert meetings_flow_run.outcome == [], "the flow found problems"
 
 
 @pytest.mark.usefixtures("meetings_flow_run")
-def test_a_second_run_of_the_flow_counts_the_storage_again(meetings: MeetingsBackend) -> None:
+def test_the_daily_count_of_storage_is_made_once_a_day_unless_its_result_is_deleted(meetings: MeetingsBackend) -> None:
     assert meetings.invoke_scheduled(meetings.storage_function, "storage")["users"] == 0, (
-        "the storage was already counted today"
+        "the flow has already counted the storage today"
     )
-    assert meetings.count_storage()["users"] >= 1
+    assert meetings.count_storage()["users"] >= 1, "`count_storage` first deletes the result of today"
 
 
 def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: MeetingsBackend) -> None:
@@ -75,13 +76,13 @@ def test_an_invalid_token_is_refused_with_a_code_and_no_details(
     assert answer.headers["access-control-allow-origin"] == "*"
 
 
-def query(bob: UserAccess, partition: str, **more: Any) -> object:
+def query(bob: UserAccess, partition: str, **parameters: Any) -> object:
     return bob.dynamodb.query(
         TableName=bob.table,
         KeyConditionExpression="#p = :p",
         ExpressionAttributeNames={"#p": PARTITION},
         ExpressionAttributeValues={":p": {"S": partition}},
-        **more,
+        **parameters,
     )
 
 
@@ -120,6 +121,8 @@ FORBIDDEN_CALLS: dict[str, Callable[[UserAccess, str, str], object]] = {
         TableName=bob.table, Item={PARTITION: {"S": bob.user}, SORT: {"S": "x"}}
     ),
 }
+"""Calls that the user Bob may not make. Their arguments are Bob's AWS clients, the id of another user, and the S3 key
+of a transcript of this user."""
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +132,7 @@ def bob(meetings: MeetingsBackend) -> UserAccess:
 
 @pytest.mark.usefixtures("meetings_flow_run", "allow_refusals")
 @pytest.mark.parametrize("forbidden_call", FORBIDDEN_CALLS)
-def test_another_users_credentials_give_no_access(ann: Recorder, bob: UserAccess, forbidden_call: str) -> None:
+def test_a_user_may_not_make_a_forbidden_call(ann: Recorder, bob: UserAccess, forbidden_call: str) -> None:
     user, key = next(
         (meeting.user, meeting.transcript_key) for meeting in ann.client.list_by_date() if meeting.transcript_key
     )
@@ -180,12 +183,14 @@ def read_log_messages(platform: Platform) -> dict[str, list[str]]:
     """Return the log messages of the functions and the job by log group."""
     logs = platform.client("logs")
     names = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
-    own_groups = [name for name in names if name.startswith(("/aws/lambda/polyphony-local-meetings-", "/aws/batch/"))]
+    meetings_groups = [
+        name for name in names if name.startswith(("/aws/lambda/polyphony-local-meetings-", "/aws/batch/"))
+    ]
     return {
         name: [
             event["message"]
             for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name)
             for event in page["events"]
         ]
-        for name in own_groups
+        for name in meetings_groups
     }

@@ -1,4 +1,4 @@
-"""End-to-end tests of unusable recordings, failing services and interrupted jobs."""
+"""End-to-end tests of meetings with unusable recordings, failing services, missing chunks or interrupted media jobs."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,23 +16,23 @@ from local.emulation.batch.fault_injection import QueueFault, set_faults
 from local.emulation.batch.job_processes import RECLAIMED
 from local.flows.meetings_client import MeetingsBackend
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, job_history, new_meeting
+from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, new_meeting, read_job_history
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 MAX_CONCURRENT_MEETINGS = 4
 READY, FAILED = MeetingStatus.READY, MeetingStatus.FAILED
 
-
 RECORDINGS: dict[str, Callable[[Recorder], list[Path]]] = {
     "no audio track": Recorder.record_video_only,
     "no speech": Recorder.record_silence,
     "no media file": Recorder.write_invalid_chunk,
-    # Transcribe rejects its first job, and the model rejects two requests.
+    # Some words make the local services fail. Here, Transcribe rejects its first job, and the model two requests.
     "services throttle": lambda ann: ann.record_speech("throttled again", "send the report"),
     "transcription fails": lambda ann: ann.record_speech("we speak in broken tones"),
     "invalid summary": lambda ann: ann.record_speech("a malformed report"),
     "repeated summary": lambda ann: ann.record_speech("a repeating report"),
 }
+"""Functions that make a recording, by the problem of the recording or of a service."""
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_the_transcript_stays_readable_if_the_summary_fails(
         ann.client.summary(record.meeting_id)
 
 
-def test_a_chunk_is_listed_while_it_is_missing_or_has_wrong_bytes(ann: Recorder) -> None:
+def test_a_meeting_lists_chunks_that_are_missing_or_have_wrong_bytes_until_they_are_uploaded(ann: Recorder) -> None:
     meeting, chunks = new_meeting(), ann.record_speech("good day", "thank you", "agree")
     contents = [chunk.read_bytes() for chunk in chunks]
     corrupt = contents[1][:-1] + bytes([contents[1][-1] ^ 1])
@@ -143,7 +143,7 @@ def test_an_interrupted_job_continues_where_it_stopped(
     meetings: MeetingsBackend, interrupted_meetings: dict[str, MeetingRecord]
 ) -> None:
     record = interrupted_meetings["interrupted once"]
-    history = job_history(meetings, record)
+    history = read_job_history(meetings, record)
     assert (record.status, history.queues, history.attempts) == (READY, (SPOT,), (2,))
     # The recording is probed once and each output is written once: the audio, two pieces of the video, and the video.
     assert [history.lines.count(event) for event in ("media_stopped", "media_probed", "media_step")] == [1, 1, 4]
@@ -153,7 +153,7 @@ def test_an_interrupted_job_continues_where_it_stopped(
 def test_a_job_without_spot_capacity_runs_on_demand(
     meetings: MeetingsBackend, interrupted_meetings: dict[str, MeetingRecord], fault: str, attempts: Any
 ) -> None:
-    history = job_history(meetings, interrupted_meetings[fault])
+    history = read_job_history(meetings, interrupted_meetings[fault])
     assert (interrupted_meetings[fault].status, history.queues, history.attempts) == (
         READY,
         (SPOT, ON_DEMAND),

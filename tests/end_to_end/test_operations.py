@@ -1,4 +1,8 @@
-"""Tests of rolling transcription back and out on the local platform, checked by a client's captions."""
+"""Tests of the operator's commands `flag`, `alias` and `rollout` on the deployed transcription.
+
+The commands change which version of the audio processor is live. A client notices it, because the versions differ in
+the environment variable `PARTIAL_RESULTS_ENABLED`: only one of them sends partial captions, which may still change.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +21,7 @@ ALARM = "polyphony-local-transcription-latency-critical"
 
 
 def count_partial_captions(transcription: TranscriptionBackend) -> int:
-    """Speak a sentence and return the number of captions before the final one."""
+    """Speak a sentence and return the number of partial captions."""
     with Speaker(transcription.url) as speaker:
         speaker.open(encoding="ogg-opus")
         speaker.say("u1", SENTENCE)
@@ -27,15 +31,15 @@ def count_partial_captions(transcription: TranscriptionBackend) -> int:
 
 
 class Operator:
-    """Harness that runs operations commands with a fake clock, and calls `meanwhile` during each wait."""
+    """Harness that runs operator's commands with a fake clock, and calls `during_wait` whenever a command waits."""
 
     def __init__(self, platform: Platform) -> None:
         self._client = platform.client
         self.output: list[str] = []
         self.now = 0.0
-        self.meanwhile: Any = lambda: None
+        self.during_wait: Any = lambda: None
 
-    def __call__(self, command: str, *arguments: str) -> int:
+    def run(self, command: str, *arguments: str) -> int:
         command_line = [command, "--stack", "local", FUNCTION, *arguments]
         if command == "flag":  # the emulator needs real time for an update
             return main(command_line, clients=self._client, print_line=self.output.append)
@@ -45,9 +49,9 @@ class Operator:
 
     def _wait(self, seconds: float) -> None:
         self.now += seconds
-        self.meanwhile()
+        self.during_wait()
 
-    def alias(self) -> dict[str, Any]:
+    def read_alias(self) -> dict[str, Any]:
         alias = self._client("lambda").get_alias(
             FunctionName="polyphony-local-transcription-audio-processor", Name="live"
         )
@@ -59,19 +63,19 @@ class Operator:
 def operator(platform: Platform) -> Iterator[Operator]:
     """Operator of the audio processor. The fixture restores the deployed version after the test."""
     operator_harness = Operator(platform)
-    deployed = operator_harness.alias()["version"]
+    deployed_version = operator_harness.read_alias()["version"]
     yield operator_harness
     platform.client("cloudwatch").set_alarm_state(AlarmName=ALARM, StateValue="OK", StateReason="the test is over")
-    if operator_harness.alias() != {"version": deployed, "weights": {}}:
-        assert operator_harness("alias", "--to", deployed) == 0
+    if operator_harness.read_alias() != {"version": deployed_version, "weights": {}}:
+        assert operator_harness.run("alias", "--to", deployed_version) == 0
 
 
 def test_a_flag_takes_effect_and_the_alias_command_reverts_it(
     operator: Operator, transcription: TranscriptionBackend
 ) -> None:
-    old_version = operator.alias()["version"]
+    old_version = operator.read_alias()["version"]
     assert count_partial_captions(transcription) > 0
-    assert operator("flag", "PARTIAL_RESULTS_ENABLED=false") == 0
+    assert operator.run("flag", "PARTIAL_RESULTS_ENABLED=false") == 0
     assert count_partial_captions(transcription) == 0
     assert any("partialResultsEnabled: false" in line for line in operator.output), (
         "the output names the setting to commit"
@@ -80,29 +84,29 @@ def test_a_flag_takes_effect_and_the_alias_command_reverts_it(
         FunctionName=transcription.processor, Qualifier="live"
     )["Environment"]["Variables"]
     assert variables["SESSIONS_TABLE_NAME"], "the other variables are unchanged"
-    assert operator("alias", "--to", old_version) == 0
+    assert operator.run("alias", "--to", old_version) == 0
     assert count_partial_captions(transcription) > 0
     assert any(f'liveVersion: "{old_version}"' in line for line in operator.output)
 
 
-def test_a_rollout_is_reverted_if_an_alarm_goes_off_and_completes_otherwise(
+def test_a_rollout_is_reverted_if_an_alarm_is_raised_and_completes_otherwise(
     operator: Operator, platform: Platform, transcription: TranscriptionBackend
 ) -> None:
-    old_version = operator.alias()["version"]
-    operator("flag", "PARTIAL_RESULTS_ENABLED=false")
-    new_version = operator.alias()["version"]
-    operator("alias", "--to", old_version)
+    old_version = operator.read_alias()["version"]
+    operator.run("flag", "PARTIAL_RESULTS_ENABLED=false")
+    new_version = operator.read_alias()["version"]
+    operator.run("alias", "--to", old_version)
     rollout = ("rollout", "--to", new_version, "--minutes", "5", "--every", "60", "--alarms", "latency")
     alarms = platform.client("cloudwatch")
-    operator.meanwhile = lambda: alarms.set_alarm_state(AlarmName=ALARM, StateValue="ALARM", StateReason="late")
-    assert operator(*rollout) == 1
-    assert operator.alias() == {"version": old_version, "weights": {}}
+    operator.during_wait = lambda: alarms.set_alarm_state(AlarmName=ALARM, StateValue="ALARM", StateReason="late")
+    assert operator.run(*rollout) == 1
+    assert operator.read_alias() == {"version": old_version, "weights": {}}
     assert any("latency" in line for line in operator.output), "the output names the alarm"
     assert count_partial_captions(transcription) > 0
     alarms.set_alarm_state(AlarmName=ALARM, StateValue="OK", StateReason="fixed")
     shares = set[float]()
-    operator.meanwhile = lambda: shares.update(operator.alias()["weights"].values())
-    assert operator(*rollout) == 0
+    operator.during_wait = lambda: shares.update(operator.read_alias()["weights"].values())
+    assert operator.run(*rollout) == 0
     assert shares == {0.1}
-    assert operator.alias() == {"version": new_version, "weights": {}}
+    assert operator.read_alias() == {"version": new_version, "weights": {}}
     assert count_partial_captions(transcription) == 0

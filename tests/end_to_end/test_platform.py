@@ -1,4 +1,4 @@
-"""Tests of the whole local platform: its sockets, plans, and a second deployment."""
+"""Tests of the whole local platform: its sockets, the planned changes of an update, and a second deployment."""
 
 import json
 import sys
@@ -44,7 +44,7 @@ def test_a_plan_lists_the_resources_that_a_changed_setting_affects(platform: Pla
     changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not ResourceAction.SAME}
     assert changed["ingestion-intake-source"] is ResourceAction.UPDATE, "the batching window changed"
     assert changed["ingestion-manifest-builder-function"] is ResourceAction.UPDATE, (
-        "without the stack file, the log level is INFO"
+        "the new settings of ingestion have no log level, so it is INFO"
     )
     assert changed["ingestion-manifest-builder-live"] is ResourceAction.UPDATE, "the alias follows the version"
     assert ResourceAction.REPLACE not in changed.values()
@@ -73,7 +73,7 @@ def test_a_second_up_updates_only_functions_with_changed_settings(platform: Plat
         "the log level changes the functions and their aliases only"
     )
     new_version = platform.client("lambda").get_alias(FunctionName=function_name, Name="live")["FunctionVersion"]
-    assert int(new_version) == int(version) + 2, "one version for the change and one for its reversal"
+    assert int(new_version) == int(version) + 2, "the change and its reversal each publish a version"
     assert zip_file.read_bytes() == zip_before
 
 

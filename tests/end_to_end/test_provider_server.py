@@ -1,4 +1,4 @@
-"""Test of `make provider` as a process: its instructions, its lock, and its end."""
+"""Test of `make provider`, a process through which the Pulumi CLI deploys to an emulator: instructions, lock and end."""
 
 import re
 import signal
@@ -24,9 +24,9 @@ def is_listening(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["interrupt", "terminate"])
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM], ids=["interrupt", "terminate"])
 def test_the_provider_serves_until_it_is_stopped_and_its_emulator_ends_with_it(
-    number: signal.Signals, tmp_path: Path
+    signal_number: signal.Signals, tmp_path: Path
 ) -> None:
     stale_state = tmp_path / "pulumi" / "stale.json"
     stale_state.parent.mkdir()
@@ -51,12 +51,12 @@ def test_the_provider_serves_until_it_is_stopped_and_its_emulator_ends_with_it(
             identity = stub.Invoke(provider_pb2.InvokeRequest(tok="aws:index/getCallerIdentity:getCallerIdentity"))
             assert getattr(identity, "return")["accountId"] == "123456789012"
         assert is_listening(int(emulator_port))
-        second = subprocess.run(  # noqa: S603
+        second_process = subprocess.run(  # noqa: S603
             [*COMMAND, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
         )
-        assert (second.returncode, "another `make provider` is using" in second.stderr) == (2, True)
+        assert (second_process.returncode, "another `make provider` is using" in second_process.stderr) == (2, True)
 
-        process.send_signal(number)
+        process.send_signal(signal_number)
         assert process.wait(timeout=20) == 0
         assert process.stdout.read() == "The provider and its emulator have ended.\n"
     assert not is_listening(int(emulator_port))

@@ -1,4 +1,4 @@
-"""Tests of a REST API on its own emulator over HTTP, with the behaviour that clients see on AWS."""
+"""Tests of the block `RestApi`: its APIs on an emulator answer HTTP requests as on AWS."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,11 +10,11 @@ import pytest
 from pydantic import Field
 
 from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
-from components.blocks.api.rest_rate_limits import KeyUsagePlan
+from components.blocks.api.rest_api_key_and_firewall import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.foundation.api_log_role import ApiLogRole
-from handlers.common.http.rest_operation import RestOperation
+from handlers.common.http.rest_operation_declaration import RestOperation
 from handlers.common.json_models import Message
 from local.flows.http_requests import Answer, ask, send
 from local.platform.resource_change_planning import ResourceAction
@@ -46,6 +46,7 @@ def authorize(event):
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": all_methods}
     return {"principalId": "the-caller", "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
 """
+"""Code of two functions: one answers a request with the parts of its event, the other authorizes the callers."""
 ORIGIN = "https://page.example.com"
 
 
@@ -96,6 +97,7 @@ class NotesClient:
 
 
 def register_apis(operations: tuple[RestOperation, ...] = OPERATIONS) -> None:
+    """Register four APIs with the same operations, and export the URL of each under its name."""
     logs = ApiLogRole(scope(layers=[]))
     test_scope = scope(layers=[], prerequisites=[logs.account])
     echo, authorizer = echo_function("echo", test_scope), echo_function("authorizer", test_scope)
@@ -130,8 +132,8 @@ def error_status_and_code(answer: Answer) -> tuple[int, str]:
     assert set(answer.body) == {"code", "message", "fields", "requestId"}
     assert answer.body["fields"] == []
     assert answer.body["requestId"]
-    assert b"$" not in answer.data
-    assert b"canary" not in answer.data
+    assert b"$" not in answer.data, "a variable of the error's template was not replaced"
+    assert b"canary" not in answer.data, "the function's own error must not be returned"
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
     return answer.status, answer.body["code"]
 
@@ -153,10 +155,10 @@ def test_every_error_has_the_same_members_and_no_internal_details(
     assert error_status_and_code(notes.request(method, path, body, headers)) == error
 
 
-@pytest.mark.parametrize("part", [-1, -2], ids=["stage", "api"])
-def test_an_unknown_stage_or_api_is_forbidden(notes: NotesClient, part: int) -> None:
+@pytest.mark.parametrize("position", [-1, -2], ids=["stage", "api"])
+def test_an_unknown_stage_or_api_is_forbidden(notes: NotesClient, position: int) -> None:
     parts = notes.stack.outputs["open"].split("/")
-    parts[part] = "unknown"
+    parts[position] = "unknown"
     answer = send("GET", "/".join([*parts, "notes"]))
     assert (answer.status, answer.data) == (403, b'{"message":"Forbidden"}')
     assert answer.headers["x-amzn-ErrorType"] == "ForbiddenException"
@@ -209,34 +211,29 @@ def test_too_many_requests_are_throttled(notes: NotesClient) -> None:
     assert error_status_and_code(notes.request("GET", "/notes/7", api="slow")) == (429, "THROTTLED")
 
 
-def test_the_stage_has_the_configuration_of_its_block(notes: NotesClient) -> None:
+def test_a_stage_has_the_throttle_metrics_logs_and_firewall_of_its_api(notes: NotesClient) -> None:
     gateway, api = notes.stack.clients("apigateway"), notes.stack.ids["ingestion-open-api"]
-    stage = gateway.get_stage(restApiId=api, stageName="api")
-    settings = stage["methodSettings"]["*/*"]
+    settings = gateway.get_stage(restApiId=api, stageName="api")["methodSettings"]["*/*"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (50.0, 100)
     logging = (settings["metricsEnabled"], settings["loggingLevel"], settings["dataTraceEnabled"])
     assert logging == (True, "ERROR", False)
-    assert stage["tracingEnabled"] is True
-    assert stage["accessLogSettings"]["destinationArn"].endswith(":/aws/apigateway/polyphony-test-ingestion-open")
-    groups = notes.stack.clients("logs").describe_log_groups(logGroupNamePrefix="API-Gateway-Execution-Logs_")
-    assert f"API-Gateway-Execution-Logs_{api}/api" in {log_group["logGroupName"] for log_group in groups["logGroups"]}
     arn = f"arn:aws:apigateway:us-east-1::/restapis/{api}/stages/api"
     assert notes.stack.clients("wafv2").get_web_acl_for_resource(ResourceArn=arn)["WebACL"]["Name"].endswith("-open")
 
 
 @pytest.mark.parametrize(
-    ("name", "api", "statement", "expected_status"),
+    ("name", "api", "statement_id", "expected_status"),
     [("echo", "open", "ingestion-open", 200), ("authorizer", "authorized", "ingestion-authorized-authorizer", 401)],
 )
 def test_a_function_without_the_gateways_permission_is_not_called(
-    notes: NotesClient, name: str, api: str, statement: str, expected_status: int
+    notes: NotesClient, name: str, api: str, statement_id: str, expected_status: int
 ) -> None:
     functions, function = notes.stack.clients("lambda"), f"polyphony-test-ingestion-{name}"
     policy = json.loads(functions.get_policy(FunctionName=function, Qualifier="live")["Policy"])
     (source,) = [
-        entry["Condition"]["ArnLike"]["AWS:SourceArn"] for entry in policy["Statement"] if entry["Sid"] == statement
+        entry["Condition"]["ArnLike"]["AWS:SourceArn"] for entry in policy["Statement"] if entry["Sid"] == statement_id
     ]
-    arguments = {"FunctionName": function, "StatementId": statement, "Qualifier": "live"}
+    arguments = {"FunctionName": function, "StatementId": statement_id, "Qualifier": "live"}
     other_token = {"Authorization": "Bearer unknown"}
     functions.remove_permission(**arguments)
     try:
@@ -245,23 +242,20 @@ def test_a_function_without_the_gateways_permission_is_not_called(
             "INTERNAL",
         )
     finally:
-        action = {
-            "Action": "lambda:InvokeFunction",
-            "Principal": "apigateway.amazonaws.com",
-            "SourceArn": source,
-        }
-        functions.add_permission(**arguments, **action)
+        functions.add_permission(
+            **arguments, Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com", SourceArn=source
+        )
     assert notes.request("GET", "/notes/7", headers=other_token, api=api).status == expected_status
 
 
-def test_only_a_changed_document_is_deployed(notes: NotesClient) -> None:
+def test_a_new_deployment_is_made_only_if_an_operation_changes(notes: NotesClient) -> None:
     assert set(notes.stack.up(register_apis).values()) == {ResourceAction.SAME}
-    drop_note = RestOperation(
-        "dropNote", "DELETE", "/notes/{noteId}", "Delete a note.", parameters=NotePath, statuses=(204,)
+    delete_note = RestOperation(
+        "deleteNote", "DELETE", "/notes/{noteId}", "Delete a note.", parameters=NotePath, statuses=(204,)
     )
     try:
         before = dict(notes.stack.ids)
-        actions = notes.stack.up(lambda: register_apis((*OPERATIONS[:2], drop_note)))
+        actions = notes.stack.up(register_apis, (*OPERATIONS[:2], delete_note))
         assert actions["ingestion-open-api"] is ResourceAction.UPDATE
         assert actions["ingestion-open-deployment"] is ResourceAction.REPLACE
         assert notes.stack.ids["ingestion-open-api"] == before["ingestion-open-api"]

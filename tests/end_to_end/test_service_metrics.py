@@ -32,10 +32,10 @@ def test_the_flows_publish_the_metrics_that_alarms_use(platform: Platform) -> No
     def find_published() -> set[tuple[str, str]] | None:
         pages = platform.client("cloudwatch").get_paginator("list_metrics").paginate()
         published = {identify(metric) for page in pages for metric in page["Metrics"]}
-        used = {
+        metrics_of_alarms = {
             (alarm["Namespace"], alarm["MetricName"]) for alarm in read_alarms(platform) if identify(alarm) in published
         }
-        return used if used >= expected else None
+        return metrics_of_alarms if metrics_of_alarms >= expected else None
 
     eventually(find_published, f"alarms' metrics {sorted(expected)}")
 

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def self_signed(folder: Path) -> Path:
-    """Write a certificate for localhost and 127.0.0.1 with its key, and return its path."""
+def write_self_signed_certificate(folder: Path) -> Path:
+    """Write a PEM file with a certificate for localhost and 127.0.0.1 and its private key; return its path."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
@@ -24,7 +24,7 @@ def self_signed(folder: Path) -> Path:
         .sign(key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    private_key = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     path = folder / "certificate.pem"
-    path.write_bytes(private + certificate.public_bytes(pem))
+    path.write_bytes(private_key + certificate.public_bytes(pem))
     return path

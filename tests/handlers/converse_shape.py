@@ -1,4 +1,4 @@
-"""Validation of Converse requests with botocore's service model."""
+"""Validation of requests for the Bedrock operation Converse with botocore's service model."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import botocore.session
 from botocore.validate import ParamValidator
 
 
-def valid(request: dict[str, Any]) -> bool:
+def is_valid_converse_request(request: dict[str, Any]) -> bool:
     """Return True if a request without model id is valid for Converse."""
     service = botocore.session.get_session().get_service_model("bedrock-runtime")
     shape = service.operation_model("Converse").input_shape

@@ -1,4 +1,7 @@
-"""Each AWS call in the handlers exists, with these parameters, in the service models of the layer's botocore."""
+"""Tests that each AWS call in the source of the handlers exists, with its parameters, in botocore's service models.
+
+The tests parse the source. The functions get botocore from the Lambda layer, so the version must be the layer's.
+"""
 
 import ast
 import re
@@ -15,12 +18,12 @@ from local import ROOT
 
 SESSION = botocore.session.get_session()
 NOT_CALLED_ON_A_CLIENT = {"scan", "create_connection"}
-"""Names of other methods that equal the name of an operation."""
+"""Operations whose names are also names of methods of the project. Calls of these methods are no AWS calls."""
 
 
 @dataclass(frozen=True)
 class AwsCall:
-    """A call of an operation, with the values of the parameters that the source shows."""
+    """A call of an operation in the source, with its place as `file:line` and the parameters that the source names."""
 
     place: str
     operation: str
@@ -36,14 +39,17 @@ def client_services(source: ast.AST) -> Iterator[str]:
 
 
 def parameters_of(keywords: list[ast.keyword]) -> dict[str, ast.expr]:
-    """Return the parameters with a name, also those of `**{...}`. Others are checked by mypy or by stubbed clients."""
-    found: dict[str, ast.expr] = {}
+    """Return the parameters that the call names, also in `**{...}`.
+
+    The names in `**variable` are not known here. They are checked by mypy or by tests with stubbed clients.
+    """
+    parameters: dict[str, ast.expr] = {}
     for keyword in keywords:
         if keyword.arg is not None:
-            found[keyword.arg] = keyword.value
+            parameters[keyword.arg] = keyword.value
         elif isinstance(keyword.value, ast.Dict):
-            found |= members_of(keyword.value)
-    return found
+            parameters |= members_of(keyword.value)
+    return parameters
 
 
 def members_of(literal: ast.Dict) -> dict[str, ast.expr]:
@@ -53,8 +59,8 @@ def members_of(literal: ast.Dict) -> dict[str, ast.expr]:
 
 
 def aws_calls(source: ast.AST, file: str, operations: Mapping[str, object]) -> Iterator[AwsCall]:
-    """Yield the calls of operations: direct calls, paginated calls, presigned URLs, and those through
-    `call_service`."""
+    """Yield the calls of operations: direct calls, paginated calls, presigned URLs, and calls through
+    `call_service(client.operation, ...)`."""
     for node in ast.walk(source):
         if not isinstance(node, ast.Call):
             continue
@@ -75,25 +81,25 @@ def aws_calls(source: ast.AST, file: str, operations: Mapping[str, object]) -> I
                     yield AwsCall(place, name, parameters)
 
 
-def unknown_parameters(shape: Shape | None, given: Mapping[str, ast.expr], path: str = "") -> Iterator[str]:
+def unknown_parameters(shape: Shape | None, parameters: Mapping[str, ast.expr], path: str = "") -> Iterator[str]:
     """Yield the parameters, including nested parameters, that a structure does not have."""
     if not isinstance(shape, StructureShape):
         return
-    for name, value in given.items():
+    for name, value in parameters.items():
         if name not in shape.members:
             yield path + name
             continue
         member = shape.members[name]
-        values = [value]
-        while isinstance(member, ListShape) and values:
+        entries = [value]
+        while isinstance(member, ListShape) and entries:
             member = member.member
-            values = [entry for listed in values for entry in (listed.elts if isinstance(listed, ast.List) else ())]
-        for entry in values:
+            entries = [entry for items in entries if isinstance(items, ast.List) for entry in items.elts]
+        for entry in entries:
             if isinstance(entry, ast.Dict):
                 yield from unknown_parameters(member, members_of(entry), f"{path}{name}.")
 
 
-def handlers_calls() -> tuple[dict[str, list[OperationModel]], list[AwsCall]]:
+def calls_of_handlers() -> tuple[dict[str, list[OperationModel]], list[AwsCall]]:
     """Return the operations of all services that the handlers use, and the handlers' calls."""
     sources = {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in (ROOT / "handlers").rglob("*.py")}
     operations: dict[str, list[OperationModel]] = {}
@@ -105,27 +111,29 @@ def handlers_calls() -> tuple[dict[str, list[OperationModel]], list[AwsCall]]:
 
 
 def find_wrong_calls(calls: list[AwsCall], operations: Mapping[str, list[OperationModel]]) -> list[str]:
-    """Return the calls that no service accepts, with their place and the wrong parameters."""
-    wrong = []
+    """Describe each call that no service accepts: its place, its operation and the parameters that do not exist."""
+    wrong_calls = []
     for call in calls:
         models = operations.get(call.operation, [])
-        problems = [list(unknown_parameters(model.input_shape, call.parameters)) for model in models]
-        if all(problems):
-            wrong.append(f"{call.place} {call.operation}: {min(problems, key=len, default='no such operation')}")
-    return wrong
+        unknown_names = [list(unknown_parameters(model.input_shape, call.parameters)) for model in models]
+        if all(unknown_names):
+            wrong_calls.append(
+                f"{call.place} {call.operation}: {min(unknown_names, key=len, default='no such operation')}"
+            )
+    return wrong_calls
 
 
-def test_the_locked_botocore_knows_each_operation_and_parameter_of_the_handlers() -> None:
-    operations, calls = handlers_calls()
+def test_the_locked_botocore_has_each_operation_and_parameter_of_the_handlers() -> None:
+    operations, calls = calls_of_handlers()
     assert {"create_event", "transact_write_items", "list_objects_v2", "put_events"} <= {
         call.operation for call in calls
     }
-    assert len(calls) > 70
+    assert len(calls) > 70, "the search must find the calls"
     assert not find_wrong_calls(calls, operations)
 
 
 @pytest.mark.parametrize(
-    ("source", "wrong"),
+    ("source", "expected"),
     [
         ("client.get_item(TableName=t, Keys=k)", "Keys"),
         ("client.put_events(Entries=[{'Source': s, 'DetailTyp': d}])", "Entries.DetailTyp"),
@@ -134,15 +142,15 @@ def test_the_locked_botocore_knows_each_operation_and_parameter_of_the_handlers(
         ("call_service(self._client.create_event, memoryId=m, metadatas={})", "metadatas"),
     ],
 )
-def test_a_wrong_operation_or_parameter_is_found(source: str, wrong: str) -> None:
-    operations, _ = handlers_calls()
+def test_a_wrong_operation_or_parameter_is_found(source: str, expected: str) -> None:
+    operations, _ = calls_of_handlers()
     (problem,) = find_wrong_calls(list(aws_calls(ast.parse(source), "module.py", operations)), operations)
     assert problem.startswith("module.py:1 ")
-    assert wrong in problem
+    assert expected in problem
 
 
 def test_all_environments_use_the_layers_botocore() -> None:
-    """The tests, the emulator, the media job and the types must describe the version that the functions run with."""
+    """The tests, the emulator, the media job and the type stubs must have the version that the functions run with."""
     locks = {path.name: path.read_text() for path in (ROOT / "requirements").glob("*.txt")}
     versions = {
         (package, version)

@@ -1,4 +1,4 @@
-"""The lifetime of each presigned URL and form in the handlers is at most what AWS documents for its credentials.
+"""Tests of the presigned URLs and forms that the handlers create: how long they are valid, and how much they accept.
 
 A presigned URL expires with the credentials that signed it, whatever the value of `ExpiresIn` is (Amazon S3 user guide,
 "Download and upload objects with presigned URLs"). The functions sign with the credentials of their execution roles,
@@ -20,9 +20,9 @@ from handlers.transcription import transcribe_stream_urls
 from local import ROOT
 
 SHORTEST_ROLE_SESSION = 900
-"""Shortest role session, in seconds (AWS STS API reference, AssumeRole, DurationSeconds)."""
+"""Shortest session of any role, in seconds (AWS STS API reference, AssumeRole, DurationSeconds)."""
 REQUIRED_SECONDS = {
-    # Longer lifetimes, and the reason. The longest is the default duration of a role session: one hour.
+    # Files whose URLs must be valid for longer, and the reason. One hour is the default duration of a role session.
     "handlers/voice_qa/websocket_handler/upload_forms.py": 3600,  # requirement of voice Q&A, integration test 2
 }
 PRESIGNING_METHODS = {"generate_presigned_url", "generate_presigned_post"}
@@ -38,7 +38,8 @@ def presigning_calls(source: ast.AST) -> Iterator[ast.Call]:
 def max_lifetime(call: ast.Call, module: str) -> int:
     """Return the largest lifetime that a call in a module can pass.
 
-    It is a constant of the module, or an environment variable of the function in the module's package.
+    The lifetime is a constant of the module, or an environment variable of the Lambda function. The function's package
+    contains the module and the model of the environment variables, which has an upper bound.
     """
     lifetimes = [keyword.value for keyword in call.keywords if keyword.arg == "ExpiresIn"]
     match lifetimes:
@@ -62,17 +63,17 @@ def max_variable(module: str, name: str) -> int:
 
 def handler_lifetimes() -> dict[str, set[int]]:
     """Return the largest lifetimes of the handlers' presigned URLs and forms, by file."""
-    found: dict[str, set[int]] = {}
+    lifetimes: dict[str, set[int]] = {}
     for path in sorted((ROOT / "handlers").rglob("*.py")):
         file = path.relative_to(ROOT)
         for call in presigning_calls(ast.parse(path.read_text())):
-            found.setdefault(str(file), set()).add(max_lifetime(call, ".".join(file.with_suffix("").parts)))
-    return found
+            lifetimes.setdefault(str(file), set()).add(max_lifetime(call, ".".join(file.with_suffix("").parts)))
+    return lifetimes
 
 
 def test_no_url_or_form_is_valid_for_longer_than_the_shortest_session_of_a_role() -> None:
     lifetimes = handler_lifetimes()
-    assert len(lifetimes) == 6, "each file that presigns"
+    assert len(lifetimes) == 6, "the search must find every file that presigns"
     too_long = {
         file: seconds
         for file, seconds in lifetimes.items()
@@ -82,23 +83,23 @@ def test_no_url_or_form_is_valid_for_longer_than_the_shortest_session_of_a_role(
 
 
 def test_no_stream_url_is_valid_for_longer_than_the_shortest_session_of_a_role() -> None:
-    """botocore's signer for the query is used by one module, which refuses a longer lifetime than its constant."""
+    """Only one module signs URLs for streams itself. It refuses a longer lifetime than its constant."""
     files = [path.name for path in (ROOT / "handlers").rglob("*.py") if "SigV4QueryAuth" in path.read_text()]
     assert files == [Path(transcribe_stream_urls.__file__).name]
     assert transcribe_stream_urls.MAX_EXPIRES_SECONDS <= SHORTEST_ROLE_SESSION
 
 
 def test_the_console_signs_the_url_of_a_recording_for_no_longer_than_its_credentials_last() -> None:
-    """The page exchanges its token for new credentials this long before the old ones expire."""
-    found = re.search(
+    """The console renews its credentials `renew_before_seconds` before they expire, so they last at least so long."""
+    constant = re.search(
         r"^const MEDIA_URL_SECONDS = (\d+);", (ROOT / "console/lib/meetings-api.js").read_text(), re.MULTILINE
     )
-    assert found is not None
-    assert int(found[1]) <= AuthEnvironment.model_fields["renew_before_seconds"].default
+    assert constant is not None
+    assert int(constant[1]) <= AuthEnvironment.model_fields["renew_before_seconds"].default
 
 
-def is_size_bound(call: ast.Call) -> bool:
-    """Return True if a call presigns no upload, or an upload whose size S3 checks."""
+def has_size_limit(call: ast.Call) -> bool:
+    """Return True if S3 checks the size of the upload that a call presigns, or if the call presigns a download."""
     arguments = ast.unparse(call)
     if isinstance(call.func, ast.Attribute) and call.func.attr == "generate_presigned_post":
         return "'content-length-range'" in arguments
@@ -107,15 +108,15 @@ def is_size_bound(call: ast.Call) -> bool:
     )
 
 
-def test_every_presigned_upload_is_bound_to_a_size() -> None:
-    """A form has the condition `content-length-range`, and the signature of a URL contains the header Content-Length."""
+def test_s3_checks_the_size_of_every_presigned_upload() -> None:
+    """A form has the condition `content-length-range`, and the signature of a URL covers the header Content-Length."""
     calls = [
         (path.relative_to(ROOT), call)
         for path in sorted((ROOT / "handlers").rglob("*.py"))
         for call in presigning_calls(ast.parse(path.read_text()))
     ]
-    assert len(calls) == 7
-    assert [f"{path}:{call.lineno}" for path, call in calls if not is_size_bound(call)] == []
+    assert len(calls) == 7, "the search must find every call"
+    assert [f"{path}:{call.lineno}" for path, call in calls if not has_size_limit(call)] == []
 
 
 @pytest.mark.parametrize(
@@ -127,9 +128,9 @@ def test_every_presigned_upload_is_bound_to_a_size() -> None:
         "generate_presigned_post(b, k, Conditions=[content_type])",
     ],
 )
-def test_an_upload_without_a_size_is_found(call: str) -> None:
-    [found] = presigning_calls(ast.parse(f"client.{call}"))
-    assert not is_size_bound(found)
+def test_an_upload_without_a_size_limit_is_found(call: str) -> None:
+    [presigning_call] = presigning_calls(ast.parse(f"client.{call}"))
+    assert not has_size_limit(presigning_call)
 
 
 @pytest.mark.parametrize("arguments", ["", "ExpiresIn=901", "ExpiresIn=2 * seconds"])

@@ -1,6 +1,7 @@
 """Fake AWS in memory, and a few drivers for tests of the engine and of the Pulumi provider.
 
-The drivers use real operations, so parameters are fitted and checked as usual. A call changes a dictionary.
+A driver describes how one resource type is created, changed and deleted. The drivers here use real AWS operations, so
+their parameters are checked as usual. But the operations only change a dictionary.
 """
 
 import threading
@@ -29,7 +30,9 @@ from local.preview.stack_files import StackConfig
 
 CONFIG = StackConfig(project="polyphony", stack="test", values={})
 INSTANCE = "1:4566"
+"""Process id and port of the emulator to which the state belongs."""
 
+# Resource types. A group is a log group, and a code is a Lambda function. A note is checked but not created.
 GROUP = "test:index/group:Group"
 TOPIC = "test:index/topic:Topic"
 CODE = "test:index/code:Code"
@@ -71,7 +74,7 @@ DRIVERS: Drivers = {
         },
         changed_by_update={"version": "PublishVersion"},
         read=(
-            ReadCall("GetFunctionConfiguration", {"FunctionName": "name"}, paths_in_result={"text": "Code.ZipFile"}),
+            ReadCall("GetFunctionConfiguration", {"FunctionName": "name"}, values_in_result={"text": "Code.ZipFile"}),
         ),
     ),
     NOTE: RecordedOnly(
@@ -85,7 +88,7 @@ DRIVERS: Drivers = {
 
 
 class Killed(Exception):
-    """The simulated kill of the process. The process may do nothing after it."""
+    """Simulated kill of the process. All later steps raise it too, because a killed process does nothing more."""
 
 
 class FakeAws:
@@ -100,6 +103,7 @@ class FakeAws:
         self.calls: list[tuple[str, str]] = []
         """Method and resource name of each call."""
         self.steps = 0
+        """Number of steps so far."""
         self.kill_at_step: int | None = None
         self.error_codes: dict[str, str] = {}
         """Error codes by method. The other methods succeed."""

@@ -1,4 +1,4 @@
-"""Tests of the web server of the console."""
+"""Tests of the web server of `make console`, which serves the page, the platform's endpoints, sample files and rows."""
 
 import http.client
 import json
@@ -103,7 +103,7 @@ def test_a_request_with_another_host_header_is_rejected(port: int, running_platf
     for path, method in (("/", "GET"), *PRIVATE_REQUESTS):
         status, _, body = send(port, path, {"Host": host}, method)
         assert status == 403
-        assert b"test" not in body
+        assert b"test" not in body, "the response must not contain the emulator's test credentials"
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])

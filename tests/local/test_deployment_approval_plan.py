@@ -60,7 +60,7 @@ STACK_STEP = {
 
 
 def plan(edit: Edit = lambda _: None) -> list[str]:
-    """Return the plan of a preview with the steps above. A test may edit the step of the function."""
+    """Return the lines of the plan for a preview with the steps above. A test may edit the step of the function."""
     function = copy.deepcopy(FUNCTION_STEP)
     edit(function)
     return list_changes(
@@ -150,8 +150,8 @@ def run_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         (tmp_path / "pulumi").chmod(0o700)
         monkeypatch.setenv("PATH", str(tmp_path))
         exit_status = main(["plan", "--stack", "dev"])
-        printed = capsys.readouterr()
-        return exit_status, printed.out, printed.err
+        captured = capsys.readouterr()
+        return exit_status, captured.out, captured.err
 
     return run
 
@@ -178,8 +178,8 @@ def test_a_stack_without_changes_has_an_empty_plan(run_plan: RunPlan) -> None:
     ],
 )
 def test_the_command_fails_if_the_preview_failed_or_is_not_complete(run_plan: RunPlan, text: str, status: int) -> None:
-    exit_status, printed, error = run_plan(text, status)
-    assert (exit_status, printed) == (2, "")
+    exit_status, output, error = run_plan(text, status)
+    assert (exit_status, output) == (2, "")
     assert error.startswith("`pulumi preview --json` of the stack dev failed.\n")
     assert ("error: failed" in error) == ("error: failed" in text)
 

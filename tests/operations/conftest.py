@@ -1,4 +1,7 @@
-"""Fixtures: a function with two versions, of which the second is live, in memory and in moto."""
+"""Fixtures of the tests of operator's commands.
+
+The function of `cloud`, in memory, and of `moto` has two versions, of which the second is live.
+"""
 
 import io
 import zipfile
@@ -25,6 +28,7 @@ from tests.operations.fake_lambda_cloud import (
 
 @pytest.fixture
 def cloud() -> FakeLambdaCloud:
+    """Return a fake of Lambda and CloudWatch with the function and two alarms in state OK."""
     cloud = FakeLambdaCloud()
     cloud.deploy("code-1", "code-2")
     cloud.set_alarm(ALARM, "OK")
@@ -34,7 +38,6 @@ def cloud() -> FakeLambdaCloud:
 
 @pytest.fixture
 def run_refused(cloud: FakeLambdaCloud, capsys: pytest.CaptureFixture[str]) -> RunRefused:
-
     def run(command: str, *arguments: str, path: str = PATH) -> str:
         state_before = cloud.routing(), cloud.live_environment()
         assert cloud.run(command, *arguments, path=path) == 2
@@ -55,27 +58,33 @@ def _zip_handler(text: str) -> bytes:
 
 
 @pytest.fixture
-def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[FunctionGateway]:
-    """Return a gateway to moto with the same function and versions as in memory."""
+def mocked_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Replace AWS by moto during the test."""
     credentials(monkeypatch)
     with mock_aws():
-        iam, functions, cloudwatch = boto3.client("iam"), boto3.client("lambda"), boto3.client("cloudwatch")
-        role = iam.create_role(RoleName="one", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-        functions.create_function(
-            FunctionName=FUNCTION,
-            Runtime="python3.13",
-            Role=role,
-            Handler="handler.handler",
-            Code={"ZipFile": _zip_handler("code-1")},
-            Environment={"Variables": ENVIRONMENT},
-            Publish=True,
-        )
-        functions.update_function_code(FunctionName=FUNCTION, ZipFile=_zip_handler("code-2"), Publish=True)
-        functions.create_alias(FunctionName=FUNCTION, Name="live", FunctionVersion="2")
-        condition: dict[str, Any] = {"Statistic": "Sum", "ComparisonOperator": "GreaterThanThreshold", "Threshold": 0}
-        cloudwatch.put_metric_alarm(
-            AlarmName=ALARM, Namespace="x", MetricName="x", Period=60, EvaluationPeriods=1, **condition
-        )
-        cloudwatch.set_alarm_state(AlarmName=ALARM, StateValue="OK", StateReason="a test")
-        clients: dict[str, Any] = {"lambda": functions, "cloudwatch": cloudwatch}
-        yield FunctionGateway(clients.__getitem__)
+        yield
+
+
+@pytest.fixture
+def moto(mocked_aws: None) -> FunctionGateway:
+    """Return a gateway to moto with the same function and versions as in memory."""
+    iam, functions, cloudwatch = boto3.client("iam"), boto3.client("lambda"), boto3.client("cloudwatch")
+    role = iam.create_role(RoleName="one", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    functions.create_function(
+        FunctionName=FUNCTION,
+        Runtime="python3.13",
+        Role=role,
+        Handler="handler.handler",
+        Code={"ZipFile": _zip_handler("code-1")},
+        Environment={"Variables": ENVIRONMENT},
+        Publish=True,
+    )
+    functions.update_function_code(FunctionName=FUNCTION, ZipFile=_zip_handler("code-2"), Publish=True)
+    functions.create_alias(FunctionName=FUNCTION, Name="live", FunctionVersion="2")
+    condition: dict[str, Any] = {"Statistic": "Sum", "ComparisonOperator": "GreaterThanThreshold", "Threshold": 0}
+    cloudwatch.put_metric_alarm(
+        AlarmName=ALARM, Namespace="x", MetricName="x", Period=60, EvaluationPeriods=1, **condition
+    )
+    cloudwatch.set_alarm_state(AlarmName=ALARM, StateValue="OK", StateReason="a test")
+    clients: dict[str, Any] = {"lambda": functions, "cloudwatch": cloudwatch}
+    return FunctionGateway(clients.__getitem__)

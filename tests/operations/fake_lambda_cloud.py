@@ -1,7 +1,7 @@
-"""Fake of Lambda and CloudWatch in memory, with the behaviour on which the commands depend.
+"""Fake of Lambda and CloudWatch in memory, with the behaviour on which the operator's commands depend.
 
-Updates take some time, and the revision changes again at their end. Published versions are frozen, and publishing
-without a change creates no version. The tests control the clock.
+Updates take some time, and the function's `RevisionId` changes again at their end. Published versions are frozen, and
+publishing without a change creates no version. The tests control the clock.
 """
 
 import copy
@@ -18,6 +18,7 @@ from operations.__main__ import main
 
 START = datetime(2026, 1, 3, 12, tzinfo=UTC)
 PATH = "transcription/audio-processor"
+"""Name of the function on the command line."""
 FUNCTION = "polyphony-dev-transcription-audio-processor"
 ALARM = "polyphony-dev-transcription-audio-processor-errors-critical"
 OTHER_ALARM = "polyphony-dev-transcription-sessions-errors-critical"
@@ -249,7 +250,7 @@ class FakeLambdaCloud:
             number = str(len(function.versions) + 1)
             function.versions[number] = copy.deepcopy(latest) | {
                 "Version": number,
-                "Description": parameters.get("Description", "as deployed"),
+                "Description": parameters.get("Description", f"deployment {number}"),
                 "LastModified": f"2026-01-0{number}T12:00:00.000+0000",
                 "ready": self.now + self.pending_seconds,
             }

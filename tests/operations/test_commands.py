@@ -1,4 +1,4 @@
-"""Command line of the operations: arguments, exit status and errors, and the main commands on moto."""
+"""Tests of the operator's command line: arguments, exit status and errors, and the main commands on moto."""
 
 import itertools
 import signal

@@ -1,4 +1,7 @@
-"""Comparison of two models: a cheaper model passes if it agrees sufficiently with the current one."""
+"""Tests of the command that compares two models by the action items that they find in transcripts of meetings.
+
+The candidate, a cheaper model, passes if it agrees sufficiently with the reference, which is the current model.
+"""
 
 import itertools
 import json
@@ -17,12 +20,15 @@ from local.emulation.bedrock.meeting_answers import parse_meeting
 from operations.compare_models import COUNT, main
 from tests.credentials import credentials
 
-SETTING = f'      actionItems: "{HAIKU}"'
+EXPECTED_SETTING = f'      actionItems: "{HAIKU}"'
 ERRORS = {"denied": "AccessDenied", "throttled": "Throttling", "unavailable": "ServiceUnavailable"}
 
 
 class FaultyModels:
-    """Bedrock with the local platform's scripted model. A model id that names a fault gives answers with this fault."""
+    """Bedrock whose models all answer as the local platform's scripted model does, unless the model id is a fault.
+
+    Model ids of faults are the keys of `ERRORS`, and the words with which `_converse` compares the id.
+    """
 
     def __init__(self) -> None:
         self.model_ids: list[str] = []
@@ -44,12 +50,15 @@ class FaultyModels:
         answer = meeting.answer()
         if modelId == "forgetful":
             del answer["items"][1::2]
-        if modelId == "foreign":
+        if modelId == "other-part":  # the answer names another part of the transcript than the request
             answer["part"] = "another"
         if modelId == "invented" and answer["items"]:
             answer["items"][0]["quote"] = "The moon was bought by a ferry company."
+        text = json.dumps(answer)
+        if modelId == "malformed":
+            text = text[1:]
         return {
-            "output": {"message": {"content": [{"text": json.dumps(answer)[modelId == "malformed" :]}]}},
+            "output": {"message": {"content": [{"text": text}]}},
             "usage": {"inputTokens": 7, "outputTokens": 1},
             "stopReason": "guardrail_intervened" if modelId == "guarded" else "end_turn",
         }
@@ -75,7 +84,7 @@ def compare(*arguments: str, **options: Any) -> tuple[int, list[str]]:
 def test_the_setting_to_commit_is_printed_if_two_models_agree() -> None:
     status, output = compare()
     assert status == 0
-    assert output[-4:] == ["config:", "  polyphony:meetings:", "    models:", SETTING]
+    assert output[-4:] == ["config:", "  polyphony:meetings:", "    models:", EXPECTED_SETTING]
     assert sum(line.startswith(("0", "10-")) for line in output) == COUNT
     assert any(line.startswith("all  ") and "1.000" in line for line in output)
     assert "no evidence" in output[2], "the output names the source of the answers"
@@ -90,13 +99,13 @@ def compare_with_fault(fault: str, *arguments: str, **options: Any) -> tuple[int
 def test_a_model_that_misses_items_passes_only_with_a_lower_threshold() -> None:
     status, output = compare_with_fault("forgetful")
     assert status == 1
-    assert SETTING not in output
+    assert EXPECTED_SETTING not in output
     assert output[-1] == f"Keep meetings.models.actionItems at {SONNET}."
     assert "not passed" in output[-2]
     assert compare_with_fault("forgetful", "--threshold", "0.5")[0] == 0
 
 
-@pytest.mark.parametrize("fault", ["malformed", "foreign", "guarded"])
+@pytest.mark.parametrize("fault", ["malformed", "other-part", "guarded"])
 def test_a_candidate_without_usable_answers_does_not_pass(fault: str) -> None:
     status, output = compare_with_fault(fault, "--count", "2")
     assert status == 1

@@ -1,7 +1,8 @@
-"""Command `flag`: it changes one environment variable of the live version, and nothing else."""
+"""Tests of the command `flag`, which publishes a version that differs from the live one in one environment variable."""
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.transcription.audio_processor.environment import ProcessorEnvironment
 from handlers.voice_qa.query_worker.environment import WorkerEnvironment
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
-from operations.command_errors import CommandRefused
+from operations.command_errors import CommandFailed
 from operations.environment_variable_command import Assignment, find_model_problem
 from tests.operations.fake_lambda_cloud import (
     ENVIRONMENT,
@@ -26,6 +27,11 @@ from tests.operations.fake_lambda_cloud import (
 
 DISABLE_PARTIAL_RESULTS = "PARTIAL_RESULTS_ENABLED=false"
 Change = Callable[[FakeLambdaCloud], None]
+
+
+def change_settings(**settings: Any) -> Change:
+    """Return a change of settings of `$LATEST`."""
+    return lambda cloud: cloud.functions[FUNCTION].latest.update(settings)
 
 
 def test_the_new_live_version_has_the_new_value_and_all_others_unchanged(cloud: FakeLambdaCloud) -> None:
@@ -50,7 +56,7 @@ def test_the_output_has_the_undo_command_and_the_setting_but_no_other_value(clou
     assert cloud.live_environment() == ENVIRONMENT
 
 
-def test_the_alias_is_moved_when_the_update_has_ended_and_the_version_can_be_called(cloud: FakeLambdaCloud) -> None:
+def test_the_alias_moves_only_after_the_update_has_ended_and_the_version_can_be_called(cloud: FakeLambdaCloud) -> None:
     cloud.update_seconds, cloud.pending_seconds = 90, 240
     assert cloud.run("flag", DISABLE_PARTIAL_RESULTS) == 0
     assert cloud.now == 90 + 240
@@ -74,7 +80,9 @@ def test_an_interrupted_command_is_completed_by_running_it_again(
     assert cloud.live_environment()["PARTIAL_RESULTS_ENABLED"] == "false"
 
 
-def test_an_unpublished_change_is_undone_by_the_old_value(cloud: FakeLambdaCloud, run_refused: RunRefused) -> None:
+def test_a_change_that_was_not_published_can_be_reverted_with_the_old_value(
+    cloud: FakeLambdaCloud, run_refused: RunRefused
+) -> None:
     cloud.events_before["publish_version"] = [lost_response_error()]
     run_refused("flag", DISABLE_PARTIAL_RESULTS)
     assert cloud.run("flag", "PARTIAL_RESULTS_ENABLED=true") == 0
@@ -87,15 +95,10 @@ def test_an_unpublished_change_is_undone_by_the_old_value(cloud: FakeLambdaCloud
     [
         (lambda cloud: cloud.deploy("code-1", "code-2", "code-3", live="2"), "in: CodeSha256."),
         (lambda cloud: cloud.change_variables(LOG_LEVEL="DEBUG", NEW_ONE="x"), "in: LOG_LEVEL, NEW_ONE."),
-        *(
-            (lambda cloud, setting={name: value}: cloud.functions[FUNCTION].latest.update(setting), f"in: {name}.")
-            for name, value in {
-                "Layers": [{"Arn": "layer:2", "CodeSize": 10}],
-                "Timeout": 900,
-                "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": []},
-            }.items()
-        ),
-        (lambda cloud: cloud.functions[FUNCTION].latest.update(LastUpdateStatus="InProgress"), "update is in progress"),
+        (change_settings(Layers=[{"Arn": "layer:2", "CodeSize": 10}]), "in: Layers."),
+        (change_settings(Timeout=900), "in: Timeout."),
+        (change_settings(VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": []}), "in: VpcConfig."),
+        (change_settings(LastUpdateStatus="InProgress"), "update is in progress"),
         (lambda cloud: cloud.move_alias("1", **{"2": 0.1}), "A rollout of"),
     ],
 )
@@ -143,7 +146,7 @@ def test_a_number_is_accepted_for_a_variable_with_a_number(cloud: FakeLambdaClou
     "text", ["PARTIAL_RESULTS_ENABLED", "=false", "KEY=", "", "1A=x", "A B=x", "hunter2:x", "A\n=x"]
 )
 def test_a_malformed_assignment_is_refused_and_not_repeated(text: str) -> None:
-    with pytest.raises(CommandRefused, match="must be given as KEY=VALUE") as raised:
+    with pytest.raises(CommandFailed, match="must be given as KEY=VALUE") as raised:
         Assignment.parse(text)
     assert "hunter2" not in str(raised.value)
 
@@ -216,11 +219,7 @@ def change_log_level(cloud: FakeLambdaCloud) -> None:
         ("update_function_configuration", change_log_level, "was changed by another user meanwhile"),
         ("publish_version", change_log_level, "Callers still use version 2"),
         (None, change_log_level, "was changed by another user meanwhile"),
-        (
-            None,
-            lambda cloud: cloud.functions[FUNCTION].latest.update(CodeSha256="code-3"),
-            "was changed by another user",
-        ),
+        (None, change_settings(CodeSha256="code-3"), "was changed by another user"),
     ],
 )
 def test_a_concurrent_change_is_neither_overwritten_nor_published(

@@ -1,4 +1,4 @@
-"""Gateway to Lambda and CloudWatch, with moto and with the fake in memory."""
+"""Tests of the gateway through which the operator's commands call Lambda, with moto and with the fake in memory."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Function paths and versions on the command line, and the physical names that belong to them."""
+"""Tests of command-line arguments that name a function and a version, and of the names on AWS that belong to them."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from components.blocks.compute import function
 from components.blocks.naming.physical_names import Kind, physical_name, stack_part
-from operations.command_errors import CommandRefused
+from operations.command_errors import CommandFailed
 from operations.function_target import LIVE, FunctionTarget, parse_version
 
 PART = st.from_regex(r"[a-z0-9]{1,30}(-[a-z0-9]{1,30}){0,3}", fullmatch=True)
@@ -23,12 +23,12 @@ def test_function_and_alarm_names_are_those_of_the_deployment(stack: str, subsys
 
 @pytest.mark.parametrize("path", ["", "audio-processor", "a/b/c", "A/b", "a/b_c", "a/-b", "a/b-", "a/b\n", "/b", "a/"])
 def test_a_malformed_function_path_is_refused(path: str) -> None:
-    with pytest.raises(CommandRefused, match="give <subsystem>/<function>"):
+    with pytest.raises(CommandFailed, match="give <subsystem>/<function>"):
         FunctionTarget.parse("dev", path)
 
 
 def test_a_stack_without_letters_or_digits_is_refused() -> None:
-    with pytest.raises(CommandRefused, match="no letter or digit"):
+    with pytest.raises(CommandFailed, match="no letter or digit"):
         FunctionTarget.parse("//", "transcription/audio-processor")
 
 
@@ -48,5 +48,5 @@ def test_a_printed_command_can_be_pasted_into_a_shell() -> None:
     ],
 )
 def test_only_numbers_of_published_versions_are_accepted(text: str, expected_error: str) -> None:
-    with pytest.raises(CommandRefused, match=expected_error):
+    with pytest.raises(CommandFailed, match=expected_error):
         parse_version(text)

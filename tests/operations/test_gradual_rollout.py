@@ -1,4 +1,8 @@
-"""Command `rollout`: share, alarms, and the return of the share after any failure."""
+"""Tests of the command `rollout`.
+
+It gives a new version a share of the traffic, watches alarms, and then moves all traffic to the new version. After an
+alarm or a failure, it returns the share, so that the previous version has all traffic.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -81,11 +85,11 @@ def test_an_alarm_of_the_subsystem_returns_all_traffic_to_the_previous_version(
 
 
 def test_a_new_alarm_in_state_alarm_counts_and_a_removed_one_or_one_without_data_does_not() -> None:
-    time = datetime(2026, 1, 3, 12, tzinfo=UTC)
-    ok, no_data = AlarmState("one", "OK", time), AlarmState("one", "INSUFFICIENT_DATA", time)
-    assert gradual_rollout.names_alarmed_since([], [AlarmState("one", "ALARM", time)]) == ["one"]
-    for before, now in (([], [ok]), ([ok], []), ([ok], [no_data]), ([no_data], [ok]), ([no_data], [no_data])):
-        assert gradual_rollout.names_alarmed_since(before, now) == []
+    changed_at = datetime(2026, 1, 3, 12, tzinfo=UTC)
+    ok, no_data = AlarmState("one", "OK", changed_at), AlarmState("one", "INSUFFICIENT_DATA", changed_at)
+    assert gradual_rollout.names_alarmed_since([], [AlarmState("one", "ALARM", changed_at)]) == ["one"]
+    for before, after in (([], [ok]), ([ok], []), ([ok], [no_data]), ([no_data], [ok]), ([no_data], [no_data])):
+        assert gradual_rollout.names_alarmed_since(before, after) == []
 
 
 @pytest.mark.parametrize(
@@ -205,10 +209,12 @@ def test_returning_the_share_is_retried_while_the_service_fails(cloud: FakeLambd
     assert cloud.now == 60 + 3 * 5
 
 
-@pytest.mark.parametrize("alarmed", [True, False])
-def test_the_error_for_a_share_that_cannot_be_returned_has_the_remedy(cloud: FakeLambdaCloud, alarmed: bool) -> None:
+@pytest.mark.parametrize("is_alarm_raised", [True, False])
+def test_the_error_for_a_share_that_cannot_be_returned_has_the_remedy(
+    cloud: FakeLambdaCloud, is_alarm_raised: bool
+) -> None:
     cloud.events_before["update_alias"] = [None, *[error_response("ExpiredTokenException", status=403)] * 20]
-    if alarmed:
+    if is_alarm_raised:
         cloud.schedule = [(60.0, lambda: cloud.set_alarm(ALARM, "ALARM"))]
     else:
         cloud.events_before["describe_alarms"] = [None, error_response("ExpiredToken", status=403)]
@@ -255,6 +261,13 @@ def test_parameters_at_the_limits_are_accepted() -> None:
         gradual_rollout.RolloutPlan(share=share)
     gradual_rollout.RolloutPlan(minutes=1440)
     gradual_rollout.RolloutPlan(minutes=1, every=60)
+
+
+def test_an_interval_between_checks_that_is_longer_than_the_rollout_is_refused(
+    cloud: FakeLambdaCloud, run_refused: RunRefused
+) -> None:
+    assert "--every" in run_refused("rollout", "--minutes", "1", "--every", "61")
+    assert cloud.calls == []
 
 
 FAILURES = st.tuples(st.sampled_from(["wait", "get_alias", "update_alias", "describe_alarms"]), st.integers(0, 40))

@@ -1,19 +1,16 @@
-"""Command `lecture`, with a fake validator."""
+"""Tests of the command `lecture`, which uploads a lecture of voice Q&A and waits until it is validated."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from handlers.common.aws.s3_notifications import NewObject
 from handlers.voice_qa.lecture_upload_rules import parse_upload
 from operations import lecture_upload
 from operations.__main__ import main
-from tests.credentials import credentials
 from tests.moto_tables import create_table
 
 BUCKET = "polyphony-dev-voice-qa-audio-123456789012"
@@ -21,7 +18,7 @@ TABLE = "polyphony-dev-voice-qa-sessions"
 
 
 class Stack:
-    """Bucket and table in moto, and a fake validator that writes `verdict` to the table while the command waits."""
+    """Bucket and table in moto. While the command waits, a fake validator writes `validation_result` to the table."""
 
     def __init__(self) -> None:
         self.s3, self.dynamodb, self.sts = boto3.client("s3"), boto3.client("dynamodb"), boto3.client("sts")
@@ -29,15 +26,15 @@ class Stack:
         create_table(self.dynamodb, TABLE, "sessionId", "lectureId")
         self.printed: list[str] = []
         self.waited_seconds = 0.0
-        self.verdict: dict[str, str] | None = None
+        self.validation_result: dict[str, str] | None = None
 
     def __call__(self, service: str) -> Any:
         return getattr(self, service)
 
     def wait(self, seconds: float) -> None:
         self.waited_seconds += seconds
-        if self.verdict is not None and self.waited_seconds > 3:
-            item = {"sessionId": f"lecture#{self.lecture_id}", "lectureId": self.lecture_id, **self.verdict}
+        if self.validation_result is not None and self.waited_seconds > 3:
+            item = {"sessionId": f"lecture#{self.lecture_id}", "lectureId": self.lecture_id, **self.validation_result}
             self.dynamodb.put_item(TableName=TABLE, Item={name: {"S": value} for name, value in item.items()})
 
     @property
@@ -61,10 +58,8 @@ class Stack:
 
 
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    credentials(monkeypatch)
-    with mock_aws():
-        yield Stack()
+def stack(mocked_aws: None) -> Stack:
+    return Stack()
 
 
 @pytest.fixture
@@ -75,7 +70,7 @@ def recording(tmp_path: Path) -> Path:
 
 
 def test_a_lecture_is_uploaded_for_the_validator_and_becomes_ready(stack: Stack, recording: Path) -> None:
-    stack.verdict = {"status": "ready"}
+    stack.validation_result = {"status": "ready"}
     assert stack.run(recording) == 0
     arrived = datetime(2026, 1, 3, tzinfo=UTC)
     upload = parse_upload(NewObject(bucket=BUCKET, key=stack.key, version_id="v1", size=5, etag="e", arrived=arrived))
@@ -88,7 +83,7 @@ def test_a_lecture_is_uploaded_for_the_validator_and_becomes_ready(stack: Stack,
 
 
 def test_the_reason_of_a_rejection_is_printed(stack: Stack, recording: Path) -> None:
-    stack.verdict = {"status": "rejected", "reason": "The recording is too short."}
+    stack.validation_result = {"status": "rejected", "reason": "The recording is too short."}
     assert stack.run(recording) == 1
     assert stack.printed[-1] == f"{stack.lecture_id}: rejected. The recording is too short."
 

@@ -1,4 +1,4 @@
-"""Command `alias`: it lists versions and moves the alias `live`."""
+"""Tests of the command `alias`, which lists a function's versions and moves its alias `live`."""
 
 import pytest
 
@@ -10,9 +10,9 @@ def test_versions_are_listed_newest_first_with_the_live_one_marked(cloud: FakeLa
     assert cloud.run("alias") == 0
     assert cloud.printed == [
         f"{FUNCTION}: version 2 has all traffic",
-        "     3        2026-01-03T12:00  code-3  as deployed",
-        "     2  live  2026-01-02T12:00  code-2  as deployed",
-        "     1        2026-01-01T12:00  code-1  as deployed",
+        "     3        2026-01-03T12:00  code-3  deployment 3",
+        "     2  live  2026-01-02T12:00  code-2  deployment 2",
+        "     1        2026-01-01T12:00  code-1  deployment 1",
     ]
     assert not {"update_alias", "publish_version"} & set(cloud.calls)
 
@@ -24,15 +24,15 @@ def test_the_list_shows_the_shares_during_a_rollout(cloud: FakeLambdaCloud) -> N
     assert [line.split()[:2] for line in cloud.printed[1:]] == [["2", "10%"], ["1", "live"]]
 
 
-@pytest.mark.parametrize("rolling_out", [False, True])
+@pytest.mark.parametrize("is_rolling_out", [False, True])
 def test_the_alias_moves_to_an_older_version_and_the_setting_to_commit_is_printed(
-    cloud: FakeLambdaCloud, rolling_out: bool
+    cloud: FakeLambdaCloud, is_rolling_out: bool
 ) -> None:
-    if rolling_out:
+    if is_rolling_out:
         cloud.move_alias("1", **{"2": 0.1})
     assert cloud.run("alias", "--to", "1") == 0
     assert cloud.routing() == ("1", {})
-    before = "version 1 has 90%, version 2 has 10%" if rolling_out else "version 2 has all traffic"
+    before = "version 1 has 90%, version 2 has 10%" if is_rolling_out else "version 2 has all traffic"
     assert cloud.printed[0] == f"{FUNCTION}: version 1 has all traffic; before: {before}"
     assert cloud.printed[-1].split() == ["liveVersion:", '"1"']
     assert SECRET not in "\n".join(cloud.printed)
@@ -67,8 +67,10 @@ def test_a_move_whose_response_was_lost_succeeds(cloud: FakeLambdaCloud) -> None
 @pytest.mark.parametrize(
     ("state", "expected_error"),
     [
-        ({"ready": 1e9}, "is not ready after 600 s"),
-        ({"State": "Failed", "StateReasonCode": "InvalidRuntime"}, "cannot be called (InvalidRuntime)"),
+        pytest.param({"ready": 1e9}, "is not ready after 600 s", id="pending for ever"),
+        pytest.param(
+            {"State": "Failed", "StateReasonCode": "InvalidRuntime"}, "cannot be called (InvalidRuntime)", id="failed"
+        ),
     ],
 )
 def test_the_alias_is_not_moved_to_a_version_that_cannot_be_called(

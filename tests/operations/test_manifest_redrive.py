@@ -1,4 +1,8 @@
-"""Command `redrive`: it starts one new execution for a failed manifest, even if it is repeated."""
+"""Tests of the command `redrive`, which starts one new execution for a failed manifest, even if it is repeated.
+
+A manifest is a list of files that one execution of ingestion's workflow processes. The new execution has the name of
+the failed one and a suffix, for example `-r1`.
+"""
 
 from collections.abc import Iterator
 
@@ -17,8 +21,11 @@ def harness() -> IngestionHarness:
     return IngestionHarness(Cloud(NOW))
 
 
-def fail_manifest(harness: IngestionHarness, broken: str = "run") -> str:
-    """Create a manifest of three files whose execution fails. Return the execution's name."""
+def create_failed_manifest(harness: IngestionHarness, broken: str = "run") -> str:
+    """Create a manifest of three files whose execution fails, because the Spark run or one file is broken.
+
+    Return the execution's name.
+    """
     harness.builder().handle(announce("a", "b", "c"))
     name = harness.waiting_executions.pop()
     harness.run(name, broken=broken)
@@ -30,7 +37,7 @@ def redrive_manifest(harness: IngestionHarness, name: str) -> RedriveOutcome:
 
 
 def test_a_failed_manifest_is_processed_by_its_redrive(harness: IngestionHarness) -> None:
-    name = fail_manifest(harness)
+    name = create_failed_manifest(harness)
     assert harness.statuses() == ["failed"] * 3
     assert redrive_manifest(harness, name) is RedriveOutcome.STARTED
     assert harness.waiting_executions == [f"{name}-r1"]
@@ -39,13 +46,13 @@ def test_a_failed_manifest_is_processed_by_its_redrive(harness: IngestionHarness
 
 
 def test_a_repeated_redrive_starts_one_execution(harness: IngestionHarness) -> None:
-    name = fail_manifest(harness)
+    name = create_failed_manifest(harness)
     assert [redrive_manifest(harness, name) for _ in range(3)] == [RedriveOutcome.STARTED] * 3
     assert harness.waiting_executions == [f"{name}-r1"]
 
 
-def test_a_redrive_that_another_version_of_the_command_started_is_not_started_again(harness: IngestionHarness) -> None:
-    name = fail_manifest(harness)
+def test_a_redrive_with_the_input_of_another_program_version_is_not_started_again(harness: IngestionHarness) -> None:
+    name = create_failed_manifest(harness)
     redrive_manifest(harness, name)
     harness.cloud.inputs[f"{name}-r1"] = "input of another version of the command"
     assert redrive_manifest(harness, name) is RedriveOutcome.RUNNING
@@ -53,7 +60,7 @@ def test_a_redrive_that_another_version_of_the_command_started_is_not_started_ag
 
 
 def test_a_running_or_finished_redrive_is_not_repeated(harness: IngestionHarness) -> None:
-    name = fail_manifest(harness)
+    name = create_failed_manifest(harness)
     redrive_manifest(harness, name)
     with pytest.raises(Killed):
         harness.run(harness.waiting_executions[0], _die_before_glue)
@@ -69,11 +76,11 @@ def _die_before_glue(point: str) -> None:
         raise Killed(point)
 
 
-@pytest.mark.parametrize("aborted_at_start", [False, True])
-def test_a_failed_redrive_is_followed_by_the_next_number(harness: IngestionHarness, aborted_at_start: bool) -> None:
-    name = fail_manifest(harness)
+@pytest.mark.parametrize("is_aborted", [False, True])
+def test_a_failed_redrive_is_followed_by_the_next_number(harness: IngestionHarness, is_aborted: bool) -> None:
+    name = create_failed_manifest(harness)
     redrive_manifest(harness, name)
-    if aborted_at_start:
+    if is_aborted:
         harness.cloud.executions[harness.waiting_executions.pop()] = "ABORTED"
     else:
         harness.run(harness.waiting_executions.pop(), broken="run")
@@ -82,7 +89,7 @@ def test_a_failed_redrive_is_followed_by_the_next_number(harness: IngestionHarne
 
 
 def test_no_further_redrive_starts_after_the_maximum_number_of_aborted_ones(harness: IngestionHarness) -> None:
-    name = fail_manifest(harness)
+    name = create_failed_manifest(harness)
     for _ in range(MAX_REDRIVE_NUMBERS):
         assert redrive_manifest(harness, name) is RedriveOutcome.STARTED
         harness.cloud.executions[harness.waiting_executions.pop()] = "ABORTED"
@@ -100,7 +107,7 @@ def test_a_manifest_whose_execution_ended_without_a_report_is_redriven(harness: 
 
 
 def test_a_redrive_includes_processed_files_because_it_replaces_all_output(harness: IngestionHarness) -> None:
-    name = fail_manifest(harness, broken="file")
+    name = create_failed_manifest(harness, broken="file")
     assert harness.statuses() == ["failed", "processed", "processed"]
     redrive_manifest(harness, name)
     harness.run_all()
@@ -108,8 +115,8 @@ def test_a_redrive_includes_processed_files_because_it_replaces_all_output(harne
     assert harness.statuses() == ["processed"] * 3
 
 
-def test_a_late_step_of_the_replaced_execution_changes_nothing(harness: IngestionHarness) -> None:
-    name = fail_manifest(harness)
+def test_a_late_step_of_the_failed_execution_changes_nothing_after_a_redrive(harness: IngestionHarness) -> None:
+    name = create_failed_manifest(harness)
     redrive_manifest(harness, name)
     with pytest.raises(Killed):
         harness.run(harness.waiting_executions.pop(), _die_before_glue)
@@ -123,7 +130,7 @@ def test_a_late_step_of_the_replaced_execution_changes_nothing(harness: Ingestio
 
 def test_a_manifest_without_record_or_list_cannot_be_redriven(harness: IngestionHarness) -> None:
     assert redrive_manifest(harness, harness.new_id()) is RedriveOutcome.UNKNOWN_MANIFEST
-    name = fail_manifest(harness)
+    name = create_failed_manifest(harness)
     harness.cloud.objects.clear()
     assert redrive_manifest(harness, name) is RedriveOutcome.LIST_GONE
 
@@ -134,7 +141,7 @@ def test_a_manifest_without_record_or_list_cannot_be_redriven(harness: Ingestion
 def test_a_redrive_that_could_not_be_started_can_be_repeated(
     harness: IngestionHarness, start_event: str, outcome: RedriveOutcome
 ) -> None:
-    name = fail_manifest(harness)
+    name = create_failed_manifest(harness)
     harness.cloud.next_starts.append(start_event)
     assert redrive_manifest(harness, name) is outcome
     assert redrive_manifest(harness, name) is RedriveOutcome.STARTED

@@ -1,22 +1,22 @@
-"""Command `backfill`: it writes and removes the items of the index by participant or tag."""
+"""Tests of the command `backfill`, which writes and removes the index items by which a user's meetings are found.
 
-from collections.abc import Iterator
+Each item belongs to one participant or tag of a meeting.
+"""
+
 from typing import Any
 from unittest.mock import Mock
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item
 from operations import meetings_index_backfill
 from operations.__main__ import main
-from tests.credentials import credentials
 from tests.moto_tables import Index, create_table
 
 TABLE = "polyphony-dev-meetings-meetings"
 ANN, BOB = "A" * 32, "B" * 32
-AT = "2026-01-31T09:30:00.000Z"
+STARTED_AT = "2026-01-31T09:30:00.000Z"
 
 
 def meeting_id(number: int) -> str:
@@ -24,7 +24,10 @@ def meeting_id(number: int) -> str:
 
 
 class Stack:
-    """The meetings table in moto with the index. It records the seconds of each pause."""
+    """The meetings table in moto with the index. It records the seconds of each pause.
+
+    The attribute `of` of an index item is the id of its meeting.
+    """
 
     def __init__(self) -> None:
         self.dynamodb = boto3.client("dynamodb")
@@ -37,11 +40,11 @@ class Stack:
         return self.dynamodb
 
     def put_meeting(self, user: str, number: int, participants: list[str], tags: list[str] | None = None) -> None:
-        item = {"user": user, "meetingId": meeting_id(number), "startedAt": AT, "version": 1}
+        item = {"user": user, "meetingId": meeting_id(number), "startedAt": STARTED_AT, "version": 1}
         lists = {"participants": participants, "tags": tags or []}
         self.dynamodb.put_item(TableName=TABLE, Item=serialize_item(item | lists))
 
-    def items(self) -> list[dict[str, Any]]:
+    def read_items(self) -> list[dict[str, Any]]:
         return [deserialize_item(item) for item in self.dynamodb.scan(TableName=TABLE)["Items"]]
 
     def find_meetings(self, user: str, name: str) -> list[str]:
@@ -69,10 +72,8 @@ class Stack:
 
 
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    credentials(monkeypatch)
-    with mock_aws():
-        yield Stack()
+def stack(mocked_aws: None) -> Stack:
+    return Stack()
 
 
 def test_the_index_finds_each_meeting_by_each_of_its_participants(stack: Stack) -> None:
@@ -84,16 +85,16 @@ def test_the_index_finds_each_meeting_by_each_of_its_participants(stack: Stack) 
     assert stack.find_meetings(ANN, "bob b.") == [meeting_id(1)]
     assert stack.find_meetings(BOB, "ann") == [meeting_id(3)]
     assert stack.printed == ["3 meetings read, 4 items written, 0 removed, 0 meetings changed meanwhile"]
-    index_items = [item for item in stack.items() if "of" in item]
+    index_items = [item for item in stack.read_items() if "of" in item]
     assert not any("startedAt" in item for item in index_items), "the index by date must not list them"
 
 
 def test_a_second_run_changes_nothing(stack: Stack) -> None:
     stack.put_meeting(ANN, 1, ["Ann", "Bob"])
     stack.run("participants")
-    before = stack.items()
+    before = stack.read_items()
     assert stack.run("participants") == 0
-    assert stack.items() == before
+    assert stack.read_items() == before
     assert "0 items written, 0 removed" in stack.printed[-1]
 
 
@@ -108,27 +109,27 @@ def test_a_removed_participant_is_no_longer_found(stack: Stack) -> None:
 
 def test_items_for_tags_can_be_removed_without_those_for_participants(stack: Stack) -> None:
     stack.put_meeting(ANN, 1, ["Ann"], ["team", "weekly"])
-    before = stack.items()
+    before = stack.read_items()
     stack.run("participants")
     stack.run("tags")
-    assert len(stack.items()) == 4
+    assert len(stack.read_items()) == 4
     stack.run("tags", "--remove")
     assert stack.find_meetings(ANN, "ann") == [meeting_id(1)]
     stack.run("participants", "--remove")
-    assert stack.items() == before
+    assert stack.read_items() == before
 
 
 def test_items_that_are_not_meetings_are_skipped(stack: Stack) -> None:
-    other_item = {"user": "#open", "meetingId": f"{AT}#{ANN}#{meeting_id(1)}", "of": meeting_id(1)}
+    other_item = {"user": "#open", "meetingId": f"{STARTED_AT}#{ANN}#{meeting_id(1)}", "of": meeting_id(1)}
     stack.dynamodb.put_item(TableName=TABLE, Item=serialize_item(other_item))
     assert stack.run("participants") == 0
-    assert stack.items() == [other_item]
+    assert stack.read_items() == [other_item]
 
 
 def test_a_hundred_participants_are_written_in_several_transactions(stack: Stack) -> None:
     stack.put_meeting(ANN, 1, [f"person {number}" for number in range(100)])
     assert stack.run("participants") == 0
-    assert len(stack.items()) == 101
+    assert len(stack.read_items()) == 101
 
 
 def test_a_meeting_that_changed_concurrently_gets_no_items_and_is_counted(

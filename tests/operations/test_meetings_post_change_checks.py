@@ -1,4 +1,4 @@
-"""Command `checklist`: findings, measurements and manual checks after a change of meetings."""
+"""Tests of the command `checklist`, which checks the stack after a change of meetings and lists the manual checks."""
 
 from argparse import Namespace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from botocore.stub import ANY, Stubber
 from clients.meetings import UploadInterrupted
 from operations import meetings_post_change_checks
 from operations.command_context import CommandContext
-from operations.command_errors import CommandRefused
+from operations.command_errors import CommandFailed
 
 GROUP = "/aws/lambda/polyphony-dev-meetings-steps"
 CANARY = "canary-9f2c"
@@ -110,11 +110,12 @@ def test_only_failed_executions_within_the_period_count() -> None:
 def test_a_stack_without_alarms_is_refused() -> None:
     stack = StubbedStack()
     stack.alarms = {}
-    with pytest.raises(CommandRefused, match="Check --stack, account and Region"):
+    with pytest.raises(CommandFailed, match="Check --stack, account and Region"):
         stack.run()
 
 
 Sample = tuple[Path, Path, str]
+"""Recording, file with a user's token, and URL of the API."""
 
 
 @pytest.fixture
@@ -147,9 +148,9 @@ def test_a_sample_that_is_not_processed_is_a_finding(sample: Sample) -> None:
 
 def test_incomplete_options_for_a_sample_are_refused(sample: Sample) -> None:
     recording, token, url = sample
-    with pytest.raises(CommandRefused, match="all three options"):
+    with pytest.raises(CommandFailed, match="all three options"):
         StubbedStack().run((recording, None, None))
-    with pytest.raises(CommandRefused, match="all three options"):
+    with pytest.raises(CommandFailed, match="all three options"):
         StubbedStack().run((None, token, url))
-    with pytest.raises(CommandRefused, match="is not a file"):
+    with pytest.raises(CommandFailed, match="is not a file"):
         StubbedStack().run((recording, token.with_name("none"), url))

@@ -1,4 +1,4 @@
-"""Report of a model comparison: agreement on action items, cost, and the printed table."""
+"""Tests of the report that compares a cheaper model with the current one: common action items, costs, printed table."""
 
 import tomllib
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from handlers.common.bedrock.model_families import HAIKU, SONNET
 from handlers.meetings.bedrock_summarize.action_item_verification import LocatedActionItem
-from handlers.meetings.bedrock_summarize.summary_data_models import ActionItem, SummaryTokens, TranscriptQuote
+from handlers.meetings.bedrock_summarize.stored_summary_models import ActionItem, SummaryTokens, TranscriptQuote
 from operations.compare_models import PRICES
 from operations.model_comparison_report import (
     Agreement,
@@ -19,8 +19,10 @@ from operations.model_comparison_report import (
     total_agreement,
 )
 
-BOOK = {name: float(entry["usd"]) for name, entry in tomllib.loads(PRICES.read_text()).items()}
+PRICES_USD = {name: float(entry["usd"]) for name, entry in tomllib.loads(PRICES.read_text()).items()}
 MILLION = 1_000_000
+DIFFERENT = Agreement(reference_only=1, candidate_only=1)
+"""Result for one item of each model if the items differ."""
 
 
 def located_item(first: int, last: int, owner: str | None = "Anna", piece: int = 0) -> LocatedActionItem:
@@ -29,7 +31,7 @@ def located_item(first: int, last: int, owner: str | None = "Anna", piece: int =
     return LocatedActionItem(item, (piece, first), (piece, last))
 
 
-def compared(reference: list[LocatedActionItem], candidate: list[LocatedActionItem]) -> TranscriptComparison:
+def compare(reference: list[LocatedActionItem], candidate: list[LocatedActionItem]) -> TranscriptComparison:
     found = [FoundActionItems(tuple(items), SummaryTokens()) for items in (reference, candidate)]
     return TranscriptComparison("one", *found)
 
@@ -37,31 +39,41 @@ def compared(reference: list[LocatedActionItem], candidate: list[LocatedActionIt
 @pytest.mark.parametrize(
     ("reference", "candidate", "expected"),
     [
-        ([], [], Agreement(0, 0, 0)),
-        ([located_item(0, 5)], [located_item(3, 9)], Agreement(1, 0, 0)),
-        ([located_item(0, 5)], [located_item(5, 5)], Agreement(1, 0, 0)),
-        ([located_item(0, 5)], [located_item(6, 9)], Agreement(0, 1, 1)),
-        ([located_item(0, 5)], [located_item(0, 5, piece=1)], Agreement(0, 1, 1)),
-        ([located_item(0, 5)], [located_item(0, 5, "Bob")], Agreement(0, 1, 1)),
-        ([located_item(0, 5)], [located_item(0, 5, "Anna Berg")], Agreement(1, 0, 0)),
-        ([located_item(0, 5)], [located_item(0, 5, None)], Agreement(0, 1, 1)),
-        ([located_item(0, 5)], [located_item(0, 2), located_item(3, 5)], Agreement(1, 0, 1)),
-        ([located_item(0, 5), located_item(4, 9)], [located_item(4, 5), located_item(0, 1)], Agreement(2, 0, 0)),
+        pytest.param([], [], Agreement(), id="no items"),
+        pytest.param([located_item(0, 5)], [located_item(3, 9)], Agreement(both=1), id="partial overlap"),
+        pytest.param([located_item(0, 5)], [located_item(5, 5)], Agreement(both=1), id="one common word"),
+        pytest.param([located_item(0, 5)], [located_item(6, 9)], DIFFERENT, id="no common word"),
+        pytest.param([located_item(0, 5)], [located_item(0, 5, piece=1)], DIFFERENT, id="another piece"),
+        pytest.param([located_item(0, 5)], [located_item(0, 5, "Bob")], DIFFERENT, id="another owner"),
+        pytest.param([located_item(0, 5)], [located_item(0, 5, "Anna Berg")], Agreement(both=1), id="longer name"),
+        pytest.param([located_item(0, 5)], [located_item(0, 5, None)], DIFFERENT, id="no owner"),
+        pytest.param(
+            [located_item(0, 5)],
+            [located_item(0, 2), located_item(3, 5)],
+            Agreement(both=1, candidate_only=1),
+            id="an item counts once",
+        ),
+        pytest.param(
+            [located_item(0, 5), located_item(4, 9)],
+            [located_item(4, 5), located_item(0, 1)],
+            Agreement(both=2),
+            id="as many pairs as possible",
+        ),
     ],
 )
 def test_items_are_the_same_if_their_words_overlap_and_their_owners_match(
     reference: list[LocatedActionItem], candidate: list[LocatedActionItem], expected: Agreement
 ) -> None:
-    assert compared(reference, candidate).agreement == expected
+    assert compare(reference, candidate).agreement == expected
 
 
 def test_agreement_is_computed_over_all_transcripts() -> None:
     item = located_item(0, 1)
-    total = total_agreement([compared([item], [item]), compared([item], []), compared([], [])])
-    assert total == Agreement(1, 1, 0)
+    total = total_agreement([compare([item], [item]), compare([item], []), compare([], [])])
+    assert total == Agreement(both=1, reference_only=1)
     assert total.f1 == pytest.approx(2 / 3)
     assert Agreement().f1 == 1
-    assert Agreement(0, 3, 1).f1 == 0
+    assert Agreement(reference_only=3, candidate_only=1).f1 == 0
 
 
 SPANS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3), st.sampled_from(["Anna", "Bob", None])), max_size=6)
@@ -75,43 +87,43 @@ def test_agreement_is_symmetric_and_equal_items_agree_completely(
         [located_item(start, start + length, owner) for start, length, owner in spans]
         for spans in (first_spans, second_spans)
     )
-    agreement, reverse = compared(first, second).agreement, compared(second, first).agreement
+    agreement, reverse = compare(first, second).agreement, compare(second, first).agreement
     assert reverse == Agreement(agreement.both, agreement.candidate_only, agreement.reference_only)
     assert 0 <= agreement.f1 <= 1
-    assert compared(first, first).agreement.f1 == 1
+    assert compare(first, first).agreement.f1 == 1
 
 
 def test_cost_uses_the_prices_of_the_price_book() -> None:
     kinds = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
     tokens = SummaryTokens(**dict.fromkeys(kinds, MILLION))
-    sonnet = compute_cost(SONNET, tokens, BOOK)
+    sonnet = compute_cost(SONNET, tokens, PRICES_USD)
     assert sonnet == pytest.approx(2.20 + 11.00 + 0.11 + 2.75)
-    assert compute_cost(HAIKU, tokens, BOOK) == pytest.approx(0.11 + 0.55 + 0.011 + 0.1375)
-    global_sonnet = compute_cost(SONNET.replace("us.", "global."), tokens, BOOK)
+    assert compute_cost(HAIKU, tokens, PRICES_USD) == pytest.approx(0.11 + 0.55 + 0.011 + 0.1375)
+    global_sonnet = compute_cost(SONNET.replace("us.", "global."), tokens, PRICES_USD)
     assert global_sonnet == pytest.approx(2 + 10 + 0.1 + 2.5)
-    assert compute_cost(SONNET.removeprefix("us."), tokens, BOOK) == sonnet
+    assert compute_cost(SONNET.removeprefix("us."), tokens, PRICES_USD) == sonnet
 
 
 @pytest.mark.parametrize("model", ["us.anthropic.claude-opus-5-5", "us.anthropic.claude-sonnet-5", "amazon.nova"])
 def test_a_model_without_a_price_has_no_cost(model: str) -> None:
-    assert compute_cost(model, SummaryTokens(), BOOK) is None
+    assert compute_cost(model, SummaryTokens(), PRICES_USD) is None
     assert compute_cost(SONNET, SummaryTokens(), {}) is None
 
 
 def test_the_table_has_a_line_for_each_transcript_and_one_for_all() -> None:
     tokens = SummaryTokens(input_tokens=1_000, output_tokens=100, cache_read_tokens=10)
-    good = TranscriptComparison(
-        "good",
+    agreeing = TranscriptComparison(
+        "agreeing",
         FoundActionItems((located_item(0, 1),), tokens, invented_quotes=1),
         FoundActionItems((located_item(0, 1),), tokens),
     )
-    bad = TranscriptComparison(
-        "bad", FoundActionItems((located_item(0, 1),), tokens), FoundActionItems((), tokens, usable=False)
+    unusable = TranscriptComparison(
+        "unusable", FoundActionItems((located_item(0, 1),), tokens), FoundActionItems((), tokens, usable=False)
     )
-    lines = format_table([good, bad], SONNET, "unknown", BOOK)
+    lines = format_table([agreeing, unusable], SONNET, "unknown", PRICES_USD)
     cells = [line.split() for line in lines]
-    assert cells[2] == ["good", "1", "1", "1", "1.000", "1010", "1010", "100", "100", "0.00330", "no", "price"]
-    assert cells[3][:5] == ["bad", "1", "none", "0", "0.000"]
+    assert cells[2] == ["agreeing", "1", "1", "1", "1.000", "1010", "1010", "100", "100", "0.00330", "no", "price"]
+    assert cells[3][:5] == ["unusable", "1", "none", "0", "0.000"]
     assert cells[4][:7] == ["all", "2", "1", "1", "0.667", "2020", "2020"]
     assert lines[5:] == [
         "invented quotes: reference 1, candidate 0",

@@ -1,4 +1,7 @@
-"""Advice for the stack file: the settings accept the printed lines, and set what the command changed."""
+"""Tests of the lines for the stack file that a command prints, so that the next deployment does not undo its change.
+
+The program's settings accept these lines, and they have the same effect as the command.
+"""
 
 import itertools
 from typing import Any
@@ -87,7 +90,7 @@ def test_a_variable_without_a_setting_gets_a_warning_about_the_next_deployment(f
     assert "undoes the change" in line
 
 
-def test_the_expected_load_is_not_taken_for_a_setting_of_a_function() -> None:
+def test_a_value_of_the_expected_load_is_no_setting_of_a_function() -> None:
     lines = stack_file_advice.advise_variable(
         FunctionTarget.parse("dev", "voice-qa/websocket-handler"), "LECTURES_PER_DAY", "3", "7"
     )
@@ -97,10 +100,10 @@ def test_the_expected_load_is_not_taken_for_a_setting_of_a_function() -> None:
 @given(st.text(min_size=1) | st.from_regex(r"-?[0-9.]+|true|false|null|no|0x1f|1e3", fullmatch=True))
 def test_yaml_reads_any_value_back_unchanged(value: str) -> None:
     lines = stack_file_advice.advise_variable(PROCESSOR, "LOG_LEVEL", value, "7")
-    read = yaml.safe_load("\n".join(lines[1:-1]))["config"]["polyphony:transcription"]["logLevel"]
-    if isinstance(read, bool):
-        assert str(read).lower() == value
-    elif isinstance(read, str):
-        assert read == value
+    parsed_value = yaml.safe_load("\n".join(lines[1:-1]))["config"]["polyphony:transcription"]["logLevel"]
+    if isinstance(parsed_value, bool):
+        assert str(parsed_value).lower() == value
+    elif isinstance(parsed_value, str):
+        assert parsed_value == value
     else:
-        assert float(value) == read
+        assert float(value) == parsed_value

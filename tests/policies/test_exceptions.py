@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from guardrails.exception_policies import CHECKING_POLICIES, MAX_EXCEPTION_DAYS
+from guardrails.exceptions_and_undecided_checks import CHECKING_POLICIES, MAX_EXCEPTION_DAYS
 from guardrails.model import resource_types as t
 from guardrails.pack.policy_kinds import PolicySeverity
 from tests.policies.policy_harness import (

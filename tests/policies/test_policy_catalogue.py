@@ -18,7 +18,7 @@ from guardrails.model.subsystem_of_resource import parse_subsystem, to_settings_
 from guardrails.pack.policy_kinds import EnforcementLevel, Policy, PolicyGroup, RelationPolicy, ResourcePolicy
 from guardrails.policy_catalogue import POLICIES
 from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
-from local.generate import documented_graph
+from local.generate import documented_resource_graph
 from local.preview.resource_graph import Graph
 from tests.policies.policy_harness import build_context, fast_sdk, messages_from_graph, run_policies
 from tests.whole_program import DOCUMENTED
@@ -154,7 +154,7 @@ def test_a_pulumi_name_starts_with_its_subsystem(name: str, part: str, key: str)
 @DOCUMENTED
 def test_no_document_has_a_fault_or_is_undecided_when_all_ids_are_known() -> None:
     policies = [policy for policy in POLICIES if policy.group is PolicyGroup.LEAST_PRIVILEGE]
-    messages = messages_from_graph(documented_graph.build_stack_graph())
+    messages = messages_from_graph(documented_resource_graph.build_stack_graph())
     with fast_sdk():
         assert run_policies(policies, messages, build_context()) == []
 

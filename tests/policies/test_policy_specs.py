@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pulumi.runtime.proto import analyzer_pb2
 
-from guardrails.exception_policies import CHECKING_POLICIES
+from guardrails.exceptions_and_undecided_checks import CHECKING_POLICIES
 from guardrails.model import resource_types as t
 from guardrails.pack.policy_kinds import EnforcementLevel
 from guardrails.policy_catalogue import POLICIES

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic.json_schema import models_json_schema
 
-from handlers.common.http.rest_operation import RestOperation
+from handlers.common.http.rest_operation_declaration import RestOperation
 from handlers.common.json_models import Message, WrongField
 
 Document = dict[str, Any]

@@ -25,14 +25,14 @@ from components.blocks.api.gateway_import_document import (
     lambda_uri,
 )
 from components.blocks.api.public_openapi_document import build_document
-from components.blocks.api.rest_rate_limits import KeyUsagePlan, create_api_key, create_firewall
+from components.blocks.api.rest_api_key_and_firewall import KeyUsagePlan, create_api_key, create_firewall
 from components.blocks.api.rest_stage import STAGE, RestAlarms, create_rest_stage
 from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.block import Block
 from components.blocks.compute.function import Function
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import CHECKED_BY_TAG, Scope
-from handlers.common.http.rest_operation import RestOperation
+from handlers.common.http.rest_operation_declaration import RestOperation
 
 VERSION = "1"
 """Version of every API, as its OpenAPI document states it."""

@@ -1,4 +1,4 @@
-"""IAM role with its trust policy, permissions boundary and grants: permissions whose actions and ARNs are checked.
+"""IAM role with its trust policy, permissions boundary and grants. A grant permits actions on resources.
 
 One inline policy contains all grants whose ARNs are known at preview. A grant whose ARN contains an id that AWS
 generates has a separate policy, so that the other grants stay known.

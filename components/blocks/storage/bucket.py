@@ -215,8 +215,8 @@ class Bucket(Block):
 
         A request that names no key is allowed. Its object has the bucket's default encryption. If the request asks for
         SSE-KMS, the object is encrypted with the key `aws/s3` of this account, with which every reader of the account
-        can read it. The parts of a multipart upload name no key; they are encrypted as the request that created the
-        upload asked.
+        can read it. The parts of a multipart upload name no key. They get the encryption that the request
+        `CreateMultipartUpload` named.
         https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
         """
         return {

@@ -1,6 +1,6 @@
 """Dispatch of REST requests from API Gateway to the Python functions that perform the API's operations.
 
-A subsystem declares its operations with their models (`rest_operation`), and provides a function for each. The
+A subsystem declares its operations with their models (`rest_operation_declaration`), and provides a function for each. The
 dispatcher uses these models to validate requests and answers. An answer that violates its model is not sent: the client
 gets an internal error. Every request gets an answer, even if an exception is raised.
 """
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from handlers.common.api_error_codes import CommonErrorCode, ErrorCode
 from handlers.common.error_responses import HandlerError, to_http_response, to_malformed_error
-from handlers.common.http.rest_operation import RestOperation
+from handlers.common.http.rest_operation_declaration import RestOperation
 from handlers.common.identity import user_ids
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog

@@ -16,7 +16,7 @@ from handlers.common.aws.retry import RetryTiming, retry_live_calls
 from handlers.common.aws.service_faults import ServiceFailed, is_transient_failure
 from handlers.common.error_responses import HandlerError, to_http_response, to_malformed_error, to_websocket_error
 from handlers.common.logging import EventLog
-from handlers.common.websocket.messages import MAX_MESSAGE_ID_LENGTH, ClientMessage, ReplyMessage
+from handlers.common.websocket.message_models import MAX_MESSAGE_ID_LENGTH, ClientMessage, ReplyMessage
 
 ProxyResponse = dict[str, Any]
 """Lambda proxy response for API Gateway."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from handlers.ingestion.glue.file_list_and_result import SourceFile
+from handlers.ingestion.glue.file_list_and_result_json import SourceFile
 from handlers.ingestion.glue.json_line_parser import InvalidLine, parse_record
 from handlers.ingestion.glue.json_schema_inference import JsonShape
 from handlers.ingestion.glue.json_to_parquet_columns import ColumnType, TableColumns, fits_unchanged

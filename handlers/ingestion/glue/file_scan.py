@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from handlers.common.aws.unreadable_objects import UnreadableObject
-from handlers.ingestion.glue.file_list_and_result import FileOutcome, SourceFile
+from handlers.ingestion.glue.file_list_and_result_json import FileOutcome, SourceFile
 from handlers.ingestion.glue.json_line_parser import DataProblem, InvalidLine, parse_record
 from handlers.ingestion.glue.json_schema_inference import MAX_NODES, JsonShape, count_nodes, limit_nodes
 from handlers.ingestion.glue.line_reader import KEPT_BYTES, ContentTooLarge, SourceLine, read_lines

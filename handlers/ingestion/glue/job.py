@@ -20,13 +20,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
-from handlers.ingestion.glue import file_list_and_result, json_to_parquet_columns
+from handlers.ingestion.glue import file_list_and_result_json, json_to_parquet_columns
 from handlers.ingestion.glue.arrow_batches import plan_columns
 from handlers.ingestion.glue.file_scan import FileScan
 from handlers.ingestion.glue.job_arguments import JobArguments, parse_arguments
 from handlers.ingestion.glue.json_schema_inference import MAX_NODES, JsonShape, limit_nodes
 from handlers.ingestion.glue.object_storage import ObjectStorage, open_storage
-from handlers.ingestion.glue.run_input import check_published_files, read_input
+from handlers.ingestion.glue.run_input_files import check_published_files, read_input
 from handlers.ingestion.glue.run_output import RunOutput
 from handlers.ingestion.glue.spark_passes import SparkPasses
 from handlers.ingestion.glue.task_sizing import count_writers, max_rows_per_file
@@ -90,7 +90,7 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     output.publish(paths)
     outcomes = [scan.outcome() for scan in scans]
     output.finish(
-        file_list_and_result.format_result(file_list.manifest_id, arguments.run_id, outcomes, columns.widened)
+        file_list_and_result_json.format_result(file_list.manifest_id, arguments.run_id, outcomes, columns.widened)
     )
     return {
         "files": len(outcomes),

@@ -23,7 +23,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from handlers.ingestion.glue.arrow_batches import ColumnPlan, FileBatches
-from handlers.ingestion.glue.file_list_and_result import SourceFile
+from handlers.ingestion.glue.file_list_and_result_json import SourceFile
 from handlers.ingestion.glue.file_scan import FileScan, scan_file
 from handlers.ingestion.glue.object_storage import ObjectStorage, StorageFailed, open_storage
 from handlers.ingestion.glue.task_sizing import SCAN_TASKS_PER_CORE, distribute_files

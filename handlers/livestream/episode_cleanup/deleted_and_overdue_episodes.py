@@ -33,8 +33,8 @@ from handlers.livestream.track_processing_states import Track, TrackKind, TrackR
 from handlers.livestream.upload_object_keys import OWNER_PATTERN
 
 SWEEP_GRACE_PERIOD = timedelta(minutes=15)
-"""An index lists each episode with a time from which the sweep must check it. The sweep checks the episode only if this
-time is more than 15 minutes ago."""
+"""An index lists each episode that the sweep must check, with a time. The sweep waits until this time is more than 15
+minutes ago."""
 _IDLE_STATES = frozenset({TrackState.NONE, TrackState.CHUNKED, TrackState.ANALYZED, TrackState.FAILED})
 """States in which a track waits for no event, so that they have no time limit."""
 

@@ -39,8 +39,8 @@ class AnsweredClaim(ModelAnswer):
     confidence: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
     explanation: Annotated[str, Field(max_length=2_000, repr=False)] = ""
     sources: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)] = []
-    """Ids of the cues, and of the findings of other windows in the agent's memory, on which the verdict rests according to
-    the model."""
+    """Ids of the cues, and of the agent's memories of other windows, on which the verdict rests according to the model.
+    A memory is the stored text of a window with its findings."""
 
 
 class AnsweredClip(ModelAnswer):

@@ -18,8 +18,8 @@ number, this number is the name of the second cue, as in SRT. Here the name is `
     2
     00:02.000 --> 00:03.000
 
-Without the line `Good evening.`, the number `2` would be the only text of the first cue, so it would stay there. But if
-the first cue has a name too, the number is always the name of the second cue.
+Without the line `Good evening.`, the number would be the only line below the times of the first cue, so it is read as
+the text of this cue. If a name is above the times of the first cue, the number is read as a name even then.
 
 A WebVTT cue with several voices becomes one cue for each voice, all with the same times. All tags are removed from the
 text, for example karaoke times, classes and ruby. Comments, styles and regions are skipped.

@@ -27,9 +27,11 @@ class TranscriptWindowsEnvironment(HandlerEnvironment):
     """Queue of the function `agent`, which analyzes the windows."""
     window_characters: WindowCharacters = 6_000
     """Maximum number of characters in a window's core. Each window but the last has a core and an overlap, which
-    repeats the start of the next window. A core that is a single cue may be longer, and so may the last window."""
+    repeats the start of the next window. A core that is a single cue may be longer. So may the core of the last window,
+    because it includes what would otherwise be its overlap."""
     window_seconds: WindowSeconds = WINDOW_SECONDS
-    """Maximum time between the starts of the first and the last cue in a core. The last window may be longer."""
+    """Maximum time between the starts of the first and the last cue in a core. The core of the last window may be
+    longer."""
     overlap_characters: OverlapCharacters = OVERLAP_CHARACTERS
     """Minimum length of the overlap in characters. A fact claim of at most this length is always complete in one
     window."""

@@ -111,8 +111,8 @@ class JobChanged:
     def is_too_long(self) -> bool:
         """True if the video is longer than permitted.
 
-        A job with an end time reads `END_MARGIN_MINUTES` more than `max_hours`. So if the video is longer than
-        `max_hours`, the output of such a job is longer too.
+        The end time of a job is later than `max_hours` (by END_MARGIN_MINUTES of `video_cutting_job`). So if the video
+        is too long, the output of the job is longer than `max_hours`, too.
         """
         max_hours = self.job.max_hours
         return max_hours is not None and self.output is not None and self.output.duration_ms > max_hours * HOUR_MS

@@ -21,10 +21,15 @@ from handlers.common.identity.oidc_tokens import TokenVerifier
 from handlers.common.identity.signing_keys import SigningKeys
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
+from handlers.meetings.auth_exchange.credentials_exchange import (
+    CallerAccess,
+    ClientRole,
+    MeetingsLocation,
+    TokenExchange,
+)
 from handlers.meetings.auth_exchange.environment import MIN_CREDENTIAL_SECONDS, AuthEnvironment
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
 from handlers.meetings.auth_exchange.recording_playback import RecordingPlayback, create_user_clients
-from handlers.meetings.auth_exchange.token_exchange import CallerAccess, ClientRole, MeetingsLocation, TokenExchange
 
 _STS_CONFIG = CONFIG.merge(
     Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})

@@ -18,13 +18,13 @@ from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call
 from handlers.common.error_responses import HandlerError
 from handlers.common.http.rest_dispatch import RestAnswer, RestRequest
 from handlers.meetings.auth_exchange.api_models import PlayableFile, PlaybackRequest, PlaybackResponse
-from handlers.meetings.auth_exchange.error_codes import ExchangeErrorCode
-from handlers.meetings.auth_exchange.token_exchange import (
+from handlers.meetings.auth_exchange.credentials_exchange import (
     CallerAccess,
     MeetingsLocation,
     SessionCredentials,
     unavailable,
 )
+from handlers.meetings.auth_exchange.error_codes import ExchangeErrorCode
 from handlers.meetings.meeting_record import PARTITION, SORT
 from handlers.meetings.s3_keys import MeetingId, Recording
 

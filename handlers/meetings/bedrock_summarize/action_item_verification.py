@@ -16,8 +16,8 @@ from handlers.common.text.quote_search import QuoteSearch, split_words
 from handlers.common.text.text_cleaning import clean_text
 from handlers.common.text.text_windows import Window
 from handlers.meetings.bedrock_summarize.model_answers import ModelActionItem
-from handlers.meetings.bedrock_summarize.summary_data_models import ActionItem, TranscriptQuote
-from handlers.meetings.bedrock_summarize.transcript_data_models import TranscriptSegment
+from handlers.meetings.bedrock_summarize.stored_summary_models import ActionItem, TranscriptQuote
+from handlers.meetings.bedrock_summarize.stored_transcript_models import TranscriptSegment
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from handlers.meetings.bedrock_summarize.model_answers import (
     parse_items,
     parse_summary,
 )
-from handlers.meetings.bedrock_summarize.transcript_data_models import TranscriptSegment
+from handlers.meetings.bedrock_summarize.stored_transcript_models import TranscriptSegment
 
 PROMPTS_FOLDER = Path(__file__).parent / "prompts"
 MATERIAL_ID_DIGITS = 12

@@ -23,7 +23,7 @@ from handlers.common.bedrock.model_questions import MAX_ATTEMPTS, ModelQuestion,
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.meetings.bedrock_summarize.model_requests import TaskQuestion
-from handlers.meetings.bedrock_summarize.summary_data_models import SummaryTokens
+from handlers.meetings.bedrock_summarize.stored_summary_models import SummaryTokens
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.s3_keys import Recording
 from handlers.meetings.summary_errors import ModelBusy, ModelRefused, SummaryUnusable

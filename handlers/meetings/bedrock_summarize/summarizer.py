@@ -24,7 +24,8 @@ from handlers.meetings.bedrock_summarize import model_requests
 from handlers.meetings.bedrock_summarize.action_item_verification import VerifiedItems, merge_items, verify_items
 from handlers.meetings.bedrock_summarize.model_requests import QuestionStyle, WindowPosition
 from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess, StoredAnswers, sum_tokens
-from handlers.meetings.bedrock_summarize.summary_data_models import Summary, SummaryTokens
+from handlers.meetings.bedrock_summarize.stored_summary_models import Summary, SummaryTokens
+from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript, TranscriptSegment
 from handlers.meetings.bedrock_summarize.transcript_assembly import (
     MAX_OUTPUT_BYTES,
     InvalidPartOutput,
@@ -32,7 +33,6 @@ from handlers.meetings.bedrock_summarize.transcript_assembly import (
     join_parts,
     parse_part,
 )
-from handlers.meetings.bedrock_summarize.transcript_data_models import Transcript, TranscriptSegment
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest, SummaryResult
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetric, MeetingMetrics

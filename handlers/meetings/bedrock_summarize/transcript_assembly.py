@@ -23,7 +23,7 @@ from handlers.common.text.transcribe_output import (
     TranscribedWord,
     parse_transcribe_output,
 )
-from handlers.meetings.bedrock_summarize.transcript_data_models import Transcript, TranscriptSegment
+from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript, TranscriptSegment
 
 MAX_OUTPUT_BYTES = 32 * 1024**2
 """Maximum size of a part's output. Four hours of speech, the longest part, take about 12 MB."""

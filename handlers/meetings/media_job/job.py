@@ -3,7 +3,7 @@
 The chunks are the files that the user uploaded. `complete.json` is the user's list of them, with sizes and hashes.
 Before the job makes any output, it checks in this order:
 
-1. `complete.json` still describes this recording.
+1. `complete.json` still describes this recording. After a new upload, it describes another one.
 2. The chunks fit on the disk.
 3. All chunks exist and have the right sizes.
 4. After the download, they have the right hashes.
@@ -29,7 +29,7 @@ from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.media_job.audio_maker import UndecodableChunks
-from handlers.meetings.media_job.chunk_downloads import ChunkFolder, RecordingUnprocessable
+from handlers.meetings.media_job.chunk_checks_and_downloads import ChunkFolder, RecordingUnprocessable
 from handlers.meetings.media_job.chunk_facts import ChunkFacts, RecordingFacts
 from handlers.meetings.media_job.chunk_probe import probe_chunk
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused

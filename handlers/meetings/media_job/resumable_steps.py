@@ -12,7 +12,7 @@ from typing import Final
 
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.media_job.audio_maker import AudioMaker, UndecodableChunks
-from handlers.meetings.media_job.chunk_downloads import ChunkFolder
+from handlers.meetings.media_job.chunk_checks_and_downloads import ChunkFolder
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
 from handlers.meetings.media_job.job_bucket import JobBucket
 from handlers.meetings.media_job.media_output_plan import RecordingPlan, SpeechPart, VideoPiece

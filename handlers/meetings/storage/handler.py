@@ -15,7 +15,7 @@ from handlers.common.aws.client_config import CONFIG
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.meetings.meeting_gateways import create_gateways
 from handlers.meetings.metrics import MeetingMetrics
-from handlers.meetings.storage.daily_storage_count import COUNTED_PREFIXES, StorageCounter
+from handlers.meetings.storage.daily_storage_metrics import COUNTED_PREFIXES, StorageCounter
 from handlers.meetings.storage.environment import StorageEnvironment
 from handlers.meetings.storage.lost_upload_events import LostUploadEvents
 

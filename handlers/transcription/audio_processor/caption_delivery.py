@@ -73,16 +73,17 @@ class CaptionDelivery:
         self._log = log
         self._lines: dict[str, DeliveredLine] = {}
         self._used_connections = {connection} if event.from_ms else set[str]()
-        """Connections over which messages were sent that the client must receive: all messages except partials.
+        """Connections over which finals and other messages were sent that the client must receive. Partials may be
+        lost.
 
-        An attempt starts at the position `from_ms` of the utterance, which is 0 after a change of the connection. So if
-        it is above 0, the finals of earlier attempts that remain valid were sent over `connection`."""
+        If the attempt starts at a position above 0 (`from_ms`), finals of earlier attempts remain valid. They were sent
+        over `connection`, because `from_ms` is 0 after a change of the connection."""
         self._revisions = 0
         """Number of captions so far, which is also the revision of the newest caption."""
         accepted_ms = clock_ms() if event.accepted_ms is None else event.accepted_ms
         self._first_sample_ms = accepted_ms - event.from_ms
-        """Assumed time of position 0 of the utterance. Latencies are computed as if the client had been at the position
-        `from_ms` of its speech when the router accepted the attempt, and the rest had followed in real time."""
+        """Time of position 0 of the utterance, for the latencies. It is assumed that the user spoke the words at the
+        position `from_ms` when the router accepted the attempt, and the following words after that in real time."""
         self.latencies_ms: list[int] = []
         """For each delivered caption, the time from the end of its speech to its delivery."""
         self.duplicate_count = 0
@@ -95,7 +96,7 @@ class CaptionDelivery:
         error of a final that could not be sent.
         """
         final = caption.final
-        # The check reads the table, so it is left out for partials. The final that follows is checked.
+        # This check reads the table, so it is left out for partials. It is made for the final that follows.
         if caption.kind is not CaptionKind.PARTIAL:
             self._check_attempt()
         self._revisions += 1

@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common.error_responses import FieldProblem, HandlerError
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.common.websocket.messages import ReplyMessage
+from handlers.common.websocket.message_models import ReplyMessage
 from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key
 from handlers.transcription.messages import (
     Accepted,

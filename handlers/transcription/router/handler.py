@@ -20,8 +20,8 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.new_ids import new_id
 from handlers.common.websocket.message_dispatch import ProxyResponse, WebSocketDispatcher
+from handlers.common.websocket.message_models import ClientMessage, ReplyMessage
 from handlers.common.websocket.message_sender import WebSocketConnections
-from handlers.common.websocket.messages import ClientMessage, ReplyMessage
 from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key
 from handlers.transcription.messages import REQUESTS, Open, ProcessorEvent, TranscriptionErrorCode
 from handlers.transcription.names_shared_with_deployment import PROTOCOL

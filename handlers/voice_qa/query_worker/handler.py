@@ -24,10 +24,10 @@ from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits
 from handlers.voice_qa.query_worker.agent.agent_types import Agent
 from handlers.voice_qa.query_worker.agent.agentcore_client import AgentCoreAgent
 from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
+from handlers.voice_qa.query_worker.agent_question_processing import AnswerOutcome, QuestionAnswering
 from handlers.voice_qa.query_worker.answer_store import AnswerStore
 from handlers.voice_qa.query_worker.conversations import Conversations
 from handlers.voice_qa.query_worker.environment import WorkerEnvironment
-from handlers.voice_qa.query_worker.question_answering import AnswerOutcome, QuestionAnswering
 from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.question_item_updates import QuestionItem
 from handlers.voice_qa.table_records import CHECK_GRACE_SECONDS, DAY_SECONDS, TTL_ATTRIBUTE, WorkerEvent

@@ -26,8 +26,8 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.new_ids import new_id
 from handlers.common.websocket.message_dispatch import ProxyResponse, WebSocketDispatcher
+from handlers.common.websocket.message_models import ClientMessage, ReplyMessage
 from handlers.common.websocket.message_sender import WebSocketConnections
-from handlers.common.websocket.messages import ClientMessage, ReplyMessage
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import (
     CHECK_GRACE_SECONDS,
@@ -105,7 +105,7 @@ class SocketHandler:
             case Upload():
                 return self._uploads.create_form(guest.guest_id, connection_id, message)
             case WatchLecture():
-                return self._uploads.report_lecture(guest.guest_id, connection_id, message)
+                return self._uploads.watch_lecture(guest.guest_id, connection_id, message)
             case Query():
                 return self._intake.ask(ConnectedGuest(guest.identity, guest.guest_id, connection_id), message)
             case Ping():

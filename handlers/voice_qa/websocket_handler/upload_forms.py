@@ -62,7 +62,7 @@ class UploadForms:
             case UploadKind.LECTURE:
                 return self._create_lecture_form(guest_id, connection, message)
 
-    def report_lecture(self, guest_id: str, connection: str, message: WatchLecture) -> LectureReport:
+    def watch_lecture(self, guest_id: str, connection: str, message: WatchLecture) -> LectureReport:
         """Return the state of a lecture that the guest uploads. A later verdict is sent to this connection.
 
         Raises HandlerError if the guest uploads no lecture with this id.

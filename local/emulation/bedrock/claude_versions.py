@@ -46,7 +46,7 @@ def count_thinking_tokens(model: str, request: Mapping[str, Any]) -> int:
 
 
 def min_cached_tokens(model: str) -> int:
-    """Return the length from which a model caches the prefix before a cache point, in tokens.
+    """Return the minimum length, in tokens, of a prefix that a model caches at a cache point.
 
     Bedrock ignores the cache point after a shorter prefix, and does not report that.
     """

@@ -4,7 +4,7 @@ The agent sends a section of a broadcast's transcript (a window) as cues, which 
 with verdicts, and for clips, which are sections that are worth watching alone. The same prompt always gives the same
 answer, by these rules:
 
-- A claim is a sentence of at least two words with a digit or a superlative, for example `largest` or `always`.
+- A claim is a sentence of at least two words that contains a digit, a superlative (`largest`), `never` or `always`.
 - The prompt can contain memory lines: stored information about earlier windows. A line that shares MIN_SHARED_WORDS
   words with a claim and contains a word of VERDICTS decides the claim's verdict. Without such a line, the claim is
   unverified.
@@ -31,7 +31,7 @@ VERDICTS = (
 """Verdicts with the words of a memory line that cause them. If a line has words of several entries, the first entry
 counts."""
 _NUMBER = re.compile(r"\d")
-_SUPERLATIVE = re.compile(r"\b(?:most|least|best|worst|first|never|always|[a-z]{3,}est)\b", re.IGNORECASE)
+_EXTREME = re.compile(r"\b(?:most|least|best|worst|first|never|always|[a-z]{3,}est)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]{3,}")
 
 
@@ -66,7 +66,7 @@ def parse_broadcast(lines: Sequence[Mapping[str, Any]]) -> BroadcastPrompt:
 
 def _find_claims(text: str) -> Iterator[str]:
     for sentence in split_sentences(text):
-        if len(sentence.split()) > 1 and (_NUMBER.search(sentence) or _SUPERLATIVE.search(sentence)):
+        if len(sentence.split()) > 1 and (_NUMBER.search(sentence) or _EXTREME.search(sentence)):
             yield sentence
 
 

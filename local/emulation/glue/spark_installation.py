@@ -73,5 +73,6 @@ class SparkInstallation:
                 )
             if process.returncode:
                 raise SparkNotInstalled(
-                    f"Spark could not be installed; {self._log} shows why. Correct the cause, then upload the file again."
+                    f"Spark could not be installed; {self._log} shows why. Correct the cause, then upload the data file "
+                    "again."
                 )

@@ -63,7 +63,8 @@ class ReviewedGrant:
 @dataclass(frozen=True)
 class GrantComparison:
     used: tuple[RoleGrant, ...]
-    """Grants that allowed at least one call. Calls that a schedule makes do not count, because they prove no use."""
+    """Grants that allowed at least one call. The calls of schedules do not count, because schedules also run if nobody
+    uses the backends, so they do not prove that the permission is needed."""
     reviewed: tuple[RoleGrant, ...]
     """Unused grants that `reviewed_grants.toml` lists."""
     never_used: tuple[RoleGrant, ...]

@@ -19,7 +19,7 @@ from typing import Any
 from local.preview.property_value_conversion import UNKNOWN, Props
 
 WHOLE_RESULT = ""
-"""Path of a property whose value is the whole result of a reading call (`ReadCall.paths_in_result`)."""
+"""Path of a property whose value is the whole result of a reading call (`ReadCall.values_in_result`)."""
 
 
 @dataclass
@@ -187,7 +187,7 @@ class AwaitedState:
 class ReadCall:
     """A service call that reads current properties of a resource, in order to find changes that were made by hand.
 
-    A reading call covers the properties in `paths_in_result`. The first reading call of a driver also covers the other
+    A reading call covers the properties in `values_in_result`. The first reading call of a driver also covers the other
     properties that a create or update call takes as a parameter (`list_covered_properties`). If the first call has no
     result, the resource no longer exists.
     """
@@ -197,24 +197,24 @@ class ReadCall:
     """Source of each parameter. A property that is a source identifies the resource, so it is not compared."""
     path: str = ""
     """Dotted path of the result in the response. Empty if the whole response is the result."""
-    item: tuple[str, str] | None = None
+    matching_item: tuple[str, str] | None = None
     """For a result that is a list: a member of its items, and a property of the resource, for example
     `("AlarmName", "name")`. The item in which both have the same value is the resource."""
-    paths_in_result: Mapping[str, str | Callable[[Any], Any]] = field(default_factory=dict)
-    """Dotted path of each property in the result, or `WHOLE_RESULT`. A function in place of a path gets the result, and
-    returns the value in Pulumi's form."""
-    unset_by_default: tuple[str, ...] = ()
-    """Properties for which the service returns a value only if the value was set. So if the program does not give the
-    value, it was set by hand. A value of another property that the program does not give may be the service's default,
-    so it is ignored."""
-    fingerprints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    values_in_result: Mapping[str, str | Callable[[Any], Any]] = field(default_factory=dict)
+    """Dotted path of each property's value in the result, or `WHOLE_RESULT`. A function in place of a path gets the
+    result, and returns the value in Pulumi's form."""
+    returned_only_if_set: tuple[str, ...] = ()
+    """Properties for which the service returns a value only if somebody set it. If the program did not set it, it was
+    set by hand. A value of another property that the program did not set may be the service's default, so it is
+    ignored."""
+    compared_by_hash: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Properties such as code, which are compared by hash: each with the output that has the hash of the deployed content,
     and the dotted path of the current hash in the result."""
 
 
 def read_tags(operation: str, params: Mapping[str, Source], path: str = "Tags") -> ReadCall:
     """Return the call that reads a resource's tags, which are at `path` in the response."""
-    return ReadCall(operation, params, paths_in_result={"tags": path}, unset_by_default=("tags",))
+    return ReadCall(operation, params, values_in_result={"tags": path}, returned_only_if_set=("tags",))
 
 
 @dataclass(frozen=True)

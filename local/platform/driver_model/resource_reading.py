@@ -45,7 +45,7 @@ def read_inputs(driver: Driver, clients: Clients, values: ResourceValues) -> Pro
             result = {}
         for name, path in list_covered_properties(driver, call):
             program_input = inputs.get(name)
-            if program_input is None and name not in call.unset_by_default:
+            if program_input is None and name not in call.returned_only_if_set:
                 continue
             shape, renames = _find_shape(driver, call, name, path, settings)
             current = value_at_path(result, path) if isinstance(path, str) else path(result)
@@ -54,7 +54,7 @@ def read_inputs(driver: Driver, clients: Clients, values: ResourceValues) -> Pro
                 inputs[name] = value
             elif program_input is not None:
                 del inputs[name]
-        for name, (output, hash_path) in call.fingerprints.items():
+        for name, (output, hash_path) in call.compared_by_hash.items():
             program_input = inputs.get(name)
             deployed, current = values.outputs.get(output), value_at_path(result, hash_path)
             if isinstance(program_input, Archive | Asset) and deployed and current and deployed != current:
@@ -67,14 +67,15 @@ def list_covered_properties(driver: Driver, call: ReadCall) -> Iterator[tuple[st
     """Yield the properties that a reading call covers, each with its path in the result, or with a function that returns its
     value.
 
-    These are the properties in `paths_in_result`. The driver's first reading call also covers the properties that a create
-    or update call takes directly as a parameter, under the parameter's name. Excluded are those in `paths_in_result` or
-    `fingerprints` of any call, those in `not_read`, those that identify the resource, and outputs.
+    These are the properties in `values_in_result`. The driver's first reading call also covers the properties that a
+    create or update call takes directly as a parameter, under the parameter's name. Excluded are those in
+    `values_in_result` or `compared_by_hash` of any call, those in `not_read`, those that identify the resource, and
+    outputs.
     """
-    yield from call.paths_in_result.items()
+    yield from call.values_in_result.items()
     if call is not driver.read[0]:
         return
-    explicit = {name for reading in driver.read for name in (*reading.paths_in_result, *reading.fingerprints)}
+    explicit = {name for reading in driver.read for name in (*reading.values_in_result, *reading.compared_by_hash)}
     not_read = {*explicit, *list_identifying_inputs(driver), *driver.not_read, *driver.outputs, "id"}
     for name, setting in _find_settings(driver).items():
         if name not in not_read:
@@ -83,7 +84,7 @@ def list_covered_properties(driver: Driver, call: ReadCall) -> Iterator[tuple[st
 
 def list_identifying_inputs(driver: Driver) -> set[str]:
     """Return the properties with which the reading calls find the resource."""
-    sources = [source for call in driver.read for source in (*call.params.values(), *(call.item or ())[1:])]
+    sources = [source for call in driver.read for source in (*call.params.values(), *(call.matching_item or ())[1:])]
     return {source for source in sources if isinstance(source, str)}
 
 
@@ -142,7 +143,7 @@ def _read_result(driver: Driver, clients: Clients, call: ReadCall, values: Resou
             return None
         raise
     result = value_at_path({name: value for name, value in response.items() if name != "ResponseMetadata"}, call.path)
-    if call.item is not None:
-        member, source = call.item
+    if call.matching_item is not None:
+        member, source = call.matching_item
         return next((item for item in result or () if item.get(member) == values[source]), None)
     return result or None

@@ -80,7 +80,7 @@ DRIVERS = (
                 "DescribeComputeEnvironments",
                 {"computeEnvironments": "id"},
                 "computeEnvironments",
-                ("computeEnvironmentName", "id"),
+                matching_item=("computeEnvironmentName", "id"),
             ),
         ),
         not_read={"namePrefix": "it never changes, because a compute environment cannot be renamed"},
@@ -99,7 +99,7 @@ DRIVERS = (
             DriverCall("DeleteJobQueue", {"jobQueue": "id"}),
         ),
         id=from_response("CreateJobQueue", "jobQueueArn"),
-        read=(ReadCall("DescribeJobQueues", {"jobQueues": "id"}, "jobQueues", ("jobQueueArn", "id")),),
+        read=(ReadCall("DescribeJobQueues", {"jobQueues": "id"}, "jobQueues", matching_item=("jobQueueArn", "id")),),
         outputs={"arn": from_response("CreateJobQueue", "jobQueueArn")},
     ),
     Driver(

@@ -49,7 +49,7 @@ DRIVERS = (
                 "GetIdentityPoolRoles",
                 {"IdentityPoolId": "identityPoolId"},
                 "Roles",
-                paths_in_result={"roles": WHOLE_RESULT},
+                values_in_result={"roles": WHOLE_RESULT},
             ),
         ),
     ),

@@ -52,7 +52,12 @@ DRIVERS = (
         },
         ignored={"forceDelete": "the repositories of the emulator contain no images"},
         read=(
-            ReadCall("DescribeRepositories", {"repositoryNames": "name"}, "repositories", ("repositoryName", "name")),
+            ReadCall(
+                "DescribeRepositories",
+                {"repositoryNames": "name"},
+                "repositories",
+                matching_item=("repositoryName", "name"),
+            ),
             read_tags("ListTagsForResource", {"resourceArn": "arn"}, "tags"),
         ),
         not_read={"imageTagMutabilityExclusionFilters": "the emulator does not return it"},

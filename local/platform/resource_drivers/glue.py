@@ -68,7 +68,7 @@ DRIVERS = (
         delete=(DriverCall("DeleteJob", {"JobName": "name"}),),
         id="name",
         read=(
-            ReadCall("GetJob", {"JobName": "name"}, "Job", paths_in_result={"connections": "Connections.Connections"}),
+            ReadCall("GetJob", {"JobName": "name"}, "Job", values_in_result={"connections": "Connections.Connections"}),
         ),
         not_read=dict.fromkeys(("executionClass", "executionProperty", "tags"), "the emulator does not return it"),
     ),

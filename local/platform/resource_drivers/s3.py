@@ -84,13 +84,17 @@ def _put_driver(
     )
 
 
-def _read_setting(operation: str, path: str = "", **paths_in_result: str | Callable[[Any], Any]) -> ReadCall:
+def _read_setting(operation: str, path: str = "", **values_in_result: str | Callable[[Any], Any]) -> ReadCall:
     """Return the call that reads a bucket setting.
 
-    The service returns a value only if the value was set, so all properties are `unset_by_default`.
+    The service returns a value only if somebody set it, so the given properties are `returned_only_if_set`.
     """
     return ReadCall(
-        operation, {"Bucket": "bucket"}, path, paths_in_result=paths_in_result, unset_by_default=tuple(paths_in_result)
+        operation,
+        {"Bucket": "bucket"},
+        path,
+        values_in_result=values_in_result,
+        returned_only_if_set=tuple(values_in_result),
     )
 
 
@@ -219,7 +223,9 @@ DRIVERS = (
         id="key",
         outputs={"etag": from_response("PutObject", "ETag")},
         changed_by_update={"etag": "PutObject"},
-        read=(ReadCall("HeadObject", {"Bucket": "bucket", "Key": "key"}, fingerprints={"source": ("etag", "ETag")}),),
+        read=(
+            ReadCall("HeadObject", {"Bucket": "bucket", "Key": "key"}, compared_by_hash={"source": ("etag", "ETag")}),
+        ),
     ),
 )
 

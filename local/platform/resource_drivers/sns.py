@@ -38,7 +38,10 @@ DRIVERS = (
         id="arn",
         read=(
             ReadCall(
-                "GetTopicAttributes", {"TopicArn": "arn"}, "Attributes.Policy", paths_in_result={"policy": WHOLE_RESULT}
+                "GetTopicAttributes",
+                {"TopicArn": "arn"},
+                "Attributes.Policy",
+                values_in_result={"policy": WHOLE_RESULT},
             ),
         ),
     ),

@@ -42,7 +42,7 @@ def _attribute_driver(pulumi_type: str, attribute: str, source: str) -> Driver:
                 "GetQueueAttributes",
                 {"QueueUrl": "queueUrl", "AttributeNames": constant([attribute])},
                 f"Attributes.{attribute}",
-                paths_in_result={source: WHOLE_RESULT},
+                values_in_result={source: WHOLE_RESULT},
             ),
         ),
     )
@@ -65,7 +65,7 @@ DRIVERS = (
                 "GetQueueAttributes",
                 {"QueueUrl": "id", "AttributeNames": constant(["All"])},
                 "Attributes",
-                unset_by_default=("redrivePolicy",),
+                returned_only_if_set=("redrivePolicy",),
             ),
             read_tags("ListQueueTags", {"QueueUrl": "id"}),
         ),

@@ -59,7 +59,7 @@ DRIVERS = (
             ReadCall(
                 "DescribeStateMachine",
                 {"stateMachineArn": "id"},
-                paths_in_result={"loggingConfiguration": _current_logging},
+                values_in_result={"loggingConfiguration": _current_logging},
             ),
             read_tags("ListTagsForResource", {"resourceArn": "id"}, "tags"),
         ),

@@ -5,7 +5,7 @@ package `pricing` computes the estimate.
 from guardrails.cost import (
     estimate_and_budget,
     function_limits,
-    hourly_charges,
+    hourly_charge_policies,
     job_limits,
     log_groups,
     monitoring_limits,
@@ -20,7 +20,7 @@ MODULES = (
     storage_limits,
     function_limits,
     job_limits,
-    hourly_charges,
+    hourly_charge_policies,
     monitoring_limits,
     required_tags,
 )

@@ -12,7 +12,7 @@ from guardrails.data_protection import (
     duplicate_companion_resources,
     ecr_and_glue,
     kms_key_protection,
-    network_ingress,
+    network_access,
     queues_and_topics,
     table_protection,
 )
@@ -28,7 +28,7 @@ MODULES = (
     api_integration_targets,
     ecr_and_glue,
     container_isolation,
-    network_ingress,
+    network_access,
     access_control_lists,
     duplicate_companion_resources,
 )

@@ -37,7 +37,7 @@ ORIGIN_VARIABLES = ("ORIGIN", "CORS_ORIGIN")
 ORIGIN_LISTS = frozenset({"alloworigins", "allowedorigins"})
 """Keys of lists of allowed origins, in lower case."""
 ORIGIN_HEADER = "header.access-control-allow-origin"
-"""End of the keys that set the response header of CORS in API Gateway, in lower case."""
+"""Suffix, in lower case, of the keys with which API Gateway sets the CORS response header."""
 
 
 @POLICIES.resource(

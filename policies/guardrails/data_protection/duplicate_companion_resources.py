@@ -31,7 +31,7 @@ POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
 
 
 @dataclass(frozen=True)
-class CompanionType:
+class UniquenessRule:
     """Rule by which two resources of one type define the same thing on AWS."""
 
     keys: tuple[str, ...]
@@ -46,20 +46,20 @@ class CompanionType:
     """Property of the parent that contains the same setting; empty if there is none."""
 
 
-NAMED = CompanionType(("name",))
+NAMED = UniquenessRule(("name",))
 """Rule for resources that need different names."""
 
 
-def _of_bucket(inline: str = "") -> CompanionType:
-    return CompanionType(("bucket",), t.BUCKETS, inline)
+def _of_bucket(inline: str = "") -> UniquenessRule:
+    return UniquenessRule(("bucket",), t.BUCKETS, inline)
 
 
-COMPANION_TYPES: Final[Mapping[str, CompanionType]] = {
-    t.PLATFORM: CompanionType(()),  # other policies read the stack's account and environment from it
+UNIQUENESS_RULES: Final[Mapping[str, UniquenessRule]] = {
+    t.PLATFORM: UniquenessRule(()),  # only one, because other policies read the stack's environment from it
     t.ALARM: NAMED,
-    t.BUCKET: CompanionType(("bucket",)),
-    t.DASHBOARD: CompanionType(("dashboardName",)),
-    t.EVENT_RULE: CompanionType(("name", "eventBusName")),
+    t.BUCKET: UniquenessRule(("bucket",)),
+    t.DASHBOARD: UniquenessRule(("dashboardName",)),
+    t.EVENT_RULE: UniquenessRule(("name", "eventBusName")),
     t.FUNCTION: NAMED,
     t.LOG_GROUP: NAMED,
     t.QUEUE: NAMED,
@@ -68,26 +68,26 @@ COMPANION_TYPES: Final[Mapping[str, CompanionType]] = {
     t.TABLE: NAMED,
     t.TOPIC: NAMED,
     t.WORKFLOW: NAMED,
-    t.API_GATEWAY_ACCOUNT: CompanionType(()),
-    t.REST_METHOD_SETTINGS: CompanionType(("restApi", "stageName", "methodPath"), {t.REST_API}),
-    t.REST_POLICY: CompanionType(("restApiId",), {t.REST_API}, "policy"),
-    t.BACKUP_VAULT_POLICY: CompanionType(("backupVaultName",), {t.BACKUP_VAULT}),
-    t.AGENTCORE_POLICY: CompanionType(("resourceArn",)),
-    t.EVENT_BUS_POLICY: CompanionType(("eventBusName",)),
-    t.EVENT_TARGET: CompanionType(("rule", "targetId"), {t.EVENT_RULE}),
-    t.LOG_DESTINATION_POLICY: CompanionType(("destinationName",)),
-    t.LOG_RESOURCE_POLICY: CompanionType(("policyName",)),
-    t.IDENTITY_POOL_ROLES: CompanionType(("identityPoolId",), {t.IDENTITY_POOL}),
-    t.TABLE_POLICY: CompanionType(("resourceArn",), {t.TABLE}),
-    t.IMAGE_REPOSITORY_LIFECYCLE: CompanionType(("repository",), {t.IMAGE_REPOSITORY}),
-    t.IMAGE_REPOSITORY_POLICY: CompanionType(("repository",), {t.IMAGE_REPOSITORY}),
-    t.GLUE_CATALOG_POLICY: CompanionType(()),
-    t.ROLE_POLICY: CompanionType(("role", "name"), {t.ROLE}, "inlinePolicies"),
-    t.KMS_KEY_POLICY: CompanionType(("keyId",), {t.KMS_KEY, t.KMS_EXTERNAL_KEY, t.KMS_REPLICA_KEY}, "policy"),
-    t.FUNCTION_ASYNC_CONFIG: CompanionType(("functionName", "qualifier"), {t.FUNCTION}),
-    t.FUNCTION_PERMISSION: CompanionType(("function", "qualifier", "statementId"), {t.FUNCTION}),
-    t.FUNCTION_URL: CompanionType(("functionName", "qualifier"), {t.FUNCTION}),
-    t.PROVISIONED_CONCURRENCY: CompanionType(("functionName", "qualifier"), {t.FUNCTION}),
+    t.API_GATEWAY_ACCOUNT: UniquenessRule(()),
+    t.REST_METHOD_SETTINGS: UniquenessRule(("restApi", "stageName", "methodPath"), {t.REST_API}),
+    t.REST_POLICY: UniquenessRule(("restApiId",), {t.REST_API}, "policy"),
+    t.BACKUP_VAULT_POLICY: UniquenessRule(("backupVaultName",), {t.BACKUP_VAULT}),
+    t.AGENTCORE_POLICY: UniquenessRule(("resourceArn",)),
+    t.EVENT_BUS_POLICY: UniquenessRule(("eventBusName",)),
+    t.EVENT_TARGET: UniquenessRule(("rule", "targetId"), {t.EVENT_RULE}),
+    t.LOG_DESTINATION_POLICY: UniquenessRule(("destinationName",)),
+    t.LOG_RESOURCE_POLICY: UniquenessRule(("policyName",)),
+    t.IDENTITY_POOL_ROLES: UniquenessRule(("identityPoolId",), {t.IDENTITY_POOL}),
+    t.TABLE_POLICY: UniquenessRule(("resourceArn",), {t.TABLE}),
+    t.IMAGE_REPOSITORY_LIFECYCLE: UniquenessRule(("repository",), {t.IMAGE_REPOSITORY}),
+    t.IMAGE_REPOSITORY_POLICY: UniquenessRule(("repository",), {t.IMAGE_REPOSITORY}),
+    t.GLUE_CATALOG_POLICY: UniquenessRule(()),
+    t.ROLE_POLICY: UniquenessRule(("role", "name"), {t.ROLE}, "inlinePolicies"),
+    t.KMS_KEY_POLICY: UniquenessRule(("keyId",), {t.KMS_KEY, t.KMS_EXTERNAL_KEY, t.KMS_REPLICA_KEY}, "policy"),
+    t.FUNCTION_ASYNC_CONFIG: UniquenessRule(("functionName", "qualifier"), {t.FUNCTION}),
+    t.FUNCTION_PERMISSION: UniquenessRule(("function", "qualifier", "statementId"), {t.FUNCTION}),
+    t.FUNCTION_URL: UniquenessRule(("functionName", "qualifier"), {t.FUNCTION}),
+    t.PROVISIONED_CONCURRENCY: UniquenessRule(("functionName", "qualifier"), {t.FUNCTION}),
     t.BUCKET_CORS: _of_bucket("corsRules"),
     t.BUCKET_ENCRYPTION: _of_bucket("serverSideEncryptionConfiguration"),
     t.BUCKET_LIFECYCLE: _of_bucket("lifecycleRules"),
@@ -97,11 +97,11 @@ COMPANION_TYPES: Final[Mapping[str, CompanionType]] = {
     t.BUCKET_POLICY: _of_bucket("policy"),
     t.BUCKET_PUBLIC_ACCESS: _of_bucket(),
     t.BUCKET_VERSIONING: _of_bucket("versioning"),
-    t.SECRET_POLICY: CompanionType(("secretArn",), {t.SECRET}, "policy"),
-    t.TOPIC_POLICY: CompanionType(("arn",), {t.TOPIC}, "policy"),
-    t.QUEUE_POLICY: CompanionType(("queueUrl",), {t.QUEUE}, "policy"),
+    t.SECRET_POLICY: UniquenessRule(("secretArn",), {t.SECRET}, "policy"),
+    t.TOPIC_POLICY: UniquenessRule(("arn",), {t.TOPIC}, "policy"),
+    t.QUEUE_POLICY: UniquenessRule(("queueUrl",), {t.QUEUE}, "policy"),
 }
-"""The rule of each companion type, and of each type whose resources need different names."""
+"""The rule of each type of companion, and of each type whose resources need different names."""
 NAME_PROPERTIES = ("bucket", "name", "functionName")
 """Properties with the physical name of a parent, which is also the last part of its ARN and of its URL."""
 OPTIONAL_KEYS = frozenset({"eventBusName", "qualifier"})
@@ -123,14 +123,14 @@ OPTIONAL_KEYS = frozenset({"eventBusName", "qualifier"})
 def _check_one_companion_per_resource(stack: CheckedStack) -> Iterator[Finding]:
     parents = _index_by_type_and_id(stack)
     by_identity: dict[tuple[str, ...], list[CheckedResource]] = defaultdict(list)
-    for companion in stack.list_resources(*COMPANION_TYPES):
-        companion_type = COMPANION_TYPES[companion.type]
-        ids = [_identify(companion, key, companion_type.parents, parents) for key in companion_type.keys]
-        for parent_type in companion_type.parents if companion_type.inline else ():
+    for companion in stack.list_resources(*UNIQUENESS_RULES):
+        rule = UNIQUENESS_RULES[companion.type]
+        ids = [_identify(companion, key, rule.parents, parents) for key in rule.keys]
+        for parent_type in rule.parents if rule.inline else ():
             for parent in parents.get((parent_type, ids[0] or ""), ()):
-                if _sets_inline(parent, companion_type.inline, stack):
+                if _sets_inline(parent, rule.inline, stack):
                     yield Finding(
-                        f"The property {companion_type.inline} of this resource and the resource {companion.name} "
+                        f"The property {rule.inline} of this resource and the resource {companion.name} "
                         "define the same setting, so one replaces the other.",
                         parent.urn,
                     )

@@ -59,7 +59,7 @@ NEEDED_BY_SERVICES = {
     # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html: the role of a workflow with logs needs it on *.
     "logs:PutResourcePolicy": "states.amazonaws.com",
 }
-"""The service whose roles need an action of the access level Permissions management, by this action."""
+"""Actions that change permissions, but that the roles of a service need: each with the service's principal."""
 INVOKING_ACTIONS = frozenset({"lambda:InvokeFunction", "lambda:InvokeFunctionUrl", "lambda:InvokeAsync"})
 KEY_TYPES = frozenset({KMS_EXTERNAL_KEY, KMS_KEY, KMS_KEY_POLICY, KMS_REPLICA_KEY})
 

@@ -1,5 +1,5 @@
-"""Guardrail policies about trust policies of roles: which services and roles may assume a role. `federated_trust`
-checks federated identities.
+"""Guardrail policies about trust policies of roles: which services and roles may assume a role, and which session tags
+they may set. `federated_trust` checks federated identities.
 """
 
 from collections.abc import Iterator
@@ -48,6 +48,8 @@ def _check_iam_trust_names_source(role: CheckedResource) -> Iterator[str]:
         if sent_keys is None:
             yield f"The role trusts {service}, but trust_condition_keys.py has no entry for this service."
         elif sent_keys.is_required:
+            # The account must be exact (pinned), because a wildcard matches foreign accounts. An ARN may have
+            # wildcards.
             if sent_keys.sends_account and not statement.is_pinned_by(ACCOUNT):
                 yield f"The role trusts {service} for every account, because {ACCOUNT} is not compared."
             if sent_keys.sends_arn and not statement.is_narrowed_by(ARN):

@@ -12,11 +12,11 @@ SERVICE_WIDE_ACTIONS = frozenset({"sns:Publish"})
 
 
 def list_inline_policies(resource: CheckedResource, stack: CheckedStack) -> list[CheckedResource]:
-    """Return the resources whose property `policy` has the IAM policy of a bucket, queue or topic: the resource itself
-    if the program sets the property, or none.
+    """Return a list with the resource itself if the program sets its IAM policy in the property `policy`, or an empty
+    list.
 
-    A property that the program does not set is ignored. The AWS provider then returns the IAM policy that a separate
-    resource, for example a bucket policy, had attached in the last deployment.
+    The resource is a bucket, queue or topic. A property that the program does not set is ignored. The AWS provider then
+    returns the IAM policy that a separate resource, for example a bucket policy, had attached in the last deployment.
     """
     if not stack.is_set_by_program(resource, "policy"):
         return []

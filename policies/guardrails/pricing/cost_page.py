@@ -1,5 +1,5 @@
-"""Generator of `docs/cost.md`. The page compares the requirements' cost tables with today's prices, and lists measures,
-assumptions and prices. `make docs` writes the file.
+"""Generator of `docs/cost.md`. The page compares the requirements' cost tables with today's prices, and lists the
+quantities of usage that the cost model prices (measures), the assumptions and the prices. `make docs` writes the file.
 """
 
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ prints the estimate, every preview reports it, and a mandatory policy compares i
 `make cost-diff A=dev B=prod` compares two stacks, and `make cost-diff A=HEAD~1 B=HEAD` compares two git revisions.
 
 The prices are in `price_book.toml`, for us-east-1, each with unit, source and date. Free tiers are not subtracted
-unless you run `make cost FREE=1`. A billable resource without a price rule is listed as *unpriced*, and a resource without
-published usage as a *gap*. Neither is counted as zero.
+unless you run `make cost FREE=1`. A billable resource without a price rule is listed as *unpriced*, and a resource whose
+subsystem does not state its usage as a *gap*. Neither is counted as zero.
 
 The tables below have the costs that the requirements state, and the costs computed from the price book at the usage that
 the requirements state. Figures that the requirements do not give are assumptions. They are in one file
@@ -75,7 +75,7 @@ def _render_table(table: CostTable) -> Iterator[str]:
         difference = _format_difference(line.computed_usd - line.stated_usd)
         yield (
             f"| {line.label} | {_format_usd(line.stated_usd)} | {_format_usd(line.computed_usd)} | "
-            f"{difference} | {line.cause} |"
+            f"{difference} | {line.comparison} |"
         )
     difference = _format_difference(table.computed_usd - table.stated_total)
     yield f"| **total** | {_format_usd(table.stated_total)} | {_format_usd(table.computed_usd)} | {difference} | |"
@@ -105,14 +105,14 @@ def _render_promised_savings(table: CostTable) -> Iterator[str]:
         stated_cost, computed_cost = stated_cost - saving.stated_usd, computed_cost - saving.computed_usd
         yield (
             f"| {saving.label} | {_format_usd(saving.stated_usd)} | {_format_usd(saving.computed_usd)} | "
-            f"{_format_usd(stated_cost)} | {_format_usd(computed_cost)} | {saving.cause} |"
+            f"{_format_usd(stated_cost)} | {_format_usd(computed_cost)} | {saving.comparison} |"
         )
 
 
 def _render_added_prices() -> Iterator[str]:
     yield "\n## Added monitoring and protection\n"
-    yield "The requirements' cost tables do not contain these prices. `make cost` sums them on a separate line, so"
-    yield "that the rest of the estimate can be compared with the tables.\n"
+    yield "Of these prices, the requirements' cost tables contain only the alarms of transcription. `make cost` sums them on"
+    yield "a separate line, so that the rest of the estimate can be compared with the tables.\n"
     yield "| price | USD | unit |"
     yield "|---|---:|---|"
     for name, price in sorted(load_prices().items()):
@@ -147,7 +147,7 @@ def _render_assumptions() -> Iterator[str]:
 
 def _render_price_book() -> Iterator[str]:
     yield "\n## Price book\n"
-    yield "| price | USD | unit | free a month | basis | read | source |"
+    yield "| price | USD | unit | free a month | basis | read in | source |"
     yield "|---|---:|---|---:|---|---|---|"
     for name, price in load_prices().items():
         free = f"{price.free:,.0f}" if price.free else ""

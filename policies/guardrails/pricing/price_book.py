@@ -24,7 +24,8 @@ class Price:
     free: float = 0
     """Quantity that an account gets free of charge every month, without a time limit."""
     monitoring_or_protection: bool = False
-    """True if the price is for monitoring or protection, which the requirements' cost tables do not contain."""
+    """True if the price is for monitoring or protection. Of these prices, the requirements' cost tables contain only
+    the alarms of transcription."""
 
 
 @functools.cache

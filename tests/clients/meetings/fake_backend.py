@@ -1,6 +1,7 @@
 """Backend for client tests: the real token exchange over HTTP, bucket and table emulated by moto, and a fake clock.
 
-Credentials are invented. They are valid for one hour of the fake clock. The access key of each request is recorded.
+The token exchange trades a login token for AWS credentials. Here the credentials are invented, and valid for one hour
+of the fake clock.
 """
 
 import threading
@@ -23,12 +24,11 @@ from handlers.common.identity.oidc_tokens import TokenVerifier
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import ulid
 from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.meetings.auth_exchange.credentials_exchange import CallerAccess, SessionCredentials, TokenExchange
 from handlers.meetings.auth_exchange.handler import operation_functions
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
 from handlers.meetings.auth_exchange.recording_playback import RecordingPlayback, create_user_clients
-from handlers.meetings.auth_exchange.token_exchange import CallerAccess, SessionCredentials, TokenExchange
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord, MeetingStatus
-from handlers.meetings.s3_keys import MeetingId
 from local import LOOPBACK, http_server
 from tests.handlers.meetings.exchange_harness import (
     CREDENTIAL_SECONDS,
@@ -47,26 +47,27 @@ Response = tuple[int, dict[str, str], bytes]
 
 @dataclass
 class Backend:
-    """Fake meetings backend with methods for tests."""
+    """Fake meetings backend. A test creates clients and meetings, advances the clock, and checks requests."""
 
     s3: Any
     dynamodb: Any
     now: datetime = START
     subject: str = "ann"
+    """User of the tokens that clients get."""
     provider: Provider = field(default_factory=Provider)
     url: str = ""
-    exchanges: int = 0
-    """Number of sessions that were created."""
+    exchange_count: int = 0
+    """Number of successful token exchanges."""
     tokens: list[str] = field(default_factory=list)
     """Tokens that the callback of clients has returned."""
-    bodies: list[bytes] = field(default_factory=list)
+    request_bodies: list[bytes] = field(default_factory=list)
     """Bodies of all requests to the API."""
     fake_response: Callable[[], Response] | None = None
     """Function whose result replaces the real response of the API, if it is set."""
-    signed_with: list[str] = field(default_factory=list)
-    """Access keys of all requests."""
-    puts: list[str] = field(default_factory=list)
-    """Keys of the objects that clients uploaded, in the order of the starts."""
+    used_access_keys: list[str] = field(default_factory=list)
+    """Access key of each request to S3 or DynamoDB, in order. It ends with the number of the exchange."""
+    put_keys: list[str] = field(default_factory=list)
+    """Keys of the objects that clients uploaded, in the order in which the uploads started."""
     before_put: Callable[[str], None] = lambda _: None
     """Function that is called with the key of each upload and may raise."""
     sent_puts: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -76,18 +77,18 @@ class Backend:
         self.provider.clock = lambda: self.now
         verifier = TokenVerifier(self.provider.issuer, AUDIENCE, KeysOf(self.provider), lambda: self.now)
         log = EventLog("ERROR")
-        access = CallerAccess(verifier, self.session, log)
+        access = CallerAccess(verifier, self._create_session, log)
         operations = operation_functions(
             TokenExchange(access, LOCATION, renew_before_seconds=RENEW_BEFORE_SECONDS),
             RecordingPlayback(access, LOCATION, create_user_clients, playback_seconds=PLAYBACK_SECONDS),
         )
         self._rest = RestDispatcher(OPERATIONS, operations, origin="*", log=log)
 
-    def session(self, user: str, name: str) -> SessionCredentials:
-        """Return credentials like STS, with the number of the session in the key."""
+    def _create_session(self, user: str, name: str) -> SessionCredentials:
+        """Return credentials like STS, with the number of the exchange in the access key."""
         assert name
-        self.exchanges += 1
-        number = f"{self.exchanges:04d}"
+        self.exchange_count += 1
+        number = f"{self.exchange_count:04d}"
         return SessionCredentials(
             f"AKIDEXAMPLE{number}",
             f"secret-{user}",
@@ -97,22 +98,22 @@ class Backend:
 
     def respond(self, path: str, body: bytes) -> Response:
         """Respond to a request like API Gateway."""
-        self.bodies.append(body)
+        self.request_bodies.append(body)
         if self.fake_response is not None:
             return self.fake_response()
         response = self._rest.handle({**api_gateway_event(body.decode()), "resource": path})
         return response["statusCode"], response["headers"], response["body"].encode()
 
-    def token(self) -> str:
-        """Return a token of the current user; the callback of clients."""
+    def issue_token(self) -> str:
+        """Return a login token of the current user. Clients call this function when they need a token."""
         token = self.provider.token(sub=self.subject)
         self.tokens.append(token)
         return token
 
-    def client(self, **options: Any) -> MeetingsClient:
+    def create_client(self, **options: Any) -> MeetingsClient:
         """Return a client of the current user, and record its AWS requests."""
         client = MeetingsClient(
-            self.url, self.token, "test's laptop", clock=lambda: self.now, **{"workers": 1, **options}
+            self.url, self.issue_token, "test's laptop", clock=lambda: self.now, **{"workers": 1, **options}
         )
         get_access = client._access.get
         recorded: set[int] = set()
@@ -132,8 +133,8 @@ class Backend:
     def advance(self, **time: float) -> None:
         self.now += timedelta(**time)
 
-    def meeting(self, user: str, **changes: Any) -> MeetingRecord:
-        """Write a meeting to the table, one hour after the previous one."""
+    def add_meeting(self, user: str, **changes: Any) -> MeetingRecord:
+        """Write a meeting to the table, which starts one hour after the previous one. Return its record."""
         self.advance(hours=1)
         now = timestamp(self.now)
         attributes = {
@@ -157,24 +158,19 @@ class Backend:
     def put_object(self, key: str, content: bytes) -> None:
         self.s3.put_object(Bucket=LOCATION.bucket_name, Key=key, Body=content)
 
-    def names(self, meeting: MeetingId) -> list[str]:
-        """Return the names of a meeting's uploaded objects."""
-        listed = self.s3.list_objects_v2(Bucket=LOCATION.bucket_name, Prefix=meeting.upload_prefix).get("Contents", [])
-        return [item["Key"].removeprefix(meeting.upload_prefix) for item in listed]
-
-    def content(self, key: str) -> bytes:
+    def read_object(self, key: str) -> bytes:
         content: bytes = self.s3.get_object(Bucket=LOCATION.bucket_name, Key=key)["Body"].read()
         return content
 
     def _record_put(self, params: dict[str, Any], **_: Any) -> None:
-        assert params["ChecksumSHA256"], "every object is uploaded with its hash"
+        assert params["ChecksumSHA256"], "every object must be uploaded with its hash"
         self.before_put(params["Key"])
-        self.puts.append(params["Key"])
+        self.put_keys.append(params["Key"])
 
     def _record_access_key(self, request: Any, **_: Any) -> None:
         header = request.headers["Authorization"]
         header = header.decode() if isinstance(header, bytes) else header
-        self.signed_with.append(header.partition("Credential=")[2].partition("/")[0])
+        self.used_access_keys.append(header.partition("Credential=")[2].partition("/")[0])
         if request.method == "PUT":
             self.sent_puts.release()
 
@@ -194,8 +190,8 @@ def _handler(backend: Backend) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True  # the client closed the connection
 
         def do_GET(self) -> None:
-            """Answer a request that a followed redirect would send."""
-            backend.bodies.append(b"GET")
+            """Record the request that a client would send if it followed a redirect."""
+            backend.request_bodies.append(b"GET")
             self.send_error(404)
 
         def log_message(self, *_: object) -> None:
@@ -212,7 +208,7 @@ def _loader() -> Any:
     return botocore.session.Session().get_component("data_loader")
 
 
-def session() -> botocore.session.Session:
+def create_botocore_session() -> botocore.session.Session:
     """Return a session like `botocore.session.get_session`, with the shared loader."""
     botocore_session = botocore.session.Session()
     botocore_session.register_component("data_loader", _loader())
@@ -221,12 +217,12 @@ def session() -> botocore.session.Session:
 
 @cache
 def _clients() -> tuple[Any, Any]:
-    aws_session = boto3.Session(botocore_session=session(), region_name=LOCATION.region)
+    aws_session = boto3.Session(botocore_session=create_botocore_session(), region_name=LOCATION.region)
     return aws_session.client("s3"), aws_session.client("dynamodb")
 
 
 @contextmanager
-def running() -> Iterator[Backend]:
+def run_backend() -> Iterator[Backend]:
     """Start the backend on a free port. The environment must have credentials."""
     with mock_aws():
         s3, dynamodb = _clients()

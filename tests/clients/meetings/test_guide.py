@@ -16,7 +16,7 @@ from tests.clients.meetings.fake_backend import Backend
 from tests.clients.meetings.test_meeting_queries import SUMMARY, TRANSCRIPT
 
 GUIDE = (ROOT / "docs" / "meetings-client.md").read_text(encoding="utf-8")
-STEPS = re.findall(r"^```python\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+CODE_BLOCKS = re.findall(r"^```python\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
 
 
 def test_the_example_of_the_guide_runs(
@@ -26,14 +26,14 @@ def test_the_example_of_the_guide_runs(
     (tmp_path / "recording").mkdir()
     for name in ("00.webm", "01.webm"):
         (tmp_path / "recording" / name).write_bytes(name.encode())
-    backend.now = datetime.now(UTC)  # the page's client has the machine's own clock
-    names: dict[str, Any] = {"api_url": backend.url, "get_token": backend.token}
-    connecting, uploading, *reading = STEPS
-    for step in (connecting, uploading):
-        exec(compile(step, "docs/meetings-client.md", "exec"), names)  # noqa: S102 - the project's own page
+    backend.now = datetime.now(UTC)  # the client of the example uses the machine's clock
+    names: dict[str, Any] = {"api_url": backend.url, "get_token": backend.issue_token}
+    connect, upload, *read = CODE_BLOCKS
+    for code in (connect, upload):
+        exec(compile(code, "docs/meetings-client.md", "exec"), names)  # noqa: S102 - the project's own page
     process_meeting(backend, names["uploaded"])
-    for step in reading:
-        exec(compile(step, "docs/meetings-client.md", "exec"), names)  # noqa: S102
+    for code in read:
+        exec(compile(code, "docs/meetings-client.md", "exec"), names)  # noqa: S102
     assert capsys.readouterr().out.splitlines() == [
         "They met.",
         "Ann Send it 500",
@@ -42,12 +42,12 @@ def test_the_example_of_the_guide_runs(
 
 
 def process_meeting(backend: Backend, uploaded: clients.meetings.Uploaded) -> None:
-    """Process an uploaded meeting like the workflow."""
+    """Write the record, the summary and the transcript of an uploaded meeting, as the backend's workflow does."""
     user = derive_user_id(backend.provider.issuer, "ann")
     recording = Recording(MeetingId(user, uploaded.meeting_id), uploaded.content)
     backend.put_object(recording.summary_key, SUMMARY.model_dump_json(by_alias=True).encode())
     backend.put_object(recording.transcript_key, TRANSCRIPT.model_dump_json(by_alias=True).encode())
-    backend.meeting(
+    backend.add_meeting(
         user,
         meetingId=uploaded.meeting_id,
         content=uploaded.content,
@@ -62,5 +62,5 @@ def process_meeting(backend: Backend, uploaded: clients.meetings.Uploaded) -> No
 def test_the_guide_lists_every_error() -> None:
     exported = {name: getattr(clients.meetings, name) for name in clients.meetings.__all__}
     errors = {name for name, item in exported.items() if isinstance(item, type) and issubclass(item, MeetingsError)}
-    named = set(re.findall(r"^\| `(\w+)` \|", GUIDE, re.MULTILINE))
-    assert named == errors - {"MeetingsError"}
+    documented_errors = set(re.findall(r"^\| `(\w+)` \|", GUIDE, re.MULTILINE))
+    assert documented_errors == errors - {"MeetingsError"}

@@ -1,4 +1,4 @@
-"""Tests of reading: lists by date, participant and tag, single meetings, summaries and transcripts."""
+"""Tests of the client's reads: lists by date, participant and tag, single meetings, summaries and transcripts."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import islice
@@ -15,17 +15,23 @@ from clients.meetings.meeting_queries import matches, read_object, to_bounds
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.meetings.bedrock_summarize.summary_data_models import ActionItem, Summary, SummaryTokens, TranscriptQuote
-from handlers.meetings.bedrock_summarize.transcript_data_models import Transcript, TranscriptSegment
+from handlers.meetings.bedrock_summarize.stored_summary_models import (
+    ActionItem,
+    Summary,
+    SummaryTokens,
+    TranscriptQuote,
+)
+from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript, TranscriptSegment
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from tests.clients.meetings.fake_backend import START, Backend
 
 BOB = "B" * 32
-MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - beside it
+TIMES = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - in `timezones`
 
 
 @pytest.fixture
 def ann(backend: Backend) -> str:
+    """Return the user id of ann, who uses the clients."""
     return derive_user_id(backend.provider.issuer, "ann")
 
 
@@ -44,76 +50,75 @@ RECORD = MeetingRecord(
 )
 
 
-def ids(records: list[MeetingRecord]) -> list[str]:
-    return [record.meeting_id for record in records]
-
-
 def test_only_the_users_own_meetings_are_listed_newest_first(backend: Backend, ann: str) -> None:
-    made = [backend.meeting(ann, title=f"m{number}", durationMs=number) for number in range(4)]
-    backend.meeting(BOB)
-    assert list(backend.client().list_by_date()) == made[::-1]
+    meetings = [backend.add_meeting(ann, title=f"m{number}", durationMs=number) for number in range(4)]
+    backend.add_meeting(BOB)
+    assert list(backend.create_client().list_by_date()) == meetings[::-1]
 
 
 def test_a_list_can_be_limited_to_a_period(backend: Backend, ann: str) -> None:
-    made = [backend.meeting(ann) for _ in range(5)]  # one to five hours after the start
-    client = backend.client()
+    meetings = [backend.add_meeting(ann) for _ in range(5)]  # one to five hours after START
+    client = backend.create_client()
     assert list(client.list_by_date(since=START, until=START)) == []
-    assert backend.exchanges == 0, "an empty period causes no request"
+    assert backend.exchange_count == 0, "an empty period causes no request"
     listed = client.list_by_date(since=START + timedelta(hours=2), until=START + timedelta(hours=4))
-    assert list(listed) == [made[2], made[1]], "the first time is included, the last is not"
+    assert list(listed) == [meetings[2], meetings[1]], "the time `since` is included, the time `until` is not"
 
 
-@given(MOMENTS, MOMENTS | st.none(), MOMENTS | st.none(), st.integers(-12, 12))
+@given(TIMES, TIMES | st.none(), TIMES | st.none(), st.integers(-12, 12))
 def test_bounds_are_exact_to_the_microsecond_in_every_time_zone(
-    at: datetime, since: datetime | None, until: datetime | None, hours: int
+    meeting_time: datetime, since: datetime | None, until: datetime | None, hours_from_utc: int
 ) -> None:
-    at = at.replace(microsecond=at.microsecond // 1000 * 1000)
-    wanted = (since is None or since <= at) and (until is None or at < until)
-    bounds = to_bounds(since and since.astimezone(timezone(timedelta(hours=hours))), until)
-    assert wanted == (bounds is not None and bounds[0] <= timestamp(at) <= bounds[1])
+    """The bounds are compared with the timestamp of a meeting, which has whole milliseconds."""
+    meeting_time = meeting_time.replace(microsecond=meeting_time.microsecond // 1000 * 1000)
+    is_in_period = (since is None or since <= meeting_time) and (until is None or meeting_time < until)
+    bounds = to_bounds(since and since.astimezone(timezone(timedelta(hours=hours_from_utc))), until)
+    assert is_in_period == (bounds is not None and bounds[0] <= timestamp(meeting_time) <= bounds[1])
 
 
 def test_a_time_without_time_zone_is_refused(backend: Backend) -> None:
     with pytest.raises(ValueError, match="time zone"):
-        backend.client().list_by_date(since=datetime(2026, 1, 1))  # noqa: DTZ001 - on purpose
+        backend.create_client().list_by_date(since=datetime(2026, 1, 1))  # noqa: DTZ001 - on purpose
 
 
-def test_pages_are_read_on_demand(backend: Backend, ann: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_are_read_on_demand_and_grow_up_to_the_maximum(
+    backend: Backend, ann: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(meeting_queries, "FIRST_PAGE_SIZE", 1)
     monkeypatch.setattr(meeting_queries, "MAX_PAGE_SIZE", 3)
-    made = [backend.meeting(ann) for _ in range(8)]
-    client = backend.client()
-    listed = client.list_by_date()
-    assert ids(list(islice(listed, 2))) == ids(made[::-1][:2])
-    assert len(backend.signed_with) == 2, "one, then two"
-    assert ids(list(listed)) == ids(made[::-1][2:])
-    assert len(backend.signed_with) == 4, "then three at a time"
+    newest_first = [backend.add_meeting(ann) for _ in range(8)][::-1]
+    listed = backend.create_client().list_by_date()
+    assert list(islice(listed, 2)) == newest_first[:2]
+    assert len(backend.used_access_keys) == 2, "a page with one meeting and a page with two are read"
+    assert list(listed) == newest_first[2:]
+    assert len(backend.used_access_keys) == 4, "two pages with up to three meetings are read"
 
 
 def test_a_list_can_be_filtered_by_participant_and_tag(backend: Backend, ann: str) -> None:
-    one = backend.meeting(ann, participants=("Ann", "Bob"), tags=("Team", "weekly"))
-    other = backend.meeting(ann, participants=("Ann", "Çelik"), tags=("team",))
-    backend.meeting(ann)
-    client = backend.client()
-    assert ids(list(client.list_by_date(participant="ann"))) == ids([other, one])
-    assert ids(list(client.list_by_date(participant=" ÇELIK "))) == ids([other])
-    assert ids(list(client.list_by_date(tag="TEAM", participant="Bob"))) == ids([one])
+    with_bob = backend.add_meeting(ann, participants=("Ann", "Bob"), tags=("Team", "weekly"))
+    with_celik = backend.add_meeting(ann, participants=("Ann", "Çelik"), tags=("team",))
+    backend.add_meeting(ann)
+    client = backend.create_client()
+    assert list(client.list_by_date(participant="ann")) == [with_celik, with_bob]
+    assert list(client.list_by_date(participant=" ÇELIK ")) == [with_celik]
+    assert list(client.list_by_date(tag="TEAM", participant="Bob")) == [with_bob]
     assert list(client.list_by_date(tag="tea")) == list(client.list_by_date(participant="An")) == []
 
 
 @given(st.lists(st.text(min_size=1, max_size=5), max_size=4), st.text(min_size=1, max_size=5))
-def test_a_filter_matches_exactly_the_meetings_with_the_name(have: list[str], wanted: str) -> None:
-    record = RECORD.model_copy(update={"participants": tuple(have)})
-    assert matches(record, wanted, None) == (wanted.strip().casefold() in [item.casefold() for item in have])
+def test_a_filter_matches_exactly_the_meetings_with_the_name(participants: list[str], name: str) -> None:
+    record = RECORD.model_copy(update={"participants": tuple(participants)})
+    is_participant = name.strip().casefold() in [participant.casefold() for participant in participants]
+    assert matches(record, name, None) == is_participant
     assert matches(record, None, None)
-    assert not matches(record, None, wanted)
+    assert not matches(record, None, name), "a participant is not a tag"
 
 
 class OutdatedReplica:
     """DynamoDB with an outdated replica: only a consistent read returns the latest write."""
 
-    def get_item(self, **asked: Any) -> dict[str, Any]:
-        status = MeetingStatus.READY if asked.get("ConsistentRead") else MeetingStatus.PROCESSING
+    def get_item(self, **parameters: Any) -> dict[str, Any]:
+        status = MeetingStatus.READY if parameters.get("ConsistentRead") else MeetingStatus.PROCESSING
         record = RECORD.model_copy(update={"status": status})
         return {"Item": serialize_item(record.model_dump(mode="json", by_alias=True))}
 
@@ -122,31 +127,32 @@ def test_a_record_is_read_consistently() -> None:
     access: Any = SimpleNamespace(dynamodb=OutdatedReplica(), table="meetings", user=BOB)
     record = meeting_queries.find_record(access, "m")
     assert record is not None
-    assert record.status is MeetingStatus.READY, "a client that waited for the meeting would find no summary"
+    assert record.status is MeetingStatus.READY, "otherwise a meeting that was ready before could be without a summary"
 
 
-def test_a_meeting_is_read_by_its_id_and_that_of_another_user_is_unknown(backend: Backend, ann: str) -> None:
-    client, theirs = backend.client(), backend.meeting(BOB)
-    made = backend.meeting(ann, wrong=({"name": "0", "problem": "hash"},), status="incomplete")
-    assert client.get(made.meeting_id) == made
-    for meeting_id in (theirs.meeting_id, "01" + "A" * 24):
+def test_a_meeting_is_read_by_its_id_and_a_meeting_of_another_user_is_unknown(backend: Backend, ann: str) -> None:
+    client, meeting_of_bob = backend.create_client(), backend.add_meeting(BOB)
+    meeting = backend.add_meeting(ann, wrong=({"name": "0", "problem": "hash"},), status="incomplete")
+    assert client.get(meeting.meeting_id) == meeting
+    for meeting_id in (meeting_of_bob.meeting_id, "01" + "A" * 24):
         with pytest.raises(MeetingUnknown, match=meeting_id):
             client.get(meeting_id)
 
 
 def test_an_unreadable_meeting_is_skipped_and_listed_as_unreadable(backend: Backend, ann: str) -> None:
-    first, other, last = (backend.meeting(ann, tags=("team",)) for _ in range(3))
-    key = {"user": {"S": ann}, "meetingId": {"S": other.meeting_id}}
-    changed = {"status": {"Value": {"S": "another"}, "Action": "PUT"}}
-    backend.dynamodb.update_item(TableName="meetings", Key=key, AttributeUpdates=changed)
-    listed = backend.client().list_by_date(tag="team")
-    assert listed.unreadable == [], "nothing is read before it is taken"
-    assert ids(list(listed)) == ids([last, first])
-    assert listed.unreadable == [other.meeting_id]
-    with pytest.raises(MeetingUnreadable, match=other.meeting_id) as unread:
-        backend.client().get(other.meeting_id)
-    assert unread.value.__cause__ is None
-    assert "another" not in str(unread.value)
+    """A record with an unknown status may have been written by another version of the backend."""
+    first, unreadable, last = (backend.add_meeting(ann, tags=("team",)) for _ in range(3))
+    key = {"user": {"S": ann}, "meetingId": {"S": unreadable.meeting_id}}
+    updates = {"status": {"Value": {"S": "future-status"}, "Action": "PUT"}}
+    backend.dynamodb.update_item(TableName="meetings", Key=key, AttributeUpdates=updates)
+    listed = backend.create_client().list_by_date(tag="team")
+    assert listed.unreadable == [], "nothing is read before the first iteration"
+    assert list(listed) == [last, first]
+    assert listed.unreadable == [unreadable.meeting_id]
+    with pytest.raises(MeetingUnreadable, match=unreadable.meeting_id) as raised:
+        backend.create_client().get(unreadable.meeting_id)
+    assert raised.value.__cause__ is None
+    assert "future-status" not in str(raised.value), "the error must not repeat the record"
 
 
 SUMMARY = Summary(
@@ -163,26 +169,26 @@ TRANSCRIPT = Transcript(
 
 def test_summary_and_transcript_are_read_from_the_keys_in_the_record(backend: Backend, ann: str) -> None:
     keys = {"summaryKey": f"summaries/{ann}/x.json", "transcriptKey": f"transcripts/{ann}/x.json"}
-    made = backend.meeting(ann, **keys)
+    meeting = backend.add_meeting(ann, **keys)
     backend.put_object(keys["summaryKey"], SUMMARY.model_dump_json(by_alias=True).encode())
     backend.put_object(keys["transcriptKey"], TRANSCRIPT.model_dump_json(by_alias=True).encode())
-    client = backend.client()
-    assert client.summary(made.meeting_id) == SUMMARY
-    assert client.transcript(made.meeting_id) == TRANSCRIPT
+    client = backend.create_client()
+    assert client.summary(meeting.meeting_id) == SUMMARY
+    assert client.transcript(meeting.meeting_id) == TRANSCRIPT
 
 
 def test_missing_output_is_an_error_with_the_reason(backend: Backend, ann: str) -> None:
-    silent = backend.meeting(ann, status=MeetingStatus.READY, reason=MeetingReason.NO_AUDIO)
-    early = backend.meeting(ann, status=MeetingStatus.PROCESSING)
-    gone = backend.meeting(ann, summaryKey=f"summaries/{ann}/gone.json")
-    client = backend.client()
+    without_audio = backend.add_meeting(ann, status=MeetingStatus.READY, reason=MeetingReason.NO_AUDIO)
+    in_progress = backend.add_meeting(ann, status=MeetingStatus.PROCESSING)
+    with_deleted_summary = backend.add_meeting(ann, summaryKey=f"summaries/{ann}/deleted.json")
+    client = backend.create_client()
     with pytest.raises(NotMade, match="ready and has no transcript: NO_AUDIO"):
-        client.transcript(silent.meeting_id)
+        client.transcript(without_audio.meeting_id)
     with pytest.raises(NotMade, match="processing and has no summary: not yet"):
-        client.summary(early.meeting_id)
+        client.summary(in_progress.meeting_id)
     with pytest.raises(NotMade) as raised:
-        client.summary(gone.meeting_id)
-    assert raised.value.record == gone
+        client.summary(with_deleted_summary.meeting_id)
+    assert raised.value.record == with_deleted_summary
 
 
 class FailingS3:
@@ -196,18 +202,19 @@ class FailingS3:
 
 
 @pytest.mark.parametrize(
-    ("code", "owner", "absent"),
+    ("code", "owner", "is_missing"),
     [
-        ("AccessDenied", BOB, True),
-        ("NoSuchKey", BOB, True),
-        ("AccessDenied", "C" * 32, False),
-        ("SlowDown", BOB, False),
+        pytest.param("AccessDenied", BOB, True, id="access denied to an own object"),
+        pytest.param("NoSuchKey", BOB, True, id="no own object"),
+        pytest.param("AccessDenied", "C" * 32, False, id="access denied to another user's object"),
+        pytest.param("SlowDown", BOB, False, id="another error"),
     ],
 )
-def test_access_denied_for_an_own_object_means_that_it_is_missing(code: str, owner: str, *, absent: bool) -> None:
+def test_access_denied_to_an_own_object_means_that_it_is_missing(code: str, owner: str, *, is_missing: bool) -> None:
+    """S3 answers `AccessDenied` instead of `NoSuchKey` to callers that may not list the bucket."""
     access: Any = SimpleNamespace(s3=FailingS3(code), bucket="recordings", user=BOB)
     key = f"summaries/{owner}/x.json"
-    if absent:
+    if is_missing:
         assert read_object(access, key) is None
     else:
         with pytest.raises(ClientError, match=code):

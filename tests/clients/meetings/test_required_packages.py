@@ -1,15 +1,14 @@
-"""Test that the client runs without the packages of the functions and of the deployment."""
+"""Test that the client can be used without the packages that only the Lambda functions or the deployment need."""
 
 import subprocess
 import sys
 
 from local import ROOT
 
-RUNTIME_ONLY = ("aws_lambda_powertools", "jwt", "cryptography", "components", "local")
-"""Packages of the functions or the deployment, which the client must not need."""
+BACKEND_PACKAGES = {"aws_lambda_powertools", "jwt", "cryptography", "components", "local"}
 
 
-def test_the_client_does_not_import_the_runtime_of_the_functions() -> None:
+def test_the_client_imports_no_packages_of_the_functions_or_of_the_deployment() -> None:
     code = "import sys, clients.meetings; print(*(name.partition('.')[0] for name in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
-    assert not set(RUNTIME_ONLY) & set(done.stdout.split())
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
+    assert not BACKEND_PACKAGES & set(process.stdout.split())

@@ -1,4 +1,4 @@
-"""Tests of the token exchange request: answers, errors, and the URLs that a token may be sent to."""
+"""Tests of the exchange of a login token for AWS credentials: responses, errors, and URLs that may get a token."""
 
 import json
 import socket
@@ -13,23 +13,24 @@ from handlers.common.identity.user_ids import derive_user_id
 from tests.clients.meetings.fake_backend import Backend, Response
 from tests.handlers.meetings.exchange_harness import LOCATION
 
-CANARY = "canary-7f3a"
+SECRET = "secret-7f3a"
+"""Text that no error may contain."""
 
 
 def exchange(backend: Backend, **options: Any) -> Any:
-    return TokenExchangeRequest(backend.url, backend.token, "laptop", **options)()
+    return TokenExchangeRequest(backend.url, backend.issue_token, "laptop", **options)()
 
 
 def exchange_error(backend: Backend, response: Response) -> ExchangeFailed:
-    """Exchange a token; return the error that this response causes."""
+    """Exchange a token, and return the error that this response of the backend causes."""
     backend.fake_response = lambda: response
     with pytest.raises(ExchangeFailed) as raised:
         exchange(backend)
     return raised.value
 
 
-def error_response(status: int, code: str = "X", headers: dict[str, str] | None = None, **more: Any) -> Response:
-    body = {"code": code, "message": "Why.", "fields": [], "requestId": "r-7", **more}
+def error_response(status: int, code: str = "X", headers: dict[str, str] | None = None) -> Response:
+    body = {"code": code, "message": "Why.", "fields": [], "requestId": "r-7"}
     return status, headers or {}, json.dumps(body).encode()
 
 
@@ -43,22 +44,22 @@ def test_a_token_becomes_credentials_of_its_user(backend: Backend) -> None:
     )
     backend.url += "/"
     assert exchange(backend).user == access.user, "the URL may end with a slash"
-    assert json.loads(backend.bodies[0]) == {"token": backend.tokens[0], "sessionName": "laptop"}
+    assert json.loads(backend.request_bodies[0]) == {"token": backend.tokens[0], "sessionName": "laptop"}
 
 
-def test_a_rejected_token_raises_the_code_of_the_backend(backend: Backend) -> None:
-    issued = backend.token()
+def test_the_error_of_a_rejected_token_has_the_code_of_the_backend(backend: Backend) -> None:
+    token = backend.issue_token()
     backend.advance(hours=2)
     with pytest.raises(TokenRefused) as raised:
-        TokenExchangeRequest(backend.url, lambda: issued, "laptop")()
-    assert issued not in repr(raised.value)
+        TokenExchangeRequest(backend.url, lambda: token, "laptop")()
+    assert token not in repr(raised.value)
     assert raised.value.__cause__ is None
     assert (raised.value.code, raised.value.request_id) == ("TOKEN_EXPIRED", "r1")
 
 
-def test_an_invalid_session_name_raises_its_field(backend: Backend) -> None:
+def test_the_error_of_an_invalid_session_name_names_the_field(backend: Backend) -> None:
     with pytest.raises(RequestRefused, match="sessionName: Needs at least 2") as raised:
-        TokenExchangeRequest(backend.url, backend.token, "€")()
+        TokenExchangeRequest(backend.url, backend.issue_token, "€")()
     assert [field for field, _ in raised.value.fields] == ["sessionName"]
 
 
@@ -78,7 +79,7 @@ def test_a_temporary_failure_states_when_to_retry(backend: Backend, response: Re
 
 
 @pytest.mark.parametrize(
-    ("status", "content", "kind", "code"),
+    ("status", "body", "error_class", "code"),
     [
         (502, b"<html>", ExchangeUnavailable, "HTTP_502"),
         (401, b"", TokenRefused, "HTTP_401"),
@@ -88,50 +89,50 @@ def test_a_temporary_failure_states_when_to_retry(backend: Backend, response: Re
         (400, b"[" * 60_000, RequestRefused, "HTTP_400"),
     ],
 )
-def test_any_error_response_becomes_an_exchange_error(
-    backend: Backend, status: int, content: bytes, kind: type[ExchangeFailed], code: str
+def test_an_error_response_of_any_form_becomes_an_exchange_error(
+    backend: Backend, status: int, body: bytes, error_class: type[ExchangeFailed], code: str
 ) -> None:
-    error = exchange_error(backend, (status, {}, content))
-    assert (type(error), error.code) == (kind, code)
+    error = exchange_error(backend, (status, {}, body))
+    assert (type(error), error.code) == (error_class, code)
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"<html>", b'{"accessKeyId": "' + CANARY.encode() + b'"}'])
-def test_an_invalid_answer_is_an_error_that_does_not_repeat_it(backend: Backend, content: bytes) -> None:
-    error = exchange_error(backend, (200, {}, content))
+@pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b'{"accessKeyId": "' + SECRET.encode() + b'"}'])
+def test_the_error_of_an_invalid_response_does_not_contain_the_response(backend: Backend, body: bytes) -> None:
+    error = exchange_error(backend, (200, {}, body))
     assert (type(error), error.code) == (ExchangeFailed, "NOT_UNDERSTOOD")
-    assert CANARY not in repr(error)
+    assert SECRET not in repr(error)
 
 
 @pytest.mark.parametrize("status", [302, 307])
 def test_a_redirect_is_not_followed(backend: Backend, status: int) -> None:
     error = exchange_error(backend, (status, {"Location": f"{backend.url}/elsewhere"}, b""))
     assert isinstance(error, RequestRefused)
-    assert len(backend.bodies) == 1, "the token must only be sent to the configured URL"
+    assert len(backend.request_bodies) == 1, "the token must only be sent to the configured URL"
 
 
-def test_an_unreachable_api_is_unavailable() -> None:
+def test_an_unreachable_api_raises_exchange_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+        port = server.getsockname()[1]  # closed at the end of the block
     with pytest.raises(ExchangeUnavailable) as raised:
-        TokenExchangeRequest(f"http://127.0.0.1:{port}", lambda: CANARY, CANARY)()
+        TokenExchangeRequest(f"http://127.0.0.1:{port}", lambda: SECRET, SECRET)()
     assert raised.value.code == "UNREACHABLE"
-    assert CANARY not in repr(raised.value)
+    assert SECRET not in repr(raised.value)
 
 
 def test_an_api_that_does_not_answer_times_out(backend: Backend) -> None:
-    timed_out = threading.Event()
+    client_timed_out = threading.Event()
 
     def respond_late() -> Response:
-        timed_out.wait(5)
+        client_timed_out.wait(5)
         return 200, {}, b""
 
     backend.fake_response = respond_late
     with pytest.raises(ExchangeUnavailable):
         exchange(backend, timeout_seconds=0.05)
-    timed_out.set()
+    client_timed_out.set()
 
 
 @pytest.mark.parametrize("url", ["http://api.example.com", "ftp://127.0.0.1", "//api", "", "file:///etc/passwd"])
 def test_an_http_url_is_refused_unless_it_is_local(url: str) -> None:
     with pytest.raises(ValueError, match="https"):
-        MeetingsClient(url, lambda: CANARY, "laptop")
+        MeetingsClient(url, lambda: SECRET, "laptop")

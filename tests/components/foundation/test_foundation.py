@@ -62,7 +62,7 @@ def test_the_budget_of_this_stacks_cost_alerts_at_every_threshold(engine: Engine
     assert all(notification["subscriberSnsTopicArns"] == [TOPIC] for notification in budget["notifications"])
 
 
-def test_anomalies_are_reported_at_once_from_the_threshold(engine: Engine) -> None:
+def test_cost_anomalies_above_the_threshold_are_reported_immediately(engine: Engine) -> None:
     recorded = foundation(engine, spend={"monthlyBudget": 100})
     monitor = recorded.one("costexplorer.AnomalyMonitor").inputs
     assert monitor["monitorType"] == "CUSTOM"  # an account may have only one DIMENSIONAL monitor

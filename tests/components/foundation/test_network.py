@@ -10,7 +10,7 @@ from components.ingestion import list_endpoint_services
 from components.platform import Platform
 from components.settings import IngestionSettings, load_settings
 from components.settings.foundation import NetworkSettings
-from tests.components.settings.stack_config import complete
+from tests.components.settings.stack_config import stack_config
 from tests.fake_engine import Engine, Recorded, context, scope
 
 
@@ -22,7 +22,7 @@ def network(engine: Engine, services: dict[str, str] | None = None, **changes: A
 @pytest.mark.parametrize("is_attached", [True, False])
 def test_the_network_is_created_only_if_a_subsystem_is_attached(engine: Engine, is_attached: bool) -> None:
     only_ingestion = {f"{name}.enabled": False for name in ("transcription", "voiceQa", "livestream", "meetings")}
-    settings = load_settings(complete({**only_ingestion, "ingestion.networkAttached": is_attached}), "dev")
+    settings = load_settings(stack_config({**only_ingestion, "ingestion.networkAttached": is_attached}), "dev")
     recorded = engine.run(lambda: Platform("platform", context(), settings))
     names = {"foundation-network-vpc", "foundation-network-s3", "ingestion-spark-connection"}
     assert names & {resource.name for resource in recorded.graph} == (names if is_attached else set())
@@ -41,7 +41,7 @@ def test_tables_and_buckets_have_gateway_endpoints_which_are_free(engine: Engine
     assert {endpoint["vpcEndpointType"] for endpoint in endpoints.values()} == {"Gateway"}
 
 
-def test_an_endpoint_serves_only_identities_of_the_account_and_the_layers_of_images(engine: Engine) -> None:
+def test_an_endpoint_serves_only_identities_of_the_account_and_s3_also_the_layers_of_ecr_images(engine: Engine) -> None:
     policies = {
         resource.inputs["serviceName"].rpartition(".")[2]: json.loads(resource.inputs["policy"])["Statement"]
         for resource in network(engine, {"states": "the builder starts workflows"}).all("ec2.VpcEndpoint")

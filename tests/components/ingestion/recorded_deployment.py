@@ -6,5 +6,5 @@ from components.settings import IngestionSettings
 from tests.components.deployment_harness import Deployment
 
 INGESTION = Deployment(Subsystem.INGESTION, Ingestion, IngestionArgs, IngestionSettings)
-ingestion = INGESTION.preview
-"""Function that returns the recorded resources, as a preview of a stack with these settings registers them."""
+previewed = INGESTION.previewed
+"""Function that returns the recorded resources with the default settings, or with the settings that it is given."""

@@ -1,6 +1,8 @@
 """Tests of ingestion's resources: permissions, workflow, retention, encryption, catalogue, schedules.
 
-`ingestion()` returns the resources with default settings, and `ingestion(spark={...})` those with changed settings.
+The builder collects arriving files into manifests, which are lists of up to 200 files for one Spark run. The sweeper
+flushes files that waited for too long: it creates a manifest that is not full. `previewed()` returns the resources with
+default settings, and `previewed(spark={...})` those with changed settings.
 """
 
 import base64
@@ -12,7 +14,7 @@ from statelint.linter import Linter
 
 from components.blocks.workflow.state_definitions import total_pause_seconds
 from tests.components.deployment_harness import Permission, may, permissions, roles, variables
-from tests.components.ingestion.recorded_deployment import ingestion
+from tests.components.ingestion.recorded_deployment import previewed
 from tests.handlers.ingestion.fake_cloud import PROJECTED
 
 ACCOUNT = "123456789012"
@@ -74,34 +76,34 @@ ROLES: dict[str, set[Permission]] = {
 
 
 def test_each_role_has_exactly_the_listed_permissions() -> None:
-    found_permissions = {
+    permissions_by_role = {
         role.removeprefix("polyphony-test-ingestion-"): {
             permission
-            for permission in permissions(ingestion(), role)
+            for permission in permissions(previewed(), role)
             if permission[0].partition(":")[0] not in BLOCK_SERVICES
         }
-        for role in roles(ingestion())
+        for role in roles(previewed())
     }
-    assert found_permissions == ROLES
+    assert permissions_by_role == ROLES
 
 
 def test_the_functions_get_their_environment_variables() -> None:
-    builder = variables(ingestion(), "manifest-builder")
+    builder = variables(previewed(), "manifest-builder")
     assert (builder["STATE_MACHINE_ARN"], builder["FILES_PER_MANIFEST"]) == (MACHINE, "200")
     assert (builder["MANIFEST_BYTES"], builder["MAX_FILE_BYTES"]) == (str(10 * 1024**3), str(5 * 1024**3))
-    sweeper = variables(ingestion(), "sweeper")
+    sweeper = variables(previewed(), "sweeper")
     assert (sweeper["CLAIM_SECONDS"], sweeper["FLUSH_SECONDS"]) == ("900", "3600")
     assert builder["FLUSH_AT_ONCE"] == "false"
 
 
 def test_with_zero_flush_minutes_builder_and_sweeper_flush_at_once() -> None:
-    recorded = ingestion(manifests={"flushMinutes": 0})
+    recorded = previewed(manifests={"flushMinutes": 0})
     assert variables(recorded, "manifest-builder")["FLUSH_AT_ONCE"] == "true"
     assert variables(recorded, "sweeper")["FLUSH_SECONDS"] == "0"
 
 
 def test_the_index_of_open_items_projects_the_attributes_that_the_handlers_read() -> None:
-    (index,) = ingestion().one("dynamodb.Table").inputs["globalSecondaryIndexes"]
+    (index,) = previewed().one("dynamodb.Table").inputs["globalSecondaryIndexes"]
     assert [key["attributeName"] for key in index["keySchemas"]] == ["open_shard", "open_since"]
     keys = {"date_prefix", "file_key", "open_shard", "open_since"}
     assert index["projectionType"] == "INCLUDE"
@@ -109,7 +111,7 @@ def test_the_index_of_open_items_projects_the_attributes_that_the_handlers_read(
 
 
 def test_a_run_waits_for_capacity_and_is_retried_once() -> None:
-    definition = ingestion().one("sfn.StateMachine").inputs["definition"]
+    definition = previewed().one("sfn.StateMachine").inputs["definition"]
     assert Linter.validate(json.loads(definition)) == []
     run = json.loads(definition)["States"]["Run"]
     capacity_retrier, failure_retrier = run["Retry"]
@@ -128,7 +130,7 @@ def test_the_retries_stay_within_the_limits_of_step_functions() -> None:
     """The limits are those of https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html and
     .../service-quotas.html.
     """
-    states = json.loads(ingestion().one("sfn.StateMachine").inputs["definition"])["States"]
+    states = json.loads(previewed().one("sfn.StateMachine").inputs["definition"])["States"]
     retriers = [retrier for state in states.values() for retrier in state.get("Retry", [])]
     assert all(retrier["IntervalSeconds"] <= retrier["MaxDelaySeconds"] < 31_622_400 for retrier in retriers)
     # A failed attempt adds three events: scheduled, started, failed. A state adds two: entered, exited.
@@ -137,8 +139,10 @@ def test_the_retries_stay_within_the_limits_of_step_functions() -> None:
 
 
 @pytest.mark.parametrize("spark", [{}, {"timeoutMinutes": 480}])
-def test_a_run_waits_for_capacity_most_of_a_day_and_the_workflow_outlasts_all_retries(spark: dict[str, Any]) -> None:
-    definition = json.loads(ingestion(spark=spark).one("sfn.StateMachine").inputs["definition"])
+def test_a_run_waits_twenty_hours_for_capacity_and_the_workflow_times_out_after_all_retries(
+    spark: dict[str, Any],
+) -> None:
+    definition = json.loads(previewed(spark=spark).one("sfn.StateMachine").inputs["definition"])
     run = definition["States"]["Run"]
     assert total_pause_seconds(run["Retry"][0]) / 2 > 20 * 3600, "full jitter halves the pauses on average"
     max_seconds = 2 * run["TimeoutSeconds"] + sum(total_pause_seconds(retry) for retry in run["Retry"])
@@ -146,15 +150,15 @@ def test_a_run_waits_for_capacity_most_of_a_day_and_the_workflow_outlasts_all_re
 
 
 def test_the_settings_determine_the_size_of_the_job_and_its_concurrent_runs() -> None:
-    job = ingestion(spark={"workers": 4, "workerType": "G.2X", "executionClass": "FLEX"}).one("glue.Job").inputs
+    job = previewed(spark={"workers": 4, "workerType": "G.2X", "executionClass": "FLEX"}).one("glue.Job").inputs
     assert (job["workerType"], job["numberOfWorkers"], job["executionClass"]) == ("G.2X", 4, "FLEX")
     assert job["executionProperty"] == {"maxConcurrentRuns": 10}
     assert (job["glueVersion"], job["timeout"]) == ("5.1", 30)
 
 
 def test_glue_logs_to_log_groups_of_the_program_which_expire() -> None:
-    groups = {group.inputs["name"]: group.inputs["retentionInDays"] for group in ingestion().all("cloudwatch.LogGroup")}
-    arguments = ingestion().one("glue.Job").inputs["defaultArguments"]
+    groups = {group.inputs["name"]: group.inputs["retentionInDays"] for group in previewed().all("cloudwatch.LogGroup")}
+    arguments = previewed().one("glue.Job").inputs["defaultArguments"]
     prefix = arguments["--custom-logGroup-prefix"]
     assert {f"{prefix}/error", f"{prefix}/output", arguments["--continuous-log-logGroup"]} <= groups.keys()
     assert set(groups.values()) == {90}
@@ -163,10 +167,10 @@ def test_glue_logs_to_log_groups_of_the_program_which_expire() -> None:
 KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
 
 
-def test_output_is_always_encrypted_and_logs_with_a_key() -> None:
+def test_output_is_always_encrypted_and_logs_only_if_a_key_is_configured() -> None:
     without_key, with_key = (
         recorded.one("glue.SecurityConfiguration").inputs["encryptionConfiguration"]
-        for recorded in (ingestion(), ingestion(spark={"encryptionKeyArn": KEY}))
+        for recorded in (previewed(), previewed(spark={"encryptionKeyArn": KEY}))
     )
     assert without_key["s3Encryption"] == {"s3EncryptionMode": "SSE-S3"}
     assert without_key["cloudwatchEncryption"] == {"cloudwatchEncryptionMode": "DISABLED"}
@@ -175,15 +179,15 @@ def test_output_is_always_encrypted_and_logs_with_a_key() -> None:
 
 
 def test_a_key_encrypts_the_environment_of_every_function() -> None:
-    assert {function.inputs.get("kmsKeyArn") for function in ingestion().all("lambda.Function")} == {None}
-    with_key = ingestion(environmentKeyArn=KEY)
+    assert {function.inputs.get("kmsKeyArn") for function in previewed().all("lambda.Function")} == {None}
+    with_key = previewed(environmentKeyArn=KEY)
     assert {function.inputs["kmsKeyArn"] for function in with_key.all("lambda.Function")} == {KEY}
     for role in ("manifest-builder", "steps", "sweeper"):
         assert ("kms:Decrypt", KEY, None) in permissions(with_key, f"polyphony-test-ingestion-{role}")
 
 
 def test_with_a_key_glue_logs_to_groups_named_after_its_security_configuration_and_role() -> None:
-    with_key = ingestion(spark={"encryptionKeyArn": KEY})
+    with_key = previewed(spark={"encryptionKeyArn": KEY})
     configuration = with_key.one("glue.SecurityConfiguration").inputs["name"]
     role = with_key.one("iam.Role", "spark").inputs["name"]
     prefix = with_key.one("glue.Job").inputs["defaultArguments"]["--custom-logGroup-prefix"]
@@ -193,38 +197,38 @@ def test_with_a_key_glue_logs_to_groups_named_after_its_security_configuration_a
     arns = [f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{name}:*" for name in names]
     actions = "AssociateKmsKey CreateLogGroup CreateLogStream PutLogEvents"
     assert may("logs", actions, *arns) <= permissions(with_key, role)
-    assert "AssociateKmsKey" not in str(permissions(ingestion(), role))
+    assert "AssociateKmsKey" not in str(permissions(previewed(), role))
 
 
 def test_the_script_is_stored_below_the_hash_of_its_content() -> None:
-    objects = ingestion().all("s3.BucketObjectv2")
+    objects = previewed().all("s3.BucketObjectv2")
     keys = sorted(upload.inputs["key"] for upload in objects)
     (prefix,) = {key.rpartition("/")[0] for key in keys}
     assert [key.rpartition("/")[2] for key in keys] == ["handlers.zip", "job.py"]
-    assert ingestion().one("glue.Job").inputs["command"]["scriptLocation"].endswith(f"/{prefix}/job.py")
+    assert previewed().one("glue.Job").inputs["command"]["scriptLocation"].endswith(f"/{prefix}/job.py")
 
 
-def test_no_web_page_may_upload_files_unless_the_settings_name_it() -> None:
-    assert ingestion().all("s3.BucketCorsConfiguration") == []
+def test_only_a_web_page_of_the_configured_origin_may_upload_files() -> None:
+    assert previewed().all("s3.BucketCorsConfiguration") == []
     page = "https://app.example.com"
-    [rule] = ingestion(intake={"corsOrigin": page}).one("s3.BucketCorsConfiguration", "landing").inputs["corsRules"]
+    [rule] = previewed(intake={"corsOrigin": page}).one("s3.BucketCorsConfiguration", "landing").inputs["corsRules"]
     assert (rule["allowedOrigins"], rule["allowedMethods"]) == ([page], ["PUT"])
     assert rule["exposeHeaders"] == ["x-amz-version-id"], "the version id is part of a file's key in the table"
 
 
-def test_files_are_versioned_and_parquet_is_tiered() -> None:
-    assert ingestion().one("s3.BucketVersioning").name == "ingestion-landing-versioning"
-    rules = {rule["id"]: rule for rule in ingestion().one("s3.BucketLifecycleConfiguration", "lake").inputs["rules"]}
+def test_files_are_versioned_and_parquet_uses_intelligent_tiering() -> None:
+    assert previewed().one("s3.BucketVersioning").name == "ingestion-landing-versioning"
+    rules = {rule["id"]: rule for rule in previewed().one("s3.BucketLifecycleConfiguration", "lake").inputs["rules"]}
     assert rules["tier-data"]["transitions"] == [{"days": 0, "storageClass": "INTELLIGENT_TIERING"}]
     assert rules["expire-queries"]["expiration"] == {"days": 7}
 
 
 def test_athena_reads_pointers_and_needs_no_registered_partitions() -> None:
-    (table,) = [resource for resource in ingestion().all("glue.CatalogTable") if resource.name.endswith("table")]
+    (table,) = [resource for resource in previewed().all("glue.CatalogTable") if resource.name.endswith("table")]
     storage = table.inputs["storageDescriptor"]
     assert storage["inputFormat"].endswith("SymlinkTextInputFormat")
     assert storage["location"].endswith("/pointers/")
-    configuration = ingestion().one("athena.Workgroup").inputs["configuration"]
+    configuration = previewed().one("athena.Workgroup").inputs["configuration"]
     assert configuration["bytesScannedCutoffPerQuery"] == 100 * 1024**3
     assert configuration["enforceWorkgroupConfiguration"] is True
     assert table.inputs["parameters"]["projection.enabled"] == "true"
@@ -233,8 +237,8 @@ def test_athena_reads_pointers_and_needs_no_registered_partitions() -> None:
 
 def test_the_catalogue_has_the_columns_of_the_schema_and_those_that_the_job_adds() -> None:
     def columns(table: str, **spark: str) -> dict[str, str]:
-        (found,) = [entry for entry in ingestion(spark=spark).all("glue.CatalogTable") if entry.inputs["name"] == table]
-        return {column["name"]: column["type"] for column in found.inputs["storageDescriptor"]["columns"]}
+        tables = {entry.inputs["name"]: entry.inputs for entry in previewed(spark=spark).all("glue.CatalogTable")}
+        return {column["name"]: column["type"] for column in tables[table]["storageDescriptor"]["columns"]}
 
     ddl = "n LONG, tags ARRAY<STRING>"
     assert list(columns("rows", schemaDdl=ddl))[:3] == ["n", "tags", "_source_key"]
@@ -244,7 +248,7 @@ def test_the_catalogue_has_the_columns_of_the_schema_and_those_that_the_job_adds
 
 
 def test_the_view_has_the_types_that_athena_reads() -> None:
-    recorded = ingestion(spark={"schemaDdl": "id BIGINT, tags ARRAY<STRING>"})
+    recorded = previewed(spark={"schemaDdl": "id BIGINT, tags ARRAY<STRING>"})
     (view,) = [resource for resource in recorded.all("glue.CatalogTable") if resource.name.endswith("view")]
     encoded = view.inputs["viewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
     types = {column["name"]: column["type"] for column in json.loads(base64.b64decode(encoded))["columns"]}
@@ -253,7 +257,7 @@ def test_the_view_has_the_types_that_athena_reads() -> None:
 
 
 def test_the_event_rule_matches_every_state_of_a_failed_glue_run() -> None:
-    pattern = json.loads(ingestion().one("cloudwatch.EventRule").inputs["eventPattern"])
+    pattern = json.loads(previewed().one("cloudwatch.EventRule").inputs["eventPattern"])
     assert pattern["detail-type"] == ["Glue Job State Change"]
     assert set(pattern["detail"]["state"]) == {"FAILED", "TIMEOUT", "STOPPED"}
 
@@ -261,8 +265,8 @@ def test_the_event_rule_matches_every_state_of_a_failed_glue_run() -> None:
 def test_the_sweeper_runs_every_few_minutes_and_reconciles_once_a_day() -> None:
     schedules = {
         resource.inputs["scheduleExpression"]: json.loads(resource.inputs["target"]["input"])
-        for resource in ingestion().all("scheduler.Schedule")
+        for resource in previewed().all("scheduler.Schedule")
     }
     assert schedules == {"rate(5 minutes)": {"kind": "sweep"}, "cron(0 2 * * ? *)": {"kind": "reconcile"}}
-    changed = ingestion(manifests={"sweepMinutes": 1}).all("scheduler.Schedule")
-    assert "rate(1 minute)" in {schedule.inputs["scheduleExpression"] for schedule in changed}
+    changed_schedules = previewed(manifests={"sweepMinutes": 1}).all("scheduler.Schedule")
+    assert "rate(1 minute)" in {schedule.inputs["scheduleExpression"] for schedule in changed_schedules}

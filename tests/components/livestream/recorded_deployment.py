@@ -37,9 +37,10 @@ LIVESTREAM = Deployment(
     default_settings={"encryptionKey": KEY},
     foundation={"identity": {"issuer": ISSUER, "audience": "polyphony"}},
 )
-preview, complete = LIVESTREAM.preview, LIVESTREAM.complete
+previewed, deployed = LIVESTREAM.previewed, LIVESTREAM.deployed
+"""Functions that return the recorded resources with the default settings, or with the settings that they are given."""
 
 
 def changed_preview() -> Recorded:
     """Return the preview of a deployment with `CHANGES`."""
-    return preview(**CHANGES)
+    return previewed(**CHANGES)

@@ -1,8 +1,8 @@
-"""Tests of the deployed livestream backend: table, bucket, functions, API, and the settings that change them."""
+"""Tests of the livestream backend: its table, bucket, functions and API, and the settings that change them."""
 
 from components.settings.livestream import AuthorizerKind
 from local.preview.property_value_conversion import UNKNOWN
-from tests.components.deployment_harness import ACCOUNT, rest_document, variables
+from tests.components.deployment_harness import arn, rest_document, rest_operations, variables
 from tests.components.livestream.recorded_deployment import (
     BUCKET,
     ISSUER,
@@ -10,8 +10,8 @@ from tests.components.livestream.recorded_deployment import (
     PREFIX,
     TABLE,
     changed_preview,
-    complete,
-    preview,
+    deployed,
+    previewed,
 )
 
 ENVIRONMENT = {
@@ -34,38 +34,38 @@ ENVIRONMENT = {
 
 
 def test_the_table_has_the_required_keys_indexes_and_ttl() -> None:
-    table = complete().one("dynamodb.Table").inputs
+    table = deployed().one("dynamodb.Table").inputs
     assert (table["name"], table["tags"]["Name"]) == (TABLE, "NullCheckTable")
     assert (table["hashKey"], table["rangeKey"], table["billingMode"]) == ("pk", "sk", "PAY_PER_REQUEST")
     assert table["ttl"] == {"attributeName": "ttl", "enabled": True}
-    listed, sweep_index = table["globalSecondaryIndexes"]
-    keys = {key_schema["keyType"]: key_schema["attributeName"] for key_schema in listed["keySchemas"]}
-    assert (listed["name"], keys) == ("GSI1", {"HASH": "GSI1PK", "RANGE": "GSI1SK"})
+    list_index, sweep_index = table["globalSecondaryIndexes"]
+    keys = {key_schema["keyType"]: key_schema["attributeName"] for key_schema in list_index["keySchemas"]}
+    assert (list_index["name"], keys) == ("GSI1", {"HASH": "GSI1PK", "RANGE": "GSI1SK"})
     assert (sweep_index["name"], sweep_index["projectionType"]) == ("GSI2", "KEYS_ONLY")
     assert table["tags"]["Backup"] != "none"
 
 
 def test_objects_expire_after_seven_days_and_old_versions_a_day_later() -> None:
-    rules = complete().one("s3.BucketLifecycleConfiguration").inputs["rules"]
+    rules = deployed().one("s3.BucketLifecycleConfiguration").inputs["rules"]
     expiry_rule = next(rule for rule in rules if rule["id"] == "expire-all")
     assert expiry_rule["expiration"] == {"days": 7}
     assert expiry_rule["noncurrentVersionExpiration"] == {"noncurrentDays": 1}
-    assert complete().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
+    assert deployed().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
     rules = changed_preview().one("s3.BucketLifecycleConfiguration").inputs["rules"]
     assert {"days": 3} in [rule.get("expiration") for rule in rules]
 
 
 def test_the_bucket_sends_events_to_eventbridge_and_allows_the_origin_by_cors() -> None:
-    assert complete().one("s3.BucketNotification").inputs["eventbridge"] is True
+    assert deployed().one("s3.BucketNotification").inputs["eventbridge"] is True
     [rule] = changed_preview().one("s3.BucketCorsConfiguration").inputs["corsRules"]
     assert rule["allowedOrigins"] == ["https://app.example.com"]
     assert rule["exposeHeaders"] == ["ETag"], "a page needs the ETags to complete its upload"
 
 
 def test_the_function_reads_exactly_the_listed_variables() -> None:
-    assert variables(complete(), "episodes") == ENVIRONMENT
+    assert variables(deployed(), "episodes") == ENVIRONMENT
     expected = ENVIRONMENT | {"ENCRYPTION_KEY_VERSION": UNKNOWN}
-    assert variables(preview(), "episodes") == expected, "all other values are known at preview"
+    assert variables(previewed(), "episodes") == expected, "all other values are known at preview"
     assert variables(changed_preview(), "episodes") == expected | {
         "ORIGIN": "https://app.example.com",
         "MULTIPART_MEGABYTES": "11",
@@ -75,50 +75,45 @@ def test_the_function_reads_exactly_the_listed_variables() -> None:
 
 
 def test_functions_have_the_required_size_and_are_traced() -> None:
-    function = complete().one("lambda.Function", "episodes").inputs
+    function = deployed().one("lambda.Function", "episodes").inputs
     assert (function["memorySize"], function["timeout"], function["architectures"]) == (1024, 25, ["arm64"])
     assert function["tracingConfig"]["mode"] == "Active"
 
 
 def test_only_the_ssm_parameter_contains_the_encryption_key() -> None:
-    parameter = complete().one("ssm.Parameter").inputs
+    parameter = deployed().one("ssm.Parameter").inputs
     assert (parameter["name"], parameter["type"]) == (f"/{PREFIX}-cursors", "SecureString")
-    for resource in complete().graph:
+    for resource in deployed().graph:
         if resource.kind != "Parameter":
             assert KEY not in str(resource.request), resource.name
 
 
 def test_the_stage_is_named_api_and_every_operation_invokes_the_alias() -> None:
-    assert complete().one("apigateway.Stage").inputs["stageName"] == "api"
-    operations = [
-        operation
-        for path in rest_document(preview())["paths"].values()
-        for operation in path.values()
-        if "operationId" in operation
-    ]
+    assert deployed().one("apigateway.Stage").inputs["stageName"] == "api"
+    operations = rest_operations(previewed())
     assert {operation["operationId"] for operation in operations} == {
         *("createEpisode", "listEpisodes", "getEpisode", "updateEpisode", "deleteEpisode"),
         *("requestUpload", "signParts", "completeUpload", "listChunks", "listClaims", "listClips"),
     }
     uris = {operation["x-amazon-apigateway-integration"]["uri"] for operation in operations}
-    alias = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-episodes:live"
+    alias = arn("lambda", f"function:{PREFIX}-episodes:live")
     assert uris == {f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{alias}/invocations"}
 
 
-def test_the_setting_selects_the_authorizer() -> None:
+def test_a_setting_selects_the_authorizer_of_the_api() -> None:
     def schemes(authorizer: str) -> set[str]:
-        return set(rest_document(preview(api={"authorizer": authorizer}))["components"]["securitySchemes"])
+        return set(rest_document(previewed(api={"authorizer": authorizer}))["components"]["securitySchemes"])
 
     assert {kind: schemes(kind) for kind in AuthorizerKind} == {"none": set(), "apiKey": {"apiKey"}, "jwt": {"lambda"}}
-    environment = variables(complete(), "authorizer")
+    environment = variables(deployed(), "authorizer")
     assert (environment["ISSUER"], environment["AUDIENCE"]) == (ISSUER, "polyphony")
     assert environment["JWKS_URL"] == f"{ISSUER}.well-known/jwks.json"
-    [scheme] = rest_document(preview())["components"]["securitySchemes"].values()
+    [scheme] = rest_document(previewed())["components"]["securitySchemes"].values()
     assert scheme["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"] == 60
 
 
 def test_an_api_key_has_a_daily_quota() -> None:
-    plan = preview(api={"authorizer": "apiKey", "requestsPerSecond": 5}).one("apigateway.UsagePlan").inputs
+    plan = previewed(api={"authorizer": "apiKey", "requestsPerSecond": 5}).one("apigateway.UsagePlan").inputs
     assert plan["quotaSettings"] == {"limit": 50_000, "period": "DAY"}
     assert plan["throttleSettings"] == {"rateLimit": 5, "burstLimit": 10}
 
@@ -126,13 +121,13 @@ def test_an_api_key_has_a_daily_quota() -> None:
 def test_the_stage_has_throttling_metrics_tracing_and_error_logs() -> None:
     settings = changed_preview().one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (7, 14)
-    settings = complete().one("apigateway.MethodSettings").inputs["settings"]
+    settings = deployed().one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["metricsEnabled"], settings["loggingLevel"]) == (True, "ERROR")
     assert not settings["dataTraceEnabled"]
-    assert complete().one("apigateway.Stage").inputs["xrayTracingEnabled"] is True
+    assert deployed().one("apigateway.Stage").inputs["xrayTracingEnabled"] is True
 
 
 def test_the_api_has_a_firewall_only_if_configured() -> None:
-    assert complete().all("wafv2.WebAcl") == []
+    assert deployed().all("wafv2.WebAcl") == []
     [rule] = changed_preview().one("wafv2.WebAcl").inputs["rules"]
     assert rule["statement"]["rateBasedStatement"]["limit"] == 500

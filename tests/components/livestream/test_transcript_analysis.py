@@ -1,4 +1,8 @@
-"""Tests of the deployed agent and its windows: memory, queues, functions, token metrics and model permissions."""
+"""Tests of the transcript analysis: memory, queues, functions, token metrics and model permissions.
+
+The function `transcript-windows` divides a transcript into windows, which are small enough for one model request. The
+fact-check agent analyses one window per invocation.
+"""
 
 import json
 from typing import Any
@@ -10,29 +14,29 @@ from components.livestream.transcript_analysis import TOKEN_FIELDS
 from handlers.common.logging import ALLOWED_LOG_FIELDS
 from local.emulation.iam.policy_evaluator import matches_resource
 from local.platform.driver_model.service_shapes import service_model
-from tests.components.deployment_harness import ACCOUNT, QUEUES, variables
-from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed_preview, complete, preview
+from tests.components.deployment_harness import QUEUES, arn, variables
+from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed_preview, deployed, previewed
 from tests.fake_engine import Recorded
 
 
 def test_the_rule_matches_uploaded_transcripts_only() -> None:
-    pattern = json.loads(complete().one("cloudwatch.EventRule", "transcript-created").inputs["eventPattern"])
+    pattern = json.loads(deployed().one("cloudwatch.EventRule", "transcript-created").inputs["eventPattern"])
     assert pattern["detail"] == {"bucket": {"name": [BUCKET]}, "object": {"key": [{"prefix": "transcripts/"}]}}
-    target = complete().one("cloudwatch.EventTarget", "transcript-created").inputs
-    assert target["arn"] == f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-transcript-events"
+    target = deployed().one("cloudwatch.EventTarget", "transcript-created").inputs
+    assert target["arn"] == arn("sqs", f"{PREFIX}-transcript-events")
 
 
 def test_the_memory_has_the_required_name_retention_and_strategies() -> None:
-    memory = complete().one("bedrock.AgentcoreMemory").inputs
+    memory = deployed().one("bedrock.AgentcoreMemory").inputs
     assert (memory["name"], memory["eventExpiryDuration"]) == ("polyphony_test_clipAgentMemory", 90)
     strategies = {
         strategy.inputs["type"]: strategy.inputs["namespaceTemplates"]
-        for strategy in complete().all("bedrock.AgentcoreMemoryStrategy")
+        for strategy in deployed().all("bedrock.AgentcoreMemoryStrategy")
     }
     assert strategies == {"SUMMARIZATION": ["/summaries/{actorId}/{sessionId}/"], "SEMANTIC": ["/facts/{actorId}/"]}
     assert changed_preview().one("bedrock.AgentcoreMemory").inputs["eventExpiryDuration"] == 30
-    facts, summaries = complete().all("bedrock.AgentcoreMemoryStrategy")
-    assert summaries in list(complete().ancestors(facts)), "AgentCore refuses concurrent updates of one memory"
+    facts, summaries = deployed().all("bedrock.AgentcoreMemoryStrategy")
+    assert summaries in list(deployed().ancestors(facts)), "AgentCore refuses concurrent updates of one memory"
 
 
 @pytest.mark.parametrize(
@@ -45,10 +49,10 @@ def test_the_memory_has_the_required_name_retention_and_strategies() -> None:
         ("other_polyphony_test_clipAgentMemory-aB3dE6gH9j", False),
     ],
 )
-def test_the_grants_match_only_the_memory_with_this_name(memory_id: str, is_matched: bool) -> None:
-    [statement] = [item for item in json.loads(agent_policy(complete()))["Statement"] if ":memory/" in str(item)]
+def test_the_grants_match_only_the_memory_with_the_stacks_name(memory_id: str, is_matched: bool) -> None:
+    [statement] = [item for item in json.loads(agent_policy(deployed()))["Statement"] if ":memory/" in str(item)]
     [pattern] = statement["Resource"]
-    assert matches_resource(f"arn:aws:bedrock-agentcore:{ACCOUNT}:memory/{memory_id}", pattern) is is_matched
+    assert matches_resource(arn("bedrock-agentcore", f"memory/{memory_id}"), pattern) is is_matched
 
 
 def test_agentcore_still_builds_a_memorys_id_from_its_name() -> None:
@@ -60,16 +64,16 @@ def test_agentcore_still_builds_a_memorys_id_from_its_name() -> None:
 
 
 def test_the_agent_has_time_for_two_answers_about_one_window_per_invocation() -> None:
-    function = complete().one("lambda.Function", "livestream-agent").inputs
+    function = deployed().one("lambda.Function", "livestream-agent").inputs
     assert (function["timeout"], function["memorySize"]) == (150, 1024)
-    mapping = complete().one("lambda.EventSourceMapping", "agent-windows").inputs
+    mapping = deployed().one("lambda.EventSourceMapping", "agent-windows").inputs
     assert (mapping["batchSize"], mapping["functionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
-    queue = complete().one("sqs.Queue", "livestream-agent-windows-queue").inputs
+    queue = deployed().one("sqs.Queue", "livestream-agent-windows-queue").inputs
     assert queue["visibilityTimeoutSeconds"] == 6 * 150
 
 
 def test_a_setting_limits_the_concurrent_invocations_of_the_agent() -> None:
-    mapping = complete().one("lambda.EventSourceMapping", "agent-windows").inputs
+    mapping = deployed().one("lambda.EventSourceMapping", "agent-windows").inputs
     assert mapping["scalingConfig"] == {"maximumConcurrency": 5}
     mapping = changed_preview().one("lambda.EventSourceMapping", "agent-windows").inputs
     assert mapping["scalingConfig"] == {"maximumConcurrency": 6}
@@ -85,14 +89,14 @@ def test_the_functions_read_window_sizes_queue_and_model() -> None:
     environment = variables(changed_preview(), "transcript-windows")
     sizes = [environment[name] for name in ("WINDOW_CHARACTERS", "WINDOW_SECONDS", "OVERLAP_CHARACTERS")]
     assert sizes == ["2000", "600", "600"]
-    assert variables(complete(), "transcript-windows")["AGENT_QUEUE_URL"] == f"{QUEUES}/{PREFIX}-agent-windows"
-    assert variables(complete(), "livestream-agent-function")["MODEL_ID"].startswith("us.anthropic.")
+    assert variables(deployed(), "transcript-windows")["AGENT_QUEUE_URL"] == f"{QUEUES}/{PREFIX}-agent-windows"
+    assert variables(deployed(), "livestream-agent-function")["MODEL_ID"].startswith("us.anthropic.")
 
 
 @pytest.mark.parametrize("name", TOKEN_FIELDS)
 def test_each_token_count_has_a_metric_filter_on_the_agents_log(name: str) -> None:
     assert name in ALLOWED_LOG_FIELDS
-    metric_filter = complete().one("cloudwatch.LogMetricFilter", f"{name.replace('_', '-')}-filter").inputs
+    metric_filter = deployed().one("cloudwatch.LogMetricFilter", f"{name.replace('_', '-')}-filter").inputs
     assert metric_filter["logGroupName"] == f"/aws/lambda/{PREFIX}-agent"
     assert metric_filter["metricTransformation"]["value"] == f"$.{name}"
 
@@ -115,7 +119,7 @@ def agent_policy(recorded: Recorded) -> str:
         (
             {"modelId": "global.anthropic.claude-x-v1:0", "modelRegions": ["us-east-1"]},
             {
-                f"arn:aws:bedrock:{ACCOUNT}:inference-profile/global.anthropic.claude-x-v1:0",
+                arn("bedrock", "inference-profile/global.anthropic.claude-x-v1:0"),
                 "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-x-v1:0",
                 "arn:aws:bedrock:::foundation-model/anthropic.claude-x-v1:0",
             },
@@ -123,19 +127,19 @@ def agent_policy(recorded: Recorded) -> str:
     ],
 )
 def test_the_agent_may_invoke_only_the_configured_model(agent: dict[str, Any], expected: set[str]) -> None:
-    policy = agent_policy(preview(agent=agent))
+    policy = agent_policy(previewed(agent=agent))
     statements = [item for item in json.loads(policy)["Statement"] if "bedrock:InvokeModel" in item["Action"]]
-    assert {arn for statement in statements for arn in statement["Resource"]} == expected
+    assert {resource for statement in statements for resource in statement["Resource"]} == expected
 
 
 def test_the_agent_may_use_a_guardrail_only_if_one_is_configured() -> None:
-    assert "Guardrail" not in agent_policy(complete())
-    assert f"arn:aws:bedrock:{ACCOUNT}:guardrail/abc123" in agent_policy(changed_preview())
+    assert "Guardrail" not in agent_policy(deployed())
+    assert arn("bedrock", "guardrail/abc123") in agent_policy(changed_preview())
     environment = variables(changed_preview(), "livestream-agent-function")
     assert (environment["GUARDRAIL_ID"], environment["GUARDRAIL_VERSION"]) == ("abc123", "2")
 
 
 def test_the_agent_reads_the_token_limit_and_the_timeout_of_an_answer() -> None:
-    environment = variables(complete(), "livestream-agent-function")
+    environment = variables(deployed(), "livestream-agent-function")
     assert (environment["MAX_OUTPUT_TOKENS"], environment["ANSWER_SECONDS"]) == ("3900", "65")
     assert variables(changed_preview(), "livestream-agent-function")["ANSWER_SECONDS"] == "66"

@@ -1,20 +1,20 @@
-"""Tests of the deployed video processing: event rules, queue, function and MediaConvert's role."""
+"""Tests of the video processing, which lets MediaConvert cut videos into chunks: rules, queue, function and role."""
 
 import json
 from typing import Any
 
 import pytest
 
-from tests.components.deployment_harness import ACCOUNT, variables
-from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed_preview, complete, preview
+from tests.components.deployment_harness import arn, trust_statement, variables
+from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed_preview, deployed, previewed
 
-QUEUE = f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-videos"
+QUEUE = arn("sqs", f"{PREFIX}-videos")
 RULES = ("video-created", "video-completed", "video-jobs")
 ROLE = f"arn:aws:iam::123456789012:role/{PREFIX}-media-convert"
 
 
 def pattern(rule: str) -> Any:
-    return json.loads(complete().one("cloudwatch.EventRule", rule).inputs["eventPattern"])
+    return json.loads(deployed().one("cloudwatch.EventRule", rule).inputs["eventPattern"])
 
 
 def test_the_rule_matches_uploaded_videos_but_not_chunks() -> None:
@@ -42,25 +42,25 @@ def test_the_other_rules_match_upload_events_of_this_stack_and_jobs_of_its_bucke
 
 @pytest.mark.parametrize("rule", RULES)
 def test_each_rule_retries_and_has_a_dead_letter_queue(rule: str) -> None:
-    target = complete().one("cloudwatch.EventTarget", rule).inputs
+    target = deployed().one("cloudwatch.EventTarget", rule).inputs
     assert target["arn"] == QUEUE
     assert target["retryPolicy"]["maximumRetryAttempts"] == 8
-    assert target["deadLetterConfig"]["arn"] == f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-{rule}-dlq"
+    assert target["deadLetterConfig"]["arn"] == arn("sqs", f"{PREFIX}-{rule}-dlq")
 
 
 def test_only_the_rules_may_send_to_the_queue() -> None:
-    policy = json.loads(complete().one("sqs.QueuePolicy", "livestream-videos-policy").inputs["policy"])
+    policy = json.loads(deployed().one("sqs.QueuePolicy", "livestream-videos-policy").inputs["policy"])
     allowed = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
     assert {statement["Principal"]["Service"] for statement in allowed} == {"events.amazonaws.com"}
     source_arns = {statement["Condition"]["ArnEquals"]["aws:SourceArn"] for statement in allowed}
-    assert source_arns == {f"arn:aws:events:{ACCOUNT}:rule/{PREFIX}-{rule}" for rule in RULES}
+    assert source_arns == {arn("events", f"rule/{PREFIX}-{rule}") for rule in RULES}
 
 
 def test_each_invocation_handles_one_event_which_is_delivered_up_to_twenty_times() -> None:
-    """A timeout repeats no other event."""
-    queue = complete().one("sqs.Queue", "livestream-videos-queue").inputs
+    """If an invocation times out, only its own event is delivered again."""
+    queue = deployed().one("sqs.Queue", "livestream-videos-queue").inputs
     assert json.loads(queue["redrivePolicy"])["maxReceiveCount"] == 20
-    mapping = complete().one("lambda.EventSourceMapping", "livestream-videos-source").inputs
+    mapping = deployed().one("lambda.EventSourceMapping", "livestream-videos-source").inputs
     assert (mapping["batchSize"], mapping["functionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
 
 
@@ -75,22 +75,23 @@ def test_the_function_reads_exactly_the_listed_variables() -> None:
         "LOG_LEVEL": "INFO",
         "POWERTOOLS_SERVICE_NAME": "livestream",
     }
-    assert variables(complete(), "video-chunks") == expected
+    assert variables(deployed(), "video-chunks") == expected
     environment = variables(changed_preview(), "video-chunks")
     assert (environment["CHUNK_SECONDS"], environment["MAX_HOURS"]) == ("12", "8")
-    assert "MAX_HOURS" not in variables(preview(video={"maxHours": None}), "video-chunks")
+    assert "MAX_HOURS" not in variables(previewed(video={"maxHours": None}), "video-chunks")
 
 
 def test_only_media_convert_in_this_account_may_assume_its_role() -> None:
-    [statement] = json.loads(complete().one("iam.Role", "media-convert").inputs["assumeRolePolicy"])["Statement"]
+    statement = trust_statement(deployed(), "media-convert")
     assert statement["Principal"] == {"Service": "mediaconvert.amazonaws.com"}
     assert statement["Condition"] == {
         "StringEquals": {"aws:SourceAccount": "123456789012"},
-        "ArnLike": {"aws:SourceArn": f"arn:aws:mediaconvert:{ACCOUNT}:*"},
+        "ArnLike": {"aws:SourceArn": arn("mediaconvert", "*")},
     }
 
 
 def test_this_stacks_events_are_archived_for_two_weeks() -> None:
-    archive = complete().one("cloudwatch.EventArchive").inputs
+    archive = deployed().one("cloudwatch.EventArchive").inputs
     assert json.loads(archive["eventPattern"]) == {"source": ["polyphony-test.livestream"]}
+    assert archive["eventSourceArn"] == arn("events", "event-bus/default")
     assert archive["retentionDays"] == 14

@@ -1,6 +1,6 @@
-"""Fake AWS Batch whose jobs follow a scripted life, and an interpreter that runs the media job's states against it.
+"""Fake AWS Batch whose jobs change their status at given times, and an interpreter of the workflow's media states.
 
-Only Wait states advance the clock.
+The media states submit the media job and poll it. In a test, only their Wait states advance the clock.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -36,26 +36,19 @@ class FakeJob:
 
     def detail(self, now: float) -> dict[str, Any]:
         """Return the job's description at a time."""
+        age = now - self.submitted_at
+        status, fields = next((status, fields) for seconds, status, fields in reversed(self.life) if seconds <= age)
         if self.end_reason is not None:
-            return {
-                "JobId": self.id,
-                "Status": "FAILED",
-                "StatusReason": self.end_reason,
-                "Container": {},
-                "Attempts": [],
-            }
-        status, fields = next(
-            (status, fields) for at, status, fields in reversed(self.life) if self.submitted_at + at <= now
-        )
+            status, fields = "FAILED", {"StatusReason": self.end_reason}
         return {"JobId": self.id, "JobName": self.name, "Status": status, "Container": {}, "Attempts": [], **fields}
 
 
 @dataclass
 class FakeBatch:
-    """All jobs. Two jobs with the same name are never active at once."""
+    """Replacement of AWS Batch. A submission fails the test if another job is still active."""
 
     lives: Callable[[str], Life]
-    """Returns the life of a new job by its queue, `spot` or `on-demand`."""
+    """Function that returns the life of a new job by its queue, `spot` or `on-demand`."""
     lost_responses: int = 0
     """Number of submissions that succeed but whose response is lost."""
     submission_error: str | None = None
@@ -63,11 +56,12 @@ class FakeBatch:
     now: float = 0
     jobs: list[FakeJob] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    """Operations that the states called, for example `submitjob`."""
 
     def listjobs(self, arguments: Mapping[str, Any]) -> Any:
         [name] = arguments["Filters"][0]["Values"]
-        found = [job for job in self.jobs if job.queue == arguments["JobQueue"] and job.name.lower() == name.lower()]
-        return {"JobSummaryList": [job.detail(self.now) for job in reversed(found)]}
+        jobs = [job for job in self.jobs if job.queue == arguments["JobQueue"] and job.name.lower() == name.lower()]
+        return {"JobSummaryList": [job.detail(self.now) for job in reversed(jobs)]}
 
     def submitjob(self, arguments: Mapping[str, Any]) -> Any:
         if self.submission_error is not None:
@@ -102,7 +96,7 @@ class FakeBatch:
 
 @dataclass
 class WalkResult:
-    """Result of a walk through the media states."""
+    """Result of an execution of the media states."""
 
     final_state: str
     """The first state after the media states."""
@@ -115,15 +109,15 @@ EVENTS_BY_TYPE = {"Pass": 2, "Choice": 2, "Wait": 2, "Task": 5}
 
 
 def walk_states(states: Mapping[str, Any], batch: FakeBatch, ends: Sequence[str]) -> WalkResult:
-    """Walk from the first state to one of the arguments states."""
-    at, variables, events = "Media", dict[str, Any](), 0
-    while at not in ends:
-        state = states[at]
+    """Execute the states from `Media` on, until the next state is one of `ends`."""
+    name, variables, events = "Media", dict[str, Any](), 0
+    while name not in ends:
+        state = states[name]
         events += EVENTS_BY_TYPE[state["Type"]]
         context: dict[str, Any] = {}
         match state["Type"]:
             case "Choice":
-                at = evaluate_choice(state, **variables)
+                name = evaluate_choice(state, **variables)
                 continue
             case "Wait":
                 seconds = fill_arguments(state["Seconds"], **variables)
@@ -137,10 +131,8 @@ def walk_states(states: Mapping[str, Any], batch: FakeBatch, ends: Sequence[str]
                 except ServiceError as error:
                     state = find_catch(state, str(error))
                     context["errorOutput"] = {"Error": str(error)}
-        assigned = {
-            name: fill_arguments(value, context, **variables) for name, value in state.get("Assign", {}).items()
-        }
-        assert None not in assigned.values(), f"{at} leaves a variable without a value, which Step Functions refuses"
-        variables |= assigned
-        at = state["Next"]
-    return WalkResult(at, variables, events)
+        new_values = fill_arguments(state.get("Assign", {}), context, **variables)
+        assert None not in new_values.values(), f"Step Functions fails: {name} assigns an expression without a value"
+        variables |= new_values
+        name = state["Next"]
+    return WalkResult(name, variables, events)

@@ -16,22 +16,26 @@ INPUT = {
     "content": RECORDING.content,
     "attempt": 2,
 }
+"""Input of the execution."""
+AUDIO_PART = {"key": RECORDING.audio_key(1), "offsetMs": 0, "durationMs": 1}
+MEDIA = {"outcome": "ready", "audio": [AUDIO_PART], "language": "en-US", "durationMs": 5}
+"""Result of the media job, as the step `ReadMedia` returns it."""
 
 
 def evaluate(expression: str, context: Mapping[str, Any] | None = None, **variables: Any) -> Any:
-    """Return the value of an expression with the variables of Step Functions."""
+    """Return the value of an expression. `context` extends `$states`, and `variables` are the workflow's variables."""
     assert expression.startswith("{% ")
-    parsed = _parsed(expression.removeprefix("{%").removesuffix("%}"))
-    frame = parsed.create_frame()
+    parsed_expression = _parse(expression.removeprefix("{%").removesuffix("%}"))
+    frame = parsed_expression.create_frame()
     frame.bind("states", {"context": {"Execution": {"Input": INPUT}}, **(context or {})})
     for name, value in variables.items():
         frame.bind(name, value)
-    return parsed.evaluate(None, frame)
+    return parsed_expression.evaluate(None, frame)
 
 
 @cache
-def _parsed(expression: str) -> jsonata.Jsonata:
-    """Cached, because parsing takes most of the time."""
+def _parse(expression: str) -> jsonata.Jsonata:
+    """Return the parsed expression. It is cached, because parsing takes most of the time."""
     return jsonata.Jsonata(expression)
 
 
@@ -50,13 +54,13 @@ def find_catch(state: Mapping[str, Any], error: str) -> Mapping[str, Any]:
     """Return the Catch block for an error."""
     for catch in state["Catch"]:
         if {error, "States.ALL"} & set(catch["ErrorEquals"]):
-            found: Mapping[str, Any] = catch
-            return found
-    raise AssertionError(f"nothing catches {error}")
+            catch_block: Mapping[str, Any] = catch
+            return catch_block
+    raise AssertionError(f"the state does not catch {error}")
 
 
 def evaluate_choice(state: Mapping[str, Any], context: Mapping[str, Any] | None = None, **variables: Any) -> str:
-    """Return the next state of a Choice."""
+    """Return the next state after a Choice state."""
     for choice in state["Choices"]:
         if evaluate(choice["Condition"], context, **variables):
             return str(choice["Next"])

@@ -6,7 +6,7 @@ from typing import Any
 from components.blocks.naming.context import Subsystem
 from components.meetings import Meetings, MeetingsArgs
 from components.settings import MeetingsSettings
-from tests.components.deployment_harness import ACCOUNT, Deployment, prefix
+from tests.components.deployment_harness import Deployment, arn, prefix
 from tests.fake_engine import Recorded
 
 PREFIX = prefix(Subsystem.MEETINGS)
@@ -16,7 +16,7 @@ ISSUER = "https://login.example.com/"
 
 PAGE = "https://app.example.com"
 DIGEST = f"sha256:{'0a' * 32}"
-KEY = f"arn:aws:kms:{ACCOUNT}:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
+KEY = arn("kms", "key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10")
 HAIKU = "us.anthropic.claude-haiku-5-5"
 CHANGES: dict[str, Any] = {
     "exchange": {"corsOrigin": PAGE, "requestsPerSecond": 16, "wafRequests": 500},
@@ -36,7 +36,7 @@ CHANGES: dict[str, Any] = {
     "storage": {"timeoutSeconds": 100},
     "requestsMeasured": True,
 }
-"""Settings with distinct values, so that each value in the output shows its setting."""
+"""Non-default settings. Their values are all different, so a value in the resources identifies its setting."""
 
 MEETINGS = Deployment(
     Subsystem.MEETINGS,
@@ -45,13 +45,13 @@ MEETINGS = Deployment(
     MeetingsSettings,
     foundation={"identity": {"issuer": ISSUER, "audience": "polyphony"}},
 )
-meetings, complete = MEETINGS.preview, MEETINGS.complete
-plain = MEETINGS.preview
+previewed, deployed = MEETINGS.previewed, MEETINGS.deployed
+"""Functions that return the recorded resources with the default settings, or with the settings that they are given."""
 
 
-def changed() -> Recorded:
-    """Return the preview with all changed settings."""
-    return meetings(**CHANGES)
+def changed_preview() -> Recorded:
+    """Return the preview of a deployment with `CHANGES`."""
+    return previewed(**CHANGES)
 
 
 def workflow(recorded: Recorded) -> Any:

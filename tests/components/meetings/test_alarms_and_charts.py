@@ -11,24 +11,25 @@ from handlers.common.aws.service_faults import TRANSIENT_FAULTS, ServiceFault
 from handlers.common.bedrock.model_questions import NoAnswer
 from handlers.common.logging import ALLOWED_LOG_FIELDS
 from handlers.meetings import metrics, summary_errors
-from handlers.meetings.storage.daily_storage_count import growth_metrics
+from handlers.meetings.storage.daily_storage_metrics import growth_metrics
 from local import ROOT
 from local.emulation.step_functions.parameter_name_conversion import error_name
 from local.platform.driver_model.service_shapes import service_model
-from tests.components.meetings.recorded_deployment import PREFIX, changed, complete, meetings
+from tests.components.deployment_harness import chart_metrics
+from tests.components.meetings.recorded_deployment import PREFIX, changed_preview, deployed, previewed
 from tests.handlers.meetings.meeting_harness import FakeCloudWatch
 
 
-def test_the_alarm_counts_the_log_events_of_the_daily_check() -> None:
-    written = (ROOT / "handlers/meetings/storage/lost_upload_events.py").read_text(encoding="utf-8")
-    assert set(re.findall(r'"(recordings?_\w+)"', written)) == set(MISSED_RECORDING_EVENTS)
+def test_the_alarm_counts_every_log_event_of_the_daily_check_for_lost_upload_events() -> None:
+    source = (ROOT / "handlers/meetings/storage/lost_upload_events.py").read_text(encoding="utf-8")
+    assert set(re.findall(r'"(recordings?_\w+)"', source)) == set(MISSED_RECORDING_EVENTS)
 
 
 def test_the_counted_model_errors_exist_in_the_summary_function() -> None:
     for name in ("ModelBusy", "ModelRefused", "SummaryUnusable"):
         assert issubclass(getattr(summary_errors, name), summary_errors.SummaryFailed)
-    written = (ROOT / "handlers/meetings/bedrock_summarize/summarizer.py").read_text(encoding="utf-8")
-    assert '"summary_failed"' in written
+    source = (ROOT / "handlers/meetings/bedrock_summarize/summarizer.py").read_text(encoding="utf-8")
+    assert '"summary_failed"' in source
     assert "error_type" in ALLOWED_LOG_FIELDS
 
 
@@ -40,63 +41,56 @@ def test_the_runbook_explains_every_cause_of_a_model_error() -> None:
 
 
 @pytest.mark.parametrize("action", ["StartTranscriptionJob", "GetTranscriptionJob"])
-def test_the_runbook_names_a_denied_call_as_the_workflow_does(action: str) -> None:
+def test_the_runbook_has_the_error_names_that_step_functions_gives_a_denied_call(action: str) -> None:
     page = (ROOT / "docs/runbooks/meetings-late.md").read_text(encoding="utf-8")
     operation = service_model("transcribe").operation_model(action)
     for code in ("AccessDeniedException", "BadRequestException"):
         assert f"`{error_name(operation, code)}`" in page
 
 
-def test_the_dashboard_shows_the_four_metrics_the_bucket_the_table_and_the_functions() -> None:
+def test_the_dashboard_shows_the_backends_own_metrics_the_latency_of_its_resources_and_its_queue() -> None:
     """The bucket has request metrics only if a setting enables them (`tests/test_shown_metrics.py`)."""
-    widgets = json.loads(meetings(requestsMeasured=True).one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
-    shown = json.dumps([widget["properties"]["metrics"] for widget in widgets])
+    shown_metrics = json.dumps(chart_metrics(previewed(requestsMeasured=True)))
     for name in (
         *(metrics.PROCESSING_DURATION, metrics.INPUT_TOKENS, metrics.OUTPUT_TOKENS),
         *(metrics.STORAGE_GROWTH, metrics.FFMPEG_RATIO),
         *("FirstByteLatency", "SuccessfulRequestLatency", f"{PREFIX}-uploads"),
     ):
-        assert f'"{name}"' in shown, name
+        assert f'"{name}"' in shown_metrics, name
 
 
 def test_the_charted_growth_has_the_dimensions_of_a_sent_metric() -> None:
     """CloudWatch does not add values up over a dimension. A chart only finds metrics that were sent with exactly its
     dimensions.
     """
-    widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
-    charted = [
+    charted_metrics = [
         (namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True)))
-        for widget in widgets
-        for namespace, name, *dimensions, _ in widget["properties"]["metrics"]
+        for chart in chart_metrics(deployed()).values()
+        for namespace, name, *dimensions, _ in chart
         if name == metrics.STORAGE_GROWTH
     ]
-    cloudwatch = FakeCloudWatch()
-    client: Any = cloudwatch
-    metrics.MeetingMetrics(client, "polyphony-test").put(growth_metrics({"A" * 32: 5}, 1))
-    assert charted
-    for metric in charted:
-        assert metric in [
-            (
-                call["Namespace"],
-                data["MetricName"],
-                {dimension["Name"]: dimension["Value"] for dimension in data["Dimensions"]},
-            )
-            for call in cloudwatch.calls
-            for data in call["MetricData"]
-        ]
+    cloudwatch: Any = FakeCloudWatch()
+    metrics.MeetingMetrics(cloudwatch, "polyphony-test").put(growth_metrics({"A" * 32: 5}, 1))
+    sent_metrics = [
+        (call["Namespace"], data["MetricName"], {item["Name"]: item["Value"] for item in data["Dimensions"]})
+        for call in cloudwatch.calls
+        for data in call["MetricData"]
+    ]
+    assert charted_metrics
+    for metric in charted_metrics:
+        assert metric in sent_metrics
 
 
-def test_the_dashboard_shows_the_duration_of_traces() -> None:
-    widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
-    charts = {widget["properties"]["title"]: widget["properties"]["metrics"] for widget in widgets}
+def test_the_dashboard_shows_the_duration_of_executions_and_token_exchanges() -> None:
+    charts = chart_metrics(deployed())
     for operation, namespace, metric in (
         ("executions", "AWS/States", "ExecutionTime"),
         ("token exchanges", "AWS/ApiGateway", "Latency"),
     ):
-        [found] = [metrics for title, metrics in charts.items() if title.startswith(f"duration of {operation},")]
-        assert {(metric_key[0], metric_key[1]) for metric_key in found} == {(namespace, metric)}
+        [chart] = [charts[title] for title in charts if title.startswith(f"duration of {operation},")]
+        assert {tuple(charted_metric[:2]) for charted_metric in chart} == {(namespace, metric)}
 
 
 def test_request_metrics_of_the_bucket_are_a_setting() -> None:
-    assert complete().all("s3.BucketMetric") == []
-    assert len(changed().all("s3.BucketMetric")) == 1
+    assert deployed().all("s3.BucketMetric") == []
+    assert len(changed_preview().all("s3.BucketMetric")) == 1

@@ -1,16 +1,18 @@
-"""Tests of the clients' access: the API, its limits, and the variables of the token exchange."""
+"""Tests of the clients' access: the API with its limits, and the variables of the token exchange.
 
-from tests.components.deployment_harness import ACCOUNT, rest_document, variables
+The token exchange is the function that gives AWS credentials to a caller with a token of the identity provider.
+"""
+
+from tests.components.deployment_harness import arn, rest_document, rest_operations, variables
 from tests.components.meetings.recorded_deployment import (
     BUCKET,
     ISSUER,
     PAGE,
     PREFIX,
     TABLE,
-    changed,
-    complete,
-    meetings,
-    plain,
+    changed_preview,
+    deployed,
+    previewed,
 )
 
 ENVIRONMENT = {
@@ -30,47 +32,42 @@ ENVIRONMENT = {
 
 
 def test_the_exchange_has_exactly_these_variables() -> None:
-    for recorded in (complete(), plain()):
+    for recorded in (deployed(), previewed()):
         assert variables(recorded, "auth-exchange") == ENVIRONMENT
-    assert variables(changed(), "auth-exchange") == ENVIRONMENT | {"ORIGIN": PAGE}
+    assert variables(changed_preview(), "auth-exchange") == ENVIRONMENT | {"ORIGIN": PAGE}
 
 
 def test_the_url_of_the_providers_keys_is_a_setting() -> None:
     identity = {"issuer": ISSUER, "audience": "us", "jwksUrl": "https://keys.example.com/all"}
-    read = variables(meetings({"identity": identity}), "auth-exchange")
-    assert (read["JWKS_URL"], read["AUDIENCE"]) == ("https://keys.example.com/all", "us")
+    environment = variables(previewed({"identity": identity}), "auth-exchange")
+    assert (environment["JWKS_URL"], environment["AUDIENCE"]) == ("https://keys.example.com/all", "us")
 
 
-def test_the_only_operation_invokes_the_alias() -> None:
-    operations = [
-        operation
-        for path in rest_document(plain())["paths"].values()
-        for operation in path.values()
-        if "operationId" in operation
-    ]
-    [uri] = {operation["x-amazon-apigateway-integration"]["uri"] for operation in operations}
-    assert uri.endswith(f"/functions/arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-auth-exchange:live/invocations")
+def test_every_operation_invokes_the_exchange_by_its_alias() -> None:
+    [uri] = {operation["x-amazon-apigateway-integration"]["uri"] for operation in rest_operations(previewed())}
+    alias = arn("lambda", f"function:{PREFIX}-auth-exchange:live")
+    assert uri.endswith(f"/functions/{alias}/invocations")
 
 
-def test_the_api_is_public_and_names_what_verifies_the_caller() -> None:
-    assert rest_document(plain())["components"]["securitySchemes"] == {}
-    assert len(complete().one("apigateway.RestApi").inputs["tags"]["CallersCheckedBy"]) >= 15
+def test_the_api_is_public_and_a_tag_says_what_verifies_the_caller() -> None:
+    assert rest_document(previewed())["components"]["securitySchemes"] == {}
+    assert len(deployed().one("apigateway.RestApi").inputs["tags"]["CallersCheckedBy"]) >= 15
 
 
 def test_no_log_setting_logs_request_bodies() -> None:
-    settings = meetings(logLevel="DEBUG").one("apigateway.MethodSettings").inputs["settings"]
+    settings = previewed(logLevel="DEBUG").one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["dataTraceEnabled"], settings["loggingLevel"]) == (False, "ERROR")
 
 
 def test_the_rate_limit_and_the_firewall_are_settings() -> None:
-    settings = changed().one("apigateway.MethodSettings").inputs["settings"]
+    settings = changed_preview().one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (16, 32)
-    [rule] = changed().one("wafv2.WebAcl").inputs["rules"]
+    [rule] = changed_preview().one("wafv2.WebAcl").inputs["rules"]
     assert rule["statement"]["rateBasedStatement"]["limit"] == 500
-    assert complete().all("wafv2.WebAcl") == []
+    assert deployed().all("wafv2.WebAcl") == []
 
 
 def test_a_page_of_the_origin_may_upload_chunks_and_read_results() -> None:
-    [rule] = changed().one("s3.BucketCorsConfiguration").inputs["corsRules"]
+    [rule] = changed_preview().one("s3.BucketCorsConfiguration").inputs["corsRules"]
     assert (rule["allowedOrigins"], rule["allowedMethods"]) == ([PAGE], ["GET", "PUT", "HEAD"])
     assert rule["exposeHeaders"] == ["ETag"]

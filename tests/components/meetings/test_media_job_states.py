@@ -1,4 +1,8 @@
-"""Tests of the media states: walks through the deployed definition with a fake Batch."""
+"""Tests of the workflow's media states, which run the media job on Fargate Spot first and then on demand.
+
+The states are executed as in the deployed definition, with a fake Batch. A *life* lists the times at which a job changes
+its status.
+"""
 
 from functools import cache
 from typing import Any
@@ -12,9 +16,10 @@ from components.meetings.media_job_states import MAX_SUBMISSIONS, NO_CAPACITY_RE
 from components.settings.meetings_media import ATTEMPTS
 from tests.components.meetings.fake_batch import INTERRUPTED, FakeBatch, Life, WalkResult, walk_states
 from tests.components.meetings.jsonata_evaluation import RECORDING, fill_arguments, find_catch
-from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, complete, meetings, states
+from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, deployed, previewed, states
 
 ENDS = ("ReadMedia", "GiveMediaUp")
+"""The states that follow the media states after a success, and after a failure."""
 HOUR = 3600
 WAITING_LIFE: Life = [(0, "RUNNABLE", {})]
 FINISHED_LIFE: Life = [
@@ -25,24 +30,24 @@ FINISHED_LIFE: Life = [
 ]
 INTERRUPTED_LIFE: Life = [
     (0, "RUNNING", {}),
-    *((at * 100, "RUNNING", {"Attempts": [{}] * at}) for at in (1, 2)),
+    *((number * 100, "RUNNING", {"Attempts": [{}] * number}) for number in (1, 2)),
     (300, "FAILED", {"Attempts": [{}] * 3, **INTERRUPTED}),
 ]
 
 
 def failed_life(**fields: Any) -> Life:
-    """Return the life of a job that fails after some time."""
+    """Return the life of a job that fails after 100 seconds, with fields of its final description."""
     return [(0, "RUNNING", {}), (100, "FAILED", {"Attempts": [{}], **fields})]
 
 
 def walk_media_states(batch: FakeBatch, **processing: Any) -> WalkResult:
-    """Walk through the media states; return the result."""
+    """Execute the media states of a deployment with these settings of the media job."""
     return walk_states(_definition(tuple(processing.items())), batch, ENDS)
 
 
 @cache
 def _definition(processing: tuple[tuple[str, object], ...]) -> Any:
-    return states(meetings(processing=dict(processing)) if processing else complete())
+    return states(previewed(processing=dict(processing)) if processing else deployed())
 
 
 def queues(batch: FakeBatch) -> list[str]:
@@ -56,8 +61,8 @@ def spot_batch(life: Life, on_demand_life: Life = FINISHED_LIFE) -> FakeBatch:
 
 
 def start_count(walk: WalkResult) -> int:
-    """Return the number of job starts that the next state receives."""
-    attempts = fill_arguments(states(complete())["ReadMedia"]["Arguments"]["Payload"]["attempts"], **walk.variables)
+    """Return the number of job starts that the state `ReadMedia` receives."""
+    attempts = fill_arguments(states(deployed())["ReadMedia"]["Arguments"]["Payload"]["attempts"], **walk.variables)
     assert isinstance(attempts, int)
     return attempts
 
@@ -139,9 +144,11 @@ def test_a_job_that_is_starting_is_not_cancelled() -> None:
     assert "canceljob" not in batch.calls
 
 
-@pytest.mark.parametrize("code", [0, 1, 2, 139])
-def test_a_container_that_ended_by_itself_is_not_run_on_demand(code: int) -> None:
-    batch = spot_batch(failed_life(Container={"ExitCode": code}, StatusReason="Essential container in task exited"))
+@pytest.mark.parametrize("exit_code", [0, 1, 2, 139])
+def test_a_job_whose_container_ended_by_itself_does_not_run_on_demand(exit_code: int) -> None:
+    batch = spot_batch(
+        failed_life(Container={"ExitCode": exit_code}, StatusReason="Essential container in task exited")
+    )
     walk = walk_media_states(batch)
     assert (walk.final_state, queues(batch), walk.variables["error"]) == ("GiveMediaUp", ["spot"], "MediaFailed")
 
@@ -156,20 +163,20 @@ def test_a_container_that_ended_by_itself_is_not_run_on_demand(code: int) -> Non
         {},
     ],
 )
-def test_a_stopped_container_runs_on_demand(description: dict[str, Any]) -> None:
+def test_a_job_whose_container_was_stopped_runs_on_demand(description: dict[str, Any]) -> None:
     batch = spot_batch(failed_life(**description))
     assert walk_media_states(batch).final_state == "ReadMedia"
     assert queues(batch) == ["spot", "on-demand"]
 
 
-def test_a_job_timeout_is_a_failure() -> None:
+def test_a_job_that_exceeded_its_timeout_does_not_run_on_demand() -> None:
     description = {"Container": {"ExitCode": 137}, "StatusReason": "Job attempt duration exceeded timeout"}
     batch = spot_batch(failed_life(**description))
     assert (walk_media_states(batch).final_state, queues(batch)) == ("GiveMediaUp", ["spot"])
 
 
 @pytest.mark.parametrize("description", [INTERRUPTED, {"Container": {"ExitCode": 1}}])
-def test_a_stopped_container_on_demand_is_a_failure(description: dict[str, Any]) -> None:
+def test_an_on_demand_job_whose_container_was_stopped_is_a_failure(description: dict[str, Any]) -> None:
     for processing in ({}, {"engine": "fargate"}):
         batch = FakeBatch(lambda queue: INTERRUPTED_LIFE if queue == "spot" else failed_life(**description))
         assert walk_media_states(batch, **processing).final_state == "GiveMediaUp"
@@ -177,7 +184,7 @@ def test_a_stopped_container_on_demand_is_a_failure(description: dict[str, Any])
 
 
 def test_the_on_demand_engine_has_no_spot_states() -> None:
-    state_names = set(states(meetings(processing={"engine": "fargate"})))
+    state_names = set(states(previewed(processing={"engine": "fargate"})))
     assert not {"CancelSpotJob", "MediaOnDemand", "SearchSpotQueue"} & state_names
     batch = FakeBatch(lambda _: FINISHED_LIFE)
     assert (walk_media_states(batch, engine="fargate").final_state, queues(batch)) == ("ReadMedia", ["on-demand"])
@@ -192,7 +199,7 @@ def test_a_job_beyond_its_time_limit_is_terminated(engine: str, hours: float) ->
     assert hours * HOUR <= batch.now <= hours * HOUR * 1.06
 
 
-def test_an_active_job_of_the_same_recording_is_waited_for() -> None:
+def test_a_new_execution_waits_for_an_active_job_of_the_same_recording() -> None:
     for queue in ("spot", "on-demand"):
         batch = FakeBatch(lambda _: FINISHED_LIFE)
         walk_media_states(batch, **({"engine": "fargate"} if queue == "on-demand" else {}))
@@ -209,7 +216,7 @@ def test_a_job_whose_submission_response_was_lost_is_found_by_its_name(lost_resp
 
 
 def test_a_queue_that_rejects_submissions_fails_the_recording() -> None:
-    for error, times in (
+    for error, submission_count in (
         ("Batch.SdkClientException", MAX_SUBMISSIONS),
         ("Batch.AWSBatchException", MAX_SUBMISSIONS),
         ("Batch.ClientException", 1),
@@ -217,57 +224,57 @@ def test_a_queue_that_rejects_submissions_fails_the_recording() -> None:
         batch = FakeBatch(lambda _: FINISHED_LIFE, submission_error=error)
         walk = walk_media_states(batch)
         assert (walk.final_state, walk.variables["error"]) == ("GiveMediaUp", error)
-        assert batch.calls.count("submitjob") == times
+        assert batch.calls.count("submitjob") == submission_count
 
 
 def test_a_job_that_cannot_be_described_is_terminated() -> None:
     for name in ("AskForMedia", "CancelSpotJob"):
-        state = states(complete())[name]
+        state = states(deployed())[name]
         assert find_catch(state, "Batch.AccessDeniedException")["Next"] == "EndMedia"
         [retry] = state["Retry"]
         assert {"Batch.TooManyRequestsException", "Batch.ServerException", "States.Timeout"} <= set(
             retry["ErrorEquals"]
         )
-    assert find_catch(states(complete())["EndMedia"], "Batch.ClientException")["Next"] == "GiveMediaUp"
-    assert find_catch(states(complete())["FindMedia"], "Batch.ClientException")["Next"] == "GiveMediaUp"
+    assert find_catch(states(deployed())["EndMedia"], "Batch.ClientException")["Next"] == "GiveMediaUp"
+    assert find_catch(states(deployed())["FindMedia"], "Batch.ClientException")["Next"] == "GiveMediaUp"
 
 
 def test_a_jobs_name_and_variables_name_its_recording() -> None:
-    submission = fill_arguments(states(complete())["SubmitMedia"]["Arguments"], queue="arn:of:a-queue")
+    submission = fill_arguments(states(deployed())["SubmitMedia"]["Arguments"], queue="arn:of:a-queue")
     environment = {variable["Name"]: variable["Value"] for variable in submission["ContainerOverrides"]["Environment"]}
     meeting = RECORDING.meeting
-    assert environment == {
-        "MEETING_USER": meeting.user,
-        "MEETING_ID": meeting.meeting_id,
-        "CONTENT": RECORDING.content,
-    }
+    assert environment == {"MEETING_USER": meeting.user, "MEETING_ID": meeting.meeting_id, "CONTENT": RECORDING.content}
     assert (submission["JobDefinition"], submission["JobQueue"]) == (f"{PREFIX}-media", "arn:of:a-queue")
     assert submission["JobName"] == f"media-{meeting.user}-{meeting.meeting_id}-{RECORDING.content}"
     assert len(submission["JobName"]) <= 128
-    search = fill_arguments(states(complete())["FindMedia"]["Arguments"], queue="arn:of:a-queue")
+    search = fill_arguments(states(deployed())["FindMedia"]["Arguments"], queue="arn:of:a-queue")
     assert search["Filters"] == [{"Name": "JOB_NAME", "Values": [submission["JobName"]]}]
 
 
 def test_only_rejected_submissions_are_retried_without_a_search() -> None:
-    [retry] = states(complete())["SubmitMedia"]["Retry"]
+    [retry] = states(deployed())["SubmitMedia"]["Retry"]
     assert set(retry["ErrorEquals"]) == {"Batch.TooManyRequestsException", "Batch.ThrottlingException"}
 
 
 ATTEMPT = st.tuples(st.integers(0, 40 * 60), st.integers(0, 5 * HOUR))
-"""Seconds for which a run waits for capacity, and seconds for which it then runs."""
+"""Seconds for which an attempt waits for capacity, and seconds for which it then runs."""
 
 
 @st.composite
 def lives(draw: st.DrawFn) -> Life:
-    """Any life of a job on Spot capacity."""
-    at, life = 0, list[tuple[float, str, dict[str, Any]]]()
-    for number, (waits, runs) in enumerate(draw(st.lists(ATTEMPT, min_size=1, max_size=3))):
-        tried: dict[str, Any] = {"Attempts": [{}] * number}
-        life += [(at, "RUNNABLE", tried), (at + waits, "STARTING", tried), (at + waits + 30, "RUNNING", tried)]
-        at += waits + runs + 30
-    last: dict[str, Any] = {"Attempts": [{}] * (number + 1)}
+    """Return any life of a job on Spot capacity."""
+    time, life = 0, list[tuple[float, str, dict[str, Any]]]()
+    for number, (waiting_seconds, running_seconds) in enumerate(draw(st.lists(ATTEMPT, min_size=1, max_size=3))):
+        fields: dict[str, Any] = {"Attempts": [{}] * number}
+        starting_at = time + waiting_seconds
+        life += [(time, "RUNNABLE", fields), (starting_at, "STARTING", fields), (starting_at + 30, "RUNNING", fields)]
+        time = starting_at + running_seconds + 30
+    last_fields: dict[str, Any] = {"Attempts": [{}] * (number + 1)}
     status = draw(st.sampled_from(["SUCCEEDED", "FAILED", "RUNNABLE"]))
-    return [*life, (at, status, {**last, **draw(st.sampled_from([{}, INTERRUPTED, {"Container": {"ExitCode": 1}}]))})]
+    return [
+        *life,
+        (time, status, {**last_fields, **draw(st.sampled_from([{}, INTERRUPTED, {"Container": {"ExitCode": 1}}]))}),
+    ]
 
 
 @settings(max_examples=20)
@@ -277,7 +284,9 @@ def test_any_job_ends_in_a_limited_number_of_steps_without_a_duplicate(life: Lif
     batch.lost_responses = lost_responses
     walk = walk_media_states(batch)  # the fake Batch asserts that no two jobs are active at once
     processing = MEETINGS.settings().processing
-    spare = sum(count_polls(minutes * 60, 30) for minutes in (processing.timeout_minutes, processing.capacity_minutes))
-    questions = ATTEMPTS * spare + count_polls(processing.on_demand_seconds, 30)
-    assert walk.events <= questions * 9 + 2_500, "a status check is a wait, a call and a choice"
+    attempt_polls = sum(
+        count_polls(minutes * 60, 30) for minutes in (processing.timeout_minutes, processing.capacity_minutes)
+    )
+    polls = ATTEMPTS * attempt_polls + count_polls(processing.on_demand_seconds, 30)
+    assert walk.events <= polls * 9 + 2_500, "a poll is a wait, a call and a choice, with nine events"
     assert batch.now <= 1.06 * (processing.spot_seconds + processing.on_demand_seconds)

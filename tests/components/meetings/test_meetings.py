@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from handlers.meetings.s3_keys import RAW
-from tests.components.deployment_harness import ACCOUNT, variables
+from tests.components.deployment_harness import arn, variables
 from tests.components.meetings.recorded_deployment import (
     BUCKET,
     HAIKU,
@@ -14,23 +14,23 @@ from tests.components.meetings.recorded_deployment import (
     MEETINGS,
     PREFIX,
     TABLE,
-    changed,
-    complete,
-    plain,
+    changed_preview,
+    deployed,
+    previewed,
 )
 from tests.fake_engine import Engine, Recorded
 
-WORKFLOW = f"arn:aws:states:{ACCOUNT}:stateMachine:{PREFIX}-workflow"
+WORKFLOW = arn("states", f"stateMachine:{PREFIX}-workflow")
 
 
-def rules(recorded: Recorded) -> dict[str, dict[str, Any]]:
+def lifecycle_actions(recorded: Recorded) -> dict[str, dict[str, Any]]:
     """Return the actions of the bucket's lifecycle rules by key prefix."""
-    found = recorded.one("s3.BucketLifecycleConfiguration").inputs["rules"]
-    assert {rule["status"] for rule in found} == {"Enabled"}
-    common = ("id", "status", "filter")
-    return {
-        rule["filter"]["prefix"]: {name: value for name, value in rule.items() if name not in common} for rule in found
-    }
+    actions = {}
+    for rule in recorded.one("s3.BucketLifecycleConfiguration").inputs["rules"]:
+        assert rule["status"] == "Enabled"
+        prefix = rule["filter"]["prefix"]
+        actions[prefix] = {name: value for name, value in rule.items() if name not in {"id", "status", "filter"}}
+    return actions
 
 
 def table(recorded: Recorded) -> dict[str, Any]:
@@ -43,28 +43,32 @@ def test_each_kind_of_object_has_its_lifecycle() -> None:
     def expiring(days: int, old_days: int = 1) -> dict[str, Any]:
         return {"expiration": {"days": days}, "noncurrentVersionExpiration": {"noncurrentDays": old_days}}
 
-    kept = {"noncurrentVersionExpiration": {"noncurrentDays": 1}}
-    assert rules(complete()) == {
+    unlimited = {"noncurrentVersionExpiration": {"noncurrentDays": 1}}
+    assert lifecycle_actions(deployed()) == {
         "": {"abortIncompleteMultipartUpload": {"daysAfterInitiation": 1}},
         "raw/": expiring(7),
         "audio/": expiring(30),
         "work/": expiring(8),
-        "video/": {**kept, "transitions": [{"storageClass": "INTELLIGENT_TIERING", "days": 0}]},
-        "transcripts/": kept,
-        "summaries/": kept,
+        "video/": {**unlimited, "transitions": [{"storageClass": "INTELLIGENT_TIERING", "days": 0}]},
+        "transcripts/": unlimited,
+        "summaries/": unlimited,
     }
-    expired = {prefix: rule for prefix, rule in rules(changed()).items() if "expiration" in rule}
-    assert expired == {"raw/": expiring(3, 6), "audio/": expiring(5, 6), "work/": expiring(4, 6)}
-    assert complete().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
+    changed_actions = lifecycle_actions(changed_preview())
+    assert {prefix: actions for prefix, actions in changed_actions.items() if "expiration" in actions} == {
+        "raw/": expiring(3, 6),
+        "audio/": expiring(5, 6),
+        "work/": expiring(4, 6),
+    }
+    assert deployed().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
 
 
 def test_no_upload_may_name_a_kms_key() -> None:
-    _, deny = json.loads(plain().one("s3.BucketPolicy", "recordings").inputs["policy"])["Statement"]
+    _, deny = json.loads(previewed().one("s3.BucketPolicy", "recordings").inputs["policy"])["Statement"]
     assert (deny["Sid"], deny["Resource"]) == ("NoNamedKmsKey", f"arn:aws:s3:::{BUCKET}/{RAW}*")
 
 
 def test_the_partition_key_is_the_user_and_an_index_sorts_by_date() -> None:
-    table_inputs = table(complete())
+    table_inputs = table(deployed())
     assert (table_inputs["name"], table_inputs["hashKey"], table_inputs["rangeKey"]) == (TABLE, "user", "meetingId")
     assert table_inputs["billingMode"] == "PAY_PER_REQUEST"
     [index] = table_inputs["globalSecondaryIndexes"]
@@ -75,36 +79,36 @@ def test_the_partition_key_is_the_user_and_an_index_sorts_by_date() -> None:
 
 
 def test_the_table_is_backed_up_and_its_encryption_key_is_a_setting() -> None:
-    assert table(complete())["tags"]["Backup"] == "polyphony-test-daily"
-    assert table(complete())["serverSideEncryption"] == {"enabled": False}, "the default key of DynamoDB is free"
-    assert table(changed())["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY}
+    assert table(deployed())["tags"]["Backup"] == "polyphony-test-daily"
+    assert table(deployed())["serverSideEncryption"] == {"enabled": False}, "the default key of DynamoDB is free"
+    assert table(changed_preview())["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY}
 
 
 def test_only_events_of_uploads_reach_the_queue() -> None:
-    pattern = json.loads(complete().one("cloudwatch.EventRule", "recording-uploaded").inputs["eventPattern"])
+    pattern = json.loads(deployed().one("cloudwatch.EventRule", "recording-uploaded").inputs["eventPattern"])
     assert (pattern["source"], pattern["detail-type"]) == (["aws.s3"], ["Object Created"])
     assert pattern["detail"] == {"bucket": {"name": [BUCKET]}, "object": {"key": [{"prefix": RAW}]}}
-    target = complete().one("cloudwatch.EventTarget", "recording-uploaded").inputs
-    assert target["arn"] == f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-uploads"
-    assert complete().one("s3.BucketNotification").inputs["eventbridge"] is True
+    target = deployed().one("cloudwatch.EventTarget", "recording-uploaded").inputs
+    assert target["arn"] == arn("sqs", f"{PREFIX}-uploads")
+    assert deployed().one("s3.BucketNotification").inputs["eventbridge"] is True
 
 
-def test_upload_events_arrive_in_small_batches_with_partial_failures() -> None:
-    source = complete().one("lambda.EventSourceMapping").inputs
-    assert source["functionName"] == f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-start:live"
+def test_upload_events_arrive_in_small_batches_and_each_failed_message_is_reported() -> None:
+    source = deployed().one("lambda.EventSourceMapping").inputs
+    assert source["functionName"] == arn("lambda", f"function:{PREFIX}-start:live")
     assert (source["batchSize"], source["functionResponseTypes"]) == (10, ["ReportBatchItemFailures"])
     assert source["scalingConfig"] == {"maximumConcurrency": 5}
-    queue = complete().one("sqs.Queue", "meetings-uploads-queue").inputs
+    queue = deployed().one("sqs.Queue", "meetings-uploads-queue").inputs
     assert queue["visibilityTimeoutSeconds"] >= 6 * 60
     assert json.loads(queue["redrivePolicy"])["deadLetterTargetArn"].endswith(f"{PREFIX}-uploads-dlq")
 
 
-STORE = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET}
-EVERYWHERE = {"LOG_LEVEL": "INFO", "POWERTOOLS_SERVICE_NAME": "meetings"}
+STORAGE_VARIABLES = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET}
+COMMON_VARIABLES = {"LOG_LEVEL": "INFO", "POWERTOOLS_SERVICE_NAME": "meetings"}
 SONNET = "us.anthropic.claude-sonnet-5-5"
 ENVIRONMENTS: dict[str, dict[str, str]] = {
-    "start": {**STORE, "STATE_MACHINE_ARN": WORKFLOW},
-    "steps": {**STORE, "STATE_MACHINE_ARN": WORKFLOW, "STACK": "polyphony-test"},
+    "start": {**STORAGE_VARIABLES, "STATE_MACHINE_ARN": WORKFLOW},
+    "steps": {**STORAGE_VARIABLES, "STATE_MACHINE_ARN": WORKFLOW, "STACK": "polyphony-test"},
     "bedrock-summarize": {
         "BUCKET_NAME": BUCKET,
         "STACK": "polyphony-test",
@@ -121,20 +125,21 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
 
 @pytest.mark.parametrize("function", ENVIRONMENTS)
 def test_every_function_has_exactly_these_variables(function: str) -> None:
-    for recorded in (complete(), plain()):
-        assert variables(recorded, f"meetings-{function}-function") == {**ENVIRONMENTS[function], **EVERYWHERE}
+    for recorded in (deployed(), previewed()):
+        assert variables(recorded, f"meetings-{function}-function") == {**ENVIRONMENTS[function], **COMMON_VARIABLES}
 
 
-def test_the_models_are_settings() -> None:
-    read = variables(changed(), "bedrock-summarize")
-    assert (read["SUMMARY_MODEL_ID"], read["ACTION_MODEL_ID"], read["ANSWER_SECONDS"]) == (SONNET, HAIKU, "99")
-    assert (read["GUARDRAIL_ID"], read["GUARDRAIL_VERSION"]) == ("abc123", "2")
-    policy = changed().one("iam.RolePolicy", "meetings-bedrock-summarize-grants")
-    assert f"arn:aws:bedrock:{ACCOUNT}:guardrail/abc123" in policy.inputs["policy"]
+def test_the_models_and_their_guardrail_are_settings() -> None:
+    environment = variables(changed_preview(), "bedrock-summarize")
+    assert (environment["SUMMARY_MODEL_ID"], environment["ACTION_MODEL_ID"]) == (SONNET, HAIKU)
+    assert environment["ANSWER_SECONDS"] == "99"
+    assert (environment["GUARDRAIL_ID"], environment["GUARDRAIL_VERSION"]) == ("abc123", "2")
+    policy = changed_preview().one("iam.RolePolicy", "meetings-bedrock-summarize-grants")
+    assert arn("bedrock", "guardrail/abc123") in policy.inputs["policy"]
 
 
 def test_each_function_has_its_memory_and_timeout() -> None:
-    functions = [function.inputs for function in complete().all("lambda.Function")]
+    functions = [function.inputs for function in deployed().all("lambda.Function")]
     sizes = {item["name"].removeprefix(f"{PREFIX}-"): (item["memorySize"], item["timeout"]) for item in functions}
     assert sizes == {
         "auth-exchange": (1024, 15),

@@ -27,8 +27,8 @@ COMPLETE: dict[str, Any] = {
 """Configuration with all subsystems, whose values every environment accepts."""
 
 
-def complete(changes: dict[str, Any] | None = None, environment: str = "dev") -> dict[str, str]:
-    """Return a stack with all subsystems; `changes` maps dotted keys to values."""
+def stack_config(changes: dict[str, Any] | None = None, environment: str = "dev") -> dict[str, str]:
+    """Return the configuration of a stack with all subsystems. `changes` maps dotted keys to values."""
     values = {"environment": environment, **deepcopy(COMPLETE)}
     for key, value in (changes or {}).items():
         *group_names, name = key.split(".")

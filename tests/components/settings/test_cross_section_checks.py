@@ -1,4 +1,4 @@
-"""Tests of the rules across fields, sections and environments, with the messages for refused values."""
+"""Tests of the rules that concern several settings, or one setting in certain environments, and of their errors."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ from handlers.livestream.episodes_api.handler import MEGABYTE
 from handlers.livestream.fact_check_agent.transcript_window_analysis import FINISH_SECONDS
 from handlers.livestream.transcript.cues import MAX_TRANSCRIPT_BYTES
 from handlers.voice_qa.query_worker.agent.http_connection import AgentAddress
-from tests.components.settings.stack_config import ENCRYPTION_KEY, IDENTITY, PAGE, complete, problems
+from tests.components.settings.stack_config import ENCRYPTION_KEY, IDENTITY, PAGE, problems, stack_config
 
 Changes = dict[str, Any]
 RUNTIME = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/lecturer-a1B2c3"
@@ -51,27 +51,29 @@ FORBIDDEN: dict[str, tuple[object, str, str]] = {
     ),
     "meetings.exchange.corsOrigin": ("*", "prod", "must be the origin of the page that may use the exchange, in {}"),
 }
-"""By key of a setting: a value, the environments that forbid it, and the end of the message with the environment."""
+"""A value of each setting, the environments that forbid it, and the end of the error. `{}` stands for the environment."""
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 @pytest.mark.parametrize("key", FORBIDDEN)
 def test_a_setting_that_an_environment_forbids_is_refused_only_there(key: str, environment: str) -> None:
     value, forbidding_environments, reason = FORBIDDEN[key]
-    changes = {key: value, **({"livestream.api.authorizer": "apiKey"} if key.endswith("identity.auth") else {})}
+    changes = {key: value}
+    if key.endswith("identity.auth"):
+        changes["livestream.api.authorizer"] = "apiKey"  # the default `jwt` needs an identity provider
     if environment not in forbidding_environments.split():
-        load_settings(complete(changes, environment), environment)
+        load_settings(stack_config(changes, environment), environment)
         return
-    [problem] = problems(complete(changes, environment))
+    [problem] = problems(stack_config(changes, environment))
     assert problem.startswith(f"{key} = ")
     assert problem.endswith(f": {reason.format(environment)}")
 
 
-@pytest.mark.parametrize("key", [item for item in FORBIDDEN if not item.startswith("foundation")])
+@pytest.mark.parametrize("key", [key for key in FORBIDDEN if not key.startswith("foundation")])
 def test_a_forbidden_value_in_a_disabled_subsystem_is_accepted(key: str) -> None:
     value, forbidding_environments, _ = FORBIDDEN[key]
     environment = forbidding_environments.split()[0]
-    load_settings(complete({key: value, f"{key.partition('.')[0]}.enabled": False}, environment), environment)
+    load_settings(stack_config({key: value, f"{key.partition('.')[0]}.enabled": False}, environment), environment)
 
 
 @pytest.mark.parametrize("level", ["WARNING", "ERROR"])
@@ -85,12 +87,12 @@ def test_a_forbidden_value_in_a_disabled_subsystem_is_accepted(key: str) -> None
     ],
 )
 def test_log_lines_that_alarms_and_metrics_read_must_be_enabled(section: str, reason: str, level: str) -> None:
-    assert problems(complete({f"{section}.logLevel": level})) == [
+    assert problems(stack_config({f"{section}.logLevel": level})) == [
         f"{section}.logLevel = {level}: must be DEBUG or INFO: {reason}"
     ]
 
 
-REFUSED: list[tuple[Changes, str]] = [
+CONFLICTS: list[tuple[Changes, str]] = [
     # Identity.
     ({"foundation.identity": {}}, "with auth oidc, issuer and audience are required"),
     (
@@ -157,9 +159,9 @@ REFUSED: list[tuple[Changes, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "message"), REFUSED)
+@pytest.mark.parametrize(("changes", "message"), CONFLICTS)
 def test_conflicting_settings_are_refused(changes: Changes, message: str) -> None:
-    [problem] = problems(complete(changes))
+    [problem] = problems(stack_config(changes))
     assert message in problem
 
 
@@ -180,13 +182,13 @@ def test_conflicting_settings_are_refused(changes: Changes, message: str) -> Non
     ],
 )
 def test_consistent_settings_are_accepted(changes: Changes) -> None:
-    load_settings(complete(changes), "dev")
+    load_settings(stack_config(changes), "dev")
 
 
 def test_the_url_of_the_providers_keys_is_given_or_derived_from_the_issuer() -> None:
     def keys_url(**identity: str) -> str:
         identity = {"issuer": "https://login.example.com/x/", "audience": "us", **identity}
-        return load_settings(complete({"foundation.identity": identity}), "dev").foundation.identity.keys_url
+        return load_settings(stack_config({"foundation.identity": identity}), "dev").foundation.identity.keys_url
 
     assert keys_url() == "https://login.example.com/x/.well-known/jwks.json"
     assert keys_url(jwksUrl="https://keys.example.com/k") == "https://keys.example.com/k"
@@ -198,24 +200,27 @@ def test_the_url_of_the_providers_keys_is_given_or_derived_from_the_issuer() -> 
     ["app.example.com", f"{PAGE}/", "https://*.example.com", "null", "", "ftp://a", "http://-", "https://a.b:123456"],
 )
 def test_an_origin_is_a_scheme_and_a_host(key: str, origin: str) -> None:
-    [problem] = problems(complete({key: [PAGE, origin] if key.endswith("s") else origin}))
+    [problem] = problems(stack_config({key: [PAGE, origin] if key.endswith("s") else origin}))
     assert problem.startswith(key)
 
 
-@pytest.mark.parametrize("name", ["builder", "sweeper", "steps"])
+@pytest.mark.parametrize("function", ["builder", "sweeper", "steps"])
 @pytest.mark.parametrize(
-    ("files", "megabytes", "seconds"),
+    ("max_files", "memory_mb", "min_seconds"),
     [(200, 512, 2), (10_000, 128, 391), (10_000, 512, 98), (10_000, 1769, 29), (10_000, 10_240, 29)],
 )
-def test_a_function_must_have_time_for_a_whole_manifest(name: str, files: int, megabytes: int, seconds: int) -> None:
+def test_the_timeout_must_be_long_enough_for_a_manifest_of_the_maximum_number_of_files(
+    function: str, max_files: int, memory_mb: int, min_seconds: int
+) -> None:
     def stack(timeout_seconds: int) -> dict[str, str]:
-        others = {f"ingestion.{name}.timeoutSeconds": 899 for name in ("builder", "sweeper", "steps")}
-        function = {f"ingestion.{name}": {"timeoutSeconds": timeout_seconds, "memoryMb": megabytes}}
-        return complete({"ingestion.manifests.files": files, **others, **function})
+        long_timeouts = {f"ingestion.{name}.timeoutSeconds": 899 for name in ("builder", "sweeper", "steps")}
+        tested_function = {f"ingestion.{function}": {"timeoutSeconds": timeout_seconds, "memoryMb": memory_mb}}
+        return stack_config({"ingestion.manifests.files": max_files, **long_timeouts, **tested_function})
 
-    [problem] = problems(stack(seconds - 1))
-    assert problem.startswith(f"ingestion.{name}.timeoutSeconds = {seconds - 1}: must be at least {seconds} ")
-    assert load_settings(stack(seconds), "dev").ingestion.manifests.files == files
+    key = f"ingestion.{function}.timeoutSeconds"
+    [problem] = problems(stack(min_seconds - 1))
+    assert problem.startswith(f"{key} = {min_seconds - 1}: must be at least {min_seconds} ")
+    assert load_settings(stack(min_seconds), "dev").ingestion.manifests.files == max_files
 
 
 @pytest.mark.parametrize(
@@ -234,7 +239,7 @@ def test_a_function_must_have_time_for_a_whole_manifest(name: str, files: int, m
     ],
 )
 def test_an_endpoint_that_the_worker_cannot_call_is_refused(endpoint: str, environment: str, message: str) -> None:
-    [problem] = problems(complete({"voiceQa.agentcore.endpoint": endpoint}, environment))
+    [problem] = problems(stack_config({"voiceQa.agentcore.endpoint": endpoint}, environment))
     assert message in problem
     assert "canary" not in problem
     if message.startswith(("an agent", "with a host")):  # the worker refuses these endpoints too
@@ -252,7 +257,7 @@ def test_an_endpoint_that_the_worker_cannot_call_is_refused(endpoint: str, envir
     ],
 )
 def test_an_endpoint_that_the_worker_can_call_is_accepted(endpoint: str | None, environment: str) -> None:
-    settings = load_settings(complete({"voiceQa.agentcore.endpoint": endpoint}, environment), environment)
+    settings = load_settings(stack_config({"voiceQa.agentcore.endpoint": endpoint}, environment), environment)
     assert str(settings.voice_qa.agentcore.endpoint).startswith(str(endpoint))
 
 
@@ -267,29 +272,29 @@ def test_an_endpoint_that_the_worker_can_call_is_accepted(endpoint: str | None, 
     ],
 )
 def test_a_value_that_is_not_the_arn_of_one_runtime_is_refused(arn: str) -> None:
-    [problem] = problems(complete({"voiceQa.agentcore.mode": "bedrock", "voiceQa.agentcore.runtimeArn": arn}))
+    [problem] = problems(stack_config({"voiceQa.agentcore.mode": "bedrock", "voiceQa.agentcore.runtimeArn": arn}))
     assert problem.startswith("voiceQa.agentcore.runtimeArn = ")
 
 
-def test_the_agents_timeout_leaves_time_to_store_the_findings() -> None:
+def test_the_timeout_of_the_fact_check_agent_leaves_time_to_store_its_findings() -> None:
     assert FINISH_SECONDS < WINDOW_MARGIN_SECONDS
 
 
 def test_the_largest_transcript_that_can_be_uploaded_is_not_too_large_for_the_parser() -> None:
-    uploads = load_settings(complete({"livestream.uploads.maxTranscriptMegabytes": 20}), "dev").livestream.uploads
+    uploads = load_settings(stack_config({"livestream.uploads.maxTranscriptMegabytes": 20}), "dev").livestream.uploads
     assert uploads.max_transcript_megabytes * MEGABYTE <= MAX_TRANSCRIPT_BYTES
 
 
 @pytest.mark.parametrize("key", ["livestream.encryptionKey", "voiceQa.guestIdKey"])
 def test_a_secret_is_required_if_its_subsystem_is_enabled(key: str) -> None:
-    assert problems(complete({key: None})) == [
+    assert problems(stack_config({key: None})) == [
         f"{key}: is a secret and not set; set it with: pulumi config set --secret --path 'polyphony:{key}' --stack dev"
     ], "the command can be copied unchanged"
-    load_settings(complete({f"{key.partition('.')[0]}.enabled": False, key: None}, "prod"), "prod")
+    load_settings(stack_config({f"{key.partition('.')[0]}.enabled": False, key: None}, "prod"), "prod")
 
 
 def test_secrets_are_not_in_any_text_form_of_the_settings() -> None:
-    settings = load_settings(complete(), "dev")
+    settings = load_settings(stack_config(), "dev")
     assert ENCRYPTION_KEY not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
 
 
@@ -305,13 +310,13 @@ def test_secrets_are_not_in_any_text_form_of_the_settings() -> None:
 )
 def test_each_line_of_the_encryption_key_is_long_enough(key: str, message: str) -> None:
     """With a line that is too short, every request with a cursor would fail."""
-    [problem] = problems(complete({"livestream.encryptionKey": key}))
+    [problem] = problems(stack_config({"livestream.encryptionKey": key}))
     assert problem == f"livestream.encryptionKey: the secret is not valid: {message}"
 
 
 def test_an_encryption_key_may_be_followed_by_older_keys() -> None:
     two_keys = f"{'n' * 16}\n{'o' * 16}\n"
-    key = load_settings(complete({"livestream.encryptionKey": two_keys}), "dev").livestream.encryption_key
+    key = load_settings(stack_config({"livestream.encryptionKey": two_keys}), "dev").livestream.encryption_key
     assert key is not None
     assert parse_secrets(key.get_secret_value()) == ["n" * 16, "o" * 16]
 
@@ -322,7 +327,7 @@ def test_an_encryption_key_may_be_followed_by_older_keys() -> None:
 )
 def test_a_size_that_fargate_supports_is_accepted(vcpus: float, megabytes: int) -> None:
     processing = {"spot": {"vcpus": vcpus, "memoryMb": megabytes}, "maxVcpus": 16, "maxHours": 3}
-    size = load_settings(complete({"meetings.processing": processing}), "dev").meetings.processing.size
+    size = load_settings(stack_config({"meetings.processing": processing}), "dev").meetings.processing.size
     assert (size.vcpus, size.memory_mb) == (vcpus, megabytes)
 
 
@@ -336,7 +341,7 @@ def test_a_size_that_fargate_supports_is_accepted(vcpus: float, megabytes: int) 
     ],
 )
 def test_a_size_that_fargate_does_not_support_is_refused(vcpus: float, megabytes: int, message: str) -> None:
-    [problem] = problems(complete({"meetings.processing.spot": {"vcpus": vcpus, "memoryMb": megabytes}}))
+    [problem] = problems(stack_config({"meetings.processing.spot": {"vcpus": vcpus, "memoryMb": megabytes}}))
     assert message in problem
 
 
@@ -354,29 +359,29 @@ def test_a_size_that_fargate_does_not_support_is_refused(vcpus: float, megabytes
 def test_the_timeout_must_be_long_enough_to_encode_the_longest_recording(processing: Changes, min_minutes: int) -> None:
     """An hour of high-resolution video takes two vCPU hours. The job uses at most two vCPUs."""
     shortest = {"meetings.processing": {**processing, "timeoutMinutes": min_minutes}}
-    assert load_settings(complete(shortest), "dev").meetings.processing.timeout_minutes == min_minutes
-    [problem] = problems(complete({"meetings.processing": {**processing, "timeoutMinutes": min_minutes - 1}}))
+    assert load_settings(stack_config(shortest), "dev").meetings.processing.timeout_minutes == min_minutes
+    [problem] = problems(stack_config({"meetings.processing": {**processing, "timeoutMinutes": min_minutes - 1}}))
     assert f"timeoutMinutes must be at least {min_minutes:,}" in problem
 
 
 @pytest.mark.parametrize("environment", ["staging", "prod"])
 def test_the_image_digest_is_required_in_staging_and_prod(environment: str) -> None:
     without_digest = {"meetings.processing.imageDigest": None}
-    [problem] = problems(complete(without_digest, environment))
+    [problem] = problems(stack_config(without_digest, environment))
     assert problem.startswith(f"meetings.processing.imageDigest: is required in {environment}")
     assert "the workflow `image` prints it" in problem
     assert "`sha256:` and 64 zeros" in problem
     zero_digest = {"meetings.processing.imageDigest": f"sha256:{'0' * 64}"}
-    load_settings(complete(zero_digest, environment), environment)  # accepted, because the message proposes it
-    load_settings(complete(without_digest), "dev")  # dev uses the latest image
+    load_settings(stack_config(zero_digest, environment), environment)  # accepted, because the message proposes it
+    load_settings(stack_config(without_digest), "dev")  # dev uses the latest image
 
 
-def test_intermediate_objects_are_kept_longer_than_the_chunks() -> None:
-    settings = load_settings(complete({"meetings.kept.rawDays": 14}), "dev")
+def test_intermediate_objects_are_kept_a_day_longer_than_the_chunks() -> None:
+    settings = load_settings(stack_config({"meetings.kept.rawDays": 14}), "dev")
     assert settings.meetings.kept.work_days == 15
 
 
 @pytest.mark.parametrize(("hours", "parts"), [(3, 1), (4, 2), (23, 6)])
 def test_the_longest_recording_is_transcribed_in_parts_of_less_than_four_hours(hours: int, parts: int) -> None:
     processing = {"maxHours": hours, "spot": {"vcpus": 2, "memoryMb": 4096}}
-    assert load_settings(complete({"meetings.processing": processing}), "dev").meetings.audio_parts == parts
+    assert load_settings(stack_config({"meetings.processing": processing}), "dev").meetings.audio_parts == parts

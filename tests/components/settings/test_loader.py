@@ -7,7 +7,7 @@ from pydantic.alias_generators import to_camel
 
 from components.settings import Environment, FunctionSettings, SettingsError, StackSettings, load_settings
 from components.settings.settings_base import SubsystemSettings
-from tests.components.settings.stack_config import COMPLETE, complete, problems
+from tests.components.settings.stack_config import COMPLETE, problems, stack_config
 
 FUNCTIONS = [
     pytest.param(section, name, id=f"{section}-{name}")
@@ -27,7 +27,7 @@ def test_a_partly_configured_function_keeps_its_other_defaults(section: str, fun
 
 
 def test_a_value_that_is_the_default_of_other_functions_applies() -> None:
-    settings = load_settings(complete({"ingestion.sweeper.timeoutSeconds": 60}), "dev")
+    settings = load_settings(stack_config({"ingestion.sweeper.timeoutSeconds": 60}), "dev")
     assert settings.ingestion.sweeper.timeout_seconds == 60
 
 
@@ -39,7 +39,7 @@ def test_one_error_lists_all_problems_of_a_configuration() -> None:
         "ingestion.intak": {},
     }
     with pytest.raises(SettingsError) as error:
-        load_settings(complete(invalid, "production"), "dev")
+        load_settings(stack_config(invalid, "production"), "dev")
     lines = str(error.value).splitlines()
     assert lines[0] == "stack dev has 5 problems in its configuration:"
     assert [line.split()[0].rstrip(":") for line in lines[1:]] == [
@@ -73,16 +73,16 @@ def test_one_error_lists_all_problems_of_a_configuration() -> None:
     ],
 )
 def test_an_invalid_key_or_value_is_named_with_the_allowed_values(changes: dict[str, Any], message: str) -> None:
-    assert problems(complete(changes)) == [message]
+    assert problems(stack_config(changes)) == [message]
 
 
 def test_the_value_of_an_unknown_key_is_never_shown() -> None:
-    assert "canary" not in "".join(problems(complete({"ingestion.encryptionKy": "canary-secret"})))
+    assert "canary" not in "".join(problems(stack_config({"ingestion.encryptionKy": "canary-secret"})))
 
 
 def test_conflicts_between_sections_are_found_despite_invalid_fields() -> None:
     changes = {"ingestion.builder.memoryMb": 64, "meetings.exchange.corsOrigin": "*"}
-    lines = problems(complete(changes, "prod"))
+    lines = problems(stack_config(changes, "prod"))
     assert [line.split(" ")[0] for line in lines] == ["ingestion.builder.memoryMb", "meetings.exchange.corsOrigin"]
 
 
@@ -108,14 +108,14 @@ def test_all_rules_of_a_section_are_checked_despite_invalid_fields(
     processing: dict[str, Any], messages: list[str]
 ) -> None:
     """If a field is invalid, its default replaces it, and no rule is reported for the default."""
-    lines = problems(complete({f"meetings.processing.{key}": value for key, value in processing.items()}))
+    lines = problems(stack_config({f"meetings.processing.{key}": value for key, value in processing.items()}))
     texts = [line.removeprefix("meetings.").replace("processing = {…}", "processing") for line in lines]
     assert len(texts) == len(messages), texts
     assert all(any(text.startswith(message) for text in texts) for message in messages)
 
 
 def test_keys_of_other_namespaces_are_ignored() -> None:
-    settings = load_settings({**complete(), "aws:region": "us-east-1", "aws:profile": "work"}, "dev")
+    settings = load_settings({**stack_config(), "aws:region": "us-east-1", "aws:profile": "work"}, "dev")
     assert settings.environment is Environment.DEV
 
 
@@ -127,16 +127,16 @@ def test_keys_of_other_namespaces_are_ignored() -> None:
     ],
 )
 def test_a_mistyped_region_is_refused_with_a_suggestion(region: str, message: str) -> None:
-    [problem] = problems({**complete(), "aws:region": region})
+    [problem] = problems({**stack_config(), "aws:region": region})
     assert problem.startswith(message)
 
 
 def test_numbers_and_switches_may_be_written_as_the_cli_stores_them() -> None:
-    settings = load_settings(complete({"ingestion.enabled": "false", "ingestion.load.filesPerDay": "12"}), "dev")
+    settings = load_settings(stack_config({"ingestion.enabled": "false", "ingestion.load.filesPerDay": "12"}), "dev")
     assert (settings.ingestion.enabled, settings.ingestion.load.files_per_day) == (False, 12)
 
 
 def test_loaded_settings_are_immutable() -> None:
-    settings = load_settings(complete(), "dev")
+    settings = load_settings(stack_config(), "dev")
     with pytest.raises(Exception, match="frozen"):
         settings.environment = Environment.PROD  # type: ignore[misc]

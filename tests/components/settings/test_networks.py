@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.settings import load_settings
-from tests.components.settings.stack_config import complete, problems
+from tests.components.settings.stack_config import problems, stack_config
 
 SUBNETS = ["subnet-0a1b", "subnet-0c2d"]
 NAT = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone": "b"}
@@ -24,7 +24,7 @@ NAT = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone":
     ],
 )
 def test_an_invalid_network_is_refused(section: str, network: dict[str, Any], message: str) -> None:
-    [problem] = problems(complete({f"{section}.network": network}))
+    [problem] = problems(stack_config({f"{section}.network": network}))
     assert f"{section}.network" in problem
     assert message in problem
 
@@ -34,7 +34,7 @@ AGENT_NETWORK = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "subnetIds": 
 
 def stack_with_private_agent(endpoint: str = "http://172.31.10.9:5000", **changes: Any) -> dict[str, str]:
     """Return a stack with an agent in the network of the requirement; `changes` replace settings of the network."""
-    return complete({"voiceQa.agentcore": {"endpoint": endpoint, "network": {**AGENT_NETWORK, **changes}}})
+    return stack_config({"voiceQa.agentcore": {"endpoint": endpoint, "network": {**AGENT_NETWORK, **changes}}})
 
 
 @pytest.mark.parametrize(
@@ -78,4 +78,4 @@ def test_an_agent_network_that_the_worker_cannot_use_is_refused(network: dict[st
 def test_a_network_is_refused_for_a_bedrock_runtime() -> None:
     runtime = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/lecturer-a1B2c3"
     agent = {"mode": "bedrock", "runtimeArn": runtime, "network": AGENT_NETWORK}
-    assert "network is only for mode http" in "\n".join(problems(complete({"voiceQa.agentcore": agent})))
+    assert "network is only for mode http" in "\n".join(problems(stack_config({"voiceQa.agentcore": agent})))

@@ -16,7 +16,7 @@ from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.router.environment import RouterEnvironment
 from handlers.voice_qa.query_worker.environment import WorkerEnvironment
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
-from tests.components.settings.stack_config import COMPLETE, complete, problems
+from tests.components.settings.stack_config import COMPLETE, problems, stack_config
 
 SCHEMA = StackSettings.model_json_schema()
 
@@ -89,7 +89,7 @@ def test_numbers_are_found_and_all_have_a_lower_bound() -> None:
 @pytest.mark.parametrize("setting", RANGES, ids=lambda setting: setting.key)
 def test_the_limits_of_a_range_are_accepted_and_values_outside_are_refused(setting: Range) -> None:
     for limit in setting.limits:
-        stack = complete({setting.key: limit})
+        stack = stack_config({setting.key: limit})
         if conflicts := problems(stack):  # a rule across fields may refuse the value, but not the range
             assert not [conflict for conflict in conflicts if "allowed is" in conflict]
             continue
@@ -98,7 +98,7 @@ def test_the_limits_of_a_range_are_accepted_and_values_outside_are_refused(setti
             value = getattr(value, to_snake(part))
         assert value == limit
     for value in setting.values_outside:
-        assert f"{setting.key} = {value}: {setting.error_text}" in problems(complete({setting.key: value}))
+        assert f"{setting.key} = {value}: {setting.error_text}" in problems(stack_config({setting.key: value}))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_limit_that_follows_from_another_number_has_that_value(key: str, lowes
     ],
 )
 def test_true_is_not_accepted_as_a_number(key: str, allowed: str) -> None:
-    [problem] = problems(complete({key: True}))
+    [problem] = problems(stack_config({key: True}))
     assert problem.startswith(f"{key} = true: allowed is {allowed}")
 
 
@@ -243,6 +243,6 @@ def test_a_setting_and_the_model_that_reads_it_have_the_same_limits(
 
 @pytest.mark.parametrize("hours", [0.1, 6])
 def test_the_router_accepts_every_length_of_a_session(hours: float) -> None:
-    settings = load_settings(complete({"transcription.sessions.hours": hours}), "dev").transcription.sessions
+    settings = load_settings(stack_config({"transcription.sessions.hours": hours}), "dev").transcription.sessions
     annotation = RouterEnvironment.model_fields["session_seconds"].rebuild_annotation()
     TypeAdapter(annotation).validate_python(int(settings.hours * 3600))

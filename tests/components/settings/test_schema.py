@@ -12,8 +12,8 @@ import yaml
 from pydantic import ValidationError
 
 from handlers.common.json_models import Message
-from handlers.meetings.bedrock_summarize.summary_data_models import Summary
-from handlers.meetings.bedrock_summarize.transcript_data_models import Transcript
+from handlers.meetings.bedrock_summarize.stored_summary_models import Summary
+from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript
 from handlers.meetings.meeting_record import MeetingRecord
 from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages
@@ -61,10 +61,7 @@ def test_every_message_has_an_example(path: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "requests"),
-    [
-        ("docs/transcription.schema.json", messages.REQUESTS),
-        ("docs/voice-qa.schema.json", websocket_messages.REQUESTS),
-    ],
+    [("docs/transcription.schema.json", messages.REQUESTS), ("docs/voice-qa.schema.json", websocket_messages.REQUESTS)],
 )
 def test_the_handler_accepts_an_example_of_every_request(path: str, requests: Mapping[str, type[Message]]) -> None:
     parsed_types = {

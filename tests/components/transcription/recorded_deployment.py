@@ -3,14 +3,14 @@
 from components.blocks.naming.context import Subsystem
 from components.settings import TranscriptionSettings
 from components.transcription import Transcription, TranscriptionArgs
-from tests.components.deployment_harness import ACCOUNT, Deployment, prefix
+from tests.components.deployment_harness import Deployment, arn, prefix
 
 PREFIX = prefix(Subsystem.TRANSCRIPTION)
-API = f"arn:aws:execute-api:{ACCOUNT}:a1b2c3/live"
-PROCESSOR = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-audio-processor"
-ROUTER = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-router"
+API = arn("execute-api", "a1b2c3/live")
+PROCESSOR = arn("lambda", f"function:{PREFIX}-audio-processor")
+ROUTER = arn("lambda", f"function:{PREFIX}-router")
 CALLBACK = "https://a1b2c3.execute-api.us-east-1.amazonaws.com/live"
 
 TRANSCRIPTION = Deployment(Subsystem.TRANSCRIPTION, Transcription, TranscriptionArgs, TranscriptionSettings)
-transcription, complete = TRANSCRIPTION.preview, TRANSCRIPTION.complete
-plain = TRANSCRIPTION.preview
+previewed, deployed = TRANSCRIPTION.previewed, TRANSCRIPTION.deployed
+"""Functions that return the recorded resources with the default settings, or with the settings that they are given."""

@@ -1,4 +1,4 @@
-"""Tests of transcription's alarms and charts. The log lines that they count are those that the handlers write."""
+"""Tests of transcription's alarms and charts: metric filters count exactly the log lines that the handlers write."""
 
 import json
 
@@ -11,21 +11,22 @@ from handlers.transcription.messages import REQUESTS
 from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT
 from operations.function_target import FunctionTarget
 from operations.gradual_rollout import RolloutPlan
-from tests.components.transcription.recorded_deployment import PREFIX, complete
+from tests.components.deployment_harness import chart_metrics
+from tests.components.transcription.recorded_deployment import PREFIX, deployed
 from tests.handlers.transcription.router_harness import RouterHarness, transcription_tables
 from tests.loggers import own_logger
 
 
-def test_a_roll_out_starts_with_a_tenth_and_checks_all_alarms() -> None:
+def test_a_rollout_starts_with_a_tenth_of_the_calls_and_checks_all_alarms() -> None:
     target, plan = FunctionTarget.parse("test", "transcription/audio-processor"), RolloutPlan()
     assert (target.function_name, plan.share) == (f"{PREFIX}-audio-processor", 10)
-    names = {alarm.inputs["name"] for alarm in complete().all("cloudwatch.MetricAlarm")}
+    names = {alarm.inputs["name"] for alarm in deployed().all("cloudwatch.MetricAlarm")}
     assert {name for name in names if name.startswith(f"{target.alarm_prefix}{plan.alarms}")} == names
 
 
-def is_counted(name: str, message: str) -> bool:
-    """Return True if a filter matches log lines with this name."""
-    pattern = complete().one("cloudwatch.LogMetricFilter", name).inputs["pattern"]
+def is_counted(filter_name: str, message: str) -> bool:
+    """Return True if a metric filter matches log lines with this message."""
+    pattern = deployed().one("cloudwatch.LogMetricFilter", filter_name).inputs["pattern"]
     return f'$.message = "{message}"' in pattern.strip("{ }").split(" || ")
 
 
@@ -34,16 +35,16 @@ def test_a_message_that_the_router_fails_to_process_is_counted_at_any_log_level(
 ) -> None:
     """The client gets an answer, so neither API Gateway nor Lambda counts an error."""
     with own_logger():
-        talk = WebSocketDispatcher(REQUESTS, EventLog("ERROR"))
-        talk.answer('{"action": "ping"}', {"routeKey": "ping", "requestId": "r1"}, lambda *_: 1 / 0)  # type: ignore[arg-type]
+        dispatcher = WebSocketDispatcher(REQUESTS, EventLog("ERROR"))
+        dispatcher.answer('{"action": "ping"}', {"routeKey": "ping", "requestId": "r1"}, lambda *_: 1 / 0)  # type: ignore[arg-type]
     [line] = capsys.readouterr().out.splitlines()
     assert is_counted("messages-failed", json.loads(line)["message"])
 
 
-def test_a_failed_invocation_of_the_processor_raises_the_alarm_and_a_clients_mistake_does_not(
+def test_a_failed_invocation_of_the_processor_is_counted_and_an_invalid_message_is_not(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The client must send the utterance again. But if no invocation succeeds, there are no captions."""
+    """The client repeats an utterance whose invocation failed. But if no invocation succeeds, there are no captions."""
     with own_logger(), transcription_tables(monkeypatch) as dynamodb:
         router_harness = RouterHarness(dynamodb, level="ERROR")
         session = router_harness.open_session()
@@ -55,22 +56,19 @@ def test_a_failed_invocation_of_the_processor_raises_the_alarm_and_a_clients_mis
     assert line["error_type"] == "ClientError"
 
 
-def test_the_log_lines_of_lost_and_given_up_utterances_are_counted(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_the_log_lines_of_lost_and_given_up_utterances_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     assert is_counted("given-up", GIVEN_UP_EVENT)
     with own_logger():
         EventLog("INFO").warning("utterances_lost", lost=3)
     line = json.loads(capsys.readouterr().out)
     assert is_counted("lost-utterances", line["message"])
-    value = complete().one("cloudwatch.LogMetricFilter", "lost-utterances").inputs["metricTransformation"]["value"]
+    value = deployed().one("cloudwatch.LogMetricFilter", "lost-utterances").inputs["metricTransformation"]["value"]
     assert line[value.removeprefix("$.")] == 3
 
 
 def test_the_dashboard_shows_every_caption_metric() -> None:
-    widgets = json.loads(complete().one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
-    shown = {metric[1] for widget in widgets for metric in widget["properties"]["metrics"]}
+    shown_metrics = {metric[1] for chart in chart_metrics(deployed()).values() for metric in chart}
     assert {
         *("PartialResultProcessingLatency", "PartialResultsDropped"),
         *("OrphanedResultsFlushed", "TranscribeFallbackTriggered"),
-    } <= shown
+    } <= shown_metrics

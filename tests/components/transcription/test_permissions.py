@@ -1,20 +1,24 @@
-"""Tests of the permissions in transcription: one list per role, and only the router can invoke the processor."""
+"""Tests of the permissions in transcription: one list per role, and only the router can invoke the processor.
+
+The router receives the clients' messages. For each utterance, which is a few seconds of speech, it reserves a slot in the
+live table and invokes the audio processor. The processor posts captions to the client and releases the slot.
+"""
 
 from fnmatch import fnmatchcase
 
-from tests.components.deployment_harness import ACCOUNT, Permission, may, may_run, permissions, roles
-from tests.components.transcription.recorded_deployment import API, PREFIX, PROCESSOR, ROUTER, complete
+from tests.components.deployment_harness import Permission, arn, may, may_run, permissions, roles
+from tests.components.transcription.recorded_deployment import API, PREFIX, PROCESSOR, ROUTER, deployed
 
-SESSIONS = f"arn:aws:dynamodb:{ACCOUNT}:table/{PREFIX}-sessions"
-LIVE = f"arn:aws:dynamodb:{ACCOUNT}:table/{PREFIX}-live"
-IN_NAMESPACE = '{"StringEquals": {"cloudwatch:namespace": "AudioTranscription/PartialResults"}}'
+SESSIONS = arn("dynamodb", f"table/{PREFIX}-sessions")
+LIVE = arn("dynamodb", f"table/{PREFIX}-live")
+NAMESPACE_CONDITION = '{"StringEquals": {"cloudwatch:namespace": "AudioTranscription/PartialResults"}}'
 PROCESSOR_MAY: set[Permission] = {
-    # As the requirement lists them.
+    # The permissions that the requirement lists.
     *may("transcribe", "StartStreamTranscription StartStreamTranscriptionWebSocket", "*"),
-    *may("cloudwatch", "PutMetricData", "*", condition=IN_NAMESPACE),
+    *may("cloudwatch", "PutMetricData", "*", condition=NAMESPACE_CONDITION),
     *may("dynamodb", "GetItem Query", SESSIONS),
     *may_run(f"{PREFIX}-audio-processor"),
-    # In addition: captions are posted, and slots are returned.
+    # Additional permissions for the callback to clients and for the slots.
     *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
     *may("dynamodb", "GetItem UpdateItem", LIVE),
 }
@@ -26,36 +30,36 @@ ROUTER_MAY: set[Permission] = {
     *may("lambda", "InvokeFunction", f"{PROCESSOR}:live"),
     *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
     *may("transcribe", "StartStreamTranscriptionWebSocket", "*"),
-    *may("sqs", "SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-router-failed"),
+    *may("sqs", "SendMessage", arn("sqs", f"{PREFIX}-router-failed")),
 }
 SWEEP_MAY: set[Permission] = {
     *may("lambda", "InvokeFunction", f"{ROUTER}:live"),
-    *may("sqs", "SendMessage", f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-sweep-dlq"),
+    *may("sqs", "SendMessage", arn("sqs", f"{PREFIX}-sweep-dlq")),
 }
 
 
 def test_each_role_has_exactly_the_listed_permissions() -> None:
-    found = {role: permissions(complete(), role) for role in roles(complete())}
-    assert found == {
+    assert {role: permissions(deployed(), role) for role in roles(deployed())} == {
         f"{PREFIX}-audio-processor": PROCESSOR_MAY,
         f"{PREFIX}-router": ROUTER_MAY,
         f"{PREFIX}-sweep": SWEEP_MAY,
     }
 
 
-def calls(permission: Permission, arn: str) -> bool:
+def allows_invocation(permission: Permission, function_arn: str) -> bool:
     action, resource, _ = permission
-    return fnmatchcase("lambda:InvokeFunction", action) and fnmatchcase(arn, resource)
+    return fnmatchcase("lambda:InvokeFunction", action) and fnmatchcase(function_arn, resource)
 
 
 def test_only_the_router_can_invoke_the_processor_and_only_by_its_alias() -> None:
-    arns = (PROCESSOR, f"{PROCESSOR}:live", f"{PROCESSOR}:7", f"{PROCESSOR}:$LATEST")
+    function_arns = (PROCESSOR, f"{PROCESSOR}:live", f"{PROCESSOR}:7", f"{PROCESSOR}:$LATEST")
     callers = {
-        (role, arn)
-        for role in roles(complete())
-        for permission in permissions(complete(), role)
-        for arn in arns
-        if calls(permission, arn)
+        (role, function_arn)
+        for role in roles(deployed())
+        for permission in permissions(deployed(), role)
+        for function_arn in function_arns
+        if allows_invocation(permission, function_arn)
     }
     assert callers == {(f"{PREFIX}-router", f"{PROCESSOR}:live")}
-    assert {item.inputs["function"] for item in complete().all("lambda.Permission")} == {f"{PREFIX}-router"}
+    resource_policies = deployed().all("lambda.Permission")
+    assert {permission.inputs["function"] for permission in resource_policies} == {f"{PREFIX}-router"}

@@ -1,4 +1,7 @@
-"""Tests of transcription's resources: environment variables, tables, routes and limits."""
+"""Tests of transcription's resources: environment variables, tables, routes and limits.
+
+The function `router` receives the messages of clients, and `audio-processor` transcribes one utterance per invocation.
+"""
 
 from typing import Any
 
@@ -8,20 +11,12 @@ from components.transcription.transcription import DISCARD_REASON
 from handlers.transcription.messages import REQUESTS
 from handlers.transcription.router.environment import RouterEnvironment
 from local.preview.property_value_conversion import UNKNOWN
-from tests.components.deployment_harness import ACCOUNT, variables
-from tests.components.transcription.recorded_deployment import (
-    CALLBACK,
-    PREFIX,
-    PROCESSOR,
-    ROUTER,
-    complete,
-    plain,
-    transcription,
-)
+from tests.components.deployment_harness import arn, variables
+from tests.components.transcription.recorded_deployment import CALLBACK, PREFIX, PROCESSOR, ROUTER, deployed, previewed
 
 OIDC = {"issuer": "https://login.example.com/", "audience": "polyphony"}
 
-DOCUMENTED = {
+REQUIRED_VARIABLES = {
     "PARTIAL_RESULTS_ENABLED": "true",
     "MIN_STABILITY_THRESHOLD": "0.85",
     "MAX_BUFFER_TIMEOUT": "5.0",
@@ -35,7 +30,7 @@ DOCUMENTED = {
 }
 """Environment variables of the requirement, except AWS_REGION, which Lambda sets itself and accepts from no
 deployment."""
-ADDED = {
+ADDED_VARIABLES = {
     "LIVE_TABLE_NAME": f"{PREFIX}-live",
     "POWERTOOLS_SERVICE_NAME": "transcription",
     "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": CALLBACK,
@@ -44,12 +39,12 @@ ADDED = {
 
 
 def test_the_processor_reads_the_variables_of_the_requirement_and_three_more() -> None:
-    assert variables(complete(), "audio-processor") == {**DOCUMENTED, **ADDED}
+    assert variables(deployed(), "audio-processor") == {**REQUIRED_VARIABLES, **ADDED_VARIABLES}
 
 
 @pytest.mark.parametrize("function", ["audio-processor", "router"])
 def test_only_the_callback_endpoint_is_unknown_in_a_preview(function: str) -> None:
-    unknown = {name for name, value in variables(plain(), function).items() if value is UNKNOWN}
+    unknown = {name for name, value in variables(previewed(), function).items() if value is UNKNOWN}
     assert unknown == {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"}
 
 
@@ -66,111 +61,117 @@ def test_only_the_callback_endpoint_is_unknown_in_a_preview(function: str) -> No
         ({"structuredLogging": False}, "STRUCTURED_LOGGING", "false"),
     ],
 )
-def test_every_threshold_is_a_setting_that_changes_no_other(settings: dict[str, Any], name: str, value: str) -> None:
-    before, after = (variables(item, "audio-processor") for item in (plain(), transcription(**settings)))
-    assert {key: item for key, item in after.items() if before[key] != item} == {name: value}
+def test_every_variable_of_the_requirement_has_a_setting_that_changes_no_other(
+    settings: dict[str, Any], name: str, value: str
+) -> None:
+    default = variables(previewed(), "audio-processor")
+    changed = variables(previewed(**settings), "audio-processor")
+    assert {key: changed[key] for key in changed if changed[key] != default[key]} == {name: value}
 
 
 def test_the_routers_environment_names_the_processor_and_the_limits_per_user() -> None:
-    found = variables(complete(), "router")
-    assert RouterEnvironment.model_validate(found).processor == f"{PROCESSOR}:live"
-    assert (found["IN_FLIGHT"], found["SESSIONS_PER_USER"], found["SESSION_SECONDS"]) == ("3", "5", "14400")
-    assert found["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] == CALLBACK
-    tables = ("SESSIONS_TABLE_NAME", "LIVE_TABLE_NAME")
-    assert [found[name] for name in tables] == [variables(complete(), "audio-processor")[name] for name in tables]
-    found = variables(transcription(sessions={"inFlight": 2, "perUser": 7, "hours": 1}), "router")
-    assert (found["IN_FLIGHT"], found["SESSIONS_PER_USER"], found["SESSION_SECONDS"]) == ("2", "7", "3600")
+    default = variables(deployed(), "router")
+    assert RouterEnvironment.model_validate(default).processor == f"{PROCESSOR}:live"
+    limits = ("IN_FLIGHT", "SESSIONS_PER_USER", "SESSION_SECONDS")
+    assert [default[name] for name in limits] == ["3", "5", "14400"]
+    assert default["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] == CALLBACK
+    for name in ("SESSIONS_TABLE_NAME", "LIVE_TABLE_NAME"):
+        assert default[name] == variables(deployed(), "audio-processor")[name]
+    changed = variables(previewed(sessions={"inFlight": 2, "perUser": 7, "hours": 1}), "router")
+    assert [changed[name] for name in limits] == ["2", "7", "3600"]
 
 
-def test_the_router_verifies_tokens_of_the_stacks_provider_and_the_api_states_it() -> None:
-    checked = transcription({"identity": OIDC})
-    found = variables(checked, "router")
-    assert (found["AUTH"], found["ISSUER"], found["AUDIENCE"]) == ("oidc", OIDC["issuer"], OIDC["audience"])
-    assert found["JWKS_URL"] == "https://login.example.com/.well-known/jwks.json"
-    assert checked.one("apigatewayv2.Api").inputs["tags"]["CallersCheckedBy"]
-    assert not set(found) & set(variables(checked, "audio-processor")) & {"ISSUER", "AUDIENCE", "JWKS_URL"}
+def test_the_router_verifies_tokens_of_the_identity_provider_and_a_tag_of_the_api_says_so() -> None:
+    recorded = previewed({"identity": OIDC})
+    environment = variables(recorded, "router")
+    assert (environment["AUTH"], environment["ISSUER"]) == ("oidc", OIDC["issuer"])
+    assert environment["AUDIENCE"] == OIDC["audience"]
+    assert environment["JWKS_URL"] == "https://login.example.com/.well-known/jwks.json"
+    assert recorded.one("apigatewayv2.Api").inputs["tags"]["CallersCheckedBy"]
+    assert not set(variables(recorded, "audio-processor")) & {"ISSUER", "AUDIENCE", "JWKS_URL"}
 
 
-def test_without_authentication_the_api_states_no_check() -> None:
-    found = variables(plain(), "router")
-    assert found["AUTH"] == "none"
-    assert not set(found) & {"ISSUER", "AUDIENCE", "JWKS_URL"}
-    assert "CallersCheckedBy" not in plain().one("apigatewayv2.Api").inputs["tags"]
+def test_without_authentication_the_api_has_no_tag_about_a_check() -> None:
+    environment = variables(previewed(), "router")
+    assert environment["AUTH"] == "none"
+    assert not set(environment) & {"ISSUER", "AUDIENCE", "JWKS_URL"}
+    assert "CallersCheckedBy" not in previewed().one("apigatewayv2.Api").inputs["tags"]
 
 
-def test_the_processor_has_512_mb_one_minute_and_a_version() -> None:
-    made = complete().one("lambda.Function", "audio-processor").inputs
-    assert (made["memorySize"], made["timeout"], made["publish"]) == (512, 60, True)
-    alias = complete().one("lambda.Alias", "audio-processor").inputs
-    assert (alias["name"], alias["functionName"], alias["functionVersion"]) == ("live", made["name"], "7")
-    changed = transcription(audioProcessor={"memoryMb": 768, "reservedConcurrency": 20})
-    made = changed.one("lambda.Function", "audio-processor").inputs
-    assert (made["memorySize"], made["reservedConcurrentExecutions"]) == (768, 20)
+def test_the_processor_has_512_mb_one_minute_and_a_version_by_default() -> None:
+    default = deployed().one("lambda.Function", "audio-processor").inputs
+    assert (default["memorySize"], default["timeout"], default["publish"]) == (512, 60, True)
+    alias = deployed().one("lambda.Alias", "audio-processor").inputs
+    assert (alias["name"], alias["functionName"], alias["functionVersion"]) == ("live", default["name"], "7")
+    settings = {"memoryMb": 768, "reservedConcurrency": 20}
+    changed = previewed(audioProcessor=settings).one("lambda.Function", "audio-processor").inputs
+    assert (changed["memorySize"], changed["reservedConcurrentExecutions"]) == (768, 20)
 
 
 def test_an_utterance_is_tried_once_within_a_minute_and_its_audio_is_not_stored() -> None:
-    assert complete().one("lambda.FunctionEventInvokeConfig", "audio-processor").inputs == {
+    assert deployed().one("lambda.FunctionEventInvokeConfig", "audio-processor").inputs == {
         "functionName": f"{PREFIX}-audio-processor",
         "qualifier": "live",
         "maximumRetryAttempts": 0,
         "maximumEventAgeInSeconds": 60,
     }
-    tags = complete().one("lambda.Function", "audio-processor").inputs["tags"]
+    tags = deployed().one("lambda.Function", "audio-processor").inputs["tags"]
     assert tags["Reason"] == DISCARD_REASON
     assert "audio" in DISCARD_REASON
 
 
 def test_the_sweep_runs_every_minute_and_its_failures_go_to_the_dead_letter_queue() -> None:
-    schedule = complete().one("scheduler.Schedule").inputs
+    schedule = deployed().one("scheduler.Schedule").inputs
     assert schedule["scheduleExpression"] == "rate(1 minute)"
     assert (schedule["target"]["arn"], schedule["target"]["input"]) == (f"{ROUTER}:live", '{"kind": "sweep"}')
-    invoke = complete().one("lambda.FunctionEventInvokeConfig", "router").inputs
-    parked = f"arn:aws:sqs:{ACCOUNT}:{PREFIX}-router-failed"
-    assert (invoke["qualifier"], invoke["destinationConfig"]) == ("live", {"onFailure": {"destination": parked}})
-    assert "Reason" not in complete().one("lambda.Function", "router").inputs["tags"]
+    invoke = deployed().one("lambda.FunctionEventInvokeConfig", "router").inputs
+    queue = arn("sqs", f"{PREFIX}-router-failed")
+    assert (invoke["qualifier"], invoke["destinationConfig"]) == ("live", {"onFailure": {"destination": queue}})
+    assert "Reason" not in deployed().one("lambda.Function", "router").inputs["tags"], "failed calls are kept"
 
 
 def table(name: str) -> dict[str, Any]:
-    return complete().one("dynamodb.Table", name).inputs
+    return deployed().one("dynamodb.Table", name).inputs
 
 
 def test_sessions_are_found_by_their_id() -> None:
-    found = table("sessions")
-    assert (found["hashKey"], found.get("rangeKey")) == ("session_id", None)
-    assert found["attributes"] == [{"name": "session_id", "type": "S"}]
-    assert found["globalSecondaryIndexes"] == []
+    sessions = table("sessions")
+    assert (sessions["hashKey"], sessions.get("rangeKey")) == ("session_id", None)
+    assert sessions["attributes"] == [{"name": "session_id", "type": "S"}]
+    assert sessions["globalSecondaryIndexes"] == []
 
 
 def test_the_live_table_has_a_sparse_index_of_due_items_without_copied_attributes() -> None:
-    found = table("live")
-    assert found["hashKey"] == "pk"
-    assert found["attributes"] == [
+    """A due item has a time at which the sweep must check it. Only such items have the attributes of the index."""
+    live = table("live")
+    assert live["hashKey"] == "pk"
+    assert live["attributes"] == [
         {"name": "pk", "type": "S"},
         {"name": "watched", "type": "S"},
         {"name": "due_ms", "type": "N"},
     ]
-    (index,) = found["globalSecondaryIndexes"]
+    (index,) = live["globalSecondaryIndexes"]
     assert (index["name"], index["projectionType"]) == ("due", "KEYS_ONLY")
     assert [key["attributeName"] for key in index["keySchemas"]] == ["watched", "due_ms"]
 
 
 @pytest.mark.parametrize("name", ["sessions", "live"])
 def test_items_expire_and_have_a_reason_for_no_backup(name: str) -> None:
-    found = table(name)
-    assert found["ttl"] == {"attributeName": "ttl", "enabled": True}
-    assert found["tags"]["Backup"] == "none"
-    assert len(found["tags"]["Reason"]) >= 15
+    inputs = table(name)
+    assert inputs["ttl"] == {"attributeName": "ttl", "enabled": True}
+    assert inputs["tags"]["Backup"] == "none"
+    assert len(inputs["tags"]["Reason"]) >= 15
 
 
 def test_there_is_a_route_for_every_action_and_a_default_route() -> None:
-    keys = {route.inputs["routeKey"] for route in complete().all("apigatewayv2.Route")}
+    keys = {route.inputs["routeKey"] for route in deployed().all("apigatewayv2.Route")}
     assert keys == {"$connect", "$default", "$disconnect", *REQUESTS}
-    (integration,) = complete().all("apigatewayv2.Integration")
+    (integration,) = deployed().all("apigatewayv2.Integration")
     assert integration.inputs["integrationUri"].endswith(f"/functions/{ROUTER}:live/invocations")
 
 
-def test_the_stage_throttles_as_the_settings_say() -> None:
-    for recorded, expected in ((plain(), (100, 200)), (transcription(requestsPerSecond=7), (7, 14))):
+def test_the_stages_rate_limit_is_a_setting_and_its_burst_is_twice_as_large() -> None:
+    for recorded, expected in ((previewed(), (100, 200)), (previewed(requestsPerSecond=7), (7, 14))):
         stage = recorded.one("apigatewayv2.Stage").inputs
         limits = stage["defaultRouteSettings"]
         assert (limits["throttlingRateLimit"], limits["throttlingBurstLimit"]) == expected

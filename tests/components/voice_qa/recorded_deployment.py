@@ -5,18 +5,18 @@ from typing import Any
 from components.blocks.naming.context import Subsystem
 from components.settings import VoiceQaSettings
 from components.voice_qa import VoiceQa, VoiceQaArgs
-from tests.components.deployment_harness import ACCOUNT, Deployment, prefix
+from tests.components.deployment_harness import Deployment, arn, prefix
 from tests.fake_engine import Recorded
 
 PREFIX = prefix(Subsystem.VOICE_QA)
-API = f"arn:aws:execute-api:{ACCOUNT}:a1b2c3/Prod"
+API = arn("execute-api", "a1b2c3/Prod")
 CALLBACK = "https://a1b2c3.execute-api.us-east-1.amazonaws.com/Prod"
 BUCKET = f"{PREFIX}-audio-123456789012"
 TABLE = f"{PREFIX}-sessions"
-HANDLER = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-websocket-handler"
-WORKER = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-query-worker"
-VALIDATOR = f"arn:aws:lambda:{ACCOUNT}:function:{PREFIX}-validate-lecture"
-RUNTIME = f"arn:aws:bedrock-agentcore:{ACCOUNT}:runtime/lecturer-a1B2c3"
+HANDLER = arn("lambda", f"function:{PREFIX}-websocket-handler")
+WORKER = arn("lambda", f"function:{PREFIX}-query-worker")
+VALIDATOR = arn("lambda", f"function:{PREFIX}-validate-lecture")
+RUNTIME = arn("bedrock-agentcore", "runtime/lecturer-a1B2c3")
 ENDPOINT = "https://agent.example.com"
 GUEST_ID_KEY = "canary-" + "k" * 40
 CHANGED_SETTINGS: dict[str, Any] = {
@@ -41,19 +41,20 @@ VOICE_QA = Deployment(
     VoiceQaSettings,
     default_settings={"guestIdKey": GUEST_ID_KEY, "agentcore": {"endpoint": ENDPOINT}},
 )
-preview, complete = VOICE_QA.preview, VOICE_QA.complete
+previewed, deployed = VOICE_QA.previewed, VOICE_QA.deployed
+"""Functions that return the recorded resources with the default settings, or with the settings that they are given."""
 
 
-def deploy_changed() -> Recorded:
-    """Return the resources with the changed settings, as a preview shows them."""
-    return preview(**CHANGED_SETTINGS)
+def changed_preview() -> Recorded:
+    """Return the preview of a deployment with `CHANGED_SETTINGS`."""
+    return previewed(**CHANGED_SETTINGS)
 
 
-def deploy_bedrock_agent() -> Recorded:
+def deployed_with_bedrock_agent() -> Recorded:
     """Return the resources with an agent in AgentCore Runtime, as after a deployment."""
-    return complete(agentcore={"mode": "bedrock", "runtimeArn": RUNTIME, "qualifier": "spring"})
+    return deployed(agentcore={"mode": "bedrock", "runtimeArn": RUNTIME, "qualifier": "spring"})
 
 
-def deploy_guest_uploads() -> Recorded:
+def deployed_with_guest_uploads() -> Recorded:
     """Return the resources with lecture uploads by guests, as after a deployment."""
-    return complete(lectures={"uploads": "guests"})
+    return deployed(lectures={"uploads": "guests"})

@@ -1,4 +1,4 @@
-"""Alarms of voice Q&A. Each test applies an alarm's metric filter to the log lines that a handler writes."""
+"""Tests of voice Q&A's alarms. Each test applies an alarm's metric filter to the log lines that a handler writes."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import pytest
 
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed
 from local.preview.resource_graph import Resource
-from tests.components.voice_qa.recorded_deployment import PREFIX, complete
+from tests.components.voice_qa.recorded_deployment import PREFIX, deployed
 from tests.credentials import credentials
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     ANSWER_BROKEN_OFF,
@@ -25,12 +25,12 @@ from tests.handlers.voice_qa.validate_lecture.lecture_harness import create_lect
 from tests.loggers import own_logger
 
 WORKER = f"{PREFIX}-query-worker"
-UNPOSTED_THRESHOLD = 2
-"""Threshold of `answers-unheard` (tests/components/test_alarms.py)."""
+UNHEARD_THRESHOLD = 2
+"""Number of counted log lines that the alarm `answers-unheard` accepts. tests/components/test_alarms.py checks it."""
 
 
 def metric_filter(name: str) -> Resource:
-    return complete().one("cloudwatch.LogMetricFilter", name)
+    return deployed().one("cloudwatch.LogMetricFilter", name)
 
 
 @pytest.fixture
@@ -58,6 +58,7 @@ def test_the_duration_of_answers_is_read_from_the_workers_log_line(
 def test_the_number_of_missed_lectures_is_read_from_the_sweeps_log_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A lecture is missed if the event of its upload was lost. The sweep then validates it."""
     credentials(monkeypatch)
     with own_logger(), create_lecture_harness() as lecture_harness:
         lecture_harness.put(b"no recording")
@@ -68,7 +69,9 @@ def test_the_number_of_missed_lectures_is_read_from_the_sweeps_log_line(
     inputs = metric_filter("lectures-missed").inputs
     assert inputs["logGroupName"] == f"/aws/lambda/{PREFIX}-validate-lecture"
     field = inputs["metricTransformation"]["value"].removeprefix("$.")
-    assert (first[field], second[field]) == (1, 0), "the second sweep finds the verdict of the first one"
+    assert (first[field], second[field]) == (1, 0), (
+        "the second sweep finds the validation status that the first one stored"
+    )
 
 
 def log_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -123,9 +126,9 @@ def test_a_question_without_its_audio_is_not_counted_as_a_failure_of_the_agent(
         ((TEXT, MORE_TEXT), 1, True, False),
         ((TEXT, MORE_TEXT), 0, False, False),
     ],
-    ids=["answer not posted", "failure not posted", "one failed post", "client disconnected"],
+    ids=["answer not posted", "error message not posted", "one failed post", "client disconnected"],
 )
-def test_only_an_answer_that_cannot_be_posted_to_a_connected_client_raises_the_alarm(
+def test_only_messages_that_cannot_be_posted_to_a_connected_client_raise_the_alarm(
     worker_harness: WorkerHarness,
     capsys: pytest.CaptureFixture[str],
     script: Any,
@@ -135,12 +138,13 @@ def test_only_an_answer_that_cannot_be_posted_to_a_connected_client_raises_the_a
 ) -> None:
     worker_harness.ask()
     worker_harness.clients.failures = [AWS_ERROR] * failed_posts
-    worker_harness.clients.gone |= set() if connected else {"c1"}
+    if not connected:
+        worker_harness.clients.gone.add("c1")
     worker_harness.script_answer(*script)
     worker_harness.invoke()
-    failures = matching_lines("answers-unheard", log_lines(capsys))
-    assert (len(failures) > UNPOSTED_THRESHOLD) is raises_alarm
-    assert bool(failures) is (failed_posts > 0)
+    counted_lines = matching_lines("answers-unheard", log_lines(capsys))
+    assert (len(counted_lines) > UNHEARD_THRESHOLD) is raises_alarm
+    assert bool(counted_lines) is (failed_posts > 0)
     assert metric_filter("answers-unheard").inputs["logGroupName"] == f"/aws/lambda/{WORKER}"
 
 
@@ -154,6 +158,6 @@ def test_failures_of_the_websocket_handler_are_counted_but_not_invalid_messages(
         monkeypatch.setattr(socket_harness.handler._uploads, "create_form", lambda *_: 1 / 0)
         assert socket_harness.send("upload", kind="query", contentType="audio/ogg")["code"] == "INTERNAL"
         assert socket_harness.send("nothing")["code"] == "UNKNOWN_ACTION"
-    failed = [message["message"] for message in matching_lines("messages-failed", log_lines(capsys))]
-    assert failed == ["worker_not_called", "message_failed"]
+    counted_events = [line["message"] for line in matching_lines("messages-failed", log_lines(capsys))]
+    assert counted_events == ["worker_not_called", "message_failed"]
     assert metric_filter("messages-failed").inputs["logGroupName"] == f"/aws/lambda/{PREFIX}-websocket-handler"

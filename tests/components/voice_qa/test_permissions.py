@@ -1,4 +1,7 @@
-"""Permissions in voice Q&A: the complete list of each role, the callers of each function, and the limits of guests."""
+"""Tests of the permissions in voice Q&A: the list of each role, the callers of each function, and the limits of guests.
+
+A guest is a browser user with unauthenticated Cognito credentials.
+"""
 
 import json
 from fnmatch import fnmatchcase
@@ -11,7 +14,17 @@ from hypothesis import strategies as st
 
 from handlers.voice_qa.table_records import allowance_key, connection_key, conversation_key, lecture_key, query_key
 from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
-from tests.components.deployment_harness import ACCOUNT, POOL, Permission, may, may_consume, may_run, permissions, roles
+from tests.components.deployment_harness import (
+    IDENTITY_POOL_ID,
+    Permission,
+    arn,
+    may,
+    may_consume,
+    may_run,
+    permissions,
+    roles,
+    trust_statement,
+)
 from tests.components.voice_qa.recorded_deployment import (
     API,
     BUCKET,
@@ -21,24 +34,24 @@ from tests.components.voice_qa.recorded_deployment import (
     TABLE,
     VALIDATOR,
     WORKER,
-    complete,
-    deploy_bedrock_agent,
-    deploy_guest_uploads,
+    deployed,
+    deployed_with_bedrock_agent,
+    deployed_with_guest_uploads,
 )
 
 AUDIO_BUCKET = f"arn:aws:s3:::{BUCKET}"
-SESSIONS_TABLE = f"arn:aws:dynamodb:{ACCOUNT}:table/{TABLE}"
-QUEUES = f"arn:aws:sqs:{ACCOUNT}:{PREFIX}"
-OWN_KEYS = json.dumps(
+SESSIONS_TABLE = arn("dynamodb", f"table/{TABLE}")
+QUEUES = arn("sqs", f"{PREFIX}")
+OWN_ITEMS_CONDITION = json.dumps(
     {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "${cognito-identity.amazonaws.com:sub}#*"},
         "Null": {"dynamodb:LeadingKeys": "false"},
     }
 )
 """Condition for items whose partition key begins with the guest's identity id."""
-BELOW_LECTURES = '{"StringLike": {"s3:prefix": "lectures/*"}}'
+LECTURES_PREFIX_CONDITION = '{"StringLike": {"s3:prefix": "lectures/*"}}'
 GUESTS_MAY: set[Permission] = {
-    *may("dynamodb", "GetItem PutItem", SESSIONS_TABLE, condition=OWN_KEYS),
+    *may("dynamodb", "GetItem PutItem", SESSIONS_TABLE, condition=OWN_ITEMS_CONDITION),
     *may("execute-api", "Invoke", f"{API}/$connect"),
 }
 HANDLER_MAY: set[Permission] = {
@@ -47,7 +60,7 @@ HANDLER_MAY: set[Permission] = {
     *may("dynamodb", "GetItem UpdateItem", SESSIONS_TABLE),
     *may("lambda", "InvokeFunction", f"{WORKER}:live"),
     *may("sqs", "SendMessage", f"{QUEUES}-time-limits"),
-    *may("ssm", "GetParameter", f"arn:aws:ssm:{ACCOUNT}:parameter/{PREFIX}-guest-ids"),
+    *may("ssm", "GetParameter", arn("ssm", f"parameter/{PREFIX}-guest-ids")),
     *may_consume(f"{PREFIX}-time-limits"),
     *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
 }
@@ -65,11 +78,11 @@ VALIDATOR_MAY: set[Permission] = {
     *may_run(f"{PREFIX}-validate-lecture"),
     *may("s3", "GetObject GetObjectVersion", f"{AUDIO_BUCKET}/lectures/*"),
     *may("s3", "ListBucket", AUDIO_BUCKET),
-    *may("s3", "ListBucketVersions", AUDIO_BUCKET, condition=BELOW_LECTURES),
+    *may("s3", "ListBucketVersions", AUDIO_BUCKET, condition=LECTURES_PREFIX_CONDITION),
     *may("dynamodb", "GetItem UpdateItem", SESSIONS_TABLE),
     *may_consume(f"{PREFIX}-uploads"),
     *may("sqs", "SendMessage", f"{QUEUES}-validator-failed"),
-    # The guest who uploaded a lecture gets a message about its verdict.
+    # The guest who uploaded a lecture gets a message with its validation status.
     *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
 }
 SWEEP_MAY: set[Permission] = {
@@ -79,7 +92,7 @@ SWEEP_MAY: set[Permission] = {
 
 
 def test_each_role_has_exactly_the_listed_permissions() -> None:
-    assert {role: permissions(complete(), role) for role in roles(complete())} == {
+    assert {role: permissions(deployed(), role) for role in roles(deployed())} == {
         f"{PREFIX}-guests-guest": GUESTS_MAY,
         f"{PREFIX}-websocket-handler": HANDLER_MAY,
         f"{PREFIX}-query-worker": WORKER_MAY,
@@ -89,60 +102,57 @@ def test_each_role_has_exactly_the_listed_permissions() -> None:
 
 
 def test_the_handler_can_sign_lecture_uploads_only_if_guests_upload_lectures() -> None:
-    for role in roles(complete()):
-        added = permissions(deploy_guest_uploads(), role) - permissions(complete(), role)
+    for role in roles(deployed()):
+        added_permissions = permissions(deployed_with_guest_uploads(), role) - permissions(deployed(), role)
         is_handler = role == f"{PREFIX}-websocket-handler"
-        assert added == ({("s3:PutObject", f"{AUDIO_BUCKET}/lectures/*", None)} if is_handler else set())
+        assert added_permissions == ({("s3:PutObject", f"{AUDIO_BUCKET}/lectures/*", None)} if is_handler else set())
 
 
 def test_guests_can_be_limited_to_reading_and_connecting() -> None:
-    without_writes = complete(sessions={"guestWrites": False})
+    without_writes = deployed(sessions={"guestWrites": False})
     writes = {permission for permission in GUESTS_MAY if permission[0] == "dynamodb:PutItem"}
     assert permissions(without_writes, f"{PREFIX}-guests-guest") == GUESTS_MAY - writes
-    for role in roles(complete()) - {f"{PREFIX}-guests-guest"}:
-        assert permissions(without_writes, role) == permissions(complete(), role)
+    for role in roles(deployed()) - {f"{PREFIX}-guests-guest"}:
+        assert permissions(without_writes, role) == permissions(deployed(), role)
 
 
 def test_the_worker_can_invoke_only_the_configured_runtime_and_endpoint() -> None:
-    assert permissions(deploy_bedrock_agent(), f"{PREFIX}-query-worker") - WORKER_MAY == {
+    assert permissions(deployed_with_bedrock_agent(), f"{PREFIX}-query-worker") - WORKER_MAY == {
         ("bedrock-agentcore:InvokeAgentRuntime", RUNTIME, None),
         ("bedrock-agentcore:InvokeAgentRuntime", f"{RUNTIME}/runtime-endpoint/spring", None),
     }
-    for role in roles(complete()) - {f"{PREFIX}-query-worker"}:
-        assert permissions(deploy_bedrock_agent(), role) == permissions(complete(), role)
+    for role in roles(deployed()) - {f"{PREFIX}-query-worker"}:
+        assert permissions(deployed_with_bedrock_agent(), role) == permissions(deployed(), role)
 
 
 @pytest.mark.parametrize(("function", "caller"), [(WORKER, "websocket-handler"), (VALIDATOR, "sweep"), (HANDLER, None)])
 def test_each_function_is_invoked_by_one_role_and_only_by_its_alias(function: str, caller: str | None) -> None:
     callers = {
-        (role, arn)
-        for role in roles(complete())
-        for action, resource, _ in permissions(complete(), role)
-        for arn in (function, f"{function}:live", f"{function}:7", f"{function}:$LATEST")
-        if fnmatchcase("lambda:InvokeFunction", action) and fnmatchcase(arn, resource)
+        (role, function_arn)
+        for role in roles(deployed())
+        for action, resource, _ in permissions(deployed(), role)
+        for function_arn in (function, f"{function}:live", f"{function}:7", f"{function}:$LATEST")
+        if fnmatchcase("lambda:InvokeFunction", action) and fnmatchcase(function_arn, resource)
     }
     assert callers == ({(f"{PREFIX}-{caller}", f"{function}:live")} if caller else set())
 
 
 def test_the_only_resource_policy_allows_the_api_to_invoke_the_handler() -> None:
-    permission = complete().one("lambda.Permission").inputs
+    permission = deployed().one("lambda.Permission").inputs
     assert (permission["function"], permission["qualifier"]) == (f"{PREFIX}-websocket-handler", "live")
     assert (permission["principal"], permission["sourceArn"]) == ("apigateway.amazonaws.com", f"{API}/*")
 
 
 def test_only_guests_of_this_pool_can_assume_the_guest_role() -> None:
-    trust = json.loads(complete().one("iam.Role", "guests").inputs["assumeRolePolicy"])
-    assert trust["Statement"] == [
-        {
-            "Effect": "Allow",
-            "Principal": {"Federated": "cognito-identity.amazonaws.com"},
-            "Action": "sts:AssumeRoleWithWebIdentity",
-            "Condition": {
-                "StringEquals": {"cognito-identity.amazonaws.com:aud": POOL},
-                "ForAnyValue:StringLike": {"cognito-identity.amazonaws.com:amr": "unauthenticated"},
-            },
-        }
-    ]
+    assert trust_statement(deployed(), "guests") == {
+        "Effect": "Allow",
+        "Principal": {"Federated": "cognito-identity.amazonaws.com"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": {"cognito-identity.amazonaws.com:aud": IDENTITY_POOL_ID},
+            "ForAnyValue:StringLike": {"cognito-identity.amazonaws.com:amr": "unauthenticated"},
+        },
+    }
 
 
 IDENTITIES = st.uuids(version=4).map(lambda uuid: f"us-east-1:{uuid}")
@@ -150,7 +160,7 @@ IDENTITIES = st.uuids(version=4).map(lambda uuid: f"us-east-1:{uuid}")
 
 @cache
 def guest_policies() -> list[Any]:
-    policies = [policy.inputs for policy in complete().all("iam.RolePolicy")]
+    policies = [policy.inputs for policy in deployed().all("iam.RolePolicy")]
     return [json.loads(policy["policy"]) for policy in policies if policy["role"] == f"{PREFIX}-guests-guest"]
 
 
@@ -165,31 +175,33 @@ def leading_keys(*keys: str) -> dict[str, list[str]]:
     return {"dynamodb:LeadingKeys": list(keys)}
 
 
-@given(me=IDENTITIES, other=IDENTITIES, text=st.text(max_size=20))
-def test_a_guest_reads_and_writes_only_the_guests_own_conversations(me: str, other: str, text: str) -> None:
-    own = conversation_key(me, text, "lecture")["sessionId"]
-    other_conversation = conversation_key(other, text, "lecture")
-    other_items = (lecture_key(text), connection_key(text), query_key(me, text), allowance_key(me), other_conversation)
+@given(guest=IDENTITIES, other_guest=IDENTITIES, text=st.text(max_size=20))
+def test_a_guest_reads_and_writes_only_the_guests_own_conversations(guest: str, other_guest: str, text: str) -> None:
+    own_key = conversation_key(guest, text, "lecture")["sessionId"]
+    other_items = (
+        *(lecture_key(text), connection_key(text), query_key(guest, text), allowance_key(guest)),
+        conversation_key(other_guest, text, "lecture"),
+    )
     for action in ("dynamodb:GetItem", "dynamodb:PutItem"):
-        assert is_allowed(me, action, SESSIONS_TABLE, **leading_keys(own))
-        for key in (*(item["sessionId"] for item in other_items), me):
-            assert not is_allowed(me, action, SESSIONS_TABLE, **leading_keys(key))
-            assert not is_allowed(me, action, SESSIONS_TABLE, **leading_keys(own, key))
-        assert not is_allowed(me, action, SESSIONS_TABLE), "a request without a key is refused too"
+        assert is_allowed(guest, action, SESSIONS_TABLE, **leading_keys(own_key))
+        for key in (*(item["sessionId"] for item in other_items), guest):
+            assert not is_allowed(guest, action, SESSIONS_TABLE, **leading_keys(key))
+            assert not is_allowed(guest, action, SESSIONS_TABLE, **leading_keys(own_key, key))
+        assert not is_allowed(guest, action, SESSIONS_TABLE), "a request without a key is refused too"
     for action in ("Query", "Scan", "UpdateItem", "DeleteItem"):
-        assert not is_allowed(me, f"dynamodb:{action}", SESSIONS_TABLE, **leading_keys(own))
+        assert not is_allowed(guest, f"dynamodb:{action}", SESSIONS_TABLE, **leading_keys(own_key))
 
 
-@given(me=IDENTITIES, other=IDENTITIES, name=st.text(min_size=1, max_size=20))
-def test_a_guests_own_credentials_give_no_access_to_the_bucket(me: str, other: str, name: str) -> None:
+@given(guest=IDENTITIES, other_guest=IDENTITIES, name=st.text(min_size=1, max_size=20))
+def test_a_guests_credentials_give_no_access_to_the_bucket(guest: str, other_guest: str, name: str) -> None:
     """A policy could only compare S3 keys with the identity id, and no S3 key may contain it."""
-    for prefix in (f"queries/{me}", f"queries/{other}", "queries", f"lectures/{me}", f"responses/{me}"):
+    for prefix in (f"queries/{guest}", f"queries/{other_guest}", "queries", f"lectures/{guest}", f"responses/{guest}"):
         for action in ("PutObject", "GetObject"):
-            assert not is_allowed(me, f"s3:{action}", f"{AUDIO_BUCKET}/{prefix}/{name}")
+            assert not is_allowed(guest, f"s3:{action}", f"{AUDIO_BUCKET}/{prefix}/{name}")
 
 
-@given(me=IDENTITIES)
-def test_a_guest_can_connect_but_cannot_post(me: str) -> None:
-    assert is_allowed(me, "execute-api:Invoke", f"{API}/$connect")
-    assert not is_allowed(me, "execute-api:Invoke", f"{API}/query")
-    assert not is_allowed(me, "execute-api:ManageConnections", f"{API}/POST/@connections/abc=")
+@given(guest=IDENTITIES)
+def test_a_guest_can_connect_but_cannot_post_to_connections(guest: str) -> None:
+    assert is_allowed(guest, "execute-api:Invoke", f"{API}/$connect")
+    assert not is_allowed(guest, "execute-api:Invoke", f"{API}/query")
+    assert not is_allowed(guest, "execute-api:ManageConnections", f"{API}/POST/@connections/abc=")

@@ -1,4 +1,8 @@
-"""Resources of voice Q&A: functions, queues, bucket, table, API, guest credentials, and the output for frontends."""
+"""Tests of voice Q&A's resources: functions, queues, bucket, table, API, guest credentials, and the frontend output.
+
+`websocket-handler` receives the messages of guests, who are browser users without a login. `query-worker` lets the agent
+answer a question, and `validate-lecture` checks the recordings (lectures) that guests ask about.
+"""
 
 import json
 from typing import Any
@@ -17,7 +21,7 @@ from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
 from local.preview.property_value_conversion import UNKNOWN
 from local.preview.stack_files import StackConfig
-from tests.components.deployment_harness import ACCOUNT, POOL, variables
+from tests.components.deployment_harness import IDENTITY_POOL_ID, arn, variables
 from tests.components.voice_qa.recorded_deployment import (
     BUCKET,
     CALLBACK,
@@ -30,24 +34,29 @@ from tests.components.voice_qa.recorded_deployment import (
     VALIDATOR,
     VOICE_QA,
     WORKER,
-    complete,
-    deploy_bedrock_agent,
-    deploy_changed,
-    preview,
+    changed_preview,
+    deployed,
+    deployed_with_bedrock_agent,
+    previewed,
 )
 from tests.fake_engine import Recorded
 
-QUEUES = f"arn:aws:sqs:{ACCOUNT}:{PREFIX}"
-COMMON = {"S3_BUCKET": BUCKET, "DYNAMODB_TABLE": TABLE, "LOG_LEVEL": "INFO", "POWERTOOLS_SERVICE_NAME": "voice-qa"}
+QUEUES = arn("sqs", f"{PREFIX}")
+COMMON_VARIABLES = {
+    "S3_BUCKET": BUCKET,
+    "DYNAMODB_TABLE": TABLE,
+    "LOG_LEVEL": "INFO",
+    "POWERTOOLS_SERVICE_NAME": "voice-qa",
+}
 """Environment variables of all functions."""
 CALLBACK_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 MAX_DELAY_SECONDS = 900
 """Maximum delay of an SQS message."""
 ENVIRONMENTS: dict[str, dict[str, str]] = {
     "websocket-handler": {
-        **COMMON,
+        **COMMON_VARIABLES,
         "WORKER": f"{WORKER}:live",
-        "IDENTITY_POOL": POOL,
+        "IDENTITY_POOL": IDENTITY_POOL_ID,
         "GUEST_ID_KEY": f"/{PREFIX}-guest-ids",
         "GUEST_ID_KEY_VERSION": "3",
         "LECTURE_UPLOADS": "off",
@@ -64,7 +73,7 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         CALLBACK_VARIABLE: CALLBACK,
     },
     "query-worker": {
-        **COMMON,
+        **COMMON_VARIABLES,
         "AGENTCORE_ENDPOINT": ENDPOINT,
         "AGENTCORE_QUALIFIER": "DEFAULT",
         "SESSION_DAYS": "7",
@@ -76,7 +85,7 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         CALLBACK_VARIABLE: CALLBACK,
     },
     "validate-lecture": {
-        **COMMON,
+        **COMMON_VARIABLES,
         "LECTURE_MIN_SECONDS": "10",
         "LECTURE_MAX_SECONDS": "14400",
         "LECTURE_MAX_BYTES": "2000000000",
@@ -98,8 +107,8 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
 )
 def test_each_function_reads_the_listed_variables(function: str, unknown_in_preview: set[str]) -> None:
     """Only ids that AWS generates are unknown in a preview."""
-    assert variables(complete(), function) == ENVIRONMENTS[function]
-    assert variables(preview(), function) == ENVIRONMENTS[function] | dict.fromkeys(unknown_in_preview, UNKNOWN)
+    assert variables(deployed(), function) == ENVIRONMENTS[function]
+    assert variables(previewed(), function) == ENVIRONMENTS[function] | dict.fromkeys(unknown_in_preview, UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -127,21 +136,21 @@ def test_each_function_reads_the_listed_variables(function: str, unknown_in_prev
     ],
 )
 def test_each_changed_setting_changes_only_its_variables(function: str, expected: dict[str, str]) -> None:
-    before, after = variables(preview(), function), variables(deploy_changed(), function)
-    assert {name: value for name, value in after.items() if before[name] != value} == expected
-    assert set(before) == set(after)
+    default, changed = variables(previewed(), function), variables(changed_preview(), function)
+    assert {name: changed[name] for name in changed if changed[name] != default[name]} == expected
+    assert set(changed) == set(default)
 
 
 def test_a_worker_with_an_agent_in_agentcore_runtime_has_no_endpoint() -> None:
-    environment = variables(deploy_bedrock_agent(), "query-worker")
+    environment = variables(deployed_with_bedrock_agent(), "query-worker")
     assert (environment["AGENTCORE_RUNTIME_ARN"], environment["AGENTCORE_QUALIFIER"]) == (RUNTIME, "spring")
     assert "AGENTCORE_ENDPOINT" not in environment
     both = {"endpoint": ENDPOINT, "mode": "bedrock", "runtimeArn": RUNTIME}
-    assert "AGENTCORE_ENDPOINT" not in variables(preview(agentcore=both), "query-worker")
+    assert "AGENTCORE_ENDPOINT" not in variables(previewed(agentcore=both), "query-worker")
 
 
 def test_a_runtime_that_the_mode_does_not_use_is_neither_configured_nor_permitted() -> None:
-    recorded = preview(agentcore={"endpoint": ENDPOINT, "runtimeArn": RUNTIME})
+    recorded = previewed(agentcore={"endpoint": ENDPOINT, "runtimeArn": RUNTIME})
     assert "AGENTCORE_RUNTIME_ARN" not in variables(recorded, "query-worker")
     assert not [policy for policy in recorded.all("iam.RolePolicy") if "bedrock" in str(policy.inputs["policy"])]
 
@@ -155,42 +164,41 @@ def test_a_runtime_that_the_mode_does_not_use_is_neither_configured_nor_permitte
     ],
 )
 def test_each_function_has_512_mb_its_timeout_tracing_and_a_version(function: str, handler: str, seconds: int) -> None:
-    inputs = complete().one("lambda.Function", function).inputs
+    inputs = deployed().one("lambda.Function", function).inputs
     assert (inputs["handler"], inputs["memorySize"], inputs["timeout"]) == (handler, 512, seconds)
     assert (inputs["runtime"], inputs["publish"], inputs["tracingConfig"]) == ("python3.13", True, {"mode": "Active"})
-    alias = complete().one("lambda.Alias", function).inputs
+    alias = deployed().one("lambda.Alias", function).inputs
     assert (alias["name"], alias["functionName"], alias["functionVersion"]) == ("live", inputs["name"], "7")
 
 
 def test_the_sweeps_time_limit_is_valid_for_the_shortest_timeout_of_the_validator() -> None:
-    environment = variables(preview(validator={"timeoutSeconds": 1}), "validate-lecture")
+    environment = variables(previewed(validator={"timeoutSeconds": 1}), "validate-lecture")
     assert ValidatorEnvironment.model_validate(environment).sweep_seconds == 1
 
 
 def test_the_workers_concurrency_is_reserved() -> None:
-    functions = [function.inputs for function in complete().all("lambda.Function")]
+    functions = [function.inputs for function in deployed().all("lambda.Function")]
     reserved = {function["name"]: function.get("reservedConcurrentExecutions") for function in functions}
     assert {name: count for name, count in reserved.items() if count} == {f"{PREFIX}-query-worker": 50}
-    unreserved = preview(queryWorker={"reservedConcurrency": None}).one("lambda.Function", "query-worker").inputs
-    assert unreserved.get("reservedConcurrentExecutions") is None
+    worker = previewed(queryWorker={"reservedConcurrency": None}).one("lambda.Function", "query-worker").inputs
+    assert worker.get("reservedConcurrentExecutions") is None
 
 
 def test_one_execution_environment_of_the_handler_is_warm_by_default() -> None:
-    warm = complete().one("lambda.ProvisionedConcurrencyConfig").inputs
-    assert (warm["functionName"], warm["qualifier"]) == (f"{PREFIX}-websocket-handler", "live")
-    assert warm["provisionedConcurrentExecutions"] == 1
-    assert preview(socketHandler={"provisionedConcurrency": 0}).all("lambda.ProvisionedConcurrencyConfig") == []
+    configuration = deployed().one("lambda.ProvisionedConcurrencyConfig").inputs
+    assert (configuration["functionName"], configuration["qualifier"]) == (f"{PREFIX}-websocket-handler", "live")
+    assert configuration["provisionedConcurrentExecutions"] == 1
+    assert previewed(socketHandler={"provisionedConcurrency": 0}).all("lambda.ProvisionedConcurrencyConfig") == []
 
 
 @pytest.mark.parametrize(
-    ("function", "queue", "seconds"),
-    [("query-worker", "queries", 300), ("validate-lecture", "validator", 21_600)],
+    ("function", "queue", "seconds"), [("query-worker", "queries", 300), ("validate-lecture", "validator", 21_600)]
 )
 def test_asynchronous_invocations_are_tried_three_times_and_then_moved_to_the_dead_letter_queue(
     function: str, queue: str, seconds: int
 ) -> None:
     """A late answer to a question is useless, so its invocation is discarded earlier than that of the validator."""
-    assert complete().one("lambda.FunctionEventInvokeConfig", function).inputs == {
+    assert deployed().one("lambda.FunctionEventInvokeConfig", function).inputs == {
         "functionName": f"{PREFIX}-{function}",
         "qualifier": "live",
         "maximumRetryAttempts": 2,
@@ -200,40 +208,41 @@ def test_asynchronous_invocations_are_tried_three_times_and_then_moved_to_the_de
 
 
 def test_every_new_object_below_lectures_is_reported_to_the_queue() -> None:
-    (notification,) = complete().one("s3.BucketNotification", "audio").inputs["queues"]
+    (notification,) = deployed().one("s3.BucketNotification", "audio").inputs["queues"]
     assert (notification["queueArn"], notification["filterPrefix"], notification["filterSuffix"]) == (
         f"{QUEUES}-uploads",
         "lectures/",
         "",
     )
     assert notification["events"] == ["s3:ObjectCreated:*"]
-    (_, allowed) = json.loads(complete().one("sqs.QueuePolicy", "uploads-policy").inputs["policy"])["Statement"]
+    (_, allowed) = json.loads(deployed().one("sqs.QueuePolicy", "uploads-policy").inputs["policy"])["Statement"]
     assert (allowed["Principal"], allowed["Action"]) == ({"Service": "s3.amazonaws.com"}, "sqs:SendMessage")
     assert allowed["Condition"]["ArnEquals"] == {"aws:SourceArn": f"arn:aws:s3:::{BUCKET}"}
 
 
 def test_the_visibility_timeout_is_six_times_the_validators_timeout() -> None:
-    assert complete().one("sqs.Queue", "uploads-queue").inputs["visibilityTimeoutSeconds"] == 6 * 300
-    assert deploy_changed().one("sqs.Queue", "uploads-queue").inputs["visibilityTimeoutSeconds"] == 6 * 100
+    assert deployed().one("sqs.Queue", "uploads-queue").inputs["visibilityTimeoutSeconds"] == 6 * 300
+    assert changed_preview().one("sqs.Queue", "uploads-queue").inputs["visibilityTimeoutSeconds"] == 6 * 100
 
 
 def test_the_validator_gets_batches_of_five_uploads_and_returns_only_failed_messages() -> None:
-    source = complete().one("lambda.EventSourceMapping", "uploads").inputs
+    source = deployed().one("lambda.EventSourceMapping", "uploads").inputs
     assert (source["functionName"], source["eventSourceArn"]) == (f"{VALIDATOR}:live", f"{QUEUES}-uploads")
     assert (source["batchSize"], source["scalingConfig"]) == (5, {"maximumConcurrency": 5})
     assert source["functionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
 def test_time_limit_checks_are_delivered_to_the_handler_and_can_be_delayed_long_enough() -> None:
-    source = complete().one("lambda.EventSourceMapping", "time-limits").inputs
+    """A time limit check is a message that is delivered when a question must have ended."""
+    source = deployed().one("lambda.EventSourceMapping", "time-limits").inputs
     assert (source["functionName"], source["eventSourceArn"]) == (f"{HANDLER}:live", f"{QUEUES}-time-limits")
     assert source["functionResponseTypes"] == ["ReportBatchItemFailures"]
-    longest = TypeAdapter(AnswerSeconds).json_schema()["maximum"]
-    assert longest + CHECK_GRACE_SECONDS <= MAX_DELAY_SECONDS
+    max_answer_seconds = TypeAdapter(AnswerSeconds).json_schema()["maximum"]
+    assert max_answer_seconds + CHECK_GRACE_SECONDS <= MAX_DELAY_SECONDS
 
 
-def test_a_schedule_starts_the_sweep_for_missed_lectures() -> None:
-    sweep = complete().one("scheduler.Schedule").inputs
+def test_a_schedule_starts_the_sweep_for_lectures_whose_upload_event_was_lost() -> None:
+    sweep = deployed().one("scheduler.Schedule").inputs
     target = sweep["target"]
     assert (target["arn"], target["input"]) == (f"{VALIDATOR}:live", '{"kind": "sweep"}')
     assert target["deadLetterConfig"] == {"arn": f"{QUEUES}-sweep-dlq"}
@@ -241,22 +250,22 @@ def test_a_schedule_starts_the_sweep_for_missed_lectures() -> None:
 
 
 def test_only_the_ssm_parameter_contains_the_key_of_guest_ids() -> None:
-    parameter = complete().one("ssm.Parameter").inputs
+    parameter = deployed().one("ssm.Parameter").inputs
     assert (parameter["name"], parameter["type"]) == (f"/{PREFIX}-guest-ids", "SecureString")
-    for resource in complete().graph:
+    for resource in deployed().graph:
         if resource.kind != "Parameter":
             assert GUEST_ID_KEY not in str(resource.request), resource.name
 
 
 def bucket_inputs(kind: str, recorded: Recorded | None = None) -> dict[str, Any]:
-    return (recorded or complete()).one(f"s3.{kind}", "audio").inputs
+    return (recorded or deployed()).one(f"s3.{kind}", "audio").inputs
 
 
 def test_browsers_can_use_the_bucket_as_the_requirement_states() -> None:
     (rule,) = bucket_inputs("BucketCorsConfiguration")["corsRules"]
     assert (rule["allowedOrigins"], rule["allowedMethods"]) == (["*"], ["GET", "PUT", "POST"])
     assert (rule["allowedHeaders"], rule["maxAgeSeconds"]) == (["*"], 3600)
-    (rule,) = bucket_inputs("BucketCorsConfiguration", deploy_changed())["corsRules"]
+    (rule,) = bucket_inputs("BucketCorsConfiguration", changed_preview())["corsRules"]
     assert rule["allowedOrigins"] == ["https://app.example.com", "http://localhost:3000"]
 
 
@@ -279,8 +288,8 @@ def test_questions_and_answers_expire_after_a_week_and_lectures_stay() -> None:
     """An expired object becomes a noncurrent version, which is kept for a day."""
     assert (s3_prefixes.QUERIES, s3_prefixes.RESPONSES, s3_prefixes.LECTURES) == ("queries/", "responses/", "lectures/")
     noncurrent = {"queries/": 1, "responses/": 1, "": 7}
-    assert expiry_days(complete()) == ({"queries/": 7, "responses/": 7}, noncurrent)
-    assert expiry_days(deploy_changed()) == ({"queries/": 11, "responses/": 12}, noncurrent)
+    assert expiry_days(deployed()) == ({"queries/": 7, "responses/": 7}, noncurrent)
+    assert expiry_days(changed_preview()) == ({"queries/": 11, "responses/": 12}, noncurrent)
 
 
 def test_the_bucket_is_private_encrypted_and_versioned_by_default() -> None:
@@ -288,16 +297,16 @@ def test_the_bucket_is_private_encrypted_and_versioned_by_default() -> None:
     (rule,) = bucket_inputs("BucketServerSideEncryptionConfiguration")["rules"]
     assert rule["applyServerSideEncryptionByDefault"] == {"sseAlgorithm": "AES256"}
     assert bucket_inputs("BucketVersioning")["versioningConfiguration"] == {"status": "Enabled"}
-    assert preview(audio={"versioned": False}).all("s3.BucketVersioning") == []
+    assert previewed(audio={"versioned": False}).all("s3.BucketVersioning") == []
 
 
 def test_uploads_can_use_transfer_acceleration() -> None:
-    assert complete().all("s3.BucketAccelerateConfiguration") == []
-    assert deploy_changed().one("s3.BucketAccelerateConfiguration").inputs["status"] == "Enabled"
+    assert deployed().all("s3.BucketAccelerateConfiguration") == []
+    assert changed_preview().one("s3.BucketAccelerateConfiguration").inputs["status"] == "Enabled"
 
 
 def test_the_tables_keys_are_session_and_lecture_and_its_items_expire() -> None:
-    table = complete().one("dynamodb.Table").inputs
+    table = deployed().one("dynamodb.Table").inputs
     assert (table["name"], table["hashKey"], table["rangeKey"]) == (TABLE, "sessionId", "lectureId")
     assert table["attributes"] == [{"name": "sessionId", "type": "S"}, {"name": "lectureId", "type": "S"}]
     assert table["ttl"] == {"attributeName": "expiresAt", "enabled": True}
@@ -306,21 +315,21 @@ def test_the_tables_keys_are_session_and_lecture_and_its_items_expire() -> None:
 
 
 def test_the_handler_serves_a_route_for_every_action_and_a_default_route() -> None:
-    routes = complete().all("apigatewayv2.Route")
+    routes = deployed().all("apigatewayv2.Route")
     assert {route.inputs["routeKey"] for route in routes} == {"$connect", "$default", "$disconnect", *REQUESTS}
-    (integration,) = complete().all("apigatewayv2.Integration")
+    (integration,) = deployed().all("apigatewayv2.Integration")
     assert integration.inputs["integrationUri"].endswith(f"/functions/{HANDLER}:live/invocations")
 
 
 def test_only_the_handshake_requires_a_signature() -> None:
-    for route in complete().all("apigatewayv2.Route"):
+    for route in deployed().all("apigatewayv2.Route"):
         is_handshake = route.inputs["routeKey"] == "$connect"
         assert route.inputs["authorizationType"] == ("AWS_IAM" if is_handshake else "NONE")
-    assert "CallersCheckedBy" not in complete().one("apigatewayv2.Api").inputs["tags"]
+    assert "CallersCheckedBy" not in deployed().one("apigatewayv2.Api").inputs["tags"]
 
 
-def test_the_stage_is_called_prod_and_throttles_as_the_settings_say() -> None:
-    for recorded, expected in ((preview(), (100, 200)), (deploy_changed(), (17, 34))):
+def test_the_stage_is_called_prod_and_its_rate_limit_is_a_setting() -> None:
+    for recorded, expected in ((previewed(), (100, 200)), (changed_preview(), (17, 34))):
         stage = recorded.one("apigatewayv2.Stage").inputs
         limits = stage["defaultRouteSettings"]
         assert (limits["throttlingRateLimit"], limits["throttlingBurstLimit"]) == expected
@@ -328,14 +337,14 @@ def test_the_stage_is_called_prod_and_throttles_as_the_settings_say() -> None:
 
 
 def test_guests_get_credentials_only_by_the_enhanced_flow() -> None:
-    pool = complete().one("cognito.IdentityPool").inputs
+    pool = deployed().one("cognito.IdentityPool").inputs
     assert (pool["allowUnauthenticatedIdentities"], pool["allowClassicFlow"]) == (True, False)
-    attachment = complete().one("cognito.IdentityPoolRoleAttachment")
-    assert attachment.inputs["identityPoolId"] == POOL
+    attachment = deployed().one("cognito.IdentityPoolRoleAttachment")
+    assert attachment.inputs["identityPoolId"] == IDENTITY_POOL_ID
     assert set(attachment.inputs["roles"]) == {"unauthenticated"}
-    created_before = {ancestor.name for ancestor in complete().ancestors(attachment)}
+    created_before = {ancestor.name for ancestor in deployed().ancestors(attachment)}
     assert {"voice-qa-guests-guest-grants", "voice-qa-guests-guest-grants-2"} <= created_before
-    role = complete().one("iam.Role", "guests").inputs
+    role = deployed().one("iam.Role", "guests").inputs
     assert "maxSessionDuration" not in role, "an hour is Cognito's default"
 
 

@@ -1,4 +1,7 @@
-"""A private agent: the worker is attached to the agent's VPC, and has a route to the internet."""
+"""Tests of the network for a private agent: the worker runs in the agent's VPC, and has a route to the internet.
+
+The agent is the external service that answers questions. The worker (the function `query-worker`) calls it.
+"""
 
 from typing import Any
 
@@ -7,12 +10,12 @@ import pytest
 from components.voice_qa import monthly_usage
 from guardrails.pricing.cost_estimate import estimate_cost
 from local.preview.cost import to_priced_resource
-from tests.components.voice_qa.recorded_deployment import PREFIX, VOICE_QA, complete, preview
+from tests.components.voice_qa.recorded_deployment import PREFIX, VOICE_QA, deployed, previewed
 from tests.fake_engine import Recorded
 
-VPC, PUBLIC, SUBNETS = "vpc-0a1b2c3d", "subnet-0e3f", ["subnet-0a1b", "subnet-0c2d"]
+VPC, PUBLIC_SUBNET, SUBNETS = "vpc-0a1b2c3d", "subnet-0e3f", ["subnet-0a1b", "subnet-0c2d"]
 NETWORK = {"vpcId": VPC, "cidr": "172.31.0.0/16"}
-NAT = {"publicSubnetId": PUBLIC, "subnetCidr": "172.31.200.0/24", "zone": "b"}
+NAT = {"publicSubnetId": PUBLIC_SUBNET, "subnetCidr": "172.31.200.0/24", "zone": "b"}
 
 
 def agent_settings(**network: Any) -> dict[str, Any]:
@@ -20,11 +23,11 @@ def agent_settings(**network: Any) -> dict[str, Any]:
 
 
 def deploy_with_subnets() -> Recorded:
-    return preview(agentcore=agent_settings(subnetIds=SUBNETS))
+    return previewed(agentcore=agent_settings(subnetIds=SUBNETS))
 
 
 def deploy_with_nat() -> Recorded:
-    return complete(agentcore=agent_settings(nat=NAT))
+    return deployed(agentcore=agent_settings(nat=NAT))
 
 
 def test_only_the_worker_is_attached_to_the_network() -> None:
@@ -32,7 +35,7 @@ def test_only_the_worker_is_attached_to_the_network() -> None:
     [worker] = [function for function in functions if function.inputs.get("vpcConfig")]
     assert worker.name == "voice-qa-query-worker-function"
     assert worker.inputs["vpcConfig"]["subnetIds"] == SUBNETS
-    assert not [function for function in preview().all("lambda.Function") if function.inputs.get("vpcConfig")]
+    assert not [function for function in previewed().all("lambda.Function") if function.inputs.get("vpcConfig")]
 
 
 @pytest.mark.parametrize("deploy", [deploy_with_subnets, deploy_with_nat])
@@ -56,7 +59,7 @@ def test_existing_subnets_are_used_without_new_network_resources() -> None:
 def test_a_nat_gateway_and_its_route_exist_before_the_worker_is_attached() -> None:
     recorded = deploy_with_nat()
     nat, subnet = recorded.one("ec2.NatGateway").inputs, recorded.one("ec2.Subnet").inputs
-    assert (nat["subnetId"], nat["connectivityType"]) == (PUBLIC, "public")
+    assert (nat["subnetId"], nat["connectivityType"]) == (PUBLIC_SUBNET, "public")
     assert "no VPC endpoint" in nat["tags"]["Reason"]
     assert (subnet["cidrBlock"], subnet["availabilityZone"]) == ("172.31.200.0/24", "us-east-1b")
     assert subnet["mapPublicIpOnLaunch"] is False
@@ -64,8 +67,8 @@ def test_a_nat_gateway_and_its_route_exist_before_the_worker_is_attached() -> No
     worker = recorded.one("lambda.Function", "query-worker").inputs["vpcConfig"]
     assert worker["subnetIds"] == [recorded.one("ec2.Subnet").id]
     assert worker["securityGroupIds"] == [recorded.one("ec2.SecurityGroup").id]
-    created_before = {resource.kind for resource in recorded.ancestors(recorded.one("lambda.Function", "query-worker"))}
-    assert {"NatGateway", "Route", "RouteTableAssociation", "Subnet"} <= created_before
+    earlier_kinds = {resource.kind for resource in recorded.ancestors(recorded.one("lambda.Function", "query-worker"))}
+    assert {"NatGateway", "Route", "RouteTableAssociation", "Subnet"} <= earlier_kinds
 
 
 def test_audio_and_conversations_bypass_the_nat_gateway() -> None:

@@ -13,8 +13,6 @@ from local.ffmpeg import pcm_input, run_ffmpeg
 from tests.browser import DESKTOP, PHONE, SAMPLE_RATE, ConsoleWindow
 
 MARKS = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.xdist_group("platform")]
-
-
 PICTURES = os.environ.get("CONSOLE_PICTURES")
 
 
@@ -45,7 +43,7 @@ COLOURS = "c0=0x14233f:c1=0x0b7f81:c2=0xf2a35a:c3=0x5348d8:nb_colors=4:seed=7"
 
 
 def write_video(path: Path, size: str, grain: int, pcm: bytes) -> Path:
-    """Write an MP4 video with moving colours and this sound. Grain makes the file large."""
+    """Write an MP4 video with moving colours and this sound. Noise of the strength `grain` makes the file large."""
     seconds = len(pcm) / 2 / SAMPLE_RATE
     pictures = f"gradients=size={size}:rate=8:duration={seconds}:{COLOURS},format=yuv420p,noise=alls={grain}:allf=t:enable='gt(t,1)'"
     video_encoder = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "8", "-pix_fmt", "yuv420p")
@@ -57,21 +55,23 @@ def write_video(path: Path, size: str, grain: int, pcm: bytes) -> Path:
 
 
 def break_first_connection(page: Page, url: str, after: str) -> list[str]:
-    """Break the first connection when its server sends a message that contains `after`. Return the messages of each connection."""
+    """Break the first connection when its server sends a message that contains the text `after`.
+
+    Return a list with one entry for each connection: all messages that the page sent over it, one per line.
+    """
     sent: list[str] = []
 
     def on_connection(socket: WebSocketRoute) -> None:
-        is_first = not sent
+        index = len(sent)
         sent.append("")
         server = socket.connect_to_server()
-        index = len(sent) - 1
 
         def from_page(message: str | bytes) -> None:
             sent[index] += f"{message!r}\n"
             server.send(message)
 
         def from_server(message: str | bytes) -> None:
-            if is_first and after in str(message):
+            if index == 0 and after in str(message):
                 socket.close(code=1001)
                 server.close()
                 return

@@ -10,11 +10,7 @@ from tests.end_to_end.conftest import Platform
 from tests.end_to_end.console.harness import MARKS, break_first_connection, take_screenshots
 
 pytestmark = MARKS
-
-
 SPOKEN_WORDS = "hello world this is a live test of the stream we speak . good day . thank you again ."
-
-
 CAPTIONS = ["Hello world this is a live test of the stream we speak.", "Good day.", "Thank you again."]
 
 
@@ -24,7 +20,7 @@ def read_final_lines(page: Page) -> list[str]:
 
 def test_an_audio_file_is_captioned(window: ConsoleWindow, page: Page, tmp_path: Path) -> None:
     window.select_tab("Captions")
-    page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "said.wav", SPOKEN_WORDS))
+    page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "speech.wav", SPOKEN_WORDS))
     expect(page.locator("#captions-state")).to_have_text("Pieces of speech: 3 done")
     assert read_final_lines(page) == CAPTIONS
     expect(page.get_by_role("log")).to_contain_text("Thank you again.")
@@ -51,23 +47,21 @@ def test_speech_from_the_microphone_is_captioned(window: ConsoleWindow, page: Pa
     expect(speak).to_be_enabled()
     expect(speak).to_have_text("Start speaking")
     # On a busy machine the sound device may drop a word, and the microphone may start in the middle of a sentence.
-    assert {word.strip(".").lower() for line in read_final_lines(page) for word in line.split()} == {
-        "tones",
-        "and",
-        "captions",
-    }
+    words = {word.strip(".").lower() for line in read_final_lines(page) for word in line.split()}
+    assert words == {"tones", "and", "captions"}
 
 
 def test_captions_continue_after_the_connection_broke(
     chromium: Browser, console_url: str, platform: Platform, tmp_path: Path
 ) -> None:
     with open_window(chromium, console_url) as window:
-        sent = break_first_connection(window.page, platform.outputs["frontend"]["transcription"]["url"], '"accepted"')
+        url = platform.outputs["frontend"]["transcription"]["url"]
+        messages_by_connection = break_first_connection(window.page, url, after='"accepted"')
         window.open("captions")
         window.page.get_by_label("Choose a file").set_input_files(
-            write_speech(tmp_path / "said.wav", "good day . thank you again .")
+            write_speech(tmp_path / "speech.wav", "good day . thank you again .")
         )
         expect(window.page.locator("#captions-state")).to_have_text("Pieces of speech: 2 done")
         assert read_final_lines(window.page) == CAPTIONS[1:]
-    assert len(sent) == 2
-    assert '"sessionId"' in sent[1].splitlines()[0], "the second connection must resume the session"
+    assert len(messages_by_connection) == 2
+    assert '"sessionId"' in messages_by_connection[1].splitlines()[0], "the second connection must resume the session"

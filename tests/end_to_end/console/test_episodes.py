@@ -1,4 +1,4 @@
-"""Tests of the episodes panel: uploads, processing, and the timeline of claims."""
+"""Test of the episodes panel: uploads, processing, and the timeline of the claims in the transcript."""
 
 from pathlib import Path
 
@@ -10,9 +10,7 @@ from tests.browser import SAMPLE_RATE, ConsoleWindow
 from tests.end_to_end.console.harness import MARKS, find_panel, take_screenshots, write_video
 
 pytestmark = MARKS
-
-
-FILM_SECONDS = 3
+VIDEO_SECONDS = 3
 
 
 def test_the_claims_of_an_episode_appear_on_the_timeline(window: ConsoleWindow, page: Page, tmp_path: Path) -> None:
@@ -23,7 +21,7 @@ def test_the_claims_of_an_episode_appear_on_the_timeline(window: ConsoleWindow, 
     page.get_by_role("button", name="Create").click()
     episode = page.get_by_role("article", name="Harbour news")
     expect(episode).to_be_visible()
-    video = write_video(tmp_path / "film.mp4", "1280x720", 14, tone_words.silence(FILM_SECONDS, SAMPLE_RATE))
+    video = write_video(tmp_path / "video.mp4", "1280x720", 14, tone_words.silence(VIDEO_SECONDS, SAMPLE_RATE))
     assert video.stat().st_size > 10_000_000, "the video must be large enough for an upload in parts"
     page.get_by_label("Choose a transcript").set_input_files(
         {"name": "harbour.srt", "mimeType": "", "buffer": TRANSCRIPT}
@@ -33,7 +31,7 @@ def test_the_claims_of_an_episode_appear_on_the_timeline(window: ConsoleWindow, 
     expect(episode.locator("#episodes-video .done").last).to_contain_text("Cut")
     expect(episode.locator("#episodes-status")).to_have_text("Ready")
     marks = episode.get_by_role("group", name="Timeline").get_by_role("button")
-    expect(marks).to_have_count(3)
+    expect(marks).to_have_count(3)  # two claims and a clip
     expect(marks.first).to_have_accessible_name("Claim at 0:04, unverified: This city has 12 bridges")
     marks.nth(1).press("Enter")
     expect(episode.locator(".finding", has_text="It is the largest harbour").first).to_be_focused()

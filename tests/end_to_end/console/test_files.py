@@ -7,9 +7,7 @@ from tests.end_to_end.conftest import IngestionFlowRun, Platform
 from tests.end_to_end.console.harness import MARKS, take_screenshots
 
 pytestmark = MARKS
-
-
-DROP = """(area) => {
+DROP_TWO_FILES = """(area) => {
   const data = new DataTransfer();
   data.items.add(new File(['{"a": 1}\\n'], "one of mine.ndjson"));
   data.items.add(new File(["no lines"], "photo.jpg"));
@@ -19,7 +17,7 @@ DROP = """(area) => {
 
 def test_dropped_and_chosen_files_show_their_state(window: ConsoleWindow, page: Page, platform: Platform) -> None:
     window.select_tab("Files")
-    page.locator("#files-drop").evaluate(DROP)
+    page.locator("#files-drop").evaluate(DROP_TWO_FILES)
     files = page.get_by_role("list", name="Files of this visit")
     expect(files.locator(".card", has_text="photo.jpg")).to_contain_text(
         "Rejected: its file extension is not one of those above."
@@ -38,7 +36,7 @@ def test_dropped_and_chosen_files_show_their_state(window: ConsoleWindow, page: 
 def test_the_sample_files_become_rows_at_once_if_the_visitor_asks(
     window: ConsoleWindow, page: Page, ingestion_flow_run: IngestionFlowRun
 ) -> None:
-    """Ingestion's flow must have ended, because the button also processes its files."""
+    """The ingestion flow must have ended before, because the button processes all waiting files."""
     assert ingestion_flow_run.outcome[1].rows
     window.select_tab("Files")
     page.get_by_role("button", name="Try the sample files").click()
@@ -52,4 +50,5 @@ def test_the_sample_files_become_rows_at_once_if_the_visitor_asks(
     card.get_by_role("button", name="Show rows").click()
     expect(card).to_contain_text("3 rows", timeout=60_000)
     expect(card.get_by_role("columnheader")).to_have_text(["Line", "file", "line", "text"])
+    # The sample file is number 1 and has three lines, which all contain the text "ü1".
     expect(card.get_by_role("cell")).to_have_text([cell for line in "012" for cell in ("1", line, "ü1")])

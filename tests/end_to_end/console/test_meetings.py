@@ -13,11 +13,11 @@ from tests.end_to_end.console.harness import MARKS, find_panel, take_screenshots
 
 pytestmark = MARKS
 TITLE = "Weekly report"
-"""Differs from the flow's title, because the flow records as Ann on the same platform too."""
+"""Differs from the title in the meetings flow, because that flow records as Ann on the same platform too."""
 
 
 def break_upload_once(page: Page, name: str) -> list[str]:
-    """Break the connection at the upload of one chunk, once; return the list of later uploads."""
+    """Break the connection once, at the upload of a chunk (a file of the recording). Return the list of all uploads."""
     uploads: list[str] = []
 
     def record_upload(request: Request) -> None:
@@ -37,7 +37,9 @@ def sign_in(page: Page, name: str) -> None:
     expect(page.locator("#who")).to_have_text(name)
 
 
-def test_the_page_shows_a_meetings_summary_and_action_items(window: ConsoleWindow, page: Page, tmp_path: Path) -> None:
+def test_an_interrupted_upload_is_resumed_and_the_meetings_summary_is_shown(
+    window: ConsoleWindow, page: Page, tmp_path: Path
+) -> None:
     window.select_tab("Meetings")
     panel = find_panel(page, "Meetings")
     chunk_speech = [
@@ -91,7 +93,7 @@ def test_the_page_shows_a_meetings_summary_and_action_items(window: ConsoleWindo
 
 def test_another_user_sees_only_their_own_meetings(window: ConsoleWindow, page: Page) -> None:
     window.select_tab("Meetings")
-    for name in ("nobody-yet", "ann"):
+    for name in ("user-without-meetings", "ann"):
         sign_in(page, name)
         if name != "ann":
             expect(page.get_by_role("article", name=TITLE)).to_be_hidden()

@@ -10,24 +10,16 @@ from tests.end_to_end.conftest import Platform
 from tests.end_to_end.console.harness import MARKS, find_panel
 
 pytestmark = MARKS
-
-
 PANELS = ("Files", "Captions", "Lectures", "Episodes", "Meetings")
-
-
 FIND_TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
   [...document.querySelectorAll("body *")].filter((element) => element.getBoundingClientRect().right > innerWidth).map((element) => element.outerHTML)"""
-
-
 FIND_TOO_SMALL = """() => [...document.querySelectorAll("button, .button, select, input:not(.unseen)")]
   .filter((element) => element.checkVisibility() && !element.classList.contains("mark") && element.type !== "checkbox")
   .filter((element) => { const box = element.getBoundingClientRect(); return box.width < 24 || box.height < 24; })
   .map((element) => element.outerHTML)"""
-"""Find controls below 24 pixels, the minimum of WCAG 2.2 AA. Marks of a timeline are exempt: their width shows a duration, and
-the list below has the same entries.
+"""Find controls below 24 pixels, the minimum of WCAG 2.2 AA. Marks of a timeline are exempt: their width shows a
+duration, and the list below has the same entries.
 """
-
-
 FIND_UNNAMED = """() => [...document.querySelectorAll("button, input, select, textarea, audio, video, meter, progress")]
   .filter((element) => !(element.labels?.length || element.getAttribute("aria-label") || element.textContent.trim()))
   .map((element) => element.outerHTML)"""
@@ -86,8 +78,7 @@ def test_every_panel_fits_a_phone(window: ConsoleWindow, page: Page) -> None:
     for name in PANELS:
         window.select_tab(name)
         assert page.evaluate(FIND_TOO_WIDE) == [], f"the panel {name} scrolls sideways"
-        small = page.evaluate(FIND_TOO_SMALL)
-        assert small == [], f"the panel {name} has controls that are too small for a finger"
+        assert page.evaluate(FIND_TOO_SMALL) == [], f"the panel {name} has controls that are too small for a finger"
     window.resize(DESKTOP)
 
 

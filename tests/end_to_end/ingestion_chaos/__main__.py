@@ -65,7 +65,7 @@ class ChaosRun:
         self.intake = self.runs.intake
         self.client = deployment.client
         self.files = files
-        self.versions: dict[tuple[str, str], UploadedFile] = {}
+        self.files_by_version: dict[tuple[str, str], UploadedFile] = {}
         """Uploaded files by key and version."""
         self.killer = ProcessKiller(deployment.emulator.pid, seed)
         self.redrives: Counter[str] = Counter()
@@ -108,7 +108,7 @@ class ChaosRun:
                 group = self.files[start : start + FILES_PER_GROUP]
                 versions = pool.map(lambda file: self.intake.upload(file.key, file.body), group)
                 for file, version in zip(group, versions, strict=True):
-                    self.versions[file.key, version] = file
+                    self.files_by_version[file.key, version] = file
                 time.sleep(self._random.uniform(0, 0.6))
         for record in self.intake.list_files()[::REPEATED_NOTIFICATION_EVERY]:
             self.intake.notify_again(record)
@@ -129,8 +129,9 @@ class ChaosRun:
         self._redrive_dead_letters()
         eventually(lambda: self.intake.count_messages(self.intake.queue_url) == (0, 0) or None, "an empty queue", 300)
         self._wait_for_executions()
-        # The latest version has the live version's code, but checks claims that are a second old, not 15 minutes.
-        # No builder is working now, so all claims are left behind.
+        # A claim is the reservation of a file by a manifest builder. No builder is working now, so the remaining claims
+        # belong to killed builders. `$LATEST` has the code of the live version, but checks claims that are a second
+        # old, not 15 minutes.
         self._shorten_claims()
         self._sweep(qualifier="$LATEST")
         self._wait_for_executions()
@@ -154,6 +155,7 @@ class ChaosRun:
                 self.redrives["dead letters"] += 1
 
     def _shorten_claims(self) -> None:
+        """Set the age after which `$LATEST` of the sweeper checks a claim to a second."""
         function = self.runs.sweeper.partition(":")[0]
         variables = self._functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
         self._functions.update_function_configuration(
@@ -182,7 +184,7 @@ class ChaosRun:
 
     def report(self, seed: int, seconds: float) -> int:
         """Print the numbers of the run. Return the number of wrong results."""
-        expected = {version: expected_result(file) for version, file in self.versions.items()}
+        expected = {version: expected_result(file) for version, file in self.files_by_version.items()}
         records, rows = self.intake.list_files(), self.runs.read_rows()
         problems = find_wrong_results(expected, records, rows)
         damages = Counter(file.damage for file in self.files if file.damage)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handlers.ingestion.glue.file_list_and_result import SourceFile
+from handlers.ingestion.glue.file_list_and_result_json import SourceFile
 from handlers.ingestion.glue.file_scan import scan_file
 from tests.end_to_end.ingestion_chaos.result_check import find_wrong_results
 from tests.end_to_end.ingestion_chaos.uploaded_files import (

@@ -1,4 +1,4 @@
-"""Pulumi project on which the tests run the real CLI, with a separate backend, home folder and configuration."""
+"""Pulumi projects on which the tests run the real CLI, each with its own backend, home folder and configuration."""
 
 import json
 import os
@@ -15,6 +15,8 @@ from local import ROOT
 PASSPHRASE = "local"
 Event = dict[str, Any]
 """Event of Pulumi's engine, for example `{"resourcePreEvent": {…}}`."""
+REPLACED = "create-replacement, delete-replaced, replace"
+"""Action on a resource that was replaced (`CliRun.actions`)."""
 
 
 @dataclass(frozen=True)
@@ -26,17 +28,17 @@ class CliRun:
 
     @property
     def actions(self) -> dict[str, str]:
-        """Action on each resource that changed, by the resource's name in Pulumi. The stack and its provider are left
-        out. A replacement has its steps joined: `create-replacement, replace, delete-replaced`.
+        """Action on each resource that changed, by the resource's name in Pulumi, without the stack and its provider.
+
+        A replacement has several steps. They are sorted and joined, as in `REPLACED`, because their order varies.
         """
-        actions: dict[str, str] = {}
+        steps: dict[str, list[str]] = {}
         for event in self.events:
             step = event.get("resOutputsEvent", {}).get("metadata")
             if step is None or step["op"] == "same" or step["type"].startswith("pulumi:"):
                 continue
-            name = step["urn"].rpartition("::")[2]
-            actions[name] = f"{actions[name]}, {step['op']}" if name in actions else step["op"]
-        return actions
+            steps.setdefault(step["urn"].rpartition("::")[2], []).append(step["op"])
+        return {name: ", ".join(sorted(operations)) for name, operations in steps.items()}
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class CliProject:
         home = self.folder.parent / f"{self.folder.name}-home"
         backend = home / "backend"
         backend.mkdir(parents=True, exist_ok=True)
-        return subprocess.Popen(  # noqa: S603 - the CLI that the tests are for
+        return subprocess.Popen(  # noqa: S603 - the CLI under test
             [str(self.cli), *arguments, "--non-interactive", "--color", "never"],
             cwd=self.folder,
             env={
@@ -129,8 +131,8 @@ def create_small_project(
 
 def copy_program(cli: Path, folder: Path, stack: str, environment: Mapping[str, str]) -> CliProject:
     """Return a project with a copy of this project's program, so that tests can change it, and one of its stacks."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)  # noqa: S607
-    for name in listed.stdout.decode().split("\0"):
+    git_output = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)  # noqa: S607
+    for name in git_output.stdout.decode().split("\0"):
         if name and (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)

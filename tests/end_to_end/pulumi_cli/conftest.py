@@ -1,4 +1,4 @@
-"""Fixtures of the tests that run the Pulumi CLI. They are skipped on a machine without the CLI."""
+"""Fixtures of the tests that run the Pulumi CLI. The tests are skipped on a machine without the CLI."""
 
 import os
 import shutil
@@ -15,10 +15,10 @@ from components.blocks.naming.context import Subsystem
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
-from local.platform.provider_server import serve_provider
 from local.platform.pulumi_provider import PulumiProvider
+from local.platform.pulumi_provider_server import serve_provider
 
-REQUIRED = "REQUIRE_PULUMI_CLI"
+CLI_REQUIRED_VARIABLE = "REQUIRE_PULUMI_CLI"
 """Environment variable that continuous integration sets, so that a missing CLI fails the tests there."""
 
 
@@ -28,8 +28,8 @@ def find_pulumi_cli() -> Path:
     if path is not None:
         return Path(path)
     reason = "the Pulumi CLI is not on the PATH"
-    if os.environ.get(REQUIRED):
-        pytest.fail(f"{reason}, but {REQUIRED} is set")
+    if os.environ.get(CLI_REQUIRED_VARIABLE):
+        pytest.fail(f"{reason}, but {CLI_REQUIRED_VARIABLE} is set")
     pytest.skip(f"{reason}, so nothing is tested with the CLI")
 
 
@@ -40,12 +40,12 @@ def pulumi_cli() -> Path:
 
 @dataclass
 class ObservedClients:
-    """Clients of the emulator that record each call, and let a test refuse or interrupt one."""
+    """Clients of the emulator that record each call. A test can make operations fail, or run code before each call."""
 
     clients: EmulatorClients
     calls: list[str] = field(default_factory=list)
     """Operations in the order of their calls, as boto3 names them."""
-    refused: set[str] = field(default_factory=set)
+    refused_operations: set[str] = field(default_factory=set)
     """Operations that fail with an error of the service."""
     before_call: Callable[[str], None] = lambda _operation: None
     """Function that is called before each call, in its thread."""
@@ -67,7 +67,7 @@ class _ObservedClient:
         def call(**parameters: Any) -> Any:
             self._observer.calls.append(name)
             self._observer.before_call(name)
-            if name in self._observer.refused:
+            if name in self._observer.refused_operations:
                 raise ClientError({"Error": {"Code": "LimitExceededException", "Message": "refused by the test"}}, name)
             return attribute(**parameters)
 
@@ -76,7 +76,7 @@ class _ObservedClient:
 
 @dataclass(frozen=True)
 class ServedPlatform:
-    """An emulator, and the provider through which the CLI deploys to it."""
+    """An emulator, and the Pulumi provider through which the CLI deploys to it."""
 
     emulator: Emulator
     clients: ObservedClients
@@ -84,15 +84,15 @@ class ServedPlatform:
     """Variables by which the CLI finds the provider."""
 
     @property
-    def boto(self) -> EmulatorClients:
-        """Clients that are not observed, for assertions."""
+    def unobserved_clients(self) -> EmulatorClients:
+        """Clients with which a test reads or changes resources. Their calls are not recorded."""
         return self.clients.clients
 
 
 @pytest.fixture(scope="module")
 def served_platform(pulumi_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPlatform]:
     """Empty emulator with a provider, for the tests of one module."""
-    # The tests deploy copies of the program, but the provider reads archives from this project's own folder.
+    # The tests deploy copies of the program, but the provider reads the functions' archives from this project's folder.
     for subsystem in set(Subsystem) - {Subsystem.FOUNDATION}:
         handler_archive.write_archive(subsystem.package)
     with emulator.start(tmp_path_factory.mktemp("emulator")) as started:

@@ -1,6 +1,6 @@
-"""Tests of the whole local stack, deployed with the CLI: the flow on it, later deployments, drift, and its deletion.
+"""Tests of the whole local stack, deployed with the Pulumi CLI: use by a client, later deployments, drift, deletion.
 
-The tests share one deployment. Each leaves the stack as it found it.
+The tests share one deployment. Each test before the last one, which deletes the stack, restores what it changed.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 from local.flows import Deployment, transcription_flow
 from local.flows.transcription_client import TranscriptionBackend
 from local.preview.preview_provider import ACCOUNT
-from tests.end_to_end.pulumi_cli.cli_project import CliProject, copy_program
+from tests.end_to_end.pulumi_cli.cli_project import REPLACED, CliProject, copy_program
 from tests.end_to_end.pulumi_cli.conftest import ServedPlatform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.cli, pytest.mark.xdist_group("pulumi_cli")]
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.cli, pytest.mark.xdist_group("pulumi_
 WITH_PACK = ("--policy-pack", "policies")
 SWEEPER = "polyphony-local-ingestion-sweeper"
 FUNCTIONS = ("manifest-builder", "steps", "sweeper")
-"""Functions of ingestion. They share one archive, as the Glue job does."""
+"""Functions of ingestion. They and the Glue job have the same code archive."""
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +30,11 @@ def project(pulumi_cli: Path, served_platform: ServedPlatform, tmp_path_factory:
     return project
 
 
-def test_a_flow_passes_on_the_deployed_stack(project: CliProject, served_platform: ServedPlatform) -> None:
+def test_a_client_can_use_transcription_on_the_deployed_stack(
+    project: CliProject, served_platform: ServedPlatform
+) -> None:
     ids = {resource["urn"].rpartition("::")[2]: resource["id"] for resource in project.resources()}
-    deployment = Deployment(served_platform.emulator, served_platform.boto, ids, project.outputs())
+    deployment = Deployment(served_platform.emulator, served_platform.unobserved_clients, ids, project.outputs())
     problems = transcription_flow.play(TranscriptionBackend(deployment), lambda _step: None)
     assert problems == []
 
@@ -40,19 +42,20 @@ def test_a_flow_passes_on_the_deployed_stack(project: CliProject, served_platfor
 def test_a_second_up_changes_nothing(project: CliProject, served_platform: ServedPlatform) -> None:
     served_platform.clients.calls.clear()
     assert project.up(*WITH_PACK).actions == {}
-    assert [call for call in served_platform.clients.calls if not call.startswith("get_")] == []
+    assert [call for call in served_platform.clients.calls if not call.startswith("get_")] == [], (
+        "the provider only reads"
+    )
 
 
-def test_a_changed_handler_updates_its_functions_and_nothing_else(project: CliProject) -> None:
+def test_a_changed_handler_changes_only_the_resources_with_its_archive(project: CliProject) -> None:
     handler = project.folder / "handlers" / "ingestion" / "sweeper" / "handler.py"
     original = handler.read_text(encoding="utf-8")
     handler.write_text(f"{original}\n# changed\n", encoding="utf-8")
     run = project.up(*WITH_PACK)
-    replaced = "create-replacement, replace, delete-replaced"
-    assert {name: ", ".join(sorted(action.split(", "))) for name, action in run.actions.items()} == {
+    assert run.actions == {
         **{f"ingestion-{name}-function": "update" for name in FUNCTIONS},
         **{f"ingestion-{name}-live": "update" for name in FUNCTIONS},
-        **{f"ingestion-spark-{name}": ", ".join(sorted(replaced.split(", "))) for name in ("script", "library")},
+        **{f"ingestion-spark-{name}": REPLACED for name in ("script", "library")},
         "ingestion-spark-job": "update",
     }
     handler.write_text(original, encoding="utf-8")
@@ -60,7 +63,7 @@ def test_a_changed_handler_updates_its_functions_and_nothing_else(project: CliPr
 
 
 def test_a_change_by_hand_is_shown_and_reverted(project: CliProject, served_platform: ServedPlatform) -> None:
-    functions = served_platform.boto("lambda")
+    functions = served_platform.unobserved_clients("lambda")
     memory = functions.get_function_configuration(FunctionName=SWEEPER)["MemorySize"]
     functions.update_function_configuration(FunctionName=SWEEPER, MemorySize=memory + 64)
     preview = project.execute("preview", "--refresh")
@@ -89,18 +92,18 @@ def test_a_mandatory_finding_stops_the_deployment_before_anything_is_created(
 def test_a_destroyed_stack_leaves_nothing_on_the_platform(project: CliProject, served_platform: ServedPlatform) -> None:
     project.execute("destroy")
     assert project.resources() == []
-    boto = served_platform.boto
-    assert boto("lambda").list_functions()["Functions"] == []
-    assert boto("dynamodb").list_tables()["TableNames"] == []
-    assert [bucket["Name"] for bucket in boto("s3").list_buckets()["Buckets"]] == []
-    assert boto("sqs").list_queues().get("QueueUrls", []) == []
-    assert boto("apigateway").get_rest_apis()["items"] == []
-    assert boto("apigatewayv2").get_apis()["Items"] == []
-    assert boto("stepfunctions").list_state_machines()["stateMachines"] == []
-    assert boto("logs").describe_log_groups()["logGroups"] == []
-    own = [
+    clients = served_platform.unobserved_clients
+    assert clients("lambda").list_functions()["Functions"] == []
+    assert clients("dynamodb").list_tables()["TableNames"] == []
+    assert [bucket["Name"] for bucket in clients("s3").list_buckets()["Buckets"]] == []
+    assert clients("sqs").list_queues().get("QueueUrls", []) == []
+    assert clients("apigateway").get_rest_apis()["items"] == []
+    assert clients("apigatewayv2").get_apis()["Items"] == []
+    assert clients("stepfunctions").list_state_machines()["stateMachines"] == []
+    assert clients("logs").describe_log_groups()["logGroups"] == []
+    program_roles = [
         role
-        for role in boto("iam").list_roles()["Roles"]
+        for role in clients("iam").list_roles()["Roles"]
         if role["Arn"].startswith(f"arn:aws:iam::{ACCOUNT}:role/polyphony")
     ]
-    assert own == []
+    assert program_roles == []

@@ -1,4 +1,4 @@
-"""Tests of the deployment plan on the documents that the real `pulumi preview --json` prints.
+"""Test of the deployment plan, the list of changes that reviewers approve, on documents of `pulumi preview --json`.
 
 The program has only components, because they need no provider plug-in.
 """
@@ -30,6 +30,7 @@ if os.environ["SIZE"] == "1":
 
 
 def plan(project: CliProject, size: int) -> list[str]:
+    """Preview the program and return its deployment plan. The first line is the number of changes."""
     result = replace(project, environment={"SIZE": str(size)}).run("preview", "--json", "--stack", project.stack)
     assert result.status == 0, result.output
     return list_changes(json.loads(result.output))
@@ -41,8 +42,8 @@ def deploy(project: CliProject, size: int) -> None:
 
 def test_a_plan_is_the_same_until_the_state_changes(pulumi_cli: Path, tmp_path: Path) -> None:
     project = create_small_project(pulumi_cli, tmp_path / "program", PROGRAM, {}, name="components")
-    first = plan(project, 1)
-    assert [line.rpartition("; ")[0] for line in first[1:]] == [
+    first_plan = plan(project, 1)
+    assert [line.rpartition("; ")[0] for line in first_plan[1:]] == [
         "create pulumi:pulumi:Stack components-test",
         "create test:index:Bucket changed",
         "create test:index:Bucket removed",
@@ -50,11 +51,11 @@ def test_a_plan_is_the_same_until_the_state_changes(pulumi_cli: Path, tmp_path: 
     deploy(project, 1)
     assert plan(project, 1) == ["0 changes"]
 
-    approved = plan(project, 2)
-    assert [line.rpartition("; ")[0] for line in approved[1:]] == [
+    approved_plan = plan(project, 2)
+    assert [line.rpartition("; ")[0] for line in approved_plan[1:]] == [
         "delete test:index:Bucket removed",
         "update test:index:Bucket changed",
     ]
-    assert plan(project, 2) == approved
+    assert plan(project, 2) == approved_plan
     deploy(project, 4)
-    assert plan(project, 2) != approved, "the change starts from another state"
+    assert plan(project, 2) != approved_plan, "the change starts from another state"

@@ -34,13 +34,13 @@ def test_the_cli_and_the_local_preview_agree(
     run = project.execute("preview", "--policy-pack", "policies")
     local = preview_locally(project)
 
-    assert inputs_of(run) == {resource["urn"]: resource["inputs"] for resource in local["resources"]}
-    assert findings_of(run) == Counter(
+    assert list_inputs(run) == {resource["urn"]: resource["inputs"] for resource in local["resources"]}
+    assert count_findings(run) == Counter(
         (finding["policy"], finding["urn"], finding["message"])
         for finding in local["findings"]
         if finding["level"] != "unknown"  # the document lists each undecided check, the CLI one entry for all of them
     )
-    assert outputs_of(run) == local["outputs"]
+    assert read_outputs(run) == local["outputs"]
     assert not [call for call in served_platform.clients.calls if not call.startswith("get_")], (
         "a preview changes nothing"
     )
@@ -66,7 +66,7 @@ def preview_locally(project: CliProject) -> dict[str, Any]:
     return document
 
 
-def inputs_of(run: CliRun) -> dict[str, Any]:
+def list_inputs(run: CliRun) -> dict[str, Any]:
     """Return the inputs of all resources by URN. The default provider is no resource of the program."""
     steps = [event["resourcePreEvent"]["metadata"] for event in run.events if "resourcePreEvent" in event]
     assert {step["op"] for step in steps} == {"create"}
@@ -77,14 +77,14 @@ def inputs_of(run: CliRun) -> dict[str, Any]:
     }
 
 
-def outputs_of(run: CliRun) -> Any:
+def read_outputs(run: CliRun) -> Any:
     """Return the stack's outputs. The engine reports the stack when it is registered, and again with its outputs."""
     steps = [event["resOutputsEvent"]["metadata"] for event in run.events if "resOutputsEvent" in event]
     return to_display_values([step for step in steps if step["type"] == STACK_TYPE][-1]["new"]["outputs"])
 
 
-def findings_of(run: CliRun) -> Counter[Finding]:
-    """Return the policies' findings. The first line of a message is the policy's description."""
+def count_findings(run: CliRun) -> Counter[Finding]:
+    """Return the findings of the policy pack. The CLI puts the policy's description before a finding's message."""
     findings = [event["policyEvent"] for event in run.events if "policyEvent" in event]
     return Counter(
         (finding["policyName"], finding["resourceUrn"], finding["message"].partition("\n")[2].strip())

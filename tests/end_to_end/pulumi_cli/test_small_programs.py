@@ -1,4 +1,7 @@
-"""Tests of single steps of the CLI on small programs: replacement, protection, failure, interruption, deletion."""
+"""Tests of the Pulumi CLI with small programs, which it deploys to the emulator through our provider.
+
+The programs show replacement, protection, failure, interruption and deletion of resources.
+"""
 
 import signal
 import threading
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.pulumi_cli.cli_project import CliProject, create_small_project
+from tests.end_to_end.pulumi_cli.cli_project import REPLACED, CliProject, create_small_project
 from tests.end_to_end.pulumi_cli.conftest import ServedPlatform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.cli, pytest.mark.xdist_group("pulumi_cli")]
@@ -19,7 +22,7 @@ def project(pulumi_cli: Path, served_platform: ServedPlatform, tmp_path: Path) -
     project = create_small_project(pulumi_cli, tmp_path / "small", "", served_platform.environment)
     served_platform.clients.calls.clear()
     yield project
-    served_platform.clients.refused.clear()
+    served_platform.clients.refused_operations.clear()
     served_platform.clients.before_call = lambda _operation: None
     write_program(project, "")
     project.up()
@@ -32,7 +35,9 @@ def write_program(project: CliProject, *lines: str) -> None:
 
 
 def list_queues(served_platform: ServedPlatform) -> list[str]:
-    return [url.rpartition("/")[2] for url in served_platform.boto("sqs").list_queues().get("QueueUrls", [])]
+    return [
+        url.rpartition("/")[2] for url in served_platform.unobserved_clients("sqs").list_queues().get("QueueUrls", [])
+    ]
 
 
 def test_a_renamed_resource_is_created_before_the_old_one_is_deleted(
@@ -43,7 +48,7 @@ def test_a_renamed_resource_is_created_before_the_old_one_is_deleted(
     served_platform.clients.calls.clear()
     write_program(project, "sqs.Queue('queue', name='second')")
     run = project.up()
-    assert run.actions == {"queue": "create-replacement, replace, delete-replaced"}
+    assert run.actions == {"queue": REPLACED}
     assert [call for call in served_platform.clients.calls if call in ("create_queue", "delete_queue")] == [
         "create_queue",
         "delete_queue",
@@ -60,10 +65,9 @@ def test_a_resource_that_keeps_its_name_is_deleted_before_it_is_created_again(
     served_platform.clients.calls.clear()
     write_program(project, group.format("None"))
     run = project.up()
-    assert sorted(run.actions["group"].split(", ")) == ["create-replacement", "delete-replaced", "replace"]
-    assert served_platform.clients.calls.index("delete_log_group") < served_platform.clients.calls.index(
-        "create_log_group"
-    )
+    assert run.actions["group"] == REPLACED
+    calls = served_platform.clients.calls
+    assert calls.index("delete_log_group") < calls.index("create_log_group")
 
 
 def test_a_protected_resource_is_neither_deleted_nor_replaced(
@@ -82,32 +86,32 @@ def test_a_protected_resource_is_neither_deleted_nor_replaced(
     project.up()
 
 
-def test_a_creation_that_fails_half_way_is_finished_by_the_next_up(
+def test_a_creation_with_a_failed_second_call_is_completed_by_the_next_up(
     project: CliProject, served_platform: ServedPlatform
 ) -> None:
     write_program(project, "cloudwatch.LogGroup('group', name='half', retention_in_days=7)")
-    served_platform.clients.refused.add("put_retention_policy")
+    served_platform.clients.refused_operations.add("put_retention_policy")
     run = project.up(fails=True)
     assert "put_retention_policy: LimitExceededException: refused by the test" in run.output
     [saved] = project.resources()
     assert saved["id"] == "half"
-    served_platform.clients.refused.clear()
+    served_platform.clients.refused_operations.clear()
     project.up()
-    [group] = served_platform.boto("logs").describe_log_groups(logGroupNamePrefix="half")["logGroups"]
+    [group] = served_platform.unobserved_clients("logs").describe_log_groups(logGroupNamePrefix="half")["logGroups"]
     assert group["retentionInDays"] == 7
     assert project.up().actions == {}
 
 
-def test_an_update_that_fails_is_repeated_even_if_the_program_is_the_old_one_again(
+def test_a_failed_update_is_repeated_even_if_the_program_has_the_old_values_again(
     project: CliProject, served_platform: ServedPlatform
 ) -> None:
     topic = "sns.Topic('topic', name='topic', tags={{'Owner': '{}'}})"
     write_program(project, topic.format("first"))
     project.up()
     write_program(project, topic.format("second"))
-    served_platform.clients.refused.add("tag_resource")
+    served_platform.clients.refused_operations.add("tag_resource")
     assert "refused by the test" in project.up(fails=True).output
-    served_platform.clients.refused.clear()
+    served_platform.clients.refused_operations.clear()
     write_program(project, topic.format("first"))
     assert project.up().actions == {"topic": "update"}
     assert project.up().actions == {}
@@ -153,4 +157,4 @@ def test_a_destroyed_stack_leaves_nothing(project: CliProject, served_platform: 
     assert run.actions == {"topic": "delete", "queue": "delete"}
     assert project.resources() == []
     assert list_queues(served_platform) == []
-    assert served_platform.boto("sns").list_topics()["Topics"] == []
+    assert served_platform.unobserved_clients("sns").list_topics()["Topics"] == []

@@ -37,6 +37,8 @@ JSON = st.recursive(
 
 
 class Code(ErrorCode):
+    """Error codes, each with its meaning, what to do, and the HTTP status, which is 400 by default."""
+
     FULL = ("FULL", "There is no more room.", "Remove something.", 409)
     WAIT = ("WAIT", "The service is busy.", "Wait.")
 

@@ -1,4 +1,4 @@
-"""Tests of the sweep loop: budget, failures and counters."""
+"""Tests of the sweep loop, which handles batches of items until its time is spent, and counts the results."""
 
 import json
 from collections.abc import Iterable, Iterator

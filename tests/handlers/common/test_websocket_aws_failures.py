@@ -1,6 +1,6 @@
-"""Failed calls of DynamoDB in the WebSocket handlers of voice Q&A and transcription.
+"""Tests of the WebSocket handlers of voice Q&A and transcription while calls of DynamoDB fail.
 
-After a transient failure, a client gets an answer that asks it to try again. After a lasting failure, it gets the
+After a transient failure, a client gets an answer that asks it to try again. After a permanent failure, it gets the
 answer of an internal error.
 """
 
@@ -24,7 +24,7 @@ Harness = SocketHarness | RouterHarness
 CALLS = ("get_item", "update_item")
 THROTTLING = client_error("ProvisionedThroughputExceededException")
 transient_failures = pytest.mark.parametrize("error", TRANSIENT_ERRORS, ids=name_failure)
-failures = pytest.mark.parametrize(
+all_failures = pytest.mark.parametrize(
     ("error", "code", "status"),
     [
         *(pytest.param(error, "UNAVAILABLE", 503, id=name_failure(error)) for error in TRANSIENT_ERRORS),
@@ -35,7 +35,7 @@ failures = pytest.mark.parametrize(
 
 @pytest.fixture(params=["voice-qa", "transcription"])
 def api(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
-    """Return the handler of each WebSocket API, without connections."""
+    """Return the harness of each WebSocket API, without connections."""
     if request.param == "voice-qa":
         with create_socket_harness(monkeypatch) as socket_handler:
             yield socket_handler
@@ -50,8 +50,8 @@ def table(api: Harness, monkeypatch: pytest.MonkeyPatch) -> FailingTable:
 
 
 @pytest.mark.parametrize("call", CALLS)
-@failures
-def test_a_handshake_during_a_failure_gets_its_status_and_the_client_can_connect_again(
+@all_failures
+def test_a_handshake_fails_with_the_status_of_the_error_and_the_client_can_connect_again(
     api: Harness,
     table: FailingTable,
     call: str,
@@ -71,7 +71,7 @@ def test_a_handshake_during_a_failure_gets_its_status_and_the_client_can_connect
     assert api.send("ping")["type"] == "pong"
 
 
-@failures
+@all_failures
 def test_a_message_during_a_failure_gets_an_error_and_can_be_sent_again(
     api: Harness, table: FailingTable, error: Exception, code: str, status: int
 ) -> None:

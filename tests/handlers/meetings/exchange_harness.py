@@ -1,4 +1,7 @@
-"""Harness for tests of the token exchange: an identity provider with its keys, and STS emulated by moto."""
+"""Harness for tests of the token exchange, the API call that trades an identity provider's token for AWS credentials.
+
+A local server is the identity provider, and moto emulates STS.
+"""
 
 import json
 from collections.abc import Iterator
@@ -15,10 +18,15 @@ from handlers.common.http.rest_dispatch import RestDispatcher
 from handlers.common.identity.oidc_tokens import TokenVerifier
 from handlers.common.identity.signing_keys import SigningKeys
 from handlers.common.logging import EventLog
+from handlers.meetings.auth_exchange.credentials_exchange import (
+    CallerAccess,
+    ClientRole,
+    MeetingsLocation,
+    TokenExchange,
+)
 from handlers.meetings.auth_exchange.handler import operation_functions
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
 from handlers.meetings.auth_exchange.recording_playback import RecordingPlayback, create_user_clients
-from handlers.meetings.auth_exchange.token_exchange import CallerAccess, ClientRole, MeetingsLocation, TokenExchange
 from tests.handlers.client_events import at_event
 from tests.handlers.rest_response import RestResponse
 from tests.token_issuer import AUDIENCE, Provider, serving
@@ -31,7 +39,7 @@ CREDENTIAL_SECONDS, RENEW_BEFORE_SECONDS, PLAYBACK_SECONDS = 3600, 900, 120
 
 @cache
 def _sts_client() -> Any:
-    """Cached, because creating a client would take most of a test's time."""
+    """Return a cached client, because creating one would take most of a test's time."""
     create_client: Any = boto3.client
     return create_client("sts", region_name="us-east-1", config=Config(retries={"total_max_attempts": 1}))
 
@@ -45,7 +53,7 @@ class ExchangeHarness:
     assume_role_calls: list[dict[str, Any]]
     """Parameters of all AssumeRole calls."""
     clock_seconds: float = 1_000_000.0
-    """Time of the clock that the key cache uses."""
+    """Time of the clock by which the signing keys of the identity provider are cached."""
     keys: SigningKeys = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,6 +1,9 @@
 """Harness for tests of the meetings functions: table and bucket emulated by moto, and fakes of Step Functions and
 CloudWatch.
 
+A client uploads a recording as chunks and `complete.json`, the list of the chunks. The recording's content is a hash
+over the chunks. An execution of the workflow processes it. The executions for one meeting are numbered as attempts.
+
 Uploaded objects get the harness's own time as their modification time.
 """
 
@@ -58,7 +61,7 @@ CANARY = "canary"
 
 @cache
 def _clients() -> dict[str, Any]:
-    """Cached, because creating clients would take most of a test's time."""
+    """Return cached clients, because creating them would take most of a test's time."""
     return {name: boto3.client(name, config=CONFIG) for name in ("dynamodb", "s3")}
 
 
@@ -96,12 +99,12 @@ class FakeStepFunctions:
 
     @property
     def attempts(self) -> list[int]:
-        """Attempts of all executions, in the order of their starts."""
+        """Attempt of each execution, in the order of their starts."""
         return [execution_input["attempt"] for execution_input in self.inputs.values()]
 
     @property
     def contents(self) -> list[str]:
-        """Contents of all executions, in the order of their starts."""
+        """Content that each execution processes, in the order of their starts."""
         return [execution_input["content"] for execution_input in self.inputs.values()]
 
     def end_last(self, status: str) -> None:
@@ -189,30 +192,35 @@ class MeetingHarness:
         self.put_object(meeting.upload_key("complete.json"), complete.model_dump_json(by_alias=True).encode())
         return complete
 
-    def upload_files(self, *chunks: bytes, meeting: MeetingId = MEETING) -> CompleteFile:
-        """Upload chunks and their `complete.json` without events."""
+    def upload_recording_without_event(self, *chunks: bytes, meeting: MeetingId = MEETING) -> CompleteFile:
+        """Upload chunks and their `complete.json`, but deliver no event."""
         self.upload_chunks(*chunks, meeting=meeting)
         return self.upload_complete_file(*chunks, meeting=meeting)
 
     def deliver_events(self, *keys: str) -> list[str]:
-        """Deliver the events of uploads in one batch; return the keys whose events are retried."""
+        """Deliver the events of uploads in one batch; return the keys of those that SQS delivers again."""
         messages = [{"messageId": key, "body": object_created_event(key)} for key in keys]
         return self.deliver_messages(messages)
 
     def deliver_messages(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Deliver SQS messages in one batch; return the ids of those that SQS delivers again."""
         upload_events = UploadEvents(self.table, self.upload_processor, bucket=BUCKET, log=self.log)
         return [failure["itemIdentifier"] for failure in upload_events.handle(messages)["batchItemFailures"]]
 
     def deliver_event(self, name: str, meeting: MeetingId = MEETING) -> list[str]:
-        """Deliver the event of one upload."""
+        """Deliver the event of one upload; return its key if SQS delivers it again."""
         return self.deliver_events(meeting.upload_key(name))
 
-    def upload_recording(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
-        """Upload a complete recording and deliver the event of `complete.json`."""
-        self.upload_chunks(*chunks, meeting=meeting)
+    def complete_upload(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
+        """Upload `complete.json` for these chunks, and deliver its event."""
         complete = self.upload_complete_file(*chunks, meeting=meeting, **changed)
         assert self.deliver_event("complete.json", meeting) == []
         return Recording(meeting, complete.content)
+
+    def upload_recording(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
+        """Upload chunks and their `complete.json`, and deliver the event of `complete.json`."""
+        self.upload_chunks(*chunks, meeting=meeting)
+        return self.complete_upload(*chunks, meeting=meeting, **changed)
 
     def finish_without_audio(self, recording: Recording) -> None:
         """Make the meeting ready, with the media job's result that the recording has no audio."""

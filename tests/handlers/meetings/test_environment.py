@@ -26,7 +26,7 @@ REQUIRED = {
     "STACK": "test",
     **dict(zip(RECORDING_VARIABLES, (USER, MEETING, CONTENT), strict=True)),
 }
-"""Values of all variables without a default. A model ignores the variables of the others."""
+"""Values of all variables without a default. Each model ignores the variables of the other functions."""
 
 
 def summary_environment(**changed: str) -> SummaryEnvironment:
@@ -34,15 +34,14 @@ def summary_environment(**changed: str) -> SummaryEnvironment:
 
 
 def test_sonnet_is_the_default_for_both_tasks() -> None:
-    one_model = to_summary_settings(summary_environment())
-    assert (one_model.summary_model, one_model.action_model, one_model.style.transcript_cached) == (
-        SONNET,
-        SONNET,
-        True,
+    default_settings = to_summary_settings(summary_environment())
+    assert (default_settings.summary_model, default_settings.action_model) == (SONNET, SONNET)
+    assert default_settings.style.transcript_cached
+    two_model_settings = to_summary_settings(summary_environment(ACTION_MODEL_ID=HAIKU))
+    assert (two_model_settings.summary_model, two_model_settings.action_model) == (SONNET, HAIKU)
+    assert not two_model_settings.style.transcript_cached, (
+        "only a second question to the same model could use the cache"
     )
-    two_models = to_summary_settings(summary_environment(ACTION_MODEL_ID=HAIKU))
-    assert (two_models.summary_model, two_models.action_model) == (SONNET, HAIKU)
-    assert not two_models.style.transcript_cached, "only a second question to the same model could use the cache"
 
 
 def test_the_environment_sets_the_guardrail_and_the_answer_limit() -> None:

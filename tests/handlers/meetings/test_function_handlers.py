@@ -1,4 +1,4 @@
-"""Tests of the functions through their Lambda entry points and environment variables."""
+"""Tests of the meetings functions through their Lambda handlers, with environment variables as on AWS."""
 
 import json
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from tests.handlers.meetings.meeting_harness import (
     object_created_event,
 )
 
-STACK = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "STACK": "dev"}
+VARIABLES = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "STACK": "dev"}
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
         arn = step_functions.create_state_machine(
             name="meetings", definition=definition, roleArn="arn:aws:iam::123456789012:role/states"
         )["stateMachineArn"]
-        for name, value in {**STACK, "STATE_MACHINE_ARN": arn}.items():
+        for name, value in {**VARIABLES, "STATE_MACHINE_ARN": arn}.items():
             monkeypatch.setenv(name, value)
         cached_functions: tuple[Any, ...] = (
             start_handler._upload_events,
@@ -51,8 +51,8 @@ def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
             function.cache_clear()
 
 
-def test_the_deployed_functions_process_a_recording_together(harness: MeetingHarness) -> None:
-    harness.upload_files(b"a")
+def test_the_lambda_handlers_process_a_recording_together(harness: MeetingHarness) -> None:
+    harness.upload_recording_without_event(b"a")
     message = {"messageId": "m", "body": object_created_event(MEETING.upload_key("complete.json"))}
     assert start_handler.handler({"Records": [message]}, None) == {"batchItemFailures": []}
     assert harness.state() == ("processing", "media")

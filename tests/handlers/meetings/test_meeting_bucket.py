@@ -1,4 +1,4 @@
-"""Tests of the S3 gateway for small objects."""
+"""Tests of the class through which the meetings functions read and write small objects in S3."""
 
 import io
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield s3
 
 
-def test_an_object_is_read_up_to_a_limit_and_one_more_byte(client: Any) -> None:
+def test_an_object_is_read_up_to_one_byte_more_than_the_limit(client: Any) -> None:
     bucket = MeetingBucket(client, BUCKET)
     assert bucket.read(KEY, 10) is None
     bucket.write(KEY, "ä")
@@ -52,9 +52,9 @@ def test_write_new_does_not_replace_an_existing_object(client: Any) -> None:
 )
 def test_s3_errors_raise_storage_failed(code: str, status: int, cause: str) -> None:
     for operation in ("get_object", "put_object"):
-        with stubbed("s3") as (stub, stubber):
+        with stubbed("s3") as (client, stubber):
             stubber.add_client_error(operation, code, f"no access to {KEY}", status)
-            bucket = MeetingBucket(stub, BUCKET)
+            bucket = MeetingBucket(client, BUCKET)
             with pytest.raises(StorageFailed, match=f"^{cause}$") as caught:
                 bucket.read(KEY, 10) if operation == "get_object" else bucket.write(KEY, "x")
         assert caught.value.__context__ is None, "the original error contains the key"

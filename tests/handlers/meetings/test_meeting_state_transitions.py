@@ -1,4 +1,8 @@
-"""Tests of a meeting's progress: the rank only rises, in whatever order reports arrive."""
+"""Tests of how a meeting's record changes after uploads and after reports of the workflow executions that process it.
+
+The rank of a record is computed from the attempt (the number of the execution), the status and the stage. It only
+rises, so reports may arrive late, repeatedly and in any order. The sweep checks an unfinished meeting at its due time.
+"""
 
 import json
 from collections.abc import Iterable
@@ -30,8 +34,8 @@ from handlers.meetings.upload_reader import UploadedChunks, UploadedCompleteFile
 from handlers.meetings.upload_state_transitions import apply_uploads
 from tests.handlers.meetings.meeting_harness import ANN, BOB, MEETING, START, complete_file
 
-FIRST, OTHER = complete_file(b"a", b"b"), complete_file(b"c")
-WRONG = (WrongChunk(name="0.webm", problem=ChunkProblem.HASH),)
+COMPLETE_FILE, OTHER_FILE = complete_file(b"a", b"b"), complete_file(b"c")
+WRONG_CHUNKS = (WrongChunk(name="0.webm", problem=ChunkProblem.HASH),)
 LATER = START + timedelta(minutes=1)
 MAX_ATTEMPT = 4
 """Highest attempt in the random reports."""
@@ -44,9 +48,12 @@ def upload_change(
     has_wrong_chunk: bool = False,
     chunks_fingerprint: str = "x",
 ) -> Any:
-    """Return a function that applies these uploads to a record. Without `complete`, `complete.json` is malformed."""
+    """Return a function that applies these uploads to a record. Without `complete`, `complete.json` is malformed.
+
+    A fingerprint changes if the same file is uploaded again.
+    """
     uploaded_file = UploadedCompleteFile(complete_fingerprint, START, complete)
-    chunks = UploadedChunks(WRONG if has_wrong_chunk else (), chunks_fingerprint, START)
+    chunks = UploadedChunks(WRONG_CHUNKS if has_wrong_chunk else (), chunks_fingerprint, START)
 
     def change(record: MeetingRecord | None) -> MeetingRecord:
         return apply_uploads(record, MEETING, uploaded_file, lambda _: chunks, LATER)
@@ -55,10 +62,10 @@ def upload_change(
 
 
 def create_report(
-    status: MeetingStatus, stage: Stage | None = None, complete: CompleteFile = FIRST, attempt: int = 1
+    status: MeetingStatus, stage: Stage | None = None, complete: CompleteFile = COMPLETE_FILE, attempt: int = 1
 ) -> ExecutionReport:
     reason = MeetingReason.MEDIA_FAILED if status is MeetingStatus.FAILED else None
-    wrong = WRONG if status is MeetingStatus.INCOMPLETE else ()
+    wrong = WRONG_CHUNKS if status is MeetingStatus.INCOMPLETE else ()
     return ExecutionReport(
         MeetingExecution(Recording(MEETING, complete.content), attempt), status, stage, reason, wrong
     )
@@ -70,11 +77,11 @@ SUMMARY_REPORT = create_report(MeetingStatus.PROCESSING, Stage.SUMMARY)
 FAILED_REPORT = create_report(MeetingStatus.FAILED)
 READY_REPORT = create_report(MeetingStatus.READY)
 REPORTS = [INCOMPLETE_REPORT, TRANSCRIPTION_REPORT, SUMMARY_REPORT, FAILED_REPORT, READY_REPORT]
-STARTED: MeetingRecord = upload_change(FIRST)(None)
+STARTED_RECORD: MeetingRecord = upload_change(COMPLETE_FILE)(None)
 """Record of a meeting whose execution has not reported anything yet."""
 
 
-def apply_reports(reports: Iterable[ExecutionReport], record: MeetingRecord = STARTED) -> MeetingRecord:
+def apply_reports(reports: Iterable[ExecutionReport], record: MeetingRecord = STARTED_RECORD) -> MeetingRecord:
     for report in reports:
         record = apply_report(record, report, LATER)
     return record
@@ -84,13 +91,14 @@ def apply_reports(reports: Iterable[ExecutionReport], record: MeetingRecord = ST
 def report_changes(draw: st.DrawFn) -> Any:
     """Functions that apply a report to a record, if there is a record."""
     status, stage = draw(st.sampled_from(sorted(PROGRESS_RANKS, key=str)))
-    report = create_report(status, stage, draw(st.sampled_from([FIRST, OTHER])), draw(st.integers(1, MAX_ATTEMPT)))
+    complete = draw(st.sampled_from([COMPLETE_FILE, OTHER_FILE]))
+    report = create_report(status, stage, complete, draw(st.integers(1, MAX_ATTEMPT)))
     return lambda record: None if record is None else apply_report(record, report, LATER)
 
 
 UPLOAD_CHANGES = st.builds(
     upload_change,
-    st.sampled_from([FIRST, OTHER, None]),
+    st.sampled_from([COMPLETE_FILE, OTHER_FILE, None]),
     st.sampled_from("123"),
     has_wrong_chunk=st.booleans(),
     chunks_fingerprint=st.sampled_from("xy"),
@@ -127,14 +135,16 @@ def test_the_rank_never_falls_and_every_change_raises_the_version(changes: list[
 
 @pytest.mark.parametrize("changed", [{"content": complete_file(b"z").content}, {"attempt": MAX_ATTEMPT + 1}])
 @given(changes=st.lists(report_changes(), max_size=6))
-def test_reports_of_another_content_or_attempt_change_nothing(changes: list[Any], changed: dict[str, Any]) -> None:
-    record = STARTED.model_copy(update=changed)
+def test_reports_about_other_chunks_or_another_attempt_change_nothing(
+    changes: list[Any], changed: dict[str, Any]
+) -> None:
+    record = STARTED_RECORD.model_copy(update=changed)
     for change in changes:
         assert change(record) is record
 
 
 def test_late_reports_change_nothing_except_that_a_failed_meeting_can_become_ready() -> None:
-    failed = mark_failed(STARTED, MeetingReason.TIMED_OUT, LATER)
+    failed = mark_failed(STARTED_RECORD, MeetingReason.TIMED_OUT, LATER)
     assert apply_report(failed, TRANSCRIPTION_REPORT, LATER) is failed
     ready = apply_report(failed, READY_REPORT, LATER)
     assert (ready.status, ready.reason) == (MeetingStatus.READY, None)
@@ -144,12 +154,12 @@ def test_late_reports_change_nothing_except_that_a_failed_meeting_can_become_rea
     assert apply_report(transcribing, INCOMPLETE_REPORT, LATER) is transcribing, "the chunks were accepted"
 
 
-def test_a_new_attempt_is_due_soon_and_progress_does_not_move_the_due_time() -> None:
-    assert STARTED.due == "2026-01-31T12:16:00.000Z"
-    postponed = postpone_sweep(STARTED, START + timedelta(days=1))
-    assert postponed.version == STARTED.version + 1
+def test_a_new_attempt_is_due_after_15_minutes_and_progress_does_not_change_the_due_time() -> None:
+    assert STARTED_RECORD.due == "2026-01-31T12:16:00.000Z"
+    postponed = postpone_sweep(STARTED_RECORD, START + timedelta(days=1))
+    assert postponed.version == STARTED_RECORD.version + 1
     assert apply_reports([TRANSCRIPTION_REPORT], postponed).due == postponed.due
-    assert start_new_attempt(postponed, LATER).due == STARTED.due
+    assert start_new_attempt(postponed, LATER).due == STARTED_RECORD.due
     assert apply_reports([READY_REPORT], postponed).due is None
 
 
@@ -162,21 +172,23 @@ def test_every_status_and_stage_has_a_rank() -> None:
 def test_unchanged_uploads_that_the_job_rejected_are_not_processed_again(name: str) -> None:
     """Otherwise each rejection would start the next job, and each job costs money."""
     wrong = (WrongChunk(name=name, problem=ChunkProblem.UNREADABLE),)
-    rejected = apply_report(STARTED, replace(INCOMPLETE_REPORT, wrong=wrong), LATER)
-    assert upload_change(FIRST)(rejected) == rejected
-    assert upload_change(FIRST, chunks_fingerprint="y")(rejected).status is MeetingStatus.PROCESSING
-    assert upload_change(FIRST, "2")(rejected).status is MeetingStatus.PROCESSING, (
+    rejected = apply_report(STARTED_RECORD, replace(INCOMPLETE_REPORT, wrong=wrong), LATER)
+    assert upload_change(COMPLETE_FILE)(rejected) == rejected
+    assert upload_change(COMPLETE_FILE, chunks_fingerprint="y")(rejected).status is MeetingStatus.PROCESSING
+    assert upload_change(COMPLETE_FILE, "2")(rejected).status is MeetingStatus.PROCESSING, (
         "a new complete.json requests a retry"
     )
 
 
 def test_chunks_that_disappeared_and_returned_are_processed_again() -> None:
-    rejected = apply_report(STARTED, INCOMPLETE_REPORT, LATER)
-    without_chunk = upload_change(FIRST, has_wrong_chunk=True, chunks_fingerprint="y")(rejected)
-    assert upload_change(FIRST)(without_chunk).status is MeetingStatus.PROCESSING
+    rejected = apply_report(STARTED_RECORD, INCOMPLETE_REPORT, LATER)
+    without_chunk = upload_change(COMPLETE_FILE, has_wrong_chunk=True, chunks_fingerprint="y")(rejected)
+    assert upload_change(COMPLETE_FILE)(without_chunk).status is MeetingStatus.PROCESSING
 
 
-@given(st.lists(st.tuples(st.sampled_from([ANN, BOB]), st.sampled_from([FIRST, OTHER]), st.integers(1, 999))))
+@given(
+    st.lists(st.tuples(st.sampled_from([ANN, BOB]), st.sampled_from([COMPLETE_FILE, OTHER_FILE]), st.integers(1, 999)))
+)
 def test_execution_names_are_short_and_unique_by_user_content_and_attempt(identities: list[Any]) -> None:
     executions = {
         MeetingExecution(Recording(MeetingId(user, MEETING.meeting_id), complete.content), attempt)
@@ -193,7 +205,7 @@ def test_the_largest_possible_item_fits_into_the_table() -> None:
         WrongChunk(name=f"{number:05d}".ljust(128, "x"), problem=ChunkProblem.UNREADABLE)
         for number in range(MAX_CHUNKS)
     )
-    largest = STARTED.model_copy(
+    largest = STARTED_RECORD.model_copy(
         update={
             "title": "\U0001d11e" * 200,
             "participants": ("\U0001d11e" * 100,) * 100,

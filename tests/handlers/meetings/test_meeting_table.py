@@ -1,4 +1,7 @@
-"""Tests of the meeting table: conditional writes, and the items that list due meetings."""
+"""Tests of the meeting table: conditional writes, and the due items, which list the meetings for the sweep to check.
+
+`table.write(before, after)` writes `after` if the table still contains `before`, and returns True if it now has it.
+"""
 
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,7 +26,7 @@ from tests.handlers.meetings.test_meeting_state_transitions import (
     LATER,
     READY_REPORT,
     REPORTS,
-    STARTED,
+    STARTED_RECORD,
     SUMMARY_REPORT,
     TRANSCRIPTION_REPORT,
 )
@@ -31,7 +34,7 @@ from tests.handlers.meetings.test_meeting_state_transitions import (
 
 def test_a_record_is_read_back(harness: MeetingHarness) -> None:
     wrong = (WrongChunk(name="a", problem=ChunkProblem.SIZE),)
-    record = STARTED.model_copy(update={"wrong": wrong, "tags": ("a", "\u00e9"), "duration_ms": 5})
+    record = STARTED_RECORD.model_copy(update={"wrong": wrong, "tags": ("a", "\u00e9"), "duration_ms": 5})
     assert harness.table.read(MEETING) is None
     assert harness.table.write(None, record)
     assert harness.table.read(MEETING) == record
@@ -40,14 +43,14 @@ def test_a_record_is_read_back(harness: MeetingHarness) -> None:
 
 
 def test_a_write_based_on_an_old_version_is_refused(harness: MeetingHarness) -> None:
-    assert harness.table.write(None, STARTED)
-    assert not harness.table.write(None, STARTED.model_copy(update={"title": "mine"}))
+    assert harness.table.write(None, STARTED_RECORD)
+    assert not harness.table.write(None, STARTED_RECORD.model_copy(update={"title": "other"}))
     transcribing, summarizing = (
-        apply_report(STARTED, report, LATER) for report in (TRANSCRIPTION_REPORT, SUMMARY_REPORT)
+        apply_report(STARTED_RECORD, report, LATER) for report in (TRANSCRIPTION_REPORT, SUMMARY_REPORT)
     )
-    assert transcribing.due == summarizing.due == STARTED.due, "these writes do not change the due item"
-    assert harness.table.write(STARTED, transcribing)
-    assert not harness.table.write(STARTED, summarizing)
+    assert transcribing.due == summarizing.due == STARTED_RECORD.due, "these writes do not change the due item"
+    assert harness.table.write(STARTED_RECORD, transcribing)
+    assert not harness.table.write(STARTED_RECORD, summarizing)
     timed_out, media_failed = (
         mark_failed(transcribing, reason, LATER) for reason in (MeetingReason.TIMED_OUT, MeetingReason.MEDIA_FAILED)
     )
@@ -57,29 +60,29 @@ def test_a_write_based_on_an_old_version_is_refused(harness: MeetingHarness) -> 
 
 
 def test_a_repeated_write_succeeds(harness: MeetingHarness) -> None:
-    harness.table.write(None, STARTED)
-    after = apply_report(STARTED, TRANSCRIPTION_REPORT, LATER)
-    assert [harness.table.write(STARTED, after) for _ in range(2)] == [True, True]
+    harness.table.write(None, STARTED_RECORD)
+    after = apply_report(STARTED_RECORD, TRANSCRIPTION_REPORT, LATER)
+    assert [harness.table.write(STARTED_RECORD, after) for _ in range(2)] == [True, True]
 
 
-def test_an_update_is_repeated_on_top_of_a_concurrent_write(harness: MeetingHarness) -> None:
-    harness.table.write(None, STARTED)
+def test_an_update_after_a_concurrent_write_is_repeated_with_the_new_record(harness: MeetingHarness) -> None:
+    harness.table.write(None, STARTED_RECORD)
     read_titles: list[str] = []
 
     def fail_after_concurrent_write(record: MeetingRecord) -> MeetingRecord:
         read_titles.append(record.title)
         if len(read_titles) == 1:
-            harness.table.write(record, record.model_copy(update={"title": "theirs", "version": 2}))
+            harness.table.write(record, record.model_copy(update={"title": "new", "version": 2}))
         return mark_failed(record, MeetingReason.TIMED_OUT, LATER)
 
     change = harness.table.update(MEETING, fail_after_concurrent_write)
     assert change is not None
     assert change.has_changed
-    assert (read_titles, change.after.title, change.after.version) == ([f"{CANARY} title", "theirs"], "theirs", 3)
+    assert (read_titles, change.after.title, change.after.version) == ([f"{CANARY} title", "new"], "new", 3)
 
 
 def test_an_update_without_a_change_is_not_written(harness: MeetingHarness) -> None:
-    harness.table.write(None, STARTED)
+    harness.table.write(None, STARTED_RECORD)
     with harness.record_calls() as calls:
         change = harness.table.update(MEETING, lambda record: record)
     assert change is not None
@@ -91,7 +94,7 @@ def test_an_update_without_a_change_is_not_written(harness: MeetingHarness) -> N
 def test_an_update_that_always_collides_raises_too_many_writers(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    harness.table.write(None, STARTED)
+    harness.table.write(None, STARTED_RECORD)
     monkeypatch.setattr(MeetingTable, "write", lambda *_: False)
     with pytest.raises(TooManyWriters):
         harness.table.update(MEETING, lambda record: mark_failed(record, MeetingReason.TIMED_OUT, LATER))
@@ -111,21 +114,21 @@ def test_an_update_that_always_collides_raises_too_many_writers(
 def test_only_condition_failures_and_conflicts_count_as_concurrent_writes(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch, call: str, codes: list[str], *, is_concurrent_write: bool
 ) -> None:
-    harness.table.write(None, STARTED)
+    harness.table.write(None, STARTED_RECORD)
     # A ready meeting has no due item any more, so this write is a transaction.
-    after = apply_report(STARTED, TRANSCRIPTION_REPORT if call == "put_item" else READY_REPORT, LATER)
+    after = apply_report(STARTED_RECORD, TRANSCRIPTION_REPORT if call == "put_item" else READY_REPORT, LATER)
     put_error = ClientError({"Error": {"Code": codes[0], "Message": CANARY}}, "PutItem")
     error = put_error if call == "put_item" else _transaction_cancelled(harness, codes)
 
-    def refuse(**_: Any) -> Any:
+    def raise_error(**_: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(harness.dynamodb, call, refuse)
+    monkeypatch.setattr(harness.dynamodb, call, raise_error)
     if is_concurrent_write:
-        assert not harness.table.write(STARTED, after)
+        assert not harness.table.write(STARTED_RECORD, after)
     else:
         with pytest.raises(ClientError):
-            harness.table.write(STARTED, after)
+            harness.table.write(STARTED_RECORD, after)
 
 
 def _transaction_cancelled(harness: MeetingHarness, codes: list[str]) -> ClientError:
@@ -139,7 +142,7 @@ def _transaction_cancelled(harness: MeetingHarness, codes: list[str]) -> ClientE
 
 def test_due_meetings_are_listed_in_order_of_their_time(harness: MeetingHarness) -> None:
     for number, user in enumerate([ANN, BOB, ANN]):
-        record = STARTED.model_copy(update={"user": user, "meeting_id": ulid(START, number)})
+        record = STARTED_RECORD.model_copy(update={"user": user, "meeting_id": ulid(START, number)})
         harness.table.write(None, record)
         harness.table.write(record, postpone_sweep(record, START + timedelta(hours=3 - number)))
     assert list(harness.table.list_due("2026-01-31T14:30:00.000Z")) == [
@@ -149,8 +152,8 @@ def test_due_meetings_are_listed_in_order_of_their_time(harness: MeetingHarness)
 
 
 def test_due_items_belong_to_no_user_and_are_not_in_the_index(harness: MeetingHarness) -> None:
-    harness.table.write(None, STARTED)
-    assert harness.due_sort_keys() == [f"{STARTED.due}#{ANN}#{MEETING.meeting_id}"]
+    harness.table.write(None, STARTED_RECORD)
+    assert harness.due_sort_keys() == [f"{STARTED_RECORD.due}#{ANN}#{MEETING.meeting_id}"]
     with pytest.raises(ValueError, match="user and a ULID"):
         MeetingId(DUE_PARTITION, MEETING.meeting_id)
     assert len(DUE_PARTITION) != user_ids.USER_ID_LENGTH
@@ -170,7 +173,7 @@ def apply_or_postpone(record: MeetingRecord, report: ExecutionReport | None, at:
 def test_exactly_the_unfinished_meetings_have_a_due_item(harness: MeetingHarness, reports: list[Any]) -> None:
     for item in harness.all_items():
         harness.dynamodb.delete_item(TableName=TABLE, Key={name: item[name] for name in ("user", "meetingId")})
-    harness.table.write(None, STARTED)
+    harness.table.write(None, STARTED_RECORD)
     for number, report in enumerate(reports):
         harness.table.update(MEETING, partial(apply_or_postpone, report=report, at=START + timedelta(minutes=number)))
         record = harness.record()

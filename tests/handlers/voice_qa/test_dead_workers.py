@@ -14,8 +14,8 @@ import pytest
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.common.json_models import Message
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed
+from handlers.voice_qa.query_worker.agent_question_processing import AnswerOutcome
 from handlers.voice_qa.query_worker.handler import AnsweringFailed
-from handlers.voice_qa.query_worker.question_answering import AnswerOutcome
 from handlers.voice_qa.question_item_updates import QuestionItem
 from handlers.voice_qa.table_records import QuestionStatus
 from handlers.voice_qa.websocket_messages import Answered, QueryFailed

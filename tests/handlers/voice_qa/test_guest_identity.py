@@ -11,7 +11,7 @@ import pytest
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_protocol import request_body
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed
-from handlers.voice_qa.query_worker.question_answering import AnswerOutcome
+from handlers.voice_qa.query_worker.agent_question_processing import AnswerOutcome
 from handlers.voice_qa.table_records import allowance_key, connection_key, conversation_key, query_key
 from tests.handlers.voice_qa.query_worker.worker_harness import AUDIO, LECTURE_ID, REMAINING_MS, TEXT, WorkerHarness
 from tests.handlers.voice_qa.socket_harness import ANN_GUEST_ID, ANN_IDENTITY, SocketHarness

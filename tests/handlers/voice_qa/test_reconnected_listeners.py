@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from handlers.voice_qa.query_worker.question_answering import AnswerOutcome
+from handlers.voice_qa.query_worker.agent_question_processing import AnswerOutcome
 from handlers.voice_qa.table_records import QuestionStatus
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     ANSWER_BROKEN_OFF,

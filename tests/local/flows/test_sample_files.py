@@ -73,7 +73,7 @@ def test_only_the_name_of_a_sample_reads_a_file(samples: Path) -> None:
     assert read_sample("../README.md") is None
 
 
-def test_make_samples_writes_the_files_and_says_that_the_platform_understands_tones_only(
+def test_make_samples_writes_the_files_and_prints_that_the_platform_understands_tones_only(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["samples", "--folder", str(tmp_path)]) == 0

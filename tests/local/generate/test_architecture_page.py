@@ -6,7 +6,7 @@ import pytest
 
 from components.blocks.naming.context import Subsystem
 from local import ROOT
-from local.generate import architecture_page, documented_graph, generated_files
+from local.generate import architecture_page, documented_resource_graph, generated_files
 from local.generate.architecture_page import render_overview, select_edges
 from local.generate.diagram_edges import Edge, MissingFromDiagram, list_edges, list_role_statements
 from local.generate.diagram_nodes import Node, Shape, map_nodes, to_node_key
@@ -22,7 +22,7 @@ MAX_NODES = 20
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    return documented_graph.build_stack_graph()
+    return documented_resource_graph.build_stack_graph()
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,7 @@
-"""Tests of the build of the Lambda layer: bytecode for the runtime's Python version, and the maximum size."""
+"""Tests of the build of the Lambda layer: bytecode for the runtime's Python version, and the maximum size.
+
+Python uses unchecked bytecode without a comparison with the source file.
+"""
 
 import importlib.util
 import marshal
@@ -31,7 +34,7 @@ def bytecode_files(folder: Path) -> list[Path]:
 def test_modules_get_unchecked_bytecode_with_the_layers_paths(
     folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Python would ignore checked bytecode, because the files of the deployed layer have other dates."""
+    """Python would ignore checked bytecode, because the source files of the deployed layer have other dates."""
     monkeypatch.setattr(lambda_layer_archive, "RUNTIME", sys.version_info[:2])
     monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("elsewhere")))
     assert lambda_layer_archive.add_bytecode(folder)

@@ -8,7 +8,7 @@ import pytest
 from components.blocks.iam.trust_policy import SOURCE_SENDING_SERVICES, Service
 from local import ROOT
 from local.emulation.iam.policy_conditions import as_list
-from local.generate import documented_graph, security_page
+from local.generate import documented_resource_graph, security_page
 from local.generate.diagram_edges import list_role_statements
 from local.preview import stack_files
 from local.preview.resource_graph import Graph
@@ -22,7 +22,7 @@ STACKS = stack_files.list_stacks()
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    return documented_graph.build_stack_graph()
+    return documented_resource_graph.build_stack_graph()
 
 
 def test_every_role_has_a_chapter(graph: Graph) -> None:
@@ -83,7 +83,7 @@ def test_an_exception_is_listed_with_its_expiry_date(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_no_role_may_change_iam_or_delete_a_table_or_a_bucket(stack: str) -> None:
-    statements = list_role_statements(documented_graph.build_stack_graph(stack))
+    statements = list_role_statements(documented_resource_graph.build_stack_graph(stack))
     actions = {action for _, statement in statements for action in as_list(statement["Action"])}
     assert {action for action in actions if action.startswith("iam:")} <= {"iam:PassRole"}
     assert actions.isdisjoint({"dynamodb:DeleteTable", "s3:DeleteBucket"})

@@ -39,10 +39,10 @@ def test_each_field_is_declared_with_its_type_and_description() -> None:
     ]
 
 
-@pytest.mark.parametrize("shape", [{}, {"type": "object"}, {"type": ["string", "null"]}, {"allOf": []}])
-def test_an_unsupported_schema_is_an_error_with_the_name_of_the_field(shape: dict[str, Any]) -> None:
+@pytest.mark.parametrize("schema", [{}, {"type": "object"}, {"type": ["string", "null"]}, {"allOf": []}])
+def test_an_unsupported_schema_is_an_error_with_the_name_of_the_field(schema: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"Given\.name"):
-        declare(name=shape)
+        declare(name=schema)
 
 
 def test_an_object_with_unknown_fields_is_rejected() -> None:

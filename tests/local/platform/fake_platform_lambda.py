@@ -7,17 +7,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from botocore.exceptions import ClientError
 
 from components.blocks.compute import handler_archive
-from local.platform import emulator, function_push
-from local.platform.emulator import Emulator
+from local.platform import function_push
 from local.platform.state import PlatformState, ResourceEntry, ResourceStatus
 from local.preview.property_value_conversion import Archive
 
 SWEEP_NAME, START_NAME = "polyphony-local-meetings-sweep", "polyphony-local-meetings-start"
-ENDPOINT_RECORD = (1, 2)
+PROCESS_ID, PORT = 1, 2
+INSTANCE = f"{PROCESS_ID}:{PORT}"
 """Process id and port of the emulator, which identify its state."""
 FUNCTION_URN = f"urn:pulumi:local::polyphony::{function_push.FUNCTION_TYPE}::sweep"
 ALIAS_URN = f"urn:pulumi:local::polyphony::{function_push.ALIAS_TYPE}::sweep-live"
@@ -29,7 +28,10 @@ def hash_code(content: bytes) -> str:
 
 
 class FakePlatformLambda:
-    """Fake clients of Lambda and CloudWatch Logs. Each function has an alias `live`, which first points to version 1."""
+    """Fake clients of Lambda and CloudWatch Logs. Each function has an alias `live`, which first points to version 1.
+
+    A test deploys functions, selects an operation that fails, and inspects calls, code and aliases.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -41,6 +43,7 @@ class FakePlatformLambda:
         self.calls: list[tuple[str, str]] = []
         """Operation and function of each call."""
         self.failing_operation = ""
+        """Operation that is refused, or an empty string."""
         self.on_call: Callable[[str], None] = lambda _operation: None
         """Function that is called with each operation."""
         self.log_events: list[dict[str, Any]] = []
@@ -116,20 +119,9 @@ class FakePlatformLambda:
         return sum(operation == "publish_version" for operation, _ in self.calls)
 
 
-def use_fake_platform(patch: pytest.MonkeyPatch, folder: Path) -> FakePlatformLambda:
-    """Make a platform seem to run in a folder, with the functions `start` and `sweep` of the handler tree."""
-    platform = FakePlatformLambda(folder)
-    content = Path(handler_archive.write_archive("meetings")).read_bytes()
-    for name in (START_NAME, SWEEP_NAME):
-        platform.deploy(name, content)
-    patch.setattr(emulator, "find_running", lambda _: Emulator(*ENDPOINT_RECORD, folder, kept=True))
-    patch.setattr(function_push, "EmulatorClients", lambda _: platform)
-    return platform
-
-
 def write_state(folder: Path, *, pinned_version: str = "") -> PlatformState:
     """Write a state file with the entries of the function `sweep`, as `make up` writes them."""
-    state = PlatformState.empty(folder / "state.json", "{}:{}".format(*ENDPOINT_RECORD))
+    state = PlatformState.empty(folder / "state.json", INSTANCE)
     archive = Archive(str(handler_archive.write_archive("meetings")))
     state.put(
         FUNCTION_URN,

@@ -46,6 +46,7 @@ def select(*names: str) -> list[str]:
     ],
 )
 def test_a_function_is_selected_by_its_folder_its_name_or_a_unique_part_of_them(name: str, folder: str) -> None:
+    """The last part of a folder is enough, even if another folder contains the same text, as in `ingestion/sweeper`."""
     assert select(name) == [folder]
 
 

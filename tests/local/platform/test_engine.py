@@ -1,4 +1,4 @@
-"""Tests of the engine: order of calls, changes of a second run, failures, and kills of the process at every step."""
+"""Tests of the engine, which applies the program's resources: order of calls, changes, failures, and kills."""
 
 import gc
 import itertools
@@ -19,7 +19,7 @@ from local.platform.progress import SilentProgress
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState, ResourceStatus
 from local.preview import program_run
-from local.preview.input_checks import find_invalid_inputs
+from local.preview.botocore_input_checks import find_invalid_inputs
 from local.preview.preview_provider import PreviewProvider
 from tests.local.fake_aws import (
     CODE,
@@ -374,12 +374,12 @@ def test_after_a_kill_at_any_step_of_a_down_the_next_up_makes_a_complete_platfor
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clean = run_first_program(tmp_path / "clean")
-    kills = 0
+    kill_count = 0
     for aws, folder in kill_at_each_step(run_first_program, run_down, tmp_path, monkeypatch):
-        kills += 1
+        kill_count += 1
         run_up(first_program, aws, folder)
         assert aws.resources == clean.resources, folder.name
-    assert kills >= 4 * len(clean.resources), "every deletion has at least two steps, and two of its state entry"
+    assert kill_count >= 4 * len(clean.resources), "every deletion has at least two steps, and two of its state entry"
 
 
 DOCUMENT = "test:index/document:Document"
@@ -388,6 +388,7 @@ DOCUMENT = "test:index/document:Document"
 def test_an_imported_property_is_imported_when_it_is_new_or_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A document, such as an API definition, is imported by a function instead of a call."""
     imported: list[tuple[str, str]] = []
     driver = Driver(
         type=DOCUMENT,

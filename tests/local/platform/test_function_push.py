@@ -1,4 +1,8 @@
-"""Tests of `make push` with a fake Lambda and a real state file."""
+"""Tests of `make push`, which publishes changed functions, with a fake Lambda and a real state file.
+
+The package of the changed functions contains the tree of `tests/handler_tree.py`. SWEEP, SHARED and the like are paths
+in this tree.
+"""
 
 import os
 import signal
@@ -22,32 +26,25 @@ from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
 from local.preview.property_value_conversion import Archive, Props
 from local.preview.resource_graph import Resource
-from tests.handler_tree import ENVIRONMENT, FILES, HANDLER, SHARED, START, SWEEP, use_handler_tree, write_files
+from tests.handler_tree import ENVIRONMENT, FILES, HANDLER, SHARED, START, SWEEP, write_files
 from tests.local.platform.fake_platform_lambda import (
     ALIAS_URN,
     FUNCTION_URN,
+    INSTANCE,
     SWEEP_NAME,
     FakePlatformLambda,
     hash_code,
-    use_fake_platform,
     write_state,
 )
 from tests.whole_program import ONE_WORKER
 
 pytestmark = pytest.mark.unit
 Push = Callable[..., str]
-
-
-@pytest.fixture
-def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePlatformLambda:
-    use_handler_tree(monkeypatch, tmp_path)
-    return use_fake_platform(monkeypatch, tmp_path)
+"""Function that runs `make push` successfully for the named functions, and returns its output."""
 
 
 @pytest.fixture
 def push(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Push:
-    """Return a function that runs `make push` successfully, and returns its output."""
-
     def run(*names: str) -> str:
         assert function_push.push(tmp_path, names, 0.0) == 0
         return capsys.readouterr().out
@@ -56,13 +53,13 @@ def push(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Push:
 
 
 def change(platform: FakePlatformLambda, file: str = SWEEP) -> bytes:
-    """Change a source file, and return the package with the changed file."""
+    """Change a source file, by default that of the function `sweep`. Return the package with the changed file."""
     write_files(platform.folder, {file: f"{FILES[file]}# changed\n"})
     return Path(handler_archive.write_archive("meetings")).read_bytes()
 
 
 def read_state(platform: FakePlatformLambda) -> PlatformState:
-    return PlatformState.read(platform.folder / "state.json", "1:2")
+    return PlatformState.read(platform.folder / "state.json", INSTANCE)
 
 
 def test_a_push_publishes_a_changed_handler_and_updates_the_state_file_as_make_up_does(
@@ -73,6 +70,7 @@ def test_a_push_publishes_a_changed_handler_and_updates_the_state_file_as_make_u
     output = push("meetings/sweep")
     assert platform.live_code(SWEEP_NAME) == content
     operations = [operation for operation, name in platform.calls if name == SWEEP_NAME]
+    # `function_updated` is a waiter.
     assert operations[-4:] == ["update_function_code", "function_updated", "publish_version", "update_alias"]
     state = read_state(platform)
     function, alias = state.entries()[FUNCTION_URN], state.entries()[ALIAS_URN]
@@ -253,6 +251,7 @@ def test_a_push_is_refused_if_the_alias_must_not_move(
 @pytest.mark.parametrize(
     ("running", "message"),
     [(None, "is not running: start it with `make up`"), (Emulator(1, 2, Path(), kept=False), "was not finished")],
+    ids=["no emulator", "the first `make up` was interrupted"],
 )
 def test_a_push_needs_a_complete_platform(
     running: Emulator | None, message: str, push: Push, monkeypatch: pytest.MonkeyPatch

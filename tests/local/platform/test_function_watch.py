@@ -1,4 +1,7 @@
-"""Tests of `make watch`. Each test makes the steps of the watch's loop itself, so that it does not wait."""
+"""Tests of `make watch`, which publishes functions whenever their files change, and prints their logs.
+
+Each test makes the steps of the watch's loop itself, so that it does not wait.
+"""
 
 import os
 import time
@@ -13,17 +16,11 @@ from local.platform import emulator, function_watch
 from local.platform.folder_lock import lock_folder
 from local.platform.function_push import FunctionPusher, PushFailed
 from local.platform.function_watch import LOG_OVERLAP_MILLISECONDS, FunctionWatch, LogReader, PackageFiles
-from tests.handler_tree import HANDLER, START, SWEEP, use_handler_tree, write_files
-from tests.local.platform.fake_platform_lambda import SWEEP_NAME, FakePlatformLambda, use_fake_platform
+from tests.handler_tree import HANDLER, START, SWEEP, write_files
+from tests.local.platform.fake_platform_lambda import SWEEP_NAME, FakePlatformLambda
 
 pytestmark = pytest.mark.unit
 EARLY, LATER = 1_000_000, 1_000_000 + 2 * LOG_OVERLAP_MILLISECONDS
-
-
-@pytest.fixture
-def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePlatformLambda:
-    use_handler_tree(monkeypatch, tmp_path)
-    return use_fake_platform(monkeypatch, tmp_path)
 
 
 class WatchedLines:

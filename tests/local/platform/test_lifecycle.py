@@ -71,7 +71,7 @@ def test_up_prints_outputs_endpoint_and_commands_and_states_that_only_tones_are_
     assert "another program" not in text
 
 
-def test_up_says_that_it_chose_another_port_and_how_to_use_another_folder(tmp_path: Path) -> None:
+def test_up_prints_that_it_chose_another_port_and_how_to_use_another_folder(tmp_path: Path) -> None:
     text = instructions(Emulator(1, 31_461, tmp_path))
     assert f"another program uses port {emulator.PORT}, so the platform chose 31461" in text
     for command in ("console", "down"):

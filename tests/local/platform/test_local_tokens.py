@@ -47,6 +47,6 @@ def test_the_request_in_the_documentation_returns_a_token(tmp_path: Path) -> Non
     with identity_provider.serve() as port:
         outputs = _add_token_url({"frontend": FRONTEND}, create_emulator(port))
         (tmp_path / "frontend.json").write_text(json.dumps(outputs["frontend"], indent=2) + "\n")
-        printed = subprocess.run(line, shell=True, cwd=tmp_path, check=True, capture_output=True, text=True).stdout  # noqa: S602
-    claims = jwt.decode(json.loads(printed)["id_token"], options={"verify_signature": False})
+        output = subprocess.run(line, shell=True, cwd=tmp_path, check=True, capture_output=True, text=True).stdout  # noqa: S602
+    claims = jwt.decode(json.loads(output)["id_token"], options={"verify_signature": False})
     assert (claims["sub"], claims["aud"]) == ("ann", identity_provider.AUDIENCE)

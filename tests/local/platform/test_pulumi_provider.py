@@ -1,4 +1,8 @@
-"""Tests of the Pulumi provider with a fake AWS. The tests call the provider over gRPC, as the CLI does."""
+"""Tests of the Pulumi provider with a fake AWS. The tests call the provider over gRPC, as the CLI does.
+
+If a creation or an update fails half-way, the provider adds the output INCOMPLETE or PENDING to the resource, so that
+the next deployment repairs it.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,8 +15,8 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from local import ROOT
-from local.platform.provider_server import serve_provider
 from local.platform.pulumi_provider import INCOMPLETE, PENDING, PulumiProvider
+from local.platform.pulumi_provider_server import serve_provider
 from local.preview.property_value_conversion import ARCHIVE, SECRET, SIGNATURE, UNKNOWN_STRING
 from tests.local.fake_aws import CODE, DRIVERS, GROUP, NOTE, TOPIC, FakeAws
 

@@ -1,4 +1,4 @@
-"""Tests of the plan for the change of one resource."""
+"""Tests of the plan for a change: an update, or a replacement if the driver has no call for the change."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from local.preview.resource_graph import Graph
 pytestmark = pytest.mark.unit
 
 TYPE = "test:index/group:Group"
-CONDITIONAL = Driver(
+CONDITIONAL_UPDATE = Driver(
     type=TYPE,
     service="logs",
     create=(DriverCall("CreateLogGroup", {"logGroupName": "name"}),),
@@ -42,22 +42,24 @@ def test_an_update_call_can_only_change_a_resource_if_its_condition_is_true(
     inputs.update({"name": "group", **after})
     resource = Graph().add(f"urn:x::y::{TYPE}::group", RegisterResourceRequest(type=TYPE, name="group", object=inputs))
     entry = ResourceEntry(TYPE, ResourceStatus.MADE, hash_inputs({"name": "group", **before}))
-    change = plan_change(CONDITIONAL, resource, entry, hash_inputs(resource.inputs))
+    change = plan_change(CONDITIONAL_UPDATE, resource, entry, hash_inputs(resource.inputs))
     assert change.action is action
     assert bool(change.calls) is (action is ResourceAction.UPDATE)
 
 
 @pytest.mark.parametrize(
-    ("kind", "inputs", "removed"),
+    ("kind", "inputs", "removed_input"),
     [
         ("aws:apigateway/stage:Stage", {"restApi": "r", "stageName": "s", "deployment": "d"}, "accessLogSettings"),
         ("aws:ec2/subnet:Subnet", {"vpcId": "v", "cidrBlock": "10.0.0.0/24"}, "mapPublicIpOnLaunch"),
     ],
 )
-def test_a_resource_is_replaced_if_no_call_can_remove_an_input(kind: str, inputs: dict[str, Any], removed: str) -> None:
+def test_a_resource_is_replaced_if_no_call_can_remove_an_input(
+    kind: str, inputs: dict[str, Any], removed_input: str
+) -> None:
     """The call that sets this input is also made at the creation, but it does not set all inputs again."""
-    change = plan_input_change(DRIVERS[kind], inputs, {removed})
-    assert (change.action, change.replacing) == (ResourceAction.REPLACE, frozenset({removed}))
+    change = plan_input_change(DRIVERS[kind], inputs, {removed_input})
+    assert (change.action, change.replacing) == (ResourceAction.REPLACE, frozenset({removed_input}))
 
 
 def test_an_input_is_removed_by_an_update_if_the_call_sets_all_inputs_again() -> None:

@@ -38,16 +38,16 @@ def test_every_property_is_read_from_a_path_that_the_response_has(driver: Driver
     for call in driver.read:
         response = service_model(driver.service).operation_model(call.operation).output_shape
         result = exact_shape_at(response, call.path)
-        if call.item is not None:
+        if call.matching_item is not None:
             assert isinstance(result, ListShape)
             result = result.member
-            assert exact_shape_at(result, call.item[0]) is not None
+            assert exact_shape_at(result, call.matching_item[0]) is not None
         paths = {name: path for name, path in list_covered_properties(driver, call) if isinstance(path, str)}
-        hashes = {name: path for name, (_, path) in call.fingerprints.items()}
+        hashes = {name: path for name, (_, path) in call.compared_by_hash.items()}
         missing = {name for name, path in {**paths, **hashes}.items() if exact_shape_at(result, path) is None}
         assert not missing, f"{call.operation} does not return {missing}"
-        assert set(call.unset_by_default) <= {name for name, _ in list_covered_properties(driver, call)}
-        assert {output for output, _ in call.fingerprints.values()} <= set(driver.outputs)
+        assert set(call.returned_only_if_set) <= {name for name, _ in list_covered_properties(driver, call)}
+        assert {output for output, _ in call.compared_by_hash.values()} <= set(driver.outputs)
 
 
 def exact_shape_at(shape: Shape | None, path: str) -> Shape | None:
@@ -65,7 +65,7 @@ def test_every_property_of_a_read_type_is_read_or_has_a_reason_why_not(driver: D
     if driver.property_import:
         inputs.add(driver.property_import.property)
     read_inputs = {name for call in driver.read for name, _ in list_covered_properties(driver, call)}
-    compared_by_hash = {name for call in driver.read for name in call.fingerprints}
+    compared_by_hash = {name for call in driver.read for name in call.compared_by_hash}
     assert inputs - read_inputs - compared_by_hash - list_identifying_inputs(driver) == set(driver.not_read)
 
 

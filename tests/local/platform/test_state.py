@@ -22,7 +22,7 @@ def state(tmp_path: Path) -> PlatformState:
 
 
 def entry(*depends_on: str, **changes: Any) -> ResourceEntry:
-    """Return the entry of a queue that depends on other entries."""
+    """Return the entry of a queue that depends on other entries. `made_of` names those whose outputs are its inputs."""
     fields: dict[str, Any] = {
         "type": "aws:sqs/queue:Queue",
         "status": ResourceStatus.MADE,

@@ -47,7 +47,7 @@ def test_the_difference_of_two_stacks_is_listed_by_block_the_largest_changes_fir
 
 @pytest.mark.usefixtures("shared_runs")
 def test_the_working_tree_has_the_costs_of_its_stack() -> None:
-    _, _, differences = compare_costs(".", "prod")
+    _, _, differences = compare_costs(".", "prod")  # the dot stands for the working tree
     assert differences == []
 
 

@@ -42,20 +42,21 @@ def test_a_property_may_have_the_name_of_a_dict_method() -> None:
     assert not contains_unknowns(Filter(one="1"))
 
 
-comparable_fields = attrgetter("urn", "id", "parent", "inputs", "outputs", "depends_on", "property_dependencies")
+COMPARED_FIELDS = attrgetter("urn", "id", "parent", "inputs", "outputs", "depends_on", "property_dependencies")
 
 
 @ONE_WORKER
-def test_the_program_registers_the_same_resources_with_the_functions_of_the_sdk(
+def test_the_program_registers_the_same_resources_with_and_without_the_replacements(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # With a network, because many inputs depend on a subnet's id, which is unknown in a preview.
     config = changed_in("dev", {"ingestion": {"networkAttached": True}, **ONLY_INGESTION})
-    with_replacements = recorded(config)
+    run_with_replacements = recorded(config)
     monkeypatch.setattr(program_run, "use_faster_sdk", nullcontext)
-    without = recorded(config)
-    assert sorted(map(comparable_fields, with_replacements.graph)) == sorted(map(comparable_fields, without.graph))
-    assert (with_replacements.outputs, with_replacements.messages) == (without.outputs, without.messages)
+    run_with_sdk = recorded(config)
+    assert sorted(map(COMPARED_FIELDS, run_with_replacements.graph)) == sorted(map(COMPARED_FIELDS, run_with_sdk.graph))
+    assert run_with_replacements.outputs == run_with_sdk.outputs
+    assert run_with_replacements.messages == run_with_sdk.messages
 
 
 def test_the_functions_of_the_sdk_are_restored_after_an_error() -> None:

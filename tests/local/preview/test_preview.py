@@ -18,7 +18,7 @@ from local.__main__ import main
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.update_plan import PlannedStep
 from local.preview import preview_command, program_run, report, stack_files
-from local.preview.input_checks import find_invalid_inputs
+from local.preview.botocore_input_checks import find_invalid_inputs
 from local.preview.policy_pack_process import PackError, PolicyPackProcess
 from local.preview.preview import Preview, preview
 from local.preview.preview_provider import PreviewProvider
@@ -38,8 +38,8 @@ def _committed_previews(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def blocked(tmp_path_factory: pytest.TempPathFactory) -> Preview:
-    """Return the preview of a small stack that cannot be deployed. It has problems of every kind and a secret input."""
+def undeployable_preview(tmp_path_factory: pytest.TempPathFactory) -> Preview:
+    """Return the preview of a small stack that cannot be deployed. It has errors of every kind and a secret input."""
     config = ingestion_alone()
     foundation = json.loads(config.values["polyphony:foundation"])
     foundation["spend"]["monthlyBudget"] = 1
@@ -193,14 +193,14 @@ def test_the_error_of_a_pack_that_cannot_start_states_the_reason() -> None:
         pack.policies()
 
 
-def test_the_costs_contain_only_enabled_subsystems(blocked: Preview) -> None:
-    assert set(blocked.as_json()["cost"]["bySubsystem"]) == {"foundation", "ingestion"}
+def test_the_costs_contain_only_enabled_subsystems(undeployable_preview: Preview) -> None:
+    assert set(undeployable_preview.as_json()["cost"]["bySubsystem"]) == {"foundation", "ingestion"}
 
 
 def test_a_stack_above_its_budget_cannot_be_deployed_and_the_most_expensive_blocks_are_listed(
-    blocked: Preview, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    undeployable_preview: Preview, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(preview_command, "preview", lambda _: blocked)
+    monkeypatch.setattr(preview_command, "preview", lambda _: undeployable_preview)
     assert main(["preview"]) == 1
     text = " ".join(capsys.readouterr().out.split())
     assert re.search(r"spend-within-budget .* exceeds the budget of \$1\.00", text)
@@ -210,10 +210,10 @@ def test_a_stack_above_its_budget_cannot_be_deployed_and_the_most_expensive_bloc
     assert "stack dev cannot be deployed" in text
 
 
-def test_the_errors_that_stop_a_deployment_are_repeated_at_the_end(blocked: Preview) -> None:
-    _, _, last_lines = print_preview(blocked).partition("stack dev cannot be deployed")
-    messages = [finding.message for finding in blocked.mandatory]
-    messages += [str(error) for error in (*blocked.invalid_inputs, *blocked.handler_faults)]
+def test_the_errors_that_stop_a_deployment_are_repeated_at_the_end(undeployable_preview: Preview) -> None:
+    _, _, last_lines = print_preview(undeployable_preview).partition("stack dev cannot be deployed")
+    messages = [finding.message for finding in undeployable_preview.mandatory]
+    messages += [str(error) for error in (*undeployable_preview.invalid_inputs, *undeployable_preview.handler_faults)]
     assert last_lines.count("\n") == 1 + len(messages)
     assert all(message in last_lines for message in messages)
 
@@ -247,22 +247,22 @@ def test_outputs_are_an_aligned_tree_without_python_syntax() -> None:
     ]
 
 
-def test_an_invalid_input_is_found_in_every_resource_and_is_an_error_in_sarif(blocked: Preview) -> None:
-    runtimes = [error for error in blocked.invalid_inputs if error.property == "CreateFunction.Runtime"]
+def test_an_invalid_input_is_found_in_every_resource_and_is_an_error_in_sarif(undeployable_preview: Preview) -> None:
+    runtimes = [error for error in undeployable_preview.invalid_inputs if error.property == "CreateFunction.Runtime"]
     assert {error.value for error in runtimes} == {"'python3.31'"}
     assert all(error.rule.startswith("must be one of ") for error in runtimes)
-    functions = {resource.urn for resource in blocked.graph.customs() if resource.kind == "Function"}
+    functions = {resource.urn for resource in undeployable_preview.graph.customs() if resource.kind == "Function"}
     assert {error.urn for error in runtimes} == functions
-    only_invalid_inputs = replace(blocked, findings=(), handler_faults=())
+    only_invalid_inputs = replace(undeployable_preview, findings=(), handler_faults=())
     assert not only_invalid_inputs.deployable
     (run,) = to_sarif(only_invalid_inputs)["runs"]
     assert {(result["ruleId"], result["level"]) for result in run["results"]} == {("service-refuses-value", "error")}
 
 
 def test_a_handler_fault_prevents_the_deployment_and_is_listed_with_file_and_line(
-    blocked: Preview, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    undeployable_preview: Preview, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    only_handler_faults = replace(blocked, findings=(), invalid_inputs=())
+    only_handler_faults = replace(undeployable_preview, findings=(), invalid_inputs=())
     monkeypatch.setattr(preview_command, "preview", lambda _: only_handler_faults)
     assert main(["preview", "--sarif", str(tmp_path / "findings.sarif")]) == 1
     text = capsys.readouterr().out
@@ -284,18 +284,22 @@ def test_a_handler_fault_prevents_the_deployment_and_is_listed_with_file_and_lin
     assert (location["artifactLocation"]["uri"], location["region"]["startLine"]) == (BROKEN_FILE, line)
 
 
-def test_a_valid_exception_is_listed_and_an_expired_or_unmatched_one_prevents_the_deployment(blocked: Preview) -> None:
-    levels = {finding.level for finding in blocked.findings if finding.policy == "exceptions-in-force"}
+def test_a_valid_exception_is_listed_and_an_expired_or_unmatched_one_prevents_the_deployment(
+    undeployable_preview: Preview,
+) -> None:
+    levels = {finding.level for finding in undeployable_preview.findings if finding.policy == "exceptions-in-force"}
     assert levels == {"advisory"}
-    messages = [finding.message for finding in blocked.mandatory if finding.policy == "exceptions-in-order"]
+    messages = [
+        finding.message for finding in undeployable_preview.mandatory if finding.policy == "exceptions-in-order"
+    ]
     assert len(messages) == 3
     for problem in ("expired on 2026-01-01", "names a policy that this pack", "names a resource that this stack"):
         assert any(problem in message for message in messages)
 
 
-def test_a_secret_input_is_in_neither_the_text_nor_the_json_document(blocked: Preview) -> None:
-    document = json.dumps(blocked.as_json())
-    assert "canary" not in print_preview(blocked) + document
+def test_a_secret_input_is_in_neither_the_text_nor_the_json_document(undeployable_preview: Preview) -> None:
+    document = json.dumps(undeployable_preview.as_json())
+    assert "canary" not in print_preview(undeployable_preview) + document
     assert "[secret]" in document
 
 

@@ -1,4 +1,4 @@
-"""Tests of the conversion of assets and archives from Pulumi's wire format."""
+"""Tests of the conversion of assets (single files or texts) and archives from Pulumi's wire format."""
 
 import hashlib
 import io
@@ -114,8 +114,15 @@ def test_content_that_was_not_sent_cannot_be_read(read: Any) -> None:
 
 
 def test_an_asset_or_archive_is_displayed_by_its_path_text_names_or_hash() -> None:
-    of_assets = Archive(None, (("a.py", Asset("a.py")), ("b.txt", Asset(None, "b"))))
-    values = [Asset("a.py"), Asset(None, "b"), Asset(hash="12ab"), Archive("a.zip"), of_assets, Archive(hash="12ab")]
+    archive_of_assets = Archive(None, (("a.py", Asset("a.py")), ("b.txt", Asset(None, "b"))))
+    values = [
+        Asset("a.py"),
+        Asset(None, "b"),
+        Asset(hash="12ab"),
+        Archive("a.zip"),
+        archive_of_assets,
+        Archive(hash="12ab"),
+    ]
     assert to_display_value(values) == [
         "asset a.py",
         "b",

@@ -39,7 +39,7 @@ def test_structures_become_json_and_scalars_stay_text(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "value"),
+    ("yaml_text", "value"),
     [
         *((word, word) for word in ("on", "NO", "y", "1:15", ".inf", "1e", "2026-13-01")),
         *((word, True) for word in ("true", "True", "TRUE")),
@@ -49,16 +49,16 @@ def test_structures_become_json_and_scalars_stay_text(root: Path) -> None:
         *(("2026-12-31", "2026-12-31T00:00:00Z"), ("2026-1-2", "2026-01-02T00:00:00Z")),
     ],
 )
-def test_values_within_a_section_are_read_as_the_cli_reads_them(root: Path, written: str, value: object) -> None:
-    config = read(root, f"config:\n  polyphony:part:\n    plain: {written}\n    listed:\n    - {written}\n")
+def test_values_within_a_section_are_read_as_the_cli_reads_them(root: Path, yaml_text: str, value: object) -> None:
+    config = read(root, f"config:\n  polyphony:part:\n    plain: {yaml_text}\n    listed:\n    - {yaml_text}\n")
     section = json.loads(config.values["polyphony:part"])
     assert section == {"plain": value, "listed": [value]}
     assert type(section["plain"]) is type(value)
 
 
-@pytest.mark.parametrize("written", ["017", "0x10", "1:15", "True", "off", "2026-12-31", "1e3"])
-def test_a_value_outside_a_section_stays_text(root: Path, written: str) -> None:
-    assert read(root, f"config:\n  polyphony:monthlyBudget: {written}\n").values["polyphony:monthlyBudget"] == written
+@pytest.mark.parametrize("text", ["017", "0x10", "1:15", "True", "off", "2026-12-31", "1e3"])
+def test_a_value_outside_a_section_stays_text(root: Path, text: str) -> None:
+    assert read(root, f"config:\n  polyphony:monthlyBudget: {text}\n").values["polyphony:monthlyBudget"] == text
 
 
 @pytest.mark.parametrize("key", ["on", "12", "true", "2026-12-31"])

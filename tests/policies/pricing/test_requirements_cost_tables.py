@@ -88,7 +88,7 @@ def test_every_statement_about_the_requirements_is_true(
 
 
 def test_the_fargate_setting_is_priced_with_the_size_of_its_job() -> None:
-    job = recorded_deployment.meetings(processing={"engine": "fargate"}).one("batch.JobDefinition").inputs
+    job = recorded_deployment.previewed(processing={"engine": "fargate"}).one("batch.JobDefinition").inputs
     container = json.loads(job["containerProperties"])
     architecture = container["runtimePlatform"]["cpuArchitecture"].lower()
     size = {requirement["type"]: float(requirement["value"]) for requirement in container["resourceRequirements"]}
@@ -104,7 +104,9 @@ def test_the_fargate_setting_is_priced_with_the_size_of_its_job() -> None:
 def test_every_saving_is_positive_and_every_difference_has_a_reason() -> None:
     for document in COST_TABLES:
         assert all(saving.usd > 0 for saving in document.setting_savings), document.subsystem
-        causes = [line.cause for line in document.lines] + [saving.cause for saving in document.promised_savings]
+        causes = [line.comparison for line in document.lines] + [
+            saving.comparison for saving in document.promised_savings
+        ]
         assert all(causes), document.subsystem
 
 

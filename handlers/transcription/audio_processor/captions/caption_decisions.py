@@ -106,8 +106,8 @@ class Captions:
         self._min_stability = thresholds.min_stability_threshold
         self._pause_ms = thresholds.pause_ms
         self._unmarked_partials_left = PARTIALS_WITHOUT_STABILITY
-        """Number of further partials without a stability after which partials are disabled. 0 if no more partials are
-        counted."""
+        """Number of further partials without a stability that disable partials. It becomes 0 when they are disabled, or
+        when a partial has a stability."""
         self._open = OpenResults(thresholds)
         self._rate = PartialRate(thresholds.max_rate_per_second)
         self._finals = FinalsInOrder(thresholds.max_buffer_ms)
@@ -115,7 +115,7 @@ class Captions:
         self._lines: dict[str, PartialLine] = {}
         """Partial lines that the client shows now, by result id."""
         self._now_ms = 0
-        self._result_count = 0
+        self._version_count = 0
         """Number of versions of results that have arrived."""
         self.counts = CaptionCounts()
 
@@ -125,13 +125,13 @@ class Captions:
 
     @property
     def has_results(self) -> bool:
-        return self._result_count > 0
+        return self._version_count > 0
 
     def accept(self, result: Result, now_ms: int) -> list[Caption]:
         """Accept a version of a result that arrives now. Return its captions and others that have become due."""
         now_ms = self._advance(now_ms)
-        version = ResultVersion(result, now_ms, self._result_count)
-        self._result_count += 1
+        version = ResultVersion(result, now_ms, self._version_count)
+        self._version_count += 1
         if result.final and not result.text:
             return self._close_without_text(result.result_id) + self.take_due(now_ms)
         if result.final:
@@ -212,7 +212,8 @@ class Captions:
             self._offer_partial(version, captions)
         else:
             self._open.defer(open_result)
-            self._offer_deferred(captions)  # due at once if its wait, which may have begun earlier, is over
+            # The wait of this result may have begun with an earlier version, so it may be over now.
+            self._offer_deferred(captions)
 
     def _offer_deferred(self, captions: list[Caption]) -> None:
         for version in self._open.take_deferred(self._now_ms):

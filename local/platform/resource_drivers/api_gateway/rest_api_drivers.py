@@ -152,7 +152,7 @@ DRIVERS = (
             ReadCall(
                 "GetStage",
                 STAGE,
-                paths_in_result={"accessLogSettings": "accessLogSettings", "xrayTracingEnabled": "tracingEnabled"},
+                values_in_result={"accessLogSettings": "accessLogSettings", "xrayTracingEnabled": "tracingEnabled"},
             ),
         ),
     ),

@@ -56,8 +56,8 @@ class CostTableLine:
     """Dollars a month, as the requirements state them."""
     quantities: Quantities
     """Usage a month, from the requirements and the assumptions."""
-    cause: str
-    """Reason for the difference between stated and computed cost."""
+    comparison: str
+    """Reason for the difference between stated and computed cost, or a sentence that they agree."""
 
     @property
     def computed_usd(self) -> float:
@@ -75,7 +75,7 @@ class PromisedSaving:
     """Usage a month without the change."""
     after: Quantities
     """Usage a month with the change."""
-    cause: str
+    comparison: str
     """Reason for the difference between stated and computed saving."""
 
     @property

@@ -45,13 +45,13 @@ COST_TABLE = CostTable(
             "Lambda",
             stated_usd=5,
             quantities=FUNCTION,
-            cause="Memory, batch size and duration of a call are assumed, because the requirements give none.",
+            comparison="Memory, batch size and duration of a call are assumed, because the requirements give none.",
         ),
         CostTableLine(
             "Glue (40 jobs/day)",
             stated_usd=220,
             quantities=GLUE,
-            cause=(
+            comparison=(
                 "The number of workers is assumed. $220 buys 500 DPU hours: 1,200 runs of 5 minutes with 5 workers. "
                 "Glue proposes 10 workers."
             ),
@@ -64,13 +64,13 @@ COST_TABLE = CostTable(
                 ("dynamodb_read", FILES * get_assumption("ingestion_reads_a_file")),
                 ("dynamodb_storage", FILES * get_assumption("ingestion_record_kb") / 1024**2),
             ),
-            cause="On-demand prices were halved in November 2024. Even before, four writes a file cost less than $2.",
+            comparison="On-demand prices were halved in November 2024. Even before, four writes a file cost less than $2.",
         ),
         CostTableLine(
             "S3 storage (840 GB)",
             stated_usd=20,
             quantities=(("s3_storage", STORED_GB * get_assumption("ingestion_landing_months")),),
-            cause=(
+            comparison=(
                 "The data of one month. The requirements mention '~10 TB/year': without expiry the twelfth "
                 "month costs twelve times as much."
             ),
@@ -79,7 +79,7 @@ COST_TABLE = CostTable(
             "S3 requests",
             stated_usd=5,
             quantities=(("s3_put", FILES + RUNS * get_assumption("ingestion_parquet_files_a_run")), ("s3_get", FILES)),
-            cause=(
+            comparison=(
                 "$5 pays for a million PUTs, about four for each file. The computed cost is for one PUT and one GET of each "
                 "file, and for the PUTs of the Parquet files."
             ),
@@ -88,7 +88,7 @@ COST_TABLE = CostTable(
             "Step Functions",
             stated_usd=1,
             quantities=(("states_transition", RUNS * get_assumption("ingestion_transitions_a_run")),),
-            cause="The number of transitions is assumed. $1 pays for 33 in each run.",
+            comparison="The number of transitions is assumed. $1 pays for 33 in each run.",
         ),
         CostTableLine(
             "CloudWatch Logs",
@@ -97,7 +97,7 @@ COST_TABLE = CostTable(
                 ("logs_ingested", get_assumption("ingestion_log_gb")),
                 ("logs_stored", get_assumption("ingestion_log_gb") * 3),
             ),
-            cause=(
+            comparison=(
                 "The volume is assumed, with 90 days of retention. $5 pays for 9 GB, which is the volume of logs with "
                 "whole events. The requirements ask to stop that."
             ),

@@ -115,7 +115,7 @@ COST_TABLE = CostTable(
                 ("lambda_gb_second_x86", CALLS * get_assumption("meetings_call_gb_seconds")),
                 ("lambda_request", CALLS),
             ),
-            cause=(
+            comparison=(
                 "The requirements give no volume. Number, sizes and durations of meetings are assumed, so "
                 "only the savings can be compared."
             ),
@@ -127,7 +127,7 @@ COST_TABLE = CostTable(
             stated_usd=6.50,
             before=STORAGE,
             after=EXPIRING,
-            cause=(
+            comparison=(
                 "Raw chunks 7 days, audio 30 days, video to Intelligent-Tiering. The saving grows with "
                 "every month of stored meetings."
             ),
@@ -137,21 +137,21 @@ COST_TABLE = CostTable(
             stated_usd=2.00,
             before=KEY,
             after=(),
-            cause="A key costs $1 and its requests cost cents, so only two keys would cost $2.",
+            comparison="A key costs $1 and its requests cost cents, so only two keys would cost $2.",
         ),
         PromisedSaving(
             "two indexes fewer (phase 2)",
             stated_usd=2.00,
             before=(("dynamodb_write", INDEXES_BEFORE * WRITES),),
             after=(("dynamodb_write", INDEXES_AFTER * WRITES),),
-            cause="The writes of a single user cost cents at today's prices. $2 pays for 3.2 million index writes.",
+            comparison="The writes of a single user cost cents at today's prices. $2 pays for 3.2 million index writes.",
         ),
         PromisedSaving(
             "Claude Haiku 4.5 for action items (phase 2)",
             stated_usd=6.00,
             before=REQUIRED_SONNET,
             after=REQUIRED_SONNET_AND_HAIKU,
-            cause=(
+            comparison=(
                 "Compares the models of the requirements, Sonnet 4.5 and Haiku 4.5. Haiku costs a third of "
                 "Sonnet, which saves 67 %, not 80 %. The stated $6.00 is 80 % of $7.50, and 67 % of $7.50 is $5.00."
             ),
@@ -161,7 +161,7 @@ COST_TABLE = CostTable(
             stated_usd=12.00,
             before=FARGATE_X86,
             after=SPOT,
-            cause=(
+            comparison=(
                 "Half the processors take twice as long. The stated $0.12 an hour for 2 vCPU and 4 GB is "
                 "$0.099 today, and the stated $0.025 for 1 vCPU and 2 GB on Spot is $0.013."
             ),
@@ -171,7 +171,7 @@ COST_TABLE = CostTable(
             stated_usd=0.50,
             before=NAT_GATEWAY,
             after=(),
-            cause=(
+            comparison=(
                 "Gateway endpoints are free. Access to S3 in the same region was free before, too, because "
                 "there is no NAT gateway. So nothing is saved."
             ),

@@ -39,13 +39,13 @@ COST_TABLE = CostTable(
                 ("websocket_message", MESSAGES),
                 ("websocket_connection_minute", get_assumption("voice_connection_minutes")),
             ),
-            cause="A million WebSocket messages cost $1. As REST requests they would cost $3.50.",
+            comparison="A million WebSocket messages cost $1. As REST requests they would cost $3.50.",
         ),
         CostTableLine(
             "Lambda",
             stated_usd=5,
             quantities=FUNCTION,
-            cause=(
+            comparison=(
                 "The number of questions is assumed, and also that a function waits 10 seconds for the answer of the agent "
                 "(the service that answers questions)."
             ),
@@ -58,7 +58,7 @@ COST_TABLE = CostTable(
                 ("s3_put", QUERIES * 2),
                 ("s3_get", QUERIES * 3),
             ),
-            cause=(
+            comparison=(
                 "The sizes are assumed. Questions and answers are deleted after 7 days and cost little, so the $10 of the "
                 "requirements would pay for 430 GB of lectures."
             ),
@@ -70,13 +70,13 @@ COST_TABLE = CostTable(
                 ("dynamodb_write", QUERIES * get_assumption("voice_table_units")),
                 ("dynamodb_read", QUERIES * get_assumption("voice_table_reads")),
             ),
-            cause="Today's on-demand prices are half of those of 2024.",
+            comparison="Today's on-demand prices are half of those of 2024.",
         ),
         CostTableLine(
             "Data transfer",
             stated_usd=10,
             quantities=(("data_transfer_out", RESPONSE_GB),),
-            cause=(
+            comparison=(
                 "The sizes are assumed. The $10 of the requirements would pay for 111 GB. The 100 GB that AWS gives free "
                 "of charge are not subtracted, like all free tiers."
             ),

@@ -128,8 +128,8 @@ PRICE_RULES = {
     REST_API: make_usage_rule({"requests": ("rest_request", "requests")}),
     REST_METHOD_SETTINGS: PriceRule(_price_method_settings),
     REST_STAGE: make_free_rule(_describe_cache),
-    # This type is that of WebSocket APIs and of HTTP APIs, but a type has only one list of required measures. The list
-    # is that of WebSocket APIs, because the program has no HTTP APIs.
+    # WebSocket APIs and HTTP APIs have the same type, and a type has only one list of required measures. The program
+    # has no HTTP APIs, so the list is that of WebSocket APIs.
     API_V2: PriceRule(
         _price_api_v2,
         required_measures={

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
-from components.blocks.api.rest_rate_limits import KeyUsagePlan
+from components.blocks.api.rest_api_key_and_firewall import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_throttle_and_logs import Throttle
-from handlers.common.http.rest_operation import RestOperation
+from handlers.common.http.rest_operation_declaration import RestOperation
 from handlers.common.json_models import Message
 from tests.components.deployment_harness import STAGE_URL, deploy, rest_document, sample_function
 from tests.fake_engine import Engine, Recorded, foundation_settings, scope
 
-ARN = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3"
-LIVE = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-{}:live"
+EXECUTE_API_ARN = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3"
+ALIAS_ARN = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-{}:live"
 
 
 class NotePath(Message):
@@ -29,7 +29,7 @@ class Note(Message):
 
 
 READ_NOTE = RestOperation("readNote", "GET", "/notes/{noteId}", "Reads.", parameters=NotePath, answer=Note)
-MAKE_NOTE = RestOperation("makeNote", "POST", "/notes", "Makes.", body=Note, answer=Note)
+CREATE_NOTE = RestOperation("createNote", "POST", "/notes", "Creates.", body=Note, answer=Note)
 USAGE_PLAN = KeyUsagePlan(Throttle(rate=5, burst=10), requests_per_day=1000)
 
 
@@ -40,7 +40,7 @@ def api_program(function_name: str = "notes", *, authorized: bool = False, **cha
         default_args: dict[str, Any] = {
             "scope": scope(),
             "display_name": "NotesApi",
-            "operations": (READ_NOTE, MAKE_NOTE),
+            "operations": (READ_NOTE, CREATE_NOTE),
             "function": sample_function(function_name),
             "throttle": Throttle(rate=50, burst=100),
             "alarms": RestAlarms(client_errors_above=2, latency_above_ms=3),
@@ -56,7 +56,7 @@ def default_api() -> Recorded:
     return deploy(api_program())
 
 
-def test_the_document_is_known_before_anything_exists(engine: Engine) -> None:
+def test_a_preview_shows_the_imported_document(engine: Engine) -> None:
     recorded = engine.run(api_program())
     api = recorded.one("apigateway.RestApi").inputs
     assert api["name"] == "polyphony-test-ingestion-notes-api"
@@ -65,21 +65,21 @@ def test_the_document_is_known_before_anything_exists(engine: Engine) -> None:
     assert "minimumCompressionSize" not in api
     uri = rest_document(recorded)["paths"]["/notes"]["post"]["x-amazon-apigateway-integration"]["uri"]
     path = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions"
-    assert uri == f"{path}/{LIVE.format('notes')}/invocations"
+    assert uri == f"{path}/{ALIAS_ARN.format('notes')}/invocations"
 
 
 def test_the_stage_may_call_the_function_and_the_gateway_the_authorizer() -> None:
     [permission] = [resource.inputs for resource in default_api().all("lambda.Permission")]
     assert (permission["principal"], permission["qualifier"]) == ("apigateway.amazonaws.com", "live")
-    assert permission["sourceArn"] == f"{ARN}/api/*"
+    assert permission["sourceArn"] == f"{EXECUTE_API_ARN}/api/*"
     assert "sourceAccount" not in permission, (
         "API Gateway is not documented to send it, so the condition might never hold"
     )
     authorized = deploy(api_program(authorized=True))
     sources = {resource.inputs["sourceArn"] for resource in authorized.all("lambda.Permission")}
-    assert sources == {f"{ARN}/api/*", f"{ARN}/authorizers/*"}
+    assert sources == {f"{EXECUTE_API_ARN}/api/*", f"{EXECUTE_API_ARN}/authorizers/*"}
     scheme = rest_document(authorized)["components"]["securitySchemes"]["lambda"]["x-amazon-apigateway-authorizer"]
-    assert LIVE.format("authorizer") in scheme["authorizerUri"]
+    assert ALIAS_ARN.format("authorizer") in scheme["authorizerUri"]
     assert scheme["authorizerResultTtlInSeconds"] == 60
 
 
@@ -108,10 +108,11 @@ def test_a_change_of_the_throttle_triggers_no_deployment() -> None:
 
 def test_the_stage_is_created_last(engine: Engine) -> None:
     recorded = engine.run(api_program())
-    before = {resource.name for resource in recorded.ancestors(recorded.one("apigateway.Stage"))}
-    assert {resource.name for kind in ("Permission", "Alias") for resource in recorded.all(f"lambda.{kind}")} <= before
-    groups = {"ingestion-notes-api-access-logs", "ingestion-notes-api-execution-logs"}
-    assert {"ingestion-notes-api-deployment", *groups} <= before
+    earlier_names = {resource.name for resource in recorded.ancestors(recorded.one("apigateway.Stage"))}
+    for kind in ("lambda.Permission", "lambda.Alias"):
+        assert {resource.name for resource in recorded.all(kind)} <= earlier_names
+    log_groups = {"ingestion-notes-api-access-logs", "ingestion-notes-api-execution-logs"}
+    assert {"ingestion-notes-api-deployment", *log_groups} <= earlier_names
 
 
 def test_the_stage_is_traced_and_its_methods_throttled_measured_and_logged() -> None:
@@ -127,18 +128,22 @@ def test_the_stage_is_traced_and_its_methods_throttled_measured_and_logged() -> 
         "throttlingRateLimit": 50,
         "throttlingBurstLimit": 100,
     }
-    unmeasured = scope(foundation=foundation_settings(logs={"methodMetrics": False}))
-    quiet = deploy(api_program(scope=unmeasured)).one("apigateway.MethodSettings").inputs
-    assert quiet["settings"]["metricsEnabled"] is False
+    scope_without_metrics = scope(foundation=foundation_settings(logs={"methodMetrics": False}))
+    settings = deploy(api_program(scope=scope_without_metrics)).one("apigateway.MethodSettings").inputs
+    assert settings["settings"]["metricsEnabled"] is False
 
 
 def test_the_access_log_has_no_client_data_and_both_logs_expire() -> None:
     recorded = default_api()
     settings = recorded.one("apigateway.Stage").inputs["accessLogSettings"]
-    logged = set(json.loads(settings["format"]).values())
-    assert {"$context.requestId", "$context.resourcePath", "$context.status", "$context.error.responseType"} <= logged
-    sent = ("identity", "$context.path", "query", "body", "error.message", "validationError", "$context.authorizer.c")
-    assert not [variable for variable in logged for word in sent if word in variable]
+    variables = set(json.loads(settings["format"]).values())
+    expected = {"$context.requestId", "$context.resourcePath", "$context.status", "$context.error.responseType"}
+    assert expected <= variables
+    client_data = (
+        *("identity", "$context.path", "query", "body", "error.message", "validationError"),
+        "$context.authorizer.c",  # the claims of the caller's token
+    )
+    assert not [variable for variable in variables for text in client_data if text in variable]
     assert settings["destinationArn"].endswith(":log-group:/aws/apigateway/polyphony-test-ingestion-notes-api")
     groups = {
         resource.inputs["name"]: resource.inputs["retentionInDays"] for resource in recorded.all("cloudwatch.LogGroup")
@@ -147,7 +152,7 @@ def test_the_access_log_has_no_client_data_and_both_logs_expire() -> None:
     assert groups["API-Gateway-Execution-Logs_a1b2c3/api"] == 90, "API Gateway chooses this name"
 
 
-def test_a_key_has_a_usage_plan_and_its_value_is_secret() -> None:
+def test_an_api_key_has_a_usage_plan_and_a_secret_value() -> None:
     recorded = deploy(api_program(usage_plan=USAGE_PLAN))
     plan = recorded.one("apigateway.UsagePlan").inputs
     assert plan["apiStages"] == [{"apiId": "a1b2c3", "stage": "api"}]
@@ -156,11 +161,11 @@ def test_a_key_has_a_usage_plan_and_its_value_is_secret() -> None:
     key = recorded.one("apigateway.ApiKey")
     assert "value" not in key.inputs
     assert "value" in key.request.additionalSecretOutputs
-    joined = recorded.one("apigateway.UsagePlanKey").inputs
-    assert (joined["keyId"], joined["usagePlanId"]) == ("ingestion-notes-api-key-id", "ingestion-notes-api-plan-id")
+    plan_key = recorded.one("apigateway.UsagePlanKey").inputs
+    assert (plan_key["keyId"], plan_key["usagePlanId"]) == ("ingestion-notes-api-key-id", "ingestion-notes-api-plan-id")
 
 
-def test_a_firewall_in_front_of_the_stage_counts_requests_by_address() -> None:
+def test_a_firewall_in_front_of_the_stage_limits_requests_by_ip_address() -> None:
     assert default_api().all("wafv2.WebAcl") == []
     recorded = deploy(api_program(requests_per_address=500))
     (rule,) = recorded.one("wafv2.WebAcl").inputs["rules"]
@@ -174,7 +179,7 @@ def test_a_firewall_in_front_of_the_stage_counts_requests_by_address() -> None:
     assert association == {"resourceArn": "arn:stage", "webAclArn": "arn:ingestion-notes-api-firewall"}
 
 
-def test_the_api_has_the_stages_url_and_known_dimensions() -> None:
+def test_the_api_provides_its_url_and_the_dimensions_of_its_metrics() -> None:
     api_values: dict[str, Any] = {}
 
     def body() -> None:

@@ -14,18 +14,18 @@ from local.preview.resource_graph import Resource
 from tests.components.deployment_harness import DeployedProvider, deploy, sample_function
 from tests.fake_engine import Engine, Recorded, scope
 
-LIVE = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-router:live"
-ARN = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3/live"
+ALIAS_ARN = "arn:aws:lambda:us-east-1:123456789012:function:polyphony-test-ingestion-router:live"
+STAGE_ARN = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3/live"
 ROUTES = ("$connect", "$disconnect", "$default", "say")
 
 
 class ReplacedResourcesProvider(DeployedProvider):
-    """Provider that returns other ids, as after the resources were replaced."""
+    """Provider that returns the ids that integrations and routes have after their replacement."""
 
     def make(self, resource: Resource) -> tuple[str, Props]:
         name, outputs = super().make(resource)
-        anew = resource.kind in {"Integration", "Route", "RouteResponse"}
-        return (f"{name}-again" if anew else name), outputs
+        is_replaced = resource.kind in {"Integration", "Route", "RouteResponse"}
+        return (f"{name}-new" if is_replaced else name), outputs
 
 
 def args(**changes: Any) -> WebSocketApiArgs:
@@ -60,19 +60,19 @@ def test_messages_are_routed_by_their_action_to_the_functions_alias() -> None:
     assert "disableExecuteApiEndpoint" not in api
     path = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions"
     integration = recorded.one("apigatewayv2.Integration")
-    assert integration.inputs["integrationUri"] == f"{path}/{LIVE}/invocations"
+    assert integration.inputs["integrationUri"] == f"{path}/{ALIAS_ARN}/invocations"
     assert (integration.inputs["integrationType"], integration.inputs["integrationMethod"]) == ("AWS_PROXY", "POST")
     assert {route["target"] for route in routes_of(recorded).values()} == {f"integrations/{integration.name}-id"}
     permission = recorded.one("lambda.Permission").inputs
     assert (permission["principal"], permission["qualifier"]) == ("apigateway.amazonaws.com", "live")
-    assert permission["sourceArn"] == f"{ARN}/*"
+    assert permission["sourceArn"] == f"{STAGE_ARN}/*"
     assert message_actions(ROUTES) == ["say"]
 
 
 def test_only_routes_of_messages_return_a_response() -> None:
     recorded = default_api()
-    answering = {key for key, route in routes_of(recorded).items() if "routeResponseSelectionExpression" in route}
-    assert answering == {"$default", "say"}
+    routes = routes_of(recorded)
+    assert {key for key in routes if "routeResponseSelectionExpression" in routes[key]} == {"$default", "say"}
     responses = [resource.inputs for resource in recorded.all("apigatewayv2.RouteResponse")]
     assert {response["routeId"] for response in responses} == {
         "ingestion-socket-$default-route-id",
@@ -96,13 +96,11 @@ def test_the_stage_is_throttled_measured_and_logs_errors_without_bodies() -> Non
 def test_the_access_log_has_no_client_data_and_both_logs_expire() -> None:
     recorded = default_api()
     settings = recorded.one("apigatewayv2.Stage").inputs["accessLogSettings"]
-    logged = set(json.loads(settings["format"]).values())
-    assert {"$context.requestId", "$context.routeKey", "$context.connectionId", "$context.integration.error"} <= logged
-    assert not [
-        variable
-        for variable in logged
-        if "identity" in variable or "path" in variable.lower() or "query" in variable.lower()
-    ]
+    variables = set(json.loads(settings["format"]).values())
+    expected = {"$context.requestId", "$context.routeKey", "$context.connectionId", "$context.integration.error"}
+    assert expected <= variables
+    client_data = ("identity", "path", "query")
+    assert not [variable for variable in variables for text in client_data if text in variable.lower()]
     assert settings["destinationArn"] == (
         "arn:aws:logs:us-east-1:123456789012:log-group:/aws/apigateway/polyphony-test-ingestion-socket"
     )
@@ -115,10 +113,10 @@ def test_the_access_log_has_no_client_data_and_both_logs_expire() -> None:
 
 def test_the_stage_is_created_last(engine: Engine) -> None:
     recorded = engine.run(socket_program())
-    before = {resource.name for resource in recorded.ancestors(recorded.one("apigatewayv2.Stage"))}
-    assert {resource.name for resource in recorded.all("apigatewayv2.RouteResponse")} <= before
-    assert {resource.name for kind in ("Permission", "Alias") for resource in recorded.all(f"lambda.{kind}")} <= before
-    assert {"ingestion-socket-access-logs", "ingestion-socket-execution-logs"} <= before
+    earlier_names = {resource.name for resource in recorded.ancestors(recorded.one("apigatewayv2.Stage"))}
+    for kind in ("apigatewayv2.RouteResponse", "lambda.Permission", "lambda.Alias"):
+        assert {resource.name for resource in recorded.all(kind)} <= earlier_names
+    assert {"ingestion-socket-access-logs", "ingestion-socket-execution-logs"} <= earlier_names
 
 
 def triggers(recorded: Recorded) -> Any:
@@ -127,11 +125,7 @@ def triggers(recorded: Recorded) -> Any:
 
 @pytest.mark.parametrize(
     "change",
-    [
-        {"routes": (*ROUTES, "list")},
-        {"function_name": "reader"},
-        {"authorization": WebSocketAuthorization.IAM},
-    ],
+    [{"routes": (*ROUTES, "list")}, {"function_name": "reader"}, {"authorization": WebSocketAuthorization.IAM}],
     ids=["another route", "another function", "another authorization"],
 )
 def test_a_change_of_the_routes_triggers_a_deployment(change: dict[str, Any]) -> None:
@@ -150,10 +144,10 @@ def test_replaced_routes_trigger_a_deployment_and_another_throttle_does_not() ->
         ("ws://127.0.0.1:4566/ws/a", "ws://127.0.0.1:4566/ws/a/live", "http://127.0.0.1:4566/ws/a/live"),
     ],
 )
-def test_the_urls_do_not_depend_on_the_stage(endpoint: str, url: str, callback: str) -> None:
+def test_the_urls_are_built_from_the_apis_endpoint_and_the_stages_name(endpoint: str, url: str, callback: str) -> None:
     urls: dict[str, str] = {}
 
-    class Endpoint(DeployedProvider):
+    class EndpointProvider(DeployedProvider):
         def make(self, _resource: Resource) -> tuple[str, Props]:
             return "a1b2c3", {"apiEndpoint": endpoint}
 
@@ -162,5 +156,5 @@ def test_the_urls_do_not_depend_on_the_stage(endpoint: str, url: str, callback: 
         api.url.apply(lambda value: urls.update(url=value))
         api.callback_url.apply(lambda value: urls.update(callback=value))
 
-    deploy(body, Endpoint())
+    deploy(body, EndpointProvider())
     assert urls == {"url": url, "callback": callback}

@@ -1,4 +1,7 @@
-"""Tests of the function block, including checks of arguments that Lambda or IAM would only refuse later."""
+"""Tests of the block that registers a Lambda function with its role, log group and alias.
+
+The block also refuses arguments that Lambda or IAM would only refuse during the deployment.
+"""
 
 import json
 from dataclasses import replace
@@ -68,15 +71,15 @@ def test_the_functions_logs_expire(engine: Engine) -> None:
 
 def test_a_function_is_created_after_its_log_group_and_permissions(engine: Engine) -> None:
     recorded = register_function(engine)
-    before = list(recorded.ancestors(recorded.one("lambda.Function")))
-    assert recorded.one("cloudwatch.LogGroup") in before  # otherwise Lambda creates a log group that never expires
-    assert recorded.one("iam.RolePolicy") in before
+    earlier = list(recorded.ancestors(recorded.one("lambda.Function")))
+    assert recorded.one("cloudwatch.LogGroup") in earlier, "otherwise Lambda creates a log group that never expires"
+    assert recorded.one("iam.RolePolicy") in earlier
 
 
 def test_the_environment_has_exactly_the_variables_that_the_handler_reads(engine: Engine) -> None:
     variables = register_function(engine).one("lambda.Function").inputs["environment"]["variables"]
-    read = SampleEnvironment(manifest_table_name="files", record_days=400).variables()
-    assert variables == {**read, "POWERTOOLS_SERVICE_NAME": "ingestion"}
+    handler_variables = SampleEnvironment(manifest_table_name="files", record_days=400).variables()
+    assert variables == {**handler_variables, "POWERTOOLS_SERVICE_NAME": "ingestion"}
     assert (variables["LOG_LEVEL"], variables["MANIFEST_TABLE_NAME"]) == ("INFO", "files")
 
 
@@ -89,7 +92,7 @@ def test_a_deployment_does_not_revert_a_rollout_in_progress(engine: Engine) -> N
     assert list(register_function(engine).one("lambda.Alias").request.ignoreChanges) == ["routingConfig"]
 
 
-def test_a_large_batch_without_a_window_is_refused(engine: Engine) -> None:
+def test_a_large_batch_of_messages_without_a_batching_window_is_refused(engine: Engine) -> None:
     def program() -> None:
         queue = Queue("intake", QueueArgs(scope(), "Intake", consumer_timeout_seconds=60))
         Function("builder", args(queues=[QueueSource(queue, 100, 10)]))
@@ -136,26 +139,27 @@ def test_the_function_may_decrypt_an_environment_with_a_customer_managed_key(eng
 
 
 def register_client_function(engine: Engine, **settings: Any) -> Recorded:
-    created_function = replace(args(), settings=ClientFunctionSettings.model_validate(settings))
-    return engine.run(lambda: Function("builder", created_function))
+    """Register a function that clients wait for, so it has settings of concurrency and SnapStart."""
+    client_args = replace(args(), settings=ClientFunctionSettings.model_validate(settings))
+    return engine.run(lambda: Function("builder", client_args))
 
 
 def test_snap_start_is_on_versions_provisioned_concurrency_on_the_alias_and_reserved_on_the_function(
     engine: Engine,
 ) -> None:
-    snapped = register_client_function(engine, snapStart=True).one("lambda.Function").inputs
-    assert snapped["snapStart"] == {"applyOn": "PublishedVersions"}
+    function = register_client_function(engine, snapStart=True).one("lambda.Function").inputs
+    assert function["snapStart"] == {"applyOn": "PublishedVersions"}
     recorded = register_client_function(engine, provisionedConcurrency=2, reservedConcurrency=5)
     provisioned = recorded.one("lambda.ProvisionedConcurrencyConfig").inputs
     assert (provisioned["qualifier"], provisioned["provisionedConcurrentExecutions"]) == ("live", 2)
     assert recorded.one("lambda.Function").inputs["reservedConcurrentExecutions"] == 5
-    plain = register_function(engine)
-    assert plain.all("lambda.ProvisionedConcurrencyConfig") == []
-    assert not {"reservedConcurrentExecutions", "snapStart"} & set(plain.one("lambda.Function").inputs)
+    default = register_function(engine)
+    assert default.all("lambda.ProvisionedConcurrencyConfig") == []
+    assert not {"reservedConcurrentExecutions", "snapStart"} & set(default.one("lambda.Function").inputs)
 
 
 def test_lambda_reports_used_memory_only_if_an_alarm_reads_it(engine: Engine) -> None:
-    for percent, level, filters in ((None, "WARN", 0), (90, "INFO", 1)):
+    for percent, level, filter_count in ((None, "WARN", 0), (90, "INFO", 1)):
         recorded = register_function(engine, memory_percent_above=percent)
         assert recorded.one("lambda.Function").inputs["loggingConfig"]["systemLogLevel"] == level
-        assert len(recorded.all("cloudwatch.LogMetricFilter")) == filters
+        assert len(recorded.all("cloudwatch.LogMetricFilter")) == filter_count

@@ -53,9 +53,9 @@ def test_an_unknown_value_is_validated_once_it_is_known(engine: Engine) -> None:
 
 def test_an_added_variable_that_lambda_sets_itself_is_refused_even_if_its_value_is_unknown(engine: Engine) -> None:
     def program() -> None:
-        for late in ("us-east-1", pulumi.Output.from_input("us-east-1")):
+        for region in ("us-east-1", pulumi.Output.from_input("us-east-1")):
             with pytest.raises(InvalidEnvironment, match="AWS_REGION: Lambda sets this variable itself"):
-                environment_variables(SampleEnvironment, {"table_name": "t"}, {"AWS_REGION": late})
+                environment_variables(SampleEnvironment, {"table_name": "t"}, {"AWS_REGION": region})
 
     engine.run(program)
 

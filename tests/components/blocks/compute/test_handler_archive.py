@@ -32,20 +32,20 @@ def test_the_zip_has_the_subsystem_and_the_common_code_under_their_paths(tree: P
 
 
 def test_the_zip_has_no_caches_tests_or_hidden_files(tree: Path) -> None:
-    before = handler_archive.zip_handlers("ingestion", tree)
+    original_zip = handler_archive.zip_handlers("ingestion", tree)
     (tree / "handlers/ingestion/__pycache__").mkdir()
     (tree / "handlers/ingestion/__pycache__/b.cpython-311.pyc").write_bytes(b"x")
     (tree / "handlers/ingestion/test_b.py").write_text("x")
     (tree / "handlers/ingestion/.DS_Store").write_text("x")
-    assert handler_archive.zip_handlers("ingestion", tree) == before
+    assert handler_archive.zip_handlers("ingestion", tree) == original_zip
 
 
 def test_the_zip_has_no_program_of_a_container_image(tree: Path) -> None:
-    before = handler_archive.zip_handlers("ingestion", tree)
+    original_zip = handler_archive.zip_handlers("ingestion", tree)
     (tree / "handlers/ingestion/job/steps").mkdir(parents=True)
     for name in ("Dockerfile", "Dockerfile.dockerignore", "__main__.py", "steps/one.py"):
         (tree / "handlers/ingestion/job" / name).write_text("x")
-    assert handler_archive.zip_handlers("ingestion", tree) == before
+    assert handler_archive.zip_handlers("ingestion", tree) == original_zip
     assert not [
         name
         for name in file_names(handler_archive.zip_handlers("meetings"))
@@ -54,13 +54,13 @@ def test_the_zip_has_no_program_of_a_container_image(tree: Path) -> None:
 
 
 def test_times_owners_and_permissions_do_not_change_the_bytes(tree: Path) -> None:
-    before = handler_archive.zip_handlers("ingestion", tree)
+    original_zip = handler_archive.zip_handlers("ingestion", tree)
     for path in tree.rglob("*.py"):
         os.utime(path, (1, 1))
         path.chmod(0o600)
-    assert handler_archive.zip_handlers("ingestion", tree) == before
+    assert handler_archive.zip_handlers("ingestion", tree) == original_zip
     (tree / "handlers/common/a.py").write_text("# other\n")
-    assert handler_archive.zip_handlers("ingestion", tree) != before
+    assert handler_archive.zip_handlers("ingestion", tree) != original_zip
 
 
 def test_an_unchanged_zip_is_not_written_again(tree: Path) -> None:

@@ -1,4 +1,7 @@
-"""Tests of grants: invalid grants are refused, and valid grants become a single minimal policy document."""
+"""Tests of grants, which are typed permissions: actions on exact resources.
+
+Invalid grants are refused. The valid grants of a role become one minimal policy document.
+"""
 
 import json
 from typing import Any

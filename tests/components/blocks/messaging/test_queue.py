@@ -32,7 +32,7 @@ def test_messages_also_stay_hidden_while_lambda_waits_for_a_full_batch(engine: E
     assert queue.inputs["visibilityTimeoutSeconds"] == 6 * 60 + 45
 
 
-def test_a_service_may_send_for_one_resource_of_this_account_only(engine: Engine) -> None:
+def test_a_service_may_send_only_on_behalf_of_one_resource_of_this_account(engine: Engine) -> None:
     allow = allow_statement(register_queue(engine).one("sqs.QueuePolicy", "intake-policy"))
     assert allow["Principal"] == {"Service": "s3.amazonaws.com"}
     assert allow["Condition"] == {
@@ -41,8 +41,8 @@ def test_a_service_may_send_for_one_resource_of_this_account_only(engine: Engine
     }
 
 
-def test_a_rule_is_admitted_by_its_arn_only(engine: Engine) -> None:
-    """EventBridge is not documented to send `aws:SourceAccount`, so a condition on it could keep every event out."""
+def test_the_policy_compares_only_the_arn_of_an_event_rule(engine: Engine) -> None:
+    """EventBridge is not documented to send `aws:SourceAccount`, so a condition on it might deny every event."""
     rule = "arn:aws:events:us-east-1:123456789012:rule/polyphony-test-uploaded"
     policy = register_queue(engine, Sender("events.amazonaws.com", rule)).one("sqs.QueuePolicy", "intake-policy")
     assert allow_statement(policy)["Condition"] == {"ArnEquals": {"aws:SourceArn": rule}}

@@ -1,4 +1,4 @@
-"""Tests of physical names: within every service's limit, stable and unique."""
+"""Tests of physical names, the names of resources on AWS: within every service's limit, stable and unique."""
 
 import re
 
@@ -48,17 +48,17 @@ def test_only_a_long_name_is_changed_and_keeps_its_start_and_ends_in_a_hash() ->
     assert re.fullmatch(r"polyphony-dev-ingestion-x+-[0-9a-f]{8}", name)
 
 
-@pytest.mark.parametrize("bad", ["Upper", "a--b", "-a", "a-", "a_b", "", "ü"])
-def test_a_part_outside_the_alphabet_is_refused(bad: str) -> None:
+@pytest.mark.parametrize("invalid_part", ["Upper", "a--b", "-a", "a-", "a_b", "", "ü"])
+def test_a_part_outside_the_alphabet_is_refused(invalid_part: str) -> None:
     with pytest.raises(InvalidName, match="cannot be part of"):
-        physical_name(Kind.QUEUE, ["polyphony", bad])
+        physical_name(Kind.QUEUE, ["polyphony", invalid_part])
 
 
 def test_similar_stack_names_stay_different_and_need_a_letter_or_digit() -> None:
-    assert [stack_part(first_parts) for first_parts in ("dev", "feature-x", "2026")] == ["dev", "feature-x", "2026"]
+    assert [stack_part(stack) for stack in ("dev", "feature-x", "2026")] == ["dev", "feature-x", "2026"]
     parts = [stack_part(stack) for stack in ("feature-x", "feature/x", "Feature-X", "feature_x")]
     assert len(set(parts)) == 4
-    assert all(first_parts.startswith("feature-x") for first_parts in parts)
+    assert all(name_part.startswith("feature-x") for name_part in parts)
     with pytest.raises(InvalidName, match="has no letter or digit"):
         stack_part("___")
 
@@ -72,21 +72,21 @@ def test_two_resources_with_the_same_name_are_refused() -> None:
         named_context.name(Kind.QUEUE, Subsystem.INGESTION, "y")
 
 
-word = st.from_regex(r"\A[a-zA-Z][a-zA-Z0-9]{0,60}\Z")
+word_strategy = st.from_regex(r"\A[a-zA-Z][a-zA-Z0-9]{0,60}\Z")
 
 
-@given(stack=part, other=part, last=word, another=word)
-def test_names_without_hyphens_fit_and_stay_unique(stack: str, other: str, last: str, another: str) -> None:
-    name = underscored_name(Kind.MEMORY, ["polyphony", stack], last)
+@given(stack=part, other_stack=part, word=word_strategy, other_word=word_strategy)
+def test_underscored_names_fit_and_stay_unique(stack: str, other_stack: str, word: str, other_word: str) -> None:
+    name = underscored_name(Kind.MEMORY, ["polyphony", stack], word)
     assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_]{0,47}", name)
-    if (stack, last) != (other, another):
-        assert name != underscored_name(Kind.MEMORY, ["polyphony", other], another)
+    if (stack, word) != (other_stack, other_word):
+        assert name != underscored_name(Kind.MEMORY, ["polyphony", other_stack], other_word)
 
 
-def test_a_name_without_hyphens_ends_in_one_word_and_is_used_once() -> None:
-    for bad in ("", "1st", "a-b", "a_b", "ü"):
+def test_an_underscored_name_ends_in_one_word_and_is_used_once() -> None:
+    for invalid_word in ("", "1st", "a-b", "a_b", "ü"):
         with pytest.raises(InvalidName, match="Begin with a letter"):
-            underscored_name(Kind.MEMORY, ["polyphony", "dev"], bad)
+            underscored_name(Kind.MEMORY, ["polyphony", "dev"], invalid_word)
     named_context = context()
     assert named_context.underscored_name(Kind.MEMORY, Subsystem.LIVESTREAM, "memory") == "polyphony_test_memory"
     with pytest.raises(InvalidName, match="two memory stores would have the name polyphony_test_memory"):

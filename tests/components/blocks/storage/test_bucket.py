@@ -16,7 +16,7 @@ def register_bucket(engine: Engine, **changes: object) -> Recorded:
     return engine.run(lambda: Bucket("landing", args))
 
 
-def test_a_bucket_is_private_encrypted_and_owned(engine: Engine) -> None:
+def test_a_bucket_is_private_and_encrypted_and_owns_its_objects(engine: Engine) -> None:
     recorded = register_bucket(engine)
     block = recorded.one("s3.BucketPublicAccessBlock").inputs
     assert all(
@@ -60,7 +60,7 @@ def test_access_logs_are_stored_below_the_buckets_name(engine: Engine) -> None:
     assert logging["targetPrefix"] == f"logs/s3-access/{NAME}/"
 
 
-def test_the_audit_bucket_has_no_access_logs(engine: Engine) -> None:
+def test_access_logs_can_be_disabled_for_the_bucket_that_stores_them(engine: Engine) -> None:
     assert register_bucket(engine, access_logged=False).all("s3.BucketLogging") == []
 
 
@@ -76,13 +76,12 @@ def test_a_notification_is_created_after_the_queue_policy(engine: Engine) -> Non
     assert recorded.one("sqs.QueuePolicy", "intake-policy") in list(recorded.ancestors(notification))
     assert notification.inputs["eventbridge"] is True
     (queue_notification,) = notification.inputs["queues"]
-    assert queue_notification["events"] == [
-        "s3:ObjectCreated:*"
-    ]  # not only Put: multipart uploads complete with another event
+    # Not only `Put`, because multipart uploads complete with another event.
+    assert queue_notification["events"] == ["s3:ObjectCreated:*"]
     assert queue_notification["filterPrefix"] == "incoming/"
 
 
 @pytest.mark.parametrize("protected", [True, False])
 def test_objects_are_deleted_with_the_bucket_only_without_deletion_protection(engine: Engine, protected: bool) -> None:
-    unprotected = scope(foundation=foundation_settings(data={"deletionProtection": protected}))
-    assert register_bucket(engine, scope=unprotected).one("s3.Bucket").inputs["forceDestroy"] is not protected
+    bucket_scope = scope(foundation=foundation_settings(data={"deletionProtection": protected}))
+    assert register_bucket(engine, scope=bucket_scope).one("s3.Bucket").inputs["forceDestroy"] is not protected

@@ -82,7 +82,7 @@ def test_a_grant_names_the_table_or_one_of_its_indexes(engine: Engine) -> None:
     assert grants == [arn, f"{arn}/index/GSI1"]
 
 
-def test_a_table_grant_includes_its_key_through_dynamodb_only(engine: Engine) -> None:
+def test_a_grant_on_a_table_includes_its_kms_key_for_use_through_dynamodb_only(engine: Engine) -> None:
     key = "arn:aws:kms:us-east-1:123456789012:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
     grants: dict[str, Grant] = {}
 
@@ -91,16 +91,15 @@ def test_a_table_grant_includes_its_key_through_dynamodb_only(engine: Engine) ->
         grants["read"] = table.grant("GetItem").with_conditions({"Null": {"dynamodb:LeadingKeys": "false"}})
         grants["list"] = table.grant("Query", index="GSI1")
         grants["write"] = table.grant("GetItem", "PutItem")
-        grants["open"] = Table("open", args()).grant("PutItem")
+        grants["without key"] = Table("other", args()).grant("PutItem")
 
     engine.run(program)
-    assert grants["open"].companions == (), "the key that DynamoDB owns needs no grant"
-    uses = {name: set(grant.companions[0].actions) for name, grant in grants.items() if grant.companions}
-    assert uses["read"] == uses["list"] == {"kms:Decrypt", "kms:DescribeKey"}
-    assert uses["write"] > uses["read"]
-    assert {"kms:Encrypt", "kms:GenerateDataKey"} < uses["write"]
-    for name in uses:
+    assert grants["without key"].companions == (), "the key that DynamoDB owns needs no grant"
+    key_actions = {name: set(grant.companions[0].actions) for name, grant in grants.items() if grant.companions}
+    assert key_actions["read"] == key_actions["list"] == {"kms:Decrypt", "kms:DescribeKey"}
+    assert key_actions["write"] > {*key_actions["read"], "kms:Encrypt", "kms:GenerateDataKey"}
+    for name in key_actions:
         [text] = policy_documents([grants[name]])
         statements = json.loads(str(text))["Statement"]
-        [about_key] = [statement for statement in statements if statement["Resource"] == [key]]
-        assert about_key["Condition"] == {"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}}
+        [key_statement] = [statement for statement in statements if statement["Resource"] == [key]]
+        assert key_statement["Condition"] == {"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}}

@@ -1,4 +1,4 @@
-"""Tests of workflows and state definitions."""
+"""Tests of the workflow block (a Step Functions state machine) and of the functions that define its states."""
 
 import json
 
@@ -18,6 +18,7 @@ from components.blocks.workflow.state_definitions import (
     total_pause_seconds,
 )
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
+from tests.components.deployment_harness import trust_statement
 from tests.fake_engine import Engine, Recorded, scope
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:steps:live"
@@ -49,23 +50,15 @@ def test_a_definition_is_jsonata_and_passes_the_linter(engine: Engine) -> None:
     assert "Lambda.TooManyRequestsException" in retrier["ErrorEquals"], "Lambda's transient errors are retried"
 
 
-def test_a_retrier_backs_off_exponentially_with_full_jitter() -> None:
-    assert retry(["X"], attempts=3, first_seconds=1, longest_seconds=9) == {
-        "ErrorEquals": ["X"],
-        "IntervalSeconds": 1,
-        "MaxAttempts": 3,
-        "BackoffRate": 2.0,
-        "MaxDelaySeconds": 9,
-        "JitterStrategy": "FULL",
-    }
-
-
-@pytest.mark.parametrize(("attempts", "seconds"), [(0, 0), (1, 1), (3, 7), (5, 24)])
-def test_the_total_pause_of_a_retrier_respects_the_maximum_delay(attempts: int, seconds: int) -> None:
+@pytest.mark.parametrize(("attempts", "seconds"), [(0, 0), (1, 1), (3, 1 + 2 + 4), (5, 1 + 2 + 4 + 8 + 9)])
+def test_the_pauses_of_a_retrier_double_up_to_the_maximum_delay(attempts: int, seconds: int) -> None:
     assert total_pause_seconds(retry(["X"], attempts=attempts, first_seconds=1, longest_seconds=9)) == seconds
 
 
-def test_many_small_pauses_are_rarely_much_shorter_than_their_average() -> None:
+def test_the_least_pause_is_five_standard_deviations_below_the_average() -> None:
+    """With full jitter, a pause is uniformly distributed, so its average is half its maximum. Its standard deviation is
+    the maximum divided by the square root of 12. For n pauses, the share of the deviation shrinks by the square root of n.
+    """
     few, many = (retry(["X"], attempts=attempts, first_seconds=60, longest_seconds=60) for attempts in (100, 400))
     assert least_pause_seconds(few) / total_pause_seconds(few) == pytest.approx(0.5 - 5 / 12**0.5 / 10)
     assert least_pause_seconds(many) / total_pause_seconds(many) == pytest.approx(0.5 - 5 / 12**0.5 / 20)
@@ -73,14 +66,11 @@ def test_many_small_pauses_are_rarely_much_shorter_than_their_average() -> None:
 
 def register_workflow(engine: Engine) -> Recorded:
     def program() -> None:
-        created_workflow = Workflow(
-            "manifest",
-            WorkflowArgs(scope(), "Manifest", "test", "First", states(), grants=[], timeout_seconds=600),
+        workflow = Workflow(
+            "manifest", WorkflowArgs(scope(), "Manifest", "test", "First", states(), grants=[], timeout_seconds=600)
         )
-        assert created_workflow.grant_start().resources == (created_workflow.arn,)
-        assert created_workflow.grant_describe().resources == (
-            f"{created_workflow.arn.replace(':stateMachine:', ':execution:')}:*",
-        )
+        assert workflow.grant_start().resources == (workflow.arn,)
+        assert workflow.grant_describe().resources == (f"{workflow.arn.replace(':stateMachine:', ':execution:')}:*",)
 
     return engine.run(program)
 
@@ -94,11 +84,11 @@ def test_a_workflow_has_expiring_logs_without_data_and_a_role_for_itself_only(en
     assert logging["logDestination"] == f"arn:aws:logs:us-east-1:123456789012:log-group:{group['name']}:*"
     assert (logging["level"], logging["includeExecutionData"]) == ("ERROR", False)
     assert group["retentionInDays"] == 90
-    (statement,) = json.loads(recorded.one("iam.Role").inputs["assumeRolePolicy"])["Statement"]
+    statement = trust_statement(recorded, "manifest")
     assert statement["Principal"] == {"Service": "states.amazonaws.com"}
     assert statement["Condition"]["ArnLike"] == {
         "aws:SourceArn": "arn:aws:states:us-east-1:123456789012:stateMachine:polyphony-test-ingestion-manifest"
     }
-    before = list(recorded.ancestors(machine))
-    assert recorded.one("cloudwatch.LogGroup") in before
-    assert recorded.one("iam.RolePolicy") in before
+    earlier = list(recorded.ancestors(machine))
+    assert recorded.one("cloudwatch.LogGroup") in earlier
+    assert recorded.one("iam.RolePolicy") in earlier

@@ -16,7 +16,7 @@ from handlers.common.audio.probe_result import RejectedAudio, RejectionReason
 from handlers.common.audio.ranged_file import RangedFile
 from tests.handlers.transcription.recordings import recording
 
-SECONDS = 12.345
+SPEECH_SECONDS = 12.345
 FRAGMENTED_MP4 = ("-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "500000")
 FRAGMENT_IN_HEADER = ("-movflags", "frag_keyframe", "-frag_duration", "500000")
 """MP4 flags that put the first fragment into the header. The header then states the duration of that fragment only."""
@@ -53,8 +53,8 @@ def repeating_file(data: bytes, size: int) -> RangedFile:
 
 
 def spoken(codec: str, *options: str, piped: bool = False) -> bytes:
-    """Return a recording of speech, `SECONDS` long."""
-    return recording(codec, *options, rate=48000, seconds=SECONDS, piped=piped)
+    """Return a recording of speech, `SPEECH_SECONDS` long."""
+    return recording(codec, *options, rate=48000, seconds=SPEECH_SECONDS, piped=piped)
 
 
 @cache

@@ -184,8 +184,8 @@ def test_a_last_fragment_beyond_the_backward_search_is_found_from_the_start() ->
 
 
 def test_the_search_from_the_start_ends_at_the_limit_of_requests() -> None:
-    distant_fragment = fragment(traf(AUDIO, 4000, trun(1)), audio=bytes(2 * BLOCK))
-    data = fragmented_file(*[distant_fragment] * 100, LONG_FRAGMENT, stated_duration=1000)
+    two_block_fragment = fragment(traf(AUDIO, 4000, trun(1)), audio=bytes(2 * BLOCK))
+    data = fragmented_file(*[two_block_fragment] * 100, LONG_FRAGMENT, stated_duration=1000)
     assert rejection(data) is RejectionReason.NO_DURATION
     file = to_ranged_file(data)
     probe_within_limits(file)

@@ -1,4 +1,7 @@
-"""Tests of the prober with real, damaged and crafted recordings of every format, and with noise."""
+"""Tests of the prober, which finds format, codec and duration of a recording and reads only small parts of it.
+
+The recordings are real, damaged or crafted, in every format.
+"""
 
 import random
 import struct
@@ -16,7 +19,7 @@ from tests.handlers.common.audio.sample_files import (
     FRAGMENT_IN_HEADER,
     FRAGMENTED_MP4,
     LIVE_WEBM,
-    SECONDS,
+    SPEECH_SECONDS,
     TEST_PICTURE,
     TONE,
     duration_ms,
@@ -31,7 +34,7 @@ from tests.handlers.transcription.crafted_audio import flac_file, flac_frame, st
 from tests.handlers.transcription.recordings import decoded_ms, loop_audio, recording
 
 pytestmark = pytest.mark.media
-HOURS_MS = 3 * 3600 * 1000
+THREE_HOURS_MS = 3 * 3600 * 1000
 FORMATS = {
     "mp3": (AudioFormat.MP3, "mp3"),
     "mp3-bare": (AudioFormat.MP3, "mp3"),
@@ -61,7 +64,7 @@ def test_a_format_is_recognised_by_content(kind: str) -> None:
     result = probe(to_ranged_file(audio))
     assert (result.format, result.codec) == FORMATS[kind]
     assert result.duration_ms == pytest.approx(decoded_ms(audio), abs=60)
-    assert result.duration_ms == pytest.approx(SECONDS * 1000, abs=60)
+    assert result.duration_ms == pytest.approx(SPEECH_SECONDS * 1000, abs=60)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +72,7 @@ def test_a_format_is_recognised_by_content(kind: str) -> None:
     [*REORDERED_RECORDINGS, *((kind, (), True) for kind in ("webm", "mp3", "opus", "vorbis"))],
 )
 def test_the_order_of_a_files_parts_does_not_matter(kind: str, options: tuple[str, ...], piped: bool) -> None:
-    assert duration_ms(spoken(kind, *options, piped=piped)) == pytest.approx(SECONDS * 1000, abs=60)
+    assert duration_ms(spoken(kind, *options, piped=piped)) == pytest.approx(SPEECH_SECONDS * 1000, abs=60)
 
 
 def test_flac_without_a_stated_length_is_rejected() -> None:
@@ -80,7 +83,7 @@ def test_tags_in_front_of_audio_are_skipped_unread() -> None:
     cover = b"ID3\x04\x00\x00" + bytes([0, 0x7F, 0x7F, 0x7F]) + bytes((1 << 21) - 1)
     for kind in ("mp3", "flac"):
         file = to_ranged_file(cover + cover + spoken(kind))
-        assert probe(file).duration_ms == pytest.approx(SECONDS * 1000, abs=60)
+        assert probe(file).duration_ms == pytest.approx(SPEECH_SECONDS * 1000, abs=60)
         assert file.fetched <= 6 * BLOCK
 
 
@@ -120,14 +123,14 @@ def test_the_first_half_of_a_recording_is_rejected(kind: str) -> None:
 @pytest.mark.parametrize(("kind", "options"), [("webm", LIVE_WEBM), ("mp4", FRAGMENTED_MP4), ("mp3-bare", ())])
 def test_a_truncated_live_recording_has_the_duration_of_its_complete_part(kind: str, options: tuple[str, ...]) -> None:
     audio = spoken(kind, *options, piped=True)
-    assert duration_ms(audio[: len(audio) // 2]) == pytest.approx(SECONDS * 500, abs=600)
+    assert duration_ms(audio[: len(audio) // 2]) == pytest.approx(SPEECH_SECONDS * 500, abs=600)
 
 
-@pytest.mark.parametrize("second", [("-metadata", "title=x"), ("-id3v2_version", "0")])
-@pytest.mark.parametrize("first", [(), ("-write_id3v1", "1")])
-def test_joined_mp3_files_are_rejected(first: tuple[str, ...], second: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("second_options", [("-metadata", "title=x"), ("-id3v2_version", "0")])
+@pytest.mark.parametrize("first_options", [(), ("-write_id3v1", "1")])
+def test_joined_mp3_files_are_rejected(first_options: tuple[str, ...], second_options: tuple[str, ...]) -> None:
     """The Xing header only states the length of the first file."""
-    assert rejection(spoken("mp3", *first) + spoken("mp3", *second)) is RejectionReason.UNREADABLE
+    assert rejection(spoken("mp3", *first_options) + spoken("mp3", *second_options)) is RejectionReason.UNREADABLE
 
 
 ID3_AT_THE_END = b"ID3\x04\x00\x10\x00\x00\x10\x00" + bytes(2048) + b"3DI\x04\x00\x10\x00\x00\x10\x00"
@@ -143,7 +146,7 @@ ID3_AT_THE_END = b"ID3\x04\x00\x10\x00\x00\x10\x00" + bytes(2048) + b"3DI\x04\x0
     ],
 )
 @pytest.mark.parametrize("has_uncounted_frame", [False, True])
-def test_tags_and_a_single_uncounted_frame_at_the_end_of_an_mp3_do_not_count(
+def test_tags_and_a_single_uncounted_frame_at_the_end_of_an_mp3_change_nothing(
     tags: bytes, has_uncounted_frame: bool
 ) -> None:
     """The Info header states the number of bytes of all frames. Some headers leave out one frame."""
@@ -221,7 +224,7 @@ def wav_with_stated_size(size: int) -> bytes:
 
 @pytest.mark.parametrize("placeholder", [0, 0x7FFFF000, 0xFFFFFFFF])
 def test_a_wav_file_extends_to_its_end_if_a_placeholder_is_stated_as_the_size_of_its_samples(placeholder: int) -> None:
-    assert duration_ms(wav_with_stated_size(placeholder)) == pytest.approx(SECONDS * 1000, abs=1)
+    assert duration_ms(wav_with_stated_size(placeholder)) == pytest.approx(SPEECH_SECONDS * 1000, abs=1)
 
 
 @pytest.mark.parametrize(
@@ -240,15 +243,15 @@ def flac_of(*frames: bytes, samples: int = 40_000) -> bytes:
 @pytest.mark.parametrize(("number", "has_varying_size"), [(9, False), (36_864, True)])
 def test_a_flac_file_is_truncated_if_its_last_frame_lacks_the_last_sample(number: int, has_varying_size: bool) -> None:
     """Frames of varying size state the number of their first sample, others state their own number."""
-    last = flac_frame(number, 3136, varying_block_size=has_varying_size)
-    assert duration_ms(flac_of(last)) == 5000
-    for earlier in (
+    last_frame = flac_frame(number, 3136, varying_block_size=has_varying_size)
+    assert duration_ms(flac_of(last_frame)) == 5000
+    for incomplete_frame in (
         flac_frame(number - 1, 3136, varying_block_size=has_varying_size),
         flac_frame(number, 3135, varying_block_size=has_varying_size),
     ):
-        assert rejection(flac_of(earlier)) is RejectionReason.TRUNCATED
-    damaged = last[:7] + bytes([last[7] ^ 1]) + last[8:]
-    assert rejection(flac_of(damaged, b"\xff\xf8" + b"\xff" * 14)) is RejectionReason.TRUNCATED
+        assert rejection(flac_of(incomplete_frame)) is RejectionReason.TRUNCATED
+    damaged_frame = last_frame[:7] + bytes([last_frame[7] ^ 1]) + last_frame[8:]
+    assert rejection(flac_of(damaged_frame, b"\xff\xf8" + b"\xff" * 14)) is RejectionReason.TRUNCATED
 
 
 def ogg_page(audio: bytes, position: int) -> bytes:
@@ -268,29 +271,32 @@ def test_two_ogg_streams_in_one_file_are_rejected() -> None:
     assert rejection(spoken("vorbis") + spoken("opus")) is RejectionReason.UNREADABLE
 
 
+# Files of three hours, of which only the parts that the prober needs exist in memory.
+
+
 def stretched_ogg() -> RangedFile:
     audio = spoken("opus")
-    last = audio.rindex(b"OggS")
-    position = (HOURS_MS * 48 + 312).to_bytes(8, "little")
-    return sparse_file(audio[: 64 * 1024], audio[last : last + 6] + position + audio[last + 14 :], 10**9)
+    last_page = audio.rindex(b"OggS")
+    position = (THREE_HOURS_MS * 48 + 312).to_bytes(8, "little")
+    return sparse_file(audio[: 64 * 1024], audio[last_page : last_page + 6] + position + audio[last_page + 14 :], 10**9)
 
 
 def stretched_webm() -> RangedFile:
     audio = spoken("webm", *LIVE_WEBM, piped=True)
-    cluster = b"\x1f\x43\xb6\x75\x01\xff\xff\xff\xff\xff\xff\xff\xe7\x84" + HOURS_MS.to_bytes(4, "big")
+    cluster = b"\x1f\x43\xb6\x75\x01\xff\xff\xff\xff\xff\xff\xff\xe7\x84" + THREE_HOURS_MS.to_bytes(4, "big")
     return sparse_file(audio[: 32 * 1024], cluster + b"\xa3\x85\x81\x00\x00\x80\x00", 10**9)
 
 
 def stretched_wav() -> RangedFile:
     head = bytearray(spoken("wav")[:100])
-    position, length = head.index(b"data") + 4, HOURS_MS * 96
+    position, length = head.index(b"data") + 4, THREE_HOURS_MS * 96
     head[4:8] = head[position : position + 4] = length.to_bytes(4, "little")
     return sparse_file(bytes(head), b"", position + 4 + length)
 
 
 def stretched_mp3() -> RangedFile:
     frames = recording("mp3-bare", "-b:a", "64k", rate=48000, seconds=1.2)
-    return repeating_file(frames, HOURS_MS * 8)
+    return repeating_file(frames, THREE_HOURS_MS * 8)
 
 
 SILENCE = "anullsrc=r={rate}:cl=mono:d={seconds}"
@@ -299,13 +305,13 @@ SILENCE = "anullsrc=r={rate}:cl=mono:d={seconds}"
 def hours_of_flac() -> RangedFile:
     """Return hours of real FLAC at a low sample rate, because encoding takes time per sample."""
     return to_ranged_file(
-        recording("flac", "-compression_level", "0", rate=1000, seconds=HOURS_MS / 1000, source=SILENCE)
+        recording("flac", "-compression_level", "0", rate=1000, seconds=THREE_HOURS_MS / 1000, source=SILENCE)
     )
 
 
 def hours_of_mp4() -> RangedFile:
     minute = recording("mp4", "-b:a", "8k", rate=8000, seconds=64, source=SILENCE)
-    return to_ranged_file(loop_audio(minute, "mp4", HOURS_MS / 1000))
+    return to_ranged_file(loop_audio(minute, "mp4", THREE_HOURS_MS / 1000))
 
 
 @pytest.mark.parametrize(
@@ -313,7 +319,7 @@ def hours_of_mp4() -> RangedFile:
 )
 def test_three_hours_are_probed_with_a_few_reads(create_file: Callable[[], RangedFile]) -> None:
     file = create_file()
-    assert probe(file).duration_ms == pytest.approx(HOURS_MS, abs=200)
+    assert probe(file).duration_ms == pytest.approx(THREE_HOURS_MS, abs=200)
     assert file.fetched <= 4 * BLOCK < file.size
     assert file.requests <= 4
 

@@ -1,4 +1,4 @@
-"""Tests of the ranged file: same bytes as the object, at a limited cost."""
+"""Tests of the ranged file, which reads an object of S3 in blocks: same bytes as the object, and few requests."""
 
 import io
 import re

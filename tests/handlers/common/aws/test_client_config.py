@@ -1,4 +1,7 @@
-"""Tests of the client configuration: no SDK logs at any level, and short timeouts for live calls."""
+"""Tests of the configuration of boto3 clients: they log no content, and live calls have short timeouts.
+
+A live call is part of work that a user waits for in real time.
+"""
 
 import logging
 from typing import Any

@@ -1,4 +1,8 @@
-"""Tests of versioned items under concurrent and repeated writes."""
+"""Tests of versioned items, which concurrent writers can change without losing a change.
+
+A change reads the item, computes its new state, and writes it on condition that the version is still the same. The item
+keeps the ids of its last writes, by which a writer recognises its own write if botocore has sent it twice.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -74,7 +78,7 @@ def test_a_write_that_is_sent_twice_is_applied_once_and_succeeds(
     assert (item["version"], item["ttl"]) == ({"N": "1"}, {"N": "65"})
 
 
-def test_a_write_that_is_sent_twice_succeeds_even_if_other_writes_lie_in_between(
+def test_a_write_that_is_sent_twice_succeeds_even_after_other_writes_in_between(
     items: VersionedItems, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def write_three_names() -> None:

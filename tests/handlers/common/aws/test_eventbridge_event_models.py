@@ -1,4 +1,4 @@
-"""Tests of the parsers for events of the default bus."""
+"""Tests of the parser for S3 events of EventBridge's default bus."""
 
 import contextlib
 import json
@@ -17,18 +17,18 @@ from handlers.common.aws.eventbridge_event_models import (
 from handlers.common.aws.s3_notifications import InvalidEvent
 
 
-def event(source: str = S3_SOURCE, detail_type: str = OBJECT_CREATED, bucket: str = "ours", **fields: Any) -> str:
+def event(source: str = S3_SOURCE, detail_type: str = OBJECT_CREATED, bucket: str = "our-bucket", **fields: Any) -> str:
     detail = {"bucket": {"name": bucket}, "object": {"key": "canary/a b+c%20", "size": 1, **fields}}
     return json.dumps({"source": source, "detail-type": detail_type, "detail": detail})
 
 
 def test_a_created_object_is_parsed_with_its_key_unchanged() -> None:
-    detail = parse_object_created_event(event(**{"version-id": "v.1"}), "ours")
+    detail = parse_object_created_event(event(**{"version-id": "v.1"}), "our-bucket")
     assert (detail.key, detail.size, detail.version_id) == ("canary/a b+c%20", 1, "v.1")
 
 
 def test_an_object_in_an_unversioned_bucket_has_the_null_version() -> None:
-    assert parse_object_created_event(event(), "ours").version_id == "null"
+    assert parse_object_created_event(event(), "our-bucket").version_id == "null"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_an_object_in_an_unversioned_bucket_has_the_null_version() -> None:
 )
 def test_another_event_is_refused_and_not_quoted(body: str) -> None:
     with pytest.raises(InvalidEvent) as caught:
-        parse_object_created_event(body, "ours")
+        parse_object_created_event(body, "our-bucket")
     assert "canary" not in str(caught.value)
 
 
@@ -62,4 +62,4 @@ def test_any_detail_is_parsed_or_refused(detail: Any) -> None:
         json.dumps({"source": S3_SOURCE, "detail-type": OBJECT_CREATED, "detail": detail}),
     ):
         with contextlib.suppress(InvalidEvent):
-            assert isinstance(parse_object_created_event(body, "ours"), ObjectCreatedDetail)
+            assert isinstance(parse_object_created_event(body, "our-bucket"), ObjectCreatedDetail)

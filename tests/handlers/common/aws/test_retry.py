@@ -1,4 +1,4 @@
-"""Tests of retries: transient faults, growing pauses, timeouts and the deadline."""
+"""Tests of retries of a failed service call: transient faults, growing pauses, timeouts and the deadline."""
 
 from dataclasses import dataclass, field
 
@@ -30,7 +30,10 @@ def create_failures(times: int, fault: ServiceFault = ServiceFault.THROTTLED) ->
 def call_with_failures(
     clock: Clock, failures: list[ServiceFailed], deadline: float, seconds: float = 0, random_share: float = 1.0
 ) -> str:
-    """Call an operation that fails with each of the failures, from last to first, and then returns `done`."""
+    """Call an operation that fails with each of the failures, from last to first, and then returns `done`.
+
+    `seconds` is the maximum duration of one call, or 0 if it is negligible.
+    """
     remaining_failures = list(failures)
 
     def operation() -> str:
@@ -62,7 +65,7 @@ def test_a_permanent_fault_is_not_retried(fault: ServiceFault) -> None:
 
 
 def test_a_timed_out_call_is_retried_only_once() -> None:
-    """Each attempt may be billed."""
+    """A call that timed out may have succeeded, and may be billed."""
     clock = Clock()
     assert call_with_failures(clock, create_failures(1, ServiceFault.TIMED_OUT), 1_000, seconds=50) == "done"
     with pytest.raises(ServiceFailed) as caught:
@@ -70,8 +73,8 @@ def test_a_timed_out_call_is_retried_only_once() -> None:
     assert caught.value.fault is ServiceFault.TIMED_OUT
 
 
-def test_a_call_without_known_duration_is_retried_until_the_deadline() -> None:
-    """A model's result is written although the table fails twice, because asking the model again would cost more."""
+def test_a_call_of_negligible_duration_is_retried_after_every_timeout() -> None:
+    """For example, the write of a model's result is repeated, because asking the model again would cost more."""
     assert call_with_failures(Clock(), create_failures(5, ServiceFault.TIMED_OUT), 1_000) == "done"
 
 

@@ -1,4 +1,4 @@
-"""Tests of the classification of botocore's exceptions."""
+"""Tests of the faults to which botocore's exceptions are converted, and which of them are transient."""
 
 from typing import Any
 

@@ -29,7 +29,7 @@ def process_body(body: str) -> Outcome:
 def process(*bodies: str) -> list[str]:
     """Process a batch; return the ids of the messages that SQS delivers again. An id is the index and the body."""
     messages = [{"messageId": f"{index} {body}", "body": body} for index, body in enumerate(bodies)]
-    answer: Any = process_batch(messages, process_body, EventLog("DEBUG"), event_kind="upload")
+    answer: Any = process_batch(messages, process_body, EventLog("DEBUG"), event_kind="video")
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
@@ -41,8 +41,8 @@ def test_only_failed_messages_are_redelivered() -> None:
 def test_the_log_contains_counts_and_error_types_but_no_message(capsys: pytest.CaptureFixture[str]) -> None:
     process("no event", "failing", "ignored", "valid")
     output = capsys.readouterr().out
-    assert '"message":"upload_batch"' in output
+    assert '"message":"video_batch"' in output
     assert '"records":4,"ignored":1,"failed":2' in output.replace(": ", ":")
-    assert "NOT_A_UPLOAD_EVENT" in output
+    assert "NOT_A_VIDEO_EVENT" in output
     assert "RuntimeError" in output
     assert "canary" not in output

@@ -1,4 +1,4 @@
-"""Tests of Converse requests, replies and faults."""
+"""Tests of the requests that Bedrock's operation Converse receives, and of its replies."""
 
 import json
 from typing import Any
@@ -20,12 +20,12 @@ from handlers.common.bedrock.converse import (
 )
 from handlers.livestream.fact_check_agent import model_instructions as livestream_instructions
 from handlers.meetings.bedrock_summarize import model_requests as meeting_requests
-from tests.handlers.converse_shape import valid
+from tests.handlers.converse_shape import is_valid_converse_request
 from tests.handlers.scripted_clients import stubbed
 
 CANARY = "canary"
 PROFILE = "us.anthropic.claude-sonnet-5-5"
-UNCACHED = "meta.llama3-3-70b-instruct-v1:0"
+MODEL_WITHOUT_CACHE = "meta.llama3-3-70b-instruct-v1:0"
 MATERIAL = [to_json_lines([{"said": "Hi"}])]
 REQUEST = build_request("Be brief.", MATERIAL, InferenceOptions(3_000))
 TASK = to_json_lines([{"task": "sum up"}])
@@ -41,15 +41,17 @@ def response(content: list[dict[str, Any]], usage: dict[str, int], stop_reason: 
     }
 
 
-def test_a_request_contains_model_id_and_guardrail() -> None:
+def test_a_request_contains_model_id_and_guardrail_and_its_reply_is_parsed() -> None:
     request = build_request("Be brief.", MATERIAL, InferenceOptions(300, Guardrail("abc", "DRAFT")))
     assert request["guardrailConfig"] == {"guardrailIdentifier": "abc", "guardrailVersion": "DRAFT"}
     answer = response(
         [{"text": "{"}, {"text": "}"}], {**USAGE, "cacheReadInputTokens": 1_100, "cacheWriteInputTokens": 3}
     )
     with stubbed("bedrock-runtime") as (client, stubber):
-        stubber.add_response("converse", answer, {"modelId": UNCACHED, **request, "system": request["system"][:1]})
-        reply = BedrockModel(client, UNCACHED).converse(request)
+        stubber.add_response(
+            "converse", answer, {"modelId": MODEL_WITHOUT_CACHE, **request, "system": request["system"][:1]}
+        )
+        reply = BedrockModel(client, MODEL_WITHOUT_CACHE).converse(request)
     assert reply == ModelReply("{}", TokenUsage(7, 5, 1_100, 3), "end_turn")
 
 
@@ -84,7 +86,7 @@ def test_a_cache_point_is_kept_only_after_the_models_minimum_of_tokens(model: st
 @pytest.mark.parametrize(
     "model",
     [
-        UNCACHED,
+        MODEL_WITHOUT_CACHE,
         "anthropic.claude-3-haiku-20240307-v1:0",
         "us.anthropic.claude-3-5-sonnet-20241022-v2:0",
         "anthropic.claude-instant-v1",
@@ -128,11 +130,11 @@ def test_token_limit_and_request_fields_allow_for_the_thinking_of_each_model() -
     haiku = received_request("us.anthropic.claude-haiku-5-5", REQUEST)
     assert haiku["inferenceConfig"] == {"maxTokens": 3_000}
     assert haiku["additionalModelRequestFields"] == {"thinking": {"type": "disabled"}}
-    assert valid(sonnet)
-    for model in ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", UNCACHED):
-        older = received_request(model, REQUEST)
-        assert older["inferenceConfig"] == {"maxTokens": 3_000}
-        assert "additionalModelRequestFields" not in older
+    assert is_valid_converse_request(sonnet)
+    for model in ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", MODEL_WITHOUT_CACHE):
+        older_model_request = received_request(model, REQUEST)
+        assert older_model_request["inferenceConfig"] == {"maxTokens": 3_000}
+        assert "additionalModelRequestFields" not in older_model_request
 
 
 def received_request(model: str, content: ConverseRequest) -> ConverseRequest:
@@ -167,7 +169,7 @@ def test_a_request_starts_with_the_instructions_and_a_cache_point() -> None:
     assert REQUEST["system"] == [{"text": "Be brief."}, {"cachePoint": {"type": "default"}}]
     assert REQUEST["inferenceConfig"] == {"maxTokens": 3_000}
     assert "guardrailConfig" not in REQUEST
-    assert valid(REQUEST)
+    assert is_valid_converse_request(REQUEST)
 
 
 def test_a_text_with_line_breaks_stays_on_its_json_line() -> None:

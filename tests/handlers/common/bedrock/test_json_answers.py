@@ -1,4 +1,4 @@
-"""Tests of parsing and validating a model's answer."""
+"""Tests of how the JSON in a model's answer is parsed and validated."""
 
 from typing import Annotated
 

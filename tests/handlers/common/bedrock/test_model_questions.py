@@ -81,13 +81,13 @@ def test_a_usable_answer_needs_one_question() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unusable", "problem"),
+    ("unusable_reply", "problem"),
     [(reply(CANARY), AnswerProblem.OTHER_WORD), (reply(f"yes {CANARY}", "max_tokens"), AnswerProblem.CUT_OFF)],
 )
 def test_an_unusable_answer_gets_a_second_question_that_does_not_quote_it(
-    unusable: ModelReply, problem: StrEnum
+    unusable_reply: ModelReply, problem: StrEnum
 ) -> None:
-    model = ScriptedModel([unusable, reply("yes")])
+    model = ScriptedModel([unusable_reply, reply("yes")])
     assert model.ask() == "yes"
     [correction] = model.corrections
     assert problem.value in correction
@@ -95,7 +95,7 @@ def test_an_unusable_answer_gets_a_second_question_that_does_not_quote_it(
     assert len(model.token_usages) == 2, "an unusable answer is billed too"
 
 
-def test_the_last_answer_is_read_as_such() -> None:
+def test_the_answer_to_the_second_question_is_read_as_the_last_one() -> None:
     assert ScriptedModel([reply("maybe"), reply("maybe")]).ask() == "maybe"
 
 

@@ -1,4 +1,4 @@
-"""Tests of the REST dispatcher: validation of requests and answers, and errors."""
+"""Tests of the REST dispatcher, which validates each request and answer by the definition of its operation."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 
 from handlers.common.error_responses import HandlerError
 from handlers.common.http.rest_dispatch import MAX_BODY_BYTES, RestAnswer, RestDispatcher, RestRequest
-from handlers.common.http.rest_operation import RestOperation
+from handlers.common.http.rest_operation_declaration import RestOperation
 from handlers.common.identity.user_ids import DEFAULT_OWNER
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog

@@ -1,4 +1,4 @@
-"""Tests of token verification: accepted and rejected tokens, and the reasons."""
+"""Tests of the verification of OpenID Connect tokens: which are accepted, and for which reason others are refused."""
 
 import hmac
 import json
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from handlers.common.identity.oidc_tokens import MAX_TOKEN_LENGTH, InvalidToken, InvalidTokenReason, TokenVerifier
 from handlers.common.identity.user_ids import derive_user_id
-from tests.token_issuer import AUDIENCE, NOW, Key, KeysOf, Provider, assembled
+from tests.token_issuer import AUDIENCE, NOW, Key, KeysOf, Provider, assemble_token
 
 LEEWAY = 30
 NOW_SECONDS = int(NOW.timestamp())
@@ -93,15 +93,15 @@ def test_a_token_signed_with_another_key_is_refused(provider: Provider) -> None:
 def test_a_changed_claim_breaks_the_signature(provider: Provider, algorithm: str) -> None:
     provider.keys = [Key("first", algorithm)]
     header, _, signature = provider.token().split(".")
-    other = provider.token(sub="somebody else").split(".")[1]
-    assert refusal(provider, f"{header}.{other}.{signature}") is InvalidTokenReason.BAD_SIGNATURE
+    other_claims = provider.token(sub="somebody else").split(".")[1]
+    assert refusal(provider, f"{header}.{other_claims}.{signature}") is InvalidTokenReason.BAD_SIGNATURE
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "ES384", "EdDSA"])
 @pytest.mark.parametrize("signature", [b"", b"\0" * 64, b"\0" * 96, b"\xff" * 256])
-def test_no_signature_or_an_empty_one_is_refused(provider: Provider, algorithm: str, signature: bytes) -> None:
+def test_a_missing_or_meaningless_signature_is_refused(provider: Provider, algorithm: str, signature: bytes) -> None:
     provider.keys = [Key("first", algorithm)]
-    token = assembled({"alg": algorithm, "kid": "first"}, provider.claims(), lambda _: signature)
+    token = assemble_token({"alg": algorithm, "kid": "first"}, provider.claims(), lambda _: signature)
     assert refusal(provider, token) is InvalidTokenReason.BAD_SIGNATURE
 
 
@@ -113,7 +113,7 @@ OTHER_ALGORITHMS: list[object] = ["PS384", "PS512", "ES512", "ES256K", "RS1", "R
 def test_a_missing_or_other_algorithm_is_refused_without_a_request_for_keys(
     provider: Provider, algorithm: object
 ) -> None:
-    token = assembled({"alg": algorithm, "kid": "first"}, provider.claims())
+    token = assemble_token({"alg": algorithm, "kid": "first"}, provider.claims())
     assert refusal(provider, token) is InvalidTokenReason.ALGORITHM_REFUSED
     assert provider.request_count == 0
 
@@ -126,13 +126,13 @@ def test_the_public_key_cannot_be_used_as_a_shared_secret(
     key = provider.keys[0]
     secret = json.dumps(key.published).encode() if encoding is None else key.public(encoding)
     for header in ({"alg": algorithm, "kid": "first"}, {"alg": algorithm}):
-        token = assembled(header, provider.claims(), lambda text: hmac.new(secret, text, digest).digest())
+        token = assemble_token(header, provider.claims(), lambda text: hmac.new(secret, text, digest).digest())
         assert refusal(provider, token) is InvalidTokenReason.ALGORITHM_REFUSED
 
 
 def test_an_hmac_signature_under_another_algorithm_is_refused(provider: Provider) -> None:
     secret = provider.keys[0].public(Encoding.PEM)
-    token = assembled(
+    token = assemble_token(
         {"alg": "RS256", "kid": "first"}, provider.claims(), lambda text: hmac.digest(secret, text, "sha256")
     )
     assert refusal(provider, token) is InvalidTokenReason.BAD_SIGNATURE
@@ -174,7 +174,7 @@ def test_a_token_without_key_id_needs_a_single_key(provider: Provider) -> None:
     assert refusal(provider, provider.token(key_without_id)) is InvalidTokenReason.UNKNOWN_KEY
 
 
-def test_a_token_is_refused_with_its_own_reason_if_the_keys_are_unavailable(provider: Provider) -> None:
+def test_a_token_is_refused_with_a_reason_of_its_own_if_the_keys_are_unavailable(provider: Provider) -> None:
     provider.body = b"<html>"
     assert refusal(provider, provider.token()) is InvalidTokenReason.KEYS_UNAVAILABLE
 
@@ -289,9 +289,9 @@ def test_a_token_that_is_too_long_is_refused(provider: Provider) -> None:
         "\0",
         "Bearer x",
         "e30.e30.",
-        assembled([], {}),
-        assembled("x", {}),
-        assembled({"alg": "RS256"}, {}) + ".e30.e30",  # five parts: an encrypted token
+        assemble_token([], {}),
+        assemble_token("x", {}),
+        assemble_token({"alg": "RS256"}, {}) + ".e30.e30",  # five parts: an encrypted token
         "W1tb" * 1500 + ".e30.",
     ],
 )
@@ -360,8 +360,8 @@ def test_any_claims_are_refused_or_accepted_without_other_errors(claims: dict[st
         Provider().token(exp=CANARY),
         Provider().token(Key(CANARY)),
         Provider().signed(CANARY, Key("first")),
-        assembled({"alg": CANARY}, CANARY),
-        assembled({"alg": "RS256", "crit": [CANARY]}, CANARY),
+        assemble_token({"alg": CANARY}, CANARY),
+        assemble_token({"alg": "RS256", "crit": [CANARY]}, CANARY),
         CANARY,
     ],
 )
@@ -378,6 +378,7 @@ def test_the_exception_contains_nothing_of_the_token(token: str) -> None:
 
 
 def test_shared_modules_do_not_load_cryptography() -> None:
+    """Loading it would delay the cold start of functions that verify no tokens."""
     program = (
         "import sys, handlers.common.error_responses, handlers.common.identity.user_ids; "
         "print({'jwt', 'cryptography'} & {*sys.modules})"

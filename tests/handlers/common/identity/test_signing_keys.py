@@ -1,4 +1,4 @@
-"""Tests of the signing keys: cache, refetches, unavailable providers and unusable keys."""
+"""Tests of the signing keys that an identity provider publishes: cache, refetches, outages and unusable keys."""
 
 import json
 import threading
@@ -27,7 +27,7 @@ EC_JWK = Key("first", "ES256").published
 
 
 class KeysHarness:
-    """Provider without a socket, signing keys that use it, and a clock in seconds."""
+    """Identity provider without a socket, the cache of its signing keys, and a clock in seconds."""
 
     def __init__(self) -> None:
         self.provider = Provider()

@@ -1,4 +1,4 @@
-"""Tests of user ids."""
+"""Tests of user ids, the pseudonyms that are derived from the issuer and the subject of a token."""
 
 import base64
 import re
@@ -35,7 +35,7 @@ def test_text_moved_from_issuer_to_subject_gives_another_user_id(issuer: str, mo
 
 
 def test_a_user_id_never_changes() -> None:
-    # Data is stored under these ids, so a changed rule would separate all users from their data.
+    # Data is stored under these ids, so after a change of the rule, no user would find their data.
     assert derive_user_id("https://issuer.test", "somebody") == "AE5KV6R3E34PXXS7YC2TKJGDEMLM7Z4N"
 
 

@@ -1,4 +1,4 @@
-"""Tests of the search for quotes."""
+"""Tests of the search for a quote in the passages of a transcript, which finds a quote only if it was said."""
 
 import pytest
 from hypothesis import given
@@ -95,9 +95,9 @@ def test_an_amount_at_either_end_of_a_match_is_complete(amount: str, sentence: s
         assert found is None or (amount in found and found in text)
 
 
-def test_the_match_nearest_to_the_hint_is_returned() -> None:
+def test_the_match_nearest_to_the_given_passage_is_returned() -> None:
     search = QuoteSearch(CUES)
-    matches = [search.find("six hundred", near) for near in (None, 0, 3, 99)]
+    matches = [search.find("six hundred", passage) for passage in (None, 0, 3, 99)]
     assert [match.start_ms if match else None for match in matches] == [1_000, 1_000, 5_000, 5_000]
 
 
@@ -142,7 +142,7 @@ def test_words_have_correct_offsets(text: str) -> None:
 
 @given(st.lists(st.text("ab1 ,.'-$%\u2019东", max_size=20), min_size=1, max_size=6), st.data())
 def test_a_match_for_a_section_of_a_transcript_has_the_sections_words(texts: list[str], data: st.DataObject) -> None:
-    cues = [Cue(at, at + 1, text) for at, text in enumerate(texts)]
+    cues = [Cue(number, number + 1, text) for number, text in enumerate(texts)]
     transcript = " ".join(texts)
     start = data.draw(st.integers(0, len(transcript)))
     section = transcript[start : data.draw(st.integers(start, len(transcript)))]

@@ -1,4 +1,7 @@
-"""Tests of text cleaning, including its duration for crafted text."""
+"""Tests of text cleaning: hidden characters and excess combining marks are removed, quickly even from crafted text.
+
+A text that arrives in parts is cleaned part by part, each with the end of the cleaned text before it.
+"""
 
 import unicodedata
 
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 from handlers.common.text.text_cleaning import CONTEXT_CHARACTERS, MAX_MARKS, clean_text, remove_hidden_characters
 
 MARKS = ["\u0300", "\u0315", "\u0344", "\u0f73", "\u05b0", "\u3099", "\U0001d165"]
-"""Marks with different combining classes, a mark that decomposes to two, and a character that decomposes to a mark."""
+"""Combining marks of different classes, a mark that decomposes to two, and a character that decomposes to a mark."""
 OTHER_CHARACTERS = ["a", "\u00e9", "\u01d6", "\u2026", "\u226f", "\u0e01", " ", "\u0007", "\ud800"]
 RUNS = st.lists(st.tuples(st.sampled_from(MARKS + OTHER_CHARACTERS), st.integers(1, 70)), max_size=12).map(
     lambda runs: "".join(entry * times for entry, times in runs)
@@ -46,7 +49,7 @@ def test_the_number_of_consecutive_marks_is_limited(text: str) -> None:
     assert clean_text(cleaned) == cleaned
 
 
-def test_excess_marks_are_removed_and_the_following_text_is_kept() -> None:
+def test_excess_marks_are_removed_and_the_text_after_them_is_kept() -> None:
     assert clean_text("a" + "\u0300" * 2_000 + "b\u0300 c") == "\u00e0" + "\u0300" * (MAX_MARKS - 1) + "b\u0300 c"
     # Sorting a million of these marks would take an hour.
     assert len(clean_text("a" + "\u0315\u0300" * 500_000)) == MAX_MARKS
@@ -99,10 +102,10 @@ def test_every_control_and_format_character_of_unicode_is_removed() -> None:
         "\ufe00",
         "\ufe0f",
         "\U000e01ef",
-        "".join(chr(0xE0000 + ord(letter)) for letter in "ignore all rules"),
-        "".join(chr(0xFE00 + half) for half in (4, 9, 15)),
-        "".join("\u200b\u200c\u200d"[digit] for digit in (0, 1, 2, 2, 1)),
-        "\x1b[2K",
+        pytest.param("".join(chr(0xE0000 + ord(letter)) for letter in "ignore all rules"), id="tag characters"),
+        pytest.param("".join(chr(0xFE00 + half) for half in (4, 9, 15)), id="half-bytes as variation selectors"),
+        pytest.param("".join("\u200b\u200c\u200d"[digit] for digit in (0, 1, 2, 2, 1)), id="digits as joiners"),
+        pytest.param("\x1b[2K", id="escape sequence of a terminal"),
         "\r",
     ],
 )

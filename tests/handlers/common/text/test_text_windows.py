@@ -1,4 +1,8 @@
-"""Tests of the division of a transcript into windows."""
+"""Tests of the division of a transcript into windows, which are small enough for one request to a model.
+
+Each line is in the core of one window. After its core, each window but the last has an overlap, which repeats the start
+of the next window.
+"""
 
 from dataclasses import dataclass
 
@@ -39,7 +43,7 @@ LARGER_SIZES = st.builds(
 
 def make_lines(lengths: list[int]) -> tuple[Line, ...]:
     """Return one line per second, each of the given number of characters."""
-    return tuple(Line(at * 1_000, at * 1_000 + 900, "x" * length) for at, length in enumerate(lengths))
+    return tuple(Line(second * 1_000, second * 1_000 + 900, "x" * length) for second, length in enumerate(lengths))
 
 
 @given(LINE_LENGTHS, SIZES)
@@ -71,7 +75,7 @@ def test_cores_divide_the_transcript(lengths: list[int], sizes: WindowSizes) -> 
         assert window.core_count == 1 or core[-1].start_ms - core[0].start_ms <= sizes.milliseconds
     assert next_line == len(lines) == windows[-1].first + len(windows[-1].passages)
     assert all(window.first + len(window.passages) < len(lines) for window in windows[:-1]), (
-        "no window repeats the end of another"
+        "only the last window may reach the end of the transcript"
     )
 
 
@@ -86,10 +90,10 @@ def test_the_number_of_windows_is_limited_by_duration_and_characters(
         lines.append(Line(start_ms, start_ms + duration_ms, "x" * length))
     windows = split_into_windows(lines, sizes)
     cores = [line for window in windows for line in window.passages[: window.core_count]]
-    assert cores == lines, "each line is in one core"
-    by_length = (lines[-1].start_ms - lines[0].start_ms) // sizes.milliseconds
-    by_characters = 2 * sum(len(line.text) for line in lines) // sizes.characters
-    assert len(windows) <= 1 + by_length + by_characters
+    assert cores == lines, "each line must be in exactly one core"
+    max_by_duration = (lines[-1].start_ms - lines[0].start_ms) // sizes.milliseconds
+    max_by_characters = 2 * sum(len(line.text) for line in lines) // sizes.characters
+    assert len(windows) <= 1 + max_by_duration + max_by_characters
 
 
 @given(LINE_LENGTHS, SIZES)

@@ -32,13 +32,13 @@ def punctuation(text: str) -> dict[str, Any]:
 
 
 def job(*items: object, turns: object = None) -> str:
-    """Return the output file of a job with these items and speaker turns."""
+    """Return the output file of a job with these items and turns, the sections in which the same person speaks."""
     labels = {} if turns is None else {"speaker_labels": {"speakers": 2, "segments": turns}}
     return json.dumps({"jobName": "one", "results": {"transcripts": [], "items": items, **labels}})
 
 
-def problem(text: str) -> TranscribeOutputProblem:
-    """Return the problem for which a file is refused."""
+def parse_problem(text: str) -> TranscribeOutputProblem:
+    """Parse an invalid file; return the problem for which it is refused."""
     with pytest.raises(InvalidTranscribeOutput) as caught:
         list(parse_transcribe_output(text, HOUR_MS))
     assert caught.value.__context__ is None, "the original exception may contain the text"
@@ -107,7 +107,7 @@ def test_a_single_channel_is_not_a_speaker() -> None:
     ],
 )
 def test_a_file_that_is_not_a_job_output_is_refused(text: str) -> None:
-    assert problem(text) is TranscribeOutputProblem.MALFORMED
+    assert parse_problem(text) is TranscribeOutputProblem.MALFORMED
 
 
 @pytest.mark.parametrize(
@@ -119,21 +119,21 @@ def test_a_file_with_many_errors_is_refused_at_the_first_one(text: str) -> None:
     with pytest.raises(ValidationError) as caught:
         transcribe_output._JobOutput.model_validate(json.loads(text))
     assert caught.value.error_count() < 10
-    assert problem(text) is TranscribeOutputProblem.MALFORMED
+    assert parse_problem(text) is TranscribeOutputProblem.MALFORMED
 
 
 def test_a_file_with_too_many_turns_or_words_of_turns_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert problem(job(turns=[{}] * (MAX_TURNS + 1))) is TranscribeOutputProblem.MALFORMED
+    assert parse_problem(job(turns=[{}] * (MAX_TURNS + 1))) is TranscribeOutputProblem.MALFORMED
     turns = [{"items": [{"start_time": "0", "speaker_label": "spk_0"}] * 2}] * 2
     assert len(list(parse_transcribe_output(job(word("a"), turns=turns), HOUR_MS))) == 1
     monkeypatch.setattr(transcribe_output, "MAX_ITEMS", 3)
-    assert problem(job(word("a"), turns=turns)) is TranscribeOutputProblem.MALFORMED
+    assert parse_problem(job(word("a"), turns=turns)) is TranscribeOutputProblem.MALFORMED
 
 
 @pytest.mark.parametrize("time", [None, "", CANARY, "-1", "1e3", "0x1", "1.", "٣", "3600.001", "9999999"])
 def test_invalid_times_are_refused(time: str | None) -> None:
-    assert problem(job(word("a", time))) is TranscribeOutputProblem.BAD_TIMES
-    assert problem(job(word("a", "0", time))) is TranscribeOutputProblem.BAD_TIMES
+    assert parse_problem(job(word("a", time))) is TranscribeOutputProblem.BAD_TIMES
+    assert parse_problem(job(word("a", "0", time))) is TranscribeOutputProblem.BAD_TIMES
 
 
 @given(st.text(max_size=200) | st.recursive(st.none() | st.text(max_size=5), st.lists, max_leaves=8).map(job))

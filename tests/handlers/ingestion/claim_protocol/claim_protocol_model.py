@@ -23,10 +23,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.ingestion.glue import file_list_and_result
+from handlers.ingestion.glue import file_list_and_result_json
 from handlers.ingestion.glue.file_scan import scan_file
 from handlers.ingestion.glue.object_storage import ObjectGone, S3Storage, StorageFailed
-from handlers.ingestion.glue.run_input import VersionsGone, check_published_files, read_input
+from handlers.ingestion.glue.run_input_files import VersionsGone, check_published_files, read_input
 from handlers.ingestion.glue.run_output import AnotherRunPublished, NewerRunStarted, RunOutput
 from handlers.ingestion.manifest_lifecycle import ListMissing, ResultMissing
 from tests.handlers.ingestion.claim_protocol.schedule_choices import ScheduleChoices
@@ -541,7 +541,7 @@ def convert_files(storage: S3Storage, manifest_uri: str, run_id: str, run_name: 
         storage.put(paths[date][0], "".join(rows).encode())
     output.publish(paths)
     outcomes = [scan.outcome() for scan in scans]
-    output.finish(file_list_and_result.format_result(file_list.manifest_id, run_id, outcomes, ()))
+    output.finish(file_list_and_result_json.format_result(file_list.manifest_id, run_id, outcomes, ()))
 
 
 def _file_number(name: str) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from handlers.ingestion.glue import file_scan as module
-from handlers.ingestion.glue.file_list_and_result import SourceFile
+from handlers.ingestion.glue.file_list_and_result_json import SourceFile
 from handlers.ingestion.glue.file_scan import MAX_FILE_BYTES, MAX_FILE_NODES, FileScan, scan_file
 from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.glue.json_schema_inference import MAX_NODES, count_nodes

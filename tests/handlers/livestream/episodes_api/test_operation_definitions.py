@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.common.http.rest_operation import RestOperation
+from handlers.common.http.rest_operation_declaration import RestOperation
 from handlers.livestream.api_models import PageQuery
 from handlers.livestream.episodes_api.operation_definitions import OPERATIONS
 from tests.handlers.livestream.json_schema_strategies import arbitrary_values, schema_of, valid_values, validator

@@ -16,7 +16,7 @@ from handlers.livestream.fact_check_agent.model_request import (
     window_request,
 )
 from handlers.livestream.transcript.cues import Cue
-from tests.handlers.converse_shape import valid
+from tests.handlers.converse_shape import is_valid_converse_request
 from tests.handlers.livestream.sample_transcript_window import CUES, MEMORY_ID, SETTINGS, WINDOW
 
 MEMORIES = (MemoryEvent(MEMORY_ID, "The report\nhas 410."),)
@@ -32,7 +32,7 @@ def texts(request: dict[str, Any]) -> list[str]:
 def test_the_instructions_come_first_are_always_equal_and_long_enough_to_be_cached() -> None:
     request = window_request(SETTINGS, WINDOW, "4c1f", 9, MEMORIES)
     assert request["system"] == [{"text": INSTRUCTIONS}, {"cachePoint": {"type": "default"}}]
-    assert valid(request)
+    assert is_valid_converse_request(request)
     assert (
         window_request(RequestSettings(300, 1, 2), Window(0, 0, 1, CUES[:1]), "x", 1, [])["system"] == request["system"]
     )

@@ -1,4 +1,7 @@
-"""Tests of the token exchange: who gets credentials, for which user, and that no secret is disclosed."""
+"""Tests of the token exchange, which trades an identity provider's token for AWS credentials.
+
+They show who gets credentials, for which user, and that no secret is disclosed.
+"""
 
 import json
 import logging
@@ -15,13 +18,13 @@ from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.time_and_ids import clock
 from handlers.meetings.auth_exchange import handler
 from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse
-from handlers.meetings.auth_exchange.session_names import sanitise_session_name
-from handlers.meetings.auth_exchange.token_exchange import (
+from handlers.meetings.auth_exchange.credentials_exchange import (
     RETRY_AFTER_SECONDS,
     ClientRole,
     MeetingsLocation,
     SessionCredentials,
 )
+from handlers.meetings.auth_exchange.session_names import sanitise_session_name
 from tests.handlers.livestream.json_schema_strategies import arbitrary_values, valid_values, validator
 from tests.handlers.meetings.exchange_harness import (
     CREDENTIAL_SECONDS,
@@ -34,11 +37,11 @@ from tests.handlers.meetings.exchange_harness import (
     api_gateway_event,
 )
 from tests.handlers.scripted_clients import stubbed
-from tests.token_issuer import AUDIENCE, NOW, Key, Provider, assembled
+from tests.token_issuer import AUDIENCE, NOW, Key, Provider, assemble_token
 
 CANARY = "canary-7f3a"
 """Text in secrets and errors that must not appear in responses or logs."""
-MANY_REQUESTS = settings(
+PROPERTY_TEST = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=15
 )
 
@@ -85,12 +88,15 @@ def test_credentials_are_to_be_renewed_well_before_they_expire(exchange_harness:
 
 
 REFUSED_TOKENS: dict[str, tuple[Callable[[Provider], str], str]] = {
-    "a wrong key": (lambda provider: provider.signed(provider.claims(), Key("theirs"), kid="first"), "TOKEN_REFUSED"),
-    "no signature": (lambda provider: assembled({"alg": "none", "kid": "first"}, provider.claims()), "TOKEN_REFUSED"),
+    "a wrong key": (lambda provider: provider.signed(provider.claims(), Key("other"), kid="first"), "TOKEN_REFUSED"),
+    "no signature": (
+        lambda provider: assemble_token({"alg": "none", "kid": "first"}, provider.claims()),
+        "TOKEN_REFUSED",
+    ),
     "another audience": (lambda provider: provider.token(aud="others"), "TOKEN_REFUSED"),
     "expired": (lambda provider: provider.token(exp=epoch(NOW) - 60), "TOKEN_EXPIRED"),
     "not yet valid": (lambda provider: provider.token(nbf=epoch(NOW) + 60), "TOKEN_NOT_YET_VALID"),
-    "no token at all": (lambda _: "x", "TOKEN_REFUSED"),
+    "not a token": (lambda _: "x", "TOKEN_REFUSED"),
 }
 """Some invalid tokens. The tests of `oidc_tokens` contain all of them."""
 
@@ -147,7 +153,7 @@ def test_a_malformed_body_is_a_400_with_the_field(
     assert exchange_harness.provider.request_count == 0, "the identity provider's keys must not be requested"
 
 
-@MANY_REQUESTS
+@PROPERTY_TEST
 @given(body=valid_values(ExchangeRequest))
 def test_every_request_that_the_api_document_allows_is_processed(
     exchange_harness: ExchangeHarness, body: dict[str, Any]
@@ -159,9 +165,9 @@ def test_every_request_that_the_api_document_allows_is_processed(
     assert response.status == (200 if len(sanitise_session_name(body["sessionName"])) >= 2 else 400)
 
 
-@MANY_REQUESTS
+@PROPERTY_TEST
 @given(body=arbitrary_values(ExchangeRequest))
-def test_every_other_request_is_refused(exchange_harness: ExchangeHarness, body: Any) -> None:
+def test_arbitrary_json_is_refused(exchange_harness: ExchangeHarness, body: Any) -> None:
     assert exchange_harness.send_body(json.dumps(body)).status in {400, 401}
 
 
@@ -264,8 +270,8 @@ def configured_function(
         "AUDIENCE": AUDIENCE,
         "JWKS_URL": exchange_harness.provider.keys_url,
         "CLIENT_ROLE": ROLE,
-        "BUCKET_NAME": "recordings-of-its-own",
-        "TABLE_NAME": "meetings-of-its-own",
+        "BUCKET_NAME": "configured-recordings",
+        "TABLE_NAME": "configured-meetings",
         "ORIGIN": "https://one.example",
         "CREDENTIAL_SECONDS": "1800",
         "RENEW_BEFORE_SECONDS": "300",
@@ -290,7 +296,7 @@ def test_the_function_uses_its_environment(configured_function: ExchangeHarness)
     assert response.headers["Access-Control-Allow-Origin"] == "https://one.example"
     body = response.body
     resources = [body[name] for name in ("bucketName", "tableName", "region")]
-    assert resources == ["recordings-of-its-own", "meetings-of-its-own", "us-east-1"]
+    assert resources == ["configured-recordings", "configured-meetings", "us-east-1"]
     expiration, renew_after = (datetime.fromisoformat(body[name]) for name in ("expiration", "renewAfter"))
     assert expiration - renew_after == timedelta(seconds=300)
     assert timedelta(seconds=1790) < expiration - before < timedelta(seconds=1900)

@@ -1,4 +1,4 @@
-"""Tests of the playback of recordings: who gets URLs, for which objects, and for how long."""
+"""Tests of the API call for the playback of a recording: who gets URLs, for which objects, and for how long."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,14 +21,14 @@ MEETING, CONTENT = "01K8PFW0000000000000000000", "0123456789abcdef0123456789abcd
 
 
 @pytest.fixture
-def stores(exchange_harness: ExchangeHarness) -> ExchangeHarness:
+def harness(exchange_harness: ExchangeHarness) -> ExchangeHarness:
     """The harness with an empty table and an empty bucket."""
     create_table(boto3.client("dynamodb"), LOCATION.table_name, PARTITION, SORT)
     boto3.client("s3").create_bucket(Bucket=LOCATION.bucket_name)
     return exchange_harness
 
 
-def own_meeting(harness: ExchangeHarness) -> MeetingId:
+def meeting_of_ann(harness: ExchangeHarness) -> MeetingId:
     return MeetingId(derive_user_id(harness.provider.issuer, "ann"), MEETING)
 
 
@@ -43,11 +43,11 @@ def object_keys(body: Mapping[str, Any]) -> list[str]:
     return [urlsplit(file["url"]).path.removeprefix("/") for file in body["files"]]
 
 
-def test_the_user_gets_a_url_of_the_video_for_minutes(stores: ExchangeHarness) -> None:
-    meeting = own_meeting(stores)
+def test_the_user_gets_a_url_of_the_video_for_minutes(harness: ExchangeHarness) -> None:
+    meeting = meeting_of_ann(harness)
     key = Recording(meeting, CONTENT).video_key
     store_meeting(meeting, videoKey=key, durationMs=60_000)
-    response = stores.request_playback(MEETING, stores.provider.token(sub="ann"))
+    response = harness.request_playback(MEETING, harness.provider.token(sub="ann"))
     assert (response.status, response.headers["Cache-Control"]) == (200, "no-store")
     validator(PlaybackResponse, is_answer=True).validate(response.body)
     assert object_keys(response.body) == [key]
@@ -58,12 +58,12 @@ def test_the_user_gets_a_url_of_the_video_for_minutes(stores: ExchangeHarness) -
     assert query["response-content-type"] == ["video/mp4"]
 
 
-def test_the_url_is_signed_by_a_session_of_the_user_and_not_by_the_function(stores: ExchangeHarness) -> None:
+def test_the_url_is_signed_by_a_session_of_the_user_and_not_by_the_function(harness: ExchangeHarness) -> None:
     """The session's tag limits the credentials, and with them the URL, to the user's own objects."""
-    meeting = own_meeting(stores)
+    meeting = meeting_of_ann(harness)
     store_meeting(meeting, videoKey=Recording(meeting, CONTENT).video_key)
-    response = stores.request_playback(MEETING, stores.provider.token(sub="ann"))
-    [call] = stores.assume_role_calls
+    response = harness.request_playback(MEETING, harness.provider.token(sub="ann"))
+    [call] = harness.assume_role_calls
     assert call["Tags"] == [{"Key": "user", "Value": meeting.user}]
     assert call["RoleSessionName"] == SESSION_NAME
     signer = parse_qs(urlsplit(response.body["files"][0]["url"]).query)["X-Amz-Credential"][0]
@@ -71,38 +71,38 @@ def test_the_url_is_signed_by_a_session_of_the_user_and_not_by_the_function(stor
 
 
 @pytest.mark.parametrize("part_count", [1, 3])
-def test_a_recording_without_video_has_urls_of_its_audio_parts(stores: ExchangeHarness, part_count: int) -> None:
-    recording = store_meeting(own_meeting(stores))
+def test_a_recording_without_video_has_urls_of_its_audio_parts(harness: ExchangeHarness, part_count: int) -> None:
+    recording = store_meeting(meeting_of_ann(harness))
     keys = [recording.audio_key(part) for part in range(part_count)]
     for key in keys:
         boto3.client("s3").put_object(Bucket=LOCATION.bucket_name, Key=key, Body=b"fLaC")
-    response = stores.request_playback(MEETING, stores.provider.token(sub="ann"))
+    response = harness.request_playback(MEETING, harness.provider.token(sub="ann"))
     assert object_keys(response.body) == keys
     assert {file["contentType"] for file in response.body["files"]} == {"audio/flac"}
 
 
 @pytest.mark.parametrize("attributes", [{}, {"content": ""}])
-def test_a_meeting_without_output_is_not_ready(stores: ExchangeHarness, attributes: dict[str, object]) -> None:
-    store_meeting(own_meeting(stores), **attributes)
-    response = stores.request_playback(MEETING, stores.provider.token(sub="ann"))
+def test_a_meeting_without_output_is_not_ready(harness: ExchangeHarness, attributes: dict[str, object]) -> None:
+    store_meeting(meeting_of_ann(harness), **attributes)
+    response = harness.request_playback(MEETING, harness.provider.token(sub="ann"))
     assert response.error == (409, "RECORDING_NOT_READY", [])
 
 
-def test_another_users_meeting_is_unknown(stores: ExchangeHarness) -> None:
-    meeting = own_meeting(stores)
+def test_another_users_meeting_is_unknown(harness: ExchangeHarness) -> None:
+    meeting = meeting_of_ann(harness)
     store_meeting(meeting, videoKey=Recording(meeting, CONTENT).video_key)
-    response = stores.request_playback(MEETING, stores.provider.token(sub="bob"))
+    response = harness.request_playback(MEETING, harness.provider.token(sub="bob"))
     assert response.error == (404, "MEETING_UNKNOWN", [])
     assert "X-Amz" not in response.text
 
 
-def test_an_invalid_token_is_refused_before_any_credentials_are_created(stores: ExchangeHarness) -> None:
-    assert stores.request_playback(MEETING, stores.provider.token(aud="others")).error == (401, "TOKEN_REFUSED", [])
-    assert stores.assume_role_calls == []
+def test_an_invalid_token_is_refused_before_any_credentials_are_created(harness: ExchangeHarness) -> None:
+    assert harness.request_playback(MEETING, harness.provider.token(aud="others")).error == (401, "TOKEN_REFUSED", [])
+    assert harness.assume_role_calls == []
 
 
 @pytest.mark.parametrize("meeting_id", ["x", None, 5, "../01K8PFW000000000000000000"])
-def test_an_invalid_meeting_id_is_a_400_with_the_field(stores: ExchangeHarness, meeting_id: object) -> None:
-    response = stores.request_playback(meeting_id)
+def test_an_invalid_meeting_id_is_a_400_with_the_field(harness: ExchangeHarness, meeting_id: object) -> None:
+    response = harness.request_playback(meeting_id)
     assert response.error == (400, "MALFORMED", ["meetingId"])
-    assert stores.provider.request_count == 0, "the identity provider's keys must not be requested"
+    assert harness.provider.request_count == 0, "the identity provider's keys must not be requested"

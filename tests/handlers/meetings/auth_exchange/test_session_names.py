@@ -1,4 +1,4 @@
-"""Tests of the role session names: the result is always valid for STS, or the client gets an error."""
+"""Tests of the STS session names that clients choose: each name becomes valid for STS, or the client gets an error."""
 
 import re
 from functools import cache
@@ -35,8 +35,8 @@ def sts_limits() -> Any:
 @example("x" * 65)
 @example("\u017ftreet \u212a")  # letters that case folding turns into ASCII
 def test_forbidden_characters_are_removed_and_long_names_are_cut(name: str) -> None:
-    kept = [character for character in name if character in ALLOWED]
-    assert sanitise_session_name(name) == "".join(kept)[:MAX_LENGTH]
+    allowed_characters = [character for character in name if character in ALLOWED]
+    assert sanitise_session_name(name) == "".join(allowed_characters)[:MAX_LENGTH]
 
 
 @given(ANY_TEXT)
@@ -47,11 +47,11 @@ def test_forbidden_characters_are_removed_and_long_names_are_cut(name: str) -> N
 def test_every_accepted_name_is_valid_for_sts(name: str) -> None:
     metadata = sts_limits()
     try:
-        used = ADAPTER.validate_python(name)
+        session_name = ADAPTER.validate_python(name)
     except ValidationError as error:
         assert len(sanitise_session_name(name)) < MIN_LENGTH or len(name) > MAX_INPUT_LENGTH
         [problem] = to_field_problems(error)
         assert problem.rule == "Needs at least 2 of a-z, A-Z, 0-9, =,.@_- and at most 1000 characters"
     else:
-        assert metadata["min"] <= len(used) <= metadata["max"]
-        assert re.fullmatch(metadata["pattern"], used, re.ASCII)
+        assert metadata["min"] <= len(session_name) <= metadata["max"]
+        assert re.fullmatch(metadata["pattern"], session_name, re.ASCII)

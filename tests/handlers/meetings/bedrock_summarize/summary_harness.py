@@ -1,4 +1,11 @@
-"""Harness for tests of the summary function: a bucket, models and metrics in memory."""
+"""Harness for tests of the summary function: a bucket, models and metrics in memory.
+
+The function joins the outputs of Amazon Transcribe for the parts of the audio to one transcript of segments. It divides
+a long transcript into overlapping windows, and asks a model for a summary and for action items of each window.
+
+A request to the model contains the segments as lines of JSON, with their numbers as `said`. The last line names the
+task and an id, `part`. The answer must repeat both.
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -11,9 +18,9 @@ from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.bedrock.converse import ConverseRequest, InferenceOptions, ModelReply, TokenUsage
 from handlers.common.logging import EventLog
 from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess
+from handlers.meetings.bedrock_summarize.stored_summary_models import Summary
+from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript
 from handlers.meetings.bedrock_summarize.summarizer import Summarizer, SummarySettings
-from handlers.meetings.bedrock_summarize.summary_data_models import Summary
-from handlers.meetings.bedrock_summarize.transcript_data_models import Transcript
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryRequest, SummaryResult
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import MeetingMetric, MeetingMetrics
@@ -25,7 +32,7 @@ RECORDING = Recording(MeetingId("A" * 32, "01HZXW3V9K8Q2M4N6P8R0T2V4X"), "012345
 SONNET, HAIKU = "us.sonnet", "us.haiku"
 REMAINING_MS = 900_000
 ANSWER_SECONDS = 100
-USAGE = TokenUsage(100, 10, 1_000, 1)
+USAGE = TokenUsage(input_tokens=100, output_tokens=10, cache_read_tokens=1_000, cache_write_tokens=1)
 """Tokens of each answer."""
 SPOKEN_MEETING = create_turns(
     ("spk_0", "Good morning. The canary budget is approved."),
@@ -35,11 +42,11 @@ SPOKEN_MEETING = create_turns(
 
 Line = dict[str, Any]
 AnswerFunction = Callable[[list[Line]], str]
-"""Returns the answer to the lines of a prompt. The last line names the task."""
+"""Function that returns the answer to the lines of a prompt."""
 
 
 def prompt_lines(request: ConverseRequest) -> list[Line]:
-    """Return the JSON lines of a prompt: the transcript's segments or the summaries of the parts, and the task."""
+    """Return the JSON lines of a prompt: the segments, or the summaries that are to be combined, and then the task."""
     blocks = [block["text"] for block in request["messages"][0]["content"] if "text" in block]
     return [json.loads(line) for block in blocks for line in block.split("\n") if line.startswith("{")]
 
@@ -68,13 +75,13 @@ def answer_with(items: Sequence[object] = (), summary: str = "They met.", **chan
 
 @dataclass
 class MemoryBucket(MeetingBucket):
-    """The bucket in memory."""
+    """A bucket in memory. A test can read and change its objects."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
-    written: list[str] = field(default_factory=list)
+    written_keys: list[str] = field(default_factory=list)
     """Keys of all writes."""
     failing_prefix: str | None = None
-    """Writes of keys with this prefix fail."""
+    """Writes of keys with this prefix fail. With `summaries/`, a call stores the model's answers, but no summary."""
 
     def read(self, key: str, max_bytes: int) -> bytes | None:
         data = self.objects.get(key)
@@ -83,7 +90,7 @@ class MemoryBucket(MeetingBucket):
     def write(self, key: str, data: str) -> None:
         if self.failing_prefix is not None and key.startswith(self.failing_prefix):
             raise StorageFailed(ServiceFault.UNAVAILABLE)
-        self.written.append(key)
+        self.written_keys.append(key)
         self.objects[key] = data.encode()
 
     def write_new(self, key: str, data: str) -> bool:
@@ -93,14 +100,14 @@ class MemoryBucket(MeetingBucket):
         return True
 
 
-Scripted = AnswerFunction | ServiceFault | tuple[AnswerFunction, str]
+ScriptEntry = AnswerFunction | ServiceFault | tuple[AnswerFunction, str]
 
 
 @dataclass
 class ScriptedModel:
     """A model that follows a script of answers, faults, and answers with their stop reason. The last entry repeats."""
 
-    script: list[Scripted] = field(default_factory=lambda: [answer_with([SEND_REPORT, BOOK_ROOM])])
+    script: list[ScriptEntry] = field(default_factory=lambda: [answer_with([SEND_REPORT, BOOK_ROOM])])
     requests: list[ConverseRequest] = field(default_factory=list)
 
     def converse(self, request: ConverseRequest) -> ModelReply:

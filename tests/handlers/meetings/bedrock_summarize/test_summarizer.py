@@ -1,4 +1,4 @@
-"""Tests of the summariser: no answer is paid for twice, and logs and errors contain no speech."""
+"""Tests of the summariser: it stores answers of the model, so that none is paid for twice, and it logs no speech."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from handlers.common.aws.service_faults import ServiceFault
-from handlers.meetings.bedrock_summarize.summary_data_models import ActionItem, SummaryTokens, TranscriptQuote
+from handlers.meetings.bedrock_summarize.stored_summary_models import ActionItem, SummaryTokens, TranscriptQuote
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS
 from handlers.meetings.summary_errors import (
@@ -29,8 +29,8 @@ from tests.handlers.meetings.bedrock_summarize.summary_harness import (
     AnswerFunction,
     Line,
     MemoryBucket,
-    Scripted,
     ScriptedModel,
+    ScriptEntry,
     SummaryHarness,
     action_item,
     answer_with,
@@ -69,7 +69,8 @@ def test_a_meeting_has_a_transcript_a_summary_and_action_items(
     result = harness.summarize(summary_request)
     assert result.outcome is SummaryOutcome.SUMMARIZED
     assert (result.transcript_key, result.summary_key) == (RECORDING.transcript_key, RECORDING.summary_key)
-    assert (result.action_items, result.dropped, result.made) == (2, 0, True)
+    assert (result.action_items, result.dropped) == (2, 0)
+    assert result.made, "this call, and no earlier one, has made the summary"
     assert [segment.text for segment in harness.transcript.said] == [turn.text for turn in SPOKEN_MEETING]
     assert harness.summary.summary == "They met."
     report, room = harness.summary.action_items
@@ -82,12 +83,12 @@ def test_a_meeting_has_a_transcript_a_summary_and_action_items(
 def test_a_repeated_call_returns_the_stored_summary_without_model_requests(
     harness: SummaryHarness, summary_request: SummaryRequest
 ) -> None:
-    first = harness.summarize(summary_request)
-    before = dict(harness.bucket.objects)
+    first_result = harness.summarize(summary_request)
+    stored_objects = dict(harness.bucket.objects)
     changes: list[dict[str, Any]] = [{}, {"action_model": HAIKU}]
     for changed in changes:
-        assert harness.summarize(summary_request, **changed) == first.model_copy(update={"made": False})
-    assert (len(harness.sonnet.requests), len(harness.metrics.sent), harness.bucket.objects) == (2, 2, before)
+        assert harness.summarize(summary_request, **changed) == first_result.model_copy(update={"made": False})
+    assert (len(harness.sonnet.requests), len(harness.metrics.sent), harness.bucket.objects) == (2, 2, stored_objects)
     assert not harness.haiku.requests, "after a change of the model setting, the stored summary is still returned"
 
 
@@ -129,12 +130,13 @@ def test_after_an_invalid_answer_the_question_is_repeated_once(
     assert harness.sonnet.tasks == ["summary", "summary", "actionItems"]
     assert harness.summary.tokens.output_tokens == 30, "the invalid answer was billed too"
 
-    failing = SummaryHarness(sonnet=ScriptedModel([invalid_answer]))
-    assert failure_cause(failing, failing.store_part_transcripts(SPOKEN_MEETING), SummaryUnusable) == "unusable_answer"
-    assert len(failing.sonnet.requests) == 2
+    failing_harness = SummaryHarness(sonnet=ScriptedModel([invalid_answer]))
+    failing_request = failing_harness.store_part_transcripts(SPOKEN_MEETING)
+    assert failure_cause(failing_harness, failing_request, SummaryUnusable) == "unusable_answer"
+    assert len(failing_harness.sonnet.requests) == 2
 
 
-def test_malformed_items_of_the_second_answer_are_skipped_also_when_it_is_read_from_s3(
+def test_malformed_items_of_a_repeated_question_are_skipped_also_when_its_stored_answer_is_read(
     harness: SummaryHarness, summary_request: SummaryRequest
 ) -> None:
     harness.sonnet = ScriptedModel([answer_with(), answer_with([{"text": 7}, SEND_REPORT])])
@@ -153,9 +155,10 @@ def test_requests_to_a_busy_model_are_repeated_for_a_limited_time(
     assert harness.summarize(summary_request).made
     assert harness.waits == [0.5, 1.0]
 
-    failing = SummaryHarness(sonnet=ScriptedModel([fault]))
-    assert failure_cause(failing, failing.store_part_transcripts(SPOKEN_MEETING), ModelBusy) == fault.value
-    assert 30 < sum(failing.waits) < REMAINING_MS / 1000 / 3, "the workflow waits longer, which costs nothing there"
+    failing_harness = SummaryHarness(sonnet=ScriptedModel([fault]))
+    failing_request = failing_harness.store_part_transcripts(SPOKEN_MEETING)
+    assert failure_cause(failing_harness, failing_request, ModelBusy) == fault.value
+    assert 30 < sum(failing_harness.waits) < REMAINING_MS / 1000 / 3, "a longer wait costs nothing in the workflow"
 
 
 def test_a_timed_out_request_is_repeated_once(harness: SummaryHarness, summary_request: SummaryRequest) -> None:
@@ -179,7 +182,7 @@ def test_a_timed_out_request_is_repeated_once(harness: SummaryHarness, summary_r
     ],
 )
 def test_a_refused_request_is_not_repeated(
-    harness: SummaryHarness, summary_request: SummaryRequest, scripted: Scripted, expected: str
+    harness: SummaryHarness, summary_request: SummaryRequest, scripted: ScriptEntry, expected: str
 ) -> None:
     harness.sonnet = ScriptedModel([scripted])
     assert failure_cause(harness, summary_request, ModelRefused) == expected
@@ -217,7 +220,7 @@ def test_stored_answers_are_used_only_for_the_same_model_and_setting(
     failure_cause(harness, summary_request, StorageFailed, action_model=HAIKU)
     assert harness.haiku.tasks == ["actionItems"]
     assert harness.sonnet.tasks == ["summary", "actionItems", "summary"], (
-        "with two models, the request has no cache point"
+        "with two models, the request differs, because it has no cache point"
     )
 
 
@@ -237,11 +240,11 @@ def test_a_stored_answer_that_became_invalid_is_requested_again(
 def test_the_slower_of_two_concurrent_invocations_returns_the_summary_of_the_quicker_one(
     harness: SummaryHarness, summary_request: SummaryRequest
 ) -> None:
-    quicker = SummaryHarness(bucket=harness.bucket, sonnet=ScriptedModel([answer_with(summary="Quicker.")]))
+    quicker_harness = SummaryHarness(bucket=harness.bucket, sonnet=ScriptedModel([answer_with(summary="Quicker.")]))
 
     def answer_after_quicker_invocation(lines: list[Line]) -> str:
         if lines[-1]["task"] == "summary":
-            quicker.summarize(summary_request)
+            quicker_harness.summarize(summary_request)
         return answer_with([SEND_REPORT], summary="Slower.")(lines)
 
     harness.sonnet = ScriptedModel([answer_after_quicker_invocation])
@@ -256,7 +259,7 @@ def test_an_existing_transcript_is_not_replaced(harness: SummaryHarness, summary
     del harness.bucket.objects[RECORDING.part_transcript_key(0, "en-US")]
     harness.sonnet = ScriptedModel()
     assert harness.summarize(summary_request).made
-    assert harness.bucket.written.count(RECORDING.transcript_key) == 1
+    assert harness.bucket.written_keys.count(RECORDING.transcript_key) == 1
 
 
 def test_a_missing_part_raises_transcript_missing(harness: SummaryHarness) -> None:
@@ -305,12 +308,12 @@ def answer_promises(lines: list[Line]) -> str:
     """Return every promise in the lines as an action item, and name the first and last line in the summary."""
     numbers = [line["said"] for line in lines if "said" in line]
     items = [action_item(f"Anna will do task{number} soon", owner="Anna", said=number) for number in numbers]
-    part_summaries = [line["text"] for line in lines if "summaryOf" in line]
-    summary = " ".join(part_summaries) if part_summaries else f"From {numbers[0]} to {numbers[-1]}."
+    window_summaries = [line["text"] for line in lines if "summaryOf" in line]
+    summary = " ".join(window_summaries) if window_summaries else f"From {numbers[0]} to {numbers[-1]}."
     return answer_with(items, summary=summary)(lines)
 
 
-def test_a_long_transcript_is_summarised_in_parts(harness: SummaryHarness) -> None:
+def test_a_long_transcript_is_summarised_in_windows(harness: SummaryHarness) -> None:
     harness.sonnet = ScriptedModel([answer_promises])
     result = harness.summarize(harness.store_part_transcripts(long_meeting()), window_characters=1_000)
     tasks = [prompt_lines(request)[-1] for request in harness.sonnet.requests]
@@ -322,14 +325,14 @@ def test_a_long_transcript_is_summarised_in_parts(harness: SummaryHarness) -> No
         sum(len(line.get("text", "")) for line in prompt_lines(request)) < 1_300
         for request in harness.sonnet.requests[:-1]
     )
-    assert result.action_items == 60, "each promise is listed once, although the parts overlap"
+    assert result.action_items == 60, "each promise must be listed once, although the windows overlap"
     times = [item.quote.start_ms for item in harness.summary.action_items]
     assert times == sorted(times)
     assert harness.summary.summary.startswith("From 0 to ")
     assert harness.summary.tokens.output_tokens == 10 * (2 * count + 1)
 
 
-def test_the_summaries_of_many_parts_are_combined_in_groups(harness: SummaryHarness) -> None:
+def test_the_summaries_of_many_windows_are_combined_in_groups(harness: SummaryHarness) -> None:
     harness.sonnet = ScriptedModel([lambda lines: answer_with(summary=lines[-1]["part"] + " word" * 50)(lines)])
     harness.summarize(harness.store_part_transcripts(long_meeting(200)), window_characters=1_000)
     prompts = [prompt_lines(request) for request in harness.sonnet.requests]
@@ -353,7 +356,7 @@ def test_logs_contain_no_speech(capsys: pytest.CaptureFixture[str], harness: Sum
         create_turns(("spk_canary", "The canary sings. Anna will feed the canary."))
     )
     item = action_item("Anna will feed the canary", text="Feed the canary", owner="canary", due="canary")
-    scripts: list[list[Scripted]] = [
+    scripts: list[list[ScriptEntry]] = [
         [ServiceFault.REFUSED],
         [lambda _: CANARY],
         [(answer_with(summary=CANARY), "guardrail_intervened")],

@@ -1,4 +1,8 @@
-"""Tests of the transcript assembly: the transcript contains every word, in order and at the right time."""
+"""Tests of how the outputs of Amazon Transcribe for the parts of the audio become one transcript of segments.
+
+A segment contains consecutive words of one speaker. The transcript contains every word, in order and at the right time.
+Its field `said` is the list of its segments.
+"""
 
 import json
 from collections.abc import Sequence
@@ -9,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript, TranscriptSegment
 from handlers.meetings.bedrock_summarize.transcript_assembly import (
     MAX_CHARACTERS,
     MAX_OUTPUT_BYTES,
@@ -22,7 +27,6 @@ from handlers.meetings.bedrock_summarize.transcript_assembly import (
     join_parts,
     parse_part,
 )
-from handlers.meetings.bedrock_summarize.transcript_data_models import Transcript, TranscriptSegment
 from tests.handlers.meetings.sample_transcripts import Turn, audio_milliseconds, create_turns, transcribe_output
 
 CANARY = "canary"
@@ -173,7 +177,6 @@ def parse_error(data: bytes) -> str:
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (b"", "malformed"),
         (CANARY.encode(), "malformed"),
         (b"\xff" + CANARY.encode(), "no_utf8"),
         (b" " * (MAX_OUTPUT_BYTES + 1), "too_large"),

@@ -1,4 +1,4 @@
-"""Tests of the event to the summary function."""
+"""Tests of the event that the workflow sends to the summary function."""
 
 from typing import Any
 

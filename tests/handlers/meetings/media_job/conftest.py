@@ -15,7 +15,7 @@ from tests.handlers.meetings.media_job.job_harness import BUCKET, JobHarness
 
 @cache
 def _client() -> Any:
-    """Cached, because creating a client would take most of a test's time."""
+    """Return a cached client, because creating one would take most of a test's time."""
     return boto3.client("s3")
 
 

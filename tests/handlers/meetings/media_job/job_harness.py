@@ -1,8 +1,13 @@
-"""Harness for tests of the media job: a bucket emulated by moto, and a real ffmpeg whose runs are recorded."""
+"""Harness for tests of the media job, which joins the chunks of a recording to a video and extracts the audio.
+
+moto emulates the bucket. The job runs a real ffmpeg through a wrapper that logs its arguments. Audio is stored in
+parts, one for each job of Amazon Transcribe. Video that must be encoded is stored in pieces until all are joined.
+
+Texts of clients contain the word "canary", so that tests can search for them in logs and output.
+"""
 
 import hashlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,24 +32,23 @@ LIMITS = PlanLimits(max_part=600 * SECOND, max_piece=300 * SECOND, max_recording
 
 @dataclass
 class JobHarness:
-    """A bucket with one recording, and the jobs that process it."""
+    """A bucket with one recording, and the jobs that process it. A test may set the limits of the jobs."""
 
     s3: Any
     folder: Path
     limits: PlanLimits = LIMITS
     scratch_bytes: int = 100_000_000
     termination: JobTermination = field(default_factory=JobTermination)
-    part_bytes: int = 5 * 1024 * 1024
-    complete: CompleteFile | None = None
+    complete_file: CompleteFile | None = None
 
     @property
     def recording(self) -> Recording:
-        assert self.complete is not None
-        return Recording(MEETING, self.complete.content)
+        assert self.complete_file is not None
+        return Recording(MEETING, self.complete_file.content)
 
     @property
-    def counting_ffmpeg(self) -> Path:
-        """Path of an ffmpeg wrapper that writes its arguments to a file."""
+    def logging_ffmpeg(self) -> Path:
+        """Path of a wrapper that runs ffmpeg and logs its arguments. A test may replace its text."""
         path, log = self.folder / "ffmpeg", self.folder / "ffmpeg.log"
         if not path.exists():
             path.write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec {sample_videos.FFMPEG} "$@"\n')
@@ -53,25 +57,29 @@ class JobHarness:
 
     @property
     def ffmpeg_runs(self) -> list[str]:
-        """Arguments of each ffmpeg run."""
+        """Arguments of each ffmpeg run.
+
+        A run with `libx264` encodes a piece of video. A run with `-c:a flac` creates a part of the audio. A run with
+        `framecrc` and the name of a chunk, `chunk-…`, probes this chunk.
+        """
         log = self.folder / "ffmpeg.log"
         return log.read_text().splitlines() if log.exists() else []
 
-    def upload(self, *chunks: bytes, promised: Sequence[Chunk] = ()) -> Recording:
-        """Upload chunks and their `complete.json`. `promised` chunks are listed but not uploaded."""
+    def upload(self, *chunks: bytes) -> Recording:
+        """Upload chunks and the file `complete.json`, which lists them."""
         listed = []
         for number, chunk in enumerate(chunks):
             name = f"canary-{number:03d}.bin"
             self.put_upload(name, chunk)
             listed.append(Chunk(name=name, bytes=len(chunk), sha256=hashlib.sha256(chunk).hexdigest()))
-        return self.upload_complete_file(*listed, *promised)
+        return self.upload_complete_file(*listed)
 
     def upload_complete_file(self, *chunks: Chunk) -> Recording:
         """Upload a `complete.json` that lists these chunks."""
-        self.complete = CompleteFile(
+        self.complete_file = CompleteFile(
             schema_version=1, title="canary title", started_at="2026-01-02T03:04:05.678Z", chunks=chunks
         )
-        self.put_upload("complete.json", self.complete.model_dump_json(by_alias=True).encode())
+        self.put_upload("complete.json", self.complete_file.model_dump_json(by_alias=True).encode())
         return self.recording
 
     def put_upload(self, name: str, body: bytes) -> None:
@@ -85,15 +93,15 @@ class JobHarness:
         scratch.mkdir(exist_ok=True)
         return MediaJob(
             self.recording,
-            JobBucket(self.s3, BUCKET, self.termination, self.part_bytes),
-            Ffmpeg(os.fspath(self.counting_ffmpeg), scratch, self.termination),
+            JobBucket(self.s3, BUCKET, self.termination),
+            Ffmpeg(os.fspath(self.logging_ffmpeg), scratch, self.termination),
             MediaJobSettings(self.limits, self.scratch_bytes, threads=1),
             parallel=ParallelCalls(1),
             log=EventLog("DEBUG"),
         )
 
     def run(self) -> MediaResult:
-        """Run a job; return its result, which must equal the stored result."""
+        """Run a job; check that it stored its result, and return the result."""
         result = self.create_job().run()
         assert MediaResult.model_validate_json(self.read_object(self.recording.media_result_key)) == result
         return result
@@ -101,6 +109,12 @@ class JobHarness:
     def read_object(self, key: str) -> bytes:
         body: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
         return body
+
+    def download(self, key: str) -> Path:
+        """Download an object; return the path of the file, which the next download replaces."""
+        path = self.folder / "downloaded"
+        path.write_bytes(self.read_object(key))
+        return path
 
     def keys(self, prefix: str) -> list[str]:
         return [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
@@ -110,23 +124,23 @@ class JobHarness:
         return self.keys(f"{self.recording.media_work_prefix}pieces/")
 
     def video_beeps(self) -> list[float]:
-        """Start of each beep in the video."""
+        """Start of each beep in the video's soundtrack, in seconds."""
         return self._beep_times(self.recording.video_key)
 
     def audio_beeps(self) -> list[float]:
-        """Start of each beep in the first part of the audio."""
+        """Start of each beep in the first part of the audio, in seconds."""
         return self._beep_times(self.recording.audio_key(0))
 
     def _beep_times(self, key: str) -> list[float]:
-        return sample_videos.beep_times(sample_videos.decode_samples(self.read_object(key), self.folder))
+        return sample_videos.beep_times(sample_videos.decode_samples(self.download(key)))
 
     def flash_times(self) -> list[float]:
-        """Times at which the video changes between black and white."""
-        return sample_videos.flash_times(self.read_object(self.recording.video_key), self.folder)
+        """Times in seconds at which the video changes between black and white."""
+        return sample_videos.flash_times(self.download(self.recording.video_key))
 
     def describe_video(self) -> str:
         """Return ffmpeg's description of the video."""
-        return sample_videos.describe_file(self.read_object(self.recording.video_key), self.folder)
+        return sample_videos.describe_file(self.download(self.recording.video_key))
 
     def multipart_uploads(self) -> list[Any]:
         """Multipart uploads that were neither completed nor aborted."""

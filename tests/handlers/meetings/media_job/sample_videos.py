@@ -1,4 +1,4 @@
-"""Sample chunks that ffmpeg creates with a test card and a tone, and functions that analyse the job's output."""
+"""Sample chunks that ffmpeg creates from a test card and beeps, and functions that analyse the job's output."""
 
 import array
 import subprocess
@@ -10,16 +10,24 @@ from tempfile import TemporaryDirectory
 import imageio_ffmpeg
 
 FFMPEG: str = imageio_ffmpeg.get_ffmpeg_exe()
-RATE = 16_000
-LOUD = 8_000
+SAMPLE_RATE = 16_000
+LOUD_SAMPLE = 8_000
 """Louder than the noise that an encoder adds before a sudden sound."""
 TEST_CARD = "testsrc2=size=64x48:rate=10"
-BEEP = "aevalsrc='if(lt(mod(t,{every}),0.05),0.8*sin(2*PI*1000*t),0)':s=44100"
+BEEPS = "aevalsrc='if(lt(mod(t,{every}),0.05),0.8*sin(2*PI*1000*t),0)':s=44100"
 """A beep of 50 ms every `every` seconds."""
-HALFWAY = BEEP.format(every=1).replace("mod(t,", "mod(t+0.5,")
+BEEP_AT_START = BEEPS.format(every=9999)
+BEEPS_AT_HALF_SECONDS = BEEPS.format(every=1).replace("mod(t,", "mod(t+0.5,")
 """Beeps in the middle of each second, far from the chunks' edges, where an encoder needs some milliseconds to start."""
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "10")
 AAC = ("-c:a", "aac", "-b:a", "48k")
+VP8 = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
+"""Options for a WebM file. The job must encode its video, because an MP4 file cannot contain VP8."""
+
+
+def lavfi_inputs(*sources: str) -> tuple[str, ...]:
+    """Return the options with which ffmpeg reads video or audio that it generates itself."""
+    return tuple(option for source in sources for option in ("-f", "lavfi", "-i", source))
 
 
 def ffmpeg(*arguments: str) -> bytes:
@@ -32,99 +40,99 @@ def ffmpeg(*arguments: str) -> bytes:
 def make_file(suffix: str, *arguments: str) -> bytes:
     """Return a file that ffmpeg creates with these arguments."""
     with TemporaryDirectory() as folder:
-        path = Path(folder, f"made.{suffix}")
+        path = Path(folder, f"output.{suffix}")
         ffmpeg(*arguments, str(path))
         return path.read_bytes()
 
 
 def video_with_audio(
-    seconds: float = 1, *options: str, suffix: str = "mp4", card: str = TEST_CARD, every: float = 9
+    seconds: float = 1, *options: str, suffix: str = "mp4", card: str = TEST_CARD, beep_interval: float = 9999
 ) -> bytes:
-    """Return a video with a beep at its beginning."""
-    sources = ("-f", "lavfi", "-i", card, "-f", "lavfi", "-i", BEEP.format(every=every))
-    return make_file(suffix, *sources, *(options or (*H264, *AAC)), "-t", str(seconds))
+    """Return a video with a beep at its beginning and after each interval."""
+    inputs = lavfi_inputs(card, BEEPS.format(every=beep_interval))
+    return make_file(suffix, *inputs, *(options or (*H264, *AAC)), "-t", str(seconds))
 
 
 def video_only(seconds: float = 1, *options: str, suffix: str = "mp4", card: str = TEST_CARD) -> bytes:
     """Return a video without audio."""
-    return make_file(suffix, "-f", "lavfi", "-i", card, *(options or H264), "-t", str(seconds))
+    return make_file(suffix, *lavfi_inputs(card), *(options or H264), "-t", str(seconds))
 
 
 @cache
 def rotated_video(degrees: int) -> bytes:
-    """Return a video whose left half is white, recorded by a rotated phone."""
+    """Return a video whose left half is white before the rotation, as a phone records it that is held sideways."""
     with TemporaryDirectory() as folder:
-        path = Path(folder, "held.mp4")
+        path = Path(folder, "unrotated.mp4")
         path.write_bytes(video_with_audio(card="color=black:s=64x48:r=10,drawbox=w=32:color=white:t=fill"))
         return make_file("mp4", "-display_rotation", str(degrees), "-i", str(path), "-c", "copy")
 
 
-def audio_only(seconds: float = 1, *options: str, suffix: str = "m4a", every: float = 9) -> bytes:
-    """Return a beep without video."""
-    return make_file(suffix, "-f", "lavfi", "-i", BEEP.format(every=every), *(options or AAC), "-t", str(seconds))
+def audio_only(seconds: float = 1, *options: str, suffix: str = "m4a", beep_interval: float = 9999) -> bytes:
+    """Return audio with a beep at its beginning and after each interval, without video."""
+    inputs = lavfi_inputs(BEEPS.format(every=beep_interval))
+    return make_file(suffix, *inputs, *(options or AAC), "-t", str(seconds))
 
 
-def screen_recording(*moments: float, codec: str = "libvpx", lasts: float = 0, offset: float = 0) -> bytes:
+def screen_recording(
+    *change_times: float, codec: str = "libvpx", audio_seconds: float = 0, first_timestamp: float = 0
+) -> bytes:
     """Return a screen recording as a browser writes it, with a frame only where the screen turns white or black.
 
-    `moments` are tenths of a second. With `lasts`, the file has audio of that duration. Otherwise, nothing declares the
-    duration of the last frame.
+    `change_times` are seconds, with at most one decimal place. A file without audio does not declare the duration of
+    its last frame.
     """
-    shown = [0, *moments]
-    kept, white = ("+".join(f"eq(n,{round(10 * seconds)})" for seconds in some) for some in (shown, shown[1::2]))
-    card = f"color=black:s=64x48:r=10:d={shown[-1] + 1},drawbox=color=white:t=fill:enable='{white}'"
-    sound = ("-f", "lavfi", "-i", f"{BEEP.format(every=9999)}:d={lasts}", "-c:a", "libopus") if lasts else ()
+
+    def select_frames(times: list[float]) -> str:
+        return "+".join(f"eq(n,{round(10 * seconds)})" for seconds in times)
+
+    frame_times = [0, *change_times]
+    white_frames = select_frames(frame_times[1::2])
+    card = f"color=black:s=64x48:r=10:d={frame_times[-1] + 1},drawbox=color=white:t=fill:enable='{white_frames}'"
+    audio = (*lavfi_inputs(f"{BEEP_AT_START}:d={audio_seconds}"), "-c:a", "libopus") if audio_seconds else ()
     # An interleaved file, even with an empty stream, declares no frame rate.
-    changing = ("-vf", f"select='{kept}',interleave=1", "-fps_mode", "passthrough")
-    codec_options = ("-c:v", codec, "-deadline", "realtime", "-output_ts_offset", str(offset))
-    return make_file("webm", "-f", "lavfi", "-i", card, *sound, *changing, *codec_options)
+    frame_selection = ("-vf", f"select='{select_frames(frame_times)}',interleave=1", "-fps_mode", "passthrough")
+    codec_options = ("-c:v", codec, "-deadline", "realtime", "-output_ts_offset", str(first_timestamp))
+    return make_file("webm", *lavfi_inputs(card), *audio, *frame_selection, *codec_options)
 
 
 @cache
 def chunked_video(count: int) -> tuple[bytes, ...]:
-    """Return chunks of one second that are separate files, as a recorder writes them."""
+    """Return chunks of one second. Each is a complete file that starts at 0, as a recorder writes it."""
     with TemporaryDirectory() as folder:
-        sources = ("-f", "lavfi", "-i", TEST_CARD, "-f", "lavfi", "-i", HALFWAY)
-        cut = ("-f", "segment", "-segment_time", "1", "-reset_timestamps", "1", "-t", str(count))
-        ffmpeg(*sources, *H264, *AAC, *cut, f"{folder}/%03d.mp4")
+        inputs = lavfi_inputs(TEST_CARD, BEEPS_AT_HALF_SECONDS)
+        segments = ("-f", "segment", "-segment_time", "1", "-reset_timestamps", "1", "-t", str(count))
+        ffmpeg(*inputs, *H264, *AAC, *segments, f"{folder}/%03d.mp4")
         return tuple(path.read_bytes() for path in sorted(Path(folder).glob("*.mp4")))
 
 
-def decode_samples(file: bytes, folder: Path) -> "array.array[int]":
-    """Return the audio samples of a file."""
-    path = folder / "audio-file"
-    path.write_bytes(file)
-    filled = ("-map", "0:a:0", "-af", f"aresample={RATE}:async=1:first_pts=0", "-ac", "1")
-    return array.array("h", ffmpeg("-i", str(path), *filled, "-f", "s16le", "pipe:1"))
+def decode_samples(path: Path) -> "array.array[int]":
+    """Return the audio samples of a file. Gaps between its packets become silence."""
+    options = ("-map", "0:a:0", "-af", f"aresample={SAMPLE_RATE}:async=1:first_pts=0", "-ac", "1")
+    return array.array("h", ffmpeg("-i", str(path), *options, "-f", "s16le", "pipe:1"))
 
 
 def beep_times(samples: "array.array[int]") -> list[float]:
     """Return the start of each beep in seconds."""
-    loud = [position for position, sample in enumerate(samples) if not -LOUD < sample < LOUD]
-    return [position / RATE for before, position in pairwise([-RATE, *loud]) if position - before > RATE // 5 + 1]
+    loud = [position for position, sample in enumerate(samples) if not -LOUD_SAMPLE < sample < LOUD_SAMPLE]
+    pause = SAMPLE_RATE // 5 + 1
+    return [position / SAMPLE_RATE for before, position in pairwise([-SAMPLE_RATE, *loud]) if position - before > pause]
 
 
-def flash_times(file: bytes, folder: Path) -> list[float]:
-    """Return the times in seconds at which the video changes between black and white."""
-    path = folder / "video-file"
-    path.write_bytes(file)
-    frames = ("-map", "0:v:0", "-vf", "fps=50:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "pipe:1")
-    is_white = [pixel > 127 for pixel in ffmpeg("-i", str(path), *frames)]
+def flash_times(path: Path) -> list[float]:
+    """Return the times in seconds at which a video changes between black and white."""
+    options = ("-map", "0:v:0", "-vf", "fps=50:start_time=0,scale=1:1,format=gray", "-f", "rawvideo", "pipe:1")
+    is_white = [pixel > 127 for pixel in ffmpeg("-i", str(path), *options)]
     return [number / 50 for number in range(1, len(is_white)) if is_white[number] != is_white[number - 1]]
 
 
-def white_fields(file: bytes, folder: Path, at: float) -> str:
-    """Return which of nine fields of a frame are white, row by row."""
-    path = folder / "cornered"
-    path.write_bytes(file)
-    fields = ("-map", "0:v:0", "-frames:v", "1", "-vf", "scale=3:3:flags=area,format=gray", "-f", "rawvideo", "pipe:1")
-    marks = "".join("x" if pixel > 140 else "." for pixel in ffmpeg("-ss", str(at), "-i", str(path), *fields))
+def white_fields(path: Path, at: float) -> str:
+    """Return three rows of three fields that show which parts of a video's frame at this second are white (x)."""
+    options = ("-map", "0:v:0", "-frames:v", "1", "-vf", "scale=3:3:flags=area,format=gray", "-f", "rawvideo", "pipe:1")
+    marks = "".join("x" if pixel > 140 else "." for pixel in ffmpeg("-ss", str(at), "-i", str(path), *options))
     return " ".join(marks[row : row + 3] for row in (0, 3, 6))
 
 
-def describe_file(file: bytes, folder: Path) -> str:
+def describe_file(path: Path) -> str:
     """Return ffmpeg's messages about a file after decoding it completely."""
-    path = folder / "described"
-    path.write_bytes(file)
     command = [FFMPEG, "-nostdin", "-hide_banner", "-i", str(path), "-f", "null", "-"]
     return subprocess.run(command, check=True, capture_output=True).stderr.decode()  # noqa: S603

@@ -16,16 +16,14 @@ from tests.handlers.meetings.media_job.job_harness import BUCKET, LIMITS, JobHar
 
 pytestmark = pytest.mark.media
 
-WEBM = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
-
 
 @pytest.fixture
 def write_counts(harness: JobHarness) -> Any:
-    """Number of writes of each object."""
+    """Number of writes of each object, by the path in its URL."""
     counts: Counter[str] = Counter()
 
     def count_write(params: dict[str, Any], **_: Any) -> None:
-        counts[params["url_path"].split("/")[-1] if "pieces" in params["url_path"] else params["url_path"][-8:]] += 1
+        counts[params["url_path"]] += 1
 
     with at_event(harness.s3, "before-call.s3.PutObject", count_write):
         yield counts
@@ -34,7 +32,9 @@ def write_counts(harness: JobHarness) -> Any:
 def upload_two_formats(harness: JobHarness) -> None:
     """Upload two chunks of different formats, which give two audio parts and a video of four pieces."""
     harness.limits = replace(LIMITS, max_part=2 * SECOND, max_piece=SECOND)
-    harness.upload(sample_videos.video_with_audio(2), sample_videos.video_with_audio(1, *WEBM, suffix="webm"))
+    harness.upload(
+        sample_videos.video_with_audio(2), sample_videos.video_with_audio(1, *sample_videos.VP8, suffix="webm")
+    )
 
 
 def run_until_terminated(harness: JobHarness, last_run: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,6 +61,7 @@ def run_until_terminated(harness: JobHarness, last_run: int, monkeypatch: pytest
 def test_a_finished_step_is_not_repeated(
     harness: JobHarness, last_run: int, monkeypatch: pytest.MonkeyPatch, write_counts: Counter[str]
 ) -> None:
+    """The job is terminated during one of its ffmpeg runs, which belong to different steps."""
     upload_two_formats(harness)
     write_counts.clear()
     run_until_terminated(harness, last_run, monkeypatch)
@@ -87,7 +88,7 @@ def test_a_second_job_returns_the_stored_result_although_the_chunks_were_deleted
     assert len(harness.ffmpeg_runs) == runs
 
 
-def test_deleted_output_is_made_again(harness: JobHarness) -> None:
+def test_deleted_output_is_created_again(harness: JobHarness) -> None:
     upload_two_formats(harness)
     result = harness.run()
     runs = len(harness.ffmpeg_runs)
@@ -97,14 +98,14 @@ def test_deleted_output_is_made_again(harness: JobHarness) -> None:
     assert not [run for run in harness.ffmpeg_runs[runs:] if "libx264" in run or "framecrc" in run]
 
 
-def test_audio_parts_are_made_again_after_their_maximum_duration_changed(harness: JobHarness) -> None:
+def test_audio_parts_are_created_again_after_their_maximum_duration_changed(harness: JobHarness) -> None:
     harness.upload(sample_videos.audio_only(3, "-c:a", "pcm_s16le", suffix="wav"))
     harness.limits = replace(LIMITS, max_part=2 * SECOND)
     assert len(harness.run().audio) == 2
     harness.s3.delete_object(Bucket=BUCKET, Key=harness.recording.media_result_key)
     harness.limits = LIMITS
     (part,) = harness.run().audio
-    assert len(sample_videos.decode_samples(harness.read_object(part.key), harness.folder)) == 3 * sample_videos.RATE
+    assert len(sample_videos.decode_samples(harness.download(part.key))) == 3 * sample_videos.SAMPLE_RATE
 
 
 @pytest.mark.parametrize("name", ["result.json", "facts.json"])

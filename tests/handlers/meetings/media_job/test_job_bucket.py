@@ -1,4 +1,8 @@
-"""Tests of the job's S3 gateway: interrupted downloads are repeated, and interrupted uploads leave nothing."""
+"""Tests of the class through which the media job accesses S3: downloads are repeated, and failed uploads leave nothing.
+
+Each uploaded file has a recipe in its metadata, a text that describes how the file was made. By the recipe, a later job
+recognises a file that it need not make again.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -76,10 +80,10 @@ def test_an_access_denied_error_does_not_count_as_a_missing_object(harness: JobH
     chunk.
     """
 
-    def refuse(**_: Any) -> None:
+    def raise_forbidden(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")
 
-    with at_event(harness.s3, "before-call.s3.HeadObject", refuse), pytest.raises(ClientError):
+    with at_event(harness.s3, "before-call.s3.HeadObject", raise_forbidden), pytest.raises(ClientError):
         bucket.find("k")
 
 
@@ -93,8 +97,8 @@ def test_an_uploaded_file_has_its_recipe_in_the_metadata(
     assert harness.read_object("k") == path.read_bytes()
     assert bucket.find("k") == StoredMedia(size, "1 a recipe", 1234)
     assert harness.s3.head_object(Bucket=BUCKET, Key="k")["ContentType"] == "video/mp4"
-    bucket.download("k", tmp_path / "back")
-    assert (tmp_path / "back").read_bytes() == path.read_bytes()
+    bucket.download("k", tmp_path / "downloaded")
+    assert (tmp_path / "downloaded").read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("interruption", ["UploadPart", "CompleteMultipartUpload", "connection error"])

@@ -1,10 +1,13 @@
-"""Tests of the media job's outcomes: unusable recordings list every chunk to blame, and chunks cannot access anything
-else.
+"""Tests of the media job's outcomes for unusable recordings.
+
+The result lists every chunk that is missing, differs from its entry in `complete.json`, or is no media file. A hostile
+chunk cannot make ffmpeg open other files or addresses.
 """
 
 import hashlib
 import json
 import socket
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -22,64 +25,64 @@ pytestmark = pytest.mark.media
 
 FAST_START = ("-movflags", "+faststart")
 MP4 = sample_videos.video_with_audio(2, *sample_videos.H264, *sample_videos.AAC, *FAST_START)
-WEBM = sample_videos.video_with_audio(2, "-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libopus", suffix="webm")
+WEBM = sample_videos.video_with_audio(2, *sample_videos.VP8, suffix="webm")
 SUBTITLE = "1\n00:00:00,000 --> 00:00:01,000\ncanary\n"
 
 
 def test_all_missing_or_short_chunks_are_listed_before_a_download(harness: JobHarness) -> None:
-    good = sample_videos.video_with_audio(1)
-    harness.upload(good, good, good)
-    harness.put_upload("canary-000.bin", good[:-1])
+    chunk = sample_videos.video_with_audio(1)
+    harness.upload(chunk, chunk, chunk)
+    harness.put_upload("canary-000.bin", chunk[:-1])
     harness.delete_upload("canary-001.bin")
-    calls: list[str] = []
-    with at_event(harness.s3, "before-call.s3", lambda model, **_: calls.append(model.name)):
+    s3_calls: list[str] = []
+    with at_event(harness.s3, "before-call.s3", lambda model, **_: s3_calls.append(model.name)):
         result = harness.run()
     assert (result.outcome, harness.ffmpeg_runs) == (MediaOutcome.INCOMPLETE, [])
     assert harness.wrong_chunks(result) == {"canary-000.bin": "size", "canary-001.bin": "missing"}
-    assert calls == [*["GetObject"] * 3, *["HeadObject"] * 3, "PutObject", "GetObject"], (
+    assert s3_calls == [*["GetObject"] * 3, *["HeadObject"] * 3, "PutObject", "GetObject"], (
         "the job reads the earlier result, complete.json, the stored chunk properties and the heads of all chunks. "
         "It then writes the result, which this test reads."
     )
 
 
 def test_all_chunks_with_a_wrong_hash_are_listed(harness: JobHarness) -> None:
-    good = sample_videos.video_with_audio(1)
-    harness.upload(good, good, good)
+    chunk = sample_videos.video_with_audio(1)
+    harness.upload(chunk, chunk, chunk)
     for name in ("canary-000.bin", "canary-002.bin"):
-        harness.put_upload(name, bytes(len(good)))
+        harness.put_upload(name, bytes(len(chunk)))
     result = harness.run()
     assert (result.outcome, harness.ffmpeg_runs) == (MediaOutcome.INCOMPLETE, [])
     assert harness.wrong_chunks(result) == {"canary-000.bin": "hash", "canary-002.bin": "hash"}
 
 
 def test_a_job_succeeds_after_the_missing_chunks_arrive(harness: JobHarness) -> None:
-    good = sample_videos.video_with_audio(1)
-    harness.upload(good)
+    chunk = sample_videos.video_with_audio(1)
+    harness.upload(chunk)
     harness.delete_upload("canary-000.bin")
     assert harness.run().outcome is MediaOutcome.INCOMPLETE
-    harness.put_upload("canary-000.bin", good)
+    harness.put_upload("canary-000.bin", chunk)
     assert harness.run().outcome is MediaOutcome.READY
 
 
-def test_a_job_whose_content_was_replaced_is_superseded(harness: JobHarness) -> None:
+def test_a_job_is_superseded_if_complete_json_lists_other_chunks_now(harness: JobHarness) -> None:
     harness.upload(sample_videos.video_with_audio(1))
     job = harness.create_job()
-    earlier = harness.recording
+    earlier_recording = harness.recording
     harness.upload(sample_videos.video_with_audio(2))
     assert job.run().outcome is MediaOutcome.SUPERSEDED
-    assert json.loads(harness.read_object(earlier.media_result_key))["outcome"] == "superseded"
+    assert json.loads(harness.read_object(earlier_recording.media_result_key))["outcome"] == "superseded"
     assert harness.ffmpeg_runs == []
 
 
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        (None, "missing"),
-        (b"\xff\xfe canary", "unreadable"),
-        (b" " * (MAX_COMPLETE_FILE_BYTES + 1), "size"),
+        pytest.param(None, "missing", id="missing"),
+        pytest.param(b"\xff\xfe canary", "unreadable", id="no JSON"),
+        pytest.param(b" " * (MAX_COMPLETE_FILE_BYTES + 1), "size", id="too large"),
     ],
 )
-def test_a_missing_or_malformed_complete_file_is_incomplete(
+def test_a_recording_with_a_missing_or_malformed_complete_json_is_incomplete(
     harness: JobHarness, body: bytes | None, problem: str
 ) -> None:
     harness.upload(sample_videos.video_with_audio(1))
@@ -99,13 +102,13 @@ def test_a_missing_or_malformed_complete_file_is_incomplete(
         pytest.param(sample_videos.video_with_audio(2)[:-1000], id="an MP4 without its index"),
         pytest.param(MP4[: len(MP4) // 2], id="half an MP4"),
         pytest.param(WEBM[: len(WEBM) // 2], id="half a WebM"),
-        pytest.param(MP4[:40] + bytes(len(MP4) - 40), id="an MP4's head"),
+        pytest.param(MP4[:40] + bytes(len(MP4) - 40), id="the first bytes of an MP4, and zeros"),
         pytest.param(SUBTITLE.encode(), id="subtitles"),
         pytest.param(
-            sample_videos.make_file("png", "-f", "lavfi", "-i", sample_videos.TEST_CARD, "-frames:v", "1"),
+            sample_videos.make_file("png", *sample_videos.lavfi_inputs(sample_videos.TEST_CARD), "-frames:v", "1"),
             id="an image",
         ),
-        pytest.param(b"ffconcat version 1.0\nfile chunk-0000\n", id="a list of our own chunks"),
+        pytest.param(b"ffconcat version 1.0\nfile chunk-0000\n", id="a playlist of the job's own files"),
         pytest.param(b"<?xml version='1.0'?><MPD><Period/></MPD>", id="DASH"),
         pytest.param(b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nm=video 5004 RTP/AVP 96\n", id="SDP"),
     ],
@@ -117,31 +120,36 @@ def test_a_chunk_that_is_no_media_file_is_listed(harness: JobHarness, chunk: byt
     assert harness.keys("video/") + harness.keys("audio/") == []
 
 
-UNREADABLE_CHUNKS = [{"HeadObject": "400", "GetObject": "InvalidRequest"}, {"GetObject": "InvalidObjectState"}]
-"""Chunks encrypted with the client's own key, and archived chunks. A retry would fail too."""
-FORBIDDEN_CHUNKS = [{"HeadObject": "400", "GetObject": "ExpiredToken"}, {"GetObject": "AccessDenied"}]
+def failing_chunk_calls(harness: JobHarness, error_codes: dict[str, str]) -> AbstractContextManager[None]:
+    """Let S3 answer these operations on chunks with these error codes."""
 
-
-@pytest.mark.parametrize("codes", UNREADABLE_CHUNKS + FORBIDDEN_CHUNKS)
-def test_an_unreadable_chunk_is_listed_but_missing_permissions_fail_the_job(
-    harness: JobHarness, codes: dict[str, str]
-) -> None:
     def fail(model: Any, params: dict[str, Any], **_: Any) -> None:
-        if "canary" in params["url_path"] and model.name in codes:
-            raise ClientError({"Error": {"Code": codes[model.name], "Message": "canary"}}, model.name)
+        if "canary" in params["url_path"] and model.name in error_codes:
+            raise ClientError({"Error": {"Code": error_codes[model.name], "Message": "canary"}}, model.name)
 
+    return at_event(harness.s3, "before-call.s3", fail)
+
+
+@pytest.mark.parametrize(
+    "error_codes",
+    [{"HeadObject": "400", "GetObject": "InvalidRequest"}, {"GetObject": "InvalidObjectState"}],
+    ids=["encrypted with the client's own key", "archived"],
+)
+def test_a_chunk_that_no_retry_can_read_is_listed(harness: JobHarness, error_codes: dict[str, str]) -> None:
     harness.upload(sample_videos.video_with_audio(1))
-    with at_event(harness.s3, "before-call.s3", fail):
-        if codes in UNREADABLE_CHUNKS:
-            result = harness.run()
-            assert (result.outcome, harness.wrong_chunks(result)) == (
-                MediaOutcome.INCOMPLETE,
-                {"canary-000.bin": "unreadable"},
-            )
-        else:
-            with pytest.raises(ClientError):
-                harness.run()
-            assert harness.keys(harness.recording.media_result_key) == []
+    with failing_chunk_calls(harness, error_codes):
+        result = harness.run()
+    assert (result.outcome, harness.wrong_chunks(result)) == (MediaOutcome.INCOMPLETE, {"canary-000.bin": "unreadable"})
+
+
+@pytest.mark.parametrize(
+    "error_codes", [{"HeadObject": "400", "GetObject": "ExpiredToken"}, {"GetObject": "AccessDenied"}]
+)
+def test_a_job_without_permission_fails_and_blames_no_chunk(harness: JobHarness, error_codes: dict[str, str]) -> None:
+    harness.upload(sample_videos.video_with_audio(1))
+    with failing_chunk_calls(harness, error_codes), pytest.raises(ClientError):
+        harness.run()
+    assert harness.keys(harness.recording.media_result_key) == []
 
 
 def test_all_chunks_that_are_no_media_files_are_listed(harness: JobHarness) -> None:
@@ -151,46 +159,48 @@ def test_all_chunks_that_are_no_media_files_are_listed(harness: JobHarness) -> N
 
 def test_a_chunk_whose_audio_cannot_be_decoded_is_listed(harness: JobHarness) -> None:
     """Only decoding the whole chunk shows the problem, because its index and first packets are valid."""
-    good = sample_videos.audio_only(5, "-c:a", "flac", suffix="mp4", every=0.1)
-    begin, end = good.index(b"mdat") + 2000, good.index(b"moov")
-    noise = hashlib.shake_256(b"noise").digest(end - begin - 100)
-    harness.upload(sample_videos.audio_only(1), good[:begin] + noise + good[end - 100 :])
+    valid_chunk = sample_videos.audio_only(5, "-c:a", "flac", suffix="mp4", beep_interval=0.1)
+    begin, end = valid_chunk.index(b"mdat") + 2000, valid_chunk.index(b"moov") - 100
+    noise = hashlib.shake_256(b"noise").digest(end - begin)
+    harness.upload(sample_videos.audio_only(1), valid_chunk[:begin] + noise + valid_chunk[end:])
     result = harness.run()
     assert result.outcome is MediaOutcome.UNREADABLE
     assert harness.wrong_chunks(result) == {"canary-001.bin": "unreadable"}
 
 
-@pytest.mark.parametrize("form", ["ffconcat version 1.0\nfile '{0}'\n", "#EXTM3U\n#EXTINF:1,\n{0}\n#EXT-X-ENDLIST\n"])
-@pytest.mark.parametrize("where", ["path", "file", "http"])
-def test_a_playlist_in_a_chunk_opens_no_files(harness: JobHarness, form: str, where: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "playlist",
+    ["ffconcat version 1.0\nfile '{0}'\n", "#EXTM3U\n#EXTINF:1,\n{0}\n#EXT-X-ENDLIST\n"],
+    ids=["ffconcat", "HLS"],
+)
+@pytest.mark.parametrize("address_form", ["path", "file URL", "http URL"])
+def test_a_playlist_in_a_chunk_opens_no_file_or_connection(
+    harness: JobHarness, playlist: str, address_form: str, tmp_path: Path
+) -> None:
     secret = tmp_path / "secret.mp4"
     secret.write_bytes(sample_videos.video_with_audio(1))
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         address = {
             "path": str(secret),
-            "file": f"file://{secret}",
-            "http": f"http://127.0.0.1:{server.getsockname()[1]}/secret.mp4",
-        }[where]
-        harness.upload(form.format(address).encode())
+            "file URL": f"file://{secret}",
+            "http URL": f"http://127.0.0.1:{server.getsockname()[1]}/secret.mp4",
+        }[address_form]
+        harness.upload(playlist.format(address).encode())
         result = harness.run()
-        with pytest.raises(BlockingIOError):
+        with pytest.raises(BlockingIOError):  # no client has connected
             server.accept()
     assert (result.outcome, harness.wrong_chunks(result)) == (MediaOutcome.UNREADABLE, {"canary-000.bin": "unreadable"})
 
 
 def test_subtitles_in_a_chunk_are_dropped(harness: JobHarness, tmp_path: Path) -> None:
     (tmp_path / "s.srt").write_text(SUBTITLE)
-    film = ("-f", "lavfi", "-i", sample_videos.TEST_CARD, "-f", "lavfi", "-i", sample_videos.BEEP.format(every=9))
-    harness.upload(
-        sample_videos.make_file(
-            "mkv", *film, "-i", str(tmp_path / "s.srt"), *sample_videos.H264, *sample_videos.AAC, "-t", "1"
-        )
-    )
+    video = sample_videos.lavfi_inputs(sample_videos.TEST_CARD, sample_videos.BEEP_AT_START)
+    options = ("-i", str(tmp_path / "s.srt"), *sample_videos.H264, *sample_videos.AAC, "-t", "1")
+    harness.upload(sample_videos.make_file("mkv", *video, *options))
     assert harness.run().outcome is MediaOutcome.READY
-    video = harness.read_object(harness.recording.video_key)
-    assert b"canary" not in video
-    assert "Subtitle" not in sample_videos.describe_file(video, tmp_path)
+    assert b"canary" not in harness.read_object(harness.recording.video_key)
+    assert "Subtitle" not in harness.describe_video()
 
 
 def test_an_oversized_frame_is_not_decoded(harness: JobHarness) -> None:
@@ -200,16 +210,15 @@ def test_an_oversized_frame_is_not_decoded(harness: JobHarness) -> None:
     assert harness.run().outcome is MediaOutcome.UNREADABLE
 
 
-def test_a_recording_that_claims_days_is_too_large(harness: JobHarness) -> None:
-    long = sample_videos.video_only(1, *sample_videos.H264, "-bsf:v", "setts=ts=TS*100000")
-    harness.upload(long)
+def test_a_recording_whose_timestamps_span_days_is_too_large(harness: JobHarness) -> None:
+    harness.upload(sample_videos.video_only(1, *sample_videos.H264, "-bsf:v", "setts=ts=TS*100000"))
     result = harness.run()
     assert (result.outcome, harness.keys("video/")) == (MediaOutcome.TOO_LARGE, [])
 
 
 def test_a_recording_larger_than_the_disk_is_not_downloaded(harness: JobHarness) -> None:
     harness.scratch_bytes = 50_000
-    harness.upload_complete_file(Chunk(name="never-there", bytes=50_001, sha256="0" * 64))
+    harness.upload_complete_file(Chunk(name="not-uploaded", bytes=50_001, sha256="0" * 64))
     assert harness.run().outcome is MediaOutcome.TOO_LARGE
     assert harness.ffmpeg_runs == []
 
@@ -219,29 +228,31 @@ def test_a_recording_whose_output_does_not_fit_is_not_processed(harness: JobHarn
     harness.scratch_bytes = len(chunk) + 1000
     harness.upload(chunk)
     assert harness.run().outcome is MediaOutcome.TOO_LARGE
-    assert len(harness.ffmpeg_runs) == 1, "the chunk was probed, but not processed"
+    assert len(harness.ffmpeg_runs) == 1, "the chunk must be probed, but not processed"
     harness.scratch_bytes = 20_000_000
-    assert harness.run().outcome is MediaOutcome.READY, "a larger disk changes the outcome"
+    assert harness.run().outcome is MediaOutcome.READY, "a later job with a larger disk must succeed"
 
 
-@pytest.mark.parametrize("program", ["exit 1", f'exec {sample_videos.FFMPEG} "$@" 2>/dev/null'])
-def test_a_broken_ffmpeg_blames_no_recording(harness: JobHarness, program: str) -> None:
+@pytest.mark.parametrize(
+    "program", ["exit 1", f'exec {sample_videos.FFMPEG} "$@" 2>/dev/null'], ids=["fails", "writes no messages"]
+)
+def test_a_broken_ffmpeg_fails_the_job_and_blames_no_chunk(harness: JobHarness, program: str) -> None:
     harness.upload(sample_videos.video_with_audio(1))
-    harness.counting_ffmpeg.write_text(f"#!/bin/sh\n{program}\n")
+    harness.logging_ffmpeg.write_text(f"#!/bin/sh\n{program}\n")
     with pytest.raises(FfmpegFailed):
         harness.run()
     assert harness.keys(harness.recording.media_result_key) == []
 
 
-def test_a_video_that_cannot_be_copied_after_all_is_encoded(harness: JobHarness) -> None:
+def test_a_video_is_encoded_if_copying_its_chunks_fails(harness: JobHarness) -> None:
+    """ffmpeg fails when it joins the chunks for the first time. The second job knows this, and does not copy either."""
     harness.upload(sample_videos.video_with_audio(1), sample_videos.video_with_audio(1))
-    body = harness.counting_ffmpeg.read_text()
-    harness.counting_ffmpeg.write_text(
-        body.replace("exec", 'case "$*" in *faststart*) test -e tried || { touch tried; exit 1; };; esac\nexec')
-    )
+    fail_once = 'case "$*" in *faststart*) test -e tried || { touch tried; exit 1; };; esac'
+    script = harness.logging_ffmpeg.read_text()
+    harness.logging_ffmpeg.write_text(script.replace("exec", f"{fail_once}\nexec"))
     result = harness.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
-    before = len(harness.ffmpeg_runs)
+    earlier_runs = len(harness.ffmpeg_runs)
     harness.s3.delete_object(Bucket=BUCKET, Key=harness.recording.video_key)
     assert not harness.run().copied
-    assert not [run for run in harness.ffmpeg_runs[before:] if "libx264" in run], "the pieces must be reused"
+    assert not [run for run in harness.ffmpeg_runs[earlier_runs:] if "libx264" in run], "the pieces must be reused"

@@ -1,4 +1,7 @@
-"""Tests of the job's entry point: environment, signals and exit status, partly as a process with a real S3 endpoint."""
+"""Tests of the media job's entry point: environment variables, SIGTERM, exit status and what it prints.
+
+The first tests run it as a process that uses S3 of an emulator, the others within the process of the test.
+"""
 
 import os
 import resource
@@ -24,23 +27,22 @@ from tests.handlers.meetings.media_job.job_harness import BUCKET, MEETING, JobHa
 
 pytestmark = [pytest.mark.media, pytest.mark.xdist_group("media_job")]
 
-WEBM = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
-SECONDS = 60
-"""Time limit for every step of these tests."""
+TIMEOUT_SECONDS = 60
+"""Time limit for each wait of these tests."""
 
 
 def job_variables(harness: JobHarness) -> dict[str, str]:
-    """Return the environment variables from the job definition and the submission."""
+    """Return the environment variables of the job definition, and those that the workflow sets for each recording."""
     deployment = MediaDeployment(
-        bucket_name=BUCKET, piece_seconds=1, scratch_folder=str(harness.folder), ffmpeg=str(harness.counting_ffmpeg)
+        bucket_name=BUCKET, piece_seconds=1, scratch_folder=str(harness.folder), ffmpeg=str(harness.logging_ffmpeg)
     )
-    about = (MEETING.user, MEETING.meeting_id, harness.recording.content)
-    return {**deployment.variables(), **dict(zip(RECORDING_VARIABLES, about, strict=True))}
+    recording_values = (MEETING.user, MEETING.meeting_id, harness.recording.content)
+    return {**deployment.variables(), **dict(zip(RECORDING_VARIABLES, recording_values, strict=True))}
 
 
 @dataclass(kw_only=True)
 class JobProcess(JobHarness):
-    """The job as a process that uses an emulated bucket."""
+    """Harness that runs the job as a process, with the bucket of an emulator."""
 
     endpoint: str
 
@@ -60,21 +62,21 @@ class JobProcess(JobHarness):
     def run_process(self) -> tuple[int, str, str]:
         """Run the process; return its exit status, standard output and standard error."""
         with self.start() as process:
-            out, err = process.communicate(timeout=SECONDS)
+            out, err = process.communicate(timeout=TIMEOUT_SECONDS)
         return process.returncode, out, err
 
-    def outcome(self) -> MediaOutcome:
+    def stored_outcome(self) -> MediaOutcome:
         """Outcome in the stored result."""
         return MediaResult.model_validate_json(self.read_object(self.recording.media_result_key)).outcome
 
     def job_folders(self) -> list[Path]:
-        """Working folders of jobs, which each job deletes at its end."""
+        """Working folders that jobs have not deleted."""
         return list(self.folder.glob("media-*"))
 
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An emulator with a bucket."""
+    """Address of an emulator that has the bucket."""
     with emulator.start(tmp_path_factory.mktemp("emulator")) as started:
         EmulatorClients(started.emulator.endpoint)("s3").create_bucket(Bucket=BUCKET)
         yield started.emulator.endpoint
@@ -82,7 +84,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def job_process(endpoint: str, tmp_path: Path) -> JobProcess:
-    """The process for a test. All tests share the bucket, so each test removes its objects."""
+    """The harness with an empty bucket. All tests share the bucket, so the objects of earlier tests are deleted."""
     s3: Any = EmulatorClients(endpoint)("s3")
     for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
         s3.delete_object(Bucket=BUCKET, Key=item["Key"])
@@ -93,54 +95,56 @@ def test_a_processed_recording_exits_with_0(job_process: JobProcess) -> None:
     job_process.upload(*sample_videos.chunked_video(3))
     status, out, err = job_process.run_process()
     assert (status, err) == (0, "")
-    assert job_process.outcome() is MediaOutcome.READY
+    assert job_process.stored_outcome() is MediaOutcome.READY
     assert "media_done" in out
     secrets = (
         "canary",
         MEETING.user,
         MEETING.meeting_id,
         job_process.recording.content,
-        emulator.ROOT_ACCESS_KEY + '"',
+        f'"{emulator.ROOT_ACCESS_KEY}"',  # in quotes, because the key is a short word
     )
     assert [secret for secret in secrets if secret in out] == []
     assert job_process.job_folders() == []
 
 
 def test_a_job_ends_at_sigterm_and_the_next_job_continues(job_process: JobProcess) -> None:
-    harness = job_process
-    harness.upload(sample_videos.video_with_audio(3, *WEBM, suffix="webm"))
-    reached = harness.folder / "reached"
-    os.mkfifo(reached)
-    pipe = os.open(reached, os.O_RDONLY | os.O_NONBLOCK)
-    text = harness.counting_ffmpeg.read_text()
-    second = "pieces=$(grep -c libx264 $(dirname $0)/ffmpeg.log)"
-    slow = f'case "$*" in *libx264*) [ $pieces = 2 ] && echo $$ > {reached} && set -- -readrate 0.001 "$@";; esac'
-    harness.counting_ffmpeg.write_text(text.replace("exec", f"{second}\n{slow}\nexec"))
+    job_process.upload(sample_videos.video_with_audio(3, *sample_videos.VP8, suffix="webm"))
+    # The ffmpeg run that encodes the second piece writes its process id into a pipe, and is then very slow.
+    pid_pipe = job_process.folder / "pid"
+    os.mkfifo(pid_pipe)
+    reader = os.open(pid_pipe, os.O_RDONLY | os.O_NONBLOCK)
+    count_pieces = "pieces=$(grep -c libx264 $(dirname $0)/ffmpeg.log)"
+    slow_down = f'case "$*" in *libx264*) [ $pieces = 2 ] && echo $$ > {pid_pipe} && set -- -readrate 0.001 "$@";; esac'
+    script = job_process.logging_ffmpeg.read_text()
+    job_process.logging_ffmpeg.write_text(script.replace("exec", f"{count_pieces}\n{slow_down}\nexec"))
     with job_process.start() as process:
-        assert select.select([pipe], [], [], SECONDS)[0], "the second piece was not started in time"
-        ffmpeg = int(os.read(pipe, 100))
+        assert select.select([reader], [], [], TIMEOUT_SECONDS)[0], "the second piece was not started in time"
+        ffmpeg_pid = int(os.read(reader, 100))
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=SECONDS)
+        out, err = process.communicate(timeout=TIMEOUT_SECONDS)
     assert (process.returncode, err) == (128 + signal.SIGTERM, "")
     assert "media_stopped" in out
     with pytest.raises(ProcessLookupError):
-        os.kill(ffmpeg, 0)
-    assert harness.multipart_uploads() == []
-    assert harness.keys(harness.recording.media_result_key) == []
-    assert [key[-9:] for key in harness.piece_keys()] == ["00000.mp4"]
-    assert harness.job_folders() == []
+        os.kill(ffmpeg_pid, 0)
+    assert job_process.multipart_uploads() == []
+    assert job_process.keys(job_process.recording.media_result_key) == []
+    assert [key[-9:] for key in job_process.piece_keys()] == ["00000.mp4"]
+    assert job_process.job_folders() == []
 
-    before = len(harness.ffmpeg_runs)
+    earlier_runs = len(job_process.ffmpeg_runs)
     assert job_process.run_process()[::2] == (0, "")
-    again = harness.ffmpeg_runs[before:]
-    assert job_process.outcome() is MediaOutcome.READY
-    assert len([run for run in again if "libx264" in run]) == 3, "the first of four pieces must be reused"
-    assert not [run for run in again if "-c:a flac" in run or ("framecrc" in run and "chunk-" in run)]
+    new_runs = job_process.ffmpeg_runs[earlier_runs:]
+    assert job_process.stored_outcome() is MediaOutcome.READY
+    assert len([run for run in new_runs if "libx264" in run]) == 3, "the first of four pieces must be reused"
+    assert not [run for run in new_runs if "-c:a flac" in run or ("framecrc" in run and "chunk-" in run)], (
+        "the audio and the properties of the chunks must be reused"
+    )
 
 
-def run_main(harness: JobHarness, monkeypatch: pytest.MonkeyPatch, **changed: str) -> int:
-    """Run the entry point in this process, without its signal handler and its limit for files; return the status."""
-    for name, value in {**job_variables(harness), **changed}.items():
+def run_main(harness: JobHarness, monkeypatch: pytest.MonkeyPatch, **changed_variables: str) -> int:
+    """Run the entry point in this process, without signal handler and resource limits; return the exit status."""
+    for name, value in {**job_variables(harness), **changed_variables}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
@@ -151,8 +155,8 @@ def test_invalid_variables_exit_with_2_and_name_the_problem(
     harness: JobHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harness.upload(b"x")
-    changed = {"CONTENT": "../canary", "MEETING_USER": "canary" * 6, "AUDIO_PART_SECONDS": "1"}
-    assert run_main(harness, monkeypatch, **changed) == 2
+    invalid_variables = {"CONTENT": "../canary", "MEETING_USER": "canary" * 6, "AUDIO_PART_SECONDS": "1"}
+    assert run_main(harness, monkeypatch, **invalid_variables) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
@@ -162,27 +166,27 @@ def test_invalid_variables_exit_with_2_and_name_the_problem(
     ]
 
 
-KILLED = "ffmpeg: was killed"
+KILLED_FFMPEG = "ffmpeg: was killed"
 
 
 @pytest.mark.parametrize(
-    ("changed", "reason"),
+    ("changed_variables", "reason"),
     [
         ({"BUCKET_NAME": "another-canary"}, "AWS: NoSuchBucket"),
         ({"SCRATCH_FOLDER": "/not/there/canary"}, "FileNotFoundError 2"),
-        ({}, KILLED),
+        ({}, KILLED_FFMPEG),
     ],
 )
 def test_a_failure_exits_with_1_and_names_the_reason(
     harness: JobHarness,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    changed: dict[str, str],
+    changed_variables: dict[str, str],
     reason: str,
 ) -> None:
     harness.upload(sample_videos.audio_only(1))
-    harness.counting_ffmpeg.write_text("#!/bin/sh\nkill -KILL $$\n")
-    assert run_main(harness, monkeypatch, **changed) == 1
+    harness.logging_ffmpeg.write_text("#!/bin/sh\nkill -KILL $$\n")
+    assert run_main(harness, monkeypatch, **changed_variables) == 1
     out, err = capsys.readouterr()
     assert err == f"media job: {reason}\n"
     assert "media_failed" in out
@@ -192,6 +196,6 @@ def test_a_failure_exits_with_1_and_names_the_reason(
 
 
 def test_the_runbook_explains_a_killed_ffmpeg() -> None:
-    assert f"`{KILLED}` means that memory ran out" in (ROOT / "docs/runbooks/meetings-late.md").read_text(
+    assert f"`{KILLED_FFMPEG}` means that memory ran out" in (ROOT / "docs/runbooks/meetings-late.md").read_text(
         encoding="utf-8"
     )

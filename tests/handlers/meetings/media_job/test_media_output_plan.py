@@ -1,4 +1,8 @@
-"""Tests of the plan: parts and pieces contain all chunks without gaps, in order, and within the limits."""
+"""Tests of the plan by which the media job makes audio and video from the chunks of a recording.
+
+The audio is divided into parts, one for each job of Amazon Transcribe. Video that cannot be copied is divided into
+pieces, which are encoded one by one. A piece shows spans, which are whole chunks or a section of a chunk.
+"""
 
 import pytest
 from hypothesis import given
@@ -34,16 +38,16 @@ def video(
     *,
     end: int = SECOND,
     size: tuple[int, int] = (640, 360),
-    count: int = 30,
-    fastest: int = 1,
+    frame_count: int = 30,
+    max_frames_per_second: int = 1,
 ) -> ChunkVideo:
-    """Return a track with `fastest` frames in its fastest second."""
+    """Return a video track. `max_frames_per_second` is the number of frames in the second with the most frames."""
     return ChunkVideo(
         track_format=track_format(codec, parameters),
         width=size[0],
         height=size[1],
-        count=count,
-        max_frames_per_second=fastest,
+        count=frame_count,
+        max_frames_per_second=max_frames_per_second,
         end=end,
         bytes=10_000,
     )
@@ -60,8 +64,8 @@ def chunk(draw: st.DrawFn) -> ChunkFacts:
         draw(st.sampled_from(CODECS)),
         end=draw(st.integers(0, duration)),
         size=(draw(st.integers(1, 9000)), draw(st.integers(1, 9000))),
-        count=draw(st.integers(1, 10**6)),
-        fastest=draw(st.integers(1, 10**6)),
+        frame_count=draw(st.integers(1, 10**6)),
+        max_frames_per_second=draw(st.integers(1, 10**6)),
     )
     return ChunkFacts(
         duration=duration, video=drawn_video if has_video else None, audio=draw(st.sampled_from([None, AUDIO]))
@@ -69,7 +73,7 @@ def chunk(draw: st.DrawFn) -> ChunkFacts:
 
 
 plans = st.lists(chunk(), min_size=1, max_size=6).map(
-    lambda some: RecordingPlan(RecordingFacts(chunks=tuple(some)), LIMITS)
+    lambda chunks: RecordingPlan(RecordingFacts(chunks=tuple(chunks)), LIMITS)
 )
 
 
@@ -82,7 +86,7 @@ def test_parts_contain_every_sample_once_and_begin_at_a_millisecond(plan: Record
     next_sample = 0
     for number, part in enumerate(plan.parts):
         assert (part.number, part.first_sample) == (number, next_sample)
-        assert part.offset_ms * SPEECH_RATE == part.first_sample * 1000, "an offset is exact"
+        assert part.offset_ms * SPEECH_RATE == part.first_sample * 1000, "the offset must be exact"
         assert part.sample_count * SECOND <= LIMITS.max_part * SPEECH_RATE
         assert part.sample_count >= MIN_SAMPLES, "Amazon Transcribe rejects shorter audio"
         assert abs(part.duration_ms - part.sample_count * 1000 / SPEECH_RATE) <= 0.5
@@ -93,14 +97,14 @@ def test_parts_contain_every_sample_once_and_begin_at_a_millisecond(plan: Record
 @given(plans)
 def test_pieces_contain_every_chunk_once_and_in_order(plan: RecordingPlan) -> None:
     spans = [span for piece in plan.pieces for span in piece.spans]
-    places = [(span.chunk, span.begin, span.end) for span in spans]
+    sections = [(span.chunk, span.begin, span.end) for span in spans]
     expected = []
     for number, facts in enumerate(plan.chunks):
-        ends = [end for chunk, _, end in places if chunk == number]
+        ends = [end for chunk, _, end in sections if chunk == number]
         begins = [0, *ends[:-1]]
         assert ends[-1] == facts.duration
         expected += [(number, begin, end) for begin, end in zip(begins, ends, strict=True)]
-    assert places == expected
+    assert sections == expected
 
 
 @given(plans)
@@ -116,7 +120,7 @@ def test_a_piece_has_one_format_and_a_limited_duration(plan: RecordingPlan) -> N
 
 
 @given(plans)
-def test_rounding_errors_do_not_add_up(plan: RecordingPlan) -> None:
+def test_each_chunk_starts_at_the_nearest_sample_so_rounding_errors_do_not_add_up(plan: RecordingPlan) -> None:
     for start, sample in zip(plan.starts, plan.sample_starts(SPEECH_RATE), strict=True):
         assert abs(sample * SECOND - start * SPEECH_RATE) * 2 <= SECOND
 
@@ -137,31 +141,44 @@ def test_the_required_disk_space_includes_the_downloads(plan: RecordingPlan, upl
 
 
 def test_video_is_copied_only_if_all_formats_are_equal() -> None:
-    facts = ChunkFacts(duration=SECOND, video=video(), audio=AUDIO)
-    assert create_plan(facts, facts).copies_video
-    assert (create_plan(facts).copies_audio, create_plan(facts, facts).copies_audio) == (True, False), (
-        "the audio of several chunks is not copied"
-    )
-    for item in (
+    chunk = ChunkFacts(duration=SECOND, video=video(), audio=AUDIO)
+    assert create_plan(chunk, chunk).copies_video
+    for other_chunk in (
         ChunkFacts(duration=SECOND, audio=AUDIO),
         ChunkFacts(duration=SECOND, video=video("hevc")),
         ChunkFacts(duration=SECOND, video=video("h264", "x")),
     ):
-        assert not create_plan(facts, item).copies_video
-        assert not create_plan(item, facts).copies_video
-    assert not RecordingPlan(RecordingFacts(chunks=(facts,), uncopiable=True), LIMITS).copies_video
+        assert not create_plan(chunk, other_chunk).copies_video
+        assert not create_plan(other_chunk, chunk).copies_video
+    uncopiable = RecordingFacts(chunks=(chunk,), uncopiable=True)
+    assert not RecordingPlan(uncopiable, LIMITS).copies_video, "an earlier attempt to copy the video has failed"
+
+
+def test_audio_is_copied_only_if_there_is_a_single_chunk() -> None:
+    chunk = ChunkFacts(duration=SECOND, video=video(), audio=AUDIO)
+    assert create_plan(chunk).copies_audio
+    assert not create_plan(chunk, chunk).copies_audio
 
 
 @pytest.mark.parametrize(
-    ("seconds", "count", "fastest", "rate"),
-    [(600, 90, 15, 15), (600, 90, 60, 30), (10, 250, 25, 25), (0.5, 10, 10, 20), (600, 3, 1, 1)],
+    ("seconds", "frame_count", "max_frames_per_second", "frame_rate"),
+    [
+        pytest.param(600, 90, 15, 15, id="few frames, but many in one second"),
+        pytest.param(600, 90, 60, 30, id="above the maximum"),
+        pytest.param(10, 250, 25, 25, id="constant frame rate"),
+        pytest.param(0.5, 10, 10, 20, id="shorter than a second"),
+        pytest.param(600, 3, 1, 1, id="less than a frame per second"),
+    ],
 )
-def test_the_frame_rate_is_that_of_the_fastest_second(seconds: float, count: int, fastest: int, rate: int) -> None:
-    slow = ChunkFacts(duration=60 * SECOND, video=video(count=60))
-    other = ChunkFacts(duration=round(seconds * SECOND), video=video(count=count, fastest=fastest))
-    assert create_plan(slow, other).frame_rate == rate
+def test_the_frame_rate_is_that_of_the_second_with_the_most_frames(
+    seconds: float, frame_count: int, max_frames_per_second: int, frame_rate: int
+) -> None:
+    slow_chunk = ChunkFacts(duration=60 * SECOND, video=video(frame_count=60))
+    fast_video = video(frame_count=frame_count, max_frames_per_second=max_frames_per_second)
+    fast_chunk = ChunkFacts(duration=round(seconds * SECOND), video=fast_video)
+    assert create_plan(slow_chunk, fast_chunk).frame_rate == frame_rate
 
 
-def test_a_recording_slightly_longer_than_a_part_is_halved() -> None:
+def test_audio_slightly_longer_than_a_part_is_divided_into_equal_parts() -> None:
     parts = create_plan(ChunkFacts(duration=60_100_000, audio=AUDIO)).parts
     assert [(part.offset_ms, part.duration_ms) for part in parts] == [(0, 30_050), (30_050, 30_050)]

@@ -1,4 +1,4 @@
-"""Tests of invalid and hostile uploads: they are handled safely, and logs contain nothing from them."""
+"""Tests of invalid and hostile uploads, such as a malformed `complete.json`. No log quotes them."""
 
 import json
 from typing import Any
@@ -89,14 +89,14 @@ def test_a_meeting_lists_its_wrong_fields_without_their_values(
 def test_an_unreadable_complete_file_fails_its_meeting_and_is_not_retried(
     harness: MeetingHarness, code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    harness.upload_files(b"a")
+    harness.upload_recording_without_event(b"a")
     with harness.fail_complete_file_reads(code):
         for _ in range(2):
             assert harness.deliver_event("complete.json") == []
     assert (harness.state(), harness.wrong_chunks()) == (("failed", "MALFORMED"), {"complete.json": "unreadable"})
     assert harness.record().version == 1
     output = capsys.readouterr().out
-    assert "sealed" in output
+    assert "sealed" in output, "the log must state that the file cannot be read"
     assert CANARY not in output
     harness.advance(minutes=1)
     harness.upload_recording(b"a")
@@ -104,9 +104,8 @@ def test_an_unreadable_complete_file_fails_its_meeting_and_is_not_retried(
 
 
 def test_the_sweep_fails_an_incomplete_meeting_whose_complete_file_became_unreadable(harness: MeetingHarness) -> None:
-    harness.upload_complete_file(b"a")
-    harness.deliver_event("complete.json")
-    harness.upload_complete_file(b"a", title="again")
+    harness.complete_upload(b"a")
+    harness.upload_complete_file(b"a", title="New")
     harness.advance(hours=1)
     with harness.fail_complete_file_reads("InvalidRequest"):
         assert harness.sweep()["failed"] == 0
@@ -114,7 +113,7 @@ def test_the_sweep_fails_an_incomplete_meeting_whose_complete_file_became_unread
 
 
 def test_a_complete_file_that_replaces_an_unreadable_one_during_the_read_is_used(harness: MeetingHarness) -> None:
-    harness.upload_files(b"a")
+    harness.upload_recording_without_event(b"a")
     with harness.fail_complete_file_reads("InvalidRequest", times=1):
         assert harness.deliver_event("complete.json") == []
     assert harness.state() == ("processing", "media")
@@ -148,8 +147,7 @@ def test_a_malformed_file_does_not_change_a_meeting_that_is_in_progress_or_ready
 
 
 def test_a_malformed_file_fails_an_incomplete_meeting_and_keeps_its_title(harness: MeetingHarness) -> None:
-    harness.upload_complete_file(b"a")
-    harness.deliver_event("complete.json")
+    harness.complete_upload(b"a")
     harness.put_object(MEETING.upload_key("complete.json"), b"nonsense")
     harness.deliver_event("complete.json")
     assert harness.state() == ("failed", "MALFORMED")
@@ -206,8 +204,7 @@ def test_unknown_events_are_retried_until_they_reach_the_dead_letter_queue(harne
 
 
 def test_logs_contain_no_client_data(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
-    harness.upload_complete_file(b"a", b"b", tags=[CANARY])
-    harness.deliver_event("complete.json")
+    harness.complete_upload(b"a", b"b", tags=[CANARY])
     harness.upload_recording(b"a", b"b")
     harness.put_object(MEETING.upload_key("canary.webm"), b"a")
     harness.deliver_events(MEETING.upload_key("canary.webm"), "canary")

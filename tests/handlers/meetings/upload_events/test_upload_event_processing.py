@@ -1,4 +1,4 @@
-"""Tests of upload events: a complete recording starts once, and an incomplete one continues when its chunks arrive."""
+"""Tests of upload events: they start the processing of a recording once, as soon as all its chunks have arrived."""
 
 import pytest
 
@@ -38,8 +38,7 @@ def test_a_repeated_event_changes_nothing_and_starts_no_execution(harness: Meeti
 
 def test_all_missing_chunks_and_wrong_sizes_are_listed(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a", b"other")
-    harness.upload_complete_file(b"a", b"bc", b"d")
-    assert harness.deliver_event("complete.json") == []
+    harness.complete_upload(b"a", b"bc", b"d")
     assert harness.state() == ("incomplete",)
     assert harness.wrong_chunks() == {"1.webm": "size", "2.webm": "missing"}
     assert harness.record().wrong_count == 2
@@ -48,8 +47,7 @@ def test_all_missing_chunks_and_wrong_sizes_are_listed(harness: MeetingHarness) 
 
 def test_processing_starts_when_the_last_chunk_arrives(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a")
-    harness.upload_complete_file(b"a", b"b", b"c")
-    harness.deliver_event("complete.json")
+    harness.complete_upload(b"a", b"b", b"c")
     harness.upload_chunks(b"a", b"b")
     harness.deliver_event("1.webm")
     assert harness.wrong_chunks() == {"2.webm": "missing"}
@@ -71,21 +69,19 @@ def test_chunks_that_arrive_before_complete_json_cause_one_table_read_per_batch(
 
 
 @pytest.mark.parametrize("is_incomplete", [True, False])
-def test_a_chunk_that_its_meeting_does_not_lack_causes_no_listing(
+def test_a_chunk_that_is_not_missing_causes_no_listing_of_the_bucket(
     harness: MeetingHarness, *, is_incomplete: bool
 ) -> None:
     harness.upload_chunks(b"a")
-    harness.upload_complete_file(b"a", *([b"b"] if is_incomplete else []))
-    harness.deliver_event("complete.json")
+    harness.complete_upload(b"a", *([b"b"] if is_incomplete else []))
     with harness.record_calls() as calls:
         assert harness.deliver_event("0.webm") == []
     assert calls == ["GetItem"]
 
 
-def test_several_chunks_of_a_meeting_in_one_batch_cause_one_listing(harness: MeetingHarness) -> None:
+def test_several_chunks_of_a_meeting_in_one_batch_cause_one_listing_of_the_bucket(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a")
-    harness.upload_complete_file(b"a", b"b", b"c")
-    harness.deliver_event("complete.json")
+    harness.complete_upload(b"a", b"b", b"c")
     harness.upload_chunks(b"a", b"b", b"c")
     with harness.record_calls() as calls:
         assert harness.deliver_events(*(MEETING.upload_key(f"{number}.webm") for number in (1, 2, 1))) == []
@@ -93,7 +89,7 @@ def test_several_chunks_of_a_meeting_in_one_batch_cause_one_listing(harness: Mee
     assert harness.state() == ("processing", "media")
 
 
-def test_a_chunk_that_arrives_while_it_is_recorded_as_missing_is_not_lost(
+def test_processing_starts_if_the_last_chunk_arrives_while_it_is_recorded_as_missing(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The only event of the chunk is handled before the record lists the chunk as missing."""
@@ -109,7 +105,7 @@ def test_a_chunk_that_arrives_while_it_is_recorded_as_missing_is_not_lost(
     assert harness.state() == ("processing", "media")
 
 
-def test_another_content_starts_a_new_attempt_even_if_it_was_processed_before(harness: MeetingHarness) -> None:
+def test_other_chunks_start_a_new_attempt_even_if_they_were_processed_before(harness: MeetingHarness) -> None:
     recordings = []
     for chunk, title in ((b"a", "First"), (b"b", "Second"), (b"a", "Third")):
         recordings.append(harness.upload_recording(chunk, title=title))
@@ -126,13 +122,13 @@ def test_another_content_starts_a_new_attempt_even_if_it_was_processed_before(ha
 def test_an_older_complete_file_does_not_replace_a_newer_one_that_is_processed_meanwhile(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    harness.upload_files(b"a")
+    harness.upload_recording_without_event(b"a")
     run_after_first_call(monkeypatch, UploadReader, "read_complete_file", lambda: harness.upload_recording(b"b"))
     assert harness.deliver_event("complete.json") == []
     assert harness.step_functions.contents == [harness.record().content]
 
 
-def test_a_new_description_of_the_same_content_changes_only_the_description(harness: MeetingHarness) -> None:
+def test_a_new_description_of_the_same_chunks_changes_only_the_description(harness: MeetingHarness) -> None:
     harness.upload_recording(b"a")
     harness.advance(minutes=1)
     with harness.record_calls() as calls:
@@ -160,7 +156,7 @@ def test_a_new_complete_file_restarts_a_failed_meeting_but_a_repeated_event_does
 
 @pytest.mark.parametrize("start_result", ["rejected", "request lost", "response lost"])
 def test_an_unconfirmed_start_is_repeated(harness: MeetingHarness, start_result: str) -> None:
-    harness.upload_files(b"a")
+    harness.upload_recording_without_event(b"a")
     harness.step_functions.next_starts.append(start_result)
     assert harness.deliver_event("complete.json") == [MEETING.upload_key("complete.json")]
     assert harness.deliver_event("complete.json") == []
@@ -173,8 +169,7 @@ def test_wrong_chunks_that_the_record_does_not_list_are_counted_and_recognised_w
 ) -> None:
     monkeypatch.setattr("handlers.meetings.meeting_state_transitions.MAX_LISTED_CHUNKS", 3)
     chunks = [b"%d" % number for number in range(5)]
-    harness.upload_complete_file(*chunks)
-    harness.deliver_event("complete.json")
+    harness.complete_upload(*chunks)
     record = harness.record()
     assert (len(record.wrong), record.wrong_count) == (3, 5)
     harness.put_object(MEETING.upload_key("4.webm"), chunks[-1])
@@ -207,10 +202,10 @@ def test_chunks_beyond_the_listing_limit_count_as_missing(
 
 
 def test_a_failing_message_does_not_affect_the_others(harness: MeetingHarness) -> None:
-    other = MeetingId(ANN, ulid(START, 2))
-    for meeting in (MEETING, other):
-        harness.upload_files(b"a", meeting=meeting)
+    other_meeting = MeetingId(ANN, ulid(START, 2))
+    for meeting in (MEETING, other_meeting):
+        harness.upload_recording_without_event(b"a", meeting=meeting)
     harness.step_functions.next_starts.append("request lost")
-    first_key, second_key = (meeting.upload_key("complete.json") for meeting in (MEETING, other))
+    first_key, second_key = (meeting.upload_key("complete.json") for meeting in (MEETING, other_meeting))
     assert harness.deliver_events(first_key, second_key) == [first_key]
-    assert harness.state(other) == ("processing", "media")
+    assert harness.state(other_meeting) == ("processing", "media")

@@ -1,4 +1,9 @@
-"""Tests of the workflow's steps: each step changes its meeting only once, although it may be repeated."""
+"""Tests of the Lambda function through which the workflow changes a meeting: each step has its effect only once.
+
+The step `media` reads the result of the media job, `transcribed` follows the transcription, and `finish` or `fail` ends
+the meeting. Step Functions may repeat each of them. A superseded execution is one that a newer execution has replaced.
+The audio of a recording consists of parts, each with a transcript of its own.
+"""
 
 import json
 from datetime import timedelta
@@ -66,8 +71,7 @@ def test_a_part_transcribed_in_another_language_is_transcribed_again(
     harness.put_object(recording.part_transcript_key(0, "de-DE"), b"German transcript")
     harness.run_step("fail", recording, reason="TRANSCRIPTION_FAILED", error="TranscriptionFailed")
     harness.advance(minutes=1)
-    harness.upload_complete_file(b"a", b"b", language="en-GB")
-    harness.deliver_event("complete.json")
+    harness.complete_upload(b"a", b"b", language="en-GB")
     assert harness.run_step("media", recording, 2)["language"] == "en-GB"
     assert find_transcribed_parts(harness, recording, 2) == [False]
     harness.put_object(recording.part_transcript_key(0, "en-GB"), b"English transcript")
@@ -145,7 +149,7 @@ def test_a_chunk_that_arrived_during_the_job_starts_a_new_attempt_at_once(
     harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
     harness.put_object(MEETING.upload_key("1.webm"), b"c")
     assert harness.deliver_event("1.webm") == []
-    assert harness.state() == ("processing", "media"), "the record does not list it yet"
+    assert harness.state() == ("processing", "media"), "the record does not list the chunk as wrong yet"
     for _ in range(2):
         assert harness.run_step("media", recording)["outcome"] == "incomplete"
         assert harness.state() == ("processing", "media")
@@ -187,25 +191,25 @@ def test_a_repeated_step_changes_nothing_and_returns_the_same_result(
 ) -> None:
     harness.write_media_result(recording)
     for step in ("media", "transcribed", "finish"):
-        first = harness.run_step(step, recording)
+        first_response = harness.run_step(step, recording)
         before = harness.all_items()
-        assert harness.run_step(step, recording) == first
+        assert harness.run_step(step, recording) == first_response
         assert harness.all_items() == before
     assert [name for name, _ in harness.cloudwatch.values] == [FFMPEG_RATIO, PROCESSING_DURATION]
 
 
 def test_two_users_can_have_meetings_with_the_same_id(harness: MeetingHarness, recording: Recording) -> None:
-    ann = harness.record()
-    bob = MeetingId(BOB, MEETING.meeting_id)
-    assert harness.upload_recording(b"a", b"b", meeting=bob, language="de-DE").content == recording.content
+    record_of_ann = harness.record()
+    meeting_of_bob = MeetingId(BOB, MEETING.meeting_id)
+    assert harness.upload_recording(b"a", b"b", meeting=meeting_of_bob, language="de-DE").content == recording.content
     assert len(harness.step_functions.statuses) == 2
-    assert harness.record() == ann
-    before = harness.record(bob)
+    assert harness.record() == record_of_ann
+    before = harness.record(meeting_of_bob)
     run_media_step(harness, recording)
     for step in ("transcribed", "finish", "fail"):
         harness.run_step(step, recording)
     assert harness.state() == ("ready",)
-    assert harness.record(bob) == before
+    assert harness.record(meeting_of_bob) == before
 
 
 def test_repeated_earlier_steps_do_not_change_a_ready_meeting(harness: MeetingHarness, recording: Recording) -> None:
@@ -218,7 +222,7 @@ def test_repeated_earlier_steps_do_not_change_a_ready_meeting(harness: MeetingHa
     assert harness.record() == before
 
 
-@pytest.mark.parametrize("case", ["another content", "another attempt", "no record"])
+@pytest.mark.parametrize("case", ["other chunks", "another attempt", "no record"])
 def test_a_step_of_an_outdated_execution_changes_nothing_and_returns_superseded(
     harness: MeetingHarness, case: str
 ) -> None:
@@ -226,7 +230,7 @@ def test_a_step_of_an_outdated_execution_changes_nothing_and_returns_superseded(
     if case != "no record":
         recording = harness.upload_recording(b"a")
     harness.write_media_result(recording)
-    if case == "another content":
+    if case == "other chunks":
         harness.upload_recording(b"b")
     if case == "another attempt":
         harness.run_step("fail", recording)
@@ -340,9 +344,7 @@ def test_the_number_of_interruptions_is_logged_once(
 def test_an_upload_time_in_the_future_causes_no_negative_duration(harness: MeetingHarness) -> None:
     """The clock of the function may be slower than the clock of S3."""
     harness.put_object(MEETING.upload_key("0.webm"), b"a", uploaded_at=harness.now + timedelta(seconds=3))
-    complete = harness.upload_complete_file(b"a")
-    harness.deliver_event("complete.json")
-    recording = Recording(MEETING, complete.content)
+    recording = harness.complete_upload(b"a")
     run_media_step(harness, recording)
     harness.run_step("finish", recording)
     assert harness.cloudwatch.values[-1] == (PROCESSING_DURATION, 0)

@@ -17,10 +17,10 @@ from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AnswerAudioFormat
 from handlers.voice_qa.query_worker.agent.agentcore_client import AgentCoreAgent
 from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
+from handlers.voice_qa.query_worker.agent_question_processing import MESSAGES, AnswerOutcome
 from handlers.voice_qa.query_worker.answer_forwarding import MAX_AUDIO
 from handlers.voice_qa.query_worker.environment import WorkerEnvironment
 from handlers.voice_qa.query_worker.handler import AnsweringFailed
-from handlers.voice_qa.query_worker.question_answering import MESSAGES, AnswerOutcome
 from handlers.voice_qa.table_records import Listener, QuestionRecord, QuestionStatus, conversation_key, query_key
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     ANSWER_BROKEN_OFF,

@@ -16,10 +16,10 @@ from handlers.common.logging import EventLog
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AnswerAudioFormat
+from handlers.voice_qa.query_worker.agent_question_processing import AnswerOutcome, QuestionAnswering
 from handlers.voice_qa.query_worker.answer_store import AnswerStore
 from handlers.voice_qa.query_worker.conversations import Conversations
 from handlers.voice_qa.query_worker.handler import QueryWorker
-from handlers.voice_qa.query_worker.question_answering import AnswerOutcome, QuestionAnswering
 from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.table_records import (
     CHECK_GRACE_SECONDS,

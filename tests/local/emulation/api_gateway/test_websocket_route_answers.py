@@ -28,7 +28,10 @@ pytestmark = pytest.mark.unit
         ({"statusCode": 200, "body": {"x": 1}}, FAILED),
     ],
 )
-def test_an_answer_is_valid_only_with_an_integer_status_and_a_text(return_value: Any, answer: RouteAnswer) -> None:
+def test_an_answer_is_valid_only_with_a_status_from_200_to_599_and_a_text(
+    return_value: Any, answer: RouteAnswer
+) -> None:
+    """The emulator's result of an invocation has the function's return value as its `body`."""
     assert parse_answer({"body": return_value}) == answer
 
 

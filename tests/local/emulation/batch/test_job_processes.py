@@ -32,7 +32,7 @@ match sys.argv[1]:
         print("ready", flush=True)
         time.sleep(60)
 """
-"""Program of the job. Its first argument selects the behaviour."""
+"""Program of the job. Its first argument selects the behaviour, and the second one the exit code after SIGTERM."""
 RETRY_INTERRUPTIONS = {
     "attempts": 3,
     "evaluateOnExit": [
@@ -49,7 +49,10 @@ class Job:
         self.lines: list[str] = []
 
     def run(self, *arguments: str, stop_at: str | None = None, **options: Any) -> tuple[int, str]:
-        """Run the program, and stop it when it prints the line `stop_at`. Return its exit code and status reason."""
+        """Run the program, and stop it when it prints the line `stop_at`. Return its exit code and status reason.
+
+        With the option `reclaim_at`, Fargate Spot's interruption is simulated at this line of output.
+        """
         image = ContainerImage("program", ("program.py",), {"SETTING": "of the image", "IMAGE_SETTING": "1"})
         process = JobProcess(image, arguments, {"SETTING": "of the definition"})
 
@@ -69,7 +72,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
 
 
 def test_a_program_gets_only_its_own_folder_variables_and_packages(job: Job) -> None:
-    assert job.run("describe", "") == (0, EXITED)
+    assert job.run("describe") == (0, EXITED)
     description = json.loads(job.lines[0])
     variables = description["variables"]
     standard = {"HOME", "PATH", "PYTHONPATH", "TMPDIR", "PYTHONDONTWRITEBYTECODE"}
@@ -93,7 +96,7 @@ def test_a_program_that_ignores_sigterm_is_killed(
     job: Job, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], reason: str
 ) -> None:
     monkeypatch.setattr(job_processes, "GRACE_SECONDS", 0.05)
-    assert job.run("ignore-sigterm", "", **options) == (137, reason)
+    assert job.run("ignore-sigterm", **options) == (137, reason)
 
 
 def test_a_stopped_attempt_keeps_the_reason_of_the_stop(job: Job) -> None:
@@ -115,7 +118,7 @@ EXIT_AT_CODE_75 = {"attempts": 2, "evaluateOnExit": [{"onExitCode": "75", "actio
         pytest.param({}, 1, EXITED, 1, False, id="one attempt by default"),
     ],
 )
-def test_a_failed_attempt_is_retried_as_the_retry_strategy_says(
+def test_a_failed_attempt_is_retried_according_to_the_retry_strategy(
     strategy: dict[str, Any], attempts: int, reason: str, exit_code: int, is_retried: bool
 ) -> None:
     assert should_retry(strategy, attempts, reason, exit_code) is is_retried

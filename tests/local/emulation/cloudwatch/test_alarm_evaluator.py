@@ -1,4 +1,4 @@
-"""Tests of the alarm evaluator and of the metrics of queues, with the emulator's CloudWatch and a clock that the test sets."""
+"""Tests of the alarm evaluator and of the metrics of queues, with the emulator's CloudWatch and a fake clock."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -45,7 +45,10 @@ for step in scenario["steps"]:
 samples = sum(len(points) for key, points in cloudwatch._metrics.items() if key[0] == "AWS/SQS")
 print(json.dumps({"states": states, "notified_states": notified_states, "samples": samples}))
 """
-"""Script that publishes values at each step, evaluates the alarm, and prints its states and notifications."""
+"""Script that publishes values at each step, evaluates the alarm, and prints its states and notifications.
+
+CloudWatch may publish to a topic whose ARN ends with `open`.
+"""
 ALARM = {
     "AlarmName": "alarm",
     "Namespace": "Own",
@@ -77,12 +80,12 @@ def evaluate(
 def test_an_alarm_ends_when_the_breach_is_older_than_the_periods_that_it_reads() -> None:
     result = evaluate({}, {"at": 1000}, {"at": 1010, "values": [1]}, {"at": 1500}, {"at": 1905}, {"at": 1911})
     assert result["states"] == ["OK", "ALARM", "ALARM", "ALARM", "OK"], (
-        "the alarm reads its one period and EXTRA_PERIODS, so a value counts for three periods"
+        "the alarm also reads the two periods before its only evaluation period, so a value counts for 900 seconds"
     )
     assert result["notified_states"] == ["OK", "ALARM", "OK"]
 
 
-def test_a_good_value_in_the_newest_period_ends_an_alarm() -> None:
+def test_a_value_in_the_newest_period_that_does_not_breach_ends_an_alarm() -> None:
     result = evaluate({}, {"at": 1000, "values": [1]}, {"at": 1290, "values": [0]}, {"at": 1301})
     assert result["states"] == ["ALARM", "ALARM", "OK"]
 

@@ -57,7 +57,7 @@ def test_the_state_after_three_evaluation_periods_is_as_in_the_guide(
         ("LessThanOrEqualToThreshold", {4, 5}),
     ],
 )
-def test_a_value_breaches_the_threshold_as_the_comparison_says(comparison: str, breaching: set[float]) -> None:
+def test_a_value_breaches_the_threshold_according_to_the_comparison(comparison: str, breaching: set[float]) -> None:
     alarm = {"EvaluationPeriods": 1, "ComparisonOperator": comparison, "Threshold": 5.0}
     assert {value for value in (4, 5, 6) if next_state(alarm, [None, None, value]) == ALARM} == breaching
 

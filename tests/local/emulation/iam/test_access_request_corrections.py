@@ -1,4 +1,7 @@
-"""Tests of the requests that IAM evaluates, where the emulator would evaluate a wrong action, resource or condition key."""
+"""Tests of the correction of requests for which the emulator would evaluate a wrong action, resource or key.
+
+Our own evaluator decides on a corrected request. Without a correction, the emulator decides.
+"""
 
 from typing import Any
 from urllib.parse import quote
@@ -76,7 +79,7 @@ def test_ending_a_job_has_the_job_as_its_resource(path: str) -> None:
 def test_a_request_gets_the_action_and_condition_keys_that_iam_evaluates(
     action: str, body: dict[str, Any], corrected: AccessRequest
 ) -> None:
-    assert correct_request(action, "arn", body, [], []) == corrected
+    assert correct_request(action, "arn", body, documents=[], partition_keys=[]) == corrected
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_our_evaluator_decides_on_every_request_of_a_role_whose_policies_have_va
     statement: Any, has_variable: bool
 ) -> None:
     documents = [{"Statement": []}, {"Statement": statement}]
-    request = correct_request("s3:PutObject", "arn:aws:s3:::b/k", {}, documents, [])
+    request = correct_request("s3:PutObject", "arn:aws:s3:::b/k", {}, documents, partition_keys=[])
     assert request == (AccessRequest("s3:PutObject", "arn:aws:s3:::b/k") if has_variable else None)
 
 
@@ -104,7 +107,9 @@ def test_our_evaluator_decides_on_dynamodb_requests_only_if_a_policy_has_leading
 ) -> None:
     condition = {"ForAllValues:StringLike": {key: "x"}}
     document = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}}
-    request = correct_request("dynamodb:GetItem", TABLE, {"Key": {"pk": {"S": "ann"}}}, [document], ["pk"])
+    request = correct_request(
+        "dynamodb:GetItem", TABLE, {"Key": {"pk": {"S": "ann"}}}, [document], partition_keys=["pk"]
+    )
     assert request == (AccessRequest("dynamodb:GetItem", TABLE, context) if context else None)
 
 
@@ -127,4 +132,4 @@ def test_our_evaluator_decides_on_dynamodb_requests_only_if_a_policy_has_leading
     ids=["key", "item", "query", "query by name", "scan"],
 )  # fmt: skip
 def test_the_leading_keys_of_a_request_are_its_partition_keys(body: dict[str, Any], keys: list[str]) -> None:
-    assert find_leading_keys(body, ["pk"]) == keys
+    assert find_leading_keys(body, partition_keys=["pk"]) == keys

@@ -1,4 +1,7 @@
-"""Tests of the comparison of grants with their use, and of the log of IAM decisions."""
+"""Tests of the comparison of grants with their use, and of the log of IAM decisions.
+
+A grant is a permission of a role. If no call uses it, an entry in `reviewed_grants.toml` must give the reason.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Tests that policies are evaluated as IAM documents it. Most tests are a table of statements, a request and the verdict."""
+"""Tests that policies are evaluated as IAM documents it. Most cases are statements, a request and the verdict."""
 
 from typing import Any
 
@@ -96,6 +96,7 @@ CASES: list[tuple[str, list[dict[str, Any]], dict[str, Any], AccessVerdict]] = [
     ("guest with an own key and another guest's", [OWN_KEYS], {KEYS: ["me#1", "you#1"], SUB: "me"}, IMPLICIT),
     ("guest with an empty list of keys", [OWN_KEYS], {KEYS: [], SUB: "me"}, IMPLICIT),
 ]  # fmt: skip
+"""Id of the test, statements of the policy, condition keys of a `PutItem` request on `TABLE`, and verdict."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Test of the calculation of the shares of a sound's energy that each tone has."""
+"""Test of the calculation of each tone's share of a sound's energy."""
 
 import math
 from array import array

@@ -1,4 +1,9 @@
-"""Tests of tone words: recognition of each word at any sample rate, in pieces of any size, and after Opus encoding."""
+"""Tests of tone words, the artificial speech of the local platform, in which each word of a small vocabulary is a pair
+of tones.
+
+A third, lower tone can be added as the voice, whose pitch identifies the speaker. The words must be recognised at any
+sample rate, in pieces of any size, and after Opus encoding.
+"""
 
 import random
 
@@ -36,6 +41,7 @@ def recognise(pcm: bytes, rate: int = RATE) -> list[SpokenWord | Pause]:
 
 
 def words(items: list[SpokenWord | Pause]) -> list[str]:
+    """Return the recognised words without the pauses."""
     return [item.text for item in items if isinstance(item, SpokenWord)]
 
 
@@ -108,9 +114,6 @@ def test_noise_is_neither_a_word_nor_a_pause() -> None:
 
 
 VOICES = [None, *PITCHES]
-SPOKEN_WORDS = ["hello", *WORDS]
-"""All words. The additional one makes their number no multiple of the number of voices."""
-SPOKEN_PITCHES = [VOICES[index % len(VOICES)] for index in range(len(SPOKEN_WORDS))]
 
 
 @pytest.mark.media
@@ -121,10 +124,10 @@ SPOKEN_PITCHES = [VOICES[index % len(VOICES)] for index in range(len(SPOKEN_WORD
 def test_words_and_voices_are_recognised_after_opus_encoding_and_resampling(
     rate: int, silent_samples: int, output_rate: int
 ) -> None:
-    spoken = zip(SPOKEN_WORDS, SPOKEN_PITCHES, strict=True)
-    audio = b"".join(speech([word], rate, pitch) for word, pitch in spoken)
+    pitches = [VOICES[index % len(VOICES)] for index in range(len(WORDS))]
+    audio = b"".join(speech([word], rate, pitch) for word, pitch in zip(WORDS, pitches, strict=True))
     encoded = encode_audio(bytes(2 * silent_samples) + audio, rate, "ogg-opus")
     output = ("-f", "s16le", "-ar", str(output_rate), "-ac", "1", "pipe:1")
     result = recognise(run_ffmpeg("-f", "ogg", "-i", "pipe:0", *output, data=encoded), output_rate)
-    assert words(result) == SPOKEN_WORDS
-    assert [item.pitch for item in result if isinstance(item, SpokenWord)] == SPOKEN_PITCHES
+    assert words(result) == list(WORDS)
+    assert [item.pitch for item in result if isinstance(item, SpokenWord)] == pitches

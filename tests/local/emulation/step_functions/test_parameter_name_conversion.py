@@ -1,4 +1,7 @@
-"""Tests of the names that Step Functions gives to parameters and errors, with examples of its guide."""
+"""Tests of the names that Step Functions gives to parameters and errors, with examples of its guide.
+
+A state machine writes the parameters of every service in PascalCase, whatever their names are in the service's API.
+"""
 
 from datetime import UTC, datetime
 from typing import Any

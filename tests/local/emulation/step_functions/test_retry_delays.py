@@ -73,7 +73,7 @@ def test_each_retrier_counts_its_own_attempts_and_the_state_fails_after_the_last
     assert run_state(state, ["Busy", "Slow", "Busy", "Busy"]) == {"failed": True, "pauses": [30, 7]}
 
 
-def test_a_manifest_waits_for_capacity_as_long_as_on_aws() -> None:
+def test_a_glue_run_waits_for_capacity_as_long_as_on_aws() -> None:
     """Without `retry_delays`, the emulator pauses for at most a minute. A manifest (the list of files for one Glue run)
     would then fail, although on AWS it would still wait.
     """

@@ -1,4 +1,7 @@
-"""Tests of the streams of the local Transcribe, with the handlers' client."""
+"""Tests of the streams of the local Transcribe, with the handlers' client.
+
+The local Transcribe recognises words that are coded as tones. Some of the words cause a fault.
+"""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,6 +1,5 @@
-"""Tests of the batch jobs of the local Transcribe, with boto3 and a fake account."""
+"""Tests of the batch jobs of the local Transcribe, with boto3 and a fake account. Some words cause a fault."""
 
-import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ RATE = 16000
 BUCKET = "meetings"
 
 
-def record(*utterances: tuple[int | None, str], encoding: str = "flac") -> bytes:
+def encode_recording(*utterances: tuple[int | None, str], encoding: str = "flac") -> bytes:
     """Return an audio file in which each utterance has a voice, given by its pitch, and a text."""
     parts = [speech([*text.split(), SENTENCE_END], RATE, pitch) for pitch, text in utterances]
     return encode_audio(b"".join([silence(0.5, RATE), *parts]), RATE, encoding)
@@ -67,20 +66,14 @@ class ServedTranscribe:
         return result
 
 
-@contextlib.contextmanager
-def serve_transcribe() -> Iterator[ServedTranscribe]:
-    account, now = Account(), [1_800_000_000.0]
-    with transcription_jobs.serve(account, now=lambda: now[0]) as port:
-        yield ServedTranscribe(account, create_client("transcribe", port), now)
-
-
 LOW, HIGH = PITCHES[0], PITCHES[3]
 
 
 @pytest.fixture
 def service() -> Iterator[ServedTranscribe]:
-    with serve_transcribe() as service:
-        yield service
+    account, now = Account(), [1_800_000_000.0]
+    with transcription_jobs.serve(account, now=lambda: now[0]) as port:
+        yield ServedTranscribe(account, create_client("transcribe", port), now)
 
 
 def start_error(service: ServedTranscribe, **parameters: Any) -> str:
@@ -91,7 +84,7 @@ def start_error(service: ServedTranscribe, **parameters: Any) -> str:
 
 
 def test_a_transcript_has_text_items_and_speakers(service: ServedTranscribe) -> None:
-    job = service.run(record((LOW, "hello world"), (HIGH, "good day"), (LOW, "thank you")))
+    job = service.run(encode_recording((LOW, "hello world"), (HIGH, "good day"), (LOW, "thank you")))
     assert job["TranscriptionJobStatus"] == "COMPLETED"
     assert job["Transcript"]["TranscriptFileUri"] == (
         f"https://s3.us-east-1.amazonaws.com/{BUCKET}/transcripts/one.json"
@@ -108,22 +101,22 @@ def test_a_transcript_has_text_items_and_speakers(service: ServedTranscribe) -> 
     ]
     assert [item["id"] for item in results["items"]] == list(range(9))
     assert "start_time" not in results["items"][2], "a full stop has no time"
-    spoken = [item for item in results["items"] if item["type"] == "pronunciation"]
-    assert float(spoken[0]["start_time"]) == pytest.approx(0.5, abs=0.05)
-    times = [float(item[name]) for item in spoken for name in ("start_time", "end_time")]
+    words = [item for item in results["items"] if item["type"] == "pronunciation"]
+    assert float(words[0]["start_time"]) == pytest.approx(0.5, abs=0.05)
+    times = [float(item[name]) for item in words for name in ("start_time", "end_time")]
     assert times == sorted(times)
 
     labels = results["speaker_labels"]
     assert labels["speakers"] == 2
     assert [segment["speaker_label"] for segment in labels["segments"]] == ["spk_0", "spk_1", "spk_0"]
     first_segment = labels["segments"][0]
-    assert first_segment["start_time"] == spoken[0]["start_time"]
-    assert first_segment["end_time"] == spoken[1]["end_time"]
-    assert [item["start_time"] for item in first_segment["items"]] == [item["start_time"] for item in spoken[:2]]
+    assert first_segment["start_time"] == words[0]["start_time"]
+    assert first_segment["end_time"] == words[1]["end_time"]
+    assert [item["start_time"] for item in first_segment["items"]] == [item["start_time"] for item in words[:2]]
 
 
 def test_a_job_completes_at_the_second_get_request(service: ServedTranscribe) -> None:
-    started = service.start(media=record((LOW, "hello")))
+    started = service.start(media=encode_recording((LOW, "hello")))
     assert (started["TranscriptionJobStatus"], "StartTime" in started) == ("IN_PROGRESS", True)
     service.now[0] += 60
     assert service.get()["TranscriptionJobStatus"] == "IN_PROGRESS"
@@ -134,7 +127,7 @@ def test_a_job_completes_at_the_second_get_request(service: ServedTranscribe) ->
 
 
 def test_a_job_name_can_be_used_only_once(service: ServedTranscribe) -> None:
-    service.start(media=record((LOW, "hello")))
+    service.start(media=encode_recording((LOW, "hello")))
     assert start_error(service) == "ConflictException"
 
 
@@ -149,15 +142,15 @@ def test_a_caller_needs_read_access_to_the_recording_and_write_access_to_the_fol
 ) -> None:
     for action in ("s3:GetObject KEY", "s3:PutObject KEY"):
         service.account.denied_actions = {action}
-        assert start_error(service, media=record((LOW, "hello"))) == "BadRequestException"
+        assert start_error(service, media=encode_recording((LOW, "hello"))) == "BadRequestException"
     service.account.denied_actions = set()
-    service.start(media=record((LOW, "hello")))
+    service.start(media=encode_recording((LOW, "hello")))
     assert service.account.objects[BUCKET, f"transcripts/{CHECK_FILE}"] == b""
 
 
 @pytest.mark.parametrize(
     "media",
-    [b"no sound at all", b"#EXTM3U\n/etc/hostname\n", record((LOW, "hello"), encoding="ogg-opus")],
+    [b"no sound at all", b"#EXTM3U\n/etc/hostname\n", encode_recording((LOW, "hello"), encoding="ogg-opus")],
     ids=["text", "playlist", "another format"],
 )
 def test_a_job_fails_if_its_file_does_not_have_the_given_format(service: ServedTranscribe, media: bytes) -> None:
@@ -171,13 +164,13 @@ def test_a_job_fails_if_its_file_does_not_have_the_given_format(service: ServedT
     [{"name": "with spaces"}, {"Media": {"MediaFileUri": "https://example.com/one.flac"}}, {"OutputBucketName": None}],
 )
 def test_an_invalid_request_is_refused(service: ServedTranscribe, parameters: dict[str, Any]) -> None:
-    assert start_error(service, media=record((LOW, "hello")), **parameters) == "BadRequestException"
+    assert start_error(service, media=encode_recording((LOW, "hello")), **parameters) == "BadRequestException"
 
 
 def test_a_caller_without_the_grant_to_start_a_job_is_denied(service: ServedTranscribe) -> None:
     action = "transcribe:StartTranscriptionJob"
     service.account.denied_actions = {action}
-    assert start_error(service, media=record((LOW, "hello"))) == "AccessDeniedException"
+    assert start_error(service, media=encode_recording((LOW, "hello"))) == "AccessDeniedException"
     *request, context = service.account.permission_checks[-1]
     assert request == ["KEY", action, "*"]
     assert context["transcribe:OutputKey"] == "transcripts/one.json"
@@ -192,17 +185,17 @@ def test_a_caller_without_the_grant_to_read_a_job_is_denied(service: ServedTrans
 
 
 def test_the_word_throttled_throttles_the_first_start_of_a_job(service: ServedTranscribe) -> None:
-    assert start_error(service, media=record((LOW, "hello throttled"))) == "LimitExceededException"
+    assert start_error(service, media=encode_recording((LOW, "hello throttled"))) == "LimitExceededException"
     assert service.start()["TranscriptionJobStatus"] == "IN_PROGRESS"
 
 
 def test_the_word_broken_fails_a_job(service: ServedTranscribe) -> None:
-    job = service.run(record((LOW, "hello broken")))
+    job = service.run(encode_recording((LOW, "hello broken")))
     assert job["TranscriptionJobStatus"] == "FAILED"
     assert job["FailureReason"].startswith("Internal")
 
 
 def test_the_word_malformed_gives_a_transcript_that_is_no_json(service: ServedTranscribe) -> None:
-    service.run(record((LOW, "hello malformed")))
+    service.run(encode_recording((LOW, "hello malformed")))
     with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
         service.transcript()

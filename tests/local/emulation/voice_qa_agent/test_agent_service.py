@@ -85,7 +85,7 @@ class FileServer:
         return f"http://127.0.0.1:{self.port}/{name}?X-Amz-Signature=canary"
 
 
-def record(words: tuple[str, ...], audio_format: str = "ogg") -> bytes:
+def encode_recording(words: tuple[str, ...], audio_format: str = "ogg") -> bytes:
     """Return an audio file in which these words are spoken."""
     return run_ffmpeg(*pcm_input(RATE), *ENCODINGS[audio_format], "pipe:1", data=speech(words, RATE))
 
@@ -123,7 +123,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FileServer]:
 @pytest.fixture(scope="module")
 def lecture(files: FileServer) -> str:
     """Return the URL of a lecture."""
-    return files.put("lecture-one", record(LECTURE_WORDS))
+    return files.put("lecture-one", encode_recording(LECTURE_WORDS))
 
 
 def create_client(endpoint: str, pauses: list[float] | None = None) -> HttpAgent:
@@ -198,7 +198,7 @@ def test_a_question_without_a_match_is_answered_like_the_previous_question(endpo
 
 @pytest.mark.parametrize("audio_format", sorted(ENCODINGS))
 def test_lectures_of_every_audio_format_are_recognised(endpoint: str, files: FileServer, audio_format: str) -> None:
-    url = files.put(f"lecture-{audio_format}", record(LECTURE_WORDS, audio_format))
+    url = files.put(f"lecture-{audio_format}", encode_recording(LECTURE_WORDS, audio_format))
     pieces = ask(endpoint, question(url, WrittenQuery("captions"), lecture_format=audio_format))
     assert answer_text(pieces) == CAPTIONS_ANSWER
 
@@ -211,7 +211,7 @@ def test_lectures_of_every_audio_format_are_recognised(endpoint: str, files: Fil
 def test_a_lecture_that_cannot_be_decoded_is_rejected(
     endpoint: str, files: FileServer, is_ogg: bool, lecture_format: str
 ) -> None:
-    url = files.put("lecture-bad", record(LECTURE_WORDS) if is_ogg else b"no audio")
+    url = files.put("lecture-bad", encode_recording(LECTURE_WORDS) if is_ogg else b"no audio")
     _, failure = ask_until_failure(endpoint, question(url, WrittenQuery("captions"), lecture_format=lecture_format))
     assert (failure.code, failure.retryable) == (AgentCode.QUESTION_REJECTED, False)
 
@@ -238,7 +238,7 @@ def test_the_word_throttled_throttles_the_first_request_of_each_query(endpoint: 
 def test_a_fault_word_breaks_the_answer_in_the_middle(
     endpoint: str, lecture: str, files: FileServer, fault: AnswerFault, code: AgentCode
 ) -> None:
-    url = files.put("query-fault", record(("captions", fault.value)))
+    url = files.put("query-fault", encode_recording(("captions", fault.value)))
     for query in (WrittenQuery(f"captions {fault}"), SpokenQuery(url, "ogg")):
         text, failure = ask_until_failure(endpoint, question(lecture, query))
         assert failure.code is code

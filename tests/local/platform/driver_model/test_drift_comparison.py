@@ -1,4 +1,8 @@
-"""Tests of the comparison of the program's inputs with the values that a service returns."""
+"""Tests of the comparison of the program's inputs with the values that a service returns.
+
+Pulumi and a service may write the same value in different forms. The comparison returns the current value in the
+program's form, so that only a changed value differs.
+"""
 
 import json
 from datetime import UTC, datetime
@@ -17,7 +21,7 @@ POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": 
 DENY = POLICY.replace("Allow", "Deny")
 
 
-def parameter(service: str, operation: str, name: str) -> Shape:
+def parameter_shape(service: str, operation: str, name: str) -> Shape:
     """Return the shape of an operation's parameter."""
     shape = service_model(service).operation_model(operation).input_shape
     assert shape is not None
@@ -37,13 +41,13 @@ LOGGING = ("lambda", "CreateFunction", "LoggingConfig")
 VPC = ("lambda", "CreateFunction", "VpcConfig")
 
 
-def compare(given: Any, current: Any, shape_of: tuple[str, str, str]) -> Any:
-    renames = {"name": "attributeName", "type": "attributeType"} if shape_of == ATTRIBUTES else {}
-    return to_current_input(given, current, parameter(*shape_of), renames)
+def compare(program_value: Any, service_value: Any, parameter: tuple[str, str, str]) -> Any:
+    renames = {"name": "attributeName", "type": "attributeType"} if parameter == ATTRIBUTES else {}
+    return to_current_input(program_value, service_value, parameter_shape(*parameter), renames)
 
 
 @pytest.mark.parametrize(
-    ("shape_of", "given", "current"),
+    ("parameter", "program_value", "service_value"),
     [
         pytest.param(TEXT, 30, "30", id="number as text"),
         pytest.param(TEXT, True, "true", id="boolean as text"),
@@ -73,15 +77,15 @@ def compare(given: Any, current: Any, shape_of: tuple[str, str, str]) -> Any:
     ],
 )  # fmt: skip
 def test_a_value_with_the_same_meaning_is_returned_as_the_program_gave_it(
-    shape_of: tuple[str, str, str], given: Any, current: Any
+    parameter: tuple[str, str, str], program_value: Any, service_value: Any
 ) -> None:
-    result = compare(given, current, shape_of)
-    assert result == given
-    assert type(result) is type(given)
+    result = compare(program_value, service_value, parameter)
+    assert result == program_value
+    assert type(result) is type(program_value)
 
 
 @pytest.mark.parametrize(
-    ("shape_of", "given", "current", "expected"),
+    ("parameter", "program_value", "service_value", "expected"),
     [
         pytest.param(TEXT, 30, "60", 60, id="number as text"),
         pytest.param(TEXT, 30, "unlimited", "unlimited", id="text in place of a number"),
@@ -136,9 +140,9 @@ def test_a_value_with_the_same_meaning_is_returned_as_the_program_gave_it(
     ],
 )  # fmt: skip
 def test_a_changed_value_is_returned_in_the_form_of_the_program(
-    shape_of: tuple[str, str, str], given: Any, current: Any, expected: Any
+    parameter: tuple[str, str, str], program_value: Any, service_value: Any, expected: Any
 ) -> None:
-    result = compare(given, current, shape_of)
+    result = compare(program_value, service_value, parameter)
     assert result == expected
     assert type(result) is type(expected)
 
@@ -155,9 +159,9 @@ def test_an_added_member_gets_the_name_of_pulumi(member: str, name: str) -> None
 
 
 def test_values_with_the_names_of_pulumi_are_compared_without_a_shape() -> None:
-    given = [{"name": "open", "keys": ["b", "a"], "size": 1}]
+    program_value = [{"name": "open", "keys": ["b", "a"], "size": 1}]
     unchanged = [{"name": "open", "keys": ["a", "b"], "size": 1, "none": None}]
     changed = [{"name": "open", "keys": ["a"]}]
-    assert to_current_input(given, unchanged, None, {}) == given
-    assert to_current_input(given, changed, None, {}) == changed
+    assert to_current_input(program_value, unchanged, None, {}) == program_value
+    assert to_current_input(program_value, changed, None, {}) == changed
     assert to_current_input("text", {"a": 1}, None, {}) == '{"a": 1}'

@@ -1,4 +1,7 @@
-"""Tests of reading the current inputs of a resource from a fake service."""
+"""Tests of reading the current inputs of a resource from a service, to find changes that were made by hand.
+
+A driver has calls that create a resource, and reading calls that return its current properties.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -37,25 +40,26 @@ DRIVER = Driver(
         ReadCall(
             "GetFunctionConfiguration",
             {"FunctionName": "name"},
-            paths_in_result={"layers": lambda result: [layer["Arn"] for layer in result.get("Layers", ())]},
-            fingerprints={"code": ("hash", "CodeSha256")},
+            values_in_result={"layers": lambda result: [layer["Arn"] for layer in result.get("Layers", ())]},
+            compared_by_hash={"code": ("hash", "CodeSha256")},
         ),
         ReadCall(
             "GetFunctionConcurrency",
             {"FunctionName": "name"},
-            paths_in_result={"concurrency": "ReservedConcurrentExecutions"},
-            unset_by_default=("concurrency",),
+            values_in_result={"concurrency": "ReservedConcurrentExecutions"},
+            returned_only_if_set=("concurrency",),
         ),
-        ReadCall("ListTags", {"Resource": "arn"}, paths_in_result={"tags": "Tags"}),
+        ReadCall("ListTags", {"Resource": "arn"}, values_in_result={"tags": "Tags"}),
     ),
     not_read={"publish": "for tests"},
 )
+"""Driver of a function. The first reading call returns most inputs. The code is compared by its hash."""
 ALARM = Driver(
     type="test:index/alarm:Alarm",
     service="cloudwatch",
     create=(DriverCall("PutMetricAlarm", {"AlarmName": "name", "Threshold": "limit"}),),
     id="name",
-    read=(ReadCall("DescribeAlarms", {"AlarmNames": "name"}, "MetricAlarms", item=("AlarmName", "name")),),
+    read=(ReadCall("DescribeAlarms", {"AlarmNames": "name"}, "MetricAlarms", matching_item=("AlarmName", "name")),),
 )
 INPUTS: Props = {
     "name": "f",
@@ -154,7 +158,7 @@ def test_a_change_by_hand_changes_only_its_input(changed_responses: dict[str, An
     assert read(**changed_responses) == expected
 
 
-def test_an_input_that_the_program_does_not_give_is_read_only_if_the_driver_says_so() -> None:
+def test_an_input_that_the_program_does_not_set_is_read_only_if_it_is_unset_by_default() -> None:
     inputs = {"name": "f"}
     assert read(inputs=inputs) == inputs
     result = read(inputs=inputs, get_function_concurrency={"ReservedConcurrentExecutions": 5})

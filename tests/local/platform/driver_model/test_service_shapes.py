@@ -1,4 +1,4 @@
-"""Tests of fitting Pulumi's values into the shapes of a service, and of checking values against their rules."""
+"""Tests of the conversion of Pulumi's values into parameters of a service, and of the check of their rules."""
 
 from typing import Any
 
@@ -70,7 +70,7 @@ def fit(operation: str, value: dict[str, Any], **renames: str) -> Any:
     ],
     ids=["case and plural", "list with one structure", "tags", "text", "number and boolean", "secret and unknown"],
 )
-def test_values_are_fitted_into_the_shape_of_the_service(
+def test_values_are_converted_to_the_shape_of_the_service(
     operation: str, value: dict[str, Any], expected: object
 ) -> None:
     assert fit(operation, value) == expected
@@ -82,7 +82,7 @@ def test_a_nested_name_of_pulumi_can_be_renamed() -> None:
     assert fit("dynamodb:CreateTable", value, name="attributeName", type="attributeType") == expected
 
 
-def test_two_structures_do_not_fit_into_one() -> None:
+def test_two_structures_are_refused_if_the_service_takes_one() -> None:
     with pytest.raises(ShapeMismatch, match="takes one structure, but 2 are given"):
         fit("lambda:UpdateFunctionConfiguration", {"deadLetterConfig": [{}, {}]})
 

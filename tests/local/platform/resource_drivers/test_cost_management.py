@@ -19,8 +19,8 @@ def test_every_subscriber_of_a_budget_is_in_the_request() -> None:
     inputs = {"name": "monthly", "budgetType": "COST", "timeUnit": "MONTHLY", "costFilters": []}
     [call] = DRIVER.create
     request = build_parameters(DRIVER, call, ResourceValues({**inputs, "notifications": [notification]}))
-    [requested] = request["NotificationsWithSubscribers"]
-    assert [(item["SubscriptionType"], item["Address"]) for item in requested["Subscribers"]] == [
+    [requested_notification] = request["NotificationsWithSubscribers"]
+    assert [(item["SubscriptionType"], item["Address"]) for item in requested_notification["Subscribers"]] == [
         ("SNS", TOPIC),
         ("SNS", UNKNOWN),
         ("EMAIL", "ops@example.com"),

@@ -21,7 +21,7 @@ from websockets.uri import WebSocketURI
 
 from handlers.transcription.audio_processor.transcribe_stream import websocket_client
 from handlers.transcription.audio_processor.transcribe_stream.websocket_client import PeerGone, WebSocket
-from tests.handlers.certificates import self_signed
+from tests.handlers.certificates import write_self_signed_certificate
 from tests.handlers.transcription.websocket_peers import (
     TIMEOUT_SECONDS,
     answer_handshake,
@@ -265,7 +265,7 @@ def test_proxies_in_environment_variables_are_not_used(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("is_trusted", [True, False])
 def test_the_peers_certificate_is_verified(tmp_path: Path, is_trusted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    certificate = self_signed(tmp_path)
+    certificate = write_self_signed_certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     if is_trusted:

@@ -9,7 +9,7 @@ from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode
 from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
 from handlers.voice_qa.query_worker.agent.http_connection import AgentAddress
-from tests.handlers.certificates import self_signed
+from tests.handlers.certificates import write_self_signed_certificate
 from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     QUESTION,
     SHORT_ANSWER,
@@ -22,7 +22,7 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
 
 @pytest.mark.parametrize("trusted", [True, False])
 def test_only_an_agent_with_a_trusted_certificate_gets_a_question(tmp_path: Path, clock: Clock, trusted: bool) -> None:
-    certificate = self_signed(tmp_path)
+    certificate = write_self_signed_certificate(tmp_path)
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_context.load_cert_chain(certificate)
     with run_server(SHORT_ANSWER, context=server_context) as server:

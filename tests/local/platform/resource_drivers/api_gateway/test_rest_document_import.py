@@ -9,7 +9,7 @@ import pytest
 
 from components.blocks.api.gateway_import_document import GatewayOptions, gateway_document
 from components.blocks.api.public_openapi_document import build_document
-from handlers.common.http.rest_operation import RestOperation
+from handlers.common.http.rest_operation_declaration import RestOperation
 from handlers.common.json_models import Message
 from local.platform.driver_model.driver import ResourceValues
 from local.platform.driver_model.service_shapes import ShapeMismatch, find_violations, service_model

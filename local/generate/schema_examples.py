@@ -10,9 +10,14 @@ from collections.abc import Mapping, Sequence
 
 from handlers.common.audio.probe_result import RejectionReason
 from handlers.common.json_models import Message, WrongField
-from handlers.common.websocket.messages import ClientMessage, ErrorMessage
-from handlers.meetings.bedrock_summarize.summary_data_models import ActionItem, Summary, SummaryTokens, TranscriptQuote
-from handlers.meetings.bedrock_summarize.transcript_data_models import Transcript, TranscriptSegment
+from handlers.common.websocket.message_models import ClientMessage, ErrorMessage
+from handlers.meetings.bedrock_summarize.stored_summary_models import (
+    ActionItem,
+    Summary,
+    SummaryTokens,
+    TranscriptQuote,
+)
+from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript, TranscriptSegment
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId, Recording
 from handlers.meetings.upload_completion_file import Chunk, ChunkProblem, CompleteFile, WrongChunk

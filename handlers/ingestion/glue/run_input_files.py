@@ -7,7 +7,7 @@ published file can no longer be read, the run must not publish.
 
 from collections.abc import Sequence
 
-from handlers.ingestion.glue import file_list_and_result
+from handlers.ingestion.glue import file_list_and_result_json
 from handlers.ingestion.glue.file_scan import FileScan
 from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.glue.object_storage import ObjectStorage
@@ -21,18 +21,18 @@ class VersionsGone(Exception):
 
 def read_input(
     manifest_uri: str, lake_uri: str, storage: ObjectStorage
-) -> tuple[file_list_and_result.FileList, bytes | None]:
+) -> tuple[file_list_and_result_json.FileList, bytes | None]:
     """Return the files to process, and the result of the manifest's last finished run, or None if no run has finished.
 
     The files are those of the list at `manifest_uri`, which the execution confirmed, and those that an earlier run has
     published (see `add_published_files`).
     """
-    confirmed = file_list_and_result.parse_file_list(storage.read(manifest_uri))
+    confirmed = file_list_and_result_json.parse_file_list(storage.read(manifest_uri))
     previous_result = read_if_exists(storage, f"{lake_uri}{result_key(confirmed.manifest_id)}")
-    published = file_list_and_result.published_file_keys(previous_result)
+    published = file_list_and_result_json.published_file_keys(previous_result)
     claimed = read_if_exists(storage, f"{lake_uri}{claimed_list_key(confirmed.manifest_id)}") if published else None
-    return file_list_and_result.add_published_files(
-        confirmed, file_list_and_result.parse_file_list(claimed) if claimed else None, published
+    return file_list_and_result_json.add_published_files(
+        confirmed, file_list_and_result_json.parse_file_list(claimed) if claimed else None, published
     ), previous_result
 
 
@@ -46,8 +46,8 @@ def check_published_files(scans: Sequence[FileScan], previous_result: bytes | No
     A file can no longer be read if the version was deleted or is sealed. If it is sealed, S3 refuses its content
     because of its encryption key or its archive class.
     """
-    published = file_list_and_result.published_file_keys(previous_result)
-    reported = file_list_and_result.reported_file_keys(previous_result)
+    published = file_list_and_result_json.published_file_keys(previous_result)
+    reported = file_list_and_result_json.reported_file_keys(previous_result)
     unreadable = [scan.file for scan in scans if scan.unreadable in {DataProblem.VERSION_GONE, DataProblem.SEALED}]
     lost = [
         file

@@ -94,6 +94,11 @@ class AnswerAttempt:
     """Time at which the client requested this attempt."""
     received: ReceivedAnswer = field(default_factory=ReceivedAnswer)
 
+    @property
+    def number(self) -> int:
+        """Number of this attempt among those for the question."""
+        return self.question.attempt
+
 
 class QuestionAnswering:
     def __init__(
@@ -175,7 +180,7 @@ class QuestionAnswering:
         try:
             return self._answer_with_agent(attempt)
         except Exception:
-            attempt.item.release(attempt.question.attempt)
+            attempt.item.release(attempt.number)
             raise
 
     def _answer_with_agent(self, attempt: AnswerAttempt) -> AnswerOutcome:
@@ -189,7 +194,7 @@ class QuestionAnswering:
                 VoiceQaErrorCode.AGENT_FAILED, MESSAGES[error.code], retryable=error.retryable
             )
             return self._fail(attempt, failed, cause=error.code)
-        attempt_number, messages = attempt.question.attempt, tuple(attempt.forwarder.messages)
+        attempt_number, messages = attempt.number, tuple(attempt.forwarder.messages)
         self._answers.put(item.guest_id, item.query_id, attempt_number, messages)
         answered = self._answered_message(item, attempt_number, messages)
         ended = self._end(attempt, QuestionRecord.mark_answered, answered, lambda: self._append_turn(attempt))
@@ -234,10 +239,11 @@ class QuestionAnswering:
 
         The listener is the connection that receives the answer. It changes when the client reconnects.
 
-        `before_message` is called after the record has changed and before the message is posted. Return False if this attempt is not running any more, because
-        another attempt has begun, or because the question was marked as failed after its time limit.
+        `before_message` is called after the record has changed and before the message is posted. Return False if this
+        attempt is not running any more, because another attempt has begun, or because the question was marked as failed
+        after its time limit.
         """
-        ended = attempt.item.end(attempt.question.attempt, transition)
+        ended = attempt.item.end(attempt.number, transition)
         if ended is None:
             return False
         if before_message is not None:

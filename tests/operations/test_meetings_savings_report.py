@@ -1,4 +1,7 @@
-"""Command `savings`. botocore validates the requests and the stubbed responses of Cost Explorer."""
+"""Tests of the command `savings`, which compares the costs of meetings before and after a date.
+
+botocore validates the requests to Cost Explorer and its stubbed responses.
+"""
 
 from argparse import Namespace
 from datetime import date, timedelta
@@ -9,11 +12,11 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from guardrails.pricing.requirements_cost_tables.meetings import COST_TABLE
-from operations import meetings_cost_comparison
+from operations import meetings_savings_report
 from operations.command_context import CommandContext
-from operations.command_errors import CommandRefused
+from operations.command_errors import CommandFailed
 
-CHANGE = date(2026, 1, 15)
+CHANGE_DATE = date(2026, 1, 15)
 S3, BATCH, SONNET = (
     "Amazon Simple Storage Service",
     "Amazon Elastic Container Service",
@@ -34,8 +37,8 @@ class CostExplorer:
     def add_response(self, costs: Costs, *, token: str | None = None, **request: Any) -> None:
         """Add the response to the next request, with the costs of ten days before and ten days after the change."""
         results = []
-        for day in (CHANGE + timedelta(number) for number in range(-10, 10)):
-            amounts = {name: str(after if day >= CHANGE else before) for name, (before, after) in costs.items()}
+        for day in (CHANGE_DATE + timedelta(number) for number in range(-10, 10)):
+            amounts = {name: str(after if day >= CHANGE_DATE else before) for name, (before, after) in costs.items()}
             metrics = {name: {"UnblendedCost": {"Amount": amount}} for name, amount in amounts.items()}
             groups = [{"Keys": [name], "Metrics": metric} for name, metric in metrics.items()]
             results.append({"TimePeriod": {"Start": str(day), "End": str(day + timedelta(1))}, "Groups": groups})
@@ -43,13 +46,13 @@ class CostExplorer:
         response = {"ResultsByTime": results, **({"NextPageToken": token} if token else {})}
         self.stub.add_response("get_cost_and_usage", response, expected)
 
-    def run(self, since: str = "2026-01-15", days: int = 10, today: date = CHANGE + timedelta(10)) -> int:
+    def run(self, since: str = "2026-01-15", days: int = 10, today: date = CHANGE_DATE + timedelta(10)) -> int:
         context = CommandContext(lambda _: self.ce, lambda: 0.0, lambda _: None, self.printed.append)
         options = Namespace(stack="dev", environment=None, since=since, days=days)
         with self.stub:
-            return meetings_cost_comparison.run(context, options, today)
+            return meetings_savings_report.run(context, options, today)
 
-    def row(self, name: str) -> list[float]:
+    def read_row(self, name: str) -> list[float]:
         """Return the numbers in the printed row: monthly cost before and after, saving, and expected saving."""
         [line] = [line for line in self.printed if line.startswith(name)]
         return [float(number) for number in line[32:].split()]
@@ -62,11 +65,11 @@ def test_each_step_shows_its_monthly_cost_and_expected_saving() -> None:
     explorer.add_response({S3: (1.0, 0.5), BATCH: (0.5, 0.1), "Amazon Transcribe": (2.0, 2.0)}, Filter=tag_filter)
     explorer.add_response({SONNET: (0.3, 0.2), S3: (9.0, 9.0)})
     assert explorer.run() == 0
-    assert explorer.row("S3 lifecycle") == [30, 15, 15, 6.5]
-    assert explorer.row("Batch with Spot") == [15, 3, 12, 12]
-    assert explorer.row("Claude Haiku") == [9, 6, 3, 6]
-    assert explorer.row("Amazon Transcribe") == [60, 60, 0]
-    assert explorer.row("all") == [114, 84, 30, 29]
+    assert explorer.read_row("S3 lifecycle") == [30, 15, 15, 6.5]
+    assert explorer.read_row("Batch with Spot") == [15, 3, 12, 12]
+    assert explorer.read_row("Claude Haiku") == [9, 6, 3, 6]
+    assert explorer.read_row("Amazon Transcribe") == [60, 60, 0]
+    assert explorer.read_row("all") == [114, 84, 30, 29]
 
 
 def test_the_costs_of_all_result_pages_are_added() -> None:
@@ -75,7 +78,7 @@ def test_the_costs_of_all_result_pages_are_added() -> None:
     explorer.add_response({S3: (1.0, 1.0)}, Filter=ANY, NextPageToken="more")
     explorer.add_response({})
     assert explorer.run() == 0
-    assert explorer.row("S3 lifecycle")[0] == 60
+    assert explorer.read_row("S3 lifecycle")[0] == 60
 
 
 def test_a_step_without_costs_before_the_change_is_reported_as_such() -> None:
@@ -89,16 +92,16 @@ def test_a_step_without_costs_before_the_change_is_reported_as_such() -> None:
 def test_the_error_for_missing_costs_names_the_cost_allocation_tags() -> None:
     explorer = CostExplorer()
     explorer.add_response({}, Filter=ANY)
-    with pytest.raises(CommandRefused, match="activated for cost allocation"):
+    with pytest.raises(CommandFailed, match="activated for cost allocation"):
         explorer.run()
 
 
-@pytest.mark.parametrize("options", [{"since": "yesterday"}, {"days": 2}, {"today": CHANGE + timedelta(1)}])
+@pytest.mark.parametrize("options", [{"since": "yesterday"}, {"days": 2}, {"today": CHANGE_DATE + timedelta(1)}])
 def test_invalid_options_are_refused_before_a_paid_request(options: dict[str, Any]) -> None:
-    with pytest.raises(CommandRefused):
+    with pytest.raises(CommandFailed):
         CostExplorer().run(**options)
 
 
 def test_the_expected_savings_match_the_requirements() -> None:
-    expected = [step.expected for step in meetings_cost_comparison.STEPS]
+    expected = [step.expected for step in meetings_savings_report.STEPS]
     assert expected == [saving.stated_usd for saving in COST_TABLE.promised_savings]

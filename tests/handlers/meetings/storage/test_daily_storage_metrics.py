@@ -15,7 +15,7 @@ from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
-from handlers.meetings.storage.daily_storage_count import (
+from handlers.meetings.storage.daily_storage_metrics import (
     OTHERS,
     CountOutOfTime,
     StorageCounter,
@@ -36,7 +36,7 @@ DAY = date(2026, 1, 31)
 
 @dataclass
 class CountHarness:
-    """The storage count of the harness's bucket, with limits that a test can change."""
+    """The daily storage count for the bucket of a meeting harness. A test can change its limits."""
 
     meetings: MeetingHarness
     max_users_with_metric: int = 20
@@ -61,7 +61,10 @@ class CountHarness:
         ).run()
 
     def growth_by_user(self) -> dict[str, float]:
-        """Return the growth values that were sent last, by user. The key of the total is the stack."""
+        """Return the growth values that were sent last, by user.
+
+        The key of the total is the stack, and `OTHERS` is the key of all users without a metric of their own.
+        """
         return {
             metric["Dimensions"][-1]["Value"]: metric["Value"]
             for metric in self.meetings.cloudwatch.calls[-1]["MetricData"]
@@ -201,7 +204,7 @@ def test_objects_on_all_pages_are_counted(count: CountHarness, monkeypatch: pyte
 def test_logs_contain_no_keys_and_no_users(count: CountHarness, capsys: pytest.CaptureFixture[str]) -> None:
     put_recording(count.meetings, BOB, 1)
     count.meetings.put_object(f"raw/{CANARY}", b"1")
-    count.meetings.upload_files(b"a")
+    count.meetings.upload_recording_without_event(b"a")
     count.meetings.advance(days=1)
     assert count.run() == StorageCountResult(objects=8, users=3, metrics=0, started=1)
     output = capsys.readouterr().out
@@ -210,9 +213,9 @@ def test_logs_contain_no_keys_and_no_users(count: CountHarness, capsys: pytest.C
         assert secret not in output
 
 
-def test_a_recording_whose_event_was_lost_is_started_the_next_day(count: CountHarness) -> None:
+def test_a_recording_whose_upload_event_was_lost_is_processed_the_next_day(count: CountHarness) -> None:
     harness = count.meetings
-    harness.upload_files(b"a", b"b")
+    harness.upload_recording_without_event(b"a", b"b")
     assert count.run().started == 0, "its event may still arrive"
     harness.advance(days=1)
     assert count.run().started == 1
@@ -222,7 +225,7 @@ def test_a_recording_whose_event_was_lost_is_started_the_next_day(count: CountHa
     assert len(harness.step_functions.statuses) == 1
 
 
-def test_an_unreadable_complete_file_whose_event_was_lost_is_processed_once(
+def test_an_unreadable_complete_json_whose_event_was_lost_is_processed_once(
     count: CountHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harness = count.meetings
@@ -233,21 +236,24 @@ def test_an_unreadable_complete_file_whose_event_was_lost_is_processed_once(
             count.run()
     assert harness.state() == ("failed", "MALFORMED")
     output = capsys.readouterr().out
-    assert (output.count("complete_refused"), output.count("recording_unattended")) == (1, 0)
+    assert output.count("complete_refused") == 1, "the file must be refused once, and not each day"
+    assert "recording_unattended" not in output, "this log event would raise an alarm"
 
 
-def test_a_recording_whose_event_was_lost_is_started_although_an_older_one_is_in_progress(count: CountHarness) -> None:
+def test_a_recording_whose_upload_event_was_lost_is_processed_although_an_older_one_is_in_progress(
+    count: CountHarness,
+) -> None:
     harness = count.meetings
-    first = harness.upload_recording(b"a")
+    older_recording = harness.upload_recording(b"a")
     harness.advance(minutes=1)
-    second = harness.upload_files(b"b")
+    newer_file = harness.upload_recording_without_event(b"b")
     harness.advance(minutes=1)
-    harness.write_media_result(first)
-    harness.run_step("media", first)
+    harness.write_media_result(older_recording)
+    harness.run_step("media", older_recording)
     assert harness.state() == ("processing", "transcription")
     harness.now += NOTIFICATION_GRACE_PERIOD
     assert count.run().started == 1
-    assert (harness.record().content, harness.state()) == (second.content, ("processing", "media"))
+    assert (harness.record().content, harness.state()) == (newer_file.content, ("processing", "media"))
 
 
 def test_an_incomplete_recording_whose_event_was_lost_raises_an_alarm(
@@ -272,10 +278,11 @@ def test_a_recording_whose_event_arrived_is_not_processed_again(
         for item in parsed.get("Contents", ()):
             item["LastModified"] += timedelta(milliseconds=500)
 
+    # A read of the file fails, and would be logged as `recording_unattended`.
     monkeypatch.setattr(UploadReader, "read_complete_file", lambda *_: 1 / 0)
     with at_event(harness.s3, "after-call.s3.ListObjectsV2", add_milliseconds):
         count.run()
-    assert "recording_unattended" not in capsys.readouterr().out, "the failing read shows that the file was processed"
+    assert "recording_unattended" not in capsys.readouterr().out
 
 
 def test_a_malformed_file_for_a_ready_meeting_raises_no_alarm(
@@ -299,7 +306,7 @@ def test_a_failed_start_does_not_stop_the_count_and_is_repeated_by_the_sweep(
     harness = count.meetings
     meetings = [MeetingId(ANN, ulid(START, number)) for number in (1, 2)]
     for meeting in meetings:
-        harness.upload_files(b"a", meeting=meeting)
+        harness.upload_recording_without_event(b"a", meeting=meeting)
     harness.advance(hours=2)
     harness.step_functions.next_starts.append("rejected")
     assert count.run().started == 1

@@ -1,9 +1,9 @@
 """Benchmark of the manifest builder: time, AWS calls and DynamoDB write units per file.
 
 The manifest builder is a Lambda function that tracks arriving files in a table and collects them in manifests (lists of
-files for one Glue run). The handler's code runs with real boto3 clients. A fake AWS in
-memory, from the tests of ingestion, answers the clients' requests, each after 5 ms, which is DynamoDB's latency within
-its region. One invocation runs at a time.
+files for one Glue run). The handler's code runs with real boto3 clients. A fake AWS in memory, from the tests of
+ingestion, answers the clients' requests, each after 5 ms, which is DynamoDB's latency within its region. One invocation
+runs at a time.
 """
 
 import io

@@ -19,7 +19,7 @@ from typing import Any
 from handlers.common.time_and_ids import clock
 from operations.aws_errors import translate_errors
 from operations.command_context import CommandContext
-from operations.command_errors import CommandRefused
+from operations.command_errors import CommandFailed
 from operations.function_target import PROJECT
 
 SUMMARY = "compare the cost of meetings before and after a change, from Cost Explorer"
@@ -66,7 +66,7 @@ def run(context: CommandContext, options: argparse.Namespace, today: date | None
     change = _parse_day(since)
     days_after = min(days, ((today or clock.now().date()) - change).days)
     if days < MIN_DAYS or days_after < MIN_DAYS:
-        raise CommandRefused(
+        raise CommandFailed(
             f"--since {since} with --days {days}: {max(days_after, 0)} whole days have passed since then. Choose both so that at "
             f"least {MIN_DAYS} days are compared."
         )
@@ -74,7 +74,7 @@ def run(context: CommandContext, options: argparse.Namespace, today: date | None
     ce = context.clients("ce")
     tagged = _get_costs(ce, start, change, end, _tag_filter(environment))
     if not tagged:
-        raise CommandRefused(
+        raise CommandFailed(
             f"Cost Explorer has no cost of {SUBSYSTEM} in {environment} from {start} to {end}. Check that the tags Project, "
             "Environment and Subsystem were activated for cost allocation, and check --stack and --environment."
         )
@@ -151,4 +151,4 @@ def _parse_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise CommandRefused(f"--since {text}: give the day of the change, for example 2026-01-31.") from None
+        raise CommandFailed(f"--since {text}: give the day of the change, for example 2026-01-31.") from None

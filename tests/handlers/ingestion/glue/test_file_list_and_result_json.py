@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handlers.ingestion.glue.file_list_and_result import (
+from handlers.ingestion.glue.file_list_and_result_json import (
     FileList,
     FileOutcome,
     SourceFile,

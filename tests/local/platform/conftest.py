@@ -1,0 +1,24 @@
+"""Fixture for tests of `make push` and `make watch`."""
+
+from pathlib import Path
+
+import pytest
+
+from components.blocks.compute import handler_archive
+from local.platform import emulator, function_push
+from local.platform.emulator import Emulator
+from tests.handler_tree import use_handler_tree
+from tests.local.platform.fake_platform_lambda import PORT, PROCESS_ID, START_NAME, SWEEP_NAME, FakePlatformLambda
+
+
+@pytest.fixture
+def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePlatformLambda:
+    """Make a platform seem to run in a folder, with the functions `start` and `sweep` of a small handler tree."""
+    use_handler_tree(monkeypatch, tmp_path)
+    fake_platform = FakePlatformLambda(tmp_path)
+    content = Path(handler_archive.write_archive("meetings")).read_bytes()
+    for name in (START_NAME, SWEEP_NAME):
+        fake_platform.deploy(name, content)
+    monkeypatch.setattr(emulator, "find_running", lambda _: Emulator(PROCESS_ID, PORT, tmp_path, kept=True))
+    monkeypatch.setattr(function_push, "EmulatorClients", lambda _: fake_platform)
+    return fake_platform
