@@ -97,12 +97,12 @@ def send_and_wait(*messages: str | bytes) -> Peer:
     return peer
 
 
-def ignore_until(go: threading.Event) -> Peer:
+def ignore_until(event: threading.Event) -> Peer:
     """Return a peer that neither reads nor answers until the event is set."""
 
     def peer(connection: ServerConnection) -> None:
         connection.recv_flow_control.acquire()
-        go.wait(TIMEOUT_SECONDS)
+        event.wait(TIMEOUT_SECONDS)
         connection.recv_flow_control.release()
 
     return peer
