@@ -198,7 +198,7 @@ def test_no_rule_is_a_code_of_pydantic() -> None:
         rule = _find_rule(error_type, f"Input {CANARY}")
         assert rule != error_type
         assert " " in rule
-        assert (CANARY in rule) == (error_type in RULE_ONLY_PROBLEM_TYPES)
+        assert (CANARY in rule) == (error_type in RULE_ONLY_PROBLEM_TYPES), "only these messages are returned"
 
 
 def test_the_rules_of_our_own_validators_are_returned_to_the_client() -> None:

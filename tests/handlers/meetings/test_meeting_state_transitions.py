@@ -32,9 +32,9 @@ from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId, Recording
 from handlers.meetings.upload_completion_file import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.upload_reader import UploadedChunks, UploadedCompleteFile
 from handlers.meetings.upload_state_transitions import apply_uploads
-from tests.handlers.meetings.meeting_harness import ANN, BOB, MEETING, START, complete_file
+from tests.handlers.meetings.meeting_harness import ANN, BOB, MEETING, START, complete_json
 
-COMPLETE_FILE, OTHER_FILE = complete_file(b"a", b"b"), complete_file(b"c")
+COMPLETE_FILE, OTHER_FILE = complete_json(b"a", b"b"), complete_json(b"c")
 WRONG_CHUNKS = (WrongChunk(name="0.webm", problem=ChunkProblem.HASH),)
 LATER = START + timedelta(minutes=1)
 MAX_ATTEMPT = 4
@@ -133,7 +133,7 @@ def test_the_rank_never_falls_and_every_change_raises_the_version(changes: list[
         before = after
 
 
-@pytest.mark.parametrize("changed", [{"content": complete_file(b"z").content}, {"attempt": MAX_ATTEMPT + 1}])
+@pytest.mark.parametrize("changed", [{"content": complete_json(b"z").content}, {"attempt": MAX_ATTEMPT + 1}])
 @given(changes=st.lists(report_changes(), max_size=6))
 def test_reports_about_other_chunks_or_another_attempt_change_nothing(
     changes: list[Any], changed: dict[str, Any]

@@ -42,7 +42,7 @@ def read_answer(text: str, is_last: bool) -> str:
 
 @dataclass
 class ScriptedModel:
-    """Model with scripted replies and faults, which records requests and tokens, and a clock that pauses advance."""
+    """Model with scripted replies and faults, which records requests and tokens, and a clock that advances only in pauses."""
 
     replies: list[ModelReply | ServiceFault]
     requests: list[ConverseRequest] = field(default_factory=list)
@@ -66,7 +66,7 @@ class ScriptedModel:
 
     @property
     def corrections(self) -> list[str]:
-        """Texts of the requests after the question itself."""
+        """Text that the requests contain after the question itself."""
         return [block["text"] for request in self.requests for block in request["messages"][0]["content"][1:]]
 
 

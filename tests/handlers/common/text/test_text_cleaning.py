@@ -139,7 +139,7 @@ def test_emoji_and_scripts_keep_the_characters_that_they_need(text: str) -> None
     joined = ""
     for character in text:
         joined += remove_hidden_characters(character, joined[-CONTEXT_CHARACTERS:])
-    # The selector of a keycap cannot be recognised before the keycap arrives.
+    # The selector U+FE0F before U+20E3 (combining keycap) is kept only if both arrive in the same part.
     assert joined == text.replace("1\ufe0f\u20e3", "1\u20e3")
 
 

@@ -24,7 +24,7 @@ ZERO_COUNTS = dict.fromkeys(("checked", "started", "ended", "timed_out", "never_
 
 def upload_incomplete_recording(harness: MeetingHarness, meeting: MeetingId = MEETING) -> None:
     """Create a meeting that waits for a chunk."""
-    harness.complete_upload(b"a", meeting=meeting)
+    harness.upload_complete_json(b"a", meeting=meeting)
     assert harness.state(meeting) == ("incomplete",)
 
 
@@ -78,7 +78,7 @@ def test_an_execution_that_ended_without_a_report_fails_its_meeting(
     harness.advance(minutes=61)
     assert harness.sweep()[outcome] == 1
     assert harness.state() == ("failed", reason)
-    assert harness.due_sort_keys() == []
+    assert harness.sort_keys_due_for_sweep() == []
     assert harness.sweep() == ZERO_COUNTS
 
 
@@ -112,7 +112,7 @@ def test_a_meeting_without_progress_fails_after_two_days_of_restarts(
         harness.advance(hours=4)
         harness.sweep()
     assert harness.state() == ("failed", "TIMED_OUT")
-    assert harness.due_sort_keys() == []
+    assert harness.sort_keys_due_for_sweep() == []
     assert len(harness.step_functions.inputs) <= 13
 
 
@@ -141,8 +141,8 @@ def test_an_incomplete_meeting_waits_until_its_uploads_are_deleted(harness: Meet
     harness.advance(minutes=61)
     assert harness.sweep()["never_complete"] == 1
     assert harness.state() == ("failed", "NEVER_COMPLETE")
-    assert harness.wrong_chunks() == {"0.webm": "missing"}, "the missing chunks must still be listed"
-    assert harness.due_sort_keys() == []
+    assert harness.wrong_files() == {"0.webm": "missing"}, "the missing chunks must still be listed"
+    assert harness.sort_keys_due_for_sweep() == []
 
 
 def test_a_chunk_whose_event_was_lost_is_found(harness: MeetingHarness) -> None:
@@ -163,7 +163,7 @@ def test_an_incomplete_meeting_is_checked_a_few_times_a_day(harness: MeetingHarn
 
 
 def test_an_arriving_chunk_does_not_extend_the_time_limit_of_an_incomplete_meeting(harness: MeetingHarness) -> None:
-    harness.complete_upload(b"a", b"b")
+    harness.upload_complete_json(b"a", b"b")
     harness.advance(days=6)
     harness.upload_chunks(b"a")
     harness.deliver_event("0.webm")
@@ -191,7 +191,7 @@ def test_due_items_of_a_ready_and_of_an_unknown_meeting_are_deleted(harness: Mee
     assert harness.sweep()["checked"] == 0
     harness.advance(minutes=1)
     assert harness.sweep()["checked"] == 2
-    assert harness.due_sort_keys() == []
+    assert harness.sort_keys_due_for_sweep() == []
     assert harness.record() == before
 
 
