@@ -125,7 +125,9 @@ def test_the_rank_never_falls_and_every_change_raises_the_version(changes: list[
             assert after is not None
             assert progress_rank(after) >= progress_rank(before)
             assert after.version == before.version + (after != before)
-            assert (after.since == before.since) or progress_rank(after) > progress_rank(before)
+            assert (after.since == before.since) or progress_rank(after) > progress_rank(before), (
+                "`since` is the time of the last change of the rank"
+            )
             assert (after.due is not None) == (after.status in {MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING})
             assert (after.stage is not None) == (after.status is MeetingStatus.PROCESSING)
             assert after.status is not MeetingStatus.INCOMPLETE or after.wrong_count
@@ -149,13 +151,13 @@ def test_late_reports_change_nothing_except_that_a_failed_meeting_can_become_rea
     ready = apply_report(failed, READY_REPORT, LATER)
     assert (ready.status, ready.reason) == (MeetingStatus.READY, None)
     incomplete, transcribing = apply_reports([INCOMPLETE_REPORT]), apply_reports([TRANSCRIPTION_REPORT])
-    assert (incomplete.status, incomplete.attempt) == (MeetingStatus.INCOMPLETE, 2)
+    assert (incomplete.status, incomplete.attempt) == (MeetingStatus.INCOMPLETE, 2), "the next execution is attempt 2"
     assert apply_report(incomplete, FAILED_REPORT, LATER) is incomplete, "the meeting waits for chunks"
     assert apply_report(transcribing, INCOMPLETE_REPORT, LATER) is transcribing, "the chunks were accepted"
 
 
 def test_a_new_attempt_is_due_after_15_minutes_and_progress_does_not_change_the_due_time() -> None:
-    assert STARTED_RECORD.due == "2026-01-31T12:16:00.000Z"
+    assert STARTED_RECORD.due == "2026-01-31T12:16:00.000Z", "it started a minute after 12:00"
     postponed = postpone_sweep(STARTED_RECORD, START + timedelta(days=1))
     assert postponed.version == STARTED_RECORD.version + 1
     assert apply_reports([TRANSCRIPTION_REPORT], postponed).due == postponed.due

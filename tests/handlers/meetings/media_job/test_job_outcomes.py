@@ -245,7 +245,9 @@ def test_a_broken_ffmpeg_fails_the_job_and_blames_no_chunk(harness: JobHarness, 
 
 
 def test_a_video_is_encoded_if_copying_its_chunks_fails(harness: JobHarness) -> None:
-    """ffmpeg fails when it joins the chunks for the first time. The second job knows this, and does not copy either."""
+    """The first ffmpeg run with the option `faststart` fails. It joins the copied chunks. The failure is stored, so the
+    second job does not copy the chunks either.
+    """
     harness.upload(sample_videos.video_with_audio(1), sample_videos.video_with_audio(1))
     fail_once = 'case "$*" in *faststart*) test -e tried || { touch tried; exit 1; };; esac'
     script = harness.logging_ffmpeg.read_text()

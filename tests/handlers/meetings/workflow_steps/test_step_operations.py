@@ -43,7 +43,7 @@ def test_a_recording_with_audio_continues_with_the_transcription(harness: Meetin
         "durationMs": 60_000,
     }
     assert harness.state() == ("processing", "transcription")
-    assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.1)]
+    assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.1)], "6 of 60 seconds"
 
 
 def test_a_part_that_an_earlier_attempt_transcribed_is_not_transcribed_again(
@@ -131,13 +131,14 @@ def test_a_recording_that_the_job_rejected_is_started_again_only_after_a_new_upl
 ) -> None:
     """An archived chunk has the announced size in the listing, but cannot be read."""
     harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "unreadable"}])
+    # The step of attempt 1 is repeated. The steps of attempts 2 and 3, which have no execution, start none either.
     for attempt in (1, 1, 2, 3):
         harness.advance(minutes=3)
         assert harness.run_step("media", recording, attempt)["outcome"] == "incomplete"
         harness.deliver_event("1.webm")
     assert harness.state() == ("incomplete",)
     assert (harness.wrong_files(), harness.record().attempt) == ({"1.webm": "unreadable"}, 2)
-    assert harness.step_functions.attempts == [1]
+    assert harness.step_functions.attempts == [1], "attempt 2 waits for a new upload"
     harness.put_object(MEETING.upload_key("1.webm"), b"b")
     harness.deliver_event("1.webm")
     assert harness.step_functions.attempts == [1, 2], "the chunk was uploaded again"
@@ -336,7 +337,7 @@ def test_the_number_of_interruptions_is_logged_once(
     recording = harness.upload_recording(b"a")
     harness.write_media_result(recording)
     for _ in range(2):
-        harness.run_step("media", recording, attempts=3)
+        harness.run_step("media", recording, attempts=3)  # attempts of the Batch job
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "media_read" in line]
     assert [line["interruptions"] for line in lines] == [2]
 
@@ -395,7 +396,7 @@ def test_logs_contain_no_meeting_data(harness: MeetingHarness, capsys: pytest.Ca
     run_media_step(harness, recording)
     harness.run_step("fail", recording, error=f"{CANARY} of {recording.video_key}")
     output = capsys.readouterr().out
-    assert '"cause":"unnamed"' in output.replace(": ", ":")
+    assert '"cause":"unnamed"' in output.replace(": ", ":"), "the text of the error is not the name of a class"
     assert '"code":"TRANSCRIPTION_FAILED"' in output.replace(": ", ":")
     for secret in (CANARY, ANN, MEETING.meeting_id, recording.content):
         assert secret not in output
