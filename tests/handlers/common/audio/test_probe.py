@@ -80,7 +80,7 @@ def test_flac_without_a_stated_length_is_rejected() -> None:
 
 
 def test_tags_in_front_of_audio_are_skipped_unread() -> None:
-    # An ID3v2 tag of two megabytes, as it contains a cover image.
+    # An ID3v2 tag of two megabytes, like one with a cover image.
     cover = b"ID3\x04\x00\x00" + bytes([0, 0x7F, 0x7F, 0x7F]) + bytes((1 << 21) - 1)
     for kind in ("mp3", "flac"):
         file = to_ranged_file(cover + cover + spoken(kind))
@@ -293,6 +293,7 @@ def stretched_ogg() -> RangedFile:
 
 def stretched_webm() -> RangedFile:
     audio = spoken("webm", *LIVE_WEBM, piped=True)
+    # A cluster of unknown size, with its start time and one block of audio.
     cluster = b"\x1f\x43\xb6\x75\x01\xff\xff\xff\xff\xff\xff\xff\xe7\x84" + THREE_HOURS_MS.to_bytes(4, "big")
     return sparse_file(audio[: 32 * 1024], cluster + b"\xa3\x85\x81\x00\x00\x80\x00", 10**9)
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.media
 UNKNOWN_SIZE = b"\x01" + b"\xff" * 7
 CLUSTER, DURATION, TIMESTAMP_SCALE = b"\x1f\x43\xb6\x75", b"\x44\x89", b"\x2a\xd7\xb1"
 CUES, VOID, UNKNOWN_ELEMENT = b"\x1c\x53\xbb\x6b", b"\xec", b"\x81"
-"""Ids of an index, which ends a cluster of unknown size, of padding, and of an element that no cluster contains."""
+"""Ids of the cues (an index, which ends a cluster of unknown size), of padding, and of an element outside clusters."""
 AUDIO, VIDEO = 1, 2
 """Numbers of the audio and the video track."""
 

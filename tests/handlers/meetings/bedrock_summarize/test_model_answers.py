@@ -33,11 +33,11 @@ def answer(task: str = "actionItems", **changed: Any) -> str:
 
 def parse_problem(text: str, task: SummaryTask = SummaryTask.ACTION_ITEMS, *, skip_malformed: bool = False) -> StrEnum:
     """Parse an unusable answer; return its problem."""
-    has_items = task is SummaryTask.ACTION_ITEMS
-    with pytest.raises(UnusableAnswer) as caught:
-        parse_items(text, QUESTION_ID, skip_malformed=skip_malformed) if has_items else parse_summary(
-            text, task, QUESTION_ID
-        )
+    with pytest.raises(UnusableAnswer) as caught:  # noqa: PT012 - one of two calls
+        if task is SummaryTask.ACTION_ITEMS:
+            parse_items(text, QUESTION_ID, skip_malformed=skip_malformed)
+        else:
+            parse_summary(text, task, QUESTION_ID)
     assert caught.value.__context__ is None, "the context could contain the answer"
     assert CANARY not in str(caught.value) + caught.value.problem.value
     return caught.value.problem

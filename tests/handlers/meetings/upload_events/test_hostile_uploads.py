@@ -36,7 +36,7 @@ def test_a_malformed_complete_json_fails_its_meeting_and_is_not_retried(
         assert harness.deliver_event("complete.json") == []
     assert (harness.state(), harness.wrong_files()) == (("failed", "MALFORMED"), {"complete.json": problem})
     record = harness.record()
-    assert (record.content, record.title, record.version) == ("", "", 1)
+    assert (record.content, record.title, record.version) == ("", "", 1), "the second event writes nothing"
     assert harness.sort_keys_due_for_sweep() == []
     output = capsys.readouterr().out
     assert "complete_refused" in output
@@ -94,7 +94,7 @@ def test_an_unreadable_complete_json_fails_its_meeting_and_is_not_retried(
         for _ in range(2):
             assert harness.deliver_event("complete.json") == []
     assert (harness.state(), harness.wrong_files()) == (("failed", "MALFORMED"), {"complete.json": "unreadable"})
-    assert harness.record().version == 1
+    assert harness.record().version == 1, "the second event writes nothing"
     output = capsys.readouterr().out
     assert "sealed" in output, "the log must state that the file cannot be read"
     assert CANARY not in output

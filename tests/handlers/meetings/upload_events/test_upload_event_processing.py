@@ -56,7 +56,7 @@ def test_processing_starts_when_the_last_chunk_arrives(harness: MeetingHarness) 
     harness.deliver_event("2.webm")
     assert harness.state() == ("processing", "media")
     assert harness.wrong_files() == {}
-    assert harness.record().whole_at == "2026-01-31T12:05:00.000Z"
+    assert harness.record().whole_at == "2026-01-31T12:05:00.000Z", "the last chunk arrived at this time"
     assert len(harness.step_functions.statuses) == 1
 
 
@@ -136,7 +136,9 @@ def test_a_new_description_of_the_same_chunks_changes_only_the_description(harne
     record = harness.record()
     assert (record.title, record.tags) == ("Better", ("new",))
     assert record.language == "en-US", "the transcription has started in this language"
-    assert (record.since, record.updated_at) == ("2026-01-31T12:00:00.000Z", "2026-01-31T12:01:00.000Z")
+    assert (record.since, record.updated_at) == ("2026-01-31T12:00:00.000Z", "2026-01-31T12:01:00.000Z"), (
+        "`since` is the time of the last change of attempt, status or stage"
+    )
     assert len(harness.step_functions.statuses) == 1
     assert "ListObjectsV2" not in calls
 
