@@ -51,9 +51,8 @@ def fragment(*track_fragments: bytes, audio: bytes = b"sound") -> bytes:
 def traf(
     track_id: int, start: int, *runs: bytes, header: bytes = b"", flags: int = 0, is_64_bit: bool = False
 ) -> bytes:
-    """Return a track fragment box that starts at a time and contains these runs of samples.
-
-    The flags state which fields the header has. 0x8 is the default duration of a sample.
+    """Return a track fragment box that starts at a time and contains these runs of samples. The flags state which
+    fields the header has. 0x8 is the default duration of a sample.
     """
     start_time = full_box(b"tfdt", start.to_bytes(8 if is_64_bit else 4, "big"), version=int(is_64_bit))
     return box(b"traf", full_box(b"tfhd", track_id, header, flags=flags), start_time, *runs)
@@ -97,8 +96,7 @@ def test_a_box_may_have_a_large_size_or_extend_to_the_end() -> None:
         (movie_file(track(1, b"soun", 99))[:-1], RejectionReason.TRUNCATED),
         (movie_file(track(1, b"soun", 99)) + b"\0\0\0\x09mdat", RejectionReason.TRUNCATED),
         (movie_file(track(1, b"soun", 99)) + b"\0\0\0", RejectionReason.TRUNCATED),
-        # A box has at least eight bytes.
-        (movie_file(track(1, b"soun", 99)) + b"\0\0\0\x07mdat", RejectionReason.UNREADABLE),
+        (movie_file(track(1, b"soun", 99)) + b"\0\0\0\x07mdat", RejectionReason.UNREADABLE),  # less than 8 bytes
         # The time scale of the track is 0.
         (
             movie_file(track(1, b"soun", 99)).replace(UNITS_PER_SECOND.to_bytes(4, "big"), bytes(4)),

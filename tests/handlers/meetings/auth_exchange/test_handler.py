@@ -141,6 +141,7 @@ def test_an_unavailable_identity_provider_is_a_503(exchange_harness: ExchangeHar
     [
         ({}, ["token", "sessionName"]),
         ({"token": "x", "sessionName": "日本語a"}, ["sessionName"]),
+        # Without valid text or an object, the error names no field.
         ({"token": "\ud800", "sessionName": "laptop"}, []),
         ("x", []),
     ],

@@ -116,12 +116,14 @@ def test_the_sweep_marks_an_incomplete_meeting_as_failed_if_its_new_complete_jso
 
 def test_a_complete_json_that_replaces_an_unreadable_one_during_the_read_is_used(harness: MeetingHarness) -> None:
     harness.upload_recording_without_event(b"a")
+    # The read of the first file fails. The read of the file that has replaced it succeeds.
     with harness.fail_complete_json_reads("InvalidRequest", times=1):
         assert harness.deliver_event("complete.json") == []
     assert harness.state() == ("processing", "media")
 
 
 def test_an_unreadable_complete_json_that_is_deleted_meanwhile_creates_no_record(harness: MeetingHarness) -> None:
+    """The read fails, and the bucket contains no `complete.json` any more."""
     harness.put_object(MEETING.upload_key("complete.json.other"), b"")  # must not be taken for complete.json
     with harness.fail_complete_json_reads("InvalidRequest"):
         assert harness.deliver_event("complete.json") == []

@@ -184,6 +184,7 @@ def test_other_objects_below_the_meetings_prefix_are_listed_up_to_a_limit(
 ) -> None:
     monkeypatch.setattr("handlers.meetings.upload_reader.PAGE_SIZE", 2)
     monkeypatch.setattr("handlers.meetings.upload_reader.MAX_PAGES", 2)
+    # The chunk `0.webm` comes before these objects in the listing.
     for number in range(9):
         harness.put_object(MEETING.upload_key(f"junk-{number}"), b"x")
     harness.upload_recording(b"a")
