@@ -34,7 +34,7 @@ from handlers.meetings.upload_reader import UploadedChunks, UploadedCompleteFile
 from handlers.meetings.upload_state_transitions import apply_uploads
 from tests.handlers.meetings.meeting_harness import ANN, BOB, MEETING, START, complete_json
 
-COMPLETE_FILE, OTHER_FILE = complete_json(b"a", b"b"), complete_json(b"c")
+COMPLETE_JSON, OTHER_JSON = complete_json(b"a", b"b"), complete_json(b"c")
 WRONG_CHUNKS = (WrongChunk(name="0.webm", problem=ChunkProblem.HASH),)
 LATER = START + timedelta(minutes=1)
 MAX_ATTEMPT = 4
@@ -62,7 +62,7 @@ def upload_change(
 
 
 def create_report(
-    status: MeetingStatus, stage: Stage | None = None, complete: CompleteFile = COMPLETE_FILE, attempt: int = 1
+    status: MeetingStatus, stage: Stage | None = None, complete: CompleteFile = COMPLETE_JSON, attempt: int = 1
 ) -> ExecutionReport:
     reason = MeetingReason.MEDIA_FAILED if status is MeetingStatus.FAILED else None
     wrong = WRONG_CHUNKS if status is MeetingStatus.INCOMPLETE else ()
@@ -77,7 +77,7 @@ SUMMARY_REPORT = create_report(MeetingStatus.PROCESSING, Stage.SUMMARY)
 FAILED_REPORT = create_report(MeetingStatus.FAILED)
 READY_REPORT = create_report(MeetingStatus.READY)
 REPORTS = [INCOMPLETE_REPORT, TRANSCRIPTION_REPORT, SUMMARY_REPORT, FAILED_REPORT, READY_REPORT]
-STARTED_RECORD: MeetingRecord = upload_change(COMPLETE_FILE)(None)
+STARTED_RECORD: MeetingRecord = upload_change(COMPLETE_JSON)(None)
 """Record of a meeting whose execution has not reported anything yet."""
 
 
@@ -91,14 +91,14 @@ def apply_reports(reports: Iterable[ExecutionReport], record: MeetingRecord = ST
 def report_changes(draw: st.DrawFn) -> Any:
     """Functions that apply a report to a record, if there is a record."""
     status, stage = draw(st.sampled_from(sorted(PROGRESS_RANKS, key=str)))
-    complete = draw(st.sampled_from([COMPLETE_FILE, OTHER_FILE]))
+    complete = draw(st.sampled_from([COMPLETE_JSON, OTHER_JSON]))
     report = create_report(status, stage, complete, draw(st.integers(1, MAX_ATTEMPT)))
     return lambda record: None if record is None else apply_report(record, report, LATER)
 
 
 UPLOAD_CHANGES = st.builds(
     upload_change,
-    st.sampled_from([COMPLETE_FILE, OTHER_FILE, None]),
+    st.sampled_from([COMPLETE_JSON, OTHER_JSON, None]),
     st.sampled_from("123"),
     has_wrong_chunk=st.booleans(),
     chunks_fingerprint=st.sampled_from("xy"),
@@ -175,21 +175,21 @@ def test_unchanged_uploads_that_the_job_rejected_are_not_processed_again(name: s
     """Otherwise each rejection would start the next job, and each job costs money."""
     wrong = (WrongChunk(name=name, problem=ChunkProblem.UNREADABLE),)
     rejected = apply_report(STARTED_RECORD, replace(INCOMPLETE_REPORT, wrong=wrong), LATER)
-    assert upload_change(COMPLETE_FILE)(rejected) == rejected
-    assert upload_change(COMPLETE_FILE, chunks_fingerprint="y")(rejected).status is MeetingStatus.PROCESSING
-    assert upload_change(COMPLETE_FILE, "2")(rejected).status is MeetingStatus.PROCESSING, (
+    assert upload_change(COMPLETE_JSON)(rejected) == rejected
+    assert upload_change(COMPLETE_JSON, chunks_fingerprint="y")(rejected).status is MeetingStatus.PROCESSING
+    assert upload_change(COMPLETE_JSON, "2")(rejected).status is MeetingStatus.PROCESSING, (
         "a new complete.json requests a retry"
     )
 
 
 def test_chunks_that_disappeared_and_returned_are_processed_again() -> None:
     rejected = apply_report(STARTED_RECORD, INCOMPLETE_REPORT, LATER)
-    without_chunk = upload_change(COMPLETE_FILE, has_wrong_chunk=True, chunks_fingerprint="y")(rejected)
-    assert upload_change(COMPLETE_FILE)(without_chunk).status is MeetingStatus.PROCESSING
+    without_chunk = upload_change(COMPLETE_JSON, has_wrong_chunk=True, chunks_fingerprint="y")(rejected)
+    assert upload_change(COMPLETE_JSON)(without_chunk).status is MeetingStatus.PROCESSING
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from([ANN, BOB]), st.sampled_from([COMPLETE_FILE, OTHER_FILE]), st.integers(1, 999)))
+    st.lists(st.tuples(st.sampled_from([ANN, BOB]), st.sampled_from([COMPLETE_JSON, OTHER_JSON]), st.integers(1, 999)))
 )
 def test_execution_names_are_short_and_unique_by_user_content_and_attempt(identities: list[Any]) -> None:
     executions = {

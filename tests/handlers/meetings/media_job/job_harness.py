@@ -59,7 +59,8 @@ class JobHarness:
     def ffmpeg_runs(self) -> list[str]:
         """Arguments of each ffmpeg run.
 
-        A run with `libx264` encodes a piece of video. A run with `-c:a flac` creates a part of the audio.
+        A run with `libx264` encodes a piece of video. A run with `-c:a flac` creates a part of the audio. A run with
+        `framecrc` probes a file.
         """
         log = self.folder / "ffmpeg.log"
         return log.read_text().splitlines() if log.exists() else []
@@ -118,9 +119,9 @@ class JobHarness:
     def keys(self, prefix: str) -> list[str]:
         return [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
 
-    def runs_that_probe_chunks(self, first_run: int = 0) -> list[str]:
-        """Return the ffmpeg runs that probe a chunk, except the first ones up to this number."""
-        return [run for run in self.ffmpeg_runs[first_run:] if "framecrc" in run and "chunk-" in run]
+    def runs_that_probe_chunks(self, skipped_runs: int) -> list[str]:
+        """Return the ffmpeg runs that probe a chunk, without the given number of runs at the beginning."""
+        return [run for run in self.ffmpeg_runs[skipped_runs:] if "framecrc" in run and "chunk-" in run]
 
     def piece_keys(self) -> list[str]:
         """Keys of the encoded pieces of the video."""

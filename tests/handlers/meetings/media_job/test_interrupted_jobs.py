@@ -95,7 +95,9 @@ def test_deleted_output_is_created_again(harness: JobHarness) -> None:
     harness.s3.delete_object(Bucket=BUCKET, Key=result.audio[1].key)
     assert harness.run().model_copy(update={"ffmpeg_ms": 0}) == result.model_copy(update={"ffmpeg_ms": 0})
     assert result.audio[1].key in harness.keys("audio/")
-    assert not [run for run in harness.ffmpeg_runs[runs:] if "libx264" in run or "framecrc" in run]
+    assert not [run for run in harness.ffmpeg_runs[runs:] if "libx264" in run or "framecrc" in run], (
+        "no other step is repeated"
+    )
 
 
 def test_audio_parts_are_created_again_after_their_maximum_duration_changed(harness: JobHarness) -> None:

@@ -43,7 +43,7 @@ def test_a_recording_with_audio_continues_with_the_transcription(harness: Meetin
         "durationMs": 60_000,
     }
     assert harness.state() == ("processing", "transcription")
-    assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.1)], "6 of 60 seconds"
+    assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.1)], "ffmpeg ran for 6 of 60 seconds"
 
 
 def test_a_part_that_an_earlier_attempt_transcribed_is_not_transcribed_again(
