@@ -29,33 +29,36 @@ class ItemHandler:
 
 @pytest.mark.parametrize(("budget_seconds", "checked"), [(-1, 0), (0, 2), (1, 2), (2, 4), (4, 5)])
 def test_no_batch_starts_after_the_budget_is_spent(budget_seconds: int, checked: int) -> None:
-    items = ItemHandler()
-    loop = SweepLoop(EventLog("INFO"), lambda: items.now, budget_seconds * SECOND)
-    count = loop.run((["a", "b"], ["c", "d"], [], ["e"]), items.handle, failure_event="item_failed")
+    item_handler = ItemHandler()
+    loop = SweepLoop(EventLog("INFO"), lambda: item_handler.now, budget_seconds * SECOND)
+    count = loop.run((["a", "b"], ["c", "d"], [], ["e"]), item_handler.handle, failure_event="item_failed")
     assert (count["checked"], count["seen"], count["unfinished"]) == (checked, checked, int(checked < 5))
 
 
 def test_the_budget_is_checked_between_empty_batches_too() -> None:
-    items = ItemHandler()
+    item_handler = ItemHandler()
 
     def empty_batches() -> Iterator[list[str]]:
         for _ in range(9):
-            items.now += SECOND
+            item_handler.now += SECOND
             yield []
 
-    loop = SweepLoop(EventLog("INFO"), lambda: items.now, 3 * SECOND)
-    assert loop.run(empty_batches(), items.handle, failure_event="item_failed")["unfinished"] == 1
-    assert items.now == START + 4 * SECOND
+    loop = SweepLoop(EventLog("INFO"), lambda: item_handler.now, 3 * SECOND)
+    assert loop.run(empty_batches(), item_handler.handle, failure_event="item_failed")["unfinished"] == 1
+    assert item_handler.now == START + 4 * SECOND
 
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_failure_is_logged_without_its_text_and_stops_no_other_item(
     capsys: pytest.CaptureFixture[str], workers: int
 ) -> None:
-    items = ItemHandler()
-    loop = SweepLoop(EventLog("INFO"), lambda: items.now, timedelta.max, parallel=ParallelCalls(workers))
+    item_handler = ItemHandler()
+    loop = SweepLoop(EventLog("INFO"), lambda: item_handler.now, timedelta.max, parallel=ParallelCalls(workers))
     count = loop.run(
-        [["a", "canary", "b"]], items.handle, failure_event="item_failed", describe=lambda item: {"records": len(item)}
+        [["a", "canary", "b"]],
+        item_handler.handle,
+        failure_event="item_failed",
+        describe=lambda item: {"records": len(item)},
     )
     assert loop.log_counts("swept", count, outcomes=["seen", "absent"]) == {
         "checked": 3,

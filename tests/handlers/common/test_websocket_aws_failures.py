@@ -13,7 +13,7 @@ from handlers.transcription.router.open_session_limit import DISCONNECTED_MS
 from tests.handlers.common.aws.aws_failures import (
     PERMANENT_ERRORS,
     TRANSIENT_ERRORS,
-    FailingTable,
+    DynamoDbFailures,
     client_error,
     name_failure,
 )
@@ -45,22 +45,22 @@ def api(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 @pytest.fixture
-def table(api: Harness, monkeypatch: pytest.MonkeyPatch) -> FailingTable:
-    return FailingTable(api.dynamodb, monkeypatch)
+def dynamodb_failures(api: Harness, monkeypatch: pytest.MonkeyPatch) -> DynamoDbFailures:
+    return DynamoDbFailures(api.dynamodb, monkeypatch)
 
 
 @pytest.mark.parametrize("call", CALLS)
 @all_failures
 def test_a_handshake_fails_with_the_status_of_the_error_and_the_client_can_connect_again(
     api: Harness,
-    table: FailingTable,
+    dynamodb_failures: DynamoDbFailures,
     call: str,
     error: Exception,
     code: str,
     status: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    table.fail(error, call, times=1)
+    dynamodb_failures.fail(error, call, times=1)
     answer = api.connect()
     body = json.loads(answer["body"])
     assert (answer["statusCode"], body["code"], body["requestId"]) == (status, code, "r1")
@@ -73,10 +73,10 @@ def test_a_handshake_fails_with_the_status_of_the_error_and_the_client_can_conne
 
 @all_failures
 def test_a_message_during_a_failure_gets_an_error_and_can_be_sent_again(
-    api: Harness, table: FailingTable, error: Exception, code: str, status: int
+    api: Harness, dynamodb_failures: DynamoDbFailures, error: Exception, code: str, status: int
 ) -> None:
     api.connect()
-    table.fail(error, "get_item", times=1)
+    dynamodb_failures.fail(error, "get_item", times=1)
     answer = api.send("ping")
     assert (answer["type"], answer["code"], answer["id"]) == ("error", code, "m1")
     assert api.send("ping")["type"] == "pong"
@@ -91,11 +91,11 @@ def test_the_cleanup_after_a_connection_is_retried(
         router = RouterHarness(dynamodb)
         for number in range(LIMITS.sessions_per_user):
             router.open_session(f"c{number}")
-        FailingTable(dynamodb, monkeypatch).fail(error, call, times=1)
+        DynamoDbFailures(dynamodb, monkeypatch).fail(error, call, times=1)
         assert router.disconnect("c0") == {"statusCode": 200}
         router.connect("c9")
         assert router.send("open", "c9")["code"] == "TOO_MANY_SESSIONS"
-        router.clock.now_ms += DISCONNECTED_MS
+        router.clock.now_ms += DISCONNECTED_MS  # so long, a session counts after its connection was closed
         assert router.send("open", "c9")["type"] == "opened", "the session on c0 must not count any more"
 
 
@@ -106,7 +106,7 @@ def test_a_cleanup_that_fails_for_too_long_ends_and_is_reported(
         router = RouterHarness(dynamodb)
         router.open_session()
         start_ms = router.clock.now_ms
-        FailingTable(dynamodb, monkeypatch).fail(THROTTLING, "get_item")
+        DynamoDbFailures(dynamodb, monkeypatch).fail(THROTTLING, "get_item")
         assert router.disconnect()["statusCode"] == 503
         assert router.clock.now_ms - start_ms < 10_000
     line = json.loads(capsys.readouterr().out.splitlines()[-1])

@@ -186,16 +186,18 @@ class MeetingHarness:
         for number, chunk in enumerate(chunks):
             self.put_object(meeting.upload_key(f"{number}.webm"), chunk)
 
-    def upload_complete_file(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> CompleteFile:
-        """Upload `complete.json` for these chunks without an event."""
-        complete = complete_file(*chunks, **changed)
+    def upload_complete_json_without_event(
+        self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any
+    ) -> CompleteFile:
+        """Upload `complete.json` for these chunks, but deliver no event."""
+        complete = complete_json(*chunks, **changed)
         self.put_object(meeting.upload_key("complete.json"), complete.model_dump_json(by_alias=True).encode())
         return complete
 
     def upload_recording_without_event(self, *chunks: bytes, meeting: MeetingId = MEETING) -> CompleteFile:
         """Upload chunks and their `complete.json`, but deliver no event."""
         self.upload_chunks(*chunks, meeting=meeting)
-        return self.upload_complete_file(*chunks, meeting=meeting)
+        return self.upload_complete_json_without_event(*chunks, meeting=meeting)
 
     def deliver_events(self, *keys: str) -> list[str]:
         """Deliver the events of uploads in one batch; return the keys of those that SQS delivers again."""
@@ -211,16 +213,16 @@ class MeetingHarness:
         """Deliver the event of one upload; return its key if SQS delivers it again."""
         return self.deliver_events(meeting.upload_key(name))
 
-    def complete_upload(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
+    def upload_complete_json(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
         """Upload `complete.json` for these chunks, and deliver its event."""
-        complete = self.upload_complete_file(*chunks, meeting=meeting, **changed)
+        complete = self.upload_complete_json_without_event(*chunks, meeting=meeting, **changed)
         assert self.deliver_event("complete.json", meeting) == []
         return Recording(meeting, complete.content)
 
     def upload_recording(self, *chunks: bytes, meeting: MeetingId = MEETING, **changed: Any) -> Recording:
         """Upload chunks and their `complete.json`, and deliver the event of `complete.json`."""
         self.upload_chunks(*chunks, meeting=meeting)
-        return self.complete_upload(*chunks, meeting=meeting, **changed)
+        return self.upload_complete_json(*chunks, meeting=meeting, **changed)
 
     def finish_without_audio(self, recording: Recording) -> None:
         """Make the meeting ready, with the media job's result that the recording has no audio."""
@@ -254,9 +256,9 @@ class MeetingHarness:
         record = self.record(meeting)
         return tuple(str(part) for part in (record.status, record.stage, record.reason) if part is not None)
 
-    def wrong_chunks(self, meeting: MeetingId = MEETING) -> dict[str, str]:
-        """Problems of the wrong chunks in the meeting's record, by chunk name."""
-        return {chunk.name: str(chunk.problem) for chunk in self.record(meeting).wrong}
+    def wrong_files(self, meeting: MeetingId = MEETING) -> dict[str, str]:
+        """Problems of the wrong files in the meeting's record, by name. A file is a chunk or `complete.json`."""
+        return {file.name: str(file.problem) for file in self.record(meeting).wrong}
 
     def sweep(self) -> dict[str, int]:
         """Run the sweep; return the number of meetings by outcome."""
@@ -276,12 +278,12 @@ class MeetingHarness:
         items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
         return items
 
-    def due_sort_keys(self) -> list[str]:
+    def sort_keys_due_for_sweep(self) -> list[str]:
         """Sort keys of the due items, which list the meetings that the sweep has to check."""
         return sorted(item[SORT]["S"] for item in self.all_items() if item[PARTITION]["S"] == DUE_PARTITION)
 
     @contextmanager
-    def fail_complete_file_reads(self, code: str, times: int = 1000) -> Iterator[None]:
+    def fail_complete_json_reads(self, code: str, times: int = 1000) -> Iterator[None]:
         """Let the next reads of `complete.json` fail with an error code."""
         remaining_failures = iter(range(times))
 
@@ -304,7 +306,7 @@ class MeetingHarness:
             yield calls
 
 
-def complete_file(*chunks: bytes, **changed: Any) -> CompleteFile:
+def complete_json(*chunks: bytes, **changed: Any) -> CompleteFile:
     """Return the `complete.json` of these chunks."""
     entries = tuple(
         Chunk(name=f"{number}.webm", bytes=len(chunk), sha256=hashlib.sha256(chunk).hexdigest())

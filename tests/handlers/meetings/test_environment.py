@@ -47,7 +47,7 @@ def test_sonnet_is_the_default_for_both_tasks() -> None:
 def test_the_environment_sets_the_guardrail_and_the_answer_limit() -> None:
     environment = summary_environment(GUARDRAIL_ID="g", GUARDRAIL_VERSION="DRAFT", MAX_OUTPUT_TOKENS="500")
     assert to_summary_settings(environment).inference_options == InferenceOptions(500, Guardrail("g", "DRAFT"))
-    assert to_summary_settings(summary_environment()).inference_options == InferenceOptions(5_200)
+    assert to_summary_settings(summary_environment()).inference_options == InferenceOptions(5_200), "the default"
 
 
 @pytest.mark.parametrize(

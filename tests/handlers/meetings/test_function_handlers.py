@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from handlers.meetings.execution_name_and_input import MeetingExecution
 from handlers.meetings.storage import handler as storage_handler
 from handlers.meetings.sweep import handler as sweep_handler
-from handlers.meetings.upload_events import handler as start_handler
-from handlers.meetings.workflow_steps import handler as workflow_steps
+from handlers.meetings.upload_events import handler as upload_events_handler
+from handlers.meetings.workflow_steps import handler as workflow_steps_handler
 from handlers.meetings.workflow_steps.handler import StepFailed
 from tests.handlers.meetings.meeting_harness import (
     BUCKET,
@@ -39,8 +39,8 @@ def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
         for name, value in {**VARIABLES, "STATE_MACHINE_ARN": arn}.items():
             monkeypatch.setenv(name, value)
         cached_functions: tuple[Any, ...] = (
-            start_handler._upload_events,
-            workflow_steps._steps,
+            upload_events_handler._upload_events,
+            workflow_steps_handler._steps,
             sweep_handler._sweep,
             storage_handler._storage_counter,
         )
@@ -54,7 +54,7 @@ def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
 def test_the_lambda_handlers_process_a_recording_together(harness: MeetingHarness) -> None:
     harness.upload_recording_without_event(b"a")
     message = {"messageId": "m", "body": object_created_event(MEETING.upload_key("complete.json"))}
-    assert start_handler.handler({"Records": [message]}, None) == {"batchItemFailures": []}
+    assert upload_events_handler.handler({"Records": [message]}, None) == {"batchItemFailures": []}
     assert harness.state() == ("processing", "media")
     execution = MeetingExecution.for_record(harness.record())
     step_functions = boto3.client("stepfunctions")
@@ -63,10 +63,10 @@ def test_the_lambda_handlers_process_a_recording_together(harness: MeetingHarnes
     assert started_execution["name"] == execution.name
 
     harness.write_media_result(execution.recording)
-    assert workflow_steps.handler({**execution.input, "step": "media"}, None)["outcome"] == "ready"
-    assert workflow_steps.handler({**execution.input, "step": "transcribed"}, None) == {"outcome": "goes_on"}
+    assert workflow_steps_handler.handler({**execution.input, "step": "media"}, None)["outcome"] == "ready"
+    assert workflow_steps_handler.handler({**execution.input, "step": "transcribed"}, None) == {"outcome": "goes_on"}
     last_step = {**execution.input, "step": "finish", "outcome": "summarized"}
-    assert workflow_steps.handler(last_step, None) == {"outcome": "ready"}
+    assert workflow_steps_handler.handler(last_step, None) == {"outcome": "ready"}
     metrics = boto3.client("cloudwatch").list_metrics(Namespace="Polyphony/Meetings")["Metrics"]
     assert {metric["MetricName"] for metric in metrics} == {"FfmpegRatio", "ProcessingDuration"}
 
@@ -79,4 +79,4 @@ def test_the_handlers_reject_invalid_events(harness: MeetingHarness) -> None:
         with pytest.raises(ValidationError):
             handler({"kind": "other"}, None)
     with pytest.raises(StepFailed):
-        workflow_steps.handler({}, None)
+        workflow_steps_handler.handler({}, None)

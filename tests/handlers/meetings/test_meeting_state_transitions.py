@@ -32,9 +32,9 @@ from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId, Recording
 from handlers.meetings.upload_completion_file import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
 from handlers.meetings.upload_reader import UploadedChunks, UploadedCompleteFile
 from handlers.meetings.upload_state_transitions import apply_uploads
-from tests.handlers.meetings.meeting_harness import ANN, BOB, MEETING, START, complete_file
+from tests.handlers.meetings.meeting_harness import ANN, BOB, MEETING, START, complete_json
 
-COMPLETE_FILE, OTHER_FILE = complete_file(b"a", b"b"), complete_file(b"c")
+COMPLETE_JSON, OTHER_JSON = complete_json(b"a", b"b"), complete_json(b"c")
 WRONG_CHUNKS = (WrongChunk(name="0.webm", problem=ChunkProblem.HASH),)
 LATER = START + timedelta(minutes=1)
 MAX_ATTEMPT = 4
@@ -62,7 +62,7 @@ def upload_change(
 
 
 def create_report(
-    status: MeetingStatus, stage: Stage | None = None, complete: CompleteFile = COMPLETE_FILE, attempt: int = 1
+    status: MeetingStatus, stage: Stage | None = None, complete: CompleteFile = COMPLETE_JSON, attempt: int = 1
 ) -> ExecutionReport:
     reason = MeetingReason.MEDIA_FAILED if status is MeetingStatus.FAILED else None
     wrong = WRONG_CHUNKS if status is MeetingStatus.INCOMPLETE else ()
@@ -77,7 +77,7 @@ SUMMARY_REPORT = create_report(MeetingStatus.PROCESSING, Stage.SUMMARY)
 FAILED_REPORT = create_report(MeetingStatus.FAILED)
 READY_REPORT = create_report(MeetingStatus.READY)
 REPORTS = [INCOMPLETE_REPORT, TRANSCRIPTION_REPORT, SUMMARY_REPORT, FAILED_REPORT, READY_REPORT]
-STARTED_RECORD: MeetingRecord = upload_change(COMPLETE_FILE)(None)
+STARTED_RECORD: MeetingRecord = upload_change(COMPLETE_JSON)(None)
 """Record of a meeting whose execution has not reported anything yet."""
 
 
@@ -91,14 +91,14 @@ def apply_reports(reports: Iterable[ExecutionReport], record: MeetingRecord = ST
 def report_changes(draw: st.DrawFn) -> Any:
     """Functions that apply a report to a record, if there is a record."""
     status, stage = draw(st.sampled_from(sorted(PROGRESS_RANKS, key=str)))
-    complete = draw(st.sampled_from([COMPLETE_FILE, OTHER_FILE]))
+    complete = draw(st.sampled_from([COMPLETE_JSON, OTHER_JSON]))
     report = create_report(status, stage, complete, draw(st.integers(1, MAX_ATTEMPT)))
     return lambda record: None if record is None else apply_report(record, report, LATER)
 
 
 UPLOAD_CHANGES = st.builds(
     upload_change,
-    st.sampled_from([COMPLETE_FILE, OTHER_FILE, None]),
+    st.sampled_from([COMPLETE_JSON, OTHER_JSON, None]),
     st.sampled_from("123"),
     has_wrong_chunk=st.booleans(),
     chunks_fingerprint=st.sampled_from("xy"),
@@ -125,7 +125,9 @@ def test_the_rank_never_falls_and_every_change_raises_the_version(changes: list[
             assert after is not None
             assert progress_rank(after) >= progress_rank(before)
             assert after.version == before.version + (after != before)
-            assert (after.since == before.since) or progress_rank(after) > progress_rank(before)
+            assert (after.since == before.since) or progress_rank(after) > progress_rank(before), (
+                "`since` is the time of the last change of the rank"
+            )
             assert (after.due is not None) == (after.status in {MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING})
             assert (after.stage is not None) == (after.status is MeetingStatus.PROCESSING)
             assert after.status is not MeetingStatus.INCOMPLETE or after.wrong_count
@@ -133,7 +135,7 @@ def test_the_rank_never_falls_and_every_change_raises_the_version(changes: list[
         before = after
 
 
-@pytest.mark.parametrize("changed", [{"content": complete_file(b"z").content}, {"attempt": MAX_ATTEMPT + 1}])
+@pytest.mark.parametrize("changed", [{"content": complete_json(b"z").content}, {"attempt": MAX_ATTEMPT + 1}])
 @given(changes=st.lists(report_changes(), max_size=6))
 def test_reports_about_other_chunks_or_another_attempt_change_nothing(
     changes: list[Any], changed: dict[str, Any]
@@ -149,13 +151,13 @@ def test_late_reports_change_nothing_except_that_a_failed_meeting_can_become_rea
     ready = apply_report(failed, READY_REPORT, LATER)
     assert (ready.status, ready.reason) == (MeetingStatus.READY, None)
     incomplete, transcribing = apply_reports([INCOMPLETE_REPORT]), apply_reports([TRANSCRIPTION_REPORT])
-    assert (incomplete.status, incomplete.attempt) == (MeetingStatus.INCOMPLETE, 2)
+    assert (incomplete.status, incomplete.attempt) == (MeetingStatus.INCOMPLETE, 2), "the next execution is attempt 2"
     assert apply_report(incomplete, FAILED_REPORT, LATER) is incomplete, "the meeting waits for chunks"
     assert apply_report(transcribing, INCOMPLETE_REPORT, LATER) is transcribing, "the chunks were accepted"
 
 
 def test_a_new_attempt_is_due_after_15_minutes_and_progress_does_not_change_the_due_time() -> None:
-    assert STARTED_RECORD.due == "2026-01-31T12:16:00.000Z"
+    assert STARTED_RECORD.due == "2026-01-31T12:16:00.000Z", "it started a minute after 12:00"
     postponed = postpone_sweep(STARTED_RECORD, START + timedelta(days=1))
     assert postponed.version == STARTED_RECORD.version + 1
     assert apply_reports([TRANSCRIPTION_REPORT], postponed).due == postponed.due
@@ -173,21 +175,21 @@ def test_unchanged_uploads_that_the_job_rejected_are_not_processed_again(name: s
     """Otherwise each rejection would start the next job, and each job costs money."""
     wrong = (WrongChunk(name=name, problem=ChunkProblem.UNREADABLE),)
     rejected = apply_report(STARTED_RECORD, replace(INCOMPLETE_REPORT, wrong=wrong), LATER)
-    assert upload_change(COMPLETE_FILE)(rejected) == rejected
-    assert upload_change(COMPLETE_FILE, chunks_fingerprint="y")(rejected).status is MeetingStatus.PROCESSING
-    assert upload_change(COMPLETE_FILE, "2")(rejected).status is MeetingStatus.PROCESSING, (
+    assert upload_change(COMPLETE_JSON)(rejected) == rejected
+    assert upload_change(COMPLETE_JSON, chunks_fingerprint="y")(rejected).status is MeetingStatus.PROCESSING
+    assert upload_change(COMPLETE_JSON, "2")(rejected).status is MeetingStatus.PROCESSING, (
         "a new complete.json requests a retry"
     )
 
 
 def test_chunks_that_disappeared_and_returned_are_processed_again() -> None:
     rejected = apply_report(STARTED_RECORD, INCOMPLETE_REPORT, LATER)
-    without_chunk = upload_change(COMPLETE_FILE, has_wrong_chunk=True, chunks_fingerprint="y")(rejected)
-    assert upload_change(COMPLETE_FILE)(without_chunk).status is MeetingStatus.PROCESSING
+    without_chunk = upload_change(COMPLETE_JSON, has_wrong_chunk=True, chunks_fingerprint="y")(rejected)
+    assert upload_change(COMPLETE_JSON)(without_chunk).status is MeetingStatus.PROCESSING
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from([ANN, BOB]), st.sampled_from([COMPLETE_FILE, OTHER_FILE]), st.integers(1, 999)))
+    st.lists(st.tuples(st.sampled_from([ANN, BOB]), st.sampled_from([COMPLETE_JSON, OTHER_JSON]), st.integers(1, 999)))
 )
 def test_execution_names_are_short_and_unique_by_user_content_and_attempt(identities: list[Any]) -> None:
     executions = {

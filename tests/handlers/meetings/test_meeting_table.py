@@ -56,7 +56,7 @@ def test_a_write_based_on_an_old_version_is_refused(harness: MeetingHarness) -> 
     )
     assert harness.table.write(transcribing, timed_out)
     assert not harness.table.write(transcribing, media_failed)
-    assert (harness.table.read(MEETING), harness.due_sort_keys()) == (timed_out, [])
+    assert (harness.table.read(MEETING), harness.sort_keys_due_for_sweep()) == (timed_out, [])
 
 
 def test_a_repeated_write_succeeds(harness: MeetingHarness) -> None:
@@ -153,7 +153,7 @@ def test_due_meetings_are_listed_in_order_of_their_time(harness: MeetingHarness)
 
 def test_due_items_belong_to_no_user_and_are_not_in_the_index(harness: MeetingHarness) -> None:
     harness.table.write(None, STARTED_RECORD)
-    assert harness.due_sort_keys() == [f"{STARTED_RECORD.due}#{ANN}#{MEETING.meeting_id}"]
+    assert harness.sort_keys_due_for_sweep() == [f"{STARTED_RECORD.due}#{ANN}#{MEETING.meeting_id}"]
     with pytest.raises(ValueError, match="user and a ULID"):
         MeetingId(DUE_PARTITION, MEETING.meeting_id)
     assert len(DUE_PARTITION) != user_ids.USER_ID_LENGTH
@@ -178,4 +178,6 @@ def test_exactly_the_unfinished_meetings_have_a_due_item(harness: MeetingHarness
         harness.table.update(MEETING, partial(apply_or_postpone, report=report, at=START + timedelta(minutes=number)))
         record = harness.record()
         is_unfinished = record.status in {MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING}
-        assert harness.due_sort_keys() == ([f"{record.due}#{ANN}#{MEETING.meeting_id}"] if is_unfinished else [])
+        assert harness.sort_keys_due_for_sweep() == (
+            [f"{record.due}#{ANN}#{MEETING.meeting_id}"] if is_unfinished else []
+        )

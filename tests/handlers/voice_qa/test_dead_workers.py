@@ -19,7 +19,7 @@ from handlers.voice_qa.query_worker.handler import AnsweringFailed
 from handlers.voice_qa.question_item_updates import QuestionItem
 from handlers.voice_qa.table_records import QuestionStatus
 from handlers.voice_qa.websocket_messages import Answered, QueryFailed
-from tests.handlers.common.aws.aws_failures import TRANSIENT_ERRORS, FailingTable, name_failure
+from tests.handlers.common.aws.aws_failures import TRANSIENT_ERRORS, DynamoDbFailures, name_failure
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     AWS_ERROR,
     LIMIT_MS,
@@ -226,7 +226,7 @@ def test_a_check_is_retried_after_a_failure(
     if failing == "post":
         worker.clients.failures = [error]
     else:
-        FailingTable(worker.dynamodb, monkeypatch).fail(error, failing, times=1)
+        DynamoDbFailures(worker.dynamodb, monkeypatch).fail(error, failing, times=1)
     started_ms = worker.clock.now_ms
     assert worker.check_time_limit() == NO_FAILURES
     assert len(worker.sent_messages("error")) == 1

@@ -51,13 +51,15 @@ def fragment(*track_fragments: bytes, audio: bytes = b"sound") -> bytes:
 def traf(
     track_id: int, start: int, *runs: bytes, header: bytes = b"", flags: int = 0, is_64_bit: bool = False
 ) -> bytes:
-    """Return a track fragment box that starts at a time and contains these runs of samples."""
+    """Return a track fragment box that starts at a time and contains these runs of samples. The flags state which
+    fields the header has. 0x8 is the default duration of a sample.
+    """
     start_time = full_box(b"tfdt", start.to_bytes(8 if is_64_bit else 4, "big"), version=int(is_64_bit))
     return box(b"traf", full_box(b"tfhd", track_id, header, flags=flags), start_time, *runs)
 
 
 def trun(sample_count: int, *sample_fields: int, flags: int = 0) -> bytes:
-    """Return the box of a run of samples."""
+    """Return the box of a run of samples. The flags state which fields a sample has. 0x100 is its duration."""
     return full_box(b"trun", sample_count, *sample_fields, flags=flags)
 
 
@@ -80,6 +82,7 @@ def test_the_first_audio_track_decides_the_duration(codec: str, is_64_bit: bool)
 
 
 def test_a_box_may_have_a_large_size_or_extend_to_the_end() -> None:
+    # The size 1 means that a size of eight bytes follows. The size 0 means that the box extends to the end of the file.
     large = b"\0\0\0\x01mdat" + (21).to_bytes(8, "big") + b"sound"
     assert duration_ms(movie_file(track(1, b"soun", 5000)) + large + b"\0\0\0\0mdatsound") == 5000
 
@@ -93,12 +96,14 @@ def test_a_box_may_have_a_large_size_or_extend_to_the_end() -> None:
         (movie_file(track(1, b"soun", 99))[:-1], RejectionReason.TRUNCATED),
         (movie_file(track(1, b"soun", 99)) + b"\0\0\0\x09mdat", RejectionReason.TRUNCATED),
         (movie_file(track(1, b"soun", 99)) + b"\0\0\0", RejectionReason.TRUNCATED),
-        (movie_file(track(1, b"soun", 99)) + b"\0\0\0\x07mdat", RejectionReason.UNREADABLE),
+        (movie_file(track(1, b"soun", 99)) + b"\0\0\0\x07mdat", RejectionReason.UNREADABLE),  # less than 8 bytes
+        # The time scale of the track is 0.
         (
             movie_file(track(1, b"soun", 99)).replace(UNITS_PER_SECOND.to_bytes(4, "big"), bytes(4)),
             RejectionReason.UNREADABLE,
         ),
         (box(b"ftyp", b"M4A ") + box(b"mdat", b"sound"), RejectionReason.UNREADABLE),
+        # A box is longer than its parent, the handler has no type, and the track has neither codec nor duration.
         (movie_file(box(b"trak", b"\0\0\0\x99mdia")), RejectionReason.UNREADABLE),
         (movie_file(box(b"trak", box(b"mdia", full_box(b"hdlr", 0)))), RejectionReason.UNREADABLE),
         (movie_file(box(b"trak", box(b"mdia", full_box(b"hdlr", 0, b"soun")))), RejectionReason.UNREADABLE),
@@ -157,7 +162,7 @@ def test_the_duration_is_the_stated_one_or_that_of_the_fragments_if_it_is_longer
     assert duration_ms(fragmented_file(LAST_FRAGMENT, stated_duration=stated_duration)) == expected
 
 
-def test_without_audio_fragments_the_stated_duration_is_used() -> None:
+def test_without_audio_fragments_the_stated_duration_is_used_or_the_file_is_rejected() -> None:
     for fragments in ((), (fragment(traf(VIDEO, 9000, trun(1))),), (LAST_FRAGMENT[:-20],)):
         assert rejection(fragmented_file(*fragments)) is RejectionReason.NO_DURATION
         assert duration_ms(fragmented_file(*fragments, stated_duration=1000)) == 1000

@@ -80,6 +80,7 @@ def test_flac_without_a_stated_length_is_rejected() -> None:
 
 
 def test_tags_in_front_of_audio_are_skipped_unread() -> None:
+    # An ID3v2 tag of two megabytes, like one with a cover image.
     cover = b"ID3\x04\x00\x00" + bytes([0, 0x7F, 0x7F, 0x7F]) + bytes((1 << 21) - 1)
     for kind in ("mp3", "flac"):
         file = to_ranged_file(cover + cover + spoken(kind))
@@ -123,7 +124,7 @@ def test_the_first_half_of_a_recording_is_rejected(kind: str) -> None:
 @pytest.mark.parametrize(("kind", "options"), [("webm", LIVE_WEBM), ("mp4", FRAGMENTED_MP4), ("mp3-bare", ())])
 def test_a_truncated_live_recording_has_the_duration_of_its_complete_part(kind: str, options: tuple[str, ...]) -> None:
     audio = spoken(kind, *options, piped=True)
-    assert duration_ms(audio[: len(audio) // 2]) == pytest.approx(SPEECH_SECONDS * 500, abs=600)
+    assert duration_ms(audio[: len(audio) // 2]) == pytest.approx(SPEECH_SECONDS * 1000 / 2, abs=600)
 
 
 @pytest.mark.parametrize("second_options", [("-metadata", "title=x"), ("-id3v2_version", "0")])
@@ -164,7 +165,7 @@ MP3_FRAME = b"\xff\xfb\x90\x64" + bytes(413)
 ID3_AT_THE_START = b"ID3\x04\x00\x00\x00\x00\x00\x01x"
 
 
-def test_an_mp3_needs_several_frames() -> None:
+def test_a_file_is_an_mp3_only_if_it_has_several_mp3_frames() -> None:
     assert rejection(MP3_FRAME * 3) is RejectionReason.UNREADABLE
     assert duration_ms(MP3_FRAME * 100) == pytest.approx(2612, abs=10)
     assert rejection(ID3_AT_THE_START + encode("mp2")) is RejectionReason.UNREADABLE
@@ -229,6 +230,7 @@ def test_a_wav_file_extends_to_its_end_if_a_placeholder_is_stated_as_the_size_of
 
 @pytest.mark.parametrize(
     ("size", "reason"),
+    # One or two bytes of samples last less than a millisecond.
     [(1, RejectionReason.NO_DURATION), (2, RejectionReason.NO_DURATION), (2_000_000, RejectionReason.TRUNCATED)],
 )
 def test_a_wav_file_that_states_another_size_than_it_has_is_rejected(size: int, reason: RejectionReason) -> None:
@@ -236,13 +238,16 @@ def test_a_wav_file_that_states_another_size_than_it_has_is_rejected(size: int, 
 
 
 def flac_of(*frames: bytes, samples: int = 40_000) -> bytes:
-    """Return a FLAC file with 8000 samples per second that states this number of samples."""
+    """Return a FLAC file that states this number of samples, 8000 per second and 4096 per frame except the last one."""
     return flac_file(*frames, info=struct.pack(">HH", 4096, 4096) + streaminfo(rate=8000, samples=samples)[4:])
 
 
 @pytest.mark.parametrize(("number", "has_varying_size"), [(9, False), (36_864, True)])
 def test_a_flac_file_is_truncated_if_its_last_frame_lacks_the_last_sample(number: int, has_varying_size: bool) -> None:
-    """Frames of varying size state the number of their first sample, others state their own number."""
+    """Frames of varying size state the number of their first sample, others state their own number.
+
+    The last frame is frame 9. It begins at sample 36,864 = 9 * 4096, and has the remaining 3136 of the 40,000 samples.
+    """
     last_frame = flac_frame(number, 3136, varying_block_size=has_varying_size)
     assert duration_ms(flac_of(last_frame)) == 5000
     for incomplete_frame in (
@@ -250,8 +255,13 @@ def test_a_flac_file_is_truncated_if_its_last_frame_lacks_the_last_sample(number
         flac_frame(number, 3135, varying_block_size=has_varying_size),
     ):
         assert rejection(flac_of(incomplete_frame)) is RejectionReason.TRUNCATED
+    # The header of the damaged frame has a wrong checksum. The bytes after it only look like the start of a frame.
     damaged_frame = last_frame[:7] + bytes([last_frame[7] ^ 1]) + last_frame[8:]
     assert rejection(flac_of(damaged_frame, b"\xff\xf8" + b"\xff" * 14)) is RejectionReason.TRUNCATED
+
+
+OPUS_PRE_SKIP = 312
+"""Samples at the start of an Opus stream that are not part of the recording."""
 
 
 def ogg_page(audio: bytes, position: int) -> bytes:
@@ -262,7 +272,7 @@ def ogg_page(audio: bytes, position: int) -> bytes:
 def test_the_last_ogg_page_with_a_position_counts() -> None:
     audio = spoken("opus")
     assert duration_ms(audio + ogg_page(audio, -1)) == duration_ms(audio)
-    assert duration_ms(audio + ogg_page(audio, 48_000 * 20 + 312)) == 20_000
+    assert duration_ms(audio + ogg_page(audio, 48_000 * 20 + OPUS_PRE_SKIP)) == 20_000
     assert rejection(audio + ogg_page(audio, 2**62)) is RejectionReason.UNREADABLE, "longer than any recording"
 
 
@@ -277,26 +287,27 @@ def test_two_ogg_streams_in_one_file_are_rejected() -> None:
 def stretched_ogg() -> RangedFile:
     audio = spoken("opus")
     last_page = audio.rindex(b"OggS")
-    position = (THREE_HOURS_MS * 48 + 312).to_bytes(8, "little")
+    position = (THREE_HOURS_MS * 48 + OPUS_PRE_SKIP).to_bytes(8, "little")
     return sparse_file(audio[: 64 * 1024], audio[last_page : last_page + 6] + position + audio[last_page + 14 :], 10**9)
 
 
 def stretched_webm() -> RangedFile:
     audio = spoken("webm", *LIVE_WEBM, piped=True)
+    # A cluster of unknown size, with its start time and one block of audio.
     cluster = b"\x1f\x43\xb6\x75\x01\xff\xff\xff\xff\xff\xff\xff\xe7\x84" + THREE_HOURS_MS.to_bytes(4, "big")
     return sparse_file(audio[: 32 * 1024], cluster + b"\xa3\x85\x81\x00\x00\x80\x00", 10**9)
 
 
 def stretched_wav() -> RangedFile:
     head = bytearray(spoken("wav")[:100])
-    position, length = head.index(b"data") + 4, THREE_HOURS_MS * 96
+    position, length = head.index(b"data") + 4, THREE_HOURS_MS * 48 * 2  # 48 samples of two bytes per millisecond
     head[4:8] = head[position : position + 4] = length.to_bytes(4, "little")
     return sparse_file(bytes(head), b"", position + 4 + length)
 
 
 def stretched_mp3() -> RangedFile:
     frames = recording("mp3-bare", "-b:a", "64k", rate=48000, seconds=1.2)
-    return repeating_file(frames, THREE_HOURS_MS * 8)
+    return repeating_file(frames, THREE_HOURS_MS * 8)  # 64 kbit/s are 8 bytes per millisecond
 
 
 SILENCE = "anullsrc=r={rate}:cl=mono:d={seconds}"

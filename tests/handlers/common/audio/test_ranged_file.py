@@ -78,7 +78,7 @@ def test_a_read_beyond_one_of_the_limits_raises_an_error(
         file.at(number * BLOCK, 10)
     with pytest.raises(ReadLimitExceeded):
         file.at(4 * BLOCK, 10)
-    assert (file.requests, file.failure) == (2, None)
+    assert (file.requests, file.failure) == (2, None), "`failure` is only set by an error of the storage"
 
 
 def test_a_read_that_is_too_large_is_refused_before_anything_is_fetched() -> None:

@@ -6,11 +6,13 @@ import struct
 import pytest
 
 from handlers.common.audio.probe_result import RejectionReason
-from tests.handlers.common.audio.sample_files import LIVE_WEBM, duration_ms, rejection, spoken
+from tests.handlers.common.audio.sample_files import LIVE_WEBM, SPEECH_SECONDS, duration_ms, rejection, spoken
 
 pytestmark = pytest.mark.media
 UNKNOWN_SIZE = b"\x01" + b"\xff" * 7
 CLUSTER, DURATION, TIMESTAMP_SCALE = b"\x1f\x43\xb6\x75", b"\x44\x89", b"\x2a\xd7\xb1"
+CUES, VOID, UNKNOWN_ELEMENT = b"\x1c\x53\xbb\x6b", b"\xec", b"\x81"
+"""Ids of the cues (an index, which ends a cluster of unknown size), of padding, and of an element outside clusters."""
 AUDIO, VIDEO = 1, 2
 """Numbers of the audio and the video track."""
 
@@ -67,9 +69,9 @@ def test_the_latest_audio_block_decides_the_duration(has_unknown_size: bool) -> 
             [cluster(1000, audio_block(5)), cluster(9000, video_block(5))], 1005, id="last cluster with video only"
         ),
         pytest.param(
-            [cluster(1000, audio_block(5)), element(b"\x1c\x53\xbb\x6b", b"\xbb\x80"), audio_block(900)],
+            [cluster(1000, audio_block(5)), element(CUES, b"\xbb\x80"), audio_block(900)],
             1005,
-            id="block outside a cluster",
+            id="block after the cues, outside any cluster",
         ),
     ],
 )
@@ -84,10 +86,16 @@ def test_an_incomplete_last_block_is_ignored(missing_bytes: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "prefix", [element(b"\x81", b"?"), element(b"\xec", b"?") + element(b"\x81", b"?"), b"", b"\x00"]
+    "content",
+    [
+        pytest.param(element(UNKNOWN_ELEMENT, b"?"), id="unknown element"),
+        pytest.param(element(VOID, b"?") + element(UNKNOWN_ELEMENT, b"?"), id="padding and unknown element"),
+        pytest.param(b"", id="no element"),
+        pytest.param(b"\x00", id="invalid element"),
+    ],
 )
-def test_audio_data_that_looks_like_a_cluster_is_not_one(prefix: bytes) -> None:
-    audio = CLUSTER + UNKNOWN_SIZE + prefix + (cluster_time(99000) + audio_block(5) if prefix else b"")
+def test_audio_data_that_looks_like_a_cluster_is_not_one(content: bytes) -> None:
+    audio = CLUSTER + UNKNOWN_SIZE + content + (cluster_time(99000) + audio_block(5) if content else b"")
     assert duration_ms(live_file(cluster(1000, audio_block(5, audio)))) == 1005
 
 
@@ -111,7 +119,8 @@ def test_a_duration_that_is_not_finite_is_unreadable(number: float) -> None:
 
 def test_a_stated_duration_is_used_in_units_of_the_timestamp_scale() -> None:
     assert duration_ms(recording_with(DURATION, 8, struct.pack(">d", 4321.4))) == 4321
-    assert duration_ms(recording_with(TIMESTAMP_SCALE, 3, (500_000).to_bytes(3, "big"))) == pytest.approx(6172, abs=10)
+    half_scale = recording_with(TIMESTAMP_SCALE, 3, (500_000).to_bytes(3, "big"))  # instead of 1,000,000 ns
+    assert duration_ms(half_scale) == pytest.approx(SPEECH_SECONDS * 1000 / 2, abs=10)
 
 
 @pytest.mark.parametrize("width", range(1, 9))

@@ -54,7 +54,7 @@ def name_failure(error: Exception) -> str:
 
 
 @dataclass
-class FailingTable:
+class DynamoDbFailures:
     """Failures that a test injects into calls of a DynamoDB client."""
 
     client: Any

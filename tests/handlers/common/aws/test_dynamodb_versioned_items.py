@@ -73,7 +73,7 @@ def test_a_write_that_is_sent_twice_is_applied_once_and_succeeds(
     items: VersionedItems, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repeat_next_call(dynamodb, "update_item", monkeypatch)
-    assert add_first(items, "ann"), "if the writer took its own write for another writer's, none would do the work"
+    assert add_first(items, "ann"), "the writer must recognise its own write, or no writer would do the work"
     item = stored_item(dynamodb)
     assert (item["version"], item["ttl"]) == ({"N": "1"}, {"N": "65"})
 

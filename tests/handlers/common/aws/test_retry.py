@@ -10,7 +10,7 @@ from handlers.common.aws.service_faults import TRANSIENT_FAULTS, ServiceFailed, 
 
 @dataclass
 class Clock:
-    """Clock that only pauses advance."""
+    """Clock that advances only during pauses."""
 
     seconds: float = 0.0
     pauses: list[float] = field(default_factory=list)
@@ -32,7 +32,8 @@ def call_with_failures(
 ) -> str:
     """Call an operation that fails with each of the failures, from last to first, and then returns `done`.
 
-    `seconds` is the maximum duration of one call, or 0 if it is negligible.
+    `seconds` is the maximum duration of one call, or 0 if it is negligible. `random_share` is the random number from 0
+    to 1 that decides the length of each pause, from half of the full length to all of it.
     """
     remaining_failures = list(failures)
 
@@ -53,7 +54,7 @@ def test_pauses_grow_up_to_the_maximum() -> None:
 def test_pauses_have_a_random_length() -> None:
     clock = Clock()
     assert call_with_failures(clock, create_failures(2), 1_000, random_share=0.0) == "done"
-    assert clock.pauses == [0.25, 0.5], "half of the pauses at the share 1.0"
+    assert clock.pauses == [0.25, 0.5], "half of the full pauses of 0.5 and 1 seconds"
 
 
 @pytest.mark.parametrize("fault", sorted(set(ServiceFault) - TRANSIENT_FAULTS))
@@ -83,8 +84,8 @@ def test_no_attempt_starts_that_could_end_after_the_deadline() -> None:
     with pytest.raises(ServiceFailed) as caught:
         call_with_failures(clock, create_failures(99), 60, seconds=50)
     assert caught.value.fault is ServiceFault.THROTTLED
-    assert clock.seconds <= 10
-    assert len(clock.pauses) == 4
+    assert clock.seconds <= 10, "the last attempt takes up to 50 of the 60 seconds"
+    assert len(clock.pauses) == 4, "after 0.5, 1, 2 and 4 seconds, another pause would end too late"
 
     with pytest.raises(ServiceFailed) as caught:
         call_with_failures(Clock(seconds=11), [], 60, seconds=50)

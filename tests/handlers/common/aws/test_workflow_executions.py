@@ -25,7 +25,11 @@ def aws_error(code: str, status: int = 400, retries: int = 0) -> ClientError:
         (aws_error("ExecutionLimitExceeded"), StartOutcome.REFUSED),
         (aws_error("ExecutionAlreadyExists"), StartOutcome.ALREADY_EXISTS),
         (aws_error("ExecutionAlreadyExists", retries=2), StartOutcome.ALREADY_EXISTS),
-        (aws_error("InvalidName", retries=1), StartOutcome.UNKNOWN),
+        pytest.param(
+            aws_error("InvalidName", retries=1),
+            StartOutcome.UNKNOWN,
+            id="refused in a retry, although the first attempt may have succeeded",
+        ),
         (aws_error("ThrottlingException"), StartOutcome.UNKNOWN),
         (aws_error("TooManyRequestsException", 429), StartOutcome.UNKNOWN),
         (aws_error("ServiceUnavailable", 503), StartOutcome.UNKNOWN),

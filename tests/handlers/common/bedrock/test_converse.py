@@ -48,6 +48,7 @@ def test_a_request_contains_model_id_and_guardrail_and_its_reply_is_parsed() -> 
         [{"text": "{"}, {"text": "}"}], {**USAGE, "cacheReadInputTokens": 1_100, "cacheWriteInputTokens": 3}
     )
     with stubbed("bedrock-runtime") as (client, stubber):
+        # The request of this model has no cache point after the instructions.
         stubber.add_response(
             "converse", answer, {"modelId": MODEL_WITHOUT_CACHE, **request, "system": request["system"][:1]}
         )
@@ -74,7 +75,7 @@ unknown Claude model has the largest minimum."""
 
 @pytest.mark.parametrize(("model", "min_tokens"), CACHE_MINIMUMS)
 def test_a_cache_point_is_kept_only_after_the_models_minimum_of_tokens(model: str, min_tokens: int) -> None:
-    """Five characters count as one token, which is fewer tokens than any text has."""
+    """The function counts a token for every five characters, because any real text has more tokens than that."""
     long_enough = "x" * min_tokens * 5
     too_short = long_enough[1:]
     assert cache_points(model, long_enough, long_enough) == (True, True)
@@ -122,7 +123,7 @@ def cache_points(model: str, instructions: str, material: str) -> tuple[bool, bo
 
 def test_token_limit_and_request_fields_allow_for_the_thinking_of_each_model() -> None:
     sonnet = received_request(PROFILE, REQUEST)
-    assert sonnet["inferenceConfig"] == {"maxTokens": 3_000 + 4_000}
+    assert sonnet["inferenceConfig"] == {"maxTokens": 3_000 + 4_000}, "4,000 are for thinking"
     assert sonnet["additionalModelRequestFields"] == {
         "thinking": {"type": "adaptive"},
         "output_config": {"effort": "low"},

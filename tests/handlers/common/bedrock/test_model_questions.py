@@ -19,6 +19,8 @@ from handlers.common.bedrock.json_answers import UnusableAnswer
 from handlers.common.bedrock.model_questions import ModelQuestion, NoAnswer, ask_model, build_correction
 
 CANARY = "canary"
+ANSWER_SECONDS = 50
+"""Maximum duration of one call."""
 
 
 class AnswerProblem(StrEnum):
@@ -42,7 +44,7 @@ def read_answer(text: str, is_last: bool) -> str:
 
 @dataclass
 class ScriptedModel:
-    """Model with scripted replies and faults, which records requests and tokens, and a clock that pauses advance."""
+    """Model with scripted replies and faults, which records requests and tokens. Its clock advances only in pauses."""
 
     replies: list[ModelReply | ServiceFault]
     requests: list[ConverseRequest] = field(default_factory=list)
@@ -56,17 +58,17 @@ class ScriptedModel:
             raise ServiceFailed(reply)
         return reply
 
-    def ask(self, seconds: float = 1_000) -> str | NoAnswer:
-        retrier = Retrier(RetryTiming(lambda: self.now, self._wait, lambda: 1.0), seconds)
+    def ask(self, deadline: float = 1_000) -> str | NoAnswer:
+        retrier = Retrier(RetryTiming(lambda: self.now, self._wait, lambda: 1.0), deadline)
         question = ModelQuestion(build_question, read_answer, AnswerProblem.CUT_OFF)
-        return ask_model(self, question, retrier, 50, self.token_usages.append)
+        return ask_model(self, question, retrier, ANSWER_SECONDS, self.token_usages.append)
 
     def _wait(self, seconds: float) -> None:
         self.now += seconds
 
     @property
     def corrections(self) -> list[str]:
-        """Texts of the requests after the question itself."""
+        """Text that the requests contain after the question itself."""
         return [block["text"] for request in self.requests for block in request["messages"][0]["content"][1:]]
 
 
@@ -123,5 +125,5 @@ def test_transient_faults_are_retried_and_others_are_raised() -> None:
     assert ScriptedModel([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, reply("yes")]).ask() == "yes"
     for faults in ([ServiceFault.REFUSED], [ServiceFault.THROTTLED] * 9):
         with pytest.raises(ServiceFailed) as caught:
-            ScriptedModel([*faults]).ask(60)
+            ScriptedModel([*faults]).ask(deadline=60)
         assert caught.value.fault is faults[-1]

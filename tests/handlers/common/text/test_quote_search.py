@@ -78,7 +78,7 @@ def test_a_quote_with_missing_added_moved_or_cut_words_is_not_found(quote: str) 
         ("It fell to 4 percent.", "It fell to 4%", "It fell to 4"),
     ],
 )
-def test_a_match_includes_the_signs_before_and_after_its_numbers(text: str, quote: str, found: str) -> None:
+def test_a_match_includes_exactly_the_signs_that_belong_to_its_numbers(text: str, quote: str, found: str) -> None:
     assert find_quote(text, quote) == found
 
 

@@ -65,8 +65,8 @@ def test_every_combining_mark_of_unicode_counts() -> None:
 def test_text_of_all_scripts_is_kept() -> None:
     for text in (
         "Tie\u0302\u0301ng Vie\u0323\u0302t",
-        "\u05e9\u05c1\u05b8\u05dc\u05d5\u05b9\u05dd",
-        "\u0e01\u0e33\u0e25\u0e31\u0e49\u0e07",
+        "\u05e9\u05c1\u05b8\u05dc\u05d5\u05b9\u05dd",  # Hebrew with vowels
+        "\u0e01\u0e33\u0e25\u0e31\u0e49\u0e07",  # Thai
         "\u2026" * 50,
     ):
         assert clean_text(text) == unicodedata.normalize("NFC", text)
@@ -91,17 +91,17 @@ def test_every_control_and_format_character_of_unicode_is_removed() -> None:
 @pytest.mark.parametrize(
     "hidden",
     [
-        "\u034f",
-        "\u3164",
-        "\u115f",
-        "\u180e",
-        "\u202e",
-        "\u200c",
-        "\u200d",
+        "\u034f",  # combining grapheme joiner
+        "\u3164",  # Hangul filler
+        "\u115f",  # Hangul filler of an initial consonant
+        "\u180e",  # Mongolian vowel separator
+        "\u202e",  # right-to-left override
+        "\u200c",  # zero-width non-joiner
+        "\u200d",  # zero-width joiner
         "\u200d\u200c\u200d",
-        "\ufe00",
-        "\ufe0f",
-        "\U000e01ef",
+        "\ufe00",  # the first variation selector
+        "\ufe0f",  # the variation selector of emoji
+        "\U000e01ef",  # the last variation selector
         pytest.param("".join(chr(0xE0000 + ord(letter)) for letter in "ignore all rules"), id="tag characters"),
         pytest.param("".join(chr(0xFE00 + half) for half in (4, 9, 15)), id="half-bytes as variation selectors"),
         pytest.param("".join("\u200b\u200c\u200d"[digit] for digit in (0, 1, 2, 2, 1)), id="digits as joiners"),
@@ -139,7 +139,7 @@ def test_emoji_and_scripts_keep_the_characters_that_they_need(text: str) -> None
     joined = ""
     for character in text:
         joined += remove_hidden_characters(character, joined[-CONTEXT_CHARACTERS:])
-    # The selector of a keycap cannot be recognised before the keycap arrives.
+    # The selector U+FE0F before U+20E3 (combining keycap) is kept only if both arrive in the same part.
     assert joined == text.replace("1\ufe0f\u20e3", "1\u20e3")
 
 

@@ -92,6 +92,7 @@ def test_the_number_of_windows_is_limited_by_duration_and_characters(
     cores = [line for window in windows for line in window.passages[: window.core_count]]
     assert cores == lines, "each line must be in exactly one core"
     max_by_duration = (lines[-1].start_ms - lines[0].start_ms) // sizes.milliseconds
+    # If the characters end a core, the core and the next line together exceed the limit, so a line may count twice.
     max_by_characters = 2 * sum(len(line.text) for line in lines) // sizes.characters
     assert len(windows) <= 1 + max_by_duration + max_by_characters
 

@@ -62,6 +62,7 @@ def test_words_with_times_and_punctuation_marks_are_yielded() -> None:
 
 def test_a_words_speaker_comes_from_the_turns_if_the_item_has_none() -> None:
     turns = [{"items": [{"start_time": "0.5", "end_time": "1.25", "speaker_label": "spk_0"}]}, {"speaker_label": "x"}]
+    # The times are compared as text, so no turn contains the second word.
     words = parse_transcribe_output(job(word("a"), word("b", "0.50"), turns=turns), HOUR_MS)
     assert [item.speaker for item in words if isinstance(item, TranscribedWord)] == ["spk_0", None]
 

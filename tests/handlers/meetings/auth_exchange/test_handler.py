@@ -141,6 +141,7 @@ def test_an_unavailable_identity_provider_is_a_503(exchange_harness: ExchangeHar
     [
         ({}, ["token", "sessionName"]),
         ({"token": "x", "sessionName": "日本語a"}, ["sessionName"]),
+        # Without valid text or an object, the error names no field.
         ({"token": "\ud800", "sessionName": "laptop"}, []),
         ("x", []),
     ],
@@ -155,7 +156,7 @@ def test_a_malformed_body_is_a_400_with_the_field(
 
 @PROPERTY_TEST
 @given(body=valid_values(ExchangeRequest))
-def test_every_request_that_the_api_document_allows_is_processed(
+def test_every_request_that_the_api_document_allows_is_answered_without_an_internal_error(
     exchange_harness: ExchangeHarness, body: dict[str, Any]
 ) -> None:
     validator(ExchangeRequest).validate(body)

@@ -194,7 +194,7 @@ class SummaryHarness:
 
 
 def create_request(**changed: Any) -> SummaryRequest:
-    """Return the workflow's event for a recording with one part of a minute."""
+    """Return the workflow's event for a recording with one part, which lasts a minute."""
     meeting = RECORDING.meeting
     event = {
         "user": meeting.user,

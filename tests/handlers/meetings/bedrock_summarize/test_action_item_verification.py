@@ -33,10 +33,12 @@ FIRST_WINDOW, SECOND_WINDOW = split_into_windows(SEGMENTS, WindowSizes(40, 60_00
 """Overlapping windows. The overlap of the first one is the second segment, with which the second one starts."""
 
 
-def model_item(quote: str, line: int | None = None, text: str = "Do it", owner: str | None = None) -> ModelActionItem:
-    """Return an action item of the model's answer. `line` is the number of the segment that the model states."""
+def model_item(
+    quote: str, segment: int | None = None, text: str = "Do it", owner: str | None = None
+) -> ModelActionItem:
+    """Return an action item of the model's answer. `segment` is the number of the segment that the model states."""
     return ModelActionItem.model_validate(
-        {"text": text, "owner": owner, "due": "by\nFriday", "quote": quote, "said": line}
+        {"text": text, "owner": owner, "due": "by\nFriday", "quote": quote, "said": segment}
     )
 
 
@@ -58,9 +60,11 @@ def test_an_item_is_dropped_if_its_quote_was_not_said(quote: str) -> None:
     assert (len(verified.items), verified.dropped) == (1, 1)
 
 
-@pytest.mark.parametrize(("line", "start_ms"), [(None, 1_000), (1, 1_000), (3, 3_000), (99, 3_000)])
-def test_the_models_line_number_selects_one_of_two_occurrences(line: int | None, start_ms: int) -> None:
-    item = model_item("Anna will send the report", line)
+@pytest.mark.parametrize(("segment", "start_ms"), [(None, 1_000), (1, 1_000), (3, 3_000), (99, 3_000)])
+def test_the_segment_number_of_the_model_selects_the_nearest_of_two_occurrences(
+    segment: int | None, start_ms: int
+) -> None:
+    item = model_item("Anna will send the report", segment)
     assert verify_item(item).quote.start_ms == start_ms
     without_first_segment = Window(1, 1, 3, SEGMENTS[1:])
     assert verify_item(item, without_first_segment).quote.start_ms == start_ms
@@ -98,7 +102,8 @@ def test_two_items_of_one_window_may_have_the_same_quote() -> None:
 
 def test_a_repeated_item_is_listed_at_its_first_occurrence() -> None:
     later_item, earlier_item = (
-        model_item("send the report", line, text) for line, text in ((3, "Send: the report!"), (1, "send the report"))
+        model_item("send the report", segment, text)
+        for segment, text in ((3, "Send: the report!"), (1, "send the report"))
     )
     [merged] = merge_items([locate(ALL_SEGMENTS, later_item, earlier_item)])
     assert merged.item.quote.start_ms == 1_000
@@ -118,7 +123,9 @@ def test_a_repeated_item_is_listed_at_its_first_occurrence() -> None:
         (None, "Anna", False),
     ],
 )
-def test_a_first_name_matches_the_full_name(owner: str | None, other_owner: str | None, *, is_same: bool) -> None:
+def test_owners_are_the_same_if_one_name_has_all_words_of_the_other(
+    owner: str | None, other_owner: str | None, *, is_same: bool
+) -> None:
     assert is_same_owner(owner, other_owner) is is_same_owner(other_owner, owner) is is_same
 
 

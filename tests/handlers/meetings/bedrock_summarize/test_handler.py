@@ -90,14 +90,14 @@ def test_the_function_summarises_a_transcribed_meeting(
     assert model_requests[0]["modelId"].startswith("us.anthropic.claude-sonnet-5-5")
     metrics = clients["cloudwatch"].list_metrics(Namespace=NAMESPACE)["Metrics"]
     assert {metric["MetricName"] for metric in metrics} == {"SummaryInputTokens", "SummaryOutputTokens"}
-    assert handler.handler(create_event(), Context()) == {**result, "made": False}
+    assert handler.handler(create_event(), Context()) == {**result, "made": False}, "an earlier invocation made it"
     assert len(model_requests) == 2, "the repeated invocation uses the stored summary"
 
 
 def test_the_sdk_does_not_retry_model_requests(clients: dict[str, Any]) -> None:
     handler._summarizer()
     config = clients["bedrock-runtime"].meta.config
-    assert (config.retries["total_max_attempts"], config.read_timeout) == (1, 180)
+    assert (config.retries["total_max_attempts"], config.read_timeout) == (1, 180), "180 is the default ANSWER_SECONDS"
 
 
 @pytest.mark.parametrize("changed", [{"user": "canary"}, {"audio": [{"key": "canary"}]}, {"content": None}])

@@ -20,39 +20,42 @@ from handlers.meetings.bedrock_summarize.model_answers import (
 )
 
 CANARY = "canary"
-PART = "77ab01c2d3e4"
-"""Id of a question, which the answer must repeat."""
+QUESTION_ID = "77ab01c2d3e4"
+"""Id of a question, which the answer must repeat as `part`."""
 ITEM = {"text": "Call Bob", "owner": "Ann", "due": "by Friday", "quote": "I will call Bob", "said": 3}
+"""Action item of an answer. `said` is the number of the transcript segment that contains the quote."""
 
 
 def answer(task: str = "actionItems", **changed: Any) -> str:
-    """Return an answer of the model that is valid for every task."""
-    return json.dumps({"task": task, "part": PART, "items": [ITEM], "summary": "They met.", **changed})
+    """Return an answer of the model to one task, which also has the fields of answers to the other tasks."""
+    return json.dumps({"task": task, "part": QUESTION_ID, "items": [ITEM], "summary": "They met.", **changed})
 
 
 def parse_problem(text: str, task: SummaryTask = SummaryTask.ACTION_ITEMS, *, skip_malformed: bool = False) -> StrEnum:
     """Parse an unusable answer; return its problem."""
-    has_items = task is SummaryTask.ACTION_ITEMS
-    with pytest.raises(UnusableAnswer) as caught:
-        parse_items(text, PART, skip_malformed=skip_malformed) if has_items else parse_summary(text, task, PART)
+    with pytest.raises(UnusableAnswer) as caught:  # noqa: PT012 - one of two calls
+        if task is SummaryTask.ACTION_ITEMS:
+            parse_items(text, QUESTION_ID, skip_malformed=skip_malformed)
+        else:
+            parse_summary(text, task, QUESTION_ID)
     assert caught.value.__context__ is None, "the context could contain the answer"
     assert CANARY not in str(caught.value) + caught.value.problem.value
     return caught.value.problem
 
 
 def test_action_items_are_parsed() -> None:
-    (item,) = parse_items(f"```json\n{answer()}\n```", PART, skip_malformed=False).items
+    (item,) = parse_items(f"```json\n{answer()}\n```", QUESTION_ID, skip_malformed=False).items
     assert (item.text, item.quote, item.segment) == ("Call Bob", "I will call Bob", 3)
     assert (item.owner, item.due) == ("Ann", "by Friday")
-    assert parse_items(answer(items=[]), PART, skip_malformed=False).items == ()
+    assert parse_items(answer(items=[]), QUESTION_ID, skip_malformed=False).items == ()
     required_fields = {"text": "Call Bob", "quote": "I will call Bob", "owner": None}
-    assert parse_items(answer(items=[required_fields]), PART, skip_malformed=False).items[0].owner is None
+    assert parse_items(answer(items=[required_fields]), QUESTION_ID, skip_malformed=False).items[0].owner is None
 
 
 @pytest.mark.parametrize("task", [SummaryTask.SUMMARY, SummaryTask.COMBINE])
 def test_a_summary_has_one_line_per_paragraph_and_no_control_characters(task: SummaryTask) -> None:
     text = "They  met.\r\n\n \u0007It\tended.\ud800\n"
-    assert parse_summary(answer(task.value, summary=text), task, PART) == "They met.\nIt ended."
+    assert parse_summary(answer(task.value, summary=text), task, QUESTION_ID) == "They met.\nIt ended."
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,7 @@ MALFORMED_ITEMS: list[object] = [
 @pytest.mark.parametrize("malformed_item", MALFORMED_ITEMS)
 def test_an_answer_with_a_malformed_item_is_unusable_unless_malformed_items_are_skipped(malformed_item: object) -> None:
     assert parse_problem(answer(items=[ITEM, malformed_item])) is AnswerProblem.BAD_ITEM
-    parsed_answer = parse_items(answer(items=[malformed_item, ITEM]), PART, skip_malformed=True)
+    parsed_answer = parse_items(answer(items=[malformed_item, ITEM]), QUESTION_ID, skip_malformed=True)
     assert (len(parsed_answer.items), parsed_answer.malformed) == (1, 1)
     assert parse_problem(answer(items=[malformed_item]), skip_malformed=True) is AnswerProblem.BAD_ITEM, (
         "an answer without any valid item is unusable"
@@ -110,7 +113,7 @@ def test_an_answer_with_a_malformed_item_is_unusable_unless_malformed_items_are_
 
 def test_representations_do_not_contain_model_output() -> None:
     item = {"text": CANARY, "owner": CANARY, "due": CANARY, "quote": CANARY}
-    parsed_answer = parse_items(answer(items=[item]), PART, skip_malformed=False)
+    parsed_answer = parse_items(answer(items=[item]), QUESTION_ID, skip_malformed=False)
     assert CANARY not in repr(parsed_answer)
     assert CANARY not in repr(parsed_answer.items[0])
 
@@ -127,7 +130,7 @@ VALUES = st.recursive(
 def test_any_answer_is_parsed_or_unusable(text: str) -> None:
     for skip_malformed in (False, True):
         try:
-            parse_items(text, PART, skip_malformed=skip_malformed)
-            parse_summary(text.replace("actionItems", "summary"), SummaryTask.SUMMARY, PART).encode()
+            parse_items(text, QUESTION_ID, skip_malformed=skip_malformed)
+            parse_summary(text.replace("actionItems", "summary"), SummaryTask.SUMMARY, QUESTION_ID).encode()
         except UnusableAnswer as error:
             assert isinstance(error.problem, AnswerProblem | AnswerJsonProblem)  # noqa: PT017 - both outcomes are valid

@@ -1,7 +1,7 @@
 """Tests of the requests to the model.
 
 Each request contains the prompts as its system text, then a window of the transcript or the summaries that are to be
-combined, and then the task.
+combined, and then the task. The task contains an id of the question, `part`, which the answer must repeat.
 """
 
 import json
@@ -57,7 +57,8 @@ def test_the_prompts_are_in_the_zip_file_of_the_function() -> None:
 def test_the_system_text_contains_all_prompts_and_is_long_enough_for_the_cache() -> None:
     assert len(list(PROMPTS_FOLDER.glob("*.txt"))) == 4
     assert all(prompt.read_text().strip() in read_prompts() for prompt in PROMPTS_FOLDER.glob("*.txt"))
-    assert len(read_prompts()) / 4.5 > 1_024, "Bedrock silently does not cache a shorter prompt"
+    # A token has about 4.5 characters.
+    assert len(read_prompts()) / 4.5 > 1_024, "Bedrock silently does not cache a prompt of fewer tokens"
     assert all(f'"{task.value}"' in read_prompts() for task in SummaryTask)
 
 
@@ -145,5 +146,7 @@ def test_groups_keep_all_texts_in_order_and_reduce_their_number(texts: list[str]
     groups = group_texts(texts, characters)
     assert [text for group in groups for text in group] == texts
     assert all(len(group) > 1 for group in groups[:-1])
-    assert all(len(group) <= 2 or sum(map(len, group)) <= characters for group in groups)
+    assert all(len(group) <= 2 or sum(map(len, group)) <= characters for group in groups), (
+        "only a group of two texts may be longer than the limit"
+    )
     assert len(groups) < len(texts) or len(texts) <= 1

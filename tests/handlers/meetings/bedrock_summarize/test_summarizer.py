@@ -158,7 +158,9 @@ def test_requests_to_a_busy_model_are_repeated_for_a_limited_time(
     failing_harness = SummaryHarness(sonnet=ScriptedModel([fault]))
     failing_request = failing_harness.store_part_transcripts(SPOKEN_MEETING)
     assert failure_cause(failing_harness, failing_request, ModelBusy) == fault.value
-    assert 30 < sum(failing_harness.waits) < REMAINING_MS / 1000 / 3, "a longer wait costs nothing in the workflow"
+    assert 30 < sum(failing_harness.waits) < REMAINING_MS / 1000 / 3, (
+        "the workflow can wait for longer, and pays for no function while it waits"
+    )
 
 
 def test_a_timed_out_request_is_repeated_once(harness: SummaryHarness, summary_request: SummaryRequest) -> None:
@@ -193,6 +195,7 @@ def test_no_request_is_sent_without_enough_time_for_the_answer(
     harness: SummaryHarness, summary_request: SummaryRequest
 ) -> None:
     with pytest.raises(ModelBusy, match="timed_out"):
+        # Ten seconds are reserved for writing the summary.
         harness.summarize(summary_request, remaining_ms=(ANSWER_SECONDS + 9) * 1_000)
     assert not harness.sonnet.requests
     assert harness.transcript.said, "the transcript is stored before the first request"
@@ -321,6 +324,7 @@ def test_a_long_transcript_is_summarised_in_windows(harness: SummaryHarness) -> 
     assert count > 4
     assert [task["index"] for task in tasks if task["task"] == "summary"] == list(range(count))
     assert harness.sonnet.tasks == ["summary", "actionItems"] * count + ["combine"]
+    # A window has up to 1,000 characters and an overlap of about 200.
     assert all(
         sum(len(line.get("text", "")) for line in prompt_lines(request)) < 1_300
         for request in harness.sonnet.requests[:-1]

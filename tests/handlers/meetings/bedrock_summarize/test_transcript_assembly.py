@@ -83,7 +83,7 @@ def test_segments_are_in_order_and_within_their_part(parts: list[tuple[Turn, ...
     assert all(segment.start_ms <= segment.end_ms <= transcript.duration_ms for segment in transcript.said)
     starts = {turn.start_ms + offset for part, offset in zip(parts, offsets, strict=True) for turn in part}
     segment_starts = {segment.start_ms for segment in transcript.said}
-    assert {min(starts)} <= segment_starts if starts else not segment_starts
+    assert {min(starts)} <= segment_starts if starts else not segment_starts, "the first turn starts a segment"
     if len(parts) > 1:
         for number, (part, offset) in enumerate(zip(parts, offsets, strict=True), 1):
             part_segments = [segment for segment in transcript.said if segment.speaker.startswith(f"{number}-")]
@@ -129,7 +129,7 @@ def test_a_long_speech_is_cut_after_a_sentence_if_possible() -> None:
     segments = single_part_segments(create_turns(("spk_0", " ".join([sentence] * 40))))
     assert {segment.text[-1] for segment in segments} == {"."}
     segments = single_part_segments(create_turns(("spk_0", "word " * 1_000)))
-    assert 4 < len(segments) < 7
+    assert 4 < len(segments) < 7, "5,000 characters without a sentence end, in segments of up to 1,000"
     assert all(len(segment.text) > SENTENCE_END_CHARACTERS for segment in segments[:-1])
 
 
@@ -181,7 +181,9 @@ def parse_error(data: bytes) -> str:
         (b"\xff" + CANARY.encode(), "no_utf8"),
         (b" " * (MAX_OUTPUT_BYTES + 1), "too_large"),
         (_job_output([_word_item(CANARY, CANARY)]), "bad_times"),
-        (_job_output([_word_item("a"), *[_punctuation_item("!" * 999)] * 9]), "malformed"),
+        pytest.param(
+            _job_output([_word_item("a"), *[_punctuation_item("!" * 999)] * 9]), "malformed", id="endless punctuation"
+        ),
     ],
 )
 def test_a_malformed_output_is_rejected(data: bytes, expected: str) -> None:

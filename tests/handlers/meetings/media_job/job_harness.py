@@ -60,7 +60,7 @@ class JobHarness:
         """Arguments of each ffmpeg run.
 
         A run with `libx264` encodes a piece of video. A run with `-c:a flac` creates a part of the audio. A run with
-        `framecrc` and the name of a chunk, `chunk-…`, probes this chunk.
+        `framecrc` probes a file.
         """
         log = self.folder / "ffmpeg.log"
         return log.read_text().splitlines() if log.exists() else []
@@ -72,9 +72,9 @@ class JobHarness:
             name = f"canary-{number:03d}.bin"
             self.put_upload(name, chunk)
             listed.append(Chunk(name=name, bytes=len(chunk), sha256=hashlib.sha256(chunk).hexdigest()))
-        return self.upload_complete_file(*listed)
+        return self.upload_complete_json(*listed)
 
-    def upload_complete_file(self, *chunks: Chunk) -> Recording:
+    def upload_complete_json(self, *chunks: Chunk) -> Recording:
         """Upload a `complete.json` that lists these chunks."""
         self.complete_file = CompleteFile(
             schema_version=1, title="canary title", started_at="2026-01-02T03:04:05.678Z", chunks=chunks
@@ -119,6 +119,10 @@ class JobHarness:
     def keys(self, prefix: str) -> list[str]:
         return [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
 
+    def runs_that_probe_chunks(self, skipped_runs: int) -> list[str]:
+        """Return the ffmpeg runs that probe a chunk, without the given number of runs at the beginning."""
+        return [run for run in self.ffmpeg_runs[skipped_runs:] if "framecrc" in run and "chunk-" in run]
+
     def piece_keys(self) -> list[str]:
         """Keys of the encoded pieces of the video."""
         return self.keys(f"{self.recording.media_work_prefix}pieces/")
@@ -146,6 +150,6 @@ class JobHarness:
         """Multipart uploads that were neither completed nor aborted."""
         return list(self.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []))
 
-    def wrong_chunks(self, result: MediaResult) -> dict[str, str]:
-        """Return the problem of each wrong chunk."""
-        return {chunk.name: chunk.problem.value for chunk in result.wrong}
+    def wrong_files(self, result: MediaResult) -> dict[str, str]:
+        """Return the problem of each wrong file by its name. A file is a chunk or `complete.json`."""
+        return {file.name: file.problem.value for file in result.wrong}

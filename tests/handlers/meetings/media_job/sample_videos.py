@@ -60,7 +60,9 @@ def video_only(seconds: float = 1, *options: str, suffix: str = "mp4", card: str
 
 @cache
 def rotated_video(degrees: int) -> bytes:
-    """Return a video whose left half is white before the rotation, as a phone records it that is held sideways."""
+    """Return a video that a player must rotate, like one of a phone held sideways. Before the rotation, its left half
+    is white.
+    """
     with TemporaryDirectory() as folder:
         path = Path(folder, "unrotated.mp4")
         path.write_bytes(video_with_audio(card="color=black:s=64x48:r=10,drawbox=w=32:color=white:t=fill"))
@@ -89,7 +91,7 @@ def screen_recording(
     white_frames = select_frames(frame_times[1::2])
     card = f"color=black:s=64x48:r=10:d={frame_times[-1] + 1},drawbox=color=white:t=fill:enable='{white_frames}'"
     audio = (*lavfi_inputs(f"{BEEP_AT_START}:d={audio_seconds}"), "-c:a", "libopus") if audio_seconds else ()
-    # An interleaved file, even with an empty stream, declares no frame rate.
+    # The filter `interleave`, here with a single input, keeps ffmpeg from declaring a frame rate.
     frame_selection = ("-vf", f"select='{select_frames(frame_times)}',interleave=1", "-fps_mode", "passthrough")
     codec_options = ("-c:v", codec, "-deadline", "realtime", "-output_ts_offset", str(first_timestamp))
     return make_file("webm", *lavfi_inputs(card), *audio, *frame_selection, *codec_options)

@@ -61,7 +61,7 @@ def test_the_local_platform_runs_the_job_with_the_modules_and_variables_of_the_i
     assert {source for source, _ in COPIED_PATHS if source.startswith("handlers")} == set(image.packages)
     assert dict(assignment.split("=") for assignment in instruction("ENV").split()) == image.variables
     default_values = {name.upper(): field.default for name, field in MediaDeployment.model_fields.items()}
-    assert set(image.paths) == {"FFMPEG", "SCRATCH_FOLDER"}
+    assert set(image.paths) == {"FFMPEG", "SCRATCH_FOLDER"}, "only these variables have other values than in the image"
     assert f"--mode 0700 {default_values['SCRATCH_FOLDER']}" in DOCKERFILE, "the image must create the scratch folder"
     assert default_values["FFMPEG"] == "/usr/bin/ffmpeg", "Debian installs ffmpeg at this path"
 

@@ -18,6 +18,8 @@ from tests.handlers.meetings.media_job.job_harness import BUCKET, JobHarness
 
 MIN_PART_BYTES = 5 * 1024 * 1024
 DATA = bytes(range(256)) * 4000
+RECIPE, FFMPEG_MS = "1 a recipe", 1234
+"""Metadata of an uploaded file: its recipe, and the time that ffmpeg took to make the file."""
 
 
 @pytest.fixture
@@ -93,9 +95,9 @@ def test_an_uploaded_file_has_its_recipe_in_the_metadata(
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(DATA[:256] * (size // 256) + DATA[: size % 256])
-    bucket.upload("k", path, "video/mp4", "1 a recipe", 1234)
+    bucket.upload("k", path, "video/mp4", RECIPE, FFMPEG_MS)
     assert harness.read_object("k") == path.read_bytes()
-    assert bucket.find("k") == StoredMedia(size, "1 a recipe", 1234)
+    assert bucket.find("k") == StoredMedia(size, RECIPE, FFMPEG_MS)
     assert harness.s3.head_object(Bucket=BUCKET, Key="k")["ContentType"] == "video/mp4"
     bucket.download("k", tmp_path / "downloaded")
     assert (tmp_path / "downloaded").read_bytes() == path.read_bytes()
@@ -119,7 +121,7 @@ def test_an_interrupted_upload_leaves_no_parts(
     operation = "UploadPart" if interruption == "connection error" else interruption
     interrupted_call = at_event(harness.s3, f"before-call.s3.{operation}", interrupt)
     with interrupted_call, pytest.raises((JobTerminated, ReadTimeoutError)):
-        bucket.upload("k", path, "video/mp4", "1 a recipe", 1)
+        bucket.upload("k", path, "video/mp4", RECIPE, FFMPEG_MS)
     assert (harness.multipart_uploads(), harness.keys("")) == ([], [])
 
 
@@ -132,7 +134,7 @@ def test_no_request_is_sent_after_a_termination_request(harness: JobHarness, buc
         lambda: bucket.find("k"),
         lambda: bucket.write("k", b"x"),
         lambda: bucket.download("k", path),
-        lambda: bucket.upload("k", path, "video/mp4", "1 a recipe", 1),
+        lambda: bucket.upload("k", path, "video/mp4", RECIPE, FFMPEG_MS),
     ]
     for request in requests:
         with pytest.raises(JobTerminated):

@@ -38,7 +38,7 @@ def test_all_missing_or_short_chunks_are_listed_before_a_download(harness: JobHa
     with at_event(harness.s3, "before-call.s3", lambda model, **_: s3_calls.append(model.name)):
         result = harness.run()
     assert (result.outcome, harness.ffmpeg_runs) == (MediaOutcome.INCOMPLETE, [])
-    assert harness.wrong_chunks(result) == {"canary-000.bin": "size", "canary-001.bin": "missing"}
+    assert harness.wrong_files(result) == {"canary-000.bin": "size", "canary-001.bin": "missing"}
     assert s3_calls == [*["GetObject"] * 3, *["HeadObject"] * 3, "PutObject", "GetObject"], (
         "the job reads the earlier result, complete.json, the stored chunk properties and the heads of all chunks. "
         "It then writes the result, which this test reads."
@@ -52,7 +52,7 @@ def test_all_chunks_with_a_wrong_hash_are_listed(harness: JobHarness) -> None:
         harness.put_upload(name, bytes(len(chunk)))
     result = harness.run()
     assert (result.outcome, harness.ffmpeg_runs) == (MediaOutcome.INCOMPLETE, [])
-    assert harness.wrong_chunks(result) == {"canary-000.bin": "hash", "canary-002.bin": "hash"}
+    assert harness.wrong_files(result) == {"canary-000.bin": "hash", "canary-002.bin": "hash"}
 
 
 def test_a_job_succeeds_after_the_missing_chunks_arrive(harness: JobHarness) -> None:
@@ -91,7 +91,7 @@ def test_a_recording_with_a_missing_or_malformed_complete_json_is_incomplete(
     else:
         harness.put_upload("complete.json", body)
     result = harness.run()
-    assert (result.outcome, harness.wrong_chunks(result)) == (MediaOutcome.INCOMPLETE, {"complete.json": problem})
+    assert (result.outcome, harness.wrong_files(result)) == (MediaOutcome.INCOMPLETE, {"complete.json": problem})
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_recording_with_a_missing_or_malformed_complete_json_is_incomplete(
 def test_a_chunk_that_is_no_media_file_is_listed(harness: JobHarness, chunk: bytes) -> None:
     harness.upload(sample_videos.video_with_audio(1), chunk)
     result = harness.run()
-    assert (result.outcome, harness.wrong_chunks(result)) == (MediaOutcome.UNREADABLE, {"canary-001.bin": "unreadable"})
+    assert (result.outcome, harness.wrong_files(result)) == (MediaOutcome.UNREADABLE, {"canary-001.bin": "unreadable"})
     assert harness.keys("video/") + harness.keys("audio/") == []
 
 
@@ -139,7 +139,7 @@ def test_a_chunk_that_no_retry_can_read_is_listed(harness: JobHarness, error_cod
     harness.upload(sample_videos.video_with_audio(1))
     with failing_chunk_calls(harness, error_codes):
         result = harness.run()
-    assert (result.outcome, harness.wrong_chunks(result)) == (MediaOutcome.INCOMPLETE, {"canary-000.bin": "unreadable"})
+    assert (result.outcome, harness.wrong_files(result)) == (MediaOutcome.INCOMPLETE, {"canary-000.bin": "unreadable"})
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_job_without_permission_fails_and_blames_no_chunk(harness: JobHarness,
 
 def test_all_chunks_that_are_no_media_files_are_listed(harness: JobHarness) -> None:
     harness.upload(b"no", sample_videos.video_with_audio(1), b"nor this")
-    assert harness.wrong_chunks(harness.run()) == {"canary-000.bin": "unreadable", "canary-002.bin": "unreadable"}
+    assert harness.wrong_files(harness.run()) == {"canary-000.bin": "unreadable", "canary-002.bin": "unreadable"}
 
 
 def test_a_chunk_whose_audio_cannot_be_decoded_is_listed(harness: JobHarness) -> None:
@@ -165,7 +165,7 @@ def test_a_chunk_whose_audio_cannot_be_decoded_is_listed(harness: JobHarness) ->
     harness.upload(sample_videos.audio_only(1), valid_chunk[:begin] + noise + valid_chunk[end:])
     result = harness.run()
     assert result.outcome is MediaOutcome.UNREADABLE
-    assert harness.wrong_chunks(result) == {"canary-001.bin": "unreadable"}
+    assert harness.wrong_files(result) == {"canary-001.bin": "unreadable"}
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_playlist_in_a_chunk_opens_no_file_or_connection(
         result = harness.run()
         with pytest.raises(BlockingIOError):  # no client has connected
             server.accept()
-    assert (result.outcome, harness.wrong_chunks(result)) == (MediaOutcome.UNREADABLE, {"canary-000.bin": "unreadable"})
+    assert (result.outcome, harness.wrong_files(result)) == (MediaOutcome.UNREADABLE, {"canary-000.bin": "unreadable"})
 
 
 def test_subtitles_in_a_chunk_are_dropped(harness: JobHarness, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_recording_whose_timestamps_span_days_is_too_large(harness: JobHarness
 
 def test_a_recording_larger_than_the_disk_is_not_downloaded(harness: JobHarness) -> None:
     harness.scratch_bytes = 50_000
-    harness.upload_complete_file(Chunk(name="not-uploaded", bytes=50_001, sha256="0" * 64))
+    harness.upload_complete_json(Chunk(name="not-uploaded", bytes=50_001, sha256="0" * 64))
     assert harness.run().outcome is MediaOutcome.TOO_LARGE
     assert harness.ffmpeg_runs == []
 
@@ -245,7 +245,9 @@ def test_a_broken_ffmpeg_fails_the_job_and_blames_no_chunk(harness: JobHarness, 
 
 
 def test_a_video_is_encoded_if_copying_its_chunks_fails(harness: JobHarness) -> None:
-    """ffmpeg fails when it joins the chunks for the first time. The second job knows this, and does not copy either."""
+    """The first ffmpeg run with the option `faststart` fails. It joins the copied chunks. The failure is stored, so the
+    second job does not copy the chunks either.
+    """
     harness.upload(sample_videos.video_with_audio(1), sample_videos.video_with_audio(1))
     fail_once = 'case "$*" in *faststart*) test -e tried || { touch tried; exit 1; };; esac'
     script = harness.logging_ffmpeg.read_text()

@@ -91,6 +91,7 @@ def test_parts_contain_every_sample_once_and_begin_at_a_millisecond(plan: Record
         assert part.sample_count >= MIN_SAMPLES, "Amazon Transcribe rejects shorter audio"
         assert abs(part.duration_ms - part.sample_count * 1000 / SPEECH_RATE) <= 0.5
         next_sample += part.sample_count
+    # The last of the starts is the end of the recording.
     assert next_sample == (max(MIN_SAMPLES, plan.sample_starts(SPEECH_RATE)[-1]) if plan.has_audio else 0)
 
 

@@ -204,6 +204,7 @@ def test_chapters_and_titles_do_not_disturb_the_probe(harness: JobHarness) -> No
 def test_chunks_with_different_rotations_are_all_upright(
     harness: JobHarness, degrees: int, rotated_fields: str, unrotated_fields: str
 ) -> None:
+    """A rotated chunk shows its white half at another side. The unrotated chunk is shrunk if the frame is upright."""
     harness.upload(*[sample_videos.rotated_video(rotation) for rotation in (degrees, degrees, 0, degrees)])
     result = harness.run()
     assert (result.outcome, result.copied) == (MediaOutcome.READY, False)
@@ -272,7 +273,9 @@ def test_audio_parts_begin_at_their_offsets(harness: JobHarness) -> None:
     harness.limits = replace(LIMITS, max_part=2 * SECOND)
     harness.upload(*[sample_videos.audio_only(1.3, "-c:a", "pcm_s16le", suffix="wav")] * 4)
     result = harness.run()
-    assert [(part.offset_ms, part.duration_ms) for part in result.audio] == [(0, 1734), (1734, 1734), (3468, 1732)]
+    assert [(part.offset_ms, part.duration_ms) for part in result.audio] == [(0, 1734), (1734, 1734), (3468, 1732)], (
+        "three parts of 5,200 ms in whole milliseconds"
+    )
     beeps = []
     for audio_part in result.audio:
         samples = sample_videos.decode_samples(harness.download(audio_part.key))

@@ -1,5 +1,8 @@
 """Tests of the daily storage count: the growth of each user's storage, the limit of metrics, and uploaded recordings
 whose S3 event was lost.
+
+Two log events raise an alarm: `recording_unheard` (the event of a `complete.json` was lost, and the count processed the
+file) and `recording_unattended` (processing such a file failed).
 """
 
 from dataclasses import dataclass
@@ -191,7 +194,7 @@ def test_a_count_of_another_schema_version_is_ignored(count: CountHarness) -> No
     )
     put_recording(harness, ANN, 1)
     count.run()
-    assert count.growth_by_user()[ANN] == 2
+    assert count.growth_by_user()[ANN] == 2, "from 1 byte to 5 bytes in two days"
 
 
 def test_objects_on_all_pages_are_counted(count: CountHarness, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +209,7 @@ def test_logs_contain_no_keys_and_no_users(count: CountHarness, capsys: pytest.C
     count.meetings.put_object(f"raw/{CANARY}", b"1")
     count.meetings.upload_recording_without_event(b"a")
     count.meetings.advance(days=1)
-    assert count.run() == StorageCountResult(objects=8, users=3, metrics=0, started=1)
+    assert count.run() == StorageCountResult(objects=8, users=3, metrics=0, started=1), "BOB, `OTHERS` and ANN"
     output = capsys.readouterr().out
     assert "storage_counted" in output
     for secret in (CANARY, ANN, BOB, MEETING.meeting_id):
@@ -229,15 +232,15 @@ def test_an_unreadable_complete_json_whose_event_was_lost_is_processed_once(
     count: CountHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harness = count.meetings
-    harness.upload_complete_file(b"a")
-    with harness.fail_complete_file_reads("InvalidObjectState"):
+    harness.upload_complete_json_without_event(b"a")
+    with harness.fail_complete_json_reads("InvalidObjectState"):
         for _ in range(3):
             harness.advance(days=1)
             count.run()
     assert harness.state() == ("failed", "MALFORMED")
     output = capsys.readouterr().out
     assert output.count("complete_refused") == 1, "the file must be refused once, and not each day"
-    assert "recording_unattended" not in output, "this log event would raise an alarm"
+    assert "recording_unattended" not in output, "the processing of the file must not fail"
 
 
 def test_a_recording_whose_upload_event_was_lost_is_processed_although_an_older_one_is_in_progress(
@@ -259,17 +262,19 @@ def test_a_recording_whose_upload_event_was_lost_is_processed_although_an_older_
 def test_an_incomplete_recording_whose_event_was_lost_raises_an_alarm(
     count: CountHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    count.meetings.upload_complete_file(b"a")
+    count.meetings.upload_complete_json_without_event(b"a")
     count.meetings.advance(days=1)
     assert count.run().started == 0
     assert count.meetings.state() == ("incomplete",)
-    assert "recording_unheard" in capsys.readouterr().out, "an alarm counts this log event"
+    assert "recording_unheard" in capsys.readouterr().out
 
 
 def test_a_recording_whose_event_arrived_is_not_processed_again(
     count: CountHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The modification times in a listing have milliseconds, which those of other reads do not have."""
+    """The count compares the modification time of the file in a listing with the recorded time of the processed file.
+    Only a listing states milliseconds.
+    """
     harness = count.meetings
     harness.upload_recording(b"a")
     harness.advance(days=1)
@@ -278,7 +283,7 @@ def test_a_recording_whose_event_arrived_is_not_processed_again(
         for item in parsed.get("Contents", ()):
             item["LastModified"] += timedelta(milliseconds=500)
 
-    # A read of the file fails, and would be logged as `recording_unattended`.
+    # The count must not read the file. If it did, the read would fail and be logged as `recording_unattended`.
     monkeypatch.setattr(UploadReader, "read_complete_file", lambda *_: 1 / 0)
     with at_event(harness.s3, "after-call.s3.ListObjectsV2", add_milliseconds):
         count.run()

@@ -24,7 +24,7 @@ ZERO_COUNTS = dict.fromkeys(("checked", "started", "ended", "timed_out", "never_
 
 def upload_incomplete_recording(harness: MeetingHarness, meeting: MeetingId = MEETING) -> None:
     """Create a meeting that waits for a chunk."""
-    harness.complete_upload(b"a", meeting=meeting)
+    harness.upload_complete_json(b"a", meeting=meeting)
     assert harness.state(meeting) == ("incomplete",)
 
 
@@ -78,7 +78,7 @@ def test_an_execution_that_ended_without_a_report_fails_its_meeting(
     harness.advance(minutes=61)
     assert harness.sweep()[outcome] == 1
     assert harness.state() == ("failed", reason)
-    assert harness.due_sort_keys() == []
+    assert harness.sort_keys_due_for_sweep() == []
     assert harness.sweep() == ZERO_COUNTS
 
 
@@ -108,12 +108,12 @@ def test_a_meeting_without_progress_fails_after_two_days_of_restarts(
         if has_started:
             harness.step_functions.end_last("SUCCEEDED")
         else:
-            harness.step_functions.statuses.clear()
+            harness.step_functions.statuses.clear()  # as if the last start had been lost too
         harness.advance(hours=4)
         harness.sweep()
     assert harness.state() == ("failed", "TIMED_OUT")
-    assert harness.due_sort_keys() == []
-    assert len(harness.step_functions.inputs) <= 13
+    assert harness.sort_keys_due_for_sweep() == []
+    assert len(harness.step_functions.inputs) <= 13, "the first one, and one every four hours for two days"
 
 
 def test_a_meeting_that_finishes_during_the_sweep_stays_ready(
@@ -133,7 +133,7 @@ def test_a_meeting_that_finishes_during_the_sweep_stays_ready(
     assert (harness.sweep()["started"], harness.state()) == (0, ("ready",))
 
 
-def test_an_incomplete_meeting_waits_until_its_uploads_are_deleted(harness: MeetingHarness) -> None:
+def test_an_incomplete_meeting_fails_after_seven_days(harness: MeetingHarness) -> None:
     upload_incomplete_recording(harness)
     harness.advance(days=6, hours=23)
     assert harness.sweep()["never_complete"] == 0
@@ -141,8 +141,8 @@ def test_an_incomplete_meeting_waits_until_its_uploads_are_deleted(harness: Meet
     harness.advance(minutes=61)
     assert harness.sweep()["never_complete"] == 1
     assert harness.state() == ("failed", "NEVER_COMPLETE")
-    assert harness.wrong_chunks() == {"0.webm": "missing"}, "the missing chunks must still be listed"
-    assert harness.due_sort_keys() == []
+    assert harness.wrong_files() == {"0.webm": "missing"}, "the missing chunks must still be listed"
+    assert harness.sort_keys_due_for_sweep() == []
 
 
 def test_a_chunk_whose_event_was_lost_is_found(harness: MeetingHarness) -> None:
@@ -163,7 +163,7 @@ def test_an_incomplete_meeting_is_checked_a_few_times_a_day(harness: MeetingHarn
 
 
 def test_an_arriving_chunk_does_not_extend_the_time_limit_of_an_incomplete_meeting(harness: MeetingHarness) -> None:
-    harness.complete_upload(b"a", b"b")
+    harness.upload_complete_json(b"a", b"b")
     harness.advance(days=6)
     harness.upload_chunks(b"a")
     harness.deliver_event("0.webm")
@@ -171,7 +171,7 @@ def test_an_arriving_chunk_does_not_extend_the_time_limit_of_an_incomplete_meeti
     assert harness.sweep()["never_complete"] == 1
 
 
-def test_an_incomplete_meeting_whose_complete_file_was_deleted_fails_at_its_time_limit(harness: MeetingHarness) -> None:
+def test_an_incomplete_meeting_whose_complete_json_was_deleted_fails_at_its_time_limit(harness: MeetingHarness) -> None:
     upload_incomplete_recording(harness)
     harness.s3.delete_object(Bucket=BUCKET, Key=MEETING.upload_key("complete.json"))
     harness.advance(days=1)
@@ -191,7 +191,7 @@ def test_due_items_of_a_ready_and_of_an_unknown_meeting_are_deleted(harness: Mee
     assert harness.sweep()["checked"] == 0
     harness.advance(minutes=1)
     assert harness.sweep()["checked"] == 2
-    assert harness.due_sort_keys() == []
+    assert harness.sort_keys_due_for_sweep() == []
     assert harness.record() == before
 
 

@@ -15,7 +15,7 @@ from tests.handlers.meetings.meeting_harness import (
     CANARY,
     MEETING,
     MeetingHarness,
-    complete_file,
+    complete_json,
     object_created_event,
 )
 
@@ -28,16 +28,16 @@ from tests.handlers.meetings.meeting_harness import (
         (b" " * (MAX_COMPLETE_FILE_BYTES + 1), "size"),
     ],
 )
-def test_a_malformed_complete_file_fails_its_meeting_and_is_not_retried(
+def test_a_malformed_complete_json_fails_its_meeting_and_is_not_retried(
     harness: MeetingHarness, body: bytes, problem: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harness.put_object(MEETING.upload_key("complete.json"), body)
     for _ in range(2):
         assert harness.deliver_event("complete.json") == []
-    assert (harness.state(), harness.wrong_chunks()) == (("failed", "MALFORMED"), {"complete.json": problem})
+    assert (harness.state(), harness.wrong_files()) == (("failed", "MALFORMED"), {"complete.json": problem})
     record = harness.record()
-    assert (record.content, record.title, record.version) == ("", "", 1)
-    assert harness.due_sort_keys() == []
+    assert (record.content, record.title, record.version) == ("", "", 1), "the second event writes nothing"
+    assert harness.sort_keys_due_for_sweep() == []
     output = capsys.readouterr().out
     assert "complete_refused" in output
     assert CANARY not in output
@@ -70,7 +70,7 @@ CHUNK = {"name": "0.webm", "bytes": 1, "sha256": "0" * 64}
 def test_a_meeting_lists_its_wrong_fields_without_their_values(
     harness: MeetingHarness, changed: dict[str, Any], rules_by_field: dict[str, str]
 ) -> None:
-    body = {**complete_file(b"a").model_dump(mode="json", by_alias=True), **changed}
+    body = {**complete_json(b"a").model_dump(mode="json", by_alias=True), **changed}
     harness.put_object(MEETING.upload_key("complete.json"), json.dumps(body).encode())
     harness.deliver_event("complete.json")
     [wrong_file] = harness.record().wrong
@@ -86,15 +86,15 @@ def test_a_meeting_lists_its_wrong_fields_without_their_values(
         pytest.param("InvalidObjectState", id="archived"),
     ],
 )
-def test_an_unreadable_complete_file_fails_its_meeting_and_is_not_retried(
+def test_an_unreadable_complete_json_fails_its_meeting_and_is_not_retried(
     harness: MeetingHarness, code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harness.upload_recording_without_event(b"a")
-    with harness.fail_complete_file_reads(code):
+    with harness.fail_complete_json_reads(code):
         for _ in range(2):
             assert harness.deliver_event("complete.json") == []
-    assert (harness.state(), harness.wrong_chunks()) == (("failed", "MALFORMED"), {"complete.json": "unreadable"})
-    assert harness.record().version == 1
+    assert (harness.state(), harness.wrong_files()) == (("failed", "MALFORMED"), {"complete.json": "unreadable"})
+    assert harness.record().version == 1, "the second event writes nothing"
     output = capsys.readouterr().out
     assert "sealed" in output, "the log must state that the file cannot be read"
     assert CANARY not in output
@@ -103,32 +103,36 @@ def test_an_unreadable_complete_file_fails_its_meeting_and_is_not_retried(
     assert harness.state() == ("processing", "media")
 
 
-def test_the_sweep_fails_an_incomplete_meeting_whose_complete_file_became_unreadable(harness: MeetingHarness) -> None:
-    harness.complete_upload(b"a")
-    harness.upload_complete_file(b"a", title="New")
+def test_the_sweep_marks_an_incomplete_meeting_as_failed_if_its_new_complete_json_is_unreadable(
+    harness: MeetingHarness,
+) -> None:
+    harness.upload_complete_json(b"a")
+    harness.upload_complete_json_without_event(b"a", title="New")
     harness.advance(hours=1)
-    with harness.fail_complete_file_reads("InvalidRequest"):
-        assert harness.sweep()["failed"] == 0
+    with harness.fail_complete_json_reads("InvalidRequest"):
+        assert harness.sweep()["failed"] == 0, "the sweep itself must not fail"
     assert harness.state() == ("failed", "MALFORMED")
 
 
-def test_a_complete_file_that_replaces_an_unreadable_one_during_the_read_is_used(harness: MeetingHarness) -> None:
+def test_a_complete_json_that_replaces_an_unreadable_one_during_the_read_is_used(harness: MeetingHarness) -> None:
     harness.upload_recording_without_event(b"a")
-    with harness.fail_complete_file_reads("InvalidRequest", times=1):
+    # The read of the first file fails. The read of the file that has replaced it succeeds.
+    with harness.fail_complete_json_reads("InvalidRequest", times=1):
         assert harness.deliver_event("complete.json") == []
     assert harness.state() == ("processing", "media")
 
 
-def test_an_unreadable_complete_file_that_is_deleted_meanwhile_creates_no_record(harness: MeetingHarness) -> None:
+def test_an_unreadable_complete_json_that_is_deleted_meanwhile_creates_no_record(harness: MeetingHarness) -> None:
+    """The read fails, and the bucket contains no `complete.json` any more."""
     harness.put_object(MEETING.upload_key("complete.json.other"), b"")  # must not be taken for complete.json
-    with harness.fail_complete_file_reads("InvalidRequest"):
+    with harness.fail_complete_json_reads("InvalidRequest"):
         assert harness.deliver_event("complete.json") == []
     assert harness.all_items() == []
 
 
 def test_an_access_denied_error_is_retried_and_does_not_fail_the_meeting(harness: MeetingHarness) -> None:
-    harness.upload_complete_file(b"a")
-    with harness.fail_complete_file_reads("AccessDenied"):
+    harness.upload_complete_json_without_event(b"a")
+    with harness.fail_complete_json_reads("AccessDenied"):
         assert harness.deliver_event("complete.json") == [MEETING.upload_key("complete.json")]
     assert harness.all_items() == []
 
@@ -147,7 +151,7 @@ def test_a_malformed_file_does_not_change_a_meeting_that_is_in_progress_or_ready
 
 
 def test_a_malformed_file_fails_an_incomplete_meeting_and_keeps_its_title(harness: MeetingHarness) -> None:
-    harness.complete_upload(b"a")
+    harness.upload_complete_json(b"a")
     harness.put_object(MEETING.upload_key("complete.json"), b"nonsense")
     harness.deliver_event("complete.json")
     assert harness.state() == ("failed", "MALFORMED")
@@ -157,7 +161,7 @@ def test_a_malformed_file_fails_an_incomplete_meeting_and_keeps_its_title(harnes
     assert harness.state() == ("processing", "media")
 
 
-def test_an_event_for_a_deleted_complete_file_changes_nothing(harness: MeetingHarness) -> None:
+def test_an_event_for_a_deleted_complete_json_changes_nothing(harness: MeetingHarness) -> None:
     assert harness.deliver_event("complete.json") == []
     assert harness.all_items() == []
 
@@ -204,7 +208,7 @@ def test_unknown_events_are_retried_until_they_reach_the_dead_letter_queue(harne
 
 
 def test_logs_contain_no_client_data(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
-    harness.complete_upload(b"a", b"b", tags=[CANARY])
+    harness.upload_complete_json(b"a", b"b", tags=[CANARY])
     harness.upload_recording(b"a", b"b")
     harness.put_object(MEETING.upload_key("canary.webm"), b"a")
     harness.deliver_events(MEETING.upload_key("canary.webm"), "canary")

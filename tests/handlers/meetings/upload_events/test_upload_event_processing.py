@@ -38,25 +38,25 @@ def test_a_repeated_event_changes_nothing_and_starts_no_execution(harness: Meeti
 
 def test_all_missing_chunks_and_wrong_sizes_are_listed(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a", b"other")
-    harness.complete_upload(b"a", b"bc", b"d")
+    harness.upload_complete_json(b"a", b"bc", b"d")
     assert harness.state() == ("incomplete",)
-    assert harness.wrong_chunks() == {"1.webm": "size", "2.webm": "missing"}
+    assert harness.wrong_files() == {"1.webm": "size", "2.webm": "missing"}
     assert harness.record().wrong_count == 2
     assert not harness.step_functions.statuses
 
 
 def test_processing_starts_when_the_last_chunk_arrives(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a")
-    harness.complete_upload(b"a", b"b", b"c")
+    harness.upload_complete_json(b"a", b"b", b"c")
     harness.upload_chunks(b"a", b"b")
     harness.deliver_event("1.webm")
-    assert harness.wrong_chunks() == {"2.webm": "missing"}
+    assert harness.wrong_files() == {"2.webm": "missing"}
     harness.advance(minutes=5)
     harness.upload_chunks(b"a", b"b", b"c")
     harness.deliver_event("2.webm")
     assert harness.state() == ("processing", "media")
-    assert harness.wrong_chunks() == {}
-    assert harness.record().whole_at == "2026-01-31T12:05:00.000Z"
+    assert harness.wrong_files() == {}
+    assert harness.record().whole_at == "2026-01-31T12:05:00.000Z", "the last chunk arrived at this time"
     assert len(harness.step_functions.statuses) == 1
 
 
@@ -73,7 +73,7 @@ def test_a_chunk_that_is_not_missing_causes_no_listing_of_the_bucket(
     harness: MeetingHarness, *, is_incomplete: bool
 ) -> None:
     harness.upload_chunks(b"a")
-    harness.complete_upload(b"a", *([b"b"] if is_incomplete else []))
+    harness.upload_complete_json(b"a", *([b"b"] if is_incomplete else []))
     with harness.record_calls() as calls:
         assert harness.deliver_event("0.webm") == []
     assert calls == ["GetItem"]
@@ -81,7 +81,7 @@ def test_a_chunk_that_is_not_missing_causes_no_listing_of_the_bucket(
 
 def test_several_chunks_of_a_meeting_in_one_batch_cause_one_listing_of_the_bucket(harness: MeetingHarness) -> None:
     harness.upload_chunks(b"a")
-    harness.complete_upload(b"a", b"b", b"c")
+    harness.upload_complete_json(b"a", b"b", b"c")
     harness.upload_chunks(b"a", b"b", b"c")
     with harness.record_calls() as calls:
         assert harness.deliver_events(*(MEETING.upload_key(f"{number}.webm") for number in (1, 2, 1))) == []
@@ -94,7 +94,7 @@ def test_processing_starts_if_the_last_chunk_arrives_while_it_is_recorded_as_mis
 ) -> None:
     """The only event of the chunk is handled before the record lists the chunk as missing."""
     harness.upload_chunks(b"a")
-    harness.upload_complete_file(b"a", b"b")
+    harness.upload_complete_json_without_event(b"a", b"b")
 
     def upload_missing_chunk() -> None:
         harness.upload_chunks(b"a", b"b")
@@ -119,7 +119,7 @@ def test_other_chunks_start_a_new_attempt_even_if_they_were_processed_before(har
     assert harness.step_functions.attempts == [1, 2, 3]
 
 
-def test_an_older_complete_file_does_not_replace_a_newer_one_that_is_processed_meanwhile(
+def test_an_older_complete_json_does_not_replace_a_newer_one_that_is_processed_meanwhile(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness.upload_recording_without_event(b"a")
@@ -136,12 +136,14 @@ def test_a_new_description_of_the_same_chunks_changes_only_the_description(harne
     record = harness.record()
     assert (record.title, record.tags) == ("Better", ("new",))
     assert record.language == "en-US", "the transcription has started in this language"
-    assert (record.since, record.updated_at) == ("2026-01-31T12:00:00.000Z", "2026-01-31T12:01:00.000Z")
+    assert (record.since, record.updated_at) == ("2026-01-31T12:00:00.000Z", "2026-01-31T12:01:00.000Z"), (
+        "`since` is the time of the last change of attempt, status or stage"
+    )
     assert len(harness.step_functions.statuses) == 1
     assert "ListObjectsV2" not in calls
 
 
-def test_a_new_complete_file_restarts_a_failed_meeting_but_a_repeated_event_does_not(
+def test_a_new_complete_json_restarts_a_failed_meeting_but_a_repeated_event_does_not(
     harness: MeetingHarness,
 ) -> None:
     recording = harness.upload_recording(b"a")
@@ -169,7 +171,7 @@ def test_wrong_chunks_that_the_record_does_not_list_are_counted_and_recognised_w
 ) -> None:
     monkeypatch.setattr("handlers.meetings.meeting_state_transitions.MAX_LISTED_CHUNKS", 3)
     chunks = [b"%d" % number for number in range(5)]
-    harness.complete_upload(*chunks)
+    harness.upload_complete_json(*chunks)
     record = harness.record()
     assert (len(record.wrong), record.wrong_count) == (3, 5)
     harness.put_object(MEETING.upload_key("4.webm"), chunks[-1])
@@ -182,6 +184,7 @@ def test_other_objects_below_the_meetings_prefix_are_listed_up_to_a_limit(
 ) -> None:
     monkeypatch.setattr("handlers.meetings.upload_reader.PAGE_SIZE", 2)
     monkeypatch.setattr("handlers.meetings.upload_reader.MAX_PAGES", 2)
+    # The chunk `0.webm` comes before these objects in the listing.
     for number in range(9):
         harness.put_object(MEETING.upload_key(f"junk-{number}"), b"x")
     harness.upload_recording(b"a")
@@ -198,7 +201,7 @@ def test_chunks_beyond_the_listing_limit_count_as_missing(
     monkeypatch.setattr("handlers.meetings.upload_reader.PAGE_SIZE", 2)
     monkeypatch.setattr("handlers.meetings.upload_reader.MAX_PAGES", 1)
     harness.upload_recording(b"a", b"b", b"c")
-    assert harness.wrong_chunks() == {"2.webm": "missing"}
+    assert harness.wrong_files() == {"2.webm": "missing"}
 
 
 def test_a_failing_message_does_not_affect_the_others(harness: MeetingHarness) -> None:

@@ -43,7 +43,7 @@ def test_a_recording_with_audio_continues_with_the_transcription(harness: Meetin
         "durationMs": 60_000,
     }
     assert harness.state() == ("processing", "transcription")
-    assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.1)]
+    assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.1)], "ffmpeg ran for 6 of 60 seconds"
 
 
 def test_a_part_that_an_earlier_attempt_transcribed_is_not_transcribed_again(
@@ -71,7 +71,7 @@ def test_a_part_transcribed_in_another_language_is_transcribed_again(
     harness.put_object(recording.part_transcript_key(0, "de-DE"), b"German transcript")
     harness.run_step("fail", recording, reason="TRANSCRIPTION_FAILED", error="TranscriptionFailed")
     harness.advance(minutes=1)
-    harness.complete_upload(b"a", b"b", language="en-GB")
+    harness.upload_complete_json(b"a", b"b", language="en-GB")
     assert harness.run_step("media", recording, 2)["language"] == "en-GB"
     assert find_transcribed_parts(harness, recording, 2) == [False]
     harness.put_object(recording.part_transcript_key(0, "en-GB"), b"English transcript")
@@ -89,7 +89,7 @@ def test_all_steps_make_a_meeting_ready(harness: MeetingHarness, recording: Reco
     assert (record.video_key, record.duration_ms) == (recording.video_key, 60_000)
     assert (record.transcript_key, record.summary_key) == (recording.transcript_key, recording.summary_key)
     assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.1), (PROCESSING_DURATION, 600)]
-    assert harness.due_sort_keys() == []
+    assert harness.sort_keys_due_for_sweep() == []
 
 
 def test_a_meeting_without_speech_is_ready_without_a_summary(harness: MeetingHarness, recording: Recording) -> None:
@@ -122,7 +122,7 @@ def test_an_unusable_recording_fails_with_its_reason(
     harness.write_media_result(recording, outcome, wrong=wrong)
     assert harness.run_step("media", recording) == {"outcome": outcome, "audio": [], "language": "", "durationMs": 0}
     assert harness.state() == ("failed", outcome.upper())
-    assert harness.wrong_chunks() == wrong_chunks
+    assert harness.wrong_files() == wrong_chunks
     assert harness.cloudwatch.calls == []
 
 
@@ -131,13 +131,14 @@ def test_a_recording_that_the_job_rejected_is_started_again_only_after_a_new_upl
 ) -> None:
     """An archived chunk has the announced size in the listing, but cannot be read."""
     harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "unreadable"}])
+    # The step of attempt 1 is repeated. The steps of attempts 2 and 3, which have no execution, start none either.
     for attempt in (1, 1, 2, 3):
         harness.advance(minutes=3)
         assert harness.run_step("media", recording, attempt)["outcome"] == "incomplete"
         harness.deliver_event("1.webm")
     assert harness.state() == ("incomplete",)
-    assert (harness.wrong_chunks(), harness.record().attempt) == ({"1.webm": "unreadable"}, 2)
-    assert harness.step_functions.attempts == [1]
+    assert (harness.wrong_files(), harness.record().attempt) == ({"1.webm": "unreadable"}, 2)
+    assert harness.step_functions.attempts == [1], "attempt 2 waits for a new upload"
     harness.put_object(MEETING.upload_key("1.webm"), b"b")
     harness.deliver_event("1.webm")
     assert harness.step_functions.attempts == [1, 2], "the chunk was uploaded again"
@@ -162,7 +163,7 @@ def test_a_chunk_that_was_deleted_during_the_job_is_listed_as_missing(
     harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
     harness.s3.delete_object(Bucket=BUCKET, Key=MEETING.upload_key("0.webm"))
     harness.run_step("media", recording)
-    assert harness.wrong_chunks() == {"0.webm": "missing"}
+    assert harness.wrong_files() == {"0.webm": "missing"}
 
 
 def test_a_failed_start_of_a_new_attempt_is_repeated_by_the_next_upload_event(
@@ -247,7 +248,7 @@ def test_the_first_reason_of_a_failure_stays(harness: MeetingHarness, recording:
     for reason in ("SUMMARY_FAILED", "TIMED_OUT"):
         assert harness.run_step("fail", recording, reason=reason) == {"outcome": "failed"}
     assert harness.state() == ("failed", "SUMMARY_FAILED")
-    assert harness.due_sort_keys() == []
+    assert harness.sort_keys_due_for_sweep() == []
 
 
 @pytest.mark.parametrize(
@@ -336,7 +337,7 @@ def test_the_number_of_interruptions_is_logged_once(
     recording = harness.upload_recording(b"a")
     harness.write_media_result(recording)
     for _ in range(2):
-        harness.run_step("media", recording, attempts=3)
+        harness.run_step("media", recording, attempts=3)  # attempts of the Batch job
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "media_read" in line]
     assert [line["interruptions"] for line in lines] == [2]
 
@@ -344,7 +345,7 @@ def test_the_number_of_interruptions_is_logged_once(
 def test_an_upload_time_in_the_future_causes_no_negative_duration(harness: MeetingHarness) -> None:
     """The clock of the function may be slower than the clock of S3."""
     harness.put_object(MEETING.upload_key("0.webm"), b"a", uploaded_at=harness.now + timedelta(seconds=3))
-    recording = harness.complete_upload(b"a")
+    recording = harness.upload_complete_json(b"a")
     run_media_step(harness, recording)
     harness.run_step("finish", recording)
     assert harness.cloudwatch.values[-1] == (PROCESSING_DURATION, 0)
@@ -395,7 +396,7 @@ def test_logs_contain_no_meeting_data(harness: MeetingHarness, capsys: pytest.Ca
     run_media_step(harness, recording)
     harness.run_step("fail", recording, error=f"{CANARY} of {recording.video_key}")
     output = capsys.readouterr().out
-    assert '"cause":"unnamed"' in output.replace(": ", ":")
+    assert '"cause":"unnamed"' in output.replace(": ", ":"), "the text of the error is not the name of a class"
     assert '"code":"TRANSCRIPTION_FAILED"' in output.replace(": ", ":")
     for secret in (CANARY, ANN, MEETING.meeting_id, recording.content):
         assert secret not in output
