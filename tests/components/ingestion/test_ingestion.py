@@ -1,8 +1,9 @@
 """Tests of ingestion's resources: permissions, workflow, retention, encryption, catalogue, schedules.
 
 The builder collects arriving files into manifests, which are lists of up to 200 files for one Spark run. The sweeper
-flushes files that waited for too long: it creates a manifest that is not full. `previewed()` returns the resources with
-default settings, and `previewed(spark={...})` those with changed settings.
+flushes files that waited for too long: it creates a manifest that is not full. Once a day, it reconciles: it looks for
+files whose notification was lost. Readers find the Parquet files of a run through its pointers, which are lists of files.
+`previewed()` returns the resources with default settings, and `previewed(spark={...})` those with changed settings.
 """
 
 import base64

@@ -20,8 +20,9 @@ def on_demand_only() -> Recorded:
 
 
 def remaining_images(recorded: Recorded, images: list[set[str]]) -> list[set[str]]:
-    """Return the images that ECR's lifecycle rules keep. An image selected by one rule cannot expire by a rule of lower
-    priority.
+    """Return the images that ECR's lifecycle rules keep. An image is the set of its tags, and the newest image is first.
+
+    An image selected by one rule cannot expire by a rule of lower priority.
     """
     policy = json.loads(recorded.one("ecr.LifecyclePolicy").inputs["policy"])
     selected: list[set[str]] = []

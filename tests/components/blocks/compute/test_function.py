@@ -106,6 +106,7 @@ def failure_queue() -> DeadLetterQueue:
 
 
 def async_function() -> Function:
+    """Register a function whose failed asynchronous calls go to a queue."""
     return Function("builder", args(asynchronous=AsyncInvocation(failure_queue())))
 
 
