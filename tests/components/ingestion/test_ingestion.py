@@ -254,7 +254,9 @@ def test_the_view_has_the_types_that_athena_reads() -> None:
     encoded = view.inputs["viewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
     types = {column["name"]: column["type"] for column in json.loads(base64.b64decode(encoded))["columns"]}
     assert (types["id"], types["tags"], types["_source_line"]) == ("bigint", "array(varchar)", "bigint")
-    assert view.inputs["storageDescriptor"]["serDeInfo"] == {"name": "-", "serializationLibrary": "-"}
+    assert view.inputs["storageDescriptor"]["serDeInfo"] == {"name": "-", "serializationLibrary": "-"}, (
+        "as in Athena's own views"
+    )
 
 
 def test_the_event_rule_matches_every_state_of_a_failed_glue_run() -> None:

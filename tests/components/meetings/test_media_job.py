@@ -153,7 +153,8 @@ def test_old_images_expire_but_an_image_in_use_outlives_newer_images() -> None:
     newest_first = [{f"commit-{number}"} for number in range(30)]
     assert remaining_images(deployed(), newest_first) == newest_first[:10]
 
-    image_in_use = {"commit", f"{PINNED_TAG_PREFIX}{DIGEST[7:19]}"}
+    digest_start = DIGEST.removeprefix("sha256:")[:12]
+    image_in_use = {"commit", f"{PINNED_TAG_PREFIX}{digest_start}"}
     assert image_in_use in remaining_images(changed_preview(), [*newest_first, image_in_use])
 
 

@@ -219,6 +219,9 @@ def test_a_job_whose_submission_response_was_lost_is_found_by_its_name(lost_resp
 
 
 def test_a_queue_that_rejects_submissions_fails_the_recording() -> None:
+    """Only `Batch.ClientException` proves that no job was submitted. After other errors, the states search for the job,
+    and submit it again if they do not find it.
+    """
     for error, submission_count in (
         ("Batch.SdkClientException", MAX_SUBMISSIONS),
         ("Batch.AWSBatchException", MAX_SUBMISSIONS),

@@ -52,7 +52,7 @@ def test_only_recordings_with_audio_are_transcribed(outcome: MediaOutcome) -> No
 
 
 @pytest.mark.parametrize("outcome", StepOutcome)
-def test_only_a_meeting_that_is_not_finished_or_superseded_is_summarised(outcome: StepOutcome) -> None:
+def test_a_meeting_is_summarised_unless_it_is_finished_or_superseded(outcome: StepOutcome) -> None:
     next_state = evaluate_choice(states(deployed())["StillWanted"], step={"outcome": outcome.value})
     assert next_state == ("Summarize" if outcome is StepOutcome.GOES_ON else "Done")
 

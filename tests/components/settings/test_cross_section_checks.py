@@ -182,6 +182,7 @@ def test_conflicting_settings_are_refused(changes: Changes, message: str) -> Non
     ],
 )
 def test_consistent_settings_are_accepted(changes: Changes) -> None:
+    """Most numbers are exactly at the limit that a conflict above exceeds."""
     load_settings(stack_config(changes), "dev")
 
 
