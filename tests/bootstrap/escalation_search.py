@@ -111,6 +111,7 @@ class EscalationSearch:
     """
 
     def __init__(self, is_accepted: IsAccepted, tagged_creations: frozenset[str]) -> None:
+        """`tagged_creations` are the actions that the policies allow only with the stack's tags in the request."""
         self._is_accepted = is_accepted
         self._tagged_creations = tagged_creations
         self._verdicts: dict[tuple[int, str], AccessVerdict] = {}
