@@ -1,7 +1,8 @@
 """Model of an AWS account with several stacks: resources that an attacker may try to reach, and accesses to them.
 
-Most of the resources have other owners. Resources of the searched stack, and new ones, are part of the model because
-they could get the tags of another stack.
+The search (`escalation_search.py`) examines the policies of one stack, the searched stack. Most of the resources have
+other owners. Resources of the searched stack, and new ones, are part of the model because they could get the tags of
+another stack.
 
 The resources are not listed by hand. Each action that the searched policies allow contributes the ARN formats of its
 resources, from IAM's table of actions. Each format becomes a few resources with names and tags of other owners, a
@@ -142,7 +143,7 @@ def list_targets(actions: Iterable[str], tagged_creations: frozenset[str]) -> It
             if not is_tagless_creation and not NEEDS_ANOTHER_ACCESS.fullmatch(f"{action} {access.arn}"):
                 accesses[name, ownership, target_tags].append(access)
     for (name, ownership, target_tags), items in accesses.items():
-        # A target that can only be tagged is skipped. The other targets show which tags can be changed.
+        # A target that can only be tagged is skipped, because the other targets already show which tags can be changed.
         if any(access.level is not AccessLevel.TAGGING for access in items):
             yield Target(name, ownership, target_tags, tuple(items))
 

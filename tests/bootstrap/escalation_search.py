@@ -35,6 +35,7 @@ IsAccepted = Callable[[str, Target, Attempt], bool]
 
 DEPLOY, PREVIEW, PROGRAM = "deploy role", "preview role", "role of the program"
 OWN_ROLE = f"arn:aws:iam::{ACCOUNT}:role/polyphony-{STACK}-own"
+"""Role of the program that the attacker creates and changes with the deploy role."""
 BOUNDARIES = (
     OWN_BOUNDARY,
     f"arn:aws:iam::{ACCOUNT}:policy/polyphony-bootstrap/boundary-{OTHER_STACK}",
@@ -110,6 +111,7 @@ class EscalationSearch:
     """
 
     def __init__(self, is_accepted: IsAccepted, tagged_creations: frozenset[str]) -> None:
+        """`tagged_creations` are the actions that the policies allow only with the stack's tags in the request."""
         self._is_accepted = is_accepted
         self._tagged_creations = tagged_creations
         self._verdicts: dict[tuple[int, str], AccessVerdict] = {}
@@ -160,7 +162,7 @@ class EscalationSearch:
             for principal in principals:
                 for access in target.accesses:
                     statements = principal.statements.get(access.action)
-                    # The tags of the target change nothing if IAM does not compare them.
+                    # Changed tags make no difference to an access for which IAM does not compare tags.
                     if not statements or (current_tags != target.tags and not access.sees_tags):
                         continue
                     for attempt in list_attempts(target.ownership, access, current_tags):
@@ -183,7 +185,7 @@ class EscalationSearch:
         result.state_count += len(paths)
 
     def _search_own_role(self, policies: Policies, result: SearchResult) -> tuple[str, ...] | None:
-        """Report each way to a role that has all permissions, and another boundary than the stack's or none.
+        """Report each path to a role that has all permissions without being limited by the stack's boundary.
 
         Return the path to a role that has all permissions within the stack's boundary, or None.
         """
@@ -228,7 +230,7 @@ class EscalationSearch:
     def _verdict(self, statement: Statement, request: AccessRequest, key: str) -> AccessVerdict:
         if (id(statement), key) not in self._verdicts:
             self._judged_statements.append(statement)
-            only_this_action = {**statement, "Action": request.action}  # The caller found that the action matches.
+            only_this_action = {**statement, "Action": request.action}  # `_index` has already matched the action.
             self._verdicts[id(statement), key] = evaluate_policies([{"Statement": [only_this_action]}], request)
         return self._verdicts[id(statement), key]
 

@@ -78,7 +78,7 @@ def _context(condition: str, stack: str, boundary: str, placeholders: Mapping[st
 
 
 def _placeholders(resource: Resource, graph: Graph, stack: str) -> dict[str, str]:
-    """Return the values of the table's placeholders, from the resource or from its block."""
+    """Return the values of the table's placeholders, from the resource, or from the queue or topic with the same parent."""
     inputs = resource.inputs
     siblings = {child.kind: child for child in graph.children(resource.parent) if child.custom}
 
@@ -104,6 +104,7 @@ def _placeholders(resource: Resource, graph: Graph, stack: str) -> dict[str, str
         "role": _role(resource),
     }
     if resource.kind == "ComputeEnvironment":
+        # The provider adds a suffix to the prefix.
         values["name"] = f"{inputs['namePrefix']}1"
     if resource.kind == "EventTarget":
         values["name"] = name(inputs["rule"])

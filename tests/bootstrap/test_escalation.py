@@ -1,7 +1,8 @@
 """Tests that no role of the bootstrap template can reach something outside its stack.
 
 A breadth-first search (`escalation_search.py`) looks for paths, which are series of allowed requests. To test the search
-itself, each condition and each name of the stack is removed from the template once. The search must then find a path.
+itself, each condition of the template is removed once, and each resource name with the stack's prefix is replaced by `*`
+once. The search must then find a path.
 
 Denials are tested separately, because they must hold even if an administrator attaches further policies. The tests
 allow everything else, and check that every request in a list is denied. They also remove each part of a denial once.
@@ -167,7 +168,7 @@ def test_the_search_finds_a_path_after_the_removal_of_one_condition(weakening: W
     assert path is not None, f"no path without {weakening.description}"
 
 
-def test_the_search_finds_a_path_after_the_removal_of_one_name_of_the_stack() -> None:
+def test_the_search_finds_a_path_after_one_resource_name_becomes_a_wildcard() -> None:
     assert len(WIDENED_NAMES) > 50
     undetected = [item.description for item in WIDENED_NAMES if find_path(item, item.service) is None]
     assert undetected == []
@@ -229,7 +230,7 @@ BAD_STATEMENTS = {
     },
 }
 HARMLESS_STATEMENTS = {
-    "deletes its own roles, because a denial keeps their boundary": {
+    "deletes its own roles, but not their boundary, which a denial protects": {
         "Action": "iam:Delete*",
         "Resource": f"arn:aws:iam::{ACCOUNT}:role/polyphony-{STACK}-*",
     },
@@ -321,7 +322,7 @@ def allowed_beside_an_admin_policy(statements: tuple[Statement, ...]) -> list[st
     return [request.action for request in DENIED_REQUESTS if evaluate_policies(documents, request).allowed]
 
 
-def test_no_attached_policy_opens_the_bootstrap_or_the_accounts_public_access_block() -> None:
+def test_the_denials_hold_even_with_an_attached_admin_policy() -> None:
     assert allowed_beside_an_admin_policy(policies().deploy) == []
 
 

@@ -68,7 +68,7 @@ def test_the_repositorys_environment_may_assume_the_roles() -> None:
     "claims",
     [
         {SUBJECT: "repo:octo-org@123456/another@456789:environment:prod"},
-        {SUBJECT: "repo:octo-org/octo-repo:environment:prod"},
+        {SUBJECT: "repo:octo-org/octo-repo:environment:prod"},  # without the ids of owner and repository
         {SUBJECT: "repo:somebody@1/octo-repo@2:environment:prod"},
         {SUBJECT: f"repo:{REPOSITORY}:environment:dev"},
         {SUBJECT: f"repo:{REPOSITORY}:environment:staging-preview"},
@@ -132,7 +132,7 @@ def test_the_local_platform_supports_every_optional_setting() -> None:
     assert {resource.inputs.get("kmsKeyId") for resource in graph.customs() if resource.type.endswith(":LogGroup")} == {
         None,
         STATE_KEY_ARN,
-    }
+    }, "the options must add a key to some log groups, or their driver's input would not be checked"
     assert [
         str(invalid_input) for invalid_input in find_invalid_inputs(graph) if invalid_input.rule == UNUSED_BY_DRIVER
     ] == []

@@ -66,6 +66,7 @@ def live_version_alarm(
 
 
 def duration_alarm(subsystem: str, function: str, milliseconds: float, runbook: str) -> AlarmRule:
+    """Return the rule of an alarm on long calls. The threshold is 80 % of the time that a call may take."""
     return live_version_alarm(subsystem, function, "Duration", milliseconds, runbook, statistic="p95")
 
 
@@ -409,6 +410,7 @@ def test_only_work_that_several_sweeps_fail_to_do_raises_an_alarm(minutes: int) 
 
 
 FUNCTIONS_WITHOUT_CHART = {"polyphony-test-livestream-authorizer", "polyphony-test-livestream-transcript-windows"}
+"""Functions that the dashboard leaves out. They have alarms like all others."""
 
 
 @every_subsystem

@@ -1,4 +1,4 @@
-"""Test that the program passes every optional argument of its components, which are fields of dataclasses.
+"""Test that the program passes every optional argument of its components. The arguments are fields of dataclasses.
 
 An argument that only tests pass looks like a feature, but no stack can use it.
 """

@@ -36,6 +36,8 @@ SUBSYSTEMS: dict[str, tuple[Deployment, Callable[[Any], Usage]]] = {
     "meetings": (MEETINGS, meetings_usage),
 }
 FARGATE = {"processing": {"engine": "fargate"}}
+FILES_PER_DAY, UTTERANCES_PER_DAY, QUESTIONS_PER_DAY, EPISODES_PER_DAY = 8_000, 1_000, 200, 4
+"""Numbers of the default loads."""
 
 
 def usage(name: str, **sections: Any) -> Usage:
@@ -119,14 +121,15 @@ def test_twice_the_load_is_twice_the_usage_and_costs_more(name: str, load: str, 
 def test_usage_follows_from_the_load() -> None:
     """Every day, 8,000 files of 3.5 MB arrive. They are stored for 30 days, and as replaced versions for 7 more days."""
     block_usage = usage("ingestion")
-    assert block_usage["ingestion-spark"]["runs"] == 8_000 * 30 / 200
-    assert block_usage["ingestion-landing"]["storageGb"] == pytest.approx(8_000 * 3.5 / 1024 * (30 + 7))
+    assert block_usage["ingestion-spark"]["runs"] == FILES_PER_DAY * 30 / 200, "a run processes 200 files"
+    assert block_usage["ingestion-landing"]["storageGb"] == pytest.approx(FILES_PER_DAY * 3.5 / 1024 * (30 + 7))
 
 
 @pytest.mark.parametrize(("megabytes", "files_per_run"), [(3.5, 200), (102.4, 100), (20_480, 1)])
 def test_large_files_mean_fewer_files_per_run(megabytes: float, files_per_run: int) -> None:
+    """A run processes at most 200 files, and at most 10 GB unless one file is larger."""
     block_usage = usage("ingestion", load={"fileMegabytes": megabytes})
-    assert block_usage["ingestion-spark"]["runs"] == pytest.approx(8_000 * 30 / files_per_run)
+    assert block_usage["ingestion-spark"]["runs"] == pytest.approx(FILES_PER_DAY * 30 / files_per_run)
 
 
 # Transcription
@@ -135,15 +138,16 @@ def test_large_files_mean_fewer_files_per_run(megabytes: float, files_per_run: i
 @pytest.mark.parametrize("seconds", [0.5, 2.5, 5])
 def test_every_stream_is_billed_for_fifteen_seconds_at_least(seconds: float) -> None:
     processor = usage("transcription", load={"utteranceSeconds": seconds})["transcription-audio-processor"]
-    assert processor["transcribeStreamingMinutes"] == pytest.approx(1_000 * DAYS_PER_MONTH / 4)
-    assert processor["invocations"] == processor["metricRequests"] == 1_000 * DAYS_PER_MONTH
-    assert processor["milliseconds"] == (seconds + 1) * 1_000
+    utterances = UTTERANCES_PER_DAY * DAYS_PER_MONTH
+    assert processor["transcribeStreamingMinutes"] == pytest.approx(utterances * 15 / 60)
+    assert processor["invocations"] == processor["metricRequests"] == utterances
+    assert processor["milliseconds"] == (seconds + 1) * 1_000, "a call takes a second longer than its utterance"
 
 
 def test_the_default_load_streams_as_much_as_the_requirement_assumes() -> None:
     processor = usage("transcription")["transcription-audio-processor"]
     assert dict(STREAMING_QUANTITIES) == {"transcribe_streaming_minute": processor["transcribeStreamingMinutes"]}
-    assert next(iter(cost("transcription").sum_by("service"))) == "Amazon Transcribe"
+    assert next(iter(cost("transcription").sum_by("service"))) == "Amazon Transcribe", "the largest cost"
 
 
 def test_each_utterance_needs_two_reads_of_its_session_and_five_of_the_live_table() -> None:
@@ -161,8 +165,8 @@ def test_each_utterance_needs_two_reads_of_its_session_and_five_of_the_live_tabl
 
 def test_a_question_is_one_call_and_a_lecture_is_one_message_and_one_validation() -> None:
     few, many = (usage("voice-qa", load={"lecturesPerDay": lectures}) for lectures in (5, 15))
-    assert few["voice-qa-query-worker"]["invocations"] == 200 * DAYS_PER_MONTH
-    assert few["voice-qa-query-worker"]["milliseconds"] >= 8_000
+    assert few["voice-qa-query-worker"]["invocations"] == QUESTIONS_PER_DAY * DAYS_PER_MONTH
+    assert few["voice-qa-query-worker"]["milliseconds"] >= 8_000, "the agent answers in eight seconds"
     assert few["voice-qa-uploads"]["messages"] == 5 * DAYS_PER_MONTH
     validator = "voice-qa-validate-lecture"
     sweeps = DAYS_PER_MONTH * 24 * 4  # every 15 minutes
@@ -188,7 +192,9 @@ def test_versioned_objects_are_stored_one_day_longer() -> None:
 
 def test_a_window_is_limited_by_characters_and_by_duration() -> None:
     def windows(**agent: Any) -> float:
-        return usage("livestream", agent=agent)["livestream-agent-windows"]["messages"] / (4 * DAYS_PER_MONTH)
+        return usage("livestream", agent=agent)["livestream-agent-windows"]["messages"] / (
+            EPISODES_PER_DAY * DAYS_PER_MONTH
+        )
 
     assert windows() == 5, "half an hour has 25,000 characters, which give 5 windows of at most 6,000"
     assert windows(windowCharacters=50_000) == 3, "half an hour gives 3 windows of at most ten minutes"
@@ -198,23 +204,24 @@ def test_expired_objects_are_stored_until_their_old_versions_expire() -> None:
     def stored(days: int) -> float:
         return usage("livestream", uploads={"objectDays": days})["livestream-transcripts"]["storageGb"]
 
-    assert stored(7) == pytest.approx(2 * stored(3))
-    assert stored(7) > 8 * 4 * 2, "a video is stored twice: as it was uploaded and as chunks"
+    assert stored(7) == pytest.approx(2 * stored(3)), "objects are stored for 7 + 1 and for 3 + 1 days"
+    assert stored(7) > 8 * EPISODES_PER_DAY * 2, "a video of 1 GB is stored twice: as it was uploaded and as chunks"
 
 
 def test_each_uploaded_video_and_each_deletion_is_one_published_event() -> None:
     block_usage = usage("livestream")
-    episodes = 4 * DAYS_PER_MONTH
+    episodes = EPISODES_PER_DAY * DAYS_PER_MONTH
     assert block_usage["livestream-video-chunks"]["customEvents"] == episodes
     assert block_usage["livestream-episodes"]["customEvents"] == block_usage["livestream-deletions"]["messages"]
-    assert block_usage["livestream-events"]["archivedGb"] == pytest.approx(episodes * 1.1 * 1_000 / 1024**3)
+    events = episodes * 1.1  # one episode in ten is deleted
+    assert block_usage["livestream-events"]["archivedGb"] == pytest.approx(events * 1_000 / 1024**3), "1,000 bytes each"
 
 
 def test_every_chunk_of_a_video_is_an_object() -> None:
     def puts(**video: int) -> float:
         return usage("livestream", load={"videoMinutes": 30}, video=video)["livestream-transcripts"]["puts"]
 
-    assert puts(chunkSeconds=60) - puts(chunkSeconds=120) == (30 - 15) * 4 * DAYS_PER_MONTH
+    assert puts(chunkSeconds=60) - puts(chunkSeconds=120) == (30 - 15) * EPISODES_PER_DAY * DAYS_PER_MONTH
 
 
 # Meetings
@@ -232,7 +239,7 @@ def test_the_media_job_writes_video_and_audio_in_parts() -> None:
         load = {"meetingsPerMonth": 1_000, "hoursEach": hours}
         return usage("meetings", load=load)["meetings-recordings"]["puts"]
 
-    megabytes, chunks = (0.9 + 0.06) * 1024, 60
+    megabytes, chunks = (0.9 + 0.06) * 1024, 60  # of an hour: video and audio, and the uploaded chunks of a minute
     assert puts(2) - puts(1) == pytest.approx(1_000 * (megabytes * 1024**2 / PART_BYTES + chunks))
 
 

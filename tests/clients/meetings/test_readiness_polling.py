@@ -1,7 +1,8 @@
 """Tests of the polling until a meeting is ready, with a fake clock and records that change at given times.
 
 `content` is a hash that identifies a recording. A client that has uploaded a recording passes its content, so that the
-state of an earlier recording of the meeting does not count.
+state of an earlier recording of the meeting does not count. After an upload, the backend may need `UPDATE_SECONDS` (a
+minute) until it updates the record. Until then, the client ignores failures that may be older than the upload.
 """
 
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ READY = meeting_record(MeetingStatus.READY)
 PROCESSING = meeting_record(MeetingStatus.PROCESSING, stage=Stage.MEDIA)
 FAILED = meeting_record(MeetingStatus.FAILED, reason=MeetingReason.MEDIA_FAILED)
 FAILED_AGAIN = FAILED.model_copy(update={"attempt": 2})
+"""Record after the failure of a second processing attempt, which is newer than the upload."""
 FAILED_EARLIER_RECORDING = FAILED.model_copy(update={"content": EARLIER_CONTENT})
 INCOMPLETE = MeetingRecord.model_validate(
     {

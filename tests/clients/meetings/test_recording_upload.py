@@ -1,7 +1,8 @@
 """Tests of uploads: parallel chunks with checksums, and continuation after an interruption.
 
 A recording consists of files, the chunks. The client uploads `complete.json`, the list of the chunks, after them.
-`content` is a hash that identifies the recording.
+`content` is a hash that identifies the recording. An upload reports how many chunks it sent, and how many it kept because
+an earlier upload had sent them.
 """
 
 import base64

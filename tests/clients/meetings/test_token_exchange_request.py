@@ -73,6 +73,7 @@ def test_the_error_of_an_invalid_session_name_names_the_field(backend: Backend) 
     ],
 )
 def test_a_temporary_failure_states_when_to_retry(backend: Backend, response: Response, seconds: float) -> None:
+    """Without a number of seconds in `Retry-After`, the error states five seconds."""
     error = exchange_error(backend, response)
     assert isinstance(error, ExchangeUnavailable)
     assert error.retry_after_seconds == seconds

@@ -30,7 +30,10 @@ ANN, BOB = "A" * 32, "B" * 32
 
 @dataclass
 class FakeExchange:
-    """Fake token exchange, which numbers its credentials, and credentials that it renews. A test sets the time."""
+    """Fake token exchange, which numbers its credentials, and credentials that it renews. A test sets the time.
+
+    The first exchange happens when the object is created.
+    """
 
     now: datetime = START
     issued_count: int = 0
@@ -165,7 +168,7 @@ def test_a_wrong_local_clock_is_an_error(fake_exchange: FakeExchange, backend: B
     credentials = create_renewable_credentials(
         fake_exchange.exchange(), FakeExchange().exchange, lambda: fake_exchange.now
     )
-    fake_exchange.now += timedelta(hours=2)
+    fake_exchange.now += timedelta(hours=2)  # the other exchange issues credentials that this clock considers expired
     with pytest.raises(ExchangeFailed, match="CLOCK_WRONG"):
         credentials.get_frozen_credentials()
 

@@ -73,7 +73,7 @@ def test_cost_anomalies_above_the_threshold_are_reported_immediately(engine: Eng
     }
     subscription = recorded.one("costexplorer.AnomalySubscription").inputs
     assert subscription["frequency"] == "IMMEDIATE"  # the only frequency for an SNS topic
-    assert subscription["thresholdExpression"]["dimension"]["values"] == ["10"]
+    assert subscription["thresholdExpression"]["dimension"]["values"] == ["10"], "in dollars"
 
 
 def test_a_stack_that_does_not_own_the_monitor_creates_none(engine: Engine) -> None:
@@ -148,7 +148,7 @@ def test_the_event_of_a_failed_backup_goes_to_a_queue_with_an_alarm(engine: Engi
     assert alarm.inputs["alarmActions"] == [TOPIC]
 
 
-def test_only_the_stack_that_owns_the_region_settings_creates_them(engine: Engine) -> None:
+def test_only_the_stack_that_owns_the_regions_backup_settings_creates_them(engine: Engine) -> None:
     assert foundation(engine).all("backup.RegionSettings") == []
     region_settings = foundation(engine, backup={"regionSettingsOwned": True}).one("backup.RegionSettings")
     assert region_settings.inputs["resourceTypeOptInPreference"] == {"DynamoDB": True}
@@ -170,6 +170,9 @@ def test_the_layers_name_contains_the_hash_of_its_lock_file(engine: Engine) -> N
 def test_blocks_wait_for_resources_that_they_need_but_do_not_refer_to(
     engine: Engine, subsystem: Subsystem, logs: dict[str, Any], expected: list[str]
 ) -> None:
+    """The resources are the policies of the alerts topic and the audit bucket, and API Gateway's account setting. The
+    foundation creates the last two itself, so its own blocks do not wait for them.
+    """
     prerequisites: list[str] = []
 
     def program() -> None:

@@ -15,6 +15,7 @@ from tests.fake_engine import Engine, Recorded, context, scope
 
 
 def network(engine: Engine, services: dict[str, str] | None = None, **changes: Any) -> Recorded:
+    """Register a network. `services` maps each service that needs an interface endpoint to the reason."""
     args = NetworkArgs(scope(), NetworkSettings.model_validate(changes), services or {})
     return engine.run(lambda: Network("foundation-network", args))
 

@@ -1,8 +1,9 @@
 """Tests of ingestion's resources: permissions, workflow, retention, encryption, catalogue, schedules.
 
 The builder collects arriving files into manifests, which are lists of up to 200 files for one Spark run. The sweeper
-flushes files that waited for too long: it creates a manifest that is not full. `previewed()` returns the resources with
-default settings, and `previewed(spark={...})` those with changed settings.
+flushes files that waited for too long: it creates a manifest that is not full. Once a day, it reconciles: it looks for
+files whose notification was lost. Readers find the Parquet files of a run through its pointers, which are lists of files.
+`previewed()` returns the resources with default settings, and `previewed(spark={...})` those with changed settings.
 """
 
 import base64
@@ -253,7 +254,9 @@ def test_the_view_has_the_types_that_athena_reads() -> None:
     encoded = view.inputs["viewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
     types = {column["name"]: column["type"] for column in json.loads(base64.b64decode(encoded))["columns"]}
     assert (types["id"], types["tags"], types["_source_line"]) == ("bigint", "array(varchar)", "bigint")
-    assert view.inputs["storageDescriptor"]["serDeInfo"] == {"name": "-", "serializationLibrary": "-"}
+    assert view.inputs["storageDescriptor"]["serDeInfo"] == {"name": "-", "serializationLibrary": "-"}, (
+        "as in Athena's own views"
+    )
 
 
 def test_the_event_rule_matches_every_state_of_a_failed_glue_run() -> None:

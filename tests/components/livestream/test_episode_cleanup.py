@@ -32,8 +32,8 @@ def test_the_sweep_runs_every_fifteen_minutes() -> None:
 
 
 def test_the_time_of_a_sweep_follows_the_function_timeout_up_to_a_maximum() -> None:
-    assert variables(changed_preview(), "care")["SWEEP_SECONDS"] == "80"
-    assert variables(previewed(care={"timeoutSeconds": 900}), "care")["SWEEP_SECONDS"] == "840"
+    assert variables(changed_preview(), "care")["SWEEP_SECONDS"] == "80", "20 seconds before the timeout"
+    assert variables(previewed(care={"timeoutSeconds": 900}), "care")["SWEEP_SECONDS"] == "840", "the maximum"
 
 
 def test_the_function_reads_the_time_limits_of_track_states() -> None:

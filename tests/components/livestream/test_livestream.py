@@ -1,4 +1,7 @@
-"""Tests of the livestream backend: its table, bucket, functions and API, and the settings that change them."""
+"""Tests of the livestream backend: its table, bucket, functions and API, and the settings that change them.
+
+The function `episodes` serves the API, and the function `authorizer` verifies the tokens of its callers.
+"""
 
 from components.settings.livestream import AuthorizerKind
 from local.preview.property_value_conversion import UNKNOWN

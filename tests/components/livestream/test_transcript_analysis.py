@@ -65,7 +65,7 @@ def test_agentcore_still_builds_a_memorys_id_from_its_name() -> None:
 
 def test_the_agent_has_time_for_two_answers_about_one_window_per_invocation() -> None:
     function = deployed().one("lambda.Function", "livestream-agent").inputs
-    assert (function["timeout"], function["memorySize"]) == (150, 1024)
+    assert (function["timeout"], function["memorySize"]) == (2 * 65 + 20, 1024), "20 seconds to read and to store"
     mapping = deployed().one("lambda.EventSourceMapping", "agent-windows").inputs
     assert (mapping["batchSize"], mapping["functionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
     queue = deployed().one("sqs.Queue", "livestream-agent-windows-queue").inputs

@@ -106,10 +106,11 @@ class WalkResult:
 
 
 EVENTS_BY_TYPE = {"Pass": 2, "Choice": 2, "Wait": 2, "Task": 5}
+"""Number of events that a state of each type adds to the history of the execution."""
 
 
 def walk_states(states: Mapping[str, Any], batch: FakeBatch, ends: Sequence[str]) -> WalkResult:
-    """Execute the states from `Media` on, until the next state is one of `ends`."""
+    """Execute the states from `Media` on, until the next state is one of `ends`, which is not executed."""
     name, variables, events = "Media", dict[str, Any](), 0
     while name not in ends:
         state = states[name]

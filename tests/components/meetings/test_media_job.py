@@ -20,8 +20,9 @@ def on_demand_only() -> Recorded:
 
 
 def remaining_images(recorded: Recorded, images: list[set[str]]) -> list[set[str]]:
-    """Return the images that ECR's lifecycle rules keep. An image selected by one rule cannot expire by a rule of lower
-    priority.
+    """Return the images that ECR's lifecycle rules keep. An image is the set of its tags, and the newest image is first.
+
+    An image selected by one rule cannot expire by a rule of lower priority.
     """
     policy = json.loads(recorded.one("ecr.LifecyclePolicy").inputs["policy"])
     selected: list[set[str]] = []
@@ -152,7 +153,8 @@ def test_old_images_expire_but_an_image_in_use_outlives_newer_images() -> None:
     newest_first = [{f"commit-{number}"} for number in range(30)]
     assert remaining_images(deployed(), newest_first) == newest_first[:10]
 
-    image_in_use = {"commit", f"{PINNED_TAG_PREFIX}{DIGEST[7:19]}"}
+    digest_start = DIGEST.removeprefix("sha256:")[:12]
+    image_in_use = {"commit", f"{PINNED_TAG_PREFIX}{digest_start}"}
     assert image_in_use in remaining_images(changed_preview(), [*newest_first, image_in_use])
 
 

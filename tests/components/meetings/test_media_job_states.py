@@ -72,7 +72,7 @@ def test_a_job_with_spot_capacity_runs_to_its_end() -> None:
     walk = walk_media_states(batch)
     assert (walk.final_state, queues(batch), start_count(walk)) == ("ReadMedia", ["spot"], 1)
     assert not {"canceljob", "terminatejob"} & set(batch.calls)
-    assert 690 <= batch.now <= 690 + 35, "the polling interval is short enough"
+    assert 690 <= batch.now <= 690 + 35, "the job's end must be noticed soon"
 
 
 def test_a_job_without_spot_capacity_is_cancelled_and_runs_on_demand() -> None:
@@ -105,7 +105,7 @@ def test_an_interrupted_job_waits_for_capacity_as_long_as_before() -> None:
     batch = spot_batch(without_capacity)
     assert walk_media_states(batch, capacityMinutes=10).final_state == "ReadMedia"
     assert queues(batch) == ["spot", "on-demand"]
-    assert 1600 <= batch.jobs[1].submitted_at <= 1750
+    assert 1600 <= batch.jobs[1].submitted_at <= 1750, "600 seconds after the interruption, and up to two intervals"
 
 
 def test_a_job_that_starts_during_its_cancellation_continues() -> None:
@@ -134,7 +134,7 @@ def test_the_second_job_is_submitted_after_the_cancelled_one_has_ended() -> None
 
     batch = SlowBatch(lambda queue: WAITING_LIFE if queue == "spot" else FINISHED_LIFE)
     assert walk_media_states(batch, capacityMinutes=10).final_state == "ReadMedia"
-    assert batch.jobs[1].submitted_at >= 1500
+    assert batch.jobs[1].submitted_at >= 600 + 900
     assert batch.calls.count("canceljob") == 1
 
 
@@ -176,7 +176,7 @@ def test_a_job_that_exceeded_its_timeout_does_not_run_on_demand() -> None:
 
 
 @pytest.mark.parametrize("description", [INTERRUPTED, {"Container": {"ExitCode": 1}}])
-def test_an_on_demand_job_whose_container_was_stopped_is_a_failure(description: dict[str, Any]) -> None:
+def test_an_on_demand_job_that_was_stopped_or_failed_is_not_repeated(description: dict[str, Any]) -> None:
     for processing in ({}, {"engine": "fargate"}):
         batch = FakeBatch(lambda queue: INTERRUPTED_LIFE if queue == "spot" else failed_life(**description))
         assert walk_media_states(batch, **processing).final_state == "GiveMediaUp"
@@ -192,11 +192,14 @@ def test_the_on_demand_engine_has_no_spot_states() -> None:
 
 @pytest.mark.parametrize(("engine", "hours"), [("batch-spot", 3 * 24.5), ("fargate", 2 * 24)])
 def test_a_job_beyond_its_time_limit_is_terminated(engine: str, hours: float) -> None:
+    """Each attempt may take 24 hours. Each of three Spot attempts may first wait half an hour for capacity, and an
+    on-demand job may first wait until another job ends.
+    """
     batch = FakeBatch(lambda _: [(0, "STARTING", {})])
     walk = walk_media_states(batch, engine=engine)
     assert (walk.final_state, walk.variables["error"]) == ("GiveMediaUp", "MediaTooLate")
     assert [job.end_reason for job in batch.jobs] == [TERMINATION_REASON]
-    assert hours * HOUR <= batch.now <= hours * HOUR * 1.06
+    assert hours * HOUR <= batch.now <= hours * HOUR * 1.06, "polling notices the limit up to a twentieth later"
 
 
 def test_a_new_execution_waits_for_an_active_job_of_the_same_recording() -> None:
@@ -216,6 +219,9 @@ def test_a_job_whose_submission_response_was_lost_is_found_by_its_name(lost_resp
 
 
 def test_a_queue_that_rejects_submissions_fails_the_recording() -> None:
+    """Only `Batch.ClientException` proves that no job was submitted. After other errors, the states search for the job,
+    and submit it again if they do not find it.
+    """
     for error, submission_count in (
         ("Batch.SdkClientException", MAX_SUBMISSIONS),
         ("Batch.AWSBatchException", MAX_SUBMISSIONS),
@@ -228,6 +234,7 @@ def test_a_queue_that_rejects_submissions_fails_the_recording() -> None:
 
 
 def test_a_job_that_cannot_be_described_is_terminated() -> None:
+    """The state `AskForMedia` describes the job, and `EndMedia` terminates it."""
     for name in ("AskForMedia", "CancelSpotJob"):
         state = states(deployed())[name]
         assert find_catch(state, "Batch.AccessDeniedException")["Next"] == "EndMedia"

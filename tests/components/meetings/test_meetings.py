@@ -1,4 +1,7 @@
-"""Tests of the meetings backend: table, bucket, functions, upload events and frontend outputs."""
+"""Tests of the meetings backend: table, bucket, functions, upload events and frontend outputs.
+
+The function `start` receives the events of uploads. It starts the workflow, which calls `steps` and `bedrock-summarize`.
+"""
 
 import json
 from typing import Any
@@ -38,7 +41,9 @@ def table(recorded: Recorded) -> dict[str, Any]:
 
 
 def test_each_kind_of_object_has_its_lifecycle() -> None:
-    """Uploads expire after a week and audio after a month. Videos use Intelligent-Tiering and are never archived."""
+    """Uploads expire after a week, intermediate objects a day later, and audio after a month. Videos use
+    Intelligent-Tiering and are never archived.
+    """
 
     def expiring(days: int, old_days: int = 1) -> dict[str, Any]:
         return {"expiration": {"days": days}, "noncurrentVersionExpiration": {"noncurrentDays": old_days}}

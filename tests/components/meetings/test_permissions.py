@@ -1,4 +1,8 @@
-"""Tests of the permissions of every role in the meetings backend."""
+"""Tests of the permissions of every role in the meetings backend.
+
+The function `start` receives the events of uploads, and `steps` runs steps of the workflow. The media job has the role
+`media`, and Batch starts it with the role `media-start`.
+"""
 
 import json
 from typing import Any

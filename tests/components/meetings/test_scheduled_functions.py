@@ -36,7 +36,7 @@ def test_each_schedule_calls_its_function_and_failed_calls_go_to_a_dead_letter_q
 def test_the_sweep_waits_for_chunks_while_uploads_are_kept_and_ends_before_its_timeout(
     upload_days: int, incomplete_minutes: int, timeout_seconds: int, sweep_seconds: int
 ) -> None:
-    """The sweep waits for at most two weeks."""
+    """The sweep waits for at most 14 days. It works until 30 seconds before its timeout, at most for 840 seconds."""
     recorded = previewed(kept={"rawDays": upload_days}, sweep={"timeoutSeconds": timeout_seconds})
     environment = variables(recorded, "meetings-sweep-function")
     assert environment["INCOMPLETE_MINUTES"] == str(incomplete_minutes)

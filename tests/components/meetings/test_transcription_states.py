@@ -94,6 +94,7 @@ def test_a_job_whose_start_response_was_lost_is_polled_like_any_other() -> None:
     ],
 )
 def test_a_part_is_polled_until_it_is_done_or_too_late(status: str, waited_seconds: int, next_state: str) -> None:
+    """By default, a part is too late after four hours."""
     assert evaluate_choice(part_states()["PartDone"], status=status, waitedSeconds=waited_seconds) == next_state
     assert {part_states()[name]["Type"] for name in ("PartFailed", "PartTooLate")} == {"Fail"}
 

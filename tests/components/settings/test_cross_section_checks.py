@@ -182,6 +182,7 @@ def test_conflicting_settings_are_refused(changes: Changes, message: str) -> Non
     ],
 )
 def test_consistent_settings_are_accepted(changes: Changes) -> None:
+    """Most numbers are exactly at the limit that a conflict above exceeds."""
     load_settings(stack_config(changes), "dev")
 
 
@@ -212,6 +213,8 @@ def test_an_origin_is_a_scheme_and_a_host(key: str, origin: str) -> None:
 def test_the_timeout_must_be_long_enough_for_a_manifest_of_the_maximum_number_of_files(
     function: str, max_files: int, memory_mb: int, min_seconds: int
 ) -> None:
+    """A file takes five seconds divided by the memory in MB. More memory than 1,769 MB saves no time."""
+
     def stack(timeout_seconds: int) -> dict[str, str]:
         long_timeouts = {f"ingestion.{name}.timeoutSeconds": 899 for name in ("builder", "sweeper", "steps")}
         tested_function = {f"ingestion.{function}": {"timeoutSeconds": timeout_seconds, "memoryMb": memory_mb}}
@@ -250,7 +253,7 @@ def test_an_endpoint_that_the_worker_cannot_call_is_refused(endpoint: str, envir
 @pytest.mark.parametrize(
     ("endpoint", "environment"),
     [
-        (None, "local"),
+        (None, "local"),  # only the other environments require an endpoint
         ("http://10.0.0.5:5000", "dev"),
         ("https://agent.example.com:5000", "prod"),
         ("https://8.8.8.8", "prod"),

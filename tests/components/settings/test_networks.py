@@ -33,7 +33,7 @@ AGENT_NETWORK = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "subnetIds": 
 
 
 def stack_with_private_agent(endpoint: str = "http://172.31.10.9:5000", **changes: Any) -> dict[str, str]:
-    """Return a stack with an agent in the network of the requirement; `changes` replace settings of the network."""
+    """Return a stack with an agent in `AGENT_NETWORK`; `changes` replace settings of the network."""
     return stack_config({"voiceQa.agentcore": {"endpoint": endpoint, "network": {**AGENT_NETWORK, **changes}}})
 
 

@@ -242,7 +242,7 @@ def test_a_setting_and_the_model_that_reads_it_have_the_same_limits(
 
 
 @pytest.mark.parametrize("hours", [0.1, 6])
-def test_the_router_accepts_every_length_of_a_session(hours: float) -> None:
+def test_the_router_accepts_the_shortest_and_the_longest_session(hours: float) -> None:
     settings = load_settings(stack_config({"transcription.sessions.hours": hours}), "dev").transcription.sessions
     annotation = RouterEnvironment.model_fields["session_seconds"].rebuild_annotation()
     TypeAdapter(annotation).validate_python(int(settings.hours * 3600))

@@ -21,6 +21,7 @@ def test_a_rollout_starts_with_a_tenth_of_the_calls_and_checks_all_alarms() -> N
     target, plan = FunctionTarget.parse("test", "transcription/audio-processor"), RolloutPlan()
     assert (target.function_name, plan.share) == (f"{PREFIX}-audio-processor", 10)
     names = {alarm.inputs["name"] for alarm in deployed().all("cloudwatch.MetricAlarm")}
+    # A rollout checks all alarms whose names begin with this text.
     assert {name for name in names if name.startswith(f"{target.alarm_prefix}{plan.alarms}")} == names
 
 

@@ -132,6 +132,7 @@ def test_each_function_reads_the_listed_variables(function: str, unknown_in_prev
             "query-worker",
             {"SESSION_DAYS": "6", "AGENTCORE_ENDPOINT": "http://10.0.0.5:5000/v1", "ANSWER_SECONDS": "50.0"},
         ),
+        # A sweep may take 40 % of the function's timeout.
         ("validate-lecture", {"LECTURE_MAX_BYTES": "1500000000", "SWEEP_SECONDS": "40"}),
     ],
 )
@@ -285,7 +286,7 @@ def expiry_days(recorded: Recorded) -> tuple[dict[str, int], dict[str, int]]:
 
 
 def test_questions_and_answers_expire_after_a_week_and_lectures_stay() -> None:
-    """An expired object becomes a noncurrent version, which is kept for a day."""
+    """An expired object becomes a noncurrent version, which is kept for a day. A replaced lecture is kept for a week."""
     assert (s3_prefixes.QUERIES, s3_prefixes.RESPONSES, s3_prefixes.LECTURES) == ("queries/", "responses/", "lectures/")
     noncurrent = {"queries/": 1, "responses/": 1, "": 7}
     assert expiry_days(deployed()) == ({"queries/": 7, "responses/": 7}, noncurrent)

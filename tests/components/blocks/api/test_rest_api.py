@@ -1,4 +1,4 @@
-"""Tests of REST APIs: their document, stage, logs, permissions, keys and firewalls."""
+"""Tests of REST APIs: the document that API Gateway imports, the stage, logs, permissions, keys and firewalls."""
 
 import json
 from collections.abc import Callable
@@ -56,12 +56,12 @@ def default_api() -> Recorded:
     return deploy(api_program())
 
 
-def test_a_preview_shows_the_imported_document(engine: Engine) -> None:
+def test_a_preview_contains_the_document_that_api_gateway_imports(engine: Engine) -> None:
     recorded = engine.run(api_program())
     api = recorded.one("apigateway.RestApi").inputs
     assert api["name"] == "polyphony-test-ingestion-notes-api"
     assert api["endpointConfiguration"]["types"] == "REGIONAL"
-    assert api["disableExecuteApiEndpoint"] is False
+    assert api["disableExecuteApiEndpoint"] is False, "clients use this endpoint"
     assert "minimumCompressionSize" not in api
     uri = rest_document(recorded)["paths"]["/notes"]["post"]["x-amazon-apigateway-integration"]["uri"]
     path = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions"
@@ -96,7 +96,7 @@ def triggers(recorded: Recorded) -> Any:
         {"usage_plan": USAGE_PLAN},
         {"bodies_validated": False},
     ],
-    ids=["operations", "origin", "function", "authorization", "bodies"],
+    ids=["operations", "CORS origin", "function", "required API key", "validation of bodies"],
 )
 def test_a_change_of_the_document_triggers_a_deployment(change: dict[str, Any]) -> None:
     assert triggers(deploy(api_program(**change))) != triggers(default_api())

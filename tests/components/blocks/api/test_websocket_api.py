@@ -81,7 +81,7 @@ def test_only_routes_of_messages_return_a_response() -> None:
     assert {response["routeResponseKey"] for response in responses} == {"$default"}
 
 
-def test_the_stage_is_throttled_measured_and_logs_errors_without_bodies() -> None:
+def test_the_stage_is_throttled_and_logs_errors_without_bodies() -> None:
     stage = default_api().one("apigatewayv2.Stage").inputs
     assert stage["defaultRouteSettings"] == {
         "throttlingRateLimit": 50,

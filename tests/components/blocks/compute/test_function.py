@@ -95,7 +95,7 @@ def test_a_deployment_does_not_revert_a_rollout_in_progress(engine: Engine) -> N
 def test_a_large_batch_of_messages_without_a_batching_window_is_refused(engine: Engine) -> None:
     def program() -> None:
         queue = Queue("intake", QueueArgs(scope(), "Intake", consumer_timeout_seconds=60))
-        Function("builder", args(queues=[QueueSource(queue, 100, 10)]))
+        Function("builder", args(queues=[QueueSource(queue, batch_size=100, max_concurrency=10)]))
 
     with pytest.raises(ValueError, match="needs a queue with a batching window"):
         engine.run(program)
@@ -106,6 +106,7 @@ def failure_queue() -> DeadLetterQueue:
 
 
 def async_function() -> Function:
+    """Register a function whose failed asynchronous calls go to a queue."""
     return Function("builder", args(asynchronous=AsyncInvocation(failure_queue())))
 
 

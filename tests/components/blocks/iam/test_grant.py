@@ -87,7 +87,8 @@ def test_an_api_is_granted_by_method_or_by_connect_route(action: str, resource: 
         ("ManageConnections", f"{API}/live/$connect"),
     ],
 )
-def test_no_other_websocket_route_can_be_granted(action: str, resource: str) -> None:
+def test_an_arn_of_another_form_or_websocket_route_is_refused(action: str, resource: str) -> None:
+    """IAM checks the requests of clients only at the route `$connect`."""
     with pytest.raises(GrantError, match="does not apply to the resource"):
         grant("execute-api", [action], resource)
 
@@ -125,10 +126,10 @@ OWN_KEYS = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": f"{IDENTITY_ID_V
 NOT_NULL = {"Null": {"dynamodb:LeadingKeys": "false"}}
 
 
-def test_a_grant_may_be_limited_to_the_calling_guest() -> None:
+def test_a_grant_may_be_limited_to_the_callers_cognito_identity() -> None:
     objects = f"arn:aws:s3:::bucket/queries/{IDENTITY_ID_VARIABLE}/*"
-    items = grant("dynamodb", ["GetItem"], TABLE, {**OWN_KEYS, **NOT_NULL})
-    parsed_statements = statements(policy_document([grant("s3", ["PutObject"], objects), items]))
+    table_grant = grant("dynamodb", ["GetItem"], TABLE, {**OWN_KEYS, **NOT_NULL})
+    parsed_statements = statements(policy_document([grant("s3", ["PutObject"], objects), table_grant]))
     assert [statement["Resource"] for statement in parsed_statements] == [[TABLE], [objects]]
     assert parsed_statements[0]["Condition"] == {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "${cognito-identity.amazonaws.com:sub}#*"},

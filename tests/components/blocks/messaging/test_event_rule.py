@@ -33,7 +33,8 @@ def test_a_rule_without_a_target_sends_its_events_to_its_dead_letter_queue(engin
 def test_a_rule_sends_to_a_queue_whose_policy_names_the_rule(engine: Engine) -> None:
     def program() -> None:
         rule_scope = scope()
-        queue = Queue("work", QueueArgs(rule_scope, "Work", 30, senders=[rule_sender(rule_scope, "uploads")]))
+        senders = [rule_sender(rule_scope, "uploads")]
+        queue = Queue("work", QueueArgs(rule_scope, "Work", consumer_timeout_seconds=30, senders=senders))
         EventRule("uploads", EventRuleArgs(rule_scope, "Uploads", PATTERN, target=queue))
 
     recorded = engine.run(program)

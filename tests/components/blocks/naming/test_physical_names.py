@@ -67,6 +67,7 @@ def test_two_resources_with_the_same_name_are_refused() -> None:
     named_context = context(stack="a")
     named_context.name(Kind.QUEUE, Subsystem.INGESTION, "x")
     assert named_context.name(Kind.QUEUE, Subsystem.INGESTION, "x")  # the same resource may get its name again
+    # Another resource, `z` of the foundation, already has the name that the next call would return.
     named_context._reserved_names[Kind.QUEUE, "polyphony-a-ingestion-y"] = ("foundation", "z")
     with pytest.raises(InvalidName, match="two queues would have the name polyphony-a-ingestion-y"):
         named_context.name(Kind.QUEUE, Subsystem.INGESTION, "y")

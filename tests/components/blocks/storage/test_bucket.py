@@ -43,9 +43,11 @@ def test_uploads_by_users_may_not_name_a_kms_key(engine: Engine) -> None:
 
 
 def test_every_lifecycle_rule_has_a_filter_and_incomplete_uploads_are_aborted(engine: Engine) -> None:
-    recorded = register_bucket(
-        engine, lifecycle=[LifecycleRule("old", "incoming/", 90, 30), LifecycleRule("tier", "", None, None, 0)]
-    )
+    rules = [
+        LifecycleRule("old", "incoming/", expire_days=90, old_version_days=30),
+        LifecycleRule("tier", intelligent_tiering_days=0),
+    ]
+    recorded = register_bucket(engine, lifecycle=rules)
     abort, old, tier = recorded.one("s3.BucketLifecycleConfiguration").inputs["rules"]
     assert abort["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 1}
     assert abort["filter"] == {"prefix": ""}
