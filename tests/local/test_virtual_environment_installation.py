@@ -24,6 +24,7 @@ from local import ROOT, virtual_environment_installation
 from local.virtual_environment_installation import ENVIRONMENTS, InstallationFailed, InstallationProgress, check_python
 
 STAMP = ".venv/.locked"
+"""File that marks a complete installation. It is the target of make."""
 FAKE_VENV = """
 import pathlib, sys
 binaries = pathlib.Path(sys.argv[1]) / "bin"

@@ -158,7 +158,7 @@ def test_a_change_by_hand_changes_only_its_input(changed_responses: dict[str, An
     assert read(**changed_responses) == expected
 
 
-def test_an_input_that_the_program_does_not_set_is_read_only_if_it_is_unset_by_default() -> None:
+def test_an_input_that_the_program_does_not_set_is_reported_only_if_it_has_no_default_value() -> None:
     inputs = {"name": "f"}
     assert read(inputs=inputs) == inputs
     result = read(inputs=inputs, get_function_concurrency={"ReservedConcurrentExecutions": 5})

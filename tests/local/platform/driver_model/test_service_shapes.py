@@ -1,4 +1,4 @@
-"""Tests of the conversion of Pulumi's values into parameters of a service, and of the check of their rules."""
+"""Tests of the conversion of Pulumi's values into parameters of a service, and of the check of the service's rules."""
 
 from typing import Any
 
