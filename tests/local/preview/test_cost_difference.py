@@ -46,7 +46,7 @@ def test_the_difference_of_two_stacks_is_listed_by_block_the_largest_changes_fir
 
 
 @pytest.mark.usefixtures("shared_runs")
-def test_a_stack_has_the_same_costs_in_the_working_tree_as_under_its_name() -> None:
+def test_the_working_tree_is_priced_as_the_stack_prod_by_default() -> None:
     _, _, differences = compare_costs(".", "prod")  # the dot stands for the working tree
     assert differences == []
 

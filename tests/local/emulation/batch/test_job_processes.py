@@ -96,7 +96,7 @@ def test_a_program_that_ignores_sigterm_is_killed(
     job: Job, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], reason: str
 ) -> None:
     monkeypatch.setattr(job_processes, "GRACE_SECONDS", 0.05)
-    assert job.run("ignore-sigterm", **options) == (137, reason)
+    assert job.run("ignore-sigterm", **options) == (137, reason), "this is the exit code of a process that SIGKILL ends"
 
 
 def test_a_stopped_attempt_keeps_the_reason_of_the_stop(job: Job) -> None:

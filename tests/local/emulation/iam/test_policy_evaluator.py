@@ -130,6 +130,7 @@ def test_a_wildcard_matches_a_line_break(name: str) -> None:
     for pattern, condition in (("*", "*"), ("?" * len(name), "?" * len(name))):
         statement = allow("s3:GetObject", f"{folder}{pattern}", condition={"StringLike": {"s3:prefix": condition}})
         assert evaluate_policies([{"Statement": statement}], request) is ALLOW
+    # A pattern without a wildcard must match the whole name, also a line break at its end.
     without_wildcard = allow("s3:GetObject", f"{folder}{name.removesuffix(chr(10))}")
     expected = IMPLICIT if name.endswith("\n") else ALLOW
     assert evaluate_policies([{"Statement": without_wildcard}], request) is expected
