@@ -92,6 +92,7 @@ def test_the_state_has_the_hash_of_the_published_package_even_if_another_command
     published.write_bytes(content)
 
     def replace_package(operation: str) -> None:
+        """Do what another command may do after the push has read its package."""
         if operation == "get_alias":
             change_file(platform, SHARED)
 

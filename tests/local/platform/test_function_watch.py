@@ -153,7 +153,7 @@ def test_each_log_event_is_read_once_even_if_it_arrives_late_or_has_the_text_of_
 
 
 def test_a_file_that_still_changes_is_not_published(platform: FakePlatformLambda) -> None:
-    files = PackageFiles(["meetings", "meetings"])
+    files = PackageFiles(["meetings", "meetings"])  # the subsystems of the functions `start` and `sweep`
     assert not files.has_change()
     for text in ("def", "def handler", HANDLER):
         write_files(platform.folder, {SWEEP: text})

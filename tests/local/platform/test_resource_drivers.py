@@ -41,6 +41,7 @@ def test_every_call_has_the_required_parameters_and_no_unknown_ones(driver: Driv
 def test_every_property_is_read_from_a_path_that_the_response_has(driver: Driver) -> None:
     for call in driver.read:
         response = service_model(driver.service).operation_model(call.operation).output_shape
+        # The result of a call is the part of the response at its path, or one item of the list there.
         result = exact_shape_at(response, call.path)
         if call.matching_item is not None:
             assert isinstance(result, ListShape)

@@ -129,7 +129,9 @@ def test_a_large_video_without_sound_is_scaled_down_with_its_aspect_ratio(servic
     assert service.cut(record_video("mp4", 3, "testsrc=size=1080x1920:rate=2"))["status"] == "COMPLETE"
     segments = service.segments()
     assert [stream_kinds(segment) for segment in segments] == [["Video"], ["Video"]]
-    assert {picture_size(segment) for segment in segments} <= {(404, 720), (406, 720)}, "an even width near 405"
+    assert {picture_size(segment) for segment in segments} <= {(404, 720), (406, 720)}, (
+        "405 pixels keep the ratio, but must be even"
+    )
 
 
 @pytest.mark.parametrize(
