@@ -5,10 +5,9 @@ The tests call `step` in place of the watch's loop, so that they do not wait.
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -152,7 +151,7 @@ def test_each_log_event_is_read_once_even_if_it_arrives_late_or_has_the_text_of_
     assert list(log.read(platform)) == ["newest"]
 
 
-def test_a_file_that_still_changes_is_not_published(platform: FakePlatformLambda) -> None:
+def test_a_change_is_reported_once_and_only_after_a_check_without_further_changes(platform: FakePlatformLambda) -> None:
     files = PackageFiles(["meetings", "meetings"])  # the subsystems of the functions `start` and `sweep`
     assert not files.has_change()
     for text in ("def", "def handler", HANDLER):
@@ -168,13 +167,7 @@ def test_the_command_publishes_at_its_start_and_ends_with_ctrl_c(
     platform: FakePlatformLambda, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_files(platform.folder, {SWEEP: f"{HANDLER}# one\n"})
-    pauses: Iterator[Any] = iter([nullcontext(), KeyboardInterrupt()])
-
-    def pause(_seconds: float) -> None:
-        if isinstance(end := next(pauses), BaseException):
-            raise end
-
-    monkeypatch.setattr(time, "sleep", pause)
+    monkeypatch.setattr(time, "sleep", Mock(side_effect=[None, KeyboardInterrupt]))
     with pytest.raises(KeyboardInterrupt):
-        function_watch.watch(platform.folder, ["sweep"], 0.0)
+        function_watch.watch(platform.folder, ["sweep"], started=0.0)
     assert "pushed meetings/sweep: version 2" in capsys.readouterr().out

@@ -231,7 +231,7 @@ def test_a_resource_whose_creation_failed_half_way_is_replaced_by_the_next_deplo
     assert aws.resources == {}
 
 
-def test_a_failed_update_is_repeated_even_with_the_old_inputs(cli: Cli, aws: FakeAws) -> None:
+def test_a_failed_update_is_repeated_even_if_the_program_returns_to_the_old_inputs(cli: Cli, aws: FakeAws) -> None:
     create(cli, FUNCTION, OLD_CODE)
     aws.error_codes = {"publish_version": "TooManyRequestsException"}
     incomplete = incomplete_resource_of(
@@ -239,8 +239,9 @@ def test_a_failed_update_is_repeated_even_with_the_old_inputs(cli: Cli, aws: Fak
     )
     assert MessageToDict(incomplete.properties)[PENDING] == ["text"]
     aws.error_codes = {}
-    # The CLI has saved the new inputs, although the update failed. The program then returns to the old ones.
+    # The CLI has saved the new inputs, although the update failed.
     assert list(diff(cli, FUNCTION, NEW_CODE, NEW_CODE, {PENDING: ["text"]}).diffs) == ["text"]
+    # The program returns to the old inputs.
     response = cli.Update(update_request(FUNCTION, NEW_CODE, OLD_CODE, {"version": "1", PENDING: ["text"]}))
     assert aws.resources["function"]["Code"] == {"ZipFile": "print(1)"}
     assert response.properties["version"] == "2"

@@ -1,7 +1,7 @@
 """Tests that every driver is complete and valid. They need no emulator.
 
 A driver describes the calls that create, change, read and delete a type of resource on the local platform. The reading
-calls show drift, which is a change by hand.
+calls show drift, which is a change by hand. They cover the properties that their results contain.
 """
 
 import ast
