@@ -51,7 +51,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CurrentPackages
     ("folder", "used_files"),
     [("meetings/sweep", {SHARED, KEYS, SWEEP, PROMPT}), ("meetings/start", {START}), ("meetings/missing", set())],
 )
-def test_a_function_uses_what_it_imports_and_the_data_files_of_these_packages(
+def test_a_function_uses_the_modules_that_it_imports_and_the_data_files_beside_them(
     packages: CurrentPackages, folder: str, used_files: set[str]
 ) -> None:
     files = {SHARED, KEYS, SWEEP, START, PROMPT, "handlers/common/missing.py"}

@@ -124,7 +124,7 @@ def test_the_value_of_a_session_tag_matches_only_itself(tag: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\nb", "\n", "a\r\u2028b\n"])
-def test_a_wildcard_matches_a_line_break(name: str) -> None:
+def test_a_line_break_is_matched_by_a_wildcard_and_never_ignored(name: str) -> None:
     folder = "arn:aws:s3:::landing/incoming/"
     request = AccessRequest("s3:GetObject", f"{folder}{name}", {"s3:prefix": name})
     for pattern, condition in (("*", "*"), ("?" * len(name), "?" * len(name))):
