@@ -277,6 +277,7 @@ def test_repeated_pushes_of_a_watch_print_the_same_note_only_once(platform: Fake
 def test_a_push_uses_the_alias_of_the_program_and_the_calls_of_the_drivers() -> None:
     assert function_push.LIVE == LIVE
     update = DRIVERS[function_push.FUNCTION_TYPE].update
+    # A call with `after`, such as PublishVersion, is made if another call is made.
     assert [call.operation for call in update if "code" in call.uses() or call.after] == [
         "UpdateFunctionCode",
         "PublishVersion",
