@@ -1,4 +1,4 @@
-"""Tests that each sample file has a format that its backend accepts, and that the local platform understands it."""
+"""Tests that the backends accept the files of `make samples`, and that the local platform understands their tones."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Tests of the comparison of code packages, and of the functions that use a changed file.
+"""Tests of the comparison of deployed and current code packages, and of the functions that use a changed file.
 
 The packages contain the tree of `tests/handler_tree.py`, with the functions `sweep` and `start` of meetings. KEYS,
 PROMPT, SHARED and the like are paths in this tree.

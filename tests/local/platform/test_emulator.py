@@ -1,4 +1,4 @@
-"""Tests that the files of an emulator are removed only if it does not run."""
+"""Tests that the files of an AWS emulator are removed only if it does not run."""
 
 import fcntl
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Tests of the engine, which applies the program's resources: order of calls, changes, failures, and kills."""
+"""Tests of the engine, which applies the program's resources locally: order of calls, changes, failures, and kills."""
 
 import gc
 import itertools

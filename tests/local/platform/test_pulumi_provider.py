@@ -1,4 +1,4 @@
-"""Tests of the Pulumi provider with a fake AWS. The tests call the provider over gRPC, as the CLI does.
+"""Tests of the local platform's Pulumi provider, with a fake AWS. The tests call it over gRPC, as the CLI does.
 
 If a creation or an update fails half-way, the provider adds the output INCOMPLETE or PENDING to the resource, so that
 the next deployment repairs it.

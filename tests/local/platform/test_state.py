@@ -1,4 +1,4 @@
-"""Tests of the state file: its content, its protection, and the errors for an invalid file."""
+"""Tests of the state file of `make up`: its content, its protection, and the errors for an invalid file."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""Tests of the process of a Batch attempt, and of the decision to retry it."""
+"""Tests of the local Batch: the process of a job's attempt, and the decision to retry it."""
 
 import json
 from pathlib import Path

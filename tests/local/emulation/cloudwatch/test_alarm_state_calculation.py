@@ -1,4 +1,4 @@
-"""Tests of the calculation of alarm states, with the examples of CloudWatch's guide."""
+"""Tests of the calculation of alarm states on the local platform, with the examples of CloudWatch's guide."""
 
 import pytest
 

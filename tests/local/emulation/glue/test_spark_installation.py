@@ -1,4 +1,4 @@
-"""Tests of the installation of Spark by the emulator, with a fake installer."""
+"""Tests of the installation of Spark for the first local Glue run, with a fake installer."""
 
 import json
 import os

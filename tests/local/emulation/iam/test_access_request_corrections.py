@@ -1,4 +1,4 @@
-"""Tests of the correction of requests for which the emulator would evaluate a wrong action, resource or key.
+"""Tests of the correction of requests for which the AWS emulator would evaluate a wrong action, resource or key.
 
 Our own evaluator decides on a corrected request. Without a correction, the emulator decides.
 """

@@ -1,4 +1,6 @@
-"""Tests that policies are evaluated as IAM documents it. Most cases are statements, a request and the verdict."""
+"""Tests that the local platform evaluates policies as IAM documents it.
+
+Most cases are statements, a request and the verdict."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Tests of the limit of Lambda's worker processes, with the emulator's own pools of workers.
+"""Tests of the limit of the local Lambda's worker processes, with the AWS emulator's own pools of workers.
 
 A test acquires and releases workers as invocations do, but the workers run no process. An invocation that finds no free
 worker is throttled at once, unless the test sets a longer wait. Then the invocation runs in a thread, and the test

@@ -57,7 +57,7 @@ class ServedTranscribe:
     def run(self, media: bytes, **changes: Any) -> dict[str, Any]:
         """Start a job, and return its description after its end."""
         self.start(media=media, **changes)
-        assert self.get()["TranscriptionJobStatus"] == "IN_PROGRESS"
+        assert self.get()["TranscriptionJobStatus"] == "IN_PROGRESS", "a job ends at the second request"
         return self.get()
 
     def transcript(self) -> dict[str, Any]:
@@ -67,6 +67,7 @@ class ServedTranscribe:
 
 
 LOW, HIGH = PITCHES[0], PITCHES[3]
+"""Pitches of two voices."""
 
 
 @pytest.fixture
