@@ -38,14 +38,17 @@ TOPIC = "test:index/topic:Topic"
 FUNCTION = "test:index/function:Function"
 RECORDED_ONLY = "test:index/recordedOnly:RecordedOnly"
 
-RETENTION = DriverCall("PutRetentionPolicy", {"logGroupName": "name", "retentionInDays": "days"}, when="days")
+SET_RETENTION = DriverCall("PutRetentionPolicy", {"logGroupName": "name", "retentionInDays": "days"}, when="days")
 
 DRIVERS: Drivers = {
     GROUP: Driver(
         type=GROUP,
         service="logs",
-        create=(DriverCall("CreateLogGroup", {"logGroupName": "name", "tags": "labels", "kmsKeyId": "key"}), RETENTION),
-        update=(RETENTION,),
+        create=(
+            DriverCall("CreateLogGroup", {"logGroupName": "name", "tags": "labels", "kmsKeyId": "key"}),
+            SET_RETENTION,
+        ),
+        update=(SET_RETENTION,),
         delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
         id="name",
     ),

@@ -64,7 +64,7 @@ def test_a_layer_above_the_size_limit_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def install(folder: Path) -> int:
-        (folder / "package.py").write_bytes(bytes(range(256)))
+        (folder / "package.py").write_bytes(bytes(range(256)))  # cannot be compressed
         return 0
 
     monkeypatch.setattr(lambda_layer_archive, "ROOT", tmp_path)

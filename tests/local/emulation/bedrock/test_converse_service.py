@@ -176,7 +176,7 @@ def test_a_request_that_violates_the_api_model_is_refused(client: Any) -> None:
     request = {**broadcast_request("One."), "inferenceConfig": {"maxTokens": 9, "temperature": 1.5}}
     with pytest.raises(ServiceFailed) as failure:
         BedrockModel(client, THINKING_MODEL).converse(request)
-    assert failure.value.fault is ServiceFault.REJECTED
+    assert failure.value.fault is ServiceFault.REJECTED, "the request is invalid"
 
 
 def converse(client: Any, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -249,7 +249,7 @@ def test_a_request_without_a_grant_or_a_signature_is_refused() -> None:
         client = create_client("bedrock-runtime", port)
         with pytest.raises(ServiceFailed) as failure:
             reply_to(client, "One.")
-        assert failure.value.fault is ServiceFault.REFUSED
+        assert failure.value.fault is ServiceFault.REFUSED, "the caller lacks a permission"
 
         model_of_one_region = THINKING_MODEL.removeprefix("us.")
         guardrail = {"guardrailConfig": {"guardrailIdentifier": "abc", "guardrailVersion": "1"}}
