@@ -32,20 +32,23 @@ CONFIG = StackConfig(project="polyphony", stack="test", values={})
 INSTANCE = "1:4566"
 """Process id and port of the emulator to which the state belongs."""
 
-# Resource types. A group is a log group, and a code is a Lambda function. A note is checked but not created.
+# Resource types. A group is a log group. The emulator lacks the last type, so it is checked but not created.
 GROUP = "test:index/group:Group"
 TOPIC = "test:index/topic:Topic"
-CODE = "test:index/code:Code"
-NOTE = "test:index/note:Note"
+FUNCTION = "test:index/function:Function"
+RECORDED_ONLY = "test:index/recordedOnly:RecordedOnly"
 
-RETENTION = DriverCall("PutRetentionPolicy", {"logGroupName": "name", "retentionInDays": "days"}, when="days")
+SET_RETENTION = DriverCall("PutRetentionPolicy", {"logGroupName": "name", "retentionInDays": "days"}, when="days")
 
 DRIVERS: Drivers = {
     GROUP: Driver(
         type=GROUP,
         service="logs",
-        create=(DriverCall("CreateLogGroup", {"logGroupName": "name", "tags": "labels", "kmsKeyId": "key"}), RETENTION),
-        update=(RETENTION,),
+        create=(
+            DriverCall("CreateLogGroup", {"logGroupName": "name", "tags": "labels", "kmsKeyId": "key"}),
+            SET_RETENTION,
+        ),
+        update=(SET_RETENTION,),
         delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
         id="name",
     ),
@@ -57,8 +60,8 @@ DRIVERS: Drivers = {
         id=from_response("CreateTopic", "TopicArn"),
         outputs={"arn": from_response("CreateTopic", "TopicArn")},
     ),
-    CODE: Driver(
-        type=CODE,
+    FUNCTION: Driver(
+        type=FUNCTION,
         service="lambda",
         create=(DriverCall("CreateFunction", {"FunctionName": "name", "Role": "role", "Code.ZipFile": "text"}),),
         update=(
@@ -77,8 +80,8 @@ DRIVERS: Drivers = {
             ReadCall("GetFunctionConfiguration", {"FunctionName": "name"}, values_in_result={"text": "Code.ZipFile"}),
         ),
     ),
-    NOTE: RecordedOnly(
-        type=NOTE,
+    RECORDED_ONLY: RecordedOnly(
+        type=RECORDED_ONLY,
         service="logs",
         reason="for tests",
         create=(DriverCall("CreateLogGroup", {"logGroupName": "name"}),),

@@ -63,7 +63,7 @@ def test_the_error_about_a_state_file_of_another_version_states_the_remedy(
         ({"frontend": {"schemaVersion": 1}}, "started by another version of this program: update it with `make up`"),
     ],
 )
-def test_outputs_of_another_version_are_not_written(
+def test_outputs_of_an_incomplete_platform_or_of_another_version_are_not_written(
     outputs: object,
     message: str,
     running_folder: Path,

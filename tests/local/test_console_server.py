@@ -1,4 +1,4 @@
-"""Tests of the web server of `make console`, which serves the page, the platform's endpoints, sample files and rows."""
+"""Tests of the web server of `make console`, which serves a page, endpoints, sample files, and rows of ingested files."""
 
 import http.client
 import json
@@ -155,6 +155,7 @@ def test_the_error_about_rows_that_cannot_be_read_contains_no_traceback(
 def test_a_flush_request_invokes_the_sweeper_and_returns_its_counts(
     port: int, running_platform: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A flush makes ingestion process the files that it has collected, without waiting for more."""
     calls: list[dict[str, str]] = []
 
     def invoke(_: object, function: str, **event: str) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Tests of output to a pipe, whose reader may end first as in `make preview | head`."""
+"""Tests of output to a pipe, whose reader may end first as in `make preview | head`, and of counts in the output."""
 
 import os
 import select
@@ -35,7 +35,7 @@ def run_without_reader(*arguments: str) -> int:
         os.close(writer)
 
 
-def test_a_closed_pipe_changes_neither_the_work_nor_the_exit_status() -> None:
+def test_a_program_runs_to_its_end_although_its_pipe_is_closed() -> None:
     assert run_without_reader("-c", PRINT_AND_EXIT) == 3
 
 

@@ -24,6 +24,7 @@ from local import ROOT, virtual_environment_installation
 from local.virtual_environment_installation import ENVIRONMENTS, InstallationFailed, InstallationProgress, check_python
 
 STAMP = ".venv/.locked"
+"""File that marks a complete installation. It is the target of make."""
 FAKE_VENV = """
 import pathlib, sys
 binaries = pathlib.Path(sys.argv[1]) / "bin"
@@ -68,8 +69,8 @@ class Checkout:
         shutil.copy(ROOT / "Makefile", folder)
         shutil.copy(ROOT / "local" / "virtual_environment_installation.py", folder / "local")
         (folder / "fakes" / "venv.py").write_text(FAKE_VENV)
-        for lock in ("requirements/tools.txt", "policies/requirements.txt"):
-            (folder / lock).touch()
+        for requirements_file in ("requirements/tools.txt", "policies/requirements.txt"):
+            (folder / requirements_file).touch()
 
     @contextmanager
     def make(self, *arguments: str, fake_venv: bool = True) -> Iterator["subprocess.Popen[str]"]:
@@ -187,9 +188,9 @@ Collecting one==1.0 (from -r requirements/tools.txt (line 1))
 
 @pytest.fixture
 def progress(tmp_path: Path) -> InstallationProgress:
-    lock = tmp_path / "lock.txt"
-    lock.write_text("one==1.0 --hash=sha256:1\ntwo==2.0 --hash=sha256:2\n    # via one==1.0\nthree==3.0\n")
-    return InstallationProgress(tmp_path / "environment", lock)
+    requirements_file = tmp_path / "requirements.txt"
+    requirements_file.write_text("one==1.0 --hash=sha256:1\ntwo==2.0 --hash=sha256:2\n    # via one==1.0\nthree==3.0\n")
+    return InstallationProgress(tmp_path / "environment", requirements_file)
 
 
 def run_step(progress: InstallationProgress, text: str) -> None:
@@ -236,8 +237,8 @@ def test_a_waiting_command_prints_reports_until_the_other_installation_ends(
     monkeypatch.setattr(virtual_environment_installation, "PIPE_SECONDS", 0.001)
     (tmp_path / ".local").mkdir()
     (tmp_path / ".venv").mkdir()
-    (tmp_path / "lock.txt").touch()
-    (tmp_path / STAMP).touch()
+    (tmp_path / "requirements.txt").touch()
+    (tmp_path / STAMP).touch()  # the other command has installed the environment
     reports: list[str] = []
     with (tmp_path / ".local" / ".venv.lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -248,7 +249,7 @@ def test_a_waiting_command_prints_reports_until_the_other_installation_ends(
                 fcntl.flock(lock, fcntl.LOCK_UN)
 
         monkeypatch.setattr(virtual_environment_installation, "_report", release_after_three_reports)
-        virtual_environment_installation.install(Path(".venv"), Path("lock.txt"))
+        virtual_environment_installation.install(Path(".venv"), Path("requirements.txt"))
     assert reports[0].startswith("another command is installing .venv: waiting")
     assert reports[1:] == ["  .venv: waiting for the other command, 0 s"] * 2
 

@@ -11,6 +11,9 @@ from botocore.exceptions import ClientError
 
 from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 
+ACCESS_KEY = "KEY"
+"""Access key id of the clients."""
+
 
 @dataclass
 class Account:
@@ -71,7 +74,7 @@ def create_client(service: str, port: int) -> Any:
         service,
         region_name="us-east-1",
         endpoint_url=f"http://127.0.0.1:{port}",
-        aws_access_key_id="KEY",
+        aws_access_key_id=ACCESS_KEY,
         aws_secret_access_key="secret",
         config=Config(
             retries={"total_max_attempts": 1}, proxies={}, parameter_validation=False, read_timeout=TIMEOUT_SECONDS

@@ -66,6 +66,7 @@ def test_a_negative_number_of_seconds_gives_an_expired_token(port: int) -> None:
 
 
 def test_a_token_for_more_than_an_hour_is_not_issued_in_the_future(port: int) -> None:
+    """An hour before its end, as usual, would be in the future. The handlers refuse such tokens."""
     token = request_token(port, seconds=86_400)
     claims = jwt.decode(token, download_key(port), algorithms=["ES256"], audience=identity_provider.AUDIENCE)
     assert claims["iat"] <= time.time() < claims["exp"] - 86_000

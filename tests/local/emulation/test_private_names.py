@@ -1,4 +1,4 @@
-"""Tests that the emulator has all private names that its corrections use."""
+"""Tests that the AWS emulator has all private names that our corrections of its behaviour use."""
 
 import ast
 from collections.abc import Iterator

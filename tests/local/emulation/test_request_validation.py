@@ -1,4 +1,4 @@
-"""Tests of the validation of requests against botocore's models."""
+"""Tests of the validation of requests to local services against botocore's models."""
 
 from typing import Any
 

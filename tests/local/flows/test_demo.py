@@ -1,4 +1,7 @@
-"""Tests of the output and errors of `make demo`. The end-to-end tests cover the flows themselves."""
+"""Tests of the output and errors of `make demo`, which runs a flow through each backend.
+
+A flow has scripted parts, such as a model that answers by fixed rules. The end-to-end tests cover the flows themselves.
+"""
 
 import io
 import threading
@@ -18,6 +21,7 @@ NO_DEPLOYMENT = cast("Deployment", None)
 
 def run_flow(play: Callable[[Any, StepReporter], list[str]]) -> str:
     """Run a flow with the name captions, and return the output."""
+    # The brackets must not be interpreted as markup.
     flow = Flow("speech to captions", "the words are [tones]", "all words were recognised", play)
     out = io.StringIO()
     demo._run_flow(Console(file=out), "captions", flow, NO_DEPLOYMENT)

@@ -1,4 +1,4 @@
-"""Test of the registry of flows. The end-to-end tests cover the flows themselves."""
+"""Test of the registry of flows, which use a backend from end to end. Other tests cover the flows themselves."""
 
 from collections import Counter
 from typing import cast

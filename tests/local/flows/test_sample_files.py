@@ -1,4 +1,4 @@
-"""Tests that each sample file has a format that its backend accepts, and that the local platform understands it."""
+"""Tests that the backends accept the files of `make samples`, and that the local platform understands their tones."""
 
 import gzip
 import json
@@ -68,7 +68,7 @@ def test_every_line_of_the_record_files_is_a_record(samples: Path) -> None:
         assert [set(json.loads(line)) for line in lines] == [{"file", "line", "text"}] * 3
 
 
-def test_only_the_name_of_a_sample_reads_a_file(samples: Path) -> None:
+def test_read_sample_returns_the_samples_and_no_other_file(samples: Path) -> None:
     assert all(read_sample(name) == (samples / name).read_bytes() for name in SAMPLES)
     assert read_sample("../README.md") is None
 

@@ -15,8 +15,10 @@ from components.blocks.compute.function import RUNTIME
 from components.foundation.lambda_layer import ARCHIVE
 from local.generate import lambda_layer_archive
 
-MAGIC, FLAGS, HEADER = slice(0, 4), slice(4, 8), 16
+MAGIC, FLAGS, HEADER_BYTES = slice(0, 4), slice(4, 8), 16
+"""Header of a bytecode file (PEP 552)."""
 UNCHECKED = (1).to_bytes(4, "little")
+"""Flags of unchecked bytecode."""
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def test_modules_get_unchecked_bytecode_with_the_layers_paths(
     [compiled_file] = bytecode_files(folder)
     content = compiled_file.read_bytes()
     assert (content[MAGIC], content[FLAGS]) == (importlib.util.MAGIC_NUMBER, UNCHECKED)
-    code = marshal.loads(content[HEADER:])  # noqa: S302 - this test compiled the file
+    code = marshal.loads(content[HEADER_BYTES:])  # noqa: S302 - this test compiled the file
     assert isinstance(code, CodeType)
     assert code.co_filename == "/opt/python/package/module.py"
 
@@ -62,7 +64,7 @@ def test_a_layer_above_the_size_limit_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def install(folder: Path) -> int:
-        (folder / "package.py").write_bytes(bytes(range(256)))
+        (folder / "package.py").write_bytes(bytes(range(256)))  # cannot be compressed
         return 0
 
     monkeypatch.setattr(lambda_layer_archive, "ROOT", tmp_path)

@@ -60,7 +60,7 @@ def test_the_page_contains_no_account_id() -> None:
 def test_every_entry_point_but_the_identity_pool_of_guests_checks_its_callers(graph: Graph) -> None:
     _table_head, *rows = [line for line in security_page.list_entries(graph) if line.startswith("| ")]
     assert len(rows) > 10
-    assert not [row for row in rows if "**none**" in row]
+    assert not [row for row in rows if "**none**" in row], "an API has no tag that names its check"
     [unchecked] = [row for row in rows if "none" in row]
     assert "voice-qa-guests" in unchecked
 
@@ -89,6 +89,6 @@ def test_no_role_may_change_iam_or_delete_a_table_or_a_bucket(stack: str) -> Non
     assert actions.isdisjoint({"dynamodb:DeleteTable", "s3:DeleteBucket"})
 
 
-def test_only_the_services_that_the_page_names_do_not_send_their_source() -> None:
+def test_only_the_services_that_the_page_names_send_no_source_arn_when_they_assume_a_role() -> None:
     services = {service.name for service in set(Service) - SOURCE_SENDING_SERVICES}
     assert services == {"LAMBDA", "GLUE", "BACKUP", "API_GATEWAY"}

@@ -38,6 +38,7 @@ def test_the_page_has_every_key_of_a_stack_file_and_no_other() -> None:
     sections = {name.partition(":")[2]: field for name, field in schema["properties"]["config"]["properties"].items()}
     keys = set(schema_keys({"properties": sections}, schema["$defs"], ""))
     assert len(keys) > 150
+    # The keys that each function has are on the page once, without a section.
     function_keys = {key for key in ROWS if "." not in key} - {"environment"}
     assert set(ROWS) - function_keys == keys
     assert function_keys == {
@@ -112,7 +113,7 @@ def test_ranges_defaults_and_units_are_written_in_words() -> None:
 
 def test_a_vertical_bar_in_a_cell_is_escaped() -> None:
     [*_, row] = settings_page._render_table(list(describe(SampleSettings).values()), "")
-    assert len(re.split(r"(?<!\\)\|", row)) == 7
+    assert len(re.split(r"(?<!\\)\|", row)) == 7, "five cells, and an empty text on both sides of the row"
 
 
 def test_every_top_level_section_has_a_chapter() -> None:

@@ -45,7 +45,7 @@ def test_an_unsupported_schema_is_an_error_with_the_name_of_the_field(schema: di
         declare(name=schema)
 
 
-def test_an_object_with_unknown_fields_is_rejected() -> None:
+def test_an_object_that_allows_unknown_fields_is_rejected() -> None:
     with pytest.raises(ValueError, match="Open"):
         to_declarations({"title": "Open", "type": "object", "properties": {}})
 

@@ -13,7 +13,10 @@ from tests.local.platform.fake_platform_lambda import PORT, PROCESS_ID, START_NA
 
 @pytest.fixture
 def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakePlatformLambda:
-    """Make a platform seem to run in a folder, with the functions `start` and `sweep` of a small handler tree."""
+    """Make a platform seem to run in a folder, with the functions `start` and `sweep` of a small handler tree.
+
+    Its emulator is kept, because a complete `make up` has started it.
+    """
     use_handler_tree(monkeypatch, tmp_path)
     fake_platform = FakePlatformLambda(tmp_path)
     content = Path(handler_archive.write_archive("meetings")).read_bytes()

@@ -120,7 +120,10 @@ class FakePlatformLambda:
 
 
 def write_state(folder: Path, *, pinned_version: str = "") -> PlatformState:
-    """Write a state file with the entries of the function `sweep`, as `make up` writes them."""
+    """Write a state file with the entries of the function `sweep`, as `make up` writes them.
+
+    With `pinned_version`, a setting of the program keeps the alias at this version.
+    """
     state = PlatformState.empty(folder / "state.json", INSTANCE)
     archive = Archive(str(handler_archive.write_archive("meetings")))
     state.put(

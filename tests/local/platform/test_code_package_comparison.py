@@ -1,4 +1,4 @@
-"""Tests of the comparison of code packages, and of the functions that use a changed file.
+"""Tests of the comparison of deployed and current code packages, and of the functions that use a changed file.
 
 The packages contain the tree of `tests/handler_tree.py`, with the functions `sweep` and `start` of meetings. KEYS,
 PROMPT, SHARED and the like are paths in this tree.
@@ -34,10 +34,10 @@ SPARK_FILES = {
 }
 
 
-def function(folder: str = "meetings/sweep", code_hash: str = "hash") -> DeployedFunction:
+def deployed_function(folder: str = "meetings/sweep", code_hash: str = "hash") -> DeployedFunction:
     handler = f"handlers.{folder.replace('/', '.')}.handler.handler"
     return DeployedFunction(
-        "one", handler, "python3.13", has_layer=False, architectures=(), code_hash=code_hash, log_group="group"
+        "name", handler, "python3.13", has_layer=False, architectures=(), code_hash=code_hash, log_group="group"
     )
 
 
@@ -51,18 +51,18 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CurrentPackages
     ("folder", "used_files"),
     [("meetings/sweep", {SHARED, KEYS, SWEEP, PROMPT}), ("meetings/start", {START}), ("meetings/missing", set())],
 )
-def test_a_function_uses_what_it_imports_and_the_data_files_of_these_packages(
+def test_a_function_uses_the_modules_that_it_imports_and_the_data_files_beside_them(
     packages: CurrentPackages, folder: str, used_files: set[str]
 ) -> None:
     files = {SHARED, KEYS, SWEEP, START, PROMPT, "handlers/common/missing.py"}
-    assert packages.list_used_files(function(folder), files) == used_files
+    assert packages.list_used_files(deployed_function(folder), files) == used_files
 
 
 def test_a_function_uses_the_data_files_of_its_subsystem_but_not_those_of_other_functions(
     packages: CurrentPackages,
 ) -> None:
     files = {"handlers/meetings/table.json", "handlers/meetings/sweep/table.json"}
-    assert packages.list_used_files(function("meetings/start"), files) == {"handlers/meetings/table.json"}
+    assert packages.list_used_files(deployed_function("meetings/start"), files) == {"handlers/meetings/table.json"}
 
 
 def test_the_spark_job_uses_only_what_it_imports(packages: CurrentPackages) -> None:
@@ -94,8 +94,8 @@ def test_functions_with_the_same_package_share_one_download(tmp_path: Path) -> N
         return {"Code": {"Location": code.as_uri()}}
 
     read: Callable[[DeployedFunction], bytes] = DeployedPackages(SimpleNamespace(get_function=get_function)).read
-    assert read(function()) == b"first"
+    assert read(deployed_function()) == b"first"
     code.write_bytes(b"second")
-    assert read(function("meetings/start")) == b"first"
-    assert read(function(code_hash="other")) == b"second"
+    assert read(deployed_function("meetings/start")) == b"first"
+    assert read(deployed_function(code_hash="other")) == b"second"
     assert len(requests) == 2

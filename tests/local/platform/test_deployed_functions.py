@@ -1,4 +1,4 @@
-"""Tests of the list of deployed functions, and of their selection by name."""
+"""Tests of the list of locally deployed functions, and of their selection by name for `make push`."""
 
 from types import SimpleNamespace
 from typing import Any

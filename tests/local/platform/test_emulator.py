@@ -1,4 +1,4 @@
-"""Tests that the files of an emulator are removed only if it does not run."""
+"""Tests that the files of an AWS emulator are removed only if it does not run."""
 
 import fcntl
 from collections.abc import Callable, Iterator
@@ -33,5 +33,5 @@ def test_the_files_of_a_killed_emulator_are_removed(tmp_path: Path) -> None:
     (tmp_path / "emulator" / "tmp").mkdir(parents=True)
     for name in ("emulator.lock", "emulator.json", "emulator.log"):
         (tmp_path / name).touch()
-    assert emulator.stop(tmp_path) is False
+    assert emulator.stop(tmp_path) is False, "no emulator was running"
     assert [path.name for path in tmp_path.iterdir()] == ["emulator.log"]

@@ -1,4 +1,4 @@
-"""Tests that the AWS settings of the user do not affect the clients of the emulator."""
+"""Tests that the AWS settings of the user do not affect the clients of the AWS emulator."""
 
 import os
 from pathlib import Path

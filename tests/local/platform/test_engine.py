@@ -1,4 +1,4 @@
-"""Tests of the engine, which applies the program's resources: order of calls, changes, failures, and kills."""
+"""Tests of the engine, which applies the program's resources locally: order of calls, changes, failures, and kills."""
 
 import gc
 import itertools
@@ -22,13 +22,13 @@ from local.preview import program_run
 from local.preview.botocore_input_checks import find_invalid_inputs
 from local.preview.preview_provider import PreviewProvider
 from tests.local.fake_aws import (
-    CODE,
     CONFIG,
     DRIVERS,
+    FUNCTION,
     GROUP,
     INSTANCE,
-    NOTE,
-    RETENTION,
+    RECORDED_ONLY,
+    SET_RETENTION,
     TOPIC,
     AnyResource,
     FakeAws,
@@ -72,10 +72,10 @@ def actions_of_up(program: Callable[[], object], aws: FakeAws, folder: Path) -> 
 def create_common_resources(code_text: str, days: int, group_name: str) -> None:
     """Create the resources that both programs have. The resource `renamed` uses the version of the function's code."""
     topic = AnyResource(TOPIC, "topic", name="topic")
-    code = AnyResource(CODE, "code", name="code", role=ROLE, text=code_text)
+    function = AnyResource(FUNCTION, "function", name="function", role=ROLE, text=code_text)
     AnyResource(GROUP, "kept", name="kept", days=7, key=topic.arn)
     AnyResource(GROUP, "changed", name="changed", days=days)
-    AnyResource(GROUP, "renamed", name=group_name, days=7, key=code.version)
+    AnyResource(GROUP, "renamed", name=group_name, days=7, key=function.version)
 
 
 def first_program() -> None:
@@ -111,7 +111,7 @@ def test_a_preview_lists_the_actions_of_the_next_up(tmp_path: Path, monkeypatch:
         group = AnyResource(GROUP, "of-topic", name="of-topic", key=topic.arn)
         AnyResource(GROUP, "other", name="other", days=len(topic_name))
         # The output is not an input of the next resource, but its name is computed from it.
-        AnyResource(CODE, "of-group", name=group.urn.apply(lambda _: "of-group"), role=ROLE, text="print(1)")
+        AnyResource(FUNCTION, "of-group", name=group.urn.apply(lambda _: "of-group"), role=ROLE, text="print(1)")
 
     aws = FakeAws()
     run_up(partial(program, "first"), aws, tmp_path)
@@ -120,7 +120,7 @@ def test_a_preview_lists_the_actions_of_the_next_up(tmp_path: Path, monkeypatch:
     steps = update_plan.PlanningProvider(open_state(aws, tmp_path), DRIVERS).list_steps(CONFIG)
     planned = {step.urn.rpartition("::")[2]: step.action for step in steps}
     assert planned == actions_of_up(next_program, aws, tmp_path)
-    assert list(planned.values()).count(ResourceAction.REPLACE) == 3
+    assert list(planned.values()).count(ResourceAction.REPLACE) == 3, "the topic and its direct and indirect dependants"
 
 
 UNSUPPORTED_TYPES = ("test:index/b:B", "test:index/a:A")
@@ -134,7 +134,7 @@ UNSUPPORTED_TYPES = ("test:index/b:B", "test:index/a:A")
             r"There is no driver for test:index/b:B\. Add one in local/platform/",
         ),
         (
-            lambda: AnyResource(NOTE, "other", keys=[AnyResource(TOPIC, "topic", name="topic").version]),
+            lambda: AnyResource(RECORDED_ONLY, "other", keys=[AnyResource(TOPIC, "topic", name="topic").version]),
             "other: keys contains no value",
         ),
         (lambda: AnyResource(GROUP, "group", name="group", colour="blue"), "the driver of .*Group does not use colour"),
@@ -177,7 +177,7 @@ def test_a_second_up_changes_only_the_resources_whose_inputs_changed(tmp_path: P
     assert actions_of_up(second_program, aws, tmp_path) == {
         "topic": ResourceAction.SAME,
         "kept": ResourceAction.SAME,
-        "code": ResourceAction.UPDATE,
+        "function": ResourceAction.UPDATE,
         "changed": ResourceAction.UPDATE,
         "renamed": ResourceAction.REPLACE,
         "new": ResourceAction.CREATE,
@@ -186,8 +186,8 @@ def test_a_second_up_changes_only_the_resources_whose_inputs_changed(tmp_path: P
     }
     assert ("put_retention_policy", "changed") in aws.calls
     assert aws.calls.index(("delete_log_group", "removed-child")) < aws.calls.index(("delete_log_group", "removed"))
-    assert sorted(aws.resources) == ["changed", "code", "kept", "new", "new-name", "topic"]
-    assert [method for method, name in aws.calls if name == "code"] == ["update_function_code", "publish_version"]
+    assert sorted(aws.resources) == ["changed", "function", "kept", "new", "new-name", "topic"]
+    assert [method for method, name in aws.calls if name == "function"] == ["update_function_code", "publish_version"]
     assert aws.resources["new-name"]["kmsKeyId"] == "2", "this input is the version of the changed function"
 
 
@@ -237,8 +237,8 @@ def test_a_recorded_only_resource_has_outputs_but_makes_no_call(tmp_path: Path) 
     aws = FakeAws()
 
     def program() -> None:
-        note = AnyResource(NOTE, "note", name="note")
-        AnyResource(GROUP, "group", name="group", key=note.arn)
+        recorded = AnyResource(RECORDED_ONLY, "recorded", name="recorded")
+        AnyResource(GROUP, "group", name="group", key=recorded.arn)
 
     run_up(program, aws, tmp_path)
     assert [name for _, name in aws.calls] == ["group"]
@@ -355,7 +355,7 @@ def test_after_a_kill_at_any_step_of_a_second_up_the_next_up_applies_its_program
         # A function that was published twice has one more version, and so do the resources that use the version.
         assert without_versions(aws.resources) == without_versions(clean.resources), folder.name
         renamed = aws.resources["new-name" if next_program is second_program else "old-name"]
-        assert renamed["kmsKeyId"] == str(aws.resources["code"]["version"])
+        assert renamed["kmsKeyId"] == str(aws.resources["function"]["version"])
 
 
 def test_after_a_failed_update_the_previous_program_can_be_applied_again(tmp_path: Path) -> None:
@@ -363,10 +363,10 @@ def test_after_a_failed_update_the_previous_program_can_be_applied_again(tmp_pat
     aws.error_codes = {"publish_version": "TooManyRequestsException"}
     with pytest.raises(ResourceFailed):
         run_up(second_program, aws, tmp_path)
-    assert aws.resources["code"]["Code"] == {"ZipFile": "print(2)"}
+    assert aws.resources["function"]["Code"] == {"ZipFile": "print(2)"}
     aws.error_codes = {}
     run_up(first_program, aws, tmp_path)
-    assert aws.resources["code"]["Code"] == {"ZipFile": "print(1)"}
+    assert aws.resources["function"]["Code"] == {"ZipFile": "print(1)"}
 
 
 @pytest.mark.usefixtures("_collected_garbage")
@@ -393,8 +393,8 @@ def test_an_imported_property_is_imported_when_it_is_new_or_changed(
     driver = Driver(
         type=DOCUMENT,
         service="logs",
-        create=(DriverCall("CreateLogGroup", {"logGroupName": "name"}), RETENTION),
-        update=(RETENTION,),
+        create=(DriverCall("CreateLogGroup", {"logGroupName": "name"}), SET_RETENTION),
+        update=(SET_RETENTION,),
         delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
         id="name",
         property_import=PropertyImport("text", lambda _client, name, text: imported.append((name, text))),

@@ -30,7 +30,10 @@ with lock_folder(Path(sys.argv[1]), "another"):
 
 @contextmanager
 def lock_in_other_process(folder: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run a process that holds the folder's lock until its standard input is closed."""
+    """Run a process that holds the folder's lock until its standard input is closed.
+
+    With the option `child`, the process starts a child and ends, and only the child waits for the input.
+    """
     with subprocess.Popen(  # noqa: S603 - this project's own code
         [sys.executable, "-c", LOCK_FOLDER, str(folder), *options],
         cwd=ROOT,
@@ -56,7 +59,7 @@ def test_the_error_of_a_second_command_names_the_process_that_holds_the_lock(tmp
 
 def test_up_creates_the_parents_of_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lifecycle.up("nowhere", tmp_path / "a" / "b") == 2
-    assert "There is no stack 'nowhere'" in capsys.readouterr().out
+    assert "There is no stack 'nowhere'" in capsys.readouterr().out, "without a folder, the lock would fail first"
 
 
 def test_a_killed_process_releases_the_lock(tmp_path: Path) -> None:
@@ -67,7 +70,7 @@ def test_a_killed_process_releases_the_lock(tmp_path: Path) -> None:
         pass
 
 
-def test_a_child_process_that_survives_does_not_hold_the_lock(tmp_path: Path) -> None:
+def test_a_child_process_that_survives_its_parent_does_not_hold_the_lock(tmp_path: Path) -> None:
     with lock_in_other_process(tmp_path, "child") as first:
         first.wait()
         with lock_folder(tmp_path, "another"):
@@ -78,7 +81,7 @@ def test_a_child_process_that_survives_does_not_hold_the_lock(tmp_path: Path) ->
 def test_a_command_is_refused_while_another_one_uses_the_platform(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    monkeypatch.setattr(lifecycle, "emulator", None)
+    monkeypatch.setattr(lifecycle, "emulator", None)  # any use of the emulator would fail
     monkeypatch.setattr(demo, "FOLDER", tmp_path)
     with lock_in_other_process(tmp_path) as first:
         assert main([command, *([] if command == "demo" else ["--folder", str(tmp_path)])]) == 2

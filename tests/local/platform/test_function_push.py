@@ -46,13 +46,13 @@ Push = Callable[..., str]
 @pytest.fixture
 def push(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Push:
     def run(*names: str) -> str:
-        assert function_push.push(tmp_path, names, 0.0) == 0
+        assert function_push.push(tmp_path, names, started=0.0) == 0
         return capsys.readouterr().out
 
     return run
 
 
-def change(platform: FakePlatformLambda, file: str = SWEEP) -> bytes:
+def change_file(platform: FakePlatformLambda, file: str = SWEEP) -> bytes:
     """Change a source file, by default that of the function `sweep`. Return the package with the changed file."""
     write_files(platform.folder, {file: f"{FILES[file]}# changed\n"})
     return Path(handler_archive.write_archive("meetings")).read_bytes()
@@ -66,7 +66,7 @@ def test_a_push_publishes_a_changed_handler_and_updates_the_state_file_as_make_u
     platform: FakePlatformLambda, push: Push
 ) -> None:
     old_state = write_state(platform.folder)
-    content = change(platform)
+    content = change_file(platform)
     output = push("meetings/sweep")
     assert platform.live_code(SWEEP_NAME) == content
     operations = [operation for operation, name in platform.calls if name == SWEEP_NAME]
@@ -87,13 +87,14 @@ def test_the_state_has_the_hash_of_the_published_package_even_if_another_command
     platform: FakePlatformLambda, push: Push
 ) -> None:
     write_state(platform.folder)
-    content = change(platform)
+    content = change_file(platform)
     published = platform.folder / "published.zip"
     published.write_bytes(content)
 
     def replace_package(operation: str) -> None:
+        """Do what another command may do after the push has read its package."""
         if operation == "get_alias":
-            change(platform, SHARED)
+            change_file(platform, SHARED)
 
     platform.on_call = replace_package
     push("start", "sweep")
@@ -110,7 +111,7 @@ def test_an_unchanged_function_is_not_published_again(platform: FakePlatformLamb
 
 
 def test_a_push_needs_no_state_file(platform: FakePlatformLambda, push: Push) -> None:
-    content = change(platform)
+    content = change_file(platform)
     push(SWEEP_NAME)
     assert platform.live_code(SWEEP_NAME) == content
     assert not (platform.folder / "state.json").exists()
@@ -119,9 +120,10 @@ def test_a_push_needs_no_state_file(platform: FakePlatformLambda, push: Push) ->
 def test_a_push_to_a_platform_of_make_provider_uses_another_lock_than_the_provider(
     platform: FakePlatformLambda, push: Push, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The emulator of `make provider` is not kept when the command ends. The folder has the state of the Pulumi CLI.
     monkeypatch.setattr(emulator, "find_running", lambda _: Emulator(1, 2, platform.folder, kept=False))
     (platform.folder / folder_lock.CLI_STATE).mkdir()
-    content = change(platform)
+    content = change_file(platform)
     with lock_folder(platform.folder, "the provider"):
         push("sweep")
         with lock_folder(platform.folder / folder_lock.CLI_STATE, "another push"), pytest.raises(FolderBusy):
@@ -133,7 +135,7 @@ def test_nothing_is_published_if_a_selected_handler_has_a_fault(
     platform: FakePlatformLambda, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_files(platform.folder, {SWEEP: "LIMIT = undefined\n", START: f"{HANDLER}# changed\n"})
-    assert function_push.push(platform.folder, ["all"], 0.0) == 1
+    assert function_push.push(platform.folder, ["all"], started=0.0) == 1
     assert platform.count_publications() == 0
     output = capsys.readouterr().out
     assert f"{SWEEP}:1: the name undefined is not defined" in output
@@ -142,7 +144,7 @@ def test_nothing_is_published_if_a_selected_handler_has_a_fault(
 
 def test_a_fault_of_another_function_does_not_prevent_a_push(platform: FakePlatformLambda, push: Push) -> None:
     write_files(platform.folder, {START: "LIMIT = undefined\n"})
-    content = change(platform)
+    content = change_file(platform)
     push("sweep")
     assert platform.live_code(SWEEP_NAME) == content
 
@@ -150,7 +152,7 @@ def test_a_fault_of_another_function_does_not_prevent_a_push(platform: FakePlatf
 def test_a_push_lists_other_functions_that_use_a_changed_file_and_a_push_of_all_publishes_them(
     platform: FakePlatformLambda, push: Push
 ) -> None:
-    change(platform, SHARED)
+    change_file(platform, SHARED)
     write_files(platform.folder, {START: f"{HANDLER}# changed\n"})
     output = push("start")
     assert f"    meetings/sweep: {SHARED}\n" in output
@@ -165,7 +167,7 @@ def test_a_push_lists_other_functions_that_use_a_changed_file_and_a_push_of_all_
 def test_a_changed_environment_model_is_reported_as_a_possible_change_of_variables(
     platform: FakePlatformLambda, push: Push
 ) -> None:
-    change(platform, ENVIRONMENT)
+    change_file(platform, ENVIRONMENT)
     output = push("sweep")
     assert f"{ENVIRONMENT} has changed. If it defines other variables" in output
     assert "out of date" not in output
@@ -177,7 +179,7 @@ def test_after_a_failed_push_the_next_push_or_make_up_repeats_it(
     platform: FakePlatformLambda, push: Push, failing_operation: str
 ) -> None:
     write_state(platform.folder)
-    content = change(platform)
+    content = change_file(platform)
     platform.failing_operation = failing_operation
     with pytest.raises(PushFailed, match=f"{SWEEP_NAME} could not be published: .*message of AWS"):
         push("sweep")
@@ -202,7 +204,7 @@ def _ctrl_c_interrupts() -> Iterator[None]:
 @pytest.mark.usefixtures("_ctrl_c_interrupts")
 def test_ctrl_c_takes_effect_after_the_alias_has_moved(platform: FakePlatformLambda, push: Push) -> None:
     write_state(platform.folder)
-    content = change(platform)
+    content = change_file(platform)
 
     def interrupt(operation: str) -> None:
         if operation == "update_function_code":
@@ -217,7 +219,7 @@ def test_ctrl_c_takes_effect_after_the_alias_has_moved(platform: FakePlatformLam
 
 @pytest.mark.usefixtures("_ctrl_c_interrupts")
 def test_ctrl_c_during_a_failing_push_raises_keyboard_interrupt(platform: FakePlatformLambda, push: Push) -> None:
-    change(platform)
+    change_file(platform)
     platform.failing_operation = "update_alias"
     platform.on_call = lambda operation: (
         os.kill(os.getpid(), signal.SIGINT) if operation == platform.failing_operation else None
@@ -242,7 +244,7 @@ def test_a_push_is_refused_if_the_alias_must_not_move(
     arrange: Callable[[FakePlatformLambda], object], message: str, platform: FakePlatformLambda, push: Push
 ) -> None:
     arrange(platform)
-    change(platform)
+    change_file(platform)
     with pytest.raises(PushFailed, match=message):
         push("sweep")
     assert platform.count_publications() == 0
@@ -261,13 +263,13 @@ def test_a_push_needs_a_complete_platform(
         push("sweep")
 
 
-def test_a_watch_prints_the_same_note_only_once(platform: FakePlatformLambda) -> None:
+def test_repeated_pushes_of_a_watch_print_the_same_note_only_once(platform: FakePlatformLambda) -> None:
     lines: list[str] = []
     pusher = FunctionPusher(platform.folder, lines.append)
-    change(platform, SHARED)
+    change_file(platform, SHARED)
     for text in ("# one\n", "# two\n"):
         write_files(platform.folder, {START: HANDLER + text})
-        assert pusher.push(["start"], 0.0) == 0
+        assert pusher.push(["start"], started=0.0) == 0
     assert platform.count_publications() == 2
     assert sum("out of date" in line for line in lines) == 1
 
@@ -275,6 +277,7 @@ def test_a_watch_prints_the_same_note_only_once(platform: FakePlatformLambda) ->
 def test_a_push_uses_the_alias_of_the_program_and_the_calls_of_the_drivers() -> None:
     assert function_push.LIVE == LIVE
     update = DRIVERS[function_push.FUNCTION_TYPE].update
+    # A call with `after`, such as PublishVersion, is made if another call is made.
     assert [call.operation for call in update if "code" in call.uses() or call.after] == [
         "UpdateFunctionCode",
         "PublishVersion",
@@ -283,7 +286,7 @@ def test_a_push_uses_the_alias_of_the_program_and_the_calls_of_the_drivers() -> 
 
 
 class VersionMarker(PreviewProvider):
-    """Provider that gives every function a version with an otherwise unused text."""
+    """Provider whose functions have a version that occurs nowhere else in the program."""
 
     VERSION = "4711-version"
 

@@ -1,14 +1,13 @@
 """Tests of `make watch`, which publishes functions whenever their files change, and prints their logs.
 
-Each test makes the steps of the watch's loop itself, so that it does not wait.
+The tests call `step` in place of the watch's loop, so that they do not wait.
 """
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -16,15 +15,18 @@ from local.platform import emulator, function_watch
 from local.platform.folder_lock import lock_folder
 from local.platform.function_push import FunctionPusher, PushFailed
 from local.platform.function_watch import LOG_OVERLAP_MILLISECONDS, FunctionWatch, LogReader, PackageFiles
-from tests.handler_tree import HANDLER, START, SWEEP, write_files
+from tests.handler_tree import FILES, HANDLER, START, SWEEP, write_files
 from tests.local.platform.fake_platform_lambda import SWEEP_NAME, FakePlatformLambda
 
 pytestmark = pytest.mark.unit
 EARLY, LATER = 1_000_000, 1_000_000 + 2 * LOG_OVERLAP_MILLISECONDS
+"""Timestamps. Once an event of `LATER` was read, those of `EARLY` are not requested again."""
+FUTURE = 2**53
+"""Timestamp after the start of each watch, which prints only later events."""
 
 
-class WatchedLines:
-    """A watch whose steps a test makes, and the lines that it has printed."""
+class WatchHarness:
+    """A watch with a fake clock, and the lines that it has printed since the last step."""
 
     def __init__(self, folder: Path, *names: str) -> None:
         self.lines: list[str] = []
@@ -33,7 +35,7 @@ class WatchedLines:
         self.watch = FunctionWatch(pusher, names, self.lines.append, lambda: self.now)
 
     def step(self, count: int = 2) -> list[str]:
-        """Make steps of the loop, by default as many as the publication of a change needs. Return the printed lines."""
+        """Call `step`, by default as often as the publication of a change needs. Return the printed lines."""
         self.lines.clear()
         for _ in range(count):
             self.now += 1
@@ -46,49 +48,49 @@ def event(message: str, timestamp: int = EARLY, stream: str = "one") -> dict[str
 
 
 def test_each_change_is_published_once(platform: FakePlatformLambda) -> None:
-    watched = WatchedLines(platform.folder, "sweep")
-    assert watched.lines == ["watching 11 files for meetings/sweep; log lines follow; Ctrl-C ends the watch"]
-    assert watched.step() == []
+    harness = WatchHarness(platform.folder, "sweep")
+    assert harness.lines == [f"watching {len(FILES)} files for meetings/sweep; log lines follow; Ctrl-C ends the watch"]
+    assert harness.step() == []
     write_files(platform.folder, {SWEEP: f"{HANDLER}# one\n"})
-    [line] = watched.step()
+    [line] = harness.step()
     assert line.startswith("pushed meetings/sweep: version 2 is live after")
-    assert watched.step() == []
+    assert harness.step() == []
     write_files(platform.folder, {"handlers/meetings/sweep/other.py": ""})
-    [line] = watched.step()
+    [line] = harness.step()
     assert line.startswith("pushed meetings/sweep: version 3 is live after")
     assert platform.count_publications() == 2
 
 
 def test_the_watch_prints_a_fault_and_publishes_the_next_change(platform: FakePlatformLambda) -> None:
-    watched = WatchedLines(platform.folder, "sweep")
+    harness = WatchHarness(platform.folder, "sweep")
     write_files(platform.folder, {SWEEP: "def handler(:\n"})
-    fault, hint = watched.step()
+    fault, hint = harness.step()
     assert f"{SWEEP}:1: syntax error" in fault
     assert hint == "nothing was published; fix the handlers"
     write_files(platform.folder, {SWEEP: f"{HANDLER}# fixed\n"})
-    [line] = watched.step()
+    [line] = harness.step()
     assert line.startswith("pushed meetings/sweep: version 2")
 
 
 def test_the_watch_prints_a_failed_push_and_publishes_the_next_change(platform: FakePlatformLambda) -> None:
-    watched = WatchedLines(platform.folder, "sweep")
+    harness = WatchHarness(platform.folder, "sweep")
     platform.failing_operation = "update_function_code"
     write_files(platform.folder, {SWEEP: f"{HANDLER}# one\n"})
-    [line] = watched.step(4)
+    [line] = harness.step(4)
     assert line.startswith(f"{SWEEP_NAME} could not be published")
     platform.failing_operation = ""
     write_files(platform.folder, {SWEEP: f"{HANDLER}# another\n"})
-    [line] = watched.step()
+    [line] = harness.step()
     assert line.startswith("pushed meetings/sweep")
 
 
 def test_a_change_is_published_when_another_command_has_released_the_lock(platform: FakePlatformLambda) -> None:
-    watched = WatchedLines(platform.folder, "sweep")
+    harness = WatchHarness(platform.folder, "sweep")
     write_files(platform.folder, {SWEEP: f"{HANDLER}# one\n"})
     with lock_folder(platform.folder, "another command"):
-        [line] = watched.step(6)
+        [line] = harness.step(6)
         assert "is using" in line
-    [line] = watched.step()
+    [line] = harness.step()
     assert line.startswith("pushed meetings/sweep")
     assert platform.count_publications() == 1
 
@@ -96,44 +98,46 @@ def test_a_change_is_published_when_another_command_has_released_the_lock(platfo
 def test_the_watch_continues_after_a_file_was_removed_while_it_was_packaged(
     platform: FakePlatformLambda, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watched = WatchedLines(platform.folder, "sweep")
+    harness = WatchHarness(platform.folder, "sweep")
 
     def push_without_file(_names: object, _started: float) -> int:
         raise FileNotFoundError(2, "No such file or directory", START)
 
     write_files(platform.folder, {SWEEP: f"{HANDLER}# one\n"})
     with monkeypatch.context() as patch:
-        patch.setattr(watched.watch._pusher, "push", push_without_file)
-        [line] = watched.step(4)
+        patch.setattr(harness.watch._pusher, "push", push_without_file)
+        [line] = harness.step(4)
         assert START in line
-    [line] = watched.step()
+    [line] = harness.step()
     assert line.startswith("pushed meetings/sweep")
 
 
 def test_the_watch_ends_with_the_platform(platform: FakePlatformLambda, monkeypatch: pytest.MonkeyPatch) -> None:
-    watched = WatchedLines(platform.folder, "sweep")
+    harness = WatchHarness(platform.folder, "sweep")
     monkeypatch.setattr(emulator, "find_running", lambda _: None)
     with pytest.raises(PushFailed, match="is not running"):
-        watched.step()
+        harness.step()
 
 
 def test_log_lines_begin_with_the_function_if_several_functions_are_watched(platform: FakePlatformLambda) -> None:
-    watch_of_one, watch_of_two = WatchedLines(platform.folder, "sweep"), WatchedLines(platform.folder, "all")
-    platform.log_events = [event("a line\n", timestamp=2**53)]
+    watch_of_one, watch_of_two = WatchHarness(platform.folder, "sweep"), WatchHarness(platform.folder, "all")
+    platform.log_events = [event("a line\n", timestamp=FUTURE)]
     assert watch_of_one.step() == ["  a line"]
     assert watch_of_two.step() == ["  meetings/start  a line", "  meetings/sweep  a line"]
 
 
 def test_a_missing_log_group_does_not_end_the_watch(platform: FakePlatformLambda) -> None:
-    watched = WatchedLines(platform.folder, "sweep")
+    harness = WatchHarness(platform.folder, "sweep")
     platform.failing_operation = "filter_log_events"
-    assert watched.step() == []
+    assert harness.step() == []
     platform.failing_operation = ""
-    platform.log_events = [event("a line", timestamp=2**53)]
-    assert watched.step() == ["  a line"]
+    platform.log_events = [event("a line", timestamp=FUTURE)]
+    assert harness.step() == ["  a line"]
 
 
-def test_a_log_line_is_read_once_even_if_it_arrives_late_or_twice(platform: FakePlatformLambda) -> None:
+def test_each_log_event_is_read_once_even_if_it_arrives_late_or_has_the_text_of_another(
+    platform: FakePlatformLambda,
+) -> None:
     log = LogReader("group", EARLY - 1)
     platform.log_events = [event("too old", EARLY - 2), event("same"), event("same")]
     assert list(log.read(platform)) == ["same", "same"]
@@ -147,8 +151,8 @@ def test_a_log_line_is_read_once_even_if_it_arrives_late_or_twice(platform: Fake
     assert list(log.read(platform)) == ["newest"]
 
 
-def test_a_file_that_still_changes_is_not_published(platform: FakePlatformLambda) -> None:
-    files = PackageFiles(["meetings", "meetings"])
+def test_a_change_is_reported_once_and_only_after_a_check_without_further_changes(platform: FakePlatformLambda) -> None:
+    files = PackageFiles(["meetings", "meetings"])  # the subsystems of the functions `start` and `sweep`
     assert not files.has_change()
     for text in ("def", "def handler", HANDLER):
         write_files(platform.folder, {SWEEP: text})
@@ -163,13 +167,7 @@ def test_the_command_publishes_at_its_start_and_ends_with_ctrl_c(
     platform: FakePlatformLambda, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_files(platform.folder, {SWEEP: f"{HANDLER}# one\n"})
-    pauses: Iterator[Any] = iter([nullcontext(), KeyboardInterrupt()])
-
-    def pause(_seconds: float) -> None:
-        if isinstance(end := next(pauses), BaseException):
-            raise end
-
-    monkeypatch.setattr(time, "sleep", pause)
+    monkeypatch.setattr(time, "sleep", Mock(side_effect=[None, KeyboardInterrupt]))
     with pytest.raises(KeyboardInterrupt):
-        function_watch.watch(platform.folder, ["sweep"], 0.0)
+        function_watch.watch(platform.folder, ["sweep"], started=0.0)
     assert "pushed meetings/sweep: version 2" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Tests of `up` and `down`: handler faults, printed instructions, and resources that cannot be deleted."""
+"""Tests of `make up` and `make down`: handler faults, printed instructions, and resources that cannot be deleted."""
 
 import io
 from pathlib import Path

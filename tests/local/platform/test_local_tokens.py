@@ -20,13 +20,13 @@ IDENTITY = {"auth": "none", "issuer": identity_provider.ISSUER, "audience": iden
 FRONTEND = {"schemaVersion": 1, "environment": "local", "region": "us-east-1", "identity": IDENTITY}
 
 
-def create_emulator(port: int) -> Any:
+def fake_emulator(port: int) -> Any:
     """Return a fake emulator that has only the address of its identity provider."""
     return SimpleNamespace(services={"JWKS_URL": f"http://127.0.0.1:{port}{identity_provider.KEYS_PATH}"})
 
 
 def test_the_frontend_output_gets_the_url_for_tokens() -> None:
-    outputs = _add_token_url({"frontend": FRONTEND, "other": 1}, create_emulator(4711))
+    outputs = _add_token_url({"frontend": FRONTEND, "other": 1}, fake_emulator(4711))
     assert outputs["other"] == 1
     identity = Frontend.model_validate(outputs["frontend"]).identity
     assert identity is not None
@@ -36,7 +36,7 @@ def test_the_frontend_output_gets_the_url_for_tokens() -> None:
 
 @pytest.mark.parametrize("outputs", [{}, {"frontend": {"schemaVersion": 1}}, {"frontend": "unknown"}])
 def test_outputs_without_an_identity_section_are_not_changed(outputs: dict[str, object]) -> None:
-    assert _add_token_url(outputs, create_emulator(1)) == outputs
+    assert _add_token_url(outputs, fake_emulator(1)) == outputs
 
 
 def test_the_request_in_the_documentation_returns_a_token(tmp_path: Path) -> None:
@@ -45,8 +45,8 @@ def test_the_request_in_the_documentation_returns_a_token(tmp_path: Path) -> Non
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     with identity_provider.serve() as port:
-        outputs = _add_token_url({"frontend": FRONTEND}, create_emulator(port))
+        outputs = _add_token_url({"frontend": FRONTEND}, fake_emulator(port))
         (tmp_path / "frontend.json").write_text(json.dumps(outputs["frontend"], indent=2) + "\n")
         output = subprocess.run(line, shell=True, cwd=tmp_path, check=True, capture_output=True, text=True).stdout  # noqa: S602
     claims = jwt.decode(json.loads(output)["id_token"], options={"verify_signature": False})
-    assert (claims["sub"], claims["aud"]) == ("ann", identity_provider.AUDIENCE)
+    assert (claims["sub"], claims["aud"]) == ("ann", identity_provider.AUDIENCE), "the documented request names ann"

@@ -1,4 +1,4 @@
-"""Test of the progress output in a pipe."""
+"""Test of the progress output of `make up` in a pipe."""
 
 import io
 

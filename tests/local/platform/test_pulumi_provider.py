@@ -1,4 +1,4 @@
-"""Tests of the Pulumi provider with a fake AWS. The tests call the provider over gRPC, as the CLI does.
+"""Tests of the local platform's Pulumi provider, with a fake AWS. The tests call it over gRPC, as the CLI does.
 
 If a creation or an update fails half-way, the provider adds the output INCOMPLETE or PENDING to the resource, so that
 the next deployment repairs it.
@@ -18,14 +18,15 @@ from local import ROOT
 from local.platform.pulumi_provider import INCOMPLETE, PENDING, PulumiProvider
 from local.platform.pulumi_provider_server import serve_provider
 from local.preview.property_value_conversion import ARCHIVE, SECRET, SIGNATURE, UNKNOWN_STRING
-from tests.local.fake_aws import CODE, DRIVERS, GROUP, NOTE, TOPIC, FakeAws
+from tests.local.fake_aws import DRIVERS, FUNCTION, GROUP, RECORDED_ONLY, TOPIC, FakeAws
 
 pytestmark = pytest.mark.unit
 
 DIFF_NONE, DIFF_SOME = provider_pb2.DiffResponse.DIFF_NONE, provider_pb2.DiffResponse.DIFF_SOME
 ROLE = "arn:aws:iam::123456789012:role/one"
-OLD_CODE = {"name": "code", "role": ROLE, "text": "print(1)"}
+OLD_CODE = {"name": "function", "role": ROLE, "text": "print(1)"}
 NEW_CODE = {**OLD_CODE, "text": "print(2)"}
+"""Inputs of the same function before and after a change of its code."""
 Cli = provider_pb2_grpc.ResourceProviderStub
 """gRPC client of the provider, in place of the Pulumi CLI."""
 
@@ -57,21 +58,23 @@ def create(cli: Cli, kind: str, inputs: dict[str, Any], *, preview: bool = False
     return response
 
 
+def change_fields(
+    kind: str, old_inputs: dict[str, Any], new_inputs: dict[str, Any], old_outputs: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the fields of a request that compares or updates a resource."""
+    olds = to_struct({**old_inputs, **(old_outputs or {})})
+    old_struct, new_struct = to_struct(old_inputs), to_struct(new_inputs)
+    return {"urn": urn(kind), "id": "id", "old_inputs": old_struct, "olds": olds, "news": new_struct}
+
+
 def diff(cli: Cli, *change: Any) -> provider_pb2.DiffResponse:
-    response: provider_pb2.DiffResponse = cli.Diff(provider_pb2.DiffRequest(**to_fields(*change)))
+    """Return the provider's comparison of a change, given by the arguments of `change_fields`."""
+    response: provider_pb2.DiffResponse = cli.Diff(provider_pb2.DiffRequest(**change_fields(*change)))
     return response
 
 
 def update_request(*change: Any, preview: bool = False) -> provider_pb2.UpdateRequest:
-    return provider_pb2.UpdateRequest(**to_fields(*change), preview=preview)
-
-
-def to_fields(
-    kind: str, old: dict[str, Any], new: dict[str, Any], outputs: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    """Return the fields of a request that compares or updates a resource."""
-    olds = to_struct({**old, **(outputs or {})})
-    return {"urn": urn(kind), "id": "id", "old_inputs": to_struct(old), "olds": olds, "news": to_struct(new)}
+    return provider_pb2.UpdateRequest(**change_fields(*change), preview=preview)
 
 
 def delete_request(kind: str, resource_id: str, inputs: dict[str, Any]) -> provider_pb2.DeleteRequest:
@@ -123,15 +126,15 @@ def test_a_creation_returns_id_inputs_and_outputs(cli: Cli, aws: FakeAws) -> Non
 
 def test_the_service_gets_a_secret_input_in_clear_text_and_the_cli_gets_it_as_a_secret(cli: Cli, aws: FakeAws) -> None:
     secret = {SIGNATURE: SECRET, "value": "canary"}
-    response = create(cli, CODE, {**OLD_CODE, "text": secret})
-    assert aws.resources["code"]["Code"] == {"ZipFile": "canary"}
+    response = create(cli, FUNCTION, {**OLD_CODE, "text": secret})
+    assert aws.resources["function"]["Code"] == {"ZipFile": "canary"}
     assert MessageToDict(response.properties)["text"][SIGNATURE] == SECRET
 
 
 def test_a_preview_calls_no_service(cli: Cli, aws: FakeAws) -> None:
     response = create(cli, TOPIC, {"name": "topic"}, preview=True)
     assert (response.id, list(response.properties)) == ("", ["name"])
-    updated = cli.Update(update_request(CODE, OLD_CODE, NEW_CODE, {"version": "1"}, preview=True))
+    updated = cli.Update(update_request(FUNCTION, OLD_CODE, NEW_CODE, {"version": "1"}, preview=True))
     assert updated.properties["version"] == UNKNOWN_STRING
     assert aws.calls == []
 
@@ -154,14 +157,14 @@ def test_a_type_without_a_driver_is_refused(cli: Cli) -> None:
     assert f"no driver for {kind}. Add one in local/platform/resource_drivers/" in error.details()
 
 
-def test_an_unknown_function_is_refused(cli: Cli) -> None:
+def test_an_unsupported_pulumi_function_is_refused(cli: Cli) -> None:
     error = error_of(lambda: cli.Invoke(provider_pb2.InvokeRequest(tok="aws:index/unsupported:unsupported")))
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 @pytest.mark.parametrize(
     ("kind", "days", "changes"),
-    [(GROUP, 7, DIFF_NONE), (GROUP, 30, DIFF_SOME), (NOTE, 30, DIFF_SOME)],
+    [(GROUP, 7, DIFF_NONE), (GROUP, 30, DIFF_SOME), (RECORDED_ONLY, 30, DIFF_SOME)],
     ids=["unchanged", "changed", "changed and recorded only"],
 )
 def test_a_change_that_needs_no_replacement_is_an_update(cli: Cli, kind: str, days: int, changes: int) -> None:
@@ -193,15 +196,15 @@ def test_archives_are_compared_by_their_hash(cli: Cli) -> None:
         return {**OLD_CODE, "text": {SIGNATURE: ARCHIVE, "hash": content_hash, **content}}
 
     old = archive("1" * 64)
-    assert diff(cli, CODE, old, archive("1" * 64, path="build/code.zip")).changes == DIFF_NONE
-    assert list(diff(cli, CODE, old, archive("2" * 64, path="build/code.zip")).diffs) == ["text"]
+    assert diff(cli, FUNCTION, old, archive("1" * 64, path="build/code.zip")).changes == DIFF_NONE
+    assert list(diff(cli, FUNCTION, old, archive("2" * 64, path="build/code.zip")).diffs) == ["text"]
 
 
 def test_an_update_changes_the_resource_and_returns_the_changed_outputs(cli: Cli, aws: FakeAws) -> None:
-    created = create(cli, CODE, OLD_CODE)
+    created = create(cli, FUNCTION, OLD_CODE)
     assert created.properties["version"] == "1"
     aws.calls.clear()
-    response = cli.Update(update_request(CODE, OLD_CODE, NEW_CODE, {"version": "1"}))
+    response = cli.Update(update_request(FUNCTION, OLD_CODE, NEW_CODE, {"version": "1"}))
     assert response.properties["version"] == "2"
     assert [method for method, _ in aws.calls] == ["update_function_code", "publish_version"]
 
@@ -228,15 +231,19 @@ def test_a_resource_whose_creation_failed_half_way_is_replaced_by_the_next_deplo
     assert aws.resources == {}
 
 
-def test_a_failed_update_is_repeated_even_with_the_old_inputs(cli: Cli, aws: FakeAws) -> None:
-    create(cli, CODE, OLD_CODE)
+def test_a_failed_update_is_repeated_even_if_the_program_returns_to_the_old_inputs(cli: Cli, aws: FakeAws) -> None:
+    create(cli, FUNCTION, OLD_CODE)
     aws.error_codes = {"publish_version": "TooManyRequestsException"}
-    incomplete = incomplete_resource_of(lambda: cli.Update(update_request(CODE, OLD_CODE, NEW_CODE, {"version": "1"})))
+    incomplete = incomplete_resource_of(
+        lambda: cli.Update(update_request(FUNCTION, OLD_CODE, NEW_CODE, {"version": "1"}))
+    )
     assert MessageToDict(incomplete.properties)[PENDING] == ["text"]
     aws.error_codes = {}
-    assert list(diff(cli, CODE, NEW_CODE, NEW_CODE, {PENDING: ["text"]}).diffs) == ["text"]
-    response = cli.Update(update_request(CODE, NEW_CODE, OLD_CODE, {"version": "1", PENDING: ["text"]}))
-    assert aws.resources["code"]["Code"] == {"ZipFile": "print(1)"}
+    # The CLI has saved the new inputs, although the update failed.
+    assert list(diff(cli, FUNCTION, NEW_CODE, NEW_CODE, {PENDING: ["text"]}).diffs) == ["text"]
+    # The program returns to the old inputs.
+    response = cli.Update(update_request(FUNCTION, NEW_CODE, OLD_CODE, {"version": "1", PENDING: ["text"]}))
+    assert aws.resources["function"]["Code"] == {"ZipFile": "print(1)"}
     assert response.properties["version"] == "2"
     assert PENDING not in response.properties
 
@@ -273,19 +280,19 @@ def test_calls_after_a_cancellation_fail_until_the_cli_configures_the_provider_a
 
 def test_reading_a_resource_returns_the_inputs_that_the_service_has_now(cli: Cli) -> None:
     inputs = {**OLD_CODE, "text": {SIGNATURE: SECRET, "value": "print(1)"}}
-    create(cli, CODE, inputs)
-    unchanged = cli.Read(read_request(CODE, "code", inputs))
-    assert (unchanged.id, MessageToDict(unchanged.inputs)) == ("code", inputs)
-    saved_inputs = {"name": "code", "role": f"{ROLE}-before", "text": {SIGNATURE: SECRET, "value": "print(0)"}}
-    drifted = cli.Read(read_request(CODE, "code", saved_inputs))
+    create(cli, FUNCTION, inputs)
+    unchanged = cli.Read(read_request(FUNCTION, "function", inputs))
+    assert (unchanged.id, MessageToDict(unchanged.inputs)) == ("function", inputs)
+    saved_inputs = {"name": "function", "role": f"{ROLE}-before", "text": {SIGNATURE: SECRET, "value": "print(0)"}}
+    drifted = cli.Read(read_request(FUNCTION, "function", saved_inputs))
     assert MessageToDict(drifted.inputs) == MessageToDict(drifted.properties) == inputs
 
 
 def test_reading_a_deleted_resource_returns_no_id(cli: Cli) -> None:
-    response = cli.Read(read_request(CODE, "code", {"name": "code", "role": ROLE}))
+    response = cli.Read(read_request(FUNCTION, "function", {"name": "function", "role": ROLE}))
     assert response.id == ""
 
 
 def test_a_resource_without_inputs_is_not_read_because_the_platform_may_not_have_created_it(cli: Cli) -> None:
-    error = error_of(lambda: cli.Read(read_request(CODE, "code", {})))
+    error = error_of(lambda: cli.Read(read_request(FUNCTION, "function", {})))
     assert error.details() == "the local platform reads only resources that it created"

@@ -1,4 +1,7 @@
-"""Tests of the plan for a change: an update, or a replacement if the driver has no call for the change."""
+"""Tests of the plan for a change: an update, or a replacement if the driver has no call for the change.
+
+A driver describes the calls with which the local platform creates, changes and deletes a type of resource.
+"""
 
 from typing import Any
 
@@ -57,7 +60,7 @@ def test_an_update_call_can_only_change_a_resource_if_its_condition_is_true(
 def test_a_resource_is_replaced_if_no_call_can_remove_an_input(
     kind: str, inputs: dict[str, Any], removed_input: str
 ) -> None:
-    """The call that sets this input is also made at the creation, but it does not set all inputs again."""
+    """The call that sets this input changes only the inputs that it contains, so it cannot remove one."""
     change = plan_input_change(DRIVERS[kind], inputs, {removed_input})
     assert (change.action, change.replacing) == (ResourceAction.REPLACE, frozenset({removed_input}))
 
@@ -69,4 +72,5 @@ def test_an_input_is_removed_by_an_update_if_the_call_sets_all_inputs_again() ->
 
 
 def hash_inputs(inputs: dict[str, Any]) -> dict[str, str]:
+    """Return a text for each input, in place of the hashes in the state file."""
     return {name: str(value) for name, value in inputs.items()}

@@ -1,4 +1,8 @@
-"""Tests that every driver is complete and valid. They need no emulator."""
+"""Tests that every driver is complete and valid. They need no emulator.
+
+A driver describes the calls that create, change, read and delete a type of resource on the local platform. The reading
+calls show drift, which is a change by hand. They cover the properties that their results contain.
+"""
 
 import ast
 import inspect
@@ -37,6 +41,7 @@ def test_every_call_has_the_required_parameters_and_no_unknown_ones(driver: Driv
 def test_every_property_is_read_from_a_path_that_the_response_has(driver: Driver) -> None:
     for call in driver.read:
         response = service_model(driver.service).operation_model(call.operation).output_shape
+        # The result of a call is the part of the response at its path, or one item of the list there.
         result = exact_shape_at(response, call.path)
         if call.matching_item is not None:
             assert isinstance(result, ListShape)
@@ -60,7 +65,7 @@ def exact_shape_at(shape: Shape | None, path: str) -> Shape | None:
 @pytest.mark.parametrize(
     "driver", [driver for driver in DRIVERS.values() if driver.read], ids=lambda driver: driver.type
 )
-def test_every_property_of_a_read_type_is_read_or_has_a_reason_why_not(driver: Driver) -> None:
+def test_every_property_of_a_type_with_reading_calls_is_read_or_has_a_reason_why_not(driver: Driver) -> None:
     inputs = {name for call in (*driver.create, *driver.update) for name in call.uses()} - set(driver.outputs) - {"id"}
     if driver.property_import:
         inputs.add(driver.property_import.property)
@@ -69,7 +74,7 @@ def test_every_property_of_a_read_type_is_read_or_has_a_reason_why_not(driver: D
     assert inputs - read_inputs - compared_by_hash - list_identifying_inputs(driver) == set(driver.not_read)
 
 
-def test_the_documentation_lists_the_types_and_properties_that_show_no_drift() -> None:
+def test_the_documentation_lists_the_types_and_properties_with_and_without_drift() -> None:
     page = (ROOT / "docs" / "local-platform.md").read_text(encoding="utf-8")
     section = page.partition("## Drift")[2].partition("\n## ")[0]
     documented = {
@@ -93,12 +98,13 @@ def test_every_type_but_the_topic_policy_can_be_deleted() -> None:
 
 
 def test_a_type_is_either_created_or_recorded_only() -> None:
+    """A resource of a recorded-only type is checked but not created, because the emulator lacks the type."""
     assert DRIVERS.keys() & RECORDED_ONLY.keys() == set()
 
 
 @pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
 def test_a_resource_is_identified_by_properties_with_which_it_is_created(driver: Driver) -> None:
-    """A name in an update call identifies the resource, and cannot rename it."""
+    """An update call uses the name to find the resource, so it cannot rename it."""
     created = {name for call in driver.create for name in call.uses()}
     assert identity_properties(driver) <= created
 
@@ -115,11 +121,11 @@ TAGGING = [(driver, call) for driver in DRIVERS.values() for call in driver.upda
 
 @pytest.mark.parametrize(("driver", "call"), TAGGING, ids=[driver.type for driver, _ in TAGGING])
 def test_every_tagging_call_has_known_parameters_and_an_untagging_call(driver: Driver, call: DriverCall) -> None:
-    untag_call = make_untag_call(driver, call, ["kept", "removed"], ["kept", "new"])
+    untag_call = make_untag_call(driver, call, old_keys=["kept", "removed"], new_keys=["kept", "new"])
     assert untag_call is not None
     assert untag_call.operation in service_model(driver.service).operation_names
     assert set(input_shape(driver, untag_call).required_members) <= set(untag_call.params)
-    assert make_untag_call(driver, call, ["kept"], ["kept", "new"]) is None
+    assert make_untag_call(driver, call, old_keys=["kept"], new_keys=["kept", "new"]) is None
     assert tags_property(call) == "tags"
     created = {name for create_call in driver.create for name in create_call.uses()}
     assert set(call.uses()) <= created | driver.outputs.keys() | {"id"}, "no other property has a value"

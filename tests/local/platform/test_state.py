@@ -1,4 +1,4 @@
-"""Tests of the state file: its content, its protection, and the errors for an invalid file."""
+"""Tests of the state file of `make up`: its content, its protection, and the errors for an invalid file."""
 
 import os
 import stat
@@ -92,7 +92,7 @@ def test_the_hash_of_an_asset_depends_on_its_content(state: PlatformState, tmp_p
 
 
 @pytest.mark.parametrize("kind", [Asset, Archive])
-def test_without_content_an_asset_or_archive_is_compared_by_the_hash_of_the_cli(
+def test_an_asset_or_archive_without_content_is_compared_by_the_hash_that_the_pulumi_cli_sends(
     state: PlatformState, kind: type[Asset | Archive]
 ) -> None:
     assert state.hash_inputs({"code": kind(hash="12")}) != state.hash_inputs({"code": kind(hash="34")})

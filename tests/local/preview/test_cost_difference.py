@@ -46,7 +46,7 @@ def test_the_difference_of_two_stacks_is_listed_by_block_the_largest_changes_fir
 
 
 @pytest.mark.usefixtures("shared_runs")
-def test_the_working_tree_has_the_costs_of_its_stack() -> None:
+def test_the_working_tree_is_priced_as_the_stack_prod_by_default() -> None:
     _, _, differences = compare_costs(".", "prod")  # the dot stands for the working tree
     assert differences == []
 
@@ -55,7 +55,7 @@ def test_a_name_that_is_neither_a_stack_nor_a_revision_is_an_error(capsys: pytes
     with pytest.raises(CannotPrice, match=r"'nothing' is neither a stack .* nor a git revision"):
         price_revision("nothing", "prod")
     assert main(["cost", "--stack", "nowhere"]) == 2
-    assert main(["cost-diff", "--", "--output=x", "prod"]) == 2
+    assert main(["cost-diff", "--", "--output=x", "prod"]) == 2, "git must not read the name as an option"
     assert "nowhere" in capsys.readouterr().err
 
 

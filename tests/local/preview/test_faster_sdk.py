@@ -1,4 +1,4 @@
-"""Tests that the faster replacements of functions of the Pulumi SDK return the same results."""
+"""Tests that the faster replacements of functions of the Pulumi SDK return the same results as the originals."""
 
 from contextlib import nullcontext, suppress
 from operator import attrgetter

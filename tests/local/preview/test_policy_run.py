@@ -1,4 +1,4 @@
-"""Tests of the run of the policies, which analyzes resources while the program registers others."""
+"""Tests of the policies in a preview, which analyze resources while the program registers others."""
 
 import threading
 from typing import Any, cast

@@ -145,6 +145,7 @@ def test_every_result_in_sarif_has_a_described_rule_a_message_and_a_location() -
 
 
 def test_undecided_checks_are_one_entry_in_the_text_but_separate_entries_in_json_and_sarif() -> None:
+    """A check is undecided if it needs a value that AWS decides during the deployment."""
     result = previewed("dev")
     undecided = [finding for finding in result.as_json()["findings"] if finding["level"] == "unknown"]
     checks = {(finding["policy"], finding["urn"]) for finding in undecided}
@@ -292,7 +293,7 @@ def test_a_valid_exception_is_listed_and_an_expired_or_unmatched_one_prevents_th
     messages = [
         finding.message for finding in undeployable_preview.mandatory if finding.policy == "exceptions-in-order"
     ]
-    assert len(messages) == 3
+    assert len(messages) == 3, "the unmatched exception has an unknown policy and an unknown resource"
     for problem in ("expired on 2026-01-01", "names a policy that this pack", "names a resource that this stack"):
         assert any(problem in message for message in messages)
 

@@ -1,4 +1,4 @@
-"""Tests of running a function as the program of a stack."""
+"""Tests of running a function as the Pulumi program of a stack, without the Pulumi CLI."""
 
 import threading
 

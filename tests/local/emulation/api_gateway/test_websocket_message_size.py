@@ -1,4 +1,4 @@
-"""Tests of the size limits of WebSocket messages."""
+"""Tests of the size limits of WebSocket messages on the local platform, which are those of API Gateway."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tests of the answers that the functions of WebSocket APIs return."""
+"""Tests of how the local platform reads the answers of functions that a WebSocket API invokes."""
 
 from typing import Any
 

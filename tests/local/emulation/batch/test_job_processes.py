@@ -1,4 +1,4 @@
-"""Tests of the process of a Batch attempt, and of the decision to retry it."""
+"""Tests of the local Batch: the process of a job's attempt, and the decision to retry it."""
 
 import json
 from pathlib import Path
@@ -96,7 +96,7 @@ def test_a_program_that_ignores_sigterm_is_killed(
     job: Job, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], reason: str
 ) -> None:
     monkeypatch.setattr(job_processes, "GRACE_SECONDS", 0.05)
-    assert job.run("ignore-sigterm", **options) == (137, reason)
+    assert job.run("ignore-sigterm", **options) == (137, reason), "this is the exit code of a process that SIGKILL ends"
 
 
 def test_a_stopped_attempt_keeps_the_reason_of_the_stop(job: Job) -> None:

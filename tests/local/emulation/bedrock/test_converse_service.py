@@ -20,7 +20,7 @@ from handlers.livestream.transcript.cues import Cue
 from local.emulation.bedrock.converse_permissions import ModelPermissions
 from local.emulation.bedrock.converse_service import serve
 from local.emulation.bedrock.meeting_answers import parse_meeting
-from tests.local.emulation.fake_account import Account, create_client
+from tests.local.emulation.fake_account import ACCESS_KEY, Account, create_client
 from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 
 THINKING_MODEL = "us.anthropic.claude-sonnet-5-5"
@@ -28,6 +28,8 @@ THINKING_MODEL = "us.anthropic.claude-sonnet-5-5"
 PLAIN_MODEL = "us.anthropic.claude-haiku-5-5"
 """Inference profile of a model that does not think."""
 SETTINGS = RequestSettings(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000)
+WINDOW_ID = "4c1f"
+"""Id of the section of the broadcast, which the answer repeats."""
 CLAIM = "We ran 600 ferries last spring. I am glad."
 
 
@@ -44,7 +46,7 @@ def broadcast_request(*texts: str, memories: tuple[str, ...] = ()) -> dict[str, 
     """
     cues = tuple(Cue(number * 6_000, number * 6_000 + 6_000, text) for number, text in enumerate(texts))
     events = [MemoryEvent(f"000{number}#ab", text) for number, text in enumerate(memories)]
-    return window_request(SETTINGS, Window(0, 0, len(cues), cues), "4c1f", 1, events)
+    return window_request(SETTINGS, Window(0, 0, len(cues), cues), WINDOW_ID, 1, events)
 
 
 def reply_to(client: Any, *texts: str, model: str = THINKING_MODEL, **options: Any) -> ModelReply:
@@ -59,15 +61,16 @@ def check_facts(client: Any, *texts: str, **options: Any) -> dict[str, Any]:
 
 
 def test_claims_and_clips_are_found_in_the_transcript(client: Any) -> None:
+    """A claim is a sentence with a digit or a superlative. The clip starts with the line of the first claim."""
     result = check_facts(client, "Good evening.", CLAIM, "It is the largest fleet. Is it?")
     assert [claim["quote"] for claim in result["claims"]] == [
         "We ran 600 ferries last spring.",
         "It is the largest fleet.",
     ]
     assert {claim["verdict"] for claim in result["claims"]} == {"unverified"}
-    assert result["window"] == "4c1f"
+    assert result["window"] == WINDOW_ID
     assert [(clip["startMs"], clip["endMs"]) for clip in result["clips"]] == [(6_000, 12_000)]
-    assert check_facts(client, "Good evening.") == {"window": "4c1f", "claims": [], "clips": []}
+    assert check_facts(client, "Good evening.") == {"window": WINDOW_ID, "claims": [], "clips": []}
 
 
 @pytest.mark.parametrize(
@@ -81,6 +84,7 @@ def test_claims_and_clips_are_found_in_the_transcript(client: Any) -> None:
     ],
 )
 def test_the_verdict_comes_from_a_memory_with_the_words_of_the_claim(client: Any, memory: str, verdict: str) -> None:
+    """The memory must share three words with the claim."""
     [claim] = check_facts(client, CLAIM, memories=("unrelated", memory))["claims"]
     assert claim["verdict"] == verdict
     assert claim["sources"] == ([] if verdict == "unverified" else ["0001#ab"])
@@ -172,7 +176,7 @@ def test_a_request_that_violates_the_api_model_is_refused(client: Any) -> None:
     request = {**broadcast_request("One."), "inferenceConfig": {"maxTokens": 9, "temperature": 1.5}}
     with pytest.raises(ServiceFailed) as failure:
         BedrockModel(client, THINKING_MODEL).converse(request)
-    assert failure.value.fault is ServiceFault.REJECTED
+    assert failure.value.fault is ServiceFault.REJECTED, "the request is invalid"
 
 
 def converse(client: Any, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,7 +207,7 @@ def test_thinking_precedes_the_answer_and_counts_against_the_token_limit(client:
     assert unadapted["stopReason"] == "max_tokens", "thinking uses up the 3,000 tokens of an unadapted request"
     assert [list(block) for block in unadapted["output"]["message"]["content"]] == [["reasoningContent"]]
     reply = reply_to(client, CLAIM)
-    assert (reply.stop_reason, json.loads(reply.text)["window"]) == ("end_turn", "4c1f")
+    assert (reply.stop_reason, json.loads(reply.text)["window"]) == ("end_turn", WINDOW_ID)
     assert reply.usage.output_tokens > 1_000
     plain_reply = reply_to(client, CLAIM, model=PLAIN_MODEL)
     assert plain_reply.stop_reason == "end_turn"
@@ -245,14 +249,14 @@ def test_a_request_without_a_grant_or_a_signature_is_refused() -> None:
         client = create_client("bedrock-runtime", port)
         with pytest.raises(ServiceFailed) as failure:
             reply_to(client, "One.")
-        assert failure.value.fault is ServiceFault.REFUSED
+        assert failure.value.fault is ServiceFault.REFUSED, "the caller lacks a permission"
 
         model_of_one_region = THINKING_MODEL.removeprefix("us.")
         guardrail = {"guardrailConfig": {"guardrailIdentifier": "abc", "guardrailVersion": "1"}}
         assert BedrockModel(client, model_of_one_region).converse({**broadcast_request("One."), **guardrail}).text
         assert {check[:2] for check in account.permission_checks} == {
-            ("KEY", "bedrock:InvokeModel"),
-            ("KEY", "bedrock:ApplyGuardrail"),
+            (ACCESS_KEY, "bedrock:InvokeModel"),
+            (ACCESS_KEY, "bedrock:ApplyGuardrail"),
         }
 
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)

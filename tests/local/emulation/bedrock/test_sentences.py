@@ -1,4 +1,4 @@
-"""Tests of the division of a text into sentences."""
+"""Tests of the division of a text into sentences, from which the local Bedrock makes its answers."""
 
 import pytest
 

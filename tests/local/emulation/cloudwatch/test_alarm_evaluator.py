@@ -1,4 +1,4 @@
-"""Tests of the alarm evaluator and of the metrics of queues, with the emulator's CloudWatch and a fake clock."""
+"""Tests of the local alarms and metrics of queues, with the CloudWatch of the AWS emulator and a fake clock."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tests of the calculation of alarm states, with the examples of CloudWatch's guide."""
+"""Tests of the calculation of alarm states on the local platform, with the examples of CloudWatch's guide."""
 
 import pytest
 
@@ -34,7 +34,10 @@ MISSING_DATA_SETTINGS = (MissingData.MISSING, MissingData.IGNORE, MissingData.BR
 def test_the_state_after_three_evaluation_periods_is_as_in_the_guide(
     datapoints_to_alarm: int, values: str, states: tuple[AlarmState | None, ...]
 ) -> None:
-    """The values are written as in the guide: X breaches the threshold, 0 does not, and - is missing."""
+    """The values are written as in the guide: X breaches the threshold, 0 does not, and - is missing.
+
+    CloudWatch reads two values more than there are evaluation periods, because values may be missing.
+    """
     datapoints = [{"X": 1.0, "0": 0.0, "-": None}[value] for value in values.split()]
     for missing_data, state in zip(MISSING_DATA_SETTINGS, states, strict=True):
         alarm = {

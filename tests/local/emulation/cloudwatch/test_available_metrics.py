@@ -37,7 +37,7 @@ def test_make_up_lists_each_unevaluated_metric_with_its_alarms() -> None:
     assert len(lines) == len(MISSING_METRIC_REASONS)
     timed_out = next(line for line in lines if line.startswith("AWS/States ExecutionsTimedOut: "))
     assert "polyphony-local-ingestion-" in timed_out
-    assert timed_out.endswith(")")
+    assert timed_out.endswith(")"), "the names of the alarms are in brackets after the reason"
 
 
 def test_the_documentation_lists_the_metrics_that_are_not_evaluated() -> None:

@@ -1,4 +1,4 @@
-"""Tests of the patterns and values of metric filters, applied to JSON log events."""
+"""Tests of the patterns and values of local metric filters, applied to JSON log events."""
 
 from typing import Any
 

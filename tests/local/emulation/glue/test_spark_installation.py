@@ -1,4 +1,4 @@
-"""Tests of the installation of Spark by the emulator, with a fake installer."""
+"""Tests of the installation of Spark for the first local Glue run, with a fake installer."""
 
 import json
 import os
@@ -60,10 +60,10 @@ def test_the_error_of_a_failed_installation_names_the_log_and_the_next_run_repea
     assert spark_installation.read_progress(checkout) is None, "no installation has started"
     with pytest.raises(SparkNotInstalled, match=r"spark-installation\.log shows why"):
         installation.install_if_missing()
-    assert spark_installation.read_progress(checkout) == "no connection"
+    assert spark_installation.read_progress(checkout) == "no connection", "this is the last line of the log"
     with (checkout / spark_installation.LOG).open("a") as log:
         log.write("  .venv-spark: package 2 of 17\nERROR: x\n")
-    assert spark_installation.read_progress(checkout) == ".venv-spark: package 2 of 17"
+    assert spark_installation.read_progress(checkout) == ".venv-spark: package 2 of 17", "errors of pip are skipped"
     (checkout / "offline").unlink()
     installation.install_if_missing()
     assert spark_installation.is_installed()

@@ -1,4 +1,4 @@
-"""Tests of the correction of requests for which the emulator would evaluate a wrong action, resource or key.
+"""Tests of the correction of requests for which the AWS emulator would evaluate a wrong action, resource or key.
 
 Our own evaluator decides on a corrected request. Without a correction, the emulator decides.
 """
@@ -74,7 +74,7 @@ def test_ending_a_job_has_the_job_as_its_resource(path: str) -> None:
         ),
         ("sqs:SendMessageBatch", {}, AccessRequest("sqs:SendMessage", "arn")),
     ],
-    ids=["metric namespace", "event source", "several event sources", "message batch"],
+    ids=["metric namespace", "event source", "several event sources, which must match no condition", "message batch"],
 )
 def test_a_request_gets_the_action_and_condition_keys_that_iam_evaluates(
     action: str, body: dict[str, Any], corrected: AccessRequest

@@ -1,4 +1,6 @@
-"""Tests that policies are evaluated as IAM documents it. Most cases are statements, a request and the verdict."""
+"""Tests that the local platform evaluates policies as IAM documents it.
+
+Most cases are statements, a request and the verdict."""
 
 from typing import Any
 
@@ -124,12 +126,13 @@ def test_the_value_of_a_session_tag_matches_only_itself(tag: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\nb", "\n", "a\r\u2028b\n"])
-def test_a_wildcard_matches_a_line_break(name: str) -> None:
+def test_a_line_break_is_matched_by_a_wildcard_and_never_ignored(name: str) -> None:
     folder = "arn:aws:s3:::landing/incoming/"
     request = AccessRequest("s3:GetObject", f"{folder}{name}", {"s3:prefix": name})
     for pattern, condition in (("*", "*"), ("?" * len(name), "?" * len(name))):
         statement = allow("s3:GetObject", f"{folder}{pattern}", condition={"StringLike": {"s3:prefix": condition}})
         assert evaluate_policies([{"Statement": statement}], request) is ALLOW
+    # A pattern without a wildcard must match the whole name, also a line break at its end.
     without_wildcard = allow("s3:GetObject", f"{folder}{name.removesuffix(chr(10))}")
     expected = IMPLICIT if name.endswith("\n") else ALLOW
     assert evaluate_policies([{"Statement": without_wildcard}], request) is expected

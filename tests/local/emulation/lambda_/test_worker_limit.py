@@ -1,4 +1,4 @@
-"""Tests of the limit of Lambda's worker processes, with the emulator's own pools of workers.
+"""Tests of the limit of the local Lambda's worker processes, with the AWS emulator's own pools of workers.
 
 A test acquires and releases workers as invocations do, but the workers run no process. An invocation that finds no free
 worker is throttled at once, unless the test sets a longer wait. Then the invocation runs in a thread, and the test
@@ -144,4 +144,5 @@ print(json.dumps(lambda_svc._execute_function_warm({"config": config, "code_zip"
 
 @pytest.mark.parametrize(("gibibytes", "workers"), [(1, 16), (4, 25), (8, 51), (64, 64)])
 def test_the_number_of_workers_follows_the_memory(gibibytes: int, workers: int) -> None:
+    """A quarter of the memory is for workers, of 40 MiB each, but at least 16 and at most 64 workers may run."""
     assert run(f"print(json.dumps(worker_limit.compute_worker_limit({gibibytes} * 1024**3)))") == workers

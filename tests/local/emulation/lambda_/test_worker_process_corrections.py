@@ -1,4 +1,4 @@
-"""Test of the logs of Lambda invocations, with the emulator's worker process."""
+"""Test of the logs of local Lambda invocations, with the AWS emulator's worker process."""
 
 from typing import Any
 

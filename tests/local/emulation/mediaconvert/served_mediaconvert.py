@@ -24,6 +24,7 @@ from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 
 BUCKET, ROLE = "videos-bucket", "arn:aws:iam::123456789012:role/media"
 EPISODE, UPLOAD = "0" * 26, "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+"""Ids of the episode and of the upload. The key of a video contains both, and the names of the output the second."""
 VIDEO_SOURCE, AUDIO_SOURCE = "testsrc=size=160x120:rate=5", "sine=frequency=440:sample_rate=48000"
 """ffmpeg sources of five pictures per second, and of a tone."""
 _TIMES = re.compile(r"pts_time:(\S+)")

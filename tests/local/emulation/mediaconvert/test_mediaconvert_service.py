@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.emulation.mediaconvert.video_cutting import parse_job
+from tests.local.emulation.fake_account import ACCESS_KEY
 from tests.local.emulation.mediaconvert.served_mediaconvert import (
     AUDIO_SOURCE,
     BUCKET,
@@ -128,7 +129,9 @@ def test_a_large_video_without_sound_is_scaled_down_with_its_aspect_ratio(servic
     assert service.cut(record_video("mp4", 3, "testsrc=size=1080x1920:rate=2"))["status"] == "COMPLETE"
     segments = service.segments()
     assert [stream_kinds(segment) for segment in segments] == [["Video"], ["Video"]]
-    assert {picture_size(segment) for segment in segments} <= {(404, 720), (406, 720)}
+    assert {picture_size(segment) for segment in segments} <= {(404, 720), (406, 720)}, (
+        "405 pixels keep the ratio, but must be even"
+    )
 
 
 @pytest.mark.parametrize(
@@ -149,7 +152,7 @@ def test_a_file_that_is_not_a_video_fails_and_a_local_file_that_it_names_is_not_
     local_video = tmp_path / "video.ts"
     local_video.write_bytes(record_video("ts", 3, VIDEO_SOURCE))
     event = service.cut(make_file(local_video))
-    assert (event["status"], event["errorCode"]) == ("ERROR", 1010)
+    assert (event["status"], event["errorCode"]) == ("ERROR", 1010), "MediaConvert cannot open the file"
     assert event["userMetadata"]["uploadId"] == UPLOAD
     assert service.account.output_files() == {}
 
@@ -158,14 +161,14 @@ def test_a_job_reads_and_writes_with_the_permissions_of_its_role(service: Served
     for action in ("s3:GetObject", "s3:PutObject"):
         service.account.denied_actions = {f"{action} {ROLE}"}
         event = service.cut(record_video("mp4", 3, VIDEO_SOURCE))
-        assert (event["status"], event["errorCode"]) == ("ERROR", 1401)
+        assert (event["status"], event["errorCode"]) == ("ERROR", 1401), "MediaConvert has no access"
         service.now[0] += 61  # after a minute, the same request creates another job
 
 
 def test_a_job_without_its_video_fails(service: ServedMediaConvert) -> None:
     request = job_request(service.upload(b""))
     service.account.objects.clear()
-    assert service.run(request)["errorCode"] == 1404
+    assert service.run(request)["errorCode"] == 1404, "MediaConvert does not find the file"
 
 
 def test_requests_with_the_same_token_return_the_same_job_for_a_minute(service: ServedMediaConvert) -> None:
@@ -211,7 +214,7 @@ def test_a_caller_needs_create_job_and_pass_role_and_the_role_must_trust_the_ser
     for action in ("mediaconvert:CreateJob", "iam:PassRole"):
         service.account.denied_actions = {action}
         assert create_job_error(service, request) == ("AccessDeniedException", 403)
-        assert service.account.permission_checks[-1][:2] == ("KEY", action)
+        assert service.account.permission_checks[-1][:2] == (ACCESS_KEY, action)
     assert service.account.permission_checks[-1][2:] == (ROLE, {"iam:PassedToService": "mediaconvert.amazonaws.com"})
     service.account.denied_actions, service.account.roles_trust_service = set(), False
     assert create_job_error(service, request) == ("BadRequestException", 400)

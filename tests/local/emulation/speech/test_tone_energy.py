@@ -17,5 +17,5 @@ def test_the_loudest_possible_tone_causes_no_overflow(sign: int) -> None:
     wave = [math.cos(math.tau * 150 * index / RATE) for index in range(FRAME_SAMPLES)]
     samples = array("h", [32767 if sign * value > 0 else -32768 for value in wave])
     energy = sum(sample * sample for sample in samples)
-    share, *_ = ToneEnergy(FREQUENCIES, FRAME_SAMPLES, 1, RATE).shares(samples, energy)
+    share, *_ = ToneEnergy(FREQUENCIES, FRAME_SAMPLES, step=1, sample_rate=RATE).shares(samples, energy)
     assert share == pytest.approx(8 / math.pi**2, abs=0.01), "this is the share of a square wave's base frequency"

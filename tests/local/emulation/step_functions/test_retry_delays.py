@@ -1,4 +1,4 @@
-"""Tests of the pauses between the attempts of a failed state, with the emulator's interpreter of state machines."""
+"""Tests of the pauses between the attempts of a failed state, with the AWS emulator's interpreter of state machines."""
 
 from collections.abc import Sequence
 from typing import Any

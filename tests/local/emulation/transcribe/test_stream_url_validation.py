@@ -1,4 +1,4 @@
-"""Tests of the validation of presigned URLs, with URLs of the handlers and changed ones, which AWS would refuse."""
+"""Tests of the validation of presigned URLs: those of the handlers are accepted, and changed ones refused, as on AWS."""
 
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus

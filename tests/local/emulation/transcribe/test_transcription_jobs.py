@@ -12,7 +12,7 @@ from local.emulation.speech.audio_encoding_and_recognition import encode_audio
 from local.emulation.speech.tone_words import PITCHES, SENTENCE_END, silence, speech
 from local.emulation.transcribe import transcription_jobs
 from local.emulation.transcribe.transcription_jobs import CHECK_FILE
-from tests.local.emulation.fake_account import Account, create_client
+from tests.local.emulation.fake_account import ACCESS_KEY, Account, create_client
 
 pytestmark = pytest.mark.media
 RATE = 16000
@@ -57,7 +57,7 @@ class ServedTranscribe:
     def run(self, media: bytes, **changes: Any) -> dict[str, Any]:
         """Start a job, and return its description after its end."""
         self.start(media=media, **changes)
-        assert self.get()["TranscriptionJobStatus"] == "IN_PROGRESS"
+        assert self.get()["TranscriptionJobStatus"] == "IN_PROGRESS", "a job ends at the second request"
         return self.get()
 
     def transcript(self) -> dict[str, Any]:
@@ -67,6 +67,7 @@ class ServedTranscribe:
 
 
 LOW, HIGH = PITCHES[0], PITCHES[3]
+"""Pitches of two voices."""
 
 
 @pytest.fixture
@@ -140,12 +141,14 @@ def test_an_unknown_job_is_not_found(service: ServedTranscribe) -> None:
 def test_a_caller_needs_read_access_to_the_recording_and_write_access_to_the_folder_of_the_output(
     service: ServedTranscribe,
 ) -> None:
-    for action in ("s3:GetObject KEY", "s3:PutObject KEY"):
+    for action in (f"s3:GetObject {ACCESS_KEY}", f"s3:PutObject {ACCESS_KEY}"):
         service.account.denied_actions = {action}
         assert start_error(service, media=encode_recording((LOW, "hello"))) == "BadRequestException"
     service.account.denied_actions = set()
     service.start(media=encode_recording((LOW, "hello")))
-    assert service.account.objects[BUCKET, f"transcripts/{CHECK_FILE}"] == b""
+    assert service.account.objects[BUCKET, f"transcripts/{CHECK_FILE}"] == b"", (
+        "Transcribe tests the access with this file"
+    )
 
 
 @pytest.mark.parametrize(
@@ -172,7 +175,7 @@ def test_a_caller_without_the_grant_to_start_a_job_is_denied(service: ServedTran
     service.account.denied_actions = {action}
     assert start_error(service, media=encode_recording((LOW, "hello"))) == "AccessDeniedException"
     *request, context = service.account.permission_checks[-1]
-    assert request == ["KEY", action, "*"]
+    assert request == [ACCESS_KEY, action, "*"]
     assert context["transcribe:OutputKey"] == "transcripts/one.json"
 
 
@@ -181,7 +184,7 @@ def test_a_caller_without_the_grant_to_read_a_job_is_denied(service: ServedTrans
     service.account.denied_actions = {action}
     with pytest.raises(ClientError, match="AccessDenied"):
         service.get()
-    assert service.account.permission_checks[-1][:3] == ("KEY", action, job)
+    assert service.account.permission_checks[-1][:3] == (ACCESS_KEY, action, job)
 
 
 def test_the_word_throttled_throttles_the_first_start_of_a_job(service: ServedTranscribe) -> None:

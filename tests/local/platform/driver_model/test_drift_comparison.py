@@ -158,10 +158,10 @@ def test_an_added_member_gets_the_name_of_pulumi(member: str, name: str) -> None
     assert to_current_input({}, {member: "by hand"}, shape, {}) == {name: "by hand"}
 
 
-def test_values_with_the_names_of_pulumi_are_compared_without_a_shape() -> None:
+def test_values_that_already_have_the_names_of_pulumi_are_compared_without_a_shape() -> None:
     program_value = [{"name": "open", "keys": ["b", "a"], "size": 1}]
     unchanged = [{"name": "open", "keys": ["a", "b"], "size": 1, "none": None}]
     changed = [{"name": "open", "keys": ["a"]}]
     assert to_current_input(program_value, unchanged, None, {}) == program_value
     assert to_current_input(program_value, changed, None, {}) == changed
-    assert to_current_input("text", {"a": 1}, None, {}) == '{"a": 1}'
+    assert to_current_input("text", {"a": 1}, None, {}) == '{"a": 1}', "a text stays a text"

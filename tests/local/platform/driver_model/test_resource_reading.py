@@ -114,7 +114,7 @@ RESPONSES: Mapping[str, Props | str] = {
 
 def read(driver: Driver = DRIVER, inputs: Props = INPUTS, **changed_responses: Props | str) -> Props | None:
     """Read a resource that has these inputs, and whose service returns `RESPONSES` except for some operations."""
-    values = ResourceValues(inputs, "f", {"arn": "arn", "hash": "one"})
+    values = ResourceValues(inputs, id="f", outputs={"arn": "arn", "hash": "one"})
     return read_inputs(driver, FakeService({**RESPONSES, **changed_responses}), values)
 
 
@@ -129,7 +129,7 @@ def test_the_inputs_of_an_unchanged_resource_are_those_of_the_program() -> None:
 
 def test_a_reading_call_gets_its_parameters_from_the_inputs() -> None:
     service = FakeService({"get_function_configuration": "ResourceNotFoundException"})
-    assert read_inputs(DRIVER, service, ResourceValues(INPUTS, "f")) is None
+    assert read_inputs(DRIVER, service, ResourceValues(INPUTS, id="f")) is None
     assert service.parameters == {"get_function_configuration": {"FunctionName": "f"}}
 
 
@@ -158,7 +158,7 @@ def test_a_change_by_hand_changes_only_its_input(changed_responses: dict[str, An
     assert read(**changed_responses) == expected
 
 
-def test_an_input_that_the_program_does_not_set_is_read_only_if_it_is_unset_by_default() -> None:
+def test_an_input_that_the_program_does_not_set_is_reported_only_if_it_has_no_default_value() -> None:
     inputs = {"name": "f"}
     assert read(inputs=inputs) == inputs
     result = read(inputs=inputs, get_function_concurrency={"ReservedConcurrentExecutions": 5})
@@ -189,7 +189,7 @@ def test_an_error_other_than_not_found_is_raised() -> None:
 
 def test_content_is_not_compared_if_the_state_has_no_hash_of_it() -> None:
     service = FakeService({**RESPONSES, **configuration(CodeSha256="two")})
-    assert read_inputs(DRIVER, service, ResourceValues(INPUTS, "f", {"arn": "arn"})) == INPUTS
+    assert read_inputs(DRIVER, service, ResourceValues(INPUTS, id="f", outputs={"arn": "arn"})) == INPUTS
 
 
 def test_a_type_without_reading_calls_keeps_its_inputs() -> None:
@@ -197,5 +197,5 @@ def test_a_type_without_reading_calls_keeps_its_inputs() -> None:
     created = Driver(type="t", service="lambda", create=DRIVER.create, id="name")
     recorded_only = RecordedOnly(type="t", service="lambda", reason="for tests", create=DRIVER.create)
     for driver in (created, recorded_only):
-        assert read_inputs(driver, service, ResourceValues(INPUTS, "f")) == INPUTS
+        assert read_inputs(driver, service, ResourceValues(INPUTS, id="f")) == INPUTS
     assert service.parameters == {}

@@ -1,4 +1,4 @@
-"""Tests of the conversion of Pulumi's values into parameters of a service, and of the check of their rules."""
+"""Tests of the conversion of Pulumi's values into parameters of a service, and of the check of the service's rules."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def shape(operation: str) -> StructureShape:
     return result
 
 
-def fit(operation: str, value: dict[str, Any], **renames: str) -> Any:
+def to_parameters(operation: str, value: dict[str, Any], **renames: str) -> Any:
     return fit_to_shape(value, shape(operation), renames, operation)
 
 
@@ -73,23 +73,23 @@ def fit(operation: str, value: dict[str, Any], **renames: str) -> Any:
 def test_values_are_converted_to_the_shape_of_the_service(
     operation: str, value: dict[str, Any], expected: object
 ) -> None:
-    assert fit(operation, value) == expected
+    assert to_parameters(operation, value) == expected
 
 
 def test_a_nested_name_of_pulumi_can_be_renamed() -> None:
     value = {"tableName": "t", "attributeDefinitions": [{"name": "pk", "type": "S"}]}
     expected = {"TableName": "t", "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}]}
-    assert fit("dynamodb:CreateTable", value, name="attributeName", type="attributeType") == expected
+    assert to_parameters("dynamodb:CreateTable", value, name="attributeName", type="attributeType") == expected
 
 
 def test_two_structures_are_refused_if_the_service_takes_one() -> None:
     with pytest.raises(ShapeMismatch, match="takes one structure, but 2 are given"):
-        fit("lambda:UpdateFunctionConfiguration", {"deadLetterConfig": [{}, {}]})
+        to_parameters("lambda:UpdateFunctionConfiguration", {"deadLetterConfig": [{}, {}]})
 
 
 def test_an_unknown_member_is_refused() -> None:
     with pytest.raises(ShapeMismatch, match="CreateQueue has no member colour"):
-        fit("sqs:CreateQueue", {"colour": "blue"})
+        to_parameters("sqs:CreateQueue", {"colour": "blue"})
 
 
 @pytest.mark.parametrize(

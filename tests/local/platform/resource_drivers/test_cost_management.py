@@ -1,4 +1,4 @@
-"""Test of the driver of budgets."""
+"""Test of the driver of budgets, which describes the request that creates a budget on the local platform."""
 
 import pytest
 

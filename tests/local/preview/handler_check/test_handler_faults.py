@@ -1,4 +1,4 @@
-"""Tests of the check that functions and jobs can start. Their archives contain only a few modules."""
+"""Tests of the check that the code of functions and jobs can start. The archives here contain only a few modules."""
 
 import zipfile
 from collections.abc import Callable, Mapping

@@ -139,4 +139,4 @@ def test_method_settings_are_set_and_removed_by_patches_of_the_stage() -> None:
     ]
     assert remove_method_settings.compute(ResourceValues({"methodPath": "a/{b}/GET"})) == [
         {"op": "remove", "path": "/a~1{b}/GET"}
-    ]
+    ], "a JSON pointer writes a slash within a name as ~1"
