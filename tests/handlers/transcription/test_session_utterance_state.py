@@ -123,7 +123,7 @@ def test_slots_are_limited_and_one_attempt_per_utterance_holds_one(changes: list
             case "release unstarted":
                 utterances, released = utterances.release_unstarted(utterance, attempt)
                 assert not (released and running_attempts.get(utterance) == attempt)
-            case "move":
+            case "move":  # to a new connection, by a client that has not received the end of the utterance
                 utterances = utterances.prepare_move(f"c{now_ms}", (utterance,))
                 done -= {utterance}
             case _:

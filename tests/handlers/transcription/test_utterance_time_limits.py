@@ -1,6 +1,10 @@
 """Tests of the time limit of an utterance (a few seconds of speech): its processing ends at most two seconds after its
 audio.
 
+The deadline for results is `GRACE_MS` after the audio. After the deadline, the last captions may still be delivered for
+`LAST_CAPTIONS_MS`. The attempt ends as `DEADLINE` if all audio was sent and results have arrived, although the stream
+is still open. It ends as `BROKEN` if it failed.
+
 The audio is sent to Amazon Transcribe at the pace of speech. `partial_at(300, ...)` is a step of the stream 300 ms
 after it opened. A partial is a caption that may still change, a final one that may not. An orphan is a last partial
 that is shown as a final, because no final came.
@@ -55,7 +59,8 @@ def test_an_utterance_whose_captions_cannot_be_delivered_in_time_is_sent_again(p
 
 def test_captions_of_events_that_arrived_before_the_deadline_are_still_delivered(processor: ProcessorHarness) -> None:
     processor.slow_down_posts(20)
-    finals = [final_at(2_490, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(3)]
+    event_ms = 1_000 + GRACE_MS - 10
+    finals = [final_at(event_ms, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(3)]
     assert processor.process_utterance(*finals) is UtteranceEnd.DEADLINE
     assert len(processor.captions()) == 3
 
