@@ -106,7 +106,7 @@ def test_an_utterance_is_sent_again_if_there_is_no_time_for_a_second_stream(proc
 
 
 def test_throttled_attempts_do_not_count_and_the_client_waits_after_each(processor: ProcessorHarness) -> None:
-    """Throttled means that Amazon Transcribe had no free stream for the account. It has one again some seconds later."""
+    """Throttled means that Amazon Transcribe had no free stream for the account. Some seconds later, it has one."""
     for number in range(1, 6):
         processor.scripts.append(StreamFailureCode.THROTTLED)
         assert processor.process_utterance() is UtteranceEnd.BROKEN

@@ -2,7 +2,7 @@
 
 The item `flight#<session>` has a slot for each utterance (a few seconds of speech) that is being transcribed. A slot is
 overdue when its deadline is over. A text reservation keeps two utterances from showing the same words. `reserve_text`
-returns True if it succeeded, and the other reservation that it replaced.
+returns True if it succeeded, and the running reservation that it replaced, or None.
 """
 
 from typing import Any

@@ -41,7 +41,7 @@ def test_the_rate_applies_to_each_period_of_a_second() -> None:
         ([("a", "stable", 0.86), ("b", "Unknown.", None)], ("a", "stable")),
         ([("a", "hello", 1.0), ("a", "hello you", 0.9), ("a", "hello all", 0.9)], ("a", "hello")),
     ],
-    ids=["most stable", "newest", "with a stability", "same result"],
+    ids=["most stable", "newest", "a stability before the end of a sentence", "same result"],
 )
 def test_the_most_stable_and_then_the_newest_partial_is_shown_and_the_others_are_dropped(
     waiting: list[tuple[str, str, float | None]], shown: tuple[str, str]

@@ -83,9 +83,7 @@ def test_on_a_new_connection_an_utterance_is_transcribed_again_from_its_beginnin
     assert router.send("open", "c1", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 700}]
     if is_sent_again:
         router.send_utterance(session, "u1")
-        assert router.processor_events[-1].from_ms == 700, (
-            "opening on `c2` cancels this attempt, because it has not started"
-        )
+        assert router.processor_events[-1].from_ms == 700, "opening on `c2` cancels this attempt before its start"
     router.connect("c2")
     assert router.send("open", "c2", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
     router.send_utterance(session, "u1", "c2")

@@ -14,7 +14,7 @@ MAX_SLOTS = 2
 
 
 def take_slot(utterances: SessionUtterances, utterance: str, overdue_ms: int = 100) -> SessionUtterances:
-    changed, decision = utterances.take_slot(utterance, overdue_ms, MAX_SLOTS, 0)
+    changed, decision = utterances.take_slot(utterance, overdue_ms, MAX_SLOTS, now_ms=0)
     assert decision.outcome is SlotOutcome.TAKEN
     return changed
 

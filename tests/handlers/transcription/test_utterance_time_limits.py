@@ -98,6 +98,7 @@ SLOW = PeerDelays(opening_ms=(0, 990), closing_ms=9_999, calling_ms=20)
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first_steps=STEPS, second_steps=STEPS, seconds=st.sampled_from([0.2, 1.0, 2.5]), delays=DELAYS)
+# Many captions shortly before the deadline, and a second stream that accepts no more audio after 490 ms.
 @example([final_at(2_400, f"Word {index}.", f"r{index}") for index in range(8)], [], 1.0, SLOW)
 @example([partial_at(2_190, f"Word {index}", f"r{index}") for index in range(8)], [], 1.0, SLOW)
 @example([(830, StreamFailureCode.DROPPED)], [], 1.0, replace(SLOW, accepting_ms=(None, 490)))

@@ -5,8 +5,8 @@ may still change, then as a final. Before a text is shown, it is reserved in the
 overlap do not show the same words twice. `partial_at(300, ...)` is a step of the stream after 300 ms.
 
 For each utterance, the router, which answers the client, reserves a slot before it invokes the processor. If the
-processor has not started `MAX_START_MS` later, the slot's deadline is over. A fallback means that only finals are
-shown, usually because a stream failed.
+processor has not started `MAX_START_MS` later, the slot's deadline is over. In a fallback, only finals are shown
+although partials are enabled, for example because a stream failed.
 """
 
 import hashlib

@@ -202,9 +202,7 @@ def _check_order(trace: Trace) -> None:
         for _, next_final in finals[number + 1 :]:
             if next_final.start_ms < caption.start_ms:
                 result_id = next_final.result_id
-                assert ends[result_id].ended_ms >= at_ms, (
-                    "this final of earlier speech had arrived, but was shown later"
-                )
+                assert ends[result_id].ended_ms >= at_ms, "this final of earlier speech had arrived before"
                 versions = [(when_ms, version) for when_ms, version in trace.arrivals if version.result_id == result_id]
                 earlier_versions = [version for when_ms, version in versions if when_ms < at_ms]
                 current_versions = [version for when_ms, version in versions if when_ms == at_ms]

@@ -115,7 +115,7 @@ def test_a_time_before_the_last_call_is_replaced_by_the_time_of_the_last_call() 
 
 
 def test_a_final_suppresses_a_partial_with_the_same_text_that_is_due_at_the_same_time() -> None:
-    """The final waits for the result `a`, which started earlier, but only for five seconds. The partial `c` is unstable and
+    """The final waits at most five seconds for the result `a`, which started earlier. The partial `c` is unstable and
     waits for a pause of two seconds."""
     captions = Captions(DEFAULT_THRESHOLDS)
     captions.accept(partial("a", "one", start_ms=0), 0)
