@@ -81,7 +81,7 @@ def test_no_slot_is_taken_for_an_utterance_in_progress_or_ended_or_if_all_are_ta
     assert ended.take_slot("c", 300, MAX_SLOTS, 0)[1].outcome is SlotOutcome.TAKEN
 
 
-def test_the_first_deadline_of_a_slot_is_the_time_of_the_next_sweep() -> None:
+def test_a_session_is_overdue_from_the_first_deadline_of_its_slots_on() -> None:
     assert SessionUtterances().due_ms is None
     assert take_slot(take_slot(SessionUtterances(), "a", overdue_ms=300), "b", overdue_ms=200).due_ms == 200
 

@@ -2,8 +2,9 @@
 
 A result is a piece of speech that Amazon Transcribe recognised. It arrives in several versions: first partials, then a
 final. A result without a final becomes an orphan: its last partial is shown as a final when the orphan timeout is over,
-or at the end of the stream. The properties of the captions are computed only from the results that arrived and the
-captions that were returned.
+or at the end of the stream. `Captions.accept` takes a version of a result, and `take_due` shows captions whose wait is
+over. The properties of the captions are computed only from the results that arrived and the captions that were
+returned.
 """
 
 from collections.abc import Iterable
@@ -94,7 +95,7 @@ class Trace:
     def _check_after_call(self, now_ms: int) -> None:
         for open_result in self.captions._open._open.values():
             is_due = now_ms - open_result.deferred_since_ms >= self.limits.max_buffer_ms
-            assert open_result.deferred is None or not is_due, "a partial that waits for more stability is due now"
+            assert open_result.deferred is None or not is_due, "a partial that is not stable must not wait longer"
         check_sizes(self.captions)
         next_ms = self.captions.next_due_ms()
         assert next_ms is None or next_ms > now_ms, "a call returns everything that is due"

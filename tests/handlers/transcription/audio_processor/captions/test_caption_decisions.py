@@ -4,8 +4,9 @@ A result is a piece of speech that Amazon Transcribe recognised. It arrives in s
 final. Without a final, it becomes an orphan: its last partial is shown as a final. A stream can fall back to finals
 only.
 
-The last argument of each call is the time in milliseconds. `partial("a", "hello", 0.1)` is a partial of the result `a`
-with the stability 0.1. Below 0.85, a partial is not shown at once.
+The last argument of each call is the time in milliseconds. `accept` takes a version of a result, and `take_due` returns
+the captions whose wait is over. `partial("a", "hello", 0.1)` is a partial of the result `a` with the stability 0.1.
+Below 0.85, a partial is not shown at once.
 """
 
 import pytest
