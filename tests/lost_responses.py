@@ -1,4 +1,4 @@
-"""AWS calls whose response is lost. botocore repeats such a call."""
+"""Simulation of AWS calls whose response is lost, so that botocore repeats them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 
-def repeat_next_call(
-    client: Any, call: str, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = lambda: None
+def repeat_every_call(
+    client: Any, method: str, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = lambda: None
 ) -> None:
-    """Execute the next call twice, with `meanwhile` in between. The caller gets the second response."""
-    original = getattr(client, call)
+    """Let every later call of a method run twice, with `meanwhile` in between. The caller gets the second response."""
+    original = getattr(client, method)
 
     def call_twice(**parameters: Any) -> Any:
         original(**parameters)
         with monkeypatch.context() as patched:
-            patched.setattr(client, call, original)
+            patched.setattr(client, method, original)
             meanwhile()
         return original(**parameters)
 
-    monkeypatch.setattr(client, call, call_twice)
+    monkeypatch.setattr(client, method, call_twice)

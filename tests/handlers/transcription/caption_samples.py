@@ -12,8 +12,9 @@ from handlers.transcription.audio_processor.transcribe_stream.transcribe_results
 from handlers.transcription.caption_thresholds import CaptionThresholds, SessionSettings
 
 DEFAULT_THRESHOLDS = CaptionThresholds(sessions_table_name="sessions", live_table_name="live")
-"""A partial is shown at once from stability 0.85 on, after a pause of 2 s, or after at most 5 s. A result without a
-final is an orphan after 15 s. At most 5 partials are shown in a second. No text is repeated within 10 s."""
+"""A partial is shown at once from the stability 0.85 on. Otherwise, it is shown when its text has not changed for 2 s,
+or after at most 5 s. A result that gets no final becomes an orphan after 15 s: its last partial is shown as a final. At
+most 5 partials are shown in a second. No text is repeated within 10 s."""
 
 
 def thresholds(**changes: Any) -> CaptionThresholds:

@@ -1,4 +1,4 @@
-"""Fixtures for the tests of transcription's handlers: moto's tables, a router and an audio processor."""
+"""Fixtures for the tests of transcription's handlers: moto's tables, and a harness for each of the two functions."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,18 +11,18 @@ from tests.handlers.transcription.router_harness import RouterHarness, transcrip
 
 @pytest.fixture
 def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Return a DynamoDB client of both tables, which have no items."""
+    """Return a DynamoDB client. The live table and the session table exist, without items."""
     with transcription_tables(monkeypatch) as client:
         yield client
 
 
 @pytest.fixture
 def router(dynamodb: Any) -> RouterHarness:
-    """Return a router with its tables and fakes."""
+    """Return a router, the function that answers clients."""
     return RouterHarness(dynamodb)
 
 
 @pytest.fixture
 def processor(dynamodb: Any) -> ProcessorHarness:
-    """Return an audio processor with an open session."""
+    """Return an audio processor, the function that transcribes an utterance, with an open session."""
     return ProcessorHarness(dynamodb)

@@ -20,6 +20,7 @@ from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import ProcessorEvent
 from handlers.transcription.names_shared_with_deployment import LATENCY_METRIC
+from handlers.transcription.router.client_message_handler import MAX_START_MS
 from handlers.transcription.session_table import Session, SessionStatus, SessionTable
 from handlers.transcription.session_utterance_state import SessionUtterances, SlotDecision, SlotOutcome
 from handlers.transcription.utterance_audio_validation import Encoding, Utterance
@@ -149,7 +150,9 @@ class ProcessorHarness:
         self.accepted_ms = now_ms = self.clock()
         self.slot = self.live.change_utterances(
             SESSION_ID,
-            lambda item: item.note_message(connection, now_ms).take_slot(utterance, now_ms + 20_000, 8, now_ms),
+            lambda item: item.note_message(connection, now_ms).take_slot(
+                utterance, overdue_ms=now_ms + MAX_START_MS, max_slots=8, now_ms=now_ms
+            ),
         )
         return self.slot
 
@@ -218,7 +221,7 @@ class ProcessorHarness:
 
     @property
     def utterances(self) -> SessionUtterances:
-        """Return the session's slots, ended utterances and pending resends."""
+        """Return the session's slots, its ended utterances, and those that the client must send again (`resends`)."""
         return self.live.utterances(SESSION_ID)
 
     def change_utterances(self, change: Callable[[SessionUtterances], SessionUtterances]) -> None:

@@ -94,7 +94,7 @@ class PeerDelays:
     opening_ms: tuple[int, ...] = ()
     """Time until each stream opens. Later streams open at once."""
     accepting_ms: tuple[int | None, ...] = ()
-    """Time for which each stream accepts audio. None, and the default for later streams, is to the end."""
+    """Time for which each stream accepts audio. None means until the end, as for later streams."""
     closing_ms: int = 0
     """Time that Amazon Transcribe needs to answer the closing handshake of a stream."""
     calling_ms: int = 0
@@ -329,7 +329,7 @@ class RouterHarness:
         return self.send("audio", connection, sessionId=session, utterance=utterance, sequence=1, audio=silence(1))
 
     def utterances(self, session: str) -> SessionUtterances:
-        """Return the session's slots, ended utterances and pending resends."""
+        """Return the session's slots, its ended utterances, and those that the client must send again (`resends`)."""
         return self.live.utterances(session)
 
     def change_utterances(self, session: str, change: Callable[[SessionUtterances], SessionUtterances]) -> None:
@@ -337,7 +337,7 @@ class RouterHarness:
         self.live.change_utterances(session, lambda item: (change(item), None))
 
     def run_sweep(self) -> int:
-        """Invoke the router as the schedule does, and return the number of lost utterances that it found."""
+        """Invoke the router as the schedule does, so that it looks for lost utterances, and return their number."""
         return int(self.router.handle({"kind": "sweep"}, self.clock.now_ms)["lost"])
 
     def _handle_event(self, connection: str, kind: str, route: str, **fields: Any) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def test_the_latency_includes_the_time_in_which_earlier_captions_are_posted(proc
 def test_the_latency_includes_the_time_of_a_failed_stream(processor: ProcessorHarness) -> None:
     processor.scripts += [[(400, StreamFailureCode.DROPPED)], [final_at(200, "Hello.", at_ms=0), (1_050, None)]]
     processor.process_utterance()
-    assert processor.cloudwatch.latencies_ms == [500]
+    assert processor.cloudwatch.latencies_ms == [400 + 200 - 100], "the word ends 100 ms after the start of the speech"
 
 
 def test_the_latency_of_a_second_attempt_counts_from_its_acceptance_and_position(processor: ProcessorHarness) -> None:
@@ -73,6 +73,7 @@ def test_an_acceptance_time_that_is_missing_or_in_the_future_gives_no_negative_l
 def test_an_utterance_that_fails_because_aws_calls_are_slow_is_counted_like_a_failed_stream(
     dynamodb: Any, partials_enabled: bool
 ) -> None:
+    """The attempt ends as `BROKEN`, so the client must send the utterance again."""
     settings = SessionSettings(partial_results_enabled=partials_enabled)
     processor = ProcessorHarness(dynamodb, settings=settings, delays=PeerDelays(calling_ms=200))
     finals = [final_at(1_000, f"Sentence{index}.", f"r{index}", at_ms=900) for index in range(9)]

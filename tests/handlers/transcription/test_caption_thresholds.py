@@ -68,9 +68,7 @@ def test_a_session_without_overrides_has_the_deployments_thresholds() -> None:
         ("unknownName", 1),
     ],
 )
-def test_settings_of_unknown_names_with_values_out_of_range_or_of_wrong_types_are_refused(
-    name: str, value: Any
-) -> None:
+def test_a_setting_with_an_unknown_name_a_value_out_of_range_or_a_wrong_type_is_refused(name: str, value: Any) -> None:
     with pytest.raises(ValidationError):
         session_settings(**{name: value})
 

@@ -1,9 +1,10 @@
 """Tests of failed attempts to transcribe an utterance (a few seconds of speech), and of clients that reconnect.
 
 If a stream of Amazon Transcribe fails, the attempt opens a second stream, which shows only finals (captions that do not
-change any more). If that is not possible or fails too, the attempt ends as `BROKEN`, and the client must send the
-utterance again, which is the next attempt. The request states the position from which to send it (`fromMs`) and the
-time to wait before (`waitMs`).
+change any more). This is the fallback. Only a stream for partials is requested as `stabilised`, so that stable words
+are marked. If the second stream is not possible or fails too, the attempt ends as `BROKEN`, and the client must send
+the utterance again, which is the next attempt. The request states the position from which to send it (`fromMs`) and the
+time to wait before (`waitMs`). If the third attempt fails, the utterance is given up.
 
 `partial_at(300, ...)` is a step of a stream 300 ms after the stream opened. Its speech starts at the position `at_ms`
 of the stream's audio, and each word is 100 ms long. An utterance is one second long, unless `seconds` says otherwise.
@@ -80,7 +81,8 @@ def test_a_second_stream_continues_after_the_last_final(processor: ProcessorHarn
 def test_a_stream_that_fails_after_its_last_final_needs_no_second_stream(
     processor: ProcessorHarness, failure: StreamFailureCode, seconds: float
 ) -> None:
-    """A second stream would cost at least 15 seconds, and would be refused, because there is no audio left."""
+    """A second stream would be billed as 15 seconds, and would be refused, because there is no audio left. After
+    a failure in the third attempt, the utterance would also be given up."""
     end_ms = round(1_000 * seconds)
     steps = [final_at(end_ms - 50, "Hello world.", at_ms=end_ms - 200), (end_ms + 200, failure)]
     assert processor.process_utterance(*steps, seconds=seconds, utterance_attempt=3) is UtteranceEnd.DONE
@@ -104,7 +106,7 @@ def test_an_utterance_is_sent_again_if_there_is_no_time_for_a_second_stream(proc
 
 
 def test_throttled_attempts_do_not_count_and_the_client_waits_after_each(processor: ProcessorHarness) -> None:
-    """Throttled means that Amazon Transcribe had no free stream for the account. It has one again after seconds."""
+    """Throttled means that Amazon Transcribe had no free stream for the account. Some seconds later, it has one."""
     for number in range(1, 6):
         processor.scripts.append(StreamFailureCode.THROTTLED)
         assert processor.process_utterance() is UtteranceEnd.BROKEN
@@ -148,7 +150,7 @@ def test_after_an_attempt_with_results_the_client_need_not_wait(processor: Proce
     assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 0}]]
 
 
-def test_an_attempt_that_had_a_stream_counts_and_later_throttled_attempts_do_not(processor: ProcessorHarness) -> None:
+def test_an_attempt_counts_if_only_its_second_stream_is_throttled(processor: ProcessorHarness) -> None:
     processor.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.THROTTLED]
     assert processor.process_utterance() is UtteranceEnd.BROKEN
     assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 0, "waitMs": WAIT_MS}]]
@@ -156,7 +158,7 @@ def test_an_attempt_that_had_a_stream_counts_and_later_throttled_attempts_do_not
         processor.clock.now_ms += WAIT_MS
         processor.scripts.append(StreamFailureCode.THROTTLED)
         processor.process_utterance()
-        assert processor.slot.utterance_attempt == 2
+        assert processor.slot.utterance_attempt == 2, "attempts without a free stream do not count"
 
 
 def test_a_second_attempt_shows_only_finals_of_the_speech_after_the_valid_captions(processor: ProcessorHarness) -> None:
@@ -251,7 +253,8 @@ def test_an_utterance_is_given_up_after_the_third_failed_attempt(processor: Proc
 def test_an_attempt_that_was_replaced_by_a_newer_one_sends_no_final_and_no_last_message(
     processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch, steps: list[Step], end: UtteranceEnd
 ) -> None:
-    """The deadline of the slot was over before the stream opened, and the client has sent the utterance again."""
+    """The deadline of the slot was over before the stream opened, and the client has sent the utterance again. The old
+    attempt notices this only before a final. So without a final, its end is the usual one."""
     processor.take_slot("u1")
     processor.scripts.append(steps)
 
@@ -404,7 +407,7 @@ def test_a_line_is_removed_on_the_clients_newest_connection(processor: Processor
 
 
 def test_finals_that_were_sent_to_the_old_connection_are_transcribed_again(processor: ProcessorHarness) -> None:
-    """They may not have arrived. Their text is reserved, but only for other utterances, so it is shown again."""
+    """They may not have arrived. Their text is reserved, but this stops only other utterances from showing it."""
     reconnect_after_caption(processor)
     processor.process_utterance(final_at(300, "One."), final_at(600, "Two.", "r2", at_ms=500), STREAM_END)
     assert processor.resend_requests("c2") == [[{"utterance": "u1", "fromMs": 0}]]

@@ -56,8 +56,8 @@ def test_a_damaged_or_truncated_real_file_is_refused_or_its_length_is_right(data
     with suppress(MalformedFlac):
         # Only metadata has no checksum: tags, and STREAMINFO's fields about blocks and decoded audio.
         result = read_flac(bytes(damaged))
-        assert position < audio.index(b"\xff\xf8", 42)
-        assert result.samples == 6400
+        assert position < audio.index(b"\xff\xf8", 42), "the damage is before the start of the first frame"
+        assert result.samples == 0.4 * 16000
 
 
 @given(st.integers(0, 300), st.integers(1, 65536), st.integers(0, 15), st.integers(0, 255), st.booleans())
@@ -133,8 +133,8 @@ def test_blocks_of_varying_size_are_numbered_by_samples() -> None:
     [b"\x7f", *(bytes([first]) + b"\xbf" * count for count, first in enumerate(b"\xdf\xef\xf7\xfb\xfd\xfe", 1))],
 )
 def test_frame_numbers_of_every_length_are_read(coded_number: bytes) -> None:
-    """The frames before such a number would not fit into a message. The test only shows that it is not the first
-    frame's number."""
+    """A number is coded like a character in UTF-8, with one to seven bytes. The frames before such a number would not
+    fit into a message. So the test only shows that it is read as another number than that of the first frame, 0."""
     assert "lacks a frame before byte 42" in read_error(flac_file(flac_frame(coded_number)))
 
 
@@ -150,7 +150,13 @@ def test_frames_that_are_not_numbered_from_0_without_a_gap_are_refused(numbers: 
 
 @pytest.mark.parametrize(
     ("rate_code", "rate_field", "rate"),
-    [(0, b"", 12345), (5, b"", 16000), (12, b"\x10", 16000), (13, b"\x3e\x80", 16000), (14, b"\x06\x40", 16000)],
+    [
+        pytest.param(0, b"", 12345, id="the rate in STREAMINFO"),
+        pytest.param(5, b"", 16000, id="a code for 16 kHz"),
+        pytest.param(12, b"\x10", 16000, id="a field in kHz"),
+        pytest.param(13, b"\x3e\x80", 16000, id="a field in Hz"),
+        pytest.param(14, b"\x06\x40", 16000, id="a field in tens of Hz"),
+    ],
 )
 def test_a_frame_can_state_its_sample_rate_in_any_encoding(rate_code: int, rate_field: bytes, rate: int) -> None:
     frame = flac_frame(0, rate_code=rate_code, rate_field=rate_field)
@@ -166,6 +172,7 @@ def test_a_frame_can_state_its_sample_rate_in_any_encoding(rate_code: int, rate_
     ],
 )
 def test_a_frame_that_does_not_match_the_files_header_is_refused(frame: bytes) -> None:
+    """The frames have another rate, number of channels or sample size than the file, or reserved codes."""
     second = 42 + len(flac_frame(0))
     assert f"no frame at byte {second} that matches" in read_error(flac_file(flac_frame(0), frame)), (
         "the frame must not count as content of the first frame"
@@ -193,7 +200,8 @@ def test_bytes_like_a_header_do_not_end_a_frame_even_if_the_checksum_before_them
 
 
 def test_a_truncated_header_is_refused_even_if_its_checksums_are_right() -> None:
-    """Both checksums are 0 for these bytes, and the missing byte is the checksum itself."""
+    """The file ends within the header's sample rate, so its checksums are missing. Over the other bytes, both checksums
+    are 0, like those over complete headers and frames including their checksums."""
     assert "no frame at byte 42" in read_error(
         flac_file(bytes.fromhex("fff87e00000119a2"), info=streaminfo(rate=0xA2 * 10))
     )

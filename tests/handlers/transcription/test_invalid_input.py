@@ -18,8 +18,6 @@ from tests.handlers.transcription.crafted_audio import flac_file, flac_frame, st
 from tests.handlers.transcription.router_harness import LIMITS, RouterHarness, silence
 
 UNKNOWN_SESSION_ID = "0" * 26
-
-
 FLAC_AUDIO = base64.b64encode(flac_file(flac_frame(0, 8_000), info=streaminfo(rate=8_000))).decode()
 """One second of FLAC at 8000 Hz."""
 

@@ -1,7 +1,8 @@
 """Tests of the live table: changes of its items, the index of deadlines, and text reservations.
 
 The item `flight#<session>` has a slot for each utterance (a few seconds of speech) that is being transcribed. A slot is
-overdue when its deadline is over. A text reservation keeps two utterances from showing the same words.
+overdue when its deadline is over. A text reservation keeps two utterances from showing the same words. `reserve_text`
+returns True if it succeeded, and the running reservation that it replaced, or None.
 """
 
 from typing import Any

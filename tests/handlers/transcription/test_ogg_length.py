@@ -2,7 +2,9 @@
 
 An Ogg file consists of pages with packets. The position of a page is the number of samples of 48 kHz at its end. The
 first tests use real files, the others files that are built page by page: `ogg_page(2, 960, ...)` is page 2 with the
-position 960. The position is -1 if no packet ends on the page. The audio starts on page 2.
+position 960. The position is -1 if no packet ends on the page. The audio starts on page 2. The flags BOS and EOS mark
+the first and the last page of a stream, and CONTINUED a page on which a packet of the previous page continues. Such a
+packet ends with 255 in the segment table (`table`) of the previous page. A decoder drops the first PRE_SKIP samples.
 """
 
 from contextlib import suppress
@@ -241,7 +243,16 @@ def test_the_length_of_a_packet_is_read_from_its_first_bytes(packet: bytes, samp
     assert read_ogg(audio).samples == 20 * samples
 
 
-@pytest.mark.parametrize("packet", [b"", bytes([3]), bytes([3, 0]), bytes([16 << 3 | 3, 49]), bytes([3 << 3 | 3, 3])])
+@pytest.mark.parametrize(
+    "packet",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(bytes([3]), id="without the number of frames"),
+        pytest.param(bytes([3, 0]), id="no frame"),
+        pytest.param(bytes([16 << 3 | 3, 49]), id="49 frames of 2.5 ms, more than 120 ms"),
+        pytest.param(bytes([3 << 3 | 3, 3]), id="3 frames of 60 ms, more than 120 ms"),
+    ],
+)
 def test_a_packet_that_is_not_opus_is_refused(packet: bytes) -> None:
     assert "not Opus" in read_error(opus_file(ogg_page(2, 960, packet, PACKET_20_MS, flags=EOS)))
 

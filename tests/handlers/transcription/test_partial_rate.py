@@ -1,7 +1,8 @@
 """Tests of the rate limit of partials: how many are shown in a second, and which of those that wait.
 
-A partial is a version of a result (a piece of recognised speech) that may still change. Its third argument is its
-stability, the share of words that are marked as stable. The last argument of each call is the time in milliseconds.
+A partial is a version of a result (a piece of recognised speech) that may still change. The third argument of
+`partial` is the stability, the share of words that are marked as stable. The last argument of each call is the time in
+milliseconds.
 """
 
 import pytest
@@ -40,7 +41,7 @@ def test_the_rate_applies_to_each_period_of_a_second() -> None:
         ([("a", "stable", 0.86), ("b", "Unknown.", None)], ("a", "stable")),
         ([("a", "hello", 1.0), ("a", "hello you", 0.9), ("a", "hello all", 0.9)], ("a", "hello")),
     ],
-    ids=["most stable", "newest", "with a stability", "same result"],
+    ids=["most stable", "newest", "a stability before the end of a sentence", "same result"],
 )
 def test_the_most_stable_and_then_the_newest_partial_is_shown_and_the_others_are_dropped(
     waiting: list[tuple[str, str, float | None]], shown: tuple[str, str]
@@ -53,7 +54,8 @@ def test_the_most_stable_and_then_the_newest_partial_is_shown_and_the_others_are
     assert captions.take_due(2000) == []
 
 
-def test_when_the_rate_allows_one_partial_a_stable_one_is_shown_before_an_unstable_one() -> None:
+def test_a_stable_partial_that_waits_for_the_rate_is_shown_before_an_unstable_one() -> None:
+    """The unstable one waits for a pause of two seconds, which is over when the rate allows the next partial."""
     captions = Captions(thresholds(max_rate_per_second=1))
     captions.accept(partial("a", "unstable", 0.1), 0)
     captions.accept(partial("b", "early"), 1000)

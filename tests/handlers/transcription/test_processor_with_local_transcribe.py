@@ -1,7 +1,8 @@
 """Tests of the audio processor with the local emulation of Amazon Transcribe, over real sockets.
 
-The emulation recognises artificial words. Some of them, for example "throttled", make it fail in this way. The clock
-runs ten times as fast as real time, so the tests are short. `test_utterance_time_limits` tests durations.
+The emulation recognises artificial words. Some of them, for example "throttled", make it fail in this way. After a
+failed stream comes the fallback, a stream from which only finals are shown (captions that do not change any more). The
+clock runs ten times as fast as real time, so the tests are short. `test_utterance_time_limits` tests durations.
 """
 
 import base64
@@ -22,7 +23,7 @@ from tests.handlers.transcription.processor_harness import ProcessorHarness
 from tests.handlers.transcription.router_harness import Clock
 from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 from tests.local.emulation.transcribe.stream_listener import RATE, presign_url, serve_transcribe
-from tests.lost_responses import repeat_next_call
+from tests.lost_responses import repeat_every_call
 
 CLOCK_SPEED = 10
 LONG_THRESHOLDS = SessionSettings(dedup_cache_ttl=60, orphan_timeout=60, max_buffer_timeout=10)
@@ -45,7 +46,7 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture
 def streaming_processor(dynamodb: Any, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> ProcessorHarness:
     """Return a processor whose streams are real connections to the emulation."""
-    # So long that even a slow machine does not exceed it.
+    # The maximum time after the end of the audio is so long that even a slow machine does not exceed it.
     monkeypatch.setattr(utterance_transcription, "GRACE_MS", round(1000 * TIMEOUT_SECONDS * CLOCK_SPEED))
     harness = ProcessorHarness(dynamodb, settings=LONG_THRESHOLDS, clock=RunningClock(0))
 
@@ -64,8 +65,9 @@ def process_speech(processor: ProcessorHarness, text: str) -> UtteranceEnd | Non
 def test_an_utterance_is_shown_once_even_if_every_write_to_dynamodb_is_repeated(
     streaming_processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The repetition, after a lost response, must not look like another attempt that has taken or started the slot."""
-    repeat_next_call(streaming_processor.dynamodb, "update_item", monkeypatch)
+    """botocore repeats a write whose response is lost. The processor must not mistake the first of its two writes for
+    that of another invocation, which has already started to process the utterance."""
+    repeat_every_call(streaming_processor.dynamodb, "update_item", monkeypatch)
     assert process_speech(streaming_processor, "hello world . good day") is UtteranceEnd.DONE
     assert streaming_processor.shown_lines() == ["Hello world.", "Good day."]
     assert streaming_processor.messages("done")[0]["finals"] == 2

@@ -23,7 +23,7 @@ from tests.handlers.transcription.router_harness import LIVE_TABLE_NAME, SESSION
 
 WORDS = "Stop the motor now."
 FINAL = final_at(300, WORDS, at_ms=600)
-"""Step of a stream that delivers the words as a final."""
+"""Step of a stream that delivers the words as a final. They end with the utterance, after one second."""
 FAILURES = st.sampled_from(list(StreamFailureCode))
 STREAMS = st.lists(
     st.one_of(

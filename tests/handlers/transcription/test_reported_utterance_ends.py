@@ -1,8 +1,12 @@
 """Tests of what the router's answers report of utterances: their ends, and which of them the client must send again.
 
 An utterance is a few seconds of speech. The audio processor reports its end in a message, but this message may be lost.
-If the connection breaks, captions may be lost too. `fromMs` is the position from which the client must send an
-utterance again, and `waitMs` the time for which it must wait before.
+If the connection breaks, captions may be lost too. So the client lists the utterances whose end it has not received
+(`unfinished`) when it opens the session again.
+
+`fromMs` is the position from which the client must send an utterance again, and `waitMs` the time for which it must
+wait before. `attempt` is the number of an attempt in the whole session, and `utterance_attempt` that among the counted
+attempts at one utterance.
 """
 
 import pytest
@@ -46,7 +50,7 @@ def test_an_utterance_that_must_wait_is_refused_and_each_answer_states_the_wait(
     router.clock.now_ms = wait_until_ms
     assert router.send("ping", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
     assert router.send_utterance(session, "u1")["type"] == "accepted"
-    assert router.processor_events[-1].utterance_attempt == 1
+    assert router.processor_events[-1].utterance_attempt == 1, "the attempt before was not counted"
 
 
 def test_an_utterance_whose_end_the_client_missed_is_repeated_on_a_new_connection(router: RouterHarness) -> None:
@@ -79,7 +83,7 @@ def test_on_a_new_connection_an_utterance_is_transcribed_again_from_its_beginnin
     assert router.send("open", "c1", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 700}]
     if is_sent_again:
         router.send_utterance(session, "u1")
-        assert router.processor_events[-1].from_ms == 700, "this attempt loses its slot, because it has not started"
+        assert router.processor_events[-1].from_ms == 700, "opening on `c2` cancels this attempt before its start"
     router.connect("c2")
     assert router.send("open", "c2", sessionId=session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
     router.send_utterance(session, "u1", "c2")

@@ -14,7 +14,7 @@ MAX_SLOTS = 2
 
 
 def take_slot(utterances: SessionUtterances, utterance: str, overdue_ms: int = 100) -> SessionUtterances:
-    changed, decision = utterances.take_slot(utterance, overdue_ms, MAX_SLOTS, 0)
+    changed, decision = utterances.take_slot(utterance, overdue_ms, MAX_SLOTS, now_ms=0)
     assert decision.outcome is SlotOutcome.TAKEN
     return changed
 
@@ -81,7 +81,7 @@ def test_no_slot_is_taken_for_an_utterance_in_progress_or_ended_or_if_all_are_ta
     assert ended.take_slot("c", 300, MAX_SLOTS, 0)[1].outcome is SlotOutcome.TAKEN
 
 
-def test_the_first_deadline_of_a_slot_is_the_time_of_the_next_sweep() -> None:
+def test_a_session_is_overdue_from_the_first_deadline_of_its_slots_on() -> None:
     assert SessionUtterances().due_ms is None
     assert take_slot(take_slot(SessionUtterances(), "a", overdue_ms=300), "b", overdue_ms=200).due_ms == 200
 
@@ -123,7 +123,7 @@ def test_slots_are_limited_and_one_attempt_per_utterance_holds_one(changes: list
             case "release unstarted":
                 utterances, released = utterances.release_unstarted(utterance, attempt)
                 assert not (released and running_attempts.get(utterance) == attempt)
-            case "move":
+            case "move":  # to a new connection, by a client that has not received the end of the utterance
                 utterances = utterances.prepare_move(f"c{now_ms}", (utterance,))
                 done -= {utterance}
             case _:

@@ -36,6 +36,10 @@ from tests.handlers.transcription.recordings import recording
 PCM, FLAC, OGG_OPUS = Encoding.PCM, Encoding.FLAC, Encoding.OGG_OPUS
 
 
+MAX_OPUS_PACKETS = 262
+"""Maximum number of packets of 20 ms: 5 s of speech, and 0.25 s that an encoder may add."""
+
+
 def validation_error(audio: bytes, encoding: Encoding = PCM, sample_rate: int = 16000) -> BadAudio:
     with pytest.raises(BadAudio) as raised:
         check_utterance(audio, encoding, sample_rate)
@@ -142,7 +146,7 @@ def test_any_bytes_are_divided_into_chunks_or_refused_with_a_short_message(
 
 @given(st.sampled_from(SAMPLE_RATES[PCM]), st.integers(MIN_MS, 2500), st.integers(0, 40))
 def test_pcm_is_divided_at_each_tenth_of_a_second(rate: int, milliseconds: int, additional_samples: int) -> None:
-    count = min(rate * milliseconds // 1000 + additional_samples, rate * 5 // 2, MAX_BYTES // 2)
+    count = min(rate * milliseconds // 1000 + additional_samples, int(rate * MAX_SECONDS[PCM]), MAX_BYTES // 2)
     utterance = check_utterance(samples(count), PCM, rate)
     chunk_bytes = rate * CHUNK_MS // 1000 * 2
     assert b"".join(utterance.chunks) == samples(count)
@@ -153,7 +157,7 @@ def test_pcm_is_divided_at_each_tenth_of_a_second(rate: int, milliseconds: int, 
     assert utterance.duration_ms - 1 < count * 1000 / rate <= utterance.duration_ms
 
 
-@given(st.integers(5, 262))
+@given(st.integers(5, MAX_OPUS_PACKETS))
 def test_a_file_is_divided_into_chunks_of_equal_size_one_for_each_tenth_of_a_second(packets: int) -> None:
     audio = opus(packets)
     utterance = check_utterance(audio, OGG_OPUS, 48000)
@@ -169,7 +173,7 @@ def test_a_file_is_divided_into_chunks_of_equal_size_one_for_each_tenth_of_a_sec
     ("audio", "encoding", "rate"),
     [
         (flac_file(flac_frame(0, 40000, content=b""), info=streaminfo(rate=8000)), FLAC, 8000),
-        (
+        (  # each packet has one byte and 120 ms, which are 5760 samples
             opus_file(ogg_page(2, 43 * 5760, *[b"\x19"] * 43), head=opus_head(pre_skip=0), tags=b"OpusTags"),
             OGG_OPUS,
             48000,
@@ -215,7 +219,7 @@ def test_less_than_a_tenth_of_a_second_is_refused(
     [
         (samples(40000), samples(40001), PCM, 16000),
         (flac(80000), flac(80001), FLAC, 16000),
-        (opus(262), opus(263), OGG_OPUS, 48000),
+        (opus(MAX_OPUS_PACKETS), opus(MAX_OPUS_PACKETS + 1), OGG_OPUS, 48000),
     ],
 )
 def test_an_utterance_has_a_maximum_length(longest: bytes, too_long: bytes, encoding: Encoding, rate: int) -> None:
@@ -231,7 +235,7 @@ def test_the_largest_allowed_audio_fits_into_a_message() -> None:
     """API Gateway's limit is 128 KB, of which 2 KB are reserved for the other fields of the message."""
     assert len(base64.b64encode(bytes(MAX_BYTES))) + 2048 <= 131072
     assert len(base64.b64encode(bytes(MAX_BYTES + 1))) + 2048 > 131072
-    assert check_utterance(samples(MAX_BYTES // 2), PCM, 48000).duration_ms == 1008
+    assert check_utterance(samples(MAX_BYTES // 2), PCM, 48000).duration_ms == MAX_BYTES // 2 // 48
     for encoding in Encoding:
         error = validation_error(samples(MAX_BYTES // 2) + b"\x00", encoding, 48000)
         assert error.code is AudioProblem.TOO_LARGE
@@ -290,7 +294,7 @@ def test_an_incomplete_file_is_malformed(audio: bytes, encoding: Encoding, error
     error = validation_error(audio, encoding)
     assert error.code is AudioProblem.MALFORMED
     assert str(error).startswith(error_start)
-    assert error.__suppress_context__
+    assert error.__suppress_context__, "the parser's exception is not logged with it"
 
 
 @pytest.mark.parametrize("first_bytes", [b"RIFF", b"\xff\xfb\x90\x64", b"ID3", b"\x1a\x45\xdf", b"WAVE"])

@@ -1,6 +1,10 @@
 """Tests of the time limit of an utterance (a few seconds of speech): its processing ends at most two seconds after its
 audio.
 
+The deadline for results is `GRACE_MS` after the audio. After the deadline, the last captions may still be delivered for
+`LAST_CAPTIONS_MS`. The attempt ends as `DEADLINE` if all audio was sent and results have arrived, although the stream
+is still open. It ends as `BROKEN` if it failed.
+
 The audio is sent to Amazon Transcribe at the pace of speech. `partial_at(300, ...)` is a step of the stream 300 ms
 after it opened. A partial is a caption that may still change, a final one that may not. An orphan is a last partial
 that is shown as a final, because no final came.
@@ -55,7 +59,8 @@ def test_an_utterance_whose_captions_cannot_be_delivered_in_time_is_sent_again(p
 
 def test_captions_of_events_that_arrived_before_the_deadline_are_still_delivered(processor: ProcessorHarness) -> None:
     processor.slow_down_posts(20)
-    finals = [final_at(2_490, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(3)]
+    event_ms = 1_000 + GRACE_MS - 10
+    finals = [final_at(event_ms, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(3)]
     assert processor.process_utterance(*finals) is UtteranceEnd.DEADLINE
     assert len(processor.captions()) == 3
 
@@ -93,6 +98,7 @@ SLOW = PeerDelays(opening_ms=(0, 990), closing_ms=9_999, calling_ms=20)
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first_steps=STEPS, second_steps=STEPS, seconds=st.sampled_from([0.2, 1.0, 2.5]), delays=DELAYS)
+# Many captions shortly before the deadline, and a second stream that accepts no more audio after 490 ms.
 @example([final_at(2_400, f"Word {index}.", f"r{index}") for index in range(8)], [], 1.0, SLOW)
 @example([partial_at(2_190, f"Word {index}", f"r{index}") for index in range(8)], [], 1.0, SLOW)
 @example([(830, StreamFailureCode.DROPPED)], [], 1.0, replace(SLOW, accepting_ms=(None, 490)))

@@ -20,7 +20,7 @@ from handlers.common.aws.dynamodb_versioned_items import (
     VersionedState,
 )
 from tests.credentials import credentials
-from tests.lost_responses import repeat_next_call
+from tests.lost_responses import repeat_every_call
 from tests.moto_tables import create_table
 
 TABLE, KEY = "versioned-items", {"pk": "a"}
@@ -72,8 +72,8 @@ def test_only_the_first_of_two_writers_adds_its_name(items: VersionedItems) -> N
 def test_a_write_that_is_sent_twice_is_applied_once_and_succeeds(
     items: VersionedItems, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    repeat_next_call(dynamodb, "update_item", monkeypatch)
-    assert add_first(items, "ann"), "the writer must recognise its own write, or no writer would do the work"
+    repeat_every_call(dynamodb, "update_item", monkeypatch)
+    assert add_first(items, "ann"), "if the writer took its own write for another writer's, none would do the work"
     item = stored_item(dynamodb)
     assert (item["version"], item["ttl"]) == ({"N": "1"}, {"N": "65"})
 
@@ -85,7 +85,7 @@ def test_a_write_that_is_sent_twice_succeeds_even_after_other_writes_in_between(
         for name in ("bob", "cal", "dan"):
             add_name(items, name)
 
-    repeat_next_call(dynamodb, "update_item", monkeypatch, write_three_names)
+    repeat_every_call(dynamodb, "update_item", monkeypatch, write_three_names)
     assert add_first(items, "ann")
     assert items.read(Names, KEY).names == ("ann", "bob", "cal", "dan")
 

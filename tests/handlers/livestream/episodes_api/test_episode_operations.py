@@ -11,7 +11,7 @@ from moto.dynamodb.responses import DynamoHandler
 from handlers.livestream.event_publisher import EventNotPublished
 from handlers.livestream.table_keys import episode_id_from_token
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, DELETED_DAYS, START, ApiHarness
-from tests.lost_responses import repeat_next_call
+from tests.lost_responses import repeat_every_call
 
 NO_EPISODE = "0" * 26
 TOKEN = "token-of-ann"
@@ -169,8 +169,8 @@ def test_every_operation_treats_a_deleted_episode_as_unknown(harness: ApiHarness
 
 
 def test_a_call_whose_response_was_lost_takes_effect_once(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    repeat_next_call(harness.dynamodb, "put_item", monkeypatch)
-    repeat_next_call(harness.dynamodb, "update_item", monkeypatch)
+    repeat_every_call(harness.dynamodb, "put_item", monkeypatch)
+    repeat_every_call(harness.dynamodb, "update_item", monkeypatch)
     created = harness.call("createEpisode", {"title": "A", "description": "What it is"})
     assert created.status == 200
     episode = created.body["episodeId"]

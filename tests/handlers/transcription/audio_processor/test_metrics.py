@@ -30,6 +30,7 @@ def test_if_there_are_too_many_latencies_the_longest_are_put() -> None:
 
 
 def test_counts_are_summed_over_the_streams_and_metrics_of_zero_are_not_put() -> None:
+    """The fallback metric is 1 if partials were disabled in any stream or if any stream failed."""
     metrics = put_metrics(
         [],
         CaptionCounts(dropped=3, orphans=1, fallback="stream_failed", failed=True),

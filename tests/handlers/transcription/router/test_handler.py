@@ -2,7 +2,9 @@
 
 A client opens a session and sends speech as utterances, one in each message. For each utterance, the router reserves
 one of the session's slots and invokes the audio processor. If the processor does not start within `MAX_START_MS`, the
-utterance is lost, and the client must send it again. Each user has a limited number of open sessions.
+utterance is lost, and the client must send it again. The sweep, a scheduled invocation of the router, looks for lost
+utterances. Each user has a limited number of open sessions. With the message `direct`, a client gets a presigned URL
+for streaming to Amazon Transcribe without this backend.
 """
 
 import json
@@ -75,7 +77,7 @@ def test_an_utterance_of_an_open_session_is_passed_to_the_processor(router: Rout
 def test_the_answer_to_open_states_the_sessions_end_and_its_number_of_slots(router: RouterHarness) -> None:
     router.connect()
     answer = router.send("open")
-    assert answer["expiresAt"] == "2025-10-09T09:53:20.000Z"
+    assert answer["expiresAt"] == "2025-10-09T09:53:20.000Z", "an hour after the start of the test"
     assert answer["inFlight"] == LIMITS.in_flight
 
 
@@ -176,7 +178,6 @@ def test_an_utterance_whose_invocation_succeeded_without_a_response_is_accepted(
 
 
 def test_a_url_for_direct_streaming_needs_an_open_session(router: RouterHarness) -> None:
-    """With this presigned URL, the client streams to Amazon Transcribe without this backend."""
     session = router.open_session(language="de-DE")
     answer = router.send("direct", sessionId=session)
     assert (answer["url"], answer["expiresSeconds"]) == ("wss://somewhere/de-DE/300", 300)

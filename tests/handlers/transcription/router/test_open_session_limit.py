@@ -1,7 +1,8 @@
 """Tests of the limit on a user's open sessions, with sessions that make room for others and with concurrent requests.
 
-If the limit is reached, an abandoned session makes room for a new one. A session is abandoned if its client has sent
-nothing for `ABANDONED_MS` and no utterance is in progress.
+A session stops counting `DISCONNECTED_MS` after its connection closed. If the limit is reached, an abandoned session
+makes room for a new one. A session is abandoned if its client has sent nothing for `ABANDONED_MS` and no utterance is
+in progress.
 """
 
 from collections.abc import Callable

@@ -41,7 +41,7 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
     WorkerHarness,
 )
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE
-from tests.lost_responses import repeat_next_call
+from tests.lost_responses import repeat_every_call
 
 CITATION = agent_types.AgentCitationPiece(1_000, 2_000, "a canary sings")
 TRANSCRIPT = agent_types.AgentTranscriptPiece("who sings")
@@ -200,7 +200,7 @@ def test_an_invocation_with_a_repeated_write_answers_once(
     """botocore repeats a write whose response was lost. If the worker mistook its own first write for that of another
     invocation, it would not answer the question."""
     worker.ask()
-    repeat_next_call(worker.dynamodb, "update_item", monkeypatch)
+    repeat_every_call(worker.dynamodb, "update_item", monkeypatch)
     worker.script_answer(TEXT, MORE_TEXT)
     assert worker.invoke() is AnswerOutcome.ANSWERED
     assert worker.clients.piece_numbers("c1") == [0, 1]

@@ -2,8 +2,9 @@
 
 A result is a piece of speech that Amazon Transcribe recognised. It arrives in several versions: first partials, then a
 final. A result without a final becomes an orphan: its last partial is shown as a final when the orphan timeout is over,
-or at the end of the stream. The properties of the captions are computed only from the results that arrived and the
-captions that were returned.
+or at the end of the stream. `Captions.accept` takes a version of a result, and `take_due` shows captions whose wait is
+over. The properties of the captions are computed only from the results that arrived and the captions that were
+returned.
 """
 
 from collections.abc import Iterable
@@ -93,7 +94,8 @@ class Trace:
 
     def _check_after_call(self, now_ms: int) -> None:
         for open_result in self.captions._open._open.values():
-            assert open_result.deferred is None or now_ms - open_result.deferred_since_ms < self.limits.max_buffer_ms
+            is_due = now_ms - open_result.deferred_since_ms >= self.limits.max_buffer_ms
+            assert open_result.deferred is None or not is_due, "a partial that is not stable must not wait longer"
         check_sizes(self.captions)
         next_ms = self.captions.next_due_ms()
         assert next_ms is None or next_ms > now_ms, "a call returns everything that is due"
@@ -198,16 +200,16 @@ def _check_order(trace: Trace) -> None:
             for result_id, end in ends.items()
             if result_id not in ids_shown_before
         )
-        for _, later in finals[number + 1 :]:
-            if later.start_ms < caption.start_ms:
-                assert ends[later.result_id].ended_ms >= at_ms, "both finals had arrived, but the later one was first"
-                versions = [
-                    (when_ms, version) for when_ms, version in trace.arrivals if version.result_id == later.result_id
-                ]
+        for _, next_final in finals[number + 1 :]:
+            if next_final.start_ms < caption.start_ms:
+                result_id = next_final.result_id
+                assert ends[result_id].ended_ms >= at_ms, "this final of earlier speech had arrived before"
+                versions = [(when_ms, version) for when_ms, version in trace.arrivals if version.result_id == result_id]
                 earlier_versions = [version for when_ms, version in versions if when_ms < at_ms]
                 current_versions = [version for when_ms, version in versions if when_ms == at_ms]
                 starts_ms = [version.start_ms for version in [*earlier_versions[-1:], *current_versions]]
-                assert has_overdue_final or not earlier_versions or max(starts_ms) >= caption.start_ms
+                is_known_as_earlier = bool(earlier_versions) and max(starts_ms) < caption.start_ms
+                assert has_overdue_final or not is_known_as_earlier, "a final must wait for results of earlier speech"
 
 
 def _check_ages(trace: Trace) -> None:

@@ -4,8 +4,9 @@ A result is a piece of speech that Amazon Transcribe recognised. It arrives in s
 final. Without a final, it becomes an orphan: its last partial is shown as a final. A stream can fall back to finals
 only.
 
-The last argument of each call is the time in milliseconds. `partial("a", "hello", 0.1)` is a partial of the result `a`
-with the stability 0.1. Below 0.85, a partial is not shown at once.
+The last argument of each call is the time in milliseconds. `accept` takes a version of a result, and `take_due` returns
+the captions whose wait is over. `partial("a", "hello", 0.1)` is a partial of the result `a` with the stability 0.1.
+Below 0.85, a partial is not shown at once.
 """
 
 import pytest
@@ -114,7 +115,9 @@ def test_a_time_before_the_last_call_is_replaced_by_the_time_of_the_last_call() 
     assert [caption.received_ms for caption in captions.take_due(6000)] == [5000]
 
 
-def test_a_final_is_shown_before_a_partial_with_the_same_text_that_is_due_at_the_same_time() -> None:
+def test_a_final_suppresses_a_partial_with_the_same_text_that_is_due_at_the_same_time() -> None:
+    """The final waits at most five seconds for the result `a`, which started earlier. The partial `c` is unstable and
+    waits for a pause of two seconds."""
     captions = Captions(DEFAULT_THRESHOLDS)
     captions.accept(partial("a", "one", start_ms=0), 0)
     captions.accept(final("b", "two", start_ms=500), 0)

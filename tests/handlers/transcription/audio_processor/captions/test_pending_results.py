@@ -25,7 +25,7 @@ def test_a_less_stable_repetition_of_a_shown_text_is_a_duplicate_and_does_not_wa
     captions.accept(partial("a", "hello", 0.2), 0)
     captions.accept(partial("a", "hello", 0.9), 1)
     assert captions.accept(partial("a", "hello", 0.2), 9_000) == []
-    assert captions.counts.duplicates == 1, "the pause counts from the last change of the text, so it is over"
+    assert captions.counts.duplicates == 1, "the text has not changed for nine seconds, so it need not wait for a pause"
 
 
 def test_newer_versions_do_not_extend_the_wait_beyond_five_seconds() -> None:

@@ -37,7 +37,8 @@ RESULT_FIELDS = st.sampled_from(["ResultId", "StartTime", "EndTime", "IsPartial"
 
 
 def test_every_field_of_a_result_is_read() -> None:
-    assert parse_results(transcript_event(transcript_result())) == [Result("a", "hello wor", False, 100, 1250, 0.5)]
+    expected = Result("a", "hello wor", final=False, start_ms=100, end_ms=1250, stability=0.5)
+    assert parse_results(transcript_event(transcript_result())) == [expected]
 
 
 def test_results_keep_their_order_and_finals_are_marked() -> None:
@@ -135,7 +136,7 @@ def test_the_largest_allowed_events_are_read_and_a_larger_one_is_refused() -> No
 @given(st.binary(max_size=200) | JSON_VALUES.map(lambda value: json.dumps(value).encode()))
 def test_any_payload_is_read_or_refused(payload: bytes) -> None:
     with suppress(InvalidTranscriptEvent):
-        assert parse_results(payload) == []
+        assert parse_results(payload) == [], "by chance, no payload has the form of a result"
 
 
 @given(RESULT_FIELDS, JSON_VALUES)
