@@ -28,7 +28,7 @@ from handlers.voice_qa.table_records import TTL_ATTRIBUTE, QuestionRecord, Quest
 from local.flows import eventually
 from local.flows.voice_qa_client import GuestConnection, VoiceQaBackend, upload_by_form
 from tests.end_to_end.conftest import FlowRun, Platform
-from tests.process_tree import tree
+from tests.process_tree import list_process_tree
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 LECTURE = (
@@ -167,7 +167,7 @@ def find_running_question(voice_qa: VoiceQaBackend, guest_id: str, query_id: str
 
 def kill_function_processes(platform: Platform, function: str) -> None:
     """Kill the processes that run a function, as a lost container does."""
-    for pid in tree(platform.emulator.pid):
+    for pid in list_process_tree(platform.emulator.pid):
         with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
             variables = Path(f"/proc/{pid}/environ").read_text(encoding="utf-8", errors="replace").split("\0")
             if f"AWS_LAMBDA_FUNCTION_NAME={function}" in variables:

@@ -85,10 +85,11 @@ def test_the_setting_to_commit_is_printed_if_two_models_agree() -> None:
     status, output = compare()
     assert status == 0
     assert output[-4:] == ["config:", "  polyphony:meetings:", "    models:", EXPECTED_SETTING]
-    assert sum(line.startswith(("0", "10-")) for line in output) == COUNT
+    transcript_lines = [line for line in output if line.startswith(("0", "10-"))]  # their names begin with 01- to 10-
+    assert len(transcript_lines) == COUNT
     assert any(line.startswith("all  ") and "1.000" in line for line in output)
-    assert "no evidence" in output[2], "the output names the source of the answers"
-    assert "If Bedrock gives the same result" in output[-5]
+    assert "no evidence" in output[2], "answers of a scripted model say nothing about the models of Bedrock"
+    assert "If Bedrock gives the same result" in output[-5], "so the setting is advised with this condition"
 
 
 def compare_with_fault(fault: str, *arguments: str, **options: Any) -> tuple[int, list[str]]:
@@ -146,7 +147,7 @@ def test_missing_transcripts_or_a_missing_region_are_refused(
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "one.json").write_text('{"said": "canary"}')
     for arguments, expected in (
-        (["--transcripts", str(tmp_path)], "and --count is"),
+        (["--transcripts", str(tmp_path)], "and --count is"),  # the folder has no transcripts
         (["--count", "99"], "and --count is"),
         (["--count", "0"], "and --count is"),
         (["--transcripts", str(tmp_path / "bad"), "--count", "1"], "is not a transcript"),
