@@ -470,6 +470,7 @@ def push_image(folder: Path, digest: str, images: dict[str, Any]) -> Any:
 
 
 def test_the_current_image_is_tagged_before_another_is_pushed(tmp_path: Path) -> None:
+    """The repository keeps images with this tag longer than others."""
     digest, other = "sha256:" + "a" * 64, "sha256:" + "b" * 64
     images_after_push = push_image(tmp_path, digest, {"older": digest})
     pinned_tag = f"{PINNED_TAG_PREFIX}aaaaaaaaaaaa"

@@ -345,7 +345,7 @@ EVERY_SESSION_ENDED = """
 """
 
 
-def test_the_dictation_ends_after_six_sessions_without_an_utterance(window: ConsoleWindow) -> None:
+def test_the_dictation_ends_after_six_sessions_that_refused_its_utterance(window: ConsoleWindow) -> None:
     session_count, failed_count, errors, is_connection_open = run_script(
         window, "dictation", FAKE_SERVICE % EVERY_SESSION_ENDED
     )

@@ -1,8 +1,9 @@
 """End-to-end tests of voice Q&A: guests (unauthenticated browser users) upload lectures and ask questions about them.
 
-The guests use a real WebSocket, real audio and signed handshakes. Some tests have the names that the requirement gives
-them. The local agent answers questions by fixed rules. If a question contains the name of a fault, such as `throttled`,
-the agent has this fault.
+The guests use a real WebSocket, real audio and signed handshakes. Anyone with a guest's Cognito identity id can log in
+as the guest, so a keyed hash of it, the *guest id*, replaces it outside the table. Some tests have the names that the
+requirement gives them. The local agent answers questions by fixed rules. If a question contains the name of a fault,
+such as `throttled`, the agent has this fault.
 """
 
 import json
@@ -247,7 +248,7 @@ def test_logs_contain_no_text_no_signature_and_no_identity(
 def test_no_answer_and_no_s3_key_contains_the_identity_id(
     connection: GuestConnection, voice_qa: VoiceQaBackend, lecture_id: str
 ) -> None:
-    """The URL of the spoken answer contains the S3 key. Anyone can log in with an identity id."""
+    """The URL of the spoken answer contains the S3 key."""
     accepted, answer = connection.ask_question(lecture_id, audioKey=connection.upload_question("captions please"))
     forms = [connection.ask("upload", kind=kind, contentType="audio/ogg") for kind in ("query", "lecture")]
     assert answer.end is not None

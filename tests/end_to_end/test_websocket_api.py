@@ -218,7 +218,7 @@ def test_the_output_of_functions_is_in_their_logs(echo_client: EchoClient) -> No
 @pytest.mark.parametrize(
     "message",
     ["é" * (FRAME_BYTES // 2 + 1), ["x" * FRAME_BYTES] * 4 + ["x"]],
-    ids=["frame of long letters", "message of several frames"],
+    ids=["frame with too many bytes but few characters", "message of five frames"],
 )
 def test_a_connection_that_breaks_a_limit_is_closed(echo_client: EchoClient, message: Any) -> None:
     with echo_client.connect() as client:

@@ -109,7 +109,9 @@ def test_the_error_for_a_missing_region_is_one_line(
 
 @pytest.mark.usefixtures("_restored_signal_handlers")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_rollout_that_is_terminated_returns_the_share(cloud: FakeLambdaCloud, number: signal.Signals) -> None:
+def test_a_terminated_rollout_returns_all_traffic_to_the_old_version(
+    cloud: FakeLambdaCloud, number: signal.Signals
+) -> None:
     stop_cleanly()
     cloud.move_alias("1")
     cloud.schedule = [(60.0, lambda: signal.raise_signal(number))]
