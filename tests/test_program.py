@@ -320,6 +320,7 @@ def test_the_platform_publishes_the_values_that_policies_need() -> None:
     assert platform.inputs["account"] == ACCOUNT
     assert platform.inputs["environment"] == "prod"
     assert platform.inputs["budget"] == 500
+    # The usage of a month is 30 times the expected load of a day.
     assert platform.inputs["usage"]["ingestion-landing"]["puts"] == 8_000 * 30
     assert platform.inputs["usage"]["transcription-audio-processor"]["invocations"] == 1_000 * 30
     assert platform.inputs["usage"]["voice-qa-query-worker"]["invocations"] == 200 * 30

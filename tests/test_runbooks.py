@@ -56,7 +56,7 @@ def runbooks_by_alarm_of_all_stacks() -> dict[str, str]:
 
 
 def alarm_suffix(name: str) -> str:
-    """Return an alarm's name without the placeholder of the stack and without the severity."""
+    """Return an alarm's name on a page, such as `…-dlq-critical`, without the placeholder and without the severity."""
     return re.sub(r"^(…|<\w+>)-|-(critical|warning)$", "", re.sub(r"^(…|<\w+>)-", "", name))
 
 
@@ -122,7 +122,9 @@ def dead_letter_queues() -> dict[str, str]:
 
 
 def dead_letter_queues_with_alarm(*, of_queues: bool) -> set[str]:
-    """Return the dead-letter queues with an alarm: those of other queues, or those of failed calls and deliveries."""
+    """Return the dead-letter queues with an alarm. If `of_queues` is True, they take messages of other queues, otherwise
+    failed calls and deliveries.
+    """
     redrive_targets = set(dead_letter_queues().values())
     with_alarm = {
         f"{NAME_PREFIX}{name.removesuffix('-critical')}"

@@ -120,7 +120,7 @@ def fail_by_stopped_execution(
 
 
 @pytest.mark.usefixtures("no_capacity")
-def test_the_next_execution_uses_the_running_job_of_a_stopped_execution(
+def test_the_next_execution_uses_the_unfinished_job_of_a_stopped_execution(
     platform: Platform, meetings: MeetingsBackend, ann: Recorder
 ) -> None:
     meeting, chunks = new_meeting(), ann.record_speech("good day")

@@ -227,7 +227,7 @@ def test_a_connection_that_breaks_a_limit_is_closed(echo_client: EchoClient, mes
         with pytest.raises(ConnectionClosedError) as closed:
             client.recv(timeout=20)
     assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1009
+    assert closed.value.rcvd.code == 1009, "the code for a message that is too big"
 
 
 def test_a_route_without_a_route_response_sends_nothing(echo_client: EchoClient) -> None:

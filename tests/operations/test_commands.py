@@ -22,7 +22,7 @@ def _restored_signal_handlers() -> Iterator[None]:
 
 
 def test_a_flag_an_alias_and_a_rollout_work_on_moto(moto: FunctionGateway, capsys: pytest.CaptureFixture[str]) -> None:
-    clock = itertools.count(0.0, 4.0).__next__
+    clock = itertools.count(0.0, 4.0).__next__  # each time is four seconds later, so that waits end without a pause
     for command in (
         ["flag", "--stack", "dev", PATH, "PARTIAL_RESULTS_ENABLED=false"],
         ["alias", "--stack", "dev", PATH, "--to", "2"],

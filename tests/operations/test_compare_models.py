@@ -123,6 +123,7 @@ def test_items_with_invented_quotes_are_counted_and_dropped() -> None:
     ("fault", "cause"), [("denied", "refused"), ("throttled", "throttled"), ("unavailable", "unavailable")]
 )
 def test_a_failing_model_ends_the_comparison(fault: str, cause: str, capsys: pytest.CaptureFixture[str]) -> None:
+    # Each time of the clock is 20 seconds later, so that the retries end without a pause.
     timing = RetryTiming(itertools.count(0.0, 20.0).__next__, lambda _: None, lambda: 1.0)
     assert compare_with_fault(fault, timing=timing)[0] == 2
     assert cause in capsys.readouterr().err
