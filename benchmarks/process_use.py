@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.benchmark_report import WrongResult
 from local import ROOT
-from tests.process_tree import tree
+from tests.process_tree import list_process_tree
 
 MB = 1_000_000
 SAMPLE_SECONDS = 0.1
@@ -43,7 +43,7 @@ def run_process(command: Sequence[str], environment: Mapping[str, str], folder: 
 
         def sample() -> None:
             while not ended.wait(SAMPLE_SECONDS):
-                pids = tree(process.pid)
+                pids = list_process_tree(process.pid)
                 seconds_by_pid.update({pid: max(seconds_by_pid.get(pid, 0), _processor_seconds(pid)) for pid in pids})
                 use.memory_mb = max(use.memory_mb, sum(_proportional_mb(pid) for pid in pids))
                 use.folder_mb = max(use.folder_mb, sum(_size_mb(path) for path in folder.rglob("*")))

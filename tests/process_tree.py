@@ -7,7 +7,7 @@ LISTENING = "0A"
 """State of a listening socket in /proc/net/tcp."""
 
 
-def tree(pid: int) -> list[int]:
+def list_process_tree(pid: int) -> list[int]:
     """Return a process id and those of all descendants. Processes that end meanwhile may be missing."""
     pids = [pid]
     for parent in pids:
@@ -17,7 +17,7 @@ def tree(pid: int) -> list[int]:
     return pids
 
 
-def listening(pid: int) -> set[str]:
+def list_listening_addresses(pid: int) -> set[str]:
     """Return the addresses and ports on which a process listens. The set is empty if it has ended."""
     addresses = set()
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):

@@ -128,6 +128,7 @@ def test_a_configuration_without_one_of_its_entries_is_incomplete(removed_index:
         {"requirements/a.txt": f"{LOCK}{'#' * MAX_LOCK_BYTES}\n", "requirements/a.in": "a"},
         {"requirements/a.txt": LOCK, "requirements/a.in": "a @ https://example.com/a.whl"},
     ],
+    ids=["no requirements", "requirements under another name", "too large", "requirement with a URL"],
 )
 def test_a_lock_that_dependabot_ignores_is_found(files: Mapping[str, str]) -> None:
     assert find_unusable_locks(files) == {"requirements/a.txt"}

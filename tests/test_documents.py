@@ -192,14 +192,14 @@ def test_the_index_of_decisions_lists_every_title() -> None:
 
 
 def test_every_type_in_the_glossary_exists() -> None:
-    """The last column of each table names a class, a module or a path of the project."""
+    """The last column of each table names a class, a module or a path of the project, or an error of Pulumi's SDK."""
     modules = [path for path in ROOT.glob("*/**/*.py") if not path.relative_to(ROOT).parts[0].startswith(".")]
     definitions = {
         name
         for path in modules
         for names in re.findall(r"^ *(?:(?:async )?(?:class|def) (\w+)|(\w+): )", path.read_text(), re.MULTILINE)
         for name in names
-    } | {"UnknownValueError"}
+    } | {"UnknownValueError"}  # a class of `pulumi_policy`
     rows = re.findall(r"^\|[^|]+\|[^|]+\| (.*) \|$", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
     terms = [term for row in rows for term in re.findall(r"`([^`]+)`", row)]
     assert len(terms) > 50

@@ -11,7 +11,7 @@ from local.preview import program_run, stack_files
 from local.preview.preview_provider import ACCOUNT, PreviewProvider
 from local.preview.property_value_conversion import UNKNOWN, Props
 from local.preview.resource_graph import Graph
-from tests.whole_program import ONE_WORKER, STACKS, changed, changed_in, graph, previewed, recorded
+from tests.whole_program import ONE_WORKER, STACKS, change_section, change_sections, graph, previewed, run_whole_program
 
 pytestmark = ONE_WORKER
 UNTAGGED = {
@@ -59,8 +59,9 @@ def list_policy_documents(stack_graph: Graph) -> list[tuple[str, Any]]:
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_stack_runs_without_messages_unless_its_image_is_missing(stack: str) -> None:
     # A digest of zeros in the stack file stands for an image that was not pushed yet.
-    has_no_image = "sha256:" + 64 * "0" in (ROOT / f"Pulumi.{stack}.yaml").read_text()
-    assert ["image missing" in message for message in previewed(stack).messages] == [True] * has_no_image
+    is_image_missing = "sha256:" + 64 * "0" in (ROOT / f"Pulumi.{stack}.yaml").read_text()
+    expected_message_count = 1 if is_image_missing else 0
+    assert ["image missing" in message for message in previewed(stack).messages] == [True] * expected_message_count
     assert len(graph(stack).customs()) > 30
 
 
@@ -144,7 +145,9 @@ def changed_prod() -> program_run.ProgramRun:
     """Run the program with changed settings of production."""
     sessions = {"inFlight": 2, "hours": 1.5}
     unprotected = {"data": {"deletionProtection": False}}
-    return recorded(changed_in("prod", {"transcription": {"sessions": sessions}, "foundation": unprotected}))
+    return run_whole_program(
+        change_sections("prod", {"transcription": {"sessions": sessions}, "foundation": unprotected})
+    )
 
 
 def test_the_frontend_output_follows_the_settings(changed_prod: program_run.ProgramRun) -> None:
@@ -153,6 +156,7 @@ def test_the_frontend_output_follows_the_settings(changed_prod: program_run.Prog
 
 
 PROTECTED = {"dev": False, "staging": True, "prod": True}
+"""True for the stacks whose data is protected against deletion. All other stacks are disposable."""
 DISPOSABLE = {stack: not protected for stack, protected in PROTECTED.items()}
 LOG_RETENTION = {"dev": 14, "staging": 30, "prod": 90}
 
@@ -279,7 +283,7 @@ def test_only_the_router_may_call_the_audio_processor() -> None:
     ("section", "subsystem"), [("ingestion", "ingestion"), ("transcription", "transcription"), ("voiceQa", "voice-qa")]
 )
 def test_disabling_a_subsystem_removes_exactly_its_resources(section: str, subsystem: str) -> None:
-    run = recorded(changed("dev", section, enabled=False))
+    run = run_whole_program(change_section("dev", section, enabled=False))
     other_urns = {resource.urn for resource in graph("dev") if subsystem not in resource.urn}
     assert {resource.urn for resource in run.graph} == other_urns
     assert len(other_urns) < len(list(graph("dev")))
@@ -300,7 +304,7 @@ def test_invalid_settings_stop_the_program_before_any_registration() -> None:
             return super().call(token, arguments)
 
     with pytest.raises(program_run.ProgramError, match=r"ingestion\.enabld: is not a setting; did you mean enabled\?"):
-        program_run.run_program(changed("dev", "ingestion", enabld=True), Provider(), preview=True)
+        program_run.run_program(change_section("dev", "ingestion", enabld=True), Provider(), preview=True)
     assert registered == []
 
 
@@ -316,6 +320,7 @@ def test_the_platform_publishes_the_values_that_policies_need() -> None:
     assert platform.inputs["account"] == ACCOUNT
     assert platform.inputs["environment"] == "prod"
     assert platform.inputs["budget"] == 500
+    # The usage of a month is 30 times the expected load of a day.
     assert platform.inputs["usage"]["ingestion-landing"]["puts"] == 8_000 * 30
     assert platform.inputs["usage"]["transcription-audio-processor"]["invocations"] == 1_000 * 30
     assert platform.inputs["usage"]["voice-qa-query-worker"]["invocations"] == 200 * 30

@@ -27,19 +27,21 @@ from operations.__main__ import COMMANDS
 from tests.credentials import credentials
 from tests.handlers.ingestion.conftest import NOW, moto_aws
 from tests.moto_tables import create_table
-from tests.whole_program import DOCUMENTED
+from tests.whole_program import ONE_WORKER_FOR_DOCUMENTS
 
-pytestmark = DOCUMENTED
+pytestmark = ONE_WORKER_FOR_DOCUMENTS
 
 FOLDER = ROOT / "docs" / "runbooks"
 INDEX = FOLDER / "README.md"
 PAGES = sorted(set(FOLDER.glob("*.md")) - {INDEX})
 NAME_PREFIX = f"polyphony-{documented_resource_graph.STACK}-"
+RECORD_DAYS = 400
+"""Retention of file records."""
 
 
 @cache
-def alarms(stack: str) -> dict[str, str]:
-    """Return the runbook of every alarm, by the alarm's name without the stack's prefix."""
+def runbooks_by_alarm(stack: str) -> dict[str, str]:
+    """Return the path of the runbook that each alarm names, by the alarm's name without the stack's prefix."""
     resources = documented_resource_graph.build_stack_graph(stack)
     inputs = [resource.inputs for resource in resources if resource.kind == "MetricAlarm"]
     return {
@@ -49,12 +51,12 @@ def alarms(stack: str) -> dict[str, str]:
 
 
 @cache
-def every_alarm() -> dict[str, str]:
-    return {name: page for stack in stack_files.list_stacks() for name, page in alarms(stack).items()}
+def runbooks_by_alarm_of_all_stacks() -> dict[str, str]:
+    return {name: page for stack in stack_files.list_stacks() for name, page in runbooks_by_alarm(stack).items()}
 
 
 def alarm_suffix(name: str) -> str:
-    """Return an alarm's name without the placeholder of the stack and without the severity."""
+    """Return an alarm's name on a page, such as `…-dlq-critical`, without the placeholder and without the severity."""
     return re.sub(r"^(…|<\w+>)-|-(critical|warning)$", "", re.sub(r"^(…|<\w+>)-", "", name))
 
 
@@ -63,8 +65,8 @@ def quoted_names(page: Path) -> set[str]:
     return {alarm_suffix(name) for name in re.findall(r"`([^`]+)`", page.read_text())}
 
 
-def alarm_suffixes(page: Path) -> set[str]:
-    """Return the suffixes of alarm names that a page covers, without their severity."""
+def covered_alarm_suffixes(page: Path) -> set[str]:
+    """Return the ends of the alarm names in a page's line `Alarms` or table of alarms, without their severity."""
     text = page.read_text()
     match = re.search(r"^\*\*Alarms?\*\*: (.*?)(?=\*\*Mean|\n\n)", text, re.MULTILINE | re.DOTALL)
     table = re.search(r"^\| alarms? \|.*?(?=\n\n)", text, re.MULTILINE | re.DOTALL)
@@ -75,9 +77,9 @@ def alarm_suffixes(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("stack", stack_files.list_stacks())
 def test_every_alarm_has_a_runbook_that_names_it(stack: str) -> None:
-    assert len(alarms(stack)) > 50
+    assert len(runbooks_by_alarm(stack)) > 50
     missing = []
-    for name, runbook in alarms(stack).items():
+    for name, runbook in runbooks_by_alarm(stack).items():
         page, name_without_severity = ROOT / runbook, re.sub(r"-(critical|warning)$", "", name)
         assert page in PAGES, f"{name} names {runbook}"
         if not any(name_without_severity.endswith(f"-{suffix}") for suffix in quoted_names(page)):
@@ -87,14 +89,14 @@ def test_every_alarm_has_a_runbook_that_names_it(stack: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_runbook_names_only_existing_alarms(page: Path) -> None:
-    names = [re.sub(r"-(critical|warning)$", "", name) for name in every_alarm()]
-    suffixes = alarm_suffixes(page)
+    names = [re.sub(r"-(critical|warning)$", "", name) for name in runbooks_by_alarm_of_all_stacks()]
+    suffixes = covered_alarm_suffixes(page)
     assert {suffix for suffix in suffixes if not any(name.endswith(f"-{suffix}") for name in names)} == set()
 
 
 def test_the_index_lists_every_runbook_once_by_alarm_or_by_task() -> None:
     by_alarm, by_task = (re.findall(r"\((.*?)\.md\)", part) for part in INDEX.read_text().split("| when | page |"))
-    pages_of_alarms = {Path(page).stem for page in every_alarm().values()}
+    pages_of_alarms = {Path(page).stem for page in runbooks_by_alarm_of_all_stacks().values()}
     assert by_alarm == sorted(pages_of_alarms)
     assert by_task == sorted({page.stem for page in PAGES} - pages_of_alarms)
 
@@ -119,19 +121,24 @@ def dead_letter_queues() -> dict[str, str]:
     }
 
 
-def alarm_queues(*, of_queues: bool) -> set[str]:
-    """Return the dead-letter queues with an alarm: either those of queues, or those of failed calls and deliveries."""
+def dead_letter_queues_with_alarm(*, of_queues: bool) -> set[str]:
+    """Return the dead-letter queues with an alarm. If `of_queues` is True, they take messages of other queues, otherwise
+    failed calls and deliveries.
+    """
     redrive_targets = set(dead_letter_queues().values())
     with_alarm = {
         f"{NAME_PREFIX}{name.removesuffix('-critical')}"
-        for name, page in alarms(documented_resource_graph.STACK).items()
+        for name, page in runbooks_by_alarm(documented_resource_graph.STACK).items()
         if page == "docs/runbooks/dead-letters.md"
     }
     return with_alarm & redrive_targets if of_queues else with_alarm - redrive_targets
 
 
-def function_table(header: str) -> dict[str, list[str]]:
-    """Return a table of the page: queue → functions whose log groups give the reason."""
+def read_table_of_log_groups(header: str) -> dict[str, list[str]]:
+    """Return a table of the page `dead-letters`: queue → functions whose log groups give the reason.
+
+    `header` is the title of the table's first column.
+    """
     _, _, table = (FOLDER / "dead-letters.md").read_text().partition(f"| {header} |")
     rows = [re.findall(r"`([a-z-]+)`", line) for line in table.partition("\n\n")[0].splitlines()[2:]]
     return {
@@ -147,8 +154,8 @@ def test_the_runbook_maps_dead_letter_queues_to_the_logs_of_their_consumers() ->
         for resource in documented_resource_graph.build_stack_graph()
         if resource.kind == "EventSourceMapping"
     }
-    assert function_table("dead letters") == functions_by_queue
-    assert set(functions_by_queue) == alarm_queues(of_queues=True)
+    assert read_table_of_log_groups("dead letters") == functions_by_queue
+    assert set(functions_by_queue) == dead_letter_queues_with_alarm(of_queues=True)
 
 
 def test_the_runbook_maps_failed_calls_to_the_logs_of_their_functions() -> None:
@@ -157,9 +164,11 @@ def test_the_runbook_maps_failed_calls_to_the_logs_of_their_functions() -> None:
         if resource.kind == "FunctionEventInvokeConfig" and resource.inputs.get("destinationConfig"):
             destination = resource.inputs["destinationConfig"]["onFailure"]["destination"]
             functions_by_queue[destination.rpartition(":")[2]].append(resource.inputs["functionName"])
-    assert function_table("failed calls") == functions_by_queue
-    other_queues = alarm_queues(of_queues=False) - set(functions_by_queue)
-    assert all(name.endswith("-dlq") for name in other_queues), "the page covers three kinds of queues"
+    assert read_table_of_log_groups("failed calls") == functions_by_queue
+    other_queues = dead_letter_queues_with_alarm(of_queues=False) - set(functions_by_queue)
+    assert all(name.endswith("-dlq") for name in other_queues), (
+        "all other queues hold events that a rule or schedule could not deliver"
+    )
 
 
 # Backups
@@ -196,10 +205,10 @@ def test_the_runbooks_script_restores_file_records_since_the_backup(monkeypatch:
         return ArrivedFile.model_validate({**values, "arrived": NOW})
 
     def listed_file(name: str) -> ListedFile:
-        return FileRecord.from_item(build_file_item(files[name], None, NOW, 400, 2)).listed_file
+        return FileRecord.from_item(build_file_item(files[name], None, NOW, RECORD_DAYS, 2)).listed_file
 
     with moto_aws(monkeypatch) as aws:
-        table = FileTable(aws.dynamodb, aws.table, 400, lambda: NOW)
+        table = FileTable(aws.dynamodb, aws.table, RECORD_DAYS, lambda: NOW)
         files = {name: arrived_file(name) for name in ("pending", "missing", "rejected", "done", "new")}
 
         # The backup contains two files. One of them was processed with the manifest `first`.
@@ -228,11 +237,13 @@ def test_the_runbooks_script_restores_file_records_since_the_backup(monkeypatch:
         aws.s3.put_object(Bucket=aws.lake, Key="manifests/later.result.json", Body=body)
 
         def restore(since: str) -> dict[str, str]:
-            """Run the script. Return the status of each file."""
-            run_page_script("RECORDS", monkeypatch, aws.table, aws.lake, since, "400")
+            """Run the script with the results that were stored since a time. Return the status of each file."""
+            run_page_script("RECORDS", monkeypatch, aws.table, aws.lake, since, str(RECORD_DAYS))
             return {key.removeprefix("incoming/").partition("#")[0]: status for key, status in aws.statuses().items()}
 
-        assert restore("2999-01-31T04:00:00+00:00") == {"pending": "pending", "done": "processed"}
+        assert restore("2999-01-31T04:00:00+00:00") == {"pending": "pending", "done": "processed"}, (
+            "no result is so late"
+        )
         expected = {"pending": "processed", "missing": "processed", "rejected": "rejected", "done": "processed"}
         assert restore("2020-01-31T04:00:00+00:00") == expected
         assert table.list_pending(10) == [], "files whose rows exist are not processed again"

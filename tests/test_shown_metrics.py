@@ -20,7 +20,7 @@ from handlers.transcription import names_shared_with_deployment
 from local import ROOT
 from local.preview.property_value_conversion import UNKNOWN
 from local.preview.resource_graph import Graph
-from tests.whole_program import ONE_WORKER, STACKS, changed, graph, recorded
+from tests.whole_program import ONE_WORKER, STACKS, change_section, graph, run_whole_program
 
 pytestmark = ONE_WORKER
 
@@ -167,7 +167,7 @@ def test_every_chart_and_alarm_reads_metrics_that_the_stack_publishes(stack: str
 
 
 def test_request_metrics_of_s3_are_shown_if_the_bucket_has_them() -> None:
-    graph_with_metrics = recorded(changed("prod", "meetings", requestsMeasured=True)).graph
+    graph_with_metrics = run_whole_program(change_section("prod", "meetings", requestsMeasured=True)).graph
     assert {metric.name for metric in read_metrics(graph_with_metrics) if metric.namespace == "AWS/S3"} == {
         "FirstByteLatency"
     }

@@ -161,12 +161,12 @@ def test_the_check_of_all_previews_fails_if_one_preview_failed() -> None:
 def test_every_job_with_the_pulumi_cli_installs_the_version_of_the_locked_sdk() -> None:
     locks = [*(ROOT / "requirements").glob("*.txt"), ROOT / "policies" / "requirements.txt"]
     versions = {path: re.findall(r"^pulumi==([\d.]+)", path.read_text(), re.MULTILINE) for path in locks}
-    locked = {version for found in versions.values() for version in found}
+    [locked_version] = {version for found in versions.values() for version in found}
     assert {path.name for path, found in versions.items() if found} == {"program.txt", "tools.txt", "requirements.txt"}
     installed = {(name, job): step["with"] for name, job, step in steps() if uses(step, "pulumi/actions")}
     assert set(installed) == {("ci.yml", "test"), ("stack.yml", "preview"), ("stack.yml", "deploy")}
-    # With a command, the action would also log in and run it.
-    assert [{"pulumi-version": version} for version in locked] * 3 == list(installed.values())
+    # With the input `command`, the action would also log in and run that command.
+    assert list(installed.values()) == [{"pulumi-version": locked_version}] * 3
 
 
 def test_pull_requests_fail_if_the_tests_of_the_pulumi_cli_are_skipped() -> None:
@@ -470,6 +470,7 @@ def push_image(folder: Path, digest: str, images: dict[str, Any]) -> Any:
 
 
 def test_the_current_image_is_tagged_before_another_is_pushed(tmp_path: Path) -> None:
+    """The repository keeps images with this tag longer than others."""
     digest, other = "sha256:" + "a" * 64, "sha256:" + "b" * 64
     images_after_push = push_image(tmp_path, digest, {"older": digest})
     pinned_tag = f"{PINNED_TAG_PREFIX}aaaaaaaaaaaa"

@@ -16,8 +16,9 @@ from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 
 ONE_WORKER = pytest.mark.xdist_group("whole")
-DOCUMENTED = pytest.mark.xdist_group("graphs")
-"""Marker for tests of the graphs of the generated documents (`local/generate/documented_resource_graph.py`)."""
+ONE_WORKER_FOR_DOCUMENTS = pytest.mark.xdist_group("graphs")
+"""Marker with the same purpose for tests that use the resource graph of the generated documents
+(`local/generate/documented_resource_graph.py`)."""
 STACKS = stack_files.list_stacks()
 ONLY_INGESTION: Mapping[str, Mapping[str, Any]] = {
     section: {"enabled": False} for section in ("transcription", "voiceQa", "livestream", "meetings")
@@ -36,17 +37,17 @@ def graph(stack: str) -> Graph:
     return previewed(stack).graph
 
 
-def recorded(config: StackConfig) -> program_run.ProgramRun:
+def run_whole_program(config: StackConfig) -> program_run.ProgramRun:
     """Run the program with this configuration. The result is not cached, and no policies are evaluated."""
     return program_run.run_program(config, PreviewProvider(), preview=True)
 
 
-def changed(stack: str, section: str, **changes: Any) -> StackConfig:
+def change_section(stack: str, section: str, **changes: Any) -> StackConfig:
     """Return a stack's configuration with changes in one section."""
-    return changed_in(stack, {section: changes})
+    return change_sections(stack, {section: changes})
 
 
-def changed_in(stack: str, sections: Mapping[str, Mapping[str, Any]]) -> StackConfig:
+def change_sections(stack: str, sections: Mapping[str, Mapping[str, Any]]) -> StackConfig:
     """Return a stack's configuration with changes in several sections."""
     config = stack_files.read_stack(stack)
     values = dict(config.values)
@@ -58,4 +59,4 @@ def changed_in(stack: str, sections: Mapping[str, Mapping[str, Any]]) -> StackCo
 
 def ingestion_alone(stack: str = "dev", **changes: Any) -> StackConfig:
     """Return a stack's configuration with ingestion as the only subsystem, and changes in the foundation."""
-    return changed_in(stack, {"foundation": changes, **ONLY_INGESTION})
+    return change_sections(stack, {"foundation": changes, **ONLY_INGESTION})

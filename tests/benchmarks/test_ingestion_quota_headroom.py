@@ -30,6 +30,7 @@ from local.preview.cost import StackCost
 from local.preview.stack_files import StackConfig
 
 SETTINGS = IngestionSettings()
+# Names of quotas.
 RUNS = "Glue runs of the job, busiest hour"
 BACKLOG = "Wait for a run, a day's files at once"
 RUNS_OF_DAY = "Glue runs of the job, whole day"
@@ -118,6 +119,7 @@ def test_beyond_seven_hundred_times_the_load_one_days_partition_is_used_up() -> 
 
 
 def test_the_usage_is_that_of_the_busiest_hour() -> None:
+    """By default, 1,000 files arrive in the busiest hour and 8,000 in a day. A run takes four minutes for 200 files."""
     load = PeakLoad(SETTINGS, 600)
     assert load.files == pytest.approx(1000 * 600 / 3600)
     assert load.runs == pytest.approx(200)
@@ -129,7 +131,7 @@ def test_the_usage_is_that_of_the_busiest_hour() -> None:
 def test_no_manifest_uses_half_of_its_retries_if_all_files_of_a_day_arrive_at_once(factor: int) -> None:
     settings = scale_load(raise_limits(SETTINGS, factor).apply(SETTINGS), factor)
     result = simulate_day_at_once(settings, START_RETRIER)
-    assert (result.manifests, result.failed) == (40 * factor, 0)
+    assert (result.manifests, result.failed) == (40 * factor, 0), "a day's 8,000 files become 40 manifests"
     assert result.max_retries < START_RETRIER["MaxAttempts"] / 2
     assert result.hours * 3600 < least_pause_seconds(START_RETRIER) / 2
 
@@ -146,7 +148,7 @@ def test_a_days_files_at_once_take_longer_if_glue_allows_fewer_starts_than_runs_
     runs_per_second = settings.spark.concurrent_runs / (settings.load.run_minutes * 60)
     assert runs_per_second < STARTS_PER_SECOND
     few_starts, many_starts = (
-        simulate_day_at_once(settings, START_RETRIER, factor * runs_per_second) for factor in (0.5, 2)
+        simulate_day_at_once(settings, START_RETRIER, starts_per_second=factor * runs_per_second) for factor in (0.5, 2)
     )
     assert 1 < many_starts.hours * 3600 / PeakLoad(settings, 1).backlog_seconds < 1.2
     assert few_starts.hours > 1.8 * many_starts.hours

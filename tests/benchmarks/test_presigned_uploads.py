@@ -24,7 +24,7 @@ def test_a_request_creates_no_client_and_loads_no_service_model(
 ) -> None:
     request = UPLOAD_REQUESTS[name]
     variables = {**AWS_VARIABLES, **request.environment}
-    del variables["AWS_LAMBDA_RUNTIME_API"]
+    del variables["AWS_LAMBDA_RUNTIME_API"]  # with this variable, an imported handler creates its clients at once
     for variable in ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3"):
         variables[variable] = endpoint
     for variable, value in variables.items():
@@ -34,7 +34,7 @@ def test_a_request_creates_no_client_and_loads_no_service_model(
     create_clients = module._rest if hasattr(module, "_rest") else module._handler
     create_clients.cache_clear()
     try:
-        create_clients()  # in Lambda, the module does this when it is imported
+        create_clients()  # as the import does in Lambda
         monkeypatch.setattr(botocore.session.Session, "create_client", fail)
         monkeypatch.setattr(botocore.loaders.Loader, "load_service_model", fail)
         for _ in range(2):

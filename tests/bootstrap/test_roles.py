@@ -26,9 +26,9 @@ from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig, read_stack
 from tests.bootstrap.required_actions import is_read_only, list_requests, required_actions, required_actions_by_type
 from tests.bootstrap.role_template import REPOSITORY, STATE_KEY_ARN, resolve_template, template
-from tests.whole_program import DOCUMENTED, changed_in
+from tests.whole_program import ONE_WORKER_FOR_DOCUMENTS, change_sections
 
-pytestmark = DOCUMENTED
+pytestmark = ONE_WORKER_FOR_DOCUMENTS
 
 STACKS = ["dev", "staging", "prod"]
 SUBJECT = "token.actions.githubusercontent.com:sub"
@@ -147,7 +147,7 @@ def with_all_options(stack: str) -> StackConfig:
     """Return a stack file with every setting that grants something which no committed stack file grants."""
     guarded = {"guardrailId": "abc123", "guardrailVersion": "1"}
     processing = {"engine": "fargate", "imageDigest": f"sha256:{'0' * 64}"}
-    return changed_in(
+    return change_sections(
         stack,
         {
             "ingestion": {

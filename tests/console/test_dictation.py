@@ -262,14 +262,14 @@ def test_an_utterance_without_a_free_stream_waits_while_others_are_sent(window: 
 
 RENEW_SESSION = """
   const refuseSession = () => { throw new Problem("the session has ended", { code: input }); };
-  let isFirstOver = false;
+  let isFirstSessionOver = false;
   const open = (number, { sessionId }) => (sessionId ? refuseSession() : { sessionId: `s${requestsOf("open").length}` });
-  const dictation = createDictation(fakeConnect({ open, audio: ({ sessionId }) => (isFirstOver && sessionId === "s1" ? refuseSession() : {}) }));
+  const dictation = createDictation(fakeConnect({ open, audio: ({ sessionId }) => (isFirstSessionOver && sessionId === "s1" ? refuseSession() : {}) }));
   const caption = (sessionId, text) => deliver[0]({ type: "caption", utterance: "u2", sequence: 2, resultId: sessionId, startMs: 0, endMs: 9, final: true, sessionId, text });
   await dictation.open();
   addUtterances(dictation, 2);
   await waitFor("two utterances are sent", () => requestsOf("audio").length === 2);
-  isFirstOver = true;
+  isFirstSessionOver = true;
   deliver[0]({ type: "done", utterance: "u1", sessionId: "s1" });
   caption("s1", "first");
   %s
@@ -345,7 +345,7 @@ EVERY_SESSION_ENDED = """
 """
 
 
-def test_the_dictation_ends_after_six_sessions_without_an_utterance(window: ConsoleWindow) -> None:
+def test_the_dictation_ends_after_six_sessions_that_refused_its_utterance(window: ConsoleWindow) -> None:
     session_count, failed_count, errors, is_connection_open = run_script(
         window, "dictation", FAKE_SERVICE % EVERY_SESSION_ENDED
     )

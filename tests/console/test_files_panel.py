@@ -33,6 +33,7 @@ class FakeIngestion:
         page.route("https://dynamodb.eu-west-1.amazonaws.com/**", self._get_item)
         page.route(f"{LOCAL_ENDPOINT}/landing/**", self._put)
         page.route(f"{LOCAL_ENDPOINT}/", self._get_item)
+        # After each sign-in, the hidden episodes panel reads its list.
         fake_host(page, "livestream.example.com", lambda _: {"episodes": []})
 
     def _put(self, route: Route) -> None:

@@ -121,7 +121,7 @@ def test_long_speech_is_cut_between_words_without_loss(window: ConsoleWindow) ->
     words = ["hello", "world", "good", "day", "thank", "you"] * 3
     utterances = cut_speech(window, speech_samples(" ".join(words)))
     assert len(utterances) > 1
-    assert max(len(utterance) for utterance in utterances) <= 5 * RATE
+    assert max(len(utterance) for utterance in utterances) <= 5 * RATE, "an utterance lasts at most five seconds"
     assert [word for utterance in utterances for word in recognise(utterance)] == words
 
 
@@ -132,6 +132,7 @@ def test_neither_a_click_nor_a_quiet_hum_is_an_utterance(window: ConsoleWindow) 
 
 
 def caption(utterance: str, result: str, text: str, **fields: Any) -> dict[str, Any]:
+    """Return the message with one caption. A caption with a higher revision replaces that of the same result."""
     defaults = {"sequence": int(utterance[1:]), "startMs": 0, "endMs": 100, "revision": 1, "final": False}
     return {"type": "caption", "utterance": utterance, "resultId": result, "text": text, **defaults, **fields}
 
@@ -333,7 +334,7 @@ def test_invalid_credentials_are_refused_without_showing_them(window: ConsoleWin
 def test_ids_are_ulids_that_sort_by_time(window: ConsoleWindow) -> None:
     first, second = run_script(window, "ids", "return [module.ulid(input), module.ulid(input + 1)];", 1_790_000_000_000)
     assert first < second
-    assert first[:10] == ulid.ulid(datetime.fromtimestamp(1_790_000_000, UTC), 0)[:10]
+    assert first[:10] == ulid.ulid(datetime.fromtimestamp(1_790_000_000, UTC), 0)[:10], "ten characters are the time"
 
 
 @pytest.mark.parametrize(("ms", "text"), [(0, "0:00"), (61_999, "1:01"), (3_723_000, "1:02:03"), (-5, "0:00")])
@@ -487,4 +488,5 @@ def test_an_expired_url_is_replaced_before_use(window: ConsoleWindow) -> None:
 def test_the_page_contacted_no_other_host(window: ConsoleWindow) -> None:
     """Must be the last test, because it checks the requests of all tests above."""
     assert window.requested_hosts == {window.url.rstrip("/")}
+    # Without a platform, the server answers requests for the stack's outputs with the status 503.
     assert [message for message in window.browser_messages if "503" not in message] == []

@@ -131,7 +131,9 @@ return input.map((values) => {
 
 
 def test_a_token_of_another_user_or_another_api_key_is_a_change_of_the_user(window: ConsoleWindow) -> None:
-    """The first token and the first API key are no change, and neither is a new token of the same user."""
+    """The first token and the first API key are no change, and neither is a new token of the same user. A token that
+    names no user counts as a user of its own.
+    """
     sign_ins: list[tuple[dict[str, str], int]] = [
         ({"token": make_token("ann")}, 0),
         ({"apiKey": "k1"}, 0),

@@ -101,7 +101,9 @@ class AlarmHarness:
             logGroupName=LOG_GROUP,
             filterName="failed",
             filterPattern='{ $.message = "work_failed" }',
-            metricTransformations=[{"metricNamespace": "own", "metricName": "failed", "metricValue": "$.items"}],
+            metricTransformations=[
+                {"metricNamespace": "FromLogs", "metricName": "FailedItems", "metricValue": "$.items"}
+            ],
         )
 
 
@@ -123,15 +125,16 @@ def test_each_failure_raises_its_alarm_and_the_subscriber_gets_the_message(harne
     harness.put_alarm("errors", "AWS/Lambda", "Errors", FunctionName="failing", Resource="failing:live")
     harness.put_alarm("throttles", "AWS/Lambda", "Throttles", FunctionName="failing", Resource="failing:live")
     harness.put_alarm("dead-letters", "AWS/SQS", "ApproximateNumberOfMessagesVisible", QueueName="dead-letters")
-    harness.put_alarm("log", "own", "failed")
-    harness.put_alarm("published", "Own", "Failed", Stack="local")
+    harness.put_alarm("log", "FromLogs", "FailedItems")
+    harness.put_alarm("published", "Published", "Failed", Stack="local")
+    # The emulator throttles no table, so the next alarm has no data.
     harness.put_alarm("table", "AWS/DynamoDB", "WriteThrottleEvents", TableName="any")
     harness.clients("sqs").send_message(
         QueueUrl=harness.clients("sqs").get_queue_url(QueueName="dead-letters")["QueueUrl"], MessageBody="failed"
     )
     harness.clients("lambda").invoke(FunctionName="failing", Qualifier="live", Payload=b"{}")
     harness.clients("cloudwatch").put_metric_data(
-        Namespace="Own",
+        Namespace="Published",
         MetricData=[{"MetricName": "Failed", "Value": 1, "Dimensions": [{"Name": "Stack", "Value": "local"}]}],
     )
     harness.clients("stepfunctions").start_execution(stateMachineArn=harness.machine)

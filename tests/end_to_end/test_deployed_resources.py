@@ -26,7 +26,7 @@ from local.preview import stack_files
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.small_stack import SmallStack
 from tests.fake_engine import foundation_settings, scope
-from tests.whole_program import recorded
+from tests.whole_program import run_whole_program
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 
@@ -86,7 +86,7 @@ def test_every_input_of_the_preview_exists_after_deployment(platform: Platform) 
     """A missing output of a driver would silently omit the inputs that use it."""
     missing_inputs = [
         f"{resource.name}.{name}"
-        for resource in recorded(stack_files.read_stack("local")).graph.customs()
+        for resource in run_whole_program(stack_files.read_stack("local")).graph.customs()
         for name in set(resource.inputs) - set(platform.graph[resource.urn].inputs)
     ]
     assert missing_inputs == []

@@ -76,11 +76,11 @@ def write_sweep_handler(folder: Path, answer: str, printed: str = "") -> None:
     write_files(folder.parent / "tree", {SWEEP: text})
 
 
-def test_a_pushed_function_answers_and_the_next_up_does_nothing(folder: Path) -> None:
+def test_a_pushed_function_answers_and_the_next_up_leaves_it_unchanged(folder: Path) -> None:
     up(folder)
     assert invoke_alias(folder, SWEEP_NAME) == ("1", "first")
     write_sweep_handler(folder, "second")
-    assert function_push.push(folder, ["sweep"], 0.0) == 0
+    assert function_push.push(folder, ["sweep"], started=0.0) == 0
     assert invoke_alias(folder, SWEEP_NAME) == ("2", "second")
     assert invoke_alias(folder, START_NAME) == ("1", "first")
     functions = ["meetings-start-function", "meetings-start-live"]
@@ -88,7 +88,7 @@ def test_a_pushed_function_answers_and_the_next_up_does_nothing(folder: Path) ->
     assert invoke_alias(folder, SWEEP_NAME) == ("2", "second")
 
     write_sweep_handler(folder, "third")
-    assert function_push.push(folder, ["all"], 0.0) == 0
+    assert function_push.push(folder, ["all"], started=0.0) == 0
     assert invoke_alias(folder, SWEEP_NAME) == ("3", "third")
     assert up(folder) == {}
 
@@ -99,7 +99,7 @@ def test_a_pushed_function_answers_and_the_next_up_does_nothing(folder: Path) ->
 
     state_file(folder).unlink()  # as on a platform that the Pulumi CLI deployed
     write_sweep_handler(folder, "fifth")
-    assert function_push.push(folder, ["meetings/sweep"], 0.0) == 0
+    assert function_push.push(folder, ["meetings/sweep"], started=0.0) == 0
     assert invoke_alias(folder, SWEEP_NAME) == ("5", "fifth")
 
 

@@ -25,7 +25,7 @@ def test_an_uploaded_file_gets_one_record_with_the_status_pending(intake: Ingest
     [record] = intake.wait_until_tracked("incoming/one file+ü.ndjson")
     assert record["status"] == {"S": "pending"}
     assert record["version_id"] == {"S": version}
-    assert record["size"] == {"N": "9"}
+    assert record["size"] == {"N": "9"}, "`upload` writes nine bytes by default"
 
 
 def test_a_file_outside_the_prefix_is_ignored(intake: IngestionIntake) -> None:
@@ -53,6 +53,7 @@ def test_a_batch_may_contain_more_than_ten_files(intake: IngestionIntake, platfo
     for key in keys:
         intake.upload(key)
     eventually(lambda: True if all(intake.find_records(key) for key in keys) else None, "all records")
+    # The log event `batch_taken_in` contains the number of records in an invocation.
     batch_lines = [line for line in platform.log_lines("ingestion-manifest-builder") if "batch_taken_in" in line]
     assert any(f'"records":{count}' in line.replace(" ", "") for line in batch_lines for count in range(11, 26)), (
         batch_lines
@@ -63,6 +64,7 @@ def test_the_handler_runs_from_the_deployed_zip_and_not_from_the_checkout(
     intake: IngestionIntake, platform: Platform
 ) -> None:
     function = platform.id("ingestion-manifest-builder-function")
+    # The event is invalid, so the handler fails and its traceback is logged.
     intake.client("lambda").invoke(FunctionName=function, Qualifier="live", Payload=b'{"Records": 1}')
     lines = platform.log_lines("ingestion-manifest-builder")
     frames = [line for line in lines if "manifest_builder/handler.py" in line and line.lstrip().startswith("File")]

@@ -23,7 +23,9 @@ def test_files_become_a_full_manifest_and_a_flushed_one_and_exactly_their_rows(
     files_of_other_tests, outcome = ingestion_flow_run.outcome
     assert outcome.execution_counts == Counter(SUCCEEDED=2)
     assert outcome.manifest_sizes == [FULL_MANIFEST, INGESTED_FILES - FULL_MANIFEST + files_of_other_tests]
-    assert outcome.file_counts == {"processed": INGESTED_FILES, "rejected": 2}
+    assert outcome.file_counts == {"processed": INGESTED_FILES, "rejected": 2}, (
+        "the flow adds an empty file and one of another type"
+    )
     assert outcome.rows == list_expected_rows(INGESTED_FILES)
 
 
@@ -34,5 +36,6 @@ def test_a_run_logs_counts_and_no_content_of_a_file(platform: Platform, ingestio
     files_of_runs = Counter(item["files"] for item in run_counts)  # other tests start runs on this platform, too
     assert Counter(outcome.manifest_sizes) <= files_of_runs
     assert sum(item["rows"] for item in run_counts) >= len(outcome.rows) > 0
+    # Every n-th file has a line that is not JSON. Such lines are rejected.
     assert sum(item["rejected_rows"] for item in run_counts) >= INGESTED_FILES // BAD_EVERY
     assert [name for name in ("incoming/", "two words", "日本", "not json", '"text"') if name in log] == []

@@ -26,7 +26,7 @@ from local.platform.state import PlatformState, ResourceStatus
 from tests.end_to_end.command_killer import COMMAND_END, POLICY_PACK, CommandResult, CommandRunner
 from tests.end_to_end.deployed_test_programs import LOG_GROUP, QUEUES, REMOVED_TOPIC, RETENTION_DAYS, TOPIC
 from tests.end_to_end.small_stack import create_function
-from tests.process_tree import tree
+from tests.process_tree import list_process_tree
 
 pytestmark = [
     pytest.mark.e2e,
@@ -162,7 +162,7 @@ def test_a_platform_with_a_dead_process_ends_as_a_whole(runner: CommandRunner, p
     running = emulator.find_running(runner.platform)
     assert running is not None
     start_endless_invocation(running)
-    [services] = [pid for pid in tree(running.pid) if "separate_process_services" in command_line(pid)]
+    [services] = [pid for pid in list_process_tree(running.pid) if "separate_process_services" in command_line(pid)]
     os.kill(running.pid if process == "emulator" else services, signal.SIGKILL)
     assert runner.wait_for_other_processes() == [], "the worker of the invocation is killed too"
     assert lifecycle.find_running_platform(runner.platform) is None

@@ -120,7 +120,7 @@ def fail_by_stopped_execution(
 
 
 @pytest.mark.usefixtures("no_capacity")
-def test_the_next_execution_uses_the_running_job_of_a_stopped_execution(
+def test_the_next_execution_uses_the_unfinished_job_of_a_stopped_execution(
     platform: Platform, meetings: MeetingsBackend, ann: Recorder
 ) -> None:
     meeting, chunks = new_meeting(), ann.record_speech("good day")
@@ -186,7 +186,7 @@ def test_the_runbooks_command_restarts_failed_meetings(
 
 
 LONG_AGO = timestamp(datetime.now(UTC) - timedelta(days=20))
-# The processing attempt 99 has no workflow execution, and the recording is too old to start one.
+# The processing attempt 99 has no workflow execution. The recording was complete (`whole_at`) too long ago to start one.
 PROCESSING_FOR_DAYS = {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA, "attempt": 99, "whole_at": LONG_AGO}
 
 

@@ -90,7 +90,9 @@ def test_no_client_text_is_logged(platform: Platform, livestream: LivestreamBack
 def test_the_example_claim_of_the_requirements_is_returned_unchanged(
     platform: Platform, livestream: LivestreamBackend
 ) -> None:
-    """The test writes the claim to the table, in place of the agent."""
+    """The test writes the claim to the table, in place of the agent. The response adds `timed`, which is true because
+    the times are not marked as estimates.
+    """
     episode = livestream.create_episode("with claims")["episodeId"]
     claim = {
         "claimId": "c1",

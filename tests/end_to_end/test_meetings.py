@@ -122,7 +122,10 @@ FORBIDDEN_CALLS: dict[str, Callable[[UserAccess, str, str], object]] = {
     ),
 }
 """Calls that the user Bob may not make. Their arguments are Bob's AWS clients, the id of another user, and the S3 key
-of a transcript of this user."""
+of a transcript of this user.
+
+Due meetings are the items of the table that list which meetings a scheduled function must check. Stored answers are
+those of the model that summarises meetings."""
 
 
 @pytest.fixture(scope="module")

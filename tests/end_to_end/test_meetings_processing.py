@@ -110,7 +110,7 @@ def test_a_meeting_lists_chunks_that_are_missing_or_have_wrong_bytes_until_they_
     ann.put(MeetingId(ann.credentials.user, meeting.meeting_id).upload_key("00002.mp4"), contents[2])
     assert ann.wait_for_wrong_chunks(meeting.meeting_id, ChunkProblem.HASH) == ["00001.mp4"]
     second_upload = ann.client.upload(meeting, chunks)
-    assert (second_upload.sent, second_upload.kept) == (1, 2)
+    assert (second_upload.sent, second_upload.kept) == (1, 2), "only the chunk with wrong bytes is sent again"
     ready = ann.wait_for_status(meeting.meeting_id)
     assert (ready.status, ready.reason, ready.content, ready.wrong) == (READY, None, second_upload.content, ())
     said = ann.client.transcript(meeting.meeting_id).said
@@ -120,6 +120,7 @@ def test_a_meeting_lists_chunks_that_are_missing_or_have_wrong_bytes_until_they_
 @pytest.fixture(scope="module")
 def interrupted_meetings(platform: Platform, ann: Recorder) -> dict[str, MeetingRecord]:
     """Process recordings with faults of the Spot queue, one after the other, because a fault affects the whole queue."""
+    # Fargate Spot reclaims the capacity of an attempt: once when it logs its first output, and otherwise at its start.
     faults = {
         "interrupted once": QueueFault(reclaimed_attempts=1, reclaim_at='"media_step"'),
         "interrupted always": QueueFault(reclaimed_attempts=99),
@@ -153,6 +154,7 @@ def test_an_interrupted_job_continues_where_it_stopped(
 def test_a_job_without_spot_capacity_runs_on_demand(
     meetings: MeetingsBackend, interrupted_meetings: dict[str, MeetingRecord], fault: str, attempts: Any
 ) -> None:
+    """`attempts` are the numbers of attempts of the job on Spot and of the job on demand."""
     history = read_job_history(meetings, interrupted_meetings[fault])
     assert (interrupted_meetings[fault].status, history.queues, history.attempts) == (
         READY,

@@ -15,7 +15,7 @@ from local.platform.state import PlatformState
 from local.platform.update_plan import PlanningProvider
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.small_stack import ActionRecorder
-from tests.process_tree import listening, tree
+from tests.process_tree import list_listening_addresses, list_process_tree
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 
@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the sockets of a process tree from /proc")
 def test_the_platform_listens_on_loopback_only(platform: Platform) -> None:
     """Handlers have run by now, so the process tree includes their workers."""
-    pids = tree(platform.emulator.pid)
-    addresses = {address for pid in pids for address in listening(pid)}
+    pids = list_process_tree(platform.emulator.pid)
+    addresses = {address for pid in pids for address in list_listening_addresses(pid)}
     assert f"127.0.0.1:{platform.emulator.port}" in addresses
     assert [address for address in addresses if not address.startswith("127.0.0.1:")] == [], (
         "no service may listen on another interface"

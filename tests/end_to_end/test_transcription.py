@@ -102,7 +102,9 @@ def test_the_token_in_the_subprotocol_determines_the_user(provider: Provider, pl
 
 def test_too_many_concurrent_utterances_are_refused_until_one_has_ended(speaker: Speaker) -> None:
     answers = [speaker.say(f"u{number}", LONG_UTTERANCE, sequence=number) for number in range(4)]
-    assert [answer.get("code", answer["type"]) for answer in answers] == ["accepted"] * 3 + ["BUSY"]
+    assert [answer.get("code", answer["type"]) for answer in answers] == ["accepted"] * 3 + ["BUSY"], (
+        "a session may have three utterances in progress"
+    )
     for number in range(3):
         speaker.wait_for_end(f"u{number}")
     assert speaker.say("u3", "hello world", sequence=3)["type"] == "accepted"
@@ -212,6 +214,6 @@ def test_no_text_and_no_token_is_in_any_log_or_table(platform: Platform, url: st
     tables = [platform.id(f"transcription-{name}-table") for name in ("sessions", "live")]
     stored = json.dumps([platform.client("dynamodb").scan(TableName=item)["Items"] for item in tables])
     for text in (*lines, stored):
-        assert "aptions please" not in text
+        assert "aptions please" not in text, "the first letter is omitted, because it is a capital in captions"
         assert "canary-user" not in text
         assert "bearer." not in text

@@ -1,8 +1,9 @@
 """End-to-end tests of voice Q&A: guests (unauthenticated browser users) upload lectures and ask questions about them.
 
-The guests use a real WebSocket, real audio and signed handshakes. Some tests have the names that the requirement gives
-them. The local agent answers questions by fixed rules. If a question contains the name of a fault, such as `throttled`,
-the agent has this fault.
+The guests use a real WebSocket, real audio and signed handshakes. Anyone with a guest's Cognito identity id can log in
+as the guest, so a keyed hash of it, the *guest id*, replaces it outside the table. Some tests have the names that the
+requirement gives them. The local agent answers questions by fixed rules. If a question contains the name of a fault,
+such as `throttled`, the agent has this fault.
 """
 
 import json
@@ -28,7 +29,7 @@ from handlers.voice_qa.table_records import TTL_ATTRIBUTE, QuestionRecord, Quest
 from local.flows import eventually
 from local.flows.voice_qa_client import GuestConnection, VoiceQaBackend, upload_by_form
 from tests.end_to_end.conftest import FlowRun, Platform
-from tests.process_tree import tree
+from tests.process_tree import list_process_tree
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 LECTURE = (
@@ -167,7 +168,7 @@ def find_running_question(voice_qa: VoiceQaBackend, guest_id: str, query_id: str
 
 def kill_function_processes(platform: Platform, function: str) -> None:
     """Kill the processes that run a function, as a lost container does."""
-    for pid in tree(platform.emulator.pid):
+    for pid in list_process_tree(platform.emulator.pid):
         with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
             variables = Path(f"/proc/{pid}/environ").read_text(encoding="utf-8", errors="replace").split("\0")
             if f"AWS_LAMBDA_FUNCTION_NAME={function}" in variables:
@@ -247,7 +248,7 @@ def test_logs_contain_no_text_no_signature_and_no_identity(
 def test_no_answer_and_no_s3_key_contains_the_identity_id(
     connection: GuestConnection, voice_qa: VoiceQaBackend, lecture_id: str
 ) -> None:
-    """The URL of the spoken answer contains the S3 key. Anyone can log in with an identity id."""
+    """The URL of the spoken answer contains the S3 key."""
     accepted, answer = connection.ask_question(lecture_id, audioKey=connection.upload_question("captions please"))
     forms = [connection.ask("upload", kind=kind, contentType="audio/ogg") for kind in ("query", "lecture")]
     assert answer.end is not None

@@ -218,7 +218,7 @@ def test_the_output_of_functions_is_in_their_logs(echo_client: EchoClient) -> No
 @pytest.mark.parametrize(
     "message",
     ["é" * (FRAME_BYTES // 2 + 1), ["x" * FRAME_BYTES] * 4 + ["x"]],
-    ids=["frame of long letters", "message of several frames"],
+    ids=["frame with too many bytes but few characters", "message of five frames"],
 )
 def test_a_connection_that_breaks_a_limit_is_closed(echo_client: EchoClient, message: Any) -> None:
     with echo_client.connect() as client:
@@ -227,7 +227,7 @@ def test_a_connection_that_breaks_a_limit_is_closed(echo_client: EchoClient, mes
         with pytest.raises(ConnectionClosedError) as closed:
             client.recv(timeout=20)
     assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1009
+    assert closed.value.rcvd.code == 1009, "the code for a message that is too big"
 
 
 def test_a_route_without_a_route_response_sends_nothing(echo_client: EchoClient) -> None:

@@ -22,7 +22,7 @@ def _restored_signal_handlers() -> Iterator[None]:
 
 
 def test_a_flag_an_alias_and_a_rollout_work_on_moto(moto: FunctionGateway, capsys: pytest.CaptureFixture[str]) -> None:
-    clock = itertools.count(0.0, 4.0).__next__
+    clock = itertools.count(0.0, 4.0).__next__  # each time is four seconds later, so that waits end without a pause
     for command in (
         ["flag", "--stack", "dev", PATH, "PARTIAL_RESULTS_ENABLED=false"],
         ["alias", "--stack", "dev", PATH, "--to", "2"],
@@ -109,7 +109,9 @@ def test_the_error_for_a_missing_region_is_one_line(
 
 @pytest.mark.usefixtures("_restored_signal_handlers")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_rollout_that_is_terminated_returns_the_share(cloud: FakeLambdaCloud, number: signal.Signals) -> None:
+def test_a_terminated_rollout_returns_all_traffic_to_the_old_version(
+    cloud: FakeLambdaCloud, number: signal.Signals
+) -> None:
     stop_cleanly()
     cloud.move_alias("1")
     cloud.schedule = [(60.0, lambda: signal.raise_signal(number))]

@@ -85,10 +85,11 @@ def test_the_setting_to_commit_is_printed_if_two_models_agree() -> None:
     status, output = compare()
     assert status == 0
     assert output[-4:] == ["config:", "  polyphony:meetings:", "    models:", EXPECTED_SETTING]
-    assert sum(line.startswith(("0", "10-")) for line in output) == COUNT
+    transcript_lines = [line for line in output if line.startswith(("0", "10-"))]  # their names begin with 01- to 10-
+    assert len(transcript_lines) == COUNT
     assert any(line.startswith("all  ") and "1.000" in line for line in output)
-    assert "no evidence" in output[2], "the output names the source of the answers"
-    assert "If Bedrock gives the same result" in output[-5]
+    assert "no evidence" in output[2], "answers of a scripted model say nothing about the models of Bedrock"
+    assert "If Bedrock gives the same result" in output[-5], "so the setting is advised with this condition"
 
 
 def compare_with_fault(fault: str, *arguments: str, **options: Any) -> tuple[int, list[str]]:
@@ -122,6 +123,7 @@ def test_items_with_invented_quotes_are_counted_and_dropped() -> None:
     ("fault", "cause"), [("denied", "refused"), ("throttled", "throttled"), ("unavailable", "unavailable")]
 )
 def test_a_failing_model_ends_the_comparison(fault: str, cause: str, capsys: pytest.CaptureFixture[str]) -> None:
+    # Each time of the clock is 20 seconds later, so that the retries end without a pause.
     timing = RetryTiming(itertools.count(0.0, 20.0).__next__, lambda _: None, lambda: 1.0)
     assert compare_with_fault(fault, timing=timing)[0] == 2
     assert cause in capsys.readouterr().err
@@ -146,7 +148,7 @@ def test_missing_transcripts_or_a_missing_region_are_refused(
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "one.json").write_text('{"said": "canary"}')
     for arguments, expected in (
-        (["--transcripts", str(tmp_path)], "and --count is"),
+        (["--transcripts", str(tmp_path)], "and --count is"),  # the folder has no transcripts
         (["--count", "99"], "and --count is"),
         (["--count", "0"], "and --count is"),
         (["--transcripts", str(tmp_path / "bad"), "--count", "1"], "is not a transcript"),

@@ -201,7 +201,7 @@ def test_a_value_that_the_functions_model_rejects_is_refused(
     problem = find_model_problem(subsystem, variables, name, value)
     assert problem is not None
     assert expected_error in problem
-    assert value not in problem.split()
+    assert value not in problem.split(), "the value may be a secret"
 
 
 def test_a_variable_that_no_model_has_is_not_checked() -> None:
@@ -250,7 +250,7 @@ def test_a_concurrent_move_of_the_alias_is_not_overwritten(
 def test_an_endless_update_does_not_change_the_live_version(cloud: FakeLambdaCloud, run_refused: RunRefused) -> None:
     cloud.update_seconds = 1e6
     assert "is not finished" in run_refused("flag", DISABLE_PARTIAL_RESULTS)
-    assert cloud.now == 180
+    assert cloud.now == 180, "the command waits three minutes"
 
 
 def test_a_failed_update_does_not_change_the_live_version_and_can_be_repeated(

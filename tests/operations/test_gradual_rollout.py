@@ -41,7 +41,7 @@ def test_a_version_without_alarms_gets_its_share_and_then_all_traffic(cloud: Fak
     assert cloud.run("rollout") == 0
     assert routing == [("1", {"2": 0.1})] * 2
     assert cloud.routing() == ("2", {})
-    assert cloud.now == 900
+    assert cloud.now == 900, "a rollout takes 15 minutes by default"
     assert cloud.printed[-1].split() == ["liveVersion:", '"2"']
 
 
@@ -51,7 +51,7 @@ def test_share_time_and_interval_can_be_chosen(cloud: FakeLambdaCloud) -> None:
     assert cloud.run("rollout", "--share", "25", "--minutes", "2", "--every", "50") == 0
     assert routing == [("1", {"2": 0.25})]
     assert cloud.now == 120
-    assert cloud.calls.count("describe_alarms") == 1 + 3
+    assert cloud.calls.count("describe_alarms") == 1 + 3, "before the rollout, after 50 and 100 seconds, and at the end"
 
 
 def test_the_newest_or_the_given_version_is_rolled_out(cloud: FakeLambdaCloud) -> None:
@@ -79,7 +79,7 @@ def test_an_alarm_of_the_subsystem_returns_all_traffic_to_the_previous_version(
         cloud.schedule.append((ends_at, lambda: cloud.set_alarm(alarm, "OK")))
     assert cloud.run("rollout") == 1
     assert cloud.routing() == ("1", {})
-    assert cloud.now - starts_at <= 30
+    assert cloud.now - starts_at <= 30, "the alarms are checked every 30 seconds"
     assert {f"in state ALARM since the last check: {alarm}", SHARE_RETURNED} <= set(cloud.printed)
     assert cloud.printed[-1].split() == ["liveVersion:", '"1"']
 
@@ -128,7 +128,7 @@ def test_alarms_without_data_are_named_and_do_not_end_the_rollout(cloud: FakeLam
         ),
         (lambda _: None, ["--alarms", "audio-procesor"], "nothing would be watched"),
         (lambda _: None, ["--to", "1"], "is live already. Set `liveVersion`"),
-        (lambda cloud: cloud.move_alias("2"), [], "Version 2"),
+        (lambda cloud: cloud.move_alias("2"), [], "Version 2"),  # the newest version is live already
         (lambda cloud: cloud.move_alias("1", **{"2": 0.5}), [], "in progress (version 1 has 50%, version 2 has 50%)"),
     ],
 )
@@ -159,7 +159,7 @@ def test_versions_that_cannot_share_traffic_are_refused(cloud: FakeLambdaCloud, 
         ("describe_alarms", ValueError("a programming error")),
     ],
 )
-@pytest.mark.parametrize("checks_before", [0, 3, 28])
+@pytest.mark.parametrize("checks_before", [0, 3, 28])  # a rollout has 30 checks
 def test_any_error_during_the_rollout_returns_the_share(
     cloud: FakeLambdaCloud, operation: str, error: BaseException, checks_before: int
 ) -> None:
@@ -206,7 +206,7 @@ def test_returning_the_share_is_retried_while_the_service_fails(cloud: FakeLambd
     cloud.events_before["update_alias"] = [None, *[error_response("ServiceException", status=500)] * 3]
     assert cloud.run("rollout") == 1
     assert cloud.routing() == ("1", {})
-    assert cloud.now == 60 + 3 * 5
+    assert cloud.now == 60 + 3 * 5, "a pause of five seconds follows each of the three failed calls"
 
 
 @pytest.mark.parametrize("is_alarm_raised", [True, False])
@@ -243,7 +243,9 @@ def test_an_alias_that_another_user_moves_is_left_unchanged(
     cloud.events_before[operation] = [*[None] * calls_before_move, actions["move"]]
     assert cloud.run("rollout", "--minutes", "2") == 2
     assert cloud.routing() == ("1", {})
-    assert UNCHANGED_1 in cloud.printed or "update_alias" not in cloud.calls
+    assert UNCHANGED_1 in cloud.printed or "update_alias" not in cloud.calls, (
+        "a rollout that has begun prints the routing"
+    )
 
 
 @pytest.mark.parametrize(

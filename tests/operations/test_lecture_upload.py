@@ -75,7 +75,7 @@ def test_a_lecture_is_uploaded_for_the_validator_and_becomes_ready(stack: Stack,
     arrived = datetime(2026, 1, 3, tzinfo=UTC)
     upload = parse_upload(NewObject(bucket=BUCKET, key=stack.key, version_id="v1", size=5, etag="e", arrived=arrived))
     assert upload is not None
-    assert (upload.lecture_id, upload.misplaced) == (stack.lecture_id, False)
+    assert (upload.lecture_id, upload.misplaced) == (stack.lecture_id, False), "the validator must accept the key"
     assert stack.key.endswith("/lecture.mp3"), "the name of the local file is not uploaded"
     stored = stack.s3.get_object(Bucket=BUCKET, Key=stack.key)
     assert (stored["Body"].read(), stored["ContentType"]) == (b"audio", "audio/mpeg")

@@ -22,7 +22,7 @@ def harness() -> IngestionHarness:
 
 
 def create_failed_manifest(harness: IngestionHarness, broken: str = "run") -> str:
-    """Create a manifest of three files whose execution fails, because the Spark run or one file is broken.
+    """Create a manifest of three files whose execution fails: the whole Spark run, or one file if `broken` is `file`.
 
     Return the execution's name.
     """
@@ -32,8 +32,13 @@ def create_failed_manifest(harness: IngestionHarness, broken: str = "run") -> st
     return name
 
 
+def manifest_id(execution_name: str) -> str:
+    return execution_name[:26]
+
+
 def redrive_manifest(harness: IngestionHarness, name: str) -> RedriveOutcome:
-    return redrive(name[:26], harness.records(), harness.lists(), harness.workflow(), harness.lifecycle())[0]
+    """Redrive the manifest of a failed execution."""
+    return redrive(manifest_id(name), harness.records(), harness.lists(), harness.workflow(), harness.lifecycle())[0]
 
 
 def test_a_failed_manifest_is_processed_by_its_redrive(harness: IngestionHarness) -> None:
@@ -52,6 +57,7 @@ def test_a_repeated_redrive_starts_one_execution(harness: IngestionHarness) -> N
 
 
 def test_a_redrive_with_the_input_of_another_program_version_is_not_started_again(harness: IngestionHarness) -> None:
+    """Step Functions refuses the name of an existing execution if the input differs."""
     name = create_failed_manifest(harness)
     redrive_manifest(harness, name)
     harness.cloud.inputs[f"{name}-r1"] = "input of another version of the command"
@@ -170,8 +176,8 @@ def test_the_command_redrives_a_manifest_and_prints_the_execution(
     execution = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
     aws.stepfunctions.stop_execution(executionArn=execution)
     for _ in range(2):
-        assert main(["redrive", "--stack", "dev", name[:26]]) == 0
-    assert capsys.readouterr().out.splitlines() == [f"{name[:26]} started: {execution}-r1"] * 2
+        assert main(["redrive", "--stack", "dev", manifest_id(name)]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"{manifest_id(name)} started: {execution}-r1"] * 2
     assert aws.executions() == [name, f"{name}-r1"]
 
 
@@ -196,9 +202,11 @@ def test_an_unknown_or_malformed_manifest_is_a_one_line_error(
     assert aws.executions() == []
 
 
-def test_the_error_for_a_missing_stack_names_the_resources(aws: MotoAws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_error_for_a_missing_stack_names_all_resources_that_the_command_uses(
+    aws: MotoAws, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["redrive", "--stack", "feature/x", "0" * 26]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("GetObject on ")
+    assert error.startswith("GetObject on "), "the command first reads the manifest's list from the lake"
     assert physical_name(Kind.TABLE, ["polyphony", stack_part("feature/x"), "ingestion", "files"]) in error
     assert error.count("\n") == 1

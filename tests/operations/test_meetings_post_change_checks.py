@@ -39,14 +39,17 @@ class StubbedStack:
         }
         self.stubs = {service: Stubber(client) for service, client in self.clients.items()}
 
-    def run(self, sample: tuple[Path | None, Path | None, str | None] = (None, None, None), client: Any = None) -> int:
+    def run(
+        self, sample: tuple[Path | None, Path | None, str | None] = (None, None, None), create_client: Any = None
+    ) -> int:
+        """Run the command. It uploads the sample, if there is one, with the client that `create_client` returns."""
         self._add_responses()
         context = CommandContext(self.clients.__getitem__, lambda: 0.0, lambda _: None, self.printed.append)
         for stub in self.stubs.values():
             stub.activate()
         recording, token, api_url = sample
         options = Namespace(stack="dev", hours=24, recording=recording, token=token, api_url=api_url)
-        return meetings_post_change_checks.run(context, options, client)
+        return meetings_post_change_checks.run(context, options, create_client)
 
     def _add_responses(self) -> None:
         cloudwatch, logs, states = self.stubs["cloudwatch"], self.stubs["logs"], self.stubs["stepfunctions"]
@@ -71,6 +74,7 @@ class StubbedStack:
             ]
             request = {"stateMachineArn": arn, "statusFilter": status, "maxResults": 1000}
             states.add_response("list_executions", {"executions": executions}, request)
+        # Two metrics, each in the period and in the period before it.
         for value in (10.0, 20.0, 1.0, 1.0):
             point = {"Datapoints": [{"ExtendedStatistics": {"p95": value}}]}
             cloudwatch.add_response("get_metric_statistics", point)
@@ -129,7 +133,7 @@ def test_a_sample_is_processed_and_its_token_is_not_printed(sample: Sample) -> N
     stack, create_client = StubbedStack(), Mock()
     client = create_client.return_value
     client.wait_until_ready.return_value.status = "ready"
-    assert stack.run(sample=sample, client=create_client) == 0
+    assert stack.run(sample=sample, create_client=create_client) == 0
     read_token = create_client.call_args.args[1]
     assert read_token() == CANARY
     uploaded = client.upload.return_value
@@ -141,7 +145,7 @@ def test_a_sample_is_processed_and_its_token_is_not_printed(sample: Sample) -> N
 def test_a_sample_that_is_not_processed_is_a_finding(sample: Sample) -> None:
     stack, create_client = StubbedStack(), Mock()
     create_client.return_value.wait_until_ready.side_effect = UploadInterrupted(CANARY)
-    assert stack.run(sample=sample, client=create_client) == 1
+    assert stack.run(sample=sample, create_client=create_client) == 1
     assert "FOUND     the sample was not processed: UploadInterrupted" in stack.printed
     assert CANARY not in "\n".join(stack.printed)
 

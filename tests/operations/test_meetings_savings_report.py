@@ -22,12 +22,15 @@ S3, BATCH, SONNET = (
     "Amazon Elastic Container Service",
     "Claude Sonnet 4.5 (Amazon Bedrock Edition)",
 )
+"""Names of services in Cost Explorer. Jobs of AWS Batch run on Amazon ECS, which bills them."""
 Costs = dict[str, tuple[float, float]]
 """USD per day before and after the change, by service."""
 
 
 class CostExplorer:
-    """Stub of Cost Explorer. The command requests first the costs of the stack's tags, then those of the account."""
+    """Stub of Cost Explorer. The command requests first the costs with the stack's tags, then those of the account,
+    because Bedrock's models have no tags.
+    """
 
     def __init__(self) -> None:
         self.ce = boto3.client("ce", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
@@ -63,13 +66,13 @@ def test_each_step_shows_its_monthly_cost_and_expected_saving() -> None:
     tags = [("Project", "polyphony"), ("Environment", "dev"), ("Subsystem", "meetings")]
     tag_filter = {"And": [{"Tags": {"Key": key, "Values": [value], "MatchOptions": ["EQUALS"]}} for key, value in tags]}
     explorer.add_response({S3: (1.0, 0.5), BATCH: (0.5, 0.1), "Amazon Transcribe": (2.0, 2.0)}, Filter=tag_filter)
-    explorer.add_response({SONNET: (0.3, 0.2), S3: (9.0, 9.0)})
+    explorer.add_response({SONNET: (0.3, 0.2), S3: (9.0, 9.0)})  # only the models' costs are used
     assert explorer.run() == 0
     assert explorer.read_row("S3 lifecycle") == [30, 15, 15, 6.5]
     assert explorer.read_row("Batch with Spot") == [15, 3, 12, 12]
     assert explorer.read_row("Claude Haiku") == [9, 6, 3, 6]
     assert explorer.read_row("Amazon Transcribe") == [60, 60, 0]
-    assert explorer.read_row("all") == [114, 84, 30, 29]
+    assert explorer.read_row("all") == [114, 84, 30, 29], "also with the expected savings of the steps without costs"
 
 
 def test_the_costs_of_all_result_pages_are_added() -> None:

@@ -94,6 +94,7 @@ def test_agreement_is_symmetric_and_equal_items_agree_completely(
 
 
 def test_cost_uses_the_prices_of_the_price_book() -> None:
+    """Only models with the prefix `global.` have lower prices than those with `us.` or without a prefix."""
     kinds = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
     tokens = SummaryTokens(**dict.fromkeys(kinds, MILLION))
     sonnet = compute_cost(SONNET, tokens, PRICES_USD)

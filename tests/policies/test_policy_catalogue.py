@@ -21,7 +21,7 @@ from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 from local.generate import documented_resource_graph
 from local.preview.resource_graph import Graph
 from tests.policies.policy_harness import build_context, fast_sdk, messages_from_graph, run_policies
-from tests.whole_program import DOCUMENTED
+from tests.whole_program import ONE_WORKER_FOR_DOCUMENTS
 
 PROVIDER = Path(pulumi_aws.__file__).parent
 FRAMEWORK = re.compile(
@@ -151,7 +151,7 @@ def test_a_pulumi_name_starts_with_its_subsystem(name: str, part: str, key: str)
     assert (parse_subsystem(name), to_settings_section(name)) == (part, key)
 
 
-@DOCUMENTED
+@ONE_WORKER_FOR_DOCUMENTS
 def test_no_document_has_a_fault_or_is_undecided_when_all_ids_are_known() -> None:
     policies = [policy for policy in POLICIES if policy.group is PolicyGroup.LEAST_PRIVILEGE]
     messages = messages_from_graph(documented_resource_graph.build_stack_graph())

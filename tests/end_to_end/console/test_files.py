@@ -37,7 +37,8 @@ def test_the_sample_files_become_rows_at_once_if_the_visitor_asks(
     window: ConsoleWindow, page: Page, ingestion_flow_run: IngestionFlowRun
 ) -> None:
     """The ingestion flow must have ended before, because the button processes all waiting files."""
-    assert ingestion_flow_run.outcome[1].rows
+    _, flow_outcome = ingestion_flow_run.outcome
+    assert flow_outcome.rows
     window.select_tab("Files")
     page.get_by_role("button", name="Try the sample files").click()
     samples = page.get_by_role("list", name="Files of this visit").locator(".card", has_text="records-")

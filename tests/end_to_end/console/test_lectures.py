@@ -30,6 +30,7 @@ COUNT_PLAYED_FILES = """() => {
   const start = AudioBufferSourceNode.prototype.start;
   AudioBufferSourceNode.prototype.start = function (...args) { window.playedFiles += 1; return start.apply(this, args); };
 }"""
+"""Count the audio files that the page starts to play."""
 
 
 def newest_answer(page: Page) -> Locator:
@@ -66,6 +67,7 @@ def test_questions_by_voice_and_in_writing_are_answered(window: ConsoleWindow, p
     assert "captions" in newest_answer(page).locator(".asked").inner_text()
     assert page.evaluate("window.playedFiles") >= 2, "both answers must be played"
     newest_answer(page).get_by_role("button", name="Play the lecture from 0:02").click()
+    # The quote begins between 0:02 and 0:03, and the player has already played a little.
     assert page.locator("#lectures-player").evaluate("(player) => player.currentTime") == pytest.approx(2.6, abs=0.9)
     page.locator("#lectures-player").evaluate("(player) => player.pause()")
     take_screenshots(window, "lectures")

@@ -71,7 +71,7 @@ def test_an_interrupted_upload_is_resumed_and_the_meetings_summary_is_shown(
     expect(action_item).to_contain_text("Send the report monday")
     expect(action_item.locator("q")).to_have_text("Please send the report monday")
     expect(action_item.get_by_role("button", name="Play from 0:04")).to_be_visible()
-    meeting.get_by_text("Transcript, 0:0").click()
+    meeting.get_by_text("Transcript, 0:0").click()  # the recording is shorter than ten seconds
     expect(meeting.locator(".said li")).to_have_count(4)
     expect(meeting.locator("video")).to_be_visible()
     meetings = page.get_by_role("list", name="Meetings, newest first").get_by_role("button")

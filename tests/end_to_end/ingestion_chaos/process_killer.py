@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.process_tree import tree
+from tests.process_tree import list_process_tree
 
 PAUSE_SECONDS = 0.1
 """Time between two searches for processes to kill."""
@@ -97,7 +97,7 @@ class ProcessKiller:
     def _list_workers(self) -> list[WorkerProcess]:
         """Return the workers, parents before their children."""
         workers = []
-        for pid in tree(self._emulator_pid)[1:]:
+        for pid in list_process_tree(self._emulator_pid)[1:]:
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 command_line = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
                 if kind := _find_kind(command_line):

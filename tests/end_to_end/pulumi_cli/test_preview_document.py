@@ -30,7 +30,9 @@ if os.environ["SIZE"] == "1":
 
 
 def plan(project: CliProject, size: int) -> list[str]:
-    """Preview the program and return its deployment plan. The first line is the number of changes."""
+    """Preview the program and return its deployment plan. The first line is the number of changes. Each other line
+    describes one change, and ends with a hash of it.
+    """
     result = replace(project, environment={"SIZE": str(size)}).run("preview", "--json", "--stack", project.stack)
     assert result.status == 0, result.output
     return list_changes(json.loads(result.output))

@@ -63,6 +63,7 @@ def test_a_resource_that_keeps_its_name_is_deleted_before_it_is_created_again(
     write_program(project, group.format(7))
     project.up()
     served_platform.clients.calls.clear()
+    # No call of the provider removes a retention, so the group must be replaced.
     write_program(project, group.format("None"))
     run = project.up()
     assert run.actions["group"] == REPLACED

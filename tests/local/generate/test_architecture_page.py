@@ -15,9 +15,9 @@ from local.generate.diagram_edges import Edge, MissingFromDiagram, list_edges, l
 from local.generate.diagram_nodes import Node, Shape, map_nodes, to_node_key
 from local.preview.resource_graph import Graph
 from tests.local.generate.mermaid_grammar import list_diagrams, parse_diagram
-from tests.whole_program import DOCUMENTED
+from tests.whole_program import ONE_WORKER_FOR_DOCUMENTS
 
-pytestmark = DOCUMENTED
+pytestmark = ONE_WORKER_FOR_DOCUMENTS
 
 PAGE = ROOT / "docs" / "architecture.md"
 MAX_NODES = 20

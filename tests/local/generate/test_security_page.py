@@ -12,9 +12,9 @@ from local.generate import documented_resource_graph, security_page
 from local.generate.diagram_edges import list_role_statements
 from local.preview import stack_files
 from local.preview.resource_graph import Graph
-from tests.whole_program import DOCUMENTED
+from tests.whole_program import ONE_WORKER_FOR_DOCUMENTS
 
-pytestmark = DOCUMENTED
+pytestmark = ONE_WORKER_FOR_DOCUMENTS
 
 PAGE = ROOT / "docs" / "security.md"
 STACKS = stack_files.list_stacks()

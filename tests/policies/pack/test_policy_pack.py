@@ -18,7 +18,7 @@ from local.preview.policy_pack_process import UNDECIDED, PolicyPackProcess
 from local.preview.resource_graph import Graph
 from tests.policies import policy_harness
 from tests.policies.policy_harness import BY_NAME, build_exception
-from tests.whole_program import ONE_WORKER, STACKS, changed_in, graph, previewed, recorded
+from tests.whole_program import ONE_WORKER, STACKS, change_sections, graph, previewed, run_whole_program
 
 DOCUMENTS_WITH_GENERATED_IDS = frozenset(
     {
@@ -108,11 +108,11 @@ def test_the_network_of_a_private_agent_passes() -> None:
     network = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "nat": nat}
     agent = {"endpoint": "https://agent.example.com:5000", "network": network}
     others = ("ingestion", "transcription", "livestream", "meetings")
-    config = changed_in(
+    config = change_sections(
         "prod", {"voiceQa": {"agentcore": agent}, **{section: {"enabled": False} for section in others}}
     )
     with PolicyPackProcess(config, dry_run=True) as pack:
-        findings, _ = pack.analyze(recorded(config).graph)
+        findings, _ = pack.analyze(run_whole_program(config).graph)
     assert [finding for finding in findings if finding.level == "mandatory"] == []
 
 

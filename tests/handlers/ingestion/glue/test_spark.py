@@ -15,7 +15,7 @@ from handlers.ingestion.manifest_documents import RunResult
 from local import ROOT
 from local.emulation.glue import spark_process
 from tests.handlers.ingestion.glue.conftest import ARRIVED, LAKE, LAKE_BUCKET, LANDING, SparkHarness
-from tests.process_tree import listening, tree
+from tests.process_tree import list_listening_addresses, list_process_tree
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
 
@@ -445,7 +445,7 @@ def test_no_run_logs_a_key_or_a_line(mixed: MixedRun, spark: SparkHarness) -> No
 
 
 def test_spark_listens_on_loopback_only(spark: SparkHarness) -> None:
-    addresses = {address for pid in tree(spark.session.pid) for address in listening(pid)}
+    addresses = {address for pid in list_process_tree(spark.session.pid) for address in list_listening_addresses(pid)}
     assert addresses, "Spark listens on some address"
     assert all(address.startswith("127.0.0.1") for address in addresses)
 
