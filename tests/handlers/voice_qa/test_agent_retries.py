@@ -1,4 +1,7 @@
-"""Retries of questions to the agent before the first byte of an answer: retried failures, pauses and limits."""
+"""Retries of a question to the agent, the external service that answers questions.
+
+A question is sent again only before the first byte of an answer has arrived, which must happen within 10 seconds.
+"""
 
 import socket
 
@@ -28,7 +31,7 @@ def test_a_transient_failure_is_retried(clock: Clock, code: int) -> None:
     assert clock.waits == [0.1, 0.2]
 
 
-def test_a_connection_that_closes_before_the_first_byte_is_retried(clock: Clock) -> None:
+def test_a_connection_that_closes_before_the_first_byte_of_the_answer_is_retried(clock: Clock) -> None:
     with run_server(
         send_bytes(),
         send_bytes(b"HTTP/1.1 200 OK\r\n"),
@@ -59,10 +62,10 @@ def test_pauses_grow_and_are_random(clock: Clock, random_share: float, waits: li
     ("retry_after", "pause"),
     [
         ("3", 3.1),
-        *((unreadable, 0.1) for unreadable in ("", "-1", "Fri, 20 Nov 2026 10:00:00 GMT", "1.5", "9999999", "²")),
+        *((ignored_value, 0.1) for ignored_value in ("", "-1", "Fri, 20 Nov 2026 10:00:00 GMT", "1.5", "9999999", "²")),
     ],
 )
-def test_a_readable_retry_after_extends_the_pause(clock: Clock, retry_after: str, pause: float) -> None:
+def test_seconds_in_retry_after_extend_the_pause(clock: Clock, retry_after: str, pause: float) -> None:
     with run_server(send_status(429, Retry_After=retry_after), SHORT_ANSWER) as server:
         assert ask_agent(server.endpoint, clock) == SHORT_ANSWER_PIECES
     assert clock.waits == [pause]
@@ -75,7 +78,7 @@ def test_a_retry_after_beyond_the_time_limit_fails_the_call_at_once(clock: Clock
     assert clock.waits == []
 
 
-def test_tries_and_pauses_share_the_time_limit_for_the_first_byte(clock: Clock) -> None:
+def test_the_time_limit_for_the_first_byte_includes_all_tries_and_pauses(clock: Clock) -> None:
     def fail_after_nearly_five_seconds(connection: socket.socket) -> None:
         clock.seconds += 4.9
         send_status(503)(connection)

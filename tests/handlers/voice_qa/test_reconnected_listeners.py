@@ -1,6 +1,7 @@
 """Clients that ask a question again, on the same or another connection, receive the pieces that they lack.
 
-The connection that asked last is the question's listener, to which the answer is posted.
+The connection that asked last is the question's listener, to which the answer is posted. Each attempt to answer the
+question numbers its pieces from 0. A client that asks again names the attempt and the first piece that it lacks.
 """
 
 from typing import Any
@@ -34,8 +35,10 @@ def test_a_stored_answer_is_sent_again_from_the_requested_piece(worker: WorkerHa
     assert (len(worker.agent.questions), worker.running_question_count) == (1, 0)
 
 
-@pytest.mark.parametrize("body", [None, b"{not json"])
-def test_a_question_whose_stored_answer_is_gone_can_be_repeated(worker: WorkerHarness, body: bytes | None) -> None:
+@pytest.mark.parametrize("body", [None, b"{not json"], ids=["deleted", "unreadable"])
+def test_a_question_whose_stored_answer_cannot_be_read_can_be_repeated(
+    worker: WorkerHarness, body: bytes | None
+) -> None:
     worker.answer_question(TEXT)
     key = f"responses/{GUEST_ID}/{QUERY_ID}.1.jsonl"
     if body is None:
@@ -136,7 +139,9 @@ def test_a_client_with_pieces_of_a_failed_attempt_gets_all_pieces_of_the_next_at
     assert worker.clients.attempts_and_numbers("c2") == [(2, 0), (2, 1), (2, 2)]
     worker.ask("c3", resume_from=1, attempt=1)
     worker.invoke()
-    assert worker.clients.attempts_and_numbers("c3") == [(2, 0), (2, 1), (2, 2)], "a stored answer is sent alike"
+    assert worker.clients.attempts_and_numbers("c3") == [(2, 0), (2, 1), (2, 2)], (
+        "a stored answer is also sent from its first piece"
+    )
     worker.ask("c4", resume_from=1, attempt=2)
     worker.invoke()
     assert worker.clients.attempts_and_numbers("c4") == [(2, 1), (2, 2)]

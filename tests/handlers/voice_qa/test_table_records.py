@@ -1,4 +1,7 @@
-"""Questions and allowances (limits of a guest) after any sequence of changes."""
+"""Records of questions, and allowances (the limits of a guest), after any sequence of changes.
+
+An attempt is one try of a worker to answer a question. The listener is the connection that gets the answer.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,9 +18,12 @@ from handlers.voice_qa.table_records import (
     QuestionStatus,
 )
 
-NEW = QuestionRecord(session="s1", lecture_id="l1", text="Why?", listener=Listener(connection="c1"), asked_ms=1)
+REQUESTED_QUESTION = QuestionRecord(
+    session="s1", lecture_id="l1", text="Why?", listener=Listener(connection="c1"), asked_ms=1
+)
 RUN_MS = 100
 REQUEST_ID = "call-1"
+"""Request id of a worker's invocation. A retry by Lambda has the same one."""
 MAX_AT_ONCE, MAX_PER_HOUR, RUN_LIMIT_MS = 2, 5, HOUR_MS // 4
 """Limits of a guest's allowance, and the time for which a question without an end counts as being answered."""
 STEPS = st.lists(
@@ -25,14 +31,14 @@ STEPS = st.lists(
     max_size=30,
 )
 REQUESTS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, HOUR_MS // 2), st.booleans()), max_size=40)
-"""Requests of a guest: question id, milliseconds since the previous request, and True if the question ends before it."""
+"""Requests of a guest: question id, milliseconds since the previous request, and True if the question has_ended before it."""
 Steps = list[tuple[str, int]]
 Requests = list[tuple[str, int, bool]]
 
 
 def apply_step(question: QuestionRecord, name: str, now_ms: int) -> QuestionRecord:
     steps: dict[str, Callable[[], QuestionRecord]] = {
-        "ask": lambda: question.apply_request(NEW.model_copy(update={"asked_ms": now_ms}), now_ms)[0],
+        "ask": lambda: question.apply_request(REQUESTED_QUESTION.model_copy(update={"asked_ms": now_ms}), now_ms)[0],
         "begin": lambda: question.begin(now_ms, now_ms + RUN_MS, REQUEST_ID)[0],
         "answer": question.mark_answered,
         "fail": lambda: question.mark_failed("AGENT_FAILED", retryable=False),
@@ -61,7 +67,7 @@ def test_no_attempt_begins_while_another_one_is_running(steps: Steps, elapsed_ms
     question, now_ms = apply_steps(steps)
     running, has_begun = question.begin(now_ms, now_ms + RUN_MS, REQUEST_ID)
     if has_begun:
-        requested, worker_needed = running.apply_request(NEW, now_ms + elapsed_ms)
+        requested, worker_needed = running.apply_request(REQUESTED_QUESTION, now_ms + elapsed_ms)
         assert not worker_needed
         assert requested.begin(now_ms + elapsed_ms, now_ms + elapsed_ms + RUN_MS, REQUEST_ID) == (requested, False)
         assert requested.begin(now_ms + RUN_MS, now_ms + 2 * RUN_MS, REQUEST_ID)[1], "a dead worker is replaced"
@@ -80,7 +86,7 @@ def test_only_a_retry_by_lambda_replaces_a_running_attempt(steps: Steps, elapsed
 @given(STEPS)
 def test_a_worker_that_was_invoked_for_an_unanswered_question_can_begin(steps: Steps) -> None:
     question, now_ms = apply_steps(steps)
-    requested, worker_needed = question.apply_request(NEW, now_ms)
+    requested, worker_needed = question.apply_request(REQUESTED_QUESTION, now_ms)
     if worker_needed and requested.status is not QuestionStatus.ANSWERED:
         assert requested.begin(now_ms, now_ms + RUN_MS, REQUEST_ID)[1]
 
@@ -88,8 +94,8 @@ def test_a_worker_that_was_invoked_for_an_unanswered_question_can_begin(steps: S
 @given(STEPS)
 def test_a_repeated_request_changes_only_the_counters_of_calls_and_requests(steps: Steps) -> None:
     question, now_ms = apply_steps(steps)
-    requested, _ = question.apply_request(NEW, now_ms)
-    repeated, worker_needed = requested.apply_request(NEW, now_ms)
+    requested, _ = question.apply_request(REQUESTED_QUESTION, now_ms)
+    repeated, worker_needed = requested.apply_request(REQUESTED_QUESTION, now_ms)
     listener = requested.listener.model_copy(update={"request_count": requested.listener.request_count + 1})
     assert repeated == requested.model_copy(update={"calls": requested.calls + worker_needed, "listener": listener})
 
@@ -98,7 +104,7 @@ def test_a_repeated_request_changes_only_the_counters_of_calls_and_requests(step
 def test_a_request_replaces_the_listener_but_not_the_conversation(steps: Steps) -> None:
     question, now_ms = apply_steps(steps)
     listener = Listener(connection="c9", attempt=2, resume_from=4)
-    new = NEW.model_copy(update={"listener": listener, "session": "s9"})
+    new = REQUESTED_QUESTION.model_copy(update={"listener": listener, "session": "s9"})
     requested, worker_needed = question.apply_request(new, now_ms)
     assert requested.listener == listener.model_copy(update={"request_count": question.listener.request_count + 1})
     assert requested.session == (question.session or ("s9" if worker_needed else ""))
@@ -109,14 +115,14 @@ def test_a_request_needs_a_worker_unless_one_is_running_or_the_question_has_fail
     question, now_ms = apply_steps(steps)
     has_failed = question.status is QuestionStatus.FAILED and not question.retryable
     is_running = question.status is QuestionStatus.RUNNING and question.running_until_ms > now_ms
-    assert question.apply_request(NEW, now_ms)[1] == (not has_failed and not is_running)
+    assert question.apply_request(REQUESTED_QUESTION, now_ms)[1] == (not has_failed and not is_running)
 
 
 @given(STEPS)
 def test_an_answered_or_failed_question_starts_no_further_attempt(steps: Steps) -> None:
     question, now_ms = apply_steps(steps)
     for ended in (question.mark_answered(), question.mark_failed("AUDIO_EMPTY", retryable=False)):
-        requested, _ = ended.apply_request(NEW, now_ms)
+        requested, _ = ended.apply_request(REQUESTED_QUESTION, now_ms)
         assert (requested.status, requested.code) == (ended.status, ended.code)
         assert requested.begin(now_ms, now_ms + RUN_MS, REQUEST_ID) == (requested, False)
         assert requested.release() == requested
@@ -127,7 +133,9 @@ def test_an_attempt_is_counted_when_it_begins(steps: Steps) -> None:
     question, now_ms = apply_steps(steps)
     running, has_begun = question.begin(now_ms, now_ms + RUN_MS, REQUEST_ID)
     assert running.attempt == question.attempt + has_begun
-    assert running.apply_request(NEW, now_ms + RUN_MS)[0].attempt == running.attempt, "a request is not an attempt"
+    assert running.apply_request(REQUESTED_QUESTION, now_ms + RUN_MS)[0].attempt == running.attempt, (
+        "a request is not an attempt"
+    )
 
 
 def test_the_requested_piece_applies_only_to_the_named_attempt() -> None:
@@ -150,17 +158,17 @@ class CountedRequest(NamedTuple):
         return any(query_id == self.query_id and until_ms > self.now_ms for query_id, until_ms in self.before.running)
 
 
-def count(allowance: Allowance, query_id: str, now_ms: int) -> tuple[Allowance, bool]:
+def count_question(allowance: Allowance, query_id: str, now_ms: int) -> tuple[Allowance, bool]:
     return allowance.count_question(query_id, now_ms, now_ms + RUN_LIMIT_MS, MAX_AT_ONCE, MAX_PER_HOUR)
 
 
 def apply_requests(requests: Requests) -> list[CountedRequest]:
     allowance, now_ms = Allowance(), 0
     counted = []
-    for query_id, elapsed_ms, ends in requests:
+    for query_id, elapsed_ms, has_ended in requests:
         now_ms += elapsed_ms
-        before = allowance.end_question(query_id) if ends else allowance
-        allowance, is_granted = count(before, query_id, now_ms)
+        before = allowance.end_question(query_id) if has_ended else allowance
+        allowance, is_granted = count_question(before, query_id, now_ms)
         counted.append(CountedRequest(query_id, now_ms, before, allowance, is_granted))
     return counted
 
@@ -177,7 +185,7 @@ def test_an_allowance_stays_within_its_limits(requests: Requests) -> None:
 
 def test_a_question_stops_counting_after_exactly_an_hour() -> None:
     full = Allowance(asked_ms=tuple(range(MAX_PER_HOUR)))
-    assert [count(full, "a", now_ms)[1] for now_ms in (HOUR_MS - 1, HOUR_MS)] == [False, True]
+    assert [count_question(full, "a", now_ms)[1] for now_ms in (HOUR_MS - 1, HOUR_MS)] == [False, True]
 
 
 @given(REQUESTS)
@@ -208,5 +216,5 @@ def test_the_end_of_a_question_does_not_change_the_hourly_count(requests: Reques
 def test_a_repeated_question_that_is_being_answered_is_granted_and_not_counted_again(requests: Requests) -> None:
     for request in apply_requests(requests):
         if request.is_granted:
-            repeated, is_granted = count(request.after, request.query_id, request.now_ms)
+            repeated, is_granted = count_question(request.after, request.query_id, request.now_ms)
             assert (is_granted, repeated.asked_ms) == (True, request.after.asked_ms)

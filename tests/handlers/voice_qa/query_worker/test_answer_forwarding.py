@@ -1,4 +1,8 @@
-"""Forwarding of an answer's pieces to its listener: division into messages, numbers, order, and failed posts."""
+"""Forwarding of the agent's pieces to the listener, the connection that the question's record names.
+
+Pieces are divided into numbered messages. A listener gets them in order from the number that it requests, also if posts
+fail, its connection closes, or another connection becomes the listener.
+"""
 
 import base64
 from dataclasses import dataclass, field
@@ -139,7 +143,8 @@ def test_the_listener_is_also_read_while_many_pieces_are_posted() -> None:
         if harness.clock.now_ms - started_ms >= 1_000:
             harness.listener = Listener(connection="c2", resume_from=0)
 
-    started_ms = harness.clock.now_ms = harness.clock.now_ms + 2_000
+    harness.clock.now_ms += 2_000
+    started_ms = harness.clock.now_ms
     harness.clients.after_post, harness.listener = take_half_a_second, CLIENT_1
     harness.send("i")
     assert harness.piece_numbers() == [0, 1, 2, 3]
@@ -190,7 +195,7 @@ EVENTS = st.lists(
     max_size=30,
 )
 """Events: a piece arrives from the agent, the next post fails, milliseconds pass, a connection requests the answer from
-a number, or a connection closes."""
+a number on, or a connection (after "-") closes."""
 
 
 @given(events=EVENTS)
@@ -212,12 +217,12 @@ def test_each_listener_gets_pieces_in_order_and_without_gaps(events: list[str | 
             case str(closed):
                 harness.clients.gone.add(closed[1:])
     harness.clients.failures = []
-    ended = harness.forwarder.end(harness.listener, LAST_MESSAGE)
+    all_posted = harness.forwarder.end(harness.listener, LAST_MESSAGE)
     for connection, requested in requested_numbers.items():
         numbers = harness.piece_numbers(connection)
         restarts = [number for previous, number in pairwise(numbers) if number != previous + 1]
         assert {*numbers[:1], *restarts} <= {*requested}, "pieces start only at a requested number"
-    if ended:
+    if all_posted:
         assert harness.clients.inbox[harness.listener.connection][-1]["type"] == "answered"
         expected = list(range(harness.listener.resume_from, len(harness.forwarder.messages)))
         assert not expected or harness.piece_numbers(harness.listener.connection)[-len(expected) :] == expected

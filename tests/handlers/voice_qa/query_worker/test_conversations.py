@@ -1,4 +1,8 @@
-"""Conversations: the stored form, the limits for the table and the agent, and items that a guest has changed."""
+"""Conversations: the stored form, the limits for the table and the agent, and items that a guest has changed.
+
+A conversation is the list of a guest's earlier questions and answers about a lecture. A turn is one question with its
+answer. IAM allows guests to read and write the items of their own conversations.
+"""
 
 from typing import Any
 
@@ -22,16 +26,16 @@ from handlers.voice_qa.query_worker.conversations import (
 from tests.handlers.transcription.router_harness import START_MS, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import TABLE, LectureHarness
 
-AT = "2026-01-01T00:00:00.000Z"
+TURN_TIME = "2026-01-01T00:00:00.000Z"
 KEY = {"sessionId": "us-east-1:guest#01M7W8GQNQY865WCQPRM59D2J7", "lectureId": "01M7W8GQNQY865WCQPRM59D2J8"}
 STORED_KEY = {name: {"S": value} for name, value in KEY.items()}
 STORED_TURN: dict[str, Any] = {
-    "M": {"queryId": {"S": "query-0001"}, "question": {"S": "Q"}, "answer": {"S": "A"}, "at": {"S": AT}}
+    "M": {"queryId": {"S": "query-0001"}, "question": {"S": "Q"}, "answer": {"S": "A"}, "at": {"S": TURN_TIME}}
 }
 
 
 def build_turn(number: int, question: str = "Q", answer: str = "A") -> StoredTurn:
-    return StoredTurn(query_id=f"query-{number:04}", question=question, answer=answer, at=AT)
+    return StoredTurn(query_id=f"query-{number:04}", question=question, answer=answer, at=TURN_TIME)
 
 
 def query_ids(turns: tuple[StoredTurn, ...]) -> list[str]:

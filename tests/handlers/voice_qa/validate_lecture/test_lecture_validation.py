@@ -1,4 +1,7 @@
-"""Validation of lectures: verdicts, repeated and unordered notifications, concurrent writers, and failures."""
+"""Validation of lectures after S3's notifications: each lecture's item gets the verdict on its newest object.
+
+Notifications may arrive twice, in any order, and while another invocation validates the same lecture.
+"""
 
 from datetime import timedelta
 from itertools import permutations
@@ -17,7 +20,7 @@ from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
     LECTURE_ID,
     LECTURE_KEY,
     NOW,
-    OTHER_ID,
+    OTHER_LECTURE_ID,
     TABLE,
     FailingClient,
     LectureHarness,
@@ -108,13 +111,13 @@ def test_the_newest_version_counts_for_any_order_of_notifications(
     if not versioned:
         lectures.remove_versioning()
     versions = [
-        # Newer versions have older times, because the clocks of S3's servers may differ.
+        # Newer versions have earlier times, because the clocks of S3's servers may differ.
         lectures.put(data, arrived=NOW - index * SECOND)
         for index, data in enumerate((b"bad", spoken("mp3"), spoken("wav")))
     ]
     for index in order:
         assert lectures.handle(versions[index]) == []
-        assert lectures.handle(versions[0]) == []
+        assert lectures.handle(versions[0]) == [], "the notification of the oldest version may be repeated at any time"
     assert (lectures.item()["status"], lectures.item()["format"]) == ("ready", "wav")
     assert lectures.item()["version_id"] == versions[2].version_id
 
@@ -129,7 +132,7 @@ def test_a_misplaced_object_counts_only_without_a_valid_one(lectures: LectureHar
     assert lectures.item()["status"] == "ready"
 
 
-def test_an_object_without_a_lecture_id_is_counted_and_leaves_no_item(
+def test_an_object_without_a_lecture_id_is_counted_and_creates_no_item(
     lectures: LectureHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     without_id, folder = lectures.put(b"x", "lectures/canary.mp3"), lectures.put(b"", f"lectures/{LECTURE_ID}/")
@@ -162,11 +165,11 @@ def test_a_version_that_was_deleted_is_not_validated(
     ],
 )
 def test_only_the_message_whose_object_cannot_be_read_is_returned(lectures: LectureHarness, error: ClientError) -> None:
-    uploaded, other = lectures.put(spoken("mp3")), lectures.put(spoken("mp3"), f"lectures/{OTHER_ID}/a")
+    uploaded, other = lectures.put(spoken("mp3")), lectures.put(spoken("mp3"), f"lectures/{OTHER_LECTURE_ID}/a")
     lectures.s3 = FailingClient(lectures.s3, "get_object", error, times=1)
     assert lectures.handle(uploaded, other) == ["0"]
     assert not lectures.item()
-    assert lectures.item(OTHER_ID)["status"] == "ready"
+    assert lectures.item(OTHER_LECTURE_ID)["status"] == "ready"
     assert lectures.handle(uploaded) == []
 
 
@@ -205,7 +208,7 @@ def test_the_records_of_a_message_before_an_invalid_one_are_validated(lectures: 
 
 
 class TableWithConcurrentWriter:
-    """DynamoDB client. Before its next updates, another validation of one of `concurrent_uploads` is completed."""
+    """DynamoDB client. Before each of its next updates, a concurrent validation of another upload is completed."""
 
     def __init__(self, lectures: LectureHarness, client: Any, concurrent_uploads: list[NewObject]) -> None:
         self._lectures, self._client, self._concurrent_uploads = lectures, client, concurrent_uploads
@@ -250,12 +253,14 @@ def test_a_lecture_that_changes_before_each_update_raises_an_error(lectures: Lec
 
 def test_no_key_name_or_id_is_logged(lectures: LectureHarness, capsys: pytest.CaptureFixture[str]) -> None:
     uploaded = lectures.put(spoken("mp3"))
-    lectures.handle(uploaded, uploaded, lectures.put(b"canary"), lectures.put(b"x", f"lectures/{OTHER_ID}/canary/x"))
+    lectures.handle(
+        uploaded, uploaded, lectures.put(b"canary"), lectures.put(b"x", f"lectures/{OTHER_LECTURE_ID}/canary/x")
+    )
     lectures.handle(lectures.put(b"x", "lectures/canary"), '{"Records": [{"s3": "canary"}]}', "canary")
     lectures.s3 = FailingClient(lectures.s3, "get_object", client_error("canary", 503))
     lectures.handle(lectures.put(b"y"))
     lectures.sweep().run()
     output = capsys.readouterr()
     assert output.out.count("message_failed") == 1
-    for secret in ("canary", LECTURE_ID, OTHER_ID, uploaded.etag, uploaded.version_id):
+    for secret in ("canary", LECTURE_ID, OTHER_LECTURE_ID, uploaded.etag, uploaded.version_id):
         assert secret not in output.out + output.err

@@ -1,4 +1,7 @@
-"""Events of the WebSocket API: handshakes, messages and their answers, and the function's environment variables."""
+"""Events of the WebSocket API: handshakes, messages and their answers, and the function's environment variables.
+
+A guest's handshake is signed with credentials of a Cognito identity pool. API Gateway puts the identity into the event.
+"""
 
 import json
 from collections.abc import Iterator
@@ -80,7 +83,7 @@ def test_every_handshake_is_refused_if_the_identity_pool_is_not_configured(api: 
     assert api.handle_event("c1", "CONNECT", {"identity": identity})["statusCode"] == 401
 
 
-def test_a_handshake_that_could_not_read_the_key_of_guest_ids_can_be_repeated(
+def test_a_handshake_that_fails_because_the_key_of_guest_ids_cannot_be_read_can_be_repeated(
     api: SocketHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> str:
@@ -164,7 +167,9 @@ def test_an_invalid_message_is_answered_with_an_error(api: SocketHarness, body: 
     assert api.send("ping")["type"] == "pong", "the connection still works"
 
 
-def test_an_internal_error_is_answered_without_details(api: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_answer_to_a_message_that_causes_an_internal_error_contains_no_details(
+    api: SocketHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     api.connect()
     monkeypatch.setattr(api.handler._uploads, "create_form", lambda *_: 1 / 0)
     answer = api.send("upload", kind="query", contentType="audio/ogg")
@@ -264,6 +269,6 @@ def test_items_expire_after_the_configured_days(api: SocketHarness, recorded_cal
 
 
 @given(st.text())
-def test_no_accepted_identity_contains_a_separator_of_keys(text: str) -> None:
+def test_no_accepted_identity_contains_a_separator_of_table_or_s3_keys(text: str) -> None:
     identity = handler._guest_identity({"cognitoIdentityId": text, "cognitoIdentityPoolId": POOL_ID}, POOL_ID)
     assert identity is None or not set(identity) & set("/#\n ")

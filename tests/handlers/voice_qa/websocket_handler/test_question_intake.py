@@ -1,4 +1,8 @@
-"""Messages `query`: which questions are accepted, counted and stored, and when the query worker is invoked."""
+"""Messages `query`: which questions are accepted, counted and stored, and when the query worker is invoked.
+
+A message with the `queryId` of a stored question repeats the question. The connection that asked last is the question's
+listener, to which the answer is posted. `calls` counts the worker's invocations for the question.
+"""
 
 from typing import Any
 
@@ -31,7 +35,7 @@ RUNNING_MS = int((ENVIRONMENT.answer_seconds + CHECK_GRACE_SECONDS) * 1000)
 ULID = SESSION_ID = "01ARYZ6S410000000000000001"
 OTHER_SESSION_ID = "01ARYZ6S410000000000000002"
 LAMBDA_UNREACHABLE = EndpointConnectionError(endpoint_url="https://somewhere")
-INVOCATION_REFUSED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "no"}}, "Invoke")
+INVOCATION_THROTTLED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "no"}}, "Invoke")
 
 
 def test_a_question_is_stored_and_a_worker_is_invoked(api: SocketHarness) -> None:
@@ -74,7 +78,7 @@ def test_a_repeated_question_keeps_its_session(api: SocketHarness, second_sessio
 def test_a_question_is_either_spoken_or_written(api: SocketHarness, content: dict[str, Any]) -> None:
     answer = api.ask(**content)
     assert (answer["code"], [item["field"] for item in answer["fields"]]) == ("MALFORMED", ["audioKey"])
-    _assert_nothing_changed(api)
+    _assert_no_question_stored(api)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +93,7 @@ def test_a_question_is_either_spoken_or_written(api: SocketHarness, content: dic
 )
 def test_an_invalid_value_is_refused(api: SocketHarness, content: dict[str, Any]) -> None:
     assert api.ask(**content)["code"] == "MALFORMED"
-    _assert_nothing_changed(api)
+    _assert_no_question_stored(api)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +109,7 @@ def test_an_invalid_value_is_refused(api: SocketHarness, content: dict[str, Any]
 )
 def test_a_key_that_is_not_the_guests_own_upload_is_refused(api: SocketHarness, key: str) -> None:
     assert api.ask(text=None, audioKey=key)["code"] == "AUDIO_FOREIGN"
-    _assert_nothing_changed(api)
+    _assert_no_question_stored(api)
 
 
 def test_a_guest_can_ask_about_another_guests_lecture(api: SocketHarness) -> None:
@@ -132,7 +136,7 @@ def test_only_a_ready_lecture_can_be_asked_about(api: SocketHarness, attributes:
     api.store_lecture(**attributes)
     assert api.ask()["code"] == code
     assert api.ask(lectureId=ULID)["code"] == "LECTURE_UNKNOWN"
-    _assert_nothing_changed(api)
+    _assert_no_question_stored(api)
 
 
 @pytest.mark.parametrize(
@@ -149,13 +153,13 @@ def test_a_new_answer_attempt_needs_a_ready_lecture(api: SocketHarness, stored: 
     assert (api.read_question(), api.worker_events, api.read_allowance().asked_ms) == (stored, [], ())
 
 
-def test_the_error_for_a_rejected_lecture_contains_the_reason_truncated(api: SocketHarness) -> None:
+def test_the_error_for_a_rejected_lecture_contains_the_truncated_reason(api: SocketHarness) -> None:
     for reason, message in (("The file is empty.", "The file is empty."), ("x" * 10_000, "x" * 300)):
         api.store_lecture(status="rejected", reason=reason)
         answer = api.ask()
         assert (answer["code"], answer["message"]) == ("LECTURE_REJECTED", message)
     api.store_lecture(status="rejected", reason="")
-    assert api.ask()["message"]
+    assert api.ask()["message"], "a lecture without a stored reason has a default message"
 
 
 @pytest.mark.parametrize(
@@ -251,7 +255,7 @@ def test_a_repeated_question_that_is_being_answered_is_not_counted_and_never_ref
     assert api.read_allowance().asked_ms == before
 
 
-@pytest.mark.parametrize("error", [LAMBDA_UNREACHABLE, INVOCATION_REFUSED])
+@pytest.mark.parametrize("error", [LAMBDA_UNREACHABLE, INVOCATION_THROTTLED])
 @pytest.mark.parametrize(
     "stored", [QuestionRecord(), QuestionRecord(status=QuestionStatus.ANSWERED, session=SESSION_ID, attempt=3)]
 )
@@ -278,7 +282,9 @@ def test_questions_whose_worker_cannot_be_invoked_do_not_count(api: SocketHarnes
         assert api.ask(f"question-{number}")["code"] == "UNAVAILABLE"
 
 
-def test_a_failed_invocation_does_not_remove_the_count_of_an_earlier_request(api: SocketHarness) -> None:
+def test_a_failed_invocation_of_a_repeated_question_does_not_remove_the_count_of_its_first_request(
+    api: SocketHarness,
+) -> None:
     api.ask()
     api.clock.now_ms += 1
     api.invocation_error = LAMBDA_UNREACHABLE
@@ -302,13 +308,14 @@ def test_a_concurrently_changed_question_is_counted_once(api: SocketHarness, mon
     assert (len(requests), api.read_allowance().asked_ms, len(api.worker_events)) == (2, (START_MS,), 1)
 
 
-def _assert_nothing_changed(api: SocketHarness) -> None:
+def _assert_no_question_stored(api: SocketHarness) -> None:
+    """Check that no question or allowance is stored, and that no worker is invoked."""
     kinds = {item["sessionId"]["S"].split("#")[0] for item in api.stored_items()}
     assert (api.worker_events, kinds) == ([], {"connection", "lecture"})
 
 
 @pytest.mark.parametrize(("running_until_ms", "answer_type"), [(START_MS + 1, "queryAccepted"), (START_MS, "error")])
-def test_a_question_without_invocations_left_is_accepted_only_while_it_is_being_answered(
+def test_a_question_with_the_maximum_of_invocations_is_accepted_only_while_it_is_being_answered(
     api: SocketHarness, running_until_ms: int, answer_type: str
 ) -> None:
     stored = QuestionRecord(status=QuestionStatus.RUNNING, session=SESSION_ID, calls=MAX_CALLS)

@@ -1,4 +1,4 @@
-"""Forms for uploads of lectures and spoken questions: the limits in the signed policies, and refused requests."""
+"""Upload forms (presigned POSTs to S3) for lectures and spoken questions: their signed limits, and refused requests."""
 
 import base64
 import json
@@ -62,7 +62,7 @@ def test_a_form_is_limited_to_one_key_one_type_and_a_size(api: SocketHarness, ki
     assert comparisons == ["content-length-range"], "no condition is a prefix match"
 
 
-def test_a_lectures_item_names_its_first_owner_and_has_no_time_to_live(api: SocketHarness) -> None:
+def test_a_lectures_item_keeps_its_first_owner_and_has_no_time_to_live(api: SocketHarness) -> None:
     lecture = api.send("upload", kind="lecture", contentType="audio/mpeg")["lectureId"]
     LectureTable(api.dynamodb, TABLE).store_owner(lecture, BOB_GUEST_ID, "c2")
     [item] = [item for item in api.stored_items() if item["sessionId"]["S"] == f"lecture#{lecture}"]

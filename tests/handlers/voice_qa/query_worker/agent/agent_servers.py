@@ -1,6 +1,6 @@
-"""Fake agents that follow a script for each connection, and a clock that tests advance.
+"""Fake agents, as HTTP servers that follow a script for each connection, and a clock that tests advance.
 
-The functions `send_…` return such scripts.
+The agent is the external service that answers questions. The functions `send_…` return scripts.
 """
 
 import base64
@@ -42,6 +42,7 @@ QUESTION = AgentQuestion(
     conversation=(Turn("Who speaks?", "Nobody."),),
 )
 Script = Callable[[socket.socket], None]
+"""Function that answers the request of one connection."""
 
 
 @dataclass
@@ -199,7 +200,7 @@ def ask_agent(endpoint: str, clock: Clock) -> list[AgentPiece]:
 
 
 def agent_failure(endpoint: str, clock: Clock) -> AgentFailed:
-    """Return the error of a question. It must not contain any text of the agent."""
+    """Ask a question that fails, and return its error, which must not contain any text of the agent."""
     with pytest.raises(AgentFailed) as failed:
         ask_agent(endpoint, clock)
     assert CANARY not in "".join(traceback.format_exception(failed.value))

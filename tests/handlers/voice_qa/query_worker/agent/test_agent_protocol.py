@@ -1,4 +1,7 @@
-"""The agent protocol: the pieces that each line gives, the limits, and invalid or hostile input."""
+"""The agent protocol: the pieces of an answer, its limits, and invalid or hostile input.
+
+The agent sends each piece of an answer as a line of JSON.
+"""
 
 import contextlib
 import json
@@ -112,8 +115,8 @@ def test_unknown_or_empty_messages_give_no_piece() -> None:
         b'{"type": ' + b"9" * 5000 + b"}\n",
         b"data: data: {}\n",
         *(
-            json_lines({"type": "audio", "audio": audio, "format": "ogg-opus"})
-            for audio in (None, "a", "YQ==YQ==", "Y Q=", "\N{LATIN SMALL LETTER E WITH ACUTE}")
+            json_lines({"type": "audio", "audio": encoded_audio, "format": "ogg-opus"})
+            for encoded_audio in (None, "a", "YQ==YQ==", "Y Q=", "\N{LATIN SMALL LETTER E WITH ACUTE}")
         ),
         *(json_lines({"type": "audio", "audio": "YQ==", "format": kind}) for kind in (None, "wma", ["mp3"])),
         *(json_lines(citation(start, end)) for start, end in ((0.5, 1), ("0", 1), (False, True))),
@@ -160,7 +163,7 @@ def test_a_citation_outside_the_lecture_is_dropped_and_counted(start: int, end: 
 )
 def test_an_agent_can_report_its_own_failure(message: dict[str, Any], expected: AgentCode, retryable: bool) -> None:
     reader = AnswerReader(DURATION_MS)
-    assert list(reader.feed(json_lines(text("so far")))) == [AgentTextPiece("so far")]
+    assert list(reader.feed(json_lines(text("first")))) == [AgentTextPiece("first")]
     sent = {name: value for name, value in {"type": "error", **message}.items() if value is not None}
     with pytest.raises(AgentFailed) as failed:
         list(reader.feed(json_lines(sent)))
@@ -169,6 +172,7 @@ def test_an_agent_can_report_its_own_failure(message: dict[str, Any], expected: 
 
 
 def padded_line(length: int) -> bytes:
+    """Return a message of an unknown type with this number of bytes."""
     return json.dumps({"type": "other", "x": ""}).encode()[:-2] + b"x" * (length - 26) + b'"}'
 
 
@@ -187,6 +191,7 @@ def test_the_length_of_a_line_is_limited(size: int) -> None:
 
 
 def test_all_text_counts_towards_the_text_limit() -> None:
+    # "é" has two bytes in UTF-8, so the four texts together reach the limit. The second citation is dropped but counts.
     part = "é" * (MAX_TEXT // 2 // 4)
     transcript = {"type": "transcript", "text": part}
     messages = [text(part), transcript, citation(0, 1, part), citation(5, 4, part), text("")]
@@ -224,7 +229,7 @@ JSON = st.recursive(
 
 
 @given(st.lists(st.binary() | JSON.map(lambda item: json.dumps(item).encode()) | message_objects(JSON).map(json_lines)))
-def test_any_bytes_raise_only_agent_failures(lines: list[bytes]) -> None:
+def test_any_bytes_give_valid_pieces_or_an_agent_failure(lines: list[bytes]) -> None:
     reader = AnswerReader(DURATION_MS)
     pieces: list[AgentPiece] = []
     with contextlib.suppress(AgentFailed):

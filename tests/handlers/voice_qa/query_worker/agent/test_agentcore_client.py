@@ -1,4 +1,4 @@
-"""Client of AgentCore Runtime: it sends the same request as boto3, and maps the service's errors to codes."""
+"""Client of an agent on Bedrock AgentCore Runtime: it sends the same request as boto3, and maps errors to agent codes."""
 
 import json
 import logging

@@ -119,7 +119,7 @@ def test_proxy_variables_of_the_environment_are_ignored(clock: Clock, monkeypatc
         assert ask_agent(server.endpoint, clock) == SHORT_ANSWER_PIECES
 
 
-def test_a_compressed_answer_is_not_decompressed(clock: Clock) -> None:
+def test_a_compressed_answer_is_malformed_and_not_decompressed(clock: Clock) -> None:
     compressed = gzip.compress(bytes(50 * 1024 * 1024))
     with run_server(send_bytes(response_headers("Content-Encoding: gzip"), compressed)) as server:
         assert agent_failure(server.endpoint, clock).code is AgentCode.MALFORMED
@@ -175,7 +175,7 @@ def test_an_answer_that_stops_without_its_end_times_out() -> None:
 
 
 def failure_while_reading(endpoint: str, clock: Clock, process: Callable[[AgentPiece], None]) -> AgentFailed:
-    """Return the failure of an answer, and call a function with each piece before it."""
+    """Ask a question whose answer fails, call a function with each earlier piece, and return the failure."""
     with create_agent(endpoint, clock).answer(QUESTION) as answer:
         try:
             for piece in answer:
@@ -185,7 +185,7 @@ def failure_while_reading(endpoint: str, clock: Clock, process: Callable[[AgentP
     pytest.fail("the answer did not fail")
 
 
-def test_an_answer_of_fifteen_minutes_is_too_slow(clock: Clock) -> None:
+def test_the_time_that_the_caller_needs_for_pieces_counts_towards_the_limit_of_ten_minutes(clock: Clock) -> None:
     script = send_answer(*[text(f"minute {minute} ") for minute in range(15)], DONE)
     pieces: list[AgentPiece] = []
 
@@ -227,19 +227,20 @@ def test_nothing_is_retried_after_the_first_byte(clock: Clock, later_bytes: byte
     [b"", b"5\r\nab", b"5\r\nabcde\r\n", b"zz\r\n"],
     ids=["missing", "truncated", "no last chunk", "invalid size"],
 )
-def test_a_chunked_body_that_ends_before_its_last_chunk_is_interrupted(clock: Clock, second_chunk: bytes) -> None:
+def test_a_chunked_body_that_ends_before_its_last_chunk_has_broken_off(clock: Clock, second_chunk: bytes) -> None:
     line = json_lines(text("first"))
     first_chunk = b"%x\r\n%b\r\n" % (len(line), line)
     with run_server(send_bytes(response_headers("Transfer-Encoding: chunked"), first_chunk, second_chunk)) as server:
         assert agent_failure(server.endpoint, clock).code is AgentCode.BROKEN_OFF
 
 
-def test_a_reset_connection_is_interrupted(clock: Clock) -> None:
+def test_an_answer_whose_connection_is_reset_has_broken_off(clock: Clock) -> None:
     first_piece_received = threading.Event()
 
     def script(connection: socket.socket) -> None:
         connection.sendall(response_headers() + json_lines(text("first")))
         assert first_piece_received.wait(20)
+        # With a linger time of 0, the server resets the connection when it closes it.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
     with run_server(script) as server:
@@ -247,8 +248,8 @@ def test_a_reset_connection_is_interrupted(clock: Clock) -> None:
     assert failed.code is AgentCode.BROKEN_OFF
 
 
-def test_a_response_to_an_incomplete_request_is_read(clock: Clock) -> None:
-    """The agent refuses the question after it has read only the first bytes."""
+def test_a_response_that_arrives_before_the_request_is_complete_is_read(clock: Clock) -> None:
+    """The agent refuses a long question after it has read only the first bytes."""
     long_question = replace(QUESTION, query=WrittenQuery("a" * 8 * 1024 * 1024))
     with run_server(send_status(413), read=read_first_bytes) as server:
         with pytest.raises(AgentFailed) as failed:
