@@ -1,4 +1,8 @@
-"""Sample window with its message, request settings, and builders for answers."""
+"""Sample window of a transcript, its queue message, request settings, and builders of the model's answers.
+
+A window is a section of a transcript that is analyzed with one model request. Its last cue is the overlap, which the
+next window repeats. The cues before it are the core.
+"""
 
 from typing import Any
 

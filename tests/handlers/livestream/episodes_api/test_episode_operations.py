@@ -1,4 +1,8 @@
-"""API operations on episodes and lists of their findings, with concurrent and repeated calls."""
+"""API operations on episodes, and lists of their findings (claims and clips), with concurrent and repeated calls.
+
+A creation with the same client token returns the same episode. A cursor is the position in a list from which the client
+gets the next page.
+"""
 
 import json
 import threading

@@ -1,4 +1,8 @@
-"""A cursor is accepted only unchanged, for its own list, and until it expires."""
+"""Cursors, the encrypted positions in a list with which clients get the next page.
+
+A cursor is accepted only unchanged, for its own list, and until it expires. Its first byte identifies the secret with
+which it was encrypted.
+"""
 
 import os
 from datetime import timedelta
@@ -54,7 +58,7 @@ def test_a_cursor_reveals_neither_position_nor_list() -> None:
 
 
 @given(st.text(), st.binary(max_size=200))
-def test_a_forged_cursor_is_refused_even_with_a_valid_key_byte(text: str, data: bytes) -> None:
+def test_a_forged_cursor_is_refused_even_if_it_begins_like_a_valid_one(text: str, data: bytes) -> None:
     assert not CursorHarness().is_accepted(text)
     assert not CursorHarness().is_accepted(CURSOR[:4] + data.hex())
 

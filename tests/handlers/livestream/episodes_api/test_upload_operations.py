@@ -1,4 +1,4 @@
-"""API operations on uploads: forms, multipart uploads and refusals."""
+"""API operations on uploads: forms (presigned POSTs), multipart uploads with presigned URLs, and refused requests."""
 
 import base64
 import json
@@ -106,7 +106,7 @@ def test_no_multipart_upload_is_started_for_an_unknown_episode(harness: ApiHarne
     assert harness.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
 
 
-def signed_requests(upload: dict[str, Any]) -> list[tuple[Any, ...]]:
+def signed_part_urls(upload: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Return path, part number, multipart id and validity of each part's URL."""
     urls = [urlsplit(part["url"]) for part in upload["multipart"]["parts"]]
     names = ("partNumber", "uploadId", "X-Amz-Expires")
@@ -120,7 +120,7 @@ def test_a_large_file_is_uploaded_in_parts(harness: ApiHarness) -> None:
     assert (answer.status, "form" in body) == (201, False)
     multipart = body["multipart"]
     assert (multipart["partBytes"], [part["partNumber"] for part in multipart["parts"]]) == (MIN_PART_BYTES, [1, 2])
-    assert signed_requests(body) == [
+    assert signed_part_urls(body) == [
         (f"/{body['key']}", [number], [multipart["multipartId"]], [str(URL_SECONDS)]) for number in ("1", "2")
     ]
 
@@ -170,7 +170,10 @@ def test_the_url_of_a_part_is_signed_for_the_parts_size(harness: ApiHarness, siz
 
 
 class MultipartVideo:
-    """Multipart upload of a video, by default in one small part. All parts are uploaded, or only the first bytes."""
+    """Multipart upload of a video, by default in one small part.
+
+    All bytes are uploaded, or only the first `uploaded_bytes`. A test completes the upload, as a whole or with changes.
+    """
 
     def __init__(self, harness: ApiHarness, size: int = MEBIBYTE + 1, uploaded_bytes: int | None = None) -> None:
         self.harness, self.episode = harness, harness.create_episode()
@@ -187,11 +190,11 @@ class MultipartVideo:
             )
             self.parts.append({"partNumber": part["partNumber"], "etag": answer["ETag"]})
 
-    def complete(self, **other: Any) -> ApiResponse:
-        body = {"multipartId": self.multipart, "parts": self.parts, **other.pop("body", {})}
-        return self.harness.call(
-            "completeUpload", body, **{"episode_id": self.episode, "upload_id": self.upload, **other}
-        )
+    def complete(self, **changes: Any) -> ApiResponse:
+        """Call `completeUpload`, with changes of the body's fields (`body`), the owner or the path parameters."""
+        body = {"multipartId": self.multipart, "parts": self.parts, **changes.pop("body", {})}
+        path = {"episode_id": self.episode, "upload_id": self.upload}
+        return self.harness.call("completeUpload", body, **path | changes)
 
     def advance(self, state: TrackState) -> None:
         update = TrackUpdate(self.upload, state, "2026-01-03T12:00:09.000Z")
@@ -214,15 +217,16 @@ def test_an_upload_gets_new_urls_after_its_urls_expire(harness: ApiHarness) -> N
     uploads = harness.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
     assert len(uploads) == 1, "no second multipart upload may be started"
     assert {**answer.body, "multipart": None} == {**upload, "multipart": None}
-    assert signed_requests(answer.body) == signed_requests(upload)
+    assert signed_part_urls(answer.body) == signed_part_urls(upload)
 
 
 def test_urls_are_signed_again_only_while_the_upload_is_expected(harness: ApiHarness) -> None:
     video = MultipartVideo(harness)
     body = {"multipartId": video.multipart}
 
-    def sign(**other: Any) -> ApiResponse:
-        return harness.call("signParts", body, **{"episode_id": video.episode, "upload_id": video.upload, **other})
+    def sign(**changes: Any) -> ApiResponse:
+        path = {"episode_id": video.episode, "upload_id": video.upload}
+        return harness.call("signParts", body, **path | changes)
 
     assert sign().status == 200
     assert sign(upload_id=harness.new_id()).error == (404, "UPLOAD_UNKNOWN")

@@ -1,4 +1,8 @@
-"""In-memory fakes of the gateways that the agent's worker uses, and a harness with the worker."""
+"""In-memory fakes of the gateways that the fact-check agent's worker uses, and a harness with the worker.
+
+The worker analyzes one window of a transcript for each queue message. A window is a section of the transcript, and its
+findings are claims and clips. Texts with "canary" must not be logged.
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -60,7 +64,7 @@ def answer_with(
 
 @dataclass
 class FakeTranscripts:
-    """Bucket with transcripts by key and version."""
+    """Bucket with transcripts by key and version. A test sets the objects."""
 
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
@@ -70,7 +74,7 @@ class FakeTranscripts:
 
 @dataclass
 class FakeMemory:
-    """Memory with the events that `recall` returns. A test inspects the stored windows."""
+    """AgentCore memory with the events that `recall` returns. A test inspects the stored windows."""
 
     events: list[MemoryEvent] = field(default_factory=list)
     stored_windows: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
@@ -94,7 +98,7 @@ class FakeMemory:
 
 @dataclass
 class FakeModel:
-    """Model that follows a script of answers and faults. The last entry is repeated."""
+    """Model that follows a script of answers, answers with a stop reason, and faults. The last entry is repeated."""
 
     script: list[AnswerFunction | ServiceFault | tuple[AnswerFunction, str]] = field(
         default_factory=lambda: [answer_with()]

@@ -1,4 +1,7 @@
-"""The function `agent` with its environment, tables and bucket. Only the model and the memory are stubbed."""
+"""The function `agent`, the fact-check agent, with its environment, table and bucket in moto.
+
+Only the Bedrock model and the AgentCore memory are stubbed.
+"""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,8 @@
-"""The findings of a window come from one answer of the model, even if its message is repeated; no text is logged."""
+"""Analysis of a window, a section of a transcript: one model request with memories of earlier windows.
+
+The findings (claims and clips) of a window come from one answer of the model, even if the window's message is repeated.
+They are stored, and remembered for later windows. No text is logged.
+"""
 
 import json
 from collections.abc import Callable
@@ -94,7 +98,10 @@ def test_a_finished_window_is_not_analyzed_again() -> None:
 def test_after_a_crash_a_window_has_the_findings_of_one_answer_only(
     harness: ApiHarness, calls_before_crash: int
 ) -> None:
-    """The repeated message may cause a second request, which the model answers differently."""
+    """The repeated message may cause a second request, which the model answers differently.
+
+    The first invocation crashes at each of its DynamoDB calls in turn.
+    """
     first_answer = answer_with(FERRIES, claim("last spring"), clips=[CLIP])
     worker_harness = WorkerHarness(model=FakeModel([first_answer, answer_with(claim("600 ferries last spring"))]))
     harness.new_id = lambda: EPISODE  # type: ignore[method-assign]
@@ -199,7 +206,9 @@ def test_a_window_without_a_readable_transcript_is_stored_as_failed(
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_message_with_another_window_count_than_the_transcript_raises_and_stores_no_failure(count: int) -> None:
+def test_a_message_with_another_window_count_than_the_transcript_raises_an_error_and_stores_no_failure(
+    count: int,
+) -> None:
     """The code that divides transcripts has changed since the message was sent. SQS delivers the message again, so that
     the former release can process it.
     """
@@ -224,7 +233,9 @@ def test_an_error_that_outlasts_the_time_returns_the_message_to_the_queue() -> N
     harness = WorkerHarness(model=FakeModel([ServiceFault.THROTTLED]))
     with pytest.raises(ServiceFailed):
         handle(harness)
-    assert harness.now <= 1_000 + REMAINING_MS / 1000 - 58, "every retry had enough time for an answer"
+    assert harness.now <= 1_000 + REMAINING_MS / 1000 - 58, (
+        "each try needs 50 seconds for an answer and 8 for its storage"
+    )
     assert not harness.findings.outcomes
     assert not harness.memory.stored_windows
 
@@ -253,14 +264,14 @@ def test_findings_are_not_stored_before_the_memory_has_the_window() -> None:
 
 
 @pytest.mark.parametrize("body", ["", "canary", "{}", '{"schemaVersion": 1, "owner": "canary"}', "[]"])
-def test_an_invalid_message_raises_without_quoting_it(body: str) -> None:
+def test_the_error_for_an_invalid_message_does_not_quote_it(body: str) -> None:
     with pytest.raises(InvalidWindowMessage) as caught:
         handle(WorkerHarness(), body or " ")
     assert caught.value.__context__ is None
     assert "canary" not in str(caught.value)
 
 
-def test_only_the_failed_message_of_a_batch_returns() -> None:
+def test_only_the_failed_messages_of_a_batch_return_to_the_queue() -> None:
     harness = WorkerHarness(model=FakeModel([ServiceFault.REFUSED, answer_with(LARGEST)]))
     records = [{"messageId": f"m{at}", "body": body} for at, body in enumerate([*message_bodies(), "canary"])]
     answer = harness.worker().handle_batch({"Records": records}, lambda: REMAINING_MS)

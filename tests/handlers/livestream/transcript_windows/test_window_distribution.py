@@ -1,4 +1,8 @@
-"""Each window of an uploaded transcript is queued, even after a failure; an invalid transcript fails its track."""
+"""Distribution of an uploaded transcript: it is divided into windows, and each window is queued for analysis.
+
+A window is a section of the transcript. An invalid transcript fails its track, which is the episode's processing state
+of the transcript. Findings of an earlier upload are removed.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -119,7 +123,7 @@ def test_each_window_of_a_transcript_is_queued_once(distribution: DistributionHa
 def test_if_a_form_was_submitted_twice_only_the_first_object_version_is_queued(
     distribution: DistributionHarness,
 ) -> None:
-    """The first attempt to queue the first version fails."""
+    """Even if the first attempt to queue the first version fails, the second version is not queued."""
     first, second = distribution.upload(srt(CUES)), distribution.upload(srt(CUES[:5]))
     distribution.queue_type = FailingQueue
     assert distribution.handle(first) == [0]
@@ -174,7 +178,7 @@ def test_an_invalid_transcript_fails_the_track_with_a_reason(
 
 def test_an_event_of_a_replaced_upload_or_a_deleted_episode_is_ignored(distribution: DistributionHarness) -> None:
     event = distribution.upload(srt(CUES))
-    distribution.broadcast.request_another()
+    distribution.broadcast.request_newer_upload()
     assert distribution.handle(event) == []
     assert (distribution.receive_all(), distribution.state) == ([], ("requested", None))
     distribution.harness.call("deleteEpisode", episode_id=distribution.broadcast.episode_id)
@@ -190,7 +194,7 @@ def test_a_missing_transcript_is_not_queued(distribution: DistributionHarness) -
     assert (distribution.receive_all(), distribution.state) == ([], ("uploaded", None))
 
 
-def claims(distribution: DistributionHarness) -> list[str]:
+def listed_claims(distribution: DistributionHarness) -> list[str]:
     """Return the quotes of the listed claims."""
     answer = distribution.harness.call("listClaims", episode_id=distribution.broadcast.episode_id)
     return [claim["quote"] for claim in answer.body["claims"]]
@@ -206,13 +210,13 @@ def test_each_claim_of_a_transcript_uploaded_twice_is_listed_once(distribution: 
     distribution.handle(distribution.upload(srt(CUES[:3])))
     checked_window, late_window = distribution.receive_all()
     store_claim(distribution, checked_window, "We ran 600 ferries")
-    distribution.broadcast.upload_id = distribution.broadcast.request_another()
+    distribution.broadcast.upload_id = distribution.broadcast.request_newer_upload()
     assert distribution.handle(distribution.upload(srt(CUES[:3]))) == []
-    assert claims(distribution) == []
+    assert listed_claims(distribution) == []
     store_claim(distribution, late_window, "A claim of the earlier upload")
     new_window, _ = distribution.receive_all()
     store_claim(distribution, new_window, "We ran 600 ferries")
-    assert claims(distribution) == ["We ran 600 ferries"]
+    assert listed_claims(distribution) == ["We ran 600 ferries"]
 
 
 def test_the_findings_of_an_earlier_upload_are_removed_even_if_the_new_transcript_is_unreadable(
@@ -220,9 +224,9 @@ def test_the_findings_of_an_earlier_upload_are_removed_even_if_the_new_transcrip
 ) -> None:
     distribution.handle(distribution.upload(srt(CUES)))
     store_claim(distribution, distribution.receive_all()[0], "We ran 600 ferries")
-    distribution.broadcast.upload_id = distribution.broadcast.request_another()
+    distribution.broadcast.upload_id = distribution.broadcast.request_newer_upload()
     assert distribution.handle(distribution.upload(b"canary\0")) == []
-    assert (claims(distribution), distribution.state) == ([], ("failed", "UNREADABLE"))
+    assert (listed_claims(distribution), distribution.state) == ([], ("failed", "UNREADABLE"))
 
 
 def test_a_partly_queued_transcript_is_queued_completely_on_redelivery(distribution: DistributionHarness) -> None:
@@ -236,16 +240,16 @@ def test_a_partly_queued_transcript_is_queued_completely_on_redelivery(distribut
     distribution.queue_type = WindowQueue
     assert distribution.handle(event) == []
     assert [message.index for message in distribution.receive_all()] == list(range(22))
-    assert (distribution.state, claims(distribution)) == (("analyzing", None), ["We ran 600 ferries"])
+    assert (distribution.state, listed_claims(distribution)) == (("analyzing", None), ["We ran 600 ferries"])
 
 
 def test_an_invalid_message_does_not_fail_its_batch_and_no_text_is_logged(
     distribution: DistributionHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     unreadable = distribution.upload(b"canary\0", Broadcast.with_requested_upload(distribution.harness).key)
-    foreign = distribution.upload("x", "transcripts/canary.txt")
+    misplaced = distribution.upload("x", "transcripts/canary.txt")
     with own_logger():  # the harness's logger would keep an earlier standard output
-        assert distribution.handle("canary", distribution.upload(srt(CUES)), foreign, unreadable) == [0]
+        assert distribution.handle("canary", distribution.upload(srt(CUES)), misplaced, unreadable) == [0]
     assert len(distribution.receive_all()) == 22
     logged = capsys.readouterr().out
     assert '"windows":22' in logged.replace(" ", "")

@@ -1,4 +1,7 @@
-"""Events about videos are parsed, ignored or refused."""
+"""Events about videos are parsed, ignored or refused.
+
+They come from S3 (a new object), from livestream itself (a complete upload), and from MediaConvert (a job's state).
+"""
 
 import contextlib
 import json
@@ -52,7 +55,7 @@ def test_another_key_is_ignored_and_another_bucket_is_refused() -> None:
         parse_video_event(object_created(video(), bucket={"name": "another"}), BUCKET)
 
 
-def test_an_upload_event_is_parsed_and_its_replay_recognised() -> None:
+def test_an_upload_event_is_parsed_and_its_replay_from_an_archive_is_recognised() -> None:
     assert parse_video_event(upload_completed(video()), BUCKET) == VideoUploadCompleted(video())
     assert parse_video_event(replay(upload_completed(video())), BUCKET) == VideoUploadCompleted(video(), replayed=True)
 

@@ -1,4 +1,7 @@
-"""MediaConvert job requests, checked with botocore's service model, and their tokens."""
+"""Requests for MediaConvert jobs that cut a video into chunks, checked with botocore's service model.
+
+Each job has a token, with which MediaConvert recognises a repeated request.
+"""
 
 import json
 from typing import Any
@@ -56,7 +59,8 @@ def test_chunks_have_exact_length_with_audio_and_video() -> None:
     assert [audio["CodecSettings"]["Codec"] for audio in output["AudioDescriptions"]] == ["AAC"]
 
 
-def test_the_job_reads_the_upload_and_writes_to_a_prefix_without_event_rules() -> None:
+def test_the_job_reads_the_upload_and_writes_to_another_prefix() -> None:
+    """S3 events of new objects start jobs, but not below `chunks/`."""
     job = request()
     parsed, token = parse_job(job), job["ClientRequestToken"]
     assert parsed.input_uri == f"s3://{BUCKET}/videos/{OWNER}/{EPISODE}/{UPLOAD}.mp4"
@@ -65,8 +69,8 @@ def test_the_job_reads_the_upload_and_writes_to_a_prefix_without_event_rules() -
 
 
 @pytest.mark.parametrize("hours", [1, 7, 11])
-def test_the_time_limit_is_a_margin_above_the_longest_permitted_video(hours: int) -> None:
-    """Only a video that is too long gives a longer output. MediaConvert accepts limits below 12 hours."""
+def test_a_job_ends_a_margin_after_the_longest_permitted_video(hours: int) -> None:
+    """So an output above the permitted length shows that the video is too long. MediaConvert accepts ends below 12 hours."""
     end = parse_job(request(max_hours=hours)).end_seconds
     assert end is not None
     assert hours * 3600 < end < 12 * 3600

@@ -1,4 +1,8 @@
-"""Processing of a video from upload to chunks, with reordered and repeated events and with failures."""
+"""Processing of an uploaded video until MediaConvert has cut it into chunks.
+
+Events may be repeated, reordered and late, and calls may fail. A job has an end time, because a small file may contain a
+very long video. `track` is the processing state of the video.
+"""
 
 import json
 from copy import deepcopy
@@ -20,13 +24,13 @@ from tests.handlers.livestream.track_reference_model import request_upload
 from tests.handlers.livestream.video_chunks.video_processing_harness import (
     BUCKET,
     EPISODE,
-    HOURS,
+    JOB_STATUSES,
+    MAX_HOURS,
     NEWER,
     NOW,
     OLDER,
     OWNER,
     ROLE,
-    STATUSES,
     UPLOAD,
     VideoHarness,
     envelope,
@@ -108,8 +112,8 @@ def test_the_stored_chunk_length_is_that_of_the_job(videos: VideoHarness) -> Non
 @pytest.mark.parametrize(
     ("duration_ms", "max_hours", "expected"),
     [
-        (HOURS * 3_600_000, str(HOURS), CHUNKED),
-        (HOURS * 3_600_000 + 1, str(HOURS), TOO_LARGE),
+        (MAX_HOURS * 3_600_000, str(MAX_HOURS), CHUNKED),
+        (MAX_HOURS * 3_600_000 + 1, str(MAX_HOURS), TOO_LARGE),
         (5_400_000, "1", TOO_LARGE),
         (100 * 3_600_000, None, CHUNKED),
     ],
@@ -127,7 +131,7 @@ END_AFTER_VIDEO = job_event(SHORT_VIDEO, "ERROR", errorCode=1060)
 an end time."""
 
 
-def second_job(videos: VideoHarness) -> dict[str, Any]:
+def start_second_job(videos: VideoHarness) -> dict[str, Any]:
     """Return the job without an end time, after MediaConvert refused the end time of the first."""
     assert videos.handle(upload_completed(SHORT_VIDEO), END_AFTER_VIDEO) == []
     _, job = videos.services.jobs
@@ -135,7 +139,7 @@ def second_job(videos: VideoHarness) -> dict[str, Any]:
 
 
 def test_a_video_that_ends_before_the_end_time_gets_a_second_job_without_an_end_time(videos: VideoHarness) -> None:
-    second = second_job(videos)
+    second = start_second_job(videos)
     assert videos.state() == CHUNKING
     first, _ = videos.services.jobs
     assert first["Settings"]["Inputs"][0].keys() - second["Settings"]["Inputs"][0].keys() == {"InputClippings"}
@@ -144,14 +148,14 @@ def test_a_video_that_ends_before_the_end_time_gets_a_second_job_without_an_end_
 
 
 def test_a_second_job_that_fails_with_the_same_error_fails_the_track(videos: VideoHarness) -> None:
-    metadata = second_job(videos)["UserMetadata"]
+    metadata = start_second_job(videos)["UserMetadata"]
     videos.handle(job_event(SHORT_VIDEO, "ERROR", errorCode=1060, userMetadata=metadata))
     assert videos.state() == CHUNKING_FAILED
 
 
 def test_the_duration_limit_applies_to_the_second_job_too(videos: VideoHarness) -> None:
-    metadata = second_job(videos)["UserMetadata"]
-    output = {"outputFilePaths": [playlist(SHORT_VIDEO)], "durationInMs": HOURS * 3_600_000 + 1}
+    metadata = start_second_job(videos)["UserMetadata"]
+    output = {"outputFilePaths": [playlist(SHORT_VIDEO)], "durationInMs": MAX_HOURS * 3_600_000 + 1}
     groups = [{"outputDetails": [output]}]
     videos.handle(job_event(SHORT_VIDEO, "COMPLETE", outputGroupDetails=groups, userMetadata=metadata))
     assert videos.state() == TOO_LARGE
@@ -196,7 +200,9 @@ def test_an_unsupported_file_fails_the_track_at_once(videos: VideoHarness, suffi
 
 
 @given(st.permutations(OWN_EVENTS), st.lists(st.sampled_from(OWN_EVENTS), max_size=8))
-def test_repeated_events_in_any_order_end_with_chunks(events: list[str], repeated_events: list[str]) -> None:
+def test_a_video_is_cut_with_all_events_in_any_order_and_repeated(
+    events: list[str], repeated_events: list[str]
+) -> None:
     videos = VideoHarness()
     assert videos.handle(*events) == []
     assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": CHUNKS})
@@ -211,7 +217,7 @@ EVENTS = [
     for event in (
         object_created(video(upload)),
         upload_completed(video(upload)),
-        *(job_event(video(upload), status) for status in STATUSES),
+        *(job_event(video(upload), status) for status in JOB_STATUSES),
     )
 ]
 
@@ -245,10 +251,9 @@ def test_a_newer_upload_is_processed_from_the_start(videos: VideoHarness) -> Non
 
 
 @pytest.mark.parametrize("statuses", [("ERROR", "COMPLETE"), ("COMPLETE", "ERROR")])
-def test_chunks_of_a_complete_job_outweigh_a_failure_before_or_after_it(
+def test_a_video_with_a_complete_job_is_cut_even_if_another_job_failed_before_or_after_it(
     videos: VideoHarness, statuses: tuple[str, str]
 ) -> None:
-    """Another job for the same video may have failed."""
     videos.handle(*(job_event(video(), status) for status in statuses))
     assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": CHUNKS})
 
@@ -281,7 +286,7 @@ def test_a_failed_publication_is_repeated_when_the_message_is_redelivered(videos
     assert videos.services.published == [UPLOAD_EVENT]
 
 
-def test_an_unrecorded_job_is_requested_again_with_the_same_token(videos: VideoHarness) -> None:
+def test_a_job_that_was_not_recorded_in_the_track_is_requested_again_with_the_same_token(videos: VideoHarness) -> None:
     videos.handle(upload_completed(video()))
     videos.table.track = Track(state=TrackState.UPLOADED, since="1", upload=expected_upload(UPLOAD), version_id="v1")
     videos.handle(upload_completed(video()))
@@ -303,7 +308,7 @@ def test_a_replay_restarts_a_video_whose_job_failed(videos: VideoHarness) -> Non
 
 @pytest.mark.parametrize(
     "last_event",
-    [object_created(video(suffix=".txt")), completed_job(HOURS * 3_600_000 + 1), job_event(video(), "COMPLETE")],
+    [object_created(video(suffix=".txt")), completed_job(MAX_HOURS * 3_600_000 + 1), job_event(video(), "COMPLETE")],
 )
 def test_a_replay_restarts_neither_another_failure_nor_a_finished_video(videos: VideoHarness, last_event: str) -> None:
     videos.handle(last_event)

@@ -1,4 +1,9 @@
-"""Harness for video processing: events in the form of their sources, fake services and a fake track table."""
+"""Harness for video processing: events in the form of their sources, fake services and a fake table.
+
+S3 reports a new object, and livestream publishes its own event about the complete upload. This event starts a
+MediaConvert job, which cuts the video into chunks and reports its state. The events move the video's track, which is its
+processing state.
+"""
 
 import json
 from collections.abc import Mapping
@@ -26,11 +31,12 @@ from handlers.livestream.video_chunks.video_event_processing import VideoProcess
 from tests.handlers.livestream.track_reference_model import apply_update, request_upload
 
 BUCKET, ROLE = "episodes", "arn:aws:iam::123456789012:role/media"
-SECONDS, HOURS = 120, 11
+CHUNK_SECONDS, MAX_HOURS = 120, 11
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 OWNER, EPISODE = "A" * 32, ulid(NOW, 1)
 OLDER, UPLOAD, NEWER = (ulid(NOW.replace(hour=hour), 2) for hour in (11, 12, 13))
-STATUSES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
+"""Ids of uploads in the order of their times. By default, the episode expects the upload `UPLOAD`."""
+JOB_STATUSES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 
 
 def key(upload: str = UPLOAD, suffix: str = ".mp4", owner: str = OWNER) -> str:
@@ -73,15 +79,17 @@ def replay(event: str) -> str:
 
 def playlist(uploaded: UploadedVideo) -> str:
     """Return the URI of the playlist of a video's chunks."""
-    prefix = video_cutting_job.chunk_prefix(uploaded, video_cutting_job.job_token(BUCKET, uploaded, SECONDS, HOURS))
+    prefix = video_cutting_job.chunk_prefix(
+        uploaded, video_cutting_job.job_token(BUCKET, uploaded, CHUNK_SECONDS, MAX_HOURS)
+    )
     return f"s3://{BUCKET}/{prefix}{uploaded.key_parts.upload_id}{video_cutting_job.CHUNK_MODIFIER}.m3u8"
 
 
 def job_event(uploaded: UploadedVideo, status: str, **changed: Any) -> str:
     """Return MediaConvert's event of a job for a video."""
-    metadata = video_cutting_job.job_request(BUCKET, uploaded, chunk_seconds=SECONDS, role_arn=ROLE, max_hours=HOURS)[
-        "UserMetadata"
-    ]
+    metadata = video_cutting_job.job_request(
+        BUCKET, uploaded, chunk_seconds=CHUNK_SECONDS, role_arn=ROLE, max_hours=MAX_HOURS
+    )["UserMetadata"]
     output = {"outputFilePaths": [playlist(uploaded)], "durationInMs": 250_041}
     details_by_status: dict[str, dict[str, Any]] = {
         "COMPLETE": {"outputGroupDetails": [{"outputDetails": [output], "type": "HLS_GROUP"}]},
@@ -99,9 +107,9 @@ def job_event(uploaded: UploadedVideo, status: str, **changed: Any) -> str:
 
 @dataclass
 class FakeTrackTable:
-    """Table with the video track of one episode, which follows the track model.
+    """Table with the video track of one episode. Updates change it like `track_reference_model`.
 
-    A test compares the real table with the same model.
+    Another test shows that the real table behaves like this model.
     """
 
     track: Track = field(
@@ -173,8 +181,8 @@ class VideoHarness:
             services.publish,
             bucket=BUCKET,
             role_arn=ROLE,
-            chunk_seconds=SECONDS,
-            max_hours=HOURS,
+            chunk_seconds=CHUNK_SECONDS,
+            max_hours=MAX_HOURS,
             clock=lambda: NOW,
             log=EventLog("DEBUG"),
         )
