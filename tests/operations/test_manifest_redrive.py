@@ -26,7 +26,7 @@ def fail_manifest(harness: IngestionHarness, broken: str = "run") -> str:
 
 
 def redrive_manifest(harness: IngestionHarness, name: str) -> RedriveOutcome:
-    return redrive(name[:26], harness.records(), harness.lists(), harness.workflow(), harness.lifecycle())[0]
+    return redrive(name[:26], harness.records(), harness.documents(), harness.workflow(), harness.lifecycle())[0]
 
 
 def test_a_failed_manifest_is_processed_by_its_redrive(harness: IngestionHarness) -> None:

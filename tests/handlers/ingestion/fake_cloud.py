@@ -4,6 +4,9 @@ Conditions work like DynamoDB's. The index can lag behind the table until a test
 ETags, and has conditional writes. The start of an execution can be refused or delayed, and its request or response can
 be lost. Every call passes a gate before and after it, which can raise an error or kill the caller. The model of the
 claim protocol replaces the gate by a transport, which decides when, how often and whether a call is executed.
+
+The index `open` of the table contains only items that wait for something: files that are pending or claimed, and running
+manifests.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Success criteria and testing checklist of the requirements for the handlers. Each test is named after a criterion.
+"""Success criteria and testing checklist of ingestion's requirements. Each test is named after a criterion.
 
 Dead-letter queue, alarms and e-mail are resources: their tests are in `tests/components/` and `tests/end_to_end/`.
 """

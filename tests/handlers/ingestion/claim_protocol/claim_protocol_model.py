@@ -10,6 +10,7 @@ repeat or delay a call, and stop an execution while its step or its run continue
 "Parquet file" of the model has one line for each row.
 
 At every moment, readers must see no row twice, every row of a processed file, and no pointer to a missing Parquet file.
+(A pointer is an object that names the Parquet files of one manifest and date. Readers follow pointers.)
 Without further faults, everything must end within a few sweeps and redrives. Then the requests arrive that are still
 delayed, and must change nothing.
 """
@@ -396,7 +397,7 @@ class ClaimProtocolModel:
             self._run_actors()
             self.cloud.update_index()
             failed_ids = self._list_manifests("failed")
-            redrivable_ids = [entry for entry in failed_ids if redrives[entry] < MAX_REDRIVES_WITHOUT_FAULTS]
+            redrivable_ids = [failed for failed in failed_ids if redrives[failed] < MAX_REDRIVES_WITHOUT_FAULTS]
             for manifest_id in redrivable_ids:
                 redrives[manifest_id] += 1
                 self._start_redrive(manifest_id)

@@ -52,13 +52,13 @@ class SparkHarness:
         self.confirm(manifest_id, files)
         return files
 
-    def arguments(self, manifest_id: str, run_id: str, **others: object) -> list[str]:
+    def arguments(self, manifest_id: str, run_id: str, **options: object) -> list[str]:
         """Return the command line of a run."""
-        return spark_process.job_arguments(f"{LAKE}manifests/{manifest_id}.confirmed.json", LAKE, run_id, **others)
+        return spark_process.job_arguments(f"{LAKE}manifests/{manifest_id}.confirmed.json", LAKE, run_id, **options)
 
-    def run(self, manifest_id: str, run_id: str, **others: object) -> spark_process.SparkRunResult:
+    def run(self, manifest_id: str, run_id: str, **options: object) -> spark_process.SparkRunResult:
         """Run the job in the session."""
-        return self.session.run(self.arguments(manifest_id, run_id, **others))
+        return self.session.run(self.arguments(manifest_id, run_id, **options))
 
     def rows(self, *manifest_ids: str) -> list[dict[str, Any]]:
         """Return the rows that readers see, of these manifests or of all."""

@@ -1,4 +1,7 @@
-"""The job and the handlers exchange the same documents, although each reads them with other code."""
+"""Documents that the handlers and the Spark job exchange: the list of a manifest's files, and the result of a run.
+
+The handlers and the job read and write them with different code.
+"""
 
 import json
 from datetime import UTC, datetime

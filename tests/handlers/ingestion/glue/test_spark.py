@@ -1,4 +1,8 @@
-"""The job on real Spark, against the emulator's S3: the output rows equal the input lines."""
+"""The job on real Spark, against the emulator's S3: the output rows equal the input lines.
+
+Each run processes the files of one manifest, a list of files. It writes Parquet files to the lake bucket, and publishes
+them by pointers, which are objects that name the files of one manifest and date.
+"""
 
 import gzip
 import hashlib

@@ -1,4 +1,9 @@
-"""The sweeper completes the unfinished work of builders and workflows, and reports how long files wait."""
+"""Sweeper: a scheduled function that completes the unfinished work of builders and workflows.
+
+Builders claim files for manifests (lists of three files) and start workflow executions. A sweep counts claims that it
+`released`, manifests whose old claims it `resolved`, running manifests that it `settled` (closed), and files that it put
+into manifests because they had waited too long (a flush).
+"""
 
 import pytest
 

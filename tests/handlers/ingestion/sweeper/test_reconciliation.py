@@ -1,4 +1,7 @@
-"""Reconciliation of bucket and table: a lost notification loses no file, and no file is tracked twice."""
+"""Reconciliation, the daily comparison of the landing bucket with the file table.
+
+It tracks (records in the table) versions whose notification was lost, and tracks no version twice.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -40,6 +43,7 @@ class FakeLandingBucket:
 
 
 def version(name: str, age: timedelta, **changes: Any) -> ArrivedFile:
+    """Return a version of a file that arrived this time before `NOW`."""
     values = {"bucket": "landing", "version_id": "v1", "size": 1, "etag": "e", "arrived": NOW - age, **changes}
     return ArrivedFile(key=f"incoming/{name}.ndjson", **values)
 

@@ -1,4 +1,8 @@
-"""Workflow steps: a repeated step changes nothing, and a step may run before or after the builder's own writes."""
+"""Workflow steps of a manifest, a list of files: `confirm` before its Spark run, and `finish` or `fail` after it.
+
+`confirm` leaves out files that no longer belong to the manifest. A repeated step changes nothing, and a step may run
+before or after the builder's own writes. A redrive is a new execution for a failed manifest.
+"""
 
 from collections.abc import Callable
 from itertools import count
@@ -19,12 +23,13 @@ from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announc
 
 
 def start_manifest(harness: IngestionHarness) -> str:
+    """Let a builder create a manifest of three files. Return the name of its execution."""
     harness.builder().handle(announce("a", "b", "c"))
     return harness.waiting_executions.pop()
 
 
 def write_result(harness: IngestionHarness, name: str, *statuses: Any, run_id: str = "run") -> None:
-    """Write the result of a run with these statuses of the first confirmed files."""
+    """Write the result of a run that gives the first confirmed files these statuses."""
     manifest_id = manifest_id_of(name)
     key = confirmed_list_key(manifest_id, ManifestExecution.from_arn(arn(name)).redrive)
     confirmed = Manifest.model_validate_json(harness.cloud.objects[key])
@@ -71,7 +76,9 @@ def test_a_repeated_confirmation_gives_the_run_the_same_files(harness: Ingestion
         assert harness.statuses() == ["manifested"] * 3
 
 
-def test_a_manifest_whose_files_all_went_to_another_manifest_ends_without_a_run(harness: IngestionHarness) -> None:
+def test_a_manifest_whose_files_all_belong_to_another_manifest_now_ends_without_a_run(
+    harness: IngestionHarness,
+) -> None:
     delayed, _ = start_two_manifests_with_the_same_files(harness)
     assert harness.step("confirm", delayed)["files"] == 0
     record = harness.records().get(manifest_id_of(delayed))
