@@ -45,6 +45,7 @@ def file(name: str = "a", arrived: datetime = ARRIVED) -> ArrivedFile:
 
 
 def track_files(table: FileTable, *names: str) -> list[RecordId]:
+    """Create records of files with the status `pending`. Return the ids of the records."""
     assert all(table.track(file(name)) for name in names)
     return [RecordId("2026-01-03", file(name).sort_key) for name in names]
 

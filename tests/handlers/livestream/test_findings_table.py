@@ -149,9 +149,9 @@ def test_the_last_finished_window_moves_the_track_in_any_order(
     broadcast = Broadcast.with_requested_upload(harness)
     broadcast.advance(TrackState.ANALYZING)
     windows = broadcast.windows(len(failures))
-    order = data.draw(st.permutations(list(zip(windows, failures, strict=True))))
-    repeated = data.draw(st.lists(st.sampled_from(order), max_size=3))
-    *earlier, last = order
+    outcomes = data.draw(st.permutations(list(zip(windows, failures, strict=True))))
+    repeated = data.draw(st.lists(st.sampled_from(outcomes), max_size=3))
+    *earlier, last = outcomes
     for window, failure in [*earlier, *(outcome for outcome in repeated if outcome != last)]:
         store_outcome(broadcast, window, failure)
         assert broadcast.track["state"] == "analyzing"

@@ -93,11 +93,13 @@ def test_only_updates_of_the_first_version_count(updates: list[TrackUpdate]) -> 
 def test_a_timed_out_track_accepts_every_later_update_of_its_upload(
     updates: list[TrackUpdate], reason: TrackReason, late_update: TrackUpdate
 ) -> None:
+    """The late update has the same effect as on a track whose upload was only requested."""
     track = apply_all(updates)
     timed_out = fail_track(track, reason, "5")
-    after_request = apply_update(REQUESTED_TRACK.model_copy(update={"version_id": track.version_id}), late_update)
-    is_ignored = after_request.state is TrackState.REQUESTED  # it concerns another upload or version
-    assert apply_update(timed_out, late_update) == (timed_out if is_ignored else after_request)
+    requested = REQUESTED_TRACK.model_copy(update={"version_id": track.version_id})
+    expected = apply_update(requested, late_update)
+    is_ignored = expected == requested  # the update concerns another upload or version
+    assert apply_update(timed_out, late_update) == (timed_out if is_ignored else expected)
 
 
 @pytest.mark.parametrize("state", TrackState)
@@ -133,7 +135,10 @@ def test_the_states_of_both_tracks_give_the_status(expected: EpisodeStatus) -> N
 def test_the_table_moves_a_track_like_the_reference_model(
     harness: ApiHarness, actions: list[TrackUpdate | ExpectedUpload | TrackReason]
 ) -> None:
-    """After each action, the table must have stored the state that the reference model computes."""
+    """After each action, the table must have stored the state that the reference model computes.
+
+    An action is an update, a requested upload, or the reason for which an overdue track fails.
+    """
     episode = harness.create_episode()
     track = harness.table.get(ANN, episode).video
     for action in actions:

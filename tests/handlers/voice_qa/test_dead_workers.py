@@ -1,7 +1,8 @@
 """Questions whose worker dies at any moment, or never starts.
 
 An attempt is one try of a worker to answer a question. Until the time at which it must end, only a retry by Lambda can
-begin another attempt: an equal request id proves that the earlier invocation has died.
+begin another attempt: an equal request id proves that the earlier invocation has died. `worker.ask` stores a request for
+the question, and returns True if a worker must be invoked.
 
 A time limit check is a delayed message for each invocation of the worker. When the WebSocket handler receives it, the
 client of a question that has not ended gets an error.
@@ -219,22 +220,22 @@ def test_the_check_of_an_earlier_request_does_not_end_a_newer_attempt(worker: Wo
     worker.answer_question(AgentFailed(AgentCode.FAILED))
     worker.clock.now_ms += LIMIT_MS
     worker.ask()
-    worker.script_answer(TEXT, worker.check_time_limit, MORE_TEXT)
+    worker.script_answer(TEXT, lambda: worker.check_time_limit(call=1), MORE_TEXT)
     assert worker.invoke() is AnswerOutcome.ANSWERED
     assert len(worker.sent_messages("error")) == 1, "the error of the first attempt"
 
 
-@pytest.mark.parametrize("failing", ["get_item", "update_item", "post"])
+@pytest.mark.parametrize("failing_operation", ["get_item", "update_item", "post"])
 @pytest.mark.parametrize("error", TRANSIENT_ERRORS, ids=name_failure)
 def test_a_check_is_retried_after_a_failure(
-    worker: WorkerHarness, error: Exception, failing: str, monkeypatch: Patch
+    worker: WorkerHarness, error: Exception, failing_operation: str, monkeypatch: Patch
 ) -> None:
     worker.ask()
     worker.clock.now_ms += LIMIT_MS
-    if failing == "post":
+    if failing_operation == "post":
         worker.clients.failures = [error]
     else:
-        FailingTable(worker.dynamodb, monkeypatch).fail(error, failing, times=1)
+        FailingTable(worker.dynamodb, monkeypatch).fail(error, failing_operation, times=1)
     started_ms = worker.clock.now_ms
     assert worker.check_time_limit() == NO_FAILURES
     assert len(worker.sent_messages("error")) == 1

@@ -2,6 +2,9 @@
 
 The connection that asked last is the question's listener, to which the answer is posted. Each attempt to answer the
 question numbers its pieces from 0. A client that asks again names the attempt and the first piece that it lacks.
+
+`worker.ask` stores a request, and returns True if a worker must be invoked. The scripted answers contain functions, which
+are called between the pieces.
 """
 
 from typing import Any
@@ -120,14 +123,15 @@ def test_a_client_that_reconnects_after_the_end_is_served_by_another_invocation(
     assert worker.clients.piece_numbers("c2") == [0, 1]
 
 
-@pytest.mark.parametrize(("resume_from", "received"), [(0, [1, 0, 1, 2]), (1, [1, 1, 2])])
+@pytest.mark.parametrize(("resume_from", "received_numbers"), [(0, [1, 0, 1, 2]), (1, [1, 1, 2])])
 def test_a_client_that_asks_again_on_the_same_connection_gets_the_pieces_again(
-    worker: WorkerHarness, resume_from: int, received: list[int]
+    worker: WorkerHarness, resume_from: int, received_numbers: list[int]
 ) -> None:
+    """The first request names piece 1, which is sent. The second request names the same piece or an earlier one."""
     worker.ask(resume_from=1)
     worker.script_answer(TEXT, MORE_TEXT, lambda: worker.ask(resume_from=resume_from), worker.delay_step(2_000), TEXT)
     worker.invoke()
-    assert worker.clients.piece_numbers("c1") == received
+    assert worker.clients.piece_numbers("c1") == received_numbers
 
 
 def test_a_client_with_pieces_of_a_failed_attempt_gets_all_pieces_of_the_next_attempt(worker: WorkerHarness) -> None:

@@ -21,7 +21,9 @@ from handlers.voice_qa.table_records import (
 REQUESTED_QUESTION = QuestionRecord(
     session="s1", lecture_id="l1", text="Why?", listener=Listener(connection="c1"), asked_ms=1
 )
+"""Request for a question, as the WebSocket handler applies it to the stored record."""
 RUN_MS = 100
+"""Time limit of an attempt."""
 REQUEST_ID = "call-1"
 """Request id of a worker's invocation. A retry by Lambda has the same one."""
 MAX_AT_ONCE, MAX_PER_HOUR, RUN_LIMIT_MS = 2, 5, HOUR_MS // 4
@@ -30,8 +32,10 @@ STEPS = st.lists(
     st.tuples(st.sampled_from(["ask", "begin", "answer", "fail", "fail retryably", "release"]), st.integers(0, 1_000)),
     max_size=30,
 )
+"""Steps of a question: name, and milliseconds since the previous step."""
 REQUESTS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, HOUR_MS // 2), st.booleans()), max_size=40)
-"""Requests of a guest: question id, milliseconds since the previous request, and True if the question has_ended before it."""
+"""Requests of a guest: question id, milliseconds since the previous request, and True if an earlier question with this id
+ends before the request."""
 Steps = list[tuple[str, int]]
 Requests = list[tuple[str, int, bool]]
 
@@ -49,10 +53,9 @@ def apply_step(question: QuestionRecord, name: str, now_ms: int) -> QuestionReco
 
 
 def apply_steps(steps: Steps) -> tuple[QuestionRecord, int]:
-    """Return a question after a possible sequence of steps, and the time of the last step.
+    """Return a question after these steps, and the time of the last step.
 
-    Each step has the milliseconds since the previous one. Steps that only the current attempt performs are skipped if
-    none is running.
+    Steps that only a running attempt performs are skipped if none is running.
     """
     question, now_ms = QuestionRecord(), 0
     for name, elapsed_ms in steps:
@@ -79,6 +82,7 @@ def test_only_a_retry_by_lambda_replaces_a_running_attempt(steps: Steps, elapsed
     running, has_begun = question.begin(now_ms, now_ms + 2 * RETRY_MS + 1, REQUEST_ID)
     if has_begun:
         assert not running.begin(now_ms + elapsed_ms, now_ms + elapsed_ms + RUN_MS, "call-2")[1]
+        # `RETRY_MS` is the shortest time after which Lambda retries an invocation.
         replaced, has_replaced = running.begin(now_ms + elapsed_ms, now_ms + elapsed_ms + RUN_MS, REQUEST_ID)
         assert (has_replaced, replaced.attempt) == (elapsed_ms >= RETRY_MS, running.attempt + has_replaced)
 
@@ -139,6 +143,7 @@ def test_an_attempt_is_counted_when_it_begins(steps: Steps) -> None:
 
 
 def test_the_requested_piece_applies_only_to_the_named_attempt() -> None:
+    """A client that asks again names an attempt and the first missing piece. Another attempt is sent from its start."""
     listener = Listener(attempt=2, resume_from=4)
     assert [listener.first_piece(attempt) for attempt in (1, 2, 3)] == [0, 4, 0]
 
@@ -184,8 +189,8 @@ def test_an_allowance_stays_within_its_limits(requests: Requests) -> None:
 
 
 def test_a_question_stops_counting_after_exactly_an_hour() -> None:
-    full = Allowance(asked_ms=tuple(range(MAX_PER_HOUR)))
-    assert [count_question(full, "a", now_ms)[1] for now_ms in (HOUR_MS - 1, HOUR_MS)] == [False, True]
+    full_allowance = Allowance(asked_ms=tuple(range(MAX_PER_HOUR)))
+    assert [count_question(full_allowance, "a", now_ms)[1] for now_ms in (HOUR_MS - 1, HOUR_MS)] == [False, True]
 
 
 @given(REQUESTS)

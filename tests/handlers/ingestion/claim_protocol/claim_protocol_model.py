@@ -136,7 +136,7 @@ class Execution:
     """Number of retries of the current state. The workflow retries each state once."""
     uri: str = ""
     """S3 URI of the confirmed list, which the run reads."""
-    child: ScheduledActor | None = None
+    actor: ScheduledActor | None = None
     """Actor that does the work of the current state."""
 
 
@@ -312,10 +312,10 @@ class ClaimProtocolModel:
         else:
             fields: dict[str, Any] = {"cause": "States.TaskFailed"} if state == "fail" else {}
             work = lambda: self.harness.step(state, name, **fields)  # noqa: E731
-        execution.child = self._start(f"{state} of {name[-20:]}", work)
+        execution.actor = self._start(f"{state} of {name[-20:]}", work)
 
     def _end_state(self, execution: Execution, *, failed: bool) -> None:
-        result = execution.child.result if execution.child and not failed else None
+        result = execution.actor.result if execution.actor and not failed else None
         if failed and execution.retries < 1:
             execution.retries += 1
         else:
@@ -364,7 +364,7 @@ class ClaimProtocolModel:
             if not isinstance(actor.failure, EXPECTED_FAILURES):
                 raise actor.failure
         for execution in self.executions:
-            if execution.child is actor:
+            if execution.actor is actor:
                 self._end_state(execution, failed=actor.failure is not None)
                 break
 

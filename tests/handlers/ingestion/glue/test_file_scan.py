@@ -21,7 +21,7 @@ KEY = "incoming/ü +%.ndjson"
 
 
 def scan_body(body: bytes | None, size: int = 1, *, is_readable: bool = True) -> tuple[FileScan, list[dict[str, Any]]]:
-    """Scan a file with this content, or a deleted version if it is None. Return the file_result and the rejected lines."""
+    """Scan a file with this content, or a deleted version if it is None. Return the scan and the rejected lines."""
     storage, version = MemoryStorage(), (f"s3://landing/{KEY}", "v1")
     if body is not None:
         storage.versions[version] = body

@@ -50,6 +50,7 @@ TWO_RUNS = MemoryStorage()
 complete_run(TWO_RUNS, "r", ROWS)
 complete_run(TWO_RUNS, "s", ROWS)
 MAX_KILL_AT = TWO_RUNS.write_count + 4
+"""Highest number of the write after which a test kills a run. It is higher than the number of any run's writes."""
 
 
 def new_storage() -> MemoryStorage:

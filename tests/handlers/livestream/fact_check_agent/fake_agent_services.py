@@ -33,6 +33,7 @@ CUES = (
 SIZES = WindowSizes(characters=60, milliseconds=60_000, overlap_characters=10)
 """Sizes that give two windows. Each has one cue in its core and the next one as overlap."""
 REMAINING_MS = 120_000
+"""Remaining time of an invocation, by default."""
 MEMORY_EVENT = MemoryEvent("0000000001#ab", "The report that was read has 410 ferries, so 600 is refuted.")
 
 AnswerFunction = Callable[[dict[str, Any]], str]

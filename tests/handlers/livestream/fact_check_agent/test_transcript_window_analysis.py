@@ -44,8 +44,8 @@ from tests.handlers.livestream.fact_check_agent.fake_agent_services import (
 )
 from tests.handlers.livestream.rest_api_harness import TABLE, ApiHarness
 
-FERRIES = claim("We ran 600 ferries", verdict="refuted", confidence=0.9, sources=[MEMORY_EVENT.event_id])
-LARGEST = claim("the largest fleet that ever was")
+FERRIES_CLAIM = claim("We ran 600 ferries", verdict="refuted", confidence=0.9, sources=[MEMORY_EVENT.event_id])
+FLEET_CLAIM = claim("the largest fleet that ever was")
 CLIP = {"startMs": 0, "endMs": 12_000, "title": "canary", "reason": "canary"}
 
 
@@ -62,7 +62,7 @@ def stored_failure(harness: WorkerHarness) -> WindowFailure | None:
 
 
 def test_a_window_is_analyzed_with_memories_and_its_findings_are_stored_and_remembered() -> None:
-    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES, claim("we sold ferries"), clips=[CLIP])]))
+    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES_CLAIM, claim("we sold ferries"), clips=[CLIP])]))
     harness.memory.events = [MEMORY_EVENT]
     assert handle(harness) is WindowOutcome.CHECKED
     (result,) = harness.findings.claims.values()
@@ -89,7 +89,7 @@ def test_a_window_without_findings_is_remembered_too() -> None:
 
 
 def test_a_finished_window_is_not_analyzed_again() -> None:
-    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES)]))
+    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES_CLAIM)]))
     assert [handle(harness), handle(harness)] == [WindowOutcome.CHECKED, WindowOutcome.ALREADY_DONE]
     assert len(harness.model.requests) == 1
 
@@ -102,7 +102,7 @@ def test_after_a_crash_a_window_has_the_findings_of_one_answer_only(
 
     The first invocation crashes at each of its DynamoDB calls in turn.
     """
-    first_answer = answer_with(FERRIES, claim("last spring"), clips=[CLIP])
+    first_answer = answer_with(FERRIES_CLAIM, claim("last spring"), clips=[CLIP])
     worker_harness = WorkerHarness(model=FakeModel([first_answer, answer_with(claim("600 ferries last spring"))]))
     harness.new_id = lambda: EPISODE  # type: ignore[method-assign]
     harness.create_episode(owner=None)
@@ -147,11 +147,11 @@ def answer_as_text(text: str) -> Callable[[dict[str, Any]], str]:
     [
         (answer_as_text("I would rather not, canary."), AnswerJsonProblem.NO_JSON),
         (answer_with({"quote": "canary"}), AnswerProblem.BAD_ITEM),
-        ((answer_with(FERRIES), "max_tokens"), AnswerProblem.CUT_OFF),
+        ((answer_with(FERRIES_CLAIM), "max_tokens"), AnswerProblem.CUT_OFF),
     ],
 )
 def test_after_an_unusable_answer_the_model_is_asked_once_more(unusable_answer: Any, problem: AnswerProblem) -> None:
-    harness = WorkerHarness(model=FakeModel([unusable_answer, answer_with(FERRIES)]))
+    harness = WorkerHarness(model=FakeModel([unusable_answer, answer_with(FERRIES_CLAIM)]))
     assert handle(harness) is WindowOutcome.CHECKED
     assert len(harness.findings.claims) == 1
     correction = harness.model.requests[1]["messages"][-1]["content"][-1]["text"]
@@ -168,7 +168,7 @@ def test_a_window_fails_after_two_unusable_answers() -> None:
 
 
 def test_malformed_claims_of_the_second_answer_are_skipped() -> None:
-    harness = WorkerHarness(model=FakeModel([answer_with({"quote": "x"}, FERRIES)]))
+    harness = WorkerHarness(model=FakeModel([answer_with({"quote": "x"}, FERRIES_CLAIM)]))
     assert handle(harness) is WindowOutcome.CHECKED
     assert (len(harness.findings.claims), len(harness.model.requests)) == (1, 2)
 
@@ -182,7 +182,7 @@ def test_malformed_claims_of_the_second_answer_are_skipped() -> None:
     ],
 )
 def test_a_blocked_or_oversized_request_is_not_repeated(stop_reason: str, expected: WindowFailure) -> None:
-    harness = WorkerHarness(model=FakeModel([(answer_with(FERRIES), stop_reason)]))
+    harness = WorkerHarness(model=FakeModel([(answer_with(FERRIES_CLAIM), stop_reason)]))
     assert handle(harness) is WindowOutcome.FAILED
     assert stored_failure(harness) is expected
     assert len(harness.model.requests) == 1
@@ -220,13 +220,13 @@ def test_a_message_with_another_window_count_than_the_transcript_raises_an_error
 
 
 def test_transient_errors_of_memory_model_and_table_are_retried_after_pauses() -> None:
-    harness = WorkerHarness(model=FakeModel([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, answer_with(FERRIES)]))
+    harness = WorkerHarness(model=FakeModel([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, answer_with(FERRIES_CLAIM)]))
     harness.memory.faults = [ServiceFault.THROTTLED]
     harness.findings.faults = [ServiceFault.UNAVAILABLE, ServiceFault.UNAVAILABLE]
     assert handle(harness) is WindowOutcome.CHECKED
     assert len(harness.findings.claims) == 1
     assert len(harness.model.requests) == 3, "an error of the table must not cause another request to the model"
-    assert harness.pauses == [0.5, 0.5, 1, 0.5, 1]
+    assert harness.pauses == [0.5, 0.5, 1, 0.5, 1], "one pause for the memory, two for the model, two for the table"
 
 
 def test_an_error_that_outlasts_the_time_returns_the_message_to_the_queue() -> None:
@@ -241,6 +241,7 @@ def test_an_error_that_outlasts_the_time_returns_the_message_to_the_queue() -> N
 
 
 def test_the_model_is_asked_only_if_enough_time_for_an_answer_remains() -> None:
+    """Eight seconds are reserved for the storage of the findings."""
     harness = WorkerHarness(answer_seconds=112)
     with pytest.raises(ServiceFailed):
         handle(harness, remaining_ms=119_000)
@@ -256,23 +257,23 @@ def test_a_permanent_error_returns_the_message_at_once() -> None:
 
 
 def test_findings_are_not_stored_before_the_memory_has_the_window() -> None:
-    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES)]))
+    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES_CLAIM)]))
     harness.memory.faults = [None, ServiceFault.REFUSED]
     with pytest.raises(ServiceFailed):
         handle(harness)
     assert not harness.findings.claims
 
 
-@pytest.mark.parametrize("body", ["", "canary", "{}", '{"schemaVersion": 1, "owner": "canary"}', "[]"])
+@pytest.mark.parametrize("body", [" ", "canary", "{}", '{"schemaVersion": 1, "owner": "canary"}', "[]"])
 def test_the_error_for_an_invalid_message_does_not_quote_it(body: str) -> None:
     with pytest.raises(InvalidWindowMessage) as caught:
-        handle(WorkerHarness(), body or " ")
+        handle(WorkerHarness(), body)
     assert caught.value.__context__ is None
     assert "canary" not in str(caught.value)
 
 
 def test_only_the_failed_messages_of_a_batch_return_to_the_queue() -> None:
-    harness = WorkerHarness(model=FakeModel([ServiceFault.REFUSED, answer_with(LARGEST)]))
+    harness = WorkerHarness(model=FakeModel([ServiceFault.REFUSED, answer_with(FLEET_CLAIM)]))
     records = [{"messageId": f"m{at}", "body": body} for at, body in enumerate([*message_bodies(), "canary"])]
     answer = harness.worker().handle_batch({"Records": records}, lambda: REMAINING_MS)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m2"}]}
@@ -284,7 +285,7 @@ def test_the_tokens_of_every_answer_are_logged_but_no_text(capsys: pytest.Captur
         model=FakeModel(
             [
                 answer_as_text("canary"),
-                answer_with(FERRIES, claim("canary fleet"), clips=[CLIP, {**CLIP, "startMs": 1_000_000}]),
+                answer_with(FERRIES_CLAIM, claim("canary fleet"), clips=[CLIP, {**CLIP, "startMs": 1_000_000}]),
             ]
         )
     )

@@ -108,10 +108,16 @@ def distribution(harness: ApiHarness) -> Iterator[DistributionHarness]:
     sqs.close()
 
 
+def version_of(event: str) -> str:
+    """Return the object version that an S3 event names."""
+    version: str = json.loads(event)["detail"]["object"]["version-id"]
+    return version
+
+
 def test_each_window_of_a_transcript_is_queued_once(distribution: DistributionHarness) -> None:
     event = distribution.upload(srt(CUES))
     assert distribution.handle(event, event) == []
-    version = json.loads(event)["detail"]["object"]["version-id"]
+    version = version_of(event)
     windows = list(distribution.broadcast.windows(22, version))
     assert distribution.receive_all() == windows, "a repeated event queues nothing"
     track = distribution.broadcast.track
@@ -132,14 +138,13 @@ def test_if_a_form_was_submitted_twice_only_the_first_object_version_is_queued(
     assert distribution.handle(second) == []
     assert (distribution.receive_all(), distribution.state) == ([], ("uploaded", None))
     assert distribution.handle(first, second) == []
-    version = json.loads(first)["detail"]["object"]["version-id"]
-    assert distribution.receive_all() == list(distribution.broadcast.windows(22, version))
+    assert distribution.receive_all() == list(distribution.broadcast.windows(22, version_of(first)))
     assert distribution.state == ("analyzing", None)
 
 
 def test_a_repeated_event_does_not_undo_the_analysis(distribution: DistributionHarness) -> None:
     event = distribution.upload(srt(CUES[:1]))
-    [window] = distribution.broadcast.windows(1, json.loads(event)["detail"]["object"]["version-id"])
+    [window] = distribution.broadcast.windows(1, version_of(event))
     distribution.handle(event)
     distribution.receive_all()
     distribution.broadcast.findings.save_failure(window, WindowFailure.FILTERED)
@@ -188,8 +193,8 @@ def test_an_event_of_a_replaced_upload_or_a_deleted_episode_is_ignored(distribut
 
 def test_a_missing_transcript_is_not_queued(distribution: DistributionHarness) -> None:
     event = distribution.upload(srt(CUES))
-    version = json.loads(event)["detail"]["object"]["version-id"]
-    distribution.harness.s3.delete_object(Bucket=BUCKET, Key=distribution.broadcast.key, VersionId=version)
+    key = distribution.broadcast.key
+    distribution.harness.s3.delete_object(Bucket=BUCKET, Key=key, VersionId=version_of(event))
     assert distribution.handle(event) == []
     assert (distribution.receive_all(), distribution.state) == ([], ("uploaded", None))
 

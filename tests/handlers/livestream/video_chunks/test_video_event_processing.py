@@ -1,7 +1,7 @@
 """Processing of an uploaded video until MediaConvert has cut it into chunks.
 
 Events may be repeated, reordered and late, and calls may fail. A job has an end time, because a small file may contain a
-very long video. `track` is the processing state of the video.
+very long video. `track` is the processing state of the video. An operator can replay the archived event of an upload.
 """
 
 import json
@@ -45,10 +45,11 @@ from tests.handlers.livestream.video_chunks.video_processing_harness import (
 )
 
 THROTTLED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "canary"}}, "CreateJob")
-OWN_EVENTS = (
+SUCCESSFUL_VIDEO_EVENTS = (
     *(object_created(video()), upload_completed(video())),
     *(job_event(video(), status) for status in ("PROGRESSING", "STATUS_UPDATE", "COMPLETE")),
 )
+"""All events of a video that is cut without a failure."""
 CHUNK_PREFIX = playlist(video()).removeprefix(f"s3://{BUCKET}/").rpartition("/")[0] + "/"
 CHUNKS = {
     "prefix": CHUNK_PREFIX,
@@ -126,14 +127,14 @@ def test_an_output_above_the_permitted_length_fails_as_too_large(
 
 
 SHORT_VIDEO = video(suffix=".MP4")
-END_AFTER_VIDEO = job_event(SHORT_VIDEO, "ERROR", errorCode=1060)
-"""Error of an end time after the end of the video. MediaConvert's documentation does not state whether it accepts such
-an end time."""
+END_TIME_ERROR = job_event(SHORT_VIDEO, "ERROR", errorCode=1060)
+"""Event of a job that failed because its end time is after the end of the video. MediaConvert's documentation does not
+state whether it accepts such an end time."""
 
 
 def start_second_job(videos: VideoHarness) -> dict[str, Any]:
     """Return the job without an end time, after MediaConvert refused the end time of the first."""
-    assert videos.handle(upload_completed(SHORT_VIDEO), END_AFTER_VIDEO) == []
+    assert videos.handle(upload_completed(SHORT_VIDEO), END_TIME_ERROR) == []
     _, job = videos.services.jobs
     return job
 
@@ -143,8 +144,8 @@ def test_a_video_that_ends_before_the_end_time_gets_a_second_job_without_an_end_
     assert videos.state() == CHUNKING
     first, _ = videos.services.jobs
     assert first["Settings"]["Inputs"][0].keys() - second["Settings"]["Inputs"][0].keys() == {"InputClippings"}
-    assert videos.handle(END_AFTER_VIDEO) == []
-    assert len(videos.tokens) == 2, "the second job has another token, and its repetition the same"
+    assert videos.handle(END_TIME_ERROR) == []
+    assert len(videos.job_tokens) == 2, "the second job has another token, and its repetition the same"
 
 
 def test_a_second_job_that_fails_with_the_same_error_fails_the_track(videos: VideoHarness) -> None:
@@ -162,23 +163,27 @@ def test_the_duration_limit_applies_to_the_second_job_too(videos: VideoHarness) 
 
 
 def test_an_end_time_error_after_success_changes_nothing(videos: VideoHarness) -> None:
-    videos.handle(upload_completed(SHORT_VIDEO), job_event(SHORT_VIDEO, "COMPLETE"), END_AFTER_VIDEO)
+    videos.handle(upload_completed(SHORT_VIDEO), job_event(SHORT_VIDEO, "COMPLETE"), END_TIME_ERROR)
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKED, 1)
 
 
 def test_a_throttled_request_for_the_second_job_is_repeated(videos: VideoHarness) -> None:
     videos.handle(upload_completed(SHORT_VIDEO))
     videos.services.failures.append(THROTTLED)
-    assert videos.handle(END_AFTER_VIDEO) == [0]
-    assert videos.handle(END_AFTER_VIDEO) == []
-    assert len(videos.tokens) == 2
+    assert videos.handle(END_TIME_ERROR) == [0]
+    assert videos.handle(END_TIME_ERROR) == []
+    assert len(videos.job_tokens) == 2
 
 
-@pytest.mark.parametrize("changed", [{"key": key(NEWER)}, {"key": "videos/other.mp4"}, {"maxHours": None}])
-def test_an_end_time_error_of_a_job_without_an_end_time_is_a_failure(
+@pytest.mark.parametrize(
+    "changed",
+    [{"key": key(NEWER)}, {"key": "videos/other.mp4"}, {"maxHours": None}],
+    ids=["key of another upload", "other key", "no end time"],
+)
+def test_an_end_time_error_of_a_job_without_an_end_time_or_for_another_upload_is_a_failure(
     videos: VideoHarness, changed: dict[str, str | None]
 ) -> None:
-    event = json.loads(END_AFTER_VIDEO)
+    event = json.loads(END_TIME_ERROR)
     changed_metadata = {**event["detail"]["userMetadata"], **changed}
     event["detail"]["userMetadata"] = {name: value for name, value in changed_metadata.items() if value is not None}
     videos.handle(json.dumps(event))
@@ -199,7 +204,7 @@ def test_an_unsupported_file_fails_the_track_at_once(videos: VideoHarness, suffi
     assert (videos.services.published, videos.services.jobs) == ([], [])
 
 
-@given(st.permutations(OWN_EVENTS), st.lists(st.sampled_from(OWN_EVENTS), max_size=8))
+@given(st.permutations(SUCCESSFUL_VIDEO_EVENTS), st.lists(st.sampled_from(SUCCESSFUL_VIDEO_EVENTS), max_size=8))
 def test_a_video_is_cut_with_all_events_in_any_order_and_repeated(
     events: list[str], repeated_events: list[str]
 ) -> None:
@@ -211,7 +216,7 @@ def test_a_video_is_cut_with_all_events_in_any_order_and_repeated(
     assert (videos.table, videos.services) == before, "a replay of the archive must not pay for every job again"
 
 
-EVENTS = [
+EVENTS_OF_THREE_UPLOADS = [
     event
     for upload in (OLDER, UPLOAD, NEWER)
     for event in (
@@ -222,7 +227,7 @@ EVENTS = [
 ]
 
 
-@given(st.lists(st.sampled_from(EVENTS), min_size=1, max_size=8), st.randoms(use_true_random=False))
+@given(st.lists(st.sampled_from(EVENTS_OF_THREE_UPLOADS), min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_the_final_state_does_not_depend_on_order_and_repetition_of_events(events: list[str], random: Random) -> None:
     ordered, shuffled = VideoHarness(), VideoHarness()
     ordered.handle(*events)
@@ -239,14 +244,14 @@ def test_the_final_state_does_not_depend_on_order_and_repetition_of_events(event
 def test_events_of_another_upload_change_nothing(videos: VideoHarness, first_event: str) -> None:
     videos.handle(first_event)
     before = deepcopy((videos.table, videos.services))
-    assert videos.handle(*(event for event in EVENTS if UPLOAD not in event)) == []
+    assert videos.handle(*(event for event in EVENTS_OF_THREE_UPLOADS if UPLOAD not in event)) == []
     assert (videos.table, videos.services) == before
 
 
 def test_a_newer_upload_is_processed_from_the_start(videos: VideoHarness) -> None:
     videos.handle(job_event(video(), "ERROR"))
     videos.table.track = request_upload(videos.table.track, expected_upload(NEWER), "1")
-    videos.handle(*OWN_EVENTS, object_created(video(NEWER)))
+    videos.handle(*SUCCESSFUL_VIDEO_EVENTS, object_created(video(NEWER)))
     assert (videos.state(), videos.table.track.upload) == (UPLOADED, expected_upload(NEWER))
 
 
@@ -260,7 +265,7 @@ def test_a_video_with_a_complete_job_is_cut_even_if_another_job_failed_before_or
 
 def test_a_deleted_episode_gets_no_job(videos: VideoHarness) -> None:
     videos.table.exists = False
-    assert videos.handle(*OWN_EVENTS, object_created(video(suffix=".txt"))) == []
+    assert videos.handle(*SUCCESSFUL_VIDEO_EVENTS, object_created(video(suffix=".txt"))) == []
     assert (videos.services.jobs, videos.services.published) == ([], [])
 
 

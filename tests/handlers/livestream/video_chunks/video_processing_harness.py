@@ -198,6 +198,6 @@ class VideoHarness:
         return self.table.track.state, self.table.track.reason
 
     @property
-    def tokens(self) -> set[str]:
+    def job_tokens(self) -> set[str]:
         """Request tokens of the submitted jobs."""
         return {job["ClientRequestToken"] for job in self.services.jobs}

@@ -135,6 +135,7 @@ def test_the_listener_is_read_every_two_seconds() -> None:
 
 
 def test_the_listener_is_also_read_while_many_pieces_are_posted() -> None:
+    """At first, there is no listener. When all pieces are posted to `c1` together, `c2` becomes the listener meanwhile."""
     harness = ForwarderHarness(Listener(connection="", resume_from=0))
     harness.send(*"abcdefgh")
 
@@ -151,7 +152,7 @@ def test_the_listener_is_also_read_while_many_pieces_are_posted() -> None:
     assert harness.piece_numbers("c2") == list(range(9))
 
 
-def test_a_disconnected_client_gets_no_posts_until_a_client_listens_again() -> None:
+def test_after_a_post_to_a_closed_connection_nothing_is_posted_to_this_connection() -> None:
     harness = ForwarderHarness()
     harness.clients.gone.add("c1")
     harness.send("a")
@@ -165,7 +166,7 @@ def test_a_disconnected_client_gets_no_posts_until_a_client_listens_again() -> N
 
 @pytest.mark.parametrize("error", [POST_REFUSED, TIMED_OUT])
 def test_a_failed_post_is_repeated_before_later_messages_are_posted(error: Exception) -> None:
-    harness = ForwarderHarness(listener_read_fails=True)
+    harness = ForwarderHarness(listener_read_fails=True)  # so the forwarder keeps the listener that it knows
     harness.clients.failures = [error]
     harness.send("a", "b")
     assert harness.piece_numbers() == [], "after a failure, nothing is posted for two seconds"

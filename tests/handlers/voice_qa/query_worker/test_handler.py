@@ -1,7 +1,9 @@
 """Invocations of the query worker: the agent's answer is posted to the client and stored, and failures are handled.
 
 The agent is the external service that answers a question, in pieces. Each try of the worker is an attempt. A later
-attempt replaces an earlier one that has not ended in time.
+attempt replaces an earlier one that has not ended in time. An attempt that fails because of an internal error releases
+the question, so that another attempt can begin. `worker.ask` stores a request for the question, and returns True if a
+worker must be invoked. An allowance is a guest's limit of questions.
 """
 
 import json
@@ -90,7 +92,7 @@ def test_a_spoken_question_is_sent_as_a_url_and_stored_as_its_transcript(worker:
     assert isinstance(question.query, agent_types.SpokenQuery)
     assert question.query.format == "webm"
     assert unquote(urlsplit(question.query.url).path).endswith(AUDIO_KEY)
-    assert worker.turns == [("who sings", "Canaries sing.")]
+    assert worker.turns == [("who sings", "Canaries sing.")], "the last transcript counts"
 
 
 def test_the_agent_gets_the_version_of_a_spoken_question_that_was_checked(worker: WorkerHarness) -> None:

@@ -88,6 +88,7 @@ def test_all_pages_are_checked_with_recent_ids_first(lectures: LectureHarness) -
     arrived = arrival_time(lectures)
     lectures.now = arrived + HOUR
     ids = [ulid(arrived + hours * HOUR, 7) for hours in (-2, -1, 1, 2, -99, -98, -97, -96)]
+    # "lectures/zzz" contains no lecture's id, and "lecturesz" is not below the prefix of lectures.
     for key in (*(f"lectures/{lecture_id}/a" for lecture_id in ids), "lectures/zzz", "lecturesz"):
         lectures.put(b"bad", key)
     put_first_recent_key(lectures)
