@@ -68,12 +68,14 @@ def moto_aws(
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoAws]:
+    """Return clients of moto's AWS with an empty table and empty buckets."""
     with moto_aws(monkeypatch) as clients:
         yield clients
 
 
 @pytest.fixture
 def harness() -> IngestionHarness:
+    """Return a harness with an empty in-memory AWS."""
     return IngestionHarness(Cloud(NOW))
 
 

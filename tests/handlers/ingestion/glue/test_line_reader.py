@@ -24,7 +24,7 @@ def split_into_chunks(body: bytes, cuts: list[int]) -> list[bytes]:
 
 
 def expected_lines(content: bytes) -> list[SourceLine]:
-    """Return the lines that are not blank of a content that is not compressed, found in a simple way."""
+    """Return the lines of uncompressed content that are not blank."""
     raw_lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     return [SourceLine(number, raw) for number, raw in enumerate(raw_lines, 1) if raw.strip()]
 
@@ -77,6 +77,7 @@ def gzip_files() -> Iterator[tuple[str, bytes]]:
 
 
 GZIP_FILES = dict(gzip_files())
+LARGE_FILE = gzip.compress(log_lines(4000))
 
 
 @pytest.mark.parametrize("packed", GZIP_FILES.values(), ids=GZIP_FILES)
@@ -86,7 +87,7 @@ def test_every_complete_line_before_damage_at_any_byte_of_a_gzip_file_is_read(pa
         bit_flipped = packed[:position] + bytes([packed[position] ^ 1 << position % 8]) + packed[position + 1 :]
         truncated, bytes_removed = packed[:position], packed[:position] + packed[position + 3 :]
         for changed in (bit_flipped, truncated, bytes_removed):
-            content, is_whole = unpack_readable(changed)
+            content, is_whole = unpack_readable(changed)  # without the tested reader
             lines = list(read_lines([changed]))
             if is_whole:  # the change is in a field of the header or in the zeros, or removed whole members
                 assert lines == expected_lines(content), position
@@ -100,19 +101,18 @@ def test_every_complete_line_before_damage_at_any_byte_of_a_gzip_file_is_read(pa
 
 
 @given(st.integers(0, 2**32), st.lists(st.integers(0, 10**6), max_size=4), st.sampled_from(["flip", "zero", "insert"]))
-def test_lines_before_damage_do_not_depend_on_chunks(number: int, cuts: list[int], kind: str) -> None:
+def test_lines_before_damage_do_not_depend_on_chunks(number: int, cuts: list[int], damage_kind: str) -> None:
     packed = LARGE_FILE
     start = 10 + number % (len(packed) - 10)
-    damage, size = {"flip": (bytes([packed[start] ^ 0x55]), 1), "zero": (bytes(64), 64), "insert": (b"x", 0)}[kind]
+    damage, size = {"flip": (bytes([packed[start] ^ 0x55]), 1), "zero": (bytes(64), 64), "insert": (b"x", 0)}[
+        damage_kind
+    ]
     damaged = packed[:start] + damage + packed[start + size :]
     content, _ = unpack_readable(damaged)
     *lines, last = read_lines(split_into_chunks(damaged, cuts))
     assert last.problem == DataProblem.DAMAGED_GZIP
     assert lines == expected_lines(content[: content.rfind(b"\n") + 1])
     assert last.number == content.count(b"\n") + 1
-
-
-LARGE_FILE = gzip.compress(log_lines(4000))
 
 
 @pytest.mark.parametrize("trailer", [b"garbage", b"\0garbage", b"\0" * 20_000 + b"garbage"])

@@ -4,6 +4,9 @@ The quote of each claim must occur in the window, and a verdict needs a source: 
 (an event about an earlier window). The result counts what was dropped or changed: `invented` (claims whose quote is not
 in the window), `elsewhere` (claims and clips after the window's core, which belong to the next window), `unfounded`
 (verdicts without a source) and `bad_clips`.
+
+The sample window has the cues 30 to 33, of which cue 33 is after its core. The sample claim quotes cue 31. A clip has a
+length of 5 to 20 seconds.
 """
 
 from collections.abc import Sequence

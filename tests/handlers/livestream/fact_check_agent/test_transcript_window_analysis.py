@@ -220,7 +220,9 @@ def test_a_message_with_another_window_count_than_the_transcript_raises_an_error
 
 
 def test_transient_errors_of_memory_model_and_table_are_retried_after_pauses() -> None:
-    harness = WorkerHarness(model=FakeModel([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, answer_with(FERRIES_CLAIM)]))
+    harness = WorkerHarness(
+        model=FakeModel([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, answer_with(FERRIES_CLAIM)])
+    )
     harness.memory.faults = [ServiceFault.THROTTLED]
     harness.findings.faults = [ServiceFault.UNAVAILABLE, ServiceFault.UNAVAILABLE]
     assert handle(harness) is WindowOutcome.CHECKED

@@ -1,6 +1,7 @@
 """Fake agents, as HTTP servers that follow a script for each connection, and a clock that tests advance.
 
-The agent is the external service that answers questions. The functions `send_…` return scripts.
+The agent is the external service that answers questions. The functions `send_…` return scripts, and
+`…_message` return messages of the agent protocol, which the agent sends as lines of JSON.
 """
 
 import base64
@@ -156,15 +157,15 @@ def json_lines(*messages: dict[str, Any]) -> bytes:
     return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
 
 
-def text(content: str) -> dict[str, Any]:
+def text_message(content: str) -> dict[str, Any]:
     return {"type": "text", "text": content}
 
 
-def audio(content: bytes, audio_format: str = "ogg-opus") -> dict[str, Any]:
+def audio_message(content: bytes, audio_format: str = "ogg-opus") -> dict[str, Any]:
     return {"type": "audio", "audio": base64.b64encode(content).decode(), "format": audio_format}
 
 
-def citation(start: Any, end: Any, quote: str = "said") -> dict[str, Any]:
+def citation_message(start: Any, end: Any, quote: str = "said") -> dict[str, Any]:
     return {"type": "citation", "startMs": start, "endMs": end, "quote": quote}
 
 
@@ -186,7 +187,7 @@ def read_request(connection: socket.socket) -> tuple[str, bytes]:
         return "".join(lines), file.read(length)
 
 
-SHORT_ANSWER = send_answer(text("Hello."), DONE)
+SHORT_ANSWER = send_answer(text_message("Hello."), DONE)
 SHORT_ANSWER_PIECES = [AgentTextPiece("Hello.")]
 
 

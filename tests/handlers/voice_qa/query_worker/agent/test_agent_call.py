@@ -19,9 +19,9 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
     AgentTextPiece,
 )
 from handlers.voice_qa.query_worker.agent.http_connection import HttpExchange
-from tests.handlers.voice_qa.query_worker.agent.agent_servers import DONE, DURATION_MS, Clock, json_lines, text
+from tests.handlers.voice_qa.query_worker.agent.agent_servers import DONE, DURATION_MS, Clock, json_lines, text_message
 
-LINE_A, LINE_B = json_lines(text("a")), json_lines(text("b"))
+LINE_A, LINE_B = json_lines(text_message("a")), json_lines(text_message("b"))
 LAST_LINE = json_lines(DONE)
 LINE_WITHOUT_PIECE = json_lines({"type": "waiting"})
 

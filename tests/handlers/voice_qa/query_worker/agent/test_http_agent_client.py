@@ -31,7 +31,7 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     Script,
     agent_failure,
     ask_agent,
-    citation,
+    citation_message,
     create_agent,
     json_lines,
     read_first_bytes,
@@ -40,7 +40,7 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     send_answer,
     send_bytes,
     send_status,
-    text,
+    text_message,
     unused_port,
 )
 
@@ -57,7 +57,7 @@ def send_and_wait(data: bytes, event: threading.Event) -> Script:
 
 def test_a_question_is_sent_and_answered(clock: Clock) -> None:
     with (
-        run_server(send_answer(text("Hello."), citation(0, 10**9), DONE)) as server,
+        run_server(send_answer(text_message("Hello."), citation_message(0, 10**9), DONE)) as server,
         create_agent(server.endpoint + "/base/", clock).answer(QUESTION) as answer,
     ):
         assert list(answer) == SHORT_ANSWER_PIECES
@@ -75,9 +75,9 @@ def test_pieces_arrive_before_the_answer_is_complete(clock: Clock) -> None:
     first_piece_received = threading.Event()
 
     def script(connection: socket.socket) -> None:
-        connection.sendall(response_headers() + json_lines(text("first")))
+        connection.sendall(response_headers() + json_lines(text_message("first")))
         assert first_piece_received.wait(20)
-        connection.sendall(json_lines(text("second"), DONE))
+        connection.sendall(json_lines(text_message("second"), DONE))
 
     with run_server(script) as server, create_agent(server.endpoint, clock).answer(QUESTION) as answer:
         pieces = iter(answer)
@@ -90,8 +90,8 @@ def test_pieces_arrive_before_the_answer_is_complete(clock: Clock) -> None:
     ("second_message", "pieces_read"),
     [
         pytest.param(DONE, 2, id="complete answer"),
-        pytest.param(text("more"), 1, id="caller stops after the first piece"),
-        pytest.param(text("more"), 0, id="caller reads nothing"),
+        pytest.param(text_message("more"), 1, id="caller stops after the first piece"),
+        pytest.param(text_message("more"), 0, id="caller reads nothing"),
     ],
 )
 def test_the_connection_is_closed_at_the_end_of_the_answer_or_when_the_caller_stops(
@@ -100,7 +100,7 @@ def test_the_connection_is_closed_at_the_end_of_the_answer_or_when_the_caller_st
     closed = threading.Event()
 
     def script(connection: socket.socket) -> None:
-        connection.sendall(response_headers() + json_lines(text("Hello."), second_message))
+        connection.sendall(response_headers() + json_lines(text_message("Hello."), second_message))
         assert connection.recv(1) == b""
         closed.set()
 
@@ -167,7 +167,7 @@ def test_slow_headers_do_not_extend_the_timeout(clock: Clock) -> None:
 def test_an_answer_that_stops_without_its_end_times_out() -> None:
     timed_out = threading.Event()
     limits = AnswerLimits(silence_seconds=0.05)
-    with run_server(send_and_wait(response_headers() + json_lines(text("first")), timed_out)) as server:
+    with run_server(send_and_wait(response_headers() + json_lines(text_message("first")), timed_out)) as server:
         with HttpAgent(server.endpoint, limits).answer(QUESTION) as answer, pytest.raises(AgentFailed) as failed:
             list(answer)
         timed_out.set()
@@ -186,7 +186,7 @@ def failure_while_reading(endpoint: str, clock: Clock, process: Callable[[AgentP
 
 
 def test_the_time_that_the_caller_needs_for_pieces_counts_towards_the_limit_of_ten_minutes(clock: Clock) -> None:
-    script = send_answer(*[text(f"minute {minute} ") for minute in range(15)], DONE)
+    script = send_answer(*[text_message(f"minute {minute} ") for minute in range(15)], DONE)
     pieces: list[AgentPiece] = []
 
     def process_for_a_minute(piece: AgentPiece) -> None:
@@ -211,7 +211,7 @@ def test_the_time_that_the_caller_needs_for_pieces_counts_towards_the_limit_of_t
 )
 def test_nothing_is_retried_after_the_first_byte(clock: Clock, later_bytes: bytes, expected: AgentCode) -> None:
     pieces: list[AgentPiece] = []
-    data = response_headers() + json_lines(text("first")) + later_bytes
+    data = response_headers() + json_lines(text_message("first")) + later_bytes
     with run_server(send_bytes(data)) as server:
         with create_agent(server.endpoint, clock).answer(QUESTION) as answer, pytest.raises(AgentFailed) as failed:
             pieces.extend(answer)
@@ -228,7 +228,7 @@ def test_nothing_is_retried_after_the_first_byte(clock: Clock, later_bytes: byte
     ids=["missing", "truncated", "no last chunk", "invalid size"],
 )
 def test_a_chunked_body_that_ends_before_its_last_chunk_has_broken_off(clock: Clock, second_chunk: bytes) -> None:
-    line = json_lines(text("first"))
+    line = json_lines(text_message("first"))
     first_chunk = b"%x\r\n%b\r\n" % (len(line), line)
     with run_server(send_bytes(response_headers("Transfer-Encoding: chunked"), first_chunk, second_chunk)) as server:
         assert agent_failure(server.endpoint, clock).code is AgentCode.BROKEN_OFF
@@ -238,7 +238,7 @@ def test_an_answer_whose_connection_is_reset_has_broken_off(clock: Clock) -> Non
     first_piece_received = threading.Event()
 
     def script(connection: socket.socket) -> None:
-        connection.sendall(response_headers() + json_lines(text("first")))
+        connection.sendall(response_headers() + json_lines(text_message("first")))
         assert first_piece_received.wait(20)
         # With a linger time of 0, the server resets the connection when it closes it.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
