@@ -5,8 +5,8 @@ ETags, and has conditional writes. The start of an execution can be refused or d
 be lost. Every call passes a gate before and after it, which can raise an error or kill the caller. The model of the
 claim protocol replaces the gate by a transport, which decides when, how often and whether a call is executed.
 
-The index `open` of the table contains only items that wait for something: files that are pending or claimed, and running
-manifests.
+The index `open` of the table contains only items that wait for something: files that are pending or claimed, and
+running manifests.
 """
 
 import hashlib

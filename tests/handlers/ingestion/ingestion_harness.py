@@ -1,9 +1,9 @@
 """Harness with manifest builders, sweepers and workflow steps: the handlers' code on an in-memory AWS.
 
-A builder records arrived files in a table. When three files are pending, it claims them for a manifest (a list of files),
-writes the list to S3, and starts an execution of the workflow. The execution confirms the files that still belong to the
-manifest, runs the Spark job, and finishes the manifest with the result of the run. The sweeper, a scheduled function,
-completes what an interrupted function has left. A redrive is a new execution for a failed manifest.
+A builder records arrived files in a table. When three files are pending, it claims them for a manifest (a list of
+files), writes the list to S3, and starts an execution of the workflow. The execution confirms the files that still
+belong to the manifest, runs the Spark job, and finishes the manifest with the result of the run. The sweeper, a
+scheduled function, completes what an interrupted function has left. A redrive is a new execution for a failed manifest.
 """
 
 from collections import defaultdict

@@ -1,8 +1,8 @@
 """Builders, workflows and sweepers that are killed at every AWS call: no file is lost or processed by two manifests.
 
-A builder puts arrived files into manifests (lists of three files) and starts a workflow execution for each manifest. The
-sweeper completes the work of a killed builder or workflow. Every AWS call passes a gate before and after its execution,
-at which the caller can be killed.
+A builder puts arrived files into manifests (lists of three files) and starts a workflow execution for each manifest.
+The sweeper completes the work of a killed builder or workflow. Every AWS call passes a gate before and after its
+execution, at which the caller can be killed.
 """
 
 from contextlib import suppress

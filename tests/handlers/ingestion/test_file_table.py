@@ -1,8 +1,8 @@
 """File table: each change of a file's status has a condition, in moto's DynamoDB and in the in-memory fake.
 
-A file is `pending`, then `claimed` for a manifest (a list of files), then `manifested` while a run processes it, until it
-has the result of the run. A redrive is a later execution of the same manifest. The index of open files is divided into
-shards, so that writes do not all go to one partition.
+A file is `pending`, then `claimed` for a manifest (a list of files), then `manifested` while a run processes it, until
+it has the result of the run. A redrive is a later execution of the same manifest. The index of open files is divided
+into shards, so that writes do not all go to one partition.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,8 @@
-"""The Lambda functions with their environment variables and real clients, from a notification to a file's final status."""
+"""Ingestion's Lambda functions with their environment variables and boto3 clients for moto.
+
+A builder records files and puts them into a manifest (a list of files), the workflow steps confirm and finish the
+manifest after its Spark run, and the sweeper flushes files that would wait for a full manifest.
+"""
 
 import json
 from collections.abc import Iterator

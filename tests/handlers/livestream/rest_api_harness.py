@@ -74,7 +74,8 @@ class MultipartBucket:
 class ApiHarness:
     """REST API with all the services that it uses.
 
-    A test calls operations, by default as Ann, sets the time, and inspects responses, stored items and published events.
+    A test calls operations, by default as Ann, sets the time, and inspects responses, stored items and published
+    events.
     """
 
     dynamodb: Any

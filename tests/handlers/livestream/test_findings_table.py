@@ -1,7 +1,7 @@
 """Storage of findings, which are fact claims and clips, and of the outcome of each window of a transcript.
 
-The fact-check agent analyzes each window (a section of the transcript) separately, and its messages may arrive twice and
-in any order. When all windows have an outcome, the transcript's track (its processing state) becomes `analyzed`, or
+The fact-check agent analyzes each window (a section of the transcript) separately, and its messages may arrive twice
+and in any order. When all windows have an outcome, the transcript's track (its processing state) becomes `analyzed`, or
 `failed` if no window could be analyzed. `finish_if_done` returns True if a window need not be analyzed.
 """
 

@@ -62,7 +62,7 @@ def test_pauses_grow_and_are_random(clock: Clock, random_share: float, waits: li
     ("retry_after", "pause"),
     [
         ("3", 3.1),
-        *((ignored_value, 0.1) for ignored_value in ("", "-1", "Fri, 20 Nov 2026 10:00:00 GMT", "1.5", "9999999", "²")),
+        *((ignored, 0.1) for ignored in ("", "-1", "Fri, 20 Nov 2026 10:00:00 GMT", "1.5", "9999999", "²")),
     ],
 )
 def test_seconds_in_retry_after_extend_the_pause(clock: Clock, retry_after: str, pause: float) -> None:

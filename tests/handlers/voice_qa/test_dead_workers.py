@@ -1,8 +1,8 @@
 """Questions whose worker dies at any moment, or never starts.
 
 An attempt is one try of a worker to answer a question. Until the time at which it must end, only a retry by Lambda can
-begin another attempt: an equal request id proves that the earlier invocation has died. `worker.ask` stores a request for
-the question, and returns True if a worker must be invoked.
+begin another attempt: an equal request id proves that the earlier invocation has died. `worker.ask` stores a request
+for the question, and returns True if a worker must be invoked.
 
 A time limit check is a delayed message for each invocation of the worker. When the WebSocket handler receives it, the
 client of a question that has not ended gets an error.

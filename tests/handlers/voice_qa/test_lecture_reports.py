@@ -1,4 +1,4 @@
-"""Lecture reports, the messages with the state of an uploaded lecture. Only the guest who uploads the lecture gets them.
+"""Lecture reports: messages with the state of an uploaded lecture, only for the guest who uploads it.
 
 The lecture validator posts a report after it has validated the lecture. The WebSocket handler, which shares the table
 with the validator, answers a request for the state.

@@ -3,8 +3,8 @@
 The connection that asked last is the question's listener, to which the answer is posted. Each attempt to answer the
 question numbers its pieces from 0. A client that asks again names the attempt and the first piece that it lacks.
 
-`worker.ask` stores a request, and returns True if a worker must be invoked. The scripted answers contain functions, which
-are called between the pieces.
+`worker.ask` stores a request, and returns True if a worker must be invoked. The scripted answers contain functions,
+which are called between the pieces.
 """
 
 from typing import Any

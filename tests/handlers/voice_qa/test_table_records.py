@@ -34,8 +34,8 @@ STEPS = st.lists(
 )
 """Steps of a question: name, and milliseconds since the previous step."""
 REQUESTS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, HOUR_MS // 2), st.booleans()), max_size=40)
-"""Requests of a guest: question id, milliseconds since the previous request, and True if an earlier question with this id
-ends before the request."""
+"""Requests of a guest: question id, milliseconds since the previous request, and True if an earlier question with this
+id ends before the request."""
 Steps = list[tuple[str, int]]
 Requests = list[tuple[str, int, bool]]
 

@@ -1,4 +1,4 @@
-"""In-memory object storage, which can kill the run after any write."""
+"""In-memory object storage for the Spark job, which can kill a run of the job after any write."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator

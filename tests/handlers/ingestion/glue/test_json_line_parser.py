@@ -1,4 +1,4 @@
-"""Parsing of one line: the result is a record, or an error with the problem of the line."""
+"""Parsing of one line of an uploaded file: the result is a record, or an error with the problem of the line."""
 
 import json
 import sys

@@ -1,8 +1,8 @@
 """Shapes of JSON records, and the Parquet columns that are inferred from them.
 
 A shape is a tree with one node for each name at each level. A node with too many names below it becomes boundless: the
-nodes below it are dropped, and it becomes a column with JSON text. The order of the records does not matter. A column is
-wide enough for every value, and a column whose values have several kinds is reported as widened.
+nodes below it are dropped, and it becomes a column with JSON text. The order of the records does not matter. A column
+is wide enough for every value, and a column whose values have several kinds is reported as widened.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Reading of lines: gzip is detected by the content, lines are numbered, and memory is bounded."""
+"""Reading of the lines of a file: gzip is detected by the content, lines are numbered, and memory is bounded."""
 
 import gzip
 import json

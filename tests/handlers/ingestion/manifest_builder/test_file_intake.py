@@ -1,7 +1,7 @@
 """Manifest builder: it tracks each version of a file once, returns only failed messages, and creates full manifests.
 
-To track a file means to create its record in the table, with the status `pending`. A manifest is a list of files, here of
-three, for which the builder starts a workflow execution. The sweeper completes what a builder leaves unfinished.
+To track a file means to create its record in the table, with the status `pending`. A manifest is a list of files, here
+of three, for which the builder starts a workflow execution. The sweeper completes what a builder leaves unfinished.
 """
 
 from dataclasses import replace

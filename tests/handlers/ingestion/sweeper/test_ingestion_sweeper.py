@@ -1,9 +1,9 @@
 """Sweeper: a scheduled function that completes the unfinished work of builders and workflows.
 
 Builders claim files for manifests (lists of three files) and start workflow executions. A sweep counts claims that it
-`released`, manifests whose old claims it `resolved`, running manifests that it `settled` (closed), and files that it put
-into manifests because they had waited too long (a flush). In these tests, it checks claims and running manifests after
-900 seconds, and files wait at most 3600 seconds.
+`released`, manifests whose old claims it `resolved`, running manifests that it `settled` (closed), and files that it
+put into manifests because they had waited too long (a flush). In these tests, it checks claims and running manifests
+after 900 seconds, and files wait at most 3600 seconds.
 """
 
 import pytest

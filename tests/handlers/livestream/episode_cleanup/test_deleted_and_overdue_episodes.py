@@ -1,8 +1,9 @@
 """Cleanup function: it removes the data of deleted episodes, and marks overdue tracks as failed.
 
 A track is the processing state of an episode's video or transcript. It is overdue if it waits for an event for longer
-than a limit. The sweep, a scheduled run of the function, finds overdue tracks, and deleted episodes whose event was lost.
-It checks only episodes in the sweep index, from 15 minutes after the time that the index contains for each of them.
+than a limit. The sweep, a scheduled run of the function, finds overdue tracks, and deleted episodes whose event was
+lost. It checks only episodes in the sweep index, from 15 minutes after the time that the index contains for each of
+them.
 """
 
 import json

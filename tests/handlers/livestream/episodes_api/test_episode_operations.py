@@ -1,7 +1,7 @@
 """API operations on episodes, and lists of their findings (claims and clips), with concurrent and repeated calls.
 
-A creation with the same client token returns the same episode. A cursor is the position in a list from which the client
-gets the next page.
+An episode is one broadcast with a video and a transcript. A creation with the same client token returns the same
+episode. A cursor is the position in a list from which the client gets the next page.
 """
 
 import json

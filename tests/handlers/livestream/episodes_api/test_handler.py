@@ -1,4 +1,4 @@
-"""The function `episodes`, which serves the REST API: its environment, its secret for page cursors, and the event bus."""
+"""The function `episodes`, which serves the REST API: its environment, its secret for cursors, and the event bus."""
 
 import json
 from collections.abc import Iterator

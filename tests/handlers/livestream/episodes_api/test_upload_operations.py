@@ -135,7 +135,7 @@ def test_parts_have_an_allowed_number_and_size_and_cover_the_file(harness: ApiHa
 
 
 def is_signed_for(url: str, size: int) -> bool:
-    """Return True if S3 accepts a part of this size. S3 computes the signature from the signed headers of the request."""
+    """Return True if S3 accepts a part of this size. S3 computes the signature from the request's signed headers."""
     query = dict(parse_qsl(urlsplit(url).query))
     signature, credential = query.pop("X-Amz-Signature"), query["X-Amz-Credential"].split("/")
     all_headers = {"content-length": str(size), "host": urlsplit(url).netloc}

@@ -1,4 +1,7 @@
-"""API operation that lists the chunks of a video with presigned URLs. MediaConvert wrote the chunks and an HLS playlist."""
+"""API operation that lists the chunks of a video with presigned URLs.
+
+MediaConvert has cut the video into chunks, and wrote an HLS playlist that names them.
+"""
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit

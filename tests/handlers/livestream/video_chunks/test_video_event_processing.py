@@ -1,7 +1,7 @@
 """Processing of an uploaded video until MediaConvert has cut it into chunks.
 
-Events may be repeated, reordered and late, and calls may fail. A job has an end time, because a small file may contain a
-very long video. `track` is the processing state of the video. An operator can replay the archived event of an upload.
+Events may be repeated, reordered and late, and calls may fail. A job has an end time, because a small file may contain
+a very long video. `track` is the processing state of the video. An operator can replay the archived event of an upload.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Harness for video processing: events in the form of their sources, fake services and a fake table.
 
 S3 reports a new object, and livestream publishes its own event about the complete upload. This event starts a
-MediaConvert job, which cuts the video into chunks and reports its state. The events move the video's track, which is its
-processing state.
+MediaConvert job, which cuts the video into chunks and reports its state. The events move the video's track, which is
+its processing state.
 """
 
 import json

@@ -135,7 +135,7 @@ def test_the_listener_is_read_every_two_seconds() -> None:
 
 
 def test_the_listener_is_also_read_while_many_pieces_are_posted() -> None:
-    """At first, there is no listener. When all pieces are posted to `c1` together, `c2` becomes the listener meanwhile."""
+    """At first, there is no listener. While all pieces are posted to `c1` together, `c2` becomes the listener."""
     harness = ForwarderHarness(Listener(connection="", resume_from=0))
     harness.send(*"abcdefgh")
 

@@ -1,4 +1,4 @@
-"""Lectures in the bucket: reads of one version, and the comparison with the current version."""
+"""Lectures (uploaded recordings) in the bucket: reads of one version, and the comparison with the current version."""
 
 import pytest
 

@@ -1,6 +1,7 @@
 """Validation of lectures after S3's notifications: each lecture's item gets the verdict on its newest object.
 
-Notifications may arrive twice, in any order, and while another invocation validates the same lecture.
+A lecture is an uploaded recording about which guests ask questions. Notifications may arrive twice, in any order, and
+while another invocation validates the same lecture.
 """
 
 from datetime import timedelta

@@ -1,6 +1,6 @@
 """Fake agents, as HTTP servers that follow a script for each connection, and a clock that tests advance.
 
-The agent is the external service that answers questions. The functions `send_…` return scripts, and
+The agent is the external service that answers questions. The functions `send_…` return scripts. The functions
 `…_message` return messages of the agent protocol, which the agent sends as lines of JSON.
 """
 

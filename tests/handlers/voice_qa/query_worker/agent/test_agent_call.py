@@ -1,7 +1,7 @@
 """Time limits of an answer that the agent streams, with a fake response body and a manual clock.
 
-The agent sends each piece of its answer as a line of JSON. By default, an answer fails after 20 seconds without a complete
-line (silence), and after 600 seconds in total.
+The agent, an external service, sends each piece of its answer as a line of JSON. By default, an answer fails after 20
+seconds without a complete line (silence), and after 600 seconds in total.
 """
 
 from collections.abc import Iterable, Iterator

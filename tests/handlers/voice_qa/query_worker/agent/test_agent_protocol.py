@@ -1,6 +1,6 @@
 """The agent protocol: the pieces of an answer, its limits, and invalid or hostile input.
 
-The agent sends each piece of an answer as a line of JSON.
+The agent is the external service that answers questions. It sends each piece of an answer as a line of JSON.
 """
 
 import contextlib
@@ -193,7 +193,7 @@ def test_the_length_of_a_line_is_limited(size: int) -> None:
 
 
 def test_all_text_counts_towards_the_text_limit() -> None:
-    # "é" has two bytes in UTF-8, so the four texts together reach the limit. The second citation is dropped but counts.
+    # "é" has two bytes in UTF-8, so the four texts reach the limit. The second citation is dropped but counts.
     part = "é" * (MAX_TEXT // 2 // 4)
     transcript = {"type": "transcript", "text": part}
     messages = [

@@ -1,4 +1,7 @@
-"""Client of an HTTP agent, on real sockets: requests, streamed answers, and every kind of failure."""
+"""Client of an agent, the external service that answers questions, over HTTP on real sockets.
+
+It sends requests, reads streamed answers, and reports every kind of failure with a code.
+"""
 
 import gzip
 import socket
