@@ -1,8 +1,10 @@
 """Model of the claim protocol: the real code of ingestion on an in-memory AWS, under a scheduler that can repeat a run.
 
 The claim protocol is the order of calls by which ingestion processes each file exactly once. Builders claim files for a
-manifest and start an execution of the workflow. The execution confirms the files, and its run publishes their rows.
-Sweeps and redrives repair the incomplete work of an interrupted actor.
+manifest, which is a list of files, and start an execution of the workflow. The execution confirms the files, and its
+run publishes their rows. Readers follow pointers, each of which names the Parquet files of one manifest and date.
+Sweeps (scheduled checks) and redrives (new executions for failed manifests) repair the incomplete work of an
+interrupted actor.
 
 The actors are manifest builders, sweepers, the steps of workflow executions, runs of the Spark job, and operators who
 redrive a manifest. The scheduler decides which actor sends its next calls. It can kill an actor at any call, lose,
@@ -10,7 +12,6 @@ repeat or delay a call, and stop an execution while its step or its run continue
 "Parquet file" of the model has one line for each row.
 
 At every moment, readers must see no row twice, every row of a processed file, and no pointer to a missing Parquet file.
-(A pointer is an object that names the Parquet files of one manifest and date. Readers follow pointers.)
 Without further faults, everything must end within a few sweeps and redrives. Then the requests arrive that are still
 delayed, and must change nothing.
 """
@@ -58,6 +59,7 @@ SETTLE_SECONDS = 3601
 """Time after which a sweep also puts pending files into manifests that are not full (`flush_age` is 3600 seconds)."""
 FINAL_STATUSES = frozenset({"processed", "rejected", "superseded"})
 MAX_REDRIVES_WITHOUT_FAULTS = 4
+"""Maximum number of redrives of one manifest until it must have ended, if no further faults happen."""
 MAX_ROUNDS = 16
 """Maximum number of sweeps until everything must have ended."""
 EXPECTED_FAILURES = (
@@ -142,7 +144,10 @@ class Execution:
 
 @dataclass
 class ClaimProtocolModel:
-    """One schedule of the protocol. `run` raises ProtocolViolation if it ends in a wrong result."""
+    """One schedule of the protocol. `run` raises ProtocolViolation if it ends in a wrong result.
+
+    All decisions are made by `choices.pick`, which returns one of the given options.
+    """
 
     choices: ScheduleChoices
     log: list[str] = field(default_factory=list)
@@ -229,6 +234,8 @@ class ClaimProtocolModel:
             self._notify(self.unhandled_batches.pop(0))
 
     def _notify(self, batch: list[str]) -> None:
+        """Let a builder handle the notifications of these files."""
+
         def work() -> None:
             messages = [
                 message for name in batch for message in announce(name, eventTime=ARRIVAL_TIMES[_file_number(name) % 2])

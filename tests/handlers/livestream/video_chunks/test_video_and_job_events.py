@@ -83,6 +83,7 @@ def test_other_job_states_are_ignored(status: str) -> None:
 
 
 METADATA = json.loads(job_event(video(), "COMPLETE"))["detail"]["userMetadata"]
+"""Metadata with which livestream marks its own jobs."""
 
 
 @pytest.mark.parametrize("status", ["PROGRESSING", "COMPLETE", "ERROR", "CANCELED"])

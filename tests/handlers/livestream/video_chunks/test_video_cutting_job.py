@@ -70,7 +70,7 @@ def test_the_job_reads_the_upload_and_writes_to_another_prefix() -> None:
 
 @pytest.mark.parametrize("hours", [1, 7, 11])
 def test_a_job_ends_a_margin_after_the_longest_permitted_video(hours: int) -> None:
-    """An output above the permitted length shows that the video is too long. MediaConvert accepts ends below 12 hours."""
+    """An output above this length shows that the video is too long. MediaConvert accepts ends below 12 hours."""
     end = parse_job(request(max_hours=hours)).end_seconds
     assert end is not None
     assert hours * 3600 < end < 12 * 3600

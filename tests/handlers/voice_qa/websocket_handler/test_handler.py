@@ -1,6 +1,7 @@
 """Events of the WebSocket API: handshakes, messages and their answers, and the function's environment variables.
 
 A guest's handshake is signed with credentials of a Cognito identity pool. API Gateway puts the identity into the event.
+The handler derives the guest id from it, which is a hash with a secret key.
 """
 
 import json
@@ -209,6 +210,7 @@ def recorded_calls(api: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> Itera
 
     session = boto3.Session
 
+    # The entry point creates its clients with a session.
     class Session(session):  # type: ignore[valid-type,misc]
         def client(self, service: str, **options: Any) -> Any:
             return RecordingClient() if service in {"lambda", "sqs"} else super().client(service, **options)
@@ -253,7 +255,7 @@ def test_the_entry_point_uses_its_environment(api: SocketHarness, recorded_calls
     assert _call_entry_point("MESSAGE", queryId="question-1", **question)["type"] == "queryAccepted"
     assert _call_entry_point("MESSAGE", queryId="question-2", **question)["code"] == "TOO_MANY_QUERIES"
     check, invocation = recorded_calls
-    assert (check["QueueUrl"], check["DelaySeconds"]) == (QUEUE, 12 + CHECK_GRACE_SECONDS)
+    assert (check["QueueUrl"], check["DelaySeconds"]) == (QUEUE, 12 + CHECK_GRACE_SECONDS), "11.5 s are rounded up"
     question_ids = {"schemaVersion": 1, "guestId": ANN_GUEST_ID, "queryId": "question-1"}
     assert json.loads(check["MessageBody"]) == question_ids | {"call": 1}
     assert (invocation["FunctionName"], invocation["InvocationType"]) == (WORKER, "Event")
