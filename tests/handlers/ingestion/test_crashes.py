@@ -76,10 +76,10 @@ def test_a_builder_killed_while_it_releases_excess_files_loses_no_file(start_out
         harness.manifest_bytes = 7  # two files of three bytes
         return harness
 
-    undisturbed = FaultGate()
-    harness_with_small_manifests().builder(undisturbed).handle(announce(*NAMES))
-    assert undisturbed.pass_count >= 23
-    for kill_at in range(1, undisturbed.pass_count + 1):
+    undisturbed_gate = FaultGate()
+    harness_with_small_manifests().builder(undisturbed_gate).handle(announce(*NAMES))
+    assert undisturbed_gate.pass_count >= 23, "every call passes the gate"
+    for kill_at in range(1, undisturbed_gate.pass_count + 1):
         harness = harness_with_small_manifests()
         with pytest.raises(Killed):
             harness.builder(FaultGate(kill_at)).handle(announce(*NAMES))
@@ -119,10 +119,10 @@ def test_the_next_sweep_completes_the_work_of_a_sweeper_killed_at_any_call(start
         harness.cloud.advance_time(3601)
         return harness
 
-    undisturbed = FaultGate()
-    harness_to_sweep().sweeper(undisturbed).sweep()
-    assert undisturbed.pass_count >= 54
-    for kill_at in range(1, undisturbed.pass_count + 1):
+    undisturbed_gate = FaultGate()
+    harness_to_sweep().sweeper(undisturbed_gate).sweep()
+    assert undisturbed_gate.pass_count >= 54, "every call passes the gate"
+    for kill_at in range(1, undisturbed_gate.pass_count + 1):
         harness = harness_to_sweep()
         with pytest.raises(Killed):
             harness.sweeper(FaultGate(kill_at)).sweep()

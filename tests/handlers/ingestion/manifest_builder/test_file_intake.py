@@ -1,7 +1,9 @@
 """Manifest builder: it tracks each version of a file once, returns only failed messages, and creates full manifests.
 
 To track a file means to create its record in the table, with the status `pending`. A manifest is a list of files, here
-of three, for which the builder starts a workflow execution. The sweeper completes what a builder leaves unfinished.
+of three, for which the builder starts a workflow execution. The builder first claims (reserves) the files. A flush also
+puts files into a manifest that is not full. The sweeper completes what a builder leaves unfinished. A gate is a
+function that is called before and after each AWS call, and can raise an error.
 """
 
 from dataclasses import replace

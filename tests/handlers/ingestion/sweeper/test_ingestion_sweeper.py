@@ -3,7 +3,7 @@
 Builders claim files for manifests (lists of three files) and start workflow executions. A sweep counts claims that it
 `released`, manifests whose old claims it `resolved`, running manifests that it `settled` (closed), and files that it
 put into manifests because they had waited too long (a flush). In these tests, it checks claims and running manifests
-after 900 seconds, and files wait at most 3600 seconds.
+after 900 seconds, and files wait at most 3600 seconds. A gate is called before and after each AWS call.
 """
 
 import pytest

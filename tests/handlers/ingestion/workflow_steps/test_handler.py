@@ -1,7 +1,8 @@
 """Workflow steps of a manifest, a list of files: `confirm` before its Spark run, and `finish` or `fail` after it.
 
 `confirm` leaves out files that no longer belong to the manifest. A repeated step changes nothing, and a step may run
-before or after the builder's own writes. A redrive is a new execution for a failed manifest.
+before or after the builder's own writes. A redrive is a new execution for a failed manifest. A gate is a
+function that is called before and after each AWS call of a step.
 """
 
 from collections.abc import Callable
