@@ -44,7 +44,7 @@ from tests.handlers.ingestion.s3_messages import body, record
 
 
 class Killed(BaseException):
-    """The process of a function was killed. It is no `Exception`, so that no code of the function handles it."""
+    """The process of a function or of a run was killed. It is no `Exception`, so that no tested code handles it."""
 
 
 class RunFailed(Exception):

@@ -10,7 +10,7 @@ import pytest
 from local.emulation.glue import spark_process
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
-from tests.handlers.ingestion.glue.s3_gate import Gate, gate
+from tests.handlers.ingestion.glue.s3_gate import S3Gate, run_gate
 
 LANDING, LAKE_BUCKET = "polyphony-test-landing", "polyphony-test-lake"
 LAKE = f"s3://{LAKE_BUCKET}/"
@@ -23,7 +23,7 @@ class SparkHarness:
 
     s3: Any
     session: spark_process.SparkChildSession
-    gate: Gate
+    gate: S3Gate
     """Gate that the requests of the job pass, but not those of the tests."""
 
     def upload(
@@ -88,7 +88,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkHarness]:
         s3.create_bucket(Bucket=LANDING)
         s3.put_bucket_versioning(Bucket=LANDING, VersioningConfiguration={"Status": "Enabled"})
         s3.create_bucket(Bucket=LAKE_BUCKET)
-        with gate(started.emulator.endpoint) as s3_gate:
+        with run_gate(started.emulator.endpoint) as s3_gate:
             variables = spark_process.spark_environment(
                 tmp_path_factory.mktemp("spark"),
                 endpoint=s3_gate.endpoint,

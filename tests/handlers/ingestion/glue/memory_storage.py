@@ -5,10 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.ingestion.glue.object_storage import ObjectChanged, ObjectGone
-
-
-class Killed(BaseException):
-    """The process of the run was killed. It is no `Exception`, so that no code of the run handles it."""
+from tests.handlers.ingestion.ingestion_harness import Killed
 
 
 class MemoryStorage:

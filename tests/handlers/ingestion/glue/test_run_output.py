@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.ingestion.glue.run_output import AnotherRunPublished, NewerRunStarted, RunOutput
-from tests.handlers.ingestion.glue.memory_storage import Killed, MemoryStorage
+from tests.handlers.ingestion.glue.memory_storage import MemoryStorage
+from tests.handlers.ingestion.ingestion_harness import Killed
 
 LAKE = "s3://lake/"
 DATES = ("2026-01-02", "2026-01-03")

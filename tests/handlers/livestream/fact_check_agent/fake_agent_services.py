@@ -145,7 +145,7 @@ class FakeFindings:
 
 
 @dataclass
-class WorkerHarness:
+class WindowWorkerHarness:
     """Worker with fakes for all gateways, and a clock that only pauses advance."""
 
     transcripts: FakeTranscripts = field(default_factory=lambda: FakeTranscripts({(KEY, "v1"): srt(CUES).encode()}))

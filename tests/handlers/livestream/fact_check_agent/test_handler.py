@@ -28,6 +28,8 @@ VARIABLES = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "MEMORY_ID": "memory-12
 
 
 class Context:
+    """Context object that Lambda passes to the entry point."""
+
     def get_remaining_time_in_millis(self) -> int:
         return REMAINING_MS
 

@@ -36,7 +36,7 @@ from tests.handlers.livestream.fact_check_agent.fake_agent_services import (
     FakeMemory,
     FakeModel,
     FakeTranscripts,
-    WorkerHarness,
+    WindowWorkerHarness,
     answer_with,
     claim,
     message_bodies,
@@ -49,12 +49,12 @@ FLEET_CLAIM = claim("the largest fleet that ever was")
 CLIP = {"startMs": 0, "endMs": 12_000, "title": "canary", "reason": "canary"}
 
 
-def handle(harness: WorkerHarness, body: str | None = None, remaining_ms: int = REMAINING_MS) -> WindowOutcome:
+def handle(harness: WindowWorkerHarness, body: str | None = None, remaining_ms: int = REMAINING_MS) -> WindowOutcome:
     """Process a message, by default that of the first window."""
     return harness.worker().handle(body or message_bodies()[0], remaining_ms)
 
 
-def stored_failure(harness: WorkerHarness) -> WindowFailure | None:
+def stored_failure(harness: WindowWorkerHarness) -> WindowFailure | None:
     """Return the failure of the only finished window, or None if the window was checked."""
     result: WindowFailure | None
     (result,) = harness.findings.outcomes.values()
@@ -62,7 +62,7 @@ def stored_failure(harness: WorkerHarness) -> WindowFailure | None:
 
 
 def test_a_window_is_analyzed_with_memories_and_its_findings_are_stored_and_remembered() -> None:
-    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES_CLAIM, claim("we sold ferries"), clips=[CLIP])]))
+    harness = WindowWorkerHarness(model=FakeModel([answer_with(FERRIES_CLAIM, claim("we sold ferries"), clips=[CLIP])]))
     harness.memory.events = [MEMORY_EVENT]
     assert handle(harness) is WindowOutcome.CHECKED
     (result,) = harness.findings.claims.values()
@@ -82,14 +82,14 @@ def test_a_window_is_analyzed_with_memories_and_its_findings_are_stored_and_reme
 
 
 def test_a_window_without_findings_is_remembered_too() -> None:
-    harness = WorkerHarness()
+    harness = WindowWorkerHarness()
     handle(harness)
     [(*_, findings)] = harness.memory.stored_windows.values()
     assert findings, "the text must state that nothing was found"
 
 
 def test_a_finished_window_is_not_analyzed_again() -> None:
-    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES_CLAIM)]))
+    harness = WindowWorkerHarness(model=FakeModel([answer_with(FERRIES_CLAIM)]))
     assert [handle(harness), handle(harness)] == [WindowOutcome.CHECKED, WindowOutcome.ALREADY_DONE]
     assert len(harness.model.requests) == 1
 
@@ -103,7 +103,7 @@ def test_after_a_crash_a_window_has_the_findings_of_one_answer_only(
     The first invocation crashes at each of its DynamoDB calls in turn.
     """
     first_answer = answer_with(FERRIES_CLAIM, claim("last spring"), clips=[CLIP])
-    worker_harness = WorkerHarness(model=FakeModel([first_answer, answer_with(claim("600 ferries last spring"))]))
+    worker_harness = WindowWorkerHarness(model=FakeModel([first_answer, answer_with(claim("600 ferries last spring"))]))
     harness.new_id = lambda: EPISODE  # type: ignore[method-assign]
     harness.create_episode(owner=None)
     upload = ExpectedUpload(upload_id=UPLOAD, content_type=ContentType.SUBRIP, size=1)
@@ -130,7 +130,7 @@ def test_memories_of_an_earlier_upload_are_no_source() -> None:
     earlier_windows = window_messages(OWNER, EPISODE, KEY.replace("Y.srt", "W.srt"), "v1", 2, SIZES)
     events = [MemoryEvent(f"{at}#a", "We ran 600 ferries.", item.window_id) for at, item in enumerate(earlier_windows)]
     supported = claim("We ran 600 ferries", verdict="supported", sources=[event.event_id for event in events])
-    harness = WorkerHarness(model=FakeModel([answer_with(supported)]), memory=FakeMemory(events))
+    harness = WindowWorkerHarness(model=FakeModel([answer_with(supported)]), memory=FakeMemory(events))
     handle(harness)
     assert not [line for line in request_lines(harness.model.requests[0]) if "memory" in line]
     (result,) = harness.findings.claims.values()
@@ -151,7 +151,7 @@ def answer_as_text(text: str) -> Callable[[dict[str, Any]], str]:
     ],
 )
 def test_after_an_unusable_answer_the_model_is_asked_once_more(unusable_answer: Any, problem: AnswerProblem) -> None:
-    harness = WorkerHarness(model=FakeModel([unusable_answer, answer_with(FERRIES_CLAIM)]))
+    harness = WindowWorkerHarness(model=FakeModel([unusable_answer, answer_with(FERRIES_CLAIM)]))
     assert handle(harness) is WindowOutcome.CHECKED
     assert len(harness.findings.claims) == 1
     correction = harness.model.requests[1]["messages"][-1]["content"][-1]["text"]
@@ -160,7 +160,7 @@ def test_after_an_unusable_answer_the_model_is_asked_once_more(unusable_answer: 
 
 
 def test_a_window_fails_after_two_unusable_answers() -> None:
-    harness = WorkerHarness(model=FakeModel([answer_as_text("I would rather not, canary.")]))
+    harness = WindowWorkerHarness(model=FakeModel([answer_as_text("I would rather not, canary.")]))
     assert handle(harness) is WindowOutcome.FAILED
     assert stored_failure(harness) is WindowFailure.UNUSABLE_ANSWER
     assert len(harness.model.requests) == 2
@@ -168,7 +168,7 @@ def test_a_window_fails_after_two_unusable_answers() -> None:
 
 
 def test_malformed_claims_of_the_second_answer_are_skipped() -> None:
-    harness = WorkerHarness(model=FakeModel([answer_with({"quote": "x"}, FERRIES_CLAIM)]))
+    harness = WindowWorkerHarness(model=FakeModel([answer_with({"quote": "x"}, FERRIES_CLAIM)]))
     assert handle(harness) is WindowOutcome.CHECKED
     assert (len(harness.findings.claims), len(harness.model.requests)) == (1, 2)
 
@@ -182,7 +182,7 @@ def test_malformed_claims_of_the_second_answer_are_skipped() -> None:
     ],
 )
 def test_a_blocked_or_oversized_request_is_not_repeated(stop_reason: str, expected: WindowFailure) -> None:
-    harness = WorkerHarness(model=FakeModel([(answer_with(FERRIES_CLAIM), stop_reason)]))
+    harness = WindowWorkerHarness(model=FakeModel([(answer_with(FERRIES_CLAIM), stop_reason)]))
     assert handle(harness) is WindowOutcome.FAILED
     assert stored_failure(harness) is expected
     assert len(harness.model.requests) == 1
@@ -199,7 +199,7 @@ def test_a_blocked_or_oversized_request_is_not_repeated(stop_reason: str, expect
 def test_a_window_without_a_readable_transcript_is_stored_as_failed(
     objects: dict[tuple[str, str], bytes], expected: WindowFailure
 ) -> None:
-    harness = WorkerHarness(transcripts=FakeTranscripts(objects))
+    harness = WindowWorkerHarness(transcripts=FakeTranscripts(objects))
     assert handle(harness) is WindowOutcome.FAILED
     assert stored_failure(harness) is expected
     assert not harness.model.requests
@@ -212,7 +212,7 @@ def test_a_message_with_another_window_count_than_the_transcript_raises_an_error
     """The code that divides transcripts has changed since the message was sent. SQS delivers the message again, so that
     the former release can process it.
     """
-    harness = WorkerHarness()
+    harness = WindowWorkerHarness()
     with pytest.raises(WindowCountMismatch):
         handle(harness, message_bodies(count=count)[0])
     assert (harness.findings.outcomes, harness.model.requests) == ({}, [])
@@ -220,7 +220,7 @@ def test_a_message_with_another_window_count_than_the_transcript_raises_an_error
 
 
 def test_transient_errors_of_memory_model_and_table_are_retried_after_pauses() -> None:
-    harness = WorkerHarness(
+    harness = WindowWorkerHarness(
         model=FakeModel([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, answer_with(FERRIES_CLAIM)])
     )
     harness.memory.faults = [ServiceFault.THROTTLED]
@@ -232,7 +232,7 @@ def test_transient_errors_of_memory_model_and_table_are_retried_after_pauses() -
 
 
 def test_an_error_that_outlasts_the_time_returns_the_message_to_the_queue() -> None:
-    harness = WorkerHarness(model=FakeModel([ServiceFault.THROTTLED]))
+    harness = WindowWorkerHarness(model=FakeModel([ServiceFault.THROTTLED]))
     with pytest.raises(ServiceFailed):
         handle(harness)
     assert harness.now <= 1_000 + REMAINING_MS / 1000 - 58, (
@@ -244,22 +244,22 @@ def test_an_error_that_outlasts_the_time_returns_the_message_to_the_queue() -> N
 
 def test_the_model_is_asked_only_if_enough_time_for_an_answer_remains() -> None:
     """Eight seconds are reserved for the storage of the findings."""
-    harness = WorkerHarness(answer_seconds=112)
+    harness = WindowWorkerHarness(answer_seconds=112)
     with pytest.raises(ServiceFailed):
         handle(harness, remaining_ms=119_000)
     assert not harness.model.requests, "a request whose answer could come too late must not be sent"
-    assert handle(WorkerHarness(answer_seconds=110), remaining_ms=119_000) is WindowOutcome.CHECKED
+    assert handle(WindowWorkerHarness(answer_seconds=110), remaining_ms=119_000) is WindowOutcome.CHECKED
 
 
 def test_a_permanent_error_returns_the_message_at_once() -> None:
-    harness = WorkerHarness(model=FakeModel([ServiceFault.REFUSED]))
+    harness = WindowWorkerHarness(model=FakeModel([ServiceFault.REFUSED]))
     with pytest.raises(ServiceFailed):
         handle(harness)
     assert (len(harness.model.requests), harness.pauses, harness.findings.outcomes) == (1, [], {})
 
 
 def test_findings_are_not_stored_before_the_memory_has_the_window() -> None:
-    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES_CLAIM)]))
+    harness = WindowWorkerHarness(model=FakeModel([answer_with(FERRIES_CLAIM)]))
     harness.memory.faults = [None, ServiceFault.REFUSED]
     with pytest.raises(ServiceFailed):
         handle(harness)
@@ -269,13 +269,13 @@ def test_findings_are_not_stored_before_the_memory_has_the_window() -> None:
 @pytest.mark.parametrize("body", [" ", "canary", "{}", '{"schemaVersion": 1, "owner": "canary"}', "[]"])
 def test_the_error_for_an_invalid_message_does_not_quote_it(body: str) -> None:
     with pytest.raises(InvalidWindowMessage) as caught:
-        handle(WorkerHarness(), body)
+        handle(WindowWorkerHarness(), body)
     assert caught.value.__context__ is None
     assert "canary" not in str(caught.value)
 
 
 def test_only_the_failed_messages_of_a_batch_return_to_the_queue() -> None:
-    harness = WorkerHarness(model=FakeModel([ServiceFault.REFUSED, answer_with(FLEET_CLAIM)]))
+    harness = WindowWorkerHarness(model=FakeModel([ServiceFault.REFUSED, answer_with(FLEET_CLAIM)]))
     records = [{"messageId": f"m{at}", "body": body} for at, body in enumerate([*message_bodies(), "canary"])]
     answer = harness.worker().handle_batch({"Records": records}, lambda: REMAINING_MS)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m2"}]}
@@ -283,7 +283,7 @@ def test_only_the_failed_messages_of_a_batch_return_to_the_queue() -> None:
 
 
 def test_the_tokens_of_every_answer_are_logged_but_no_text(capsys: pytest.CaptureFixture[str]) -> None:
-    harness = WorkerHarness(
+    harness = WindowWorkerHarness(
         model=FakeModel(
             [
                 answer_as_text("canary"),
