@@ -22,6 +22,7 @@ from handlers.livestream.fact_check_agent.model_answer import (
 from handlers.livestream.fact_claim_verdict import Verdict
 
 CANARY = "canary"
+"""Text that must not appear in the problem of a refused answer."""
 WINDOW_ID = "4c1f"
 CLAIM = {
     "quote": "six hundred",

@@ -17,6 +17,7 @@ from handlers.livestream.transcript.transcript_reader import ParsedTranscript, T
 from tests.handlers.livestream.transcript_file_writers import srt, transcribe, webvtt
 
 CANARY = "canary"
+"""Text that must not appear in the problem of a refused file."""
 CUES = (
     Cue(0, 1_500, "Good evening."),
     Cue(1_500, 4_000, "We ran 600 ferries last spring, R&D <included>."),
