@@ -294,11 +294,11 @@ class FakeS3(_Client):
 
     def _get(self, **request: Any) -> dict[str, Any]:
         if "VersionId" in request:
-            body, missing = self._cloud.versions.get((request["Key"], request["VersionId"])), "NoSuchVersion"
+            body, error_code = self._cloud.versions.get((request["Key"], request["VersionId"])), "NoSuchVersion"
         else:
-            body, missing = self._cloud.objects.get(request["Key"]), "NoSuchKey"
+            body, error_code = self._cloud.objects.get(request["Key"]), "NoSuchKey"
         if body is None:
-            raise client_error(missing, "GetObject", 404)
+            raise client_error(error_code, "GetObject", 404)
         return {"Body": _Body(body)}
 
 

@@ -234,16 +234,16 @@ class IngestionHarness:
         if broken == "run":
             raise RunFailed
         manifest_id = manifest_id_of(name)
-        confirmed = self.documents().read_confirmed(manifest_id, ManifestExecution.from_arn(arn(name)).redrive)
-        assert confirmed is not None, "the run was started without a list"
-        self.runs.append((manifest_id, frozenset(file.file_key for file in confirmed.files)))
+        confirmed_list = self.documents().read_confirmed(manifest_id, ManifestExecution.from_arn(arn(name)).redrive)
+        assert confirmed_list is not None, "the run was started without a list"
+        self.runs.append((manifest_id, frozenset(file.file_key for file in confirmed_list.files)))
         results = tuple(
             FileResult(
                 file_key=file.file_key,
                 date_prefix=file.date_prefix,
                 status="failed" if broken == "file" and not index else "processed",
             )
-            for index, file in enumerate(confirmed.files)
+            for index, file in enumerate(confirmed_list.files)
         )
         result = RunResult(manifest_id=manifest_id, run_id=name, files=results)
         self.cloud.objects[result_key(manifest_id)] = result.model_dump_json(by_alias=True).encode()
@@ -268,10 +268,10 @@ def check_invariants(harness: IngestionHarness) -> None:
     for item in cloud.manifests().values():
         name = item["execution_arn"]["S"].rpartition(":")[2]
         assert name in cloud.executions, "a manifest record without its execution"
-    recorded = {item["manifest_id"]["S"] for item in cloud.manifests().values()}
+    recorded_ids = {item["manifest_id"]["S"] for item in cloud.manifests().values()}
     for key, item in cloud.files().items():
         if item["status"]["S"] in {"manifested", "processed", "failed"}:
-            assert item["manifest_id"]["S"] in recorded, f"{key} is in a manifest without a record"
+            assert item["manifest_id"]["S"] in recorded_ids, f"{key} is in a manifest without a record"
     manifests_by_file: defaultdict[str, set[str]] = defaultdict(set)
     for manifest_id, files in harness.runs:
         for file in files:

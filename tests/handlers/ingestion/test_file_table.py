@@ -88,9 +88,9 @@ def test_long_lists_are_read_page_by_page(table: FileTable, dynamodb: Any) -> No
 
 def test_a_file_is_claimed_for_one_manifest_only(table: FileTable) -> None:
     (record_id,) = track_files(table, "a")
-    claimed = table.claim(record_id, "M1")
-    assert claimed is not None
-    assert claimed.listed_file == ListedFile(
+    claimed_record = table.claim(record_id, "M1")
+    assert claimed_record is not None
+    assert claimed_record.listed_file == ListedFile(
         bucket="landing",
         key="incoming/a",
         version_id="v1",
@@ -100,7 +100,7 @@ def test_a_file_is_claimed_for_one_manifest_only(table: FileTable) -> None:
         file_key="incoming/a#v1",
     )
     assert table.claim(record_id, "M2") is None
-    assert table.claim(record_id, "M1") == claimed, "a repeated claim returns the same record"
+    assert table.claim(record_id, "M1") == claimed_record, "a repeated claim returns the same record"
     assert table.list_pending(10) == []
 
 
@@ -208,5 +208,5 @@ def test_a_transaction_conflict_raises_an_error(dynamodb: Any, monkeypatch: pyte
 
 def test_records_are_read_in_several_requests(table: FileTable) -> None:
     ids = track_files(table, *(str(number) for number in range(3)))
-    missing = [RecordId("2026-01-03", f"incoming/none-{number}#v1") for number in range(150)]
-    assert table.find_recorded([*ids, *missing]) == set(ids)
+    missing_ids = [RecordId("2026-01-03", f"incoming/none-{number}#v1") for number in range(150)]
+    assert table.find_recorded([*ids, *missing_ids]) == set(ids)

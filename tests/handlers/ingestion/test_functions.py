@@ -49,9 +49,10 @@ def test_a_full_manifest_is_started_confirmed_and_finished(aws: MotoAws) -> None
     confirmation = workflow_steps.handler(event, None)
     assert confirmation["files"] == 3
     key = confirmation["manifestUri"].removeprefix(f"s3://{aws.lake}/")
-    confirmed = json.loads(aws.s3.get_object(Bucket=aws.lake, Key=key)["Body"].read())["files"]
+    confirmed_files = json.loads(aws.s3.get_object(Bucket=aws.lake, Key=key)["Body"].read())["files"]
     files = [
-        {"fileKey": file["fileKey"], "datePrefix": file["datePrefix"], "status": "processed"} for file in confirmed
+        {"fileKey": file["fileKey"], "datePrefix": file["datePrefix"], "status": "processed"}
+        for file in confirmed_files
     ]
     result = {"manifestId": manifest_id_of(name), "runId": "r", "files": files}
     aws.s3.put_object(Bucket=aws.lake, Key=result_key(manifest_id_of(name)), Body=json.dumps(result).encode())

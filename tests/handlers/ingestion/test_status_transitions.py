@@ -30,7 +30,7 @@ def test_only_a_release_and_a_redrive_go_back_to_an_earlier_status() -> None:
 def test_every_file_can_reach_a_final_status_and_a_final_status_never_changes() -> None:
     for status in FileStatus:
         assert bool(TRANSITIONS[status]) == (status not in FINAL_STATUSES)
-        reached = {status}
-        while new := {target for source in reached for target in TRANSITIONS[source]} - reached:
-            reached |= new
-        assert reached & FINAL_STATUSES
+        reachable = {status}
+        while new_statuses := {target for source in reachable for target in TRANSITIONS[source]} - reachable:
+            reachable |= new_statuses
+        assert reachable & FINAL_STATUSES

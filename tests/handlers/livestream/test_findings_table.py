@@ -45,16 +45,16 @@ def stored_claims(broadcast: Broadcast) -> list[Claim]:
 
 def test_stored_findings_are_listed_by_the_api(broadcast: Broadcast) -> None:
     empty_fields: dict[str, object] = {"timed": False, "speaker": None, "explanation": None, "sources": ()}
-    later = with_changes(CLAIM, claim_id="e" * 32, start_ms=20_000, **empty_fields)
+    later_claim = with_changes(CLAIM, claim_id="e" * 32, start_ms=20_000, **empty_fields)
     [window] = broadcast.windows(1)
-    broadcast.findings.save_findings(window, VerifiedAnswer(claims=(later, CLAIM), clips=(CLIP,)))
-    listed = broadcast.harness.call("listClaims", episode_id=broadcast.episode_id).body["claims"]
-    assert [Claim.model_validate(claim) for claim in listed] == [CLAIM, later]
-    listed = broadcast.harness.call("listClips", episode_id=broadcast.episode_id).body["clips"]
-    assert [Clip.model_validate(clip) for clip in listed] == [CLIP]
-    [item] = [item for item in broadcast.harness.stored_items() if item["sk"]["S"].endswith(later.claim_id)]
+    broadcast.findings.save_findings(window, VerifiedAnswer(claims=(later_claim, CLAIM), clips=(CLIP,)))
+    listed_findings = broadcast.harness.call("listClaims", episode_id=broadcast.episode_id).body["claims"]
+    assert [Claim.model_validate(claim) for claim in listed_findings] == [CLAIM, later_claim]
+    listed_findings = broadcast.harness.call("listClips", episode_id=broadcast.episode_id).body["clips"]
+    assert [Clip.model_validate(clip) for clip in listed_findings] == [CLIP]
+    [item] = [item for item in broadcast.harness.stored_items() if item["sk"]["S"].endswith(later_claim.claim_id)]
     assert not {"speaker", "explanation"} & item.keys(), "the item must have no attributes without a value"
-    assert (item["sk"]["S"], item["schemaVersion"]) == (f"CLAIM#0000020000#{later.claim_id}", {"N": "1"})
+    assert (item["sk"]["S"], item["schemaVersion"]) == (f"CLAIM#0000020000#{later_claim.claim_id}", {"N": "1"})
 
 
 def test_existing_findings_are_never_overwritten(broadcast: Broadcast) -> None:
@@ -150,12 +150,12 @@ def test_the_last_finished_window_moves_the_track_in_any_order(
     broadcast.advance(TrackState.ANALYZING)
     windows = broadcast.windows(len(failures))
     outcomes = data.draw(st.permutations(list(zip(windows, failures, strict=True))))
-    repeated = data.draw(st.lists(st.sampled_from(outcomes), max_size=3))
-    *earlier, last = outcomes
-    for window, failure in [*earlier, *(outcome for outcome in repeated if outcome != last)]:
+    repeated_outcomes = data.draw(st.lists(st.sampled_from(outcomes), max_size=3))
+    *earlier_outcomes, last_outcome = outcomes
+    for window, failure in [*earlier_outcomes, *(outcome for outcome in repeated_outcomes if outcome != last_outcome)]:
         store_outcome(broadcast, window, failure)
         assert broadcast.track["state"] == "analyzing"
-    for window, failure in (last, *repeated):
+    for window, failure in (last_outcome, *repeated_outcomes):
         store_outcome(broadcast, window, failure)
     track, failed_count = broadcast.track, sum(failure is not None for failure in failures)
     all_failed = failed_count == len(failures)
@@ -226,13 +226,13 @@ def test_nothing_is_stored_for_a_replaced_transcript(broadcast: Broadcast) -> No
 def test_all_findings_of_an_earlier_upload_are_deleted(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
     claims = tuple(with_changes(CLAIM, claim_id=f"{number:032}") for number in range(30))
     broadcast.findings.save_findings(broadcast.windows(2)[0], VerifiedAnswer(claims=claims, clips=(CLIP,)))
-    other = Broadcast.with_requested_upload(broadcast.harness)
-    other.findings.save_findings(other.windows(2)[0], FINDINGS)
+    other_broadcast = Broadcast.with_requested_upload(broadcast.harness)
+    other_broadcast.findings.save_findings(other_broadcast.windows(2)[0], FINDINGS)
     newer_id = broadcast.request_newer_upload()
     limit_query_pages(broadcast, monkeypatch)
     assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer_id) == 31
     assert broadcast.stored_kinds == ["WINDOW"]
-    assert other.stored_kinds == ["CLAIM", "CLIP", "WINDOW"]
+    assert other_broadcast.stored_kinds == ["CLAIM", "CLIP", "WINDOW"]
 
 
 def test_findings_of_the_same_or_a_later_upload_are_kept(broadcast: Broadcast) -> None:

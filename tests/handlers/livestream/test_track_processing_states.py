@@ -77,10 +77,10 @@ def test_updates_give_the_same_state_in_any_order() -> None:
 def test_a_track_never_moves_back_and_ignores_repeated_updates(updates: list[TrackUpdate]) -> None:
     track = REQUESTED_TRACK
     for update in updates:
-        updated = apply_update(track, update)
-        assert updated == track or updated.rank > track.rank
-        assert apply_update(updated, update) == updated
-        track = updated
+        updated_track = apply_update(track, update)
+        assert updated_track == track or updated_track.rank > track.rank
+        assert apply_update(updated_track, update) == updated_track
+        track = updated_track
 
 
 @given(st.lists(UPDATES))
@@ -96,9 +96,9 @@ def test_a_timed_out_track_accepts_every_later_update_of_its_upload(
     """The late update has the same effect as on a track whose upload was only requested."""
     track = apply_all(updates)
     timed_out = fail_track(track, reason, "5")
-    requested = REQUESTED_TRACK.model_copy(update={"version_id": track.version_id})
-    expected = apply_update(requested, late_update)
-    is_ignored = expected == requested  # the update concerns another upload or version
+    requested_track = REQUESTED_TRACK.model_copy(update={"version_id": track.version_id})
+    expected = apply_update(requested_track, late_update)
+    is_ignored = expected == requested_track  # the update concerns another upload or version
     assert apply_update(timed_out, late_update) == (timed_out if is_ignored else expected)
 
 
@@ -170,19 +170,19 @@ def test_the_table_restarts_a_track_only_after_a_failed_job_and_on_request(
     is_restarted = restart and reason is TrackReason.CHUNKING_FAILED
     episode = harness.create_episode()
     harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW_UPLOAD, "9")
-    failed = TrackUpdate(NEW_UPLOAD.upload_id, TrackState.FAILED, "9", reason, "v1")
-    assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, failed)
-    uploaded = TrackUpdate(NEW_UPLOAD.upload_id, TrackState.UPLOADED, "9", None, "v1", restart=restart)
-    assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded) is is_restarted
+    failure_update = TrackUpdate(NEW_UPLOAD.upload_id, TrackState.FAILED, "9", reason, "v1")
+    assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, failure_update)
+    upload_update = TrackUpdate(NEW_UPLOAD.upload_id, TrackState.UPLOADED, "9", None, "v1", restart=restart)
+    assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, upload_update) is is_restarted
     assert (harness.table.get(ANN, episode).video.state is TrackState.UPLOADED) is is_restarted
 
 
 def test_a_track_of_a_deleted_episode_does_not_move(harness: ApiHarness) -> None:
     episode = harness.create_episode()
     harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW_UPLOAD, "9")
-    uploaded = make_update(TrackState.UPLOADED)
-    assert not harness.table.advance_track(BOB, episode, TrackKind.VIDEO, uploaded)
+    upload_update = make_update(TrackState.UPLOADED)
+    assert not harness.table.advance_track(BOB, episode, TrackKind.VIDEO, upload_update)
     harness.call("deleteEpisode", episode_id=episode)
-    assert not harness.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded)
+    assert not harness.table.advance_track(ANN, episode, TrackKind.VIDEO, upload_update)
     [item] = harness.stored_items()
     assert item["video"]["M"]["state"] == {"S": "requested"}

@@ -45,8 +45,8 @@ def test_a_connection_that_closes_before_the_first_byte_of_the_answer_is_retried
 
 
 def test_an_unreachable_agent_is_retried_a_limited_number_of_times(clock: Clock) -> None:
-    failed = agent_failure(f"http://127.0.0.1:{unused_port()}", clock)
-    assert (failed.code, failed.retryable) == (AgentCode.UNAVAILABLE, True)
+    failure = agent_failure(f"http://127.0.0.1:{unused_port()}", clock)
+    assert (failure.code, failure.retryable) == (AgentCode.UNAVAILABLE, True)
     assert clock.waits == [0.1, 0.2, 0.4]
 
 
@@ -73,8 +73,8 @@ def test_seconds_in_retry_after_extend_the_pause(clock: Clock, retry_after: str,
 
 def test_a_retry_after_beyond_the_time_limit_fails_the_call_at_once(clock: Clock) -> None:
     with run_server(send_status(429, Retry_After="11")) as server:
-        failed = agent_failure(server.endpoint, clock)
-    assert (failed.code, failed.retryable) == (AgentCode.THROTTLED, True)
+        failure = agent_failure(server.endpoint, clock)
+    assert (failure.code, failure.retryable) == (AgentCode.THROTTLED, True)
     assert clock.waits == []
 
 
@@ -100,6 +100,6 @@ def test_the_time_limit_for_the_first_byte_includes_all_tries_and_pauses(clock: 
 )
 def test_other_statuses_are_not_retried(clock: Clock, status: int, expected: AgentCode, retryable: bool) -> None:
     with run_server(send_status(status, Location="http://127.0.0.1:1/")) as server:
-        failed = agent_failure(server.endpoint, clock)
-    assert (failed.code, failed.retryable) == (expected, retryable)
+        failure = agent_failure(server.endpoint, clock)
+    assert (failure.code, failure.retryable) == (expected, retryable)
     assert clock.waits == []

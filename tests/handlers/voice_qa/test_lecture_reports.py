@@ -53,9 +53,9 @@ def test_a_rejected_lecture_is_reported_with_code_and_sentence(api: SocketHarnes
 
 
 def test_a_repeated_notification_sends_no_second_report(api: SocketHarness, validator: LectureHarness) -> None:
-    uploaded = validator.put(spoken("mp3"), request_upload(api)["key"])
-    validator.handle(uploaded)
-    validator.handle(uploaded)
+    new_object = validator.put(spoken("mp3"), request_upload(api)["key"])
+    validator.handle(new_object)
+    validator.handle(new_object)
     assert len(received_reports(validator)) == 1
 
 

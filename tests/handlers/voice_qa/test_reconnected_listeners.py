@@ -33,8 +33,8 @@ def test_a_stored_answer_is_sent_again_from_the_requested_piece(worker: WorkerHa
     assert worker.ask("c2", resume_from=1)
     assert worker.invoke() is AnswerOutcome.REPLAYED
     assert worker.clients.inbox["c2"][:-1] == worker.clients.inbox["c1"][1:3]
-    [answered] = worker.sent_messages("answered", "c2")
-    assert (answered["pieces"], ".ogg" in answered["audioUrl"]) == (3, True)
+    [answered_message] = worker.sent_messages("answered", "c2")
+    assert (answered_message["pieces"], ".ogg" in answered_message["audioUrl"]) == (3, True)
     assert (len(worker.agent.questions), worker.running_question_count) == (1, 0)
 
 
@@ -168,12 +168,14 @@ def test_later_pieces_of_a_replaced_attempt_are_never_sent(worker: WorkerHarness
     worker.invoke()
     assert worker.clients.attempts_and_numbers("c2") == [(2, 0), (2, 1)]
     assert worker.clients.attempts_and_numbers("c3") == [(2, 1)]
-    first, *later = [worker.sent_messages("answered", connection)[0] for connection in ("c1", "c2", "c3")]
-    assert (first["attempt"], first["pieces"]) == (2, 2)
-    for message in later:
-        assert {**message, "audioUrl": ""} == {**first, "audioUrl": ""}
-        assert urlsplit(message["audioUrl"]).path == urlsplit(first["audioUrl"]).path
-    key = unquote(urlsplit(first["audioUrl"]).path).removeprefix("/").removeprefix(f"{BUCKET}/")
+    first_message, *later_messages = [
+        worker.sent_messages("answered", connection)[0] for connection in ("c1", "c2", "c3")
+    ]
+    assert (first_message["attempt"], first_message["pieces"]) == (2, 2)
+    for message in later_messages:
+        assert {**message, "audioUrl": ""} == {**first_message, "audioUrl": ""}
+        assert urlsplit(message["audioUrl"]).path == urlsplit(first_message["audioUrl"]).path
+    key = unquote(urlsplit(first_message["audioUrl"]).path).removeprefix("/").removeprefix(f"{BUCKET}/")
     assert worker.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == AUDIO.audio
 
 

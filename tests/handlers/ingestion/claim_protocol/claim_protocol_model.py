@@ -290,9 +290,9 @@ class ClaimProtocolModel:
     # Workflow executions
 
     def _begin_execution(self) -> None:
-        waiting = self.harness.waiting_executions
-        if waiting:
-            execution = Execution(waiting.pop(self.choices.pick(range(3)) % len(waiting)))
+        waiting_names = self.harness.waiting_executions
+        if waiting_names:
+            execution = Execution(waiting_names.pop(self.choices.pick(range(3)) % len(waiting_names)))
             self.executions.append(execution)
             self._start_state(execution)
 
@@ -471,8 +471,8 @@ class ClaimProtocolModel:
     def _check_end(self) -> None:
         self._raise_violation()
         files = self.cloud.files()
-        tracked = {key[1] for key in files}
-        _require(tracked == {f"incoming/{name}.ndjson#v1" for name in self.file_names}, "a file is not tracked")
+        tracked_keys = {key[1] for key in files}
+        _require(tracked_keys == {f"incoming/{name}.ndjson#v1" for name in self.file_names}, "a file is not tracked")
         failed_ids = set(self._list_manifests("failed"))
         for key, item in files.items():
             status, manifest_id = item["status"]["S"], item.get("manifest_id", {}).get("S", "")

@@ -83,12 +83,12 @@ class SparkHarness:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkHarness]:
     """Harness for all tests. Each test uses other manifests."""
-    with emulator.start(tmp_path_factory.mktemp("emulator")) as started:
-        s3 = EmulatorClients(started.emulator.endpoint)("s3")
+    with emulator.start(tmp_path_factory.mktemp("emulator")) as started_emulator:
+        s3 = EmulatorClients(started_emulator.emulator.endpoint)("s3")
         s3.create_bucket(Bucket=LANDING)
         s3.put_bucket_versioning(Bucket=LANDING, VersioningConfiguration={"Status": "Enabled"})
         s3.create_bucket(Bucket=LAKE_BUCKET)
-        with run_gate(started.emulator.endpoint) as s3_gate:
+        with run_gate(started_emulator.emulator.endpoint) as s3_gate:
             variables = spark_process.spark_environment(
                 tmp_path_factory.mktemp("spark"),
                 endpoint=s3_gate.endpoint,

@@ -82,9 +82,9 @@ def test_after_runs_killed_at_any_write_the_last_run_publishes_all_rows_and_remo
     storage.kill_after_write = None
     complete_run(storage, "last", ROWS)
     assert visible_rows(storage) == ROWS
-    remaining = [uri for uri in storage.objects if "/run=" in uri and uri not in OBJECTS_OF_OTHER_MANIFEST]
-    assert len(remaining) == 5, "only three files of data and two of rejected lines"
-    assert all("run=m-last/" in uri for uri in remaining)
+    remaining_uris = [uri for uri in storage.objects if "/run=" in uri and uri not in OBJECTS_OF_OTHER_MANIFEST]
+    assert len(remaining_uris) == 5, "only three files of data and two of rejected lines"
+    assert all("run=m-last/" in uri for uri in remaining_uris)
     assert OBJECTS_OF_OTHER_MANIFEST.items() <= storage.objects.items()
     assert storage.objects[f"{LAKE}manifests/m.result.json"] == b"last"
 

@@ -308,9 +308,9 @@ def test_after_a_run_killed_at_any_write_the_next_run_publishes_each_row_once(sp
 
 
 def test_a_run_fails_if_it_would_remove_published_rows_of_a_deleted_version(spark: SparkHarness) -> None:
-    _, deleted = spark.upload_manifest("kept", join_lines(records(2)), join_lines(records(3, 10)))
+    _, deleted_file = spark.upload_manifest("kept", join_lines(records(2)), join_lines(records(3, 10)))
     assert not spark.run("kept", "r1").error
-    spark.s3.delete_object(Bucket=LANDING, Key=deleted["key"], VersionId=deleted["versionId"])
+    spark.s3.delete_object(Bucket=LANDING, Key=deleted_file["key"], VersionId=deleted_file["versionId"])
     published_rows = spark.rows("kept")
     assert spark.run("kept", "r2").error.startswith("VersionsGone: 1 published versions")
     # The next run also fails if the previous run published its output and died before it wrote the result.
@@ -381,11 +381,11 @@ def test_a_run_whose_files_do_not_reach_the_lake_publishes_nothing(
     forward = spark.gate.forward
 
     def lose_parquet_files(
-        method: str, path: str, headers: dict[str, str], sent: bytes
+        method: str, path: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, dict[str, str], bytes]:
         if method == "PUT" and "/data/" in path:
             return 200, {"ETag": '"0"'}, b""
-        return forward(method, path, headers, sent)
+        return forward(method, path, headers, body)
 
     spark.upload_manifest("lost", join_lines(records(3)))
     with monkeypatch.context() as patches:
@@ -416,12 +416,12 @@ def _refuse(
     forward = spark.gate.forward
 
     def refuse_or_forward(
-        method: str, path: str, headers: dict[str, str], sent: bytes
+        method: str, path: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, dict[str, str], bytes]:
         if method in methods and key_part in path.partition("?")[0] and "versionId" in path:
             error = f"<Error><Code>{code}</Code><Message>canary</Message></Error>" if method != "HEAD" else ""
             return status, {"Content-Type": "application/xml"}, error.encode()
-        return forward(method, path, headers, sent)
+        return forward(method, path, headers, body)
 
     monkeypatch.setattr(spark.gate, "forward", refuse_or_forward)
 
@@ -461,13 +461,19 @@ def test_spark_listens_on_loopback_only(spark: SparkHarness) -> None:
 
 
 def test_names_that_multiply_with_each_level_do_not_fail_the_run(spark: SparkHarness) -> None:
-    multiplied = [{"by": {f"d{day}": {f"c{number}": {"n": day, "m": 2} for number in range(100)}}} for day in range(20)]
-    lines = [json.dumps(record).encode() for record in multiplied]
+    records_with_many_names = [
+        {"by": {f"d{day}": {f"c{number}": {"n": day, "m": 2} for number in range(100)}}} for day in range(20)
+    ]
+    lines = [json.dumps(record).encode() for record in records_with_many_names]
     spark.upload_manifest("multiplied", join_lines(lines[::2]), join_lines(lines[1::2]), join_lines(records(3)))
     run = spark.run("multiplied", "r1")
     assert not run.error
     assert (run.counts["columns"], run.counts["rows"]) == (3, 23)
     rows = spark.rows("multiplied")
     assert sorted((row["id"], row["name"]) for row in rows if row["by"] is None) == [(0, "n0"), (1, "n1"), (2, "n2")]
-    stored = [(name, json.loads(text)) for row in rows for name, text in (row["by"] or {}).items() if text is not None]
-    assert sorted(stored, key=str) == sorted((item for record in multiplied for item in record["by"].items()), key=str)
+    stored_values = [
+        (name, json.loads(text)) for row in rows for name, text in (row["by"] or {}).items() if text is not None
+    ]
+    assert sorted(stored_values, key=str) == sorted(
+        (item for record in records_with_many_names for item in record["by"].items()), key=str
+    )

@@ -88,10 +88,10 @@ def test_a_late_or_multipart_file_is_not_tracked_again_under_an_adjacent_date(
     harness: IngestionHarness, changes: dict[str, Any]
 ) -> None:
     """The reconciliation with S3's list may have recorded the version first, under the date in the list."""
-    recorded = ("2026-01-01", "incoming/a.ndjson#v1")
-    harness.cloud.put(recorded, {"file_key": {"S": recorded[1]}, "status": {"S": "processed"}})
+    recorded_key = ("2026-01-01", "incoming/a.ndjson#v1")
+    harness.cloud.put(recorded_key, {"file_key": {"S": recorded_key[1]}, "status": {"S": "processed"}})
     assert harness.builder().handle(announce("a", **changes)) == NO_FAILURES
-    assert list(harness.cloud.items) == [recorded]
+    assert list(harness.cloud.items) == [recorded_key]
 
 
 def test_a_full_manifest_is_listed_started_and_recorded_and_its_files_are_marked(harness: IngestionHarness) -> None:
@@ -102,9 +102,9 @@ def test_a_full_manifest_is_listed_started_and_recorded_and_its_files_are_marked
     record = harness.cloud.manifests()["2026-01-02", f"MANIFEST#{MANIFEST_ID}"]
     assert record["execution_arn"]["S"].endswith(f":{manifest.execution_name}")
     assert (record["status"]["S"], record["file_count"]["N"]) == ("running", "3")
-    listed = {file.file_key for file in manifest.files}
+    listed_keys = {file.file_key for file in manifest.files}
     assert {key[1]: item["status"]["S"] for key, item in harness.cloud.files().items()} == {
-        f"incoming/{name}.ndjson#v1": "manifested" if f"incoming/{name}.ndjson#v1" in listed else "pending"
+        f"incoming/{name}.ndjson#v1": "manifested" if f"incoming/{name}.ndjson#v1" in listed_keys else "pending"
         for name in "abcd"
     }
 

@@ -158,12 +158,12 @@ def test_the_sweep_fails_an_overdue_track_with_a_reason(
     if state is not TrackState.REQUESTED:
         advance(harness, episode, upload, state)
     harness.now += LIMITS[state]
-    swept = cleanup.sweep()
-    assert (swept["checked"], swept["never_uploaded"] + swept["timed_out"]) == (1, 0)
+    sweep_counts = cleanup.sweep()
+    assert (sweep_counts["checked"], sweep_counts["never_uploaded"] + sweep_counts["timed_out"]) == (1, 0)
     assert track_state(harness, episode) == (state.value, None)
     harness.advance_time(seconds=1)
-    swept = cleanup.sweep()
-    assert swept[reason.lower()] == 1
+    sweep_counts = cleanup.sweep()
+    assert sweep_counts[reason.lower()] == 1
     assert track_state(harness, episode) == ("failed", reason)
     assert harness.call("getEpisode", episode_id=episode).body["status"] == "failed"
 
@@ -208,14 +208,14 @@ def test_a_timed_out_video_is_still_cut_into_chunks_when_its_events_arrive(
     videos = video_processing_harness.VideoHarness(table)
     episode, upload = request_upload(harness)
     key_parts = UploadKey(ANN, episode, upload, "mp4")
-    uploaded = UploadedVideo(f"videos/{ANN}/{episode}/{upload}.mp4", "v1", key_parts, 100)
+    uploaded_video = UploadedVideo(f"videos/{ANN}/{episode}/{upload}.mp4", "v1", key_parts, 100)
     harness.advance_time(hours=5)
     assert cleanup.sweep()["never_uploaded"] == 1
-    assert videos.handle(object_created(uploaded)) == []
+    assert videos.handle(object_created(uploaded_video)) == []
     assert len(videos.services.published) == 1
     harness.advance_time(hours=2)
     assert cleanup.sweep()["timed_out"] == 1
-    assert videos.handle(upload_completed(uploaded), upload_completed(uploaded)) == []
+    assert videos.handle(upload_completed(uploaded_video), upload_completed(uploaded_video)) == []
     assert len(videos.services.jobs) == 1, "the repeated event submits no second job"
     assert track_state(harness, episode) == ("chunking", None)
 
@@ -376,8 +376,8 @@ def test_the_failure_of_one_episode_does_not_stop_the_sweep(
 
     monkeypatch.setattr(AgentMemoryCleaner, "delete_session", fail_for_first)
     harness.advance_time(minutes=16)
-    swept = cleanup.sweep()
-    assert (swept["checked"], swept["tidied"], swept["failed"]) == (2, 1, 1)
+    sweep_counts = cleanup.sweep()
+    assert (sweep_counts["checked"], sweep_counts["tidied"], sweep_counts["failed"]) == (2, 1, 1)
     assert "CLAIM#0000000001#claim-1" in remaining_keys(harness, first)
     assert remaining_keys(harness, second) == {"EPISODE"}
     assert "canary" not in capsys.readouterr().out

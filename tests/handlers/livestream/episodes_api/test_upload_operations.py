@@ -166,7 +166,7 @@ def test_the_url_of_a_part_is_signed_for_the_parts_size(harness: ApiHarness, siz
         urls = [part["url"] for part in body["multipart"]["parts"]]
         for url, part_size in zip(urls, expected, strict=True):
             assert is_signed_for(url, part_size)
-            assert not any(is_signed_for(url, other) for other in (0, part_size - 1, part_size + 1, size + 1))
+            assert not any(is_signed_for(url, other_size) for other_size in (0, part_size - 1, part_size + 1, size + 1))
 
 
 class MultipartVideo:
@@ -288,8 +288,8 @@ def test_parts_of_another_number_or_total_size_are_refused(
 
 def test_a_part_that_was_never_uploaded_is_refused(harness: ApiHarness) -> None:
     video = MultipartVideo(harness, TWO_PARTS)
-    forged = [video.parts[0], {"partNumber": 2, "etag": "0" * 32}]
-    assert video.complete(body={"parts": forged}).error == (409, "UPLOAD_INCOMPLETE")
+    forged_parts = [video.parts[0], {"partNumber": 2, "etag": "0" * 32}]
+    assert video.complete(body={"parts": forged_parts}).error == (409, "UPLOAD_INCOMPLETE")
     assert not video.object_exists
     assert video.complete().status == 200, "the upload can still be completed"
 
@@ -328,17 +328,17 @@ def test_only_an_error_of_s3_that_the_client_caused_is_a_client_error(
 
 
 def test_only_the_expected_upload_can_be_completed(harness: ApiHarness) -> None:
-    video, other = MultipartVideo(harness), MultipartVideo(harness)
-    assert video.complete(body={"multipartId": other.multipart}).error == (404, "UPLOAD_UNKNOWN")
+    video, other_video = MultipartVideo(harness), MultipartVideo(harness)
+    assert video.complete(body={"multipartId": other_video.multipart}).error == (404, "UPLOAD_UNKNOWN")
     assert video.complete(upload_id=harness.new_id()).error == (404, "UPLOAD_UNKNOWN")
     assert video.complete(owner=BOB).error == (404, "EPISODE_UNKNOWN")
-    assert video.complete(episode_id=other.episode).error == (404, "UPLOAD_UNKNOWN")
+    assert video.complete(episode_id=other_video.episode).error == (404, "UPLOAD_UNKNOWN")
     harness.call("requestUpload", VIDEO, episode_id=video.episode)
     assert video.complete().error == (404, "UPLOAD_UNKNOWN"), "a replaced upload must be refused"
     assert not video.object_exists
-    other.advance(TrackState.FAILED)
-    assert other.complete().error == (409, "UPLOAD_NOT_EXPECTED"), "a failed upload must be refused"
-    assert not other.object_exists
+    other_video.advance(TrackState.FAILED)
+    assert other_video.complete().error == (409, "UPLOAD_NOT_EXPECTED"), "a failed upload must be refused"
+    assert not other_video.object_exists
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,7 @@ def test_no_key_or_url_is_logged(harness: ApiHarness, capsys: pytest.CaptureFixt
     video = MultipartVideo(harness)
     video.complete()
     video.complete(upload_id=harness.new_id())
-    logged = capsys.readouterr().out
-    assert "request_refused" in logged
+    log_output = capsys.readouterr().out
+    assert "request_refused" in log_output
     for secret in (video.upload, video.key, video.multipart, "amazonaws", "Signature"):
-        assert secret not in logged
+        assert secret not in log_output

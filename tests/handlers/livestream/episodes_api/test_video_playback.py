@@ -42,8 +42,8 @@ def cut_video(harness: ApiHarness, playlist_text: str | None = PLAYLIST, **chang
     prefix = f"chunks/{ANN}/{episode}/0123456789abcdef/"
     key = f"{prefix}up_chunk.m3u8"
     chunks = {"prefix": prefix, "playlist": key, "count": 3, "seconds": 120, "durationMs": 250_041, **changes}
-    stored = {name: value for name, value in chunks.items() if value is not None}
-    update = TrackUpdate(upload, TrackState.CHUNKED, CUT_AT, details={"chunks": stored})
+    stored_chunks = {name: value for name, value in chunks.items() if value is not None}
+    update = TrackUpdate(upload, TrackState.CHUNKED, CUT_AT, details={"chunks": stored_chunks})
     assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, update)
     if playlist_text is not None:
         harness.s3.put_object(Bucket=BUCKET, Key=key, Body=playlist_text.encode())

@@ -46,10 +46,10 @@ def request_lines(request: ConverseRequest) -> list[dict[str, Any]]:
     return [json.loads(line) for block in blocks for line in block.split("\n") if line.startswith("{")]
 
 
-def claim(quote: str, **changed: Any) -> dict[str, Any]:
+def claim(quote: str, **changes: Any) -> dict[str, Any]:
     """Return a claim as the model states it in its answer."""
     values = {"quote": quote, "statement": "They say so.", "verdict": "unverified", "confidence": 0.5, "sources": []}
-    return {**values, **changed}
+    return {**values, **changes}
 
 
 def answer_with(

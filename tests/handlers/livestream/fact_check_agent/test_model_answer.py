@@ -34,8 +34,8 @@ CLAIM = {
 CLIP = {"startMs": 0, "endMs": 9_000, "title": "Ferries", "reason": "It is funny."}
 
 
-def answer(**changed: Any) -> str:
-    return json.dumps({"window": WINDOW_ID, "claims": [CLAIM], "clips": [CLIP], **changed})
+def answer(**changes: Any) -> str:
+    return json.dumps({"window": WINDOW_ID, "claims": [CLAIM], "clips": [CLIP], **changes})
 
 
 def problem(text: str, *, skip_malformed: bool = False) -> StrEnum:

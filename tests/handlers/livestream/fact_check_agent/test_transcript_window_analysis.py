@@ -129,8 +129,8 @@ def test_after_a_crash_a_window_has_the_findings_of_one_answer_only(
 def test_memories_of_an_earlier_upload_are_no_source() -> None:
     earlier_windows = window_messages(OWNER, EPISODE, KEY.replace("Y.srt", "W.srt"), "v1", 2, SIZES)
     events = [MemoryEvent(f"{at}#a", "We ran 600 ferries.", item.window_id) for at, item in enumerate(earlier_windows)]
-    supported = claim("We ran 600 ferries", verdict="supported", sources=[event.event_id for event in events])
-    harness = WindowWorkerHarness(model=FakeModel([answer_with(supported)]), memory=FakeMemory(events))
+    supported_claim = claim("We ran 600 ferries", verdict="supported", sources=[event.event_id for event in events])
+    harness = WindowWorkerHarness(model=FakeModel([answer_with(supported_claim)]), memory=FakeMemory(events))
     handle(harness)
     assert not [line for line in request_lines(harness.model.requests[0]) if "memory" in line]
     (result,) = harness.findings.claims.values()
@@ -296,16 +296,16 @@ def test_the_tokens_of_every_answer_are_logged_but_no_text(capsys: pytest.Captur
     harness.worker().handle_batch({"Records": records}, lambda: REMAINING_MS)
     harness.findings.fails_to_save = True
     harness.worker().handle_batch({"Records": [{"messageId": "m", "body": message_bodies()[1]}]}, lambda: REMAINING_MS)
-    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    answered = [line for line in logged if line["message"] == "model_answered"]
-    assert [(line["input_tokens"], line["output_tokens"], line["cache_read_tokens"]) for line in answered] == [
+    log_lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    answer_lines = [line for line in log_lines if line["message"] == "model_answered"]
+    assert [(line["input_tokens"], line["output_tokens"], line["cache_read_tokens"]) for line in answer_lines] == [
         (100, 10, 1_000)
     ] * 3
-    (checked,) = (line for line in logged if line["message"] == "window_checked")
-    assert (checked["claims"], checked["invented"], checked["clips"], checked["bad_clips"]) == (1, 1, 1, 1)
-    assert [line["error_type"] for line in logged if line["message"] == "window_returned"] == [
+    (window_line,) = (line for line in log_lines if line["message"] == "window_checked")
+    assert [window_line[count] for count in ("claims", "invented", "clips", "bad_clips")] == [1] * 4
+    assert [line["error_type"] for line in log_lines if line["message"] == "window_returned"] == [
         "InvalidWindowMessage",
         "RuntimeError",
     ]
     for secret in ("canary", "ferries", MEMORY_EVENT.text, KEY, EPISODE, MEMORY_EVENT.event_id):
-        assert secret not in json.dumps(logged)
+        assert secret not in json.dumps(log_lines)

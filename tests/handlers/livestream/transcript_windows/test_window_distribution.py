@@ -239,9 +239,9 @@ def test_a_partly_queued_transcript_is_queued_completely_on_redelivery(distribut
     distribution.queue_type = FailingQueue
     assert distribution.handle(event) == [0]
     assert distribution.state == ("uploaded", None)
-    queued = distribution.receive_all()
-    assert len(queued) == 10
-    store_claim(distribution, queued[0], "We ran 600 ferries")
+    queued_windows = distribution.receive_all()
+    assert len(queued_windows) == 10
+    store_claim(distribution, queued_windows[0], "We ran 600 ferries")
     distribution.queue_type = WindowQueue
     assert distribution.handle(event) == []
     assert [message.index for message in distribution.receive_all()] == list(range(22))
@@ -251,16 +251,16 @@ def test_a_partly_queued_transcript_is_queued_completely_on_redelivery(distribut
 def test_an_invalid_message_does_not_fail_its_batch_and_no_text_is_logged(
     distribution: DistributionHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    unreadable = distribution.upload(b"canary\0", Broadcast.with_requested_upload(distribution.harness).key)
-    misplaced = distribution.upload("x", "transcripts/canary.txt")
+    unreadable_event = distribution.upload(b"canary\0", Broadcast.with_requested_upload(distribution.harness).key)
+    misplaced_event = distribution.upload("x", "transcripts/canary.txt")
     with own_logger():  # the harness's logger would keep an earlier standard output
-        assert distribution.handle("canary", distribution.upload(srt(CUES)), misplaced, unreadable) == [0]
+        assert distribution.handle("canary", distribution.upload(srt(CUES)), misplaced_event, unreadable_event) == [0]
     assert len(distribution.receive_all()) == 22
-    logged = capsys.readouterr().out
-    assert '"windows":22' in logged.replace(" ", "")
-    assert "transcript_refused" in logged
+    log_output = capsys.readouterr().out
+    assert '"windows":22' in log_output.replace(" ", "")
+    assert "transcript_refused" in log_output
     for secret in ("canary", ANN, distribution.broadcast.upload_id, "transcripts/"):
-        assert secret not in logged
+        assert secret not in log_output
 
 
 def test_the_function_uses_its_environment(distribution: DistributionHarness, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def test_an_upload_event_is_parsed_and_its_replay_from_an_archive_is_recognised(
 
 
 @pytest.mark.parametrize(
-    "changed",
+    "changes",
     [
         {"schemaVersion": 2},
         {"owner": "everybody"},
@@ -72,9 +72,9 @@ def test_an_upload_event_is_parsed_and_its_replay_from_an_archive_is_recognised(
         {"versionId": "a b"},
     ],
 )
-def test_an_inconsistent_upload_event_is_refused(changed: dict[str, Any]) -> None:
+def test_an_inconsistent_upload_event_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidEvent):
-        parse_video_event(upload_completed(video(), **changed), BUCKET)
+        parse_video_event(upload_completed(video(), **changes), BUCKET)
 
 
 @pytest.mark.parametrize("status", ["INPUT_INFORMATION", "NEW_WARNING", "QUEUE_HOP", "SOMETHING_NEW"])

@@ -176,15 +176,15 @@ def test_a_throttled_request_for_the_second_job_is_repeated(videos: VideoHarness
 
 
 @pytest.mark.parametrize(
-    "changed",
+    "changes",
     [{"key": key(NEWER)}, {"key": "videos/other.mp4"}, {"maxHours": None}],
     ids=["key of another upload", "other key", "no end time"],
 )
 def test_an_end_time_error_of_a_job_without_an_end_time_or_for_another_upload_is_a_failure(
-    videos: VideoHarness, changed: dict[str, str | None]
+    videos: VideoHarness, changes: dict[str, str | None]
 ) -> None:
     event = json.loads(END_TIME_ERROR)
-    changed_metadata = {**event["detail"]["userMetadata"], **changed}
+    changed_metadata = {**event["detail"]["userMetadata"], **changes}
     event["detail"]["userMetadata"] = {name: value for name, value in changed_metadata.items() if value is not None}
     videos.handle(json.dumps(event))
     assert (videos.state(), videos.table.details) == (CHUNKING_FAILED, {"errorCode": 1060})
@@ -229,13 +229,13 @@ EVENTS_OF_THREE_UPLOADS = [
 
 @given(st.lists(st.sampled_from(EVENTS_OF_THREE_UPLOADS), min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_the_final_state_does_not_depend_on_order_and_repetition_of_events(events: list[str], random: Random) -> None:
-    ordered, shuffled = VideoHarness(), VideoHarness()
-    ordered.handle(*events)
+    ordered_videos, shuffled_videos = VideoHarness(), VideoHarness()
+    ordered_videos.handle(*events)
     shuffled_events = [*events, *events]
     random.shuffle(shuffled_events)
-    shuffled.handle(*shuffled_events)
-    assert ordered.table.track.state is shuffled.table.track.state
-    assert ordered.table.details.get("chunks") == shuffled.table.details.get("chunks")
+    shuffled_videos.handle(*shuffled_events)
+    assert ordered_videos.table.track.state is shuffled_videos.table.track.state
+    assert ordered_videos.table.details.get("chunks") == shuffled_videos.table.details.get("chunks")
 
 
 @pytest.mark.parametrize(
@@ -339,14 +339,14 @@ def test_a_failed_video_is_logged_with_its_error_code_only(
 def test_an_invalid_message_does_not_fail_its_batch_and_no_event_is_logged(
     videos: VideoHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    throttled, unknown = object_created(video()), envelope("unknown", "Unknown", {"canary": 1})
-    valid = [upload_completed(video()), object_created("videos/canary"), job_event(video(), "ERROR")]
+    throttled_event, unknown_event = object_created(video()), envelope("unknown", "Unknown", {"canary": 1})
+    valid_events = [upload_completed(video()), object_created("videos/canary"), job_event(video(), "ERROR")]
     videos.services.failures = [THROTTLED]
-    assert videos.handle("canary", throttled, unknown, *valid) == [0, 1, 2]
+    assert videos.handle("canary", throttled_event, unknown_event, *valid_events) == [0, 1, 2]
     assert len(videos.services.jobs) == 1
-    logged = capsys.readouterr().out
-    assert "video_event" in logged
-    assert not [secret for secret in ("canary", OWNER, UPLOAD, "videos/", "s3://") if secret in logged]
+    log_output = capsys.readouterr().out
+    assert "video_event" in log_output
+    assert not [secret for secret in ("canary", OWNER, UPLOAD, "videos/", "s3://") if secret in log_output]
 
 
 VARIABLES = {

@@ -57,19 +57,19 @@ def envelope(source: str, detail_type: str, detail: Any, **other_fields: Any) ->
     return json.dumps({**common_fields, "source": source, "detail-type": detail_type, "detail": detail, **other_fields})
 
 
-def object_created(uploaded: UploadedVideo | str, **changed: Any) -> str:
+def object_created(uploaded_video: UploadedVideo | str, **changes: Any) -> str:
     """Return S3's event of a new object."""
-    version = {} if isinstance(uploaded, str) else {"version-id": uploaded.version_id}
-    object_key = uploaded if isinstance(uploaded, str) else uploaded.key
+    version = {} if isinstance(uploaded_video, str) else {"version-id": uploaded_video.version_id}
+    object_key = uploaded_video if isinstance(uploaded_video, str) else uploaded_video.key
     object_fields = {"key": object_key, "size": 1000, "etag": "e", "sequencer": "1", **version}
     detail = {"version": "0", "bucket": {"name": BUCKET}, "object": object_fields, "reason": "PutObject"}
-    return envelope("aws.s3", "Object Created", {**detail, **changed})
+    return envelope("aws.s3", "Object Created", {**detail, **changes})
 
 
-def upload_completed(uploaded: UploadedVideo, **changed: Any) -> str:
+def upload_completed(uploaded_video: UploadedVideo, **changes: Any) -> str:
     """Return livestream's own event of a complete upload."""
-    detail = VideoUploadDetail.from_video(uploaded).model_dump(by_alias=True)
-    return envelope("polyphony-test.livestream", "Video Upload Completed", {**detail, **changed})
+    detail = VideoUploadDetail.from_video(uploaded_video).model_dump(by_alias=True)
+    return envelope("polyphony-test.livestream", "Video Upload Completed", {**detail, **changes})
 
 
 def replay(event: str) -> str:
@@ -77,20 +77,20 @@ def replay(event: str) -> str:
     return json.dumps({**json.loads(event), "replay-name": "again-1"})
 
 
-def playlist(uploaded: UploadedVideo) -> str:
+def playlist(uploaded_video: UploadedVideo) -> str:
     """Return the URI of the playlist of a video's chunks."""
     prefix = video_cutting_job.chunk_prefix(
-        uploaded, video_cutting_job.job_token(BUCKET, uploaded, CHUNK_SECONDS, MAX_HOURS)
+        uploaded_video, video_cutting_job.job_token(BUCKET, uploaded_video, CHUNK_SECONDS, MAX_HOURS)
     )
-    return f"s3://{BUCKET}/{prefix}{uploaded.key_parts.upload_id}{video_cutting_job.CHUNK_MODIFIER}.m3u8"
+    return f"s3://{BUCKET}/{prefix}{uploaded_video.key_parts.upload_id}{video_cutting_job.CHUNK_MODIFIER}.m3u8"
 
 
-def job_event(uploaded: UploadedVideo, status: str, **changed: Any) -> str:
+def job_event(uploaded_video: UploadedVideo, status: str, **changes: Any) -> str:
     """Return MediaConvert's event of a job for a video."""
     metadata = video_cutting_job.job_request(
-        BUCKET, uploaded, chunk_seconds=CHUNK_SECONDS, role_arn=ROLE, max_hours=MAX_HOURS
+        BUCKET, uploaded_video, chunk_seconds=CHUNK_SECONDS, role_arn=ROLE, max_hours=MAX_HOURS
     )["UserMetadata"]
-    output = {"outputFilePaths": [playlist(uploaded)], "durationInMs": 250_041}
+    output = {"outputFilePaths": [playlist(uploaded_video)], "durationInMs": 250_041}
     details_by_status: dict[str, dict[str, Any]] = {
         "COMPLETE": {"outputGroupDetails": [{"outputDetails": [output], "type": "HLS_GROUP"}]},
         "ERROR": {"errorCode": 1010, "errorMessage": "canary s3://episodes/videos"},
@@ -100,7 +100,7 @@ def job_event(uploaded: UploadedVideo, status: str, **changed: Any) -> str:
         "status": status,
         "userMetadata": metadata,
         **details_by_status.get(status, {}),
-        **changed,
+        **changes,
     }
     return envelope("aws.mediaconvert", "MediaConvert Job State Change", detail)
 
@@ -126,9 +126,9 @@ class FakeTrackTable:
         if not self.exists:
             return False
         assert (owner, episode_id, kind) == (OWNER, EPISODE, TrackKind.VIDEO)
-        updated = apply_update(self.track, update)
-        if updated != self.track:
-            self.track, self.details, self.update_count = updated, dict(update.details), self.update_count + 1
+        updated_track = apply_update(self.track, update)
+        if updated_track != self.track:
+            self.track, self.details, self.update_count = updated_track, dict(update.details), self.update_count + 1
         return is_applied(self.track, update)
 
 

@@ -84,9 +84,9 @@ class ForwarderHarness:
 def test_divided_text_joins_to_the_same_text(texts: list[str], factor: int) -> None:
     harness = ForwarderHarness()
     harness.send(*(text * factor for text in texts))
-    sent = harness.clients.inbox.get("c1", [])
-    assert "".join(message["text"] for message in sent) == "".join(text * factor for text in texts)
-    assert harness.piece_numbers() == list(range(len(sent)))
+    sent_messages = harness.clients.inbox.get("c1", [])
+    assert "".join(message["text"] for message in sent_messages) == "".join(text * factor for text in texts)
+    assert harness.piece_numbers() == list(range(len(sent_messages)))
     assert all(size < 100_000 for size in harness.message_sizes())
 
 
@@ -109,11 +109,11 @@ def test_divided_audio_joins_to_the_same_bytes(seed: bytes, length: int) -> None
     audio = (seed * length)[:length]
     harness = ForwarderHarness()
     harness.forwarder.send(agent_types.AgentAudioPiece(audio, AnswerAudioFormat.MP3))
-    sent = harness.clients.sent_to("c1", "audio")
-    assert b"".join(base64.b64decode(message["audio"]) for message in sent) == audio
-    assert [message["more"] for message in sent] == [True] * (len(sent) - 1) + [False]
+    sent_messages = harness.clients.sent_to("c1", "audio")
+    assert b"".join(base64.b64decode(message["audio"]) for message in sent_messages) == audio
+    assert [message["more"] for message in sent_messages] == [True] * (len(sent_messages) - 1) + [False]
     assert all(size < 100_000 for size in harness.message_sizes())
-    assert {message["format"] for message in sent} == {"mp3"}
+    assert {message["format"] for message in sent_messages} == {"mp3"}
 
 
 def test_an_answer_with_too_many_pieces_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,10 +219,10 @@ def test_each_listener_gets_pieces_in_order_and_without_gaps(events: list[str | 
                 harness.clients.gone.add(closed[1:])
     harness.clients.failures = []
     all_posted = harness.forwarder.end(harness.listener, LAST_MESSAGE)
-    for connection, requested in requested_numbers.items():
+    for connection, requested_starts in requested_numbers.items():
         numbers = harness.piece_numbers(connection)
         restarts = [number for previous, number in pairwise(numbers) if number != previous + 1]
-        assert {*numbers[:1], *restarts} <= {*requested}, "pieces start only at a requested number"
+        assert {*numbers[:1], *restarts} <= {*requested_starts}, "pieces start only at a requested number"
     if all_posted:
         assert harness.clients.inbox[harness.listener.connection][-1]["type"] == "answered"
         expected = list(range(harness.listener.resume_from, len(harness.forwarder.messages)))

@@ -81,8 +81,8 @@ def test_the_spoken_answer_is_one_file(
 def test_an_answer_without_audio_has_one_object(answers: AnswerStore, lectures: LectureHarness) -> None:
     pieces = [TextPiece(query_id=QUERY_ID, attempt=1, number=0, text="a")]
     answers.put(GUEST_ID, QUERY_ID, 1, pieces)
-    [stored] = lectures.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
-    assert stored["Key"] == f"{OBJECT_NAME}.jsonl"
+    [stored_object] = lectures.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert stored_object["Key"] == f"{OBJECT_NAME}.jsonl"
     assert answers.audio_url(GUEST_ID, QUERY_ID, 1, pieces) is None
 
 
@@ -99,8 +99,8 @@ def test_a_missing_answer_and_a_failing_bucket_raise_different_errors(
     "lines",
     [
         *([b"\xff\xfe"], [b"{"], [[]], [LINE, LINE]),
-        *([LINE | changed] for changed in ({"type": "answered"}, {"number": 1}, {"queryId": "another-query"})),
-        *([LINE | changed] for changed in ({"attempt": 2}, {"text": 1})),
+        *([LINE | changes] for changes in ({"type": "answered"}, {"number": 1}, {"queryId": "another-query"})),
+        *([LINE | changes] for changes in ({"attempt": 2}, {"text": 1})),
         [LINE | {"type": "audio", "audio": "QQ==", "format": "exe"}],
         [
             LINE | {"type": "audio", "audio": "QQ==", "format": "mp3"},

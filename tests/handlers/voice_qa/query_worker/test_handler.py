@@ -345,12 +345,12 @@ def test_no_text_and_no_identity_is_logged(worker: WorkerHarness, capsys: pytest
         worker.ask("c2")
         if worker.question.status is QuestionStatus.ANSWERED:
             worker.invoke()
-    logged = capsys.readouterr().out
-    events = {json.loads(line)["message"] for line in logged.splitlines()}
+    log_output = capsys.readouterr().out
+    events = {json.loads(line)["message"] for line in log_output.splitlines()}
     assert events >= {"query_ended", "query_broken", "query_replayed", "piece_not_posted"}
     # "anary" finds both "canary" and "Canary".
     for secret in ("anary", "us-east-1", "http", SESSION_ID, LECTURE_ID, "who sings"):
-        assert secret not in logged
+        assert secret not in log_output
 
 
 class WorkerContext:

@@ -179,7 +179,7 @@ class WorkerHarness:
         fields = {"identity": IDENTITY, "lecture_id": LECTURE_ID, "session": SESSION_ID, "asked_ms": self.clock.now_ms}
         text = {} if "audio_key" in changes else {"text": QUESTION_TEXT}
         listener = Listener(connection=connection, attempt=attempt, resume_from=resume_from)
-        new = QuestionRecord(listener=listener, **fields | text | changes)
+        requested_question = QuestionRecord(listener=listener, **fields | text | changes)
         until_ms = self.clock.now_ms + REMAINING_MS
         self.items.change(
             Allowance,
@@ -187,7 +187,9 @@ class WorkerHarness:
             lambda state: state.count_question(QUERY_ID, self.clock.now_ms, until_ms, 2, 60),
         )
         return self.items.change(
-            QuestionRecord, query_key(GUEST_ID, QUERY_ID), lambda state: state.apply_request(new, self.clock.now_ms)
+            QuestionRecord,
+            query_key(GUEST_ID, QUERY_ID),
+            lambda state: state.apply_request(requested_question, self.clock.now_ms),
         )
 
     def upload_audio(self, data: bytes = b"audio", content_type: str = "audio/webm; codecs=opus") -> None:

@@ -103,9 +103,11 @@ def test_a_connection_that_an_earlier_version_stored_without_a_guest_id_is_refus
 
 
 @pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol"])
-@pytest.mark.parametrize("offered", ["polyphony.voice-qa.v1", " polyphony.voice-qa.v1 , other"])
-def test_the_subprotocol_is_selected_if_the_client_offers_it_first(api: SocketHarness, name: str, offered: str) -> None:
-    answer = api.connect(headers={"Host": "x", name: offered})
+@pytest.mark.parametrize("offered_subprotocols", ["polyphony.voice-qa.v1", " polyphony.voice-qa.v1 , other"])
+def test_the_subprotocol_is_selected_if_the_client_offers_it_first(
+    api: SocketHarness, name: str, offered_subprotocols: str
+) -> None:
+    answer = api.connect(headers={"Host": "x", name: offered_subprotocols})
     assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "polyphony.voice-qa.v1"}}
 
 
@@ -145,9 +147,9 @@ def test_a_message_on_an_unknown_connection_is_refused(api: SocketHarness, actio
 def test_an_identity_in_a_message_is_ignored(api: SocketHarness) -> None:
     api.connect()
     context = {"identity": {"cognitoIdentityId": BOB_IDENTITY}}
-    forged: dict[str, Any] = {"identity": BOB_IDENTITY, "requestContext": context}
-    api.ask(**forged)
-    upload = api.send("upload", kind="query", contentType="audio/ogg", **forged)
+    forged_fields: dict[str, Any] = {"identity": BOB_IDENTITY, "requestContext": context}
+    api.ask(**forged_fields)
+    upload = api.send("upload", kind="query", contentType="audio/ogg", **forged_fields)
     assert [event.guest_id for event in api.worker_events] == [ANN_GUEST_ID]
     assert upload["key"].startswith(f"queries/{ANN_GUEST_ID}/")
     assert BOB_IDENTITY not in json.dumps(api.stored_items())
@@ -189,11 +191,11 @@ def test_no_identity_key_text_or_url_is_logged(api: SocketHarness, capsys: pytes
     api.invocation_error = ClientError({"Error": {"Code": "X", "Message": "canary-answer"}}, "Invoke")
     api.end_question("question-1")
     assert api.ask("question-4", lectureId=LECTURE_ID, text="canary-text")["code"] == "UNAVAILABLE"
-    logged = capsys.readouterr().out
-    assert "connection_refused" in logged
-    assert "worker_not_called" in logged
+    log_output = capsys.readouterr().out
+    assert "connection_refused" in log_output
+    assert "worker_not_called" in log_output
     for secret in ("canary", ANN_IDENTITY, key, LECTURE_ID, "amazonaws", "question-"):
-        assert secret not in logged
+        assert secret not in log_output
 
 
 @pytest.fixture
@@ -249,8 +251,8 @@ def test_the_entry_point_uses_its_environment(api: SocketHarness, recorded_calls
     _call_entry_point("CONNECT")
     upload = _call_entry_point("MESSAGE", action="upload", kind="query", contentType="audio/ogg")
     assert (upload["maxBytes"], upload["expiresSeconds"]) == (4321, 61)
-    refused = _call_entry_point("MESSAGE", action="upload", kind="lecture", contentType="audio/ogg")
-    assert refused["code"] == "UPLOAD_REFUSED"
+    refused_upload = _call_entry_point("MESSAGE", action="upload", kind="lecture", contentType="audio/ogg")
+    assert refused_upload["code"] == "UPLOAD_REFUSED"
     question = {"action": "query", "lectureId": LECTURE_ID, "text": "Why?"}
     assert _call_entry_point("MESSAGE", queryId="question-1", **question)["type"] == "queryAccepted"
     assert _call_entry_point("MESSAGE", queryId="question-2", **question)["code"] == "TOO_MANY_QUERIES"

@@ -40,8 +40,8 @@ INVOCATION_THROTTLED = ClientError({"Error": {"Code": "TooManyRequestsException"
 
 def test_a_question_is_stored_and_a_worker_is_invoked(api: SocketHarness) -> None:
     answer = api.ask(text="Why?", language="de-DE", sessionId=SESSION_ID, attempt=2, resumeFrom=3)
-    accepted = {"type": "queryAccepted", "queryId": "question-1", "sessionId": SESSION_ID, "repeated": False}
-    assert answer == {"id": "m1", **accepted}
+    accepted_message = {"type": "queryAccepted", "queryId": "question-1", "sessionId": SESSION_ID, "repeated": False}
+    assert answer == {"id": "m1", **accepted_message}
     assert api.worker_events == [WorkerEvent(guest_id=ANN_GUEST_ID, query_id="question-1")]
     assert api.scheduled_checks == [TimeLimitCheck(guest_id=ANN_GUEST_ID, query_id="question-1", call=1)]
     assert api.read_question() == QuestionRecord(
@@ -140,17 +140,17 @@ def test_only_a_ready_lecture_can_be_asked_about(api: SocketHarness, attributes:
 
 
 @pytest.mark.parametrize(
-    "stored",
+    "stored_question",
     [
         QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS),
         QuestionRecord(status=QuestionStatus.FAILED, retryable=True),
     ],
 )
-def test_a_new_answer_attempt_needs_a_ready_lecture(api: SocketHarness, stored: QuestionRecord) -> None:
-    api.put_question(stored)
+def test_a_new_answer_attempt_needs_a_ready_lecture(api: SocketHarness, stored_question: QuestionRecord) -> None:
+    api.put_question(stored_question)
     api.store_lecture(status="rejected", reason="The file is empty.")
     assert api.ask()["code"] == "LECTURE_REJECTED"
-    assert (api.read_question(), api.worker_events, api.read_allowance().asked_ms) == (stored, [], ())
+    assert (api.read_question(), api.worker_events, api.read_allowance().asked_ms) == (stored_question, [], ())
 
 
 def test_the_error_for_a_rejected_lecture_contains_the_truncated_reason(api: SocketHarness) -> None:
@@ -163,7 +163,7 @@ def test_the_error_for_a_rejected_lecture_contains_the_truncated_reason(api: Soc
 
 
 @pytest.mark.parametrize(
-    ("stored", "invocations", "lecture_status"),
+    ("stored_question", "invocations", "lecture_status"),
     [
         (QuestionRecord(status=QuestionStatus.ACCEPTED), 1, "rejected"),
         (QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + 1), 0, "rejected"),
@@ -173,12 +173,14 @@ def test_the_error_for_a_rejected_lecture_contains_the_truncated_reason(api: Soc
     ],
 )
 def test_the_answer_to_a_repeated_question_goes_to_the_new_connection(
-    api: SocketHarness, stored: QuestionRecord, invocations: int, lecture_status: str
+    api: SocketHarness, stored_question: QuestionRecord, invocations: int, lecture_status: str
 ) -> None:
     """Only a new attempt needs a ready lecture."""
     api.store_lecture(status=lecture_status)
     api.put_question(
-        stored.model_copy(update={"session": SESSION_ID, "listener": Listener(connection="c0", request_count=4)})
+        stored_question.model_copy(
+            update={"session": SESSION_ID, "listener": Listener(connection="c0", request_count=4)}
+        )
     )
     answer = api.ask(resumeFrom=2)
     assert (answer["type"], answer["sessionId"], answer["repeated"]) == ("queryAccepted", SESSION_ID, True)
@@ -190,13 +192,13 @@ def test_the_answer_to_a_repeated_question_goes_to_the_new_connection(
 def test_a_repeated_question_with_another_text_does_not_replace_the_first_one(
     api: SocketHarness, status: QuestionStatus
 ) -> None:
-    stored = QuestionRecord(
+    stored_question = QuestionRecord(
         status=status, session=SESSION_ID, text="Why?", lecture_id="lecture-1", running_until_ms=START_MS + 1
     )
-    api.put_question(stored)
+    api.put_question(stored_question)
     api.ask(text="How?")
     calls = 1 if status is QuestionStatus.ANSWERED else 0
-    assert api.read_question() == stored.model_copy(
+    assert api.read_question() == stored_question.model_copy(
         update={"listener": Listener(connection="c1", request_count=1), "calls": calls}
     )
 
@@ -212,12 +214,14 @@ def test_a_question_that_cannot_be_answered_is_refused_when_it_is_repeated(api: 
 def test_the_number_of_concurrent_questions_is_limited(api: SocketHarness) -> None:
     for number in range(ENVIRONMENT.queries_at_once):
         assert api.ask(f"question-{number}")["type"] == "queryAccepted"
-    answered = QuestionRecord(status=QuestionStatus.ANSWERED, session=SESSION_ID, listener=Listener(connection="c0"))
-    api.put_question(answered, "question-y")
-    for query_id, stored in (("question-x", QuestionRecord()), ("question-y", answered)):
+    answered_question = QuestionRecord(
+        status=QuestionStatus.ANSWERED, session=SESSION_ID, listener=Listener(connection="c0")
+    )
+    api.put_question(answered_question, "question-y")
+    for query_id, stored_question in (("question-x", QuestionRecord()), ("question-y", answered_question)):
         answer = api.ask(query_id)
         assert (answer["code"], len(api.worker_events)) == ("TOO_MANY_QUERIES", ENVIRONMENT.queries_at_once)
-        assert api.read_question(query_id) == stored, "a refused question is not changed"
+        assert api.read_question(query_id) == stored_question, "a refused question is not changed"
     api.connect("c2", BOB_IDENTITY)
     assert api.ask("question-x", "c2")["type"] == "queryAccepted", "other guests' questions do not count"
     api.end_question("question-0")
@@ -247,9 +251,11 @@ def test_a_repeated_question_that_is_being_answered_is_not_counted_and_never_ref
     for number in range(ENVIRONMENT.queries_at_once):
         api.ask(f"question-{number}")
     before = api.read_allowance().asked_ms
-    running = QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + HOUR_MS, session=SESSION_ID)
-    for stored in (QuestionRecord(status=QuestionStatus.ACCEPTED, session=SESSION_ID), running):
-        api.put_question(stored, "question-0")
+    running_question = QuestionRecord(
+        status=QuestionStatus.RUNNING, running_until_ms=START_MS + HOUR_MS, session=SESSION_ID
+    )
+    for stored_question in (QuestionRecord(status=QuestionStatus.ACCEPTED, session=SESSION_ID), running_question):
+        api.put_question(stored_question, "question-0")
         for _ in range(ENVIRONMENT.queries_per_hour + 1):
             assert api.ask("question-0")["type"] == "queryAccepted"
     assert api.read_allowance().asked_ms == before
@@ -257,12 +263,12 @@ def test_a_repeated_question_that_is_being_answered_is_not_counted_and_never_ref
 
 @pytest.mark.parametrize("error", [LAMBDA_UNREACHABLE, INVOCATION_THROTTLED])
 @pytest.mark.parametrize(
-    "stored", [QuestionRecord(), QuestionRecord(status=QuestionStatus.ANSWERED, session=SESSION_ID, attempt=3)]
+    "stored_question", [QuestionRecord(), QuestionRecord(status=QuestionStatus.ANSWERED, session=SESSION_ID, attempt=3)]
 )
 def test_a_worker_that_could_not_be_invoked_is_invoked_when_the_question_is_repeated(
-    api: SocketHarness, error: Exception, stored: QuestionRecord
+    api: SocketHarness, error: Exception, stored_question: QuestionRecord
 ) -> None:
-    api.put_question(stored)
+    api.put_question(stored_question)
     api.invocation_error = error
     answer = api.ask()
     assert (answer["code"], api.worker_events) == ("UNAVAILABLE", [])
@@ -272,7 +278,7 @@ def test_a_worker_that_could_not_be_invoked_is_invoked_when_the_question_is_repe
     assert (repeated["type"], repeated["sessionId"]) == ("queryAccepted", api.read_question().session)
     assert api.worker_events == [WorkerEvent(guest_id=ANN_GUEST_ID, query_id="question-1")]
     assert api.read_allowance().asked_ms == (START_MS,)
-    assert api.read_question().attempt == stored.attempt, "the stored answer of an earlier attempt stays valid"
+    assert api.read_question().attempt == stored_question.attempt, "the stored answer of an earlier attempt stays valid"
 
 
 def test_questions_whose_worker_cannot_be_invoked_do_not_count(api: SocketHarness) -> None:
@@ -318,8 +324,8 @@ def _assert_no_question_stored(api: SocketHarness) -> None:
 def test_a_question_with_the_maximum_of_invocations_is_accepted_only_while_it_is_being_answered(
     api: SocketHarness, running_until_ms: int, answer_type: str
 ) -> None:
-    stored = QuestionRecord(status=QuestionStatus.RUNNING, session=SESSION_ID, calls=MAX_CALLS)
-    api.put_question(stored.model_copy(update={"running_until_ms": running_until_ms}))
+    stored_question = QuestionRecord(status=QuestionStatus.RUNNING, session=SESSION_ID, calls=MAX_CALLS)
+    api.put_question(stored_question.model_copy(update={"running_until_ms": running_until_ms}))
     answer = api.ask()
     assert (answer["type"], answer.get("code")) == (answer_type, "TOO_MANY_QUERIES" if answer_type == "error" else None)
     assert api.worker_events == []

@@ -126,8 +126,8 @@ def test_any_other_key_is_not_a_spoken_question_of_the_guest(key: str) -> None:
 @given(st.text(st.sampled_from([*ALPHABET, *"./-:a"]), max_size=80) | st.text(max_size=80))
 @example(ULID)
 def test_only_a_ulid_below_the_guests_prefix_is_a_spoken_question_of_the_guest(name: str) -> None:
-    own = is_own_query(ANN_GUEST_ID, f"queries/{ANN_GUEST_ID}/{name}")
-    assert own == (len(name) == 26 and set(name) <= set(ALPHABET) and name[0] in "01234567")
+    is_own = is_own_query(ANN_GUEST_ID, f"queries/{ANN_GUEST_ID}/{name}")
+    assert is_own == (len(name) == 26 and set(name) <= set(ALPHABET) and name[0] in "01234567")
 
 
 def test_the_number_of_a_guests_lectures_per_day_is_limited(api: SocketHarness) -> None:

@@ -166,9 +166,9 @@ def test_a_citation_outside_the_lecture_is_dropped_and_counted(start: int, end: 
 def test_an_agent_can_report_its_own_failure(message: dict[str, Any], expected: AgentCode, retryable: bool) -> None:
     reader = AnswerReader(DURATION_MS)
     assert list(reader.feed(json_lines(text_message("first")))) == [AgentTextPiece("first")]
-    sent = {name: value for name, value in {"type": "error", **message}.items() if value is not None}
+    sent_message = {name: value for name, value in {"type": "error", **message}.items() if value is not None}
     with pytest.raises(AgentFailed) as failed:
-        list(reader.feed(json_lines(sent)))
+        list(reader.feed(json_lines(sent_message)))
     assert (failed.value.code, failed.value.retryable) == (expected, retryable)
     assert CANARY not in repr(failed.value)
 
@@ -277,6 +277,6 @@ def test_a_question_is_sent_as_the_protocol_defines() -> None:
     question = AgentQuestion(
         "query", opaque_session_id("session"), Lecture("lecture", "url", "mp3", 1), SpokenQuery("query-url", "webm")
     )
-    sent = json.loads(request_body(question))
-    assert sent["query"] == {"url": "query-url", "format": "webm"}
-    assert sent["conversation"] == []
+    sent_request = json.loads(request_body(question))
+    assert sent_request["query"] == {"url": "query-url", "format": "webm"}
+    assert sent_request["conversation"] == []

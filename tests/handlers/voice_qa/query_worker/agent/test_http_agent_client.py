@@ -100,17 +100,17 @@ def test_pieces_arrive_before_the_answer_is_complete(clock: Clock) -> None:
 def test_the_connection_is_closed_at_the_end_of_the_answer_or_when_the_caller_stops(
     clock: Clock, second_message: dict[str, Any], pieces_read: int
 ) -> None:
-    closed = threading.Event()
+    connection_closed = threading.Event()
 
     def script(connection: socket.socket) -> None:
         connection.sendall(response_headers() + json_lines(text_message("Hello."), second_message))
         assert connection.recv(1) == b""
-        closed.set()
+        connection_closed.set()
 
     with run_server(script) as server:
         with create_agent(server.endpoint, clock).answer(QUESTION) as answer:
             assert list(islice(answer, pieces_read)) == SHORT_ANSWER_PIECES[:pieces_read]
-        assert closed.wait(20)
+        assert connection_closed.wait(20)
         assert list(answer) == []
 
 
@@ -247,8 +247,8 @@ def test_an_answer_whose_connection_is_reset_has_broken_off(clock: Clock) -> Non
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
     with run_server(script) as server:
-        failed = failure_while_reading(server.endpoint, clock, lambda _: first_piece_received.set())
-    assert failed.code is AgentCode.BROKEN_OFF
+        failure = failure_while_reading(server.endpoint, clock, lambda _: first_piece_received.set())
+    assert failure.code is AgentCode.BROKEN_OFF
 
 
 def test_a_response_that_arrives_before_the_request_is_complete_is_read(clock: Clock) -> None:
