@@ -1,7 +1,8 @@
 """Cursors, the encrypted positions in a list with which clients get the next page.
 
-A cursor is accepted only unchanged, for its own list, and until it expires. Each line of the secret gives a key. The key
-of the first line encrypts, and the other keys still decrypt older cursors. A cursor's first byte identifies its key.
+A cursor is accepted only unchanged, for its own list, and until it expires. Each line of the secret gives a key. The
+key of the first line encrypts, and the other keys still decrypt older cursors. A cursor's first byte identifies its
+key.
 """
 
 import os
