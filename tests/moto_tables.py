@@ -1,4 +1,4 @@
-"""Creation of DynamoDB tables in moto."""
+"""DynamoDB tables in moto: creation, and all items of a table."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +38,12 @@ def create_table(
         ],
         **index_parameter,
     )
+
+
+def stored_items(client: Any, table: str) -> list[dict[str, Any]]:
+    """Return all items of a table."""
+    items: list[dict[str, Any]] = client.scan(TableName=table)["Items"]
+    return items
 
 
 def _to_index(name: str, index: Index) -> dict[str, Any]:

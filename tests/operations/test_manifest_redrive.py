@@ -38,7 +38,9 @@ def manifest_id(execution_name: str) -> str:
 
 def redrive_manifest(harness: IngestionHarness, name: str) -> RedriveOutcome:
     """Redrive the manifest of a failed execution."""
-    return redrive(manifest_id(name), harness.records(), harness.lists(), harness.workflow(), harness.lifecycle())[0]
+    return redrive(manifest_id(name), harness.records(), harness.documents(), harness.workflow(), harness.lifecycle())[
+        0
+    ]
 
 
 def test_a_failed_manifest_is_processed_by_its_redrive(harness: IngestionHarness) -> None:

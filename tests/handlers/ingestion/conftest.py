@@ -17,7 +17,7 @@ from tests.moto_tables import Index, create_table
 
 NOW = datetime(2026, 1, 2, 12, 0, 10, 123000, tzinfo=UTC)
 """Ten seconds after the files that `announce` announces have arrived."""
-KEYS = ("date_prefix", "file_key", "open_shard", "open_since")
+KEY_ATTRIBUTES = ("date_prefix", "file_key", "open_shard", "open_since")
 
 
 class MotoAws(IngestionAws):
@@ -56,7 +56,7 @@ def moto_aws(
             table,
             "date_prefix",
             "file_key",
-            indexes={"open": Index(("open_shard", "open_since"), "INCLUDE", sorted(PROJECTED - set(KEYS)))},
+            indexes={"open": Index(("open_shard", "open_since"), "INCLUDE", sorted(PROJECTED - set(KEY_ATTRIBUTES)))},
         )
         s3.create_bucket(Bucket=lake)
         s3.create_bucket(Bucket="landing")
@@ -68,12 +68,14 @@ def moto_aws(
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoAws]:
+    """Return clients of moto's AWS with an empty table and empty buckets."""
     with moto_aws(monkeypatch) as clients:
         yield clients
 
 
 @pytest.fixture
 def harness() -> IngestionHarness:
+    """Return a harness with an empty in-memory AWS."""
     return IngestionHarness(Cloud(NOW))
 
 

@@ -78,14 +78,14 @@ def _to_python(value: Mapping[str, str]) -> str | int:
 
 def apply_update(item: Item, expression: str, names: AttributeNames, values: AttributeValues) -> Item:
     """Return the item after an update. Right-hand sides use the values before the update."""
-    assignments, _, removed = expression.removeprefix("SET ").partition(" REMOVE ")
-    assert ", ".join(found.group(0) for found in ASSIGNMENT.finditer(assignments)) == assignments, expression
+    assignments, _, removed_names = expression.removeprefix("SET ").partition(" REMOVE ")
+    assert ", ".join(assignment.group(0) for assignment in ASSIGNMENT.finditer(assignments)) == assignments, expression
     after = dict(item)
-    for target, kept, default, source in ASSIGNMENT.findall(assignments):
-        if kept:
-            after[names[target]] = item.get(names[kept]) or dict(values[default])
+    for target, existing_name, default, source in ASSIGNMENT.findall(assignments):
+        if existing_name:
+            after[names[target]] = item.get(names[existing_name]) or dict(values[default])
         else:
             after[names[target]] = dict(values[source]) if source.startswith(":") else item[names[source]]
-    for name in removed.split(", ") if removed else ():
+    for name in removed_names.split(", ") if removed_names else ():
         after.pop(names[name], None)
     return after

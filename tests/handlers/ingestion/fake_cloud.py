@@ -4,6 +4,9 @@ Conditions work like DynamoDB's. The index can lag behind the table until a test
 ETags, and has conditional writes. The start of an execution can be refused or delayed, and its request or response can
 be lost. Every call passes a gate before and after it, which can raise an error or kill the caller. The model of the
 claim protocol replaces the gate by a transport, which decides when, how often and whether a call is executed.
+
+The index `open` of the table contains only items that wait for something: files that are pending or claimed, and
+running manifests.
 """
 
 import hashlib
@@ -291,11 +294,11 @@ class FakeS3(_Client):
 
     def _get(self, **request: Any) -> dict[str, Any]:
         if "VersionId" in request:
-            body, missing = self._cloud.versions.get((request["Key"], request["VersionId"])), "NoSuchVersion"
+            body, error_code = self._cloud.versions.get((request["Key"], request["VersionId"])), "NoSuchVersion"
         else:
-            body, missing = self._cloud.objects.get(request["Key"]), "NoSuchKey"
+            body, error_code = self._cloud.objects.get(request["Key"]), "NoSuchKey"
         if body is None:
-            raise client_error(missing, "GetObject", 404)
+            raise client_error(error_code, "GetObject", 404)
         return {"Body": _Body(body)}
 
 

@@ -1,4 +1,10 @@
-"""Harness with builders, sweepers and workflows on an in-memory AWS: the handlers' code behind clients with a gate."""
+"""Harness with manifest builders, sweepers and workflow steps: the handlers' code on an in-memory AWS.
+
+A builder records arrived files in a table. When three files are pending, it claims them for a manifest (a list of
+files), writes the list to S3, and starts an execution of the workflow. The execution confirms the files that still
+belong to the manifest, runs the Spark job, and finishes the manifest with the result of the run. The sweeper, a
+scheduled function, completes what an interrupted function has left. A redrive is a new execution for a failed manifest.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -38,7 +44,7 @@ from tests.handlers.ingestion.s3_messages import body, record
 
 
 class Killed(BaseException):
-    """The process of a function was killed. It is no `Exception`, so that no code of the function handles it."""
+    """The process of a function or of a run was killed. It is no `Exception`, so that no tested code handles it."""
 
 
 class RunFailed(Exception):
@@ -53,7 +59,7 @@ def open_gate(_: str) -> None:
 
 
 class FaultGate:
-    """Gate that counts how often it is passed, which is before and after each call, and raises an error once.
+    """Gate that every AWS call passes before and after its execution. It counts these passes, and raises an error once.
 
     `Killed` kills the caller. Before a call, `TIMEOUT` means that the request was lost. After a call, it means that the
     response was lost.
@@ -77,7 +83,7 @@ def manifest_id_of(execution_name: str) -> str:
 
 
 def announce(*names: str, size: int = 3, **changes: Any) -> list[dict[str, Any]]:
-    """Return one SQS message with S3's notification for each file; `changes` replace fields of the notifications."""
+    """Return one SQS message with S3's notification for each file. `changes` replace fields of the notifications."""
     changes = {"eventTime": "2026-01-02T12:00:00.000Z", **changes}
     return [{"messageId": name, "body": body(record(f"incoming/{name}.ndjson", size, **changes))} for name in names]
 
@@ -108,7 +114,7 @@ class IngestionHarness:
         self.manifest_bytes = 10**9
         self.log_and_clock: dict[str, Any] = {"log": EventLog(log_level), "clock": cloud.clock}
         self.shared: dict[str, Any] = {"parallel": ParallelCalls(1), **self.log_and_clock}
-        """Keyword arguments that most actors have in common."""
+        """Keyword arguments that builders, sweepers and workflow steps have in common."""
         self.clients: Callable[[Gate], IngestionAws] = lambda gate: IngestionAws(
             FakeDynamoDB(cloud, gate), FakeS3(cloud, gate), FakeStepFunctions(cloud, gate)
         )
@@ -120,7 +126,7 @@ class IngestionHarness:
         cloud.on_start = self.waiting_executions.append
 
     def statuses(self) -> list[str]:
-        """Return the statuses of all files, ordered by the files' names."""
+        """Return the statuses of all recorded files, ordered by the files' names."""
         return [item["status"]["S"] for _, item in sorted(self.cloud.files().items())]
 
     def manifest(self) -> dict[str, str]:
@@ -139,7 +145,7 @@ class IngestionHarness:
         aws = self.clients(gate)
         return ManifestRecords(aws.dynamodb, aws.table, 400, self.cloud.clock)
 
-    def lists(self, gate: Gate = open_gate) -> ManifestDocuments:
+    def documents(self, gate: Gate = open_gate) -> ManifestDocuments:
         aws = self.clients(gate)
         return ManifestDocuments(aws.s3, aws.lake)
 
@@ -151,7 +157,7 @@ class IngestionHarness:
         return ManifestCreator(
             self.table(gate),
             self.records(gate),
-            self.lists(gate),
+            self.documents(gate),
             self.workflow(gate),
             **self.shared,
             new_id=self.new_id,
@@ -163,13 +169,13 @@ class IngestionHarness:
         return FileIntake(self.table(gate), AdmissionRules.from_setting("", 10**9), self.creator(gate), **self.shared)
 
     def lifecycle(self, gate: Gate = open_gate) -> ManifestLifecycle:
-        return ManifestLifecycle(self.table(gate), self.records(gate), self.lists(gate), **self.shared)
+        return ManifestLifecycle(self.table(gate), self.records(gate), self.documents(gate), **self.shared)
 
     def sweeper(self, gate: Gate = open_gate) -> IngestionSweeper:
         return IngestionSweeper(
             self.table(gate),
             self.records(gate),
-            self.lists(gate),
+            self.documents(gate),
             self.workflow(gate),
             creator=self.creator(gate),
             lifecycle=self.lifecycle(gate),
@@ -180,7 +186,7 @@ class IngestionHarness:
 
     def redrive(self, manifest_id: str) -> RedriveOutcome:
         """Redrive a manifest as an operator does."""
-        return redrive(manifest_id, self.records(), self.lists(), self.workflow(), self.lifecycle())[0]
+        return redrive(manifest_id, self.records(), self.documents(), self.workflow(), self.lifecycle())[0]
 
     def step(self, step: str, name: str, gate: Gate = open_gate, **fields: Any) -> Any:
         """Run the step `confirm`, `finish` or `fail` of an execution; `fields` are further fields of its input."""
@@ -228,16 +234,16 @@ class IngestionHarness:
         if broken == "run":
             raise RunFailed
         manifest_id = manifest_id_of(name)
-        confirmed = self.lists().read_confirmed(manifest_id, ManifestExecution.from_arn(arn(name)).redrive)
-        assert confirmed is not None, "the run was started without a list"
-        self.runs.append((manifest_id, frozenset(file.file_key for file in confirmed.files)))
+        confirmed_list = self.documents().read_confirmed(manifest_id, ManifestExecution.from_arn(arn(name)).redrive)
+        assert confirmed_list is not None, "the run was started without a list"
+        self.runs.append((manifest_id, frozenset(file.file_key for file in confirmed_list.files)))
         results = tuple(
             FileResult(
                 file_key=file.file_key,
                 date_prefix=file.date_prefix,
                 status="failed" if broken == "file" and not index else "processed",
             )
-            for index, file in enumerate(confirmed.files)
+            for index, file in enumerate(confirmed_list.files)
         )
         result = RunResult(manifest_id=manifest_id, run_id=name, files=results)
         self.cloud.objects[result_key(manifest_id)] = result.model_dump_json(by_alias=True).encode()
@@ -262,10 +268,10 @@ def check_invariants(harness: IngestionHarness) -> None:
     for item in cloud.manifests().values():
         name = item["execution_arn"]["S"].rpartition(":")[2]
         assert name in cloud.executions, "a manifest record without its execution"
-    recorded = {item["manifest_id"]["S"] for item in cloud.manifests().values()}
+    recorded_ids = {item["manifest_id"]["S"] for item in cloud.manifests().values()}
     for key, item in cloud.files().items():
         if item["status"]["S"] in {"manifested", "processed", "failed"}:
-            assert item["manifest_id"]["S"] in recorded, f"{key} is in a manifest without a record"
+            assert item["manifest_id"]["S"] in recorded_ids, f"{key} is in a manifest without a record"
     manifests_by_file: defaultdict[str, set[str]] = defaultdict(set)
     for manifest_id, files in harness.runs:
         for file in files:

@@ -16,9 +16,9 @@ def arrived_file(key: str = "incoming/a.ndjson", size: int = 1) -> ArrivedFile:
 
 
 def test_each_version_is_a_separate_file_under_the_utc_date_of_its_event() -> None:
-    older, newer = record(eventTime="2026-01-02T23:30:00-02:00"), record()
-    newer["s3"]["object"]["versionId"] = "v2"
-    assert [(file.arrival_date, file.sort_key) for file in parse_arrived_files(body(older, newer))] == [
+    older_record, newer_record = record(eventTime="2026-01-02T23:30:00-02:00"), record()
+    newer_record["s3"]["object"]["versionId"] = "v2"
+    assert [(file.arrival_date, file.sort_key) for file in parse_arrived_files(body(older_record, newer_record))] == [
         ("2026-01-03", "incoming/a.ndjson#v1"),
         ("2026-01-02", "incoming/a.ndjson#v2"),
     ]

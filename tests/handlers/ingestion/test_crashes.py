@@ -1,4 +1,9 @@
-"""Builders, workflows and sweepers killed at every call: no file is lost or processed by two manifests."""
+"""Builders, workflows and sweepers that are killed at every AWS call: no file is lost or processed by two manifests.
+
+A builder puts arrived files into manifests (lists of three files) and starts a workflow execution for each manifest.
+The sweeper completes the work of a killed builder or workflow. Every AWS call passes a gate before and after its
+execution, at which the caller can be killed.
+"""
 
 from contextlib import suppress
 
@@ -39,7 +44,7 @@ START_OUTCOMES = ("", "refused", "lost", "response lost", "delayed")
 
 
 def test_the_crash_loops_cover_every_call() -> None:
-    """If calls did not pass the gate, the other tests would kill at too few points, and would still pass."""
+    """If some calls did not pass the gate, the other tests would succeed without killing the caller at these calls."""
     # The builder stores 4 files, queries twice, claims 3 files, writes the file list, starts the execution, updates
     # 4 items and queries twice.
     assert BUILDER_PASSES >= 2 * (4 + 2 + 3 + 1 + 1 + 4 + 2)
@@ -71,10 +76,10 @@ def test_a_builder_killed_while_it_releases_excess_files_loses_no_file(start_out
         harness.manifest_bytes = 7  # two files of three bytes
         return harness
 
-    undisturbed = FaultGate()
-    harness_with_small_manifests().builder(undisturbed).handle(announce(*NAMES))
-    assert undisturbed.pass_count >= 23
-    for kill_at in range(1, undisturbed.pass_count + 1):
+    undisturbed_gate = FaultGate()
+    harness_with_small_manifests().builder(undisturbed_gate).handle(announce(*NAMES))
+    assert undisturbed_gate.pass_count >= 23, "every call passes the gate"
+    for kill_at in range(1, undisturbed_gate.pass_count + 1):
         harness = harness_with_small_manifests()
         with pytest.raises(Killed):
             harness.builder(FaultGate(kill_at)).handle(announce(*NAMES))
@@ -108,15 +113,16 @@ def test_the_next_sweep_completes_the_work_of_a_sweeper_killed_at_any_call(start
         """Return a harness with claims of a killed builder and with pending files."""
         harness = new_harness(start_outcome)
         with suppress(Killed):
+            # Depending on the outcome, the builder is killed shortly before or after the start, and has claimed files.
             harness.builder(FaultGate(BUILDER_PASSES - 9)).handle(announce(*NAMES))
         harness.builder().handle(announce("e", "f"))
         harness.cloud.advance_time(3601)
         return harness
 
-    undisturbed = FaultGate()
-    harness_to_sweep().sweeper(undisturbed).sweep()
-    assert undisturbed.pass_count >= 54
-    for kill_at in range(1, undisturbed.pass_count + 1):
+    undisturbed_gate = FaultGate()
+    harness_to_sweep().sweeper(undisturbed_gate).sweep()
+    assert undisturbed_gate.pass_count >= 54, "every call passes the gate"
+    for kill_at in range(1, undisturbed_gate.pass_count + 1):
         harness = harness_to_sweep()
         with pytest.raises(Killed):
             harness.sweeper(FaultGate(kill_at)).sweep()

@@ -1,4 +1,9 @@
-"""File records: every change of a status is conditional, in moto's DynamoDB and in the in-memory fake."""
+"""File table: each change of a file's status has a condition, in moto's DynamoDB and in the in-memory fake.
+
+A file is `pending`, then `claimed` for a manifest (a list of files), then `manifested` while a run processes it, until
+it has the result of the run. A redrive is a later execution of the same manifest. The index of open files is divided
+into shards, so that writes do not all go to one partition.
+"""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,11 +45,12 @@ def file(name: str = "a", arrived: datetime = ARRIVED) -> ArrivedFile:
 
 
 def track_files(table: FileTable, *names: str) -> list[RecordId]:
+    """Create records of files with the status `pending`. Return the ids of the records."""
     assert all(table.track(file(name)) for name in names)
     return [RecordId("2026-01-03", file(name).sort_key) for name in names]
 
 
-def result(record_id: RecordId, status: Any, reason: str = "") -> FileResult:
+def file_result(record_id: RecordId, status: Any, reason: str = "") -> FileResult:
     return FileResult(
         file_key=record_id.file_key, date_prefix=record_id.date_prefix, status=status, reason=reason, rows=3
     )
@@ -82,9 +88,9 @@ def test_long_lists_are_read_page_by_page(table: FileTable, dynamodb: Any) -> No
 
 def test_a_file_is_claimed_for_one_manifest_only(table: FileTable) -> None:
     (record_id,) = track_files(table, "a")
-    claimed = table.claim(record_id, "M1")
-    assert claimed is not None
-    assert claimed.listed_file == ListedFile(
+    claimed_record = table.claim(record_id, "M1")
+    assert claimed_record is not None
+    assert claimed_record.listed_file == ListedFile(
         bucket="landing",
         key="incoming/a",
         version_id="v1",
@@ -94,7 +100,7 @@ def test_a_file_is_claimed_for_one_manifest_only(table: FileTable) -> None:
         file_key="incoming/a#v1",
     )
     assert table.claim(record_id, "M2") is None
-    assert table.claim(record_id, "M1") == claimed, "a repeated claim returns the same record"
+    assert table.claim(record_id, "M1") == claimed_record, "a repeated claim returns the same record"
     assert table.list_pending(10) == []
 
 
@@ -133,11 +139,11 @@ def test_the_result_of_a_file_is_written_once(table: FileTable, dynamodb: Any, s
     (record_id,) = track_files(table, "a")
     table.claim(record_id, "M1")
     table.mark_manifested(record_id, "M1")
-    table.record_result(result(record_id, status, "WHY"), "M1")
+    table.record_result(file_result(record_id, status, "WHY"), "M1")
     before = read_item(dynamodb, record_id)
     assert (get_text(before, "status"), get_text(before, "reason"), before["rows"]["N"]) == (status, "WHY", "3")
     for later_status in ("processed", "rejected", "superseded", "failed"):
-        record = table.record_result(result(record_id, later_status, "OTHER"), "M1")
+        record = table.record_result(file_result(record_id, later_status, "OTHER"), "M1")
         assert record is not None
         assert record.status == status
     assert table.mark_manifested(record_id, "M1") is not None
@@ -148,7 +154,7 @@ def test_the_result_of_a_file_is_written_once(table: FileTable, dynamodb: Any, s
 def test_only_a_redrive_marks_a_failed_file_as_manifested(table: FileTable, dynamodb: Any) -> None:
     (record_id,) = track_files(table, "a")
     table.claim(record_id, "M1")
-    table.record_result(result(record_id, "failed", "WHY"), "M1")
+    table.record_result(file_result(record_id, "failed", "WHY"), "M1")
     record = table.mark_manifested(record_id, "M1", redrive=1)
     assert record is not None
     assert record.status is FileStatus.MANIFESTED
@@ -159,16 +165,16 @@ def test_a_late_call_of_an_earlier_execution_changes_nothing(table: FileTable, d
     (record_id,) = track_files(table, "a")
     table.claim(record_id, "M1")
     table.mark_manifested(record_id, "M1")
-    table.record_result(result(record_id, "failed"), "M1")
+    table.record_result(file_result(record_id, "failed"), "M1")
     table.mark_manifested(record_id, "M1", redrive=1)
     before = read_item(dynamodb, record_id)
-    table.record_result(result(record_id, "failed"), "M1")
+    table.record_result(file_result(record_id, "failed"), "M1")
     assert read_item(dynamodb, record_id) == before, "the redrive has already marked the file as manifested"
-    table.record_result(result(record_id, "failed"), "M1", redrive=1)
+    table.record_result(file_result(record_id, "failed"), "M1", redrive=1)
     before = read_item(dynamodb, record_id)
     table.mark_manifested(record_id, "M1", redrive=1)
     assert read_item(dynamodb, record_id) == before, "the redrive has already failed"
-    table.record_result(result(record_id, "failed"), "M1", redrive=2)
+    table.record_result(file_result(record_id, "failed"), "M1", redrive=2)
     before = read_item(dynamodb, record_id)
     table.mark_manifested(record_id, "M1", redrive=2)
     assert read_item(dynamodb, record_id) == before, "the second redrive has failed before it marked the file"
@@ -178,7 +184,7 @@ def test_a_deleted_record_is_never_created_again(table: FileTable, dynamodb: Any
     record_id = RecordId("2026-01-03", "incoming/gone#v1")
     assert table.claim(record_id, "M1") is None
     assert table.mark_manifested(record_id, "M1") is None
-    assert table.record_result(result(record_id, "processed"), "M1") is None
+    assert table.record_result(file_result(record_id, "processed"), "M1") is None
     assert not table.release(record_id, "M1")
     assert "Item" not in dynamodb.get_item(TableName="files", Key=record_id.key)
 
@@ -187,8 +193,8 @@ def test_a_deleted_record_is_never_created_again(table: FileTable, dynamodb: Any
 def test_the_check_of_adjacent_dates_finds_a_version_one_day_away_and_no_further(table: FileTable, days: int) -> None:
     assert table.track(file(arrived=ARRIVED + timedelta(days=days)))
     assert table.track(file(), check_adjacent_dates=True) is (abs(days) == 2)
-    here = RecordId("2026-01-03", "incoming/a#v1")
-    assert table.find_recorded([here]) == (set() if abs(days) == 1 else {here})
+    record_id = RecordId("2026-01-03", "incoming/a#v1")
+    assert table.find_recorded([record_id]) == (set() if abs(days) == 1 else {record_id})
 
 
 def test_a_transaction_conflict_raises_an_error(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,5 +208,5 @@ def test_a_transaction_conflict_raises_an_error(dynamodb: Any, monkeypatch: pyte
 
 def test_records_are_read_in_several_requests(table: FileTable) -> None:
     ids = track_files(table, *(str(number) for number in range(3)))
-    missing = [RecordId("2026-01-03", f"incoming/none-{number}#v1") for number in range(150)]
-    assert table.find_recorded([*ids, *missing]) == set(ids)
+    missing_ids = [RecordId("2026-01-03", f"incoming/none-{number}#v1") for number in range(150)]
+    assert table.find_recorded([*ids, *missing_ids]) == set(ids)

@@ -1,4 +1,8 @@
-"""The Lambda functions with their environment variables and real clients, from a notification to a file's final status."""
+"""Ingestion's Lambda functions with their environment variables and boto3 clients for moto.
+
+A builder records files and puts them into a manifest (a list of files), the workflow steps confirm and finish the
+manifest after its Spark run, and the sweeper flushes files that would wait for a full manifest.
+"""
 
 import json
 from collections.abc import Iterator
@@ -45,9 +49,10 @@ def test_a_full_manifest_is_started_confirmed_and_finished(aws: MotoAws) -> None
     confirmation = workflow_steps.handler(event, None)
     assert confirmation["files"] == 3
     key = confirmation["manifestUri"].removeprefix(f"s3://{aws.lake}/")
-    confirmed = json.loads(aws.s3.get_object(Bucket=aws.lake, Key=key)["Body"].read())["files"]
+    confirmed_files = json.loads(aws.s3.get_object(Bucket=aws.lake, Key=key)["Body"].read())["files"]
     files = [
-        {"fileKey": file["fileKey"], "datePrefix": file["datePrefix"], "status": "processed"} for file in confirmed
+        {"fileKey": file["fileKey"], "datePrefix": file["datePrefix"], "status": "processed"}
+        for file in confirmed_files
     ]
     result = {"manifestId": manifest_id_of(name), "runId": "r", "files": files}
     aws.s3.put_object(Bucket=aws.lake, Key=result_key(manifest_id_of(name)), Body=json.dumps(result).encode())

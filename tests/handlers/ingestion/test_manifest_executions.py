@@ -1,4 +1,7 @@
-"""Executions of manifests, which are found by their names."""
+"""Workflow executions for manifests (lists of files), which are found by their names.
+
+The name contains the manifest's id. A redrive, a new execution for a failed manifest, has a name that ends in `-r<n>`.
+"""
 
 import pytest
 

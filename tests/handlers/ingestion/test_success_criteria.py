@@ -1,4 +1,4 @@
-"""Success criteria and testing checklist of the requirements for the handlers. Each test is named after a criterion.
+"""Success criteria and testing checklist of ingestion's requirements. Each test is named after a criterion.
 
 Dead-letter queue, alarms and e-mail are resources: their tests are in `tests/components/` and `tests/end_to_end/`.
 """
@@ -46,8 +46,8 @@ def test_conditional_check_failed_exception_is_logged_appropriately(capsys: pyte
 def test_no_orphaned_manifest_records(harness: IngestionHarness, start_outcome: str) -> None:
     harness.cloud.next_starts.append(start_outcome)
     harness.builder().handle(announce("a", "b", "c"))
-    recorded = {item["execution_arn"]["S"].rpartition(":")[2] for item in harness.cloud.manifests().values()}
-    assert recorded <= harness.cloud.executions.keys()
+    recorded_executions = {item["execution_arn"]["S"].rpartition(":")[2] for item in harness.cloud.manifests().values()}
+    assert recorded_executions <= harness.cloud.executions.keys()
 
 
 def test_step_functions_always_starts_before_manifest_creation(harness: IngestionHarness) -> None:

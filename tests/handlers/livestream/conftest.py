@@ -1,4 +1,4 @@
-"""Fixtures for tests of the REST API."""
+"""Fixture for tests of the REST API and of the functions that share its table and bucket."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,8 @@
-"""An episode that expects a transcript, with its windows and findings, for tests of transcripts and findings."""
+"""Episode that expects a transcript, for tests of transcripts and of findings.
+
+A transcript is divided into windows, which the fact-check agent analyzes separately. The findings of the agent are fact
+claims and clips (suggested excerpts). The transcript's track is its processing state.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +47,7 @@ FINDINGS = VerifiedAnswer(claims=(CLAIM,), clips=(CLIP,))
 
 @dataclass
 class Broadcast:
-    """Episode whose transcript track expects an upload."""
+    """Episode whose transcript track expects the upload `upload_id`."""
 
     harness: ApiHarness
     episode_id: str
@@ -60,21 +64,22 @@ class Broadcast:
         upload = ExpectedUpload(upload_id=upload_id, content_type=ContentType.SUBRIP, size=1)
         self.harness.table.request_upload(ANN, self.episode_id, TrackKind.TRANSCRIPT, upload, self.now)
 
-    def request_another(self) -> str:
-        """Fail the transcript and request another upload; return its id."""
+    def request_newer_upload(self) -> str:
+        """Mark the transcript as failed and request another upload. Return the id of this upload."""
         self.advance(TrackState.FAILED, TrackReason.ANALYSIS_FAILED)
         newer_id = self.harness.new_id()
         self.request_upload(newer_id)
         return newer_id
 
     def time_out(self) -> None:
-        """Fail the transcript track as the sweep does after a timeout."""
+        """Mark the transcript as failed after a timeout, as the cleanup function does."""
         table = CleanupTable(self.harness.dynamodb, TABLE)
         episode = table.get(ANN, self.episode_id)
         assert episode is not None
         assert table.fail_track(episode, TrackKind.TRANSCRIPT, TrackReason.TIMED_OUT, self.now)
 
     def advance(self, state: TrackState, reason: TrackReason | None = None) -> bool:
+        """Move the track to a state, as an event about the upload does."""
         update = TrackUpdate(self.upload_id, state, self.now, reason)
         return self.harness.table.advance_track(ANN, self.episode_id, TrackKind.TRANSCRIPT, update)
 
@@ -91,6 +96,7 @@ class Broadcast:
         return FindingsTable(self.harness.dynamodb, TABLE, lambda: self.harness.now)
 
     def windows(self, count: int, version: str = "v1") -> tuple[WindowMessage, ...]:
+        """Return the queue messages for the windows of one version of the transcript."""
         return window_messages(ANN, self.episode_id, self.key, version, count, SIZES)
 
     @property
@@ -103,7 +109,7 @@ class Broadcast:
 
     @property
     def stored_sort_keys(self) -> list[str]:
-        """Sort keys of all items of the episode except its own."""
+        """Sort keys of the episode's findings and window outcomes."""
         sort_keys = [item["sk"]["S"] for item in self.harness.stored_items() if self.episode_id in item["pk"]["S"]]
         return sorted(sort_key for sort_key in sort_keys if sort_key != "EPISODE")
 

@@ -1,4 +1,7 @@
-"""Harness for the REST API: table, bucket and secret in moto, a clock, sequential ids and a recorded event bus."""
+"""Harness for the REST API: table, bucket and secret in moto, a manual clock, sequential ids and recorded events.
+
+Ann and Bob are callers, who own their episodes. Texts with "canary" must appear neither in logs nor in error messages.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -27,6 +30,7 @@ from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, UploadL
 from handlers.livestream.episodes_api.video_playback import ChunkBucket, PlaybackOperations
 from handlers.livestream.table_keys import FindingKind, finding_key
 from tests.handlers.rest_response import RestResponse
+from tests.moto_tables import stored_items
 
 TABLE, BUCKET, PARAMETER = "episodes", "transcripts", "/polyphony/cursors"
 SECRET = "canary-secret-of-cursors"
@@ -68,7 +72,11 @@ class MultipartBucket:
 
 @dataclass
 class ApiHarness:
-    """REST API with all the services that it uses. A test sets the time and inspects the published events."""
+    """REST API with all the services that it uses.
+
+    A test calls operations, by default as Ann, sets the time, and inspects responses, stored items and published
+    events.
+    """
 
     dynamodb: Any
     s3: Any
@@ -124,11 +132,11 @@ class ApiHarness:
         )
 
     def call(self, operation: str, body: Any = None, *, owner: str | None = ANN, **parameters: Any) -> "ApiResponse":
-        """Call an operation. Keyword arguments are its path parameters; all others are query parameters."""
+        """Call an operation. `parameters` are its path parameters and query parameters."""
         return self.send(operation, None if body is None else json.dumps(body), owner=owner, **parameters)
 
     def send(self, operation: str, body: str | None, *, owner: str | None = ANN, **parameters: Any) -> "ApiResponse":
-        """Call an operation with any text as body."""
+        """Call an operation with a body that may be invalid JSON."""
         definition = OPERATION[operation]
         names = set(definition.parameters.model_fields) if definition.parameters else set()
         path = {to_camel(name): value for name, value in parameters.items() if name in names}
@@ -167,8 +175,7 @@ class ApiHarness:
         self.dynamodb.put_item(TableName=TABLE, Item=serialize_item(item))
 
     def stored_items(self) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
-        return items
+        return stored_items(self.dynamodb, TABLE)
 
     @contextmanager
     def counted_calls(self) -> Iterator[list[str]]:

@@ -1,4 +1,8 @@
-"""Sample window with its message, request settings, and builders for answers."""
+"""Sample window of a transcript, its queue message, request settings, and builders of the model's answers.
+
+A window is a section of a transcript that is analyzed with one model request. Its last cue is the overlap, which the
+next window repeats. The cues before it are the core.
+"""
 
 from typing import Any
 
@@ -26,15 +30,15 @@ MEMORY_ID = "0000001731#ab12"
 """Id of a memory event that the sample claims name as their source."""
 
 
-def claim(quote: str = "We ran 600 ferries", **changed: Any) -> AnsweredClaim:
+def claim(quote: str = "We ran 600 ferries", **changes: Any) -> AnsweredClaim:
     """Return a claim of the model's answer."""
     values = {"quote": quote, "statement": "They did.", "verdict": "refuted", "confidence": 0.8, "sources": [MEMORY_ID]}
-    return AnsweredClaim.model_validate({**values, **changed})
+    return AnsweredClaim.model_validate({**values, **changes})
 
 
-def clip(start_ms: int, end_ms: int, **changed: Any) -> AnsweredClip:
+def clip(start_ms: int, end_ms: int, **changes: Any) -> AnsweredClip:
     """Return a clip of the model's answer."""
-    return AnsweredClip.model_validate({"startMs": start_ms, "endMs": end_ms, "title": "Ferries", **changed})
+    return AnsweredClip.model_validate({"startMs": start_ms, "endMs": end_ms, "title": "Ferries", **changes})
 
 
 def answer(*items: AnsweredClaim | AnsweredClip) -> WindowAnswer:

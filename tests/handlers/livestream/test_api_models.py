@@ -1,4 +1,7 @@
-"""Texts of clients have a maximum length and no control characters, and are stripped of surrounding white space."""
+"""Texts of clients: empty texts and control characters are refused.
+
+Hidden characters, for example invisible ones, and surrounding white space are removed.
+"""
 
 import json
 from typing import Any

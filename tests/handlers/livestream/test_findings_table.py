@@ -1,4 +1,9 @@
-"""Findings are stored once, and the last finished window moves the track, in any order."""
+"""Storage of findings, which are fact claims and clips, and of the outcome of each window of a transcript.
+
+The fact-check agent analyzes each window (a section of the transcript) separately, and its messages may arrive twice
+and in any order. When all windows have an outcome, the transcript's track (its processing state) becomes `analyzed`, or
+`failed` if no window could be analyzed. `finish_if_done` returns True if a window need not be analyzed.
+"""
 
 from typing import TypeVar
 
@@ -32,7 +37,7 @@ def with_changes(finding: Finding, **changes: object) -> Finding:
     return finding.model_copy(update=changes)
 
 
-def claims(broadcast: Broadcast) -> list[Claim]:
+def stored_claims(broadcast: Broadcast) -> list[Claim]:
     """Return the stored claims of the episode."""
     page = broadcast.harness.table.list_findings(ANN, broadcast.episode_id, FindingKind.CLAIM, 100, None)
     return [Claim.model_validate(item) for item in page.items]
@@ -40,16 +45,16 @@ def claims(broadcast: Broadcast) -> list[Claim]:
 
 def test_stored_findings_are_listed_by_the_api(broadcast: Broadcast) -> None:
     empty_fields: dict[str, object] = {"timed": False, "speaker": None, "explanation": None, "sources": ()}
-    later = with_changes(CLAIM, claim_id="e" * 32, start_ms=20_000, **empty_fields)
+    later_claim = with_changes(CLAIM, claim_id="e" * 32, start_ms=20_000, **empty_fields)
     [window] = broadcast.windows(1)
-    broadcast.findings.save_findings(window, VerifiedAnswer(claims=(later, CLAIM), clips=(CLIP,)))
-    listed = broadcast.harness.call("listClaims", episode_id=broadcast.episode_id).body["claims"]
-    assert [Claim.model_validate(claim) for claim in listed] == [CLAIM, later]
-    listed = broadcast.harness.call("listClips", episode_id=broadcast.episode_id).body["clips"]
-    assert [Clip.model_validate(clip) for clip in listed] == [CLIP]
-    [item] = [item for item in broadcast.harness.stored_items() if item["sk"]["S"].endswith(later.claim_id)]
+    broadcast.findings.save_findings(window, VerifiedAnswer(claims=(later_claim, CLAIM), clips=(CLIP,)))
+    listed_findings = broadcast.harness.call("listClaims", episode_id=broadcast.episode_id).body["claims"]
+    assert [Claim.model_validate(claim) for claim in listed_findings] == [CLAIM, later_claim]
+    listed_findings = broadcast.harness.call("listClips", episode_id=broadcast.episode_id).body["clips"]
+    assert [Clip.model_validate(clip) for clip in listed_findings] == [CLIP]
+    [item] = [item for item in broadcast.harness.stored_items() if item["sk"]["S"].endswith(later_claim.claim_id)]
     assert not {"speaker", "explanation"} & item.keys(), "the item must have no attributes without a value"
-    assert (item["sk"]["S"], item["schemaVersion"]) == (f"CLAIM#0000020000#{later.claim_id}", {"N": "1"})
+    assert (item["sk"]["S"], item["schemaVersion"]) == (f"CLAIM#0000020000#{later_claim.claim_id}", {"N": "1"})
 
 
 def test_existing_findings_are_never_overwritten(broadcast: Broadcast) -> None:
@@ -61,11 +66,11 @@ def test_existing_findings_are_never_overwritten(broadcast: Broadcast) -> None:
     broadcast.findings.save_failure(first, WindowFailure.GUARDRAIL)
     assert broadcast.stored_kinds == ["CLAIM", "WINDOW"], "the first of two answers counts"
     broadcast.findings.save_findings(second, VerifiedAnswer(claims=(with_changes(CLAIM, verdict=Verdict.SUPPORTED),)))
-    assert claims(broadcast) == [CLAIM], "a claim that another window found first stays unchanged"
+    assert stored_claims(broadcast) == [CLAIM], "a claim that another window found first stays unchanged"
     assert broadcast.track["failedWindows"] == 0
 
 
-def test_a_window_is_done_after_its_outcome_is_stored(broadcast: Broadcast) -> None:
+def test_a_window_is_done_when_its_outcome_is_stored(broadcast: Broadcast) -> None:
     first, second = broadcast.windows(2)
     assert not broadcast.findings.finish_if_done(first)
     broadcast.findings.save_findings(first, VerifiedAnswer())
@@ -144,13 +149,13 @@ def test_the_last_finished_window_moves_the_track_in_any_order(
     broadcast = Broadcast.with_requested_upload(harness)
     broadcast.advance(TrackState.ANALYZING)
     windows = broadcast.windows(len(failures))
-    order = data.draw(st.permutations(list(zip(windows, failures, strict=True))))
-    repeated = data.draw(st.lists(st.sampled_from(order), max_size=3))
-    *earlier, last = order
-    for window, failure in [*earlier, *(outcome for outcome in repeated if outcome != last)]:
+    outcomes = data.draw(st.permutations(list(zip(windows, failures, strict=True))))
+    repeated_outcomes = data.draw(st.lists(st.sampled_from(outcomes), max_size=3))
+    *earlier_outcomes, last_outcome = outcomes
+    for window, failure in [*earlier_outcomes, *(outcome for outcome in repeated_outcomes if outcome != last_outcome)]:
         store_outcome(broadcast, window, failure)
         assert broadcast.track["state"] == "analyzing"
-    for window, failure in (last, *repeated):
+    for window, failure in (last_outcome, *repeated_outcomes):
         store_outcome(broadcast, window, failure)
     track, failed_count = broadcast.track, sum(failure is not None for failure in failures)
     all_failed = failed_count == len(failures)
@@ -182,12 +187,13 @@ def test_outcomes_are_counted_over_all_query_pages(broadcast: Broadcast, monkeyp
     assert (broadcast.track["state"], broadcast.track["windows"]) == ("analyzed", 5)
 
 
-def test_a_repeated_message_moves_the_track_if_the_first_crashed_before_that(
+def test_a_repeated_message_moves_the_track_if_the_first_invocation_crashed_before_that(
     broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = broadcast.windows(2)
     broadcast.findings.save_findings(first, VerifiedAnswer())
     with monkeypatch.context() as patched:
+        # The call of None raises a TypeError, which ends the invocation before the track is updated.
         patched.setattr(broadcast.harness.dynamodb, "update_item", None)
         with pytest.raises(TypeError):
             broadcast.findings.save_findings(second, VerifiedAnswer())
@@ -202,13 +208,15 @@ def test_nothing_is_stored_for_a_deleted_episode(broadcast: Broadcast) -> None:
     broadcast.findings.save_findings(first, FINDINGS)
     broadcast.findings.save_failure(second, WindowFailure.TRANSCRIPT_GONE)
     assert broadcast.stored_sort_keys == []
-    assert broadcast.findings.finish_if_done(first), "its result would not be stored, so the model must not be asked"
+    assert broadcast.findings.finish_if_done(first), (
+        "the window must not be analyzed, because its findings would not be stored"
+    )
 
 
 def test_nothing_is_stored_for_a_replaced_transcript(broadcast: Broadcast) -> None:
     first, second = broadcast.windows(2)
     broadcast.findings.save_failure(first, WindowFailure.UNUSABLE_ANSWER)
-    broadcast.request_another()
+    broadcast.request_newer_upload()
     broadcast.findings.save_findings(second, FINDINGS)
     assert broadcast.stored_kinds == ["WINDOW"]
     assert broadcast.findings.finish_if_done(second)
@@ -218,31 +226,32 @@ def test_nothing_is_stored_for_a_replaced_transcript(broadcast: Broadcast) -> No
 def test_all_findings_of_an_earlier_upload_are_deleted(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
     claims = tuple(with_changes(CLAIM, claim_id=f"{number:032}") for number in range(30))
     broadcast.findings.save_findings(broadcast.windows(2)[0], VerifiedAnswer(claims=claims, clips=(CLIP,)))
-    other = Broadcast.with_requested_upload(broadcast.harness)
-    other.findings.save_findings(other.windows(2)[0], FINDINGS)
-    newer = broadcast.request_another()
+    other_broadcast = Broadcast.with_requested_upload(broadcast.harness)
+    other_broadcast.findings.save_findings(other_broadcast.windows(2)[0], FINDINGS)
+    newer_id = broadcast.request_newer_upload()
     limit_query_pages(broadcast, monkeypatch)
-    assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer) == 31
+    assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer_id) == 31
     assert broadcast.stored_kinds == ["WINDOW"]
-    assert other.stored_kinds == ["CLAIM", "CLIP", "WINDOW"]
+    assert other_broadcast.stored_kinds == ["CLAIM", "CLIP", "WINDOW"]
 
 
 def test_findings_of_the_same_or_a_later_upload_are_kept(broadcast: Broadcast) -> None:
-    earlier, broadcast.upload_id = broadcast.upload_id, broadcast.request_another()
+    earlier_id = broadcast.upload_id
+    broadcast.upload_id = broadcast.request_newer_upload()
     broadcast.findings.save_findings(broadcast.windows(2)[0], FINDINGS)
-    for upload in (broadcast.upload_id, earlier):
-        assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, upload) == 0
+    for upload_id in (broadcast.upload_id, earlier_id):
+        assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, upload_id) == 0
     assert broadcast.stored_kinds == ["CLAIM", "CLIP", "WINDOW"]
 
 
-def test_an_incomplete_deletion_raises(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_deletion_raises_an_error(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
     broadcast.findings.save_findings(broadcast.windows(2)[0], FINDINGS)
-    newer = broadcast.request_another()
+    newer_id = broadcast.request_newer_upload()
     with monkeypatch.context() as patched:
         patched.setattr(broadcast.harness.dynamodb, "batch_write_item", lambda **_: {"UnprocessedItems": {"t": [{}]}})
         with pytest.raises(ItemsNotDeleted):
-            broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer)
-    assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer) == 2
+            broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer_id)
+    assert broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer_id) == 2
 
 
 def test_findings_written_while_a_new_upload_is_requested_are_removed(
@@ -252,8 +261,8 @@ def test_findings_written_while_a_new_upload_is_requested_are_removed(
 
     def write_after_new_request(**request: object) -> object:
         # Between two calls for the old window, a newer upload is requested and its distribution deletes older findings.
-        newer = broadcast.request_another()
-        broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer)
+        newer_id = broadcast.request_newer_upload()
+        broadcast.findings.delete_older_findings(ANN, broadcast.episode_id, newer_id)
         return write(**request)
 
     monkeypatch.setattr(broadcast.harness.dynamodb, "transact_write_items", write_after_new_request)

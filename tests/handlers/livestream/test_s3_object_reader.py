@@ -24,7 +24,7 @@ def test_the_named_or_the_newest_version_is_read_up_to_the_limit(
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchVersion", "MethodNotAllowed"])
-def test_a_missing_object_is_none(code: str) -> None:
+def test_a_missing_object_is_read_as_none(code: str) -> None:
     with stubbed("s3") as (client, stubber):
         stubber.add_client_error("get_object", code)
         assert ObjectReader(client, "b").read("k", "v1") is None

@@ -1,4 +1,8 @@
-"""Updates in any order move a track only forward, and the table moves a track like the reference model."""
+"""Tracks: updates in any order move a track only forward, and the table moves it like a reference model.
+
+A track is the processing state of an episode's video or transcript. Events about the upload report updates of it. Times
+are single digits here, because the code only compares and stores them.
+"""
 
 from collections.abc import Iterable
 from contextlib import nullcontext
@@ -30,21 +34,22 @@ from handlers.livestream.track_processing_states import (
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, TABLE, ApiHarness
 from tests.handlers.livestream.track_reference_model import apply_update, request_upload
 
-NONE = Track(state=TrackState.NONE, since="0")
-OLD, NEW = (ExpectedUpload(upload_id=f"{number:026d}", content_type=ContentType.MP4, size=number) for number in (1, 2))
-WAITING = request_upload(NONE, NEW, "1")
+OLD_UPLOAD, NEW_UPLOAD = (
+    ExpectedUpload(upload_id=f"{number:026d}", content_type=ContentType.MP4, size=number) for number in (1, 2)
+)
+REQUESTED_TRACK = request_upload(Track(state=TrackState.NONE, since="0"), NEW_UPLOAD, "1")
 REPORTED_STATES = (TrackState.UPLOADED, TrackState.CHUNKING, TrackState.FAILED, TrackState.CHUNKED)
 """States of a video that events report, in the order in which a track may pass through them."""
 
 
 def make_update(
-    state: TrackState, upload: ExpectedUpload = NEW, at: str = "2", version_id: str | None = None
+    state: TrackState, upload: ExpectedUpload = NEW_UPLOAD, at: str = "2", version_id: str | None = None
 ) -> TrackUpdate:
     reason = TrackReason.CHUNKING_FAILED if state is TrackState.FAILED else None
     return TrackUpdate(upload.upload_id, state, at, reason, version_id)
 
 
-def apply_all(updates: Iterable[TrackUpdate], track: Track = WAITING) -> Track:
+def apply_all(updates: Iterable[TrackUpdate], track: Track = REQUESTED_TRACK) -> Track:
     for update in updates:
         track = apply_update(track, update)
     return track
@@ -53,33 +58,34 @@ def apply_all(updates: Iterable[TrackUpdate], track: Track = WAITING) -> Track:
 UPDATES = st.builds(
     make_update,
     st.sampled_from(REPORTED_STATES),
-    st.sampled_from([OLD, NEW]),
+    st.sampled_from([OLD_UPLOAD, NEW_UPLOAD]),
     st.sampled_from("2345"),
     st.sampled_from(["v1", "v2", None]),
 )
 RESTARTS = st.builds(replace, UPDATES, restart=st.just(True))
+"""Updates with which an operator restarts the processing of a video whose job failed."""
 
 
 def test_updates_give_the_same_state_in_any_order() -> None:
     for count in range(1, len(REPORTED_STATES) + 1):
         for states in combinations(REPORTED_STATES, count):
             final_states = {apply_all(map(make_update, order)).state for order in permutations(states)}
-            assert final_states == {states[-1]}
+            assert final_states == {states[-1]}, "the state of the highest rank remains"
 
 
 @given(st.lists(UPDATES, min_size=1))
 def test_a_track_never_moves_back_and_ignores_repeated_updates(updates: list[TrackUpdate]) -> None:
-    track = WAITING
+    track = REQUESTED_TRACK
     for update in updates:
-        moved = apply_update(track, update)
-        assert moved == track or moved.rank > track.rank
-        assert apply_update(moved, update) == moved
-        track = moved
+        updated_track = apply_update(track, update)
+        assert updated_track == track or updated_track.rank > track.rank
+        assert apply_update(updated_track, update) == updated_track
+        track = updated_track
 
 
 @given(st.lists(UPDATES))
 def test_only_updates_of_the_first_version_count(updates: list[TrackUpdate]) -> None:
-    events = [update for update in updates if update.upload_id == NEW.upload_id and update.version_id]
+    events = [update for update in updates if update.upload_id == NEW_UPLOAD.upload_id and update.version_id]
     assert apply_all(events) == apply_all(update for update in events if update.version_id == events[0].version_id)
 
 
@@ -87,19 +93,21 @@ def test_only_updates_of_the_first_version_count(updates: list[TrackUpdate]) -> 
 def test_a_timed_out_track_accepts_every_later_update_of_its_upload(
     updates: list[TrackUpdate], reason: TrackReason, late_update: TrackUpdate
 ) -> None:
+    """The late update has the same effect as on a track whose upload was only requested."""
     track = apply_all(updates)
     timed_out = fail_track(track, reason, "5")
-    after_request = apply_update(WAITING.model_copy(update={"version_id": track.version_id}), late_update)
-    is_ignored = after_request.state is TrackState.REQUESTED  # it concerns another upload or version
-    assert apply_update(timed_out, late_update) == (timed_out if is_ignored else after_request)
+    requested_track = REQUESTED_TRACK.model_copy(update={"version_id": track.version_id})
+    expected = apply_update(requested_track, late_update)
+    is_ignored = expected == requested_track  # the update concerns another upload or version
+    assert apply_update(timed_out, late_update) == (timed_out if is_ignored else expected)
 
 
 @pytest.mark.parametrize("state", TrackState)
-def test_an_upload_can_be_requested_unless_one_is_processed_or_complete(state: TrackState) -> None:
-    track = Track(state=state, since="0", upload=OLD)
+def test_another_upload_can_be_requested_unless_one_is_being_processed_or_has_succeeded(state: TrackState) -> None:
+    track = Track(state=state, since="0", upload=OLD_UPLOAD)
     accepts_upload = state in {TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED}
-    request = Track(state=TrackState.REQUESTED, since="9", upload=NEW)
-    assert request_upload(track, NEW, "9") == (request if accepts_upload else track)
+    request = Track(state=TrackState.REQUESTED, since="9", upload=NEW_UPLOAD)
+    assert request_upload(track, NEW_UPLOAD, "9") == (request if accepts_upload else track)
 
 
 TRACK_STATES_BY_STATUS = {
@@ -109,6 +117,7 @@ TRACK_STATES_BY_STATUS = {
     "ready": ["chunked none", "none analyzed", "chunked analyzed"],
     "failed": ["failed analyzed", "chunking failed"],
 }
+"""For each status of an episode, states of its video and of its transcript that give this status."""
 
 
 @pytest.mark.parametrize("expected", EpisodeStatus)
@@ -119,12 +128,17 @@ def test_the_states_of_both_tracks_give_the_status(expected: EpisodeStatus) -> N
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(
-    actions=st.lists(UPDATES | RESTARTS | st.sampled_from([OLD, NEW, *sorted(TIMEOUT_REASONS)]), min_size=1, max_size=6)
+    actions=st.lists(
+        UPDATES | RESTARTS | st.sampled_from([OLD_UPLOAD, NEW_UPLOAD, *sorted(TIMEOUT_REASONS)]), min_size=1, max_size=6
+    )
 )
-def test_the_table_moves_a_track_like_the_model(
+def test_the_table_moves_a_track_like_the_reference_model(
     harness: ApiHarness, actions: list[TrackUpdate | ExpectedUpload | TrackReason]
 ) -> None:
-    """The model decides after each action which state the table must have stored."""
+    """After each action, the table must have stored the state that the reference model computes.
+
+    An action is an update, a requested upload, or the reason for which an overdue track fails.
+    """
     episode = harness.create_episode()
     track = harness.table.get(ANN, episode).video
     for action in actions:
@@ -155,20 +169,20 @@ def test_the_table_restarts_a_track_only_after_a_failed_job_and_on_request(
 ) -> None:
     is_restarted = restart and reason is TrackReason.CHUNKING_FAILED
     episode = harness.create_episode()
-    harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
-    failed = TrackUpdate(NEW.upload_id, TrackState.FAILED, "9", reason, "v1")
-    assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, failed)
-    uploaded = TrackUpdate(NEW.upload_id, TrackState.UPLOADED, "9", None, "v1", restart=restart)
-    assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded) is is_restarted
+    harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW_UPLOAD, "9")
+    failure_update = TrackUpdate(NEW_UPLOAD.upload_id, TrackState.FAILED, "9", reason, "v1")
+    assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, failure_update)
+    upload_update = TrackUpdate(NEW_UPLOAD.upload_id, TrackState.UPLOADED, "9", None, "v1", restart=restart)
+    assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, upload_update) is is_restarted
     assert (harness.table.get(ANN, episode).video.state is TrackState.UPLOADED) is is_restarted
 
 
 def test_a_track_of_a_deleted_episode_does_not_move(harness: ApiHarness) -> None:
     episode = harness.create_episode()
-    harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW, "9")
-    uploaded = make_update(TrackState.UPLOADED)
-    assert not harness.table.advance_track(BOB, episode, TrackKind.VIDEO, uploaded)
+    harness.table.request_upload(ANN, episode, TrackKind.VIDEO, NEW_UPLOAD, "9")
+    upload_update = make_update(TrackState.UPLOADED)
+    assert not harness.table.advance_track(BOB, episode, TrackKind.VIDEO, upload_update)
     harness.call("deleteEpisode", episode_id=episode)
-    assert not harness.table.advance_track(ANN, episode, TrackKind.VIDEO, uploaded)
+    assert not harness.table.advance_track(ANN, episode, TrackKind.VIDEO, upload_update)
     [item] = harness.stored_items()
     assert item["video"]["M"]["state"] == {"S": "requested"}

@@ -21,10 +21,10 @@ SIZES = WindowSizes(characters=6_000, milliseconds=600_000, overlap_characters=6
 KEY = f"transcripts/{OWNER}/{EPISODE}/01HZXW3V9K8Q2M4N6P8R0T2V4Y.srt"
 
 
-def message(**changed: object) -> WindowMessage:
+def message(**changes: object) -> WindowMessage:
     """Return the first of two messages, with changed fields."""
     first, _ = window_messages(OWNER, EPISODE, KEY, "v1", 2, SIZES)
-    return WindowMessage.model_validate({**first.model_dump(by_alias=True), **changed})
+    return WindowMessage.model_validate({**first.model_dump(by_alias=True), **changes})
 
 
 def test_a_window_id_is_stable_and_unique() -> None:
@@ -49,7 +49,7 @@ def test_each_window_has_a_message_that_is_parsed_back_from_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "changed",
+    "changes",
     [
         {"schemaVersion": 2},
         {"index": 2},
@@ -58,9 +58,9 @@ def test_each_window_has_a_message_that_is_parsed_back_from_json() -> None:
         {"transcriptKey": KEY.replace(EPISODE, "0" * 26)},
     ],
 )
-def test_an_inconsistent_message_is_refused(changed: dict[str, object]) -> None:
+def test_an_inconsistent_message_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ValidationError) as caught:
-        message(**changed)
+        message(**changes)
     assert "input_value" not in str(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""Keys of uploads are parsed into their parts; other keys are refused."""
+"""S3 keys of uploaded videos and transcripts are parsed into their parts. All other keys are refused."""
 
 import pytest
 

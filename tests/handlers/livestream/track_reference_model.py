@@ -1,4 +1,7 @@
-"""Reference model of a track in plain Python. Tests compare the conditions of the table with it."""
+"""Reference model of a track, the processing state of an episode's video or transcript, in plain Python.
+
+The real implementation is a DynamoDB update with a condition. Tests compare its results with this model.
+"""
 
 from handlers.livestream.track_processing_states import (
     RANKS,

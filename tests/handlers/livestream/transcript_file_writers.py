@@ -1,4 +1,4 @@
-"""Writers for transcript files, whose output tests read back."""
+"""Writers of transcript files in SRT, WebVTT and the JSON of Amazon Transcribe, whose output tests read back."""
 
 import json
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def webvtt(cues: Sequence[Cue], line_end: str = "\n") -> str:
 
 
 def transcribe(cues: Sequence[Cue]) -> str:
-    """Return the JSON of a Transcribe job. Each cue is words and a full stop; its words share its time equally."""
+    """Return the JSON of a Transcribe job. Each cue is a sentence, whose words have equal shares of its time."""
     items: list[dict[str, Any]] = []
     for cue in cues:
         words = cue.text.removesuffix(".").split(" ")

@@ -37,5 +37,5 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
 
 @pytest.fixture
 def clock() -> Clock:
-    """Return the clock of an agent's client."""
+    """Return the fake clock and randomness with which a client of the agent retries."""
     return Clock()

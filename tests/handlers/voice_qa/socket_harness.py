@@ -1,4 +1,7 @@
-"""WebSocket handler with a table in moto, a manual clock and ids in order. Ann and Bob are guests."""
+"""WebSocket handler with a table in moto, a manual clock and numbered ids.
+
+Ann and Bob are guests: users with an unauthenticated Cognito identity. Texts with "canary" must not be logged.
+"""
 
 import json
 from collections.abc import Iterator
@@ -34,11 +37,13 @@ from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 from tests.credentials import credentials
 from tests.handlers.transcription.router_harness import START_MS, Clients, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, create_lecture_harness, put_lecture
+from tests.moto_tables import stored_items
 
 POOL_ID = "us-east-1:11111111-2222-4333-8444-555555555555"
 ANN_IDENTITY = "us-east-1:aaaaaaaa-0000-4000-8000-00000000000a"
 BOB_IDENTITY = "us-east-1:bbbbbbbb-0000-4000-8000-00000000000b"
 GUEST_ID_KEY_NAME, GUEST_ID_KEY = "/guest-ids", "canary-key-of-guest-ids"
+"""SSM parameter and value of the secret key. A guest id is a hash of the guest's identity id with this key."""
 ANN_GUEST_ID, BOB_GUEST_ID = (derive_keyed_user_id(GUEST_ID_KEY, identity) for identity in (ANN_IDENTITY, BOB_IDENTITY))
 LECTURE_ID = ulid(datetime.fromtimestamp(START_MS / 1000, UTC), 7)
 ENVIRONMENT = SocketEnvironment(
@@ -60,7 +65,7 @@ ENVIRONMENT = SocketEnvironment(
 
 @cache
 def _s3() -> Any:
-    """Create the client once, because that would take most of a test's time."""
+    """Create the client once. Creating it for each test would take most of the test's time."""
     return boto3.client("s3", config=LIVE_CONFIG.merge(build_presigning_config()))
 
 
@@ -124,7 +129,7 @@ class SocketHarness:
         return self.send_text(json.dumps({"action": action, "id": "m1", **content}), connection)
 
     def send_text(self, body: str | None, connection: str = "c1") -> dict[str, Any]:
-        """Send any text as a message and return its answer."""
+        """Send a text, which may be no valid message, and return its answer."""
         response = self.handle_event(connection, "MESSAGE", {}, body=body)
         assert response["statusCode"] == 200, "an error is sent as an answer, so the connection stays open"
         answer: dict[str, Any] = json.loads(response["body"])
@@ -135,10 +140,12 @@ class SocketHarness:
         message = {"queryId": query_id, "lectureId": LECTURE_ID, "text": "Why?", **content}
         return self.send("query", connection, **{name: value for name, value in message.items() if value is not None})
 
-    def handle_event(self, connection: str, event_type: str, more: dict[str, Any], **event: Any) -> dict[str, Any]:
-        """Handle an API Gateway event with these fields. `more` are further fields of its request context."""
+    def handle_event(
+        self, connection: str, event_type: str, context_fields: dict[str, Any], **event: Any
+    ) -> dict[str, Any]:
+        """Handle an API Gateway event with these fields. `context_fields` are further fields of its request context."""
         context = {"connectionId": connection, "eventType": event_type, "routeKey": "$default", "requestId": "r1"}
-        return self.handler.handle({"requestContext": context | more, **event})
+        return self.handler.handle({"requestContext": context | context_fields, **event})
 
     def store_lecture(self, lecture_id: str = LECTURE_ID, **attributes: str) -> None:
         """Store a lecture's item."""
@@ -155,13 +162,12 @@ class SocketHarness:
         return self.items.read(Allowance, allowance_key(guest_id))
 
     def end_question(self, query_id: str) -> None:
-        """End a question, as the worker would."""
+        """Remove a question from Ann's allowance, as the worker does at the end of the question."""
         self.items.change(Allowance, allowance_key(ANN_GUEST_ID), lambda state: (state.end_question(query_id), None))
 
     def stored_items(self) -> list[dict[str, Any]]:
         """Return all items of the table."""
-        items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
-        return items
+        return stored_items(self.dynamodb, TABLE)
 
     def _invoke_worker(self, event: WorkerEvent) -> None:
         if self.invocation_error is not None:

@@ -1,4 +1,7 @@
-"""Retries of questions to the agent before the first byte of an answer: retried failures, pauses and limits."""
+"""Retries of a question to the agent, the external service that answers questions.
+
+A question is sent again only before the first byte of an answer has arrived, which must happen within 10 seconds.
+"""
 
 import socket
 
@@ -28,7 +31,7 @@ def test_a_transient_failure_is_retried(clock: Clock, code: int) -> None:
     assert clock.waits == [0.1, 0.2]
 
 
-def test_a_connection_that_closes_before_the_first_byte_is_retried(clock: Clock) -> None:
+def test_a_connection_that_closes_before_the_first_byte_of_the_answer_is_retried(clock: Clock) -> None:
     with run_server(
         send_bytes(),
         send_bytes(b"HTTP/1.1 200 OK\r\n"),
@@ -42,8 +45,8 @@ def test_a_connection_that_closes_before_the_first_byte_is_retried(clock: Clock)
 
 
 def test_an_unreachable_agent_is_retried_a_limited_number_of_times(clock: Clock) -> None:
-    failed = agent_failure(f"http://127.0.0.1:{unused_port()}", clock)
-    assert (failed.code, failed.retryable) == (AgentCode.UNAVAILABLE, True)
+    failure = agent_failure(f"http://127.0.0.1:{unused_port()}", clock)
+    assert (failure.code, failure.retryable) == (AgentCode.UNAVAILABLE, True)
     assert clock.waits == [0.1, 0.2, 0.4]
 
 
@@ -59,10 +62,10 @@ def test_pauses_grow_and_are_random(clock: Clock, random_share: float, waits: li
     ("retry_after", "pause"),
     [
         ("3", 3.1),
-        *((unreadable, 0.1) for unreadable in ("", "-1", "Fri, 20 Nov 2026 10:00:00 GMT", "1.5", "9999999", "²")),
+        *((ignored, 0.1) for ignored in ("", "-1", "Fri, 20 Nov 2026 10:00:00 GMT", "1.5", "9999999", "²")),
     ],
 )
-def test_a_readable_retry_after_extends_the_pause(clock: Clock, retry_after: str, pause: float) -> None:
+def test_seconds_in_retry_after_extend_the_pause(clock: Clock, retry_after: str, pause: float) -> None:
     with run_server(send_status(429, Retry_After=retry_after), SHORT_ANSWER) as server:
         assert ask_agent(server.endpoint, clock) == SHORT_ANSWER_PIECES
     assert clock.waits == [pause]
@@ -70,12 +73,12 @@ def test_a_readable_retry_after_extends_the_pause(clock: Clock, retry_after: str
 
 def test_a_retry_after_beyond_the_time_limit_fails_the_call_at_once(clock: Clock) -> None:
     with run_server(send_status(429, Retry_After="11")) as server:
-        failed = agent_failure(server.endpoint, clock)
-    assert (failed.code, failed.retryable) == (AgentCode.THROTTLED, True)
+        failure = agent_failure(server.endpoint, clock)
+    assert (failure.code, failure.retryable) == (AgentCode.THROTTLED, True)
     assert clock.waits == []
 
 
-def test_tries_and_pauses_share_the_time_limit_for_the_first_byte(clock: Clock) -> None:
+def test_the_time_limit_for_the_first_byte_includes_all_tries_and_pauses(clock: Clock) -> None:
     def fail_after_nearly_five_seconds(connection: socket.socket) -> None:
         clock.seconds += 4.9
         send_status(503)(connection)
@@ -97,6 +100,6 @@ def test_tries_and_pauses_share_the_time_limit_for_the_first_byte(clock: Clock) 
 )
 def test_other_statuses_are_not_retried(clock: Clock, status: int, expected: AgentCode, retryable: bool) -> None:
     with run_server(send_status(status, Location="http://127.0.0.1:1/")) as server:
-        failed = agent_failure(server.endpoint, clock)
-    assert (failed.code, failed.retryable) == (expected, retryable)
+        failure = agent_failure(server.endpoint, clock)
+    assert (failure.code, failure.retryable) == (expected, retryable)
     assert clock.waits == []

@@ -1,5 +1,9 @@
 """Questions whose worker dies at any moment, or never starts.
 
+An attempt is one try of a worker to answer a question. Until the time at which it must end, only a retry by Lambda can
+begin another attempt: an equal request id proves that the earlier invocation has died. `worker.ask` stores a request
+for the question, and returns True if a worker must be invoked.
+
 A time limit check is a delayed message for each invocation of the worker. When the WebSocket handler receives it, the
 client of a question that has not ended gets an error.
 """
@@ -30,17 +34,19 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
 )
 
 NO_FAILURES: dict[str, list[dict[str, str]]] = {"batchItemFailures": []}
+REQUEST_ID, NEW_REQUEST_ID = "call-x", "call-y"
+"""Request ids of the invocation that dies and of its retry by Lambda, and of a new invocation."""
 Patch = pytest.MonkeyPatch
 
 
 def kill(*_: Any, **__: Any) -> NoReturn:
-    """End the worker like a kill: no code of the worker may handle this exception."""
+    """End the worker with an exception that no code of the worker handles."""
     raise SystemExit
 
 
 def run_until_killed(worker: WorkerHarness) -> None:
     with pytest.raises(SystemExit):
-        worker.invoke("call-x")
+        worker.invoke(REQUEST_ID)
 
 
 def lose_the_invocation(worker: WorkerHarness, monkeypatch: Patch) -> None:
@@ -77,7 +83,7 @@ def fail_to_write_the_table(worker: WorkerHarness, monkeypatch: Patch) -> None:
     with monkeypatch.context() as patched:
         worker.script_answer(TEXT, lambda: patched.setattr(VersionedItems, "change", Mock(side_effect=AWS_ERROR)))
         with pytest.raises(AnsweringFailed):
-            worker.invoke("call-x")
+            worker.invoke(REQUEST_ID)
 
 
 def kill_at_post(worker: WorkerHarness, monkeypatch: Patch, message_type: type[Message]) -> None:
@@ -104,8 +110,8 @@ def die_before_posting_the_failure(worker: WorkerHarness, monkeypatch: Patch) ->
     kill_at_post(worker, monkeypatch, QueryFailed)
 
 
-Death = Callable[[WorkerHarness, Patch], None]
-DEATHS: list[Death] = [
+WorkerDeath = Callable[[WorkerHarness, Patch], None]
+WORKER_DEATHS: list[WorkerDeath] = [
     lose_the_invocation,
     die_before_the_attempt,
     die_during_the_answer,
@@ -117,9 +123,9 @@ DEATHS: list[Death] = [
 ]
 
 
-@pytest.mark.parametrize("die", DEATHS)
+@pytest.mark.parametrize("die", WORKER_DEATHS)
 def test_the_client_of_a_dead_worker_gets_an_error_and_can_ask_again(
-    worker: WorkerHarness, die: Death, monkeypatch: Patch
+    worker: WorkerHarness, die: WorkerDeath, monkeypatch: Patch
 ) -> None:
     worker.ask()
     die(worker, monkeypatch)
@@ -130,27 +136,28 @@ def test_the_client_of_a_dead_worker_gets_an_error_and_can_ask_again(
     assert (error["code"], error["queryId"], error["retryable"]) == ("AGENT_FAILED", QUERY_ID, True)
     assert worker.running_question_count == 0
     assert worker.check_time_limit() == NO_FAILURES
-    assert len(worker.sent_messages("error")) == 1, "a redelivered check repeats nothing"
+    assert len(worker.sent_messages("error")) == 1, "a redelivered check sends no second error"
     assert worker.ask(), "the client asks again"
     worker.script_answer(TEXT, MORE_TEXT)
-    assert worker.invoke("call-y") in {AnswerOutcome.ANSWERED, AnswerOutcome.REPLAYED}
+    # The worker sends the stored answer again (REPLAYED) if it died after it had stored the answer.
+    assert worker.invoke(NEW_REQUEST_ID) in {AnswerOutcome.ANSWERED, AnswerOutcome.REPLAYED}
     assert worker.question.status is QuestionStatus.ANSWERED
     assert len(worker.sent_messages("answered")) == 1
 
 
-@pytest.mark.parametrize("die", DEATHS)
+@pytest.mark.parametrize("die", WORKER_DEATHS)
 def test_a_retry_by_lambda_after_the_time_limit_starts_no_attempt(
-    worker: WorkerHarness, die: Death, monkeypatch: Patch
+    worker: WorkerHarness, die: WorkerDeath, monkeypatch: Patch
 ) -> None:
     worker.ask()
     die(worker, monkeypatch)
     worker.clock.now_ms += LIMIT_MS
     worker.check_time_limit()
-    assert worker.invoke("call-x") in {AnswerOutcome.NOTHING_TO_DO, AnswerOutcome.REPLAYED}
+    assert worker.invoke(REQUEST_ID) in {AnswerOutcome.NOTHING_TO_DO, AnswerOutcome.REPLAYED}
 
 
 @pytest.mark.parametrize("die", [lose_the_invocation, die_during_the_answer])
-def test_no_error_is_sent_before_the_time_limit(worker: WorkerHarness, die: Death, monkeypatch: Patch) -> None:
+def test_no_error_is_sent_before_the_time_limit(worker: WorkerHarness, die: WorkerDeath, monkeypatch: Patch) -> None:
     worker.ask()
     die(worker, monkeypatch)
     worker.clock.now_ms += LIMIT_MS - 1
@@ -165,21 +172,23 @@ def test_a_client_can_ask_again_even_if_the_check_was_lost(worker: WorkerHarness
     worker.clock.now_ms += LIMIT_MS + 10_000
     assert worker.ask()
     worker.script_answer(TEXT)
-    assert worker.invoke("call-y") is AnswerOutcome.ANSWERED
+    assert worker.invoke(NEW_REQUEST_ID) is AnswerOutcome.ANSWERED
 
 
 @pytest.mark.parametrize("die", [die_during_the_answer, fail_to_write_the_table])
 def test_a_retry_by_lambda_answers_after_two_dead_attempts(
-    worker: WorkerHarness, die: Death, monkeypatch: Patch
+    worker: WorkerHarness, die: WorkerDeath, monkeypatch: Patch
 ) -> None:
     worker.ask()
     for _ in range(2):
         die(worker, monkeypatch)
         worker.clock.now_ms += 60_000
     assert worker.question.status is QuestionStatus.RUNNING
-    assert worker.invoke("call-y") is AnswerOutcome.NOTHING_TO_DO, "only a retry can detect that the attempt ended"
+    assert worker.invoke(NEW_REQUEST_ID) is AnswerOutcome.NOTHING_TO_DO, (
+        "only a retry by Lambda shows that the attempt has died"
+    )
     worker.script_answer(TEXT, MORE_TEXT)
-    assert worker.invoke("call-x") is AnswerOutcome.ANSWERED
+    assert worker.invoke(REQUEST_ID) is AnswerOutcome.ANSWERED
     assert worker.clients.attempts_and_numbers("c1")[-2:] == [(3, 0), (3, 1)]
     assert (worker.question.status, worker.running_question_count) == (QuestionStatus.ANSWERED, 0)
     worker.clock.now_ms += LIMIT_MS
@@ -200,7 +209,7 @@ def test_a_worker_that_dies_while_sending_a_stored_answer_is_reported_by_its_own
     assert [error["retryable"] for error in worker.sent_messages("error")] == [True]
 
 
-def test_a_worker_above_the_time_limit_posts_nothing_after_the_error(worker: WorkerHarness) -> None:
+def test_a_worker_that_exceeds_the_time_limit_posts_nothing_after_the_error(worker: WorkerHarness) -> None:
     worker.ask()
     worker.script_answer(TEXT, worker.delay_step(LIMIT_MS), worker.check_time_limit, MORE_TEXT)
     assert worker.invoke() is AnswerOutcome.NO_LONGER_RUNNING
@@ -211,22 +220,22 @@ def test_the_check_of_an_earlier_request_does_not_end_a_newer_attempt(worker: Wo
     worker.answer_question(AgentFailed(AgentCode.FAILED))
     worker.clock.now_ms += LIMIT_MS
     worker.ask()
-    worker.script_answer(TEXT, worker.check_time_limit, MORE_TEXT)
+    worker.script_answer(TEXT, lambda: worker.check_time_limit(call=1), MORE_TEXT)
     assert worker.invoke() is AnswerOutcome.ANSWERED
     assert len(worker.sent_messages("error")) == 1, "the error of the first attempt"
 
 
-@pytest.mark.parametrize("failing", ["get_item", "update_item", "post"])
+@pytest.mark.parametrize("failing_operation", ["get_item", "update_item", "post"])
 @pytest.mark.parametrize("error", TRANSIENT_ERRORS, ids=name_failure)
 def test_a_check_is_retried_after_a_failure(
-    worker: WorkerHarness, error: Exception, failing: str, monkeypatch: Patch
+    worker: WorkerHarness, error: Exception, failing_operation: str, monkeypatch: Patch
 ) -> None:
     worker.ask()
     worker.clock.now_ms += LIMIT_MS
-    if failing == "post":
+    if failing_operation == "post":
         worker.clients.failures = [error]
     else:
-        DynamoDbFailures(worker.dynamodb, monkeypatch).fail(error, failing, times=1)
+        DynamoDbFailures(worker.dynamodb, monkeypatch).fail(error, failing_operation, times=1)
     started_ms = worker.clock.now_ms
     assert worker.check_time_limit() == NO_FAILURES
     assert len(worker.sent_messages("error")) == 1
@@ -246,7 +255,7 @@ def test_a_check_that_fails_for_too_long_is_redelivered(worker: WorkerHarness) -
 def test_the_error_goes_to_the_connection_that_asked_last(worker: WorkerHarness, monkeypatch: Patch) -> None:
     worker.ask("c1")
     die_during_the_answer(worker, monkeypatch)
-    assert not worker.ask("c2"), "a worker seems to be running"
+    assert not worker.ask("c2"), "no new worker is invoked, because the dead one seems to be running"
     worker.clock.now_ms += LIMIT_MS
     worker.check_time_limit()
     assert (len(worker.sent_messages("error", "c1")), len(worker.sent_messages("error", "c2"))) == (0, 1)
@@ -262,7 +271,7 @@ def test_an_overdue_question_is_logged_without_its_content(
     worker.check_time_limit()
     output = capsys.readouterr().out
     assert [line["outcome"] for line in worker.log_lines(output, "query_overdue")] == ["failed"]
-    assert "anary" not in output
+    assert "anary" not in output, '"canary" or "Canary" marks content that must not be logged'
     assert len(worker.sent_messages("error")) == (0 if disconnected else 1)
 
 

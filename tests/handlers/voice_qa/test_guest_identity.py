@@ -99,15 +99,15 @@ def flow(worker: WorkerHarness) -> FlowHarness:
 
 
 def test_only_the_table_contains_the_identity_id(flow: FlowHarness, capsys: pytest.CaptureFixture[str]) -> None:
-    logged = capsys.readouterr().out
+    log_output = capsys.readouterr().out
     for event in ("query_ended", "query_replayed", "query_broken", "query_overdue", "message_refused"):
-        assert event in logged
+        assert event in log_output
     texts = list(flow.texts())
     assert {kind for kind, text in texts if ANN_GUEST_ID in unquote(text)} == {
         *("answer", "policy of a form", "messages to the client", "request to the agent"),
         *("event of the worker", "check of a time limit", "S3 key"),
     }, "texts of each kind contain the guest id instead"
-    assert [kind for kind, text in (*texts, ("log", logged)) if contains_identity_id(text)] == []
+    assert [kind for kind, text in (*texts, ("log", log_output)) if contains_identity_id(text)] == []
 
 
 def test_of_all_keys_only_those_of_conversations_contain_the_identity_id(flow: FlowHarness) -> None:
@@ -123,9 +123,9 @@ def test_of_all_keys_only_those_of_conversations_contain_the_identity_id(flow: F
 
 
 def test_the_agent_cannot_compute_the_session_id_from_an_identity_id_that_it_knows(flow: FlowHarness) -> None:
-    spoken, written, *_ = flow.worker.agent.questions
-    assert spoken.session_id == written.session_id, "both questions belong to one conversation"
-    assert len(written.conversation) == 1
+    spoken_question, written_question, *_ = flow.worker.agent.questions
+    assert spoken_question.session_id == written_question.session_id, "both questions belong to one conversation"
+    assert len(written_question.conversation) == 1
     session = flow.answers[1]["sessionId"]
-    unkeyed = agent_types.opaque_session_id(conversation_key(ANN_IDENTITY, session, LECTURE_ID)["sessionId"])
-    assert spoken.session_id != unkeyed, "a hash without a key could be computed by the agent"
+    unkeyed_session_id = agent_types.opaque_session_id(conversation_key(ANN_IDENTITY, session, LECTURE_ID)["sessionId"])
+    assert spoken_question.session_id != unkeyed_session_id, "a hash without a key could be computed by the agent"

@@ -1,6 +1,7 @@
-"""Reports of lectures: the guest who uploads a lecture gets its state, but no other guest does.
+"""Lecture reports: messages with the state of an uploaded lecture, only for the guest who uploads it.
 
-The WebSocket handler and the lecture validator share one table.
+The lecture validator posts a report after it has validated the lecture. The WebSocket handler, which shares the table
+with the validator, answers a request for the state.
 """
 
 from datetime import timedelta
@@ -28,16 +29,16 @@ def request_upload(api: SocketHarness, connection: str = "c1") -> dict[str, Any]
     return api.send("upload", connection, kind="lecture", contentType="audio/mpeg")
 
 
-def reports(validator: LectureHarness, connection: str = "c1") -> list[dict[str, Any]]:
+def received_reports(validator: LectureHarness, connection: str = "c1") -> list[dict[str, Any]]:
     return validator.clients.sent_to(connection, "lecture")
 
 
 def test_the_guest_who_uploads_a_lecture_gets_a_report_of_it(api: SocketHarness, validator: LectureHarness) -> None:
     api.connect("c2", BOB_IDENTITY)
     form = request_upload(api)
-    assert reports(validator) == []
+    assert received_reports(validator) == []
     assert validator.handle(validator.put(spoken("mp3"), form["key"])) == []
-    [report] = reports(validator)
+    [report] = received_reports(validator)
     assert report.pop("durationMs") == pytest.approx(12345, abs=60)
     assert report == {"type": "lecture", "lectureId": form["lectureId"], "state": "ready"}
     assert set(validator.clients.inbox) == {"c1"}, "no other guest gets a report"
@@ -46,16 +47,16 @@ def test_the_guest_who_uploads_a_lecture_gets_a_report_of_it(api: SocketHarness,
 def test_a_rejected_lecture_is_reported_with_code_and_sentence(api: SocketHarness, validator: LectureHarness) -> None:
     form = request_upload(api)
     assert validator.handle(validator.put(b"no audio at all", form["key"])) == []
-    [report] = reports(validator)
+    [report] = received_reports(validator)
     assert (report["state"], report["code"]) == ("rejected", "UNKNOWN_FORMAT")
     assert report["message"] == LIMITS.rejection("UNKNOWN_FORMAT").sentence  # type: ignore[arg-type]
 
 
 def test_a_repeated_notification_sends_no_second_report(api: SocketHarness, validator: LectureHarness) -> None:
-    uploaded = validator.put(spoken("mp3"), request_upload(api)["key"])
-    validator.handle(uploaded)
-    validator.handle(uploaded)
-    assert len(reports(validator)) == 1
+    new_object = validator.put(spoken("mp3"), request_upload(api)["key"])
+    validator.handle(new_object)
+    validator.handle(new_object)
+    assert len(received_reports(validator)) == 1
 
 
 def test_a_lecture_of_an_operator_is_not_reported(validator: LectureHarness) -> None:
@@ -72,7 +73,7 @@ def test_a_guest_who_reconnects_gets_the_report_on_the_new_connection(
     answer = api.send("lecture", "c9", lectureId=form["lectureId"])
     assert answer == {"type": "lecture", "id": "m1", "lectureId": form["lectureId"], "state": "pending"}
     validator.handle(validator.put(spoken("mp3"), form["key"]))
-    assert (len(reports(validator)), len(reports(validator, "c9"))) == (0, 1)
+    assert (len(received_reports(validator)), len(received_reports(validator, "c9"))) == (0, 1)
 
 
 def test_a_guest_who_asks_after_the_validation_gets_the_state_in_the_answer(
@@ -81,7 +82,7 @@ def test_a_guest_who_asks_after_the_validation_gets_the_state_in_the_answer(
     form = request_upload(api)
     validator.clients.gone.add("c1")
     validator.handle(validator.put(spoken("mp3"), form["key"]))
-    assert reports(validator) == []
+    assert received_reports(validator) == []
     assert api.send("lecture", lectureId=form["lectureId"])["state"] == "ready"
     validator.handle(validator.put(b"x", form["key"], NOW + timedelta(seconds=5)))
     assert api.send("lecture", lectureId=form["lectureId"])["code"] == "UNKNOWN_FORMAT"
@@ -105,7 +106,7 @@ def test_a_request_for_an_unknown_lecture_creates_no_item(api: SocketHarness) ->
     assert api.stored_items() == before
 
 
-def test_a_report_that_cannot_be_posted_is_logged_and_the_validation_stays(
+def test_a_report_that_cannot_be_posted_is_logged_and_the_lecture_stays_ready(
     api: SocketHarness, validator: LectureHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     connections: list[str] = []
@@ -132,4 +133,4 @@ def test_a_report_is_posted_again_after_a_transient_failure(api: SocketHarness, 
 
     validator.clients.before_post = fail_once
     validator.handle(validator.put(spoken("mp3"), request_upload(api)["key"]))
-    assert len(reports(validator)) == 1
+    assert len(received_reports(validator)) == 1

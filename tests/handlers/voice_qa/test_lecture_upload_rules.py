@@ -1,4 +1,7 @@
-"""Rules for lecture uploads: valid keys, limits, and which of two uploads counts."""
+"""Rules for lecture uploads: valid keys, limits, and which of two uploads counts.
+
+An upload is misplaced if its key contains a lecture's id but does not name a file directly below it.
+"""
 
 from datetime import timedelta
 
@@ -51,13 +54,8 @@ def test_a_lecture_is_one_file_with_a_valid_name_directly_below_its_id(name: str
 @pytest.mark.parametrize(
     "key",
     [
-        *(
-            "",
-            "lectures/a.mp3",
-            f"lectures/{LECTURE_ID}",
-            f"lectures/{LECTURE_ID}/",
-            f"lectures/{LECTURE_ID.lower()}/a.mp3",
-        ),
+        *("", "lectures/a.mp3", f"lectures/{LECTURE_ID}", f"lectures/{LECTURE_ID}/"),
+        f"lectures/{LECTURE_ID.lower()}/a.mp3",
         *(f"lectures/{LECTURE_ID}0/a.mp3", f"lectures/8{LECTURE_ID[1:]}/a.mp3", f"lectures/{LECTURE_ID}\n/a.mp3"),
         *(f"lectures//{LECTURE_ID}/a.mp3", f"queries/{LECTURE_ID}/a.mp3", f"xlectures/{LECTURE_ID}/a.mp3"),
     ],

@@ -1,6 +1,10 @@
 """Clients that ask a question again, on the same or another connection, receive the pieces that they lack.
 
-The connection that asked last is the question's listener, to which the answer is posted.
+The connection that asked last is the question's listener, to which the answer is posted. Each attempt to answer the
+question numbers its pieces from 0. A client that asks again names the attempt and the first piece that it lacks.
+
+`worker.ask` stores a request, and returns True if a worker must be invoked. The scripted answers contain functions,
+which are called between the pieces.
 """
 
 from typing import Any
@@ -29,13 +33,15 @@ def test_a_stored_answer_is_sent_again_from_the_requested_piece(worker: WorkerHa
     assert worker.ask("c2", resume_from=1)
     assert worker.invoke() is AnswerOutcome.REPLAYED
     assert worker.clients.inbox["c2"][:-1] == worker.clients.inbox["c1"][1:3]
-    [answered] = worker.sent_messages("answered", "c2")
-    assert (answered["pieces"], ".ogg" in answered["audioUrl"]) == (3, True)
+    [answered_message] = worker.sent_messages("answered", "c2")
+    assert (answered_message["pieces"], ".ogg" in answered_message["audioUrl"]) == (3, True)
     assert (len(worker.agent.questions), worker.running_question_count) == (1, 0)
 
 
-@pytest.mark.parametrize("body", [None, b"{not json"])
-def test_a_question_whose_stored_answer_is_gone_can_be_repeated(worker: WorkerHarness, body: bytes | None) -> None:
+@pytest.mark.parametrize("body", [None, b"{not json"], ids=["deleted", "unreadable"])
+def test_a_question_whose_stored_answer_cannot_be_read_can_be_repeated(
+    worker: WorkerHarness, body: bytes | None
+) -> None:
     worker.answer_question(TEXT)
     key = f"responses/{GUEST_ID}/{QUERY_ID}.1.jsonl"
     if body is None:
@@ -117,14 +123,15 @@ def test_a_client_that_reconnects_after_the_end_is_served_by_another_invocation(
     assert worker.clients.piece_numbers("c2") == [0, 1]
 
 
-@pytest.mark.parametrize(("resume_from", "received"), [(0, [1, 0, 1, 2]), (1, [1, 1, 2])])
+@pytest.mark.parametrize(("resume_from", "received_numbers"), [(0, [1, 0, 1, 2]), (1, [1, 1, 2])])
 def test_a_client_that_asks_again_on_the_same_connection_gets_the_pieces_again(
-    worker: WorkerHarness, resume_from: int, received: list[int]
+    worker: WorkerHarness, resume_from: int, received_numbers: list[int]
 ) -> None:
+    """The first request names piece 1, which is sent. The second request names the same piece or an earlier one."""
     worker.ask(resume_from=1)
     worker.script_answer(TEXT, MORE_TEXT, lambda: worker.ask(resume_from=resume_from), worker.delay_step(2_000), TEXT)
     worker.invoke()
-    assert worker.clients.piece_numbers("c1") == received
+    assert worker.clients.piece_numbers("c1") == received_numbers
 
 
 def test_a_client_with_pieces_of_a_failed_attempt_gets_all_pieces_of_the_next_attempt(worker: WorkerHarness) -> None:
@@ -136,7 +143,9 @@ def test_a_client_with_pieces_of_a_failed_attempt_gets_all_pieces_of_the_next_at
     assert worker.clients.attempts_and_numbers("c2") == [(2, 0), (2, 1), (2, 2)]
     worker.ask("c3", resume_from=1, attempt=1)
     worker.invoke()
-    assert worker.clients.attempts_and_numbers("c3") == [(2, 0), (2, 1), (2, 2)], "a stored answer is sent alike"
+    assert worker.clients.attempts_and_numbers("c3") == [(2, 0), (2, 1), (2, 2)], (
+        "a stored answer is also sent from its first piece"
+    )
     worker.ask("c4", resume_from=1, attempt=2)
     worker.invoke()
     assert worker.clients.attempts_and_numbers("c4") == [(2, 1), (2, 2)]
@@ -159,12 +168,14 @@ def test_later_pieces_of_a_replaced_attempt_are_never_sent(worker: WorkerHarness
     worker.invoke()
     assert worker.clients.attempts_and_numbers("c2") == [(2, 0), (2, 1)]
     assert worker.clients.attempts_and_numbers("c3") == [(2, 1)]
-    first, *later = [worker.sent_messages("answered", connection)[0] for connection in ("c1", "c2", "c3")]
-    assert (first["attempt"], first["pieces"]) == (2, 2)
-    for message in later:
-        assert {**message, "audioUrl": ""} == {**first, "audioUrl": ""}
-        assert urlsplit(message["audioUrl"]).path == urlsplit(first["audioUrl"]).path
-    key = unquote(urlsplit(first["audioUrl"]).path).removeprefix("/").removeprefix(f"{BUCKET}/")
+    first_message, *later_messages = [
+        worker.sent_messages("answered", connection)[0] for connection in ("c1", "c2", "c3")
+    ]
+    assert (first_message["attempt"], first_message["pieces"]) == (2, 2)
+    for message in later_messages:
+        assert {**message, "audioUrl": ""} == {**first_message, "audioUrl": ""}
+        assert urlsplit(message["audioUrl"]).path == urlsplit(first_message["audioUrl"]).path
+    key = unquote(urlsplit(first_message["audioUrl"]).path).removeprefix("/").removeprefix(f"{BUCKET}/")
     assert worker.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == AUDIO.audio
 
 

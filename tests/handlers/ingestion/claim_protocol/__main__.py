@@ -37,16 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     end = options.first_seed + options.schedules
     tasks = [range(start, min(start + SEEDS_PER_TASK, end)) for start in range(options.first_seed, end, SEEDS_PER_TASK)]
     counts: Counter[str] = Counter()
-    failing: list[int] = []
+    failing_seeds: list[int] = []
     with ProcessPoolExecutor(options.processes) as processes:
         for result in processes.map(search, tasks):
             counts += result.counts
-            failing += result.failing_seeds
-    for seed in failing[:MAX_DESCRIBED]:
+            failing_seeds += result.failing_seeds
+    for seed in failing_seeds[:MAX_DESCRIBED]:
         print(f"Seed {seed}:\n{describe(seed)}\n")  # noqa: T201
     numbers = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
-    print(f"Claim protocol: {numbers}, {len(failing)} wrong results")  # noqa: T201
-    return 1 if failing else 0
+    print(f"Claim protocol: {numbers}, {len(failing_seeds)} wrong results")  # noqa: T201
+    return 1 if failing_seeds else 0
 
 
 if __name__ == "__main__":

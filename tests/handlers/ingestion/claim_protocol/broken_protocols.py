@@ -46,10 +46,10 @@ def _change_any_status(self: FileTable, record_id: Any, _allowed: Any, manifest_
 
 def _confirm_without_check(self: ManifestLifecycle, execution: Any) -> ConfirmedFiles:
     """Let the run publish the builder's list, without a confirmation of its files."""
-    confirmed = _ORIGINAL_CONFIRM(self, execution)
+    confirmed_files = _ORIGINAL_CONFIRM(self, execution)
     manifest = self.documents.read(execution.manifest_id)
     if manifest is None or not self.records.begin(execution.manifest_id, execution.arn, 0, execution.redrive):
-        return confirmed
+        return confirmed_files
     self.documents.write_confirmed(manifest, execution.redrive)
     return ConfirmedFiles(len(manifest.files), self.documents.uri(claimed_list_key(execution.manifest_id)))
 

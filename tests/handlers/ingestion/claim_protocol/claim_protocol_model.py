@@ -1,8 +1,10 @@
 """Model of the claim protocol: the real code of ingestion on an in-memory AWS, under a scheduler that can repeat a run.
 
 The claim protocol is the order of calls by which ingestion processes each file exactly once. Builders claim files for a
-manifest and start an execution of the workflow. The execution confirms the files, and its run publishes their rows.
-Sweeps and redrives repair the incomplete work of an interrupted actor.
+manifest, which is a list of files, and start an execution of the workflow. The execution confirms the files, and its
+run publishes their rows. Readers follow pointers, each of which names the Parquet files of one manifest and date.
+Sweeps (scheduled checks) and redrives (new executions for failed manifests) repair the incomplete work of an
+interrupted actor.
 
 The actors are manifest builders, sweepers, the steps of workflow executions, runs of the Spark job, and operators who
 redrive a manifest. The scheduler decides which actor sends its next calls. It can kill an actor at any call, lose,
@@ -57,6 +59,7 @@ SETTLE_SECONDS = 3601
 """Time after which a sweep also puts pending files into manifests that are not full (`flush_age` is 3600 seconds)."""
 FINAL_STATUSES = frozenset({"processed", "rejected", "superseded"})
 MAX_REDRIVES_WITHOUT_FAULTS = 4
+"""Maximum number of redrives of one manifest until it must have ended, if no further faults happen."""
 MAX_ROUNDS = 16
 """Maximum number of sweeps until everything must have ended."""
 EXPECTED_FAILURES = (
@@ -135,13 +138,16 @@ class Execution:
     """Number of retries of the current state. The workflow retries each state once."""
     uri: str = ""
     """S3 URI of the confirmed list, which the run reads."""
-    child: ScheduledActor | None = None
+    actor: ScheduledActor | None = None
     """Actor that does the work of the current state."""
 
 
 @dataclass
 class ClaimProtocolModel:
-    """One schedule of the protocol. `run` raises ProtocolViolation if it ends in a wrong result."""
+    """One schedule of the protocol. `run` raises ProtocolViolation if it ends in a wrong result.
+
+    All decisions are made by `choices.pick`, which returns one of the given options.
+    """
 
     choices: ScheduleChoices
     log: list[str] = field(default_factory=list)
@@ -228,6 +234,8 @@ class ClaimProtocolModel:
             self._notify(self.unhandled_batches.pop(0))
 
     def _notify(self, batch: list[str]) -> None:
+        """Let a builder handle the notifications of these files."""
+
         def work() -> None:
             messages = [
                 message for name in batch for message in announce(name, eventTime=ARRIVAL_TIMES[_file_number(name) % 2])
@@ -282,9 +290,9 @@ class ClaimProtocolModel:
     # Workflow executions
 
     def _begin_execution(self) -> None:
-        waiting = self.harness.waiting_executions
-        if waiting:
-            execution = Execution(waiting.pop(self.choices.pick(range(3)) % len(waiting)))
+        waiting_names = self.harness.waiting_executions
+        if waiting_names:
+            execution = Execution(waiting_names.pop(self.choices.pick(range(3)) % len(waiting_names)))
             self.executions.append(execution)
             self._start_state(execution)
 
@@ -311,10 +319,10 @@ class ClaimProtocolModel:
         else:
             fields: dict[str, Any] = {"cause": "States.TaskFailed"} if state == "fail" else {}
             work = lambda: self.harness.step(state, name, **fields)  # noqa: E731
-        execution.child = self._start(f"{state} of {name[-20:]}", work)
+        execution.actor = self._start(f"{state} of {name[-20:]}", work)
 
     def _end_state(self, execution: Execution, *, failed: bool) -> None:
-        result = execution.child.result if execution.child and not failed else None
+        result = execution.actor.result if execution.actor and not failed else None
         if failed and execution.retries < 1:
             execution.retries += 1
         else:
@@ -363,7 +371,7 @@ class ClaimProtocolModel:
             if not isinstance(actor.failure, EXPECTED_FAILURES):
                 raise actor.failure
         for execution in self.executions:
-            if execution.child is actor:
+            if execution.actor is actor:
                 self._end_state(execution, failed=actor.failure is not None)
                 break
 
@@ -396,7 +404,7 @@ class ClaimProtocolModel:
             self._run_actors()
             self.cloud.update_index()
             failed_ids = self._list_manifests("failed")
-            redrivable_ids = [entry for entry in failed_ids if redrives[entry] < MAX_REDRIVES_WITHOUT_FAULTS]
+            redrivable_ids = [failed for failed in failed_ids if redrives[failed] < MAX_REDRIVES_WITHOUT_FAULTS]
             for manifest_id in redrivable_ids:
                 redrives[manifest_id] += 1
                 self._start_redrive(manifest_id)
@@ -463,8 +471,8 @@ class ClaimProtocolModel:
     def _check_end(self) -> None:
         self._raise_violation()
         files = self.cloud.files()
-        tracked = {key[1] for key in files}
-        _require(tracked == {f"incoming/{name}.ndjson#v1" for name in self.file_names}, "a file is not tracked")
+        tracked_keys = {key[1] for key in files}
+        _require(tracked_keys == {f"incoming/{name}.ndjson#v1" for name in self.file_names}, "a file is not tracked")
         failed_ids = set(self._list_manifests("failed"))
         for key, item in files.items():
             status, manifest_id = item["status"]["S"], item.get("manifest_id", {}).get("S", "")

@@ -1,4 +1,7 @@
-"""Search for schedules of the claim protocol that end in a wrong result."""
+"""Search for schedules of the claim protocol that end in a wrong result.
+
+A schedule decides in which order the actors of the protocol's model send their calls, and which calls are lost or late.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

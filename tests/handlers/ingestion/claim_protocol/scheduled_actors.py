@@ -1,7 +1,8 @@
-"""Actors of the model: invocations and runs in threads. Only a single thread works at a time.
+"""Actors of the claim protocol's model: invocations of functions and runs of the Spark job, each in its own thread.
 
-An actor works until it has sent as many calls as the scheduler allows. The scheduler decides the fate of the last
-call. The earlier calls succeed, except calls of StartExecution, whose fate the scheduler decides separately.
+Only a single thread works at a time. An actor works until it has sent as many calls as the scheduler allows. The
+scheduler decides the fate of the last call. The earlier calls succeed, except calls of StartExecution, whose fate the
+scheduler decides separately.
 """
 
 import threading

@@ -1,4 +1,9 @@
-"""The model of the claim protocol notices deliberate defects of the protocol."""
+"""The model of the claim protocol notices deliberate defects of the protocol.
+
+The claim protocol is the order of calls by which ingestion processes each file exactly once. The model runs schedules,
+each of which is determined by a seed. A schedule decides in which order concurrent functions send their calls, and
+which calls are lost or late.
+"""
 
 import pytest
 

@@ -1,6 +1,8 @@
 """The claim protocol under thousands of schedules. `make fuzz` runs many more.
 
-If a test fails, it prints a shortened schedule and the command that repeats it.
+The claim protocol is the order of calls by which ingestion processes each file exactly once. A schedule decides in
+which order concurrent functions send their calls, and which calls are lost or late. It is a list of choices, each of
+which is the number of an option. If a test fails, it prints a shortened schedule and the command that repeats it.
 """
 
 import pytest

@@ -10,7 +10,7 @@ import pytest
 from local.emulation.glue import spark_process
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
-from tests.handlers.ingestion.glue.s3_gate import Gate, gate
+from tests.handlers.ingestion.glue.s3_gate import S3Gate, run_gate
 
 LANDING, LAKE_BUCKET = "polyphony-test-landing", "polyphony-test-lake"
 LAKE = f"s3://{LAKE_BUCKET}/"
@@ -23,7 +23,7 @@ class SparkHarness:
 
     s3: Any
     session: spark_process.SparkChildSession
-    gate: Gate
+    gate: S3Gate
     """Gate that the requests of the job pass, but not those of the tests."""
 
     def upload(
@@ -52,13 +52,13 @@ class SparkHarness:
         self.confirm(manifest_id, files)
         return files
 
-    def arguments(self, manifest_id: str, run_id: str, **others: object) -> list[str]:
+    def arguments(self, manifest_id: str, run_id: str, **options: object) -> list[str]:
         """Return the command line of a run."""
-        return spark_process.job_arguments(f"{LAKE}manifests/{manifest_id}.confirmed.json", LAKE, run_id, **others)
+        return spark_process.job_arguments(f"{LAKE}manifests/{manifest_id}.confirmed.json", LAKE, run_id, **options)
 
-    def run(self, manifest_id: str, run_id: str, **others: object) -> spark_process.SparkRunResult:
+    def run(self, manifest_id: str, run_id: str, **options: object) -> spark_process.SparkRunResult:
         """Run the job in the session."""
-        return self.session.run(self.arguments(manifest_id, run_id, **others))
+        return self.session.run(self.arguments(manifest_id, run_id, **options))
 
     def rows(self, *manifest_ids: str) -> list[dict[str, Any]]:
         """Return the rows that readers see, of these manifests or of all."""
@@ -83,12 +83,12 @@ class SparkHarness:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkHarness]:
     """Harness for all tests. Each test uses other manifests."""
-    with emulator.start(tmp_path_factory.mktemp("emulator")) as started:
-        s3 = EmulatorClients(started.emulator.endpoint)("s3")
+    with emulator.start(tmp_path_factory.mktemp("emulator")) as started_emulator:
+        s3 = EmulatorClients(started_emulator.emulator.endpoint)("s3")
         s3.create_bucket(Bucket=LANDING)
         s3.put_bucket_versioning(Bucket=LANDING, VersioningConfiguration={"Status": "Enabled"})
         s3.create_bucket(Bucket=LAKE_BUCKET)
-        with gate(started.emulator.endpoint) as s3_gate:
+        with run_gate(started_emulator.emulator.endpoint) as s3_gate:
             variables = spark_process.spark_environment(
                 tmp_path_factory.mktemp("spark"),
                 endpoint=s3_gate.endpoint,

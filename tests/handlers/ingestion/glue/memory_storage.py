@@ -1,14 +1,11 @@
-"""In-memory object storage, which can kill the run after any write."""
+"""In-memory object storage for the Spark job, which can kill a run of the job after any write."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 
 from handlers.common.aws.unreadable_objects import UnreadableObject
 from handlers.ingestion.glue.object_storage import ObjectChanged, ObjectGone
-
-
-class Killed(BaseException):
-    """The process of the run was killed. It is no `Exception`, so that no code of the run handles it."""
+from tests.handlers.ingestion.ingestion_harness import Killed
 
 
 class MemoryStorage:

@@ -17,7 +17,7 @@ from local.http_server import serve_handler
 WRITES = frozenset({"PUT", "POST", "DELETE"})
 
 
-class Gate:
+class S3Gate:
     """Control of the proxy by the test."""
 
     def __init__(self, target: str) -> None:
@@ -57,7 +57,7 @@ class Gate:
             self.problems.append(str(error))
 
 
-def _handler(gate: Gate) -> type[BaseHTTPRequestHandler]:
+def _handler(gate: S3Gate) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -98,9 +98,9 @@ def _handler(gate: Gate) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def gate(target: str) -> Iterator[Gate]:
+def run_gate(target: str) -> Iterator[S3Gate]:
     """Start a gate in front of an endpoint."""
-    s3_gate = Gate(target)
+    s3_gate = S3Gate(target)
     with serve_handler(_handler(s3_gate)) as port:
         s3_gate.endpoint = f"http://{LOOPBACK}:{port}"
         yield s3_gate

@@ -1,4 +1,7 @@
-"""The job and the handlers exchange the same documents, although each reads them with other code."""
+"""Documents that the handlers and the Spark job exchange: the list of a manifest's files, and the result of a run.
+
+The handlers and the job read and write them with different code.
+"""
 
 import json
 from datetime import UTC, datetime
@@ -67,16 +70,20 @@ def test_names_that_would_leave_their_folder_in_the_lake_are_refused() -> None:
 
 
 def test_a_redrive_also_processes_the_files_for_which_the_earlier_run_published_something() -> None:
-    claimed = parse_file_list(list_document("a", "b", "c"))
-    confirmed = FileList("m", claimed.files[:1])
+    claimed_list = parse_file_list(list_document("a", "b", "c"))
+    confirmed_list = FileList("m", claimed_list.files[:1])
     outcomes = [FileOutcome("b#v1", "d", "processed", rows=2), FileOutcome("c#v1", "d", "rejected")]
     result = format_result("m", "r", outcomes, [])
     assert reported_file_keys(result) == {"b#v1", "c#v1"}
     assert published_file_keys(result) == {"b#v1"}, "c has neither rows nor rejected lines"
-    files = add_published_files(confirmed, claimed, published_file_keys(result)).files
+    files = add_published_files(confirmed_list, claimed_list, published_file_keys(result)).files
     assert [file.key for file in files] == ["a", "b"]
-    assert add_published_files(claimed, None, published_file_keys(result)) == claimed, "all published files are listed"
-    assert add_published_files(confirmed, None, published_file_keys(None)) == confirmed, "there is no earlier result"
+    assert add_published_files(claimed_list, None, published_file_keys(result)) == claimed_list, (
+        "all published files are listed"
+    )
+    assert add_published_files(confirmed_list, None, published_file_keys(None)) == confirmed_list, (
+        "there is no earlier result"
+    )
 
 
 def test_a_rejected_file_with_stored_rejected_lines_counts_as_published() -> None:

@@ -1,4 +1,7 @@
-"""First pass over a file: counts, rejected lines, and the status of the file."""
+"""First pass over a file: counts, the status of the file, rejected lines, and the shape of its records.
+
+A rejected line is not a JSON record. The shape is the tree of all names in the records, with one node for each name.
+"""
 
 import base64
 import gzip
@@ -18,7 +21,7 @@ KEY = "incoming/ü +%.ndjson"
 
 
 def scan_body(body: bytes | None, size: int = 1, *, is_readable: bool = True) -> tuple[FileScan, list[dict[str, Any]]]:
-    """Scan a file with this content, or a deleted version if it is None. Return the result and the rejected lines."""
+    """Scan a file with this content, or a deleted version if it is None. Return the scan and the rejected lines."""
     storage, version = MemoryStorage(), (f"s3://landing/{KEY}", "v1")
     if body is not None:
         storage.versions[version] = body
@@ -30,7 +33,7 @@ def scan_body(body: bytes | None, size: int = 1, *, is_readable: bool = True) ->
     return scan, [json.loads(line) for content in contents for line in content.splitlines()]
 
 
-def result(scan: FileScan) -> tuple[str, str, int]:
+def file_result(scan: FileScan) -> tuple[str, str, int]:
     outcome = scan.outcome()
     return outcome.status, outcome.reason, outcome.rows
 
@@ -43,7 +46,7 @@ def test_rejected_lines_are_stored_with_line_number_and_reason() -> None:
         (6, "not_an_object", b"[1]"),
     ]
     assert {(item["file"], item["version"], item["whole"]) for item in rejected_lines} == {(KEY, "v1", True)}
-    assert result(scan) == ("processed", "", 2)
+    assert file_result(scan) == ("processed", "", 2)
     assert scan.outcome().rejected_rows == 3
 
 
@@ -52,7 +55,7 @@ def test_rejected_lines_are_stored_with_line_number_and_reason() -> None:
 )
 def test_an_empty_file_is_processed_without_rows(body: bytes) -> None:
     scan, rejected_lines = scan_body(body)
-    assert result(scan) == ("processed", "empty", 0)
+    assert file_result(scan) == ("processed", "empty", 0)
     assert not rejected_lines
 
 
@@ -68,14 +71,14 @@ def test_an_empty_file_is_processed_without_rows(body: bytes) -> None:
 )
 def test_a_file_without_any_record_is_rejected_with_the_most_common_reason(body: bytes, reason: str) -> None:
     scan, rejected_lines = scan_body(body)
-    assert result(scan) == ("rejected", reason, 0)
+    assert file_result(scan) == ("rejected", reason, 0)
     assert len(rejected_lines) == scan.outcome().rejected_rows > 0
 
 
 def test_a_damaged_gzip_file_gives_every_line_before_the_damage_and_one_rejected_line() -> None:
     lines = b"".join(b'{"a":%d}\n' % number for number in range(1000))
     scan, rejected_lines = scan_body(gzip.compress(lines)[:-8])
-    assert result(scan) == ("processed", "damaged_gzip", 1000)
+    assert file_result(scan) == ("processed", "damaged_gzip", 1000)
     assert scan.outcome().rejected_rows == 1
     assert [(item["line"], item["reason"], item["raw"], item["whole"]) for item in rejected_lines] == [
         (1001, "damaged_gzip", "", False)
@@ -95,7 +98,7 @@ def test_a_version_that_is_not_read_has_no_rows(
     body: bytes | None, arguments: dict[str, Any], expected: tuple[str, str, int]
 ) -> None:
     scan, rejected_lines = scan_body(body, **arguments)
-    assert result(scan) == expected
+    assert file_result(scan) == expected
     assert not rejected_lines
 
 
@@ -114,7 +117,7 @@ def test_a_file_with_too_much_content_is_rejected_before_it_is_read_completely(
     monkeypatch.setattr(module, "MAX_LINES", 1999)
     monkeypatch.setattr(module, "MAX_CONTENT_BYTES", 20_000)
     scan, _ = scan_body(content)
-    assert result(scan) == ("rejected", "too_large", 0)
+    assert file_result(scan) == ("rejected", "too_large", 0)
     assert not scan.shape.names, "the file does not affect the columns"
 
 
@@ -154,6 +157,7 @@ def test_a_file_whose_objects_have_too_many_names_uses_little_memory_and_keeps_i
     )
     scan, _ = scan_body(b"".join(json.dumps(record).encode() + b"\n" for record in records))
     assert scan.rows == 40
+    # A record adds about 1,602 nodes, so the limit must be checked at least after every third record.
     assert max(node_counts) < MAX_FILE_NODES + 3 * 1602
     names = scan.shape.names
     assert (set(names), set(names["o"].names)) == ({"id", "o", "by"}, {"x"})

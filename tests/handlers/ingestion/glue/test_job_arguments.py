@@ -1,4 +1,4 @@
-"""Parsing of Glue's command line."""
+"""Parsing of the command line with which Glue starts the Spark job."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Parsing of one line: the result is a record, or an error with the problem of the line."""
+"""Parsing of one line of an uploaded file: the result is a record, or an error with the problem of the line."""
 
 import json
 import sys
@@ -20,8 +20,8 @@ OBJECTS = st.dictionaries(TEXT, VALUES, max_size=5)
 
 
 @given(OBJECTS, st.booleans())
-def test_every_object_is_read_as_it_was_written(value: dict[str, Any], escaped: bool) -> None:
-    assert parse_record(json.dumps(value, ensure_ascii=escaped).encode()) == value
+def test_every_object_is_read_as_it_was_written(value: dict[str, Any], is_escaped: bool) -> None:
+    assert parse_record(json.dumps(value, ensure_ascii=is_escaped).encode()) == value
 
 
 @pytest.mark.parametrize(

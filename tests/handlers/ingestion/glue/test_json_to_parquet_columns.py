@@ -1,6 +1,8 @@
 """Shapes of JSON records, and the Parquet columns that are inferred from them.
 
-The order of the records does not matter. A column is wide enough for every value, and a widened column is reported.
+A shape is a tree with one node for each name at each level. A node with too many names below it becomes boundless: the
+nodes below it are dropped, and it becomes a column with JSON text. The order of the records does not matter. A column
+is wide enough for every value, and a column whose values have several kinds is reported as widened.
 """
 
 from typing import Any
@@ -63,8 +65,8 @@ def column_type_of(*values: Any) -> ColumnType:
 
 @given(RECORDS, st.randoms())
 def test_the_order_of_records_does_not_change_the_shape(records: list[dict[str, Any]], random: Any) -> None:
-    shuffled = random.sample(records, len(records))
-    parts = [shape_of(*shuffled[::2]), shape_of(*shuffled[1::2])]
+    shuffled_records = random.sample(records, len(records))
+    parts = [shape_of(*shuffled_records[::2]), shape_of(*shuffled_records[1::2])]
     assert merge(*parts) == merge(*reversed(parts)) == shape_of(*records)
     assert merge(*parts, *parts) == shape_of(*records), "a part that is merged twice changes nothing"
 
@@ -73,18 +75,20 @@ def test_the_order_of_records_does_not_change_the_shape(records: list[dict[str, 
 def test_the_nodes_marked_as_boundless_do_not_depend_on_the_order(
     records: list[dict[str, Any]], nodes_below_columns: int, random: Any
 ) -> None:
-    shuffled = random.sample(records, len(records))
-    unlimited, limited = shape_of(*records), shape_of(*records)
-    limited_halves = merge(shape_of(*shuffled[::2]), shape_of(*shuffled[1::2]))
-    max_nodes = 1 + len(unlimited.names) + nodes_below_columns
-    for shape in (limited, limited_halves):
+    shuffled_records = random.sample(records, len(records))
+    unlimited_shape, limited_shape = shape_of(*records), shape_of(*records)
+    limited_halves = merge(shape_of(*shuffled_records[::2]), shape_of(*shuffled_records[1::2]))
+    max_nodes = 1 + len(unlimited_shape.names) + nodes_below_columns
+    for shape in (limited_shape, limited_halves):
         limit_nodes(shape, max_nodes)
-    assert limited == limited_halves
-    assert count_nodes(limited) <= max_nodes
-    assert limited.names.keys() == unlimited.names.keys(), "the record keeps all its columns"
-    if count_nodes(unlimited) <= max_nodes:
-        assert limited == unlimited, "a shape below the limit is unchanged"
-    assert merge(limited, unlimited) == merge(unlimited, limited) == limited, "a boundless node stays boundless"
+    assert limited_shape == limited_halves
+    assert count_nodes(limited_shape) <= max_nodes
+    assert limited_shape.names.keys() == unlimited_shape.names.keys(), "the record keeps all its columns"
+    if count_nodes(unlimited_shape) <= max_nodes:
+        assert limited_shape == unlimited_shape, "a shape below the limit is unchanged"
+    assert merge(limited_shape, unlimited_shape) == merge(unlimited_shape, limited_shape) == limited_shape, (
+        "a boundless node stays boundless"
+    )
 
 
 @given(RECORDS, st.integers(0, 12))
@@ -94,10 +98,10 @@ def test_inferred_columns_hold_every_value_completely(records: list[dict[str, An
     for name, column_type in infer_columns(shape).fields:
         misfit = MisfitFlag()
         values = [record.get(name) for record in records]
-        stored = [make_converter(column_type)(value, misfit) for value in values]
+        stored_values = [make_converter(column_type)(value, misfit) for value in values]
         assert not misfit.is_set
         if fits_unchanged(column_type, shape.names[name]):
-            assert without_nulls(stored) == without_nulls(values)
+            assert without_nulls(stored_values) == without_nulls(values)
 
 
 def without_nulls(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Reading of lines: gzip is detected by the content, lines are numbered, and memory is bounded."""
+"""Reading of the lines of a file: gzip is detected by the content, lines are numbered, and memory is bounded."""
 
 import gzip
 import json
@@ -24,7 +24,7 @@ def split_into_chunks(body: bytes, cuts: list[int]) -> list[bytes]:
 
 
 def expected_lines(content: bytes) -> list[SourceLine]:
-    """Return the lines that are not blank of a content that is not compressed, found in a simple way."""
+    """Return the lines of uncompressed content that are not blank."""
     raw_lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     return [SourceLine(number, raw) for number, raw in enumerate(raw_lines, 1) if raw.strip()]
 
@@ -32,12 +32,12 @@ def expected_lines(content: bytes) -> list[SourceLine]:
 @given(CONTENT, st.lists(st.integers(0, 700)), st.sampled_from(["plain", "gzip", "members"]))
 def test_lines_do_not_depend_on_compression_and_chunks(content: list[bytes], cuts: list[int], packing: str) -> None:
     body = b"{" + b"\n".join(content)  # so that it does not start like gzip
-    packed = {
+    compressed = {
         "plain": body,
         "gzip": gzip.compress(body),
         "members": gzip.compress(body[:9]) + gzip.compress(body[9:]) + b"\0" * 20,
     }[packing]
-    assert list(read_lines(split_into_chunks(packed, cuts))) == expected_lines(body)
+    assert list(read_lines(split_into_chunks(compressed, cuts))) == expected_lines(body)
 
 
 @given(CONTENT, st.integers(0, 10**6), st.lists(st.integers(0, 700)))
@@ -45,10 +45,10 @@ def test_a_truncated_gzip_stream_gives_complete_lines_and_a_last_line_with_the_p
     content: list[bytes], cut: int, cuts: list[int]
 ) -> None:
     body = b"{\n" + b"\n".join(content)
-    packed = gzip.compress(body)
-    truncated = packed[: 10 + cut % (len(packed) - 10)]
-    *lines, last = read_lines(split_into_chunks(truncated, cuts))
-    assert last.problem == DataProblem.DAMAGED_GZIP
+    compressed = gzip.compress(body)
+    truncated_file = compressed[: 10 + cut % (len(compressed) - 10)]
+    *lines, last_line = read_lines(split_into_chunks(truncated_file, cuts))
+    assert last_line.problem == DataProblem.DAMAGED_GZIP
     assert lines == expected_lines(body)[: len(lines)]
 
 
@@ -77,17 +77,20 @@ def gzip_files() -> Iterator[tuple[str, bytes]]:
 
 
 GZIP_FILES = dict(gzip_files())
+LARGE_FILE = gzip.compress(log_lines(4000))
 
 
-@pytest.mark.parametrize("packed", GZIP_FILES.values(), ids=GZIP_FILES)
-def test_every_complete_line_before_damage_at_any_byte_of_a_gzip_file_is_read(packed: bytes) -> None:
+@pytest.mark.parametrize("compressed", GZIP_FILES.values(), ids=GZIP_FILES)
+def test_every_complete_line_before_damage_at_any_byte_of_a_gzip_file_is_read(compressed: bytes) -> None:
     damage_count = 0
-    for position in range(2, len(packed)):  # without the first two bytes, it is not a gzip file
-        bit_flipped = packed[:position] + bytes([packed[position] ^ 1 << position % 8]) + packed[position + 1 :]
-        truncated, bytes_removed = packed[:position], packed[:position] + packed[position + 3 :]
-        for changed in (bit_flipped, truncated, bytes_removed):
-            content, is_whole = unpack_readable(changed)
-            lines = list(read_lines([changed]))
+    for position in range(2, len(compressed)):  # without the first two bytes, it is not a gzip file
+        bit_flipped = (
+            compressed[:position] + bytes([compressed[position] ^ 1 << position % 8]) + compressed[position + 1 :]
+        )
+        truncated_file, bytes_removed = compressed[:position], compressed[:position] + compressed[position + 3 :]
+        for changed_file in (bit_flipped, truncated_file, bytes_removed):
+            content, is_whole = unpack_readable(changed_file)  # without the tested reader
+            lines = list(read_lines([changed_file]))
             if is_whole:  # the change is in a field of the header or in the zeros, or removed whole members
                 assert lines == expected_lines(content), position
                 continue
@@ -96,46 +99,44 @@ def test_every_complete_line_before_damage_at_any_byte_of_a_gzip_file_is_read(pa
             last_line = SourceLine(content.count(b"\n") + 1, content[last_start:], DataProblem.DAMAGED_GZIP)
             assert lines.pop() == last_line, position
             assert lines == expected_lines(content[:last_start]), position
-    assert damage_count > 2 * len(packed), "most changes are damage"
+    assert damage_count > 2 * len(compressed), "most changes are damage"
 
 
 @given(st.integers(0, 2**32), st.lists(st.integers(0, 10**6), max_size=4), st.sampled_from(["flip", "zero", "insert"]))
-def test_lines_before_damage_do_not_depend_on_chunks(number: int, cuts: list[int], kind: str) -> None:
-    packed = LARGE_FILE
-    start = 10 + number % (len(packed) - 10)
-    damage, size = {"flip": (bytes([packed[start] ^ 0x55]), 1), "zero": (bytes(64), 64), "insert": (b"x", 0)}[kind]
-    damaged = packed[:start] + damage + packed[start + size :]
-    content, _ = unpack_readable(damaged)
-    *lines, last = read_lines(split_into_chunks(damaged, cuts))
-    assert last.problem == DataProblem.DAMAGED_GZIP
+def test_lines_before_damage_do_not_depend_on_chunks(number: int, cuts: list[int], damage_kind: str) -> None:
+    compressed = LARGE_FILE
+    start = 10 + number % (len(compressed) - 10)
+    damages = {"flip": (bytes([compressed[start] ^ 0x55]), 1), "zero": (bytes(64), 64), "insert": (b"x", 0)}
+    damage, size = damages[damage_kind]
+    damaged_file = compressed[:start] + damage + compressed[start + size :]
+    content, _ = unpack_readable(damaged_file)
+    *lines, last_line = read_lines(split_into_chunks(damaged_file, cuts))
+    assert last_line.problem == DataProblem.DAMAGED_GZIP
     assert lines == expected_lines(content[: content.rfind(b"\n") + 1])
-    assert last.number == content.count(b"\n") + 1
-
-
-LARGE_FILE = gzip.compress(log_lines(4000))
+    assert last_line.number == content.count(b"\n") + 1
 
 
 @pytest.mark.parametrize("trailer", [b"garbage", b"\0garbage", b"\0" * 20_000 + b"garbage"])
 def test_other_bytes_after_a_gzip_stream_are_damage(trailer: bytes) -> None:
-    *lines, last = read_lines([gzip.compress(b"{}\n") + trailer])
+    *lines, last_line = read_lines([gzip.compress(b"{}\n") + trailer])
     assert lines == [SourceLine(1, b"{}")]
-    assert last.problem == DataProblem.DAMAGED_GZIP
+    assert last_line.problem == DataProblem.DAMAGED_GZIP
 
 
 @pytest.mark.parametrize("zeros", [1, 16 * 1024, 20_000])
 def test_a_member_after_zeros_is_read(zeros: int) -> None:
-    packed = gzip.compress(b"{}\n") + bytes(zeros) + gzip.compress(b"[]\n")
-    assert list(read_lines([packed])) == [SourceLine(1, b"{}"), SourceLine(2, b"[]")]
-    assert gzip.decompress(packed) == b"{}\n[]\n", "Python's module does the same"
+    compressed = gzip.compress(b"{}\n") + bytes(zeros) + gzip.compress(b"[]\n")
+    assert list(read_lines([compressed])) == [SourceLine(1, b"{}"), SourceLine(2, b"[]")]
+    assert gzip.decompress(compressed) == b"{}\n[]\n", "Python's module does the same"
 
 
 def test_lines_before_damage_are_read_if_one_chunk_of_input_gives_several_chunks_of_content() -> None:
     raw_lines = [b"%d" % number + b"x" * 1_000_000 for number in range(6)]
-    packed = bytearray(gzip.compress(b"\n".join(raw_lines) + b"\n"))
-    packed[-5] ^= 1  # the checksum is in the same 16 KiB as all lines
-    *lines, last = read_lines([bytes(packed)])
+    compressed = bytearray(gzip.compress(b"\n".join(raw_lines) + b"\n"))
+    compressed[-5] ^= 1  # the checksum is in the same 16 KiB as all lines
+    *lines, last_line = read_lines([bytes(compressed)])
     assert [line.raw for line in lines] == raw_lines
-    assert last.problem == DataProblem.DAMAGED_GZIP
+    assert last_line.problem == DataProblem.DAMAGED_GZIP
 
 
 @given(st.integers(1, 60), st.lists(st.integers(0, 200)))
@@ -164,6 +165,6 @@ def test_an_empty_object_has_no_lines() -> None:
 
 
 def test_a_gzip_bomb_is_unpacked_in_chunks() -> None:
-    packed = gzip.compress(b"0" * 50_000_000)
-    (line,) = read_lines([packed], max_line_bytes=1_000_000)
+    compressed = gzip.compress(b"0" * 50_000_000)
+    (line,) = read_lines([compressed], max_line_bytes=1_000_000)
     assert line.problem == DataProblem.TOO_LONG

@@ -1,4 +1,8 @@
-"""Object storage: S3 (moto's) and a folder behave in the same way, and refusals of S3 get the right error."""
+"""Object storage of the Spark job: S3 (moto's) and a folder behave in the same way.
+
+If S3 refuses to return a version, either the version is unreadable, for example because of its encryption, or the
+storage fails, because the refusal may concern all files.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Order of a run's writes: after a crash at any write and a new run, readers always see one complete run."""
+"""Output of a run of the Spark job: after a crash at any write and a new run, readers always see one complete run.
+
+Readers follow pointers. A pointer is an object that names the Parquet files of one manifest (a list of files) and date.
+"""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.ingestion.glue.run_output import AnotherRunPublished, NewerRunStarted, RunOutput
-from tests.handlers.ingestion.glue.memory_storage import Killed, MemoryStorage
+from tests.handlers.ingestion.glue.memory_storage import MemoryStorage
+from tests.handlers.ingestion.ingestion_harness import Killed
 
 LAKE = "s3://lake/"
 DATES = ("2026-01-02", "2026-01-03")
@@ -20,7 +24,7 @@ def run_output(storage: MemoryStorage, run: str, dates: tuple[str, ...] = DATES)
 
 
 def complete_run(storage: MemoryStorage, run: str, rows_by_date: dict[str, list[str]]) -> None:
-    """Write what the job writes, but without Spark: one object of rejected lines per date, one Parquet file per row."""
+    """Write what the job writes, but without Spark: for each date rejected lines, and a Parquet file for each row."""
     output = run_output(storage, run)
     output.begin()
     for date in DATES:
@@ -46,7 +50,8 @@ ROWS = {DATES[0]: ["a", "b"], DATES[1]: ["c"]}
 TWO_RUNS = MemoryStorage()
 complete_run(TWO_RUNS, "r", ROWS)
 complete_run(TWO_RUNS, "s", ROWS)
-MAX_KILL = TWO_RUNS.write_count + 4
+MAX_KILL_AT = TWO_RUNS.write_count + 4
+"""Highest number of the write after which a test kills a run. It is higher than the number of any run's writes."""
 
 
 def new_storage() -> MemoryStorage:
@@ -64,32 +69,32 @@ def check_rows_after_each_write(storage: MemoryStorage) -> None:
     storage.on_write = check
 
 
-@given(st.lists(st.integers(1, MAX_KILL), max_size=4))
+@given(st.lists(st.integers(1, MAX_KILL_AT), max_size=4))
 def test_after_runs_killed_at_any_write_the_last_run_publishes_all_rows_and_removes_older_output(
-    kills: list[int],
+    kill_positions: list[int],
 ) -> None:
     storage = new_storage()
     check_rows_after_each_write(storage)
-    for number, kill in enumerate(kills):
-        storage.write_count, storage.kill_after_write = 0, kill
+    for number, kill_at in enumerate(kill_positions):
+        storage.write_count, storage.kill_after_write = 0, kill_at
         with suppress(Killed):
             complete_run(storage, f"r{number}", ROWS)
     storage.kill_after_write = None
     complete_run(storage, "last", ROWS)
     assert visible_rows(storage) == ROWS
-    remaining = [uri for uri in storage.objects if "/run=" in uri and uri not in OBJECTS_OF_OTHER_MANIFEST]
-    assert len(remaining) == 5, "only three files of data and two of rejected lines"
-    assert all("run=m-last/" in uri for uri in remaining)
+    remaining_uris = [uri for uri in storage.objects if "/run=" in uri and uri not in OBJECTS_OF_OTHER_MANIFEST]
+    assert len(remaining_uris) == 5, "only three files of data and two of rejected lines"
+    assert all("run=m-last/" in uri for uri in remaining_uris)
     assert OBJECTS_OF_OTHER_MANIFEST.items() <= storage.objects.items()
     assert storage.objects[f"{LAKE}manifests/m.result.json"] == b"last"
 
 
-@pytest.mark.parametrize("kill", range(1, MAX_KILL + 1))
-def test_a_run_killed_at_any_write_leaves_all_rows_of_the_previous_run_or_of_itself(kill: int) -> None:
+@pytest.mark.parametrize("kill_at", range(1, MAX_KILL_AT + 1))
+def test_a_run_killed_at_any_write_leaves_all_rows_of_the_previous_run_or_of_itself(kill_at: int) -> None:
     storage = new_storage()
     complete_run(storage, "first", ROWS)
     check_rows_after_each_write(storage)
-    storage.write_count, storage.kill_after_write = 0, kill
+    storage.write_count, storage.kill_after_write = 0, kill_at
     try:
         complete_run(storage, "second", ROWS)
     except Killed:
@@ -199,7 +204,7 @@ def test_of_two_runs_that_begin_at_the_same_time_one_stops() -> None:
         slow_run.begin()
 
 
-def test_a_repeated_request_of_a_write_is_no_conflict() -> None:
+def test_a_repeated_request_for_a_write_is_no_conflict() -> None:
     storage = InterruptedStorage()
     slow_run, paths = begin_slow_run(storage)
     pointer, content = f"{LAKE}pointers/dt={DATES[0]}/m.txt", f"{paths[DATES[0]][0]}\n".encode()

@@ -1,4 +1,8 @@
-"""The job on real Spark, against the emulator's S3: the output rows equal the input lines."""
+"""The job on real Spark, against the emulator's S3: the output rows equal the input lines.
+
+Each run processes the files of one manifest, a list of files. It writes Parquet files to the lake bucket, and publishes
+them by pointers, which are objects that name the files of one manifest and date.
+"""
 
 import gzip
 import hashlib
@@ -35,7 +39,7 @@ def records(count: int, first_id: int = 0) -> list[bytes]:
     return [b'{"id":%d,"name":"n%d"}' % (number, number) for number in range(first_id, first_id + count)]
 
 
-def join(lines: Iterable[bytes]) -> bytes:
+def join_lines(lines: Iterable[bytes]) -> bytes:
     return b"".join(line + b"\n" for line in lines)
 
 
@@ -74,23 +78,27 @@ class MixedRun:
 
 @pytest.fixture(scope="module")
 def mixed(spark: SparkHarness) -> MixedRun:
+    """Run the job once, with files of all kinds."""
+
     def upload(name: str, content: bytes, date: str = "2026-01-02") -> dict[str, Any]:
         return spark.upload(f"incoming/mixed/{name}", content, date)
 
     files = {
-        "plain": upload("plain.ndjson", join(VALID_FILES["plain"])),
-        "gzip": upload("really-gzip.txt", gzip.compress(join(VALID_FILES["gzip"]))),
-        "misnamed": upload("not-gzip.gz", join(VALID_FILES["misnamed"])),
+        "plain": upload("plain.ndjson", join_lines(VALID_FILES["plain"])),
+        "gzip": upload("really-gzip.txt", gzip.compress(join_lines(VALID_FILES["gzip"]))),
+        "misnamed": upload("not-gzip.gz", join_lines(VALID_FILES["misnamed"])),
         "one line": upload("one.ndjson", VALID_FILES["one line"][0]),
-        "next day": upload("next.ndjson", join(VALID_FILES["next day"]), "2026-01-03"),
-        **{key: upload(key, join(VALID_FILES[key])) for key in ODD_KEYS},
-        "bad": upload("bad.ndjson", join([*records(1, 10300), b"canary-bad", b"", b"\xff", b"[]", *records(1, 10301)])),
+        "next day": upload("next.ndjson", join_lines(VALID_FILES["next day"]), "2026-01-03"),
+        **{key: upload(key, join_lines(VALID_FILES[key])) for key in ODD_KEYS},
+        "bad": upload(
+            "bad.ndjson", join_lines([*records(1, 10300), b"canary-bad", b"", b"\xff", b"[]", *records(1, 10301)])
+        ),
         "latin": upload("latin.ndjson", '{"a":"é"}\n'.encode("latin-1")),
         "empty": upload("empty.ndjson", b""),
-        "varied": upload("varied.ndjson", join(VARIED_RECORDS)),
-        "deleted": upload("deleted.ndjson", join(records(1, 10600))),
-        "old": upload("twice.ndjson", join(records(2, 10700))),
-        "new": upload("twice.ndjson", join(records(1, 10710))) | {"arrivedAt": "2026-01-02T03:04:05.900Z"},
+        "varied": upload("varied.ndjson", join_lines(VARIED_RECORDS)),
+        "deleted": upload("deleted.ndjson", join_lines(records(1, 10600))),
+        "old": upload("twice.ndjson", join_lines(records(2, 10700))),
+        "new": upload("twice.ndjson", join_lines(records(1, 10710))) | {"arrivedAt": "2026-01-02T03:04:05.900Z"},
     }
     spark.s3.delete_object(Bucket=LANDING, Key=files["deleted"]["key"], VersionId=files["deleted"]["versionId"])
     spark.confirm("mixed", list(files.values()))
@@ -193,7 +201,7 @@ def test_a_given_schema_is_used_and_other_values_are_kept_in_the_unknown_column(
         b'{"id":"seven","at":"yesterday","price":12.505,"geo":{"x":2,"y":3}}',
         b'{"id":2,"day":"0001-01-01"}',
     ]
-    spark.upload_manifest("ddl", join(lines))
+    spark.upload_manifest("ddl", join_lines(lines))
     ddl = "id BIGINT, at TIMESTAMP, price DECIMAL(10,2), geo STRUCT<x: INT>, day DATE, never STRING"
     assert not spark.run("ddl", "r", schema_ddl=ddl).error
     first, second, third = sorted(spark.rows("ddl"), key=lambda row: int(row["_source_line"]))
@@ -222,7 +230,7 @@ def test_a_run_can_use_every_schema_that_the_settings_accept(spark: SparkHarness
 def test_a_given_schema_is_used_even_if_the_records_have_too_many_names(spark: SparkHarness) -> None:
     lines = [b'{"id":1.5,"geo":{"x":1,"y":2},"tags":["a",1]}', b'{"id":"seven"}', b'{"id":2,"geo":{"x":3}}']
     record_with_many_names = {"id": 9, **{f"k{number}": 1 for number in range(MAX_NAMES + 1)}}
-    spark.upload_manifest("wide", join(lines), json.dumps(record_with_many_names).encode())
+    spark.upload_manifest("wide", join_lines(lines), json.dumps(record_with_many_names).encode())
     ddl = "id BIGINT, geo STRUCT<x: BIGINT>, tags ARRAY<STRING>"
     assert not spark.run("wide", "r", schema_ddl=ddl).error
     rows = sorted(spark.rows("wide"), key=lambda row: (row["_source_key"], int(row["_source_line"])))
@@ -239,7 +247,7 @@ def test_a_large_file_becomes_several_parquet_files_of_about_the_target(spark: S
         b'{"id":%d,"noise":"%s"}' % (number, hashlib.sha512(b"%d" % number).hexdigest().encode())
         for number in range(40_000)
     ]
-    spark.upload_manifest("large", join(lines))
+    spark.upload_manifest("large", join_lines(lines))
     assert not spark.run("large", "r", target_file_mb=1).error
     files = [file for file in spark.session.files(LAKE) if "/run=large-" in file["path"]]
     assert sum(file["rows"] for file in files) == len(lines)
@@ -248,7 +256,7 @@ def test_a_large_file_becomes_several_parquet_files_of_about_the_target(spark: S
 
 
 def test_too_many_rejected_lines_fail_the_run_and_publish_nothing(spark: SparkHarness) -> None:
-    spark.upload_manifest("noisy", join([*records(9), b"canary-rejected"]))
+    spark.upload_manifest("noisy", join_lines([*records(9), b"canary-rejected"]))
     run = spark.run("noisy", "r1", max_rejected_share=0.05)
     assert run.error.startswith("TooManyRejected: 1 of 10 lines")
     assert not [key for key in spark.lake_keys("") if "noisy" in key and key.startswith(("data/", "pointers/"))]
@@ -269,7 +277,7 @@ def test_a_manifest_without_rows_publishes_empty_pointers_and_succeeds(spark: Sp
 def test_after_a_run_killed_at_any_write_the_next_run_publishes_each_row_once(spark: SparkHarness) -> None:
     lines = [*records(5), b"bad", *records(5, 5)]
     expected = [(number, json.loads(line)) for number, line in enumerate(lines, 1) if line != b"bad"]
-    spark.upload_manifest("killed", join(lines))
+    spark.upload_manifest("killed", join_lines(lines))
 
     def visible_lines() -> list[tuple[int, dict[str, Any]]]:
         rows = sorted(spark.rows("killed"), key=lambda row: int(row["_source_line"]))
@@ -300,9 +308,9 @@ def test_after_a_run_killed_at_any_write_the_next_run_publishes_each_row_once(sp
 
 
 def test_a_run_fails_if_it_would_remove_published_rows_of_a_deleted_version(spark: SparkHarness) -> None:
-    _, deleted = spark.upload_manifest("kept", join(records(2)), join(records(3, 10)))
+    _, deleted_file = spark.upload_manifest("kept", join_lines(records(2)), join_lines(records(3, 10)))
     assert not spark.run("kept", "r1").error
-    spark.s3.delete_object(Bucket=LANDING, Key=deleted["key"], VersionId=deleted["versionId"])
+    spark.s3.delete_object(Bucket=LANDING, Key=deleted_file["key"], VersionId=deleted_file["versionId"])
     published_rows = spark.rows("kept")
     assert spark.run("kept", "r2").error.startswith("VersionsGone: 1 published versions")
     # The next run also fails if the previous run published its output and died before it wrote the result.
@@ -318,7 +326,7 @@ def test_a_run_fails_if_it_would_remove_published_rows_of_a_deleted_version(spar
 def test_an_unreadable_file_is_rejected_unless_its_rows_are_published(
     spark: SparkHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = [spark.upload(f"incoming/sealed/{name}", join(records(2))) for name in ("a", "b", "canary")]
+    files = [spark.upload(f"incoming/sealed/{name}", join_lines(records(2))) for name in ("a", "b", "canary")]
     spark.confirm("sealed", files)
     _refuse(spark, monkeypatch, "canary", 403, "InvalidObjectState")
     assert not spark.run("sealed", "r1").error
@@ -338,7 +346,7 @@ def test_a_file_with_a_foreign_kms_key_is_rejected_but_missing_permissions_of_th
     key = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:aws:kms:us-east-1:999999999999:key/of-the-uploader"}
     names = ("a", "canary", "c")
     files = [
-        spark.upload(f"incoming/foreign/{name}", join(records(2)), **(key if name == "canary" else {}))
+        spark.upload(f"incoming/foreign/{name}", join_lines(records(2)), **(key if name == "canary" else {}))
         for name in names
     ]
     spark.confirm("foreign", files)
@@ -357,7 +365,7 @@ def test_a_storage_error_is_reported_with_its_code_and_the_number_of_the_file(
     spark: SparkHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spark.confirm(
-        "denied", [spark.upload(f"incoming/denied/{name}", join(records(1))) for name in ("a", "canary", "c")]
+        "denied", [spark.upload(f"incoming/denied/{name}", join_lines(records(1))) for name in ("a", "canary", "c")]
     )
     _refuse(spark, monkeypatch, "canary", 403, "AccessDenied")
     run = spark.run("denied", "r")
@@ -373,13 +381,13 @@ def test_a_run_whose_files_do_not_reach_the_lake_publishes_nothing(
     forward = spark.gate.forward
 
     def lose_parquet_files(
-        method: str, path: str, headers: dict[str, str], sent: bytes
+        method: str, path: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, dict[str, str], bytes]:
         if method == "PUT" and "/data/" in path:
             return 200, {"ETag": '"0"'}, b""
-        return forward(method, path, headers, sent)
+        return forward(method, path, headers, body)
 
-    spark.upload_manifest("lost", join(records(3)))
+    spark.upload_manifest("lost", join_lines(records(3)))
     with monkeypatch.context() as patches:
         patches.setattr(spark.gate, "forward", lose_parquet_files)
         run = spark.run("lost", "r1")
@@ -390,7 +398,7 @@ def test_a_run_whose_files_do_not_reach_the_lake_publishes_nothing(
 
 def test_the_job_writes_through_the_local_storage_only_with_the_local_argument(spark: SparkHarness) -> None:
     """Without the argument, Spark writes to S3 itself. The local Spark cannot do this, so it fails."""
-    spark.upload_manifest("direct", join(records(1)))
+    spark.upload_manifest("direct", join_lines(records(1)))
     arguments = [argument for argument in spark.arguments("direct", "r1") if argument != spark_process.LOCAL_SPARK_FLAG]
     assert "No FileSystem for scheme" in spark.session.run(arguments).error
     assert not spark.lake_keys("pointers/dt=2026-01-02/direct")
@@ -408,18 +416,18 @@ def _refuse(
     forward = spark.gate.forward
 
     def refuse_or_forward(
-        method: str, path: str, headers: dict[str, str], sent: bytes
+        method: str, path: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, dict[str, str], bytes]:
         if method in methods and key_part in path.partition("?")[0] and "versionId" in path:
             error = f"<Error><Code>{code}</Code><Message>canary</Message></Error>" if method != "HEAD" else ""
             return status, {"Content-Type": "application/xml"}, error.encode()
-        return forward(method, path, headers, sent)
+        return forward(method, path, headers, body)
 
     monkeypatch.setattr(spark.gate, "forward", refuse_or_forward)
 
 
 def test_a_redrive_keeps_the_rejected_lines_of_a_file_that_is_not_confirmed_again(spark: SparkHarness) -> None:
-    files = spark.upload_manifest("unconfirmed", join(records(2)), b"no\n")
+    files = spark.upload_manifest("unconfirmed", join_lines(records(2)), b"no\n")
     claimed_list = {"schemaVersion": 1, "manifestId": "unconfirmed", "createdAt": ARRIVED, "files": files}
     spark.s3.put_object(Bucket=LAKE_BUCKET, Key="manifests/unconfirmed.json", Body=json.dumps(claimed_list))
     assert not spark.run("unconfirmed", "r1").error
@@ -431,7 +439,9 @@ def test_a_redrive_keeps_the_rejected_lines_of_a_file_that_is_not_confirmed_agai
 
 
 def test_an_error_on_an_executor_is_reported_with_its_source_line_and_no_content(spark: SparkHarness) -> None:
-    spark.confirm("invalid-time", [spark.upload("incoming/invalid-time/a", join(records(1)), arrived="canary-time")])
+    spark.confirm(
+        "invalid-time", [spark.upload("incoming/invalid-time/a", join_lines(records(1)), arrived="canary-time")]
+    )
     run = spark.run("invalid-time", "r")
     assert "TaskFailed: ValueError at arrow_batches.py:" in run.error
     assert "canary" not in run.error + spark.session.log
@@ -451,13 +461,19 @@ def test_spark_listens_on_loopback_only(spark: SparkHarness) -> None:
 
 
 def test_names_that_multiply_with_each_level_do_not_fail_the_run(spark: SparkHarness) -> None:
-    multiplied = [{"by": {f"d{day}": {f"c{number}": {"n": day, "m": 2} for number in range(100)}}} for day in range(20)]
-    lines = [json.dumps(record).encode() for record in multiplied]
-    spark.upload_manifest("multiplied", join(lines[::2]), join(lines[1::2]), join(records(3)))
+    records_with_many_names = [
+        {"by": {f"d{day}": {f"c{number}": {"n": day, "m": 2} for number in range(100)}}} for day in range(20)
+    ]
+    lines = [json.dumps(record).encode() for record in records_with_many_names]
+    spark.upload_manifest("multiplied", join_lines(lines[::2]), join_lines(lines[1::2]), join_lines(records(3)))
     run = spark.run("multiplied", "r1")
     assert not run.error
     assert (run.counts["columns"], run.counts["rows"]) == (3, 23)
     rows = spark.rows("multiplied")
     assert sorted((row["id"], row["name"]) for row in rows if row["by"] is None) == [(0, "n0"), (1, "n1"), (2, "n2")]
-    stored = [(name, json.loads(text)) for row in rows for name, text in (row["by"] or {}).items() if text is not None]
-    assert sorted(stored, key=str) == sorted((item for record in multiplied for item in record["by"].items()), key=str)
+    stored_values = [
+        (name, json.loads(text)) for row in rows for name, text in (row["by"] or {}).items() if text is not None
+    ]
+    assert sorted(stored_values, key=str) == sorted(
+        (item for record in records_with_many_names for item in record["by"].items()), key=str
+    )

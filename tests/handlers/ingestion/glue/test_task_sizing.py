@@ -1,4 +1,4 @@
-"""Tests of the number of Spark tasks, their files, and the row limit of Parquet files."""
+"""Distribution of input files to Spark tasks, the number of writing tasks, and the row limit of Parquet files."""
 
 from hypothesis import given
 from hypothesis import strategies as st

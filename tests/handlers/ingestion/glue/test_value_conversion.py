@@ -24,7 +24,7 @@ def convert(column_type: ColumnType, value: Any) -> tuple[Any, bool]:
 
 
 @pytest.mark.parametrize(
-    ("column_type", "value", "stored"),
+    ("column_type", "value", "stored_value"),
     [
         (Scalar("long"), 2**63 - 1, 2**63 - 1),
         (Scalar("long"), 3.0, 3),
@@ -45,8 +45,8 @@ def convert(column_type: ColumnType, value: Any) -> tuple[Any, bool]:
         (POINT, {"x": 1}, {"x": 1, "y": None}),
     ],
 )
-def test_a_value_that_fits_is_stored(column_type: ColumnType, value: Any, stored: Any) -> None:
-    assert convert(column_type, value) == (stored, True)
+def test_a_value_that_fits_is_stored(column_type: ColumnType, value: Any, stored_value: Any) -> None:
+    assert convert(column_type, value) == (stored_value, True)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_value_that_does_not_fit_is_reported_and_stored_as_null(column_type: C
 
 
 @pytest.mark.parametrize(
-    ("value", "stored"),
+    ("value", "stored_value"),
     [
         (7, "7.00"),
         (1.5, "1.50"),
@@ -87,13 +87,15 @@ def test_a_value_that_does_not_fit_is_reported_and_stored_as_null(column_type: C
         ("12345678.90" + "0" * 6000, "12345678.90"),
     ],
 )
-def test_a_decimal_is_stored_with_the_scale_of_its_column(value: Any, stored: str) -> None:
+def test_a_decimal_is_stored_with_the_scale_of_its_column(value: Any, stored_value: str) -> None:
     decimal, is_complete = convert(DECIMAL, value)
-    assert (str(decimal), is_complete) == (stored, True), "Arrow would change a number that it has to rescale itself"
+    assert (str(decimal), is_complete) == (stored_value, True), (
+        "Arrow would change a number that it has to rescale itself"
+    )
 
 
 @pytest.mark.parametrize(
-    ("column_type", "value", "stored"),
+    ("column_type", "value", "stored_value"),
     [
         (POINT, {"x": 1, "z": 2}, {"x": 1, "y": None}),
         (POINT, {"x": "a", "y": 2}, {"x": None, "y": 2}),
@@ -102,20 +104,20 @@ def test_a_decimal_is_stored_with_the_scale_of_its_column(value: Any, stored: st
     ],
 )
 def test_a_value_that_fits_in_part_is_stored_in_part_and_reported(
-    column_type: ColumnType, value: Any, stored: Any
+    column_type: ColumnType, value: Any, stored_value: Any
 ) -> None:
-    assert convert(column_type, value) == (stored, False)
+    assert convert(column_type, value) == (stored_value, False)
 
 
 @given(VALUES)
 def test_a_json_column_holds_every_value(value: Any) -> None:
-    stored, is_complete = convert(JSON, value)
+    stored_value, is_complete = convert(JSON, value)
     assert is_complete
-    assert (json.loads(stored) if stored is not None else None) == value
+    assert (json.loads(stored_value) if stored_value is not None else None) == value
 
 
 @given(st.sampled_from(["long", "double", "boolean", "date", "timestamp", "decimal(9,3)", "byte"]), VALUES)
 def test_null_fits_every_column_and_no_value_raises_an_error(name: str, value: Any) -> None:
     assert convert(Scalar(name), None) == (None, True)
-    stored, is_complete = convert(Scalar(name), value)
-    assert is_complete == (stored is not None or value is None)
+    stored_value, is_complete = convert(Scalar(name), value)
+    assert is_complete == (stored_value is not None or value is None)

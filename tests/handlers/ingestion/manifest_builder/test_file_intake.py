@@ -1,4 +1,10 @@
-"""The manifest builder tracks each version once, returns only failed messages, and creates full manifests."""
+"""Manifest builder: it tracks each version of a file once, returns only failed messages, and creates full manifests.
+
+To track a file means to create its record in the table, with the status `pending`. A manifest is a list of files, here
+of three, for which the builder starts a workflow execution. The builder first claims (reserves) the files. A flush also
+puts files into a manifest that is not full. The sweeper completes what a builder leaves unfinished. A gate is a
+function that is called before and after each AWS call, and can raise an error.
+"""
 
 from dataclasses import replace
 from typing import Any
@@ -17,7 +23,7 @@ NO_FAILURES: BatchFailures = {"batchItemFailures": []}
 
 
 def failing_gate(harness: IngestionHarness, call: str, *, after_start: bool = False) -> Gate:
-    """Return a gate at which each call of this operation fails, or only the calls after the start of an execution."""
+    """Return a gate at which all calls of an operation fail, or only those after the start of an execution."""
 
     def gate(point: str) -> None:
         if point == f"before {call}" and (harness.cloud.executions or not after_start):
@@ -78,26 +84,27 @@ def test_a_file_that_cannot_be_processed_is_rejected_with_its_reason(harness: In
     [{"eventName": "ObjectCreated:CompleteMultipartUpload"}, {"eventTime": "2026-01-02T11:30:00.000Z"}],
     ids=["multipart", "late"],
 )
-def test_a_late_or_multipart_file_is_checked_under_the_adjacent_dates(
+def test_a_late_or_multipart_file_is_not_tracked_again_under_an_adjacent_date(
     harness: IngestionHarness, changes: dict[str, Any]
 ) -> None:
-    recorded = ("2026-01-01", "incoming/a.ndjson#v1")
-    harness.cloud.put(recorded, {"file_key": {"S": recorded[1]}, "status": {"S": "processed"}})
+    """The reconciliation with S3's list may have recorded the version first, under the date in the list."""
+    recorded_key = ("2026-01-01", "incoming/a.ndjson#v1")
+    harness.cloud.put(recorded_key, {"file_key": {"S": recorded_key[1]}, "status": {"S": "processed"}})
     assert harness.builder().handle(announce("a", **changes)) == NO_FAILURES
-    assert list(harness.cloud.items) == [recorded]
+    assert list(harness.cloud.items) == [recorded_key]
 
 
 def test_a_full_manifest_is_listed_started_and_recorded_and_its_files_are_marked(harness: IngestionHarness) -> None:
     harness.builder().handle(announce("a", "b", "c", "d"))
-    manifest = harness.lists().read(MANIFEST_ID)
+    manifest = harness.documents().read(MANIFEST_ID)
     assert manifest is not None
     assert harness.waiting_executions == [manifest.execution_name]
     record = harness.cloud.manifests()["2026-01-02", f"MANIFEST#{MANIFEST_ID}"]
     assert record["execution_arn"]["S"].endswith(f":{manifest.execution_name}")
     assert (record["status"]["S"], record["file_count"]["N"]) == ("running", "3")
-    listed = {file.file_key for file in manifest.files}
+    listed_keys = {file.file_key for file in manifest.files}
     assert {key[1]: item["status"]["S"] for key, item in harness.cloud.files().items()} == {
-        f"incoming/{name}.ndjson#v1": "manifested" if f"incoming/{name}.ndjson#v1" in listed else "pending"
+        f"incoming/{name}.ndjson#v1": "manifested" if f"incoming/{name}.ndjson#v1" in listed_keys else "pending"
         for name in "abcd"
     }
 
@@ -161,7 +168,7 @@ def test_a_flush_continues_with_the_other_files_if_another_builder_claims_the_ol
     assert harness.statuses() == ["claimed", "manifested"]
 
 
-def test_a_refused_start_leaves_no_orphaned_data_and_the_next_batch_repeats_it(harness: IngestionHarness) -> None:
+def test_a_refused_start_changes_no_record_and_is_repeated_with_the_next_batch(harness: IngestionHarness) -> None:
     harness.builder().track_files(announce("a", "b", "c"))
     before = dict(harness.cloud.items)
     harness.cloud.next_starts.append("refused")
@@ -172,7 +179,7 @@ def test_a_refused_start_leaves_no_orphaned_data_and_the_next_batch_repeats_it(h
     assert len(harness.cloud.executions) == 1
 
 
-def test_a_start_with_unknown_outcome_keeps_the_claims_for_the_sweeper(harness: IngestionHarness) -> None:
+def test_after_a_start_with_unknown_outcome_the_files_stay_claimed_for_the_sweeper(harness: IngestionHarness) -> None:
     harness.cloud.next_starts.append("lost")
     assert harness.builder().handle(announce("a", "b", "c")) == NO_FAILURES, (
         "the files are tracked, so no message must be delivered again"

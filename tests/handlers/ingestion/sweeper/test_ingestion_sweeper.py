@@ -1,4 +1,10 @@
-"""The sweeper completes the unfinished work of builders and workflows, and reports how long files wait."""
+"""Sweeper: a scheduled function that completes the unfinished work of builders and workflows.
+
+Builders claim files for manifests (lists of three files) and start workflow executions. A sweep counts claims that it
+`released`, manifests whose old claims it `resolved`, running manifests that it `settled` (closed), and files that it
+put into manifests because they had waited too long (a flush). In these tests, it checks claims and running manifests
+after 900 seconds, and files wait at most 3600 seconds. A gate is called before and after each AWS call.
+"""
 
 import pytest
 
@@ -127,21 +133,21 @@ def test_pending_files_are_flushed_once_the_oldest_has_waited_long_enough(harnes
 
 
 @pytest.mark.parametrize(
-    ("seconds_between", "flushed"),
+    ("seconds_between", "flushed_files"),
     [
         pytest.param(0, 2, id="both have waited long enough"),
         pytest.param(3600, 1, id="only the first has waited long enough"),
     ],
 )
 def test_each_file_that_has_waited_long_enough_is_flushed_even_if_the_size_limit_allows_one_file_per_manifest(
-    harness: IngestionHarness, seconds_between: int, flushed: int
+    harness: IngestionHarness, seconds_between: int, flushed_files: int
 ) -> None:
     harness.manifest_bytes = 3
     harness.builder().handle(announce("a"))
     harness.cloud.advance_time(seconds_between)
     harness.builder().handle(announce("b"))
     harness.cloud.advance_time(3600 - seconds_between)
-    assert (harness.sweeper().sweep().files, len(harness.cloud.executions)) == (flushed, flushed)
+    assert (harness.sweeper().sweep().files, len(harness.cloud.executions)) == (flushed_files, flushed_files)
 
 
 def test_full_manifests_that_builders_could_not_start_are_created_at_once(harness: IngestionHarness) -> None:

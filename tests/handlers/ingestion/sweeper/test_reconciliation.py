@@ -1,4 +1,7 @@
-"""Reconciliation of bucket and table: a lost notification loses no file, and no file is tracked twice."""
+"""Reconciliation, the daily comparison of the landing bucket with the file table.
+
+It tracks (records in the table) versions whose notification was lost, and tracks no version twice.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -40,6 +43,7 @@ class FakeLandingBucket:
 
 
 def version(name: str, age: timedelta, **changes: Any) -> ArrivedFile:
+    """Return a version of a file that arrived this time before `NOW`."""
     values = {"bucket": "landing", "version_id": "v1", "size": 1, "etag": "e", "arrived": NOW - age, **changes}
     return ArrivedFile(key=f"incoming/{name}.ndjson", **values)
 
@@ -66,10 +70,10 @@ HOUR = timedelta(hours=1)
 
 
 def test_a_version_without_notification_is_tracked_and_counted(cloud: Cloud) -> None:
-    tracked, lost = version("tracked", 5 * HOUR), version("lost", 5 * HOUR)
+    tracked_version, lost_version = version("tracked", 5 * HOUR), version("lost", 5 * HOUR)
     too_large = version("large", 5 * HOUR, size=11)
-    IngestionHarness(cloud).table().track(tracked)
-    counts = reconciler(cloud, FakeLandingBucket([[tracked, lost], [too_large]], cloud)).start()
+    IngestionHarness(cloud).table().track(tracked_version)
+    counts = reconciler(cloud, FakeLandingBucket([[tracked_version, lost_version], [too_large]], cloud)).start()
     assert counts == ReconciliationCounts(checked=3, missing=2)
     statuses = {key[1]: item["status"]["S"] for key, item in cloud.files().items()}
     assert statuses == {
@@ -82,9 +86,11 @@ def test_a_version_without_notification_is_tracked_and_counted(cloud: Cloud) -> 
 @pytest.mark.parametrize("days", [-1, 1])
 def test_a_version_recorded_under_an_adjacent_date_is_not_tracked_again(cloud: Cloud, days: int) -> None:
     """S3's list has the start of a multipart upload, and its notification the end. Around midnight the dates differ."""
-    listed = version("parts", 3 * HOUR)
+    listed_version = version("parts", 3 * HOUR)
     IngestionHarness(cloud).table().track(version("parts", 3 * HOUR - timedelta(days=days)))
-    assert reconciler(cloud, FakeLandingBucket([[listed]], cloud)).start() == ReconciliationCounts(checked=1, missing=0)
+    assert reconciler(cloud, FakeLandingBucket([[listed_version]], cloud)).start() == ReconciliationCounts(
+        checked=1, missing=0
+    )
     assert len(cloud.files()) == 1
 
 
@@ -112,8 +118,8 @@ def test_a_second_start_continues_the_current_reconciliation(cloud: Cloud) -> No
 def test_days_without_reconciliation_are_included_in_the_next_one(cloud: Cloud) -> None:
     reconciler(cloud, FakeLandingBucket([[]], cloud)).start()
     cloud.advance_time(5 * 86_400)
-    lost = version("lost", timedelta(days=-1))
-    assert reconciler(cloud, FakeLandingBucket([[lost]], cloud)).start().missing == 1
+    lost_version = version("lost", timedelta(days=-1))
+    assert reconciler(cloud, FakeLandingBucket([[lost_version]], cloud)).start().missing == 1
 
 
 def test_of_two_concurrent_reconciliations_only_one_can_store_its_progress(cloud: Cloud) -> None:
@@ -133,11 +139,11 @@ def test_a_real_bucket_is_listed_version_by_version_and_page_by_page(aws: MotoAw
     aws.s3.delete_object(Bucket="landing", Key="incoming/b.ndjson")
     for page_size in (1000, 2):
         landing = LandingBucket(aws.s3, "landing", "incoming/", page_size)
-        listed, position = landing.list_page(None)
+        listed_files, position = landing.list_page(None)
         while position is not None:
             files, position = landing.list_page(position)
-            listed += files
-        assert sorted(file.key for file in listed) == ["incoming/a b+ü%.ndjson", *["incoming/b.ndjson"] * 2]
-        assert len({file.version_id for file in listed}) == 3
-        assert {(file.size, file.etag) for file in listed} == {(2, md5(b"{}", usedforsecurity=False).hexdigest())}
-        assert all(file.arrived <= datetime.now(UTC) for file in listed)
+            listed_files += files
+        assert sorted(file.key for file in listed_files) == ["incoming/a b+ü%.ndjson", *["incoming/b.ndjson"] * 2]
+        assert len({file.version_id for file in listed_files}) == 3
+        assert {(file.size, file.etag) for file in listed_files} == {(2, md5(b"{}", usedforsecurity=False).hexdigest())}
+        assert all(file.arrived <= datetime.now(UTC) for file in listed_files)

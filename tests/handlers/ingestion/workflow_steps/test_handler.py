@@ -1,4 +1,9 @@
-"""Workflow steps: a repeated step changes nothing, and a step may run before or after the builder's own writes."""
+"""Workflow steps of a manifest, a list of files: `confirm` before its Spark run, and `finish` or `fail` after it.
+
+`confirm` leaves out files that no longer belong to the manifest. A repeated step changes nothing, and a step may run
+before or after the builder's own writes. A redrive is a new execution for a failed manifest. A gate is a
+function that is called before and after each AWS call of a step.
+"""
 
 from collections.abc import Callable
 from itertools import count
@@ -19,18 +24,19 @@ from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announc
 
 
 def start_manifest(harness: IngestionHarness) -> str:
+    """Let a builder create a manifest of three files. Return the name of its execution."""
     harness.builder().handle(announce("a", "b", "c"))
     return harness.waiting_executions.pop()
 
 
 def write_result(harness: IngestionHarness, name: str, *statuses: Any, run_id: str = "run") -> None:
-    """Write the result of a run with these statuses of the first confirmed files."""
+    """Write the result of a run that gives the first confirmed files these statuses."""
     manifest_id = manifest_id_of(name)
     key = confirmed_list_key(manifest_id, ManifestExecution.from_arn(arn(name)).redrive)
-    confirmed = Manifest.model_validate_json(harness.cloud.objects[key])
+    confirmed_list = Manifest.model_validate_json(harness.cloud.objects[key])
     files = tuple(
         FileResult(file_key=file.file_key, date_prefix=file.date_prefix, status=status, reason="WHY", rows=2)
-        for file, status in zip(confirmed.files, statuses, strict=False)
+        for file, status in zip(confirmed_list.files, statuses, strict=False)
     )
     result = RunResult(manifest_id=manifest_id, run_id=run_id, files=files)
     harness.cloud.objects[result_key(manifest_id)] = result.model_dump_json(by_alias=True).encode()
@@ -58,8 +64,8 @@ def start_two_manifests_with_the_same_files(harness: IngestionHarness) -> tuple[
     harness.cloud.advance_time(901)
     harness.sweeper().sweep()
     harness.cloud.deliver_delayed_starts()
-    other, delayed = harness.waiting_executions
-    return delayed, other
+    other_execution, delayed_execution = harness.waiting_executions
+    return delayed_execution, other_execution
 
 
 def test_a_repeated_confirmation_gives_the_run_the_same_files(harness: IngestionHarness) -> None:
@@ -71,13 +77,15 @@ def test_a_repeated_confirmation_gives_the_run_the_same_files(harness: Ingestion
         assert harness.statuses() == ["manifested"] * 3
 
 
-def test_a_manifest_whose_files_all_went_to_another_manifest_ends_without_a_run(harness: IngestionHarness) -> None:
-    delayed, _ = start_two_manifests_with_the_same_files(harness)
-    assert harness.step("confirm", delayed)["files"] == 0
-    record = harness.records().get(manifest_id_of(delayed))
+def test_a_manifest_whose_files_all_belong_to_another_manifest_now_ends_without_a_run(
+    harness: IngestionHarness,
+) -> None:
+    delayed_execution, _ = start_two_manifests_with_the_same_files(harness)
+    assert harness.step("confirm", delayed_execution)["files"] == 0
+    record = harness.records().get(manifest_id_of(delayed_execution))
     assert record is not None
     assert record.status is ManifestStatus.PROCESSED
-    assert confirmed_list_key(manifest_id_of(delayed), 0) not in harness.cloud.objects
+    assert confirmed_list_key(manifest_id_of(delayed_execution), 0) not in harness.cloud.objects
 
 
 def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: IngestionHarness) -> None:
@@ -169,15 +177,15 @@ def test_a_late_confirmation_of_a_stopped_execution_does_not_change_the_list_of_
 @pytest.mark.parametrize("failed_files", [1, 2, 3])
 def test_a_confirmation_that_finds_failed_files_changes_nothing(harness: IngestionHarness, failed_files: int) -> None:
     name = start_manifest(harness)
-    confirmed: list[int] = []
+    confirmed_counts: list[int] = []
 
     def confirm() -> None:
-        confirmed.append(harness.step("confirm", name)["files"])
+        confirmed_counts.append(harness.step("confirm", name)["files"])
 
     # Of the calls of UpdateItem, the first writes the manifest record, the next three the files, the last the record.
     gate = gate_with_interruption("UpdateItem", 2 + failed_files, confirm)
     harness.step("fail", name, gate, cause="EXECUTION_ABORTED")
-    assert confirmed == [0]
+    assert confirmed_counts == [0]
     assert harness.statuses() == ["failed"] * 3
     assert harness.manifest()["status"] == "failed", "so that it can be redriven"
 
@@ -193,10 +201,12 @@ def test_a_missing_result_or_that_of_another_run_is_refused(harness: IngestionHa
     assert harness.statuses() == ["manifested"] * 3
 
 
-@pytest.mark.parametrize("confirmed", [True, False])
-def test_a_failed_run_marks_its_files_as_failed_with_the_cause(harness: IngestionHarness, *, confirmed: bool) -> None:
+@pytest.mark.parametrize("is_confirmed", [True, False])
+def test_a_failed_run_marks_its_files_as_failed_with_the_cause(
+    harness: IngestionHarness, *, is_confirmed: bool
+) -> None:
     name = start_manifest(harness)
-    if confirmed:
+    if is_confirmed:
         harness.step("confirm", name)
     assert harness.step("fail", name, cause="States.TaskFailed") == {"failed": 3}
     assert harness.statuses() == ["failed"] * 3
@@ -206,11 +216,11 @@ def test_a_failed_run_marks_its_files_as_failed_with_the_cause(harness: Ingestio
 
 
 def test_files_that_now_belong_to_another_manifest_are_not_changed(harness: IngestionHarness) -> None:
-    delayed, other = start_two_manifests_with_the_same_files(harness)
-    harness.step("confirm", other)
+    delayed_execution, other_execution = start_two_manifests_with_the_same_files(harness)
+    harness.step("confirm", other_execution)
     before = dict(harness.cloud.items)
-    assert harness.step("fail", delayed, cause="X") == {}
-    record_of_delayed = f"MANIFEST#{manifest_id_of(delayed)}"
+    assert harness.step("fail", delayed_execution, cause="X") == {}
+    record_of_delayed = f"MANIFEST#{manifest_id_of(delayed_execution)}"
     assert {key: item for key, item in harness.cloud.items.items() if key[1] != record_of_delayed} == before
 
 
@@ -230,9 +240,9 @@ def test_a_confirmation_without_the_manifests_list_fails(harness: IngestionHarne
 
 
 def test_a_step_of_another_manifests_execution_is_refused(harness: IngestionHarness) -> None:
-    name, other = start_manifest(harness), f"{harness.new_id()}-{'0' * 16}"
+    name, other_execution = start_manifest(harness), f"{harness.new_id()}-{'0' * 16}"
     with pytest.raises(ForeignExecution):
-        harness.step("confirm", name, executionArn=arn(other))
+        harness.step("confirm", name, executionArn=arn(other_execution))
 
 
 @pytest.mark.parametrize("change", [{"step": "other"}, {"manifestId": "x"}, {"executionArn": None}])

@@ -45,12 +45,12 @@ def test_a_valid_token_allows_its_user_all_methods_of_the_stage(provider: Provid
 
 
 @pytest.mark.parametrize(
-    "changed", [{"aud": "others"}, {"iss": "https://evil.example/"}, {"exp": 0}, {"sub": None}], ids=str
+    "changed_claims", [{"aud": "others"}, {"iss": "https://evil.example/"}, {"exp": 0}, {"sub": None}], ids=str
 )
 def test_a_caller_with_an_invalid_token_is_denied(
-    provider: Provider, changed: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    provider: Provider, changed_claims: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    token = provider.token(**changed)
+    token = provider.token(**changed_claims)
     policy = authorize(provider, f"Bearer {token}")
     assert (statement(policy)["Effect"], policy["principalId"], "context" in policy) == ("Deny", "nobody", False)
     assert token not in capsys.readouterr().out
@@ -71,11 +71,12 @@ def test_an_unavailable_identity_provider_raises_instead_of_denying(provider: Pr
 
 @pytest.fixture
 def function(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    with serving(Provider([Key("k1")])) as running:
-        for name, value in {"ISSUER": running.issuer, "AUDIENCE": AUDIENCE, "JWKS_URL": running.keys_url}.items():
+    with serving(Provider([Key("k1")])) as running_provider:
+        urls = {"ISSUER": running_provider.issuer, "JWKS_URL": running_provider.keys_url}
+        for name, value in {"AUDIENCE": AUDIENCE, **urls}.items():
             monkeypatch.setenv(name, value)
         handler._authorizer.cache_clear()
-        yield running
+        yield running_provider
         handler._authorizer.cache_clear()
 
 

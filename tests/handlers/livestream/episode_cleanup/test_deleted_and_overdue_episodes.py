@@ -1,4 +1,10 @@
-"""Deleted episodes are cleaned up completely, and overdue tracks fail."""
+"""Cleanup function: it removes the data of deleted episodes, and marks overdue tracks as failed.
+
+A track is the processing state of an episode's video or transcript. It is overdue if it waits for an event for longer
+than a limit. The sweep, a scheduled run of the function, finds overdue tracks, and deleted episodes whose event was
+lost. It checks only episodes in the sweep index, from 15 minutes after the time that the index contains for each of
+them.
+"""
 
 import json
 from collections.abc import Mapping
@@ -35,7 +41,7 @@ NAMESPACE = "/summaries/{actorId}/{sessionId}/"
 
 @dataclass
 class FakeAgentCoreClient:
-    """AgentCore client with the memory of several sessions. Lists have one entry per page.
+    """AgentCore client with the fact-check agent's memory of several sessions. Lists have one entry per page.
 
     Listing the events of an unknown session is an error, as in AgentCore.
     """
@@ -99,11 +105,11 @@ class CleanupHarness:
         answer = self.cleaner.handle([{"messageId": "m", "body": json.dumps(event)}])
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
-    def deliver_published(self) -> list[str]:
+    def deliver_published_events(self) -> list[str]:
         """Deliver all deletion events that the API published."""
         return [message for _, detail in self.harness.published for message in self.deliver_event(detail)]
 
-    def sweep_times(self) -> list[str]:
+    def sweep_index_keys(self) -> list[str]:
         """Return the sort keys of the sweep index."""
         return sorted(item["GSI2SK"]["S"] for item in self.harness.stored_items() if "GSI2SK" in item)
 
@@ -152,12 +158,12 @@ def test_the_sweep_fails_an_overdue_track_with_a_reason(
     if state is not TrackState.REQUESTED:
         advance(harness, episode, upload, state)
     harness.now += LIMITS[state]
-    swept = cleanup.sweep()
-    assert (swept["checked"], swept["never_uploaded"] + swept["timed_out"]) == (1, 0)
+    sweep_counts = cleanup.sweep()
+    assert (sweep_counts["checked"], sweep_counts["never_uploaded"] + sweep_counts["timed_out"]) == (1, 0)
     assert track_state(harness, episode) == (state.value, None)
     harness.advance_time(seconds=1)
-    swept = cleanup.sweep()
-    assert swept[reason.lower()] == 1
+    sweep_counts = cleanup.sweep()
+    assert sweep_counts[reason.lower()] == 1
     assert track_state(harness, episode) == ("failed", reason)
     assert harness.call("getEpisode", episode_id=episode).body["status"] == "failed"
 
@@ -173,10 +179,10 @@ def test_the_sweep_fails_an_overdue_transcript_and_not_the_video_with_a_longer_l
     cleanup.sweep()
     assert track_state(harness, episode, "transcript") == ("failed", "TIMED_OUT")
     assert track_state(harness, episode) == ("chunking", None)
-    assert cleanup.sweep_times(), "the episode must stay in the sweep index because of its video"
+    assert cleanup.sweep_index_keys(), "the episode must stay in the sweep index because of its video"
     advance(harness, episode, upload, TrackState.CHUNKED)
     cleanup.sweep()
-    assert not cleanup.sweep_times()
+    assert not cleanup.sweep_index_keys()
 
 
 @pytest.mark.parametrize("state", [TrackState.UPLOADED, TrackState.CHUNKING])
@@ -187,7 +193,7 @@ def test_a_track_that_resumes_after_a_timeout_is_swept_again(
     harness.advance_time(hours=5)
     assert cleanup.sweep()["never_uploaded"] == 1
     cleanup.sweep()
-    assert not cleanup.sweep_times()
+    assert not cleanup.sweep_index_keys()
     advance(harness, episode, upload, state)
     assert track_state(harness, episode) == (state.value, None)
     harness.now += LIMITS[state] + timedelta(seconds=1)
@@ -195,19 +201,21 @@ def test_a_track_that_resumes_after_a_timeout_is_swept_again(
     assert track_state(harness, episode) == ("failed", "TIMED_OUT")
 
 
-def test_a_timed_out_video_is_still_cut_when_its_events_arrive(harness: ApiHarness, cleanup: CleanupHarness) -> None:
+def test_a_timed_out_video_is_still_cut_into_chunks_when_its_events_arrive(
+    harness: ApiHarness, cleanup: CleanupHarness
+) -> None:
     table: Any = harness.table
     videos = video_processing_harness.VideoHarness(table)
     episode, upload = request_upload(harness)
     key_parts = UploadKey(ANN, episode, upload, "mp4")
-    uploaded = UploadedVideo(f"videos/{ANN}/{episode}/{upload}.mp4", "v1", key_parts, 100)
+    uploaded_video = UploadedVideo(f"videos/{ANN}/{episode}/{upload}.mp4", "v1", key_parts, 100)
     harness.advance_time(hours=5)
     assert cleanup.sweep()["never_uploaded"] == 1
-    assert videos.handle(object_created(uploaded)) == []
+    assert videos.handle(object_created(uploaded_video)) == []
     assert len(videos.services.published) == 1
     harness.advance_time(hours=2)
     assert cleanup.sweep()["timed_out"] == 1
-    assert videos.handle(upload_completed(uploaded), upload_completed(uploaded)) == []
+    assert videos.handle(upload_completed(uploaded_video), upload_completed(uploaded_video)) == []
     assert len(videos.services.jobs) == 1, "the repeated event submits no second job"
     assert track_state(harness, episode) == ("chunking", None)
 
@@ -219,7 +227,7 @@ def test_a_track_that_advanced_since_it_was_read_is_not_failed(harness: ApiHarne
     assert record is not None
     harness.advance_time(hours=5)
     advance(harness, episode, upload, TrackState.UPLOADED)
-    assert not table.fail_track(record, TrackKind.VIDEO, TrackReason.NEVER_UPLOADED, "later")
+    assert not table.fail_track(record, TrackKind.VIDEO, TrackReason.NEVER_UPLOADED, timestamp(harness.now))
     assert track_state(harness, episode) == ("uploaded", None)
 
 
@@ -228,12 +236,12 @@ def test_a_sweep_does_not_remove_or_postpone_an_index_entry_that_changed_since_i
 ) -> None:
     episode, _ = request_upload(harness)
     table = CleanupTable(harness.dynamodb, TABLE)
-    [entry] = table.list_due("9")
+    [entry] = table.list_due("9")  # all entries, because "9" sorts after every time
     harness.advance_time(minutes=1)
     request_upload(harness, episode)
     assert not table.remove_from_sweep(entry)
     assert not table.postpone(entry, "9")
-    assert len(cleanup.sweep_times()) == 1
+    assert len(cleanup.sweep_index_keys()) == 1
 
 
 def test_a_recent_upload_request_is_not_read_by_the_sweep(cleanup: CleanupHarness) -> None:
@@ -244,12 +252,12 @@ def test_a_recent_upload_request_is_not_read_by_the_sweep(cleanup: CleanupHarnes
     assert calls == ["Query"]
 
 
-def test_a_deletion_removes_everything_of_its_episode_and_nothing_else(
+def test_a_deletion_removes_all_data_of_its_episode_and_no_other_data(
     harness: ApiHarness, cleanup: CleanupHarness
 ) -> None:
-    deleted, kept = harness.create_episode(), harness.create_episode()
-    kept_of_other_owner = harness.create_episode(owner=BOB)
-    for episode in (deleted, kept):
+    deleted_episode, kept_episode = harness.create_episode(), harness.create_episode()
+    bobs_episode = harness.create_episode(owner=BOB)
+    for episode in (deleted_episode, kept_episode):
         for number in range(30):
             harness.store_claim(episode, number)
         harness.store_clip(episode, 5)
@@ -261,18 +269,18 @@ def test_a_deletion_removes_everything_of_its_episode_and_nothing_else(
         harness.s3.create_multipart_upload(Bucket=BUCKET, Key=f"videos/{ANN}/{episode}/b")
         cleanup.memory.events[ANN, episode] = ["1", "2", "3"]
         cleanup.memory.records[f"/summaries/{ANN}/{episode}/"] = [f"r1-{episode}", f"r2-{episode}"]
-    harness.call("deleteEpisode", episode_id=deleted)
-    assert cleanup.deliver_published() == []
-    assert remaining_keys(harness, deleted) == {"EPISODE"}
-    assert len(remaining_keys(harness, kept)) == 33
-    assert remaining_keys(harness, kept_of_other_owner) == {"EPISODE"}
+    harness.call("deleteEpisode", episode_id=deleted_episode)
+    assert cleanup.deliver_published_events() == []
+    assert remaining_keys(harness, deleted_episode) == {"EPISODE"}
+    assert len(remaining_keys(harness, kept_episode)) == 33, "the episode, 30 claims, a clip and a window"
+    assert remaining_keys(harness, bobs_episode) == {"EPISODE"}
     objects = harness.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
     uploads = harness.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
-    assert {entry["Key"].split("/")[2] for entry in objects} == {kept}
-    assert {upload["Key"].split("/")[2] for upload in uploads} == {kept}
-    assert cleanup.memory.events == {(ANN, deleted): [], (ANN, kept): ["1", "2", "3"]}
-    assert cleanup.memory.records[f"/summaries/{ANN}/{deleted}/"] == []
-    assert len(cleanup.memory.records[f"/summaries/{ANN}/{kept}/"]) == 2
+    assert {entry["Key"].split("/")[2] for entry in objects} == {kept_episode}
+    assert {upload["Key"].split("/")[2] for upload in uploads} == {kept_episode}
+    assert cleanup.memory.events == {(ANN, deleted_episode): [], (ANN, kept_episode): ["1", "2", "3"]}
+    assert cleanup.memory.records[f"/summaries/{ANN}/{deleted_episode}/"] == []
+    assert len(cleanup.memory.records[f"/summaries/{ANN}/{kept_episode}/"]) == 2
 
 
 def test_all_object_versions_and_delete_markers_are_removed(harness: ApiHarness, cleanup: CleanupHarness) -> None:
@@ -283,7 +291,7 @@ def test_all_object_versions_and_delete_markers_are_removed(harness: ApiHarness,
         harness.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
     harness.s3.delete_object(Bucket=BUCKET, Key=key)
     harness.call("deleteEpisode", episode_id=episode)
-    cleanup.deliver_published()
+    cleanup.deliver_published_events()
     versions = harness.s3.list_object_versions(Bucket=BUCKET)
     assert not versions.get("Versions")
     assert not versions.get("DeleteMarkers")
@@ -293,12 +301,12 @@ def test_all_object_versions_and_delete_markers_are_removed(harness: ApiHarness,
 def test_a_second_cleanup_removes_late_writes_and_there_is_no_third(
     harness: ApiHarness, cleanup: CleanupHarness, is_event_delivered: bool
 ) -> None:
-    """If the deletion event is lost, the sweep makes the first cleanup."""
+    """If the deletion event is lost, the sweep does the first cleanup, which it counts as `tidied`."""
     episode = harness.create_episode()
     harness.store_claim(episode, 1)
     harness.call("deleteEpisode", episode_id=episode)
     if is_event_delivered:
-        cleanup.deliver_published()
+        cleanup.deliver_published_events()
     else:
         harness.advance_time(minutes=16)
         assert cleanup.sweep()["tidied"] == 1
@@ -309,15 +317,15 @@ def test_a_second_cleanup_removes_late_writes_and_there_is_no_third(
     harness.advance_time(hours=6)
     assert cleanup.sweep()["tidied"] == 1
     assert remaining_keys(harness, episode) == {"EPISODE"}
-    assert not cleanup.sweep_times()
+    assert not cleanup.sweep_index_keys()
 
 
 def test_a_repeated_deletion_event_changes_nothing(harness: ApiHarness, cleanup: CleanupHarness) -> None:
     episode = harness.create_episode()
     harness.call("deleteEpisode", episode_id=episode)
-    cleanup.deliver_published()
+    cleanup.deliver_published_events()
     before = harness.stored_items()
-    assert cleanup.deliver_published() == []
+    assert cleanup.deliver_published_events() == []
     assert harness.stored_items() == before
 
 
@@ -333,7 +341,7 @@ def test_an_episode_without_its_own_item_is_cleaned_up_too(harness: ApiHarness, 
     harness.store_claim(episode, 1)
     harness.call("deleteEpisode", episode_id=episode)
     harness.dynamodb.delete_item(TableName=TABLE, Key={"pk": {"S": f"EPISODE#{ANN}#{episode}"}, "sk": {"S": "EPISODE"}})
-    assert cleanup.deliver_published() == []
+    assert cleanup.deliver_published_events() == []
     assert remaining_keys(harness, episode) == set()
 
 
@@ -368,8 +376,8 @@ def test_the_failure_of_one_episode_does_not_stop_the_sweep(
 
     monkeypatch.setattr(AgentMemoryCleaner, "delete_session", fail_for_first)
     harness.advance_time(minutes=16)
-    swept = cleanup.sweep()
-    assert (swept["checked"], swept["tidied"], swept["failed"]) == (2, 1, 1)
+    sweep_counts = cleanup.sweep()
+    assert (sweep_counts["checked"], sweep_counts["tidied"], sweep_counts["failed"]) == (2, 1, 1)
     assert "CLAIM#0000000001#claim-1" in remaining_keys(harness, first)
     assert remaining_keys(harness, second) == {"EPISODE"}
     assert "canary" not in capsys.readouterr().out
@@ -377,7 +385,7 @@ def test_the_failure_of_one_episode_does_not_stop_the_sweep(
     assert cleanup.sweep()["tidied"] == 1
 
 
-def test_an_incomplete_deletion_of_items_or_objects_raises(
+def test_an_incomplete_deletion_of_items_or_objects_raises_an_error(
     harness: ApiHarness, cleanup: CleanupHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     episode = harness.create_episode()

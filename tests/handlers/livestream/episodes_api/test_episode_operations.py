@@ -1,4 +1,8 @@
-"""API operations on episodes and lists of their findings, with concurrent and repeated calls."""
+"""API operations on episodes, and lists of their findings (claims and clips), with concurrent and repeated calls.
+
+An episode is one broadcast with a video and a transcript. A creation with the same client token returns the same
+episode. A cursor is the position in a list from which the client gets the next page.
+"""
 
 import json
 import threading
@@ -34,8 +38,8 @@ def test_a_new_episode_is_a_draft_with_two_empty_tracks(harness: ApiHarness) -> 
         "updatedAt": "2026-01-03T12:00:00.123Z",
         "version": 1,
     }
-    created = harness.call("createEpisode", {"title": "A", "description": "One\ntwo", "language": "de-CH"}).body
-    assert harness.call("getEpisode", episode_id=created["episodeId"]).body == created
+    created_episode = harness.call("createEpisode", {"title": "A", "description": "One\ntwo", "language": "de-CH"}).body
+    assert harness.call("getEpisode", episode_id=created_episode["episodeId"]).body == created_episode
 
 
 def test_an_episode_has_the_documented_keys(harness: ApiHarness) -> None:
@@ -96,14 +100,17 @@ def test_an_update_changes_only_the_fields_that_it_contains(harness: ApiHarness)
     episode = harness.create_episode(description="What it is", speakers=["Ann"])
     harness.advance_time(seconds=1)
     changes: dict[str, Any] = {"version": 1, "title": "B", "language": "de-DE"}
-    changed = harness.call("updateEpisode", changes, episode_id=episode).body
-    assert (changed["title"], changed["language"], changed["version"]) == ("B", "de-DE", 2)
-    assert (changed["description"], changed["speakers"]) == ("What it is", ["Ann"])
-    assert (changed["createdAt"], changed["updatedAt"]) == ("2026-01-03T12:00:00.123Z", "2026-01-03T12:00:01.123Z")
-    assert harness.call("getEpisode", episode_id=episode).body == changed
+    changed_episode = harness.call("updateEpisode", changes, episode_id=episode).body
+    assert (changed_episode["title"], changed_episode["language"], changed_episode["version"]) == ("B", "de-DE", 2)
+    assert (changed_episode["description"], changed_episode["speakers"]) == ("What it is", ["Ann"])
+    assert (changed_episode["createdAt"], changed_episode["updatedAt"]) == (
+        "2026-01-03T12:00:00.123Z",
+        "2026-01-03T12:00:01.123Z",
+    )
+    assert harness.call("getEpisode", episode_id=episode).body == changed_episode
     changes = {"version": 2, "description": None, "speakers": []}
-    changed = harness.call("updateEpisode", changes, episode_id=episode).body
-    assert ("description" in changed, changed["speakers"]) == (False, [])
+    changed_episode = harness.call("updateEpisode", changes, episode_id=episode).body
+    assert ("description" in changed_episode, changed_episode["speakers"]) == (False, [])
 
 
 @pytest.mark.parametrize(
@@ -171,13 +178,13 @@ def test_every_operation_treats_a_deleted_episode_as_unknown(harness: ApiHarness
 def test_a_call_whose_response_was_lost_takes_effect_once(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     repeat_every_call(harness.dynamodb, "put_item", monkeypatch)
     repeat_every_call(harness.dynamodb, "update_item", monkeypatch)
-    created = harness.call("createEpisode", {"title": "A", "description": "What it is"})
-    assert created.status == 200
-    episode = created.body["episodeId"]
-    assert harness.call("getEpisode", episode_id=episode).body == created.body
+    creation = harness.call("createEpisode", {"title": "A", "description": "What it is"})
+    assert creation.status == 200
+    episode = creation.body["episodeId"]
+    assert harness.call("getEpisode", episode_id=episode).body == creation.body
     changes = {"version": 1, "title": "B", "description": None, "speakers": ["Ann"]}
-    changed = harness.call("updateEpisode", changes, episode_id=episode)
-    assert (changed.status, changed.body["title"], changed.body["version"]) == (200, "B", 2)
+    update = harness.call("updateEpisode", changes, episode_id=episode)
+    assert (update.status, update.body["title"], update.body["version"]) == (200, "B", 2)
     assert harness.call("requestUpload", UPLOAD, episode_id=episode).status == 201
     assert harness.call("deleteEpisode", episode_id=episode).status == 204
     assert len(harness.published) == 1
@@ -245,12 +252,12 @@ def test_a_full_last_page_has_no_cursor(harness: ApiHarness, monkeypatch: pytest
 
 @pytest.mark.parametrize(("operation", "field"), [("listClaims", "claims"), ("listClips", "clips")])
 def test_findings_are_listed_by_time(harness: ApiHarness, operation: str, field: str) -> None:
-    episode, other = harness.create_episode(), harness.create_episode()
+    episode, other_episode = harness.create_episode(), harness.create_episode()
     for start in (90_000, 5_000, 1_000_000, 0):
         harness.store_claim(episode, start, f"c{start}")
         harness.store_clip(episode, start, f"c{start}")
-        harness.store_claim(other, start + 1)
-        harness.store_clip(other, start + 1)
+        harness.store_claim(other_episode, start + 1)
+        harness.store_clip(other_episode, start + 1)
     pages = list_pages(harness, operation, field, limit=3, episode_id=episode)
     assert [item["startMs"] for page in pages for item in page] == [0, 5_000, 90_000, 1_000_000]
     assert [len(page) for page in pages] == [3, 1]
@@ -277,8 +284,8 @@ def test_findings_of_an_unknown_episode_are_a_404_and_of_a_new_episode_an_empty_
 
 
 def test_a_cursor_is_valid_for_its_own_list_only(harness: ApiHarness) -> None:
-    episode, other = harness.create_episode(), harness.create_episode()
-    for episode_id in (episode, other):
+    episode, other_episode = harness.create_episode(), harness.create_episode()
+    for episode_id in (episode, other_episode):
         for start in (0, 1, 2):
             harness.store_claim(episode_id, start, f"c{start}")
             harness.store_clip(episode_id, start, f"c{start}")
@@ -286,7 +293,7 @@ def test_a_cursor_is_valid_for_its_own_list_only(harness: ApiHarness) -> None:
     cursor = harness.call("listClaims", limit=1, episode_id=episode).body["nextCursor"]
     assert harness.call("listClaims", limit=2, cursor=cursor, episode_id=episode).status == 200
     answers = [
-        harness.call("listClaims", cursor=cursor, episode_id=other),
+        harness.call("listClaims", cursor=cursor, episode_id=other_episode),
         harness.call("listClips", cursor=cursor, episode_id=episode),
         harness.call("listClaims", cursor=cursor, episode_id=episode, owner=BOB),
         harness.call("listEpisodes", cursor=cursor),
@@ -332,9 +339,9 @@ def test_no_client_text_is_logged_and_a_deletion_succeeds_without_its_event(
     harness.call("listEpisodes", cursor="canary-cursor")
     harness.publish_error = EventNotPublished()
     assert harness.call("deleteEpisode", episode_id=episode).status == 204
-    logged = capsys.readouterr().out
-    assert "request_refused" in logged
-    assert '{"level":"ERROR"' in logged
-    assert "deletion_not_published" in logged
+    log_output = capsys.readouterr().out
+    assert "request_refused" in log_output
+    assert '{"level":"ERROR"' in log_output
+    assert "deletion_not_published" in log_output
     for secret in ("canary", episode, ANN):
-        assert secret not in logged
+        assert secret not in log_output

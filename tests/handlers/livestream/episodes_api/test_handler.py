@@ -1,4 +1,4 @@
-"""The function `episodes` with its environment, its secret and the event bus, and their failures."""
+"""The function `episodes`, which serves the REST API: its environment, its secret for cursors, and the event bus."""
 
 import json
 from collections.abc import Iterator

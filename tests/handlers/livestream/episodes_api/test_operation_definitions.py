@@ -35,9 +35,10 @@ ERROR_SCHEMA = {
 }
 jsonschema.Draft202012Validator.check_schema(ERROR_SCHEMA)
 ERROR_VALIDATOR = jsonschema.Draft202012Validator(ERROR_SCHEMA)
-WITH_BODY = [operation.name for operation in OPERATIONS if operation.body is not None]
-WITH_QUERY = [operation.name for operation in OPERATIONS if operation.query is PageQuery]
+OPERATIONS_WITH_BODY = [operation.name for operation in OPERATIONS if operation.body is not None]
+PAGED_OPERATIONS = [operation.name for operation in OPERATIONS if operation.query is PageQuery]
 SHARED_HARNESS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+"""Settings for tests whose examples all use one harness."""
 
 
 def check_response(operation: RestOperation, answer: ApiResponse) -> None:
@@ -70,7 +71,7 @@ def existing_path(harness: ApiHarness, operation: RestOperation, upload_path: di
     return {"episode_id": harness.create_episode()} if names else {}
 
 
-@pytest.mark.parametrize("name", WITH_BODY)
+@pytest.mark.parametrize("name", OPERATIONS_WITH_BODY)
 @SHARED_HARNESS
 @given(data=st.data())
 def test_any_body_gets_a_documented_response_or_error(
@@ -106,7 +107,7 @@ def test_any_path_query_and_body_get_a_documented_response_or_error(
     check_response(OPERATION[name], harness.send(name, body, owner=owner, **path_parameters, **query))
 
 
-@pytest.mark.parametrize("name", WITH_QUERY)
+@pytest.mark.parametrize("name", PAGED_OPERATIONS)
 def test_lists_return_documented_responses(harness: ApiHarness, upload_path: dict[str, str], name: str) -> None:
     operation, path = OPERATION[name], existing_path(harness, OPERATION[name], upload_path)
     for start in range(3):

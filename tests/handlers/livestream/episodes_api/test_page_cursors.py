@@ -1,4 +1,9 @@
-"""A cursor is accepted only unchanged, for its own list, and until it expires."""
+"""Cursors, the encrypted positions in a list with which clients get the next page.
+
+A cursor is accepted only unchanged, for its own list, and until it expires. Each line of the secret gives a key. The
+key of the first line encrypts, and the other keys still decrypt older cursors. A cursor's first byte identifies its
+key.
+"""
 
 import os
 from datetime import timedelta
@@ -54,7 +59,7 @@ def test_a_cursor_reveals_neither_position_nor_list() -> None:
 
 
 @given(st.text(), st.binary(max_size=200))
-def test_a_forged_cursor_is_refused_even_with_a_valid_key_byte(text: str, data: bytes) -> None:
+def test_a_forged_cursor_is_refused_even_if_it_begins_like_a_valid_one(text: str, data: bytes) -> None:
     assert not CursorHarness().is_accepted(text)
     assert not CursorHarness().is_accepted(CURSOR[:4] + data.hex())
 

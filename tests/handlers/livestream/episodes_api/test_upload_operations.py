@@ -1,4 +1,4 @@
-"""API operations on uploads: forms, multipart uploads and refusals."""
+"""API operations on uploads: forms (presigned POSTs), multipart uploads with presigned URLs, and refused requests."""
 
 import base64
 import json
@@ -106,7 +106,7 @@ def test_no_multipart_upload_is_started_for_an_unknown_episode(harness: ApiHarne
     assert harness.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
 
 
-def signed_requests(upload: dict[str, Any]) -> list[tuple[Any, ...]]:
+def signed_part_urls(upload: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Return path, part number, multipart id and validity of each part's URL."""
     urls = [urlsplit(part["url"]) for part in upload["multipart"]["parts"]]
     names = ("partNumber", "uploadId", "X-Amz-Expires")
@@ -120,7 +120,7 @@ def test_a_large_file_is_uploaded_in_parts(harness: ApiHarness) -> None:
     assert (answer.status, "form" in body) == (201, False)
     multipart = body["multipart"]
     assert (multipart["partBytes"], [part["partNumber"] for part in multipart["parts"]]) == (MIN_PART_BYTES, [1, 2])
-    assert signed_requests(body) == [
+    assert signed_part_urls(body) == [
         (f"/{body['key']}", [number], [multipart["multipartId"]], [str(URL_SECONDS)]) for number in ("1", "2")
     ]
 
@@ -135,7 +135,7 @@ def test_parts_have_an_allowed_number_and_size_and_cover_the_file(harness: ApiHa
 
 
 def is_signed_for(url: str, size: int) -> bool:
-    """Return True if S3 accepts a part of this size. S3 computes the signature from the signed headers of the request."""
+    """Return True if S3 accepts a part of this size. S3 computes the signature from the request's signed headers."""
     query = dict(parse_qsl(urlsplit(url).query))
     signature, credential = query.pop("X-Amz-Signature"), query["X-Amz-Credential"].split("/")
     all_headers = {"content-length": str(size), "host": urlsplit(url).netloc}
@@ -166,11 +166,14 @@ def test_the_url_of_a_part_is_signed_for_the_parts_size(harness: ApiHarness, siz
         urls = [part["url"] for part in body["multipart"]["parts"]]
         for url, part_size in zip(urls, expected, strict=True):
             assert is_signed_for(url, part_size)
-            assert not any(is_signed_for(url, other) for other in (0, part_size - 1, part_size + 1, size + 1))
+            assert not any(is_signed_for(url, other_size) for other_size in (0, part_size - 1, part_size + 1, size + 1))
 
 
 class MultipartVideo:
-    """Multipart upload of a video, by default in one small part. All parts are uploaded, or only the first bytes."""
+    """Multipart upload of a video, by default in one small part.
+
+    All bytes are uploaded, or only the first `uploaded_bytes`. A test completes the upload, as a whole or with changes.
+    """
 
     def __init__(self, harness: ApiHarness, size: int = MEBIBYTE + 1, uploaded_bytes: int | None = None) -> None:
         self.harness, self.episode = harness, harness.create_episode()
@@ -187,11 +190,11 @@ class MultipartVideo:
             )
             self.parts.append({"partNumber": part["partNumber"], "etag": answer["ETag"]})
 
-    def complete(self, **other: Any) -> ApiResponse:
-        body = {"multipartId": self.multipart, "parts": self.parts, **other.pop("body", {})}
-        return self.harness.call(
-            "completeUpload", body, **{"episode_id": self.episode, "upload_id": self.upload, **other}
-        )
+    def complete(self, **changes: Any) -> ApiResponse:
+        """Call `completeUpload`, with changes of the body's fields (`body`), the owner or the path parameters."""
+        body = {"multipartId": self.multipart, "parts": self.parts, **changes.pop("body", {})}
+        path = {"episode_id": self.episode, "upload_id": self.upload}
+        return self.harness.call("completeUpload", body, **path | changes)
 
     def advance(self, state: TrackState) -> None:
         update = TrackUpdate(self.upload, state, "2026-01-03T12:00:09.000Z")
@@ -214,15 +217,16 @@ def test_an_upload_gets_new_urls_after_its_urls_expire(harness: ApiHarness) -> N
     uploads = harness.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
     assert len(uploads) == 1, "no second multipart upload may be started"
     assert {**answer.body, "multipart": None} == {**upload, "multipart": None}
-    assert signed_requests(answer.body) == signed_requests(upload)
+    assert signed_part_urls(answer.body) == signed_part_urls(upload)
 
 
 def test_urls_are_signed_again_only_while_the_upload_is_expected(harness: ApiHarness) -> None:
     video = MultipartVideo(harness)
     body = {"multipartId": video.multipart}
 
-    def sign(**other: Any) -> ApiResponse:
-        return harness.call("signParts", body, **{"episode_id": video.episode, "upload_id": video.upload, **other})
+    def sign(**changes: Any) -> ApiResponse:
+        path = {"episode_id": video.episode, "upload_id": video.upload}
+        return harness.call("signParts", body, **path | changes)
 
     assert sign().status == 200
     assert sign(upload_id=harness.new_id()).error == (404, "UPLOAD_UNKNOWN")
@@ -284,8 +288,8 @@ def test_parts_of_another_number_or_total_size_are_refused(
 
 def test_a_part_that_was_never_uploaded_is_refused(harness: ApiHarness) -> None:
     video = MultipartVideo(harness, TWO_PARTS)
-    forged = [video.parts[0], {"partNumber": 2, "etag": "0" * 32}]
-    assert video.complete(body={"parts": forged}).error == (409, "UPLOAD_INCOMPLETE")
+    forged_parts = [video.parts[0], {"partNumber": 2, "etag": "0" * 32}]
+    assert video.complete(body={"parts": forged_parts}).error == (409, "UPLOAD_INCOMPLETE")
     assert not video.object_exists
     assert video.complete().status == 200, "the upload can still be completed"
 
@@ -324,17 +328,17 @@ def test_only_an_error_of_s3_that_the_client_caused_is_a_client_error(
 
 
 def test_only_the_expected_upload_can_be_completed(harness: ApiHarness) -> None:
-    video, other = MultipartVideo(harness), MultipartVideo(harness)
-    assert video.complete(body={"multipartId": other.multipart}).error == (404, "UPLOAD_UNKNOWN")
+    video, other_video = MultipartVideo(harness), MultipartVideo(harness)
+    assert video.complete(body={"multipartId": other_video.multipart}).error == (404, "UPLOAD_UNKNOWN")
     assert video.complete(upload_id=harness.new_id()).error == (404, "UPLOAD_UNKNOWN")
     assert video.complete(owner=BOB).error == (404, "EPISODE_UNKNOWN")
-    assert video.complete(episode_id=other.episode).error == (404, "UPLOAD_UNKNOWN")
+    assert video.complete(episode_id=other_video.episode).error == (404, "UPLOAD_UNKNOWN")
     harness.call("requestUpload", VIDEO, episode_id=video.episode)
     assert video.complete().error == (404, "UPLOAD_UNKNOWN"), "a replaced upload must be refused"
     assert not video.object_exists
-    other.advance(TrackState.FAILED)
-    assert other.complete().error == (409, "UPLOAD_NOT_EXPECTED"), "a failed upload must be refused"
-    assert not other.object_exists
+    other_video.advance(TrackState.FAILED)
+    assert other_video.complete().error == (409, "UPLOAD_NOT_EXPECTED"), "a failed upload must be refused"
+    assert not other_video.object_exists
 
 
 @pytest.mark.parametrize(
@@ -356,7 +360,7 @@ def test_no_key_or_url_is_logged(harness: ApiHarness, capsys: pytest.CaptureFixt
     video = MultipartVideo(harness)
     video.complete()
     video.complete(upload_id=harness.new_id())
-    logged = capsys.readouterr().out
-    assert "request_refused" in logged
+    log_output = capsys.readouterr().out
+    assert "request_refused" in log_output
     for secret in (video.upload, video.key, video.multipart, "amazonaws", "Signature"):
-        assert secret not in logged
+        assert secret not in log_output

@@ -1,4 +1,7 @@
-"""Tests of the API operation that lists the chunks of a video with presigned URLs."""
+"""API operation that lists the chunks of a video with presigned URLs.
+
+MediaConvert has cut the video into chunks, and wrote an HLS playlist that names them.
+"""
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,7 +17,7 @@ from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, PLAYBAC
 from tests.handlers.scripted_clients import stubbed
 
 VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": 5}
-AT = "2026-01-03T12:00:09.000Z"
+CUT_AT = "2026-01-03T12:00:09.000Z"
 PLAYLIST = """#EXTM3U
 #EXT-X-VERSION:3
 #EXT-X-TARGETDURATION:120
@@ -32,15 +35,15 @@ up_chunk_00003.ts
 def cut_video(harness: ApiHarness, playlist_text: str | None = PLAYLIST, **changes: object) -> tuple[str, str]:
     """Create an episode whose video was cut. Return its id and the key prefix of its chunks.
 
-    Without a text, the playlist has expired. The changes concern the stored description of the chunks.
+    Without a text, the playlist has expired. `changes` replace fields of the stored description of the chunks.
     """
     episode = harness.create_episode()
     upload = harness.call("requestUpload", VIDEO, episode_id=episode).body["uploadId"]
     prefix = f"chunks/{ANN}/{episode}/0123456789abcdef/"
     key = f"{prefix}up_chunk.m3u8"
     chunks = {"prefix": prefix, "playlist": key, "count": 3, "seconds": 120, "durationMs": 250_041, **changes}
-    stored = {name: value for name, value in chunks.items() if value is not None}
-    update = TrackUpdate(upload, TrackState.CHUNKED, AT, details={"chunks": stored})
+    stored_chunks = {name: value for name, value in chunks.items() if value is not None}
+    update = TrackUpdate(upload, TrackState.CHUNKED, CUT_AT, details={"chunks": stored_chunks})
     assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, update)
     if playlist_text is not None:
         harness.s3.put_object(Bucket=BUCKET, Key=key, Body=playlist_text.encode())
@@ -93,7 +96,7 @@ def test_chunks_of_a_video_that_is_not_cut_are_refused(harness: ApiHarness) -> N
     episode = harness.create_episode()
     assert harness.call("listChunks", episode_id=episode).error == (409, "VIDEO_NOT_READY")
     upload = harness.call("requestUpload", VIDEO, episode_id=episode).body["uploadId"]
-    failure = TrackUpdate(upload, TrackState.FAILED, AT, TrackReason.TOO_LARGE)
+    failure = TrackUpdate(upload, TrackState.FAILED, CUT_AT, TrackReason.TOO_LARGE)
     harness.table.advance_track(ANN, episode, TrackKind.VIDEO, failure)
     assert harness.call("listChunks", episode_id=episode).error == (409, "VIDEO_NOT_READY")
 

@@ -1,4 +1,8 @@
-"""In-memory fakes of the gateways that the agent's worker uses, and a harness with the worker."""
+"""In-memory fakes of the gateways that the fact-check agent's worker uses, and a harness with the worker.
+
+The worker analyzes one window of a transcript for each queue message. A window is a section of the transcript, and its
+findings are claims and clips. Texts with "canary" must not be logged.
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -29,6 +33,7 @@ CUES = (
 SIZES = WindowSizes(characters=60, milliseconds=60_000, overlap_characters=10)
 """Sizes that give two windows. Each has one cue in its core and the next one as overlap."""
 REMAINING_MS = 120_000
+"""Remaining time of an invocation, by default."""
 MEMORY_EVENT = MemoryEvent("0000000001#ab", "The report that was read has 410 ferries, so 600 is refuted.")
 
 AnswerFunction = Callable[[dict[str, Any]], str]
@@ -41,10 +46,10 @@ def request_lines(request: ConverseRequest) -> list[dict[str, Any]]:
     return [json.loads(line) for block in blocks for line in block.split("\n") if line.startswith("{")]
 
 
-def claim(quote: str, **changed: Any) -> dict[str, Any]:
+def claim(quote: str, **changes: Any) -> dict[str, Any]:
     """Return a claim as the model states it in its answer."""
     values = {"quote": quote, "statement": "They say so.", "verdict": "unverified", "confidence": 0.5, "sources": []}
-    return {**values, **changed}
+    return {**values, **changes}
 
 
 def answer_with(
@@ -60,7 +65,7 @@ def answer_with(
 
 @dataclass
 class FakeTranscripts:
-    """Bucket with transcripts by key and version."""
+    """Bucket with transcripts by key and version. A test sets the objects."""
 
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
@@ -70,7 +75,7 @@ class FakeTranscripts:
 
 @dataclass
 class FakeMemory:
-    """Memory with the events that `recall` returns. A test inspects the stored windows."""
+    """AgentCore memory with the events that `recall` returns. A test inspects the stored windows."""
 
     events: list[MemoryEvent] = field(default_factory=list)
     stored_windows: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
@@ -94,7 +99,7 @@ class FakeMemory:
 
 @dataclass
 class FakeModel:
-    """Model that follows a script of answers and faults. The last entry is repeated."""
+    """Model that follows a script of answers, answers with a stop reason, and faults. The last entry is repeated."""
 
     script: list[AnswerFunction | ServiceFault | tuple[AnswerFunction, str]] = field(
         default_factory=lambda: [answer_with()]
@@ -140,7 +145,7 @@ class FakeFindings:
 
 
 @dataclass
-class WorkerHarness:
+class WindowWorkerHarness:
     """Worker with fakes for all gateways, and a clock that only pauses advance."""
 
     transcripts: FakeTranscripts = field(default_factory=lambda: FakeTranscripts({(KEY, "v1"): srt(CUES).encode()}))

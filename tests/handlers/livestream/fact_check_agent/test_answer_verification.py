@@ -1,4 +1,13 @@
-"""The model's answer is verified against the transcript and the sources of the request."""
+"""Verification of the model's answer about a window, a section of a transcript.
+
+The quote of each claim must occur in the window, and a verdict needs a source: another cue of the window, or a memory
+(an event about an earlier window). The result counts what was dropped or changed: `invented` (claims whose quote is not
+in the window), `elsewhere` (claims and clips after the window's core, which belong to the next window), `unfounded`
+(verdicts without a source) and `bad_clips`.
+
+The sample window has the cues 30 to 33, of which cue 33 is after its core. The sample claim quotes cue 31. A clip has a
+length of 5 to 20 seconds.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,7 +38,7 @@ from tests.handlers.livestream.sample_transcript_window import (
 MEMORIES = [MemoryEvent(MEMORY_ID, "The annual report has 410.")]
 
 
-def check(
+def verify(
     *items: AnsweredClaim | AnsweredClip,
     window: Window[Cue] = WINDOW,
     message: WindowMessage = MESSAGE,
@@ -41,7 +50,7 @@ def check(
 
 
 def test_a_claim_gets_words_and_times_of_the_transcript() -> None:
-    (result,) = check(claim("we ran 600 FERRIES, last")).claims
+    (result,) = verify(claim("we ran 600 FERRIES, last")).claims
     assert result.quote == "We ran 600 ferries last"
     assert (result.start_ms, result.end_ms, result.speaker) == (14_000, 20_000, "Ann")
     assert (result.verdict, result.confidence, result.sources) == (Verdict.REFUTED, 0.8, (MEMORY_ID,))
@@ -49,32 +58,32 @@ def test_a_claim_gets_words_and_times_of_the_transcript() -> None:
 
 
 def test_a_claim_whose_quote_is_not_in_the_window_is_dropped_and_counted() -> None:
-    result = check(claim("We ran 6000 ferries"), claim("We ran ferries"), claim())
+    result = verify(claim("We ran 6000 ferries"), claim("We ran ferries"), claim())
     assert (len(result.claims), result.invented) == (1, 2)
 
 
 def test_a_repeated_quote_is_located_at_the_cue_that_the_model_names() -> None:
     window = replace(WINDOW, core_count=5, passages=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
     for cue, start_ms in ((None, 14_000), (FIRST_CUE + 1, 14_000), (FIRST_CUE + 4, 40_000)):
-        (result,) = check(claim(cue=cue), window=window).claims
+        (result,) = verify(claim(cue=cue), window=window).claims
         assert result.start_ms == start_ms
 
 
 def test_findings_after_the_core_belong_to_the_next_window_and_are_counted() -> None:
     claim_after_core = claim("That is the highest number ever")
-    result = check(claim(), claim_after_core, clip(26_000, 32_000), clip(14_000, 20_000))
+    result = verify(claim(), claim_after_core, clip(26_000, 32_000), clip(14_000, 20_000))
     assert [finding.quote for finding in result.claims] == ["We ran 600 ferries"]
     assert [finding.start_ms for finding in result.clips] == [14_000]
     assert (result.elsewhere, result.invented, result.bad_clips) == (2, 0, 0)
     last_window = replace(WINDOW, core_count=len(CUES))
-    assert len(check(claim(), claim_after_core, window=last_window).claims) == 2
+    assert len(verify(claim(), claim_after_core, window=last_window).claims) == 2
 
 
 @pytest.mark.parametrize(
     "sources", [[], ["cue-31"], ["cue-29"], ["cue-34"], ["cue-032"], ["http://example.com"], ["0000001731#ab13"], [""]]
 )
 def test_a_verdict_without_a_valid_source_becomes_unverified(sources: list[str]) -> None:
-    result = check(claim(sources=sources))
+    result = verify(claim(sources=sources))
     (stored_claim,) = result.claims
     assert (stored_claim.verdict, stored_claim.confidence) == (Verdict.UNVERIFIED, 0.0)
     assert (stored_claim.sources, result.unfounded) == ((), 1)
@@ -82,7 +91,7 @@ def test_a_verdict_without_a_valid_source_becomes_unverified(sources: list[str])
 
 @pytest.mark.parametrize("source", [MEMORY_ID, "cue-30", "cue-32", "cue-33"])
 def test_memories_and_other_cues_are_sources(source: str) -> None:
-    result = check(claim(verdict="misleading", sources=["nowhere", source, source, "cue-31"]))
+    result = verify(claim(verdict="misleading", sources=["nowhere", source, source, "cue-31"]))
     assert (result.claims[0].verdict, result.claims[0].sources) == (Verdict.MISLEADING, (source,))
     assert result.unfounded == 0
 
@@ -104,7 +113,7 @@ ROLLING_CAPTIONS = (
 def test_a_cue_with_the_claims_own_words_is_no_source(source: str, is_source: bool) -> None:
     """Rolling captions repeat each line in the next cue."""
     window = Window(index=0, first=0, core_count=len(ROLLING_CAPTIONS), passages=ROLLING_CAPTIONS)
-    (result,) = check(claim("Vaccines cause autism in children", sources=[source]), window=window).claims
+    (result,) = verify(claim("Vaccines cause autism in children", sources=[source]), window=window).claims
     assert result.sources == ((source,) if is_source else ())
 
 
@@ -112,19 +121,19 @@ def test_a_memory_with_the_claims_own_words_is_no_source() -> None:
     """A memory may contain a quote that crosses the end of its window's core."""
     own_words = '{"claim": "They ran 600.", "quote": "Last year we ran 600 ferries, last spring"}'
     memories = [MemoryEvent("own-words", own_words), *MEMORIES]
-    (result,) = check(claim(sources=["own-words", MEMORY_ID]), memories=memories).claims
+    (result,) = verify(claim(sources=["own-words", MEMORY_ID]), memories=memories).claims
     assert result.sources == (MEMORY_ID,)
 
 
 def test_an_unverified_claim_needs_no_source_and_is_not_counted() -> None:
-    result = check(claim(verdict="unverified", sources=[], confidence=0.4))
+    result = verify(claim(verdict="unverified", sources=[], confidence=0.4))
     assert (result.claims[0].confidence, result.unfounded) == (0.4, 0)
 
 
 def test_the_same_claim_has_the_same_id_in_each_window_and_spelling() -> None:
     later_window = replace(WINDOW, index=3, first=FIRST_CUE + 1, passages=CUES[1:])
-    (first,) = check(claim("We ran 600 ferries")).claims
-    (second,) = check(claim("we ran 600: ferries"), window=later_window, memories=[]).claims
+    (first,) = verify(claim("We ran 600 ferries")).claims
+    (second,) = verify(claim("we ran 600: ferries"), window=later_window, memories=[]).claims
     assert first.claim_id == second.claim_id
     assert first.verdict is not second.verdict, "the id must not depend on the verdict"
 
@@ -134,14 +143,14 @@ def test_the_same_claim_has_the_same_id_in_each_window_and_spelling() -> None:
     [MESSAGE.model_copy(update={"transcript_version": "v2"}), MESSAGE.model_copy(update={"episode_id": "0" * 26})],
 )
 def test_claims_and_clips_of_other_transcripts_have_other_ids(other_message: WindowMessage) -> None:
-    result = check(claim(), clip(10_000, 20_000))
-    other_result = check(claim(), clip(10_000, 20_000), message=other_message)
+    result = verify(claim(), clip(10_000, 20_000))
+    other_result = verify(claim(), clip(10_000, 20_000), message=other_message)
     assert result.claims[0].claim_id != other_result.claims[0].claim_id
     assert result.clips[0].clip_id != other_result.clips[0].clip_id
 
 
-def test_a_repeated_claim_is_stored_once() -> None:
-    result = check(
+def test_a_repeated_claim_or_clip_is_accepted_once() -> None:
+    result = verify(
         claim(), claim("we ran 600 ferries!", statement="Again."), clip(10_000, 20_000), clip(10_000, 20_000)
     )
     assert [finding.text for finding in result.claims] == ["They did."]
@@ -166,50 +175,50 @@ def test_a_repeated_claim_is_stored_once() -> None:
 def test_a_clip_lies_in_the_window_consists_of_whole_cues_and_has_a_permitted_length(
     start: int, end: int, expected: tuple[int, int] | None
 ) -> None:
-    result = check(clip(start, end))
+    result = verify(clip(start, end))
     assert [(finding.start_ms, finding.end_ms) for finding in result.clips] == ([] if expected is None else [expected])
     assert result.bad_clips == (expected is None)
 
 
 def test_a_clip_without_a_title_is_dropped() -> None:
-    assert check(clip(10_000, 20_000, title=" \n")).bad_clips == 1
+    assert verify(clip(10_000, 20_000, title=" \n")).bad_clips == 1
 
 
 def test_estimated_times_give_no_clips_and_are_marked_in_claims() -> None:
-    result = check(claim(), clip(10_000, 20_000), timed=False)
+    result = verify(claim(), clip(10_000, 20_000), timed=False)
     assert (result.clips, result.bad_clips) == ((), 1)
     assert not result.claims[0].timed
 
 
 def test_texts_of_the_model_are_cleaned_and_truncated_to_the_api_limit() -> None:
-    result = check(claim(statement="a\nb\x00", explanation="c\u2028d"), clip(10_000, 20_000, title="e\tf"))
+    result = verify(claim(statement="a\nb\x00", explanation="c\u2028d"), clip(10_000, 20_000, title="e\tf"))
     assert (result.claims[0].text, result.claims[0].explanation, result.clips[0].title) == ("a b", "c d", "e f")
-    tripling = "\ufb2c"  # three characters after normalization
-    result = check(
+    tripling = "\ufb2c"  # one character that becomes three by normalization
+    result = verify(
         claim(statement=tripling * 1_000, explanation=tripling * 2_000),
         clip(10_000, 20_000, title="t", reason=tripling * 1_000),
     )
     texts = (result.claims[0].text, result.claims[0].explanation, result.clips[0].reason)
     assert [len(text or "") for text in texts] == [2_000] * 3
-    result = check(claim(statement="\x00", explanation=""), clip(10_000, 20_000, reason="\x00"))
+    result = verify(claim(statement="\x00", explanation=""), clip(10_000, 20_000, reason="\x00"))
     assert (result.claims[0].text, result.claims[0].explanation) == ("We ran 600 ferries", None)
     assert result.clips[0].reason is None
 
 
 def test_a_quote_is_truncated_to_the_api_limit() -> None:
     cues = (Cue(0, 1_000, f"We ran{'.' * 3_000} 600 ferries."),)
-    (result,) = check(claim(), window=Window(0, 0, 1, cues)).claims
+    (result,) = verify(claim(), window=Window(0, 0, 1, cues)).claims
     assert len(result.quote) == 2_000
 
 
 @pytest.mark.parametrize("confidence", [0.0, 5e-324, 1e-200, 1 / 3, 1.0])
 def test_a_confidence_is_rounded_to_a_number_that_dynamodb_accepts(confidence: float) -> None:
-    (result,) = check(claim(verdict="unverified", confidence=confidence)).claims
+    (result,) = verify(claim(verdict="unverified", confidence=confidence)).claims
     assert result.confidence == round(confidence, 4)
 
 
 def test_the_repr_of_a_result_contains_no_finding() -> None:
-    result = check(claim(statement="canary", explanation="canary"), clip(10_000, 20_000, title="canary"))
+    result = verify(claim(statement="canary", explanation="canary"), clip(10_000, 20_000, title="canary"))
     assert "canary" not in repr((result, result.claims, result.clips))
     assert "ferries" not in repr((result, result.claims, result.clips))
 
@@ -246,8 +255,8 @@ QUOTES = st.one_of(
         max_size=5,
     ),
 )
-def test_no_stored_quote_is_missing_in_the_transcript(claims: list[AnsweredClaim], clips: list[AnsweredClip]) -> None:
-    result = check(*claims, *clips)
+def test_every_accepted_finding_is_valid_for_any_answer(claims: list[AnsweredClaim], clips: list[AnsweredClip]) -> None:
+    result = verify(*claims, *clips)
     transcript = " ".join(cue.text for cue in CUES)
     for finding in result.claims:
         assert finding.quote in transcript

@@ -1,4 +1,7 @@
-"""The function `agent` with its environment, tables and bucket. Only the model and the memory are stubbed."""
+"""The function `agent`, the fact-check agent, with its environment, table and bucket in moto.
+
+Only the Bedrock model and the AgentCore memory are stubbed.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,6 +28,8 @@ VARIABLES = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "MEMORY_ID": "memory-12
 
 
 class Context:
+    """Context object that Lambda passes to the entry point."""
+
     def get_remaining_time_in_millis(self) -> int:
         return REMAINING_MS
 
@@ -95,17 +100,21 @@ def test_the_clients_of_model_and_memory_do_not_retry(clients: dict[str, Any], m
 
 
 def test_the_environment_gives_the_request_settings() -> None:
-    plain = AgentEnvironment.model_validate(VARIABLES)
-    assert handler.request_settings(plain) == RequestSettings(max_tokens=3_900, clip_min_ms=10_000, clip_max_ms=90_000)
-    changed = {"ANSWER_SECONDS": "77", "GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "1"}
-    guarded = handler.request_settings(AgentEnvironment.model_validate({**VARIABLES, **changed}))
-    assert (guarded.answer_seconds, guarded.guardrail) == (77, Guardrail("g", "1"))
+    default_environment = AgentEnvironment.model_validate(VARIABLES)
+    assert handler.request_settings(default_environment) == RequestSettings(
+        max_tokens=3_900, clip_min_ms=10_000, clip_max_ms=90_000
+    )
+    changed_variables = {"ANSWER_SECONDS": "77", "GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "1"}
+    settings_with_guardrail = handler.request_settings(
+        AgentEnvironment.model_validate({**VARIABLES, **changed_variables})
+    )
+    assert (settings_with_guardrail.answer_seconds, settings_with_guardrail.guardrail) == (77, Guardrail("g", "1"))
 
 
 @pytest.mark.parametrize(
-    "changed",
+    "changed_variables",
     [{"GUARDRAIL_ID": "abc"}, {"GUARDRAIL_VERSION": "1"}, {"CLIP_MIN_SECONDS": "60", "CLIP_MAX_SECONDS": "59"}],
 )
-def test_an_invalid_environment_is_refused(changed: dict[str, str]) -> None:
+def test_an_invalid_environment_is_refused(changed_variables: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
-        AgentEnvironment.model_validate({**VARIABLES, **changed})
+        AgentEnvironment.model_validate({**VARIABLES, **changed_variables})

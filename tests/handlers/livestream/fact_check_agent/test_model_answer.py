@@ -1,4 +1,8 @@
-"""An answer has the requested form, or is refused without being quoted."""
+"""Parsing of the model's answer about a window of a transcript.
+
+An answer of another form is refused with a problem that does not quote it. A malformed claim or clip is refused too, or
+skipped if the answer is the second one (`skip_malformed`).
+"""
 
 import json
 from enum import StrEnum
@@ -18,7 +22,8 @@ from handlers.livestream.fact_check_agent.model_answer import (
 from handlers.livestream.fact_claim_verdict import Verdict
 
 CANARY = "canary"
-WINDOW = "4c1f"
+"""Text that must not appear in the problem of a refused answer."""
+WINDOW_ID = "4c1f"
 CLAIM = {
     "quote": "six hundred",
     "statement": "They ran 600.",
@@ -29,21 +34,21 @@ CLAIM = {
 CLIP = {"startMs": 0, "endMs": 9_000, "title": "Ferries", "reason": "It is funny."}
 
 
-def answer(**changed: Any) -> str:
-    return json.dumps({"window": WINDOW, "claims": [CLAIM], "clips": [CLIP], **changed})
+def answer(**changes: Any) -> str:
+    return json.dumps({"window": WINDOW_ID, "claims": [CLAIM], "clips": [CLIP], **changes})
 
 
 def problem(text: str, *, skip_malformed: bool = False) -> StrEnum:
     """Return the problem for which an answer is refused."""
     with pytest.raises(UnusableAnswer) as caught:
-        parse_answer(text, WINDOW, skip_malformed=skip_malformed)
+        parse_answer(text, WINDOW_ID, skip_malformed=skip_malformed)
     assert caught.value.__context__ is None, "the original exception may contain the answer"
     assert CANARY not in str(caught.value) + caught.value.problem.value
     return caught.value.problem
 
 
 def test_json_is_read_from_a_code_fence() -> None:
-    result = parse_answer(f"```json\n{answer()}\n```", WINDOW, skip_malformed=False)
+    result = parse_answer(f"```json\n{answer()}\n```", WINDOW_ID, skip_malformed=False)
     assert (result.claims[0].verdict, result.claims[0].confidence) == (Verdict.REFUTED, 0.8)
     assert (result.clips[0].start_ms, result.clips[0].end_ms) == (0, 9_000)
     assert result.malformed == 0
@@ -56,7 +61,7 @@ def test_json_is_read_from_a_code_fence() -> None:
         (f"Sure! {answer(note=CANARY)}", AnswerJsonProblem.NO_JSON),
         (f'["{CANARY}"]', AnswerProblem.NO_OBJECT),
         (answer(claims={"a": CANARY}), AnswerProblem.NO_OBJECT),
-        (json.dumps({"window": WINDOW, "claims": []}), AnswerProblem.NO_OBJECT),
+        (json.dumps({"window": WINDOW_ID, "claims": []}), AnswerProblem.NO_OBJECT),
         (answer(window="another"), AnswerProblem.OTHER_WINDOW),
         (answer(claims=[CLAIM] * (MAX_CLAIMS + 1)), AnswerProblem.TOO_MANY),
         (answer(clips=[CLIP] * 21), AnswerProblem.TOO_MANY),
@@ -79,22 +84,22 @@ def test_an_answer_of_another_form_is_refused_even_if_malformed_items_are_skippe
         ("clips", {"title": CANARY}),
     ],
 )
-def test_a_malformed_claim_or_clip_is_refused_first_and_then_skipped(field: str, malformed_item: object) -> None:
+def test_a_malformed_claim_or_clip_is_refused_or_skipped(field: str, malformed_item: object) -> None:
     valid_item = CLAIM if field == "claims" else CLIP
     assert problem(answer(**{field: [valid_item, malformed_item]})) is AnswerProblem.BAD_ITEM
-    result = parse_answer(answer(**{field: [malformed_item, valid_item]}), WINDOW, skip_malformed=True)
+    result = parse_answer(answer(**{field: [malformed_item, valid_item]}), WINDOW_ID, skip_malformed=True)
     assert (len(result.claims), len(result.clips), result.malformed) == (1, 1, 1)
 
 
-def test_an_answer_with_malformed_claims_only_is_always_refused() -> None:
+def test_an_answer_without_a_well_formed_item_is_refused_even_if_malformed_items_are_skipped() -> None:
     assert problem(answer(claims=[{}], clips=[]), skip_malformed=True) is AnswerProblem.BAD_ITEM
-    assert parse_answer(answer(claims=[], clips=[]), WINDOW, skip_malformed=True).claims == ()
+    assert parse_answer(answer(claims=[], clips=[]), WINDOW_ID, skip_malformed=True).claims == ()
 
 
 def test_the_repr_of_an_answer_contains_no_text_of_the_model() -> None:
     result = parse_answer(
         answer(claims=[{**CLAIM, "quote": CANARY, "statement": CANARY, "explanation": CANARY}]),
-        WINDOW,
+        WINDOW_ID,
         skip_malformed=False,
     )
     assert CANARY not in repr(result)
@@ -114,7 +119,7 @@ VALUES = st.recursive(
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     for skip_malformed in (False, True):
         try:
-            parse_answer(text, WINDOW, skip_malformed=skip_malformed)
+            parse_answer(text, WINDOW_ID, skip_malformed=skip_malformed)
         except UnusableAnswer as error:
             # Any text has one of two outcomes: an answer, or this exception with a known problem.
             assert isinstance(error.problem, AnswerProblem | AnswerJsonProblem)  # noqa: PT017

@@ -1,4 +1,8 @@
-"""The findings of a window come from one answer of the model, even if its message is repeated; no text is logged."""
+"""Analysis of a window, a section of a transcript: one model request with memories of earlier windows.
+
+The findings (claims and clips) of a window come from one answer of the model, even if the window's message is repeated.
+They are stored, and remembered for later windows. No text is logged.
+"""
 
 import json
 from collections.abc import Callable
@@ -32,7 +36,7 @@ from tests.handlers.livestream.fact_check_agent.fake_agent_services import (
     FakeMemory,
     FakeModel,
     FakeTranscripts,
-    WorkerHarness,
+    WindowWorkerHarness,
     answer_with,
     claim,
     message_bodies,
@@ -40,17 +44,17 @@ from tests.handlers.livestream.fact_check_agent.fake_agent_services import (
 )
 from tests.handlers.livestream.rest_api_harness import TABLE, ApiHarness
 
-FERRIES = claim("We ran 600 ferries", verdict="refuted", confidence=0.9, sources=[MEMORY_EVENT.event_id])
-LARGEST = claim("the largest fleet that ever was")
+FERRIES_CLAIM = claim("We ran 600 ferries", verdict="refuted", confidence=0.9, sources=[MEMORY_EVENT.event_id])
+FLEET_CLAIM = claim("the largest fleet that ever was")
 CLIP = {"startMs": 0, "endMs": 12_000, "title": "canary", "reason": "canary"}
 
 
-def handle(harness: WorkerHarness, body: str | None = None, remaining_ms: int = REMAINING_MS) -> WindowOutcome:
+def handle(harness: WindowWorkerHarness, body: str | None = None, remaining_ms: int = REMAINING_MS) -> WindowOutcome:
     """Process a message, by default that of the first window."""
     return harness.worker().handle(body or message_bodies()[0], remaining_ms)
 
 
-def stored_failure(harness: WorkerHarness) -> WindowFailure | None:
+def stored_failure(harness: WindowWorkerHarness) -> WindowFailure | None:
     """Return the failure of the only finished window, or None if the window was checked."""
     result: WindowFailure | None
     (result,) = harness.findings.outcomes.values()
@@ -58,7 +62,7 @@ def stored_failure(harness: WorkerHarness) -> WindowFailure | None:
 
 
 def test_a_window_is_analyzed_with_memories_and_its_findings_are_stored_and_remembered() -> None:
-    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES, claim("we sold ferries"), clips=[CLIP])]))
+    harness = WindowWorkerHarness(model=FakeModel([answer_with(FERRIES_CLAIM, claim("we sold ferries"), clips=[CLIP])]))
     harness.memory.events = [MEMORY_EVENT]
     assert handle(harness) is WindowOutcome.CHECKED
     (result,) = harness.findings.claims.values()
@@ -78,14 +82,14 @@ def test_a_window_is_analyzed_with_memories_and_its_findings_are_stored_and_reme
 
 
 def test_a_window_without_findings_is_remembered_too() -> None:
-    harness = WorkerHarness()
+    harness = WindowWorkerHarness()
     handle(harness)
     [(*_, findings)] = harness.memory.stored_windows.values()
     assert findings, "the text must state that nothing was found"
 
 
 def test_a_finished_window_is_not_analyzed_again() -> None:
-    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES)]))
+    harness = WindowWorkerHarness(model=FakeModel([answer_with(FERRIES_CLAIM)]))
     assert [handle(harness), handle(harness)] == [WindowOutcome.CHECKED, WindowOutcome.ALREADY_DONE]
     assert len(harness.model.requests) == 1
 
@@ -94,9 +98,12 @@ def test_a_finished_window_is_not_analyzed_again() -> None:
 def test_after_a_crash_a_window_has_the_findings_of_one_answer_only(
     harness: ApiHarness, calls_before_crash: int
 ) -> None:
-    """The repeated message may cause a second request, which the model answers differently."""
-    first_answer = answer_with(FERRIES, claim("last spring"), clips=[CLIP])
-    worker_harness = WorkerHarness(model=FakeModel([first_answer, answer_with(claim("600 ferries last spring"))]))
+    """The repeated message may cause a second request, which the model answers differently.
+
+    The first invocation crashes at each of its DynamoDB calls in turn.
+    """
+    first_answer = answer_with(FERRIES_CLAIM, claim("last spring"), clips=[CLIP])
+    worker_harness = WindowWorkerHarness(model=FakeModel([first_answer, answer_with(claim("600 ferries last spring"))]))
     harness.new_id = lambda: EPISODE  # type: ignore[method-assign]
     harness.create_episode(owner=None)
     upload = ExpectedUpload(upload_id=UPLOAD, content_type=ContentType.SUBRIP, size=1)
@@ -122,8 +129,8 @@ def test_after_a_crash_a_window_has_the_findings_of_one_answer_only(
 def test_memories_of_an_earlier_upload_are_no_source() -> None:
     earlier_windows = window_messages(OWNER, EPISODE, KEY.replace("Y.srt", "W.srt"), "v1", 2, SIZES)
     events = [MemoryEvent(f"{at}#a", "We ran 600 ferries.", item.window_id) for at, item in enumerate(earlier_windows)]
-    supported = claim("We ran 600 ferries", verdict="supported", sources=[event.event_id for event in events])
-    harness = WorkerHarness(model=FakeModel([answer_with(supported)]), memory=FakeMemory(events))
+    supported_claim = claim("We ran 600 ferries", verdict="supported", sources=[event.event_id for event in events])
+    harness = WindowWorkerHarness(model=FakeModel([answer_with(supported_claim)]), memory=FakeMemory(events))
     handle(harness)
     assert not [line for line in request_lines(harness.model.requests[0]) if "memory" in line]
     (result,) = harness.findings.claims.values()
@@ -140,11 +147,11 @@ def answer_as_text(text: str) -> Callable[[dict[str, Any]], str]:
     [
         (answer_as_text("I would rather not, canary."), AnswerJsonProblem.NO_JSON),
         (answer_with({"quote": "canary"}), AnswerProblem.BAD_ITEM),
-        ((answer_with(FERRIES), "max_tokens"), AnswerProblem.CUT_OFF),
+        ((answer_with(FERRIES_CLAIM), "max_tokens"), AnswerProblem.CUT_OFF),
     ],
 )
 def test_after_an_unusable_answer_the_model_is_asked_once_more(unusable_answer: Any, problem: AnswerProblem) -> None:
-    harness = WorkerHarness(model=FakeModel([unusable_answer, answer_with(FERRIES)]))
+    harness = WindowWorkerHarness(model=FakeModel([unusable_answer, answer_with(FERRIES_CLAIM)]))
     assert handle(harness) is WindowOutcome.CHECKED
     assert len(harness.findings.claims) == 1
     correction = harness.model.requests[1]["messages"][-1]["content"][-1]["text"]
@@ -153,7 +160,7 @@ def test_after_an_unusable_answer_the_model_is_asked_once_more(unusable_answer: 
 
 
 def test_a_window_fails_after_two_unusable_answers() -> None:
-    harness = WorkerHarness(model=FakeModel([answer_as_text("I would rather not, canary.")]))
+    harness = WindowWorkerHarness(model=FakeModel([answer_as_text("I would rather not, canary.")]))
     assert handle(harness) is WindowOutcome.FAILED
     assert stored_failure(harness) is WindowFailure.UNUSABLE_ANSWER
     assert len(harness.model.requests) == 2
@@ -161,7 +168,7 @@ def test_a_window_fails_after_two_unusable_answers() -> None:
 
 
 def test_malformed_claims_of_the_second_answer_are_skipped() -> None:
-    harness = WorkerHarness(model=FakeModel([answer_with({"quote": "x"}, FERRIES)]))
+    harness = WindowWorkerHarness(model=FakeModel([answer_with({"quote": "x"}, FERRIES_CLAIM)]))
     assert handle(harness) is WindowOutcome.CHECKED
     assert (len(harness.findings.claims), len(harness.model.requests)) == (1, 2)
 
@@ -175,7 +182,7 @@ def test_malformed_claims_of_the_second_answer_are_skipped() -> None:
     ],
 )
 def test_a_blocked_or_oversized_request_is_not_repeated(stop_reason: str, expected: WindowFailure) -> None:
-    harness = WorkerHarness(model=FakeModel([(answer_with(FERRIES), stop_reason)]))
+    harness = WindowWorkerHarness(model=FakeModel([(answer_with(FERRIES_CLAIM), stop_reason)]))
     assert handle(harness) is WindowOutcome.FAILED
     assert stored_failure(harness) is expected
     assert len(harness.model.requests) == 1
@@ -192,18 +199,20 @@ def test_a_blocked_or_oversized_request_is_not_repeated(stop_reason: str, expect
 def test_a_window_without_a_readable_transcript_is_stored_as_failed(
     objects: dict[tuple[str, str], bytes], expected: WindowFailure
 ) -> None:
-    harness = WorkerHarness(transcripts=FakeTranscripts(objects))
+    harness = WindowWorkerHarness(transcripts=FakeTranscripts(objects))
     assert handle(harness) is WindowOutcome.FAILED
     assert stored_failure(harness) is expected
     assert not harness.model.requests
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_message_with_another_window_count_than_the_transcript_raises_and_stores_no_failure(count: int) -> None:
+def test_a_message_with_another_window_count_than_the_transcript_raises_an_error_and_stores_no_failure(
+    count: int,
+) -> None:
     """The code that divides transcripts has changed since the message was sent. SQS delivers the message again, so that
     the former release can process it.
     """
-    harness = WorkerHarness()
+    harness = WindowWorkerHarness()
     with pytest.raises(WindowCountMismatch):
         handle(harness, message_bodies(count=count)[0])
     assert (harness.findings.outcomes, harness.model.requests) == ({}, [])
@@ -211,57 +220,62 @@ def test_a_message_with_another_window_count_than_the_transcript_raises_and_stor
 
 
 def test_transient_errors_of_memory_model_and_table_are_retried_after_pauses() -> None:
-    harness = WorkerHarness(model=FakeModel([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, answer_with(FERRIES)]))
+    harness = WindowWorkerHarness(
+        model=FakeModel([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, answer_with(FERRIES_CLAIM)])
+    )
     harness.memory.faults = [ServiceFault.THROTTLED]
     harness.findings.faults = [ServiceFault.UNAVAILABLE, ServiceFault.UNAVAILABLE]
     assert handle(harness) is WindowOutcome.CHECKED
     assert len(harness.findings.claims) == 1
     assert len(harness.model.requests) == 3, "an error of the table must not cause another request to the model"
-    assert harness.pauses == [0.5, 0.5, 1, 0.5, 1]
+    assert harness.pauses == [0.5, 0.5, 1, 0.5, 1], "one pause for the memory, two for the model, two for the table"
 
 
 def test_an_error_that_outlasts_the_time_returns_the_message_to_the_queue() -> None:
-    harness = WorkerHarness(model=FakeModel([ServiceFault.THROTTLED]))
+    harness = WindowWorkerHarness(model=FakeModel([ServiceFault.THROTTLED]))
     with pytest.raises(ServiceFailed):
         handle(harness)
-    assert harness.now <= 1_000 + REMAINING_MS / 1000 - 58, "every retry had enough time for an answer"
+    assert harness.now <= 1_000 + REMAINING_MS / 1000 - 58, (
+        "each try needs 50 seconds for an answer and 8 for its storage"
+    )
     assert not harness.findings.outcomes
     assert not harness.memory.stored_windows
 
 
 def test_the_model_is_asked_only_if_enough_time_for_an_answer_remains() -> None:
-    harness = WorkerHarness(answer_seconds=112)
+    """Eight seconds are reserved for the storage of the findings."""
+    harness = WindowWorkerHarness(answer_seconds=112)
     with pytest.raises(ServiceFailed):
         handle(harness, remaining_ms=119_000)
     assert not harness.model.requests, "a request whose answer could come too late must not be sent"
-    assert handle(WorkerHarness(answer_seconds=110), remaining_ms=119_000) is WindowOutcome.CHECKED
+    assert handle(WindowWorkerHarness(answer_seconds=110), remaining_ms=119_000) is WindowOutcome.CHECKED
 
 
 def test_a_permanent_error_returns_the_message_at_once() -> None:
-    harness = WorkerHarness(model=FakeModel([ServiceFault.REFUSED]))
+    harness = WindowWorkerHarness(model=FakeModel([ServiceFault.REFUSED]))
     with pytest.raises(ServiceFailed):
         handle(harness)
     assert (len(harness.model.requests), harness.pauses, harness.findings.outcomes) == (1, [], {})
 
 
 def test_findings_are_not_stored_before_the_memory_has_the_window() -> None:
-    harness = WorkerHarness(model=FakeModel([answer_with(FERRIES)]))
+    harness = WindowWorkerHarness(model=FakeModel([answer_with(FERRIES_CLAIM)]))
     harness.memory.faults = [None, ServiceFault.REFUSED]
     with pytest.raises(ServiceFailed):
         handle(harness)
     assert not harness.findings.claims
 
 
-@pytest.mark.parametrize("body", ["", "canary", "{}", '{"schemaVersion": 1, "owner": "canary"}', "[]"])
-def test_an_invalid_message_raises_without_quoting_it(body: str) -> None:
+@pytest.mark.parametrize("body", [" ", "canary", "{}", '{"schemaVersion": 1, "owner": "canary"}', "[]"])
+def test_the_error_for_an_invalid_message_does_not_quote_it(body: str) -> None:
     with pytest.raises(InvalidWindowMessage) as caught:
-        handle(WorkerHarness(), body or " ")
+        handle(WindowWorkerHarness(), body)
     assert caught.value.__context__ is None
     assert "canary" not in str(caught.value)
 
 
-def test_only_the_failed_message_of_a_batch_returns() -> None:
-    harness = WorkerHarness(model=FakeModel([ServiceFault.REFUSED, answer_with(LARGEST)]))
+def test_only_the_failed_messages_of_a_batch_return_to_the_queue() -> None:
+    harness = WindowWorkerHarness(model=FakeModel([ServiceFault.REFUSED, answer_with(FLEET_CLAIM)]))
     records = [{"messageId": f"m{at}", "body": body} for at, body in enumerate([*message_bodies(), "canary"])]
     answer = harness.worker().handle_batch({"Records": records}, lambda: REMAINING_MS)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m2"}]}
@@ -269,11 +283,11 @@ def test_only_the_failed_message_of_a_batch_returns() -> None:
 
 
 def test_the_tokens_of_every_answer_are_logged_but_no_text(capsys: pytest.CaptureFixture[str]) -> None:
-    harness = WorkerHarness(
+    harness = WindowWorkerHarness(
         model=FakeModel(
             [
                 answer_as_text("canary"),
-                answer_with(FERRIES, claim("canary fleet"), clips=[CLIP, {**CLIP, "startMs": 1_000_000}]),
+                answer_with(FERRIES_CLAIM, claim("canary fleet"), clips=[CLIP, {**CLIP, "startMs": 1_000_000}]),
             ]
         )
     )
@@ -282,16 +296,16 @@ def test_the_tokens_of_every_answer_are_logged_but_no_text(capsys: pytest.Captur
     harness.worker().handle_batch({"Records": records}, lambda: REMAINING_MS)
     harness.findings.fails_to_save = True
     harness.worker().handle_batch({"Records": [{"messageId": "m", "body": message_bodies()[1]}]}, lambda: REMAINING_MS)
-    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    answered = [line for line in logged if line["message"] == "model_answered"]
-    assert [(line["input_tokens"], line["output_tokens"], line["cache_read_tokens"]) for line in answered] == [
+    log_lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    answer_lines = [line for line in log_lines if line["message"] == "model_answered"]
+    assert [(line["input_tokens"], line["output_tokens"], line["cache_read_tokens"]) for line in answer_lines] == [
         (100, 10, 1_000)
     ] * 3
-    (checked,) = (line for line in logged if line["message"] == "window_checked")
-    assert (checked["claims"], checked["invented"], checked["clips"], checked["bad_clips"]) == (1, 1, 1, 1)
-    assert [line["error_type"] for line in logged if line["message"] == "window_returned"] == [
+    (window_line,) = (line for line in log_lines if line["message"] == "window_checked")
+    assert [window_line[count] for count in ("claims", "invented", "clips", "bad_clips")] == [1] * 4
+    assert [line["error_type"] for line in log_lines if line["message"] == "window_returned"] == [
         "InvalidWindowMessage",
         "RuntimeError",
     ]
     for secret in ("canary", "ferries", MEMORY_EVENT.text, KEY, EPISODE, MEMORY_EVENT.event_id):
-        assert secret not in json.dumps(logged)
+        assert secret not in json.dumps(log_lines)

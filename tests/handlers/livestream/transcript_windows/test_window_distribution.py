@@ -1,4 +1,8 @@
-"""Each window of an uploaded transcript is queued, even after a failure; an invalid transcript fails its track."""
+"""Distribution of an uploaded transcript: it is divided into windows, and each window is queued for analysis.
+
+A window is a section of the transcript. An invalid transcript fails its track, which is the episode's processing state
+of the transcript. Findings of an earlier upload are removed.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -104,10 +108,16 @@ def distribution(harness: ApiHarness) -> Iterator[DistributionHarness]:
     sqs.close()
 
 
+def version_of(event: str) -> str:
+    """Return the object version that an S3 event names."""
+    version: str = json.loads(event)["detail"]["object"]["version-id"]
+    return version
+
+
 def test_each_window_of_a_transcript_is_queued_once(distribution: DistributionHarness) -> None:
     event = distribution.upload(srt(CUES))
     assert distribution.handle(event, event) == []
-    version = json.loads(event)["detail"]["object"]["version-id"]
+    version = version_of(event)
     windows = list(distribution.broadcast.windows(22, version))
     assert distribution.receive_all() == windows, "a repeated event queues nothing"
     track = distribution.broadcast.track
@@ -119,7 +129,7 @@ def test_each_window_of_a_transcript_is_queued_once(distribution: DistributionHa
 def test_if_a_form_was_submitted_twice_only_the_first_object_version_is_queued(
     distribution: DistributionHarness,
 ) -> None:
-    """The first attempt to queue the first version fails."""
+    """Even if the first attempt to queue the first version fails, the second version is not queued."""
     first, second = distribution.upload(srt(CUES)), distribution.upload(srt(CUES[:5]))
     distribution.queue_type = FailingQueue
     assert distribution.handle(first) == [0]
@@ -128,14 +138,13 @@ def test_if_a_form_was_submitted_twice_only_the_first_object_version_is_queued(
     assert distribution.handle(second) == []
     assert (distribution.receive_all(), distribution.state) == ([], ("uploaded", None))
     assert distribution.handle(first, second) == []
-    version = json.loads(first)["detail"]["object"]["version-id"]
-    assert distribution.receive_all() == list(distribution.broadcast.windows(22, version))
+    assert distribution.receive_all() == list(distribution.broadcast.windows(22, version_of(first)))
     assert distribution.state == ("analyzing", None)
 
 
 def test_a_repeated_event_does_not_undo_the_analysis(distribution: DistributionHarness) -> None:
     event = distribution.upload(srt(CUES[:1]))
-    [window] = distribution.broadcast.windows(1, json.loads(event)["detail"]["object"]["version-id"])
+    [window] = distribution.broadcast.windows(1, version_of(event))
     distribution.handle(event)
     distribution.receive_all()
     distribution.broadcast.findings.save_failure(window, WindowFailure.FILTERED)
@@ -174,7 +183,7 @@ def test_an_invalid_transcript_fails_the_track_with_a_reason(
 
 def test_an_event_of_a_replaced_upload_or_a_deleted_episode_is_ignored(distribution: DistributionHarness) -> None:
     event = distribution.upload(srt(CUES))
-    distribution.broadcast.request_another()
+    distribution.broadcast.request_newer_upload()
     assert distribution.handle(event) == []
     assert (distribution.receive_all(), distribution.state) == ([], ("requested", None))
     distribution.harness.call("deleteEpisode", episode_id=distribution.broadcast.episode_id)
@@ -184,13 +193,13 @@ def test_an_event_of_a_replaced_upload_or_a_deleted_episode_is_ignored(distribut
 
 def test_a_missing_transcript_is_not_queued(distribution: DistributionHarness) -> None:
     event = distribution.upload(srt(CUES))
-    version = json.loads(event)["detail"]["object"]["version-id"]
-    distribution.harness.s3.delete_object(Bucket=BUCKET, Key=distribution.broadcast.key, VersionId=version)
+    key = distribution.broadcast.key
+    distribution.harness.s3.delete_object(Bucket=BUCKET, Key=key, VersionId=version_of(event))
     assert distribution.handle(event) == []
     assert (distribution.receive_all(), distribution.state) == ([], ("uploaded", None))
 
 
-def claims(distribution: DistributionHarness) -> list[str]:
+def listed_claims(distribution: DistributionHarness) -> list[str]:
     """Return the quotes of the listed claims."""
     answer = distribution.harness.call("listClaims", episode_id=distribution.broadcast.episode_id)
     return [claim["quote"] for claim in answer.body["claims"]]
@@ -206,13 +215,13 @@ def test_each_claim_of_a_transcript_uploaded_twice_is_listed_once(distribution: 
     distribution.handle(distribution.upload(srt(CUES[:3])))
     checked_window, late_window = distribution.receive_all()
     store_claim(distribution, checked_window, "We ran 600 ferries")
-    distribution.broadcast.upload_id = distribution.broadcast.request_another()
+    distribution.broadcast.upload_id = distribution.broadcast.request_newer_upload()
     assert distribution.handle(distribution.upload(srt(CUES[:3]))) == []
-    assert claims(distribution) == []
+    assert listed_claims(distribution) == []
     store_claim(distribution, late_window, "A claim of the earlier upload")
     new_window, _ = distribution.receive_all()
     store_claim(distribution, new_window, "We ran 600 ferries")
-    assert claims(distribution) == ["We ran 600 ferries"]
+    assert listed_claims(distribution) == ["We ran 600 ferries"]
 
 
 def test_the_findings_of_an_earlier_upload_are_removed_even_if_the_new_transcript_is_unreadable(
@@ -220,9 +229,9 @@ def test_the_findings_of_an_earlier_upload_are_removed_even_if_the_new_transcrip
 ) -> None:
     distribution.handle(distribution.upload(srt(CUES)))
     store_claim(distribution, distribution.receive_all()[0], "We ran 600 ferries")
-    distribution.broadcast.upload_id = distribution.broadcast.request_another()
+    distribution.broadcast.upload_id = distribution.broadcast.request_newer_upload()
     assert distribution.handle(distribution.upload(b"canary\0")) == []
-    assert (claims(distribution), distribution.state) == ([], ("failed", "UNREADABLE"))
+    assert (listed_claims(distribution), distribution.state) == ([], ("failed", "UNREADABLE"))
 
 
 def test_a_partly_queued_transcript_is_queued_completely_on_redelivery(distribution: DistributionHarness) -> None:
@@ -230,28 +239,28 @@ def test_a_partly_queued_transcript_is_queued_completely_on_redelivery(distribut
     distribution.queue_type = FailingQueue
     assert distribution.handle(event) == [0]
     assert distribution.state == ("uploaded", None)
-    queued = distribution.receive_all()
-    assert len(queued) == 10
-    store_claim(distribution, queued[0], "We ran 600 ferries")
+    queued_windows = distribution.receive_all()
+    assert len(queued_windows) == 10
+    store_claim(distribution, queued_windows[0], "We ran 600 ferries")
     distribution.queue_type = WindowQueue
     assert distribution.handle(event) == []
     assert [message.index for message in distribution.receive_all()] == list(range(22))
-    assert (distribution.state, claims(distribution)) == (("analyzing", None), ["We ran 600 ferries"])
+    assert (distribution.state, listed_claims(distribution)) == (("analyzing", None), ["We ran 600 ferries"])
 
 
 def test_an_invalid_message_does_not_fail_its_batch_and_no_text_is_logged(
     distribution: DistributionHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    unreadable = distribution.upload(b"canary\0", Broadcast.with_requested_upload(distribution.harness).key)
-    foreign = distribution.upload("x", "transcripts/canary.txt")
+    unreadable_event = distribution.upload(b"canary\0", Broadcast.with_requested_upload(distribution.harness).key)
+    misplaced_event = distribution.upload("x", "transcripts/canary.txt")
     with own_logger():  # the harness's logger would keep an earlier standard output
-        assert distribution.handle("canary", distribution.upload(srt(CUES)), foreign, unreadable) == [0]
+        assert distribution.handle("canary", distribution.upload(srt(CUES)), misplaced_event, unreadable_event) == [0]
     assert len(distribution.receive_all()) == 22
-    logged = capsys.readouterr().out
-    assert '"windows":22' in logged.replace(" ", "")
-    assert "transcript_refused" in logged
+    log_output = capsys.readouterr().out
+    assert '"windows":22' in log_output.replace(" ", "")
+    assert "transcript_refused" in log_output
     for secret in ("canary", ANN, distribution.broadcast.upload_id, "transcripts/"):
-        assert secret not in logged
+        assert secret not in log_output
 
 
 def test_the_function_uses_its_environment(distribution: DistributionHarness, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,7 @@
-"""Events about videos are parsed, ignored or refused."""
+"""Events about videos are parsed, ignored or refused.
+
+They come from S3 (a new object), from livestream itself (a complete upload), and from MediaConvert (a job's state).
+"""
 
 import contextlib
 import json
@@ -52,13 +55,13 @@ def test_another_key_is_ignored_and_another_bucket_is_refused() -> None:
         parse_video_event(object_created(video(), bucket={"name": "another"}), BUCKET)
 
 
-def test_an_upload_event_is_parsed_and_its_replay_recognised() -> None:
+def test_an_upload_event_is_parsed_and_its_replay_from_an_archive_is_recognised() -> None:
     assert parse_video_event(upload_completed(video()), BUCKET) == VideoUploadCompleted(video())
     assert parse_video_event(replay(upload_completed(video())), BUCKET) == VideoUploadCompleted(video(), replayed=True)
 
 
 @pytest.mark.parametrize(
-    "changed",
+    "changes",
     [
         {"schemaVersion": 2},
         {"owner": "everybody"},
@@ -69,9 +72,9 @@ def test_an_upload_event_is_parsed_and_its_replay_recognised() -> None:
         {"versionId": "a b"},
     ],
 )
-def test_an_inconsistent_upload_event_is_refused(changed: dict[str, Any]) -> None:
+def test_an_inconsistent_upload_event_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidEvent):
-        parse_video_event(upload_completed(video(), **changed), BUCKET)
+        parse_video_event(upload_completed(video(), **changes), BUCKET)
 
 
 @pytest.mark.parametrize("status", ["INPUT_INFORMATION", "NEW_WARNING", "QUEUE_HOP", "SOMETHING_NEW"])
@@ -80,6 +83,7 @@ def test_other_job_states_are_ignored(status: str) -> None:
 
 
 METADATA = json.loads(job_event(video(), "COMPLETE"))["detail"]["userMetadata"]
+"""Metadata with which livestream marks its own jobs."""
 
 
 @pytest.mark.parametrize("status", ["PROGRESSING", "COMPLETE", "ERROR", "CANCELED"])

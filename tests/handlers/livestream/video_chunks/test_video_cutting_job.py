@@ -1,4 +1,7 @@
-"""MediaConvert job requests, checked with botocore's service model, and their tokens."""
+"""Requests for MediaConvert jobs that cut a video into chunks, checked with botocore's service model.
+
+Each job has a token, with which MediaConvert recognises a repeated request.
+"""
 
 import json
 from typing import Any
@@ -27,8 +30,8 @@ from tests.handlers.livestream.video_chunks.video_processing_harness import (
 VERSIONS = st.text("abcXYZ019._-", min_size=1, max_size=32)
 
 
-def request(**changed: Any) -> dict[str, Any]:
-    return video_cutting_job.job_request(BUCKET, video(), **{"chunk_seconds": 120, "role_arn": ROLE, **changed})
+def request(**changes: Any) -> dict[str, Any]:
+    return video_cutting_job.job_request(BUCKET, video(), **{"chunk_seconds": 120, "role_arn": ROLE, **changes})
 
 
 def test_mediaconvert_accepts_the_request() -> None:
@@ -39,8 +42,8 @@ def test_mediaconvert_accepts_the_request() -> None:
             stub.add_response("create_job", {}, job)
             client.create_job(**job)
         # The stub checks only types and names, so the emulation's stricter check follows.
-        serialized = create_serializer("rest-json").serialize_to_request(job, operation)
-        assert validate_request("mediaconvert", "CreateJob", json.loads(serialized["body"])) == job
+        http_request = create_serializer("rest-json").serialize_to_request(job, operation)
+        assert validate_request("mediaconvert", "CreateJob", json.loads(http_request["body"])) == job
 
 
 def test_chunks_have_exact_length_with_audio_and_video() -> None:
@@ -56,23 +59,24 @@ def test_chunks_have_exact_length_with_audio_and_video() -> None:
     assert [audio["CodecSettings"]["Codec"] for audio in output["AudioDescriptions"]] == ["AAC"]
 
 
-def test_the_job_reads_the_upload_and_writes_to_a_prefix_without_event_rules() -> None:
+def test_the_job_reads_the_upload_and_writes_to_another_prefix() -> None:
+    """S3 events of new objects start jobs, but not below `chunks/`."""
     job = request()
-    parsed, token = parse_job(job), job["ClientRequestToken"]
-    assert parsed.input_uri == f"s3://{BUCKET}/videos/{OWNER}/{EPISODE}/{UPLOAD}.mp4"
-    assert (parsed.output_bucket, parsed.output_prefix) == (BUCKET, f"chunks/{OWNER}/{EPISODE}/{token[:16]}/")
-    assert (parsed.name, parsed.segment_name) == (UPLOAD, f"{UPLOAD}_chunk")
+    parsed_job, token = parse_job(job), job["ClientRequestToken"]
+    assert parsed_job.input_uri == f"s3://{BUCKET}/videos/{OWNER}/{EPISODE}/{UPLOAD}.mp4"
+    assert (parsed_job.output_bucket, parsed_job.output_prefix) == (BUCKET, f"chunks/{OWNER}/{EPISODE}/{token[:16]}/")
+    assert (parsed_job.name, parsed_job.segment_name) == (UPLOAD, f"{UPLOAD}_chunk")
 
 
 @pytest.mark.parametrize("hours", [1, 7, 11])
-def test_the_time_limit_is_a_margin_above_the_longest_permitted_video(hours: int) -> None:
-    """Only a video that is too long gives a longer output. MediaConvert accepts limits below 12 hours."""
+def test_a_job_ends_a_margin_after_the_longest_permitted_video(hours: int) -> None:
+    """An output above this length shows that the video is too long. MediaConvert accepts ends below 12 hours."""
     end = parse_job(request(max_hours=hours)).end_seconds
     assert end is not None
     assert hours * 3600 < end < 12 * 3600
-    for unlimited in (request(), request(max_hours=hours, whole_video=True)):
-        assert parse_job(unlimited).end_seconds is None
-        assert "InputClippings" not in unlimited["Settings"]["Inputs"][0]
+    for unlimited_job in (request(), request(max_hours=hours, whole_video=True)):
+        assert parse_job(unlimited_job).end_seconds is None
+        assert "InputClippings" not in unlimited_job["Settings"]["Inputs"][0]
 
 
 def test_the_user_metadata_consists_of_strings() -> None:

@@ -1,4 +1,8 @@
-"""Processing of a video from upload to chunks, with reordered and repeated events and with failures."""
+"""Processing of an uploaded video until MediaConvert has cut it into chunks.
+
+Events may be repeated, reordered and late, and calls may fail. A job has an end time, because a small file may contain
+a very long video. `track` is the processing state of the video. An operator can replay the archived event of an upload.
+"""
 
 import json
 from copy import deepcopy
@@ -20,13 +24,13 @@ from tests.handlers.livestream.track_reference_model import request_upload
 from tests.handlers.livestream.video_chunks.video_processing_harness import (
     BUCKET,
     EPISODE,
-    HOURS,
+    JOB_STATUSES,
+    MAX_HOURS,
     NEWER,
     NOW,
     OLDER,
     OWNER,
     ROLE,
-    STATUSES,
     UPLOAD,
     VideoHarness,
     envelope,
@@ -41,10 +45,11 @@ from tests.handlers.livestream.video_chunks.video_processing_harness import (
 )
 
 THROTTLED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "canary"}}, "CreateJob")
-OWN_EVENTS = (
+SUCCESSFUL_VIDEO_EVENTS = (
     *(object_created(video()), upload_completed(video())),
     *(job_event(video(), status) for status in ("PROGRESSING", "STATUS_UPDATE", "COMPLETE")),
 )
+"""All events of a video that is cut without a failure."""
 CHUNK_PREFIX = playlist(video()).removeprefix(f"s3://{BUCKET}/").rpartition("/")[0] + "/"
 CHUNKS = {
     "prefix": CHUNK_PREFIX,
@@ -108,8 +113,8 @@ def test_the_stored_chunk_length_is_that_of_the_job(videos: VideoHarness) -> Non
 @pytest.mark.parametrize(
     ("duration_ms", "max_hours", "expected"),
     [
-        (HOURS * 3_600_000, str(HOURS), CHUNKED),
-        (HOURS * 3_600_000 + 1, str(HOURS), TOO_LARGE),
+        (MAX_HOURS * 3_600_000, str(MAX_HOURS), CHUNKED),
+        (MAX_HOURS * 3_600_000 + 1, str(MAX_HOURS), TOO_LARGE),
         (5_400_000, "1", TOO_LARGE),
         (100 * 3_600_000, None, CHUNKED),
     ],
@@ -122,60 +127,64 @@ def test_an_output_above_the_permitted_length_fails_as_too_large(
 
 
 SHORT_VIDEO = video(suffix=".MP4")
-END_AFTER_VIDEO = job_event(SHORT_VIDEO, "ERROR", errorCode=1060)
-"""Error of an end time after the end of the video. MediaConvert's documentation does not state whether it accepts such
-an end time."""
+END_TIME_ERROR = job_event(SHORT_VIDEO, "ERROR", errorCode=1060)
+"""Event of a job that failed because its end time is after the end of the video. MediaConvert's documentation does not
+state whether it accepts such an end time."""
 
 
-def second_job(videos: VideoHarness) -> dict[str, Any]:
+def start_second_job(videos: VideoHarness) -> dict[str, Any]:
     """Return the job without an end time, after MediaConvert refused the end time of the first."""
-    assert videos.handle(upload_completed(SHORT_VIDEO), END_AFTER_VIDEO) == []
+    assert videos.handle(upload_completed(SHORT_VIDEO), END_TIME_ERROR) == []
     _, job = videos.services.jobs
     return job
 
 
 def test_a_video_that_ends_before_the_end_time_gets_a_second_job_without_an_end_time(videos: VideoHarness) -> None:
-    second = second_job(videos)
+    second = start_second_job(videos)
     assert videos.state() == CHUNKING
     first, _ = videos.services.jobs
     assert first["Settings"]["Inputs"][0].keys() - second["Settings"]["Inputs"][0].keys() == {"InputClippings"}
-    assert videos.handle(END_AFTER_VIDEO) == []
-    assert len(videos.tokens) == 2, "the second job has another token, and its repetition the same"
+    assert videos.handle(END_TIME_ERROR) == []
+    assert len(videos.job_tokens) == 2, "the second job has another token, and its repetition the same"
 
 
 def test_a_second_job_that_fails_with_the_same_error_fails_the_track(videos: VideoHarness) -> None:
-    metadata = second_job(videos)["UserMetadata"]
+    metadata = start_second_job(videos)["UserMetadata"]
     videos.handle(job_event(SHORT_VIDEO, "ERROR", errorCode=1060, userMetadata=metadata))
     assert videos.state() == CHUNKING_FAILED
 
 
 def test_the_duration_limit_applies_to_the_second_job_too(videos: VideoHarness) -> None:
-    metadata = second_job(videos)["UserMetadata"]
-    output = {"outputFilePaths": [playlist(SHORT_VIDEO)], "durationInMs": HOURS * 3_600_000 + 1}
+    metadata = start_second_job(videos)["UserMetadata"]
+    output = {"outputFilePaths": [playlist(SHORT_VIDEO)], "durationInMs": MAX_HOURS * 3_600_000 + 1}
     groups = [{"outputDetails": [output]}]
     videos.handle(job_event(SHORT_VIDEO, "COMPLETE", outputGroupDetails=groups, userMetadata=metadata))
     assert videos.state() == TOO_LARGE
 
 
 def test_an_end_time_error_after_success_changes_nothing(videos: VideoHarness) -> None:
-    videos.handle(upload_completed(SHORT_VIDEO), job_event(SHORT_VIDEO, "COMPLETE"), END_AFTER_VIDEO)
+    videos.handle(upload_completed(SHORT_VIDEO), job_event(SHORT_VIDEO, "COMPLETE"), END_TIME_ERROR)
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKED, 1)
 
 
 def test_a_throttled_request_for_the_second_job_is_repeated(videos: VideoHarness) -> None:
     videos.handle(upload_completed(SHORT_VIDEO))
     videos.services.failures.append(THROTTLED)
-    assert videos.handle(END_AFTER_VIDEO) == [0]
-    assert videos.handle(END_AFTER_VIDEO) == []
-    assert len(videos.tokens) == 2
+    assert videos.handle(END_TIME_ERROR) == [0]
+    assert videos.handle(END_TIME_ERROR) == []
+    assert len(videos.job_tokens) == 2
 
 
-@pytest.mark.parametrize("changed", [{"key": key(NEWER)}, {"key": "videos/other.mp4"}, {"maxHours": None}])
-def test_an_end_time_error_of_a_job_without_an_end_time_is_a_failure(
-    videos: VideoHarness, changed: dict[str, str | None]
+@pytest.mark.parametrize(
+    "changes",
+    [{"key": key(NEWER)}, {"key": "videos/other.mp4"}, {"maxHours": None}],
+    ids=["key of another upload", "other key", "no end time"],
+)
+def test_an_end_time_error_of_a_job_without_an_end_time_or_for_another_upload_is_a_failure(
+    videos: VideoHarness, changes: dict[str, str | None]
 ) -> None:
-    event = json.loads(END_AFTER_VIDEO)
-    changed_metadata = {**event["detail"]["userMetadata"], **changed}
+    event = json.loads(END_TIME_ERROR)
+    changed_metadata = {**event["detail"]["userMetadata"], **changes}
     event["detail"]["userMetadata"] = {name: value for name, value in changed_metadata.items() if value is not None}
     videos.handle(json.dumps(event))
     assert (videos.state(), videos.table.details) == (CHUNKING_FAILED, {"errorCode": 1060})
@@ -195,8 +204,10 @@ def test_an_unsupported_file_fails_the_track_at_once(videos: VideoHarness, suffi
     assert (videos.services.published, videos.services.jobs) == ([], [])
 
 
-@given(st.permutations(OWN_EVENTS), st.lists(st.sampled_from(OWN_EVENTS), max_size=8))
-def test_repeated_events_in_any_order_end_with_chunks(events: list[str], repeated_events: list[str]) -> None:
+@given(st.permutations(SUCCESSFUL_VIDEO_EVENTS), st.lists(st.sampled_from(SUCCESSFUL_VIDEO_EVENTS), max_size=8))
+def test_a_video_is_cut_with_all_events_in_any_order_and_repeated(
+    events: list[str], repeated_events: list[str]
+) -> None:
     videos = VideoHarness()
     assert videos.handle(*events) == []
     assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": CHUNKS})
@@ -205,26 +216,26 @@ def test_repeated_events_in_any_order_end_with_chunks(events: list[str], repeate
     assert (videos.table, videos.services) == before, "a replay of the archive must not pay for every job again"
 
 
-EVENTS = [
+EVENTS_OF_THREE_UPLOADS = [
     event
     for upload in (OLDER, UPLOAD, NEWER)
     for event in (
         object_created(video(upload)),
         upload_completed(video(upload)),
-        *(job_event(video(upload), status) for status in STATUSES),
+        *(job_event(video(upload), status) for status in JOB_STATUSES),
     )
 ]
 
 
-@given(st.lists(st.sampled_from(EVENTS), min_size=1, max_size=8), st.randoms(use_true_random=False))
+@given(st.lists(st.sampled_from(EVENTS_OF_THREE_UPLOADS), min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_the_final_state_does_not_depend_on_order_and_repetition_of_events(events: list[str], random: Random) -> None:
-    ordered, shuffled = VideoHarness(), VideoHarness()
-    ordered.handle(*events)
+    ordered_videos, shuffled_videos = VideoHarness(), VideoHarness()
+    ordered_videos.handle(*events)
     shuffled_events = [*events, *events]
     random.shuffle(shuffled_events)
-    shuffled.handle(*shuffled_events)
-    assert ordered.table.track.state is shuffled.table.track.state
-    assert ordered.table.details.get("chunks") == shuffled.table.details.get("chunks")
+    shuffled_videos.handle(*shuffled_events)
+    assert ordered_videos.table.track.state is shuffled_videos.table.track.state
+    assert ordered_videos.table.details.get("chunks") == shuffled_videos.table.details.get("chunks")
 
 
 @pytest.mark.parametrize(
@@ -233,29 +244,28 @@ def test_the_final_state_does_not_depend_on_order_and_repetition_of_events(event
 def test_events_of_another_upload_change_nothing(videos: VideoHarness, first_event: str) -> None:
     videos.handle(first_event)
     before = deepcopy((videos.table, videos.services))
-    assert videos.handle(*(event for event in EVENTS if UPLOAD not in event)) == []
+    assert videos.handle(*(event for event in EVENTS_OF_THREE_UPLOADS if UPLOAD not in event)) == []
     assert (videos.table, videos.services) == before
 
 
 def test_a_newer_upload_is_processed_from_the_start(videos: VideoHarness) -> None:
     videos.handle(job_event(video(), "ERROR"))
     videos.table.track = request_upload(videos.table.track, expected_upload(NEWER), "1")
-    videos.handle(*OWN_EVENTS, object_created(video(NEWER)))
+    videos.handle(*SUCCESSFUL_VIDEO_EVENTS, object_created(video(NEWER)))
     assert (videos.state(), videos.table.track.upload) == (UPLOADED, expected_upload(NEWER))
 
 
 @pytest.mark.parametrize("statuses", [("ERROR", "COMPLETE"), ("COMPLETE", "ERROR")])
-def test_chunks_of_a_complete_job_outweigh_a_failure_before_or_after_it(
+def test_a_video_with_a_complete_job_is_cut_even_if_another_job_failed_before_or_after_it(
     videos: VideoHarness, statuses: tuple[str, str]
 ) -> None:
-    """Another job for the same video may have failed."""
     videos.handle(*(job_event(video(), status) for status in statuses))
     assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": CHUNKS})
 
 
 def test_a_deleted_episode_gets_no_job(videos: VideoHarness) -> None:
     videos.table.exists = False
-    assert videos.handle(*OWN_EVENTS, object_created(video(suffix=".txt"))) == []
+    assert videos.handle(*SUCCESSFUL_VIDEO_EVENTS, object_created(video(suffix=".txt"))) == []
     assert (videos.services.jobs, videos.services.published) == ([], [])
 
 
@@ -281,7 +291,7 @@ def test_a_failed_publication_is_repeated_when_the_message_is_redelivered(videos
     assert videos.services.published == [UPLOAD_EVENT]
 
 
-def test_an_unrecorded_job_is_requested_again_with_the_same_token(videos: VideoHarness) -> None:
+def test_a_job_that_was_not_recorded_in_the_track_is_requested_again_with_the_same_token(videos: VideoHarness) -> None:
     videos.handle(upload_completed(video()))
     videos.table.track = Track(state=TrackState.UPLOADED, since="1", upload=expected_upload(UPLOAD), version_id="v1")
     videos.handle(upload_completed(video()))
@@ -303,7 +313,7 @@ def test_a_replay_restarts_a_video_whose_job_failed(videos: VideoHarness) -> Non
 
 @pytest.mark.parametrize(
     "last_event",
-    [object_created(video(suffix=".txt")), completed_job(HOURS * 3_600_000 + 1), job_event(video(), "COMPLETE")],
+    [object_created(video(suffix=".txt")), completed_job(MAX_HOURS * 3_600_000 + 1), job_event(video(), "COMPLETE")],
 )
 def test_a_replay_restarts_neither_another_failure_nor_a_finished_video(videos: VideoHarness, last_event: str) -> None:
     videos.handle(last_event)
@@ -329,14 +339,14 @@ def test_a_failed_video_is_logged_with_its_error_code_only(
 def test_an_invalid_message_does_not_fail_its_batch_and_no_event_is_logged(
     videos: VideoHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    throttled, unknown = object_created(video()), envelope("unknown", "Unknown", {"canary": 1})
-    valid = [upload_completed(video()), object_created("videos/canary"), job_event(video(), "ERROR")]
+    throttled_event, unknown_event = object_created(video()), envelope("unknown", "Unknown", {"canary": 1})
+    valid_events = [upload_completed(video()), object_created("videos/canary"), job_event(video(), "ERROR")]
     videos.services.failures = [THROTTLED]
-    assert videos.handle("canary", throttled, unknown, *valid) == [0, 1, 2]
+    assert videos.handle("canary", throttled_event, unknown_event, *valid_events) == [0, 1, 2]
     assert len(videos.services.jobs) == 1
-    logged = capsys.readouterr().out
-    assert "video_event" in logged
-    assert not [secret for secret in ("canary", OWNER, UPLOAD, "videos/", "s3://") if secret in logged]
+    log_output = capsys.readouterr().out
+    assert "video_event" in log_output
+    assert not [secret for secret in ("canary", OWNER, UPLOAD, "videos/", "s3://") if secret in log_output]
 
 
 VARIABLES = {

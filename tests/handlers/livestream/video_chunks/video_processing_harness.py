@@ -1,4 +1,9 @@
-"""Harness for video processing: events in the form of their sources, fake services and a fake track table."""
+"""Harness for video processing: events in the form of their sources, fake services and a fake table.
+
+S3 reports a new object, and livestream publishes its own event about the complete upload. This event starts a
+MediaConvert job, which cuts the video into chunks and reports its state. The events move the video's track, which is
+its processing state.
+"""
 
 import json
 from collections.abc import Mapping
@@ -26,11 +31,12 @@ from handlers.livestream.video_chunks.video_event_processing import VideoProcess
 from tests.handlers.livestream.track_reference_model import apply_update, request_upload
 
 BUCKET, ROLE = "episodes", "arn:aws:iam::123456789012:role/media"
-SECONDS, HOURS = 120, 11
+CHUNK_SECONDS, MAX_HOURS = 120, 11
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 OWNER, EPISODE = "A" * 32, ulid(NOW, 1)
 OLDER, UPLOAD, NEWER = (ulid(NOW.replace(hour=hour), 2) for hour in (11, 12, 13))
-STATUSES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
+"""Ids of uploads in the order of their times. By default, the episode expects the upload `UPLOAD`."""
+JOB_STATUSES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 
 
 def key(upload: str = UPLOAD, suffix: str = ".mp4", owner: str = OWNER) -> str:
@@ -51,19 +57,19 @@ def envelope(source: str, detail_type: str, detail: Any, **other_fields: Any) ->
     return json.dumps({**common_fields, "source": source, "detail-type": detail_type, "detail": detail, **other_fields})
 
 
-def object_created(uploaded: UploadedVideo | str, **changed: Any) -> str:
+def object_created(uploaded_video: UploadedVideo | str, **changes: Any) -> str:
     """Return S3's event of a new object."""
-    version = {} if isinstance(uploaded, str) else {"version-id": uploaded.version_id}
-    object_key = uploaded if isinstance(uploaded, str) else uploaded.key
+    version = {} if isinstance(uploaded_video, str) else {"version-id": uploaded_video.version_id}
+    object_key = uploaded_video if isinstance(uploaded_video, str) else uploaded_video.key
     object_fields = {"key": object_key, "size": 1000, "etag": "e", "sequencer": "1", **version}
     detail = {"version": "0", "bucket": {"name": BUCKET}, "object": object_fields, "reason": "PutObject"}
-    return envelope("aws.s3", "Object Created", {**detail, **changed})
+    return envelope("aws.s3", "Object Created", {**detail, **changes})
 
 
-def upload_completed(uploaded: UploadedVideo, **changed: Any) -> str:
+def upload_completed(uploaded_video: UploadedVideo, **changes: Any) -> str:
     """Return livestream's own event of a complete upload."""
-    detail = VideoUploadDetail.from_video(uploaded).model_dump(by_alias=True)
-    return envelope("polyphony-test.livestream", "Video Upload Completed", {**detail, **changed})
+    detail = VideoUploadDetail.from_video(uploaded_video).model_dump(by_alias=True)
+    return envelope("polyphony-test.livestream", "Video Upload Completed", {**detail, **changes})
 
 
 def replay(event: str) -> str:
@@ -71,18 +77,20 @@ def replay(event: str) -> str:
     return json.dumps({**json.loads(event), "replay-name": "again-1"})
 
 
-def playlist(uploaded: UploadedVideo) -> str:
+def playlist(uploaded_video: UploadedVideo) -> str:
     """Return the URI of the playlist of a video's chunks."""
-    prefix = video_cutting_job.chunk_prefix(uploaded, video_cutting_job.job_token(BUCKET, uploaded, SECONDS, HOURS))
-    return f"s3://{BUCKET}/{prefix}{uploaded.key_parts.upload_id}{video_cutting_job.CHUNK_MODIFIER}.m3u8"
+    prefix = video_cutting_job.chunk_prefix(
+        uploaded_video, video_cutting_job.job_token(BUCKET, uploaded_video, CHUNK_SECONDS, MAX_HOURS)
+    )
+    return f"s3://{BUCKET}/{prefix}{uploaded_video.key_parts.upload_id}{video_cutting_job.CHUNK_MODIFIER}.m3u8"
 
 
-def job_event(uploaded: UploadedVideo, status: str, **changed: Any) -> str:
+def job_event(uploaded_video: UploadedVideo, status: str, **changes: Any) -> str:
     """Return MediaConvert's event of a job for a video."""
-    metadata = video_cutting_job.job_request(BUCKET, uploaded, chunk_seconds=SECONDS, role_arn=ROLE, max_hours=HOURS)[
-        "UserMetadata"
-    ]
-    output = {"outputFilePaths": [playlist(uploaded)], "durationInMs": 250_041}
+    metadata = video_cutting_job.job_request(
+        BUCKET, uploaded_video, chunk_seconds=CHUNK_SECONDS, role_arn=ROLE, max_hours=MAX_HOURS
+    )["UserMetadata"]
+    output = {"outputFilePaths": [playlist(uploaded_video)], "durationInMs": 250_041}
     details_by_status: dict[str, dict[str, Any]] = {
         "COMPLETE": {"outputGroupDetails": [{"outputDetails": [output], "type": "HLS_GROUP"}]},
         "ERROR": {"errorCode": 1010, "errorMessage": "canary s3://episodes/videos"},
@@ -92,16 +100,16 @@ def job_event(uploaded: UploadedVideo, status: str, **changed: Any) -> str:
         "status": status,
         "userMetadata": metadata,
         **details_by_status.get(status, {}),
-        **changed,
+        **changes,
     }
     return envelope("aws.mediaconvert", "MediaConvert Job State Change", detail)
 
 
 @dataclass
 class FakeTrackTable:
-    """Table with the video track of one episode, which follows the track model.
+    """Table with the video track of one episode. Updates change it like `track_reference_model`.
 
-    A test compares the real table with the same model.
+    Another test shows that the real table behaves like this model.
     """
 
     track: Track = field(
@@ -118,9 +126,9 @@ class FakeTrackTable:
         if not self.exists:
             return False
         assert (owner, episode_id, kind) == (OWNER, EPISODE, TrackKind.VIDEO)
-        updated = apply_update(self.track, update)
-        if updated != self.track:
-            self.track, self.details, self.update_count = updated, dict(update.details), self.update_count + 1
+        updated_track = apply_update(self.track, update)
+        if updated_track != self.track:
+            self.track, self.details, self.update_count = updated_track, dict(update.details), self.update_count + 1
         return is_applied(self.track, update)
 
 
@@ -173,8 +181,8 @@ class VideoHarness:
             services.publish,
             bucket=BUCKET,
             role_arn=ROLE,
-            chunk_seconds=SECONDS,
-            max_hours=HOURS,
+            chunk_seconds=CHUNK_SECONDS,
+            max_hours=MAX_HOURS,
             clock=lambda: NOW,
             log=EventLog("DEBUG"),
         )
@@ -190,6 +198,6 @@ class VideoHarness:
         return self.table.track.state, self.table.track.reason
 
     @property
-    def tokens(self) -> set[str]:
+    def job_tokens(self) -> set[str]:
         """Request tokens of the submitted jobs."""
         return {job["ClientRequestToken"] for job in self.services.jobs}

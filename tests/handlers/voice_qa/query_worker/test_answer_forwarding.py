@@ -1,4 +1,8 @@
-"""Forwarding of an answer's pieces to its listener: division into messages, numbers, order, and failed posts."""
+"""Forwarding of the agent's pieces to the listener, the connection that the question's record names.
+
+Pieces are divided into numbered messages. A listener gets them in order from the number that it requests, also if posts
+fail, its connection closes, or another connection becomes the listener.
+"""
 
 import base64
 from dataclasses import dataclass, field
@@ -80,9 +84,9 @@ class ForwarderHarness:
 def test_divided_text_joins_to_the_same_text(texts: list[str], factor: int) -> None:
     harness = ForwarderHarness()
     harness.send(*(text * factor for text in texts))
-    sent = harness.clients.inbox.get("c1", [])
-    assert "".join(message["text"] for message in sent) == "".join(text * factor for text in texts)
-    assert harness.piece_numbers() == list(range(len(sent)))
+    sent_messages = harness.clients.inbox.get("c1", [])
+    assert "".join(message["text"] for message in sent_messages) == "".join(text * factor for text in texts)
+    assert harness.piece_numbers() == list(range(len(sent_messages)))
     assert all(size < 100_000 for size in harness.message_sizes())
 
 
@@ -105,11 +109,11 @@ def test_divided_audio_joins_to_the_same_bytes(seed: bytes, length: int) -> None
     audio = (seed * length)[:length]
     harness = ForwarderHarness()
     harness.forwarder.send(agent_types.AgentAudioPiece(audio, AnswerAudioFormat.MP3))
-    sent = harness.clients.sent_to("c1", "audio")
-    assert b"".join(base64.b64decode(message["audio"]) for message in sent) == audio
-    assert [message["more"] for message in sent] == [True] * (len(sent) - 1) + [False]
+    sent_messages = harness.clients.sent_to("c1", "audio")
+    assert b"".join(base64.b64decode(message["audio"]) for message in sent_messages) == audio
+    assert [message["more"] for message in sent_messages] == [True] * (len(sent_messages) - 1) + [False]
     assert all(size < 100_000 for size in harness.message_sizes())
-    assert {message["format"] for message in sent} == {"mp3"}
+    assert {message["format"] for message in sent_messages} == {"mp3"}
 
 
 def test_an_answer_with_too_many_pieces_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,6 +135,7 @@ def test_the_listener_is_read_every_two_seconds() -> None:
 
 
 def test_the_listener_is_also_read_while_many_pieces_are_posted() -> None:
+    """At first, there is no listener. While all pieces are posted to `c1` together, `c2` becomes the listener."""
     harness = ForwarderHarness(Listener(connection="", resume_from=0))
     harness.send(*"abcdefgh")
 
@@ -139,14 +144,15 @@ def test_the_listener_is_also_read_while_many_pieces_are_posted() -> None:
         if harness.clock.now_ms - started_ms >= 1_000:
             harness.listener = Listener(connection="c2", resume_from=0)
 
-    started_ms = harness.clock.now_ms = harness.clock.now_ms + 2_000
+    harness.clock.now_ms += 2_000
+    started_ms = harness.clock.now_ms
     harness.clients.after_post, harness.listener = take_half_a_second, CLIENT_1
     harness.send("i")
     assert harness.piece_numbers() == [0, 1, 2, 3]
     assert harness.piece_numbers("c2") == list(range(9))
 
 
-def test_a_disconnected_client_gets_no_posts_until_a_client_listens_again() -> None:
+def test_after_a_post_to_a_closed_connection_nothing_is_posted_to_this_connection() -> None:
     harness = ForwarderHarness()
     harness.clients.gone.add("c1")
     harness.send("a")
@@ -160,7 +166,7 @@ def test_a_disconnected_client_gets_no_posts_until_a_client_listens_again() -> N
 
 @pytest.mark.parametrize("error", [POST_REFUSED, TIMED_OUT])
 def test_a_failed_post_is_repeated_before_later_messages_are_posted(error: Exception) -> None:
-    harness = ForwarderHarness(listener_read_fails=True)
+    harness = ForwarderHarness(listener_read_fails=True)  # so the forwarder keeps the listener that it knows
     harness.clients.failures = [error]
     harness.send("a", "b")
     assert harness.piece_numbers() == [], "after a failure, nothing is posted for two seconds"
@@ -190,7 +196,7 @@ EVENTS = st.lists(
     max_size=30,
 )
 """Events: a piece arrives from the agent, the next post fails, milliseconds pass, a connection requests the answer from
-a number, or a connection closes."""
+a number on, or a connection (after "-") closes."""
 
 
 @given(events=EVENTS)
@@ -212,12 +218,12 @@ def test_each_listener_gets_pieces_in_order_and_without_gaps(events: list[str | 
             case str(closed):
                 harness.clients.gone.add(closed[1:])
     harness.clients.failures = []
-    ended = harness.forwarder.end(harness.listener, LAST_MESSAGE)
-    for connection, requested in requested_numbers.items():
+    all_posted = harness.forwarder.end(harness.listener, LAST_MESSAGE)
+    for connection, requested_starts in requested_numbers.items():
         numbers = harness.piece_numbers(connection)
         restarts = [number for previous, number in pairwise(numbers) if number != previous + 1]
-        assert {*numbers[:1], *restarts} <= {*requested}, "pieces start only at a requested number"
-    if ended:
+        assert {*numbers[:1], *restarts} <= {*requested_starts}, "pieces start only at a requested number"
+    if all_posted:
         assert harness.clients.inbox[harness.listener.connection][-1]["type"] == "answered"
         expected = list(range(harness.listener.resume_from, len(harness.forwarder.messages)))
         assert not expected or harness.piece_numbers(harness.listener.connection)[-len(expected) :] == expected

@@ -1,4 +1,7 @@
-"""Stored answers: stored as they were sent, and validated when they are read."""
+"""Stored answers: stored as they were sent, and validated when they are read.
+
+An answer consists of numbered pieces, which are the lines of one object. Its audio is also stored as an audio file.
+"""
 
 import base64
 import json
@@ -20,8 +23,9 @@ OBJECT_NAME = f"responses/{GUEST_ID}/{QUERY_ID}.1"
 LINE: dict[str, Any] = {"type": "text", "queryId": QUERY_ID, "attempt": 1, "number": 0, "text": "a"}
 
 
-def audio(number: int, data: bytes, kind: str = "mp3") -> AudioPiece:
-    return AudioPiece(query_id=QUERY_ID, attempt=1, number=number, audio=base64.b64encode(data).decode(), format=kind)
+def audio(number: int, data: bytes, audio_format: str = "mp3") -> AudioPiece:
+    encoded = base64.b64encode(data).decode()
+    return AudioPiece(query_id=QUERY_ID, attempt=1, number=number, audio=encoded, format=audio_format)
 
 
 @pytest.fixture
@@ -60,12 +64,12 @@ def test_a_stored_answer_is_read_back_as_it_was_sent(answers: AnswerStore, conte
 
 
 @pytest.mark.parametrize(
-    ("kind", "extension", "content_type"), [("mp3", "mp3", "audio/mpeg"), ("ogg-opus", "ogg", "audio/ogg")]
+    ("audio_format", "extension", "content_type"), [("mp3", "mp3", "audio/mpeg"), ("ogg-opus", "ogg", "audio/ogg")]
 )
 def test_the_spoken_answer_is_one_file(
-    answers: AnswerStore, lectures: LectureHarness, kind: str, extension: str, content_type: str
+    answers: AnswerStore, lectures: LectureHarness, audio_format: str, extension: str, content_type: str
 ) -> None:
-    pieces = (audio(0, b"one", kind), audio(1, b"two", kind))
+    pieces = (audio(0, b"one", audio_format), audio(1, b"two", audio_format))
     answers.put(GUEST_ID, QUERY_ID, 1, pieces)
     audio_file = lectures.s3.get_object(Bucket=BUCKET, Key=f"{OBJECT_NAME}.{extension}")
     assert (audio_file["Body"].read(), audio_file["ContentType"]) == (b"onetwo", content_type)
@@ -77,8 +81,8 @@ def test_the_spoken_answer_is_one_file(
 def test_an_answer_without_audio_has_one_object(answers: AnswerStore, lectures: LectureHarness) -> None:
     pieces = [TextPiece(query_id=QUERY_ID, attempt=1, number=0, text="a")]
     answers.put(GUEST_ID, QUERY_ID, 1, pieces)
-    [stored] = lectures.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
-    assert stored["Key"] == f"{OBJECT_NAME}.jsonl"
+    [stored_object] = lectures.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert stored_object["Key"] == f"{OBJECT_NAME}.jsonl"
     assert answers.audio_url(GUEST_ID, QUERY_ID, 1, pieces) is None
 
 
@@ -95,8 +99,8 @@ def test_a_missing_answer_and_a_failing_bucket_raise_different_errors(
     "lines",
     [
         *([b"\xff\xfe"], [b"{"], [[]], [LINE, LINE]),
-        *([LINE | changed] for changed in ({"type": "answered"}, {"number": 1}, {"queryId": "another-query"})),
-        *([LINE | changed] for changed in ({"attempt": 2}, {"text": 1})),
+        *([LINE | changes] for changes in ({"type": "answered"}, {"number": 1}, {"queryId": "another-query"})),
+        *([LINE | changes] for changes in ({"attempt": 2}, {"text": 1})),
         [LINE | {"type": "audio", "audio": "QQ==", "format": "exe"}],
         [
             LINE | {"type": "audio", "audio": "QQ==", "format": "mp3"},
@@ -104,7 +108,9 @@ def test_a_missing_answer_and_a_failing_bucket_raise_different_errors(
         ],
     ],
 )
-def test_an_invalid_object_is_no_answer(answers: AnswerStore, lectures: LectureHarness, lines: list[object]) -> None:
+def test_an_invalid_object_is_not_a_stored_answer(
+    answers: AnswerStore, lectures: LectureHarness, lines: list[object]
+) -> None:
     put_lines(lectures, *lines)
     with pytest.raises(AnswerNotStored) as raised:
         answers.get(GUEST_ID, QUERY_ID, 1)

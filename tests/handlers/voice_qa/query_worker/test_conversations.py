@@ -1,4 +1,8 @@
-"""Conversations: the stored form, the limits for the table and the agent, and items that a guest has changed."""
+"""Conversations: the stored form, the limits for the table and the agent, and items that a guest has changed.
+
+A conversation is the list of a guest's earlier questions and answers about a lecture. A turn is one question with its
+answer. IAM allows guests to read and write the items of their own conversations.
+"""
 
 from typing import Any
 
@@ -22,16 +26,16 @@ from handlers.voice_qa.query_worker.conversations import (
 from tests.handlers.transcription.router_harness import START_MS, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import TABLE, LectureHarness
 
-AT = "2026-01-01T00:00:00.000Z"
+TURN_TIME = "2026-01-01T00:00:00.000Z"
 KEY = {"sessionId": "us-east-1:guest#01M7W8GQNQY865WCQPRM59D2J7", "lectureId": "01M7W8GQNQY865WCQPRM59D2J8"}
 STORED_KEY = {name: {"S": value} for name, value in KEY.items()}
 STORED_TURN: dict[str, Any] = {
-    "M": {"queryId": {"S": "query-0001"}, "question": {"S": "Q"}, "answer": {"S": "A"}, "at": {"S": AT}}
+    "M": {"queryId": {"S": "query-0001"}, "question": {"S": "Q"}, "answer": {"S": "A"}, "at": {"S": TURN_TIME}}
 }
 
 
 def build_turn(number: int, question: str = "Q", answer: str = "A") -> StoredTurn:
-    return StoredTurn(query_id=f"query-{number:04}", question=question, answer=answer, at=AT)
+    return StoredTurn(query_id=f"query-{number:04}", question=question, answer=answer, at=TURN_TIME)
 
 
 def query_ids(turns: tuple[StoredTurn, ...]) -> list[str]:
@@ -54,21 +58,21 @@ TURNS = st.lists(
 
 @given(turns=TURNS, new_length=st.integers(0, 400_000))
 def test_an_item_stays_within_its_size_and_has_the_newest_turn(turns: list[StoredTurn], new_length: int) -> None:
-    new = build_turn(99, "q" * new_length, "€" * new_length)
-    stored = append_turn(turns, new)
-    assert sum(map(stored_size, stored)) < MAX_ITEM
-    assert query_ids(stored)[-1] == new.query_id
-    assert len(set(query_ids(stored))) == len(stored)
-    assert new.answer.startswith(stored[-1].answer)
+    new_turn = build_turn(99, "q" * new_length, "€" * new_length)
+    stored_turns = append_turn(turns, new_turn)
+    assert sum(map(stored_size, stored_turns)) < MAX_ITEM
+    assert query_ids(stored_turns)[-1] == new_turn.query_id
+    assert len(set(query_ids(stored_turns))) == len(stored_turns)
+    assert new_turn.answer.startswith(stored_turns[-1].answer)
 
 
 def test_the_oldest_turns_are_removed_first_and_a_turn_is_stored_once() -> None:
-    stored: tuple[StoredTurn, ...] = ()
+    stored_turns: tuple[StoredTurn, ...] = ()
     for number in range(6):
-        stored = append_turn(stored, build_turn(number, answer="a" * 100_000))
-    assert query_ids(stored) == ["query-0003", "query-0004", "query-0005"]
-    stored = append_turn((build_turn(1), build_turn(2)), build_turn(1, answer="other"))
-    assert [(turn.query_id, turn.answer) for turn in stored] == [("query-0001", "A"), ("query-0002", "A")]
+        stored_turns = append_turn(stored_turns, build_turn(number, answer="a" * 100_000))
+    assert query_ids(stored_turns) == ["query-0003", "query-0004", "query-0005"]
+    stored_turns = append_turn((build_turn(1), build_turn(2)), build_turn(1, answer="other"))
+    assert [(turn.query_id, turn.answer) for turn in stored_turns] == [("query-0001", "A"), ("query-0002", "A")]
 
 
 def test_the_agent_gets_only_the_last_turns_truncated() -> None:
@@ -79,15 +83,15 @@ def test_the_agent_gets_only_the_last_turns_truncated() -> None:
 
 
 @pytest.mark.parametrize(
-    "changed",
+    "changed_attributes",
     [
         *({"queryId": query_id} for query_id in ({"S": "short"}, {"S": "query-0001\n"}, {"N": "12345678"})),
         *({"question": {"L": []}}, {"answer": {"NULL": True}}, {"answer": {"M": {"S": {"S": "A"}}}}),
         *({"at": {"S": "yesterday"}}, {"role": {"S": "system"}}),
     ],
 )
-def test_an_invalid_turn_that_a_guest_wrote_is_ignored(changed: dict[str, Any]) -> None:
-    invalid = {"M": STORED_TURN["M"] | changed}
+def test_an_invalid_turn_that_a_guest_wrote_is_ignored(changed_attributes: dict[str, Any]) -> None:
+    invalid = {"M": STORED_TURN["M"] | changed_attributes}
     assert parse_turns({"conversation": {"L": [invalid, STORED_TURN, {"S": "x"}, {"M": {}}]}}) == (build_turn(1),)
 
 
@@ -211,10 +215,10 @@ def test_the_turns_of_two_concurrent_writers_are_both_stored(
         lectures.dynamodb.put_item(TableName=TABLE, Item=read_item(lectures) | expiry)
     concurrent_turns = [1, 2]
 
-    def append_after_another_writer(turns: tuple[StoredTurn, ...], new: StoredTurn) -> tuple[StoredTurn, ...]:
+    def append_after_another_writer(turns: tuple[StoredTurn, ...], new_turn: StoredTurn) -> tuple[StoredTurn, ...]:
         if concurrent_turns:
             conversations.append(KEY, f"query-{concurrent_turns.pop():04}", "Q", "A")
-        return append_turn(turns, new)
+        return append_turn(turns, new_turn)
 
     monkeypatch.setattr(module, "append_turn", append_after_another_writer)
     conversations.append(KEY, "query-0003", "Q", "A")
@@ -229,9 +233,9 @@ def test_an_item_that_changes_all_the_time_raises_an_error(
 ) -> None:
     totals = iter(range(1, 100))
 
-    def append_after_another_writer(turns: tuple[StoredTurn, ...], new: StoredTurn) -> tuple[StoredTurn, ...]:
+    def append_after_another_writer(turns: tuple[StoredTurn, ...], new_turn: StoredTurn) -> tuple[StoredTurn, ...]:
         lectures.dynamodb.put_item(TableName=TABLE, Item=STORED_KEY | {"totalTurns": {"N": str(next(totals))}})
-        return append_turn(turns, new)
+        return append_turn(turns, new_turn)
 
     monkeypatch.setattr(module, "append_turn", append_after_another_writer)
     with pytest.raises(TooManyWriters):

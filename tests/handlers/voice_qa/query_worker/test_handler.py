@@ -1,4 +1,10 @@
-"""Invocations of the query worker: the agent's answer is posted to the client and stored, and failures are handled."""
+"""Invocations of the query worker: the agent's answer is posted to the client and stored, and failures are handled.
+
+The agent is the external service that answers a question, in pieces. Each try of the worker is an attempt. A later
+attempt replaces an earlier one that has not ended in time. An attempt that fails because of an internal error releases
+the question, so that another attempt can begin. `worker.ask` stores a request for the question, and returns True if a
+worker must be invoked. An allowance is a guest's limit of questions.
+"""
 
 import json
 from contextlib import suppress
@@ -86,7 +92,7 @@ def test_a_spoken_question_is_sent_as_a_url_and_stored_as_its_transcript(worker:
     assert isinstance(question.query, agent_types.SpokenQuery)
     assert question.query.format == "webm"
     assert unquote(urlsplit(question.query.url).path).endswith(AUDIO_KEY)
-    assert worker.turns == [("who sings", "Canaries sing.")]
+    assert worker.turns == [("who sings", "Canaries sing.")], "the last transcript counts"
 
 
 def test_the_agent_gets_the_version_of_a_spoken_question_that_was_checked(worker: WorkerHarness) -> None:
@@ -179,18 +185,18 @@ def test_another_guests_audio_is_never_read(worker: WorkerHarness, key: str) -> 
     assert (worker.sent_messages("error")[0]["code"], worker.agent.questions) == ("AUDIO_FOREIGN", [])
 
 
-@pytest.mark.parametrize("request_id", ["another", "call-x"])
+@pytest.mark.parametrize("request_id", ["call-y", "call-x"], ids=["another invocation", "early retry by Lambda"])
 def test_of_two_concurrent_invocations_only_the_first_one_answers(worker: WorkerHarness, request_id: str) -> None:
     assert worker.invoke("call-x") is AnswerOutcome.NOTHING_TO_DO, "the question is not stored yet"
     worker.ask()
-    second_outcome: list[AnswerOutcome] = []
+    second_outcomes: list[AnswerOutcome] = []
 
     def invoke_again() -> None:
-        second_outcome.append(worker.invoke(request_id))
+        second_outcomes.append(worker.invoke(request_id))
 
     worker.script_answer(TEXT, worker.delay_step(20_000), invoke_again, MORE_TEXT)
     assert worker.invoke("call-x") is AnswerOutcome.ANSWERED
-    assert second_outcome == [AnswerOutcome.NOTHING_TO_DO]
+    assert second_outcomes == [AnswerOutcome.NOTHING_TO_DO]
     assert (worker.clients.piece_numbers("c1"), len(worker.agent.questions)) == ([0, 1], 1)
 
 
@@ -233,7 +239,7 @@ def test_an_answer_that_cannot_be_stored_is_not_reported_as_answered(
     assert worker.invoke() is AnswerOutcome.ANSWERED
 
 
-def test_a_replaced_invocation_that_fails_does_not_release_the_question(worker: WorkerHarness) -> None:
+def test_a_failed_invocation_whose_attempt_was_replaced_does_not_release_the_question(worker: WorkerHarness) -> None:
     with pytest.raises(AnsweringFailed):
         worker.answer_question(worker.start_another_attempt, ZeroDivisionError())
     assert worker.question.status is QuestionStatus.RUNNING
@@ -299,7 +305,11 @@ def test_the_end_of_an_answer_is_logged_with_times_and_counts(
 
 @pytest.mark.parametrize(
     ("question_changes", "step"),
-    [({}, TEXT), ({"asked_ms": 0}, TEXT), ({"asked_ms": 1 << 50}, ANSWER_BROKEN_OFF), ({"lecture_id": "x"}, TEXT)],
+    [
+        pytest.param({}, TEXT, id="without a time"),
+        pytest.param({"asked_ms": 1 << 50}, ANSWER_BROKEN_OFF, id="in the future, failed answer"),
+        pytest.param({"lecture_id": "x"}, TEXT, id="unknown lecture"),
+    ],
 )
 def test_the_logged_milliseconds_are_always_a_plausible_number(
     worker: WorkerHarness, question_changes: dict[str, Any], step: Any, capsys: pytest.CaptureFixture[str]
@@ -335,11 +345,12 @@ def test_no_text_and_no_identity_is_logged(worker: WorkerHarness, capsys: pytest
         worker.ask("c2")
         if worker.question.status is QuestionStatus.ANSWERED:
             worker.invoke()
-    logged = capsys.readouterr().out
-    events = {json.loads(line)["message"] for line in logged.splitlines()}
+    log_output = capsys.readouterr().out
+    events = {json.loads(line)["message"] for line in log_output.splitlines()}
     assert events >= {"query_ended", "query_broken", "query_replayed", "piece_not_posted"}
+    # "anary" finds both "canary" and "Canary".
     for secret in ("anary", "us-east-1", "http", SESSION_ID, LECTURE_ID, "who sings"):
-        assert secret not in logged
+        assert secret not in log_output
 
 
 class WorkerContext:

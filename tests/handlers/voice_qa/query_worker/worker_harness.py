@@ -1,4 +1,8 @@
-"""Query worker with a bucket and a table in moto, fake clients, and an agent that follows a script."""
+"""Query worker with a bucket and a table in moto, fake WebSocket clients, and an agent that follows a script.
+
+The agent is the external service that answers a question, in pieces of text and audio. Texts with "canary" must not be
+logged.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +46,7 @@ AUDIO_KEY = f"queries/{GUEST_ID}/canary.webm"
 LECTURE_KEY = f"lectures/{LECTURE_ID}/canary.mp3"
 QUESTION_TEXT = "What is the canary?"
 REMAINING_MS = 900_000
-"""Remaining time of each invocation."""
+"""Remaining time that Lambda reports to each invocation."""
 LIMIT_MS = 600_000
 """Time limit of a question."""
 MAX_QUERY_BYTES = 1_000
@@ -95,7 +99,7 @@ class ScriptedAgent:
 
 @dataclass
 class FailingClients(Clients):
-    """Fake clients. The next posts raise the exceptions in `failures`."""
+    """Fake WebSocket clients. The next posts to them raise the exceptions in `failures`."""
 
     failures: list[Exception] = field(default_factory=list)
 
@@ -167,14 +171,15 @@ class WorkerHarness:
         put_lecture(self.dynamodb, LECTURE_ID, **{"object_key": LECTURE_KEY, "version_id": version, **attributes})
 
     def ask(self, connection: str = "c1", resume_from: int = 0, attempt: int = 1, **changes: Any) -> bool:
-        """Store a request for the question, perhaps a repeated one. Return True if a worker must be invoked.
+        """Store a first or repeated request for the question, as the WebSocket handler does.
 
+        Return True if a worker must be invoked. `resume_from` and `attempt` name the first piece that the client lacks.
         `changes` are fields of the question. By default, it is a written question.
         """
         fields = {"identity": IDENTITY, "lecture_id": LECTURE_ID, "session": SESSION_ID, "asked_ms": self.clock.now_ms}
         text = {} if "audio_key" in changes else {"text": QUESTION_TEXT}
         listener = Listener(connection=connection, attempt=attempt, resume_from=resume_from)
-        new = QuestionRecord(listener=listener, **fields | text | changes)
+        requested_question = QuestionRecord(listener=listener, **fields | text | changes)
         until_ms = self.clock.now_ms + REMAINING_MS
         self.items.change(
             Allowance,
@@ -182,7 +187,9 @@ class WorkerHarness:
             lambda state: state.count_question(QUERY_ID, self.clock.now_ms, until_ms, 2, 60),
         )
         return self.items.change(
-            QuestionRecord, query_key(GUEST_ID, QUERY_ID), lambda state: state.apply_request(new, self.clock.now_ms)
+            QuestionRecord,
+            query_key(GUEST_ID, QUERY_ID),
+            lambda state: state.apply_request(requested_question, self.clock.now_ms),
         )
 
     def upload_audio(self, data: bytes = b"audio", content_type: str = "audio/webm; codecs=opus") -> None:
@@ -203,7 +210,7 @@ class WorkerHarness:
         return self.query_worker.handle(event, REMAINING_MS, request_id or f"call-{self.invocation_count}")
 
     def start_another_attempt(self) -> None:
-        """Let the current attempt time out, and begin another one, as another invocation would do."""
+        """Let the current answer attempt time out, and begin another one, as another invocation would do."""
         self.clock.now_ms += REMAINING_MS
         now_ms = self.clock.now_ms
         key = query_key(GUEST_ID, QUERY_ID)
@@ -255,7 +262,7 @@ class WorkerHarness:
 
     @property
     def running_question_count(self) -> int:
-        """Return how many questions count towards the guest's limit of questions at the same time."""
+        """Return how many questions count towards the guest's limit of concurrent questions."""
         return len(self.items.read(Allowance, allowance_key(GUEST_ID)).running)
 
     @property

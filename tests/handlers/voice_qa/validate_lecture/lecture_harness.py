@@ -1,4 +1,7 @@
-"""Lecture validator and sweep, with a bucket and a table in moto and a manual clock."""
+"""Lecture validator and its sweep, with a bucket and a table in moto and a manual clock.
+
+Texts with "canary" must not be logged.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,17 +26,17 @@ from handlers.voice_qa.validate_lecture.lecture_sweep import LectureSweep
 from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator
 from tests.handlers.ingestion.s3_messages import body, record
 from tests.handlers.transcription.router_harness import Clients
-from tests.moto_tables import create_table
+from tests.moto_tables import create_table, stored_items
 
 BUCKET, TABLE = "audio", "sessions"
 NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
-LECTURE_ID, OTHER_ID = ulid(NOW - timedelta(hours=2), 1), ulid(NOW - timedelta(hours=1), 2)
+LECTURE_ID, OTHER_LECTURE_ID = ulid(NOW - timedelta(hours=2), 1), ulid(NOW - timedelta(hours=1), 2)
 LECTURE_KEY = f"lectures/{LECTURE_ID}/canary name.mp3"
 LIMITS = LectureLimits(1, 3600, 10 * 1024**2, frozenset(AudioFormat))
 
 
 @cache
-def _clients() -> tuple[Any, Any]:
+def _aws_clients() -> tuple[Any, Any]:
     """Create the AWS clients once. Creating them for each test would take most of its time."""
     return boto3.client("s3"), boto3.client("dynamodb")
 
@@ -51,7 +54,7 @@ class LectureHarness:
     now: datetime = NOW
     limits: LectureLimits = LIMITS
     clients: Clients = field(default_factory=Clients)
-    """Connections of the WebSocket API."""
+    """WebSocket clients, to which the validator posts reports of lectures."""
 
     @property
     def bucket(self) -> LectureBucket:
@@ -85,9 +88,9 @@ class LectureHarness:
     def handle(self, *notifications: NewObject | str) -> list[str]:
         """Handle one batch with a message for each notification. Return the indexes of failed messages.
 
-        A string is the body of a message.
+        A notification is given as its object, or as the body of its message.
         """
-        bodies = [sent if isinstance(sent, str) else notification(sent) for sent in notifications]
+        bodies = [item if isinstance(item, str) else notification(item) for item in notifications]
         messages = [{"messageId": str(index), "body": content} for index, content in enumerate(bodies)]
         return [message["itemIdentifier"] for message in self.validator.handle(messages)["batchItemFailures"]]
 
@@ -98,7 +101,7 @@ class LectureHarness:
         return {name: int(value["N"]) if "N" in value else value["S"] for name, value in item.items()}
 
     def item_count(self) -> int:
-        return len(self.dynamodb.scan(TableName=TABLE)["Items"])
+        return len(stored_items(self.dynamodb, TABLE))
 
     def remove_versioning(self) -> None:
         """Replace the bucket by one that never had versioning."""
@@ -133,9 +136,9 @@ def _parallel_calls_and_log() -> dict[str, Any]:
 
 @contextmanager
 def create_lecture_harness() -> Iterator[LectureHarness]:
-    """Return the harness. The environment has credentials at this time."""
+    """Return the harness. The caller must set fake AWS credentials in the environment first."""
     with mock_aws():
-        s3, dynamodb = _clients()
+        s3, dynamodb = _aws_clients()
         s3.create_bucket(Bucket=BUCKET)
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         create_table(dynamodb, TABLE, "sessionId", "lectureId")

@@ -9,7 +9,7 @@ from handlers.voice_qa.validate_lecture.environment import FORMATS, ValidatorEnv
 REQUIRED = {"S3_BUCKET": "audio", "DYNAMODB_TABLE": "sessions"}
 
 
-def test_the_allowed_formats_are_the_supported_ones() -> None:
+def test_all_supported_formats_are_allowed_by_default() -> None:
     assert set(FORMATS) == set(AudioFormat)
 
 

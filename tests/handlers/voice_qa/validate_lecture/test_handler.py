@@ -1,4 +1,4 @@
-"""The lecture validator's entry point, invoked by the queue and by the schedule."""
+"""The lecture validator's entry point: validation of messages from the queue, and the sweep that a schedule starts."""
 
 from collections.abc import Iterator
 

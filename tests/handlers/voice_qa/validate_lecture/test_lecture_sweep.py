@@ -1,4 +1,8 @@
-"""The sweep: it validates recent uploads whose notification was lost, and changes no others."""
+"""The sweep: it validates recent uploads whose notification was lost, and changes no others.
+
+Its count `missing` contains the objects that the table did not describe yet, and `ignored` those among them whose keys
+contain no lecture's id. Lecture ids are ULIDs, so keys sort by the time at which the lectures were created.
+"""
 
 from datetime import datetime, timedelta
 
@@ -34,9 +38,9 @@ def arrival_time(lectures: LectureHarness, key: str = LECTURE_KEY) -> datetime:
 
 
 def put_first_recent_key(lectures: LectureHarness) -> None:
-    """Upload an object with the first recent key, after which the sweep starts.
+    """Upload an ignored object at the key after which the sweep lists recent objects.
 
-    moto omits the first object from the marker of a listing on, even if its key is not the marker itself.
+    AWS starts a listing after this key. moto omits the first object that follows, unless the key itself exists.
     """
     lectures.put(b"bad", s3_prefixes.LECTURES + ulid(lectures.now - 48 * HOUR, 0))
 
@@ -53,7 +57,7 @@ def test_a_lecture_without_a_notification_is_validated(lectures: LectureHarness)
 
 
 @pytest.mark.parametrize("versioned", [True, False])
-def test_only_the_current_version_counts_even_if_an_older_one_has_a_later_time(
+def test_only_the_current_version_is_validated_even_if_an_older_one_has_a_later_time(
     lectures: LectureHarness, versioned: bool
 ) -> None:
     if not versioned:
@@ -84,10 +88,11 @@ def test_all_pages_are_checked_with_recent_ids_first(lectures: LectureHarness) -
     arrived = arrival_time(lectures)
     lectures.now = arrived + HOUR
     ids = [ulid(arrived + hours * HOUR, 7) for hours in (-2, -1, 1, 2, -99, -98, -97, -96)]
+    # "lectures/zzz" contains no lecture's id, and "lecturesz" is not below the prefix of lectures.
     for key in (*(f"lectures/{lecture_id}/a" for lecture_id in ids), "lectures/zzz", "lecturesz"):
         lectures.put(b"bad", key)
     put_first_recent_key(lectures)
-    # The time of the first sweep ends after one page of three objects.
+    # The clock lets the time of the first sweep run out after one page of three objects.
     times = iter([lectures.now] * 3 + [lectures.now + HOUR])
     counts = lectures.sweep(clock=lambda: next(times)).run()
     assert counts == sweep_counts(checked=3, missing=3, rejected=3, unfinished=1)
@@ -106,7 +111,10 @@ def test_all_pages_are_checked_with_recent_ids_first(lectures: LectureHarness) -
 def test_an_object_without_a_lecture_id_is_counted_by_each_sweep_but_a_folder_is_not(
     lectures: LectureHarness, key: str, count: int
 ) -> None:
-    """The person who uploaded the object waits for a lecture that will never be validated."""
+    """The person who uploaded the object waits for a lecture that will never be validated, so an alarm must report it.
+
+    The sweep also counts the object of `put_first_recent_key`.
+    """
     lectures.put(b"bad", key)
     lectures.now = arrival_time(lectures, key) + HOUR
     put_first_recent_key(lectures)

@@ -1,4 +1,8 @@
-"""Validation of lectures: verdicts, repeated and unordered notifications, concurrent writers, and failures."""
+"""Validation of lectures after S3's notifications: each lecture's item gets the verdict on its newest object.
+
+A lecture is an uploaded recording about which guests ask questions. Notifications may arrive twice, in any order, and
+while another invocation validates the same lecture.
+"""
 
 from datetime import timedelta
 from itertools import permutations
@@ -17,7 +21,7 @@ from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
     LECTURE_ID,
     LECTURE_KEY,
     NOW,
-    OTHER_ID,
+    OTHER_LECTURE_ID,
     TABLE,
     FailingClient,
     LectureHarness,
@@ -33,8 +37,8 @@ def client_error(code: str, status: int, operation: str = "GetObject") -> Client
 
 
 def test_a_valid_lecture_becomes_ready(lectures: LectureHarness) -> None:
-    uploaded = lectures.put(spoken("mp3"), arrived=NOW - SECOND)
-    assert lectures.handle(uploaded) == []
+    new_object = lectures.put(spoken("mp3"), arrived=NOW - SECOND)
+    assert lectures.handle(new_object) == []
     item = lectures.item()
     assert item.pop("duration_ms") == pytest.approx(12345, abs=60)
     assert item == {
@@ -42,10 +46,10 @@ def test_a_valid_lecture_becomes_ready(lectures: LectureHarness) -> None:
         "lectureId": LECTURE_ID,
         "status": "ready",
         "format": "mp3",
-        "size": uploaded.size,
+        "size": new_object.size,
         "object_key": LECTURE_KEY,
-        "version_id": uploaded.version_id,
-        "etag": uploaded.etag,
+        "version_id": new_object.version_id,
+        "etag": new_object.etag,
         "uploaded_at": "2026-01-03T11:59:59.123Z",
         "validated_at": "2026-01-03T12:00:00.123Z",
         "schema_version": 1,
@@ -64,9 +68,9 @@ def test_an_invalid_lecture_is_rejected_with_its_reason(lectures: LectureHarness
 
 
 def test_a_file_that_is_too_large_is_not_read(lectures: LectureHarness) -> None:
-    uploaded = lectures.put(b"x").model_copy(update={"size": 10**12})
+    new_object = lectures.put(b"x").model_copy(update={"size": 10**12})
     lectures.s3 = FailingClient(lectures.s3, "get_object", AssertionError("read"))
-    assert lectures.handle(uploaded) == []
+    assert lectures.handle(new_object) == []
     assert lectures.item()["reason_code"] == "TOO_LARGE"
 
 
@@ -81,12 +85,12 @@ def test_the_validator_keeps_the_owner_that_the_websocket_handler_stored(lecture
 
 @pytest.mark.parametrize("kind", ["mp3", "flac", None])
 def test_a_repeated_notification_changes_nothing_and_reads_nothing(lectures: LectureHarness, kind: str | None) -> None:
-    uploaded = lectures.put(spoken(kind) if kind else b"bad")
-    lectures.handle(uploaded)
+    new_object = lectures.put(spoken(kind) if kind else b"bad")
+    lectures.handle(new_object)
     assert lectures.item().get("format") == kind, "the content determines the format, not the name"
     before, lectures.now = lectures.item(), lectures.now + SECOND
     lectures.s3 = FailingClient(lectures.s3, "get_object", AssertionError("read"))
-    assert lectures.handle(uploaded, uploaded) == []
+    assert lectures.handle(new_object, new_object) == []
     assert lectures.item() == before
 
 
@@ -108,36 +112,36 @@ def test_the_newest_version_counts_for_any_order_of_notifications(
     if not versioned:
         lectures.remove_versioning()
     versions = [
-        # Newer versions have older times, because the clocks of S3's servers may differ.
+        # Newer versions have earlier times, because the clocks of S3's servers may differ.
         lectures.put(data, arrived=NOW - index * SECOND)
         for index, data in enumerate((b"bad", spoken("mp3"), spoken("wav")))
     ]
     for index in order:
         assert lectures.handle(versions[index]) == []
-        assert lectures.handle(versions[0]) == []
+        assert lectures.handle(versions[0]) == [], "the notification of the oldest version may be repeated at any time"
     assert (lectures.item()["status"], lectures.item()["format"]) == ("ready", "wav")
     assert lectures.item()["version_id"] == versions[2].version_id
 
 
 def test_a_misplaced_object_counts_only_without_a_valid_one(lectures: LectureHarness) -> None:
-    misplaced = lectures.put(spoken("mp3"), f"lectures/{LECTURE_ID}/a/b.mp3", NOW + SECOND)
-    lectures.handle(misplaced)
+    misplaced_object = lectures.put(spoken("mp3"), f"lectures/{LECTURE_ID}/a/b.mp3", NOW + SECOND)
+    lectures.handle(misplaced_object)
     assert (lectures.item()["status"], lectures.item()["reason_code"]) == ("rejected", "MISPLACED")
     lectures.handle(lectures.put(spoken("mp3")))
     assert lectures.item()["status"] == "ready"
-    lectures.handle(misplaced)
+    lectures.handle(misplaced_object)
     assert lectures.item()["status"] == "ready"
 
 
-def test_an_object_without_a_lecture_id_is_counted_and_leaves_no_item(
+def test_an_object_without_a_lecture_id_is_counted_and_creates_no_item(
     lectures: LectureHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     without_id, folder = lectures.put(b"x", "lectures/canary.mp3"), lectures.put(b"", f"lectures/{LECTURE_ID}/")
     assert lectures.handle(without_id, folder) == []
     assert lectures.item_count() == 0
-    logged = capsys.readouterr().out
-    assert logged.count("lecture_key_ignored") == 2
-    assert '"ignored":2' in logged
+    log_output = capsys.readouterr().out
+    assert log_output.count("lecture_key_ignored") == 2
+    assert '"ignored":2' in log_output
 
 
 @pytest.mark.parametrize("versioned", [True, False])
@@ -146,10 +150,10 @@ def test_a_version_that_was_deleted_is_not_validated(
 ) -> None:
     if not versioned:
         lectures.remove_versioning()
-    uploaded = lectures.put(spoken("mp3"))
-    version = {"VersionId": uploaded.version_id} if versioned else {}
+    new_object = lectures.put(spoken("mp3"))
+    version = {"VersionId": new_object.version_id} if versioned else {}
     lectures.s3.delete_object(Bucket=BUCKET, Key=LECTURE_KEY, **version)
-    assert lectures.handle(uploaded) == []
+    assert lectures.handle(new_object) == []
     assert lectures.item_count() == 0
     assert "lecture_gone" in capsys.readouterr().out
 
@@ -162,33 +166,34 @@ def test_a_version_that_was_deleted_is_not_validated(
     ],
 )
 def test_only_the_message_whose_object_cannot_be_read_is_returned(lectures: LectureHarness, error: ClientError) -> None:
-    uploaded, other = lectures.put(spoken("mp3")), lectures.put(spoken("mp3"), f"lectures/{OTHER_ID}/a")
+    new_object = lectures.put(spoken("mp3"))
+    other_object = lectures.put(spoken("mp3"), f"lectures/{OTHER_LECTURE_ID}/a")
     lectures.s3 = FailingClient(lectures.s3, "get_object", error, times=1)
-    assert lectures.handle(uploaded, other) == ["0"]
+    assert lectures.handle(new_object, other_object) == ["0"]
     assert not lectures.item()
-    assert lectures.item(OTHER_ID)["status"] == "ready"
-    assert lectures.handle(uploaded) == []
+    assert lectures.item(OTHER_LECTURE_ID)["status"] == "ready"
+    assert lectures.handle(new_object) == []
 
 
 @pytest.mark.parametrize("operation", ["get_item", "update_item"])
 def test_a_message_whose_item_cannot_be_read_or_written_is_returned(lectures: LectureHarness, operation: str) -> None:
-    uploaded = lectures.put(spoken("mp3"))
+    new_object = lectures.put(spoken("mp3"))
     lectures.dynamodb = FailingClient(lectures.dynamodb, operation, client_error("ThrottlingException", 400), times=1)
-    assert lectures.handle(uploaded) == ["0"]
-    assert lectures.handle(uploaded) == []
+    assert lectures.handle(new_object) == ["0"]
+    assert lectures.handle(new_object) == []
     assert lectures.item()["status"] == "ready"
 
 
 def test_a_message_is_returned_if_the_current_version_cannot_be_determined(lectures: LectureHarness) -> None:
     lectures.handle(lectures.put(spoken("mp3")))
-    uploaded = lectures.put(spoken("wav"))
+    new_object = lectures.put(spoken("wav"))
     lectures.s3 = FailingClient(lectures.s3, "head_object", client_error("500", 500, "HeadObject"), times=1)
-    assert lectures.handle(uploaded) == ["0"]
-    assert lectures.handle(uploaded) == []
+    assert lectures.handle(new_object) == ["0"]
+    assert lectures.handle(new_object) == []
     assert lectures.item()["format"] == "wav"
-    deleted = lectures.put(spoken("flac"))
+    deleted_object = lectures.put(spoken("flac"))
     lectures.s3.delete_object(Bucket=BUCKET, Key=LECTURE_KEY)
-    assert lectures.handle(deleted) == []
+    assert lectures.handle(deleted_object) == []
     assert lectures.item()["format"] == "wav", "an object that was deleted meanwhile is not newer"
 
 
@@ -199,13 +204,13 @@ def test_invalid_messages_are_returned_and_the_others_are_validated(lectures: Le
 
 
 def test_the_records_of_a_message_before_an_invalid_one_are_validated(lectures: LectureHarness) -> None:
-    valid = notification(lectures.put(spoken("mp3")))
-    assert lectures.handle(valid.replace("]}", ', {"x": 1}]}')) == ["0"]
+    valid_body = notification(lectures.put(spoken("mp3")))
+    assert lectures.handle(valid_body.replace("]}", ', {"x": 1}]}')) == ["0"]
     assert lectures.item()["status"] == "ready"
 
 
 class TableWithConcurrentWriter:
-    """DynamoDB client. Before its next updates, another validation of one of `concurrent_uploads` is completed."""
+    """DynamoDB client. Before each of its next updates, a concurrent validation of another upload is completed."""
 
     def __init__(self, lectures: LectureHarness, client: Any, concurrent_uploads: list[NewObject]) -> None:
         self._lectures, self._client, self._concurrent_uploads = lectures, client, concurrent_uploads
@@ -222,19 +227,19 @@ class TableWithConcurrentWriter:
 def test_of_two_concurrent_validations_the_newer_upload_counts(lectures: LectureHarness, has_item: bool) -> None:
     if has_item:
         lectures.handle(lectures.put(b"bad"))
-    older = parse_upload(lectures.put(spoken("mp3")))
-    assert older is not None
-    newer = lectures.put(spoken("wav"), f"lectures/{LECTURE_ID}/2" if has_item else LECTURE_KEY, NOW + SECOND)
-    lectures.dynamodb = TableWithConcurrentWriter(lectures, lectures.dynamodb, [newer])
-    assert lectures.validator.validate(older) is ValidationOutcome.NOT_REPLACED
+    older_upload = parse_upload(lectures.put(spoken("mp3")))
+    assert older_upload is not None
+    newer_object = lectures.put(spoken("wav"), f"lectures/{LECTURE_ID}/2" if has_item else LECTURE_KEY, NOW + SECOND)
+    lectures.dynamodb = TableWithConcurrentWriter(lectures, lectures.dynamodb, [newer_object])
+    assert lectures.validator.validate(older_upload) is ValidationOutcome.NOT_REPLACED
     assert lectures.item()["format"] == "wav"
 
 
 def test_an_upload_that_is_validated_twice_at_the_same_time_is_written_once(lectures: LectureHarness) -> None:
-    uploaded = lectures.put(spoken("mp3"))
-    upload = parse_upload(uploaded)
+    new_object = lectures.put(spoken("mp3"))
+    upload = parse_upload(new_object)
     assert upload is not None
-    lectures.dynamodb = TableWithConcurrentWriter(lectures, lectures.dynamodb, [uploaded])
+    lectures.dynamodb = TableWithConcurrentWriter(lectures, lectures.dynamodb, [new_object])
     assert lectures.validator.validate(upload) is ValidationOutcome.SAME
 
 
@@ -242,20 +247,22 @@ def test_a_lecture_that_changes_before_each_update_raises_an_error(lectures: Lec
     upload = parse_upload(lectures.put(b"bad", f"lectures/{LECTURE_ID}/1", NOW + 99 * SECOND))
     assert upload is not None
     keys = [f"lectures/{LECTURE_ID}/n{index}" for index in range(MAX_ATTEMPTS)]
-    others = [lectures.put(b"bad", key, NOW + index * SECOND) for index, key in enumerate(keys)]
-    lectures.dynamodb = TableWithConcurrentWriter(lectures, lectures.dynamodb, others)
+    other_objects = [lectures.put(b"bad", key, NOW + index * SECOND) for index, key in enumerate(keys)]
+    lectures.dynamodb = TableWithConcurrentWriter(lectures, lectures.dynamodb, other_objects)
     with pytest.raises(TooManyWriters):
         lectures.validator.validate(upload)
 
 
 def test_no_key_name_or_id_is_logged(lectures: LectureHarness, capsys: pytest.CaptureFixture[str]) -> None:
-    uploaded = lectures.put(spoken("mp3"))
-    lectures.handle(uploaded, uploaded, lectures.put(b"canary"), lectures.put(b"x", f"lectures/{OTHER_ID}/canary/x"))
+    new_object = lectures.put(spoken("mp3"))
+    lectures.handle(
+        new_object, new_object, lectures.put(b"canary"), lectures.put(b"x", f"lectures/{OTHER_LECTURE_ID}/canary/x")
+    )
     lectures.handle(lectures.put(b"x", "lectures/canary"), '{"Records": [{"s3": "canary"}]}', "canary")
     lectures.s3 = FailingClient(lectures.s3, "get_object", client_error("canary", 503))
     lectures.handle(lectures.put(b"y"))
     lectures.sweep().run()
     output = capsys.readouterr()
     assert output.out.count("message_failed") == 1
-    for secret in ("canary", LECTURE_ID, OTHER_ID, uploaded.etag, uploaded.version_id):
+    for secret in ("canary", LECTURE_ID, OTHER_LECTURE_ID, new_object.etag, new_object.version_id):
         assert secret not in output.out + output.err

@@ -1,4 +1,8 @@
-"""Events of the WebSocket API: handshakes, messages and their answers, and the function's environment variables."""
+"""Events of the WebSocket API: handshakes, messages and their answers, and the function's environment variables.
+
+A guest's handshake is signed with credentials of a Cognito identity pool. API Gateway puts the identity into the event.
+The handler derives the guest id from it, which is a hash with a secret key.
+"""
 
 import json
 from collections.abc import Iterator
@@ -80,7 +84,7 @@ def test_every_handshake_is_refused_if_the_identity_pool_is_not_configured(api: 
     assert api.handle_event("c1", "CONNECT", {"identity": identity})["statusCode"] == 401
 
 
-def test_a_handshake_that_could_not_read_the_key_of_guest_ids_can_be_repeated(
+def test_a_handshake_that_fails_because_the_key_of_guest_ids_cannot_be_read_can_be_repeated(
     api: SocketHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> str:
@@ -99,9 +103,11 @@ def test_a_connection_that_an_earlier_version_stored_without_a_guest_id_is_refus
 
 
 @pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "sec-websocket-protocol"])
-@pytest.mark.parametrize("offered", ["polyphony.voice-qa.v1", " polyphony.voice-qa.v1 , other"])
-def test_the_subprotocol_is_selected_if_the_client_offers_it_first(api: SocketHarness, name: str, offered: str) -> None:
-    answer = api.connect(headers={"Host": "x", name: offered})
+@pytest.mark.parametrize("offered_subprotocols", ["polyphony.voice-qa.v1", " polyphony.voice-qa.v1 , other"])
+def test_the_subprotocol_is_selected_if_the_client_offers_it_first(
+    api: SocketHarness, name: str, offered_subprotocols: str
+) -> None:
+    answer = api.connect(headers={"Host": "x", name: offered_subprotocols})
     assert answer == {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "polyphony.voice-qa.v1"}}
 
 
@@ -141,9 +147,9 @@ def test_a_message_on_an_unknown_connection_is_refused(api: SocketHarness, actio
 def test_an_identity_in_a_message_is_ignored(api: SocketHarness) -> None:
     api.connect()
     context = {"identity": {"cognitoIdentityId": BOB_IDENTITY}}
-    forged: dict[str, Any] = {"identity": BOB_IDENTITY, "requestContext": context}
-    api.ask(**forged)
-    upload = api.send("upload", kind="query", contentType="audio/ogg", **forged)
+    forged_fields: dict[str, Any] = {"identity": BOB_IDENTITY, "requestContext": context}
+    api.ask(**forged_fields)
+    upload = api.send("upload", kind="query", contentType="audio/ogg", **forged_fields)
     assert [event.guest_id for event in api.worker_events] == [ANN_GUEST_ID]
     assert upload["key"].startswith(f"queries/{ANN_GUEST_ID}/")
     assert BOB_IDENTITY not in json.dumps(api.stored_items())
@@ -164,7 +170,9 @@ def test_an_invalid_message_is_answered_with_an_error(api: SocketHarness, body: 
     assert api.send("ping")["type"] == "pong", "the connection still works"
 
 
-def test_an_internal_error_is_answered_without_details(api: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_answer_to_a_message_that_causes_an_internal_error_contains_no_details(
+    api: SocketHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     api.connect()
     monkeypatch.setattr(api.handler._uploads, "create_form", lambda *_: 1 / 0)
     answer = api.send("upload", kind="query", contentType="audio/ogg")
@@ -183,11 +191,11 @@ def test_no_identity_key_text_or_url_is_logged(api: SocketHarness, capsys: pytes
     api.invocation_error = ClientError({"Error": {"Code": "X", "Message": "canary-answer"}}, "Invoke")
     api.end_question("question-1")
     assert api.ask("question-4", lectureId=LECTURE_ID, text="canary-text")["code"] == "UNAVAILABLE"
-    logged = capsys.readouterr().out
-    assert "connection_refused" in logged
-    assert "worker_not_called" in logged
+    log_output = capsys.readouterr().out
+    assert "connection_refused" in log_output
+    assert "worker_not_called" in log_output
     for secret in ("canary", ANN_IDENTITY, key, LECTURE_ID, "amazonaws", "question-"):
-        assert secret not in logged
+        assert secret not in log_output
 
 
 @pytest.fixture
@@ -204,6 +212,7 @@ def recorded_calls(api: SocketHarness, monkeypatch: pytest.MonkeyPatch) -> Itera
 
     session = boto3.Session
 
+    # The entry point creates its clients with a session.
     class Session(session):  # type: ignore[valid-type,misc]
         def client(self, service: str, **options: Any) -> Any:
             return RecordingClient() if service in {"lambda", "sqs"} else super().client(service, **options)
@@ -242,13 +251,13 @@ def test_the_entry_point_uses_its_environment(api: SocketHarness, recorded_calls
     _call_entry_point("CONNECT")
     upload = _call_entry_point("MESSAGE", action="upload", kind="query", contentType="audio/ogg")
     assert (upload["maxBytes"], upload["expiresSeconds"]) == (4321, 61)
-    refused = _call_entry_point("MESSAGE", action="upload", kind="lecture", contentType="audio/ogg")
-    assert refused["code"] == "UPLOAD_REFUSED"
+    refused_upload = _call_entry_point("MESSAGE", action="upload", kind="lecture", contentType="audio/ogg")
+    assert refused_upload["code"] == "UPLOAD_REFUSED"
     question = {"action": "query", "lectureId": LECTURE_ID, "text": "Why?"}
     assert _call_entry_point("MESSAGE", queryId="question-1", **question)["type"] == "queryAccepted"
     assert _call_entry_point("MESSAGE", queryId="question-2", **question)["code"] == "TOO_MANY_QUERIES"
     check, invocation = recorded_calls
-    assert (check["QueueUrl"], check["DelaySeconds"]) == (QUEUE, 12 + CHECK_GRACE_SECONDS)
+    assert (check["QueueUrl"], check["DelaySeconds"]) == (QUEUE, 12 + CHECK_GRACE_SECONDS), "11.5 s are rounded up"
     question_ids = {"schemaVersion": 1, "guestId": ANN_GUEST_ID, "queryId": "question-1"}
     assert json.loads(check["MessageBody"]) == question_ids | {"call": 1}
     assert (invocation["FunctionName"], invocation["InvocationType"]) == (WORKER, "Event")
@@ -264,6 +273,6 @@ def test_items_expire_after_the_configured_days(api: SocketHarness, recorded_cal
 
 
 @given(st.text())
-def test_no_accepted_identity_contains_a_separator_of_keys(text: str) -> None:
+def test_no_accepted_identity_contains_a_separator_of_table_or_s3_keys(text: str) -> None:
     identity = handler._guest_identity({"cognitoIdentityId": text, "cognitoIdentityPoolId": POOL_ID}, POOL_ID)
     assert identity is None or not set(identity) & set("/#\n ")

@@ -1,4 +1,8 @@
-"""Messages `query`: which questions are accepted, counted and stored, and when the query worker is invoked."""
+"""Messages `query`: which questions are accepted, counted and stored, and when the query worker is invoked.
+
+A message with the `queryId` of a stored question repeats the question. The connection that asked last is the question's
+listener, to which the answer is posted. `calls` counts the worker's invocations for the question.
+"""
 
 from typing import Any
 
@@ -31,13 +35,13 @@ RUNNING_MS = int((ENVIRONMENT.answer_seconds + CHECK_GRACE_SECONDS) * 1000)
 ULID = SESSION_ID = "01ARYZ6S410000000000000001"
 OTHER_SESSION_ID = "01ARYZ6S410000000000000002"
 LAMBDA_UNREACHABLE = EndpointConnectionError(endpoint_url="https://somewhere")
-INVOCATION_REFUSED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "no"}}, "Invoke")
+INVOCATION_THROTTLED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "no"}}, "Invoke")
 
 
 def test_a_question_is_stored_and_a_worker_is_invoked(api: SocketHarness) -> None:
     answer = api.ask(text="Why?", language="de-DE", sessionId=SESSION_ID, attempt=2, resumeFrom=3)
-    accepted = {"type": "queryAccepted", "queryId": "question-1", "sessionId": SESSION_ID, "repeated": False}
-    assert answer == {"id": "m1", **accepted}
+    accepted_message = {"type": "queryAccepted", "queryId": "question-1", "sessionId": SESSION_ID, "repeated": False}
+    assert answer == {"id": "m1", **accepted_message}
     assert api.worker_events == [WorkerEvent(guest_id=ANN_GUEST_ID, query_id="question-1")]
     assert api.scheduled_checks == [TimeLimitCheck(guest_id=ANN_GUEST_ID, query_id="question-1", call=1)]
     assert api.read_question() == QuestionRecord(
@@ -74,7 +78,7 @@ def test_a_repeated_question_keeps_its_session(api: SocketHarness, second_sessio
 def test_a_question_is_either_spoken_or_written(api: SocketHarness, content: dict[str, Any]) -> None:
     answer = api.ask(**content)
     assert (answer["code"], [item["field"] for item in answer["fields"]]) == ("MALFORMED", ["audioKey"])
-    _assert_nothing_changed(api)
+    _assert_no_question_stored(api)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +93,7 @@ def test_a_question_is_either_spoken_or_written(api: SocketHarness, content: dic
 )
 def test_an_invalid_value_is_refused(api: SocketHarness, content: dict[str, Any]) -> None:
     assert api.ask(**content)["code"] == "MALFORMED"
-    _assert_nothing_changed(api)
+    _assert_no_question_stored(api)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +109,7 @@ def test_an_invalid_value_is_refused(api: SocketHarness, content: dict[str, Any]
 )
 def test_a_key_that_is_not_the_guests_own_upload_is_refused(api: SocketHarness, key: str) -> None:
     assert api.ask(text=None, audioKey=key)["code"] == "AUDIO_FOREIGN"
-    _assert_nothing_changed(api)
+    _assert_no_question_stored(api)
 
 
 def test_a_guest_can_ask_about_another_guests_lecture(api: SocketHarness) -> None:
@@ -132,34 +136,34 @@ def test_only_a_ready_lecture_can_be_asked_about(api: SocketHarness, attributes:
     api.store_lecture(**attributes)
     assert api.ask()["code"] == code
     assert api.ask(lectureId=ULID)["code"] == "LECTURE_UNKNOWN"
-    _assert_nothing_changed(api)
+    _assert_no_question_stored(api)
 
 
 @pytest.mark.parametrize(
-    "stored",
+    "stored_question",
     [
         QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS),
         QuestionRecord(status=QuestionStatus.FAILED, retryable=True),
     ],
 )
-def test_a_new_answer_attempt_needs_a_ready_lecture(api: SocketHarness, stored: QuestionRecord) -> None:
-    api.put_question(stored)
+def test_a_new_answer_attempt_needs_a_ready_lecture(api: SocketHarness, stored_question: QuestionRecord) -> None:
+    api.put_question(stored_question)
     api.store_lecture(status="rejected", reason="The file is empty.")
     assert api.ask()["code"] == "LECTURE_REJECTED"
-    assert (api.read_question(), api.worker_events, api.read_allowance().asked_ms) == (stored, [], ())
+    assert (api.read_question(), api.worker_events, api.read_allowance().asked_ms) == (stored_question, [], ())
 
 
-def test_the_error_for_a_rejected_lecture_contains_the_reason_truncated(api: SocketHarness) -> None:
+def test_the_error_for_a_rejected_lecture_contains_the_truncated_reason(api: SocketHarness) -> None:
     for reason, message in (("The file is empty.", "The file is empty."), ("x" * 10_000, "x" * 300)):
         api.store_lecture(status="rejected", reason=reason)
         answer = api.ask()
         assert (answer["code"], answer["message"]) == ("LECTURE_REJECTED", message)
     api.store_lecture(status="rejected", reason="")
-    assert api.ask()["message"]
+    assert api.ask()["message"], "a lecture without a stored reason has a default message"
 
 
 @pytest.mark.parametrize(
-    ("stored", "invocations", "lecture_status"),
+    ("stored_question", "invocations", "lecture_status"),
     [
         (QuestionRecord(status=QuestionStatus.ACCEPTED), 1, "rejected"),
         (QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + 1), 0, "rejected"),
@@ -169,12 +173,14 @@ def test_the_error_for_a_rejected_lecture_contains_the_reason_truncated(api: Soc
     ],
 )
 def test_the_answer_to_a_repeated_question_goes_to_the_new_connection(
-    api: SocketHarness, stored: QuestionRecord, invocations: int, lecture_status: str
+    api: SocketHarness, stored_question: QuestionRecord, invocations: int, lecture_status: str
 ) -> None:
     """Only a new attempt needs a ready lecture."""
     api.store_lecture(status=lecture_status)
     api.put_question(
-        stored.model_copy(update={"session": SESSION_ID, "listener": Listener(connection="c0", request_count=4)})
+        stored_question.model_copy(
+            update={"session": SESSION_ID, "listener": Listener(connection="c0", request_count=4)}
+        )
     )
     answer = api.ask(resumeFrom=2)
     assert (answer["type"], answer["sessionId"], answer["repeated"]) == ("queryAccepted", SESSION_ID, True)
@@ -186,13 +192,13 @@ def test_the_answer_to_a_repeated_question_goes_to_the_new_connection(
 def test_a_repeated_question_with_another_text_does_not_replace_the_first_one(
     api: SocketHarness, status: QuestionStatus
 ) -> None:
-    stored = QuestionRecord(
+    stored_question = QuestionRecord(
         status=status, session=SESSION_ID, text="Why?", lecture_id="lecture-1", running_until_ms=START_MS + 1
     )
-    api.put_question(stored)
+    api.put_question(stored_question)
     api.ask(text="How?")
     calls = 1 if status is QuestionStatus.ANSWERED else 0
-    assert api.read_question() == stored.model_copy(
+    assert api.read_question() == stored_question.model_copy(
         update={"listener": Listener(connection="c1", request_count=1), "calls": calls}
     )
 
@@ -208,12 +214,14 @@ def test_a_question_that_cannot_be_answered_is_refused_when_it_is_repeated(api: 
 def test_the_number_of_concurrent_questions_is_limited(api: SocketHarness) -> None:
     for number in range(ENVIRONMENT.queries_at_once):
         assert api.ask(f"question-{number}")["type"] == "queryAccepted"
-    answered = QuestionRecord(status=QuestionStatus.ANSWERED, session=SESSION_ID, listener=Listener(connection="c0"))
-    api.put_question(answered, "question-y")
-    for query_id, stored in (("question-x", QuestionRecord()), ("question-y", answered)):
+    answered_question = QuestionRecord(
+        status=QuestionStatus.ANSWERED, session=SESSION_ID, listener=Listener(connection="c0")
+    )
+    api.put_question(answered_question, "question-y")
+    for query_id, stored_question in (("question-x", QuestionRecord()), ("question-y", answered_question)):
         answer = api.ask(query_id)
         assert (answer["code"], len(api.worker_events)) == ("TOO_MANY_QUERIES", ENVIRONMENT.queries_at_once)
-        assert api.read_question(query_id) == stored, "a refused question is not changed"
+        assert api.read_question(query_id) == stored_question, "a refused question is not changed"
     api.connect("c2", BOB_IDENTITY)
     assert api.ask("question-x", "c2")["type"] == "queryAccepted", "other guests' questions do not count"
     api.end_question("question-0")
@@ -243,22 +251,24 @@ def test_a_repeated_question_that_is_being_answered_is_not_counted_and_never_ref
     for number in range(ENVIRONMENT.queries_at_once):
         api.ask(f"question-{number}")
     before = api.read_allowance().asked_ms
-    running = QuestionRecord(status=QuestionStatus.RUNNING, running_until_ms=START_MS + HOUR_MS, session=SESSION_ID)
-    for stored in (QuestionRecord(status=QuestionStatus.ACCEPTED, session=SESSION_ID), running):
-        api.put_question(stored, "question-0")
+    running_question = QuestionRecord(
+        status=QuestionStatus.RUNNING, running_until_ms=START_MS + HOUR_MS, session=SESSION_ID
+    )
+    for stored_question in (QuestionRecord(status=QuestionStatus.ACCEPTED, session=SESSION_ID), running_question):
+        api.put_question(stored_question, "question-0")
         for _ in range(ENVIRONMENT.queries_per_hour + 1):
             assert api.ask("question-0")["type"] == "queryAccepted"
     assert api.read_allowance().asked_ms == before
 
 
-@pytest.mark.parametrize("error", [LAMBDA_UNREACHABLE, INVOCATION_REFUSED])
+@pytest.mark.parametrize("error", [LAMBDA_UNREACHABLE, INVOCATION_THROTTLED])
 @pytest.mark.parametrize(
-    "stored", [QuestionRecord(), QuestionRecord(status=QuestionStatus.ANSWERED, session=SESSION_ID, attempt=3)]
+    "stored_question", [QuestionRecord(), QuestionRecord(status=QuestionStatus.ANSWERED, session=SESSION_ID, attempt=3)]
 )
 def test_a_worker_that_could_not_be_invoked_is_invoked_when_the_question_is_repeated(
-    api: SocketHarness, error: Exception, stored: QuestionRecord
+    api: SocketHarness, error: Exception, stored_question: QuestionRecord
 ) -> None:
-    api.put_question(stored)
+    api.put_question(stored_question)
     api.invocation_error = error
     answer = api.ask()
     assert (answer["code"], api.worker_events) == ("UNAVAILABLE", [])
@@ -268,7 +278,7 @@ def test_a_worker_that_could_not_be_invoked_is_invoked_when_the_question_is_repe
     assert (repeated["type"], repeated["sessionId"]) == ("queryAccepted", api.read_question().session)
     assert api.worker_events == [WorkerEvent(guest_id=ANN_GUEST_ID, query_id="question-1")]
     assert api.read_allowance().asked_ms == (START_MS,)
-    assert api.read_question().attempt == stored.attempt, "the stored answer of an earlier attempt stays valid"
+    assert api.read_question().attempt == stored_question.attempt, "the stored answer of an earlier attempt stays valid"
 
 
 def test_questions_whose_worker_cannot_be_invoked_do_not_count(api: SocketHarness) -> None:
@@ -278,7 +288,9 @@ def test_questions_whose_worker_cannot_be_invoked_do_not_count(api: SocketHarnes
         assert api.ask(f"question-{number}")["code"] == "UNAVAILABLE"
 
 
-def test_a_failed_invocation_does_not_remove_the_count_of_an_earlier_request(api: SocketHarness) -> None:
+def test_a_failed_invocation_of_a_repeated_question_does_not_remove_the_count_of_its_first_request(
+    api: SocketHarness,
+) -> None:
     api.ask()
     api.clock.now_ms += 1
     api.invocation_error = LAMBDA_UNREACHABLE
@@ -302,17 +314,18 @@ def test_a_concurrently_changed_question_is_counted_once(api: SocketHarness, mon
     assert (len(requests), api.read_allowance().asked_ms, len(api.worker_events)) == (2, (START_MS,), 1)
 
 
-def _assert_nothing_changed(api: SocketHarness) -> None:
+def _assert_no_question_stored(api: SocketHarness) -> None:
+    """Check that no question or allowance is stored, and that no worker is invoked."""
     kinds = {item["sessionId"]["S"].split("#")[0] for item in api.stored_items()}
     assert (api.worker_events, kinds) == ([], {"connection", "lecture"})
 
 
 @pytest.mark.parametrize(("running_until_ms", "answer_type"), [(START_MS + 1, "queryAccepted"), (START_MS, "error")])
-def test_a_question_without_invocations_left_is_accepted_only_while_it_is_being_answered(
+def test_a_question_with_the_maximum_of_invocations_is_accepted_only_while_it_is_being_answered(
     api: SocketHarness, running_until_ms: int, answer_type: str
 ) -> None:
-    stored = QuestionRecord(status=QuestionStatus.RUNNING, session=SESSION_ID, calls=MAX_CALLS)
-    api.put_question(stored.model_copy(update={"running_until_ms": running_until_ms}))
+    stored_question = QuestionRecord(status=QuestionStatus.RUNNING, session=SESSION_ID, calls=MAX_CALLS)
+    api.put_question(stored_question.model_copy(update={"running_until_ms": running_until_ms}))
     answer = api.ask()
     assert (answer["type"], answer.get("code")) == (answer_type, "TOO_MANY_QUERIES" if answer_type == "error" else None)
     assert api.worker_events == []

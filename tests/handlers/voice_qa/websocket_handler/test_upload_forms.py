@@ -1,4 +1,4 @@
-"""Forms for uploads of lectures and spoken questions: the limits in the signed policies, and refused requests."""
+"""Upload forms (presigned POSTs to S3) for lectures and spoken questions: their signed limits, and refused requests."""
 
 import base64
 import json
@@ -62,7 +62,7 @@ def test_a_form_is_limited_to_one_key_one_type_and_a_size(api: SocketHarness, ki
     assert comparisons == ["content-length-range"], "no condition is a prefix match"
 
 
-def test_a_lectures_item_names_its_first_owner_and_has_no_time_to_live(api: SocketHarness) -> None:
+def test_a_lectures_item_keeps_its_first_owner_and_has_no_time_to_live(api: SocketHarness) -> None:
     lecture = api.send("upload", kind="lecture", contentType="audio/mpeg")["lectureId"]
     LectureTable(api.dynamodb, TABLE).store_owner(lecture, BOB_GUEST_ID, "c2")
     [item] = [item for item in api.stored_items() if item["sessionId"]["S"] == f"lecture#{lecture}"]
@@ -126,8 +126,8 @@ def test_any_other_key_is_not_a_spoken_question_of_the_guest(key: str) -> None:
 @given(st.text(st.sampled_from([*ALPHABET, *"./-:a"]), max_size=80) | st.text(max_size=80))
 @example(ULID)
 def test_only_a_ulid_below_the_guests_prefix_is_a_spoken_question_of_the_guest(name: str) -> None:
-    own = is_own_query(ANN_GUEST_ID, f"queries/{ANN_GUEST_ID}/{name}")
-    assert own == (len(name) == 26 and set(name) <= set(ALPHABET) and name[0] in "01234567")
+    is_own = is_own_query(ANN_GUEST_ID, f"queries/{ANN_GUEST_ID}/{name}")
+    assert is_own == (len(name) == 26 and set(name) <= set(ALPHABET) and name[0] in "01234567")
 
 
 def test_the_number_of_a_guests_lectures_per_day_is_limited(api: SocketHarness) -> None:

@@ -1,6 +1,7 @@
-"""Fake agents that follow a script for each connection, and a clock that tests advance.
+"""Fake agents, as HTTP servers that follow a script for each connection, and a clock that tests advance.
 
-The functions `send_…` return such scripts.
+The agent is the external service that answers questions. The functions `send_…` return scripts. The functions
+`…_message` return messages of the agent protocol, which the agent sends as lines of JSON.
 """
 
 import base64
@@ -42,6 +43,7 @@ QUESTION = AgentQuestion(
     conversation=(Turn("Who speaks?", "Nobody."),),
 )
 Script = Callable[[socket.socket], None]
+"""Function that answers the request of one connection."""
 
 
 @dataclass
@@ -155,15 +157,15 @@ def json_lines(*messages: dict[str, Any]) -> bytes:
     return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
 
 
-def text(content: str) -> dict[str, Any]:
+def text_message(content: str) -> dict[str, Any]:
     return {"type": "text", "text": content}
 
 
-def audio(content: bytes, audio_format: str = "ogg-opus") -> dict[str, Any]:
+def audio_message(content: bytes, audio_format: str = "ogg-opus") -> dict[str, Any]:
     return {"type": "audio", "audio": base64.b64encode(content).decode(), "format": audio_format}
 
 
-def citation(start: Any, end: Any, quote: str = "said") -> dict[str, Any]:
+def citation_message(start: Any, end: Any, quote: str = "said") -> dict[str, Any]:
     return {"type": "citation", "startMs": start, "endMs": end, "quote": quote}
 
 
@@ -185,7 +187,7 @@ def read_request(connection: socket.socket) -> tuple[str, bytes]:
         return "".join(lines), file.read(length)
 
 
-SHORT_ANSWER = send_answer(text("Hello."), DONE)
+SHORT_ANSWER = send_answer(text_message("Hello."), DONE)
 SHORT_ANSWER_PIECES = [AgentTextPiece("Hello.")]
 
 
@@ -199,7 +201,7 @@ def ask_agent(endpoint: str, clock: Clock) -> list[AgentPiece]:
 
 
 def agent_failure(endpoint: str, clock: Clock) -> AgentFailed:
-    """Return the error of a question. It must not contain any text of the agent."""
+    """Ask a question that fails, and return its error, which must not contain any text of the agent."""
     with pytest.raises(AgentFailed) as failed:
         ask_agent(endpoint, clock)
     assert CANARY not in "".join(traceback.format_exception(failed.value))

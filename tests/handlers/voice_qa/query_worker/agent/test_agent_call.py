@@ -1,4 +1,8 @@
-"""Time limits of an answer that the agent streams, with a fake response body and a manual clock."""
+"""Time limits of an answer that the agent streams, with a fake response body and a manual clock.
+
+The agent, an external service, sends each piece of its answer as a line of JSON. By default, an answer fails after 20
+seconds without a complete line (silence), and after 600 seconds in total.
+"""
 
 from collections.abc import Iterable, Iterator
 from itertools import repeat
@@ -15,9 +19,9 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
     AgentTextPiece,
 )
 from handlers.voice_qa.query_worker.agent.http_connection import HttpExchange
-from tests.handlers.voice_qa.query_worker.agent.agent_servers import DONE, DURATION_MS, Clock, json_lines, text
+from tests.handlers.voice_qa.query_worker.agent.agent_servers import DONE, DURATION_MS, Clock, json_lines, text_message
 
-LINE_A, LINE_B = json_lines(text("a")), json_lines(text("b"))
+LINE_A, LINE_B = json_lines(text_message("a")), json_lines(text_message("b"))
 LAST_LINE = json_lines(DONE)
 LINE_WITHOUT_PIECE = json_lines({"type": "waiting"})
 
@@ -57,12 +61,12 @@ def failure_and_seconds(seconds_per_part: float, parts: Iterable[bytes]) -> tupl
     return failed.value.code, clock.seconds - Clock().seconds
 
 
-def test_a_line_that_arrives_slowly_counts_as_silence() -> None:
+def test_the_bytes_of_an_incomplete_line_do_not_end_the_silence() -> None:
     single_bytes = [bytes([byte]) for byte in LINE_A + LAST_LINE]
     assert failure_and_seconds(2, single_bytes) == (AgentCode.TOO_SLOW, 20)
 
 
-def test_each_line_restarts_the_silence_limit() -> None:
+def test_each_complete_line_restarts_the_limit_of_silence() -> None:
     clock = Clock()
     with create_answer(SlowBody(clock, 19, [LINE_WITHOUT_PIECE, LINE_A, LAST_LINE]), clock) as answer:
         assert list(answer) == [AgentTextPiece("a")]

@@ -1,4 +1,7 @@
-"""The agent protocol: the pieces that each line gives, the limits, and invalid or hostile input."""
+"""The agent protocol: the pieces of an answer, its limits, and invalid or hostile input.
+
+The agent is the external service that answers questions. It sends each piece of an answer as a line of JSON.
+"""
 
 import contextlib
 import json
@@ -36,18 +39,18 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     DONE,
     DURATION_MS,
     QUESTION,
-    audio,
-    citation,
+    audio_message,
+    citation_message,
     json_lines,
-    text,
+    text_message,
 )
 
 MESSAGES = [
     {"type": "transcript", "text": "what is a stream"},
-    text("A stream "),
-    audio(b"audio"),
-    citation(0, DURATION_MS, "a stream is"),
-    text("is."),
+    text_message("A stream "),
+    audio_message(b"audio"),
+    citation_message(0, DURATION_MS, "a stream is"),
+    text_message("is."),
     DONE,
 ]
 PIECES: list[AgentPiece] = [
@@ -71,7 +74,7 @@ def error_code(data: bytes) -> AgentCode:
 
 def test_each_line_becomes_a_piece_until_the_line_done() -> None:
     reader = AnswerReader(DURATION_MS)
-    assert list(reader.feed(json_lines(*MESSAGES, text("more")))) == PIECES
+    assert list(reader.feed(json_lines(*MESSAGES, text_message("more")))) == PIECES
     assert reader.done
     assert list(reader.feed(b"no json\n")) == []
 
@@ -90,13 +93,15 @@ def test_lines_can_be_sent_as_server_sent_events() -> None:
     event = b": comment\r\nid: 1\r\nevent: message\r\ndata: %b\r\n"
     events = b"".join(event % json_lines(message).strip() for message in MESSAGES)
     assert list(AnswerReader(DURATION_MS).feed(events)) == PIECES
-    event = b"retry: 1\ndata:" + json_lines(text("no space"))
+    event = b"retry: 1\ndata:" + json_lines(text_message("no space"))
     assert list(AnswerReader(DURATION_MS).feed(event)) == [AgentTextPiece("no space")]
 
 
 def test_unknown_or_empty_messages_give_no_piece() -> None:
-    assert read_pieces({"type": "waiting", "text": 1}, {**text("known"), "other": [1]}) == [AgentTextPiece("known")]
-    assert read_pieces(text(""), audio(b"")) == []
+    assert read_pieces({"type": "waiting", "text": 1}, {**text_message("known"), "other": [1]}) == [
+        AgentTextPiece("known")
+    ]
+    assert read_pieces(text_message(""), audio_message(b"")) == []
     assert list(AnswerReader(DURATION_MS).feed(b"\n\r\n  \n")) == []
 
 
@@ -112,11 +117,11 @@ def test_unknown_or_empty_messages_give_no_piece() -> None:
         b'{"type": ' + b"9" * 5000 + b"}\n",
         b"data: data: {}\n",
         *(
-            json_lines({"type": "audio", "audio": audio, "format": "ogg-opus"})
-            for audio in (None, "a", "YQ==YQ==", "Y Q=", "\N{LATIN SMALL LETTER E WITH ACUTE}")
+            json_lines({"type": "audio", "audio": encoded_audio, "format": "ogg-opus"})
+            for encoded_audio in (None, "a", "YQ==YQ==", "Y Q=", "\N{LATIN SMALL LETTER E WITH ACUTE}")
         ),
         *(json_lines({"type": "audio", "audio": "YQ==", "format": kind}) for kind in (None, "wma", ["mp3"])),
-        *(json_lines(citation(start, end)) for start, end in ((0.5, 1), ("0", 1), (False, True))),
+        *(json_lines(citation_message(start, end)) for start, end in ((0.5, 1), ("0", 1), (False, True))),
         json_lines({"type": "citation", "startMs": 0, "endMs": 1}),
     ],
 )
@@ -125,8 +130,8 @@ def test_an_invalid_line_is_malformed(data: bytes) -> None:
 
 
 def test_all_audio_must_have_one_format() -> None:
-    assert error_code(json_lines(audio(b"a"), audio(b"b", "mp3"))) is AgentCode.MALFORMED
-    assert read_pieces(audio(b"a", "mp3"), audio(b"b", "mp3")) == [
+    assert error_code(json_lines(audio_message(b"a"), audio_message(b"b", "mp3"))) is AgentCode.MALFORMED
+    assert read_pieces(audio_message(b"a", "mp3"), audio_message(b"b", "mp3")) == [
         AgentAudioPiece(b"a", AnswerAudioFormat.MP3),
         AgentAudioPiece(b"b", AnswerAudioFormat.MP3),
     ]
@@ -137,7 +142,7 @@ def test_all_audio_must_have_one_format() -> None:
 )
 def test_a_citation_outside_the_lecture_is_dropped_and_counted(start: int, end: int) -> None:
     reader = AnswerReader(DURATION_MS)
-    data = json_lines(citation(start, end), citation(0, 1), DONE)
+    data = json_lines(citation_message(start, end), citation_message(0, 1), DONE)
     assert list(reader.feed(data)) == [AgentCitationPiece(0, 1, "said")]
     assert reader.dropped_citations == 1
     assert reader.done
@@ -160,15 +165,16 @@ def test_a_citation_outside_the_lecture_is_dropped_and_counted(start: int, end: 
 )
 def test_an_agent_can_report_its_own_failure(message: dict[str, Any], expected: AgentCode, retryable: bool) -> None:
     reader = AnswerReader(DURATION_MS)
-    assert list(reader.feed(json_lines(text("so far")))) == [AgentTextPiece("so far")]
-    sent = {name: value for name, value in {"type": "error", **message}.items() if value is not None}
+    assert list(reader.feed(json_lines(text_message("first")))) == [AgentTextPiece("first")]
+    sent_message = {name: value for name, value in {"type": "error", **message}.items() if value is not None}
     with pytest.raises(AgentFailed) as failed:
-        list(reader.feed(json_lines(sent)))
+        list(reader.feed(json_lines(sent_message)))
     assert (failed.value.code, failed.value.retryable) == (expected, retryable)
     assert CANARY not in repr(failed.value)
 
 
 def padded_line(length: int) -> bytes:
+    """Return a message of an unknown type with this number of bytes."""
     return json.dumps({"type": "other", "x": ""}).encode()[:-2] + b"x" * (length - 26) + b'"}'
 
 
@@ -179,7 +185,7 @@ def test_the_length_of_a_line_is_limited(size: int) -> None:
         return [piece for at in range(0, len(data), size) for piece in reader.feed(data[at : at + size])]
 
     assert len(padded_line(MAX_LINE)) == MAX_LINE
-    assert feed_in_parts(padded_line(MAX_LINE) + b"\n" + json_lines(text("a"))) == [AgentTextPiece("a")]
+    assert feed_in_parts(padded_line(MAX_LINE) + b"\n" + json_lines(text_message("a"))) == [AgentTextPiece("a")]
     for too_long in (padded_line(MAX_LINE + 1) + b"\n", b"x" * (MAX_LINE + 1)):
         with pytest.raises(AgentFailed) as failed:
             feed_in_parts(too_long)
@@ -187,19 +193,26 @@ def test_the_length_of_a_line_is_limited(size: int) -> None:
 
 
 def test_all_text_counts_towards_the_text_limit() -> None:
+    # "é" has two bytes in UTF-8, so the four texts reach the limit. The second citation is dropped but counts.
     part = "é" * (MAX_TEXT // 2 // 4)
     transcript = {"type": "transcript", "text": part}
-    messages = [text(part), transcript, citation(0, 1, part), citation(5, 4, part), text("")]
+    messages = [
+        text_message(part),
+        transcript,
+        citation_message(0, 1, part),
+        citation_message(5, 4, part),
+        text_message(""),
+    ]
     assert len(read_pieces(*messages)) == 3
-    assert error_code(json_lines(*messages, text("a"))) is AgentCode.TOO_MUCH
+    assert error_code(json_lines(*messages, text_message("a"))) is AgentCode.TOO_MUCH
 
 
 def test_the_amount_of_citations_and_audio_is_limited() -> None:
-    assert len(read_pieces(*[citation(0, 1)] * MAX_CITATIONS)) == MAX_CITATIONS
-    assert error_code(json_lines(citation(0, 1)) * (MAX_CITATIONS + 1)) is AgentCode.TOO_MUCH
-    line = json_lines(audio(bytes(MAX_AUDIO // 128), "mp3"))
+    assert len(read_pieces(*[citation_message(0, 1)] * MAX_CITATIONS)) == MAX_CITATIONS
+    assert error_code(json_lines(citation_message(0, 1)) * (MAX_CITATIONS + 1)) is AgentCode.TOO_MUCH
+    line = json_lines(audio_message(bytes(MAX_AUDIO // 128), "mp3"))
     assert sum(1 for _ in AnswerReader(DURATION_MS).feed(line * 128)) == 128
-    assert error_code(line * 128 + json_lines(audio(b"a", "mp3"))) is AgentCode.TOO_MUCH
+    assert error_code(line * 128 + json_lines(audio_message(b"a", "mp3"))) is AgentCode.TOO_MUCH
 
 
 def test_the_total_size_is_limited() -> None:
@@ -224,7 +237,7 @@ JSON = st.recursive(
 
 
 @given(st.lists(st.binary() | JSON.map(lambda item: json.dumps(item).encode()) | message_objects(JSON).map(json_lines)))
-def test_any_bytes_raise_only_agent_failures(lines: list[bytes]) -> None:
+def test_any_bytes_give_valid_pieces_or_an_agent_failure(lines: list[bytes]) -> None:
     reader = AnswerReader(DURATION_MS)
     pieces: list[AgentPiece] = []
     with contextlib.suppress(AgentFailed):
@@ -264,6 +277,6 @@ def test_a_question_is_sent_as_the_protocol_defines() -> None:
     question = AgentQuestion(
         "query", opaque_session_id("session"), Lecture("lecture", "url", "mp3", 1), SpokenQuery("query-url", "webm")
     )
-    sent = json.loads(request_body(question))
-    assert sent["query"] == {"url": "query-url", "format": "webm"}
-    assert sent["conversation"] == []
+    sent_request = json.loads(request_body(question))
+    assert sent_request["query"] == {"url": "query-url", "format": "webm"}
+    assert sent_request["conversation"] == []

@@ -1,4 +1,7 @@
-"""Client of AgentCore Runtime: it sends the same request as boto3, and maps the service's errors to codes."""
+"""Client of an agent, the external service that answers questions, on Bedrock AgentCore Runtime.
+
+It sends the same request as boto3, and maps the service's errors to codes.
+"""
 
 import json
 import logging

@@ -1,4 +1,7 @@
-"""Client of an HTTP agent, on real sockets: requests, streamed answers, and every kind of failure."""
+"""Client of an agent, the external service that answers questions, over HTTP on real sockets.
+
+It sends requests, reads streamed answers, and reports every kind of failure with a code.
+"""
 
 import gzip
 import socket
@@ -31,7 +34,7 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     Script,
     agent_failure,
     ask_agent,
-    citation,
+    citation_message,
     create_agent,
     json_lines,
     read_first_bytes,
@@ -40,7 +43,7 @@ from tests.handlers.voice_qa.query_worker.agent.agent_servers import (
     send_answer,
     send_bytes,
     send_status,
-    text,
+    text_message,
     unused_port,
 )
 
@@ -57,7 +60,7 @@ def send_and_wait(data: bytes, event: threading.Event) -> Script:
 
 def test_a_question_is_sent_and_answered(clock: Clock) -> None:
     with (
-        run_server(send_answer(text("Hello."), citation(0, 10**9), DONE)) as server,
+        run_server(send_answer(text_message("Hello."), citation_message(0, 10**9), DONE)) as server,
         create_agent(server.endpoint + "/base/", clock).answer(QUESTION) as answer,
     ):
         assert list(answer) == SHORT_ANSWER_PIECES
@@ -75,9 +78,9 @@ def test_pieces_arrive_before_the_answer_is_complete(clock: Clock) -> None:
     first_piece_received = threading.Event()
 
     def script(connection: socket.socket) -> None:
-        connection.sendall(response_headers() + json_lines(text("first")))
+        connection.sendall(response_headers() + json_lines(text_message("first")))
         assert first_piece_received.wait(20)
-        connection.sendall(json_lines(text("second"), DONE))
+        connection.sendall(json_lines(text_message("second"), DONE))
 
     with run_server(script) as server, create_agent(server.endpoint, clock).answer(QUESTION) as answer:
         pieces = iter(answer)
@@ -90,24 +93,24 @@ def test_pieces_arrive_before_the_answer_is_complete(clock: Clock) -> None:
     ("second_message", "pieces_read"),
     [
         pytest.param(DONE, 2, id="complete answer"),
-        pytest.param(text("more"), 1, id="caller stops after the first piece"),
-        pytest.param(text("more"), 0, id="caller reads nothing"),
+        pytest.param(text_message("more"), 1, id="caller stops after the first piece"),
+        pytest.param(text_message("more"), 0, id="caller reads nothing"),
     ],
 )
 def test_the_connection_is_closed_at_the_end_of_the_answer_or_when_the_caller_stops(
     clock: Clock, second_message: dict[str, Any], pieces_read: int
 ) -> None:
-    closed = threading.Event()
+    connection_closed = threading.Event()
 
     def script(connection: socket.socket) -> None:
-        connection.sendall(response_headers() + json_lines(text("Hello."), second_message))
+        connection.sendall(response_headers() + json_lines(text_message("Hello."), second_message))
         assert connection.recv(1) == b""
-        closed.set()
+        connection_closed.set()
 
     with run_server(script) as server:
         with create_agent(server.endpoint, clock).answer(QUESTION) as answer:
             assert list(islice(answer, pieces_read)) == SHORT_ANSWER_PIECES[:pieces_read]
-        assert closed.wait(20)
+        assert connection_closed.wait(20)
         assert list(answer) == []
 
 
@@ -119,7 +122,7 @@ def test_proxy_variables_of_the_environment_are_ignored(clock: Clock, monkeypatc
         assert ask_agent(server.endpoint, clock) == SHORT_ANSWER_PIECES
 
 
-def test_a_compressed_answer_is_not_decompressed(clock: Clock) -> None:
+def test_a_compressed_answer_is_malformed_and_not_decompressed(clock: Clock) -> None:
     compressed = gzip.compress(bytes(50 * 1024 * 1024))
     with run_server(send_bytes(response_headers("Content-Encoding: gzip"), compressed)) as server:
         assert agent_failure(server.endpoint, clock).code is AgentCode.MALFORMED
@@ -167,7 +170,7 @@ def test_slow_headers_do_not_extend_the_timeout(clock: Clock) -> None:
 def test_an_answer_that_stops_without_its_end_times_out() -> None:
     timed_out = threading.Event()
     limits = AnswerLimits(silence_seconds=0.05)
-    with run_server(send_and_wait(response_headers() + json_lines(text("first")), timed_out)) as server:
+    with run_server(send_and_wait(response_headers() + json_lines(text_message("first")), timed_out)) as server:
         with HttpAgent(server.endpoint, limits).answer(QUESTION) as answer, pytest.raises(AgentFailed) as failed:
             list(answer)
         timed_out.set()
@@ -175,7 +178,7 @@ def test_an_answer_that_stops_without_its_end_times_out() -> None:
 
 
 def failure_while_reading(endpoint: str, clock: Clock, process: Callable[[AgentPiece], None]) -> AgentFailed:
-    """Return the failure of an answer, and call a function with each piece before it."""
+    """Ask a question whose answer fails, call a function with each earlier piece, and return the failure."""
     with create_agent(endpoint, clock).answer(QUESTION) as answer:
         try:
             for piece in answer:
@@ -185,8 +188,8 @@ def failure_while_reading(endpoint: str, clock: Clock, process: Callable[[AgentP
     pytest.fail("the answer did not fail")
 
 
-def test_an_answer_of_fifteen_minutes_is_too_slow(clock: Clock) -> None:
-    script = send_answer(*[text(f"minute {minute} ") for minute in range(15)], DONE)
+def test_the_time_that_the_caller_needs_for_pieces_counts_towards_the_limit_of_ten_minutes(clock: Clock) -> None:
+    script = send_answer(*[text_message(f"minute {minute} ") for minute in range(15)], DONE)
     pieces: list[AgentPiece] = []
 
     def process_for_a_minute(piece: AgentPiece) -> None:
@@ -211,7 +214,7 @@ def test_an_answer_of_fifteen_minutes_is_too_slow(clock: Clock) -> None:
 )
 def test_nothing_is_retried_after_the_first_byte(clock: Clock, later_bytes: bytes, expected: AgentCode) -> None:
     pieces: list[AgentPiece] = []
-    data = response_headers() + json_lines(text("first")) + later_bytes
+    data = response_headers() + json_lines(text_message("first")) + later_bytes
     with run_server(send_bytes(data)) as server:
         with create_agent(server.endpoint, clock).answer(QUESTION) as answer, pytest.raises(AgentFailed) as failed:
             pieces.extend(answer)
@@ -227,28 +230,29 @@ def test_nothing_is_retried_after_the_first_byte(clock: Clock, later_bytes: byte
     [b"", b"5\r\nab", b"5\r\nabcde\r\n", b"zz\r\n"],
     ids=["missing", "truncated", "no last chunk", "invalid size"],
 )
-def test_a_chunked_body_that_ends_before_its_last_chunk_is_interrupted(clock: Clock, second_chunk: bytes) -> None:
-    line = json_lines(text("first"))
+def test_a_chunked_body_that_ends_before_its_last_chunk_has_broken_off(clock: Clock, second_chunk: bytes) -> None:
+    line = json_lines(text_message("first"))
     first_chunk = b"%x\r\n%b\r\n" % (len(line), line)
     with run_server(send_bytes(response_headers("Transfer-Encoding: chunked"), first_chunk, second_chunk)) as server:
         assert agent_failure(server.endpoint, clock).code is AgentCode.BROKEN_OFF
 
 
-def test_a_reset_connection_is_interrupted(clock: Clock) -> None:
+def test_an_answer_whose_connection_is_reset_has_broken_off(clock: Clock) -> None:
     first_piece_received = threading.Event()
 
     def script(connection: socket.socket) -> None:
-        connection.sendall(response_headers() + json_lines(text("first")))
+        connection.sendall(response_headers() + json_lines(text_message("first")))
         assert first_piece_received.wait(20)
+        # With a linger time of 0, the server resets the connection when it closes it.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
     with run_server(script) as server:
-        failed = failure_while_reading(server.endpoint, clock, lambda _: first_piece_received.set())
-    assert failed.code is AgentCode.BROKEN_OFF
+        failure = failure_while_reading(server.endpoint, clock, lambda _: first_piece_received.set())
+    assert failure.code is AgentCode.BROKEN_OFF
 
 
-def test_a_response_to_an_incomplete_request_is_read(clock: Clock) -> None:
-    """The agent refuses the question after it has read only the first bytes."""
+def test_a_response_that_arrives_before_the_request_is_complete_is_read(clock: Clock) -> None:
+    """The agent refuses a long question after it has read only the first bytes."""
     long_question = replace(QUESTION, query=WrittenQuery("a" * 8 * 1024 * 1024))
     with run_server(send_status(413), read=read_first_bytes) as server:
         with pytest.raises(AgentFailed) as failed:

@@ -1,4 +1,4 @@
-"""Addresses of agents, and an HTTP connection to an agent with TLS."""
+"""Addresses of agents, the external services that answer questions, and an HTTP connection to an agent with TLS."""
 
 import ssl
 from pathlib import Path
