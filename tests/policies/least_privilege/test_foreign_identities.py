@@ -8,7 +8,7 @@ from components.settings.foundation import Partner
 from guardrails.model import resource_types as t
 from guardrails.pack.stack_configuration import StackContext
 from tests.policies.policy_harness import (
-    BY_NAME,
+    POLICIES_BY_NAME,
     SampleResource,
     build_context,
     build_messages,
@@ -31,7 +31,7 @@ PARTNERS = {
 
 def find_messages(context: StackContext, *samples: SampleResource) -> list[str]:
     """Return the findings about foreign accounts and buckets."""
-    policies = [BY_NAME["account-known"], BY_NAME["bucket-known"]]
+    policies = [POLICIES_BY_NAME["account-known"], POLICIES_BY_NAME["bucket-known"]]
     return [answer.message for answer in run_policies(policies, build_messages(samples), context)]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from guardrails.model import resource_types as t
 from tests.policies.policy_harness import (
-    BY_NAME,
+    POLICIES_BY_NAME,
     UNKNOWN,
     SampleResource,
     build_context,
@@ -40,5 +40,5 @@ def nest(value: object, levels: int) -> str:
 )
 def test_a_foreign_account_is_found_at_every_depth_and_in_every_document(value: object) -> None:
     stack = build_messages([SampleResource(t.EVENT_TARGET, {"input": value, "late": UNKNOWN})])
-    [answer] = run_policies([BY_NAME["account-known"]], stack, build_context())
+    [answer] = run_policies([POLICIES_BY_NAME["account-known"]], stack, build_context())
     assert "999999999999" in answer.message

@@ -17,7 +17,7 @@ from local.preview import stack_files
 from local.preview.policy_pack_process import UNDECIDED, PolicyPackProcess
 from local.preview.resource_graph import Graph
 from tests.policies import policy_harness
-from tests.policies.policy_harness import BY_NAME, build_exception
+from tests.policies.policy_harness import POLICIES_BY_NAME, build_exception
 from tests.whole_program import ONE_WORKER, STACKS, changed_in, graph, previewed, recorded
 
 DOCUMENTS_WITH_GENERATED_IDS = frozenset(
@@ -184,7 +184,7 @@ def test_an_exception_is_reported_and_no_exception_excuses_another() -> None:
     exceptions += [build_exception(policy, "platform") for policy in rules]
     context = policy_harness.build_context("prod", *exceptions)
     found = policy_harness.run_policies(
-        [BY_NAME[rule] for rule in rules], policy_harness.messages_from_graph(graph("prod")), context
+        [POLICIES_BY_NAME[rule] for rule in rules], policy_harness.messages_from_graph(graph("prod")), context
     )
     assert {answer.policy for answer in found} == set(rules), "the program publishes no exceptions"
     assert any("expired on 2020-01-01" in answer.message for answer in found)

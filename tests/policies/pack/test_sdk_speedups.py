@@ -12,7 +12,7 @@ from guardrails.pack.policy_kinds import EnforcementLevel, ResourcePolicy
 from guardrails.pack.sdk_speedups import ANALYZER_CLASS, DECODING_NAMES, cache_decoding, replace_analyzer
 from guardrails.policy_catalogue import POLICIES
 from tests.policies.policy_harness import (
-    BY_NAME,
+    POLICIES_BY_NAME,
     EngineMessages,
     SampleResource,
     build_analyzer,
@@ -102,8 +102,8 @@ def test_a_resource_is_decoded_once_for_all_policies(sdk: Any, monkeypatch: pyte
 
 def test_a_remediation_does_not_change_what_other_policies_see(sdk: Any) -> None:
     cache_decoding()
-    analyzer = build_analyzer([BY_NAME["logs-expire"]], CONTEXT)
-    request = build_messages([SampleResource(t.LOG_GROUP, {"name": "l"})]).inputs["thing"]
+    analyzer = build_analyzer([POLICIES_BY_NAME["logs-expire"]], CONTEXT)
+    request = build_messages([SampleResource(t.LOG_GROUP, {"name": "l"})]).inputs["sample"]
     assert len(analyzer.Analyze(request, None).diagnostics) == 1
     changed = analyzer.Remediate(request, None).remediations[0].properties
     assert changed["retentionInDays"] == 90

@@ -16,7 +16,7 @@ from guardrails.pack.policy_kinds import (
 )
 from guardrails.pack.undecided_checks import UndecidedCheck, parse_reason, to_reason
 from tests.policies.policy_harness import (
-    BY_NAME,
+    POLICIES_BY_NAME,
     UNKNOWN,
     SampleResource,
     build_analyzer,
@@ -27,7 +27,7 @@ from tests.policies.policy_harness import (
 )
 
 POLICIES = PolicySet(PolicyGroup.RELIABILITY)
-REPORT = BY_NAME["checks-at-deployment"]
+REPORT = POLICIES_BY_NAME["checks-at-deployment"]
 TABLES = [SampleResource(t.TABLE, {"name": name}, resource) for resource, name in (("a", UNKNOWN), ("b", "bad"))]
 
 

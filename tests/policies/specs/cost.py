@@ -177,7 +177,7 @@ SPECS = (
         {"loggingConfig": None},
         "/aws/lambda/f",
         "name",
-        around=[SampleResource(t.LOG_GROUP, {"name": "l"}, "l")],
+        other_resources=[SampleResource(t.LOG_GROUP, {"name": "l"}, "l")],
         break_program=drop_resource("ingestion-manifest-builder-logs", BUILDER),
     ),
     PolicySpec(
@@ -201,7 +201,7 @@ SPECS = (
         {"containerProperties": json.dumps(CONTAINER)},
         {"containerProperties": "{}"},
         "a group that AWS would create",
-        around=[SampleResource(t.LOG_GROUP, {"name": "/polyphony/batch"}, "l")],
+        other_resources=[SampleResource(t.LOG_GROUP, {"name": "/polyphony/batch"}, "l")],
     ),
     bucket(
         "bucket-objects-expire",
@@ -236,8 +236,8 @@ SPECS = (
         {"name": "r"},
         {"name": "s"},
         "every pushed image",
-        around=[SampleResource(t.IMAGE_REPOSITORY_LIFECYCLE, {"repository": "r"}, "l")],
-        added=True,
+        other_resources=[SampleResource(t.IMAGE_REPOSITORY_LIFECYCLE, {"repository": "r"}, "l")],
+        add_to_program=True,
     ),
     property_spec(
         "query-scans-limited", t.ATHENA_WORKGROUP, "configuration", {"bytesScannedCutoffPerQuery": 10}, {}, "any amount"
@@ -251,7 +251,9 @@ SPECS = (
         {"name": "f", "timeout": 300},
         {"timeout": 900},
         "900 seconds",
-        around=[SampleResource(t.FUNCTION_ASYNC_CONFIG, {"functionName": "other", "qualifier": "live"}, "async")],
+        other_resources=[
+            SampleResource(t.FUNCTION_ASYNC_CONFIG, {"functionName": "other", "qualifier": "live"}, "async")
+        ],
     ),
     property_spec(
         "function-provisioned-ceiling",
@@ -290,7 +292,9 @@ SPECS = (
     resource_spec("glue-timeout-ceiling", t.GLUE_JOB, ETL, {"timeout": 480}, "480 minutes"),
     resource_spec("glue-concurrency-set", t.GLUE_JOB, ETL, {"executionProperty": None}, "Its default is 1"),
     replace(
-        resource_spec("glue-flex-before-prod", t.GLUE_JOB, ETL, {"executionClass": "STANDARD"}, "STANDARD", added=True),
+        resource_spec(
+            "glue-flex-before-prod", t.GLUE_JOB, ETL, {"executionClass": "STANDARD"}, "STANDARD", add_to_program=True
+        ),
         environment="staging",
     ),
     PolicySpec(
@@ -309,7 +313,7 @@ SPECS = (
         {"vpcEndpointType": "Interface", **REASON_TAG},
         {"tags": {"Reason": "why not"}},
         "no tag Reason",
-        added=True,
+        add_to_program=True,
     ),
     resource_spec("customer-key-with-reason", t.KMS_KEY, REASON_TAG, {"tags": None}, "no tag Reason"),
     ceiling("alarm-ceiling", t.ALARM, 201, "201 alarms"),

@@ -122,7 +122,7 @@ SPECS = (
         {"bucket": "b", "targetBucket": "audit"},
         {"targetBucket": "b"},
         "is the bucket b itself",
-        added=True,
+        add_to_program=True,
     ),
     PolicySpec(
         "bucket-originals-versioned",
@@ -157,7 +157,7 @@ SPECS = (
         {"name": "t", "tags": {"Backup": "daily"}},
         {"tags": {"Backup": "none"}},
         "'Backup': 'none'",
-        around=[
+        other_resources=[
             SampleResource(
                 t.BACKUP_SELECTION,
                 {"selectionTags": [{"type": "STRINGEQUALS", "key": "Backup", "value": "daily"}]},
@@ -171,7 +171,7 @@ SPECS = (
         {"name": "q"},
         {"name": "r"},
         "There is no IAM policy",
-        around=[SampleResource(t.QUEUE_POLICY, {"policy": tls_only(Resource=QUEUE_ARN)}, "policy")],
+        other_resources=[SampleResource(t.QUEUE_POLICY, {"policy": tls_only(Resource=QUEUE_ARN)}, "policy")],
     ),
     resource_spec(
         "topic-tls-only",
@@ -179,7 +179,7 @@ SPECS = (
         {"name": "q"},
         {"name": "r"},
         "There is no IAM policy",
-        around=[SampleResource(t.TOPIC_POLICY, {"policy": tls_only(Resource=TOPIC_ARN)}, "policy")],
+        other_resources=[SampleResource(t.TOPIC_POLICY, {"policy": tls_only(Resource=TOPIC_ARN)}, "policy")],
     ),
     property_spec("queue-encrypted", t.QUEUE, "sqsManagedSseEnabled", True, False, "sqsManagedSseEnabled"),
     resource_spec(

@@ -18,7 +18,7 @@ from tests.policies.policy_harness import (
     expect_no_finding,
     insert_resources,
 )
-from tests.policies.program_variations import ProgramVariation, added, changed, found_by
+from tests.policies.program_variations import ProgramVariation, add_resource, change_properties, found_by
 from tests.policies.specs.data_protection import tls_only
 from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, allow, document
 
@@ -151,7 +151,7 @@ CASES: tuple[PolicyCase, ...] = (
     ),
     expect_finding(
         COMPANIONS,
-        "The property policy of this resource and the resource thing define the same setting",
+        "The property policy of this resource and the resource sample define the same setting",
         SampleResource(t.QUEUE, {"name": "q", "policy": LETS_IN}, "q"),
         SampleResource(t.QUEUE_POLICY, {"queueUrl": "https://x/q", "policy": LETS_IN}),
     ),
@@ -180,22 +180,25 @@ ROLE_POLICY = {"role": "polyphony-prod-ingestion-sweeper", "policy": document()}
 VARIATIONS: tuple[ProgramVariation, ...] = (
     *found_by(
         COMPANIONS,
-        *(added(f"second {label}", kind, {"bucket": LANDING, **props}) for label, (kind, props) in OF_LANDING.items()),
-        added(
+        *(
+            add_resource(f"second {label}", kind, {"bucket": LANDING, **props})
+            for label, (kind, props) in OF_LANDING.items()
+        ),
+        add_resource(
             "block by reference",
             t.BUCKET_PUBLIC_ACCESS,
             {"bucket": UNKNOWN, **OPEN},
             references={"bucket": ["voice-qa-audio-bucket"]},
         ),
-        added("block by ARN", t.BUCKET_PUBLIC_ACCESS, {"bucket": f"arn:aws:s3:::{LANDING}", **OPEN}),
-        added("role policy of one name", t.ROLE_POLICY, {**ROLE_POLICY, "name": "grants"}),
-        added(
+        add_resource("block by ARN", t.BUCKET_PUBLIC_ACCESS, {"bucket": f"arn:aws:s3:::{LANDING}", **OPEN}),
+        add_resource("role policy of one name", t.ROLE_POLICY, {**ROLE_POLICY, "name": "grants"}),
+        add_resource(
             "role policy by reference",
             t.ROLE_POLICY,
             {"role": UNKNOWN, "name": "grants", "policy": "{}"},
             references={"role": ["ingestion-steps-role"]},
         ),
-        added(
+        add_resource(
             "queue policy by URL",
             t.QUEUE_POLICY,
             {
@@ -203,77 +206,83 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
                 "policy": document(),
             },
         ),
-        added(
+        add_resource(
             "queue policy by reference",
             t.QUEUE_POLICY,
             {"queueUrl": UNKNOWN, "policy": document()},
             references={"queueUrl": ["ingestion-intake-queue"]},
         ),
-        added(
+        add_resource(
             "topic policy by ARN",
             t.TOPIC_POLICY,
             {"arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:polyphony-prod-foundation-alerts", "policy": document()},
         ),
-        added(
+        add_resource(
             "topic policy by reference",
             t.TOPIC_POLICY,
             {"arn": UNKNOWN, "policy": document()},
             references={"arn": ["foundation-alerts-topic"]},
         ),
-        added(
+        add_resource(
             "settings of a stage",
             t.REST_METHOD_SETTINGS,
             {"restApi": UNKNOWN, "stageName": "api", "methodPath": "*/*", "settings": {}},
             references={"restApi": ["livestream-api-api"]},
         ),
-        added(
+        add_resource(
             "failure destination",
             t.FUNCTION_ASYNC_CONFIG,
             {"functionName": "polyphony-prod-ingestion-sweeper", "qualifier": "live"},
         ),
-        added(
+        add_resource(
             "lifecycle of images",
             t.IMAGE_REPOSITORY_LIFECYCLE,
             {"repository": UNKNOWN, "policy": "{}"},
             references={"repository": ["meetings-media-images-repository"]},
         ),
-        added(
+        add_resource(
             "roles of a pool",
             t.IDENTITY_POOL_ROLES,
             {"identityPoolId": UNKNOWN, "roles": {}},
             references={"identityPoolId": ["voice-qa-guests-pool"]},
         ),
-        added("API Gateway's account", t.API_GATEWAY_ACCOUNT, {}),
-        added(
+        add_resource("API Gateway's account", t.API_GATEWAY_ACCOUNT, {}),
+        add_resource(
             "event target",
             t.EVENT_TARGET,
             {"rule": "polyphony-prod-livestream-video-jobs", "targetId": "video-jobs", "arn": QUEUE_ARN},
         ),
-        changed("inline queue policy", "ingestion-intake-queue", {"policy": LETS_IN}),
-        changed("inline bucket policy", "ingestion-lake-bucket", {"policy": document()}),
-        changed("inline encryption", "voice-qa-audio-bucket", {"serverSideEncryptionConfiguration": {"rule": {}}}),
-        changed("inline topic policy", "foundation-alerts-topic", {"policy": LETS_IN}),
-        changed(
+        change_properties("inline queue policy", "ingestion-intake-queue", {"policy": LETS_IN}),
+        change_properties("inline bucket policy", "ingestion-lake-bucket", {"policy": document()}),
+        change_properties(
+            "inline encryption", "voice-qa-audio-bucket", {"serverSideEncryptionConfiguration": {"rule": {}}}
+        ),
+        change_properties("inline topic policy", "foundation-alerts-topic", {"policy": LETS_IN}),
+        change_properties(
             "inline role policy", "ingestion-steps-role", {"inlinePolicies": [{"name": "x", "policy": json.dumps({})}]}
         ),
-        added("bucket of one name", t.BUCKET, {"bucket": LANDING, "forceDestroy": True}),
-        added("queue of one name", t.QUEUE, {"name": "polyphony-prod-ingestion-intake"}),
-        added("topic of one name", t.TOPIC, {"name": "polyphony-prod-foundation-alerts"}),
-        added("alarm of one name", t.ALARM, {"name": "polyphony-prod-foundation-backup-failed-dlq-critical"}),
-        added("second platform", t.PLATFORM, {"account": "999999999999", "environment": "dev"}),
+        add_resource("bucket of one name", t.BUCKET, {"bucket": LANDING, "forceDestroy": True}),
+        add_resource("queue of one name", t.QUEUE, {"name": "polyphony-prod-ingestion-intake"}),
+        add_resource("topic of one name", t.TOPIC, {"name": "polyphony-prod-foundation-alerts"}),
+        add_resource("alarm of one name", t.ALARM, {"name": "polyphony-prod-foundation-backup-failed-dlq-critical"}),
+        add_resource("second platform", t.PLATFORM, {"account": "999999999999", "environment": "dev"}),
     ),
     # Harmless.
-    added("policy of an unknown API", t.REST_POLICY, {"restApiId": UNKNOWN, "policy": "{}"}),
-    added("role policy of another name", t.ROLE_POLICY, {**ROLE_POLICY, "name": "polyphony-prod-more"}),
-    added("role policy with a generated name", t.ROLE_POLICY, ROLE_POLICY),  # the provider generates a unique name
-    added("companion of another bucket", t.BUCKET_CORS, {"bucket": "polyphony-prod-ingestion-lake-123456789012"}),
-    added(
+    add_resource("policy of an unknown API", t.REST_POLICY, {"restApiId": UNKNOWN, "policy": "{}"}),
+    add_resource("role policy of another name", t.ROLE_POLICY, {**ROLE_POLICY, "name": "polyphony-prod-more"}),
+    add_resource(
+        "role policy with a generated name", t.ROLE_POLICY, ROLE_POLICY
+    ),  # the provider generates a unique name
+    add_resource(
+        "companion of another bucket", t.BUCKET_CORS, {"bucket": "polyphony-prod-ingestion-lake-123456789012"}
+    ),
+    add_resource(
         "settings of a method",
         t.REST_METHOD_SETTINGS,
         {"restApi": UNKNOWN, "stageName": "api", "methodPath": "x/GET", "settings": {}},
         references={"restApi": ["livestream-api-api"]},
     ),
-    added(
+    add_resource(
         "second target of a rule",
         t.EVENT_TARGET,
         {
@@ -283,15 +292,15 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             "deadLetterConfig": {"arn": QUEUE_ARN},
         },
     ),
-    added(
+    add_resource(
         "permission of another statement",
         t.FUNCTION_PERMISSION,
         {"function": "polyphony-prod-ingestion-sweeper", "qualifier": "live", "principal": ACCOUNT},
     ),
-    added(
+    add_resource(
         "asynchronous settings of another alias",
         t.FUNCTION_ASYNC_CONFIG,
         {"functionName": "polyphony-prod-ingestion-sweeper", "qualifier": "next", **LANDS},
     ),
-    added("second bucket metric", t.BUCKET_METRIC, {"bucket": LANDING, "name": "all"}),
+    add_resource("second bucket metric", t.BUCKET_METRIC, {"bucket": LANDING, "name": "all"}),
 )

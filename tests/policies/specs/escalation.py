@@ -41,7 +41,9 @@ def passes(principal: str | None, role_arn: str = ROLE_ARN) -> Statement:
 
 def bad(message_part: str, *statements: Statement, around: Sequence[SampleResource] = ()) -> PolicyCase:
     """Return a case of a role that can gain permissions."""
-    return expect_finding(ESCALATION, message_part, *around, role(), grants(document(*statements)), faulty_name="thing")
+    return expect_finding(
+        ESCALATION, message_part, *around, role(), grants(document(*statements)), faulty_name="sample"
+    )
 
 
 def harmless(*statements: Statement, around: Sequence[SampleResource] = (), **props: Any) -> PolicyCase:
@@ -137,7 +139,7 @@ PASSED_ROLES = (
         "iam:PassRole and lambda:CreateFunction",
         inline(document(passes("lambda.amazonaws.com"))),
         grants(document(allow("lambda:CreateFunction", FUNCTION_ARN))),
-        faulty_name="thing",
+        faulty_name="sample",
     ),
 )
 RUNNING_CODE = (

@@ -12,7 +12,7 @@ from tests.policies.policy_harness import (
     SampleResource,
     change_resource,
 )
-from tests.policies.program_variations import ProgramVariation, changed, granted
+from tests.policies.program_variations import ProgramVariation, add_statement, change_properties
 from tests.policies.specs.guest_permissions import COGNITO, GUEST_TRUST
 from tests.policies.specs.sample_iam_documents import ACCOUNT, ROLE_ARN, allow, trust
 
@@ -58,7 +58,7 @@ CASES: tuple[PolicyCase, ...] = ()
 def github(label: str, policy: str = FEDERATED, *, host: str = GITHUB, **condition: Any) -> ProgramVariation:
     """Return a variation in which a role trusts jobs of GitHub Actions."""
     text = trust({"Federated": PROVIDER_ARN + host}, condition, "sts:AssumeRoleWithWebIdentity")
-    return changed(label, f"{next(FUNCTIONS)}-role", {"assumeRolePolicy": text}, policy)
+    return change_properties(label, f"{next(FUNCTIONS)}-role", {"assumeRolePolicy": text}, policy)
 
 
 def github_subject(
@@ -76,12 +76,12 @@ def trusts(
 ) -> ProgramVariation:
     """Return a variation in which a role trusts one more principal."""
     [statement] = json.loads(trust(principal, condition))["Statement"]
-    return granted(label, f"{next(FUNCTIONS)}-role", statement, policy, "assumeRolePolicy")
+    return add_statement(label, f"{next(FUNCTIONS)}-role", statement, policy, "assumeRolePolicy")
 
 
 def assumes(label: str, resource: object, policy: str = ASSUME, action: str = "sts:AssumeRole") -> ProgramVariation:
     """Return a variation in which a role may assume other roles."""
-    return granted(label, f"{next(FUNCTIONS)}-grants", {**allow(action), "Resource": resource}, policy)
+    return add_statement(label, f"{next(FUNCTIONS)}-grants", {**allow(action), "Resource": resource}, policy)
 
 
 VARIATIONS: tuple[ProgramVariation, ...] = (

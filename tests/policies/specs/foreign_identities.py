@@ -16,13 +16,13 @@ from tests.policies.policy_harness import (
 )
 from tests.policies.program_variations import (
     ProgramVariation,
-    added,
-    changed,
-    changed_nested,
-    edited,
+    add_resource,
+    add_statement,
+    change_properties,
+    edit_json,
     found_by,
-    granted,
-    replaced_text,
+    replace_text,
+    set_nested_property,
 )
 from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, Statement, allow, document, trust
 
@@ -134,67 +134,67 @@ CASES: tuple[PolicyCase, ...] = (
 
 def trusted(label: str, role: str, principal: object) -> ProgramVariation:
     """Return a variation in which a role trusts one more principal."""
-    return granted(label, role, json.loads(trust(principal))["Statement"][0], key="assumeRolePolicy")
+    return add_statement(label, role, json.loads(trust(principal))["Statement"][0], key="assumeRolePolicy")
 
 
 def with_variable(label: str, function: str, name: str, value: str) -> ProgramVariation:
     """Return a variation that sets an environment variable of a function."""
-    return changed_nested(label, function, ("environment", "variables", name), value)
+    return set_nested_property(label, function, ("environment", "variables", name), value)
 
 
 VARIATIONS: tuple[ProgramVariation, ...] = (
     *found_by(
         ACCOUNTS,
-        granted(
+        add_statement(
             "root user in a bucket policy", "ingestion-landing-policy", reads({"AWS": f"arn:aws:iam::{FOREIGN}:root"})
         ),
-        granted("account id in a bucket policy", "ingestion-lake-policy", reads({"AWS": FOREIGN})),
-        granted("one of several principals", "voice-qa-audio-policy", reads({"AWS": [ACCOUNT, FOREIGN_ROLE]})),
-        granted(
+        add_statement("account id in a bucket policy", "ingestion-lake-policy", reads({"AWS": FOREIGN})),
+        add_statement("one of several principals", "voice-qa-audio-policy", reads({"AWS": [ACCOUNT, FOREIGN_ROLE]})),
+        add_statement(
             "account in a condition",
             "meetings-recordings-policy",
             reads("*", {"StringEquals": {"aws:PrincipalAccount": [ACCOUNT, FOREIGN]}}),
         ),
-        granted(
+        add_statement(
             "organisation",
             "livestream-transcripts-policy",
             reads("*", {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}),
         ),
-        granted(
+        add_statement(
             "organisational unit",
             "foundation-audit-logs-policy",
             reads(
                 "*", {"ForAnyValue:StringEquals": {"aws:PrincipalOrgPaths": "o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/"}}
             ),
         ),
-        granted(
+        add_statement(
             "canonical user in a bucket policy", "ingestion-landing-policy", reads({"CanonicalUser": CANONICAL_USER})
         ),
-        granted("unique id of a role", "ingestion-lake-policy", reads({"AWS": "AROAJ2UCCR6DPCEXAMPLE"})),
-        granted(
+        add_statement("unique id of a role", "ingestion-lake-policy", reads({"AWS": "AROAJ2UCCR6DPCEXAMPLE"})),
+        add_statement(
             "unique id of a user in a condition",
             "voice-qa-audio-policy",
             reads("*", {"StringLike": {"aws:userId": "AIDACKCEVSQ6C2EXAMPLE"}}),
         ),
-        granted(
+        add_statement(
             "assumed session",
             "meetings-recordings-policy",
             reads({"AWS": f"arn:aws:sts::{FOREIGN}:assumed-role/reader/x"}),
         ),
-        granted(
+        add_statement(
             "origin access identity",
             "livestream-transcripts-policy",
             reads({"AWS": "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1"}),
         ),
-        granted(
+        add_statement(
             "federated user", "foundation-audit-logs-policy", reads({"AWS": f"arn:aws:sts::{FOREIGN}:federated-user/x"})
         ),
-        granted(
+        add_statement(
             "source account in a queue policy",
             "ingestion-intake-policy",
             sends({"Service": "s3.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": FOREIGN}}),
         ),
-        granted(
+        add_statement(
             "source rule in a queue policy",
             "livestream-video-jobs-dlq-policy",
             sends(
@@ -202,24 +202,26 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
                 {"ArnEquals": {"aws:SourceArn": f"arn:aws:events:{REGION}:{FOREIGN}:rule/x"}},
             ),
         ),
-        granted("topic policy", "foundation-alerts-policy", allow("sns:Subscribe", ALERTS, Principal={"AWS": FOREIGN})),
-        granted("resource of a role", "ingestion-sweeper-grants", allow("sqs:SendMessage", FOREIGN_QUEUE)),
-        granted(
+        add_statement(
+            "topic policy", "foundation-alerts-policy", allow("sns:Subscribe", ALERTS, Principal={"AWS": FOREIGN})
+        ),
+        add_statement("resource of a role", "ingestion-sweeper-grants", allow("sqs:SendMessage", FOREIGN_QUEUE)),
+        add_statement(
             "resource of every account",
             "ingestion-steps-grants",
             allow("sqs:SendMessage", f"arn:aws:sqs:{REGION}:*:copies"),
         ),
-        granted(
+        add_statement(
             "short pattern of every account",
             "ingestion-manifest-builder-grants",
             allow("sqs:SendMessage", "arn:aws:sqs:*"),
         ),
-        granted(
+        add_statement(
             "partial account",
             "livestream-media-convert-grants",
             allow("sqs:SendMessage", f"arn:aws:sqs:{REGION}:99999*:copies"),
         ),
-        granted(
+        add_statement(
             "resource account in a condition",
             "ingestion-spark-grants",
             allow("sqs:SendMessage", "*", {"StringEquals": {"aws:ResourceAccount": FOREIGN}}),
@@ -231,40 +233,40 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             "ingestion-spark-role",
             {"Federated": f"arn:aws:iam::{FOREIGN}:oidc-provider/token.example.com"},
         ),
-        replaced_text(
+        replace_text(
             "source account in a trust policy",
             "livestream-media-convert-role",
             "assumeRolePolicy",
             f'"{ACCOUNT}"',
             f'"{FOREIGN}"',
         ),
-        changed(
+        change_properties(
             "permissions boundary",
             "ingestion-manifest-builder-role",
             {"permissionsBoundary": f"arn:aws:iam::{FOREIGN}:policy/b"},
         ),
-        changed(
+        change_properties(
             "managed policy",
             "voice-qa-validate-lecture-role",
             {"managedPolicyArns": [f"arn:aws:iam::{FOREIGN}:policy/p"]},
         ),
-        changed("guest role", "voice-qa-guests-roles", {"roles": {"unauthenticated": FOREIGN_ROLE}}),
-        added(
+        change_properties("guest role", "voice-qa-guests-roles", {"roles": {"unauthenticated": FOREIGN_ROLE}}),
+        add_resource(
             "function permission",
             t.FUNCTION_PERMISSION,
             {"function": FUNCTION, "action": "lambda:InvokeFunction", "principal": FOREIGN, "qualifier": "live"},
         ),
-        added(
+        add_resource(
             "permission for a foreign role",
             t.FUNCTION_PERMISSION,
             {"function": FUNCTION, "action": "lambda:InvokeFunction", "principal": FOREIGN_ROLE, "qualifier": "live"},
         ),
-        added(
+        add_resource(
             "permission for an organisation",
             t.FUNCTION_PERMISSION,
             {"function": FUNCTION, "principal": "*", "principalOrgId": "o-a1b2c3d4e5", "qualifier": "live"},
         ),
-        added(
+        add_resource(
             "source account of a permission",
             t.FUNCTION_PERMISSION,
             {
@@ -274,74 +276,74 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
                 "sourceAccount": FOREIGN,
             },
         ),
-        added(
+        add_resource(
             "layer permission",
             t.LAYER_PERMISSION,
             {"layerName": "x", "principal": FOREIGN, "action": "lambda:GetLayerVersion"},
         ),
-        added("event bus permission", t.EVENT_BUS_PERMISSION, {"principal": FOREIGN, "statementId": "x"}),
-        added(
+        add_resource("event bus permission", t.EVENT_BUS_PERMISSION, {"principal": FOREIGN, "statementId": "x"}),
+        add_resource(
             "log subscription",
             "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter",
             {"destinationArn": f"arn:aws:logs:{REGION}:{FOREIGN}:destination:x"},
         ),
-        added(
+        add_resource(
             "topic subscription",
             "aws:sns/topicSubscription:TopicSubscription",
             {"topic": ALERTS, "protocol": "sqs", "endpoint": FOREIGN_QUEUE},
         ),
-        added("shared resource", "aws:ram/principalAssociation:PrincipalAssociation", {"principal": FOREIGN}),
-        added("key grant", "aws:kms/grant:Grant", {"granteePrincipal": FOREIGN_ROLE}),
-        added(
+        add_resource("shared resource", "aws:ram/principalAssociation:PrincipalAssociation", {"principal": FOREIGN}),
+        add_resource("key grant", "aws:kms/grant:Grant", {"granteePrincipal": FOREIGN_ROLE}),
+        add_resource(
             "snapshot permission",
             "aws:ec2/snapshotCreateVolumePermission:SnapshotCreateVolumePermission",
             {"accountId": FOREIGN},
         ),
-        added(
+        add_resource(
             "peer owner as a number", "aws:ec2/vpcPeeringConnection:VpcPeeringConnection", {"peerOwnerId": int(FOREIGN)}
         ),
-        added(
+        add_resource(
             "bucket for a canonical user",
             "aws:s3/bucketAcl:BucketAcl",
             {"accessControlPolicy": {"grants": [{"grantee": {"id": CANONICAL_USER}}]}},
         ),
-        replaced_text("image", "meetings-media-definition", "containerProperties", f"{ACCOUNT}.dkr", f"{FOREIGN}.dkr"),
-        changed(
+        replace_text("image", "meetings-media-definition", "containerProperties", f"{ACCOUNT}.dkr", f"{FOREIGN}.dkr"),
+        change_properties(
             "layer", "ingestion-sweeper-function", {"layers": [f"arn:aws:lambda:{REGION}:{FOREIGN}:layer:tools:1"]}
         ),
-        changed(
+        change_properties(
             "layer of a name that AWS uses",
             "ingestion-steps-function",
             {"layers": [f"arn:aws:lambda:{REGION}:{FOREIGN}:layer:AWSLambdaPowertoolsPythonV3:1"]},
         ),
-        changed(
+        change_properties(
             "event target",
             "livestream-video-completed-target",
             {"arn": f"arn:aws:events:{REGION}:{FOREIGN}:event-bus/default"},
         ),
-        changed_nested("schedule target", "ingestion-sweep-schedule", ("target", "arn"), FOREIGN_FUNCTION),
-        changed_nested(
+        set_nested_property("schedule target", "ingestion-sweep-schedule", ("target", "arn"), FOREIGN_FUNCTION),
+        set_nested_property(
             "schedule dead letters", "voice-qa-sweep-schedule", ("target", "deadLetterConfig", "arn"), FOREIGN_QUEUE
         ),
-        changed(
+        change_properties(
             "bucket notification",
             "ingestion-landing-notification",
             {"queues": [{"queueArn": FOREIGN_QUEUE, "events": ["s3:ObjectCreated:*"]}]},
         ),
-        changed_nested(
+        set_nested_property(
             "failure destination",
             "ingestion-sweeper-asynchronous",
             ("destinationConfig", "onFailure", "destination"),
             FOREIGN_QUEUE,
         ),
-        replaced_text("redrive policy", "ingestion-intake-queue", "redrivePolicy", ACCOUNT, FOREIGN),
-        changed("event source", "ingestion-intake-source", {"eventSourceArn": FOREIGN_QUEUE}),
-        replaced_text(
+        replace_text("redrive policy", "ingestion-intake-queue", "redrivePolicy", ACCOUNT, FOREIGN),
+        change_properties("event source", "ingestion-intake-source", {"eventSourceArn": FOREIGN_QUEUE}),
+        replace_text(
             "WebSocket integration", "voice-qa-socket-websocket-handler-integration", "integrationUri", ACCOUNT, FOREIGN
         ),
-        replaced_text("REST integration", "livestream-api-api", "body", f":{ACCOUNT}:", f":{FOREIGN}:"),
-        replaced_text("workflow task", "ingestion-workflow-machine", "definition", f":{ACCOUNT}:", f":{FOREIGN}:"),
-        edited(
+        replace_text("REST integration", "livestream-api-api", "body", f":{ACCOUNT}:", f":{FOREIGN}:"),
+        replace_text("workflow task", "ingestion-workflow-machine", "definition", f":{ACCOUNT}:", f":{FOREIGN}:"),
+        edit_json(
             "partial ARN in a workflow",
             "meetings-workflow-machine",
             "definition",
@@ -356,7 +358,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
                 }
             ),
         ),
-        edited(
+        edit_json(
             "expression in a workflow",
             "ingestion-workflow-machine",
             "definition",
@@ -373,7 +375,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
                 }
             ),
         ),
-        edited(
+        edit_json(
             "queue URL in a workflow",
             "meetings-workflow-machine",
             "definition",
@@ -388,14 +390,14 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
                 }
             ),
         ),
-        changed("key of a topic", "foundation-alerts-topic", {"kmsMasterKeyId": FOREIGN_KEY}),
-        changed("key of a log group", "ingestion-spark-continuous-logs", {"kmsKeyId": FOREIGN_KEY}),
-        changed(
+        change_properties("key of a topic", "foundation-alerts-topic", {"kmsMasterKeyId": FOREIGN_KEY}),
+        change_properties("key of a log group", "ingestion-spark-continuous-logs", {"kmsKeyId": FOREIGN_KEY}),
+        change_properties(
             "key of a table",
             "ingestion-files-table",
             {"serverSideEncryption": {"enabled": True, "kmsKeyArn": FOREIGN_KEY}},
         ),
-        changed_nested(
+        set_nested_property(
             "backup copy",
             "foundation-backup-plan",
             ("rules", "0", "copyActions"),
@@ -411,30 +413,32 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             "account id in the environment", "voice-qa-validate-lecture-function", "PARTNER_ACCOUNT_ID", FOREIGN
         ),
         with_variable("unnamed account id in the environment", "livestream-episodes-function", "COPY_TO", FOREIGN),
-        changed("catalog of a table", "ingestion-lake-table", {"catalogId": FOREIGN}),
-        changed_nested("argument of a job", "ingestion-spark-job", ("defaultArguments", "--copy_to"), FOREIGN_TOPIC),
-        changed("alarm action", "foundation-backup-failed-dlq-alarm", {"alarmActions": [FOREIGN_TOPIC]}),
-        added("metric of an account", t.ALARM, {"metricQueries": [{"id": "m", "accountId": FOREIGN}]}),
-        edited(
+        change_properties("catalog of a table", "ingestion-lake-table", {"catalogId": FOREIGN}),
+        set_nested_property(
+            "argument of a job", "ingestion-spark-job", ("defaultArguments", "--copy_to"), FOREIGN_TOPIC
+        ),
+        change_properties("alarm action", "foundation-backup-failed-dlq-alarm", {"alarmActions": [FOREIGN_TOPIC]}),
+        add_resource("metric of an account", t.ALARM, {"metricQueries": [{"id": "m", "accountId": FOREIGN}]}),
+        edit_json(
             "dashboard",
             "ingestion-overview-dashboard",
             "dashboardBody",
             lambda found: found["widgets"][0]["properties"].update(accountId=FOREIGN),
         ),
-        changed_nested(
+        set_nested_property(
             "budget alert", "foundation-spend-budget", ("notifications", "0", "subscriberSnsTopicArns"), [FOREIGN_TOPIC]
         ),
-        changed(
+        change_properties(
             "endpoint service",
             "meetings-jobs-s3",
             {"serviceName": f"com.amazonaws.vpce.{REGION}.vpce-svc-0e3f5a7b9c1d2e4f6"},
         ),
-        changed(
+        change_properties(
             "archive of a foreign bus",
             "livestream-events-archive",
             {"eventSourceArn": f"arn:aws:events:{REGION}:{FOREIGN}:event-bus/default"},
         ),
-        changed(
+        change_properties(
             "access log of a stage",
             "livestream-api-stage",
             {
@@ -444,9 +448,11 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
                 }
             },
         ),
-        changed("value of a parameter", "livestream-cursors-parameter", {"value": json.dumps({"role": FOREIGN_ROLE})}),
-        changed("role of a job", "ingestion-spark-job", {"roleArn": FOREIGN_ROLE}),
-        changed(
+        change_properties(
+            "value of a parameter", "livestream-cursors-parameter", {"value": json.dumps({"role": FOREIGN_ROLE})}
+        ),
+        change_properties("role of a job", "ingestion-spark-job", {"roleArn": FOREIGN_ROLE}),
+        change_properties(
             "tag with an account", "meetings-recordings-bucket", {"tags": {"Name": "x", "SharedWithAccount": FOREIGN}}
         ),
         with_variable(
@@ -462,52 +468,56 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         with_variable(
             "registry with two protocols", "livestream-agent-function", "IMAGE", f"{FOREIGN}.dkr-ecr.{REGION}.on.aws/x"
         ),
-        changed(
+        change_properties(
             "secret parameter",
             "livestream-cursors-parameter",
             {"value": {SIGNATURE: SECRET, "value": f"copy to {FOREIGN_QUEUE}"}},
         ),
-        granted(
+        add_statement(
             "foreign endpoint",
             "ingestion-lake-policy",
             reads("*", {"StringEquals": {"aws:SourceVpce": "vpce-0e3f5a7b"}}),
         ),
-        granted(
+        add_statement(
             "foreign network", "voice-qa-audio-policy", reads("*", {"StringEquals": {"aws:SourceVpc": "vpc-0e3f5a7b"}})
         ),
     ),
     *found_by(
         BUCKETS,
-        changed("target of access logs", "ingestion-lake-logging", {"targetBucket": "copies-of-logs"}),
-        granted("bucket of a role", "ingestion-sweeper-grants", allow("s3:PutObject", "arn:aws:s3:::copies-of-data/*")),
-        granted("every bucket", "ingestion-steps-grants", allow("s3:PutObject", "arn:aws:s3:::*/copies/*")),
-        granted(
+        change_properties("target of access logs", "ingestion-lake-logging", {"targetBucket": "copies-of-logs"}),
+        add_statement(
+            "bucket of a role", "ingestion-sweeper-grants", allow("s3:PutObject", "arn:aws:s3:::copies-of-data/*")
+        ),
+        add_statement("every bucket", "ingestion-steps-grants", allow("s3:PutObject", "arn:aws:s3:::*/copies/*")),
+        add_statement(
             "buckets with a prefix",
             "voice-qa-validate-lecture-grants",
             allow("s3:PutObject", "arn:aws:s3:::polyphony-prod-*/*"),
         ),
-        granted(
+        add_statement(
             "source bucket of a queue policy",
             "voice-qa-sweep-dlq-policy",
             sends({"Service": "s3.amazonaws.com"}, {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::copies-of-data"}}),
         ),
-        changed("code of a function", "ingestion-sweeper-function", {"s3Bucket": "copies-of-code", "s3Key": "x"}),
-        changed_nested(
+        change_properties(
+            "code of a function", "ingestion-sweeper-function", {"s3Bucket": "copies-of-code", "s3Key": "x"}
+        ),
+        set_nested_property(
             "query results",
             "ingestion-lake-workgroup",
             ("configuration", "resultConfiguration", "outputLocation"),
             "s3://copies-of-data/queries/",
         ),
-        changed_nested(
+        set_nested_property(
             "library of a job",
             "ingestion-spark-job",
             ("defaultArguments", "--extra-py-files"),
             "s3://copies-of-code/lib.zip",
         ),
-        changed_nested(
+        set_nested_property(
             "Hadoop URL", "ingestion-spark-job", ("defaultArguments", "--lake_uri"), "s3a://copies-of-data/"
         ),
-        changed_nested(
+        set_nested_property(
             "location of a table",
             "ingestion-lake-table",
             ("storageDescriptor", "location"),
@@ -528,7 +538,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             "COPIES",
             "https://s3.us-east-1.amazonaws.com/copies-of-data/x",
         ),
-        edited(
+        edit_json(
             "bucket in a workflow",
             "meetings-workflow-machine",
             "definition",
@@ -543,42 +553,44 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
                 }
             ),
         ),
-        added(
+        add_resource(
             "replica",
             "aws:s3/bucketReplicationConfig:BucketReplicationConfig",
             {"rules": [{"destination": {"bucket": "arn:aws:s3:::copies-of-data"}}]},
         ),
-        added("object elsewhere", "aws:s3/bucketObjectv2:BucketObjectv2", {"bucket": "copies-of-data", "key": "x"}),
+        add_resource(
+            "object elsewhere", "aws:s3/bucketObjectv2:BucketObjectv2", {"bucket": "copies-of-data", "key": "x"}
+        ),
     ),
     *found_by(
         SERVICES,
-        granted(
+        add_statement(
             "federated identities of a bucket policy",
             "ingestion-landing-policy",
             reads({"Federated": "cognito-identity.amazonaws.com"}),
         ),
-        granted(
+        add_statement(
             "every service",
             "livestream-video-completed-dlq-policy",
             sends({"Service": "*"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
         ),
-        granted(
+        add_statement(
             "service in a queue policy",
             "livestream-video-created-dlq-policy",
             sends({"Service": "ec2.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
         ),
-        granted(
+        add_statement(
             "one of several services",
             "foundation-alerts-policy",
             allow("sns:Publish", ALERTS, Principal={"Service": ["budgets.amazonaws.com", "codebuild.amazonaws.com"]}),
         ),
-        granted(
+        add_statement(
             "service of a bucket policy",
             "ingestion-landing-policy",
             reads({"Service": "sagemaker.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
         ),
         trusted("service in a trust policy", "foundation-backup-backup-role", {"Service": "ec2.amazonaws.com"}),
-        granted(
+        add_statement(
             "service that gets a role",
             "ingestion-manifest-builder-grants",
             allow(
@@ -587,12 +599,12 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
                 {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
             ),
         ),
-        granted(
+        add_statement(
             "lookalike of a service",
             "ingestion-sweeper-failed-policy",
             sends({"Service": "events.amazonaws.com.example"}),
         ),
-        added(
+        add_resource(
             "service of a permission",
             t.FUNCTION_PERMISSION,
             {
@@ -602,15 +614,15 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
                 "qualifier": "live",
             },
         ),
-        added(
+        add_resource(
             "service of another company part",
             t.FUNCTION_PERMISSION,
             {"function": FUNCTION, "principal": "alexa-appkit.amazon.com", "qualifier": "live"},
         ),
     ),
     # Harmless.
-    changed("own network", "meetings-jobs-group", {"vpcId": "vpc-0a1b2c3d4e5f60718"}),
-    granted(
+    change_properties("own network", "meetings-jobs-group", {"vpcId": "vpc-0a1b2c3d4e5f60718"}),
+    add_statement(
         "use of a key through a service",
         "ingestion-lake-policy",
         allow(
@@ -620,14 +632,16 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             Principal={"AWS": ACCOUNT},
         ),
     ),
-    granted(
+    add_statement(
         "own account in a condition",
         "meetings-recordings-policy",
         reads("*", {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}),
     ),
-    granted("own role", "ingestion-lake-policy", reads({"AWS": f"arn:aws:iam::{ACCOUNT}:role/polyphony-prod-reader"})),
-    granted("denied wildcard", "voice-qa-audio-policy", deny("arn:aws:iam::*:role/*")),
-    granted(
+    add_statement(
+        "own role", "ingestion-lake-policy", reads({"AWS": f"arn:aws:iam::{ACCOUNT}:role/polyphony-prod-reader"})
+    ),
+    add_statement("denied wildcard", "voice-qa-audio-policy", deny("arn:aws:iam::*:role/*")),
+    add_statement(
         "own source pattern",
         "livestream-video-jobs-dlq-policy",
         sends(
@@ -635,12 +649,12 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             {"ArnLike": {"aws:SourceArn": f"arn:aws:events:*:{ACCOUNT}:rule/polyphony-prod-*"}},
         ),
     ),
-    granted(
+    add_statement(
         "regional service",
         "voice-qa-sweep-dlq-policy",
         sends({"Service": f"logs.{REGION}.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
     ),
-    granted(
+    add_statement(
         "foundation model",
         "ingestion-sweeper-grants",
         allow("bedrock:InvokeModel", f"arn:aws:bedrock:{REGION}::foundation-model/anthropic.claude-haiku-4-5"),
@@ -675,18 +689,18 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         "GUIDE",
         "https://docs.aws.amazon.com/AmazonS3/latest/userguide/202611230542",
     ),
-    changed_nested(
+    set_nested_property(
         "larger query limit", "ingestion-lake-workgroup", ("configuration", "bytesScannedCutoffPerQuery"), 214748364800
     ),
-    changed(
+    change_properties(
         "time in a description", "foundation-layer-version", {"description": "Built at 202611230542 from 482910384756"}
     ),
-    changed(
+    change_properties(
         "number in a description",
         "ingestion-spark-job",
         {"description": "Converts up to 482910384756 lines of o-so-many files"},
     ),
-    changed(
+    change_properties(
         "release tag",
         "ingestion-files-table",
         {
@@ -702,13 +716,15 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             }
         },
     ),
-    changed("time in a name", "ingestion-spark-error-logs", {"name": "/aws-glue/polyphony-prod-202611230542/error"}),
-    changed(
+    change_properties(
+        "time in a name", "ingestion-spark-error-logs", {"name": "/aws-glue/polyphony-prod-202611230542/error"}
+    ),
+    change_properties(
         "layer of AWS",
         "livestream-transcript-windows-function",
         {"layers": [f"arn:aws:lambda:{REGION}:017000801446:layer:AWSLambdaPowertoolsPythonV3-python313-arm64:18"]},
     ),
-    changed(
+    change_properties(
         "image layers of AWS in an endpoint policy",
         "meetings-jobs-s3",
         {
@@ -717,7 +733,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             )
         },
     ),
-    changed(
+    change_properties(
         "pattern of events",
         "livestream-video-created-rule",
         {
@@ -726,20 +742,22 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             )
         },
     ),
-    changed("own key", "ingestion-spark-continuous-logs", {"kmsKeyId": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0e3f"}),
-    edited(
+    change_properties(
+        "own key", "ingestion-spark-continuous-logs", {"kmsKeyId": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0e3f"}
+    ),
+    edit_json(
         "threshold of a dashboard",
         "ingestion-overview-dashboard",
         "dashboardBody",
         lambda found: found["widgets"][0]["properties"].update(annotations={"horizontal": [{"value": 482910384756}]}),
     ),
-    edited(
+    edit_json(
         "expression with an own id",
         "meetings-workflow-machine",
         "definition",
         lambda found: found.update(Comment=f"{{% 'arn:aws:sqs:us-east-1:' & '{ACCOUNT}' & ':x' %}} 482910384756"),
     ),
-    added(
+    add_resource(
         "phone number",
         "aws:sns/topicSubscription:TopicSubscription",
         {"topic": ALERTS, "protocol": "sms", "endpoint": "+491701234567"},

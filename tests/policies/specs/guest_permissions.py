@@ -97,7 +97,7 @@ def reaches_other_objects(actions: str | list[str], *resources: str, **condition
     """Return a case of guests who can reach objects of other guests."""
     statement = allow(actions, list(resources), condition)
     return expect_finding(
-        "guests-own-objects-only", "includes objects of other guests", *guests(statement), faulty_name="thing"
+        "guests-own-objects-only", "includes objects of other guests", *guests(statement), faulty_name="sample"
     )
 
 
@@ -107,7 +107,7 @@ def reaches_other_items(message_part: str, **condition: object) -> PolicyCase:
         "guests-own-items-only",
         message_part,
         *guests(allow("dynamodb:GetItem", TABLE_ARN, condition)),
-        faulty_name="thing",
+        faulty_name="sample",
     )
 
 
@@ -122,7 +122,7 @@ def guest_by_trust_policy(kind: str) -> PolicyCase:
 
 PUTS_EVENTS = guests(allow("events:PutEvents", "*"))
 REFERRING_POOL = SampleResource(
-    t.IDENTITY_POOL_ROLES, {"roles": {"unauthenticated": UNKNOWN}}, "roles", references={"roles": ["thing"]}
+    t.IDENTITY_POOL_ROLES, {"roles": {"unauthenticated": UNKNOWN}}, "roles", references={"roles": ["sample"]}
 )
 EVERYTHING = guests(allow("*", "*"))
 NOT_OWN, NO_KEY = "to the guest's own identity", "also matches a request without any key"
@@ -130,7 +130,7 @@ NOT_OWN, NO_KEY = "to the guest's own identity", "also matches a request without
 CASES = (
     *(
         expect_finding(
-            "guests-few-services", f"The guest role allows {action}", *guests(allow(action, "*")), faulty_name="thing"
+            "guests-few-services", f"The guest role allows {action}", *guests(allow(action, "*")), faulty_name="sample"
         )
         for action in ("bedrock:InvokeModel", "States:StartExecution", "events:PutEvents", "*")
     ),
@@ -138,11 +138,11 @@ CASES = (
     *map(guest_by_trust_policy, ("unauthenticated", "unauth*", "*")),
     # If the ARN of the guest role is unknown, the attachment names the role by reference.
     expect_finding(
-        "guests-few-services", "events:PutEvents", GUEST, REFERRING_POOL, *PUTS_EVENTS[2:], faulty_name="thing"
+        "guests-few-services", "events:PutEvents", GUEST, REFERRING_POOL, *PUTS_EVENTS[2:], faulty_name="sample"
     ),
     expect_no_finding("guests-few-services", GUEST, pool_roles("guest-2"), *PUTS_EVENTS[2:]),
-    expect_finding("guests-own-objects-only", "includes objects of other guests", *EVERYTHING, faulty_name="thing"),
-    expect_finding("guests-own-items-only", NOT_OWN, *EVERYTHING, faulty_name="thing"),
+    expect_finding("guests-own-objects-only", "includes objects of other guests", *EVERYTHING, faulty_name="sample"),
+    expect_finding("guests-own-items-only", NOT_OWN, *EVERYTHING, faulty_name="sample"),
     reaches_other_objects("S3:GetObject", f"{BUCKET}/*"),
     reaches_other_objects("s3:PutObject", f"{BUCKET}/*/{OWN}/*"),
     reaches_other_objects("s3:PutObject", f"{BUCKET}/queries/{OWN}/*", f"{BUCKET}/lectures/*"),

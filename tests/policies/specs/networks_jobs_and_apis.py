@@ -308,7 +308,7 @@ GLUE_AND_STORAGE = (
         ENCRYPTED,
         "writes bookmarks",
         security(),
-        glue_job("job-bookmark-enable", UNKNOWN, securityConfiguration=["thing"]),
+        glue_job("job-bookmark-enable", UNKNOWN, securityConfiguration=["sample"]),
     ),
     expect_finding("glue-encrypts", "is not set", SampleResource(t.GLUE_JOB, {"securityConfiguration": ""})),
     *(
@@ -492,7 +492,7 @@ SPECS = (
         ORIGIN,
         good=cors("https://console.example.com")[:1],
         bad=cors("*")[:1],
-        message_part="without a wildcard in polyphony:thing",
+        message_part="without a wildcard in polyphony:sample",
         unknown=[SampleResource(t.FUNCTION, {"environment": {"variables": {"CORS_ORIGIN": UNKNOWN, "ORIGIN": "*"}}})],
         break_program=change_resource(t.BUCKET_CORS, {"corsRules": [{"allowedOrigins": ["null"]}]}),
         undecided=False,

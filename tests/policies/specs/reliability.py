@@ -156,7 +156,7 @@ SPECS = (
         {"name": "q-dlq"},
         {"name": "r-dlq"},
         "No alarm watches",
-        around=[queue_alarm("GreaterThanThreshold", 0)],
+        other_resources=[queue_alarm("GreaterThanThreshold", 0)],
     ),
     property_spec("queue-retries-first", t.QUEUE, "redrivePolicy", REDRIVE, HASTY, "maxReceiveCount is 1"),
     property_spec(
@@ -184,7 +184,7 @@ SPECS = (
         {"name": "f"},
         {"name": "g"},
         "s3.amazonaws.com",
-        around=[calls("s3"), calls("s3", "g"), LANDING],
+        other_resources=[calls("s3"), calls("s3", "g"), LANDING],
         break_program=insert_resources([calls("sns", "polyphony-prod-ingestion-manifest-builder")], BUILDER),
     ),
     PolicySpec(
@@ -210,7 +210,7 @@ SPECS = (
         {"deadLetterConfig": {"targetArn": QUEUE_ARN}},
         "never receives a message",
         "name",
-        around=[SampleResource(t.EVENT_SOURCE_MAPPING, FEEDS, "source")],
+        other_resources=[SampleResource(t.EVENT_SOURCE_MAPPING, FEEDS, "source")],
     ),
     resource_spec(
         "function-called-by-alias", t.EVENT_SOURCE_MAPPING, FEEDS, {"functionName": FUNCTION_ARN}, "without an alias"
@@ -236,7 +236,7 @@ SPECS = (
         {"name": "f", "timeout": 29},
         {"timeout": 30},
         "30 seconds, but API Gateway stops waiting after 29",
-        around=[calls("apigateway")],
+        other_resources=[calls("apigateway")],
         break_program=insert_resources([calls("apigateway", "polyphony-prod-ingestion-manifest-builder")], BUILDER),
     ),
     property_spec("function-publishes-versions", t.FUNCTION, "publish", True, None, "no version for a rollback"),
@@ -261,7 +261,7 @@ SPECS = (
         {"name": "w"},
         {"name": "x"},
         "ExecutionsFailed",
-        around=[
+        other_resources=[
             SampleResource(
                 t.ALARM, {"metricName": "ExecutionsFailed", "dimensions": {"StateMachineArn": "a:w"}}, "alarm"
             )

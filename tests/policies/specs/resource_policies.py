@@ -118,7 +118,7 @@ SPECS = (
         {"sourceAccount": None},
         "arn:aws:s3:::b contains no account",
         "sourceArn",
-        added=True,
+        add_to_program=True,
     ),
     property_spec("function-url-not-public", t.FUNCTION_URL, "authorizationType", "AWS_IAM", "NONE", "NONE"),
     resource_spec(
@@ -127,7 +127,7 @@ SPECS = (
         {"name": "/p/encryption-key", "type": "SecureString"},
         {"type": "String"},
         "type String",
-        added=True,
+        add_to_program=True,
     ),
 )
 
@@ -237,7 +237,7 @@ CASES = (
     expect_no_finding(PUBLIC, SampleResource(t.LAYER_PERMISSION, {**LAYER, "principal": ACCOUNT})),
     expect_no_finding(PUBLIC, SampleResource(t.EVENT_BUS_PERMISSION, {"principal": "*", "condition": IN_ORGANIZATION})),
     expect_no_finding(PUBLIC, resource_with_policy(t.QUEUE_POLICY, allow("x:Get", "*", ONE_BUCKET, Principal="*"))),
-    expect_finding(PUBLIC, "cannot be checked", UNREADABLE, faulty_name="thing"),
+    expect_finding(PUBLIC, "cannot be checked", UNREADABLE, faulty_name="sample"),
     expect_finding(PUBLIC, "cannot be checked", SampleResource(t.QUEUE_POLICY, {"policy": "{"})),
     expect_finding(
         PUBLIC, "every principal", UNREADABLE, replace(resource_with_policy(t.TOPIC_POLICY, EVERYBODY), name="public")

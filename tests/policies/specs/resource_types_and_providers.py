@@ -10,7 +10,7 @@ from tests.policies.policy_harness import (
     expect_no_finding,
     insert_resources,
 )
-from tests.policies.program_variations import ProgramVariation, added
+from tests.policies.program_variations import ProgramVariation, add_resource
 from tests.policies.specs.sample_iam_documents import ACCOUNT
 
 TYPES, PROVIDERS = "resource-type-checked", "provider-not-redirected"
@@ -79,20 +79,22 @@ UNCHECKED_TYPES = {
     "type in another case": "aws:S3/bucket:Bucket",
 }
 VARIATIONS: tuple[ProgramVariation, ...] = (
-    *(added(label, kind, {}, TYPES) for label, kind in UNCHECKED_TYPES.items()),
-    added("provider with a role", PROVIDER, {"assumeRoles": '[{"roleArn": "x"}]'}, PROVIDERS),
-    added("provider with a key", PROVIDER, {"accessKey": "x", "secretKey": "y"}, PROVIDERS),
-    added("provider with a profile", PROVIDER, {"profile": "other"}, PROVIDERS),
-    added("provider with endpoints", PROVIDER, {"endpoints": '[{"s3": "https://s3.example.com"}]'}, PROVIDERS),
-    added("provider with a web identity", PROVIDER, {"assumeRoleWithWebIdentity": "{}"}, PROVIDERS),
-    added("provider with a proxy", PROVIDER, {"httpsProxy": "http://proxy.example.com"}, PROVIDERS),
+    *(add_resource(label, kind, {}, TYPES) for label, kind in UNCHECKED_TYPES.items()),
+    add_resource("provider with a role", PROVIDER, {"assumeRoles": '[{"roleArn": "x"}]'}, PROVIDERS),
+    add_resource("provider with a key", PROVIDER, {"accessKey": "x", "secretKey": "y"}, PROVIDERS),
+    add_resource("provider with a profile", PROVIDER, {"profile": "other"}, PROVIDERS),
+    add_resource("provider with endpoints", PROVIDER, {"endpoints": '[{"s3": "https://s3.example.com"}]'}, PROVIDERS),
+    add_resource("provider with a web identity", PROVIDER, {"assumeRoleWithWebIdentity": "{}"}, PROVIDERS),
+    add_resource("provider with a proxy", PROVIDER, {"httpsProxy": "http://proxy.example.com"}, PROVIDERS),
     # Harmless.
-    added("provider of a region", PROVIDER, {"region": "eu-west-1"}),
-    added("provider with tags", PROVIDER, {"region": "eu-west-1", "defaultTags": '{"tags": {"Owner": "x"}}'}),
-    added("component", "polyphony:blocks:Workflow", {}),
-    added("metric filter", t.METRIC_FILTER, {"name": "x", "logGroupName": "/x", "pattern": "x"}),
-    added("bucket metric", t.BUCKET_METRIC, {"bucket": "polyphony-prod-ingestion-lake-123456789012", "name": "all"}),
-    added("route", "aws:ec2/route:Route", {"routeTableId": UNKNOWN, "destinationCidrBlock": "10.0.0.0/16"}),
-    added("alias", t.FUNCTION_ALIAS, {"name": "next", "functionName": "x", "functionVersion": "1"}),
-    added("table of a catalog", "aws:glue/catalogTable:CatalogTable", {"name": "x", "databaseName": "y"}),
+    add_resource("provider of a region", PROVIDER, {"region": "eu-west-1"}),
+    add_resource("provider with tags", PROVIDER, {"region": "eu-west-1", "defaultTags": '{"tags": {"Owner": "x"}}'}),
+    add_resource("component", "polyphony:blocks:Workflow", {}),
+    add_resource("metric filter", t.METRIC_FILTER, {"name": "x", "logGroupName": "/x", "pattern": "x"}),
+    add_resource(
+        "bucket metric", t.BUCKET_METRIC, {"bucket": "polyphony-prod-ingestion-lake-123456789012", "name": "all"}
+    ),
+    add_resource("route", "aws:ec2/route:Route", {"routeTableId": UNKNOWN, "destinationCidrBlock": "10.0.0.0/16"}),
+    add_resource("alias", t.FUNCTION_ALIAS, {"name": "next", "functionName": "x", "functionVersion": "1"}),
+    add_resource("table of a catalog", "aws:glue/catalogTable:CatalogTable", {"name": "x", "databaseName": "y"}),
 )

@@ -33,7 +33,7 @@ OUR_POLICY = SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": documen
 
 def on(arn: str, actions: str | list[str] = "x:Do") -> SampleResource:
     """Return an IAM policy that allows actions on one ARN."""
-    return grants(document(allow(actions, arn)), "thing")
+    return grants(document(allow(actions, arn)), "sample")
 
 
 def beyond(arn: str) -> PolicyCase:
@@ -57,7 +57,7 @@ def optional_key(key: str, *samples: SampleResource) -> PolicyCase:
 
 def conditioned(condition: dict[str, Any]) -> SampleResource:
     """Return an IAM policy with a condition."""
-    return grants(document(allow("dynamodb:GetItem", TABLE_ARN, condition)), "thing")
+    return grants(document(allow("dynamodb:GetItem", TABLE_ARN, condition)), "sample")
 
 
 def a_role(**props: Any) -> SampleResource:

@@ -27,7 +27,7 @@ OURS = f"arn:aws:iam::{ACCOUNT}:policy/teams/ours"
 ESCALATION = document(allow("iam:PutRolePolicy", ROLE_ARN))
 SHARED = [
     SampleResource(t.ROLE, {"name": "a"}, "a"),
-    SampleResource(t.FUNCTION, {"name": "f", "role": UNKNOWN}, "thing", references={"role": ["a"]}),
+    SampleResource(t.FUNCTION, {"name": "f", "role": UNKNOWN}, "sample", references={"role": ["a"]}),
     SampleResource(t.FUNCTION, {"name": "g", "role": UNKNOWN}, "other", references={"role": ["a"]}),
 ]
 
@@ -115,7 +115,7 @@ SPECS = (
         good=[role()],
         bad=[SampleResource(t.ACCESS_KEY, {"user": "u"})],
         message_part="an access key",
-        unknown=[SampleResource(t.ACCESS_KEY, {"user": UNKNOWN}, "thing")],
+        unknown=[SampleResource(t.ACCESS_KEY, {"user": UNKNOWN}, "sample")],
         break_program=insert_resources([SampleResource(t.USER, {"name": "u"})]),
         undecided=False,
     ),
@@ -161,7 +161,7 @@ def inline_policy_case(document_spec: PolicySpec) -> PolicyCase:
         document_spec.policy,
         document_spec.message_part,
         inline(READS, document_spec.bad[0].props["policy"]),
-        faulty_name="thing",
+        faulty_name="sample",
     )
 
 
@@ -170,7 +170,7 @@ def variants_with_document(text: str) -> list[list[SampleResource]]:
     ours = SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": text}, "ours")
     late = SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": text, "arn": UNKNOWN}, "ours")
     unknown = {"role": UNKNOWN, "policyArn": UNKNOWN}
-    references = {"role": ["thing"], "policyArn": ["ours"]}
+    references = {"role": ["sample"], "policyArn": ["ours"]}
     return [
         [role(), grants(text)],
         [inline(text)],
@@ -262,7 +262,7 @@ CASES = (
     ),
     *(expect_no_finding("iam-no-managed-policy", SampleResource(kind, {"policyArns": [OURS]})) for kind in EXCLUSIVE),
     *(
-        expect_finding("iam-no-escalation", "may call iam:PutRolePolicy", *way, faulty_name="thing")
+        expect_finding("iam-no-escalation", "may call iam:PutRolePolicy", *way, faulty_name="sample")
         for way in variants_with_document(ESCALATION)
     ),
     *(expect_no_finding("iam-no-escalation", *way) for way in variants_with_document(READS)),

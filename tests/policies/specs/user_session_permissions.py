@@ -28,7 +28,7 @@ def clients(*statements: Statement, **props: Any) -> list[SampleResource]:
 
 def of_others(statement: Statement) -> PolicyCase:
     """Return a case in which clients reach data of other users."""
-    return expect_finding(OWN, "data of other users", *clients(statement), faulty_name="thing")
+    return expect_finding(OWN, "data of other users", *clients(statement), faulty_name="sample")
 
 
 def of_own(statement: Statement) -> PolicyCase:
