@@ -14,12 +14,12 @@ from tests.policies.policy_harness import (
     build_messages,
     run_policies,
 )
-from tests.policies.specs.foreign_identities import CANONICAL_USER, FOREIGN
+from tests.policies.specs.foreign_identities import CANONICAL_USER, FOREIGN_ID
 from tests.policies.specs.sample_iam_documents import ACCOUNT, allow, document
 
 BUCKET_ARN = "arn:aws:s3:::copies-of-data"
 PARTNERS = {
-    FOREIGN: {"AWS": f"arn:aws:iam::{FOREIGN}:role/reader"},
+    FOREIGN_ID: {"AWS": f"arn:aws:iam::{FOREIGN_ID}:role/reader"},
     "o-a1b2c3d4e5": {"aws:PrincipalOrgPaths": "o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/"},
     CANONICAL_USER: {"CanonicalUser": CANONICAL_USER},
     "vpce-svc-0e3f5a7b9c1d2e4f6": "com.amazonaws.vpce.us-east-1.vpce-svc-0e3f5a7b9c1d2e4f6",

@@ -1,4 +1,6 @@
-"""Specs and variations of the policies about foreign accounts, buckets and services."""
+"""Specs, cases and variations of the policies about foreign identities: no resource may name an account, bucket or AWS
+service that the stack does not know. A variation is a change of one resource of the recorded program.
+"""
 
 import json
 
@@ -26,49 +28,46 @@ from tests.policies.program_variations import (
 )
 from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, Statement, allow, document, trust
 
-FOREIGN = "999999999999"
-FOREIGN_ROLE = f"arn:aws:iam::{FOREIGN}:role/reader"
-FOREIGN_QUEUE = f"arn:aws:sqs:{REGION}:{FOREIGN}:copies"
-FOREIGN_TOPIC = f"arn:aws:sns:{REGION}:{FOREIGN}:copies"
-FOREIGN_KEY = f"arn:aws:kms:{REGION}:{FOREIGN}:key/0e3f"
-FOREIGN_FUNCTION = f"arn:aws:lambda:{REGION}:{FOREIGN}:function:copy"
+FOREIGN_ID = "999999999999"
+"""Id of an AWS account that is not the stack's."""
+FOREIGN_ROLE = f"arn:aws:iam::{FOREIGN_ID}:role/reader"
+FOREIGN_QUEUE = f"arn:aws:sqs:{REGION}:{FOREIGN_ID}:copies"
+FOREIGN_TOPIC = f"arn:aws:sns:{REGION}:{FOREIGN_ID}:copies"
+FOREIGN_KEY = f"arn:aws:kms:{REGION}:{FOREIGN_ID}:key/0e3f"
+FOREIGN_FUNCTION = f"arn:aws:lambda:{REGION}:{FOREIGN_ID}:function:copy"
 CANONICAL_USER = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"
-ALERTS = f"arn:aws:sns:{REGION}:{ACCOUNT}:polyphony-prod-foundation-alerts"
-FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:polyphony-prod-ingestion-sweeper:live"
-ACCOUNTS, BUCKETS, SERVICES = "account-known", "bucket-known", "service-known"
-ON_BUCKET = "arn:aws:s3:::polyphony-prod-{}-123456789012/*"
+"""Id of an AWS account in access control lists of S3."""
+ALERTS_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:polyphony-prod-foundation-alerts"
+SWEEPER_ALIAS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:polyphony-prod-ingestion-sweeper:live"
+ACCOUNT_KNOWN, BUCKET_KNOWN, SERVICE_KNOWN = "account-known", "bucket-known", "service-known"
+OBJECTS_OF_BUCKET = "arn:aws:s3:::polyphony-prod-{}-123456789012/*"
 
 
-def variables(**given: str) -> dict[str, object]:
-    """Return the environment of a function."""
-    return {"environment": {"variables": given}}
-
-
-def reads(principal: object, condition: dict[str, object] | None = None) -> Statement:
+def allow_read(principal: object, condition: dict[str, object] | None = None) -> Statement:
     """Return a statement that lets a principal read the landing bucket."""
-    return allow("s3:GetObject", ON_BUCKET.format("ingestion-landing"), condition, Principal=principal)
+    return allow("s3:GetObject", OBJECTS_OF_BUCKET.format("ingestion-landing"), condition, Principal=principal)
 
 
-def sends(principal: object, condition: dict[str, object] | None = None) -> Statement:
+def allow_send(principal: object, condition: dict[str, object] | None = None) -> Statement:
     """Return a statement that lets a principal send to a queue."""
     return allow("sqs:SendMessage", "*", condition, Principal=principal)
 
 
 SPECS = (
     PolicySpec(
-        ACCOUNTS,
+        ACCOUNT_KNOWN,
         good=[SampleResource(t.FUNCTION_PERMISSION, {"principal": ACCOUNT})],
-        bad=[SampleResource(t.FUNCTION_PERMISSION, {"principal": FOREIGN})],
-        message_part=f"principal contains {FOREIGN}",
+        bad=[SampleResource(t.FUNCTION_PERMISSION, {"principal": FOREIGN_ID})],
+        message_part=f"principal contains {FOREIGN_ID}",
         unknown=[
             SampleResource(t.TOPIC, {"name": UNKNOWN}, "topic"),
-            SampleResource(t.FUNCTION_PERMISSION, {"principal": FOREIGN, "sourceArn": UNKNOWN}),
+            SampleResource(t.FUNCTION_PERMISSION, {"principal": FOREIGN_ID, "sourceArn": UNKNOWN}),
         ],
         undecided=False,
         break_program=change_resource("livestream-video-jobs-target", {"arn": FOREIGN_QUEUE}),
     ),
     PolicySpec(
-        BUCKETS,
+        BUCKET_KNOWN,
         good=[
             SampleResource(t.BUCKET, {"bucket": "own"}, "own"),
             SampleResource(t.BUCKET_LOGGING, {"bucket": "own", "targetBucket": "own"}),
@@ -83,7 +82,7 @@ SPECS = (
         break_program=change_resource("ingestion-landing-logging", {"targetBucket": "elsewhere"}),
     ),
     PolicySpec(
-        SERVICES,
+        SERVICE_KNOWN,
         good=[SampleResource(t.FUNCTION_PERMISSION, {"principal": "events.amazonaws.com"})],
         bad=[SampleResource(t.FUNCTION_PERMISSION, {"principal": "ec2.amazonaws.com"})],
         message_part="is the service ec2.amazonaws.com",
@@ -92,14 +91,14 @@ SPECS = (
         break_program=edit_json_property(
             "ingestion-intake-policy",
             "policy",
-            lambda found: found["Statement"].append(sends({"Service": "ec2.amazonaws.com"})),
+            lambda document: document["Statement"].append(allow_send({"Service": "ec2.amazonaws.com"})),
         ),
     ),
 )
 
 
-def deny(arn: str) -> Statement:
-    """Return a statement that denies everything to some principals."""
+def deny_by_principal_arn(arn: str) -> Statement:
+    """Return a statement that denies access to the principals of an ARN pattern."""
     return {
         "Effect": "Deny",
         "Principal": {"AWS": "*"},
@@ -110,100 +109,117 @@ def deny(arn: str) -> Statement:
 
 
 CASES: tuple[PolicyCase, ...] = (
-    # A text may contain a document in a document.
+    # A value may be a JSON document that contains another JSON document as text.
     expect_finding(
-        ACCOUNTS,
+        ACCOUNT_KNOWN,
         "a.b contains",
         SampleResource(t.SSM_PARAMETER, {"value": json.dumps({"a": json.dumps({"b": FOREIGN_ROLE})})}),
     ),
     expect_finding(
-        ACCOUNTS, "whose account is a wildcard", SampleResource(t.EVENT_TARGET, {"arn": "arn:aws:sqs:*:*:x"})
+        ACCOUNT_KNOWN, "whose account is a wildcard", SampleResource(t.EVENT_TARGET, {"arn": "arn:aws:sqs:*:*:x"})
     ),
     # The Platform component publishes the stack's account, so this account is not foreign.
     expect_no_finding(
-        ACCOUNTS,
-        SampleResource(t.PLATFORM, {"account": FOREIGN}, "platform"),
-        SampleResource(t.FUNCTION_PERMISSION, {"principal": FOREIGN}),
+        ACCOUNT_KNOWN,
+        SampleResource(t.PLATFORM, {"account": FOREIGN_ID}, "platform"),
+        SampleResource(t.FUNCTION_PERMISSION, {"principal": FOREIGN_ID}),
     ),
-    # A property that only the provider returns, for example the grants of the bucket's owner, is not the program's.
+    # The policy ignores properties that only the provider returns, for example the grants of the bucket's owner.
     expect_no_finding(
-        ACCOUNTS, SampleResource(t.BUCKET, {"bucket": "b"}, provider_outputs={"grants": [{"id": CANONICAL_USER}]})
+        ACCOUNT_KNOWN, SampleResource(t.BUCKET, {"bucket": "b"}, provider_outputs={"grants": [{"id": CANONICAL_USER}]})
     ),
 )
 
 
-def trusted(label: str, role: str, principal: object) -> ProgramVariation:
+def add_trusted_principal(label: str, role: str, principal: object) -> ProgramVariation:
     """Return a variation in which a role trusts one more principal."""
     return add_statement(label, role, json.loads(trust(principal))["Statement"][0], key="assumeRolePolicy")
 
 
-def with_variable(label: str, function: str, name: str, value: str) -> ProgramVariation:
+def set_variable(label: str, function: str, name: str, value: str) -> ProgramVariation:
     """Return a variation that sets an environment variable of a function."""
     return set_nested_property(label, function, ("environment", "variables", name), value)
 
 
+def add_workflow_task(label: str, subsystem: str, api_action: str, arguments: dict[str, str]) -> ProgramVariation:
+    """Return a variation that adds a task to a subsystem's workflow."""
+    task = {"Type": "Task", "Resource": f"arn:aws:states:::{api_action}", "Arguments": arguments, "End": True}
+    machine = f"{subsystem}-workflow-machine"
+    return edit_json(label, machine, "definition", lambda definition: definition["States"].update(Copy=task))
+
+
 VARIATIONS: tuple[ProgramVariation, ...] = (
     *found_by(
-        ACCOUNTS,
+        ACCOUNT_KNOWN,
         add_statement(
-            "root user in a bucket policy", "ingestion-landing-policy", reads({"AWS": f"arn:aws:iam::{FOREIGN}:root"})
+            "root user in a bucket policy",
+            "ingestion-landing-policy",
+            allow_read({"AWS": f"arn:aws:iam::{FOREIGN_ID}:root"}),
         ),
-        add_statement("account id in a bucket policy", "ingestion-lake-policy", reads({"AWS": FOREIGN})),
-        add_statement("one of several principals", "voice-qa-audio-policy", reads({"AWS": [ACCOUNT, FOREIGN_ROLE]})),
+        add_statement("account id in a bucket policy", "ingestion-lake-policy", allow_read({"AWS": FOREIGN_ID})),
+        add_statement(
+            "one of several principals", "voice-qa-audio-policy", allow_read({"AWS": [ACCOUNT, FOREIGN_ROLE]})
+        ),
         add_statement(
             "account in a condition",
             "meetings-recordings-policy",
-            reads("*", {"StringEquals": {"aws:PrincipalAccount": [ACCOUNT, FOREIGN]}}),
+            allow_read("*", {"StringEquals": {"aws:PrincipalAccount": [ACCOUNT, FOREIGN_ID]}}),
         ),
         add_statement(
             "organisation",
             "livestream-transcripts-policy",
-            reads("*", {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}),
+            allow_read("*", {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}),
         ),
         add_statement(
             "organisational unit",
             "foundation-audit-logs-policy",
-            reads(
+            allow_read(
                 "*", {"ForAnyValue:StringEquals": {"aws:PrincipalOrgPaths": "o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/"}}
             ),
         ),
         add_statement(
-            "canonical user in a bucket policy", "ingestion-landing-policy", reads({"CanonicalUser": CANONICAL_USER})
+            "canonical user in a bucket policy",
+            "ingestion-landing-policy",
+            allow_read({"CanonicalUser": CANONICAL_USER}),
         ),
-        add_statement("unique id of a role", "ingestion-lake-policy", reads({"AWS": "AROAJ2UCCR6DPCEXAMPLE"})),
+        add_statement("unique id of a role", "ingestion-lake-policy", allow_read({"AWS": "AROAJ2UCCR6DPCEXAMPLE"})),
         add_statement(
             "unique id of a user in a condition",
             "voice-qa-audio-policy",
-            reads("*", {"StringLike": {"aws:userId": "AIDACKCEVSQ6C2EXAMPLE"}}),
+            allow_read("*", {"StringLike": {"aws:userId": "AIDACKCEVSQ6C2EXAMPLE"}}),
         ),
         add_statement(
             "assumed session",
             "meetings-recordings-policy",
-            reads({"AWS": f"arn:aws:sts::{FOREIGN}:assumed-role/reader/x"}),
+            allow_read({"AWS": f"arn:aws:sts::{FOREIGN_ID}:assumed-role/reader/x"}),
         ),
         add_statement(
             "origin access identity",
             "livestream-transcripts-policy",
-            reads({"AWS": "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1"}),
+            allow_read({"AWS": "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1"}),
         ),
         add_statement(
-            "federated user", "foundation-audit-logs-policy", reads({"AWS": f"arn:aws:sts::{FOREIGN}:federated-user/x"})
+            "federated user",
+            "foundation-audit-logs-policy",
+            allow_read({"AWS": f"arn:aws:sts::{FOREIGN_ID}:federated-user/x"}),
         ),
         add_statement(
             "source account in a queue policy",
             "ingestion-intake-policy",
-            sends({"Service": "s3.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": FOREIGN}}),
+            allow_send({"Service": "s3.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": FOREIGN_ID}}),
         ),
         add_statement(
             "source rule in a queue policy",
             "livestream-video-jobs-dlq-policy",
-            sends(
+            allow_send(
                 {"Service": "events.amazonaws.com"},
-                {"ArnEquals": {"aws:SourceArn": f"arn:aws:events:{REGION}:{FOREIGN}:rule/x"}},
+                {"ArnEquals": {"aws:SourceArn": f"arn:aws:events:{REGION}:{FOREIGN_ID}:rule/x"}},
             ),
         ),
         add_statement(
-            "topic policy", "foundation-alerts-policy", allow("sns:Subscribe", ALERTS, Principal={"AWS": FOREIGN})
+            "topic policy",
+            "foundation-alerts-policy",
+            allow("sns:Subscribe", ALERTS_TOPIC, Principal={"AWS": FOREIGN_ID}),
         ),
         add_statement("resource of a role", "ingestion-sweeper-grants", allow("sqs:SendMessage", FOREIGN_QUEUE)),
         add_statement(
@@ -224,102 +240,116 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         add_statement(
             "resource account in a condition",
             "ingestion-spark-grants",
-            allow("sqs:SendMessage", "*", {"StringEquals": {"aws:ResourceAccount": FOREIGN}}),
+            allow("sqs:SendMessage", "*", {"StringEquals": {"aws:ResourceAccount": FOREIGN_ID}}),
         ),
-        trusted("foreign role in a trust policy", "ingestion-sweeper-role", {"AWS": FOREIGN_ROLE}),
-        trusted("foreign account in a trust policy", "ingestion-steps-role", {"AWS": FOREIGN}),
-        trusted(
+        add_trusted_principal("foreign role in a trust policy", "ingestion-sweeper-role", {"AWS": FOREIGN_ROLE}),
+        add_trusted_principal("foreign account in a trust policy", "ingestion-steps-role", {"AWS": FOREIGN_ID}),
+        add_trusted_principal(
             "foreign identity provider",
             "ingestion-spark-role",
-            {"Federated": f"arn:aws:iam::{FOREIGN}:oidc-provider/token.example.com"},
+            {"Federated": f"arn:aws:iam::{FOREIGN_ID}:oidc-provider/token.example.com"},
         ),
         replace_text(
             "source account in a trust policy",
             "livestream-media-convert-role",
             "assumeRolePolicy",
             f'"{ACCOUNT}"',
-            f'"{FOREIGN}"',
+            f'"{FOREIGN_ID}"',
         ),
         change_properties(
             "permissions boundary",
             "ingestion-manifest-builder-role",
-            {"permissionsBoundary": f"arn:aws:iam::{FOREIGN}:policy/b"},
+            {"permissionsBoundary": f"arn:aws:iam::{FOREIGN_ID}:policy/b"},
         ),
         change_properties(
             "managed policy",
             "voice-qa-validate-lecture-role",
-            {"managedPolicyArns": [f"arn:aws:iam::{FOREIGN}:policy/p"]},
+            {"managedPolicyArns": [f"arn:aws:iam::{FOREIGN_ID}:policy/p"]},
         ),
         change_properties("guest role", "voice-qa-guests-roles", {"roles": {"unauthenticated": FOREIGN_ROLE}}),
         add_resource(
             "function permission",
             t.FUNCTION_PERMISSION,
-            {"function": FUNCTION, "action": "lambda:InvokeFunction", "principal": FOREIGN, "qualifier": "live"},
+            {
+                "function": SWEEPER_ALIAS,
+                "action": "lambda:InvokeFunction",
+                "principal": FOREIGN_ID,
+                "qualifier": "live",
+            },
         ),
         add_resource(
             "permission for a foreign role",
             t.FUNCTION_PERMISSION,
-            {"function": FUNCTION, "action": "lambda:InvokeFunction", "principal": FOREIGN_ROLE, "qualifier": "live"},
+            {
+                "function": SWEEPER_ALIAS,
+                "action": "lambda:InvokeFunction",
+                "principal": FOREIGN_ROLE,
+                "qualifier": "live",
+            },
         ),
         add_resource(
             "permission for an organisation",
             t.FUNCTION_PERMISSION,
-            {"function": FUNCTION, "principal": "*", "principalOrgId": "o-a1b2c3d4e5", "qualifier": "live"},
+            {"function": SWEEPER_ALIAS, "principal": "*", "principalOrgId": "o-a1b2c3d4e5", "qualifier": "live"},
         ),
         add_resource(
             "source account of a permission",
             t.FUNCTION_PERMISSION,
             {
-                "function": FUNCTION,
+                "function": SWEEPER_ALIAS,
                 "principal": "s3.amazonaws.com",
                 "sourceArn": "arn:aws:s3:::polyphony-prod-ingestion-landing-123456789012",
-                "sourceAccount": FOREIGN,
+                "sourceAccount": FOREIGN_ID,
             },
         ),
         add_resource(
             "layer permission",
             t.LAYER_PERMISSION,
-            {"layerName": "x", "principal": FOREIGN, "action": "lambda:GetLayerVersion"},
+            {"layerName": "x", "principal": FOREIGN_ID, "action": "lambda:GetLayerVersion"},
         ),
-        add_resource("event bus permission", t.EVENT_BUS_PERMISSION, {"principal": FOREIGN, "statementId": "x"}),
+        add_resource("event bus permission", t.EVENT_BUS_PERMISSION, {"principal": FOREIGN_ID, "statementId": "x"}),
         add_resource(
             "log subscription",
             "aws:cloudwatch/logSubscriptionFilter:LogSubscriptionFilter",
-            {"destinationArn": f"arn:aws:logs:{REGION}:{FOREIGN}:destination:x"},
+            {"destinationArn": f"arn:aws:logs:{REGION}:{FOREIGN_ID}:destination:x"},
         ),
         add_resource(
             "topic subscription",
             "aws:sns/topicSubscription:TopicSubscription",
-            {"topic": ALERTS, "protocol": "sqs", "endpoint": FOREIGN_QUEUE},
+            {"topic": ALERTS_TOPIC, "protocol": "sqs", "endpoint": FOREIGN_QUEUE},
         ),
-        add_resource("shared resource", "aws:ram/principalAssociation:PrincipalAssociation", {"principal": FOREIGN}),
+        add_resource("shared resource", "aws:ram/principalAssociation:PrincipalAssociation", {"principal": FOREIGN_ID}),
         add_resource("key grant", "aws:kms/grant:Grant", {"granteePrincipal": FOREIGN_ROLE}),
         add_resource(
             "snapshot permission",
             "aws:ec2/snapshotCreateVolumePermission:SnapshotCreateVolumePermission",
-            {"accountId": FOREIGN},
+            {"accountId": FOREIGN_ID},
         ),
         add_resource(
-            "peer owner as a number", "aws:ec2/vpcPeeringConnection:VpcPeeringConnection", {"peerOwnerId": int(FOREIGN)}
+            "peer owner as a number",
+            "aws:ec2/vpcPeeringConnection:VpcPeeringConnection",
+            {"peerOwnerId": int(FOREIGN_ID)},
         ),
         add_resource(
             "bucket for a canonical user",
             "aws:s3/bucketAcl:BucketAcl",
             {"accessControlPolicy": {"grants": [{"grantee": {"id": CANONICAL_USER}}]}},
         ),
-        replace_text("image", "meetings-media-definition", "containerProperties", f"{ACCOUNT}.dkr", f"{FOREIGN}.dkr"),
+        replace_text(
+            "image", "meetings-media-definition", "containerProperties", f"{ACCOUNT}.dkr", f"{FOREIGN_ID}.dkr"
+        ),
         change_properties(
-            "layer", "ingestion-sweeper-function", {"layers": [f"arn:aws:lambda:{REGION}:{FOREIGN}:layer:tools:1"]}
+            "layer", "ingestion-sweeper-function", {"layers": [f"arn:aws:lambda:{REGION}:{FOREIGN_ID}:layer:tools:1"]}
         ),
         change_properties(
             "layer of a name that AWS uses",
             "ingestion-steps-function",
-            {"layers": [f"arn:aws:lambda:{REGION}:{FOREIGN}:layer:AWSLambdaPowertoolsPythonV3:1"]},
+            {"layers": [f"arn:aws:lambda:{REGION}:{FOREIGN_ID}:layer:AWSLambdaPowertoolsPythonV3:1"]},
         ),
         change_properties(
             "event target",
             "livestream-video-completed-target",
-            {"arn": f"arn:aws:events:{REGION}:{FOREIGN}:event-bus/default"},
+            {"arn": f"arn:aws:events:{REGION}:{FOREIGN_ID}:event-bus/default"},
         ),
         set_nested_property("schedule target", "ingestion-sweep-schedule", ("target", "arn"), FOREIGN_FUNCTION),
         set_nested_property(
@@ -336,59 +366,31 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             ("destinationConfig", "onFailure", "destination"),
             FOREIGN_QUEUE,
         ),
-        replace_text("redrive policy", "ingestion-intake-queue", "redrivePolicy", ACCOUNT, FOREIGN),
+        replace_text("redrive policy", "ingestion-intake-queue", "redrivePolicy", ACCOUNT, FOREIGN_ID),
         change_properties("event source", "ingestion-intake-source", {"eventSourceArn": FOREIGN_QUEUE}),
         replace_text(
-            "WebSocket integration", "voice-qa-socket-websocket-handler-integration", "integrationUri", ACCOUNT, FOREIGN
+            "WebSocket integration",
+            "voice-qa-socket-websocket-handler-integration",
+            "integrationUri",
+            ACCOUNT,
+            FOREIGN_ID,
         ),
-        replace_text("REST integration", "livestream-api-api", "body", f":{ACCOUNT}:", f":{FOREIGN}:"),
-        replace_text("workflow task", "ingestion-workflow-machine", "definition", f":{ACCOUNT}:", f":{FOREIGN}:"),
-        edit_json(
-            "partial ARN in a workflow",
-            "meetings-workflow-machine",
-            "definition",
-            lambda found: found["States"].update(
-                {
-                    "Copy": {
-                        "Type": "Task",
-                        "Resource": "arn:aws:states:::lambda:invoke",
-                        "Arguments": {"FunctionName": f"{FOREIGN}:function:copy"},
-                        "End": True,
-                    }
-                }
-            ),
+        replace_text("REST integration", "livestream-api-api", "body", f":{ACCOUNT}:", f":{FOREIGN_ID}:"),
+        replace_text("workflow task", "ingestion-workflow-machine", "definition", f":{ACCOUNT}:", f":{FOREIGN_ID}:"),
+        add_workflow_task(
+            "partial ARN in a workflow", "meetings", "lambda:invoke", {"FunctionName": f"{FOREIGN_ID}:function:copy"}
         ),
-        edit_json(
+        add_workflow_task(
             "expression in a workflow",
-            "ingestion-workflow-machine",
-            "definition",
-            lambda found: found["States"].update(
-                {
-                    "Copy": {
-                        "Type": "Task",
-                        "Resource": "arn:aws:states:::sqs:sendMessage",
-                        "Arguments": {
-                            "QueueUrl": "{% 'https://sqs.us-east-1.amazonaws.com/' & '" + FOREIGN + "' & '/copies' %}"
-                        },
-                        "End": True,
-                    }
-                }
-            ),
+            "ingestion",
+            "sqs:sendMessage",
+            {"QueueUrl": "{% 'https://sqs.us-east-1.amazonaws.com/' & '" + FOREIGN_ID + "' & '/copies' %}"},
         ),
-        edit_json(
+        add_workflow_task(
             "queue URL in a workflow",
-            "meetings-workflow-machine",
-            "definition",
-            lambda found: found["States"].update(
-                {
-                    "Copy": {
-                        "Type": "Task",
-                        "Resource": "arn:aws:states:::sqs:sendMessage",
-                        "Arguments": {"QueueUrl": f"https://sqs.us-east-1.amazonaws.com/{FOREIGN}/copies"},
-                        "End": True,
-                    }
-                }
-            ),
+            "meetings",
+            "sqs:sendMessage",
+            {"QueueUrl": f"https://sqs.us-east-1.amazonaws.com/{FOREIGN_ID}/copies"},
         ),
         change_properties("key of a topic", "foundation-alerts-topic", {"kmsMasterKeyId": FOREIGN_KEY}),
         change_properties("key of a log group", "ingestion-spark-continuous-logs", {"kmsKeyId": FOREIGN_KEY}),
@@ -401,29 +403,29 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             "backup copy",
             "foundation-backup-plan",
             ("rules", "0", "copyActions"),
-            [{"destinationVaultArn": f"arn:aws:backup:{REGION}:{FOREIGN}:backup-vault:x"}],
+            [{"destinationVaultArn": f"arn:aws:backup:{REGION}:{FOREIGN_ID}:backup-vault:x"}],
         ),
-        with_variable(
+        set_variable(
             "queue URL in the environment",
             "ingestion-manifest-builder-function",
             "COPIES",
-            f"https://sqs.{REGION}.amazonaws.com/{FOREIGN}/copies",
+            f"https://sqs.{REGION}.amazonaws.com/{FOREIGN_ID}/copies",
         ),
-        with_variable(
-            "account id in the environment", "voice-qa-validate-lecture-function", "PARTNER_ACCOUNT_ID", FOREIGN
+        set_variable(
+            "account id in the environment", "voice-qa-validate-lecture-function", "PARTNER_ACCOUNT_ID", FOREIGN_ID
         ),
-        with_variable("unnamed account id in the environment", "livestream-episodes-function", "COPY_TO", FOREIGN),
-        change_properties("catalog of a table", "ingestion-lake-table", {"catalogId": FOREIGN}),
+        set_variable("unnamed account id in the environment", "livestream-episodes-function", "COPY_TO", FOREIGN_ID),
+        change_properties("catalog of a table", "ingestion-lake-table", {"catalogId": FOREIGN_ID}),
         set_nested_property(
             "argument of a job", "ingestion-spark-job", ("defaultArguments", "--copy_to"), FOREIGN_TOPIC
         ),
         change_properties("alarm action", "foundation-backup-failed-dlq-alarm", {"alarmActions": [FOREIGN_TOPIC]}),
-        add_resource("metric of an account", t.ALARM, {"metricQueries": [{"id": "m", "accountId": FOREIGN}]}),
+        add_resource("metric of an account", t.ALARM, {"metricQueries": [{"id": "m", "accountId": FOREIGN_ID}]}),
         edit_json(
             "dashboard",
             "ingestion-overview-dashboard",
             "dashboardBody",
-            lambda found: found["widgets"][0]["properties"].update(accountId=FOREIGN),
+            lambda document: document["widgets"][0]["properties"].update(accountId=FOREIGN_ID),
         ),
         set_nested_property(
             "budget alert", "foundation-spend-budget", ("notifications", "0", "subscriberSnsTopicArns"), [FOREIGN_TOPIC]
@@ -436,14 +438,14 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         change_properties(
             "archive of a foreign bus",
             "livestream-events-archive",
-            {"eventSourceArn": f"arn:aws:events:{REGION}:{FOREIGN}:event-bus/default"},
+            {"eventSourceArn": f"arn:aws:events:{REGION}:{FOREIGN_ID}:event-bus/default"},
         ),
         change_properties(
             "access log of a stage",
             "livestream-api-stage",
             {
                 "accessLogSettings": {
-                    "destinationArn": f"arn:aws:firehose:{REGION}:{FOREIGN}:deliverystream/x",
+                    "destinationArn": f"arn:aws:firehose:{REGION}:{FOREIGN_ID}:deliverystream/x",
                     "format": "{}",
                 }
             },
@@ -453,20 +455,25 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         ),
         change_properties("role of a job", "ingestion-spark-job", {"roleArn": FOREIGN_ROLE}),
         change_properties(
-            "tag with an account", "meetings-recordings-bucket", {"tags": {"Name": "x", "SharedWithAccount": FOREIGN}}
+            "tag with an account",
+            "meetings-recordings-bucket",
+            {"tags": {"Name": "x", "SharedWithAccount": FOREIGN_ID}},
         ),
-        with_variable(
+        set_variable(
             "account as the console writes it", "meetings-start-function", "PARTNER_ACCOUNT", "9999-9999-9999"
         ),
-        with_variable("list of accounts", "meetings-storage-function", "ACCOUNTS", f"{ACCOUNT},{FOREIGN}"),
-        with_variable(
+        set_variable("list of accounts", "meetings-storage-function", "ACCOUNTS", f"{ACCOUNT},{FOREIGN_ID}"),
+        set_variable(
             "encoded ARN",
             "livestream-care-function",
             "GUIDE",
-            f"https://example.com/?to=arn%3Aaws%3Asqs%3A{REGION}%3A{FOREIGN}%3Ax",
+            f"https://example.com/?to=arn%3Aaws%3Asqs%3A{REGION}%3A{FOREIGN_ID}%3Ax",
         ),
-        with_variable(
-            "registry with two protocols", "livestream-agent-function", "IMAGE", f"{FOREIGN}.dkr-ecr.{REGION}.on.aws/x"
+        set_variable(
+            "registry with two protocols",
+            "livestream-agent-function",
+            "IMAGE",
+            f"{FOREIGN_ID}.dkr-ecr.{REGION}.on.aws/x",
         ),
         change_properties(
             "secret parameter",
@@ -476,14 +483,16 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         add_statement(
             "foreign endpoint",
             "ingestion-lake-policy",
-            reads("*", {"StringEquals": {"aws:SourceVpce": "vpce-0e3f5a7b"}}),
+            allow_read("*", {"StringEquals": {"aws:SourceVpce": "vpce-0e3f5a7b"}}),
         ),
         add_statement(
-            "foreign network", "voice-qa-audio-policy", reads("*", {"StringEquals": {"aws:SourceVpc": "vpc-0e3f5a7b"}})
+            "foreign network",
+            "voice-qa-audio-policy",
+            allow_read("*", {"StringEquals": {"aws:SourceVpc": "vpc-0e3f5a7b"}}),
         ),
     ),
     *found_by(
-        BUCKETS,
+        BUCKET_KNOWN,
         change_properties("target of access logs", "ingestion-lake-logging", {"targetBucket": "copies-of-logs"}),
         add_statement(
             "bucket of a role", "ingestion-sweeper-grants", allow("s3:PutObject", "arn:aws:s3:::copies-of-data/*")
@@ -497,7 +506,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         add_statement(
             "source bucket of a queue policy",
             "voice-qa-sweep-dlq-policy",
-            sends({"Service": "s3.amazonaws.com"}, {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::copies-of-data"}}),
+            allow_send({"Service": "s3.amazonaws.com"}, {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::copies-of-data"}}),
         ),
         change_properties(
             "code of a function", "ingestion-sweeper-function", {"s3Bucket": "copies-of-code", "s3Key": "x"}
@@ -523,35 +532,23 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             ("storageDescriptor", "location"),
             "s3://copies-of-data/rows/",
         ),
-        with_variable(
+        set_variable(
             "bucket in the environment", "livestream-episodes-function", "TRANSCRIPT_BUCKET", "copies-of-data"
         ),
-        with_variable(
+        set_variable(
             "bucket address in the environment",
             "voice-qa-validate-lecture-function",
             "COPIES",
             "https://copies-of-data.s3.us-east-1.amazonaws.com/x",
         ),
-        with_variable(
+        set_variable(
             "path-style address",
             "ingestion-manifest-builder-function",
             "COPIES",
             "https://s3.us-east-1.amazonaws.com/copies-of-data/x",
         ),
-        edit_json(
-            "bucket in a workflow",
-            "meetings-workflow-machine",
-            "definition",
-            lambda found: found["States"].update(
-                {
-                    "Copy": {
-                        "Type": "Task",
-                        "Resource": "arn:aws:states:::aws-sdk:s3:putObject",
-                        "Arguments": {"Bucket": "copies-of-data", "Key": "x"},
-                        "End": True,
-                    }
-                }
-            ),
+        add_workflow_task(
+            "bucket in a workflow", "meetings", "aws-sdk:s3:putObject", {"Bucket": "copies-of-data", "Key": "x"}
         ),
         add_resource(
             "replica",
@@ -563,33 +560,37 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         ),
     ),
     *found_by(
-        SERVICES,
+        SERVICE_KNOWN,
         add_statement(
             "federated identities of a bucket policy",
             "ingestion-landing-policy",
-            reads({"Federated": "cognito-identity.amazonaws.com"}),
+            allow_read({"Federated": "cognito-identity.amazonaws.com"}),
         ),
         add_statement(
             "every service",
             "livestream-video-completed-dlq-policy",
-            sends({"Service": "*"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+            allow_send({"Service": "*"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
         ),
         add_statement(
             "service in a queue policy",
             "livestream-video-created-dlq-policy",
-            sends({"Service": "ec2.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+            allow_send({"Service": "ec2.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
         ),
         add_statement(
             "one of several services",
             "foundation-alerts-policy",
-            allow("sns:Publish", ALERTS, Principal={"Service": ["budgets.amazonaws.com", "codebuild.amazonaws.com"]}),
+            allow(
+                "sns:Publish", ALERTS_TOPIC, Principal={"Service": ["budgets.amazonaws.com", "codebuild.amazonaws.com"]}
+            ),
         ),
         add_statement(
             "service of a bucket policy",
             "ingestion-landing-policy",
-            reads({"Service": "sagemaker.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+            allow_read({"Service": "sagemaker.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
         ),
-        trusted("service in a trust policy", "foundation-backup-backup-role", {"Service": "ec2.amazonaws.com"}),
+        add_trusted_principal(
+            "service in a trust policy", "foundation-backup-backup-role", {"Service": "ec2.amazonaws.com"}
+        ),
         add_statement(
             "service that gets a role",
             "ingestion-manifest-builder-grants",
@@ -602,13 +603,13 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         add_statement(
             "lookalike of a service",
             "ingestion-sweeper-failed-policy",
-            sends({"Service": "events.amazonaws.com.example"}),
+            allow_send({"Service": "events.amazonaws.com.example"}),
         ),
         add_resource(
             "service of a permission",
             t.FUNCTION_PERMISSION,
             {
-                "function": FUNCTION,
+                "function": SWEEPER_ALIAS,
                 "principal": "iot.amazonaws.com",
                 "sourceArn": f"arn:aws:iot:{REGION}:{ACCOUNT}:rule/x",
                 "qualifier": "live",
@@ -617,7 +618,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         add_resource(
             "service of another company part",
             t.FUNCTION_PERMISSION,
-            {"function": FUNCTION, "principal": "alexa-appkit.amazon.com", "qualifier": "live"},
+            {"function": SWEEPER_ALIAS, "principal": "alexa-appkit.amazon.com", "qualifier": "live"},
         ),
     ),
     # Harmless.
@@ -627,7 +628,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         "ingestion-lake-policy",
         allow(
             "s3:GetObject",
-            ON_BUCKET.format("ingestion-lake"),
+            OBJECTS_OF_BUCKET.format("ingestion-lake"),
             {"StringEquals": {"kms:ViaService": f"dynamodb.{REGION}.amazonaws.com"}},
             Principal={"AWS": ACCOUNT},
         ),
@@ -635,16 +636,16 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
     add_statement(
         "own account in a condition",
         "meetings-recordings-policy",
-        reads("*", {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}),
+        allow_read("*", {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}),
     ),
     add_statement(
-        "own role", "ingestion-lake-policy", reads({"AWS": f"arn:aws:iam::{ACCOUNT}:role/polyphony-prod-reader"})
+        "own role", "ingestion-lake-policy", allow_read({"AWS": f"arn:aws:iam::{ACCOUNT}:role/polyphony-prod-reader"})
     ),
-    add_statement("denied wildcard", "voice-qa-audio-policy", deny("arn:aws:iam::*:role/*")),
+    add_statement("denied wildcard", "voice-qa-audio-policy", deny_by_principal_arn("arn:aws:iam::*:role/*")),
     add_statement(
         "own source pattern",
         "livestream-video-jobs-dlq-policy",
-        sends(
+        allow_send(
             {"Service": "events.amazonaws.com"},
             {"ArnLike": {"aws:SourceArn": f"arn:aws:events:*:{ACCOUNT}:rule/polyphony-prod-*"}},
         ),
@@ -652,38 +653,38 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
     add_statement(
         "regional service",
         "voice-qa-sweep-dlq-policy",
-        sends({"Service": f"logs.{REGION}.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+        allow_send({"Service": f"logs.{REGION}.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
     ),
     add_statement(
         "foundation model",
         "ingestion-sweeper-grants",
         allow("bedrock:InvokeModel", f"arn:aws:bedrock:{REGION}::foundation-model/anthropic.claude-haiku-4-5"),
     ),
-    with_variable("bytes in the environment", "ingestion-sweeper-function", "MANIFEST_BYTES", "107374182400"),
-    with_variable("round number in the environment", "ingestion-steps-function", "LINES", "100000000000"),
-    with_variable("minute in the environment", "voice-qa-validate-lecture-function", "DEPLOYED", "202611230542"),
-    with_variable("milliseconds in the environment", "livestream-episodes-function", "SINCE", "1763875320123"),
-    with_variable("build in the environment", "ingestion-manifest-builder-function", "BUILD_NUMBER", "482910384756"),
-    with_variable(
+    set_variable("bytes in the environment", "ingestion-sweeper-function", "MANIFEST_BYTES", "107374182400"),
+    set_variable("round number in the environment", "ingestion-steps-function", "LINES", "100000000000"),
+    set_variable("minute in the environment", "voice-qa-validate-lecture-function", "DEPLOYED", "202611230542"),
+    set_variable("milliseconds in the environment", "livestream-episodes-function", "SINCE", "1763875320123"),
+    set_variable("build in the environment", "ingestion-manifest-builder-function", "BUILD_NUMBER", "482910384756"),
+    set_variable(
         "own queue in the environment",
         "transcription-router-function",
         "COPIES",
         f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/polyphony-prod-copies",
     ),
-    with_variable("hash in the environment", "transcription-audio-processor-function", "DOCUMENT_HASH", CANONICAL_USER),
-    with_variable(
+    set_variable("hash in the environment", "transcription-audio-processor-function", "DOCUMENT_HASH", CANONICAL_USER),
+    set_variable(
         "UUID in the environment",
         "voice-qa-websocket-handler-function",
         "DEPLOYMENT",
         "0d9c1f5e-6f2b-4c3a-9d1e-123456789013",
     ),
-    with_variable(
+    set_variable(
         "own bucket in the environment",
         "voice-qa-query-worker-function",
         "COPY_BUCKET",
         "polyphony-prod-voice-qa-audio-123456789012",
     ),
-    with_variable(
+    set_variable(
         "page in the environment",
         "meetings-sweep-function",
         "GUIDE",
@@ -749,17 +750,19 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         "threshold of a dashboard",
         "ingestion-overview-dashboard",
         "dashboardBody",
-        lambda found: found["widgets"][0]["properties"].update(annotations={"horizontal": [{"value": 482910384756}]}),
+        lambda document: document["widgets"][0]["properties"].update(
+            annotations={"horizontal": [{"value": 482910384756}]}
+        ),
     ),
     edit_json(
         "expression with an own id",
         "meetings-workflow-machine",
         "definition",
-        lambda found: found.update(Comment=f"{{% 'arn:aws:sqs:us-east-1:' & '{ACCOUNT}' & ':x' %}} 482910384756"),
+        lambda document: document.update(Comment=f"{{% 'arn:aws:sqs:us-east-1:' & '{ACCOUNT}' & ':x' %}} 482910384756"),
     ),
     add_resource(
         "phone number",
         "aws:sns/topicSubscription:TopicSubscription",
-        {"topic": ALERTS, "protocol": "sms", "endpoint": "+491701234567"},
+        {"topic": ALERTS_TOPIC, "protocol": "sms", "endpoint": "+491701234567"},
     ),
 )

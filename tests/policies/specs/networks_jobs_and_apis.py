@@ -21,6 +21,7 @@ from tests.policies.policy_harness import (
     property_spec,
     resource_spec,
 )
+from tests.policies.specs.data_protection import open_api_case, protected_api_case
 from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, ROLE_ARN, allow, document
 
 OPEN, ENDPOINT, ISOLATED, IMAGE = (
@@ -30,7 +31,7 @@ OPEN, ENDPOINT, ISOLATED, IMAGE = (
     "image-of-stack",
 )
 ENCRYPTED, ACL, DELIVERY = "glue-encryption-enabled", "acl-owner-only", "deliveries-over-tls"
-ASKS, INTEGRATION, ORIGIN = "api-asks-who-calls", "api-integration-inside-aws", "cors-origin-named"
+INTEGRATION, ORIGIN = "api-integration-inside-aws", "cors-origin-named"
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 OUR_IMAGE = f"{REGISTRY}/polyphony-prod-media-images@sha256:{'0' * 64}"
 OWN_ACCOUNT = {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}
@@ -115,11 +116,6 @@ def api(security_requirement: Any, schemes: Mapping[str, Any], key: str = "compo
     defined = {"components": {"securitySchemes": schemes}} if key == "components" else {key: schemes}
     body = {"paths": {"/x": {"get": {"security": security_requirement}}}, **defined}
     return SampleResource(t.REST_API, {"body": json.dumps(body)})
-
-
-def unprotected(message_part: str, *samples: SampleResource) -> PolicyCase:
-    """Return a case of an API that does not identify its callers."""
-    return expect_finding(ASKS, message_part, *samples)
 
 
 def rest_integration(**integration: Any) -> SampleResource:
@@ -357,15 +353,17 @@ GLUE_AND_STORAGE = (
     expect_no_finding(DELIVERY, subscription("sqs", "arn:aws:sqs:r:1:q")),
 )
 APIS = (
-    unprotected(
+    open_api_case(
         "An API key identifies no caller", SampleResource(t.REST_METHOD, {"httpMethod": "ANY", "apiKeyRequired": True})
     ),
-    unprotected("no authorizer", api([{"key": []}], {"key": API_KEY}, "securityDefinitions")),
-    unprotected("no authorizer", api([{"jwt": []}, {"key": []}], {"jwt": LAMBDA_AUTHORIZER, "key": API_KEY})),
-    unprotected("no authorizer", api([{"jwt": []}], {"jwt": {**API_KEY, "x-amazon-apigateway-authtype": "custom"}})),
-    unprotected("does not define the security scheme jwt", api([{"jwt": []}], {"JWT": LAMBDA_AUTHORIZER})),
-    unprotected("does not define the security scheme typo", api([{"jwt": [], "typo": []}], {"jwt": LAMBDA_AUTHORIZER})),
-    unprotected("no security requirement", api([{"jwt": []}, {}], {"jwt": LAMBDA_AUTHORIZER})),
+    open_api_case("no authorizer", api([{"key": []}], {"key": API_KEY}, "securityDefinitions")),
+    open_api_case("no authorizer", api([{"jwt": []}, {"key": []}], {"jwt": LAMBDA_AUTHORIZER, "key": API_KEY})),
+    open_api_case("no authorizer", api([{"jwt": []}], {"jwt": {**API_KEY, "x-amazon-apigateway-authtype": "custom"}})),
+    open_api_case("does not define the security scheme jwt", api([{"jwt": []}], {"JWT": LAMBDA_AUTHORIZER})),
+    open_api_case(
+        "does not define the security scheme typo", api([{"jwt": [], "typo": []}], {"jwt": LAMBDA_AUTHORIZER})
+    ),
+    open_api_case("no security requirement", api([{"jwt": []}, {}], {"jwt": LAMBDA_AUTHORIZER})),
     forwarding(
         "type is HTTP_PROXY",
         rest_integration(type="HTTP_PROXY", uri="https://other.example.com", connectionType="INTERNET"),
@@ -389,11 +387,11 @@ APIS = (
         forwarding("target is a URL", SampleResource(t.API_V2, {"protocolType": "HTTP", "target": target}))
         for target in ("http://other.example.com", " HTTPS://other.example.com")
     ),
-    expect_no_finding(ASKS, api([{"jwt": []}], {"jwt": LAMBDA_AUTHORIZER}, "securityDefinitions")),
-    expect_no_finding(ASKS, api([{"jwt": [], "key": []}], {"jwt": LAMBDA_AUTHORIZER, "key": API_KEY})),
-    expect_no_finding(ASKS, api([{"signed": []}], {"signed": SIGNED})),
-    expect_no_finding(
-        ASKS, SampleResource(t.REST_METHOD, {"httpMethod": "GET", "authorization": "AWS_IAM", "apiKeyRequired": True})
+    protected_api_case(api([{"jwt": []}], {"jwt": LAMBDA_AUTHORIZER}, "securityDefinitions")),
+    protected_api_case(api([{"jwt": [], "key": []}], {"jwt": LAMBDA_AUTHORIZER, "key": API_KEY})),
+    protected_api_case(api([{"signed": []}], {"signed": SIGNED})),
+    protected_api_case(
+        SampleResource(t.REST_METHOD, {"httpMethod": "GET", "authorization": "AWS_IAM", "apiKeyRequired": True})
     ),
     expect_no_finding(
         INTEGRATION, rest_integration(type="http_proxy", uri="https://a.internal", connectionType="VPC_LINK")

