@@ -1,4 +1,6 @@
-"""Tests of the accounts and partners that resources may name."""
+"""Tests of the accounts and partners that resources may name. A partner is a foreign account, organisation, network or
+bucket that the setting `foundation.partners` lists.
+"""
 
 from dataclasses import replace
 
@@ -26,7 +28,7 @@ PARTNERS = {
     "vpce-0e3f5a7b": {"aws:SourceVpce": "vpce-0e3f5a7b"},
     BUCKET_ARN: {"AWS": f"{BUCKET_ARN}/x"},
 }
-"""Ids of partners, each with a principal or another text that contains it."""
+"""Text that contains the id, as principal of a policy, by id of a partner."""
 
 
 def find_messages(context: StackContext, *samples: SampleResource) -> list[str]:
@@ -45,12 +47,12 @@ def test_a_partner_may_be_named_only_if_it_is_listed(partner: str) -> None:
 
 
 @pytest.mark.parametrize("partner", ["*", "99999999999?", "arn:aws:s3:::*", "o-*", "partner", "arn:aws:iam::1:role/x"])
-def test_a_partner_is_one_exact_id(partner: str) -> None:
+def test_a_partner_must_be_one_exact_id(partner: str) -> None:
     with pytest.raises(ValueError, match="should match pattern"):
         Partner.model_validate({"id": partner, "reason": "receives the daily summaries"})
 
 
-def test_without_a_known_account_every_account_is_a_finding() -> None:
+def test_without_allowed_accounts_only_the_account_that_the_program_publishes_is_known() -> None:
     context = replace(build_context(), accounts=frozenset())
     sample = SampleResource(t.EVENT_TARGET, {"arn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:q"})
     assert len(find_messages(context, sample)) == 1

@@ -1,4 +1,6 @@
-"""Tests of the replaced parts of the SDK: they change no finding, avoid repeated decoding, and leave remediations their own copy."""
+"""Tests of the faster parts with which the pack replaces parts of Pulumi's policy SDK: they change no finding, they decode
+each resource once, and a remediation (a policy's change of a resource) gets its own copy.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -29,6 +31,7 @@ TWO_BUCKETS = [SampleResource(t.BUCKET, {"bucket": name}, name) for name in ("b"
 
 @pytest.fixture
 def sdk() -> Iterator[Any]:
+    """Return the original SDK, whose parts a test replaces."""
     with restored_sdk() as module:
         yield module
 
@@ -51,7 +54,7 @@ def test_the_speedups_change_no_answer(sdk: Any, prod: EngineMessages) -> None:
     small = build_messages(TWO_BUCKETS)
     original_answers = [run_policies(ENFORCED, stack, CONTEXT) for stack in (program, small)]
     assert all(original_answers)
-    for _ in range(2):  # a second call changes nothing
+    for _ in range(2):  # also shows that a second call changes nothing
         cache_decoding()
         replace_analyzer(policy_pack.policy_applies_to_type)
     assert [run_policies(ENFORCED, stack, CONTEXT) for stack in (program, small, program)] == [
@@ -60,17 +63,17 @@ def test_the_speedups_change_no_answer(sdk: Any, prod: EngineMessages) -> None:
     ]
 
 
-def test_a_stack_is_built_once_for_all_policies_and_again_for_the_next_stack(
+def test_the_list_of_resources_is_built_once_for_all_policies_and_again_for_the_next_stack(
     sdk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built_names: list[str] = []
 
-    class Counted(sdk.PolicyResource):  # type: ignore[misc]
-        def __init__(self, kind: str, props: Any, urn: str, name: str, *rest: Any) -> None:
+    class RecordingResource(sdk.PolicyResource):  # type: ignore[misc]
+        def __init__(self, kind: str, props: Any, urn: str, name: str, *other_arguments: Any) -> None:
             built_names.append(name)
-            super().__init__(kind, props, urn, name, *rest)
+            super().__init__(kind, props, urn, name, *other_arguments)
 
-    monkeypatch.setattr(sdk, "PolicyResource", Counted)
+    monkeypatch.setattr(sdk, "PolicyResource", RecordingResource)
     stack_policies = [policy for policy in ENFORCED if not isinstance(policy, ResourcePolicy)]
     replace_analyzer(policy_pack.policy_applies_to_type)
     for sample in TWO_BUCKETS:
@@ -100,13 +103,13 @@ def test_a_resource_is_decoded_once_for_all_policies(sdk: Any, monkeypatch: pyte
     assert decode.call_count == 2
 
 
-def test_a_remediation_does_not_change_what_other_policies_see(sdk: Any) -> None:
+def test_a_remediation_does_not_change_the_properties_that_other_policies_get(sdk: Any) -> None:
     cache_decoding()
     analyzer = build_analyzer([POLICIES_BY_NAME["logs-expire"]], CONTEXT)
     request = build_messages([SampleResource(t.LOG_GROUP, {"name": "l"})]).inputs["sample"]
     assert len(analyzer.Analyze(request, None).diagnostics) == 1
-    changed = analyzer.Remediate(request, None).remediations[0].properties
-    assert changed["retentionInDays"] == 90
-    assert len(analyzer.Analyze(request, None).diagnostics) == 1, "the request itself was not changed"
-    request.properties.CopyFrom(changed)
+    changed_properties = analyzer.Remediate(request, None).remediations[0].properties
+    assert changed_properties["retentionInDays"] == 90
+    assert len(analyzer.Analyze(request, None).diagnostics) == 1, "the remediation must not change the request"
+    request.properties.CopyFrom(changed_properties)
     assert len(analyzer.Analyze(request, None).diagnostics) == 0
