@@ -1,7 +1,7 @@
 """Harness that runs guardrail policies as Pulumi's engine does: it sends protocol messages to the SDK's analyzer.
 
-The policies check two kinds of stacks. A small stack is a list of `SampleResource`. The recorded program is the list of
-all resources that the program registers in a preview of prod.
+Tests check two kinds of stacks. A small stack is a list of `SampleResource`. The recorded program is the list of all
+resources that the program registers in a preview of prod.
 
 A `PolicySpec` states the required behaviour of one policy: a stack without a fault, a stack with a fault, a stack with
 an unknown value (a value that AWS decides during the deployment), and a change of the recorded program that causes a
@@ -344,7 +344,7 @@ def _urn(kind: str, name: str) -> str:
 
 
 def build_context(environment: str = "prod", *exceptions: ExceptionEntry) -> StackContext:
-    """Return what the pack reads about a stack from its configuration."""
+    """Return what the pack reads from a stack's configuration."""
     return StackContext(
         environment,
         exceptions,
@@ -365,16 +365,20 @@ POLICIES_BY_NAME = {policy.name: policy for policy in POLICIES}
 
 
 def build_analyzer(
-    policies: Iterable[Policy], context: StackContext, program_properties: Mapping[str, frozenset[str]] | None = None
+    policies: Iterable[Policy | str],
+    context: StackContext | None = None,
+    program_properties: Mapping[str, frozenset[str]] | None = None,
 ) -> Any:
-    """Return the SDK's analyzer with some policies.
+    """Return the SDK's analyzer with some policies, which may be given by name. The default context is that of prod.
 
     `program_properties` has the names of the properties that the program sets, by URN. In the whole pack, the policies
     about single resources record them, but these policies may be missing here.
     """
-    builder = policy_pack.PolicyBuilder(context)
+    builder = policy_pack.PolicyBuilder(context or build_context())
     builder.program_properties.update(program_properties or {})
-    built_policies = [builder.build(policy) for policy in policies]
+    built_policies = [
+        builder.build(POLICIES_BY_NAME[policy] if isinstance(policy, str) else policy) for policy in policies
+    ]
     return sdk._PolicyAnalyzerServicer("pack", "0", built_policies, pulumi_policy.EnforcementLevel.MANDATORY)
 
 
@@ -390,9 +394,14 @@ def restored_sdk() -> Iterator[Any]:
 
 
 def run_policies(
-    policies: Iterable[Policy], stack: EngineMessages, context: StackContext, config: Mapping[str, Any] | None = None
+    policies: Iterable[Policy | str],
+    stack: EngineMessages,
+    context: StackContext | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> list[PolicyAnswer]:
-    """Return all answers of some policies about a stack. `config` is the pack's configuration, by policy."""
+    """Return all answers of some policies about a stack. `config` is the pack's configuration, by policy. See
+    `build_analyzer` for the other parameters.
+    """
     program_properties = {request.urn: frozenset(request.properties.fields) for request in stack.inputs.values()}
     analyzer = build_analyzer(policies, context, program_properties)
     if config:

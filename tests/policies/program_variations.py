@@ -44,11 +44,7 @@ def change_properties(label: str, resource: str, props: Props, policy: str = "")
 
 
 def add_resource(
-    label: str,
-    kind: str,
-    props: Props,
-    policy: str = "",
-    references: Mapping[str, Sequence[str]] | None = None,
+    label: str, kind: str, props: Props, policy: str = "", references: Mapping[str, Sequence[str]] | None = None
 ) -> ProgramVariation:
     """Return a variation that adds a resource. `references` has the names of the resources from whose outputs a property
     is computed, by property.

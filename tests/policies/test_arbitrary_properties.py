@@ -11,17 +11,8 @@ from hypothesis import strategies as st
 from guardrails.model import resource_types as t
 from guardrails.pack.policy_kinds import EVERY_TYPE, Policy, RelationPolicy, ResourcePolicy
 from guardrails.policy_catalogue import POLICIES
-from tests.policies.policy_harness import (
-    TAGS,
-    UNKNOWN,
-    SampleResource,
-    build_analyzer,
-    build_context,
-    build_messages,
-    run_policies,
-)
+from tests.policies.policy_harness import TAGS, UNKNOWN, SampleResource, build_analyzer, build_messages, run_policies
 
-CONTEXT = build_context()
 ALL_TYPES = sorted(value for value in vars(t).values() if isinstance(value, str) and value.startswith("aws:"))
 REMEDIATING_POLICIES = [policy for policy in POLICIES if isinstance(policy, ResourcePolicy) and policy.remediate]
 
@@ -53,11 +44,11 @@ def test_a_check_of_missing_or_unknown_properties_raises_no_error(policy: Policy
     other_resources = [SampleResource(kind, {}, f"other-{kind}") for kind in other_types]
     without_properties = [SampleResource(kind, {}, f"empty-{kind}") for kind in types]
     with_name = [SampleResource(kind, {"name": "n", "tags": {}}, f"named-{kind}") for kind in types]
-    run_policies([policy], build_messages([*other_resources, *without_properties, *with_name]), CONTEXT)
+    run_policies([policy], build_messages([*other_resources, *without_properties, *with_name]))
 
     keys = ("name", "policy", "assumeRolePolicy", "role", "bucket", "functionName", "function", "tags", "rules")
     with_unknown_values = [SampleResource(kind, dict.fromkeys(keys, UNKNOWN), kind) for kind in types]
-    run_policies([policy], build_messages(with_unknown_values), CONTEXT)
+    run_policies([policy], build_messages(with_unknown_values))
 
 
 def test_three_policies_remediate_resources() -> None:
@@ -75,7 +66,7 @@ def test_a_policy_has_a_finding_or_is_undecided_about_each_resource_that_it_chan
 ) -> None:
     """The preview asks for remediations only if a policy has findings (`local/preview/policy_pack_process.py`)."""
     kind = data.draw(st.sampled_from(sorted(policy.types)))
-    analyzer = build_analyzer([policy], CONTEXT)
+    analyzer = build_analyzer([policy])
     request = build_messages([SampleResource(kind, properties)]).inputs["sample"]
     if analyzer.Remediate(request, None).remediations:
         response = analyzer.Analyze(request, None)

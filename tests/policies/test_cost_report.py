@@ -65,9 +65,7 @@ def test_every_resource_has_a_price_and_every_published_usage_is_read_by_a_price
 
 def test_the_command_and_the_policy_about_cost_compute_the_same_estimate(prod_cost: StackCost) -> None:
     context = policy_harness.build_context("prod")
-    answers = policy_harness.run_policies(
-        [policy_harness.POLICIES_BY_NAME["cost-estimate"]], policy_harness.messages_from_graph(graph("prod")), context
-    )
+    answers = policy_harness.run_policies(["cost-estimate"], policy_harness.messages_from_graph(graph("prod")), context)
     assert answers[0].message.startswith(f"About ${prod_cost.report.total:,.2f} a month")
 
 

@@ -11,7 +11,6 @@ from guardrails.exception_policies import CHECKING_POLICIES, MAX_EXCEPTION_DAYS
 from guardrails.model import resource_types as t
 from guardrails.pack.policy_kinds import PolicySeverity
 from tests.policies.policy_harness import (
-    POLICIES_BY_NAME,
     TODAY,
     PolicyAnswer,
     SampleResource,
@@ -31,7 +30,7 @@ PLATFORM = SampleResource(t.PLATFORM, {}, "platform")
 def check_exception(policy: str, resource: str = "table", expires: date = TODAY) -> list[PolicyAnswer]:
     """Return what the policy `exceptions-in-order` finds in a stack with one exception entry."""
     context = build_context("prod", build_exception(policy, resource, expires))
-    return run_policies([POLICIES_BY_NAME["exceptions-in-order"]], build_messages([TABLE, PLATFORM]), context)
+    return run_policies(["exceptions-in-order"], build_messages([TABLE, PLATFORM]), context)
 
 
 def test_an_exception_of_90_days_is_in_order_and_a_longer_one_is_not() -> None:
@@ -50,8 +49,8 @@ def test_the_90_days_count_from_the_day_of_the_run() -> None:
     context = build_context("prod", entry)
     later_context = replace(context, today=TODAY + timedelta(days=30))
     stack = build_messages([TABLE, PLATFORM])
-    assert len(run_policies([POLICIES_BY_NAME["exceptions-in-order"]], stack, context)) == 1
-    assert run_policies([POLICIES_BY_NAME["exceptions-in-order"]], stack, later_context) == []
+    assert len(run_policies(["exceptions-in-order"], stack, context)) == 1
+    assert run_policies(["exceptions-in-order"], stack, later_context) == []
 
 
 @pytest.mark.parametrize("policy", sorted(policy.name for policy in CHECKING_POLICIES if not policy.excusable))

@@ -24,7 +24,7 @@ from guardrails.policy_catalogue import POLICIES
 from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 from local.generate import documented_graph
 from local.preview.resource_graph import Graph
-from tests.policies.policy_harness import build_context, messages_from_graph, run_policies
+from tests.policies.policy_harness import messages_from_graph, run_policies
 from tests.whole_program import DOCUMENTED
 
 PROVIDER_PACKAGE = Path(pulumi_aws.__file__).parent
@@ -45,12 +45,7 @@ def test_every_group_has_policies_and_policy_names_are_unique_and_well_formed() 
 def test_four_policies_stop_no_deployment_in_any_environment() -> None:
     assert {
         policy.name for policy in POLICIES if not any(is_mandatory(policy, env) for env in ("dev", "staging", "prod"))
-    } == {
-        "checks-at-deployment",
-        "cost-estimate",
-        "exceptions-in-force",
-        "glue-flex-before-prod",
-    }
+    } == {"checks-at-deployment", "cost-estimate", "exceptions-in-force", "glue-flex-before-prod"}
 
 
 def test_the_policy_that_reports_undecided_checks_is_the_last_one() -> None:
@@ -168,7 +163,7 @@ def test_no_iam_document_has_a_fault_or_is_undecided_if_all_generated_ids_are_kn
     """In a preview, the ids that AWS generates are unknown. The graph for the generated pages has sample ids."""
     policies = [policy for policy in POLICIES if policy.group is PolicyGroup.LEAST_PRIVILEGE]
     messages = messages_from_graph(documented_graph.build_stack_graph())
-    assert run_policies(policies, messages, build_context()) == []
+    assert run_policies(policies, messages) == []
 
 
 def test_no_type_with_a_policy_is_listed_as_a_type_without_one() -> None:

@@ -52,7 +52,7 @@ def test_every_policy_has_exactly_one_spec() -> None:
 @for_each_spec
 def test_a_policy_passes_a_stack_without_faults(spec: PolicySpec) -> None:
     context = build_context(spec.environment)
-    answers = run_policies([POLICIES_BY_NAME[spec.policy]], build_messages(spec.good), context)
+    answers = run_policies([spec.policy], build_messages(spec.good), context)
     assert [answer for answer in answers if answer.message] == []
 
 
@@ -79,7 +79,7 @@ def test_an_unknown_value_is_undecided_and_reported_or_does_not_hide_other_fault
     reports that. Otherwise the stack also has a fault, which the policy finds.
     """
     context = build_context(spec.environment)
-    policies = [POLICIES_BY_NAME[spec.policy], POLICIES_BY_NAME["checks-at-deployment"]]
+    policies = [spec.policy, "checks-at-deployment"]
     answers = run_policies(policies, build_messages(spec.unknown), context)
     reports = [answer.message for answer in answers if answer.policy == "checks-at-deployment"]
     if spec.undecided:
@@ -96,42 +96,39 @@ def test_an_unknown_value_is_undecided_and_reported_or_does_not_hide_other_fault
 def test_an_exception_excuses_its_resource_until_it_expires_if_the_policy_is_excusable(spec: PolicySpec) -> None:
     name = spec.faulty_name or "platform"  # an exception for the stack as a whole names "platform"
     excused = build_context(spec.environment, build_exception(spec.policy, name))
-    answers = run_policies([POLICIES_BY_NAME[spec.policy]], build_messages(spec.bad), excused)
+    answers = run_policies([spec.policy], build_messages(spec.bad), excused)
     findings = [answer for answer in answers if answer.name == spec.faulty_name]
     assert (findings == []) is POLICIES_BY_NAME[spec.policy].excusable
 
     expired = build_context(spec.environment, build_exception(spec.policy, name, TODAY.replace(day=19)))
-    answers = run_policies([POLICIES_BY_NAME[spec.policy]], build_messages(spec.bad), expired)
+    answers = run_policies([spec.policy], build_messages(spec.bad), expired)
     assert [answer for answer in answers if answer.name == spec.faulty_name], "an expired exception excuses nothing"
 
 
 @pytest.mark.parametrize("case", CASES, ids=repr)
 def test_a_case_has_the_expected_result(case: PolicyCase) -> None:
-    context = build_context()
-    answers = run_policies([POLICIES_BY_NAME[case.policy]], build_messages(case.samples), context)
+    answers = run_policies([case.policy], build_messages(case.samples))
     messages = [answer.message for answer in answers]
     assert any(case.message_part in message for message in messages) if case.message_part else messages == [], messages
     assert not case.faulty_name or {answer.name for answer in answers} == {case.faulty_name}
 
 
 def test_the_packs_configuration_overrides_the_default_limits() -> None:
-    context = build_context()
-    policies = [POLICIES_BY_NAME[name] for name in ("function-memory-ceiling", "dashboard-ceiling")]
+    policies = ["function-memory-ceiling", "dashboard-ceiling"]
     stack = build_messages(
         [SampleResource(t.FUNCTION, {"name": "f", "memorySize": 3008}), SampleResource(t.DASHBOARD, {}, "d")]
     )
-    assert [answer.policy for answer in run_policies(policies, stack, context)] == ["function-memory-ceiling"]
+    assert [answer.policy for answer in run_policies(policies, stack)] == ["function-memory-ceiling"]
     limits = {"function-memory-ceiling": {"megabytes": 3008}, "dashboard-ceiling": {"dashboards": 0}}
-    assert [answer.policy for answer in run_policies(policies, stack, context, limits)] == ["dashboard-ceiling"]
+    assert [answer.policy for answer in run_policies(policies, stack, config=limits)] == ["dashboard-ceiling"]
 
 
 def test_a_property_that_only_the_provider_returns_does_not_count_as_set_by_the_program() -> None:
     """The provider returns a correct bucket policy, but the policy `bucket-tls-only` still finds that none is set. The
     policy `required-tags` is in the pack because it sees each resource's inputs, so that the pack records them.
     """
-    context = build_context()
     stack = build_messages([SampleResource(t.BUCKET, {"bucket": "b"}, provider_outputs={"policy": tls_only()})])
-    analyzer = build_analyzer([POLICIES_BY_NAME[name] for name in ("required-tags", "bucket-tls-only")], context)
+    analyzer = build_analyzer(["required-tags", "bucket-tls-only"])
     analyzer.Analyze(stack.inputs["sample"], None)
     stack_response = analyzer.AnalyzeStack(
         analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values())), None
@@ -156,7 +153,7 @@ def test_a_fault_in_the_whole_program_causes_a_finding_about_the_faulty_resource
     context = build_context(spec.environment)
     stack = prod.copy()
     faulty_name = spec.break_program(stack)
-    answers = Counter(run_policies([POLICIES_BY_NAME[spec.policy]], stack, context))
+    answers = Counter(run_policies([spec.policy], stack, context))
     new_answers = answers - answers_before[spec.environment]
     assert {answer.name for answer in new_answers} == {faulty_name, *spec.also_faulty}, [
         answer.message for answer in new_answers

@@ -11,13 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from guardrails.policy_catalogue import POLICIES
-from tests.policies.policy_harness import (
-    POLICIES_BY_NAME,
-    EngineMessages,
-    PolicyAnswer,
-    build_context,
-    run_policies,
-)
+from tests.policies.policy_harness import EngineMessages, PolicyAnswer, run_policies
 from tests.policies.program_variations import ProgramVariation
 from tests.policies.specs import (
     duplicate_companion_resources,
@@ -33,7 +27,6 @@ FAMILIES = {
     "trust": federated_trust.VARIATIONS,
 }
 """Variations by subject."""
-CONTEXT = build_context()
 POLICY_NAMES = sorted({variation.policy for variations in FAMILIES.values() for variation in variations} - {""})
 
 pytestmark = pytest.mark.usefixtures("fast_sdk")
@@ -42,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("fast_sdk")
 @pytest.fixture(scope="module")
 def answers_before(fast_sdk: None, prod: EngineMessages) -> Counter[PolicyAnswer]:
     """Return the answers of the policies of these families about the unchanged program."""
-    return Counter(run_policies([POLICIES_BY_NAME[name] for name in POLICY_NAMES], prod, CONTEXT))
+    return Counter(run_policies(POLICY_NAMES, prod))
 
 
 def iterate_batches(variations: list[ProgramVariation]) -> Iterator[list[ProgramVariation]]:
@@ -60,7 +53,7 @@ def check_changes(prod: EngineMessages, batch: list[ProgramVariation], policies:
     stack = prod.copy()
     for variation in batch:
         variation.change(stack)
-    return Counter(run_policies([POLICIES_BY_NAME[name] for name in policies], stack, CONTEXT))
+    return Counter(run_policies(policies, stack))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -9,13 +9,7 @@ import pytest
 from components.settings.foundation import Partner
 from guardrails.model import resource_types as t
 from guardrails.pack.stack_configuration import StackContext
-from tests.policies.policy_harness import (
-    POLICIES_BY_NAME,
-    SampleResource,
-    build_context,
-    build_messages,
-    run_policies,
-)
+from tests.policies.policy_harness import SampleResource, build_context, build_messages, run_policies
 from tests.policies.specs.foreign_identities import CANONICAL_USER, FOREIGN_ID
 from tests.policies.specs.sample_iam_documents import ACCOUNT, allow, document
 
@@ -33,7 +27,7 @@ PARTNERS = {
 
 def find_messages(context: StackContext, *samples: SampleResource) -> list[str]:
     """Return the findings about foreign accounts and buckets."""
-    policies = [POLICIES_BY_NAME["account-known"], POLICIES_BY_NAME["bucket-known"]]
+    policies = ["account-known", "bucket-known"]
     return [answer.message for answer in run_policies(policies, build_messages(samples), context)]
 
 

@@ -7,14 +7,7 @@ import json
 import pytest
 
 from guardrails.model import resource_types as t
-from tests.policies.policy_harness import (
-    POLICIES_BY_NAME,
-    UNKNOWN,
-    SampleResource,
-    build_context,
-    build_messages,
-    run_policies,
-)
+from tests.policies.policy_harness import UNKNOWN, SampleResource, build_messages, run_policies
 
 FOREIGN_QUEUE = "arn:aws:sqs:us-east-1:999999999999:copies"
 
@@ -42,5 +35,5 @@ def nest_in_lists(value: object, levels: int) -> str:
 )
 def test_a_foreign_account_is_found_at_every_depth_and_in_every_document(value: object) -> None:
     stack = build_messages([SampleResource(t.EVENT_TARGET, {"input": value, "unknown": UNKNOWN})])
-    [answer] = run_policies([POLICIES_BY_NAME["account-known"]], stack, build_context())
+    [answer] = run_policies(["account-known"], stack)
     assert "999999999999" in answer.message

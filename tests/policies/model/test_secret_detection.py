@@ -6,13 +6,13 @@ from random import Random
 import pytest
 
 from guardrails.model.secret_detection import find_secret, is_secret_name
-from tests.policies.policy_harness import POLICIES_BY_NAME, build_context, build_messages, run_policies
+from tests.policies.policy_harness import build_messages, run_policies
 from tests.policies.specs.secrets_in_properties import ACCESS_KEY, CASES, HEX, LETTERS, PASSWORD
 
 
 def test_no_message_contains_a_secret() -> None:
     for case in CASES:
-        for answer in run_policies([POLICIES_BY_NAME[case.policy]], build_messages(case.samples), build_context()):
+        for answer in run_policies([case.policy], build_messages(case.samples)):
             # All secrets of the cases contain one of these texts. Some contain only the first 16 characters of LETTERS.
             for secret in (ACCESS_KEY, HEX, LETTERS[:16], PASSWORD):
                 assert secret not in answer.message, case

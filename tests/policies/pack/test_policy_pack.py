@@ -19,7 +19,7 @@ from local.preview import stack_files
 from local.preview.policy_pack_process import UNDECIDED, PolicyPackProcess
 from local.preview.resource_graph import Graph
 from tests.policies import policy_harness
-from tests.policies.policy_harness import POLICIES_BY_NAME, build_exception
+from tests.policies.policy_harness import build_exception
 from tests.whole_program import ONE_WORKER, STACKS, changed_in, graph, previewed, recorded
 
 DOCUMENTS_WITH_GENERATED_IDS = frozenset(
@@ -198,9 +198,7 @@ def test_policies_about_exceptions_report_them_even_if_another_exception_names_t
     exceptions = [build_exception("table-backed-up", "ingestion-files-table", date(2020, 1, 1))]
     exceptions += [build_exception(policy, "platform") for policy in policy_names]
     context = policy_harness.build_context("prod", *exceptions)
-    answers = policy_harness.run_policies(
-        [POLICIES_BY_NAME[name] for name in policy_names], policy_harness.messages_from_graph(graph("prod")), context
-    )
+    answers = policy_harness.run_policies(policy_names, policy_harness.messages_from_graph(graph("prod")), context)
     assert {answer.policy for answer in answers} == set(policy_names), "the program publishes no exceptions"
     assert any("expired on 2020-01-01" in answer.message for answer in answers)
 

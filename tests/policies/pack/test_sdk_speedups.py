@@ -14,17 +14,14 @@ from guardrails.pack.policy_kinds import EnforcementLevel, ResourcePolicy
 from guardrails.pack.sdk_speedups import ANALYZER_CLASS, DECODING_NAMES, cache_decoding, replace_analyzer
 from guardrails.policy_catalogue import POLICIES
 from tests.policies.policy_harness import (
-    POLICIES_BY_NAME,
     EngineMessages,
     SampleResource,
     build_analyzer,
-    build_context,
     build_messages,
     restored_sdk,
     run_policies,
 )
 
-CONTEXT = build_context()
 ENFORCED = [policy for policy in POLICIES if policy.levels.for_environment("prod") is not EnforcementLevel.DISABLED]
 TWO_BUCKETS = [SampleResource(t.BUCKET, {"bucket": name}, name) for name in ("b", "c")]
 
@@ -52,12 +49,12 @@ def test_the_speedups_change_no_answer(sdk: Any, prod: EngineMessages) -> None:
         if name.startswith(("livestream-", "meetings-", "voice-qa-")):
             program.drop(name)
     small = build_messages(TWO_BUCKETS)
-    original_answers = [run_policies(ENFORCED, stack, CONTEXT) for stack in (program, small)]
+    original_answers = [run_policies(ENFORCED, stack) for stack in (program, small)]
     assert all(original_answers)
     for _ in range(2):  # also shows that a second call changes nothing
         cache_decoding()
         replace_analyzer(policy_pack.policy_applies_to_type)
-    assert [run_policies(ENFORCED, stack, CONTEXT) for stack in (program, small, program)] == [
+    assert [run_policies(ENFORCED, stack) for stack in (program, small, program)] == [
         *original_answers,
         original_answers[0],
     ]
@@ -77,14 +74,14 @@ def test_the_list_of_resources_is_built_once_for_all_policies_and_again_for_the_
     stack_policies = [policy for policy in ENFORCED if not isinstance(policy, ResourcePolicy)]
     replace_analyzer(policy_pack.policy_applies_to_type)
     for sample in TWO_BUCKETS:
-        run_policies(stack_policies, build_messages([sample]), CONTEXT)
+        run_policies(stack_policies, build_messages([sample]))
     assert built_names == ["b", "c"]
 
 
 def test_a_policy_is_called_only_for_the_types_that_it_checks(sdk: Any) -> None:
     replace_analyzer(policy_pack.policy_applies_to_type)
     called_policies: list[str] = []
-    analyzer = build_analyzer(ENFORCED, CONTEXT)
+    analyzer = build_analyzer(ENFORCED)
     for policy in getattr(analyzer, sdk_speedups.POLICIES_ATTRIBUTE):
         if isinstance(policy, sdk.ResourceValidationPolicy):
             policy.validate = lambda *_, name=policy.name: called_policies.append(name)
@@ -99,13 +96,13 @@ def test_a_resource_is_decoded_once_for_all_policies(sdk: Any, monkeypatch: pyte
     decode = Mock(side_effect=sdk.json_format.MessageToDict)
     monkeypatch.setattr(sdk.json_format, "MessageToDict", decode)
     cache_decoding()
-    run_policies(ENFORCED, build_messages(TWO_BUCKETS), CONTEXT)
+    run_policies(ENFORCED, build_messages(TWO_BUCKETS))
     assert decode.call_count == 2
 
 
 def test_a_remediation_does_not_change_the_properties_that_other_policies_get(sdk: Any) -> None:
     cache_decoding()
-    analyzer = build_analyzer([POLICIES_BY_NAME["logs-expire"]], CONTEXT)
+    analyzer = build_analyzer(["logs-expire"])
     request = build_messages([SampleResource(t.LOG_GROUP, {"name": "l"})]).inputs["sample"]
     assert len(analyzer.Analyze(request, None).diagnostics) == 1
     changed_properties = analyzer.Remediate(request, None).remediations[0].properties

@@ -18,7 +18,6 @@ from guardrails.pack.policy_kinds import (
 )
 from guardrails.pack.undecided_checks import UndecidedCheck, parse_reason, to_reason
 from tests.policies.policy_harness import (
-    POLICIES_BY_NAME,
     UNKNOWN,
     SampleResource,
     build_analyzer,
@@ -30,7 +29,7 @@ from tests.policies.policy_harness import (
 
 POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 """Policies of this test, one of each kind: about single resources, about related resources, and about the stack."""
-REPORT = POLICIES_BY_NAME["checks-at-deployment"]
+REPORT = "checks-at-deployment"
 UNKNOWN_TABLE = SampleResource(t.TABLE, {"name": UNKNOWN}, "a")
 BAD_TABLE = SampleResource(t.TABLE, {"name": "bad"}, "b")
 
@@ -75,20 +74,20 @@ def _check_whole_stack(stack: CheckedStack) -> Iterator[Finding]:
 def test_a_resource_with_an_unknown_value_is_undecided_and_the_others_are_checked() -> None:
     resource_policy, relation_policy, _ = POLICIES
     for policy in (resource_policy, relation_policy):
-        answers = run_policies([policy], build_messages([UNKNOWN_TABLE, BAD_TABLE]), build_context())
+        answers = run_policies([policy], build_messages([UNKNOWN_TABLE, BAD_TABLE]))
         assert {(answer.name, answer.undecided) for answer in answers} == {("a", True), ("b", False)}
 
 
 def test_the_report_names_each_resource_and_the_policies_that_did_not_decide() -> None:
-    answers = run_policies([*POLICIES, REPORT], build_messages([UNKNOWN_TABLE, BAD_TABLE]), build_context())
-    [report] = [answer.message for answer in answers if answer.policy == REPORT.name]
+    answers = run_policies([*POLICIES, REPORT], build_messages([UNKNOWN_TABLE, BAD_TABLE]))
+    [report] = [answer.message for answer in answers if answer.policy == REPORT]
     assert report.startswith("3 checks have no result yet")
     assert report.splitlines()[1:] == ["- a: one-table, related-tables", "- the stack as a whole: whole-stack"]
 
 
 def test_nothing_is_reported_if_all_values_are_known() -> None:
     tables = [SampleResource(t.TABLE, {"name": "good"}, "a"), BAD_TABLE]
-    answers = run_policies([*POLICIES, REPORT], build_messages(tables), build_context())
+    answers = run_policies([*POLICIES, REPORT], build_messages(tables))
     assert [(answer.policy, answer.name) for answer in answers] == [
         ("one-table", "b"),
         ("related-tables", "b"),
@@ -99,7 +98,7 @@ def test_nothing_is_reported_if_all_values_are_known() -> None:
 def test_an_undecided_policy_is_not_applicable_and_thus_not_passed() -> None:
     """The engine counts a policy without diagnostic as passed, unless the policy is not applicable."""
     stack = build_messages([UNKNOWN_TABLE])
-    analyzer = build_analyzer(POLICIES, build_context())
+    analyzer = build_analyzer(POLICIES)
     resource_response = analyzer.Analyze(stack.inputs["a"], None)
     stack_request = analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values()))
     stack_response = analyzer.AnalyzeStack(stack_request, None)
@@ -116,7 +115,7 @@ def test_a_resource_with_an_exception_is_not_reported_as_undecided() -> None:
 
 def test_an_undecided_check_of_several_requests_is_counted_once() -> None:
     stack = build_messages([UNKNOWN_TABLE])
-    analyzer = build_analyzer([*POLICIES, REPORT], build_context())
+    analyzer = build_analyzer([*POLICIES, REPORT])
     request = analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values()))
     first_report, second_report = (analyzer.AnalyzeStack(request, None).diagnostics[0].message for _ in range(2))
     assert first_report == second_report
