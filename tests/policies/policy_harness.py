@@ -275,7 +275,7 @@ def drop_resource(name: str, faulty_name: str) -> ProgramBreak:
     return change_program
 
 
-def edit_json_property(name: str, key: str, edit: Callable[[Any], None], faulty_name: str = "") -> ProgramBreak:
+def edit_json_property(name: str, key: str, edit: Callable[[Any], object], faulty_name: str = "") -> ProgramBreak:
     """Return a change of a property that contains JSON, in the recorded program."""
 
     def change_program(stack: EngineMessages) -> str:

@@ -6,15 +6,14 @@ bucket's public access block). A module in `specs/` lists variations as `VARIATI
 `tests/policies/test_program_variations.py` runs them.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.policies.policy_harness import EngineMessages, Props, SampleResource
+from tests.policies.policy_harness import EngineMessages, Props, SampleResource, edit_json_property
 from tests.policies.specs.sample_iam_documents import Statement
 
-ProgramChange = Callable[[EngineMessages], None]
+ProgramChange = Callable[[EngineMessages], object]
 
 
 @dataclass(frozen=True)
@@ -62,13 +61,7 @@ def add_resource(
 
 def edit_json(label: str, resource: str, key: str, edit: Callable[[Any], object], policy: str = "") -> ProgramVariation:
     """Return a variation that edits a property that contains JSON."""
-
-    def change(stack: EngineMessages) -> None:
-        document = stack.parse_json_property(resource, key)
-        edit(document)
-        stack.change(resource, {key: json.dumps(document)})
-
-    return ProgramVariation(label, resource, change, policy)
+    return ProgramVariation(label, resource, edit_json_property(resource, key, edit), policy)
 
 
 def add_statement(

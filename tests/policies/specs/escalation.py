@@ -44,12 +44,12 @@ ECS_PREFIX = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
 WITH_BOUNDARY = {"StringEquals": {"iam:PermissionsBoundary": BOUNDARY_ARN}}
 GRANT_FOR_AWS_RESOURCE = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
 MEDIA_ROLE = SampleResource(t.ROLE, {"name": "polyphony-prod-media"}, "media")
-WORKFLOW_TRUST = trust_service("states.amazonaws.com")
+WORKFLOW_TRUST = trust_service("states")
 
 
-def pass_role(principal: str | None, role_arn: str = ROLE_ARN) -> Statement:
-    """Return a statement that allows passing a role to one service, or to every service if `principal` is None."""
-    return allow("iam:PassRole", role_arn, {"StringEquals": {"iam:PassedToService": principal}} if principal else None)
+def pass_role(service: str, role_arn: str = ROLE_ARN) -> Statement:
+    """Return a statement that allows passing a role to one service, for example `lambda`."""
+    return allow("iam:PassRole", role_arn, {"StringEquals": {"iam:PassedToService": f"{service}.amazonaws.com"}})
 
 
 def escalation_case(
@@ -134,27 +134,29 @@ ACTION_PATTERNS = (
 )
 PASSED_ROLES = (
     *(
-        escalation_case(f"iam:PassRole and {action}", pass_role(principal), allow(action, "*"))
-        for principal, action in (
-            ("lambda.amazonaws.com", "lambda:CreateFunction"),
-            ("ecs-tasks.amazonaws.com", "ecs:RegisterTaskDefinition"),
-            ("ecs-tasks.amazonaws.com", "batch:RegisterJobDefinition"),
-            ("ec2.amazonaws.com", "ec2:RequestSpotInstances"),
-            ("ec2.amazonaws.com", "autoscaling:CreateAutoScalingGroup"),
-            ("glue.amazonaws.com", "glue:CreateSession"),
-            ("states.amazonaws.com", "states:CreateStateMachine"),
-            ("scheduler.amazonaws.com", "scheduler:CreateSchedule"),
-            ("pipes.amazonaws.com", "pipes:CreatePipe"),
-            ("cloudformation.amazonaws.com", "cloudformation:CreateStack"),
-            ("codebuild.amazonaws.com", "codebuild:CreateProject"),
-            ("sagemaker.amazonaws.com", "sagemaker:CreateProcessingJob"),
-            ("bedrock-agentcore.amazonaws.com", "bedrock-agentcore:CreateCodeInterpreter"),
-            ("apprunner.amazonaws.com", "apprunner:CreateService"),
-            ("synthetics.amazonaws.com", "synthetics:CreateCanary"),
+        escalation_case(f"iam:PassRole and {action}", pass_role(service), allow(action, "*"))
+        for service, action in (
+            ("lambda", "lambda:CreateFunction"),
+            ("ecs-tasks", "ecs:RegisterTaskDefinition"),
+            ("ecs-tasks", "batch:RegisterJobDefinition"),
+            ("ec2", "ec2:RequestSpotInstances"),
+            ("ec2", "autoscaling:CreateAutoScalingGroup"),
+            ("glue", "glue:CreateSession"),
+            ("states", "states:CreateStateMachine"),
+            ("scheduler", "scheduler:CreateSchedule"),
+            ("pipes", "pipes:CreatePipe"),
+            ("cloudformation", "cloudformation:CreateStack"),
+            ("codebuild", "codebuild:CreateProject"),
+            ("sagemaker", "sagemaker:CreateProcessingJob"),
+            ("bedrock-agentcore", "bedrock-agentcore:CreateCodeInterpreter"),
+            ("apprunner", "apprunner:CreateService"),
+            ("synthetics", "synthetics:CreateCanary"),
         )
     ),
     escalation_case(
-        "iam:PassRole and lambda:CreateFunction", pass_role(None), allow("lambda:CreateFunction", FUNCTION_ARN)
+        "iam:PassRole and lambda:CreateFunction",
+        allow("iam:PassRole", ROLE_ARN),
+        allow("lambda:CreateFunction", FUNCTION_ARN),
     ),
     escalation_case(
         "iam:PassRole and lambda:CreateFunction",
@@ -164,7 +166,7 @@ PASSED_ROLES = (
     expect_finding(
         NO_ESCALATION,
         "iam:PassRole and lambda:CreateFunction",
-        role_with_inline_policies(document(pass_role("lambda.amazonaws.com"))),
+        role_with_inline_policies(document(pass_role("lambda"))),
         role_policy(document(allow("lambda:CreateFunction", FUNCTION_ARN))),
         faulty_name="sample",
     ),
@@ -218,9 +220,7 @@ ROLES_OUTSIDE_STACK = (
         allow("sts:AssumeRole", ROLE_ARN),
         other_resources=[SampleResource(t.ROLE, {"name": "x"}, "x")],
     ),
-    escalation_case(
-        "no role of this stack", pass_role("mediaconvert.amazonaws.com", f"arn:aws:iam::{ACCOUNT}:role/ci/deploy")
-    ),
+    escalation_case("no role of this stack", pass_role("mediaconvert", f"arn:aws:iam::{ACCOUNT}:role/ci/deploy")),
 )
 HOLDERS_OUTSIDE_STACK = tuple(
     expect_finding(
@@ -267,18 +267,14 @@ HARMLESS = (
     harmless_case(allow("iam:PutRolePolicy", ROLE_ARN, WITH_BOUNDARY)),
     harmless_case({"Effect": "Deny", "Action": "iam:*", "Resource": "*"}),
     harmless_case(
-        pass_role("mediaconvert.amazonaws.com"),
-        allow("mediaconvert:CreateJob", MEDIACONVERT_QUEUE_ARN),
-        other_resources=[MEDIA_ROLE],
+        pass_role("mediaconvert"), allow("mediaconvert:CreateJob", MEDIACONVERT_QUEUE_ARN), other_resources=[MEDIA_ROLE]
     ),
     harmless_case(
-        pass_role("mediaconvert.amazonaws.com"),
-        allow("lambda:InvokeFunction", FUNCTION_ARN),
-        other_resources=[MEDIA_ROLE],
+        pass_role("mediaconvert"), allow("lambda:InvokeFunction", FUNCTION_ARN), other_resources=[MEDIA_ROLE]
     ),
     harmless_case(allow("sts:AssumeRole", ROLE_ARN), other_resources=[MEDIA_ROLE]),
     harmless_case(
-        pass_role("lambda.amazonaws.com"),
+        pass_role("lambda"),
         allow(["lambda:GetFunction", "lambda:DeleteFunction"], FUNCTION_ARN),
         other_resources=[MEDIA_ROLE],
     ),

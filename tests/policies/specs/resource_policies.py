@@ -18,7 +18,7 @@ from tests.policies.policy_harness import (
     property_spec,
     resource_spec,
 )
-from tests.policies.specs.guest_permissions import COGNITO, FOR_POOL, GUEST_TRUST, guest_trust
+from tests.policies.specs.guest_permissions import COGNITO, GUEST_TRUST, OF_POOL, guest_trust
 from tests.policies.specs.sample_iam_documents import (
     ACCOUNT,
     ACCOUNT_ROOT,
@@ -33,6 +33,11 @@ from tests.policies.specs.sample_iam_documents import (
     trust_service,
 )
 
+NOT_PUBLIC, HAS_SOURCE_ACCOUNT = "resource-policy-not-public", "resource-policy-source-account"
+NO_WILDCARD_ACTION, PERMISSION_SOURCE = "resource-policy-no-wildcard-action", "function-permission-source"
+NAMES_SOURCE, TRUST_USABLE = "iam-trust-names-source", "iam-trust-usable"
+FEDERATED, EXACT_PRINCIPAL = "iam-trust-federated-conditioned", "iam-trust-exact-principal"
+TAGS_CONDITIONED = "iam-session-tags-conditioned"
 GROUP_ARN = f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/default"
 RULE_ARN = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/x"
 ASSUME_WITH_TAGS = ["sts:AssumeRole", "sts:TagSession"]
@@ -56,45 +61,45 @@ def bucket_policy_spec(policy: str, good: str, bad: str, message_part: str) -> P
         break_program=edit_json_property(
             "foundation-audit-logs-policy",
             "policy",
-            lambda policy: policy["Statement"].extend(json.loads(bad)["Statement"]),
+            lambda document: document["Statement"].extend(json.loads(bad)["Statement"]),
         ),
     )
 
 
 def bucket_document(principal: object, action: str = "s3:GetObject", condition: Mapping[str, Any] | None = None) -> str:
-    """Return a bucket policy."""
+    """Return a bucket policy as JSON."""
     return document(allow(action, "arn:aws:s3:::b/*", condition, Principal=principal))
 
 
 SPECS = (
     trust_policy_spec(
-        "iam-trust-names-source",
-        trust_service("scheduler.amazonaws.com", source_condition(GROUP_ARN)),
-        trust_service("scheduler.amazonaws.com"),
+        NAMES_SOURCE,
+        trust_service("scheduler", source_condition(GROUP_ARN)),
+        trust_service("scheduler"),
         "aws:SourceAccount is not compared",
     ),
     trust_policy_spec(
-        "iam-trust-usable",
-        trust_service("lambda.amazonaws.com"),
-        trust_service("lambda.amazonaws.com", source_condition(TABLE_ARN)),
+        TRUST_USABLE,
+        trust_service("lambda"),
+        trust_service("lambda", source_condition(TABLE_ARN)),
         "could never assume the role",
     ),
-    trust_policy_spec("iam-trust-federated-conditioned", GUEST_TRUST, guest_trust(**FOR_POOL), f"{COGNITO}:amr"),
-    trust_policy_spec("iam-trust-exact-principal", trust({"AWS": ROLE_ARN}), trust({"AWS": ACCOUNT_ROOT}), ":root"),
+    trust_policy_spec(FEDERATED, GUEST_TRUST, guest_trust(**OF_POOL), f"{COGNITO}:amr"),
+    trust_policy_spec(EXACT_PRINCIPAL, trust({"AWS": ROLE_ARN}), trust({"AWS": ACCOUNT_ROOT}), ":root"),
     trust_policy_spec(
-        "iam-session-tags-conditioned",
+        TAGS_CONDITIONED,
         trust({"AWS": ROLE_ARN}, {"ForAllValues:StringEquals": {"aws:TagKeys": ["user"]}}, ASSUME_WITH_TAGS),
         trust({"AWS": ROLE_ARN}, None, ASSUME_WITH_TAGS),
         "any tag",
     ),
     bucket_policy_spec(
-        "resource-policy-not-public",
+        NOT_PUBLIC,
         bucket_document("*", condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}}),
         bucket_document("*"),
         "allows s3:GetObject to every principal",
     ),
     bucket_policy_spec(
-        "resource-policy-source-account",
+        HAS_SOURCE_ACCOUNT,
         bucket_document({"Service": "logging.s3.amazonaws.com"}, condition=OWN_SOURCE_ACCOUNT),
         bucket_document(
             {"Service": "logging.s3.amazonaws.com"}, condition={"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"}}
@@ -102,13 +107,13 @@ SPECS = (
         "logging.s3.amazonaws.com",
     ),
     bucket_policy_spec(
-        "resource-policy-no-wildcard-action",
+        NO_WILDCARD_ACTION,
         bucket_document({"AWS": ROLE_ARN}),
         bucket_document({"AWS": ROLE_ARN}, "s3:*"),
         "action pattern s3:*",
     ),
     resource_spec(
-        "function-permission-source",
+        PERMISSION_SOURCE,
         t.FUNCTION_PERMISSION,
         {"principal": "s3.amazonaws.com", "sourceArn": "arn:aws:s3:::b", "sourceAccount": ACCOUNT, "qualifier": "live"},
         {"sourceAccount": None},
@@ -125,15 +130,6 @@ SPECS = (
         "type String",
         add_to_program=True,
     ),
-)
-
-NOT_PUBLIC, HAS_SOURCE_ACCOUNT = "resource-policy-not-public", "resource-policy-source-account"
-NO_WILDCARD_ACTION = "resource-policy-no-wildcard-action"
-PERMISSION_SOURCE = "function-permission-source"
-FEDERATED, TRUST_USABLE, EXACT_PRINCIPAL = (
-    "iam-trust-federated-conditioned",
-    "iam-trust-usable",
-    "iam-trust-exact-principal",
 )
 
 
@@ -158,7 +154,7 @@ def policy_for_service(kind: str = t.TOPIC_POLICY, **condition: object) -> Sampl
     )
 
 
-def trust_case(message_part: str, text: str, policy: str = "iam-trust-names-source") -> PolicyCase:
+def trust_case(message_part: str, text: str, policy: str = NAMES_SOURCE) -> PolicyCase:
     """Return a case of a trust policy (`text`) with a fault."""
     return expect_finding(policy, message_part, SampleResource(t.ROLE, {"assumeRolePolicy": text}))
 
@@ -190,31 +186,25 @@ LAYER_FOR_EVERY_PRINCIPAL = {"principal": "*", "action": "lambda:GetLayerVersion
 IN_ORGANIZATION = {"type": "StringEquals", "key": "aws:PrincipalOrgID", "value": "o-1"}
 
 CASES = (
-    trust_case("has no entry for this service", trust_service("quicksight.amazonaws.com")),
-    trust_case("aws:SourceArn is not compared", trust_service("states.amazonaws.com", OWN_SOURCE_ACCOUNT)),
-    trust_case("aws:SourceArn is not compared", trust_service("states.amazonaws.com", source_condition("*"))),
+    trust_case("has no entry for this service", trust_service("quicksight")),
+    trust_case("aws:SourceArn is not compared", trust_service("states", OWN_SOURCE_ACCOUNT)),
+    trust_case("aws:SourceArn is not compared", trust_service("states", source_condition("*"))),
     trust_case(
         "aws:SourceAccount is not compared",
-        trust_service(
-            "states.amazonaws.com",
-            {**source_condition("arn:aws:states:*"), "StringEquals": {"aws:SourceAccount": "*2"}},
-        ),
+        trust_service("states", {**source_condition("arn:aws:states:*"), "StringEquals": {"aws:SourceAccount": "*2"}}),
     ),
     trust_case(
         "schedule-group",
-        trust_service(
-            "scheduler.amazonaws.com", source_condition(f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/x")
-        ),
+        trust_service("scheduler", source_condition(f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/x")),
         TRUST_USABLE,
     ),
-    trust_case("could never assume", trust_service("backup.amazonaws.com", OWN_SOURCE_ACCOUNT), TRUST_USABLE),
+    trust_case("could never assume", trust_service("backup", OWN_SOURCE_ACCOUNT), TRUST_USABLE),
     trust_case("trusts the principal *", trust("*"), EXACT_PRINCIPAL),
     trust_case("9:root", trust({"AWS": "arn:aws:iam::999999999999:root"}), EXACT_PRINCIPAL),
     expect_no_finding(
-        "iam-trust-names-source",
+        NAMES_SOURCE,
         SampleResource(
-            t.ROLE,
-            {"assumeRolePolicy": trust_service("ecs-tasks.amazonaws.com", source_condition(f"arn:aws:ecs:{REGION}:*"))},
+            t.ROLE, {"assumeRolePolicy": trust_service("ecs-tasks", source_condition(f"arn:aws:ecs:{REGION}:*"))}
         ),
     ),
     expect_finding(FEDERATED, "token.example.com:sub", role_for_oidc_tokens()),
@@ -222,7 +212,7 @@ CASES = (
         FEDERATED, "token.example.com:sub", role_for_oidc_tokens(StringLike={"token.example.com:sub": "repo:owner/*"})
     ),
     expect_finding(
-        "iam-session-tags-conditioned",
+        TAGS_CONDITIONED,
         "any tag",
         SampleResource(t.ROLE_POLICY, {"policy": document(allow(ASSUME_WITH_TAGS, ROLE_ARN))}),
     ),

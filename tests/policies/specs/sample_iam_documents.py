@@ -39,8 +39,8 @@ def trust(principal: Any, condition: Mapping[str, Any] | None = None, action: An
 
 
 def trust_service(name: str, condition: Mapping[str, Any] | None = None) -> str:
-    """Return a trust policy for an AWS service."""
-    return trust({"Service": name}, condition)
+    """Return a trust policy for an AWS service, for example `lambda`."""
+    return trust({"Service": f"{name}.amazonaws.com"}, condition)
 
 
 def source_condition(arn: str) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from tests.policies.specs.sample_iam_documents import ROLE_ARN, TABLE_ARN, State
 
 OWN_DATA_ONLY = "clients-own-data-only"
 USER_TAG = "${aws:PrincipalTag/user}"
-BUCKET = "arn:aws:s3:::polyphony-prod-meetings-recordings"
+"""IAM policy variable with the value of the session's tag."""
+BUCKET_ARN = "arn:aws:s3:::polyphony-prod-meetings-recordings"
 CLIENT_TRUST = trust({"AWS": ROLE_ARN}, action=["sts:AssumeRole", "sts:TagSession"])
 OWN_KEYS = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": USER_TAG}, "Null": {"dynamodb:LeadingKeys": "false"}}
 
@@ -41,49 +42,56 @@ def own_data_case(statement: Statement) -> PolicyCase:
 DATA_OF_OTHER_USERS = tuple(
     other_users_data_case(statement)
     for statement in (
-        allow("s3:GetObject", f"{BUCKET}/transcripts/*"),
-        allow("s3:GetObject", f"{BUCKET}/*/{USER_TAG}/*"),
-        allow("s3:GetObject", f"{BUCKET}/???/{USER_TAG}/*"),
-        allow("s3:GetObject", [f"{BUCKET}/audio/{USER_TAG}/*", f"{BUCKET}/audio/*"]),
-        allow("s3:GetObject", f"{BUCKET}/audio/${{aws:userid}}/*"),
-        allow("s3:ListBucket", BUCKET),
-        allow("s3:ListBucket", BUCKET, {"StringLike": {"s3:prefix": "raw/*"}}),
-        allow("s3:ListBucket", BUCKET, {"StringLike": {"s3:prefix": [f"raw/{USER_TAG}/*", ""]}}),
-        allow("s3:ListBucket", BUCKET, {"StringLikeIfExists": {"s3:prefix": f"raw/{USER_TAG}/*"}}),
-        allow(["s3:GetObject", "s3:ListBucket"], BUCKET, {"StringLike": {"s3:prefix": f"raw/{USER_TAG}/*"}}),
+        allow("s3:GetObject", f"{BUCKET_ARN}/transcripts/*"),
+        allow("s3:GetObject", f"{BUCKET_ARN}/*/{USER_TAG}/*"),
+        allow("s3:GetObject", f"{BUCKET_ARN}/???/{USER_TAG}/*"),
+        allow("s3:GetObject", [f"{BUCKET_ARN}/audio/{USER_TAG}/*", f"{BUCKET_ARN}/audio/*"]),
+        allow("s3:GetObject", f"{BUCKET_ARN}/audio/${{aws:userid}}/*"),
+        allow("s3:ListBucket", BUCKET_ARN),
+        allow("s3:ListBucket", BUCKET_ARN, {"StringLike": {"s3:prefix": "raw/*"}}),
+        allow("s3:ListBucket", BUCKET_ARN, {"StringLike": {"s3:prefix": [f"raw/{USER_TAG}/*", ""]}}),
+        allow("s3:ListBucket", BUCKET_ARN, {"StringLikeIfExists": {"s3:prefix": f"raw/{USER_TAG}/*"}}),
+        allow(["s3:GetObject", "s3:ListBucket"], BUCKET_ARN, {"StringLike": {"s3:prefix": f"raw/{USER_TAG}/*"}}),
         allow("dynamodb:GetItem", TABLE_ARN),
         allow("dynamodb:Query", TABLE_ARN, {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["x", USER_TAG]}}),
         allow("dynamodb:Scan", TABLE_ARN, {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": f"*{USER_TAG}"}}),
         allow("sqs:SendMessage", "arn:aws:sqs:us-east-1:123456789012:polyphony-prod-q"),
-        allow("*", f"{BUCKET}/audio/{USER_TAG}/*"),
-        {"Effect": "Allow", "NotAction": "s3:PutObject", "Resource": f"{BUCKET}/audio/{USER_TAG}/*"},
+        allow("*", f"{BUCKET_ARN}/audio/{USER_TAG}/*"),
+        {"Effect": "Allow", "NotAction": "s3:PutObject", "Resource": f"{BUCKET_ARN}/audio/{USER_TAG}/*"},
     )
 )
 OWN_DATA = (
-    own_data_case(allow("s3:GetObject", f"{BUCKET}/transcripts/{USER_TAG}/*")),
+    own_data_case(allow("s3:GetObject", f"{BUCKET_ARN}/transcripts/{USER_TAG}/*")),
     own_data_case(
-        allow(["s3:GetObject", "s3:PutObject"], [f"{BUCKET}/audio/{USER_TAG}/*", f"{BUCKET}/video/{USER_TAG}/*"])
+        allow(
+            ["s3:GetObject", "s3:PutObject"], [f"{BUCKET_ARN}/audio/{USER_TAG}/*", f"{BUCKET_ARN}/video/{USER_TAG}/*"]
+        )
     ),
-    own_data_case(allow("s3:ListBucket", BUCKET, {"StringLike": {"s3:prefix": f"raw/{USER_TAG}/*"}})),
+    own_data_case(allow("s3:ListBucket", BUCKET_ARN, {"StringLike": {"s3:prefix": f"raw/{USER_TAG}/*"}})),
     own_data_case(allow("dynamodb:GetItem", TABLE_ARN, OWN_KEYS)),
     own_data_case({**allow("s3:*", "*"), "Effect": "Deny"}),
     # The trust policy does not allow sts:TagSession, so the role is not a role of clients.
     expect_no_finding(
         OWN_DATA_ONLY,
-        *role_of_clients(allow("s3:GetObject", f"{BUCKET}/transcripts/*"), assumeRolePolicy=trust({"AWS": ROLE_ARN})),
+        *role_of_clients(
+            allow("s3:GetObject", f"{BUCKET_ARN}/transcripts/*"), assumeRolePolicy=trust({"AWS": ROLE_ARN})
+        ),
     ),
 )
 SPECS = (
     PolicySpec(
         OWN_DATA_ONLY,
-        good=role_of_clients(allow("s3:GetObject", f"{BUCKET}/transcripts/{USER_TAG}/*")),
-        bad=role_of_clients(allow("s3:GetObject", f"{BUCKET}/transcripts/*")),
-        message_part=f"s3:GetObject on {BUCKET}/transcripts/*",
-        unknown=[*role_of_clients(allow("s3:GetObject", f"{BUCKET}/transcripts/*")), role_policy(UNKNOWN, "unknown")],
+        good=role_of_clients(allow("s3:GetObject", f"{BUCKET_ARN}/transcripts/{USER_TAG}/*")),
+        bad=role_of_clients(allow("s3:GetObject", f"{BUCKET_ARN}/transcripts/*")),
+        message_part=f"s3:GetObject on {BUCKET_ARN}/transcripts/*",
+        unknown=[
+            *role_of_clients(allow("s3:GetObject", f"{BUCKET_ARN}/transcripts/*")),
+            role_policy(UNKNOWN, "unknown"),
+        ],
         break_program=edit_json_property(
             "meetings-client-grants",
             "policy",
-            lambda policy: policy["Statement"].append(allow("s3:GetObject", f"{BUCKET}/transcripts/*")),
+            lambda policy: policy["Statement"].append(allow("s3:GetObject", f"{BUCKET_ARN}/transcripts/*")),
             "meetings-client-role",
         ),
         undecided=False,
