@@ -10,7 +10,6 @@ from guardrails.model import resource_types as t
 from tests.policies.policy_harness import (
     UNDECIDED,
     UNKNOWN,
-    EngineMessages,
     PolicySpec,
     ProgramBreak,
     SampleResource,
@@ -47,19 +46,13 @@ def platform(**props: object) -> SampleResource:
     return SampleResource(t.PLATFORM, {**PLATFORM, **props}, "platform")
 
 
-def publish_misspelt_usage(stack: EngineMessages) -> str:
-    """Change the recorded program so that it publishes a misspelt quantity."""
-    stack.change("platform", {"usage": {"ingestion-files": {"writess": 1}}})
-    return "platform"
-
-
 def platform_and_resources(kind: str, count: int) -> list[SampleResource]:
     """Return the `Platform` component and several resources of a type."""
     return [platform(), *(SampleResource(kind, {}, f"n{number}") for number in range(count))]
 
 
 def batch_queue(kind: str) -> list[SampleResource]:
-    """Return a Batch job queue and its compute environment, for example of the type FARGATE_SPOT."""
+    """Return a Batch job queue and its compute environment of a capacity type, for example FARGATE_SPOT."""
     return [
         SampleResource(t.BATCH_ENVIRONMENT, {"name": "e", "computeResources": {"type": kind, "maxVcpus": 4}}, "e"),
         SampleResource(
@@ -114,10 +107,10 @@ VERSIONED = SampleResource(
     t.BUCKET_VERSIONING, {"bucket": "b", "versioningConfiguration": {"status": "Enabled"}}, "versioning"
 )
 ABORTS_UPLOADS = {"abortIncompleteMultipartUpload": {"daysAfterInitiation": 1}}
-EXPENSIVE_USAGE = {"spent": {"storageGb": 100_000, "puts": 0}}
+EXPENSIVE_USAGE = {"archive": {"storageGb": 100_000, "puts": 0}}
 EXPENSIVE_BLOCK = [
-    SampleResource("polyphony:blocks:Bucket", {}, "spent", parent="platform"),
-    SampleResource(t.BUCKET, {"bucket": "b"}, "store", parent="spent"),
+    SampleResource("polyphony:blocks:Bucket", {}, "archive", parent="platform"),
+    SampleResource(t.BUCKET, {"bucket": "b"}, "store", parent="archive"),
 ]
 
 SPECS = (
@@ -137,7 +130,8 @@ SPECS = (
         bad=[platform(usage={"nobody": {"writes": 1}})],
         message_part="for nobody, but the stack has no block",
         unknown=[platform(usage={"nobody": {"writes": 1}}), SampleResource(t.TABLE, {"name": UNKNOWN}, "unknown")],
-        break_program=publish_misspelt_usage,
+        # The measure is called `writes`.
+        break_program=change_resource("platform", {"usage": {"ingestion-files": {"writess": 1}}}),
         faulty_name="platform",
         undecided=False,
     ),
@@ -145,7 +139,7 @@ SPECS = (
         "spend-within-budget",
         good=[platform(usage=EXPENSIVE_USAGE, budget=5000), *EXPENSIVE_BLOCK],
         bad=[platform(usage=EXPENSIVE_USAGE, budget=1), *EXPENSIVE_BLOCK],
-        message_part="spent $2,300.00",
+        message_part="archive $2,300.00",
         unknown=[
             platform(usage=EXPENSIVE_USAGE, budget=1),
             *EXPENSIVE_BLOCK,
@@ -348,6 +342,7 @@ def workflow_that_calls(function_name: str) -> SampleResource:
 
 CASES = (
     expect_no_finding("function-timeout-ceiling", SampleResource(t.FUNCTION, {"name": "f"})),
+    # Only a function that a workflow calls may have a long timeout.
     expect_no_finding("function-timeout-ceiling", SLOW_FUNCTION, workflow_that_calls("summarise")),
     expect_finding("function-timeout-ceiling", "900 seconds", SLOW_FUNCTION, workflow_that_calls("summarise-more")),
     expect_finding("function-timeout-ceiling", "900 seconds", SLOW_FUNCTION, workflow_that_calls("do-summarise")),

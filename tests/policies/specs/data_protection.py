@@ -39,10 +39,11 @@ ALL_BLOCKED = dict.fromkeys(("blockPublicAcls", "blockPublicPolicy", "ignorePubl
 KEY_POLICY_FOR_ROOT = document(allow("kms:*", "*", Principal={"AWS": ACCOUNT_ROOT}))
 KEY_POLICY_FOR_ROLE = document(allow("kms:Decrypt", "*", Principal={"AWS": ROLE_ARN}))
 ANY_METHOD = "x-amazon-apigateway-any-method"
-API_PATHS = {
+PROTECTED_PATHS = {
     "/episodes": {"get": {"security": [{"jwt": []}]}, "options": {}},
     "/{proxy+}": {ANY_METHOD: {"x-amazon-apigateway-integration": {"type": "mock"}}},
 }
+"""Paths of an API. OPTIONS and a mock integration need no authorizer, because they run no code."""
 DENY_PLAIN_HTTP: dict[str, Any] = {
     "Effect": "Deny",
     "Principal": "*",
@@ -221,7 +222,7 @@ SPECS = (
         "api-asks-who-calls",
         t.REST_API,
         "body",
-        openapi_document(API_PATHS),
+        openapi_document(PROTECTED_PATHS),
         openapi_document({"/episodes": {"get": {}}}),
         "GET /episodes",
     ),

@@ -40,12 +40,13 @@ CANONICAL_USER = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2
 ALERTS_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:polyphony-prod-foundation-alerts"
 SWEEPER_ALIAS = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:polyphony-prod-ingestion-sweeper:live"
 ACCOUNT_KNOWN, BUCKET_KNOWN, SERVICE_KNOWN = "account-known", "bucket-known", "service-known"
-OBJECTS_OF_BUCKET = "arn:aws:s3:::polyphony-prod-{}-123456789012/*"
+LANDING_OBJECTS = "arn:aws:s3:::polyphony-prod-ingestion-landing-123456789012/*"
+LAKE_OBJECTS = "arn:aws:s3:::polyphony-prod-ingestion-lake-123456789012/*"
 
 
 def allow_read(principal: object, condition: dict[str, object] | None = None) -> Statement:
     """Return a statement that lets a principal read the landing bucket."""
-    return allow("s3:GetObject", OBJECTS_OF_BUCKET.format("ingestion-landing"), condition, Principal=principal)
+    return allow("s3:GetObject", LANDING_OBJECTS, condition, Principal=principal)
 
 
 def allow_send(principal: object, condition: dict[str, object] | None = None) -> Statement:
@@ -97,17 +98,6 @@ SPECS = (
 )
 
 
-def deny_by_principal_arn(arn: str) -> Statement:
-    """Return a statement that denies access to the principals of an ARN pattern."""
-    return {
-        "Effect": "Deny",
-        "Principal": {"AWS": "*"},
-        "Action": "s3:*",
-        "Resource": "*",
-        "Condition": {"ArnLike": {"aws:PrincipalArn": arn}},
-    }
-
-
 CASES: tuple[PolicyCase, ...] = (
     # A value may be a JSON document that contains another JSON document as text.
     expect_finding(
@@ -148,73 +138,69 @@ def add_workflow_task(label: str, subsystem: str, api_action: str, arguments: di
     return edit_json(label, machine, "definition", lambda definition: definition["States"].update(Copy=task))
 
 
+def allow_reader(
+    label: str, bucket: str, principal: object, condition: dict[str, object] | None = None
+) -> ProgramVariation:
+    """Return a variation in which a bucket policy allows a principal to read objects."""
+    return add_statement(label, f"{bucket}-policy", allow_read(principal, condition))
+
+
+def allow_sender(
+    label: str, queue: str, principal: object, condition: dict[str, object] | None = None
+) -> ProgramVariation:
+    """Return a variation in which a queue policy allows a principal to send messages."""
+    return add_statement(label, f"{queue}-policy", allow_send(principal, condition))
+
+
 VARIATIONS: tuple[ProgramVariation, ...] = (
     *found_by(
         ACCOUNT_KNOWN,
-        add_statement(
-            "root user in a bucket policy",
-            "ingestion-landing-policy",
-            allow_read({"AWS": f"arn:aws:iam::{FOREIGN_ID}:root"}),
-        ),
-        add_statement("account id in a bucket policy", "ingestion-lake-policy", allow_read({"AWS": FOREIGN_ID})),
-        add_statement(
-            "one of several principals", "voice-qa-audio-policy", allow_read({"AWS": [ACCOUNT, FOREIGN_ROLE]})
-        ),
-        add_statement(
+        allow_reader("root user in a bucket policy", "ingestion-landing", {"AWS": f"arn:aws:iam::{FOREIGN_ID}:root"}),
+        allow_reader("account id in a bucket policy", "ingestion-lake", {"AWS": FOREIGN_ID}),
+        allow_reader("one of several principals", "voice-qa-audio", {"AWS": [ACCOUNT, FOREIGN_ROLE]}),
+        allow_reader(
             "account in a condition",
-            "meetings-recordings-policy",
-            allow_read("*", {"StringEquals": {"aws:PrincipalAccount": [ACCOUNT, FOREIGN_ID]}}),
+            "meetings-recordings",
+            "*",
+            {"StringEquals": {"aws:PrincipalAccount": [ACCOUNT, FOREIGN_ID]}},
         ),
-        add_statement(
-            "organisation",
-            "livestream-transcripts-policy",
-            allow_read("*", {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}),
+        allow_reader(
+            "organisation", "livestream-transcripts", "*", {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}
         ),
-        add_statement(
+        allow_reader(
             "organisational unit",
-            "foundation-audit-logs-policy",
-            allow_read(
-                "*", {"ForAnyValue:StringEquals": {"aws:PrincipalOrgPaths": "o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/"}}
-            ),
+            "foundation-audit-logs",
+            "*",
+            {"ForAnyValue:StringEquals": {"aws:PrincipalOrgPaths": "o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/"}},
         ),
-        add_statement(
-            "canonical user in a bucket policy",
-            "ingestion-landing-policy",
-            allow_read({"CanonicalUser": CANONICAL_USER}),
-        ),
-        add_statement("unique id of a role", "ingestion-lake-policy", allow_read({"AWS": "AROAJ2UCCR6DPCEXAMPLE"})),
-        add_statement(
+        allow_reader("canonical user in a bucket policy", "ingestion-landing", {"CanonicalUser": CANONICAL_USER}),
+        allow_reader("unique id of a role", "ingestion-lake", {"AWS": "AROAJ2UCCR6DPCEXAMPLE"}),
+        allow_reader(
             "unique id of a user in a condition",
-            "voice-qa-audio-policy",
-            allow_read("*", {"StringLike": {"aws:userId": "AIDACKCEVSQ6C2EXAMPLE"}}),
+            "voice-qa-audio",
+            "*",
+            {"StringLike": {"aws:userId": "AIDACKCEVSQ6C2EXAMPLE"}},
         ),
-        add_statement(
-            "assumed session",
-            "meetings-recordings-policy",
-            allow_read({"AWS": f"arn:aws:sts::{FOREIGN_ID}:assumed-role/reader/x"}),
+        allow_reader(
+            "assumed session", "meetings-recordings", {"AWS": f"arn:aws:sts::{FOREIGN_ID}:assumed-role/reader/x"}
         ),
-        add_statement(
+        allow_reader(
             "origin access identity",
-            "livestream-transcripts-policy",
-            allow_read({"AWS": "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1"}),
+            "livestream-transcripts",
+            {"AWS": "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1"},
         ),
-        add_statement(
-            "federated user",
-            "foundation-audit-logs-policy",
-            allow_read({"AWS": f"arn:aws:sts::{FOREIGN_ID}:federated-user/x"}),
-        ),
-        add_statement(
+        allow_reader("federated user", "foundation-audit-logs", {"AWS": f"arn:aws:sts::{FOREIGN_ID}:federated-user/x"}),
+        allow_sender(
             "source account in a queue policy",
-            "ingestion-intake-policy",
-            allow_send({"Service": "s3.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": FOREIGN_ID}}),
+            "ingestion-intake",
+            {"Service": "s3.amazonaws.com"},
+            {"StringEquals": {"aws:SourceAccount": FOREIGN_ID}},
         ),
-        add_statement(
+        allow_sender(
             "source rule in a queue policy",
-            "livestream-video-jobs-dlq-policy",
-            allow_send(
-                {"Service": "events.amazonaws.com"},
-                {"ArnEquals": {"aws:SourceArn": f"arn:aws:events:{REGION}:{FOREIGN_ID}:rule/x"}},
-            ),
+            "livestream-video-jobs-dlq",
+            {"Service": "events.amazonaws.com"},
+            {"ArnEquals": {"aws:SourceArn": f"arn:aws:events:{REGION}:{FOREIGN_ID}:rule/x"}},
         ),
         add_statement(
             "topic policy",
@@ -480,16 +466,8 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             "livestream-cursors-parameter",
             {"value": {SIGNATURE: SECRET, "value": f"copy to {FOREIGN_QUEUE}"}},
         ),
-        add_statement(
-            "foreign endpoint",
-            "ingestion-lake-policy",
-            allow_read("*", {"StringEquals": {"aws:SourceVpce": "vpce-0e3f5a7b"}}),
-        ),
-        add_statement(
-            "foreign network",
-            "voice-qa-audio-policy",
-            allow_read("*", {"StringEquals": {"aws:SourceVpc": "vpc-0e3f5a7b"}}),
-        ),
+        allow_reader("foreign endpoint", "ingestion-lake", "*", {"StringEquals": {"aws:SourceVpce": "vpce-0e3f5a7b"}}),
+        allow_reader("foreign network", "voice-qa-audio", "*", {"StringEquals": {"aws:SourceVpc": "vpc-0e3f5a7b"}}),
     ),
     *found_by(
         BUCKET_KNOWN,
@@ -503,10 +481,11 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             "voice-qa-validate-lecture-grants",
             allow("s3:PutObject", "arn:aws:s3:::polyphony-prod-*/*"),
         ),
-        add_statement(
+        allow_sender(
             "source bucket of a queue policy",
-            "voice-qa-sweep-dlq-policy",
-            allow_send({"Service": "s3.amazonaws.com"}, {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::copies-of-data"}}),
+            "voice-qa-sweep-dlq",
+            {"Service": "s3.amazonaws.com"},
+            {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::copies-of-data"}},
         ),
         change_properties(
             "code of a function", "ingestion-sweeper-function", {"s3Bucket": "copies-of-code", "s3Key": "x"}
@@ -561,20 +540,22 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
     ),
     *found_by(
         SERVICE_KNOWN,
-        add_statement(
+        allow_reader(
             "federated identities of a bucket policy",
-            "ingestion-landing-policy",
-            allow_read({"Federated": "cognito-identity.amazonaws.com"}),
+            "ingestion-landing",
+            {"Federated": "cognito-identity.amazonaws.com"},
         ),
-        add_statement(
+        allow_sender(
             "every service",
-            "livestream-video-completed-dlq-policy",
-            allow_send({"Service": "*"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+            "livestream-video-completed-dlq",
+            {"Service": "*"},
+            {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
         ),
-        add_statement(
+        allow_sender(
             "service in a queue policy",
-            "livestream-video-created-dlq-policy",
-            allow_send({"Service": "ec2.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+            "livestream-video-created-dlq",
+            {"Service": "ec2.amazonaws.com"},
+            {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
         ),
         add_statement(
             "one of several services",
@@ -583,10 +564,11 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
                 "sns:Publish", ALERTS_TOPIC, Principal={"Service": ["budgets.amazonaws.com", "codebuild.amazonaws.com"]}
             ),
         ),
-        add_statement(
+        allow_reader(
             "service of a bucket policy",
-            "ingestion-landing-policy",
-            allow_read({"Service": "sagemaker.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+            "ingestion-landing",
+            {"Service": "sagemaker.amazonaws.com"},
+            {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
         ),
         add_trusted_principal(
             "service in a trust policy", "foundation-backup-backup-role", {"Service": "ec2.amazonaws.com"}
@@ -600,11 +582,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
                 {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
             ),
         ),
-        add_statement(
-            "lookalike of a service",
-            "ingestion-sweeper-failed-policy",
-            allow_send({"Service": "events.amazonaws.com.example"}),
-        ),
+        allow_sender("lookalike of a service", "ingestion-sweeper-failed", {"Service": "events.amazonaws.com.example"}),
         add_resource(
             "service of a permission",
             t.FUNCTION_PERMISSION,
@@ -628,32 +606,31 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         "ingestion-lake-policy",
         allow(
             "s3:GetObject",
-            OBJECTS_OF_BUCKET.format("ingestion-lake"),
+            LAKE_OBJECTS,
             {"StringEquals": {"kms:ViaService": f"dynamodb.{REGION}.amazonaws.com"}},
             Principal={"AWS": ACCOUNT},
         ),
     ),
-    add_statement(
-        "own account in a condition",
-        "meetings-recordings-policy",
-        allow_read("*", {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}),
+    allow_reader(
+        "own account in a condition", "meetings-recordings", "*", {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}
     ),
+    allow_reader("own role", "ingestion-lake", {"AWS": f"arn:aws:iam::{ACCOUNT}:role/polyphony-prod-reader"}),
     add_statement(
-        "own role", "ingestion-lake-policy", allow_read({"AWS": f"arn:aws:iam::{ACCOUNT}:role/polyphony-prod-reader"})
+        "denied wildcard",
+        "voice-qa-audio-policy",
+        {**allow_read({"AWS": "*"}, {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/*"}}), "Effect": "Deny"},
     ),
-    add_statement("denied wildcard", "voice-qa-audio-policy", deny_by_principal_arn("arn:aws:iam::*:role/*")),
-    add_statement(
+    allow_sender(
         "own source pattern",
-        "livestream-video-jobs-dlq-policy",
-        allow_send(
-            {"Service": "events.amazonaws.com"},
-            {"ArnLike": {"aws:SourceArn": f"arn:aws:events:*:{ACCOUNT}:rule/polyphony-prod-*"}},
-        ),
+        "livestream-video-jobs-dlq",
+        {"Service": "events.amazonaws.com"},
+        {"ArnLike": {"aws:SourceArn": f"arn:aws:events:*:{ACCOUNT}:rule/polyphony-prod-*"}},
     ),
-    add_statement(
+    allow_sender(
         "regional service",
-        "voice-qa-sweep-dlq-policy",
-        allow_send({"Service": f"logs.{REGION}.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+        "voice-qa-sweep-dlq",
+        {"Service": f"logs.{REGION}.amazonaws.com"},
+        {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
     ),
     add_statement(
         "foundation model",
@@ -701,22 +678,8 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         "ingestion-spark-job",
         {"description": "Converts up to 482910384756 lines of o-so-many files"},
     ),
-    change_properties(
-        "release tag",
-        "ingestion-files-table",
-        {
-            "tags": {
-                "Backup": "polyphony-prod-daily",
-                "Release": "202611230542",
-                "Owner": "team-202611230542",
-                "Project": "polyphony",
-                "Environment": "prod",
-                "Name": "x",
-                "Subsystem": "ingestion",
-                "CostCenter": "voice-prod",
-            }
-        },
-    ),
+    set_nested_property("release tag", "ingestion-files-table", ("tags", "Release"), "202611230542"),
+    set_nested_property("number in a tag", "voice-qa-audio-bucket", ("tags", "Owner"), "team-202611230542"),
     change_properties(
         "time in a name", "ingestion-spark-error-logs", {"name": "/aws-glue/polyphony-prod-202611230542/error"}
     ),
