@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.policies.policy_harness import EngineMessages, Props, SampleResource, edit_json_property
+from tests.policies.policy_harness import UNKNOWN, EngineMessages, Props, SampleResource, edit_json_property
 from tests.policies.specs.sample_iam_documents import Statement
 
 ProgramChange = Callable[[EngineMessages], object]
@@ -43,18 +43,18 @@ def change_properties(label: str, resource: str, props: Props, policy: str = "")
 
 
 def add_resource(
-    label: str, kind: str, props: Props, policy: str = "", references: Mapping[str, Sequence[str]] | None = None
+    label: str, kind: str, props: Props, policy: str = "", references: Mapping[str, str] | None = None
 ) -> ProgramVariation:
-    """Return a variation that adds a resource. `references` has the names of the resources from whose outputs a property
-    is computed, by property.
+    """Return a variation that adds a resource. `references` adds unknown properties that are computed from outputs of
+    other resources: the name of the other resource, by property.
     """
     name = f"added-{label.replace(' ', '-')}"
+    unknown_props = dict.fromkeys(references or {}, UNKNOWN)
 
     def change(stack: EngineMessages) -> None:
-        stack.add([SampleResource(kind, props, name)])
-        for key, names in (references or {}).items():
-            urns = [stack.inputs[referenced].urn for referenced in names]
-            stack.outputs[name].propertyDependencies[key].urns.extend(urns)
+        stack.add([SampleResource(kind, {**props, **unknown_props}, name)])
+        for key, referenced_name in (references or {}).items():
+            stack.outputs[name].propertyDependencies[key].urns.append(stack.inputs[referenced_name].urn)
 
     return ProgramVariation(label, name, change, policy)
 

@@ -199,7 +199,10 @@ COMPANIONS_OF_LANDING_BUCKET: Mapping[str, tuple[str, Props]] = {
     "CORS": (t.BUCKET_CORS, {"corsRules": []}),
     "notification": (t.BUCKET_NOTIFICATION, {"queues": []}),
 }
-ROLE_POLICY = {"role": "polyphony-prod-ingestion-sweeper", "policy": document()}
+SWEEPER = "polyphony-prod-ingestion-sweeper"
+"""Name of a function and of its role."""
+VIDEO_JOBS_RULE = "polyphony-prod-livestream-video-jobs"
+ROLE_POLICY = {"role": SWEEPER, "policy": document()}
 """Properties of an inline policy of a role."""
 VARIATIONS: tuple[ProgramVariation, ...] = (
     *found_by(
@@ -209,20 +212,17 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
             for label, (kind, props) in COMPANIONS_OF_LANDING_BUCKET.items()
         ),
         add_resource(
-            "block by reference",
-            t.BUCKET_PUBLIC_ACCESS,
-            {"bucket": UNKNOWN, **NOT_BLOCKED},
-            references={"bucket": ["voice-qa-audio-bucket"]},
+            "block by reference", t.BUCKET_PUBLIC_ACCESS, NOT_BLOCKED, references={"bucket": "voice-qa-audio-bucket"}
         ),
         add_resource(
             "block by ARN", t.BUCKET_PUBLIC_ACCESS, {"bucket": f"arn:aws:s3:::{LANDING_BUCKET}", **NOT_BLOCKED}
         ),
-        add_resource("role policy of one name", t.ROLE_POLICY, {**ROLE_POLICY, "name": "grants"}),
+        add_resource("role policy of the same name", t.ROLE_POLICY, {**ROLE_POLICY, "name": "grants"}),
         add_resource(
             "role policy by reference",
             t.ROLE_POLICY,
-            {"role": UNKNOWN, "name": "grants", "policy": "{}"},
-            references={"role": ["ingestion-steps-role"]},
+            {"name": "grants", "policy": "{}"},
+            references={"role": "ingestion-steps-role"},
         ),
         add_resource(
             "queue policy by URL",
@@ -235,8 +235,8 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         add_resource(
             "queue policy by reference",
             t.QUEUE_POLICY,
-            {"queueUrl": UNKNOWN, "policy": document()},
-            references={"queueUrl": ["ingestion-intake-queue"]},
+            {"policy": document()},
+            references={"queueUrl": "ingestion-intake-queue"},
         ),
         add_resource(
             "topic policy by ARN",
@@ -246,37 +246,31 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         add_resource(
             "topic policy by reference",
             t.TOPIC_POLICY,
-            {"arn": UNKNOWN, "policy": document()},
-            references={"arn": ["foundation-alerts-topic"]},
+            {"policy": document()},
+            references={"arn": "foundation-alerts-topic"},
         ),
         add_resource(
             "settings of a stage",
             t.REST_METHOD_SETTINGS,
-            {"restApi": UNKNOWN, "stageName": "api", "methodPath": "*/*", "settings": {}},
-            references={"restApi": ["livestream-api-api"]},
+            {"stageName": "api", "methodPath": "*/*", "settings": {}},
+            references={"restApi": "livestream-api-api"},
         ),
-        add_resource(
-            "failure destination",
-            t.FUNCTION_ASYNC_CONFIG,
-            {"functionName": "polyphony-prod-ingestion-sweeper", "qualifier": "live"},
-        ),
+        add_resource("failure destination", t.FUNCTION_ASYNC_CONFIG, {"functionName": SWEEPER, "qualifier": "live"}),
         add_resource(
             "lifecycle of images",
             t.IMAGE_REPOSITORY_LIFECYCLE,
-            {"repository": UNKNOWN, "policy": "{}"},
-            references={"repository": ["meetings-media-images-repository"]},
+            {"policy": "{}"},
+            references={"repository": "meetings-media-images-repository"},
         ),
         add_resource(
             "roles of a pool",
             t.IDENTITY_POOL_ROLES,
-            {"identityPoolId": UNKNOWN, "roles": {}},
-            references={"identityPoolId": ["voice-qa-guests-pool"]},
+            {"roles": {}},
+            references={"identityPoolId": "voice-qa-guests-pool"},
         ),
         add_resource("API Gateway's account", t.API_GATEWAY_ACCOUNT, {}),
         add_resource(
-            "event target",
-            t.EVENT_TARGET,
-            {"rule": "polyphony-prod-livestream-video-jobs", "targetId": "video-jobs", "arn": QUEUE_ARN},
+            "event target", t.EVENT_TARGET, {"rule": VIDEO_JOBS_RULE, "targetId": "video-jobs", "arn": QUEUE_ARN}
         ),
         change_properties("inline queue policy", "ingestion-intake-queue", {"policy": POLICY_WITHOUT_TLS}),
         change_properties("inline bucket policy", "ingestion-lake-bucket", {"policy": document()}),
@@ -287,46 +281,42 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         change_properties(
             "inline role policy", "ingestion-steps-role", {"inlinePolicies": [{"name": "x", "policy": json.dumps({})}]}
         ),
-        add_resource("bucket of one name", t.BUCKET, {"bucket": LANDING_BUCKET, "forceDestroy": True}),
-        add_resource("queue of one name", t.QUEUE, {"name": "polyphony-prod-ingestion-intake"}),
-        add_resource("topic of one name", t.TOPIC, {"name": "polyphony-prod-foundation-alerts"}),
-        add_resource("alarm of one name", t.ALARM, {"name": "polyphony-prod-foundation-backup-failed-dlq-critical"}),
+        add_resource("bucket of the same name", t.BUCKET, {"bucket": LANDING_BUCKET, "forceDestroy": True}),
+        add_resource("queue of the same name", t.QUEUE, {"name": "polyphony-prod-ingestion-intake"}),
+        add_resource("topic of the same name", t.TOPIC, {"name": "polyphony-prod-foundation-alerts"}),
+        add_resource(
+            "alarm of the same name", t.ALARM, {"name": "polyphony-prod-foundation-backup-failed-dlq-critical"}
+        ),
         add_resource("second platform", t.PLATFORM, {"account": "999999999999", "environment": "dev"}),
     ),
     # Harmless.
     add_resource("policy of an unknown API", t.REST_POLICY, {"restApiId": UNKNOWN, "policy": "{}"}),
     add_resource("role policy of another name", t.ROLE_POLICY, {**ROLE_POLICY, "name": "polyphony-prod-more"}),
-    add_resource(
-        "role policy with a generated name", t.ROLE_POLICY, ROLE_POLICY
-    ),  # the provider generates a unique name
+    # The provider generates a unique name.
+    add_resource("role policy without a name", t.ROLE_POLICY, ROLE_POLICY),
     add_resource(
         "companion of another bucket", t.BUCKET_CORS, {"bucket": "polyphony-prod-ingestion-lake-123456789012"}
     ),
     add_resource(
         "settings of a method",
         t.REST_METHOD_SETTINGS,
-        {"restApi": UNKNOWN, "stageName": "api", "methodPath": "x/GET", "settings": {}},
-        references={"restApi": ["livestream-api-api"]},
+        {"stageName": "api", "methodPath": "x/GET", "settings": {}},
+        references={"restApi": "livestream-api-api"},
     ),
     add_resource(
         "second target of a rule",
         t.EVENT_TARGET,
-        {
-            "rule": "polyphony-prod-livestream-video-jobs",
-            "targetId": "copies",
-            "arn": QUEUE_ARN,
-            "deadLetterConfig": {"arn": QUEUE_ARN},
-        },
+        {"rule": VIDEO_JOBS_RULE, "targetId": "copies", "arn": QUEUE_ARN, "deadLetterConfig": {"arn": QUEUE_ARN}},
     ),
     add_resource(
         "permission of another statement",
         t.FUNCTION_PERMISSION,
-        {"function": "polyphony-prod-ingestion-sweeper", "qualifier": "live", "principal": ACCOUNT},
+        {"function": SWEEPER, "qualifier": "live", "principal": ACCOUNT},
     ),
     add_resource(
         "asynchronous settings of another alias",
         t.FUNCTION_ASYNC_CONFIG,
-        {"functionName": "polyphony-prod-ingestion-sweeper", "qualifier": "next", **FAILURE_DESTINATION},
+        {"functionName": SWEEPER, "qualifier": "next", **FAILURE_DESTINATION},
     ),
     add_resource("second bucket metric", t.BUCKET_METRIC, {"bucket": LANDING_BUCKET, "name": "all"}),
 )
