@@ -83,7 +83,8 @@ def glue_job(role_arn: str = f"{ROLE_ARN}-x", **props: object) -> list[SampleRes
     return [SampleResource(t.GLUE_JOB, {"roleArn": role_arn, "command": command, **props}, "job")]
 
 
-CHANGES_OF_PERMISSIONS = (
+CASES = (
+    # Actions that change permissions.
     *(
         action_case(action, ROLE_ARN)
         for action in (
@@ -117,8 +118,7 @@ CHANGES_OF_PERMISSIONS = (
     action_case("sts:GetFederationToken"),
     action_case("rolesanywhere:CreateProfile"),
     action_case("identitystore:CreateGroupMembership"),
-)
-ACTION_PATTERNS = (
+    # The same actions by wildcards or NotAction.
     escalation_case("and so change permissions", allow("*", "*")),
     escalation_case("and so change permissions", allow("iam:*", ROLE_ARN)),
     escalation_case("iam:PutRolePolicy", allow("iam:Put?olePolicy", ROLE_ARN)),
@@ -131,8 +131,7 @@ ACTION_PATTERNS = (
         "and so change permissions", {"Effect": "Allow", "NotAction": ["kms:*", "s3:Get*"], "Resource": ROLE_ARN}
     ),
     escalation_case("iam:PutRolePolicy", {"Effect": "Allow", "Action": "iam:PutRolePolicy", "NotResource": ROLE_ARN}),
-)
-PASSED_ROLES = (
+    # Roles that are passed to a service in which the role can run code.
     *(
         escalation_case(f"iam:PassRole and {action}", pass_role(service), allow(action, "*"))
         for service, action in (
@@ -170,8 +169,7 @@ PASSED_ROLES = (
         role_policy(document(allow("lambda:CreateFunction", FUNCTION_ARN))),
         faulty_name="sample",
     ),
-)
-CHANGES_OF_CODE = (
+    # Actions that run or change code that has another role.
     *(
         action_case(action, resource)
         for action, resource in (
@@ -210,8 +208,7 @@ CHANGES_OF_CODE = (
             defaultArguments={"--extra-py-files": "s3://polyphony-prod-lake/scripts/2/handlers.zip"}
         ),
     ),
-)
-ROLES_OUTSIDE_STACK = (
+    # Roles that do not belong to the stack.
     escalation_case(
         "no role of this stack", allow("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/OrganizationAccountAccessRole")
     ),
@@ -221,16 +218,16 @@ ROLES_OUTSIDE_STACK = (
         other_resources=[SampleResource(t.ROLE, {"name": "x"}, "x")],
     ),
     escalation_case("no role of this stack", pass_role("mediaconvert", f"arn:aws:iam::{ACCOUNT}:role/ci/deploy")),
-)
-HOLDERS_OUTSIDE_STACK = tuple(
-    expect_finding(
-        NO_ESCALATION,
-        "The holder of the policy may call iam:PutRolePolicy",
-        SampleResource(kind, {"role": "another", "policy": document(allow("iam:PutRolePolicy", ROLE_ARN))}),
-    )
-    for kind in (t.MANAGED_POLICY, t.ROLE_POLICY, t.USER_POLICY, t.GROUP_POLICY)
-)
-RESOURCE_POLICIES = (
+    # Policies of a role, user or group that does not belong to the stack.
+    *(
+        expect_finding(
+            NO_ESCALATION,
+            "The holder of the policy may call iam:PutRolePolicy",
+            SampleResource(kind, {"role": "another", "policy": document(allow("iam:PutRolePolicy", ROLE_ARN))}),
+        )
+        for kind in (t.MANAGED_POLICY, t.ROLE_POLICY, t.USER_POLICY, t.GROUP_POLICY)
+    ),
+    # Resource policies that allow a role to change permissions or code.
     *(
         expect_finding(RESOURCE_ESCALATION, action, resource_for_role(kind, action))
         for kind, action in (
@@ -254,8 +251,7 @@ RESOURCE_POLICIES = (
         )
         for action in ("lambda:*", "lambda:UpdateFunctionCode", "lambda:AddPermission", "*")
     ),
-)
-HARMLESS = (
+    # Harmless.
     harmless_case(allow(["s3:GetObject", "s3:PutObject"], f"{BUCKET_ARN}/work/*")),
     harmless_case(allow("lambda:InvokeFunction", FUNCTION_ARN)),
     harmless_case(allow("states:StartExecution", MACHINE_ARN)),
@@ -298,6 +294,8 @@ HARMLESS = (
     expect_no_finding(
         RESOURCE_ESCALATION, SampleResource(t.FUNCTION_PERMISSION, {"action": "lambda:InvokeFunctionUrl"})
     ),
+    # Unknown values.
+    expect_no_finding(NO_ESCALATION, role(), role_policy(UNKNOWN)),
 )
 SPECS = (
     resource_spec(
@@ -307,15 +305,4 @@ SPECS = (
         {"action": "lambda:UpdateFunctionCode"},
         "allows lambda:UpdateFunctionCode",
     ),
-)
-CASES = (
-    *CHANGES_OF_PERMISSIONS,
-    *ACTION_PATTERNS,
-    *PASSED_ROLES,
-    *CHANGES_OF_CODE,
-    *ROLES_OUTSIDE_STACK,
-    *HOLDERS_OUTSIDE_STACK,
-    *RESOURCE_POLICIES,
-    *HARMLESS,
-    expect_no_finding(NO_ESCALATION, role(), role_policy(UNKNOWN)),
 )

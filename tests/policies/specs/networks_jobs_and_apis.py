@@ -165,7 +165,8 @@ LAMBDA_AUTHORIZER = {
 }
 API_KEY = {"type": "apiKey", "name": "x-api-key", "in": "header"}
 IAM_AUTHORIZER = {"type": "apiKey", "name": "Authorization", "in": "header", "x-amazon-apigateway-authtype": "awsSigv4"}
-NETWORKS = (
+CASES = (
+    # Security groups and prefix lists.
     *(open_network(cidr, security_group(cidrBlocks=[cidr])) for cidr in ("0.0.0.0/0", "3.0.0.0/15")),
     open_network("0.0.0.0/0", security_group(cidrBlocks=["10.1.2.3/0"])),
     *(open_network(cidr, security_group(ipv6CidrBlocks=[cidr])) for cidr in ("::/0", "2a05:d000::/28")),
@@ -203,8 +204,7 @@ NETWORKS = (
         SampleResource(t.PREFIX_LIST, {"entries": [{"cidr": "198.51.100.0/24"}]}, "list"),
         SampleResource(t.INGRESS_RULE, {PREFIX_LIST: UNKNOWN}, references={PREFIX_LIST: ["list"]}),
     ),
-)
-ENDPOINTS = (
+    # VPC endpoints.
     expect_finding(
         FOR_OWN_ACCOUNT, "has no policy", SampleResource(t.VPC_ENDPOINT, {"serviceName": "com.amazonaws.r.s3"})
     ),
@@ -235,8 +235,7 @@ ENDPOINTS = (
     closed_endpoint(allow_everybody("arn:aws:s3:::prod-us-east-1-starport-layer-bucket/*", None, "s3:GetObject")),
     closed_endpoint(allow("*", "*", Principal={"AWS": ROLE_ARN})),
     closed_endpoint(allow_everybody(condition=OWN_PRINCIPAL_ACCOUNT), {**allow_everybody(), "Effect": "Deny"}),
-)
-CONTAINERS = (
+    # Containers and their images.
     exposed_container("all permissions of its host", batch_job(privileged=True)),
     exposed_container("all permissions of its host", ecs_task(privileged=True)),
     exposed_container(
@@ -298,8 +297,7 @@ CONTAINERS = (
             SampleResource(t.FUNCTION, {"environment": {"variables": {"image": "alpine"}}}),
         )
     ),
-)
-GLUE_AND_STORAGE = (
+    # Encryption of Glue, access control lists of S3, and deliveries.
     expect_finding(GLUE_ENCRYPTED, "s3EncryptionMode is DISABLED", glue_security("DISABLED")),
     expect_finding(GLUE_ENCRYPTED, "s3EncryptionMode is not set", glue_security(None)),
     expect_finding(GLUE_ENCRYPTED, "s3EncryptionMode is not set", glue_security("")),
@@ -355,8 +353,7 @@ GLUE_AND_STORAGE = (
     ),
     expect_no_finding(DELIVERY_OVER_TLS, subscription("email", "a@example.com")),
     expect_no_finding(DELIVERY_OVER_TLS, subscription("sqs", "arn:aws:sqs:r:1:q")),
-)
-APIS = (
+    # Authorization and targets of APIs.
     open_api_case(
         "An API key identifies no caller", SampleResource(t.REST_METHOD, {"httpMethod": "ANY", "apiKeyRequired": True})
     ),
@@ -409,8 +406,7 @@ APIS = (
         INSIDE_AWS,
         SampleResource(t.REST_API, {"body": json.dumps({"components": {"securitySchemes": {"b": {"type": "http"}}}})}),
     ),
-)
-ORIGINS = (
+    # Origins of web pages that may call an API or read a bucket (CORS).
     *(expect_finding(ORIGIN_NAMED, "origin is *", sample) for sample in resources_with_origin("*")),
     *(
         expect_finding(ORIGIN_NAMED, f"origin is {origin}", resources_with_origin(origin)[0])
@@ -436,6 +432,12 @@ ORIGINS = (
         ),
     ),
     *(expect_no_finding(ORIGIN_NAMED, sample) for sample in resources_with_origin("https://app.example.com")),
+    expect_finding(
+        GLUE_ENCRYPTED,
+        UNDECIDED,
+        glue_security(),
+        SampleResource(t.GLUE_JOB, {"securityConfiguration": UNKNOWN}, "job"),
+    ),
 )
 SPECS = (
     PolicySpec(
@@ -501,19 +503,5 @@ SPECS = (
         unknown=[SampleResource(t.FUNCTION, {"environment": {"variables": {"CORS_ORIGIN": UNKNOWN, "ORIGIN": "*"}}})],
         break_program=change_resource(t.BUCKET_CORS, {"corsRules": [{"allowedOrigins": ["null"]}]}),
         undecided=False,
-    ),
-)
-CASES = (
-    *NETWORKS,
-    *ENDPOINTS,
-    *CONTAINERS,
-    *GLUE_AND_STORAGE,
-    *APIS,
-    *ORIGINS,
-    expect_finding(
-        GLUE_ENCRYPTED,
-        UNDECIDED,
-        glue_security(),
-        SampleResource(t.GLUE_JOB, {"securityConfiguration": UNKNOWN}, "job"),
     ),
 )

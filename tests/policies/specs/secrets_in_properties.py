@@ -75,80 +75,84 @@ def to_base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-KNOWN_FORMATS = tuple(
-    secret_variable_case(kind, "NOTE", value)
-    for kind, value in (
-        ("an AWS access key", ACCESS_KEY),
-        ("an AWS access key", f"id=ASIA{LETTERS[:16].upper()} next"),
-        ("a private key", "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIE"),
-        ("a private key", "-----BEGIN OPENSSH " + "PRIVATE KEY-----\nb3Bl"),
-        ("a private key", "-----BEGIN ENCRYPTED " + "PRIVATE KEY-----\nb3Bl"),
-        ("a JSON web token", WEB_TOKEN),
-        ("a URL with a password", f"postgres://user:{PASSWORD}@db.example.com/app"),
-        ("a URL with a password", f"redis://:{PASSWORD}@cache.example.com:6379"),
-        ("a URL with a password", f"mongodb+srv://user:{PASSWORD}@db.example.com"),
-        ("a presigned URL", f"https://b.s3.amazonaws.com/k?X-Amz-Expires=900&X-Amz-Signature={HEX}"),
-        ("a GitHub token", f"ghp_{LETTERS}"),
-        ("a GitHub token", f"github_pat_{LETTERS}"),
-        ("a GitLab token", f"glpat-{LETTERS}"),
-        ("a Slack token", f"xoxb-{LETTERS}"),
-        ("a webhook URL", f"https://hooks.slack.com/services/{LETTERS[:20]}"),
-        ("a Stripe key", f"sk_live_{LETTERS}"),
-        ("a Google key", f"AIza{LETTERS}abc"),
-        ("a SendGrid key", f"SG.{LETTERS[:22]}.{LETTERS}"),
-        ("a Twilio key", f"SK{HEX}"),
-        ("a package registry token", f"npm_{LETTERS}abcd"),
-        ("a package registry token", f"pypi-{LETTERS}"),
-        ("a key of a model provider", f"sk-ant-{LETTERS}"),
-        ("a key of a model provider", f"hf_{LETTERS}"),
-        ("a platform token", f"hvs.{LETTERS}"),
-        ("a platform token", f"dapi{HEX}"),
-        ("an authorization header", f"Bearer {LETTERS}"),
-        ("an authorization header", f"Basic {to_base64('user:' + PASSWORD)}"),
-        ("an account key", f"DefaultEndpointsProtocol=https;AccountKey={LETTERS}"),
-    )
-)
-RANDOM_CHARACTERS = tuple(
-    secret_variable_case("random characters", "VALUE", value)
-    for value in (
-        "wJalrXUtnFEMI/K7MDENG+bPxRfiCY" + "3xAMPL3K3Y",
-        LETTERS,
-        LETTERS[:24],
-        HEX,
-        HEX * 2,
-        f"prefix {LETTERS} suffix",
-        f"{LETTERS[:16]}-{LETTERS[16:]}",
-        f"{LETTERS}==",
-        "x8k2m9q4w7e1r5t3y6u0i8o2p4a7s1d9",
-    )
-)
-SECRET_NAMES = tuple(
-    secret_variable_case(name, name, value)
-    for name, value in (
-        ("DB_PASSWORD", "x1"),
-        ("DB_PASSWORD", PASSWORD),
-        ("PASSWORD_OF_DB", PASSWORD),
-        ("dbPassword", PASSWORD),
-        ("DB_PASS", PASSWORD),
-        ("DB_PWD", PASSWORD),
-        ("SECRET_2", PASSWORD),
-        ("STRIPE_SECRET_KEY_LIVE", PASSWORD),
-        ("apiKey", PASSWORD),
-        ("API-KEY", PASSWORD),
-        ("SIGNING_KEY", PASSWORD),
-        ("ACCESS_TOKEN", "changeme"),
-        ("WEBHOOK_SECRET", PASSWORD),
-        ("SSH_PASSPHRASE", "correct horse battery"),
-        ("PGPASSWORD", PASSWORD),
-        ("DB_PW", PASSWORD),
-        ("SESSION_KEY", PASSWORD),
-        ("HMAC_KEY", PASSWORD),
-        ("DB_PASSWORD", f"half/{PASSWORD}"),
-        ("DB_PASSWORD", f"${PASSWORD}"),
-        ("DB_PASSWORD", f"%{PASSWORD}"),
-    )
-)
-INSIDE_TEXTS = (
+CASES = (
+    # Values with the format of a known kind of secret.
+    *(
+        secret_variable_case(kind, "NOTE", value)
+        for kind, value in (
+            ("an AWS access key", ACCESS_KEY),
+            ("an AWS access key", f"id=ASIA{LETTERS[:16].upper()} next"),
+            ("a private key", "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIE"),
+            ("a private key", "-----BEGIN OPENSSH " + "PRIVATE KEY-----\nb3Bl"),
+            ("a private key", "-----BEGIN ENCRYPTED " + "PRIVATE KEY-----\nb3Bl"),
+            ("a JSON web token", WEB_TOKEN),
+            ("a URL with a password", f"postgres://user:{PASSWORD}@db.example.com/app"),
+            ("a URL with a password", f"redis://:{PASSWORD}@cache.example.com:6379"),
+            ("a URL with a password", f"mongodb+srv://user:{PASSWORD}@db.example.com"),
+            ("a presigned URL", f"https://b.s3.amazonaws.com/k?X-Amz-Expires=900&X-Amz-Signature={HEX}"),
+            ("a GitHub token", f"ghp_{LETTERS}"),
+            ("a GitHub token", f"github_pat_{LETTERS}"),
+            ("a GitLab token", f"glpat-{LETTERS}"),
+            ("a Slack token", f"xoxb-{LETTERS}"),
+            ("a webhook URL", f"https://hooks.slack.com/services/{LETTERS[:20]}"),
+            ("a Stripe key", f"sk_live_{LETTERS}"),
+            ("a Google key", f"AIza{LETTERS}abc"),
+            ("a SendGrid key", f"SG.{LETTERS[:22]}.{LETTERS}"),
+            ("a Twilio key", f"SK{HEX}"),
+            ("a package registry token", f"npm_{LETTERS}abcd"),
+            ("a package registry token", f"pypi-{LETTERS}"),
+            ("a key of a model provider", f"sk-ant-{LETTERS}"),
+            ("a key of a model provider", f"hf_{LETTERS}"),
+            ("a platform token", f"hvs.{LETTERS}"),
+            ("a platform token", f"dapi{HEX}"),
+            ("an authorization header", f"Bearer {LETTERS}"),
+            ("an authorization header", f"Basic {to_base64('user:' + PASSWORD)}"),
+            ("an account key", f"DefaultEndpointsProtocol=https;AccountKey={LETTERS}"),
+        )
+    ),
+    # Values of random characters.
+    *(
+        secret_variable_case("random characters", "VALUE", value)
+        for value in (
+            "wJalrXUtnFEMI/K7MDENG+bPxRfiCY" + "3xAMPL3K3Y",
+            LETTERS,
+            LETTERS[:24],
+            HEX,
+            HEX * 2,
+            f"prefix {LETTERS} suffix",
+            f"{LETTERS[:16]}-{LETTERS[16:]}",
+            f"{LETTERS}==",
+            "x8k2m9q4w7e1r5t3y6u0i8o2p4a7s1d9",
+        )
+    ),
+    # Values whose variable has the name of a secret.
+    *(
+        secret_variable_case(name, name, value)
+        for name, value in (
+            ("DB_PASSWORD", "x1"),
+            ("DB_PASSWORD", PASSWORD),
+            ("PASSWORD_OF_DB", PASSWORD),
+            ("dbPassword", PASSWORD),
+            ("DB_PASS", PASSWORD),
+            ("DB_PWD", PASSWORD),
+            ("SECRET_2", PASSWORD),
+            ("STRIPE_SECRET_KEY_LIVE", PASSWORD),
+            ("apiKey", PASSWORD),
+            ("API-KEY", PASSWORD),
+            ("SIGNING_KEY", PASSWORD),
+            ("ACCESS_TOKEN", "changeme"),
+            ("WEBHOOK_SECRET", PASSWORD),
+            ("SSH_PASSPHRASE", "correct horse battery"),
+            ("PGPASSWORD", PASSWORD),
+            ("DB_PW", PASSWORD),
+            ("SESSION_KEY", PASSWORD),
+            ("HMAC_KEY", PASSWORD),
+            ("DB_PASSWORD", f"half/{PASSWORD}"),
+            ("DB_PASSWORD", f"${PASSWORD}"),
+            ("DB_PASSWORD", f"%{PASSWORD}"),
+        )
+    ),
+    # Secrets inside of longer texts.
     secret_variable_case("a password or token", "JAVA_OPTS", f"-Xmx1g -Ddb.password={PASSWORD}"),
     secret_variable_case("a password or token", "DSN", f"host=db user=app password={PASSWORD} dbname=x"),
     secret_variable_case("a password or token", "ODBC", f"Server=db;Uid=app;Pwd={PASSWORD};"),
@@ -158,8 +162,7 @@ INSIDE_TEXTS = (
     secret_variable_case("DB_PASSWORD", "SETTINGS", json.dumps({"DB_PASSWORD": PASSWORD})),
     secret_variable_case("token", "SETTINGS", json.dumps({"auth": [{"token": PASSWORD}]})),
     secret_variable_case("in Base64", "BLOB", to_base64(f"export DB_PASSWORD={PASSWORD}\n")),
-)
-CONTAINERS_AND_JOBS = (
+    # Secrets in the definitions of containers and jobs.
     expect_finding(IN_ENVIRONMENT, "API_TOKEN", batch_job(environment=[{"name": "API_TOKEN", "value": PASSWORD}])),
     expect_finding(IN_ENVIRONMENT, "--password", batch_job(command=["run", "--password", PASSWORD])),
     expect_finding(IN_ENVIRONMENT, "a password or token", batch_job(command=[f"--password={PASSWORD}"])),
@@ -185,8 +188,7 @@ CONTAINERS_AND_JOBS = (
     expect_finding(
         IN_ENVIRONMENT, "an AWS access key", SampleResource(t.BATCH_JOB, {"parameters": {"key": ACCESS_KEY}})
     ),
-)
-OTHER_RESOURCES = (
+    # Secrets in other properties.
     secret_property_case(
         "an AWS access key", t.SSM_PARAMETER, {"type": "String", "name": "/a/note", "value": ACCESS_KEY}
     ),
@@ -258,8 +260,7 @@ OTHER_RESOURCES = (
     expect_finding(
         PARAMETER_ENCRYPTED, "apiKey", SampleResource(t.SSM_PARAMETER, {"name": "/app/apiKey", "type": "StringList"})
     ),
-)
-HARMLESS = (
+    # Harmless values.
     *(
         harmless_variable_case(name, value)
         for name, value in (
@@ -314,6 +315,9 @@ HARMLESS = (
     expect_no_finding(
         PARAMETER_ENCRYPTED, SampleResource(t.SSM_PARAMETER, {"name": "/app/token-issuer", "type": "String"})
     ),
+    expect_no_finding(
+        IN_PROPERTIES, function_with_variable("DB_PASSWORD", PASSWORD)
+    ),  # the policy about environments finds it
 )
 SPECS = (
     PolicySpec(
@@ -336,16 +340,4 @@ SPECS = (
         break_program=change_resource(t.REST_STAGE, {"variables": {"apiKey": PASSWORD}}),
         undecided=False,
     ),
-)
-CASES = (
-    *KNOWN_FORMATS,
-    *RANDOM_CHARACTERS,
-    *SECRET_NAMES,
-    *INSIDE_TEXTS,
-    *CONTAINERS_AND_JOBS,
-    *OTHER_RESOURCES,
-    *HARMLESS,
-    expect_no_finding(
-        IN_PROPERTIES, function_with_variable("DB_PASSWORD", PASSWORD)
-    ),  # the policy about environments finds it
 )

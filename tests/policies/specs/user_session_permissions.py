@@ -29,47 +29,56 @@ def role_of_clients(*statements: Statement, **props: Any) -> list[SampleResource
     return [role(**{"assumeRolePolicy": CLIENT_TRUST, **props}), role_policy(document(*statements))]
 
 
-def other_users_data_case(statement: Statement) -> PolicyCase:
-    """Return a case in which clients reach data of other users."""
-    return expect_finding(OWN_DATA_ONLY, "data of other users", *role_of_clients(statement), faulty_name="sample")
+def foreign_data_case(*allowed: Any, **elements: Any) -> PolicyCase:
+    """Return a case in which clients reach data of other users. The parameters are those of `allow`."""
+    clients = role_of_clients(allow(*allowed, **elements))
+    return expect_finding(OWN_DATA_ONLY, "data of other users", *clients, faulty_name="sample")
 
 
-def own_data_case(statement: Statement) -> PolicyCase:
-    """Return a case in which clients reach only their own data."""
-    return expect_no_finding(OWN_DATA_ONLY, *role_of_clients(statement))
+def own_data_case(*allowed: Any, **elements: Any) -> PolicyCase:
+    """Return a case in which clients reach only their own data. The parameters are those of `allow`."""
+    return expect_no_finding(OWN_DATA_ONLY, *role_of_clients(allow(*allowed, **elements)))
 
 
-DATA_OF_OTHER_USERS = tuple(
-    other_users_data_case(statement)
-    for statement in (
-        allow("s3:GetObject", f"{BUCKET_ARN}/transcripts/*"),
-        allow("s3:GetObject", f"{BUCKET_ARN}/*/{USER_TAG}/*"),
-        allow("s3:GetObject", f"{BUCKET_ARN}/???/{USER_TAG}/*"),
-        allow("s3:GetObject", [f"{BUCKET_ARN}/audio/{USER_TAG}/*", f"{BUCKET_ARN}/audio/*"]),
-        allow("s3:GetObject", f"{BUCKET_ARN}/audio/${{aws:userid}}/*"),
-        allow("s3:ListBucket", BUCKET_ARN),
-        allow("s3:ListBucket", BUCKET_ARN, {"StringLike": {"s3:prefix": "raw/*"}}),
-        allow("s3:ListBucket", BUCKET_ARN, {"StringLike": {"s3:prefix": [f"raw/{USER_TAG}/*", ""]}}),
-        allow("s3:ListBucket", BUCKET_ARN, {"StringLikeIfExists": {"s3:prefix": f"raw/{USER_TAG}/*"}}),
-        allow(["s3:GetObject", "s3:ListBucket"], BUCKET_ARN, {"StringLike": {"s3:prefix": f"raw/{USER_TAG}/*"}}),
-        allow("dynamodb:GetItem", TABLE_ARN),
-        allow("dynamodb:Query", TABLE_ARN, {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["x", USER_TAG]}}),
-        allow("dynamodb:Scan", TABLE_ARN, {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": f"*{USER_TAG}"}}),
-        allow("sqs:SendMessage", "arn:aws:sqs:us-east-1:123456789012:polyphony-prod-q"),
-        allow("*", f"{BUCKET_ARN}/audio/{USER_TAG}/*"),
-        {"Effect": "Allow", "NotAction": "s3:PutObject", "Resource": f"{BUCKET_ARN}/audio/{USER_TAG}/*"},
-    )
-)
-OWN_DATA = (
-    own_data_case(allow("s3:GetObject", f"{BUCKET_ARN}/transcripts/{USER_TAG}/*")),
-    own_data_case(
-        allow(
-            ["s3:GetObject", "s3:PutObject"], [f"{BUCKET_ARN}/audio/{USER_TAG}/*", f"{BUCKET_ARN}/video/{USER_TAG}/*"]
-        )
+CASES = (
+    # Data of other users.
+    foreign_data_case("s3:GetObject", f"{BUCKET_ARN}/transcripts/*"),
+    foreign_data_case("s3:GetObject", f"{BUCKET_ARN}/*/{USER_TAG}/*"),
+    foreign_data_case("s3:GetObject", f"{BUCKET_ARN}/???/{USER_TAG}/*"),
+    foreign_data_case("s3:GetObject", [f"{BUCKET_ARN}/audio/{USER_TAG}/*", f"{BUCKET_ARN}/audio/*"]),
+    foreign_data_case("s3:GetObject", f"{BUCKET_ARN}/audio/${{aws:userid}}/*"),
+    foreign_data_case("s3:ListBucket", BUCKET_ARN),
+    foreign_data_case("s3:ListBucket", BUCKET_ARN, {"StringLike": {"s3:prefix": "raw/*"}}),
+    foreign_data_case("s3:ListBucket", BUCKET_ARN, {"StringLike": {"s3:prefix": [f"raw/{USER_TAG}/*", ""]}}),
+    foreign_data_case("s3:ListBucket", BUCKET_ARN, {"StringLikeIfExists": {"s3:prefix": f"raw/{USER_TAG}/*"}}),
+    foreign_data_case(
+        ["s3:GetObject", "s3:ListBucket"], BUCKET_ARN, {"StringLike": {"s3:prefix": f"raw/{USER_TAG}/*"}}
     ),
-    own_data_case(allow("s3:ListBucket", BUCKET_ARN, {"StringLike": {"s3:prefix": f"raw/{USER_TAG}/*"}})),
-    own_data_case(allow("dynamodb:GetItem", TABLE_ARN, OWN_KEYS)),
-    own_data_case({**allow("s3:*", "*"), "Effect": "Deny"}),
+    foreign_data_case("dynamodb:GetItem", TABLE_ARN),
+    foreign_data_case(
+        "dynamodb:Query", TABLE_ARN, {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["x", USER_TAG]}}
+    ),
+    foreign_data_case(
+        "dynamodb:Scan", TABLE_ARN, {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": f"*{USER_TAG}"}}
+    ),
+    foreign_data_case("sqs:SendMessage", "arn:aws:sqs:us-east-1:123456789012:polyphony-prod-q"),
+    foreign_data_case("*", f"{BUCKET_ARN}/audio/{USER_TAG}/*"),
+    expect_finding(
+        OWN_DATA_ONLY,
+        "data of other users",
+        *role_of_clients(
+            {"Effect": "Allow", "NotAction": "s3:PutObject", "Resource": f"{BUCKET_ARN}/audio/{USER_TAG}/*"}
+        ),
+        faulty_name="sample",
+    ),
+    # Own data.
+    own_data_case("s3:GetObject", f"{BUCKET_ARN}/transcripts/{USER_TAG}/*"),
+    own_data_case(
+        ["s3:GetObject", "s3:PutObject"], [f"{BUCKET_ARN}/audio/{USER_TAG}/*", f"{BUCKET_ARN}/video/{USER_TAG}/*"]
+    ),
+    own_data_case("s3:ListBucket", BUCKET_ARN, {"StringLike": {"s3:prefix": f"raw/{USER_TAG}/*"}}),
+    own_data_case("dynamodb:GetItem", TABLE_ARN, OWN_KEYS),
+    own_data_case("s3:*", "*", Effect="Deny"),
     # The trust policy does not allow sts:TagSession, so the role is not a role of clients.
     expect_no_finding(
         OWN_DATA_ONLY,
@@ -97,4 +106,3 @@ SPECS = (
         undecided=False,
     ),
 )
-CASES = (*DATA_OF_OTHER_USERS, *OWN_DATA)
