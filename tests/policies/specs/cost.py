@@ -25,6 +25,7 @@ from tests.policies.policy_harness import (
 TAGS = dict.fromkeys(("Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name"), "x")
 BUILDER = "ingestion-manifest-builder-function"
 LANDING_BUCKET = "ingestion-landing-bucket"
+"""Pulumi names of a function and a bucket in the recorded program."""
 GLUE_JOB = {
     "command": {"name": "glueetl"},
     "workerType": "G.1X",

@@ -34,6 +34,7 @@ from tests.policies.specs.sample_iam_documents import (
 )
 
 LANDING_BUCKET = "ingestion-landing-bucket"
+"""Pulumi name of a bucket in the recorded program."""
 TOPIC_ARN = f"arn:aws:sns:{REGION}:{ACCOUNT}:q"
 ALL_BLOCKED = dict.fromkeys(("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True)
 KEY_POLICY_FOR_ROOT = document(allow("kms:*", "*", Principal={"AWS": ACCOUNT_ROOT}))

@@ -60,9 +60,9 @@ def contradicting_companions_case(
     policy: str, message_part: str, companions: tuple[str, Props, Props], *other_resources: SampleResource
 ) -> PolicyCase:
     """Return a case of a bucket with two companions of one type: the type, right properties, and wrong properties."""
-    kind, right, wrong = companions
-    first = SampleResource(kind, {"bucket": "b", **right}, "c1")
-    second = SampleResource(kind, {"bucket": "b", **wrong}, "c2")
+    kind, right_props, wrong_props = companions
+    first = SampleResource(kind, {"bucket": "b", **right_props}, "c1")
+    second = SampleResource(kind, {"bucket": "b", **wrong_props}, "c2")
     return expect_finding(policy, message_part, BUCKET, *other_resources, first, second)
 
 

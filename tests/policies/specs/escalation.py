@@ -71,9 +71,9 @@ def harmless_case(*statements: Statement, other_resources: Sequence[SampleResour
     return expect_no_finding(NO_ESCALATION, *other_resources, role(**props), role_policy(document(*statements)))
 
 
-def resource_for_role(kind: str, action: Any, **more: Any) -> SampleResource:
+def resource_for_role(kind: str, action: Any, **elements: Any) -> SampleResource:
     """Return a resource whose policy allows actions to one role."""
-    statement = {"Effect": "Allow", "Action": action, "Principal": {"AWS": ROLE_ARN}, "Resource": "*", **more}
+    statement = {"Effect": "Allow", "Action": action, "Principal": {"AWS": ROLE_ARN}, "Resource": "*", **elements}
     return SampleResource(kind, {"policy": document(statement)})
 
 

@@ -1,5 +1,6 @@
 """Specs and cases of policies about security groups, VPC endpoints, containers, encryption of Glue, access control lists of
-S3, deliveries of SNS and EventBridge, targets of APIs, and CORS. Some of the specs are in `data_protection.py`.
+S3, deliveries of SNS and EventBridge, targets of APIs, and CORS. The specs of `network-not-open` and `api-asks-who-calls`
+are in `data_protection.py`.
 """
 
 import json
@@ -31,7 +32,7 @@ INSIDE_AWS, ORIGIN_NAMED = "api-integration-inside-aws", "cors-origin-named"
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 OUR_IMAGE = f"{REGISTRY}/polyphony-prod-media-images@sha256:{'0' * 64}"
 OWN_PRINCIPAL_ACCOUNT = {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}
-PREFIX_LIST = "prefixListId"
+PREFIX_LIST_KEY = "prefixListId"
 INTEGRATION_KEY = "x-amazon-apigateway-integration"
 """Key of an operation's integration (its target) in an OpenAPI document."""
 
@@ -41,13 +42,13 @@ def security_group(**rule: Any) -> SampleResource:
     return SampleResource(t.SECURITY_GROUP, {"ingress": [{"fromPort": 443, **rule}]})
 
 
-def ingress_rules(kind: str, cidrs: Sequence[str], key: str = "cidrIpv4", **more: Any) -> list[SampleResource]:
+def ingress_rules(kind: str, cidrs: Sequence[str], key: str = "cidrIpv4", **props: Any) -> list[SampleResource]:
     """Return separate rules of one security group, each with one IP range in the property `key`. The property `cidrBlocks`
     is a list, others are one range.
     """
     return [
         SampleResource(
-            kind, {"securityGroupId": "sg-1", key: cidr if key.startswith("cidrIp") else [cidr], **more}, cidr
+            kind, {"securityGroupId": "sg-1", key: cidr if key.startswith("cidrIp") else [cidr], **props}, cidr
         )
         for cidr in cidrs
     ]
@@ -202,7 +203,7 @@ CASES = (
     expect_no_finding(
         NOT_OPEN,
         SampleResource(t.PREFIX_LIST, {"entries": [{"cidr": "198.51.100.0/24"}]}, "list"),
-        SampleResource(t.INGRESS_RULE, {PREFIX_LIST: UNKNOWN}, references={PREFIX_LIST: ["list"]}),
+        SampleResource(t.INGRESS_RULE, {PREFIX_LIST_KEY: UNKNOWN}, references={PREFIX_LIST_KEY: ["list"]}),
     ),
     # VPC endpoints.
     expect_finding(
@@ -232,6 +233,7 @@ CASES = (
     closed_endpoint(allow_everybody(condition=OWN_PRINCIPAL_ACCOUNT)),
     closed_endpoint(allow_everybody(condition={"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/x-*"}})),
     closed_endpoint(allow_everybody(condition={"StringEquals": {"aws:ResourceAccount": ACCOUNT}})),
+    # ECR keeps the layers of images in this bucket.
     closed_endpoint(allow_everybody("arn:aws:s3:::prod-us-east-1-starport-layer-bucket/*", None, "s3:GetObject")),
     closed_endpoint(allow("*", "*", Principal={"AWS": ROLE_ARN})),
     closed_endpoint(allow_everybody(condition=OWN_PRINCIPAL_ACCOUNT), {**allow_everybody(), "Effect": "Deny"}),
@@ -455,7 +457,9 @@ SPECS = (
         message_part="containerProperties.privileged is True",
         unknown=[ecs_task({"pidMode": UNKNOWN}, privileged=True)],
         break_program=edit_json_property(
-            "meetings-media-definition", "containerProperties", lambda found: found.update(privileged=True, user="root")
+            "meetings-media-definition",
+            "containerProperties",
+            lambda container: container.update(privileged=True, user="root"),
         ),
         undecided=False,
     ),
@@ -466,7 +470,7 @@ SPECS = (
         message_part="containerProperties.image is alpine",
         unknown=[SampleResource(t.FUNCTION, {"imageUri": "alpine", "role": UNKNOWN})],
         break_program=edit_json_property(
-            "meetings-media-definition", "containerProperties", lambda found: found.update(image="alpine")
+            "meetings-media-definition", "containerProperties", lambda container: container.update(image="alpine")
         ),
         undecided=False,
     ),

@@ -20,6 +20,7 @@ from tests.policies.policy_harness import (
 from tests.policies.specs.sample_iam_documents import ACCOUNT, QUEUE_ARN, REGION
 
 BUILDER = "ingestion-manifest-builder-function"
+"""Pulumi name of a function in the recorded program."""
 REDRIVE = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-dead-letters", "maxReceiveCount": 5})
 ONE_TRY_REDRIVE = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-dead-letters", "maxReceiveCount": 1})
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
@@ -348,7 +349,6 @@ SPECS = (
     ),
 )
 
-PARALLEL_BRANCH = {"States": {"In": {"Type": "Task"}}}
 CASES = (
     expect_finding(
         "queue-has-dead-letters",
@@ -378,7 +378,7 @@ CASES = (
     ),
     expect_no_finding("async-failure-lands", FUNCTION, schedule(f"{FUNCTION_ARN}-other:live")),
     expect_finding("async-failure-lands", "scheduler", FUNCTION, alias("f"), schedule(UNKNOWN, target=["live"])),
-    # A schedule with an unknown target does not hide another fault.
+    # The unknown target of a schedule does not hide another fault.
     expect_finding(
         "async-failure-lands",
         "s3.amazonaws.com",
@@ -408,6 +408,9 @@ CASES = (
     expect_finding(
         "workflow-tasks-retried",
         "task In",
-        SampleResource(t.WORKFLOW, {"definition": json.dumps({"States": {"P": {"Branches": [PARALLEL_BRANCH]}}})}),
+        SampleResource(
+            t.WORKFLOW,
+            {"definition": json.dumps({"States": {"P": {"Branches": [{"States": {"In": {"Type": "Task"}}}]}}})},
+        ),
     ),
 )

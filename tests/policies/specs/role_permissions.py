@@ -40,9 +40,9 @@ def role_policy(text: str, name: str = "grants") -> SampleResource:
     return SampleResource(t.ROLE_POLICY, {"role": "r", "policy": text}, name)
 
 
-def role(**more: object) -> SampleResource:
+def role(**props: object) -> SampleResource:
     """Return the role `r`."""
-    return SampleResource(t.ROLE, {"name": "r", **more})
+    return SampleResource(t.ROLE, {"name": "r", **props})
 
 
 def role_with_inline_policies(*texts: str) -> SampleResource:
