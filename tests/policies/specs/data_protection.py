@@ -279,7 +279,7 @@ def buckets(*names: str) -> list[SampleResource]:
 
 
 def log_delivery_policy(name: str, effect: str = "Allow") -> SampleResource:
-    """Return a bucket policy about the service that delivers access logs."""
+    """Return a bucket policy that allows or denies the delivery of access logs of other buckets."""
     statement = {"Effect": effect, "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject"}
     return SampleResource(t.BUCKET_POLICY, {"bucket": name, "policy": document(statement)}, f"{name}-policy")
 
@@ -305,6 +305,7 @@ OPEN_OPERATIONS: list[dict[str, Any]] = [
     {"security": [{}]},
     {"security": [{"jwt": []}, {}]},
 ]
+"""Operations of an OpenAPI document that any client may call."""
 CALLERS_CHECKED = {"CallersCheckedBy": "the token in the body"}
 """Tag that says how the program itself identifies callers. The API then needs no authorizer."""
 API_ASKS_WHO_CALLS = "api-asks-who-calls"
@@ -339,6 +340,7 @@ def api_with_route(
 
 
 CASES = (
+    # Requests with plain HTTP.
     secure_bucket_case(),
     secure_bucket_case(Action="s3:*"),
     secure_bucket_case(Principal={"AWS": "*"}),
@@ -388,6 +390,7 @@ CASES = (
         SampleResource(t.ROLE, {}, "role"),
         SampleResource(t.QUEUE, {"name": "q", "policy": UNKNOWN}, references={"policy": ["role"]}),
     ),
+    # Access logs of buckets. The bucket that receives the logs needs none itself.
     expect_no_finding("bucket-access-logged", *buckets("audit"), log_delivery_policy("audit")),
     expect_finding(
         "bucket-access-logged",
@@ -405,6 +408,7 @@ CASES = (
         faulty_name="other",
     ),
     expect_finding("bucket-public-access-blocked", "blockPublicAcls", SampleResource(t.BUCKET_V2, {"bucket": "b"})),
+    # A tag must give a reason of some length.
     expect_no_finding("table-backed-up", table(Reason="a record would hold what must not be stored")),
     *(
         expect_finding("table-backed-up", "No backup selection", table(Reason=reason))
@@ -415,9 +419,8 @@ CASES = (
         "account's root",
         SampleResource(t.KMS_REPLICA_KEY, {"policy": document(allow("kms:Decrypt", "*", Principal={"AWS": ROLE_ARN}))}),
     ),
-    expect_no_finding(
-        "key-keeps-its-account", SampleResource(t.KMS_KEY, {"description": "KMS lets the account in by itself"})
-    ),
+    # KMS gives the account access to a key without a policy.
+    expect_no_finding("key-keeps-its-account", SampleResource(t.KMS_KEY, {"description": "x"})),
     expect_finding(
         "api-traces-no-bodies",
         "dataTraceEnabled",
@@ -428,6 +431,7 @@ CASES = (
         expect_finding("repository-tags-immutable", "move to other images", repository(*movable_tags))
         for movable_tags in (("v*",), ("latest", "*"), ("lat*",))
     ),
+    # Authorization of API calls. The tag CallersCheckedBy must give an explanation of some length.
     protected_api_case(SampleResource(t.REST_METHOD, {"httpMethod": "OPTIONS", "authorization": "NONE"})),
     protected_api_case(api_with_path({"post": {}}, CALLERS_CHECKED)),
     open_api_case("POST /x requires no authorization", api_with_path({"post": {}}, {"CallersCheckedBy": "somebody"})),

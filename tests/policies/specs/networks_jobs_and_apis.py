@@ -434,6 +434,7 @@ CASES = (
         ),
     ),
     *(expect_no_finding(ORIGIN_NAMED, sample) for sample in resources_with_origin("https://app.example.com")),
+    # Unknown values.
     expect_finding(
         GLUE_ENCRYPTED,
         UNDECIDED,

@@ -387,6 +387,7 @@ CASES = (
         alias("g"),
         schedule(UNKNOWN, target=["live"]),
     ),
+    # A function needs no destination if the tag Reason explains that in a text of some length.
     expect_no_finding("async-failure-lands", FUNCTION_WITH_REASON, ASYNC_WITHOUT_DESTINATION),
     expect_finding("async-failure-lands", "no tag Reason", FUNCTION, ASYNC_WITHOUT_DESTINATION),
     expect_finding(
@@ -395,7 +396,7 @@ CASES = (
         SampleResource(t.FUNCTION, {"name": "f", "tags": {"Reason": "ok"}}),
         ASYNC_WITHOUT_DESTINATION,
     ),
-    # The tag Reason excuses only calls of our own code, because that code can repeat them.
+    # The tag excuses only calls of our own code, because that code can repeat them.
     expect_finding(
         "async-failure-lands", "s3.amazonaws.com", FUNCTION_WITH_REASON, permission_for("s3"), ASYNC_WITHOUT_DESTINATION
     ),
