@@ -1,5 +1,5 @@
-"""Specs and cases of the policies about cost: the budget, the published usage (the expected monthly quantities of each
-block), expiring data, and limits of sizes and numbers.
+"""Specs (the required behaviour of each policy) and further cases of the guardrail policies about cost: the budget, the
+published usage (the expected monthly quantities of each block), expiring data, and limits of sizes and numbers.
 """
 
 import json

@@ -1,5 +1,5 @@
-"""Specs and cases of the policies about data protection: encryption, TLS, public access, backups, logs without customer
-data, and authorization of API calls.
+"""Specs (the required behaviour of each policy) and further cases of the guardrail policies about data protection:
+encryption, TLS, public access, backups, logs without customer data, and authorization of API calls.
 """
 
 import json

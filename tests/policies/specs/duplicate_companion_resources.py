@@ -1,5 +1,6 @@
-"""Spec, cases and variations of the policy about companions: resources that configure another resource, for example the
-public access block of a bucket. A resource may have only one companion of a type.
+"""Spec (the required behaviour), further cases, and variations of the guardrail policy about companions: resources that
+configure another resource, for example the public access block of a bucket. A resource may have only one companion of a
+type.
 
 Most cases are about other policies, for example `bucket-encrypted`. Such a policy must report a resource with two
 companions if only one of them is right.

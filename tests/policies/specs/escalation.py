@@ -1,5 +1,6 @@
-"""Spec and cases of the policies against privilege escalation: a role must not be able to give itself more permissions,
-for example by changing its own policy, or by changing code that runs with another role.
+"""Spec (the required behaviour) and further cases of the guardrail policies against privilege escalation: a role must
+not be able to give itself more permissions, for example by changing its own policy, or by changing code that runs with
+another role.
 """
 
 from collections.abc import Sequence

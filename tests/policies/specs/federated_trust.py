@@ -1,5 +1,5 @@
-"""Spec and variations of the policies about roles that trust federated identities or other roles, or assume other roles.
-A variation is a change of one role of the recorded program.
+"""Spec (the required behaviour) and variations of the guardrail policies about roles that trust federated identities or
+other roles, or assume other roles. A variation is a change of one role of the recorded program.
 
 A federated identity has a token of an identity provider, for example of GitHub, whose audience and subject the trust
 policy must compare.

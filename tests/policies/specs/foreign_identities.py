@@ -1,5 +1,6 @@
-"""Specs, cases and variations of the policies about foreign identities: no resource may name an account, bucket or AWS
-service that the stack does not know. A variation is a change of one resource of the recorded program.
+"""Specs (the required behaviour of each policy), further cases, and variations of the guardrail policies about foreign
+identities: no resource may name an account, bucket or AWS service that the stack does not know. A variation is a change
+of one resource of the recorded program.
 """
 
 import json

@@ -1,4 +1,5 @@
-"""Specs and cases of the policies about guests: users of a Cognito identity pool without authentication.
+"""Specs (the required behaviour of each policy) and further cases of the guardrail policies about guests: users of a
+Cognito identity pool without authentication.
 
 A role is a guest role if the pool's attachment of roles names it, or if its trust policy allows unauthenticated
 identities. Guests may only reach objects and items whose key contains their identity id.

@@ -1,6 +1,6 @@
-"""Specs and cases of policies about security groups, VPC endpoints, containers, encryption of Glue, access control lists of
-S3, deliveries of SNS and EventBridge, targets of APIs, and CORS. The specs of `network-not-open` and `api-asks-who-calls`
-are in `data_protection.py`.
+"""Specs (the required behaviour of each policy) and further cases of guardrail policies about security groups, VPC
+endpoints, containers, encryption of Glue, access control lists of S3, deliveries of SNS and EventBridge, targets of
+APIs, and CORS. The specs of `network-not-open` and `api-asks-who-calls` are in `data_protection.py`.
 """
 
 import json

@@ -1,4 +1,6 @@
-"""Specs and cases of the policies about reliability: dead-letter queues, retries, timeouts, alarms, logs and traces."""
+"""Specs (the required behaviour of each policy) and further cases of the guardrail policies about reliability: dead-
+letter queues, retries, timeouts, alarms, logs and traces.
+"""
 
 import json
 

@@ -1,4 +1,6 @@
-"""Specs and cases of the policies about trust policies, resource policies, function permissions and secret parameters."""
+"""Specs (the required behaviour of each policy) and further cases of the guardrail policies about trust policies,
+resource policies, function permissions and secret parameters.
+"""
 
 import json
 from collections.abc import Mapping

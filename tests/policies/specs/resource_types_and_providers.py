@@ -1,5 +1,6 @@
-"""Specs, cases and variations of the policies about resource types and providers. No policy would notice the content of a
-resource whose type the pack does not know. A provider must not create resources in another account.
+"""Specs (the required behaviour of each policy), further cases, and variations of the guardrail policies about resource
+types and providers. No policy would notice the content of a resource whose type the pack does not know. A provider must
+not create resources in another account.
 
 A variation is a resource that is added to the recorded program.
 """

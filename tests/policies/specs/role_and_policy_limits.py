@@ -1,5 +1,5 @@
-"""Specs and cases of the policies about limits of roles (permissions boundary, duration of sessions, attached managed
-policies) and about two limits of IAM policies:
+"""Specs (the required behaviour of each policy) and further cases of the guardrail policies about limits of roles
+(permissions boundary, duration of sessions, attached managed policies) and about two limits of IAM policies:
 
 - A request without the key also meets a `ForAllValues` condition, so a `Null` condition must require the key.
 - A wildcard in an ARN must match only names that start with the stack's prefix, `polyphony-prod-`.

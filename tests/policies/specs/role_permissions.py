@@ -1,5 +1,6 @@
-"""Specs and cases of the policies about roles and what they permit: IAM policy documents, attached managed policies,
-credentials, role passing (`iam:PassRole`), and privilege escalation.
+"""Specs (the required behaviour of each policy) and further cases of the guardrail policies about roles and what they
+permit: IAM policy documents, attached managed policies, credentials, role passing (`iam:PassRole`), and privilege
+escalation.
 """
 
 from guardrails.model import resource_types as t

@@ -1,5 +1,6 @@
-"""Specs and cases of the policies about secrets in properties. A value is a secret if it has a known format, or consists of
-random characters, or belongs to a name such as `DB_PASSWORD`.
+"""Specs (the required behaviour of each policy) and further cases of the guardrail policies about secrets in
+properties. A value is a secret if it has a known format, or consists of random characters, or belongs to a name such as
+`DB_PASSWORD`.
 
 The samples are built from parts, so that no text in this file has the form of a real secret.
 """

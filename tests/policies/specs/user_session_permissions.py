@@ -1,5 +1,5 @@
-"""Spec and cases of the policy about roles of clients. A client's session has the tag `user`, and the role may only reach
-data whose key contains this tag.
+"""Spec (the required behaviour) and further cases of the guardrail policy about roles of clients. A client's session
+has the tag `user`, and the role may only reach data whose key contains this tag.
 """
 
 from typing import Any
