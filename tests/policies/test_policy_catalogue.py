@@ -38,7 +38,7 @@ def test_every_group_of_policies_except_exceptions_has_at_least_15_policies() ->
     assert all(groups.count(group) >= 15 for group in PolicyGroup if group is not PolicyGroup.EXCEPTIONS)
 
 
-def test_names_of_policies_are_unique_and_like_their_framework_controls_well_formed() -> None:
+def test_policy_names_are_unique_and_names_and_framework_controls_are_well_formed() -> None:
     assert len({policy.name for policy in POLICIES}) == len(POLICIES)
     for policy in POLICIES:
         assert re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)+", policy.name), policy.name

@@ -147,7 +147,7 @@ def answers_before(fast_sdk: None, prod: EngineMessages) -> Mapping[str, Counter
 
 
 @for_each_spec
-def test_a_fault_in_the_whole_program_causes_a_finding_about_the_faulty_resource_only(
+def test_only_the_faulty_resource_has_new_findings_after_a_faulty_change_of_the_program(
     spec: PolicySpec, prod: EngineMessages, answers_before: Mapping[str, Counter[PolicyAnswer]]
 ) -> None:
     context = build_context(spec.environment)

@@ -57,7 +57,7 @@ def test_sums_by_attribute_are_sorted_by_cost() -> None:
 def test_a_free_amount_is_subtracted_once_and_divided_among_blocks_by_quantity() -> None:
     queues = [PricedResource(t.QUEUE, f"{name}-queue", name, "a", {}) for name in ("a-one", "a-two")]
     usage = {"a-one": {"messages": 1_000_000}, "a-two": {"messages": 500_000}}
-    # Each message is two requests. A million requests are free.
+    # Each message costs two requests, a send and a delete. A million requests are free.
     assert estimate_cost(queues, usage).total == pytest.approx(3_000_000 * 0.0000004)
     reduced = estimate_cost(queues, usage, free_tiers=True)
     assert reduced.total == pytest.approx(2_000_000 * 0.0000004)

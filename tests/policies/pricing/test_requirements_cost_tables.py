@@ -123,7 +123,7 @@ def test_the_saving_of_spot_is_computed_for_the_size_of_the_fargate_job() -> Non
     assert len(hours) == 1, "all parts of the machine are billed for the same hours"
 
 
-def test_every_setting_saving_is_positive_and_every_stated_figure_has_a_reason_for_its_difference() -> None:
+def test_every_setting_saving_is_positive_and_every_stated_figure_is_explained() -> None:
     for table in COST_TABLES:
         assert all(saving.usd > 0 for saving in table.setting_savings), table.subsystem
         causes = [line.cause for line in table.lines] + [saving.cause for saving in table.promised_savings]
