@@ -1,8 +1,12 @@
-"""Harness that runs policies like the engine does: through the SDK's analyzer, with protocol messages.
+"""Harness that runs guardrail policies as Pulumi's engine does: it sends protocol messages to the SDK's analyzer.
 
-A spec states the required behaviour of one policy: a stack without a fault, a stack with a fault, a stack with an
-unknown value, and a change that causes a finding in the real program, whose resources a preview has recorded. The
-tests also check that an exception entry in the stack's configuration allows the fault.
+Tests check two kinds of stacks. A small stack is a list of `SampleResource`. The recorded program is the list of all
+resources that the program registers in a preview of prod.
+
+A `PolicySpec` states the required behaviour of one policy: a stack without a fault, a stack with a fault, a stack with
+an unknown value (a value that AWS decides during the deployment), and a change of the recorded program that causes a
+finding. `tests/policies/test_policy_specs.py` runs all specs. It also checks that an exception entry in the stack's
+configuration allows the fault.
 """
 
 import copy
@@ -23,7 +27,7 @@ from pulumi_policy import policy as sdk
 
 from guardrails.pack import policy_pack
 from guardrails.pack.policy_kinds import Policy
-from guardrails.pack.sdk_speedups import ANALYZER_CLASS, DECODING_NAMES, cache_decoding, replace_analyzer
+from guardrails.pack.sdk_speedups import ANALYZER_CLASS, DECODING_NAMES
 from guardrails.pack.stack_configuration import ExceptionEntry, StackContext
 from guardrails.pack.undecided_checks import parse_reason
 from guardrails.policy_catalogue import POLICIES
@@ -35,45 +39,50 @@ from local.preview.resource_graph import Graph
 TODAY = date(2026, 11, 20)
 TAGS = {"Project": "polyphony", "Environment": "prod", "Owner": "platform", "CostCenter": "voice"}
 BOUNDARY = "polyphony-bootstrap/boundary-prod"
-"""Permissions boundary of the prod stack, as path and name of a managed policy."""
+"""Permissions boundary of the prod stack: path and name of a managed policy."""
 UNKNOWN = UNKNOWN_STRING
 """An unknown value in a protocol message."""
 UNDECIDED = "can't be known during preview"
-"""End of the SDK's message for a policy that read an unknown value."""
+"""End of the SDK's message about a policy that has no result, because it read an unknown value."""
 
 Props = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class SampleResource:
-    """One resource of a small stack."""
+    """One resource of a small stack. The resource that a test is about keeps the default name."""
 
     type: str
     props: Props
-    name: str = "thing"
+    name: str = "sample"
+    """Pulumi name."""
     references: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Names of the resources from whose outputs a property is computed, by property."""
     depends_on: Sequence[str] = ()
     parent: str = ""
     provider_outputs: Props = field(default_factory=dict)
-    """Properties that the provider returns and the program does not set."""
+    """Properties that the program does not set, and the provider returns after the deployment."""
 
 
 @dataclass(frozen=True)
 class PolicyAnswer:
-    """One diagnostic of one policy, or one check that the policy could not decide."""
+    """One finding of a policy, or one check that the policy could not decide."""
 
     policy: str
     name: str
+    """Pulumi name of the resource. Empty for the stack as a whole."""
     message: str
     undecided: bool
 
 
 @dataclass
 class EngineMessages:
-    """A stack as protocol messages: first each resource with its inputs, then all resources with their outputs."""
+    """A stack as protocol messages. The engine sends each resource with its inputs, and later all resources with their
+    outputs.
+    """
 
     inputs: dict[str, analyzer_pb2.AnalyzeRequest]
+    """Messages by Pulumi name."""
     outputs: dict[str, analyzer_pb2.AnalyzerResource]
 
     def copy(self) -> "EngineMessages":
@@ -101,12 +110,12 @@ class EngineMessages:
         self.inputs.update(added.inputs)
         self.outputs.update(added.outputs)
 
-    def first(self, kind: str) -> str:
+    def first_name_of_type(self, kind: str) -> str:
         """Return the alphabetically first resource of a type. The order of registration differs from run to run."""
         return min(request.name for request in self.inputs.values() if request.type == kind)
 
-    def json(self, name: str, key: str) -> Any:
-        """Return the value of a property that contains JSON."""
+    def parse_json_property(self, name: str, key: str) -> Any:
+        """Return the parsed value of a property that contains JSON."""
         return json.loads(self.inputs[name].properties.fields[key].string_value)
 
     def copy_property(self, name: str, key: str) -> Any:
@@ -124,21 +133,23 @@ class PolicySpec:
 
     policy: str
     good: Sequence[SampleResource]
+    """A stack without a fault."""
     bad: Sequence[SampleResource]
+    """A stack with a fault."""
     message_part: str
-    """Part of the message: the wrong value, or the missing property."""
+    """Part of the finding's message: the wrong value, or the missing property."""
     unknown: Sequence[SampleResource]
     """A stack with an unknown value."""
     break_program: ProgramBreak
-    faulty_name: str = "thing"
-    """Name of the resource with the fault in `bad`; empty for the stack as a whole."""
+    faulty_name: str = "sample"
+    """Name of the resource with the fault in `bad`. Empty for the stack as a whole."""
     undecided: bool = True
-    """True if the unknown value makes the policy undecided. Otherwise the policy must still find the fault of another
-    resource.
+    """True if the policy needs the unknown value, so that it has no result. Otherwise `unknown` also contains a fault that
+    the policy must find.
     """
     environment: str = "prod"
     also_faulty: Sequence[str] = ()
-    """Other resources that have a fault after `break_program`, if one change causes several faults."""
+    """Other resources that have a fault after `break_program`, if the change causes several faults."""
 
     def __repr__(self) -> str:
         return self.policy
@@ -177,30 +188,33 @@ def resource_spec(
     message_part: str,
     unknown: str = "",
     *,
-    around: Sequence[SampleResource] = (),
+    other_resources: Sequence[SampleResource] = (),
     break_program: ProgramBreak | None = None,
-    added: bool = False,
+    add_to_program: bool = False,
 ) -> PolicySpec:
     """Return a spec of one resource: `bad` is merged into `good` and causes a fault.
 
-    `unknown` is the property with an unknown value, by default the first property of `bad`. Without `break_program`, the
-    recorded program's first resource of the type gets the properties of `bad`. If the program has none, or with
-    `added`, the faulty resource is added to the program.
+    `unknown` names the property with an unknown value, by default the first property of `bad`. `other_resources` are part
+    of each small stack. Without `break_program`, the recorded program's first resource of the type gets the properties of
+    `bad`. If the program has none, or with `add_to_program`, the faulty resource is added to the program.
     """
     faulty = SampleResource(kind, merge_props(good, bad))
 
     def apply_default_change(stack: EngineMessages) -> str:
         has_resource = any(request.type == kind for request in stack.inputs.values())
-        return (change_resource(kind, bad) if has_resource and not added else insert_resources([*around, faulty]))(
-            stack
-        )
+        if has_resource and not add_to_program:
+            return change_resource(kind, bad)(stack)
+        return insert_resources([*other_resources, faulty])(stack)
 
     return PolicySpec(
         policy=policy,
-        good=[*around, SampleResource(kind, good)],
-        bad=[*around, faulty],
+        good=[*other_resources, SampleResource(kind, good)],
+        bad=[*other_resources, faulty],
         message_part=message_part,
-        unknown=[*around, SampleResource(kind, {**merge_props(good, bad), unknown or next(iter(bad)): UNKNOWN})],
+        unknown=[
+            *other_resources,
+            SampleResource(kind, {**merge_props(good, bad), unknown or next(iter(bad)): UNKNOWN}),
+        ],
         break_program=break_program or apply_default_change,
     )
 
@@ -208,8 +222,8 @@ def resource_spec(
 def property_spec(
     policy: str, kind: str, path: str, good: object, bad: object, message_part: str, name: str = "n"
 ) -> PolicySpec:
-    """Return a spec of one property, given by its path: a right and a wrong value. None means that the property is
-    absent.
+    """Return a spec of one property, given by its path, for example `tracingConfig.mode`, with a right and a wrong value.
+    None means that the property is absent.
     """
     outer, *inner = path.split(".")
 
@@ -226,8 +240,8 @@ def merge_props(props: Props, patch: Props) -> dict[str, Any]:
     return {key: value for key, value in {**props, **patch}.items() if value is not None}
 
 
-def insert_resources(samples: Sequence[SampleResource], faulty_name: str = "thing") -> ProgramBreak:
-    """Return a change that adds faulty resources to the recorded program."""
+def insert_resources(samples: Sequence[SampleResource], faulty_name: str = "sample") -> ProgramBreak:
+    """Return a change that adds resources to the recorded program. The resource `faulty_name` has the fault."""
 
     def change_program(stack: EngineMessages) -> str:
         stack.add(samples)
@@ -237,10 +251,12 @@ def insert_resources(samples: Sequence[SampleResource], faulty_name: str = "thin
 
 
 def change_resource(name: str, patch: Props, faulty_name: str = "") -> ProgramBreak:
-    """Return a change of one resource of the recorded program, given by name or type."""
+    """Return a change of one resource of the recorded program, given by name or type. `faulty_name` is the resource that
+    then has a fault, by default the changed one.
+    """
 
     def change_program(stack: EngineMessages) -> str:
-        target = name if name in stack.inputs else stack.first(name)
+        target = name if name in stack.inputs else stack.first_name_of_type(name)
         stack.change(target, patch)
         return faulty_name or target
 
@@ -259,11 +275,11 @@ def drop_resource(name: str, faulty_name: str) -> ProgramBreak:
     return change_program
 
 
-def edit_json_property(name: str, key: str, edit: Callable[[Any], None], faulty_name: str = "") -> ProgramBreak:
+def edit_json_property(name: str, key: str, edit: Callable[[Any], object], faulty_name: str = "") -> ProgramBreak:
     """Return a change of a property that contains JSON, in the recorded program."""
 
     def change_program(stack: EngineMessages) -> str:
-        document = stack.json(name, key)
+        document = stack.parse_json_property(name, key)
         edit(document)
         stack.change(name, {key: json.dumps(document)})
         return faulty_name or name
@@ -290,7 +306,7 @@ def build_messages(samples: Iterable[SampleResource]) -> EngineMessages:
 
 
 def messages_from_graph(graph: Graph) -> EngineMessages:
-    """Return the recorded program as messages, by Pulumi name, as in a first preview with the real provider."""
+    """Return the recorded program as messages, as in a first preview with the real provider."""
     messages = EngineMessages(
         {resource.name: _analyze_request(resource) for resource in graph},
         {resource.name: _analyzer_resource(resource) for resource in graph},
@@ -309,7 +325,7 @@ def add_provider_outputs(resource: analyzer_pb2.AnalyzerResource) -> None:
 
 @cache
 def list_computed_properties(kind: str) -> frozenset[str]:
-    """Return the properties of a type that always have a value: the return type of their getter is not optional."""
+    """Return the properties of a type that always have a value. The return type of their getter is not optional."""
     if not kind.startswith("aws:"):
         return frozenset()
     module, _, name = kind.removeprefix("aws:").partition(":")
@@ -328,7 +344,7 @@ def _urn(kind: str, name: str) -> str:
 
 
 def build_context(environment: str = "prod", *exceptions: ExceptionEntry) -> StackContext:
-    """Return the context of the pack in a test."""
+    """Return what the pack reads from a stack's configuration."""
     return StackContext(
         environment,
         exceptions,
@@ -341,28 +357,34 @@ def build_context(environment: str = "prod", *exceptions: ExceptionEntry) -> Sta
 
 
 def build_exception(policy: str, resource: str, expires: date = date(2026, 12, 31)) -> ExceptionEntry:
-    """Return an exception."""
+    """Return an exception entry that allows a resource to violate a policy."""
     return ExceptionEntry(policy, resource, "needed until the old system is shut down", expires)
 
 
-BY_NAME = {policy.name: policy for policy in POLICIES}
+POLICIES_BY_NAME = {policy.name: policy for policy in POLICIES}
 
 
 def build_analyzer(
-    records: Iterable[Policy], context: StackContext, program_properties: Mapping[str, frozenset[str]] | None = None
+    policies: Iterable[Policy | str],
+    context: StackContext | None = None,
+    program_properties: Mapping[str, frozenset[str]] | None = None,
 ) -> Any:
-    """Return the SDK's analyzer with some policies. The builder gets the properties that the program sets, because a
-    single policy does not record them.
+    """Return the SDK's analyzer with some policies, which may be given by name. The default context is that of prod.
+
+    `program_properties` has the names of the properties that the program sets, by URN. In the whole pack, the policies
+    about single resources record them, but these policies may be missing here.
     """
-    builder = policy_pack.PolicyBuilder(context)
+    builder = policy_pack.PolicyBuilder(context or build_context())
     builder.program_properties.update(program_properties or {})
-    built = [builder.build(record) for record in records]
-    return sdk._PolicyAnalyzerServicer("pack", "0", built, pulumi_policy.EnforcementLevel.MANDATORY)
+    built_policies = [
+        builder.build(POLICIES_BY_NAME[policy] if isinstance(policy, str) else policy) for policy in policies
+    ]
+    return sdk._PolicyAnalyzerServicer("pack", "0", built_policies, pulumi_policy.EnforcementLevel.MANDATORY)
 
 
 @contextmanager
 def restored_sdk() -> Iterator[Any]:
-    """Provide the SDK's module, and restore it afterwards."""
+    """Provide the SDK's module, whose parts a test may replace, and restore it afterwards."""
     originals = {name: getattr(sdk, name) for name in (*DECODING_NAMES, ANALYZER_CLASS)}
     try:
         yield sdk
@@ -371,30 +393,24 @@ def restored_sdk() -> Iterator[Any]:
             setattr(sdk, name, value)
 
 
-@contextmanager
-def fast_sdk() -> Iterator[None]:
-    """Replace parts of the SDK like the pack does at its start, so that repeated runs over the whole program are faster.
-    A separate test checks that this changes no answer.
-    """
-    with restored_sdk():
-        cache_decoding()
-        replace_analyzer(policy_pack.policy_applies_to_type)
-        yield
-
-
 def run_policies(
-    records: Iterable[Policy], stack: EngineMessages, context: StackContext, config: Mapping[str, Any] | None = None
+    policies: Iterable[Policy | str],
+    stack: EngineMessages,
+    context: StackContext | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> list[PolicyAnswer]:
-    """Return all answers of some policies about a stack."""
+    """Return all answers of some policies about a stack. `config` is the pack's configuration, by policy. See
+    `build_analyzer` for the other parameters.
+    """
     program_properties = {request.urn: frozenset(request.properties.fields) for request in stack.inputs.values()}
-    analyzer = build_analyzer(records, context, program_properties)
+    analyzer = build_analyzer(policies, context, program_properties)
     if config:
         analyzer.Configure(_to_configure_request(config), None)
     answers: list[PolicyAnswer] = []
     for request in stack.inputs.values():
         answers += _to_answers(analyzer.Analyze(request, None), request.name)
-    whole = analyzer.AnalyzeStack(analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values())), None)
-    return answers + _to_answers(whole, "")
+    stack_request = analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values()))
+    return answers + _to_answers(analyzer.AnalyzeStack(stack_request, None), "")
 
 
 def _to_configure_request(config: Mapping[str, Any]) -> analyzer_pb2.ConfigureAnalyzerRequest:

@@ -1,4 +1,6 @@
-"""Tests of every policy with arbitrary properties: a check never raises, and a remediation always has a finding."""
+"""Tests of every policy with arbitrary properties: a check never raises, and a policy that would change a resource (a
+remediation) always has a finding about it.
+"""
 
 from typing import Any
 
@@ -9,22 +11,13 @@ from hypothesis import strategies as st
 from guardrails.model import resource_types as t
 from guardrails.pack.policy_kinds import EVERY_TYPE, Policy, RelationPolicy, ResourcePolicy
 from guardrails.policy_catalogue import POLICIES
-from tests.policies.policy_harness import (
-    TAGS,
-    UNKNOWN,
-    SampleResource,
-    build_analyzer,
-    build_context,
-    build_messages,
-    run_policies,
-)
+from tests.policies.policy_harness import TAGS, UNKNOWN, SampleResource, build_analyzer, build_messages, run_policies
 
-CONTEXT = build_context()
-KINDS = sorted(value for value in vars(t).values() if isinstance(value, str) and value.startswith("aws:"))
+ALL_TYPES = sorted(value for value in vars(t).values() if isinstance(value, str) and value.startswith("aws:"))
 REMEDIATING_POLICIES = [policy for policy in POLICIES if isinstance(policy, ResourcePolicy) and policy.remediate]
 
 tag_values = st.sampled_from(["", "given", UNKNOWN])
-properties = st.fixed_dictionaries(
+arbitrary_properties = st.fixed_dictionaries(
     {},
     optional={
         "name": st.sampled_from(["", "a-name", UNKNOWN]),
@@ -36,25 +29,26 @@ properties = st.fixed_dictionaries(
 
 
 def list_checked_types(policy: Policy) -> list[str]:
-    """Return the resource types that a policy checks."""
+    """Return the resource types that a policy checks. A type that ends with a slash stands for a module, and is completed."""
     if isinstance(policy, ResourcePolicy | RelationPolicy):
-        named = policy.types - {EVERY_TYPE} or KINDS
-        return sorted(kind.replace("/", "/thing:Thing") if kind.endswith("/") else kind for kind in named)
-    return KINDS
+        types = policy.types - {EVERY_TYPE} or ALL_TYPES
+        return sorted(f"{kind}sample:Sample" if kind.endswith("/") else kind for kind in types)
+    return ALL_TYPES
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
-def test_a_resource_with_no_properties_or_only_unknown_ones_is_checked(policy: Policy) -> None:
+def test_a_check_of_missing_or_unknown_properties_raises_no_error(policy: Policy) -> None:
     """An exception in a policy would end the pack and the whole preview."""
-    around = (
-        [] if isinstance(policy, ResourcePolicy) else [SampleResource(kind, {}, f"around-{kind}") for kind in KINDS]
-    )
-    bare = [SampleResource(kind, {}, f"bare-{kind}") for kind in list_checked_types(policy)]
-    named = [SampleResource(kind, {"name": "n", "tags": {}}, f"named-{kind}") for kind in list_checked_types(policy)]
-    run_policies([policy], build_messages([*around, *bare, *named]), CONTEXT)
+    types = list_checked_types(policy)
+    other_types = [] if isinstance(policy, ResourcePolicy) else ALL_TYPES
+    other_resources = [SampleResource(kind, {}, f"other-{kind}") for kind in other_types]
+    without_properties = [SampleResource(kind, {}, f"empty-{kind}") for kind in types]
+    with_name = [SampleResource(kind, {"name": "n", "tags": {}}, f"named-{kind}") for kind in types]
+    run_policies([policy], build_messages([*other_resources, *without_properties, *with_name]))
+
     keys = ("name", "policy", "assumeRolePolicy", "role", "bucket", "functionName", "function", "tags", "rules")
-    late = [SampleResource(kind, dict.fromkeys(keys, UNKNOWN), f"thing-{kind}") for kind in list_checked_types(policy)]
-    run_policies([policy], build_messages(late), CONTEXT)
+    with_unknown_values = [SampleResource(kind, dict.fromkeys(keys, UNKNOWN), kind) for kind in types]
+    run_policies([policy], build_messages(with_unknown_values))
 
 
 def test_three_policies_remediate_resources() -> None:
@@ -66,14 +60,14 @@ def test_three_policies_remediate_resources() -> None:
 
 
 @pytest.mark.parametrize("policy", REMEDIATING_POLICIES, ids=lambda policy: policy.name)
-@given(data=st.data(), given_properties=properties)
-def test_a_policy_has_a_finding_or_is_undecided_for_all_that_it_changes(
-    policy: ResourcePolicy, data: st.DataObject, given_properties: dict[str, Any]
+@given(data=st.data(), properties=arbitrary_properties)
+def test_a_policy_has_a_finding_or_is_undecided_about_each_resource_that_it_changes(
+    policy: ResourcePolicy, data: st.DataObject, properties: dict[str, Any]
 ) -> None:
     """The preview asks for remediations only if a policy has findings (`local/preview/policy_pack_process.py`)."""
     kind = data.draw(st.sampled_from(sorted(policy.types)))
-    asked = build_analyzer([policy], CONTEXT)
-    request = build_messages([SampleResource(kind, given_properties)]).inputs["thing"]
-    if asked.Remediate(request, None).remediations:
-        response = asked.Analyze(request, None)
+    analyzer = build_analyzer([policy])
+    request = build_messages([SampleResource(kind, properties)]).inputs["sample"]
+    if analyzer.Remediate(request, None).remediations:
+        response = analyzer.Analyze(request, None)
         assert response.diagnostics or response.not_applicable

@@ -1,4 +1,6 @@
-"""Tests of `make cost` with the recorded program: table, JSON and exit status, and the variables that make passes."""
+"""Tests of `make cost`, which prints the monthly cost of a stack: the table, the JSON, the exit status, and the variables
+that make passes to the command. The stack is prod, as a preview has recorded it.
+"""
 
 import io
 import json
@@ -56,43 +58,54 @@ def test_a_total_of_zero_has_no_shares(prod_cost: StackCost) -> None:
     assert free_line.service in text
 
 
-def test_the_program_has_no_unread_usage_and_no_unpriced_resource(prod_cost: StackCost) -> None:
+def test_every_resource_has_a_price_and_every_published_usage_is_read_by_a_price_rule(prod_cost: StackCost) -> None:
     assert prod_cost.report.problems == ()
     assert prod_cost.report.unpriced == ()
 
 
-def test_the_command_and_the_pack_compute_the_same_estimate(prod_cost: StackCost) -> None:
+def test_the_command_and_the_policy_about_cost_compute_the_same_estimate(prod_cost: StackCost) -> None:
     context = policy_harness.build_context("prod")
-    found = policy_harness.run_policies(
-        [policy_harness.BY_NAME["cost-estimate"]], policy_harness.messages_from_graph(graph("prod")), context
-    )
-    assert found[0].message.startswith(f"About ${prod_cost.report.total:,.2f} a month")
+    answers = policy_harness.run_policies(["cost-estimate"], policy_harness.messages_from_graph(graph("prod")), context)
+    assert answers[0].message.startswith(f"About ${prod_cost.report.total:,.2f} a month")
 
 
 def test_a_report_is_equal_after_writing_and_reading_json(prod_cost: StackCost) -> None:
     assert StackCost.from_json(json.loads(json.dumps(prod_cost.as_json()))) == prod_cost
 
 
-def test_free_tiers_are_left_out_by_default(prod_cost: StackCost) -> None:
-    free = price_graph("prod", graph("prod"), free_tiers=True)
-    assert free.report.total < prod_cost.report.total
-    assert free.report.sum_by("price").get("lambda_request") is None
-    assert free.report.sum_by("price")["s3_storage"] == prod_cost.report.sum_by("price")["s3_storage"]
+def test_free_tiers_reduce_the_cost_only_on_request(prod_cost: StackCost) -> None:
+    cost_with_free_tiers = price_graph("prod", graph("prod"), free_tiers=True)
+    assert cost_with_free_tiers.report.total < prod_cost.report.total
+    assert cost_with_free_tiers.report.sum_by("price").get("lambda_request") is None
+    assert cost_with_free_tiers.report.sum_by("price")["s3_storage"] == prod_cost.report.sum_by("price")["s3_storage"]
 
 
-@pytest.mark.parametrize("free", [False, True])
-def test_the_command_fails_above_the_budget_and_passes_on_free_tiers(
-    monkeypatch: pytest.MonkeyPatch, prod_cost: StackCost, free: bool
+@pytest.mark.parametrize("free_tiers", [False, True])
+def test_the_command_fails_above_the_budget_and_passes_the_option_free_on(
+    monkeypatch: pytest.MonkeyPatch, prod_cost: StackCost, free_tiers: bool
 ) -> None:
     for budget, status in ((prod_cost.budget, 0), (1, 1)):
-        report = Mock(return_value=StackCost("prod", prod_cost.report, budget))
-        monkeypatch.setattr(cost, "price_stack", report)
-        assert main(["cost", "--stack", "prod", "--json", *["--free"] * free]) == status
-        report.assert_called_once_with("prod", free_tiers=free)
+        price_stack = Mock(return_value=StackCost("prod", prod_cost.report, budget))
+        monkeypatch.setattr(cost, "price_stack", price_stack)
+        assert main(["cost", "--stack", "prod", "--json", *["--free"] * free_tiers]) == status
+        price_stack.assert_called_once_with("prod", free_tiers=free_tiers)
+
+
+def dry_run_make(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run make with `--dry-run`, which prints the commands instead of running them."""
+    return subprocess.run(  # noqa: S603 - only the arguments of these tests
+        ["make", "--dry-run", "--old-file=.venv/.locked", *arguments],  # noqa: S607
+        cwd=ROOT,
+        # A minimal environment, because make passes its state to child processes if the tests run under make.
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize(
-    ("typed", "runs"),
+    ("arguments", "command"),
     [
         (["cost", "STACK=prod"], "local cost --stack prod"),
         (["cost", "STACK=prod", "FREE=1"], "local cost --stack prod --free"),
@@ -100,27 +113,13 @@ def test_the_command_fails_above_the_budget_and_passes_on_free_tiers(
         (["cost-diff", "STACK=dev"], 'local cost-diff "HEAD" "." --stack dev'),
     ],
 )
-def test_make_passes_its_variables_to_the_command(typed: list[str], runs: str) -> None:
-    done = subprocess.run(  # noqa: S603 - the arguments are those above
-        ["make", "--dry-run", "--old-file=.venv/.locked", *typed],  # noqa: S607
-        cwd=ROOT,
-        # A minimal environment, because make passes its state to child processes if the tests run under make.
-        env={"PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert [line.strip() for line in done.stdout.splitlines()] == [f".venv/bin/python -m {runs}"]
+def test_make_passes_its_variables_to_the_command(arguments: list[str], command: str) -> None:
+    result = dry_run_make(*arguments)
+    assert result.returncode == 0
+    assert [line.strip() for line in result.stdout.splitlines()] == [f".venv/bin/python -m {command}"]
 
 
 def test_make_refuses_a_variable_in_small_letters() -> None:
-    done = subprocess.run(
-        ["make", "--dry-run", "preview", "stack=prod"],  # noqa: S607
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "There is no variable `stack`. Variables have capital letters, for example STACK=prod" in done.stderr
+    result = dry_run_make("preview", "stack=prod")
+    assert result.returncode == 2
+    assert "There is no variable `stack`. Variables have capital letters, for example STACK=prod" in result.stderr

@@ -1,4 +1,8 @@
-"""Tests of all policies together: names, levels, resource types, frameworks and imports."""
+"""Tests of the list of all guardrail policies: names, compliance frameworks, enforcement levels, resource types and
+imports.
+
+The level of a policy says, by environment, if a finding stops the deployment (mandatory) or is only reported (advisory).
+"""
 
 import ast
 import re
@@ -20,38 +24,37 @@ from guardrails.policy_catalogue import POLICIES
 from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 from local.generate import documented_resource_graph
 from local.preview.resource_graph import Graph
-from tests.policies.policy_harness import build_context, fast_sdk, messages_from_graph, run_policies
+from tests.policies.policy_harness import messages_from_graph, run_policies
 from tests.whole_program import ONE_WORKER_FOR_DOCUMENTS
 
-PROVIDER = Path(pulumi_aws.__file__).parent
-FRAMEWORK = re.compile(
+PROVIDER_PACKAGE = Path(pulumi_aws.__file__).parent
+FRAMEWORK_CONTROL = re.compile(
     r"AWS (FSBP|Security Hub) [A-Za-z0-9]+\.\d+|CIS AWS 3\.0 \d+(\.\d+)+|AWS Well-Architected [A-Z]+\d\d-BP\d\d"
 )
 
 
-def test_every_group_has_policies_and_policy_names_are_unique_and_well_formed() -> None:
+def test_every_group_of_policies_except_exceptions_has_at_least_15_policies() -> None:
     groups = [policy.group for policy in POLICIES]
     assert all(groups.count(group) >= 15 for group in PolicyGroup if group is not PolicyGroup.EXCEPTIONS)
+
+
+def test_policy_names_are_unique_and_names_and_framework_controls_are_well_formed() -> None:
     assert len({policy.name for policy in POLICIES}) == len(POLICIES)
     for policy in POLICIES:
         assert re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)+", policy.name), policy.name
-        assert all(FRAMEWORK.fullmatch(control) for control in policy.frameworks), policy.name
+        assert all(FRAMEWORK_CONTROL.fullmatch(control) for control in policy.frameworks), policy.name
 
 
-def test_only_informative_policies_are_never_mandatory() -> None:
-    informative = {
+def test_four_policies_stop_no_deployment_in_any_environment() -> None:
+    assert {
         policy.name for policy in POLICIES if not any(is_mandatory(policy, env) for env in ("dev", "staging", "prod"))
-    }
-    assert informative == {
-        "checks-at-deployment",
-        "cost-estimate",
-        "exceptions-in-force",
-        "glue-flex-before-prod",
-    }
+    } == {"checks-at-deployment", "cost-estimate", "exceptions-in-force", "glue-flex-before-prod"}
 
 
 def test_the_policy_that_reports_undecided_checks_is_the_last_one() -> None:
-    """The SDK calls the policies in this order, and an earlier policy would not see the checks of later ones."""
+    """The SDK calls the policies in this order, so the report would lack the undecided checks of later policies. A check
+    is undecided if it needs a value that AWS decides during the deployment.
+    """
     assert [policy.name for policy in POLICIES if policy.name == "checks-at-deployment"] == [POLICIES[-1].name]
 
 
@@ -82,81 +85,89 @@ def test_least_privilege_is_mandatory_in_every_environment() -> None:
 
 
 def list_named_types() -> list[str]:
-    named = {value for name, value in vars(resource_types).items() if name.isupper() and isinstance(value, str)}
-    judged = {
+    """Return all types of AWS resources that policies and price rules name. A name that ends with a slash stands for all
+    types of a module.
+    """
+    constants = {value for name, value in vars(resource_types).items() if name.isupper() and isinstance(value, str)}
+    checked = {
         kind for policy in POLICIES if isinstance(policy, ResourcePolicy | RelationPolicy) for kind in policy.types
     }
-    return sorted(kind for kind in named | judged | TAGGABLE | FREE_TYPES | set(PRICE_RULES) if kind.startswith("aws:"))
+    all_types = constants | checked | TAGGABLE | FREE_TYPES | PRICE_RULES.keys()
+    return sorted(kind for kind in all_types if kind.startswith("aws:"))
 
 
 def test_every_named_resource_type_exists_in_the_provider() -> None:
-    wrong = []
+    missing_types = []
     for kind in list_named_types():
         if kind.endswith("/"):
-            assert (PROVIDER / kind.split(":")[1].rstrip("/") / "__init__.py").exists(), kind
+            assert (PROVIDER_PACKAGE / kind.split(":")[1].rstrip("/") / "__init__.py").exists(), kind
             continue
         file = find_provider_file(kind)
         if not file.exists() or f"'{kind}'" not in file.read_text(encoding="utf-8"):
-            wrong.append(kind)
-    assert wrong == []
+            missing_types.append(kind)
+    assert missing_types == []
 
 
 def find_provider_file(kind: str) -> Path:
-    """Return the provider's file of a type, by the provider's naming convention."""
+    """Return the file of a type in the Python package of the AWS provider, by the package's naming convention."""
     module, _, resource = kind.split(":")[1].partition("/")
     file = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", resource).lower()
-    return PROVIDER / {"lambda": "lambda_"}.get(module, module) / f"{file}.py"
+    return PROVIDER_PACKAGE / {"lambda": "lambda_"}.get(module, module) / f"{file}.py"
 
 
 def test_every_type_that_needs_tags_supports_tags() -> None:
-    assert [
-        kind for kind in sorted(TAGGABLE) if "def tags(self, value:" not in find_provider_file(kind).read_text("utf-8")
-    ] == []
+    for kind in TAGGABLE:
+        assert "def tags(self, value:" in find_provider_file(kind).read_text("utf-8"), kind
 
 
-def test_every_type_of_the_program_has_a_price_and_a_tag_rule(graph: Graph) -> None:
-    made = {resource.type for resource in graph.customs()}
-    assert made <= FREE_TYPES | set(PRICE_RULES), "the type has no price rule and is not listed as free"
-    assert FREE_TYPES & set(PRICE_RULES) == set()
+def test_no_type_with_a_price_rule_is_listed_as_free() -> None:
+    assert FREE_TYPES & PRICE_RULES.keys() == set()
+
+
+def test_every_type_that_has_tags_in_the_program_is_listed_as_taggable(graph: Graph) -> None:
     assert {resource.type for resource in graph.customs() if "tags" in resource.inputs} <= TAGGABLE
 
 
 def test_the_pack_imports_only_itself_its_sdk_and_policy_sentry() -> None:
     allowed = {"guardrails", "pulumi", "pulumi_policy", "policy_sentry", *sys.stdlib_module_names}
-    imported = set()
+    imported_packages = set()
     for file in Path(policy_catalogue.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
-                imported |= {alias.name.partition(".")[0] for alias in node.names}
+                imported_packages |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
-                imported.add((node.module or "").partition(".")[0])
-    assert imported <= allowed
+                imported_packages.add((node.module or "").partition(".")[0])
+    assert imported_packages <= allowed
 
 
-def test_both_tables_of_trust_conditions_agree() -> None:
+def test_pack_and_program_agree_on_the_services_that_send_condition_keys() -> None:
+    """The pack is independent of the program, so both have a table of the services that send `aws:SourceAccount` and
+    `aws:SourceArn` when they assume a role.
+    """
     for service in Service:
-        sent, expected = service in SOURCE_SENDING_SERVICES, SENT_KEYS_BY_SERVICE[service.value]
-        assert (sent, sent) == (expected.sends_account, expected.sends_arn), service
+        sends_keys, sent_keys = service in SOURCE_SENDING_SERVICES, SENT_KEYS_BY_SERVICE[service.value]
+        assert (sent_keys.sends_account, sent_keys.sends_arn) == (sends_keys, sends_keys), service
 
 
 @pytest.mark.parametrize(
-    ("name", "part", "key"),
+    ("name", "subsystem", "settings_section"),
     [
         ("voice-qa-audio-cors", "voice-qa", "voiceQa"),
         ("livestream-api", "livestream", "livestream"),
         ("voice", "voice", "voice"),
     ],
 )
-def test_a_pulumi_name_starts_with_its_subsystem(name: str, part: str, key: str) -> None:
-    assert (parse_subsystem(name), to_settings_section(name)) == (part, key)
+def test_a_pulumi_name_starts_with_its_subsystem(name: str, subsystem: str, settings_section: str) -> None:
+    assert (parse_subsystem(name), to_settings_section(name)) == (subsystem, settings_section)
 
 
 @ONE_WORKER_FOR_DOCUMENTS
-def test_no_document_has_a_fault_or_is_undecided_when_all_ids_are_known() -> None:
+@pytest.mark.usefixtures("fast_sdk")
+def test_no_iam_document_has_a_fault_or_is_undecided_if_all_generated_ids_are_known() -> None:
+    """In a preview, the ids that AWS generates are unknown. The graph for the generated pages has sample ids."""
     policies = [policy for policy in POLICIES if policy.group is PolicyGroup.LEAST_PRIVILEGE]
     messages = messages_from_graph(documented_resource_graph.build_stack_graph())
-    with fast_sdk():
-        assert run_policies(policies, messages, build_context()) == []
+    assert run_policies(policies, messages) == []
 
 
 def test_no_type_with_a_policy_is_listed_as_a_type_without_one() -> None:

@@ -1,10 +1,12 @@
-"""Tests of every policy by its spec: stacks that comply, violate the policy, contain an unknown value, or have an
-exception entry, and the whole program with one fault added.
+"""Tests of every policy by its spec and by further cases, which the modules in `specs/` contain as `SPECS` and `CASES`.
+
+A spec of a policy has a stack without a fault, a stack with a fault, a stack with an unknown value, and a change of the
+whole program that causes a finding. A case is one more stack with the expected result.
 """
 
 import importlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from guardrails.model import resource_types as t
 from guardrails.pack.policy_kinds import EnforcementLevel
 from guardrails.policy_catalogue import POLICIES
 from tests.policies.policy_harness import (
-    BY_NAME,
+    POLICIES_BY_NAME,
     TODAY,
     EngineMessages,
     PolicyAnswer,
@@ -26,18 +28,17 @@ from tests.policies.policy_harness import (
     build_context,
     build_exception,
     build_messages,
-    fast_sdk,
     run_policies,
 )
 from tests.policies.specs.data_protection import tls_only
 
-MODULES = [
+SPEC_MODULES = [
     importlib.import_module(f"tests.policies.specs.{path.stem}")
     for path in sorted(Path(__file__).with_name("specs").glob("*.py"))
     if path.stem != "sample_iam_documents"
 ]
-SPECS: list[PolicySpec] = [spec for module in MODULES for spec in module.SPECS]
-CASES: list[PolicyCase] = [case for module in MODULES for case in module.CASES]
+SPECS: list[PolicySpec] = [spec for module in SPEC_MODULES for spec in module.SPECS]
+CASES: list[PolicyCase] = [case for module in SPEC_MODULES for case in module.CASES]
 
 for_each_spec = pytest.mark.parametrize("spec", SPECS, ids=repr)
 
@@ -51,14 +52,14 @@ def test_every_policy_has_exactly_one_spec() -> None:
 @for_each_spec
 def test_a_policy_passes_a_stack_without_faults(spec: PolicySpec) -> None:
     context = build_context(spec.environment)
-    answers = run_policies([BY_NAME[spec.policy]], build_messages(spec.good), context)
+    answers = run_policies([spec.policy], build_messages(spec.good), context)
     assert [answer for answer in answers if answer.message] == []
 
 
 @for_each_spec
 def test_a_policy_finds_the_fault_and_names_value_and_remedy(spec: PolicySpec) -> None:
     context = build_context(spec.environment)
-    policy = BY_NAME[spec.policy]
+    policy = POLICIES_BY_NAME[spec.policy]
     assert policy.levels.for_environment(spec.environment) is not EnforcementLevel.DISABLED, (
         "a disabled policy finds nothing"
     )
@@ -74,8 +75,11 @@ def test_a_policy_finds_the_fault_and_names_value_and_remedy(spec: PolicySpec) -
 
 @for_each_spec
 def test_an_unknown_value_is_undecided_and_reported_or_does_not_hide_other_faults(spec: PolicySpec) -> None:
+    """If the policy needs the unknown value (`spec.undecided`), it has no result, and the policy `checks-at-deployment`
+    reports that. Otherwise the stack also has a fault, which the policy finds.
+    """
     context = build_context(spec.environment)
-    policies = [BY_NAME[spec.policy], BY_NAME["checks-at-deployment"]]
+    policies = [spec.policy, "checks-at-deployment"]
     answers = run_policies(policies, build_messages(spec.unknown), context)
     reports = [answer.message for answer in answers if answer.policy == "checks-at-deployment"]
     if spec.undecided:
@@ -90,43 +94,42 @@ def test_an_unknown_value_is_undecided_and_reported_or_does_not_hide_other_fault
 
 @for_each_spec
 def test_an_exception_excuses_its_resource_until_it_expires_if_the_policy_is_excusable(spec: PolicySpec) -> None:
-    name = spec.faulty_name or "platform"
+    name = spec.faulty_name or "platform"  # an exception for the stack as a whole names "platform"
     excused = build_context(spec.environment, build_exception(spec.policy, name))
-    answers = run_policies([BY_NAME[spec.policy]], build_messages(spec.bad), excused)
-    found = [answer for answer in answers if answer.name == spec.faulty_name]
-    assert (found == []) is BY_NAME[spec.policy].excusable
+    answers = run_policies([spec.policy], build_messages(spec.bad), excused)
+    findings = [answer for answer in answers if answer.name == spec.faulty_name]
+    assert (findings == []) is POLICIES_BY_NAME[spec.policy].excusable
 
     expired = build_context(spec.environment, build_exception(spec.policy, name, TODAY.replace(day=19)))
-    answers = run_policies([BY_NAME[spec.policy]], build_messages(spec.bad), expired)
+    answers = run_policies([spec.policy], build_messages(spec.bad), expired)
     assert [answer for answer in answers if answer.name == spec.faulty_name], "an expired exception excuses nothing"
 
 
 @pytest.mark.parametrize("case", CASES, ids=repr)
 def test_a_case_has_the_expected_result(case: PolicyCase) -> None:
-    context = build_context()
-    answers = run_policies([BY_NAME[case.policy]], build_messages(case.samples), context)
+    answers = run_policies([case.policy], build_messages(case.samples))
     messages = [answer.message for answer in answers]
     assert any(case.message_part in message for message in messages) if case.message_part else messages == [], messages
     assert not case.faulty_name or {answer.name for answer in answers} == {case.faulty_name}
 
 
-def test_the_pack_configuration_sets_limits() -> None:
-    context = build_context()
-    policies = [BY_NAME[name] for name in ("function-memory-ceiling", "dashboard-ceiling")]
+def test_the_packs_configuration_overrides_the_default_limits() -> None:
+    policies = ["function-memory-ceiling", "dashboard-ceiling"]
     stack = build_messages(
         [SampleResource(t.FUNCTION, {"name": "f", "memorySize": 3008}), SampleResource(t.DASHBOARD, {}, "d")]
     )
-    assert [answer.policy for answer in run_policies(policies, stack, context)] == ["function-memory-ceiling"]
+    assert [answer.policy for answer in run_policies(policies, stack)] == ["function-memory-ceiling"]
     limits = {"function-memory-ceiling": {"megabytes": 3008}, "dashboard-ceiling": {"dashboards": 0}}
-    assert [answer.policy for answer in run_policies(policies, stack, context, limits)] == ["dashboard-ceiling"]
+    assert [answer.policy for answer in run_policies(policies, stack, config=limits)] == ["dashboard-ceiling"]
 
 
-def test_the_pack_records_which_properties_the_program_sets() -> None:
-    """A bucket policy that only the provider's outputs contain does not count as set by the program."""
-    context = build_context()
+def test_a_property_that_only_the_provider_returns_does_not_count_as_set_by_the_program() -> None:
+    """The provider returns a correct bucket policy, but the policy `bucket-tls-only` still finds that none is set. The
+    policy `required-tags` is in the pack because it sees each resource's inputs, so that the pack records them.
+    """
     stack = build_messages([SampleResource(t.BUCKET, {"bucket": "b"}, provider_outputs={"policy": tls_only()})])
-    analyzer = build_analyzer([BY_NAME[name] for name in ("required-tags", "bucket-tls-only")], context)
-    analyzer.Analyze(stack.inputs["thing"], None)
+    analyzer = build_analyzer(["required-tags", "bucket-tls-only"])
+    analyzer.Analyze(stack.inputs["sample"], None)
     stack_response = analyzer.AnalyzeStack(
         analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values())), None
     )
@@ -134,14 +137,7 @@ def test_the_pack_records_which_properties_the_program_sets() -> None:
 
 
 @pytest.fixture(scope="module")
-def _fast_sdk() -> Iterator[None]:
-    """Patch the SDK, because these tests check the whole program hundreds of times with one small change."""
-    with fast_sdk():
-        yield
-
-
-@pytest.fixture(scope="module")
-def unbroken(_fast_sdk: None, prod: EngineMessages) -> Mapping[str, Counter[PolicyAnswer]]:
+def answers_before(fast_sdk: None, prod: EngineMessages) -> Mapping[str, Counter[PolicyAnswer]]:
     """Return all answers about the unchanged program, by environment."""
     answers = {}
     for environment in ("staging", "prod"):
@@ -151,13 +147,14 @@ def unbroken(_fast_sdk: None, prod: EngineMessages) -> Mapping[str, Counter[Poli
 
 
 @for_each_spec
-def test_one_faulty_change_of_the_real_program_causes_a_finding_there(
-    spec: PolicySpec, prod: EngineMessages, unbroken: Mapping[str, Counter[PolicyAnswer]]
+def test_only_the_faulty_resource_has_new_findings_after_a_faulty_change_of_the_program(
+    spec: PolicySpec, prod: EngineMessages, answers_before: Mapping[str, Counter[PolicyAnswer]]
 ) -> None:
     context = build_context(spec.environment)
     stack = prod.copy()
-    expected = spec.break_program(stack)
-    new_answers = Counter(run_policies([BY_NAME[spec.policy]], stack, context)) - unbroken[spec.environment]
-    assert {answer.name for answer in new_answers} == {expected, *spec.also_faulty}, [
+    faulty_name = spec.break_program(stack)
+    answers = Counter(run_policies([spec.policy], stack, context))
+    new_answers = answers - answers_before[spec.environment]
+    assert {answer.name for answer in new_answers} == {faulty_name, *spec.also_faulty}, [
         answer.message for answer in new_answers
     ]

@@ -1,4 +1,5 @@
-"""Tests of the variations of the recorded program: the named policy finds each bad one, and none finds a harmless one.
+"""Tests of the variations: small changes of the whole program, as a preview of prod has recorded it. A policy must find
+each bad variation, and no policy may find a harmless one.
 
 Variations of different resources are tested together, so that the policies run a few times instead of hundreds of
 times.
@@ -10,14 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from guardrails.policy_catalogue import POLICIES
-from tests.policies.policy_harness import (
-    BY_NAME,
-    EngineMessages,
-    PolicyAnswer,
-    build_context,
-    fast_sdk,
-    run_policies,
-)
+from tests.policies.policy_harness import EngineMessages, PolicyAnswer, run_policies
 from tests.policies.program_variations import ProgramVariation
 from tests.policies.specs import (
     duplicate_companion_resources,
@@ -32,25 +26,21 @@ FAMILIES = {
     "resource types": resource_types_and_providers.VARIATIONS,
     "trust": federated_trust.VARIATIONS,
 }
-CONTEXT = build_context()
+"""Variations by subject."""
 POLICY_NAMES = sorted({variation.policy for variations in FAMILIES.values() for variation in variations} - {""})
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _fast_sdk() -> Iterator[None]:
-    with fast_sdk():
-        yield
+pytestmark = pytest.mark.usefixtures("fast_sdk")
 
 
 @pytest.fixture(scope="module")
-def unbroken(prod: EngineMessages) -> Counter[PolicyAnswer]:
+def answers_before(fast_sdk: None, prod: EngineMessages) -> Counter[PolicyAnswer]:
     """Return the answers of the policies of these families about the unchanged program."""
-    return Counter(run_policies([BY_NAME[name] for name in POLICY_NAMES], prod, CONTEXT))
+    return Counter(run_policies(POLICY_NAMES, prod))
 
 
-def batches(variations: tuple[ProgramVariation, ...]) -> Iterator[list[ProgramVariation]]:
+def iterate_batches(variations: list[ProgramVariation]) -> Iterator[list[ProgramVariation]]:
     """Yield groups of variations that change different resources."""
-    remaining = list(variations)
+    remaining = variations
     while remaining:
         # `reversed` keeps the first of several variations of one resource.
         batch = list({variation.resource: variation for variation in reversed(remaining)}.values())
@@ -58,31 +48,31 @@ def batches(variations: tuple[ProgramVariation, ...]) -> Iterator[list[ProgramVa
         remaining = [variation for variation in remaining if variation not in batch]
 
 
-def find_changes(prod: EngineMessages, batch: list[ProgramVariation], policies: list[str]) -> Counter[PolicyAnswer]:
-    """Return all answers about the program with the changes of a batch."""
+def check_changes(prod: EngineMessages, batch: list[ProgramVariation], policies: list[str]) -> Counter[PolicyAnswer]:
+    """Return all answers of these policies about the program with the changes of a batch."""
     stack = prod.copy()
     for variation in batch:
         variation.change(stack)
-    return Counter(run_policies([BY_NAME[name] for name in policies], stack, CONTEXT))
+    return Counter(run_policies(policies, stack))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_named_policy_finds_every_bad_variation(family: str, prod: EngineMessages) -> None:
     missed = []
-    for batch in batches(tuple(variation for variation in FAMILIES[family] if variation.policy)):
-        answers = find_changes(prod, batch, sorted({variation.policy for variation in batch}))
+    for batch in iterate_batches([variation for variation in FAMILIES[family] if variation.policy]):
+        answers = check_changes(prod, batch, sorted({variation.policy for variation in batch}))
         found = {(answer.policy, answer.name) for answer in answers if not answer.undecided}
-        missed += [variation for variation in batch if (variation.policy, variation.resource) not in found]
-    assert [repr(variation) for variation in missed] == []
+        missed += [repr(variation) for variation in batch if (variation.policy, variation.resource) not in found]
+    assert missed == []
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_policy_of_these_families_finds_a_harmless_variation(
-    family: str, prod: EngineMessages, unbroken: Counter[PolicyAnswer]
+    family: str, prod: EngineMessages, answers_before: Counter[PolicyAnswer]
 ) -> None:
-    for batch in batches(tuple(variation for variation in FAMILIES[family] if not variation.policy)):
-        found = find_changes(prod, batch, POLICY_NAMES) - unbroken
-        assert [(answer.policy, answer.name, answer.message) for answer in found if not answer.undecided] == []
+    for batch in iterate_batches([variation for variation in FAMILIES[family] if not variation.policy]):
+        new_answers = check_changes(prod, batch, POLICY_NAMES) - answers_before
+        assert [(answer.policy, answer.name, answer.message) for answer in new_answers if not answer.undecided] == []
 
 
 def test_labels_are_unique_and_every_family_has_bad_and_harmless_variations() -> None:

@@ -1,4 +1,4 @@
-"""Tests of the parser of IAM documents, and of the facts about IAM actions."""
+"""Tests of the parser of IAM documents, of patterns with wildcards, and of the table of IAM actions."""
 
 import fnmatch
 import json
@@ -10,19 +10,23 @@ from hypothesis import strategies as st
 from guardrails.model import iam_action_table
 from guardrails.model.iam_documents import matches_pattern, parse_statements, patterns_overlap
 
-WORDS = st.text(alphabet="ab", max_size=6)
+TEXTS = st.text(alphabet="ab", max_size=6)
 PATTERNS = st.text(alphabet="ab*", max_size=6)
 
 
 def test_single_values_of_a_document_become_tuples() -> None:
-    given = {"Statement": {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "x", "Principal": "*"}}
-    for document in (given, json.dumps(given)):
-        [one] = parse_statements(document)
-        assert (one.actions, one.resources, one.principals) == (("s3:GetObject",), ("x",), (("*", "*"),))
-        assert not one.is_allow
-    [one] = parse_statements({"Statement": [{"Effect": "Allow", "Principal": {"AWS": ["a", "b"]}}]})
-    assert one.is_allow
-    assert one.principals == (("AWS", "a"), ("AWS", "b"))
+    document = {"Statement": {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "x", "Principal": "*"}}
+    for text_or_document in (document, json.dumps(document)):
+        [statement] = parse_statements(text_or_document)
+        assert (statement.actions, statement.resources) == (("s3:GetObject",), ("x",))
+        assert statement.principals == (("*", "*"),)
+        assert not statement.is_allow
+
+
+def test_a_list_of_principals_becomes_pairs_of_kind_and_principal() -> None:
+    [statement] = parse_statements({"Statement": [{"Effect": "Allow", "Principal": {"AWS": ["a", "b"]}}]})
+    assert statement.is_allow
+    assert statement.principals == (("AWS", "a"), ("AWS", "b"))
 
 
 @pytest.mark.parametrize(
@@ -55,9 +59,12 @@ def test_single_values_of_a_document_become_tuples() -> None:
 def test_a_condition_narrows_a_key_or_pins_it_to_exact_values(
     condition: dict[str, object], narrowed: bool, pinned: bool
 ) -> None:
-    [one] = parse_statements({"Statement": [{"Effect": "Allow", "Condition": condition}]})
-    assert one.is_narrowed_by("aws:SourceAccount") is narrowed
-    assert one.is_pinned_by("aws:SourceAccount") is pinned
+    """A condition narrows a key if it refuses requests without the key, and does not allow every value. It pins the key if
+    the allowed values also contain no wildcards.
+    """
+    [statement] = parse_statements({"Statement": [{"Effect": "Allow", "Condition": condition}]})
+    assert statement.is_narrowed_by("aws:SourceAccount") is narrowed
+    assert statement.is_pinned_by("aws:SourceAccount") is pinned
 
 
 def test_actions_match_patterns_without_regard_to_case() -> None:
@@ -67,7 +74,7 @@ def test_actions_match_patterns_without_regard_to_case() -> None:
     assert matches_pattern("a line\nbreak", "a*?break"), "a wildcard matches every character"
 
 
-@given(PATTERNS, WORDS)
+@given(PATTERNS, TEXTS)
 def test_a_pattern_overlaps_with_exactly_the_texts_that_it_matches(pattern: str, text: str) -> None:
     assert patterns_overlap(pattern, text) == fnmatch.fnmatchcase(text, pattern)
 
@@ -77,14 +84,14 @@ def test_overlap_is_symmetric(first: str, second: str) -> None:
     assert patterns_overlap(first, second) == patterns_overlap(second, first)
 
 
-@given(PATTERNS, PATTERNS, WORDS)
+@given(PATTERNS, PATTERNS, TEXTS)
 def test_two_patterns_that_match_the_same_text_overlap(first: str, second: str, text: str) -> None:
     if fnmatch.fnmatchcase(text, first) and fnmatch.fnmatchcase(text, second):
         assert patterns_overlap(first, second)
 
 
 @pytest.mark.parametrize(
-    ("action", "limited"),
+    ("action", "can_be_limited"),
     [
         ("transcribe:StartTranscriptionJob", False),
         ("xray:PutTraceSegments", False),
@@ -96,12 +103,14 @@ def test_two_patterns_that_match_the_same_text_overlap(first: str, second: str, 
         ("mediaconvert:CreateJob", True),
     ],
 )
-def test_the_action_table_has_the_resource_level_of_actions(action: str, limited: bool) -> None:
+def test_the_action_table_says_which_actions_a_statement_can_limit_to_resources(
+    action: str, can_be_limited: bool
+) -> None:
     assert iam_action_table.is_known_action(action)
-    assert iam_action_table.has_resource_level(action) is limited
+    assert iam_action_table.has_resource_level(action) is can_be_limited
 
 
-def test_the_action_table_has_arn_patterns_and_no_unknown_actions() -> None:
+def test_the_action_table_has_the_arn_patterns_of_actions_and_no_unknown_actions() -> None:
     assert iam_action_table.get_arn_patterns("s3:GetObject")[0] == "arn:*:s3:::*/*"
     connect = "arn:aws:execute-api:us-east-1:123456789012:abc/live/$connect"
     assert any(

@@ -1,23 +1,18 @@
-"""Tests of the search of all values of a resource, through the policy `account-known`, which searches every value."""
+"""Tests of the search through all values of a resource, by means of the policy `account-known`, which searches every value
+for ids of foreign accounts.
+"""
 
 import json
 
 import pytest
 
 from guardrails.model import resource_types as t
-from tests.policies.policy_harness import (
-    BY_NAME,
-    UNKNOWN,
-    SampleResource,
-    build_context,
-    build_messages,
-    run_policies,
-)
+from tests.policies.policy_harness import UNKNOWN, SampleResource, build_messages, run_policies
 
 FOREIGN_QUEUE = "arn:aws:sqs:us-east-1:999999999999:copies"
 
 
-def nest(value: object, levels: int) -> str:
+def nest_in_lists(value: object, levels: int) -> str:
     """Return a JSON document with the value inside of many lists."""
     return "[" * levels + json.dumps(value) + "]" * levels
 
@@ -27,18 +22,18 @@ def nest(value: object, levels: int) -> str:
     [
         FOREIGN_QUEUE,
         {"a": [{"b": FOREIGN_QUEUE}]},
-        [UNKNOWN, {"late": UNKNOWN, "arn": FOREIGN_QUEUE}],
+        [UNKNOWN, {"unknown": UNKNOWN, "arn": FOREIGN_QUEUE}],
         {FOREIGN_QUEUE: "a key"},
         json.dumps({"a": [FOREIGN_QUEUE]}),
         json.dumps(json.dumps({"a": json.dumps([FOREIGN_QUEUE])})),
         "https://example.com/?to=arn%3Aaws%3Asqs%3Aus-east-1%3A999999999999%3Acopies",
         "{not JSON, but " + FOREIGN_QUEUE,
-        nest(FOREIGN_QUEUE, 90),
-        nest(FOREIGN_QUEUE, 500),
-        nest(FOREIGN_QUEUE, 5000),
+        nest_in_lists(FOREIGN_QUEUE, 90),
+        nest_in_lists(FOREIGN_QUEUE, 500),
+        nest_in_lists(FOREIGN_QUEUE, 5000),
     ],
 )
 def test_a_foreign_account_is_found_at_every_depth_and_in_every_document(value: object) -> None:
-    stack = build_messages([SampleResource(t.EVENT_TARGET, {"input": value, "late": UNKNOWN})])
-    [answer] = run_policies([BY_NAME["account-known"]], stack, build_context())
+    stack = build_messages([SampleResource(t.EVENT_TARGET, {"input": value, "unknown": UNKNOWN})])
+    [answer] = run_policies(["account-known"], stack)
     assert "999999999999" in answer.message

@@ -6,14 +6,14 @@ from random import Random
 import pytest
 
 from guardrails.model.secret_detection import find_secret, is_secret_name
-from tests.policies.policy_harness import BY_NAME, build_context, build_messages, run_policies
+from tests.policies.policy_harness import build_messages, run_policies
 from tests.policies.specs.secrets_in_properties import ACCESS_KEY, CASES, HEX, LETTERS, PASSWORD
 
 
 def test_no_message_contains_a_secret() -> None:
     for case in CASES:
-        for answer in run_policies([BY_NAME[case.policy]], build_messages(case.samples), build_context()):
-            # The secrets of the cases contain one of these. Some contain only the first 16 letters of LETTERS.
+        for answer in run_policies([case.policy], build_messages(case.samples)):
+            # All secrets of the cases contain one of these texts. Some contain only the first 16 characters of LETTERS.
             for secret in (ACCESS_KEY, HEX, LETTERS[:16], PASSWORD):
                 assert secret not in answer.message, case
 
@@ -44,7 +44,7 @@ def test_a_name_that_only_describes_or_resembles_a_secret_is_no_secret(name: str
 
 
 @pytest.mark.parametrize(
-    ("form", "alphabet"),
+    ("name_format", "alphabet"),
     [
         ("API-Gateway-Execution-Logs_{}/api", string.ascii_lowercase + string.digits),
         ("API-Gateway-Execution-Logs_{}/api", "0123456789abcdef"),
@@ -52,7 +52,7 @@ def test_a_name_that_only_describes_or_resembles_a_secret_is_no_secret(name: str
         ("polyphony_prod_clipAgentMemory-{}", string.ascii_letters + string.digits),
     ],
 )
-def test_a_name_with_a_generated_id_is_no_secret_whatever_the_id(form: str, alphabet: str) -> None:
+def test_a_resource_name_that_contains_a_generated_id_is_no_secret(name_format: str, alphabet: str) -> None:
     random = Random(len(alphabet))  # noqa: S311 - samples for a test, not secrets
-    names = [form.format("".join(random.choices(alphabet, k=10))) for _ in range(500)]
+    names = [name_format.format("".join(random.choices(alphabet, k=10))) for _ in range(500)]
     assert [name for name in names if find_secret("name", name)] == []

@@ -1,4 +1,6 @@
-"""Tests of the pack as a separate process, with the recorded program of every stack, and of its configuration."""
+"""Tests of the policy pack as a process of its own, with all resources that a preview of each stack registers, and of the
+configuration that the pack reads.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,7 +19,7 @@ from local.preview import stack_files
 from local.preview.policy_pack_process import UNDECIDED, PolicyPackProcess
 from local.preview.resource_graph import Graph
 from tests.policies import policy_harness
-from tests.policies.policy_harness import BY_NAME, build_exception
+from tests.policies.policy_harness import build_exception
 from tests.whole_program import ONE_WORKER, STACKS, change_sections, graph, previewed, run_whole_program
 
 DOCUMENTS_WITH_GENERATED_IDS = frozenset(
@@ -34,13 +36,12 @@ DOCUMENTS_WITH_GENERATED_IDS = frozenset(
 """Pulumi names of documents that contain the id of an API or an identity pool, which AWS generates. The policies check
 them during the deployment, and all other documents in the preview.
 """
-POST = "execute-api:ManageConnections"
 
 pytestmark = ONE_WORKER
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_program_passes_in_every_stack_and_only_documents_with_ids_are_undecided(stack: str) -> None:
+def test_no_stack_has_a_mandatory_finding_and_only_documents_with_generated_ids_are_undecided(stack: str) -> None:
     findings = previewed(stack).findings
     assert [finding for finding in findings if finding.level == "mandatory"] == []
     assert previewed(stack).remediations == (), "the program needs no remediation"
@@ -58,7 +59,12 @@ def test_the_program_passes_in_every_stack_and_only_documents_with_ids_are_undec
 @pytest.mark.parametrize(
     ("name", "key", "statement", "policy"),
     [
-        ("voice-qa-query-worker-grants-2", "policy", {"Action": POST, "Resource": "*"}, "iam-no-star-resource"),
+        (
+            "voice-qa-query-worker-grants-2",
+            "policy",
+            {"Action": "execute-api:ManageConnections", "Resource": "*"},
+            "iam-no-star-resource",
+        ),
         ("voice-qa-guests-guest-grants-2", "policy", {"Action": "iam:*", "Resource": "*"}, "iam-no-wildcard-action"),
         (
             "voice-qa-guests-guest-role",
@@ -76,8 +82,9 @@ def test_the_deployment_finds_the_fault_of_a_document_that_was_undecided_in_the_
         for finding in previewed("prod").findings
         if finding.policy == policy and finding.urn.endswith(f"::{name}")
     }
-    [(urn, level)] = levels.items()
-    assert level == UNDECIDED
+    [(urn, preview_level)] = levels.items()
+    assert preview_level == UNDECIDED
+
     request = RegisterResourceRequest()
     request.CopyFrom(graph("prod")[urn].request)
     document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]}
@@ -94,16 +101,17 @@ def test_findings_and_estimate_do_not_depend_on_the_order_of_resources() -> None
     recorded_graph = graph("prod")
     with PolicyPackProcess(stack_files.read_stack("prod"), dry_run=True) as pack:
         pack.policies()
-        found = pack.analyze_stack(recorded_graph)
-        assert [answer.policy for answer in found] == ["cost-estimate"]
+        findings = pack.analyze_stack(recorded_graph)
+        assert [finding.policy for finding in findings] == ["cost-estimate"]
         for seed in range(3):
             shuffled = Graph()
             order = Random(seed)  # noqa: S311 - a random order, not a secret
             shuffled._resources = dict(order.sample([*recorded_graph._resources.items()], len(recorded_graph)))
-            assert pack.analyze_stack(shuffled) == found
+            assert pack.analyze_stack(shuffled) == findings
 
 
-def test_the_network_of_a_private_agent_passes() -> None:
+def test_no_mandatory_policy_finds_a_fault_in_the_network_of_a_private_agent() -> None:
+    """If the agent that answers questions has a private address, the program adds a subnet with a NAT gateway."""
     nat = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone": "b"}
     network = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "nat": nat}
     agent = {"endpoint": "https://agent.example.com:5000", "network": network}
@@ -118,34 +126,41 @@ def test_the_network_of_a_private_agent_passes() -> None:
 
 @pytest.fixture(scope="module")
 def staging_pack() -> Iterator[PolicyPackProcess]:
+    """Return the running pack of the stack staging."""
     with PolicyPackProcess(stack_files.read_stack("staging"), dry_run=True) as pack:
         yield pack
 
 
 @pytest.mark.parametrize(
-    ("kind", "given", "remedied"),
+    ("kind", "properties", "changes_by_policy"),
     [
         (t.ALARM, {"alarmActions": ["arn"]}, {"alarm-decides-missing-data": ("treatMissingData", "notBreaching")}),
         (t.LOG_GROUP, {}, {"logs-expire": ("retentionInDays", 90)}),
-        (t.QUEUE, {"tags": {"Name": "given", "Owner": ""}}, {}),
+        (t.QUEUE, {"tags": {"Name": "own-name", "Owner": ""}}, {}),
     ],
 )
-def test_a_remediation_shows_the_properties_before_and_after(
-    staging_pack: PolicyPackProcess, kind: str, given: dict[str, Any], remedied: dict[str, tuple[str, object]]
+def test_a_remediation_has_the_properties_before_and_after_its_change(
+    staging_pack: PolicyPackProcess,
+    kind: str,
+    properties: dict[str, Any],
+    changes_by_policy: dict[str, tuple[str, object]],
 ) -> None:
+    """All three resources also get the tags that they lack. Each remediation begins with the result of the previous one."""
     inputs = Struct()
-    inputs.update(given)
-    request = RegisterResourceRequest(type=kind, name="ingestion-thing", object=inputs)
-    findings, remediations = staging_pack.analyze_resource(Graph().add(f"urn:x::y::{kind}::ingestion-thing", request))
-    assert [remediation.before for remediation in remediations] == [given, *(item.after for item in remediations[:-1])]
+    inputs.update(properties)
+    request = RegisterResourceRequest(type=kind, name="ingestion-sample", object=inputs)
+    findings, remediations = staging_pack.analyze_resource(Graph().add(f"urn:x::y::{kind}::ingestion-sample", request))
+    results = [remediation.after for remediation in remediations]
+    assert [remediation.before for remediation in remediations] == [properties, *results[:-1]]
+
     by_policy = {remediation.policy: remediation for remediation in remediations}
-    assert set(by_policy) == {"required-tags", *remedied}
-    for policy, (key, value) in remedied.items():
+    assert set(by_policy) == {"required-tags", *changes_by_policy}
+    for policy, (key, value) in changes_by_policy.items():
         assert key not in by_policy[policy].before
         assert by_policy[policy].after[key] == value
     tags = by_policy["required-tags"].after["tags"]
     assert (tags["Owner"], tags["Subsystem"]) == ("platform", "ingestion")
-    assert tags["Name"] == given.get("tags", {}).get("Name", "ingestion-thing"), "a given tag is not changed"
+    assert tags["Name"] == properties.get("tags", {}).get("Name", "ingestion-sample"), "an existing tag is kept"
     assert [finding for finding in findings if finding.policy in by_policy] == [], (
         "the changed resource has no findings"
     )
@@ -163,7 +178,7 @@ def test_a_remediation_shows_the_properties_before_and_after(
         ),
     ],
 )
-def test_a_configuration_without_environment_or_exceptions_is_refused(
+def test_a_configuration_without_valid_environment_or_exceptions_is_refused(
     config: Mapping[str, str], message_part: str
 ) -> None:
     with pytest.raises(stack_configuration.InvalidStackConfiguration, match=message_part):
@@ -178,22 +193,20 @@ def test_a_date_may_be_quoted_or_unquoted_in_the_stack_file(day: str) -> None:
     assert exception.expires == date(2026, 12, 31)
 
 
-def test_an_exception_is_reported_and_no_exception_excuses_another() -> None:
-    rules = ("exceptions-in-order", "exceptions-in-force", "published-settings-agree")
+def test_policies_about_exceptions_report_them_even_if_another_exception_names_these_policies() -> None:
+    policy_names = ("exceptions-in-order", "exceptions-in-force", "published-settings-agree")
     exceptions = [build_exception("table-backed-up", "ingestion-files-table", date(2020, 1, 1))]
-    exceptions += [build_exception(policy, "platform") for policy in rules]
+    exceptions += [build_exception(policy, "platform") for policy in policy_names]
     context = policy_harness.build_context("prod", *exceptions)
-    found = policy_harness.run_policies(
-        [BY_NAME[rule] for rule in rules], policy_harness.messages_from_graph(graph("prod")), context
-    )
-    assert {answer.policy for answer in found} == set(rules), "the program publishes no exceptions"
-    assert any("expired on 2020-01-01" in answer.message for answer in found)
+    answers = policy_harness.run_policies(policy_names, policy_harness.messages_from_graph(graph("prod")), context)
+    assert {answer.policy for answer in answers} == set(policy_names), "the program publishes no exceptions"
+    assert any("expired on 2020-01-01" in answer.message for answer in answers)
 
 
 CONFIG = {"polyphony:environment": "prod", "polyphony:exceptions": "[]"}
 
 
-def test_the_configuration_gives_own_accounts_and_partners() -> None:
+def test_the_stack_file_names_own_accounts_and_partners() -> None:
     partner = {"id": "999999999999", "reason": "receives the daily summaries"}
     config = {
         **CONFIG,
@@ -205,14 +218,14 @@ def test_the_configuration_gives_own_accounts_and_partners() -> None:
     assert context.partners == {"999999999999"}
 
 
-def test_a_stack_without_accounts_or_partners_knows_none() -> None:
+def test_accounts_and_partners_may_be_missing_in_the_stack_file() -> None:
     context = stack_configuration.read_stack_context(CONFIG, "polyphony", date(2026, 11, 1))
     assert (context.accounts, context.partners) == (frozenset(), frozenset())
 
 
-@pytest.mark.parametrize("given", ["123456789012", "{", "true"])
-def test_own_accounts_must_be_a_list(given: str) -> None:
+@pytest.mark.parametrize("account_ids", ["123456789012", "{", "true"])
+def test_own_accounts_must_be_a_list(account_ids: str) -> None:
     with pytest.raises(stack_configuration.InvalidStackConfiguration, match="must be a list of account ids"):
         stack_configuration.read_stack_context(
-            {**CONFIG, "aws:allowedAccountIds": given}, "polyphony", date(2026, 11, 1)
+            {**CONFIG, "aws:allowedAccountIds": account_ids}, "polyphony", date(2026, 11, 1)
         )

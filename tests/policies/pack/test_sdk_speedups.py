@@ -1,4 +1,6 @@
-"""Tests of the replaced parts of the SDK: they change no finding, avoid repeated decoding, and leave remediations their own copy."""
+"""Tests of the faster parts with which the pack replaces parts of Pulumi's policy SDK: they change no finding, they decode
+each resource once, and a remediation (a policy's change of a resource) gets its own copy.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,23 +14,21 @@ from guardrails.pack.policy_kinds import EnforcementLevel, ResourcePolicy
 from guardrails.pack.sdk_speedups import ANALYZER_CLASS, DECODING_NAMES, cache_decoding, replace_analyzer
 from guardrails.policy_catalogue import POLICIES
 from tests.policies.policy_harness import (
-    BY_NAME,
     EngineMessages,
     SampleResource,
     build_analyzer,
-    build_context,
     build_messages,
     restored_sdk,
     run_policies,
 )
 
-CONTEXT = build_context()
 ENFORCED = [policy for policy in POLICIES if policy.levels.for_environment("prod") is not EnforcementLevel.DISABLED]
 TWO_BUCKETS = [SampleResource(t.BUCKET, {"bucket": name}, name) for name in ("b", "c")]
 
 
 @pytest.fixture
 def sdk() -> Iterator[Any]:
+    """Return the original SDK, whose parts a test replaces."""
     with restored_sdk() as module:
         yield module
 
@@ -49,39 +49,39 @@ def test_the_speedups_change_no_answer(sdk: Any, prod: EngineMessages) -> None:
         if name.startswith(("livestream-", "meetings-", "voice-qa-")):
             program.drop(name)
     small = build_messages(TWO_BUCKETS)
-    original_answers = [run_policies(ENFORCED, stack, CONTEXT) for stack in (program, small)]
+    original_answers = [run_policies(ENFORCED, stack) for stack in (program, small)]
     assert all(original_answers)
-    for _ in range(2):  # a second call changes nothing
+    for _ in range(2):  # also shows that a second call changes nothing
         cache_decoding()
         replace_analyzer(policy_pack.policy_applies_to_type)
-    assert [run_policies(ENFORCED, stack, CONTEXT) for stack in (program, small, program)] == [
+    assert [run_policies(ENFORCED, stack) for stack in (program, small, program)] == [
         *original_answers,
         original_answers[0],
     ]
 
 
-def test_a_stack_is_built_once_for_all_policies_and_again_for_the_next_stack(
+def test_the_list_of_resources_is_built_once_for_all_policies_and_again_for_the_next_stack(
     sdk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built_names: list[str] = []
 
-    class Counted(sdk.PolicyResource):  # type: ignore[misc]
-        def __init__(self, kind: str, props: Any, urn: str, name: str, *rest: Any) -> None:
+    class RecordingResource(sdk.PolicyResource):  # type: ignore[misc]
+        def __init__(self, kind: str, props: Any, urn: str, name: str, *other_arguments: Any) -> None:
             built_names.append(name)
-            super().__init__(kind, props, urn, name, *rest)
+            super().__init__(kind, props, urn, name, *other_arguments)
 
-    monkeypatch.setattr(sdk, "PolicyResource", Counted)
+    monkeypatch.setattr(sdk, "PolicyResource", RecordingResource)
     stack_policies = [policy for policy in ENFORCED if not isinstance(policy, ResourcePolicy)]
     replace_analyzer(policy_pack.policy_applies_to_type)
     for sample in TWO_BUCKETS:
-        run_policies(stack_policies, build_messages([sample]), CONTEXT)
+        run_policies(stack_policies, build_messages([sample]))
     assert built_names == ["b", "c"]
 
 
 def test_a_policy_is_called_only_for_the_types_that_it_checks(sdk: Any) -> None:
     replace_analyzer(policy_pack.policy_applies_to_type)
     called_policies: list[str] = []
-    analyzer = build_analyzer(ENFORCED, CONTEXT)
+    analyzer = build_analyzer(ENFORCED)
     for policy in getattr(analyzer, sdk_speedups.POLICIES_ATTRIBUTE):
         if isinstance(policy, sdk.ResourceValidationPolicy):
             policy.validate = lambda *_, name=policy.name: called_policies.append(name)
@@ -96,17 +96,17 @@ def test_a_resource_is_decoded_once_for_all_policies(sdk: Any, monkeypatch: pyte
     decode = Mock(side_effect=sdk.json_format.MessageToDict)
     monkeypatch.setattr(sdk.json_format, "MessageToDict", decode)
     cache_decoding()
-    run_policies(ENFORCED, build_messages(TWO_BUCKETS), CONTEXT)
+    run_policies(ENFORCED, build_messages(TWO_BUCKETS))
     assert decode.call_count == 2
 
 
-def test_a_remediation_does_not_change_what_other_policies_see(sdk: Any) -> None:
+def test_a_remediation_does_not_change_the_properties_that_other_policies_get(sdk: Any) -> None:
     cache_decoding()
-    analyzer = build_analyzer([BY_NAME["logs-expire"]], CONTEXT)
-    request = build_messages([SampleResource(t.LOG_GROUP, {"name": "l"})]).inputs["thing"]
+    analyzer = build_analyzer(["logs-expire"])
+    request = build_messages([SampleResource(t.LOG_GROUP, {"name": "l"})]).inputs["sample"]
     assert len(analyzer.Analyze(request, None).diagnostics) == 1
-    changed = analyzer.Remediate(request, None).remediations[0].properties
-    assert changed["retentionInDays"] == 90
-    assert len(analyzer.Analyze(request, None).diagnostics) == 1, "the request itself was not changed"
-    request.properties.CopyFrom(changed)
+    changed_properties = analyzer.Remediate(request, None).remediations[0].properties
+    assert changed_properties["retentionInDays"] == 90
+    assert len(analyzer.Analyze(request, None).diagnostics) == 1, "the remediation must not change the request"
+    request.properties.CopyFrom(changed_properties)
     assert len(analyzer.Analyze(request, None).diagnostics) == 0

@@ -1,4 +1,6 @@
-"""Tests of every price rule with amounts computed by hand."""
+"""Tests of the price rules with amounts computed by hand. A price rule turns a resource and the monthly usage of its block
+(the component that contains it) into quantities of prices from the price book.
+"""
 
 import json
 from collections.abc import Mapping
@@ -25,8 +27,9 @@ CONTAINER = {
 
 
 def price(kind: str, props: Mapping[str, Any], usage: Mapping[str, float], *others: PricedResource) -> CostReport:
-    one = PricedResource(kind, "thing", "block", "sub", props)
-    return estimate_cost([one, *others], {"block": usage} if usage else {})
+    """Return the cost of one resource, and of other resources without usage."""
+    resource = PricedResource(kind, "sample", "block", "sub", props)
+    return estimate_cost([resource, *others], {"block": usage} if usage else {})
 
 
 CASES: list[tuple[str, Mapping[str, Any], Mapping[str, float], float]] = [
@@ -116,43 +119,47 @@ CASES: list[tuple[str, Mapping[str, Any], Mapping[str, float], float]] = [
     (t.ELASTIC_IP, {}, {}, 3.65),
     (t.WEB_ACL, {"rules": [{}, {}]}, {"inspectedRequests": 1e6}, 7.60),
 ]
+"""Resource type, properties, monthly usage, and expected dollars a month."""
 
 
-def test_detailed_metrics_are_billed_for_each_route() -> None:
+def test_detailed_metrics_are_billed_for_each_route_of_the_block() -> None:
     routes = [
         PricedResource(t.API_V2_ROUTE, key, "block", "sub", {"routeKey": key}) for key in ("$connect", "$default")
     ]
-    elsewhere = PricedResource(t.API_V2_ROUTE, "say", "another", "sub", {"routeKey": "say"})
+    route_of_other_block = PricedResource(t.API_V2_ROUTE, "say", "another", "sub", {"routeKey": "say"})
     stage = {"defaultRouteSettings": {"detailedMetricsEnabled": True}}
-    assert price(t.API_V2_STAGE, stage, {}, *routes, elsewhere).total == pytest.approx(2 * 5 * 0.30)
+    assert price(t.API_V2_STAGE, stage, {}, *routes, route_of_other_block).total == pytest.approx(2 * 5 * 0.30)
 
 
 def test_a_metric_with_several_filters_of_a_block_is_billed_once() -> None:
-    def writes_metric(name: str) -> dict[str, Any]:
+    def filter_for_metric(name: str) -> dict[str, Any]:
         return {"metricTransformation": {"namespace": "ours", "name": name}}
 
-    def cost_of_filters(*others: Mapping[str, Any]) -> float:
+    def cost_of_filters(*other_filters: Mapping[str, Any]) -> float:
         siblings = [
-            PricedResource(t.METRIC_FILTER, f"other {n}", "block", "sub", sibling) for n, sibling in enumerate(others)
+            PricedResource(t.METRIC_FILTER, f"other {number}", "block", "sub", props)
+            for number, props in enumerate(other_filters)
         ]
-        return price(t.METRIC_FILTER, writes_metric("late"), {}, *siblings).sum_by("price")["metric"]
+        return price(t.METRIC_FILTER, filter_for_metric("a"), {}, *siblings).sum_by("price")["metric"]
 
-    assert cost_of_filters(writes_metric("late")) == pytest.approx(0.30)
-    assert cost_of_filters(writes_metric("late"), writes_metric("early")) == pytest.approx(2 * 0.30)
+    assert cost_of_filters(filter_for_metric("a")) == pytest.approx(0.30)
+    assert cost_of_filters(filter_for_metric("a"), filter_for_metric("b")) == pytest.approx(2 * 0.30)
     assert cost_of_filters({}, {"metricTransformation": None}) == pytest.approx(3 * 0.30), (
         "without a metric name, the filters are counted separately"
     )
 
 
-def test_metrics_by_method_are_billed_for_each_method_except_any() -> None:
+def test_metrics_by_method_are_billed_for_each_named_method_of_the_block() -> None:
     document: dict[str, Any] = {
         "paths": {"/": {"x-amazon-apigateway-any-method": {}}, "/notes": {"get": {}, "options": {}}}
     }
     api = PricedResource(t.REST_API, "api", "block", "sub", {"body": json.dumps(document)})
     method = PricedResource(t.REST_METHOD, "other", "block", "sub", {"httpMethod": "PUT"})
-    elsewhere = PricedResource(t.REST_METHOD, "another", "another", "sub", {"httpMethod": "PUT"})
+    method_of_other_block = PricedResource(t.REST_METHOD, "another", "another", "sub", {"httpMethod": "PUT"})
     settings = {"settings": {"metricsEnabled": True}}
-    assert price(t.REST_METHOD_SETTINGS, settings, {}, api, method, elsewhere).total == pytest.approx(3 * 5 * 0.30)
+    assert price(t.REST_METHOD_SETTINGS, settings, {}, api, method, method_of_other_block).total == pytest.approx(
+        3 * 5 * 0.30
+    )
     assert price(t.REST_METHOD_SETTINGS, settings, {}).total == 0
     assert price(t.REST_METHOD_SETTINGS, {"settings": {}}, {}, api).total == 0
 
@@ -168,7 +175,7 @@ def test_a_resource_has_the_expected_cost(
 
 
 @pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
-def test_provisioned_concurrency_is_billed_by_the_hour_with_cheaper_runs(architecture: str) -> None:
+def test_provisioned_concurrency_is_billed_by_the_hour_and_has_its_own_price_for_runs(architecture: str) -> None:
     function = PricedResource(t.FUNCTION, "f", "block", "sub", {"memorySize": 1024, "architectures": [architecture]})
     report = price(t.PROVISIONED_CONCURRENCY, {"provisionedConcurrentExecutions": 1}, CALLS, function)
     by_price = report.sum_by("price")
@@ -190,7 +197,7 @@ def test_provisioned_concurrency_is_billed_by_the_hour_with_cheaper_runs(archite
 )
 def test_a_billable_feature_without_a_price_is_a_gap(kind: str, props: Mapping[str, Any], feature: str) -> None:
     [gap] = price(kind, props, {}).gaps
-    assert gap.startswith(f"thing has {feature}")
+    assert gap.startswith(f"sample has {feature}")
 
 
 def test_every_price_rule_has_a_case() -> None:

@@ -1,4 +1,6 @@
-"""Specs of the policies about cost."""
+"""Specs (the required behaviour of each policy) and further cases of the guardrail policies about cost: the budget, the
+published usage (the expected monthly quantities of each block), expiring data, and limits of sizes and numbers.
+"""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +10,6 @@ from guardrails.model import resource_types as t
 from tests.policies.policy_harness import (
     UNDECIDED,
     UNKNOWN,
-    EngineMessages,
     PolicySpec,
     ProgramBreak,
     SampleResource,
@@ -23,8 +24,9 @@ from tests.policies.policy_harness import (
 
 TAGS = dict.fromkeys(("Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name"), "x")
 BUILDER = "ingestion-manifest-builder-function"
-LANDING = "ingestion-landing-bucket"
-ETL = {
+LANDING_BUCKET = "ingestion-landing-bucket"
+"""Pulumi names of a function and a bucket in the recorded program."""
+GLUE_JOB = {
     "command": {"name": "glueetl"},
     "workerType": "G.1X",
     "numberOfWorkers": 4,
@@ -41,23 +43,17 @@ PLATFORM = {"usage": {}, "budget": 500, "environment": "prod", "exceptions": []}
 
 
 def platform(**props: object) -> SampleResource:
-    """Return the Platform resource with its published properties."""
+    """Return the `Platform` component, which publishes the usage, the budget and the exceptions of the stack."""
     return SampleResource(t.PLATFORM, {**PLATFORM, **props}, "platform")
 
 
-def publish_misspelt_usage(stack: EngineMessages) -> str:
-    """Publish a misspelt measure in the recorded program."""
-    stack.change("platform", {"usage": {"ingestion-files": {"writess": 1}}})
-    return "platform"
-
-
-def many(kind: str, count: int) -> list[SampleResource]:
-    """Return several resources of a type."""
+def platform_and_resources(kind: str, count: int) -> list[SampleResource]:
+    """Return the `Platform` component and several resources of a type."""
     return [platform(), *(SampleResource(kind, {}, f"n{number}") for number in range(count))]
 
 
-def orders(kind: str) -> list[SampleResource]:
-    """Return a job queue and its compute environment of one capacity type."""
+def batch_queue(kind: str) -> list[SampleResource]:
+    """Return a Batch job queue and its compute environment of a capacity type, for example FARGATE_SPOT."""
     return [
         SampleResource(t.BATCH_ENVIRONMENT, {"name": "e", "computeResources": {"type": kind, "maxVcpus": 4}}, "e"),
         SampleResource(
@@ -68,29 +64,31 @@ def orders(kind: str) -> list[SampleResource]:
     ]
 
 
-def ceiling(policy: str, kind: str, count: int, message_part: str) -> PolicySpec:
-    """Return a spec of a limit on a number of resources. Properties do not matter, so no value can be unknown."""
+def ceiling_spec(policy: str, kind: str, count: int, message_part: str) -> PolicySpec:
+    """Return a spec of a limit on the number of resources. No unknown value makes it undecided, because properties do not
+    matter.
+    """
     return PolicySpec(
         policy,
-        good=many(kind, 1),
-        bad=many(kind, count),
+        good=platform_and_resources(kind, 1),
+        bad=platform_and_resources(kind, count),
         message_part=message_part,
-        unknown=[*many(kind, count), SampleResource(kind, {"name": UNKNOWN}, "late")],
+        unknown=[*platform_and_resources(kind, count), SampleResource(kind, {"name": UNKNOWN}, "unknown")],
         break_program=insert_resources([SampleResource(kind, {}, f"n{number}") for number in range(count)], ""),
         faulty_name="",
         undecided=False,
     )
 
 
-def bucket(
+def bucket_spec(
     policy: str, good: list[SampleResource], bad: list[SampleResource], message_part: str, break_program: ProgramBreak
 ) -> PolicySpec:
-    """Return a spec of a bucket and the resources that configure it."""
-    home = SampleResource(t.BUCKET, {"bucket": "b"})
+    """Return a spec of a bucket and of resources that configure it."""
+    bucket = SampleResource(t.BUCKET, {"bucket": "b"})
     return PolicySpec(
         policy,
-        good=[home, *good],
-        bad=[home, *bad],
+        good=[bucket, *good],
+        bad=[bucket, *bad],
         message_part=message_part,
         unknown=[SampleResource(t.BUCKET, {"bucket": UNKNOWN}), *good],
         break_program=break_program,
@@ -109,11 +107,11 @@ def lifecycle(*rules: Mapping[str, object]) -> SampleResource:
 VERSIONED = SampleResource(
     t.BUCKET_VERSIONING, {"bucket": "b", "versioningConfiguration": {"status": "Enabled"}}, "versioning"
 )
-ABORT = {"abortIncompleteMultipartUpload": {"daysAfterInitiation": 1}}
-SPENT = {"spent": {"storageGb": 100_000, "puts": 0}}
+ABORTS_UPLOADS = {"abortIncompleteMultipartUpload": {"daysAfterInitiation": 1}}
+EXPENSIVE_USAGE = {"archive": {"storageGb": 100_000, "puts": 0}}
 EXPENSIVE_BLOCK = [
-    SampleResource("polyphony:blocks:Bucket", {}, "spent", parent="platform"),
-    SampleResource(t.BUCKET, {"bucket": "b"}, "store", parent="spent"),
+    SampleResource("polyphony:blocks:Bucket", {}, "archive", parent="platform"),
+    SampleResource(t.BUCKET, {"bucket": "b"}, "store", parent="archive"),
 ]
 
 SPECS = (
@@ -126,25 +124,25 @@ SPECS = (
         break_program=insert_resources([SampleResource("aws:lex/bot:Bot", {}, "bot")], ""),
         faulty_name="platform",
         undecided=False,
-        also_faulty=[],
     ),
     PolicySpec(
         "cost-usage-read",
         good=[platform()],
         bad=[platform(usage={"nobody": {"writes": 1}})],
         message_part="for nobody, but the stack has no block",
-        unknown=[platform(usage={"nobody": {"writes": 1}}), SampleResource(t.TABLE, {"name": UNKNOWN}, "late")],
-        break_program=publish_misspelt_usage,
+        unknown=[platform(usage={"nobody": {"writes": 1}}), SampleResource(t.TABLE, {"name": UNKNOWN}, "unknown")],
+        # The measure is called `writes`.
+        break_program=change_resource("platform", {"usage": {"ingestion-files": {"writess": 1}}}),
         faulty_name="platform",
         undecided=False,
     ),
     PolicySpec(
         "spend-within-budget",
-        good=[platform(usage=SPENT, budget=5000), *EXPENSIVE_BLOCK],
-        bad=[platform(usage=SPENT, budget=1), *EXPENSIVE_BLOCK],
-        message_part="spent $2,300.00",
+        good=[platform(usage=EXPENSIVE_USAGE, budget=5000), *EXPENSIVE_BLOCK],
+        bad=[platform(usage=EXPENSIVE_USAGE, budget=1), *EXPENSIVE_BLOCK],
+        message_part="archive $2,300.00",
         unknown=[
-            platform(usage=SPENT, budget=1),
+            platform(usage=EXPENSIVE_USAGE, budget=1),
             *EXPENSIVE_BLOCK,
             SampleResource(t.FUNCTION, {"memorySize": UNKNOWN}, "f"),
         ],
@@ -177,7 +175,7 @@ SPECS = (
         {"loggingConfig": None},
         "/aws/lambda/f",
         "name",
-        around=[SampleResource(t.LOG_GROUP, {"name": "l"}, "l")],
+        other_resources=[SampleResource(t.LOG_GROUP, {"name": "l"}, "l")],
         break_program=drop_resource("ingestion-manifest-builder-logs", BUILDER),
     ),
     PolicySpec(
@@ -201,29 +199,29 @@ SPECS = (
         {"containerProperties": json.dumps(CONTAINER)},
         {"containerProperties": "{}"},
         "a group that AWS would create",
-        around=[SampleResource(t.LOG_GROUP, {"name": "/polyphony/batch"}, "l")],
+        other_resources=[SampleResource(t.LOG_GROUP, {"name": "/polyphony/batch"}, "l")],
     ),
-    bucket(
+    bucket_spec(
         "bucket-objects-expire",
         [lifecycle({"expiration": {"days": 7}})],
-        [lifecycle(ABORT)],
+        [lifecycle(ABORTS_UPLOADS)],
         "No enabled lifecycle rule",
-        drop_resource("ingestion-landing-lifecycle", LANDING),
+        drop_resource("ingestion-landing-lifecycle", LANDING_BUCKET),
     ),
     resource_spec(
         "bucket-aborts-multipart",
         t.BUCKET_LIFECYCLE,
-        lifecycle(ABORT).props,
+        lifecycle(ABORTS_UPLOADS).props,
         {"rules": [{"status": "Enabled", "abortIncompleteMultipartUpload": {"daysAfterInitiation": 7}}]},
         "after 7 days",
     ),
-    bucket(
+    bucket_spec(
         "bucket-old-versions-expire",
         [VERSIONED, lifecycle({"noncurrentVersionExpiration": {"noncurrentDays": 30}})],
         [VERSIONED, lifecycle({"expiration": {"days": 7}})],
         "old versions are kept for ever",
         change_resource(
-            "ingestion-landing-lifecycle", {"rules": [{"status": "Enabled", "expiration": {"days": 9}}]}, LANDING
+            "ingestion-landing-lifecycle", {"rules": [{"status": "Enabled", "expiration": {"days": 9}}]}, LANDING_BUCKET
         ),
     ),
     property_spec("table-on-demand", t.TABLE, "billingMode", "PAY_PER_REQUEST", "PROVISIONED", "PROVISIONED"),
@@ -236,8 +234,8 @@ SPECS = (
         {"name": "r"},
         {"name": "s"},
         "every pushed image",
-        around=[SampleResource(t.IMAGE_REPOSITORY_LIFECYCLE, {"repository": "r"}, "l")],
-        added=True,
+        other_resources=[SampleResource(t.IMAGE_REPOSITORY_LIFECYCLE, {"repository": "r"}, "l")],
+        add_to_program=True,
     ),
     property_spec(
         "query-scans-limited", t.ATHENA_WORKGROUP, "configuration", {"bytesScannedCutoffPerQuery": 10}, {}, "any amount"
@@ -251,7 +249,9 @@ SPECS = (
         {"name": "f", "timeout": 300},
         {"timeout": 900},
         "900 seconds",
-        around=[SampleResource(t.FUNCTION_ASYNC_CONFIG, {"functionName": "other", "qualifier": "live"}, "async")],
+        other_resources=[
+            SampleResource(t.FUNCTION_ASYNC_CONFIG, {"functionName": "other", "qualifier": "live"}, "async")
+        ],
     ),
     property_spec(
         "function-provisioned-ceiling",
@@ -285,18 +285,25 @@ SPECS = (
         {"cacheClusterEnabled": True, "cacheClusterSize": "0.5"},
         "0.5 GB",
     ),
-    resource_spec("glue-worker-ceiling", t.GLUE_JOB, ETL, {"numberOfWorkers": 50}, "numberOfWorkers is 50"),
-    resource_spec("glue-no-quarter-worker", t.GLUE_JOB, ETL, {"workerType": "G.025X"}, "G.025X"),
-    resource_spec("glue-timeout-ceiling", t.GLUE_JOB, ETL, {"timeout": 480}, "480 minutes"),
-    resource_spec("glue-concurrency-set", t.GLUE_JOB, ETL, {"executionProperty": None}, "Its default is 1"),
+    resource_spec("glue-worker-ceiling", t.GLUE_JOB, GLUE_JOB, {"numberOfWorkers": 50}, "numberOfWorkers is 50"),
+    resource_spec("glue-no-quarter-worker", t.GLUE_JOB, GLUE_JOB, {"workerType": "G.025X"}, "G.025X"),
+    resource_spec("glue-timeout-ceiling", t.GLUE_JOB, GLUE_JOB, {"timeout": 480}, "480 minutes"),
+    resource_spec("glue-concurrency-set", t.GLUE_JOB, GLUE_JOB, {"executionProperty": None}, "Its default is 1"),
     replace(
-        resource_spec("glue-flex-before-prod", t.GLUE_JOB, ETL, {"executionClass": "STANDARD"}, "STANDARD", added=True),
+        resource_spec(
+            "glue-flex-before-prod",
+            t.GLUE_JOB,
+            GLUE_JOB,
+            {"executionClass": "STANDARD"},
+            "STANDARD",
+            add_to_program=True,
+        ),
         environment="staging",
     ),
     PolicySpec(
         "batch-spot-first",
-        good=orders("FARGATE_SPOT"),
-        bad=orders("FARGATE"),
+        good=batch_queue("FARGATE_SPOT"),
+        bad=batch_queue("FARGATE"),
         message_part="only on FARGATE,",
         unknown=[SampleResource(t.BATCH_QUEUE, {"computeEnvironmentOrders": UNKNOWN})],
         break_program=drop_resource("meetings-media-spot-queue", "meetings-media-on-demand-queue"),
@@ -309,18 +316,18 @@ SPECS = (
         {"vpcEndpointType": "Interface", **REASON_TAG},
         {"tags": {"Reason": "why not"}},
         "no tag Reason",
-        added=True,
+        add_to_program=True,
     ),
     resource_spec("customer-key-with-reason", t.KMS_KEY, REASON_TAG, {"tags": None}, "no tag Reason"),
-    ceiling("alarm-ceiling", t.ALARM, 201, "201 alarms"),
-    ceiling("dashboard-ceiling", t.DASHBOARD, 7, "7 dashboards"),
-    ceiling("custom-metric-ceiling", t.METRIC_FILTER, 61, "61 metrics"),
+    ceiling_spec("alarm-ceiling", t.ALARM, 201, "201 alarms"),
+    ceiling_spec("dashboard-ceiling", t.DASHBOARD, 7, "7 dashboards"),
+    ceiling_spec("custom-metric-ceiling", t.METRIC_FILTER, 61, "61 metrics"),
     property_spec("required-tags", t.QUEUE, "tags", TAGS, {**TAGS, "Owner": ""}, "no tag Owner"),
 )
 
 
-LIVE = "arn:aws:lambda:us-east-1:123456789012:function:{}:live"
-LONG = SampleResource(t.FUNCTION, {"name": "summarise", "timeout": 900})
+ALIAS_ARN = "arn:aws:lambda:us-east-1:123456789012:function:{}:live"
+SLOW_FUNCTION = SampleResource(t.FUNCTION, {"name": "summarise", "timeout": 900})
 ALWAYS_ON = (
     "aws:alb/loadBalancer:LoadBalancer",
     "aws:elb/loadBalancer:LoadBalancer",
@@ -328,25 +335,29 @@ ALWAYS_ON = (
 )
 
 
-def workflow(calls: str) -> SampleResource:
+def workflow_that_calls(function_name: str) -> SampleResource:
     """Return a workflow that calls a function."""
-    states = {"One": {"Type": "Task", "Arguments": {"FunctionName": LIVE.format(calls)}}}
+    states = {"One": {"Type": "Task", "Arguments": {"FunctionName": ALIAS_ARN.format(function_name)}}}
     return SampleResource(t.WORKFLOW, {"definition": json.dumps({"States": states})}, "workflow")
 
 
 CASES = (
     expect_no_finding("function-timeout-ceiling", SampleResource(t.FUNCTION, {"name": "f"})),
-    expect_no_finding("function-timeout-ceiling", LONG, workflow("summarise")),
-    expect_finding("function-timeout-ceiling", "900 seconds", LONG, workflow("summarise-more")),
-    expect_finding("function-timeout-ceiling", "900 seconds", LONG, workflow("do-summarise")),
+    # Only a function that a workflow calls may have a long timeout.
+    expect_no_finding("function-timeout-ceiling", SLOW_FUNCTION, workflow_that_calls("summarise")),
+    expect_finding("function-timeout-ceiling", "900 seconds", SLOW_FUNCTION, workflow_that_calls("summarise-more")),
+    expect_finding("function-timeout-ceiling", "900 seconds", SLOW_FUNCTION, workflow_that_calls("do-summarise")),
     expect_finding(
-        "function-timeout-ceiling", UNDECIDED, LONG, SampleResource(t.WORKFLOW, {"definition": UNKNOWN}, "workflow")
+        "function-timeout-ceiling",
+        UNDECIDED,
+        SLOW_FUNCTION,
+        SampleResource(t.WORKFLOW, {"definition": UNKNOWN}, "workflow"),
     ),
     *(expect_finding("no-always-on-service", "used or not", SampleResource(kind, {})) for kind in ALWAYS_ON),
     expect_finding(
         "api-logs-owned", "/aws/apigateway/", SampleResource(t.API_V2_STAGE, {"apiId": "a", "name": "live"})
     ),
-    expect_finding("glue-worker-ceiling", "G.8X", SampleResource(t.GLUE_JOB, {**ETL, "workerType": "G.8X"})),
+    expect_finding("glue-worker-ceiling", "G.8X", SampleResource(t.GLUE_JOB, {**GLUE_JOB, "workerType": "G.8X"})),
     expect_no_finding(
         "glue-no-quarter-worker",
         SampleResource(t.GLUE_JOB, {"command": {"name": "gluestreaming"}, "workerType": "G.025X"}),
@@ -358,7 +369,9 @@ CASES = (
     expect_finding(
         "bucket-aborts-multipart",
         "No rule for the whole bucket has abortIncompleteMultipartUpload",
-        SampleResource(t.BUCKET_LIFECYCLE, {"rules": [{"status": "Enabled", "filter": {"prefix": "a/"}, **ABORT}]}),
+        SampleResource(
+            t.BUCKET_LIFECYCLE, {"rules": [{"status": "Enabled", "filter": {"prefix": "a/"}, **ABORTS_UPLOADS}]}
+        ),
     ),
     expect_finding(
         "cost-estimate", "cannot be checked", platform(), SampleResource(t.BATCH_JOB, {"containerProperties": "{"})

@@ -1,4 +1,6 @@
-"""Specs of the policies about data protection."""
+"""Specs (the required behaviour of each policy) and further cases of the guardrail policies about data protection:
+encryption, TLS, public access, backups, logs without customer data, and authorization of API calls.
+"""
 
 import json
 from collections.abc import Mapping
@@ -21,20 +23,29 @@ from tests.policies.policy_harness import (
     property_spec,
     resource_spec,
 )
-from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, ROLE_ARN, allow, document
+from tests.policies.specs.sample_iam_documents import (
+    ACCOUNT,
+    ACCOUNT_ROOT,
+    QUEUE_ARN,
+    REGION,
+    ROLE_ARN,
+    allow,
+    document,
+)
 
-LANDING = "ingestion-landing-bucket"
-QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"
+LANDING_BUCKET = "ingestion-landing-bucket"
+"""Pulumi name of a bucket in the recorded program."""
 TOPIC_ARN = f"arn:aws:sns:{REGION}:{ACCOUNT}:q"
-BLOCKED = dict.fromkeys(("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True)
-ROOT = document(allow("kms:*", "*", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}))
-ROLE_ONLY = document(allow("kms:Decrypt", "*", Principal={"AWS": ROLE_ARN}))
-ANY = "x-amazon-apigateway-any-method"
-API = {
+ALL_BLOCKED = dict.fromkeys(("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True)
+KEY_POLICY_FOR_ROOT = document(allow("kms:*", "*", Principal={"AWS": ACCOUNT_ROOT}))
+KEY_POLICY_FOR_ROLE = document(allow("kms:Decrypt", "*", Principal={"AWS": ROLE_ARN}))
+ANY_METHOD = "x-amazon-apigateway-any-method"
+PROTECTED_PATHS = {
     "/episodes": {"get": {"security": [{"jwt": []}]}, "options": {}},
-    "/{proxy+}": {ANY: {"x-amazon-apigateway-integration": {"type": "mock"}}},
+    "/{proxy+}": {ANY_METHOD: {"x-amazon-apigateway-integration": {"type": "mock"}}},
 }
-DENY: dict[str, Any] = {
+"""Paths of an API. OPTIONS and a mock integration need no authorizer, because they run no code."""
+DENY_PLAIN_HTTP: dict[str, Any] = {
     "Effect": "Deny",
     "Principal": "*",
     "Action": "*",
@@ -44,18 +55,20 @@ DENY: dict[str, Any] = {
 
 
 def tls_only(**change: Any) -> str:
-    """Return a policy that refuses requests without TLS, with changes of its statement."""
-    return document({**DENY, **change})
+    """Return a policy that refuses requests without TLS. `change` replaces elements of its statement."""
+    return document({**DENY_PLAIN_HTTP, **change})
 
 
-def rest(paths: Mapping[str, Any]) -> str:
-    """Return an OpenAPI document with a security requirement for the whole document, which API Gateway ignores."""
+def openapi_document(paths: Mapping[str, Any]) -> str:
+    """Return an OpenAPI document with an authorizer `jwt`. The document also requires the authorizer of all operations, but
+    API Gateway ignores that. Only the requirement of an operation counts.
+    """
     authorizer = {"x-amazon-apigateway-authtype": "custom", "x-amazon-apigateway-authorizer": {"type": "token"}}
     schemes = {"securitySchemes": {"jwt": {"type": "apiKey", "name": "Authorization", "in": "header", **authorizer}}}
     return json.dumps({"security": [{"jwt": []}], "components": schemes, "paths": paths})
 
 
-def bucket(
+def bucket_spec(
     policy: str,
     kind: str,
     good: dict[str, object],
@@ -63,52 +76,54 @@ def bucket(
     message_part: str,
     break_program: ProgramBreak,
 ) -> PolicySpec:
-    """Return a spec of one resource that configures a bucket."""
-    home = SampleResource(t.BUCKET, {"bucket": "b"})
+    """Return a spec of one resource that configures a bucket. If `bad` is empty, the bad stack lacks the resource."""
+    bucket = SampleResource(t.BUCKET, {"bucket": "b"})
     return PolicySpec(
         policy,
-        good=[home, SampleResource(kind, {"bucket": "b", **good}, "setting")],
-        bad=[home, SampleResource(kind, {"bucket": "b", **bad}, "setting")] if bad else [home],
+        good=[bucket, SampleResource(kind, {"bucket": "b", **good}, "setting")],
+        bad=[bucket, SampleResource(kind, {"bucket": "b", **bad}, "setting")] if bad else [bucket],
         message_part=message_part,
-        unknown=[home, SampleResource(kind, {"bucket": UNKNOWN, **good}, "setting")],
+        unknown=[bucket, SampleResource(kind, {"bucket": UNKNOWN, **good}, "setting")],
         break_program=break_program,
     )
 
 
 SPECS = (
-    bucket(
+    bucket_spec(
         "bucket-encrypted",
         t.BUCKET_ENCRYPTION,
         {"rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]},
         {"rules": []},
         "no encryption configuration",
-        drop_resource("ingestion-landing-encryption", LANDING),
+        drop_resource("ingestion-landing-encryption", LANDING_BUCKET),
     ),
-    bucket(
+    bucket_spec(
         "bucket-public-access-blocked",
         t.BUCKET_PUBLIC_ACCESS,
-        dict(BLOCKED),
-        {**BLOCKED, "blockPublicPolicy": False},
+        dict(ALL_BLOCKED),
+        {**ALL_BLOCKED, "blockPublicPolicy": False},
         "does not enable blockPublicPolicy",
-        change_resource("ingestion-landing-public-access-block", {"restrictPublicBuckets": False}, LANDING),
+        change_resource("ingestion-landing-public-access-block", {"restrictPublicBuckets": False}, LANDING_BUCKET),
     ),
-    bucket(
+    bucket_spec(
         "bucket-tls-only",
         t.BUCKET_POLICY,
         {"policy": tls_only()},
         {"policy": tls_only(Condition={"Bool": {"aws:SecureTransport": "true"}})},
         "plain HTTP",
-        edit_json_property("ingestion-landing-policy", "policy", lambda found: found.update(Statement=[]), LANDING),
+        edit_json_property(
+            "ingestion-landing-policy", "policy", lambda policy: policy.update(Statement=[]), LANDING_BUCKET
+        ),
     ),
-    bucket(
+    bucket_spec(
         "bucket-owner-enforced",
         t.BUCKET_OWNERSHIP,
         {"rule": {"objectOwnership": "BucketOwnerEnforced"}},
         {"rule": {"objectOwnership": "ObjectWriter"}},
         "ObjectWriter",
-        drop_resource("ingestion-landing-ownership", LANDING),
+        drop_resource("ingestion-landing-ownership", LANDING_BUCKET),
     ),
-    bucket(
+    bucket_spec(
         "bucket-access-logged",
         t.BUCKET_LOGGING,
         {"targetBucket": "audit"},
@@ -122,7 +137,7 @@ SPECS = (
         {"bucket": "b", "targetBucket": "audit"},
         {"targetBucket": "b"},
         "is the bucket b itself",
-        added=True,
+        add_to_program=True,
     ),
     PolicySpec(
         "bucket-originals-versioned",
@@ -143,7 +158,7 @@ SPECS = (
             SampleResource(t.BUCKET_NOTIFICATION, {"bucket": UNKNOWN}, "notification"),
         ],
         break_program=change_resource(
-            "ingestion-landing-versioning", {"versioningConfiguration": {"status": "Suspended"}}, LANDING
+            "ingestion-landing-versioning", {"versioningConfiguration": {"status": "Suspended"}}, LANDING_BUCKET
         ),
     ),
     resource_spec(
@@ -157,7 +172,7 @@ SPECS = (
         {"name": "t", "tags": {"Backup": "daily"}},
         {"tags": {"Backup": "none"}},
         "'Backup': 'none'",
-        around=[
+        other_resources=[
             SampleResource(
                 t.BACKUP_SELECTION,
                 {"selectionTags": [{"type": "STRINGEQUALS", "key": "Backup", "value": "daily"}]},
@@ -171,7 +186,7 @@ SPECS = (
         {"name": "q"},
         {"name": "r"},
         "There is no IAM policy",
-        around=[SampleResource(t.QUEUE_POLICY, {"policy": tls_only(Resource=QUEUE_ARN)}, "policy")],
+        other_resources=[SampleResource(t.QUEUE_POLICY, {"policy": tls_only(Resource=QUEUE_ARN)}, "policy")],
     ),
     resource_spec(
         "topic-tls-only",
@@ -179,14 +194,16 @@ SPECS = (
         {"name": "q"},
         {"name": "r"},
         "There is no IAM policy",
-        around=[SampleResource(t.TOPIC_POLICY, {"policy": tls_only(Resource=TOPIC_ARN)}, "policy")],
+        other_resources=[SampleResource(t.TOPIC_POLICY, {"policy": tls_only(Resource=TOPIC_ARN)}, "policy")],
     ),
     property_spec("queue-encrypted", t.QUEUE, "sqsManagedSseEnabled", True, False, "sqsManagedSseEnabled"),
     resource_spec(
         "topic-key-lets-alarms-in", t.TOPIC, {"name": "q"}, {"kmsMasterKeyId": "alias/aws/sns"}, "alias/aws/sns"
     ),
     property_spec("key-rotates", t.KMS_KEY, "enableKeyRotation", True, None, "never rotated"),
-    property_spec("key-keeps-its-account", t.KMS_KEY, "policy", ROOT, ROLE_ONLY, "account's root"),
+    property_spec(
+        "key-keeps-its-account", t.KMS_KEY, "policy", KEY_POLICY_FOR_ROOT, KEY_POLICY_FOR_ROLE, "account's root"
+    ),
     property_spec("key-deletion-waits", t.KMS_KEY, "deletionWindowInDays", 30, 7, "deletionWindowInDays is 7"),
     property_spec(
         "api-traces-no-bodies", t.REST_METHOD_SETTINGS, "settings.dataTraceEnabled", False, True, "dataTraceEnabled"
@@ -203,7 +220,12 @@ SPECS = (
         "workflow-logs-no-data", t.WORKFLOW, "loggingConfiguration.includeExecutionData", False, True, "is true"
     ),
     property_spec(
-        "api-asks-who-calls", t.REST_API, "body", rest(API), rest({"/episodes": {"get": {}}}), "GET /episodes"
+        "api-asks-who-calls",
+        t.REST_API,
+        "body",
+        openapi_document(PROTECTED_PATHS),
+        openapi_document({"/episodes": {"get": {}}}),
+        "GET /episodes",
     ),
     property_spec(
         "repository-scans", t.IMAGE_REPOSITORY, "imageScanningConfiguration.scanOnPush", True, False, "scanOnPush"
@@ -230,7 +252,7 @@ SPECS = (
     ),
 )
 
-LETS_IN = document(allow("x:Get", QUEUE_ARN, Principal={"AWS": ROLE_ARN}))
+ALLOWS_ROLE = document(allow("x:Get", QUEUE_ARN, Principal={"AWS": ROLE_ARN}))
 
 
 def bucket_with_policy(**change: Any) -> list[SampleResource]:
@@ -241,23 +263,23 @@ def bucket_with_policy(**change: Any) -> list[SampleResource]:
     ]
 
 
-def refuses_plain_http(**change: Any) -> PolicyCase:
+def secure_bucket_case(**change: Any) -> PolicyCase:
     """Return a case of a bucket policy that refuses all requests without TLS."""
     return expect_no_finding("bucket-tls-only", *bucket_with_policy(**change))
 
 
-def allows_plain_http(**change: Any) -> PolicyCase:
-    """Return a case of a bucket policy that lets some requests without TLS through."""
+def insecure_bucket_case(**change: Any) -> PolicyCase:
+    """Return a case of a bucket policy that does not refuse all requests without TLS."""
     return expect_finding("bucket-tls-only", "plain HTTP", *bucket_with_policy(**change))
 
 
 def buckets(*names: str) -> list[SampleResource]:
-    """Return buckets."""
+    """Return buckets with these names."""
     return [SampleResource(t.BUCKET, {"bucket": name}, name) for name in names]
 
 
 def log_delivery_policy(name: str, effect: str = "Allow") -> SampleResource:
-    """Return a bucket policy about the service that delivers access logs."""
+    """Return a bucket policy that allows or denies the delivery of access logs of other buckets."""
     statement = {"Effect": effect, "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject"}
     return SampleResource(t.BUCKET_POLICY, {"bucket": name, "policy": document(statement)}, f"{name}-policy")
 
@@ -267,28 +289,47 @@ def table(**tags: str) -> SampleResource:
     return SampleResource(t.TABLE, {"name": "t", "tags": {"Backup": "none", **tags}})
 
 
-def images(*moving: str) -> SampleResource:
-    """Return a repository in which some tags may move."""
-    filters = [{"filter": tag, "filterType": "WILDCARD"} for tag in moving]
+def repository(*movable_tags: str) -> SampleResource:
+    """Return an image repository in which some tags may move to other images."""
+    filters = [{"filter": tag, "filterType": "WILDCARD"} for tag in movable_tags]
     return SampleResource(
         t.IMAGE_REPOSITORY,
         {"imageTagMutability": "IMMUTABLE_WITH_EXCLUSION", "imageTagMutabilityExclusionFilters": filters},
     )
 
 
-PROXY = {"x-amazon-apigateway-integration": {"type": "aws_proxy"}}
-OPEN_OPERATIONS: list[dict[str, Any]] = [PROXY, {"security": []}, {"security": [{}]}, {"security": [{"jwt": []}, {}]}]
-SAYS_WHO = {"CallersCheckedBy": "the token in the body"}
-ASKS = "api-asks-who-calls"
-TARGET = {"name": "h", "protocolType": "HTTP", "target": UNKNOWN}
+PROXY_INTEGRATION = {"x-amazon-apigateway-integration": {"type": "aws_proxy"}}
+OPEN_OPERATIONS: list[dict[str, Any]] = [
+    PROXY_INTEGRATION,
+    {"security": []},
+    {"security": [{}]},
+    {"security": [{"jwt": []}, {}]},
+]
+"""Operations of an OpenAPI document that any client may call."""
+CALLERS_CHECKED = {"CallersCheckedBy": "the token in the body"}
+"""Tag that says how the program itself identifies callers. The API then needs no authorizer."""
+API_ASKS_WHO_CALLS = "api-asks-who-calls"
+API_WITH_TARGET = {"name": "h", "protocolType": "HTTP", "target": UNKNOWN}
 
 
-def api(operations: Mapping[str, Any], tags: Mapping[str, str] | None = None, kind: str = t.REST_API) -> SampleResource:
-    """Return an API with one path."""
-    return SampleResource(kind, {"body": rest({"/x": operations}), "tags": dict(tags or {})})
+def open_api_case(message_part: str, *samples: SampleResource) -> PolicyCase:
+    """Return a case of an API that does not identify its callers."""
+    return expect_finding(API_ASKS_WHO_CALLS, message_part, *samples)
 
 
-def routed(
+def protected_api_case(*samples: SampleResource) -> PolicyCase:
+    """Return a case of an API that identifies its callers, or does not need to."""
+    return expect_no_finding(API_ASKS_WHO_CALLS, *samples)
+
+
+def api_with_path(
+    operations: Mapping[str, Any], tags: Mapping[str, str] | None = None, kind: str = t.REST_API
+) -> SampleResource:
+    """Return an API with the path `/x` and its operations."""
+    return SampleResource(kind, {"body": openapi_document({"/x": operations}), "tags": dict(tags or {})})
+
+
+def api_with_route(
     key: str, protocol: str = "HTTP", tags: Mapping[str, str] | None = None, **route: str
 ) -> list[SampleResource]:
     """Return a WebSocket or HTTP API with one route."""
@@ -299,26 +340,27 @@ def routed(
 
 
 CASES = (
-    refuses_plain_http(),
-    refuses_plain_http(Action="s3:*"),
-    refuses_plain_http(Principal={"AWS": "*"}),
-    refuses_plain_http(Resource="*"),
-    refuses_plain_http(Condition={"Bool": {"aws:SecureTransport": False}}),
-    refuses_plain_http(Condition={"Bool": {"AWS:securetransport": ["false"]}}),
+    # Requests with plain HTTP.
+    secure_bucket_case(),
+    secure_bucket_case(Action="s3:*"),
+    secure_bucket_case(Principal={"AWS": "*"}),
+    secure_bucket_case(Resource="*"),
+    secure_bucket_case(Condition={"Bool": {"aws:SecureTransport": False}}),
+    secure_bucket_case(Condition={"Bool": {"AWS:securetransport": ["false"]}}),
     expect_no_finding(
         "topic-tls-only",
         SampleResource(t.TOPIC, {"name": "q"}),
         SampleResource(t.TOPIC_POLICY, {"policy": tls_only(Resource=TOPIC_ARN, Action="sns:Publish")}, "p"),
     ),
-    allows_plain_http(Effect="Allow"),
-    allows_plain_http(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}),
-    allows_plain_http(Action="s3:PutObject"),
-    allows_plain_http(Resource="arn:aws:s3:::b"),
-    allows_plain_http(Resource="arn:aws:s3:::b/*"),
-    allows_plain_http(Resource=["arn:aws:s3:::b", "arn:aws:s3:::b/some/*"]),
-    allows_plain_http(Condition={**DENY["Condition"], "StringEquals": {"aws:PrincipalAccount": ACCOUNT}}),
-    allows_plain_http(Condition={"BoolIfExists": {"aws:SecureTransport": "false"}}),
-    allows_plain_http(Condition={}),
+    insecure_bucket_case(Effect="Allow"),
+    insecure_bucket_case(Principal={"AWS": ACCOUNT_ROOT}),
+    insecure_bucket_case(Action="s3:PutObject"),
+    insecure_bucket_case(Resource="arn:aws:s3:::b"),
+    insecure_bucket_case(Resource="arn:aws:s3:::b/*"),
+    insecure_bucket_case(Resource=["arn:aws:s3:::b", "arn:aws:s3:::b/some/*"]),
+    insecure_bucket_case(Condition={**DENY_PLAIN_HTTP["Condition"], "StringEquals": {"aws:PrincipalAccount": ACCOUNT}}),
+    insecure_bucket_case(Condition={"BoolIfExists": {"aws:SecureTransport": "false"}}),
+    insecure_bucket_case(Condition={}),
     # An inline policy counts if the program sets it. It does not count if only the provider returns it.
     expect_no_finding("bucket-tls-only", SampleResource(t.BUCKET, {"bucket": "b", "policy": tls_only()})),
     expect_finding(
@@ -329,15 +371,15 @@ CASES = (
         "queue-tls-only",
         "does not refuse",
         SampleResource(t.QUEUE, {"name": "q", "policy": tls_only(Resource=QUEUE_ARN)}),
-        SampleResource(t.QUEUE_POLICY, {"policy": LETS_IN}, "beside"),
+        SampleResource(t.QUEUE_POLICY, {"policy": ALLOWS_ROLE}, "policy"),
     ),
     expect_finding(
         "queue-tls-only",
         "does not refuse",
         SampleResource(t.QUEUE, {"name": "q"}, provider_outputs={"policy": tls_only(Resource=QUEUE_ARN)}),
-        SampleResource(t.QUEUE_POLICY, {"policy": LETS_IN}, "beside"),
+        SampleResource(t.QUEUE_POLICY, {"policy": ALLOWS_ROLE}, "policy"),
     ),
-    expect_finding("queue-tls-only", "does not refuse", SampleResource(t.QUEUE, {"name": "q", "policy": LETS_IN})),
+    expect_finding("queue-tls-only", "does not refuse", SampleResource(t.QUEUE, {"name": "q", "policy": ALLOWS_ROLE})),
     expect_finding("queue-tls-only", "cannot be checked", SampleResource(t.QUEUE, {"name": "q", "policy": "[]"})),
     expect_finding(
         "queue-tls-only", "There is no IAM policy", SampleResource(t.QUEUE, {"name": "q", "policy": UNKNOWN})
@@ -348,6 +390,7 @@ CASES = (
         SampleResource(t.ROLE, {}, "role"),
         SampleResource(t.QUEUE, {"name": "q", "policy": UNKNOWN}, references={"policy": ["role"]}),
     ),
+    # Access logs of buckets. The bucket that receives the logs needs none itself.
     expect_no_finding("bucket-access-logged", *buckets("audit"), log_delivery_policy("audit")),
     expect_finding(
         "bucket-access-logged",
@@ -365,6 +408,7 @@ CASES = (
         faulty_name="other",
     ),
     expect_finding("bucket-public-access-blocked", "blockPublicAcls", SampleResource(t.BUCKET_V2, {"bucket": "b"})),
+    # A tag must give a reason of some length.
     expect_no_finding("table-backed-up", table(Reason="a record would hold what must not be stored")),
     *(
         expect_finding("table-backed-up", "No backup selection", table(Reason=reason))
@@ -375,47 +419,45 @@ CASES = (
         "account's root",
         SampleResource(t.KMS_REPLICA_KEY, {"policy": document(allow("kms:Decrypt", "*", Principal={"AWS": ROLE_ARN}))}),
     ),
-    expect_no_finding(
-        "key-keeps-its-account", SampleResource(t.KMS_KEY, {"description": "KMS lets the account in by itself"})
-    ),
+    # KMS gives the account access to a key without a policy.
+    expect_no_finding("key-keeps-its-account", SampleResource(t.KMS_KEY, {"description": "x"})),
     expect_finding(
         "api-traces-no-bodies",
         "dataTraceEnabled",
         SampleResource(t.API_V2_STAGE, {"defaultRouteSettings": {"dataTraceEnabled": True}}),
     ),
-    expect_no_finding("repository-tags-immutable", images("latest")),
+    expect_no_finding("repository-tags-immutable", repository("latest")),
     *(
-        expect_finding("repository-tags-immutable", "move to other images", images(*moving))
-        for moving in (("v*",), ("latest", "*"), ("lat*",))
+        expect_finding("repository-tags-immutable", "move to other images", repository(*movable_tags))
+        for movable_tags in (("v*",), ("latest", "*"), ("lat*",))
     ),
-    expect_no_finding(ASKS, SampleResource(t.REST_METHOD, {"httpMethod": "OPTIONS", "authorization": "NONE"})),
-    expect_no_finding(ASKS, api({"post": {}}, SAYS_WHO)),
-    expect_finding(ASKS, "POST /x requires no authorization", api({"post": {}}, {"CallersCheckedBy": "somebody"})),
+    # Authorization of API calls. The tag CallersCheckedBy must give an explanation of some length.
+    protected_api_case(SampleResource(t.REST_METHOD, {"httpMethod": "OPTIONS", "authorization": "NONE"})),
+    protected_api_case(api_with_path({"post": {}}, CALLERS_CHECKED)),
+    open_api_case("POST /x requires no authorization", api_with_path({"post": {}}, {"CallersCheckedBy": "somebody"})),
     *(
-        expect_finding(ASKS, "POST /x requires no authorization", api({"post": operation}, kind=kind))
+        open_api_case("POST /x requires no authorization", api_with_path({"post": operation}, kind=kind))
         for kind in (t.REST_API, t.API_V2)
         for operation in OPEN_OPERATIONS
     ),
-    expect_finding(ASKS, "ANY /x requires no authorization", api({ANY: PROXY})),
-    expect_no_finding(ASKS, api({ANY: {**PROXY, "security": [{"jwt": []}]}})),
+    open_api_case("ANY /x requires no authorization", api_with_path({ANY_METHOD: PROXY_INTEGRATION})),
+    protected_api_case(api_with_path({ANY_METHOD: {**PROXY_INTEGRATION, "security": [{"jwt": []}]}})),
     *(
-        expect_finding(ASKS, f"{key} requires no authorization", *routed(key))
+        open_api_case(f"{key} requires no authorization", *api_with_route(key))
         for key in ("POST /admin", "ANY /{proxy+}", "$default")
     ),
-    expect_finding(
-        ASKS, "GET /admin requires", SampleResource(t.API_V2_ROUTE, {"apiId": "a1b2", "routeKey": "GET /admin"})
-    ),
-    expect_no_finding(ASKS, *routed("POST /admin", authorizationType="JWT")),
-    expect_no_finding(ASKS, *routed("OPTIONS /admin")),
-    expect_no_finding(ASKS, *routed("$default", "WEBSOCKET")),
-    expect_no_finding(ASKS, *routed("$connect", "WEBSOCKET", SAYS_WHO)),
+    open_api_case("GET /admin requires", SampleResource(t.API_V2_ROUTE, {"apiId": "a1b2", "routeKey": "GET /admin"})),
+    protected_api_case(*api_with_route("POST /admin", authorizationType="JWT")),
+    protected_api_case(*api_with_route("OPTIONS /admin")),
+    protected_api_case(*api_with_route("$default", "WEBSOCKET")),
+    protected_api_case(*api_with_route("$connect", "WEBSOCKET", CALLERS_CHECKED)),
     *(
-        expect_finding(
-            ASKS, "Any client may call $connect", *routed("$connect", "WEBSOCKET", tags, authorizationType="NONE")
+        open_api_case(
+            "Any client may call $connect", *api_with_route("$connect", "WEBSOCKET", tags, authorizationType="NONE")
         )
         for tags in ({}, {"CallersCheckedBy": "somebody"}, {"Reason": "its function verifies the token"})
     ),
-    expect_finding(ASKS, "any caller reaches the target", SampleResource(t.API_V2, TARGET)),
-    expect_finding(ASKS, "any caller reaches the target", SampleResource(t.API_V2, {**TARGET, "target": "arn"})),
-    expect_no_finding(ASKS, SampleResource(t.API_V2, {**TARGET, "tags": SAYS_WHO})),
+    open_api_case("any caller reaches the target", SampleResource(t.API_V2, API_WITH_TARGET)),
+    open_api_case("any caller reaches the target", SampleResource(t.API_V2, {**API_WITH_TARGET, "target": "arn"})),
+    protected_api_case(SampleResource(t.API_V2, {**API_WITH_TARGET, "tags": CALLERS_CHECKED})),
 )

@@ -1,7 +1,9 @@
-"""Spec and variations of the policy about companions: resources that configure another resource.
+"""Spec (the required behaviour), further cases, and variations of the guardrail policy about companions: resources that
+configure another resource, for example the public access block of a bucket. A resource may have only one companion of a
+type.
 
-Most cases are of other policies, for example `bucket-encrypted`. Each must report a resource with two companions if
-only one companion is right.
+Most cases are about other policies, for example `bucket-encrypted`. Such a policy must report a resource with two
+companions if only one of them is right.
 """
 
 import json
@@ -18,12 +20,12 @@ from tests.policies.policy_harness import (
     expect_no_finding,
     insert_resources,
 )
-from tests.policies.program_variations import ProgramVariation, added, changed, found_by
+from tests.policies.program_variations import ProgramVariation, add_resource, change_properties, found_by
 from tests.policies.specs.data_protection import tls_only
-from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, allow, document
+from tests.policies.specs.sample_iam_documents import ACCOUNT, QUEUE_ARN, REGION, allow, document
 
-COMPANIONS = "one-companion-per-resource"
-LANDING = "polyphony-prod-ingestion-landing-123456789012"
+ONE_COMPANION = "one-companion-per-resource"
+LANDING_BUCKET = "polyphony-prod-ingestion-landing-123456789012"
 ALL_BLOCKED = {
     "blockPublicAcls": True,
     "blockPublicPolicy": True,
@@ -31,52 +33,59 @@ ALL_BLOCKED = {
     "restrictPublicBuckets": True,
 }
 BUCKET = SampleResource(t.BUCKET, {"bucket": "b"}, "b")
-BLOCK = SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": "b", **ALL_BLOCKED}, "block")
-OPEN = dict.fromkeys(ALL_BLOCKED, False)
+ACCESS_BLOCK = SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": "b", **ALL_BLOCKED}, "block")
+NOT_BLOCKED = dict.fromkeys(ALL_BLOCKED, False)
 
 SPECS = (
     PolicySpec(
-        COMPANIONS,
-        good=[BUCKET, BLOCK, SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": "c", **ALL_BLOCKED}, "other")],
-        bad=[BUCKET, BLOCK, SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": "b", **OPEN})],
+        ONE_COMPANION,
+        good=[BUCKET, ACCESS_BLOCK, SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": "c", **ALL_BLOCKED}, "other")],
+        bad=[BUCKET, ACCESS_BLOCK, SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": "b", **NOT_BLOCKED})],
         message_part="the same thing on AWS as block, so AWS refuses one definition or replaces it",
         unknown=[
             BUCKET,
             SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": UNKNOWN}, "other"),
             SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": UNKNOWN}, references={"bucket": ["b"]}),
-            BLOCK,
+            ACCESS_BLOCK,
         ],
         undecided=False,
-        break_program=insert_resources([SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": LANDING, **OPEN})]),
+        break_program=insert_resources(
+            [SampleResource(t.BUCKET_PUBLIC_ACCESS, {"bucket": LANDING_BUCKET, **NOT_BLOCKED})]
+        ),
         also_faulty=["ingestion-landing-public-access-block"],
     ),
 )
 
 
-def broken_bucket(
-    policy: str, message_part: str, companions: tuple[str, Props, Props], *more: SampleResource
+def contradicting_companions_case(
+    policy: str, message_part: str, companions: tuple[str, Props, Props], *other_resources: SampleResource
 ) -> PolicyCase:
-    """Return a case of a bucket with two companions of one type, of which only the first is right."""
-    kind, right, wrong = companions
-    resources = [SampleResource(kind, {"bucket": "b", **props}, name) for name, props in (("c1", right), ("c2", wrong))]
-    return expect_finding(policy, message_part, BUCKET, *more, *resources)
+    """Return a case of a bucket with two companions of one type: the type, right properties, and wrong properties."""
+    kind, right_props, wrong_props = companions
+    first = SampleResource(kind, {"bucket": "b", **right_props}, "c1")
+    second = SampleResource(kind, {"bucket": "b", **wrong_props}, "c2")
+    return expect_finding(policy, message_part, BUCKET, *other_resources, first, second)
 
 
 QUEUE = SampleResource(t.QUEUE, {"name": "q"}, "q")
-QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"
-LETS_IN = document(allow("sqs:SendMessage", QUEUE_ARN, Principal={"AWS": ACCOUNT}))
+POLICY_WITHOUT_TLS = document(allow("sqs:SendMessage", QUEUE_ARN, Principal={"AWS": ACCOUNT}))
 ENCRYPTED = {"rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]}
 OWNED = {"rule": {"objectOwnership": "BucketOwnerEnforced"}}
 VERSIONED = {"versioningConfiguration": {"status": "Enabled"}}
-UPLOADS = SampleResource(t.BUCKET_NOTIFICATION, {"bucket": "b"}, "notification")
-"""Notification that shows that users upload originals to the bucket."""
+UPLOAD_NOTIFICATION = SampleResource(t.BUCKET_NOTIFICATION, {"bucket": "b"}, "notification")
+"""Notification about new objects. It shows that users upload originals, so the bucket needs versioning."""
 STAGE = SampleResource(t.REST_STAGE, {"restApi": "a", "stageName": "live"}, "stage")
-LIMITS = {"throttlingRateLimit": 1, "throttlingBurstLimit": 1, "loggingLevel": "ERROR", "metricsEnabled": True}
-EXPIRES = {
+GOOD_STAGE_SETTINGS = {
+    "throttlingRateLimit": 1,
+    "throttlingBurstLimit": 1,
+    "loggingLevel": "ERROR",
+    "metricsEnabled": True,
+}
+EXPIRING_RULES = {
     "rules": [{"status": "Enabled", "expiration": {"days": 1}, "noncurrentVersionExpiration": {"noncurrentDays": 1}}]
 }
 FUNCTION = SampleResource(t.FUNCTION, {"name": "f"}, "f")
-LANDS = {"destinationConfig": {"onFailure": {"destination": "arn:x"}}}
+FAILURE_DESTINATION = {"destinationConfig": {"onFailure": {"destination": "arn:x"}}}
 
 
 def stage_settings(**settings: object) -> SampleResource:
@@ -87,31 +96,35 @@ def stage_settings(**settings: object) -> SampleResource:
     )
 
 
-# One companion with the right setting is not enough, because AWS may keep the setting of the other one.
-BROKEN_BESIDE_RIGHT: tuple[PolicyCase, ...] = (
-    broken_bucket(
+# AWS keeps the setting of only one of two companions, and it may be the wrong one.
+CONTRADICTING_COMPANIONS: tuple[PolicyCase, ...] = (
+    contradicting_companions_case(
         "bucket-public-access-blocked",
         "does not enable",
         (t.BUCKET_PUBLIC_ACCESS, ALL_BLOCKED, {**ALL_BLOCKED, "blockPublicPolicy": False}),
     ),
-    broken_bucket("bucket-encrypted", "no encryption", (t.BUCKET_ENCRYPTION, ENCRYPTED, {"rules": []})),
-    broken_bucket("bucket-tls-only", "plain HTTP", (t.BUCKET_POLICY, {"policy": tls_only()}, {"policy": document()})),
-    broken_bucket(
+    contradicting_companions_case("bucket-encrypted", "no encryption", (t.BUCKET_ENCRYPTION, ENCRYPTED, {"rules": []})),
+    contradicting_companions_case(
+        "bucket-tls-only", "plain HTTP", (t.BUCKET_POLICY, {"policy": tls_only()}, {"policy": document()})
+    ),
+    contradicting_companions_case(
         "bucket-owner-enforced",
         "ObjectWriter",
         (t.BUCKET_OWNERSHIP, OWNED, {"rule": {"objectOwnership": "ObjectWriter"}}),
     ),
-    broken_bucket(
+    contradicting_companions_case(
         "bucket-originals-versioned",
         "not enabled",
         (t.BUCKET_VERSIONING, VERSIONED, {"versioningConfiguration": {"status": "Suspended"}}),
-        UPLOADS,
+        UPLOAD_NOTIFICATION,
     ),
-    broken_bucket("bucket-objects-expire", "kept for ever", (t.BUCKET_LIFECYCLE, EXPIRES, {"rules": []})),
-    broken_bucket(
+    contradicting_companions_case(
+        "bucket-objects-expire", "kept for ever", (t.BUCKET_LIFECYCLE, EXPIRING_RULES, {"rules": []})
+    ),
+    contradicting_companions_case(
         "bucket-old-versions-expire",
         "kept for ever",
-        (t.BUCKET_LIFECYCLE, EXPIRES, {"rules": []}),
+        (t.BUCKET_LIFECYCLE, EXPIRING_RULES, {"rules": []}),
         SampleResource(t.BUCKET_VERSIONING, {"bucket": "b", **VERSIONED}, "versioning"),
     ),
     expect_finding(
@@ -119,83 +132,100 @@ BROKEN_BESIDE_RIGHT: tuple[PolicyCase, ...] = (
         "plain HTTP",
         QUEUE,
         SampleResource(t.QUEUE_POLICY, {"policy": tls_only(Resource=QUEUE_ARN)}, "p1"),
-        SampleResource(t.QUEUE_POLICY, {"policy": LETS_IN}, "p2"),
+        SampleResource(t.QUEUE_POLICY, {"policy": POLICY_WITHOUT_TLS}, "p2"),
     ),
     expect_finding(
         "topic-tls-only",
         "plain HTTP",
         SampleResource(t.TOPIC, {"name": "q"}, "q"),
         SampleResource(t.TOPIC_POLICY, {"policy": tls_only(Resource=QUEUE_ARN, Action="sns:Publish")}, "p1"),
-        SampleResource(t.TOPIC_POLICY, {"policy": LETS_IN}, "p2"),
+        SampleResource(t.TOPIC_POLICY, {"policy": POLICY_WITHOUT_TLS}, "p2"),
     ),
     expect_finding(
-        "api-throttled", "throttlingRateLimit", STAGE, stage_settings(**LIMITS), stage_settings(loggingLevel="ERROR")
+        "api-throttled",
+        "throttlingRateLimit",
+        STAGE,
+        stage_settings(**GOOD_STAGE_SETTINGS),
+        stage_settings(loggingLevel="ERROR"),
     ),
-    expect_finding("api-logged", "loggingLevel", STAGE, stage_settings(**LIMITS), stage_settings(loggingLevel="OFF")),
     expect_finding(
-        "api-measured", "metricsEnabled", STAGE, stage_settings(**LIMITS), stage_settings(metricsEnabled=False)
+        "api-logged", "loggingLevel", STAGE, stage_settings(**GOOD_STAGE_SETTINGS), stage_settings(loggingLevel="OFF")
+    ),
+    expect_finding(
+        "api-measured",
+        "metricsEnabled",
+        STAGE,
+        stage_settings(**GOOD_STAGE_SETTINGS),
+        stage_settings(metricsEnabled=False),
     ),
     expect_finding(
         "async-failure-lands",
         "no failure destination",
         FUNCTION,
-        SampleResource(t.FUNCTION_ASYNC_CONFIG, {"functionName": "f", "qualifier": "live", **LANDS}, "a1"),
+        SampleResource(
+            t.FUNCTION_ASYNC_CONFIG, {"functionName": "f", "qualifier": "live", **FAILURE_DESTINATION}, "a1"
+        ),
         SampleResource(t.FUNCTION_ASYNC_CONFIG, {"functionName": "f", "qualifier": "next"}, "a2"),
     ),
 )
 CASES: tuple[PolicyCase, ...] = (
-    *BROKEN_BESIDE_RIGHT,
+    *CONTRADICTING_COMPANIONS,
     # The provider generates the names.
     expect_no_finding(
-        COMPANIONS, SampleResource(t.ALARM, {"name": UNKNOWN}, "a"), SampleResource(t.ALARM, {"name": UNKNOWN}, "b")
+        ONE_COMPANION, SampleResource(t.ALARM, {"name": UNKNOWN}, "a"), SampleResource(t.ALARM, {"name": UNKNOWN}, "b")
     ),
     expect_finding(
-        COMPANIONS,
-        "The property policy of this resource and the resource thing define the same setting",
-        SampleResource(t.QUEUE, {"name": "q", "policy": LETS_IN}, "q"),
-        SampleResource(t.QUEUE_POLICY, {"queueUrl": "https://x/q", "policy": LETS_IN}),
+        ONE_COMPANION,
+        "The property policy of this resource and the resource sample define the same setting",
+        SampleResource(t.QUEUE, {"name": "q", "policy": POLICY_WITHOUT_TLS}, "q"),
+        SampleResource(t.QUEUE_POLICY, {"queueUrl": "https://x/q", "policy": POLICY_WITHOUT_TLS}),
     ),
     expect_no_finding(
-        COMPANIONS,
-        SampleResource(t.QUEUE, {"name": "q"}, "q", provider_outputs={"policy": LETS_IN}),
-        SampleResource(t.QUEUE_POLICY, {"queueUrl": "https://x/q", "policy": LETS_IN}),
+        ONE_COMPANION,
+        SampleResource(t.QUEUE, {"name": "q"}, "q", provider_outputs={"policy": POLICY_WITHOUT_TLS}),
+        SampleResource(t.QUEUE_POLICY, {"queueUrl": "https://x/q", "policy": POLICY_WITHOUT_TLS}),
     ),
 )
 
-OF_LANDING: Mapping[str, tuple[str, Props]] = {
-    "public access block": (t.BUCKET_PUBLIC_ACCESS, OPEN),
+COMPANIONS_OF_LANDING_BUCKET: Mapping[str, tuple[str, Props]] = {
+    "public access block": (t.BUCKET_PUBLIC_ACCESS, NOT_BLOCKED),
     "weaker public access block": (t.BUCKET_PUBLIC_ACCESS, {**ALL_BLOCKED, "restrictPublicBuckets": False}),
     "equal public access block": (t.BUCKET_PUBLIC_ACCESS, ALL_BLOCKED),
     "ownership": (t.BUCKET_OWNERSHIP, {"rule": {"objectOwnership": "ObjectWriter"}}),
     "bucket policy": (t.BUCKET_POLICY, {"policy": document()}),
     "encryption": (t.BUCKET_ENCRYPTION, ENCRYPTED),
     "versioning": (t.BUCKET_VERSIONING, {"versioningConfiguration": {"status": "Suspended"}}),
-    "lifecycle": (t.BUCKET_LIFECYCLE, EXPIRES),
-    "access log": (t.BUCKET_LOGGING, {"targetBucket": LANDING}),
+    "lifecycle": (t.BUCKET_LIFECYCLE, EXPIRING_RULES),
+    "access log": (t.BUCKET_LOGGING, {"targetBucket": LANDING_BUCKET}),
     "CORS": (t.BUCKET_CORS, {"corsRules": []}),
     "notification": (t.BUCKET_NOTIFICATION, {"queues": []}),
 }
-ROLE_POLICY = {"role": "polyphony-prod-ingestion-sweeper", "policy": document()}
+SWEEPER = "polyphony-prod-ingestion-sweeper"
+"""Name of a function and of its role."""
+VIDEO_JOBS_RULE = "polyphony-prod-livestream-video-jobs"
+ROLE_POLICY = {"role": SWEEPER, "policy": document()}
 """Properties of an inline policy of a role."""
 VARIATIONS: tuple[ProgramVariation, ...] = (
     *found_by(
-        COMPANIONS,
-        *(added(f"second {label}", kind, {"bucket": LANDING, **props}) for label, (kind, props) in OF_LANDING.items()),
-        added(
-            "block by reference",
-            t.BUCKET_PUBLIC_ACCESS,
-            {"bucket": UNKNOWN, **OPEN},
-            references={"bucket": ["voice-qa-audio-bucket"]},
+        ONE_COMPANION,
+        *(
+            add_resource(f"second {label}", kind, {"bucket": LANDING_BUCKET, **props})
+            for label, (kind, props) in COMPANIONS_OF_LANDING_BUCKET.items()
         ),
-        added("block by ARN", t.BUCKET_PUBLIC_ACCESS, {"bucket": f"arn:aws:s3:::{LANDING}", **OPEN}),
-        added("role policy of one name", t.ROLE_POLICY, {**ROLE_POLICY, "name": "grants"}),
-        added(
+        add_resource(
+            "block by reference", t.BUCKET_PUBLIC_ACCESS, NOT_BLOCKED, references={"bucket": "voice-qa-audio-bucket"}
+        ),
+        add_resource(
+            "block by ARN", t.BUCKET_PUBLIC_ACCESS, {"bucket": f"arn:aws:s3:::{LANDING_BUCKET}", **NOT_BLOCKED}
+        ),
+        add_resource("role policy of the same name", t.ROLE_POLICY, {**ROLE_POLICY, "name": "grants"}),
+        add_resource(
             "role policy by reference",
             t.ROLE_POLICY,
-            {"role": UNKNOWN, "name": "grants", "policy": "{}"},
-            references={"role": ["ingestion-steps-role"]},
+            {"name": "grants", "policy": "{}"},
+            references={"role": "ingestion-steps-role"},
         ),
-        added(
+        add_resource(
             "queue policy by URL",
             t.QUEUE_POLICY,
             {
@@ -203,95 +233,91 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
                 "policy": document(),
             },
         ),
-        added(
+        add_resource(
             "queue policy by reference",
             t.QUEUE_POLICY,
-            {"queueUrl": UNKNOWN, "policy": document()},
-            references={"queueUrl": ["ingestion-intake-queue"]},
+            {"policy": document()},
+            references={"queueUrl": "ingestion-intake-queue"},
         ),
-        added(
+        add_resource(
             "topic policy by ARN",
             t.TOPIC_POLICY,
             {"arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:polyphony-prod-foundation-alerts", "policy": document()},
         ),
-        added(
+        add_resource(
             "topic policy by reference",
             t.TOPIC_POLICY,
-            {"arn": UNKNOWN, "policy": document()},
-            references={"arn": ["foundation-alerts-topic"]},
+            {"policy": document()},
+            references={"arn": "foundation-alerts-topic"},
         ),
-        added(
+        add_resource(
             "settings of a stage",
             t.REST_METHOD_SETTINGS,
-            {"restApi": UNKNOWN, "stageName": "api", "methodPath": "*/*", "settings": {}},
-            references={"restApi": ["livestream-api-api"]},
+            {"stageName": "api", "methodPath": "*/*", "settings": {}},
+            references={"restApi": "livestream-api-api"},
         ),
-        added(
-            "failure destination",
-            t.FUNCTION_ASYNC_CONFIG,
-            {"functionName": "polyphony-prod-ingestion-sweeper", "qualifier": "live"},
-        ),
-        added(
+        add_resource("failure destination", t.FUNCTION_ASYNC_CONFIG, {"functionName": SWEEPER, "qualifier": "live"}),
+        add_resource(
             "lifecycle of images",
             t.IMAGE_REPOSITORY_LIFECYCLE,
-            {"repository": UNKNOWN, "policy": "{}"},
-            references={"repository": ["meetings-media-images-repository"]},
+            {"policy": "{}"},
+            references={"repository": "meetings-media-images-repository"},
         ),
-        added(
+        add_resource(
             "roles of a pool",
             t.IDENTITY_POOL_ROLES,
-            {"identityPoolId": UNKNOWN, "roles": {}},
-            references={"identityPoolId": ["voice-qa-guests-pool"]},
+            {"roles": {}},
+            references={"identityPoolId": "voice-qa-guests-pool"},
         ),
-        added("API Gateway's account", t.API_GATEWAY_ACCOUNT, {}),
-        added(
-            "event target",
-            t.EVENT_TARGET,
-            {"rule": "polyphony-prod-livestream-video-jobs", "targetId": "video-jobs", "arn": QUEUE_ARN},
+        add_resource("API Gateway's account", t.API_GATEWAY_ACCOUNT, {}),
+        add_resource(
+            "event target", t.EVENT_TARGET, {"rule": VIDEO_JOBS_RULE, "targetId": "video-jobs", "arn": QUEUE_ARN}
         ),
-        changed("inline queue policy", "ingestion-intake-queue", {"policy": LETS_IN}),
-        changed("inline bucket policy", "ingestion-lake-bucket", {"policy": document()}),
-        changed("inline encryption", "voice-qa-audio-bucket", {"serverSideEncryptionConfiguration": {"rule": {}}}),
-        changed("inline topic policy", "foundation-alerts-topic", {"policy": LETS_IN}),
-        changed(
+        change_properties("inline queue policy", "ingestion-intake-queue", {"policy": POLICY_WITHOUT_TLS}),
+        change_properties("inline bucket policy", "ingestion-lake-bucket", {"policy": document()}),
+        change_properties(
+            "inline encryption", "voice-qa-audio-bucket", {"serverSideEncryptionConfiguration": {"rule": {}}}
+        ),
+        change_properties("inline topic policy", "foundation-alerts-topic", {"policy": POLICY_WITHOUT_TLS}),
+        change_properties(
             "inline role policy", "ingestion-steps-role", {"inlinePolicies": [{"name": "x", "policy": json.dumps({})}]}
         ),
-        added("bucket of one name", t.BUCKET, {"bucket": LANDING, "forceDestroy": True}),
-        added("queue of one name", t.QUEUE, {"name": "polyphony-prod-ingestion-intake"}),
-        added("topic of one name", t.TOPIC, {"name": "polyphony-prod-foundation-alerts"}),
-        added("alarm of one name", t.ALARM, {"name": "polyphony-prod-foundation-backup-failed-dlq-critical"}),
-        added("second platform", t.PLATFORM, {"account": "999999999999", "environment": "dev"}),
+        add_resource("bucket of the same name", t.BUCKET, {"bucket": LANDING_BUCKET, "forceDestroy": True}),
+        add_resource("queue of the same name", t.QUEUE, {"name": "polyphony-prod-ingestion-intake"}),
+        add_resource("topic of the same name", t.TOPIC, {"name": "polyphony-prod-foundation-alerts"}),
+        add_resource(
+            "alarm of the same name", t.ALARM, {"name": "polyphony-prod-foundation-backup-failed-dlq-critical"}
+        ),
+        add_resource("second platform", t.PLATFORM, {"account": "999999999999", "environment": "dev"}),
     ),
     # Harmless.
-    added("policy of an unknown API", t.REST_POLICY, {"restApiId": UNKNOWN, "policy": "{}"}),
-    added("role policy of another name", t.ROLE_POLICY, {**ROLE_POLICY, "name": "polyphony-prod-more"}),
-    added("role policy with a generated name", t.ROLE_POLICY, ROLE_POLICY),  # the provider generates a unique name
-    added("companion of another bucket", t.BUCKET_CORS, {"bucket": "polyphony-prod-ingestion-lake-123456789012"}),
-    added(
+    add_resource("policy of an unknown API", t.REST_POLICY, {"restApiId": UNKNOWN, "policy": "{}"}),
+    add_resource("role policy of another name", t.ROLE_POLICY, {**ROLE_POLICY, "name": "polyphony-prod-more"}),
+    # The provider generates a unique name.
+    add_resource("role policy without a name", t.ROLE_POLICY, ROLE_POLICY),
+    add_resource(
+        "companion of another bucket", t.BUCKET_CORS, {"bucket": "polyphony-prod-ingestion-lake-123456789012"}
+    ),
+    add_resource(
         "settings of a method",
         t.REST_METHOD_SETTINGS,
-        {"restApi": UNKNOWN, "stageName": "api", "methodPath": "x/GET", "settings": {}},
-        references={"restApi": ["livestream-api-api"]},
+        {"stageName": "api", "methodPath": "x/GET", "settings": {}},
+        references={"restApi": "livestream-api-api"},
     ),
-    added(
+    add_resource(
         "second target of a rule",
         t.EVENT_TARGET,
-        {
-            "rule": "polyphony-prod-livestream-video-jobs",
-            "targetId": "copies",
-            "arn": QUEUE_ARN,
-            "deadLetterConfig": {"arn": QUEUE_ARN},
-        },
+        {"rule": VIDEO_JOBS_RULE, "targetId": "copies", "arn": QUEUE_ARN, "deadLetterConfig": {"arn": QUEUE_ARN}},
     ),
-    added(
+    add_resource(
         "permission of another statement",
         t.FUNCTION_PERMISSION,
-        {"function": "polyphony-prod-ingestion-sweeper", "qualifier": "live", "principal": ACCOUNT},
+        {"function": SWEEPER, "qualifier": "live", "principal": ACCOUNT},
     ),
-    added(
+    add_resource(
         "asynchronous settings of another alias",
         t.FUNCTION_ASYNC_CONFIG,
-        {"functionName": "polyphony-prod-ingestion-sweeper", "qualifier": "next", **LANDS},
+        {"functionName": SWEEPER, "qualifier": "next", **FAILURE_DESTINATION},
     ),
-    added("second bucket metric", t.BUCKET_METRIC, {"bucket": LANDING, "name": "all"}),
+    add_resource("second bucket metric", t.BUCKET_METRIC, {"bucket": LANDING_BUCKET, "name": "all"}),
 )

@@ -1,29 +1,30 @@
-"""Specs and variations of the policies about federated identities, and about roles that assume or trust other roles."""
+"""Spec (the required behaviour) and variations of the guardrail policies about roles that trust federated identities or
+other roles, or assume other roles. A variation is a change of one role of the recorded program.
+
+A federated identity has a token of an identity provider, for example of GitHub, whose audience and subject the trust
+policy must compare.
+"""
 
 import json
 from itertools import cycle
 from typing import Any
 
 from guardrails.model import resource_types as t
-from tests.policies.policy_harness import (
-    UNKNOWN,
-    PolicyCase,
-    PolicySpec,
-    SampleResource,
-    change_resource,
-)
-from tests.policies.program_variations import ProgramVariation, changed, granted
+from tests.policies.policy_harness import UNKNOWN, PolicyCase, PolicySpec, SampleResource, change_resource
+from tests.policies.program_variations import ProgramVariation, add_statement, change_properties, found_by
 from tests.policies.specs.guest_permissions import COGNITO, GUEST_TRUST
-from tests.policies.specs.sample_iam_documents import ACCOUNT, ROLE_ARN, allow, trust
+from tests.policies.specs.sample_iam_documents import ACCOUNT, ACCOUNT_ROOT, ROLE_ARN, allow, trust
 
-FEDERATED, POOL = "iam-trust-federated-conditioned", "iam-trust-own-identity-pool"
-PRINCIPAL, ASSUME = "iam-trust-exact-principal", "iam-assume-role-exact"
+FEDERATED, OWN_IDENTITY_POOL = "iam-trust-federated-conditioned", "iam-trust-own-identity-pool"
+EXACT_PRINCIPAL, ASSUME_ROLE_EXACT = "iam-trust-exact-principal", "iam-assume-role-exact"
 GITHUB = "token.actions.githubusercontent.com"
+ROLES = f"arn:aws:iam::{ACCOUNT}:role"
+FOREIGN_ROLE = "arn:aws:iam::999999999999:role/x"
 PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/"
-AUDIENCE, SUBJECT = f"{GITHUB}:aud", f"{GITHUB}:sub"
-STS = {AUDIENCE: "sts.amazonaws.com"}
-EXACT = "repo:owner/polyphony:environment:prod"
-FUNCTIONS = cycle(
+AUDIENCE_KEY, SUBJECT_KEY = f"{GITHUB}:aud", f"{GITHUB}:sub"
+STS_AUDIENCE = {AUDIENCE_KEY: "sts.amazonaws.com"}
+EXACT_SUBJECT = "repo:owner/polyphony:environment:prod"
+FUNCTION_NAMES = cycle(
     f"{subsystem}-{function}"
     for subsystem, functions in {
         "ingestion": ("manifest-builder", "steps", "sweeper"),
@@ -34,19 +35,16 @@ FUNCTIONS = cycle(
     }.items()
     for function in functions
 )
-"""Functions of the program, whose roles the variations change. Each variation takes the next one, because variations of
-different roles are tested together.
+"""Names of functions whose roles the variations change. Each variation takes the next one, because variations of different
+roles are tested together.
 """
-POOL_RESOURCE = SampleResource(t.IDENTITY_POOL, {"identityPoolName": "p"}, "pool")
+POOL = SampleResource(t.IDENTITY_POOL, {"identityPoolName": "p"}, "pool")
 
 SPECS = (
     PolicySpec(
-        POOL,
-        good=[
-            POOL_RESOURCE,
-            SampleResource(t.ROLE, {"assumeRolePolicy": UNKNOWN}, references={"assumeRolePolicy": ["pool"]}),
-        ],
-        bad=[POOL_RESOURCE, SampleResource(t.ROLE, {"assumeRolePolicy": GUEST_TRUST})],
+        OWN_IDENTITY_POOL,
+        good=[POOL, SampleResource(t.ROLE, {"assumeRolePolicy": UNKNOWN}, references={"assumeRolePolicy": ["pool"]})],
+        bad=[POOL, SampleResource(t.ROLE, {"assumeRolePolicy": GUEST_TRUST})],
         message_part="no id of an identity pool of this stack",
         unknown=[SampleResource(t.ROLE, {"assumeRolePolicy": UNKNOWN})],
         break_program=change_resource("ingestion-sweeper-role", {"assumeRolePolicy": GUEST_TRUST}),
@@ -55,137 +53,151 @@ SPECS = (
 CASES: tuple[PolicyCase, ...] = ()
 
 
-def github(label: str, policy: str = FEDERATED, *, host: str = GITHUB, **condition: Any) -> ProgramVariation:
-    """Return a variation in which a role trusts jobs of GitHub Actions."""
+def trust_github(label: str, *, host: str = GITHUB, **condition: Any) -> ProgramVariation:
+    """Return a variation in which a role trusts jobs of GitHub Actions, or tokens of another provider (`host`)."""
     text = trust({"Federated": PROVIDER_ARN + host}, condition, "sts:AssumeRoleWithWebIdentity")
-    return changed(label, f"{next(FUNCTIONS)}-role", {"assumeRolePolicy": text}, policy)
+    return change_properties(label, f"{next(FUNCTION_NAMES)}-role", {"assumeRolePolicy": text})
 
 
-def github_subject(
-    label: str, subject: object, policy: str = FEDERATED, operator: str = "StringEquals"
-) -> ProgramVariation:
-    """Return a variation in which a role trusts jobs of GitHub Actions with a subject."""
-    if operator == "StringEquals":
-        return github(label, policy, StringEquals={**STS, SUBJECT: subject})
-    conditions: dict[str, Any] = {"StringEquals": STS, operator: {SUBJECT: subject}}
-    return github(label, policy, **conditions)
+def trust_subject(label: str, subject: object, operator: str = "StringEquals") -> ProgramVariation:
+    """Return a variation in which a role trusts jobs of GitHub Actions whose token has a subject."""
+    condition: dict[str, Any] = {"StringEquals": dict(STS_AUDIENCE)}
+    condition.setdefault(operator, {})[SUBJECT_KEY] = subject
+    return trust_github(label, **condition)
 
 
-def trusts(
-    label: str, principal: object, policy: str = PRINCIPAL, condition: dict[str, object] | None = None
-) -> ProgramVariation:
+def trust_principal(label: str, principal: object, condition: dict[str, object] | None = None) -> ProgramVariation:
     """Return a variation in which a role trusts one more principal."""
     [statement] = json.loads(trust(principal, condition))["Statement"]
-    return granted(label, f"{next(FUNCTIONS)}-role", statement, policy, "assumeRolePolicy")
+    return add_statement(label, f"{next(FUNCTION_NAMES)}-role", statement, "assumeRolePolicy")
 
 
-def assumes(label: str, resource: object, policy: str = ASSUME, action: str = "sts:AssumeRole") -> ProgramVariation:
+def allow_assuming(label: str, resource: object, action: str = "sts:AssumeRole") -> ProgramVariation:
     """Return a variation in which a role may assume other roles."""
-    return granted(label, f"{next(FUNCTIONS)}-grants", {**allow(action), "Resource": resource}, policy)
+    return add_statement(label, f"{next(FUNCTION_NAMES)}-grants", {**allow(action), "Resource": resource})
 
 
 VARIATIONS: tuple[ProgramVariation, ...] = (
-    github_subject("every repository", "*", operator="StringLike"),
-    github_subject("whole owner", "repo:owner/*", operator="StringLike"),
-    github_subject("owner with a prefix", "repo:owner*", operator="StringLike"),
-    github_subject("every ref of a repository", "repo:owner/polyphony:*", operator="StringLike"),
-    github_subject("every environment", "repo:owner/polyphony:environment:*", operator="StringLike"),
-    github_subject("wildcard that StringEquals takes literally", "repo:owner/polyphony:environment:*"),
-    github_subject("environments with a prefix", "repo:owner/polyphony:environment:prod-?", operator="StringLike"),
-    github_subject("environment of every repository", "repo:owner/*:environment:prod", operator="StringLike"),
-    github_subject("pull requests", "repo:owner/polyphony:pull_request"),
-    github_subject("branch", "repo:owner/polyphony:ref:refs/heads/main"),
-    github_subject("tag", "repo:owner/polyphony:ref:refs/tags/v1"),
-    github_subject("one of several subjects", [EXACT, "repo:owner/polyphony:pull_request"]),
-    github_subject("owner without a repository", "repo:owner:environment:prod"),
-    github_subject("reusable workflow", "job_workflow_ref:owner/polyphony/.github/workflows/x.yml@refs/heads/main"),
-    github_subject("subject if it exists", EXACT, operator="StringEqualsIfExists"),
-    github_subject("all values", EXACT, operator="ForAllValues:StringEquals"),
-    github_subject("not a subject", "repo:other/polyphony:environment:prod", operator="StringNotEquals"),
-    github_subject("policy variable", "repo:owner/${aws:PrincipalTag/repo}:environment:prod", operator="StringLike"),
-    github("no condition"),
-    github("no audience", StringEquals={SUBJECT: EXACT}),
-    github("audience of GitHub", StringEquals={AUDIENCE: "https://github.com/owner", SUBJECT: EXACT}),
-    github("every audience", StringLike={AUDIENCE: "*"}, StringEquals={SUBJECT: EXACT}),
-    github("no subject", StringEquals=STS),
-    github("owner instead of a subject", StringEquals={**STS, f"{GITHUB}:repository_owner": "owner"}),
-    github("provider of an enterprise", host=f"{GITHUB}/company", StringEquals=STS),
-    github("claims of another provider", host="token.example.com", StringEquals={**STS, SUBJECT: EXACT}),
-    github(
-        "subjects of another provider",
-        host="gitlab.example.com",
-        StringLike={"gitlab.example.com:aud": "x", "gitlab.example.com:sub": "project_path:group/*"},
-    ),
-    trusts("everybody", "*"),
-    trusts("every principal of AWS", {"AWS": "*"}),
-    trusts("own account", {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}),
-    trusts("own account id", {"AWS": ACCOUNT}),
-    trusts("roles with a prefix", {"AWS": f"arn:aws:iam::{ACCOUNT}:role/polyphony-*"}),
-    trusts("role with a placeholder", {"AWS": f"arn:aws:iam::{ACCOUNT}:role/polyphony-prod-?"}),
-    trusts("user", {"AWS": f"arn:aws:iam::{ACCOUNT}:user/x"}),
-    trusts("session", {"AWS": f"arn:aws:sts::{ACCOUNT}:assumed-role/x/y"}),
-    trusts(
-        "principals of an organisation",
-        {"AWS": "*"},
-        condition={"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
-    ),
-    trusts("one of several roles", {"AWS": [ROLE_ARN, f"arn:aws:iam::{ACCOUNT}:role/*"]}),
-    trusts("foreign role", {"AWS": "arn:aws:iam::999999999999:role/x"}, "account-known"),
-    trusts("foreign role beside an own one", {"AWS": [ROLE_ARN, "arn:aws:iam::999999999999:role/x"]}, "account-known"),
-    trusts("SAML provider", {"Federated": f"arn:aws:iam::{ACCOUNT}:saml-provider/x"}, FEDERATED),
-    trusts(
-        "foreign identity pool",
-        {"Federated": COGNITO},
-        POOL,
-        {
-            "StringEquals": {f"{COGNITO}:aud": f"us-east-1:{'0' * 8}"},
-            "ForAnyValue:StringLike": {f"{COGNITO}:amr": "unauthenticated"},
-        },
-    ),
-    trusts(
-        "identity pools of a region",
-        {"Federated": COGNITO},
+    *found_by(
         FEDERATED,
-        {
-            "StringLike": {f"{COGNITO}:aud": "us-east-1:*"},
-            "ForAnyValue:StringLike": {f"{COGNITO}:amr": "authenticated"},
-        },
+        trust_subject("every repository", "*", "StringLike"),
+        trust_subject("whole owner", "repo:owner/*", "StringLike"),
+        trust_subject("owner with a prefix", "repo:owner*", "StringLike"),
+        trust_subject("every ref of a repository", "repo:owner/polyphony:*", "StringLike"),
+        trust_subject("every environment", "repo:owner/polyphony:environment:*", "StringLike"),
+        trust_subject("wildcard that StringEquals takes literally", "repo:owner/polyphony:environment:*"),
+        trust_subject("environments with a prefix", "repo:owner/polyphony:environment:prod-?", "StringLike"),
+        trust_subject("environment of every repository", "repo:owner/*:environment:prod", "StringLike"),
+        trust_subject("pull requests", "repo:owner/polyphony:pull_request"),
+        trust_subject("branch", "repo:owner/polyphony:ref:refs/heads/main"),
+        trust_subject("tag", "repo:owner/polyphony:ref:refs/tags/v1"),
+        trust_subject("one of several subjects", [EXACT_SUBJECT, "repo:owner/polyphony:pull_request"]),
+        trust_subject("owner without a repository", "repo:owner:environment:prod"),
+        trust_subject("reusable workflow", "job_workflow_ref:owner/polyphony/.github/workflows/x.yml@refs/heads/main"),
+        trust_subject("subject if it exists", EXACT_SUBJECT, "StringEqualsIfExists"),
+        trust_subject("all values", EXACT_SUBJECT, "ForAllValues:StringEquals"),
+        trust_subject("not a subject", "repo:other/polyphony:environment:prod", "StringNotEquals"),
+        trust_subject("policy variable", "repo:owner/${aws:PrincipalTag/repo}:environment:prod", "StringLike"),
+        trust_github("no condition"),
+        trust_github("no audience", StringEquals={SUBJECT_KEY: EXACT_SUBJECT}),
+        trust_github(
+            "audience of GitHub", StringEquals={AUDIENCE_KEY: "https://github.com/owner", SUBJECT_KEY: EXACT_SUBJECT}
+        ),
+        trust_github("every audience", StringLike={AUDIENCE_KEY: "*"}, StringEquals={SUBJECT_KEY: EXACT_SUBJECT}),
+        trust_github("no subject", StringEquals=STS_AUDIENCE),
+        trust_github(
+            "owner instead of a subject", StringEquals={**STS_AUDIENCE, f"{GITHUB}:repository_owner": "owner"}
+        ),
+        trust_github("provider of an enterprise", host=f"{GITHUB}/company", StringEquals=STS_AUDIENCE),
+        trust_github(
+            "claims of another provider",
+            host="token.example.com",
+            StringEquals={**STS_AUDIENCE, SUBJECT_KEY: EXACT_SUBJECT},
+        ),
+        trust_github(
+            "subjects of another provider",
+            host="gitlab.example.com",
+            StringLike={"gitlab.example.com:aud": "x", "gitlab.example.com:sub": "project_path:group/*"},
+        ),
+        trust_principal("SAML provider", {"Federated": f"arn:aws:iam::{ACCOUNT}:saml-provider/x"}),
+        trust_principal(
+            "identity pools of a region",
+            {"Federated": COGNITO},
+            {
+                "StringLike": {f"{COGNITO}:aud": "us-east-1:*"},
+                "ForAnyValue:StringLike": {f"{COGNITO}:amr": "authenticated"},
+            },
+        ),
+        trust_principal(
+            "identities of every type",
+            {"Federated": COGNITO},
+            {"StringEquals": {f"{COGNITO}:aud": "x"}, "ForAnyValue:StringLike": {f"{COGNITO}:amr": "*"}},
+        ),
     ),
-    trusts(
-        "identities of every type",
-        {"Federated": COGNITO},
-        FEDERATED,
-        {"StringEquals": {f"{COGNITO}:aud": "x"}, "ForAnyValue:StringLike": {f"{COGNITO}:amr": "*"}},
+    *found_by(
+        EXACT_PRINCIPAL,
+        trust_principal("everybody", "*"),
+        trust_principal("every principal of AWS", {"AWS": "*"}),
+        trust_principal("own account", {"AWS": ACCOUNT_ROOT}),
+        trust_principal("own account id", {"AWS": ACCOUNT}),
+        trust_principal("roles with a prefix", {"AWS": f"{ROLES}/polyphony-*"}),
+        trust_principal("role with a placeholder", {"AWS": f"{ROLES}/polyphony-prod-?"}),
+        trust_principal("user", {"AWS": f"arn:aws:iam::{ACCOUNT}:user/x"}),
+        trust_principal("session", {"AWS": f"arn:aws:sts::{ACCOUNT}:assumed-role/x/y"}),
+        trust_principal(
+            "principals of an organisation", {"AWS": "*"}, {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}
+        ),
+        trust_principal("one of several roles", {"AWS": [ROLE_ARN, f"{ROLES}/*"]}),
     ),
-    assumes("every role", "*"),
-    assumes("every role of the account", f"arn:aws:iam::{ACCOUNT}:role/*"),
-    assumes("role with a placeholder in its name", f"arn:aws:iam::{ACCOUNT}:role/polyphony-prod-?dmin"),
-    assumes("role named by a tag", f"arn:aws:iam::{ACCOUNT}:role/${{aws:PrincipalTag/team}}"),
-    assumes("one name in every account", "arn:aws:iam::*:role/polyphony-prod-media"),
-    assumes("roles by a wildcard action", f"arn:aws:iam::{ACCOUNT}:role/x-*", action="sts:Assume*"),
-    assumes("web identity roles", f"arn:aws:iam::{ACCOUNT}:role/x-*", action="sts:AssumeRoleWithWebIdentity"),
-    assumes("root of accounts", f"arn:aws:iam::{ACCOUNT}:root", action="sts:AssumeRoot"),
-    assumes("foreign role to assume", "arn:aws:iam::999999999999:role/x", "account-known"),
+    *found_by(
+        OWN_IDENTITY_POOL,
+        trust_principal(
+            "foreign identity pool",
+            {"Federated": COGNITO},
+            {
+                "StringEquals": {f"{COGNITO}:aud": f"us-east-1:{'0' * 8}"},
+                "ForAnyValue:StringLike": {f"{COGNITO}:amr": "unauthenticated"},
+            },
+        ),
+    ),
+    *found_by(
+        ASSUME_ROLE_EXACT,
+        allow_assuming("every role", "*"),
+        allow_assuming("every role of the account", f"{ROLES}/*"),
+        allow_assuming("role with a placeholder in its name", f"{ROLES}/polyphony-prod-?dmin"),
+        allow_assuming("role named by a tag", f"{ROLES}/${{aws:PrincipalTag/team}}"),
+        allow_assuming("one name in every account", "arn:aws:iam::*:role/polyphony-prod-media"),
+        allow_assuming("roles by a wildcard action", f"{ROLES}/x-*", "sts:Assume*"),
+        allow_assuming("web identity roles", f"{ROLES}/x-*", "sts:AssumeRoleWithWebIdentity"),
+        allow_assuming("root of accounts", ACCOUNT_ROOT, "sts:AssumeRoot"),
+    ),
+    *found_by(
+        "account-known",
+        trust_principal("foreign role", {"AWS": FOREIGN_ROLE}),
+        trust_principal("foreign role beside an own one", {"AWS": [ROLE_ARN, FOREIGN_ROLE]}),
+        allow_assuming("foreign role to assume", FOREIGN_ROLE),
+    ),
     # Harmless.
-    github_subject("exact environment", EXACT, ""),
-    github_subject("exact environment with StringLike", EXACT, "", "StringLike"),
-    github_subject("immutable ids", "repo:owner@1234567/polyphony@987654321:environment:prod", ""),
-    github_subject("two environments", [EXACT, "repo:owner/polyphony:environment:prod-preview"], ""),
-    github(
+    trust_subject("exact environment", EXACT_SUBJECT),
+    trust_subject("exact environment with StringLike", EXACT_SUBJECT, "StringLike"),
+    trust_subject("immutable ids", "repo:owner@1234567/polyphony@987654321:environment:prod"),
+    trust_subject("two environments", [EXACT_SUBJECT, "repo:owner/polyphony:environment:prod-preview"]),
+    trust_github(
         "more conditions",
-        "",
-        StringEquals={**STS, SUBJECT: EXACT},
-        StringNotLike={SUBJECT: "repo:*:pull_request"},
+        StringEquals={**STS_AUDIENCE, SUBJECT_KEY: EXACT_SUBJECT},
+        StringNotLike={SUBJECT_KEY: "repo:*:pull_request"},
         Bool={"aws:SecureTransport": "true"},
     ),
-    github("key in another case", "", StringEquals={AUDIENCE.upper(): "sts.amazonaws.com", SUBJECT.upper(): EXACT}),
-    github(
+    trust_github(
+        "key in another case",
+        StringEquals={AUDIENCE_KEY.upper(): "sts.amazonaws.com", SUBJECT_KEY.upper(): EXACT_SUBJECT},
+    ),
+    trust_github(
         "exact subject of another provider",
-        "",
         host="token.example.com",
         StringEquals={"token.example.com:aud": "x", "token.example.com:sub": "service-7"},
     ),
-    trusts("own role", {"AWS": ROLE_ARN}, ""),
-    trusts("own role with a path", {"AWS": f"arn:aws:iam::{ACCOUNT}:role/teams/voice/polyphony-prod-media"}, ""),
-    assumes("own role to assume", ROLE_ARN, ""),
+    trust_principal("own role", {"AWS": ROLE_ARN}),
+    trust_principal("own role with a path", {"AWS": f"{ROLES}/teams/voice/polyphony-prod-media"}),
+    allow_assuming("own role to assume", ROLE_ARN),
 )

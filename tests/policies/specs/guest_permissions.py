@@ -1,4 +1,9 @@
-"""Specs of the policies about Cognito guests."""
+"""Specs (the required behaviour of each policy) and further cases of the guardrail policies about guests: users of a
+Cognito identity pool without authentication.
+
+A role is a guest role if the pool's attachment of roles names it, or if its trust policy allows unauthenticated
+identities. Guests may only reach objects and items whose key contains their identity id.
+"""
 
 from guardrails.model import resource_types as t
 from tests.policies.policy_harness import (
@@ -14,15 +19,17 @@ from tests.policies.policy_harness import (
 from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, TABLE_ARN, Statement, allow, document, trust
 
 COGNITO = "cognito-identity.amazonaws.com"
-OWN = f"${{{COGNITO}:sub}}"
-KEYS = "dynamodb:LeadingKeys"
-NOT_NULL = {"Null": {KEYS: "false"}}
-OWN_KEYS = {"ForAllValues:StringLike": {KEYS: f"{OWN}#*"}, **NOT_NULL}
-BUCKET = "arn:aws:s3:::b"
-OWN_PREFIX = {"s3:prefix": f"{OWN}/*"}
-POOL = {"StringEquals": {f"{COGNITO}:aud": "pool"}}
-UNAUTHENTICATED = {"ForAnyValue:StringLike": {f"{COGNITO}:amr": "unauthenticated"}}
-GUEST = SampleResource(t.ROLE, {"name": "guest", "assumeRolePolicy": UNKNOWN})
+GUEST_ID = f"${{{COGNITO}:sub}}"
+"""IAM policy variable with the identity id of the guest."""
+LEADING_KEYS = "dynamodb:LeadingKeys"
+KEY_REQUIRED = {"Null": {LEADING_KEYS: "false"}}
+OWN_KEYS = {"ForAllValues:StringLike": {LEADING_KEYS: f"{GUEST_ID}#*"}, **KEY_REQUIRED}
+BUCKET_ARN = "arn:aws:s3:::b"
+OWN_PREFIX = {"s3:prefix": f"{GUEST_ID}/*"}
+OF_POOL = {"StringEquals": {f"{COGNITO}:aud": "pool"}}
+OF_GUESTS = {"ForAnyValue:StringLike": {f"{COGNITO}:amr": "unauthenticated"}}
+GUEST_ROLE = SampleResource(t.ROLE, {"name": "guest", "assumeRolePolicy": UNKNOWN})
+"""Role of guests. Its trust policy is unknown, because it contains the pool's id."""
 
 
 def guest_trust(**condition: object) -> str:
@@ -30,36 +37,35 @@ def guest_trust(**condition: object) -> str:
     return trust({"Federated": COGNITO}, condition, "sts:AssumeRoleWithWebIdentity")
 
 
-GUEST_TRUST = guest_trust(**POOL, **UNAUTHENTICATED)
+GUEST_TRUST = guest_trust(**OF_POOL, **OF_GUESTS)
 
 
-def pool_roles(role: str = "guest") -> SampleResource:
+def pool_roles(role_name: str = "guest") -> SampleResource:
     """Return the attachment that names the guest role of a pool."""
-    arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{role_name}"
     return SampleResource(
         t.IDENTITY_POOL_ROLES, {"identityPoolId": UNKNOWN, "roles": {"unauthenticated": arn}}, "roles"
     )
 
 
-def guests(*statements: Statement) -> list[SampleResource]:
-    """Return a guest role, its attachment, and a policy. The trust policy is unknown, because it contains the pool's
-    id.
-    """
-    return [
-        GUEST,
-        pool_roles(),
-        SampleResource(t.ROLE_POLICY, {"role": "guest", "policy": document(*statements)}, "grants"),
-    ]
+def guest_policy(*statements: Statement) -> SampleResource:
+    """Return a policy of the guest role."""
+    return SampleResource(t.ROLE_POLICY, {"role": "guest", "policy": document(*statements)}, "grants")
 
 
-def guest(policy: str, good: Statement, bad: Statement, message_part: str) -> PolicySpec:
-    """Return a spec of a guest's permissions."""
+def guest_with(*statements: Statement) -> list[SampleResource]:
+    """Return the guest role, its attachment to the pool, and a policy with statements."""
+    return [GUEST_ROLE, pool_roles(), guest_policy(*statements)]
+
+
+def guest_spec(policy: str, good: Statement, bad: Statement, message_part: str) -> PolicySpec:
+    """Return a spec of one statement of the guest role's policy."""
     return PolicySpec(
         policy,
-        good=guests(good),
-        bad=guests(bad),
+        good=guest_with(good),
+        bad=guest_with(bad),
         message_part=message_part,
-        unknown=[*guests(bad), SampleResource(t.ROLE_POLICY, {"role": "guest", "policy": UNKNOWN}, "late")],
+        unknown=[*guest_with(bad), SampleResource(t.ROLE_POLICY, {"role": "guest", "policy": UNKNOWN}, "unknown")],
         break_program=insert_resources(
             [
                 SampleResource(t.ROLE, {"name": "visitor", "assumeRolePolicy": GUEST_TRUST}),
@@ -71,19 +77,19 @@ def guest(policy: str, good: Statement, bad: Statement, message_part: str) -> Po
 
 
 SPECS = (
-    guest(
+    guest_spec(
         "guests-own-objects-only",
-        allow("s3:PutObject", f"{BUCKET}/queries/{OWN}/*"),
-        allow("s3:PutObject", f"{BUCKET}/queries/*"),
-        f"{BUCKET}/queries/*",
+        allow("s3:PutObject", f"{BUCKET_ARN}/queries/{GUEST_ID}/*"),
+        allow("s3:PutObject", f"{BUCKET_ARN}/queries/*"),
+        f"{BUCKET_ARN}/queries/*",
     ),
-    guest(
+    guest_spec(
         "guests-own-items-only",
         allow(["dynamodb:GetItem", "dynamodb:PutItem"], TABLE_ARN, OWN_KEYS),
-        allow("dynamodb:GetItem", TABLE_ARN, {"ForAllValues:StringLike": {KEYS: f"{OWN}#*"}}),
+        allow("dynamodb:GetItem", TABLE_ARN, {"ForAllValues:StringLike": {LEADING_KEYS: f"{GUEST_ID}#*"}}),
         "also matches a request without any key",
     ),
-    guest(
+    guest_spec(
         "guests-few-services",
         allow("execute-api:Invoke", f"arn:aws:execute-api:{REGION}:{ACCOUNT}:abc/live/$connect"),
         allow("states:StartExecution", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:x"),
@@ -93,87 +99,96 @@ SPECS = (
 )
 
 
-def reaches_other_objects(actions: str | list[str], *resources: str, **condition: object) -> PolicyCase:
+def foreign_objects_case(actions: str | list[str], *resources: str, **condition: object) -> PolicyCase:
     """Return a case of guests who can reach objects of other guests."""
     statement = allow(actions, list(resources), condition)
     return expect_finding(
-        "guests-own-objects-only", "includes objects of other guests", *guests(statement), faulty_name="thing"
+        "guests-own-objects-only", "includes objects of other guests", *guest_with(statement), faulty_name="sample"
     )
 
 
-def reaches_other_items(message_part: str, **condition: object) -> PolicyCase:
+def foreign_items_case(message_part: str, **condition: object) -> PolicyCase:
     """Return a case of guests who can reach items of other guests."""
     return expect_finding(
         "guests-own-items-only",
         message_part,
-        *guests(allow("dynamodb:GetItem", TABLE_ARN, condition)),
-        faulty_name="thing",
+        *guest_with(allow("dynamodb:GetItem", TABLE_ARN, condition)),
+        faulty_name="sample",
     )
 
 
-def guest_by_trust_policy(kind: str) -> PolicyCase:
+def guest_by_trust_policy_case(authentication: str) -> PolicyCase:
     """Return a case of a guest role without an attachment, identified by its trust policy."""
-    claims = guest_trust(**POOL, **{"ForAnyValue:StringLike": {f"{COGNITO}:amr": kind}})
+    trust_policy = guest_trust(**OF_POOL, **{"ForAnyValue:StringLike": {f"{COGNITO}:amr": authentication}})
     grants = SampleResource(t.ROLE_POLICY, {"role": "r", "policy": document(allow("events:PutEvents", "*"))}, "grants")
     return expect_finding(
-        "guests-few-services", "events", SampleResource(t.ROLE, {"name": "r", "assumeRolePolicy": claims}), grants
+        "guests-few-services", "events", SampleResource(t.ROLE, {"name": "r", "assumeRolePolicy": trust_policy}), grants
     )
 
 
-PUTS_EVENTS = guests(allow("events:PutEvents", "*"))
-REFERRING_POOL = SampleResource(
-    t.IDENTITY_POOL_ROLES, {"roles": {"unauthenticated": UNKNOWN}}, "roles", references={"roles": ["thing"]}
+EVENTS_POLICY = guest_policy(allow("events:PutEvents", "*"))
+ATTACHMENT_BY_REFERENCE = SampleResource(
+    t.IDENTITY_POOL_ROLES, {"roles": {"unauthenticated": UNKNOWN}}, "roles", references={"roles": ["sample"]}
 )
-EVERYTHING = guests(allow("*", "*"))
+GUEST_WITH_ALL_PERMISSIONS = guest_with(allow("*", "*"))
 NOT_OWN, NO_KEY = "to the guest's own identity", "also matches a request without any key"
 
 CASES = (
     *(
         expect_finding(
-            "guests-few-services", f"The guest role allows {action}", *guests(allow(action, "*")), faulty_name="thing"
+            "guests-few-services",
+            f"The guest role allows {action}",
+            *guest_with(allow(action, "*")),
+            faulty_name="sample",
         )
         for action in ("bedrock:InvokeModel", "States:StartExecution", "events:PutEvents", "*")
     ),
-    expect_no_finding("guests-few-services", *guests(allow("S3:PutObject", f"{BUCKET}/queries/{OWN}/*"))),
-    *map(guest_by_trust_policy, ("unauthenticated", "unauth*", "*")),
+    expect_no_finding("guests-few-services", *guest_with(allow("S3:PutObject", f"{BUCKET_ARN}/queries/{GUEST_ID}/*"))),
+    *map(guest_by_trust_policy_case, ("unauthenticated", "unauth*", "*")),
     # If the ARN of the guest role is unknown, the attachment names the role by reference.
     expect_finding(
-        "guests-few-services", "events:PutEvents", GUEST, REFERRING_POOL, *PUTS_EVENTS[2:], faulty_name="thing"
+        "guests-few-services",
+        "events:PutEvents",
+        GUEST_ROLE,
+        ATTACHMENT_BY_REFERENCE,
+        EVENTS_POLICY,
+        faulty_name="sample",
     ),
-    expect_no_finding("guests-few-services", GUEST, pool_roles("guest-2"), *PUTS_EVENTS[2:]),
-    expect_finding("guests-own-objects-only", "includes objects of other guests", *EVERYTHING, faulty_name="thing"),
-    expect_finding("guests-own-items-only", NOT_OWN, *EVERYTHING, faulty_name="thing"),
-    reaches_other_objects("S3:GetObject", f"{BUCKET}/*"),
-    reaches_other_objects("s3:PutObject", f"{BUCKET}/*/{OWN}/*"),
-    reaches_other_objects("s3:PutObject", f"{BUCKET}/queries/{OWN}/*", f"{BUCKET}/lectures/*"),
-    reaches_other_objects("s3:GetObject", f"{BUCKET}/*", StringLike=OWN_PREFIX),
-    reaches_other_objects(["s3:ListBucket", "s3:GetObject"], f"{BUCKET}*", StringLike=OWN_PREFIX),
-    reaches_other_objects("s3:ListBucket", BUCKET, StringLike={"s3:prefix": [f"{OWN}/*", "*"]}),
-    reaches_other_objects("s3:ListBucket", BUCKET, StringNotLike=OWN_PREFIX),
-    reaches_other_objects("s3:ListBucket", BUCKET, StringLikeIfExists=OWN_PREFIX),
+    expect_no_finding("guests-few-services", GUEST_ROLE, pool_roles("guest-2"), EVENTS_POLICY),
+    expect_finding(
+        "guests-own-objects-only", "includes objects of other guests", *GUEST_WITH_ALL_PERMISSIONS, faulty_name="sample"
+    ),
+    expect_finding("guests-own-items-only", NOT_OWN, *GUEST_WITH_ALL_PERMISSIONS, faulty_name="sample"),
+    foreign_objects_case("S3:GetObject", f"{BUCKET_ARN}/*"),
+    foreign_objects_case("s3:PutObject", f"{BUCKET_ARN}/*/{GUEST_ID}/*"),
+    foreign_objects_case("s3:PutObject", f"{BUCKET_ARN}/queries/{GUEST_ID}/*", f"{BUCKET_ARN}/lectures/*"),
+    foreign_objects_case("s3:GetObject", f"{BUCKET_ARN}/*", StringLike=OWN_PREFIX),
+    foreign_objects_case(["s3:ListBucket", "s3:GetObject"], f"{BUCKET_ARN}*", StringLike=OWN_PREFIX),
+    foreign_objects_case("s3:ListBucket", BUCKET_ARN, StringLike={"s3:prefix": [f"{GUEST_ID}/*", "*"]}),
+    foreign_objects_case("s3:ListBucket", BUCKET_ARN, StringNotLike=OWN_PREFIX),
+    foreign_objects_case("s3:ListBucket", BUCKET_ARN, StringLikeIfExists=OWN_PREFIX),
     expect_no_finding(
         "guests-own-objects-only",
-        *guests(
-            allow("s3:ListBucket", BUCKET, {"StringLike": {"S3:Prefix": [f"{OWN}/*"]}}),
-            allow("s3:ListBucketVersions", BUCKET, {"StringEquals": {"s3:prefix": f"{OWN}/"}}),
+        *guest_with(
+            allow("s3:ListBucket", BUCKET_ARN, {"StringLike": {"S3:Prefix": [f"{GUEST_ID}/*"]}}),
+            allow("s3:ListBucketVersions", BUCKET_ARN, {"StringEquals": {"s3:prefix": f"{GUEST_ID}/"}}),
         ),
     ),
-    reaches_other_items(NO_KEY, **{"ForAllValues:StringLike": {KEYS: f"{OWN}#*"}, "Null": {KEYS: "true"}}),
-    reaches_other_items(NOT_OWN),
-    *(
-        reaches_other_items(NOT_OWN, **{"ForAllValues:StringLike": {KEYS: key}}, **NOT_NULL)
-        for key in ("*", f"*{OWN}#*", [f"{OWN}#*", "lecture#*"])
+    foreign_items_case(
+        NO_KEY, **{"ForAllValues:StringLike": {LEADING_KEYS: f"{GUEST_ID}#*"}, "Null": {LEADING_KEYS: "true"}}
     ),
-    reaches_other_items(NOT_OWN, **{"ForAnyValue:StringLike": {KEYS: f"{OWN}#*"}}, **NOT_NULL),
+    foreign_items_case(NOT_OWN),
+    *(
+        foreign_items_case(NOT_OWN, **{"ForAllValues:StringLike": {LEADING_KEYS: key}}, **KEY_REQUIRED)
+        for key in ("*", f"*{GUEST_ID}#*", [f"{GUEST_ID}#*", "lecture#*"])
+    ),
+    foreign_items_case(NOT_OWN, **{"ForAnyValue:StringLike": {LEADING_KEYS: f"{GUEST_ID}#*"}}, **KEY_REQUIRED),
     *(
         expect_finding(
             "iam-trust-federated-conditioned",
-            message_part,
-            SampleResource(t.ROLE, {"assumeRolePolicy": guest_trust(**condition)}),
+            f"but does not compare {COGNITO}:aud",
+            SampleResource(t.ROLE, {"assumeRolePolicy": guest_trust(**OF_GUESTS, **audience)}),
         )
-        for condition, message_part in (
-            (UNAUTHENTICATED, f"but does not compare {COGNITO}:aud"),
-            ({**UNAUTHENTICATED, "StringLike": {f"{COGNITO}:aud": "*"}}, f"but does not compare {COGNITO}:aud"),
-        )
+        for audience in ({}, {"StringLike": {f"{COGNITO}:aud": "*"}})
     ),
 )

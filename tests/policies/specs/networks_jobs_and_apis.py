@@ -1,5 +1,6 @@
-"""Specs of policies that have no module of specs of their own, with bad and harmless variations by family. The policies
-are about networks, VPC endpoints, containers, Glue, access control lists, deliveries, APIs and CORS.
+"""Specs (the required behaviour of each policy) and further cases of guardrail policies about security groups, VPC
+endpoints, containers, encryption of Glue, access control lists of S3, deliveries of SNS and EventBridge, targets of
+APIs, and CORS. The specs of `network-not-open` and `api-asks-who-calls` are in `data_protection.py`.
 """
 
 import json
@@ -21,86 +22,93 @@ from tests.policies.policy_harness import (
     property_spec,
     resource_spec,
 )
+from tests.policies.specs.data_protection import open_api_case, protected_api_case
 from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, ROLE_ARN, allow, document
 
-OPEN, ENDPOINT, ISOLATED, IMAGE = (
-    "network-not-open",
-    "endpoint-for-own-account",
-    "container-isolated",
-    "image-of-stack",
-)
-ENCRYPTED, ACL, DELIVERY = "glue-encryption-enabled", "acl-owner-only", "deliveries-over-tls"
-ASKS, INTEGRATION, ORIGIN = "api-asks-who-calls", "api-integration-inside-aws", "cors-origin-named"
+NOT_OPEN, FOR_OWN_ACCOUNT = "network-not-open", "endpoint-for-own-account"
+CONTAINER_ISOLATED, IMAGE_OF_STACK = "container-isolated", "image-of-stack"
+GLUE_ENCRYPTED, ACL_OWNER_ONLY, DELIVERY_OVER_TLS = "glue-encryption-enabled", "acl-owner-only", "deliveries-over-tls"
+INSIDE_AWS, ORIGIN_NAMED = "api-integration-inside-aws", "cors-origin-named"
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 OUR_IMAGE = f"{REGISTRY}/polyphony-prod-media-images@sha256:{'0' * 64}"
-OWN_ACCOUNT = {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}
-PREFIX_LIST = "prefixListId"
+OWN_PRINCIPAL_ACCOUNT = {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}
+PREFIX_LIST_KEY = "prefixListId"
 INTEGRATION_KEY = "x-amazon-apigateway-integration"
-"""Key of a method's integration in an OpenAPI document."""
+"""Key of an operation's integration (its target) in an OpenAPI document."""
 
 
-def group(**rule: Any) -> SampleResource:
+def security_group(**rule: Any) -> SampleResource:
     """Return a security group with one inbound rule."""
     return SampleResource(t.SECURITY_GROUP, {"ingress": [{"fromPort": 443, **rule}]})
 
 
-def rules(kind: str, cidrs: Sequence[str], key: str = "cidrIpv4", **more: Any) -> list[SampleResource]:
-    """Return separate rules of one security group, each with one range. A property such as `cidrIpv4` is one range, and
-    `cidrBlocks` is a list of ranges.
+def ingress_rules(kind: str, cidrs: Sequence[str], key: str = "cidrIpv4", **props: Any) -> list[SampleResource]:
+    """Return separate rules of one security group, each with one IP range in the property `key`. The property `cidrBlocks`
+    is a list, others are one range.
     """
     return [
         SampleResource(
-            kind, {"securityGroupId": "sg-1", key: cidr if key.startswith("cidrIp") else [cidr], **more}, cidr
+            kind, {"securityGroupId": "sg-1", key: cidr if key.startswith("cidrIp") else [cidr], **props}, cidr
         )
         for cidr in cidrs
     ]
 
 
-def opened(message_part: str, *samples: SampleResource) -> PolicyCase:
-    """Return a case of a network that lets large parts of the internet in."""
-    return expect_finding(OPEN, message_part, *samples)
+def open_network(message_part: str, *samples: SampleResource) -> PolicyCase:
+    """Return a case of a network that large parts of the internet can reach."""
+    return expect_finding(NOT_OPEN, message_part, *samples)
 
 
-def split(first: int, count: int, length: int = 16) -> list[str]:
-    """Return consecutive ranges whose addresses start with `first`, all with the same prefix length."""
+def ip_ranges(first: int, count: int, length: int = 16) -> list[str]:
+    """Return IP ranges of the same prefix length: first.0.0.0, first.1.0.0, and so on."""
     return [f"{first}.{number}.0.0/{length}" for number in range(count)]
 
 
-def endpoint(*statements: Mapping[str, Any], **props: Any) -> SampleResource:
+def vpc_endpoint(*statements: Mapping[str, Any], **props: Any) -> SampleResource:
     """Return a VPC endpoint with a policy."""
     return SampleResource(t.VPC_ENDPOINT, {"policy": document(*statements), **props})
 
 
-def everybody(resources: Any = "*", condition: Any = None, actions: Any = "*") -> Mapping[str, Any]:
-    """Return a statement for every principal."""
+def allow_everybody(resources: Any = "*", condition: Any = None, actions: Any = "*") -> Mapping[str, Any]:
+    """Return a statement that allows actions to every principal."""
     return allow(actions, resources, condition, Principal="*")
 
 
-def job(**container: Any) -> SampleResource:
+def open_endpoint(*statements: Mapping[str, Any]) -> PolicyCase:
+    """Return a case of a VPC endpoint that identities of foreign accounts can use."""
+    return expect_finding(FOR_OWN_ACCOUNT, "to every identity", vpc_endpoint(*statements))
+
+
+def closed_endpoint(*statements: Mapping[str, Any]) -> PolicyCase:
+    """Return a case of a VPC endpoint that only identities of the own account can use, or only for harmless actions."""
+    return expect_no_finding(FOR_OWN_ACCOUNT, vpc_endpoint(*statements))
+
+
+def batch_job(**container: Any) -> SampleResource:
     """Return a Batch job with one container."""
     return SampleResource(t.BATCH_JOB, {"containerProperties": json.dumps({"image": OUR_IMAGE, **container})})
 
 
-def task(props: Mapping[str, Any] | None = None, **container: Any) -> SampleResource:
+def ecs_task(props: Mapping[str, Any] | None = None, **container: Any) -> SampleResource:
     """Return an ECS task with one container."""
     definition = json.dumps([{"image": OUR_IMAGE, **container}])
     return SampleResource(t.TASK_DEFINITION, {"containerDefinitions": definition, **(props or {})})
 
 
-def exposed(message_part: str, sample: SampleResource) -> PolicyCase:
+def exposed_container(message_part: str, sample: SampleResource) -> PolicyCase:
     """Return a case of a container that is not isolated."""
-    return expect_finding(ISOLATED, message_part, sample)
+    return expect_finding(CONTAINER_ISOLATED, message_part, sample)
 
 
-def security(s3_mode: str | None = "SSE-S3", bookmarks: str = "DISABLED") -> SampleResource:
-    """Return a security configuration of Glue."""
+def glue_security(s3_mode: str | None = "SSE-S3", bookmarks: str = "DISABLED") -> SampleResource:
+    """Return a security configuration of Glue with encryption modes for S3 and for job bookmarks."""
     s3 = {"s3EncryptionMode": s3_mode} if s3_mode is not None else {}
     modes = {"s3Encryption": s3, "jobBookmarksEncryption": {"jobBookmarksEncryptionMode": bookmarks}}
     return SampleResource(t.GLUE_SECURITY, {"name": "s", "encryptionConfiguration": modes})
 
 
 def glue_job(option: str, security_name: object = "s", **references: list[str]) -> SampleResource:
-    """Return a Glue job with a setting for bookmarks."""
+    """Return a Glue job with an option for job bookmarks, and the name of its security configuration."""
     props = {"securityConfiguration": security_name, "defaultArguments": {"--job-bookmark-option": option}}
     return SampleResource(t.GLUE_JOB, props, "job", references=references)
 
@@ -110,16 +118,13 @@ def subscription(protocol: str, address: str) -> SampleResource:
     return SampleResource(t.TOPIC_SUBSCRIPTION, {"protocol": protocol, "endpoint": address})
 
 
-def api(security_requirement: Any, schemes: Mapping[str, Any], key: str = "components") -> SampleResource:
-    """Return a REST API with one operation and security schemes."""
+def rest_api(security_requirement: Any, schemes: Mapping[str, Any], key: str = "components") -> SampleResource:
+    """Return a REST API whose only operation has a security requirement. `key` is the part of the document with the security
+    schemes: `components` in OpenAPI 3, `securityDefinitions` in OpenAPI 2.
+    """
     defined = {"components": {"securitySchemes": schemes}} if key == "components" else {key: schemes}
     body = {"paths": {"/x": {"get": {"security": security_requirement}}}, **defined}
     return SampleResource(t.REST_API, {"body": json.dumps(body)})
-
-
-def unprotected(message_part: str, *samples: SampleResource) -> PolicyCase:
-    """Return a case of an API that does not identify its callers."""
-    return expect_finding(ASKS, message_part, *samples)
 
 
 def rest_integration(**integration: Any) -> SampleResource:
@@ -129,13 +134,13 @@ def rest_integration(**integration: Any) -> SampleResource:
     return SampleResource(t.REST_API, {"body": json.dumps(body), "tags": {"CallersCheckedBy": "the token in the body"}})
 
 
-def forwarding(message_part: str, sample: SampleResource) -> PolicyCase:
+def forwarding_api(message_part: str, sample: SampleResource) -> PolicyCase:
     """Return a case of an API that forwards requests to another server."""
-    return expect_finding(INTEGRATION, message_part, sample)
+    return expect_finding(INSIDE_AWS, message_part, sample)
 
 
-def cors(origin: str) -> list[SampleResource]:
-    """Return all resources that can allow an origin, each with this origin."""
+def resources_with_origin(origin: str) -> list[SampleResource]:
+    """Return one resource of each type that can allow an origin of web pages (CORS), each with this origin."""
     header = {"gatewayresponse.header.Access-Control-Allow-Origin": f"'{origin}'"}
     method_header = {"method.response.header.Access-Control-Allow-Origin": f"'{origin}'"}
     responses = {"x-amazon-apigateway-gateway-responses": {"DEFAULT_4XX": {"responseParameters": header}}}
@@ -160,159 +165,154 @@ LAMBDA_AUTHORIZER = {
     "x-amazon-apigateway-authorizer": {"type": "token"},
 }
 API_KEY = {"type": "apiKey", "name": "x-api-key", "in": "header"}
-SIGNED = {"type": "apiKey", "name": "Authorization", "in": "header", "x-amazon-apigateway-authtype": "awsSigv4"}
-NETWORKS = (
-    *(opened(cidr, group(cidrBlocks=[cidr])) for cidr in ("0.0.0.0/0", "3.0.0.0/15")),
-    opened("0.0.0.0/0", group(cidrBlocks=["10.1.2.3/0"])),
-    *(opened(cidr, group(ipv6CidrBlocks=[cidr])) for cidr in ("::/0", "2a05:d000::/28")),
-    opened(
+IAM_AUTHORIZER = {"type": "apiKey", "name": "Authorization", "in": "header", "x-amazon-apigateway-authtype": "awsSigv4"}
+CASES = (
+    # Security groups and prefix lists.
+    *(open_network(cidr, security_group(cidrBlocks=[cidr])) for cidr in ("0.0.0.0/0", "3.0.0.0/15")),
+    open_network("0.0.0.0/0", security_group(cidrBlocks=["10.1.2.3/0"])),
+    *(open_network(cidr, security_group(ipv6CidrBlocks=[cidr])) for cidr in ("::/0", "2a05:d000::/28")),
+    open_network(
         "fromPort 22",
         SampleResource(t.DEFAULT_SECURITY_GROUP, {"ingress": [{"cidrBlocks": ["0.0.0.0/0"], "fromPort": 22}]}),
     ),
-    # Each of these ranges may stand alone, but together they contain too many addresses.
-    opened(
-        "together", SampleResource(t.SECURITY_GROUP, {"ingress": [{"cidrBlocks": [cidr]} for cidr in split(18, 3)]})
+    # Each of these ranges is small enough, but together they contain too many addresses.
+    open_network(
+        "together", SampleResource(t.SECURITY_GROUP, {"ingress": [{"cidrBlocks": [cidr]} for cidr in ip_ranges(18, 3)]})
     ),
-    opened("together", group(ipv6CidrBlocks=["2600:1f18::/32", "2600:1f19::/32"])),
-    opened("together", *rules(t.INGRESS_RULE, split(52, 2))),
-    opened("together", *rules(t.INGRESS_RULE, ["2600:1f18::/32", "2600:1f19::/32"], "cidrIpv6")),
-    opened(
-        "together", *rules(t.SECURITY_GROUP_RULE, split(52, 5, 17) + split(53, 5, 17), "cidrBlocks", type="ingress")
+    open_network("together", security_group(ipv6CidrBlocks=["2600:1f18::/32", "2600:1f19::/32"])),
+    open_network("together", *ingress_rules(t.INGRESS_RULE, ip_ranges(52, 2))),
+    open_network("together", *ingress_rules(t.INGRESS_RULE, ["2600:1f18::/32", "2600:1f19::/32"], "cidrIpv6")),
+    open_network(
+        "together",
+        *ingress_rules(
+            t.SECURITY_GROUP_RULE, ip_ranges(52, 5, 17) + ip_ranges(53, 5, 17), "cidrBlocks", type="ingress"
+        ),
     ),
-    opened("prefix list", group(prefixListIds=["pl-1"])),
-    opened("prefix list", SampleResource(t.INGRESS_RULE, {"prefixListId": "pl-1"})),
-    opened("prefix list", SampleResource(t.SECURITY_GROUP_RULE, {"type": "ingress", "prefixListIds": ["pl-1"]})),
-    opened("together", SampleResource(t.PREFIX_LIST, {"entries": [{"cidr": cidr} for cidr in split(52, 4)]})),
-    opened("128.0.0.0/1", SampleResource(t.PREFIX_LIST_ENTRY, {"prefixListId": "pl-1", "cidr": "128.0.0.0/1"})),
-    expect_no_finding(OPEN, group(cidrBlocks=["10.0.0.0/8", "192.168.0.0/16", "172.16.0.0/12"])),
-    expect_no_finding(OPEN, group(cidrBlocks=["17.1.0.0/16"])),
-    expect_no_finding(OPEN, group(ipv6CidrBlocks=["2600:1f18:1::/48", "fc00::/7"])),
-    expect_no_finding(OPEN, *rules(t.INGRESS_RULE, split(52, 4, 24))),
-    expect_no_finding(OPEN, *rules(t.INGRESS_RULE, ["no range"])),
-    expect_no_finding(OPEN, SampleResource(t.SECURITY_GROUP_RULE, {"type": "egress", "prefixListIds": ["pl-1"]})),
-    expect_no_finding(OPEN, SampleResource(t.SECURITY_GROUP, {"egress": [{"cidrBlocks": ["0.0.0.0/0"]}]})),
+    open_network("prefix list", security_group(prefixListIds=["pl-1"])),
+    open_network("prefix list", SampleResource(t.INGRESS_RULE, {"prefixListId": "pl-1"})),
+    open_network("prefix list", SampleResource(t.SECURITY_GROUP_RULE, {"type": "ingress", "prefixListIds": ["pl-1"]})),
+    open_network("together", SampleResource(t.PREFIX_LIST, {"entries": [{"cidr": cidr} for cidr in ip_ranges(52, 4)]})),
+    open_network("128.0.0.0/1", SampleResource(t.PREFIX_LIST_ENTRY, {"prefixListId": "pl-1", "cidr": "128.0.0.0/1"})),
+    expect_no_finding(NOT_OPEN, security_group(cidrBlocks=["10.0.0.0/8", "192.168.0.0/16", "172.16.0.0/12"])),
+    expect_no_finding(NOT_OPEN, security_group(cidrBlocks=["17.1.0.0/16"])),
+    expect_no_finding(NOT_OPEN, security_group(ipv6CidrBlocks=["2600:1f18:1::/48", "fc00::/7"])),
+    expect_no_finding(NOT_OPEN, *ingress_rules(t.INGRESS_RULE, ip_ranges(52, 4, 24))),
+    expect_no_finding(NOT_OPEN, *ingress_rules(t.INGRESS_RULE, ["no range"])),
+    expect_no_finding(NOT_OPEN, SampleResource(t.SECURITY_GROUP_RULE, {"type": "egress", "prefixListIds": ["pl-1"]})),
+    expect_no_finding(NOT_OPEN, SampleResource(t.SECURITY_GROUP, {"egress": [{"cidrBlocks": ["0.0.0.0/0"]}]})),
     expect_no_finding(
-        OPEN,
+        NOT_OPEN,
         SampleResource(t.PREFIX_LIST, {"entries": [{"cidr": "198.51.100.0/24"}]}, "list"),
-        SampleResource(t.INGRESS_RULE, {PREFIX_LIST: UNKNOWN}, references={PREFIX_LIST: ["list"]}),
+        SampleResource(t.INGRESS_RULE, {PREFIX_LIST_KEY: UNKNOWN}, references={PREFIX_LIST_KEY: ["list"]}),
     ),
-)
-ENDPOINTS = (
-    expect_finding(ENDPOINT, "has no policy", SampleResource(t.VPC_ENDPOINT, {"serviceName": "com.amazonaws.r.s3"})),
-    *(
-        expect_finding(ENDPOINT, "to every identity", endpoint(statement))
-        for statement in (
-            everybody(),
-            everybody("arn:aws:s3:::*"),
-            everybody(["arn:aws:s3:::polyphony-prod-x", "*"]),
-            allow("*", "*", Principal={"AWS": "*"}),
-            everybody(condition={"StringLike": {"aws:PrincipalAccount": "*"}}),
-            everybody(condition={"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/x"}}),
-            everybody(condition={"ArnLike": {"aws:PrincipalArn": [f"arn:aws:iam::{ACCOUNT}:role/x", "*:role/x"]}}),
-            everybody(condition={"Bool": {"aws:SecureTransport": "true"}}),
-            {"Effect": "Allow", "Principal": "*", "NotAction": "iam:*", "Resource": "*"},
-            {"Effect": "Allow", "Principal": "*", "Action": "*", "NotResource": "arn:aws:s3:::x"},
-        )
-    ),
-    expect_finding(ENDPOINT, "to every identity", endpoint(everybody(condition=OWN_ACCOUNT), everybody())),
+    # VPC endpoints.
     expect_finding(
-        ENDPOINT,
+        FOR_OWN_ACCOUNT, "has no policy", SampleResource(t.VPC_ENDPOINT, {"serviceName": "com.amazonaws.r.s3"})
+    ),
+    open_endpoint(allow_everybody()),
+    open_endpoint(allow_everybody("arn:aws:s3:::*")),
+    open_endpoint(allow_everybody(["arn:aws:s3:::polyphony-prod-x", "*"])),
+    open_endpoint(allow("*", "*", Principal={"AWS": "*"})),
+    open_endpoint(allow_everybody(condition={"StringLike": {"aws:PrincipalAccount": "*"}})),
+    open_endpoint(allow_everybody(condition={"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/x"}})),
+    open_endpoint(allow_everybody(condition={"ArnLike": {"aws:PrincipalArn": [ROLE_ARN, "*:role/x"]}})),
+    open_endpoint(allow_everybody(condition={"Bool": {"aws:SecureTransport": "true"}})),
+    open_endpoint({"Effect": "Allow", "Principal": "*", "NotAction": "iam:*", "Resource": "*"}),
+    open_endpoint({"Effect": "Allow", "Principal": "*", "Action": "*", "NotResource": "arn:aws:s3:::x"}),
+    open_endpoint(allow_everybody(condition=OWN_PRINCIPAL_ACCOUNT), allow_everybody()),
+    expect_finding(
+        FOR_OWN_ACCOUNT,
         "to every identity",
         SampleResource(t.VPC_ENDPOINT, {"serviceName": "s3"}, "endpoint"),
         SampleResource(
             t.VPC_ENDPOINT_POLICY,
-            {"policy": document(everybody()), "vpcEndpointId": UNKNOWN},
+            {"policy": document(allow_everybody()), "vpcEndpointId": UNKNOWN},
             references={"vpcEndpointId": ["endpoint"]},
         ),
     ),
-    expect_no_finding(ENDPOINT, endpoint(everybody(condition=OWN_ACCOUNT))),
-    expect_no_finding(
-        ENDPOINT, endpoint(everybody(condition={"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/x-*"}}))
-    ),
-    expect_no_finding(ENDPOINT, endpoint(everybody(condition={"StringEquals": {"aws:ResourceAccount": ACCOUNT}}))),
-    expect_no_finding(
-        ENDPOINT, endpoint(everybody("arn:aws:s3:::prod-us-east-1-starport-layer-bucket/*", None, "s3:GetObject"))
-    ),
-    expect_no_finding(ENDPOINT, endpoint(allow("*", "*", Principal={"AWS": ROLE_ARN}))),
-    expect_no_finding(ENDPOINT, endpoint(everybody(condition=OWN_ACCOUNT), {**everybody(), "Effect": "Deny"})),
-)
-CONTAINERS = (
-    exposed("all permissions of its host", job(privileged=True)),
-    exposed("all permissions of its host", task(privileged=True)),
-    exposed(
+    closed_endpoint(allow_everybody(condition=OWN_PRINCIPAL_ACCOUNT)),
+    closed_endpoint(allow_everybody(condition={"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/x-*"}})),
+    closed_endpoint(allow_everybody(condition={"StringEquals": {"aws:ResourceAccount": ACCOUNT}})),
+    # ECR keeps the layers of images in this bucket.
+    closed_endpoint(allow_everybody("arn:aws:s3:::prod-us-east-1-starport-layer-bucket/*", None, "s3:GetObject")),
+    closed_endpoint(allow("*", "*", Principal={"AWS": ROLE_ARN})),
+    closed_endpoint(allow_everybody(condition=OWN_PRINCIPAL_ACCOUNT), {**allow_everybody(), "Effect": "Deny"}),
+    # Containers and their images.
+    exposed_container("all permissions of its host", batch_job(privileged=True)),
+    exposed_container("all permissions of its host", ecs_task(privileged=True)),
+    exposed_container(
         "all permissions of its host",
         SampleResource(
             t.BATCH_JOB, {"nodeProperties": json.dumps({"nodeRangeProperties": [{"container": {"privileged": True}}]})}
         ),
     ),
-    *(exposed("runs as root", job(user=user)) for user in ("root", "0", "0:0", "root:root", "ROOT", 0)),
-    exposed(
+    *(exposed_container("runs as root", batch_job(user=user)) for user in ("root", "0", "0:0", "root:root", "ROOT", 0)),
+    exposed_container(
         "runs as root",
         SampleResource(
             t.BATCH_JOB, {"eksProperties": {"podProperties": {"containers": [{"securityContext": {"runAsUser": 0}}]}}}
         ),
     ),
-    exposed("a folder of its host", job(volumes=[{"name": "v", "host": {"sourcePath": "/var/run"}}])),
-    exposed("a folder of its host", task({"volumes": [{"name": "v", "hostPath": "/"}]})),
-    exposed(
+    exposed_container("a folder of its host", batch_job(volumes=[{"name": "v", "host": {"sourcePath": "/var/run"}}])),
+    exposed_container("a folder of its host", ecs_task({"volumes": [{"name": "v", "hostPath": "/"}]})),
+    exposed_container(
         "a folder of its host",
         SampleResource(t.BATCH_JOB, {"eksProperties": {"podProperties": {"volumes": [{"hostPath": {"path": "/"}}]}}}),
     ),
-    exposed("the network of its host", task({"networkMode": "host"})),
-    exposed("the processes of its host", task({"pidMode": "host"})),
-    exposed("the memory of its host", task({"ipcMode": "host"})),
-    exposed("capabilities or devices", task(linuxParameters={"capabilities": {"add": ["SYS_ADMIN"]}})),
-    exposed("capabilities or devices", job(linuxParameters={"devices": [{"hostPath": "/dev/fuse"}]})),
-    exposed("run commands", SampleResource(t.ECS_SERVICE, {"enableExecuteCommand": True})),
+    exposed_container("the network of its host", ecs_task({"networkMode": "host"})),
+    exposed_container("the processes of its host", ecs_task({"pidMode": "host"})),
+    exposed_container("the memory of its host", ecs_task({"ipcMode": "host"})),
+    exposed_container("capabilities or devices", ecs_task(linuxParameters={"capabilities": {"add": ["SYS_ADMIN"]}})),
+    exposed_container("capabilities or devices", batch_job(linuxParameters={"devices": [{"hostPath": "/dev/fuse"}]})),
+    exposed_container("run commands", SampleResource(t.ECS_SERVICE, {"enableExecuteCommand": True})),
     *(
-        expect_finding(IMAGE, "not an image of this stack", sample)
+        expect_finding(IMAGE_OF_STACK, "not an image of this stack", sample)
         for sample in (
-            job(image="public.ecr.aws/lambda/python:3.13"),
-            job(image=f"{REGISTRY}/other-images@sha256:{'0' * 64}"),
-            job(image=f"{REGISTRY}/polyphony-staging-media-images:latest"),
-            job(image=f"{REGISTRY}.evil.example.com/polyphony-prod-media-images"),
-            job(image=f"evil.example.com/{REGISTRY}/polyphony-prod-media-images"),
-            task(image="quay.io/somebody/tool"),
+            batch_job(image="public.ecr.aws/lambda/python:3.13"),
+            batch_job(image=f"{REGISTRY}/other-images@sha256:{'0' * 64}"),
+            batch_job(image=f"{REGISTRY}/polyphony-staging-media-images:latest"),
+            batch_job(image=f"{REGISTRY}.evil.example.com/polyphony-prod-media-images"),
+            batch_job(image=f"evil.example.com/{REGISTRY}/polyphony-prod-media-images"),
+            ecs_task(image="quay.io/somebody/tool"),
             SampleResource(t.FUNCTION, {"imageUri": f"{REGISTRY}/other:1"}),
         )
     ),
     *(
-        expect_no_finding(ISOLATED, sample)
+        expect_no_finding(CONTAINER_ISOLATED, sample)
         for sample in (
-            job(),
-            job(privileged=False, readonlyRootFilesystem=True),
-            job(user="1000"),
-            job(environment=[{"name": "USER", "value": "root"}]),
-            job(volumes=[{"name": "scratch", "host": {}}]),
-            job(linuxParameters={"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}}),
-            task({"networkMode": "awsvpc"}, user="app"),
+            batch_job(),
+            batch_job(privileged=False, readonlyRootFilesystem=True),
+            batch_job(user="1000"),
+            batch_job(environment=[{"name": "USER", "value": "root"}]),
+            batch_job(volumes=[{"name": "scratch", "host": {}}]),
+            batch_job(linuxParameters={"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}}),
+            ecs_task({"networkMode": "awsvpc"}, user="app"),
             SampleResource(t.ECS_SERVICE, {"enableExecuteCommand": False}),
         )
     ),
     *(
-        expect_no_finding(IMAGE, sample)
+        expect_no_finding(IMAGE_OF_STACK, sample)
         for sample in (
-            job(),
-            task(),
+            batch_job(),
+            ecs_task(),
             SampleResource(t.FUNCTION, {"imageUri": OUR_IMAGE}),
             SampleResource(t.FUNCTION, {"environment": {"variables": {"image": "alpine"}}}),
         )
     ),
-)
-GLUE_AND_STORAGE = (
-    expect_finding(ENCRYPTED, "s3EncryptionMode is DISABLED", security("DISABLED")),
-    expect_finding(ENCRYPTED, "s3EncryptionMode is not set", security(None)),
-    expect_finding(ENCRYPTED, "s3EncryptionMode is not set", security("")),
-    expect_finding(ENCRYPTED, "writes bookmarks", security(), glue_job("job-bookmark-enable")),
+    # Encryption of Glue, access control lists of S3, and deliveries.
+    expect_finding(GLUE_ENCRYPTED, "s3EncryptionMode is DISABLED", glue_security("DISABLED")),
+    expect_finding(GLUE_ENCRYPTED, "s3EncryptionMode is not set", glue_security(None)),
+    expect_finding(GLUE_ENCRYPTED, "s3EncryptionMode is not set", glue_security("")),
+    expect_finding(GLUE_ENCRYPTED, "writes bookmarks", glue_security(), glue_job("job-bookmark-enable")),
     expect_finding(
-        ENCRYPTED,
+        GLUE_ENCRYPTED,
         "writes bookmarks",
-        security(),
-        glue_job("job-bookmark-enable", UNKNOWN, securityConfiguration=["thing"]),
+        glue_security(),
+        glue_job("job-bookmark-enable", UNKNOWN, securityConfiguration=["sample"]),
     ),
     expect_finding("glue-encrypts", "is not set", SampleResource(t.GLUE_JOB, {"securityConfiguration": ""})),
     *(
-        expect_finding(ACL, f"acl is {acl}", SampleResource(kind, {"acl": acl}))
+        expect_finding(ACL_OWNER_ONLY, f"acl is {acl}", SampleResource(kind, {"acl": acl}))
         for kind, acl in (
             (t.BUCKET_OBJECT, "public-read"),
             (t.OBJECT_COPY, "public-read"),
@@ -322,7 +322,7 @@ GLUE_AND_STORAGE = (
         )
     ),
     *(
-        expect_finding(ACL, "access to others than the owner", sample)
+        expect_finding(ACL_OWNER_ONLY, "access to others than the owner", sample)
         for sample in (
             SampleResource(
                 t.BUCKET, {"grants": [{"type": "Group", "uri": "http://acs.amazonaws.com/groups/global/AllUsers"}]}
@@ -333,93 +333,96 @@ GLUE_AND_STORAGE = (
             SampleResource(t.OBJECT_COPY, {"grants": [{"type": "CanonicalUser", "id": "a1", "permissions": ["READ"]}]}),
         )
     ),
-    expect_finding(DELIVERY, "starts with http", subscription("https", " HTTP://a.example.com")),
+    expect_finding(DELIVERY_OVER_TLS, "starts with http", subscription("https", " HTTP://a.example.com")),
     expect_finding(
-        DELIVERY,
+        DELIVERY_OVER_TLS,
         "invocationEndpoint",
         SampleResource(t.EVENT_API_DESTINATION, {"invocationEndpoint": "http://a.example.com/*"}),
     ),
-    expect_no_finding(ENCRYPTED, security()),
-    expect_no_finding(ENCRYPTED, security("SSE-KMS", "CSE-KMS"), glue_job("job-bookmark-enable")),
-    expect_no_finding(ENCRYPTED, security(), glue_job("job-bookmark-disable")),
+    expect_no_finding(GLUE_ENCRYPTED, glue_security()),
+    expect_no_finding(GLUE_ENCRYPTED, glue_security("SSE-KMS", "CSE-KMS"), glue_job("job-bookmark-enable")),
+    expect_no_finding(GLUE_ENCRYPTED, glue_security(), glue_job("job-bookmark-disable")),
     # The name of the job's configuration is unknown, but the reference shows that it is another one.
     expect_no_finding(
-        ENCRYPTED,
-        security(),
-        replace(security("SSE-KMS", "CSE-KMS"), name="other"),
+        GLUE_ENCRYPTED,
+        glue_security(),
+        replace(glue_security("SSE-KMS", "CSE-KMS"), name="other"),
         glue_job("job-bookmark-enable", UNKNOWN, securityConfiguration=["other"]),
     ),
     *(
-        expect_no_finding(ACL, SampleResource(t.BUCKET_OBJECT_V2, props))
+        expect_no_finding(ACL_OWNER_ONLY, SampleResource(t.BUCKET_OBJECT_V2, props))
         for props in ({}, {"acl": "private"}, {"acl": "bucket-owner-full-control"})
     ),
-    expect_no_finding(DELIVERY, subscription("email", "a@example.com")),
-    expect_no_finding(DELIVERY, subscription("sqs", "arn:aws:sqs:r:1:q")),
-)
-APIS = (
-    unprotected(
+    expect_no_finding(DELIVERY_OVER_TLS, subscription("email", "a@example.com")),
+    expect_no_finding(DELIVERY_OVER_TLS, subscription("sqs", "arn:aws:sqs:r:1:q")),
+    # Authorization and targets of APIs.
+    open_api_case(
         "An API key identifies no caller", SampleResource(t.REST_METHOD, {"httpMethod": "ANY", "apiKeyRequired": True})
     ),
-    unprotected("no authorizer", api([{"key": []}], {"key": API_KEY}, "securityDefinitions")),
-    unprotected("no authorizer", api([{"jwt": []}, {"key": []}], {"jwt": LAMBDA_AUTHORIZER, "key": API_KEY})),
-    unprotected("no authorizer", api([{"jwt": []}], {"jwt": {**API_KEY, "x-amazon-apigateway-authtype": "custom"}})),
-    unprotected("does not define the security scheme jwt", api([{"jwt": []}], {"JWT": LAMBDA_AUTHORIZER})),
-    unprotected("does not define the security scheme typo", api([{"jwt": [], "typo": []}], {"jwt": LAMBDA_AUTHORIZER})),
-    unprotected("no security requirement", api([{"jwt": []}, {}], {"jwt": LAMBDA_AUTHORIZER})),
-    forwarding(
+    open_api_case("no authorizer", rest_api([{"key": []}], {"key": API_KEY}, "securityDefinitions")),
+    open_api_case("no authorizer", rest_api([{"jwt": []}, {"key": []}], {"jwt": LAMBDA_AUTHORIZER, "key": API_KEY})),
+    open_api_case(
+        "no authorizer", rest_api([{"jwt": []}], {"jwt": {**API_KEY, "x-amazon-apigateway-authtype": "custom"}})
+    ),
+    open_api_case("does not define the security scheme jwt", rest_api([{"jwt": []}], {"JWT": LAMBDA_AUTHORIZER})),
+    open_api_case(
+        "does not define the security scheme typo", rest_api([{"jwt": [], "typo": []}], {"jwt": LAMBDA_AUTHORIZER})
+    ),
+    open_api_case("no security requirement", rest_api([{"jwt": []}, {}], {"jwt": LAMBDA_AUTHORIZER})),
+    forwarding_api(
         "type is HTTP_PROXY",
         rest_integration(type="HTTP_PROXY", uri="https://other.example.com", connectionType="INTERNET"),
     ),
-    forwarding(
+    forwarding_api(
         "starts with http://", rest_integration(type="http_proxy", uri="http://a.internal", connectionType="VPC_LINK")
     ),
-    forwarding(
+    forwarding_api(
         "type is HTTP_PROXY",
         SampleResource(t.REST_INTEGRATION, {"type": "HTTP_PROXY", "uri": "http://other.example.com"}),
     ),
-    forwarding(
+    forwarding_api(
         "integrationType is HTTP",
         SampleResource(t.API_V2_INTEGRATION, {"integrationType": "HTTP", "integrationUri": "http://other.example.com"}),
     ),
-    forwarding(
+    forwarding_api(
         "target starts with http://",
         SampleResource(t.API_V2, {"protocolType": "HTTP", "target": "http://other.example.com"}),
     ),
     *(
-        forwarding("target is a URL", SampleResource(t.API_V2, {"protocolType": "HTTP", "target": target}))
+        forwarding_api("target is a URL", SampleResource(t.API_V2, {"protocolType": "HTTP", "target": target}))
         for target in ("http://other.example.com", " HTTPS://other.example.com")
     ),
-    expect_no_finding(ASKS, api([{"jwt": []}], {"jwt": LAMBDA_AUTHORIZER}, "securityDefinitions")),
-    expect_no_finding(ASKS, api([{"jwt": [], "key": []}], {"jwt": LAMBDA_AUTHORIZER, "key": API_KEY})),
-    expect_no_finding(ASKS, api([{"signed": []}], {"signed": SIGNED})),
-    expect_no_finding(
-        ASKS, SampleResource(t.REST_METHOD, {"httpMethod": "GET", "authorization": "AWS_IAM", "apiKeyRequired": True})
+    protected_api_case(rest_api([{"jwt": []}], {"jwt": LAMBDA_AUTHORIZER}, "securityDefinitions")),
+    protected_api_case(rest_api([{"jwt": [], "key": []}], {"jwt": LAMBDA_AUTHORIZER, "key": API_KEY})),
+    protected_api_case(rest_api([{"signed": []}], {"signed": IAM_AUTHORIZER})),
+    protected_api_case(
+        SampleResource(t.REST_METHOD, {"httpMethod": "GET", "authorization": "AWS_IAM", "apiKeyRequired": True})
     ),
     expect_no_finding(
-        INTEGRATION, rest_integration(type="http_proxy", uri="https://a.internal", connectionType="VPC_LINK")
+        INSIDE_AWS, rest_integration(type="http_proxy", uri="https://a.internal", connectionType="VPC_LINK")
     ),
     expect_no_finding(
-        INTEGRATION, SampleResource(t.API_V2, {"protocolType": "HTTP", "target": "arn:aws:lambda:r:a:function:f"})
+        INSIDE_AWS, SampleResource(t.API_V2, {"protocolType": "HTTP", "target": "arn:aws:lambda:r:a:function:f"})
     ),
     expect_no_finding(
-        INTEGRATION,
+        INSIDE_AWS,
         SampleResource(t.REST_API, {"body": json.dumps({"components": {"securitySchemes": {"b": {"type": "http"}}}})}),
     ),
-)
-ORIGINS = (
+    # Origins of web pages that may call an API or read a bucket (CORS).
+    *(expect_finding(ORIGIN_NAMED, "origin is *", sample) for sample in resources_with_origin("*")),
     *(
-        expect_finding(ORIGIN, f"origin is {origin}", sample)
-        for origin in ("*", "null", "http://app.example.com")
-        for sample in cors(origin)
-    ),
-    *(
-        expect_finding(
-            ORIGIN, "origin is", SampleResource(t.BUCKET_CORS, {"corsRules": [{"allowedOrigins": [origin]}]})
+        expect_finding(ORIGIN_NAMED, f"origin is {origin}", resources_with_origin(origin)[0])
+        for origin in (
+            "null",
+            "http://app.example.com",
+            "HTTP://app.example.com",
+            "https://*",
+            "https://*.example.com",
+            "file://",
         )
-        for origin in ("https://*", "https://*.example.com", "file://", "HTTP://app.example.com")
     ),
     expect_finding(
-        ORIGIN,
+        ORIGIN_NAMED,
         "origin is method.request.header.Origin",
         SampleResource(
             t.REST_RESPONSE,
@@ -430,57 +433,66 @@ ORIGINS = (
             },
         ),
     ),
-    *(expect_no_finding(ORIGIN, sample) for sample in cors("https://app.example.com")),
+    *(expect_no_finding(ORIGIN_NAMED, sample) for sample in resources_with_origin("https://app.example.com")),
+    # Unknown values.
+    expect_finding(
+        GLUE_ENCRYPTED,
+        UNDECIDED,
+        glue_security(),
+        SampleResource(t.GLUE_JOB, {"securityConfiguration": UNKNOWN}, "job"),
+    ),
 )
 SPECS = (
     PolicySpec(
-        ENDPOINT,
-        good=[endpoint(everybody(condition=OWN_ACCOUNT))],
-        bad=[endpoint(everybody())],
+        FOR_OWN_ACCOUNT,
+        good=[vpc_endpoint(allow_everybody(condition=OWN_PRINCIPAL_ACCOUNT))],
+        bad=[vpc_endpoint(allow_everybody())],
         message_part="allows * on every resource",
-        unknown=[endpoint(policy=UNKNOWN)],
-        break_program=change_resource("meetings-jobs-s3", {"policy": document(everybody())}),
+        unknown=[vpc_endpoint(policy=UNKNOWN)],
+        break_program=change_resource("meetings-jobs-s3", {"policy": document(allow_everybody())}),
     ),
     PolicySpec(
-        ISOLATED,
-        good=[job()],
-        bad=[job(privileged=True)],
+        CONTAINER_ISOLATED,
+        good=[batch_job()],
+        bad=[batch_job(privileged=True)],
         message_part="containerProperties.privileged is True",
-        unknown=[task({"pidMode": UNKNOWN}, privileged=True)],
+        unknown=[ecs_task({"pidMode": UNKNOWN}, privileged=True)],
         break_program=edit_json_property(
-            "meetings-media-definition", "containerProperties", lambda found: found.update(privileged=True, user="root")
+            "meetings-media-definition",
+            "containerProperties",
+            lambda container: container.update(privileged=True, user="root"),
         ),
         undecided=False,
     ),
     PolicySpec(
-        IMAGE,
-        good=[job()],
-        bad=[job(image="alpine")],
+        IMAGE_OF_STACK,
+        good=[batch_job()],
+        bad=[batch_job(image="alpine")],
         message_part="containerProperties.image is alpine",
         unknown=[SampleResource(t.FUNCTION, {"imageUri": "alpine", "role": UNKNOWN})],
         break_program=edit_json_property(
-            "meetings-media-definition", "containerProperties", lambda found: found.update(image="alpine")
+            "meetings-media-definition", "containerProperties", lambda container: container.update(image="alpine")
         ),
         undecided=False,
     ),
     property_spec(
-        ENCRYPTED,
+        GLUE_ENCRYPTED,
         t.GLUE_SECURITY,
         "encryptionConfiguration.s3Encryption.s3EncryptionMode",
         "SSE-S3",
         "DISABLED",
         "s3EncryptionMode is DISABLED",
     ),
-    resource_spec(ACL, t.BUCKET_OBJECT_V2, {"key": "k"}, {"acl": "public-read"}, "acl is public-read"),
+    resource_spec(ACL_OWNER_ONLY, t.BUCKET_OBJECT_V2, {"key": "k"}, {"acl": "public-read"}, "acl is public-read"),
     resource_spec(
-        DELIVERY,
+        DELIVERY_OVER_TLS,
         t.TOPIC_SUBSCRIPTION,
         {"protocol": "https", "endpoint": "https://a.example.com"},
         {"protocol": "http"},
         "protocol is http",
     ),
     PolicySpec(
-        INTEGRATION,
+        INSIDE_AWS,
         good=[SampleResource(t.API_V2_INTEGRATION, {"integrationType": "AWS_PROXY"})],
         bad=[SampleResource(t.API_V2_INTEGRATION, {"integrationType": "HTTP_PROXY"})],
         message_part="integrationType is HTTP_PROXY",
@@ -489,26 +501,12 @@ SPECS = (
         undecided=False,
     ),
     PolicySpec(
-        ORIGIN,
-        good=cors("https://console.example.com")[:1],
-        bad=cors("*")[:1],
-        message_part="without a wildcard in polyphony:thing",
+        ORIGIN_NAMED,
+        good=resources_with_origin("https://console.example.com")[:1],
+        bad=resources_with_origin("*")[:1],
+        message_part="without a wildcard in polyphony:sample",
         unknown=[SampleResource(t.FUNCTION, {"environment": {"variables": {"CORS_ORIGIN": UNKNOWN, "ORIGIN": "*"}}})],
         break_program=change_resource(t.BUCKET_CORS, {"corsRules": [{"allowedOrigins": ["null"]}]}),
         undecided=False,
-    ),
-)
-FAMILIES = {
-    "networks": NETWORKS,
-    "endpoints": ENDPOINTS,
-    "containers": CONTAINERS,
-    "glue, lists and deliveries": GLUE_AND_STORAGE,
-    "apis": APIS,
-    "origins": ORIGINS,
-}
-CASES = (
-    *(case for cases in FAMILIES.values() for case in cases),
-    expect_finding(
-        ENCRYPTED, UNDECIDED, security(), SampleResource(t.GLUE_JOB, {"securityConfiguration": UNKNOWN}, "job")
     ),
 )

