@@ -16,6 +16,7 @@ from handlers.ingestion.manifest_documents import FileResult, ListedFile
 from handlers.ingestion.status_transitions import FileStatus
 from handlers.ingestion.table_keys_and_updates import RecordId, get_text, query_open_items
 from tests.handlers.ingestion.fake_cloud import client_error
+from tests.handlers.ingestion.ingestion_harness import ALLOWED_TRANSITIONS
 
 ARRIVED = datetime(2026, 1, 3, 11, 59, tzinfo=UTC)
 
@@ -84,6 +85,35 @@ def test_long_lists_are_read_page_by_page(table: FileTable, dynamodb: Any) -> No
     ids = track_files(table, *(str(number) for number in range(9)))
     shards = [query_open_items(dynamodb, "files", f"pending#{shard}", page_size=2) for shard in range(2)]
     assert {RecordId.from_item(item) for shard in shards for item in shard} == set(ids)
+
+
+def request_status(table: FileTable, record_id: RecordId, status: FileStatus) -> None:
+    """Request a status for a file of manifest M1, for the manifest's first redrive."""
+    match status:
+        case FileStatus.PENDING:
+            table.release(record_id, "M1")
+        case FileStatus.CLAIMED:
+            table.claim(record_id, "M1")
+        case FileStatus.MANIFESTED:
+            table.mark_manifested(record_id, "M1", redrive=1)
+        case _:
+            table.record_result(file_result(record_id, status), "M1", redrive=1)
+
+
+@pytest.mark.parametrize("status", FileStatus)
+def test_a_status_changes_only_to_the_statuses_that_may_follow_it(
+    table: FileTable, dynamodb: Any, status: FileStatus
+) -> None:
+    (pending_id,) = track_files(table, "pending")
+    pending_item = read_item(dynamodb, pending_id)
+    for requested in FileStatus:
+        record_id = RecordId(pending_id.date_prefix, f"{pending_id.file_key}-{requested}")
+        changes = {"file_key": record_id.file_key, "status": status, "manifest_id": "M1"}
+        item = pending_item | {name: {"S": value} for name, value in changes.items()}
+        dynamodb.put_item(TableName="files", Item=item, ConditionExpression="attribute_not_exists(file_key)")
+        request_status(table, record_id, requested)
+        may_follow = requested in ALLOWED_TRANSITIONS.get(status, set())
+        assert get_text(read_item(dynamodb, record_id), "status") == (requested if may_follow else status), requested
 
 
 def test_a_file_is_claimed_for_one_manifest_only(table: FileTable) -> None:
