@@ -25,6 +25,7 @@ class FileTableEnvironment(HandlerEnvironment):
     manifest_table_name: str
     """Name of the file table, which also has the records of manifests."""
     record_days: Annotated[int, Field(ge=1)]
+    """Days for which a record is kept."""
     open_shards: Annotated[int, Field(ge=1, le=MAX_OPEN_SHARDS)] = OPEN_SHARDS
     """Number of partitions of the index `open` over which pending files are spread. Claimed files are spread over as
     many other partitions."""

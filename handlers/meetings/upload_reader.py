@@ -2,7 +2,7 @@
 
 A recording consists of files, which are called chunks, and `complete.json` lists them.
 
-S3 events may arrive late, so this module reads the current objects. Callers must do the same three steps: read the
+S3 events may arrive late, so this module reads the current objects. Callers must do three steps: read the
 meeting's record, read the objects, and write the record only if its version is unchanged. If another invocation has
 written a record from newer objects in the meantime, the version has changed, and the write fails.
 

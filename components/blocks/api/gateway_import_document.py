@@ -1,10 +1,10 @@
 """OpenAPI 3.0.1 document that API Gateway imports as a REST API, built from the document that
 `public_openapi_document.py` makes for the API's users.
 
-The document contains only what the gateway acts on: paths, parameters, request bodies and authorization.
+The imported document contains only what the gateway acts on: paths, parameters, request bodies and authorization.
 Response schemas are left out, because the handlers are responsible for responses.
 
-The document adds operations that call no function. They answer CORS preflights, an unknown path (with 404), and an
+It adds operations that call no function. They answer CORS preflights, an unknown path (with 404), and an
 unsupported method of a path (with 405). Without its own operation, an unsupported method would be answered with 404,
 because the gateway does not distinguish it from an unknown path.
 """

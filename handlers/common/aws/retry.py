@@ -25,8 +25,8 @@ MAX_TIMEOUTS = 2
 LIVE_RETRY_SECONDS = 9.0
 """Time in which `retry_live_calls` makes its attempts."""
 LIVE_ATTEMPT_SECONDS = 4.0
-"""Maximum duration that `retry_live_calls` expects of an attempt. A boto3 call with `LIVE_CONFIG` that gets no response
-takes less, including botocore's own retry."""
+"""Maximum duration that `retry_live_calls` expects of an attempt. A boto3 call that gets no response takes less,
+including botocore's own retry, if it has the short timeouts of `LIVE_CONFIG` (`client_config`)."""
 T = TypeVar("T")
 
 

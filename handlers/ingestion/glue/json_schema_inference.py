@@ -165,8 +165,8 @@ def limit_nodes(shape: JsonShape, max_nodes: int) -> None:
     for child in _children(shape):
         _count_by_widest_ancestor(child, 0, counts)
     remaining = max_nodes
-    # `counts` has, for each width, the number of nodes whose widest ancestor has this width. These nodes are dropped
-    # from the first width on that no longer fits.
+    # `counts` has, for each width, the number of nodes whose widest ancestor has this width. From the smallest width on,
+    # these nodes are kept as long as they fit. From the first width on that no longer fits, they are dropped.
     for width in sorted(counts):
         remaining -= counts[width]
         if remaining < 0:

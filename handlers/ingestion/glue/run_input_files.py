@@ -24,7 +24,7 @@ def read_input(
 ) -> tuple[file_list_and_result_json.FileList, bytes | None]:
     """Return the files to process, and the result of the manifest's last finished run, or None if no run has finished.
 
-    The files are those of the list at `manifest_uri`, which the execution confirmed, and those that an earlier run has
+    The files are those of the list at `manifest_uri`, which the workflow confirmed, and those that an earlier run has
     published (see `add_published_files`).
     """
     confirmed = file_list_and_result_json.parse_file_list(storage.read(manifest_uri))
@@ -39,7 +39,7 @@ def read_input(
 def check_published_files(scans: Sequence[FileScan], previous_result: bytes | None, output: RunOutput) -> None:
     """Raise VersionsGone if a file that can no longer be read may have published rows.
 
-    The result of the previous run names the files that this run published. But a run can die after it has shown its
+    The result of the previous run names the files that it published. But a run can die after it has shown its
     rows to readers and before it has written its result. So a file that the result does not mention counts as published
     too if readers see any rows of this manifest under the file's date.
 

@@ -1,4 +1,4 @@
-"""Environment of the workflow steps function."""
+"""Environment of the Lambda function behind three steps of the manifest workflow."""
 
 from handlers.ingestion.environment_bases import FileTableEnvironment
 

@@ -28,7 +28,7 @@ ERROR_CODES = {
     InvalidTokenReason.EXPIRED: ExchangeErrorCode.TOKEN_EXPIRED,
     InvalidTokenReason.NOT_YET_VALID: ExchangeErrorCode.TOKEN_NOT_YET_VALID,
 }
-"""Error codes by the reason for refusing a token. All other reasons have `TOKEN_REFUSED`."""
+"""Error codes by the reason for refusing a token. Tokens refused for other reasons have `TOKEN_REFUSED`."""
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class AnswerProblem(StrEnum):
 
 
 class ModelActionItem(ModelAnswer):
-    """An action item as the model wrote it. `ActionItem` explains the fields."""
+    """An action item as the model wrote it. `stored_summary_models.ActionItem` explains the fields."""
 
     text: Annotated[str, Field(min_length=1, max_length=1_000, repr=False)]
     owner: Annotated[str | None, Field(max_length=200, repr=False)] = None

@@ -49,7 +49,7 @@ class TaskQuestion(Generic[T]):
 
     @property
     def digest(self) -> str:
-        """Hash of the request for the first answer. It identifies the question but not the model."""
+        """Hash of the first request, before any correction. It identifies the question but not the model."""
         request = json.dumps(self.question.request(None), sort_keys=True)
         return hashlib.sha256(request.encode()).hexdigest()
 

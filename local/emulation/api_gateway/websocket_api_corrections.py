@@ -3,7 +3,7 @@
 - The emulator drops the subprotocol that the function of `$connect` returned, so browsers close the connection.
 - If the function of `$connect` refuses a connection, the client does not get the status that the function returned.
 - The event of `$connect` does not contain the IAM identity that signed the handshake.
-- It calls functions without writing logs and without checking reserved concurrency and permissions.
+- The emulator calls functions without writing logs and without checking reserved concurrency and permissions.
 - It sends tracebacks of functions to clients.
 - It sends a function's answer to the client even if the route has no route response.
 - It accepts messages of any size.

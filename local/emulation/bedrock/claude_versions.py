@@ -15,7 +15,7 @@ THINKING_TOKENS: Mapping[str, int] = {"low": 1_000, "medium": 3_000, "high": 8_0
 """Tokens that the local Bedrock counts as thinking, by the effort that the request demands. A real model's number
 varies."""
 MIN_CACHED_TOKENS = 1_024
-"""Length in tokens from which most models cache a prefix. `min_cached_tokens` contains the exceptions."""
+"""Minimum length, in tokens, of a prefix that most models cache. `min_cached_tokens` contains the exceptions."""
 
 
 def list_refusals(model: str, request: Mapping[str, Any]) -> Iterator[str]:
