@@ -29,7 +29,7 @@ from handlers.ingestion.glue.object_storage import ObjectStorage, open_storage
 from handlers.ingestion.glue.run_input_files import check_published_files, read_input
 from handlers.ingestion.glue.run_output import RunOutput
 from handlers.ingestion.glue.spark_passes import SparkPasses
-from handlers.ingestion.glue.task_sizing import count_writers, max_rows_per_file
+from handlers.ingestion.glue.task_distribution import count_writers, max_rows_per_file
 
 SPARK_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",

@@ -26,7 +26,7 @@ from handlers.ingestion.glue.arrow_batches import ColumnPlan, FileBatches
 from handlers.ingestion.glue.file_list_and_result_json import SourceFile
 from handlers.ingestion.glue.file_scan import FileScan, scan_file
 from handlers.ingestion.glue.object_storage import ObjectStorage, StorageFailed, open_storage
-from handlers.ingestion.glue.task_sizing import SCAN_TASKS_PER_CORE, distribute_files
+from handlers.ingestion.glue.task_distribution import SCAN_TASKS_PER_CORE, distribute_files
 
 Result = TypeVar("Result")
 

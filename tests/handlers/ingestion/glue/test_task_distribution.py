@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.ingestion.glue.task_sizing import count_writers, distribute_files, max_rows_per_file
+from handlers.ingestion.glue.task_distribution import count_writers, distribute_files, max_rows_per_file
 
 MB = 1024 * 1024
 
