@@ -1,7 +1,7 @@
-"""Component of a whole stack: the foundation and the enabled subsystems.
+"""Component of a whole stack: the foundation (resources that the subsystems share) and the enabled subsystems.
 
-The guardrail policies (`policies/`) read the account, the environment, the usage, the budget and the exceptions from
-this component. Its inputs and its outputs both contain these values. Pulumi shows the inputs to policies that check one
+The guardrail policies (`policies/`) read the account, the environment, the estimated usage, the budget and the
+exceptions to policies from this component. Its inputs and its outputs both contain these values. Pulumi shows the inputs to policies that check one
 resource, and the outputs to policies that check the whole stack.
 """
 

@@ -42,8 +42,8 @@ def flush_files(folder: Path) -> dict[str, int]:
 
     The processing of these manifests then starts.
 
-    Return two counts: `manifests`, the manifests that were created because enough files for full ones waited, and
-    `files`, the files in all manifests that were created after that for the remaining files.
+    Return two counts: `manifests` is the number of full manifests. `files` is the number of the remaining files, which
+    are in manifests that are not full.
     """
     running = find_platform(folder)
     function = f"{running['ids']['ingestion-sweeper-function']}:live"

@@ -222,7 +222,7 @@ class _Rollout:
         """Give the new version's share of the traffic back to the previous version.
 
         Return whether the previous version has all traffic, and a text for the operator. Failed attempts are repeated,
-        also after a second Ctrl-C, because the new version must not keep its share when nothing watches the alarms.
+        also if the operator presses Ctrl-C again, because the new version must not keep its share when nothing watches the alarms.
         """
         problem = "interrupted"
         for attempt in range(REVERT_ATTEMPTS):
@@ -243,6 +243,6 @@ class _Rollout:
         )
 
     def _print_advice(self, version: str) -> None:
-        """Print how to keep `live` at this version in later deployments."""
+        """Print how to keep the alias at this version in later deployments."""
         for line in stack_file_advice.advise_live_version(self.target, version):
             self.context.print_line(line)

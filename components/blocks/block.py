@@ -15,8 +15,8 @@ class Block(pulumi.ComponentResource):
 
     - `short_name` identifies the block within its subsystem (`audio-processor`). Most names on AWS contain it.
     - `label` is the block's Pulumi name, `<subsystem>-<short name>`. The Pulumi name of a part is `<label>-<part>`.
-    - `display_name` is the name in the requirements (`AudioProcessor`). The tag `Name`, descriptions and alarms show
-      it.
+    - `display_name` is the name in the requirements (docs/requirements.md), for example `AudioProcessor`. The tag
+      `Name`, descriptions and alarms show it.
     """
 
     def __init__(self, kind: str, short_name: str, scope: Scope, opts: pulumi.ResourceOptions | None) -> None:

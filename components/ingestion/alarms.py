@@ -42,7 +42,7 @@ def register_alarms(
         "oldest-pending", SWEEP_PATTERN, opts, value="$.oldest_pending_seconds", statistic="Maximum", period_seconds=900
     )
     period = three_sweeps_seconds(settings.manifests.sweep_minutes)
-    # The minimum over three sweeps is above 0 only if each of the three failed to check a claim or manifest.
+    # The minimum over three sweeps is above 0 only if each of the three failed to release or end a claim or manifest.
     failed_checks = sweeper.log_metric(
         "unsettled", SWEEP_PATTERN, opts, value="$.failed", statistic="Minimum", period_seconds=period
     )

@@ -102,8 +102,8 @@ class ProcessingSettings(SettingsModel):
 
     @property
     def on_demand_seconds(self) -> int:
-        """Maximum duration of a job on demand: it may first wait for another job of the queue for as long as that job
-        may run.
+        """Maximum duration of a job on demand: the time limit of another job of the queue, for which it may have to wait,
+        and its own.
         """
         return 2 * self.timeout_minutes * 60
 

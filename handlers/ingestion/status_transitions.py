@@ -1,6 +1,6 @@
 """Statuses of files and manifests, and the allowed changes of a file's status.
 
-A manifest is a list of files that one run of the Spark job processes. `FileTable` builds the conditions of its writes
+A manifest is a list of files. One execution of the workflow processes it, with one run of the Spark job. `FileTable` builds the conditions of its writes
 from the transitions in this module. The transitions of a manifest are only written down in the conditions of
 `ManifestRecords.begin` and `ManifestRecords.end`.
 """
@@ -14,7 +14,7 @@ class FileStatus(StrEnum):
     PENDING = "pending"
     """Waits for a manifest."""
     CLAIMED = "claimed"
-    """Reserved for a manifest whose execution may not have started yet."""
+    """Reserved for a manifest whose workflow execution may not have started yet."""
     MANIFESTED = "manifested"
     """Part of a manifest whose execution has started."""
     PROCESSED = "processed"
@@ -41,7 +41,7 @@ class ManifestStatus(StrEnum):
 TRANSITIONS: dict[FileStatus, frozenset[FileStatus]] = {
     FileStatus.PENDING: frozenset([FileStatus.CLAIMED]),
     # `failed` if the workflow fails before it has marked the file as manifested.
-    # `pending` if the claim is released, because no run will process the file.
+    # `pending` if the claim is released, because the manifest gets no run. Another manifest can then claim the file.
     FileStatus.CLAIMED: frozenset([FileStatus.PENDING, FileStatus.MANIFESTED, FileStatus.FAILED]),
     FileStatus.MANIFESTED: frozenset(
         [FileStatus.PROCESSED, FileStatus.REJECTED, FileStatus.SUPERSEDED, FileStatus.FAILED]

@@ -98,7 +98,7 @@ def build_update(
 
     In `condition`, attribute names start with `#` and values with `:`. Spaces must separate each name from the rest,
     because this function finds the names by splitting the text. `assign` sets attributes, and `assign_if_absent` sets
-    those that the item lacks. `copy` maps an attribute to the attribute whose value it gets. `remove` lists attributes.
+    those that the item lacks. `copy` maps a target attribute to the attribute whose value is copied. `remove` lists attributes.
 
     The response contains the item after the update. If the condition fails, the error contains the current item. So a
     retried call, whose condition fails because its first attempt succeeded, still gets the item.

@@ -62,8 +62,8 @@ def presign_stream_url(
     if not 1 <= expires_seconds <= MAX_EXPIRES_SECONDS:
         raise ValueError(f"the lifetime of a URL must be 1 to {MAX_EXPIRES_SECONDS} seconds, not {expires_seconds}")
     scheme, host = _origin(endpoint or f"wss://transcribestreaming.{region}.amazonaws.com:{PORT}")
-    # A WebSocket client omits the default port of ws and wss in the Host header. botocore signs the same host, because
-    # it omits the default port of http and https.
+    # A WebSocket client omits the default port in the Host header. The URL is signed with the scheme http or https,
+    # whose default ports botocore knows, so that botocore omits the port from the signed host, too.
     signed = AWSRequest("GET", f"{'https' if scheme == 'wss' else 'http'}://{host}{PATH}", params=request.parameters())
     # Frozen, because a refresh while botocore signs could mix old and new values.
     SigV4QueryAuth(credentials.get_frozen_credentials(), SERVICE, region, expires_seconds).add_auth(signed)

@@ -1,7 +1,7 @@
 """Validates requests to the emulated services against botocore's model of the AWS service.
 
-AWS also refuses values that violate an enumeration, a pattern or a range of the model. boto3 does not notice most of
-these violations, so the emulated services have to find them.
+AWS refuses values that violate an enumeration, a pattern or a range of the model. boto3 sends most of these values
+without a check, so the emulated services have to find them.
 """
 
 import re

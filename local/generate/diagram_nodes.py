@@ -3,8 +3,8 @@
 The diagrams omit auxiliary resources (policies, log groups, versions), alarms, dashboards and dead-letter queues.
 
 A node is named after the block that contains its resource. A block is a component of the program, for example a
-function with its role and log group. Policies and event sources name resources by ARNs, so a node is found
-by parts of its resource's ARN (`Key`).
+function with its role and log group. IAM policies and event sources name resources by ARNs, so
+a node is found by parts of its resource's ARN (`Key`).
 """
 
 import json

@@ -116,7 +116,9 @@ def down(folder: Path = emulator.FOLDER) -> int:
             if running is not None and running.kept:
                 undeleted_urns = delete_all(running, report)
         except StateError as error:
-            report.print_line(f"the emulator will be stopped, but its resources cannot be deleted before: {error}")
+            report.print_line(
+                f"the emulator will be stopped with its resources, because they cannot be deleted: {error}"
+            )
         finally:
             emulator.stop(folder)
             PlatformState.remove(state_file(folder))

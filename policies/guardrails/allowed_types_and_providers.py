@@ -19,7 +19,7 @@ from guardrails.pack.policy_kinds import (
     PolicyGroup,
     PolicySet,
     PolicySeverity,
-    RelationPolicy,
+    ResourceInStackPolicy,
     ResourcePolicy,
 )
 
@@ -84,20 +84,20 @@ TYPES_WITHOUT_POLICY = {
     t.BUCKET_VERSIONING: _WITH_BUCKET,
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "It lets nothing in.",
 }
-"""Types that no `ResourcePolicy` or `RelationPolicy` about access, data or reliability names, each with the reason.
+"""Types that no `ResourcePolicy` or `ResourceInStackPolicy` about access, data or reliability names, each with the reason.
 Policies about all types, about the whole stack or about cost check most of them.
 """
 
 
 def list_checked_types() -> frozenset[str]:
-    """Return the types that a `ResourcePolicy` or `RelationPolicy` about access, data or reliability names.
+    """Return the types that a `ResourcePolicy` or `ResourceInStackPolicy` about access, data or reliability names.
 
     Policies about the whole stack name no types. Policies about cost do not count, because they do not look at access.
     """
     return frozenset(
         resource_type
         for policy in (*least_privilege.POLICIES, *data_protection.POLICIES, *reliability.POLICIES)
-        if isinstance(policy, ResourcePolicy | RelationPolicy)
+        if isinstance(policy, ResourcePolicy | ResourceInStackPolicy)
         for resource_type in policy.types
     )
 

@@ -7,7 +7,7 @@ from guardrails.pack.policy_kinds import (
     EnforcementLevel,
     Policy,
     PolicyGroup,
-    RelationPolicy,
+    ResourceInStackPolicy,
     ResourcePolicy,
 )
 from guardrails.policy_catalogue import POLICIES
@@ -102,7 +102,7 @@ def _render_group(group: PolicyGroup) -> Iterator[str]:
 def _describe_scope(policy: Policy) -> str:
     if isinstance(policy, ResourcePolicy) and EVERY_TYPE in policy.types:
         return "resources of every type"
-    if isinstance(policy, ResourcePolicy | RelationPolicy):
+    if isinstance(policy, ResourcePolicy | ResourceInStackPolicy):
         types = ", ".join(f"`{resource_type}`" for resource_type in sorted(policy.types))
         return types if isinstance(policy, ResourcePolicy) else f"{types}, together with related resources"
     return "the stack as a whole"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails.model import resource_types as t
-from guardrails.pack.policy_kinds import EVERY_TYPE, Policy, RelationPolicy, ResourcePolicy
+from guardrails.pack.policy_kinds import EVERY_TYPE, Policy, ResourceInStackPolicy, ResourcePolicy
 from guardrails.policy_catalogue import POLICIES
 from tests.policies.policy_harness import TAGS, UNKNOWN, SampleResource, build_analyzer, build_messages, run_policies
 
@@ -30,7 +30,7 @@ arbitrary_properties = st.fixed_dictionaries(
 
 def list_checked_types(policy: Policy) -> list[str]:
     """Return the resource types that a policy checks. A type that ends with a slash stands for a module, and is completed."""
-    if isinstance(policy, ResourcePolicy | RelationPolicy):
+    if isinstance(policy, ResourcePolicy | ResourceInStackPolicy):
         types = policy.types - {EVERY_TYPE} or ALL_TYPES
         return sorted(f"{kind}sample:Sample" if kind.endswith("/") else kind for kind in types)
     return ALL_TYPES

@@ -19,7 +19,7 @@ from guardrails.cost.required_tags import TAGGABLE
 from guardrails.least_privilege.trust_condition_keys import SENT_KEYS_BY_SERVICE
 from guardrails.model import resource_types
 from guardrails.model.subsystem_of_resource import parse_subsystem, to_settings_section
-from guardrails.pack.policy_kinds import EnforcementLevel, Policy, PolicyGroup, RelationPolicy, ResourcePolicy
+from guardrails.pack.policy_kinds import EnforcementLevel, Policy, PolicyGroup, ResourceInStackPolicy, ResourcePolicy
 from guardrails.policy_catalogue import POLICIES
 from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 from local.generate import documented_resource_graph
@@ -90,7 +90,10 @@ def list_named_types() -> list[str]:
     """
     constants = {value for name, value in vars(resource_types).items() if name.isupper() and isinstance(value, str)}
     checked = {
-        kind for policy in POLICIES if isinstance(policy, ResourcePolicy | RelationPolicy) for kind in policy.types
+        kind
+        for policy in POLICIES
+        if isinstance(policy, ResourcePolicy | ResourceInStackPolicy)
+        for kind in policy.types
     }
     all_types = constants | checked | TAGGABLE | FREE_TYPES | PRICE_RULES.keys()
     return sorted(kind for kind in all_types if kind.startswith("aws:"))

@@ -1,5 +1,5 @@
-"""Parts that all networks of the program share: egress rules of security groups, gateway endpoints for S3 and DynamoDB,
-and the policies of VPC endpoints.
+"""Functions with which each network of the program creates egress rules of security groups, gateway endpoints for S3 and
+DynamoDB, and policies of VPC endpoints.
 """
 
 import json

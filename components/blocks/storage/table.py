@@ -16,8 +16,8 @@ BACKUP_TAG = "Backup"
 """Tag by which the backup plan selects tables."""
 READ_ACTIONS = frozenset({"BatchGetItem", "ConditionCheckItem", "GetItem", "Query", "Scan"})
 KEY_ACTIONS_FOR_READS = ("Decrypt", "DescribeKey")
-"""KMS actions that DynamoDB performs for the caller of a read or a write (DynamoDB guide, "Using a customer managed
-key")."""
+"""KMS actions that DynamoDB performs for the caller of a read. A write needs them, too (DynamoDB guide, "Using a
+customer managed key")."""
 KEY_ACTIONS_FOR_WRITES = (
     "Encrypt",
     "GenerateDataKey",

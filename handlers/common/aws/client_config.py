@@ -22,7 +22,7 @@ CONFIG = Config(
 )
 """Default configuration. Throttled calls are retried, and an attempt without a response ends after ten seconds."""
 
-LIVE_CONFIG = Config(
+SHORT_TIMEOUT_CONFIG = Config(
     connect_timeout=0.5,
     read_timeout=0.8,
     retries={"mode": "standard", "total_max_attempts": 2},

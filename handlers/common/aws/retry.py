@@ -26,7 +26,7 @@ LIVE_RETRY_SECONDS = 9.0
 """Time in which `retry_live_calls` makes its attempts."""
 LIVE_ATTEMPT_SECONDS = 4.0
 """Maximum duration that `retry_live_calls` expects of an attempt. A boto3 call that gets no response takes less,
-including botocore's own retry, if it has the short timeouts of `LIVE_CONFIG` (`client_config`)."""
+including botocore's own retry, if it has the short timeouts of `SHORT_TIMEOUT_CONFIG` (`client_config`)."""
 T = TypeVar("T")
 
 
@@ -79,7 +79,7 @@ class Retrier:
 
 
 def retry_live_calls(operation: Callable[[], T], timing: RetryTiming) -> T:
-    """Return the result of an operation whose boto3 clients have `LIVE_CONFIG`. Transient failures are retried.
+    """Return the result of an operation whose boto3 clients have `SHORT_TIMEOUT_CONFIG`. Transient failures are retried.
 
     Use this for an operation that nothing else repeats soon, for example because SQS redelivers its message only after
     minutes. Raises ServiceFailed for a lasting fault, or if transient failures do not end within LIVE_RETRY_SECONDS.

@@ -70,7 +70,7 @@ def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         storage,
         arguments.lake_uri,
         file_list.manifest_id,
-        # Glue and Step Functions can use a run id twice, but the name must be unique.
+        # The name of the run must be unique, but Glue and Step Functions can use a run id twice.
         f"{arguments.run_id}-{secrets.token_hex(4)}",
         (file.date_prefix for file in file_list.files),
     )
@@ -119,7 +119,7 @@ class PhaseTimer:
 def _check_rejected_share(scans: Sequence[FileScan], max_share: float) -> None:
     """Raise TooManyRejected if too many lines are rejected.
 
-    Only files with at least one record count. A file in which all lines are rejected is rejected as a whole, and its
+    Files without a record are left out. A file in which all lines are rejected is rejected as a whole, and its
     lines show nothing about the other files.
     """
     readable = [scan for scan in scans if scan.rows]

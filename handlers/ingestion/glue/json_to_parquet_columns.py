@@ -7,8 +7,9 @@ holds all values of its name:
 - integers: `long`, or a `decimal` of 38 digits if one has more than 64 bits, or `string` if one has over 38 digits
 - integers and fractions: `double` if each integer is exact as a double, otherwise `string`
 - scalars of different kinds, or only nulls: `string`
-- objects or arrays mixed with other kinds, values with too many names or levels (`JsonKind.BOUNDLESS`), nested objects
-  without names, with an empty name, or with names that differ only in case: `json`, a string of JSON
+- `json`, a string of JSON, in these cases: objects or arrays mixed with other kinds; values with too many names or
+  levels (`JsonKind.BOUNDLESS`); nested objects that are empty, have an empty name, or have names that differ only in
+  case
 
 A column is called widened if its values differ in kind or are stored as JSON. The run's result lists these columns.
 

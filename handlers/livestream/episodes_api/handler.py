@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from handlers.common.aws.client_config import CONFIG, LIVE_CONFIG, build_presigning_config
+from handlers.common.aws.client_config import CONFIG, SHORT_TIMEOUT_CONFIG, build_presigning_config
 from handlers.common.aws.secret_parameter import SecretParameter
 from handlers.common.http.rest_dispatch import ProxyResponse, RestAnswer, RestDispatcher, RestRequest
 from handlers.common.logging import EventLog
@@ -62,9 +62,9 @@ def _rest() -> RestDispatcher:
     environment = EpisodesApiEnvironment.read()
     session = boto3.Session()
     log = EventLog(environment.log_level)
-    table = EpisodeTable(session.client("dynamodb", config=LIVE_CONFIG), environment.table_name)
+    table = EpisodeTable(session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG), environment.table_name)
     cursors = Cursors(
-        SecretParameter(session.client("ssm", config=LIVE_CONFIG), environment.encryption_key),
+        SecretParameter(session.client("ssm", config=SHORT_TIMEOUT_CONFIG), environment.encryption_key),
         seconds=environment.cursor_seconds,
         clock=clock.now,
         nonce=os.urandom,
@@ -72,7 +72,7 @@ def _rest() -> RestDispatcher:
     episodes = EpisodeOperations(
         table,
         cursors,
-        EventPublisher(session.client("events", config=LIVE_CONFIG), environment.event_source),
+        EventPublisher(session.client("events", config=SHORT_TIMEOUT_CONFIG), environment.event_source),
         deleted_days=environment.deleted_days,
         clock=clock.now,
         new_id=new_id,

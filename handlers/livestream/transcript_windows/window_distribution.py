@@ -1,8 +1,8 @@
 """Division of an uploaded transcript into windows, and one message on the agent's queue for each window.
 
 A window is a section that is small enough for one model request. The agent is the function that analyzes the windows.
-S3's event about the upload starts the division, and may arrive more than once. The episode's record contains the state
-of the transcript's processing, its track (see `track_processing_states`). This state decides whether the event still
+S3's event about the upload starts the division, and may arrive more than once. The episode's record contains a track for
+the transcript: the state of its processing (see `track_processing_states`). This state decides whether the event still
 needs work. Until all windows are queued, the track accepts the event again, so interrupted work is repeated as a whole.
 A window that is queued twice is normally analyzed once, because the agent skips a window that has an outcome.
 

@@ -11,7 +11,7 @@ from handlers.common.environment import HandlerEnvironment
 
 ChunkSeconds = Annotated[int, Field(ge=1, le=3600)]
 MaxHours = Annotated[int, Field(ge=1, le=11)]
-"""Longest permitted video, in hours. The MediaConvert job reads the video up to an end time half an hour later, and
+"""Longest permitted video, in hours. The MediaConvert job reads the video up to this length plus half an hour, and
 MediaConvert requires an end time below 12 hours."""
 
 

@@ -10,7 +10,7 @@ from handlers.meetings.media_result import Milliseconds
 
 
 class TranscriptSegment(Message):
-    """Consecutive words of one speaker, at most some sentences."""
+    """Consecutive words of one speaker, at most a few sentences."""
 
     speaker: str
     """Label from Amazon Transcribe, for example `spk_0`. If the recording was transcribed in several parts, the number

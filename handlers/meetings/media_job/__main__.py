@@ -42,8 +42,8 @@ from handlers.meetings.media_job.media_output_plan import PlanLimits
 FAILED, BAD_ENVIRONMENT, TERMINATED = 1, 2, 128 + signal.SIGTERM
 """Exit statuses other than 0."""
 GRACE_SECONDS: Final = 15
-"""Time after SIGTERM at which the job exits even if it is still busy. By then, it only waits for a response that it no
-longer needs, and AWS Batch would kill it after 30 seconds.
+"""Time after SIGTERM at which the job exits in any case. A job that has not ended by then only waits for a response that
+it no longer needs. AWS Batch would kill it after 30 seconds.
 """
 MAX_DOWNLOADS: Final = 8
 """Number of chunks that are downloaded concurrently."""

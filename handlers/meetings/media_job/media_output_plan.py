@@ -70,7 +70,7 @@ class SpeechPart:
 
     @property
     def offset_ms(self) -> int:
-        """Start of the part, which is a full millisecond."""
+        """Start of the part. It is always a whole number of milliseconds."""
         return self.first_sample * 1000 // SPEECH_RATE
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 
-from handlers.common.aws.client_config import LIVE_CONFIG
+from handlers.common.aws.client_config import SHORT_TIMEOUT_CONFIG
 from handlers.common.lambda_context import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
@@ -32,13 +32,15 @@ URL_SECONDS = 60
 def _processor() -> UtteranceProcessor:
     environment = CaptionThresholds.read()  # all environment variables of the function
     session = boto3.Session()
-    dynamodb = session.client("dynamodb", config=LIVE_CONFIG)
+    dynamodb = session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG)
     sign = stream_url_signer(session, environment.aws_endpoint_url_transcribe_streaming)
     return UtteranceProcessor(
         SessionTable(dynamodb, environment.sessions_table_name),
         LiveTable(dynamodb, environment.live_table_name, clock.now_ms),
-        WebSocketConnections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
-        UtteranceMetrics(session.client("cloudwatch", config=LIVE_CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]),
+        WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
+        UtteranceMetrics(
+            session.client("cloudwatch", config=SHORT_TIMEOUT_CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]
+        ),
         thresholds=environment,
         open_stream=lambda request, seconds: TranscribeStream.open(sign(request, URL_SECONDS), seconds),
         clock_ms=clock.now_ms,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from handlers.common.aws.client_config import LIVE_CONFIG
+from handlers.common.aws.client_config import SHORT_TIMEOUT_CONFIG
 from handlers.common.aws.retry import RetryTiming
 from handlers.common.error_responses import HandlerError
 from handlers.common.identity import user_ids
@@ -114,7 +114,10 @@ def _user(event: Mapping[str, Any]) -> str:
 def _router() -> Router:
     environment = RouterEnvironment.read()
     session = boto3.Session()
-    dynamodb, functions = session.client("dynamodb", config=LIVE_CONFIG), session.client("lambda", config=LIVE_CONFIG)
+    dynamodb, functions = (
+        session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG),
+        session.client("lambda", config=SHORT_TIMEOUT_CONFIG),
+    )
     log = EventLog(environment.log_level, structured=environment.structured_logging)
     live = LiveTable(dynamodb, environment.live_table_name, clock.now_ms)
 
@@ -133,7 +136,7 @@ def _router() -> Router:
         new_id=new_id,
         log=log,
     )
-    connections = WebSocketConnections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG))
+    connections = WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG))
     return Router(messages, live, connections, cache(lambda: _authorizer(environment)), log)
 
 

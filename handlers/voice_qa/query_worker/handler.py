@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import boto3
 
-from handlers.common.aws.client_config import CONFIG, LIVE_CONFIG, build_presigning_config
+from handlers.common.aws.client_config import CONFIG, SHORT_TIMEOUT_CONFIG, build_presigning_config
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.common.lambda_context import LambdaContext
 from handlers.common.logging import EventLog
@@ -100,7 +100,7 @@ def _worker() -> QueryWorker:
         ),
         conversations,
         AnswerStore(s3, bucket),
-        WebSocketConnections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
+        WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
         agent=create_agent(environment, session),
         max_attempt_ms=int((environment.answer_seconds + CHECK_GRACE_SECONDS) * 1000),
         clock_ms=clock.now_ms,

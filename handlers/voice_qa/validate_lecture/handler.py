@@ -13,7 +13,7 @@ import boto3
 from pydantic import BaseModel
 
 from handlers.common.audio.probe_result import AudioFormat
-from handlers.common.aws.client_config import CONFIG, LIVE_CONFIG, MAX_WORKERS
+from handlers.common.aws.client_config import CONFIG, MAX_WORKERS, SHORT_TIMEOUT_CONFIG
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.sqs_batches import BatchFailures
 from handlers.common.logging import EventLog
@@ -48,7 +48,7 @@ def _validator_and_sweep() -> tuple[LectureValidator, LectureSweep]:
             frozenset(map(AudioFormat, environment.lecture_formats.split(","))),
         ),
         parallel=parallel,
-        connections=WebSocketConnections(boto3.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
+        connections=WebSocketConnections(boto3.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
         log=log,
         clock=clock.now,
     )

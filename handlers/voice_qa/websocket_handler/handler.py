@@ -16,7 +16,7 @@ from typing import Any
 
 import boto3
 
-from handlers.common.aws.client_config import LIVE_CONFIG, build_presigning_config
+from handlers.common.aws.client_config import SHORT_TIMEOUT_CONFIG, build_presigning_config
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.common.aws.secret_parameter import SecretParameter
 from handlers.common.aws.sqs_batches import BatchFailures
@@ -137,8 +137,11 @@ def _preferred_subprotocol(headers: object) -> str | None:
 def _handler() -> SocketHandler:
     environment = SocketEnvironment.read()
     session = boto3.Session()
-    dynamodb, functions = session.client("dynamodb", config=LIVE_CONFIG), session.client("lambda", config=LIVE_CONFIG)
-    queues = session.client("sqs", config=LIVE_CONFIG)
+    dynamodb, functions = (
+        session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG),
+        session.client("lambda", config=SHORT_TIMEOUT_CONFIG),
+    )
+    queues = session.client("sqs", config=SHORT_TIMEOUT_CONFIG)
     log = EventLog(environment.log_level)
     lectures = LectureTable(dynamodb, environment.dynamodb_table)
     items = VersionedItems(
@@ -164,7 +167,9 @@ def _handler() -> SocketHandler:
         )
 
     uploads = UploadForms(
-        session.client("s3", config=LIVE_CONFIG.merge(build_presigning_config(accelerated=environment.accelerated))),
+        session.client(
+            "s3", config=SHORT_TIMEOUT_CONFIG.merge(build_presigning_config(accelerated=environment.accelerated))
+        ),
         lectures,
         items,
         environment,
@@ -183,7 +188,7 @@ def _handler() -> SocketHandler:
     )
     overdue_checker = OverdueQuestionChecker(
         items,
-        WebSocketConnections(session.client("apigatewaymanagementapi", config=LIVE_CONFIG)),
+        WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
         limit_ms=int(environment.answer_seconds * 1000),
         clock_ms=clock.now_ms,
         log=log,
@@ -194,7 +199,7 @@ def _handler() -> SocketHandler:
         intake,
         overdue_checker,
         identity_pool=environment.identity_pool,
-        guest_id_key=SecretParameter(session.client("ssm", config=LIVE_CONFIG), environment.guest_id_key),
+        guest_id_key=SecretParameter(session.client("ssm", config=SHORT_TIMEOUT_CONFIG), environment.guest_id_key),
         log=log,
     )
 

@@ -19,7 +19,7 @@ class UnsupportedPattern(ValueError):
 
 
 def parse_log_event(line: str) -> LogEvent | None:
-    """Return a log line that is a JSON object, parsed, or None for any other line."""
+    """Return the parsed log line if it is a JSON object, otherwise None."""
     if not line.startswith("{"):
         return None
     try:

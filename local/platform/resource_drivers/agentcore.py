@@ -18,7 +18,7 @@ from local.platform.driver_model.driver import (
 from local.preview.property_value_conversion import UNKNOWN
 
 REQUEST_MEMBERS = {"SEMANTIC": "semanticMemoryStrategy", "SUMMARIZATION": "summaryMemoryStrategy"}
-"""Member of UpdateMemory's request that adds a strategy of each type."""
+"""For each type of strategy, the member of UpdateMemory's request that adds one."""
 MEMORY = {"eventExpiryDuration": "eventExpiryDuration", "description": "description"}
 """Parameters of the calls that create and update a memory, each with its Pulumi property."""
 
@@ -31,7 +31,7 @@ def added_strategies(kind: str, name: str, namespaces: list[str], description: s
 
 
 def _strategy_id(values: ResourceValues) -> Any:
-    """Return the id of the strategy with this name. UpdateMemory returns all strategies of the memory."""
+    """Return the id of the strategy, found by its name, because UpdateMemory returns all strategies of the memory."""
     strategies = values.responses.get("UpdateMemory", {}).get("memory", {}).get("strategies", [])
     return next((strategy["strategyId"] for strategy in strategies if strategy["name"] == values["name"]), UNKNOWN)
 

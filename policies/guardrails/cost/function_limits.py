@@ -55,7 +55,7 @@ def _check_function_memory_ceiling(function: CheckedResource) -> Iterator[str]:
         yield f"memorySize is {memory:g} MB; at most {max_megabytes:g} MB are allowed."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "function-timeout-ceiling",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,

@@ -123,7 +123,7 @@ def _get_capacity_type(environment: CheckedResource) -> str:
     return str(environment.get_nested("computeResources", "type") or environment.props.get("type"))
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "batch-spot-first",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,

@@ -78,7 +78,7 @@ def _list_known_group_names(stack: CheckedStack) -> set[str]:
     return names
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "function-logs-owned",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
@@ -94,7 +94,7 @@ def _check_function_logs_owned(function: CheckedResource, stack: CheckedStack) -
         yield f"The function logs into {group}, which AWS would create without a retention."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "api-logs-owned",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
@@ -121,7 +121,7 @@ def _check_api_logs_owned(resource: CheckedResource, stack: CheckedStack) -> Ite
         yield f"The stage writes its execution logs into {prefix}…, which AWS would create without a retention."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "job-logs-owned",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,

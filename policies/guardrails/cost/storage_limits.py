@@ -47,7 +47,7 @@ def _covers_whole_bucket(rule: Props) -> bool:
     return not any(criteria.get(key) for key in criteria) and not rule.get("prefix")
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "bucket-objects-expire",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
@@ -90,7 +90,7 @@ def _check_bucket_aborts_multipart(lifecycle: CheckedResource) -> Iterator[str]:
         yield f"abortIncompleteMultipartUpload acts after {min(days):g} days; at most {max_days:g} are allowed."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "bucket-old-versions-expire",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
@@ -142,7 +142,7 @@ def _check_table_few_indexes(table: CheckedResource) -> Iterator[str]:
         )
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "repository-images-expire",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,

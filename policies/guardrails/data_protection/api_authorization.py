@@ -34,7 +34,7 @@ because callers send this token in the body.
 """
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "api-asks-who-calls",
     severity=PolicySeverity.CRITICAL,
     levels=DISABLED_IN_DEV,
@@ -48,7 +48,7 @@ because callers send this token in the body.
     excusable=False,
 )
 def _check_api_asks_who_calls(resource: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
-    # A route's API is found by reference, so this is a `RelationPolicy`. A `ResourcePolicy` gets no references.
+    # A route's API is found by reference, so this is a `ResourceInStackPolicy`. A `ResourcePolicy` gets no references.
     if resource.type == REST_METHOD:
         method = resource.props.get("httpMethod")
         if method != "OPTIONS" and _is_unauthorized(resource):

@@ -35,7 +35,7 @@ LOG_DELIVERY = ("Service", "logging.s3.amazonaws.com")
 """Principal that delivers access logs to a bucket."""
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "bucket-encrypted",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
@@ -56,7 +56,7 @@ def _has_algorithm(encryption: CheckedResource) -> bool:
     )
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "bucket-public-access-blocked",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
@@ -77,7 +77,7 @@ def _enables(key: str, access_block: CheckedResource) -> bool:
     return access_block.props.get(key) is True
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "bucket-tls-only",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
@@ -92,7 +92,7 @@ def _check_bucket_tls_only(bucket: CheckedResource, stack: CheckedStack) -> Iter
         yield "The bucket policy does not refuse requests without TLS (plain HTTP)."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "bucket-owner-enforced",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
@@ -111,7 +111,7 @@ def _check_bucket_owner_enforced(bucket: CheckedResource, stack: CheckedStack) -
         yield f"objectOwnership is {mode}, so access control lists are in effect."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "bucket-access-logged",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
@@ -155,7 +155,7 @@ def _check_bucket_logs_elsewhere(logging: CheckedResource) -> Iterator[str]:
         yield f"targetBucket is the bucket {logging.props.get('targetBucket')} itself, so each log causes another."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "bucket-originals-versioned",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_IN_PROD,

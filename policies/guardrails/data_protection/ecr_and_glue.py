@@ -77,7 +77,7 @@ def _check_glue_encrypts(job: CheckedResource) -> Iterator[str]:
         yield "securityConfiguration is not set, so the encryption of the job's output is not configured."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "glue-encryption-enabled",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,

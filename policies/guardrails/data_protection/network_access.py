@@ -55,7 +55,7 @@ LIMITING_KEYS = (
 """Condition keys with ids. A condition on one of them keeps foreign identities or resources out of an endpoint."""
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "network-not-open",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
@@ -151,7 +151,7 @@ def _find_split_ranges(
             yield f"{len(distinct)} ranges together allow inbound traffic from too many addresses. {_describe_limit()}"
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "endpoint-for-own-account",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,

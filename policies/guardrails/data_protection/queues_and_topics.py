@@ -30,7 +30,7 @@ POLICY_TYPES = {QUEUE: QUEUE_POLICY, TOPIC: TOPIC_POLICY}
 """Type of the separate resource that attaches an IAM policy to a queue or topic."""
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "queue-tls-only",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
@@ -39,7 +39,7 @@ POLICY_TYPES = {QUEUE: QUEUE_POLICY, TOPIC: TOPIC_POLICY}
     frameworks=("AWS Well-Architected SEC09-BP02",),
     types={QUEUE},
 )
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "topic-tls-only",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,

@@ -44,7 +44,7 @@ def _check_table_deletion_protected(table: CheckedResource) -> Iterator[str]:
         yield "deletionProtectionEnabled is not true, so one call can delete the table."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "table-backed-up",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_IN_PROD,

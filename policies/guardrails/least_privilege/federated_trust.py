@@ -87,7 +87,7 @@ def _list_exact_values(statement: Statement, key: str) -> list[str]:
     return []
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "iam-trust-own-identity-pool",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,

@@ -80,7 +80,7 @@ def _contains_own_id(pattern: str) -> bool:
     return bool(own_id) and not any(wildcard in prefix for wildcard in "*?")
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "guests-few-services",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
@@ -99,7 +99,7 @@ def _check_guests_few_services(role: CheckedResource, stack: CheckedStack) -> It
                 )
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "guests-own-objects-only",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
@@ -127,7 +127,7 @@ def _lists_own_objects_only(statement: Statement) -> bool:
     )
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "guests-own-items-only",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,

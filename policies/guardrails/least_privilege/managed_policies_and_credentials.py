@@ -95,7 +95,7 @@ def _check_iam_no_long_lived_credentials(resource: CheckedResource) -> Iterator[
     yield f"This resource is {kind}, which stays valid until it is deleted. Long-lived credentials are not allowed."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "iam-one-role-per-function",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,

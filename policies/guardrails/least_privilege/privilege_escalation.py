@@ -64,7 +64,7 @@ INVOKING_ACTIONS = frozenset({"lambda:InvokeFunction", "lambda:InvokeFunctionUrl
 KEY_TYPES = frozenset({KMS_EXTERNAL_KEY, KMS_KEY, KMS_KEY_POLICY, KMS_REPLICA_KEY})
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "iam-no-escalation",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,

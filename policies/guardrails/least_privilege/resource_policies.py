@@ -163,7 +163,7 @@ def _check_resource_policy_no_wildcard_action(resource: CheckedResource) -> Iter
                 yield f"The IAM policy allows the action pattern {action}."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "function-permission-source",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
@@ -174,7 +174,7 @@ def _check_resource_policy_no_wildcard_action(resource: CheckedResource) -> Iter
     excusable=False,
 )
 def _check_function_permission_source(permission: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
-    # A `ResourcePolicy` gets resources without references, so this is a `RelationPolicy`.
+    # A `ResourcePolicy` gets resources without references, so this is a `ResourceInStackPolicy`.
     principal = str(permission.props.get("principal"))
     if principal == "*" and not permission.has_property("principalOrgId"):
         yield "principal is *, so every AWS account may call the function."

@@ -76,7 +76,7 @@ def _check_iam_session_short(role: CheckedResource) -> Iterator[str]:
         yield f"maxSessionDuration is {seconds:g} seconds; at most {role.limits['seconds']:g} are allowed."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "iam-managed-policy-of-stack",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,

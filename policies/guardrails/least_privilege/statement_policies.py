@@ -1,5 +1,6 @@
-"""Guardrail policies about the statements of IAM policy documents. A statement must name actions that exist, and
-resources that fit the actions, as exactly as AWS allows. It must not use NotAction, NotResource or NotPrincipal.
+"""Guardrail policies about the statements of IAM policy documents. A statement must name actions that exist,
+and resources that fit the actions, by ARNs that are as specific as AWS allows. It must not use NotAction, NotResource
+or NotPrincipal.
 """
 
 from collections.abc import Iterator

@@ -27,7 +27,7 @@ LEADING_KEYS = "dynamodb:leadingkeys"
 PREFIX = "s3:prefix"
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "clients-own-data-only",
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,

@@ -19,7 +19,8 @@ EXTRA_ARN_FORMATS = {
     # The table has only the format of REST APIs. WebSocket APIs have api/stage/$connect (API Gateway guide, IAM
     # authorization).
     "execute-api:Invoke": ("arn:${Partition}:execute-api:${Region}:${Account}:${ApiId}/${Stage}/${RouteKey}",),
-    # Not in the table, but AWS requires the action for a WebSocket stage with tags (terraform-provider-aws #20634).
+    # The table has these actions without the ARNs of WebSocket stages, but AWS requires them for the tags of such a stage
+    # (terraform-provider-aws #20634).
     "apigateway:TagResource": (WEBSOCKET_STAGES_ARN, f"{WEBSOCKET_STAGES_ARN}/${{StageName}}"),
     "apigateway:UntagResource": (WEBSOCKET_STAGES_ARN, f"{WEBSOCKET_STAGES_ARN}/${{StageName}}"),
 }

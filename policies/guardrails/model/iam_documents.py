@@ -40,7 +40,7 @@ class Statement:
         return self.effect == "Allow"
 
     def covers_action(self, *actions: str) -> bool:
-        """Return True if the statement covers at least one of the actions, also by a wildcard."""
+        """Return True if `Action` contains at least one of the actions or a wildcard for it. Ignore `NotAction`."""
         return any(matches_pattern(action, pattern) for action in actions for pattern in self.actions)
 
     def condition_values(self, key: str) -> tuple[str, ...]:
@@ -54,8 +54,8 @@ class Statement:
         )
 
     def is_narrowed_by(self, key: str) -> bool:
-        """Return True if a condition refuses requests without the key, and allows no value that consists of wildcards
-        only.
+        """Return True if a condition refuses requests without the key, and none of the values that it lists consists of
+        wildcards only.
         """
         return any(
             name.lower() == key.lower() and all(str(value).strip("*?") for value in to_list(condition_values))

@@ -1,7 +1,7 @@
 """Types of the policy pack: the kinds of policies, and the resources and stacks that their checks get.
 
 A policy is one record with name, severity, enforcement levels, description, remedy and check. A `ResourcePolicy` checks
-a resource alone, a `RelationPolicy` a resource with its related resources, and a `StackPolicy` the whole stack. The
+a resource alone, a `ResourceInStackPolicy` a resource with its related resources, and a `StackPolicy` the whole stack. The
 modules of the policies register their records with a `PolicySet`, and `policy_pack` converts them to policies of
 Pulumi's SDK.
 """
@@ -114,7 +114,7 @@ class CheckedResource:
     props: Props
     context: StackContext
     parent: "CheckedResource | None" = None
-    """The parent in Pulumi's tree. Like `dependencies` and `references`, it is set only for a `RelationPolicy` and a
+    """The parent in Pulumi's tree. Like `dependencies` and `references`, it is set only for a `ResourceInStackPolicy` and a
     `StackPolicy`. A `ResourcePolicy` sees a resource before the other resources exist.
     """
     dependencies: tuple["CheckedResource", ...] = ()
@@ -123,7 +123,7 @@ class CheckedResource:
     value is unknown.
     """
     limits: LimitValues = field(default_factory=dict)
-    """The limits of the `ResourcePolicy` that checks this resource. A `RelationPolicy` and a `StackPolicy` find their
+    """The limits of the `ResourcePolicy` that checks this resource. A `ResourceInStackPolicy` and a `StackPolicy` find their
     limits in `CheckedStack`.
     """
 
@@ -160,7 +160,7 @@ properties count as set by the program.
 
 @dataclass(frozen=True)
 class CheckedStack:
-    """All resources of a stack, which a `RelationPolicy` and a `StackPolicy` get."""
+    """All resources of a stack, which a `ResourceInStackPolicy` and a `StackPolicy` get."""
 
     resources: tuple[CheckedResource, ...]
     context: StackContext
@@ -226,7 +226,7 @@ class Policy:
 
 
 ResourceCheck = Callable[[CheckedResource], Iterable[str]]
-RelationCheck = Callable[[CheckedResource, CheckedStack], Iterable[str]]
+ResourceInStackCheck = Callable[[CheckedResource, CheckedStack], Iterable[str]]
 StackCheck = Callable[[CheckedStack], Iterable[Finding]]
 Check = TypeVar("Check", bound=Callable[..., Any])
 
@@ -249,12 +249,12 @@ class ResourcePolicy(Policy):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RelationPolicy(Policy):
+class ResourceInStackPolicy(Policy):
     """Policy that checks one resource together with related resources of the stack."""
 
     types: frozenset[str]
     """The types of the resources that the policy checks. The types of their related resources are not listed."""
-    check: RelationCheck
+    check: ResourceInStackCheck
 
     def list_results(self, stack: CheckedStack) -> Iterator[Finding | UndecidedCheck]:
         """Yield the findings of all resources. If a check of one resource reads an unknown value, it is undecided, and
@@ -322,11 +322,11 @@ class PolicySet:
         """Register a `ResourcePolicy`."""
         return self._register(partial(ResourcePolicy, name=name, types=frozenset(types), remediate=remediate, **shared))
 
-    def relation(
+    def resource_in_stack(
         self, name: str, *, types: Collection[str], **shared: Unpack[_PolicyFields]
-    ) -> Callable[[RelationCheck], RelationCheck]:
-        """Register a `RelationPolicy`."""
-        return self._register(partial(RelationPolicy, name=name, types=frozenset(types), **shared))
+    ) -> Callable[[ResourceInStackCheck], ResourceInStackCheck]:
+        """Register a `ResourceInStackPolicy`."""
+        return self._register(partial(ResourceInStackPolicy, name=name, types=frozenset(types), **shared))
 
     def stack(self, name: str, **shared: Unpack[_PolicyFields]) -> Callable[[StackCheck], StackCheck]:
         """Register a `StackPolicy`."""

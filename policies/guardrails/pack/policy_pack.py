@@ -28,7 +28,7 @@ from guardrails.pack.policy_kinds import (
     CheckedStack,
     Policy,
     PolicyGroup,
-    RelationPolicy,
+    ResourceInStackPolicy,
     ResourcePolicy,
     StackPolicy,
     describe_malformed,
@@ -107,7 +107,7 @@ class PolicyBuilder:
                 return sdk.ResourceValidationPolicy(
                     **common, validate=self._build_resource_check(record), remediate=remediate
                 )
-            case RelationPolicy() | StackPolicy():
+            case ResourceInStackPolicy() | StackPolicy():
                 return sdk.StackValidationPolicy(**common, validate=self._build_stack_check(record))
         raise TypeError(f"{record.name} has the unknown policy kind {type(record).__name__}")
 
@@ -152,7 +152,7 @@ class PolicyBuilder:
         limits = record.resolve_limits(args.get_config())
         return CheckedResource(args.urn, args.resource_type, args.name, args.props, self._context, limits=limits)
 
-    def _build_stack_check(self, record: RelationPolicy | StackPolicy) -> Callable[..., None]:
+    def _build_stack_check(self, record: ResourceInStackPolicy | StackPolicy) -> Callable[..., None]:
         def validate(args: sdk.StackValidationArgs, report: sdk.ReportViolation) -> None:
             if args.resources:  # only the first policy gets them (see `replace_analyzer`), so keep them for the others
                 self._resources = self._to_checked_resources(args.resources)

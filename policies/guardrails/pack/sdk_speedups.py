@@ -23,6 +23,7 @@ DECODING_NAMES = ("json_format", "deserialize_properties", "unknown_checking_pro
 ANALYZER_CLASS = "_PolicyAnalyzerServicer"
 """The SDK's class that answers the engine's requests."""
 POLICIES_ATTRIBUTE = f"{ANALYZER_CLASS}__policies"
+"""Mangled name of the class's private attribute `__policies`."""
 
 
 class _IdentityCache:
@@ -79,8 +80,8 @@ def cache_decoding() -> None:
 class _RequestReadOnce:
     """A request for a whole stack whose list of resources is empty from the second read on.
 
-    The SDK reads the list for every policy, and converts all resources again. `PolicyBuilder` keeps the resources that
-    the first policy gets, so the other policies need none.
+    The SDK reads the list for every policy, and converts all resources again. `PolicyBuilder` of `policy_pack` keeps the
+    resources that the first policy gets, so the other policies need none.
     """
 
     def __init__(self, request: Any) -> None:
@@ -98,7 +99,8 @@ def replace_analyzer(applies_to: Callable[[str, str], bool]) -> None:
     """
     sdk: Any = importlib.import_module(SDK_MODULE)
     analyzer_class: Any = getattr(sdk, ANALYZER_CLASS, None)
-    # The subclass has no annotations, so this condition also holds in a second call.
+    # Another version of the SDK may lack the attribute. In a second call, the class is the subclass from the first call,
+    # which declares no attributes.
     if POLICIES_ATTRIBUTE not in getattr(analyzer_class, "__annotations__", {}):
         return
 

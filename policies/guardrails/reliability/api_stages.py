@@ -53,7 +53,7 @@ def _belongs_to_stage(settings: CheckedResource, stage: CheckedResource) -> bool
     return same_api and (refers_to_stage or settings.props.get("stageName") == stage.props.get("stageName"))
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "api-throttled",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
@@ -76,7 +76,7 @@ def _has_limit(key: str, settings: Props) -> bool:
     return float(settings.get(key) or -1) > 0
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "api-logged",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
@@ -93,7 +93,7 @@ def _check_api_logged(stage: CheckedResource, stack: CheckedStack) -> Iterator[s
         yield "loggingLevel is not ERROR or INFO, so the stage writes no execution log."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "api-measured",
     severity=PolicySeverity.LOW,
     levels=DISABLED_IN_DEV,  # metrics by method cost more than the rest of an API with little traffic

@@ -77,7 +77,7 @@ def _find_redrive_targets(queue: CheckedResource) -> set[str]:
     return {_last_arn_part(arn)} if arn else set()
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "queue-has-dead-letters",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
@@ -93,7 +93,7 @@ def _check_queue_has_dead_letters(queue: CheckedResource, stack: CheckedStack) -
         yield "The queue has no dead-letter queue (redrivePolicy is not set), so failed messages are lost."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "dead-letters-kept",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
@@ -107,7 +107,7 @@ def _check_dead_letters_kept(queue: CheckedResource, stack: CheckedStack) -> Ite
         yield f"messageRetentionSeconds keeps failed work for {seconds / 86_400:g} days instead of 14."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "dead-letters-watched",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
@@ -203,7 +203,7 @@ def _check_schedule_has_dead_letters(schedule: CheckedResource) -> Iterator[str]
         yield "target.deadLetterConfig is not set, so a call that cannot be delivered is lost."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "async-failure-lands",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,

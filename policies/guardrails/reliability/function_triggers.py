@@ -1,6 +1,6 @@
-"""Guardrail policies about the triggers of Lambda functions. A queue gives its function enough time, and delivers only
-failed messages again. Triggers name an alias of the function. A bucket's notification is created after the permission
-that S3 needs to send it.
+"""Guardrail policies about the triggers of Lambda functions. The visibility timeout of a
+queue is long enough for its function, and only the failed messages of a batch are delivered again. Triggers name an
+alias of the function. A bucket's notification is created after the permission that S3 needs to send it.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def _reads_queue(mapping: CheckedResource) -> bool:
     return ":sqs:" in str(mapping.props.get("eventSourceArn"))
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "queue-hides-long-enough",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
@@ -81,7 +81,7 @@ def _check_queue_fails_one_by_one(mapping: CheckedResource) -> Iterator[str]:
         yield "functionResponseTypes lacks ReportBatchItemFailures, so one failed message repeats the whole batch."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "queue-fed-function-no-dlq",
     severity=PolicySeverity.LOW,
     levels=MANDATORY_EVERYWHERE,
@@ -117,19 +117,19 @@ def _check_function_called_by_alias(resource: CheckedResource) -> Iterator[str]:
         yield "The resource names the function without an alias, so it concerns the unpublished version, not the alias."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "notification-after-permission",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="A bucket notification depends on the IAM policy or permission that allows S3 to send it.",
-    remedy="Add the IAM policy or permission to depends_on.",
+    description="A bucket notification depends on the queue policy, topic policy or function permission that allows S3 to send it.",
+    remedy="Add the queue policy, topic policy or function permission to depends_on.",
     types={BUCKET_NOTIFICATION},
 )
 def _check_notification_after_permission(notification: CheckedResource, _stack: CheckedStack) -> Iterator[str]:
     """Yield a violation for each missing dependency. S3 sends a test message when a notification is created, so the
     permission must exist before.
     """
-    # A `ResourcePolicy` gets resources without dependencies, so this is a `RelationPolicy`.
+    # The checks of `@POLICIES.resource` get resources without dependencies.
     dependency_types = {dependency.type for dependency in notification.dependencies}
     for key, needed_type, description in (
         ("queues", QUEUE_POLICY, "queue policy"),

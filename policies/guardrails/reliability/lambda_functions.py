@@ -48,7 +48,7 @@ def _find_missing_alarm(function: CheckedResource, stack: CheckedStack, metric: 
         )
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "function-errors-watched",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
@@ -61,7 +61,7 @@ def _check_function_errors_watched(function: CheckedResource, stack: CheckedStac
     yield from _find_missing_alarm(function, stack, "Errors")
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "function-throttles-watched",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
@@ -103,7 +103,7 @@ def _check_function_logs_json(function: CheckedResource) -> Iterator[str]:
         yield f"loggingConfig.logFormat is {log_format} instead of JSON, so logs cannot be searched by field."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "api-function-answers-in-time",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,

@@ -93,7 +93,7 @@ def _check_workflow_traced(workflow: CheckedResource) -> Iterator[str]:
         yield "tracingConfiguration.enabled is not true, so executions are not traced."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "workflow-failures-watched",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,

@@ -15,7 +15,7 @@ import boto3
 from botocore.exceptions import ClientError
 from pydantic.alias_generators import to_camel
 
-from handlers.common.aws.client_config import LIVE_CONFIG, build_presigning_config
+from handlers.common.aws.client_config import SHORT_TIMEOUT_CONFIG, build_presigning_config
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.common.http.rest_dispatch import RestDispatcher
 from handlers.common.logging import EventLog
@@ -47,7 +47,7 @@ def clients() -> dict[str, Any]:
     """Create the clients once, because creating them takes most of a test's time."""
     return {
         "dynamodb": boto3.client("dynamodb"),
-        "s3": boto3.client("s3", config=LIVE_CONFIG.merge(build_presigning_config())),
+        "s3": boto3.client("s3", config=SHORT_TIMEOUT_CONFIG.merge(build_presigning_config())),
         "ssm": boto3.client("ssm"),
     }
 

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 import pytest
 
-from handlers.common.aws.client_config import LIVE_CONFIG, build_presigning_config
+from handlers.common.aws.client_config import SHORT_TIMEOUT_CONFIG, build_presigning_config
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.common.identity.user_ids import derive_keyed_user_id
 from handlers.common.logging import EventLog
@@ -66,7 +66,7 @@ ENVIRONMENT = SocketEnvironment(
 @cache
 def _s3() -> Any:
     """Create the client once. Creating it for each test would take most of the test's time."""
-    return boto3.client("s3", config=LIVE_CONFIG.merge(build_presigning_config()))
+    return boto3.client("s3", config=SHORT_TIMEOUT_CONFIG.merge(build_presigning_config()))
 
 
 @dataclass

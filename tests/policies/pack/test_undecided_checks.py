@@ -47,7 +47,7 @@ def _check_one_table(table: CheckedResource) -> Iterator[str]:
         yield "The name is bad."
 
 
-@POLICIES.relation(
+@POLICIES.resource_in_stack(
     "related-tables",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,

@@ -7,8 +7,8 @@ it, so that callers which failed together do not retry together. The seconds in 
 added to the pause. If the pause would end after the time limit, the call fails at once.
 
 After the first byte, nothing is retried. The agent sends an answer as lines. The time between two lines and the time
-for the whole answer are limited. The time that the caller needs to process a piece of the answer only counts towards
-the limit of the whole answer. An answer is complete when the agent sends `done`. If the connection ends before, the
+for the whole answer are limited. While the caller processes a piece of the answer, only the time for the whole answer
+continues. An answer is complete when the agent sends `done`. If the connection ends before, the
 answer has failed.
 """
 

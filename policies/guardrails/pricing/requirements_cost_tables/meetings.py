@@ -27,9 +27,9 @@ WEEK_OF_MONTH = 7 / 30
 one video.
 """
 JOB_HOURS = HOURS * get_assumption("meetings_job_hours_an_hour")
-"""Hours of all encoding jobs with 2 vCPU."""
+"""Hours of all encoding jobs, if each has 2 vCPU."""
 SPOT_JOB_HOURS = 2 * JOB_HOURS
-"""Hours of all encoding jobs with 1 vCPU. They take twice as long, because a job uses all processors that it has."""
+"""Hours of all encoding jobs, if each has 1 vCPU. They then take twice as long, because a job uses all its processors."""
 INPUT = get_assumption("meetings_count") * get_assumption("meetings_input_tokens")
 """Tokens a month that models read."""
 OUTPUT = get_assumption("meetings_count") * get_assumption("meetings_output_tokens")

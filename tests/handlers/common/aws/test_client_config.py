@@ -35,7 +35,7 @@ def test_the_sdk_logs_no_content_even_at_level_debug(
 
 def longest_live_call() -> float:
     """Return the seconds of a call whose attempts all time out, with botocore's longest pause of one second."""
-    live: Any = client_config.LIVE_CONFIG
+    live: Any = client_config.SHORT_TIMEOUT_CONFIG
     attempts = live.retries["total_max_attempts"]
     return float(attempts * (live.connect_timeout + live.read_timeout) + (attempts - 1) * 1.0)
 
