@@ -19,7 +19,7 @@ class MeetingExecution:
     """
 
     recording: Recording
-    """The meeting, and `content`, the hash that identifies the recording."""
+    """Its meeting, and its `content`, a hash that identifies it within the meeting."""
     attempt: int
 
     @classmethod

@@ -16,7 +16,9 @@ MEGABYTE = 1024 * 1024
 @dataclass(frozen=True)
 class JobArguments:
     manifest_uri: str
-    """URI of the list of files to process. The workflow has confirmed that they still belong to the manifest."""
+    """URI of the list of files to process: those files of the manifest that still belonged to it when the execution of the
+    workflow began.
+    """
     lake_uri: str
     """URI of the lake bucket, with a slash at the end."""
     run_id: str

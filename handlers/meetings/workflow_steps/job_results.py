@@ -69,7 +69,9 @@ class JobResults:
 
 
 def _names_own_objects(recording: Recording, result: MediaResult) -> bool:
-    """Return True if the result names only keys of its recording, and audio parts exactly if its outcome is `ready`."""
+    """Return True if all keys in the result belong to its recording, and it has audio parts if, and only if, its outcome
+    is `ready`.
+    """
     parts = [recording.audio_key(number) for number in range(len(result.audio))]
     return (
         [part.key for part in result.audio] == parts

@@ -29,6 +29,6 @@ def _check_acl_owner_only(resource: CheckedResource) -> Iterator[str]:
     if acl not in OWNER_ACLS:
         yield f"acl is {acl}, which gives access to others than the owner."
     for key in GRANTING_PROPERTIES:
-        # Any nested value belongs to a grant, because an empty list of grants contains no value.
+        # An empty list of grants contains no values, so any value that `list_values` finds belongs to a grant.
         if any(True for _ in list_values(resource.props.get(key) or {})):
             yield f"{key} is set, so it may give access to others than the owner."

@@ -12,11 +12,11 @@ SERVICE_WIDE_ACTIONS = frozenset({"sns:Publish"})
 
 
 def list_inline_policies(resource: CheckedResource, stack: CheckedStack) -> list[CheckedResource]:
-    """Return a list with the resource itself if the program sets its IAM policy in the property `policy`, or an empty
-    list.
+    """Return a list with the bucket, queue or topic itself if the program sets an IAM policy in its property `policy`,
+    otherwise an empty list.
 
-    The resource is a bucket, queue or topic. A property that the program does not set is ignored. The AWS provider then
-    returns the IAM policy that a separate resource, for example a bucket policy, had attached in the last deployment.
+    A value that the program does not set is ignored: it is the IAM policy that a separate resource, for example a
+    bucket policy, had attached in the last deployment.
     """
     if not stack.is_set_by_program(resource, "policy"):
         return []
