@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from guardrails.model.iam_documents import parse_statements
-from guardrails.model.plain_http_refusal import list_inline_policies, refuses_plain_http
+from guardrails.model.plain_http_refusal import list_own_policy, refuses_plain_http
 from guardrails.model.related_resources import is_configured, list_bucket_settings
 from guardrails.model.resource_types import (
     BUCKET_ENCRYPTION,
@@ -87,7 +87,7 @@ def _enables(key: str, access_block: CheckedResource) -> bool:
     types=BUCKETS,
 )
 def _check_bucket_tls_only(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    policies = [*list_bucket_settings(bucket, stack, BUCKET_POLICY), *list_inline_policies(bucket, stack)]
+    policies = [*list_bucket_settings(bucket, stack, BUCKET_POLICY), *list_own_policy(bucket, stack)]
     if not is_configured(policies, refuses_plain_http):
         yield "The bucket policy does not refuse requests without TLS (plain HTTP)."
 

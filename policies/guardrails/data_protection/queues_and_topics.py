@@ -5,7 +5,7 @@ key that lets alarms publish, and deliver over TLS.
 from collections.abc import Iterator
 
 from guardrails.model.iam_documents import parse_statements
-from guardrails.model.plain_http_refusal import list_inline_policies, refuses_plain_http
+from guardrails.model.plain_http_refusal import list_own_policy, refuses_plain_http
 from guardrails.model.related_resources import is_configured
 from guardrails.model.resource_types import (
     EVENT_API_DESTINATION,
@@ -56,7 +56,7 @@ def _check_tls_only(resource: CheckedResource, stack: CheckedStack) -> Iterator[
     """
     policies = [
         policy
-        for policy in (*stack.list_resources(POLICY_TYPES[resource.type]), *list_inline_policies(resource, stack))
+        for policy in (*stack.list_resources(POLICY_TYPES[resource.type]), *list_own_policy(resource, stack))
         if _names_resource(policy, resource)
     ]
     if not is_configured(policies, refuses_plain_http):

@@ -11,7 +11,7 @@ SERVICE_WIDE_ACTIONS = frozenset({"sns:Publish"})
 """Actions that count as all actions of a service. Topic policies do not accept `sns:*`, so they deny `sns:Publish`."""
 
 
-def list_inline_policies(resource: CheckedResource, stack: CheckedStack) -> list[CheckedResource]:
+def list_own_policy(resource: CheckedResource, stack: CheckedStack) -> list[CheckedResource]:
     """Return a list with the bucket, queue or topic itself if the program sets an IAM policy in its property `policy`,
     otherwise an empty list.
 
