@@ -83,7 +83,9 @@ def test_the_media_jobs_network_has_only_outbound_access_and_no_nat(platform: Pl
 
 
 def test_every_input_of_the_preview_exists_after_deployment(platform: Platform) -> None:
-    """A driver creates the resources of one type. Without one of its outputs, other resources would silently lack inputs."""
+    """A driver creates the resources of one type. If it returns no value for an output, the inputs that use this output
+    are silently missing.
+    """
     missing_inputs = [
         f"{resource.name}.{name}"
         for resource in run_whole_program(stack_files.read_stack("local")).graph.customs()

@@ -1,6 +1,4 @@
-"""End-to-end tests of meetings: the flow from a recording to its summary, the token exchange, access to other users' data,
-and logs.
-"""
+"""End-to-end tests of meetings: from recording to summary, token exchange, access to other users' data, and logs."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

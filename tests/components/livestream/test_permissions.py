@@ -1,8 +1,8 @@
 """Tests of the permissions of each role of the livestream backend.
 
-Each list contains the permissions that the customer's requirements name, and the added ones with their reasons. A track is the
-processing state of an episode's video, or of its transcript. The agent analyses a transcript in sections (windows), and
-stores what it finds in them as findings.
+Each list contains the permissions that the customer's requirements name, and the added ones with their reasons. A track
+is the processing state of an episode's video, or of its transcript. The agent analyses a transcript in sections
+(windows), and stores what it finds in them as findings.
 """
 
 from tests.components.deployment_harness import Permission, arn, may, may_consume, may_log_and_trace, permissions, roles

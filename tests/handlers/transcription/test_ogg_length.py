@@ -64,7 +64,7 @@ def test_real_files_with_other_packet_and_page_lengths_have_the_right_length(opt
 
 @pytest.mark.media
 def test_a_file_with_packets_from_webm_has_the_length_that_its_decoder_finds() -> None:
-    """WebM rounds positions to milliseconds, so the last one differs from the packets' sum. This must not trim the end."""
+    """WebM rounds positions to milliseconds. So they differ from the sum of the packets, but must not trim the end."""
     audio = rewrap(recording("webm", rate=48000), "opus")
     assert read_ogg(audio).samples / 48 == pytest.approx(decoded_ms(audio), abs=0.1)
 

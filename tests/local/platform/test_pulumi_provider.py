@@ -96,7 +96,7 @@ def error_of(call: Callable[[], object]) -> Any:
 
 
 def incomplete_resource_of(call: Callable[[], object]) -> provider_pb2.ErrorResourceInitFailed:
-    """Return the resource that a failed call leaves incomplete. The CLI saves it from the details of the call's error."""
+    """Return the incomplete resource from the details of a failed call's error. The CLI saves this resource."""
     [encoded] = [value for key, value in error_of(call).trailing_metadata() if key == "grpc-status-details-bin"]
     status = status_pb2.Status.FromString(encoded)
     details = provider_pb2.ErrorResourceInitFailed()

@@ -1,7 +1,7 @@
 """Tests of the local voice Q&A agent, which answers questions about a lecture, with the handlers' client.
 
-Speech consists of tones for the words of a small vocabulary. Some words of a question, for example `throttled`, make the
-agent fail.
+Speech consists of tones for the words of a small vocabulary. Some words of a question, for example `throttled`, make
+the agent fail.
 """
 
 import threading

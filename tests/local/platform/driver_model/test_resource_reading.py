@@ -83,7 +83,7 @@ CONFIGURATION: Props = {
 
 
 class FakeService:
-    """Fake client with one response for each method. A response that is a string is the code of the error that the method raises."""
+    """Fake client with one response for each method. If the response is a string, it is the code of a raised error."""
 
     def __init__(self, responses: Mapping[str, Props | str]) -> None:
         self._responses = responses
