@@ -45,7 +45,7 @@ def context(stack: str = "test", environment: Environment = Environment.PROD) ->
 
 
 def scope(**changes: Any) -> Scope:
-    """Return a scope for blocks under test."""
+    """Return the name prefix and the settings of the subsystem `ingestion`, as its building blocks get them."""
     default = Scope(
         context=context(),
         subsystem=Subsystem.INGESTION,

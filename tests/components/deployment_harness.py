@@ -178,7 +178,7 @@ def may(service: str, actions: str, *resources: str, condition: str | None = Non
     return {(f"{service}:{action}", resource, condition) for action in actions.split() for resource in resources}
 
 
-def may_run(function: str) -> set[Permission]:
+def may_log_and_trace(function: str) -> set[Permission]:
     """Return the permissions that every function needs for its logs and traces; `function` is its full name."""
     return {
         *may("logs", "CreateLogStream PutLogEvents", arn("logs", f"log-group:/aws/lambda/{function}:*")),

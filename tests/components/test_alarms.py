@@ -148,7 +148,7 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
         "manifest-record-warning": log_alarm(INGESTION, "manifest-record", "ingestion-late", 1, comparison=AT_LEAST),
     },
     TRANSCRIPTION: {
-        # The six alarms that the requirement lists.
+        # The six alarms that the customer's requirement of this subsystem lists.
         **function_alarms(TRANSCRIPTION, "audio-processor", errors=5, throttles=10),
         "latency-critical": caption_alarm("PartialResultProcessingLatency", 5_000, statistic="p95", periods=2),
         "rate-limit-warning": caption_alarm("PartialResultsDropped", 100, seconds=60, periods=2),

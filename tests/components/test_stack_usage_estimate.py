@@ -191,6 +191,8 @@ def test_versioned_objects_are_stored_one_day_longer() -> None:
 
 
 def test_a_window_is_limited_by_characters_and_by_duration() -> None:
+    """A window is the section of a transcript that the agent analyses at once. An episode lasts half an hour."""
+
     def windows(**agent: Any) -> float:
         return usage("livestream", agent=agent)["livestream-agent-windows"]["messages"] / (
             EPISODES_PER_DAY * DAYS_PER_MONTH
@@ -239,7 +241,8 @@ def test_the_media_job_writes_video_and_audio_in_parts() -> None:
         load = {"meetingsPerMonth": 1_000, "hoursEach": hours}
         return usage("meetings", load=load)["meetings-recordings"]["puts"]
 
-    megabytes, chunks = (0.9 + 0.06) * 1024, 60  # of an hour: video and audio, and the uploaded chunks of a minute
+    # Per hour of a recording: megabytes of video and audio that the job writes, and uploaded chunks of one minute each.
+    megabytes, chunks = (0.9 + 0.06) * 1024, 60
     assert puts(2) - puts(1) == pytest.approx(1_000 * (megabytes * 1024**2 / PART_BYTES + chunks))
 
 

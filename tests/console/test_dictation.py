@@ -254,7 +254,7 @@ DELAYED_RESEND = """
 
 def test_an_utterance_without_a_free_stream_waits_while_others_are_sent(window: ConsoleWindow) -> None:
     """If the service has no free stream for an utterance, its `resend` contains `waitMs`. The utterance waits for one
-    to two times `waitMs`, even if a second `resend` without `waitMs` arrives meanwhile.
+    to two times `waitMs`, even if a second `resend` without `waitMs` arrives during this time.
     """
     sent_meanwhile, sent_last = run_script(window, "dictation", FAKE_SERVICE % DELAYED_RESEND)
     assert (sent_meanwhile, sent_last) == (["u1", "u2", "u3"], "u1")

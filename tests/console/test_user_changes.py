@@ -85,7 +85,7 @@ def test_the_same_files_become_a_new_meeting_of_another_user(window: ConsoleWind
 
 
 @DELAYED_RESPONSES
-def test_an_upload_does_not_start_if_another_user_signs_in_meanwhile(
+def test_an_upload_does_not_start_if_another_user_signs_in_before_the_credentials_arrive(
     window: ConsoleWindow, delayed_response: str
 ) -> None:
     script = f"""

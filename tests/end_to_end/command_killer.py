@@ -43,7 +43,7 @@ PLATFORM_FILES = {
 }
 """Names of the platform's files and folders whose changes are points."""
 EMULATOR, POLICY_PACK = "the emulator", "the policy pack"
-"""Processes that a command starts and kills, as the names of points contain them."""
+"""Processes that a command starts and kills, as they are called in the names of points."""
 COMMAND_END = "end of the command"
 """Name of the point after the work of a command, before its process ends."""
 

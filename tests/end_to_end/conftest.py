@@ -160,7 +160,7 @@ def intake(platform: Platform) -> Iterator[IngestionIntake]:
 
 @dataclass(frozen=True)
 class FlowRun(Generic[T]):
-    """Result of a flow that all tests share, with the IAM decisions of its run."""
+    """Result of a flow (a scripted use of one backend) that all tests share, with the IAM decisions of its run."""
 
     outcome: T
     """Result of the flow. Most flows return a list of problems, which is empty if everything worked."""

@@ -76,11 +76,13 @@ class Recorder:
     def upload(self, chunks: Sequence[Path], meeting: NewMeeting | None = None) -> str:
         return self.client.upload(meeting or new_meeting(), chunks).meeting_id
 
-    def upload_partially(self, meeting: NewMeeting, chunks: Sequence[Path], contents: Iterable[bytes | None]) -> None:
+    def upload_partially(
+        self, meeting: NewMeeting, chunks: Sequence[Path], uploaded_contents: Iterable[bytes | None]
+    ) -> None:
         """Upload `complete.json` and some of the chunks that it lists. A chunk whose content is None is not uploaded."""
         uploaded = MeetingId(self.credentials.user, meeting.meeting_id)
         names = [chunk_name(number, path) for number, path in enumerate(chunks)]
-        for name, content in zip(names, contents, strict=True):
+        for name, content in zip(names, uploaded_contents, strict=True):
             if content is not None:
                 self.put(uploaded.upload_key(name), content)
         listed_chunks = [

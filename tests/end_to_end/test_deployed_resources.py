@@ -83,7 +83,9 @@ def test_the_media_jobs_network_has_only_outbound_access_and_no_nat(platform: Pl
 
 
 def test_every_input_of_the_preview_exists_after_deployment(platform: Platform) -> None:
-    """A missing output of a driver would silently omit the inputs that use it."""
+    """A driver creates the resources of one type. If it returns no value for an output, the inputs that use this output
+    are silently missing.
+    """
     missing_inputs = [
         f"{resource.name}.{name}"
         for resource in run_whole_program(stack_files.read_stack("local")).graph.customs()
@@ -140,12 +142,12 @@ def test_an_input_with_the_version_of_a_secret_changes_with_the_secret(stack: Sm
 
 
 def test_a_table_with_another_kms_key_keeps_its_items(stack: SmallStack) -> None:
-    unprotected = scope(foundation=foundation_settings(data={"deletionProtection": False}))
+    unprotected_scope = scope(foundation=foundation_settings(data={"deletionProtection": False}))
     key = "arn:aws:kms:us-east-1:123456789012:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
-    dynamodb, name = stack.clients("dynamodb"), unprotected.name(Kind.TABLE, "files")
+    dynamodb, name = stack.clients("dynamodb"), unprotected_scope.name(Kind.TABLE, "files")
 
     def register(key: str | None) -> None:
-        Table("files", TableArgs(unprotected, "Files", "pk", kms_key_arn=key))
+        Table("files", TableArgs(unprotected_scope, "Files", "pk", kms_key_arn=key))
 
     def read_encryption() -> dict[str, Any]:
         assert dynamodb.scan(TableName=name)["Items"] == [{"pk": {"S": "kept"}}]
@@ -288,8 +290,8 @@ def test_a_memory_is_updated_in_place_and_strategies_are_added_and_deleted(
 
     def up(days: int, **namespaces: str) -> dict[str, ResourceAction]:
         monkeypatch.setattr(agentcore_memory, "NAMESPACES", namespaces)
-        unprotected = scope(foundation=foundation_settings(data={"deletionProtection": False}))
-        return stack.up(lambda: AgentMemory("memory", AgentMemoryArgs(unprotected, "clipAgentMemory", days)))
+        unprotected_scope = scope(foundation=foundation_settings(data={"deletionProtection": False}))
+        return stack.up(lambda: AgentMemory("memory", AgentMemoryArgs(unprotected_scope, "clipAgentMemory", days)))
 
     def memory_details() -> dict[str, Any]:
         client = stack.clients("bedrock-agentcore-control")

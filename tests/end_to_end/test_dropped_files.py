@@ -1,4 +1,4 @@
-"""Test that a single file, uploaded to a platform of `make up`, becomes rows without any command or other files.
+"""Test that a single file, uploaded to the local platform, becomes rows without any command or other files.
 
 On AWS, files wait until a manifest, a list of files for one Spark run, is full or an hour has passed.
 """
@@ -32,10 +32,10 @@ def runs(tmp_path: Path) -> Iterator[IngestionRuns]:
 def test_a_single_file_becomes_rows_without_waiting_for_a_full_manifest(runs: IngestionRuns) -> None:
     sample = read_sample("records-1.ndjson")
     assert sample is not None
-    runs.intake.upload("incoming/dropped.ndjson", sample)
+    runs.intake.upload("incoming/single.ndjson", sample)
 
     def find_rows() -> str | None:
-        [record] = runs.intake.wait_until_tracked("incoming/dropped.ndjson")
+        [record] = runs.intake.wait_until_tracked("incoming/single.ndjson")
         return record["rows"]["N"] if record["status"]["S"] == "processed" else None
 
     assert eventually(find_rows, "the rows of the file", 120) == str(len(sample.splitlines()))

@@ -207,7 +207,7 @@ def test_the_sweep_fails_a_meeting_that_makes_no_progress(
     reason: MeetingReason,
 ) -> None:
     meeting = new_meeting()
-    ann.upload_partially(meeting, ann.record_speech("good day"), [None])
+    ann.upload_partially(meeting, ann.record_speech("good day"), uploaded_contents=[None])
     ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE)
     make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id, **changes)
     assert meetings.invoke_scheduled(meetings.sweep_function, "sweep")[counter] == 1

@@ -1,4 +1,4 @@
-"""End-to-end tests of meetings: the flow, the token exchange, access to other users' data, and logs."""
+"""End-to-end tests of meetings: from recording to summary, token exchange, access to other users' data, and logs."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -42,7 +42,7 @@ def test_a_recording_becomes_a_summary_for_its_user(meetings_flow_run: FlowRun[l
 
 
 @pytest.mark.usefixtures("meetings_flow_run")
-def test_the_daily_count_of_storage_is_made_once_a_day_unless_its_result_is_deleted(meetings: MeetingsBackend) -> None:
+def test_the_storage_of_users_is_counted_once_a_day_unless_the_result_is_deleted(meetings: MeetingsBackend) -> None:
     assert meetings.invoke_scheduled(meetings.storage_function, "storage")["users"] == 0, (
         "the flow has already counted the storage today"
     )
@@ -164,7 +164,7 @@ def test_logs_contain_no_meeting_data(platform: Platform, meetings: MeetingsBack
     meeting = new_meeting(f"{CANARY} of a title", participants=(CANARY,), tags=(CANARY,))
     [chunk] = ann.record_speech(SPOKEN_WORDS)
     chunks = [chunk.rename(chunk.with_suffix(f".{CANARY}"))]
-    ann.upload_partially(meeting, chunks, [None])
+    ann.upload_partially(meeting, chunks, uploaded_contents=[None])
     assert ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE).wrong[0].name == f"00000.{CANARY}"
     ann.client.upload(meeting, chunks)
     assert ann.wait_for_status(meeting.meeting_id).status is MeetingStatus.READY

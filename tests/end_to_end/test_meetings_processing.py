@@ -105,7 +105,7 @@ def test_a_meeting_lists_chunks_that_are_missing_or_have_wrong_bytes_until_they_
     meeting, chunks = new_meeting(), ann.record_speech("good day", "thank you", "agree")
     contents = [chunk.read_bytes() for chunk in chunks]
     corrupt = contents[1][:-1] + bytes([contents[1][-1] ^ 1])
-    ann.upload_partially(meeting, chunks, [contents[0], corrupt, None])
+    ann.upload_partially(meeting, chunks, uploaded_contents=[contents[0], corrupt, None])
     assert ann.wait_for_wrong_chunks(meeting.meeting_id, ChunkProblem.MISSING) == ["00002.mp4"]
     ann.put(MeetingId(ann.credentials.user, meeting.meeting_id).upload_key("00002.mp4"), contents[2])
     assert ann.wait_for_wrong_chunks(meeting.meeting_id, ChunkProblem.HASH) == ["00001.mp4"]

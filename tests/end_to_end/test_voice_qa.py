@@ -2,8 +2,8 @@
 
 The guests use a real WebSocket, real audio and signed handshakes. Anyone with a guest's Cognito identity id can log in
 as the guest, so a keyed hash of it, the *guest id*, replaces it outside the table. Some tests have the names that the
-requirement gives them. The local agent answers questions by fixed rules. If a question contains the name of a fault,
-such as `throttled`, the agent has this fault.
+customer's requirement gives them. The local agent answers questions by fixed rules. If a question contains the name of
+a fault, such as `throttled`, the agent has this fault.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Fake AWS in memory, and a few drivers for tests of the engine and of the Pulumi provider.
 
-A driver describes how one resource type is created, changed and deleted. The drivers here use real AWS operations, so
-their parameters are checked as usual. But the operations only change a dictionary.
+A driver describes how one resource type is created, changed and deleted. The drivers here name real AWS operations, so
+their parameters are checked as usual. But the fake services only change a dictionary.
 """
 
 import threading

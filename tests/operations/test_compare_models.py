@@ -25,9 +25,9 @@ ERRORS = {"denied": "AccessDenied", "throttled": "Throttling", "unavailable": "S
 
 
 class FaultyModels:
-    """Bedrock whose models all answer as the local platform's scripted model does, unless the model id is a fault.
+    """Bedrock whose models all answer as the local platform's scripted model does, unless the model id names a fault.
 
-    Model ids of faults are the keys of `ERRORS`, and the words with which `_converse` compares the id.
+    The faults are the keys of `ERRORS`, and the ids that `_converse` compares, for example `forgetful`.
     """
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ def test_the_setting_to_commit_is_printed_if_two_models_agree() -> None:
 
 
 def compare_with_fault(fault: str, *arguments: str, **options: Any) -> tuple[int, list[str]]:
-    """Compare with a candidate that has a fault."""
+    """Compare with a candidate whose model id names a fault."""
     return compare("--candidate", fault, *arguments, client=FaultyModels().client, **options)
 
 
@@ -123,7 +123,7 @@ def test_items_with_invented_quotes_are_counted_and_dropped() -> None:
     ("fault", "cause"), [("denied", "refused"), ("throttled", "throttled"), ("unavailable", "unavailable")]
 )
 def test_a_failing_model_ends_the_comparison(fault: str, cause: str, capsys: pytest.CaptureFixture[str]) -> None:
-    # Each time of the clock is 20 seconds later, so that the retries end without a pause.
+    # Each reading of the clock is 20 seconds later, so the time for retries is soon over. Pauses are skipped.
     timing = RetryTiming(itertools.count(0.0, 20.0).__next__, lambda _: None, lambda: 1.0)
     assert compare_with_fault(fault, timing=timing)[0] == 2
     assert cause in capsys.readouterr().err
@@ -166,7 +166,7 @@ def test_a_threshold_above_one_is_refused() -> None:
     assert exited.value.code == 2
 
 
-def test_the_setting_from_answers_of_bedrock_is_advised_without_a_condition() -> None:
+def test_if_bedrock_itself_answered_the_setting_is_advised_without_a_condition() -> None:
     models = FaultyModels()
     status, output = compare(client=models.client)
     assert status == 0

@@ -176,7 +176,7 @@ def test_an_existing_object_that_differs_is_sent_again(backend: Backend, files: 
     assert (uploaded.sent, backend.read_object(key)) == (1, chunk)
 
 
-def test_without_a_listed_checksum_algorithm_size_and_md5_are_compared() -> None:
+def test_size_and_md5_are_used_if_the_listing_has_no_checksum_algorithm() -> None:
     """The MD5 hash of an object is its ETag."""
     listed: Any = {"Key": "k", "Size": 5, "ETag": '"abc"'}
     assert module._to_stored_object(listed) == module.StoredObject(5, "abc", is_usable=True)

@@ -1,11 +1,11 @@
 """Tests of the permissions of each role of the livestream backend.
 
-Each list contains the permissions that the requirements name, and the added ones with their reasons. A track is the
-processing state of an episode's video, or of its transcript. The agent analyses a transcript in sections (windows), and
-stores what it finds in them as findings.
+Each list contains the permissions that the customer's requirements name, and the added ones with their reasons. A track
+is the processing state of an episode's video, or of its transcript. The agent analyses a transcript in sections
+(windows), and stores what it finds in them as findings.
 """
 
-from tests.components.deployment_harness import Permission, arn, may, may_consume, may_run, permissions, roles
+from tests.components.deployment_harness import Permission, arn, may, may_consume, may_log_and_trace, permissions, roles
 from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, deployed, previewed
 
 OBJECTS = f"arn:aws:s3:::{BUCKET}"
@@ -92,13 +92,13 @@ CARE_SWEEP_MAY: set[Permission] = {
     *may("sqs", "SendMessage", arn("sqs", f"{PREFIX}-care-sweep-dlq")),
 }
 ROLES: dict[str, set[Permission]] = {
-    "episodes": EPISODES_MAY | may_run(f"{PREFIX}-episodes"),
-    "video-chunks": VIDEO_CHUNKS_MAY | may_run(f"{PREFIX}-video-chunks"),
-    "agent": AGENT_MAY | may_run(f"{PREFIX}-agent"),
-    "transcript-windows": TRANSCRIPT_WINDOWS_MAY | may_run(f"{PREFIX}-transcript-windows"),
+    "episodes": EPISODES_MAY | may_log_and_trace(f"{PREFIX}-episodes"),
+    "video-chunks": VIDEO_CHUNKS_MAY | may_log_and_trace(f"{PREFIX}-video-chunks"),
+    "agent": AGENT_MAY | may_log_and_trace(f"{PREFIX}-agent"),
+    "transcript-windows": TRANSCRIPT_WINDOWS_MAY | may_log_and_trace(f"{PREFIX}-transcript-windows"),
     "media-convert": MEDIA_CONVERT_MAY,
-    "authorizer": may_run(f"{PREFIX}-authorizer"),
-    "care": CARE_MAY | may_run(f"{PREFIX}-care"),
+    "authorizer": may_log_and_trace(f"{PREFIX}-authorizer"),
+    "care": CARE_MAY | may_log_and_trace(f"{PREFIX}-care"),
     "care-sweep": CARE_SWEEP_MAY,
 }
 

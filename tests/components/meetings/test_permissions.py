@@ -15,7 +15,7 @@ from tests.components.deployment_harness import (
     arn,
     may,
     may_consume,
-    may_run,
+    may_log_and_trace,
     permissions,
     roles,
     trust_statement,
@@ -155,7 +155,7 @@ FUNCTION_ROLES: dict[str, set[Permission]] = {
     },
 }
 ROLES: dict[str, set[Permission]] = {
-    **{name: {*permitted, *may_run(f"{PREFIX}-{name}")} for name, permitted in FUNCTION_ROLES.items()},
+    **{name: {*permitted, *may_log_and_trace(f"{PREFIX}-{name}")} for name, permitted in FUNCTION_ROLES.items()},
     "client": MAY_CLIENT,
     "workflow": MAY_WORKFLOW,
     "media": MAY_JOB,

@@ -6,24 +6,24 @@ live table and invokes the audio processor. The processor posts captions to the 
 
 from fnmatch import fnmatchcase
 
-from tests.components.deployment_harness import Permission, arn, may, may_run, permissions, roles
+from tests.components.deployment_harness import Permission, arn, may, may_log_and_trace, permissions, roles
 from tests.components.transcription.recorded_deployment import API, PREFIX, PROCESSOR, ROUTER, deployed
 
 SESSIONS = arn("dynamodb", f"table/{PREFIX}-sessions")
 LIVE = arn("dynamodb", f"table/{PREFIX}-live")
 NAMESPACE_CONDITION = '{"StringEquals": {"cloudwatch:namespace": "AudioTranscription/PartialResults"}}'
 PROCESSOR_MAY: set[Permission] = {
-    # The permissions that the requirement lists.
+    # The permissions that the customer's requirement of this subsystem lists.
     *may("transcribe", "StartStreamTranscription StartStreamTranscriptionWebSocket", "*"),
     *may("cloudwatch", "PutMetricData", "*", condition=NAMESPACE_CONDITION),
     *may("dynamodb", "GetItem Query", SESSIONS),
-    *may_run(f"{PREFIX}-audio-processor"),
+    *may_log_and_trace(f"{PREFIX}-audio-processor"),
     # Additional permissions for the callback to clients and for the slots.
     *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
     *may("dynamodb", "GetItem UpdateItem", LIVE),
 }
 ROUTER_MAY: set[Permission] = {
-    *may_run(f"{PREFIX}-router"),
+    *may_log_and_trace(f"{PREFIX}-router"),
     *may("dynamodb", "GetItem PutItem UpdateItem", SESSIONS),
     *may("dynamodb", "GetItem UpdateItem", LIVE),
     *may("dynamodb", "Query", f"{LIVE}/index/due"),

@@ -28,7 +28,7 @@ REQUIRED_VARIABLES = {
     "LOG_LEVEL": "INFO",
     "STRUCTURED_LOGGING": "true",
 }
-"""Environment variables of the requirement, except AWS_REGION, which Lambda sets itself and accepts from no
+"""Environment variables of the customer's requirement, except AWS_REGION, which Lambda sets itself and accepts from no
 deployment."""
 ADDED_VARIABLES = {
     "LIVE_TABLE_NAME": f"{PREFIX}-live",

@@ -20,7 +20,7 @@ from tests.components.deployment_harness import (
     arn,
     may,
     may_consume,
-    may_run,
+    may_log_and_trace,
     permissions,
     roles,
     trust_statement,
@@ -55,7 +55,7 @@ GUESTS_MAY: set[Permission] = {
     *may("execute-api", "Invoke", f"{API}/$connect"),
 }
 HANDLER_MAY: set[Permission] = {
-    *may_run(f"{PREFIX}-websocket-handler"),
+    *may_log_and_trace(f"{PREFIX}-websocket-handler"),
     *may("s3", "PutObject", f"{AUDIO_BUCKET}/queries/*"),
     *may("dynamodb", "GetItem UpdateItem", SESSIONS_TABLE),
     *may("lambda", "InvokeFunction", f"{WORKER}:live"),
@@ -65,7 +65,7 @@ HANDLER_MAY: set[Permission] = {
     *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
 }
 WORKER_MAY: set[Permission] = {
-    *may_run(f"{PREFIX}-query-worker"),
+    *may_log_and_trace(f"{PREFIX}-query-worker"),
     *may("s3", "GetObject", f"{AUDIO_BUCKET}/queries/*", f"{AUDIO_BUCKET}/lectures/*", f"{AUDIO_BUCKET}/responses/*"),
     *may("s3", "GetObjectVersion", f"{AUDIO_BUCKET}/queries/*", f"{AUDIO_BUCKET}/lectures/*"),
     *may("s3", "PutObject", f"{AUDIO_BUCKET}/responses/*"),
@@ -75,7 +75,7 @@ WORKER_MAY: set[Permission] = {
     *may("sqs", "SendMessage", f"{QUEUES}-queries-failed"),
 }
 VALIDATOR_MAY: set[Permission] = {
-    *may_run(f"{PREFIX}-validate-lecture"),
+    *may_log_and_trace(f"{PREFIX}-validate-lecture"),
     *may("s3", "GetObject GetObjectVersion", f"{AUDIO_BUCKET}/lectures/*"),
     *may("s3", "ListBucket", AUDIO_BUCKET),
     *may("s3", "ListBucketVersions", AUDIO_BUCKET, condition=LECTURES_PREFIX_CONDITION),

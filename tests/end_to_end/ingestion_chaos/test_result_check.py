@@ -36,11 +36,13 @@ def row(line: int, **changes: Any) -> dict[str, Any]:
     return {"_source_key": "incoming/a", "_source_version": "v1", "_source_line": line, **values, **changes}
 
 
-@pytest.mark.parametrize(("value", "is_compared"), [(2**63 - 1, True), (2**63, False), ("1", False)])
-def test_a_damaged_id_is_compared_only_if_its_column_can_hold_it(value: Any, *, is_compared: bool) -> None:
-    expected = {VERSION: ExpectedResult("processed", {1: {"id": value, "text": "a"}}, 1)}
+@pytest.mark.parametrize(("expected_id", "is_missing_id_wrong"), [(2**63 - 1, True), (2**63, False), ("1", False)])
+def test_an_id_may_be_missing_from_the_lake_only_if_its_column_cannot_hold_it(
+    expected_id: Any, *, is_missing_id_wrong: bool
+) -> None:
+    expected = {VERSION: ExpectedResult("processed", {1: {"id": expected_id, "text": "a"}}, 1)}
     problems = find_wrong_results(expected, [record(rows=1)], [row(1, id=None)])
-    assert len(problems) == int(is_compared)
+    assert len(problems) == int(is_missing_id_wrong)
 
 
 def test_the_expected_result_is_not_wrong() -> None:
@@ -69,7 +71,7 @@ def test_a_wrong_result_is_noticed(records: list[dict[str, Any]], rows: list[dic
     assert len(find_wrong_results(EXPECTED, records, rows)) == 1
 
 
-def test_a_tenth_of_the_files_is_damaged_in_all_ways_and_some_files_are_new_versions() -> None:
+def test_a_tenth_of_the_files_is_damaged_and_every_damage_occurs_and_some_files_are_new_versions() -> None:
     files = generate_files(1000, 1, "incoming/")
     damages = [file.damage for file in files if file.damage]
     assert len(damages) == 100

@@ -61,7 +61,9 @@ class ExchangeHarness:
 
     @cached_property
     def log(self) -> EventLog:
-        """Created by the test that first uses it, because a logger keeps the standard output that it finds."""
+        """Created by the test that first uses it, because a logger keeps the `sys.stdout` of its creation, which pytest
+        replaces for each test.
+        """
         return EventLog("DEBUG")
 
     def exchange(self, token: str | None = None, session_name: object = "laptop") -> "ParsedResponse":

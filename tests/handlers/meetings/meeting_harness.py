@@ -169,7 +169,9 @@ class MeetingHarness:
 
     @cached_property
     def log(self) -> EventLog:
-        """Created by the test that first uses it, because a logger keeps the standard output that it finds."""
+        """Created by the test that first uses it, because a logger keeps the `sys.stdout` of its creation, which pytest
+        replaces for each test.
+        """
         return EventLog("DEBUG")
 
     def advance(self, **time: float) -> None:

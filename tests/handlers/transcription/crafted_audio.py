@@ -29,20 +29,19 @@ def crc(message: bytes, polynomial: int, bits: int) -> int:
 
 def ogg_page(
     sequence: int,
-    granule: int,
+    position: int,
     *packets: bytes,
     flags: int = 0,
     serial: int = SERIAL,
     version: int = 0,
     table: bytes | None = None,
 ) -> bytes:
-    """Return an Ogg page with these packets. They are complete, unless `table`, another segment table, says otherwise.
-
-    `granule` is the position in the audio at the end of the page, counted in samples of 48 kHz.
+    """Return an Ogg page with these packets. They are complete unless `table` replaces the page's segment table (the
+    lengths of its segments). `position` is the position in the audio at the end of the page, in samples of 48 kHz.
     """
     segments = b"".join(b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255]) for packet in packets)
     table = segments if table is None else table
-    head = struct.pack("<4sBBqII", b"OggS", version, flags, granule, serial, sequence)
+    head = struct.pack("<4sBBqII", b"OggS", version, flags, position, serial, sequence)
     tail = bytes([len(table)]) + table + b"".join(packets)
     checksum = crc(head + bytes(4) + tail, 0x04C11DB7, 32)
     return head + struct.pack("<I", checksum) + tail

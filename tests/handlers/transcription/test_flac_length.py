@@ -145,6 +145,7 @@ def test_an_invalid_frame_number_is_refused(coded_number: bytes) -> None:
 
 @pytest.mark.parametrize("numbers", [(1, 2), (0, 2), (0, 0)])
 def test_frames_that_are_not_numbered_from_0_without_a_gap_are_refused(numbers: tuple[int, ...]) -> None:
+    # A client sends each utterance (a few seconds of speech) as a file of its own.
     assert "from 0 in each utterance" in read_error(flac_file(*map(flac_frame, numbers)))
 
 

@@ -3,8 +3,8 @@
 An Ogg file consists of pages with packets. The position of a page is the number of samples of 48 kHz at its end. The
 first tests use real files, the others files that are built page by page: `ogg_page(2, 960, ...)` is page 2 with the
 position 960. The position is -1 if no packet ends on the page. The audio starts on page 2. The flags BOS and EOS mark
-the first and the last page of a stream, and CONTINUED a page on which a packet of the previous page continues. Such a
-packet ends with 255 in the segment table (`table`) of the previous page. A decoder drops the first PRE_SKIP samples.
+the first and the last page of a stream, and CONTINUED a page on which a packet of the previous page continues. The
+last value in the segment table (`table`) of the previous page is then 255. A decoder drops the first PRE_SKIP samples.
 """
 
 from contextlib import suppress
@@ -64,7 +64,7 @@ def test_real_files_with_other_packet_and_page_lengths_have_the_right_length(opt
 
 @pytest.mark.media
 def test_a_file_with_packets_from_webm_has_the_length_that_its_decoder_finds() -> None:
-    """WebM has positions in whole milliseconds. So they differ from the sum of the packets, and do not trim the end."""
+    """WebM rounds positions to milliseconds. So they differ from the sum of the packets, but must not trim the end."""
     audio = rewrap(recording("webm", rate=48000), "opus")
     assert read_ogg(audio).samples / 48 == pytest.approx(decoded_ms(audio), abs=0.1)
 
@@ -88,11 +88,11 @@ def test_a_damaged_or_truncated_real_file_is_refused(data: st.DataObject) -> Non
     st.integers(0, 7),
 )
 def test_pages_with_valid_checksums_and_any_content_are_read_or_refused(
-    sequence: int, granule: int, packets: list[bytes], flags: int
+    sequence: int, position: int, packets: list[bytes], flags: int
 ) -> None:
     for audio in (
-        opus_file(ogg_page(2, granule, *packets, flags=flags)),
-        ogg_page(sequence, granule, *packets, flags=flags),
+        opus_file(ogg_page(2, position, *packets, flags=flags)),
+        ogg_page(sequence, position, *packets, flags=flags),
     ):
         with suppress(MalformedOgg):
             assert read_ogg(audio).samples >= 0
@@ -143,8 +143,8 @@ def test_the_length_is_the_last_position_without_the_samples_that_the_decoder_dr
     "pages",
     [
         *(
-            [ogg_page(2, granule, *TEN_PACKETS, flags=EOS)]
-            for granule in (9600 + MAX_PACKET_SAMPLES + 1, 9600 - MAX_PACKET_SAMPLES - 1, -1, -(2**63), 2**63 - 1)
+            [ogg_page(2, position, *TEN_PACKETS, flags=EOS)]
+            for position in (9600 + MAX_PACKET_SAMPLES + 1, 9600 - MAX_PACKET_SAMPLES - 1, -1, -(2**63), 2**63 - 1)
         ),
         pytest.param(
             [ogg_page(2, 489_600, *TEN_PACKETS), ogg_page(3, 499_200, *TEN_PACKETS, flags=EOS)],
@@ -156,6 +156,7 @@ def test_the_length_is_the_last_position_without_the_samples_that_the_decoder_dr
     ],
 )
 def test_a_position_that_does_not_match_the_packets_is_refused(pages: list[bytes]) -> None:
+    # A client sends each utterance (a few seconds of speech) as a file of its own.
     assert "count from 0 in each utterance" in read_error(opus_file(*pages))
 
 

@@ -110,7 +110,7 @@ def test_a_preview_lists_the_actions_of_the_next_up(tmp_path: Path, monkeypatch:
         topic = AnyResource(TOPIC, "topic", name=topic_name)
         group = AnyResource(GROUP, "of-topic", name="of-topic", key=topic.arn)
         AnyResource(GROUP, "other", name="other", days=len(topic_name))
-        # The output is not an input of the next resource, but its name is computed from it.
+        # The function has no input that is an output of the group, but its name is computed from one.
         AnyResource(FUNCTION, "of-group", name=group.urn.apply(lambda _: "of-group"), role=ROLE, text="print(1)")
 
     aws = FakeAws()
@@ -233,7 +233,7 @@ def test_ignored_changed_and_removed_inputs_lead_to_different_actions(
     assert aws.resources["group"].get("retentionInDays") == days
 
 
-def test_a_recorded_only_resource_has_outputs_but_makes_no_call(tmp_path: Path) -> None:
+def test_a_resource_that_the_emulator_lacks_has_outputs_but_makes_no_call(tmp_path: Path) -> None:
     aws = FakeAws()
 
     def program() -> None:

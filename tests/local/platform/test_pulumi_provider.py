@@ -96,7 +96,7 @@ def error_of(call: Callable[[], object]) -> Any:
 
 
 def incomplete_resource_of(call: Callable[[], object]) -> provider_pb2.ErrorResourceInitFailed:
-    """Return the details of a call's error with which the CLI saves a resource that is not complete."""
+    """Return the incomplete resource from the details of a failed call's error. The CLI saves this resource."""
     [encoded] = [value for key, value in error_of(call).trailing_metadata() if key == "grpc-status-details-bin"]
     status = status_pb2.Status.FromString(encoded)
     details = provider_pb2.ErrorResourceInitFailed()
@@ -165,7 +165,7 @@ def test_an_unsupported_pulumi_function_is_refused(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("kind", "days", "changes"),
     [(GROUP, 7, DIFF_NONE), (GROUP, 30, DIFF_SOME), (RECORDED_ONLY, 30, DIFF_SOME)],
-    ids=["unchanged", "changed", "changed and recorded only"],
+    ids=["unchanged", "changed", "changed, of a type that the emulator lacks"],
 )
 def test_a_change_that_needs_no_replacement_is_an_update(cli: Cli, kind: str, days: int, changes: int) -> None:
     response = diff(cli, kind, {"name": "group", "days": 7}, {"name": "group", "days": days})

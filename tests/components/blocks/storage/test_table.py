@@ -54,10 +54,10 @@ def test_a_table_has_on_demand_billing_and_protection_by_default(engine: Engine)
 
 
 def test_a_stack_may_disable_protection(engine: Engine) -> None:
-    unprotected = scope(
+    unprotected_scope = scope(
         foundation=foundation_settings(data={"deletionProtection": False, "pointInTimeRecovery": False})
     )
-    table = table_inputs(engine, args(scope=unprotected))
+    table = table_inputs(engine, args(scope=unprotected_scope))
     assert table["deletionProtectionEnabled"] is False
     assert table["pointInTimeRecovery"] == {"enabled": False}
 

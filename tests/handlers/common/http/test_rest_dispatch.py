@@ -75,7 +75,9 @@ class RestHarness:
 
     @cached_property
     def log(self) -> EventLog:
-        """Logger, created in the test that first uses it, because a logger keeps the standard output that it finds."""
+        """Logger, created by the test that first uses it, because a logger keeps the `sys.stdout` of its creation, which
+        pytest replaces for each test.
+        """
         return EventLog("DEBUG")
 
     def handle(self, event: dict[str, Any]) -> dict[str, Any]:

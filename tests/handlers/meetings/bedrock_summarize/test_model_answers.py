@@ -1,4 +1,4 @@
-"""Tests of the parsers of the model's answers: valid forms are accepted, and problems quote nothing of the answer."""
+"""Tests of the parsers of the model's answers. The error for an unusable answer contains no text of the answer."""
 
 import json
 from enum import StrEnum
@@ -63,8 +63,9 @@ def test_a_summary_has_one_line_per_paragraph_and_no_control_characters(task: Su
     [
         ("x" * (MAX_ANSWER_CHARACTERS + 1), AnswerJsonProblem.TOO_LONG),
         (f"Sure! {answer(note=CANARY)}", AnswerJsonProblem.NO_JSON),
+        # NO_OBJECT means no object with the fields that the task asks for.
         (f'["{CANARY}"]', AnswerProblem.NO_OBJECT),
-        (json.dumps({"task": "actionItems", "items": [CANARY]}), AnswerProblem.NO_OBJECT),
+        (json.dumps({"task": "actionItems", "items": [CANARY]}), AnswerProblem.NO_OBJECT),  # without `part`
         (answer(items=CANARY), AnswerProblem.NO_OBJECT),
         (answer(items=None), AnswerProblem.NO_OBJECT),
         (answer(part=CANARY), AnswerProblem.OTHER_TASK),

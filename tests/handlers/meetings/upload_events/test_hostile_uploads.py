@@ -122,7 +122,7 @@ def test_a_complete_json_that_replaces_an_unreadable_one_during_the_read_is_used
     assert harness.state() == ("processing", "media")
 
 
-def test_an_unreadable_complete_json_that_is_deleted_meanwhile_creates_no_record(harness: MeetingHarness) -> None:
+def test_a_complete_json_that_is_deleted_after_a_failed_read_creates_no_record(harness: MeetingHarness) -> None:
     """The read fails, and the bucket contains no `complete.json` any more."""
     harness.put_object(MEETING.upload_key("complete.json.other"), b"")  # must not be taken for complete.json
     with harness.fail_complete_json_reads("InvalidRequest"):

@@ -119,7 +119,7 @@ def test_other_chunks_start_a_new_attempt_even_if_they_were_processed_before(har
     assert harness.step_functions.attempts == [1, 2, 3]
 
 
-def test_an_older_complete_json_does_not_replace_a_newer_one_that_is_processed_meanwhile(
+def test_an_older_complete_json_does_not_replace_a_newer_one_that_is_processed_after_the_older_was_read(
     harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harness.upload_recording_without_event(b"a")

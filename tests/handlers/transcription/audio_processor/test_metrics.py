@@ -22,7 +22,7 @@ def test_equal_latencies_are_one_value_with_a_count() -> None:
     assert (latency["Values"], latency["Counts"], latency["Unit"]) == ([30.0, 70.0], [1.0, 2.0], "Milliseconds")
 
 
-def test_if_there_are_too_many_latencies_the_longest_are_put() -> None:
+def test_if_there_are_too_many_latencies_only_the_longest_are_put() -> None:
     """The alarm watches long latencies."""
     [latency] = put_metrics(list(range(MAX_VALUES + 50)))
     assert latency["Values"] == [float(value) for value in range(50, MAX_VALUES + 50)]

@@ -1,6 +1,7 @@
-"""Tests of the local Bedrock through boto3: validation, scripted answers, and faults by words in the prompt.
+"""Tests of the local Bedrock through boto3: validation, scripted answers, and faults.
 
-The local Bedrock answers by fixed rules. The requests are about facts in a broadcast or about a meeting.
+The local Bedrock answers by fixed rules. Some words of a transcript, for example `throttled`, cause a fault. The requests
+are about facts in a broadcast or about a meeting.
 """
 
 import http.client

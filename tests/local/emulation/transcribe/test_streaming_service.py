@@ -1,6 +1,6 @@
 """Tests of the streams of the local Transcribe, with the handlers' client.
 
-The local Transcribe recognises words that are coded as tones. Some of the words cause a fault.
+The local Transcribe recognises words that are coded as tones. Some words, for example `throttled`, cause a fault.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""Tests of the batch jobs of the local Transcribe, with boto3 and a fake account. Some words cause a fault."""
+"""Tests of the batch jobs of the local Transcribe, with boto3 and a fake account.
+
+The local Transcribe recognises words that are coded as tones. Some words, for example `broken`, cause a fault.
+"""
 
 import json
 from collections.abc import Iterator

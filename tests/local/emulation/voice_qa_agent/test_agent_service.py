@@ -1,5 +1,7 @@
-"""Tests of the local voice Q&A agent with the handlers' client: answers from the lecture, and faults by words of the
-question.
+"""Tests of the local voice Q&A agent, which answers questions about a lecture, with the handlers' client.
+
+Speech consists of tones for the words of a small vocabulary. Some words of a question, for example `throttled`, make
+the agent fail.
 """
 
 import threading
@@ -109,6 +111,7 @@ CAPTIONS_ANSWER = "At 0:03 you hear: captions come back again."
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
+    """Yield the URL of an agent that sends the lines of an answer without pauses between them."""
     with serve(line_seconds=0) as port:
         yield f"http://127.0.0.1:{port}"
 
@@ -178,8 +181,8 @@ def test_the_answer_can_be_played_piece_by_piece_and_as_a_whole(endpoint: str, l
         return [item.text for item in recognise_file(path, ["ogg"]) if isinstance(item, SpokenWord)]
 
     audio = [piece.audio for piece in pieces if isinstance(piece, AgentAudioPiece)]
-    words = ["you", "captions", "come", "back", "again"]
-    assert [recognise(piece) for piece in audio] == [words[:4], words[4:]], "the other words are not in the vocabulary"
+    words = ["you", "captions", "come", "back", "again"]  # the other words of the answer are not in the vocabulary
+    assert [recognise(piece) for piece in audio] == [words[:4], words[4:]], "a piece of audio has at most four words"
     assert recognise(b"".join(audio)) == words
     kinds = [type(piece) for piece in pieces]
     assert AgentTextPiece in kinds[kinds.index(AgentAudioPiece) :], "audio is sent before the text is complete"

@@ -83,7 +83,7 @@ CONFIGURATION: Props = {
 
 
 class FakeService:
-    """Fake client with one response for each method. A text is the code of an error."""
+    """Fake client with one response for each method. If the response is a string, it is the code of a raised error."""
 
     def __init__(self, responses: Mapping[str, Props | str]) -> None:
         self._responses = responses
@@ -158,7 +158,8 @@ def test_a_change_by_hand_changes_only_its_input(changed_responses: dict[str, An
     assert read(**changed_responses) == expected
 
 
-def test_an_input_that_the_program_does_not_set_is_reported_only_if_it_has_no_default_value() -> None:
+def test_an_input_that_the_program_does_not_set_is_reported_only_if_it_was_set_by_hand() -> None:
+    """The service returns defaults for most inputs, for example the memory, but the concurrency only if it was set."""
     inputs = {"name": "f"}
     assert read(inputs=inputs) == inputs
     result = read(inputs=inputs, get_function_concurrency={"ReservedConcurrentExecutions": 5})
@@ -193,6 +194,7 @@ def test_content_is_not_compared_if_the_state_has_no_hash_of_it() -> None:
 
 
 def test_a_type_without_reading_calls_keeps_its_inputs() -> None:
+    """A recorded-only type exists only in the state, because the emulator lacks it. Its calls are never made."""
     service = FakeService({})
     created = Driver(type="t", service="lambda", create=DRIVER.create, id="name")
     recorded_only = RecordedOnly(type="t", service="lambda", reason="for tests", create=DRIVER.create)

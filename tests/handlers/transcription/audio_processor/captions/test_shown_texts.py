@@ -58,7 +58,7 @@ def test_a_text_of_another_result_is_not_shown_again_for_ten_seconds() -> None:
     assert as_tuples(captions.accept(partial("c", "hello you"), 10_000)) == [("partial", "c", "hello you")]
 
 
-def test_a_partial_that_its_line_shows_already_is_not_shown_again_even_if_repetitions_are_allowed() -> None:
+def test_a_line_does_not_show_its_own_text_again_even_if_repetitions_are_allowed() -> None:
     captions = Captions(thresholds(dedup_cache_ttl=0))
     assert captions.accept(partial("a", "hello"), 0)
     assert captions.accept(partial("a", "Hello."), 10_000) == []

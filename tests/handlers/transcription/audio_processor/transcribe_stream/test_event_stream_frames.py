@@ -1,6 +1,6 @@
 """Tests of event-stream frames, the binary messages of an Amazon Transcribe stream: headers and a payload.
 
-The decoder is botocore's. A frame that is not valid is refused with an exception that contains nothing of the frame.
+`decode_frame` uses botocore's decoder. It refuses an invalid frame with an error that contains nothing of the frame.
 """
 
 import struct
