@@ -25,7 +25,7 @@ from operations.function_management_gateway import AliasRouting, FunctionConfigu
 from operations.function_target import FunctionTarget
 from operations.live_alias import (
     describe_routing,
-    get_latest,
+    get_latest_configuration,
     get_live_alias,
     move_alias,
     refuse_during_rollout,
@@ -67,7 +67,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     alias = get_live_alias(context, target)
     refuse_during_rollout(target, alias)
     live = context.gateway.get_configuration(target.function_name, alias.routing.version)
-    latest = get_latest(context, target)
+    latest = get_latest_configuration(context, target)
     new_environment = build_environment(live, latest, assignment, target)
     if latest.environment != new_environment or latest.update_status == "Failed":
         latest = _update_environment(context, target, latest, new_environment)
@@ -212,7 +212,7 @@ def _update_environment(
 
 
 def _get_updated(context: CommandContext, target: FunctionTarget) -> FunctionConfiguration | None:
-    latest = get_latest(context, target)
+    latest = get_latest_configuration(context, target)
     return None if latest.update_status == "InProgress" else latest
 
 

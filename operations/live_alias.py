@@ -17,13 +17,13 @@ def get_live_alias(context: CommandContext, target: FunctionTarget) -> LiveAlias
     try:
         return context.gateway.get_alias(target.function_name)
     except ResourceNotFound:
-        get_latest(context, target)  # raises CommandFailed if the function does not exist either
+        get_latest_configuration(context, target)  # raises CommandFailed if the function does not exist either
         raise CommandFailed(
             f"{target.function_name} has no alias {LIVE}. Deploy the stack {target.stack} first."
         ) from None
 
 
-def get_latest(context: CommandContext, target: FunctionTarget) -> FunctionConfiguration:
+def get_latest_configuration(context: CommandContext, target: FunctionTarget) -> FunctionConfiguration:
     try:
         return context.gateway.get_configuration(target.function_name)
     except ResourceNotFound:

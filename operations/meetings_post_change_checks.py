@@ -1,6 +1,6 @@
 """Command `checklist`: check a stack's meetings backend after a change.
 
-The requirements list these checks. The command makes those that need no person: alarms, errors in logs, failed
+The checks are those of the requirements (docs/requirements.md). The command makes those that need no person: alarms, errors in logs, failed
 executions, and metrics. It prints the other checks as a list. The command only reads, unless the options name a sample
 recording. It then uploads this recording. From the logs it prints only the numbers of errors.
 """
@@ -180,7 +180,7 @@ def _check_sample(
         context.print_line(f"uploaded  {uploaded.meeting_id}; waiting for it")
         record = client.wait_until_ready(uploaded.meeting_id, content=uploaded.content)
     except (MeetingsError, ClientError, BotoCoreError) as error:
-        # A service's message may repeat the request.
+        # Only the type of the error is printed, because a service's message may repeat the request.
         yield f"the sample was not processed: {type(error).__name__}"
         return
     context.print_line(f"ok        the sample is {record.status} after {time.monotonic() - started:.0f} s")

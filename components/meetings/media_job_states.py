@@ -21,8 +21,8 @@ variables:
 
 - `$job`: the state of the job that is polled (`DESCRIBED_JOB`).
 - `$queue`: the queue that is searched or submitted to. `$submitQueue`: the queue for the next submission.
-- `$spotStarts`: how often Batch started the job on Spot capacity, if the workflow has fallen back to on-demand
-  capacity; otherwise 0.
+- `$spotStarts`: the number of times that Batch started the job on Spot capacity. It is 0 until the workflow falls back
+  to on-demand capacity. Until then, `$job` contains this number.
 - `$unclearSubmissions`: the number of submissions to `$submitQueue` whose response was lost or unclear.
 - `$error`: the name of the error that the workflow reports if it gives up.
 """
@@ -63,8 +63,8 @@ RETRYABLE_ERRORS: Final = (
     "Batch.SdkClientException",
     "States.Timeout",
 )
-"""Errors after which calls that read, cancel or terminate a job are repeated. These calls use resources below `BATCH`,
-which report an error that is not in the API model as `Batch.BatchException`. `SUBMIT` reports the same error as
+"""Errors after which calls that read, cancel or terminate a job are repeated. If an error is not in the API model, the
+resources of these calls (below `BATCH`) report `Batch.BatchException`, but `SUBMIT` reports
 `Batch.AWSBatchException`.
 """
 MAX_SUBMISSIONS: Final = 6
