@@ -1,8 +1,8 @@
 """Command `checklist`: check a stack's meetings backend after a change.
 
-The checks are those of the requirements (docs/requirements.md). The command makes those that need no person: alarms, errors in logs, failed
-executions, and metrics. It prints the other checks as a list. The command only reads, unless the options name a sample
-recording. It then uploads this recording. From the logs it prints only the numbers of errors.
+The checks are those of the requirements (docs/requirements.md). The command makes those that need no person: alarms,
+errors in logs, failed executions, and metrics. It prints the other checks as a list. The command only reads, unless the
+options name a sample recording. It then uploads this recording. From the logs it prints only the numbers of errors.
 """
 
 import argparse
