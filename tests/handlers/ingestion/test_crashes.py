@@ -71,6 +71,8 @@ def test_a_builder_killed_at_any_call_loses_and_duplicates_no_file(start_outcome
 
 @pytest.mark.parametrize("start_outcome", START_OUTCOMES)
 def test_a_builder_killed_while_it_releases_excess_files_loses_no_file(start_outcome: str) -> None:
+    """A builder claims files until a manifest has enough, and releases those that exceed the manifest's bytes."""
+
     def harness_with_small_manifests() -> IngestionHarness:
         harness = new_harness(start_outcome)
         harness.manifest_bytes = 7  # two files of three bytes

@@ -1,7 +1,8 @@
 """Ingestion's Lambda functions with their environment variables and boto3 clients for moto.
 
 A builder records files and puts them into a manifest (a list of files), the workflow steps confirm and finish the
-manifest after its Spark run, and the sweeper flushes files that would wait for a full manifest.
+manifest after its Spark run. The sweeper creates full manifests too, but an event of the kind `flush` lets it also create
+manifests that are not full. An event of the kind `reconcile` lets it search the bucket for files without a record.
 """
 
 import json

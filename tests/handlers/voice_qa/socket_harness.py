@@ -80,6 +80,7 @@ class SocketHarness:
     dynamodb: Any
     clock: Clock = field(default_factory=Clock)
     clients: Clients = field(default_factory=Clients)
+    """Connected WebSocket clients, with the messages that they received."""
     scheduled_checks: list[TimeLimitCheck] = field(default_factory=list)
     """Messages sent to the queue of time limit checks."""
     worker_events: list[WorkerEvent] = field(default_factory=list)
@@ -95,7 +96,9 @@ class SocketHarness:
 
     @cached_property
     def handler(self) -> SocketHandler:
-        """Created in the test that first uses it, because a logger keeps the standard output that it finds."""
+        """Created in the test that first uses it, because a logger keeps the `sys.stdout` of its creation, and pytest replaces
+        `sys.stdout` for each test.
+        """
         log, lectures = EventLog("DEBUG"), LectureTable(self.dynamodb, TABLE)
         uploads = UploadForms(_s3(), lectures, self.items, self.environment, clock_ms=self.clock, new_id=self._new_id)
         intake = QuestionIntake(

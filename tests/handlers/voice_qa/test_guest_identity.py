@@ -111,7 +111,10 @@ def test_only_the_table_contains_the_identity_id(flow: FlowHarness, capsys: pyte
 
 
 def test_of_all_keys_only_those_of_conversations_contain_the_identity_id(flow: FlowHarness) -> None:
-    """IAM compares the key of a conversation with the identity id, so that the guest can read it."""
+    """IAM compares the key of a conversation with the identity id, so that the guest can read it.
+
+    The partition key of all items has the name `sessionId`.
+    """
     keys = {item["sessionId"]["S"] for item in flow.api.stored_items()}
     keys_with_identity = {key for key in keys if contains_identity_id(key)}
     assert keys_with_identity
@@ -122,7 +125,8 @@ def test_of_all_keys_only_those_of_conversations_contain_the_identity_id(flow: F
     assert owner == ANN_GUEST_ID
 
 
-def test_the_agent_cannot_compute_the_session_id_from_an_identity_id_that_it_knows(flow: FlowHarness) -> None:
+def test_the_agents_session_id_cannot_be_computed_from_a_known_identity_id(flow: FlowHarness) -> None:
+    """It is a hash of the guest id and the client's session id. The guest id depends on a secret key."""
     spoken_question, written_question, *_ = flow.worker.agent.questions
     assert spoken_question.session_id == written_question.session_id, "both questions belong to one conversation"
     assert len(written_question.conversation) == 1

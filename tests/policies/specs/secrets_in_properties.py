@@ -246,7 +246,9 @@ CASES = (
         {"endpoint": f"https://hooks.slack.com/services/{LETTERS[:20]}"},
     ),
     secret_property_case(
-        "a value instead", t.SSM_PARAMETER, {"type": "String", "value": json.dumps({"clientSecret": PASSWORD})}
+        "a value instead of a reference",
+        t.SSM_PARAMETER,
+        {"type": "String", "value": json.dumps({"clientSecret": PASSWORD})},
     ),
     expect_finding(
         PARAMETER_ENCRYPTED,

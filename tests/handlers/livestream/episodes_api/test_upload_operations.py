@@ -1,4 +1,7 @@
-"""API operations on uploads: forms (presigned POSTs), multipart uploads with presigned URLs, and refused requests."""
+"""API operations on uploads: forms (presigned POSTs), multipart uploads with presigned URLs, and refused requests.
+
+An episode has two tracks, which record how far the processing of its video and of its transcript has come.
+"""
 
 import base64
 import json
@@ -172,7 +175,8 @@ def test_the_url_of_a_part_is_signed_for_the_parts_size(harness: ApiHarness, siz
 class MultipartVideo:
     """Multipart upload of a video, by default in one small part.
 
-    All bytes are uploaded, or only the first `uploaded_bytes`. A test completes the upload, as a whole or with changes.
+    All bytes are uploaded, or only the first `uploaded_bytes`. A test completes the upload, with the correct request or
+    with a changed one.
     """
 
     def __init__(self, harness: ApiHarness, size: int = MEBIBYTE + 1, uploaded_bytes: int | None = None) -> None:

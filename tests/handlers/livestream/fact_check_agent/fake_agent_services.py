@@ -88,9 +88,9 @@ class FakeMemory:
         self._fail()
         return list(self.events)
 
-    def store_window(self, actor: str, session: str, window_id: str, question: str, answer: str) -> None:
+    def store_window(self, actor: str, session: str, window_id: str, window_text: str, findings: str) -> None:
         self._fail()
-        self.stored_windows.setdefault(window_id, (actor, session, question, answer))
+        self.stored_windows.setdefault(window_id, (actor, session, window_text, findings))
 
     def _fail(self) -> None:
         if self.faults and (fault := self.faults.pop(0)) is not None:
@@ -99,7 +99,9 @@ class FakeMemory:
 
 @dataclass
 class FakeModel:
-    """Model that follows a script of answers, answers with a stop reason, and faults. The last entry is repeated."""
+    """Model that follows a script. Each entry is an answer, an answer together with a stop reason, or a fault. The last
+    entry is repeated.
+    """
 
     script: list[AnswerFunction | ServiceFault | tuple[AnswerFunction, str]] = field(
         default_factory=lambda: [answer_with()]

@@ -144,7 +144,9 @@ class WorkerHarness:
 
     @cached_property
     def query_worker(self) -> QueryWorker:
-        """Created in the test that first uses it, because a logger keeps the standard output that it finds."""
+        """Created in the test that first uses it, because a logger keeps the `sys.stdout` of its creation, and pytest replaces
+        `sys.stdout` for each test.
+        """
         log = EventLog("DEBUG")
         answering = QuestionAnswering(
             QuestionContext(
