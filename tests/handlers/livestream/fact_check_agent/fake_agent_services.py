@@ -148,7 +148,7 @@ class FakeFindings:
 
 @dataclass
 class WindowWorkerHarness:
-    """Worker with fakes for all gateways, and a clock that only pauses advance."""
+    """Worker with fakes for all gateways, and a clock that advances only during pauses."""
 
     transcripts: FakeTranscripts = field(default_factory=lambda: FakeTranscripts({(KEY, "v1"): srt(CUES).encode()}))
     memory: FakeMemory = field(default_factory=FakeMemory)

@@ -16,6 +16,7 @@ from handlers.common.bedrock.json_answers import AnswerJsonProblem, UnusableAnsw
 from handlers.livestream.fact_check_agent.model_answer import (
     MAX_ANSWER_CHARACTERS,
     MAX_CLAIMS,
+    MAX_CLIPS,
     AnswerProblem,
     parse_answer,
 )
@@ -64,7 +65,7 @@ def test_json_is_read_from_a_code_fence() -> None:
         (json.dumps({"window": WINDOW_ID, "claims": []}), AnswerProblem.NO_OBJECT),
         (answer(window="another"), AnswerProblem.OTHER_WINDOW),
         (answer(claims=[CLAIM] * (MAX_CLAIMS + 1)), AnswerProblem.TOO_MANY),
-        (answer(clips=[CLIP] * 21), AnswerProblem.TOO_MANY),
+        (answer(clips=[CLIP] * (MAX_CLIPS + 1)), AnswerProblem.TOO_MANY),
     ],
 )
 def test_an_answer_of_another_form_is_refused_even_if_malformed_items_are_skipped(text: str, expected: StrEnum) -> None:
