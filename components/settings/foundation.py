@@ -144,26 +144,6 @@ PolicyName = Annotated[str, StringConstraints(pattern=r"^([\w+=,.@-]+/)*[\w+=,.@
 """Path and name of a managed policy of the account, without a slash at the beginning."""
 
 
-PartnerId = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^(\d{12}|o-[a-z0-9]{10,32}|[0-9a-f]{64}|vpc(e(-svc)?)?-[0-9a-f]+|arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])$"
-    ),
-]
-"""Id of an account, organisation, canonical user, network, endpoint or endpoint service, or the ARN of a bucket."""
-
-
-class Partner(SettingsModel):
-    """A foreign account, organisation, network or bucket that resources of the stack may name, for example in a
-    policy.
-    """
-
-    id: PartnerId
-    """Id of an account, organisation, canonical user, network, endpoint or endpoint service, or ARN of a bucket."""
-    reason: Annotated[str, StringConstraints(min_length=15)]
-    """Reason why resources of this stack may name it, as a sentence."""
-
-
 class FoundationSettings(SettingsModel):
     """Settings of the foundation, which all subsystems share."""
 
@@ -182,6 +162,3 @@ class FoundationSettings(SettingsModel):
     permissions_boundary: PolicyName | None = None
     """Permissions boundary of every role, as path and name of a managed policy. `bootstrap/roles.yaml` creates one. CI
     may create roles only with it."""
-    partners: tuple[Partner, ...] = ()
-    """Foreign accounts, organisations, networks and buckets that resources of the stack may name. The policy pack
-    refuses all others."""

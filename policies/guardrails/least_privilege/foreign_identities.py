@@ -92,7 +92,7 @@ def _list_values(stack: CheckedStack) -> Iterator[tuple[CheckedResource, NestedV
     ),
     remedy=(
         "Use an output of a resource of this stack. If the account is this stack's own, list it in "
-        "aws:allowedAccountIds. If resources may name a foreign identity, list it in foundation.partners with a reason."
+        "aws:allowedAccountIds."
     ),
     frameworks=("AWS Well-Architected SEC03-BP07",),
     excusable=False,
@@ -101,12 +101,11 @@ def _check_account_known(stack: CheckedStack) -> Iterator[Finding]:
     own_accounts = stack.context.accounts | {
         str(platform.props.get("account")) for platform in stack.list_resources(PLATFORM)
     }
-    known_ids = own_accounts | stack.context.partners
     for resource, nested in _list_values(stack):
         # A text may contain one id in several forms. Only the first gets a finding.
         identities = {identity.id: identity for identity in reversed(list(find_identities(nested)))}
         for identity in identities.values():
-            if identity.id not in known_ids and not _is_aws_resource(str(nested.value)):
+            if identity.id not in own_accounts and not _is_aws_resource(str(nested.value)):
                 yield Finding(_describe_identity(identity, nested), resource.urn)
 
 
@@ -126,18 +125,15 @@ def _describe_identity(identity: AwsIdentity, nested: NestedValue) -> str:
     severity=PolicySeverity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="Every bucket that a resource names belongs to this stack, because a bucket's name does not show its account.",
-    remedy=(
-        "Use an output of a bucket of this stack. If resources may name a foreign bucket, list its ARN in "
-        "foundation.partners with a reason."
-    ),
+    remedy="Use an output of a bucket of this stack.",
     frameworks=("AWS Well-Architected SEC03-BP07",),
     excusable=False,
 )
 def _check_bucket_known(stack: CheckedStack) -> Iterator[Finding]:
-    known_buckets = {*_list_own_buckets(stack), *(partner.partition(":s3:::")[2] for partner in stack.context.partners)}
+    own_buckets = set(_list_own_buckets(stack))
     for resource, nested in _list_values(stack):
         for name in find_buckets(nested):
-            if name not in known_buckets and not AWS_BUCKETS.fullmatch(name):
+            if name not in own_buckets and not AWS_BUCKETS.fullmatch(name):
                 yield Finding(
                     f"{'.'.join(nested.keys)} names the bucket {name}, which this stack does not have.", resource.urn
                 )

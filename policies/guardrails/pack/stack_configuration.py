@@ -49,10 +49,6 @@ class StackContext:
     """Tags that all resources of the stack have in common, as far as the configuration gives them."""
     accounts: frozenset[str] = frozenset()
     """Accounts to which the AWS provider may deploy the stack (`aws:allowedAccountIds`); empty if it is not set."""
-    partners: frozenset[str] = frozenset()
-    """Foreign accounts, organisations, networks and buckets that resources of this stack may name, from the setting
-    `foundation.partners`: ids, or for buckets ARNs.
-    """
     permissions_boundary: str = ""
     """Path and name of the managed policy that bounds every role (`foundation.permissionsBoundary`); empty for none."""
     name_prefix: str = ""
@@ -94,7 +90,6 @@ def read_stack_context(config: Mapping[str, str], project: str, today: date, sta
         today,
         _read_tags(config, project, environment),
         accounts=_read_allowed_accounts(config),
-        partners=_read_partners(config, project),
         permissions_boundary=_read_permissions_boundary(config, project),
         name_prefix=_to_name_prefix(project, stack),
     )
@@ -115,13 +110,6 @@ def _read_allowed_accounts(config: Mapping[str, str]) -> frozenset[str]:
         raise InvalidStackConfiguration(
             'aws:allowedAccountIds must be a list of account ids, for example ["123456789012"]. Correct the stack file.'
         ) from error
-
-
-def _read_partners(config: Mapping[str, str], project: str) -> frozenset[str]:
-    """Return the ids and ARNs in the setting `foundation.partners`."""
-    with suppress(ValueError, AttributeError, KeyError, TypeError):  # the Pulumi program reports invalid entries
-        return frozenset(partner["id"] for partner in _read_foundation(config, project).get("partners", ()))
-    return frozenset()
 
 
 def _read_tags(config: Mapping[str, str], project: str, environment: str) -> dict[str, str]:

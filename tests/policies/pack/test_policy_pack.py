@@ -206,21 +206,14 @@ def test_policies_about_exceptions_report_them_even_if_another_exception_names_t
 CONFIG = {"polyphony:environment": "prod", "polyphony:exceptions": "[]"}
 
 
-def test_the_stack_file_names_own_accounts_and_partners() -> None:
-    partner = {"id": "999999999999", "reason": "receives the daily summaries"}
-    config = {
-        **CONFIG,
-        "aws:allowedAccountIds": '["123456789012", 1234567890]',
-        "polyphony:foundation": json.dumps({"owner": "platform", "partners": [partner]}),
-    }
+def test_the_stack_file_names_own_accounts() -> None:
+    config = {**CONFIG, "aws:allowedAccountIds": '["123456789012", 1234567890]'}
     context = stack_configuration.read_stack_context(config, "polyphony", date(2026, 11, 1))
     assert context.accounts == {"123456789012", "001234567890"}
-    assert context.partners == {"999999999999"}
 
 
-def test_accounts_and_partners_may_be_missing_in_the_stack_file() -> None:
-    context = stack_configuration.read_stack_context(CONFIG, "polyphony", date(2026, 11, 1))
-    assert (context.accounts, context.partners) == (frozenset(), frozenset())
+def test_own_accounts_may_be_missing_in_the_stack_file() -> None:
+    assert stack_configuration.read_stack_context(CONFIG, "polyphony", date(2026, 11, 1)).accounts == frozenset()
 
 
 @pytest.mark.parametrize("account_ids", ["123456789012", "{", "true"])
