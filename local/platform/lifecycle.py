@@ -159,7 +159,7 @@ def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFind
     """
     with PolicyPackProcess(config, dry_run=False) as pack:
         pack.policies()  # configures the pack
-        findings, _ = pack.analyze(graph)
+        findings = pack.analyze(graph)
     return [finding for finding in findings if finding.level in {"mandatory", UNDECIDED}]
 
 

@@ -2,15 +2,15 @@
 
 The pack runs unmodified in its own virtual environment, with the environment variables that the CLI sets. Over the CLI's
 analyzer protocol (gRPC), it receives the inputs of each resource, and at the end the whole stack. It returns findings,
-which are violations of policies, and remediations, which are corrected inputs. A check that needs an unknown value is
-undecided: it neither passes nor fails. A preview does not know values that AWS assigns, such as ids.
+which are violations of policies. A check that needs an unknown value is undecided: it neither passes nor fails. A
+preview does not know values that AWS assigns, such as ids.
 """
 
 import json
 import os
 import subprocess
-from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, Self
 
 import grpc
@@ -19,7 +19,6 @@ from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 from guardrails.pack.undecided_checks import parse_reason
 from local import LOOPBACK, ROOT, CannotRun
-from local.preview.property_value_conversion import Props, to_python_properties
 from local.preview.resource_graph import Graph, Resource
 from local.preview.stack_files import StackConfig
 
@@ -63,22 +62,6 @@ class PolicyFinding:
 
 
 @dataclass(frozen=True)
-class Remediation:
-    """Correction of a resource's inputs by a policy."""
-
-    policy: str
-    urn: str
-    before: Props
-    """All inputs before the correction, with earlier corrections of the same resource."""
-    after: Props
-    """All inputs after the correction."""
-
-
-REMEDIATES: Final = "remediate"
-"""Enforcement level of a policy that corrects what it finds."""
-
-
-@dataclass(frozen=True)
 class PolicyDescription:
     """Policy of the pack."""
 
@@ -86,20 +69,6 @@ class PolicyDescription:
     description: str
     level: str
     """Enforcement level in this stack."""
-
-
-PolicyResult = tuple[list[PolicyFinding], list[Remediation]]
-"""Findings and remediations of one or several resources."""
-
-
-def merge_results(results: Iterable[PolicyResult]) -> PolicyResult:
-    """Return the findings and remediations of several resources as one pair, in the order of the resources."""
-    findings: list[PolicyFinding] = []
-    remediations: list[Remediation] = []
-    for resource_findings, resource_remediations in results:
-        findings += resource_findings
-        remediations += resource_remediations
-    return findings, remediations
 
 
 class PolicyPackProcess:
@@ -151,36 +120,13 @@ class PolicyPackProcess:
             ]
         return self._policies
 
-    def analyze(self, graph: Graph) -> PolicyResult:
-        """Return the findings and remediations of all resources, and then the findings on the stack as a whole."""
-        findings, remediations = merge_results(map(self.analyze_resource, graph))
-        return [*findings, *self.analyze_stack(graph)], remediations
+    def analyze(self, graph: Graph) -> list[PolicyFinding]:
+        """Return the findings on all resources, and then the findings on the stack as a whole."""
+        return [*chain.from_iterable(map(self.analyze_resource, graph)), *self.analyze_stack(graph)]
 
-    def analyze_resource(self, resource: Resource) -> PolicyResult:
-        """Return the remediations of one resource's inputs, and the findings that remain after them.
-
-        The CLI calls `Remediate` and then `Analyze` for each resource. This method calls `Analyze` first. Only if a
-        remediating policy has a finding does it call `Remediate`, and then `Analyze` again, because these policies
-        correct only what they find. This saves half of all calls.
-        """
-        request = _analyze_request(resource)
-        findings = _to_findings(self._analyzer().Analyze(request), resource.urn)
-        policy_names = {finding.policy for finding in findings}
-        if not any(policy.name in policy_names for policy in self.policies() if policy.level == REMEDIATES):
-            return findings, []
-        remediations = self._remediate(request, resource)
-        return _to_findings(self._analyzer().Analyze(request), resource.urn), remediations
-
-    def _remediate(self, request: analyzer_pb2.AnalyzeRequest, resource: Resource) -> list[Remediation]:
-        """Let the pack correct the properties of the request in place; return the corrections."""
-        remediations: list[Remediation] = []
-        before = resource.inputs
-        for remediation in self._analyzer().Remediate(request).remediations:
-            after = to_python_properties(remediation.properties)
-            remediations.append(Remediation(remediation.policyName, resource.urn, before, after))
-            before = after  # The pack has applied the next remediation to the result of this remediation.
-            request.properties.CopyFrom(remediation.properties)
-        return remediations
+    def analyze_resource(self, resource: Resource) -> list[PolicyFinding]:
+        """Return the findings on one resource with its inputs."""
+        return _to_findings(self._analyzer().Analyze(_analyze_request(resource)), resource.urn)
 
     def analyze_stack(self, graph: Graph) -> list[PolicyFinding]:
         """Return the findings on the stack as a whole, with the outputs of its resources.

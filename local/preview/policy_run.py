@@ -8,16 +8,10 @@ order in which the program registered the resources.
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from typing import Self
 
-from local.preview.policy_pack_process import (
-    PolicyDescription,
-    PolicyFinding,
-    PolicyPackProcess,
-    PolicyResult,
-    Remediation,
-    merge_results,
-)
+from local.preview.policy_pack_process import PolicyDescription, PolicyFinding, PolicyPackProcess
 from local.preview.preview_provider import PreviewProvider
 from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Graph, Resource
@@ -49,8 +43,8 @@ class PolicyRun:
         self._pack = pack
         self._threads = ThreadPoolExecutor(MAX_CONCURRENT_CALLS, "policy_run")
         self._policies: Future[list[PolicyDescription]] = self._threads.submit(pack.policies)
-        self._results: dict[str, Future[PolicyResult]] = {}
-        """Results by URN."""
+        self._findings: dict[str, Future[list[PolicyFinding]]] = {}
+        """Findings by URN."""
         self._previous_interval = sys.getswitchinterval()
 
     def __enter__(self) -> Self:
@@ -62,26 +56,25 @@ class PolicyRun:
         sys.setswitchinterval(self._previous_interval)
 
     def submit(self, resource: Resource) -> None:
-        """Let a thread send a resource to the pack, without waiting for the result."""
-        self._results[resource.urn] = self._threads.submit(self._analyze, resource)
+        """Let a thread send a resource to the pack, without waiting for the findings."""
+        self._findings[resource.urn] = self._threads.submit(self._analyze, resource)
 
-    def finish(self, graph: Graph) -> Future[tuple[list[PolicyDescription], list[PolicyFinding], list[Remediation]]]:
+    def finish(self, graph: Graph) -> Future[tuple[list[PolicyDescription], list[PolicyFinding]]]:
         """Let a thread analyze the components and the whole stack. Call this when the program has ended.
 
-        The future has all policies, findings and remediations.
+        The future has all policies and findings.
         """
         return self._threads.submit(self._analyze_all, graph)
 
-    def _analyze_all(self, graph: Graph) -> tuple[list[PolicyDescription], list[PolicyFinding], list[Remediation]]:
+    def _analyze_all(self, graph: Graph) -> tuple[list[PolicyDescription], list[PolicyFinding]]:
         policies = self._policies.result()
-        findings, remediations = merge_results(map(self._result_of, graph))
-        return policies, [*findings, *self._pack.analyze_stack(graph)], remediations
+        return policies, [*chain.from_iterable(map(self._findings_on, graph)), *self._pack.analyze_stack(graph)]
 
-    def _analyze(self, resource: Resource) -> PolicyResult:
+    def _analyze(self, resource: Resource) -> list[PolicyFinding]:
         self._policies.result()  # waits until the pack has loaded and is configured
         return self._pack.analyze_resource(resource)
 
-    def _result_of(self, resource: Resource) -> PolicyResult:
-        """Return the result of a resource. A component was not submitted, so it is analyzed now."""
-        result = self._results.get(resource.urn)
-        return self._analyze(resource) if result is None else result.result()
+    def _findings_on(self, resource: Resource) -> list[PolicyFinding]:
+        """Return the findings on a resource. A component was not submitted, so it is analyzed now."""
+        findings = self._findings.get(resource.urn)
+        return self._analyze(resource) if findings is None else findings.result()

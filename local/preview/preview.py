@@ -16,12 +16,7 @@ from guardrails.pricing.cost_estimate import CostReport
 from local.preview import cost, program_run
 from local.preview.botocore_input_checks import InvalidInput, find_invalid_inputs
 from local.preview.handler_check.handler_faults import HandlerFault, find_handler_faults
-from local.preview.policy_pack_process import (
-    PolicyDescription,
-    PolicyFinding,
-    PolicyPackProcess,
-    Remediation,
-)
+from local.preview.policy_pack_process import PolicyDescription, PolicyFinding, PolicyPackProcess
 from local.preview.policy_run import PolicyRun, ReportingProvider
 from local.preview.property_value_conversion import Props, to_display_value
 from local.preview.resource_graph import Graph
@@ -45,7 +40,6 @@ class Preview:
     handler_faults: tuple[HandlerFault, ...]
     policies: tuple[PolicyDescription, ...]
     findings: tuple[PolicyFinding, ...]
-    remediations: tuple[Remediation, ...]
     cost: CostReport
     budget: float
     """Monthly budget of the stack in dollars."""
@@ -87,15 +81,6 @@ class Preview:
             "findings": sorted(
                 map(vars, self.findings), key=lambda entry: (entry["urn"], entry["policy"], entry["message"])
             ),
-            "remediations": [
-                {
-                    "policy": remediation.policy,
-                    "urn": remediation.urn,
-                    "before": to_display_value(remediation.before),
-                    "after": to_display_value(remediation.after),
-                }
-                for remediation in self.remediations
-            ],
             "cost": {
                 "monthlyUsd": round(self.cost.total, 2),
                 "budgetUsd": self.budget,
@@ -122,7 +107,7 @@ def preview(config: StackConfig) -> Preview:
         policy_results = policy_run.finish(run.graph)
         invalid_inputs = find_invalid_inputs(run.graph)
         handler_faults = find_handler_faults(run.graph)
-        policies, findings, remediations = policy_results.result()
+        policies, findings = policy_results.result()
     priced = cost.price_graph(config.stack, run.graph)
     return Preview(
         config=config,
@@ -133,7 +118,6 @@ def preview(config: StackConfig) -> Preview:
         handler_faults=tuple(handler_faults),
         policies=tuple(policies),
         findings=tuple(findings),
-        remediations=tuple(remediations),
         cost=priced.report,
         budget=priced.budget,
     )

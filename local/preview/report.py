@@ -19,7 +19,7 @@ from local.preview.property_value_conversion import Props, to_display_value
 from local.preview.resource_graph import Graph, Resource
 from local.terminal_output import create_console, format_count
 
-STYLES = {"mandatory": "bold red", "advisory": "yellow", "remediate": "cyan"}
+STYLES = {"mandatory": "bold red", "advisory": "yellow"}
 """Rich style of each enforcement level. The report lists findings in this order of levels."""
 
 
@@ -117,13 +117,6 @@ def _print_findings(out: Console, result: Preview) -> None:
     levels = list(STYLES)
     for finding in sorted(decided, key=lambda item: (levels.index(item.level), item.policy, item.urn)):
         _print_finding(out, finding)
-    for change in result.remediations:
-        changed = {key: value for key, value in change.after.items() if change.before.get(key) != value}
-        out.print(
-            f"  [{STYLES['remediate']}]corrected[/] {change.policy} · {escape(change.urn.rpartition('::')[2])}: "
-            f"{escape(', '.join(f'{key} → {to_display_value(value)}' for key, value in changed.items()))}",
-            soft_wrap=True,
-        )
 
 
 def _print_finding(out: Console, finding: PolicyFinding) -> None:

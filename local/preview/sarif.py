@@ -10,7 +10,7 @@ from local.preview.policy_pack_process import UNDECIDED
 from local.preview.preview import Preview
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-LEVELS = {"mandatory": "error", "advisory": "warning", "remediate": "warning", UNDECIDED: "note"}
+LEVELS = {"mandatory": "error", "advisory": "warning", UNDECIDED: "note"}
 """SARIF's level for each level of a policy finding."""
 INVALID_INPUT = "service-refuses-value"
 """SARIF rule id of all invalid inputs, including inputs that the driver of the resource type does not use."""

@@ -20,8 +20,7 @@ policy's definition there, not this page.
 
 The policy pack checks every preview and every deployment: run `pulumi preview --policy-pack policies`, or
 `make preview` without an AWS account. A *mandatory* finding stops the deployment. An *advisory* finding is only
-reported. A policy that *remediates* corrects the resource and shows it before and after the change. The environment
-`local` has the levels of `dev`. A dash (—) means that the policy is disabled.
+reported. The environment `local` has the levels of `dev`. A dash (—) means that the policy is disabled.
 
 **Exceptions** are entries of the setting `polyphony:exceptions` in a stack file. An entry names a policy, a resource,
 a reason and an expiry date at most 90 days from now. The resource is a Pulumi name, or `platform` for the stack as a
@@ -54,7 +53,6 @@ mandatory finding makes the deployment fail. Later previews know the values from
 LEVEL_WORDS = {
     EnforcementLevel.ADVISORY: "advisory",
     EnforcementLevel.MANDATORY: "mandatory",
-    EnforcementLevel.REMEDIATE: "remediates",
     EnforcementLevel.DISABLED: "—",
 }
 
@@ -77,7 +75,7 @@ def _render_summary() -> Iterator[str]:
 
 
 def _is_mandatory(policy: Policy, environment: str) -> bool:
-    return policy.levels.for_environment(environment) in {EnforcementLevel.MANDATORY, EnforcementLevel.REMEDIATE}
+    return policy.levels.for_environment(environment) is EnforcementLevel.MANDATORY
 
 
 def _render_group(group: PolicyGroup) -> Iterator[str]:

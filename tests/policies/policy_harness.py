@@ -37,7 +37,6 @@ from local.preview.property_value_conversion import UNKNOWN_STRING
 from local.preview.resource_graph import Graph
 
 TODAY = date(2026, 11, 20)
-TAGS = {"Project": "polyphony", "Environment": "prod", "Owner": "platform", "CostCenter": "voice"}
 BOUNDARY = "polyphony-bootstrap/boundary-prod"
 """Permissions boundary of the prod stack: path and name of a managed policy."""
 UNKNOWN = UNKNOWN_STRING
@@ -349,7 +348,6 @@ def build_context(environment: str = "prod", *exceptions: ExceptionEntry) -> Sta
         environment,
         exceptions,
         TODAY,
-        {**TAGS, "Environment": environment},
         accounts=frozenset({ACCOUNT}),
         permissions_boundary=BOUNDARY,
         name_prefix="polyphony-prod-",

@@ -59,16 +59,11 @@ def test_the_policy_that_reports_undecided_checks_is_the_last_one() -> None:
 
 
 def is_mandatory(policy: Policy, environment: str) -> bool:
-    return policy.levels.for_environment(environment) in {EnforcementLevel.MANDATORY, EnforcementLevel.REMEDIATE}
+    return policy.levels.for_environment(environment) is EnforcementLevel.MANDATORY
 
 
 def test_no_policy_is_less_strict_in_prod_except_the_one_about_flex_jobs() -> None:
-    strictness = [
-        EnforcementLevel.DISABLED,
-        EnforcementLevel.ADVISORY,
-        EnforcementLevel.REMEDIATE,
-        EnforcementLevel.MANDATORY,
-    ]
+    strictness = [EnforcementLevel.DISABLED, EnforcementLevel.ADVISORY, EnforcementLevel.MANDATORY]
     for policy in POLICIES:
         if policy.name != "glue-flex-before-prod":
             levels = [strictness.index(policy.levels.for_environment(env)) for env in ("dev", "staging", "prod")]

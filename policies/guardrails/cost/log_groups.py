@@ -11,14 +11,13 @@ from pulumi_policy.proxy import UnknownValueError
 from guardrails.model.resource_types import API_V2_STAGE, BATCH_JOB, FUNCTION, GLUE_JOB, LOG_GROUP, REST_STAGE
 from guardrails.pack.policy_kinds import (
     ADVISORY_IN_DEV,
-    REMEDIATED_EVERYWHERE,
+    MANDATORY_EVERYWHERE,
     CheckedResource,
     CheckedStack,
     PolicyGroup,
     PolicyLimit,
     PolicySet,
     PolicySeverity,
-    Props,
 )
 
 POLICIES = PolicySet(PolicyGroup.COST)
@@ -29,23 +28,17 @@ WEBSOCKET_LOGS = "/aws/apigateway/"
 """Beginning of the name of the log group into which API Gateway writes the execution logs of a WebSocket stage."""
 
 
-def _set_retention(log_group: CheckedResource) -> Props:
-    return {} if log_group.props.get("retentionInDays") else {"retentionInDays": int(log_group.limits["days"])}
-
-
 @POLICIES.resource(
     "logs-expire",
     severity=PolicySeverity.MEDIUM,
-    levels=REMEDIATED_EVERYWHERE,
+    levels=MANDATORY_EVERYWHERE,
     description="Every log group has a retention.",
     remedy=(
         "Set retentionInDays. The setting foundation.logs.retentionDays sets it for all blocks (components of "
         "components/blocks/)."
     ),
     frameworks=("AWS Security Hub CloudWatch.16",),
-    limits=(PolicyLimit("days", 90, "Retention in days that the policy sets for a group without one."),),
     types={LOG_GROUP},
-    remediate=_set_retention,
 )
 def _check_logs_expire(log_group: CheckedResource) -> Iterator[str]:
     if not log_group.props.get("retentionInDays"):

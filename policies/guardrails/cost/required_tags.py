@@ -7,12 +7,11 @@ from typing import Final
 
 from guardrails.model import resource_types
 from guardrails.pack.policy_kinds import (
-    REMEDIATED_EVERYWHERE,
+    MANDATORY_EVERYWHERE,
     CheckedResource,
     PolicyGroup,
     PolicySet,
     PolicySeverity,
-    Props,
 )
 
 POLICIES = PolicySet(PolicyGroup.COST)
@@ -76,22 +75,10 @@ TAGGABLE: Final = frozenset(
 program creates a resource with tags."""
 
 
-def _add_missing_tags(resource: CheckedResource) -> Props:
-    """Return the missing tags, from the stack's configuration and the resource's name. Existing tags are not
-    changed.
-    """
-    tags = resource.props.get("tags") or {}
-    if isinstance(tags, str):  # unknown value
-        return {}
-    known = {**resource.context.tags, "Subsystem": resource.subsystem, "Name": resource.name}
-    added = {tag: known[tag] for tag in REQUIRED_TAGS if tag in known and not tags.get(tag)}
-    return {"tags": added} if added else {}
-
-
 @POLICIES.resource(
     "required-tags",
     severity=PolicySeverity.MEDIUM,
-    levels=REMEDIATED_EVERYWHERE,
+    levels=MANDATORY_EVERYWHERE,
     description=f"Every taggable resource has the tags {', '.join(REQUIRED_TAGS)}.",
     remedy=(
         "Set tags to the result of Scope.tags(…), a method in components/blocks/naming/subsystem_scope.py that returns "
@@ -99,7 +86,6 @@ def _add_missing_tags(resource: CheckedResource) -> Props:
     ),
     frameworks=("AWS Well-Architected COST03-BP02",),
     types=TAGGABLE,
-    remediate=_add_missing_tags,
 )
 def _check_required_tags(resource: CheckedResource) -> Iterator[str]:
     tags = resource.props.get("tags") or {}

@@ -14,7 +14,6 @@ from typing import Any, Final, NotRequired, TypedDict, TypeVar, Unpack
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.subsystem_of_resource import parse_subsystem
 from guardrails.pack.stack_configuration import StackContext
 from guardrails.pack.undecided_checks import UndecidedCheck
 
@@ -47,8 +46,6 @@ class EnforcementLevel(StrEnum):
     DISABLED = "disabled"
     ADVISORY = "advisory"
     MANDATORY = "mandatory"
-    REMEDIATE = "remediate"
-    """The pack corrects the resource. A fault that it cannot correct has the level mandatory."""
 
 
 class PolicySeverity(StrEnum):
@@ -97,9 +94,6 @@ ADVISORY_BEFORE_PROD = EnforcementLevels(
     dev=EnforcementLevel.ADVISORY, staging=EnforcementLevel.ADVISORY, prod=EnforcementLevel.DISABLED
 )
 """Disabled in prod."""
-REMEDIATED_EVERYWHERE = EnforcementLevels(
-    dev=EnforcementLevel.REMEDIATE, staging=EnforcementLevel.REMEDIATE, prod=EnforcementLevel.REMEDIATE
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,11 +139,6 @@ class CheckedResource:
         from a policy.
         """
         return len(str((self.props.get("tags") or {}).get(tag, "")).strip()) >= MIN_REASON_LENGTH
-
-    @property
-    def subsystem(self) -> str:
-        """Subsystem that the resource belongs to."""
-        return parse_subsystem(self.name)
 
 
 ProgramProperties = Mapping[str, frozenset[str]]
@@ -240,8 +229,6 @@ class ResourcePolicy(Policy):
     module of the AWS provider. `EVERY_TYPE` means all types.
     """
     check: ResourceCheck
-    remediate: Callable[[CheckedResource], Props] | None = None
-    """Function that returns corrections, which are merged into the resource's properties."""
 
     def applies_to(self, resource_type: str) -> bool:
         """Return True if the policy checks resources of a type."""
@@ -312,15 +299,10 @@ class PolicySet:
         return iter(self._policies)
 
     def resource(
-        self,
-        name: str,
-        *,
-        types: Collection[str],
-        remediate: Callable[[CheckedResource], Props] | None = None,
-        **shared: Unpack[_PolicyFields],
+        self, name: str, *, types: Collection[str], **shared: Unpack[_PolicyFields]
     ) -> Callable[[ResourceCheck], ResourceCheck]:
         """Register a `ResourcePolicy`."""
-        return self._register(partial(ResourcePolicy, name=name, types=frozenset(types), remediate=remediate, **shared))
+        return self._register(partial(ResourcePolicy, name=name, types=frozenset(types), **shared))
 
     def resource_in_stack(
         self, name: str, *, types: Collection[str], **shared: Unpack[_PolicyFields]

@@ -10,7 +10,7 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 from itertools import chain
@@ -103,10 +103,7 @@ class PolicyBuilder:
         }
         match record:
             case ResourcePolicy():
-                remediate = self._build_remediation(record, record.remediate) if record.remediate else None
-                return sdk.ResourceValidationPolicy(
-                    **common, validate=self._build_resource_check(record), remediate=remediate
-                )
+                return sdk.ResourceValidationPolicy(**common, validate=self._build_resource_check(record))
             case ResourceInStackPolicy() | StackPolicy():
                 return sdk.StackValidationPolicy(**common, validate=self._build_stack_check(record))
         raise TypeError(f"{record.name} has the unknown policy kind {type(record).__name__}")
@@ -126,21 +123,6 @@ class PolicyBuilder:
                 report(f"{describe_malformed(error)} {record.remedy}", None)
 
         return validate
-
-    def _build_remediation(
-        self, record: ResourcePolicy, change: Callable[[CheckedResource], Mapping[str, Any]]
-    ) -> Callable[[sdk.ResourceValidationArgs], Awaitable[Mapping[str, Any]] | None]:
-        def remediate(args: sdk.ResourceValidationArgs) -> Awaitable[Mapping[str, Any]] | None:
-            try:
-                changes = change(self._to_checked_resource(args, record)) if self._must_check(record, args) else {}
-            except UnknownValueError:
-                return None  # The engine calls the policy's check next, which reports that the value is unknown.
-            if not changes:
-                return None
-            _merge_changes(args.props, changes)
-            return _to_awaitable(args.props)
-
-        return remediate
 
     def _must_check(self, record: ResourcePolicy, args: sdk.ResourceValidationArgs) -> bool:
         """Return True if the policy checks the resource and no exception covers it."""
@@ -223,20 +205,6 @@ def _build_config_schema(record: Policy) -> sdk.PolicyConfigSchema | None:
             for limit in record.limits
         }
     )
-
-
-async def _to_awaitable(props: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the properties. The SDK awaits the result of a remediation."""
-    return props
-
-
-def _merge_changes(props: Any, changes: Mapping[str, Any]) -> None:
-    """Write the changes into the SDK's view of the properties, which keeps secret values secret."""
-    for key, value in changes.items():
-        if isinstance(value, Mapping) and isinstance(props.get(key), Mapping):
-            _merge_changes(props[key], value)
-        else:
-            props[key] = value
 
 
 def _urns_of_dependencies(resource: sdk.PolicyResource) -> set[str]:

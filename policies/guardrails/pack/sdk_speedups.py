@@ -69,7 +69,7 @@ def cache_decoding() -> None:
     cached = _IdentityCache(deserialize)
 
     def deserialize_once(props: Any, proxy_secrets: bool = False) -> Any:
-        # The SDK sets proxy_secrets only for a remediation, which changes the properties and needs its own copy.
+        # The SDK sets proxy_secrets if the engine asks for remediations. No policy has one, so the result is not kept.
         return deserialize(props, True) if proxy_secrets else cached(props)
 
     sdk.json_format = _CachingJsonFormat(sdk.json_format)

@@ -9,9 +9,8 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 
@@ -45,8 +44,6 @@ class StackContext:
     exceptions: tuple[ExceptionEntry, ...]
     """All entries of the stack file, also expired ones."""
     today: date
-    tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags that all resources of the stack have in common, as far as the configuration gives them."""
     accounts: frozenset[str] = frozenset()
     """Accounts to which the AWS provider may deploy the stack (`aws:allowedAccountIds`); empty if it is not set."""
     permissions_boundary: str = ""
@@ -88,7 +85,6 @@ def read_stack_context(config: Mapping[str, str], project: str, today: date, sta
         environment,
         exceptions,
         today,
-        _read_tags(config, project, environment),
         accounts=_read_allowed_accounts(config),
         permissions_boundary=_read_permissions_boundary(config, project),
         name_prefix=_to_name_prefix(project, stack),
@@ -112,25 +108,13 @@ def _read_allowed_accounts(config: Mapping[str, str]) -> frozenset[str]:
         ) from error
 
 
-def _read_tags(config: Mapping[str, str], project: str, environment: str) -> dict[str, str]:
-    """Return the stack's tags. Owner and cost center are settings of the section `foundation`."""
-    tags = {"Project": project, "Environment": environment}
-    foundation = _read_foundation(config, project)
-    candidates = {"Owner": foundation.get("owner"), "CostCenter": foundation.get("costCenter")}
-    return tags | {tag: value for tag, value in candidates.items() if isinstance(value, str)}
-
-
-def _read_foundation(config: Mapping[str, str], project: str) -> Mapping[str, Any]:
-    """Return the section `foundation`, the settings that all subsystems share; empty if it cannot be read."""
+def _read_permissions_boundary(config: Mapping[str, str], project: str) -> str:
+    """Return a setting of the section `foundation`; empty if it is not set or the section cannot be read."""
     with suppress(ValueError):  # the Pulumi program reports invalid settings
         foundation = json.loads(config.get(f"{project}:foundation", "{}"))
         if isinstance(foundation, Mapping):
-            return foundation
-    return {}
-
-
-def _read_permissions_boundary(config: Mapping[str, str], project: str) -> str:
-    return str(_read_foundation(config, project).get("permissionsBoundary") or "")
+            return str(foundation.get("permissionsBoundary") or "")
+    return ""
 
 
 def _to_name_prefix(project: str, stack: str) -> str:

@@ -8,18 +8,15 @@ from guardrails.model.resource_types import ALARM, COMPOSITE_ALARM
 from guardrails.pack.policy_kinds import (
     ADVISORY_IN_DEV,
     MANDATORY_EVERYWHERE,
-    REMEDIATED_EVERYWHERE,
     CheckedResource,
     PolicyGroup,
     PolicySet,
     PolicySeverity,
-    Props,
 )
 
 POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 ANY_ALARM = frozenset({ALARM, COMPOSITE_ALARM})
-NOT_BREACHING = "notBreaching"
 
 
 @POLICIES.resource(
@@ -38,18 +35,13 @@ def _check_alarm_has_action(alarm: CheckedResource) -> Iterator[str]:
         yield "actionsEnabled is false, so the alarm notifies no operator."
 
 
-def _set_missing_data(alarm: CheckedResource) -> Props:
-    return {} if alarm.props.get("treatMissingData") else {"treatMissingData": NOT_BREACHING}
-
-
 @POLICIES.resource(
     "alarm-decides-missing-data",
     severity=PolicySeverity.MEDIUM,
-    levels=REMEDIATED_EVERYWHERE,
+    levels=MANDATORY_EVERYWHERE,
     description="Every metric alarm decides whether missing data breaches its threshold.",
     remedy="Set treatMissingData to breaching if missing data is a fault, otherwise to notBreaching.",
     types={ALARM},
-    remediate=_set_missing_data,
 )
 def _check_alarm_decides_missing_data(alarm: CheckedResource) -> Iterator[str]:
     if not alarm.props.get("treatMissingData"):

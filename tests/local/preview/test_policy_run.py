@@ -1,7 +1,7 @@
 """Tests of the policies in a preview, which analyze resources while the program registers others."""
 
 import threading
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -24,9 +24,9 @@ class DelayedPack:
         assert self.may_start.wait(20)
         return [PolicyDescription("named", "has a name", "advisory")]
 
-    def analyze_resource(self, resource: Resource) -> tuple[list[PolicyFinding], list[Any]]:
+    def analyze_resource(self, resource: Resource) -> list[PolicyFinding]:
         self.analyzed_resources.append(resource.name)
-        return [PolicyFinding("named", "advisory", "low", resource.urn, resource.name)], []
+        return [PolicyFinding("named", "advisory", "low", resource.urn, resource.name)]
 
     def analyze_stack(self, resources: Graph) -> list[PolicyFinding]:
         return [PolicyFinding("stack", "advisory", "low", resources.stack.urn, "")]
@@ -39,11 +39,10 @@ def test_every_resource_is_analyzed_once_and_findings_keep_the_order_of_registra
             policy_run.submit(resource)
         result = policy_run.finish(resources)
         pack.may_start.set()
-        policies, findings, remediations = result.result(20)
+        policies, findings = result.result(20)
     assert [policy.name for policy in policies] == ["named"]
     assert [finding.urn for finding in findings] == [*(resource.urn for resource in resources), resources.stack.urn]
     assert sorted(pack.analyzed_resources) == sorted(resource.name for resource in resources)
-    assert remediations == []
 
 
 def test_the_policy_run_raises_the_error_of_the_pack() -> None:

@@ -3,17 +3,15 @@ configuration that the pack reads.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from random import Random
 from typing import Any
 
 import pytest
-from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest
 
 from components.blocks.iam.identity_pool import COGNITO
-from guardrails.model import resource_types as t
 from guardrails.pack import stack_configuration
 from local.preview import stack_files
 from local.preview.policy_pack_process import UNDECIDED, PolicyPackProcess
@@ -44,7 +42,6 @@ pytestmark = ONE_WORKER
 def test_no_stack_has_a_mandatory_finding_and_only_documents_with_generated_ids_are_undecided(stack: str) -> None:
     findings = previewed(stack).findings
     assert [finding for finding in findings if finding.level == "mandatory"] == []
-    assert previewed(stack).remediations == (), "the program needs no remediation"
     undecided = [finding for finding in findings if finding.level == UNDECIDED]
     assert {finding.urn.rpartition("::")[2] for finding in undecided} == DOCUMENTS_WITH_GENERATED_IDS
     [report] = [finding.message for finding in findings if finding.policy == "checks-at-deployment"]
@@ -91,7 +88,7 @@ def test_the_deployment_finds_the_fault_of_a_document_that_was_undecided_in_the_
     request.object.update({key: json.dumps(document)})
     with PolicyPackProcess(stack_files.read_stack("prod"), dry_run=False) as pack:
         pack.policies()
-        findings, _ = pack.analyze_resource(Graph().add(urn, request))
+        findings = pack.analyze_resource(Graph().add(urn, request))
     assert (policy, "mandatory") in {(finding.policy, finding.level) for finding in findings}
     assert UNDECIDED not in {finding.level for finding in findings}
 
@@ -120,50 +117,8 @@ def test_no_mandatory_policy_finds_a_fault_in_the_network_of_a_private_agent() -
         "prod", {"voiceQa": {"agentcore": agent}, **{section: {"enabled": False} for section in others}}
     )
     with PolicyPackProcess(config, dry_run=True) as pack:
-        findings, _ = pack.analyze(run_whole_program(config).graph)
+        findings = pack.analyze(run_whole_program(config).graph)
     assert [finding for finding in findings if finding.level == "mandatory"] == []
-
-
-@pytest.fixture(scope="module")
-def staging_pack() -> Iterator[PolicyPackProcess]:
-    """Return the running pack of the stack staging."""
-    with PolicyPackProcess(stack_files.read_stack("staging"), dry_run=True) as pack:
-        yield pack
-
-
-@pytest.mark.parametrize(
-    ("kind", "properties", "changes_by_policy"),
-    [
-        (t.ALARM, {"alarmActions": ["arn"]}, {"alarm-decides-missing-data": ("treatMissingData", "notBreaching")}),
-        (t.LOG_GROUP, {}, {"logs-expire": ("retentionInDays", 90)}),
-        (t.QUEUE, {"tags": {"Name": "own-name", "Owner": ""}}, {}),
-    ],
-)
-def test_a_remediation_has_the_properties_before_and_after_its_change(
-    staging_pack: PolicyPackProcess,
-    kind: str,
-    properties: dict[str, Any],
-    changes_by_policy: dict[str, tuple[str, object]],
-) -> None:
-    """All three resources also get the tags that they lack. Each remediation begins with the result of the previous one."""
-    inputs = Struct()
-    inputs.update(properties)
-    request = RegisterResourceRequest(type=kind, name="ingestion-sample", object=inputs)
-    findings, remediations = staging_pack.analyze_resource(Graph().add(f"urn:x::y::{kind}::ingestion-sample", request))
-    results = [remediation.after for remediation in remediations]
-    assert [remediation.before for remediation in remediations] == [properties, *results[:-1]]
-
-    by_policy = {remediation.policy: remediation for remediation in remediations}
-    assert set(by_policy) == {"required-tags", *changes_by_policy}
-    for policy, (key, value) in changes_by_policy.items():
-        assert key not in by_policy[policy].before
-        assert by_policy[policy].after[key] == value
-    tags = by_policy["required-tags"].after["tags"]
-    assert (tags["Owner"], tags["Subsystem"]) == ("platform", "ingestion")
-    assert tags["Name"] == properties.get("tags", {}).get("Name", "ingestion-sample"), "an existing tag is kept"
-    assert [finding for finding in findings if finding.policy in by_policy] == [], (
-        "the changed resource has no findings"
-    )
 
 
 @pytest.mark.parametrize(
