@@ -29,10 +29,6 @@ unknown policy or resource, is itself a violation. No exception can excuse a vio
 foreign accounts or privilege escalation. This page marks each of these policies. Violations of the policies of the
 group "Exceptions" cannot be excused either.
 
-**Limits** are set by the pack's configuration: `pulumi preview --policy-pack policies --policy-pack-config limits.json`.
-The file has the policy's name and the limit's name, for example `{"function-memory-ceiling": {"megabytes": 3008}}`.
-`make preview` and the CI workflows always use the defaults, so a resource that exceeds a default needs an exception.
-
 **Related resources** are those that a resource names, and those that name it, for example a bucket's policy or the
 alarms of a function. Some policies check a resource together with its related resources.
 
@@ -91,8 +87,6 @@ def _render_group(group: PolicyGroup) -> Iterator[str]:
             yield "- no exception can excuse a violation"
         if policy.remedy:
             yield f"- to do: {policy.remedy}"
-        for limit in policy.limits:
-            yield f"- limit `{limit.name}` = {limit.default:g}: {limit.description}"
         if policy.frameworks:
             yield f"- {', '.join(policy.frameworks)}"
 

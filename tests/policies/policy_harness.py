@@ -392,31 +392,16 @@ def restored_sdk() -> Iterator[Any]:
 
 
 def run_policies(
-    policies: Iterable[Policy | str],
-    stack: EngineMessages,
-    context: StackContext | None = None,
-    config: Mapping[str, Any] | None = None,
+    policies: Iterable[Policy | str], stack: EngineMessages, context: StackContext | None = None
 ) -> list[PolicyAnswer]:
-    """Return all answers of some policies about a stack. `config` is the pack's configuration, by policy. See
-    `build_analyzer` for the other parameters.
-    """
+    """Return all answers of some policies about a stack. See `build_analyzer` for the parameters."""
     program_properties = {request.urn: frozenset(request.properties.fields) for request in stack.inputs.values()}
     analyzer = build_analyzer(policies, context, program_properties)
-    if config:
-        analyzer.Configure(_to_configure_request(config), None)
     answers: list[PolicyAnswer] = []
     for request in stack.inputs.values():
         answers += _to_answers(analyzer.Analyze(request, None), request.name)
     stack_request = analyzer_pb2.AnalyzeStackRequest(resources=list(stack.outputs.values()))
     return answers + _to_answers(analyzer.AnalyzeStack(stack_request, None), "")
-
-
-def _to_configure_request(config: Mapping[str, Any]) -> analyzer_pb2.ConfigureAnalyzerRequest:
-    request = analyzer_pb2.ConfigureAnalyzerRequest()
-    for policy, values in config.items():
-        request.policyConfig[policy].enforcementLevel = analyzer_pb2.MANDATORY
-        request.policyConfig[policy].properties.update(values)
-    return request
 
 
 def _to_answers(response: analyzer_pb2.AnalyzeResponse, name: str) -> list[PolicyAnswer]:

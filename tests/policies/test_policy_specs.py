@@ -113,16 +113,6 @@ def test_a_case_has_the_expected_result(case: PolicyCase) -> None:
     assert not case.faulty_name or {answer.name for answer in answers} == {case.faulty_name}
 
 
-def test_the_packs_configuration_overrides_the_default_limits() -> None:
-    policies = ["function-memory-ceiling", "dashboard-ceiling"]
-    stack = build_messages(
-        [SampleResource(t.FUNCTION, {"name": "f", "memorySize": 3008}), SampleResource(t.DASHBOARD, {}, "d")]
-    )
-    assert [answer.policy for answer in run_policies(policies, stack)] == ["function-memory-ceiling"]
-    limits = {"function-memory-ceiling": {"megabytes": 3008}, "dashboard-ceiling": {"dashboards": 0}}
-    assert [answer.policy for answer in run_policies(policies, stack, config=limits)] == ["dashboard-ceiling"]
-
-
 def test_a_property_that_only_the_provider_returns_does_not_count_as_set_by_the_program() -> None:
     """The provider returns a correct bucket policy, but the policy `bucket-tls-only` still finds that none is set. The
     policy `required-tags` is in the pack because it sees each resource's inputs, so that the pack records them.

@@ -17,12 +17,18 @@ from guardrails.pack.policy_kinds import (
     CheckedResource,
     CheckedStack,
     PolicyGroup,
-    PolicyLimit,
     PolicySet,
     PolicySeverity,
 )
 
 POLICIES = PolicySet(PolicyGroup.COST)
+
+MAX_MEGABYTES = 2048
+"""Maximum memory of a function."""
+MAX_SYNCHRONOUS_SECONDS = 300
+"""Maximum timeout of a function that is called synchronously."""
+MAX_PROVISIONED_ENVIRONMENTS = 2
+"""Maximum number of environments that a function keeps initialized."""
 
 
 @POLICIES.resource(
@@ -44,33 +50,34 @@ def _check_function_on_arm64(function: CheckedResource) -> Iterator[str]:
     "function-memory-ceiling",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="No function has more memory than the limit.",
+    description=f"No function has more than {MAX_MEGABYTES} MB of memory.",
     remedy="Lower the function's setting memoryMb, or add an exception with a measurement as its reason.",
-    limits=(PolicyLimit("megabytes", 2048, "Maximum memory of a function in MB."),),
     types={FUNCTION},
 )
 def _check_function_memory_ceiling(function: CheckedResource) -> Iterator[str]:
-    memory, max_megabytes = float(function.props.get("memorySize", 128)), function.limits["megabytes"]
-    if memory > max_megabytes:
-        yield f"memorySize is {memory:g} MB; at most {max_megabytes:g} MB are allowed."
+    memory = float(function.props.get("memorySize", 128))
+    if memory > MAX_MEGABYTES:
+        yield f"memorySize is {memory:g} MB; at most {MAX_MEGABYTES} MB are allowed."
 
 
 @POLICIES.resource_in_stack(
     "function-timeout-ceiling",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="No function has a timeout above the limit, unless it is called asynchronously or by a workflow.",
+    description=(
+        f"No function has a timeout above {MAX_SYNCHRONOUS_SECONDS} seconds, unless it is called asynchronously or by a "
+        "workflow."
+    ),
     remedy=(
         "Lower the function's setting timeoutSeconds, or call the function from a workflow, or asynchronously with a "
         "failure destination."
     ),
-    limits=(PolicyLimit("seconds", 300, "Maximum timeout in seconds of a function that is called synchronously."),),
     types={FUNCTION},
 )
 def _check_function_timeout_ceiling(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    timeout, max_seconds = float(function.props.get("timeout", 3)), stack.limits["seconds"]
-    if timeout > max_seconds and not _has_no_synchronous_caller(function, stack):
-        yield f"timeout is {timeout:g} seconds; at most {max_seconds:g} are allowed, because the caller waits."
+    timeout = float(function.props.get("timeout", 3))
+    if timeout > MAX_SYNCHRONOUS_SECONDS and not _has_no_synchronous_caller(function, stack):
+        yield f"timeout is {timeout:g} seconds; at most {MAX_SYNCHRONOUS_SECONDS} are allowed, because the caller waits."
 
 
 def _has_no_synchronous_caller(function: CheckedResource, stack: CheckedStack) -> bool:
@@ -87,16 +94,17 @@ def _has_no_synchronous_caller(function: CheckedResource, stack: CheckedStack) -
     "function-provisioned-ceiling",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="The provisioned concurrency of a function is within the limit.",
+    description=f"The provisioned concurrency of a function is at most {MAX_PROVISIONED_ENVIRONMENTS}.",
     remedy="Lower the function's setting provisionedConcurrency, or use SnapStart.",
-    limits=(PolicyLimit("environments", 2, "Maximum number of environments that a function keeps initialized."),),
     types={PROVISIONED_CONCURRENCY},
 )
 def _check_function_provisioned_ceiling(concurrency: CheckedResource) -> Iterator[str]:
     count = float(concurrency.props.get("provisionedConcurrentExecutions") or 0)
-    max_environments = concurrency.limits["environments"]
-    if count > max_environments:
-        yield f"provisionedConcurrentExecutions is {count:g}; at most {max_environments:g} environments are allowed."
+    if count > MAX_PROVISIONED_ENVIRONMENTS:
+        yield (
+            f"provisionedConcurrentExecutions is {count:g}; at most {MAX_PROVISIONED_ENVIRONMENTS} environments are "
+            "allowed."
+        )
 
 
 @POLICIES.resource(

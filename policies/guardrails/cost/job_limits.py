@@ -12,7 +12,6 @@ from guardrails.pack.policy_kinds import (
     CheckedResource,
     CheckedStack,
     PolicyGroup,
-    PolicyLimit,
     PolicySet,
     PolicySeverity,
 )
@@ -27,6 +26,14 @@ SMALL_WORKERS = ("G.1X", "G.2X")
 """Worker types of Glue with one and two DPU."""
 SPOT = ("FARGATE_SPOT", "SPOT")
 """Capacity types of Batch that use Spot capacity."""
+MAX_WORKERS = 10
+"""Maximum number of workers of a Glue job."""
+MAX_GLUE_MINUTES = 60
+"""Maximum timeout of a Glue job."""
+MAX_CONCURRENT_RUNS = 50
+"""Maximum number of concurrent runs of a Glue job. The account's default quota is about 50."""
+MAX_VCPUS = 16
+"""Maximum number of vCPUs of a compute environment."""
 
 
 def _is_spark_job(job: CheckedResource) -> bool:
@@ -37,22 +44,20 @@ def _is_spark_job(job: CheckedResource) -> bool:
     "glue-worker-ceiling",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="Spark jobs set a small worker type, and a number of workers within the limit.",
+    description=f"Spark jobs set a small worker type, and at most {MAX_WORKERS} workers.",
     remedy="Set workerType to G.1X or G.2X, and numberOfWorkers, or add an exception with a measurement as its reason.",
-    limits=(PolicyLimit("workers", 10, "Maximum number of workers of a job."),),
     types={GLUE_JOB},
 )
 def _check_glue_worker_ceiling(job: CheckedResource) -> Iterator[str]:
     if not _is_spark_job(job):
         return
     worker_type, count = job.props.get("workerType"), job.props.get("numberOfWorkers")
-    max_workers = job.limits["workers"]
     if worker_type not in (*SMALL_WORKERS, QUARTER_WORKER):
         yield f"workerType is {worker_type or 'not set'}; {', '.join(SMALL_WORKERS)} are allowed."
     if count is None:
-        yield f"numberOfWorkers is not set; at most {max_workers:g} are allowed."
-    elif float(count) > max_workers:
-        yield f"numberOfWorkers is {count:g}; at most {max_workers:g} are allowed."
+        yield f"numberOfWorkers is not set; at most {MAX_WORKERS} are allowed."
+    elif float(count) > MAX_WORKERS:
+        yield f"numberOfWorkers is {count:g}; at most {MAX_WORKERS} are allowed."
 
 
 @POLICIES.resource(
@@ -72,34 +77,32 @@ def _check_glue_no_quarter_worker(job: CheckedResource) -> Iterator[str]:
     "glue-timeout-ceiling",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="A Glue job has a timeout within the limit.",
+    description=f"A Glue job has a timeout of at most {MAX_GLUE_MINUTES} minutes.",
     remedy="Set timeout, in minutes.",
-    limits=(PolicyLimit("minutes", 60, "Maximum timeout of a job in minutes."),),
     types={GLUE_JOB},
 )
 def _check_glue_timeout_ceiling(job: CheckedResource) -> Iterator[str]:
-    minutes, max_minutes = job.props.get("timeout"), job.limits["minutes"]
+    minutes = job.props.get("timeout")
     if minutes is None:
-        yield f"timeout is not set, and Glue's default is hours; at most {max_minutes:g} minutes are allowed."
-    elif float(minutes) > max_minutes:
-        yield f"timeout is {minutes:g} minutes; at most {max_minutes:g} minutes are allowed."
+        yield f"timeout is not set, and Glue's default is hours; at most {MAX_GLUE_MINUTES} minutes are allowed."
+    elif float(minutes) > MAX_GLUE_MINUTES:
+        yield f"timeout is {minutes:g} minutes; at most {MAX_GLUE_MINUTES} minutes are allowed."
 
 
 @POLICIES.resource(
     "glue-concurrency-set",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="A Glue job sets its maximum number of concurrent runs, within the account's quota.",
+    description=f"A Glue job sets its maximum number of concurrent runs, to at most {MAX_CONCURRENT_RUNS}.",
     remedy="Set executionProperty.maxConcurrentRuns.",
-    limits=(PolicyLimit("runs", 50, "Maximum number of concurrent runs. The account's default quota is about 50."),),
     types={GLUE_JOB},
 )
 def _check_glue_concurrency_set(job: CheckedResource) -> Iterator[str]:
-    runs, max_runs = job.get_nested("executionProperty", "maxConcurrentRuns"), job.limits["runs"]
+    runs = job.get_nested("executionProperty", "maxConcurrentRuns")
     if runs is None:
         yield "executionProperty.maxConcurrentRuns is not set. Its default is 1, so Glue refuses a second concurrent run."
-    elif float(runs) > max_runs:
-        yield f"executionProperty.maxConcurrentRuns is {runs:g}; at most {max_runs:g} are allowed."
+    elif float(runs) > MAX_CONCURRENT_RUNS:
+        yield f"executionProperty.maxConcurrentRuns is {runs:g}; at most {MAX_CONCURRENT_RUNS} are allowed."
 
 
 @POLICIES.resource(
@@ -171,12 +174,11 @@ def _find_first_environment(queue: CheckedResource, stack: CheckedStack) -> Chec
     "batch-vcpu-ceiling",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="The maximum number of vCPUs of a compute environment is within the limit.",
+    description=f"The maximum number of vCPUs of a compute environment is at most {MAX_VCPUS}.",
     remedy="Lower computeResources.maxVcpus.",
-    limits=(PolicyLimit("vcpus", 16, "Maximum number of vCPUs of a compute environment."),),
     types={BATCH_ENVIRONMENT},
 )
 def _check_batch_vcpu_ceiling(environment: CheckedResource) -> Iterator[str]:
-    cpus, max_vcpus = environment.get_nested("computeResources", "maxVcpus"), environment.limits["vcpus"]
-    if cpus is not None and float(cpus) > max_vcpus:
-        yield f"computeResources.maxVcpus is {cpus:g} vCPUs; at most {max_vcpus:g} are allowed."
+    cpus = environment.get_nested("computeResources", "maxVcpus")
+    if cpus is not None and float(cpus) > MAX_VCPUS:
+        yield f"computeResources.maxVcpus is {cpus:g} vCPUs; at most {MAX_VCPUS} are allowed."

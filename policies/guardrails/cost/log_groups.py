@@ -15,7 +15,6 @@ from guardrails.pack.policy_kinds import (
     CheckedResource,
     CheckedStack,
     PolicyGroup,
-    PolicyLimit,
     PolicySet,
     PolicySeverity,
 )
@@ -26,6 +25,8 @@ REST_LOGS = "API-Gateway-Execution-Logs_"
 """Beginning of the name of the log group into which API Gateway writes the execution logs of a REST stage."""
 WEBSOCKET_LOGS = "/aws/apigateway/"
 """Beginning of the name of the log group into which API Gateway writes the execution logs of a WebSocket stage."""
+MAX_RETENTION_DAYS = 400
+"""Maximum retention of a log group."""
 
 
 @POLICIES.resource(
@@ -49,15 +50,14 @@ def _check_logs_expire(log_group: CheckedResource) -> Iterator[str]:
     "logs-expire-in-time",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="No log group has a retention above the limit.",
+    description=f"No log group has a retention above {MAX_RETENTION_DAYS} days.",
     remedy="Lower foundation.logs.retentionDays. Store data that must be kept longer in a bucket.",
-    limits=(PolicyLimit("days", 400, "Maximum retention in days."),),
     types={LOG_GROUP},
 )
 def _check_logs_expire_in_time(log_group: CheckedResource) -> Iterator[str]:
-    days, max_days = log_group.props.get("retentionInDays") or 0, log_group.limits["days"]
-    if days > max_days:
-        yield f"retentionInDays is {days:g} days; at most {max_days:g} are allowed."
+    days = log_group.props.get("retentionInDays") or 0
+    if days > MAX_RETENTION_DAYS:
+        yield f"retentionInDays is {days:g} days; at most {MAX_RETENTION_DAYS} are allowed."
 
 
 def _list_known_group_names(stack: CheckedStack) -> set[str]:

@@ -8,54 +8,51 @@ from guardrails.pack.policy_kinds import (
     CheckedStack,
     Finding,
     PolicyGroup,
-    PolicyLimit,
     PolicySet,
     PolicySeverity,
 )
 
 POLICIES = PolicySet(PolicyGroup.COST)
 
+MAX_ALARMS = 200
+"""Maximum number of alarms of a stack."""
+MAX_DASHBOARDS = 6
+"""Maximum number of dashboards of a stack: one for the foundation and one for each subsystem."""
+MAX_CUSTOM_METRICS = 60
+"""Maximum number of custom metrics of a stack."""
+
 
 @POLICIES.stack(
     "alarm-ceiling",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="The number of alarms is within the limit.",
+    description=f"A stack has at most {MAX_ALARMS} alarms.",
     remedy=(
         "Watch fewer metrics, or combine several metrics in one alarm (metric math), or add an exception for the "
         "resource `platform`."
     ),
-    limits=(PolicyLimit("alarms", 200, "Maximum number of alarms of a stack."),),
 )
 def _check_alarm_ceiling(stack: CheckedStack) -> Iterator[Finding]:
-    yield from _compare_with_limit(stack, len(stack.list_resources(ALARM, COMPOSITE_ALARM)), "alarms")
+    yield from _compare_with_limit(len(stack.list_resources(ALARM, COMPOSITE_ALARM)), MAX_ALARMS, "alarms")
 
 
 @POLICIES.stack(
     "dashboard-ceiling",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="The number of dashboards is within the limit.",
+    description=f"A stack has at most {MAX_DASHBOARDS} dashboards.",
     remedy="Put more charts on one dashboard.",
-    limits=(
-        PolicyLimit(
-            "dashboards",
-            6,
-            "Maximum number of dashboards of a stack: one for the foundation and one for each subsystem.",
-        ),
-    ),
 )
 def _check_dashboard_ceiling(stack: CheckedStack) -> Iterator[Finding]:
-    yield from _compare_with_limit(stack, len(stack.list_resources(DASHBOARD)), "dashboards")
+    yield from _compare_with_limit(len(stack.list_resources(DASHBOARD)), MAX_DASHBOARDS, "dashboards")
 
 
 @POLICIES.stack(
     "custom-metric-ceiling",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="The number of custom metrics is within the limit.",
+    description=f"A stack has at most {MAX_CUSTOM_METRICS} custom metrics.",
     remedy="Give the metrics fewer dimensions. Each combination of dimension values is one metric.",
-    limits=(PolicyLimit("metrics", 60, "Maximum number of custom metrics of a stack."),),
 )
 def _check_custom_metric_ceiling(stack: CheckedStack) -> Iterator[Finding]:
     """Compare the limit with the number of log metric filters, plus the number of metrics that functions write. No
@@ -67,10 +64,10 @@ def _check_custom_metric_ceiling(stack: CheckedStack) -> Iterator[Finding]:
         for block in platform.props["usage"].values()
         if "customMetrics" in block
     ]
-    yield from _compare_with_limit(stack, len(stack.list_resources(METRIC_FILTER)) + sum(published), "metrics")
+    count = len(stack.list_resources(METRIC_FILTER)) + sum(published)
+    yield from _compare_with_limit(count, MAX_CUSTOM_METRICS, "metrics")
 
 
-def _compare_with_limit(stack: CheckedStack, count: float, limit_name: str) -> Iterator[Finding]:
-    max_count = stack.limits[limit_name]
+def _compare_with_limit(count: float, max_count: int, counted: str) -> Iterator[Finding]:
     if count > max_count:
-        yield Finding(f"The stack has {count:g} {limit_name}, each billed monthly; at most {max_count:g} are allowed.")
+        yield Finding(f"The stack has {count:g} {counted}, each billed monthly; at most {max_count} are allowed.")

@@ -22,7 +22,6 @@ from guardrails.pack.policy_kinds import (
     CheckedResource,
     CheckedStack,
     PolicyGroup,
-    PolicyLimit,
     PolicySet,
     PolicySeverity,
     Props,
@@ -32,6 +31,12 @@ POLICIES = PolicySet(PolicyGroup.COST)
 
 LIFECYCLE_ACTIONS = ("expiration", "transitions", "noncurrentVersionExpiration")
 """Actions of a lifecycle rule that delete objects or old versions, or move objects to a cheaper storage class."""
+MAX_UPLOAD_DAYS = 1
+"""Maximum days until an incomplete upload is aborted."""
+MAX_INDEXES = 2
+"""Maximum number of global secondary indexes of a table."""
+MAX_EVENT_DAYS = 90
+"""Maximum days until the events of an agent memory expire."""
 
 
 def _list_enabled_rules(lifecycle: CheckedResource) -> list[Props]:
@@ -68,13 +73,13 @@ def _check_bucket_objects_expire(bucket: CheckedResource, stack: CheckedStack) -
     "bucket-aborts-multipart",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="Every bucket lifecycle aborts incomplete multipart uploads in the whole bucket, within the limit.",
-    remedy="Add a lifecycle rule without prefix, with abortIncompleteMultipartUpload after 1 day.",
-    limits=(PolicyLimit("days", 1, "Maximum days until an incomplete upload is aborted."),),
+    description=(
+        f"Every bucket lifecycle aborts incomplete multipart uploads in the whole bucket after {MAX_UPLOAD_DAYS} day."
+    ),
+    remedy=f"Add a lifecycle rule without prefix, with abortIncompleteMultipartUpload after {MAX_UPLOAD_DAYS} day.",
     types={BUCKET_LIFECYCLE},
 )
 def _check_bucket_aborts_multipart(lifecycle: CheckedResource) -> Iterator[str]:
-    max_days = lifecycle.limits["days"]
     days_of_rules = [
         (rule.get("abortIncompleteMultipartUpload") or {}).get("daysAfterInitiation")
         for rule in _list_enabled_rules(lifecycle)
@@ -86,8 +91,8 @@ def _check_bucket_aborts_multipart(lifecycle: CheckedResource) -> Iterator[str]:
             "No rule for the whole bucket has abortIncompleteMultipartUpload, so the parts of incomplete uploads are "
             "billed for ever."
         )
-    elif min(days) > max_days:
-        yield f"abortIncompleteMultipartUpload acts after {min(days):g} days; at most {max_days:g} are allowed."
+    elif min(days) > MAX_UPLOAD_DAYS:
+        yield f"abortIncompleteMultipartUpload acts after {min(days):g} days; at most {MAX_UPLOAD_DAYS} are allowed."
 
 
 @POLICIES.resource_in_stack(
@@ -128,16 +133,15 @@ def _check_table_on_demand(table: CheckedResource) -> Iterator[str]:
     "table-few-indexes",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="The number of global secondary indexes of a table is within the limit.",
+    description=f"A table has at most {MAX_INDEXES} global secondary indexes.",
     remedy="Filter in the client, or use one index for several queries.",
-    limits=(PolicyLimit("indexes", 2, "Maximum number of global secondary indexes of a table."),),
     types={TABLE},
 )
 def _check_table_few_indexes(table: CheckedResource) -> Iterator[str]:
-    indexes, max_indexes = table.props.get("globalSecondaryIndexes") or (), table.limits["indexes"]
-    if len(indexes) > max_indexes:
+    indexes = table.props.get("globalSecondaryIndexes") or ()
+    if len(indexes) > MAX_INDEXES:
         yield (
-            f"The table has {len(indexes)} global secondary indexes; at most {max_indexes:g} are "
+            f"The table has {len(indexes)} global secondary indexes; at most {MAX_INDEXES} are "
             "allowed, because each index repeats the cost of every write."
         )
 
@@ -181,12 +185,11 @@ def _check_query_scans_limited(workgroup: CheckedResource) -> Iterator[str]:
     "memory-expires",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description="An agent memory deletes its events within the limit.",
+    description=f"An agent memory deletes its events within {MAX_EVENT_DAYS} days.",
     remedy="Lower eventExpiryDuration.",
-    limits=(PolicyLimit("days", 90, "Maximum days until events expire."),),
     types={AGENT_MEMORY},
 )
 def _check_memory_expires(memory: CheckedResource) -> Iterator[str]:
-    days, max_days = float(memory.props.get("eventExpiryDuration") or 0), memory.limits["days"]
-    if days > max_days:
-        yield f"eventExpiryDuration is {days:g} days; at most {max_days:g} are allowed."
+    days = float(memory.props.get("eventExpiryDuration") or 0)
+    if days > MAX_EVENT_DAYS:
+        yield f"eventExpiryDuration is {days:g} days; at most {MAX_EVENT_DAYS} are allowed."

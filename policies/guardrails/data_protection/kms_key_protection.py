@@ -11,12 +11,14 @@ from guardrails.pack.policy_kinds import (
     MANDATORY_EVERYWHERE,
     CheckedResource,
     PolicyGroup,
-    PolicyLimit,
     PolicySet,
     PolicySeverity,
 )
 
 POLICIES = PolicySet(PolicyGroup.DATA_PROTECTION)
+
+MIN_DELETION_DAYS = 14
+"""Minimum days between the request for a deletion and the deletion."""
 
 
 @POLICIES.resource(
@@ -58,12 +60,11 @@ def _check_key_keeps_its_account(resource: CheckedResource) -> Iterator[str]:
     "key-deletion-waits",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="The deletion of a key can be cancelled for a minimum number of days.",
+    description=f"The deletion of a key can be cancelled for at least {MIN_DELETION_DAYS} days.",
     remedy="Raise deletionWindowInDays.",
-    limits=(PolicyLimit("days", 14, "Minimum days between the request for a deletion and the deletion."),),
     types={KMS_KEY},
 )
 def _check_key_deletion_waits(key: CheckedResource) -> Iterator[str]:
-    days, min_days = float(key.props.get("deletionWindowInDays") or 30), key.limits["days"]
-    if days < min_days:
-        yield f"deletionWindowInDays is {days:g}; at least {min_days:g} are required."
+    days = float(key.props.get("deletionWindowInDays") or 30)
+    if days < MIN_DELETION_DAYS:
+        yield f"deletionWindowInDays is {days:g}; at least {MIN_DELETION_DAYS} are required."

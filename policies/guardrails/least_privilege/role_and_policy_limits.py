@@ -30,13 +30,14 @@ from guardrails.pack.policy_kinds import (
     CheckedResource,
     CheckedStack,
     PolicyGroup,
-    PolicyLimit,
     PolicySet,
     PolicySeverity,
 )
 
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
+MAX_SESSION_SECONDS = 3600
+"""Maximum length of a role's sessions."""
 NAMES_OF_API_GATEWAY = ("log-group:/aws/apigateway/*", "log-group:API-Gateway-Execution-Logs_*")
 """Ends of the ARNs of log groups that API Gateway names after the API's generated id. The role of API Gateway writes to
 all of these log groups:
@@ -65,15 +66,14 @@ def _check_iam_role_has_boundary(role: CheckedResource) -> Iterator[str]:
     "iam-session-short",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="Sessions of a role end within the limit, which is one hour by default.",
+    description=f"Sessions of a role end within {MAX_SESSION_SECONDS} seconds.",
     remedy="Remove maxSessionDuration. The default is one hour.",
-    limits=(PolicyLimit("seconds", 3600, "Maximum length of a role's sessions."),),
     types={ROLE},
 )
 def _check_iam_session_short(role: CheckedResource) -> Iterator[str]:
     seconds = float(role.props.get("maxSessionDuration") or 3600)
-    if seconds > role.limits["seconds"]:
-        yield f"maxSessionDuration is {seconds:g} seconds; at most {role.limits['seconds']:g} are allowed."
+    if seconds > MAX_SESSION_SECONDS:
+        yield f"maxSessionDuration is {seconds:g} seconds; at most {MAX_SESSION_SECONDS} are allowed."
 
 
 @POLICIES.resource_in_stack(

@@ -20,9 +20,6 @@ from guardrails.pack.undecided_checks import UndecidedCheck
 Props = Mapping[str, Any]
 """Properties of a resource. Reading an unknown value raises the SDK's UnknownValueError."""
 
-LimitValues = Mapping[str, float]
-"""Limits of a policy by name: the values of the pack's configuration, or else the defaults."""
-
 EVERY_TYPE: Final = "*"
 """Entry of a policy's types that matches the resources of every type."""
 REASON_TAG: Final = "Reason"
@@ -116,10 +113,6 @@ class CheckedResource:
     """The resources from whose outputs a property is computed, by property. They are known even if the property's
     value is unknown.
     """
-    limits: LimitValues = field(default_factory=dict)
-    """The limits of the `ResourcePolicy` that checks this resource. A `ResourceInStackPolicy` and a `StackPolicy` find their
-    limits in `CheckedStack`.
-    """
 
     def get_nested(self, *path: str) -> Any:
         """Return a property by its path; None if a level of the path is absent."""
@@ -153,8 +146,6 @@ class CheckedStack:
 
     resources: tuple[CheckedResource, ...]
     context: StackContext
-    limits: LimitValues = field(default_factory=dict)
-    """The limits of the policy that checks the stack."""
     program_properties: ProgramProperties = field(default_factory=dict)
     undecided_checks: frozenset[UndecidedCheck] = frozenset()
     """The checks that earlier policies of this run could not decide, because they read an unknown value."""
@@ -179,16 +170,6 @@ class Finding:
     """URN of the resource; empty for the stack as a whole."""
 
 
-@dataclass(frozen=True)
-class PolicyLimit:
-    """A threshold of a policy that the pack's configuration can change."""
-
-    name: str
-    """Key of the limit in the pack's configuration, for example `megabytes`."""
-    default: float
-    description: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     """Fields that all kinds of policies share."""
@@ -203,15 +184,10 @@ class Policy:
     """Instruction how to fix a violation. The pack appends it to every message."""
     frameworks: tuple[str, ...] = ()
     """Controls of public frameworks that the policy covers, for example `AWS FSBP SQS.1`."""
-    limits: tuple[PolicyLimit, ...] = ()
     excusable: bool = True
     """False if no entry of `polyphony:exceptions` can excuse a violation, for example of a policy about public data,
     foreign accounts or privilege escalation.
     """
-
-    def resolve_limits(self, configured: Mapping[str, Any]) -> LimitValues:
-        """Return the limits: the configured values, or else the defaults."""
-        return {limit.name: float(configured.get(limit.name, limit.default)) for limit in self.limits}
 
 
 ResourceCheck = Callable[[CheckedResource], Iterable[str]]
@@ -282,7 +258,6 @@ class _PolicyFields(TypedDict):
     description: str
     remedy: str
     frameworks: NotRequired[tuple[str, ...]]
-    limits: NotRequired[tuple[PolicyLimit, ...]]
     excusable: NotRequired[bool]
 
 

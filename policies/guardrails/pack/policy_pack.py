@@ -99,7 +99,6 @@ class PolicyBuilder:
             "severity": sdk.Severity(record.severity.value),
             "tags": [record.group.value, *record.frameworks],
             "remediation_steps": record.remedy,
-            "config_schema": _build_config_schema(record),
         }
         match record:
             case ResourcePolicy():
@@ -115,7 +114,7 @@ class PolicyBuilder:
             if not self._must_check(record, args):
                 return
             try:
-                for message in record.check(self._to_checked_resource(args, record)):
+                for message in record.check(self._to_checked_resource(args)):
                     report(f"{message} {record.remedy}", None)
             except UnknownValueError as error:
                 self._defer(args, [UndecidedCheck(record.name, args.urn, error.message)])
@@ -129,10 +128,9 @@ class PolicyBuilder:
         is_excepted = record.excusable and self._context.is_excepted(record.name, args.name)
         return record.applies_to(args.resource_type) and not is_excepted
 
-    def _to_checked_resource(self, args: sdk.ResourceValidationArgs, record: Policy) -> CheckedResource:
-        """Return the single resource that a `ResourcePolicy` checks, with the limits of this policy."""
-        limits = record.resolve_limits(args.get_config())
-        return CheckedResource(args.urn, args.resource_type, args.name, args.props, self._context, limits=limits)
+    def _to_checked_resource(self, args: sdk.ResourceValidationArgs) -> CheckedResource:
+        """Return the single resource that a `ResourcePolicy` checks."""
+        return CheckedResource(args.urn, args.resource_type, args.name, args.props, self._context)
 
     def _build_stack_check(self, record: ResourceInStackPolicy | StackPolicy) -> Callable[..., None]:
         def validate(args: sdk.StackValidationArgs, report: sdk.ReportViolation) -> None:
@@ -141,7 +139,6 @@ class PolicyBuilder:
             stack = CheckedStack(
                 self._resources,
                 self._context,
-                record.resolve_limits(args.get_config()),
                 self.program_properties,
                 frozenset(self._undecided_checks),
             )
@@ -194,17 +191,6 @@ class PolicyBuilder:
                 },
             )
         return tuple(checked.values())
-
-
-def _build_config_schema(record: Policy) -> sdk.PolicyConfigSchema | None:
-    if not record.limits:
-        return None
-    return sdk.PolicyConfigSchema(
-        {
-            limit.name: {"type": "number", "minimum": 0, "default": limit.default, "description": limit.description}
-            for limit in record.limits
-        }
-    )
 
 
 def _urns_of_dependencies(resource: sdk.PolicyResource) -> set[str]:

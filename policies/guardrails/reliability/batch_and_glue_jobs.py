@@ -7,12 +7,13 @@ from guardrails.pack.policy_kinds import (
     MANDATORY_EVERYWHERE,
     CheckedResource,
     PolicyGroup,
-    PolicyLimit,
     PolicySet,
     PolicySeverity,
 )
 
 POLICIES = PolicySet(PolicyGroup.RELIABILITY)
+
+MIN_GLUE_VERSION = 4.0
 
 
 @POLICIES.resource(
@@ -50,13 +51,12 @@ def _check_batch_job_bounded(job: CheckedResource) -> Iterator[str]:
     "glue-engine-supported",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="Glue jobs use a supported Glue version.",
-    remedy="Set glueVersion to a supported version.",
+    description=f"Glue jobs use Glue {MIN_GLUE_VERSION:g} or newer.",
+    remedy=f"Set glueVersion to {MIN_GLUE_VERSION} or newer.",
     frameworks=("AWS FSBP Glue.4",),
-    limits=(PolicyLimit("version", 4.0, "Minimum Glue version."),),
     types={GLUE_JOB},
 )
 def _check_glue_engine_supported(job: CheckedResource) -> Iterator[str]:
-    version, min_version = job.props.get("glueVersion"), job.limits["version"]
-    if version is None or float(version) < min_version:
-        yield f"glueVersion is {version or 'not set'}; at least {min_version:g} is required."
+    version = job.props.get("glueVersion")
+    if version is None or float(version) < MIN_GLUE_VERSION:
+        yield f"glueVersion is {version or 'not set'}; at least {MIN_GLUE_VERSION:g} is required."

@@ -15,7 +15,6 @@ from guardrails.pack.policy_kinds import (
     CheckedResource,
     CheckedStack,
     PolicyGroup,
-    PolicyLimit,
     PolicySet,
     PolicySeverity,
 )
@@ -24,6 +23,8 @@ POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 FOURTEEN_DAYS = 1_209_600
 """Fourteen days in seconds."""
+MIN_RECEIVES = 3
+"""Minimum number of receives of a message before it moves to the dead-letter queue."""
 ASYNCHRONOUS_CALLERS = frozenset({"events.amazonaws.com", "s3.amazonaws.com", SCHEDULER, "sns.amazonaws.com"})
 """Services that call a function asynchronously."""
 DEAD_LETTER_SUFFIX = "-dlq"
@@ -145,18 +146,17 @@ def _alarms_at_one_message(comparison: str, threshold: float) -> bool:
     "queue-retries-first",
     severity=PolicySeverity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
-    description="A message is received several times before it moves to the dead-letter queue.",
+    description=f"A message is received at least {MIN_RECEIVES} times before it moves to the dead-letter queue.",
     remedy="Raise maxReceiveCount in redrivePolicy.",
-    limits=(PolicyLimit("receives", 3, "Minimum number of receives of a message."),),
     types={QUEUE},
 )
 def _check_queue_retries_first(queue: CheckedResource) -> Iterator[str]:
     if not queue.has_property("redrivePolicy"):
         return
-    receives, min_receives = _get_redrive_policy(queue).get("maxReceiveCount"), queue.limits["receives"]
-    if int(str(receives or 0)) < min_receives:
+    receives = _get_redrive_policy(queue).get("maxReceiveCount")
+    if int(str(receives or 0)) < MIN_RECEIVES:
         yield (
-            f"maxReceiveCount is {receives}; at least {min_receives:g} is required. Otherwise, a transient error can "
+            f"maxReceiveCount is {receives}; at least {MIN_RECEIVES} is required. Otherwise, a transient error can "
             "move a valid message to the dead-letter queue."
         )
 

@@ -21,13 +21,14 @@ from guardrails.pack.policy_kinds import (
     CheckedResource,
     CheckedStack,
     PolicyGroup,
-    PolicyLimit,
     PolicySet,
     PolicySeverity,
 )
 
 POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
+MIN_TIMEOUTS = 6
+"""Minimum visibility timeout of a queue, as a multiple of its function's timeout."""
 LATEST = "$LATEST"
 """Qualifier of the unpublished version of a function."""
 
@@ -40,18 +41,18 @@ def _reads_queue(mapping: CheckedResource) -> bool:
     "queue-hides-long-enough",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="A queue's visibility timeout is at least six times its function's timeout, plus the batching window.",
+    description=(
+        f"A queue's visibility timeout is at least {MIN_TIMEOUTS} times its function's timeout, plus the batching window."
+    ),
     remedy=(
         "Raise visibilityTimeoutSeconds. The queue block (components/blocks/messaging/queue.py) computes it from the "
         "timeout and the batching window of the function that reads the queue."
     ),
-    limits=(PolicyLimit("timeouts", 6, "Minimum visibility timeout, as a multiple of the function's timeout."),),
     types={EVENT_SOURCE_MAPPING},
 )
 def _check_queue_hides_long_enough(mapping: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     if not _reads_queue(mapping):
         return
-    factor = stack.limits["timeouts"]
     queue_name = str(mapping.props.get("eventSourceArn")).rpartition(":")[2]
     window = float(mapping.props.get("maximumBatchingWindowInSeconds") or 0)
     for queue in stack.list_resources(QUEUE):
@@ -60,9 +61,9 @@ def _check_queue_hides_long_enough(mapping: CheckedResource, stack: CheckedStack
         visibility_timeout = float(queue.props.get("visibilityTimeoutSeconds", 30))
         for function in stack.list_resources(FUNCTION):
             timeout = float(function.props.get("timeout", 3))
-            if refers_to_function(mapping, function) and visibility_timeout < factor * timeout + window:
+            if refers_to_function(mapping, function) and visibility_timeout < MIN_TIMEOUTS * timeout + window:
                 yield (
-                    f"visibilityTimeoutSeconds of {queue_name} is {visibility_timeout:g} seconds, less than {factor:g} "
+                    f"visibilityTimeoutSeconds of {queue_name} is {visibility_timeout:g} seconds, less than {MIN_TIMEOUTS} "
                     f"times the timeout of {function.props.get('name')} ({timeout:g} seconds), plus the batching window "
                     f"({window:g} seconds)."
                 )

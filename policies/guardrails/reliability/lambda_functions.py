@@ -12,7 +12,6 @@ from guardrails.pack.policy_kinds import (
     CheckedResource,
     CheckedStack,
     PolicyGroup,
-    PolicyLimit,
     PolicySet,
     PolicySeverity,
 )
@@ -20,6 +19,8 @@ from guardrails.pack.policy_kinds import (
 POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 GATEWAY = "apigateway.amazonaws.com"
+GATEWAY_SECONDS = 29
+"""Seconds after which API Gateway stops waiting for an integration."""
 
 
 def _find_missing_alarm(function: CheckedResource, stack: CheckedStack, metric: str) -> Iterator[str]:
@@ -107,15 +108,14 @@ def _check_function_logs_json(function: CheckedResource) -> Iterator[str]:
     "api-function-answers-in-time",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="The timeout of a function behind API Gateway does not exceed the integration timeout.",
+    description=f"The timeout of a function behind API Gateway is at most {GATEWAY_SECONDS} seconds.",
     remedy="Lower timeoutSeconds, and move longer work to an asynchronous worker.",
-    limits=(PolicyLimit("seconds", 29, "API Gateway's integration timeout in seconds."),),
     types={FUNCTION},
 )
 def _check_api_function_answers_in_time(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
-    timeout, max_seconds = float(function.props.get("timeout", 3)), stack.limits["seconds"]
-    if timeout > max_seconds and GATEWAY in find_calling_services(function, stack):
-        yield f"timeout is {timeout:g} seconds, but API Gateway stops waiting after {max_seconds:g}."
+    timeout = float(function.props.get("timeout", 3))
+    if timeout > GATEWAY_SECONDS and GATEWAY in find_calling_services(function, stack):
+        yield f"timeout is {timeout:g} seconds, but API Gateway stops waiting after {GATEWAY_SECONDS}."
 
 
 @POLICIES.resource(

@@ -1,6 +1,5 @@
-"""Guardrail policy about Lambda runtimes: a function may not use a runtime whose support by AWS ends too soon. The
-limit `months` is the minimum number of months from today. `runtime_support.toml` has the date on which AWS ends the
-support of each runtime.
+"""Guardrail policy about Lambda runtimes: a function may not use a runtime whose support by AWS ends too soon.
+`runtime_support.toml` has the date on which AWS ends the support of each runtime.
 """
 
 import functools
@@ -14,7 +13,6 @@ from guardrails.pack.policy_kinds import (
     ADVISORY_IN_DEV,
     CheckedResource,
     PolicyGroup,
-    PolicyLimit,
     PolicySet,
     PolicySeverity,
 )
@@ -23,6 +21,8 @@ POLICIES = PolicySet(PolicyGroup.RELIABILITY)
 
 FILE = Path(__file__).with_name("runtime_support.toml")
 DAYS_PER_MONTH = 30.4
+MIN_MONTHS = 6
+"""Minimum number of months from today until the end of support."""
 
 
 @functools.cache
@@ -36,10 +36,9 @@ def load_support_ends() -> dict[str, date]:
     "runtime-supported",
     severity=PolicySeverity.MEDIUM,
     levels=ADVISORY_IN_DEV,
-    description="No function uses a runtime whose support by AWS ends sooner than the limit allows.",
+    description=f"No function uses a runtime whose support by AWS ends in less than {MIN_MONTHS} months.",
     remedy="Use a newer runtime, or add a missing one to policies/guardrails/reliability/runtime_support.toml.",
     frameworks=("AWS FSBP Lambda.2",),
-    limits=(PolicyLimit("months", 6, "Minimum number of months from today until the end of support."),),
     types={FUNCTION},
 )
 def _check_runtime_supported(function: CheckedResource) -> Iterator[str]:
@@ -49,5 +48,5 @@ def _check_runtime_supported(function: CheckedResource) -> Iterator[str]:
     end = load_support_ends().get(runtime)
     if end is None:
         yield f"The runtime {runtime} is not in runtime_support.toml, so its end of support is not known."
-    elif end - function.context.today < timedelta(days=function.limits["months"] * DAYS_PER_MONTH):
-        yield f"Support for the runtime {runtime} ends on {end}, in less than {function.limits['months']:g} months."
+    elif end - function.context.today < timedelta(days=MIN_MONTHS * DAYS_PER_MONTH):
+        yield f"Support for the runtime {runtime} ends on {end}, in less than {MIN_MONTHS} months."
