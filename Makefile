@@ -37,7 +37,7 @@ types: .venv/.locked ## check all types with mypy --strict
 schema: .venv/.locked ## write the generated schemas, types and API documents (docs/*.json, docs/frontend.d.ts)
 	@$(RUN) -m local generate schemas
 
-docs: .venv/.locked ## write the generated pages (architecture, security, policies, cost, error codes and settings, in docs/)
+docs: .venv/.locked ## write the generated pages (architecture, security, policies, error codes and settings, in docs/)
 	@$(RUN) -m local generate pages
 
 cost: .venv/.locked ## estimate the monthly cost of STACK (FREE=1 subtracts the account's free tiers; JSON=1)

@@ -1,7 +1,7 @@
 """List of all generated files in `docs/`, and the command that writes them.
 
 `make schema` writes interfaces: JSON Schemas, OpenAPI documents and TypeScript types. `make docs` writes pages: about
-architecture, security, policies, cost, errors and settings. The content comes from the program's code and resources, and
+architecture, security, policies, errors and settings. The content comes from the program's code and resources, and
 from hand-written examples and texts. A test fails if a committed file is missing or stale.
 """
 
@@ -18,7 +18,6 @@ from components.frontend_output import Frontend
 from components.settings.loader import PROJECT
 from components.settings.stack import StackSettings
 from guardrails import policies_page
-from guardrails.pricing import cost_page
 from handlers.common.json_models import Message
 from handlers.livestream.episodes_api.operation_definitions import OPERATIONS as LIVESTREAM
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS as MEETINGS
@@ -170,7 +169,6 @@ PAGES: dict[str, Generator] = {
     "docs/architecture.md": architecture_page.render_page,
     "docs/security.md": security_page.render_page,
     "docs/policies.md": policies_page.render_page,
-    "docs/cost.md": cost_page.render_page,
     "docs/errors.md": errors_page.render_page,
     "docs/settings.md": settings_page.render_page,
 }

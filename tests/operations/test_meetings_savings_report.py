@@ -11,7 +11,6 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from guardrails.pricing.requirements_cost_tables.meetings import COST_TABLE
 from operations import meetings_savings_report
 from operations.command_context import CommandContext
 from operations.command_errors import CommandFailed
@@ -103,8 +102,3 @@ def test_the_error_for_missing_costs_names_the_cost_allocation_tags() -> None:
 def test_invalid_options_are_refused_before_a_paid_request(options: dict[str, Any]) -> None:
     with pytest.raises(CommandFailed):
         CostExplorer().run(**options)
-
-
-def test_the_expected_savings_match_the_requirements() -> None:
-    expected = [step.expected for step in meetings_savings_report.STEPS]
-    assert expected == [saving.stated_usd for saving in COST_TABLE.promised_savings]

@@ -59,7 +59,8 @@ def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
     description="The estimate uses every published measure: a quantity of monthly usage, for example `requests` of an API.",
     remedy=(
         "Correct the name of the block or measure where the subsystem computes its usage, in "
-        "components/<subsystem>/usage_estimate.py. docs/cost.md lists the measures of each resource type."
+        "components/<subsystem>/usage_estimate.py. PRICE_RULES in policies/guardrails/pricing/rules has the measures of "
+        "each resource type."
     ),
 )
 def _check_cost_usage_read(stack: CheckedStack) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ class Price:
     date: str
     """Month in which the price was read, for example `2026-11`."""
     basis: str
-    """Reliability: `primary` (AWS's own page or price list), `secondary` (another source) or `estimate` (ours)."""
+    """Reliability: `primary` (AWS's own page or price list) or `secondary` (another source)."""
     free: float = 0
     """Quantity that an account gets free of charge every month, without a time limit."""
     monitoring_or_protection: bool = False

@@ -1,0 +1,60 @@
+"""Test of the table in `docs/cost.md`: its estimates are those of the cost model for prod.
+
+The column "model" of a row says what is estimated:
+
+- a subsystem, without the prices of monitoring and protection
+- services or prices of a subsystem, for example `ingestion: AWS Glue`
+- the difference that one setting makes, for example `ingestion.spark.executionClass: FLEX`
+"""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from guardrails.pricing.cost_estimate import CostReport
+from guardrails.pricing.price_book import load_prices
+from local import ROOT
+from local.preview import stack_files
+from local.preview.cost import price_graph
+from tests.whole_program import ONE_WORKER, change_section, graph, run_whole_program
+
+NO_ESTIMATE = "—"
+
+pytestmark = ONE_WORKER
+
+
+@pytest.fixture(scope="module")
+def prod() -> CostReport:
+    return price_graph("prod", graph("prod")).report
+
+
+def iterate_rows() -> Iterator[list[str]]:
+    """Yield the cells of each row of the table, without its two head rows."""
+    lines = (ROOT / "docs/cost.md").read_text(encoding="utf-8").splitlines()
+    for line in [line for line in lines if line.startswith("|")][2:]:
+        yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def estimate(model: str, prod: CostReport) -> float:
+    subject, _, value = model.partition(": ")
+    if "." in subject:
+        section, block, setting = subject.split(".")
+        settings = json.loads(stack_files.read_stack("prod").values[f"polyphony:{section}"]).get(block, {})
+        config = change_section("prod", section, **{block: {**settings, setting: value}})
+        return abs(price_graph("prod", run_whole_program(config).graph).report.total - prod.total)
+    lines, prices = [line for line in prod.lines if line.subsystem == subject], load_prices()
+    if not value:
+        return sum(line.usd for line in lines if not prices[line.price].monitoring_or_protection)
+    names = set(value.split(", "))
+    assert names <= prices.keys() | {price.service for price in prices.values()}, model
+    return sum(line.usd for line in lines if names & {line.service, line.price})
+
+
+def test_every_estimate_on_the_page_is_that_of_the_cost_model(prod: CostReport) -> None:
+    wrong = {}
+    for figure, _, written, model, _ in iterate_rows():
+        expected = NO_ESTIMATE if model == NO_ESTIMATE else f"{estimate(model.strip('`'), prod):,.2f}"
+        if written != expected:
+            wrong[figure] = expected
+    assert wrong == {}, "docs/cost.md must have these estimates"
