@@ -19,7 +19,7 @@ from guardrails.cost.required_tags import TAGGABLE
 from guardrails.least_privilege.trust_condition_keys import SENT_KEYS_BY_SERVICE
 from guardrails.model import resource_types
 from guardrails.model.subsystem_of_resource import parse_subsystem, to_settings_section
-from guardrails.pack.policy_kinds import EnforcementLevel, Policy, PolicyGroup, ResourceInStackPolicy, ResourcePolicy
+from guardrails.pack.policy_kinds import EnforcementLevel, PolicyGroup, ResourceInStackPolicy, ResourcePolicy
 from guardrails.policy_catalogue import POLICIES
 from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
 from local.generate import documented_resource_graph
@@ -33,11 +33,6 @@ FRAMEWORK_CONTROL = re.compile(
 )
 
 
-def test_every_group_of_policies_except_exceptions_has_at_least_15_policies() -> None:
-    groups = [policy.group for policy in POLICIES]
-    assert all(groups.count(group) >= 15 for group in PolicyGroup if group is not PolicyGroup.EXCEPTIONS)
-
-
 def test_policy_names_are_unique_and_names_and_framework_controls_are_well_formed() -> None:
     assert len({policy.name for policy in POLICIES}) == len(POLICIES)
     for policy in POLICIES:
@@ -45,21 +40,11 @@ def test_policy_names_are_unique_and_names_and_framework_controls_are_well_forme
         assert all(FRAMEWORK_CONTROL.fullmatch(control) for control in policy.frameworks), policy.name
 
 
-def test_four_policies_stop_no_deployment_in_any_environment() -> None:
-    assert {
-        policy.name for policy in POLICIES if not any(is_mandatory(policy, env) for env in ("dev", "staging", "prod"))
-    } == {"checks-at-deployment", "cost-estimate", "exceptions-in-force", "glue-flex-before-prod"}
-
-
 def test_the_policy_that_reports_undecided_checks_is_the_last_one() -> None:
     """The SDK calls the policies in this order, so the report would lack the undecided checks of later policies. A check
     is undecided if it needs a value that AWS decides during the deployment.
     """
     assert [policy.name for policy in POLICIES if policy.name == "checks-at-deployment"] == [POLICIES[-1].name]
-
-
-def is_mandatory(policy: Policy, environment: str) -> bool:
-    return policy.levels.for_environment(environment) is EnforcementLevel.MANDATORY
 
 
 def test_no_policy_is_less_strict_in_prod_except_the_one_about_flex_jobs() -> None:
