@@ -1,4 +1,4 @@
-"""Tests of the report that compares a cheaper model with the current one: common action items, costs, printed table."""
+"""Tests of the comparison of a cheaper model with the current one: common action items and costs."""
 
 import tomllib
 
@@ -10,12 +10,11 @@ from handlers.common.bedrock.model_families import HAIKU, SONNET
 from handlers.meetings.bedrock_summarize.action_item_verification import LocatedActionItem
 from handlers.meetings.bedrock_summarize.stored_summary_models import ActionItem, SummaryTokens, TranscriptQuote
 from operations.compare_models import PRICES
-from operations.model_comparison_report import (
+from operations.model_comparison import (
     Agreement,
     FoundActionItems,
     TranscriptComparison,
     compute_cost,
-    format_table,
     total_agreement,
 )
 
@@ -109,25 +108,3 @@ def test_cost_uses_the_prices_of_the_price_book() -> None:
 def test_a_model_without_a_price_has_no_cost(model: str) -> None:
     assert compute_cost(model, SummaryTokens(), PRICES_USD) is None
     assert compute_cost(SONNET, SummaryTokens(), {}) is None
-
-
-def test_the_table_has_a_line_for_each_transcript_and_one_for_all() -> None:
-    tokens = SummaryTokens(input_tokens=1_000, output_tokens=100, cache_read_tokens=10)
-    agreeing = TranscriptComparison(
-        "agreeing",
-        FoundActionItems((located_item(0, 1),), tokens, invented_quotes=1),
-        FoundActionItems((located_item(0, 1),), tokens),
-    )
-    unusable = TranscriptComparison(
-        "unusable", FoundActionItems((located_item(0, 1),), tokens), FoundActionItems((), tokens, usable=False)
-    )
-    lines = format_table([agreeing, unusable], SONNET, "unknown", PRICES_USD)
-    cells = [line.split() for line in lines]
-    assert cells[2] == ["agreeing", "1", "1", "1", "1.000", "1010", "1010", "100", "100", "0.00330", "no", "price"]
-    assert cells[3][:5] == ["unusable", "1", "none", "0", "0.000"]
-    assert cells[4][:7] == ["all", "2", "1", "1", "0.667", "2020", "2020"]
-    assert lines[5:] == [
-        "invented quotes: reference 1, candidate 0",
-        "transcripts without a usable answer: reference 0, candidate 1",
-    ]
-    assert "canary" not in "".join(lines)

@@ -1,4 +1,4 @@
-"""Report of a comparison of two models: their agreement on the action items of transcripts, and their cost, as a table.
+"""Comparison of two models: their agreement on the action items of transcripts, and their cost.
 
 The reference is the current model, and the candidate is the model that may replace it.
 
@@ -13,17 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from handlers.meetings.bedrock_summarize.action_item_verification import LocatedActionItem, is_same_owner
-from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
 from handlers.meetings.bedrock_summarize.stored_summary_models import SummaryTokens
 
 _PRICED_MODEL = re.compile(r"(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-5-5")
 """Id of a model that has prices in the price book (the table of prices): the area of its inference profile, for example
 `us` or `global`, and its family."""
-HEADINGS = (
-    ("transcript", "items", "", "both", "agreement", "tokens in", "", "tokens out", "", "USD", ""),
-    ("", "ref.", "cand.", "", "", "ref.", "cand.", "ref.", "cand.", "ref.", "cand."),
-)
-"""Two heading lines of the table, cell by cell. `ref.` is the reference model, `cand.` the candidate."""
 
 
 @dataclass(frozen=True)
@@ -128,56 +122,3 @@ def _count_pairs(reference: Sequence[LocatedActionItem], candidate: Sequence[Loc
 
 def _is_same(first: LocatedActionItem, second: LocatedActionItem) -> bool:
     return first.overlaps(second) and is_same_owner(first.item.owner, second.item.owner)
-
-
-def format_table(
-    comparisons: Sequence[TranscriptComparison], reference: str, candidate: str, prices: Mapping[str, float]
-) -> list[str]:
-    """Return a line for each transcript, one for all, and the numbers of unusable answers and invented quotes."""
-    models = (reference, candidate)
-    references = [comparison.reference for comparison in comparisons]
-    candidates = [comparison.candidate for comparison in comparisons]
-    total = TranscriptComparison("all", _sum_found_items(references), _sum_found_items(candidates))
-    rows = [list(heading) for heading in HEADINGS]
-    rows += [_row(comparison, comparison.agreement, models, prices) for comparison in comparisons]
-    rows.append(_row(total, total_agreement(comparisons), models, prices))
-    widths = [max(len(row[at]) for row in rows) for at in range(len(HEADINGS[0]))]
-    unusable = [sum(not found.usable for found in side) for side in (references, candidates)]
-    return [
-        *(
-            "  ".join(
-                cell.rjust(width) if at else cell.ljust(width)
-                for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in rows
-        ),
-        f"invented quotes: reference {total.reference.invented_quotes}, candidate {total.candidate.invented_quotes}",
-        f"transcripts without a usable answer: reference {unusable[0]}, candidate {unusable[1]}",
-    ]
-
-
-def _row(
-    comparison: TranscriptComparison, agreement: Agreement, models: tuple[str, str], prices: Mapping[str, float]
-) -> list[str]:
-    sides = (comparison.reference, comparison.candidate)
-    costs = [compute_cost(model, found.tokens, prices) for model, found in zip(models, sides, strict=True)]
-    return [
-        comparison.name,
-        *(str(len(found.located)) if found.usable else "none" for found in sides),
-        str(agreement.both),
-        f"{agreement.f1:.3f}",
-        *(
-            str(found.tokens.input_tokens + found.tokens.cache_read_tokens + found.tokens.cache_write_tokens)
-            for found in sides
-        ),
-        *(str(found.tokens.output_tokens) for found in sides),
-        *("no price" if usd is None else f"{usd:.5f}" for usd in costs),
-    ]
-
-
-def _sum_found_items(all_found: Sequence[FoundActionItems]) -> FoundActionItems:
-    return FoundActionItems(
-        tuple(item for found in all_found for item in found.located),
-        sum_tokens([found.tokens for found in all_found]),
-        invented_quotes=sum(found.invented_quotes for found in all_found),
-    )
