@@ -34,10 +34,10 @@ lint: .venv/.locked ## check code with ruff, the bootstrap template with cfn-lin
 types: .venv/.locked ## check all types with mypy --strict
 	@.venv/bin/mypy && .venv/bin/mypy policies/__main__.py
 
-schema: .venv/.locked ## write the generated schemas, types and API documents (docs/*.json, docs/frontend.d.ts)
+schema: .venv/.locked ## write the generated schemas, types and API documents (docs/reference/*.json, docs/reference/frontend.d.ts)
 	@$(RUN) -m local generate schemas
 
-docs: .venv/.locked ## write the generated pages (architecture, security, policies, cost, error codes and settings, in docs/)
+docs: .venv/.locked ## write the generated pages (docs/reference/*.md and docs/cost.md)
 	@$(RUN) -m local generate pages
 
 cost: .venv/.locked ## estimate the monthly cost of STACK (FREE=1 subtracts the account's free tiers; JSON=1)

@@ -96,7 +96,7 @@ class VoiceQaOutput(OutputModel):
 
 
 class LivestreamOutput(OutputModel):
-    """Values for clients of the livestream API; docs/openapi.json describes the operations."""
+    """Values for clients of the livestream API; docs/reference/openapi.json describes the operations."""
 
     api_url: str
     """Base URL to which the paths of operations are appended."""

@@ -29,7 +29,7 @@ a `reason` if the file is rejected. */
   readonly maxFileBytes: number;
 }
 
-/** Values for clients of the livestream API; docs/openapi.json describes the operations. */
+/** Values for clients of the livestream API; docs/reference/openapi.json describes the operations. */
 export interface LivestreamOutput {
   /** Base URL to which the paths of operations are appended. */
   readonly apiUrl: string;
@@ -43,7 +43,7 @@ export interface LivestreamOutput {
   readonly routes: ReadonlyArray<string>;
 }
 
-/** Values for clients that upload recordings and read the results; docs/meetings-client.md describes a client. */
+/** Values for clients that upload recordings and read the results; docs/meetings.md describes the objects and items. */
 export interface MeetingsOutput {
   /** Base URL to which `/exchange` is appended. It exchanges a token of the identity provider for credentials to the
 caller's own meetings. */

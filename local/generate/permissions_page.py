@@ -1,14 +1,13 @@
-"""Generator of `docs/security.md`: fills four kinds of tables into the template `security_page.md`.
+"""Generator of `docs/reference/permissions.md`: entries for outside callers, permissions of every role, resource
+policies, and exceptions.
 
-The tables list the entries for outside callers, the permissions of every role, the resource policies, and the
-exceptions. With an exception, a stack file excuses a resource from a policy of the policy pack.
+With an exception, a stack file excuses a resource from a policy of the policy pack.
 """
 
 import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from components.blocks.naming.context import Subsystem
@@ -16,14 +15,45 @@ from components.blocks.naming.subsystem_scope import CHECKED_BY_TAG
 from guardrails.model.subsystem_of_resource import parse_subsystem
 from local.emulation.iam.policy_conditions import as_list
 from local.generate import documented_resource_graph
-from local.generate.diagram_edges import list_role_statements
-from local.generate.documented_resource_graph import STACK
+from local.generate.documented_resource_graph import STACK, list_role_statements
 from local.preview import stack_files
 from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.resource_graph import Graph, Resource
 
-TEMPLATE = Path(__file__).with_suffix(".md")
-"""Text of the page, with placeholders in braces for the tables."""
+INTRODUCTION = """\
+# Permissions
+
+`make docs` generates this page from the resources that a preview of production registers. Names omit the prefix
+`polyphony-<stack>-` and the account. [Security](../security.md) explains against which threats the permissions protect.
+"""
+ENTRIES = """\
+## Entries
+
+Callers outside the account can reach only the entries in this table. API Gateway itself answers preflight requests and requests for
+unknown paths, so they invoke no function. Every bucket blocks public access.
+"""
+ROLES = """\
+## Roles
+
+The tables list the permissions of each role. They omit two permissions that the roles of all functions have: to write to the function's
+own log group, and to send traces. A bucket's objects are written as `bucket/prefix`. The resource `*` occurs only if the action does not
+support resource-level permissions. No role may change IAM, or run code with another role. The guardrail policy `iam-no-escalation` checks
+this. In stacks that CI deploys, the permissions boundary `boundary-<stack>` of `bootstrap/roles.yaml` also limits every role, so a call is
+allowed only if both the table and the boundary allow it.
+"""
+RESOURCE_POLICIES_TEXT = """\
+## Resource policies
+
+Every queue, topic and bucket also denies requests without TLS. The buckets to which users upload files or recordings also deny
+uploads that name a KMS key, because no role of the program could decrypt the objects.
+"""
+EXCEPTIONS = """\
+## Exceptions
+
+An exception in the setting `polyphony:exceptions` allows one resource to violate one policy until a date at most 90 days away. Every preview
+reports the exceptions, and an expired exception blocks the deployment. Policies against public data, foreign accounts and privilege
+escalation accept no exception.
+"""
 Statement = Mapping[str, Any]
 LOG_WRITES = {"logs:CreateLogStream", "logs:PutLogEvents"}
 """Actions that write to a log group."""
@@ -36,16 +66,14 @@ RESOURCE_POLICIES = {"QueuePolicy", "BucketPolicy", "TopicPolicy"}
 def render_page() -> str:
     """Return the page."""
     graph = documented_resource_graph.build_stack_graph()
-    page = TEMPLATE.read_text(encoding="utf-8")
-    parts = {
-        "entries": list_entries(graph),
-        "roles": list_roles(graph),
-        "resource_policies": list_resource_policies(graph),
-        "exceptions": list_exceptions(),
-    }
-    for name, lines in parts.items():
-        page = page.replace(f"{{{name}}}", "\n".join(lines).strip("\n"))
-    return page
+    chapters = (
+        (ENTRIES, list_entries(graph)),
+        (ROLES, list_roles(graph)),
+        (RESOURCE_POLICIES_TEXT, list_resource_policies(graph)),
+        (EXCEPTIONS, list_exceptions()),
+    )
+    texts = [f"{introduction}\n" + "\n".join(lines).strip("\n") for introduction, lines in chapters]
+    return "\n".join([INTRODUCTION, "\n\n".join(texts)]) + "\n"
 
 
 def list_entries(graph: Graph) -> Iterator[str]:
