@@ -81,9 +81,9 @@ samples: .venv/.locked ## write sample files that the local platform understands
 layers: .venv/.locked ## build the Lambda layers (arm64, CPython 3.13) into build/layers
 	@$(RUN) -m local layers
 
-BENCHMARKS := preview manifest_builder_benchmark caption_delay voice_qa presigned_uploads meetings_listing meetings_media cold_starts spark_and_duckdb
+BENCHMARKS := preview caption_delay voice_qa presigned_uploads meetings_media
 
-bench: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## measure the numbers in docs/benchmarks.md (ONLY=preview, or another module of benchmarks/)
+bench: .venv/.locked .venv-emulator/.locked policies/.venv/.locked ## measure the numbers in docs/benchmarks.md (ONLY=preview, or another module of benchmarks/)
 	@for name in $(or $(ONLY),$(BENCHMARKS)); do $(RUN) -m benchmarks.$$name || exit 1; done
 
 headroom: .venv/.locked ## compare usage with every quota at 1, 12, 100 and 600 times the load, with the cost
