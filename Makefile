@@ -25,10 +25,12 @@ policies/.venv/.locked: policies/requirements.txt
 .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked:
 	@$(PYTHON) local/virtual_environment_installation.py $(@D) $<
 
-lint: .venv/.locked ## check code with ruff, the bootstrap template with cfn-lint, and the workflows with zizmor
+lint: .venv/.locked ## check code with ruff, the bootstrap template with cfn-lint, and .github with check-jsonschema and zizmor
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/cfn-lint bootstrap/roles.yaml
+	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@.venv/bin/zizmor --offline --quiet --no-progress .github
 
 types: .venv/.locked ## check all types with mypy --strict
