@@ -62,11 +62,11 @@ class Recorder:
         path.write_bytes(b"no media at all" * 100)
         return [path]
 
-    def upload(self, chunks: Sequence[Path], meeting: NewMeeting | None = None) -> str:
-        """Upload the chunks and `complete.json`. Return the meeting's id."""
-        new_meeting = meeting or NewMeeting()
-        self.client.upload(new_meeting, chunks)
-        return new_meeting.meeting_id
+    def upload(self, chunks: Sequence[Path]) -> str:
+        """Upload the chunks and `complete.json` of a new meeting. Return its id."""
+        meeting = NewMeeting()
+        self.client.upload(meeting, chunks)
+        return meeting.meeting_id
 
     def upload_partially(
         self, meeting: NewMeeting, chunks: Sequence[Path], uploaded_contents: Iterable[bytes | None]
@@ -84,14 +84,13 @@ class Recorder:
     def wait_for_wrong_chunks(self, meeting_id: str, problem: ChunkProblem) -> list[str]:
         """Wait until the meeting lists chunks with this problem; return their names."""
 
-        def find_chunks() -> list[str]:
+        def find_chunks() -> list[str] | None:
             record = self.client.find(meeting_id)
-            is_incomplete = record is not None and record.status is MeetingStatus.INCOMPLETE
-            return (
-                [chunk.name for chunk in record.wrong if chunk.problem is problem] if record and is_incomplete else []
-            )
+            if record is None or record.status is not MeetingStatus.INCOMPLETE:
+                return None
+            return [chunk.name for chunk in record.wrong if chunk.problem is problem] or None
 
-        return eventually(lambda: find_chunks() or None, f"a chunk with the problem {problem}", MAX_WAIT_SECONDS)
+        return eventually(find_chunks, f"a chunk with the problem {problem}", MAX_WAIT_SECONDS)
 
     def wait_for_media_job(self, meeting_id: str) -> MeetingRecord:
         """Wait until the meeting's media job has ended."""
