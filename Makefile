@@ -25,19 +25,21 @@ policies/.venv/.locked: policies/requirements.txt
 .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked:
 	@$(PYTHON) local/virtual_environment_installation.py $(@D) $<
 
-lint: .venv/.locked ## check code with ruff, the bootstrap template with cfn-lint, and the workflows with zizmor
+lint: .venv/.locked ## check code with ruff, the bootstrap template with cfn-lint, and .github with check-jsonschema and zizmor
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/cfn-lint bootstrap/roles.yaml
+	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@.venv/bin/zizmor --offline --quiet --no-progress .github
 
 types: .venv/.locked ## check all types with mypy --strict
 	@.venv/bin/mypy && .venv/bin/mypy policies/__main__.py
 
-schema: .venv/.locked ## write the generated schemas, types and API documents (docs/*.json, docs/frontend.d.ts)
+schema: .venv/.locked ## write the generated schemas, types and API documents (docs/reference/*.json, docs/reference/frontend.d.ts)
 	@$(RUN) -m local generate schemas
 
-docs: .venv/.locked ## write the generated pages (architecture, security, policies, error codes and settings, in docs/)
+docs: .venv/.locked ## write the generated pages (docs/reference/*.md)
 	@$(RUN) -m local generate pages
 
 cost: .venv/.locked ## estimate the monthly cost of STACK (FREE=1 subtracts the account's free tiers; JSON=1)
@@ -81,9 +83,9 @@ samples: .venv/.locked ## write sample files that the local platform understands
 layers: .venv/.locked ## build the Lambda layers (arm64, CPython 3.13) into build/layers
 	@$(RUN) -m local layers
 
-BENCHMARKS := preview manifest_builder_benchmark caption_delay voice_qa presigned_uploads meetings_listing meetings_media cold_starts spark_and_duckdb
+BENCHMARKS := preview caption_delay voice_qa presigned_uploads meetings_media
 
-bench: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## measure the numbers in docs/benchmarks.md (ONLY=preview, or another module of benchmarks/)
+bench: .venv/.locked .venv-emulator/.locked policies/.venv/.locked ## measure the numbers in docs/benchmarks.md (ONLY=preview, or another module of benchmarks/)
 	@for name in $(or $(ONLY),$(BENCHMARKS)); do $(RUN) -m benchmarks.$$name || exit 1; done
 
 headroom: .venv/.locked ## compare usage with every quota at 1, 12, 100 and 600 times the load, with the cost

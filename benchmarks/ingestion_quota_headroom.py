@@ -1,8 +1,7 @@
 """Share of each quota that ingestion uses at 1, 12, 100 and 600 times its load, and the cost of the stack at each load.
 
 The load is the expected number of files, per day and in the busiest hour. For the cost, the real program runs with the
-multiplied load and is priced like in `make cost`. A simulation shows how the manifests of one day (lists of files, each
-for a single Glue run) wait for their runs if all arrive at once. AWS is not called.
+multiplied load and is priced like in `make cost`. AWS is not called.
 """
 
 import argparse
@@ -18,8 +17,6 @@ from benchmarks.ingestion_quota_model import (
     list_quotas,
     scale_load,
 )
-from benchmarks.manifest_start_simulation import simulate_day_at_once
-from components.ingestion.manifest_workflow_states import START_RETRIER
 from components.settings import IngestionSettings
 from local.preview import program_run, stack_files
 from local.preview.cost import StackCost, price_graph
@@ -106,20 +103,6 @@ def describe_load(config: StackConfig, factor: int) -> dict[str, float | str]:
     }
 
 
-def describe_day_at_once(settings: IngestionSettings, factor: int) -> dict[str, float | str]:
-    """Return a table row with the waiting manifests if all files of a day arrive at once, with raised limits."""
-    raised = scale_load(raise_limits(settings, factor).apply(settings), factor)
-    result = simulate_day_at_once(raised, START_RETRIER)
-    return {
-        "manifests": result.manifests,
-        "concurrentRuns": raised.spark.concurrent_runs,
-        "waiting at once": max(0, result.manifests - raised.spark.concurrent_runs),
-        "hours until the last has run": result.hours,
-        "most retries of one manifest": f"{result.max_retries} of {START_RETRIER['MaxAttempts']}",
-        "failed": result.failed,
-    }
-
-
 def describe_quotas(settings: IngestionSettings) -> dict[str, dict[str, float | str]]:
     """Return one row per quota, ordered by the multiple of the load that exceeds it."""
     finite = binding_quotas(settings)
@@ -138,13 +121,11 @@ def describe_quotas(settings: IngestionSettings) -> dict[str, dict[str, float | 
 
 
 def main() -> None:
-    """Print three tables: loads, a day's files at once, and quotas."""
+    """Print two tables: loads and quotas."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stack", default="prod", choices=stack_files.list_stacks())
     config = stack_files.read_stack(parser.parse_args().stack)
     print_table({f"{factor}x": describe_load(config, factor) for factor in FACTORS})
-    print()
-    print_table({f"{factor}x": describe_day_at_once(read_settings(config), factor) for factor in FACTORS})
     print()
     print_table(describe_quotas(read_settings(config)))
 

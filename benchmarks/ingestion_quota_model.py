@@ -53,7 +53,7 @@ DPUS = {WorkerType.G_1X: 1, WorkerType.G_2X: 2, WorkerType.G_4X: 4}
 MAX_FACTOR = 10_000_000
 """Largest multiple of the load that is tried. A quota that this multiple does not use up counts as unlimited."""
 
-# Origins of the limits, as docs/headroom.md shows them.
+# Origins of the limits, as `make headroom` prints them.
 NOT_VERIFIED = "AWS quotas page, not verified"
 VERIFIED = "AWS quotas page, verified"
 REQUIREMENT = "requirement, System Utilization"

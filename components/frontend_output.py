@@ -96,7 +96,7 @@ class VoiceQaOutput(OutputModel):
 
 
 class LivestreamOutput(OutputModel):
-    """Values for clients of the livestream API; docs/openapi.json describes the operations."""
+    """Values for clients of the livestream API; docs/reference/openapi.json describes the operations."""
 
     api_url: str
     """Base URL to which the paths of operations are appended."""
@@ -111,7 +111,7 @@ class LivestreamOutput(OutputModel):
 
 
 class MeetingsOutput(OutputModel):
-    """Values for clients that upload recordings and read the results; docs/meetings-client.md describes a client."""
+    """Values for clients that upload recordings and read the results; docs/meetings.md describes the objects and items."""
 
     api_url: str
     """Base URL to which `/exchange` is appended. It exchanges a token of the identity provider for credentials to the

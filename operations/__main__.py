@@ -1,7 +1,7 @@
 """Commands that change or examine a deployed stack: `python -m operations <command>`.
 
-Exit status: 0 if the command succeeded. 1 if an alarm ended a rollout and the previous version has all traffic again,
-if a lecture was rejected, or if the checklist found problems. 2 if the command was refused or did not finish its work.
+Exit status: 0 if the command succeeded. 1 if an alarm ended a rollout and the previous version has all traffic again.
+2 if the command was refused or did not finish its work.
 """
 
 import argparse
@@ -19,12 +19,9 @@ from handlers.common.aws.client_config import CONFIG
 from operations import (
     environment_variable_command,
     gradual_rollout,
-    lecture_upload,
     live_alias_command,
     manifest_redrive,
     meetings_index_backfill,
-    meetings_post_change_checks,
-    meetings_savings_report,
 )
 from operations.aws_account import Clients
 from operations.aws_errors import translate_errors
@@ -48,11 +45,8 @@ COMMANDS: dict[str, Command] = {
     "flag": environment_variable_command,
     "alias": live_alias_command,
     "rollout": gradual_rollout,
-    "lecture": lecture_upload,
     "redrive": manifest_redrive,
     "backfill": meetings_index_backfill,
-    "checklist": meetings_post_change_checks,
-    "savings": meetings_savings_report,
 }
 
 _print_line = partial(print, flush=True)

@@ -2,8 +2,8 @@
 
 Action items are tasks that participants promised. An operator runs the comparison before a cheaper model (the
 candidate) replaces the current one (the reference). Both models are asked about the same transcripts, in the way of the
-Lambda function `bedrock-summarize`. The tokens and cost of both models are printed side by side, with the agreement of
-their answers. If the agreement is sufficient, the stack setting that selects the candidate is printed.
+Lambda function `bedrock-summarize`. The tokens and cost of both models are printed, with the agreement of their answers
+about each transcript. If the agreement is sufficient, the stack setting that selects the candidate is printed.
 
 Exit status: 0 if the candidate passed, 1 if its agreement is below the threshold, 2 if the comparison could not run.
 The models are called on Bedrock, with boto3's credentials and Region. With `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, another
@@ -13,7 +13,7 @@ endpoint is called. The output then states that the answers are no evidence abou
 import argparse
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from handlers.meetings.bedrock_summarize.stored_summary_models import SummaryTok
 from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript
 from operations.aws_errors import translate_errors
 from operations.command_errors import CommandFailed
-from operations.model_comparison_report import FoundActionItems, TranscriptComparison, format_table, total_agreement
+from operations.model_comparison import FoundActionItems, TranscriptComparison, compute_cost, total_agreement
 
 FOLDER = Path(__file__).resolve().parent
 TRANSCRIPTS = FOLDER / "meeting_samples"
@@ -129,8 +129,11 @@ def main(
     except (CommandFailed, KeyboardInterrupt) as error:
         sys.stderr.write(f"{error if isinstance(error, CommandFailed) else 'Interrupted: there is no result.'}\n")
         return 2
-    for line in format_table(comparisons, options.reference, options.candidate, _read_prices()):
-        print_line(line)
+    prices = _read_prices()
+    print_line(_summarize("reference", options.reference, [comparison.reference for comparison in comparisons], prices))
+    print_line(_summarize("candidate", options.candidate, [comparison.candidate for comparison in comparisons], prices))
+    for comparison in comparisons:
+        print_line(f"{comparison.name}: agreement {comparison.agreement.f1:.3f}")
     agreement = total_agreement(comparisons).f1
     passed = agreement >= options.threshold
     print_line(
@@ -195,6 +198,22 @@ def _compare(
             f"{options.reference} found no action item in any transcript, so there is nothing to compare."
         )
     return comparisons
+
+
+def _summarize(role: str, model_id: str, found_items: Sequence[FoundActionItems], prices: Mapping[str, float]) -> str:
+    """Return a line with the items, tokens and cost of a model over all transcripts."""
+    tokens = sum_tokens([found.tokens for found in found_items])
+    tokens_in = tokens.input_tokens + tokens.cache_read_tokens + tokens.cache_write_tokens
+    usd = compute_cost(model_id, tokens, prices)
+    numbers = [
+        f"items {sum(len(found.located) for found in found_items)}",
+        f"invented quotes {sum(found.invented_quotes for found in found_items)}",
+        f"transcripts without a usable answer {sum(not found.usable for found in found_items)}",
+        f"tokens in {tokens_in}",
+        f"tokens out {tokens.output_tokens}",
+        "no price" if usd is None else f"USD {usd:.5f}",
+    ]
+    return f"{role}: {', '.join(numbers)}"
 
 
 if __name__ == "__main__":

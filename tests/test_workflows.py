@@ -1,7 +1,9 @@
-"""Tests of the GitHub workflows: they are valid and pinned, have minimal permissions, and run no untrusted input."""
+"""Tests of the GitHub workflows: only approved plans are deployed, and jobs have only the permissions that they need.
+
+`make lint` checks their syntax with check-jsonschema and their security with zizmor, and CI runs actionlint.
+"""
 
 import hashlib
-import importlib.resources
 import json
 import re
 import subprocess
@@ -10,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import yaml
 
@@ -90,23 +91,7 @@ def write_program(path: Path, text: str) -> None:
     path.chmod(0o700)
 
 
-def schema(name: str = "github-workflows") -> Any:
-    vendored = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / f"{name}.json"
-    return json.loads(vendored.read_text())
-
-
 # Structure
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_workflow_matches_githubs_schema(name: str) -> None:
-    jsonschema.Draft7Validator(schema()).validate(load_workflow(name))
-
-
-@pytest.mark.parametrize(("name", "script"), scripts())
-def test_every_script_is_valid_bash(name: str, script: str) -> None:
-    process = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)  # noqa: S607
-    assert process.returncode == 0, f"{name}: {process.stderr}"
 
 
 def test_every_make_target_in_a_workflow_exists() -> None:
@@ -117,45 +102,13 @@ def test_every_make_target_in_a_workflow_exists() -> None:
         for word in line.partition("|")[0].split()
         if "=" not in word and not word.startswith("-")
     ]
-    assert len(called_targets) >= 4
+    assert called_targets
     assert set(called_targets) <= list_make_targets()
-
-
-def test_a_called_workflow_exists_and_accepts_its_inputs() -> None:
-    for workflow, _, job in jobs():
-        if "uses" in job:
-            called_workflow = load_workflow(job["uses"].removeprefix("./.github/workflows/"))
-            inputs = called_workflow["on"]["workflow_call"]["inputs"]
-            required = {name for name, definition in inputs.items() if definition.get("required")}
-            assert required <= set(job["with"]) <= set(inputs), workflow
-
-
-def test_every_needed_job_exists() -> None:
-    for name, _, job in jobs():
-        needed_jobs = job.get("needs", [])
-        assert set([needed_jobs] if isinstance(needed_jobs, str) else needed_jobs) <= set(load_workflow(name)["jobs"])
-
-
-@pytest.mark.parametrize("name", ["deploy.yml", "image.yml"])
-def test_every_selectable_stack_has_a_stack_file(name: str) -> None:
-    for stack in load_workflow(name)["on"]["workflow_dispatch"]["inputs"]["stack"]["options"]:
-        assert (ROOT / f"Pulumi.{stack}.yaml").is_file()
 
 
 def test_every_stack_is_previewed() -> None:
     matrix = load_workflow("ci.yml")["jobs"]["preview"]["strategy"]["matrix"]
     assert sorted(matrix["stack"]) == stack_files.list_stacks()
-
-
-def test_the_check_of_all_previews_fails_if_one_preview_failed() -> None:
-    job = load_workflow("ci.yml")["jobs"]["previews"]
-    assert job["needs"] == "preview"
-    assert job["if"] == "${{ always() }}", "a required check that is skipped counts as passed"
-    [step] = job["steps"]
-    assert step["env"] == {"RESULT": "${{ needs.preview.result }}"}
-    for result in ("success", "failure", "cancelled", "skipped"):
-        process = subprocess.run(["bash", "-e"], input=step["run"], env={"RESULT": result}, text=True, check=False)  # noqa: S607
-        assert (process.returncode == 0) is (result == "success"), result
 
 
 def test_every_job_with_the_pulumi_cli_installs_the_version_of_the_locked_sdk() -> None:
@@ -181,25 +134,8 @@ def test_pull_requests_fail_if_the_tests_of_the_pulumi_cli_are_skipped() -> None
 # Security
 
 
-def test_actions_are_pinned_to_one_commit_with_a_version_comment() -> None:
-    used_actions = re.findall(r"uses: (\S+)(.*)", "\n".join((FOLDER / name).read_text() for name in NAMES))
-    external_actions = {(action, comment) for action, comment in used_actions if not action.startswith("./")}
-    assert len(external_actions) > 4
-    for action, comment in external_actions:
-        assert re.fullmatch(r"[\w-]+(/[\w.-]+)+@[0-9a-f]{40}", action), action
-        assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), f"{action}: the comment must name the version"
-    assert len({action.partition("@")[0] for action, _ in external_actions}) == len(external_actions), (
-        "an action must have one version"
-    )
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_untrusted_input_never_runs_with_permissions(name: str) -> None:
-    assert not {"pull_request_target", "workflow_run", "issue_comment"} & set(load_workflow(name)["on"])
-    text = (FOLDER / name).read_text()
-    assert "secrets." not in text
-    assert "secrets: inherit" not in text
-    assert [script for workflow, script in scripts() if workflow == name and "${{" in script] == []
+def test_no_workflow_reads_a_stored_secret() -> None:
+    assert [name for name in NAMES if re.search(r"\bsecrets(\.|:)", (FOLDER / name).read_text())] == []
 
 
 def test_workflows_have_no_permissions_and_jobs_only_those_they_need() -> None:
@@ -247,18 +183,6 @@ def test_layers_are_built_with_the_functions_python_version() -> None:
         assert RUNTIME.removeprefix("python") in versions[job_key]
 
 
-def test_a_checkout_keeps_no_token() -> None:
-    for name, job, step in steps():
-        if uses(step, "actions/checkout"):
-            assert step["with"]["persist-credentials"] is False, f"{name}: {job}"
-
-
-def test_pull_requests_assume_no_role() -> None:
-    for name, job, definition in jobs():
-        if "pull_request" in load_workflow(name)["on"]:
-            assert "id-token" not in definition["permissions"], job
-
-
 def test_jobs_with_a_role_run_in_their_stacks_environment() -> None:
     for name, job, definition in jobs():
         if any(uses(step, ROLE_ACTION) for step in definition.get("steps", ())):
@@ -273,11 +197,6 @@ def test_dependencies_are_installed_before_credentials_exist() -> None:
         assert make_step < role_step
 
 
-def test_deployments_of_a_stack_never_overlap_and_are_never_cancelled() -> None:
-    expected = {"group": "stack-${{ inputs.stack }}", "cancel-in-progress": False}
-    assert load_workflow("stack.yml")["concurrency"] == expected
-
-
 def test_preview_and_deployment_both_run_the_policies() -> None:
     deploy = load_workflow("stack.yml")["jobs"]["deploy"]
     assert "preview" in deploy["needs"]
@@ -286,63 +205,13 @@ def test_preview_and_deployment_both_run_the_policies() -> None:
         assert "--policy-pack policies" in find_script("stack.yml", job, command)
 
 
-def test_pull_requests_from_forks_upload_and_comment_nothing() -> None:
-    same_repository = "github.event.pull_request.head.repo.full_name == github.repository"
-    uploads = [step for _, _, step in steps() if "upload-sarif" in str(step.get("uses"))]
-    comments = [step for _, _, step in steps() if "gh api" in str(step.get("run"))]
-    assert (len(uploads), len(comments)) == (1, 1)
-    assert all(same_repository in step["if"] for step in [*uploads, *comments])
-
-
-# The check of the models
-
-
-FAKE_AWS = """\
-#!{python}
-import json, pathlib, sys
-arguments = sys.argv[1:]
-assert arguments[:2] == ["bedrock", "get-foundation-model"] and len(arguments) == 8, arguments
-options = dict(zip(arguments[2::2], arguments[3::2]))
-assert options["--query"] == "modelDetails.modelLifecycle.status"
-states = json.loads(pathlib.Path(__file__).with_name("states.json").read_text())
-print(states.get(options["--model-identifier"]) or sys.exit("ResourceNotFoundException"))
-"""
-"""Fake AWS CLI that knows the state of each model."""
-
-
-def check_models(folder: Path, states: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    """Run the workflow's check of the models of prod."""
-    write_program(folder / "aws", FAKE_AWS.format(python=sys.executable))
-    (folder / "states.json").write_text(json.dumps(states))
-    script = find_script("stack.yml", "deploy", "get-foundation-model")
-    return run_script(f"cd {ROOT}\n{script}", folder, STACK="prod")
-
-
-MODELS = {"anthropic.claude-haiku-5-5": "ACTIVE", "anthropic.claude-sonnet-5-5": "ACTIVE"}
-
-
-def test_a_deployment_starts_if_every_model_of_the_stack_is_active(tmp_path: Path) -> None:
-    process = check_models(tmp_path, MODELS)
-    assert (process.returncode, process.stdout.split("\n")) == (0, [f"{model}: ACTIVE" for model in MODELS] + [""])
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_a_deployment_stops_if_a_model_of_the_stack_is_not_active(tmp_path: Path, model: str) -> None:
-    process = check_models(tmp_path, {**MODELS, model: "LEGACY"})
-    assert process.returncode == 1
-    assert f"::error::Bedrock's state of {model} is LEGACY." in process.stdout
-    other_models = {other: state for other, state in MODELS.items() if other != model}
-    assert check_models(tmp_path, other_models).returncode == 1, "Bedrock no longer offers the model"
-
-
-@pytest.mark.parametrize("check", ["get-foundation-model", "get-public-access-block"])
-def test_models_and_public_access_are_checked_before_the_deployment(check: str) -> None:
-    scripts_of_job = [step.get("run") for step in load_workflow("stack.yml")["jobs"]["deploy"]["steps"]]
-    check_script, deployment = (find_script("stack.yml", "deploy", text) for text in (check, "pulumi up"))
-    assert scripts_of_job.index(check_script) < scripts_of_job.index(deployment)
-
-
 # The check of the account's public access block
+
+
+def test_public_access_is_checked_before_the_deployment() -> None:
+    scripts_of_job = [step.get("run") for step in load_workflow("stack.yml")["jobs"]["deploy"]["steps"]]
+    check, deployment = (find_script("stack.yml", "deploy", text) for text in ("get-public-access-block", "pulumi up"))
+    assert scripts_of_job.index(check) < scripts_of_job.index(deployment)
 
 
 FAKE_S3_CONTROL = """\
@@ -421,11 +290,6 @@ def test_the_plan_is_compared_directly_before_the_deployment() -> None:
 def test_the_image_is_pushed_to_the_repository_that_the_program_creates() -> None:
     name = physical_name(Kind.IMAGE_REPOSITORY, ["polyphony", "dev", "meetings", "media-images"])
     assert name.replace("-dev-", "-${STACK}-") in IMAGE.read_text()
-
-
-def test_the_dockerfile_exists() -> None:
-    [path] = re.findall(r"--file (\S+)", IMAGE.read_text())
-    assert (ROOT / path).is_file()
 
 
 FAKE_PROGRAMS = """\

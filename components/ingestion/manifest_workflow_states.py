@@ -46,7 +46,7 @@ START_RETRIER = retry([*CAPACITY_ERRORS, *START_ERRORS], attempts=100, first_sec
 """Retrier for the start of a run. After a large delivery of files, a manifest can wait for most of a day until its run
 can start. The interval grows, because otherwise all waiting manifests together would exceed Glue's rate limit for
 starts. Throttled starts have the same retrier and not a shorter one, because many waiting manifests cause many
-throttled starts (`benchmarks/manifest_start_simulation.py`)."""
+throttled starts."""
 RUN_RETRIES = [
     START_RETRIER,
     # A run that has started may fail because of a bad worker, so it is repeated once. The second run replaces the

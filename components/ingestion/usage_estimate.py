@@ -28,8 +28,7 @@ QUERIED_SHARE = 0.5
 WRITES_PER_FILE = 5
 """Writes for one file. The manifest builder records the file, claims it for a manifest (the list of files for one Spark
 run), and marks it as `manifested`. The workflow marks it as `manifested` again, and then records its result. Each write
-needs a unit of 1 KB, even if its condition fails because the file is already marked.
-benchmarks/manifest_builder_benchmark.py counts the first three."""
+needs a unit of 1 KB, even if its condition fails because the file is already marked."""
 INDEX_WRITES_PER_FILE = 4
 """Index writes for one file: add and remove the pending entry, add and remove the claimed entry."""
 TRANSITIONS_PER_RUN = 6

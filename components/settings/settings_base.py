@@ -31,7 +31,7 @@ client gets a clear answer."""
 
 UNIT = "unit"
 """Key in a field's JSON Schema for the unit of the value. It is needed if the field's name does not contain the unit.
-docs/settings.md shows it."""
+docs/reference/settings.md shows it."""
 
 
 class Environment(StrEnum):

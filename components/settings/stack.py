@@ -18,7 +18,7 @@ class PolicyException(SettingsModel):
     """Permission for one resource to violate one policy until a date."""
 
     policy: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]+$")]
-    """Name of the policy, as in docs/policies.md."""
+    """Name of the policy, as in docs/reference/policies.md."""
     resource: Annotated[str, StringConstraints(min_length=1)]
     """Pulumi name of the resource: the last part of its URN. `platform` means the whole stack."""
     reason: Annotated[str, StringConstraints(min_length=15)]

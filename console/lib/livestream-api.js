@@ -1,4 +1,4 @@
-// Client of the livestream backend's REST API (docs/openapi.json).
+// Client of the livestream backend's REST API (docs/reference/openapi.json).
 
 import { postForm, requestJson, sendBody, sendOrRenew } from "./http.js";
 

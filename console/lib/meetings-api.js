@@ -58,7 +58,7 @@ export class MeetingsApi {
       }
       if (!file.size || file.size > MAX_CHUNK_BYTES) {
         throw new Problem(`${file.name} has ${file.size} bytes, but this page uploads chunks of 1 byte to 1 GiB.`, {
-          todo: "Record shorter chunks, or use the Python client (docs/meetings-client.md).",
+          todo: "Record shorter chunks.",
         });
       }
       const name = `${String(index).padStart(5, "0")}${/\.[A-Za-z0-9]{1,8}$/.exec(file.name)?.[0] ?? ""}`;

@@ -1,4 +1,4 @@
-"""Error codes that APIs send to clients, with explanations. `docs/errors.md` is generated from them."""
+"""Error codes that APIs send to clients, with explanations. `docs/reference/errors.md` is generated from them."""
 
 from enum import StrEnum
 from typing import Self

@@ -4,16 +4,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from clients.meetings import MeetingsClient
-from clients.meetings.token_exchange_request import TokenExchangeRequest
-from clients.meetings.user_credentials import AccessProvider, UserAccess
 from handlers.common.time_and_ids import clock
+from handlers.meetings.auth_exchange.api_models import ExchangeResponse
 from handlers.meetings.storage.daily_storage_metrics import COUNTS_PREFIX
 from local.emulation.identity_provider import token_url
 from local.emulation.speech import tone_words
 from local.ffmpeg import pcm_input, run_ffmpeg
 from local.flows import Deployment, invoke
 from local.flows.http_requests import Answer, ask
+from local.flows.meetings_user import MeetingsUser
 
 SAMPLE_RATE = 16_000
 
@@ -38,21 +37,20 @@ class MeetingsBackend:
         assert response.status == 200, response
         return str(response.body["id_token"])
 
-    def client_of_user(self, subject: str) -> MeetingsClient:
-        """Return the published meetings client (`clients/meetings`) for a user."""
-        return MeetingsClient(
-            self.url, lambda: self.request_token(subject), f"{subject}'s laptop", endpoint_url=self.endpoint, workers=2
-        )
+    def exchange_token(self, body: object) -> Answer:
+        """Send a request to the token exchange, which returns AWS credentials for a user's token."""
+        return ask("POST", f"{self.url}/exchange", body, {"Origin": "https://app.example.com"})
+
+    def open_access(self, subject: str) -> MeetingsUser:
+        """Return the user with AWS credentials for the user's token."""
+        answer = self.exchange_token({"token": self.request_token(subject), "sessionName": f"{subject}'s laptop"})
+        assert answer.status == 200, answer
+        return MeetingsUser(ExchangeResponse.model_validate(answer.body), self.endpoint)
 
     def request_playback(self, subject: str, meeting_id: str) -> Answer:
         """Request the URLs with which a user can play a recording."""
         body = {"token": self.request_token(subject), "meetingId": meeting_id}
         return ask("POST", f"{self.url}/playback", body)
-
-    def open_access(self, subject: str) -> UserAccess:
-        """Exchange a user's token for AWS credentials, and return AWS clients with them."""
-        exchange = TokenExchangeRequest(self.url, lambda: self.request_token(subject), subject)
-        return AccessProvider(exchange, clock.now, 1, self.endpoint).get()
 
     def execution_names(self) -> list[str]:
         executions = self.client("stepfunctions").list_executions(stateMachineArn=self.workflow)["executions"]

@@ -4,7 +4,10 @@ In a preview, ids are unknown, and so is every policy document that contains an 
 documents are known, so the pages can show them.
 """
 
+import json
+from collections.abc import Iterator, Mapping
 from functools import cache
+from typing import Any
 
 from local.preview import program_run, stack_files
 from local.preview.preview_provider import REGION, PreviewProvider
@@ -35,3 +38,11 @@ def build_stack_graph(stack: str = STACK) -> Graph:
 def build_graph(config: StackConfig) -> Graph:
     """Return the resources that the program registers for a configuration, with known policy documents."""
     return program_run.run_program(config, NamedIdProvider(), preview=True).graph
+
+
+def list_role_statements(graph: Graph) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield every statement of every role policy, with the role's name."""
+    for resource in sorted(graph.customs(), key=lambda resource: resource.urn):
+        if resource.kind == "RolePolicy":
+            for statement in json.loads(resource.inputs["policy"])["Statement"]:
+                yield resource.inputs["role"], statement

@@ -1,4 +1,4 @@
-"""Generator of `docs/errors.md`, which explains the error codes that a client of an API can receive, and the reasons for
+"""Generator of `docs/reference/errors.md`, which explains the error codes that a client of an API can receive, and the reasons for
 which an uploaded file is unusable.
 """
 
@@ -64,8 +64,8 @@ REASONS_NOTE = """\
 ## Reasons after an upload
 
 A file can be unusable although its upload succeeded. Clients then do not get an error, but a state with one of these reasons. The
-reasons of meetings are in [the chapter on their status](meetings.md#status-of-a-meeting), and those of ingestion in
-[the chapter on files](ingestion.md).
+reasons of meetings are in [the chapter on their status](../meetings.md#status-of-a-meeting), and those of ingestion in
+[the chapter on files](../ingestion.md).
 """
 REASONS = {
     "Livestream: `reason` of a video or transcript": TRACK_REASONS,

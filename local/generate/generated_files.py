@@ -1,13 +1,13 @@
 """List of all generated files in `docs/`, and the command that writes them.
 
 `make schema` writes interfaces: JSON Schemas, OpenAPI documents and TypeScript types. `make docs` writes pages: about
-architecture, security, policies, errors and settings. The content comes from the program's code and resources, and
-from hand-written examples and texts. A test fails if a committed file is missing or stale.
+permissions, policies, errors and settings. The content comes from the program's code and resources. A test fails
+if a committed file is missing or stale.
 """
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -28,14 +28,7 @@ from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages
 from handlers.voice_qa import websocket_messages
 from local import ROOT
-from local.generate import (
-    architecture_page,
-    errors_page,
-    openapi_examples_and_servers,
-    schema_examples,
-    security_page,
-    settings_page,
-)
+from local.generate import errors_page, openapi_documentation, permissions_page, settings_page
 from local.generate.typescript import to_declarations
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -108,15 +101,15 @@ def meetings_schema() -> dict[str, Any]:
         "title": "S3 objects and DynamoDB items of meetings that clients write and read",
         "description": "Generated from handlers/meetings by `make schema`. docs/meetings.md has the S3 keys and item keys.",
         "anyOf": [{"$ref": f"#/$defs/{model.__name__}"} for model, _ in models],
-        **_build_schema_with_examples(models, schema_examples.MEETINGS),
+        **models_json_schema(models)[1],
     }
 
 
-def _build_message_schema(subsystem: str, module: ModuleType, examples: Sequence[Message]) -> dict[str, Any]:
+def _build_message_schema(subsystem: str, module: ModuleType) -> dict[str, Any]:
     """Return the schema of a WebSocket API's messages: the requests and responses that its module lists."""
     models: list[tuple[type[Message], JsonSchemaMode]] = [(model, "validation") for model in module.REQUESTS.values()]
     models += [(model, "serialization") for model in module.RESPONSES]
-    schema = _build_schema_with_examples(models, examples)
+    _, schema = models_json_schema(models)
     for definition in schema["$defs"].values():
         if (tag := definition.get("properties", {}).get("type", {})) and "const" in tag:
             # The model has a default for `type`, so pydantic's schema does not require it. But every message contains it.
@@ -133,47 +126,34 @@ def _build_message_schema(subsystem: str, module: ModuleType, examples: Sequence
     }
 
 
-def _build_schema_with_examples(
-    models: Sequence[tuple[type[Message], JsonSchemaMode]], messages: Sequence[Message]
-) -> dict[str, Any]:
-    _, schema = models_json_schema(models)
-    for name, examples in schema_examples.group_by_model(messages).items():
-        schema["$defs"][name] |= {"examples": examples}
-    return schema
-
-
 def _to_text_generator(make: Callable[[], dict[str, Any]]) -> Generator:
     return lambda: json.dumps(make(), indent=2, ensure_ascii=False) + "\n"
 
 
+FOLDER = "docs/reference"
 SCHEMAS: dict[str, Generator] = {
-    "docs/stack.schema.json": _to_text_generator(stack_schema),
-    "docs/frontend.schema.json": _to_text_generator(frontend_schema),
-    "docs/meetings.schema.json": _to_text_generator(meetings_schema),
-    "docs/transcription.schema.json": _to_text_generator(
-        lambda: _build_message_schema("transcription", messages, schema_examples.TRANSCRIPTION)
-    ),
-    "docs/voice-qa.schema.json": _to_text_generator(
-        lambda: _build_message_schema("voice-qa", websocket_messages, schema_examples.VOICE_QA)
-    ),
+    f"{FOLDER}/stack.schema.json": _to_text_generator(stack_schema),
+    f"{FOLDER}/frontend.schema.json": _to_text_generator(frontend_schema),
+    f"{FOLDER}/meetings.schema.json": _to_text_generator(meetings_schema),
+    f"{FOLDER}/transcription.schema.json": _to_text_generator(lambda: _build_message_schema("transcription", messages)),
+    f"{FOLDER}/voice-qa.schema.json": _to_text_generator(lambda: _build_message_schema("voice-qa", websocket_messages)),
 }
-OPENAPI_DOCUMENTS: dict[str, Generator] = {
-    "docs/openapi.json": _to_text_generator(
-        lambda: build_document("Polyphony: livestream", "1", LIVESTREAM, openapi_examples_and_servers.LIVESTREAM)
+INTERFACES: dict[str, Generator] = {
+    **SCHEMAS,
+    f"{FOLDER}/frontend.d.ts": frontend_types,
+    f"{FOLDER}/openapi.json": _to_text_generator(
+        lambda: build_document("Polyphony: livestream", "1", LIVESTREAM, openapi_documentation.LIVESTREAM)
     ),
-    "docs/meetings.openapi.json": _to_text_generator(
-        lambda: build_document("Polyphony: meetings", "1", MEETINGS, openapi_examples_and_servers.MEETINGS)
+    f"{FOLDER}/meetings.openapi.json": _to_text_generator(
+        lambda: build_document("Polyphony: meetings", "1", MEETINGS, openapi_documentation.MEETINGS)
     ),
 }
 PAGES: dict[str, Generator] = {
-    "docs/architecture.md": architecture_page.render_page,
-    "docs/security.md": security_page.render_page,
-    "docs/policies.md": policies_page.render_page,
-    "docs/errors.md": errors_page.render_page,
-    "docs/settings.md": settings_page.render_page,
+    f"{FOLDER}/permissions.md": permissions_page.render_page,
+    f"{FOLDER}/policies.md": policies_page.render_page,
+    f"{FOLDER}/errors.md": errors_page.render_page,
+    f"{FOLDER}/settings.md": settings_page.render_page,
 }
-TYPES: dict[str, Generator] = {"docs/frontend.d.ts": frontend_types}
-INTERFACES = {**SCHEMAS, **TYPES, **OPENAPI_DOCUMENTS}
 FILES = {**INTERFACES, **PAGES}
 
 

@@ -1,7 +1,7 @@
-"""Generator of `docs/settings.md`, which describes every key of a stack file: default, unit, allowed values and purpose.
+"""Generator of `docs/reference/settings.md`, which describes every key of a stack file: default, unit, allowed values and purpose.
 
 The page comes from the settings models, whose nested models are the sections of a stack file. Editors use
-`docs/stack.schema.json` instead, which comes from the same models.
+`docs/reference/stack.schema.json` instead, which comes from the same models.
 """
 
 import json
@@ -39,7 +39,7 @@ config:
 - The unit *count* means a number of things; the description says which. Descriptions state whether MB and GB are powers of 1000
   or of 1024, if that matters.
 - `null` switches an optional key off.
-- The [glossary](glossary.md) explains words of the project, for example *manifest*, *window* and *sweep*.
+- The [glossary](../glossary.md) explains words of the project, for example *manifest*, *window* and *sweep*.
 - The [JSON Schema](stack.schema.json) of a stack file lets editors complete and check it.
 """
 FUNCTIONS = """\

@@ -1,7 +1,7 @@
 """Explanations of the reasons for which an uploaded video, transcript or lecture is rejected or cannot be processed.
 
 The upload itself has succeeded, so no request fails with these reasons. Clients read them later: in the state of a
-livestream episode, or in the report of a voice Q&A lecture. `errors_page` writes the explanations to `docs/errors.md`.
+livestream episode, or in the report of a voice Q&A lecture. `errors_page` writes the explanations to `docs/reference/errors.md`.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Generator of `docs/policies.md`, which describes every policy of the pack. `make docs` writes the file."""
+"""Generator of `docs/reference/policies.md`, which describes every policy of the pack. `make docs` writes the file."""
 
 from collections.abc import Iterator
 

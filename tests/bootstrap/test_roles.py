@@ -19,7 +19,7 @@ from components.settings import load_settings
 from local.emulation.iam.policy_conditions import as_list, lower_case_keys, operator_holds
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
 from local.generate import documented_resource_graph
-from local.generate.diagram_edges import list_role_statements
+from local.generate.documented_resource_graph import list_role_statements
 from local.platform.resource_drivers import ALL_DRIVERS
 from local.preview.botocore_input_checks import UNUSED_BY_DRIVER, find_invalid_inputs
 from local.preview.resource_graph import Graph

@@ -396,6 +396,25 @@ def test_chunks_are_sorted_by_name_with_numbers_in_order(window: ConsoleWindow) 
     assert run_script(window, "meetings-api", script, names) == names[::-1]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "is_match"),
+    [
+        ({}, True),
+        ({"participant": " bob "}, True),
+        ({"participant": "Bo"}, False),
+        ({"tag": "TEAM"}, True),
+        ({"participant": "Bob", "tag": "team"}, True),
+        ({"participant": "Bob", "tag": "Ann"}, False),
+    ],
+)
+def test_a_filter_matches_exactly_the_meetings_with_the_name(
+    window: ConsoleWindow, wanted: dict[str, str], is_match: bool
+) -> None:
+    record = {"participants": ["Ann", "Bob"], "tags": ["team"]}
+    script = "return module.matchesFilter(input.record, input.wanted);"
+    assert run_script(window, "meetings-api", script, {"record": record, "wanted": wanted}) is is_match
+
+
 UPLOAD_VIDEO = """
 const [realFetch, RealXMLHttpRequest] = [window.fetch, window.XMLHttpRequest];
 const [puts, apiCalls] = [[], []];

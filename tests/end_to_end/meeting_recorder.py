@@ -3,39 +3,32 @@
 A recording consists of one or more files, its chunks. Its content is a hash of the chunks.
 """
 
-import base64
-import hashlib
 import json
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import imageio_ffmpeg
 
-from clients.meetings import MeetingsClient, MeetingUnknown, NewMeeting
-from clients.meetings.recording_upload import chunk_name
-from clients.meetings.user_credentials import UserAccess
+from handlers.common.time_and_ids.new_ids import new_id
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
-from handlers.meetings.upload_completion_file import Chunk, ChunkProblem
+from handlers.meetings.upload_completion_file import ChunkProblem
 from local.flows import eventually
 from local.flows.meetings_client import MeetingsBackend, write_recording
+from local.flows.meetings_user import MeetingsUser, NewMeeting, chunk_names
 
 SPOT, ON_DEMAND = "polyphony-local-meetings-media-spot", "polyphony-local-meetings-media-on-demand"
 """Job queues of the media job."""
 VOICE_PITCH_HZ = 150
 MAX_WAIT_SECONDS = 90
 """Maximum time until a meeting is processed. Several meetings are processed at once by real processes."""
-FINAL_STATUSES = (MeetingStatus.READY, MeetingStatus.FAILED)
 
 
 @dataclass(frozen=True)
 class Recorder:
-    """User who records and uploads meetings with the real client of the backend."""
+    """User who records and uploads meetings."""
 
     meetings: MeetingsBackend
     subject: str
@@ -43,11 +36,7 @@ class Recorder:
     folder: Path
 
     @cached_property
-    def client(self) -> MeetingsClient:
-        return self.meetings.client_of_user(self.subject)
-
-    @cached_property
-    def credentials(self) -> UserAccess:
+    def client(self) -> MeetingsUser:
         """AWS clients with the user's credentials."""
         return self.meetings.open_access(self.subject)
 
@@ -73,64 +62,45 @@ class Recorder:
         path.write_bytes(b"no media at all" * 100)
         return [path]
 
-    def upload(self, chunks: Sequence[Path], meeting: NewMeeting | None = None) -> str:
-        return self.client.upload(meeting or new_meeting(), chunks).meeting_id
+    def upload(self, chunks: Sequence[Path]) -> str:
+        """Upload the chunks and `complete.json` of a new meeting. Return its id."""
+        meeting = NewMeeting()
+        self.client.upload(meeting, chunks)
+        return meeting.meeting_id
 
     def upload_partially(
         self, meeting: NewMeeting, chunks: Sequence[Path], uploaded_contents: Iterable[bytes | None]
     ) -> None:
         """Upload `complete.json` and some of the chunks that it lists. A chunk whose content is None is not uploaded."""
-        uploaded = MeetingId(self.credentials.user, meeting.meeting_id)
-        names = [chunk_name(number, path) for number, path in enumerate(chunks)]
-        for name, content in zip(names, uploaded_contents, strict=True):
+        for name, content in zip(chunk_names(chunks), uploaded_contents, strict=True):
             if content is not None:
-                self.put(uploaded.upload_key(name), content)
-        listed_chunks = [
-            Chunk(name=name, bytes=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-            for name, path in zip(names, chunks, strict=True)
-        ]
-        self.put(
-            uploaded.upload_key(COMPLETE_FILE_NAME),
-            meeting.to_complete_file(listed_chunks).model_dump_json(by_alias=True).encode(),
-        )
+                self.client.put(meeting.meeting_id, name, content)
+        self.client.complete(meeting, chunks)
 
-    def put(self, key: str, content: bytes) -> None:
-        checksum = base64.b64encode(hashlib.sha256(content).digest()).decode()
-        self.credentials.s3.put_object(Bucket=self.credentials.bucket, Key=key, Body=content, ChecksumSHA256=checksum)
-
-    def wait_for_status(self, meeting_id: str, *statuses: MeetingStatus) -> MeetingRecord:
+    def wait_for_status(self, meeting_id: str, *statuses: MeetingStatus, content: str | None = None) -> MeetingRecord:
         """Wait until the meeting has one of these statuses, by default ready or failed."""
-        return eventually(
-            lambda: self._read_with_status(meeting_id, statuses or FINAL_STATUSES),
-            "the final status of the meeting",
-            MAX_WAIT_SECONDS,
-        )
+        return self.client.wait_for_status(meeting_id, *statuses, content=content, seconds=MAX_WAIT_SECONDS)
 
     def wait_for_wrong_chunks(self, meeting_id: str, problem: ChunkProblem) -> list[str]:
         """Wait until the meeting lists chunks with this problem; return their names."""
 
-        def find_chunks() -> list[str]:
-            record = self._read_with_status(meeting_id, (MeetingStatus.INCOMPLETE,))
-            return [] if record is None else [chunk.name for chunk in record.wrong if chunk.problem is problem]
+        def find_chunks() -> list[str] | None:
+            record = self.client.find(meeting_id)
+            if record is None or record.status is not MeetingStatus.INCOMPLETE:
+                return None
+            return [chunk.name for chunk in record.wrong if chunk.problem is problem] or None
 
-        return eventually(lambda: find_chunks() or None, f"a chunk with the problem {problem}", MAX_WAIT_SECONDS)
+        return eventually(find_chunks, f"a chunk with the problem {problem}", MAX_WAIT_SECONDS)
 
     def wait_for_media_job(self, meeting_id: str) -> MeetingRecord:
         """Wait until the meeting's media job has ended."""
 
         def find_processed() -> MeetingRecord | None:
-            record = self._read_with_status(meeting_id, tuple(MeetingStatus))
+            record = self.client.find(meeting_id)
             is_waiting = record is None or record.status is MeetingStatus.INCOMPLETE or record.stage is Stage.MEDIA
             return None if is_waiting else record
 
         return eventually(find_processed, "the end of the media job", MAX_WAIT_SECONDS)
-
-    def _read_with_status(self, meeting_id: str, statuses: tuple[MeetingStatus, ...]) -> MeetingRecord | None:
-        try:
-            record = self.client.get(meeting_id)
-        except MeetingUnknown:
-            return None
-        return record if record.status in statuses else None
 
     def _run_ffmpeg(self, *arguments: str) -> Path:
         path = self._new_path()
@@ -139,11 +109,7 @@ class Recorder:
         return path
 
     def _new_path(self) -> Path:
-        return self.folder / f"{new_meeting().meeting_id}.mp4"
-
-
-def new_meeting(title: str = "A meeting", **details: Any) -> NewMeeting:
-    return NewMeeting(title=title, started_at=datetime.now(UTC), **details)
+        return self.folder / f"{new_id()}.mp4"
 
 
 @dataclass(frozen=True)

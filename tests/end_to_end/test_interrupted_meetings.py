@@ -23,10 +23,11 @@ from local import ROOT
 from local.emulation.batch.fault_injection import QueueFault, set_faults
 from local.flows import eventually
 from local.flows.meetings_client import MeetingsBackend
+from local.flows.meetings_user import NewMeeting
 from local.platform.emulator import ROOT_ACCESS_KEY
 from local.preview.preview_provider import ACCOUNT, REGION
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, new_meeting, read_job_history
+from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, read_job_history
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 READY, FAILED = MeetingStatus.READY, MeetingStatus.FAILED
@@ -87,14 +88,14 @@ def make_overdue(
 def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
     platform: Platform, meetings: MeetingsBackend, ann: Recorder
 ) -> None:
-    meeting = new_meeting()
-    first_upload = ann.client.upload(meeting, ann.record_speech("good day"))
+    meeting = NewMeeting()
+    first_content = ann.client.upload(meeting, ann.record_speech("good day"))
     wait_for_job(meetings, meeting.meeting_id)
-    second_upload = ann.client.upload(meeting, ann.record_speech("thank you"))
+    second_content = ann.client.upload(meeting, ann.record_speech("thank you"))
     set_faults(platform.emulator.folder, {})
-    ready = ann.client.wait_until_ready(meeting.meeting_id, content=second_upload.content, timeout_seconds=60)
-    assert [segment.text for segment in ann.client.transcript(meeting.meeting_id).said] == ["Thank you."]
-    result_key = Recording(ready.meeting, first_upload.content).media_result_key
+    ready = ann.wait_for_status(meeting.meeting_id, READY, content=second_content)
+    assert [segment.text for segment in ann.client.read_transcript(ready).said] == ["Thank you."]
+    result_key = Recording(ready.meeting, first_content).media_result_key
     s3 = platform.client("s3")
 
     def read_result() -> Any:
@@ -102,7 +103,7 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
         return json.loads(s3.get_object(Bucket=meetings.bucket, Key=result_key)["Body"].read()) if objects else None
 
     assert eventually(read_result, "the result of the first job")["outcome"] == MediaOutcome.SUPERSEDED
-    assert ann.client.get(meeting.meeting_id).content == second_upload.content
+    assert ann.wait_for_status(meeting.meeting_id, READY).content == second_content
 
 
 def fail_by_stopped_execution(
@@ -112,9 +113,10 @@ def fail_by_stopped_execution(
     wait_for_job(meetings, meeting_id)
     [execution] = list_executions(meetings, meeting_id)
     meetings.client("stepfunctions").stop_execution(executionArn=execution)
-    make_overdue(platform, meetings, ann.credentials.user, meeting_id)
+    make_overdue(platform, meetings, ann.client.user, meeting_id)
     meetings.invoke_scheduled(meetings.sweep_function, "sweep")
-    record = ann.client.get(meeting_id)
+    record = ann.client.find(meeting_id)
+    assert record is not None
     assert (record.status, record.reason) == (FAILED, MeetingReason.MEDIA_FAILED)
     return record
 
@@ -123,7 +125,7 @@ def fail_by_stopped_execution(
 def test_the_next_execution_uses_the_unfinished_job_of_a_stopped_execution(
     platform: Platform, meetings: MeetingsBackend, ann: Recorder
 ) -> None:
-    meeting, chunks = new_meeting(), ann.record_speech("good day")
+    meeting, chunks = NewMeeting(), ann.record_speech("good day")
     ann.client.upload(meeting, chunks)
     failed_record = fail_by_stopped_execution(platform, meetings, ann, meeting.meeting_id)
     [stopped_execution] = list_executions(meetings, meeting.meeting_id)
@@ -206,12 +208,13 @@ def test_the_sweep_fails_a_meeting_that_makes_no_progress(
     counter: str,
     reason: MeetingReason,
 ) -> None:
-    meeting = new_meeting()
+    meeting = NewMeeting()
     ann.upload_partially(meeting, ann.record_speech("good day"), uploaded_contents=[None])
     ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE)
-    make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id, **changes)
+    make_overdue(platform, meetings, ann.client.user, meeting.meeting_id, **changes)
     assert meetings.invoke_scheduled(meetings.sweep_function, "sweep")[counter] == 1
-    record = ann.client.get(meeting.meeting_id)
+    record = ann.client.find(meeting.meeting_id)
+    assert record is not None
     assert (record.status, record.reason) == (FAILED, reason)
 
 

@@ -9,25 +9,19 @@ import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from clients.meetings.user_credentials import UserAccess
 from handlers.meetings.meeting_record import DUE_PARTITION, INDEX, PARTITION, SORT, MeetingStatus
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.emulation.identity_provider import AUDIENCE, ISSUER, KEY_ID
-from local.flows.http_requests import Answer, ask
 from local.flows.meetings_client import MeetingsBackend
+from local.flows.meetings_user import MeetingsUser, NewMeeting
 from tests.end_to_end.conftest import FlowRun, Platform
-from tests.end_to_end.meeting_recorder import Recorder, new_meeting
+from tests.end_to_end.meeting_recorder import Recorder
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 CANARY = "canary"
 SPOKEN_WORDS = "captions come back again"
 """Words that no other test records."""
-
-
-def exchange(meetings: MeetingsBackend, body: object) -> Answer:
-    """Call the token exchange, which returns AWS credentials for an identity provider's token."""
-    return ask("POST", f"{meetings.url}/exchange", body, {"Origin": "https://app.example.com"})
 
 
 def forged_token() -> str:
@@ -50,7 +44,7 @@ def test_the_storage_of_users_is_counted_once_a_day_unless_the_result_is_deleted
 
 
 def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: MeetingsBackend) -> None:
-    answer = exchange(meetings, {"token": meetings.request_token("ann"), "sessionName": "Ann's laptop"})
+    answer = meetings.exchange_token({"token": meetings.request_token("ann"), "sessionName": "Ann's laptop"})
     assert answer.status == 200
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["cache-control"] == "no-store"
@@ -70,13 +64,13 @@ def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: MeetingsBack
 def test_an_invalid_token_is_refused_with_a_code_and_no_details(
     meetings: MeetingsBackend, make_token: Callable[[MeetingsBackend], str], code: str
 ) -> None:
-    answer = exchange(meetings, {"token": make_token(meetings), "sessionName": "laptop"})
+    answer = meetings.exchange_token({"token": make_token(meetings), "sessionName": "laptop"})
     assert (answer.status, answer.body["code"], answer.body["fields"]) == (401, code, [])
     assert set(answer.body) == {"code", "message", "fields", "requestId"}
     assert answer.headers["access-control-allow-origin"] == "*"
 
 
-def query(bob: UserAccess, partition: str, **parameters: Any) -> object:
+def query(bob: MeetingsUser, partition: str, **parameters: Any) -> object:
     return bob.dynamodb.query(
         TableName=bob.table,
         KeyConditionExpression="#p = :p",
@@ -86,7 +80,7 @@ def query(bob: UserAccess, partition: str, **parameters: Any) -> object:
     )
 
 
-FORBIDDEN_CALLS: dict[str, Callable[[UserAccess, str, str], object]] = {
+FORBIDDEN_CALLS: dict[str, Callable[[MeetingsUser, str, str], object]] = {
     "read a transcript of another user": lambda bob, _, key: bob.s3.get_object(Bucket=bob.bucket, Key=key),
     "read an upload of another user": lambda bob, user, _: bob.s3.get_object(
         Bucket=bob.bucket, Key=f"raw/{user}/{COMPLETE_FILE_NAME}"
@@ -129,15 +123,15 @@ those of the model that summarises meetings."""
 
 
 @pytest.fixture(scope="module")
-def bob(meetings: MeetingsBackend) -> UserAccess:
+def bob(meetings: MeetingsBackend) -> MeetingsUser:
     return meetings.open_access("bob")
 
 
 @pytest.mark.usefixtures("meetings_flow_run", "allow_refusals")
 @pytest.mark.parametrize("forbidden_call", FORBIDDEN_CALLS)
-def test_a_user_may_not_make_a_forbidden_call(ann: Recorder, bob: UserAccess, forbidden_call: str) -> None:
+def test_a_user_may_not_make_a_forbidden_call(ann: Recorder, bob: MeetingsUser, forbidden_call: str) -> None:
     user, key = next(
-        (meeting.user, meeting.transcript_key) for meeting in ann.client.list_by_date() if meeting.transcript_key
+        (meeting.user, meeting.transcript_key) for meeting in ann.client.list_newest_first() if meeting.transcript_key
     )
     with pytest.raises(ClientError) as raised:
         FORBIDDEN_CALLS[forbidden_call](bob, user, key)
@@ -150,7 +144,7 @@ def test_without_permission_to_tag_sessions_there_are_no_credentials(
     """Without the tag, a session would belong to no user."""
     with platform.changed_actions("meetings-auth-exchange", removed="sts:TagSession"):
         log_end = platform.decision_log_end()
-        assert exchange(meetings, {"token": meetings.request_token("ann"), "sessionName": "laptop"}).status >= 500
+        assert meetings.exchange_token({"token": meetings.request_token("ann"), "sessionName": "laptop"}).status >= 500
         refusals = [decision for decision in platform.decisions(log_end) if decision.verdict is not AccessVerdict.ALLOW]
     assert {(decision.role, decision.action) for decision in refusals} == {
         ("polyphony-local-meetings-auth-exchange", "sts:TagSession")
@@ -159,9 +153,9 @@ def test_without_permission_to_tag_sessions_there_are_no_credentials(
 
 def test_logs_contain_no_meeting_data(platform: Platform, meetings: MeetingsBackend, ann: Recorder) -> None:
     token = meetings.request_token("ann")
-    exchange(meetings, {"token": token, "sessionName": f"{CANARY}-session"})
-    exchange(meetings, {"token": f"{token}x", "sessionName": f"{CANARY}-session"})
-    meeting = new_meeting(f"{CANARY} of a title", participants=(CANARY,), tags=(CANARY,))
+    meetings.exchange_token({"token": token, "sessionName": f"{CANARY}-session"})
+    meetings.exchange_token({"token": f"{token}x", "sessionName": f"{CANARY}-session"})
+    meeting = NewMeeting(f"{CANARY} of a title", participants=(CANARY,), tags=(CANARY,))
     [chunk] = ann.record_speech(SPOKEN_WORDS)
     chunks = [chunk.rename(chunk.with_suffix(f".{CANARY}"))]
     ann.upload_partially(meeting, chunks, uploaded_contents=[None])
@@ -176,7 +170,7 @@ def test_logs_contain_no_meeting_data(platform: Platform, meetings: MeetingsBack
             SPOKEN_WORDS,
             "come back",
             meeting.meeting_id,
-            ann.credentials.user,
+            ann.client.user,
             token.rpartition(".")[2],
         ):
             assert not [line for line in lines if secret in line.lower() or secret in line]

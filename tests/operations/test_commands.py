@@ -67,11 +67,8 @@ class FailingClients:
         ["flag", PATH, "A=b"],
         ["alias", PATH],
         ["rollout", PATH],
-        ["lecture", __file__],
         ["redrive", "0" * 26],
         ["backfill", "tags"],
-        ["checklist"],
-        ["savings", "--since", "2026-01-15"],
     ],
 )
 def test_no_command_repeats_an_error_message_of_aws(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:

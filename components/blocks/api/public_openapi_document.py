@@ -54,8 +54,6 @@ class ApiDocumentation:
     security: Sequence[Mapping[str, Sequence[str]]]
     """Alternative ways to authenticate, each with the names of its schemes. An empty mapping means no
     authentication."""
-    examples: Mapping[type[Message], Message]
-    """Example of each model of a request or response."""
 
 
 def build_document(
@@ -66,7 +64,7 @@ def build_document(
     The parts in `documentation` are left out if the document is only converted for API Gateway.
     """
     _check_path_parameters(operations)
-    schemas = _Schemas(operations, {} if documentation is None else documentation.examples)
+    schemas = _Schemas(operations)
     paths: dict[str, Document] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation_document(operation, schemas)
@@ -89,8 +87,7 @@ def build_document(
 class _Schemas:
     """Schemas of all models, under the names that the document uses."""
 
-    def __init__(self, operations: Sequence[RestOperation], examples: Mapping[type[Message], Message]) -> None:
-        self._examples = examples
+    def __init__(self, operations: Sequence[RestOperation]) -> None:
         models = list(dict.fromkeys([*_models(operations), (Error, "serialization")]))
         references, definitions = models_json_schema(models, ref_template=f"{SCHEMAS}{{model}}")  # type: ignore[arg-type]
         self._references = references
@@ -105,25 +102,13 @@ class _Schemas:
         return dict(self._references[model, mode])
 
     def content(self, model: type[Message], mode: SchemaMode) -> Document:
-        """Return the content of a body: the reference to its schema, and its example if there is one."""
-        example = self._example_value(model, mode)
-        return {JSON: {"schema": self.reference(model, mode), **({} if example is None else {"example": example})}}
-
-    def _example_value(self, model: type[Message], mode: SchemaMode) -> Document | None:
-        """Return a model's example as JSON, or None without an example. The example of a request shows only the fields
-        that were set.
-        """
-        example = self._examples.get(model)
-        if example is None:
-            return None
-        return example.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=mode == "validation")
+        """Return the content of a body: the reference to its schema."""
+        return {JSON: {"schema": self.reference(model, mode)}}
 
     def parameters(self, location: str, model: type[Message] | None) -> Iterator[Document]:
         """Yield a parameter for each field of a model of path or query parameters."""
-        examples = ({} if model is None else self._example_value(model, "validation")) or {}
         for name, schema, required in self.fields(model):
-            parameter = _parameter(location, name, schema, required=required or location == "path")
-            yield {**parameter, **({"example": examples[name]} if name in examples else {})}
+            yield _parameter(location, name, schema, required=required or location == "path")
 
     def fields(self, model: type[Message] | None) -> Iterator[tuple[str, Document, bool]]:
         """Yield name, schema and "required" of each field of a model of path or query parameters."""

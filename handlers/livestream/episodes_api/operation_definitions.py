@@ -1,6 +1,6 @@
 """Definitions of the operations of livestream's REST API: their paths, and the models of requests and responses.
 
-API Gateway's routes, the dispatch in the handler, and docs/openapi.json are all derived from `OPERATIONS`. The methods
+API Gateway's routes, the dispatch in the handler, and docs/reference/openapi.json are all derived from `OPERATIONS`. The methods
 that implement the operations are in `episode_operations.py`, `upload_operations.py` and `video_playback.py`. The answer
 `UploadReady` means that the client can send the upload, not that the upload has arrived.
 """

@@ -55,7 +55,7 @@ class PolicySeverity(StrEnum):
 
 
 class PolicyGroup(StrEnum):
-    """Subject of a policy, which is also its chapter in `docs/policies.md`."""
+    """Subject of a policy, which is also its chapter in `docs/reference/policies.md`."""
 
     LEAST_PRIVILEGE = "least privilege"
     COST = "cost"

@@ -14,7 +14,7 @@ from local.generate import settings_page
 from local.generate.generated_files import stack_schema
 from local.generate.settings_page import DescribedSetting, list_settings
 
-PAGE = (ROOT / "docs" / "settings.md").read_text()
+PAGE = (ROOT / "docs" / "reference" / "settings.md").read_text()
 ROWS = {
     match[1]: [cell.strip() for cell in re.split(r"(?<!\\)\|", match[2])]
     for match in re.finditer(r"^\| `([\w.]+)` \|(.*)\|$", PAGE, re.MULTILINE)

@@ -1,0 +1,55 @@
+"""Descriptions, servers and authentication for the OpenAPI documents of the two REST APIs, livestream and meetings."""
+
+from components.blocks.api.public_openapi_document import ApiDocumentation, Document
+
+
+def _describe_servers(section: str) -> list[Document]:
+    """Return one server, whose URL is a variable, because each stack has its own URL. `section` is a part of the output
+    `frontend`.
+    """
+    return [
+        {
+            "url": "{apiUrl}",
+            "description": f"A stack of Polyphony. The URL is `frontend.{section}.apiUrl` of the stack's outputs.",
+            "variables": {
+                "apiUrl": {
+                    "default": "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/api",
+                    "description": f"`frontend.{section}.apiUrl`; `make outputs` writes the URL of the local platform.",
+                }
+            },
+        }
+    ]
+
+
+LIVESTREAM = ApiDocumentation(
+    description=(
+        "Episodes with videos and transcripts; docs/livestream.md describes the API. `frontend.livestream.authorizer` "
+        "of the stack's outputs names the authentication that a stack uses: `jwt`, `apiKey` or "
+        "`none`. docs/reference/errors.md explains the error codes."
+    ),
+    servers=_describe_servers("livestream"),
+    security_schemes={
+        "jwt": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "Token of the identity provider. Each caller sees only their own episodes.",
+        },
+        "apiKey": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "x-api-key",
+            "description": "API key of the stack. All callers share all episodes.",
+        },
+    },
+    security=({"jwt": []}, {"apiKey": []}, {}),
+)
+MEETINGS = ApiDocumentation(
+    description=(
+        "Access to the caller's own meetings; docs/meetings.md describes the API. Every request has a token of the "
+        "identity provider in its body, so no security scheme applies. docs/reference/errors.md explains the error codes."
+    ),
+    servers=_describe_servers("meetings"),
+    security_schemes={},
+    security=({},),
+)
