@@ -1,9 +1,9 @@
-"""Drivers of AWS Backup vaults, plans and selections: the API calls that create, update, read and delete them.
+"""Drivers of AWS Backup vaults, plans and selections: the API calls that create, update and delete them.
 
-Only plans are read. The emulator has no region settings of AWS Backup, so no call is made for them (`RecordedOnly`).
+The emulator has no region settings of AWS Backup, so no call is made for them (`RecordedOnly`).
 """
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, RecordedOnly, from_response, read_tags
+from local.platform.driver_model.driver import Driver, DriverCall, RecordedOnly, from_response
 
 PLAN_RENAMES = {
     "schedule": "ScheduleExpression",
@@ -51,10 +51,6 @@ DRIVERS = (
         delete=(DriverCall("DeleteBackupPlan", {"BackupPlanId": "id"}),),
         id=from_response("CreateBackupPlan", "BackupPlanId"),
         outputs={"arn": from_response("CreateBackupPlan", "BackupPlanArn")},
-        read=(
-            ReadCall("GetBackupPlan", {"BackupPlanId": "id"}, "BackupPlan"),
-            read_tags("ListTags", {"ResourceArn": "arn"}),
-        ),
     ),
     Driver(
         type="aws:backup/selection:Selection",

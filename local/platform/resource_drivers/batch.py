@@ -1,5 +1,5 @@
-"""Drivers of AWS Batch compute environments, job queues and job definitions: the API calls that create, update, read
-and delete them. No call reads job definitions.
+"""Drivers of AWS Batch compute environments, job queues and job definitions: the API calls that create, update
+and delete them.
 """
 
 import json
@@ -9,7 +9,6 @@ from local.platform.driver_model.driver import (
     ComputedValue,
     Driver,
     DriverCall,
-    ReadCall,
     ResourceValues,
     computed_from,
     constant,
@@ -75,15 +74,6 @@ DRIVERS = (
             DriverCall("DeleteComputeEnvironment", {"computeEnvironment": "id"}),
         ),
         id=from_response("CreateComputeEnvironment", "computeEnvironmentName"),
-        read=(
-            ReadCall(
-                "DescribeComputeEnvironments",
-                {"computeEnvironments": "id"},
-                "computeEnvironments",
-                matching_item=("computeEnvironmentName", "id"),
-            ),
-        ),
-        not_read={"namePrefix": "it never changes, because a compute environment cannot be renamed"},
         outputs={
             "name": from_response("CreateComputeEnvironment", "computeEnvironmentName"),
             "arn": from_response("CreateComputeEnvironment", "computeEnvironmentArn"),
@@ -99,7 +89,6 @@ DRIVERS = (
             DriverCall("DeleteJobQueue", {"jobQueue": "id"}),
         ),
         id=from_response("CreateJobQueue", "jobQueueArn"),
-        read=(ReadCall("DescribeJobQueues", {"jobQueues": "id"}, "jobQueues", matching_item=("jobQueueArn", "id")),),
         outputs={"arn": from_response("CreateJobQueue", "jobQueueArn")},
     ),
     Driver(

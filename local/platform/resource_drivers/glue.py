@@ -1,14 +1,12 @@
 """Drivers of Glue jobs, connections, security configurations, catalog databases and tables: the API calls that create,
-update, read and delete them. No call reads connections or security configurations.
+update and delete them.
 """
 
 from local.platform.driver_model.driver import (
     Driver,
     DriverCall,
-    ReadCall,
     computed_from,
     from_template,
-    read_tags,
 )
 from local.preview.preview_provider import ACCOUNT, REGION
 
@@ -67,10 +65,6 @@ DRIVERS = (
         ),
         delete=(DriverCall("DeleteJob", {"JobName": "name"}),),
         id="name",
-        read=(
-            ReadCall("GetJob", {"JobName": "name"}, "Job", values_in_result={"connections": "Connections.Connections"}),
-        ),
-        not_read=dict.fromkeys(("executionClass", "executionProperty", "tags"), "the emulator does not return it"),
     ),
     Driver(
         type="aws:glue/connection:Connection",
@@ -114,10 +108,6 @@ DRIVERS = (
         update=(_tag("database"),),
         delete=(DriverCall("DeleteDatabase", {"Name": "name"}),),
         id="name",
-        read=(
-            ReadCall("GetDatabase", {"Name": "name"}, "Database"),
-            read_tags("GetTags", {"ResourceArn": from_template(f"arn:aws:glue:{REGION}:{ACCOUNT}:database/{{name}}")}),
-        ),
     ),
     Driver(
         type="aws:glue/catalogTable:CatalogTable",
@@ -130,6 +120,5 @@ DRIVERS = (
         ),
         delete=(DriverCall("DeleteTable", {"DatabaseName": "databaseName", "Name": "name"}),),
         id=from_template("{databaseName}:{name}"),
-        read=(ReadCall("GetTable", {"DatabaseName": "databaseName", "Name": "name"}, "Table"),),
     ),
 )

@@ -1,5 +1,5 @@
 """Drivers of API Gateway REST APIs, deployments, stages, method settings, API keys and usage plans: the API calls that
-create, update, read and delete them. Only REST APIs and stages are read.
+create, update and delete them.
 """
 
 from typing import Any
@@ -9,7 +9,6 @@ from local.platform.driver_model.driver import (
     Driver,
     DriverCall,
     PropertyImport,
-    ReadCall,
     ResourceValues,
     computed_from,
     from_response,
@@ -119,8 +118,6 @@ DRIVERS = (
         },
         # `body` is the OpenAPI document with the API's paths, methods and integrations.
         property_import=PropertyImport("body", replace_api_content),
-        read=(ReadCall("GetRestApi", {"restApiId": "id"}),),
-        not_read={"body": "paths, methods and integrations are not compared with the document"},
     ),
     Driver(
         type="aws:apigateway/deployment:Deployment",
@@ -148,13 +145,6 @@ DRIVERS = (
             "arn": from_template(f"{ARN}/restapis/{{restApi}}/stages/{{stageName}}"),
             "invokeUrl": ComputedValue(_url),
         },
-        read=(
-            ReadCall(
-                "GetStage",
-                STAGE,
-                values_in_result={"accessLogSettings": "accessLogSettings", "xrayTracingEnabled": "tracingEnabled"},
-            ),
-        ),
     ),
     Driver(
         type="aws:apigateway/methodSettings:MethodSettings",
