@@ -6,7 +6,7 @@ from pathlib import Path
 from ministack import app
 from ministack.services import lambda_svc
 
-from local.emulation import athena_query_refusal, get_private, in_process_services, missing_tag_operations
+from local.emulation import athena_query_refusal, get_private, in_process_services
 from local.emulation.api_gateway import invoke_url_refusals, rest_api_corrections, websocket_api_corrections
 from local.emulation.batch.batch_service import BatchService
 from local.emulation.cloudwatch.alarm_evaluator import AlarmEvaluator
@@ -46,7 +46,6 @@ def serve(folder: Path, spark: SparkInstallation) -> None:
     SqsEventSources(permissions).install()
     TargetPermissions(permissions).install()
     batch_service.install()
-    missing_tag_operations.install()
     athena_query_refusal.install()
     StateMachineTasks(permissions, batch_service, GlueJobRuns(folder, spark).run).install()
     retry_delays.install()

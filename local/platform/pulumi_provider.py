@@ -34,7 +34,6 @@ from local.platform.resource_operations import (
     ResourceOperations,
     describe_failure,
     list_deletion_calls,
-    list_map_keys,
     permits_content_deletion,
 )
 from local.preview.botocore_input_checks import find_invalid_values
@@ -179,7 +178,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         self._refuse_if_cancelled(context)
         values = ResourceValues(new_inputs, request.id, outputs)
         try:
-            self._operations.update(driver, values, change, list_map_keys(old_inputs))
+            self._operations.update(driver, values, change)
         except OPERATION_ERRORS as error:
             properties = _with_outputs(request.news, {**values.outputs, PENDING: sorted(change.changed)})
             _abort_unfinished(context, error, request.id, properties)

@@ -39,10 +39,7 @@ DRIVERS = (
         type="aws:bedrock/agentcoreMemory:AgentcoreMemory",
         service="bedrock-agentcore-control",
         create=(DriverCall("CreateMemory", {"name": "name", "tags": "tags", **MEMORY}),),
-        update=(
-            DriverCall("UpdateMemory", {"memoryId": "id", **MEMORY}),
-            DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"}),
-        ),
+        update=(DriverCall("UpdateMemory", {"memoryId": "id", **MEMORY}),),
         delete=(DriverCall("DeleteMemory", {"memoryId": "id"}),),
         id=from_response("CreateMemory", "memory.id"),
         outputs={"arn": from_response("CreateMemory", "memory.arn")},

@@ -16,7 +16,6 @@ PLAN_RENAMES = {
 """Names of a plan's members in the API, by their names in Pulumi."""
 SELECTION_RENAMES = {"type": "ConditionType", "key": "ConditionKey", "value": "ConditionValue"}
 """Names of a selection's members in the API, by their names in Pulumi."""
-TAG = DriverCall("TagResource", {"ResourceArn": "arn", "Tags": "tags"})
 
 
 DRIVERS = (
@@ -24,7 +23,6 @@ DRIVERS = (
         type="aws:backup/vault:Vault",
         service="backup",
         create=(DriverCall("CreateBackupVault", {"BackupVaultName": "name", "BackupVaultTags": "tags"}),),
-        update=(TAG,),
         delete=(DriverCall("DeleteBackupVault", {"BackupVaultName": "name"}),),
         id="name",
         outputs={"arn": from_response("CreateBackupVault", "BackupVaultArn")},
@@ -46,7 +44,6 @@ DRIVERS = (
                 {"BackupPlanId": "id", "BackupPlan.BackupPlanName": "name", "BackupPlan.Rules": "rules"},
                 nested_renames=PLAN_RENAMES,
             ),
-            TAG,
         ),
         delete=(DriverCall("DeleteBackupPlan", {"BackupPlanId": "id"}),),
         id=from_response("CreateBackupPlan", "BackupPlanId"),

@@ -32,7 +32,6 @@ QUEUE = {
 """Parameters of the calls that create and update a job queue, each with its Pulumi property."""
 container_properties = computed_from("containerProperties")(json.loads)
 """The container properties as an object. In Pulumi they are a JSON text."""
-TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
 
 
 def _previous_revision(values: ResourceValues) -> Any:
@@ -67,7 +66,7 @@ DRIVERS = (
                 {"computeEnvironmentName": name_or_prefixed, "type": "type", **ENVIRONMENT, "tags": "tags"},
             ),
         ),
-        update=(DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", **ENVIRONMENT}), TAG),
+        update=(DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", **ENVIRONMENT}),),
         # AWS Batch refuses to delete an enabled compute environment or job queue, so each is disabled first.
         delete=(
             DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", "state": constant("DISABLED")}),
@@ -83,7 +82,7 @@ DRIVERS = (
         type="aws:batch/jobQueue:JobQueue",
         service="batch",
         create=(DriverCall("CreateJobQueue", {"jobQueueName": "name", **QUEUE, "tags": "tags"}),),
-        update=(DriverCall("UpdateJobQueue", {"jobQueue": "id", **QUEUE}), TAG),
+        update=(DriverCall("UpdateJobQueue", {"jobQueue": "id", **QUEUE}),),
         delete=(
             DriverCall("UpdateJobQueue", {"jobQueue": "id", "state": constant("DISABLED")}),
             DriverCall("DeleteJobQueue", {"jobQueue": "id"}),

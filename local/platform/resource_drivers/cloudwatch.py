@@ -8,9 +8,7 @@ from local.platform.driver_model.driver import (
     DriverCall,
     ResourceValues,
     Source,
-    from_template,
 )
-from local.preview.preview_provider import ACCOUNT, REGION
 
 
 def _dimensions(values: ResourceValues) -> list[dict[str, object]]:
@@ -35,7 +33,6 @@ ALARM: dict[str, Source] = {
     "OKActions": "okActions",
 }
 """Parameters of the call that creates and updates an alarm, each with its Pulumi property."""
-ALARM_ARN = from_template(f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{{name}}")
 
 PUT_DASHBOARD = DriverCall("PutDashboard", {"DashboardName": "dashboardName", "DashboardBody": "dashboardBody"})
 
@@ -57,18 +54,12 @@ PUT_FILTER = DriverCall(
     nested_renames={"name": "metricName", "namespace": "metricNamespace", "value": "metricValue"},
 )
 
-LOG_GROUP_ARN = from_template(f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{name}}")
-
 DRIVERS = (
     Driver(
         type="aws:cloudwatch/metricAlarm:MetricAlarm",
         service="cloudwatch",
         create=(DriverCall("PutMetricAlarm", {**ALARM, "Tags": "tags"}),),
-        # PutMetricAlarm sets tags only when it creates the alarm, so an update needs TagResource.
-        update=(
-            DriverCall("PutMetricAlarm", ALARM),
-            DriverCall("TagResource", {"ResourceARN": ALARM_ARN, "Tags": "tags"}),
-        ),
+        update=(DriverCall("PutMetricAlarm", ALARM),),
         delete=(DriverCall("DeleteAlarms", {"AlarmNames": "name"}),),
         id="name",
     ),
@@ -87,7 +78,7 @@ DRIVERS = (
             DriverCall("CreateLogGroup", {"logGroupName": "name", "kmsKeyId": "kmsKeyId", "tags": "tags"}),
             PUT_RETENTION,
         ),
-        update=(PUT_RETENTION, DriverCall("TagResource", {"resourceArn": LOG_GROUP_ARN, "tags": "tags"})),
+        update=(PUT_RETENTION,),
         delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
         id="name",
     ),

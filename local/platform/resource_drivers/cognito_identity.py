@@ -25,10 +25,7 @@ DRIVERS = (
         type="aws:cognito/identityPool:IdentityPool",
         service="cognito-identity",
         create=(DriverCall("CreateIdentityPool", {**POOL, "IdentityPoolTags": "tags"}),),
-        update=(
-            DriverCall("UpdateIdentityPool", {**POOL, "IdentityPoolId": "id"}),
-            DriverCall("TagResource", {"ResourceArn": "arn", "Tags": "tags"}),
-        ),
+        update=(DriverCall("UpdateIdentityPool", {**POOL, "IdentityPoolId": "id"}),),
         delete=(DriverCall("DeleteIdentityPool", {"IdentityPoolId": "id"}),),
         id=from_response("CreateIdentityPool", "IdentityPoolId"),
         outputs={"arn": from_template(f"arn:aws:cognito-identity:{REGION}:{ACCOUNT}:identitypool/{{id}}")},

@@ -76,7 +76,6 @@ DRIVERS = (
         update=(
             DriverCall("UpdateTable", {"TableName": "name", "DeletionProtectionEnabled": "deletionProtectionEnabled"}),
             DriverCall("UpdateTable", {"TableName": "name", "SSESpecification": encryption_specification}),
-            DriverCall("TagResource", {"ResourceArn": "arn", "Tags": "tags"}),
             UPDATE_TTL,
             UPDATE_RECOVERY,
         ),

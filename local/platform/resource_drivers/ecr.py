@@ -6,7 +6,6 @@ The repositories contain no images, because the emulated AWS Batch starts a loca
 from local.platform.driver_model.driver import Driver, DriverCall, from_response, from_template
 from local.preview.preview_provider import ACCOUNT, REGION
 
-TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
 PUT_POLICY = DriverCall("PutLifecyclePolicy", {"repositoryName": "repository", "lifecyclePolicyText": "policy"})
 
 
@@ -40,7 +39,6 @@ DRIVERS = (
                 "PutImageScanningConfiguration",
                 {"repositoryName": "name", "imageScanningConfiguration": "imageScanningConfiguration"},
             ),
-            TAG,
         ),
         delete=(DriverCall("DeleteRepository", {"repositoryName": "name"}),),
         id="name",

@@ -50,8 +50,7 @@ DRIVERS = (
         type="aws:cloudwatch/eventRule:EventRule",
         service="events",
         create=(DriverCall("PutRule", {**RULE, "Tags": "tags"}),),
-        # On AWS, PutRule sets tags only when it creates the rule, so an update needs TagResource.
-        update=(DriverCall("PutRule", RULE), DriverCall("TagResource", {"ResourceARN": "arn", "Tags": "tags"})),
+        update=(DriverCall("PutRule", RULE),),
         delete=(DriverCall("DeleteRule", {"Name": "name"}),),
         id="name",
         outputs={"arn": from_response("PutRule", "RuleArn")},

@@ -8,7 +8,6 @@ from local.platform.driver_model.driver import (
     computed_from,
     from_template,
 )
-from local.preview.preview_provider import ACCOUNT, REGION
 
 JOB = {
     "Description": "description",
@@ -40,12 +39,6 @@ TABLE_INPUT = {
 TABLE_RENAMES = {"serDeInfo": "SerdeInfo"}
 
 
-def _tag(kind: str) -> DriverCall:
-    """Return the call that tags a resource. `kind` is the resource's type in its ARN, for example `job`."""
-    arn = from_template(f"arn:aws:glue:{REGION}:{ACCOUNT}:{kind}/{{name}}")
-    return DriverCall("TagResource", {"ResourceArn": arn, "TagsToAdd": "tags"})
-
-
 @computed_from("connectionProperties")
 def connection_properties(given: dict[str, str] | None) -> dict[str, str]:
     """Return a connection's properties. CreateConnection requires the parameter even if there are none."""
@@ -61,7 +54,6 @@ DRIVERS = (
             DriverCall(
                 "UpdateJob", {"JobName": "name", **{f"JobUpdate.{name}": source for name, source in JOB.items()}}
             ),
-            _tag("job"),
         ),
         delete=(DriverCall("DeleteJob", {"JobName": "name"}),),
         id="name",
@@ -81,7 +73,6 @@ DRIVERS = (
                 },
             ),
         ),
-        update=(_tag("connection"),),
         delete=(DriverCall("DeleteConnection", {"ConnectionName": "name"}),),
         id="name",
     ),
@@ -105,7 +96,6 @@ DRIVERS = (
                 {"DatabaseInput.Name": "name", "DatabaseInput.Description": "description", "Tags": "tags"},
             ),
         ),
-        update=(_tag("database"),),
         delete=(DriverCall("DeleteDatabase", {"Name": "name"}),),
         id="name",
     ),

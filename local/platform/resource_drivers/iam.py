@@ -21,7 +21,6 @@ DRIVERS = (
         ),
         update=(
             DriverCall("UpdateAssumeRolePolicy", {"RoleName": "name", "PolicyDocument": "assumeRolePolicy"}),
-            DriverCall("TagRole", {"RoleName": "name", "Tags": "tags"}),
             DriverCall(
                 "PutRolePermissionsBoundary",
                 {"RoleName": "name", "PermissionsBoundary": "permissionsBoundary"},

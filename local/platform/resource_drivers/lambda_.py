@@ -18,7 +18,6 @@ from local.platform.driver_model.driver import (
     from_response,
     from_template,
 )
-from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.property_value_conversion import Archive, Asset, UnsupportedAsset
 
 
@@ -88,7 +87,6 @@ MAPPING = {
     "ScalingConfig": "scalingConfig",
 }
 """Parameters of the calls that create and update an event source mapping, each with its Pulumi property."""
-MAPPING_ARN = from_template(f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:{{id}}")
 PUT_ASYNCHRONOUS = DriverCall(
     "PutFunctionEventInvokeConfig",
     {
@@ -147,7 +145,6 @@ DRIVERS = (
                 after=("UpdateFunctionCode", "UpdateFunctionConfiguration"),
             ),
             PUT_CONCURRENCY,
-            DriverCall("TagResource", {"Resource": "arn", "Tags": "tags"}),
         ),
         delete=(DriverCall("DeleteFunction", {"FunctionName": "name"}),),
         id="name",
@@ -181,10 +178,7 @@ DRIVERS = (
                 {"FunctionName": "functionName", "EventSourceArn": "eventSourceArn", **MAPPING, "Tags": "tags"},
             ),
         ),
-        update=(
-            DriverCall("UpdateEventSourceMapping", {"UUID": "id", "FunctionName": "functionName", **MAPPING}),
-            DriverCall("TagResource", {"Resource": MAPPING_ARN, "Tags": "tags"}),
-        ),
+        update=(DriverCall("UpdateEventSourceMapping", {"UUID": "id", "FunctionName": "functionName", **MAPPING}),),
         delete=(DriverCall("DeleteEventSourceMapping", {"UUID": "id"}),),
         id=from_response("CreateEventSourceMapping", "UUID"),
     ),

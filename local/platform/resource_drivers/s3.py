@@ -79,7 +79,6 @@ DRIVERS = (
             DriverCall("CreateBucket", {"Bucket": "bucket"}),
             PUT_TAGGING,
         ),
-        update=(PUT_TAGGING,),
         delete=(DriverCall("DeleteBucket", {"Bucket": "bucket"}),),
         id="bucket",
         ignored={"forceDestroy": "no call has it as a parameter, but `content_deletion` reads it"},

@@ -16,7 +16,6 @@ DRIVERS = (
         type="aws:sns/topic:Topic",
         service="sns",
         create=(DriverCall("CreateTopic", {"Name": "name", "Tags": "tags"}),),
-        update=(DriverCall("TagResource", {"ResourceArn": "id", "Tags": "tags"}),),
         delete=(DriverCall("DeleteTopic", {"TopicArn": "id"}),),
         id=from_response("CreateTopic", "TopicArn"),
         outputs={"arn": from_response("CreateTopic", "TopicArn")},

@@ -42,10 +42,7 @@ DRIVERS = (
         type="aws:sqs/queue:Queue",
         service="sqs",
         create=(DriverCall("CreateQueue", {"QueueName": "name", "tags": "tags", **ATTRIBUTES}),),
-        update=(
-            DriverCall("SetQueueAttributes", {"QueueUrl": "id", **ATTRIBUTES}),
-            DriverCall("TagQueue", {"QueueUrl": "id", "Tags": "tags"}),
-        ),
+        update=(DriverCall("SetQueueAttributes", {"QueueUrl": "id", **ATTRIBUTES}),),
         delete=(DriverCall("DeleteQueue", {"QueueUrl": "id"}),),
         id=from_response("CreateQueue", "QueueUrl"),
         outputs={"url": from_response("CreateQueue", "QueueUrl")},

@@ -30,12 +30,7 @@ DRIVERS = (
         type="aws:ssm/parameter:Parameter",
         service="ssm",
         create=(DriverCall("PutParameter", {**PARAMETER, "Tags": "tags"}),),
-        update=(
-            DriverCall("PutParameter", {**PARAMETER, "Overwrite": constant(True)}),
-            DriverCall(
-                "AddTagsToResource", {"ResourceType": constant("Parameter"), "ResourceId": "name", "Tags": "tags"}
-            ),
-        ),
+        update=(DriverCall("PutParameter", {**PARAMETER, "Overwrite": constant(True)}),),
         delete=(DriverCall("DeleteParameter", {"Name": "name"}),),
         id="name",
         outputs={"arn": ComputedValue(_arn, ("name",)), "version": from_response("PutParameter", "Version")},

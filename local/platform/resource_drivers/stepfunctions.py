@@ -34,10 +34,7 @@ DRIVERS = (
         type="aws:sfn/stateMachine:StateMachine",
         service="stepfunctions",
         create=(DriverCall("CreateStateMachine", {"name": "name", "type": "type", **MACHINE, "tags": "tags"}),),
-        update=(
-            DriverCall("UpdateStateMachine", {"stateMachineArn": "id", **MACHINE}),
-            DriverCall("TagResource", {"resourceArn": "id", "tags": "tags"}),
-        ),
+        update=(DriverCall("UpdateStateMachine", {"stateMachineArn": "id", **MACHINE}),),
         delete=(DriverCall("DeleteStateMachine", {"stateMachineArn": "id"}),),
         id=from_response("CreateStateMachine", "stateMachineArn"),
         outputs={"arn": from_response("CreateStateMachine", "stateMachineArn")},

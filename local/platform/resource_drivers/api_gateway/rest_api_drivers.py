@@ -91,7 +91,6 @@ def _url(values: ResourceValues) -> Any:
 STAGE = {"restApiId": "restApi", "stageName": "stageName"}
 """Parameters that identify a stage, each with its Pulumi property."""
 UPDATE_SETTINGS = DriverCall("UpdateStage", {**STAGE, "patchOperations": put_method_settings})
-TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
 
 DRIVERS = (
     Driver(
@@ -109,7 +108,6 @@ DRIVERS = (
                 },
             ),
         ),
-        update=(TAG,),
         delete=(DriverCall("DeleteRestApi", {"restApiId": "id"}),),
         id=from_response("CreateRestApi", "id"),
         outputs={
@@ -137,7 +135,6 @@ DRIVERS = (
         update=(
             DriverCall("UpdateStage", {**STAGE, "patchOperations": access_log}),
             DriverCall("UpdateStage", {**STAGE, "patchOperations": tracing}),
-            TAG,
         ),
         delete=(DriverCall("DeleteStage", STAGE),),
         id=from_template("ags-{restApi}-{stageName}"),
@@ -162,7 +159,6 @@ DRIVERS = (
                 "CreateApiKey", {"name": "name", "description": "description", "enabled": "enabled", "tags": "tags"}
             ),
         ),
-        update=(TAG,),
         delete=(DriverCall("DeleteApiKey", {"apiKey": "id"}),),
         id=from_response("CreateApiKey", "id"),
         outputs={"arn": from_template(f"{ARN}/apikeys/{{id}}")},
@@ -183,7 +179,6 @@ DRIVERS = (
                 },
             ),
         ),
-        update=(TAG,),
         delete=(DriverCall("DeleteUsagePlan", {"usagePlanId": "id"}),),
         id=from_response("CreateUsagePlan", "id"),
         outputs={"arn": from_template(f"{ARN}/usageplans/{{id}}")},

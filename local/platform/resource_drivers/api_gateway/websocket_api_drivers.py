@@ -64,7 +64,6 @@ STAGE = {
     "AccessLogSettings": "accessLogSettings",
     "DefaultRouteSettings": "defaultRouteSettings",
 }
-TAG = DriverCall("TagResource", {"ResourceArn": "arn", "Tags": "tags"})
 
 DRIVERS = (
     Driver(
@@ -79,7 +78,7 @@ DRIVERS = (
         type="aws:apigatewayv2/api:Api",
         service="apigatewayv2",
         create=(DriverCall("CreateApi", {**API, "ProtocolType": "protocolType", "Tags": "tags"}),),
-        update=(DriverCall("UpdateApi", {**API, "ApiId": "id"}), TAG),
+        update=(DriverCall("UpdateApi", {**API, "ApiId": "id"}),),
         delete=(DriverCall("DeleteApi", {"ApiId": "id"}),),
         id=from_response("CreateApi", "ApiId"),
         outputs={
@@ -126,7 +125,7 @@ DRIVERS = (
         type="aws:apigatewayv2/stage:Stage",
         service="apigatewayv2",
         create=(DriverCall("CreateStage", {**STAGE, "Tags": "tags"}),),
-        update=(DriverCall("UpdateStage", STAGE), TAG),
+        update=(DriverCall("UpdateStage", STAGE),),
         delete=(DriverCall("DeleteStage", {"ApiId": "apiId", "StageName": "name"}),),
         id="name",
         outputs={"arn": from_template(f"{ARN}/apis/{{apiId}}/stages/{{name}}")},
