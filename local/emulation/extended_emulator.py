@@ -6,11 +6,9 @@ from pathlib import Path
 from ministack import app
 from ministack.services import lambda_svc
 
-from local.emulation import athena_query_refusal, get_private, in_process_services
+from local.emulation import athena_query_refusal, disabled_alarm_evaluation, get_private, in_process_services
 from local.emulation.api_gateway import invoke_url_refusals, rest_api_corrections, websocket_api_corrections
 from local.emulation.batch.batch_service import BatchService
-from local.emulation.cloudwatch.alarm_evaluator import AlarmEvaluator
-from local.emulation.cloudwatch.service_metrics import ServiceMetrics
 from local.emulation.cognito import guest_credential_corrections
 from local.emulation.event_bridge.target_permissions import TargetPermissions
 from local.emulation.glue.glue_job_runs import GlueJobRuns
@@ -47,21 +45,12 @@ def serve(folder: Path, spark: SparkInstallation) -> None:
     TargetPermissions(permissions).install()
     batch_service.install()
     athena_query_refusal.install()
+    disabled_alarm_evaluation.install()
     StateMachineTasks(permissions, batch_service, GlueJobRuns(folder, spark).run).install()
     retry_delays.install()
     invoke_url_refusals.install()
     rest_api_corrections.install()
     websocket_api_corrections.install()
     object_version_corrections.install()
-    install_alarms()
     in_process_services.install(permissions)
     app.main()
-
-
-def install_alarms() -> None:
-    """Publish the metrics of the emulated services, and evaluate the alarms on them."""
-    evaluator = AlarmEvaluator()
-    metrics = ServiceMetrics(evaluator.wake)
-    metrics.install()
-    evaluator.install()
-    evaluator.start(metrics.sample_queues)
