@@ -1,12 +1,10 @@
 """Runs the emulator with all extensions of `local/emulation` that belong in its process."""
 
-import os
 from pathlib import Path
 
 from ministack import app
-from ministack.services import lambda_svc
 
-from local.emulation import athena_query_refusal, disabled_alarm_evaluation, get_private, in_process_services
+from local.emulation import athena_query_refusal, disabled_alarm_evaluation, in_process_services
 from local.emulation.api_gateway import invoke_url_refusals, rest_api_corrections, websocket_api_corrections
 from local.emulation.batch.batch_service import BatchService
 from local.emulation.cognito import guest_credential_corrections
@@ -18,7 +16,6 @@ from local.emulation.iam.decision_log import DecisionRecorder
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.lambda_ import async_invocation_corrections, state_transition_delay, worker_process_corrections
 from local.emulation.lambda_.sqs_polling_corrections import SqsEventSources
-from local.emulation.lambda_.worker_limit import WorkerLimit, compute_worker_limit
 from local.emulation.s3 import object_version_corrections
 from local.emulation.step_functions import retry_delays
 from local.emulation.step_functions.state_machine_tasks import StateMachineTasks
@@ -38,8 +35,6 @@ def serve(folder: Path, spark: SparkInstallation) -> None:
     permissions.install()
     worker_process_corrections.install()
     state_transition_delay.install()
-    workers = compute_worker_limit(get_private(lambda_svc, "_memory_budget_bytes")())
-    WorkerLimit(workers, max_starting=os.cpu_count() or 1).install()
     async_invocation_corrections.install()
     SqsEventSources(permissions).install()
     TargetPermissions(permissions).install()
