@@ -5,7 +5,7 @@ from pathlib import Path
 from ministack import app
 
 from local.emulation import athena_query_refusal, disabled_alarm_evaluation, in_process_services
-from local.emulation.api_gateway import invoke_url_refusals, rest_api_corrections, websocket_api_corrections
+from local.emulation.api_gateway import rest_api_corrections, websocket_api_corrections
 from local.emulation.batch.batch_service import BatchService
 from local.emulation.cognito import guest_credential_corrections
 from local.emulation.event_bridge.target_permissions import TargetPermissions
@@ -43,7 +43,6 @@ def serve(folder: Path, spark: SparkInstallation) -> None:
     disabled_alarm_evaluation.install()
     StateMachineTasks(permissions, batch_service, GlueJobRuns(folder, spark).run).install()
     retry_delays.install()
-    invoke_url_refusals.install()
     rest_api_corrections.install()
     websocket_api_corrections.install()
     object_version_corrections.install()
