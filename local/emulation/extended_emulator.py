@@ -17,7 +17,6 @@ from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.lambda_ import async_invocation_corrections, state_transition_delay, worker_process_corrections
 from local.emulation.lambda_.sqs_polling_corrections import SqsEventSources
 from local.emulation.s3 import object_version_corrections
-from local.emulation.step_functions import retry_delays
 from local.emulation.step_functions.state_machine_tasks import StateMachineTasks
 
 
@@ -42,7 +41,6 @@ def serve(folder: Path, spark: SparkInstallation) -> None:
     athena_query_refusal.install()
     disabled_alarm_evaluation.install()
     StateMachineTasks(permissions, batch_service, GlueJobRuns(folder, spark).run).install()
-    retry_delays.install()
     rest_api_corrections.install()
     websocket_api_corrections.install()
     object_version_corrections.install()
