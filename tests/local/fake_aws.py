@@ -44,7 +44,7 @@ DRIVERS: Drivers = {
         type=GROUP,
         service="logs",
         create=(
-            DriverCall("CreateLogGroup", {"logGroupName": "name", "tags": "labels", "kmsKeyId": "key"}),
+            DriverCall("CreateLogGroup", {"logGroupName": "name", "kmsKeyId": "key"}),
             SET_RETENTION,
         ),
         update=(SET_RETENTION,),
