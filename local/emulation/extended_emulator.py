@@ -1,16 +1,12 @@
 """Runs the emulator with all extensions of `local/emulation` that belong in its process."""
 
-import os
 from pathlib import Path
 
 from ministack import app
-from ministack.services import lambda_svc
 
-from local.emulation import athena_query_refusal, get_private, in_process_services, missing_tag_operations
-from local.emulation.api_gateway import invoke_url_refusals, rest_api_corrections, websocket_api_corrections
+from local.emulation import athena_query_refusal, disabled_alarm_evaluation, in_process_services
+from local.emulation.api_gateway import rest_api_corrections, websocket_api_corrections
 from local.emulation.batch.batch_service import BatchService
-from local.emulation.cloudwatch.alarm_evaluator import AlarmEvaluator
-from local.emulation.cloudwatch.service_metrics import ServiceMetrics
 from local.emulation.cognito import guest_credential_corrections
 from local.emulation.event_bridge.target_permissions import TargetPermissions
 from local.emulation.glue.glue_job_runs import GlueJobRuns
@@ -20,9 +16,7 @@ from local.emulation.iam.decision_log import DecisionRecorder
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.lambda_ import async_invocation_corrections, state_transition_delay, worker_process_corrections
 from local.emulation.lambda_.sqs_polling_corrections import SqsEventSources
-from local.emulation.lambda_.worker_limit import WorkerLimit, compute_worker_limit
 from local.emulation.s3 import object_version_corrections
-from local.emulation.step_functions import retry_delays
 from local.emulation.step_functions.state_machine_tasks import StateMachineTasks
 
 
@@ -40,29 +34,15 @@ def serve(folder: Path, spark: SparkInstallation) -> None:
     permissions.install()
     worker_process_corrections.install()
     state_transition_delay.install()
-    workers = compute_worker_limit(get_private(lambda_svc, "_memory_budget_bytes")())
-    WorkerLimit(workers, max_starting=os.cpu_count() or 1).install()
     async_invocation_corrections.install()
     SqsEventSources(permissions).install()
     TargetPermissions(permissions).install()
     batch_service.install()
-    missing_tag_operations.install()
     athena_query_refusal.install()
+    disabled_alarm_evaluation.install()
     StateMachineTasks(permissions, batch_service, GlueJobRuns(folder, spark).run).install()
-    retry_delays.install()
-    invoke_url_refusals.install()
     rest_api_corrections.install()
     websocket_api_corrections.install()
     object_version_corrections.install()
-    install_alarms()
     in_process_services.install(permissions)
     app.main()
-
-
-def install_alarms() -> None:
-    """Publish the metrics of the emulated services, and evaluate the alarms on them."""
-    evaluator = AlarmEvaluator()
-    metrics = ServiceMetrics(evaluator.wake)
-    metrics.install()
-    evaluator.install()
-    evaluator.start(metrics.sample_queues)

@@ -49,6 +49,9 @@ STOP_SECONDS = 10
 """Maximum time until a killed emulator has ended."""
 JOB_LOGS = ("batch.log", "glue.log", spark_installation.LOG)
 """Logs of Batch jobs, Glue jobs and the installation of Spark. They stay until the next start."""
+LAMBDA_PROCESS_BYTES = 40 * 1024**2
+"""Assumed memory of the process of a Lambda invocation. With the AWS SDK it takes 26 to 40 MB."""
+MIN_CONCURRENCY, MAX_CONCURRENCY = 16, 64
 KEEP_RUNNING = b"keep\n"
 """Line for the launcher's standard input. Without this line, the launcher ends together with the process that
 started it."""
@@ -204,9 +207,9 @@ def _environment(home: Path, port: int) -> dict[str, str]:
         "AUTH": "true",
         "LOG_LEVEL": "INFO",
         "LAMBDA_EXECUTOR": "local",
-        # The default quota of an AWS account. `worker_limit.py` limits the number of processes instead: an invocation
-        # waits for a free process, whereas the emulator would reject it.
-        "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
+        "LAMBDA_ACCOUNT_CONCURRENCY": str(
+            compute_lambda_concurrency(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        ),
         # Wait states and retry intervals of Step Functions take 2 % of their usual time. Timeouts are unchanged.
         "SFN_WAIT_SCALE": "0.02",
         # This project does not use these listeners. The first one would listen on all network interfaces.
@@ -215,6 +218,15 @@ def _environment(home: Path, port: int) -> dict[str, str]:
         # This socket does not exist, so the user's containers are never touched.
         "DOCKER_HOST": f"unix://{home / 'no-docker'}",
     }
+
+
+def compute_lambda_concurrency(memory_bytes: int) -> int:
+    """Return the maximum number of concurrent Lambda invocations on a machine with this memory.
+
+    The emulator executes each in a process of its own, and throttles further ones. A quarter of the memory is for these
+    processes.
+    """
+    return max(MIN_CONCURRENCY, min(MAX_CONCURRENCY, memory_bytes // 4 // LAMBDA_PROCESS_BYTES))
 
 
 def _await_health(emulator: Emulator, process: "subprocess.Popen[bytes]") -> None:

@@ -23,7 +23,6 @@ from local.platform.resource_operations import (
     ResourceOperations,
     describe_failure,
     list_deletion_calls,
-    list_map_keys,
     permits_content_deletion,
 )
 from local.platform.state import NO_HASH, PlatformState, ResourceEntry, ResourceStatus
@@ -144,8 +143,8 @@ class Engine:
         """
         values = ResourceValues(resource.inputs, entry.id if entry else "", dict(entry.outputs) if entry else {})
         if entry is not None:
-            self._state.put(resource.urn, _to_updating_entry(entry, change, resource))
-            self._operations.update(driver, values, change, entry.keys)
+            self._state.put(resource.urn, _to_updating_entry(entry, change))
+            self._operations.update(driver, values, change)
         else:
             self._state.put(resource.urn, _to_entry(resource, hashes, values, ResourceStatus.MAKING, driver))
             try:
@@ -214,7 +213,6 @@ def _to_entry(
         type=resource.type,
         status=status,
         inputs=hashes,
-        keys=list_map_keys(resource.inputs),
         id=values.id,
         outputs=values.outputs,
         depends_on=tuple(sorted(resource.depends_on)),
@@ -224,16 +222,9 @@ def _to_entry(
     )
 
 
-def _to_updating_entry(entry: ResourceEntry, change: ResourceChange, resource: Resource) -> ResourceEntry:
-    """Return the entry of a resource for the time of an update.
-
-    The changed properties have no hashes. A map has its old and its new keys, because after an interruption the service
-    may have any of them.
-    """
-    keys = {name: sorted({*entry.keys.get(name, ()), *new}) for name, new in list_map_keys(resource.inputs).items()}
-    return replace(
-        entry, inputs={**entry.inputs, **dict.fromkeys(change.changed, NO_HASH)}, keys={**entry.keys, **keys}
-    )
+def _to_updating_entry(entry: ResourceEntry, change: ResourceChange) -> ResourceEntry:
+    """Return the entry of a resource for the time of an update. The changed properties have no hashes."""
+    return replace(entry, inputs={**entry.inputs, **dict.fromkeys(change.changed, NO_HASH)})
 
 
 def _find_missing_values(resource: Resource) -> Iterator[str]:

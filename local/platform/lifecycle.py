@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from local import CannotRun
-from local.emulation.cloudwatch.available_metrics import metric_label, why_not_evaluated
 from local.emulation.glue import spark_installation
 from local.emulation.identity_provider import token_url
 from local.emulation.speech.tone_words import TONES_ONLY
@@ -75,10 +74,6 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
                     report.print_line("recorded only, because the emulator lacks the service or the feature:")
                     for kind in recorded:
                         report.print_line(f"  {kind}: {RECORDED_ONLY[kind].reason}")
-                if unevaluated := list_unevaluated_metrics(deployed.graph):
-                    report.print_line("alarms that are not evaluated, because their metric does not exist here:")
-                    for line in unevaluated:
-                        report.print_line(f"  {line}")
                 findings = list_deployed_findings(config, deployed.graph)
                 resources = format_count(len(deployed.graph.customs()), "resource")
                 report.print_line(f"{resources}: {report.summary()}; the local platform is up")
@@ -161,20 +156,6 @@ def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFind
         pack.policies()  # configures the pack
         findings = pack.analyze(graph)
     return [finding for finding in findings if finding.level in {"mandatory", UNDECIDED}]
-
-
-def list_unevaluated_metrics(graph: Graph) -> list[str]:
-    """Return a line for each metric whose alarms are not evaluated here, with the reason and the alarms' names."""
-    alarms_by_metric: dict[tuple[str, str], list[str]] = {}
-    for alarm in graph.customs():
-        if alarm.kind == "MetricAlarm":
-            metric = (alarm.inputs["namespace"], alarm.inputs["metricName"])
-            alarms_by_metric.setdefault(metric, []).append(alarm.inputs["name"])
-    return sorted(
-        f"{metric_label(*metric)}: {reason} ({', '.join(sorted(names))})"
-        for metric, names in alarms_by_metric.items()
-        if (reason := why_not_evaluated(*metric))
-    )
 
 
 def deploy(config: StackConfig, running: Emulator, progress: Progress) -> DeployedPlatform:

@@ -1,4 +1,4 @@
-"""Pulumi provider with which the Pulumi CLI creates, reads, changes and deletes resources on the emulator.
+"""Pulumi provider with which the Pulumi CLI creates, changes and deletes resources on the emulator.
 
 The CLI calls a provider over gRPC. This provider takes the place of the AWS provider, and uses the same drivers and
 operations as `make up`. It has no state of its own: the CLI saves inputs and outputs of a resource, and sends them with
@@ -19,7 +19,6 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from local.platform.driver_model.driver import Driver, ResourceValues
-from local.platform.driver_model.resource_reading import read_inputs
 from local.platform.driver_model.service_shapes import ShapeMismatch
 from local.platform.emulator_clients import Clients
 from local.platform.resource_change_planning import (
@@ -35,7 +34,6 @@ from local.platform.resource_operations import (
     ResourceOperations,
     describe_failure,
     list_deletion_calls,
-    list_map_keys,
     permits_content_deletion,
 )
 from local.preview.botocore_input_checks import find_invalid_values
@@ -48,7 +46,6 @@ from local.preview.property_value_conversion import (
     Secret,
     convert_items,
     to_python_properties,
-    to_wire_value,
 )
 
 INCOMPLETE = "__incomplete"
@@ -162,24 +159,10 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CreateResponse(id=values.id, properties=_with_outputs(request.properties, values.outputs))
 
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
-        """Return a resource with its current inputs, or nothing if it no longer exists."""
-        driver = self._find_driver(request.urn, context)
+        """Return a resource as the CLI saved it. No service is asked, so a refresh reports no change."""
         if not request.inputs.fields:
             _refuse(context, grpc.StatusCode.UNIMPLEMENTED, "the local platform reads only resources that it created")
-        inputs, properties = to_python_properties(request.inputs), to_python_properties(request.properties)
-        values = ResourceValues(dict(inputs), request.id, _select_outputs(driver, properties))
-        try:
-            current_inputs = read_inputs(driver, self._clients, values)
-        except OPERATION_ERRORS as error:
-            _abort(context, error)
-        if current_inputs is None:
-            return provider_pb2.ReadResponse()
-        response = provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
-        for name in {*inputs, *current_inputs}:
-            if inputs.get(name) != current_inputs.get(name):
-                for struct in (response.inputs, response.properties):
-                    _set_property(struct, name, current_inputs.get(name))
-        return response
+        return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
 
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
         """Change a resource. In a preview, only return its outputs; those that the update would change are unknown."""
@@ -195,7 +178,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         self._refuse_if_cancelled(context)
         values = ResourceValues(new_inputs, request.id, outputs)
         try:
-            self._operations.update(driver, values, change, list_map_keys(old_inputs))
+            self._operations.update(driver, values, change)
         except OPERATION_ERRORS as error:
             properties = _with_outputs(request.news, {**values.outputs, PENDING: sorted(change.changed)})
             _abort_unfinished(context, error, request.id, properties)
@@ -268,13 +251,6 @@ def _with_outputs(inputs: Struct, outputs: Props) -> Struct:
     properties.CopyFrom(inputs)
     properties.update(outputs)
     return properties
-
-
-def _set_property(struct: Struct, name: str, value: Any) -> None:
-    """Set a property in the protocol's format, or remove it if the value is None."""
-    struct.fields.pop(name, None)
-    if value is not None:
-        struct.update({name: to_wire_value(value)})
 
 
 def _abort(context: grpc.ServicerContext, error: BaseException) -> NoReturn:

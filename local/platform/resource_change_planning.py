@@ -12,6 +12,9 @@ replaced by a new one in these cases:
 - An input was removed, and no update call that uses it repeats the operation that creates the resource. Only this
   operation removes the value of an input that it omits.
 
+Changed tags are only recorded in the state: they need no call, and replace no resource, because nothing on the local
+platform reads the tags of an existing resource.
+
 The rules about inputs do not apply to a recorded-only type (`RecordedOnly`), whose resources do not exist on the
 emulator.
 """
@@ -24,6 +27,9 @@ from local.platform.driver_model.driver import Driver, DriverCall, RecordedOnly,
 from local.platform.state import ResourceEntry, ResourceStatus
 from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Resource
+
+TAGS = "tags"
+"""Input with a resource's tags."""
 
 
 class ResourceAction(StrEnum):
@@ -77,7 +83,7 @@ def plan_input_change(driver: Driver, inputs: Props, changed: set[str]) -> Resou
     if isinstance(driver, RecordedOnly):
         # The resource does not exist on the emulator, so the update makes no calls.
         return ResourceChange(ResourceAction.UPDATE, changed=frozenset(changed))
-    updatable: set[str] = set(driver.ignored)  # A change of an ignored property needs no call.
+    updatable = {TAGS, *driver.ignored}  # A change of tags or of an ignored property needs no call.
     imported = driver.property_import
     if imported is not None and inputs.get(imported.property) is not None:
         # The new document, for example a REST API's `body`, will be imported. A removed document cannot be imported.
@@ -89,7 +95,7 @@ def plan_input_change(driver: Driver, inputs: Props, changed: set[str]) -> Resou
             # For example, PublishVersion is made if UpdateFunctionCode is made.
             is_needed = bool(planned_operations & set(call.after))
         else:
-            changed_by_call = _find_changed_by_call(call, driver, inputs, changed)
+            changed_by_call = _find_changed_by_call(call, driver, inputs, changed - {TAGS})
             is_needed = bool(changed_by_call)
             updatable |= changed_by_call
         if is_needed:

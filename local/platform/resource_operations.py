@@ -6,7 +6,7 @@ up` in its state file (`engine.py`), and the Pulumi CLI, which uses `pulumi_prov
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -24,7 +24,6 @@ from local.platform.driver_model.driver import (
     value_at_path,
 )
 from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
-from local.platform.driver_model.untag_calls import adds_tags, make_untag_call, tags_property
 from local.platform.emulator_clients import Clients
 from local.platform.resource_change_planning import ResourceChange
 from local.preview.property_value_conversion import UNKNOWN, Props, Unknown, reveal_secrets
@@ -59,21 +58,9 @@ class ResourceOperations:
         self._import_document(driver, values)
         _read_responses(driver, values)
 
-    def update(
-        self,
-        driver: Driver,
-        values: ResourceValues,
-        change: ResourceChange,
-        old_keys: Mapping[str, Sequence[str]],
-    ) -> None:
-        """Make the calls of an update, and set the outputs that they change in `values`.
-
-        `old_keys` are the previous keys of each input that is a map. They show which tags the program no longer
-        contains. The removal of these tags needs a call of its own.
-        """
+    def update(self, driver: Driver, values: ResourceValues, change: ResourceChange) -> None:
+        """Make the calls of an update, and set the outputs that they change in `values`."""
         for call in change.calls:
-            if adds_tags(call):
-                self._untag(driver, call, values, old_keys.get(tags_property(call), ()))
             if call.is_condition_met(values):
                 self._call(driver, call, values)
         if driver.property_import is not None and driver.property_import.property in change.changed:
@@ -117,12 +104,6 @@ class ResourceOperations:
         if importer is not None and values[importer.property] is not None:
             importer.apply(self._clients(driver.service), values.id, reveal_secrets(values[importer.property]))
 
-    def _untag(self, driver: Driver, call: DriverCall, values: ResourceValues, old_keys: Sequence[str]) -> None:
-        """Remove the tags that the program no longer contains. `call` is the driver's tagging call, which only adds tags."""
-        removing = make_untag_call(driver, call, old_keys, list(values[tags_property(call)] or ()))
-        if removing is not None:
-            self._call(driver, removing, values)
-
     def _wait_for_state(self, driver: Driver, until: AwaitedState, values: ResourceValues) -> None:
         client = self._clients(driver.service)
         parameters = build_parameters(driver, DriverCall(until.operation, until.params), values)
@@ -145,11 +126,6 @@ def list_deletion_calls(driver: Driver, values: ResourceValues) -> tuple[Deletio
 def permits_content_deletion(driver: Driver, inputs: Props) -> bool:
     """Return True if the program permits the deletion of a resource's content, for example by `forceDestroy`."""
     return bool(driver.content_deletion and inputs.get(driver.content_deletion.when))
-
-
-def list_map_keys(inputs: Props) -> dict[str, list[str]]:
-    """Return the keys of each input property that is a map. The next update finds the tags to remove with them."""
-    return {name: sorted(value) for name, value in inputs.items() if isinstance(value, Mapping)}
 
 
 def describe_failure(error: BaseException) -> str:

@@ -54,8 +54,6 @@ class ResourceEntry:
     inputs: Mapping[str, str]
     """Hash of each input, or `NO_HASH` while an update changes the input. After a failed update, `NO_HASH` remains. It
     equals no hash, so the next run sets the input again."""
-    keys: Mapping[str, list[str]] = field(default_factory=dict)
-    """Keys of each input that is a map, such as tags. They show the next update which tags to remove."""
     id: str = ""
     """Physical id, or an empty text before the resource is created."""
     outputs: Props = field(default_factory=dict)

@@ -110,18 +110,6 @@ def to_python_properties(struct: Struct) -> Props:
     return properties
 
 
-def to_wire_value(value: Any) -> Any:
-    """Convert a Python value without unknown values to the wire format. Of an asset or archive, the result has only the hash."""
-    match value:
-        case Secret():
-            return {SIGNATURE: SECRET, "value": to_wire_value(value.value)}
-        case Asset():
-            return {SIGNATURE: ASSET, "hash": value.hash}
-        case Archive():
-            return {SIGNATURE: ARCHIVE, "hash": value.hash}
-    return convert_items(value, to_wire_value)
-
-
 def reveal_secrets(value: Any) -> Any:
     """Return a value with the content of each secret in place of the `Secret`, for example for a request to AWS."""
     if isinstance(value, Secret):

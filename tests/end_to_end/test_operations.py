@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 FUNCTION = "transcription/audio-processor"
 SENTENCE = "we speak in tones and captions come back"
 ALARM = "polyphony-local-transcription-latency-critical"
-"""The only alarm that these tests observe, because other tests set other alarms on purpose."""
+"""The only alarm that the rollouts in these tests observe."""
 
 
 def count_partial_captions(transcription: TranscriptionBackend) -> int:

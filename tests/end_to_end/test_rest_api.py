@@ -155,15 +155,6 @@ def test_every_error_has_the_same_members_and_no_internal_details(
     assert error_status_and_code(notes.request(method, path, body, headers)) == error
 
 
-@pytest.mark.parametrize("position", [-1, -2], ids=["stage", "api"])
-def test_an_unknown_stage_or_api_is_forbidden(notes: NotesClient, position: int) -> None:
-    parts = notes.stack.outputs["open"].split("/")
-    parts[position] = "unknown"
-    answer = send("GET", "/".join([*parts, "notes"]))
-    assert (answer.status, answer.data) == (403, b'{"message":"Forbidden"}')
-    assert answer.headers["x-amzn-ErrorType"] == "ForbiddenException"
-
-
 def test_a_missing_parameter_is_named(notes: NotesClient) -> None:
     answer = notes.request("GET", "/notes")
     assert error_status_and_code(answer) == (400, "MALFORMED")

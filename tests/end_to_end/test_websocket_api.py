@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import pulumi
 import pytest
-from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
@@ -19,10 +18,8 @@ from components.blocks.compute.function import Function
 from components.blocks.iam.grant import Grant
 from components.foundation.api_log_role import ApiLogRole
 from handlers.common.environment import HandlerEnvironment
-from local.emulation.api_gateway.websocket_message_size import FRAME_BYTES
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually
-from local.flows.http_requests import Answer, send
 from tests.end_to_end.small_stack import SmallStack, echo_function, small_stack
 from tests.fake_engine import scope
 
@@ -98,16 +95,15 @@ def ask(client: Connection, **message: Any) -> Any:
 
 
 def register_apis() -> None:
-    """Register three APIs, each with its function, and export their URLs.
+    """Register two APIs, each with its function, and export their URLs.
 
-    The function of the API `muted` may not post to connections. No test connects to the API `unused`.
+    The function of the API `muted` may not post to connections.
     """
     logs = ApiLogRole(scope(layers=[]))
     test_scope = scope(layers=[], prerequisites=[logs.account])
     throttle = Throttle(rate=50, burst=100)
     api = WebSocketApi("live", WebSocketApiArgs(test_scope, "LiveApi", "live", throttle))
     muted = WebSocketApi("muted", WebSocketApiArgs(test_scope, "MutedApi", "live", throttle))
-    unused = WebSocketApi("unused", WebSocketApiArgs(test_scope, "UnusedApi", "live", throttle))
 
     def function(name: str, api: WebSocketApi, *grants: Grant) -> Function:
         values = {"callback_url": api.callback_url}
@@ -116,10 +112,8 @@ def register_apis() -> None:
     keys = ("$connect", "$disconnect", "$default")
     api.serve([*keys, "say", "post", "fail", "malformed", "quiet"], function("echo", api, api.grant_post()))
     muted.serve([*keys, "post"], function("mute", muted))
-    unused.serve(keys, function("idle", unused))
     pulumi.export("url", api.url)
     pulumi.export("muted", muted.url)
-    pulumi.export("unused", unused.url)
 
 
 @pytest.fixture(scope="module")
@@ -215,21 +209,6 @@ def test_the_output_of_functions_is_in_their_logs(echo_client: EchoClient) -> No
     assert [line for line in lines if "canary-message" in line], "a traceback is in the log only"
 
 
-@pytest.mark.parametrize(
-    "message",
-    ["é" * (FRAME_BYTES // 2 + 1), ["x" * FRAME_BYTES] * 4 + ["x"]],
-    ids=["frame with too many bytes but few characters", "message of five frames"],
-)
-def test_a_connection_that_breaks_a_limit_is_closed(echo_client: EchoClient, message: Any) -> None:
-    with echo_client.connect() as client:
-        with suppress(ConnectionClosedError):
-            client.send(message)  # the server may refuse before everything is sent
-        with pytest.raises(ConnectionClosedError) as closed:
-            client.recv(timeout=20)
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1009, "the code for a message that is too big"
-
-
 def test_a_route_without_a_route_response_sends_nothing(echo_client: EchoClient) -> None:
     gateway, ids = echo_client.stack.clients("apigatewayv2"), echo_client.stack.ids
     api, route = ids["ingestion-live-api"], ids["ingestion-live-quiet-route"]
@@ -238,93 +217,6 @@ def test_a_route_without_a_route_response_sends_nothing(echo_client: EchoClient)
     with echo_client.connect() as client:
         client.send(json.dumps({"action": "quiet"}))
         assert ask(client, action="say")["context"]["routeKey"] == "say"
-
-
-@pytest.mark.parametrize("action", ["$connect", "$disconnect"])
-def test_an_action_with_the_name_of_a_lifecycle_route_gets_the_answer_of_the_default_route(
-    echo_client: EchoClient, action: str
-) -> None:
-    with echo_client.connect() as client:
-        assert ask(client, action=action) == {"type": "error"}
-        assert ask(client, action="say")["type"] == "said", "the connection stays open"
-
-
-@dataclass
-class UnusedApi:
-    """WebSocket API to which no test connects, so that its function is never called."""
-
-    stack: SmallStack
-
-    def send(
-        self, method: str = "GET", headers: dict[str, str] | None = None, suffix: str = "", **changes: str
-    ) -> Answer:
-        """Send an HTTP request to the API's stage, or to an address with another API or stage."""
-        address = urlsplit(self.stack.outputs["unused"])
-        *_, api, stage = address.path.split("/")
-        path = f"{changes.get('api', api)}/{changes.get('stage', stage)}{suffix}"
-        url = f"http://{address.netloc}/_aws/execute-api/{path}"
-        return send(method, url, b"{}" if method == "POST" else None, headers)
-
-    def was_called(self) -> bool:
-        """Return True if the API's function was called."""
-        group = "/aws/lambda/polyphony-test-ingestion-idle"
-        return bool(self.stack.clients("logs").filter_log_events(logGroupName=group)["events"])
-
-
-@pytest.fixture
-def unused_api(echo_client: EchoClient) -> Iterator[UnusedApi]:
-    api = UnusedApi(echo_client.stack)
-    yield api
-    assert not api.was_called()
-
-
-HANDSHAKE = {
-    "Connection": "Upgrade",
-    "Upgrade": "websocket",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-}
-
-
-@pytest.mark.parametrize("suffix", ["", "/", "?action=say"])
-@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "DELETE"])
-def test_an_http_request_to_a_websocket_api_calls_no_function(unused_api: UnusedApi, method: str, suffix: str) -> None:
-    answer = unused_api.send(method, suffix=suffix)
-    assert (answer.status, answer.body) == (426, {"message": "Upgrade Required"})
-    assert answer.headers["Upgrade"] == "websocket"
-
-
-@pytest.mark.parametrize("headers", [None, HANDSHAKE], ids=["request", "handshake"])
-@pytest.mark.parametrize(
-    "changes",
-    [{"stage": "other"}, {"stage": "Live"}, {"suffix": "/x"}, {"api": "deadbeef"}, {"api": "no-api"}],
-    ids=str,
-)
-def test_an_address_that_is_no_stage_is_forbidden(
-    unused_api: UnusedApi, changes: dict[str, str], headers: dict[str, str] | None
-) -> None:
-    answer = unused_api.send(headers=headers, **changes)
-    assert (answer.status, answer.data) == (403, b'{"message":"Forbidden"}')
-    assert answer.headers["x-amzn-ErrorType"] == "ForbiddenException"
-
-
-@pytest.mark.parametrize(
-    ("method", "header", "value", "statuses"),
-    [
-        ("GET", "Sec-WebSocket-Key", None, {400}),
-        ("GET", "Sec-WebSocket-Version", "12", {400, 426}),  # the RFC allows both
-        ("GET", "Sec-WebSocket-Version", None, {400, 426}),
-        ("GET", "Connection", "keep-alive", {426}),
-        ("POST", "Upgrade", "websocket", {426}),
-    ],
-)
-def test_an_incomplete_handshake_is_refused(
-    unused_api: UnusedApi, method: str, header: str, value: str | None, statuses: set[int]
-) -> None:
-    """RFC 6455, section 4.2.2, lists the conditions for a handshake."""
-    changed = {**HANDSHAKE, header: value}
-    answer = unused_api.send(method, {name: text for name, text in changed.items() if text is not None})
-    assert answer.status in statuses
 
 
 def test_a_function_without_the_apis_permission_is_not_called(echo_client: EchoClient) -> None:

@@ -15,7 +15,6 @@ from botocore.exceptions import ClientError
 from local.platform.driver_model.driver import (
     Driver,
     DriverCall,
-    ReadCall,
     RecordedOnly,
     constant,
     first_known,
@@ -45,7 +44,7 @@ DRIVERS: Drivers = {
         type=GROUP,
         service="logs",
         create=(
-            DriverCall("CreateLogGroup", {"logGroupName": "name", "tags": "labels", "kmsKeyId": "key"}),
+            DriverCall("CreateLogGroup", {"logGroupName": "name", "kmsKeyId": "key"}),
             SET_RETENTION,
         ),
         update=(SET_RETENTION,),
@@ -76,9 +75,6 @@ DRIVERS: Drivers = {
             )
         },
         changed_by_update={"version": "PublishVersion"},
-        read=(
-            ReadCall("GetFunctionConfiguration", {"FunctionName": "name"}, values_in_result={"text": "Code.ZipFile"}),
-        ),
     ),
     RECORDED_ONLY: RecordedOnly(
         type=RECORDED_ONLY,
@@ -143,8 +139,6 @@ class FakeAws:
             self.resources[name] = {**parameters, "version": 1}
         elif name not in self.resources:
             raise _error(method, "ResourceNotFoundException")
-        elif verb == "get":
-            return {**self.resources[name]}
         elif verb == "delete":
             del self.resources[name]
         elif verb == "publish":

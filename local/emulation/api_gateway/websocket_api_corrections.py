@@ -6,10 +6,6 @@
 - The emulator calls functions without writing logs and without checking reserved concurrency and permissions.
 - It sends tracebacks of functions to clients.
 - It sends a function's answer to the client even if the route has no route response.
-- It accepts messages of any size.
-- It accepts handshakes for unknown stages, and for paths below a stage.
-- If the action in a client's message is `$connect` or `$disconnect`, the emulator calls the function of that route, and
-  the client gets no answer.
 """
 
 import contextvars
@@ -19,13 +15,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hypercorn.protocol import ws_stream  # type: ignore[import-not-found] # the emulator's server
 from ministack.core import concurrency
 from ministack.services import apigateway, apigateway_v1, lambda_svc
 
 from local.emulation import get_private, wrap_function
-from local.emulation.api_gateway.invoke_url_refusals import InvokeRefusal, find_handshake_refusal
-from local.emulation.api_gateway.websocket_message_size import MessageSize
 from local.emulation.api_gateway.websocket_route_answers import (
     FAILED,
     NOT_ADMITTED,
@@ -72,19 +65,10 @@ class ServedConnection:
 _connection: contextvars.ContextVar[ServedConnection] = contextvars.ContextVar("websocket_connection")
 
 
-LIFECYCLE_ROUTES = frozenset(["$connect", "$disconnect"])
-"""Routes that API Gateway calls when a connection begins and ends, and not for messages.
-
-https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-routes.html
-"""
-
-
 def install() -> None:
-    """Replace three functions of `apigateway`, and the server's `ws_stream.WebsocketBuffer`."""
+    """Replace two functions of `apigateway`."""
     wrap_function(apigateway, "handle_websocket", _serve_connection)
-    wrap_function(apigateway, "_evaluate_route_selection", _select_route)
     wrap_function(apigateway, "_invoke_ws_lambda", _call_route)
-    _limit_message_sizes()
 
 
 async def _serve_connection(
@@ -96,11 +80,6 @@ async def _serve_connection(
     path_override: str,
 ) -> None:
     """Serve one connection. Correct the ASGI messages between the emulator's function and the web server."""
-    refusal = find_handshake_refusal(api_id, path_override)
-    if refusal is not None:
-        await receive()  # the handshake
-        await _refuse_handshake(refusal, send)
-        return
     connection = ServedConnection(tuple(scope.get("subprotocols") or ()), int(time.time() * 1000))
     _connection.set(connection)
 
@@ -117,58 +96,7 @@ async def _serve_connection(
             return
         await send(message)
 
-    async def receive_complete() -> Message:
-        message = await receive()
-        while message["type"] == "websocket.receive" and message.get("bytes") is message.get("text") is None:
-            message = await receive()  # an empty message is the rest of a message that was too long
-        return message
-
-    await original(scope, receive_complete, send_corrected, api_id, path_override=path_override)
-
-
-async def _refuse_handshake(refusal: InvokeRefusal, send: Callable[[Message], Awaitable[None]]) -> None:
-    status, headers, body = refusal.response()
-    encoded_headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "websocket.http.response.start", "status": status, "headers": encoded_headers})
-    await send({"type": "websocket.http.response.body", "body": body})
-
-
-def _select_route(original: Any, expression: str, message: str) -> str:
-    """Return the key of the route for a client's message. A client cannot select `$connect` or `$disconnect`."""
-    key: str = original(expression, message)
-    return "$default" if key in LIFECYCLE_ROUTES else key
-
-
-def _limit_message_sizes() -> None:
-    buffer = get_private(ws_stream, "WebsocketBuffer")
-    too_large = get_private(ws_stream, "FrameTooLargeError")
-
-    class SizeLimitedBuffer(buffer):  # type: ignore[misc, valid-type]
-        """Buffer that limits frames and messages in bytes. The server's own buffer limits only messages, in characters.
-
-        If `extend` raises an error, the server closes the connection with code 1009.
-        """
-
-        def __init__(self, max_length: int) -> None:
-            super().__init__(max_length)
-            self._size = MessageSize()
-            self._is_too_long = False
-
-        def extend(self, event: Any) -> None:
-            if self._is_too_long:
-                return  # a second error would prevent the server from handling the client's close frame
-            size = len(event.data.encode() if isinstance(event.data, str) else event.data)
-            self._is_too_long = not self._size.add(size, frame_ends=event.frame_finished)
-            if self._is_too_long:
-                super().clear()
-                raise too_large
-            super().extend(event)
-
-        def clear(self) -> None:
-            super().clear()
-            self._size = MessageSize()
-
-    ws_stream.WebsocketBuffer = SizeLimitedBuffer
+    await original(scope, receive, send_corrected, api_id, path_override=path_override)
 
 
 async def _call_route(  # noqa: PLR0917 - the emulator's signature

@@ -65,11 +65,11 @@ class TargetPermissions:
             return admits_service(arn.split(":")[6], arn, principal, keys)
         if service in {"sqs", "sns"}:
             request = AccessRequest(CALL_ACTIONS[service], arn, {**keys, "aws:SecureTransport": "true"})
-            return policy_admits(read_resource_policy(service, arn), principal, request)
+            return policy_admits(_read_resource_policy(service, arn), principal, request)
         return False
 
 
-def read_resource_policy(service: str, arn: str) -> Mapping[str, Any]:
+def _read_resource_policy(service: str, arn: str) -> Mapping[str, Any]:
     """Return the resource policy of a queue or topic. It is empty if there is no policy or no such resource."""
     holder = (
         get_private(sqs, "_queue_by_arn")(arn) if service == "sqs" else get_private(sns, "_topic_by_arn_any_scope")(arn)

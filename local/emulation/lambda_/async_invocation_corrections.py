@@ -6,7 +6,6 @@
   each attempt its own id.
 - The emulator does not find the reserved concurrency of a function if the caller names a version or an alias.
 
-An invocation also waits for a free worker process (see `worker_limit.py`) until the maximum age of its event.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
 """
 
@@ -18,10 +17,6 @@ from typing import Any
 from ministack.services import eventbridge, lambda_svc
 
 from local.emulation import get_private, wrap_function
-from local.emulation.lambda_.worker_limit import asynchronous_wait_seconds
-
-DEFAULT_EVENT_AGE_SECONDS = 21_600
-"""Lambda's default for the maximum age of an event in its queue."""
 
 _request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("async_request_id", default=None)
 """Request id of all attempts of the current asynchronous invocation, or None during a synchronous one."""
@@ -56,15 +51,13 @@ def _invoke_async(original: Any, record: dict[str, Any], event: Any) -> None:
     if get_private(lambda_svc, "_reserved_concurrency")(function, config) == 0:
         # Lambda does not retry the invocation of a function whose reserved concurrency is 0.
         settings = {**settings, "MaximumRetryAttempts": 0}
-    # The emulator makes all attempts in a thread that gets a copy of this context. So the two context variables that
-    # are set here apply to each attempt.
-    wait = asynchronous_wait_seconds.set(settings.get("MaximumEventAgeInSeconds", DEFAULT_EVENT_AGE_SECONDS))
+    # The emulator makes all attempts in a thread that gets a copy of this context. So the request id that is set here
+    # applies to each attempt.
     request_id = _request_id.set(str(uuid.uuid4()))
     try:
         # If `settings` is empty, the emulator would use the settings of `$LATEST` in `event_invoke_configs`.
         original({**record, "event_invoke_config": settings, "event_invoke_configs": {}}, event)
     finally:
-        asynchronous_wait_seconds.reset(wait)
         _request_id.reset(request_id)
 
 

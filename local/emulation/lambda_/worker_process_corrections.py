@@ -1,11 +1,9 @@
-"""Corrects three faults of the emulator's worker processes, which execute Lambda functions in Python.
+"""Corrects two faults of the emulator's worker processes, which execute Lambda functions in Python.
 
 - The emulator reads the log of an invocation only until no line comes for some milliseconds. So on a busy machine, the
   last lines appear in the log of the next invocation. Here, the worker writes a mark at the end of each log.
 - The emulator reports every raised exception with the error type `Runtime.HandlerError`, so a workflow cannot catch an
   exception by its class. Here, the worker appends the class to the traceback. The error type is read from there.
-- If a worker dies while it starts, the emulator kills the function's other workers too, although they can be executing
-  invocations. Here, only the invocation of the dead worker fails.
 """
 
 import queue
@@ -52,25 +50,7 @@ def install() -> None:
 
     Worker._read_stderr = read_to_the_end  # noqa: SLF001
     Worker._drain_stderr_bounded = _read_log  # noqa: SLF001
-    Worker.invoke = _invoke_alone(get_private(Worker, "invoke"))
     wrap_function(lambda_svc, "_execute_function_warm", _execute_function)
-
-
-def _invoke_alone(invoke: Any) -> Any:
-    """Return a method that calls `invoke`. If `invoke` fails, the method kills only this worker and returns an error
-    result.
-    """
-    end_processes = get_private(lambda_runtime, "kill_workers")
-
-    def invoke_alone(self: Any, *arguments: Any, **keywords: Any) -> dict[str, Any]:
-        try:
-            answer: dict[str, Any] = invoke(self, *arguments, **keywords)
-        except Exception as error:  # noqa: BLE001 # the emulator would kill the other processes of the function
-            end_processes([self])
-            return {"status": "error", "error": str(error)}
-        return answer
-
-    return invoke_alone
 
 
 def _read_log(worker: Any, **_timeouts: float) -> str:

@@ -7,8 +7,8 @@ from botocore.exceptions import ClientError
 
 from local.preview.property_value_conversion import Props, reveal_secrets
 
-NOT_FOUND = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", "404")
-"""Parts of services' error codes for a resource that does not exist. S3 answers to `HeadObject` with the code 404."""
+NOT_FOUND = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist")
+"""Parts of services' error codes for a resource that does not exist."""
 
 
 def call_service(client: Any, operation: str, parameters: Props) -> Props:

@@ -1,4 +1,4 @@
-"""Model of a driver, which lists the AWS service calls that create, change, delete and read the resources of one type.
+"""Model of a driver, which lists the AWS service calls that create, change and delete the resources of one type.
 
 The local platform makes these calls on its AWS emulator. A driver is data: each parameter of a call names the Pulumi
 property from which its value is taken, for example `DriverCall("CreateTopic", {"Name": "name", "Tags": "tags"})`. A
@@ -17,9 +17,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.preview.property_value_conversion import UNKNOWN, Props
-
-WHOLE_RESULT = ""
-"""Path of a property whose value is the whole result of a reading call (`ReadCall.values_in_result`)."""
 
 
 @dataclass
@@ -85,8 +82,8 @@ def from_response(operation: str, path: str, convert: Callable[[Any], Any] = lam
 
 
 def value_at_path(response: Any, path: str) -> Any:
-    """Return the value at a dotted path in a response, or None. An empty path means the whole response."""
-    for part in path.split(".") if path else ():
+    """Return the value at a dotted path in a response, or None."""
+    for part in path.split("."):
         response = response.get(part) if isinstance(response, Mapping) else None
     return response
 
@@ -184,40 +181,6 @@ class AwaitedState:
 
 
 @dataclass(frozen=True)
-class ReadCall:
-    """A service call that reads current properties of a resource, in order to find changes that were made by hand.
-
-    A reading call covers the properties in `values_in_result`. The first reading call of a driver also covers the other
-    properties that a create or update call takes as a parameter (`list_covered_properties`). If the first call has no
-    result, the resource no longer exists.
-    """
-
-    operation: str
-    params: Mapping[str, Source]
-    """Source of each parameter. A property that is a source identifies the resource, so it is not compared."""
-    path: str = ""
-    """Dotted path of the result in the response. Empty if the whole response is the result."""
-    matching_item: tuple[str, str] | None = None
-    """For a result that is a list: a member of its items, and a property of the resource, for example
-    `("AlarmName", "name")`. The item in which both have the same value is the resource."""
-    values_in_result: Mapping[str, str | Callable[[Any], Any]] = field(default_factory=dict)
-    """Dotted path of each property's value in the result, or `WHOLE_RESULT`. A function in place of a path gets the
-    result, and returns the value in Pulumi's form."""
-    returned_only_if_set: tuple[str, ...] = ()
-    """Properties for which the service returns a value only if somebody set it. If the program did not set it, it was
-    set by hand. A value of another property that the program did not set may be the service's default, so it is
-    ignored."""
-    compared_by_hash: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Properties such as code, which are compared by hash: each with the output that has the hash of the deployed content,
-    and the dotted path of the current hash in the result."""
-
-
-def read_tags(operation: str, params: Mapping[str, Source], path: str = "Tags") -> ReadCall:
-    """Return the call that reads a resource's tags, which are at `path` in the response."""
-    return ReadCall(operation, params, values_in_result={"tags": path}, returned_only_if_set=("tags",))
-
-
-@dataclass(frozen=True)
 class DeletionCall:
     """One service call that deletes a resource, with the final parameters."""
 
@@ -254,7 +217,7 @@ class PropertyImport:
 
 @dataclass(frozen=True)
 class Driver:
-    """The calls that create, change, delete and read the resources of one type on the emulator."""
+    """The calls that create, change and delete the resources of one type on the emulator."""
 
     type: str
     """Type of the resource in Pulumi, for example `aws:s3/bucket:Bucket`."""
@@ -277,10 +240,6 @@ class Driver:
     property_import: PropertyImport | None = None
     changed_by_update: Mapping[str, str] = field(default_factory=dict)
     """Outputs that an update changes, each with the operation that changes it."""
-    read: tuple[ReadCall, ...] = ()
-    """Calls that read the current properties. Without them, changes that were made by hand are not found."""
-    not_read: Mapping[str, str] = field(default_factory=dict)
-    """Properties that no reading call covers, each with the reason."""
 
     def unhandled_inputs(self, inputs: Props) -> list[str]:
         """Return the input properties that the driver neither uses nor ignores."""

@@ -152,7 +152,7 @@ def find_member(key: str, shape: StructureShape, renames: Mapping[str, str]) -> 
     return members.get(name) or members.get(f"{name}s") or members.get(name.removesuffix("s"))
 
 
-def find_key_and_value(shape: Shape) -> tuple[str, str] | None:
+def _find_key_and_value(shape: Shape) -> tuple[str, str] | None:
     """Return the names of the two members of a key-value structure such as a tag, or None for another shape."""
     if not isinstance(shape, StructureShape):
         return None
@@ -163,7 +163,7 @@ def find_key_and_value(shape: Shape) -> tuple[str, str] | None:
 
 def _fit_list(value: Any, shape: ListShape, renames: Mapping[str, str], path: str) -> Any:
     member = shape.member
-    if isinstance(value, Mapping) and (names := find_key_and_value(member)):
+    if isinstance(value, Mapping) and (names := _find_key_and_value(member)):
         # The service takes a map, such as tags, as a list of key-value structures. A map with only the keys `key` and
         # `value` is already such a structure.
         key, content = names

@@ -1,7 +1,6 @@
 """Drivers of all resource types, one module for each AWS service or group of related services.
 
-A driver lists the API calls that create, update, read and delete the resources of one type (`driver_model/driver.py`).
-Some drivers have no reading calls, so changes of these resources by hand are not found.
+A driver lists the API calls that create, update and delete the resources of one type (`driver_model/driver.py`).
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,6 @@
-"""Drivers of AgentCore memories and their strategies: the API calls that create, update, read and delete them.
+"""Drivers of AgentCore memories and their strategies: the API calls that create, update and delete them.
 
-A strategy has no operations of its own: UpdateMemory adds, changes and deletes the strategies of a memory. No
-separate call reads a strategy.
+A strategy has no operations of its own: UpdateMemory adds, changes and deletes the strategies of a memory.
 """
 
 from typing import Any
@@ -10,7 +9,6 @@ from local.platform.driver_model.driver import (
     ComputedValue,
     Driver,
     DriverCall,
-    ReadCall,
     ResourceValues,
     computed_from,
     from_response,
@@ -41,15 +39,10 @@ DRIVERS = (
         type="aws:bedrock/agentcoreMemory:AgentcoreMemory",
         service="bedrock-agentcore-control",
         create=(DriverCall("CreateMemory", {"name": "name", "tags": "tags", **MEMORY}),),
-        update=(
-            DriverCall("UpdateMemory", {"memoryId": "id", **MEMORY}),
-            DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"}),
-        ),
+        update=(DriverCall("UpdateMemory", {"memoryId": "id", **MEMORY}),),
         delete=(DriverCall("DeleteMemory", {"memoryId": "id"}),),
         id=from_response("CreateMemory", "memory.id"),
         outputs={"arn": from_response("CreateMemory", "memory.arn")},
-        read=(ReadCall("GetMemory", {"memoryId": "id"}, "memory"),),
-        not_read={"tags": "the emulator does not return them"},
     ),
     Driver(
         type="aws:bedrock/agentcoreMemoryStrategy:AgentcoreMemoryStrategy",

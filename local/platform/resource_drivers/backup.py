@@ -1,9 +1,9 @@
-"""Drivers of AWS Backup vaults, plans and selections: the API calls that create, update, read and delete them.
+"""Drivers of AWS Backup vaults, plans and selections: the API calls that create, update and delete them.
 
-Only plans are read. The emulator has no region settings of AWS Backup, so no call is made for them (`RecordedOnly`).
+The emulator has no region settings of AWS Backup, so no call is made for them (`RecordedOnly`).
 """
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, RecordedOnly, from_response, read_tags
+from local.platform.driver_model.driver import Driver, DriverCall, RecordedOnly, from_response
 
 PLAN_RENAMES = {
     "schedule": "ScheduleExpression",
@@ -16,7 +16,6 @@ PLAN_RENAMES = {
 """Names of a plan's members in the API, by their names in Pulumi."""
 SELECTION_RENAMES = {"type": "ConditionType", "key": "ConditionKey", "value": "ConditionValue"}
 """Names of a selection's members in the API, by their names in Pulumi."""
-TAG = DriverCall("TagResource", {"ResourceArn": "arn", "Tags": "tags"})
 
 
 DRIVERS = (
@@ -24,7 +23,6 @@ DRIVERS = (
         type="aws:backup/vault:Vault",
         service="backup",
         create=(DriverCall("CreateBackupVault", {"BackupVaultName": "name", "BackupVaultTags": "tags"}),),
-        update=(TAG,),
         delete=(DriverCall("DeleteBackupVault", {"BackupVaultName": "name"}),),
         id="name",
         outputs={"arn": from_response("CreateBackupVault", "BackupVaultArn")},
@@ -46,15 +44,10 @@ DRIVERS = (
                 {"BackupPlanId": "id", "BackupPlan.BackupPlanName": "name", "BackupPlan.Rules": "rules"},
                 nested_renames=PLAN_RENAMES,
             ),
-            TAG,
         ),
         delete=(DriverCall("DeleteBackupPlan", {"BackupPlanId": "id"}),),
         id=from_response("CreateBackupPlan", "BackupPlanId"),
         outputs={"arn": from_response("CreateBackupPlan", "BackupPlanArn")},
-        read=(
-            ReadCall("GetBackupPlan", {"BackupPlanId": "id"}, "BackupPlan"),
-            read_tags("ListTags", {"ResourceArn": "arn"}),
-        ),
     ),
     Driver(
         type="aws:backup/selection:Selection",

@@ -1,5 +1,5 @@
-"""Drivers of AWS Batch compute environments, job queues and job definitions: the API calls that create, update, read
-and delete them. No call reads job definitions.
+"""Drivers of AWS Batch compute environments, job queues and job definitions: the API calls that create, update
+and delete them.
 """
 
 import json
@@ -9,7 +9,6 @@ from local.platform.driver_model.driver import (
     ComputedValue,
     Driver,
     DriverCall,
-    ReadCall,
     ResourceValues,
     computed_from,
     constant,
@@ -33,7 +32,6 @@ QUEUE = {
 """Parameters of the calls that create and update a job queue, each with its Pulumi property."""
 container_properties = computed_from("containerProperties")(json.loads)
 """The container properties as an object. In Pulumi they are a JSON text."""
-TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
 
 
 def _previous_revision(values: ResourceValues) -> Any:
@@ -68,22 +66,13 @@ DRIVERS = (
                 {"computeEnvironmentName": name_or_prefixed, "type": "type", **ENVIRONMENT, "tags": "tags"},
             ),
         ),
-        update=(DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", **ENVIRONMENT}), TAG),
+        update=(DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", **ENVIRONMENT}),),
         # AWS Batch refuses to delete an enabled compute environment or job queue, so each is disabled first.
         delete=(
             DriverCall("UpdateComputeEnvironment", {"computeEnvironment": "id", "state": constant("DISABLED")}),
             DriverCall("DeleteComputeEnvironment", {"computeEnvironment": "id"}),
         ),
         id=from_response("CreateComputeEnvironment", "computeEnvironmentName"),
-        read=(
-            ReadCall(
-                "DescribeComputeEnvironments",
-                {"computeEnvironments": "id"},
-                "computeEnvironments",
-                matching_item=("computeEnvironmentName", "id"),
-            ),
-        ),
-        not_read={"namePrefix": "it never changes, because a compute environment cannot be renamed"},
         outputs={
             "name": from_response("CreateComputeEnvironment", "computeEnvironmentName"),
             "arn": from_response("CreateComputeEnvironment", "computeEnvironmentArn"),
@@ -93,13 +82,12 @@ DRIVERS = (
         type="aws:batch/jobQueue:JobQueue",
         service="batch",
         create=(DriverCall("CreateJobQueue", {"jobQueueName": "name", **QUEUE, "tags": "tags"}),),
-        update=(DriverCall("UpdateJobQueue", {"jobQueue": "id", **QUEUE}), TAG),
+        update=(DriverCall("UpdateJobQueue", {"jobQueue": "id", **QUEUE}),),
         delete=(
             DriverCall("UpdateJobQueue", {"jobQueue": "id", "state": constant("DISABLED")}),
             DriverCall("DeleteJobQueue", {"jobQueue": "id"}),
         ),
         id=from_response("CreateJobQueue", "jobQueueArn"),
-        read=(ReadCall("DescribeJobQueues", {"jobQueues": "id"}, "jobQueues", matching_item=("jobQueueArn", "id")),),
         outputs={"arn": from_response("CreateJobQueue", "jobQueueArn")},
     ),
     Driver(

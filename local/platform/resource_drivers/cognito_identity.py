@@ -1,12 +1,10 @@
 """Drivers of Cognito identity pools, and of the attachments of IAM roles to these pools: the API calls that create,
-update, read and delete them.
+update and delete them.
 """
 
 from local.platform.driver_model.driver import (
-    WHOLE_RESULT,
     Driver,
     DriverCall,
-    ReadCall,
     constant,
     from_response,
     from_template,
@@ -27,14 +25,10 @@ DRIVERS = (
         type="aws:cognito/identityPool:IdentityPool",
         service="cognito-identity",
         create=(DriverCall("CreateIdentityPool", {**POOL, "IdentityPoolTags": "tags"}),),
-        update=(
-            DriverCall("UpdateIdentityPool", {**POOL, "IdentityPoolId": "id"}),
-            DriverCall("TagResource", {"ResourceArn": "arn", "Tags": "tags"}),
-        ),
+        update=(DriverCall("UpdateIdentityPool", {**POOL, "IdentityPoolId": "id"}),),
         delete=(DriverCall("DeleteIdentityPool", {"IdentityPoolId": "id"}),),
         id=from_response("CreateIdentityPool", "IdentityPoolId"),
         outputs={"arn": from_template(f"arn:aws:cognito-identity:{REGION}:{ACCOUNT}:identitypool/{{id}}")},
-        read=(ReadCall("DescribeIdentityPool", {"IdentityPoolId": "id"}),),
     ),
     Driver(
         type="aws:cognito/identityPoolRoleAttachment:IdentityPoolRoleAttachment",
@@ -44,13 +38,5 @@ DRIVERS = (
         # The API has no operation that removes the roles, so an empty map replaces them.
         delete=(DriverCall("SetIdentityPoolRoles", {"IdentityPoolId": "identityPoolId", "Roles": constant({})}),),
         id="identityPoolId",
-        read=(
-            ReadCall(
-                "GetIdentityPoolRoles",
-                {"IdentityPoolId": "identityPoolId"},
-                "Roles",
-                values_in_result={"roles": WHOLE_RESULT},
-            ),
-        ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Drivers of budgets and of the resources of cost anomaly detection: the API calls that create, tag and delete them.
+"""Drivers of budgets and of the resources of cost anomaly detection: the API calls that create and delete them.
 
 The emulator has budgets, but no Cost Explorer. So no call is made for the resources of anomaly detection
 (`RecordedOnly`).
@@ -42,7 +42,6 @@ def notifications(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 monitor_specification = computed_from("monitorSpecification")(json.loads)
 """The expression that selects the monitored costs. In Pulumi it is a JSON text."""
-BUDGET_ARN = from_template(f"arn:aws:budgets::{ACCOUNT}:budget/{{name}}")
 
 DRIVERS = (
     Driver(
@@ -64,8 +63,6 @@ DRIVERS = (
                 },
             ),
         ),
-        # An update can only change the tags. Any other change replaces the budget.
-        update=(DriverCall("TagResource", {"ResourceARN": BUDGET_ARN, "ResourceTags": "tags"}),),
         delete=(DriverCall("DeleteBudget", {"AccountId": constant(ACCOUNT), "BudgetName": "name"}),),
         id="name",
     ),

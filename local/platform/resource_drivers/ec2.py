@@ -20,9 +20,6 @@ def _tags(kind: str) -> dict[str, Source]:
     return {"TagSpecifications.ResourceType": constant(kind), "TagSpecifications.Tags": "tags"}
 
 
-TAG = DriverCall("CreateTags", {"Resources": "id", "Tags": "tags"})
-
-
 RULE: dict[str, Source] = {
     "GroupId": "securityGroupId",
     "IpPermissions.IpProtocol": "ipProtocol",
@@ -40,7 +37,6 @@ def _rule_driver(direction: str) -> Driver:
         type=f"aws:vpc/securityGroup{direction}Rule:SecurityGroup{direction}Rule",
         service="ec2",
         create=(DriverCall(f"AuthorizeSecurityGroup{direction}", {**RULE, **_tags("security-group-rule")}),),
-        update=(TAG,),
         delete=(DriverCall(f"RevokeSecurityGroup{direction}", RULE),),
         id=ComputedValue(_rule_id),
     )
@@ -74,7 +70,6 @@ DRIVERS = (
                 when="enableDnsHostnames",
             ),
         ),
-        update=(TAG,),
         delete=(DriverCall("DeleteVpc", {"VpcId": "id"}),),
         id=from_response("CreateVpc", "Vpc.VpcId"),
     ),
@@ -97,7 +92,7 @@ DRIVERS = (
                 when="mapPublicIpOnLaunch",
             ),
         ),
-        update=(DriverCall("ModifySubnetAttribute", {"SubnetId": "id", **PUBLIC_ADDRESSES}), TAG),
+        update=(DriverCall("ModifySubnetAttribute", {"SubnetId": "id", **PUBLIC_ADDRESSES}),),
         delete=(DriverCall("DeleteSubnet", {"SubnetId": "id"}),),
         id=from_response("CreateSubnet", "Subnet.SubnetId"),
     ),
@@ -108,7 +103,6 @@ DRIVERS = (
             DriverCall("CreateInternetGateway", _tags("internet-gateway")),
             DriverCall("AttachInternetGateway", {"InternetGatewayId": GATEWAY_ID, "VpcId": "vpcId"}, when="vpcId"),
         ),
-        update=(TAG,),
         delete=(
             DriverCall("DetachInternetGateway", {"InternetGatewayId": "id", "VpcId": "vpcId"}),
             DriverCall("DeleteInternetGateway", {"InternetGatewayId": "id"}),
@@ -119,7 +113,6 @@ DRIVERS = (
         type="aws:ec2/routeTable:RouteTable",
         service="ec2",
         create=(DriverCall("CreateRouteTable", {"VpcId": "vpcId", **_tags("route-table")}),),
-        update=(TAG,),
         delete=(DriverCall("DeleteRouteTable", {"RouteTableId": "id"}),),
         id=from_response("CreateRouteTable", "RouteTable.RouteTableId"),
     ),
@@ -134,7 +127,6 @@ DRIVERS = (
         type="aws:ec2/eip:Eip",
         service="ec2",
         create=(DriverCall("AllocateAddress", {"Domain": "domain", **_tags("elastic-ip")}),),
-        update=(TAG,),
         delete=(DriverCall("ReleaseAddress", {"AllocationId": "id"}),),
         id=from_response("AllocateAddress", "AllocationId"),
         outputs={
@@ -156,7 +148,6 @@ DRIVERS = (
                 },
             ),
         ),
-        update=(TAG,),
         delete=(DriverCall("DeleteNatGateway", {"NatGatewayId": "id"}),),
         id=from_response("CreateNatGateway", "NatGateway.NatGatewayId"),
     ),
@@ -198,7 +189,6 @@ DRIVERS = (
                 },
             ),
         ),
-        update=(TAG,),
         delete=(DriverCall("DeleteVpcEndpoints", {"VpcEndpointIds": "id"}),),
         id=from_response("CreateVpcEndpoint", "VpcEndpoint.VpcEndpointId"),
     ),
@@ -216,7 +206,6 @@ DRIVERS = (
                 },
             ),
         ),
-        update=(TAG,),
         delete=(DriverCall("DeleteSecurityGroup", {"GroupId": "id"}),),
         id=from_response("CreateSecurityGroup", "GroupId"),
         ignored={"revokeRulesOnDelete": "the emulator deletes a security group together with its rules"},

@@ -1,12 +1,11 @@
-"""Drivers of ECR repositories and their lifecycle policies: the API calls that create, update, read and delete them.
+"""Drivers of ECR repositories and their lifecycle policies: the API calls that create, update and delete them.
 
 The repositories contain no images, because the emulated AWS Batch starts a local process instead of a container.
 """
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template, read_tags
+from local.platform.driver_model.driver import Driver, DriverCall, from_response, from_template
 from local.preview.preview_provider import ACCOUNT, REGION
 
-TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
 PUT_POLICY = DriverCall("PutLifecyclePolicy", {"repositoryName": "repository", "lifecyclePolicyText": "policy"})
 
 
@@ -40,7 +39,6 @@ DRIVERS = (
                 "PutImageScanningConfiguration",
                 {"repositoryName": "name", "imageScanningConfiguration": "imageScanningConfiguration"},
             ),
-            TAG,
         ),
         delete=(DriverCall("DeleteRepository", {"repositoryName": "name"}),),
         id="name",
@@ -51,16 +49,6 @@ DRIVERS = (
             "repositoryUrl": from_template(f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{{name}}"),
         },
         ignored={"forceDelete": "the repositories of the emulator contain no images"},
-        read=(
-            ReadCall(
-                "DescribeRepositories",
-                {"repositoryNames": "name"},
-                "repositories",
-                matching_item=("repositoryName", "name"),
-            ),
-            read_tags("ListTagsForResource", {"resourceArn": "arn"}, "tags"),
-        ),
-        not_read={"imageTagMutabilityExclusionFilters": "the emulator does not return it"},
     ),
     Driver(
         type="aws:ecr/lifecyclePolicy:LifecyclePolicy",
@@ -69,6 +57,5 @@ DRIVERS = (
         update=(PUT_POLICY,),
         delete=(DriverCall("DeleteLifecyclePolicy", {"repositoryName": "repository"}),),
         id="repository",
-        read=(ReadCall("GetLifecyclePolicy", {"repositoryName": "repository"}),),
     ),
 )

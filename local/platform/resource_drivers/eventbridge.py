@@ -1,8 +1,8 @@
 """Drivers of EventBridge rules, targets and archives, and of EventBridge Scheduler schedules: the API calls that
-create, update, read and delete them.
+create, update and delete them.
 """
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template, read_tags
+from local.platform.driver_model.driver import Driver, DriverCall, from_response, from_template
 
 RULE = {
     "Name": "name",
@@ -50,12 +50,10 @@ DRIVERS = (
         type="aws:cloudwatch/eventRule:EventRule",
         service="events",
         create=(DriverCall("PutRule", {**RULE, "Tags": "tags"}),),
-        # On AWS, PutRule sets tags only when it creates the rule, so an update needs TagResource.
-        update=(DriverCall("PutRule", RULE), DriverCall("TagResource", {"ResourceARN": "arn", "Tags": "tags"})),
+        update=(DriverCall("PutRule", RULE),),
         delete=(DriverCall("DeleteRule", {"Name": "name"}),),
         id="name",
         outputs={"arn": from_response("PutRule", "RuleArn")},
-        read=(ReadCall("DescribeRule", {"Name": "name"}), read_tags("ListTagsForResource", {"ResourceARN": "arn"})),
     ),
     Driver(
         type="aws:cloudwatch/eventTarget:EventTarget",
@@ -64,15 +62,6 @@ DRIVERS = (
         update=(PUT_TARGET,),
         delete=(DriverCall("RemoveTargets", {"Rule": "rule", "Ids": "targetId"}),),
         id=from_template("{rule}-{targetId}"),
-        read=(
-            ReadCall(
-                "ListTargetsByRule",
-                {"Rule": "rule"},
-                "Targets",
-                matching_item=("Id", "targetId"),
-                returned_only_if_set=("input", "roleArn", "deadLetterConfig"),
-            ),
-        ),
     ),
     Driver(
         type="aws:cloudwatch/eventArchive:EventArchive",
@@ -84,7 +73,6 @@ DRIVERS = (
         delete=(DriverCall("DeleteArchive", {"ArchiveName": "name"}),),
         id="name",
         outputs={"arn": from_response("CreateArchive", "ArchiveArn")},
-        read=(ReadCall("DescribeArchive", {"ArchiveName": "name"}),),
     ),
     Driver(
         type="aws:scheduler/schedule:Schedule",
@@ -94,6 +82,5 @@ DRIVERS = (
         delete=(DriverCall("DeleteSchedule", {"Name": "name", "GroupName": "groupName"}),),
         id="name",
         outputs={"arn": from_response("CreateSchedule", "ScheduleArn")},
-        read=(ReadCall("GetSchedule", {"Name": "name", "GroupName": "groupName"}),),
     ),
 )

@@ -1,16 +1,13 @@
 """Drivers of Glue jobs, connections, security configurations, catalog databases and tables: the API calls that create,
-update, read and delete them. No call reads connections or security configurations.
+update and delete them.
 """
 
 from local.platform.driver_model.driver import (
     Driver,
     DriverCall,
-    ReadCall,
     computed_from,
     from_template,
-    read_tags,
 )
-from local.preview.preview_provider import ACCOUNT, REGION
 
 JOB = {
     "Description": "description",
@@ -42,12 +39,6 @@ TABLE_INPUT = {
 TABLE_RENAMES = {"serDeInfo": "SerdeInfo"}
 
 
-def _tag(kind: str) -> DriverCall:
-    """Return the call that tags a resource. `kind` is the resource's type in its ARN, for example `job`."""
-    arn = from_template(f"arn:aws:glue:{REGION}:{ACCOUNT}:{kind}/{{name}}")
-    return DriverCall("TagResource", {"ResourceArn": arn, "TagsToAdd": "tags"})
-
-
 @computed_from("connectionProperties")
 def connection_properties(given: dict[str, str] | None) -> dict[str, str]:
     """Return a connection's properties. CreateConnection requires the parameter even if there are none."""
@@ -63,14 +54,9 @@ DRIVERS = (
             DriverCall(
                 "UpdateJob", {"JobName": "name", **{f"JobUpdate.{name}": source for name, source in JOB.items()}}
             ),
-            _tag("job"),
         ),
         delete=(DriverCall("DeleteJob", {"JobName": "name"}),),
         id="name",
-        read=(
-            ReadCall("GetJob", {"JobName": "name"}, "Job", values_in_result={"connections": "Connections.Connections"}),
-        ),
-        not_read=dict.fromkeys(("executionClass", "executionProperty", "tags"), "the emulator does not return it"),
     ),
     Driver(
         type="aws:glue/connection:Connection",
@@ -87,7 +73,6 @@ DRIVERS = (
                 },
             ),
         ),
-        update=(_tag("connection"),),
         delete=(DriverCall("DeleteConnection", {"ConnectionName": "name"}),),
         id="name",
     ),
@@ -111,13 +96,8 @@ DRIVERS = (
                 {"DatabaseInput.Name": "name", "DatabaseInput.Description": "description", "Tags": "tags"},
             ),
         ),
-        update=(_tag("database"),),
         delete=(DriverCall("DeleteDatabase", {"Name": "name"}),),
         id="name",
-        read=(
-            ReadCall("GetDatabase", {"Name": "name"}, "Database"),
-            read_tags("GetTags", {"ResourceArn": from_template(f"arn:aws:glue:{REGION}:{ACCOUNT}:database/{{name}}")}),
-        ),
     ),
     Driver(
         type="aws:glue/catalogTable:CatalogTable",
@@ -130,6 +110,5 @@ DRIVERS = (
         ),
         delete=(DriverCall("DeleteTable", {"DatabaseName": "databaseName", "Name": "name"}),),
         id=from_template("{databaseName}:{name}"),
-        read=(ReadCall("GetTable", {"DatabaseName": "databaseName", "Name": "name"}, "Table"),),
     ),
 )

@@ -1,6 +1,6 @@
-"""Drivers of IAM roles and their inline policies: the API calls that create, update, read and delete them."""
+"""Drivers of IAM roles and their inline policies: the API calls that create, update and delete them."""
 
-from local.platform.driver_model.driver import Driver, DriverCall, ReadCall, from_response, from_template, read_tags
+from local.platform.driver_model.driver import Driver, DriverCall, from_response, from_template
 
 PUT_POLICY = DriverCall("PutRolePolicy", {"RoleName": "role", "PolicyName": "name", "PolicyDocument": "policy"})
 
@@ -21,7 +21,6 @@ DRIVERS = (
         ),
         update=(
             DriverCall("UpdateAssumeRolePolicy", {"RoleName": "name", "PolicyDocument": "assumeRolePolicy"}),
-            DriverCall("TagRole", {"RoleName": "name", "Tags": "tags"}),
             DriverCall(
                 "PutRolePermissionsBoundary",
                 {"RoleName": "name", "PermissionsBoundary": "permissionsBoundary"},
@@ -31,16 +30,6 @@ DRIVERS = (
         delete=(DriverCall("DeleteRole", {"RoleName": "name"}),),
         id="name",
         outputs={"arn": from_response("CreateRole", "Role.Arn")},
-        read=(
-            ReadCall(
-                "GetRole",
-                {"RoleName": "name"},
-                "Role",
-                values_in_result={"permissionsBoundary": "PermissionsBoundary.PermissionsBoundaryArn"},
-                returned_only_if_set=("permissionsBoundary",),
-            ),
-            read_tags("ListRoleTags", {"RoleName": "name"}),
-        ),
     ),
     Driver(
         type="aws:iam/rolePolicy:RolePolicy",
@@ -49,6 +38,5 @@ DRIVERS = (
         update=(PUT_POLICY,),
         delete=(DriverCall("DeleteRolePolicy", {"RoleName": "role", "PolicyName": "name"}),),
         id=from_template("{role}:{name}"),
-        read=(ReadCall("GetRolePolicy", {"RoleName": "role", "PolicyName": "name"}),),
     ),
 )

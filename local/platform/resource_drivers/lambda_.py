@@ -1,6 +1,5 @@
 """Drivers of Lambda functions, aliases, permissions, event source mappings, layers, and the settings for asynchronous
-invocations and provisioned concurrency: the API calls that create, update, read and delete them. No call reads
-permissions or layers.
+invocations and provisioned concurrency: the API calls that create, update and delete them.
 """
 
 import io
@@ -12,17 +11,14 @@ from local.platform.driver_model.driver import (
     ComputedValue,
     Driver,
     DriverCall,
-    ReadCall,
     ResourceValues,
     computed_from,
     constant,
     first_known,
     from_response,
     from_template,
-    read_tags,
 )
-from local.preview.preview_provider import ACCOUNT, REGION
-from local.preview.property_value_conversion import Archive, Asset, Props, UnsupportedAsset
+from local.preview.property_value_conversion import Archive, Asset, UnsupportedAsset
 
 
 def read_archive(code: Archive) -> bytes:
@@ -53,19 +49,6 @@ def empty_layer(_code: Archive) -> bytes:
     """
     readme = Asset(text="the emulator's environment has the same packages\n")
     return read_archive(Archive(None, (("python/README", readme),)))
-
-
-def _layer_arns(configuration: Props) -> list[str]:
-    """Return the ARNs of a function's layers. The service also returns their sizes, which are omitted."""
-    return [layer["Arn"] for layer in configuration.get("Layers", ())]
-
-
-def _current_enabled(mapping: Props) -> bool | None:
-    """Return False if an event source mapping is disabled, otherwise None.
-
-    The program never gives `enabled`, so False means that the mapping was disabled by hand.
-    """
-    return False if mapping.get("State") in {"Disabled", "Disabling"} else None
 
 
 def _layer_version(values: ResourceValues) -> int:
@@ -104,7 +87,6 @@ MAPPING = {
     "ScalingConfig": "scalingConfig",
 }
 """Parameters of the calls that create and update an event source mapping, each with its Pulumi property."""
-MAPPING_ARN = from_template(f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:{{id}}")
 PUT_ASYNCHRONOUS = DriverCall(
     "PutFunctionEventInvokeConfig",
     {
@@ -163,7 +145,6 @@ DRIVERS = (
                 after=("UpdateFunctionCode", "UpdateFunctionConfiguration"),
             ),
             PUT_CONCURRENCY,
-            DriverCall("TagResource", {"Resource": "arn", "Tags": "tags"}),
         ),
         delete=(DriverCall("DeleteFunction", {"FunctionName": "name"}),),
         id="name",
@@ -178,23 +159,6 @@ DRIVERS = (
             ),
         },
         changed_by_update={"version": "PublishVersion", "codeSha256": "UpdateFunctionCode"},
-        read=(
-            ReadCall(
-                "GetFunctionConfiguration",
-                {"FunctionName": "name"},
-                values_in_result={"layers": _layer_arns},
-                returned_only_if_set=("environment", "layers", "vpcConfig", "kmsKeyArn"),
-                compared_by_hash={"code": ("codeSha256", "CodeSha256")},
-            ),
-            ReadCall(
-                "GetFunctionConcurrency",
-                {"FunctionName": "name"},
-                values_in_result={"reservedConcurrentExecutions": "ReservedConcurrentExecutions"},
-                returned_only_if_set=("reservedConcurrentExecutions",),
-            ),
-            read_tags("ListTags", {"Resource": "arn"}),
-        ),
-        not_read={"publish": "it is a parameter of the creation, not a setting of the function"},
     ),
     Driver(
         type="aws:lambda/alias:Alias",
@@ -204,7 +168,6 @@ DRIVERS = (
         delete=(DriverCall("DeleteAlias", {"FunctionName": "functionName", "Name": "name"}),),
         id=from_template("{functionName}:{name}"),
         outputs={"arn": from_response("CreateAlias", "AliasArn")},
-        read=(ReadCall("GetAlias", {"FunctionName": "functionName", "Name": "name"}),),
     ),
     Driver(
         type="aws:lambda/eventSourceMapping:EventSourceMapping",
@@ -215,21 +178,9 @@ DRIVERS = (
                 {"FunctionName": "functionName", "EventSourceArn": "eventSourceArn", **MAPPING, "Tags": "tags"},
             ),
         ),
-        update=(
-            DriverCall("UpdateEventSourceMapping", {"UUID": "id", "FunctionName": "functionName", **MAPPING}),
-            DriverCall("TagResource", {"Resource": MAPPING_ARN, "Tags": "tags"}),
-        ),
+        update=(DriverCall("UpdateEventSourceMapping", {"UUID": "id", "FunctionName": "functionName", **MAPPING}),),
         delete=(DriverCall("DeleteEventSourceMapping", {"UUID": "id"}),),
         id=from_response("CreateEventSourceMapping", "UUID"),
-        read=(
-            ReadCall(
-                "GetEventSourceMapping",
-                {"UUID": "id"},
-                values_in_result={"functionName": "FunctionArn", "enabled": _current_enabled},
-                returned_only_if_set=("enabled", "scalingConfig"),
-            ),
-            read_tags("ListTags", {"Resource": MAPPING_ARN}),
-        ),
     ),
     Driver(
         type="aws:lambda/permission:Permission",
@@ -265,7 +216,6 @@ DRIVERS = (
             DriverCall("DeleteFunctionEventInvokeConfig", {"FunctionName": "functionName", "Qualifier": "qualifier"}),
         ),
         id="functionName",
-        read=(ReadCall("GetFunctionEventInvokeConfig", {"FunctionName": "functionName", "Qualifier": "qualifier"}),),
     ),
     Driver(
         type="aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig",
@@ -278,13 +228,6 @@ DRIVERS = (
             ),
         ),
         id=from_template("{functionName},{qualifier}"),
-        read=(
-            ReadCall(
-                "GetProvisionedConcurrencyConfig",
-                {"FunctionName": "functionName", "Qualifier": "qualifier"},
-                values_in_result={"provisionedConcurrentExecutions": "RequestedProvisionedConcurrentExecutions"},
-            ),
-        ),
     ),
     Driver(
         type="aws:lambda/layerVersion:LayerVersion",

@@ -1,22 +1,18 @@
-"""Drivers of S3 buckets, bucket settings and objects: the API calls that create, update, read and delete them.
+"""Drivers of S3 buckets, bucket settings and objects: the API calls that create, update and delete them.
 
 In Pulumi, a bucket setting such as the versioning is a resource of its own.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from local.platform.driver_model.driver import (
-    WHOLE_RESULT,
     ComputedValue,
     ContentDeletion,
     Driver,
     DriverCall,
-    ReadCall,
     RecordedOnly,
     computed_from,
     constant,
-    from_response,
 )
 from local.preview.property_value_conversion import Asset, Props
 
@@ -47,26 +43,7 @@ def notifications(queues: list[dict[str, Any]] | None, eventbridge: bool | None)
     return configuration
 
 
-def _current_queues(configuration: Props) -> list[Props]:
-    """Return the notifications to queues in Pulumi's form."""
-    queues = []
-    for queue in configuration.get("QueueConfigurations", ()):
-        rules = queue.get("Filter", {}).get("Key", {}).get("FilterRules", ())
-        filters = {rule["Name"].lower(): rule["Value"] for rule in rules}
-        queues.append(
-            {
-                "queueArn": queue["QueueArn"],
-                "events": queue["Events"],
-                "filterPrefix": filters.get("prefix"),
-                "filterSuffix": filters.get("suffix"),
-            }
-        )
-    return queues
-
-
-def _put_driver(
-    kind: str, operation: str, params: dict[str, str | ComputedValue], delete: str | DriverCall, read: ReadCall
-) -> Driver:
+def _put_driver(kind: str, operation: str, params: dict[str, str | ComputedValue], delete: str | DriverCall) -> Driver:
     """Return the driver of a bucket setting that is a resource of its own.
 
     `operation` sets the whole setting, so it creates and updates it. `delete` is an operation with the bucket as its only
@@ -80,21 +57,6 @@ def _put_driver(
         update=(put,),
         delete=(DriverCall(delete, {"Bucket": "bucket"}) if isinstance(delete, str) else delete,),
         id="bucket",
-        read=(read,),
-    )
-
-
-def _read_setting(operation: str, path: str = "", **values_in_result: str | Callable[[Any], Any]) -> ReadCall:
-    """Return the call that reads a bucket setting.
-
-    The service returns a value only if somebody set it, so the given properties are `returned_only_if_set`.
-    """
-    return ReadCall(
-        operation,
-        {"Bucket": "bucket"},
-        path,
-        values_in_result=values_in_result,
-        returned_only_if_set=tuple(values_in_result),
     )
 
 
@@ -117,13 +79,10 @@ DRIVERS = (
             DriverCall("CreateBucket", {"Bucket": "bucket"}),
             PUT_TAGGING,
         ),
-        update=(PUT_TAGGING,),
         delete=(DriverCall("DeleteBucket", {"Bucket": "bucket"}),),
         id="bucket",
         ignored={"forceDestroy": "no call has it as a parameter, but `content_deletion` reads it"},
         content_deletion=ContentDeletion("forceDestroy", delete_all_versions),
-        # The location is not compared. Its call shows whether the bucket still exists.
-        read=(_read_setting("GetBucketLocation"), _read_setting("GetBucketTagging", tags="TagSet")),
     ),
     _put_driver(
         "BucketPublicAccessBlock",
@@ -135,28 +94,24 @@ DRIVERS = (
             "PublicAccessBlockConfiguration.RestrictPublicBuckets": "restrictPublicBuckets",
         },
         "DeletePublicAccessBlock",
-        _read_setting("GetPublicAccessBlock", "PublicAccessBlockConfiguration"),
     ),
     _put_driver(
         "BucketOwnershipControls",
         "PutBucketOwnershipControls",
         {"OwnershipControls.Rules": "rule"},
         "DeleteBucketOwnershipControls",
-        _read_setting("GetBucketOwnershipControls", "OwnershipControls"),
     ),
     _put_driver(
         "BucketServerSideEncryptionConfiguration",
         "PutBucketEncryption",
         {"ServerSideEncryptionConfiguration.Rules": "rules"},
         "DeleteBucketEncryption",
-        _read_setting("GetBucketEncryption", "ServerSideEncryptionConfiguration"),
     ),
     _put_driver(
         "BucketLifecycleConfiguration",
         "PutBucketLifecycleConfiguration",
         {"LifecycleConfiguration.Rules": "rules"},
         "DeleteBucketLifecycle",
-        _read_setting("GetBucketLifecycleConfiguration"),
     ),
     _put_driver(
         "BucketVersioning",
@@ -165,7 +120,6 @@ DRIVERS = (
         DriverCall(
             "PutBucketVersioning", {"Bucket": "bucket", "VersioningConfiguration.Status": constant("Suspended")}
         ),
-        _read_setting("GetBucketVersioning", versioningConfiguration=WHOLE_RESULT),
     ),
     _put_driver(
         "BucketAccelerateConfiguration",
@@ -175,21 +129,18 @@ DRIVERS = (
             "PutBucketAccelerateConfiguration",
             {"Bucket": "bucket", "AccelerateConfiguration.Status": constant("Suspended")},
         ),
-        _read_setting("GetBucketAccelerateConfiguration"),
     ),
     _put_driver(
         "BucketPolicy",
         "PutBucketPolicy",
         {"Policy": "policy"},
         "DeleteBucketPolicy",
-        _read_setting("GetBucketPolicy"),
     ),
     _put_driver(
         "BucketCorsConfiguration",
         "PutBucketCors",
         {"CORSConfiguration.CORSRules": "corsRules"},
         "DeleteBucketCors",
-        _read_setting("GetBucketCors"),
     ),
     _put_driver(
         "BucketLogging",
@@ -199,7 +150,6 @@ DRIVERS = (
             "BucketLoggingStatus.LoggingEnabled.TargetPrefix": "targetPrefix",
         },
         DriverCall("PutBucketLogging", {"Bucket": "bucket", "BucketLoggingStatus": constant({})}),
-        _read_setting("GetBucketLogging", "LoggingEnabled"),
     ),
     _put_driver(
         "BucketNotification",
@@ -207,11 +157,6 @@ DRIVERS = (
         {"NotificationConfiguration": notifications},
         DriverCall(
             "PutBucketNotificationConfiguration", {"Bucket": "bucket", "NotificationConfiguration": constant({})}
-        ),
-        _read_setting(
-            "GetBucketNotificationConfiguration",
-            queues=_current_queues,
-            eventbridge=lambda configuration: "EventBridgeConfiguration" in configuration or None,
         ),
     ),
     Driver(
@@ -221,11 +166,6 @@ DRIVERS = (
         update=(PUT_OBJECT,),
         delete=(DriverCall("DeleteObject", {"Bucket": "bucket", "Key": "key"}),),
         id="key",
-        outputs={"etag": from_response("PutObject", "ETag")},
-        changed_by_update={"etag": "PutObject"},
-        read=(
-            ReadCall("HeadObject", {"Bucket": "bucket", "Key": "key"}, compared_by_hash={"source": ("etag", "ETag")}),
-        ),
     ),
 )
 

@@ -1,15 +1,12 @@
-"""Drivers of SQS queues, queue policies and redrive allow policies: the API calls that create, update, read and delete
+"""Drivers of SQS queues, queue policies and redrive allow policies: the API calls that create, update and delete
 them.
 """
 
 from local.platform.driver_model.driver import (
-    WHOLE_RESULT,
     Driver,
     DriverCall,
-    ReadCall,
     constant,
     from_response,
-    read_tags,
 )
 
 ATTRIBUTES = {
@@ -37,14 +34,6 @@ def _attribute_driver(pulumi_type: str, attribute: str, source: str) -> Driver:
         update=(put,),
         delete=(DriverCall("SetQueueAttributes", {"QueueUrl": "queueUrl", f"Attributes.{attribute}": constant("")}),),
         id="queueUrl",
-        read=(
-            ReadCall(
-                "GetQueueAttributes",
-                {"QueueUrl": "queueUrl", "AttributeNames": constant([attribute])},
-                f"Attributes.{attribute}",
-                values_in_result={source: WHOLE_RESULT},
-            ),
-        ),
     )
 
 
@@ -53,23 +42,10 @@ DRIVERS = (
         type="aws:sqs/queue:Queue",
         service="sqs",
         create=(DriverCall("CreateQueue", {"QueueName": "name", "tags": "tags", **ATTRIBUTES}),),
-        update=(
-            DriverCall("SetQueueAttributes", {"QueueUrl": "id", **ATTRIBUTES}),
-            DriverCall("TagQueue", {"QueueUrl": "id", "Tags": "tags"}),
-        ),
+        update=(DriverCall("SetQueueAttributes", {"QueueUrl": "id", **ATTRIBUTES}),),
         delete=(DriverCall("DeleteQueue", {"QueueUrl": "id"}),),
         id=from_response("CreateQueue", "QueueUrl"),
         outputs={"url": from_response("CreateQueue", "QueueUrl")},
-        read=(
-            ReadCall(
-                "GetQueueAttributes",
-                {"QueueUrl": "id", "AttributeNames": constant(["All"])},
-                "Attributes",
-                returned_only_if_set=("redrivePolicy",),
-            ),
-            read_tags("ListQueueTags", {"QueueUrl": "id"}),
-        ),
-        not_read={"name": "it never changes, because a queue cannot be renamed"},
     ),
     _attribute_driver("aws:sqs/queuePolicy:QueuePolicy", "Policy", "policy"),
     _attribute_driver("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy", "RedriveAllowPolicy", "redriveAllowPolicy"),

@@ -1,14 +1,12 @@
-"""Driver of SSM parameters: the API calls that create, update, read and delete them."""
+"""Driver of SSM parameters: the API calls that create, update and delete them."""
 
 from local.platform.driver_model.driver import (
     ComputedValue,
     Driver,
     DriverCall,
-    ReadCall,
     ResourceValues,
     constant,
     from_response,
-    read_tags,
 )
 from local.preview.preview_provider import ACCOUNT, REGION
 
@@ -32,27 +30,10 @@ DRIVERS = (
         type="aws:ssm/parameter:Parameter",
         service="ssm",
         create=(DriverCall("PutParameter", {**PARAMETER, "Tags": "tags"}),),
-        update=(
-            DriverCall("PutParameter", {**PARAMETER, "Overwrite": constant(True)}),
-            DriverCall(
-                "AddTagsToResource", {"ResourceType": constant("Parameter"), "ResourceId": "name", "Tags": "tags"}
-            ),
-        ),
+        update=(DriverCall("PutParameter", {**PARAMETER, "Overwrite": constant(True)}),),
         delete=(DriverCall("DeleteParameter", {"Name": "name"}),),
         id="name",
         outputs={"arn": ComputedValue(_arn, ("name",)), "version": from_response("PutParameter", "Version")},
         changed_by_update={"version": "PutParameter"},
-        read=(
-            ReadCall("GetParameter", {"Name": "name", "WithDecryption": constant(True)}, "Parameter"),
-            ReadCall(
-                "DescribeParameters",
-                {"ParameterFilters.Key": constant("Name"), "ParameterFilters.Values": "name"},
-                "Parameters",
-                matching_item=("Name", "name"),
-                values_in_result={"description": "Description", "keyId": "KeyId", "tier": "Tier"},
-                returned_only_if_set=("description",),
-            ),
-            read_tags("ListTagsForResource", {"ResourceType": constant("Parameter"), "ResourceId": "name"}, "TagList"),
-        ),
     ),
 )

@@ -1,17 +1,14 @@
-"""Driver of Step Functions state machines: the API calls that create, update, read and delete them."""
+"""Driver of Step Functions state machines: the API calls that create, update and delete them."""
 
 from typing import Any
 
 from local.platform.driver_model.driver import (
     Driver,
     DriverCall,
-    ReadCall,
     Source,
     computed_from,
     from_response,
-    read_tags,
 )
-from local.preview.property_value_conversion import Props
 
 
 @computed_from("loggingConfiguration")
@@ -21,17 +18,6 @@ def logging_configuration(given: dict[str, Any]) -> dict[str, Any]:
         "level": given["level"],
         "includeExecutionData": given["includeExecutionData"],
         "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": given["logDestination"]}}],
-    }
-
-
-def _current_logging(machine: Props) -> Props:
-    """Return the logging configuration in Pulumi's form, in which the log group is a single ARN."""
-    configuration = machine.get("loggingConfiguration", {})
-    groups = [item["cloudWatchLogsLogGroup"]["logGroupArn"] for item in configuration.get("destinations", ())]
-    return {
-        "level": configuration.get("level"),
-        "includeExecutionData": configuration.get("includeExecutionData"),
-        "logDestination": next(iter(groups), None),
     }
 
 
@@ -48,21 +34,9 @@ DRIVERS = (
         type="aws:sfn/stateMachine:StateMachine",
         service="stepfunctions",
         create=(DriverCall("CreateStateMachine", {"name": "name", "type": "type", **MACHINE, "tags": "tags"}),),
-        update=(
-            DriverCall("UpdateStateMachine", {"stateMachineArn": "id", **MACHINE}),
-            DriverCall("TagResource", {"resourceArn": "id", "tags": "tags"}),
-        ),
+        update=(DriverCall("UpdateStateMachine", {"stateMachineArn": "id", **MACHINE}),),
         delete=(DriverCall("DeleteStateMachine", {"stateMachineArn": "id"}),),
         id=from_response("CreateStateMachine", "stateMachineArn"),
         outputs={"arn": from_response("CreateStateMachine", "stateMachineArn")},
-        read=(
-            ReadCall(
-                "DescribeStateMachine",
-                {"stateMachineArn": "id"},
-                values_in_result={"loggingConfiguration": _current_logging},
-            ),
-            read_tags("ListTagsForResource", {"resourceArn": "id"}, "tags"),
-        ),
-        not_read={"tracingConfiguration": "the emulator does not return it"},
     ),
 )

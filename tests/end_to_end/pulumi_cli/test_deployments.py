@@ -1,4 +1,4 @@
-"""Tests of the whole local stack, deployed with the Pulumi CLI: use by a client, later deployments, drift, deletion.
+"""Tests of the whole local stack, deployed with the Pulumi CLI: use by a client, later deployments, deletion.
 
 The tests share one deployment. Each test before the last one, which deletes the stack, restores what it changed.
 """
@@ -16,7 +16,6 @@ from tests.end_to_end.pulumi_cli.conftest import ServedPlatform
 pytestmark = [pytest.mark.e2e, pytest.mark.cli, pytest.mark.xdist_group("pulumi_cli")]
 
 WITH_PACK = ("--policy-pack", "policies")
-SWEEPER = "polyphony-local-ingestion-sweeper"
 FUNCTIONS = ("manifest-builder", "steps", "sweeper")
 """Functions of ingestion. They and the Glue job have the same code archive."""
 
@@ -60,18 +59,6 @@ def test_a_changed_handler_changes_only_the_resources_with_its_archive(project: 
     }
     handler.write_text(original, encoding="utf-8")
     project.up(*WITH_PACK)
-
-
-def test_a_change_by_hand_is_shown_and_reverted(project: CliProject, served_platform: ServedPlatform) -> None:
-    functions = served_platform.unobserved_clients("lambda")
-    memory = functions.get_function_configuration(FunctionName=SWEEPER)["MemorySize"]
-    functions.update_function_configuration(FunctionName=SWEEPER, MemorySize=memory + 64)
-    preview = project.execute("preview", "--refresh")
-    assert preview.actions["ingestion-sweeper-function"].startswith("refresh")
-    refreshed = project.execute("refresh")
-    assert refreshed.actions == {"ingestion-sweeper-function": "update"}
-    assert project.up(*WITH_PACK).actions["ingestion-sweeper-function"] == "update"
-    assert functions.get_function_configuration(FunctionName=SWEEPER)["MemorySize"] == memory
 
 
 def test_a_mandatory_finding_stops_the_deployment_before_anything_is_created(

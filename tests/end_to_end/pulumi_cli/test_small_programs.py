@@ -106,15 +106,15 @@ def test_a_creation_with_a_failed_second_call_is_completed_by_the_next_up(
 def test_a_failed_update_is_repeated_even_if_the_program_has_the_old_values_again(
     project: CliProject, served_platform: ServedPlatform
 ) -> None:
-    topic = "sns.Topic('topic', name='topic', tags={{'Owner': '{}'}})"
-    write_program(project, topic.format("first"))
+    queue = "sqs.Queue('queue', name='queue', visibility_timeout_seconds={})"
+    write_program(project, queue.format(30))
     project.up()
-    write_program(project, topic.format("second"))
-    served_platform.clients.refused_operations.add("tag_resource")
+    write_program(project, queue.format(60))
+    served_platform.clients.refused_operations.add("set_queue_attributes")
     assert "refused by the test" in project.up(fails=True).output
     served_platform.clients.refused_operations.clear()
-    write_program(project, topic.format("first"))
-    assert project.up().actions == {"topic": "update"}
+    write_program(project, queue.format(30))
+    assert project.up().actions == {"queue": "update"}
     assert project.up().actions == {}
 
 

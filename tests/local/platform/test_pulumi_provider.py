@@ -278,19 +278,15 @@ def test_calls_after_a_cancellation_fail_until_the_cli_configures_the_provider_a
     assert "group" in aws.resources
 
 
-def test_reading_a_resource_returns_the_inputs_that_the_service_has_now(cli: Cli) -> None:
+def test_a_refresh_returns_a_resource_as_the_cli_saved_it(cli: Cli, aws: FakeAws) -> None:
     inputs = {**OLD_CODE, "text": {SIGNATURE: SECRET, "value": "print(1)"}}
-    create(cli, FUNCTION, inputs)
-    unchanged = cli.Read(read_request(FUNCTION, "function", inputs))
-    assert (unchanged.id, MessageToDict(unchanged.inputs)) == ("function", inputs)
-    saved_inputs = {"name": "function", "role": f"{ROLE}-before", "text": {SIGNATURE: SECRET, "value": "print(0)"}}
-    drifted = cli.Read(read_request(FUNCTION, "function", saved_inputs))
-    assert MessageToDict(drifted.inputs) == MessageToDict(drifted.properties) == inputs
-
-
-def test_reading_a_deleted_resource_returns_no_id(cli: Cli) -> None:
-    response = cli.Read(read_request(FUNCTION, "function", {"name": "function", "role": ROLE}))
-    assert response.id == ""
+    response = cli.Read(read_request(FUNCTION, "function", inputs))
+    assert (response.id, MessageToDict(response.inputs), MessageToDict(response.properties)) == (
+        "function",
+        inputs,
+        inputs,
+    )
+    assert aws.calls == []
 
 
 def test_a_resource_without_inputs_is_not_read_because_the_platform_may_not_have_created_it(cli: Cli) -> None:

@@ -71,6 +71,18 @@ def test_an_input_is_removed_by_an_update_if_the_call_sets_all_inputs_again() ->
     assert (change.action, [call.operation for call in change.calls]) == (ResourceAction.UPDATE, ["PutRule"])
 
 
+@pytest.mark.parametrize(
+    ("changed", "operations"),
+    [({"tags"}, []), ({"tags", "platformCapabilities"}, ["RegisterJobDefinition", "DeregisterJobDefinition"])],
+    ids=["only tags", "tags and another input"],
+)
+def test_changed_tags_make_no_call_and_replace_no_resource(changed: set[str], operations: list[str]) -> None:
+    """The call that registers a new revision of a job definition takes tags, too."""
+    inputs = {"name": "media", "type": "container", "platformCapabilities": ["FARGATE"], "tags": {"Owner": "you"}}
+    change = plan_input_change(DRIVERS["aws:batch/jobDefinition:JobDefinition"], inputs, changed)
+    assert (change.action, [call.operation for call in change.calls]) == (ResourceAction.UPDATE, operations)
+
+
 def hash_inputs(inputs: dict[str, Any]) -> dict[str, str]:
     """Return a text for each input, in place of the hashes in the state file."""
     return {name: str(value) for name, value in inputs.items()}

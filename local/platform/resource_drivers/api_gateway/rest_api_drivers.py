@@ -1,5 +1,5 @@
 """Drivers of API Gateway REST APIs, deployments, stages, method settings, API keys and usage plans: the API calls that
-create, update, read and delete them. Only REST APIs and stages are read.
+create, update and delete them.
 """
 
 from typing import Any
@@ -9,7 +9,6 @@ from local.platform.driver_model.driver import (
     Driver,
     DriverCall,
     PropertyImport,
-    ReadCall,
     ResourceValues,
     computed_from,
     from_response,
@@ -92,7 +91,6 @@ def _url(values: ResourceValues) -> Any:
 STAGE = {"restApiId": "restApi", "stageName": "stageName"}
 """Parameters that identify a stage, each with its Pulumi property."""
 UPDATE_SETTINGS = DriverCall("UpdateStage", {**STAGE, "patchOperations": put_method_settings})
-TAG = DriverCall("TagResource", {"resourceArn": "arn", "tags": "tags"})
 
 DRIVERS = (
     Driver(
@@ -110,7 +108,6 @@ DRIVERS = (
                 },
             ),
         ),
-        update=(TAG,),
         delete=(DriverCall("DeleteRestApi", {"restApiId": "id"}),),
         id=from_response("CreateRestApi", "id"),
         outputs={
@@ -119,8 +116,6 @@ DRIVERS = (
         },
         # `body` is the OpenAPI document with the API's paths, methods and integrations.
         property_import=PropertyImport("body", replace_api_content),
-        read=(ReadCall("GetRestApi", {"restApiId": "id"}),),
-        not_read={"body": "paths, methods and integrations are not compared with the document"},
     ),
     Driver(
         type="aws:apigateway/deployment:Deployment",
@@ -140,7 +135,6 @@ DRIVERS = (
         update=(
             DriverCall("UpdateStage", {**STAGE, "patchOperations": access_log}),
             DriverCall("UpdateStage", {**STAGE, "patchOperations": tracing}),
-            TAG,
         ),
         delete=(DriverCall("DeleteStage", STAGE),),
         id=from_template("ags-{restApi}-{stageName}"),
@@ -148,13 +142,6 @@ DRIVERS = (
             "arn": from_template(f"{ARN}/restapis/{{restApi}}/stages/{{stageName}}"),
             "invokeUrl": ComputedValue(_url),
         },
-        read=(
-            ReadCall(
-                "GetStage",
-                STAGE,
-                values_in_result={"accessLogSettings": "accessLogSettings", "xrayTracingEnabled": "tracingEnabled"},
-            ),
-        ),
     ),
     Driver(
         type="aws:apigateway/methodSettings:MethodSettings",
@@ -172,7 +159,6 @@ DRIVERS = (
                 "CreateApiKey", {"name": "name", "description": "description", "enabled": "enabled", "tags": "tags"}
             ),
         ),
-        update=(TAG,),
         delete=(DriverCall("DeleteApiKey", {"apiKey": "id"}),),
         id=from_response("CreateApiKey", "id"),
         outputs={"arn": from_template(f"{ARN}/apikeys/{{id}}")},
@@ -193,7 +179,6 @@ DRIVERS = (
                 },
             ),
         ),
-        update=(TAG,),
         delete=(DriverCall("DeleteUsagePlan", {"usagePlanId": "id"}),),
         id=from_response("CreateUsagePlan", "id"),
         outputs={"arn": from_template(f"{ARN}/usageplans/{{id}}")},

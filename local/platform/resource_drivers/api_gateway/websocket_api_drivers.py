@@ -1,8 +1,7 @@
 """Drivers of API Gateway WebSocket APIs, their integrations, routes, route responses, deployments and stages: the API
-calls that create, update, read and delete them. Deployments are not read.
+calls that create, update and delete them.
 
-The module also has the driver of the account's setting for the role with which API Gateway writes logs, which is not
-read either.
+The module also has the driver of the account's setting for the role with which API Gateway writes logs.
 """
 
 from typing import Any
@@ -12,7 +11,6 @@ from local.platform.driver_model.driver import (
     ComputedValue,
     Driver,
     DriverCall,
-    ReadCall,
     ResourceValues,
     computed_from,
     constant,
@@ -66,7 +64,6 @@ STAGE = {
     "AccessLogSettings": "accessLogSettings",
     "DefaultRouteSettings": "defaultRouteSettings",
 }
-TAG = DriverCall("TagResource", {"ResourceArn": "arn", "Tags": "tags"})
 
 DRIVERS = (
     Driver(
@@ -81,7 +78,7 @@ DRIVERS = (
         type="aws:apigatewayv2/api:Api",
         service="apigatewayv2",
         create=(DriverCall("CreateApi", {**API, "ProtocolType": "protocolType", "Tags": "tags"}),),
-        update=(DriverCall("UpdateApi", {**API, "ApiId": "id"}), TAG),
+        update=(DriverCall("UpdateApi", {**API, "ApiId": "id"}),),
         delete=(DriverCall("DeleteApi", {"ApiId": "id"}),),
         id=from_response("CreateApi", "ApiId"),
         outputs={
@@ -89,7 +86,6 @@ DRIVERS = (
             "arn": from_template(f"{ARN}/apis/{{id}}"),
             "executionArn": from_template(f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{{id}}"),
         },
-        read=(ReadCall("GetApi", {"ApiId": "id"}),),
     ),
     Driver(
         type="aws:apigatewayv2/integration:Integration",
@@ -98,7 +94,6 @@ DRIVERS = (
         update=(DriverCall("UpdateIntegration", {**INTEGRATION, "IntegrationId": "id"}),),
         delete=(DriverCall("DeleteIntegration", {"ApiId": "apiId", "IntegrationId": "id"}),),
         id=from_response("CreateIntegration", "IntegrationId"),
-        read=(ReadCall("GetIntegration", {"ApiId": "apiId", "IntegrationId": "id"}),),
     ),
     Driver(
         type="aws:apigatewayv2/route:Route",
@@ -107,7 +102,6 @@ DRIVERS = (
         update=(DriverCall("UpdateRoute", {**ROUTE, "RouteId": "id"}),),
         delete=(DriverCall("DeleteRoute", {"ApiId": "apiId", "RouteId": "id"}),),
         id=from_response("CreateRoute", "RouteId"),
-        read=(ReadCall("GetRoute", {"ApiId": "apiId", "RouteId": "id"}),),
     ),
     Driver(
         type="aws:apigatewayv2/routeResponse:RouteResponse",
@@ -119,7 +113,6 @@ DRIVERS = (
         ),
         delete=(DriverCall("DeleteRouteResponse", {"ApiId": "apiId", "RouteId": "routeId", "RouteResponseId": "id"}),),
         id=from_response("CreateRouteResponse", "RouteResponseId"),
-        read=(ReadCall("GetRouteResponse", {"ApiId": "apiId", "RouteId": "routeId", "RouteResponseId": "id"}),),
     ),
     Driver(
         type="aws:apigatewayv2/deployment:Deployment",
@@ -132,10 +125,9 @@ DRIVERS = (
         type="aws:apigatewayv2/stage:Stage",
         service="apigatewayv2",
         create=(DriverCall("CreateStage", {**STAGE, "Tags": "tags"}),),
-        update=(DriverCall("UpdateStage", STAGE), TAG),
+        update=(DriverCall("UpdateStage", STAGE),),
         delete=(DriverCall("DeleteStage", {"ApiId": "apiId", "StageName": "name"}),),
         id="name",
         outputs={"arn": from_template(f"{ARN}/apis/{{apiId}}/stages/{{name}}")},
-        read=(ReadCall("GetStage", {"ApiId": "apiId", "StageName": "name"}),),
     ),
 )
