@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
-from components.blocks.api.rest_api_key_and_firewall import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
@@ -40,8 +39,6 @@ SLOW_MILLISECONDS = 2_000
 """Latency threshold of the API alarm: it is raised if more than 5 % of the responses take longer."""
 MAX_CLIENT_ERRORS = 100
 """An alarm is raised if the API gives more responses than this with a status of 400 to 499 in five minutes."""
-KEY_REQUESTS_PER_DAY = 50_000
-"""Daily request quota of an API key, if the authorizer is `apiKey`."""
 AUTHORIZER_CACHE_SECONDS = 60
 """Time for which API Gateway caches an authorizer's result. An expired token is accepted until the cached result
 expires."""
@@ -176,7 +173,6 @@ class Livestream(pulumi.ComponentResource):
 
     def _create_api(self) -> RestApi:
         settings = self._settings.api
-        throttle = Throttle.from_rate(settings.requests_per_second)
         return RestApi(
             "api",
             RestApiArgs(
@@ -184,15 +180,9 @@ class Livestream(pulumi.ComponentResource):
                 display_name="Livestream",
                 operations=OPERATIONS,
                 function=self.episodes,
-                throttle=throttle,
+                throttle=Throttle.from_rate(settings.requests_per_second),
                 cors_origin=settings.cors_origin,
                 authorizer=self._create_authorizer() if settings.authorizer is AuthorizerKind.JWT else None,
-                usage_plan=(
-                    KeyUsagePlan(throttle, KEY_REQUESTS_PER_DAY)
-                    if settings.authorizer is AuthorizerKind.API_KEY
-                    else None
-                ),
-                requests_per_address=settings.waf_requests,
                 alarms=RestAlarms(client_errors_above=MAX_CLIENT_ERRORS, latency_above_ms=SLOW_MILLISECONDS),
             ),
             self._child,

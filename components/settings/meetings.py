@@ -52,9 +52,6 @@ class ExchangeSettings(SettingsModel):
     """Origin of the web page that may use the exchange and the bucket. In prod it must not be `*`."""
     requests_per_second: RequestsPerSecond = 10
     """Maximum request rate of the API stage, for all callers together."""
-    waf_requests: Annotated[int, Field(ge=10, le=2_000_000_000)] | None = None
-    """Maximum number of requests from one IP address in five minutes, enforced by AWS WAF ($8 a month). Without it,
-    there is no firewall."""
 
 
 class MeetingSpeechSettings(SettingsModel):

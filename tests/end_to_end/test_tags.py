@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from botocore import xform_name
-from pulumi_aws import apigateway, ec2, glue, vpc, wafv2
+from pulumi_aws import ec2, glue, vpc
 
 from components.blocks.naming.context import Context, Subsystem
 from local.flows import read_flow_stack
@@ -22,10 +22,8 @@ from tests.end_to_end.small_stack import ActionRecorder, small_stack
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 
 LIST_TAGS = {
-    "aws:apigateway/apiKey:ApiKey": ("apigateway", "GetTags", "resourceArn"),
     "aws:apigateway/restApi:RestApi": ("apigateway", "GetTags", "resourceArn"),
     "aws:apigateway/stage:Stage": ("apigateway", "GetTags", "resourceArn"),
-    "aws:apigateway/usagePlan:UsagePlan": ("apigateway", "GetTags", "resourceArn"),
     "aws:apigatewayv2/api:Api": ("apigatewayv2", "GetTags", "ResourceArn"),
     "aws:apigatewayv2/stage:Stage": ("apigatewayv2", "GetTags", "ResourceArn"),
     "aws:athena/workgroup:Workgroup": ("athena", "ListTagsForResource", "ResourceARN"),
@@ -53,7 +51,6 @@ LIST_TAGS = {
     "aws:sns/topic:Topic": ("sns", "ListTagsForResource", "ResourceArn"),
     "aws:sqs/queue:Queue": ("sqs", "ListQueueTags", "QueueUrl"),
     "aws:ssm/parameter:Parameter": ("ssm", "ListTagsForResource", "ResourceId"),
-    "aws:wafv2/webAcl:WebAcl": ("wafv2", "ListTagsForResource", "ResourceARN"),
 }
 """Call that lists a resource's tags, by type: the service, the operation, and the parameter that names the resource.
 
@@ -105,7 +102,7 @@ def read_resource_tags(client: Clients, kind: str, values: Mapping[str, Any]) ->
         parameters["ResourceType"] = "Parameter"
     response = getattr(client(service), xform_name(operation))(**parameters)
     tags = next(value for name, value in response.items() if "tag" in name.lower())
-    return to_tags_by_key(tags["TagList"] if service == "wafv2" else tags)
+    return to_tags_by_key(tags)
 
 
 def to_tags_by_key(tags: Mapping[str, str] | Iterable[Mapping[str, str]]) -> dict[str, str]:
@@ -178,20 +175,6 @@ def register_optional_resources(tags: dict[str, str]) -> None:
         from_port=443,
         to_port=443,
         cidr_ipv4="10.0.0.0/16",
-        tags=tags,
-    )
-    apigateway.ApiKey("key", name="key", tags=tags)
-    apigateway.UsagePlan("plan", name="plan", tags=tags)
-    wafv2.WebAcl(
-        "firewall",
-        name="firewall",
-        scope="REGIONAL",
-        default_action={"allow": {}},
-        visibility_config={
-            "cloudwatch_metrics_enabled": False,
-            "metric_name": "firewall",
-            "sampled_requests_enabled": False,
-        },
         tags=tags,
     )
     glue.Connection(

@@ -27,7 +27,6 @@ from local.platform.resource_drivers import (
     sqs,
     ssm,
     stepfunctions,
-    wafv2,
 )
 from local.platform.resource_drivers.api_gateway import rest_api_drivers, websocket_api_drivers
 
@@ -53,7 +52,6 @@ ALL: tuple[tuple[Driver, ...], ...] = (
     sqs.DRIVERS,
     ssm.DRIVERS,
     stepfunctions.DRIVERS,
-    wafv2.DRIVERS,
 )
 """All drivers except those of recorded-only types (`RecordedOnly`), in one group for each module."""
 DRIVERS: dict[str, Driver] = {driver.type: driver for drivers in ALL for driver in drivers}

@@ -57,7 +57,6 @@ TAGGABLE: Final = frozenset(
         resource_types.TABLE,
         resource_types.TASK_DEFINITION,
         resource_types.TOPIC,
-        resource_types.WEB_ACL,
         resource_types.WORKFLOW,
         resource_types.ATHENA_WORKGROUP,
         "aws:athena/dataCatalog:DataCatalog",

@@ -127,8 +127,6 @@ TOPIC_SUBSCRIPTION: Final = "aws:sns/topicSubscription:TopicSubscription"
 QUEUE: Final = "aws:sqs/queue:Queue"
 QUEUE_POLICY: Final = "aws:sqs/queuePolicy:QueuePolicy"
 SSM_PARAMETER: Final = "aws:ssm/parameter:Parameter"
-WEB_ACL: Final = "aws:wafv2/webAcl:WebAcl"
-WEB_ACL_ASSOCIATION: Final = "aws:wafv2/webAclAssociation:WebAclAssociation"
 
 BUCKETS: Final = frozenset({BUCKET, BUCKET_V2})
 """The type of S3 buckets, and its deprecated alias."""

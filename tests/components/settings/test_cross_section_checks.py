@@ -47,7 +47,7 @@ FORBIDDEN: dict[str, tuple[object, str, str]] = {
     "livestream.api.authorizer": (
         "none",
         "staging prod",
-        "must be `jwt` or `apiKey` in {}: `none` accepts every caller",
+        "must be `jwt` in {}: `none` accepts every caller",
     ),
     "meetings.exchange.corsOrigin": ("*", "prod", "must be the origin of the page that may use the exchange, in {}"),
 }
@@ -60,7 +60,7 @@ def test_a_setting_that_an_environment_forbids_is_refused_only_there(key: str, e
     value, forbidding_environments, reason = FORBIDDEN[key]
     changes = {key: value}
     if key.endswith("identity.auth"):
-        changes["livestream.api.authorizer"] = "apiKey"  # the default `jwt` needs an identity provider
+        changes["livestream.enabled"] = False  # its tokens need an identity provider
     if environment not in forbidding_environments.split():
         load_settings(stack_config(changes, environment), environment)
         return
@@ -105,7 +105,7 @@ CONFLICTS: list[tuple[Changes, str]] = [
     ),
     (
         {"foundation.identity": {"auth": "none", **IDENTITY}},
-        'livestream.api.authorizer = "jwt": must be `none` or `apiKey` if foundation.identity.auth is `none`',
+        'livestream.api.authorizer = "jwt": must be `none` if foundation.identity.auth is `none`',
     ),
     ({"foundation.alerts.emails": ["a@b.de", "c@d.de", "a@b.de"]}, "a@b.de occurs more than once"),
     ({"foundation.network": {"vpcId": "vpc-0a1b"}}, "vpcId and subnetIds belong together"),

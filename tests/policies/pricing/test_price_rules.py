@@ -117,7 +117,6 @@ CASES: list[tuple[str, Mapping[str, Any], Mapping[str, float], float]] = [
     (t.VPC_ENDPOINT, {"vpcEndpointType": "Interface", "subnetIds": [None, None]}, {"endpointGb": 10}, 14.60 + 0.10),
     (t.NAT_GATEWAY, {}, {"natGb": 100}, 32.85 + 4.50),
     (t.ELASTIC_IP, {}, {}, 3.65),
-    (t.WEB_ACL, {"rules": [{}, {}]}, {"inspectedRequests": 1e6}, 7.60),
 ]
 """Resource type, properties, monthly usage, and expected dollars a month."""
 
