@@ -126,8 +126,6 @@ class TranscriptAgent(pulumi.ComponentResource):
                     "bucket_name": args.bucket.name,
                     "memory_id": self.memory.memory_id,
                     "model_id": agent.model_id,
-                    "guardrail_id": agent.guardrail_id,
-                    "guardrail_version": agent.guardrail_version,
                     "answer_seconds": agent.answer_seconds,
                 },
                 grants=[
@@ -135,7 +133,7 @@ class TranscriptAgent(pulumi.ComponentResource):
                     args.bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*"),
                     args.bucket.grant_list(),
                     self.memory.grant("CreateEvent", "ListEvents"),
-                    *model_grants(args.scope, [agent.model_id], agent.model_regions, agent.guardrail_id),
+                    *model_grants(args.scope, [agent.model_id], agent.model_regions),
                 ],
                 queues=[QueueSource(self.windows, batch_size=1, max_concurrency=agent.at_once)],
             ),

@@ -8,7 +8,6 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from components.settings.settings_base import (
     ClientFunctionSettings,
     FunctionSettings,
-    GuardedModelSettings,
     Origin,
     Region,
     RequestsPerSecond,
@@ -113,7 +112,7 @@ class VideoSettings(SettingsModel):
     """Time after which a MediaConvert job counts as failed. A busy MediaConvert queue may take hours."""
 
 
-class ClaimAgentSettings(GuardedModelSettings):
+class ClaimAgentSettings(SettingsModel):
     """Settings of the fact-check agent, which finds claims in transcripts and checks them with a Bedrock model."""
 
     model_id: ModelId = HAIKU

@@ -19,8 +19,6 @@ CHANGES: dict[str, dict[str, Any]] = {
     "agent": {
         "memoryDays": 30,
         "windowCharacters": 2_000,
-        "guardrailId": "abc123",
-        "guardrailVersion": "2",
         "answerSeconds": 66,
         "atOnce": 6,
     },

@@ -132,13 +132,6 @@ def test_the_agent_may_invoke_only_the_configured_model(agent: dict[str, Any], e
     assert {resource for statement in statements for resource in statement["Resource"]} == expected
 
 
-def test_the_agent_may_use_a_guardrail_only_if_one_is_configured() -> None:
-    assert "Guardrail" not in agent_policy(deployed())
-    assert arn("bedrock", "guardrail/abc123") in agent_policy(changed_preview())
-    environment = variables(changed_preview(), "livestream-agent-function")
-    assert (environment["GUARDRAIL_ID"], environment["GUARDRAIL_VERSION"]) == ("abc123", "2")
-
-
 def test_the_agent_reads_the_token_limit_and_the_timeout_of_an_answer() -> None:
     environment = variables(deployed(), "livestream-agent-function")
     assert (environment["MAX_OUTPUT_TOKENS"], environment["ANSWER_SECONDS"]) == ("3900", "65")
