@@ -294,54 +294,6 @@ def test_pull_requests_from_forks_upload_and_comment_nothing() -> None:
     assert all(same_repository in step["if"] for step in [*uploads, *comments])
 
 
-# The check of the models
-
-
-FAKE_AWS = """\
-#!{python}
-import json, pathlib, sys
-arguments = sys.argv[1:]
-assert arguments[:2] == ["bedrock", "get-foundation-model"] and len(arguments) == 8, arguments
-options = dict(zip(arguments[2::2], arguments[3::2]))
-assert options["--query"] == "modelDetails.modelLifecycle.status"
-states = json.loads(pathlib.Path(__file__).with_name("states.json").read_text())
-print(states.get(options["--model-identifier"]) or sys.exit("ResourceNotFoundException"))
-"""
-"""Fake AWS CLI that knows the state of each model."""
-
-
-def check_models(folder: Path, states: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    """Run the workflow's check of the models of prod."""
-    write_program(folder / "aws", FAKE_AWS.format(python=sys.executable))
-    (folder / "states.json").write_text(json.dumps(states))
-    script = find_script("stack.yml", "deploy", "get-foundation-model")
-    return run_script(f"cd {ROOT}\n{script}", folder, STACK="prod")
-
-
-MODELS = {"anthropic.claude-haiku-5-5": "ACTIVE", "anthropic.claude-sonnet-5-5": "ACTIVE"}
-
-
-def test_a_deployment_starts_if_every_model_of_the_stack_is_active(tmp_path: Path) -> None:
-    process = check_models(tmp_path, MODELS)
-    assert (process.returncode, process.stdout.split("\n")) == (0, [f"{model}: ACTIVE" for model in MODELS] + [""])
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_a_deployment_stops_if_a_model_of_the_stack_is_not_active(tmp_path: Path, model: str) -> None:
-    process = check_models(tmp_path, {**MODELS, model: "LEGACY"})
-    assert process.returncode == 1
-    assert f"::error::Bedrock's state of {model} is LEGACY." in process.stdout
-    other_models = {other: state for other, state in MODELS.items() if other != model}
-    assert check_models(tmp_path, other_models).returncode == 1, "Bedrock no longer offers the model"
-
-
-@pytest.mark.parametrize("check", ["get-foundation-model", "get-public-access-block"])
-def test_models_and_public_access_are_checked_before_the_deployment(check: str) -> None:
-    scripts_of_job = [step.get("run") for step in load_workflow("stack.yml")["jobs"]["deploy"]["steps"]]
-    check_script, deployment = (find_script("stack.yml", "deploy", text) for text in (check, "pulumi up"))
-    assert scripts_of_job.index(check_script) < scripts_of_job.index(deployment)
-
-
 # The check of the account's public access block
 
 

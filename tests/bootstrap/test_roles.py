@@ -14,8 +14,6 @@ from typing import Any
 import pulumi_aws
 import pytest
 
-from components.model_lifecycle import list_models
-from components.settings import load_settings
 from local.emulation.iam.policy_conditions import as_list, lower_case_keys, operator_holds
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
 from local.generate import documented_resource_graph
@@ -23,7 +21,7 @@ from local.generate.diagram_edges import list_role_statements
 from local.platform.resource_drivers import ALL_DRIVERS
 from local.preview.botocore_input_checks import UNUSED_BY_DRIVER, find_invalid_inputs
 from local.preview.resource_graph import Graph
-from local.preview.stack_files import StackConfig, read_stack
+from local.preview.stack_files import StackConfig
 from tests.bootstrap.required_actions import is_read_only, list_requests, required_actions, required_actions_by_type
 from tests.bootstrap.role_template import REPOSITORY, STATE_KEY_ARN, resolve_template, template
 from tests.whole_program import ONE_WORKER_FOR_DOCUMENTS, change_sections
@@ -293,17 +291,6 @@ def test_the_deploy_role_covers_resource_types_that_no_stack_has_yet() -> None:
         if not evaluate_policies([allow_patterns_everywhere], AccessRequest(action, "x")).allowed
     }
     assert missing == set()
-
-
-@pytest.mark.parametrize("stack", STACKS)
-def test_the_deploy_role_may_read_the_lifecycle_state_of_each_model_and_not_invoke_it(stack: str) -> None:
-    """The workflow `stack.yml` reads the state before it deploys."""
-    models = list_models(load_settings(read_stack(stack).values, stack))
-    assert models
-    for model in models:
-        arn = f"arn:aws:bedrock:us-east-1::foundation-model/{model.model_id}"
-        assert is_allowed(stack, "bedrock:GetFoundationModel", arn), model
-        assert not is_allowed(stack, "bedrock:InvokeModel", arn)
 
 
 PROGRAM_ROLE = "arn:aws:iam::123456789012:role/polyphony-prod-meetings-steps"

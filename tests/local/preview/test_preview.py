@@ -4,7 +4,7 @@ import io
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -102,20 +102,6 @@ def test_a_sarif_file_that_cannot_be_written_is_reported_after_the_preview(
     output = capsys.readouterr()
     assert "stack prod can be deployed" in output.out
     assert f"No such file or directory: '{tmp_path}/no/x.sarif'" in output.err
-
-
-@pytest.mark.usefixtures("_committed_previews")
-def test_the_preview_warns_of_models_that_aws_may_soon_end(capsys: pytest.CaptureFixture[str]) -> None:
-    for today, is_warned in ((date(2026, 11, 23), False), (date(2027, 9, 1), True)):
-        assert preview_command.command("dev", as_json=True, sarif_file=None, today=today) == 0
-        warnings = json.loads(capsys.readouterr().out)["warnings"]
-        assert any("AWS may end anthropic.claude-sonnet-5-5 from 2027-09-28" in text for text in warnings) is is_warned
-
-
-def test_the_command_models_prints_the_models_of_a_stack(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["models", "--stack", "prod"]) == 0
-    assert capsys.readouterr().out.split() == ["anthropic.claude-haiku-5-5", "anthropic.claude-sonnet-5-5"]
-    assert main(["models", "--stack", "nowhere"]) == 2
 
 
 @pytest.mark.usefixtures("_committed_previews")
