@@ -165,8 +165,6 @@ def register_optional_resources(tags: dict[str, str]) -> None:
     """Register one resource of each type with tags that the program creates only with optional settings."""
     network = ec2.Vpc("network", cidr_block="10.0.0.0/16", tags=tags)
     subnet = ec2.Subnet("subnet", vpc_id=network.id, cidr_block="10.0.0.0/24", tags=tags)
-    address = ec2.Eip("address", domain="vpc", tags=tags)
-    ec2.NatGateway("gateway", allocation_id=address.allocation_id, subnet_id=subnet.id, tags=tags)
     group = ec2.SecurityGroup("group", name="group", description="group", vpc_id=network.id, tags=tags)
     vpc.SecurityGroupIngressRule(
         "rule",

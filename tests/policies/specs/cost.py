@@ -309,7 +309,6 @@ SPECS = (
         break_program=drop_resource("meetings-media-spot-queue", "meetings-media-on-demand-queue"),
     ),
     property_spec("batch-vcpu-ceiling", t.BATCH_ENVIRONMENT, "computeResources.maxVcpus", 16, 64, "64 vCPUs"),
-    resource_spec("nat-with-reason", t.NAT_GATEWAY, REASON_TAG, {"tags": {}}, "no tag Reason"),
     resource_spec(
         "interface-endpoint-with-reason",
         t.VPC_ENDPOINT,
