@@ -1,9 +1,7 @@
 """Tests that a resource of the stack publishes each metric that a chart shows or an alarm evaluates.
 
 CloudWatch accepts charts and alarms of metrics that no source publishes. Such a chart stays empty, and such an alarm
-never changes to the state ALARM. AWS services publish most metrics for every resource. Others need a resource that
-enables them, such as S3's request metrics
-(https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-configurations.html).
+never changes to the state ALARM.
 """
 
 import json
@@ -20,7 +18,7 @@ from handlers.transcription import names_shared_with_deployment
 from local import ROOT
 from local.preview.property_value_conversion import UNKNOWN
 from local.preview.resource_graph import Graph
-from tests.whole_program import ONE_WORKER, STACKS, change_section, graph, run_whole_program
+from tests.whole_program import ONE_WORKER, STACKS, graph
 
 pytestmark = ONE_WORKER
 
@@ -80,13 +78,6 @@ def is_table_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> b
     return is_published and has_resource(stack, "Table", name=dimensions["TableName"])
 
 
-def is_request_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
-    """S3 publishes request metrics only for the metrics configurations of a bucket."""
-    return name == "FirstByteLatency" and has_resource(
-        stack, "BucketMetric", bucket=dimensions["BucketName"], name=dimensions["FilterId"]
-    )
-
-
 def is_workflow_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
     published = {"ExecutionThrottled", "ExecutionTime", "ExecutionsFailed", "ExecutionsSucceeded", "ExecutionsTimedOut"}
     return name in published and has_resource(
@@ -111,7 +102,6 @@ SERVICES: dict[str, Callable[[Graph, str, Mapping[str, Any]], bool]] = {
     "AWS/ApiGateway": is_api_metric,
     "AWS/DynamoDB": is_table_metric,
     "AWS/Lambda": is_lambda_metric,
-    "AWS/S3": is_request_metric,
     "AWS/SQS": is_queue_metric,
     "AWS/States": is_workflow_metric,
 }
@@ -164,11 +154,3 @@ def find_unpublished_metrics(stack: Graph) -> list[ReadMetric]:
 def test_every_chart_and_alarm_reads_metrics_that_the_stack_publishes(stack: str) -> None:
     assert len(list(read_metrics(graph(stack)))) > 200
     assert find_unpublished_metrics(graph(stack)) == []
-
-
-def test_request_metrics_of_s3_are_shown_if_the_bucket_has_them() -> None:
-    graph_with_metrics = run_whole_program(change_section("prod", "meetings", requestsMeasured=True)).graph
-    assert {metric.name for metric in read_metrics(graph_with_metrics) if metric.namespace == "AWS/S3"} == {
-        "FirstByteLatency"
-    }
-    assert find_unpublished_metrics(graph_with_metrics) == []

@@ -13,7 +13,7 @@ from components.blocks.messaging.queue import Queue
 from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity, three_sweeps_seconds
 from components.blocks.monitoring.dashboard import Chart, duration_chart, function_chart, queue_chart, table_chart
 from components.blocks.naming.subsystem_scope import Scope
-from components.blocks.storage.bucket import ENTIRE_BUCKET, Bucket
+from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
 from components.blocks.workflow.workflow import Workflow
 from components.meetings.usage_estimate import SWEEP_MINUTES
@@ -129,8 +129,8 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
 
 
 def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
-    """Return the rows of charts: the backend's own metrics, latencies of bucket and table, durations, and the
-    functions. The bucket's latency has a chart only if the settings enable the bucket's request metrics.
+    """Return the rows of charts: the backend's own metrics, latencies of the table, durations, and the
+    functions.
     """
     return [
         [
@@ -151,7 +151,6 @@ def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
             ),
         ],
         [
-            *([_bucket_latency_chart(args)] if args.settings.requests_measured else []),
             table_chart(args.table),
             Chart(
                 "latency of the table, in milliseconds",
@@ -194,12 +193,6 @@ def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
         ],
         *([function_chart(function), duration_chart(function)] for function in args.functions.values()),
     ]
-
-
-def _bucket_latency_chart(args: MeetingAlarmsArgs) -> Chart:
-    dimensions: dict[str, pulumi.Input[str]] = {"BucketName": args.bucket.name, "FilterId": ENTIRE_BUCKET}
-    metrics = [Metric("AWS/S3", "FirstByteLatency", dimensions, s) for s in ("p50", "p95")]
-    return Chart("first byte from S3, in milliseconds", metrics)
 
 
 def _meeting_metric(args: MeetingAlarmsArgs, name: str, statistic: str) -> Metric:

@@ -148,7 +148,6 @@ class Meetings(pulumi.ComponentResource):
                     ),
                 ],
                 event_bridge=True,
-                requests_measured=settings.requests_measured,
             ),
             self._child,
         )
@@ -239,8 +238,6 @@ class Meetings(pulumi.ComponentResource):
                     "stack": scope.context.stack_label,
                     "summary_model_id": models.summary,
                     "action_model_id": models.action_items,
-                    "guardrail_id": models.guardrail_id,
-                    "guardrail_version": models.guardrail_version,
                     "max_output_tokens": models.max_output_tokens,
                     "answer_seconds": models.answer_seconds,
                     "part_characters": models.part_characters,
@@ -253,7 +250,7 @@ class Meetings(pulumi.ComponentResource):
                     ),
                     self.bucket.grant_list(),
                     grant_metrics(NAMESPACE),
-                    *model_grants(scope, {models.summary, models.action_items}, models.regions, models.guardrail_id),
+                    *model_grants(scope, {models.summary, models.action_items}, models.regions),
                 ],
                 # An invocation also fails if a model is busy, and the workflow retries it. So some errors are normal.
                 # If the last retry fails, the meeting fails, which raises the alarm `meetings-failed`.

@@ -58,7 +58,7 @@ DRIVERS: dict[str, Driver] = {driver.type: driver for drivers in ALL for driver 
 """The drivers in `ALL` by resource type, for example `aws:s3/bucket:Bucket`."""
 
 RECORDED_ONLY: dict[str, RecordedOnly] = {
-    recorded.type: recorded for module in (backup, s3, cost_management) for recorded in module.RECORDED
+    recorded.type: recorded for module in (backup, cost_management) for recorded in module.RECORDED
 }
 """Drivers of recorded-only types, whose resources are not created, because the emulator lacks the service or the
 feature."""

@@ -13,7 +13,6 @@ from local.platform.driver_model.driver import (
     Driver,
     DriverCall,
     ReadCall,
-    RecordedOnly,
     computed_from,
     constant,
     from_response,
@@ -225,20 +224,6 @@ DRIVERS = (
         changed_by_update={"etag": "PutObject"},
         read=(
             ReadCall("HeadObject", {"Bucket": "bucket", "Key": "key"}, compared_by_hash={"source": ("etag", "ETag")}),
-        ),
-    ),
-)
-
-RECORDED = (
-    RecordedOnly(
-        type="aws:s3/bucketMetric:BucketMetric",
-        service="s3",
-        reason="the emulator accepts a bucket's metrics configuration but does not store it",
-        create=(  # This call is not made: it lists the parameters that a preview checks.
-            DriverCall(
-                "PutBucketMetricsConfiguration",
-                {"Bucket": "bucket", "Id": "name", "MetricsConfiguration.Id": "name"},
-            ),
         ),
     ),
 )

@@ -16,7 +16,7 @@ from local import ROOT
 from local.emulation.step_functions.parameter_name_conversion import error_name
 from local.platform.driver_model.service_shapes import service_model
 from tests.components.deployment_harness import chart_metrics
-from tests.components.meetings.recorded_deployment import PREFIX, changed_preview, deployed, previewed
+from tests.components.meetings.recorded_deployment import PREFIX, deployed, previewed
 from tests.handlers.meetings.meeting_harness import FakeCloudWatch
 
 
@@ -50,12 +50,11 @@ def test_the_runbook_has_the_error_names_that_step_functions_gives_a_denied_call
 
 
 def test_the_dashboard_shows_the_backends_own_metrics_the_latency_of_its_resources_and_its_queue() -> None:
-    """The bucket has request metrics only if a setting enables them (`tests/test_shown_metrics.py`)."""
-    shown_metrics = json.dumps(chart_metrics(previewed(requestsMeasured=True)))
+    shown_metrics = json.dumps(chart_metrics(previewed()))
     for name in (
         *(metrics.PROCESSING_DURATION, metrics.INPUT_TOKENS, metrics.OUTPUT_TOKENS),
         *(metrics.STORAGE_GROWTH, metrics.FFMPEG_RATIO),
-        *("FirstByteLatency", "SuccessfulRequestLatency", f"{PREFIX}-uploads"),
+        *("SuccessfulRequestLatency", f"{PREFIX}-uploads"),
     ):
         assert f'"{name}"' in shown_metrics, name
 
@@ -90,8 +89,3 @@ def test_the_dashboard_shows_the_duration_of_executions_and_token_exchanges() ->
     ):
         [chart] = [charts[title] for title in charts if title.startswith(f"duration of {operation},")]
         assert {tuple(charted_metric[:2]) for charted_metric in chart} == {(namespace, metric)}
-
-
-def test_request_metrics_of_the_bucket_are_a_setting() -> None:
-    assert deployed().all("s3.BucketMetric") == []
-    assert len(changed_preview().all("s3.BucketMetric")) == 1
