@@ -2,7 +2,7 @@
 the facts in their transcripts.
 
 This module creates the table and the bucket, the REST API with its functions, the secret that encrypts cursors
-(positions in a list), the archive of events, and the dashboard. The components for videos, transcripts and cleanup use
+(positions in a list), and the archive of events. The components for videos, transcripts and cleanup use
 the same table and bucket.
 docs/decisions/0052 explains the storage of episodes.
 """
@@ -16,7 +16,6 @@ from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
 from components.blocks.messaging.event_archive import EventArchive, EventArchiveArgs
-from components.blocks.monitoring import dashboard
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule
 from components.blocks.storage.secret_parameter import Secret, SecretArgs
@@ -51,7 +50,7 @@ class LivestreamArgs:
 
 
 class Livestream(pulumi.ComponentResource):
-    """REST API, storage, functions, alarms and dashboard of the livestream backend."""
+    """REST API, storage, functions and alarms of the livestream backend."""
 
     def __init__(self, name: str, args: LivestreamArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:livestream:Livestream", name, None, opts)
@@ -84,7 +83,6 @@ class Livestream(pulumi.ComponentResource):
         register_alarms(
             args.scope, self.episodes, self.videos.function, self.agent.worker, self.cleanup.function, self._child
         )
-        dashboard.Dashboard("overview", dashboard.DashboardArgs(args.scope, self._charts()), self._child)
         uploads = args.settings.uploads
         self.frontend: dict[str, pulumi.Input[object]] = {
             "api_url": self.api.url,
@@ -207,12 +205,3 @@ class Livestream(pulumi.ComponentResource):
             self._child,
         )
         return AuthorizerFunction(function, result_seconds=AUTHORIZER_CACHE_SECONDS)
-
-    def _charts(self) -> list[list[dashboard.Chart]]:
-        return [
-            [dashboard.function_chart(self.episodes), dashboard.duration_chart(self.episodes)],
-            [dashboard.function_chart(self.videos.function), dashboard.queue_chart(self.videos.queue)],
-            [dashboard.function_chart(self.agent.worker), dashboard.queue_chart(self.agent.windows)],
-            [self.agent.tokens, dashboard.function_chart(self.cleanup.function)],
-            [dashboard.table_chart(self.table)],
-        ]

@@ -107,11 +107,6 @@ class RestApi(Block):
         self.url = self.stage.invoke_url
         self.register_outputs({"url": self.url})
 
-    @property
-    def dimensions(self) -> dict[str, pulumi.Input[str]]:
-        """Dimensions of the API's own metrics."""
-        return {"ApiName": self.name, "Stage": STAGE}
-
     def _build_document(self) -> dict[str, object]:
         args, authorizer = self._args, self._args.authorizer
         return gateway_document(

@@ -40,8 +40,8 @@ def _check_alarm_ceiling(stack: CheckedStack) -> Iterator[Finding]:
     limits=(
         PolicyLimit(
             "dashboards",
-            6,
-            "Maximum number of dashboards of a stack: one for the foundation and one for each subsystem.",
+            1,
+            "Maximum number of dashboards of a stack: one of the whole platform.",
         ),
     ),
 )

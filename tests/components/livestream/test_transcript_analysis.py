@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 
 from components.blocks.bedrock.agentcore_memory import MEMORY_ID_SUFFIX
-from components.livestream.transcript_analysis import TOKEN_FIELDS
-from handlers.common.logging import ALLOWED_LOG_FIELDS
 from local.emulation.iam.policy_evaluator import matches_resource
 from local.platform.driver_model.service_shapes import service_model
 from tests.components.deployment_harness import QUEUES, arn, variables
@@ -91,14 +89,6 @@ def test_the_functions_read_window_sizes_queue_and_model() -> None:
     assert sizes == ["2000", "600", "600"]
     assert variables(deployed(), "transcript-windows")["AGENT_QUEUE_URL"] == f"{QUEUES}/{PREFIX}-agent-windows"
     assert variables(deployed(), "livestream-agent-function")["MODEL_ID"].startswith("us.anthropic.")
-
-
-@pytest.mark.parametrize("name", TOKEN_FIELDS)
-def test_each_token_count_has_a_metric_filter_on_the_agents_log(name: str) -> None:
-    assert name in ALLOWED_LOG_FIELDS
-    metric_filter = deployed().one("cloudwatch.LogMetricFilter", f"{name.replace('_', '-')}-filter").inputs
-    assert metric_filter["logGroupName"] == f"/aws/lambda/{PREFIX}-agent"
-    assert metric_filter["metricTransformation"]["value"] == f"$.{name}"
 
 
 def agent_policy(recorded: Recorded) -> str:

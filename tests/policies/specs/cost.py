@@ -319,7 +319,7 @@ SPECS = (
     ),
     resource_spec("customer-key-with-reason", t.KMS_KEY, REASON_TAG, {"tags": None}, "no tag Reason"),
     ceiling_spec("alarm-ceiling", t.ALARM, 201, "201 alarms"),
-    ceiling_spec("dashboard-ceiling", t.DASHBOARD, 7, "7 dashboards"),
+    ceiling_spec("dashboard-ceiling", t.DASHBOARD, 2, "2 dashboards"),
     ceiling_spec("custom-metric-ceiling", t.METRIC_FILTER, 61, "61 metrics"),
     property_spec("required-tags", t.QUEUE, "tags", TAGS, {**TAGS, "Owner": ""}, "no tag Owner"),
 )
