@@ -16,7 +16,6 @@ from components.blocks.compute.function import AsyncInvocation, Function, Functi
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import Grant
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
-from components.blocks.monitoring import dashboard
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification
@@ -70,7 +69,7 @@ class IngestionArgs:
 
 
 class Ingestion(pulumi.ComponentResource):
-    """Storage, Spark job, workflow, functions, alarms and dashboard of ingestion."""
+    """Storage, Spark job, workflow, functions and alarms of ingestion."""
 
     def __init__(self, name: str, args: IngestionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:ingestion:Ingestion", name, None, opts)
@@ -87,7 +86,6 @@ class Ingestion(pulumi.ComponentResource):
         self._create_builder()
         self._create_sweeper()
         register_alarms(args.scope, args.settings, self.intake, self.builder, self.sweeper, self._child)
-        dashboard.Dashboard("overview", dashboard.DashboardArgs(args.scope, self._charts()), self._child)
         intake = args.settings.intake
         self.frontend: dict[str, pulumi.Input[object]] = {
             "bucket": self.landing.name,
@@ -287,11 +285,4 @@ class Ingestion(pulumi.ComponentResource):
             self.lake.bucket.grant_list(),
             self.landing.grant_list_versions(f"{INCOMING}*"),
             self.workflow.grant_describe(),
-        ]
-
-    def _charts(self) -> list[list[dashboard.Chart]]:
-        return [
-            [dashboard.function_chart(self.builder), dashboard.duration_chart(self.builder)],
-            [dashboard.queue_chart(self.intake), dashboard.table_chart(self.files)],
-            [dashboard.function_chart(self.sweeper), dashboard.function_chart(self.steps)],
         ]

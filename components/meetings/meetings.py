@@ -14,14 +14,13 @@ from components.blocks.compute.function import Function, FunctionArgs, QueueSour
 from components.blocks.iam.grant import Grant, grant, grant_metrics
 from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, object_created_pattern, rule_sender
 from components.blocks.messaging.queue import Queue, QueueArgs
-from components.blocks.monitoring.dashboard import Dashboard, DashboardArgs
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from components.meetings import media_job_states, recording_workflow
-from components.meetings.alarms_and_charts import MAX_BUSY_FAILURES, MeetingAlarmsArgs, create_alarms, dashboard_charts
+from components.meetings.alarms import MAX_BUSY_FAILURES, MeetingAlarmsArgs, create_alarms
 from components.meetings.client_role_and_exchange import ClientAccess, ClientAccessArgs
 from components.meetings.media_job import MediaBatchJob, MediaBatchJobArgs
 from components.meetings.scheduled_functions import ScheduledFunctions, ScheduledFunctionsArgs
@@ -69,18 +68,10 @@ class Meetings(pulumi.ComponentResource):
             ),
             self._child,
         )
-        alarms_args = MeetingAlarmsArgs(
-            scope=args.scope,
-            settings=args.settings,
-            table=self.table,
-            bucket=self.bucket,
-            uploads=self.uploads,
-            workflow=self.workflow,
-            api=self.access.api,
-            functions=self.functions,
+        create_alarms(
+            MeetingAlarmsArgs(scope=args.scope, settings=args.settings, uploads=self.uploads, functions=self.functions),
+            self._child,
         )
-        create_alarms(alarms_args, self._child)
-        Dashboard("overview", DashboardArgs(args.scope, dashboard_charts(alarms_args)), self._child)
         self.frontend: dict[str, pulumi.Input[object]] = {
             "api_url": self.access.api.url,
             "bucket": self.bucket.name,
@@ -148,7 +139,6 @@ class Meetings(pulumi.ComponentResource):
                     ),
                 ],
                 event_bridge=True,
-                requests_measured=settings.requests_measured,
             ),
             self._child,
         )
@@ -239,8 +229,6 @@ class Meetings(pulumi.ComponentResource):
                     "stack": scope.context.stack_label,
                     "summary_model_id": models.summary,
                     "action_model_id": models.action_items,
-                    "guardrail_id": models.guardrail_id,
-                    "guardrail_version": models.guardrail_version,
                     "max_output_tokens": models.max_output_tokens,
                     "answer_seconds": models.answer_seconds,
                     "part_characters": models.part_characters,
@@ -253,7 +241,7 @@ class Meetings(pulumi.ComponentResource):
                     ),
                     self.bucket.grant_list(),
                     grant_metrics(NAMESPACE),
-                    *model_grants(scope, {models.summary, models.action_items}, models.regions, models.guardrail_id),
+                    *model_grants(scope, {models.summary, models.action_items}, models.regions),
                 ],
                 # An invocation also fails if a model is busy, and the workflow retries it. So some errors are normal.
                 # If the last retry fails, the meeting fails, which raises the alarm `meetings-failed`.

@@ -96,12 +96,11 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     on_demand = (copying + encoding) * INTERRUPTED_SHARE if uses_spot else copying + encoding / 2
     status_checks = meetings * _status_checks(settings)
     sweeps = DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES
-    firewall = {"inspectedRequests": meetings * (EXCHANGES + PLAYBACKS)} if settings.exchange.waf_requests else {}
     exchanges = float(meetings * EXCHANGES)
     playbacks = meetings * PLAYBACKS
     requests = exchanges + playbacks
     return {
-        "meetings-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB, **firewall},
+        "meetings-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB},
         "meetings-auth-exchange": function_usage(requests, EXCHANGE_MILLISECONDS),
         "meetings-uploads": {"messages": uploads, "batches": batches},
         "meetings-start": function_usage(batches, START_MILLISECONDS),

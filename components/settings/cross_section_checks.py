@@ -185,11 +185,11 @@ def _check_livestream(stack: "StackSettings", name: str) -> Iterator[SettingsPro
         yield SettingsProblem(
             "livestream.api.authorizer",
             '"none"',
-            f"must be `jwt` or `apiKey` in {stack.environment}: `none` accepts every caller",
+            f"must be `jwt` in {stack.environment}: `none` accepts every caller",
         )
     if api.authorizer is AuthorizerKind.JWT and stack.foundation.identity.auth is Auth.NONE:
         yield SettingsProblem(
-            "livestream.api.authorizer", '"jwt"', "must be `none` or `apiKey` if foundation.identity.auth is `none`"
+            "livestream.api.authorizer", '"jwt"', "must be `none` if foundation.identity.auth is `none`"
         )
     min_seconds = min_agent_timeout_seconds(settings.agent.answer_seconds)
     if settings.agent_worker.timeout_seconds < min_seconds:

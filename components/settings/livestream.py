@@ -8,7 +8,6 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from components.settings.settings_base import (
     ClientFunctionSettings,
     FunctionSettings,
-    GuardedModelSettings,
     Origin,
     Region,
     RequestsPerSecond,
@@ -71,8 +70,6 @@ class AuthorizerKind(StrEnum):
 
     NONE = "none"
     """Every caller is accepted."""
-    API_KEY = "apiKey"
-    """Callers need an API key, and the usage plan limits their requests."""
     JWT = "jwt"
     """Callers need a token of `foundation.identity`, and see only their own episodes."""
 
@@ -84,13 +81,9 @@ class RestSettings(SettingsModel):
     """Origin of the web page that may use the API and the bucket. In prod it must not be `*`."""
     authorizer: AuthorizerKind = AuthorizerKind.JWT
     """Authorization of the API's callers. `jwt`: a token of `foundation.identity`, and callers see only their own
-    episodes. `apiKey`: an API key, and all callers share all episodes. `none`: every caller is accepted; only in local
-    and dev."""
+    episodes. `none`: every caller is accepted; only in local and dev."""
     requests_per_second: RequestsPerSecond = 50
     """Maximum request rate of the API stage, for all callers together."""
-    waf_requests: Annotated[int, Field(ge=10, le=2_000_000_000)] | None = None
-    """Maximum number of requests from one IP address in five minutes, enforced by AWS WAF ($8 a month). Without it,
-    there is no firewall."""
 
 
 class UploadSettings(SettingsModel):
@@ -119,7 +112,7 @@ class VideoSettings(SettingsModel):
     """Time after which a MediaConvert job counts as failed. A busy MediaConvert queue may take hours."""
 
 
-class ClaimAgentSettings(GuardedModelSettings):
+class ClaimAgentSettings(SettingsModel):
     """Settings of the fact-check agent, which finds claims in transcripts and checks them with a Bedrock model."""
 
     model_id: ModelId = HAIKU

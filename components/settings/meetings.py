@@ -10,7 +10,6 @@ from pydantic import Field
 from components.settings.meetings_media import MeetingNetworkSettings, ProcessingSettings
 from components.settings.settings_base import (
     FunctionSettings,
-    GuardedModelSettings,
     KeyArn,
     Origin,
     Region,
@@ -52,9 +51,6 @@ class ExchangeSettings(SettingsModel):
     """Origin of the web page that may use the exchange and the bucket. In prod it must not be `*`."""
     requests_per_second: RequestsPerSecond = 10
     """Maximum request rate of the API stage, for all callers together."""
-    waf_requests: Annotated[int, Field(ge=10, le=2_000_000_000)] | None = None
-    """Maximum number of requests from one IP address in five minutes, enforced by AWS WAF ($8 a month). Without it,
-    there is no firewall."""
 
 
 class MeetingSpeechSettings(SettingsModel):
@@ -67,7 +63,7 @@ class MeetingSpeechSettings(SettingsModel):
     """Maximum number of parts of one recording that are transcribed at the same time."""
 
 
-class ModelSettings(GuardedModelSettings):
+class ModelSettings(SettingsModel):
     """Models that write summaries and action items."""
 
     summary: ModelId = SONNET
@@ -125,9 +121,6 @@ class MeetingsSettings(SubsystemSettings):
     storage_users: MaxUsers = 20
     """Maximum number of users that have a metric of their storage: the users whose storage grew most. Each metric costs
     money."""
-    requests_measured: bool = False
-    """Turn on the bucket's request metrics, which show its latency on the dashboard: sixteen metrics, about $5 a
-    month."""
     auth_exchange: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 15})
     """Function that exchanges tokens for credentials."""
     start: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})

@@ -23,11 +23,10 @@ from components.blocks.compute.function import AsyncInvocation, Function, Functi
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import grant, grant_metrics
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs
-from components.blocks.monitoring import dashboard
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.settings import Auth, TranscriptionSettings
-from components.transcription.alarms_and_charts import caption_charts, latency_chart, register_alarms
+from components.transcription.alarms import register_alarms
 from components.transcription.usage_estimate import PING_SECONDS
 from handlers.transcription.audio_processor.environment import ProcessorEnvironment
 from handlers.transcription.names_shared_with_deployment import (
@@ -69,7 +68,6 @@ class Transcription(pulumi.ComponentResource):
             self._child,
         )
         register_alarms(args.scope, args.settings, self.processor, self.router, self._child)
-        dashboard.Dashboard("overview", dashboard.DashboardArgs(args.scope, self._charts()), self._child)
         self.frontend: dict[str, pulumi.Input[object]] = {
             "url": self.socket.url,
             "protocol": PROTOCOL,
@@ -205,11 +203,3 @@ class Transcription(pulumi.ComponentResource):
             ),
             self._child,
         )
-
-    def _charts(self) -> list[list[dashboard.Chart]]:
-        return [
-            caption_charts(self.processor),
-            [latency_chart(self.processor), dashboard.duration_chart(self.processor)],
-            [dashboard.function_chart(self.processor), dashboard.function_chart(self.router)],
-            [dashboard.table_chart(self.live), dashboard.table_chart(self.sessions)],
-        ]

@@ -68,9 +68,6 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
     answer_mb = (1 + BASE64_FACTOR) * ANSWER_MEGABYTES * (audio.response_days + old_days)
     audio_mb = questions / DAYS_PER_MONTH * (query_mb + answer_mb)
     uploaded_mb = questions * QUERY_MEGABYTES + lectures * LECTURE_MEGABYTES
-    network = settings.agentcore.network
-    # If the worker is attached to a VPC, it posts the answers to the WebSocket API through the NAT gateway, as base64.
-    posted_gb = questions * ANSWER_MEGABYTES * BASE64_FACTOR / 1024
     lectures_mb = lectures * LECTURE_MONTHS * LECTURE_MEGABYTES
     return {
         "voice-qa-socket": {
@@ -99,5 +96,4 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
             "reads": questions * READS_PER_QUESTION + lectures,
             "storageGb": questions / DAYS_PER_MONTH * settings.sessions.days * ITEM_KILOBYTES / 1024**2,
         },
-        **({"voice-qa-agent-network": {"natGb": posted_gb}} if network and network.nat else {}),
     }

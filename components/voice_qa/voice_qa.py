@@ -27,7 +27,6 @@ from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.identity_pool import IdentityPool, IdentityPoolArgs, grant_own_items
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
-from components.blocks.monitoring import dashboard
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification
@@ -97,7 +96,6 @@ class VoiceQa(pulumi.ComponentResource):
             self.sessions,
             self._child,
         )
-        dashboard.Dashboard("overview", dashboard.DashboardArgs(args.scope, self._charts()), self._child)
         self.frontend: dict[str, pulumi.Input[object]] = {
             "url": self.socket.url,
             "identity_pool_id": self.pool.pool_id,
@@ -330,11 +328,3 @@ class VoiceQa(pulumi.ComponentResource):
             ),
             self._child,
         )
-
-    def _charts(self) -> list[list[dashboard.Chart]]:
-        return [
-            [dashboard.function_chart(self.handler), dashboard.duration_chart(self.handler)],
-            [dashboard.function_chart(self.worker), dashboard.duration_chart(self.worker)],
-            [dashboard.function_chart(self.validator), dashboard.queue_chart(self.uploads)],
-            [dashboard.table_chart(self.sessions), dashboard.queue_chart(self.time_limits)],
-        ]

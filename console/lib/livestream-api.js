@@ -72,7 +72,6 @@ export class LivestreamApi {
     const { apiUrl, authorizer } = this.#settings;
     const headers = {};
     if (authorizer === "jwt") headers.Authorization = `Bearer ${await this.#visitor.token()}`;
-    if (authorizer === "apiKey") headers["x-api-key"] = this.#visitor.apiKey;
     checkUser(); // Another user may have signed in while the token was requested.
     return requestJson(`${apiUrl}${path}`, { ...request, headers });
   }

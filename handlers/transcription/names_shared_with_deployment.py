@@ -1,6 +1,6 @@
 """Names that transcription's functions share with the deployment: metrics, a log event, a subprotocol and an index.
 
-Alarms and dashboards use the metric names and the log event. The stack output contains the WebSocket subprotocol.
+Alarms use the metric names and the log event. The stack output contains the WebSocket subprotocol.
 `DUE_INDEX` is an index of the live table, which stores the state of connections and open sessions.
 
 An utterance is a few seconds of speech, which a client sends in one message. Amazon Transcribe sends a result, a piece

@@ -7,7 +7,7 @@ import pytest
 
 from handlers.meetings import metrics
 from local import ROOT
-from tests.components.deployment_harness import Deployment, arn, chart_metrics
+from tests.components.deployment_harness import Deployment, arn
 from tests.components.ingestion.recorded_deployment import INGESTION as INGESTION_DEPLOYMENT
 from tests.components.livestream.recorded_deployment import LIVESTREAM as LIVESTREAM_DEPLOYMENT
 from tests.components.meetings.recorded_deployment import MEETINGS as MEETINGS_DEPLOYMENT
@@ -407,17 +407,3 @@ def test_only_work_that_several_sweeps_fail_to_do_raises_an_alarm(minutes: int) 
     ]
     assert alarm["period"] >= 2 * minutes * 60, "the minimum must cover several sweeps"
     assert alarm["period"] % 60 == 0
-
-
-FUNCTIONS_WITHOUT_CHART = {"polyphony-test-livestream-authorizer", "polyphony-test-livestream-transcript-windows"}
-"""Functions that the dashboard leaves out. They have alarms like all others."""
-
-
-@every_subsystem
-def test_the_dashboard_shows_every_table_and_all_functions_but_two(subsystem: str) -> None:
-    recorded = DEPLOYMENTS[subsystem].deployed()
-    shown_values = {value for chart in chart_metrics(recorded).values() for metric in chart for value in metric[:-1]}
-    names = {
-        resource.inputs["name"] for kind in ("lambda.Function", "dynamodb.Table") for resource in recorded.all(kind)
-    }
-    assert names - shown_values == names & FUNCTIONS_WITHOUT_CHART

@@ -32,7 +32,6 @@ ACCESS_LOG_FIELDS = {
     "integrationError": "$context.integration.error",
     "integrationLatency": "$context.integration.latency",
     "authorizerStatus": "$context.authorizer.status",
-    "firewallStatus": "$context.waf.status",
     "traceId": "$context.xrayTraceId",
 }
 STAGE = "api"

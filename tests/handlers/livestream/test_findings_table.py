@@ -63,7 +63,7 @@ def test_existing_findings_are_never_overwritten(broadcast: Broadcast) -> None:
     broadcast.findings.save_findings(
         first, VerifiedAnswer(claims=(with_changes(CLAIM, claim_id="e" * 32),), clips=(CLIP,))
     )
-    broadcast.findings.save_failure(first, WindowFailure.GUARDRAIL)
+    broadcast.findings.save_failure(first, WindowFailure.FILTERED)
     assert broadcast.stored_kinds == ["CLAIM", "WINDOW"], "the first of two answers counts"
     broadcast.findings.save_findings(second, VerifiedAnswer(claims=(with_changes(CLAIM, verdict=Verdict.SUPPORTED),)))
     assert stored_claims(broadcast) == [CLAIM], "a claim that another window found first stays unchanged"

@@ -410,7 +410,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         add_resource("metric of an account", t.ALARM, {"metricQueries": [{"id": "m", "accountId": FOREIGN_ID}]}),
         edit_json(
             "dashboard",
-            "ingestion-overview-dashboard",
+            "foundation-overview-dashboard",
             "dashboardBody",
             lambda document: document["widgets"][0]["properties"].update(accountId=FOREIGN_ID),
         ),
@@ -712,7 +712,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
     ),
     edit_json(
         "threshold of a dashboard",
-        "ingestion-overview-dashboard",
+        "foundation-overview-dashboard",
         "dashboardBody",
         lambda document: document["widgets"][0]["properties"].update(
             annotations={"horizontal": [{"value": 482910384756}]}

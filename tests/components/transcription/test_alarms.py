@@ -1,4 +1,4 @@
-"""Tests of transcription's alarms and charts: metric filters count exactly the log lines that the handlers write."""
+"""Tests of transcription's alarms: metric filters count exactly the log lines that the handlers write."""
 
 import json
 
@@ -11,7 +11,6 @@ from handlers.transcription.messages import REQUESTS
 from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT
 from operations.function_target import FunctionTarget
 from operations.gradual_rollout import RolloutPlan
-from tests.components.deployment_harness import chart_metrics
 from tests.components.transcription.recorded_deployment import PREFIX, deployed
 from tests.handlers.transcription.router_harness import RouterHarness, transcription_tables
 from tests.loggers import own_logger
@@ -65,11 +64,3 @@ def test_the_log_lines_of_lost_and_given_up_utterances_are_counted(capsys: pytes
     assert is_counted("lost-utterances", line["message"])
     value = deployed().one("cloudwatch.LogMetricFilter", "lost-utterances").inputs["metricTransformation"]["value"]
     assert line[value.removeprefix("$.")] == 3
-
-
-def test_the_dashboard_shows_every_caption_metric() -> None:
-    shown_metrics = {metric[1] for chart in chart_metrics(deployed()).values() for metric in chart}
-    assert {
-        *("PartialResultProcessingLatency", "PartialResultsDropped"),
-        *("OrphanedResultsFlushed", "TranscribeFallbackTriggered"),
-    } <= shown_metrics

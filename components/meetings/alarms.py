@@ -1,4 +1,4 @@
-"""Alarms and dashboard of the meetings backend. Every component in `components/blocks` creates its own alarms in
+"""Alarms of the meetings backend. Every component in `components/blocks` creates its own alarms in
 addition.
 """
 
@@ -7,26 +7,17 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.api.rest_api import RestApi
 from components.blocks.compute.function import Function
 from components.blocks.messaging.queue import Queue
 from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity, three_sweeps_seconds
-from components.blocks.monitoring.dashboard import Chart, duration_chart, function_chart, queue_chart, table_chart
 from components.blocks.naming.subsystem_scope import Scope
-from components.blocks.storage.bucket import ENTIRE_BUCKET, Bucket
-from components.blocks.storage.table import Table
-from components.blocks.workflow.workflow import Workflow
 from components.meetings.usage_estimate import SWEEP_MINUTES
 from components.settings import MeetingsSettings
 from handlers.meetings.meeting_record import MeetingReason
 from handlers.meetings.metrics import (
-    FFMPEG_RATIO,
-    INPUT_TOKENS,
     NAMESPACE,
-    OUTPUT_TOKENS,
     PROCESSING_DURATION,
     STACK,
-    STORAGE_GROWTH,
 )
 
 RUNBOOK = "meetings-late"
@@ -53,15 +44,11 @@ them."""
 
 @dataclass(frozen=True)
 class MeetingAlarmsArgs:
-    """Resources of the backend that the alarms and the dashboard cover."""
+    """Resources of the backend that the alarms cover."""
 
     scope: Scope
     settings: MeetingsSettings
-    table: Table
-    bucket: Bucket
     uploads: Queue
-    workflow: Workflow
-    api: RestApi
     functions: Mapping[str, Function]
     """The backend's functions by their purpose (`Meetings.functions`)."""
 
@@ -126,80 +113,6 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
         "Events of complete recordings were lost, or the daily check for them did not finish.",
         meeting_alarms,
     )
-
-
-def dashboard_charts(args: MeetingAlarmsArgs) -> list[list[Chart]]:
-    """Return the rows of charts: the backend's own metrics, latencies of bucket and table, durations, and the
-    functions. The bucket's latency has a chart only if the settings enable the bucket's request metrics.
-    """
-    return [
-        [
-            Chart(
-                "from upload to summary, in seconds",
-                [_meeting_metric(args, PROCESSING_DURATION, s) for s in ("p50", "p95")],
-            ),
-            Chart(
-                "tokens of a summary",
-                [_meeting_metric(args, name, "Average") for name in (INPUT_TOKENS, OUTPUT_TOKENS)],
-            ),
-        ],
-        [
-            Chart("growth of storage, in bytes", [_meeting_metric(args, STORAGE_GROWTH, "Sum")]),
-            Chart(
-                "seconds of ffmpeg per second of recording",
-                [_meeting_metric(args, FFMPEG_RATIO, s) for s in ("p50", "p95")],
-            ),
-        ],
-        [
-            *([_bucket_latency_chart(args)] if args.settings.requests_measured else []),
-            table_chart(args.table),
-            Chart(
-                "latency of the table, in milliseconds",
-                [
-                    Metric(
-                        "AWS/DynamoDB",
-                        "SuccessfulRequestLatency",
-                        {"TableName": args.table.name, "Operation": operation},
-                        "Average",
-                    )
-                    for operation in ("GetItem", "Query", "TransactWriteItems")
-                ],
-            ),
-        ],
-        # The dashboard should show the durations of traces, but X-Ray publishes only their number to CloudWatch. So the
-        # dashboard shows the durations that Step Functions and API Gateway, which start the traces, measure for all
-        # requests.
-        [
-            Chart(
-                "duration of executions, in milliseconds",
-                [
-                    Metric("AWS/States", "ExecutionTime", {"StateMachineArn": args.workflow.arn}, s)
-                    for s in ("p50", "p95")
-                ],
-            ),
-            Chart(
-                "duration of token exchanges, in milliseconds",
-                [Metric("AWS/ApiGateway", "Latency", args.api.dimensions, s) for s in ("p50", "p95")],
-            ),
-        ],
-        [
-            Chart(
-                "executions",
-                [
-                    Metric("AWS/States", name, {"StateMachineArn": args.workflow.arn})
-                    for name in ("ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut")
-                ],
-            ),
-            queue_chart(args.uploads),
-        ],
-        *([function_chart(function), duration_chart(function)] for function in args.functions.values()),
-    ]
-
-
-def _bucket_latency_chart(args: MeetingAlarmsArgs) -> Chart:
-    dimensions: dict[str, pulumi.Input[str]] = {"BucketName": args.bucket.name, "FilterId": ENTIRE_BUCKET}
-    metrics = [Metric("AWS/S3", "FirstByteLatency", dimensions, s) for s in ("p50", "p95")]
-    return Chart("first byte from S3, in milliseconds", metrics)
 
 
 def _meeting_metric(args: MeetingAlarmsArgs, name: str, statistic: str) -> Metric:

@@ -1,4 +1,4 @@
-"""Alarms and dashboard charts of transcription, for captions that are late, suppressed or missing.
+"""Alarms of transcription, for captions that are late, suppressed or missing.
 
 The router is the function behind the WebSocket API. It invokes the audio processor for each utterance, which is a
 message with some seconds of speech. Every component in `components/blocks` registers its own alarms in addition.
@@ -8,7 +8,6 @@ import pulumi
 
 from components.blocks.compute.function import Function
 from components.blocks.monitoring.alarm import AlarmGroup, Comparison, Metric, Severity
-from components.blocks.monitoring.dashboard import Chart
 from components.blocks.naming.subsystem_scope import Scope
 from components.settings import TranscriptionSettings
 from handlers.transcription.names_shared_with_deployment import (
@@ -80,31 +79,6 @@ def register_alarms(
         threshold=1,
         severity=critical,
         comparison=Comparison.AT_LEAST,
-    )
-
-
-def caption_charts(processor: Function) -> list[Chart]:
-    """Return a chart of dropped and orphaned partial results, and a chart of streams that fell back to final captions.
-
-    The rate limit drops partial results. An orphan is a partial result that never became final.
-    """
-    return [
-        Chart(
-            "partial results: dropped, orphaned",
-            [_processor_metric(processor, metric, "Sum", 60) for metric in (DROPPED_METRIC, ORPHANS_METRIC)],
-        ),
-        Chart("fallback to final captions only", [_processor_metric(processor, FALLBACK_METRIC, "Sum", 60)]),
-    ]
-
-
-def latency_chart(processor: Function) -> Chart:
-    """Return the chart of the latency of captions: the time from the end of a caption's words to its delivery.
-
-    The end is computed as if the client had begun to speak when the router accepted the utterance.
-    """
-    return Chart(
-        "milliseconds to a caption",
-        [_processor_metric(processor, LATENCY_METRIC, statistic, 60) for statistic in ("p50", "p95", "Maximum")],
     )
 
 
