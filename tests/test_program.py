@@ -133,7 +133,7 @@ def test_the_stack_output_has_only_the_frontend_model(stack: str) -> None:
         "pingSeconds": 300,
         "inFlight": 3,
         "sessionHours": 4,
-        "routes": ["audio", "close", "direct", "open", "ping"],
+        "routes": ["audio", "close", "open", "ping"],
     }
     assert frontend["voiceQa"]["lectureUploads"] == ("guests" if stack in {"local", "dev"} else "off")
     unknown = {name for name, value in frontend["voiceQa"].items() if value == UNKNOWN}

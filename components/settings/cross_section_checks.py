@@ -113,14 +113,6 @@ def _check_ingestion(stack: "StackSettings") -> Iterator[SettingsProblem]:
 
 
 def _check_transcription(stack: "StackSettings") -> Iterator[SettingsProblem]:
-    sessions = stack.transcription.sessions
-    if sessions.in_flight * sessions.per_user >= sessions.stream_quota:
-        yield SettingsProblem(
-            "transcription.sessions.inFlight",
-            str(sessions.in_flight),
-            f"must be less than streamQuota ({sessions.stream_quota}) divided by perUser ({sessions.per_user}): each "
-            "utterance uses one of the account's streams, and one user must not use them all",
-        )
     if not stack.transcription.structured_logging and not stack.environment.relaxed:
         yield SettingsProblem(
             "transcription.structuredLogging",

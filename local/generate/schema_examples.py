@@ -56,8 +56,6 @@ TRANSCRIPTION: Sequence[Message] = (
     ),
     messages.Ping(action="ping", id="m3", session_id=SESSION_ID),
     messages.Pong(id="m3", done=("u1",)),
-    messages.Direct(action="direct", id="m4", session_id=SESSION_ID),
-    messages.DirectAddress(id="m4", url="wss://transcribestreaming.us-east-1.amazonaws.com:8443/", expires_seconds=300),
     messages.Close(action="close", id="m5", session_id=SESSION_ID),
     messages.Closed(id="m5", session_id=SESSION_ID),
     ErrorMessage(

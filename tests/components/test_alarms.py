@@ -156,15 +156,11 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
         "fallback-critical": caption_alarm("TranscribeFallbackTriggered", 1, comparison=AT_LEAST),
         # Additional alarms.
         **function_alarms(TRANSCRIPTION, "router"),
-        **dead_letter_alarms(TRANSCRIPTION, "router-failed", "sweep-dlq"),
         **websocket_alarms("live"),
         "audio-processor-memory-warning": log_alarm(
             TRANSCRIPTION, "audio-processor-memory", "function-memory", 0.9 * 512, statistic="Maximum"
         ),
         "given-up-critical": log_alarm(TRANSCRIPTION, "given-up", "captions-degraded", 10, comparison=AT_LEAST),
-        "lost-utterances-warning": log_alarm(
-            TRANSCRIPTION, "lost-utterances", "utterances-lost", 1, comparison=AT_LEAST
-        ),
         "messages-failed-critical": log_alarm(
             TRANSCRIPTION, "messages-failed", "websocket-errors", 1, comparison=AT_LEAST
         ),
@@ -249,7 +245,6 @@ METRIC_FILTERS: dict[str, dict[str, tuple[str, str, str]]] = {
             "audio-processor", '$.type = "platform.report"', "$.record.metrics.maxMemoryUsedMB",
         ),
         "given-up": ("audio-processor", '$.message = "utterance_given_up"', "1"),
-        "lost-utterances": ("router", '$.message = "utterances_lost"', "$.lost"),
         "messages-failed": ("router", '$.message = "message_failed" || $.message = "processor_not_called"', "1"),
     },
     LIVESTREAM: {

@@ -124,10 +124,6 @@ CONFLICTS: list[tuple[Changes, str]] = [
     ),
     ({"ingestion.spark.schemaDdl": "dt STRING"}, "the job adds these columns itself, so remove them: dt"),
     # Transcription.
-    (
-        {"transcription.sessions": {"inFlight": 4, "perUser": 2, "streamQuota": 8}},
-        "transcription.sessions.inFlight = 4: must be less than streamQuota (8) divided by perUser (2): each",
-    ),
     ({"transcription.audioProcessor.timeoutSeconds": 14}, "audioProcessor.timeoutSeconds = 14: must be at least 15"),
     # Voice Q&A.
     ({"voiceQa.agentcore": {}}, "voiceQa.agentcore.endpoint: is required with mode http"),
@@ -168,7 +164,6 @@ def test_conflicting_settings_are_refused(changes: Changes, message: str) -> Non
 @pytest.mark.parametrize(
     "changes",
     [
-        {"transcription.sessions": {"inFlight": 4, "perUser": 2, "streamQuota": 9}},
         {"transcription.audioProcessor.timeoutSeconds": 15},
         {"ingestion.intake": {"batchSize": 10, "batchWindowSeconds": 0}},
         {"ingestion.spark.schemaDdl": "id BIGINT, price DECIMAL(10,2), tags ARRAY<STRING>"},
