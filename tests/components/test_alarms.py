@@ -167,9 +167,7 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
     },
     VOICE_QA: {
         **function_alarms(VOICE_QA, "websocket-handler", "query-worker", "validate-lecture"),
-        **dead_letter_alarms(
-            VOICE_QA, "queries-failed", "validator-failed", "uploads-dlq", "sweep-dlq", "time-limits-dlq"
-        ),
+        **dead_letter_alarms(VOICE_QA, "queries-failed", "uploads-dlq", "time-limits-dlq"),
         **websocket_alarms("Prod"),
         "handler-duration-warning": duration_alarm(VOICE_QA, "websocket-handler", 23_200, "answers-late"),
         "worker-duration-warning": duration_alarm(VOICE_QA, "query-worker", 480_000, "answers-late"),
