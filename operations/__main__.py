@@ -17,6 +17,7 @@ import boto3
 
 from handlers.common.aws.client_config import CONFIG
 from operations import (
+    announce,
     environment_variable_command,
     gradual_rollout,
     lecture_upload,
@@ -50,6 +51,7 @@ COMMANDS: dict[str, Command] = {
     "rollout": gradual_rollout,
     "lecture": lecture_upload,
     "redrive": manifest_redrive,
+    "announce": announce,
     "backfill": meetings_index_backfill,
     "checklist": meetings_post_change_checks,
     "savings": meetings_savings_report,

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from components.settings.error_messages import SettingsProblem
 from components.settings.foundation import Auth
+from components.settings.ingestion import ANNOUNCED_DAYS
 from components.settings.livestream import AuthorizerKind, min_agent_timeout_seconds
 from components.settings.settings_base import Environment, LogLevel, SubsystemSettings
 from components.settings.voice_qa import LectureUploads
@@ -99,6 +100,13 @@ def _check_ingestion(stack: "StackSettings") -> Iterator[SettingsProblem]:
             "ingestion.intake.batchWindowSeconds",
             str(intake.batch_window_seconds),
             "must be at least 1 if batchSize is above 10 (a rule of Lambda)",
+        )
+    if intake.table_record_days < intake.landing_days + ANNOUNCED_DAYS:
+        yield SettingsProblem(
+            "ingestion.intake.tableRecordDays",
+            str(intake.table_record_days),
+            f"must be at least landingDays ({intake.landing_days}) plus {ANNOUNCED_DAYS}: a file that is announced without "
+            "a record is processed again",
         )
     if stack.ingestion.manifests.flush_minutes == 0 and stack.environment is not Environment.LOCAL:
         yield SettingsProblem(

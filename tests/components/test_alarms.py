@@ -135,9 +135,7 @@ INGESTION, TRANSCRIPTION, VOICE_QA, LIVESTREAM, MEETINGS = DEPLOYMENTS
 ALARMS: dict[str, dict[str, AlarmRule]] = {
     INGESTION: {
         **function_alarms(INGESTION, "manifest-builder", "steps", "sweeper"),
-        **dead_letter_alarms(
-            INGESTION, "intake-dlq", "reconcile-dlq", "spark-failed-dlq", "sweep-dlq", "sweeper-failed"
-        ),
+        **dead_letter_alarms(INGESTION, "intake-dlq", "spark-failed-dlq", "sweep-dlq", "sweeper-failed"),
         **workflow_alarms(INGESTION),
         "builder-duration-warning": duration_alarm(INGESTION, "manifest-builder", 48_000, "ingestion-late"),
         "oldest-message-warning": message_age_alarm("ingestion-intake", "ingestion-late"),
