@@ -28,7 +28,6 @@ NAMES_WITH_LOCAL_SCOPE = {"RolePolicy", "Alias", "CatalogTable", "Stage", "Agent
 """Types whose names only need to be unique within one role, function, database, API or memory."""
 UNKNOWN_DOCUMENTS = {
     "transcription-audio-processor-grants-2",
-    "transcription-router-grants-2",
     "voice-qa-guests-guest-grants-2",
     "voice-qa-guests-guest-role",
     "voice-qa-query-worker-grants-2",
