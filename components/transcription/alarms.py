@@ -53,15 +53,6 @@ def register_alarms(
         severity=critical,
         comparison=Comparison.AT_LEAST,
     )
-    router.alarm_on_log_lines(
-        "lost-utterances",
-        '{ $.message = "utterances_lost" }',
-        "The audio processor did not start or finish utterances in time; their clients must send them again.",
-        AlarmGroup(scope, "utterances-lost", opts),
-        value="$.lost",
-        threshold=1,
-        comparison=Comparison.AT_LEAST,
-    )
     processor.alarm_on_log_lines(
         "given-up",
         f'{{ $.message = "{GIVEN_UP_EVENT}" }}',

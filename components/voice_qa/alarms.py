@@ -1,5 +1,5 @@
-"""Alarms of voice Q&A: for answers that are late or missing, lectures whose S3 notification was lost, and limits that
-are almost reached.
+"""Alarms of voice Q&A: for answers that are late or missing, lectures with an invalid key, and limits that are almost
+reached.
 
 The query worker is the function that gets a question answered by the agent, an external service. Every component in
 `components/blocks` registers its own alarms in addition.
@@ -97,10 +97,9 @@ def register_alarms(
     )
     validator.alarm_on_log_lines(
         "lectures-missed",
-        '{ $.message = "lecture_sweep" }',
-        "Lectures were uploaded without a notification, or to keys without a lecture id.",
+        '{ $.message = "lecture_key_ignored" }',
+        "Objects were uploaded to keys without a lecture id.",
         lectures,
-        value="$.missing",
     )
     limits.register(
         "concurrency",

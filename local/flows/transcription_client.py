@@ -17,7 +17,7 @@ from handlers.transcription.messages import USER_PREFIX
 from handlers.transcription.names_shared_with_deployment import FALLBACK_METRIC, METRICS_NAMESPACE, PROTOCOL
 from local.emulation.speech.audio_encoding_and_recognition import encode_audio
 from local.emulation.speech.tone_words import speech
-from local.flows import Deployment, invoke
+from local.flows import Deployment
 from local.flows.websocket_client import Message, WebSocketClient, connect_to_api
 
 SAMPLE_RATE = 16_000
@@ -34,10 +34,6 @@ class TranscriptionBackend:
         self.router = deployment.function("transcription-router")
         self.processor = deployment.ids["transcription-audio-processor-function"]
         self.live_table = deployment.ids["transcription-live-table"]
-
-    def operate(self, **event: Any) -> dict[str, Any]:
-        """Invoke the router as its schedule or an operator does."""
-        return invoke(self.client, self.router, **event)
 
     def count_fallbacks(self) -> float:
         """Return the number of utterances that got only final captions in the last hour, because of a fault."""

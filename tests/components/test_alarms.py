@@ -135,9 +135,7 @@ INGESTION, TRANSCRIPTION, VOICE_QA, LIVESTREAM, MEETINGS = DEPLOYMENTS
 ALARMS: dict[str, dict[str, AlarmRule]] = {
     INGESTION: {
         **function_alarms(INGESTION, "manifest-builder", "steps", "sweeper"),
-        **dead_letter_alarms(
-            INGESTION, "intake-dlq", "reconcile-dlq", "spark-failed-dlq", "sweep-dlq", "sweeper-failed"
-        ),
+        **dead_letter_alarms(INGESTION, "intake-dlq", "spark-failed-dlq", "sweep-dlq", "sweeper-failed"),
         **workflow_alarms(INGESTION),
         "builder-duration-warning": duration_alarm(INGESTION, "manifest-builder", 48_000, "ingestion-late"),
         "oldest-message-warning": message_age_alarm("ingestion-intake", "ingestion-late"),
@@ -156,24 +154,18 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
         "fallback-critical": caption_alarm("TranscribeFallbackTriggered", 1, comparison=AT_LEAST),
         # Additional alarms.
         **function_alarms(TRANSCRIPTION, "router"),
-        **dead_letter_alarms(TRANSCRIPTION, "router-failed", "sweep-dlq"),
         **websocket_alarms("live"),
         "audio-processor-memory-warning": log_alarm(
             TRANSCRIPTION, "audio-processor-memory", "function-memory", 0.9 * 512, statistic="Maximum"
         ),
         "given-up-critical": log_alarm(TRANSCRIPTION, "given-up", "captions-degraded", 10, comparison=AT_LEAST),
-        "lost-utterances-warning": log_alarm(
-            TRANSCRIPTION, "lost-utterances", "utterances-lost", 1, comparison=AT_LEAST
-        ),
         "messages-failed-critical": log_alarm(
             TRANSCRIPTION, "messages-failed", "websocket-errors", 1, comparison=AT_LEAST
         ),
     },
     VOICE_QA: {
         **function_alarms(VOICE_QA, "websocket-handler", "query-worker", "validate-lecture"),
-        **dead_letter_alarms(
-            VOICE_QA, "queries-failed", "validator-failed", "uploads-dlq", "sweep-dlq", "time-limits-dlq"
-        ),
+        **dead_letter_alarms(VOICE_QA, "queries-failed", "uploads-dlq", "time-limits-dlq"),
         **websocket_alarms("Prod"),
         "handler-duration-warning": duration_alarm(VOICE_QA, "websocket-handler", 23_200, "answers-late"),
         "worker-duration-warning": duration_alarm(VOICE_QA, "query-worker", 480_000, "answers-late"),
@@ -249,7 +241,6 @@ METRIC_FILTERS: dict[str, dict[str, tuple[str, str, str]]] = {
             "audio-processor", '$.type = "platform.report"', "$.record.metrics.maxMemoryUsedMB",
         ),
         "given-up": ("audio-processor", '$.message = "utterance_given_up"', "1"),
-        "lost-utterances": ("router", '$.message = "utterances_lost"', "$.lost"),
         "messages-failed": ("router", '$.message = "message_failed" || $.message = "processor_not_called"', "1"),
     },
     LIVESTREAM: {

@@ -117,6 +117,10 @@ CONFLICTS: list[tuple[Changes, str]] = [
     ),
     ({"voiceQa.queryWorker.provisionedConcurrency": 51}, "provisionedConcurrency must be at most reservedConcurrency"),
     # Ingestion.
+    (
+        {"ingestion.intake": {"tableRecordDays": 50, "landingDays": 30}},
+        "tableRecordDays = 50: must be at least landingDays (30) plus 21",
+    ),
     ({"ingestion.intake": {"batchSize": 11, "batchWindowSeconds": 0}}, "batchWindowSeconds = 0: must be at least 1"),
     (
         {"ingestion.spark.schemaDdl": "id BIGINT,"},
@@ -124,10 +128,6 @@ CONFLICTS: list[tuple[Changes, str]] = [
     ),
     ({"ingestion.spark.schemaDdl": "dt STRING"}, "the job adds these columns itself, so remove them: dt"),
     # Transcription.
-    (
-        {"transcription.sessions": {"inFlight": 4, "perUser": 2, "streamQuota": 8}},
-        "transcription.sessions.inFlight = 4: must be less than streamQuota (8) divided by perUser (2): each",
-    ),
     ({"transcription.audioProcessor.timeoutSeconds": 14}, "audioProcessor.timeoutSeconds = 14: must be at least 15"),
     # Voice Q&A.
     ({"voiceQa.agentcore": {}}, "voiceQa.agentcore.endpoint: is required with mode http"),
@@ -166,9 +166,9 @@ def test_conflicting_settings_are_refused(changes: Changes, message: str) -> Non
 @pytest.mark.parametrize(
     "changes",
     [
-        {"transcription.sessions": {"inFlight": 4, "perUser": 2, "streamQuota": 9}},
         {"transcription.audioProcessor.timeoutSeconds": 15},
         {"ingestion.intake": {"batchSize": 10, "batchWindowSeconds": 0}},
+        {"ingestion.intake": {"tableRecordDays": 51, "landingDays": 30}},
         {"ingestion.spark.schemaDdl": "id BIGINT, price DECIMAL(10,2), tags ARRAY<STRING>"},
         {"voiceQa.queryWorker.provisionedConcurrency": 50},
         {"voiceQa.queryWorker": {"reservedConcurrency": None, "provisionedConcurrency": 100}},

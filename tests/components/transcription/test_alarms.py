@@ -56,11 +56,5 @@ def test_a_failed_invocation_of_the_processor_is_counted_and_an_invalid_message_
     assert line["error_type"] == "ClientError"
 
 
-def test_the_log_lines_of_lost_and_given_up_utterances_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_log_lines_of_given_up_utterances_are_counted() -> None:
     assert is_counted("given-up", GIVEN_UP_EVENT)
-    with own_logger():
-        EventLog("INFO").warning("utterances_lost", lost=3)
-    line = json.loads(capsys.readouterr().out)
-    assert is_counted("lost-utterances", line["message"])
-    value = deployed().one("cloudwatch.LogMetricFilter", "lost-utterances").inputs["metricTransformation"]["value"]
-    assert line[value.removeprefix("$.")] == 3

@@ -340,7 +340,10 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         ),
         set_nested_property("schedule target", "ingestion-sweep-schedule", ("target", "arn"), FOREIGN_FUNCTION),
         set_nested_property(
-            "schedule dead letters", "voice-qa-sweep-schedule", ("target", "deadLetterConfig", "arn"), FOREIGN_QUEUE
+            "schedule dead letters",
+            "livestream-care-sweep-schedule",
+            ("target", "deadLetterConfig", "arn"),
+            FOREIGN_QUEUE,
         ),
         change_properties(
             "bucket notification",
@@ -484,7 +487,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         ),
         allow_sender(
             "source bucket of a queue policy",
-            "voice-qa-sweep-dlq",
+            "voice-qa-time-limits-dlq",
             {"Service": "s3.amazonaws.com"},
             {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::copies-of-data"}},
         ),
@@ -629,7 +632,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
     ),
     allow_sender(
         "regional service",
-        "voice-qa-sweep-dlq",
+        "voice-qa-time-limits-dlq",
         {"Service": f"logs.{REGION}.amazonaws.com"},
         {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
     ),
