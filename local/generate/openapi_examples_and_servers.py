@@ -16,7 +16,6 @@ from handlers.meetings.auth_exchange import api_models as meetings
 from handlers.meetings.auth_exchange.credentials_exchange import user_prefixes
 
 EPISODE_ID, UPLOAD_ID = "01K8PFW8H0ZV5QX3N9T2R4M6BC", "01K8PFX1A0B1C2D3E4F5G6H7J8"
-MEETING_ID = "01K8PFW0000000000000000000"
 USER = "KQ4V6TWLNR2EZXJ7HYFA3D5MBCUOGISP"
 CREATED_AT = "2026-01-31T09:30:00.000Z"
 CURSOR = "AbCdEfGhIjKlMnOpQrStUvWx"
@@ -176,7 +175,7 @@ LIVESTREAM = ApiDocumentation(
 )
 MEETINGS = ApiDocumentation(
     description=(
-        "Access to the caller's own meetings; docs/meetings.md describes the API. Every request has a token of the "
+        "Access to the caller's own meetings; docs/meetings.md describes the API. The request has a token of the "
         "identity provider in its body, so no security scheme applies. docs/errors.md explains the error codes."
     ),
     servers=_describe_servers("meetings"),
@@ -197,18 +196,6 @@ MEETINGS = ApiDocumentation(
                 table_name="polyphony-prod-meetings-meetings",
                 region="us-east-1",
                 prefixes=user_prefixes(USER),
-            ),
-            meetings.PlaybackRequest(token=TOKEN, meeting_id=MEETING_ID),
-            meetings.PlaybackResponse(
-                files=(
-                    meetings.PlayableFile(
-                        content_type="video/mp4",
-                        url="https://polyphony-prod-meetings-recordings-123456789012.s3.us-east-1.amazonaws.com/"
-                        f"video/{USER}/{MEETING_ID}/0123456789abcdef0123456789abcdef.mp4?{SIGNATURE}",
-                    ),
-                ),
-                duration_ms=1_800_000,
-                expires_seconds=300,
             ),
         )
     ),

@@ -27,13 +27,11 @@ from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.auth_exchange.credentials_exchange import CallerAccess, SessionCredentials, TokenExchange
 from handlers.meetings.auth_exchange.handler import operation_functions
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
-from handlers.meetings.auth_exchange.recording_playback import RecordingPlayback, create_user_clients
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord, MeetingStatus
 from local import LOOPBACK, http_server
 from tests.handlers.meetings.exchange_harness import (
     CREDENTIAL_SECONDS,
     LOCATION,
-    PLAYBACK_SECONDS,
     RENEW_BEFORE_SECONDS,
     api_gateway_event,
 )
@@ -78,10 +76,7 @@ class Backend:
         verifier = TokenVerifier(self.provider.issuer, AUDIENCE, KeysOf(self.provider), lambda: self.now)
         log = EventLog("ERROR")
         access = CallerAccess(verifier, self._create_session, log)
-        operations = operation_functions(
-            TokenExchange(access, LOCATION, renew_before_seconds=RENEW_BEFORE_SECONDS),
-            RecordingPlayback(access, LOCATION, create_user_clients, playback_seconds=PLAYBACK_SECONDS),
-        )
+        operations = operation_functions(TokenExchange(access, LOCATION, renew_before_seconds=RENEW_BEFORE_SECONDS))
         self._rest = RestDispatcher(OPERATIONS, operations, origin="*", log=log)
 
     def _create_session(self, user: str, name: str) -> SessionCredentials:
