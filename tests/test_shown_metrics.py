@@ -88,7 +88,14 @@ def is_request_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) ->
 
 
 def is_workflow_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
-    published = {"ExecutionThrottled", "ExecutionTime", "ExecutionsFailed", "ExecutionsSucceeded", "ExecutionsTimedOut"}
+    published = {
+        "ExecutionThrottled",
+        "ExecutionTime",
+        "ExecutionsAborted",
+        "ExecutionsFailed",
+        "ExecutionsSucceeded",
+        "ExecutionsTimedOut",
+    }
     return name in published and has_resource(
         stack, "StateMachine", name=dimensions["StateMachineArn"].rpartition(":")[2]
     )

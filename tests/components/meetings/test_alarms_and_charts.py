@@ -1,12 +1,10 @@
 """Tests of the meetings alarms and dashboard: they read exactly the log events and metrics that the functions write."""
 
 import json
-import re
 from typing import Any
 
 import pytest
 
-from components.meetings.alarms_and_charts import MISSED_RECORDING_EVENTS
 from handlers.common.aws.service_faults import TRANSIENT_FAULTS, ServiceFault
 from handlers.common.bedrock.model_questions import NoAnswer
 from handlers.common.logging import ALLOWED_LOG_FIELDS
@@ -18,11 +16,6 @@ from local.platform.driver_model.service_shapes import service_model
 from tests.components.deployment_harness import chart_metrics
 from tests.components.meetings.recorded_deployment import PREFIX, changed_preview, deployed, previewed
 from tests.handlers.meetings.meeting_harness import FakeCloudWatch
-
-
-def test_the_alarm_counts_every_log_event_of_the_daily_check_for_lost_upload_events() -> None:
-    source = (ROOT / "handlers/meetings/storage/lost_upload_events.py").read_text(encoding="utf-8")
-    assert set(re.findall(r'"(recordings?_\w+)"', source)) == set(MISSED_RECORDING_EVENTS)
 
 
 def test_the_counted_model_errors_exist_in_the_summary_function() -> None:
