@@ -140,7 +140,7 @@ export function episodes({ visitor, settings }) {
       el("div", { class: "bar" }, createTime(clip.startMs, `${formatTime(clip.startMs)}–${formatTime(clip.endMs)}`), el("strong", { text: clip.title })),
       clip.reason ? el("p", { text: clip.reason }) : null));
     const marks = [
-      ...claims.map((claim) => ({ ...claim, row: 0, kind: VERDICTS[claim.verdict], label: `Claim at ${timeOf(claim)}, ${claim.verdict}: ${claim.quote}`, to: `claim-${claim.claimId}` })),
+      ...claims.map((claim) => ({ ...claim, row: 0, kind: VERDICTS[claim.verdict], label: `Claim at ${formatTime(claim.startMs)}, ${claim.verdict}: ${claim.quote}`, to: `claim-${claim.claimId}` })),
       ...clips.map((clip) => ({ ...clip, row: 1, kind: "clip", label: `Clip from ${formatTime(clip.startMs)} to ${formatTime(clip.endMs)}: ${clip.title}`, to: `clip-${clip.clipId}` })),
     ];
     const select = (mark) => {

@@ -89,6 +89,9 @@ def query(bob: UserAccess, partition: str, **parameters: Any) -> object:
 
 FORBIDDEN_CALLS: dict[str, Callable[[UserAccess, str, str], object]] = {
     "read a transcript of another user": lambda bob, _, key: bob.s3.get_object(Bucket=bob.bucket, Key=key),
+    "read a video of another user": lambda bob, user, _: bob.s3.get_object(
+        Bucket=bob.bucket, Key=f"video/{user}/x.mp4"
+    ),
     "read an upload of another user": lambda bob, user, _: bob.s3.get_object(
         Bucket=bob.bucket, Key=f"raw/{user}/{COMPLETE_FILE_NAME}"
     ),
