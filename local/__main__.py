@@ -102,7 +102,7 @@ def _add_platform_commands(commands: "argparse._SubParsersAction[argparse.Argume
             "functions",
             nargs="*",
             metavar="function",
-            help="folder (`meetings/sweep`), physical name, a part of one of them, or `all`",
+            help="folder (`meetings/storage`), physical name, a part of one of them, or `all`",
         )
     demo = _add_command(
         commands, "demo", _demo, "preview, up, all flows, check that each IAM permission was used, outputs, cost, down"

@@ -75,7 +75,7 @@ def is_table_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> b
 
 
 def is_workflow_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
-    published = {"ExecutionThrottled", "ExecutionsFailed", "ExecutionsTimedOut"}
+    published = {"ExecutionThrottled", "ExecutionsAborted", "ExecutionsFailed", "ExecutionsTimedOut"}
     return name in published and has_resource(
         stack, "StateMachine", name=dimensions["StateMachineArn"].rpartition(":")[2]
     )

@@ -9,11 +9,10 @@ import pulumi
 
 from components.blocks.compute.function import Function
 from components.blocks.messaging.queue import Queue
-from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity, three_sweeps_seconds
+from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
 from components.blocks.naming.subsystem_scope import Scope
-from components.meetings.usage_estimate import SWEEP_MINUTES
+from components.blocks.workflow.workflow import Workflow
 from components.settings import MeetingsSettings
-from handlers.meetings.meeting_record import MeetingReason
 from handlers.meetings.metrics import (
     NAMESPACE,
     PROCESSING_DURATION,
@@ -26,12 +25,6 @@ MODEL_RUNBOOK = "models-refuse"
 MODEL_ERRORS = ("ModelRefused", "SummaryUnusable")
 """Errors of a model after which the workflow gives up the summary. The only error of a model that the workflow retries
 is `ModelBusy`."""
-MISSED_RECORDING_EVENTS = ("recording_unheard", "recording_unattended", "recordings_unchecked")
-"""Log events of the function `storage`, which also searches for recordings whose S3 event was lost. The events mean, in
-this order: the function found such a recording, could not start the processing of one, or did not finish the search.
-"""
-SWEEP_REPORT_PATTERN = '{ $.message = "meeting_sweep" }'
-"""Log filter for the report of a sweep, which ends or restarts meetings that make no progress."""
 HOUR_SECONDS = 3600
 MAX_INTERRUPTIONS_PER_HOUR = 5
 """An alarm is raised if there are more Spot interruptions than this in an hour."""
@@ -49,6 +42,7 @@ class MeetingAlarmsArgs:
     scope: Scope
     settings: MeetingsSettings
     uploads: Queue
+    workflow: Workflow
     functions: Mapping[str, Function]
     """The backend's functions by their purpose (`Meetings.functions`)."""
 
@@ -57,27 +51,22 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
     meeting_alarms, model_alarms, spot_alarms = (
         AlarmGroup(args.scope, runbook, opts) for runbook in (RUNBOOK, MODEL_RUNBOOK, SPOT_RUNBOOK)
     )
-    steps, summarize, sweep = (args.functions[function_name] for function_name in ("steps", "summarize", "sweep"))
-    # NEVER_COMPLETE is excluded: the client did not upload all files of the recording, so nothing is wrong with the
-    # backend.
-    given_up_pattern = f'{{ $.message = "meeting_given_up" && $.code != "{MeetingReason.NEVER_COMPLETE}" }}'
+    steps, summarize = (args.functions[function_name] for function_name in ("steps", "summarize"))
     media_failed_pattern = '{ $.message = "meeting_failed" && $.code = "MEDIA_FAILED" }'
-    given_up = "Meetings failed because their executions ended without a report."
-    for name, function, pattern, problem in (
-        ("meetings-failed", steps, '{ $.message = "meeting_failed" }', "Meetings could not be processed."),
-        ("media-failed", steps, media_failed_pattern, "The media job could not process a recording."),
-        ("meetings-given-up", sweep, given_up_pattern, given_up),
+    for name, pattern, problem in (
+        ("meetings-failed", '{ $.message = "meeting_failed" }', "Meetings could not be processed."),
+        ("media-failed", media_failed_pattern, "The media job could not process a recording."),
     ):
-        function.alarm_on_log_lines(name, pattern, problem, meeting_alarms, severity=Severity.CRITICAL)
-    period = three_sweeps_seconds(SWEEP_MINUTES)
-    for name, value, problem in (
-        ("meetings-unattended", "$.failed", "Consecutive sweeps fail to check meetings."),
-        ("sweep-unfinished", "$.unfinished", "Consecutive sweeps do not finish in time."),
-    ):
-        failures = sweep.log_metric(
-            name, SWEEP_REPORT_PATTERN, opts, value=value, statistic="Minimum", period_seconds=period
-        )
-        meeting_alarms.register(name, failures, 0, problem)
+        steps.alarm_on_log_lines(name, pattern, problem, meeting_alarms, severity=Severity.CRITICAL)
+    # An aborted execution cannot report to its meeting, which stays in progress until `complete.json` is uploaded again.
+    # The alarms on executions that fail or time out belong to the workflow's component.
+    meeting_alarms.register(
+        "executions-aborted",
+        Metric("AWS/States", "ExecutionsAborted", {"StateMachineArn": args.workflow.arn}),
+        0,
+        "Executions were aborted, so their meetings stay in progress.",
+        severity=Severity.CRITICAL,
+    )
     interruptions = steps.log_metric(
         "spot-interruptions", '{ $.message = "media_read" }', opts, value="$.interruptions", period_seconds=HOUR_SECONDS
     )
@@ -93,7 +82,6 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
     message_age = Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": args.uploads.name}, "Maximum")
     meeting_alarms.register("uploads-waiting", message_age, MAX_QUEUE_SECONDS, "Events of uploads wait in the queue.")
     model_error_filter = " || ".join(f'$.error_type = "{error_type}"' for error_type in MODEL_ERRORS)
-    missed_recording_filter = " || ".join(f'$.message = "{event}"' for event in MISSED_RECORDING_EVENTS)
     summarize.alarm_on_log_lines(
         "model-throttles",
         '{ $.message = "summary_failed" && $.error_type = "ModelBusy" }',
@@ -106,12 +94,6 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
         f'{{ $.message = "summary_failed" && ({model_error_filter}) }}',
         "A model refuses to write a summary.",
         model_alarms,
-    )
-    args.functions["storage"].alarm_on_log_lines(
-        "recordings-unheard",
-        f"{{ {missed_recording_filter} }}",
-        "Events of complete recordings were lost, or the daily check for them did not finish.",
-        meeting_alarms,
     )
 
 

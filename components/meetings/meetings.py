@@ -23,7 +23,7 @@ from components.meetings import media_job_states, recording_workflow
 from components.meetings.alarms import MAX_BUSY_FAILURES, MeetingAlarmsArgs, create_alarms
 from components.meetings.client_role_and_exchange import ClientAccess, ClientAccessArgs
 from components.meetings.media_job import MediaBatchJob, MediaBatchJobArgs
-from components.meetings.scheduled_functions import ScheduledFunctions, ScheduledFunctionsArgs
+from components.meetings.storage_count import StorageCount, StorageCountArgs
 from components.settings import MeetingsSettings
 from handlers.meetings.auth_exchange.environment import CREDENTIAL_SECONDS
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
@@ -60,16 +60,11 @@ class Meetings(pulumi.ComponentResource):
         )
         self._create_workflow()
         self._create_upload_queue()
-        # `care` is an older word for these functions. The name is in Pulumi's state, so it does not change.
-        self.scheduled = ScheduledFunctions(
-            "meetings-care",
-            ScheduledFunctionsArgs(
-                args.scope, args.settings, self.bucket, self.table, self.workflow, self.meeting_update_grants()
-            ),
-            self._child,
+        self.storage_count = StorageCount(
+            "meetings-care", StorageCountArgs(args.scope, args.settings, self.bucket), self._child
         )
         create_alarms(
-            MeetingAlarmsArgs(scope=args.scope, settings=args.settings, uploads=self.uploads, functions=self.functions),
+            MeetingAlarmsArgs(args.scope, args.settings, self.uploads, self.workflow, self.functions),
             self._child,
         )
         self.frontend: dict[str, pulumi.Input[object]] = {
@@ -91,8 +86,7 @@ class Meetings(pulumi.ComponentResource):
             "start": self.start,
             "steps": self.steps,
             "summarize": self.summarize,
-            "sweep": self.scheduled.sweep,
-            "storage": self.scheduled.storage,
+            "storage": self.storage_count.function,
         }
 
     def _create_storage(self) -> None:
@@ -191,12 +185,16 @@ class Meetings(pulumi.ComponentResource):
         )
 
     def meeting_update_grants(self) -> list[Grant]:
-        """Return the grants of functions that update meetings: change records, read uploads, start executions."""
+        """Return the grants of functions that update meetings: change records, read uploads, start and describe
+        executions.
+        """
+        executions = self._scope.context.arn("states", f"execution:{workflow_name(self._scope)}:*")
         return [
-            self.table.grant("GetItem", "PutItem", "DeleteItem"),
+            self.table.grant("GetItem", "PutItem"),
             self.bucket.grant("GetObject", prefix=f"{RAW}*/{COMPLETE_FILE_NAME}"),
             self.bucket.grant_list(),
             grant("states", ["StartExecution"], workflow_arn(self._scope)),
+            grant("states", ["DescribeExecution"], executions),
         ]
 
     def _transcription_grants(self) -> list[Grant]:
@@ -285,6 +283,10 @@ class Meetings(pulumi.ComponentResource):
         EventRule(RULE, EventRuleArgs(scope, "Uploads", pattern, target=self.uploads), self._child)
 
 
+def workflow_name(scope: Scope) -> str:
+    return scope.name(Kind.STATE_MACHINE, "workflow")
+
+
 def workflow_arn(scope: Scope) -> str:
     """Return the workflow's ARN, which is known before the workflow is created."""
-    return scope.context.arn("states", f"stateMachine:{scope.name(Kind.STATE_MACHINE, 'workflow')}")
+    return scope.context.arn("states", f"stateMachine:{workflow_name(scope)}")

@@ -25,7 +25,7 @@ from handlers.livestream.episodes_api.environment import (
 )
 from handlers.livestream.fact_check_agent.environment import ANSWER_SECONDS, MAX_OUTPUT_TOKENS
 from handlers.livestream.transcript_windows.environment import OVERLAP_CHARACTERS
-from handlers.livestream.video_chunks.environment import ChunkSeconds, MaxHours
+from handlers.livestream.video_chunks.environment import ChunkSeconds
 
 Days = Annotated[int, Field(ge=1, le=365)]
 
@@ -105,9 +105,6 @@ class VideoSettings(SettingsModel):
     chunk_seconds: ChunkSeconds = 120
     """Length of a video chunk. A player loads one chunk at a time, so shorter chunks start faster, but they need more
     files and more URLs."""
-    max_hours: MaxHours | None = 11
-    """Maximum length of a video. MediaConvert bills by the minute, and cannot limit a job to 12 hours or more. Without
-    a limit, each video is converted completely, whatever it costs."""
     chunking_minutes: LimitMinutes = 720
     """Time after which a MediaConvert job counts as failed. A busy MediaConvert queue may take hours."""
 

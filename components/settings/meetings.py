@@ -90,8 +90,7 @@ class RetentionSettings(SettingsModel):
     """Retention of a recording's objects."""
 
     raw_days: Days = 7
-    """Days that uploaded chunks (the files of a recording) are kept. A meeting waits for missing chunks for the same
-    time, but for two weeks at most."""
+    """Days that uploaded chunks (the files of a recording) are kept."""
     audio_days: Days = 30
     """Days that the audio is kept. An operator can extract it from the video again."""
     old_version_days: Days = 1
@@ -129,8 +128,6 @@ class MeetingsSettings(SubsystemSettings):
     """Function behind the steps of the workflow that processes a recording."""
     bedrock_summarize: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 900})
     """Function that writes summaries and action items."""
-    sweep: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 120})
-    """Function that ends or restarts meetings which stay in one state for too long."""
     storage: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 300})
     """Function that measures the storage of each user once a day."""
 

@@ -79,7 +79,7 @@ export class LivestreamApi {
 
 const CONTENT_TYPES = {
   mp4: "video/mp4", m4v: "video/mp4", mov: "video/quicktime", webm: "video/webm", mkv: "video/x-matroska",
-  srt: "application/x-subrip", vtt: "text/vtt", json: "application/json", txt: "text/plain",
+  srt: "application/x-subrip", vtt: "text/vtt", json: "application/json",
 };
 
 // Content type of a file. Browsers do not know all of these extensions.

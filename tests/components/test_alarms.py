@@ -87,10 +87,14 @@ def message_age_alarm(queue: str, runbook: str) -> AlarmRule:
     return AlarmRule("AWS/SQS", "ApproximateAgeOfOldestMessage", 1_800, runbook, dimensions, "Maximum")
 
 
-def workflow_alarms(subsystem: str) -> dict[str, AlarmRule]:
+def workflow_alarm(subsystem: str, metric: str, runbook: str) -> AlarmRule:
     machine = {"StateMachineArn": arn("states", f"stateMachine:polyphony-test-{subsystem}-workflow")}
+    return AlarmRule("AWS/States", metric, 0, runbook, machine)
+
+
+def workflow_alarms(subsystem: str) -> dict[str, AlarmRule]:
     return {
-        f"workflow-{metric.lower()}-{severity}": AlarmRule("AWS/States", metric, 0, "workflow-failures", machine)
+        f"workflow-{metric.lower()}-{severity}": workflow_alarm(subsystem, metric, "workflow-failures")
         for metric, severity in (
             ("ExecutionsFailed", "critical"),
             ("ExecutionsTimedOut", "critical"),
@@ -201,27 +205,23 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
         },
     },
     MEETINGS: {
-        **function_alarms(MEETINGS, "auth-exchange", "start", "steps", "sweep", "storage"),
+        **function_alarms(MEETINGS, "auth-exchange", "start", "steps", "storage"),
         **function_alarms(MEETINGS, "bedrock-summarize", errors=20),
         **dead_letter_alarms(MEETINGS, "care-failures", "uploads-dlq", "recording-uploaded-dlq"),
-        **dead_letter_alarms(MEETINGS, "sweep-schedule-dlq", "storage-schedule-dlq"),
+        **dead_letter_alarms(MEETINGS, "storage-schedule-dlq"),
         **workflow_alarms(MEETINGS),
         **rest_api_alarms(MEETINGS, client_errors=50, milliseconds=3_000),
         **{
             f"{name}-critical": log_alarm(MEETINGS, name, "meetings-late")
-            for name in ("meetings-failed", "media-failed", "meetings-given-up")
+            for name in ("meetings-failed", "media-failed")
         },
-        **{
-            f"{name}-warning": log_alarm(MEETINGS, name, "meetings-late", statistic="Minimum", seconds=2_700)
-            for name in ("meetings-unattended", "sweep-unfinished")
-        },
+        "executions-aborted-critical": workflow_alarm(MEETINGS, "ExecutionsAborted", "meetings-late"),
         "processing-late-warning": AlarmRule(
             *(metrics.NAMESPACE, metrics.PROCESSING_DURATION, 3 * 3_600, "meetings-late"),
             {metrics.STACK: "polyphony-test"},
             "p95",
         ),
         "uploads-waiting-warning": message_age_alarm("meetings-uploads", "meetings-late"),
-        "recordings-unheard-warning": log_alarm(MEETINGS, "recordings-unheard", "meetings-late"),
         "spot-interruptions-warning": log_alarm(MEETINGS, "spot-interruptions", "spot-interruptions", 5, seconds=3_600),
         "model-throttles-warning": log_alarm(MEETINGS, "model-throttles", "models-refuse", 20),
         "model-errors-warning": log_alarm(MEETINGS, "model-errors", "models-refuse"),
@@ -229,7 +229,6 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
 }
 """Rule of each alarm by subsystem and by the alarm's name without prefix."""
 MODEL_REFUSED = '($.error_type = "ModelRefused" || $.error_type = "SummaryUnusable")'
-RECORDING_EVENTS = ("recording_unheard", "recording_unattended", "recordings_unchecked")
 METRIC_FILTERS: dict[str, dict[str, tuple[str, str, str]]] = {
     INGESTION: {
         "manifest-record": ("manifest-builder", '$.message = "manifest_record_failed"', "1"),
@@ -255,15 +254,11 @@ METRIC_FILTERS: dict[str, dict[str, tuple[str, str, str]]] = {
     MEETINGS: {
         "meetings-failed": ("steps", '$.message = "meeting_failed"', "1"),
         "media-failed": ("steps", '$.message = "meeting_failed" && $.code = "MEDIA_FAILED"', "1"),
-        "meetings-given-up": ("sweep", '$.message = "meeting_given_up" && $.code != "NEVER_COMPLETE"', "1"),
-        "meetings-unattended": ("sweep", '$.message = "meeting_sweep"', "$.failed"),
-        "sweep-unfinished": ("sweep", '$.message = "meeting_sweep"', "$.unfinished"),
         "spot-interruptions": ("steps", '$.message = "media_read"', "$.interruptions"),
         "model-throttles": (
             "bedrock-summarize", '$.message = "summary_failed" && $.error_type = "ModelBusy"', "1",
         ),
         "model-errors": ("bedrock-summarize", f'$.message = "summary_failed" && {MODEL_REFUSED}', "1"),
-        "recordings-unheard": ("storage", " || ".join(f'$.message = "{event}"' for event in RECORDING_EVENTS), "1"),
     },
 }  # fmt: skip
 """Function whose log lines a metric filter reads, its pattern and its value, by subsystem and filter. Voice Q&A's filters

@@ -22,7 +22,7 @@ CHANGES: dict[str, dict[str, Any]] = {
         "answerSeconds": 66,
         "atOnce": 6,
     },
-    "video": {"chunkSeconds": 12, "maxHours": 8, "chunkingMinutes": 31},
+    "video": {"chunkSeconds": 12, "chunkingMinutes": 31},
     "care": {"timeoutSeconds": 100},
 }
 """Non-default settings. All numbers are different, so a number in the resources identifies its setting."""

@@ -1,10 +1,7 @@
 """Tests of the meetings alarms: they read exactly the log events and metrics that the functions write."""
 
-import re
-
 import pytest
 
-from components.meetings.alarms import MISSED_RECORDING_EVENTS
 from handlers.common.aws.service_faults import TRANSIENT_FAULTS, ServiceFault
 from handlers.common.bedrock.model_questions import NoAnswer
 from handlers.common.logging import ALLOWED_LOG_FIELDS
@@ -12,11 +9,6 @@ from handlers.meetings import summary_errors
 from local import ROOT
 from local.emulation.step_functions.parameter_name_conversion import error_name
 from local.platform.driver_model.service_shapes import service_model
-
-
-def test_the_alarm_counts_every_log_event_of_the_daily_check_for_lost_upload_events() -> None:
-    source = (ROOT / "handlers/meetings/storage/lost_upload_events.py").read_text(encoding="utf-8")
-    assert set(re.findall(r'"(recordings?_\w+)"', source)) == set(MISSED_RECORDING_EVENTS)
 
 
 def test_the_counted_model_errors_exist_in_the_summary_function() -> None:

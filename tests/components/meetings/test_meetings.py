@@ -148,7 +148,6 @@ def test_each_function_has_its_memory_and_timeout() -> None:
         "start": (1024, 60),
         "steps": (512, 60),
         "bedrock-summarize": (1024, 900),
-        "sweep": (512, 120),
         "storage": (512, 300),
     }
 
@@ -166,6 +165,6 @@ def test_the_frontend_outputs_name_the_meetings_resources() -> None:
         "index": "GSI-1",
         "credential_seconds": 3600,
         "raw_days": 5,
-        "routes": ["POST /exchange", "POST /playback"],
+        "routes": ["POST /exchange"],
     }
     assert "api_url" in outputs

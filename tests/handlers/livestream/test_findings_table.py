@@ -44,7 +44,7 @@ def stored_claims(broadcast: Broadcast) -> list[Claim]:
 
 
 def test_stored_findings_are_listed_by_the_api(broadcast: Broadcast) -> None:
-    empty_fields: dict[str, object] = {"timed": False, "speaker": None, "explanation": None, "sources": ()}
+    empty_fields: dict[str, object] = {"speaker": None, "explanation": None, "sources": ()}
     later_claim = with_changes(CLAIM, claim_id="e" * 32, start_ms=20_000, **empty_fields)
     [window] = broadcast.windows(1)
     broadcast.findings.save_findings(window, VerifiedAnswer(claims=(later_claim, CLAIM), clips=(CLIP,)))

@@ -13,7 +13,6 @@ from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.meetings.bedrock_summarize.handler import to_summary_settings
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaEnvironment
 from handlers.meetings.storage.environment import StorageEnvironment
-from handlers.meetings.sweep.environment import SweepEnvironment
 
 USER, MEETING, CONTENT = "A2" * 16, "01ARZ3NDEKTSV4RRFFQ69G5FAV", "0123456789abcdef" * 2
 REQUIRED = {
@@ -66,10 +65,6 @@ def test_the_environment_sets_the_answer_limit() -> None:
         (SummaryEnvironment, {"PART_CHARACTERS": "2000", "OVERLAP_CHARACTERS": "1001"}),
         (SummaryEnvironment, {"AT_ONCE": "0"}),
         (SummaryEnvironment, {"ANSWER_SECONDS": "601"}),
-        (SweepEnvironment, {"PROCESSING_MINUTES": "14"}),
-        (SweepEnvironment, {"INCOMPLETE_MINUTES": "59"}),
-        (SweepEnvironment, {"SWEEP_SECONDS": "841"}),
-        (SweepEnvironment, {"PROCESSING_MINUTES": "60", "GIVE_UP_MINUTES": "60"}),
     ],
 )
 def test_values_outside_their_range_and_contradictory_values_are_rejected(

@@ -667,7 +667,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
     ),
     set_variable(
         "page in the environment",
-        "meetings-sweep-function",
+        "meetings-storage-function",
         "GUIDE",
         "https://docs.aws.amazon.com/AmazonS3/latest/userguide/202611230542",
     ),

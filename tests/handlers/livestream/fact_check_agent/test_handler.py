@@ -58,7 +58,7 @@ def test_the_claims_of_a_queued_window_are_stored_and_listed(
 ) -> None:
     broadcast = Broadcast.with_requested_upload(harness)
     harness.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    text = b"We ran 600 ferries last spring."
+    text = b"00:00:14,000 --> 00:00:20,000\nWe ran 600 ferries last spring."
     version = harness.s3.put_object(Bucket=BUCKET, Key=broadcast.key, Body=text)["VersionId"]
     [window] = broadcast.windows(1, version)
     requests: list[dict[str, Any]] = []
