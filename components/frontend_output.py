@@ -111,7 +111,7 @@ class LivestreamOutput(OutputModel):
 
 
 class MeetingsOutput(OutputModel):
-    """Values for clients that upload recordings and read the results; docs/meetings-client.md describes a client."""
+    """Values for clients that upload recordings and read the results; docs/meetings.md describes them."""
 
     api_url: str
     """Base URL to which `/exchange` is appended. It exchanges a token of the identity provider for credentials to the
