@@ -19,9 +19,7 @@ from handlers.meetings.metrics import (
     STACK,
 )
 
-RUNBOOK = "meetings-late"
-SPOT_RUNBOOK = "spot-interruptions"
-MODEL_RUNBOOK = "models-refuse"
+RUNBOOK = "meetings"
 MODEL_ERRORS = ("ModelRefused", "SummaryUnusable")
 """Errors of a model after which the workflow gives up the summary. The only error of a model that the workflow retries
 is `ModelBusy`."""
@@ -48,9 +46,7 @@ class MeetingAlarmsArgs:
 
 
 def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None:
-    meeting_alarms, model_alarms, spot_alarms = (
-        AlarmGroup(args.scope, runbook, opts) for runbook in (RUNBOOK, MODEL_RUNBOOK, SPOT_RUNBOOK)
-    )
+    meeting_alarms = AlarmGroup(args.scope, RUNBOOK, opts)
     steps, summarize = (args.functions[function_name] for function_name in ("steps", "summarize"))
     media_failed_pattern = '{ $.message = "meeting_failed" && $.code = "MEDIA_FAILED" }'
     for name, pattern, problem in (
@@ -70,7 +66,7 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
     interruptions = steps.log_metric(
         "spot-interruptions", '{ $.message = "media_read" }', opts, value="$.interruptions", period_seconds=HOUR_SECONDS
     )
-    spot_alarms.register(
+    meeting_alarms.register(
         "spot-interruptions", interruptions, MAX_INTERRUPTIONS_PER_HOUR, "Spot capacity is interrupted often."
     )
     meeting_alarms.register(
@@ -86,14 +82,14 @@ def create_alarms(args: MeetingAlarmsArgs, opts: pulumi.ResourceOptions) -> None
         "model-throttles",
         '{ $.message = "summary_failed" && $.error_type = "ModelBusy" }',
         "A model is busy, so summaries are delayed.",
-        model_alarms,
+        meeting_alarms,
         threshold=MAX_BUSY_FAILURES,
     )
     summarize.alarm_on_log_lines(
         "model-errors",
         f'{{ $.message = "summary_failed" && ({model_error_filter}) }}',
         "A model refuses to write a summary.",
-        model_alarms,
+        meeting_alarms,
     )
 
 

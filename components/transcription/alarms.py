@@ -19,7 +19,7 @@ from handlers.transcription.names_shared_with_deployment import (
     ORPHANS_METRIC,
 )
 
-RUNBOOK = "captions-degraded"
+RUNBOOK = "captions"
 GIVEN_UP_IN_FIVE_MINUTES = 10
 """An alarm is raised if this number of utterances or more are given up in five minutes. The audio processor gives up an
 utterance after several failed attempts. A few such utterances may be a client's fault."""
@@ -66,7 +66,7 @@ def register_alarms(
         "messages-failed",
         f"{{ {FAILED_MESSAGES} }}",
         "The router fails to process messages, or cannot invoke the audio processor.",
-        AlarmGroup(scope, "websocket-errors", opts),
+        AlarmGroup(scope, "apis", opts),
         threshold=1,
         severity=critical,
         comparison=Comparison.AT_LEAST,

@@ -49,10 +49,8 @@ def function_alarms(subsystem: str, *names: str, errors: int = 0, throttles: int
     """Return the alarms that every function has. Both count only calls of the live version."""
     alarms: dict[str, AlarmRule] = {}
     for name in names:
-        alarms[f"{name}-errors-critical"] = live_version_alarm(subsystem, name, "Errors", errors, "function-errors")
-        alarms[f"{name}-throttles-warning"] = live_version_alarm(
-            subsystem, name, "Throttles", throttles, "function-throttles"
-        )
+        alarms[f"{name}-errors-critical"] = live_version_alarm(subsystem, name, "Errors", errors, "functions")
+        alarms[f"{name}-throttles-warning"] = live_version_alarm(subsystem, name, "Throttles", throttles, "functions")
     return alarms
 
 
@@ -74,7 +72,7 @@ def dead_letter_alarms(subsystem: str, *names: str) -> dict[str, AlarmRule]:
     """Return the alarms of dead-letter queues."""
     return {
         f"{name}-critical": AlarmRule(
-            *("AWS/SQS", "ApproximateNumberOfMessagesVisible", 0, "dead-letters"),
+            *("AWS/SQS", "ApproximateNumberOfMessagesVisible", 0, "queues"),
             {"QueueName": f"polyphony-test-{subsystem}-{name}"},
             "Average",
         )
@@ -94,7 +92,7 @@ def workflow_alarm(subsystem: str, metric: str, runbook: str) -> AlarmRule:
 
 def workflow_alarms(subsystem: str) -> dict[str, AlarmRule]:
     return {
-        f"workflow-{metric.lower()}-{severity}": workflow_alarm(subsystem, metric, "workflow-failures")
+        f"workflow-{metric.lower()}-{severity}": workflow_alarm(subsystem, metric, "workflows")
         for metric, severity in (
             ("ExecutionsFailed", "critical"),
             ("ExecutionsTimedOut", "critical"),
@@ -106,7 +104,7 @@ def workflow_alarms(subsystem: str) -> dict[str, AlarmRule]:
 def websocket_alarms(stage: str) -> dict[str, AlarmRule]:
     dimensions = {"ApiId": "a1b2c3", "Stage": stage}
     return {
-        f"socket-{name}": AlarmRule("AWS/ApiGateway", metric, threshold, "websocket-errors", dimensions)
+        f"socket-{name}": AlarmRule("AWS/ApiGateway", metric, threshold, "apis", dimensions)
         for name, metric, threshold in (
             ("client-errors-warning", "ClientError", 50),
             ("integration-errors-critical", "IntegrationError", 50),
@@ -116,7 +114,7 @@ def websocket_alarms(stage: str) -> dict[str, AlarmRule]:
 
 
 def rest_api_alarms(subsystem: str, client_errors: int, milliseconds: int) -> dict[str, AlarmRule]:
-    namespace, runbook = "AWS/ApiGateway", "rest-api-errors"
+    namespace, runbook = "AWS/ApiGateway", "apis"
     dimensions = {"ApiName": f"polyphony-test-{subsystem}-api", "Stage": "api"}
     return {
         "api-client-errors-warning": AlarmRule(namespace, "4XXError", client_errors, runbook, dimensions),
@@ -128,11 +126,11 @@ def rest_api_alarms(subsystem: str, client_errors: int, milliseconds: int) -> di
 def caption_alarm(metric: str, threshold: float, **fields: Any) -> AlarmRule:
     """Return the rule of an alarm on a metric that the audio processor publishes."""
     dimensions = {"FunctionName": "polyphony-test-transcription-audio-processor"}
-    return AlarmRule("AudioTranscription/PartialResults", metric, threshold, "captions-degraded", dimensions, **fields)
+    return AlarmRule("AudioTranscription/PartialResults", metric, threshold, "captions", dimensions, **fields)
 
 
 def table_alarm(metric: str) -> AlarmRule:
-    return AlarmRule("AWS/DynamoDB", metric, 0, "limits-near", {"TableName": "polyphony-test-voice-qa-sessions"})
+    return AlarmRule("AWS/DynamoDB", metric, 0, "voice-qa", {"TableName": "polyphony-test-voice-qa-sessions"})
 
 
 INGESTION, TRANSCRIPTION, VOICE_QA, LIVESTREAM, MEETINGS = DEPLOYMENTS
@@ -141,13 +139,13 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
         **function_alarms(INGESTION, "manifest-builder", "steps", "sweeper"),
         **dead_letter_alarms(INGESTION, "intake-dlq", "spark-failed-dlq", "sweep-dlq", "sweeper-failed"),
         **workflow_alarms(INGESTION),
-        "builder-duration-warning": duration_alarm(INGESTION, "manifest-builder", 48_000, "ingestion-late"),
-        "oldest-message-warning": message_age_alarm("ingestion-intake", "ingestion-late"),
+        "builder-duration-warning": duration_alarm(INGESTION, "manifest-builder", 48_000, "ingestion"),
+        "oldest-message-warning": message_age_alarm("ingestion-intake", "ingestion"),
         "oldest-pending-warning": log_alarm(
-            INGESTION, "oldest-pending", "ingestion-late", 7_200, statistic="Maximum", seconds=900
+            INGESTION, "oldest-pending", "ingestion", 7_200, statistic="Maximum", seconds=900
         ),
-        "unsettled-warning": log_alarm(INGESTION, "unsettled", "ingestion-late", statistic="Minimum", seconds=900),
-        "manifest-record-warning": log_alarm(INGESTION, "manifest-record", "ingestion-late", 1, comparison=AT_LEAST),
+        "unsettled-warning": log_alarm(INGESTION, "unsettled", "ingestion", statistic="Minimum", seconds=900),
+        "manifest-record-warning": log_alarm(INGESTION, "manifest-record", "ingestion", 1, comparison=AT_LEAST),
     },
     TRANSCRIPTION: {
         # The six alarms that the customer's requirement of this subsystem lists.
@@ -160,31 +158,29 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
         **function_alarms(TRANSCRIPTION, "router"),
         **websocket_alarms("live"),
         "audio-processor-memory-warning": log_alarm(
-            TRANSCRIPTION, "audio-processor-memory", "function-memory", 0.9 * 512, statistic="Maximum"
+            TRANSCRIPTION, "audio-processor-memory", "functions", 0.9 * 512, statistic="Maximum"
         ),
-        "given-up-critical": log_alarm(TRANSCRIPTION, "given-up", "captions-degraded", 10, comparison=AT_LEAST),
-        "messages-failed-critical": log_alarm(
-            TRANSCRIPTION, "messages-failed", "websocket-errors", 1, comparison=AT_LEAST
-        ),
+        "given-up-critical": log_alarm(TRANSCRIPTION, "given-up", "captions", 10, comparison=AT_LEAST),
+        "messages-failed-critical": log_alarm(TRANSCRIPTION, "messages-failed", "apis", 1, comparison=AT_LEAST),
     },
     VOICE_QA: {
         **function_alarms(VOICE_QA, "websocket-handler", "query-worker", "validate-lecture"),
         **dead_letter_alarms(VOICE_QA, "queries-failed", "uploads-dlq", "time-limits-dlq"),
         **websocket_alarms("Prod"),
-        "handler-duration-warning": duration_alarm(VOICE_QA, "websocket-handler", 23_200, "answers-late"),
-        "worker-duration-warning": duration_alarm(VOICE_QA, "query-worker", 480_000, "answers-late"),
-        "validator-duration-warning": duration_alarm(VOICE_QA, "validate-lecture", 240_000, "answers-late"),
-        "answer-latency-warning": log_alarm(VOICE_QA, "answer-milliseconds", "answers-late", 10_000, statistic="p95"),
-        "answers-failed-warning": log_alarm(VOICE_QA, "answers-failed", "answers-late"),
-        "answers-overdue-warning": log_alarm(VOICE_QA, "answers-overdue", "answers-late"),
-        "answers-unheard-critical": log_alarm(VOICE_QA, "answers-unheard", "answers-late", 2),
-        "messages-failed-critical": log_alarm(VOICE_QA, "messages-failed", "websocket-errors"),
-        "lectures-missed-warning": log_alarm(VOICE_QA, "lectures-missed", "lectures-missed"),
+        "handler-duration-warning": duration_alarm(VOICE_QA, "websocket-handler", 23_200, "voice-qa"),
+        "worker-duration-warning": duration_alarm(VOICE_QA, "query-worker", 480_000, "voice-qa"),
+        "validator-duration-warning": duration_alarm(VOICE_QA, "validate-lecture", 240_000, "voice-qa"),
+        "answer-latency-warning": log_alarm(VOICE_QA, "answer-milliseconds", "voice-qa", 10_000, statistic="p95"),
+        "answers-failed-warning": log_alarm(VOICE_QA, "answers-failed", "voice-qa"),
+        "answers-overdue-warning": log_alarm(VOICE_QA, "answers-overdue", "voice-qa"),
+        "answers-unheard-critical": log_alarm(VOICE_QA, "answers-unheard", "voice-qa", 2),
+        "messages-failed-critical": log_alarm(VOICE_QA, "messages-failed", "apis"),
+        "lectures-missed-warning": log_alarm(VOICE_QA, "lectures-missed", "voice-qa"),
         "concurrency-warning": AlarmRule(
-            "AWS/Lambda", "ConcurrentExecutions", 800, "limits-near", {}, "Maximum", seconds=60
+            "AWS/Lambda", "ConcurrentExecutions", 800, "voice-qa", {}, "Maximum", seconds=60
         ),
         "connections-warning": AlarmRule(
-            "AWS/ApiGateway", "ConnectCount", 500, "limits-near", {"ApiId": "a1b2c3", "Stage": "Prod"}, seconds=60
+            "AWS/ApiGateway", "ConnectCount", 500, "voice-qa", {"ApiId": "a1b2c3", "Stage": "Prod"}, seconds=60
         ),
         "table-read-throttles-warning": table_alarm("ReadThrottleEvents"),
         "table-write-throttles-warning": table_alarm("WriteThrottleEvents"),
@@ -195,9 +191,9 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
         **dead_letter_alarms(LIVESTREAM, "video-completed-dlq", "video-created-dlq", "video-jobs-dlq", "videos-dlq"),
         **dead_letter_alarms(LIVESTREAM, "care-failures", "care-sweep-dlq", "deletions-dlq", "episode-deleted-dlq"),
         **rest_api_alarms(LIVESTREAM, client_errors=100, milliseconds=2_000),
-        "answers-broken-critical": log_alarm(LIVESTREAM, "answers-broken", "rest-api-errors"),
+        "answers-broken-critical": log_alarm(LIVESTREAM, "answers-broken", "apis"),
         **{
-            f"{name}-warning": log_alarm(LIVESTREAM, name, "episodes-stuck")
+            f"{name}-warning": log_alarm(LIVESTREAM, name, "episodes")
             for name in (
                 *("deletions-untold", "videos-failed", "windows-failed"),
                 *("tracks-timed-out", "episodes-unattended", "sweep-unfinished"),
@@ -211,20 +207,17 @@ ALARMS: dict[str, dict[str, AlarmRule]] = {
         **dead_letter_alarms(MEETINGS, "storage-schedule-dlq"),
         **workflow_alarms(MEETINGS),
         **rest_api_alarms(MEETINGS, client_errors=50, milliseconds=3_000),
-        **{
-            f"{name}-critical": log_alarm(MEETINGS, name, "meetings-late")
-            for name in ("meetings-failed", "media-failed")
-        },
-        "executions-aborted-critical": workflow_alarm(MEETINGS, "ExecutionsAborted", "meetings-late"),
+        **{f"{name}-critical": log_alarm(MEETINGS, name, "meetings") for name in ("meetings-failed", "media-failed")},
+        "executions-aborted-critical": workflow_alarm(MEETINGS, "ExecutionsAborted", "meetings"),
         "processing-late-warning": AlarmRule(
-            *(metrics.NAMESPACE, metrics.PROCESSING_DURATION, 3 * 3_600, "meetings-late"),
+            *(metrics.NAMESPACE, metrics.PROCESSING_DURATION, 3 * 3_600, "meetings"),
             {metrics.STACK: "polyphony-test"},
             "p95",
         ),
-        "uploads-waiting-warning": message_age_alarm("meetings-uploads", "meetings-late"),
-        "spot-interruptions-warning": log_alarm(MEETINGS, "spot-interruptions", "spot-interruptions", 5, seconds=3_600),
-        "model-throttles-warning": log_alarm(MEETINGS, "model-throttles", "models-refuse", 20),
-        "model-errors-warning": log_alarm(MEETINGS, "model-errors", "models-refuse"),
+        "uploads-waiting-warning": message_age_alarm("meetings-uploads", "meetings"),
+        "spot-interruptions-warning": log_alarm(MEETINGS, "spot-interruptions", "meetings", 5, seconds=3_600),
+        "model-throttles-warning": log_alarm(MEETINGS, "model-throttles", "meetings", 20),
+        "model-errors-warning": log_alarm(MEETINGS, "model-errors", "meetings"),
     },
 }
 """Rule of each alarm by subsystem and by the alarm's name without prefix."""

@@ -137,8 +137,8 @@ if query != "@":
 
 def restart_failed_meetings(platform: Platform, folder: Path, since: str) -> None:
     """Run the runbook's command for meetings that failed since a time."""
-    page = (ROOT / "docs" / "runbooks" / "meetings-late.md").read_text()
-    [script] = re.findall(r"^9\. .*?```sh\n(.*?)```", page, re.MULTILINE | re.DOTALL)
+    page = (ROOT / "docs" / "runbooks" / "meetings.md").read_text()
+    [script] = re.findall(r"^## Restart meetings$.*?```sh\n(.*?)```", page, re.MULTILINE | re.DOTALL)
     command_text = script.replace("<stack>", "local").replace("<account>", ACCOUNT)
     (folder / "aws").write_text(AWS_CLI_SUBSTITUTE.format(python=sys.executable))
     (folder / "aws").chmod(0o700)

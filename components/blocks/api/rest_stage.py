@@ -36,7 +36,7 @@ ACCESS_LOG_FIELDS = {
 }
 STAGE = "api"
 """Name of the only stage of each REST API."""
-RUNBOOK = "rest-api-errors"
+RUNBOOK = "apis"
 """File name of the alarms' runbook below `docs/runbooks/`, without suffix."""
 SLOW_PERIODS = 3
 """Successive periods of five minutes that must be slow. A single slow response among few requests raises no alarm."""

@@ -20,7 +20,7 @@ def test_the_counted_model_errors_exist_in_the_summary_function() -> None:
 
 
 def test_the_runbook_explains_every_cause_with_which_a_model_refuses() -> None:
-    page = (ROOT / "docs/runbooks/models-refuse.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/runbooks/meetings.md").read_text(encoding="utf-8")
     # An unusable answer is another error, `SummaryUnusable`. A call of a model has no precondition that could conflict.
     other_causes = {NoAnswer.UNUSABLE, ServiceFault.CONFLICT}
     causes = (set(ServiceFault) - TRANSIENT_FAULTS | set(NoAnswer)) - other_causes
@@ -29,7 +29,7 @@ def test_the_runbook_explains_every_cause_with_which_a_model_refuses() -> None:
 
 @pytest.mark.parametrize("action", ["StartTranscriptionJob", "GetTranscriptionJob"])
 def test_the_runbook_has_the_error_names_that_step_functions_gives_a_denied_call(action: str) -> None:
-    page = (ROOT / "docs/runbooks/meetings-late.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/runbooks/meetings.md").read_text(encoding="utf-8")
     operation = service_model("transcribe").operation_model(action)
     for code in ("AccessDeniedException", "BadRequestException"):
         assert f"`{error_name(operation, code)}`" in page
