@@ -69,6 +69,7 @@ class FailingClients:
         ["rollout", PATH],
         ["lecture", __file__],
         ["redrive", "0" * 26],
+        ["announce"],
         ["backfill", "tags"],
         ["checklist"],
         ["savings", "--since", "2026-01-15"],
