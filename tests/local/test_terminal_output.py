@@ -41,7 +41,7 @@ def test_a_program_runs_to_its_end_although_its_pipe_is_closed() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "status"),
-    [(["models", "--stack", "prod"], 0), (["preview", "--stack", "nowhere"], 2), (["--help"], 0)],
+    [(["cost", "--stack", "prod"], 0), (["preview", "--stack", "nowhere"], 2), (["--help"], 0)],
 )
 def test_a_command_has_its_usual_exit_status_if_the_reader_has_closed_the_pipe(
     arguments: list[str], status: int
