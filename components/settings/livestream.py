@@ -85,7 +85,7 @@ class RestSettings(SettingsModel):
     authorizer: AuthorizerKind = AuthorizerKind.JWT
     """Authorization of the API's callers. `jwt`: a token of `foundation.identity`, and callers see only their own
     episodes. `apiKey`: an API key, and all callers share all episodes. `none`: every caller is accepted; only in local
-    and dev."""
+    and dev. With `foundation.identity.auth` `none`, the default is `none`."""
     requests_per_second: RequestsPerSecond = 50
     """Maximum request rate of the API stage, for all callers together."""
     waf_requests: Annotated[int, Field(ge=10, le=2_000_000_000)] | None = None
