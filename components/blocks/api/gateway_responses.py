@@ -91,7 +91,7 @@ class GatewayErrorCode(ErrorCode):
     )
     UNAVAILABLE = (
         "UNAVAILABLE",
-        "The identity provider does not answer, so the token cannot be checked.",
+        "The token cannot be checked. Usually, the identity provider does not answer.",
         "Send the request again after a few seconds.",
         503,
     )
