@@ -249,7 +249,7 @@ def test_only_prod_has_provisioned_concurrency() -> None:
     ("stack", "expected"),
     {"dev": ("none", False), "local": ("oidc", True), "staging": ("oidc", True), "prod": ("oidc", True)}.items(),
 )
-def test_callers_are_authenticated_everywhere_but_in_dev(stack: str, expected: tuple[str, bool]) -> None:
+def test_callers_are_authenticated_in_staging_and_prod(stack: str, expected: tuple[str, bool]) -> None:
     """The tag `CallersCheckedBy` names the check that authenticates callers in place of API Gateway."""
     auth = read_inputs(stack, "Function", "router")["environment"]["variables"]["AUTH"]
     assert (auth, "CallersCheckedBy" in read_inputs(stack, "Api", "transcription")["tags"]) == expected
