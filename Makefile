@@ -55,7 +55,7 @@ preview: .venv/.locked policies/.venv/.locked ## show plan, policy findings, cos
 up: .venv/.locked .venv-emulator/.locked policies/.venv/.locked $(wildcard .venv-spark/.locked) ## start the local platform on this machine and leave it running
 	@$(RUN) -m local up
 
-push: .venv/.locked .venv-emulator/.locked ## publish the functions FUNCTION on the running local platform (a folder such as meetings/sweep, several, or all)
+push: .venv/.locked .venv-emulator/.locked ## publish the functions FUNCTION on the running local platform (a folder such as meetings/storage, several, or all)
 	@$(RUN) -m local push $(FUNCTION)
 
 watch: .venv/.locked .venv-emulator/.locked ## publish the functions FUNCTION whenever their code changes, and print their logs

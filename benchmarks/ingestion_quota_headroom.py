@@ -32,39 +32,31 @@ MARGIN = 1.25
 
 @dataclass(frozen=True)
 class RaisedLimits:
-    """Two settings and two account quotas, changed so that they are sufficient for a multiple of the load."""
+    """A setting and two account quotas, changed so that they are sufficient for a multiple of the load."""
 
     concurrent_runs: int
     """Setting `spark.concurrentRuns`."""
-    sweep_minutes: int
-    """Setting `manifests.sweepMinutes`."""
     account: AccountQuotas
 
     def apply(self, settings: IngestionSettings) -> IngestionSettings:
-        """Return the settings with the two changed values. The account quotas are not part of the settings."""
+        """Return the settings with the changed value. The account quotas are not part of the settings."""
         spark = settings.spark.model_copy(update={"concurrent_runs": self.concurrent_runs})
-        manifests = settings.manifests.model_copy(update={"sweep_minutes": self.sweep_minutes})
-        return settings.model_copy(update={"spark": spark, "manifests": manifests})
+        return settings.model_copy(update={"spark": spark})
 
 
 def raise_limits(settings: IngestionSettings, factor: float) -> RaisedLimits:
     """Return limits that are sufficient for a multiple of the load.
 
-    Each limit is raised only if necessary. The time between two sweeps (scheduled runs of the function `sweeper`) is
-    shortened only if necessary.
+    Each limit is raised only if necessary.
     """
     shares = {quota.name: MARGIN * quota.share(settings, factor) for quota in list_quotas(settings)}
 
     def required_limit(name: str, limit: float) -> int:
         return math.ceil(limit * max(1, shares[name]))
 
-    minutes = settings.manifests.sweep_minutes
     default = AccountQuotas()
     return RaisedLimits(
         required_limit("Glue runs of the job, busiest hour", settings.spark.concurrent_runs),
-        # The reconciliation compares the landing bucket with the file table. Each sweep continues it for a limited
-        # time, so more sweeps give it more time a day.
-        max(1, min(minutes, math.floor(minutes / shares["Sweeper's daily reconciliation"]))),
         AccountQuotas(
             required_limit("Glue runs of the account", default.glue_runs),
             required_limit("Glue DPUs of the account", default.glue_dpus),
@@ -96,7 +88,6 @@ def describe_load(config: StackConfig, factor: int) -> dict[str, float | str]:
         "ingestion, $ a month": round(cost.report.sum_by("subsystem").get("ingestion", 0)),
         "stack, $ a month": round(cost.report.total),
         "concurrentRuns": limits.concurrent_runs,
-        "sweepMinutes": limits.sweep_minutes,
         "account's Glue runs": limits.account.glue_runs,
         "account's Glue DPUs": limits.account.glue_dpus,
         "still exceeded": ", ".join(quota.name for quota in remaining) or "none",

@@ -7,9 +7,6 @@ The manifest builder, a Lambda function, records each arriving file as pending i
 (reserves) pending files for a manifest, which is a list of files for a single Glue run. The table's index `open` has an
 entry for each pending or claimed file. The pending files are in OPEN_SHARDS partitions of the index, and the claimed
 files in as many others. The quotas of DynamoDB apply to the table and to each partition.
-
-The sweeper is a scheduled Lambda function. Once a day, it compares all objects of the landing bucket, to which files
-are uploaded, with the file table (the reconciliation).
 """
 
 import math
@@ -21,7 +18,6 @@ from components.ingestion.manifest_workflow_states import START_RETRIER
 from components.ingestion.usage_estimate import (
     INDEX_WRITES_PER_FILE,
     OBJECTS_PER_RUN,
-    OLD_VERSION_DAYS,
     TRANSITIONS_PER_RUN,
     WRITES_PER_FILE,
     monthly_usage,
@@ -30,7 +26,6 @@ from components.settings import IngestionSettings
 from components.settings.ingestion import WorkerType
 from components.usage_formulas import DAYS_PER_MONTH
 from handlers.ingestion.environment_bases import OPEN_SHARDS
-from handlers.ingestion.sweeper.environment import SweeperEnvironment
 
 DAY = 86_400
 """Seconds of a day."""
@@ -45,9 +40,6 @@ MIN_QUERY_UNITS = 0.5
 """Read units of the smallest query."""
 GETS_PER_FILE = 2
 """Number of reads of each file: the Spark job makes two passes."""
-LIST_SECONDS = 0.2
-"""Assumed: time in which the sweeper lists and compares one page of 1,000 object versions."""
-VERSIONS_PER_PAGE = 1000
 DPUS = {WorkerType.G_1X: 1, WorkerType.G_2X: 2, WorkerType.G_4X: 4}
 """Glue's data processing units per worker."""
 MAX_FACTOR = 10_000_000
@@ -91,7 +83,6 @@ class PeakLoad:
         every_hour_busiest = load.model_copy(update={"files_per_day": load.peak_files_per_hour * 24})
         self._usage = monthly_usage(settings.model_copy(update={"load": every_hour_busiest}))
         run_seconds = load.run_minutes * 60
-        versions = load.files_per_day * (settings.intake.landing_days + OLD_VERSION_DAYS)
         query_bytes = settings.manifests.files / OPEN_SHARDS * ENTRY_BYTES
         self.settings = settings
         self.files = load.peak_files_per_hour / 3600
@@ -112,9 +103,6 @@ class PeakLoad:
         """Read units per second of one partition of the index `open`. The manifest builder queries the index once in
         each invocation, and once more for each new manifest. Each query reads the pending files of one manifest. The
         files are spread evenly over the partitions."""
-        self.listing_seconds = versions / VERSIONS_PER_PAGE * LIST_SECONDS
-        """Seconds in which the sweeper once compares the landing bucket with the file table. It lists all versions of
-        the objects, including replaced and expired objects."""
 
     def _rate(self, function: str) -> float:
         """Return the number of invocations per second."""
@@ -182,8 +170,6 @@ def exceeded_quotas(
 def _intake(settings: IngestionSettings) -> list[Quota]:
     builder, steps, sweeper = "ingestion-manifest-builder", "ingestion-steps", "ingestion-sweeper"
     window = settings.intake.batch_window_seconds
-    sweeps_per_day = DAY / (settings.manifests.sweep_minutes * 60)
-    reconcile_seconds = sweeps_per_day * SweeperEnvironment.model_fields["reconcile_seconds"].default
     return [
         Quota("S3 landing PUT, one prefix", "/s", 3_500, NOT_VERIFIED, "spread over more prefixes", lambda load: load.files),
         Quota("SQS messages", "/s", math.inf, f"{REQUIREMENT} says 3,000, which is the limit of FIFO queues", "-", lambda load: load.files),
@@ -198,10 +184,6 @@ def _intake(settings: IngestionSettings) -> list[Quota]:
         Quota(
             "Lambda, account", "at once", 1_000, REQUIREMENT, "Service Quotas L-B99A9384",
             lambda load: sum(load.concurrency(function) for function in (builder, steps, sweeper)),
-        ),
-        Quota(
-            "Sweeper's daily reconciliation", "s/day", reconcile_seconds, SETTING,
-            "ingestion.manifests.sweepMinutes, ingestion.intake.landingDays", lambda load: load.listing_seconds,
         ),
     ]  # fmt: skip
 

@@ -100,8 +100,8 @@ class LivestreamOutput(OutputModel):
 
     api_url: str
     """Base URL to which the paths of operations are appended."""
-    authorizer: Literal["none", "apiKey", "jwt"]
-    """`none`; `apiKey`: a key in the header `x-api-key`; or `jwt`: the identity provider's token in `Authorization`."""
+    authorizer: Literal["none", "jwt"]
+    """`none`, or `jwt`: the identity provider's token in `Authorization`."""
     max_video_gigabytes: int
     """Maximum size of an uploaded video in units of 1000³ bytes."""
     max_transcript_megabytes: int

@@ -18,6 +18,7 @@ from components.ingestion import Ingestion, IngestionArgs
 from components.ingestion import list_endpoint_services as ingestion_endpoint_services
 from components.livestream import Livestream, LivestreamArgs
 from components.meetings import Meetings, MeetingsArgs
+from components.overview_dashboard import create_overview_dashboard
 from components.settings import IngestionSettings, StackSettings
 from components.settings.foundation import IdentitySettings
 from components.settings.settings_base import SubsystemSettings
@@ -95,5 +96,6 @@ class Platform(pulumi.ComponentResource):
             "livestream": create_subsystem(Subsystem.LIVESTREAM, settings.livestream, Livestream, LivestreamArgs),
             "meetings": create_subsystem(Subsystem.MEETINGS, settings.meetings, Meetings, MeetingsArgs),
         }
+        create_overview_dashboard(context, pulumi.ResourceOptions(parent=foundation))
         self.frontend = build_frontend(settings.environment, context.region, parts)
         self.register_outputs({**policy_values, "frontend": self.frontend})

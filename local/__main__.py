@@ -48,9 +48,6 @@ def main(arguments: list[str] | None = None) -> int:
     difference.add_argument("--stack", default="prod", help="stack to price at the revisions")
     difference.add_argument("--json", action="store_true")
 
-    models = _add_command(commands, "models", _models, "print the ids of the Bedrock models that a stack uses")
-    models.add_argument("--stack", required=True)
-
     plan = _add_command(
         commands, "plan", _plan, "print the changes that `pulumi preview` announces, for the approval of a plan"
     )
@@ -105,7 +102,7 @@ def _add_platform_commands(commands: "argparse._SubParsersAction[argparse.Argume
             "functions",
             nargs="*",
             metavar="function",
-            help="folder (`meetings/sweep`), physical name, a part of one of them, or `all`",
+            help="folder (`meetings/storage`), physical name, a part of one of them, or `all`",
         )
     demo = _add_command(
         commands, "demo", _demo, "preview, up, all flows, check that each IAM permission was used, outputs, cost, down"
@@ -167,12 +164,6 @@ def _cost_diff(options: argparse.Namespace) -> int:
     from local.preview import cost_difference  # noqa: PLC0415
 
     return cost_difference.command(options.before, options.after, stack=options.stack, as_json=options.json)
-
-
-def _models(options: argparse.Namespace) -> int:
-    from local.preview import bedrock_models  # noqa: PLC0415
-
-    return bedrock_models.command(options.stack)
 
 
 def _plan(options: argparse.Namespace) -> int:

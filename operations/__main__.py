@@ -17,6 +17,7 @@ import boto3
 
 from handlers.common.aws.client_config import CONFIG
 from operations import (
+    announce,
     environment_variable_command,
     gradual_rollout,
     live_alias_command,
@@ -46,6 +47,7 @@ COMMANDS: dict[str, Command] = {
     "alias": live_alias_command,
     "rollout": gradual_rollout,
     "redrive": manifest_redrive,
+    "announce": announce,
     "backfill": meetings_index_backfill,
 }
 

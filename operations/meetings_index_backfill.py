@@ -1,6 +1,6 @@
 """Command `backfill`: write the table items that an index of meetings by participant or by tag needs.
 
-An operator runs it to restore one of these indexes (docs/runbooks/roll-back-indexes.md). An index has one entry per
+An operator runs it to restore one of these indexes (docs/runbooks/roll-back.md). An index has one entry per
 item, and a meeting has several participants, so each participant or tag of a meeting gets a separate item. The item is
 in the partition of the meeting's user, so that a role that is limited to this user can read it. It has no `startedAt`,
 so that the index by date omits it.

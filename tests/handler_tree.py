@@ -9,9 +9,9 @@ from components.blocks.compute import handler_archive
 from local.platform import function_watch
 
 SHARED, KEYS = "handlers/common/shared.py", "handlers/meetings/keys.py"
-SWEEP, START = "handlers/meetings/sweep/handler.py", "handlers/meetings/start/handler.py"
-PROMPT = "handlers/meetings/sweep/prompts/first.txt"
-ENVIRONMENT = "handlers/meetings/sweep/environment.py"
+STORAGE, START = "handlers/meetings/storage/handler.py", "handlers/meetings/start/handler.py"
+PROMPT = "handlers/meetings/storage/prompts/first.txt"
+ENVIRONMENT = "handlers/meetings/storage/environment.py"
 HANDLER = "def handler(event, context):\n    return 'first'\n"
 FILES = {
     "handlers/__init__.py": "",
@@ -19,14 +19,14 @@ FILES = {
     SHARED: "LIMIT = 1\n",
     "handlers/meetings/__init__.py": "",
     KEYS: "from handlers.common.shared import LIMIT\n",
-    "handlers/meetings/sweep/__init__.py": "",
+    "handlers/meetings/storage/__init__.py": "",
     ENVIRONMENT: "NAMES = ()\n",
-    SWEEP: f"from handlers.meetings.keys import LIMIT\nfrom handlers.meetings.sweep.environment import NAMES\n{HANDLER}",
+    STORAGE: f"from handlers.meetings.keys import LIMIT\nfrom handlers.meetings.storage.environment import NAMES\n{HANDLER}",
     PROMPT: "text",
     "handlers/meetings/start/__init__.py": "",
     START: HANDLER,
 }
-"""The function `sweep` imports the shared module and has an environment and a data file; `start` has neither."""
+"""The function `storage` imports the shared module and has an environment and a data file; `start` has neither."""
 
 
 def write_files(tree: Path, files: Mapping[str, str]) -> None:

@@ -1,6 +1,6 @@
 """DynamoDB tables in moto: creation, and all items of a table."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +15,8 @@ class Index:
     """Attributes of the projection `INCLUDE`."""
 
 
-def create_table(
-    client: Any,
-    name: str,
-    *key: str,
-    indexes: Mapping[str, Index] | None = None,
-    numbers: Collection[str] = (),
-) -> None:
-    """Create a table with one or two key attributes and its indexes. Keys are strings, except those in `numbers`."""
+def create_table(client: Any, name: str, *key: str, indexes: Mapping[str, Index] | None = None) -> None:
+    """Create a table with one or two key attributes and its indexes. Keys are strings."""
     indexes = indexes or {}
     key_attributes = dict.fromkeys([*key, *(attribute for index in indexes.values() for attribute in index.key)])
     index_parameter = (
@@ -32,10 +26,7 @@ def create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=_schema(key),
-        AttributeDefinitions=[
-            {"AttributeName": attribute, "AttributeType": "N" if attribute in numbers else "S"}
-            for attribute in key_attributes
-        ],
+        AttributeDefinitions=[{"AttributeName": attribute, "AttributeType": "S"} for attribute in key_attributes],
         **index_parameter,
     )
 

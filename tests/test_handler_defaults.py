@@ -18,7 +18,6 @@ DIFFERENT_IN_PRODUCTION = {
     ("RouterEnvironment", "languages"): "a deployment lists all languages; the default is one language",
     ("EpisodesApiEnvironment", "origin"): "the stack file names the allowed origins",
     ("AuthEnvironment", "origin"): "the stack file names the allowed origins",
-    ("SweepEnvironment", "sweep_seconds"): "it depends on the function's timeout in the settings",
     ("StorageEnvironment", "count_seconds"): "it depends on the function's timeout in the settings",
 }
 SET_BY_STACK = "log_level"

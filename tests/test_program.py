@@ -28,7 +28,6 @@ NAMES_WITH_LOCAL_SCOPE = {"RolePolicy", "Alias", "CatalogTable", "Stage", "Agent
 """Types whose names only need to be unique within one role, function, database, API or memory."""
 UNKNOWN_DOCUMENTS = {
     "transcription-audio-processor-grants-2",
-    "transcription-router-grants-2",
     "voice-qa-guests-guest-grants-2",
     "voice-qa-guests-guest-role",
     "voice-qa-query-worker-grants-2",
@@ -133,7 +132,7 @@ def test_the_stack_output_has_only_the_frontend_model(stack: str) -> None:
         "pingSeconds": 300,
         "inFlight": 3,
         "sessionHours": 4,
-        "routes": ["audio", "close", "direct", "open", "ping"],
+        "routes": ["audio", "close", "open", "ping"],
     }
     assert frontend["voiceQa"]["lectureUploads"] == ("guests" if stack in {"local", "dev"} else "off")
     unknown = {name for name, value in frontend["voiceQa"].items() if value == UNKNOWN}

@@ -129,17 +129,17 @@ def dead_letter_queues_with_alarm(*, of_queues: bool) -> set[str]:
     with_alarm = {
         f"{NAME_PREFIX}{name.removesuffix('-critical')}"
         for name, page in runbooks_by_alarm(documented_resource_graph.STACK).items()
-        if page == "docs/runbooks/dead-letters.md"
+        if page == "docs/runbooks/queues.md"
     }
     return with_alarm & redrive_targets if of_queues else with_alarm - redrive_targets
 
 
 def read_table_of_log_groups(header: str) -> dict[str, list[str]]:
-    """Return a table of the page `dead-letters`: queue → functions whose log groups give the reason.
+    """Return a table of the page `queues`: queue → functions whose log groups give the reason.
 
     `header` is the title of the table's first column.
     """
-    _, _, table = (FOLDER / "dead-letters.md").read_text().partition(f"| {header} |")
+    _, _, table = (FOLDER / "queues.md").read_text().partition(f"| {header} |")
     rows = [re.findall(r"`([a-z-]+)`", line) for line in table.partition("\n\n")[0].splitlines()[2:]]
     return {
         f"{NAME_PREFIX}{queue}": [f"{NAME_PREFIX}{function}" for function in functions] for queue, *functions in rows
@@ -175,8 +175,8 @@ def test_the_runbook_maps_failed_calls_to_the_logs_of_their_functions() -> None:
 
 
 def run_page_script(marker: str, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    """Run the script between two markers on the page `restore-a-table`, with command-line arguments."""
-    page = (FOLDER / "restore-a-table.md").read_text()
+    """Run the script between two markers on the page `restore`, with command-line arguments."""
+    page = (FOLDER / "restore.md").read_text()
     [script] = re.findall(rf"<<'{marker}'\n(.*?)\n *{marker}\n", page, re.DOTALL)
     monkeypatch.setattr("sys.argv", ["-", *arguments])
     exec(compile(textwrap.dedent(script), "the page", "exec"), {})  # noqa: S102 - the script of the page
@@ -256,17 +256,16 @@ def test_the_runbooks_script_restores_file_records_since_the_backup(monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("page", "log", "statuses"),
+    ("section", "log", "statuses"),
     [
-        ("websocket-errors", websocket_stage.ACCESS_LOG_FIELDS, ["400", "403", "429", "500", "504"]),
-        ("rest-api-errors", rest_stage.ACCESS_LOG_FIELDS, ["500", "504"]),
+        ("WebSocket APIs", websocket_stage.ACCESS_LOG_FIELDS, ["400", "403", "429", "500", "504"]),
+        ("REST APIs", rest_stage.ACCESS_LOG_FIELDS, ["500", "504"]),
     ],
 )
-def test_the_runbooks_filter_patterns_match_access_logs(page: str, log: dict[str, str], statuses: list[str]) -> None:
+def test_the_runbooks_filter_patterns_match_access_logs(section: str, log: dict[str, str], statuses: list[str]) -> None:
     """All values of an access log are strings, also the status. A number in a pattern matches numbers only."""
-    [pattern] = re.findall(
-        r"logs tail /aws/apigateway/<api> .*--filter-pattern '\{ (.*) \}'", (FOLDER / f"{page}.md").read_text()
-    )
+    text = (FOLDER / "apis.md").read_text().partition(f"## {section}")[2].partition("\n## ")[0]
+    [pattern] = re.findall(r"logs tail /aws/apigateway/<api> .*--filter-pattern '\{ (.*?) \}'", text)
     lines = [{**log, "status": status} for status in ("200", "400", "403", "429", "500", "504")]
     comparisons = pattern.split(" || ")
     matches = [line for line in lines if any(matches_comparison(comparison, line) for comparison in comparisons)]

@@ -1,9 +1,7 @@
 """Tests that a resource of the stack publishes each metric that a chart shows or an alarm evaluates.
 
 CloudWatch accepts charts and alarms of metrics that no source publishes. Such a chart stays empty, and such an alarm
-never changes to the state ALARM. AWS services publish most metrics for every resource. Others need a resource that
-enables them, such as S3's request metrics
-(https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-configurations.html).
+never changes to the state ALARM.
 """
 
 import json
@@ -13,14 +11,13 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import pytest
-from botocore import xform_name
 
 from handlers.meetings import metrics as meeting_metrics
 from handlers.transcription import names_shared_with_deployment
 from local import ROOT
 from local.preview.property_value_conversion import UNKNOWN
 from local.preview.resource_graph import Graph
-from tests.whole_program import ONE_WORKER, STACKS, change_section, graph, run_whole_program
+from tests.whole_program import ONE_WORKER, STACKS, graph
 
 pytestmark = ONE_WORKER
 
@@ -34,13 +31,17 @@ class ReadMetric(NamedTuple):
 
 
 def read_metrics(stack: Graph) -> Iterator[ReadMetric]:
-    for dashboard in resources(stack, "Dashboard"):
-        for widget in json.loads(dashboard["dashboardBody"])["widgets"]:
-            for namespace, name, *dimensions, _options in widget["properties"]["metrics"]:
-                yield ReadMetric(namespace, name, tuple(zip(dimensions[::2], dimensions[1::2], strict=True)))
+    yield from charted_metrics(stack)
     for alarm in resources(stack, "MetricAlarm"):
         dimensions = tuple(sorted((alarm.get("dimensions") or {}).items()))
         yield ReadMetric(alarm["namespace"], alarm["metricName"], dimensions)
+
+
+def charted_metrics(stack: Graph) -> Iterator[ReadMetric]:
+    [dashboard] = resources(stack, "Dashboard")
+    for widget in json.loads(dashboard["dashboardBody"])["widgets"]:
+        for namespace, name, *dimensions, _options in widget["properties"]["metrics"]:
+            yield ReadMetric(namespace, name, tuple(zip(dimensions[::2], dimensions[1::2], strict=True)))
 
 
 def resources(stack: Graph, kind: str) -> list[dict[str, Any]]:
@@ -57,7 +58,7 @@ def is_lambda_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> 
         return name == "ConcurrentExecutions"  # the metric of the account
     function, _, alias = dimensions["Resource"].partition(":")
     return (
-        name in {"Duration", "Errors", "Invocations", "Throttles"}
+        name in {"Duration", "Errors", "Throttles"}
         and function == dimensions["FunctionName"]
         and has_resource(stack, "Alias", functionName=function, name=alias)
     )
@@ -69,26 +70,12 @@ def is_queue_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> b
 
 
 def is_table_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
-    """DynamoDB publishes latencies by operation, only for operations that are called."""
-    by_table = {"ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits", "ReadThrottleEvents", "WriteThrottleEvents"}
-    operation = dimensions.get("Operation")
-    is_published = (
-        name in by_table
-        if operation is None
-        else name == "SuccessfulRequestLatency" and f".{xform_name(operation)}(" in "".join(handler_sources().values())
-    )
-    return is_published and has_resource(stack, "Table", name=dimensions["TableName"])
-
-
-def is_request_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
-    """S3 publishes request metrics only for the metrics configurations of a bucket."""
-    return name == "FirstByteLatency" and has_resource(
-        stack, "BucketMetric", bucket=dimensions["BucketName"], name=dimensions["FilterId"]
-    )
+    published = {"ReadThrottleEvents", "WriteThrottleEvents"}
+    return name in published and has_resource(stack, "Table", name=dimensions["TableName"])
 
 
 def is_workflow_metric(stack: Graph, name: str, dimensions: Mapping[str, Any]) -> bool:
-    published = {"ExecutionThrottled", "ExecutionTime", "ExecutionsFailed", "ExecutionsSucceeded", "ExecutionsTimedOut"}
+    published = {"ExecutionThrottled", "ExecutionsAborted", "ExecutionsFailed", "ExecutionsTimedOut"}
     return name in published and has_resource(
         stack, "StateMachine", name=dimensions["StateMachineArn"].rpartition(":")[2]
     )
@@ -111,7 +98,6 @@ SERVICES: dict[str, Callable[[Graph, str, Mapping[str, Any]], bool]] = {
     "AWS/ApiGateway": is_api_metric,
     "AWS/DynamoDB": is_table_metric,
     "AWS/Lambda": is_lambda_metric,
-    "AWS/S3": is_request_metric,
     "AWS/SQS": is_queue_metric,
     "AWS/States": is_workflow_metric,
 }
@@ -162,13 +148,28 @@ def find_unpublished_metrics(stack: Graph) -> list[ReadMetric]:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_chart_and_alarm_reads_metrics_that_the_stack_publishes(stack: str) -> None:
-    assert len(list(read_metrics(graph(stack)))) > 200
+    assert len(list(read_metrics(graph(stack)))) > 150
     assert find_unpublished_metrics(graph(stack)) == []
 
 
-def test_request_metrics_of_s3_are_shown_if_the_bucket_has_them() -> None:
-    graph_with_metrics = run_whole_program(change_section("prod", "meetings", requestsMeasured=True)).graph
-    assert {metric.name for metric in read_metrics(graph_with_metrics) if metric.namespace == "AWS/S3"} == {
-        "FirstByteLatency"
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_overview_shows_failures_of_every_function_queue_workflow_and_api(stack: str) -> None:
+    shown_names = {
+        (metric.name, str(value).rpartition(":")[2])
+        for metric in charted_metrics(graph(stack))
+        for key, value in metric.dimensions
+        if key in {"ApiName", "FunctionName", "QueueName", "StateMachineArn"}
     }
-    assert find_unpublished_metrics(graph_with_metrics) == []
+    expected_names = {
+        (metric, resource["name"])
+        for kind, metrics in {
+            "Function": ("Duration", "Errors"),
+            "Queue": ("ApproximateNumberOfMessagesVisible",),
+            "RestApi": ("5XXError", "Latency"),
+            "StateMachine": ("ExecutionsFailed", "ExecutionsTimedOut"),
+        }.items()
+        for resource in resources(graph(stack), kind)
+        for metric in metrics
+        if kind != "Queue" or "redriveAllowPolicy" in resource  # only dead-letter queues have it
+    }
+    assert shown_names == expected_names

@@ -1,6 +1,6 @@
-"""Daily AWS Backup of every table with the backup tag, and the roles to back up and to restore.
+"""Daily AWS Backup of every table with the backup tag, and the role to back up.
 
-The roles reach no table of another stack. The event of a failed backup goes to a queue with an alarm. Otherwise the
+The role reaches no table of another stack. The event of a failed backup goes to a queue with an alarm. Otherwise the
 failure would not be noticed until a table must be restored.
 """
 
@@ -25,7 +25,7 @@ COMPLETION_WINDOW_MINUTES = 360
 
 
 class Backup(pulumi.ComponentResource):
-    """Backup vault, plan and selection by tag, with one role for backups and one for restores."""
+    """Backup vault, plan and selection by tag, with the role of the backups."""
 
     def __init__(self, scope: Scope, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:foundation:Backup", f"{scope.subsystem}-backup", None, opts)
@@ -46,8 +46,11 @@ class Backup(pulumi.ComponentResource):
                 ),
             ),
         )
-        role = self._create_role("backup", backup_grants(scope))
-        restore_role = self._create_role("restore", restore_grants(scope))
+        role = Role(
+            "foundation-backup-backup",
+            RoleArgs(scope, "backup", scope.name(Kind.ROLE, "backup"), Service.BACKUP, backup_grants(scope)),
+            self._child,
+        )
         plan = self._create_plan(vault)
         backup.Selection(
             "foundation-backup-selection",
@@ -85,7 +88,7 @@ class Backup(pulumi.ComponentResource):
             ),
             self._child,
         )
-        self.register_outputs({"vault": self.vault_name, "restoreRoleArn": restore_role.arn})
+        self.register_outputs({"vault": self.vault_name})
 
     def _create_plan(self, vault: backup.Vault) -> backup.Plan:
         scope, settings = self._scope, self._scope.foundation.backup
@@ -105,12 +108,6 @@ class Backup(pulumi.ComponentResource):
             ],
             tags=scope.tags(self.vault_name),
             opts=self._child,
-        )
-
-    def _create_role(self, purpose: str, grants: list[Grant]) -> Role:
-        name = self._scope.name(Kind.ROLE, purpose)
-        return Role(
-            f"foundation-backup-{purpose}", RoleArgs(self._scope, purpose, name, Service.BACKUP, grants), self._child
         )
 
 
@@ -135,19 +132,4 @@ def backup_grants(scope: Scope) -> list[Grant]:
         # A backup copies the table's tags, and fails without this permission.
         grant("backup", ["TagResource"], context.arn("backup", "recovery-point:*")),
         grant("tag", ["GetResources"], "*"),
-    ]
-
-
-def restore_grants(scope: Scope) -> list[Grant]:
-    """Return the permissions to restore a table under a new name within this stack."""
-    tables = _table_arns(scope)
-    backups = [f"{table}/backup/*" for table in tables]
-    return [
-        grant(
-            "dynamodb",
-            ["BatchWriteItem", "DeleteItem", "DescribeTable", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"],
-            tables,
-        ),
-        grant("dynamodb", ["RestoreTableFromBackup"], [*backups, *tables]),
-        grant("dynamodb", ["RestoreTableFromAwsBackup"], tables),
     ]

@@ -22,7 +22,7 @@ OLDEST_MESSAGE_SECONDS = 1_800
 """Maximum age of the oldest message in the intake queue. Above it, an alarm is raised."""
 OLDEST_PENDING_SECONDS = 7_200
 """Maximum age of the oldest file that waits for a run of Spark. Above it, an alarm is raised."""
-RUNBOOK = "ingestion-late"
+RUNBOOK = "ingestion"
 SWEEP_PATTERN = '{ $.message = "sweep" }'
 RECORD_FAILED_PATTERN = '{ $.message = "manifest_record_failed" }'
 

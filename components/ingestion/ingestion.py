@@ -16,7 +16,6 @@ from components.blocks.compute.function import AsyncInvocation, Function, Functi
 from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import Grant
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
-from components.blocks.monitoring import dashboard
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification
@@ -40,8 +39,6 @@ OPEN_INDEX = "open"
 """Name of the index of the files that wait for a run, and of the manifests that are running."""
 GIGABYTE = 1024**3
 """Bytes of a gigabyte in the size limits of files and manifests, which count in powers of two."""
-RECONCILE_DAILY = "cron(0 2 * * ? *)"
-"""Schedule of the reconciliation, daily at 02:00 UTC. It adds files whose notification was lost to the file table."""
 ENDPOINT_REASONS = {
     "glue": "the Spark job reads its Glue connection",
     "logs": "the Spark job writes its logs",
@@ -70,7 +67,7 @@ class IngestionArgs:
 
 
 class Ingestion(pulumi.ComponentResource):
-    """Storage, Spark job, workflow, functions, alarms and dashboard of ingestion."""
+    """Storage, Spark job, workflow, functions and alarms of ingestion."""
 
     def __init__(self, name: str, args: IngestionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:ingestion:Ingestion", name, None, opts)
@@ -87,7 +84,6 @@ class Ingestion(pulumi.ComponentResource):
         self._create_builder()
         self._create_sweeper()
         register_alarms(args.scope, args.settings, self.intake, self.builder, self.sweeper, self._child)
-        dashboard.Dashboard("overview", dashboard.DashboardArgs(args.scope, self._charts()), self._child)
         intake = args.settings.intake
         self.frontend: dict[str, pulumi.Input[object]] = {
             "bucket": self.landing.name,
@@ -205,8 +201,12 @@ class Ingestion(pulumi.ComponentResource):
                 settings=settings.builder,
                 environment=BuilderEnvironment,
                 environment_key_arn=settings.environment_key_arn,
-                values={**self._manifest_creation_variables(), "flush_at_once": settings.manifests.flush_minutes == 0},
-                grants=self._manifest_creation_grants(),
+                values={
+                    **self._manifest_creation_variables(),
+                    "max_file_bytes": int(settings.intake.max_file_gigabytes * GIGABYTE),
+                    "flush_at_once": settings.manifests.flush_minutes == 0,
+                },
+                grants=[*self._manifest_creation_grants(), self.files.grant("PutItem", "ConditionCheckItem")],
                 attachment=(
                     NetworkAttachment(self._network.subnet_ids, [self._network.functions.id]) if self._network else None
                 ),
@@ -236,8 +236,6 @@ class Ingestion(pulumi.ComponentResource):
                 environment_key_arn=settings.environment_key_arn,
                 values={
                     **self._manifest_creation_variables(),
-                    "landing_bucket": self.landing.name,
-                    "landing_prefix": INCOMING,
                     "flush_seconds": manifests.flush_minutes * 60,
                 },
                 grants=[*self._manifest_creation_grants(), *self._sweeper_grants()],
@@ -245,15 +243,8 @@ class Ingestion(pulumi.ComponentResource):
             ),
             self._child,
         )
-        for kind, expression in (
-            ("sweep", f"rate({manifests.sweep_minutes} minute{'s' if manifests.sweep_minutes > 1 else ''})"),
-            ("reconcile", RECONCILE_DAILY),
-        ):
-            Schedule(
-                kind,
-                ScheduleArgs(scope, kind.capitalize(), expression, self.sweeper, {"kind": kind}),
-                self._child,
-            )
+        expression = f"rate({manifests.sweep_minutes} minute{'s' if manifests.sweep_minutes > 1 else ''})"
+        Schedule("sweep", ScheduleArgs(scope, "Sweep", expression, self.sweeper, {"kind": "sweep"}), self._child)
 
     def _manifest_creation_variables(self) -> dict[str, object]:
         """Return the environment variables of the functions that create manifests."""
@@ -267,31 +258,22 @@ class Ingestion(pulumi.ComponentResource):
             ),
             "files_per_manifest": settings.manifests.files,
             "manifest_bytes": int(settings.manifests.gigabytes * GIGABYTE),
-            "max_file_bytes": int(settings.intake.max_file_gigabytes * GIGABYTE),
         }
 
     def _manifest_creation_grants(self) -> list[Grant]:
         """Return the permissions of the functions that create manifests."""
         return [
-            self.files.grant("PutItem", "UpdateItem", "ConditionCheckItem"),
+            self.files.grant("UpdateItem"),
             self.files.grant("Query", index=OPEN_INDEX),
             self.lake.bucket.grant("PutObject", prefix=f"{MANIFESTS}/*"),
             self.workflow.grant_start(),
         ]
 
     def _sweeper_grants(self) -> list[Grant]:
-        """Return the permissions of the sweeper for repairs and for the reconciliation."""
+        """Return the permissions of the sweeper for repairs."""
         return [
-            self.files.grant("GetItem", "BatchGetItem"),
+            self.files.grant("GetItem"),
             self.lake.bucket.grant("GetObject", prefix=f"{MANIFESTS}/*"),
             self.lake.bucket.grant_list(),
-            self.landing.grant_list_versions(f"{INCOMING}*"),
             self.workflow.grant_describe(),
-        ]
-
-    def _charts(self) -> list[list[dashboard.Chart]]:
-        return [
-            [dashboard.function_chart(self.builder), dashboard.duration_chart(self.builder)],
-            [dashboard.queue_chart(self.intake), dashboard.table_chart(self.files)],
-            [dashboard.function_chart(self.sweeper), dashboard.function_chart(self.steps)],
         ]

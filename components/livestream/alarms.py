@@ -14,7 +14,7 @@ from components.blocks.compute.function import Function
 from components.blocks.monitoring.alarm import AlarmGroup, Severity
 from components.blocks.naming.subsystem_scope import Scope
 
-STUCK_RUNBOOK = "episodes-stuck"
+STUCK_RUNBOOK = "episodes"
 
 
 def register_alarms(

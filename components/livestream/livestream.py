@@ -2,7 +2,7 @@
 the facts in their transcripts.
 
 This module creates the table and the bucket, the REST API with its functions, the secret that encrypts cursors
-(positions in a list), the archive of events, and the dashboard. The components for videos, transcripts and cleanup use
+(positions in a list), and the archive of events. The components for videos, transcripts and cleanup use
 the same table and bucket.
 docs/decisions/0052 explains the storage of episodes.
 """
@@ -12,12 +12,10 @@ from dataclasses import dataclass
 import pulumi
 
 from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
-from components.blocks.api.rest_api_key_and_firewall import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.compute.function import Function, FunctionArgs
 from components.blocks.messaging.event_archive import EventArchive, EventArchiveArgs
-from components.blocks.monitoring import dashboard
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule
 from components.blocks.storage.secret_parameter import Secret, SecretArgs
@@ -40,8 +38,6 @@ SLOW_MILLISECONDS = 2_000
 """Latency threshold of the API alarm: it is raised if more than 5 % of the responses take longer."""
 MAX_CLIENT_ERRORS = 100
 """An alarm is raised if the API gives more responses than this with a status of 400 to 499 in five minutes."""
-KEY_REQUESTS_PER_DAY = 50_000
-"""Daily request quota of an API key, if the authorizer is `apiKey`."""
 AUTHORIZER_CACHE_SECONDS = 60
 """Time for which API Gateway caches an authorizer's result. An expired token is accepted until the cached result
 expires."""
@@ -54,7 +50,7 @@ class LivestreamArgs:
 
 
 class Livestream(pulumi.ComponentResource):
-    """REST API, storage, functions, alarms and dashboard of the livestream backend."""
+    """REST API, storage, functions and alarms of the livestream backend."""
 
     def __init__(self, name: str, args: LivestreamArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:livestream:Livestream", name, None, opts)
@@ -87,7 +83,6 @@ class Livestream(pulumi.ComponentResource):
         register_alarms(
             args.scope, self.episodes, self.videos.function, self.agent.worker, self.cleanup.function, self._child
         )
-        dashboard.Dashboard("overview", dashboard.DashboardArgs(args.scope, self._charts()), self._child)
         uploads = args.settings.uploads
         self.frontend: dict[str, pulumi.Input[object]] = {
             "api_url": self.api.url,
@@ -176,7 +171,6 @@ class Livestream(pulumi.ComponentResource):
 
     def _create_api(self) -> RestApi:
         settings = self._settings.api
-        throttle = Throttle.from_rate(settings.requests_per_second)
         return RestApi(
             "api",
             RestApiArgs(
@@ -184,15 +178,9 @@ class Livestream(pulumi.ComponentResource):
                 display_name="Livestream",
                 operations=OPERATIONS,
                 function=self.episodes,
-                throttle=throttle,
+                throttle=Throttle.from_rate(settings.requests_per_second),
                 cors_origin=settings.cors_origin,
                 authorizer=self._create_authorizer() if settings.authorizer is AuthorizerKind.JWT else None,
-                usage_plan=(
-                    KeyUsagePlan(throttle, KEY_REQUESTS_PER_DAY)
-                    if settings.authorizer is AuthorizerKind.API_KEY
-                    else None
-                ),
-                requests_per_address=settings.waf_requests,
                 alarms=RestAlarms(client_errors_above=MAX_CLIENT_ERRORS, latency_above_ms=SLOW_MILLISECONDS),
             ),
             self._child,
@@ -212,12 +200,3 @@ class Livestream(pulumi.ComponentResource):
             self._child,
         )
         return AuthorizerFunction(function, result_seconds=AUTHORIZER_CACHE_SECONDS)
-
-    def _charts(self) -> list[list[dashboard.Chart]]:
-        return [
-            [dashboard.function_chart(self.episodes), dashboard.duration_chart(self.episodes)],
-            [dashboard.function_chart(self.videos.function), dashboard.queue_chart(self.videos.queue)],
-            [dashboard.function_chart(self.agent.worker), dashboard.queue_chart(self.agent.windows)],
-            [self.agent.tokens, dashboard.function_chart(self.cleanup.function)],
-            [dashboard.table_chart(self.table)],
-        ]

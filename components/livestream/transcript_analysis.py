@@ -16,8 +16,6 @@ from components.blocks.bedrock.model_grants import model_grants
 from components.blocks.compute.function import Function, FunctionArgs, QueueSource
 from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, object_created_pattern, rule_sender
 from components.blocks.messaging.queue import Queue, QueueArgs
-from components.blocks.monitoring.alarm import Metric
-from components.blocks.monitoring.dashboard import Chart
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
@@ -28,8 +26,6 @@ from handlers.livestream.transcript_windows.environment import TranscriptWindows
 
 RULE = "transcript-created"
 """Short name of the event rule for uploaded transcripts."""
-TOKEN_FIELDS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
-"""Fields of the log line `model_answered` with numbers of tokens. Each becomes a metric."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +72,7 @@ class TranscriptAgent(pulumi.ComponentResource):
         self.worker = self._create_agent()
         pattern = object_created_pattern(args.bucket.name, TRANSCRIPTS)
         EventRule(RULE, EventRuleArgs(scope, "TranscriptEvents", pattern, target=self.uploads), self._child)
-        self.tokens = Chart("tokens that the model read and wrote", [self._token_metric(name) for name in TOKEN_FIELDS])
         self.register_outputs({})
-
-    def _token_metric(self, name: str) -> Metric:
-        """Return the metric of one kind of tokens. The agent logs one line for each answer, usable or not."""
-        pattern = '{ $.message = "model_answered" }'
-        return self.worker.log_metric(name.replace("_", "-"), pattern, self._child, value=f"$.{name}")
 
     def _create_window_function(self) -> None:
         args, agent = self._args, self._args.settings.agent
@@ -126,8 +116,6 @@ class TranscriptAgent(pulumi.ComponentResource):
                     "bucket_name": args.bucket.name,
                     "memory_id": self.memory.memory_id,
                     "model_id": agent.model_id,
-                    "guardrail_id": agent.guardrail_id,
-                    "guardrail_version": agent.guardrail_version,
                     "answer_seconds": agent.answer_seconds,
                 },
                 grants=[
@@ -135,7 +123,7 @@ class TranscriptAgent(pulumi.ComponentResource):
                     args.bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*"),
                     args.bucket.grant_list(),
                     self.memory.grant("CreateEvent", "ListEvents"),
-                    *model_grants(args.scope, [agent.model_id], agent.model_regions, agent.guardrail_id),
+                    *model_grants(args.scope, [agent.model_id], agent.model_regions),
                 ],
                 queues=[QueueSource(self.windows, batch_size=1, max_concurrency=agent.at_once)],
             ),

@@ -79,7 +79,6 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
     writes = requests * WRITING_SHARE
     stored_gb = VIDEO_GIGABYTES * VIDEO_COPIES + TRANSCRIPT_MEGABYTES / 1024
     retained_gb = load.episodes_per_day * (settings.uploads.object_days + OLD_VERSION_DAYS) * stored_gb
-    inspected_requests = {"inspectedRequests": requests} if settings.api.waf_requests else {}
     authorizer = (
         {"livestream-authorizer": function_usage(requests * UNCACHED_TOKEN_SHARE, AUTHORIZER_MILLISECONDS)}
         if settings.api.authorizer is AuthorizerKind.JWT
@@ -94,7 +93,7 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
     published = episodes + deletions  # the end of each video's upload, and each deletion
     events = episodes * (EVENTS_PER_VIDEO + load.video_minutes / MINUTES_PER_UPDATE)
     return {
-        "livestream-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB, **inspected_requests},
+        "livestream-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB},
         "livestream-episodes": function_usage(requests, REQUEST_MILLISECONDS, customEvents=deletions),
         **authorizer,
         "livestream-video-chunks": function_usage(

@@ -117,7 +117,6 @@ class VideoChunking(pulumi.ComponentResource):
                     "event_source": event_source(scope),
                     "mediaconvert_role_arn": role.arn,
                     "chunk_seconds": settings.video.chunk_seconds,
-                    "max_hours": settings.video.max_hours,
                 },
                 grants=[
                     args.table.grant("UpdateItem"),

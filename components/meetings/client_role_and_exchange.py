@@ -110,7 +110,6 @@ class ClientAccess(pulumi.ComponentResource):
                 cors_origin=settings.cors_origin,
                 checked_by="the token in the body - auth-exchange verifies it",
                 bodies_validated=False,
-                requests_per_address=settings.waf_requests,
                 alarms=RestAlarms(client_errors_above=MAX_CLIENT_ERRORS, latency_above_ms=SLOW_MILLISECONDS),
             ),
             self._child,

@@ -14,17 +14,16 @@ from components.blocks.compute.function import Function, FunctionArgs, QueueSour
 from components.blocks.iam.grant import Grant, grant, grant_metrics
 from components.blocks.messaging.event_rule import EventRule, EventRuleArgs, object_created_pattern, rule_sender
 from components.blocks.messaging.queue import Queue, QueueArgs
-from components.blocks.monitoring.dashboard import Dashboard, DashboardArgs
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule
 from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
 from components.blocks.workflow.workflow import Workflow, WorkflowArgs
 from components.meetings import media_job_states, recording_workflow
-from components.meetings.alarms_and_charts import MAX_BUSY_FAILURES, MeetingAlarmsArgs, create_alarms, dashboard_charts
+from components.meetings.alarms import MAX_BUSY_FAILURES, MeetingAlarmsArgs, create_alarms
 from components.meetings.client_role_and_exchange import ClientAccess, ClientAccessArgs
 from components.meetings.media_job import MediaBatchJob, MediaBatchJobArgs
-from components.meetings.scheduled_functions import ScheduledFunctions, ScheduledFunctionsArgs
+from components.meetings.storage_count import StorageCount, StorageCountArgs
 from components.settings import MeetingsSettings
 from handlers.meetings.auth_exchange.environment import CREDENTIAL_SECONDS
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
@@ -61,26 +60,13 @@ class Meetings(pulumi.ComponentResource):
         )
         self._create_workflow()
         self._create_upload_queue()
-        # `care` is an older word for these functions. The name is in Pulumi's state, so it does not change.
-        self.scheduled = ScheduledFunctions(
-            "meetings-care",
-            ScheduledFunctionsArgs(
-                args.scope, args.settings, self.bucket, self.table, self.workflow, self.meeting_update_grants()
-            ),
+        self.storage_count = StorageCount(
+            "meetings-care", StorageCountArgs(args.scope, args.settings, self.bucket), self._child
+        )
+        create_alarms(
+            MeetingAlarmsArgs(args.scope, args.settings, self.uploads, self.workflow, self.functions),
             self._child,
         )
-        alarms_args = MeetingAlarmsArgs(
-            scope=args.scope,
-            settings=args.settings,
-            table=self.table,
-            bucket=self.bucket,
-            uploads=self.uploads,
-            workflow=self.workflow,
-            api=self.access.api,
-            functions=self.functions,
-        )
-        create_alarms(alarms_args, self._child)
-        Dashboard("overview", DashboardArgs(args.scope, dashboard_charts(alarms_args)), self._child)
         self.frontend: dict[str, pulumi.Input[object]] = {
             "api_url": self.access.api.url,
             "bucket": self.bucket.name,
@@ -100,8 +86,7 @@ class Meetings(pulumi.ComponentResource):
             "start": self.start,
             "steps": self.steps,
             "summarize": self.summarize,
-            "sweep": self.scheduled.sweep,
-            "storage": self.scheduled.storage,
+            "storage": self.storage_count.function,
         }
 
     def _create_storage(self) -> None:
@@ -148,7 +133,6 @@ class Meetings(pulumi.ComponentResource):
                     ),
                 ],
                 event_bridge=True,
-                requests_measured=settings.requests_measured,
             ),
             self._child,
         )
@@ -201,12 +185,16 @@ class Meetings(pulumi.ComponentResource):
         )
 
     def meeting_update_grants(self) -> list[Grant]:
-        """Return the grants of functions that update meetings: change records, read uploads, start executions."""
+        """Return the grants of functions that update meetings: change records, read uploads, start and describe
+        executions.
+        """
+        executions = self._scope.context.arn("states", f"execution:{workflow_name(self._scope)}:*")
         return [
-            self.table.grant("GetItem", "PutItem", "DeleteItem"),
+            self.table.grant("GetItem", "PutItem"),
             self.bucket.grant("GetObject", prefix=f"{RAW}*/{COMPLETE_FILE_NAME}"),
             self.bucket.grant_list(),
             grant("states", ["StartExecution"], workflow_arn(self._scope)),
+            grant("states", ["DescribeExecution"], executions),
         ]
 
     def _transcription_grants(self) -> list[Grant]:
@@ -239,8 +227,6 @@ class Meetings(pulumi.ComponentResource):
                     "stack": scope.context.stack_label,
                     "summary_model_id": models.summary,
                     "action_model_id": models.action_items,
-                    "guardrail_id": models.guardrail_id,
-                    "guardrail_version": models.guardrail_version,
                     "max_output_tokens": models.max_output_tokens,
                     "answer_seconds": models.answer_seconds,
                     "part_characters": models.part_characters,
@@ -253,7 +239,7 @@ class Meetings(pulumi.ComponentResource):
                     ),
                     self.bucket.grant_list(),
                     grant_metrics(NAMESPACE),
-                    *model_grants(scope, {models.summary, models.action_items}, models.regions, models.guardrail_id),
+                    *model_grants(scope, {models.summary, models.action_items}, models.regions),
                 ],
                 # An invocation also fails if a model is busy, and the workflow retries it. So some errors are normal.
                 # If the last retry fails, the meeting fails, which raises the alarm `meetings-failed`.
@@ -297,6 +283,10 @@ class Meetings(pulumi.ComponentResource):
         EventRule(RULE, EventRuleArgs(scope, "Uploads", pattern, target=self.uploads), self._child)
 
 
+def workflow_name(scope: Scope) -> str:
+    return scope.name(Kind.STATE_MACHINE, "workflow")
+
+
 def workflow_arn(scope: Scope) -> str:
     """Return the workflow's ARN, which is known before the workflow is created."""
-    return scope.context.arn("states", f"stateMachine:{scope.name(Kind.STATE_MACHINE, 'workflow')}")
+    return scope.context.arn("states", f"stateMachine:{workflow_name(scope)}")

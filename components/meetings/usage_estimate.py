@@ -8,8 +8,6 @@ from components.settings import MeetingsSettings
 from components.settings.meetings_media import ProcessingEngine
 from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
 
-SWEEP_MINUTES = 15
-"""Interval of the sweep, a scheduled function that ends or restarts meetings without progress."""
 GIGABYTES_PER_HOUR = 0.9
 """Assumed: size of an hour of screen and camera recording."""
 PLAYBACKS = 1
@@ -27,10 +25,9 @@ EVENTS_PER_BATCH = 2
 EXCHANGE_MILLISECONDS = 250
 START_MILLISECONDS = 60
 STEP_MILLISECONDS = 200
-SWEEP_MILLISECONDS = 500
 STORAGE_MILLISECONDS = 10_000
 SUMMARY_MILLISECONDS = 60_000
-"""Assumed durations of one call of these six functions."""
+"""Assumed durations of one call of these five functions."""
 COPY_HOURS = 0.03
 """Duration of the media job for an hour of recording whose chunks it joins without encoding (docs/benchmarks.md). The
 media job is the AWS Batch job that makes a recording's video and audio."""
@@ -95,14 +92,10 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     # With the engine `fargate`, the job has twice the vCPUs by default. This halves the time for encoding only.
     on_demand = (copying + encoding) * INTERRUPTED_SHARE if uses_spot else copying + encoding / 2
     status_checks = meetings * _status_checks(settings)
-    sweeps = DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES
-    firewall = {"inspectedRequests": meetings * (EXCHANGES + PLAYBACKS)} if settings.exchange.waf_requests else {}
     exchanges = float(meetings * EXCHANGES)
-    playbacks = meetings * PLAYBACKS
-    requests = exchanges + playbacks
     return {
-        "meetings-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB, **firewall},
-        "meetings-auth-exchange": function_usage(requests, EXCHANGE_MILLISECONDS),
+        "meetings-api": {"requests": exchanges, "logGb": exchanges * LOG_BYTES_PER_CALL / GB},
+        "meetings-auth-exchange": function_usage(exchanges, EXCHANGE_MILLISECONDS),
         "meetings-uploads": {"messages": uploads, "batches": batches},
         "meetings-start": function_usage(batches, START_MILLISECONDS),
         "meetings-steps": function_usage(
@@ -114,7 +107,6 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
         "meetings-bedrock-summarize": function_usage(
             meetings, SUMMARY_MILLISECONDS, metricRequests=meetings, **_summary_tokens(settings, hours, meetings)
         ),
-        "meetings-sweep": function_usage(sweeps, SWEEP_MILLISECONDS),
         "meetings-storage": function_usage(DAYS_PER_MONTH, STORAGE_MILLISECONDS, metricRequests=DAYS_PER_MONTH),
         "meetings-workflow": {
             "transitions": meetings * TRANSITIONS + status_checks * TRANSITIONS_PER_CHECK,
@@ -135,13 +127,13 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
             "monitoredObjects": meetings * KEPT_MONTHS,
             "tieredObjects": meetings,
             "puts": uploads + media_parts + meetings * OTHER_PUTS,
-            "gets": uploads * READS_PER_UPLOAD + playbacks * READS_PER_PLAYBACK,
+            "gets": uploads * READS_PER_UPLOAD + meetings * PLAYBACKS * READS_PER_PLAYBACK,
             "downloadedGb": PLAYBACKS * SHARE_PLAYED * video_gb,
         },
         "meetings-meetings": {
             "writes": meetings * WRITES,
             "indexWrites": meetings * WRITES,
-            "reads": meetings * READS + playbacks,
+            "reads": meetings * READS,
             "storageGb": meetings * KEPT_MONTHS * ITEM_KILOBYTES / 1024**2,
         },
     }

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from components.settings.error_messages import SettingsProblem
 from components.settings.foundation import Auth
+from components.settings.ingestion import ANNOUNCED_DAYS
 from components.settings.livestream import AuthorizerKind, min_agent_timeout_seconds
 from components.settings.settings_base import Environment, LogLevel, SubsystemSettings
 from components.settings.voice_qa import LectureUploads
@@ -100,6 +101,13 @@ def _check_ingestion(stack: "StackSettings") -> Iterator[SettingsProblem]:
             str(intake.batch_window_seconds),
             "must be at least 1 if batchSize is above 10 (a rule of Lambda)",
         )
+    if intake.table_record_days < intake.landing_days + ANNOUNCED_DAYS:
+        yield SettingsProblem(
+            "ingestion.intake.tableRecordDays",
+            str(intake.table_record_days),
+            f"must be at least landingDays ({intake.landing_days}) plus {ANNOUNCED_DAYS}: a file that is announced without "
+            "a record is processed again",
+        )
     if stack.ingestion.manifests.flush_minutes == 0 and stack.environment is not Environment.LOCAL:
         yield SettingsProblem(
             "ingestion.manifests.flushMinutes",
@@ -113,14 +121,6 @@ def _check_ingestion(stack: "StackSettings") -> Iterator[SettingsProblem]:
 
 
 def _check_transcription(stack: "StackSettings") -> Iterator[SettingsProblem]:
-    sessions = stack.transcription.sessions
-    if sessions.in_flight * sessions.per_user >= sessions.stream_quota:
-        yield SettingsProblem(
-            "transcription.sessions.inFlight",
-            str(sessions.in_flight),
-            f"must be less than streamQuota ({sessions.stream_quota}) divided by perUser ({sessions.per_user}): each "
-            "utterance uses one of the account's streams, and one user must not use them all",
-        )
     if not stack.transcription.structured_logging and not stack.environment.relaxed:
         yield SettingsProblem(
             "transcription.structuredLogging",
@@ -186,11 +186,11 @@ def _check_livestream(stack: "StackSettings", name: str) -> Iterator[SettingsPro
         yield SettingsProblem(
             "livestream.api.authorizer",
             '"none"',
-            f"must be `jwt` or `apiKey` in {stack.environment}: `none` accepts every caller",
+            f"must be `jwt` in {stack.environment}: `none` accepts every caller",
         )
     if api.authorizer is AuthorizerKind.JWT and without_tokens:
         yield SettingsProblem(
-            "livestream.api.authorizer", '"jwt"', "must be `none` or `apiKey` if foundation.identity.auth is `none`"
+            "livestream.api.authorizer", '"jwt"', "must be `none` if foundation.identity.auth is `none`"
         )
     min_seconds = min_agent_timeout_seconds(settings.agent.answer_seconds)
     if settings.agent_worker.timeout_seconds < min_seconds:

@@ -1,7 +1,7 @@
 """Settings of ingestion: expected load, landing bucket and queue, manifests, Spark runs and queries."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
@@ -10,6 +10,9 @@ from components.settings.spark_ddl import Ddl
 from handlers.ingestion.sweeper.environment import CLAIM_SECONDS
 
 Days = Annotated[int, Field(ge=1, le=3653)]
+ANNOUNCED_DAYS: Final = 21
+"""Days after `landingDays` in which a file may still be announced: seven in which the landing bucket keeps an old
+version, and fourteen in which a message in the dead-letter queue can be redriven."""
 
 
 class IngestionLoad(SettingsModel):
@@ -42,11 +45,11 @@ class IntakeSettings(SettingsModel):
     cors_origin: Origin | None = None
     """Origin of the web page that may upload files from a browser, with its user's credentials. Without it, no page
     may. In prod it must not be `*`."""
-    table_record_days: Annotated[int, Field(ge=16, le=3653)] = 400
+    table_record_days: Annotated[int, Field(ge=1 + ANNOUNCED_DAYS, le=3653)] = 400
     """Days that a file's record is kept. A file that is announced again after this time is processed again, which
-    duplicates its rows. The last announcement can come sixteen days after the file, because the daily reconciliation,
-    which finds files without a record, looks back two days, and a message in the dead-letter queue can be redriven for
-    fourteen days."""
+    duplicates its rows. So the setting must be at least 21 days longer than `landingDays`: a file can be announced again
+    while it is in the landing bucket, which keeps old versions for seven more days, and a message in the dead-letter
+    queue can be redriven for fourteen days."""
     landing_days: Days = 30
     """Days that a file stays in the landing bucket. The lake (the bucket with the Parquet output) keeps its content."""
 

@@ -8,7 +8,6 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from components.settings.settings_base import (
     ClientFunctionSettings,
     FunctionSettings,
-    GuardedModelSettings,
     Origin,
     Region,
     RequestsPerSecond,
@@ -26,7 +25,7 @@ from handlers.livestream.episodes_api.environment import (
 )
 from handlers.livestream.fact_check_agent.environment import ANSWER_SECONDS, MAX_OUTPUT_TOKENS
 from handlers.livestream.transcript_windows.environment import OVERLAP_CHARACTERS
-from handlers.livestream.video_chunks.environment import ChunkSeconds, MaxHours
+from handlers.livestream.video_chunks.environment import ChunkSeconds
 
 Days = Annotated[int, Field(ge=1, le=365)]
 
@@ -71,8 +70,6 @@ class AuthorizerKind(StrEnum):
 
     NONE = "none"
     """Every caller is accepted."""
-    API_KEY = "apiKey"
-    """Callers need an API key, and the usage plan limits their requests."""
     JWT = "jwt"
     """Callers need a token of `foundation.identity`, and see only their own episodes."""
 
@@ -84,13 +81,10 @@ class RestSettings(SettingsModel):
     """Origin of the web page that may use the API and the bucket. In prod it must not be `*`."""
     authorizer: AuthorizerKind = AuthorizerKind.JWT
     """Authorization of the API's callers. `jwt`: a token of `foundation.identity`, and callers see only their own
-    episodes. `apiKey`: an API key, and all callers share all episodes. `none`: every caller is accepted; only in local
-    and dev. With `foundation.identity.auth` `none`, the default is `none`."""
+    episodes. `none`: every caller is accepted; only in local and dev. With `foundation.identity.auth` `none`, the
+    default is `none`."""
     requests_per_second: RequestsPerSecond = 50
     """Maximum request rate of the API stage, for all callers together."""
-    waf_requests: Annotated[int, Field(ge=10, le=2_000_000_000)] | None = None
-    """Maximum number of requests from one IP address in five minutes, enforced by AWS WAF ($8 a month). Without it,
-    there is no firewall."""
 
 
 class UploadSettings(SettingsModel):
@@ -112,14 +106,11 @@ class VideoSettings(SettingsModel):
     chunk_seconds: ChunkSeconds = 120
     """Length of a video chunk. A player loads one chunk at a time, so shorter chunks start faster, but they need more
     files and more URLs."""
-    max_hours: MaxHours | None = 11
-    """Maximum length of a video. MediaConvert bills by the minute, and cannot limit a job to 12 hours or more. Without
-    a limit, each video is converted completely, whatever it costs."""
     chunking_minutes: LimitMinutes = 720
     """Time after which a MediaConvert job counts as failed. A busy MediaConvert queue may take hours."""
 
 
-class ClaimAgentSettings(GuardedModelSettings):
+class ClaimAgentSettings(SettingsModel):
     """Settings of the fact-check agent, which finds claims in transcripts and checks them with a Bedrock model."""
 
     model_id: ModelId = HAIKU

@@ -10,7 +10,6 @@ from pydantic import Field
 from components.settings.meetings_media import MeetingNetworkSettings, ProcessingSettings
 from components.settings.settings_base import (
     FunctionSettings,
-    GuardedModelSettings,
     KeyArn,
     Origin,
     Region,
@@ -52,9 +51,6 @@ class ExchangeSettings(SettingsModel):
     """Origin of the web page that may use the exchange and the bucket. In prod it must not be `*`."""
     requests_per_second: RequestsPerSecond = 10
     """Maximum request rate of the API stage, for all callers together."""
-    waf_requests: Annotated[int, Field(ge=10, le=2_000_000_000)] | None = None
-    """Maximum number of requests from one IP address in five minutes, enforced by AWS WAF ($8 a month). Without it,
-    there is no firewall."""
 
 
 class MeetingSpeechSettings(SettingsModel):
@@ -67,7 +63,7 @@ class MeetingSpeechSettings(SettingsModel):
     """Maximum number of parts of one recording that are transcribed at the same time."""
 
 
-class ModelSettings(GuardedModelSettings):
+class ModelSettings(SettingsModel):
     """Models that write summaries and action items."""
 
     summary: ModelId = SONNET
@@ -94,8 +90,7 @@ class RetentionSettings(SettingsModel):
     """Retention of a recording's objects."""
 
     raw_days: Days = 7
-    """Days that uploaded chunks (the files of a recording) are kept. A meeting waits for missing chunks for the same
-    time, but for two weeks at most."""
+    """Days that uploaded chunks (the files of a recording) are kept."""
     audio_days: Days = 30
     """Days that the audio is kept. An operator can extract it from the video again."""
     old_version_days: Days = 1
@@ -125,9 +120,6 @@ class MeetingsSettings(SubsystemSettings):
     storage_users: MaxUsers = 20
     """Maximum number of users that have a metric of their storage: the users whose storage grew most. Each metric costs
     money."""
-    requests_measured: bool = False
-    """Turn on the bucket's request metrics, which show its latency on the dashboard: sixteen metrics, about $5 a
-    month."""
     auth_exchange: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 15})
     """Function that exchanges tokens for credentials."""
     start: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})
@@ -136,8 +128,6 @@ class MeetingsSettings(SubsystemSettings):
     """Function behind the steps of the workflow that processes a recording."""
     bedrock_summarize: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 900})
     """Function that writes summaries and action items."""
-    sweep: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 120})
-    """Function that ends or restarts meetings which stay in one state for too long."""
     storage: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 300})
     """Function that measures the storage of each user once a day."""
 

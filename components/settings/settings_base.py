@@ -12,8 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from handlers.common.identifier_types import GuardrailId, GuardrailVersion
-
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
 """Name of an AWS region, for example `us-east-1`."""
 KeyArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")]
@@ -139,21 +137,6 @@ class ClientFunctionSettings(FunctionSettings):
             raise ValueError(
                 f"provisionedConcurrency must be at most reservedConcurrency ({self.reserved_concurrency})"
             )
-        return self
-
-
-class GuardedModelSettings(SettingsModel):
-    """Base of the settings of Amazon Bedrock models, with a guardrail for their input and output."""
-
-    guardrail_id: GuardrailId | None = None
-    """Id of a Bedrock guardrail. Without it, no guardrail applies."""
-    guardrail_version: GuardrailVersion | None = None
-    """Version of the guardrail. It is required with `guardrailId`."""
-
-    @model_validator(mode="after")
-    def _check_guardrail(self) -> Self:
-        if (self.guardrail_id is None) != (self.guardrail_version is None):
-            raise ValueError("guardrailId and guardrailVersion belong together: give both or neither")
         return self
 
 

@@ -65,12 +65,10 @@ class CaptionSettings(SettingsModel):
 
 
 class TranscriptionSessionSettings(SettingsModel):
-    """Limits of one user's sessions."""
+    """Limits of sessions."""
 
     in_flight: InFlight = 3
     """Maximum number of utterances of one session that are transcribed at the same time."""
-    per_user: Annotated[int, Field(ge=1, le=100)] = 5
-    """Maximum number of open sessions of one user."""
     hours: Annotated[float, Field(ge=0.1, le=6)] = 4
     """Hours that a session can be used."""
     languages: Annotated[tuple[LanguageCode, ...], Field(min_length=1)] = (
@@ -78,10 +76,6 @@ class TranscriptionSessionSettings(SettingsModel):
         *("it-IT", "pt-BR", "ja-JP", "ko-KR", "zh-CN", "hi-IN", "nl-NL", "pl-PL"),
     )
     """Languages that a session may use. Amazon Transcribe must support them for streaming."""
-    direct_enabled: bool = True
-    """Allow clients to stream directly to Amazon Transcribe. The thresholds for captions do not apply then."""
-    stream_quota: Annotated[int, Field(ge=1, le=10_000)] = 25
-    """Concurrent streams that the account may have (Service Quotas, Amazon Transcribe)."""
 
 
 class CaptionAlarmSettings(SettingsModel):

@@ -9,9 +9,9 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated
 
-from pydantic import HttpUrl, StringConstraints, model_validator
+from pydantic import Field, HttpUrl, StringConstraints, model_validator
 
-from components.settings.networks import Cidr, SubnetId, VpcId, Zone, parse_private_network
+from components.settings.networks import Cidr, SubnetId, VpcId, parse_private_network
 from components.settings.settings_base import SettingsModel
 from handlers.voice_qa.agent_url_validation import parse_agent_url
 from handlers.voice_qa.environment import AnswerSeconds
@@ -26,17 +26,6 @@ class AgentMode(StrEnum):
     """Calls of Bedrock AgentCore Runtime at `runtimeArn`."""
 
 
-class NatSettings(SettingsModel):
-    """Subnet to create in the agent's network, and a NAT gateway as its route to the internet: about $37 a month."""
-
-    public_subnet_id: SubnetId
-    """Subnet of the NAT gateway. It must have a route to an internet gateway."""
-    subnet_cidr: Cidr
-    """CIDR block for the new subnet. It must be unused in the network."""
-    zone: Zone
-    """Zone of the public subnet. The new subnet uses the same zone, because data transfer between zones costs money."""
-
-
 class AgentNetworkSettings(SettingsModel):
     """Network of a private agent. The query worker, which is the function that calls the agent, is attached to it, and
     needs a route to the internet.
@@ -46,18 +35,12 @@ class AgentNetworkSettings(SettingsModel):
     """VPC in which the agent runs."""
     cidr: Cidr
     """CIDR block of the network. In it, the worker can reach only the agent's port."""
-    subnet_ids: tuple[SubnetId, ...] = ()
+    subnet_ids: Annotated[tuple[SubnetId, ...], Field(min_length=1)]
     """Private subnets that already have a route to the internet."""
-    nat: NatSettings | None = None
-    """Subnet and NAT gateway to create. Give either `nat` or `subnetIds`."""
 
     @model_validator(mode="after")
-    def _check_internet_route(self) -> "AgentNetworkSettings":
-        network = parse_private_network(self.cidr)
-        if bool(self.subnet_ids) == (self.nat is not None):
-            raise ValueError("give either subnetIds (with a route to the internet) or nat (to create one)")
-        if self.nat is not None and not parse_private_network(self.nat.subnet_cidr).subnet_of(network):
-            raise ValueError(f"nat.subnetCidr ({self.nat.subnet_cidr}) must be part of cidr ({self.cidr})")
+    def _check_cidr(self) -> "AgentNetworkSettings":
+        parse_private_network(self.cidr)
         return self
 
 

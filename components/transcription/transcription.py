@@ -2,8 +2,7 @@
 
 A client sends an utterance, some seconds of speech, as one message. The router receives all messages, and invokes the
 audio processor for each utterance. The audio processor lets Amazon Transcribe transcribe the utterance, and sends the
-captions to the client. If the setting `direct_enabled` permits it, a client may instead get a presigned URL on the
-route `direct`, and stream its audio to Amazon Transcribe itself.
+captions to the client.
 
 docs/decisions/0040 describes the path of an utterance.
 """
@@ -20,28 +19,21 @@ from components.blocks.api.websocket_api import (
     message_actions,
 )
 from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs
-from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import grant, grant_metrics
-from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs
-from components.blocks.monitoring import dashboard
 from components.blocks.naming.subsystem_scope import Scope
-from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
+from components.blocks.storage.table import Table, TableArgs
 from components.settings import Auth, TranscriptionSettings
-from components.transcription.alarms_and_charts import caption_charts, latency_chart, register_alarms
+from components.transcription.alarms import register_alarms
 from components.transcription.usage_estimate import PING_SECONDS
 from handlers.transcription.audio_processor.environment import ProcessorEnvironment
-from handlers.transcription.names_shared_with_deployment import (
-    DUE_INDEX,
-    METRICS_NAMESPACE,
-    PROTOCOL,
-)
+from handlers.transcription.names_shared_with_deployment import METRICS_NAMESPACE, PROTOCOL
 from handlers.transcription.router.environment import RouterEnvironment
 
-ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "direct", "open", "ping")
+ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "open", "ping")
 MAX_EVENT_AGE_SECONDS = 60
 """Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The processor
-already ignores an utterance that has waited longer than `MAX_START_MS` of the router. The router's sweep, which a
-schedule starts every minute, asks the client to send such an utterance again."""
+already ignores an utterance that has waited longer than `MAX_START_MS` of the router. The answer to the client's next
+message asks it to send such an utterance again."""
 MEMORY_PERCENT = 90
 """An alarm is raised if an invocation of the audio processor uses more than this percentage of its memory."""
 DISCARD_REASON = "a failure record would hold audio that must not be stored - a lost utterance is sent again"
@@ -63,13 +55,7 @@ class Transcription(pulumi.ComponentResource):
         self.processor = self._create_processor()
         self.router = self._create_router()
         self.socket.serve(ROUTES, self.router)
-        Schedule(
-            "sweep",
-            ScheduleArgs(args.scope, "TranscriptionSweep", "rate(1 minute)", self.router, {"kind": "sweep"}),
-            self._child,
-        )
         register_alarms(args.scope, args.settings, self.processor, self.router, self._child)
-        dashboard.Dashboard("overview", dashboard.DashboardArgs(args.scope, self._charts()), self._child)
         self.frontend: dict[str, pulumi.Input[object]] = {
             "url": self.socket.url,
             "protocol": PROTOCOL,
@@ -84,8 +70,8 @@ class Transcription(pulumi.ComponentResource):
     def _create_tables(self) -> None:
         """Create the table of the sessions' settings, and the live table.
 
-        The live table has the items that change while users speak. They record which connections and sessions are open,
-        which utterances are being processed, and which texts were already shown.
+        The live table has the items that change while users speak. They record which connections are open, which
+        utterances are being processed, and which texts were already shown.
         """
         no_backup_reason = "its items live for hours and nothing in them is worth having back"
         self.sessions = Table(
@@ -105,9 +91,6 @@ class Transcription(pulumi.ComponentResource):
                 scope=self._scope,
                 display_name="transcription-live",
                 hash_key="pk",
-                # Sparse index: only items with a deadline have these key attributes.
-                indexes=[SecondaryIndex(DUE_INDEX, "watched", "due_ms", projected_attributes=[])],
-                number_keys=["due_ms"],
                 ttl_attribute="ttl",
                 no_backup_reason=no_backup_reason,
             ),
@@ -165,7 +148,6 @@ class Transcription(pulumi.ComponentResource):
 
     def _create_router(self) -> Function:
         scope, sessions, identity = self._scope, self._settings.sessions, self._scope.foundation.identity
-        failed = DeadLetterQueue("router-failed", DeadLetterQueueArgs(scope, "RouterFailed"), self._child)
         token_variables = identity.token_variables(scope.context.environment) if identity.auth is Auth.OIDC else {}
         return Function(
             "router",
@@ -183,31 +165,14 @@ class Transcription(pulumi.ComponentResource):
                     "auth": identity.auth.value,
                     **token_variables,
                     "in_flight": sessions.in_flight,
-                    "sessions_per_user": sessions.per_user,
                     "session_seconds": int(sessions.hours * 3600),
                     "languages": ",".join(sessions.languages),
-                    "direct_enabled": sessions.direct_enabled,
                 },
-                endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
                 grants=[
                     self.sessions.grant("GetItem", "PutItem", "UpdateItem"),
                     self.live.grant("GetItem", "UpdateItem"),
-                    self.live.grant("Query", index=DUE_INDEX),
                     self.processor.grant_invoke(),
-                    self.socket.grant_post(),
-                    grant("transcribe", ["StartStreamTranscriptionWebSocket"], "*"),
                 ],
-                # Only the schedule of the sweep invokes the router asynchronously. Its event contains no audio, so a
-                # failed call may be stored.
-                asynchronous=AsyncInvocation(failed),
             ),
             self._child,
         )
-
-    def _charts(self) -> list[list[dashboard.Chart]]:
-        return [
-            caption_charts(self.processor),
-            [latency_chart(self.processor), dashboard.duration_chart(self.processor)],
-            [dashboard.function_chart(self.processor), dashboard.function_chart(self.router)],
-            [dashboard.table_chart(self.live), dashboard.table_chart(self.sessions)],
-        ]

@@ -2,7 +2,7 @@
 
 A constant that is marked as assumed is an estimate without a source. An utterance is some seconds of speech that a
 client sends as one message. The router receives all messages, and invokes the audio processor for each utterance. The
-session table stores the settings of sessions, and the live table the state of connections and open sessions.
+session table stores the settings of sessions, and the live table the state of connections and sessions in use.
 """
 
 from components.settings.transcription import TranscriptionSettings
@@ -34,19 +34,15 @@ PROCESSOR_READS = 3
 to start its attempt to transcribe the utterance, before a final caption, and to end the attempt."""
 SESSION_READS = 2
 """Reads of the session's settings for one utterance: the router and the processor each read it."""
-SESSION_WRITES = 5
-"""Writes of the live table for one session. The handshake writes the connection. The message `open` writes the user's
-open sessions, the connection and the session's utterances. The message `close` writes the user's open sessions."""
+SESSION_WRITES = 2
+"""Writes of the live table for one session. The handshake writes the connection. The message `open` writes the item of
+the session's utterances."""
 SLOT_WRITES = 3
 """Writes of the live table for one utterance. The item of a session has a slot for each utterance in progress. The
-router takes a slot, the processor marks in the slot that its attempt has started, and later releases the slot. Each of
-these writes also changes the index."""
+router takes a slot, the processor marks in the slot that its attempt has started, and later releases the slot."""
 SLOT_WRITE_UNITS = 2
 """Assumed: write units of one write to the item with a session's slots. It is more than one unit, because the item also
 lists the last utterances of the session that have ended."""
-SWEEPS_PER_DAY = 24 * 60
-"""The schedule invokes the router once a minute for a sweep, which ends overdue utterances. Each sweep reads the live
-table once."""
 ITEM_BYTES = 1_000
 """Assumed: size of an item of the session table or the live table."""
 ITEM_DAYS = 3
@@ -73,7 +69,6 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
     client_requests = pings + REQUESTS_PER_SESSION * sessions
     handshakes = 2 * sessions  # connect and disconnect, which are not messages
     routed = utterances + client_requests + handshakes
-    sweeps = DAYS_PER_MONTH * SWEEPS_PER_DAY
     return {
         "transcription-socket": {
             "messages": utterances * MESSAGES_PER_UTTERANCE + captions + 2 * client_requests,  # with answers
@@ -88,14 +83,11 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
             "customMetrics": METRICS,
             "metricRequests": utterances,
         },
-        "transcription-router": function_usage(routed + sweeps, ROUTED_MILLISECONDS),
-        "transcription-router-failed": {"messages": 0},
+        "transcription-router": function_usage(routed, ROUTED_MILLISECONDS),
         "transcription-live": {
             # For each caption, an item records that its text was shown, so that no overlapping utterance shows it again.
-            # Each ping writes the time of the client's last message into the item with the session's slots.
-            "writes": (utterances * SLOT_WRITES + pings) * SLOT_WRITE_UNITS + captions + SESSION_WRITES * sessions,
-            "indexWrites": utterances * SLOT_WRITES,
-            "reads": utterances * (ROUTER_READS + PROCESSOR_READS) + sweeps,
+            "writes": utterances * SLOT_WRITES * SLOT_WRITE_UNITS + captions + SESSION_WRITES * sessions,
+            "reads": utterances * (ROUTER_READS + PROCESSOR_READS),
             "storageGb": (captions + sessions) / DAYS_PER_MONTH * ITEM_DAYS * ITEM_BYTES / GB,
         },
         "transcription-sessions": {

@@ -1,5 +1,5 @@
-"""Alarms of voice Q&A: for answers that are late or missing, lectures whose S3 notification was lost, and limits that
-are almost reached.
+"""Alarms of voice Q&A: for answers that are late or missing, lectures with an invalid key, and limits that are almost
+reached.
 
 The query worker is the function that gets a question answered by the agent, an external service. Every component in
 `components/blocks` registers its own alarms in addition.
@@ -25,12 +25,7 @@ CONNECTIONS_PER_MINUTE = 500
 MAX_FAILED_POSTS = 2
 """An alarm is raised if more messages than this could not be posted to connected clients in five minutes. An answer has
 at least three messages, so a single client that receives nothing raises the alarm."""
-ANSWERS_RUNBOOK, LIMITS_RUNBOOK, LECTURES_RUNBOOK, SOCKETS_RUNBOOK = (
-    "answers-late",
-    "limits-near",
-    "lectures-missed",
-    "websocket-errors",
-)
+RUNBOOK, SOCKET_RUNBOOK = "voice-qa", "apis"
 QUERY_ENDED = '$.message = "query_ended"'
 AGENT_FAILURES = " || ".join(f'$.cause = "{code}"' for code in AgentCode if code is not AgentCode.QUESTION_REJECTED)
 """Log filter for questions that failed because of the agent. Other causes are faults of the user, such as missing or
@@ -51,10 +46,7 @@ def register_alarms(
     opts: pulumi.ResourceOptions,
 ) -> None:
     thresholds = settings.alarms
-    answers, limits, lectures, sockets = (
-        AlarmGroup(scope, runbook, opts)
-        for runbook in (ANSWERS_RUNBOOK, LIMITS_RUNBOOK, LECTURES_RUNBOOK, SOCKETS_RUNBOOK)
-    )
+    alarms = AlarmGroup(scope, RUNBOOK, opts)
     timeout_problem = "uses most of its timeout."
     for name, function, max_seconds, problem in (
         ("handler", handler, settings.socket_handler.timeout_seconds, f"The WebSocket handler {timeout_problem}"),
@@ -62,23 +54,23 @@ def register_alarms(
         ("validator", validator, settings.validator.timeout_seconds, f"The validation of lectures {timeout_problem}"),
     ):
         threshold_ms = max_seconds * 1000 * DURATION_PERCENT / 100
-        answers.register(f"{name}-duration", function.metric("Duration", "p95"), threshold_ms, problem)
+        alarms.register(f"{name}-duration", function.metric("Duration", "p95"), threshold_ms, problem)
     duration = worker.log_metric(
         "answer-milliseconds", f"{{ {QUERY_ENDED} }}", opts, value="$.milliseconds", statistic="p95"
     )
     slow = "Answers take longer than the limit in the settings."
-    answers.register("answer-latency", duration, thresholds.answer_seconds * 1000, slow)
+    alarms.register("answer-latency", duration, thresholds.answer_seconds * 1000, slow)
     worker.alarm_on_log_lines(
         "answers-failed",
         f'{{ {QUERY_ENDED} && $.outcome = "failed" && ({AGENT_FAILURES}) }}',
         "The agent fails to answer questions.",
-        answers,
+        alarms,
     )
     worker.alarm_on_log_lines(
         "answers-unheard",
         '{ $.message = "piece_not_posted" }',
         "Answers cannot be posted to connected clients.",
-        answers,
+        alarms,
         threshold=MAX_FAILED_POSTS,
         severity=Severity.CRITICAL,
     )
@@ -86,23 +78,22 @@ def register_alarms(
         "answers-overdue",
         '{ $.message = "query_overdue" }',
         "Workers died or did not start, so questions were not answered within their time limit.",
-        answers,
+        alarms,
     )
     handler.alarm_on_log_lines(
         "messages-failed",
         f"{{ {FAILED_MESSAGES} }}",
         "The WebSocket handler fails to process messages, or cannot invoke the query worker.",
-        sockets,
+        AlarmGroup(scope, SOCKET_RUNBOOK, opts),
         severity=Severity.CRITICAL,
     )
     validator.alarm_on_log_lines(
         "lectures-missed",
-        '{ $.message = "lecture_sweep" }',
-        "Lectures were uploaded without a notification, or to keys without a lecture id.",
-        lectures,
-        value="$.missing",
+        '{ $.message = "lecture_key_ignored" }',
+        "Objects were uploaded to keys without a lecture id.",
+        alarms,
     )
-    limits.register(
+    alarms.register(
         "concurrency",
         Metric("AWS/Lambda", "ConcurrentExecutions", {}, "Maximum", 60),
         thresholds.account_concurrency * CONCURRENCY_PERCENT / 100,
@@ -110,7 +101,7 @@ def register_alarms(
     )
     table: dict[str, pulumi.Input[str]] = {"TableName": sessions.name}
     reads, writes = (Metric("AWS/DynamoDB", f"{kind}ThrottleEvents", table) for kind in ("Read", "Write"))
-    limits.register("table-read-throttles", reads, 0, "DynamoDB throttles reads of the sessions table.")
-    limits.register("table-write-throttles", writes, 0, "DynamoDB throttles writes to the sessions table.")
+    alarms.register("table-read-throttles", reads, 0, "DynamoDB throttles reads of the sessions table.")
+    alarms.register("table-write-throttles", writes, 0, "DynamoDB throttles writes to the sessions table.")
     connections = Metric("AWS/ApiGateway", "ConnectCount", socket.dimensions, "Sum", 60)
-    limits.register("connections", connections, CONNECTIONS_PER_MINUTE, "Unusually many clients connect.")
+    alarms.register("connections", connections, CONNECTIONS_PER_MINUTE, "Unusually many clients connect.")

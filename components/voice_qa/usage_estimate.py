@@ -10,8 +10,6 @@ from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Us
 OLD_VERSION_DAYS = 1
 """Days for which old versions of questions and answers are kept. In a versioned bucket, expired audio becomes an old
 version, which must not remain available for long."""
-SWEEP_MINUTES = 15
-"""Interval of the sweep, which finds uploaded lectures whose S3 notification was lost."""
 HANDLED_MILLISECONDS = 60
 """Assumed: time that the WebSocket handler needs for one message."""
 WORKER_OVERHEAD_SECONDS = 1
@@ -62,15 +60,11 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
     # A question needs four requests: connect, upload, question, disconnect. The few uploads of lectures are left out.
     requests = 4 * questions + pings
     time_limit_checks = questions  # delayed messages that make the handler check that a question has ended
-    sweeps = DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES
     audio, old_days = settings.audio, OLD_VERSION_DAYS if settings.audio.versioned else 0
     query_mb = QUERY_MEGABYTES * (audio.query_days + old_days)
     answer_mb = (1 + BASE64_FACTOR) * ANSWER_MEGABYTES * (audio.response_days + old_days)
     audio_mb = questions / DAYS_PER_MONTH * (query_mb + answer_mb)
     uploaded_mb = questions * QUERY_MEGABYTES + lectures * LECTURE_MEGABYTES
-    network = settings.agentcore.network
-    # If the worker is attached to a VPC, it posts the answers to the WebSocket API through the NAT gateway, as base64.
-    posted_gb = questions * ANSWER_MEGABYTES * BASE64_FACTOR / 1024
     lectures_mb = lectures * LECTURE_MONTHS * LECTURE_MEGABYTES
     return {
         "voice-qa-socket": {
@@ -81,16 +75,15 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
         },
         "voice-qa-websocket-handler": function_usage(requests + time_limit_checks, HANDLED_MILLISECONDS),
         "voice-qa-query-worker": function_usage(questions, (ANSWER_SECONDS + WORKER_OVERHEAD_SECONDS) * 1000),
-        "voice-qa-validate-lecture": function_usage(lectures + sweeps, VALIDATION_MILLISECONDS),
+        "voice-qa-validate-lecture": function_usage(lectures, VALIDATION_MILLISECONDS),
         # A batch is a request that receives messages from SQS, here one message.
         "voice-qa-uploads": {"messages": lectures, "batches": lectures},
         "voice-qa-time-limits": {"messages": time_limit_checks, "batches": time_limit_checks},
         "voice-qa-queries-failed": {"messages": 0},
-        "voice-qa-validator-failed": {"messages": 0},
         "voice-qa-audio": {
             "storageGb": (audio_mb + lectures_mb) / 1024,
             "puts": questions * PUTS_PER_QUESTION + lectures,
-            "gets": questions * GETS_PER_QUESTION + lectures * REQUESTS_PER_VALIDATION + sweeps,
+            "gets": questions * GETS_PER_QUESTION + lectures * REQUESTS_PER_VALIDATION,
             "downloadedGb": questions * ANSWER_MEGABYTES / 1024,
             "acceleratedGb": uploaded_mb / 1024 if settings.audio.accelerated else 0,
         },
@@ -99,5 +92,4 @@ def monthly_usage(settings: VoiceQaSettings) -> Usage:
             "reads": questions * READS_PER_QUESTION + lectures,
             "storageGb": questions / DAYS_PER_MONTH * settings.sessions.days * ITEM_KILOBYTES / 1024**2,
         },
-        **({"voice-qa-agent-network": {"natGb": posted_gb}} if network and network.nat else {}),
     }

@@ -23,11 +23,9 @@ from components.blocks.api.websocket_api import (
     message_actions,
 )
 from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs, NetworkAttachment, QueueSource
-from components.blocks.compute.schedule import Schedule, ScheduleArgs
 from components.blocks.iam.grant import Grant, grant
 from components.blocks.iam.identity_pool import IdentityPool, IdentityPoolArgs, grant_own_items
 from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
-from components.blocks.monitoring import dashboard
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification
@@ -37,7 +35,7 @@ from components.settings import VoiceQaSettings
 from components.settings.voice_qa import LectureUploads
 from components.settings.voice_qa_agent_connection import AgentMode
 from components.voice_qa.alarms import register_alarms
-from components.voice_qa.usage_estimate import OLD_VERSION_DAYS, SWEEP_MINUTES
+from components.voice_qa.usage_estimate import OLD_VERSION_DAYS
 from components.voice_qa.worker_network import AgentNetwork, AgentNetworkArgs
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.environment import MAX_QUERY_BYTES
@@ -59,10 +57,6 @@ MAX_QUESTION_AGE_SECONDS = 300
 has asked again."""
 OLD_LECTURE_DAYS = 7
 """Days for which old versions of lectures are kept."""
-SWEEP_RESERVE_PERCENT = 60
-"""Percentage of the validator's timeout that its sweep reserves for its last page: in this time, it starts no further
-page. The sweep lists the uploaded lectures page by page, and validates those whose S3 notification was lost. A page takes
-minutes if none of its lectures was validated before."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +91,6 @@ class VoiceQa(pulumi.ComponentResource):
             self.sessions,
             self._child,
         )
-        dashboard.Dashboard("overview", dashboard.DashboardArgs(args.scope, self._charts()), self._child)
         self.frontend: dict[str, pulumi.Input[object]] = {
             "url": self.socket.url,
             "identity_pool_id": self.pool.pool_id,
@@ -193,8 +186,7 @@ class VoiceQa(pulumi.ComponentResource):
 
     def _create_validator(self) -> Function:
         scope, settings = self._scope, self._settings
-        failed = DeadLetterQueue("validator-failed", DeadLetterQueueArgs(scope, "ValidatorFailed"), self._child)
-        function = Function(
+        return Function(
             "validate-lecture",
             FunctionArgs(
                 scope=scope,
@@ -206,29 +198,18 @@ class VoiceQa(pulumi.ComponentResource):
                     "s3_bucket": self.audio.name,
                     "dynamodb_table": self.sessions.name,
                     "lecture_max_bytes": int(settings.lectures.max_gigabytes * GIGABYTE),
-                    "sweep_seconds": settings.validator.seconds_to_work(
-                        settings.validator.timeout_seconds * SWEEP_RESERVE_PERCENT // 100
-                    ),
                 },
                 grants=[
                     self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.LECTURES}*"),
                     self.audio.grant_list(),
-                    self.audio.grant_list_versions(f"{s3_prefixes.LECTURES}*"),
                     self.sessions.grant("GetItem", "UpdateItem"),
                     self.socket.grant_post(),
                 ],
                 endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
                 queues=[QueueSource(self.uploads, batch_size=5, max_concurrency=5)],
-                asynchronous=AsyncInvocation(failed),
             ),
             self._child,
         )
-        Schedule(
-            "sweep",
-            ScheduleArgs(scope, "LectureSweep", f"rate({SWEEP_MINUTES} minutes)", function, {"kind": "sweep"}),
-            self._child,
-        )
-        return function
 
     def _create_worker(self) -> Function:
         scope, settings, agent = self._scope, self._settings, self._settings.agentcore
@@ -330,11 +311,3 @@ class VoiceQa(pulumi.ComponentResource):
             ),
             self._child,
         )
-
-    def _charts(self) -> list[list[dashboard.Chart]]:
-        return [
-            [dashboard.function_chart(self.handler), dashboard.duration_chart(self.handler)],
-            [dashboard.function_chart(self.worker), dashboard.duration_chart(self.worker)],
-            [dashboard.function_chart(self.validator), dashboard.queue_chart(self.uploads)],
-            [dashboard.table_chart(self.sessions), dashboard.queue_chart(self.time_limits)],
-        ]

@@ -72,7 +72,6 @@ export class LivestreamApi {
     const { apiUrl, authorizer } = this.#settings;
     const headers = {};
     if (authorizer === "jwt") headers.Authorization = `Bearer ${await this.#visitor.token()}`;
-    if (authorizer === "apiKey") headers["x-api-key"] = this.#visitor.apiKey;
     checkUser(); // Another user may have signed in while the token was requested.
     return requestJson(`${apiUrl}${path}`, { ...request, headers });
   }
@@ -80,7 +79,7 @@ export class LivestreamApi {
 
 const CONTENT_TYPES = {
   mp4: "video/mp4", m4v: "video/mp4", mov: "video/quicktime", webm: "video/webm", mkv: "video/x-matroska",
-  srt: "application/x-subrip", vtt: "text/vtt", json: "application/json", txt: "text/plain",
+  srt: "application/x-subrip", vtt: "text/vtt", json: "application/json",
 };
 
 // Content type of a file. Browsers do not know all of these extensions.

@@ -7,19 +7,18 @@ import { parseToken } from "./visitor.js";
 
 export function setUpSignIn(stack, visitor) {
   const dialog = byId("sign-in");
-  const [token, key, credentials, name] = ["token", "key", "credentials", "name"].map((field) => byId(`sign-in-${field}`));
+  const [token, credentials, name] = ["token", "credentials", "name"].map((field) => byId(`sign-in-${field}`));
   const { transcription, livestream, meetings, ingestion } = stack.frontend;
   byId("sign-in-local").hidden = !stack.local;
   byId("sign-in-aws").hidden = Boolean(stack.local);
   byId("sign-in-token-part").hidden = !(transcription || meetings || livestream?.authorizer === "jwt");
-  byId("sign-in-key-part").hidden = livestream?.authorizer !== "apiKey";
   byId("sign-in-credentials-part").hidden = !ingestion;
 
   const showName = () => {
     byId("who-name").textContent = visitor.displayName || "Sign in";
     byId("who").title = visitor.displayName ? "Sign in as another user" : "";
   };
-  const clearSecrets = () => [token, key, credentials].forEach((field) => { field.value = ""; });
+  const clearSecrets = () => [token, credentials].forEach((field) => { field.value = ""; });
   byId("who").addEventListener("click", () => {
     name.value = visitor.name;
     showProblem(byId("sign-in-problem"), null);
@@ -32,7 +31,7 @@ export function setUpSignIn(stack, visitor) {
     try {
       const values = stack.local
         ? { name: name.value.trim() }
-        : { token: parseToken(token.value), apiKey: key.value.trim(), credentials: credentials.value.trim() && parseCredentials(credentials.value) };
+        : { token: parseToken(token.value), credentials: credentials.value.trim() && parseCredentials(credentials.value) };
       visitor.signIn(values);
       dialog.close();
     } catch (problem) {

@@ -1,5 +1,4 @@
-// Signed-in visitor. The tokens, API keys and AWS credentials that the visitor enters are kept here in memory, and never stored, shown or
-// logged.
+// Signed-in visitor. The tokens and AWS credentials that the visitor enters are kept here in memory, and never stored, shown or logged.
 
 import { Problem, unreachableProblem } from "./problems.js";
 
@@ -10,7 +9,6 @@ export class Visitor extends EventTarget {
   #token = "";
   #expiresAt = 0;
   #credentials = null;
-  #apiKey = "";
   #user = ""; // issuer and subject of the token
   signInCount = 0; // number of sign-ins; what was requested before a sign-in, for example credentials, is not used after it
   userChangeCount = 0; // number of changes of the user; results and uploads of one user never continue under another
@@ -49,11 +47,6 @@ export class Visitor extends EventTarget {
     return this.#stack.local || this.#token ? this.token() : "";
   }
 
-  get apiKey() {
-    if (this.#apiKey) return this.#apiKey;
-    throw new Problem("An API key is required.", { todo: "Sign in at the top." });
-  }
-
   // AWS credentials that the visitor entered, or those of the local platform.
   get credentials() {
     if (this.#credentials) return this.#credentials;
@@ -62,8 +55,8 @@ export class Visitor extends EventTarget {
 
   // Sign in. Values that are not given stay as they are. If another user was signed in before, the event `userchange` is dispatched, and
   // then always the event `signin`.
-  signIn({ name, token, apiKey, credentials }) {
-    let isOtherUser = Boolean(apiKey && this.#apiKey && apiKey !== this.#apiKey);
+  signIn({ name, token, credentials }) {
+    let isOtherUser = false;
     if (name !== undefined && name !== this.name) {
       [this.name, this.#token] = [name, ""];
       isOtherUser = true;
@@ -73,7 +66,6 @@ export class Visitor extends EventTarget {
       this.#setToken(token);
       isOtherUser ||= Boolean(before && before !== this.#user);
     }
-    if (apiKey) this.#apiKey = apiKey;
     if (credentials) this.#credentials = credentials;
     this.signInCount += 1;
     if (isOtherUser) {
@@ -93,7 +85,7 @@ export class Visitor extends EventTarget {
 
   // Text in the page's header.
   get displayName() {
-    return this.name || (this.#token || this.#credentials || this.#apiKey ? "Signed in" : "");
+    return this.name || (this.#token || this.#credentials ? "Signed in" : "");
   }
 
   #setToken(token) {

@@ -130,10 +130,8 @@ export function episodes({ visitor, settings }) {
     if (!claims.length && !clips.length) return [el("p", { class: "hint", text: "The transcript contains no claims." })];
     // A time is a button only if there is a video in which it can be played.
     const createTime = (ms, text) => (player.hidden ? el("span", { class: "time", text }) : el("button", { type: "button", class: "time", onclick: () => jump(ms), text, "aria-label": `Play the video from ${text}` }));
-    // The times of a transcript without timestamps are estimated.
-    const timeOf = (claim) => `${claim.timed ? "" : "about "}${formatTime(claim.startMs)}`;
     const claimItems = claims.map((claim) => el("li", { id: `claim-${claim.claimId}`, class: "finding", tabindex: "-1" },
-      el("div", { class: "bar" }, createTime(claim.startMs, timeOf(claim)), badge(claim.verdict, VERDICTS[claim.verdict]),
+      el("div", { class: "bar" }, createTime(claim.startMs, formatTime(claim.startMs)), badge(claim.verdict, VERDICTS[claim.verdict]),
         el("span", { class: "hint", text: `${Math.round(claim.confidence * 100)} % confidence${claim.speaker ? ` · ${claim.speaker}` : ""}` })),
       el("q", { text: claim.quote }),
       claim.explanation ? el("p", { text: claim.explanation }) : null,
@@ -142,7 +140,7 @@ export function episodes({ visitor, settings }) {
       el("div", { class: "bar" }, createTime(clip.startMs, `${formatTime(clip.startMs)}–${formatTime(clip.endMs)}`), el("strong", { text: clip.title })),
       clip.reason ? el("p", { text: clip.reason }) : null));
     const marks = [
-      ...claims.map((claim) => ({ ...claim, row: 0, kind: VERDICTS[claim.verdict], label: `Claim at ${timeOf(claim)}, ${claim.verdict}: ${claim.quote}`, to: `claim-${claim.claimId}` })),
+      ...claims.map((claim) => ({ ...claim, row: 0, kind: VERDICTS[claim.verdict], label: `Claim at ${formatTime(claim.startMs)}, ${claim.verdict}: ${claim.quote}`, to: `claim-${claim.claimId}` })),
       ...clips.map((clip) => ({ ...clip, row: 1, kind: "clip", label: `Clip from ${formatTime(clip.startMs)} to ${formatTime(clip.endMs)}: ${clip.title}`, to: `clip-${clip.clipId}` })),
     ];
     const select = (mark) => {

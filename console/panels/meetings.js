@@ -15,7 +15,6 @@ const REASONS = {
   NO_AUDIO: "The recording has no audio track, so it cannot be transcribed.",
   NOTHING_SAID: "Nothing was heard in the recording, so there is no summary.",
   MALFORMED: "The title, the participants, the tags or the list of chunks is invalid. Upload the recording again.",
-  NEVER_COMPLETE: "Some chunks never arrived, and the others have expired. Upload the recording again.",
   UNREADABLE: "The recording cannot be decoded. Upload another file.",
   TOO_LARGE: "The recording is longer or larger than this stack allows. Upload it in parts, as several meetings.",
 };
@@ -70,7 +69,7 @@ export function meetings({ stack, visitor }) {
       if (shown !== current) return true;
       if (!record) {
         if (Date.now() - startedAt <= RECORD_TIMEOUT_MS) return false;
-        throw new Problem("The recording is uploaded, but its processing has not started after two minutes.", { todo: "Look again later, because a regular check finds it. An operator can look for the cause (runbook meetings-late)." });
+        throw new Problem("The recording is uploaded, but its processing has not started after two minutes.", { todo: "Upload the recording again. An operator can look for the cause (runbook meetings-late)." });
       }
       const status = [record.status, record.stage, record.wrongCount].join(" ");
       if (status !== before) {

@@ -33,8 +33,8 @@ a `reason` if the file is rejected. */
 export interface LivestreamOutput {
   /** Base URL to which the paths of operations are appended. */
   readonly apiUrl: string;
-  /** `none`; `apiKey`: a key in the header `x-api-key`; or `jwt`: the identity provider's token in `Authorization`. */
-  readonly authorizer: "none" | "apiKey" | "jwt";
+  /** `none`, or `jwt`: the identity provider's token in `Authorization`. */
+  readonly authorizer: "none" | "jwt";
   /** Maximum size of an uploaded video in units of 1000³ bytes. */
   readonly maxVideoGigabytes: number;
   /** Maximum size of an uploaded transcript in units of 1000² bytes. */

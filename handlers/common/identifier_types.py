@@ -1,4 +1,4 @@
-"""Pydantic types of identifiers in requests and settings: ULIDs, user ids, language codes, models and guardrails."""
+"""Pydantic types of identifiers in requests and settings: ULIDs, user ids, language codes and models."""
 
 from typing import Annotated
 
@@ -14,5 +14,3 @@ LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$"
 """Language code of Amazon Transcribe, for example `en-US`. Only the form is checked, because AWS adds languages."""
 ModelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:-]{1,256}$")]
 """Id of a Bedrock model or inference profile."""
-GuardrailId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,64}$")]
-GuardrailVersion = Annotated[str, StringConstraints(pattern=r"^(?:[1-9][0-9]{0,7}|DRAFT)$")]

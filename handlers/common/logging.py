@@ -43,8 +43,6 @@ class LogFields(TypedDict, total=False):
     """Captions whose text was already shown."""
     elsewhere: int
     """Claims and clips that begin in the overlap of two windows, so that the other window is responsible for them."""
-    ended: int
-    """Meetings whose execution failed or was aborted without a report."""
     error_type: str
     failed: int
     fallback: str
@@ -70,8 +68,6 @@ class LogFields(TypedDict, total=False):
     milliseconds: int
     missing: int
     """Missing or wrong chunks of a meeting, or uploads whose notification was lost."""
-    never_complete: int
-    """Meetings whose chunks did not arrive in time."""
     never_uploaded: int
     """Videos and transcripts of episodes whose upload did not arrive in time."""
     objects: int
@@ -100,14 +96,12 @@ class LogFields(TypedDict, total=False):
     session_hash: str
     settled: int
     """Running manifests that were closed, because their execution had ended."""
-    started: int
     task: str
     """Task of a question to a model."""
     tidied: int
     """Deleted episodes whose objects, agent memory, claims and clips were removed."""
     timed_out: int
-    """Videos and transcripts of episodes whose processing took too long, or meetings whose execution timed out or whose
-    recording is too old to be restarted."""
+    """Videos and transcripts of episodes whose processing took too long."""
     unfounded: int
     """Factual claims whose verdict was changed to unverified, because it had no valid source."""
     unfinished: int

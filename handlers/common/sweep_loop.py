@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 
 T = TypeVar("T")
@@ -19,22 +18,11 @@ T = TypeVar("T")
 class SweepLoop:
     """Loop over the items of a sweep, batch by batch."""
 
-    def __init__(
-        self,
-        log: EventLog,
-        clock: Callable[[], datetime],
-        budget: timedelta,
-        *,
-        parallel: ParallelCalls | None = None,
-    ) -> None:
-        """Create a loop that starts no batch after the time `budget`.
-
-        `parallel` handles the items of a batch. By default, they are handled one after the other.
-        """
+    def __init__(self, log: EventLog, clock: Callable[[], datetime], budget: timedelta) -> None:
+        """Create a loop that starts no batch after the time `budget`."""
         self._log = log
         self._clock = clock
         self._budget = budget
-        self._parallel = parallel or ParallelCalls(1)
 
     def run(
         self,
@@ -46,7 +34,7 @@ class SweepLoop:
     ) -> Counter[str]:
         """Handle the items of each batch, and count the outcomes that `handle` returns for them.
 
-        The time is only checked before each batch, so a sweep without parallel calls should pass batches of one item.
+        The time is only checked before each batch, so a sweep should pass batches of one item.
 
         Three further counts are returned. `checked` is the number of handled items, including failed items. `failed` is
         the number of items whose handling raised an exception. Such an item is logged as `failure_event`, with the log
@@ -58,13 +46,13 @@ class SweepLoop:
             if self._clock() - started > self._budget:
                 counts["unfinished"] = 1
                 break
-            for item, result in zip(batch, self._parallel.call_each(handle, batch), strict=True):
+            for item in batch:
                 counts["checked"] += 1
-                if isinstance(result, Exception):
-                    self._log.error(failure_event, error_type=type(result).__name__, **describe(item))
+                try:
+                    counts.update(handle(item))
+                except Exception as error:  # noqa: BLE001 - counted, and the other items are still handled
+                    self._log.error(failure_event, error_type=type(error).__name__, **describe(item))
                     counts["failed"] += 1
-                else:
-                    counts.update(result)
         return counts
 
     def log_counts(self, event: str, counts: Mapping[str, int], *, outcomes: Sequence[str]) -> dict[str, int]:

@@ -1,8 +1,8 @@
 """Files in the landing bucket, and the keys of their records in the file table.
 
-A file is one version of an object. Two functions create the record of a file: the manifest builder when S3 notifies it
-of the file, and reconciliation if the notification was lost. Reconciliation compares a listing of the bucket with the
-file table once a day. The table also has records of manifests, which are lists of files for one Spark run.
+A file is one version of an object. The manifest builder creates the record of a file when the intake queue announces
+the file to it. S3 announces each new file. An operator can announce files again, with the command `announce`, which
+lists the bucket. The table also has records of manifests, which are lists of files for one Spark run.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ MAX_SORT_KEY_BYTES = 1024
 HASHED_KEY_PREFIX = "sha256:"
 """Start of the sort key of a file whose plain key cannot be used."""
 NOTIFICATION_GRACE_PERIOD = timedelta(hours=1)
-"""Reconciliation ignores younger files, because their notification may still arrive."""
+"""The command `announce` ignores younger files, because their notification may still arrive."""
 ADJACENT_DATES_CHECK_AGE = NOTIFICATION_GRACE_PERIOD / 2
 """Age of a file after which the builder also looks for its record under the day before and the day after.
 
 A record's key contains the date of arrival. S3's listing and S3's notification give slightly different times for the
-same file, so around midnight the dates can differ. Then a record that reconciliation created has another date than the
-builder expects. Reconciliation creates no record before `NOTIFICATION_GRACE_PERIOD` is over. The builder already looks
-after half of that period, because the file may be older according to the listing.
+same file, so around midnight the dates can differ. Then the record of a file that is announced again may have another
+date than the builder expects. The command `announce` announces no file before `NOTIFICATION_GRACE_PERIOD` is over. The
+builder already looks after half of that period, because the file may be older according to the listing.
 """
 
 

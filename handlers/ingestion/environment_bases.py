@@ -40,7 +40,3 @@ class ManifestCreationEnvironment(FileTableEnvironment):
     """Number of files of a full manifest."""
     manifest_bytes: Annotated[int, Field(ge=1)] = 10 * 1024**3
     """Maximum total size of a manifest's files. A larger file gets a manifest for itself."""
-    allowed_suffixes: str = ALLOWED_SUFFIXES
-    """Key suffixes that are accepted, separated by commas, in upper or lower case. An empty value accepts all keys."""
-    max_file_bytes: Annotated[int, Field(ge=1)] = 5 * 1024**3
-    """Maximum size of a file. A larger file is rejected."""

@@ -10,7 +10,7 @@ it, so that late calls of earlier executions can be refused.
 """
 
 import heapq
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -27,9 +27,6 @@ from handlers.ingestion.table_keys_and_updates import Item, RecordId, Values, bu
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
-
-BATCH_GET_SIZE = 100
-"""Maximum number of records that a BatchGetItem call reads."""
 
 
 class FileTable:
@@ -168,23 +165,6 @@ class FileTable:
             assign={"status": status, "reason": result.reason, "redrives": redrive, **counts},
             remove=("open_shard", "open_since"),
         )
-
-    def find_recorded(self, record_ids: Iterable[RecordId]) -> set[RecordId]:
-        """Return those of the ids that have a record."""
-        wanted, recorded = list(record_ids), set()
-        while wanted:
-            response = self._client.batch_get_item(
-                RequestItems={
-                    self._name: {
-                        "Keys": [record_id.key for record_id in wanted[:BATCH_GET_SIZE]],
-                        "ProjectionExpression": "date_prefix, file_key",
-                    }
-                }
-            )
-            recorded |= {RecordId.from_item(item) for item in response["Responses"].get(self._name, [])}
-            unprocessed = response.get("UnprocessedKeys", {}).get(self._name, {"Keys": []})["Keys"]
-            wanted = [RecordId.from_item(key) for key in unprocessed] + wanted[BATCH_GET_SIZE:]
-        return recorded
 
     def _absence_checks(self, file: ArrivedFile) -> Iterator[dict[str, Any]]:
         for days in (-1, 1):

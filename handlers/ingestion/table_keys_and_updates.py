@@ -1,7 +1,6 @@
 """Code for all items of the file table: primary keys, attribute values, queries of the index and conditional updates.
 
-The items are the records of files, the records of manifests (lists of files for one Spark run), and one item with the
-progress of the reconciliation (the daily comparison of the landing bucket with the table).
+The items are the records of files, and the records of manifests (lists of files for one Spark run).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

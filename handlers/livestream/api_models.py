@@ -264,8 +264,6 @@ class Claim(Message):
     claim_id: FindingId
     start_ms: Milliseconds
     end_ms: Milliseconds
-    timed: bool = True
-    """False if the times are estimates, because the transcript contains no times."""
     quote: FindingText
     """Words of the transcript."""
     text: FindingText

@@ -56,8 +56,6 @@ class WindowFailure(StrEnum):
     """The object is no valid transcript, although its windows were queued."""
     UNUSABLE_ANSWER = "unusable_answer"
     """The model was asked twice, and both answers were unusable, for example malformed or cut off."""
-    GUARDRAIL = "guardrail"
-    """The Bedrock guardrail blocked the request or the answer."""
     FILTERED = "filtered"
     """The content filter of the model's provider blocked the answer."""
     TOO_LARGE = "too_large"

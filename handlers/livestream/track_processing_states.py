@@ -59,8 +59,7 @@ class TrackReason(StrEnum):
     UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
     """MediaConvert does not read videos with this file name suffix."""
     TOO_LARGE = "TOO_LARGE"
-    """The video is too long. Or the transcript has too many bytes, characters, cues or windows. Or it is plain text for
-    more than 24 hours of speech."""
+    """The transcript has too many bytes, characters, cues or windows."""
     EMPTY = "EMPTY"
     """The transcript contains no text."""
     UNREADABLE = "UNREADABLE"
@@ -122,7 +121,6 @@ class ContentType(StrEnum):
     SUBRIP = "application/x-subrip"
     VTT = "text/vtt"
     JSON = "application/json"
-    TEXT = "text/plain"
 
 
 class ExpectedUpload(Message):

@@ -1,6 +1,5 @@
-"""Environment variables that several Lambda functions of the meetings backend share: `start`, which processes upload
-events, `steps`, which the Step Functions workflow calls, and two scheduled functions. `sweep` checks meetings that make
-no progress, and `storage` counts each user's bytes.
+"""Environment variables that two Lambda functions of the meetings backend share: `start`, which processes upload events,
+and `steps`, which the Step Functions workflow calls.
 """
 
 from handlers.common.environment import HandlerEnvironment

@@ -23,7 +23,6 @@ class MeetingGateways:
 
     bucket: MeetingBucket
     table: MeetingTable
-    executions: WorkflowExecutions
     upload_processor: UploadProcessor
     log: EventLog
     clock: Callable[[], datetime]
@@ -37,6 +36,4 @@ def create_gateways(environment: MeetingsEnvironment) -> MeetingGateways:
     upload_processor = UploadProcessor(
         table, UploadReader(s3, environment.bucket_name), executions, clock=clock.now, log=log
     )
-    return MeetingGateways(
-        MeetingBucket(s3, environment.bucket_name), table, executions, upload_processor, log, clock.now
-    )
+    return MeetingGateways(MeetingBucket(s3, environment.bucket_name), table, upload_processor, log, clock.now)

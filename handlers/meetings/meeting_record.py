@@ -1,8 +1,7 @@
 """Record of a meeting, as the table stores it and as the user's app reads it, and the keys of the table.
 
 A recording consists of files, which are called chunks. The client uploads them, and then `complete.json`, which lists
-them. An execution of the Step Functions workflow processes the recording and reports its progress to the record. The
-sweep, a scheduled function, checks records that do not change.
+them. An execution of the Step Functions workflow processes the recording and reports its progress to the record.
 
 A user can upload another recording for the same meeting. The record describes only the latest recording, which the hash
 `content` identifies.
@@ -23,10 +22,6 @@ INDEX = "GSI-1"
 """Name of the index that sorts each user's meetings by date."""
 INDEX_SORT = "startedAt"
 """Sort key of the index. Its partition key is `PARTITION` too."""
-DUE_PARTITION = "#open"
-"""Partition of the due items, which list the meetings that the sweep has to check (`meeting_table.py`). No user has
-this name, so no user's role can read the due items.
-"""
 MAX_LISTED_CHUNKS = 1_000
 """Maximum number of wrong chunks that a record lists. A recording may have 5,000 chunks, and a list of all of
 them could exceed the 400 KB of a DynamoDB item.
@@ -39,6 +34,9 @@ class MeetingStatus(StrEnum):
     INCOMPLETE = "incomplete"
     """Chunks are missing or wrong; `wrong` lists them. Processing starts when they arrive."""
     PROCESSING = "processing"
+    """An execution has been started. If it ended without a report, for example because an operator aborted it, a new
+    upload of `complete.json` restarts the meeting.
+    """
     READY = "ready"
     """The output exists. If there is no transcript or no summary, `reason` explains why."""
     FAILED = "failed"
@@ -59,8 +57,6 @@ class MeetingReason(StrEnum):
 
     MALFORMED = "MALFORMED"
     """`complete.json` cannot be used."""
-    NEVER_COMPLETE = "NEVER_COMPLETE"
-    """Chunks were missing or wrong for so long that the sweep marked the meeting as failed."""
     UNREADABLE = "UNREADABLE"
     """Chunks cannot be decoded; `wrong` lists them."""
     TOO_LARGE = "TOO_LARGE"
@@ -72,8 +68,6 @@ class MeetingReason(StrEnum):
     MEDIA_FAILED = "MEDIA_FAILED"
     TRANSCRIPTION_FAILED = "TRANSCRIPTION_FAILED"
     SUMMARY_FAILED = "SUMMARY_FAILED"
-    TIMED_OUT = "TIMED_OUT"
-    """The execution took too long. Or the sweep had to start an execution, but the recording was too old."""
 
 
 class MeetingRecord(Message):
@@ -129,8 +123,6 @@ class MeetingRecord(Message):
     """
     whole_at: str | None = None
     """Upload time of the recording's last object, a chunk or `complete.json`. None until all chunks have arrived."""
-    due: str | None = None
-    """Time of the sweep's next check. None if the meeting is ready or failed."""
     version: int = 1
     """Number of changes. A write fails if the table no longer has the version that the writer read."""
 

@@ -1,4 +1,4 @@
-"""State transitions of a meeting: how its record changes after a report of the workflow, a failure or a new attempt.
+"""State transitions of a meeting: how its record changes after a report of the workflow.
 
 The functions make no AWS calls. They compute the changed record, and the caller writes it to the table.
 
@@ -9,13 +9,11 @@ the attempt and, within the attempt, the rank of the status and stage.
 `ready` ranks above `failed`, so a meeting that was marked as failed becomes ready if its execution succeeds after all.
 If the media job, the first stage, reports missing or wrong chunks (files of the recording), the meeting becomes
 incomplete again, with a new attempt.
-
-The sweep, a scheduled function, checks incomplete meetings and meetings in progress at their due time.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from handlers.common.time_and_ids.timestamps import timestamp
@@ -23,10 +21,6 @@ from handlers.meetings.execution_name_and_input import MeetingExecution
 from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.upload_completion_file import WrongChunk
 
-FIRST_SWEEP_DELAY: Final = timedelta(minutes=15)
-"""Time from a change of the attempt or status to the sweep's first check. Normally, the upload events have arrived and
-the execution has started by then.
-"""
 PROGRESS_RANKS: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
     (MeetingStatus.INCOMPLETE, None): 0,
     (MeetingStatus.PROCESSING, Stage.MEDIA): 1,
@@ -42,7 +36,6 @@ STAGE_FAILURES: Final[Mapping[Stage, MeetingReason]] = {
     Stage.SUMMARY: MeetingReason.SUMMARY_FAILED,
 }
 """Reason for a failure in each stage, if no other reason is known."""
-_UNFINISHED = frozenset({MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING})
 
 
 @dataclass(frozen=True)
@@ -88,30 +81,6 @@ def apply_report(record: MeetingRecord, report: ExecutionReport, at: datetime) -
     return stamp_change(record, after, at) if progress_rank(after) > progress_rank(record) else record
 
 
-def mark_failed(record: MeetingRecord, reason: MeetingReason, at: datetime) -> MeetingRecord:
-    """Return the record with the status `failed`, whatever its rank."""
-    update = {"status": MeetingStatus.FAILED, "stage": None, "reason": reason}
-    return stamp_change(record, record.model_copy(update=update), at)
-
-
-def start_new_attempt(record: MeetingRecord, at: datetime) -> MeetingRecord:
-    """Return the record with a new attempt and the status `incomplete`. The caller must process the uploads again."""
-    update = {
-        "status": MeetingStatus.INCOMPLETE,
-        "stage": None,
-        "attempt": record.attempt + 1,
-        "last_tried_uploads": "",  # so that the new attempt may be started with unchanged uploads
-    }
-    return stamp_change(record, record.model_copy(update=update), at)
-
-
-def postpone_sweep(record: MeetingRecord, until: datetime) -> MeetingRecord:
-    """Return the record with another time for the sweep's next check. `updated_at` stays, because nothing has changed
-    for clients.
-    """
-    return record.model_copy(update={"due": timestamp(until), "version": record.version + 1})
-
-
 def wrong_chunk_fields(wrong: tuple[WrongChunk, ...]) -> dict[str, object]:
     """Return the values of the record's fields `wrong` and `wrong_count` for all wrong chunks."""
     return {"wrong": wrong[:MAX_LISTED_CHUNKS], "wrong_count": len(wrong)}
@@ -128,16 +97,6 @@ def stamp_change(before: MeetingRecord | None, after: MeetingRecord, at: datetim
     update = {
         "version": 1 if before is None else before.version + 1,
         "since": now if has_new_rank else after.since,
-        "due": _next_sweep(before, after, at),
         "updated_at": now,
     }
     return after.model_copy(update=update)
-
-
-def _next_sweep(before: MeetingRecord | None, after: MeetingRecord, at: datetime) -> str | None:
-    """Return the time of the sweep's next check, or None if the meeting is ready or failed."""
-    if after.status not in _UNFINISHED:
-        return None
-    if before is not None and (before.attempt, before.status) == (after.attempt, after.status):
-        return before.due  # only the stage, or fields such as the title or the wrong chunks, have changed
-    return timestamp(at + FIRST_SWEEP_DELAY)

@@ -33,7 +33,7 @@ class ModelBusy(SummaryFailed):
 
 class ModelRefused(SummaryFailed):
     """The model gives no answer, and a retry would not help, for example because access is denied, or because a
-    guardrail blocked the request.
+    content filter stopped the answer.
     """
 
 

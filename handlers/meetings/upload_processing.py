@@ -5,6 +5,9 @@ If all chunks have arrived, the meeting's record is written with the stage `medi
 Functions workflow is started. If the start fails, the next processing finds this stage and repeats the start. That is
 safe, because the execution has the same name, so Step Functions does not start it twice.
 
+An execution may end without a report to the record, for example because an operator aborted it. If the client then
+uploads `complete.json` again, the execution's status shows that it has ended, and the next attempt is started.
+
 Chunks that are missing or cannot be used are called wrong. The record lists them, and the meeting waits for their S3
 events. But a chunk may arrive after the objects in S3 were read and before the record is written. The chunk's event
 then finds no record that waits for it, and changes nothing. So after a record with new wrong chunks was written, the
@@ -18,7 +21,7 @@ from enum import StrEnum
 from functools import partial
 
 from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
-from handlers.common.aws.workflow_executions import StartOutcome, WorkflowExecutions
+from handlers.common.aws.workflow_executions import ExecutionStatus, StartOutcome, WorkflowExecutions
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.execution_name_and_input import MeetingExecution
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
@@ -77,9 +80,8 @@ class UploadProcessor:
                     cause=complete_file.cause,
                     key_hash=meeting_hash(meeting),
                 )
-            after = apply_uploads(
-                record, meeting, complete_file, partial(self.uploads.find_chunks, meeting), self.clock()
-            )
+            find_chunks = partial(self.uploads.find_chunks, meeting)
+            after = apply_uploads(record, meeting, complete_file, find_chunks, self._execution_status, self.clock())
             if after != record:
                 if not self.table.write(record, after):
                     continue
@@ -91,16 +93,17 @@ class UploadProcessor:
             # A record with new wrong chunks was written, and one of them may have arrived meanwhile.
         raise TooManyWriters
 
-    def start_execution(self, record: MeetingRecord) -> None:
-        """Start the execution of the meeting's current attempt, unless it was started before. Raises NotStarted."""
-        execution = MeetingExecution.for_record(record)
-        outcome = self.executions.start(execution.name, execution.input)
-        if outcome not in {StartOutcome.STARTED, StartOutcome.ALREADY_EXISTS}:
-            raise NotStarted(outcome)
+    def _execution_status(self, record: MeetingRecord) -> ExecutionStatus | None:
+        """Return the status of the execution of the meeting's current attempt, or None if it does not exist."""
+        return self.executions.status(self.executions.arn(MeetingExecution.for_record(record).name))
 
     def _start_if_complete(self, record: MeetingRecord) -> UploadOutcome:
+        """Start the execution of a meeting's current attempt, unless it was started before or chunks are wrong."""
         if record.stage is Stage.MEDIA:
-            self.start_execution(record)
+            execution = MeetingExecution.for_record(record)
+            outcome = self.executions.start(execution.name, execution.input)
+            if outcome not in {StartOutcome.STARTED, StartOutcome.ALREADY_EXISTS}:
+                raise NotStarted(outcome)
             return UploadOutcome.STARTED
         return UploadOutcome.INCOMPLETE if record.status is MeetingStatus.INCOMPLETE else UploadOutcome.UNCHANGED
 

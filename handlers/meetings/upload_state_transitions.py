@@ -6,7 +6,8 @@ the meeting. The hash `content` identifies the recording by its chunks.
 - A malformed `complete.json` marks the meeting as failed, unless the meeting is ready or in progress.
 - A valid `complete.json` with another content begins a new processing attempt: the meeting becomes incomplete, whatever
   its status was.
-- A new upload of `complete.json` for a failed meeting also begins a new attempt, because the client wants a retry.
+- A new upload of `complete.json` for a failed meeting also begins a new attempt, because the client wants a retry. The
+  same is true for a meeting in progress whose execution has ended: it was aborted, timed out, or could not report.
 - Any other new `complete.json` only changes the description of the meeting, such as the title and the participants.
 - If the meeting is incomplete after these changes, its chunks are checked. The record lists the chunks that are missing
   or have wrong sizes. If there are none, the status becomes `processing`.
@@ -20,6 +21,7 @@ uploaded again.
 from collections.abc import Callable
 from datetime import datetime
 
+from handlers.common.aws.workflow_executions import ExecutionStatus
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_state_transitions import stamp_change, wrong_chunk_fields
@@ -33,16 +35,22 @@ def apply_uploads(
     meeting: MeetingId,
     complete_file: UploadedCompleteFile,
     find_chunks: Callable[[CompleteFile], UploadedChunks],
+    execution_status: Callable[[MeetingRecord], ExecutionStatus | None],
     at: datetime,
 ) -> MeetingRecord:
     """Return the record after these uploads. Return the same record if nothing changes.
 
-    `record` is None for a new meeting. `find_chunks` finds the chunks of a `complete.json` in S3. It is called only if the
-    result depends on the chunks.
+    `record` is None for a new meeting. `find_chunks` finds the chunks of a `complete.json` in S3. `execution_status`
+    returns the status of the execution of a record's current attempt, or None if there is no such execution. Both are
+    called only if the result depends on them.
     """
     if complete_file.parsed is None:
         return _apply_malformed(record, meeting, complete_file, at)
-    if record is None or record.content != complete_file.parsed.content or _is_retry(record, complete_file):
+    if (
+        record is None
+        or record.content != complete_file.parsed.content
+        or _is_retry(record, complete_file, execution_status)
+    ):
         updated = _new_attempt(record, meeting, complete_file, complete_file.parsed, at)
     else:
         updated = record.model_copy(update=_description_fields(record, complete_file, complete_file.parsed))
@@ -74,9 +82,28 @@ def _apply_malformed(
     return stamp_change(record, record.model_copy(update={**update, "attempt": attempt}), at)
 
 
-def _is_retry(record: MeetingRecord, complete_file: UploadedCompleteFile) -> bool:
-    """Return True if the meeting has failed and `complete.json` was uploaded again since."""
-    return record.status is MeetingStatus.FAILED and record.complete_fingerprint != complete_file.fingerprint
+def _is_retry(
+    record: MeetingRecord,
+    complete_file: UploadedCompleteFile,
+    execution_status: Callable[[MeetingRecord], ExecutionStatus | None],
+) -> bool:
+    """Return True if `complete.json` was uploaded again, and the meeting has failed or its execution has ended."""
+    if record.complete_fingerprint == complete_file.fingerprint:
+        return False
+    if record.status is MeetingStatus.PROCESSING:
+        return _has_ended(record.stage, execution_status(record))
+    return record.status is MeetingStatus.FAILED
+
+
+def _has_ended(stage: Stage | None, status: ExecutionStatus | None) -> bool:
+    """Return True if no execution will report on a meeting in progress that is in this stage.
+
+    In the first stage, an execution that does not exist was not started yet, and the caller starts it. In a later stage,
+    it did exist, but Step Functions deletes an execution 90 days after its end.
+    """
+    if status is None:
+        return stage is not Stage.MEDIA
+    return status is not ExecutionStatus.RUNNING
 
 
 def _new_attempt(

@@ -1,32 +1,26 @@
 """DynamoDB gateway for the live table. No other module reads or writes the table.
 
-The table has items of four kinds:
+The table has items of three kinds:
 
 - `ClientConnection`: one connection of a client.
 - `SessionUtterances`: the state of a session's utterances, with a slot for each utterance in progress.
-- `UserOpenSessions`: the open sessions of a user.
 - `TextReservation`: the reservation of a text for one caption line, so that overlapping utterances do not show the same
   words twice. Its key contains a keyed hash of the text, but the text itself is not stored.
 
-An utterance is a few seconds of speech. If its slot is not released before a deadline, the utterance counts as lost. The
-index `due` lists the sessions with slots, sorted by the earliest deadline of a slot. The gateway queries this index, and
-otherwise uses only GetItem and UpdateItem.
+An utterance is a few seconds of speech. The gateway uses only GetItem and UpdateItem.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
-from handlers.transcription.names_shared_with_deployment import DUE_INDEX
 from handlers.transcription.session_utterance_state import LiveItem, SessionUtterances
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
-WATCHED = "yes"
-"""Value of the attribute `watched`, the partition key of the index `due`. It is the same for all items of the index."""
 UTTERANCES_KEY_PREFIX = "flight#"
 """Start of the keys of `SessionUtterances` items. Utterances in progress are also called "in flight"."""
 KEPT_SECONDS = 12 * 3600
@@ -35,8 +29,6 @@ lifetime."""
 
 Item = TypeVar("Item", bound=LiveItem)
 T = TypeVar("T")
-MAX_REMEMBERED_SESSIONS = 16
-"""Maximum number of sessions that a connection's item names. It exceeds the default limit of a user's open sessions."""
 
 
 class ClientConnection(LiveItem):
@@ -44,13 +36,6 @@ class ClientConnection(LiveItem):
 
     user: str = ""
     """User id, or empty if the connection is unknown."""
-    sessions: tuple[str, ...] = ()
-    """Sessions that the client last opened on the connection. Soon after the connection closes, these sessions stop
-    counting towards the user's limit of open sessions, except those that were opened on another connection since."""
-
-    def add_session(self, session: str) -> Self:
-        others = tuple(remembered for remembered in self.sessions if remembered != session)
-        return self.model_copy(update={"sessions": (*others, session)[-MAX_REMEMBERED_SESSIONS:]})
 
 
 @dataclass(frozen=True)
@@ -81,7 +66,7 @@ class LiveTable:
 
         If a concurrent invocation has changed the item, `transition` is called again with the changed item.
         """
-        return self._items.change(model, {"pk": key}, transition, _due_attributes)
+        return self._items.change(model, {"pk": key}, transition)
 
     def utterances(self, session_id: str) -> SessionUtterances:
         return self.read(SessionUtterances, session_utterances_key(session_id))
@@ -91,16 +76,6 @@ class LiveTable:
     ) -> T:
         """Change the state of a session's utterances like `change`."""
         return self.change(SessionUtterances, session_utterances_key(session_id), transition)
-
-    def overdue_sessions(self, now_ms: int) -> list[str]:
-        """Return the ids of the sessions with overdue slots. The utterances of these slots count as lost."""
-        answer = self._client.query(
-            TableName=self._name,
-            IndexName=DUE_INDEX,
-            KeyConditionExpression="watched = :yes AND due_ms <= :now",
-            ExpressionAttributeValues={":yes": {"S": WATCHED}, ":now": {"N": str(now_ms)}},
-        )
-        return [item["pk"]["S"].removeprefix(UTTERANCES_KEY_PREFIX) for item in answer["Items"]]
 
     def reserve_text(self, key: str, reservation: TextReservation, seconds: int) -> tuple[bool, TextReservation | None]:
         """Reserve a text for some seconds. Return True if this succeeded.
@@ -161,16 +136,5 @@ def connection_key(connection_id: str) -> str:
     return f"connection#{connection_id}"
 
 
-def user_open_sessions_key(user: str) -> str:
-    return f"user#{user}"
-
-
 def text_reservation_key(session_id: str, digest: str) -> str:
     return f"caption#{session_id}#{digest}"
-
-
-def _due_attributes(item: LiveItem) -> Mapping[str, dict[str, str] | None]:
-    """Return the key attributes of the index `due`. None removes an attribute."""
-    if item.due_ms is None:
-        return {"watched": None, "due_ms": None}
-    return {"watched": {"S": WATCHED}, "due_ms": {"N": str(item.due_ms)}}

@@ -5,7 +5,7 @@ A client opens a session, and then sends utterances: a few seconds of speech eac
 format, and `settings`: the caption thresholds, which decide which captions the client gets, and when.
 
 The router is the Lambda function that answers each message of a client. It invokes the audio processor, which sends the
-captions of one utterance. A scheduled sweep asks clients to send lost utterances again.
+captions of one utterance. A lost utterance is sent again by its client.
 
 An answer has the `id` of the client's message. Unknown fields are ignored, except in `settings`, so a newer client can
 use an older platform.
@@ -51,19 +51,8 @@ class TranscriptionErrorCode(ErrorCode):
     )
     SESSION_ELSEWHERE = (
         "SESSION_ELSEWHERE",
-        (
-            "The session was opened on another connection, or it was released from its connection (see "
-            "`TOO_MANY_SESSIONS`)."
-        ),
+        "The session was opened on another connection.",
         "Send `open` with its `sessionId`.",
-    )
-    TOO_MANY_SESSIONS = (
-        "TOO_MANY_SESSIONS",
-        (
-            "The user's limit of open sessions is reached. A session whose client has sent nothing for 15 minutes is "
-            "released from its connection to make room for a new session; send `open` with its id to use it again."
-        ),
-        "Close a session, or wait: a session stops counting one minute after its connection closed.",
     )
     BUSY = (
         "BUSY",
@@ -87,11 +76,6 @@ class TranscriptionErrorCode(ErrorCode):
             "failed."
         ),
         "Do not send the utterance again.",
-    )
-    DIRECT_REFUSED = (
-        "DIRECT_REFUSED",
-        "The user requested too many URLs for direct streams, or the stack allows none.",
-        "Wait five minutes, or send utterances.",
     )
     UNAVAILABLE = (
         "UNAVAILABLE",
@@ -157,16 +141,6 @@ class Close(ClientMessage):
     session_id: SessionId
 
 
-class Direct(ClientMessage):
-    """Request for a presigned URL with which a browser streams directly to Amazon Transcribe. Caption thresholds do not
-    apply to such a stream.
-    """
-
-    action: Literal["direct"]
-    session_id: SessionId
-    """The session whose language, encoding and sample rate the stream has."""
-
-
 class ResendRequest(Message):
     """An utterance that the client must send again, for example because it was lost."""
 
@@ -229,14 +203,6 @@ class Closed(ReplyMessage):
 
     type: Literal["closed"] = "closed"
     session_id: SessionId
-
-
-class DirectAddress(ReplyMessage):
-    """Answer to `direct`: the presigned URL of a stream. If Amazon Transcribe refuses the URL, send `direct` again."""
-
-    type: Literal["direct"] = "direct"
-    url: str
-    expires_seconds: int
 
 
 class CaptionMessage(Message):
@@ -345,7 +311,6 @@ REQUESTS: dict[str, type[ClientMessage]] = {
     "audio": Audio,
     "ping": Ping,
     "close": Close,
-    "direct": Direct,
 }
 """Request models by their `action`."""
 
@@ -354,7 +319,6 @@ RESPONSES: tuple[type[Message], ...] = (
     Accepted,
     Pong,
     Closed,
-    DirectAddress,
     CaptionMessage,
     Retract,
     Done,

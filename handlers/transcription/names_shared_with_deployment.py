@@ -1,7 +1,6 @@
-"""Names that transcription's functions share with the deployment: metrics, a log event, a subprotocol and an index.
+"""Names that transcription's functions share with the deployment: metrics, a log event and a subprotocol.
 
-Alarms and dashboards use the metric names and the log event. The stack output contains the WebSocket subprotocol.
-`DUE_INDEX` is an index of the live table, which stores the state of connections and open sessions.
+Alarms use the metric names and the log event. The stack output contains the WebSocket subprotocol.
 
 An utterance is a few seconds of speech, which a client sends in one message. Amazon Transcribe sends a result, a piece
 of the recognised speech, as several partial versions and a final one.
@@ -23,6 +22,3 @@ GIVEN_UP_EVENT = "utterance_given_up"
 PROTOCOL = "polyphony.transcription.v1"
 """WebSocket subprotocol that the client offers and the router selects. The client offers its token as a second
 subprotocol, which the router never returns."""
-DUE_INDEX = "due"
-"""Sparse index of the live table. It contains only sessions with utterances in progress, sorted by the earliest
-deadline of these utterances."""

@@ -2,7 +2,8 @@
 
 - Each utterance in progress has a slot. The router, the function that answers clients, takes the slot. Then it invokes
   the audio processor, the function that transcribes one utterance, which releases the slot. If the slot is not released
-  before its deadline, the utterance counts as lost.
+  before its deadline, the utterance counts as lost. The deadline is compared with the clock when the client sends its
+  next message about the session, and the answer asks for the lost utterance.
 - The names of utterances that ended are kept, so that a repeated message is not transcribed again.
 - A pending resend is an utterance that the client must send again, because it was lost or could not be transcribed.
 
@@ -39,17 +40,12 @@ class SlotOutcome(StrEnum):
 
 
 class LiveItem(VersionedState):
-    """Base of the versioned items in the live table (the table for connections and open sessions), and of their parts.
+    """Base of the versioned items in the live table (the table for connections and sessions in use), and of their parts.
 
     A field's alias is its stored name.
     """
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
-
-    @property
-    def due_ms(self) -> int | None:
-        """Time from which the sweep, a scheduled run of the router, must process the item. None if it need not."""
-        return None
 
 
 class Slot(LiveItem):
@@ -93,10 +89,7 @@ class SessionUtterances(LiveItem):
     """State of one session's utterances, and the connection on which the session is used."""
 
     connection: str = ""
-    """Connection that may use the session and receives its captions. It is empty if no client has opened the session,
-    or after `detach`."""
-    seen_ms: int = 0
-    """Time of the client's last message about this session."""
+    """Connection that may use the session and receives its captions: the one that opened the session last."""
     attempt: int = 0
     """Number of attempts so far, counted over all utterances."""
     slots: tuple[Slot, ...] = Field(default=(), alias="places")
@@ -105,30 +98,14 @@ class SessionUtterances(LiveItem):
     failed: tuple[str, ...] = ()
     """Utterances in `done` that were given up."""
     resends: tuple[PendingResend, ...] = Field(default=(), alias="broken")
-    direct_urls_ms: tuple[int, ...] = Field(default=(), alias="directs_ms")
-    """Times at which the client recently got a presigned URL for streaming directly to Amazon Transcribe."""
 
-    @property
-    def due_ms(self) -> int | None:
-        """Time at which the first slot becomes overdue."""
-        return min((slot.overdue_ms for slot in self.slots), default=None)
-
-    def note_message(self, connection: str, now_ms: int) -> Self:
-        """Record that the client sent a message about the session over this connection."""
-        return self.model_copy(update={"connection": connection, "seen_ms": now_ms})
-
-    def detach(self) -> Self:
-        """Unbind the session from its connection, so that no client can use it until its user opens it again."""
-        return self.model_copy(update={"connection": ""})
-
-    def prepare_move(self, connection: str, unfinished: Collection[str]) -> Self:
-        """Plan what must be repeated if the client opens the session on another connection than before.
+    def move(self, connection: str, unfinished: Collection[str]) -> Self:
+        """Move the session to the connection on which the client opens it, and plan what must be repeated.
 
         Captions that were sent over the old connection may be lost. So each pending resend starts from the beginning of
         its utterance. An attempt that has not started loses its slot if it would start at the `from_ms` of a pending
         resend, because it would not repeat the captions before that position. Ended utterances are repeated if the
-        client lists them in `unfinished`, because it has not received their end. The caller then records the new
-        connection with `note_message`.
+        client lists them in `unfinished`, because it has not received their end.
         """
         if connection == self.connection:
             return self
@@ -143,11 +120,9 @@ class SessionUtterances(LiveItem):
             tuple(utterance for utterance in ended if utterance not in unreceived_ends)
             for ended in (self.done, self.failed)
         )
-        return self.model_copy(update={"slots": slots, "done": done, "failed": failed, "resends": resends})
-
-    def is_abandoned(self, since_ms: int, now_ms: int) -> bool:
-        """Return True if the client has sent nothing since `since_ms` and no slot is taken, except overdue ones."""
-        return self.seen_ms < since_ms and all(slot.overdue_ms <= now_ms for slot in self.slots)
+        return self.model_copy(
+            update={"connection": connection, "slots": slots, "done": done, "failed": failed, "resends": resends}
+        )
 
     def remove_overdue(self, now_ms: int) -> tuple[Self, tuple[str, ...]]:
         """Replace overdue slots by pending resends. Also return the names of these lost utterances."""
@@ -239,13 +214,6 @@ class SessionUtterances(LiveItem):
         if slot is None or slot.running:
             return self, False
         return self.model_copy(update={"slots": self._other_slots(utterance)}), True
-
-    def count_direct_url(self, now_ms: int, max_urls: int, within_ms: int) -> tuple[Self, bool]:
-        """Count one more presigned URL. Return False if `max_urls` were issued in the last `within_ms`."""
-        recent = tuple(issued_ms for issued_ms in self.direct_urls_ms if now_ms - issued_ms < within_ms)
-        if len(recent) >= max_urls:
-            return self, False
-        return self.model_copy(update={"direct_urls_ms": (*recent, now_ms)}), True
 
     def _slot(self, utterance: str, attempt: int) -> Slot | None:
         return next((slot for slot in self.slots if (slot.utterance, slot.attempt) == (utterance, attempt)), None)

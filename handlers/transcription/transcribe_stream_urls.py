@@ -1,4 +1,4 @@
-"""Presigned URLs that open a stream of Amazon Transcribe, for the audio processor and for clients that stream directly.
+"""Presigned URLs that open a stream of Amazon Transcribe, for the audio processor.
 
 A URL contains the parameters of the stream and the lifetime of the URL. It is signed with Signature Version 4 in the
 query, for the host and port to which the WebSocket client will connect. This module does not validate the parameters

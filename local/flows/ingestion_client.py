@@ -102,10 +102,10 @@ class IngestionRuns:
         eventually(lambda: True if self.count_by_status(prefix).total() == count else None, f"{count} records", 60)
 
     def sweep(self, kind: str = "sweep") -> dict[str, int]:
-        """Invoke the sweeper as a schedule or an operator does.
+        """Invoke the sweeper as its schedule or an operator does.
 
         `sweep` creates manifests if enough files wait for a full one, or if a file has waited too long. `flush` puts
-        all waiting files into manifests at once. `reconcile` finds files whose notification was lost.
+        all waiting files into manifests at once.
         """
         return invoke(self.client, self.sweeper, kind=kind)
 

@@ -65,8 +65,8 @@ def list_expected_rows(files: int) -> list[tuple[Any, ...]]:
 def play(runs: IngestionRuns, prefix: str, files: int, report_step: StepReporter) -> IngestionOutcome:
     """Run the flow with this number of files below a prefix, an empty file, and a file of an unsupported type.
 
-    The sweeper is a function that puts waiting files into manifests and, with `reconcile`, adds files whose
-    notification was lost. The rows are read through the pointers of the lake, which name the valid Parquet files.
+    The sweeper is a function that puts waiting files into manifests. The rows are read through the pointers of the lake,
+    which name the valid Parquet files.
     """
     earlier_executions = runs.execution_statuses()
     runs.upload_all({_key(prefix, number): file_content(number) for number in range(files)})
@@ -82,7 +82,6 @@ def play(runs: IngestionRuns, prefix: str, files: int, report_step: StepReporter
     report_step(f"each file tracked once, although every {REPEATED_EVERY}th was announced twice")
     runs.sweep()
     runs.sweep("flush")  # without this, a manifest that is not full would be created only after `flush_minutes`
-    runs.sweep("reconcile")  # must not affect any file, because no notification was lost
     report_step("the sweeper built a manifest of the remaining files")
     new_runs = {name: status for name, status in runs.wait_until_ended().items() if name not in earlier_executions}
     report_step(f"{len(new_runs)} workflows ended, each with a Spark run: {_format_counts(Counter(new_runs.values()))}")

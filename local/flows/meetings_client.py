@@ -24,8 +24,6 @@ class MeetingsBackend:
         self._deployment = deployment
         self.url, self.bucket, self.table = frontend["apiUrl"], frontend["bucket"], frontend["table"]
         self.workflow = deployment.ids["meetings-workflow-machine"]
-        self.sweep_function = deployment.function("meetings-sweep")
-        """Name of the scheduled function that looks for meetings which stayed in one state for too long."""
         self.storage_function = deployment.function("meetings-storage")
         """Name of the function that counts the storage of each user."""
 
@@ -43,18 +41,14 @@ class MeetingsBackend:
         assert answer.status == 200, answer
         return MeetingsUser(ExchangeResponse.model_validate(answer.body), self.endpoint)
 
-    def request_playback(self, subject: str, meeting_id: str) -> Answer:
-        """Request the URLs with which a user can play a recording."""
-        body = {"token": self.request_token(subject), "meetingId": meeting_id}
-        return ask("POST", f"{self.url}/playback", body)
+    def presign_download(self, subject: str, key: str) -> str:
+        """Return a URL for an object, signed with a user's credentials, as the console signs the URLs of its players."""
+        parameters = {"Bucket": self.bucket, "Key": key}
+        return str(self.open_access(subject).s3.generate_presigned_url("get_object", Params=parameters))
 
     def execution_names(self) -> list[str]:
         executions = self.client("stepfunctions").list_executions(stateMachineArn=self.workflow)["executions"]
         return [execution["name"] for execution in executions]
-
-    def invoke_scheduled(self, function: str, kind: str) -> dict[str, Any]:
-        """Invoke a function as its schedule does. `kind` is part of the schedule's event."""
-        return invoke(self.client, function, kind=kind)
 
     def count_storage(self) -> dict[str, Any]:
         """Invoke the function that counts the storage of each user, and return its result.
@@ -62,7 +56,7 @@ class MeetingsBackend:
         It counts only once a day. So delete the count of today first, which the schedule may have stored.
         """
         self.client("s3").delete_object(Bucket=self.bucket, Key=f"{COUNTS_PREFIX}{clock.now().date().isoformat()}.json")
-        return self.invoke_scheduled(self.storage_function, "storage")
+        return invoke(self.client, self.storage_function, kind="storage")
 
 
 def write_recording(path: Path, sentences: Iterable[tuple[int, str]], *, pictures: bool = True) -> Path:

@@ -17,7 +17,7 @@ from handlers.transcription.messages import TOKEN_PREFIX
 from handlers.transcription.names_shared_with_deployment import FALLBACK_METRIC, METRICS_NAMESPACE, PROTOCOL
 from local.emulation.speech.audio_encoding_and_recognition import encode_audio
 from local.emulation.speech.tone_words import speech
-from local.flows import Deployment, identity, invoke
+from local.flows import Deployment, identity
 from local.flows.websocket_client import Message, WebSocketClient, connect_to_api
 
 SAMPLE_RATE = 16_000
@@ -38,10 +38,6 @@ class TranscriptionBackend:
 
     def request_token(self, user: str) -> str:
         return identity.request_token(self._deployment, user)
-
-    def operate(self, **event: Any) -> dict[str, Any]:
-        """Invoke the router as its schedule or an operator does."""
-        return invoke(self.client, self.router, **event)
 
     def count_fallbacks(self) -> float:
         """Return the number of utterances that got only final captions in the last hour, because of a fault."""

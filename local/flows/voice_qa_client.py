@@ -15,7 +15,7 @@ from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.voice_qa.table_records import TimeLimitCheck, lecture_key
 from local.emulation.speech.audio_encoding_and_recognition import encode_audio
 from local.emulation.speech.tone_words import speech
-from local.flows import Deployment, eventually, invoke
+from local.flows import Deployment, eventually
 from local.flows.http_requests import post_form
 from local.flows.identity_pool_guest import Guest
 from local.flows.websocket_client import Message, WebSocketClient
@@ -76,10 +76,6 @@ class VoiceQaBackend:
         name: Any = f"ApproximateNumberOfMessages{state}"
         queue = self.client("sqs").get_queue_attributes(QueueUrl=self.time_limit_queue, AttributeNames=[name])
         return int(queue["Attributes"][name])
-
-    def sweep(self) -> dict[str, Any]:
-        """Invoke the validator as its schedule does, so that it looks for lectures without validation."""
-        return invoke(self.client, self.validator, kind="sweep")
 
 
 @dataclass

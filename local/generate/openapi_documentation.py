@@ -24,8 +24,8 @@ def _describe_servers(section: str) -> list[Document]:
 LIVESTREAM = ApiDocumentation(
     description=(
         "Episodes with videos and transcripts; docs/livestream.md describes the API. `frontend.livestream.authorizer` "
-        "of the stack's outputs names the authentication that a stack uses: `jwt`, `apiKey` or "
-        "`none`. docs/reference/errors.md explains the error codes."
+        "of the stack's outputs names the authentication that a stack uses: `jwt` or `none`. "
+        "docs/reference/errors.md explains the error codes."
     ),
     servers=_describe_servers("livestream"),
     security_schemes={
@@ -35,14 +35,8 @@ LIVESTREAM = ApiDocumentation(
             "bearerFormat": "JWT",
             "description": "Token of the identity provider. Each caller sees only their own episodes.",
         },
-        "apiKey": {
-            "type": "apiKey",
-            "in": "header",
-            "name": "x-api-key",
-            "description": "API key of the stack. All callers share all episodes.",
-        },
     },
-    security=({"jwt": []}, {"apiKey": []}, {}),
+    security=({"jwt": []}, {}),
 )
 MEETINGS = ApiDocumentation(
     description=(

@@ -31,13 +31,13 @@ TRACK_REASONS: Mapping[StrEnum, ReasonExplanation] = {
         "MediaConvert does not read videos with this file name suffix.", "Convert the video, for example to MP4."
     ),
     TrackReason.TOO_LARGE: ReasonExplanation(
-        "The video is longer than `video.maxHours`, or the transcript has too many bytes, cues or windows.",
+        "The transcript has too many bytes, cues or windows.",
         "Split the broadcast into several episodes.",
     ),
     TrackReason.EMPTY: ReasonExplanation("The transcript contains no text.", "Upload a transcript with text."),
     TrackReason.UNREADABLE: ReasonExplanation(
         "The transcript is malformed, has an unsupported format or an invalid time, or a cue is too long.",
-        "Upload it as SRT, WebVTT, Amazon Transcribe's JSON or plain text in UTF-8.",
+        "Upload it as SRT, WebVTT or Amazon Transcribe's JSON in UTF-8.",
     ),
     TrackReason.CHUNKING_FAILED: ReasonExplanation(
         "MediaConvert could not cut the video into chunks.", f"Check that the video can be played. {UPLOAD_AGAIN}"

@@ -26,7 +26,7 @@ class DeployedFunction:
     name: str
     """Physical name."""
     handler: str
-    """Entry point, for example `handlers.meetings.sweep.handler.handler`."""
+    """Entry point, for example `handlers.meetings.storage.handler.handler`."""
     runtime: str
     has_layer: bool
     architectures: tuple[str, ...]
@@ -50,7 +50,7 @@ class DeployedFunction:
 
     @property
     def folder(self) -> str:
-        """Folder below `handlers/`, for example `meetings/sweep`."""
+        """Folder below `handlers/`, for example `meetings/storage`."""
         return "/".join(self.handler.split(".")[1:-2])
 
     @property

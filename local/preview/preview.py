@@ -35,7 +35,7 @@ class Preview:
     outputs: Props
     """Stack outputs, in which values that AWS assigns are unknown."""
     messages: tuple[str, ...]
-    """Warnings and errors that the program logged, and warnings about Bedrock models that AWS may end soon."""
+    """Warnings and errors that the program logged."""
     invalid_inputs: tuple[InvalidInput, ...]
     handler_faults: tuple[HandlerFault, ...]
     policies: tuple[PolicyDescription, ...]
@@ -96,7 +96,7 @@ class Preview:
 
 
 def preview(config: StackConfig) -> Preview:
-    """Preview a stack. The result has no warnings about models, and its `changes` are None.
+    """Preview a stack. The `changes` of the result are None.
 
     Raise CannotRun in one of these cases: The settings are invalid. The program fails. The policy pack cannot start.
     The local platform has no driver for a resource type. No resource contains the expected usage, which the cost

@@ -2,19 +2,16 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from pathlib import Path
 
-from local.preview import bedrock_models, report, sarif, stack_files
+from local.preview import report, sarif, stack_files
 from local.preview.preview import LOCAL_STACK, preview
 
 
-def command(stack: str, *, as_json: bool, sarif_file: Path | None, today: date | None = None) -> int:
+def command(stack: str, *, as_json: bool, sarif_file: Path | None) -> int:
     """Print the preview for `make preview`. Return 0 if the stack can be deployed, otherwise 1."""
     with report.show_spinner(f"previewing {stack}", quiet=as_json):
         result = preview(stack_files.read_stack(stack))
-        model_warnings = bedrock_models.list_warnings(result.config, today or datetime.now(UTC).date())
-        result = replace(result, messages=(*result.messages, *model_warnings))
         if stack == LOCAL_STACK:
             from local.platform import lifecycle  # noqa: PLC0415 - only a preview of the local stack needs it
 

@@ -30,7 +30,6 @@ RUNS = "Glue runs of the job, busiest hour"
 BACKLOG = "Wait for a run, a day's files at once"
 RUNS_OF_DAY = "Glue runs of the job, whole day"
 ACCOUNT_RUNS = "Glue runs of the account"
-RECONCILIATION = "Sweeper's daily reconciliation"
 DPUS = "Glue DPUs of the account"
 DAY_PARTITION = "DynamoDB writes, one day's partition"
 UNLIMITED = ("SQS messages", "Glue time of one run")
@@ -53,16 +52,15 @@ def test_more_load_never_uses_a_smaller_share_of_a_quota(factor: float, increase
 
 def test_quotas_are_used_up_in_this_order() -> None:
     factors = [(quota.name, round(factor)) for quota, factor in binding_quotas(SETTINGS)]
-    assert factors[:7] == [
+    assert factors[:6] == [
         (RUNS, 30),
         (BACKLOG, 63),
         (RUNS_OF_DAY, 90),
         (ACCOUNT_RUNS, 150),
-        (RECONCILIATION, 292),
         (DPUS, 450),
         (DAY_PARTITION, 720),
     ]
-    assert factors[7][1] > 3000, "all other quotas suffice for a much larger load"
+    assert factors[6][1] > 3000, "all other quotas suffice for a much larger load"
     assert {quota.name for quota in list_quotas(SETTINGS)} - {name for name, _ in factors} == set(UNLIMITED)
 
 
@@ -77,8 +75,6 @@ def test_with_one_concurrent_glue_run_the_first_quota_is_used_up_at_three_times_
         (RUNS_OF_DAY, "spark", {"concurrent_runs": 20}),
         (BACKLOG, "spark", {"concurrent_runs": 20}),
         ("Lambda, builders of the queue", "intake", {"max_concurrency": 20}),
-        (RECONCILIATION, "manifests", {"sweep_minutes": 1}),
-        (RECONCILIATION, "intake", {"landing_days": 7}),
         ("SQS in flight", "intake", {"batch_window_seconds": 10}),
     ],
 )
@@ -91,7 +87,7 @@ def test_the_setting_that_a_quota_names_raises_its_limit(name: str, section: str
 
 
 @pytest.mark.parametrize("factor", FACTORS)
-def test_each_load_fits_with_two_changed_settings_and_two_raised_quotas(factor: int) -> None:
+def test_each_load_fits_with_one_changed_setting_and_two_raised_quotas(factor: int) -> None:
     limits = raise_limits(SETTINGS, factor)
     settings = limits.apply(SETTINGS)
     assert exceeded_quotas(settings, factor, limits.account) == []
@@ -103,7 +99,7 @@ def test_each_load_fits_with_two_changed_settings_and_two_raised_quotas(factor: 
         for name, value in values.items()
         if value != SETTINGS.model_dump()[section][name]
     }
-    assert changed <= {("spark", "concurrent_runs"), ("manifests", "sweep_minutes")}
+    assert changed <= {("spark", "concurrent_runs")}
 
 
 def test_beyond_seven_hundred_times_the_load_one_days_partition_is_used_up() -> None:

@@ -68,14 +68,14 @@ SHARED_ACCESSES = (
     AccessGroup(
         "Reading the configuration of APIs, identity pools, memories, backup plans, anomaly monitors and event source mappings",
         "apigateway:GET backup:* bedrock-agentcore:GetMemory bedrock-agentcore:ListTagsForResource ce:* cognito-identity:* "
-        "lambda:GetEventSourceMapping lambda:ListTags wafv2:GetWebACLForResource",
+        "lambda:GetEventSourceMapping lambda:ListTags",
         "arn:aws:apigateway:*::/account *::/restapis/* *::/apis/* *::/tags/* *:backup-plan:* *:memory/* *:anomaly* "
         "*:identitypool/* *:event-source-mapping:*",
         _is_read,
     ),
     AccessGroup(
         "Lists and descriptions of the account: alarms, networks, jobs, parameters without values, keys, log groups, tags",
-        "backup:Describe* batch:Describe* batch:ListJobs bedrock:GetFoundationModel cloudwatch:DescribeAlarms ec2:Describe* "
+        "backup:Describe* batch:Describe* batch:ListJobs cloudwatch:DescribeAlarms ec2:Describe* "
         "ecr:GetAuthorizationToken glue:GetSecurityConfiguration logs:DescribeLogGroups logs:DescribeResourcePolicies "
         "logs:*LogDeliver* s3:GetAccountPublicAccessBlock sns:GetSubscriptionAttributes ssm:DescribeParameters "
         "states:ValidateStateMachineDefinition tag:GetResources xray:Get*",
@@ -122,7 +122,6 @@ SHARED_ACCESSES = (
         lambda _, __, attempt: attempt.context["iam:AWSServiceName"] == "backup.amazonaws.com",
     ),
     AccessGroup("Archives of all events of the account's event bus", "events:CreateArchive", "*:event-bus/default"),
-    AccessGroup("Managed rule sets of AWS WAF", "wafv2:*", "*:regional/managedruleset/*"),
     AccessGroup("Calls of APIs and messages to WebSocket connections", "execute-api:*"),
     AccessGroup(
         "Jobs: cancelling Batch jobs, and starting MediaConvert jobs, transcription jobs and streams",
@@ -130,8 +129,8 @@ SHARED_ACCESSES = (
         "*:job/* *:queues/* [*]",
     ),
     AccessGroup(
-        "Agents, guardrails, inference profiles and models",
-        "bedrock-agentcore:InvokeAgentRuntime bedrock:ApplyGuardrail bedrock:InvokeModel*",
+        "Agents, inference profiles and models",
+        "bedrock-agentcore:InvokeAgentRuntime bedrock:InvokeModel*",
     ),
     AccessGroup("Metrics and traces", "cloudwatch:PutMetricData xray:Put*"),
     AccessGroup(

@@ -71,14 +71,11 @@ FOREIGN_NAMES: Mapping[str, tuple[str, ...]] = {
 DEFAULT_NAMES = ("another", f"polyphony-{OTHER_STACK}-another")
 
 NEEDS_ANOTHER_ACCESS = re.compile(
-    # A firewall is put in front of a stage only with apigateway:SetWebACL on the stage (AWS WAF guide, "Actions that
-    # require additional permissions settings").
-    r"wafv2:(Dis)?[aA]ssociateWebACL arn:aws:apigateway:.*"
     # The catalogue is part of each request for a database, table or connection, which is the other resource of the request.
-    r"|glue:\w+ .*:catalog"
+    r"glue:\w+ .*:catalog"
 )
 """Action and ARN of accesses that have no effect without another access, which is part of the model."""
-API_ROOTS = ("restapis", "apis", "apikeys", "usageplans")
+API_ROOTS = ("restapis", "apis")
 """First parts of the paths of API Gateway's resources that have tags."""
 
 

@@ -14,8 +14,6 @@ from typing import Any
 import pulumi_aws
 import pytest
 
-from components.model_lifecycle import list_models
-from components.settings import load_settings
 from local.emulation.iam.policy_conditions import as_list, lower_case_keys, operator_holds
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
 from local.generate import documented_resource_graph
@@ -23,7 +21,7 @@ from local.generate.documented_resource_graph import list_role_statements
 from local.platform.resource_drivers import ALL_DRIVERS
 from local.preview.botocore_input_checks import UNUSED_BY_DRIVER, find_invalid_inputs
 from local.preview.resource_graph import Graph
-from local.preview.stack_files import StackConfig, read_stack
+from local.preview.stack_files import StackConfig
 from tests.bootstrap.required_actions import is_read_only, list_requests, required_actions, required_actions_by_type
 from tests.bootstrap.role_template import REPOSITORY, STATE_KEY_ARN, resolve_template, template
 from tests.whole_program import ONE_WORKER_FOR_DOCUMENTS, change_sections
@@ -122,7 +120,7 @@ def test_every_grant_of_every_role_is_within_the_boundary(stack: str) -> None:
 def test_every_grant_of_an_optional_setting_is_within_the_boundary() -> None:
     graph = graph_with_all_options()
     granted = {action for _, statement in list_role_statements(graph) for action in as_list(statement["Action"])}
-    assert granted >= {"bedrock:ApplyGuardrail", "glue:GetConnection", "kms:ReEncryptTo"}
+    assert granted >= {"glue:GetConnection", "kms:ReEncryptTo"}
     assert grants_beyond_the_boundary("prod", graph) == set()
 
 
@@ -145,7 +143,6 @@ def graph_with_all_options() -> Graph:
 
 def with_all_options(stack: str) -> StackConfig:
     """Return a stack file with every setting that grants something which no committed stack file grants."""
-    guarded = {"guardrailId": "abc123", "guardrailVersion": "1"}
     processing = {"engine": "fargate", "imageDigest": f"sha256:{'0' * 64}"}
     return change_sections(
         stack,
@@ -155,8 +152,7 @@ def with_all_options(stack: str) -> StackConfig:
                 "environmentKeyArn": STATE_KEY_ARN,
                 "spark": {"encryptionKeyArn": STATE_KEY_ARN},
             },
-            "livestream": {"agent": guarded},
-            "meetings": {"models": guarded, "tableKmsKey": STATE_KEY_ARN, "processing": processing},
+            "meetings": {"tableKmsKey": STATE_KEY_ARN, "processing": processing},
         },
     )
 
@@ -278,7 +274,7 @@ def is_taggable(type_: str) -> bool:
 
 
 def test_the_deploy_role_covers_resource_types_that_no_stack_has_yet() -> None:
-    """Optional settings create keys, firewalls and gateways, so the role needs their actions in any case."""
+    """Optional settings create networks, so the role needs their actions in any case."""
     allowed_patterns = [
         pattern
         for document in resolve_template("prod").documents("DeployRole")
@@ -293,17 +289,6 @@ def test_the_deploy_role_covers_resource_types_that_no_stack_has_yet() -> None:
         if not evaluate_policies([allow_patterns_everywhere], AccessRequest(action, "x")).allowed
     }
     assert missing == set()
-
-
-@pytest.mark.parametrize("stack", STACKS)
-def test_the_deploy_role_may_read_the_lifecycle_state_of_each_model_and_not_invoke_it(stack: str) -> None:
-    """The workflow `stack.yml` reads the state before it deploys."""
-    models = list_models(load_settings(read_stack(stack).values, stack))
-    assert models
-    for model in models:
-        arn = f"arn:aws:bedrock:us-east-1::foundation-model/{model.model_id}"
-        assert is_allowed(stack, "bedrock:GetFoundationModel", arn), model
-        assert not is_allowed(stack, "bedrock:InvokeModel", arn)
 
 
 PROGRAM_ROLE = "arn:aws:iam::123456789012:role/polyphony-prod-meetings-steps"
@@ -415,8 +400,6 @@ CONTENT_ACTIONS = {
     # A service describes its key when a resource is created.
     "kms:DescribeKey",
 }
-API_KEYS = re.compile("/(apikeys|usageplans)")
-"""ARNs of API keys and of their usage plans. API Gateway returns the values of the keys with both."""
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -427,8 +410,7 @@ def test_the_preview_role_may_read_the_configuration_of_every_resource_and_chang
     for resource in graph.customs():
         for request in list_requests(resource, graph, stack, template_of_stack.boundary_arn):
             action = request.action
-            reads_content = action in CONTENT_ACTIONS or API_KEYS.search(request.resource)
-            reads_configuration = is_read_only(action) and not reads_content
+            reads_configuration = is_read_only(action) and action not in CONTENT_ACTIONS
             if reads_configuration:
                 readable_actions.add(action)
             if evaluate_policies(documents, request).allowed != reads_configuration:

@@ -106,9 +106,9 @@ WILDCARDS = {
     # Deploy role and preview role: all changes and reads of the configuration of one resource type of the stack.
     *("athena:*WorkGroup", "batch:*ComputeEnvironment", "batch:*JobQueue", "events:*Archive", "lambda:Delete*"),
     *("lambda:Get*Con*", "lambda:Update*", "logs:*MetricFilter", "logs:*RetentionPolicy", "s3:Get*Configuration"),
-    *("s3:GetBucket*", "scheduler:*Schedule", "states:*StateMachine", "wafv2:*WebACL"),
+    *("s3:GetBucket*", "scheduler:*Schedule", "states:*StateMachine"),
     # Permissions boundary, which grants nothing.
-    *("bedrock:InvokeModel*", "dynamodb:*Backup", "dynamodb:*Item", "glue:*JobRun*", "logs:*LogDeliver*"),
+    *("bedrock:InvokeModel*", "dynamodb:*Item", "glue:*JobRun*", "logs:*LogDeliver*"),
     *("s3:ListBucket*", "sqs:*Message", "transcribe:StartStreamTranscription*", "xray:GetSampling*"),
     # A statement with the effect Deny.
     "iam:*",

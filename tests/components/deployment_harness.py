@@ -137,12 +137,6 @@ def variables(recorded: Recorded, function: str) -> Any:
     return recorded.one("lambda.Function", function).inputs["environment"]["variables"]
 
 
-def chart_metrics(recorded: Recorded) -> dict[str, Any]:
-    """Return the metrics of each chart on the dashboard, by the chart's title."""
-    widgets = json.loads(recorded.one("cloudwatch.Dashboard").inputs["dashboardBody"])["widgets"]
-    return {widget["properties"]["title"]: widget["properties"]["metrics"] for widget in widgets}
-
-
 def rest_document(recorded: Recorded) -> Any:
     """Return the document that API Gateway imports as the only REST API."""
     return json.loads(recorded.one("apigateway.RestApi").inputs["body"])

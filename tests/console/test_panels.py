@@ -42,7 +42,7 @@ def respond_with_anns_episode(request: Request) -> FakeResponse:
     if path == "episodes":
         return {"episodes": [episode("Ann's plan")] if token_user(request) == "ann" else []}
     if path.endswith("/claims"):
-        claim = {"claimId": "c", "startMs": 0, "endMs": 9, "timed": True, "verdict": "refuted", "confidence": 1}
+        claim = {"claimId": "c", "startMs": 0, "endMs": 9, "verdict": "refuted", "confidence": 1}
         return {"claims": [{**claim, "quote": "words of ann"}]}
     if path.endswith("/clips"):
         return {"clips": []}

@@ -130,17 +130,14 @@ return input.map((values) => {
 """Return the number of changes of the user for each sign-in."""
 
 
-def test_a_token_of_another_user_or_another_api_key_is_a_change_of_the_user(window: ConsoleWindow) -> None:
-    """The first token and the first API key are no change, and neither is a new token of the same user. A token that
-    names no user counts as a user of its own.
+def test_a_token_of_another_user_is_a_change_of_the_user(window: ConsoleWindow) -> None:
+    """The first token is no change, and neither is a new token of the same user. A token that names no user counts as
+    a user of its own.
     """
     sign_ins: list[tuple[dict[str, str], int]] = [
         ({"token": make_token("ann")}, 0),
-        ({"apiKey": "k1"}, 0),
         ({"token": make_token("ann", number=2)}, 0),
         ({"token": make_token("bob")}, 1),
-        ({"apiKey": "k1"}, 0),
-        ({"apiKey": "k2"}, 1),
         ({"token": "opaque-1"}, 1),
         ({"token": "opaque-2"}, 1),
     ]

@@ -22,10 +22,10 @@ from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import open_state, state_file
 from tests.end_to_end.small_stack import SmallStack
 from tests.fake_engine import scope
-from tests.handler_tree import SWEEP, use_handler_tree, write_files
+from tests.handler_tree import STORAGE, use_handler_tree, write_files
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("targets")]
-SWEEP_NAME, START_NAME = "polyphony-test-meetings-sweep", "polyphony-test-meetings-start"
+STORAGE_NAME, START_NAME = "polyphony-test-meetings-storage", "polyphony-test-meetings-start"
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def register_functions() -> None:
     functions_scope = scope(subsystem=Subsystem.MEETINGS, layers=[])
     settings = FunctionSettings.model_validate({"timeoutSeconds": 20})
-    for name in ("start", "sweep"):
+    for name in ("start", "storage"):
         entry = f"handlers.meetings.{name}.handler.handler"
         Function(name, FunctionArgs(functions_scope, name, entry, settings, HandlerEnvironment))
 
@@ -70,43 +70,43 @@ def invoke_alias(folder: Path, name: str) -> tuple[str, str]:
     return response["ExecutedVersion"], json.loads(response["Payload"].read())
 
 
-def write_sweep_handler(folder: Path, answer: str, printed: str = "") -> None:
-    """Write a handler of `sweep` with this answer, which prints a text."""
+def write_storage_handler(folder: Path, answer: str, printed: str = "") -> None:
+    """Write a handler of `storage` with this answer, which prints a text."""
     text = f"def handler(event, context):\n    print({printed!r})\n    return {answer!r}\n"
-    write_files(folder.parent / "tree", {SWEEP: text})
+    write_files(folder.parent / "tree", {STORAGE: text})
 
 
 def test_a_pushed_function_answers_and_the_next_up_leaves_it_unchanged(folder: Path) -> None:
     up(folder)
-    assert invoke_alias(folder, SWEEP_NAME) == ("1", "first")
-    write_sweep_handler(folder, "second")
-    assert function_push.push(folder, ["sweep"], started=0.0) == 0
-    assert invoke_alias(folder, SWEEP_NAME) == ("2", "second")
+    assert invoke_alias(folder, STORAGE_NAME) == ("1", "first")
+    write_storage_handler(folder, "second")
+    assert function_push.push(folder, ["storage"], started=0.0) == 0
+    assert invoke_alias(folder, STORAGE_NAME) == ("2", "second")
     assert invoke_alias(folder, START_NAME) == ("1", "first")
     functions = ["meetings-start-function", "meetings-start-live"]
     assert up(folder) == dict.fromkeys(functions, ResourceAction.UPDATE), "only the other function has an old package"
-    assert invoke_alias(folder, SWEEP_NAME) == ("2", "second")
+    assert invoke_alias(folder, STORAGE_NAME) == ("2", "second")
 
-    write_sweep_handler(folder, "third")
+    write_storage_handler(folder, "third")
     assert function_push.push(folder, ["all"], started=0.0) == 0
-    assert invoke_alias(folder, SWEEP_NAME) == ("3", "third")
+    assert invoke_alias(folder, STORAGE_NAME) == ("3", "third")
     assert up(folder) == {}
 
-    write_sweep_handler(folder, "fourth")
+    write_storage_handler(folder, "fourth")
     updated = up(folder)
-    assert updated["meetings-sweep-function"] is ResourceAction.UPDATE, "another change is deployed as usual"
-    assert invoke_alias(folder, SWEEP_NAME) == ("4", "fourth")
+    assert updated["meetings-storage-function"] is ResourceAction.UPDATE, "another change is deployed as usual"
+    assert invoke_alias(folder, STORAGE_NAME) == ("4", "fourth")
 
     state_file(folder).unlink()  # as on a platform that the Pulumi CLI deployed
-    write_sweep_handler(folder, "fifth")
-    assert function_push.push(folder, ["meetings/sweep"], started=0.0) == 0
-    assert invoke_alias(folder, SWEEP_NAME) == ("5", "fifth")
+    write_storage_handler(folder, "fifth")
+    assert function_push.push(folder, ["meetings/storage"], started=0.0) == 0
+    assert invoke_alias(folder, STORAGE_NAME) == ("5", "fifth")
 
 
 def test_a_watched_function_is_pushed_and_its_log_is_printed(folder: Path) -> None:
     up(folder)
     lines: list[str] = []
-    watch = FunctionWatch(FunctionPusher(folder, lines.append), ["sweep"], lines.append)
+    watch = FunctionWatch(FunctionPusher(folder, lines.append), ["storage"], lines.append)
 
     def wait_for_line(text: str) -> None:
         def find() -> str | None:
@@ -115,7 +115,7 @@ def test_a_watched_function_is_pushed_and_its_log_is_printed(folder: Path) -> No
 
         eventually(find, text)
 
-    write_sweep_handler(folder, "second", printed="the handler was called")
-    wait_for_line("pushed meetings/sweep: version 2 is live")
-    assert invoke_alias(folder, SWEEP_NAME) == ("2", "second")
+    write_storage_handler(folder, "second", printed="the handler was called")
+    wait_for_line("pushed meetings/storage: version 2 is live")
+    assert invoke_alias(folder, STORAGE_NAME) == ("2", "second")
     wait_for_line("the handler was called")

@@ -1,6 +1,6 @@
 """End-to-end tests of meetings whose processing stops for a while or for ever.
 
-Causes are missing capacity for the media job, a stopped workflow execution, missing chunks, and refused storage access.
+Causes are missing capacity for the media job, a stopped workflow execution, and refused storage access.
 """
 
 import json
@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,11 @@ import pytest
 
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.meetings.media_result import MediaOutcome
-from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.meeting_table import MeetingTable
-from handlers.meetings.s3_keys import MeetingId, Recording
+from handlers.meetings.meeting_record import MeetingStatus
+from handlers.meetings.s3_keys import Recording
 from local import ROOT
 from local.emulation.batch.fault_injection import QueueFault, set_faults
-from local.flows import eventually
+from local.flows import eventually, invoke
 from local.flows.meetings_client import MeetingsBackend
 from local.flows.meetings_user import NewMeeting
 from local.platform.emulator import ROOT_ACCESS_KEY
@@ -30,8 +29,8 @@ from tests.end_to_end.conftest import Platform
 from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, read_job_history
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
-READY, FAILED = MeetingStatus.READY, MeetingStatus.FAILED
-SUMMARIZER = "polyphony-local-meetings-bedrock-summarize"
+READY = MeetingStatus.READY
+STEPS, SUMMARIZER = "polyphony-local-meetings-steps", "polyphony-local-meetings-bedrock-summarize"
 
 
 @pytest.fixture
@@ -68,22 +67,6 @@ def find_waiting_execution(meetings: MeetingsBackend, arns: set[str]) -> str | N
     return None
 
 
-def make_overdue(
-    platform: Platform, meetings: MeetingsBackend, user: str, meeting_id: str, **changes: Any
-) -> MeetingRecord:
-    """Change a meeting's times so that it has been in its state for days, and the next sweep checks it."""
-    table = MeetingTable(platform.client("dynamodb"), meetings.table)
-    now = datetime.now(UTC)
-    past = {"since": timestamp(now - timedelta(days=20)), "due": timestamp(now - timedelta(minutes=1)), **changes}
-
-    def change_times(record: MeetingRecord) -> MeetingRecord:
-        return record.model_copy(update={**past, "version": record.version + 1})
-
-    change = table.update(MeetingId(user, meeting_id), change_times)
-    assert change is not None
-    return change.after
-
-
 @pytest.mark.usefixtures("no_capacity")
 def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
     platform: Platform, meetings: MeetingsBackend, ann: Recorder
@@ -106,19 +89,12 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
     assert ann.wait_for_status(meeting.meeting_id, READY).content == second_content
 
 
-def fail_by_stopped_execution(
-    platform: Platform, meetings: MeetingsBackend, ann: Recorder, meeting_id: str
-) -> MeetingRecord:
-    """Stop a meeting's execution while its job waits, and let the sweep fail the meeting. Return its record."""
+def stop_execution(meetings: MeetingsBackend, meeting_id: str) -> str:
+    """Stop a meeting's execution while its job waits. Return the execution's ARN."""
     wait_for_job(meetings, meeting_id)
     [execution] = list_executions(meetings, meeting_id)
     meetings.client("stepfunctions").stop_execution(executionArn=execution)
-    make_overdue(platform, meetings, ann.client.user, meeting_id)
-    meetings.invoke_scheduled(meetings.sweep_function, "sweep")
-    record = ann.client.find(meeting_id)
-    assert record is not None
-    assert (record.status, record.reason) == (FAILED, MeetingReason.MEDIA_FAILED)
-    return record
+    return execution
 
 
 @pytest.mark.usefixtures("no_capacity")
@@ -127,8 +103,10 @@ def test_the_next_execution_uses_the_unfinished_job_of_a_stopped_execution(
 ) -> None:
     meeting, chunks = NewMeeting(), ann.record_speech("good day")
     ann.client.upload(meeting, chunks)
-    failed_record = fail_by_stopped_execution(platform, meetings, ann, meeting.meeting_id)
-    [stopped_execution] = list_executions(meetings, meeting.meeting_id)
+    stopped_execution = stop_execution(meetings, meeting.meeting_id)
+    stopped_record = ann.client.find(meeting.meeting_id)
+    assert stopped_record is not None
+    assert (stopped_record.status, stopped_record.attempt) == (MeetingStatus.PROCESSING, 1)
     ann.client.upload(meeting, chunks)
     eventually(
         lambda: find_waiting_execution(
@@ -138,7 +116,7 @@ def test_the_next_execution_uses_the_unfinished_job_of_a_stopped_execution(
     )
     set_faults(platform.emulator.folder, {})
     assert ann.wait_for_status(meeting.meeting_id, READY).attempt == 2
-    history = read_job_history(meetings, failed_record)
+    history = read_job_history(meetings, stopped_record)
     assert (history.queues, history.attempts) == ((SPOT,), (1,)), "the first execution's job is the only one"
 
 
@@ -159,8 +137,8 @@ if query != "@":
 
 def restart_failed_meetings(platform: Platform, folder: Path, since: str) -> None:
     """Run the runbook's command for meetings that failed since a time."""
-    page = (ROOT / "docs" / "runbooks" / "meetings-late.md").read_text()
-    [script] = re.findall(r"^9\. .*?```sh\n(.*?)```", page, re.MULTILINE | re.DOTALL)
+    page = (ROOT / "docs" / "runbooks" / "meetings.md").read_text()
+    [script] = re.findall(r"^## Restart meetings$.*?```sh\n(.*?)```", page, re.MULTILINE | re.DOTALL)
     command_text = script.replace("<stack>", "local").replace("<account>", ACCOUNT)
     (folder / "aws").write_text(AWS_CLI_SUBSTITUTE.format(python=sys.executable))
     (folder / "aws").chmod(0o700)
@@ -181,41 +159,12 @@ def test_the_runbooks_command_restarts_failed_meetings(
 ) -> None:
     since = timestamp(datetime.now(UTC))
     meeting_id = ann.upload(ann.record_speech("agree"))
-    fail_by_stopped_execution(platform, meetings, ann, meeting_id)
+    execution = stop_execution(meetings, meeting_id)
+    execution_input = meetings.client("stepfunctions").describe_execution(executionArn=execution)["input"]
+    assert invoke(meetings.client, STEPS, step="fail", **json.loads(execution_input)) == {"outcome": "failed"}
     set_faults(platform.emulator.folder, {})
     restart_failed_meetings(platform, tmp_path, since)
     assert ann.wait_for_status(meeting_id, READY).attempt == 2
-
-
-LONG_AGO = timestamp(datetime.now(UTC) - timedelta(days=20))
-# The processing attempt 99 has no workflow execution. The recording was complete (`whole_at`) too long ago to start one.
-PROCESSING_FOR_DAYS = {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA, "attempt": 99, "whole_at": LONG_AGO}
-
-
-@pytest.mark.parametrize(
-    ("changes", "counter", "reason"),
-    [
-        ({}, "never_complete", MeetingReason.NEVER_COMPLETE),
-        (PROCESSING_FOR_DAYS, "timed_out", MeetingReason.TIMED_OUT),
-    ],
-    ids=["its chunks do not arrive", "its execution does not exist"],
-)
-def test_the_sweep_fails_a_meeting_that_makes_no_progress(
-    platform: Platform,
-    meetings: MeetingsBackend,
-    ann: Recorder,
-    changes: dict[str, Any],
-    counter: str,
-    reason: MeetingReason,
-) -> None:
-    meeting = NewMeeting()
-    ann.upload_partially(meeting, ann.record_speech("good day"), uploaded_contents=[None])
-    ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE)
-    make_overdue(platform, meetings, ann.client.user, meeting.meeting_id, **changes)
-    assert meetings.invoke_scheduled(meetings.sweep_function, "sweep")[counter] == 1
-    record = ann.client.find(meeting.meeting_id)
-    assert record is not None
-    assert (record.status, record.reason) == (FAILED, reason)
 
 
 @pytest.mark.usefixtures("allow_refusals")

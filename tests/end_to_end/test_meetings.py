@@ -9,10 +9,11 @@ import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from handlers.meetings.meeting_record import DUE_PARTITION, INDEX, PARTITION, SORT, MeetingStatus
+from handlers.meetings.meeting_record import INDEX, PARTITION, SORT, MeetingStatus
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.emulation.identity_provider import AUDIENCE, ISSUER, KEY_ID
+from local.flows import invoke
 from local.flows.meetings_client import MeetingsBackend
 from local.flows.meetings_user import MeetingsUser, NewMeeting
 from tests.end_to_end.conftest import FlowRun, Platform
@@ -37,7 +38,7 @@ def test_a_recording_becomes_a_summary_for_its_user(meetings_flow_run: FlowRun[l
 
 @pytest.mark.usefixtures("meetings_flow_run")
 def test_the_storage_of_users_is_counted_once_a_day_unless_the_result_is_deleted(meetings: MeetingsBackend) -> None:
-    assert meetings.invoke_scheduled(meetings.storage_function, "storage")["users"] == 0, (
+    assert invoke(meetings.client, meetings.storage_function, kind="storage")["users"] == 0, (
         "the flow has already counted the storage today"
     )
     assert meetings.count_storage()["users"] >= 1, "`count_storage` first deletes the result of today"
@@ -82,6 +83,9 @@ def query(bob: MeetingsUser, partition: str, **parameters: Any) -> object:
 
 FORBIDDEN_CALLS: dict[str, Callable[[MeetingsUser, str, str], object]] = {
     "read a transcript of another user": lambda bob, _, key: bob.s3.get_object(Bucket=bob.bucket, Key=key),
+    "read a video of another user": lambda bob, user, _: bob.s3.get_object(
+        Bucket=bob.bucket, Key=f"video/{user}/x.mp4"
+    ),
     "read an upload of another user": lambda bob, user, _: bob.s3.get_object(
         Bucket=bob.bucket, Key=f"raw/{user}/{COMPLETE_FILE_NAME}"
     ),
@@ -102,13 +106,8 @@ FORBIDDEN_CALLS: dict[str, Callable[[MeetingsUser, str, str], object]] = {
     "delete an own upload": lambda bob, _user, _key: bob.s3.delete_object(Bucket=bob.bucket, Key=f"raw/{bob.user}/x"),
     "query meetings of another user": lambda bob, user, _: query(bob, user),
     "query meetings of another user by date": lambda bob, user, _: query(bob, user, IndexName=INDEX),
-    "query due meetings": lambda bob, _user, _key: query(bob, DUE_PARTITION),
-    "query due meetings by date": lambda bob, _user, _key: query(bob, DUE_PARTITION, IndexName=INDEX),
     "read a meeting record of another user": lambda bob, user, key: bob.dynamodb.get_item(
         TableName=bob.table, Key={PARTITION: {"S": user}, SORT: {"S": key.split("/")[2]}}
-    ),
-    "read a due meeting": lambda bob, _user, _key: bob.dynamodb.get_item(
-        TableName=bob.table, Key={PARTITION: {"S": DUE_PARTITION}, SORT: {"S": "x"}}
     ),
     "scan the table": lambda bob, _user, _key: bob.dynamodb.scan(TableName=bob.table),
     "write a meeting record": lambda bob, _user, _key: bob.dynamodb.put_item(
@@ -116,10 +115,7 @@ FORBIDDEN_CALLS: dict[str, Callable[[MeetingsUser, str, str], object]] = {
     ),
 }
 """Calls that the user Bob may not make. Their arguments are Bob's AWS clients, the id of another user, and the S3 key
-of a transcript of this user.
-
-Due meetings are the items of the table that list which meetings a scheduled function must check. Stored answers are
-those of the model that summarises meetings."""
+of a transcript of this user. Stored answers are those of the model that summarises meetings."""
 
 
 @pytest.fixture(scope="module")

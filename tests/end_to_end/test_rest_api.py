@@ -10,7 +10,6 @@ import pytest
 from pydantic import Field
 
 from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
-from components.blocks.api.rest_api_key_and_firewall import KeyUsagePlan
 from components.blocks.api.rest_stage import RestAlarms
 from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.foundation.api_log_role import ApiLogRole
@@ -99,7 +98,7 @@ class NotesClient:
 
 
 def register_apis(operations: tuple[RestOperation, ...] = OPERATIONS) -> None:
-    """Register four APIs with the same operations, and export the URL of each under its name."""
+    """Register three APIs with the same operations, and export the URL of each under its name."""
     logs = ApiLogRole(scope(layers=[]))
     test_scope = scope(layers=[], prerequisites=[logs.account])
     echo, authorizer = echo_function("echo", test_scope), echo_function("authorizer", test_scope)
@@ -116,8 +115,7 @@ def register_apis(operations: tuple[RestOperation, ...] = OPERATIONS) -> None:
         }
         pulumi.export(name, RestApi(name, RestApiArgs(**{**arguments, **changes})).url)
 
-    api("open", requests_per_address=1000)
-    api("keyed", usage_plan=KeyUsagePlan(Throttle(rate=5, burst=10), requests_per_day=3))
+    api("open")
     api("authorized", authorizer=AuthorizerFunction(authorizer, 60))
     api("slow", throttle=Throttle(rate=0.001, burst=1))
 
@@ -171,23 +169,6 @@ def test_a_cors_preflight_request_is_answered(notes: NotesClient) -> None:
     assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
 
 
-def read_api_key(notes: NotesClient) -> str:
-    gateway = notes.stack.clients("apigateway")
-    return str(gateway.get_api_key(apiKey=notes.stack.ids["ingestion-keyed-key"], includeValue=True)["value"])
-
-
-def test_a_usage_plan_requires_a_key_and_limits_its_requests(notes: NotesClient) -> None:
-    def read_note(path: str = "/notes/7", **headers: str) -> Answer:
-        return notes.request("GET", path, headers=headers, api="keyed")
-
-    assert error_status_and_code(read_note()) == (403, "INVALID_API_KEY")
-    assert error_status_and_code(read_note(**{"x-api-key": "x" * 20})) == (403, "INVALID_API_KEY")
-    assert error_status_and_code(read_note("/other")) == (404, "NOT_FOUND"), "an unknown path needs no key"
-    key = {"x-api-key": read_api_key(notes)}
-    assert [read_note(**key).status for _ in range(3)] == [200] * 3
-    assert error_status_and_code(read_note(**key)) == (429, "QUOTA_EXCEEDED")
-
-
 def test_an_authorizer_function_accepts_and_refuses_callers(notes: NotesClient) -> None:
     def read_note(token: str | None, path: str = "/notes/7") -> Answer:
         return notes.request("GET", path, headers={"Authorization": token} if token else {}, api="authorized")
@@ -205,14 +186,12 @@ def test_too_many_requests_are_throttled(notes: NotesClient) -> None:
     assert error_status_and_code(notes.request("GET", "/notes/7", api="slow")) == (429, "THROTTLED")
 
 
-def test_a_stage_has_the_throttle_metrics_logs_and_firewall_of_its_api(notes: NotesClient) -> None:
+def test_a_stage_has_the_throttle_metrics_and_logs_of_its_api(notes: NotesClient) -> None:
     gateway, api = notes.stack.clients("apigateway"), notes.stack.ids["ingestion-open-api"]
     settings = gateway.get_stage(restApiId=api, stageName="api")["methodSettings"]["*/*"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (50.0, 100)
     logging = (settings["metricsEnabled"], settings["loggingLevel"], settings["dataTraceEnabled"])
     assert logging == (True, "ERROR", False)
-    arn = f"arn:aws:apigateway:us-east-1::/restapis/{api}/stages/api"
-    assert notes.stack.clients("wafv2").get_web_acl_for_resource(ResourceArn=arn)["WebACL"]["Name"].endswith("-open")
 
 
 @pytest.mark.parametrize(
@@ -264,12 +243,6 @@ def test_a_new_deployment_is_made_only_if_an_operation_changes(notes: NotesClien
 def test_all_resources_can_be_deleted(notes: NotesClient) -> None:
     """Run this test last, because it deletes the resources that the tests share."""
     gateway = notes.stack.clients("apigateway")
-
-    def remaining_resources() -> list[Any]:
-        firewalls = notes.stack.clients("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"]
-        apis, plans, keys = gateway.get_rest_apis(), gateway.get_usage_plans(), gateway.get_api_keys()
-        return [apis["items"], plans["items"], keys["items"], firewalls]
-
-    assert all(remaining_resources()), "each kind of resource exists"
+    assert gateway.get_rest_apis()["items"]
     notes.stack.up(lambda: None)
-    assert remaining_resources() == [[], [], [], []]
+    assert gateway.get_rest_apis()["items"] == []

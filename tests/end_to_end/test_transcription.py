@@ -10,13 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
 from handlers.transcription.live_table import session_utterances_key
-from local.emulation.speech.tone_words import speech
-from local.flows import PATIENCE_SECONDS
-from local.flows.transcription_client import SAMPLE_RATE, Speaker, TranscriptionBackend
+from local.flows.transcription_client import Speaker, TranscriptionBackend
 from tests.end_to_end.conftest import FlowRun, Platform
-from tests.local.emulation.transcribe.stream_listener import final_texts, receive_to_end
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 LONG_UTTERANCE = " ".join(["endless", *["world"] * 7])
@@ -106,25 +102,10 @@ def test_an_utterance_fails_for_good_after_transcribe_rejected_it_three_times(sp
     assert speaker.say("u1", "again broken")["done"], "a failed utterance is not transcribed again"
 
 
-def test_a_direct_url_lets_a_client_stream_to_transcribe_itself(speaker: Speaker) -> None:
-    answer = speaker.ask("direct", sessionId=speaker.session)
-    assert answer["expiresSeconds"] == 300
-    with TranscribeStream.open(answer["url"], PATIENCE_SECONDS) as stream:
-        stream.send(speech(["thank", "you", ".", "good", "day"], SAMPLE_RATE))
-        stream.end()
-        results = receive_to_end(stream)
-    assert final_texts(results) == ["Thank you.", "Good day."]
-    assert [result.stable for result in results if result.partial] == [(False,), (True, False)] * 2, (
-        "each word has a stability mark"
-    )
-    assert speaker.screen.shown == [], "the platform does not receive the audio"
-
-
 def test_a_lost_utterance_is_reported_and_can_be_sent_again(
     transcription: TranscriptionBackend, speaker: Speaker
 ) -> None:
     functions, dynamodb = transcription.client("lambda"), transcription.client("dynamodb")
-    transcription.operate(kind="sweep")  # so that the next sweep does not count lost utterances of other tests
     functions.put_function_concurrency(FunctionName=transcription.processor, ReservedConcurrentExecutions=0)
     try:
         assert speaker.say("u1", "good day")["type"] == "accepted"
@@ -135,12 +116,11 @@ def test_a_lost_utterance_is_reported_and_can_be_sent_again(
         dynamodb.update_item(
             TableName=transcription.live_table,
             Key=key,
-            UpdateExpression="SET #state = :state, due_ms = :due",
+            UpdateExpression="SET #state = :state",
             ExpressionAttributeNames={"#state": "state"},
-            ExpressionAttributeValues={":state": {"S": json.dumps(state)}, ":due": {"N": "1"}},
+            ExpressionAttributeValues={":state": {"S": json.dumps(state)}},
         )
-        assert transcription.operate(kind="sweep")["lost"] <= 1, "the schedule may have run first"
-        assert speaker.wait_for_end("u1")["utterances"] == [{"utterance": "u1", "fromMs": 0}]
+        assert speaker.ask("ping", sessionId=speaker.session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
     finally:
         functions.delete_function_concurrency(FunctionName=transcription.processor)
     assert speaker.say("u1", "good day")["repeated"] is False

@@ -46,10 +46,6 @@ def read_cue() -> list[str | None]:
     return [cue.text, cue.speaker]
 
 
-def read_plain_transcript() -> list[str]:
-    return [cue.text for cue in read_transcript(HOSTILE.encode()).cues]
-
-
 def read_memories() -> list[str]:
     return [memory.text for memory in select_memories([MemoryEvent("1#a", HOSTILE)], [])]
 
@@ -58,7 +54,7 @@ def verify_findings() -> list[str | None]:
     agent_answer = answer(
         claim(statement=HOSTILE, explanation=HOSTILE), clip(10_000, 20_000, title=HOSTILE, reason=HOSTILE)
     )
-    findings = verify_answer(agent_answer, WINDOW, MESSAGE, SETTINGS, [], timed=True)
+    findings = verify_answer(agent_answer, WINDOW, MESSAGE, SETTINGS, [])
     [found_claim], [found_clip] = findings.claims, findings.clips
     return [found_claim.text, found_claim.explanation, found_clip.title, found_clip.reason]
 
@@ -127,7 +123,7 @@ def read_answer() -> list[str]:
 
 
 READERS: list[Callable[[], list[str]] | Callable[[], list[str | None]]] = [
-    *(read_cue, read_plain_transcript, read_memories, verify_findings, read_episode),
+    *(read_cue, read_memories, verify_findings, read_episode),
     *(read_meeting, read_meeting_transcript, read_summary, read_action_item),
     *(read_caption, read_question, read_conversation, read_answer),
 ]
@@ -152,7 +148,6 @@ def test_a_text_without_a_visible_character_is_refused(
 NEVER_SHOWN = {
     # Fields that may contain hidden characters, and the reason why no person and no model reads them.
     ("ExchangeRequest", "token"): "verified and not stored",
-    ("PlaybackRequest", "token"): "verified and not stored",
     ("PageQuery", "cursor"): "decrypted",
     ("Query", "audio_key"): "compared with the form of the guest's keys",
     ("Audio", "audio"): "decoded from base64",

@@ -68,6 +68,7 @@ class FailingClients:
         ["alias", PATH],
         ["rollout", PATH],
         ["redrive", "0" * 26],
+        ["announce"],
         ["backfill", "tags"],
     ],
 )

@@ -120,7 +120,7 @@ def test_items_for_tags_can_be_removed_without_those_for_participants(stack: Sta
 
 
 def test_items_that_are_not_meetings_are_skipped(stack: Stack) -> None:
-    other_item = {"user": "#open", "meetingId": f"{STARTED_AT}#{ANN}#{meeting_id(1)}", "of": meeting_id(1)}
+    other_item = {"user": "#other", "meetingId": f"{STARTED_AT}#{ANN}#{meeting_id(1)}", "of": meeting_id(1)}
     stack.dynamodb.put_item(TableName=TABLE, Item=serialize_item(other_item))
     assert stack.run("participants") == 0
     assert stack.read_items() == [other_item]

@@ -11,7 +11,6 @@ because the gateway does not distinguish it from an unknown path.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from components.blocks.api.gateway_responses import (
     UNKNOWN_METHOD,
@@ -30,18 +29,10 @@ TIMEOUT_MILLISECONDS = 1000 * GATEWAY_SECONDS
 """Time limit of a function's response, which is also API Gateway's default maximum."""
 BODY_AND_PARAMETERS, PARAMETERS = "body-and-parameters", "parameters"
 """Names of the request validators, by the parts of a request that they validate."""
+AUTHORIZER_SCHEME = "lambda"
+"""Name of the security scheme in which an authorizer function checks the header `Authorization`."""
 PROXY = "/{proxy+}"
 """Path that matches every request path that no other path matches, except the root."""
-
-
-class RestAuthorization(StrEnum):
-    """Authorization that the gateway requires from callers."""
-
-    NONE = "none"
-    API_KEY = "apiKey"
-    """The header `x-api-key` with a key of a usage plan."""
-    LAMBDA = "lambda"
-    """The header `Authorization`, which an authorizer function checks."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +52,8 @@ class GatewayOptions:
     """URI with which the gateway calls the function of all operations, as `lambda_uri` returns it."""
     cors_origin: str
     """Origin whose pages may read responses; `*` for all origins."""
-    authorization: RestAuthorization = RestAuthorization.NONE
     authorizer: Authorizer | None = None
-    """Authorizer that checks the header `Authorization`; required if the authorization is `lambda`."""
+    """Authorizer that checks the header `Authorization`; None if the gateway admits all callers."""
     bodies_validated: bool = True
     """True if the gateway refuses bodies that do not match their schema. It cannot name the wrong field; the handlers
     can."""
@@ -136,8 +126,8 @@ def _operation(operation: Document, gateway: GatewayOptions) -> Document:
             "required": True,
             "content": {JSON: {"schema": {"$ref": SCHEMAS + model_name(name)}}},
         }
-    if gateway.authorization is not RestAuthorization.NONE:
-        imported["security"] = [{gateway.authorization.value: []}]
+    if gateway.authorizer is not None:
+        imported["security"] = [{AUTHORIZER_SCHEME: []}]
     return imported
 
 
@@ -178,11 +168,9 @@ def _body_schemas(document: Document) -> Iterator[tuple[str, Schema]]:
 def _security_schemes(gateway: GatewayOptions) -> Iterator[tuple[str, Document]]:
     """Yield the security scheme that all operations require, if there is one."""
     authorizer = gateway.authorizer
-    if gateway.authorization is RestAuthorization.API_KEY:
-        yield gateway.authorization.value, {"type": "apiKey", "name": "x-api-key", "in": "header"}
-    elif authorizer is not None:
+    if authorizer is not None:
         yield (
-            gateway.authorization.value,
+            AUTHORIZER_SCHEME,
             {
                 "type": "apiKey",
                 "name": "Authorization",

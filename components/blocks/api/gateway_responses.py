@@ -16,7 +16,7 @@ from handlers.common.api_error_codes import ErrorCode
 REQUEST_ID = "$context.requestId"
 GATEWAY_MESSAGE = "$context.error.messageString"
 """The gateway's own error message, quoted as a JSON string."""
-ALLOWED_HEADERS = "Content-Type,Authorization,X-Api-Key,X-Amz-Date,X-Amz-Security-Token"
+ALLOWED_HEADERS = "Content-Type,Authorization,X-Amz-Date,X-Amz-Security-Token"
 """Request headers that pages of the allowed origin may send."""
 MAX_AGE_SECONDS = 3600
 """Time for which a browser may cache the response to a preflight."""
@@ -43,12 +43,6 @@ class GatewayErrorCode(ErrorCode):
         "Send the request again later. Give `requestId` to support if it fails again.",
         500,
     )
-    INVALID_API_KEY = (
-        "INVALID_API_KEY",
-        "The header `x-api-key` does not contain a valid key.",
-        "Send an API key of this stack.",
-        403,
-    )
     MALFORMED = (
         "MALFORMED",
         (
@@ -69,16 +63,10 @@ class GatewayErrorCode(ErrorCode):
         "Correct the URL. The base URL in the stack output ends with the name of the stage.",
         404,
     )
-    QUOTA_EXCEEDED = (
-        "QUOTA_EXCEEDED",
-        "The daily limit of the API key is reached.",
-        "Send the request again tomorrow.",
-        429,
-    )
     REFUSED = ("REFUSED", "The gateway refuses the request for another reason.", "Read `message`.")
     THROTTLED = (
         "THROTTLED",
-        "Too many requests, from all callers together or from one IP address.",
+        "Too many requests, from all callers together.",
         "Send the request again, with increasing pauses.",
         429,
     )
@@ -133,13 +121,7 @@ REFUSALS: Mapping[str, GatewayRefusal] = {
     ),
     "BAD_REQUEST_PARAMETERS": GatewayRefusal(GatewayErrorCode.MALFORMED, None, 400),
     "EXPIRED_TOKEN": GatewayRefusal(GatewayErrorCode.UNAUTHORIZED, "The token has expired.", 401),
-    "INVALID_API_KEY": GatewayRefusal(
-        GatewayErrorCode.INVALID_API_KEY, "The header x-api-key does not contain a valid key.", 403
-    ),
     "MISSING_AUTHENTICATION_TOKEN": GatewayRefusal(GatewayErrorCode.NOT_FOUND, "This path does not exist.", 404),
-    "QUOTA_EXCEEDED": GatewayRefusal(
-        GatewayErrorCode.QUOTA_EXCEEDED, "The daily limit of this API key is reached. Try again tomorrow.", 429
-    ),
     "REQUEST_TOO_LARGE": GatewayRefusal(GatewayErrorCode.TOO_LARGE, "The request is too large.", 413),
     "THROTTLED": GatewayRefusal(GatewayErrorCode.THROTTLED, "Too many requests. Try again in a moment.", 429),
     "UNAUTHORIZED": GatewayRefusal(
@@ -147,10 +129,6 @@ REFUSALS: Mapping[str, GatewayRefusal] = {
     ),
     "UNSUPPORTED_MEDIA_TYPE": GatewayRefusal(
         GatewayErrorCode.UNSUPPORTED_MEDIA_TYPE, "The content type is not supported. Send application/json.", 415
-    ),
-    # The firewall's only rule limits the number of requests.
-    "WAF_FILTERED": GatewayRefusal(
-        GatewayErrorCode.THROTTLED, "Too many requests from your address. Try again in five minutes.", 429
     ),
 }
 """Responses by API Gateway's response type. The gateway reports an unknown path as a missing authentication token."""

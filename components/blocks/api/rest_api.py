@@ -20,12 +20,10 @@ from pulumi_aws import apigateway
 from components.blocks.api.gateway_import_document import (
     Authorizer,
     GatewayOptions,
-    RestAuthorization,
     gateway_document,
     lambda_uri,
 )
 from components.blocks.api.public_openapi_document import build_document
-from components.blocks.api.rest_api_key_and_firewall import KeyUsagePlan, create_api_key, create_firewall
 from components.blocks.api.rest_stage import STAGE, RestAlarms, create_rest_stage
 from components.blocks.api.stage_throttle_and_logs import Throttle
 from components.blocks.block import Block
@@ -60,10 +58,7 @@ class RestApiArgs:
     cors_origin: str = "*"
     """Origin whose pages may read responses, such as `https://console.example.com`; `*` for all origins."""
     authorizer: AuthorizerFunction | None = None
-    """Function that authorizes callers; None if callers send an API key or nothing."""
-    usage_plan: KeyUsagePlan | None = None
-    """Limits of an API key. Callers must send the key, unless there is an authorizer. With neither an authorizer nor a
-    usage plan, the gateway admits all callers."""
+    """Function that authorizes callers; None if the gateway admits all callers."""
     checked_by: str | None = None
     """Description of the check that authenticates callers, if the gateway does not. The text becomes a tag of the API.
     In staging and prod, the guardrail policies require it of an API without an authorizer, with at least 15
@@ -71,8 +66,6 @@ class RestApiArgs:
     bodies_validated: bool = True
     """True if the gateway refuses bodies that do not match their schema. Otherwise only the function refuses them, and
     its response says which field is invalid."""
-    requests_per_address: int | None = None
-    """Requests that a firewall admits from one address in five minutes; None creates no firewall."""
 
 
 class RestApi(Block):
@@ -111,33 +104,16 @@ class RestApi(Block):
             alarms=args.alarms,
             after=self._create_permissions(),
         )
-        if args.usage_plan is not None:
-            create_api_key(self, short_name, args.display_name, args.usage_plan, self.stage)
-        if args.requests_per_address is not None:
-            create_firewall(self, short_name, args.display_name, args.requests_per_address, self.stage)
         self.url = self.stage.invoke_url
         self.register_outputs({"url": self.url})
 
-    @property
-    def dimensions(self) -> dict[str, pulumi.Input[str]]:
-        """Dimensions of the API's own metrics."""
-        return {"ApiName": self.name, "Stage": STAGE}
-
     def _build_document(self) -> dict[str, object]:
         args, authorizer = self._args, self._args.authorizer
-        authorization = (
-            RestAuthorization.LAMBDA
-            if authorizer
-            else RestAuthorization.API_KEY
-            if args.usage_plan
-            else RestAuthorization.NONE
-        )
         return gateway_document(
             build_document(self.name, VERSION, args.operations),
             GatewayOptions(
                 integration=self._uri(args.function),
                 cors_origin=args.cors_origin,
-                authorization=authorization,
                 authorizer=Authorizer(self._uri(authorizer.function), authorizer.result_seconds)
                 if authorizer
                 else None,

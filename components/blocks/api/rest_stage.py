@@ -32,12 +32,11 @@ ACCESS_LOG_FIELDS = {
     "integrationError": "$context.integration.error",
     "integrationLatency": "$context.integration.latency",
     "authorizerStatus": "$context.authorizer.status",
-    "firewallStatus": "$context.waf.status",
     "traceId": "$context.xrayTraceId",
 }
 STAGE = "api"
 """Name of the only stage of each REST API."""
-RUNBOOK = "rest-api-errors"
+RUNBOOK = "apis"
 """File name of the alarms' runbook below `docs/runbooks/`, without suffix."""
 SLOW_PERIODS = 3
 """Successive periods of five minutes that must be slow. A single slow response among few requests raises no alarm."""

@@ -10,7 +10,7 @@ from components.blocks.block import Block
 
 @dataclass(frozen=True)
 class Throttle:
-    """Rate limit of a stage or of an API key. A stage's limit is for all clients and all methods or routes together."""
+    """Rate limit of a stage, for all clients and all methods or routes together."""
 
     rate: float
     """Requests per second."""

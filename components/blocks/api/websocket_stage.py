@@ -74,7 +74,7 @@ def create_websocket_stage(
         tags=api.scope.tags(display_name),
         opts=api.part_options(*groups, *after),
     )
-    group = AlarmGroup(api.scope, "websocket-errors", api.part_options())
+    group = AlarmGroup(api.scope, "apis", api.part_options())
     for kind, (severity, threshold, problem) in ALARMS.items():
         metric = Metric("AWS/ApiGateway", f"{kind.capitalize()}Error", {"ApiId": api_id, "Stage": name})
         group.register(

@@ -1,4 +1,4 @@
-"""Grants to invoke Bedrock models, directly or through an inference profile, and to apply a guardrail.
+"""Grants to invoke Bedrock models, directly or through an inference profile.
 
 A caller of a cross-region inference profile needs a grant on the profile, and on its model in each region to which the
 profile may send requests. A setting lists these regions, because AWS adds some over time.
@@ -13,17 +13,12 @@ PROFILES = ("us", "us-gov", "ca", "eu", "apac", "jp", "au", "global")
 """Prefixes of the ids of inference profiles."""
 
 
-def model_grants(
-    scope: Scope, model_ids: Iterable[str], regions: Sequence[str], guardrail_id: str | None
-) -> list[Grant]:
-    """Return the grants for the given models or profiles, and for the guardrail if there is one.
+def model_grants(scope: Scope, model_ids: Iterable[str], regions: Sequence[str]) -> list[Grant]:
+    """Return the grants for the given models or profiles.
 
     `regions` are the regions to which a profile may send requests.
     """
-    grants = [_model_grant(scope, model_id, regions) for model_id in sorted(set(model_ids))]
-    if guardrail_id is not None:
-        grants.append(grant("bedrock", ["ApplyGuardrail"], scope.context.arn("bedrock", f"guardrail/{guardrail_id}")))
-    return grants
+    return [_model_grant(scope, model_id, regions) for model_id in sorted(set(model_ids))]
 
 
 def split_model_id(model_id: str) -> tuple[str, str]:

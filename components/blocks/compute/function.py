@@ -211,24 +211,22 @@ class Function(Block):
 
     def _register_alarms(self, args: FunctionArgs) -> None:
         opts, name = self.part_options(self._log_group), args.display_name
-        errors, throttles, memory = (
-            AlarmGroup(args.scope, f"function-{topic}", opts) for topic in ("errors", "throttles", "memory")
-        )
-        errors.register(
+        alarms = AlarmGroup(args.scope, "functions", opts)
+        alarms.register(
             f"{self.short_name}-errors",
             self.metric("Errors"),
             args.errors_above,
             f"{name} fails.",
             severity=Severity.CRITICAL,
         )
-        throttles.register(
+        alarms.register(
             f"{self.short_name}-throttles", self.metric("Throttles"), args.throttles_above, f"{name} is throttled."
         )
         if args.memory_percent_above is not None:
             alarm = f"{self.short_name}-memory"
             used = self.log_metric(alarm, REPORT_PATTERN, opts, value=USED_MEMORY_SELECTOR, statistic="Maximum")
             threshold = args.settings.memory_mb * args.memory_percent_above / 100
-            memory.register(alarm, used, threshold, f"{name} is short of memory.")
+            alarms.register(alarm, used, threshold, f"{name} is short of memory.")
 
     def _runtime_grants(self, args: FunctionArgs) -> list[Grant]:
         """Return the grants that Lambda needs to run the function with these arguments."""

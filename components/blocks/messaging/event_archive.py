@@ -21,7 +21,7 @@ class EventArchiveArgs:
 
 
 class EventArchive(Block):
-    """Archive of the events of one source, which an operator may replay (docs/runbooks/replay-events.md).
+    """Archive of the events of one source, which an operator may replay (docs/runbooks/episodes.md).
 
     A replay delivers events a second time, so consumers must be idempotent.
     """

@@ -116,7 +116,7 @@ class DeadLetterQueue(Block):
         )
         self.policy = _create_queue_policy(self, self.queue, self.arn, args.senders)
         waiting_messages = Metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": self.name}, "Average")
-        AlarmGroup(scope, "dead-letters", self.part_options(self.queue)).register(
+        AlarmGroup(scope, "queues", self.part_options(self.queue)).register(
             short_name, waiting_messages, 0, f"Failed work is waiting in {self.name}.", severity=Severity.CRITICAL
         )
         self.register_outputs({"arn": self.arn, "url": self.queue.url})

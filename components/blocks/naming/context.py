@@ -92,6 +92,16 @@ class Context:
             )
         return name
 
+    def names(self, kind: Kind, subsystem: Subsystem | None = None) -> list[str]:
+        """Return the names of a kind that were given out so far, in alphabetical order. With `subsystem`, return only
+        the names of its resources.
+        """
+        return sorted(
+            name
+            for (kind_of_name, name), (owner, _) in self._reserved_names.items()
+            if kind_of_name is kind and subsystem in {None, owner}
+        )
+
     @property
     def stack_label(self) -> str:
         """Prefix of all names of this stack: `<project>-<stack>`."""

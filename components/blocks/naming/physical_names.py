@@ -17,7 +17,6 @@ class Kind(Enum):
 
     ALARM = ("alarm", 255)
     ANOMALY_MONITOR = ("anomaly monitor", 1024)
-    API_KEY = ("API key", 1024)
     BACKUP_PLAN = ("backup plan", 50)
     BACKUP_SELECTION = ("backup selection", 50)
     BACKUP_VAULT = ("backup vault", 50)
@@ -28,7 +27,6 @@ class Kind(Enum):
     DASHBOARD = ("dashboard", 255)
     EVENT_ARCHIVE = ("event archive", 48)
     EVENT_RULE = ("event rule", 64)
-    FIREWALL = ("firewall", 128)
     COMPUTE_ENVIRONMENT = ("compute environment", 101)
     """Shorter than the service's limit, because the provider appends a hyphen and 26 characters. The suffix lets a new
     compute environment exist before the old environment is deleted."""
@@ -50,7 +48,6 @@ class Kind(Enum):
     STATE_MACHINE = ("state machine", 80)
     TABLE = ("table", 255)
     TOPIC = ("topic", 256)
-    USAGE_PLAN = ("usage plan", 255)
     WEBSOCKET_API = ("WebSocket API", 128)
     WORKGROUP = ("workgroup", 128)
 

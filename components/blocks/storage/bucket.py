@@ -17,8 +17,6 @@ from components.blocks.messaging.queue import Queue
 from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
 
-ENTIRE_BUCKET = "EntireBucket"
-"""Name of the metrics configuration that covers the requests to all objects of the bucket."""
 ACCESS_LOG_PREFIX = "logs/s3-access"
 """Prefix of all access logs in the bucket that receives the access logs of all other buckets
 (`components/foundation/access_log_bucket.py`)."""
@@ -64,8 +62,6 @@ class BucketArgs:
     versioned: bool = False
     accelerated: bool = False
     """True to enable transfer acceleration through the nearest edge location, which costs extra."""
-    requests_measured: bool = False
-    """True to enable the CloudWatch metrics of requests, which are sixteen paid metrics."""
     cors: CorsRule | None = None
     notify: Sequence[QueueNotification] = ()
     event_bridge: bool = False
@@ -107,10 +103,6 @@ class Bucket(Block):
         if args.accelerated:
             s3.BucketAccelerateConfiguration(
                 self.part_name("acceleration"), bucket=bucket.bucket, status="Enabled", opts=self.part_options()
-            )
-        if args.requests_measured:
-            s3.BucketMetric(
-                self.part_name("requests"), bucket=bucket.bucket, name=ENTIRE_BUCKET, opts=self.part_options()
             )
         if args.cors is not None:
             rule: s3.BucketCorsConfigurationCorsRuleArgsDict = {

@@ -45,10 +45,9 @@ class TableArgs:
     scope: Scope
     display_name: str
     hash_key: str
+    """Key attribute. All key attributes are strings."""
     range_key: str | None = None
     indexes: Sequence[SecondaryIndex] = ()
-    number_keys: Sequence[str] = ()
-    """Key attributes that are numbers; all others are strings."""
     ttl_attribute: str | None = None
     """Attribute with the time at which an item expires, in epoch seconds; None if items do not expire."""
     kms_key_arn: str | None = None
@@ -82,7 +81,7 @@ class Table(Block):
             billing_mode="PAY_PER_REQUEST",
             hash_key=args.hash_key,
             range_key=args.range_key,
-            attributes=[{"name": key, "type": "N" if key in args.number_keys else "S"} for key in keys],
+            attributes=[{"name": key, "type": "S"} for key in keys],
             global_secondary_indexes=[_index_args(index) for index in args.indexes],
             ttl={"attribute_name": args.ttl_attribute, "enabled": True} if args.ttl_attribute else None,
             point_in_time_recovery={"enabled": data.point_in_time_recovery},

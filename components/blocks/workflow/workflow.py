@@ -96,7 +96,7 @@ class Workflow(Block):
         return grant("states", ["DescribeExecution"], self.scope.context.arn("states", f"execution:{self.name}:*"))
 
     def _register_alarms(self, display_name: str) -> None:
-        group = AlarmGroup(self.scope, "workflow-failures", self.part_options())
+        group = AlarmGroup(self.scope, "workflows", self.part_options())
         for metric, severity, problem in (
             ("ExecutionsFailed", Severity.CRITICAL, "An execution failed."),
             ("ExecutionsTimedOut", Severity.CRITICAL, "An execution timed out."),

@@ -66,20 +66,11 @@ class VersionedItems:
         """Return the state of a key. The state of a missing item has default values."""
         return _state(model, self._get_item(key))
 
-    def change(
-        self,
-        model: type[S],
-        key: Key,
-        transition: Callable[[S], tuple[S, T]],
-        index_attributes: Callable[[S], Mapping[str, AttributeValue | None]] = lambda _: {},
-    ) -> T:
+    def change(self, model: type[S], key: Key, transition: Callable[[S], tuple[S, T]]) -> T:
         """Change the state of an item. Raises TooManyWriters.
 
         `transition` takes the current state, and returns the new state and a result, which this method returns. It is
         called again if another invocation changed the item first. A state that stays equal is not written.
-
-        `index_attributes` returns attributes for an index, which are stored beside the new state. The value None removes
-        an attribute.
         """
         item = self._get_item(key)
         for _ in range(MAX_ATTEMPTS):
@@ -87,7 +78,7 @@ class VersionedItems:
             new_state, result = transition(state)
             if new_state == state:
                 return result
-            newer_item = self._write(key, new_state, index_attributes(new_state), item)
+            newer_item = self._write(key, new_state, item)
             if newer_item is None:
                 return result
             item = newer_item
@@ -96,13 +87,7 @@ class VersionedItems:
     def _get_item(self, key: Key) -> Item:
         return self.client.get_item(TableName=self.table, Key=serialize_item(key), ConsistentRead=True).get("Item", {})
 
-    def _write(
-        self,
-        key: Key,
-        state: VersionedState,
-        index_attributes: Mapping[str, AttributeValue | None],
-        old_item: Item,
-    ) -> Item | None:
+    def _write(self, key: Key, state: VersionedState, old_item: Item) -> Item | None:
         """Write the state. Return None on success, or the current item if another invocation changed it first."""
         version = int(old_item["version"]["N"]) if "version" in old_item else 0
         write_id = {"S": token_hex(4)}
@@ -112,24 +97,14 @@ class VersionedItems:
             ":new": {"N": str(version + 1)},
             ":writes": {"L": [write_id, *_write_ids(old_item)][:MAX_WRITE_IDS]},
             ":ttl": {"N": str(self.clock_ms() // 1000 + self.kept_seconds)},
-            **{f":{name}": value for name, value in index_attributes.items() if value is not None},
         }
-        names = {
-            "#state": "state",
-            "#writes": "writes",
-            "#ttl": self.ttl_attribute,
-            **{f"#{name}": name for name in index_attributes},
-        }
-        sets = ", ".join(f"#{name} = :{name}" for name, value in index_attributes.items() if value is not None)
-        removes = ", ".join(f"#{name}" for name, value in index_attributes.items() if value is None)
-        update = "SET #state = :state, version = :new, #writes = :writes, #ttl = :ttl"
         try:
             self.client.update_item(
                 TableName=self.table,
                 Key=serialize_item(key),
-                UpdateExpression=f"{update}{f', {sets}' if sets else ''}{f' REMOVE {removes}' if removes else ''}",
+                UpdateExpression="SET #state = :state, version = :new, #writes = :writes, #ttl = :ttl",
                 ConditionExpression="version = :old" if version else "attribute_not_exists(version) OR version = :old",
-                ExpressionAttributeNames=names,
+                ExpressionAttributeNames={"#state": "state", "#writes": "writes", "#ttl": self.ttl_attribute},
                 ExpressionAttributeValues=values,
             )
         except self.client.exceptions.ConditionalCheckFailedException:

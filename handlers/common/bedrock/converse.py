@@ -46,20 +46,11 @@ def build_client_config(answer_seconds: int) -> Config:
 
 
 @dataclass(frozen=True)
-class Guardrail:
-    """A guardrail of Amazon Bedrock, which checks requests and answers and may block them."""
-
-    identifier: str
-    version: str
-
-
-@dataclass(frozen=True)
 class InferenceOptions:
-    """Maximum length of a model's answer, and the guardrail that checks it."""
+    """Limit of a model's answer."""
 
     max_tokens: int
     """Maximum length of the answer, without the tokens that the model uses for thinking."""
-    guardrail: Guardrail | None = None
 
 
 @dataclass(frozen=True)
@@ -119,17 +110,11 @@ class BedrockModel:
 
 def build_request(instructions: str, content: Sequence[ContentBlock], options: InferenceOptions) -> ConverseRequest:
     """Return a request with instructions, a cache point after them, and one user message."""
-    request: ConverseRequest = {
+    return {
         "system": [{"text": instructions}, CACHE_POINT],
         "messages": [{"role": "user", "content": list(content)}],
         "inferenceConfig": {"maxTokens": options.max_tokens},
     }
-    if options.guardrail is not None:
-        request["guardrailConfig"] = {
-            "guardrailIdentifier": options.guardrail.identifier,
-            "guardrailVersion": options.guardrail.version,
-        }
-    return request
 
 
 def _adapt_request(request: ConverseRequest, family: ModelFamily) -> ConverseRequest:

@@ -1,8 +1,8 @@
 """Questions to a language model, each asked at most twice.
 
 If the first answer cannot be used, for example because it is not JSON, the second request tells the model why. If the
-first request ended with a stop reason that the second would have too, for example because a guardrail blocked it, there
-is no second request.
+first request ended with a stop reason that the second would have too, for example because a content filter stopped the
+answer, there is no second request.
 """
 
 from collections.abc import Callable
@@ -26,8 +26,6 @@ class NoAnswer(StrEnum):
 
     UNUSABLE = "unusable_answer"
     """Both answers were unusable."""
-    GUARDRAIL = "guardrail"
-    """The guardrail blocked the question or the answer."""
     FILTERED = "filtered"
     """The model provider's content filter stopped the answer."""
     TOO_LARGE = "too_large"
@@ -35,7 +33,6 @@ class NoAnswer(StrEnum):
 
 
 _FINAL_STOP_REASONS = {
-    "guardrail_intervened": NoAnswer.GUARDRAIL,
     "content_filtered": NoAnswer.FILTERED,
     "model_context_window_exceeded": NoAnswer.TOO_LARGE,
 }

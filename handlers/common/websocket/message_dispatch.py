@@ -1,4 +1,4 @@
-"""Dispatch of the events of a WebSocket API: handshakes, messages from clients, and ends of connections.
+"""Dispatch of the events of a WebSocket API: handshakes and messages from clients.
 
 A message names an action, which the subsystem performs. Every message gets exactly one answer, and no error closes the
 connection. If an AWS call failed and another attempt may succeed, for example after a timeout or throttling, the error
@@ -12,8 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from handlers.common.api_error_codes import ErrorCode
-from handlers.common.aws.retry import RetryTiming, retry_live_calls
-from handlers.common.aws.service_faults import ServiceFailed, is_transient_failure
+from handlers.common.aws.service_faults import is_transient_failure
 from handlers.common.error_responses import HandlerError, to_http_response, to_malformed_error, to_websocket_error
 from handlers.common.logging import EventLog
 from handlers.common.websocket.message_models import MAX_MESSAGE_ID_LENGTH, ClientMessage, ReplyMessage
@@ -46,13 +45,10 @@ class WebSocketErrorCode(ErrorCode):
 class WebSocketDispatcher:
     """Dispatcher for the events of one WebSocket API."""
 
-    def __init__(
-        self, requests: Mapping[str, type[ClientMessage]], log: EventLog, timing: RetryTiming | None = None
-    ) -> None:
-        """`requests` maps each action to the model of its message. `timing` is the timing of retries in `disconnect`."""
+    def __init__(self, requests: Mapping[str, type[ClientMessage]], log: EventLog) -> None:
+        """`requests` maps each action to the model of its message."""
         self._requests = requests
         self._log = log
-        self._timing = timing or RetryTiming()
 
     def connect(self, context: Mapping[str, Any], accept: Callable[[], ProxyResponse]) -> ProxyResponse:
         """Return the answer to a handshake. `accept` stores the connection, or raises HandlerError to refuse it.
@@ -69,22 +65,6 @@ class WebSocketDispatcher:
         except Exception as error:  # noqa: BLE001 - the client gets a clear status
             self._log.error("message_failed", error_type=type(error).__name__, route=context["routeKey"])
             return to_http_response(_explain(error), context["requestId"])
-
-    def disconnect(self, context: Mapping[str, Any], clean_up: Callable[[], None]) -> ProxyResponse:
-        """Call `clean_up` after the end of a connection. Transient failures are retried.
-
-        API Gateway does not repeat this event, and may not deliver it at all. So the subsystem must also clean up after
-        a connection whose end was never reported.
-        https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html
-        """
-        try:
-            retry_live_calls(clean_up, self._timing)
-        except ServiceFailed as error:
-            self._log.error(
-                "message_failed", error_type=type(error).__name__, cause=error.fault, route=context["routeKey"]
-            )
-            return to_http_response(_explain(error), context["requestId"])
-        return {"statusCode": 200}
 
     def answer(self, body: str, context: Mapping[str, Any], act: Callable[[str, Any], ReplyMessage]) -> ProxyResponse:
         """Return the answer to a message. `act` performs the action, given its name and the parsed message."""

@@ -57,5 +57,5 @@ def check_published_files(scans: Sequence[FileScan], previous_result: bytes | No
     if lost:
         raise VersionsGone(
             f"{len(lost)} published versions are deleted or sealed, so this run would remove their rows: "
-            "see the runbook workflow-failures"
+            "see the runbook workflows"
         )

@@ -89,9 +89,9 @@ class FileIntake:
 
     def _track(self, file: ArrivedFile) -> None:
         rejection = self.admission.find_rejection(file)
-        # Reconciliation compares the bucket's listing with the file table, and tracks old files that have no record. So
-        # it may have tracked this file under the date in the listing, which can differ from the notification's date. A
-        # multipart upload can look old even if it has just ended, because the listing shows when it began.
+        # The command `announce` announces old files with the date in the bucket's listing, which can differ from the
+        # date in S3's notification. So the file may be tracked under the other date. A multipart upload can look old
+        # even if it has just ended, because the listing shows when it began.
         check_adjacent_dates = file.in_parts or self.clock() - file.arrived > ADJACENT_DATES_CHECK_AGE
         if not self.table.track(file, rejection, check_adjacent_dates=check_adjacent_dates):
             self.log.info("file_already_tracked", key_hash=hash_for_log(file.sort_key))

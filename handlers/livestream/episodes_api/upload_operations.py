@@ -45,7 +45,6 @@ SUFFIXES = {
         ContentType.SUBRIP: "srt",
         ContentType.VTT: "vtt",
         ContentType.JSON: "json",
-        ContentType.TEXT: "txt",
     },
 }
 """Content types that each track accepts, and for each content type the suffix of the object's key."""

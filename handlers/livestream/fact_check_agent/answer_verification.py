@@ -49,8 +49,7 @@ class VerifiedAnswer:
     elsewhere: int = 0
     """Claims and clips that begin in the overlap, so that they belong to the next window."""
     bad_clips: int = 0
-    """Clips with a wrong position or length, without a title, or repeated. If the transcript's times are estimates, all
-    clips of the answer."""
+    """Clips with a wrong position or length, without a title, or repeated."""
     malformed: int = 0
     """Claims and clips that `parse_answer` skipped because of their form."""
 
@@ -61,14 +60,8 @@ def verify_answer(
     message: WindowMessage,
     settings: RequestSettings,
     memories: Sequence[MemoryEvent],
-    *,
-    timed: bool,
 ) -> VerifiedAnswer:
-    """Return the findings of an answer that may be stored.
-
-    `memories` are the memories in the request. `timed` is False if the times of the transcript are estimates. Then
-    no clip is returned.
-    """
+    """Return the findings of an answer that may be stored. `memories` are the memories in the request."""
     window_search = QuoteSearch(window.passages)
     # `QuoteSearch` takes passages with times. A memory has none, so they are 0.
     memory_searches = {memory.event_id: QuoteSearch([Cue(0, 0, memory.text)]) for memory in memories}
@@ -76,10 +69,10 @@ def verify_answer(
     quoted = [(claim, match) for claim, match in zip(answer.claims, matches, strict=True) if match is not None]
     in_core = [(claim, match) for claim, match in quoted if match.first < window.core_count]
     claims = [
-        _to_claim(claim, match, message, _valid_sources(claim, window_search, window, memory_searches), timed=timed)
+        _to_claim(claim, match, message, _valid_sources(claim, window_search, window, memory_searches))
         for claim, match in in_core
     ]
-    checked_clips = [_to_clip(clip, window, message, settings) for clip in answer.clips] if timed else []
+    checked_clips = [_to_clip(clip, window, message, settings) for clip in answer.clips]
     clips = _drop_repetitions([clip for clip in checked_clips if clip is not None], lambda clip: clip.clip_id)
     core_clips = tuple(clip for clip in clips if window.owns_start(clip.start_ms))
     return VerifiedAnswer(
@@ -116,16 +109,13 @@ def _valid_sources(
     return tuple(dict.fromkeys(source for source in claim.sources if source in valid_ids))
 
 
-def _to_claim(
-    claim: AnsweredClaim, match: QuoteMatch, message: WindowMessage, sources: tuple[str, ...], *, timed: bool
-) -> Claim:
+def _to_claim(claim: AnsweredClaim, match: QuoteMatch, message: WindowMessage, sources: tuple[str, ...]) -> Claim:
     unfounded = not sources and claim.verdict is not Verdict.UNVERIFIED
     quote = match.quote[:MAX_FINDING_CHARACTERS]
     return Claim(
         claim_id=message.finding_id("claim", str(match.start_ms), match.words),
         start_ms=match.start_ms,
         end_ms=match.end_ms,
-        timed=timed,
         quote=quote,
         # A statement of control characters only is empty after cleaning, so the quote takes its place.
         text=_clean(claim.statement) or quote,

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.identifier_types import GuardrailId, GuardrailVersion, ModelId
+from handlers.common.identifier_types import ModelId
 
 MAX_OUTPUT_TOKENS = 3_900
 """Default of `max_output_tokens`."""
@@ -25,9 +25,6 @@ class AgentEnvironment(HandlerEnvironment):
     bucket_name: str
     memory_id: str
     model_id: ModelId
-    guardrail_id: GuardrailId | None = None
-    """Bedrock guardrail for all requests; None for no guardrail."""
-    guardrail_version: GuardrailVersion | None = None
     max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS
     """Maximum number of tokens of an answer, not counting the model's thinking."""
     answer_seconds: AnswerSeconds = ANSWER_SECONDS
@@ -38,8 +35,6 @@ class AgentEnvironment(HandlerEnvironment):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        if (self.guardrail_id is None) != (self.guardrail_version is None):
-            raise ValueError("guardrail_id and guardrail_version must be set together")
         if self.clip_min_seconds > self.clip_max_seconds:
             raise ValueError("clip_min_seconds must not be greater than clip_max_seconds")
         return self

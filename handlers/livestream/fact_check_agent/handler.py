@@ -15,7 +15,7 @@ import boto3
 from botocore.config import Config
 
 from handlers.common.aws.client_config import CONFIG
-from handlers.common.bedrock.converse import BedrockModel, Guardrail, build_client_config
+from handlers.common.bedrock.converse import BedrockModel, build_client_config
 from handlers.common.lambda_context import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
@@ -47,12 +47,10 @@ def _worker() -> WindowWorker:
 
 
 def request_settings(environment: AgentEnvironment) -> RequestSettings:
-    identifier, version = environment.guardrail_id, environment.guardrail_version
     return RequestSettings(
         max_tokens=environment.max_output_tokens,
         clip_min_ms=environment.clip_min_seconds * 1000,
         clip_max_ms=environment.clip_max_seconds * 1000,
-        guardrail=None if identifier is None or version is None else Guardrail(identifier, version),
         answer_seconds=environment.answer_seconds,
     )
 

@@ -41,7 +41,7 @@ from handlers.livestream.fact_check_agent.model_request import (
 from handlers.livestream.findings_table import FindingsTable, WindowFailure
 from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.transcript.cues import BadTranscript, Cue
-from handlers.livestream.transcript.transcript_reader import ParsedTranscript, read_transcript
+from handlers.livestream.transcript.transcript_reader import read_transcript
 from handlers.livestream.transcript_window_queue import WindowMessage
 
 FINISH_SECONDS = 8.0
@@ -138,16 +138,15 @@ class WindowWorker:
 
         Findings are already stored in the agent's memory when this method returns them.
         """
-        transcript_and_window = self._read_window(message)
-        if isinstance(transcript_and_window, WindowFailure):
-            return transcript_and_window
-        transcript, window = transcript_and_window
+        window = self._read_window(message)
+        if isinstance(window, WindowFailure):
+            return window
         memory, session = self._services.memory, (message.owner, message.episode_id)
         memories = select_memories(retrier.call(lambda: memory.recall(*session)), message.other_window_ids)
         answer = self._ask_model(message, window, memories, retrier)
         if isinstance(answer, NoAnswer):
             return WindowFailure(answer.value)  # each value of NoAnswer is also one of WindowFailure
-        findings = verify_answer(answer, window, message, self._settings, memories, timed=transcript.timed)
+        findings = verify_answer(answer, window, message, self._settings, memories)
         texts = (_transcript_text(message, window), _findings_text(findings))
         retrier.call(lambda: memory.store_window(*session, message.window_id, *texts))
         return findings
@@ -166,8 +165,8 @@ class WindowWorker:
             self._services.model, question, retrier, self._settings.answer_seconds, partial(self._log_usage, message)
         )
 
-    def _read_window(self, message: WindowMessage) -> tuple[ParsedTranscript, Window[Cue]] | WindowFailure:
-        """Read the transcript and cut it again; return it with the window that the message names.
+    def _read_window(self, message: WindowMessage) -> Window[Cue] | WindowFailure:
+        """Read the transcript and cut it again; return the window that the message names.
 
         Return a WindowFailure if the transcript is missing or invalid. Raise WindowCountMismatch if the windows differ
         from those that were queued.
@@ -182,7 +181,7 @@ class WindowWorker:
         windows = split_into_windows(transcript.cues, message.cut.sizes)
         if len(windows) != message.count:
             raise WindowCountMismatch
-        return transcript, windows[message.index]
+        return windows[message.index]
 
     def _log_usage(self, message: WindowMessage, usage: TokenUsage) -> None:
         """Log the tokens of an answer, usable or not. The token metrics are derived from this log line."""

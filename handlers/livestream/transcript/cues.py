@@ -20,7 +20,7 @@ MAX_CUE_CHARACTERS = 2_000
 MAX_WRITTEN_CHARACTERS = 10 * MAX_CUE_CHARACTERS
 """Maximum length of a cue in the file, including tags and white space."""
 SENTENCE_CHARACTERS = 300
-"""Length above which a sentence is split into several cues. Used for formats that have words or sentences, not cues."""
+"""Length above which a sentence is split into several cues. Used for a format that has words, not cues."""
 MAX_SPEAKER_CHARACTERS = 100
 """Length to which a speaker's name is truncated."""
 MAX_MS = 24 * 60 * 60 * 1000
@@ -39,7 +39,7 @@ class TranscriptProblem(StrEnum):
     NOT_UTF8 = "transcript_not_utf8"
     NOT_TEXT = "transcript_not_text"
     OTHER_FORMAT = "transcript_other_format"
-    """The file is markup of an unsupported format. Read as plain text, its tags would be quoted as speech."""
+    """The file has none of the supported formats, for example because it contains no times."""
     MALFORMED = "transcript_malformed"
     BAD_TIMES = "transcript_bad_times"
     """A time is missing or malformed, an end is before its start, or a cue ends after `MAX_MS`."""

@@ -1,6 +1,6 @@
 """Environment of the function `video-chunks`, which lets MediaConvert cut uploaded videos into chunks.
 
-The stack settings use the ranges `ChunkSeconds` and `MaxHours` of this module, too.
+The stack settings use the range `ChunkSeconds` of this module, too.
 """
 
 from typing import Annotated
@@ -10,9 +10,6 @@ from pydantic import Field
 from handlers.common.environment import HandlerEnvironment
 
 ChunkSeconds = Annotated[int, Field(ge=1, le=3600)]
-MaxHours = Annotated[int, Field(ge=1, le=11)]
-"""Longest permitted video, in hours. The MediaConvert job reads the video up to this length plus half an hour, and
-MediaConvert requires an end time below 12 hours."""
 
 
 class VideoEnvironment(HandlerEnvironment):
@@ -22,5 +19,3 @@ class VideoEnvironment(HandlerEnvironment):
     """Source of the event that announces a complete video upload."""
     mediaconvert_role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
     chunk_seconds: ChunkSeconds = 120
-    max_hours: MaxHours | None = None
-    """Longest permitted video; None for no limit."""

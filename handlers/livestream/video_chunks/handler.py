@@ -42,7 +42,6 @@ def _processing() -> VideoProcessing:
         bucket=environment.bucket_name,
         role_arn=environment.mediaconvert_role_arn,
         chunk_seconds=environment.chunk_seconds,
-        max_hours=environment.max_hours,
         clock=clock.now,
         log=EventLog(environment.log_level),
     )

@@ -33,10 +33,6 @@ from handlers.livestream.upload_object_keys import (
     parse_upload_key,
 )
 
-HOUR_MS = 3_600_000
-END_AFTER_VIDEO = 1060
-"""MediaConvert's error code for a job whose end time is after the end of the video. The end time is the position up to
-which the job reads the video (see `video_cutting_job`)."""
 VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv", "avi", "mpg", "mpeg"})
 """Lower-case suffixes of the formats that MediaConvert reads."""
 _PLAYLIST = re.compile(
@@ -91,10 +87,6 @@ class JobMetadata(Message):
     version_id: Annotated[str, Field(pattern=f"^{VERSION_ID_PATTERN}$")]
     chunk_seconds: Annotated[int, Field(ge=1, le=3600)]
     key: Annotated[str, Field(max_length=256)]
-    max_hours: Annotated[int, Field(ge=1, le=11)] | None = None
-    """Longest permitted video, as it was set when the job was submitted."""
-    whole_video: Annotated[bool | None, Field(alias="toItsEnd")] = None
-    """True if the job has no end time although `max_hours` is set."""
 
 
 @dataclass(frozen=True)
@@ -106,29 +98,6 @@ class JobChanged:
     error_code: int | None = None
     output: ChunkOutput | None = None
     """Output if the job is complete, otherwise None."""
-
-    @property
-    def is_too_long(self) -> bool:
-        """True if the video is longer than permitted.
-
-        The end time of a job is later than `max_hours` (by END_MARGIN_MINUTES of `video_cutting_job`). So if the video
-        is too long, the output of the job is longer than `max_hours`, too.
-        """
-        max_hours = self.job.max_hours
-        return max_hours is not None and self.output is not None and self.output.duration_ms > max_hours * HOUR_MS
-
-    @property
-    def video_for_second_job(self) -> UploadedObject | None:
-        """The job's video if a second job, without an end time, must cut it; otherwise None.
-
-        A second job is needed if this job failed because the video ends before the job's end time.
-        """
-        job = self.job
-        key_parts = parse_upload_key(VIDEOS, job.key)
-        if self.error_code != END_AFTER_VIDEO or job.whole_video or job.max_hours is None or key_parts is None:
-            return None
-        is_own_upload = key_parts.matches(job.owner, job.episode_id, job.upload_id)
-        return UploadedObject(job.key, job.version_id, key_parts) if is_own_upload else None
 
 
 class VideoUploadDetail(Message):

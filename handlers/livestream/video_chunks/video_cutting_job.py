@@ -4,18 +4,7 @@ The job has one HLS output group, because MediaConvert cannot split an MP4 group
 CMAF, because an HLS segment contains audio and video in one file, so each chunk can be played separately. With
 `SegmentLengthControl: EXACT`, every chunk except the last has the same length, and each chunk starts with a key frame.
 
-If `max_hours` is set, the job has an end time (`InputClippings` in the API): MediaConvert reads the video only up to
-this number of hours plus a margin. Without an end time, a small file could become expensive, because MediaConvert bills
-every minute, and a file that shows one still image can play for a day. The time is counted from the first frame, so a
-wrong duration in the file's container does not change where MediaConvert stops.
-
-Most videos end earlier than this. MediaConvert's documentation does not say whether a job then fails, and this has not
-been tested. If it fails, MediaConvert reports the error code `END_AFTER_VIDEO` (see `video_and_job_events`). Then a
-second job without an end time is submitted. The error normally shows that the video ends before the end time, so the
-second job is not expensive. There is one exception: MediaConvert may compare the end time with the duration in the
-file's container, which may be too short.
-
-The same object version, chunk length and end time always give the same request token and the same output prefix.
+The same object version and chunk length always give the same request token and the same output prefix.
 MediaConvert creates one job for all requests with the same token within a minute. After that minute, a repeated request
 creates the same job again, which writes the same chunks.
 """
@@ -45,22 +34,14 @@ AUDIO_RATE = 48_000
 """Samples per second of the audio."""
 STATUS_UPDATES = "SECONDS_60"
 """Interval of MediaConvert's events about the progress of a job."""
-END_MARGIN_MINUTES = 30
-"""Margin between the longest permitted video and the end time of the job.
-
-A video counts as too long if its output is longer than permitted. Without the margin, the output of a longer video
-would end exactly at the permitted length. With the margin, it is longer, even if MediaConvert measures the frame rate
-slightly wrong. The latest end time, 11 hours and this margin, is below 12 hours, as MediaConvert requires.
-"""
 
 
-def job_token(bucket: str, video: UploadedObject, chunk_seconds: int, end_hours: int | None) -> str:
+def job_token(bucket: str, video: UploadedObject, chunk_seconds: int) -> str:
     """Return the request token of the job that cuts this object version in this way.
 
-    `end_hours` is the end time without its margin, or None for a job without an end time. The token has 64 characters,
-    the maximum that MediaConvert accepts.
+    The token has 64 characters, the maximum that MediaConvert accepts.
     """
-    identity = (bucket, video.key, video.version_id, str(chunk_seconds), str(end_hours))
+    identity = (bucket, video.key, video.version_id, str(chunk_seconds))
     return hashlib.sha256("\n".join(identity).encode()).hexdigest()
 
 
@@ -69,23 +50,9 @@ def chunk_prefix(video: UploadedObject, token: str) -> str:
     return f"{CHUNKS}{video.key_parts.owner}/{video.key_parts.episode_id}/{token[:JOB_FOLDER_CHARACTERS]}/"
 
 
-def job_request(
-    bucket: str,
-    video: UploadedObject,
-    *,
-    chunk_seconds: int,
-    role_arn: str,
-    max_hours: int | None = None,
-    whole_video: bool = False,
-) -> dict[str, Any]:
-    """Return the parameters of CreateJob. Without `max_hours`, or with `whole_video`, the job has no end time.
-
-    `role_arn` is the role with which MediaConvert reads and writes the bucket. `whole_video` is True for the second
-    job of a video, after the first job failed with `END_AFTER_VIDEO`. The metadata of the second job contains
-    `max_hours` too, so that `JobChanged.is_too_long` checks the length of its output.
-    """
-    end_hours = None if whole_video else max_hours
-    token = job_token(bucket, video, chunk_seconds, end_hours)
+def job_request(bucket: str, video: UploadedObject, *, chunk_seconds: int, role_arn: str) -> dict[str, Any]:
+    """Return the parameters of CreateJob. `role_arn` is the role with which MediaConvert reads and writes the bucket."""
+    token = job_token(bucket, video, chunk_seconds)
     upload = video.key_parts
     metadata = JobMetadata(
         bucket=bucket,
@@ -95,10 +62,8 @@ def job_request(
         key=video.key,
         version_id=video.version_id,
         chunk_seconds=chunk_seconds,
-        max_hours=max_hours,
-        whole_video=whole_video or None,
     )
-    values = metadata.model_dump(by_alias=True, exclude_none=True)
+    values = metadata.model_dump(by_alias=True)
     return {
         "ClientRequestToken": token,
         "Role": role_arn,
@@ -106,19 +71,16 @@ def job_request(
         "UserMetadata": {name: str(value) for name, value in values.items()},
         "Settings": {
             "TimecodeConfig": {"Source": "ZEROBASED"},
-            "Inputs": [_input(f"s3://{bucket}/{video.key}", end_hours)],
+            "Inputs": [_input(f"s3://{bucket}/{video.key}")],
             "OutputGroups": [_output_group(f"s3://{bucket}/{chunk_prefix(video, token)}", chunk_seconds)],
         },
     }
 
 
-def _input(uri: str, end_hours: int | None) -> dict[str, Any]:
-    # Without a start, MediaConvert reads from the first frame.
-    clips = [] if end_hours is None else [{"EndTimecode": f"{end_hours:02}:{END_MARGIN_MINUTES}:00:00"}]
+def _input(uri: str) -> dict[str, Any]:
     return {
         "FileInput": uri,
         "TimecodeSource": "ZEROBASED",
-        **({"InputClippings": clips} if clips else {}),
         "VideoSelector": {"Rotate": "AUTO"},
         "AudioSelectors": {AUDIO_SELECTOR: {"DefaultSelection": "DEFAULT"}},
     }

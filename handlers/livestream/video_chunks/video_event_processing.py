@@ -3,9 +3,7 @@
 There are three kinds of events, each with its reaction:
 - S3 reports a new video: livestream's own event `Video Upload Completed` is published.
 - `Video Upload Completed` arrives: a job is submitted.
-- MediaConvert reports a new state of the job: the video's track (its processing state) is updated. If the job failed
-  because the video ends before the job's end time (the position up to which it reads), a second job without an end time
-  is submitted (see `video_cutting_job`).
+- MediaConvert reports a new state of the job: the video's track (its processing state) is updated.
 
 Events may arrive twice or late. The state of the track (see `track_processing_states`) decides whether an event still
 needs work. The track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and
@@ -75,8 +73,6 @@ class VideoProcessing:
     role_arn: str
     """Role with which MediaConvert reads the video and writes the chunks."""
     chunk_seconds: int
-    max_hours: int | None
-    """Longest permitted video; None for no limit."""
     clock: Callable[[], datetime]
     log: EventLog
 
@@ -111,34 +107,19 @@ class VideoProcessing:
     def _handle_completed(self, event: VideoUploadCompleted) -> VideoEventOutcome:
         if not self._advance_track(event.video, TrackState.UPLOADED, restart=event.replayed):
             return VideoEventOutcome.UNCHANGED
-        return self._submit_job(event.video)
-
-    def _submit_job(self, video: UploadedObject, *, whole_video: bool = False) -> VideoEventOutcome:
         job = video_cutting_job.job_request(
-            self.bucket,
-            video,
-            chunk_seconds=self.chunk_seconds,
-            role_arn=self.role_arn,
-            max_hours=self.max_hours,
-            whole_video=whole_video,
+            self.bucket, event.video, chunk_seconds=self.chunk_seconds, role_arn=self.role_arn
         )
         self.create_job(**job)
-        self._advance_track(video, TrackState.CHUNKING)
+        self._advance_track(event.video, TrackState.CHUNKING)
         return VideoEventOutcome.SUBMITTED
 
     def _handle_job_change(self, event: JobChanged) -> VideoEventOutcome:
-        """Apply the new state of a job to the track, or submit a second job without an end time."""
-        if (video := event.video_for_second_job) is not None:
-            if not self._advance_track(video, TrackState.CHUNKING):
-                return VideoEventOutcome.UNCHANGED
-            return self._submit_job(video, whole_video=True)
+        """Apply the new state of a job to the track."""
         state, reason = TrackState.FAILED, None
         details: dict[str, object] = {}
         if event.status == "PROGRESSING":
             state = TrackState.CHUNKING
-        elif event.is_too_long:
-            # The chunks are not stored with the track, because the end of the video may be missing. They expire.
-            reason = TrackReason.TOO_LARGE
         elif event.output is not None:
             playlist = self.objects.read(event.output.playlist)
             if playlist is None:

@@ -99,7 +99,7 @@ class CallerAccess:
         except InvalidToken as error:
             if error.reason is InvalidTokenReason.KEYS_UNAVAILABLE:
                 self._log.error("provider_away")
-                raise unavailable("The identity provider does not respond. Try again.") from None
+                raise _unavailable("The identity provider does not respond. Try again.") from None
             self._log.info("caller_refused", cause=error.reason)
             raise HandlerError(
                 ERROR_CODES.get(error.reason, ExchangeErrorCode.TOKEN_REFUSED), "The token is not valid."
@@ -114,7 +114,7 @@ class CallerAccess:
         except ServiceFailed as error:
             if error.is_transient:
                 self._log.warning("role_busy", cause=error.fault)
-                raise unavailable("AWS credentials are not available at the moment. Try again.") from None
+                raise _unavailable("AWS credentials are not available at the moment. Try again.") from None
             self._log.error("role_refused", cause=error.fault)
             raise
 
@@ -159,6 +159,6 @@ def user_prefixes(user: str) -> UserPrefixes:
     )
 
 
-def unavailable(message: str) -> HandlerError:
+def _unavailable(message: str) -> HandlerError:
     """Return the error `UNAVAILABLE`, for a transient failure of AWS or the identity provider."""
     return HandlerError(ExchangeErrorCode.UNAVAILABLE, message, retry_after_seconds=RETRY_AFTER_SECONDS)

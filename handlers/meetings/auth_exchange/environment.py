@@ -1,6 +1,4 @@
-"""Environment variables of the function that exchanges an identity provider's token for AWS credentials, and returns
-presigned URLs for playing a recording.
-"""
+"""Environment variables of the function that exchanges an identity provider's token for AWS credentials."""
 
 from typing import Annotated, Self
 
@@ -10,15 +8,9 @@ from handlers.common.environment import HandlerEnvironment
 
 CREDENTIAL_SECONDS = 3600
 """Default validity of the credentials."""
-MIN_CREDENTIAL_SECONDS = 900
-"""Shortest validity of credentials that STS allows."""
-CredentialSeconds = Annotated[int, Field(ge=MIN_CREDENTIAL_SECONDS, le=3600)]
-"""The function's role assumes the role of the clients. STS calls this role chaining, and limits the credentials to an
-hour.
-"""
-PlaybackSeconds = Annotated[int, Field(ge=60, le=MIN_CREDENTIAL_SECONDS)]
-"""Validity of the URLs for playing. They are signed with credentials that are valid for `MIN_CREDENTIAL_SECONDS`, and a
-URL is never valid for longer than its credentials.
+CredentialSeconds = Annotated[int, Field(ge=900, le=3600)]
+"""STS issues credentials for 15 minutes at least. The function's role assumes the role of the clients. STS calls this
+role chaining, and limits the credentials to an hour.
 """
 RenewBeforeSeconds = Annotated[int, Field(ge=60, le=1800)]
 
@@ -40,10 +32,6 @@ class AuthEnvironment(HandlerEnvironment):
     """Web origin whose pages may read the responses (CORS)."""
     credential_seconds: CredentialSeconds = CREDENTIAL_SECONDS
     """Validity of the credentials that clients receive."""
-    playback_seconds: PlaybackSeconds = 300
-    """Validity of the URLs for playing a recording. After this time, a player cannot move to another position, because
-    that needs a new request.
-    """
     renew_before_seconds: RenewBeforeSeconds = 900
     """Time before the expiration at which clients should renew their credentials."""
 

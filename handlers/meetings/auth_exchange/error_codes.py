@@ -6,21 +6,6 @@ from handlers.common.api_error_codes import ErrorCode
 class ExchangeErrorCode(ErrorCode):
     """Error codes of the meetings API."""
 
-    MEETING_UNKNOWN = (
-        "MEETING_UNKNOWN",
-        "The caller has no meeting with this id.",
-        "Check the id, and use a token of the user who recorded the meeting.",
-        404,
-    )
-    RECORDING_NOT_READY = (
-        "RECORDING_NOT_READY",
-        (
-            "The meeting has no video and no audio. Either the media job, which makes them from the recording, has not "
-            "ended yet, or the processing failed."
-        ),
-        "Read the meeting's `status` and `reason`. Unless the status is `failed`, ask again later.",
-        409,
-    )
     TOKEN_EXPIRED = (
         "TOKEN_EXPIRED",
         "The token has expired.",

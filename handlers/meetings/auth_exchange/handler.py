@@ -1,7 +1,5 @@
-"""Lambda function `auth-exchange`, which implements both operations of the meetings API.
-
-`exchangeToken` exchanges an identity provider's token for AWS credentials. `playRecording` returns presigned URLs for
-playing a recording. The function and its folder are named after `exchangeToken` only.
+"""Lambda function `auth-exchange`, which implements the meetings API: it exchanges an identity provider's token for AWS
+credentials.
 
 API Gateway does not authenticate callers. Instead, this function verifies the token in the request's body. So neither
 this function nor API Gateway may log bodies.
@@ -27,9 +25,8 @@ from handlers.meetings.auth_exchange.credentials_exchange import (
     MeetingsLocation,
     TokenExchange,
 )
-from handlers.meetings.auth_exchange.environment import MIN_CREDENTIAL_SECONDS, AuthEnvironment
+from handlers.meetings.auth_exchange.environment import AuthEnvironment
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
-from handlers.meetings.auth_exchange.recording_playback import RecordingPlayback, create_user_clients
 
 _STS_CONFIG = CONFIG.merge(
     Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
@@ -37,11 +34,9 @@ _STS_CONFIG = CONFIG.merge(
 """Short timeouts: both attempts together must end before the caller of the API stops waiting."""
 
 
-def operation_functions(
-    exchange: TokenExchange, playback: RecordingPlayback
-) -> dict[str, Callable[[RestRequest], RestAnswer]]:
-    """Return the methods that implement the operations of `operation_definitions.py`, by operation name."""
-    return {"exchangeToken": exchange.exchange, "playRecording": playback.sign}
+def operation_functions(exchange: TokenExchange) -> dict[str, Callable[[RestRequest], RestAnswer]]:
+    """Return the method that implements the operation of `operation_definitions.py`, by the operation's name."""
+    return {"exchangeToken": exchange.exchange}
 
 
 @cache
@@ -51,21 +46,11 @@ def _api() -> RestDispatcher:
     sts = boto3.client("sts", config=_STS_CONFIG)
     verifier = TokenVerifier(environment.issuer, environment.audience, SigningKeys(environment.jwks_url), clock.now)
     location = MeetingsLocation(environment.bucket_name, environment.table_name, sts.meta.region_name)
-
-    def create_access(seconds: int) -> CallerAccess:
-        return CallerAccess(verifier, ClientRole(sts, environment.client_role, seconds).assume, log)
-
+    role = ClientRole(sts, environment.client_role, environment.credential_seconds)
     exchange = TokenExchange(
-        create_access(environment.credential_seconds), location, renew_before_seconds=environment.renew_before_seconds
+        CallerAccess(verifier, role.assume, log), location, renew_before_seconds=environment.renew_before_seconds
     )
-    playback = RecordingPlayback(
-        create_access(MIN_CREDENTIAL_SECONDS),
-        location,
-        create_user_clients,
-        playback_seconds=environment.playback_seconds,
-    )
-    operations = operation_functions(exchange, playback)
-    return RestDispatcher(OPERATIONS, operations, origin=environment.origin, log=log)
+    return RestDispatcher(OPERATIONS, operation_functions(exchange), origin=environment.origin, log=log)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:

@@ -1,15 +1,10 @@
-"""Definitions of the two operations of the meetings REST API. `handler.py` names the methods that implement them.
+"""Definition of the only operation of the meetings REST API. `handler.py` names the method that implements it.
 
 Clients do everything else by calling S3 and DynamoDB with the credentials that `exchangeToken` returns.
 """
 
 from handlers.common.http.rest_operation_declaration import RestOperation
-from handlers.meetings.auth_exchange.api_models import (
-    ExchangeRequest,
-    ExchangeResponse,
-    PlaybackRequest,
-    PlaybackResponse,
-)
+from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse
 
 OPERATIONS: tuple[RestOperation, ...] = (
     RestOperation(
@@ -19,13 +14,5 @@ OPERATIONS: tuple[RestOperation, ...] = (
         summary="Exchange a token of the identity provider for AWS credentials to the caller's own meetings.",
         body=ExchangeRequest,
         answer=ExchangeResponse,
-    ),
-    RestOperation(
-        name="playRecording",
-        method="POST",
-        path="/playback",
-        summary="Return URLs for playing the recording of one of the caller's own meetings.",
-        body=PlaybackRequest,
-        answer=PlaybackResponse,
     ),
 )

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from handlers.common.bedrock.model_families import SONNET
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.identifier_types import GuardrailId, GuardrailVersion, ModelId
+from handlers.common.identifier_types import ModelId
 
 OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
 MAX_OUTPUT_TOKENS = 5_200
@@ -36,9 +36,6 @@ class SummaryEnvironment(HandlerEnvironment):
     """Id of the model that finds action items. Before choosing Haiku, compare it with Sonnet by
     `operations/compare_models.py`.
     """
-    guardrail_id: GuardrailId | None = None
-    """Guardrail of Amazon Bedrock that checks requests and answers. If it is None, nothing checks them."""
-    guardrail_version: GuardrailVersion | None = None
     max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS
     """Limit for one answer. Tokens of the model's thinking do not count, because each request allows further tokens for
     them.
@@ -52,8 +49,6 @@ class SummaryEnvironment(HandlerEnvironment):
 
     @model_validator(mode="after")
     def _check_settings(self) -> Self:
-        if (self.guardrail_id is None) != (self.guardrail_version is None):
-            raise ValueError("guardrail_id and guardrail_version must be set together")
         if self.overlap_characters * 2 > self.part_characters:
             raise ValueError("overlap_characters must be at most half of part_characters")
         return self

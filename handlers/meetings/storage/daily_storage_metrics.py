@@ -7,9 +7,6 @@ incomplete count would look like deleted data.
 Each finished count is stored as an object, so that a day is counted once, and the next count can be compared with it.
 The metrics are sent before the count is stored. If storing the count fails, the next run on this day sends them again.
 So metrics may be sent twice, but are never lost.
-
-The listing also contains each `complete.json`, the file with which a client completes the upload of a recording. If the
-S3 event of such a file was lost, `lost_upload_events.py` starts the processing of its recording.
 """
 
 import re
@@ -27,9 +24,7 @@ from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetric, MeetingMetrics
-from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK, parse_upload_key
-from handlers.meetings.storage.lost_upload_events import ListedCompleteFile, LostUploadEvents
-from handlers.meetings.upload_reader import complete_file_fingerprint
+from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
 
 COUNTED_PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
 """Prefixes whose objects are counted. The prefix `work/` is missing, because its internal objects expire."""
@@ -69,8 +64,6 @@ class StorageCountResult:
     """Number of users with objects. All objects without a user in their key count as one more user."""
     metrics: int
     """Number of metric values that were sent. Zero also if there is no earlier count."""
-    started: int = 0
-    """Number of recordings whose processing was started because their event was lost."""
 
 
 @dataclass
@@ -79,24 +72,19 @@ class PrefixListing:
 
     object_count: int = 0
     bytes_by_user: Counter[str] = field(default_factory=Counter)
-    complete_files: list[ListedCompleteFile] = field(default_factory=list)
-    """Every `complete.json` among these objects."""
 
 
 @dataclass(frozen=True)
 class StorageCounter:
-    """Counts the bytes of each user, and processes uploads whose event was lost."""
+    """Counts the bytes of each user."""
 
     bucket: MeetingBucket
     metrics: MeetingMetrics
-    lost_events: LostUploadEvents
     _: KW_ONLY
     max_users_with_metric: int
     """Maximum number of users with a metric of their own."""
     budget: timedelta
-    """Time for the listing and, after it, for processing the uploads whose event was lost. If the listing alone takes
-    longer, the count fails.
-    """
+    """Time for the listing. If it takes longer, the count fails."""
     parallel: ParallelCalls
     clock: Callable[[], datetime]
     log: EventLog
@@ -108,9 +96,6 @@ class StorageCounter:
             return StorageCountResult(0, 0, 0)
         deadline = started_at + self.budget
         listings = self.parallel.call_all(lambda prefix: self._list_prefix(prefix, deadline), COUNTED_PREFIXES)
-        started_count = self.lost_events.process(
-            (complete_file for listing in listings for complete_file in listing.complete_files), deadline
-        )
         by_user: Counter[str] = Counter()
         for listing in listings:
             by_user.update(listing.bytes_by_user)
@@ -119,10 +104,8 @@ class StorageCounter:
         metrics = [] if earlier is None else growth_metrics(daily_growth(earlier, totals), self.max_users_with_metric)
         self.metrics.put(metrics)
         self.bucket.write(_count_key(totals.day), totals.model_dump_json(by_alias=True))
-        result = StorageCountResult(
-            sum(listing.object_count for listing in listings), len(by_user), len(metrics), started_count
-        )
-        self.log.info("storage_counted", objects=result.objects, users=result.users, started=result.started)
+        result = StorageCountResult(sum(listing.object_count for listing in listings), len(by_user), len(metrics))
+        self.log.info("storage_counted", objects=result.objects, users=result.users)
         return result
 
     def _list_prefix(self, prefix: str, deadline: datetime) -> PrefixListing:
@@ -133,14 +116,6 @@ class StorageCounter:
             for item in page:
                 listing.object_count += 1
                 listing.bytes_by_user[_owner_of(item["Key"], prefix)] += item["Size"]
-                upload_key = parse_upload_key(item["Key"])
-                if upload_key is not None and upload_key.is_complete_file:
-                    uploaded_at = item["LastModified"]
-                    listing.complete_files.append(
-                        ListedCompleteFile(
-                            upload_key.meeting, uploaded_at, complete_file_fingerprint(item["ETag"], uploaded_at)
-                        )
-                    )
         return listing
 
     def _find_earlier_count(self, day: date) -> StorageTotals | None:

@@ -1,6 +1,4 @@
-"""Lambda function `storage`: once a day, it counts each user's bytes in the meetings bucket, and processes uploads whose
-S3 event was lost.
-"""
+"""Lambda function `storage`: once a day, it counts each user's bytes in the meetings bucket."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,11 +11,12 @@ from pydantic import BaseModel
 
 from handlers.common.aws.client_config import CONFIG
 from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.meetings.meeting_gateways import create_gateways
+from handlers.common.logging import EventLog
+from handlers.common.time_and_ids import clock
+from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.storage.daily_storage_metrics import COUNTED_PREFIXES, StorageCounter
 from handlers.meetings.storage.environment import StorageEnvironment
-from handlers.meetings.storage.lost_upload_events import LostUploadEvents
 
 
 class StorageScheduleEvent(BaseModel):
@@ -29,16 +28,14 @@ class StorageScheduleEvent(BaseModel):
 @cache
 def _storage_counter() -> StorageCounter:
     environment = StorageEnvironment.read()
-    gateways = create_gateways(environment)
     return StorageCounter(
-        gateways.bucket,
+        MeetingBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        LostUploadEvents(gateways.table, gateways.upload_processor, clock=gateways.clock, log=gateways.log),
         max_users_with_metric=environment.max_users,
         budget=timedelta(seconds=environment.count_seconds),
         parallel=ParallelCalls(len(COUNTED_PREFIXES)),
-        clock=gateways.clock,
-        log=gateways.log,
+        clock=clock.now,
+        log=EventLog(environment.log_level),
     )
 
 

@@ -11,6 +11,10 @@ the record, and returns the outcome `superseded`, which ends the execution. Ther
 outcome is not `ready`, the step `media` returns the job's outcome even for an outdated attempt. Any outcome other than
 `ready` ends the execution too. If the meeting no longer has a record, every step returns `superseded`.
 
+The media job reports `superseded` if `complete.json` lists other chunks than its own. Usually, the event of that
+`complete.json` begins a new attempt. But the client may have uploaded the first `complete.json` again before the event
+was processed, so the job's attempt is still the current one. Then the step `media` itself begins a new attempt.
+
 The workflow repeats a step whose response was lost. The repetition neither changes the record nor sends a metric. But
 `media` checks again which parts have a transcript, and whether missing chunks have arrived.
 """
@@ -41,12 +45,7 @@ UNNAMED_ERROR: Final = "unnamed"
 """Logged instead of a text that does not match `_ERROR_NAME`."""
 _ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
 """Form of an error name. Any other text may quote customer data, so it is not logged."""
-FailureReason = Literal[
-    MeetingReason.MEDIA_FAILED,
-    MeetingReason.TRANSCRIPTION_FAILED,
-    MeetingReason.SUMMARY_FAILED,
-    MeetingReason.TIMED_OUT,
-]
+FailureReason = Literal[MeetingReason.MEDIA_FAILED, MeetingReason.TRANSCRIPTION_FAILED, MeetingReason.SUMMARY_FAILED]
 
 
 class StepEvent(Message):
@@ -139,8 +138,7 @@ class WorkflowSteps:
     def record_media_result(self, execution: MeetingExecution, job_starts: int = 1) -> MediaStepResult:
         """Write the media job's result to the record, and return the parts of the audio."""
         result = self.results.read_media_result(execution.recording)
-        report = _to_report(execution, result)
-        change = None if report is None else self._apply(report)
+        change = self._apply(_to_report(execution, result))
         if change is None:
             return MediaStepResult(outcome=MediaOutcome.SUPERSEDED)
         if change.has_changed:
@@ -148,6 +146,7 @@ class WorkflowSteps:
             self._put_metrics(change.after, result)
         if change.after.status is MeetingStatus.INCOMPLETE:
             # A chunk may have arrived before the record listed it as missing or wrong. Its S3 event was then ignored.
+            # And after a superseded job, no event of an upload may follow.
             self.upload_processor.process_uploads(execution.recording.meeting)
         if result.outcome is not MediaOutcome.READY:
             return MediaStepResult(outcome=result.outcome)
@@ -217,8 +216,8 @@ class WorkflowSteps:
         self.metrics.put_or_log(metrics, self.log)
 
 
-def _to_report(execution: MeetingExecution, result: MediaResult) -> ExecutionReport | None:
-    """Return the report of the media job's result, or None if the outcome is `superseded`."""
+def _to_report(execution: MeetingExecution, result: MediaResult) -> ExecutionReport:
+    """Return the report of the media job's result."""
     fields = _video_fields(result)
     match result.outcome:
         case MediaOutcome.READY:
@@ -232,7 +231,8 @@ def _to_report(execution: MeetingExecution, result: MediaResult) -> ExecutionRep
         case MediaOutcome.TOO_LARGE:
             return ExecutionReport(execution, MeetingStatus.FAILED, reason=MeetingReason.TOO_LARGE)
         case MediaOutcome.SUPERSEDED:
-            return None
+            # Without `last_tried_uploads`, the next attempt may be started with unchanged uploads.
+            return ExecutionReport(execution, MeetingStatus.INCOMPLETE, fields={"last_tried_uploads": ""})
 
 
 def _video_fields(result: MediaResult) -> dict[str, object]:

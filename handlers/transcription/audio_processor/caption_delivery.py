@@ -5,7 +5,7 @@ line on the client's screen, and each caption replaces the text of its line. A p
 change, a final one that may not.
 
 Utterances may overlap, so two of them can contain the same words. Before a caption is sent, its text is reserved under
-a keyed hash in the live table, which stores the state of connections and open sessions. If another utterance has
+a keyed hash in the live table, which stores the state of connections and sessions in use. If another utterance has
 reserved the text, the caption is not shown.
 
 If a client has reconnected, its captions are sent over the new connection.

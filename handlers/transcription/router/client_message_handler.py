@@ -23,14 +23,12 @@ from handlers.common.error_responses import FieldProblem, HandlerError
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.common.websocket.message_models import ReplyMessage
-from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key
+from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import (
     Accepted,
     Audio,
     Close,
     Closed,
-    Direct,
-    DirectAddress,
     Open,
     Opened,
     Ping,
@@ -40,17 +38,13 @@ from handlers.transcription.messages import (
     TranscriptionErrorCode,
 )
 from handlers.transcription.router.environment import RouterEnvironment
-from handlers.transcription.router.open_session_limit import SessionCounter
 from handlers.transcription.session_table import Session, SessionStatus, SessionTable
 from handlers.transcription.session_utterance_state import SessionUtterances, SlotDecision, SlotOutcome
-from handlers.transcription.transcribe_stream_urls import StreamRequest
 from handlers.transcription.utterance_audio_validation import BadAudio, check_utterance
 
 MAX_START_MS = 20_000
 """Time after which an utterance counts as lost if no invocation of the processor has started it. Lambda itself
 would keep trying to run the invocation for a minute, which is too long for live captions."""
-DIRECT_URL_PERIOD_MS = 5 * 60 * 1000
-"""Period in which the presigned URLs of a session are counted. It equals the maximum lifetime of a URL."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +53,7 @@ class ConnectedUser:
 
     user: str
     connection: str
-    """Id of the connection. Empty if an operator opens a session for the user."""
+    """Id of the connection."""
 
 
 class ClientMessageHandler:
@@ -72,21 +66,17 @@ class ClientMessageHandler:
         environment: RouterEnvironment,
         *,
         invoke_processor: Callable[[ProcessorEvent], None],
-        presign: Callable[[StreamRequest, int], str],
         clock_ms: Callable[[], int],
         new_id: Callable[[], str],
         log: EventLog,
     ) -> None:
-        """Initialise the handler. `presign` takes the parameters of a stream and the lifetime of its URL in seconds."""
         self._sessions = sessions
         self._live = live
         self._environment = environment
         self._invoke_processor = invoke_processor
-        self._presign = presign
         self._clock_ms = clock_ms
         self._new_id = new_id
         self._log = log
-        self._counter = SessionCounter(live, environment.sessions_per_user, clock_ms)
 
     def open_session(self, caller: ConnectedUser, message: Open) -> ReplyMessage:
         """Open a new session, or move one of the user's sessions to this connection."""
@@ -94,17 +84,8 @@ class ClientMessageHandler:
             session = self._own_session(caller.user, message.session_id)
         else:
             session = self._create_session(caller.user, message)
-        self._counter.count_open(caller.user, session, caller.connection)
-        if caller.connection:
-            self._live.change(
-                ClientConnection,
-                connection_key(caller.connection),
-                lambda connection: (connection.add_session(session.session_id), None),
-            )
         utterances = self._update_utterances(
-            session.session_id,
-            caller,
-            lambda utterances: utterances.prepare_move(caller.connection, message.unfinished),
+            session.session_id, lambda utterances: utterances.move(caller.connection, message.unfinished)
         )
         return Opened(
             session_id=session.session_id,
@@ -124,9 +105,7 @@ class ClientMessageHandler:
         def take_slot(
             utterances: SessionUtterances,
         ) -> tuple[SessionUtterances, tuple[SlotDecision, tuple[str, ...], SessionUtterances]]:
-            remaining, lost = (
-                _check_connection(utterances, caller).note_message(caller.connection, now_ms).remove_overdue(now_ms)
-            )
+            remaining, lost = _check_connection(utterances, caller).remove_overdue(now_ms)
             changed, decision = remaining.take_slot(
                 message.utterance, now_ms + MAX_START_MS, self._environment.in_flight, now_ms
             )
@@ -165,7 +144,7 @@ class ClientMessageHandler:
             return Pong()
         session = self._own_session(caller.user, message.session_id)
         utterances = self._update_utterances(
-            session.session_id, caller, lambda utterances: _check_connection(utterances, caller)
+            session.session_id, lambda utterances: _check_connection(utterances, caller)
         )
         return Pong(resend=self._list_resends(utterances), done=utterances.done, failed=utterances.failed)
 
@@ -173,44 +152,18 @@ class ClientMessageHandler:
         """Close a session. It may be closed already. Utterances in progress are still transcribed."""
         if not self._sessions.close(message.session_id, caller.user):
             raise _unknown_session()
-        self._counter.stop_counting_closed(caller.user, message.session_id)
         return Closed(session_id=message.session_id)
 
-    def disconnect(self, connection_id: str) -> None:
-        """Handle the end of a connection: its sessions stop counting towards the user's limit a minute later."""
-        self._counter.stop_counting_disconnected(connection_id)
-
-    def create_direct_url(self, caller: ConnectedUser, message: Direct) -> ReplyMessage:
-        """Return a presigned URL with which the client streams directly to Amazon Transcribe."""
-        session = self._own_session(caller.user, message.session_id)
-        now_ms, seconds = self._clock_ms(), self._environment.direct_seconds
-
-        def count(utterances: SessionUtterances) -> tuple[SessionUtterances, bool]:
-            return _check_connection(utterances, caller).count_direct_url(
-                now_ms, self._environment.in_flight, DIRECT_URL_PERIOD_MS
-            )
-
-        if not self._environment.direct_enabled:
-            raise HandlerError(TranscriptionErrorCode.DIRECT_REFUSED, "This stack does not allow direct streaming.")
-        if not self._live.change_utterances(session.session_id, count):
-            raise HandlerError(
-                TranscriptionErrorCode.DIRECT_REFUSED,
-                f"Limit of {self._environment.in_flight} URLs in five minutes reached. Try again later.",
-            )
-        self._log.info("direct_issued", session_hash=hash_for_log(session.session_id))
-        request = StreamRequest(session.language, session.sample_rate, session.encoding, stabilised=True)
-        return DirectAddress(url=self._presign(request, seconds), expires_seconds=seconds)
-
     def _update_utterances(
-        self, session_id: str, caller: ConnectedUser, change: Callable[[SessionUtterances], SessionUtterances]
+        self, session_id: str, change: Callable[[SessionUtterances], SessionUtterances]
     ) -> SessionUtterances:
-        """Apply a change, record the client's message, and replace overdue slots by pending resends."""
+        """Apply a change, and replace overdue slots by pending resends."""
         now_ms = self._clock_ms()
 
         def update(
             utterances: SessionUtterances,
         ) -> tuple[SessionUtterances, tuple[SessionUtterances, tuple[str, ...]]]:
-            remaining, lost = change(utterances).note_message(caller.connection, now_ms).remove_overdue(now_ms)
+            remaining, lost = change(utterances).remove_overdue(now_ms)
             return remaining, (remaining, lost)
 
         utterances, lost = self._live.change_utterances(session_id, update)
@@ -231,7 +184,7 @@ class ClientMessageHandler:
         )
 
     def _log_lost(self, session_id: str, lost: tuple[str, ...]) -> None:
-        """Log lost utterances. An alarm counts them."""
+        """Log lost utterances as an error, because errors are logged at every log level."""
         if lost:
             self._log.error("utterances_lost", session_hash=hash_for_log(session_id), lost=len(lost))
 
@@ -296,8 +249,8 @@ class ClientMessageHandler:
 def _check_connection(utterances: SessionUtterances, caller: ConnectedUser) -> SessionUtterances:
     """Return the utterances unchanged, or raise HandlerError if the session was last opened on another connection.
 
-    Without this check, a client could evade the limit on open sessions. It could open a session, close the connection,
-    so that the session no longer counts, and use the session on another connection without opening it again.
+    Without this check, a client could go on over another connection without opening the session there. Its captions
+    would still go to the old connection.
     """
     if utterances.connection != caller.connection:
         raise HandlerError(

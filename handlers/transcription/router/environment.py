@@ -26,14 +26,6 @@ class RouterEnvironment(TranscriptionEnvironment):
     """
     in_flight: InFlight = 3
     """Maximum number of utterances of one session that are transcribed at the same time."""
-    sessions_per_user: Annotated[int, Field(ge=1, le=100)] = 5
-    """Maximum number of open sessions of one user."""
     session_seconds: Annotated[int, Field(ge=60, le=6 * 3600)] = 4 * 3600
     languages: str = "en-US"
     """Languages that a session can use, separated by commas."""
-    direct_enabled: bool = True
-    """True if clients can get presigned URLs with which they stream directly to Amazon Transcribe."""
-    direct_seconds: Annotated[int, Field(ge=1, le=300)] = 300
-    """Lifetime of these URLs in seconds."""
-    aws_endpoint_url_transcribe_streaming: str | None = None
-    """Endpoint of Amazon Transcribe, if it is not the region's usual one."""

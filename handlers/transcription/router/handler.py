@@ -1,11 +1,9 @@
 """Router of transcription: the Lambda function behind the WebSocket API, which answers handshakes and client messages.
 
-It can also be invoked directly with `{"kind": …}` instead of an event of API Gateway. A schedule sends `sweep`, which
-asks clients to send lost utterances again. An operator can send `open`, which creates a session for a user.
+No other event invokes it.
 """
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -13,65 +11,51 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from handlers.common.aws.client_config import SHORT_TIMEOUT_CONFIG
-from handlers.common.aws.retry import RetryTiming
 from handlers.common.error_responses import HandlerError
-from handlers.common.identity import user_ids
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.new_ids import new_id
 from handlers.common.websocket.message_dispatch import ProxyResponse, WebSocketDispatcher
 from handlers.common.websocket.message_models import ClientMessage, ReplyMessage
-from handlers.common.websocket.message_sender import WebSocketConnections
 from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key
-from handlers.transcription.messages import REQUESTS, Open, ProcessorEvent, TranscriptionErrorCode
+from handlers.transcription.messages import REQUESTS, ProcessorEvent, TranscriptionErrorCode
 from handlers.transcription.names_shared_with_deployment import PROTOCOL
 from handlers.transcription.router.client_message_handler import ClientMessageHandler, ConnectedUser
 from handlers.transcription.router.environment import RouterEnvironment
-from handlers.transcription.router.lost_utterance_sweep import LostUtteranceSweep
 from handlers.transcription.session_table import SessionTable
-from handlers.transcription.transcribe_stream_urls import stream_url_signer
 
 if TYPE_CHECKING:
     from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
 
 
 class Router:
-    """Dispatcher of the events of API Gateway, and of the direct invocations by the schedule and by operators."""
+    """Dispatcher of the events of API Gateway."""
 
     def __init__(
         self,
         messages: ClientMessageHandler,
         live: LiveTable,
-        connections: WebSocketConnections,
         create_authorizer: Callable[[], "ConnectionAuthorizer"],
         log: EventLog,
-        timing: RetryTiming | None = None,
     ) -> None:
-        """`create_authorizer` is called only for a handshake, because the token libraries load slowly. `timing` is used
-        for retries of the clean-up after a connection has closed.
-        """
-        self._messages = messages
+        """`create_authorizer` is called only for a handshake, because the token libraries load slowly."""
         self._live = live
-        self._sweep = LostUtteranceSweep(live, connections, log)
         self._create_authorizer = create_authorizer
-        self._dispatcher = WebSocketDispatcher(REQUESTS, log, timing)
+        self._dispatcher = WebSocketDispatcher(REQUESTS, log)
         self._actions: Mapping[str, Callable[[ConnectedUser, Any], ReplyMessage]] = {
             "open": messages.open_session,
             "audio": messages.accept_utterance,
             "ping": messages.ping,
             "close": messages.close_session,
-            "direct": messages.create_direct_url,
         }
 
-    def handle(self, event: Mapping[str, Any], now_ms: int) -> ProxyResponse:
-        if "kind" in event:
-            return self._handle_direct_invocation(event, now_ms)
+    def handle(self, event: Mapping[str, Any]) -> ProxyResponse:
         context = event["requestContext"]
         match context["eventType"]:
             case "CONNECT":
                 return self._dispatcher.connect(context, partial(self._accept, event, context))
             case "DISCONNECT":
-                return self._dispatcher.disconnect(context, partial(self._messages.disconnect, context["connectionId"]))
+                return {"statusCode": 200}  # nothing to clean up: the connection's item expires
             case _:
                 answer_message = partial(self._answer_message, context["connectionId"])
                 return self._dispatcher.answer(event.get("body") or "", context, answer_message)
@@ -87,27 +71,6 @@ class Router:
         if not user:
             raise HandlerError(TranscriptionErrorCode.UNAUTHENTICATED, "This connection is unknown. Connect again.")
         return self._actions[action](ConnectedUser(user, connection_id), message)
-
-    def _handle_direct_invocation(self, event: Mapping[str, Any], now_ms: int) -> ProxyResponse:
-        match event["kind"]:
-            case "sweep":
-                return {"lost": self._sweep.run(now_ms)}
-            case "open":
-                fields = {name: value for name, value in event.get("session", {}).items() if name != "sessionId"}
-                # Without `sessionId`, the operator always creates a session and never moves one away from its client.
-                message = Open.model_validate({**fields, "action": "open"})
-                answer = self._messages.open_session(ConnectedUser(_user(event), ""), message)
-                return answer.model_dump(mode="json", by_alias=True)
-            case _:
-                raise ValueError("kind must be sweep or open")
-
-
-def _user(event: Mapping[str, Any]) -> str:
-    """Return the user for whom an operator opens a session, if it has the form of the ids that handshakes produce."""
-    user = event.get("user")
-    if not isinstance(user, str) or re.fullmatch(user_ids.USER_ID_PATTERN, user) is None:
-        raise ValueError("user must be the platform's id of a user: docs/transcription.md describes how to get it")
-    return user
 
 
 @cache
@@ -131,13 +94,11 @@ def _router() -> Router:
         live,
         environment,
         invoke_processor=invoke_processor,
-        presign=stream_url_signer(session, environment.aws_endpoint_url_transcribe_streaming),
         clock_ms=clock.now_ms,
         new_id=new_id,
         log=log,
     )
-    connections = WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG))
-    return Router(messages, live, connections, cache(lambda: _authorizer(environment)), log)
+    return Router(messages, live, cache(lambda: _authorizer(environment)), log)
 
 
 def _authorizer(environment: RouterEnvironment) -> "ConnectionAuthorizer":
@@ -153,7 +114,7 @@ def _authorizer(environment: RouterEnvironment) -> "ConnectionAuthorizer":
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:
-    return _router().handle(event, clock.now_ms())
+    return _router().handle(event)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:

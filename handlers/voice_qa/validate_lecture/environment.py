@@ -1,14 +1,10 @@
-"""Environment variables of the lecture validator, and the types of their values, which the stack's settings use too.
-
-A sweep is a scheduled run of the validator. It validates uploaded lectures whose S3 notification was lost.
-"""
+"""Environment variables of the lecture validator, and the types of their values, which the stack's settings use too."""
 
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.sweep_time_budget import SweepSeconds
 
 FORMATS = ("mp3", "mp4", "wav", "flac", "ogg", "webm")
 """Names of all formats that the validator can read. They are the values of `AudioFormat`."""
@@ -23,9 +19,6 @@ MaxSeconds = Annotated[int, Field(ge=60, le=12 * 3600)]
 MaxBytes = Annotated[int, Field(ge=1024 * 1024, le=50 * 1024**3)]
 Formats = Annotated[str, Field(pattern=rf"^{_FORMAT}(,{_FORMAT})*$")]
 """Audio formats that are accepted, separated by commas."""
-SweepHours = Annotated[int, Field(ge=1, le=7 * 24)]
-"""Maximum age in hours of objects that a sweep checks. In a listing, the age of an object counts from the start of its
-multipart upload. So no sweep checks an object whose upload took longer than this maximum."""
 
 
 class ValidatorEnvironment(HandlerEnvironment):
@@ -39,9 +32,6 @@ class ValidatorEnvironment(HandlerEnvironment):
     lecture_max_seconds: MaxSeconds = LECTURE_MAX_SECONDS
     lecture_max_bytes: MaxBytes = 2 * 1000**3
     lecture_formats: Formats = ",".join(FORMATS)
-    sweep_hours: SweepHours = 48
-    sweep_seconds: SweepSeconds = 120
-    """Time after which a sweep starts no further validation. It must be less than the Lambda function's timeout."""
 
     @model_validator(mode="after")
     def _check_duration_range(self) -> Self:

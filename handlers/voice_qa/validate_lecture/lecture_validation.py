@@ -34,6 +34,9 @@ from handlers.voice_qa.lecture_upload_rules import (
 )
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket, ObjectGone
 
+FOLDER_SUFFIX = "/"
+"""End of the key of a folder object that the S3 console creates."""
+
 
 class ValidationOutcome(StrEnum):
     """Outcome of validating one upload."""
@@ -85,7 +88,9 @@ class LectureValidator:
                         raise InvalidEvent("the notification is for another bucket")  # noqa: TRY301 - refused like others
                     upload = parse_upload(new_object)
                     if upload is None:
-                        self._log.warning("lecture_key_ignored", key_hash=hash_for_log(new_object.key))
+                        if not new_object.key.endswith(FOLDER_SUFFIX):
+                            # An alarm counts this event, because the uploader waits for a lecture that will never exist.
+                            self._log.warning("lecture_key_ignored", key_hash=hash_for_log(new_object.key))
                         ignored += 1
                     else:
                         announced.append((message["messageId"], upload))

@@ -2,14 +2,12 @@
 
 To call a model, the caller needs `bedrock:InvokeModel` on the model. To call an inference profile, the caller needs
 this permission on the profile, and on the model in each region of the profile. In the checks of the models, the
-condition key `bedrock:InferenceProfileArn` contains the profile's ARN. A request with a guardrail also needs
-`bedrock:ApplyGuardrail`.
+condition key `bedrock:InferenceProfileArn` contains the profile's ARN.
 https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from local.emulation.aws_service_server_base import Permissions, require_permission
 
@@ -27,14 +25,10 @@ class ModelPermissions:
     account: str
     permissions: Permissions
 
-    def check(self, access_key: str, model: str, request: Mapping[str, Any]) -> None:
-        """Raise AwsError with the code AccessDeniedException unless the caller may send the request to the model."""
+    def check(self, access_key: str, model: str) -> None:
+        """Raise AwsError with the code AccessDeniedException unless the caller may call the model."""
         for resource, context in self.resources(model):
             require_permission(self.permissions, access_key, INVOKE, resource, context)
-        if guardrail := request.get("guardrailConfig", {}).get("guardrailIdentifier"):
-            name = str(guardrail).rpartition("/")[2]
-            arn = f"arn:aws:bedrock:{self.region}:{self.account}:guardrail/{name}"
-            require_permission(self.permissions, access_key, "bedrock:ApplyGuardrail", arn)
 
     def resources(self, model: str) -> Iterator[tuple[str, Mapping[str, str]]]:
         """Yield each resource that the caller must be allowed to invoke, with the condition keys of that check.

@@ -79,7 +79,7 @@ class _ConverseService:
         for refusal in list_refusals(model, request):
             raise AwsError("ValidationException", refusal)
         if self._permissions is not None:
-            self._permissions.check(signed.access_key, model, request)
+            self._permissions.check(signed.access_key, model)
         return HttpResponse(self._answer(model, request))
 
     def _answer(self, model: str, request: Mapping[str, Any]) -> dict[str, Any]:

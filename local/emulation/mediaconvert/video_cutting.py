@@ -39,8 +39,6 @@ class VideoCut:
     """Name of the playlist of the segments without `.m3u8`, and beginning of the segments' names."""
     seconds: int
     """Length of a segment."""
-    end_seconds: int | None
-    """Time in the video at which the job stops reading it, or None if the job reads the whole video."""
     video: Mapping[str, Any]
     """The job's `VideoDescription`."""
     audio: Mapping[str, Any]
@@ -84,20 +82,9 @@ def parse_job(request: Mapping[str, Any]) -> VideoCut:
         name=name,
         segment_name=name + output["NameModifier"],
         seconds=hls["SegmentLength"],
-        end_seconds=_parse_end(source.get("InputClippings", [])),
         video=output["VideoDescription"],
         audio=audio["CodecSettings"]["AacSettings"],
     )
-
-
-def _parse_end(clippings: list[Mapping[str, str]]) -> int | None:
-    if not clippings:
-        return None
-    [clipping] = clippings
-    hours, minutes, seconds, frame = (int(part) for part in clipping["EndTimecode"].split(":"))
-    if frame or "StartTimecode" in clipping:
-        raise ValueError("InputClippings must start with the input and end at a whole second")
-    return hours * 3600 + minutes * 60 + seconds
 
 
 @dataclass(frozen=True)
@@ -117,8 +104,6 @@ def cut_video(source: Path, folder: Path, cut: VideoCut) -> VideoSegments:
         f"scale=w='min({cut.video['Width']},iw)':h='min({cut.video['Height']},ih)'"
         ":force_original_aspect_ratio=decrease:force_divisible_by=2"
     )
-    # MediaConvert includes the frame at the end timecode. An additional millisecond makes ffmpeg include it too.
-    duration = () if cut.end_seconds is None else ("-t", f"{cut.end_seconds}.001")
     run_ffmpeg(
         *(
             "-threads",
@@ -127,7 +112,6 @@ def cut_video(source: Path, folder: Path, cut: VideoCut) -> VideoSegments:
             "file",
             "-format_whitelist",
             VIDEO_CONTAINERS,
-            *duration,
             "-i",
             str(source),
         ),

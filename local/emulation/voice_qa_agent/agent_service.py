@@ -1,7 +1,7 @@
 """Local agent of voice Q&A: the HTTP service that answers questions about a lecture.
 
 Lectures and spoken questions are recordings with tones in place of words. The agent recognises the words, and answers
-with a quote of the lecture, as a stream of JSON lines (decision 0051). It shares no code with the handlers, so that
+with a quote of the lecture, as a stream of JSON lines (docs/voice-qa.md). It shares no code with the handlers, so that
 mistakes of the handlers in this protocol are noticed. For tests, some words of a question make the agent fail.
 """
 

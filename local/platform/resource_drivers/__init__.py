@@ -26,7 +26,6 @@ from local.platform.resource_drivers import (
     sqs,
     ssm,
     stepfunctions,
-    wafv2,
 )
 from local.platform.resource_drivers.api_gateway import rest_api_drivers, websocket_api_drivers
 
@@ -52,14 +51,13 @@ ALL: tuple[tuple[Driver, ...], ...] = (
     sqs.DRIVERS,
     ssm.DRIVERS,
     stepfunctions.DRIVERS,
-    wafv2.DRIVERS,
 )
 """All drivers except those of recorded-only types (`RecordedOnly`), in one group for each module."""
 DRIVERS: dict[str, Driver] = {driver.type: driver for drivers in ALL for driver in drivers}
 """The drivers in `ALL` by resource type, for example `aws:s3/bucket:Bucket`."""
 
 RECORDED_ONLY: dict[str, RecordedOnly] = {
-    recorded.type: recorded for module in (backup, s3, cost_management) for recorded in module.RECORDED
+    recorded.type: recorded for module in (backup, cost_management) for recorded in module.RECORDED
 }
 """Drivers of recorded-only types, whose resources are not created, because the emulator lacks the service or the
 feature."""

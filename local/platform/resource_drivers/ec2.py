@@ -1,4 +1,4 @@
-"""Drivers of VPCs, subnets, gateways, Elastic IP addresses, route tables, routes, endpoints and security groups: the
+"""Drivers of VPCs, subnets, internet gateways, route tables, routes, endpoints and security groups: the
 API calls that create, update and delete them.
 """
 
@@ -124,34 +124,6 @@ DRIVERS = (
         id=from_response("AssociateRouteTable", "AssociationId"),
     ),
     Driver(
-        type="aws:ec2/eip:Eip",
-        service="ec2",
-        create=(DriverCall("AllocateAddress", {"Domain": "domain", **_tags("elastic-ip")}),),
-        delete=(DriverCall("ReleaseAddress", {"AllocationId": "id"}),),
-        id=from_response("AllocateAddress", "AllocationId"),
-        outputs={
-            "allocationId": from_response("AllocateAddress", "AllocationId"),
-            "publicIp": from_response("AllocateAddress", "PublicIp"),
-        },
-    ),
-    Driver(
-        type="aws:ec2/natGateway:NatGateway",
-        service="ec2",
-        create=(
-            DriverCall(
-                "CreateNatGateway",
-                {
-                    "AllocationId": "allocationId",
-                    "SubnetId": "subnetId",
-                    "ConnectivityType": "connectivityType",
-                    **_tags("natgateway"),
-                },
-            ),
-        ),
-        delete=(DriverCall("DeleteNatGateway", {"NatGatewayId": "id"}),),
-        id=from_response("CreateNatGateway", "NatGateway.NatGatewayId"),
-    ),
-    Driver(
         type="aws:ec2/route:Route",
         service="ec2",
         create=(
@@ -161,7 +133,6 @@ DRIVERS = (
                     "RouteTableId": "routeTableId",
                     "DestinationCidrBlock": "destinationCidrBlock",
                     "GatewayId": "gatewayId",
-                    "NatGatewayId": "natGatewayId",
                 },
             ),
         ),

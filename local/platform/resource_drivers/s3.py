@@ -10,7 +10,6 @@ from local.platform.driver_model.driver import (
     ContentDeletion,
     Driver,
     DriverCall,
-    RecordedOnly,
     computed_from,
     constant,
 )
@@ -166,19 +165,5 @@ DRIVERS = (
         update=(PUT_OBJECT,),
         delete=(DriverCall("DeleteObject", {"Bucket": "bucket", "Key": "key"}),),
         id="key",
-    ),
-)
-
-RECORDED = (
-    RecordedOnly(
-        type="aws:s3/bucketMetric:BucketMetric",
-        service="s3",
-        reason="the emulator accepts a bucket's metrics configuration but does not store it",
-        create=(  # This call is not made: it lists the parameters that a preview checks.
-            DriverCall(
-                "PutBucketMetricsConfiguration",
-                {"Bucket": "bucket", "Id": "name", "MetricsConfiguration.Id": "name"},
-            ),
-        ),
     ),
 )

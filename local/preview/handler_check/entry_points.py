@@ -55,7 +55,7 @@ class EntryPoint:
     urn: str
     """URN of the resource. `make push` uses the function's physical name instead."""
     text: str
-    """Entry point as the program or Dockerfile writes it, for example `handlers.meetings.sweep.handler.handler`."""
+    """Entry point as the program or Dockerfile writes it, for example `handlers.meetings.storage.handler.handler`."""
     module: str
     function: str | None
     """Function that Lambda calls, or None for a job."""

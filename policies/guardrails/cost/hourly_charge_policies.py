@@ -1,12 +1,12 @@
 """Guardrail policies about resources that are billed by the hour or month, used or not.
 
-NAT gateways, interface endpoints and customer-managed keys must have the tag `Reason`, which explains the cost.
+Interface endpoints and customer-managed keys must have the tag `Reason`, which explains the cost.
 Services that always run, and cache clusters of REST stages, are not allowed.
 """
 
 from collections.abc import Iterator
 
-from guardrails.model.resource_types import KMS_KEY, NAT_GATEWAY, REST_STAGE, VPC_ENDPOINT
+from guardrails.model.resource_types import KMS_KEY, REST_STAGE, VPC_ENDPOINT
 from guardrails.pack.policy_kinds import (
     ADVISORY_IN_DEV,
     MANDATORY_EVERYWHERE,
@@ -56,19 +56,6 @@ ALWAYS_ON_TYPES = frozenset(
 )
 """Types of resources that are billed by the hour, used or not, or that start such resources. An entry that ends in `/`
 means all types of that module."""
-
-
-@POLICIES.resource(
-    "nat-with-reason",
-    severity=PolicySeverity.HIGH,
-    levels=MANDATORY_EVERYWHERE,
-    description="Every NAT gateway has a tag with its reason.",
-    remedy=f"Use gateway endpoints and public subnets, or give the gateway the tag {REASON_TAG} (15 characters or more).",
-    types={NAT_GATEWAY},
-)
-def _check_nat_with_reason(gateway: CheckedResource) -> Iterator[str]:
-    if not gateway.has_reason():
-        yield f"The gateway is billed by the hour, and has no tag {REASON_TAG} with the reason why it is needed."
 
 
 @POLICIES.resource(

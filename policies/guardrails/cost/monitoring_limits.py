@@ -16,8 +16,8 @@ POLICIES = PolicySet(PolicyGroup.COST)
 
 MAX_ALARMS = 200
 """Maximum number of alarms of a stack."""
-MAX_DASHBOARDS = 6
-"""Maximum number of dashboards of a stack: one for the foundation and one for each subsystem."""
+MAX_DASHBOARDS = 1
+"""Maximum number of dashboards of a stack: one of the whole platform."""
 MAX_CUSTOM_METRICS = 60
 """Maximum number of custom metrics of a stack."""
 
@@ -40,7 +40,7 @@ def _check_alarm_ceiling(stack: CheckedStack) -> Iterator[Finding]:
     "dashboard-ceiling",
     severity=PolicySeverity.LOW,
     levels=ADVISORY_IN_DEV,
-    description=f"A stack has at most {MAX_DASHBOARDS} dashboards.",
+    description=f"A stack has at most {MAX_DASHBOARDS} dashboard.",
     remedy="Put more charts on one dashboard.",
 )
 def _check_dashboard_ceiling(stack: CheckedStack) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Guardrail policies about API stages and web firewalls: throttling, logs, metrics, traces and redeployment."""
+"""Guardrail policies about API stages: throttling, logs, metrics, traces and redeployment."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -9,8 +9,6 @@ from guardrails.model.resource_types import (
     REST_DEPLOYMENT,
     REST_METHOD_SETTINGS,
     REST_STAGE,
-    WEB_ACL,
-    WEB_ACL_ASSOCIATION,
 )
 from guardrails.pack.policy_kinds import (
     ADVISORY_IN_DEV,
@@ -132,33 +130,3 @@ def _check_rest_api_traced(stage: CheckedResource) -> Iterator[str]:
 def _check_rest_api_deploys_changes(deployment: CheckedResource) -> Iterator[str]:
     if not deployment.has_property("triggers"):
         yield "triggers is not set, so changes of the API are not deployed."
-
-
-@POLICIES.resource(
-    "firewall-measures",
-    severity=PolicySeverity.MEDIUM,
-    levels=ADVISORY_IN_DEV,
-    description="Every web firewall limits the request rate of each client and has metrics.",
-    remedy="Add a rule with rateBasedStatement, and set visibilityConfig.cloudwatchMetricsEnabled to true.",
-    frameworks=("AWS FSBP WAF.10",),
-    types={WEB_ACL},
-)
-def _check_firewall_measures(web_acl: CheckedResource) -> Iterator[str]:
-    if not web_acl.get_nested("visibilityConfig", "cloudwatchMetricsEnabled"):
-        yield "visibilityConfig.cloudwatchMetricsEnabled is not true, so refused requests are not counted."
-    rules = web_acl.props.get("rules") or ()
-    if not any((rule.get("statement") or {}).get("rateBasedStatement") for rule in rules):
-        yield "rules has no rateBasedStatement, so one client can send any number of requests."
-
-
-@POLICIES.resource(
-    "firewall-where-possible",
-    severity=PolicySeverity.MEDIUM,
-    levels=MANDATORY_EVERYWHERE,
-    description="Web firewalls protect REST stages only, because WebSocket and HTTP APIs do not support them.",
-    remedy="Remove the association, and throttle the routes of the stage instead.",
-    types={WEB_ACL_ASSOCIATION},
-)
-def _check_firewall_where_possible(association: CheckedResource) -> Iterator[str]:
-    if "/apis/" in str(association.props.get("resourceArn")):
-        yield f"{association.props.get('resourceArn')} is a WebSocket or HTTP API, which cannot have a web firewall."

@@ -1,8 +1,8 @@
 """Tests of ingestion's resources: permissions, workflow, retention, encryption, catalogue, schedules.
 
 The builder collects arriving files into manifests, which are lists of up to 200 files for one Spark run. The sweeper
-flushes files that waited for too long: it creates a manifest that is not full. Once a day, it reconciles: it looks for
-files whose notification was lost. Readers find the Parquet files of a run through its pointers, which are lists of files.
+flushes files that waited for too long: it creates a manifest that is not full. Readers find the Parquet files of a run
+through its pointers, which are lists of files.
 `previewed()` returns the resources with default settings, and `previewed(spark={...})` those with changed settings.
 """
 
@@ -30,14 +30,14 @@ BLOCK_SERVICES = ("logs", "xray", "sqs")
 """Services of the grants that the blocks add. The tests of the blocks check them."""
 MANIFEST_LISTS = f"{LAKE}/manifests/*"
 CREATOR_MAY: set[Permission] = {
-    *may("dynamodb", "ConditionCheckItem PutItem UpdateItem", TABLE),
+    *may("dynamodb", "UpdateItem", TABLE),
     *may("dynamodb", "Query", f"{TABLE}/index/open"),
     *may("s3", "PutObject", MANIFEST_LISTS),
     *may("states", "StartExecution", MACHINE),
 }
 """Permissions of the functions that create manifests."""
 ROLES: dict[str, set[Permission]] = {
-    "manifest-builder": CREATOR_MAY,
+    "manifest-builder": {*CREATOR_MAY, *may("dynamodb", "ConditionCheckItem PutItem", TABLE)},
     "steps": {
         *may("dynamodb", "GetItem UpdateItem", TABLE),
         *may("s3", "GetObject PutObject", MANIFEST_LISTS),
@@ -46,10 +46,9 @@ ROLES: dict[str, set[Permission]] = {
     },
     "sweeper": {
         *CREATOR_MAY,
-        *may("dynamodb", "BatchGetItem GetItem", TABLE),
+        *may("dynamodb", "GetItem", TABLE),
         *may("s3", "GetObject", MANIFEST_LISTS),
         *may("s3", "ListBucket", LAKE),
-        *may("s3", "ListBucketVersions", LANDING, condition='{"StringLike": {"s3:prefix": "incoming/*"}}'),
         *may("states", "DescribeExecution", EXECUTIONS),
     },
     "workflow": {
@@ -69,10 +68,7 @@ ROLES: dict[str, set[Permission]] = {
         *may("s3", "ListBucket", LAKE, LANDING),
         *may("cloudwatch", "PutMetricData", "*", condition='{"StringEquals": {"cloudwatch:namespace": "Glue"}}'),
     },
-    **{
-        schedule: may("lambda", "InvokeFunction", STEPS.replace("-steps:", "-sweeper:"))
-        for schedule in ("sweep", "reconcile")
-    },
+    "sweep": may("lambda", "InvokeFunction", STEPS.replace("-steps:", "-sweeper:")),
 }
 
 
@@ -265,11 +261,8 @@ def test_the_event_rule_matches_every_state_of_a_failed_glue_run() -> None:
     assert set(pattern["detail"]["state"]) == {"FAILED", "TIMEOUT", "STOPPED"}
 
 
-def test_the_sweeper_runs_every_few_minutes_and_reconciles_once_a_day() -> None:
-    schedules = {
-        resource.inputs["scheduleExpression"]: json.loads(resource.inputs["target"]["input"])
-        for resource in previewed().all("scheduler.Schedule")
-    }
-    assert schedules == {"rate(5 minutes)": {"kind": "sweep"}, "cron(0 2 * * ? *)": {"kind": "reconcile"}}
-    changed_schedules = previewed(manifests={"sweepMinutes": 1}).all("scheduler.Schedule")
-    assert "rate(1 minute)" in {schedule.inputs["scheduleExpression"] for schedule in changed_schedules}
+def test_the_sweeper_runs_every_few_minutes() -> None:
+    schedule = previewed().one("scheduler.Schedule").inputs
+    assert (schedule["scheduleExpression"], schedule["target"]["input"]) == ("rate(5 minutes)", '{"kind": "sweep"}')
+    changed_schedule = previewed(manifests={"sweepMinutes": 1}).one("scheduler.Schedule").inputs
+    assert changed_schedule["scheduleExpression"] == "rate(1 minute)"

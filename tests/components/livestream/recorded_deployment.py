@@ -15,16 +15,14 @@ KEY = "canary-" + "k" * 40
 ISSUER = "https://login.example.com/"
 CHANGES: dict[str, dict[str, Any]] = {
     "uploads": {"multipartMegabytes": 11, "maxVideoGigabytes": 5, "maxTranscriptMegabytes": 4, "objectDays": 3},
-    "api": {"corsOrigin": "https://app.example.com", "requestsPerSecond": 7, "wafRequests": 500},
+    "api": {"corsOrigin": "https://app.example.com", "requestsPerSecond": 7},
     "agent": {
         "memoryDays": 30,
         "windowCharacters": 2_000,
-        "guardrailId": "abc123",
-        "guardrailVersion": "2",
         "answerSeconds": 66,
         "atOnce": 6,
     },
-    "video": {"chunkSeconds": 12, "maxHours": 8, "chunkingMinutes": 31},
+    "video": {"chunkSeconds": 12, "chunkingMinutes": 31},
     "care": {"timeoutSeconds": 100},
 }
 """Non-default settings. All numbers are different, so a number in the resources identifies its setting."""

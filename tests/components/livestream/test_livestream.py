@@ -107,18 +107,12 @@ def test_a_setting_selects_the_authorizer_of_the_api() -> None:
     def schemes(authorizer: str) -> set[str]:
         return set(rest_document(previewed(api={"authorizer": authorizer}))["components"]["securitySchemes"])
 
-    assert {kind: schemes(kind) for kind in AuthorizerKind} == {"none": set(), "apiKey": {"apiKey"}, "jwt": {"lambda"}}
+    assert {kind: schemes(kind) for kind in AuthorizerKind} == {"none": set(), "jwt": {"lambda"}}
     environment = variables(deployed(), "authorizer")
     assert (environment["ISSUER"], environment["AUDIENCE"]) == (ISSUER, "polyphony")
     assert environment["JWKS_URL"] == f"{ISSUER}.well-known/jwks.json"
     [scheme] = rest_document(previewed())["components"]["securitySchemes"].values()
     assert scheme["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"] == 60
-
-
-def test_an_api_key_has_a_daily_quota() -> None:
-    plan = previewed(api={"authorizer": "apiKey", "requestsPerSecond": 5}).one("apigateway.UsagePlan").inputs
-    assert plan["quotaSettings"] == {"limit": 50_000, "period": "DAY"}
-    assert plan["throttleSettings"] == {"rateLimit": 5, "burstLimit": 10}
 
 
 def test_the_stage_has_throttling_metrics_tracing_and_error_logs() -> None:
@@ -128,9 +122,3 @@ def test_the_stage_has_throttling_metrics_tracing_and_error_logs() -> None:
     assert (settings["metricsEnabled"], settings["loggingLevel"]) == (True, "ERROR")
     assert not settings["dataTraceEnabled"]
     assert deployed().one("apigateway.Stage").inputs["xrayTracingEnabled"] is True
-
-
-def test_the_api_has_a_firewall_only_if_configured() -> None:
-    assert deployed().all("wafv2.WebAcl") == []
-    [rule] = changed_preview().one("wafv2.WebAcl").inputs["rules"]
-    assert rule["statement"]["rateBasedStatement"]["limit"] == 500

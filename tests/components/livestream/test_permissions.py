@@ -108,6 +108,5 @@ def test_each_role_has_exactly_the_listed_permissions() -> None:
 
 
 def test_an_api_without_tokens_has_no_authorizer_role() -> None:
-    for authorizer in ("none", "apiKey"):
-        recorded = previewed(api={"authorizer": authorizer})
-        assert {role.removeprefix(f"{PREFIX}-") for role in roles(recorded)} == ROLES.keys() - {"authorizer"}
+    recorded = previewed(api={"authorizer": "none"})
+    assert {role.removeprefix(f"{PREFIX}-") for role in roles(recorded)} == ROLES.keys() - {"authorizer"}

@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 
 from components.blocks.bedrock.agentcore_memory import MEMORY_ID_SUFFIX
-from components.livestream.transcript_analysis import TOKEN_FIELDS
-from handlers.common.logging import ALLOWED_LOG_FIELDS
 from local.emulation.iam.policy_evaluator import matches_resource
 from local.platform.driver_model.service_shapes import service_model
 from tests.components.deployment_harness import QUEUES, arn, variables
@@ -93,14 +91,6 @@ def test_the_functions_read_window_sizes_queue_and_model() -> None:
     assert variables(deployed(), "livestream-agent-function")["MODEL_ID"].startswith("us.anthropic.")
 
 
-@pytest.mark.parametrize("name", TOKEN_FIELDS)
-def test_each_token_count_has_a_metric_filter_on_the_agents_log(name: str) -> None:
-    assert name in ALLOWED_LOG_FIELDS
-    metric_filter = deployed().one("cloudwatch.LogMetricFilter", f"{name.replace('_', '-')}-filter").inputs
-    assert metric_filter["logGroupName"] == f"/aws/lambda/{PREFIX}-agent"
-    assert metric_filter["metricTransformation"]["value"] == f"$.{name}"
-
-
 def agent_policy(recorded: Recorded) -> str:
     """Return the agent's only policy document."""
     [policy] = [
@@ -130,13 +120,6 @@ def test_the_agent_may_invoke_only_the_configured_model(agent: dict[str, Any], e
     policy = agent_policy(previewed(agent=agent))
     statements = [item for item in json.loads(policy)["Statement"] if "bedrock:InvokeModel" in item["Action"]]
     assert {resource for statement in statements for resource in statement["Resource"]} == expected
-
-
-def test_the_agent_may_use_a_guardrail_only_if_one_is_configured() -> None:
-    assert "Guardrail" not in agent_policy(deployed())
-    assert arn("bedrock", "guardrail/abc123") in agent_policy(changed_preview())
-    environment = variables(changed_preview(), "livestream-agent-function")
-    assert (environment["GUARDRAIL_ID"], environment["GUARDRAIL_VERSION"]) == ("abc123", "2")
 
 
 def test_the_agent_reads_the_token_limit_and_the_timeout_of_an_answer() -> None:

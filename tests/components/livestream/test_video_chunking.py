@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.components.deployment_harness import arn, trust_statement, variables
-from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed_preview, deployed, previewed
+from tests.components.livestream.recorded_deployment import BUCKET, PREFIX, TABLE, changed_preview, deployed
 
 QUEUE = arn("sqs", f"{PREFIX}-videos")
 RULES = ("video-created", "video-completed", "video-jobs")
@@ -71,14 +71,11 @@ def test_the_function_reads_exactly_the_listed_variables() -> None:
         "EVENT_SOURCE": "polyphony-test.livestream",
         "MEDIACONVERT_ROLE_ARN": ROLE,
         "CHUNK_SECONDS": "120",
-        "MAX_HOURS": "11",
         "LOG_LEVEL": "INFO",
         "POWERTOOLS_SERVICE_NAME": "livestream",
     }
     assert variables(deployed(), "video-chunks") == expected
-    environment = variables(changed_preview(), "video-chunks")
-    assert (environment["CHUNK_SECONDS"], environment["MAX_HOURS"]) == ("12", "8")
-    assert "MAX_HOURS" not in variables(previewed(video={"maxHours": None}), "video-chunks")
+    assert variables(changed_preview(), "video-chunks")["CHUNK_SECONDS"] == "12"
 
 
 def test_only_media_convert_in_this_account_may_assume_its_role() -> None:

@@ -19,10 +19,10 @@ DIGEST = f"sha256:{'0a' * 32}"
 KEY = arn("kms", "key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10")
 HAIKU = "us.anthropic.claude-haiku-5-5"
 CHANGES: dict[str, Any] = {
-    "exchange": {"corsOrigin": PAGE, "requestsPerSecond": 16, "wafRequests": 500},
+    "exchange": {"corsOrigin": PAGE, "requestsPerSecond": 16},
     "kept": {"rawDays": 3, "audioDays": 5, "oldVersionDays": 6},
     "tableKmsKey": KEY,
-    "models": {"actionItems": HAIKU, "answerSeconds": 99, "guardrailId": "abc123", "guardrailVersion": "2"},
+    "models": {"actionItems": HAIKU, "answerSeconds": 99},
     "processing": {
         "spot": {"vcpus": 0.5, "memoryMb": 1024},
         "timeoutMinutes": 490,
@@ -34,7 +34,6 @@ CHANGES: dict[str, Any] = {
     "network": {"cidr": "10.99.0.0/16", "zones": ["c"]},
     "storageUsers": 13,
     "storage": {"timeoutSeconds": 100},
-    "requestsMeasured": True,
 }
 """Non-default settings. Their values are all different, so a value in the resources identifies its setting."""
 

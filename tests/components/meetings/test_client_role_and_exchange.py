@@ -24,7 +24,6 @@ ENVIRONMENT = {
     "TABLE_NAME": TABLE,
     "ORIGIN": "*",
     "CREDENTIAL_SECONDS": "3600",
-    "PLAYBACK_SECONDS": "300",
     "RENEW_BEFORE_SECONDS": "900",
     "LOG_LEVEL": "INFO",
     "POWERTOOLS_SERVICE_NAME": "meetings",
@@ -59,12 +58,9 @@ def test_no_log_setting_logs_request_bodies() -> None:
     assert (settings["dataTraceEnabled"], settings["loggingLevel"]) == (False, "ERROR")
 
 
-def test_the_rate_limit_and_the_firewall_are_settings() -> None:
+def test_the_rate_limit_is_a_setting() -> None:
     settings = changed_preview().one("apigateway.MethodSettings").inputs["settings"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (16, 32)
-    [rule] = changed_preview().one("wafv2.WebAcl").inputs["rules"]
-    assert rule["statement"]["rateBasedStatement"]["limit"] == 500
-    assert deployed().all("wafv2.WebAcl") == []
 
 
 def test_a_page_of_the_origin_may_upload_chunks_and_read_results() -> None:

@@ -134,13 +134,10 @@ def test_every_function_has_exactly_these_variables(function: str) -> None:
         assert variables(recorded, f"meetings-{function}-function") == {**ENVIRONMENTS[function], **COMMON_VARIABLES}
 
 
-def test_the_models_and_their_guardrail_are_settings() -> None:
+def test_the_models_and_their_answer_time_are_settings() -> None:
     environment = variables(changed_preview(), "bedrock-summarize")
     assert (environment["SUMMARY_MODEL_ID"], environment["ACTION_MODEL_ID"]) == (SONNET, HAIKU)
     assert environment["ANSWER_SECONDS"] == "99"
-    assert (environment["GUARDRAIL_ID"], environment["GUARDRAIL_VERSION"]) == ("abc123", "2")
-    policy = changed_preview().one("iam.RolePolicy", "meetings-bedrock-summarize-grants")
-    assert arn("bedrock", "guardrail/abc123") in policy.inputs["policy"]
 
 
 def test_each_function_has_its_memory_and_timeout() -> None:
@@ -151,7 +148,6 @@ def test_each_function_has_its_memory_and_timeout() -> None:
         "start": (1024, 60),
         "steps": (512, 60),
         "bedrock-summarize": (1024, 900),
-        "sweep": (512, 120),
         "storage": (512, 300),
     }
 
@@ -169,6 +165,6 @@ def test_the_frontend_outputs_name_the_meetings_resources() -> None:
         "index": "GSI-1",
         "credential_seconds": 3600,
         "raw_days": 5,
-        "routes": ["POST /exchange", "POST /playback"],
+        "routes": ["POST /exchange"],
     }
     assert "api_url" in outputs

@@ -63,17 +63,18 @@ def below(*kinds: str) -> list[str]:
 
 
 MAY_UPDATE_MEETINGS: set[Permission] = {
-    # Records are read and written. A due item, which names a meeting that the sweep must check, is deleted afterwards.
-    *may("dynamodb", "DeleteItem GetItem PutItem", ITEMS),
+    *may("dynamodb", "GetItem PutItem", ITEMS),
     # complete.json is read. Without ListBucket, S3 answers 403 instead of 404 for missing objects.
     *may("s3", "GetObject", f"{OBJECTS}/raw/*/complete.json"),
     *may("s3", "ListBucket", OBJECTS),
     *may("states", "StartExecution", WORKFLOW),
+    # An execution that was aborted or timed out is found when complete.json is uploaded again.
+    *may("states", "DescribeExecution", f"{WORKFLOW.replace(':stateMachine:', ':execution:')}:*"),
 }
-"""Permissions of all functions that update meetings: for uploads, for steps and for sweeps."""
+"""Permissions of the functions that update meetings: for uploads and for steps."""
 MAY_PUT_METRICS = may("cloudwatch", "PutMetricData", "*", condition=NAMESPACE_CONDITION)
 MAY_SEND_FAILURES = may("sqs", "SendMessage", queue("care-failures"))
-"""Permission to send failed calls to the dead-letter queue of the scheduled functions."""
+"""Permission to send failed calls to the dead-letter queue of the scheduled function."""
 MAY_CLIENT: set[Permission] = {
     *may("dynamodb", "GetItem", ITEMS, condition=OWN_ITEMS_CONDITION),
     *may("dynamodb", "Query", f"{ITEMS}/index/GSI-1", condition=OWN_ITEMS_CONDITION),
@@ -140,17 +141,11 @@ FUNCTION_ROLES: dict[str, set[Permission]] = {
     "start": {*MAY_UPDATE_MEETINGS, *may_consume(f"{PREFIX}-uploads")},
     "steps": {*MAY_UPDATE_MEETINGS, *MAY_PUT_METRICS, *may("s3", "GetObject", *below("work"))},
     "bedrock-summarize": MAY_SUMMARIZE,
-    "sweep": {
-        *MAY_UPDATE_MEETINGS,
-        *MAY_SEND_FAILURES,
-        *may("dynamodb", "Query", ITEMS),
-        *may("states", "DescribeExecution", f"{WORKFLOW.replace(':stateMachine:', ':execution:')}:*"),
-    },
-    # The count is stored and compared with earlier counts. Recordings whose upload event was lost are processed.
+    # The count is stored and compared with earlier counts.
     "storage": {
-        *MAY_UPDATE_MEETINGS,
         *MAY_SEND_FAILURES,
         *MAY_PUT_METRICS,
+        *may("s3", "ListBucket", OBJECTS),
         *may("s3", "GetObject PutObject", *below("work/storage")),
     },
 }
@@ -160,7 +155,6 @@ ROLES: dict[str, set[Permission]] = {
     "workflow": MAY_WORKFLOW,
     "media": MAY_JOB,
     "media-start": MAY_START_JOB,
-    "sweep-schedule": may_invoke("sweep"),
     "storage-schedule": may_invoke("storage"),
 }
 

@@ -8,7 +8,6 @@ from components.settings import load_settings
 from tests.components.settings.stack_config import problems, stack_config
 
 SUBNETS = ["subnet-0a1b", "subnet-0c2d"]
-NAT = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone": "b"}
 
 
 @pytest.mark.parametrize("section", ["foundation", "meetings"])
@@ -50,25 +49,13 @@ def test_the_agents_port_is_that_of_its_endpoint(endpoint: str, port: int) -> No
     assert load_settings(stack_with_private_agent(endpoint), "dev").voice_qa.agentcore.port == port
 
 
-def test_a_nat_gateway_may_replace_the_subnets() -> None:
-    network = load_settings(stack_with_private_agent(subnetIds=[], nat=NAT), "dev").voice_qa.agentcore.network
-    assert network is not None
-    assert network.nat is not None
-    assert (network.subnet_ids, network.nat.zone) == ((), "b")
-
-
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        ({"subnetIds": []}, "give either subnetIds (with a route to the internet) or nat"),
-        ({"nat": NAT}, "give either subnetIds (with a route to the internet) or nat"),
+        ({"subnetIds": []}, "network.subnetIds"),
         ({"cidr": "172.31.0.0/15"}, "network.cidr"),
         ({"cidr": "172.31.0.0/29"}, "network.cidr"),
         ({"cidr": "172.31.5.0/16"}, "172.31.5.0/16 is not a network"),
-        (
-            {"subnetIds": [], "nat": {**NAT, "subnetCidr": "10.0.0.0/24"}},
-            "nat.subnetCidr (10.0.0.0/24) must be part of cidr (172.31.0.0/16)",
-        ),
     ],
 )
 def test_an_agent_network_that_the_worker_cannot_use_is_refused(network: dict[str, Any], message: str) -> None:

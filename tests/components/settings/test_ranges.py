@@ -107,8 +107,9 @@ def test_the_limits_of_a_range_are_accepted_and_values_outside_are_refused(setti
         # An invocation must end before its claims are released.
         ("ingestion.builder.timeoutSeconds", 1, 899),
         ("ingestion.sweeper.timeoutSeconds", 1, 899),
-        # Reconciliation looks two days back. A message can wait 14 days in the dead-letter queue.
-        ("ingestion.intake.tableRecordDays", 16, 3_653),
+        # The landing bucket keeps a file for at least one day, and its old versions for seven days. A message can wait 14
+        # days in the dead-letter queue.
+        ("ingestion.intake.tableRecordDays", 22, 3_653),
         # A model writes 3,900 tokens in 65 seconds.
         ("livestream.agent.answerSeconds", 65, 440),
         # Windows overlap by at most half.

@@ -7,7 +7,7 @@ live table and invokes the audio processor. The processor posts captions to the 
 from fnmatch import fnmatchcase
 
 from tests.components.deployment_harness import Permission, arn, may, may_log_and_trace, permissions, roles
-from tests.components.transcription.recorded_deployment import API, PREFIX, PROCESSOR, ROUTER, deployed
+from tests.components.transcription.recorded_deployment import API, PREFIX, PROCESSOR, deployed
 
 SESSIONS = arn("dynamodb", f"table/{PREFIX}-sessions")
 LIVE = arn("dynamodb", f"table/{PREFIX}-live")
@@ -26,15 +26,7 @@ ROUTER_MAY: set[Permission] = {
     *may_log_and_trace(f"{PREFIX}-router"),
     *may("dynamodb", "GetItem PutItem UpdateItem", SESSIONS),
     *may("dynamodb", "GetItem UpdateItem", LIVE),
-    *may("dynamodb", "Query", f"{LIVE}/index/due"),
     *may("lambda", "InvokeFunction", f"{PROCESSOR}:live"),
-    *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
-    *may("transcribe", "StartStreamTranscriptionWebSocket", "*"),
-    *may("sqs", "SendMessage", arn("sqs", f"{PREFIX}-router-failed")),
-}
-SWEEP_MAY: set[Permission] = {
-    *may("lambda", "InvokeFunction", f"{ROUTER}:live"),
-    *may("sqs", "SendMessage", arn("sqs", f"{PREFIX}-sweep-dlq")),
 }
 
 
@@ -42,7 +34,6 @@ def test_each_role_has_exactly_the_listed_permissions() -> None:
     assert {role: permissions(deployed(), role) for role in roles(deployed())} == {
         f"{PREFIX}-audio-processor": PROCESSOR_MAY,
         f"{PREFIX}-router": ROUTER_MAY,
-        f"{PREFIX}-sweep": SWEEP_MAY,
     }
 
 

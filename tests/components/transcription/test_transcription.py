@@ -11,7 +11,7 @@ from components.transcription.transcription import DISCARD_REASON
 from handlers.transcription.messages import REQUESTS
 from handlers.transcription.router.environment import RouterEnvironment
 from local.preview.property_value_conversion import UNKNOWN
-from tests.components.deployment_harness import arn, variables
+from tests.components.deployment_harness import variables
 from tests.components.transcription.recorded_deployment import CALLBACK, PREFIX, PROCESSOR, ROUTER, deployed, previewed
 
 OIDC = {"issuer": "https://login.example.com/", "audience": "polyphony"}
@@ -42,10 +42,11 @@ def test_the_processor_reads_the_variables_of_the_requirement_and_three_more() -
     assert variables(deployed(), "audio-processor") == {**REQUIRED_VARIABLES, **ADDED_VARIABLES}
 
 
-@pytest.mark.parametrize("function", ["audio-processor", "router"])
-def test_only_the_callback_endpoint_is_unknown_in_a_preview(function: str) -> None:
-    unknown = {name for name, value in variables(previewed(), function).items() if value is UNKNOWN}
-    assert unknown == {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"}
+@pytest.mark.parametrize(
+    ("function", "unknown"), [("audio-processor", {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"}), ("router", set())]
+)
+def test_only_the_callback_endpoint_is_unknown_in_a_preview(function: str, unknown: set[str]) -> None:
+    assert {name for name, value in variables(previewed(), function).items() if value is UNKNOWN} == unknown
 
 
 @pytest.mark.parametrize(
@@ -69,16 +70,15 @@ def test_every_variable_of_the_requirement_has_a_setting_that_changes_no_other(
     assert {key: changed[key] for key in changed if changed[key] != default[key]} == {name: value}
 
 
-def test_the_routers_environment_names_the_processor_and_the_limits_per_user() -> None:
+def test_the_routers_environment_names_the_processor_and_the_limits_of_a_session() -> None:
     default = variables(deployed(), "router")
     assert RouterEnvironment.model_validate(default).processor == f"{PROCESSOR}:live"
-    limits = ("IN_FLIGHT", "SESSIONS_PER_USER", "SESSION_SECONDS")
-    assert [default[name] for name in limits] == ["3", "5", "14400"]
-    assert default["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] == CALLBACK
+    limits = ("IN_FLIGHT", "SESSION_SECONDS")
+    assert [default[name] for name in limits] == ["3", "14400"]
     for name in ("SESSIONS_TABLE_NAME", "LIVE_TABLE_NAME"):
         assert default[name] == variables(deployed(), "audio-processor")[name]
-    changed = variables(previewed(sessions={"inFlight": 2, "perUser": 7, "hours": 1}), "router")
-    assert [changed[name] for name in limits] == ["2", "7", "3600"]
+    changed = variables(previewed(sessions={"inFlight": 2, "hours": 1}), "router")
+    assert [changed[name] for name in limits] == ["2", "3600"]
 
 
 def test_the_router_verifies_tokens_of_the_identity_provider_and_a_tag_of_the_api_says_so() -> None:
@@ -120,39 +120,16 @@ def test_an_utterance_is_tried_once_within_a_minute_and_its_audio_is_not_stored(
     assert "audio" in DISCARD_REASON
 
 
-def test_the_sweep_runs_every_minute_and_its_failures_go_to_the_dead_letter_queue() -> None:
-    schedule = deployed().one("scheduler.Schedule").inputs
-    assert schedule["scheduleExpression"] == "rate(1 minute)"
-    assert (schedule["target"]["arn"], schedule["target"]["input"]) == (f"{ROUTER}:live", '{"kind": "sweep"}')
-    invoke = deployed().one("lambda.FunctionEventInvokeConfig", "router").inputs
-    queue = arn("sqs", f"{PREFIX}-router-failed")
-    assert (invoke["qualifier"], invoke["destinationConfig"]) == ("live", {"onFailure": {"destination": queue}})
-    assert "Reason" not in deployed().one("lambda.Function", "router").inputs["tags"], "failed calls are kept"
-
-
 def table(name: str) -> dict[str, Any]:
     return deployed().one("dynamodb.Table", name).inputs
 
 
-def test_sessions_are_found_by_their_id() -> None:
-    sessions = table("sessions")
-    assert (sessions["hashKey"], sessions.get("rangeKey")) == ("session_id", None)
-    assert sessions["attributes"] == [{"name": "session_id", "type": "S"}]
-    assert sessions["globalSecondaryIndexes"] == []
-
-
-def test_the_live_table_has_a_sparse_index_of_due_items_without_copied_attributes() -> None:
-    """A due item has a time at which the sweep must check it. Only such items have the attributes of the index."""
-    live = table("live")
-    assert live["hashKey"] == "pk"
-    assert live["attributes"] == [
-        {"name": "pk", "type": "S"},
-        {"name": "watched", "type": "S"},
-        {"name": "due_ms", "type": "N"},
-    ]
-    (index,) = live["globalSecondaryIndexes"]
-    assert (index["name"], index["projectionType"]) == ("due", "KEYS_ONLY")
-    assert [key["attributeName"] for key in index["keySchemas"]] == ["watched", "due_ms"]
+@pytest.mark.parametrize(("name", "key"), [("sessions", "session_id"), ("live", "pk")])
+def test_items_are_found_by_their_key_alone(name: str, key: str) -> None:
+    inputs = table(name)
+    assert (inputs["hashKey"], inputs.get("rangeKey")) == (key, None)
+    assert inputs["attributes"] == [{"name": key, "type": "S"}]
+    assert inputs["globalSecondaryIndexes"] == []
 
 
 @pytest.mark.parametrize("name", ["sessions", "live"])

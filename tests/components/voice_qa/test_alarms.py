@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
     WorkerHarness,
 )
 from tests.handlers.voice_qa.socket_harness import create_socket_harness
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import create_lecture_harness
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import LECTURE_ID, create_lecture_harness
 from tests.loggers import own_logger
 
 WORKER = f"{PREFIX}-query-worker"
@@ -55,23 +54,17 @@ def test_the_duration_of_answers_is_read_from_the_workers_log_line(
     assert isinstance(line[inputs["metricTransformation"]["value"].removeprefix("$.")], (int, float))
 
 
-def test_the_number_of_missed_lectures_is_read_from_the_sweeps_log_line(
+def test_every_object_without_a_lecture_id_is_counted_but_a_folder_is_not(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A lecture is missed if the event of its upload was lost. The sweep then validates it."""
+    """The person who uploaded the object waits for a lecture that will never be validated, so an alarm must report it."""
     credentials(monkeypatch)
-    with own_logger(), create_lecture_harness() as lecture_harness:
-        lecture_harness.put(b"no recording")
-        lecture_harness.now = datetime.now(UTC) + timedelta(hours=1)
-        for _ in range(2):
-            lecture_harness.sweep().run()
-    first, second = matching_lines("lectures-missed", log_lines(capsys))
-    inputs = metric_filter("lectures-missed").inputs
-    assert inputs["logGroupName"] == f"/aws/lambda/{PREFIX}-validate-lecture"
-    field = inputs["metricTransformation"]["value"].removeprefix("$.")
-    assert (first[field], second[field]) == (1, 0), (
-        "the second sweep finds the validation status that the first one stored"
-    )
+    with own_logger(), create_lecture_harness() as harness:
+        keys = ("test-lecture.mp3", "monday/talk.mp3", f"{LECTURE_ID.lower()}/talk.mp3")
+        folders = ("", "monday/", f"{LECTURE_ID}/")
+        harness.handle(*(harness.put(b"bad", f"lectures/{name}") for name in (*keys, *folders)))
+    assert len(matching_lines("lectures-missed", log_lines(capsys))) == len(keys)
+    assert metric_filter("lectures-missed").inputs["logGroupName"] == f"/aws/lambda/{PREFIX}-validate-lecture"
 
 
 def log_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

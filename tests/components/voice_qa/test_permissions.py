@@ -49,7 +49,6 @@ OWN_ITEMS_CONDITION = json.dumps(
     }
 )
 """Condition for items whose partition key begins with the guest's identity id."""
-LECTURES_PREFIX_CONDITION = '{"StringLike": {"s3:prefix": "lectures/*"}}'
 GUESTS_MAY: set[Permission] = {
     *may("dynamodb", "GetItem PutItem", SESSIONS_TABLE, condition=OWN_ITEMS_CONDITION),
     *may("execute-api", "Invoke", f"{API}/$connect"),
@@ -78,16 +77,10 @@ VALIDATOR_MAY: set[Permission] = {
     *may_log_and_trace(f"{PREFIX}-validate-lecture"),
     *may("s3", "GetObject GetObjectVersion", f"{AUDIO_BUCKET}/lectures/*"),
     *may("s3", "ListBucket", AUDIO_BUCKET),
-    *may("s3", "ListBucketVersions", AUDIO_BUCKET, condition=LECTURES_PREFIX_CONDITION),
     *may("dynamodb", "GetItem UpdateItem", SESSIONS_TABLE),
     *may_consume(f"{PREFIX}-uploads"),
-    *may("sqs", "SendMessage", f"{QUEUES}-validator-failed"),
     # The guest who uploaded a lecture gets a message with its validation status.
     *may("execute-api", "ManageConnections", f"{API}/POST/@connections/*"),
-}
-SWEEP_MAY: set[Permission] = {
-    *may("lambda", "InvokeFunction", f"{VALIDATOR}:live"),
-    *may("sqs", "SendMessage", f"{QUEUES}-sweep-dlq"),
 }
 
 
@@ -97,7 +90,6 @@ def test_each_role_has_exactly_the_listed_permissions() -> None:
         f"{PREFIX}-websocket-handler": HANDLER_MAY,
         f"{PREFIX}-query-worker": WORKER_MAY,
         f"{PREFIX}-validate-lecture": VALIDATOR_MAY,
-        f"{PREFIX}-sweep": SWEEP_MAY,
     }
 
 
@@ -125,8 +117,8 @@ def test_the_worker_can_invoke_only_the_configured_runtime_and_endpoint() -> Non
         assert permissions(deployed_with_bedrock_agent(), role) == permissions(deployed(), role)
 
 
-@pytest.mark.parametrize(("function", "caller"), [(WORKER, "websocket-handler"), (VALIDATOR, "sweep"), (HANDLER, None)])
-def test_each_function_is_invoked_by_one_role_and_only_by_its_alias(function: str, caller: str | None) -> None:
+@pytest.mark.parametrize(("function", "caller"), [(WORKER, "websocket-handler"), (VALIDATOR, None), (HANDLER, None)])
+def test_only_the_handler_can_invoke_the_worker_and_only_by_its_alias(function: str, caller: str | None) -> None:
     callers = {
         (role, function_arn)
         for role in roles(deployed())

@@ -15,7 +15,6 @@ from components.frontend_output import build_frontend
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.environment import AnswerSeconds
 from handlers.voice_qa.table_records import CHECK_GRACE_SECONDS
-from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
 from handlers.voice_qa.websocket_messages import REQUESTS
 from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
@@ -90,8 +89,6 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
         "LECTURE_MAX_SECONDS": "14400",
         "LECTURE_MAX_BYTES": "2000000000",
         "LECTURE_FORMATS": "mp3,mp4,wav,flac,ogg,webm",
-        "SWEEP_HOURS": "48",
-        "SWEEP_SECONDS": "120",
         CALLBACK_VARIABLE: CALLBACK,
     },
 }
@@ -132,8 +129,7 @@ def test_each_function_reads_the_listed_variables(function: str, unknown_in_prev
             "query-worker",
             {"SESSION_DAYS": "6", "AGENTCORE_ENDPOINT": "http://10.0.0.5:5000/v1", "ANSWER_SECONDS": "50.0"},
         ),
-        # A sweep may take 40 % of the function's timeout.
-        ("validate-lecture", {"LECTURE_MAX_BYTES": "1500000000", "SWEEP_SECONDS": "40"}),
+        ("validate-lecture", {"LECTURE_MAX_BYTES": "1500000000"}),
     ],
 )
 def test_each_changed_setting_changes_only_its_variables(function: str, expected: dict[str, str]) -> None:
@@ -172,11 +168,6 @@ def test_each_function_has_512_mb_its_timeout_tracing_and_a_version(function: st
     assert (alias["name"], alias["functionName"], alias["functionVersion"]) == ("live", inputs["name"], "7")
 
 
-def test_the_sweeps_time_limit_is_valid_for_the_shortest_timeout_of_the_validator() -> None:
-    environment = variables(previewed(validator={"timeoutSeconds": 1}), "validate-lecture")
-    assert ValidatorEnvironment.model_validate(environment).sweep_seconds == 1
-
-
 def test_the_workers_concurrency_is_reserved() -> None:
     functions = [function.inputs for function in deployed().all("lambda.Function")]
     reserved = {function["name"]: function.get("reservedConcurrentExecutions") for function in functions}
@@ -192,19 +183,14 @@ def test_one_execution_environment_of_the_handler_is_warm_by_default() -> None:
     assert previewed(socketHandler={"provisionedConcurrency": 0}).all("lambda.ProvisionedConcurrencyConfig") == []
 
 
-@pytest.mark.parametrize(
-    ("function", "queue", "seconds"), [("query-worker", "queries", 300), ("validate-lecture", "validator", 21_600)]
-)
-def test_asynchronous_invocations_are_tried_three_times_and_then_moved_to_the_dead_letter_queue(
-    function: str, queue: str, seconds: int
-) -> None:
-    """A late answer to a question is useless, so its invocation is discarded earlier than that of the validator."""
-    assert deployed().one("lambda.FunctionEventInvokeConfig", function).inputs == {
-        "functionName": f"{PREFIX}-{function}",
+def test_an_invocation_of_the_worker_is_tried_three_times_and_then_moved_to_the_dead_letter_queue() -> None:
+    """A late answer to a question is useless, so its invocation is discarded after five minutes."""
+    assert deployed().one("lambda.FunctionEventInvokeConfig").inputs == {
+        "functionName": f"{PREFIX}-query-worker",
         "qualifier": "live",
         "maximumRetryAttempts": 2,
-        "maximumEventAgeInSeconds": seconds,
-        "destinationConfig": {"onFailure": {"destination": f"{QUEUES}-{queue}-failed"}},
+        "maximumEventAgeInSeconds": 300,
+        "destinationConfig": {"onFailure": {"destination": f"{QUEUES}-queries-failed"}},
     }
 
 
@@ -240,14 +226,6 @@ def test_time_limit_checks_are_delivered_to_the_handler_and_can_be_delayed_long_
     assert source["functionResponseTypes"] == ["ReportBatchItemFailures"]
     max_answer_seconds = TypeAdapter(AnswerSeconds).json_schema()["maximum"]
     assert max_answer_seconds + CHECK_GRACE_SECONDS <= MAX_DELAY_SECONDS
-
-
-def test_a_schedule_starts_the_sweep_for_lectures_whose_upload_event_was_lost() -> None:
-    sweep = deployed().one("scheduler.Schedule").inputs
-    target = sweep["target"]
-    assert (target["arn"], target["input"]) == (f"{VALIDATOR}:live", '{"kind": "sweep"}')
-    assert target["deadLetterConfig"] == {"arn": f"{QUEUES}-sweep-dlq"}
-    assert sweep["scheduleExpression"] == "rate(15 minutes)"
 
 
 def test_only_the_ssm_parameter_contains_the_key_of_guest_ids() -> None:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.common.sweep_loop import SweepLoop
 
@@ -48,12 +47,9 @@ def test_the_budget_is_checked_between_empty_batches_too() -> None:
     assert item_handler.now == START + 4 * SECOND
 
 
-@pytest.mark.parametrize("workers", [1, 4])
-def test_a_failure_is_logged_without_its_text_and_stops_no_other_item(
-    capsys: pytest.CaptureFixture[str], workers: int
-) -> None:
+def test_a_failure_is_logged_without_its_text_and_stops_no_other_item(capsys: pytest.CaptureFixture[str]) -> None:
     item_handler = ItemHandler()
-    loop = SweepLoop(EventLog("INFO"), lambda: item_handler.now, timedelta.max, parallel=ParallelCalls(workers))
+    loop = SweepLoop(EventLog("INFO"), lambda: item_handler.now, timedelta.max)
     count = loop.run(
         [["a", "canary", "b"]],
         item_handler.handle,

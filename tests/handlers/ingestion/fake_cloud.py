@@ -165,9 +165,6 @@ class FakeDynamoDB(_Client):
     def get_item(self, **request: Any) -> Any:
         return self._call("GetItem", lambda: self._get(request))
 
-    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> Any:  # noqa: N803
-        return self._call("BatchGetItem", lambda: self._batch(RequestItems))
-
     def query(self, **request: Any) -> Any:
         return self._call("Query", lambda: self._query(request))
 
@@ -213,11 +210,6 @@ class FakeDynamoDB(_Client):
     def _get(self, request: dict[str, Any]) -> dict[str, Any]:
         item = self._cloud.items.get(item_key(request["Key"]))
         return {"Item": item} if item else {}
-
-    def _batch(self, request_items: dict[str, Any]) -> dict[str, Any]:
-        ((table, request),) = request_items.items()
-        keys = [item_key(key) for key in request["Keys"]]
-        return {"Responses": {table: [self._cloud.items[key] for key in keys if key in self._cloud.items]}}
 
     def _query(self, request: dict[str, Any]) -> dict[str, Any]:
         assert request["IndexName"] == OPEN_INDEX

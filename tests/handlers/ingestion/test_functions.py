@@ -2,7 +2,7 @@
 
 A builder records files and puts them into a manifest (a list of files), the workflow steps confirm and finish the
 manifest after its Spark run. The sweeper creates full manifests too, but an event of the kind `flush` lets it also create
-manifests that are not full. An event of the kind `reconcile` lets it search the bucket for files without a record.
+manifests that are not full.
 """
 
 import json
@@ -19,7 +19,7 @@ from handlers.ingestion.workflow_steps import handler as workflow_steps
 from tests.handlers.ingestion.conftest import MotoAws
 from tests.handlers.ingestion.ingestion_harness import announce, manifest_id_of
 
-FACTORIES = (builder._intake, sweeper._sweeper_and_reconciler, workflow_steps._lifecycle)
+FACTORIES = (builder._intake, sweeper._sweeper, workflow_steps._lifecycle)
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,6 @@ def _environment(aws: MotoAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
         "RECORD_DAYS": "400",
         "FILES_PER_MANIFEST": "3",
         "LAKE_BUCKET": aws.lake,
-        "LANDING_BUCKET": "landing",
         "STATE_MACHINE_ARN": aws.state_machine_arn,
     }
     for name, value in variables.items():
@@ -62,15 +61,13 @@ def test_a_full_manifest_is_started_confirmed_and_finished(aws: MotoAws) -> None
     assert workflow_steps.handler(event | {"step": "fail", "cause": "X"}, None) == {}
 
 
-def test_the_sweeper_flushes_pending_files_and_reconciles(aws: MotoAws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_sweeper_flushes_pending_files(aws: MotoAws, capsys: pytest.CaptureFixture[str]) -> None:
     arrived = datetime.now(UTC) - timedelta(hours=2)
     builder.handler({"Records": announce("a", "b", eventTime=arrived.isoformat())}, None)
     assert set(aws.statuses().values()) == {"pending"}
     assert sweeper.handler({"kind": "sweep"}, None)["files"] == 0, "the files wait for a full manifest"
-    flush = sweeper.handler({"kind": "flush"}, None)
-    assert (flush["files"], flush["missing"]) == (2, 0)
+    assert sweeper.handler({"kind": "flush"}, None)["files"] == 2
     assert len(aws.executions()) == 1
-    assert sweeper.handler({"kind": "reconcile"}, None) == {"checked": 0, "missing": 0}
     with pytest.raises(ValidationError):
         sweeper.handler({"kind": "other"}, None)
     sweeps = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"sweep"' in line]

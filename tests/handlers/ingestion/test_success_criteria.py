@@ -67,7 +67,7 @@ def test_step_functions_always_starts_before_manifest_creation(harness: Ingestio
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
 def test_log_level_can_be_changed_per_environment(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MANIFEST_TABLE_NAME", "LAKE_BUCKET", "LANDING_BUCKET", "STATE_MACHINE_ARN"):
+    for name in ("MANIFEST_TABLE_NAME", "LAKE_BUCKET", "STATE_MACHINE_ARN"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("RECORD_DAYS", "1")
     monkeypatch.setenv("LOG_LEVEL", level)

@@ -44,7 +44,7 @@ def stored_claims(broadcast: Broadcast) -> list[Claim]:
 
 
 def test_stored_findings_are_listed_by_the_api(broadcast: Broadcast) -> None:
-    empty_fields: dict[str, object] = {"timed": False, "speaker": None, "explanation": None, "sources": ()}
+    empty_fields: dict[str, object] = {"speaker": None, "explanation": None, "sources": ()}
     later_claim = with_changes(CLAIM, claim_id="e" * 32, start_ms=20_000, **empty_fields)
     [window] = broadcast.windows(1)
     broadcast.findings.save_findings(window, VerifiedAnswer(claims=(later_claim, CLAIM), clips=(CLIP,)))
@@ -63,7 +63,7 @@ def test_existing_findings_are_never_overwritten(broadcast: Broadcast) -> None:
     broadcast.findings.save_findings(
         first, VerifiedAnswer(claims=(with_changes(CLAIM, claim_id="e" * 32),), clips=(CLIP,))
     )
-    broadcast.findings.save_failure(first, WindowFailure.GUARDRAIL)
+    broadcast.findings.save_failure(first, WindowFailure.FILTERED)
     assert broadcast.stored_kinds == ["CLAIM", "WINDOW"], "the first of two answers counts"
     broadcast.findings.save_findings(second, VerifiedAnswer(claims=(with_changes(CLAIM, verdict=Verdict.SUPPORTED),)))
     assert stored_claims(broadcast) == [CLAIM], "a claim that another window found first stays unchanged"

@@ -26,7 +26,6 @@ from handlers.meetings.auth_exchange.credentials_exchange import (
 )
 from handlers.meetings.auth_exchange.handler import operation_functions
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
-from handlers.meetings.auth_exchange.recording_playback import RecordingPlayback, create_user_clients
 from tests.handlers.client_events import at_event
 from tests.handlers.rest_response import RestResponse
 from tests.token_issuer import AUDIENCE, Provider, serving
@@ -34,7 +33,7 @@ from tests.token_issuer import AUDIENCE, Provider, serving
 ROLE = "arn:aws:iam::123456789012:role/polyphony-dev-meetings-client"
 LOCATION = MeetingsLocation("recordings", "meetings", "us-east-1")
 ORIGIN = "https://example.org"
-CREDENTIAL_SECONDS, RENEW_BEFORE_SECONDS, PLAYBACK_SECONDS = 3600, 900, 120
+CREDENTIAL_SECONDS, RENEW_BEFORE_SECONDS = 3600, 900
 
 
 @cache
@@ -70,28 +69,20 @@ class ExchangeHarness:
         """Exchange a token, which is valid by default."""
         return self.send_body(json.dumps({"token": token or self.provider.token(), "sessionName": session_name}))
 
-    def request_playback(self, meeting_id: object, token: str | None = None) -> "ParsedResponse":
-        """Request the URLs of a recording. The token is valid by default."""
-        body = json.dumps({"token": token or self.provider.token(), "meetingId": meeting_id})
-        return self.send_body(body, "/playback")
-
-    def send_body(self, body: str | None, path: str = "/exchange") -> "ParsedResponse":
+    def send_body(self, body: str | None) -> "ParsedResponse":
         """Send any text as the body of the request."""
         verifier = TokenVerifier(self.provider.issuer, AUDIENCE, self.keys, self.provider.clock)
         access = CallerAccess(verifier, self.role.assume, self.log)
-        operations = operation_functions(
-            TokenExchange(access, LOCATION, renew_before_seconds=RENEW_BEFORE_SECONDS),
-            RecordingPlayback(access, LOCATION, create_user_clients, playback_seconds=PLAYBACK_SECONDS),
-        )
+        operations = operation_functions(TokenExchange(access, LOCATION, renew_before_seconds=RENEW_BEFORE_SECONDS))
         return ParsedResponse(
-            RestDispatcher(OPERATIONS, operations, origin=ORIGIN, log=self.log).handle(api_gateway_event(body, path))
+            RestDispatcher(OPERATIONS, operations, origin=ORIGIN, log=self.log).handle(api_gateway_event(body))
         )
 
 
-def api_gateway_event(body: str | None, path: str = "/exchange") -> dict[str, Any]:
+def api_gateway_event(body: str | None) -> dict[str, Any]:
     """Return the event that API Gateway sends to the function."""
     context = {"requestId": "r1"}
-    return {"resource": path, "httpMethod": "POST", "body": body, "requestContext": context}
+    return {"resource": "/exchange", "httpMethod": "POST", "body": body, "requestContext": context}
 
 
 class ParsedResponse(RestResponse):

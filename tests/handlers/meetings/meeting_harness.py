@@ -29,11 +29,10 @@ from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.meeting_bucket import MeetingBucket
-from handlers.meetings.meeting_record import DUE_PARTITION, INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
+from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
-from handlers.meetings.sweep.meeting_sweep import MeetingSweep, MeetingTimeLimits
 from handlers.meetings.upload_completion_file import Chunk, CompleteFile
 from handlers.meetings.upload_events.upload_event_processing import UploadEvents
 from handlers.meetings.upload_processing import UploadProcessor
@@ -50,11 +49,6 @@ STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:meetings"
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ANN, BOB = "A" * 32, "B" * 32
 MEETING = MeetingId(ANN, ulid(START, 1))
-LIMITS = MeetingTimeLimits(
-    check_execution_after=timedelta(hours=1),
-    fail_incomplete_after=timedelta(days=7),
-    give_up_after=timedelta(days=2),
-)
 CANARY = "canary"
 """Text in errors and client data that must not appear in logs."""
 
@@ -262,27 +256,10 @@ class MeetingHarness:
         """Problems of the wrong files in the meeting's record, by name. A file is a chunk or `complete.json`."""
         return {file.name: str(file.problem) for file in self.record(meeting).wrong}
 
-    def sweep(self) -> dict[str, int]:
-        """Run the sweep; return the number of meetings by outcome."""
-        sweep = MeetingSweep(
-            self.table,
-            self.executions,
-            self.upload_processor,
-            limits=LIMITS,
-            budget=timedelta(minutes=1),
-            clock=lambda: self.now,
-            log=self.log,
-        )
-        return sweep.run()
-
     def all_items(self) -> list[dict[str, Any]]:
         """All items of the table."""
         items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
         return items
-
-    def sort_keys_due_for_sweep(self) -> list[str]:
-        """Sort keys of the due items, which list the meetings that the sweep has to check."""
-        return sorted(item[SORT]["S"] for item in self.all_items() if item[PARTITION]["S"] == DUE_PARTITION)
 
     @contextmanager
     def fail_complete_json_reads(self, code: str, times: int = 1000) -> Iterator[None]:

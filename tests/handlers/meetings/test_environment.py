@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from handlers.common.bedrock.converse import Guardrail, InferenceOptions
+from handlers.common.bedrock.converse import InferenceOptions
 from handlers.common.bedrock.model_families import HAIKU, SONNET
 from handlers.common.environment import HandlerEnvironment
 from handlers.meetings.auth_exchange.environment import AuthEnvironment
@@ -13,7 +13,6 @@ from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.meetings.bedrock_summarize.handler import to_summary_settings
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaEnvironment
 from handlers.meetings.storage.environment import StorageEnvironment
-from handlers.meetings.sweep.environment import SweepEnvironment
 
 USER, MEETING, CONTENT = "A2" * 16, "01ARZ3NDEKTSV4RRFFQ69G5FAV", "0123456789abcdef" * 2
 REQUIRED = {
@@ -44,9 +43,9 @@ def test_sonnet_is_the_default_for_both_tasks() -> None:
     )
 
 
-def test_the_environment_sets_the_guardrail_and_the_answer_limit() -> None:
-    environment = summary_environment(GUARDRAIL_ID="g", GUARDRAIL_VERSION="DRAFT", MAX_OUTPUT_TOKENS="500")
-    assert to_summary_settings(environment).inference_options == InferenceOptions(500, Guardrail("g", "DRAFT"))
+def test_the_environment_sets_the_answer_limit() -> None:
+    environment = summary_environment(MAX_OUTPUT_TOKENS="500")
+    assert to_summary_settings(environment).inference_options == InferenceOptions(500)
     assert to_summary_settings(summary_environment()).inference_options == InferenceOptions(5_200), "the default"
 
 
@@ -61,18 +60,11 @@ def test_the_environment_sets_the_guardrail_and_the_answer_limit() -> None:
         (StorageEnvironment, {"MAX_USERS": "501"}),
         (StorageEnvironment, {"MAX_USERS": "-1"}),
         (StorageEnvironment, {"COUNT_SECONDS": "871"}),
-        (SummaryEnvironment, {"GUARDRAIL_ID": "g"}),
-        (SummaryEnvironment, {"GUARDRAIL_VERSION": "1"}),
-        (SummaryEnvironment, {"GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "latest"}),
         (SummaryEnvironment, {"ACTION_MODEL_ID": ""}),
         (SummaryEnvironment, {"SUMMARY_MODEL_ID": "arn:aws:bedrock:us-east-1::foundation-model/x"}),
         (SummaryEnvironment, {"PART_CHARACTERS": "2000", "OVERLAP_CHARACTERS": "1001"}),
         (SummaryEnvironment, {"AT_ONCE": "0"}),
         (SummaryEnvironment, {"ANSWER_SECONDS": "601"}),
-        (SweepEnvironment, {"PROCESSING_MINUTES": "14"}),
-        (SweepEnvironment, {"INCOMPLETE_MINUTES": "59"}),
-        (SweepEnvironment, {"SWEEP_SECONDS": "841"}),
-        (SweepEnvironment, {"PROCESSING_MINUTES": "60", "GIVE_UP_MINUTES": "60"}),
     ],
 )
 def test_values_outside_their_range_and_contradictory_values_are_rejected(

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from handlers.meetings.execution_name_and_input import MeetingExecution
 from handlers.meetings.storage import handler as storage_handler
-from handlers.meetings.sweep import handler as sweep_handler
 from handlers.meetings.upload_events import handler as upload_events_handler
 from handlers.meetings.workflow_steps import handler as workflow_steps_handler
 from handlers.meetings.workflow_steps.handler import StepFailed
@@ -41,7 +40,6 @@ def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
         cached_functions: tuple[Any, ...] = (
             upload_events_handler._upload_events,
             workflow_steps_handler._steps,
-            sweep_handler._sweep,
             storage_handler._storage_counter,
         )
         for function in cached_functions:
@@ -70,13 +68,11 @@ def test_the_lambda_handlers_process_a_recording_together(harness: MeetingHarnes
     metrics = boto3.client("cloudwatch").list_metrics(Namespace="Polyphony/Meetings")["Metrics"]
     assert {metric["MetricName"] for metric in metrics} == {"FfmpegRatio", "ProcessingDuration"}
 
-    assert sweep_handler.handler({"kind": "sweep"}, None)["checked"] == 0
-    assert storage_handler.handler({"kind": "storage"}, None) == {"objects": 2, "users": 1, "metrics": 0, "started": 0}
+    assert storage_handler.handler({"kind": "storage"}, None) == {"objects": 2, "users": 1, "metrics": 0}
 
 
 def test_the_handlers_reject_invalid_events(harness: MeetingHarness) -> None:
-    for handler in (sweep_handler.handler, storage_handler.handler):
-        with pytest.raises(ValidationError):
-            handler({"kind": "other"}, None)
+    with pytest.raises(ValidationError):
+        storage_handler.handler({"kind": "other"}, None)
     with pytest.raises(StepFailed):
         workflow_steps_handler.handler({}, None)

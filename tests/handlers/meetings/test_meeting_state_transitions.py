@@ -1,7 +1,7 @@
 """Tests of how a meeting's record changes after uploads and after reports of the workflow executions that process it.
 
 The rank of a record is computed from the attempt (the number of the execution), the status and the stage. It only
-rises, so reports may arrive late, repeatedly and in any order. The sweep checks an unfinished meeting at its due time.
+rises, so reports may arrive late, repeatedly and in any order.
 """
 
 import json
@@ -16,16 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.aws.dynamodb_values import serialize_item
+from handlers.common.aws.workflow_executions import ExecutionStatus
 from handlers.meetings.execution_name_and_input import MeetingExecution
 from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_state_transitions import (
     PROGRESS_RANKS,
     ExecutionReport,
     apply_report,
-    mark_failed,
-    postpone_sweep,
     progress_rank,
-    start_new_attempt,
     wrong_chunk_fields,
 )
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId, Recording
@@ -47,16 +45,18 @@ def upload_change(
     *,
     has_wrong_chunk: bool = False,
     chunks_fingerprint: str = "x",
+    execution: ExecutionStatus | None = ExecutionStatus.RUNNING,
 ) -> Any:
     """Return a function that applies these uploads to a record. Without `complete`, `complete.json` is malformed.
 
-    A fingerprint changes if the same file is uploaded again.
+    A fingerprint changes if the same file is uploaded again. `execution` is the status of the execution of the record's
+    attempt, or None if it does not exist.
     """
     uploaded_file = UploadedCompleteFile(complete_fingerprint, START, complete)
     chunks = UploadedChunks(WRONG_CHUNKS if has_wrong_chunk else (), chunks_fingerprint, START)
 
     def change(record: MeetingRecord | None) -> MeetingRecord:
-        return apply_uploads(record, MEETING, uploaded_file, lambda _: chunks, LATER)
+        return apply_uploads(record, MEETING, uploaded_file, lambda _: chunks, lambda _: execution, LATER)
 
     return change
 
@@ -102,6 +102,7 @@ UPLOAD_CHANGES = st.builds(
     st.sampled_from("123"),
     has_wrong_chunk=st.booleans(),
     chunks_fingerprint=st.sampled_from("xy"),
+    execution=st.sampled_from([None, *ExecutionStatus]),
 )
 
 
@@ -128,7 +129,6 @@ def test_the_rank_never_falls_and_every_change_raises_the_version(changes: list[
             assert (after.since == before.since) or progress_rank(after) > progress_rank(before), (
                 "`since` is the time of the last change of the rank"
             )
-            assert (after.due is not None) == (after.status in {MeetingStatus.INCOMPLETE, MeetingStatus.PROCESSING})
             assert (after.stage is not None) == (after.status is MeetingStatus.PROCESSING)
             assert after.status is not MeetingStatus.INCOMPLETE or after.wrong_count
             assert change(after) == after, "a repetition must change nothing"
@@ -146,7 +146,7 @@ def test_reports_about_other_chunks_or_another_attempt_change_nothing(
 
 
 def test_late_reports_change_nothing_except_that_a_failed_meeting_can_become_ready() -> None:
-    failed = mark_failed(STARTED_RECORD, MeetingReason.TIMED_OUT, LATER)
+    failed = apply_reports([FAILED_REPORT])
     assert apply_report(failed, TRANSCRIPTION_REPORT, LATER) is failed
     ready = apply_report(failed, READY_REPORT, LATER)
     assert (ready.status, ready.reason) == (MeetingStatus.READY, None)
@@ -156,13 +156,31 @@ def test_late_reports_change_nothing_except_that_a_failed_meeting_can_become_rea
     assert apply_report(transcribing, INCOMPLETE_REPORT, LATER) is transcribing, "the chunks were accepted"
 
 
-def test_a_new_attempt_is_due_after_15_minutes_and_progress_does_not_change_the_due_time() -> None:
-    assert STARTED_RECORD.due == "2026-01-31T12:16:00.000Z", "it started a minute after 12:00"
-    postponed = postpone_sweep(STARTED_RECORD, START + timedelta(days=1))
-    assert postponed.version == STARTED_RECORD.version + 1
-    assert apply_reports([TRANSCRIPTION_REPORT], postponed).due == postponed.due
-    assert start_new_attempt(postponed, LATER).due == STARTED_RECORD.due
-    assert apply_reports([READY_REPORT], postponed).due is None
+@pytest.mark.parametrize(
+    ("stage", "execution", "is_restarted"),
+    [
+        pytest.param(Stage.MEDIA, None, False, id="the start failed, so the caller repeats it"),
+        pytest.param(Stage.MEDIA, ExecutionStatus.RUNNING, False, id="the first stage runs"),
+        pytest.param(Stage.SUMMARY, ExecutionStatus.RUNNING, False, id="the last stage runs"),
+        pytest.param(Stage.MEDIA, ExecutionStatus.FAILED, True, id="the report of a failure failed"),
+        pytest.param(Stage.TRANSCRIPTION, ExecutionStatus.ABORTED, True, id="an operator aborted the execution"),
+        pytest.param(Stage.SUMMARY, ExecutionStatus.TIMED_OUT, True, id="the execution timed out"),
+        pytest.param(Stage.MEDIA, ExecutionStatus.SUCCEEDED, True, id="the execution succeeded without a report"),
+        pytest.param(Stage.SUMMARY, None, True, id="the execution ended more than 90 days ago"),
+    ],
+)
+def test_a_new_complete_json_restarts_a_meeting_whose_execution_ended_without_a_report(
+    stage: Stage, execution: ExecutionStatus | None, *, is_restarted: bool
+) -> None:
+    """These are all ways in which a meeting can stay in progress. One more needs no upload: after a superseded media job,
+    the step `media` itself begins a new attempt.
+    """
+    record = STARTED_RECORD.model_copy(update={"stage": stage})
+    after = upload_change(COMPLETE_JSON, "2", execution=execution)(record)
+    expected = (2, Stage.MEDIA) if is_restarted else (1, stage)
+    assert (after.attempt, after.stage) == expected
+    assert (after.status, after.complete_fingerprint) == (MeetingStatus.PROCESSING, "2")
+    assert upload_change(COMPLETE_JSON, execution=execution)(record) == record, "a repeated event restarts nothing"
 
 
 def test_every_status_and_stage_has_a_rank() -> None:

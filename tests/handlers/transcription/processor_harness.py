@@ -150,7 +150,7 @@ class ProcessorHarness:
         self.accepted_ms = now_ms = self.clock()
         self.slot = self.live.change_utterances(
             SESSION_ID,
-            lambda item: item.note_message(connection, now_ms).take_slot(
+            lambda item: item.move(connection, ()).take_slot(
                 utterance, overdue_ms=now_ms + MAX_START_MS, max_slots=8, now_ms=now_ms
             ),
         )

@@ -16,7 +16,6 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from handlers.common.aws.retry import RetryTiming
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.new_ids import new_id
@@ -36,7 +35,7 @@ from handlers.transcription.session_table import SessionTable
 from handlers.transcription.session_utterance_state import SessionUtterances
 from handlers.transcription.transcribe_stream_urls import StreamRequest
 from tests.credentials import credentials
-from tests.moto_tables import Index, create_table
+from tests.moto_tables import create_table
 
 LIVE_TABLE_NAME, SESSION_TABLE_NAME = "live", "sessions"
 START_MS = 1_760_000_000_000
@@ -46,11 +45,10 @@ LIMITS = RouterEnvironment(
     live_table_name=LIVE_TABLE_NAME,
     processor="arn:aws:lambda:us-east-1:123456789012:function:processor:live",
     in_flight=2,
-    sessions_per_user=2,
     session_seconds=3600,
     languages="en-US,de-DE",
 )
-"""Environment variables of the router, with low limits: two slots in each session, and two open sessions of a user."""
+"""Environment variables of the router, with a low limit: two slots in each session."""
 
 
 @cache
@@ -65,13 +63,7 @@ def transcription_tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     credentials(monkeypatch)
     with mock_aws():
         client = _client()
-        create_table(
-            client,
-            LIVE_TABLE_NAME,
-            "pk",
-            indexes={"due": Index(("watched", "due_ms"), "KEYS_ONLY")},
-            numbers={"due_ms"},
-        )
+        create_table(client, LIVE_TABLE_NAME, "pk")
         create_table(client, SESSION_TABLE_NAME, "session_id")
         yield client
 
@@ -261,7 +253,6 @@ class RouterHarness:
 
     dynamodb: Any
     clock: Clock = field(default_factory=Clock)
-    clients: Clients = field(default_factory=Clients)
     processor_events: list[ProcessorEvent] = field(default_factory=list)
     """Events with which the router invoked the audio processor, the function that transcribes an utterance."""
     invocation_error: Exception | None = None
@@ -285,13 +276,11 @@ class RouterHarness:
             self.live,
             self.environment,
             invoke_processor=self._invoke_processor,
-            presign=lambda request, seconds: f"wss://somewhere/{request.language}/{seconds}",
             clock_ms=self.clock,
             new_id=new_id,
             log=log,
         )
-        timing = RetryTiming(now=lambda: self.clock.now_ms / 1000, wait=self._wait)
-        return Router(message_handler, self.live, self.clients, lambda: self.authorizer, log, timing)
+        return Router(message_handler, self.live, lambda: self.authorizer, log)
 
     def connect(self, connection: str = "c1", *protocols: str) -> dict[str, Any]:
         """Send a handshake with these WebSocket subprotocols; by default, those of the user `ann`."""
@@ -336,16 +325,9 @@ class RouterHarness:
         """Change the session's utterances, as the audio processor does."""
         self.live.change_utterances(session, lambda item: (change(item), None))
 
-    def run_sweep(self) -> int:
-        """Invoke the router as the schedule does, so that it looks for lost utterances, and return their number."""
-        return int(self.router.handle({"kind": "sweep"}, self.clock.now_ms)["lost"])
-
     def _handle_event(self, connection: str, kind: str, route: str, **fields: Any) -> dict[str, Any]:
         context = {"connectionId": connection, "eventType": kind, "routeKey": route, "requestId": "r1"}
-        return self.router.handle({"requestContext": context, **fields}, self.clock.now_ms)
-
-    def _wait(self, seconds: float) -> None:
-        self.clock.now_ms += round(seconds * 1000)
+        return self.router.handle({"requestContext": context, **fields})
 
     def _invoke_processor(self, event: ProcessorEvent) -> None:
         if self.invocation_error is not None:

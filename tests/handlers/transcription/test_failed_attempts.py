@@ -341,7 +341,7 @@ def test_captions_go_to_the_new_connection_of_a_client_whose_old_connection_is_c
 ) -> None:
     def move_to_new_connection() -> None:
         processor.clients.gone.add("c1")
-        processor.change_utterances(lambda utterances: utterances.note_message("c2", 0))
+        processor.change_utterances(lambda utterances: utterances.move("c2", ()))
 
     processor.call_before_each_stream(monkeypatch, move_to_new_connection)
     steps = [partial_at(300, "Hel"), final_at(1_100, "Hello."), STREAM_END]
@@ -376,7 +376,7 @@ def test_a_failed_post_of_a_partial_does_not_stop_the_utterance(
 
 def reconnect(processor: ProcessorHarness) -> None:
     """Open the client's session over connection `c2`, while `c1` still accepts messages."""
-    processor.change_utterances(lambda utterances: utterances.prepare_move("c2", ()).note_message("c2", 0))
+    processor.change_utterances(lambda utterances: utterances.move("c2", ()))
 
 
 def reconnect_after_caption(processor: ProcessorHarness, *, final: bool = True) -> None:

@@ -1,7 +1,6 @@
-"""Tests of the live table: changes of its items, the index of deadlines, and text reservations.
+"""Tests of the live table: changes of its items, and text reservations.
 
-The item `flight#<session>` has a slot for each utterance (a few seconds of speech) that is being transcribed. A slot is
-overdue when its deadline is over. A text reservation keeps two utterances from showing the same words. `reserve_text`
+A text reservation keeps two utterances (a few seconds of speech each) from showing the same words. `reserve_text`
 returns True if it succeeded, and the running reservation that it replaced, or None.
 """
 
@@ -27,10 +26,6 @@ def table(dynamodb: Any, clock: Clock) -> LiveTable:
     return LiveTable(dynamodb, LIVE_TABLE_NAME, clock)
 
 
-def take_slot(table: LiveTable, key: str, utterance: str, overdue_ms: int) -> None:
-    table.change(SessionUtterances, key, lambda item: item.take_slot(utterance, overdue_ms, max_slots=8, now_ms=0))
-
-
 def reservation(utterance: str, *, final: bool = True, line: str = "r1") -> TextReservation:
     return TextReservation(utterance, line, revision=1, final=final)
 
@@ -38,22 +33,14 @@ def reservation(utterance: str, *, final: bool = True, line: str = "r1") -> Text
 def test_a_changed_item_is_stored_with_an_expiry_time_and_an_unchanged_item_is_not_stored(
     table: LiveTable, dynamodb: Any
 ) -> None:
-    table.change(SessionUtterances, "flight#a", lambda utterances: (utterances.note_message("c1", 1), None))
-    assert table.read(SessionUtterances, "flight#a") == SessionUtterances(connection="c1", seen_ms=1)
+    table.change(SessionUtterances, "flight#a", lambda utterances: (utterances.move("c1", ()), None))
+    assert table.read(SessionUtterances, "flight#a") == SessionUtterances(connection="c1")
     assert table.read(SessionUtterances, "flight#b") == SessionUtterances()
     table.reserve_text(TEXT_KEY, reservation("u1"), 10)
     table.change(SessionUtterances, "flight#c", lambda utterances: (utterances, None))
     items = {item["pk"]["S"]: int(item["ttl"]["N"]) for item in dynamodb.scan(TableName=LIVE_TABLE_NAME)["Items"]}
     assert items.keys() == {"flight#a", TEXT_KEY}
     assert all(ttl > START_MS // 1000 for ttl in items.values())
-
-
-def test_only_sessions_with_an_overdue_slot_are_found(table: LiveTable) -> None:
-    take_slot(table, "flight#a", "x", START_MS + 100)
-    take_slot(table, "flight#b", "y", START_MS + 200)
-    assert table.overdue_sessions(START_MS + 100) == ["a"]
-    table.change(SessionUtterances, "flight#a", lambda utterances: (utterances.finish("x", attempt=1), None))
-    assert table.overdue_sessions(START_MS + 100) == [], "a session without slots is not in the index"
 
 
 def test_a_text_is_reserved_for_one_utterance_until_the_reservation_expires(table: LiveTable, clock: Clock) -> None:

@@ -23,7 +23,8 @@ def test_only_the_first_invocation_before_the_deadline_starts_an_attempt() -> No
     running, started = take_slot(SessionUtterances(), "a").start("a", attempt=1, now_ms=50, overdue_ms=900)
     assert started
     assert running.start("a", attempt=1, now_ms=51, overdue_ms=900) == (running, False), "Lambda may invoke twice"
-    assert running.due_ms == 900, "a started attempt has a new deadline"
+    assert running.remove_overdue(899)[1] == (), "a started attempt has a new deadline"
+    assert running.remove_overdue(900)[1] == ("a",)
     overdue = take_slot(SessionUtterances(), "a", overdue_ms=100)
     assert overdue.start("a", attempt=1, now_ms=100, overdue_ms=900) == (overdue, False), "the deadline is over"
 
@@ -81,11 +82,6 @@ def test_no_slot_is_taken_for_an_utterance_in_progress_or_ended_or_if_all_are_ta
     assert ended.take_slot("c", 300, MAX_SLOTS, 0)[1].outcome is SlotOutcome.TAKEN
 
 
-def test_a_session_is_overdue_from_the_first_deadline_of_its_slots_on() -> None:
-    assert SessionUtterances().due_ms is None
-    assert take_slot(take_slot(SessionUtterances(), "a", overdue_ms=300), "b", overdue_ms=200).due_ms == 200
-
-
 CHANGES = st.lists(
     st.tuples(
         st.sampled_from(["take slot", "start", "finish", "plan resend", "release unstarted", "move", "remove overdue"]),
@@ -124,7 +120,7 @@ def test_slots_are_limited_and_one_attempt_per_utterance_holds_one(changes: list
                 utterances, released = utterances.release_unstarted(utterance, attempt)
                 assert not (released and running_attempts.get(utterance) == attempt)
             case "move":  # to a new connection, by a client that has not received the end of the utterance
-                utterances = utterances.prepare_move(f"c{now_ms}", (utterance,))
+                utterances = utterances.move(f"c{now_ms}", (utterance,))
                 done -= {utterance}
             case _:
                 utterances, _ = utterances.remove_overdue(now_ms)

@@ -75,14 +75,13 @@ def test_every_authentication_scheme_is_defined(document: dict[str, Any]) -> Non
     schemes = document["components"]["securitySchemes"]
     assert {name for alternative in document["security"] for name in alternative} == set(schemes)
     for scheme in schemes.values():
-        required = {"http": {"scheme"}, "apiKey": {"in", "name"}}[scheme["type"]]
+        required = {"http": {"scheme"}}[scheme["type"]]
         assert required <= set(scheme)
 
 
 def test_livestream_has_the_authentication_of_its_settings_and_meetings_none() -> None:
     livestream, meetings = DOCUMENTS["openapi.json"], DOCUMENTS["meetings.openapi.json"]
-    assert livestream["security"] == [{"jwt": []}, {"apiKey": []}, {}]
-    assert livestream["components"]["securitySchemes"]["apiKey"]["name"] == "x-api-key"
+    assert livestream["security"] == [{"jwt": []}, {}]
     assert meetings["security"] == [{}], "the client sends its token in the body"
 
 

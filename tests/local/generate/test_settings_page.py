@@ -76,7 +76,7 @@ EXPECTED_ROWS = {
     "meetings.processing.fargate.memoryMb": ("4,096", "MB"),
     # These keys are in the entries of a list or in an optional section.
     "exceptions.policy": ("**required if the section is given**", ""),
-    "voiceQa.agentcore.network.nat.zone": ("**required if the section is given**", ""),
+    "voiceQa.agentcore.network.vpcId": ("**required if the section is given**", ""),
 }
 """Default and unit by key. The unit comes from the name or from the definition of a setting."""
 

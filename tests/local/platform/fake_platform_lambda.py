@@ -14,12 +14,12 @@ from local.platform import function_push
 from local.platform.state import PlatformState, ResourceEntry, ResourceStatus
 from local.preview.property_value_conversion import Archive
 
-SWEEP_NAME, START_NAME = "polyphony-local-meetings-sweep", "polyphony-local-meetings-start"
+STORAGE_NAME, START_NAME = "polyphony-local-meetings-storage", "polyphony-local-meetings-start"
 PROCESS_ID, PORT = 1, 2
 INSTANCE = f"{PROCESS_ID}:{PORT}"
 """Process id and port of the emulator, which identify its state."""
-FUNCTION_URN = f"urn:pulumi:local::polyphony::{function_push.FUNCTION_TYPE}::sweep"
-ALIAS_URN = f"urn:pulumi:local::polyphony::{function_push.ALIAS_TYPE}::sweep-live"
+FUNCTION_URN = f"urn:pulumi:local::polyphony::{function_push.FUNCTION_TYPE}::storage"
+ALIAS_URN = f"urn:pulumi:local::polyphony::{function_push.ALIAS_TYPE}::storage-live"
 
 
 def hash_code(content: bytes) -> str:
@@ -37,7 +37,7 @@ class FakePlatformLambda:
         self.folder = folder
         """Folder of the platform, which also has the source files of the handlers."""
         self.code: dict[str, bytes] = {}
-        """Code by function and version, for example `sweep:$LATEST` and `sweep:1`."""
+        """Code by function and version, for example `storage:$LATEST` and `storage:1`."""
         self.aliases: dict[str, dict[str, Any]] = {}
         """Alias `live` of each function."""
         self.calls: list[tuple[str, str]] = []
@@ -120,7 +120,7 @@ class FakePlatformLambda:
 
 
 def write_state(folder: Path, *, pinned_version: str = "") -> PlatformState:
-    """Write a state file with the entries of the function `sweep`, as `make up` writes them.
+    """Write a state file with the entries of the function `storage`, as `make up` writes them.
 
     With `pinned_version`, a setting of the program keeps the alias at this version.
     """
@@ -132,11 +132,11 @@ def write_state(folder: Path, *, pinned_version: str = "") -> PlatformState:
             function_push.FUNCTION_TYPE,
             ResourceStatus.MADE,
             state.hash_inputs({"code": archive, "timeout": 60}),
-            id=SWEEP_NAME,
+            id=STORAGE_NAME,
             outputs={"version": "1"},
         ),
     )
     alias_inputs = state.hash_inputs({"functionVersion": pinned_version or "1", "name": "live"})
-    alias_id = f"{SWEEP_NAME}:live"
+    alias_id = f"{STORAGE_NAME}:live"
     state.put(ALIAS_URN, ResourceEntry(function_push.ALIAS_TYPE, ResourceStatus.MADE, alias_inputs, id=alias_id))
     return state

@@ -1,6 +1,6 @@
 """Tests of the comparison of deployed and current code packages, and of the functions that use a changed file.
 
-The packages contain the tree of `tests/handler_tree.py`, with the functions `sweep` and `start` of meetings. KEYS,
+The packages contain the tree of `tests/handler_tree.py`, with the functions `storage` and `start` of meetings. KEYS,
 PROMPT, SHARED and the like are paths in this tree.
 """
 
@@ -22,7 +22,7 @@ from local.platform.code_package_comparison import (
     list_changed_files,
 )
 from local.platform.deployed_functions import DeployedFunction
-from tests.handler_tree import FILES, KEYS, PROMPT, SHARED, START, SWEEP, use_handler_tree, write_files
+from tests.handler_tree import FILES, KEYS, PROMPT, SHARED, START, STORAGE, use_handler_tree, write_files
 
 pytestmark = pytest.mark.unit
 SPARK_FILES = {
@@ -34,7 +34,7 @@ SPARK_FILES = {
 }
 
 
-def deployed_function(folder: str = "meetings/sweep", code_hash: str = "hash") -> DeployedFunction:
+def deployed_function(folder: str = "meetings/storage", code_hash: str = "hash") -> DeployedFunction:
     handler = f"handlers.{folder.replace('/', '.')}.handler.handler"
     return DeployedFunction(
         "name", handler, "python3.13", has_layer=False, architectures=(), code_hash=code_hash, log_group="group"
@@ -49,19 +49,19 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CurrentPackages
 
 @pytest.mark.parametrize(
     ("folder", "used_files"),
-    [("meetings/sweep", {SHARED, KEYS, SWEEP, PROMPT}), ("meetings/start", {START}), ("meetings/missing", set())],
+    [("meetings/storage", {SHARED, KEYS, STORAGE, PROMPT}), ("meetings/start", {START}), ("meetings/missing", set())],
 )
 def test_a_function_uses_the_modules_that_it_imports_and_the_data_files_beside_them(
     packages: CurrentPackages, folder: str, used_files: set[str]
 ) -> None:
-    files = {SHARED, KEYS, SWEEP, START, PROMPT, "handlers/common/missing.py"}
+    files = {SHARED, KEYS, STORAGE, START, PROMPT, "handlers/common/missing.py"}
     assert packages.list_used_files(deployed_function(folder), files) == used_files
 
 
 def test_a_function_uses_the_data_files_of_its_subsystem_but_not_those_of_other_functions(
     packages: CurrentPackages,
 ) -> None:
-    files = {"handlers/meetings/table.json", "handlers/meetings/sweep/table.json"}
+    files = {"handlers/meetings/table.json", "handlers/meetings/storage/table.json"}
     assert packages.list_used_files(deployed_function("meetings/start"), files) == {"handlers/meetings/table.json"}
 
 

@@ -9,9 +9,9 @@ from local.platform.deployed_functions import DeployedFunction, FunctionNotFound
 
 pytestmark = pytest.mark.unit
 FOLDERS = (
-    "ingestion/sweeper",
+    "ingestion/storage_check",
     "ingestion/workflow_steps",
-    "meetings/sweep",
+    "meetings/storage",
     "meetings/workflow_steps",
     "voice_qa/query_worker",
 )
@@ -37,22 +37,25 @@ def select(*names: str) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "folder"),
     [
-        ("meetings/sweep", "meetings/sweep"),
-        ("handlers/meetings/sweep/handler.py", "meetings/sweep"),
-        ("polyphony-local-meetings-sweep", "meetings/sweep"),
-        ("sweep", "meetings/sweep"),
+        ("meetings/storage", "meetings/storage"),
+        ("handlers/meetings/storage/handler.py", "meetings/storage"),
+        ("polyphony-local-meetings-storage", "meetings/storage"),
+        ("storage", "meetings/storage"),
         ("query", "voice_qa/query_worker"),
         ("voice-qa/query-worker", "voice_qa/query_worker"),
     ],
 )
 def test_a_function_is_selected_by_its_folder_its_name_or_a_unique_part_of_them(name: str, folder: str) -> None:
-    """The last part of a folder is enough, even if another folder contains the same text, as in `ingestion/sweeper`."""
+    """The last part of a folder is enough, even if another folder contains the same text, as in `ingestion/storage_check`."""
     assert select(name) == [folder]
 
 
 def test_several_names_select_each_function_once() -> None:
-    assert select("sweep", "query", "meetings/sweep") == ["meetings/sweep", "voice_qa/query_worker"]
-    assert select("sweep", "all") == ["meetings/sweep", *(folder for folder in FOLDERS if folder != "meetings/sweep")]
+    assert select("storage", "query", "meetings/storage") == ["meetings/storage", "voice_qa/query_worker"]
+    assert select("storage", "all") == [
+        "meetings/storage",
+        *(folder for folder in FOLDERS if folder != "meetings/storage"),
+    ]
 
 
 def test_an_ambiguous_name_lists_the_functions_that_it_fits() -> None:
@@ -77,12 +80,12 @@ def test_an_unknown_or_missing_name_lists_all_functions(names: tuple[str, ...], 
 
 def test_only_functions_of_the_project_are_listed() -> None:
     configurations = [
-        configuration("meetings/sweep", Layers=[{"Arn": "layer"}], LoggingConfig={"LogGroup": "/a/group"}),
+        configuration("meetings/storage", Layers=[{"Arn": "layer"}], LoggingConfig={"LogGroup": "/a/group"}),
         configuration("meetings/start", Handler="echo.handler"),
-        configuration("ingestion/sweeper"),
+        configuration("ingestion/storage_check"),
     ]
     pages = SimpleNamespace(paginate=lambda: [{"Functions": configurations}])
     first, second = list_functions(SimpleNamespace(get_paginator=lambda _: pages))
-    assert (first.folder, first.has_layer) == ("ingestion/sweeper", False)
-    assert first.log_group == "/aws/lambda/polyphony-local-ingestion-sweeper", "this is Lambda's default"
-    assert (second.folder, second.has_layer, second.log_group) == ("meetings/sweep", True, "/a/group")
+    assert (first.folder, first.has_layer) == ("ingestion/storage_check", False)
+    assert first.log_group == "/aws/lambda/polyphony-local-ingestion-storage-check", "this is Lambda's default"
+    assert (second.folder, second.has_layer, second.log_group) == ("meetings/storage", True, "/a/group")

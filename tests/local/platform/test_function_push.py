@@ -1,6 +1,6 @@
 """Tests of `make push`, which publishes changed functions, with a fake Lambda and a real state file.
 
-The package of the changed functions contains the tree of `tests/handler_tree.py`. SWEEP, SHARED and the like are paths
+The package of the changed functions contains the tree of `tests/handler_tree.py`. STORAGE, SHARED and the like are paths
 in this tree.
 """
 
@@ -26,12 +26,12 @@ from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
 from local.preview.property_value_conversion import Archive, Props
 from local.preview.resource_graph import Resource
-from tests.handler_tree import ENVIRONMENT, FILES, HANDLER, SHARED, START, SWEEP, write_files
+from tests.handler_tree import ENVIRONMENT, FILES, HANDLER, SHARED, START, STORAGE, write_files
 from tests.local.platform.fake_platform_lambda import (
     ALIAS_URN,
     FUNCTION_URN,
     INSTANCE,
-    SWEEP_NAME,
+    STORAGE_NAME,
     FakePlatformLambda,
     hash_code,
     write_state,
@@ -52,8 +52,8 @@ def push(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Push:
     return run
 
 
-def change_file(platform: FakePlatformLambda, file: str = SWEEP) -> bytes:
-    """Change a source file, by default that of the function `sweep`. Return the package with the changed file."""
+def change_file(platform: FakePlatformLambda, file: str = STORAGE) -> bytes:
+    """Change a source file, by default that of the function `storage`. Return the package with the changed file."""
     write_files(platform.folder, {file: f"{FILES[file]}# changed\n"})
     return Path(handler_archive.write_archive("meetings")).read_bytes()
 
@@ -67,9 +67,9 @@ def test_a_push_publishes_a_changed_handler_and_updates_the_state_file_as_make_u
 ) -> None:
     old_state = write_state(platform.folder)
     content = change_file(platform)
-    output = push("meetings/sweep")
-    assert platform.live_code(SWEEP_NAME) == content
-    operations = [operation for operation, name in platform.calls if name == SWEEP_NAME]
+    output = push("meetings/storage")
+    assert platform.live_code(STORAGE_NAME) == content
+    operations = [operation for operation, name in platform.calls if name == STORAGE_NAME]
     # `function_updated` is a waiter.
     assert operations[-4:] == ["update_function_code", "function_updated", "publish_version", "update_alias"]
     state = read_state(platform)
@@ -80,7 +80,7 @@ def test_a_push_publishes_a_changed_handler_and_updates_the_state_file_as_make_u
     assert (function.inputs["code"], function.inputs["timeout"]) == (expected["code"], expected["timeout"])
     assert function.outputs == {"version": "2", "codeSha256": hash_code(content)}
     assert alias.inputs == {**old_state.entries()[ALIAS_URN].inputs, "functionVersion": expected["functionVersion"]}
-    assert "pushed meetings/sweep: version 2 is live after" in output
+    assert "pushed meetings/storage: version 2 is live after" in output
 
 
 def test_the_state_has_the_hash_of_the_published_package_even_if_another_command_replaces_its_file(
@@ -97,8 +97,8 @@ def test_the_state_has_the_hash_of_the_published_package_even_if_another_command
             change_file(platform, SHARED)
 
     platform.on_call = replace_package
-    push("start", "sweep")
-    assert platform.live_code(SWEEP_NAME) == content
+    push("start", "storage")
+    assert platform.live_code(STORAGE_NAME) == content
     state = read_state(platform)
     recorded = state.entries()[FUNCTION_URN].inputs["code"]
     assert recorded == state.hash_inputs({"code": Archive(str(published))})["code"]
@@ -106,14 +106,14 @@ def test_the_state_has_the_hash_of_the_published_package_even_if_another_command
 
 def test_an_unchanged_function_is_not_published_again(platform: FakePlatformLambda, push: Push) -> None:
     write_state(platform.folder)
-    assert "meetings/sweep is up to date: version 1 is live" in push("meetings/sweep", "start")
+    assert "meetings/storage is up to date: version 1 is live" in push("meetings/storage", "start")
     assert platform.count_publications() == 0
 
 
 def test_a_push_needs_no_state_file(platform: FakePlatformLambda, push: Push) -> None:
     content = change_file(platform)
-    push(SWEEP_NAME)
-    assert platform.live_code(SWEEP_NAME) == content
+    push(STORAGE_NAME)
+    assert platform.live_code(STORAGE_NAME) == content
     assert not (platform.folder / "state.json").exists()
 
 
@@ -125,28 +125,28 @@ def test_a_push_to_a_platform_of_make_provider_uses_another_lock_than_the_provid
     (platform.folder / folder_lock.CLI_STATE).mkdir()
     content = change_file(platform)
     with lock_folder(platform.folder, "the provider"):
-        push("sweep")
+        push("storage")
         with lock_folder(platform.folder / folder_lock.CLI_STATE, "another push"), pytest.raises(FolderBusy):
-            push("sweep")
-    assert platform.live_code(SWEEP_NAME) == content
+            push("storage")
+    assert platform.live_code(STORAGE_NAME) == content
 
 
 def test_nothing_is_published_if_a_selected_handler_has_a_fault(
     platform: FakePlatformLambda, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_files(platform.folder, {SWEEP: "LIMIT = undefined\n", START: f"{HANDLER}# changed\n"})
+    write_files(platform.folder, {STORAGE: "LIMIT = undefined\n", START: f"{HANDLER}# changed\n"})
     assert function_push.push(platform.folder, ["all"], started=0.0) == 1
     assert platform.count_publications() == 0
     output = capsys.readouterr().out
-    assert f"{SWEEP}:1: the name undefined is not defined" in output
+    assert f"{STORAGE}:1: the name undefined is not defined" in output
     assert "nothing was published" in output
 
 
 def test_a_fault_of_another_function_does_not_prevent_a_push(platform: FakePlatformLambda, push: Push) -> None:
     write_files(platform.folder, {START: "LIMIT = undefined\n"})
     content = change_file(platform)
-    push("sweep")
-    assert platform.live_code(SWEEP_NAME) == content
+    push("storage")
+    assert platform.live_code(STORAGE_NAME) == content
 
 
 def test_a_push_lists_other_functions_that_use_a_changed_file_and_a_push_of_all_publishes_them(
@@ -155,10 +155,10 @@ def test_a_push_lists_other_functions_that_use_a_changed_file_and_a_push_of_all_
     change_file(platform, SHARED)
     write_files(platform.folder, {START: f"{HANDLER}# changed\n"})
     output = push("start")
-    assert f"    meetings/sweep: {SHARED}\n" in output
+    assert f"    meetings/storage: {SHARED}\n" in output
     assert "out of date, because they use a changed file (FUNCTION=all publishes them)" in output
     output = push("all")
-    assert "pushed meetings/sweep: version 2" in output
+    assert "pushed meetings/storage: version 2" in output
     assert "pushed meetings/start" not in output
     assert "1 functions were up to date" in output
     assert platform.count_publications() == 2
@@ -168,7 +168,7 @@ def test_a_changed_environment_model_is_reported_as_a_possible_change_of_variabl
     platform: FakePlatformLambda, push: Push
 ) -> None:
     change_file(platform, ENVIRONMENT)
-    output = push("sweep")
+    output = push("storage")
     assert f"{ENVIRONMENT} has changed. If it defines other variables" in output
     assert "out of date" not in output
     assert platform.count_publications() == 1
@@ -181,15 +181,15 @@ def test_after_a_failed_push_the_next_push_or_make_up_repeats_it(
     write_state(platform.folder)
     content = change_file(platform)
     platform.failing_operation = failing_operation
-    with pytest.raises(PushFailed, match=f"{SWEEP_NAME} could not be published: .*message of AWS"):
-        push("sweep")
+    with pytest.raises(PushFailed, match=f"{STORAGE_NAME} could not be published: .*message of AWS"):
+        push("storage")
     state = read_state(platform)
     assert state.entries()[ALIAS_URN].inputs["functionVersion"] == "", (
         "without a hash, the next `make up` updates the alias"
     )
     platform.failing_operation = ""
-    push("sweep")
-    assert platform.live_code(SWEEP_NAME) == content
+    push("storage")
+    assert platform.live_code(STORAGE_NAME) == content
     assert "" not in read_state(platform).entries()[ALIAS_URN].inputs.values()
 
 
@@ -212,8 +212,8 @@ def test_ctrl_c_takes_effect_after_the_alias_has_moved(platform: FakePlatformLam
 
     platform.on_call = interrupt
     with pytest.raises(KeyboardInterrupt):
-        push("sweep")
-    assert platform.live_code(SWEEP_NAME) == content
+        push("storage")
+    assert platform.live_code(STORAGE_NAME) == content
     assert "" not in read_state(platform).entries()[ALIAS_URN].inputs.values()
 
 
@@ -225,7 +225,7 @@ def test_ctrl_c_during_a_failing_push_raises_keyboard_interrupt(platform: FakePl
         os.kill(os.getpid(), signal.SIGINT) if operation == platform.failing_operation else None
     )
     with pytest.raises(KeyboardInterrupt):
-        push("sweep")
+        push("storage")
 
 
 ROLLOUT = {"RoutingConfig": {"AdditionalVersionWeights": {"2": 0.1}}}
@@ -235,8 +235,8 @@ ROLLOUT = {"RoutingConfig": {"AdditionalVersionWeights": {"2": 0.1}}}
     ("arrange", "message"),
     [
         (lambda platform: write_state(platform.folder, pinned_version="7"), "stays at version 1, because the setting"),
-        (lambda platform: platform.code.update({f"{SWEEP_NAME}:2": b""}), "it was rolled back"),
-        (lambda platform: platform.aliases[SWEEP_NAME].update(ROLLOUT), r"a rollout of .* is in progress"),
+        (lambda platform: platform.code.update({f"{STORAGE_NAME}:2": b""}), "it was rolled back"),
+        (lambda platform: platform.aliases[STORAGE_NAME].update(ROLLOUT), r"a rollout of .* is in progress"),
     ],
     ids=["pinned by the setting", "not at the newest version, without a state file", "rollout"],
 )
@@ -246,7 +246,7 @@ def test_a_push_is_refused_if_the_alias_must_not_move(
     arrange(platform)
     change_file(platform)
     with pytest.raises(PushFailed, match=message):
-        push("sweep")
+        push("storage")
     assert platform.count_publications() == 0
 
 
@@ -260,7 +260,7 @@ def test_a_push_needs_a_complete_platform(
 ) -> None:
     monkeypatch.setattr(emulator, "find_running", lambda _: running)
     with pytest.raises(PushFailed, match=message):
-        push("sweep")
+        push("storage")
 
 
 def test_repeated_pushes_of_a_watch_print_the_same_note_only_once(platform: FakePlatformLambda) -> None:

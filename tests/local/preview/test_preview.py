@@ -4,7 +4,7 @@ import io
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -105,20 +105,6 @@ def test_a_sarif_file_that_cannot_be_written_is_reported_after_the_preview(
 
 
 @pytest.mark.usefixtures("_committed_previews")
-def test_the_preview_warns_of_models_that_aws_may_soon_end(capsys: pytest.CaptureFixture[str]) -> None:
-    for today, is_warned in ((date(2026, 11, 23), False), (date(2027, 9, 1), True)):
-        assert preview_command.command("dev", as_json=True, sarif_file=None, today=today) == 0
-        warnings = json.loads(capsys.readouterr().out)["warnings"]
-        assert any("AWS may end anthropic.claude-sonnet-5-5 from 2027-09-28" in text for text in warnings) is is_warned
-
-
-def test_the_command_models_prints_the_models_of_a_stack(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["models", "--stack", "prod"]) == 0
-    assert capsys.readouterr().out.split() == ["anthropic.claude-haiku-5-5", "anthropic.claude-sonnet-5-5"]
-    assert main(["models", "--stack", "nowhere"]) == 2
-
-
-@pytest.mark.usefixtures("_committed_previews")
 def test_the_preview_can_be_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preview", "--stack", "dev", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
@@ -207,7 +193,7 @@ def test_a_stack_above_its_budget_cannot_be_deployed_and_the_most_expensive_bloc
     assert re.search(r"spend-within-budget .* exceeds the budget of \$1\.00", text)
     blocks = re.search(r"Largest blocks: (.+?)\. ", text)
     assert blocks is not None
-    assert len(re.findall(r"(ingestion|foundation)-\S+ \$", blocks[1])) == 3
+    assert len(re.findall(r"(ingestion|foundation)\S* \$", blocks[1])) == 3
     assert "stack dev cannot be deployed" in text
 
 

@@ -108,9 +108,8 @@ def test_findings_and_estimate_do_not_depend_on_the_order_of_resources() -> None
 
 
 def test_no_mandatory_policy_finds_a_fault_in_the_network_of_a_private_agent() -> None:
-    """If the agent that answers questions has a private address, the program adds a subnet with a NAT gateway."""
-    nat = {"publicSubnetId": "subnet-0e3f", "subnetCidr": "172.31.200.0/24", "zone": "b"}
-    network = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "nat": nat}
+    """If the agent that answers questions has a private address, the program attaches a function to the agent's VPC."""
+    network = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "subnetIds": ["subnet-0e3f"]}
     agent = {"endpoint": "https://agent.example.com:5000", "network": network}
     others = ("ingestion", "transcription", "livestream", "meetings")
     config = change_sections(

@@ -51,7 +51,7 @@ CASES: list[tuple[str, Mapping[str, Any], Mapping[str, float], float]] = [
     (t.BUCKET, {}, {"acceleratedGb": 100}, 4.00),
     (t.TABLE, {}, {"writes": 1e6, "indexWrites": 1e6, "reads": 1e6, "storageGb": 10}, 1.25 + 0.125 + 2.5),
     (t.TABLE, {"pointInTimeRecovery": {"enabled": True}}, {"storageGb": 10}, 2.5 + 2.0),
-    (t.BACKUP_VAULT, {}, {"backupGb": 100, "restoredGb": 10}, 10.0 + 1.5),
+    (t.BACKUP_VAULT, {}, {"backupGb": 100}, 10.0),
     (t.IMAGE_REPOSITORY, {}, {"imageGb": 5}, 0.50),
     (t.ATHENA_WORKGROUP, {}, {"scannedTb": 0.1}, 0.50),
     (t.QUEUE, {}, {"messages": 1e6, "batches": 5e5}, 1.00),
@@ -112,16 +112,12 @@ CASES: list[tuple[str, Mapping[str, Any], Mapping[str, float], float]] = [
     (t.COMPOSITE_ALARM, {}, {}, 0.50),
     (t.DASHBOARD, {}, {}, 3.00),
     (t.METRIC_FILTER, {}, {}, 0.30),
-    (t.BUCKET_METRIC, {}, {}, 16 * 0.30),
     (t.KMS_KEY, {}, {}, 1.00),
     (t.SECRET, {}, {}, 0.40),
     (t.SSM_PARAMETER, {}, {}, 0),
     (t.SSM_PARAMETER, {"tier": "Advanced"}, {}, 0.05),
     (t.VPC_ENDPOINT, {}, {}, 0),
     (t.VPC_ENDPOINT, {"vpcEndpointType": "Interface", "subnetIds": [None, None]}, {"endpointGb": 10}, 14.60 + 0.10),
-    (t.NAT_GATEWAY, {}, {"natGb": 100}, 32.85 + 4.50),
-    (t.ELASTIC_IP, {}, {}, 3.65),
-    (t.WEB_ACL, {"rules": [{}, {}]}, {"inspectedRequests": 1e6}, 7.60),
 ]
 """Resource type, properties, monthly usage, and expected dollars a month."""
 

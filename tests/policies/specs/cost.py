@@ -309,7 +309,6 @@ SPECS = (
         break_program=drop_resource("meetings-media-spot-queue", "meetings-media-on-demand-queue"),
     ),
     property_spec("batch-vcpu-ceiling", t.BATCH_ENVIRONMENT, "computeResources.maxVcpus", 16, 64, "64 vCPUs"),
-    resource_spec("nat-with-reason", t.NAT_GATEWAY, REASON_TAG, {"tags": {}}, "no tag Reason"),
     resource_spec(
         "interface-endpoint-with-reason",
         t.VPC_ENDPOINT,
@@ -320,7 +319,7 @@ SPECS = (
     ),
     resource_spec("customer-key-with-reason", t.KMS_KEY, REASON_TAG, {"tags": None}, "no tag Reason"),
     ceiling_spec("alarm-ceiling", t.ALARM, 201, "201 alarms"),
-    ceiling_spec("dashboard-ceiling", t.DASHBOARD, 7, "7 dashboards"),
+    ceiling_spec("dashboard-ceiling", t.DASHBOARD, 2, "2 dashboards"),
     ceiling_spec("custom-metric-ceiling", t.METRIC_FILTER, 61, "61 metrics"),
     property_spec("required-tags", t.QUEUE, "tags", TAGS, {**TAGS, "Owner": ""}, "no tag Owner"),
 )

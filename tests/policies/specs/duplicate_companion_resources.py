@@ -319,5 +319,4 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         t.FUNCTION_ASYNC_CONFIG,
         {"functionName": SWEEPER, "qualifier": "next", **FAILURE_DESTINATION},
     ),
-    add_resource("second bucket metric", t.BUCKET_METRIC, {"bucket": LANDING_BUCKET, "name": "all"}),
 )

@@ -29,7 +29,7 @@ FUNCTION_NAMES = cycle(
     for subsystem, functions in {
         "ingestion": ("manifest-builder", "steps", "sweeper"),
         "livestream": ("agent", "authorizer", "care", "episodes", "transcript-windows", "video-chunks"),
-        "meetings": ("auth-exchange", "bedrock-summarize", "start", "steps", "storage", "sweep"),
+        "meetings": ("auth-exchange", "bedrock-summarize", "start", "steps", "storage"),
         "transcription": ("audio-processor", "router"),
         "voice-qa": ("query-worker", "validate-lecture", "websocket-handler"),
     }.items()

@@ -340,7 +340,10 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         ),
         set_nested_property("schedule target", "ingestion-sweep-schedule", ("target", "arn"), FOREIGN_FUNCTION),
         set_nested_property(
-            "schedule dead letters", "voice-qa-sweep-schedule", ("target", "deadLetterConfig", "arn"), FOREIGN_QUEUE
+            "schedule dead letters",
+            "livestream-care-sweep-schedule",
+            ("target", "deadLetterConfig", "arn"),
+            FOREIGN_QUEUE,
         ),
         change_properties(
             "bucket notification",
@@ -410,7 +413,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         add_resource("metric of an account", t.ALARM, {"metricQueries": [{"id": "m", "accountId": FOREIGN_ID}]}),
         edit_json(
             "dashboard",
-            "ingestion-overview-dashboard",
+            "foundation-overview-dashboard",
             "dashboardBody",
             lambda document: document["widgets"][0]["properties"].update(accountId=FOREIGN_ID),
         ),
@@ -484,7 +487,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
         ),
         allow_sender(
             "source bucket of a queue policy",
-            "voice-qa-sweep-dlq",
+            "voice-qa-time-limits-dlq",
             {"Service": "s3.amazonaws.com"},
             {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::copies-of-data"}},
         ),
@@ -629,7 +632,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
     ),
     allow_sender(
         "regional service",
-        "voice-qa-sweep-dlq",
+        "voice-qa-time-limits-dlq",
         {"Service": f"logs.{REGION}.amazonaws.com"},
         {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
     ),
@@ -664,7 +667,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
     ),
     set_variable(
         "page in the environment",
-        "meetings-sweep-function",
+        "meetings-storage-function",
         "GUIDE",
         "https://docs.aws.amazon.com/AmazonS3/latest/userguide/202611230542",
     ),
@@ -712,7 +715,7 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
     ),
     edit_json(
         "threshold of a dashboard",
-        "ingestion-overview-dashboard",
+        "foundation-overview-dashboard",
         "dashboardBody",
         lambda document: document["widgets"][0]["properties"].update(
             annotations={"horizontal": [{"value": 482910384756}]}

@@ -321,24 +321,6 @@ SPECS = (
         break_program=insert_resources([SampleResource(t.REST_DEPLOYMENT, {"restApi": "a"})]),
         undecided=False,
     ),
-    resource_spec(
-        "firewall-measures",
-        t.WEB_ACL,
-        {
-            "visibilityConfig": {"cloudwatchMetricsEnabled": True},
-            "rules": [{"statement": {"rateBasedStatement": {"limit": 100}}}],
-        },
-        {"rules": [{"statement": {"geoMatchStatement": {}}}]},
-        "no rateBasedStatement",
-    ),
-    property_spec(
-        "firewall-where-possible",
-        t.WEB_ACL_ASSOCIATION,
-        "resourceArn",
-        "arn:aws:apigateway:r::/restapis/a/stages/s",
-        "arn:aws:apigateway:r::/apis/a/stages/s",
-        "/apis/a/stages/s",
-    ),
     property_spec(
         "batch-retries-reclaims", t.BATCH_JOB, "retryStrategy", SPOT_RETRIES, {"attempts": 3}, "onReason * → EXIT"
     ),

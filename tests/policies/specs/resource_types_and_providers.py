@@ -99,9 +99,6 @@ VARIATIONS: tuple[ProgramVariation, ...] = (
     add_resource("provider with tags", PROVIDER, {"region": "eu-west-1", "defaultTags": '{"tags": {"Owner": "x"}}'}),
     add_resource("component", "polyphony:blocks:Workflow", {}),
     add_resource("metric filter", t.METRIC_FILTER, {"name": "x", "logGroupName": "/x", "pattern": "x"}),
-    add_resource(
-        "bucket metric", t.BUCKET_METRIC, {"bucket": "polyphony-prod-ingestion-lake-123456789012", "name": "all"}
-    ),
     add_resource("route", "aws:ec2/route:Route", {"routeTableId": UNKNOWN, "destinationCidrBlock": "10.0.0.0/16"}),
     add_resource("alias", t.FUNCTION_ALIAS, {"name": "next", "functionName": "x", "functionVersion": "1"}),
     add_resource("table of a catalog", "aws:glue/catalogTable:CatalogTable", {"name": "x", "databaseName": "y"}),

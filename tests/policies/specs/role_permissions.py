@@ -230,7 +230,6 @@ UNNAMED_ARNS = [
     f"arn:aws:execute-api:{REGION}:{ACCOUNT}:*/*/POST/@connections/*",
     f"arn:aws:states:{REGION}:{ACCOUNT}:execution:*:x*",
     f"arn:aws:apigateway:{REGION}::/restapis/*/stages/live",
-    f"arn:aws:wafv2:{REGION}:{ACCOUNT}:regional/webacl/*/*",
     f"arn:aws:sns:{REGION}:{ACCOUNT}:*:subscription",
     f"arn:aws:sqs:{REGION}:{ACCOUNT}:*",
     f"arn:aws:sqs:{REGION}:{ACCOUNT}:",
@@ -247,7 +246,6 @@ NAMED_ARNS = [
     f"arn:aws:execute-api:{REGION}:{ACCOUNT}:a1/*/POST/@connections/*",
     f"arn:aws:states:{REGION}:{ACCOUNT}:execution:m:*",
     f"arn:aws:apigateway:{REGION}::/restapis/a1/stages/*",
-    f"arn:aws:wafv2:{REGION}:{ACCOUNT}:regional/webacl/w/*",
     f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:*:autoScalingGroupName/g",
     f"arn:aws:sqs:{REGION}:{ACCOUNT}:q",
 ]

@@ -1,5 +1,5 @@
-"""Drivers of API Gateway REST APIs, deployments, stages, method settings, API keys and usage plans: the API calls that
-create, update and delete them.
+"""Drivers of API Gateway REST APIs, deployments, stages and method settings: the API calls that create, update and
+delete them.
 """
 
 from typing import Any
@@ -150,46 +150,5 @@ DRIVERS = (
         update=(UPDATE_SETTINGS,),
         delete=(DriverCall("UpdateStage", {**STAGE, "patchOperations": remove_method_settings}),),
         id=from_template("{restApi}-{stageName}-{methodPath}"),
-    ),
-    Driver(
-        type="aws:apigateway/apiKey:ApiKey",
-        service="apigateway",
-        create=(
-            DriverCall(
-                "CreateApiKey", {"name": "name", "description": "description", "enabled": "enabled", "tags": "tags"}
-            ),
-        ),
-        delete=(DriverCall("DeleteApiKey", {"apiKey": "id"}),),
-        id=from_response("CreateApiKey", "id"),
-        outputs={"arn": from_template(f"{ARN}/apikeys/{{id}}")},
-    ),
-    Driver(
-        type="aws:apigateway/usagePlan:UsagePlan",
-        service="apigateway",
-        create=(
-            DriverCall(
-                "CreateUsagePlan",
-                {
-                    "name": "name",
-                    "description": "description",
-                    "apiStages": "apiStages",
-                    "throttle": "throttleSettings",
-                    "quota": "quotaSettings",
-                    "tags": "tags",
-                },
-            ),
-        ),
-        delete=(DriverCall("DeleteUsagePlan", {"usagePlanId": "id"}),),
-        id=from_response("CreateUsagePlan", "id"),
-        outputs={"arn": from_template(f"{ARN}/usageplans/{{id}}")},
-    ),
-    Driver(
-        type="aws:apigateway/usagePlanKey:UsagePlanKey",
-        service="apigateway",
-        create=(
-            DriverCall("CreateUsagePlanKey", {"usagePlanId": "usagePlanId", "keyId": "keyId", "keyType": "keyType"}),
-        ),
-        delete=(DriverCall("DeleteUsagePlanKey", {"usagePlanId": "usagePlanId", "keyId": "id"}),),
-        id="keyId",
     ),
 )

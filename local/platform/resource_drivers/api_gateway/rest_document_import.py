@@ -113,17 +113,10 @@ class _DocumentImport:
         return [self._with_absolute_references(inner) for inner in value] if isinstance(value, list) else value
 
     def _create_scheme(self, name: str, scheme: Document) -> dict[str, Any]:
-        """Create the authorizer of a security scheme, unless the scheme is an API key.
-
-        Return the parameters of a method that requires the scheme.
-        """
+        """Create the authorizer of a security scheme. Return the parameters of a method that requires the scheme."""
         authorizer = scheme.get(AUTHORIZER)
         if authorizer is None:
-            if (scheme.get("type"), scheme.get("name")) != ("apiKey", "x-api-key"):
-                raise ShapeMismatch(
-                    f"the security scheme {name} is neither an authorizer nor the API key in the header x-api-key"
-                )
-            return {"authorizationType": "NONE", "apiKeyRequired": True}
+            raise ShapeMismatch(f"the security scheme {name} has no authorizer")
         created = self._client.create_authorizer(
             **self._api,
             **{key: value for key, value in authorizer.items() if key != "type"},

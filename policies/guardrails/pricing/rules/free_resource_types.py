@@ -8,7 +8,6 @@ FREE_TYPES: Final = frozenset(
     f"aws:{name}"
     for name in (
         "apigateway/account:Account",
-        "apigateway/apiKey:ApiKey",
         "apigateway/authorizer:Authorizer",
         "apigateway/deployment:Deployment",
         "apigateway/integration:Integration",
@@ -16,8 +15,6 @@ FREE_TYPES: Final = frozenset(
         "apigateway/resource:Resource",
         "apigateway/response:Response",
         "apigateway/restApiPolicy:RestApiPolicy",
-        "apigateway/usagePlan:UsagePlan",
-        "apigateway/usagePlanKey:UsagePlanKey",
         "apigatewayv2/authorizer:Authorizer",
         "apigatewayv2/deployment:Deployment",
         "apigatewayv2/integration:Integration",
@@ -85,7 +82,6 @@ FREE_TYPES: Final = frozenset(
         "sqs/queuePolicy:QueuePolicy",
         "vpc/securityGroupEgressRule:SecurityGroupEgressRule",
         "vpc/securityGroupIngressRule:SecurityGroupIngressRule",
-        "wafv2/webAclAssociation:WebAclAssociation",
         "xray/samplingRule:SamplingRule",
     )
 )

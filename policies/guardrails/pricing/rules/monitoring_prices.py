@@ -1,14 +1,12 @@
 """Price rules of log groups, alarms, dashboards and metrics."""
 
-from guardrails.model.resource_types import ALARM, BUCKET_METRIC, COMPOSITE_ALARM, DASHBOARD, LOG_GROUP, METRIC_FILTER
+from guardrails.model.resource_types import ALARM, COMPOSITE_ALARM, DASHBOARD, LOG_GROUP, METRIC_FILTER
 from guardrails.pricing.price_rule import PricedResource, PriceRule, PricingInput, Quantities, make_monthly_rule
 
 UNLIMITED_RETENTION_DAYS = 3650
 """Retention that is assumed for a log group that keeps its logs for ever."""
 HIGH_RESOLUTION_SECONDS = 60
 """Alarms with a shorter period are billed as high-resolution alarms."""
-REQUEST_METRICS_PER_FILTER = 16
-"""Number of request metrics that S3 creates for each filter."""
 
 
 def _price_log_group(pricing: PricingInput) -> Quantities:
@@ -51,5 +49,4 @@ PRICE_RULES = {
     COMPOSITE_ALARM: make_monthly_rule("alarm_composite"),
     DASHBOARD: make_monthly_rule("dashboard"),
     METRIC_FILTER: PriceRule(_price_metric_filter),
-    BUCKET_METRIC: make_monthly_rule("metric", REQUEST_METRICS_PER_FILTER),
 }

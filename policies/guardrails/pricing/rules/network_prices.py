@@ -1,7 +1,7 @@
-"""Price rules of VPC endpoints, NAT gateways, public addresses and web firewalls."""
+"""Price rule of VPC endpoints."""
 
-from guardrails.model.resource_types import ELASTIC_IP, NAT_GATEWAY, VPC_ENDPOINT, WEB_ACL
-from guardrails.pricing.price_rule import HOURS, PriceRule, PricingInput, Quantities, make_hourly_rule
+from guardrails.model.resource_types import VPC_ENDPOINT
+from guardrails.pricing.price_rule import HOURS, PriceRule, PricingInput, Quantities
 
 
 def _price_endpoint(pricing: PricingInput) -> Quantities:
@@ -12,22 +12,8 @@ def _price_endpoint(pricing: PricingInput) -> Quantities:
     yield "endpoint_gb", pricing.amount("endpointGb")
 
 
-def _price_nat_gateway(pricing: PricingInput) -> Quantities:
-    yield "nat_hour", HOURS
-    yield "nat_gb", pricing.amount("natGb")
-
-
-def _price_web_acl(pricing: PricingInput) -> Quantities:
-    yield "waf_acl", 1
-    yield "waf_rule", len(pricing.props.get("rules") or ())
-    yield "waf_request", pricing.amount("inspectedRequests")
-
-
 PRICE_RULES = {
     VPC_ENDPOINT: PriceRule(
         _price_endpoint, optional_measures={"endpointGb": "GB transferred through interface endpoints"}
     ),
-    NAT_GATEWAY: PriceRule(_price_nat_gateway, required_measures={"natGb": "GB transferred through the gateway"}),
-    ELASTIC_IP: make_hourly_rule("public_address_hour"),
-    WEB_ACL: PriceRule(_price_web_acl, required_measures={"inspectedRequests": "requests that the firewall inspects"}),
 }

@@ -70,7 +70,6 @@ PRICE_RULES = {
     ),
     BACKUP_VAULT: make_usage_rule(
         {"backupGb": ("backup_storage", "average GB of stored backups; each is a full copy of its table")},
-        {"restoredGb": ("backup_restore", "GB restored")},
     ),
     IMAGE_REPOSITORY: make_usage_rule({"imageGb": ("ecr_storage", "average GB of stored images")}),
     ATHENA_WORKGROUP: make_usage_rule({"scannedTb": ("athena_tb", "TB that queries scan")}),

@@ -20,7 +20,6 @@ from components.blocks.api.gateway_import_document import (
     PROXY,
     Authorizer,
     GatewayOptions,
-    RestAuthorization,
     gateway_document,
     lambda_uri,
 )
@@ -235,7 +234,7 @@ def test_every_path_answers_preflights_and_refuses_other_methods() -> None:
         assert cors_headers == {
             "method.response.header.Access-Control-Allow-Origin": f"'{ORIGIN}'",
             "method.response.header.Access-Control-Allow-Headers": (
-                "'Content-Type,Authorization,X-Api-Key,X-Amz-Date,X-Amz-Security-Token'"
+                "'Content-Type,Authorization,X-Amz-Date,X-Amz-Security-Token'"
             ),
             "method.response.header.Access-Control-Allow-Methods": f"'{methods}'",
             "method.response.header.Access-Control-Max-Age": "'3600'",
@@ -300,36 +299,23 @@ def test_no_operation_requires_authorization_by_default() -> None:
     assert not [operation for operation in operations_of(document).values() if "security" in operation]
 
 
-@pytest.mark.parametrize(
-    ("authorization", "authorizer", "scheme"),
-    [
-        (RestAuthorization.API_KEY, None, {"type": "apiKey", "name": "x-api-key", "in": "header"}),
-        (
-            RestAuthorization.LAMBDA,
-            Authorizer("uri", 60),
-            {
-                "type": "apiKey",
-                "name": "Authorization",
-                "in": "header",
-                "x-amazon-apigateway-authtype": "custom",
-                "x-amazon-apigateway-authorizer": {
-                    "type": "token",
-                    "authorizerUri": "uri",
-                    "identitySource": "method.request.header.Authorization",
-                    "authorizerResultTtlInSeconds": 60,
-                },
+def test_every_operation_requires_the_token_but_preflights_do_not() -> None:
+    document = import_document(authorizer=Authorizer("uri", 60))
+    assert document["components"]["securitySchemes"] == {
+        "lambda": {
+            "type": "apiKey",
+            "name": "Authorization",
+            "in": "header",
+            "x-amazon-apigateway-authtype": "custom",
+            "x-amazon-apigateway-authorizer": {
+                "type": "token",
+                "authorizerUri": "uri",
+                "identitySource": "method.request.header.Authorization",
+                "authorizerResultTtlInSeconds": 60,
             },
-        ),
-    ],
-)
-def test_every_operation_requires_the_key_or_token_but_preflights_do_not(
-    authorization: RestAuthorization, authorizer: Authorizer | None, scheme: dict[str, Any]
-) -> None:
-    document = import_document(authorization=authorization, authorizer=authorizer)
-    assert document["components"]["securitySchemes"] == {authorization.value: scheme}
-    assert all(operation["security"] == [{authorization.value: []}] for operation in operations_of(document).values())
-    for path in document["paths"].values():
-        assert all("security" not in operation for verb, operation in path.items() if verb in {"options", ANY})
+        }
+    }
+    assert all(operation["security"] == [{"lambda": []}] for operation in operations_of(document).values())
 
 
 # Tests of the gateway's schemas: they check a body's structure but not its values, and are never stricter than the models.

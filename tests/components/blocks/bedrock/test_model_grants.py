@@ -10,7 +10,7 @@ ACCOUNT_ARN = "arn:aws:bedrock:us-east-1:123456789012"
 
 
 def granted_resources(model: str) -> set[str]:
-    grants = model_grants(scope(), [model], ["us-east-1", "us-west-2"], None)
+    grants = model_grants(scope(), [model], ["us-east-1", "us-west-2"])
     return {str(resource) for grant in grants for resource in grant.resources}
 
 
@@ -28,4 +28,4 @@ def test_a_global_profile_also_needs_the_model_without_region() -> None:
 
 
 def test_a_model_that_is_named_twice_is_granted_once() -> None:
-    assert len(model_grants(scope(), [MODEL, MODEL], [], None)) == 1
+    assert len(model_grants(scope(), [MODEL, MODEL], [])) == 1

@@ -92,3 +92,13 @@ def test_an_underscored_name_ends_in_one_word_and_is_used_once() -> None:
     assert named_context.underscored_name(Kind.MEMORY, Subsystem.LIVESTREAM, "memory") == "polyphony_test_memory"
     with pytest.raises(InvalidName, match="two memory stores would have the name polyphony_test_memory"):
         named_context.underscored_name(Kind.MEMORY, Subsystem.VOICE_QA, "memory")
+
+
+def test_the_names_of_a_kind_are_listed_for_all_subsystems_or_for_one() -> None:
+    named_context = context()
+    for subsystem, short_name in ((Subsystem.MEETINGS, "b"), (Subsystem.INGESTION, "a"), (Subsystem.MEETINGS, "a")):
+        named_context.name(Kind.QUEUE, subsystem, short_name)
+    named_context.name(Kind.TABLE, Subsystem.MEETINGS, "c")
+    names = [f"polyphony-test-{name}" for name in ("ingestion-a", "meetings-a", "meetings-b")]
+    assert named_context.names(Kind.QUEUE) == names
+    assert named_context.names(Kind.QUEUE, Subsystem.MEETINGS) == names[1:]

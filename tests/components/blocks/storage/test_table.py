@@ -25,11 +25,11 @@ def args(**changes: object) -> TableArgs:
 
 
 def test_exactly_the_key_attributes_are_declared_once(engine: Engine) -> None:
-    table = table_inputs(engine, args(range_key="gsi1pk", indexes=INDEXES, number_keys=["gsi1sk"]))
+    table = table_inputs(engine, args(range_key="gsi1pk", indexes=INDEXES))
     assert table["attributes"] == [
         {"name": "pk", "type": "S"},
         {"name": "gsi1pk", "type": "S"},
-        {"name": "gsi1sk", "type": "N"},
+        {"name": "gsi1sk", "type": "S"},
         {"name": "shard", "type": "S"},
     ]
 

@@ -11,7 +11,6 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from handlers.common.aws.dynamodb_values import AttributeValue
 from handlers.common.aws.dynamodb_versioned_items import (
     MAX_ATTEMPTS,
     MAX_WRITE_IDS,
@@ -96,15 +95,6 @@ def test_the_number_of_stored_write_ids_is_limited(items: VersionedItems, dynamo
     item = stored_item(dynamodb)
     assert item["version"] == {"N": str(3 * MAX_WRITE_IDS)}
     assert len(item["writes"]["L"]) == MAX_WRITE_IDS
-
-
-def test_index_attributes_are_set_and_removed(items: VersionedItems, dynamodb: Any) -> None:
-    def index_attributes(state: Names) -> dict[str, AttributeValue | None]:
-        return {"due": {"N": "7"} if len(state.names) == 1 else None}
-
-    for expected in ({"N": "7"}, None):
-        items.change(Names, KEY, lambda state: (Names(names=(*state.names, "ann")), None), index_attributes)
-        assert stored_item(dynamodb).get("due") == expected
 
 
 def test_a_transition_is_repeated_on_the_result_of_a_concurrent_change(items: VersionedItems) -> None:

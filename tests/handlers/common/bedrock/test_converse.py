@@ -11,7 +11,6 @@ from handlers.common.bedrock.converse import (
     CACHE_POINT,
     BedrockModel,
     ConverseRequest,
-    Guardrail,
     InferenceOptions,
     ModelReply,
     TokenUsage,
@@ -41,9 +40,8 @@ def response(content: list[dict[str, Any]], usage: dict[str, int], stop_reason: 
     }
 
 
-def test_a_request_contains_model_id_and_guardrail_and_its_reply_is_parsed() -> None:
-    request = build_request("Be brief.", MATERIAL, InferenceOptions(300, Guardrail("abc", "DRAFT")))
-    assert request["guardrailConfig"] == {"guardrailIdentifier": "abc", "guardrailVersion": "DRAFT"}
+def test_a_request_contains_the_model_id_and_its_reply_is_parsed() -> None:
+    request = build_request("Be brief.", MATERIAL, InferenceOptions(300))
     answer = response(
         [{"text": "{"}, {"text": "}"}], {**USAGE, "cacheReadInputTokens": 1_100, "cacheWriteInputTokens": 3}
     )
@@ -156,10 +154,10 @@ def test_reasoning_is_not_part_of_the_answer_and_an_answer_may_be_empty() -> Non
     reasoning = {"reasoningContent": {"reasoningText": {"text": CANARY}}}
     with stubbed("bedrock-runtime") as (client, stubber):
         stubber.add_response("converse", response([reasoning, {"text": "{}"}], USAGE))
-        stubber.add_response("converse", response([], USAGE, "guardrail_intervened"))
+        stubber.add_response("converse", response([], USAGE, "content_filtered"))
         model = BedrockModel(client, PROFILE)
         assert model.converse(REQUEST).text == "{}"
-        assert model.converse(REQUEST) == ModelReply("", TokenUsage(7, 5), "guardrail_intervened")
+        assert model.converse(REQUEST) == ModelReply("", TokenUsage(7, 5), "content_filtered")
 
 
 def test_a_reply_does_not_show_its_text_in_repr() -> None:
@@ -169,7 +167,6 @@ def test_a_reply_does_not_show_its_text_in_repr() -> None:
 def test_a_request_starts_with_the_instructions_and_a_cache_point() -> None:
     assert REQUEST["system"] == [{"text": "Be brief."}, {"cachePoint": {"type": "default"}}]
     assert REQUEST["inferenceConfig"] == {"maxTokens": 3_000}
-    assert "guardrailConfig" not in REQUEST
     assert is_valid_converse_request(REQUEST)
 
 

@@ -110,7 +110,6 @@ def test_there_is_no_third_question() -> None:
 @pytest.mark.parametrize(
     ("stop_reason", "expected"),
     [
-        ("guardrail_intervened", NoAnswer.GUARDRAIL),
         ("content_filtered", NoAnswer.FILTERED),
         ("model_context_window_exceeded", NoAnswer.TOO_LARGE),
     ],

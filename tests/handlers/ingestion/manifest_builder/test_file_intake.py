@@ -87,7 +87,7 @@ def test_a_file_that_cannot_be_processed_is_rejected_with_its_reason(harness: In
 def test_a_late_or_multipart_file_is_not_tracked_again_under_an_adjacent_date(
     harness: IngestionHarness, changes: dict[str, Any]
 ) -> None:
-    """The reconciliation with S3's list may have recorded the version first, under the date in the list."""
+    """The version may have been recorded after an announcement with the date in S3's list, or in S3's notification."""
     recorded_key = ("2026-01-01", "incoming/a.ndjson#v1")
     harness.cloud.put(recorded_key, {"file_key": {"S": recorded_key[1]}, "status": {"S": "processed"}})
     assert harness.builder().handle(announce("a", **changes)) == NO_FAILURES

@@ -71,7 +71,7 @@ def test_another_upload_may_be_requested_until_a_file_arrives(harness: ApiHarnes
     ("upload_request", "code", "field"),
     [
         ({**TRANSCRIPT, "contentType": "video/mp4"}, "TYPE_UNSUPPORTED", "contentType"),
-        ({**VIDEO, "contentType": "text/plain"}, "TYPE_UNSUPPORTED", "contentType"),
+        ({**VIDEO, "contentType": "text/vtt"}, "TYPE_UNSUPPORTED", "contentType"),
         ({**VIDEO, "bytes": LIMITS.max_video_bytes + 1}, "UPLOAD_TOO_LARGE", "bytes"),
         ({**TRANSCRIPT, "bytes": LIMITS.max_transcript_bytes + 1}, "UPLOAD_TOO_LARGE", "bytes"),
     ],

@@ -43,10 +43,9 @@ def verify(
     window: Window[Cue] = WINDOW,
     message: WindowMessage = MESSAGE,
     memories: Sequence[MemoryEvent] = MEMORIES,
-    timed: bool = True,
 ) -> VerifiedAnswer:
     """Verify an answer with these claims and clips."""
-    return verify_answer(answer(*items), window, message, SETTINGS, memories, timed=timed)
+    return verify_answer(answer(*items), window, message, SETTINGS, memories)
 
 
 def test_a_claim_gets_words_and_times_of_the_transcript() -> None:
@@ -54,7 +53,6 @@ def test_a_claim_gets_words_and_times_of_the_transcript() -> None:
     assert result.quote == "We ran 600 ferries last"
     assert (result.start_ms, result.end_ms, result.speaker) == (14_000, 20_000, "Ann")
     assert (result.verdict, result.confidence, result.sources) == (Verdict.REFUTED, 0.8, (MEMORY_ID,))
-    assert result.timed
 
 
 def test_a_claim_whose_quote_is_not_in_the_window_is_dropped_and_counted() -> None:
@@ -182,12 +180,6 @@ def test_a_clip_lies_in_the_window_consists_of_whole_cues_and_has_a_permitted_le
 
 def test_a_clip_without_a_title_is_dropped() -> None:
     assert verify(clip(10_000, 20_000, title=" \n")).bad_clips == 1
-
-
-def test_estimated_times_give_no_clips_and_are_marked_in_claims() -> None:
-    result = verify(claim(), clip(10_000, 20_000), timed=False)
-    assert (result.clips, result.bad_clips) == ((), 1)
-    assert not result.claims[0].timed
 
 
 def test_texts_of_the_model_are_cleaned_and_truncated_to_the_api_limit() -> None:

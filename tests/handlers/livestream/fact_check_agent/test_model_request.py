@@ -6,7 +6,6 @@ Each memory and each cue is one line of JSON. In these tests, the window's id is
 import json
 from typing import Any
 
-from handlers.common.bedrock.converse import Guardrail
 from handlers.common.text.text_windows import Window
 from handlers.livestream.fact_check_agent.model_answer import AnswerProblem
 from handlers.livestream.fact_check_agent.model_instructions import INSTRUCTIONS
@@ -73,10 +72,9 @@ def test_the_second_request_names_the_problem_and_does_not_quote_the_answer() ->
     assert AnswerProblem.BAD_ITEM.value in correction
 
 
-def test_token_limit_and_guardrail_of_the_settings_are_sent() -> None:
-    request = window_request(RequestSettings(300, 1, 2, Guardrail("abc", "1")), WINDOW, "4c1f", 9, [])
+def test_the_token_limit_of_the_settings_is_sent() -> None:
+    request = window_request(RequestSettings(300, 1, 2), WINDOW, "4c1f", 9, [])
     assert request["inferenceConfig"] == {"maxTokens": 300}
-    assert request["guardrailConfig"] == {"guardrailIdentifier": "abc", "guardrailVersion": "1"}
 
 
 def test_only_the_latest_memories_of_other_windows_are_sent_and_truncated() -> None:

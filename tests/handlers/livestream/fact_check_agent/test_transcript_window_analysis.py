@@ -176,7 +176,6 @@ def test_malformed_claims_of_the_second_answer_are_skipped() -> None:
 @pytest.mark.parametrize(
     ("stop_reason", "expected"),
     [
-        ("guardrail_intervened", WindowFailure.GUARDRAIL),
         ("content_filtered", WindowFailure.FILTERED),
         ("model_context_window_exceeded", WindowFailure.TOO_LARGE),
     ],

@@ -1,4 +1,4 @@
-"""Transcripts in SRT, WebVTT, the JSON of Amazon Transcribe, and plain text are read as cues (timed lines).
+"""Transcripts in SRT, WebVTT and the JSON of Amazon Transcribe are read as cues (timed lines).
 
 Every other file is refused with a problem, which does not quote the file.
 """
@@ -11,7 +11,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handlers.livestream.transcript import cues as limits
-from handlers.livestream.transcript import plain_text_reader
 from handlers.livestream.transcript.cues import BadTranscript, Cue, TranscriptProblem
 from handlers.livestream.transcript.transcript_reader import ParsedTranscript, TranscriptFormat, read_transcript
 from tests.handlers.livestream.transcript_file_writers import srt, transcribe, webvtt
@@ -66,16 +65,6 @@ def test_written_cues_are_read_back(cues: tuple[Cue, ...], cues_with_speakers: t
         assert result == ParsedTranscript(expected_format, cues_with_speakers)
 
 
-@given(sentences(st.none()))
-def test_plain_text_is_read_back_in_order(cues: tuple[Cue, ...]) -> None:
-    result = read_transcript(" ".join(cue.text for cue in cues).encode())
-    assert [cue.text for cue in result.cues] == [cue.text for cue in cues]
-    assert result.format is TranscriptFormat.PLAIN
-    assert not result.timed
-    for before, after in zip(result.cues, result.cues[1:], strict=False):
-        assert before.start_ms <= before.end_ms == after.start_ms
-
-
 @given(st.binary(max_size=400))
 @example(b"")
 @example(b"1\n00:00:00,000 --> 99999999999999:00:00,000\nx")
@@ -110,8 +99,9 @@ def test_any_text_after_a_header_is_read_or_refused(text: str) -> None:
 def test_the_content_decides_the_format() -> None:
     assert read_transcript(b"WEBVTT\n\n1\n00:01.000 --> 00:02.000\nHi").format is TranscriptFormat.WEBVTT
     assert read_transcript(b"\n\n1\n00:00:01,000 --> 00:00:02,000\nHi").format is TranscriptFormat.SRT
-    assert read_transcript(b"WEBVTTX is no head. It is text.").format is TranscriptFormat.PLAIN
-    assert read_transcript(b"[Applause] Thank you.").format is TranscriptFormat.PLAIN
+    assert read_transcript(b' {"results": {"items": [%s]}}' % json.dumps(word("Hi", "0", "1")).encode()).format is (
+        TranscriptFormat.TRANSCRIBE
+    )
 
 
 def test_srt_without_numbers_or_hours_is_read() -> None:
@@ -227,17 +217,11 @@ def test_transcribe_words_without_punctuation_are_split_and_sorted() -> None:
     assert cues == (Cue(1_000, 1_900, "earlier"), Cue(9_000, 9_900, "later"))
 
 
-def test_a_long_sentence_of_plain_text_is_split_between_words() -> None:
-    text = "No, " + "word " * 200
-    result = read_transcript(text.encode())
-    assert " ".join(cue.text for cue in result.cues) == text.strip()
-    assert max(len(cue.text) for cue in result.cues) <= 300
-
-
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
         (b"", TranscriptProblem.EMPTY),
+        (b" \n\t\n", TranscriptProblem.EMPTY),
         (b"WEBVTT", TranscriptProblem.EMPTY),
         (b"1\n00:00:01,000 --> 00:00:02,000\n<i></i>\n", TranscriptProblem.EMPTY),
         (b'{"results": {"items": []}}', TranscriptProblem.EMPTY),
@@ -248,10 +232,12 @@ def test_a_long_sentence_of_plain_text_is_split_between_words() -> None:
         ("Hi".encode("utf-16-le"), TranscriptProblem.NOT_TEXT),
         (f'<?xml version="1.0"?><tt>{CANARY}</tt>'.encode(), TranscriptProblem.OTHER_FORMAT),
         (f"[Script Info]\n{CANARY}".encode(), TranscriptProblem.OTHER_FORMAT),
-        (rb"{\rtf1 canary}", TranscriptProblem.OTHER_FORMAT),
         (b"%PDF-1.7", TranscriptProblem.OTHER_FORMAT),
+        (f"A transcript without times {CANARY}.".encode(), TranscriptProblem.OTHER_FORMAT),
+        (f"WEBVTTX is no header. {CANARY}".encode(), TranscriptProblem.OTHER_FORMAT),
+        (b'[{"start": 1}]', TranscriptProblem.OTHER_FORMAT),
+        (rb"{\rtf1 canary}", TranscriptProblem.MALFORMED),
         (f'{{"text": "{CANARY}"}}'.encode(), TranscriptProblem.MALFORMED),
-        (b'[{"start": 1}]', TranscriptProblem.MALFORMED),
         (f"{{{CANARY}".encode(), TranscriptProblem.MALFORMED),
         (b'{"results": {"items": [NaN]}}', TranscriptProblem.MALFORMED),
         (f"{CANARY}\n\n1\n00:00:01,000 --> 00:00:02,000\nHi".encode(), TranscriptProblem.MALFORMED),
@@ -320,13 +306,6 @@ def test_a_cue_of_endless_punctuation_is_refused_before_the_rest_is_read() -> No
     assert problem(job_output(items)) is TranscriptProblem.TOO_LONG_CUE, (
         "the invalid time at the end must not be reached"
     )
-
-
-def test_plain_text_that_takes_too_long_to_speak_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plain_text_reader, "MAX_MS", 60_000)
-    words_in_a_minute = 60 * plain_text_reader.CHARACTERS_PER_SECOND // len("word ")
-    assert read_transcript(b"word " * words_in_a_minute).cues[-1].end_ms == 60_000
-    assert problem("word " * (words_in_a_minute + 1)) is TranscriptProblem.TOO_LARGE
 
 
 def test_texts_of_cues_are_cleaned() -> None:

@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 import boto3
-import pytest
 from botocore.serialize import create_serializer
 from botocore.stub import Stubber
 from hypothesis import given
@@ -37,13 +36,13 @@ def request(**changes: Any) -> dict[str, Any]:
 def test_mediaconvert_accepts_the_request() -> None:
     client = boto3.client("mediaconvert", "us-east-1", aws_access_key_id="k", aws_secret_access_key="s")
     operation = client.meta.service_model.operation_model("CreateJob")
-    for job in (request(), request(max_hours=1), request(max_hours=11), request(max_hours=11, whole_video=True)):
-        with Stubber(client) as stub:
-            stub.add_response("create_job", {}, job)
-            client.create_job(**job)
-        # The stub checks only types and names, so the emulation's stricter check follows.
-        http_request = create_serializer("rest-json").serialize_to_request(job, operation)
-        assert validate_request("mediaconvert", "CreateJob", json.loads(http_request["body"])) == job
+    job = request()
+    with Stubber(client) as stub:
+        stub.add_response("create_job", {}, job)
+        client.create_job(**job)
+    # The stub checks only types and names, so the emulation's stricter check follows.
+    http_request = create_serializer("rest-json").serialize_to_request(job, operation)
+    assert validate_request("mediaconvert", "CreateJob", json.loads(http_request["body"])) == job
 
 
 def test_chunks_have_exact_length_with_audio_and_video() -> None:
@@ -68,17 +67,6 @@ def test_the_job_reads_the_upload_and_writes_to_another_prefix() -> None:
     assert (parsed_job.name, parsed_job.segment_name) == (UPLOAD, f"{UPLOAD}_chunk")
 
 
-@pytest.mark.parametrize("hours", [1, 7, 11])
-def test_a_job_ends_a_margin_after_the_longest_permitted_video(hours: int) -> None:
-    """An output above this length shows that the video is too long. MediaConvert accepts ends below 12 hours."""
-    end = parse_job(request(max_hours=hours)).end_seconds
-    assert end is not None
-    assert hours * 3600 < end < 12 * 3600
-    for unlimited_job in (request(), request(max_hours=hours, whole_video=True)):
-        assert parse_job(unlimited_job).end_seconds is None
-        assert "InputClippings" not in unlimited_job["Settings"]["Inputs"][0]
-
-
 def test_the_user_metadata_consists_of_strings() -> None:
     assert request()["UserMetadata"] == {
         "bucket": BUCKET,
@@ -89,7 +77,6 @@ def test_the_user_metadata_consists_of_strings() -> None:
         "versionId": "v1",
         "chunkSeconds": "120",
     }
-    assert request(max_hours=7)["UserMetadata"] == {**request()["UserMetadata"], "maxHours": "7"}
 
 
 @given(VERSIONS, VERSIONS, st.integers(1, 3600), st.integers(1, 3600))
@@ -97,12 +84,11 @@ def test_each_version_of_a_video_with_each_setting_has_its_own_job_token(
     version: str, other_version: str, seconds: int, other_seconds: int
 ) -> None:
     tokens = {
-        video_cutting_job.job_token(bucket, video(upload, version=object_version), chunk_seconds, hours)
+        video_cutting_job.job_token(bucket, video(upload, version=object_version), chunk_seconds)
         for bucket in (BUCKET, "another")
         for upload in (UPLOAD, NEWER)
         for object_version in (version, other_version)
         for chunk_seconds in (seconds, other_seconds)
-        for hours in (None, 11)
     }
-    assert len(tokens) == 8 * len({version, other_version}) * len({seconds, other_seconds})
+    assert len(tokens) == 4 * len({version, other_version}) * len({seconds, other_seconds})
     assert {len(token) for token in tokens} == {64}, "MediaConvert accepts no longer token"

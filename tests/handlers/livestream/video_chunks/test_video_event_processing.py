@@ -1,13 +1,12 @@
 """Processing of an uploaded video until MediaConvert has cut it into chunks.
 
-Events may be repeated, reordered and late, and calls may fail. A job has an end time, because a small file may contain
-a very long video. `track` is the processing state of the video. An operator can replay the archived event of an upload.
+Events may be repeated, reordered and late, and calls may fail. `track` is the processing state of the video. An operator
+can replay the archived event of an upload.
 """
 
 import json
 from copy import deepcopy
 from random import Random
-from typing import Any
 
 import boto3
 import pytest
@@ -25,7 +24,6 @@ from tests.handlers.livestream.video_chunks.video_processing_harness import (
     BUCKET,
     EPISODE,
     JOB_STATUSES,
-    MAX_HOURS,
     NEWER,
     NOW,
     OLDER,
@@ -61,7 +59,6 @@ CHUNKS = {
 UPLOADED, CHUNKING, CHUNKED = (
     (state, None) for state in (TrackState.UPLOADED, TrackState.CHUNKING, TrackState.CHUNKED)
 )
-TOO_LARGE = (TrackState.FAILED, TrackReason.TOO_LARGE)
 CHUNKING_FAILED = (TrackState.FAILED, TrackReason.CHUNKING_FAILED)
 UPLOAD_EVENT = ("Video Upload Completed", VideoUploadDetail.from_video(video()).model_dump(by_alias=True))
 
@@ -84,8 +81,6 @@ def test_the_published_event_of_an_upload_submits_a_job(videos: VideoHarness) ->
     [request] = videos.services.jobs
     [source] = request["Settings"]["Inputs"]
     assert source["FileInput"] == f"s3://{BUCKET}/{key()}"
-    [clip] = source["InputClippings"]
-    assert clip.keys() == {"EndTimecode"}, "the end time bounds the cost of a long video in a small file"
 
 
 @pytest.mark.parametrize("chunk_count", [2, 3])
@@ -96,99 +91,10 @@ def test_chunks_are_counted_in_the_playlist(videos: VideoHarness, chunk_count: i
     assert (videos.state(), videos.table.details) == (CHUNKED, {"chunks": {**CHUNKS, "count": chunk_count}})
 
 
-def completed_job(duration_ms: int, **changed_metadata: str | None) -> str:
-    """Return the event of a complete job of this duration, whose metadata may differ from the settings."""
-    detail = json.loads(job_event(video(), "COMPLETE"))["detail"]
-    detail["outputGroupDetails"][0]["outputDetails"][0]["durationInMs"] = duration_ms
-    job_metadata = {**detail["userMetadata"], **changed_metadata}
-    user_metadata = {name: value for name, value in job_metadata.items() if value is not None}
-    return job_event(video(), "COMPLETE", outputGroupDetails=detail["outputGroupDetails"], userMetadata=user_metadata)
-
-
 def test_the_stored_chunk_length_is_that_of_the_job(videos: VideoHarness) -> None:
-    videos.handle(completed_job(250_041, chunkSeconds="60"))
+    metadata = {**json.loads(job_event(video(), "COMPLETE"))["detail"]["userMetadata"], "chunkSeconds": "60"}
+    videos.handle(job_event(video(), "COMPLETE", userMetadata=metadata))
     assert videos.table.details == {"chunks": {**CHUNKS, "seconds": 60}}
-
-
-@pytest.mark.parametrize(
-    ("duration_ms", "max_hours", "expected"),
-    [
-        (MAX_HOURS * 3_600_000, str(MAX_HOURS), CHUNKED),
-        (MAX_HOURS * 3_600_000 + 1, str(MAX_HOURS), TOO_LARGE),
-        (5_400_000, "1", TOO_LARGE),
-        (100 * 3_600_000, None, CHUNKED),
-    ],
-)
-def test_an_output_above_the_permitted_length_fails_as_too_large(
-    videos: VideoHarness, duration_ms: int, max_hours: str | None, expected: tuple[TrackState, TrackReason | None]
-) -> None:
-    videos.handle(completed_job(duration_ms, maxHours=max_hours))
-    assert videos.state() == expected
-
-
-SHORT_VIDEO = video(suffix=".MP4")
-END_TIME_ERROR = job_event(SHORT_VIDEO, "ERROR", errorCode=1060)
-"""Event of a job that failed because its end time is after the end of the video. MediaConvert's documentation does not
-state whether it accepts such an end time."""
-
-
-def start_second_job(videos: VideoHarness) -> dict[str, Any]:
-    """Return the job without an end time, after MediaConvert refused the end time of the first."""
-    assert videos.handle(upload_completed(SHORT_VIDEO), END_TIME_ERROR) == []
-    _, job = videos.services.jobs
-    return job
-
-
-def test_a_video_that_ends_before_the_end_time_gets_a_second_job_without_an_end_time(videos: VideoHarness) -> None:
-    second = start_second_job(videos)
-    assert videos.state() == CHUNKING
-    first, _ = videos.services.jobs
-    assert first["Settings"]["Inputs"][0].keys() - second["Settings"]["Inputs"][0].keys() == {"InputClippings"}
-    assert videos.handle(END_TIME_ERROR) == []
-    assert len(videos.job_tokens) == 2, "the second job has another token, and its repetition the same"
-
-
-def test_a_second_job_that_fails_with_the_same_error_fails_the_track(videos: VideoHarness) -> None:
-    metadata = start_second_job(videos)["UserMetadata"]
-    videos.handle(job_event(SHORT_VIDEO, "ERROR", errorCode=1060, userMetadata=metadata))
-    assert videos.state() == CHUNKING_FAILED
-
-
-def test_the_duration_limit_applies_to_the_second_job_too(videos: VideoHarness) -> None:
-    metadata = start_second_job(videos)["UserMetadata"]
-    output = {"outputFilePaths": [playlist(SHORT_VIDEO)], "durationInMs": MAX_HOURS * 3_600_000 + 1}
-    groups = [{"outputDetails": [output]}]
-    videos.handle(job_event(SHORT_VIDEO, "COMPLETE", outputGroupDetails=groups, userMetadata=metadata))
-    assert videos.state() == TOO_LARGE
-
-
-def test_an_end_time_error_after_success_changes_nothing(videos: VideoHarness) -> None:
-    videos.handle(upload_completed(SHORT_VIDEO), job_event(SHORT_VIDEO, "COMPLETE"), END_TIME_ERROR)
-    assert (videos.state(), len(videos.services.jobs)) == (CHUNKED, 1)
-
-
-def test_a_throttled_request_for_the_second_job_is_repeated(videos: VideoHarness) -> None:
-    videos.handle(upload_completed(SHORT_VIDEO))
-    videos.services.failures.append(THROTTLED)
-    assert videos.handle(END_TIME_ERROR) == [0]
-    assert videos.handle(END_TIME_ERROR) == []
-    assert len(videos.job_tokens) == 2
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"key": key(NEWER)}, {"key": "videos/other.mp4"}, {"maxHours": None}],
-    ids=["key of another upload", "other key", "no end time"],
-)
-def test_an_end_time_error_of_a_job_without_an_end_time_or_for_another_upload_is_a_failure(
-    videos: VideoHarness, changes: dict[str, str | None]
-) -> None:
-    event = json.loads(END_TIME_ERROR)
-    changed_metadata = {**event["detail"]["userMetadata"], **changes}
-    event["detail"]["userMetadata"] = {name: value for name, value in changed_metadata.items() if value is not None}
-    videos.handle(json.dumps(event))
-    assert (videos.state(), videos.table.details) == (CHUNKING_FAILED, {"errorCode": 1060})
-    assert videos.services.jobs == []
 
 
 @pytest.mark.parametrize(("status", "details"), [("ERROR", {"errorCode": 1010}), ("CANCELED", {})])
@@ -311,10 +217,7 @@ def test_a_replay_restarts_a_video_whose_job_failed(videos: VideoHarness) -> Non
     assert (videos.state(), len(videos.services.jobs)) == (CHUNKED, 2)
 
 
-@pytest.mark.parametrize(
-    "last_event",
-    [object_created(video(suffix=".txt")), completed_job(MAX_HOURS * 3_600_000 + 1), job_event(video(), "COMPLETE")],
-)
+@pytest.mark.parametrize("last_event", [object_created(video(suffix=".txt")), job_event(video(), "COMPLETE")])
 def test_a_replay_restarts_neither_another_failure_nor_a_finished_video(videos: VideoHarness, last_event: str) -> None:
     videos.handle(last_event)
     before = videos.state()

@@ -31,7 +31,7 @@ from handlers.livestream.video_chunks.video_event_processing import VideoProcess
 from tests.handlers.livestream.track_reference_model import apply_update, request_upload
 
 BUCKET, ROLE = "episodes", "arn:aws:iam::123456789012:role/media"
-CHUNK_SECONDS, MAX_HOURS = 120, 11
+CHUNK_SECONDS = 120
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 OWNER, EPISODE = "A" * 32, ulid(NOW, 1)
 OLDER, UPLOAD, NEWER = (ulid(NOW.replace(hour=hour), 2) for hour in (11, 12, 13))
@@ -80,16 +80,16 @@ def replay(event: str) -> str:
 def playlist(uploaded_video: UploadedVideo) -> str:
     """Return the URI of the playlist of a video's chunks."""
     prefix = video_cutting_job.chunk_prefix(
-        uploaded_video, video_cutting_job.job_token(BUCKET, uploaded_video, CHUNK_SECONDS, MAX_HOURS)
+        uploaded_video, video_cutting_job.job_token(BUCKET, uploaded_video, CHUNK_SECONDS)
     )
     return f"s3://{BUCKET}/{prefix}{uploaded_video.key_parts.upload_id}{video_cutting_job.CHUNK_MODIFIER}.m3u8"
 
 
 def job_event(uploaded_video: UploadedVideo, status: str, **changes: Any) -> str:
     """Return MediaConvert's event of a job for a video."""
-    metadata = video_cutting_job.job_request(
-        BUCKET, uploaded_video, chunk_seconds=CHUNK_SECONDS, role_arn=ROLE, max_hours=MAX_HOURS
-    )["UserMetadata"]
+    metadata = video_cutting_job.job_request(BUCKET, uploaded_video, chunk_seconds=CHUNK_SECONDS, role_arn=ROLE)[
+        "UserMetadata"
+    ]
     output = {"outputFilePaths": [playlist(uploaded_video)], "durationInMs": 250_041}
     details_by_status: dict[str, dict[str, Any]] = {
         "COMPLETE": {"outputGroupDetails": [{"outputDetails": [output], "type": "HLS_GROUP"}]},
@@ -182,7 +182,6 @@ class VideoHarness:
             bucket=BUCKET,
             role_arn=ROLE,
             chunk_seconds=CHUNK_SECONDS,
-            max_hours=MAX_HOURS,
             clock=lambda: NOW,
             log=EventLog("DEBUG"),
         )
@@ -196,8 +195,3 @@ class VideoHarness:
     def state(self) -> tuple[TrackState, TrackReason | None]:
         """Return state and failure reason of the track."""
         return self.table.track.state, self.table.track.reason
-
-    @property
-    def job_tokens(self) -> set[str]:
-        """Request tokens of the submitted jobs."""
-        return {job["ClientRequestToken"] for job in self.services.jobs}

@@ -178,7 +178,6 @@ def test_a_timed_out_request_is_repeated_once(harness: SummaryHarness, summary_r
         (ServiceFault.MISSING, "missing"),
         (ServiceFault.REJECTED, "rejected"),
         (ServiceFault.UNKNOWN, "unknown"),
-        ((answer_with(), "guardrail_intervened"), "guardrail"),
         ((answer_with(), "content_filtered"), "filtered"),
         ((answer_with(), "model_context_window_exceeded"), "too_large"),
     ],
@@ -363,7 +362,7 @@ def test_logs_contain_no_speech(capsys: pytest.CaptureFixture[str], harness: Sum
     scripts: list[list[ScriptEntry]] = [
         [ServiceFault.REFUSED],
         [lambda _: CANARY],
-        [(answer_with(summary=CANARY), "guardrail_intervened")],
+        [(answer_with(summary=CANARY), "content_filtered")],
         [answer_with([item, action_item(CANARY), {"text": CANARY}], summary=CANARY)],
     ]
     for script in scripts[:-1]:

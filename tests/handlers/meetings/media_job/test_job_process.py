@@ -195,6 +195,6 @@ def test_a_failure_exits_with_1_and_names_the_reason(
 
 
 def test_the_runbook_explains_a_killed_ffmpeg() -> None:
-    assert f"`{KILLED_FFMPEG}` means that memory ran out" in (ROOT / "docs/runbooks/meetings-late.md").read_text(
+    assert f"`{KILLED_FFMPEG}` means that memory ran out" in (ROOT / "docs/runbooks/meetings.md").read_text(
         encoding="utf-8"
     )

@@ -1,9 +1,4 @@
-"""Tests of the daily storage count: the growth of each user's storage, the limit of metrics, and uploaded recordings
-whose S3 event was lost.
-
-Two log events raise an alarm: `recording_unheard` (the event of a `complete.json` was lost, and the count processed the
-file) and `recording_unattended` (processing such a file failed).
-"""
+"""Tests of the daily storage count: the growth of each user's storage, and the limit of metrics."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -27,9 +22,6 @@ from handlers.meetings.storage.daily_storage_metrics import (
     daily_growth,
     growth_metrics,
 )
-from handlers.meetings.storage.lost_upload_events import NOTIFICATION_GRACE_PERIOD, LostUploadEvents
-from handlers.meetings.upload_reader import UploadReader
-from tests.handlers.client_events import at_event
 from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, START, MeetingHarness
 
 STACK = "dev"
@@ -50,12 +42,6 @@ class CountHarness:
         return StorageCounter(
             MeetingBucket(self.meetings.s3, BUCKET),
             MeetingMetrics(client, STACK),
-            LostUploadEvents(
-                self.meetings.table,
-                self.meetings.upload_processor,
-                clock=lambda: self.meetings.now,
-                log=self.meetings.log,
-            ),
             max_users_with_metric=self.max_users_with_metric,
             budget=self.budget,
             parallel=ParallelCalls(1),
@@ -208,118 +194,11 @@ def test_logs_contain_no_keys_and_no_users(count: CountHarness, capsys: pytest.C
     put_recording(count.meetings, BOB, 1)
     count.meetings.put_object(f"raw/{CANARY}", b"1")
     count.meetings.upload_recording_without_event(b"a")
-    count.meetings.advance(days=1)
-    assert count.run() == StorageCountResult(objects=8, users=3, metrics=0, started=1), "BOB, `OTHERS` and ANN"
+    assert count.run() == StorageCountResult(objects=8, users=3, metrics=0), "BOB, `OTHERS` and ANN"
     output = capsys.readouterr().out
     assert "storage_counted" in output
     for secret in (CANARY, ANN, BOB, MEETING.meeting_id):
         assert secret not in output
-
-
-def test_a_recording_whose_upload_event_was_lost_is_processed_the_next_day(count: CountHarness) -> None:
-    harness = count.meetings
-    harness.upload_recording_without_event(b"a", b"b")
-    assert count.run().started == 0, "its event may still arrive"
-    harness.advance(days=1)
-    assert count.run().started == 1
-    assert harness.state() == ("processing", "media")
-    harness.advance(days=1)
-    assert count.run().started == 0
-    assert len(harness.step_functions.statuses) == 1
-
-
-def test_an_unreadable_complete_json_whose_event_was_lost_is_processed_once(
-    count: CountHarness, capsys: pytest.CaptureFixture[str]
-) -> None:
-    harness = count.meetings
-    harness.upload_complete_json_without_event(b"a")
-    with harness.fail_complete_json_reads("InvalidObjectState"):
-        for _ in range(3):
-            harness.advance(days=1)
-            count.run()
-    assert harness.state() == ("failed", "MALFORMED")
-    output = capsys.readouterr().out
-    assert output.count("complete_refused") == 1, "the file must be refused once, and not each day"
-    assert "recording_unattended" not in output, "the processing of the file must not fail"
-
-
-def test_a_recording_whose_upload_event_was_lost_is_processed_although_an_older_one_is_in_progress(
-    count: CountHarness,
-) -> None:
-    harness = count.meetings
-    older_recording = harness.upload_recording(b"a")
-    harness.advance(minutes=1)
-    newer_file = harness.upload_recording_without_event(b"b")
-    harness.advance(minutes=1)
-    harness.write_media_result(older_recording)
-    harness.run_step("media", older_recording)
-    assert harness.state() == ("processing", "transcription")
-    harness.now += NOTIFICATION_GRACE_PERIOD
-    assert count.run().started == 1
-    assert (harness.record().content, harness.state()) == (newer_file.content, ("processing", "media"))
-
-
-def test_an_incomplete_recording_whose_event_was_lost_raises_an_alarm(
-    count: CountHarness, capsys: pytest.CaptureFixture[str]
-) -> None:
-    count.meetings.upload_complete_json_without_event(b"a")
-    count.meetings.advance(days=1)
-    assert count.run().started == 0
-    assert count.meetings.state() == ("incomplete",)
-    assert "recording_unheard" in capsys.readouterr().out
-
-
-def test_a_recording_whose_event_arrived_is_not_processed_again(
-    count: CountHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The count compares the modification time of the file in a listing with the recorded time of the processed file.
-    Only a listing states milliseconds.
-    """
-    harness = count.meetings
-    harness.upload_recording(b"a")
-    harness.advance(days=1)
-
-    def add_milliseconds(parsed: dict[str, Any], **_: Any) -> None:
-        for item in parsed.get("Contents", ()):
-            item["LastModified"] += timedelta(milliseconds=500)
-
-    # The count must not read the file. If it did, the read would fail and be logged as `recording_unattended`.
-    monkeypatch.setattr(UploadReader, "read_complete_file", lambda *_: 1 / 0)
-    with at_event(harness.s3, "after-call.s3.ListObjectsV2", add_milliseconds):
-        count.run()
-    assert "recording_unattended" not in capsys.readouterr().out
-
-
-def test_a_malformed_file_for_a_ready_meeting_raises_no_alarm(
-    count: CountHarness, capsys: pytest.CaptureFixture[str]
-) -> None:
-    harness = count.meetings
-    recording = harness.upload_recording(b"a")
-    harness.finish_without_audio(recording)
-    harness.advance(minutes=1)
-    harness.put_object(MEETING.upload_key("complete.json"), b"nonsense")
-    for _ in range(2):
-        harness.advance(days=1)
-        assert count.run().started == 0
-    assert "recording_unheard" not in capsys.readouterr().out
-    assert harness.state() == ("ready", "NO_AUDIO")
-
-
-def test_a_failed_start_does_not_stop_the_count_and_is_repeated_by_the_sweep(
-    count: CountHarness, capsys: pytest.CaptureFixture[str]
-) -> None:
-    harness = count.meetings
-    meetings = [MeetingId(ANN, ulid(START, number)) for number in (1, 2)]
-    for meeting in meetings:
-        harness.upload_recording_without_event(b"a", meeting=meeting)
-    harness.advance(hours=2)
-    harness.step_functions.next_starts.append("rejected")
-    assert count.run().started == 1
-    assert "recording_unattended" in capsys.readouterr().out
-    harness.advance(days=1)
-    harness.sweep()
-    assert {harness.state(meeting) for meeting in meetings} == {("processing", "media")}
-    assert len(harness.step_functions.statuses) == 2
 
 
 BYTES_BY_USER = st.dictionaries(st.sampled_from([ANN, BOB, EVE, OTHERS]), st.integers(0, 10**15))

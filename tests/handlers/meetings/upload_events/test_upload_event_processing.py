@@ -1,7 +1,10 @@
 """Tests of upload events: they start the processing of a recording once, as soon as all its chunks have arrived."""
 
+from typing import Any
+
 import pytest
 
+from handlers.common.aws.workflow_executions import WorkflowExecutions
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.upload_reader import UploadReader
@@ -154,6 +157,41 @@ def test_a_new_complete_json_restarts_a_failed_meeting_but_a_repeated_event_does
     harness.upload_recording(b"a")
     assert harness.state() == ("processing", "media")
     assert harness.step_functions.attempts == [1, 2]
+
+
+def test_a_new_complete_json_restarts_a_meeting_whose_execution_was_aborted(harness: MeetingHarness) -> None:
+    recording = harness.upload_recording(b"a")
+    harness.write_media_result(recording)
+    harness.run_step("media", recording)
+    harness.advance(minutes=1)
+    harness.upload_recording(b"a")
+    assert harness.state() == ("processing", "transcription"), "the execution runs"
+    harness.step_functions.end_last("ABORTED")
+    harness.deliver_event("complete.json")
+    assert harness.state() == ("processing", "transcription"), "the event is repeated"
+    harness.advance(minutes=1)
+    harness.upload_recording(b"a")
+    assert harness.state() == ("processing", "media")
+    assert harness.step_functions.attempts == [1, 2]
+
+
+def test_a_meeting_that_becomes_ready_while_its_execution_is_checked_stays_ready(
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = harness.upload_recording(b"a")
+    harness.write_media_result(recording)
+    original_status = WorkflowExecutions.status
+
+    def finish_before_status(self: WorkflowExecutions, arn: str) -> Any:
+        harness.run_step("finish", recording)
+        harness.step_functions.end_last("SUCCEEDED")
+        return original_status(self, arn)
+
+    monkeypatch.setattr(WorkflowExecutions, "status", finish_before_status)
+    harness.advance(minutes=1)
+    harness.upload_recording(b"a", title="Better")
+    assert (harness.state(), harness.record().title) == (("ready",), "Better")
+    assert harness.step_functions.attempts == [1]
 
 
 @pytest.mark.parametrize("start_result", ["rejected", "request lost", "response lost"])

@@ -89,7 +89,6 @@ def test_all_steps_make_a_meeting_ready(harness: MeetingHarness, recording: Reco
     assert (record.video_key, record.duration_ms) == (recording.video_key, 60_000)
     assert (record.transcript_key, record.summary_key) == (recording.transcript_key, recording.summary_key)
     assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.1), (PROCESSING_DURATION, 600)]
-    assert harness.sort_keys_due_for_sweep() == []
 
 
 def test_a_meeting_without_speech_is_ready_without_a_summary(harness: MeetingHarness, recording: Recording) -> None:
@@ -180,11 +179,31 @@ def test_a_failed_start_of_a_new_attempt_is_repeated_by_the_next_upload_event(
     assert harness.step_functions.attempts == [1, 2]
 
 
-def test_a_superseded_job_changes_nothing(harness: MeetingHarness, recording: Recording) -> None:
-    before = harness.record()
+def test_a_superseded_job_of_the_current_attempt_starts_a_new_attempt(
+    harness: MeetingHarness, recording: Recording
+) -> None:
+    """The media job found that `complete.json` listed other chunks. Then the client uploaded the first `complete.json`
+    again, before an event of the other one was processed. So no other execution processes the chunks.
+    """
     harness.write_media_result(recording, MediaOutcome.SUPERSEDED)
+    for _ in range(2):
+        assert harness.run_step("media", recording)["outcome"] == "superseded"
+        assert (harness.state(), harness.record().attempt) == (("processing", "media"), 2)
+    assert harness.step_functions.attempts == [1, 2]
+    assert harness.step_functions.contents == [recording.content] * 2
+
+
+def test_a_superseded_job_of_the_current_attempt_starts_the_recording_whose_event_is_still_to_come(
+    harness: MeetingHarness, recording: Recording
+) -> None:
+    harness.write_media_result(recording, MediaOutcome.SUPERSEDED)
+    other_recording = harness.upload_recording_without_event(b"c")
     assert harness.run_step("media", recording)["outcome"] == "superseded"
-    assert harness.record() == before
+    assert harness.record().content == other_recording.content
+    before = harness.all_items()
+    assert harness.deliver_event("complete.json") == []
+    assert harness.all_items() == before
+    assert harness.step_functions.contents == [recording.content, other_recording.content]
 
 
 def test_a_repeated_step_changes_nothing_and_returns_the_same_result(
@@ -240,15 +259,16 @@ def test_a_step_of_an_outdated_execution_changes_nothing_and_returns_superseded(
     before = harness.all_items()
     for step in ("media", "transcribed", "finish", "fail"):
         assert harness.run_step(step, recording)["outcome"] == "superseded"
+    harness.write_media_result(recording, MediaOutcome.SUPERSEDED)
+    assert harness.run_step("media", recording)["outcome"] == "superseded"
     assert harness.all_items() == before
     assert harness.cloudwatch.calls == []
 
 
 def test_the_first_reason_of_a_failure_stays(harness: MeetingHarness, recording: Recording) -> None:
-    for reason in ("SUMMARY_FAILED", "TIMED_OUT"):
+    for reason in ("SUMMARY_FAILED", "MEDIA_FAILED"):
         assert harness.run_step("fail", recording, reason=reason) == {"outcome": "failed"}
     assert harness.state() == ("failed", "SUMMARY_FAILED")
-    assert harness.sort_keys_due_for_sweep() == []
 
 
 @pytest.mark.parametrize(
@@ -283,7 +303,7 @@ def test_a_failed_meeting_whose_execution_succeeds_after_all_is_ready(
     harness: MeetingHarness, recording: Recording
 ) -> None:
     harness.write_media_result(recording)
-    harness.run_step("fail", recording, reason="TIMED_OUT")
+    harness.run_step("fail", recording, reason="SUMMARY_FAILED")
     assert harness.run_step("finish", recording) == {"outcome": "ready"}
     assert harness.state() == ("ready",)
     assert harness.record().video_key == recording.video_key
@@ -357,7 +377,7 @@ def test_an_upload_time_in_the_future_causes_no_negative_duration(harness: Meeti
         {"step": None},
         {"step": "canary"},
         {"user": "../x"},
-        {"user": "#open"},
+        {"user": "#other"},
         {"meetingId": CANARY},
         {"content": "x"},
         {"attempt": 0},

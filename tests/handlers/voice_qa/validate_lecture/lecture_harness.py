@@ -1,9 +1,9 @@
-"""Lecture validator and its sweep, with a bucket and a table in moto and a manual clock.
+"""Lecture validator with a bucket and a table in moto and a manual clock.
 
 Texts with "canary" must not be logged.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,6 @@ from handlers.common.time_and_ids.ulid import ulid
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lecture_upload_rules import LectureLimits
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
-from handlers.voice_qa.validate_lecture.lecture_sweep import LectureSweep
 from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator
 from tests.handlers.ingestion.s3_messages import body, record
 from tests.handlers.transcription.router_harness import Clients
@@ -43,7 +42,7 @@ def _aws_clients() -> tuple[Any, Any]:
 
 @dataclass
 class LectureHarness:
-    """Lecture validator and sweep with their bucket and table.
+    """Lecture validator with its bucket and table.
 
     A test uploads objects with `put`, handles their notifications, and inspects the lecture's item. `now` is the
     validator's clock. The times of S3 objects follow the real clock.
@@ -58,7 +57,7 @@ class LectureHarness:
 
     @property
     def bucket(self) -> LectureBucket:
-        return LectureBucket(self.s3, BUCKET, page_size=3)
+        return LectureBucket(self.s3, BUCKET)
 
     @property
     def validator(self) -> LectureValidator:
@@ -68,15 +67,10 @@ class LectureHarness:
             table,
             self.limits,
             connections=self.clients,
+            parallel=ParallelCalls(1),
+            log=EventLog("DEBUG"),
             clock=lambda: self.now,
             timing=RetryTiming(wait=lambda _: None),
-            **_parallel_calls_and_log(),
-        )
-
-    def sweep(self, clock: Callable[[], datetime] | None = None) -> LectureSweep:
-        times: dict[str, Any] = {"look_back": timedelta(hours=48), "budget": timedelta(seconds=60)}
-        return LectureSweep(
-            self.bucket, self.validator, clock=clock or (lambda: self.now), **times, **_parallel_calls_and_log()
         )
 
     def put(self, data: bytes, key: str = LECTURE_KEY, arrived: datetime = NOW) -> NewObject:
@@ -128,10 +122,6 @@ def notification(new_object: NewObject) -> str:
     event["s3"]["bucket"]["name"] = new_object.bucket
     event["s3"]["object"] |= {"size": new_object.size, "eTag": new_object.etag, "versionId": new_object.version_id}
     return body(event)
-
-
-def _parallel_calls_and_log() -> dict[str, Any]:
-    return {"parallel": ParallelCalls(1), "log": EventLog("DEBUG")}
 
 
 @contextmanager

@@ -1,9 +1,8 @@
-"""The lecture validator's entry point: validation of messages from the queue, and the sweep that a schedule starts."""
+"""The lecture validator's entry point: validation of messages from the queue."""
 
 from collections.abc import Iterator
 
 import pytest
-from pydantic import ValidationError
 
 from handlers.voice_qa.validate_lecture import handler
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness, notification
@@ -13,9 +12,9 @@ from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TAB
 def _environment(lectures: LectureHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in {"S3_BUCKET": BUCKET, "DYNAMODB_TABLE": TABLE, "LECTURE_FORMATS": "mp3,flac"}.items():
         monkeypatch.setenv(name, value)
-    handler._validator_and_sweep.cache_clear()
+    handler._validator.cache_clear()
     yield
-    handler._validator_and_sweep.cache_clear()
+    handler._validator.cache_clear()
 
 
 def test_a_batch_is_validated_and_failed_messages_are_returned(lectures: LectureHarness) -> None:
@@ -25,15 +24,3 @@ def test_a_batch_is_validated_and_failed_messages_are_returned(lectures: Lecture
     ]
     assert handler.handler({"Records": messages}, None) == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
     assert lectures.item()["reason"] == "The format of the file is unknown. Allowed formats: flac, mp3."
-
-
-def test_the_schedule_starts_the_sweep(lectures: LectureHarness) -> None:
-    lectures.put(b"too young to be swept")
-    counts = ("checked", "missing", "ready", "rejected", "ignored", "failed", "unfinished")
-    assert handler.handler({"kind": "sweep"}, None) == dict.fromkeys(counts, 0)
-
-
-@pytest.mark.parametrize("event", [{}, {"kind": "flush"}, {"kind": None}])
-def test_any_other_event_is_refused(lectures: LectureHarness, event: dict[str, object]) -> None:
-    with pytest.raises(ValidationError):
-        handler.handler(event, None)

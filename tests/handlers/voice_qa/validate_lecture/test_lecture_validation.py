@@ -140,7 +140,7 @@ def test_an_object_without_a_lecture_id_is_counted_and_creates_no_item(
     assert lectures.handle(without_id, folder) == []
     assert lectures.item_count() == 0
     log_output = capsys.readouterr().out
-    assert log_output.count("lecture_key_ignored") == 2
+    assert log_output.count("lecture_key_ignored") == 1, "a folder of the S3 console is no lecture"
     assert '"ignored":2' in log_output
 
 
@@ -261,7 +261,6 @@ def test_no_key_name_or_id_is_logged(lectures: LectureHarness, capsys: pytest.Ca
     lectures.handle(lectures.put(b"x", "lectures/canary"), '{"Records": [{"s3": "canary"}]}', "canary")
     lectures.s3 = FailingClient(lectures.s3, "get_object", client_error("canary", 503))
     lectures.handle(lectures.put(b"y"))
-    lectures.sweep().run()
     output = capsys.readouterr()
     assert output.out.count("message_failed") == 1
     for secret in ("canary", LECTURE_ID, OTHER_LECTURE_ID, new_object.etag, new_object.version_id):

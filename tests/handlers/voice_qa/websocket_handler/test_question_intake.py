@@ -113,7 +113,7 @@ def test_a_key_that_is_not_the_guests_own_upload_is_refused(api: SocketHarness, 
 
 
 def test_a_guest_can_ask_about_another_guests_lecture(api: SocketHarness) -> None:
-    """Lectures are shared (decision 0056), but each guest has separate questions, even under the same id."""
+    """Lectures are shared (docs/voice-qa.md), but each guest has separate questions, even under the same id."""
     lecture = api.send("upload", kind="lecture", contentType="audio/mpeg")["lectureId"]
     api.store_lecture(lecture)
     api.connect("c2", BOB_IDENTITY)

@@ -106,16 +106,6 @@ def test_a_segment_of_two_minutes_has_exactly_that_length(service: ServedMediaCo
     assert [len(picture_times(segment)) for segment in service.segments()] == [120, 120, 10]
 
 
-@pytest.mark.parametrize(("end", "picture_counts"), [("00:00:03:00", [10, 6]), ("11:30:00:00", [10, 10, 10, 5])])
-def test_a_clipped_input_ends_with_the_frame_at_the_end_timecode_or_with_the_video(
-    service: ServedMediaConvert, end: str, picture_counts: list[int]
-) -> None:
-    request = job_request(service.upload(record_video("mp4", 7, VIDEO_SOURCE, AUDIO_SOURCE)))
-    request["Settings"]["Inputs"][0]["InputClippings"] = [{"EndTimecode": end}]
-    assert service.run(request)["status"] == "COMPLETE"
-    assert [len(picture_times(segment)) for segment in service.segments()] == picture_counts
-
-
 @pytest.mark.parametrize("suffix", ["mov", "mkv", "webm", "ts", "flv"])
 def test_every_video_container_is_read_and_the_case_of_its_extension_is_ignored(
     service: ServedMediaConvert, suffix: str

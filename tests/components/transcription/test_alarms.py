@@ -1,0 +1,60 @@
+"""Tests of transcription's alarms: metric filters count exactly the log lines that the handlers write."""
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+from handlers.common.logging import EventLog
+from handlers.common.websocket.message_dispatch import WebSocketDispatcher
+from handlers.transcription.messages import REQUESTS
+from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT
+from operations.function_target import FunctionTarget
+from operations.gradual_rollout import RolloutPlan
+from tests.components.transcription.recorded_deployment import PREFIX, deployed
+from tests.handlers.transcription.router_harness import RouterHarness, transcription_tables
+from tests.loggers import own_logger
+
+
+def test_a_rollout_starts_with_a_tenth_of_the_calls_and_checks_all_alarms() -> None:
+    target, plan = FunctionTarget.parse("test", "transcription/audio-processor"), RolloutPlan()
+    assert (target.function_name, plan.share) == (f"{PREFIX}-audio-processor", 10)
+    names = {alarm.inputs["name"] for alarm in deployed().all("cloudwatch.MetricAlarm")}
+    # A rollout checks all alarms whose names begin with this text.
+    assert {name for name in names if name.startswith(f"{target.alarm_prefix}{plan.alarms}")} == names
+
+
+def is_counted(filter_name: str, message: str) -> bool:
+    """Return True if a metric filter matches log lines with this message."""
+    pattern = deployed().one("cloudwatch.LogMetricFilter", filter_name).inputs["pattern"]
+    return f'$.message = "{message}"' in pattern.strip("{ }").split(" || ")
+
+
+def test_a_message_that_the_router_fails_to_process_is_counted_at_any_log_level(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The client gets an answer, so neither API Gateway nor Lambda counts an error."""
+    with own_logger():
+        dispatcher = WebSocketDispatcher(REQUESTS, EventLog("ERROR"))
+        dispatcher.answer('{"action": "ping"}', {"routeKey": "ping", "requestId": "r1"}, lambda *_: 1 / 0)  # type: ignore[arg-type]
+    [line] = capsys.readouterr().out.splitlines()
+    assert is_counted("messages-failed", json.loads(line)["message"])
+
+
+def test_a_failed_invocation_of_the_processor_is_counted_and_an_invalid_message_is_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The client repeats an utterance whose invocation failed. But if no invocation succeeds, there are no captions."""
+    with own_logger(), transcription_tables(monkeypatch) as dynamodb:
+        router_harness = RouterHarness(dynamodb, level="ERROR")
+        session = router_harness.open_session()
+        router_harness.invocation_error = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Invoke")
+        assert router_harness.send_utterance(session)["code"] == "UNAVAILABLE"
+        assert router_harness.send("nothing")["code"] == "UNKNOWN_ACTION"
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert is_counted("messages-failed", line["message"])
+    assert line["error_type"] == "ClientError"
+
+
+def test_the_log_lines_of_given_up_utterances_are_counted() -> None:
+    assert is_counted("given-up", GIVEN_UP_EVENT)
