@@ -78,9 +78,9 @@ def speak(speaker: Speaker, numbers: range) -> list[Latency]:
     return latencies
 
 
-def open_session(stack: ExitStack, url: str, user: str) -> Speaker:
+def open_session(stack: ExitStack, backend: TranscriptionBackend, user: str) -> Speaker:
     """Connect a user and open a session."""
-    speaker = stack.enter_context(Speaker(url, user))
+    speaker = stack.enter_context(Speaker(backend, user))
     speaker.open()
     return speaker
 
@@ -98,11 +98,11 @@ def main() -> None:
     """Print the latencies of one client and of several at once."""
     print_heading("Caption delay")
     with deploy_local_stack() as deployment, ExitStack() as stack, ThreadPoolExecutor(CLIENTS) as pool:
-        url = TranscriptionBackend(deployment).url
-        single = open_session(stack, url, "single")
+        backend = TranscriptionBackend(deployment)
+        single = open_session(stack, backend, "single")
         speak(single, range(1))  # starts the functions' processes
         one_client = speak(single, range(1, 1 + UTTERANCES))
-        speakers = [open_session(stack, url, f"user-{number}") for number in range(CLIENTS)]
+        speakers = [open_session(stack, backend, f"user-{number}") for number in range(CLIENTS)]
         list(pool.map(lambda speaker: speak(speaker, range(1)), speakers))  # starts more processes
         together = list(pool.map(lambda speaker: speak(speaker, range(1, 1 + UTTERANCES_PER_CLIENT)), speakers))
     at_once = [latency for latencies in together for latency in latencies]

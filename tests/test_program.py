@@ -246,7 +246,7 @@ def test_only_prod_has_provisioned_concurrency() -> None:
 
 @pytest.mark.parametrize(
     ("stack", "expected"),
-    {"dev": ("none", False), "local": ("none", False), "staging": ("oidc", True), "prod": ("oidc", True)}.items(),
+    {"dev": ("none", False), "local": ("oidc", True), "staging": ("oidc", True), "prod": ("oidc", True)}.items(),
 )
 def test_callers_are_authenticated_in_staging_and_prod(stack: str, expected: tuple[str, bool]) -> None:
     """The tag `CallersCheckedBy` names the check that authenticates callers in place of API Gateway."""

@@ -187,7 +187,6 @@ class Livestream(pulumi.ComponentResource):
         )
 
     def _create_authorizer(self) -> AuthorizerFunction:
-        identity = self._scope.foundation.identity
         function = Function(
             "authorizer",
             FunctionArgs(
@@ -196,11 +195,7 @@ class Livestream(pulumi.ComponentResource):
                 entry="handlers.livestream.authorizer.handler.handler",
                 settings=self._settings.authorizer,
                 environment=AuthorizerEnvironment,
-                values={
-                    "issuer": str(identity.issuer),
-                    "audience": identity.audience,
-                    "jwks_url": identity.keys_url,
-                },
+                values=self._scope.foundation.identity.token_variables(self._scope.context.environment),
             ),
             self._child,
         )

@@ -20,7 +20,7 @@ from components.blocks.naming.physical_names import Kind
 from components.blocks.naming.subsystem_scope import Scope
 from components.blocks.storage.bucket import Bucket
 from components.blocks.storage.table import Table
-from components.settings import Environment, MeetingsSettings
+from components.settings import MeetingsSettings
 from handlers.common.identity import user_ids
 from handlers.meetings.auth_exchange.environment import AuthEnvironment
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
@@ -77,8 +77,6 @@ class ClientAccess(pulumi.ComponentResource):
 
     def _create_exchange(self, role_arn: str) -> Function:
         args, settings = self._args, self._args.settings
-        identity = args.scope.foundation.identity
-        local = args.scope.context.environment is Environment.LOCAL
         return Function(
             "auth-exchange",
             FunctionArgs(
@@ -88,10 +86,7 @@ class ClientAccess(pulumi.ComponentResource):
                 settings=settings.auth_exchange,
                 environment=AuthEnvironment,
                 values={
-                    "issuer": str(identity.issuer),
-                    "audience": identity.audience,
-                    # On the local platform, the emulator sets the URL of the local identity provider.
-                    "jwks_url": None if local and identity.jwks_url is None else identity.keys_url,
+                    **args.scope.foundation.identity.token_variables(args.scope.context.environment),
                     "client_role": role_arn,
                     "bucket_name": args.bucket.name,
                     "table_name": args.table.name,

@@ -181,13 +181,14 @@ def _check_livestream(stack: "StackSettings", name: str) -> Iterator[SettingsPro
     settings, api = stack.livestream, stack.livestream.api
     yield from _check_secret("livestream.encryptionKey", settings.encryption_key, name)
     yield from _check_origin("livestream.api.corsOrigin", api.cors_origin, stack, "use the API, in prod")
-    if api.authorizer is AuthorizerKind.NONE and not stack.environment.relaxed:
+    without_tokens = stack.foundation.identity.auth is Auth.NONE  # a problem of its own where it is not allowed
+    if api.authorizer is AuthorizerKind.NONE and not (stack.environment.relaxed or without_tokens):
         yield SettingsProblem(
             "livestream.api.authorizer",
             '"none"',
             f"must be `jwt` in {stack.environment}: `none` accepts every caller",
         )
-    if api.authorizer is AuthorizerKind.JWT and stack.foundation.identity.auth is Auth.NONE:
+    if api.authorizer is AuthorizerKind.JWT and without_tokens:
         yield SettingsProblem(
             "livestream.api.authorizer", '"jwt"', "must be `none` if foundation.identity.auth is `none`"
         )

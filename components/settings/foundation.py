@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, HttpUrl, StringConstraints, field_validator, model_validator
 
 from components.settings.networks import BuiltNetwork, Cidr, SubnetId, VpcId
-from components.settings.settings_base import UNIT, SettingsModel
+from components.settings.settings_base import UNIT, Environment, SettingsModel
 
 Email = Annotated[
     str,
@@ -115,6 +115,19 @@ class IdentitySettings(SettingsModel):
     def keys_url(self) -> str:
         """URL of the provider's keys: `jwksUrl`, or the usual path below the issuer."""
         return str(self.jwks_url) if self.jwks_url else f"{str(self.issuer).rstrip('/')}/.well-known/jwks.json"
+
+    def token_variables(self, environment: Environment) -> dict[str, str | None]:
+        """Return the variables of a function that verifies tokens of the provider.
+
+        On the local platform, the issuer's host does not exist. So unless `jwksUrl` is set, the variable `JWKS_URL` is
+        left out there, and the emulator sets it to the URL of the local identity provider's keys.
+        """
+        emulated = environment is Environment.LOCAL and self.jwks_url is None
+        return {
+            "issuer": str(self.issuer),
+            "audience": self.audience,
+            "jwks_url": None if emulated else self.keys_url,
+        }
 
     @model_validator(mode="after")
     def _check_provider(self) -> "IdentitySettings":

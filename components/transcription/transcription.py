@@ -148,7 +148,7 @@ class Transcription(pulumi.ComponentResource):
 
     def _create_router(self) -> Function:
         scope, sessions, identity = self._scope, self._settings.sessions, self._scope.foundation.identity
-        oidc = identity.auth is Auth.OIDC
+        token_variables = identity.token_variables(scope.context.environment) if identity.auth is Auth.OIDC else {}
         return Function(
             "router",
             FunctionArgs(
@@ -163,9 +163,7 @@ class Transcription(pulumi.ComponentResource):
                     "structured_logging": self._settings.structured_logging,
                     "processor": self.processor.live_arn,
                     "auth": identity.auth.value,
-                    "issuer": str(identity.issuer) if oidc else None,
-                    "audience": identity.audience if oidc else None,
-                    "jwks_url": identity.keys_url if oidc else None,
+                    **token_variables,
                     "in_flight": sessions.in_flight,
                     "session_seconds": int(sessions.hours * 3600),
                     "languages": ",".join(sessions.languages),

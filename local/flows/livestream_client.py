@@ -8,26 +8,32 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from handlers.common.identity.user_ids import DEFAULT_OWNER
 from local.ffmpeg import run_ffmpeg
-from local.flows import Deployment, eventually, invoke
+from local.flows import Deployment, eventually, identity, invoke
 from local.flows.http_requests import Answer, ask, post_form, send
 
-OWNER = "everybody"
-"""Owner that S3 and DynamoDB keys contain for every episode, because the API of the local stack identifies no users."""
+USER = "ann"
+"""User who owns the episodes."""
 
 
 class LivestreamBackend:
     def __init__(self, deployment: Deployment) -> None:
         self.client, ids = deployment.client, deployment.ids
-        self.url = deployment.frontend("livestream")["apiUrl"]
+        frontend = deployment.frontend("livestream")
+        self.url = frontend["apiUrl"]
+        self.token = identity.request_token(deployment, USER)
+        self.owner = identity.find_user_id(deployment, USER) if frontend["authorizer"] == "jwt" else DEFAULT_OWNER
+        """Owner that S3 and DynamoDB keys contain for the episodes."""
         self.bucket = ids["livestream-transcripts-bucket"]
         self.table = ids["livestream-null-check-table"]
         """Name of the table of episodes, which the requirements name `NullCheckTable`."""
         self.memory = ids["livestream-memory-memory"]
         self.cleanup_function = deployment.function("livestream-care")
 
-    def ask(self, method: str, path: str, body: object = None) -> Answer:
-        return ask(method, f"{self.url}{path}", body)
+    def ask(self, method: str, path: str, body: object = None, token: str | None = None) -> Answer:
+        """Send a request as the owner of the episodes, or as the user of another token."""
+        return ask(method, f"{self.url}{path}", body, {"Authorization": f"Bearer {token or self.token}"})
 
     def create_episode(self, title: str, **more: object) -> dict[str, Any]:
         answer = self.ask("POST", "/episodes", {"title": title, **more})
@@ -81,7 +87,7 @@ class LivestreamBackend:
 
     def list_chunks(self, episode_id: str) -> list[str]:
         """Return the S3 keys of the chunks (HLS segments) of an episode's video, in order."""
-        listed = self.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=f"chunks/{OWNER}/{episode_id}/")
+        listed = self.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=f"chunks/{self.owner}/{episode_id}/")
         return sorted(item["Key"] for item in listed.get("Contents", []) if item["Key"].endswith(".ts"))
 
     def count_remaining_by_kind(self, episode_id: str) -> dict[str, int]:
@@ -91,14 +97,14 @@ class LivestreamBackend:
         the fact-check agent's memory (Bedrock AgentCore).
         """
         s3, dynamodb, memory = self.client("s3"), self.client("dynamodb"), self.client("bedrock-agentcore")
-        prefixes = [f"{prefix}/{OWNER}/{episode_id}/" for prefix in ("videos", "transcripts", "chunks")]
-        values = {":pk": {"S": f"EPISODE#{OWNER}#{episode_id}"}}
+        prefixes = [f"{prefix}/{self.owner}/{episode_id}/" for prefix in ("videos", "transcripts", "chunks")]
+        values = {":pk": {"S": f"EPISODE#{self.owner}#{episode_id}"}}
         items = dynamodb.query(
             TableName=self.table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues=values
         )
         versions = [s3.list_object_versions(Bucket=self.bucket, Prefix=prefix) for prefix in prefixes]
         uploads = s3.list_multipart_uploads(Bucket=self.bucket, Prefix=prefixes[0])
-        events = memory.list_events(memoryId=self.memory, actorId=OWNER, sessionId=episode_id)
+        events = memory.list_events(memoryId=self.memory, actorId=self.owner, sessionId=episode_id)
         return {
             "items": sum(item["sk"]["S"] != "EPISODE" for item in items["Items"]),
             "versions": sum(len(page.get(kind, ())) for page in versions for kind in ("Versions", "DeleteMarkers")),
@@ -118,7 +124,7 @@ class LivestreamBackend:
         long_ago = "2025-01-01T00:00:00.000Z"
         self.client("dynamodb").update_item(
             TableName=self.table,
-            Key={"pk": {"S": f"EPISODE#{OWNER}#{episode_id}"}, "sk": {"S": "EPISODE"}},
+            Key={"pk": {"S": f"EPISODE#{self.owner}#{episode_id}"}, "sk": {"S": "EPISODE"}},
             UpdateExpression="SET #track.#since = :then, GSI2SK = :then",
             ExpressionAttributeNames={"#track": track, "#since": "since"},
             ExpressionAttributeValues={":then": {"S": long_ago}},

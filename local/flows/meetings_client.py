@@ -7,10 +7,9 @@ from typing import Any
 from handlers.common.time_and_ids import clock
 from handlers.meetings.auth_exchange.api_models import ExchangeResponse
 from handlers.meetings.storage.daily_storage_metrics import COUNTS_PREFIX
-from local.emulation.identity_provider import token_url
 from local.emulation.speech import tone_words
 from local.ffmpeg import pcm_input, run_ffmpeg
-from local.flows import Deployment, invoke
+from local.flows import Deployment, identity, invoke
 from local.flows.http_requests import Answer, ask
 from local.flows.meetings_user import MeetingsUser
 
@@ -22,18 +21,15 @@ class MeetingsBackend:
         frontend = deployment.frontend("meetings")
         self.client = deployment.client
         self.endpoint = deployment.emulator.endpoint
-        self.token_url = token_url(deployment.emulator.services["JWKS_URL"])
-        """URL at which the local identity provider issues tokens."""
+        self._deployment = deployment
         self.url, self.bucket, self.table = frontend["apiUrl"], frontend["bucket"], frontend["table"]
         self.workflow = deployment.ids["meetings-workflow-machine"]
         self.storage_function = deployment.function("meetings-storage")
         """Name of the function that counts the storage of each user."""
 
-    def request_token(self, subject: str, seconds: int = 3600) -> str:
-        """Return a token of the local identity provider. A negative number of seconds gives an expired token."""
-        response = ask("POST", self.token_url, {"subject": subject, "seconds": seconds})
-        assert response.status == 200, response
-        return str(response.body["id_token"])
+    def request_token(self, subject: str, seconds: int = identity.TOKEN_SECONDS) -> str:
+        """Return a token of a user. A negative number of seconds gives an expired token."""
+        return identity.request_token(self._deployment, subject, seconds)
 
     def exchange_token(self, body: object) -> Answer:
         """Send a request to the token exchange, which returns AWS credentials for a user's token."""

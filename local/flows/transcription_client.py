@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from handlers.transcription.messages import USER_PREFIX
+from handlers.transcription.messages import TOKEN_PREFIX
 from handlers.transcription.names_shared_with_deployment import FALLBACK_METRIC, METRICS_NAMESPACE, PROTOCOL
 from local.emulation.speech.audio_encoding_and_recognition import encode_audio
 from local.emulation.speech.tone_words import speech
-from local.flows import Deployment
+from local.flows import Deployment, identity
 from local.flows.websocket_client import Message, WebSocketClient, connect_to_api
 
 SAMPLE_RATE = 16_000
@@ -29,11 +29,15 @@ class SessionRefused(Exception):
 
 class TranscriptionBackend:
     def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
         self.client = deployment.client
         self.url = deployment.frontend("transcription")["url"]
         self.router = deployment.function("transcription-router")
         self.processor = deployment.ids["transcription-audio-processor-function"]
         self.live_table = deployment.ids["transcription-live-table"]
+
+    def request_token(self, user: str) -> str:
+        return identity.request_token(self._deployment, user)
 
     def count_fallbacks(self) -> float:
         """Return the number of utterances that got only final captions in the last hour, because of a fault."""
@@ -97,9 +101,12 @@ class Screen:
 class Speaker(WebSocketClient):
     """Client with one connection, and one session after `open`."""
 
-    def __init__(self, url: str, user: str = "somebody", protocols: tuple[str, ...] | None = None) -> None:
-        offered = protocols or (PROTOCOL, f"{USER_PREFIX}{user}")
-        super().__init__(connect_to_api(url, offered))
+    def __init__(
+        self, backend: TranscriptionBackend, user: str = "somebody", protocols: tuple[str, ...] | None = None
+    ) -> None:
+        """Connect with a token of the user, or with the given subprotocols."""
+        offered = protocols or (PROTOCOL, f"{TOKEN_PREFIX}{backend.request_token(user)}")
+        super().__init__(connect_to_api(backend.url, offered))
         self.protocol = self._connection.subprotocol
         self.screen = Screen()
         self.session = ""

@@ -20,9 +20,8 @@ DROPPED = "dropped captions come back"
 def play(backend: TranscriptionBackend, report_step: StepReporter) -> list[str]:
     """Run the flow. Return the problems."""
     checks = Checks()
-    url = backend.url
 
-    with Speaker(url) as speaker:
+    with Speaker(backend) as speaker:
         speaker.open(encoding="ogg-opus")
         speaker.say("sentence", SENTENCE)
         speaker.wait_until_done("sentence", SENTENCE)
@@ -35,7 +34,7 @@ def play(backend: TranscriptionBackend, report_step: StepReporter) -> list[str]:
     checks.equal("partial captions without the first word", [text for text in partials if "Hello" not in text], [])
     report_step(f"a sentence sent as Opus: {len(partials)} partial captions, then {sentence_captions}")
 
-    with Speaker(url) as speaker:
+    with Speaker(backend) as speaker:
         speaker.open(encoding="pcm")
         speaker.say("first", FIRST, sequence=1)
         speaker.say("second", SECOND, sequence=2)
@@ -46,7 +45,7 @@ def play(backend: TranscriptionBackend, report_step: StepReporter) -> list[str]:
     report_step(f"two simultaneous utterances that overlap: {overlapping}")
 
     fallbacks_before = backend.count_fallbacks()
-    with Speaker(url) as speaker:
+    with Speaker(backend) as speaker:
         speaker.open(encoding="pcm")
         speaker.say("dropped", DROPPED)
         done = speaker.wait_for_end("dropped")

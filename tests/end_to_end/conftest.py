@@ -125,6 +125,30 @@ class Platform:
             iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
             self.unexplained_since = self.decision_log_end()
 
+    @contextmanager
+    def changed_variables(self, function: str, **variables: str) -> Iterator[None]:
+        """Add variables to the environment of a function, named as in `ingestion-manifest-builder`.
+
+        At the end of the block, the alias `live` gets its earlier version again.
+        """
+        functions = self.client("lambda")
+        name, _, alias = self.deployment.function(function).rpartition(":")
+        deployed = functions.get_function_configuration(FunctionName=name, Qualifier=alias)
+        original = deployed["Environment"]["Variables"]
+
+        def configure(environment: dict[str, str]) -> None:
+            functions.update_function_configuration(FunctionName=name, Environment={"Variables": environment})
+            functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1})
+
+        configure({**original, **variables})
+        version = functions.publish_version(FunctionName=name)["Version"]
+        functions.update_alias(FunctionName=name, Name=alias, FunctionVersion=version)
+        try:
+            yield
+        finally:
+            configure(original)
+            functions.update_alias(FunctionName=name, Name=alias, FunctionVersion=deployed["Version"])
+
 
 @pytest.fixture(autouse=True)
 def _require_no_refusals(request: pytest.FixtureRequest) -> Iterator[None]:

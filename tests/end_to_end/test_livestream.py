@@ -102,7 +102,7 @@ def test_the_example_claim_of_the_requirements_is_returned_unchanged(
         "confidence": 0.99,
         "sources": [],
     }
-    key = {"pk": {"S": f"EPISODE#everybody#{episode}"}, "sk": {"S": "CLAIM#0000061000#c1"}}
+    key = {"pk": {"S": f"EPISODE#{livestream.owner}#{episode}"}, "sk": {"S": "CLAIM#0000061000#c1"}}
     attributes = {
         **{name: {"S": value} for name, value in claim.items() if isinstance(value, str)},
         **{name: {"N": str(value)} for name, value in claim.items() if isinstance(value, int | float)},

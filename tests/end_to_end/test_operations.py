@@ -22,7 +22,7 @@ ALARM = "polyphony-local-transcription-latency-critical"
 
 def count_partial_captions(transcription: TranscriptionBackend) -> int:
     """Speak a sentence and return the number of partial captions."""
-    with Speaker(transcription.url) as speaker:
+    with Speaker(transcription) as speaker:
         speaker.open(encoding="ogg-opus")
         speaker.say("u1", SENTENCE)
         speaker.wait_until_done("u1", SENTENCE)

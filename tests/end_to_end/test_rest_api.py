@@ -40,6 +40,8 @@ def authorize(event):
     token = event["authorizationToken"]
     if token == "Bearer wrong":
         raise Exception("Unauthorized")
+    if token == "Bearer unverifiable":
+        raise ValueError("canary-authorizer")
     effect = "Allow" if token == "Bearer right" else "Deny"
     all_methods = "/".join(event["methodArn"].split("/")[:2]) + "/*"
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": all_methods}
@@ -174,6 +176,7 @@ def test_an_authorizer_function_accepts_and_refuses_callers(notes: NotesClient) 
     assert error_status_and_code(read_note(None)) == (401, "UNAUTHORIZED")
     assert error_status_and_code(read_note("Bearer wrong")) == (401, "UNAUTHORIZED")
     assert error_status_and_code(read_note("Bearer other")) == (401, "UNAUTHORIZED")
+    assert error_status_and_code(read_note("Bearer unverifiable")) == (503, "UNAVAILABLE")
     assert (read_note("Bearer right").status, read_note("Bearer right").body["caller"]) == (200, "the-caller")
     assert read_note("Bearer right", "/notes?owner=me").status == 200, "a cached authorization applies to all paths"
 

@@ -9,29 +9,19 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from websockets.exceptions import InvalidStatus
 
-from handlers.common.time_and_ids import clock
 from handlers.transcription.live_table import session_utterances_key
 from local.flows.transcription_client import Speaker, TranscriptionBackend
 from tests.end_to_end.conftest import FlowRun, Platform
-from tests.token_issuer import AUDIENCE, Provider, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
-PROTOCOL = "polyphony.transcription.v1"
 LONG_UTTERANCE = " ".join(["endless", *["world"] * 7])
 """A long utterance that uses its whole time limit, so that other utterances are sent before it ends even on a busy machine."""
 
 
 @pytest.fixture
-def url(platform: Platform) -> str:
-    """Return the URL from the stack's outputs, as a frontend finds it."""
-    return str(platform.outputs["frontend"]["transcription"]["url"])
-
-
-@pytest.fixture
-def speaker(url: str) -> Iterator[Speaker]:
-    with Speaker(url) as opened:
+def speaker(transcription: TranscriptionBackend) -> Iterator[Speaker]:
+    with Speaker(transcription) as opened:
         opened.open()
         yield opened
 
@@ -48,54 +38,6 @@ def test_captions_of_flac_audio_are_shown_in_order(speaker: Speaker) -> None:
     assert [caption["text"] for caption in speaker.screen.shown if caption["final"]] == ["Thank you.", "Good day."]
 
 
-@pytest.fixture
-def provider(transcription: TranscriptionBackend) -> Iterator[Provider]:
-    """Return an identity provider. During the test, the router verifies its tokens, as in staging and prod."""
-    functions = transcription.client("lambda")
-    name, _, alias = transcription.router.rpartition(":")
-    deployed = functions.get_function_configuration(FunctionName=name, Qualifier=alias)
-    variables = deployed["Environment"]["Variables"]
-
-    def serve_with(environment: dict[str, str], version: str | None = None) -> None:
-        functions.update_function_configuration(FunctionName=name, Environment={"Variables": environment})
-        functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.1})
-        published = version or functions.publish_version(FunctionName=name)["Version"]
-        functions.update_alias(FunctionName=name, Name=alias, FunctionVersion=published)
-
-    with serving(Provider(clock=clock.now)) as identity_provider:
-        oidc_variables = {
-            "AUTH": "oidc",
-            "ISSUER": identity_provider.issuer,
-            "AUDIENCE": AUDIENCE,
-            "JWKS_URL": identity_provider.keys_url,
-        }
-        serve_with({**variables, **oidc_variables})
-        yield identity_provider
-        serve_with(variables, deployed["Version"])
-
-
-def test_the_token_in_the_subprotocol_determines_the_user(provider: Provider, platform: Platform, url: str) -> None:
-    ann_token, bob_token = provider.token(sub="ann"), provider.token(sub="bob")
-    with (
-        Speaker(url, protocols=(PROTOCOL, f"bearer.{ann_token}")) as ann,
-        Speaker(url, protocols=(f"bearer.{bob_token}", PROTOCOL)) as bob,
-    ):
-        assert (ann.protocol, bob.protocol) == (PROTOCOL, PROTOCOL), "the token is not returned"
-        session = ann.open()["sessionId"]
-        assert bob.ask("ping", sessionId=session)["code"] == "SESSION_UNKNOWN"
-        ann.say("u1", "good day")
-        ann.wait_for_end("u1")
-        assert ann.screen.text() == ["Good day."]
-    refused_protocols = [(PROTOCOL,), (PROTOCOL, "user.ann"), (PROTOCOL, f"bearer.{provider.token(aud='others')}")]
-    for protocols in refused_protocols:
-        with pytest.raises(InvalidStatus) as error:
-            Speaker(url, protocols=protocols)
-        assert error.value.response.status_code == 401
-    lines = platform.log_lines("transcription-router")
-    assert any("UNAUTHENTICATED" in line for line in lines), "there are log lines to search"
-    assert not [line for line in lines if ann_token.rpartition(".")[2] in line or "bearer." in line]
-
-
 def test_too_many_concurrent_utterances_are_refused_until_one_has_ended(speaker: Speaker) -> None:
     answers = [speaker.say(f"u{number}", LONG_UTTERANCE, sequence=number) for number in range(4)]
     assert [answer.get("code", answer["type"]) for answer in answers] == ["accepted"] * 3 + ["BUSY"], (
@@ -107,12 +49,12 @@ def test_too_many_concurrent_utterances_are_refused_until_one_has_ended(speaker:
     speaker.wait_for_end("u3")
 
 
-def test_a_session_continues_after_its_connection_closed(url: str) -> None:
-    with Speaker(url) as first_connection:
+def test_a_session_continues_after_its_connection_closed(transcription: TranscriptionBackend) -> None:
+    with Speaker(transcription) as first_connection:
         session = first_connection.open()["sessionId"]
         first_connection.say("u1", "hello world")
         first_connection.disconnect()
-    with Speaker(url) as second_connection:
+    with Speaker(transcription) as second_connection:
         resend = second_connection.open(sessionId=session)["resend"]
         if resend:  # the utterance was not done when the connection closed
             second_connection.say("u1", "hello world")
@@ -121,8 +63,8 @@ def test_a_session_continues_after_its_connection_closed(url: str) -> None:
         assert second_connection.screen.text()[-1] == "Good day."
 
 
-def test_another_user_cannot_use_a_session(speaker: Speaker, url: str) -> None:
-    with Speaker(url, user="mallory") as mallory:
+def test_another_user_cannot_use_a_session(speaker: Speaker, transcription: TranscriptionBackend) -> None:
+    with Speaker(transcription, user="mallory") as mallory:
         mallory.session = speaker.session
         assert mallory.say("u1", "hello world")["code"] == "SESSION_UNKNOWN"
         mallory.session = ""
@@ -133,8 +75,10 @@ def test_another_user_cannot_use_a_session(speaker: Speaker, url: str) -> None:
     assert speaker.screen.text() == ["Good day."]
 
 
-def test_a_client_with_too_many_utterances_does_not_affect_another_client(speaker: Speaker, url: str) -> None:
-    with Speaker(url, user="busy") as busy_speaker:
+def test_a_client_with_too_many_utterances_does_not_affect_another_client(
+    speaker: Speaker, transcription: TranscriptionBackend
+) -> None:
+    with Speaker(transcription, user="busy") as busy_speaker:
         busy_speaker.open()
         answers = [busy_speaker.say(f"u{number}", LONG_UTTERANCE, sequence=number) for number in range(12)]
         speaker.say("u1", "good day")
@@ -184,8 +128,8 @@ def test_a_lost_utterance_is_reported_and_can_be_sent_again(
     assert speaker.screen.text() == ["Good day."]
 
 
-def test_no_text_and_no_token_is_in_any_log_or_table(platform: Platform, url: str) -> None:
-    with Speaker(url, user="canary-user") as speaker:
+def test_no_text_and_no_token_is_in_any_log_or_table(platform: Platform, transcription: TranscriptionBackend) -> None:
+    with Speaker(transcription, user="canary-user") as speaker:
         speaker.open()
         speaker.say("u1", "captions please")
         speaker.wait_for_end("u1")

@@ -77,6 +77,12 @@ class GatewayErrorCode(ErrorCode):
         "Get a new token from the identity provider, and send the request again.",
         401,
     )
+    UNAVAILABLE = (
+        "UNAVAILABLE",
+        "The token cannot be checked. Usually, the identity provider does not answer.",
+        "Send the request again after a few seconds.",
+        503,
+    )
     UNSUPPORTED_MEDIA_TYPE = (
         "UNSUPPORTED_MEDIA_TYPE",
         "The content type of the request is not supported.",
@@ -103,6 +109,10 @@ REFUSALS: Mapping[str, GatewayRefusal] = {
     # The authorizer function denies a request whose token is not valid. The status is 401, because the client may get a
     # new token.
     "ACCESS_DENIED": GatewayRefusal(GatewayErrorCode.UNAUTHORIZED, "The token is invalid or has expired.", 401),
+    # The authorizer function raises an exception if it cannot fetch the identity provider's keys.
+    "AUTHORIZER_FAILURE": GatewayRefusal(
+        GatewayErrorCode.UNAVAILABLE, "The identity provider does not respond. Try again.", 503
+    ),
     "BAD_REQUEST_BODY": GatewayRefusal(
         GatewayErrorCode.MALFORMED,
         "The body does not match the schema in the API's documentation. It is not valid JSON, a required field is "

@@ -51,7 +51,9 @@ class SigningKeysUnavailable(Exception):
 class SigningKeys(PyJWKClient):
     """Signing keys at one JWKS URL. Threads may share an instance."""
 
-    def __init__(self, url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(self, url: str | None, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+        if url is None:
+            raise ValueError("JWKS_URL is missing: set it to the URL of the identity provider's keys")
         parts = urlsplit(url)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
             raise ValueError("the URL of the signing keys must use https, or http on localhost")

@@ -8,5 +8,7 @@ class AuthorizerEnvironment(HandlerEnvironment):
 
     issuer: str
     audience: str
-    jwks_url: str
-    """URL of the provider's signing keys."""
+    jwks_url: str | None = None
+    """URL of the provider's signing keys. Only a stack for the local platform leaves it out: the platform then adds the
+    variable, with the URL of the local identity provider.
+    """

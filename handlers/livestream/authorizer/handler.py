@@ -27,7 +27,10 @@ Policy = dict[str, Any]
 
 
 class IdentityProviderUnavailable(Exception):
-    """The identity provider's signing keys are not available, so tokens cannot be checked."""
+    """The identity provider's signing keys are not available, so tokens cannot be checked.
+
+    API Gateway then answers with status 503.
+    """
 
 
 class Authorizer:

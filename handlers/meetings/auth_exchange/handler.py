@@ -44,8 +44,6 @@ def _api() -> RestDispatcher:
     environment = AuthEnvironment.read()
     log = EventLog(environment.log_level)
     sts = boto3.client("sts", config=_STS_CONFIG)
-    if environment.jwks_url is None:
-        raise ValueError("JWKS_URL is missing: set it to the URL of the identity provider's keys")
     verifier = TokenVerifier(environment.issuer, environment.audience, SigningKeys(environment.jwks_url), clock.now)
     location = MeetingsLocation(environment.bucket_name, environment.table_name, sts.meta.region_name)
     role = ClientRole(sts, environment.client_role, environment.credential_seconds)

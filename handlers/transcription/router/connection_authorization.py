@@ -46,7 +46,7 @@ class ConnectionAuthorizer:
         except InvalidToken as error:
             if error.reason is InvalidTokenReason.KEYS_UNAVAILABLE:
                 raise HandlerError(
-                    TranscriptionErrorCode.UNAVAILABLE, "The identity provider does not answer. Try again."
+                    TranscriptionErrorCode.UNAVAILABLE, "The identity provider does not respond. Try again."
                 ) from None
             raise HandlerError(
                 TranscriptionErrorCode.UNAUTHENTICATED, "The token is not valid. Get a new token."

@@ -21,7 +21,9 @@ class RouterEnvironment(TranscriptionEnvironment):
     """Issuer of the tokens. None with `auth: none`, like the next two variables."""
     audience: str | None = None
     jwks_url: str | None = None
-    """URL of the issuer's signing keys."""
+    """URL of the issuer's signing keys. Also a stack for the local platform leaves it out: the platform then adds the
+    variable, with the URL of the local identity provider.
+    """
     in_flight: InFlight = 3
     """Maximum number of utterances of one session that are transcribed at the same time."""
     session_seconds: Annotated[int, Field(ge=60, le=6 * 3600)] = 4 * 3600

@@ -109,7 +109,7 @@ def _authorizer(environment: RouterEnvironment) -> "ConnectionAuthorizer":
 
     if environment.auth == "none":
         return ConnectionAuthorizer(None)
-    keys = SigningKeys(str(environment.jwks_url))
+    keys = SigningKeys(environment.jwks_url)
     return ConnectionAuthorizer(TokenVerifier(str(environment.issuer), str(environment.audience), keys, clock.now))
 
 

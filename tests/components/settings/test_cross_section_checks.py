@@ -59,8 +59,6 @@ FORBIDDEN: dict[str, tuple[object, str, str]] = {
 def test_a_setting_that_an_environment_forbids_is_refused_only_there(key: str, environment: str) -> None:
     value, forbidding_environments, reason = FORBIDDEN[key]
     changes = {key: value}
-    if key.endswith("identity.auth"):
-        changes["livestream.enabled"] = False  # its tokens need an identity provider
     if environment not in forbidding_environments.split():
         load_settings(stack_config(changes, environment), environment)
         return
@@ -104,7 +102,7 @@ CONFLICTS: list[tuple[Changes, str]] = [
         "foundation.identity.audience: is required for meetings, because tokens identify the owner of a meeting",
     ),
     (
-        {"foundation.identity": {"auth": "none", **IDENTITY}},
+        {"foundation.identity": {"auth": "none", **IDENTITY}, "livestream.api.authorizer": "jwt"},
         'livestream.api.authorizer = "jwt": must be `none` if foundation.identity.auth is `none`',
     ),
     ({"foundation.alerts.emails": ["a@b.de", "c@d.de", "a@b.de"]}, "a@b.de occurs more than once"),
@@ -191,6 +189,26 @@ def test_the_url_of_the_providers_keys_is_given_or_derived_from_the_issuer() -> 
 
     assert keys_url() == "https://login.example.com/x/.well-known/jwks.json"
     assert keys_url(jwksUrl="https://keys.example.com/k") == "https://keys.example.com/k"
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_only_a_local_stack_leaves_the_url_of_the_keys_to_the_platform(environment: str) -> None:
+    def keys_variable(**more: str) -> str | None:
+        identity = {**IDENTITY, **more}
+        settings = load_settings(stack_config({"foundation.identity": identity}, environment), environment)
+        return settings.foundation.identity.token_variables(settings.environment)["jwks_url"]
+
+    derived = f"{IDENTITY['issuer'].rstrip('/')}/.well-known/jwks.json"
+    assert keys_variable() == (None if environment == "local" else derived)
+    assert keys_variable(jwksUrl="https://keys.example.com/k") == "https://keys.example.com/k"
+
+
+def test_without_authentication_livestream_has_no_authorizer() -> None:
+    def authorizer(**identity: str) -> str:
+        changes: Changes = {"foundation.identity": {**IDENTITY, **identity}, "livestream.api.requestsPerSecond": 7}
+        return load_settings(stack_config(changes), "dev").livestream.api.authorizer
+
+    assert (authorizer(), authorizer(auth="none")) == ("jwt", "none")
 
 
 @pytest.mark.parametrize("key", ["ingestion.intake.corsOrigin", "livestream.api.corsOrigin", "voiceQa.audio.origins"])

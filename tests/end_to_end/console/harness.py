@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, WebSocketRoute
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from local.ffmpeg import pcm_input, run_ffmpeg
 from tests.browser import DESKTOP, PHONE, SAMPLE_RATE, ConsoleWindow
@@ -37,6 +37,15 @@ def take_screenshots(window: ConsoleWindow, name: str, on_phone: Locator | None 
 
 def find_panel(page: Page, name: str) -> Locator:
     return page.get_by_role("tabpanel", name=name)
+
+
+def sign_in(page: Page, name: str) -> None:
+    """Sign in at the local platform, whose identity provider signs a token for any name."""
+    page.locator("#who").click()
+    field = page.get_by_role("dialog").get_by_label("Name")
+    field.fill(name)
+    field.press("Enter")
+    expect(page.locator("#who")).to_have_text(name)
 
 
 COLOURS = "c0=0x14233f:c1=0x0b7f81:c2=0xf2a35a:c3=0x5348d8:nb_colors=4:seed=7"

@@ -9,7 +9,7 @@ from local.emulation.speech import tone_words
 from local.flows import eventually
 from local.flows.meetings_flow import CHUNKS
 from tests.browser import SAMPLE_RATE, ConsoleWindow
-from tests.end_to_end.console.harness import MARKS, find_panel, take_screenshots, write_video
+from tests.end_to_end.console.harness import MARKS, find_panel, sign_in, take_screenshots, write_video
 
 pytestmark = MARKS
 TITLE = "Weekly report"
@@ -27,14 +27,6 @@ def break_upload_once(page: Page, name: str) -> list[str]:
     page.route(re.compile(rf"/{re.escape(name)}$"), lambda route: route.abort(), times=1)
     page.on("request", record_upload)
     return uploads
-
-
-def sign_in(page: Page, name: str) -> None:
-    page.locator("#who").click()
-    field = page.get_by_role("dialog").get_by_label("Name")
-    field.fill(name)
-    field.press("Enter")
-    expect(page.locator("#who")).to_have_text(name)
 
 
 def test_an_interrupted_upload_is_resumed_and_the_meetings_summary_is_shown(

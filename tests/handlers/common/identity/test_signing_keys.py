@@ -210,6 +210,11 @@ def test_an_http_url_is_refused_unless_it_is_local(url: str) -> None:
         SigningKeys(url)
 
 
+def test_a_missing_url_is_named_after_its_variable() -> None:
+    with pytest.raises(ValueError, match="JWKS_URL is missing"):
+        SigningKeys(None)
+
+
 @pytest.mark.parametrize(
     "url", ["https://issuer.test/keys", "http://127.0.0.1:1/keys", "http://[::1]/", "http://localhost/"]
 )

@@ -1,0 +1,37 @@
+"""Test of the sign-in dialog: the panels use a token of the name that the visitor enters."""
+
+import re
+
+from playwright.sync_api import Browser, expect
+
+from handlers.common.identity.user_ids import derive_user_id
+from local.emulation.identity_provider import ISSUER
+from local.flows.livestream_client import LivestreamBackend
+from tests.browser import open_window
+from tests.end_to_end.conftest import Platform
+from tests.end_to_end.console.harness import MARKS, find_panel, sign_in
+
+pytestmark = MARKS
+TITLE = "Episode of Dora"
+
+
+def test_an_episode_of_one_user_is_not_listed_for_another(
+    chromium: Browser, console_url: str, platform: Platform, livestream: LivestreamBackend
+) -> None:
+    with open_window(chromium, console_url) as window:
+        page = window.page
+        window.open("episodes")
+        sign_in(page, "dora")
+        panel = find_panel(page, "Episodes")
+        panel.get_by_label("Title").fill(TITLE)
+        page.get_by_role("button", name="Create").click()
+        listed = page.get_by_role("list", name="Episodes, newest first").get_by_role("button", name=re.compile(TITLE))
+        expect(listed).to_be_visible()
+        sign_in(page, "emil")
+        expect(listed).to_have_count(0)
+        sign_in(page, "dora")
+        expect(listed).to_be_visible()
+        assert window.browser_messages == []
+    keys = platform.client("dynamodb").scan(TableName=livestream.table)["Items"]
+    owners = {item["pk"]["S"].split("#")[1] for item in keys if item.get("title", {}).get("S") == TITLE}
+    assert owners == {derive_user_id(ISSUER, "dora")}
