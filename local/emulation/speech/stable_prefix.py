@@ -1,0 +1,54 @@
+"""Rule for partial results with stabilisation: the first items of a line do not change any more.
+
+The speech model computes a line's text anew after each piece of audio, and revises its last words often. So an item is
+stable once it and all items before it have been the same in `STABLE_VERSIONS` versions. Later versions, including the
+final one, keep the stable items, as Amazon Transcribe's partial-result stabilisation does.
+"""
+
+from collections.abc import Sequence
+
+STABLE_VERSIONS = 3
+"""Number of consecutive versions with the same item after which the item is stable: it has not changed twice."""
+
+
+class StablePrefix:
+    """Stable items of one line."""
+
+    def __init__(self) -> None:
+        self._versions: list[Sequence[str]] = []
+        self.stable: list[str] = []
+
+    def add(self, version: Sequence[str], *, is_final: bool) -> list[str]:
+        """Return the items of the next version, in which the stable items are kept. In a final version, all are stable.
+
+        If the model has changed a stable item, the rest of its version is appended to the stable items.
+        """
+        kept = [*self.stable, *version[_find_rest(self.stable, version) :]]
+        if is_final:
+            self.stable = kept
+            return kept
+        self._versions = [*self._versions, kept][-STABLE_VERSIONS:]
+        if len(self._versions) == STABLE_VERSIONS:
+            # The last item is never stable, because the next piece of audio may continue the word.
+            self.stable = _common_prefix(self._versions)[: max(len(kept) - 1, len(self.stable))]
+        return kept
+
+
+def _find_rest(stable: Sequence[str], version: Sequence[str]) -> int:
+    """Return the index in `version` of the first item after the stable items.
+
+    The last stable item may have moved by a few places, because the model inserted or removed an item before it.
+    """
+    if not stable:
+        return 0
+    nearest = sorted(range(len(version)), key=lambda at: (abs(at - len(stable) + 1), at))
+    return next((at + 1 for at in nearest[:5] if version[at] == stable[-1]), len(stable))
+
+
+def _common_prefix(versions: Sequence[Sequence[str]]) -> list[str]:
+    prefix = []
+    for items in zip(*versions, strict=False):
+        if len(set(items)) > 1:
+            break
+        prefix.append(items[0])
+    return prefix
