@@ -1,8 +1,9 @@
 """Rule for partial results with stabilisation: the first items of a line do not change any more.
 
 The speech model computes a line's text anew after each piece of audio, and revises its last words often. So an item is
-stable once it and all items before it have been the same in `STABLE_VERSIONS` versions. Later versions, including the
-final one, keep the stable items, as Amazon Transcribe's partial-result stabilisation does.
+stable once it and all items before it have been the same in `STABLE_VERSIONS` versions. Later partial versions keep the
+stable items, as those of Amazon Transcribe do. The final version is the model's own text. It differs from the real
+service's in that it may correct a stable item, because a kept mistake would double the number of wrong words.
 """
 
 from collections.abc import Sequence
@@ -18,15 +19,12 @@ class StablePrefix:
         self._versions: list[Sequence[str]] = []
         self.stable: list[str] = []
 
-    def add(self, version: Sequence[str], *, is_final: bool) -> list[str]:
-        """Return the items of the next version, in which the stable items are kept. In a final version, all are stable.
+    def add(self, version: Sequence[str]) -> list[str]:
+        """Return the items of the next partial version, in which the stable items are kept.
 
         If the model has changed a stable item, the rest of its version is appended to the stable items.
         """
         kept = [*self.stable, *version[_find_rest(self.stable, version) :]]
-        if is_final:
-            self.stable = kept
-            return kept
         self._versions = [*self._versions, kept][-STABLE_VERSIONS:]
         if len(self._versions) == STABLE_VERSIONS:
             # The last item is never stable, because the next piece of audio may continue the word.

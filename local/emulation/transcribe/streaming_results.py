@@ -1,7 +1,7 @@
 """Creates the results that a stream of the local Transcribe returns for recognised speech.
 
 A result contains the text of a line so far. Partial versions are sent while the line grows, and the final version at
-its end. With stabilisation, a flag marks the words and punctuation marks that no later version will change.
+its end. With stabilisation, a flag marks the words and punctuation marks that no later partial version will change.
 
 For tests, a fault (`local/emulation/faults.py`) makes the stream fail after `RESULTS_BEFORE_FAULT` results.
 """
@@ -51,8 +51,8 @@ class StreamResults:
         if not line.is_complete and contents[-1] in PUNCTUATION:
             contents = contents[:-1]  # the model ends every version with a mark
         prefix = self._prefixes[line.id]
-        if self._stabilised:
-            contents = prefix.add(contents, is_final=line.is_complete)
+        if self._stabilised and not line.is_complete:
+            contents = prefix.add(contents)
         version = (contents, len(prefix.stable), line.is_complete)
         if self._sent.get(line.id) == version or (line.is_complete and self._fault is Fault.STREAM_ENDLESS):
             return
