@@ -35,7 +35,7 @@ def play(backend: TranscriptionBackend, report_step: StepReporter) -> list[str]:
     report_step(f"a sentence sent as Opus: {len(partials)} partial captions, then {captions}")
 
     with Speaker(url) as speaker:
-        speaker.open(encoding="flac")
+        speaker.open(encoding="ogg-opus")
         speaker.say("first", *FIRST, sequence=1)
         speaker.say("second", *SECOND, sequence=2)
         speaker.wait_until_done("first", *FIRST, sequence=1)

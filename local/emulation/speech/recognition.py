@@ -53,6 +53,8 @@ class SpokenLine:
     end: float
     is_complete: bool = True
     """True if the text will not change any more."""
+    audio_seconds: float = 0.0
+    """Length of the audio from which this version was computed."""
 
     @property
     def has_words(self) -> bool:
@@ -105,14 +107,14 @@ class Recogniser:
 
     def _update(self, transcript: Transcript) -> list[SpokenLine]:
         updated = []
-        previous_end = 0.0
+        previous_end, seconds = 0.0, len(self._audio) / SAMPLE_BYTES / RATE
         for number, line in enumerate(transcript.lines):
             known = self._lines.get(number)
             if known is None or not known.is_complete:
                 # A line begins with some audio from before its first word, so lines can overlap.
                 start, end = max(line.start_time, previous_end), line.start_time + line.duration
                 times = trim_silence(self._audio, start, end)
-                self._lines[number] = SpokenLine(number, line.text.strip(), *times, line.is_complete)
+                self._lines[number] = SpokenLine(number, line.text.strip(), *times, line.is_complete, seconds)
                 updated.append(self._lines[number])
             previous_end = self._lines[number].end
         return [line for line in updated if line.has_words]

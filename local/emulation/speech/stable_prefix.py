@@ -1,34 +1,36 @@
 """Rule for partial results with stabilisation: the first items of a line do not change any more.
 
 The speech model computes a line's text anew after each piece of audio, and revises its last words often. So an item is
-stable once it and all items before it have been the same in `STABLE_VERSIONS` versions. Later partial versions keep the
-stable items, as those of Amazon Transcribe do. The final version is the model's own text. It differs from the real
-service's in that it may correct a stable item, because a kept mistake would double the number of wrong words.
+stable once it and all items before it have not changed for `STABLE_SECONDS`. Later partial versions keep the stable
+items, as those of Amazon Transcribe do. The final version is the model's own text. It differs from the real service's
+in that it may correct a stable item, because a kept mistake would double the number of wrong words.
 """
 
 from collections.abc import Sequence
 
-STABLE_VERSIONS = 3
-"""Number of consecutive versions with the same item after which the item is stable: it has not changed twice."""
+STABLE_SECONDS = 0.4
+"""Length of the audio after which an unchanged item is stable: two updates, unless the machine is busy."""
 
 
 class StablePrefix:
     """Stable items of one line."""
 
     def __init__(self) -> None:
-        self._versions: list[Sequence[str]] = []
+        self._versions: list[tuple[float, Sequence[str]]] = []
+        """Versions with the length of the audio at which they were computed."""
         self.stable: list[str] = []
 
-    def add(self, version: Sequence[str]) -> list[str]:
+    def add(self, version: Sequence[str], audio_seconds: float) -> list[str]:
         """Return the items of the next partial version, in which the stable items are kept.
 
         If the model has changed a stable item, the rest of its version is appended to the stable items.
         """
         kept = [*self.stable, *version[_find_rest(self.stable, version) :]]
-        self._versions = [*self._versions, kept][-STABLE_VERSIONS:]
-        if len(self._versions) == STABLE_VERSIONS:
-            # The last item is never stable, because the next piece of audio may continue the word.
-            self.stable = _common_prefix(self._versions)[: max(len(kept) - 1, len(self.stable))]
+        self._versions.append((audio_seconds, kept))
+        old_enough = [at for at, (seconds, _) in enumerate(self._versions) if audio_seconds - seconds >= STABLE_SECONDS]
+        if old_enough:
+            self._versions = self._versions[old_enough[-1] :]
+            self.stable = _common_prefix([items for _, items in self._versions])
         return kept
 
 

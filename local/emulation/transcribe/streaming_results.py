@@ -52,7 +52,7 @@ class StreamResults:
             contents = contents[:-1]  # the model ends every version with a mark
         prefix = self._prefixes[line.id]
         if self._stabilised and not line.is_complete:
-            contents = prefix.add(contents)
+            contents = prefix.add(contents, line.audio_seconds)
         version = (contents, len(prefix.stable), line.is_complete)
         if self._sent.get(line.id) == version or (line.is_complete and self._fault is Fault.STREAM_ENDLESS):
             return
