@@ -88,9 +88,9 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
     platform: Platform, meetings: MeetingsBackend, ann: Recorder
 ) -> None:
     meeting = new_meeting()
-    first_upload = ann.client.upload(meeting, ann.record_speech("good day"))
+    first_upload = ann.client.upload(meeting, ann.record_speech("welcome"))
     wait_for_job(meetings, meeting.meeting_id)
-    second_upload = ann.client.upload(meeting, ann.record_speech("thank you"))
+    second_upload = ann.client.upload(meeting, ann.record_speech("goodbye"))
     set_faults(platform.emulator.folder, {})
     ready = ann.client.wait_until_ready(meeting.meeting_id, content=second_upload.content, timeout_seconds=60)
     assert [segment.text for segment in ann.client.transcript(meeting.meeting_id).said] == ["Thank you."]
@@ -123,7 +123,7 @@ def fail_by_stopped_execution(
 def test_the_next_execution_uses_the_unfinished_job_of_a_stopped_execution(
     platform: Platform, meetings: MeetingsBackend, ann: Recorder
 ) -> None:
-    meeting, chunks = new_meeting(), ann.record_speech("good day")
+    meeting, chunks = new_meeting(), ann.record_speech("welcome")
     ann.client.upload(meeting, chunks)
     failed_record = fail_by_stopped_execution(platform, meetings, ann, meeting.meeting_id)
     [stopped_execution] = list_executions(meetings, meeting.meeting_id)
@@ -178,7 +178,7 @@ def test_the_runbooks_command_restarts_failed_meetings(
     platform: Platform, meetings: MeetingsBackend, ann: Recorder, tmp_path: Path
 ) -> None:
     since = timestamp(datetime.now(UTC))
-    meeting_id = ann.upload(ann.record_speech("agree"))
+    meeting_id = ann.upload(ann.record_speech("budget"))
     fail_by_stopped_execution(platform, meetings, ann, meeting_id)
     set_faults(platform.emulator.folder, {})
     restart_failed_meetings(platform, tmp_path, since)
@@ -207,7 +207,7 @@ def test_the_sweep_fails_a_meeting_that_makes_no_progress(
     reason: MeetingReason,
 ) -> None:
     meeting = new_meeting()
-    ann.upload_partially(meeting, ann.record_speech("good day"), uploaded_contents=[None])
+    ann.upload_partially(meeting, ann.record_speech("welcome"), uploaded_contents=[None])
     ann.wait_for_status(meeting.meeting_id, MeetingStatus.INCOMPLETE)
     make_overdue(platform, meetings, ann.credentials.user, meeting.meeting_id, **changes)
     assert meetings.invoke_scheduled(meetings.sweep_function, "sweep")[counter] == 1
@@ -237,7 +237,7 @@ def test_the_workflow_retries_a_summary_that_s3_refused(
 
     s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(denying_policy))
     try:
-        meeting_id = ann.upload(ann.record_speech("agree"))
+        meeting_id = ann.upload(ann.record_speech("budget"))
         eventually(find_failure, "a summary that fails", 60)
     finally:
         s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(policy))
