@@ -60,9 +60,7 @@ def test_captions_continue_after_the_connection_broke(
         url = platform.outputs["frontend"]["transcription"]["url"]
         messages_by_connection = break_first_connection(window.page, url, after='"accepted"')
         window.open("captions")
-        window.page.get_by_label("Choose a file").set_input_files(
-            write_speech(tmp_path / "speech.wav", *CLIPS[1:])
-        )
+        window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "speech.wav", *CLIPS[1:]))
         expect(window.page.locator("#captions-state")).to_have_text("Pieces of speech: 2 done")
         assert_recognised(read_final_lines(window.page), *CLIPS[1:])
     assert len(messages_by_connection) == 2

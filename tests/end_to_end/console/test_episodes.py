@@ -32,7 +32,9 @@ def test_the_claims_of_an_episode_appear_on_the_timeline(window: ConsoleWindow, 
     expect(episode.locator("#episodes-status")).to_have_text("Ready")
     marks = episode.get_by_role("group", name="Timeline").get_by_role("button")
     expect(marks).to_have_count(3)  # two claims and a clip
-    expect(marks.first).to_have_accessible_name("Claim at 0:03, unverified: It is the longest bridge in the whole country")
+    expect(marks.first).to_have_accessible_name(
+        "Claim at 0:03, unverified: It is the longest bridge in the whole country"
+    )
     marks.nth(1).press("Enter")
     expect(episode.locator(".finding", has_text="The river has never been so high").first).to_be_focused()
     expect(page.get_by_role("list", name="Episodes, newest first").get_by_role("button").first).to_contain_text("Ready")
