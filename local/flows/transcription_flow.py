@@ -15,7 +15,7 @@ FIRST = ("slowly",)
 """Clips of the first utterance."""
 SECOND = ("slowly", "hear")
 """Clips of the second utterance. They begin with those of the first, because clients let their utterances overlap."""
-INTERRUPTED = ("slowly",)
+INTERRUPTED = ("sky",)
 """Clips whose stream fails."""
 
 

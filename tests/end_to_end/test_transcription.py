@@ -24,7 +24,7 @@ from tests.token_issuer import AUDIENCE, Provider, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 PROTOCOL = "polyphony.transcription.v1"
-LONG_UTTERANCE = "slowly"
+LONG_UTTERANCE = "sky"
 """Clip of an utterance that uses its whole time limit with the fault STREAM_ENDLESS, so that other utterances are sent
 before it ends even on a busy machine."""
 
@@ -161,17 +161,17 @@ def test_an_utterance_fails_for_good_after_transcribe_rejected_it_three_times(
     transcription.faults.set(Fault.STREAM_BROKEN, 99)
     try:
         for _ in range(2):
-            speaker.say("u1", "slowly")
+            speaker.say("u1", "sky")
             assert speaker.wait_for_end("u1")["type"] == "resend"
             assert speaker.screen.text() == [], "the lines of the failed attempt were retracted"
-        speaker.say("u1", "slowly")
+        speaker.say("u1", "sky")
         failed = speaker.next()
         while failed["type"] in {"caption", "retract"}:
             failed = speaker.next()
     finally:
         transcription.faults.clear()
     assert (failed["type"], failed["code"], failed["utterance"]) == ("error", "NOT_TRANSCRIBED", "u1")
-    assert speaker.say("u1", "slowly")["done"], "a failed utterance is not transcribed again"
+    assert speaker.say("u1", "sky")["done"], "a failed utterance is not transcribed again"
 
 
 def test_a_direct_url_lets_a_client_stream_to_transcribe_itself(speaker: Speaker) -> None:

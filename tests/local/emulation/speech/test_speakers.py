@@ -15,7 +15,10 @@ from local.emulation.speech.speakers import label_speakers, measure_pitch
 def voice(hertz: float, seconds: float = 0.5) -> NDArray[np.float32]:
     """Return a sound with the overtones of a voice."""
     times = np.arange(round(seconds * RATE)) / RATE
-    return np.sum([np.sin(2 * np.pi * hertz * times * n) / n for n in range(1, 12)], axis=0).astype(np.float32) * 3000
+    sound: NDArray[np.float32] = 3000 * np.sum(
+        [np.sin(2 * np.pi * hertz * times * n) / n for n in range(1, 12)], axis=0
+    ).astype(np.float32)
+    return sound
 
 
 def label(*pitches: float, max_speakers: int = 10) -> list[int]:
