@@ -23,7 +23,7 @@ class Fault(StrEnum):
     """Way in which a service fails."""
 
     STREAM_THROTTLED = "stream-throttled"
-    """A Transcribe stream ends with LimitExceededException after two results, as with the next three faults."""
+    """A Transcribe stream ends with LimitExceededException after its first result. The next three faults come then, too."""
     STREAM_DROPPED = "stream-dropped"
     """The connection is closed without a message."""
     STREAM_MALFORMED = "stream-malformed"
@@ -31,7 +31,7 @@ class Fault(StrEnum):
     STREAM_BROKEN = "stream-broken"
     """The stream ends with InternalFailureException."""
     STREAM_UNFLAGGED = "stream-unflagged"
-    """The results of a stream have no `Stable` flags from the third one on."""
+    """Only the first result of a stream has `Stable` flags."""
     STREAM_REPEATING = "stream-repeating"
     """Each final result of a stream is sent twice with the same id and times. The second has an additional word."""
     STREAM_ENDLESS = "stream-endless"

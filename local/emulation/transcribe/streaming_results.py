@@ -3,7 +3,7 @@
 A result contains the text of a line so far. Partial versions are sent while the line grows, and the final version at
 its end. With stabilisation, a flag marks the words and punctuation marks that no later partial version will change.
 
-For tests, a fault (`local/emulation/faults.py`) makes the stream fail after `RESULTS_BEFORE_FAULT` results.
+For tests, a fault (`local/emulation/faults.py`) makes the stream fail after its first result.
 """
 
 import json
@@ -17,7 +17,6 @@ from local.emulation.speech.stable_prefix import StablePrefix
 from local.emulation.speech.transcript_items import PUNCTUATION, TranscriptItem, join_items, split_items, time_items
 
 STREAM_FAULTS = tuple(fault for fault in Fault if fault.startswith("stream-"))
-RESULTS_BEFORE_FAULT = 2
 ADDED_ITEMS = ("Well", ",")
 """Additional items at the beginning of the second version of a repeated final result."""
 
@@ -39,7 +38,7 @@ class StreamResults:
         """`new_id` returns an id for the result of the next line."""
         self._stabilised = stabilised
         self._fault = fault
-        self._result_count = 0
+        self._has_results = False
         self._ids: defaultdict[int, str] = defaultdict(new_id)
         self._prefixes: defaultdict[int, StablePrefix] = defaultdict(StablePrefix)
         self._sent: dict[int, object] = {}
@@ -57,15 +56,11 @@ class StreamResults:
         if self._sent.get(line.id) == version or (line.is_complete and self._fault is Fault.STREAM_ENDLESS):
             return
         self._sent[line.id] = version
-        self._fail_if_due()
-        yield self._result(line, contents)
-        self._result_count += 1
+        frame = self._result(line, contents)
+        yield frame
+        self._has_results = True
         if line.is_complete and self._fault is Fault.STREAM_REPEATING:
             yield self._result(line, [*ADDED_ITEMS, *contents])
-
-    def _fail_if_due(self) -> None:
-        if self._result_count < RESULTS_BEFORE_FAULT:
-            return
         match self._fault:
             case Fault.STREAM_THROTTLED:
                 raise StreamFailed("LimitExceededException", "You have too many streams at once.")
@@ -73,16 +68,17 @@ class StreamResults:
                 raise StreamFailed("InternalFailureException", "A problem occurred while processing the audio.")
             case Fault.STREAM_DROPPED:
                 raise ConnectionDropped
+            case Fault.STREAM_MALFORMED:
+                yield _damage(frame)
 
     def _result(self, line: SpokenLine, contents: Sequence[str]) -> bytes:
-        is_faulty = self._result_count >= RESULTS_BEFORE_FAULT
-        has_flags = self._stabilised and not (is_faulty and self._fault is Fault.STREAM_UNFLAGGED)
+        has_flags = self._stabilised and not (self._has_results and self._fault is Fault.STREAM_UNFLAGGED)
         stable_count = len(contents) if line.is_complete else len(self._prefixes[line.id].stable)
         items = [
             {**_to_item(item), **({"Stable": at < stable_count} if has_flags else {})}
             for at, item in enumerate(time_items(contents, line))
         ]
-        frame = _event_frame(
+        return _event_frame(
             {
                 "Alternatives": [{"Items": items, "Transcript": join_items(contents)}],
                 "ChannelId": "ch_0",
@@ -92,7 +88,6 @@ class StreamResults:
                 "StartTime": round(line.start, 3),
             }
         )
-        return _damage(frame) if is_faulty and self._fault is Fault.STREAM_MALFORMED else frame
 
 
 def _to_item(item: TranscriptItem) -> dict[str, object]:
