@@ -77,7 +77,7 @@ outputs: .venv/.locked ## write frontend.json from the running local platform
 console: .venv/.locked ## serve the console (console/) against the running local platform
 	@$(RUN) -m local console
 
-samples: .venv/.locked ## write sample files that the local platform understands into samples/ (it understands tones only)
+samples: .venv/.locked ## write sample files for the local platform into samples/: speech, videos and records
 	@$(RUN) -m local samples
 
 layers: .venv/.locked ## build the Lambda layers (arm64, CPython 3.13) into build/layers

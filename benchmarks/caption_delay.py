@@ -14,22 +14,21 @@ from dataclasses import dataclass
 
 from benchmarks.benchmark_report import WrongResult, print_heading, print_table, to_milliseconds
 from benchmarks.started_emulators import deploy_local_stack
-from local.emulation.speech.tone_words import WORDS, silence, speech
-from local.emulation.transcribe.streaming_results import StreamFault
-from local.flows.transcription_client import SAMPLE_RATE, Screen, Speaker, TranscriptionBackend
+from local.emulation.speech.audio_formats import RATE, SAMPLE_BYTES
+from local.flows.speech_clips import clip_texts, join_clips
+from local.flows.transcription_client import Screen, Speaker, TranscriptionBackend
 from local.flows.websocket_client import Message
+from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate
 
 UTTERANCES = 20
 """Number of measured utterances of the single client."""
 CLIENTS = 10
 UTTERANCES_PER_CLIENT = 4
 """Number of measured utterances of each client if several send at once."""
-SECONDS = 2
-"""Length of an utterance."""
-SPOKEN_WORDS = [word for word in WORDS if word not in set(StreamFault)]
-"""Words of the utterances: the vocabulary without the words that cause a fault of the local Transcribe."""
-WORD_COUNT = 7
-"""Words spoken in an utterance."""
+CLIPS = ("slowly", "moon", "sky", "hear", "sugar")
+"""Clips of the utterances, which are used in turn."""
+PAUSE_SECONDS = 0.2
+"""Silence at the end of an utterance."""
 
 
 class TimedScreen(Screen):
@@ -62,18 +61,20 @@ def speak(speaker: Speaker, numbers: range) -> list[Latency]:
     """Send utterances one after the other, and check that each is captioned."""
     latencies = []
     for number in numbers:
-        words = [SPOKEN_WORDS[(number + offset) % len(SPOKEN_WORDS)] for offset in range(WORD_COUNT)]
-        samples = speech(words, SAMPLE_RATE)
+        clip = CLIPS[number % len(CLIPS)]
+        samples = join_clips(clip, pause_seconds=PAUSE_SECONDS)
+        seconds = len(samples) / SAMPLE_BYTES / RATE
         speaker.screen = screen = TimedScreen()
         sent_at = time.perf_counter()
-        speaker.send_audio(f"u{number}", samples + silence(SECONDS, SAMPLE_RATE)[len(samples) :], sequence=number)
+        speaker.send_audio(f"u{number}", samples, sequence=number)
         accepted_at = time.perf_counter()
         end = speaker.wait_for_end(f"u{number}")
-        text = f"{' '.join(words)}.".capitalize()
-        if end["type"] != "done" or screen.text() != [text] or screen.first_at is None or screen.last_final_at is None:
-            raise WrongResult(f"{text} became {end['type']}, {screen.text()}")
+        [text], shown = clip_texts(clip), " ".join(screen.text())
+        is_recognised = end["type"] == "done" and word_error_rate(text, shown) <= MAX_WORD_ERROR_RATE
+        if not is_recognised or screen.first_at is None or screen.last_final_at is None:
+            raise WrongResult(f"{text} became {end['type']}, {shown}")
         latencies.append(
-            Latency(accepted_at - sent_at, screen.first_at - sent_at, screen.last_final_at - sent_at - SECONDS)
+            Latency(accepted_at - sent_at, screen.first_at - sent_at, screen.last_final_at - sent_at - seconds)
         )
     return latencies
 

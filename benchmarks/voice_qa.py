@@ -14,6 +14,7 @@ from benchmarks.benchmark_report import WrongResult, percentile, print_heading, 
 from benchmarks.started_emulators import deploy_local_stack
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.voice_qa.table_records import lecture_key
+from local.flows.speech_clips import clip_texts
 from local.flows.voice_qa_client import GuestConnection, VoiceQaBackend
 from local.flows.voice_qa_flow import LECTURE
 from local.flows.websocket_client import Message
@@ -23,7 +24,7 @@ ROUNDS = 20
 VALIDATIONS = 5
 """Number of lectures whose validation is timed."""
 GUESTS = 10
-QUOTE = "we speak in tones and captions"
+QUOTE = clip_texts("oxygen")[0]
 """Quote from the lecture that every answer must have."""
 Rows = dict[str, dict[str, float | str]]
 """Rows of a table by name. A row contains its values by column."""
@@ -45,7 +46,7 @@ class TimedGuestConnection(GuestConnection):
         """Ask a question, and return the seconds to the first piece and to the whole answer."""
         self.piece_times.clear()
         started = time.perf_counter()
-        _, answer = self.ask_question(lecture_id, text="tones")
+        _, answer = self.ask_question(lecture_id, text="oxygen")
         ended = time.perf_counter()
         quotes = [citation["quote"] for citation in answer.citations()]
         if answer.numbers != list(range(len(answer.pieces))) or quotes != [QUOTE]:
@@ -93,10 +94,10 @@ def measure_guest(backend: VoiceQaBackend) -> Rows:
         validations = []
         for _ in range(VALIDATIONS):
             # The upload itself is not timed.
-            uploaded_id = connection.upload_lecture(LECTURE)
+            uploaded_id = connection.upload_lecture(*LECTURE)
             validations += time_calls(partial(backend.wait_until_validated, uploaded_id), 1)
         rows["validation of an uploaded lecture"] = to_row(validations, "< 2,000")
-        lecture_id = connection.upload_lecture(LECTURE)
+        lecture_id = connection.upload_lecture(*LECTURE)
         backend.wait_until_validated(lecture_id)
         answers = [connection.time_answer(lecture_id) for _ in range(ROUNDS)]
     rows["question to first piece"] = to_row([first for first, _ in answers])
@@ -108,7 +109,7 @@ def measure_guests(backend: VoiceQaBackend) -> Rows:
     """Measure guests that ask at the same time, after the processes of the functions have started."""
     with ExitStack() as stack, ThreadPoolExecutor(GUESTS) as pool:
         guests = [stack.enter_context(TimedGuestConnection(backend)) for _ in range(GUESTS)]
-        lecture_id = guests[0].upload_lecture(LECTURE)
+        lecture_id = guests[0].upload_lecture(*LECTURE)
         backend.wait_until_validated(lecture_id)
         for _ in range(2):  # the first round starts the processes
             answers = list(pool.map(lambda guest: guest.time_answer(lecture_id), guests))

@@ -108,7 +108,7 @@ def _add_platform_commands(commands: "argparse._SubParsersAction[argparse.Argume
         commands, "demo", _demo, "preview, up, all flows, check that each IAM permission was used, outputs, cost, down"
     )
     demo.add_argument("--flow", default="", help="run only this flow")
-    samples = _add_command(commands, "samples", _samples, "write sample files, in which tones stand for words")
+    samples = _add_command(commands, "samples", _samples, "write sample files: speech, videos and records")
     samples.add_argument("--folder", type=_parse_folder, help="folder for the files (default: samples)")
     _add_command(commands, "layers", _layers, "build the Lambda layer of the handlers")
 

@@ -40,7 +40,7 @@ def serve_in_thread(server: ThreadingHTTPServer) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A GET or POST request to a server of `serve_json`."""
+    """A GET, POST or PUT request to a server of `serve_json`."""
 
     method: str
     path: str
@@ -69,7 +69,7 @@ def serve_json(respond: Callable[[HttpRequest], HttpResponse]) -> AbstractContex
 
 
 class _JsonHandler(BaseHTTPRequestHandler):
-    """Handler of one GET or POST request per connection."""
+    """Handler of one GET, POST or PUT request per connection."""
 
     protocol_version = "HTTP/1.1"
     respond: Callable[[HttpRequest], HttpResponse]
@@ -81,7 +81,7 @@ class _JsonHandler(BaseHTTPRequestHandler):
         with contextlib.suppress(ConnectionError):
             self._send(response)
 
-    do_POST = do_GET  # noqa: N815 - http.server's name
+    do_POST = do_PUT = do_GET  # noqa: N815 - http.server's names
 
     def _send(self, response: HttpResponse) -> None:
         content = response.content

@@ -55,8 +55,8 @@ class EnvironmentDescription(NamedTuple):
 
 
 ENVIRONMENTS = {
-    ".venv": EnvironmentDescription("the Pulumi program, the local commands and the tests", 210, 1060),
-    ".venv-emulator": EnvironmentDescription("the AWS emulator and the handlers' dependencies", 60, 210),
+    ".venv": EnvironmentDescription("the Pulumi program, the local commands and the tests", 290, 1260),
+    ".venv-emulator": EnvironmentDescription("the AWS emulator and the handlers' dependencies", 135, 400),
     "policies/.venv": EnvironmentDescription("the policy pack, which runs in a separate process", 20, 105),
     ".venv-spark": EnvironmentDescription("Spark and Java, for ingestion's runs", 460, 810),
 }

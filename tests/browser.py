@@ -5,7 +5,6 @@ Its microphone plays a file in a loop. Console messages and requested hosts are 
 
 import os
 import shutil
-import wave
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from local.emulation.speech import tone_words
+from local.flows.speech_clips import encode_clips
 
 NAMES: Final = (
     *("chromium-headless-shell", "chrome-headless-shell"),
@@ -58,13 +57,9 @@ def launch_browser(microphone_file: Path | None = None) -> Iterator[Browser]:
             launched.close()
 
 
-def write_speech(path: Path, words: str) -> Path:
-    """Write a recording of words in the tone language of the local speech services."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(tone_words.speech(words.split(), SAMPLE_RATE) + tone_words.silence(0.6, SAMPLE_RATE))
+def write_speech(path: Path, *clips: str) -> Path:
+    """Write a WAV file in which clips are spoken."""
+    path.write_bytes(encode_clips("wav", *clips))
     return path
 
 

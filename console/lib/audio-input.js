@@ -7,7 +7,7 @@ import { Problem } from "./problems.js";
 const CONSTRAINTS = { audio: { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false } };
 const FILE_RATE = 16000;
 const MAX_FILE_BYTES = 200e6; // because the decoded samples must fit into memory
-const RECORDING_BITS_PER_SECOND = 96000; // enough for the microphone's whole range, so that no tone of a word is dropped
+const RECORDING_BITS_PER_SECOND = 96000; // enough for the microphone's whole range, so that no sound of a word is dropped
 const INPUT_DELAY_MS = 150; // time that sound may take from the microphone to the worklet
 const FLUSH_TIMEOUT_MS = 1000; // maximum wait for the last samples, which never come if the browser has stopped the audio thread
 const RECORDING_TYPES = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus", "audio/mp4"];

@@ -3,7 +3,7 @@
 
 import { Problem, unreachableProblem } from "./problems.js";
 
-export const TONES_ONLY = "The local platform understands no voices: it recognises only words that are coded as tones. Try the sample.";
+export const ENGLISH_ONLY = "The local platform understands only English speech. Try the sample.";
 
 // Show the elements that only make sense with the local platform, and hide those for stacks on AWS.
 export function showLocalParts(stack) {

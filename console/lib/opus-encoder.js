@@ -6,7 +6,7 @@ import { resample } from "./resample.js";
 
 const BITS_PER_SECOND = 24000;
 // Sample rate at which speech is encoded, because recognition uses no more than 16 kHz. At the 44.1 or 48 kHz of a microphone, Opus would
-// spread its few bits over tones up to 20 kHz, and drop some that are necessary for words.
+// spread its few bits over sounds up to 20 kHz, and drop some that are necessary for words.
 const SPEECH_RATE = 16000;
 
 export const canEncode = () => "AudioEncoder" in globalThis;

@@ -3,7 +3,7 @@
 import { SpeechCutter } from "../lib/speech-cutter.js";
 import { Dictation } from "../lib/dictation.js";
 import { announce, byId, el, setChildren } from "../lib/dom.js";
-import { TONES_ONLY, fetchSample } from "../lib/local-platform.js";
+import { ENGLISH_ONLY, fetchSample } from "../lib/local-platform.js";
 import { decodeFile, listen } from "../lib/audio-input.js";
 import { canEncode, encodeOpus } from "../lib/opus-encoder.js";
 import { Problem, runAction, showProblem } from "../lib/problems.js";
@@ -58,7 +58,7 @@ export function captions({ stack, visitor, settings }) {
     if (shown !== dictation || dictation.captions.lines.length) return;
     const { done, failed } = dictation.counts;
     if (failed || !problem.hidden) showHint("No captions, because of the error above.");
-    else showHint(`Nothing was heard. ${stack.local ? TONES_ONLY : done ? "Check the language." : "Speak louder, or check the microphone."}`);
+    else showHint(`Nothing was heard. ${stack.local ? ENGLISH_ONLY : done ? "Check the language." : "Speak louder, or check the microphone."}`);
   }
 
   function draw(dictation, announced) {

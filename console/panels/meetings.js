@@ -2,7 +2,7 @@
 
 import { announce, badge, byId, el, focusAndScroll, progress, setChildren, steps, unloadPlayer } from "../lib/dom.js";
 import { formatDate, formatTime, parseList } from "../lib/format.js";
-import { fetchSample, TONES_ONLY } from "../lib/local-platform.js";
+import { fetchSample, ENGLISH_ONLY } from "../lib/local-platform.js";
 import { MeetingsApi, matchesFilter, sortChunks } from "../lib/meetings-api.js";
 import { poll } from "../lib/poll.js";
 import { Problem, runAction, showProblem } from "../lib/problems.js";
@@ -97,7 +97,7 @@ export function meetings({ stack, visitor }) {
     setChildren(byId("meetings-steps"), record.status === "failed" ? null : steps(Object.values(STEPS), step));
     unloadPlayers();
     const notes = [];
-    const localAdvice = record.reason === "NOTHING_SAID" && stack.local ? ` ${TONES_ONLY}` : "";
+    const localAdvice = record.reason === "NOTHING_SAID" && stack.local ? ` ${ENGLISH_ONLY}` : "";
     if (record.reason) notes.push(el("p", { class: record.status === "failed" ? "problem" : "hint", text: `${REASONS[record.reason] ?? INTERNAL}${localAdvice}` }));
     if (record.status === "incomplete") {
       const missing = record.wrongCount === 1 ? "1 chunk is missing or damaged. Processing continues when it arrives." : `${record.wrongCount} chunks are missing or damaged. Processing continues when they arrive.`;

@@ -10,6 +10,7 @@ import os
 from ministack.core.responses import get_account_id, get_region, set_request_account_id
 
 from local import LOOPBACK
+from local.emulation import faults
 from local.emulation.bedrock import converse_service
 from local.emulation.bedrock.converse_permissions import ModelPermissions
 from local.emulation.emulator_account_access import EmulatorAccount
@@ -28,10 +29,12 @@ def install(permissions: ServiceCallPermissions) -> None:
     # The last argument is the end of the ARN that the service sends as `aws:SourceArn` when it assumes a role.
     # Transcribe assumes no role, so `any` can take the place of a job's name.
     transcribe = EmulatorAccount(permissions, "transcribe.amazonaws.com", "transcription-job/any")
+    fault_source = faults.FaultClient(os.environ[faults.VARIABLE])
+    models = ModelPermissions(get_region(), get_account_id(), permissions)
     services = {
         "MEDIACONVERT": mediaconvert_service.serve(media_convert),
-        "TRANSCRIBE": transcription_jobs.serve(transcribe),
-        "BEDROCK_RUNTIME": converse_service.serve(ModelPermissions(get_region(), get_account_id(), permissions)),
+        "TRANSCRIBE": transcription_jobs.serve(transcribe, fault_source),
+        "BEDROCK_RUNTIME": converse_service.serve(models, fault_source),
     }
     for name, service in services.items():
         os.environ[f"AWS_ENDPOINT_URL_{name}"] = f"http://{LOOPBACK}:{_running_services.enter_context(service)}"

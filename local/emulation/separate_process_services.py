@@ -1,5 +1,5 @@
-"""Program with the local services that need nothing from the emulator: Transcribe streaming, the voice Q&A agent and
-the identity provider.
+"""Program with the local services that need nothing from the emulator: Transcribe streaming, the voice Q&A agent, the
+identity provider and the control server of faults.
 
 `launcher.py`, which runs the emulator, starts this program as a child process by calling `start_services`. The launcher
 passes the services' URLs to handlers in environment variables. If the launcher ends, this program ends too, and kills
@@ -39,13 +39,19 @@ def start_services() -> "tuple[dict[str, str], subprocess.Popen[bytes]]":
 async def _serve() -> None:
     # The main block below adds the project to the path before it calls this function.
     from local import LOOPBACK  # noqa: PLC0415
-    from local.emulation import identity_provider  # noqa: PLC0415
+    from local.emulation import faults, identity_provider  # noqa: PLC0415
     from local.emulation.transcribe import streaming_service  # noqa: PLC0415
     from local.emulation.voice_qa_agent import agent_service  # noqa: PLC0415
 
-    async with streaming_service.serve() as transcribe_port:
-        with agent_service.serve() as agent_port, identity_provider.serve() as provider_port:
+    fault_source = faults.Faults()
+    async with streaming_service.serve(fault_source) as transcribe_port:
+        with (
+            agent_service.serve(fault_source) as agent_port,
+            identity_provider.serve() as provider_port,
+            faults.serve(fault_source) as faults_port,
+        ):
             variables = {
+                faults.VARIABLE: f"http://{LOOPBACK}:{faults_port}",
                 STREAMING_VARIABLE: f"ws://{LOOPBACK}:{transcribe_port}",
                 AGENT_VARIABLE: f"http://{LOOPBACK}:{agent_port}",
                 KEYS_VARIABLE: f"http://{LOOPBACK}:{provider_port}{identity_provider.KEYS_PATH}",

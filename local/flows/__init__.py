@@ -6,10 +6,13 @@ client that it uses.
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from local.emulation import faults
+from local.emulation.faults import FaultClient
+from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import Clients
 from local.preview import stack_files
@@ -72,6 +75,11 @@ class Deployment:
         """Return the part of the `frontend` output for a subsystem."""
         return self.outputs["frontend"][subsystem]
 
+    @property
+    def faults(self) -> FaultClient:
+        """Client that switches on faults of the emulated services."""
+        return FaultClient(self.emulator.services[faults.VARIABLE])
+
     def function(self, name: str) -> str:
         """Return the name of a function with its alias `live`."""
         return f"{self.ids[f'{name}-function']}:live"
@@ -95,3 +103,12 @@ class Checks:
         """Add a problem if the values differ."""
         if actual != expected:
             self.problems.append(f"{what}: got {actual!r}, expected {expected!r}")
+
+    def recognised(self, what: str, actual: Sequence[str], spoken: Sequence[str]) -> None:
+        """Add a problem unless the texts are recognised versions of the spoken sentences, in the same order."""
+        rates = [word_error_rate(*pair) for pair in zip(spoken, actual, strict=False)]
+        if len(actual) != len(spoken) or max(rates, default=0) > MAX_WORD_ERROR_RATE:
+            self.problems.append(
+                f"{what}: got {list(actual)}, spoken were {list(spoken)}; at most {MAX_WORD_ERROR_RATE:.0%} of the "
+                "words of a sentence may differ"
+            )

@@ -56,13 +56,13 @@ FLOWS = {
     ),
     "transcription": Flow(
         "speech to captions",
-        "words are tones, which the local Transcribe recognises",
+        "the local Transcribe recognises real speech; the speakers are recordings",
         "every sentence is shown once, in order",
         lambda deployment, report_step: transcription_flow.play(TranscriptionBackend(deployment), report_step),
     ),
     "voice-qa": Flow(
         "a lecture, a question, an answer",
-        "the local agent recognises both and quotes the lecture",
+        "the local agent recognises both, and quotes the lecture",
         "every piece arrived once, in order, and quotes the lecture",
         lambda deployment, report_step: voice_qa_flow.play(VoiceQaBackend(deployment), report_step),
     ),
@@ -74,7 +74,7 @@ FLOWS = {
     ),
     "meetings": Flow(
         "a recording joined, transcribed and summarised",
-        "real ffmpeg; words are tones, the model is scripted",
+        "real ffmpeg and real speech; the model is scripted",
         "only the user who recorded the meeting can read it",
         lambda deployment, report_step: meetings_flow.play(MeetingsBackend(deployment), report_step),
     ),

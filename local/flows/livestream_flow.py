@@ -13,18 +13,18 @@ from local.flows.http_requests import send
 from local.flows.livestream_client import LivestreamBackend, make_video
 
 TRANSCRIPT = b"""1
-00:00:00,000 --> 00:00:04,000
-Good morning, and welcome to the harbour.
+00:00:00,000 --> 00:00:03,000
+The city opened the new bridge on Monday.
 
 2
-00:00:04,000 --> 00:00:09,000
-This city has 12 bridges.
+00:00:03,000 --> 00:00:06,000
+It is the longest bridge in the whole country.
 
 3
-00:00:09,000 --> 00:00:15,000
-It is the largest harbour of the country.
+00:00:06,000 --> 00:00:09,000
+The river has never been so high in November.
 """
-CLAIMS = ["This city has 12 bridges", "It is the largest harbour of the country"]
+CLAIMS = ["It is the longest bridge in the whole country", "The river has never been so high in November"]
 VIDEO_SECONDS = 5
 """Duration of the video, whose file is large enough for an upload in parts."""
 CHUNKS = 3

@@ -1,19 +1,17 @@
-"""Client for the meetings backend of a local deployment, and a writer of recordings in which tones represent words."""
+"""Client for the meetings backend of a local deployment, and a writer of recordings with speech."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from handlers.common.time_and_ids import clock
 from handlers.meetings.auth_exchange.api_models import ExchangeResponse
 from handlers.meetings.storage.daily_storage_metrics import COUNTS_PREFIX
-from local.emulation.speech import tone_words
+from local.emulation.speech.audio_formats import RATE, SAMPLE_BYTES
 from local.ffmpeg import pcm_input, run_ffmpeg
 from local.flows import Deployment, identity, invoke
 from local.flows.http_requests import Answer, ask
 from local.flows.meetings_user import MeetingsUser
-
-SAMPLE_RATE = 16_000
+from local.flows.speech_clips import join_clips
 
 
 class MeetingsBackend:
@@ -59,16 +57,16 @@ class MeetingsBackend:
         return invoke(self.client, self.storage_function, kind="storage")
 
 
-def write_recording(path: Path, sentences: Iterable[tuple[int, str]], *, pictures: bool = True) -> Path:
-    """Write a file of a recording and return its path. Words become tones, which the local Transcribe recognises.
+def write_recording(path: Path, *clips: str, pictures: bool = True) -> Path:
+    """Write a file of a recording in which clips are spoken, and return its path.
 
-    A sentence is given by the pitch of its voice, in hertz, and its words. The video shows a test picture. Without
-    `pictures`, there is only sound.
+    The video shows a test picture. Without `pictures`, there is only sound.
     """
-    samples = b"".join(tone_words.speech([*words.split(), "."], SAMPLE_RATE, pitch) for pitch, words in sentences)
+    samples = join_clips(*clips)
     # The duration is set explicitly, because `-shortest` sometimes makes the video seconds longer than the audio.
-    video_input = ("-f", "lavfi", "-i", f"testsrc2=size=320x240:rate=5:duration={len(samples) / 2 / SAMPLE_RATE}")
+    seconds = len(samples) / SAMPLE_BYTES / RATE
+    video_input = ("-f", "lavfi", "-i", f"testsrc2=size=320x240:rate=5:duration={seconds}")
     encoders = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "96k")
     ffmpeg_options = (*video_input, *encoders) if pictures else ("-c:a", "aac", "-b:a", "96k")
-    run_ffmpeg(*pcm_input(SAMPLE_RATE), *ffmpeg_options, str(path), data=samples)
+    run_ffmpeg(*pcm_input(RATE), *ffmpeg_options, str(path), data=samples)
     return path

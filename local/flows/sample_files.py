@@ -1,23 +1,20 @@
 """Sample files for users of the local platform, which `make samples` writes and the console offers.
 
-The local Transcribe and the local voice Q&A agent recognise nothing in a real voice, but only tones that represent
-words. The samples contain such tones, and the other data that the flows of `make demo` use.
+The samples contain the speech and the other data that the flows of `make demo` use. Recordings of your own work, too.
 """
 
 import tempfile
-import wave
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from typing import Final
 
 from local import ROOT
-from local.emulation.speech.audio_encoding_and_recognition import encode_audio
-from local.emulation.speech.tone_words import TONES_ONLY, speech
-from local.flows import ingestion_flow, livestream_flow, meetings_flow, transcription_flow, voice_qa_flow
-from local.flows.meetings_client import SAMPLE_RATE, write_recording
+from local.emulation.speech.languages import ENGLISH_ONLY
+from local.flows import ingestion_flow, livestream_flow, meetings_flow, voice_qa_flow
+from local.flows.meetings_client import write_recording
+from local.flows.speech_clips import CLIPS, clip_texts, encode_clips
 
 FOLDER = ROOT / "samples"
 """Folder in which `make samples` writes the files."""
@@ -51,7 +48,7 @@ def command(folder: Path = FOLDER) -> int:
     """Write the sample files for `make samples`, and print a list of them. Return the exit status."""
     for path in write_samples(folder):
         print(f"  {path.name:20}  {SAMPLES[path.name].subsystem:13}  {SAMPLES[path.name].description}")
-    print(f"wrote {len(SAMPLES)} files to {folder}; `make console` serves a page that uploads them\n{TONES_ONLY}")
+    print(f"wrote {len(SAMPLES)} files to {folder}; `make console` serves a page that uploads them\n{ENGLISH_ONLY}")
     return 0
 
 
@@ -60,33 +57,9 @@ def _make_sample(name: str) -> bytes:
     return SAMPLES[name].make()
 
 
-def _make_wav(words: str) -> bytes:
-    content = BytesIO()
-    with wave.open(content, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(speech(words.split(), SAMPLE_RATE))
-    return content.getvalue()
-
-
-def _make_opus(words: str) -> bytes:
-    return encode_audio(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, "ogg-opus")
-
-
-def _make_video(*sentences: tuple[int, str]) -> bytes:
+def _make_video(*clips: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        return write_recording(Path(folder, "video.mp4"), sentences).read_bytes()
-
-
-def _make_episode_video() -> bytes:
-    """Return the video of an episode (one broadcast).
-
-    The video lasts longer than the transcript, so that it can be played at the time of each claim in the transcript.
-    Livestream does not recognise the sound, so any long text will do.
-    """
-    sentences = [*voice_qa_flow.LECTURE.split(" . "), transcription_flow.SENTENCE]
-    return _make_video(*((meetings_flow.ANN, sentence) for sentence in sentences))
+        return write_recording(Path(folder, "video.mp4"), *clips).read_bytes()
 
 
 def _ndjson_sample(number: int) -> SampleFile:
@@ -103,6 +76,11 @@ def _is_compressed(number: int) -> bool:
     return number % ingestion_flow.GZIP_EVERY == 0
 
 
+SPEECH = ("hello", "speaking", "final")
+"""Clips of the sample for captions."""
+QUESTION = next(iter(voice_qa_flow.QUESTIONS))
+EPISODE = ("bridge", "longest", "river", "boiling", "rain", "wall")
+"""Clips of the episode. They last longer than its transcript, so that the video can be played at each claim."""
 NDJSON_SAMPLE_NUMBERS = (1, 2, ingestion_flow.GZIP_EVERY)
 """Ingestion's flow makes numbered files. The files with these numbers are samples. They have no unreadable lines,
 because a sample may be the only file of a Spark run, and the run fails if too many lines are unreadable."""
@@ -113,16 +91,21 @@ SAMPLES: Final[Mapping[str, SampleFile]] = {
     },
     "sentence.wav": SampleFile(
         "transcription",
-        f"a sentence in tones: “{transcription_flow.SENTENCE}”",
+        f"speech: “{' '.join(clip_texts(*SPEECH))}”",
         "audio/wav",
-        lambda: _make_wav(transcription_flow.SENTENCE),
+        lambda: encode_clips("wav", *SPEECH),
     ),
-    "lecture.ogg": SampleFile("voice-qa", "a lecture in tones", "audio/ogg", lambda: _make_opus(voice_qa_flow.LECTURE)),
+    "lecture.ogg": SampleFile(
+        "voice-qa",
+        "a lecture about plants",
+        "audio/ogg",
+        lambda: encode_clips("ogg-opus", *voice_qa_flow.LECTURE),
+    ),
     "question.ogg": SampleFile(
         "voice-qa",
-        f"a question in tones about the lecture: “{next(iter(voice_qa_flow.QUESTIONS))}”",
+        f"a question about the lecture: “{CLIPS[QUESTION].text}”",
         "audio/ogg",
-        lambda: _make_opus(next(iter(voice_qa_flow.QUESTIONS))),
+        lambda: encode_clips("ogg-opus", QUESTION),
     ),
     "episode.srt": SampleFile(
         "livestream",
@@ -131,12 +114,12 @@ SAMPLES: Final[Mapping[str, SampleFile]] = {
         lambda: livestream_flow.TRANSCRIPT,
     ),
     "episode.mp4": SampleFile(
-        "livestream", "the video of the episode: a test picture", "video/mp4", _make_episode_video
+        "livestream", "the video of the episode: a test picture", "video/mp4", lambda: _make_video(*EPISODE)
     ),
     "recording.mp4": SampleFile(
         "meetings",
-        "a meeting of two voices in tones, with an action item",
+        "a meeting of two speakers, with two action items",
         "video/mp4",
-        lambda: _make_video(*(sentence for chunk in meetings_flow.CHUNKS for sentence in chunk)),
+        lambda: _make_video(*(name for chunk in meetings_flow.CHUNKS for name in chunk)),
     ),
 }

@@ -1,6 +1,6 @@
 """Client for the transcription backend of a local deployment: it sends speech and shows captions.
 
-Words are tones, which the local Transcribe recognises. A client opens a session, which is a period with the same
+The speech is made of clips (see `speech_clips.py`). A client opens a session, which is a period with the same
 settings, and sends utterances: messages with a few seconds of speech. The router is the function that receives
 messages. The client receives captions: lines of text, each for a result of Transcribe. A newer caption of a result
 replaces an older one.
@@ -15,12 +15,10 @@ from typing import Any
 
 from handlers.transcription.messages import TOKEN_PREFIX
 from handlers.transcription.names_shared_with_deployment import FALLBACK_METRIC, METRICS_NAMESPACE, PROTOCOL
-from local.emulation.speech.audio_encoding_and_recognition import encode_audio
-from local.emulation.speech.tone_words import speech
+from local.emulation.speech.audio_formats import RATE
 from local.flows import Deployment, identity
+from local.flows.speech_clips import encode_clips
 from local.flows.websocket_client import Message, WebSocketClient, connect_to_api
-
-SAMPLE_RATE = 16_000
 
 
 class SessionRefused(Exception):
@@ -31,6 +29,7 @@ class TranscriptionBackend:
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
         self.client = deployment.client
+        self.faults = deployment.faults
         self.url = deployment.frontend("transcription")["url"]
         self.router = deployment.function("transcription-router")
         self.processor = deployment.ids["transcription-audio-processor-function"]
@@ -126,17 +125,16 @@ class Speaker(WebSocketClient):
 
     def open(self, **settings: Any) -> Message:
         """Open a session with these settings. With the setting `sessionId`, continue that session."""
-        answer = self.ask("open", sampleRate=SAMPLE_RATE, **settings)
+        answer = self.ask("open", sampleRate=RATE, **settings)
         if answer["type"] != "opened":
             raise SessionRefused(f"{answer['code']}: {answer['message']}")
         self.session = answer["sessionId"]
         self.encoding = settings.get("encoding", "pcm")
         return answer
 
-    def say(self, utterance: str, words: str, *, sequence: int = 0) -> Message:
-        """Send words as one utterance, and return the response. The captions follow later."""
-        audio = encode_audio(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, self.encoding)
-        return self.send_audio(utterance, audio, sequence=sequence)
+    def say(self, utterance: str, *clips: str, sequence: int = 0) -> Message:
+        """Send clips as one utterance, and return the response. The captions follow later."""
+        return self.send_audio(utterance, encode_clips(self.encoding, *clips), sequence=sequence)
 
     def send_audio(self, utterance: str, audio: bytes, *, sequence: int = 0) -> Message:
         """Send bytes as one utterance, and return the response."""
@@ -158,7 +156,7 @@ class Speaker(WebSocketClient):
 
         return self._await(is_end, f"the end of {utterance}")
 
-    def wait_until_done(self, utterance: str, words: str, *, sequence: int = 0) -> Message:
+    def wait_until_done(self, utterance: str, *clips: str, sequence: int = 0) -> Message:
         """Wait for the message that an utterance is done, and return it.
 
         Send the utterance again whenever the service requests that, which happens on a busy machine.
@@ -168,7 +166,7 @@ class Speaker(WebSocketClient):
                 request.get("waitMs", 0) for request in end["utterances"] if request["utterance"] == utterance
             )
             time.sleep(random.uniform(1, 2) * wait_ms / 1000)
-            self.say(utterance, words, sequence=sequence)
+            self.say(utterance, *clips, sequence=sequence)
         return end
 
     def _process(self, message: Message) -> None:

@@ -1,9 +1,8 @@
 """Client for the voice Q&A backend of a local deployment.
 
 A guest (a browser user without a login) uploads a lecture, asks questions, and receives answers. An answer consists of
-numbered pieces: transcript, text, audio and citations. In the lectures and questions that this client uploads, each
-word is a tone instead of speech. The local stand-in for the agent that answers recognises these tones, and answers with
-quotes of the lecture.
+numbered pieces: transcript, text, audio and citations. The lectures and spoken questions are made of clips (see
+`speech_clips.py`). The local agent answers with quotes of the lecture.
 """
 
 import base64
@@ -13,14 +12,11 @@ from typing import Any
 
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.voice_qa.table_records import TimeLimitCheck, lecture_key
-from local.emulation.speech.audio_encoding_and_recognition import encode_audio
-from local.emulation.speech.tone_words import speech
 from local.flows import Deployment, eventually
 from local.flows.http_requests import post_form
 from local.flows.identity_pool_guest import Guest
+from local.flows.speech_clips import encode_clips
 from local.flows.websocket_client import Message, WebSocketClient
-
-SAMPLE_RATE = 16_000
 
 
 class VoiceQaBackend:
@@ -95,6 +91,10 @@ class ReceivedAnswer:
         if piece["number"] not in self.numbers:
             self.pieces.append(piece)
 
+    def transcript(self) -> str:
+        """Return the text of the question, as the agent understood it."""
+        return "".join(piece["text"] for piece in self.pieces if piece["type"] == "transcript")
+
     def text(self) -> str:
         return "".join(piece["text"] for piece in self.pieces if piece["type"] == "text")
 
@@ -119,11 +119,10 @@ class GuestConnection(WebSocketClient):
         """Return the guest id, a keyed hash of the identity id. The keys of the guest's uploads contain it."""
         return str(self.ask("upload", kind="query", contentType="audio/ogg")["key"]).split("/")[1]
 
-    def upload_lecture(self, words: str, encoding: str = "ogg-opus", content_type: str = "audio/ogg") -> str:
+    def upload_lecture(self, *clips: str, encoding: str = "ogg-opus", content_type: str = "audio/ogg") -> str:
         """Upload a spoken lecture, and return its id."""
-        audio = encode_audio(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, encoding)
         ready = self.ask("upload", kind="lecture", contentType=content_type)
-        upload_by_form(ready, audio)
+        upload_by_form(ready, encode_clips(encoding, *clips))
         return str(ready["lectureId"])
 
     def await_lecture(self, lecture_id: str) -> Message:
@@ -133,11 +132,10 @@ class GuestConnection(WebSocketClient):
             "the report of a lecture",
         )
 
-    def upload_question(self, words: str) -> str:
+    def upload_question(self, clip: str) -> str:
         """Upload a spoken question, and return its S3 key."""
-        audio = encode_audio(speech(words.split(), SAMPLE_RATE), SAMPLE_RATE, "ogg-opus")
         ready = self.ask("upload", kind="query", contentType="audio/ogg")
-        upload_by_form(ready, audio)
+        upload_by_form(ready, encode_clips("ogg-opus", clip))
         return str(ready["key"])
 
     def ask_question(

@@ -1,22 +1,20 @@
-"""Flow of voice Q&A: a guest uploads a lecture, asks two spoken questions, and gets an answer again on a new
+"""Flow of voice Q&A: a guest uploads a lecture, asks three spoken questions, and gets an answer again on a new
 connection.
 
-Words are tones, which the local agent recognises. It answers with those passages of the lecture that contain words of
-the question.
+The local agent recognises the speech. It answers with the passages of the lecture that contain the content words of the
+question, or says that the lecture does not answer the question.
 """
 
 from local.flows import Checks, StepReporter, eventually
+from local.flows.speech_clips import clip_texts
 from local.flows.voice_qa_client import GuestConnection, VoiceQaBackend
 
-LECTURE = (
-    "hello world . this is a live test . we speak in tones and captions . good day please . "
-    "thank you again . this is the stream . come back in the world . please speak of captions . good day"
-)
-QUESTIONS = {
-    "tones captions": ["we speak in tones and captions", "please speak of captions"],
-    "come back": ["come back in the world"],
-}
-"""Questions with the quotes that their answers must contain."""
+LECTURE = ("photosynthesis", "sunlight", "leaves", "oxygen", "roots")
+"""Clips of the lecture."""
+QUESTIONS = {"sugar": "sunlight", "release": "oxygen"}
+"""Clips of questions, with the clip of the lecture that their answers must quote first."""
+UNANSWERED_QUESTION = "sky"
+"""Clip of a question that the lecture does not answer."""
 MIN_AUDIO_BYTES = 1_000
 
 
@@ -24,7 +22,7 @@ def play(backend: VoiceQaBackend, report_step: StepReporter) -> list[str]:
     """Run the flow, and return the problems. The first answer is sent again, beginning with its third piece."""
     checks = Checks()
     with GuestConnection(backend) as connection:
-        lecture_id = connection.upload_lecture(LECTURE)
+        lecture_id = connection.upload_lecture(*LECTURE)
         report = connection.await_lecture(lecture_id)
         checks.equal("reported state of the lecture", report["state"], "ready")
         report_step(
@@ -32,14 +30,23 @@ def play(backend: VoiceQaBackend, report_step: StepReporter) -> list[str]:
             f"who got a message when it was {report['state']}"
         )
         guest_id = connection.request_guest_id()
-        keys = [connection.upload_question(words) for words in QUESTIONS]
+        keys = [connection.upload_question(clip) for clip in (*QUESTIONS, UNANSWERED_QUESTION)]
         accepted, first = connection.ask_question(lecture_id, "first-question", audioKey=keys[0])
-        report_step(f"a spoken question answered in {len(first.pieces)} pieces: {first.text()}")
+        report_step(f"“{first.transcript()}” answered in {len(first.pieces)} pieces: {first.text()}")
         session = accepted["sessionId"]
         _, second = connection.ask_question(lecture_id, "second-question", audioKey=keys[1], sessionId=session)
-        report_step(f"a second question in the same conversation: {second.text()}")
-    for answer, quotes in zip((first, second), QUESTIONS.values(), strict=True):
-        checks.equal("quotes", [citation["quote"] for citation in answer.citations()], quotes)
+        report_step(f"“{second.transcript()}” in the same conversation: {second.text()}")
+        _, third = connection.ask_question(lecture_id, "third-question", audioKey=keys[2], sessionId=session)
+        report_step(f"“{third.transcript()}” is not in the lecture: {third.text()}")
+    checks.recognised(
+        "questions",
+        [answer.transcript() for answer in (first, second, third)],
+        clip_texts(*QUESTIONS, UNANSWERED_QUESTION),
+    )
+    checks.equal("quotes of the unanswered question", third.citations(), [])
+    for answer, quoted in zip((first, second), QUESTIONS.values(), strict=True):
+        quotes = [citation["quote"] for citation in answer.citations()]
+        checks.recognised("first quote", quotes[:1], clip_texts(quoted))
         checks.equal("numbers of the pieces", answer.numbers, list(range(len(answer.pieces))))
         checks.equal("answer names its position", "you hear" in answer.text(), expected=True)
         checks.equal("answer has audio", len(answer.audio()) > MIN_AUDIO_BYTES, expected=True)
@@ -52,5 +59,5 @@ def play(backend: VoiceQaBackend, report_step: StepReporter) -> list[str]:
     backend.send_time_limit_check(guest_id, "first-question")
     eventually(lambda: True if backend.all_checks_performed() else None, "a check of a time limit")
     report_step("the check of a question's time limit found that the question had ended")
-    checks.equal("turns of the conversation", backend.count_turns(connection.guest.identity_id, session, lecture_id), 2)
+    checks.equal("turns of the conversation", backend.count_turns(connection.guest.identity_id, session, lecture_id), 3)
     return checks.problems

@@ -14,7 +14,7 @@ from typing import Any
 from local import CannotRun
 from local.emulation.glue import spark_installation
 from local.emulation.identity_provider import token_url
-from local.emulation.speech.tone_words import TONES_ONLY
+from local.emulation.speech.languages import ENGLISH_ONLY
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
@@ -264,5 +264,5 @@ def _print_instructions(running: Emulator, outputs: Props, report: ProgressRepor
         f"`.venv/bin/python -m local {name}{option}`" if option else f"`make {name}`" for name in ("console", "down")
     )
     report.print_line(f"  {console} serves a page that uses the platform")
-    report.print_line(f"  {TONES_ONLY} `make samples` writes files that it understands.")
+    report.print_line(f"  {ENGLISH_ONLY} `make samples` writes files to try it with.")
     report.print_line(f"  {down} stops the platform")

@@ -17,7 +17,7 @@ expect.set_options(timeout=TIMEOUT_MS)
 @pytest.fixture(scope="package")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Return a browser whose microphone plays speech."""
-    speech = write_speech(tmp_path_factory.mktemp("microphone") / "microphone.wav", "tones and captions .")
+    speech = write_speech(tmp_path_factory.mktemp("microphone") / "microphone.wav", "slowly")
     with launch_browser(speech) as browser:
         yield browser
 

@@ -116,14 +116,14 @@ def test_screen_readers_announce_every_error_and_state(open_panel: OpenPanel) ->
 
 def test_the_local_platform_is_explained_and_offers_samples(open_panel: OpenPanel) -> None:
     with open_local_panel(open_panel, "files") as page:
-        expect(page.get_by_text("it understands tones, not voices")).to_be_visible()
-        page.get_by_text("it understands tones, not voices").click()
+        expect(page.get_by_text("it understands English speech")).to_be_visible()
+        page.get_by_text("it understands English speech").click()
         expect(page.get_by_text("It hears nothing in your voice")).to_be_visible()
         for panel in PANELS:
             page.locator(f"#tab-{panel}").click()
             expect(page.get_by_role("button", name=re.compile("^Try the sample"))).to_have_count(1)
     with open_panel("captions") as window:
-        expect(window.page.get_by_text("it understands tones, not voices")).to_be_hidden()
+        expect(window.page.get_by_text("it understands English speech")).to_be_hidden()
         expect(window.page.get_by_role("button", name=re.compile("^Try the sample"))).to_have_count(0)
 
 

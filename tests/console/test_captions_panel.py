@@ -16,7 +16,7 @@ from tests.browser import write_speech
 from tests.console.fake_stack import LOCAL_ENDPOINT, FakeTranscription, OpenPanel, make_token, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
-SPOKEN_WORDS = "hello world this is a live test . good day . thank you again ."
+CLIPS = ("hello", "slowly", "hear")
 CAPTION: dict[str, Any] = {"type": "caption", "utterance": "u1", "resultId": "r1"}
 CAPTION |= {"sequence": 1, "startMs": 0, "endMs": 9, "revision": 1}
 DELAY_MICROPHONE = """
@@ -40,7 +40,7 @@ def test_partial_captions_and_errors_are_shown(open_panel: OpenPanel, tmp_path: 
     transcription = FakeTranscription(in_flight=1, on_accepted=send_partial)
     with open_panel("captions", set_up=transcription.install) as window:
         screen, state = window.page.locator("#captions-screen"), window.page.locator("#captions-state")
-        window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "speech.wav", SPOKEN_WORDS))
+        window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "speech.wav", *CLIPS))
         expect(screen.locator(".growing")).to_have_text("Hello wor")
         expect(state).to_have_text("Pieces of speech: 1 sent, 2 waiting")
         transcription.send(**{**CAPTION, "revision": 2}, text="Hello world.", final=True)
@@ -148,7 +148,7 @@ def test_a_users_file_is_not_captioned_for_another_user(open_panel: OpenPanel, t
     transcription = FakeTranscription()
     with open_panel("captions", set_up=transcription.install, script=DELAY_DECODING) as window:
         sign_in(window.page, make_token("ann"), "ann")
-        window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "speech.wav", "hello ."))
+        window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "speech.wav", "hear"))
         sign_in(window.page, make_token("bob"), "bob")
         window.page.evaluate("window.allow()")
         expect(window.page.locator("#captions-problem")).to_contain_text("Another user has signed in")

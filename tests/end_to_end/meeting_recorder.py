@@ -21,7 +21,6 @@ from local.flows.meetings_user import MeetingsUser, NewMeeting, chunk_names
 
 SPOT, ON_DEMAND = "polyphony-local-meetings-media-spot", "polyphony-local-meetings-media-on-demand"
 """Job queues of the media job."""
-VOICE_PITCH_HZ = 150
 MAX_WAIT_SECONDS = 90
 """Maximum time until a meeting is processed. Several meetings are processed at once by real processes."""
 
@@ -40,14 +39,13 @@ class Recorder:
         """AWS clients with the user's credentials."""
         return self.meetings.open_access(self.subject)
 
-    def record_speech(self, *chunks: str) -> list[Path]:
-        """Record chunks, each with the given words."""
-        names = (self._new_path() for _ in chunks)
-        return [write_recording(path, [(VOICE_PITCH_HZ, words)]) for path, words in zip(names, chunks, strict=True)]
+    def record_speech(self, *clips: str) -> list[Path]:
+        """Record a chunk for each clip of speech."""
+        return [write_recording(self._new_path(), clip) for clip in clips]
 
-    def record_audio(self, words: str) -> Path:
+    def record_audio(self, clip: str) -> Path:
         """Record a chunk without video. Next to other chunks, it forces the video to be encoded."""
-        return write_recording(self._new_path(), [(VOICE_PITCH_HZ, words)], pictures=False)
+        return write_recording(self._new_path(), clip, pictures=False)
 
     def record_video_only(self) -> list[Path]:
         return [self._run_ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=5", "-t", "1", "-pix_fmt", "yuv420p")]

@@ -2,8 +2,7 @@
 
 The guests use a real WebSocket, real audio and signed handshakes. Anyone with a guest's Cognito identity id can log in
 as the guest, so a keyed hash of it, the *guest id*, replaces it outside the table. Some tests have the names that the
-customer's requirement gives them. The local agent answers questions by fixed rules. If a question contains the name of
-a fault, such as `throttled`, the agent has this fault.
+customer's requirement gives them. The local agent answers questions by fixed rules.
 """
 
 import json
@@ -26,17 +25,16 @@ from websockets.sync.client import connect
 from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.common.time_and_ids import clock
 from handlers.voice_qa.table_records import TTL_ATTRIBUTE, QuestionRecord, QuestionStatus, query_key
+from local.emulation.faults import Fault
 from local.flows import eventually
+from local.flows.speech_clips import clip_texts
 from local.flows.voice_qa_client import GuestConnection, VoiceQaBackend, upload_by_form
 from tests.end_to_end.conftest import FlowRun, Platform
 from tests.process_tree import list_process_tree
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
-LECTURE = (
-    "hello world . we speak in tones . good day please . thank you again . this is the stream . come back . live test . "
-    "the world speak . hello again . good day . please come . thank the live"
-)
-"""Text of a lecture. As speech, it is longer than the ten seconds that a lecture must have."""
+LECTURE = ("photosynthesis", "sunlight", "leaves", "oxygen")
+"""Clips of a lecture. Together, they are longer than the ten seconds that a lecture must have."""
 DAY_SECONDS = 86_400
 
 
@@ -51,7 +49,7 @@ def lecture_id(platform: Platform) -> str:
     """Return the id of one lecture for all questions."""
     voice_qa = VoiceQaBackend(platform.deployment)
     with GuestConnection(voice_qa) as opened:
-        uploaded_id = opened.upload_lecture(LECTURE)
+        uploaded_id = opened.upload_lecture(*LECTURE)
     assert voice_qa.wait_until_validated(uploaded_id)["status"] == "ready"
     return uploaded_id
 
@@ -75,14 +73,14 @@ def test_2_s3_presigned_url_generation(connection: GuestConnection, kind: str) -
 
 
 def test_3_lecture_upload_and_validation(connection: GuestConnection, voice_qa: VoiceQaBackend) -> None:
-    uploaded_id = connection.upload_lecture(LECTURE, "pcm", "audio/wav")
+    uploaded_id = connection.upload_lecture(*LECTURE, encoding="pcm", content_type="audio/wav")
     record = voice_qa.wait_until_validated(uploaded_id)
     assert record["status"] == "rejected", "samples without a header are not WAV, whatever the file is called"
     assert record["owner"] == connection.request_guest_id()
 
 
 def test_4_dynamodb_session_storage(connection: GuestConnection, voice_qa: VoiceQaBackend, lecture_id: str) -> None:
-    accepted, _ = connection.ask_question(lecture_id, text="tones")
+    accepted, _ = connection.ask_question(lecture_id, text="oxygen")
     key = {
         "sessionId": {"S": f"{connection.guest.identity_id}#{accepted['sessionId']}"},
         "lectureId": {"S": lecture_id},
@@ -91,7 +89,7 @@ def test_4_dynamodb_session_storage(connection: GuestConnection, voice_qa: Voice
     assert item["totalTurns"] == {"N": "1"}
     assert abs(int(item["expiresAt"]["N"]) - time.time() - 7 * DAY_SECONDS) < 120
     assert item["createdAt"]["S"].endswith("Z")
-    assert item["conversation"]["L"][0]["M"]["question"] == {"S": "tones"}
+    assert item["conversation"]["L"][0]["M"]["question"] == {"S": "oxygen"}
     item_for_guest = connection.guest.client("dynamodb").get_item(TableName=voice_qa.table, Key=key)["Item"]
     assert item_for_guest == item, "a guest can read the guest's own conversations"
 
@@ -105,19 +103,19 @@ def test_5_cognito_credentials(voice_qa: VoiceQaBackend) -> None:
 
 
 def test_e2e_lecture_upload_flow(connection: GuestConnection, voice_qa: VoiceQaBackend) -> None:
-    uploaded_id = connection.upload_lecture(LECTURE)
+    uploaded_id = connection.upload_lecture(*LECTURE)
     assert voice_qa.wait_until_validated(uploaded_id)["status"] == "ready"
 
 
 def test_e2e_websocket_query_flow(connection: GuestConnection, lecture_id: str) -> None:
-    key = connection.upload_question("tones")
+    key = connection.upload_question("sugar")
     accepted, answer = connection.ask_question(lecture_id, audioKey=key)
     assert accepted["type"] == "queryAccepted"
     assert answer.end is not None
     assert answer.end["type"] == "answered"
     assert answer.end["pieces"] == len(answer.pieces)
-    assert [citation["quote"] for citation in answer.citations()] == ["we speak in tones"]
-    assert [piece["text"] for piece in answer.pieces if piece["type"] == "transcript"] == ["tones"]
+    assert [citation["quote"] for citation in answer.citations()] == clip_texts("sunlight")
+    assert answer.transcript() == clip_texts("sugar")[0]
 
 
 def test_an_unsigned_handshake_is_refused(voice_qa: VoiceQaBackend) -> None:
@@ -128,21 +126,31 @@ def test_an_unsigned_handshake_is_refused(voice_qa: VoiceQaBackend) -> None:
 
 def test_two_concurrent_questions_are_both_answered_in_order(connection: GuestConnection, lecture_id: str) -> None:
     query_ids = [uuid.uuid4().hex, uuid.uuid4().hex]
-    for query_id, text in zip(query_ids, ("tones", "stream"), strict=True):
+    for query_id, text in zip(query_ids, ("oxygen", "food"), strict=True):
         assert connection.ask("query", queryId=query_id, lectureId=lecture_id, text=text)["type"] == "queryAccepted"
     answers = [connection.wait_for_answer(query_id) for query_id in query_ids]
-    assert [answer.citations()[0]["quote"] for answer in answers] == ["we speak in tones", "this is the stream"]
+    assert [answer.citations()[0]["quote"] for answer in answers] == clip_texts("oxygen", "photosynthesis")
     assert all(answer.numbers == list(range(len(answer.numbers))) for answer in answers)
 
 
 @pytest.mark.parametrize(
     ("fault", "expected_type", "retryable"),
-    [("throttled", "answered", None), ("dropped", "error", True), ("malformed", "error", False)],
+    [
+        (Fault.ANSWER_THROTTLED, "answered", None),
+        (Fault.ANSWER_DROPPED, "error", True),
+        (Fault.ANSWER_MALFORMED, "error", False),
+    ],
 )
 def test_an_agents_failure_is_reported(
-    connection: GuestConnection, lecture_id: str, fault: str, expected_type: str, retryable: bool | None
+    platform: Platform,
+    connection: GuestConnection,
+    lecture_id: str,
+    fault: Fault,
+    expected_type: str,
+    retryable: bool | None,
 ) -> None:
-    _, answer = connection.ask_question(lecture_id, audioKey=connection.upload_question(f"{fault} tones"))
+    platform.deployment.faults.set(fault)
+    _, answer = connection.ask_question(lecture_id, audioKey=connection.upload_question("sugar"))
     assert answer.end is not None
     assert answer.end["type"] == expected_type
     assert answer.end.get("retryable") == retryable
@@ -181,7 +189,8 @@ def test_the_client_of_a_killed_worker_gets_an_error_and_then_an_answer(
 ) -> None:
     """The agent throttles the question once and asks for a pause of a second. The worker is killed in this pause."""
     guest_id, query_id = connection.request_guest_id(), uuid.uuid4().hex
-    content = {"queryId": query_id, "lectureId": lecture_id, "text": "throttled tones"}
+    content = {"queryId": query_id, "lectureId": lecture_id, "text": "oxygen"}
+    platform.deployment.faults.set(Fault.ANSWER_THROTTLED)
     assert connection.ask("query", **content)["type"] == "queryAccepted"
     record = eventually(lambda: find_running_question(voice_qa, guest_id, query_id), "a running worker")
     kill_function_processes(platform, "polyphony-local-voice-qa-query-worker")
@@ -195,7 +204,7 @@ def test_the_client_of_a_killed_worker_gets_an_error_and_then_an_answer(
     assert error is not None
     assert (error["type"], error["code"], error["retryable"]) == ("error", "AGENT_FAILED", True)
     connection.answers.clear()
-    _, answer = connection.ask_question(lecture_id, query_id, text="throttled tones")
+    _, answer = connection.ask_question(lecture_id, query_id, text="oxygen")
     assert answer.end is not None
     assert (answer.end["type"], answer.end["attempt"]) == ("answered", 2)
 
@@ -236,11 +245,11 @@ def test_a_guest_can_access_only_the_guests_own_conversations(
 def test_logs_contain_no_text_no_signature_and_no_identity(
     platform: Platform, connection: GuestConnection, lecture_id: str
 ) -> None:
-    connection.ask_question(lecture_id, audioKey=connection.upload_question("captions please"))
+    connection.ask_question(lecture_id, audioKey=connection.upload_question("sugar"))
     lines = platform.log_lines("voice-qa-websocket-handler", "voice-qa-query-worker")
     assert any("query_ended" in line for line in lines), "there are log lines to search"
     for line in lines:
-        assert "captions please" not in line
+        assert "turn into sugar" not in line.lower()
         assert connection.guest.identity_id not in line
         assert "X-Amz-Signature" not in line
 
@@ -249,7 +258,7 @@ def test_no_answer_and_no_s3_key_contains_the_identity_id(
     connection: GuestConnection, voice_qa: VoiceQaBackend, lecture_id: str
 ) -> None:
     """The URL of the spoken answer contains the S3 key."""
-    accepted, answer = connection.ask_question(lecture_id, audioKey=connection.upload_question("captions please"))
+    accepted, answer = connection.ask_question(lecture_id, audioKey=connection.upload_question("sugar"))
     forms = [connection.ask("upload", kind=kind, contentType="audio/ogg") for kind in ("query", "lecture")]
     assert answer.end is not None
     assert "audioUrl" in answer.end

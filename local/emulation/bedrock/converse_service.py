@@ -2,15 +2,11 @@
 
 Our prompts contain data, for example a part of a transcript, as JSON lines. From these lines, `fact_check_answers`
 (livestream) or `meeting_answers` (meetings) computes the answer. The instructions in a prompt are ignored.
-
-For tests, two words of a transcript cause a fault. With `throttled`, the request is refused twice. With `repeating`,
-the second half of the answer is missing, as if a model had repeated itself up to its token limit.
 """
 
 import json
 import math
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from http import HTTPStatus
@@ -21,6 +17,7 @@ from local.emulation.bedrock.claude_versions import count_thinking_tokens, list_
 from local.emulation.bedrock.converse_permissions import ModelPermissions
 from local.emulation.bedrock.fact_check_answers import parse_broadcast
 from local.emulation.bedrock.meeting_answers import parse_meeting
+from local.emulation.faults import Fault, Faults, FaultSource
 from local.emulation.request_validation import InvalidRequest, validate_request
 from local.http_server import HttpResponse
 
@@ -30,14 +27,14 @@ CHARACTERS_PER_TOKEN = 4
 """Assumed length of a token. The service has no tokenizer."""
 THOUGHT = {"reasoningContent": {"reasoningText": {"text": "The lines are searched.", "signature": "local"}}}
 """Content block before the answer of a model that thinks."""
-THROTTLED, REPEATING = "throttled", "repeating"
-THROTTLED_TIMES = 2
 _PATH: Final = re.compile(r"/model/(?P<model>.+)/converse")
 
 
-def serve(permissions: ModelPermissions | None = None) -> AbstractContextManager[int]:
+def serve(
+    permissions: ModelPermissions | None = None, faults: FaultSource | None = None
+) -> AbstractContextManager[int]:
     """Serve while the block runs, and yield the port. Without `permissions`, every caller may use every model."""
-    return serve_signed(_ConverseService(permissions).respond)
+    return serve_signed(_ConverseService(permissions, faults or Faults()).respond)
 
 
 def read_lines(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -57,10 +54,9 @@ def _lines(content: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
 
 
 class _ConverseService:
-    def __init__(self, permissions: ModelPermissions | None) -> None:
+    def __init__(self, permissions: ModelPermissions | None, faults: FaultSource) -> None:
         self._permissions = permissions
-        self._throttled: Counter[str] = Counter()
-        """Number of earlier refusals by the text of the transcript."""
+        self._faults = faults
         self._cached: set[tuple[str, str]] = set()
         """Pairs of a model and a cached prefix (see `_usage`). They never expire."""
 
@@ -85,15 +81,13 @@ class _ConverseService:
     def _answer(self, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
         lines = read_lines(request)
         prompt = parse_meeting(lines) or parse_broadcast(lines)
-        words = set(re.findall("[a-z]+", prompt.text.lower()))
-        if THROTTLED in words and self._throttled[prompt.text] < THROTTLED_TIMES:
-            self._throttled[prompt.text] += 1
+        if self._faults.take(Fault.MODEL_THROTTLED):
             raise AwsError("ThrottlingException", "Too many requests", HTTPStatus.TOO_MANY_REQUESTS)
         text = json.dumps(prompt.answer())
         max_tokens = request.get("inferenceConfig", {}).get("maxTokens", MAX_TOKENS)
         thinking_tokens = min(count_thinking_tokens(model, request), max_tokens)
         max_characters = (max_tokens - thinking_tokens) * CHARACTERS_PER_TOKEN
-        if REPEATING in words:
+        if self._faults.take(Fault.MODEL_REPEATING):
             max_characters = len(text) // 2
         answer = text[:max_characters]
         # Without room for an answer after the thinking, the model returns no text block.

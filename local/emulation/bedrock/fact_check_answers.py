@@ -45,10 +45,6 @@ class BroadcastPrompt:
     memories: tuple[Mapping[str, Any], ...]
     """Memory lines."""
 
-    @property
-    def text(self) -> str:
-        return "\n".join(str(cue["text"]) for cue in self.cues)
-
     def answer(self) -> dict[str, Any]:
         sentences = ((cue, sentence) for cue in self.cues for sentence in _find_claims(str(cue["text"])))
         claims = [_judge_claim(cue, sentence, self) for cue, sentence in islice(sentences, MAX_CLAIMS)]

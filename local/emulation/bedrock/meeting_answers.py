@@ -46,10 +46,6 @@ class MeetingPrompt:
     summaries: tuple[str, ...]
     """Summaries that the task `combine` joins."""
 
-    @property
-    def text(self) -> str:
-        return "\n".join([*(str(line["text"]) for line in self.spoken), *self.summaries])
-
     def answer(self) -> dict[str, Any]:
         head = {"task": self.task["task"], "part": self.task.get("part", "")}
         if head["task"] == "actionItems":

@@ -42,6 +42,7 @@ class InvalidStreamRequest(Exception):
 
 @dataclass(frozen=True)
 class StreamSettings:
+    language: str
     encoding: str
     sample_rate: int
     stabilised: bool
@@ -73,4 +74,4 @@ def parse_settings(url: str) -> StreamSettings:
     stabilised = query.get("enable-partial-results-stabilization") == "true"
     if "partial-results-stability" in query and not stabilised:
         raise InvalidStreamRequest("A stability was given, but stabilisation is not enabled.")
-    return StreamSettings(query["media-encoding"], int(query["sample-rate"]), stabilised)
+    return StreamSettings(query["language-code"], query["media-encoding"], int(query["sample-rate"]), stabilised)

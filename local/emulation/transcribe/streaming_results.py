@@ -1,42 +1,24 @@
-"""Creates the results that a stream of the local Transcribe returns for recognised words.
+"""Creates the results that a stream of the local Transcribe returns for recognised speech.
 
-A result contains the words of a sentence so far. A new partial version is sent for each word, and the final version at
-the end of the sentence. With stabilisation, a flag marks the words that no later version will change.
+A result contains the text of a line so far. Partial versions are sent while the line grows, and the final version at
+its end. With stabilisation, a flag marks the words and punctuation marks that no later partial version will change.
 
-For tests, the words of `StreamFault` cause a fault of the stream. All of them except `broken` do so only with
-stabilisation. So a client that repeats a failed stream without stabilisation gets a complete transcript.
+For tests, a fault (`local/emulation/faults.py`) makes the stream fail after its first result.
 """
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from enum import StrEnum
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 
 from handlers.transcription.audio_processor.transcribe_stream.event_stream_frames import encode_frame
-from local.emulation.speech.tone_words import Pause, SpokenWord
+from local.emulation.faults import Fault
+from local.emulation.speech.recognition import SpokenLine
+from local.emulation.speech.stable_prefix import StablePrefix
+from local.emulation.speech.transcript_items import PUNCTUATION, TranscriptItem, join_items, split_items, time_items
 
-ADDED_WORD = "well,"
-"""Additional word at the beginning of the second version of a repeated final result."""
-
-
-class StreamFault(StrEnum):
-    """Words that cause a fault of the stream."""
-
-    THROTTLED = "throttled"
-    """The stream ends with LimitExceededException."""
-    DROPPED = "dropped"
-    """The connection is closed without a message."""
-    MALFORMED = "malformed"
-    """The partial result with this word is sent in a frame with a wrong checksum."""
-    UNFLAGGED = "unflagged"
-    """Results have no `Stable` flags from this word on."""
-    REPEATING = "repeating"
-    """The final result of the word's sentence is sent twice, with the same id and times. The second has an additional
-    word."""
-    ENDLESS = "endless"
-    """The final result of the word's sentence is never sent."""
-    BROKEN = "broken"
-    """The stream ends with InternalFailureException."""
+STREAM_FAULTS = tuple(fault for fault in Fault if fault.startswith("stream-"))
+ADDED_ITEMS = ("Well", ",")
+"""Additional items at the beginning of the second version of a repeated final result."""
 
 
 class StreamFailed(Exception):
@@ -52,86 +34,75 @@ class ConnectionDropped(Exception):
 
 
 class StreamResults:
-    def __init__(self, *, stabilised: bool, new_id: Callable[[], str]) -> None:
-        """`new_id` returns an id for the result of the next sentence."""
+    def __init__(self, *, stabilised: bool, new_id: Callable[[], str], fault: Fault | None = None) -> None:
+        """`new_id` returns an id for the result of the next line."""
         self._stabilised = stabilised
-        self._has_stable_flags = stabilised
-        self._new_id = new_id
-        self._begin_sentence()
+        self._fault = fault
+        self._has_results = False
+        self._ids: defaultdict[int, str] = defaultdict(new_id)
+        self._prefixes: defaultdict[int, StablePrefix] = defaultdict(StablePrefix)
+        self._sent: dict[int, object] = {}
+        """Latest version of each line that was sent, to send each version only once."""
 
-    def add(self, item: SpokenWord | Pause) -> Iterator[bytes]:
-        """Yield the frames to send after a recognised word or pause. Raise an exception if the stream must end."""
-        if isinstance(item, Pause):
-            yield from self.end()
+    def add(self, line: SpokenLine) -> Iterator[bytes]:
+        """Yield the frames to send for a version of a line. Raise an exception if the stream must end."""
+        contents = split_items(line.text)
+        if not line.is_complete and contents[-1] in PUNCTUATION:
+            contents = contents[:-1]  # the model ends every version with a mark
+        prefix = self._prefixes[line.id]
+        if self._stabilised and not line.is_complete:
+            contents = prefix.add(contents, line.audio_seconds)
+        version = (contents, len(prefix.stable), line.is_complete)
+        if self._sent.get(line.id) == version or (line.is_complete and self._fault is Fault.STREAM_ENDLESS):
             return
-        fault = next(
-            (word for word in StreamFault if word == item.text and (self._stabilised or word is StreamFault.BROKEN)),
-            None,
-        )
-        self._words.append(item)
-        match fault:
-            case StreamFault.THROTTLED:
+        self._sent[line.id] = version
+        frame = self._result(line, contents)
+        yield frame
+        self._has_results = True
+        if line.is_complete and self._fault is Fault.STREAM_REPEATING:
+            yield self._result(line, [*ADDED_ITEMS, *contents])
+        match self._fault:
+            case Fault.STREAM_THROTTLED:
                 raise StreamFailed("LimitExceededException", "You have too many streams at once.")
-            case StreamFault.BROKEN:
+            case Fault.STREAM_BROKEN:
                 raise StreamFailed("InternalFailureException", "A problem occurred while processing the audio.")
-            case StreamFault.DROPPED:
+            case Fault.STREAM_DROPPED:
                 raise ConnectionDropped
-            case StreamFault.MALFORMED:
-                frame = self._result(partial=True)
-                yield frame[:-1] + bytes([frame[-1] ^ 0xFF])
-            case _:
-                self._faults.add(fault)
-                self._has_stable_flags = self._has_stable_flags and fault is not StreamFault.UNFLAGGED
-                yield self._result(partial=True)
+            case Fault.STREAM_MALFORMED:
+                yield _damage(frame)
 
-    def end(self) -> Iterator[bytes]:
-        """End the current sentence. Yield the frames of its final result, if it has any words."""
-        if self._words and StreamFault.ENDLESS not in self._faults:
-            yield self._result(partial=False)
-            if StreamFault.REPEATING in self._faults:
-                yield self._result(partial=False, added_word=ADDED_WORD)
-        self._begin_sentence()
-
-    def _begin_sentence(self) -> None:
-        self._id = self._new_id()
-        self._words: list[SpokenWord] = []
-        self._faults: set[StreamFault | None] = set()
-
-    def _result(self, *, partial: bool, added_word: str | None = None) -> bytes:
-        """Return the frame of the current sentence's result.
-
-        `added_word` is put before the words of the sentence, with the times of the first word.
-        """
-        added = [] if added_word is None else [replace(self._words[0], text=added_word)]
-        words = [*added, *self._words]
-        first, *others = (word.text for word in words)
-        texts = [first.capitalize(), *others]
+    def _result(self, line: SpokenLine, contents: Sequence[str]) -> bytes:
+        has_flags = self._stabilised and not (self._has_results and self._fault is Fault.STREAM_UNFLAGGED)
+        stable_count = len(contents) if line.is_complete else len(self._prefixes[line.id].stable)
         items = [
-            self._item(text, word.start, word.end, stable=not partial or at < len(texts) - 1)
-            for at, (text, word) in enumerate(zip(texts, words, strict=True))
+            {**_to_item(item), **({"Stable": at < stable_count} if has_flags else {})}
+            for at, item in enumerate(time_items(contents, line))
         ]
-        if not partial:
-            items.append({**self._item(".", words[-1].end, words[-1].end, stable=True), "Type": "punctuation"})
         return _event_frame(
             {
-                "Alternatives": [{"Items": items, "Transcript": " ".join(texts) + ("" if partial else ".")}],
+                "Alternatives": [{"Items": items, "Transcript": join_items(contents)}],
                 "ChannelId": "ch_0",
-                "EndTime": words[-1].end,
-                "IsPartial": partial,
-                "ResultId": self._id,
-                "StartTime": words[0].start,
+                "EndTime": round(line.end, 3),
+                "IsPartial": not line.is_complete,
+                "ResultId": self._ids[line.id],
+                "StartTime": round(line.start, 3),
             }
         )
 
-    def _item(self, content: str, start: float, end: float, *, stable: bool) -> dict[str, object]:
-        return {
-            "Content": content,
-            "EndTime": end,
-            "StartTime": start,
-            "Type": "pronunciation",
-            "VocabularyFilterMatch": False,
-            **({"Stable": stable} if self._has_stable_flags else {}),
-        }
+
+def _to_item(item: TranscriptItem) -> dict[str, object]:
+    return {
+        "Content": item.content,
+        "EndTime": item.end,
+        "StartTime": item.start,
+        "Type": "punctuation" if item.is_punctuation else "pronunciation",
+        "VocabularyFilterMatch": False,
+    }
+
+
+def _damage(frame: bytes) -> bytes:
+    """Return a frame with a wrong checksum."""
+    return frame[:-1] + bytes([frame[-1] ^ 0xFF])
 
 
 def _event_frame(*results: dict[str, object]) -> bytes:

@@ -1,4 +1,4 @@
-"""Local Amazon Transcribe streaming, which recognises tones that take the place of spoken words (see `tone_words.py`).
+"""Local Amazon Transcribe streaming, which recognises English speech.
 
 The service uses the protocol of the real service, and sends results while the audio arrives. botocore decodes the
 frames of a client, so that mistakes of the handlers' own encoder are noticed.
@@ -6,6 +6,7 @@ frames of a client, so that mistakes of the handlers' own encoder are noticed.
 
 import asyncio
 import contextlib
+import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from datetime import datetime
@@ -20,15 +21,23 @@ from websockets.http11 import Request, Response
 
 from handlers.common.time_and_ids import clock
 from local import LOOPBACK
-from local.emulation.speech.audio_encoding_and_recognition import DEMUXERS
-from local.emulation.speech.tone_words import Recogniser
+from local.emulation.faults import Faults, FaultSource
+from local.emulation.speech.audio_formats import DEMUXERS, RATE, SAMPLE_BYTES
+from local.emulation.speech.languages import find_language_note
+from local.emulation.speech.recognition import MIN_UPDATE_SECONDS, Recogniser, SpokenLine
 from local.emulation.transcribe.stream_url_validation import (
     InvalidStreamRequest,
     StreamSettings,
     find_refusal,
     parse_settings,
 )
-from local.emulation.transcribe.streaming_results import ConnectionDropped, StreamFailed, StreamResults, exception_frame
+from local.emulation.transcribe.streaming_results import (
+    STREAM_FAULTS,
+    ConnectionDropped,
+    StreamFailed,
+    StreamResults,
+    exception_frame,
+)
 
 SILENCE_SECONDS = 15.0
 """Time after which a stream ends with an error if no audio event arrives."""
@@ -38,13 +47,26 @@ MAX_FRAME_BYTES = MAX_CHUNK_BYTES + 1024
 READ_BYTES = 64 * 1024
 CLOSE_SECONDS = 1
 """Time limit for the client's answer when the server closes a connection."""
+MAX_UPDATE_SECONDS = 1.0
+"""Maximum length of the audio between two versions of a line."""
+LOAD_FACTOR = 1.5
+"""Minimum length of a piece of audio, as a multiple of the time in which the last piece was recognised. So streams get
+fewer results on a busy machine, but not later and later ones."""
 
 
 @contextlib.asynccontextmanager
 async def serve(
-    *, silence_seconds: float = SILENCE_SECONDS, now: Callable[[], datetime] = clock.now
+    faults: FaultSource | None = None,
+    *,
+    silence_seconds: float = SILENCE_SECONDS,
+    load_factor: float = LOAD_FACTOR,
+    now: Callable[[], datetime] = clock.now,
 ) -> AsyncIterator[int]:
-    """Serve while the block runs, and yield the port."""
+    """Serve while the block runs, and yield the port.
+
+    With `load_factor` zero, the results do not depend on the speed of the machine.
+    """
+    fault_source = faults or Faults()
 
     def refuse_invalid(connection: ServerConnection, request: Request) -> Response | None:
         status = find_refusal(request.path, now())
@@ -55,7 +77,10 @@ async def serve(
         with contextlib.suppress(ConnectionClosed):
             try:
                 settings = parse_settings(connection.request.path if connection.request else "")
-                await _transcribe(connection, settings, silence_seconds)
+                fault = next((fault for fault in STREAM_FAULTS if fault_source.take(fault)), None)
+                results = StreamResults(stabilised=settings.stabilised, new_id=lambda: str(uuid.uuid4()), fault=fault)
+                chunks = _receive_audio(connection, silence_seconds)
+                await _transcribe(connection, settings, chunks, results, load_factor)
             except InvalidStreamRequest as invalid:
                 await connection.send(exception_frame("BadRequestException", str(invalid)))
             except StreamFailed as failed:
@@ -76,22 +101,50 @@ async def serve(
         yield next(iter(server.sockets)).getsockname()[1]
 
 
-async def _transcribe(connection: ServerConnection, settings: StreamSettings, silence_seconds: float) -> None:
-    recogniser = Recogniser(settings.sample_rate)
-    results = StreamResults(stabilised=settings.stabilised, new_id=lambda: str(uuid.uuid4()))
-    chunks = _receive_audio(connection, silence_seconds)
-    async with contextlib.aclosing(
-        chunks if settings.encoding == "pcm" else _decode_audio(chunks, settings)
-    ) as samples:
-        async for piece in samples:
-            for item in recogniser.feed(piece):
-                for frame in results.add(item):
+async def _transcribe(
+    connection: ServerConnection,
+    settings: StreamSettings,
+    chunks: AsyncGenerator[bytes],
+    results: StreamResults,
+    load_factor: float,
+) -> None:
+    is_ready = (settings.encoding, settings.sample_rate) == ("pcm", RATE)
+    note = find_language_note(settings.language)
+    async with contextlib.aclosing(chunks if is_ready else _decode_audio(chunks, settings)) as samples:
+        lines = _recognise(samples, load_factor) if note is None else _replace_speech(samples, note)
+        async with contextlib.aclosing(lines):
+            async for line in lines:
+                for frame in results.add(line):
                     await connection.send(frame)
-    for item in recogniser.finish():
-        for frame in results.add(item):
-            await connection.send(frame)
-    for frame in results.end():
-        await connection.send(frame)
+
+
+async def _recognise(samples: AsyncIterator[bytes], load_factor: float) -> AsyncGenerator[SpokenLine]:
+    """Yield the versions of the lines in the audio. The speech model runs in threads, so the server can go on."""
+    recogniser = await asyncio.to_thread(Recogniser)
+    try:
+        pending, piece_seconds = b"", MIN_UPDATE_SECONDS
+        async for received in samples:
+            pending += received
+            while len(pending) >= (size := SAMPLE_BYTES * round(piece_seconds * RATE)):
+                started_at = time.monotonic()
+                for line in await asyncio.to_thread(recogniser.add, pending[:size]):
+                    yield line
+                pending = pending[size:]
+                seconds = load_factor * (time.monotonic() - started_at)
+                piece_seconds = min(max(seconds, MIN_UPDATE_SECONDS), MAX_UPDATE_SECONDS)
+        for last_step in (lambda: recogniser.add(pending), recogniser.finish):
+            for line in await asyncio.to_thread(last_step):
+                yield line
+    finally:
+        await asyncio.to_thread(recogniser.close)
+
+
+async def _replace_speech(samples: AsyncIterator[bytes], note: str) -> AsyncGenerator[SpokenLine]:
+    """Yield one line with a note at the end of the audio."""
+    seconds = 0.0
+    async for piece in samples:
+        seconds += len(piece) / SAMPLE_BYTES / RATE
+    yield SpokenLine(0, note, 0.0, seconds)
 
 
 async def _receive_audio(connection: ServerConnection, silence_seconds: float) -> AsyncGenerator[bytes]:
@@ -111,11 +164,12 @@ async def _receive_audio(connection: ServerConnection, silence_seconds: float) -
 
 
 async def _decode_audio(chunks: AsyncIterator[bytes], settings: StreamSettings) -> AsyncGenerator[bytes]:
+    raw = ("-f", "s16le", "-ar", str(settings.sample_rate), "-ac", "1")
     process = await asyncio.create_subprocess_exec(
         *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "quiet"),
         # With more threads, ffmpeg would return samples later.
-        *("-threads", "1", "-f", DEMUXERS[settings.encoding], "-i", "pipe:0"),
-        *("-f", "s16le", "-ac", "1", "-ar", str(settings.sample_rate), "-flush_packets", "1", "pipe:1"),
+        *("-threads", "1", *(raw if settings.encoding == "pcm" else ("-f", DEMUXERS[settings.encoding]))),
+        *("-i", "pipe:0", "-f", "s16le", "-ac", "1", "-ar", str(RATE), "-flush_packets", "1", "pipe:1"),
         stdin=PIPE,
         stdout=PIPE,
         stderr=DEVNULL,

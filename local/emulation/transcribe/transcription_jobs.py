@@ -1,18 +1,17 @@
 """Local Amazon Transcribe for batch jobs, with the operations `StartTranscriptionJob` and `GetTranscriptionJob`.
 
-It recognises tones in place of spoken words (see `tone_words.py`). As on AWS, a job reads and writes S3 with its
-caller's credentials. A job ends at the second `GetTranscriptionJob`, so no test has to wait. For tests, some words
-cause a fault of the job.
+It recognises English speech. As on AWS, a job reads and writes S3 with its caller's credentials. Jobs are recognised in
+the background, one after the other.
 """
 
 import json
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,10 +25,13 @@ from local.emulation.aws_service_server_base import (
     require_permission,
     serve_signed,
 )
+from local.emulation.faults import Fault, Faults, FaultSource
 from local.emulation.request_validation import validate_request
-from local.emulation.speech.audio_encoding_and_recognition import DEMUXERS, recognise_file
-from local.emulation.speech.tone_words import Pause, SpokenWord
-from local.emulation.transcribe.transcript_document import make_document, make_segments
+from local.emulation.speech.audio_formats import DEMUXERS, RATE, SAMPLE_BYTES, decode_file
+from local.emulation.speech.languages import find_language_note
+from local.emulation.speech.recognition import SpokenLine, recognise
+from local.emulation.speech.speakers import label_speakers
+from local.emulation.transcribe.transcript_document import make_document
 from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpResponse
 
@@ -40,17 +42,6 @@ NOT_FOUND_MESSAGE = "The requested job couldn't be found. Check the job name and
 NAME_TAKEN_MESSAGE = "The requested job name already exists. Use a different job name."
 UNSUPPORTED_MESSAGE = "Unsupported media format. Check the media format of your media file and try your request again."
 FAILURE_MESSAGE = "Internal failure. Your request can't be completed. Try your request again."
-
-
-class JobFault(StrEnum):
-    """Words of a recording that cause a fault of its job."""
-
-    THROTTLED = "throttled"
-    """LimitExceededException at the first start of a job with this name."""
-    BROKEN = "broken"
-    """The job fails."""
-    MALFORMED = "malformed"
-    """The second half of the JSON document with the transcript is missing."""
 
 
 class TranscribeAccount(Permissions, Protocol):
@@ -65,14 +56,21 @@ class TranscribeAccount(Permissions, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class _RecognisedSpeech:
+    lines: list[SpokenLine]
+    speakers: list[int] | None
+    """Number of each line's speaker, if the job requested speaker labels."""
+
+
 @dataclass
 class _TranscriptionJob:
     request: Mapping[str, Any]
     output_key: str
     s3: Any
     """S3 client with the permissions of the caller that started the job."""
-    recognised: list[SpokenWord | Pause] | None
-    """Recognised words and pauses, or None if the recording cannot be read."""
+    recognition: Future[_RecognisedSpeech | None]
+    """Recognition in the background. Its result is None if the recording cannot be read."""
     created_at: float
     """Unix time."""
     status: str = "IN_PROGRESS"
@@ -80,22 +78,33 @@ class _TranscriptionJob:
     """Unix time, or None before the job has ended."""
     failure: str | None = None
     """Reason if the job has failed, otherwise None."""
-    was_described: bool = False
-    """True after the first `GetTranscriptionJob`. The second one ends the job."""
 
 
-def serve(account: TranscribeAccount, *, now: Callable[[], float] = time.time) -> AbstractContextManager[int]:
+@contextmanager
+def serve(
+    account: TranscribeAccount, faults: FaultSource | None = None, *, now: Callable[[], float] = time.time
+) -> Iterator[int]:
     """Serve while the block runs, and yield the port."""
-    return serve_signed(_TranscribeService(account, now).respond)
+    with (
+        ThreadPoolExecutor(1, "transcription-jobs") as workers,
+        serve_signed(_TranscribeService(account, faults or Faults(), workers, now).respond) as port,
+    ):
+        yield port
 
 
 class _TranscribeService:
-    def __init__(self, account: TranscribeAccount, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        account: TranscribeAccount,
+        faults: FaultSource,
+        workers: ThreadPoolExecutor,
+        now: Callable[[], float],
+    ) -> None:
         self._account = account
+        self._faults = faults
+        self._workers = workers
         self._now = now
         self._jobs: dict[str, _TranscriptionJob] = {}
-        self._throttled: set[str] = set()
-        """Names of the jobs whose start was refused once."""
         self._lock = threading.Lock()
 
     def respond(self, signed: SignedRequest) -> HttpResponse:
@@ -121,19 +130,20 @@ class _TranscribeService:
         require_permission(self._account, access_key, "transcribe:StartTranscriptionJob", "*", context)
         if name in self._jobs:
             raise AwsError("ConflictException", NAME_TAKEN_MESSAGE, HTTPStatus.CONFLICT)
+        if self._faults.take(Fault.JOB_THROTTLED):
+            raise AwsError("LimitExceededException", "Rate exceeded", HTTPStatus.TOO_MANY_REQUESTS)
         s3 = self._account.s3_of_caller(access_key)
         try:
-            recognised = _recognise(s3, uri, request.get("MediaFormat"))
+            media_bucket, _, media_key = uri.removeprefix("s3://").partition("/")
+            media = s3.get_object(Bucket=media_bucket, Key=media_key)["Body"].read()
             folder, slash, _ = key.rpartition("/")
             s3.put_object(Bucket=bucket, Key=f"{folder}{slash}{CHECK_FILE}", Body=b"")
         except ClientError as error:
             access = "read" if error.operation_name == "GetObject" else "write"
             message = f"The S3 URI that you provided can't be accessed. Make sure that you have {access} permission."
             raise AwsError("BadRequestException", message) from None
-        if JobFault.THROTTLED in _spoken_words(recognised) and name not in self._throttled:
-            self._throttled.add(name)
-            raise AwsError("LimitExceededException", "Rate exceeded", HTTPStatus.TOO_MANY_REQUESTS)
-        job = self._jobs[name] = _TranscriptionJob(request, key, s3, recognised, self._now())
+        recognition = self._workers.submit(_recognise, media, request)
+        job = self._jobs[name] = _TranscriptionJob(request, key, s3, recognition, self._now())
         return job
 
     def _get(self, request: Mapping[str, Any], access_key: str) -> _TranscriptionJob:
@@ -143,23 +153,19 @@ class _TranscribeService:
         job = self._jobs.get(name)
         if job is None:
             raise AwsError("BadRequestException", NOT_FOUND_MESSAGE)
-        if job.was_described and job.status == "IN_PROGRESS":
-            self._finish(job)
-        job.was_described = True
+        if job.status == "IN_PROGRESS" and job.recognition.done():
+            self._finish(job, job.recognition.result())
         return job
 
-    def _finish(self, job: _TranscriptionJob) -> None:
-        words = _spoken_words(job.recognised)
-        if job.recognised is None:
+    def _finish(self, job: _TranscriptionJob, speech: _RecognisedSpeech | None) -> None:
+        if speech is None:
             job.failure = UNSUPPORTED_MESSAGE
-        elif JobFault.BROKEN in words:
+        elif self._faults.take(Fault.JOB_BROKEN):
             job.failure = FAILURE_MESSAGE
         else:
-            speakers = job.request.get("Settings", {}).get("MaxSpeakerLabels", 0)
-            segments = make_segments(job.recognised, speakers)
             name = job.request["TranscriptionJobName"]
-            text = json.dumps(make_document(name, self._account.account, segments, labelled=speakers > 0))
-            body = text[: len(text) // 2] if JobFault.MALFORMED in words else text
+            text = json.dumps(make_document(name, self._account.account, speech.lines, speech.speakers))
+            body = text[: len(text) // 2] if self._faults.take(Fault.JOB_MALFORMED) else text
             bucket = job.request["OutputBucketName"]
             job.s3.put_object(Bucket=bucket, Key=job.output_key, Body=body.encode(), ContentType="application/json")
         job.status = "COMPLETED" if job.failure is None else "FAILED"
@@ -180,17 +186,17 @@ class _TranscribeService:
         return {name: value for name, value in shown.items() if value is not None}
 
 
-def _recognise(s3: Any, uri: str, media_format: str | None) -> list[SpokenWord | Pause] | None:
-    """Return the words and pauses of a recording, or None if it is unreadable or does not have the given format."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
+def _recognise(media: bytes, request: Mapping[str, Any]) -> _RecognisedSpeech | None:
+    """Return the speech in a recording, or None if it is unreadable or does not have the requested format."""
+    max_speakers = request.get("Settings", {}).get("MaxSpeakerLabels", 0)
     with tempfile.TemporaryDirectory(prefix="transcribe-") as folder:
         path = Path(folder, "media")
-        path.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        path.write_bytes(media)
         try:
-            return recognise_file(path, DEMUXERS if media_format is None else [media_format])
+            samples = decode_file(path, [request["MediaFormat"]] if "MediaFormat" in request else DEMUXERS)
         except UnreadableMedia:
             return None
-
-
-def _spoken_words(recognised: list[SpokenWord | Pause] | None) -> set[str]:
-    return {item.text for item in recognised or [] if isinstance(item, SpokenWord)}
+    note = find_language_note(request.get("LanguageCode", "en-US"))
+    seconds = len(samples) / SAMPLE_BYTES / RATE
+    lines = recognise(samples) if note is None else [SpokenLine(0, note, 0.0, seconds)]
+    return _RecognisedSpeech(lines, label_speakers(lines, samples, max_speakers) if max_speakers else None)

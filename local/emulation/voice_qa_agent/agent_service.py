@@ -1,8 +1,9 @@
 """Local agent of voice Q&A: the HTTP service that answers questions about a lecture.
 
-Lectures and spoken questions are recordings with tones in place of words. The agent recognises the words, and answers
-with a quote of the lecture, as a stream of JSON lines (docs/voice-qa.md). It shares no code with the handlers, so that
-mistakes of the handlers in this protocol are noticed. For tests, some words of a question make the agent fail.
+The agent recognises the speech of the lecture and of spoken questions. It answers with a quote of the lecture, as a
+stream of JSON lines (docs/voice-qa.md). It has no voice of its own: the spoken answer is the quoted part of the
+lecture's audio, and an answer without a quote is silent. It shares no code with the handlers, so that mistakes of the
+handlers in this protocol are noticed.
 """
 
 import base64
@@ -11,26 +12,19 @@ import re
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from enum import StrEnum
+from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.emulation.speech.audio_encoding_and_recognition import DEMUXERS, recognise_file
-from local.emulation.speech.tone_words import Pause, SpokenWord
-from local.emulation.voice_qa_agent.word_overlap_answers import (
-    PIECE_WORDS,
-    AgentReply,
-    find_passages,
-    group_words,
-    make_reply,
-    speak,
-    split_words,
-)
+from local.emulation.faults import Fault, Faults, FaultSource
+from local.emulation.speech.audio_formats import DEMUXERS, RATE, SAMPLE_BYTES, decode_file, encode_audio
+from local.emulation.speech.recognition import SpokenLine, recognise
+from local.emulation.voice_qa_agent.lecture_answers import LecturePassage, make_reply
 from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpRequest, HttpResponse, serve_json
 
@@ -41,20 +35,36 @@ HOSTS = frozenset(["127.0.0.1", "localhost"])
 """Hosts from which the agent downloads audio."""
 DOWNLOAD_SECONDS = 10
 """Time limit of each network operation while an audio file is downloaded."""
+AUDIO_PIECE_SECONDS = 1.0
+"""Maximum length of one audio message of an answer."""
+WORDS_PER_AUDIO_PIECE = 4
+"""Number of text lines between two audio lines."""
 _TEXT_PIECE = re.compile(r"\S+\s*")
 """Content of one text line: a word with the space after it."""
 _INVALID_LINE = b'{"type": "text", "text": '
 
 
-class AnswerFault(StrEnum):
-    """Words of a question that make the agent fail."""
+@dataclass(frozen=True)
+class _Recording:
+    """Speech of a lecture or a question."""
 
-    THROTTLED = "throttled"
-    """The first request with a query id gets status 429 and the header Retry-After."""
-    DROPPED = "dropped"
-    """The connection is closed in the middle of the answer."""
-    MALFORMED = "malformed"
-    """A line that is not valid JSON is added in the middle of the answer."""
+    samples: bytes
+    lines: tuple[SpokenLine, ...]
+
+    @property
+    def text(self) -> str:
+        return " ".join(line.text for line in self.lines)
+
+    @property
+    def passages(self) -> list[LecturePassage]:
+        return [LecturePassage(line.text, round(line.start * 1000), round(line.end * 1000)) for line in self.lines]
+
+    def cut(self, passage: LecturePassage) -> Iterator[bytes]:
+        """Yield the audio of a passage as Ogg Opus files of up to AUDIO_PIECE_SECONDS."""
+        start, end = (SAMPLE_BYTES * (ms * RATE // 1000) for ms in (passage.start_ms, passage.end_ms))
+        size = round(SAMPLE_BYTES * RATE * AUDIO_PIECE_SECONDS)
+        for first in range(start, end, size):
+            yield encode_audio(self.samples[first : min(first + size, end)], "ogg-opus")
 
 
 class RequestRefused(Exception):
@@ -65,9 +75,9 @@ class RequestRefused(Exception):
         self.status, self.headers = status, headers
 
 
-def serve(line_seconds: float = LINE_SECONDS) -> AbstractContextManager[int]:
+def serve(faults: FaultSource | None = None, line_seconds: float = LINE_SECONDS) -> AbstractContextManager[int]:
     """Serve while the block runs, and yield the port."""
-    agent = _Agent(line_seconds)
+    agent = _Agent(faults or Faults(), line_seconds)
 
     def respond(request: HttpRequest) -> HttpResponse:
         try:
@@ -83,43 +93,33 @@ def serve(line_seconds: float = LINE_SECONDS) -> AbstractContextManager[int]:
 
 
 class _Agent:
-    def __init__(self, line_seconds: float) -> None:
+    def __init__(self, faults: FaultSource, line_seconds: float) -> None:
+        self._faults = faults
         self._line_seconds = line_seconds
-        self._throttled: set[str] = set()
-        """Ids of the queries that were refused once."""
 
     def answer(self, question: Mapping[str, Any]) -> Iterator[bytes]:
         """Return the lines of the answer. Raise RequestRefused if the question is throttled or cannot be recognised."""
+        if self._faults.take(Fault.ANSWER_THROTTLED):
+            raise RequestRefused(HTTPStatus.TOO_MANY_REQUESTS, **{"Retry-After": str(RETRY_AFTER_SECONDS)})
         query, conversation = question["query"], question["conversation"]
         text = query["text"] if "text" in query else _transcribe(query)
-        words = split_words(text)
-        fault = next((AnswerFault(word) for word in words if word in set(AnswerFault)), None)
-        if fault is AnswerFault.THROTTLED and question["queryId"] not in self._throttled:
-            self._throttled.add(question["queryId"])
-            raise RequestRefused(HTTPStatus.TOO_MANY_REQUESTS, **{"Retry-After": str(RETRY_AFTER_SECONDS)})
-        previous_words = split_words(conversation[-1]["question"]) if conversation else ()
-        question_words = [word for word in words if word not in set(AnswerFault)]
-        return self._answer_lines(text, question["lecture"], question_words, previous_words, fault)
+        previous_question = conversation[-1]["question"] if conversation else ""
+        return self._answer_lines(text, question["lecture"], previous_question)
 
-    def _answer_lines(
-        self,
-        text: str,
-        lecture: Mapping[str, Any],
-        question_words: list[str],
-        previous_words: tuple[str, ...],
-        fault: AnswerFault | None,
-    ) -> Iterator[bytes]:
+    def _answer_lines(self, text: str, lecture: Mapping[str, Any], previous_question: str) -> Iterator[bytes]:
         yield _encode({"type": "transcript", "text": text})
         try:
-            reply = make_reply(find_passages(_recognise(lecture)), question_words, previous_words)
+            lines = _make_lines(_recognise(lecture), text, previous_question, lecture["durationMs"])
         except UnreadableMedia:
             yield _encode({"type": "error", "code": "rejected", "retryable": False})
             return
-        lines = _make_lines(reply, lecture["durationMs"])
+        is_dropped, is_malformed = (
+            self._faults.take(fault) for fault in (Fault.ANSWER_DROPPED, Fault.ANSWER_MALFORMED)
+        )
         for index, line in enumerate(lines):
-            if index == len(lines) // 2 and fault is AnswerFault.DROPPED:
+            if index == len(lines) // 2 and is_dropped:
                 raise ConnectionAbortedError
-            if index == len(lines) // 2 and fault is AnswerFault.MALFORMED:
+            if index == len(lines) // 2 and is_malformed:
                 yield _INVALID_LINE
             yield _encode(line)
             time.sleep(self._line_seconds)
@@ -127,13 +127,13 @@ class _Agent:
 
 def _transcribe(query: Mapping[str, Any]) -> str:
     try:
-        return " ".join(item.text for item in _recognise(query) if isinstance(item, SpokenWord))
+        return _recognise(query).text
     except UnreadableMedia:
         raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY) from None
 
 
-def _recognise(audio: Mapping[str, Any]) -> Iterable[SpokenWord | Pause]:
-    """Download audio from a presigned URL. Return its words and pauses, or raise UnreadableMedia."""
+def _recognise(audio: Mapping[str, Any]) -> _Recording:
+    """Download audio from a presigned URL. Return its speech, or raise UnreadableMedia."""
     if audio["format"] not in DEMUXERS or urlsplit(audio["url"]).hostname not in HOSTS:
         raise UnreadableMedia
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -145,20 +145,23 @@ def _recognise(audio: Mapping[str, Any]) -> Iterable[SpokenWord | Pause]:
 
 
 @lru_cache(maxsize=16)
-def _recognise_audio(audio: bytes, audio_format: str) -> tuple[SpokenWord | Pause, ...]:
-    """Return the words and pauses of audio. They are cached, because many questions are about the same lecture."""
+def _recognise_audio(audio: bytes, audio_format: str) -> _Recording:
+    """Return the speech in audio. It is cached, because many questions are about the same lecture."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "audio")
         path.write_bytes(audio)
-        return tuple(recognise_file(path, [audio_format]))
+        samples = decode_file(path, [audio_format])
+    return _Recording(samples, tuple(recognise(samples)))
 
 
-def _make_lines(reply: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
+def _make_lines(lecture: _Recording, question: str, previous_question: str, duration_ms: int) -> list[dict[str, Any]]:
     """Return the lines of the answer: text lines with audio lines in between, then the citations and the last line."""
+    reply = make_reply(lecture.passages, question, previous_question)
     texts = [{"type": "text", "text": word} for word in _TEXT_PIECE.findall(reply.text)]
     sounds = [
-        {"type": "audio", "audio": base64.b64encode(speak(words)).decode(), "format": "ogg-opus"}
-        for words in group_words(reply.text)
+        {"type": "audio", "audio": base64.b64encode(audio).decode(), "format": "ogg-opus"}
+        for passage in reply.passages[:1]
+        for audio in lecture.cut(passage)
     ]
     cited = [
         {
@@ -169,14 +172,10 @@ def _make_lines(reply: AgentReply, duration_ms: int) -> list[dict[str, Any]]:
         }
         for passage in reply.passages
     ]
-    groups = [texts[start : start + PIECE_WORDS] for start in range(0, len(texts), PIECE_WORDS)]
-    mixed = [
-        line
-        # One audio line follows each group of text lines while there are audio lines. There are never more audio lines
-        # than groups, because words outside the vocabulary have no audio.
-        for index, group in enumerate(groups)
-        for line in (*group, *sounds[index : index + 1])
-    ]
+    mixed = []
+    while texts or sounds:
+        mixed += [*texts[:WORDS_PER_AUDIO_PIECE], *sounds[:1]]
+        texts, sounds = texts[WORDS_PER_AUDIO_PIECE:], sounds[1:]
     return [*mixed, *cited, {"type": "done"}]
 
 

@@ -4,26 +4,32 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from local.flows import transcription_flow
+from local.flows.sample_files import SPEECH
+from local.flows.speech_clips import clip_texts
+from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate
 from tests.browser import ConsoleWindow, open_window, write_speech
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.console.harness import MARKS, break_first_connection, take_screenshots
 
 pytestmark = MARKS
-SPOKEN_WORDS = "hello world this is a live test of the stream we speak . good day . thank you again ."
-CAPTIONS = ["Hello world this is a live test of the stream we speak.", "Good day.", "Thank you again."]
+CLIPS = ("hello", "slowly", "hear")
 
 
 def read_final_lines(page: Page) -> list[str]:
     return page.locator("#captions-screen .final").all_inner_texts()
 
 
+def assert_recognised(lines: list[str], *clips: str) -> None:
+    text = " ".join(lines)
+    assert word_error_rate(" ".join(clip_texts(*clips)), text) <= MAX_WORD_ERROR_RATE, text
+
+
 def test_an_audio_file_is_captioned(window: ConsoleWindow, page: Page, tmp_path: Path) -> None:
     window.select_tab("Captions")
-    page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "speech.wav", SPOKEN_WORDS))
+    page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "speech.wav", *CLIPS))
     expect(page.locator("#captions-state")).to_have_text("Pieces of speech: 3 done")
-    assert read_final_lines(page) == CAPTIONS
-    expect(page.get_by_role("log")).to_contain_text("Thank you again.")
+    assert_recognised(read_final_lines(page), *CLIPS)
+    expect(page.get_by_role("log")).to_contain_text("very well from here")
     take_screenshots(window, "captions", page.locator("header"))
 
 
@@ -32,8 +38,7 @@ def test_the_sample_sentence_is_captioned(window: ConsoleWindow, page: Page) -> 
     page.get_by_role("button", name="Try the sample sentence").click()
     expect(page.locator("#captions-state")).to_contain_text("done")
     expect(page.locator("#captions-speak")).to_be_enabled()
-    words = [word.strip(".").lower() for line in read_final_lines(page) for word in line.split()]
-    assert words == [word for word in transcription_flow.SENTENCE.split() if word != "."]
+    assert_recognised(read_final_lines(page), *SPEECH)
 
 
 def test_speech_from_the_microphone_is_captioned(window: ConsoleWindow, page: Page) -> None:
@@ -42,13 +47,10 @@ def test_speech_from_the_microphone_is_captioned(window: ConsoleWindow, page: Pa
     expect(speak).to_be_enabled()  # `press` does not wait until an earlier recording is done.
     speak.press("Enter")
     expect(speak).to_have_attribute("aria-pressed", "true")
-    expect(page.locator("#captions-screen .final", has_text="Tones and captions.").first).to_be_visible()
+    expect(page.locator("#captions-screen .final", has_text="captions").first).to_be_visible()
     speak.press("Enter")
     expect(speak).to_be_enabled()
     expect(speak).to_have_text("Start speaking")
-    # On a busy machine the sound device may drop a word, and the microphone may start in the middle of a sentence.
-    words = {word.strip(".").lower() for line in read_final_lines(page) for word in line.split()}
-    assert words == {"tones", "and", "captions"}
 
 
 def test_captions_continue_after_the_connection_broke(
@@ -58,10 +60,8 @@ def test_captions_continue_after_the_connection_broke(
         url = platform.outputs["frontend"]["transcription"]["url"]
         messages_by_connection = break_first_connection(window.page, url, after='"accepted"')
         window.open("captions")
-        window.page.get_by_label("Choose a file").set_input_files(
-            write_speech(tmp_path / "speech.wav", "good day . thank you again .")
-        )
+        window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "speech.wav", *CLIPS[1:]))
         expect(window.page.locator("#captions-state")).to_have_text("Pieces of speech: 2 done")
-        assert read_final_lines(window.page) == CAPTIONS[1:]
+        assert_recognised(read_final_lines(window.page), *CLIPS[1:])
     assert len(messages_by_connection) == 2
     assert '"sessionId"' in messages_by_connection[1].splitlines()[0], "the second connection must resume the session"

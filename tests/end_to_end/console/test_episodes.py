@@ -4,9 +4,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from local.emulation.speech import tone_words
+from local.emulation.speech.audio_formats import silence
 from local.flows.livestream_flow import TRANSCRIPT
-from tests.browser import SAMPLE_RATE, ConsoleWindow
+from tests.browser import ConsoleWindow
 from tests.end_to_end.console.harness import MARKS, find_panel, take_screenshots, write_video
 
 pytestmark = MARKS
@@ -21,7 +21,7 @@ def test_the_claims_of_an_episode_appear_on_the_timeline(window: ConsoleWindow, 
     page.get_by_role("button", name="Create").click()
     episode = page.get_by_role("article", name="Harbour news")
     expect(episode).to_be_visible()
-    video = write_video(tmp_path / "video.mp4", "1280x720", 14, tone_words.silence(VIDEO_SECONDS, SAMPLE_RATE))
+    video = write_video(tmp_path / "video.mp4", "1280x720", 14, silence(VIDEO_SECONDS))
     assert video.stat().st_size > 10_000_000, "the video must be large enough for an upload in parts"
     page.get_by_label("Choose a transcript").set_input_files(
         {"name": "harbour.srt", "mimeType": "", "buffer": TRANSCRIPT}
@@ -32,9 +32,11 @@ def test_the_claims_of_an_episode_appear_on_the_timeline(window: ConsoleWindow, 
     expect(episode.locator("#episodes-status")).to_have_text("Ready")
     marks = episode.get_by_role("group", name="Timeline").get_by_role("button")
     expect(marks).to_have_count(3)  # two claims and a clip
-    expect(marks.first).to_have_accessible_name("Claim at 0:04, unverified: This city has 12 bridges")
+    expect(marks.first).to_have_accessible_name(
+        "Claim at 0:03, unverified: It is the longest bridge in the whole country"
+    )
     marks.nth(1).press("Enter")
-    expect(episode.locator(".finding", has_text="It is the largest harbour").first).to_be_focused()
+    expect(episode.locator(".finding", has_text="The river has never been so high").first).to_be_focused()
     expect(page.get_by_role("list", name="Episodes, newest first").get_by_role("button").first).to_contain_text("Ready")
     page.locator("#episodes-player").evaluate("(player) => { player.pause(); player.currentTime = 0.5; }")
     take_screenshots(window, "episodes")

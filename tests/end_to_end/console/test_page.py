@@ -33,7 +33,7 @@ def test_tabs_can_be_used_with_the_keyboard(chromium: Browser, console_url: str)
         expect(page.get_by_role("link", name="Skip to the panel")).to_be_focused()
         page.keyboard.press("Tab")
         page.keyboard.press("Tab")
-        expect(page.get_by_text("it understands tones, not voices")).to_be_focused()
+        expect(page.get_by_text("it understands English speech")).to_be_focused()
         page.keyboard.press("Tab")
         expect(page.get_by_role("tab", name="Files")).to_be_focused()
         for key, name in [

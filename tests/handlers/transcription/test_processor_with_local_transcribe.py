@@ -1,7 +1,6 @@
 """Tests of the audio processor with the local emulation of Amazon Transcribe, over real sockets.
 
-The emulation recognises artificial words. Some of them, for example "throttled", make it fail in this way. After a
-failed stream comes the fallback, a stream from which only finals are shown (captions that do not change any more). The
+The emulation recognises real speech, and fails on demand (`local/emulation/faults.py`). After a failed stream comes the fallback, a stream from which only finals are shown (captions that do not change any more). The
 clock runs ten times as fast as real time, so the tests are short. `test_utterance_time_limits` tests durations.
 """
 
@@ -18,11 +17,12 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.transcribe_stream_urls import StreamRequest
-from local.emulation.speech.tone_words import speech
+from local.emulation.faults import Fault, Faults
+from local.flows.speech_clips import clip_texts, join_clips
 from tests.handlers.transcription.processor_harness import ProcessorHarness
 from tests.handlers.transcription.router_harness import Clock
 from tests.local.emulation.server_threads import TIMEOUT_SECONDS
-from tests.local.emulation.transcribe.stream_listener import RATE, presign_url, serve_transcribe
+from tests.local.emulation.transcribe.stream_listener import presign_url, serve_transcribe
 from tests.lost_responses import repeat_every_call
 
 CLOCK_SPEED = 10
@@ -37,9 +37,12 @@ class RunningClock(Clock):
         return CLOCK_SPEED * time.monotonic_ns() // 1_000_000 + super().__call__()
 
 
+FAULTS = Faults()
+
+
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with serve_transcribe() as url:
+    with serve_transcribe(FAULTS) as url:
         yield url
 
 
@@ -58,8 +61,8 @@ def streaming_processor(dynamodb: Any, endpoint: str, monkeypatch: pytest.Monkey
     return harness
 
 
-def process_speech(processor: ProcessorHarness, text: str) -> UtteranceEnd | None:
-    return processor.process_utterance(audio=base64.b64encode(speech(text.split(), RATE)).decode())
+def process_speech(processor: ProcessorHarness, *clips: str) -> UtteranceEnd | None:
+    return processor.process_utterance(audio=base64.b64encode(join_clips(*clips)).decode())
 
 
 def test_an_utterance_is_shown_once_even_if_every_write_to_dynamodb_is_repeated(
@@ -68,20 +71,21 @@ def test_an_utterance_is_shown_once_even_if_every_write_to_dynamodb_is_repeated(
     """botocore repeats a write whose response is lost. The processor must not mistake the first of its two writes for
     that of another invocation, which has already started to process the utterance."""
     repeat_every_call(streaming_processor.dynamodb, "update_item", monkeypatch)
-    assert process_speech(streaming_processor, "hello world . good day") is UtteranceEnd.DONE
-    assert streaming_processor.shown_lines() == ["Hello world.", "Good day."]
-    assert streaming_processor.messages("done")[0]["finals"] == 2
+    assert process_speech(streaming_processor, "sky") is UtteranceEnd.DONE
+    assert streaming_processor.shown_lines() == clip_texts("sky")
+    assert streaming_processor.messages("done")[0]["finals"] == 1
     assert len(streaming_processor.transcribe.requests) == 1
     assert "TranscribeFallbackTriggered" not in streaming_processor.cloudwatch.values
 
 
-@pytest.mark.parametrize("fault", ["throttled", "dropped", "malformed"])
+@pytest.mark.parametrize("fault", [Fault.STREAM_THROTTLED, Fault.STREAM_DROPPED, Fault.STREAM_MALFORMED])
 def test_a_stream_that_fails_in_the_middle_is_followed_by_one_for_finals(
-    streaming_processor: ProcessorHarness, capsys: pytest.CaptureFixture[str], fault: str
+    streaming_processor: ProcessorHarness, capsys: pytest.CaptureFixture[str], fault: Fault
 ) -> None:
-    assert process_speech(streaming_processor, f"hello {fault} world") is UtteranceEnd.DONE
-    assert streaming_processor.shown_lines() == [f"Hello {fault} world."]
+    FAULTS.set(fault)
+    assert process_speech(streaming_processor, "sky") is UtteranceEnd.DONE
+    assert streaming_processor.shown_lines() == clip_texts("sky")
     assert streaming_processor.messages("done")[0]["fallback"] == "stream_failed"
     assert [request.stabilised for request in streaming_processor.transcribe.requests] == [True, False]
     assert streaming_processor.cloudwatch.values["TranscribeFallbackTriggered"] == 1
-    assert f'"cause":"{fault}"' in capsys.readouterr().out
+    assert f'"cause":"{fault.removeprefix("stream-")}"' in capsys.readouterr().out

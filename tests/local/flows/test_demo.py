@@ -22,7 +22,7 @@ NO_DEPLOYMENT = cast("Deployment", None)
 def run_flow(play: Callable[[Any, StepReporter], list[str]]) -> str:
     """Run a flow with the name captions, and return the output."""
     # The brackets must not be interpreted as markup.
-    flow = Flow("speech to captions", "the words are [tones]", "all words were recognised", play)
+    flow = Flow("speech to captions", "the speech is [real]", "all words were recognised", play)
     out = io.StringIO()
     demo._run_flow(Console(file=out), "captions", flow, NO_DEPLOYMENT)
     return out.getvalue()
@@ -38,7 +38,7 @@ def test_a_flow_prints_its_scripted_parts_its_steps_and_its_result() -> None:
         return []
 
     lines = run_flow(play).splitlines()
-    assert lines[1] == "captions: speech to captions (the words are [tones])"
+    assert lines[1] == "captions: speech to captions (the speech is [real])"
     assert lines[2].endswith("s  sent a [word]")
     assert lines[3] == "  all words were recognised"
 

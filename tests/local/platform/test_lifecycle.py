@@ -8,7 +8,7 @@ from rich.console import Console
 
 from components.blocks.compute import handler_archive
 from local.emulation.glue import spark_installation
-from local.emulation.speech.tone_words import TONES_ONLY
+from local.emulation.speech.languages import ENGLISH_ONLY
 from local.platform import emulator, lifecycle
 from local.platform.emulator import Emulator
 from local.platform.progress import ProgressReporter
@@ -67,7 +67,7 @@ def test_up_prints_outputs_endpoint_and_commands_and_states_that_only_tones_are_
     assert f"AWS endpoint  http://127.0.0.1:{emulator.PORT}  " in text
     assert "`make console` serves" in text
     assert "`make down` stops" in text
-    assert TONES_ONLY in text
+    assert ENGLISH_ONLY in text
     assert "another program" not in text
 
 

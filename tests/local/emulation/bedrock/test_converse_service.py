@@ -1,7 +1,6 @@
 """Tests of the local Bedrock through boto3: validation, scripted answers, and faults.
 
-The local Bedrock answers by fixed rules. Some words of a transcript, for example `throttled`, cause a fault. The requests
-are about facts in a broadcast or about a meeting.
+The local Bedrock answers by fixed rules. The requests are about facts in a broadcast or about a meeting.
 """
 
 import http.client
@@ -21,6 +20,7 @@ from handlers.livestream.transcript.cues import Cue
 from local.emulation.bedrock.converse_permissions import ModelPermissions
 from local.emulation.bedrock.converse_service import serve
 from local.emulation.bedrock.meeting_answers import parse_meeting
+from local.emulation.faults import Fault, Faults
 from tests.local.emulation.fake_account import ACCESS_KEY, Account, create_client
 from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 
@@ -34,9 +34,12 @@ WINDOW_ID = "4c1f"
 CLAIM = "We ran 600 ferries last spring. I am glad."
 
 
+FAULTS = Faults()
+
+
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
-    with serve() as port:
+    with serve(faults=FAULTS) as port:
         yield create_client("bedrock-runtime", port)
 
 
@@ -161,16 +164,18 @@ def test_an_answer_is_truncated_at_the_token_limit(client: Any) -> None:
     assert reply_to(client, CLAIM).stop_reason == "end_turn"
 
 
-def test_the_word_repeating_in_a_transcript_uses_up_the_token_limit(client: Any) -> None:
-    assert reply_to(client, "A repeating tale of 7 seas.").stop_reason == "max_tokens"
+def test_the_fault_repeating_uses_up_the_token_limit(client: Any) -> None:
+    FAULTS.set(Fault.MODEL_REPEATING)
+    assert reply_to(client, CLAIM).stop_reason == "max_tokens"
 
 
-def test_the_word_throttled_in_a_transcript_throttles_the_first_two_requests(client: Any) -> None:
+def test_the_fault_throttled_refuses_as_many_requests_as_set(client: Any) -> None:
+    FAULTS.set(Fault.MODEL_THROTTLED, 2)
     for _ in range(2):
         with pytest.raises(ServiceFailed) as failure:
-            reply_to(client, "We were throttled.")
+            reply_to(client, CLAIM)
         assert failure.value.fault is ServiceFault.THROTTLED
-    assert reply_to(client, "We were throttled.").text
+    assert reply_to(client, CLAIM).text
 
 
 def test_a_request_that_violates_the_api_model_is_refused(client: Any) -> None:

@@ -11,6 +11,7 @@ from botocore.credentials import Credentials
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
 from handlers.transcription.transcribe_stream_urls import StreamRequest, presign_stream_url
 from handlers.transcription.utterance_audio_validation import Encoding
+from local.emulation.faults import FaultSource
 from local.emulation.transcribe.streaming_service import SILENCE_SECONDS, serve
 from tests.local.emulation.server_threads import TIMEOUT_SECONDS, serve_in_thread
 
@@ -18,9 +19,9 @@ RATE = 16000
 
 
 @contextlib.contextmanager
-def serve_transcribe(silence_seconds: float = SILENCE_SECONDS) -> Iterator[str]:
+def serve_transcribe(faults: FaultSource | None = None, *, silence_seconds: float = SILENCE_SECONDS) -> Iterator[str]:
     """Run the service while the block runs, and yield the endpoint of its WebSocket."""
-    with serve_in_thread(serve(silence_seconds=silence_seconds), "transcribe") as port:
+    with serve_in_thread(serve(faults, silence_seconds=silence_seconds, load_factor=0), "transcribe") as port:
         yield f"ws://127.0.0.1:{port}"
 
 
@@ -41,6 +42,8 @@ class Result:
     id: str
     stable: tuple[bool | None, ...]
     """Stability flag of each word and punctuation mark, or None if it has no flag."""
+    stable_contents: tuple[str, ...]
+    """Words and punctuation marks that are flagged as stable."""
     start: float
     end: float
 
@@ -48,8 +51,9 @@ class Result:
     def parse(cls, result: dict[str, Any]) -> "Result":
         [alternative] = result["Alternatives"]
         stable = tuple(item.get("Stable") for item in alternative["Items"])
+        contents = tuple(item["Content"] for item in alternative["Items"] if item.get("Stable"))
         times = result["StartTime"], result["EndTime"]
-        return cls(alternative["Transcript"], result["IsPartial"], result["ResultId"], stable, *times)
+        return cls(alternative["Transcript"], result["IsPartial"], result["ResultId"], stable, contents, *times)
 
 
 def parse_results(payload: bytes) -> list[Result]:

@@ -36,7 +36,7 @@ def presign(*, token: str | None = None, stabilised: bool = True, encoding: Enco
 def test_a_url_that_the_handlers_presign_is_accepted(token: str | None, stabilised: bool, encoding: Encoding) -> None:
     url = presign(token=token, stabilised=stabilised, encoding=encoding)
     assert find_refusal(url, NOW) is None
-    assert parse_settings(url) == StreamSettings(encoding, 16000, stabilised)
+    assert parse_settings(url) == StreamSettings("en-US", encoding, 16000, stabilised)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
-"""Tests of the streams of the local Transcribe, with the handlers' client.
+"""Tests of the streams of the local Transcribe, with the handlers' client and real speech."""
 
-The local Transcribe recognises words that are coded as tones. Some words, for example `throttled`, cause a fault.
-"""
-
+import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import moonshine_voice
 import pytest
 
 from handlers.transcription.audio_processor.transcribe_stream.event_stream_frames import encode_frame
@@ -15,13 +15,13 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
     TranscribeStreamFailed,
 )
 from handlers.transcription.utterance_audio_validation import Encoding
-from local.emulation.speech.audio_encoding_and_recognition import encode_audio
-from local.emulation.speech.tone_words import SENTENCE_END, speech
-from local.emulation.transcribe.streaming_results import StreamFault
+from local.emulation.faults import Fault, Faults
+from local.emulation.speech.audio_formats import decode_file, encode_audio, silence
 from local.emulation.transcribe.streaming_service import MAX_CHUNK_BYTES
+from local.flows.speech_clips import clip_texts, join_clips
+from local.flows.word_errors import word_error_rate
 from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 from tests.local.emulation.transcribe.stream_listener import (
-    RATE,
     Result,
     final_texts,
     parse_results,
@@ -30,12 +30,14 @@ from tests.local.emulation.transcribe.stream_listener import (
     serve_transcribe,
 )
 
-SENTENCE = ("hello", "world", "this", "is", "a", "live", "test")
+pytestmark = pytest.mark.media
+TWO_SENTENCES = ("hello", "slowly")
+FAULTS = Faults()
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with serve_transcribe() as endpoint:
+    with serve_transcribe(FAULTS) as endpoint:
         yield endpoint
 
 
@@ -43,21 +45,21 @@ def open_stream(endpoint: str, encoding: Encoding = Encoding.PCM, **options: Any
     return TranscribeStream.open(presign_url(endpoint, encoding, **options), TIMEOUT_SECONDS)
 
 
-def recognise(endpoint: str, *words: str, stabilised: bool = True) -> list[Result]:
-    """Return the results of a stream in which these words are spoken."""
-    with open_stream(endpoint, stabilised=stabilised) as stream:
-        stream.send(speech(words, RATE))
+def recognise(endpoint: str, samples: bytes, encoding: Encoding = Encoding.PCM, **options: Any) -> list[Result]:
+    """Return the results of a stream with this speech."""
+    audio = encode_audio(samples, encoding)
+    with open_stream(endpoint, encoding, **options) as stream:
+        for start in range(0, len(audio), 8000):
+            stream.send(audio[start : start + 8000])
         stream.end()
         return receive_to_end(stream)
 
 
-def recognise_until_failure(
-    endpoint: str, *words: str, stabilised: bool = True
-) -> tuple[list[Result], StreamFailureCode]:
+def recognise_until_failure(endpoint: str, samples: bytes) -> tuple[list[Result], StreamFailureCode]:
     """Return the results before a stream fails, and the code of the failure."""
     results: list[Result] = []
-    with open_stream(endpoint, stabilised=stabilised) as stream:
-        stream.send(speech(words, RATE))
+    with open_stream(endpoint) as stream:
+        stream.send(samples)
         try:
             while (payload := stream.receive(TIMEOUT_SECONDS)) is not None:
                 results += parse_results(payload)
@@ -73,70 +75,101 @@ def assert_rejected(stream: TranscribeStream, code: StreamFailureCode = StreamFa
     assert failure.value.code is code
 
 
-def test_partial_results_grow_until_the_sentence_ends_with_a_final_result(endpoint: str) -> None:
-    results = recognise(endpoint, "we", "speak", "in", "tones", SENTENCE_END, "good", "day")
-    assert [result.text for result in results] == [
-        *("We", "We speak", "We speak in", "We speak in tones", "We speak in tones."),
-        *("Good", "Good day", "Good day."),
-    ]
-    assert [result.partial for result in results] == [True] * 4 + [False] + [True] * 2 + [False]
-    first_sentence, second_sentence = results[:5], results[5:]
-    assert len({result.id for result in first_sentence}) == len({result.id for result in second_sentence}) == 1
-    assert first_sentence[0].id != second_sentence[0].id
-    assert first_sentence[-1].start < 0.05
-    assert first_sentence[-1].end == pytest.approx(1.04, abs=0.05), "four words of 0.2 s with gaps of 0.08 s"
-    assert second_sentence[-1].start == pytest.approx(1.52, abs=0.05), "a full stop adds 0.4 s to a gap"
+def test_partial_results_grow_and_are_revised_until_a_final_result(endpoint: str) -> None:
+    results = recognise(endpoint, join_clips(*TWO_SENTENCES))
+    assert final_texts(results) == clip_texts(*TWO_SENTENCES)
+    first, second = ([result for result in results if result.id == final.id] for final in results if not final.partial)
+    for versions, clip in ((first, "hello"), (second, "slowly")):
+        assert len(versions) > 3, clip
+        assert [version.partial for version in versions] == [True] * (len(versions) - 1) + [False]
+        assert len(versions[0].text.split()) < len(versions[-1].text.split()), clip
+    assert 0.2 < first[-1].start < 0.6, "the silence before the first word is not part of the result"
+    assert first[-1].end < second[-1].start < second[-1].end
 
 
-def test_all_words_of_a_partial_result_but_the_newest_are_stable(endpoint: str) -> None:
-    *partials, final = recognise(endpoint, *SENTENCE)
-    assert [result.stable for result in partials] == [(True,) * count + (False,) for count in range(len(SENTENCE))]
-    assert final.stable == (True,) * (len(SENTENCE) + 1)
+def test_the_stable_items_of_partial_results_never_change_and_grow_in_number(endpoint: str) -> None:
+    results = recognise(endpoint, join_clips("questions"))
+    stable_texts = [result.stable_contents for result in results if result.partial]
+    assert any(0 < len(result.stable_contents) < len(result.stable) for result in results), "a prefix is stable"
+    for earlier, later in itertools.pairwise(stable_texts):
+        assert later[: len(earlier)] == earlier
+    assert all(results[-1].stable)
+
+
+def test_results_without_stabilisation_have_no_flags(endpoint: str) -> None:
+    results = recognise(endpoint, join_clips("hello"), stabilised=False)
+    assert {flag for result in results for flag in result.stable} == {None}
+    assert final_texts(results) == clip_texts("hello")
+
+
+@pytest.mark.parametrize("seconds", [0.5, 4.0])
+def test_no_word_is_invented_in_silence(endpoint: str, seconds: float) -> None:
+    assert recognise(endpoint, silence(seconds)) == []
+    assert final_texts(recognise(endpoint, silence(seconds) + join_clips("hear"))) == clip_texts("hear")
+
+
+def test_speech_in_another_language_gets_a_note_in_place_of_its_text(endpoint: str) -> None:
+    [result] = recognise(endpoint, join_clips("hello"), language="de-DE")
+    assert not result.partial
+    assert "understands English" in result.text
+    assert "de-DE" in result.text
+
+
+DICKENS = (
+    "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness, it "
+    "was the epoch of belief, it was the epoch of incredulity, it was the season of Light, it was the season of "
+    "Darkness, it was the spring of hope, it was the winter of despair, we had everything before us, we had nothing "
+    "before us, we were all going direct to Heaven, we were all going direct the other way. In short, the period was "
+    "so far like the present period, that some of its noisiest authorities insisted on its being received, for good "
+    "or for evil, in the superlative degree of comparison only."
+)
+BECKETT = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better."
+
+
+@pytest.mark.parametrize(("file", "text", "limit"), [("two_cities.wav", DICKENS, 0.1), ("beckett.wav", BECKETT, 0.2)])
+def test_a_reader_is_understood(endpoint: str, file: str, text: str, limit: float) -> None:
+    """The model's wheel contains these readings of Dickens and Beckett."""
+    samples = decode_file(Path(moonshine_voice.__file__).parent / "assets" / file, ["wav"])
+    recognised = " ".join(final_texts(recognise(endpoint, samples)))
+    assert word_error_rate(text, recognised) <= limit, recognised
 
 
 def test_each_of_two_concurrent_streams_gets_only_its_own_words(endpoint: str) -> None:
     with open_stream(endpoint) as first, open_stream(endpoint) as second:
-        # Each stream pauses within its second word. Its first result shows that the service has read the audio so far.
-        audio = [(first, speech(["hello", "world"], RATE)), (second, speech(["good", "day"], RATE))]
-        for stream, samples in audio:
-            stream.send(samples[: len(samples) * 3 // 4])
-            assert len(parse_results(stream.receive(TIMEOUT_SECONDS) or b"")) == 1
-        for stream, samples in audio:
-            stream.send(samples[len(samples) * 3 // 4 :])
+        audio = [(first, join_clips("slowly")), (second, join_clips("hear"))]
+        for part in (slice(None, 30_000), slice(30_000, None)):
+            for stream, samples in audio:
+                stream.send(samples[part])
         for stream, _ in audio:
             stream.end()
-        assert [[result.text for result in receive_to_end(stream)] for stream, _ in audio] == [
-            ["Hello world", "Hello world."],
-            ["Good day", "Good day."],
+        assert [final_texts(receive_to_end(stream)) for stream, _ in audio] == [
+            clip_texts("slowly"),
+            clip_texts("hear"),
         ]
 
 
-@pytest.mark.media
-@pytest.mark.parametrize("encoding", ["pcm", "flac", "ogg-opus"])
-@pytest.mark.parametrize("piece_bytes", [317, 8000])
+@pytest.mark.parametrize(("encoding", "piece_bytes"), [("pcm", 317), ("flac", 8000), ("ogg-opus", 317)])
 def test_audio_of_every_encoding_is_recognised(endpoint: str, encoding: Encoding, piece_bytes: int) -> None:
-    audio = encode_audio(speech([*SENTENCE, SENTENCE_END, "captions", "come", "back"], RATE), RATE, encoding)
+    audio = encode_audio(join_clips(*TWO_SENTENCES), encoding)
     with open_stream(endpoint, encoding) as stream:
         for start in range(0, len(audio), piece_bytes):
             stream.send(audio[start : start + piece_bytes])
         stream.end()
-        assert final_texts(receive_to_end(stream)) == ["Hello world this is a live test.", "Captions come back."]
+        assert final_texts(receive_to_end(stream)) == clip_texts(*TWO_SENTENCES)
 
 
-@pytest.mark.media
 @pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
 def test_compressed_audio_is_recognised_before_it_ends(endpoint: str, encoding: Encoding) -> None:
-    audio = encode_audio(speech([*SENTENCE, *SENTENCE, *SENTENCE], RATE), RATE, encoding)
+    audio = encode_audio(join_clips("hello", "slowly"), encoding)
     with open_stream(endpoint, encoding) as stream:
         stream.send(audio[: len(audio) // 2])
-        assert [result.text for result in parse_results(stream.receive(TIMEOUT_SECONDS) or b"")] == ["Hello"]
+        assert len(parse_results(stream.receive(TIMEOUT_SECONDS) or b"")) == 1
 
 
-@pytest.mark.media
 @pytest.mark.parametrize("encoding", ["flac", "ogg-opus"])
 def test_audio_of_another_encoding_is_rejected(endpoint: str, encoding: Encoding) -> None:
     with open_stream(endpoint, encoding) as stream:
-        stream.send(speech(SENTENCE, RATE))
+        stream.send(join_clips("slowly"))
         stream.end()
         assert_rejected(stream)
 
@@ -144,47 +177,39 @@ def test_audio_of_another_encoding_is_rejected(endpoint: str, encoding: Encoding
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
-        (StreamFault.THROTTLED, StreamFailureCode.THROTTLED),
-        (StreamFault.DROPPED, StreamFailureCode.DROPPED),
-        (StreamFault.MALFORMED, StreamFailureCode.MALFORMED),
-        (StreamFault.BROKEN, StreamFailureCode.INTERNAL),
+        (Fault.STREAM_THROTTLED, StreamFailureCode.THROTTLED),
+        (Fault.STREAM_DROPPED, StreamFailureCode.DROPPED),
+        (Fault.STREAM_MALFORMED, StreamFailureCode.MALFORMED),
+        (Fault.STREAM_BROKEN, StreamFailureCode.INTERNAL),
     ],
 )
-def test_a_fault_word_ends_the_stream(endpoint: str, fault: StreamFault, code: StreamFailureCode) -> None:
-    results, failure_code = recognise_until_failure(endpoint, "hello", "world", fault, "again", "again")
-    assert [result.text for result in results] == ["Hello", "Hello world"]
+def test_a_fault_ends_one_stream_after_its_first_result(endpoint: str, fault: Fault, code: StreamFailureCode) -> None:
+    FAULTS.set(fault)
+    results, failure_code = recognise_until_failure(endpoint, join_clips("hello"))
+    assert len(results) == 1
     assert failure_code == code
+    assert final_texts(recognise(endpoint, join_clips("hear"))) == clip_texts("hear"), "it happens only once"
 
 
-def test_only_the_word_broken_ends_a_stream_without_stabilisation(endpoint: str) -> None:
-    words = ["hello", *sorted(set(StreamFault) - {StreamFault.BROKEN})]
-    results = recognise(endpoint, *words, stabilised=False)
-    assert final_texts(results) == [" ".join(words).capitalize() + "."]
-    assert {flag for result in results for flag in result.stable} == {None}
-    _, code = recognise_until_failure(endpoint, "hello", StreamFault.BROKEN, stabilised=False)
-    assert code == StreamFailureCode.INTERNAL
+def test_the_fault_unflagged_removes_the_stability_flags(endpoint: str) -> None:
+    FAULTS.set(Fault.STREAM_UNFLAGGED)
+    results = recognise(endpoint, join_clips("hello"))
+    assert None not in results[0].stable
+    assert {flag for result in results[1:] for flag in result.stable} == {None}
 
 
-def test_results_have_no_stability_flags_from_the_word_unflagged_on(endpoint: str) -> None:
-    results = recognise(endpoint, "hello", "world", "unflagged", "again", SENTENCE_END, "good", "day")
-    assert [result.stable for result in results[:2]] == [(False,), (True, False)]
-    assert {flag for result in results[2:] for flag in result.stable} == {None}
-    assert final_texts(results) == ["Hello world unflagged again.", "Good day."]
-
-
-def test_the_final_result_with_the_word_repeating_is_sent_twice_with_different_words(endpoint: str) -> None:
-    results = recognise(endpoint, "hello", "repeating", "world", SENTENCE_END, "good", "day")
-    assert final_texts(results) == ["Hello repeating world.", "Well, hello repeating world.", "Good day."]
-    first, second, next_sentence = (result for result in results if not result.partial)
+def test_the_fault_repeating_sends_each_final_result_twice_with_different_words(endpoint: str) -> None:
+    FAULTS.set(Fault.STREAM_REPEATING)
+    first, second = (result for result in recognise(endpoint, join_clips("hear")) if not result.partial)
+    assert [first.text, second.text] == ["We can hear you very well from here.", f"Well, {first.text}"]
     assert (first.id, first.start, first.end) == (second.id, second.start, second.end)
-    assert next_sentence.id != first.id
 
 
-def test_a_sentence_with_the_word_endless_has_no_final_result(endpoint: str) -> None:
-    results = recognise(endpoint, "hello", "endless", "world", SENTENCE_END, "good", "day")
-    assert "Hello endless world" in [result.text for result in results if result.partial]
-    assert final_texts(results) == ["Good day."]
-    assert final_texts(recognise(endpoint, "hello", "endless")) == []
+def test_the_fault_endless_omits_the_final_results(endpoint: str) -> None:
+    FAULTS.set(Fault.STREAM_ENDLESS)
+    results = recognise(endpoint, join_clips(*TWO_SENTENCES))
+    assert results != []
+    assert final_texts(results) == []
 
 
 def test_a_stream_that_gets_no_audio_for_too_long_is_ended() -> None:
@@ -225,7 +250,7 @@ def test_a_message_that_is_not_an_audio_event_is_rejected(endpoint: str, message
 
 def test_the_service_continues_after_a_client_has_disconnected(endpoint: str) -> None:
     stream = open_stream(endpoint)
-    stream.send(speech(["hello"], RATE))
+    stream.send(join_clips("slowly"))
     stream._connection._socket.close()
     stream.close()
-    assert final_texts(recognise(endpoint, "hello")) == ["Hello."]
+    assert final_texts(recognise(endpoint, join_clips("hear"))) == clip_texts("hear")

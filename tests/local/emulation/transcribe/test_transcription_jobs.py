@@ -1,9 +1,7 @@
-"""Tests of the batch jobs of the local Transcribe, with boto3 and a fake account.
-
-The local Transcribe recognises words that are coded as tones. Some words, for example `broken`, cause a fault.
-"""
+"""Tests of the batch jobs of the local Transcribe, with boto3, a fake account and real speech."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,21 +9,19 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.emulation.speech.audio_encoding_and_recognition import encode_audio
-from local.emulation.speech.tone_words import PITCHES, SENTENCE_END, silence, speech
+from local.emulation.faults import Fault, Faults
+from local.emulation.speech.audio_formats import encode_audio, silence
 from local.emulation.transcribe import transcription_jobs
 from local.emulation.transcribe.transcription_jobs import CHECK_FILE
+from local.flows.speech_clips import CLIPS, clip_texts, encode_clips
+from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate
 from tests.local.emulation.fake_account import ACCESS_KEY, Account, create_client
+from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 
 pytestmark = pytest.mark.media
-RATE = 16000
 BUCKET = "meetings"
-
-
-def encode_recording(*utterances: tuple[int | None, str], encoding: str = "flac") -> bytes:
-    """Return an audio file in which each utterance has a voice, given by its pitch, and a text."""
-    parts = [speech([*text.split(), SENTENCE_END], RATE, pitch) for pitch, text in utterances]
-    return encode_audio(b"".join([silence(0.5, RATE), *parts]), RATE, encoding)
+SILENCE = encode_audio(silence(1), "flac")
+"""Recording for tests in which the text does not matter."""
 
 
 @dataclass
@@ -33,6 +29,7 @@ class ServedTranscribe:
     """The running service with its account and a client."""
 
     account: Account
+    faults: Faults
     client: Any
     now: list[float]
     """Current time of the service, which a test can change. The list has one item."""
@@ -57,11 +54,18 @@ class ServedTranscribe:
     def get(self, name: str = "one") -> dict[str, Any]:
         return dict(self.client.get_transcription_job(TranscriptionJobName=name)["TranscriptionJob"])
 
+    def wait_for_end(self) -> dict[str, Any]:
+        """Return the description of a job after its end."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while (job := self.get())["TranscriptionJobStatus"] == "IN_PROGRESS":
+            assert time.monotonic() < deadline, "the job did not end"
+            time.sleep(0.02)
+        return job
+
     def run(self, media: bytes, **changes: Any) -> dict[str, Any]:
         """Start a job, and return its description after its end."""
         self.start(media=media, **changes)
-        assert self.get()["TranscriptionJobStatus"] == "IN_PROGRESS", "a job ends at the second request"
-        return self.get()
+        return self.wait_for_end()
 
     def transcript(self) -> dict[str, Any]:
         """Return the transcript that a job has written."""
@@ -69,15 +73,11 @@ class ServedTranscribe:
         return result
 
 
-LOW, HIGH = PITCHES[0], PITCHES[3]
-"""Pitches of two voices."""
-
-
 @pytest.fixture
 def service() -> Iterator[ServedTranscribe]:
-    account, now = Account(), [1_800_000_000.0]
-    with transcription_jobs.serve(account, now=lambda: now[0]) as port:
-        yield ServedTranscribe(account, create_client("transcribe", port), now)
+    account, faults, now = Account(), Faults(), [1_800_000_000.0]
+    with transcription_jobs.serve(account, faults, now=lambda: now[0]) as port:
+        yield ServedTranscribe(account, faults, create_client("transcribe", port), now)
 
 
 def start_error(service: ServedTranscribe, **parameters: Any) -> str:
@@ -88,7 +88,8 @@ def start_error(service: ServedTranscribe, **parameters: Any) -> str:
 
 
 def test_a_transcript_has_text_items_and_speakers(service: ServedTranscribe) -> None:
-    job = service.run(encode_recording((LOW, "hello world"), (HIGH, "good day"), (LOW, "thank you")))
+    clips = ("welcome", "spending", "report")
+    job = service.run(encode_clips("flac", *clips))
     assert job["TranscriptionJobStatus"] == "COMPLETED"
     assert job["Transcript"]["TranscriptFileUri"] == (
         f"https://s3.us-east-1.amazonaws.com/{BUCKET}/transcripts/one.json"
@@ -96,17 +97,17 @@ def test_a_transcript_has_text_items_and_speakers(service: ServedTranscribe) -> 
     document = service.transcript()
     assert (document["jobName"], document["accountId"], document["status"]) == ("one", "123456789012", "COMPLETED")
     results = document["results"]
-    assert results["transcripts"] == [{"transcript": "Hello world. Good day. Thank you."}]
+    [transcript] = results["transcripts"]
+    assert word_error_rate(" ".join(clip_texts(*clips)), transcript["transcript"]) <= MAX_WORD_ERROR_RATE
 
-    assert [item["alternatives"][0]["content"] for item in results["items"]] == [
-        *("Hello", "world", "."),
-        *("Good", "day", "."),
-        *("Thank", "you", "."),
-    ]
-    assert [item["id"] for item in results["items"]] == list(range(9))
-    assert "start_time" not in results["items"][2], "a full stop has no time"
-    words = [item for item in results["items"] if item["type"] == "pronunciation"]
-    assert float(words[0]["start_time"]) == pytest.approx(0.5, abs=0.05)
+    items = results["items"]
+    assert [item["id"] for item in items] == list(range(len(items)))
+    words = [item for item in items if item["type"] == "pronunciation"]
+    assert all("start_time" not in item for item in items if item not in words), "a punctuation mark has no time"
+    assert [item["alternatives"][0]["content"] for item in words] == transcript["transcript"].translate(
+        str.maketrans("", "", ",.")
+    ).split()
+    assert float(words[0]["start_time"]) == pytest.approx(0.3, abs=0.1)
     times = [float(item[name]) for item in words for name in ("start_time", "end_time")]
     assert times == sorted(times)
 
@@ -115,23 +116,41 @@ def test_a_transcript_has_text_items_and_speakers(service: ServedTranscribe) -> 
     assert [segment["speaker_label"] for segment in labels["segments"]] == ["spk_0", "spk_1", "spk_0"]
     first_segment = labels["segments"][0]
     assert first_segment["start_time"] == words[0]["start_time"]
-    assert first_segment["end_time"] == words[1]["end_time"]
-    assert [item["start_time"] for item in first_segment["items"]] == [item["start_time"] for item in words[:2]]
+    first_words = words[: len(first_segment["items"])]
+    assert first_segment["end_time"] == first_words[-1]["end_time"]
+    assert [item["start_time"] for item in first_segment["items"]] == [item["start_time"] for item in first_words]
 
 
-def test_a_job_completes_at_the_second_get_request(service: ServedTranscribe) -> None:
-    started = service.start(media=encode_recording((LOW, "hello")))
+def test_every_clip_is_recognised(service: ServedTranscribe) -> None:
+    service.run(encode_clips("flac", *CLIPS))
+    segments = service.transcript()["results"]["speaker_labels"]["segments"]
+    assert len(segments) == len(CLIPS)
+    words = [item for item in service.transcript()["results"]["items"] if item["type"] == "pronunciation"]
+    for clip, segment in zip(CLIPS.values(), segments, strict=True):
+        starts = {item["start_time"] for item in segment["items"]}
+        text = " ".join(word["alternatives"][0]["content"] for word in words if word["start_time"] in starts)
+        assert word_error_rate(clip.text, text) <= MAX_WORD_ERROR_RATE, f"{clip.name}: {text}"
+
+
+def test_a_recording_in_another_language_gets_a_note_in_place_of_its_text(service: ServedTranscribe) -> None:
+    service.run(SILENCE, LanguageCode="de-DE")
+    [transcript] = service.transcript()["results"]["transcripts"]
+    assert "understands English" in transcript["transcript"]
+
+
+def test_a_job_describes_its_times(service: ServedTranscribe) -> None:
+    started = service.start(media=SILENCE)
     assert (started["TranscriptionJobStatus"], "StartTime" in started) == ("IN_PROGRESS", True)
     service.now[0] += 60
-    assert service.get()["TranscriptionJobStatus"] == "IN_PROGRESS"
-    job = service.get()
+    job = service.wait_for_end()
     assert job["TranscriptionJobStatus"] == "COMPLETED"
     assert (job["CompletionTime"] - job["CreationTime"]).total_seconds() == 60
     assert service.get() == job
+    assert service.transcript()["results"]["transcripts"] == [{"transcript": ""}]
 
 
 def test_a_job_name_can_be_used_only_once(service: ServedTranscribe) -> None:
-    service.start(media=encode_recording((LOW, "hello")))
+    service.start(media=SILENCE)
     assert start_error(service) == "ConflictException"
 
 
@@ -146,9 +165,9 @@ def test_a_caller_needs_read_access_to_the_recording_and_write_access_to_the_fol
 ) -> None:
     for action in (f"s3:GetObject {ACCESS_KEY}", f"s3:PutObject {ACCESS_KEY}"):
         service.account.denied_actions = {action}
-        assert start_error(service, media=encode_recording((LOW, "hello"))) == "BadRequestException"
+        assert start_error(service, media=SILENCE) == "BadRequestException"
     service.account.denied_actions = set()
-    service.start(media=encode_recording((LOW, "hello")))
+    service.start(media=SILENCE)
     assert service.account.objects[BUCKET, f"transcripts/{CHECK_FILE}"] == b"", (
         "Transcribe tests the access with this file"
     )
@@ -156,7 +175,7 @@ def test_a_caller_needs_read_access_to_the_recording_and_write_access_to_the_fol
 
 @pytest.mark.parametrize(
     "media",
-    [b"no sound at all", b"#EXTM3U\n/etc/hostname\n", encode_recording((LOW, "hello"), encoding="ogg-opus")],
+    [b"no sound at all", b"#EXTM3U\n/etc/hostname\n", encode_audio(silence(1), "ogg-opus")],
     ids=["text", "playlist", "another format"],
 )
 def test_a_job_fails_if_its_file_does_not_have_the_given_format(service: ServedTranscribe, media: bytes) -> None:
@@ -170,13 +189,13 @@ def test_a_job_fails_if_its_file_does_not_have_the_given_format(service: ServedT
     [{"name": "with spaces"}, {"Media": {"MediaFileUri": "https://example.com/one.flac"}}, {"OutputBucketName": None}],
 )
 def test_an_invalid_request_is_refused(service: ServedTranscribe, parameters: dict[str, Any]) -> None:
-    assert start_error(service, media=encode_recording((LOW, "hello")), **parameters) == "BadRequestException"
+    assert start_error(service, media=SILENCE, **parameters) == "BadRequestException"
 
 
 def test_a_caller_without_the_grant_to_start_a_job_is_denied(service: ServedTranscribe) -> None:
     action = "transcribe:StartTranscriptionJob"
     service.account.denied_actions = {action}
-    assert start_error(service, media=encode_recording((LOW, "hello"))) == "AccessDeniedException"
+    assert start_error(service, media=SILENCE) == "AccessDeniedException"
     *request, context = service.account.permission_checks[-1]
     assert request == [ACCESS_KEY, action, "*"]
     assert context["transcribe:OutputKey"] == "transcripts/one.json"
@@ -190,18 +209,21 @@ def test_a_caller_without_the_grant_to_read_a_job_is_denied(service: ServedTrans
     assert service.account.permission_checks[-1][:3] == (ACCESS_KEY, action, job)
 
 
-def test_the_word_throttled_throttles_the_first_start_of_a_job(service: ServedTranscribe) -> None:
-    assert start_error(service, media=encode_recording((LOW, "hello throttled"))) == "LimitExceededException"
+def test_the_fault_throttled_refuses_the_start_of_one_job(service: ServedTranscribe) -> None:
+    service.faults.set(Fault.JOB_THROTTLED)
+    assert start_error(service, media=SILENCE) == "LimitExceededException"
     assert service.start()["TranscriptionJobStatus"] == "IN_PROGRESS"
 
 
-def test_the_word_broken_fails_a_job(service: ServedTranscribe) -> None:
-    job = service.run(encode_recording((LOW, "hello broken")))
+def test_the_fault_broken_fails_a_job(service: ServedTranscribe) -> None:
+    service.faults.set(Fault.JOB_BROKEN)
+    job = service.run(SILENCE)
     assert job["TranscriptionJobStatus"] == "FAILED"
     assert job["FailureReason"].startswith("Internal")
 
 
-def test_the_word_malformed_gives_a_transcript_that_is_no_json(service: ServedTranscribe) -> None:
-    service.run(encode_recording((LOW, "hello malformed")))
+def test_the_fault_malformed_gives_a_transcript_that_is_no_json(service: ServedTranscribe) -> None:
+    service.faults.set(Fault.JOB_MALFORMED)
+    service.run(SILENCE)
     with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
         service.transcript()

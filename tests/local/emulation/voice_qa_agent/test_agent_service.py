@@ -1,8 +1,4 @@
-"""Tests of the local voice Q&A agent, which answers questions about a lecture, with the handlers' client.
-
-Speech consists of tones for the words of a small vocabulary. Some words of a question, for example `throttled`, make
-the agent fail.
-"""
+"""Tests of the local voice Q&A agent, which answers questions about a lecture, with the handlers' client and real speech."""
 
 import threading
 from collections.abc import Iterator
@@ -32,21 +28,24 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
     opaque_session_id,
 )
 from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
-from local.emulation.speech.audio_encoding_and_recognition import recognise_file
-from local.emulation.speech.tone_words import SpokenWord, speech
-from local.emulation.voice_qa_agent.agent_service import AnswerFault, serve
-from local.emulation.voice_qa_agent.word_overlap_answers import (
+from local.emulation.faults import Fault, Faults
+from local.emulation.speech.audio_formats import RATE, SAMPLE_BYTES, decode_file
+from local.emulation.speech.recognition import recognise
+from local.emulation.voice_qa_agent.agent_service import serve
+from local.emulation.voice_qa_agent.lecture_answers import (
     NO_MATCH_ANSWER,
     LecturePassage,
     find_best_passages,
+    find_content_words,
     make_reply,
 )
 from local.ffmpeg import pcm_input, run_ffmpeg
+from local.flows.speech_clips import clip_texts, join_clips
+from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate
 from local.http_server import serve_handler
 from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 
 pytestmark = pytest.mark.media
-RATE = 16000
 ENCODINGS = {
     "mp3": ("-f", "mp3"),
     "mp4": ("-f", "mp4", "-movflags", "frag_keyframe+empty_moov"),
@@ -57,12 +56,8 @@ ENCODINGS = {
     "webm": ("-c:a", "libopus", "-b:a", "24k", "-f", "webm"),
 }
 """ffmpeg options by audio format."""
-LECTURE_WORDS = (
-    *("hello", "world", "this", "is", "a", "test", "."),
-    *("we", "speak", "of", "the", "stream", "."),
-    *("captions", "come", "back", "again", "."),
-    *("this", "is", "the", "stream", "again"),
-)
+LECTURE = ("photosynthesis", "sunlight", "oxygen")
+FAULTS = Faults()
 
 
 class _SilentHandler(SimpleHTTPRequestHandler):
@@ -87,9 +82,9 @@ class FileServer:
         return f"http://127.0.0.1:{self.port}/{name}?X-Amz-Signature=canary"
 
 
-def encode_recording(words: tuple[str, ...], audio_format: str = "ogg") -> bytes:
-    """Return an audio file in which these words are spoken."""
-    return run_ffmpeg(*pcm_input(RATE), *ENCODINGS[audio_format], "pipe:1", data=speech(words, RATE))
+def encode_recording(*clips: str, audio_format: str = "ogg") -> bytes:
+    """Return an audio file in which these clips are spoken."""
+    return run_ffmpeg(*pcm_input(RATE), *ENCODINGS[audio_format], "pipe:1", data=join_clips(*clips))
 
 
 def question(
@@ -105,14 +100,14 @@ def question(
     return AgentQuestion(query_id, opaque_session_id("session"), lecture, query, earlier_turns)
 
 
-CAPTIONS_ANSWER = "At 0:03 you hear: captions come back again."
-"""Answer to a question about captions."""
+OXYGEN_QUESTION = "What do plants release?"
+OXYGEN_ANSWER = "At 0:07 you hear: The plants also release oxygen into the air."
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """Yield the URL of an agent that sends the lines of an answer without pauses between them."""
-    with serve(line_seconds=0) as port:
+    with serve(FAULTS, line_seconds=0) as port:
         yield f"http://127.0.0.1:{port}"
 
 
@@ -126,7 +121,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FileServer]:
 @pytest.fixture(scope="module")
 def lecture(files: FileServer) -> str:
     """Return the URL of a lecture."""
-    return files.put("lecture-one", encode_recording(LECTURE_WORDS))
+    return files.put("lecture-one", encode_recording(*LECTURE))
 
 
 def create_client(endpoint: str, pauses: list[float] | None = None) -> HttpAgent:
@@ -160,52 +155,59 @@ def citations(pieces: list[AgentPiece]) -> list[AgentCitationPiece]:
 
 
 def test_the_answer_quotes_and_cites_the_best_passage(endpoint: str, lecture: str) -> None:
-    pieces = ask(endpoint, question(lecture, WrittenQuery("When do captions come?")))
-    assert pieces[0] == AgentTranscriptPiece("When do captions come?")
-    assert answer_text(pieces) == CAPTIONS_ANSWER
-    [citation] = citations(pieces)
-    assert citation.quote == "captions come back again"
-    assert citation.start_ms == pytest.approx(3880, abs=60), "11 words of 280 ms and 2 full stops of 400 ms precede it"
-    assert citation.end_ms == pytest.approx(4920, abs=60), (
-        "its 4 words take 1120 ms with the gap of 80 ms after the last"
-    )
-    assert len([piece for piece in pieces if isinstance(piece, AgentTextPiece)]) == 8, "each word is a piece"
+    pieces = ask(endpoint, question(lecture, WrittenQuery(OXYGEN_QUESTION)))
+    assert pieces[0] == AgentTranscriptPiece(OXYGEN_QUESTION)
+    assert answer_text(pieces) == OXYGEN_ANSWER
+    citation = citations(pieces)[0]
+    assert citation.quote == clip_texts("oxygen")[0]
+    first_two_clips = len(join_clips(*LECTURE[:2])) * 1000 / SAMPLE_BYTES / RATE
+    whole = len(join_clips(*LECTURE)) * 1000 / SAMPLE_BYTES / RATE
+    assert citation.start_ms == pytest.approx(first_two_clips, abs=200)
+    assert citation.end_ms == pytest.approx(whole - 800, abs=200), "a pause of 0.8 s follows each clip"
+    assert len([piece for piece in pieces if isinstance(piece, AgentTextPiece)]) == 12, "each word is a piece"
 
 
-def test_the_answer_can_be_played_piece_by_piece_and_as_a_whole(endpoint: str, lecture: str, tmp_path: Path) -> None:
-    pieces = ask(endpoint, question(lecture, WrittenQuery("When do captions come?")))
-
-    def recognise(audio: bytes) -> list[str]:
-        path = tmp_path / "answer"
-        path.write_bytes(audio)
-        return [item.text for item in recognise_file(path, ["ogg"]) if isinstance(item, SpokenWord)]
-
+def test_the_spoken_answer_is_the_quoted_part_of_the_lecture(endpoint: str, lecture: str, tmp_path: Path) -> None:
+    pieces = ask(endpoint, question(lecture, WrittenQuery(OXYGEN_QUESTION)))
     audio = [piece.audio for piece in pieces if isinstance(piece, AgentAudioPiece)]
-    words = ["you", "captions", "come", "back", "again"]  # the other words of the answer are not in the vocabulary
-    assert [recognise(piece) for piece in audio] == [words[:4], words[4:]], "a piece of audio has at most four words"
-    assert recognise(b"".join(audio)) == words
+    (tmp_path / "answer").write_bytes(b"".join(audio))
+    samples = decode_file(tmp_path / "answer", ["ogg"])
+    text = " ".join(line.text for line in recognise(samples))
+    assert len(audio) > 1
+    assert word_error_rate(clip_texts("oxygen")[0], text) <= MAX_WORD_ERROR_RATE, text
     kinds = [type(piece) for piece in pieces]
     assert AgentTextPiece in kinds[kinds.index(AgentAudioPiece) :], "audio is sent before the text is complete"
 
 
-def test_a_question_without_a_matching_passage_gets_no_citation(endpoint: str, lecture: str) -> None:
-    for text in ("please", "Why photosynthesis?", ""):
-        pieces = ask(endpoint, question(lecture, WrittenQuery(text)))
-        assert answer_text(pieces) == NO_MATCH_ANSWER
-        assert citations(pieces) == []
+def test_a_spoken_question_is_recognised(endpoint: str, lecture: str, files: FileServer) -> None:
+    url = files.put("query", encode_recording("sugar"))
+    pieces = ask(endpoint, question(lecture, SpokenQuery(url, "ogg")))
+    assert pieces[0] == AgentTranscriptPiece("What do plants turn into sugar?")
+    assert citations(pieces)[0].quote == clip_texts("sunlight")[0]
 
 
-def test_a_question_without_a_match_is_answered_like_the_previous_question(endpoint: str, lecture: str) -> None:
-    turns = (Turn("hello", "…"), Turn("captions", "…"))
-    pieces = ask(endpoint, question(lecture, WrittenQuery("more"), earlier_turns=turns))
-    assert answer_text(pieces) == CAPTIONS_ANSWER
+@pytest.mark.parametrize("text", ["Why is the sky blue?", "What is photosynthesis made of?", ""])
+def test_a_question_that_the_lecture_does_not_answer_gets_an_answer_that_says_so(
+    endpoint: str, lecture: str, text: str
+) -> None:
+    turns = (Turn(OXYGEN_QUESTION, "…"),) if text else ()
+    pieces = ask(endpoint, question(lecture, WrittenQuery(text), earlier_turns=turns))
+    assert answer_text(pieces) == NO_MATCH_ANSWER
+    assert citations(pieces) == []
+    assert not [piece for piece in pieces if isinstance(piece, AgentAudioPiece)]
+
+
+def test_a_question_without_a_subject_is_about_the_previous_question(endpoint: str, lecture: str) -> None:
+    turns = (Turn("sugar", "…"), Turn(OXYGEN_QUESTION, "…"))
+    pieces = ask(endpoint, question(lecture, WrittenQuery("Can you tell me more?"), earlier_turns=turns))
+    assert answer_text(pieces) == OXYGEN_ANSWER
 
 
 @pytest.mark.parametrize("audio_format", sorted(ENCODINGS))
 def test_lectures_of_every_audio_format_are_recognised(endpoint: str, files: FileServer, audio_format: str) -> None:
-    url = files.put(f"lecture-{audio_format}", encode_recording(LECTURE_WORDS, audio_format))
-    pieces = ask(endpoint, question(url, WrittenQuery("captions"), lecture_format=audio_format))
-    assert answer_text(pieces) == CAPTIONS_ANSWER
+    url = files.put(f"lecture-{audio_format}", encode_recording(*LECTURE, audio_format=audio_format))
+    pieces = ask(endpoint, question(url, WrittenQuery(OXYGEN_QUESTION), lecture_format=audio_format))
+    assert answer_text(pieces) == OXYGEN_ANSWER
 
 
 @pytest.mark.parametrize(
@@ -216,45 +218,48 @@ def test_lectures_of_every_audio_format_are_recognised(endpoint: str, files: Fil
 def test_a_lecture_that_cannot_be_decoded_is_rejected(
     endpoint: str, files: FileServer, is_ogg: bool, lecture_format: str
 ) -> None:
-    url = files.put("lecture-bad", encode_recording(LECTURE_WORDS) if is_ogg else b"no audio")
-    _, failure = ask_until_failure(endpoint, question(url, WrittenQuery("captions"), lecture_format=lecture_format))
+    url = files.put("lecture-bad", encode_recording(*LECTURE) if is_ogg else b"no audio")
+    _, failure = ask_until_failure(
+        endpoint, question(url, WrittenQuery(OXYGEN_QUESTION), lecture_format=lecture_format)
+    )
     assert (failure.code, failure.retryable) == (AgentCode.QUESTION_REJECTED, False)
 
 
 def test_an_expired_url_or_one_of_another_host_is_rejected(endpoint: str, lecture: str, files: FileServer) -> None:
     for url in (files.url("expired"), "http://192.0.2.1/x", "file:///etc/hostname"):
-        for agent_question in (question(url, WrittenQuery("captions")), question(lecture, SpokenQuery(url, "ogg"))):
+        for agent_question in (
+            question(url, WrittenQuery(OXYGEN_QUESTION)),
+            question(lecture, SpokenQuery(url, "ogg")),
+        ):
             _, failure = ask_until_failure(endpoint, agent_question)
             assert failure.code is AgentCode.QUESTION_REJECTED
 
 
-def test_the_word_throttled_throttles_the_first_request_of_each_query(endpoint: str, lecture: str) -> None:
+def test_the_fault_throttled_refuses_one_request(endpoint: str, lecture: str) -> None:
     pauses: list[float] = []
-    for query_id, pause_count in (("first", 1), ("first", 1), ("second", 2)):
-        agent_question = question(lecture, WrittenQuery("throttled captions"), query_id=query_id)
-        assert answer_text(ask(endpoint, agent_question, pauses)) == CAPTIONS_ANSWER
-        assert len(pauses) == pause_count
+    FAULTS.set(Fault.ANSWER_THROTTLED)
+    for _ in range(2):
+        assert answer_text(ask(endpoint, question(lecture, WrittenQuery(OXYGEN_QUESTION)), pauses)) == OXYGEN_ANSWER
+        assert len(pauses) == 1
     assert pauses[0] >= 1, "the service asks for a second in Retry-After"
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [(AnswerFault.DROPPED, AgentCode.BROKEN_OFF), (AnswerFault.MALFORMED, AgentCode.MALFORMED)]
+    ("fault", "code"),
+    [(Fault.ANSWER_DROPPED, AgentCode.BROKEN_OFF), (Fault.ANSWER_MALFORMED, AgentCode.MALFORMED)],
 )
-def test_a_fault_word_breaks_the_answer_in_the_middle(
-    endpoint: str, lecture: str, files: FileServer, fault: AnswerFault, code: AgentCode
-) -> None:
-    url = files.put("query-fault", encode_recording(("captions", fault.value)))
-    for query in (WrittenQuery(f"captions {fault}"), SpokenQuery(url, "ogg")):
-        text, failure = ask_until_failure(endpoint, question(lecture, query))
-        assert failure.code is code
-        assert 0 < len(text) < len(CAPTIONS_ANSWER)
-        assert CAPTIONS_ANSWER.startswith(text)
+def test_a_fault_breaks_the_answer_in_the_middle(endpoint: str, lecture: str, fault: Fault, code: AgentCode) -> None:
+    FAULTS.set(fault)
+    text, failure = ask_until_failure(endpoint, question(lecture, WrittenQuery(OXYGEN_QUESTION)))
+    assert failure.code is code
+    assert 0 < len(text) < len(OXYGEN_ANSWER)
+    assert OXYGEN_ANSWER.startswith(text)
 
 
 def test_the_agent_answers_concurrent_requests_after_a_client_has_disconnected(endpoint: str, lecture: str) -> None:
-    expected = {"captions": CAPTIONS_ANSWER, "hello": "At 0:00 you hear: hello world this is a test."}
+    expected = {"oxygen": OXYGEN_ANSWER, "food": f"At 0:00 you hear: {clip_texts('photosynthesis')[0]}"}
     answers: list[tuple[str, str]] = []
-    with create_client(endpoint).answer(question(lecture, WrittenQuery("captions"))) as unread_answer:
+    with create_client(endpoint).answer(question(lecture, WrittenQuery(OXYGEN_QUESTION))) as unread_answer:
         assert isinstance(next(iter(unread_answer)), AgentTranscriptPiece)
 
     def ask_in_thread(word: str) -> None:
@@ -270,14 +275,24 @@ def test_the_agent_answers_concurrent_requests_after_a_client_has_disconnected(e
 
 def test_rare_words_count_more_and_equal_passages_are_in_the_order_of_the_lecture() -> None:
     lecture = [
-        LecturePassage(words, number * 1000, number * 1000 + 500)
-        for number, words in enumerate([("the", "is"), ("the", "is", "a"), ("the", "stream"), ("the", "is", "a")])
+        LecturePassage(text, number * 1000, number * 1000 + 500)
+        for number, text in enumerate(["Plants eat.", "Plants eat fish.", "Plants sing.", "Plants eat fish."])
     ]
-    assert find_best_passages(lecture, ["the", "stream", "is"])[0].words == ("the", "stream")
-    assert [item.start_ms for item in find_best_passages(lecture, ["a"])] == [1000, 3000]
-    assert len(find_best_passages(lecture, ["the"])) == 3
-    assert find_best_passages(lecture, ["good"]) == find_best_passages([], ["the"]) == []
+    assert find_best_passages(lecture, ["plant", "sing", "eat"])[0].text == "Plants sing."
+    assert [item.start_ms for item in find_best_passages(lecture, ["fish"])] == [1000, 3000]
+    assert len(find_best_passages(lecture, ["plant"])) == 3
+    assert find_best_passages(lecture, ["good"]) == find_best_passages([], ["plant"]) == []
+
+
+def test_a_passage_with_less_than_half_of_the_subject_is_no_answer() -> None:
+    lecture = [LecturePassage("The green color comes from chlorophyll.", 0, 1)]
+    assert make_reply(lecture, "What color is the moon on Monday?").passages == ()
+    assert make_reply(lecture, "Where does the green color come from?").passages == tuple(lecture)
+
+
+def test_question_words_are_no_content_and_the_plural_counts_as_the_singular() -> None:
+    assert find_content_words("Why do the plants need it?") == {"plant", "need"}
 
 
 def test_the_answer_states_the_minute_and_second_of_the_passage() -> None:
-    assert make_reply([LecturePassage(("good",), 61_000, 62_000)], ["good"], []).text == "At 1:01 you hear: good."
+    assert make_reply([LecturePassage("Good.", 61_000, 62_000)], "good").text == "At 1:01 you hear: Good."

@@ -1,0 +1,79 @@
+"""Labels the speakers of a recording by the pitch of their voices.
+
+This is much simpler than the speaker recognition of Amazon Transcribe. It distinguishes a low and a high voice, but not
+two voices of similar pitch. Each line has one speaker.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from local.emulation.speech.audio_formats import RATE
+from local.emulation.speech.recognition import SpokenLine
+
+SAME_VOICE_RATIO = 1.25
+"""Maximum ratio of a line's pitch to the mean pitch of its speaker. The pitch of one voice varies by about a fifth."""
+_FRAME, _STEP = RATE // 25, RATE // 50
+"""Length and distance of the frames in which the pitch is measured: 40 ms and 20 ms."""
+_SHORTEST, _LONGEST = RATE // 400, RATE // 70
+"""Periods of the highest and the lowest voice: 400 and 70 Hz."""
+_MIN_LOUDNESS = 0.5
+"""Minimum loudness of a measured frame, as a share of the line's."""
+_PERIOD_SHARE = 0.9
+"""Minimum autocorrelation of a period, as a share of the frame's highest."""
+_UNKNOWN_PITCH = 150.0
+"""Assumed pitch in hertz of a first line without a voice."""
+_MIN_PERIODICITY = 0.5
+"""Minimum autocorrelation of a frame with a voice. Consonants such as `s` have less."""
+
+
+def label_speakers(lines: Sequence[SpokenLine], samples: bytes, max_speakers: int) -> list[int]:
+    """Return the speaker of each line, numbered from 0 in the order of their first lines.
+
+    If there are more than `max_speakers` voices, a line gets the speaker with the most similar voice.
+    """
+    audio = np.frombuffer(samples, "<i2").astype(np.float32)
+    voices: list[list[float]] = []  # logarithms of the pitches of each speaker's lines
+    labels: list[int] = []
+    for line in lines:
+        pitch = measure_pitch(audio[round(line.start * RATE) : round(line.end * RATE)])
+        if pitch == 0 and labels:  # for example a whisper
+            labels.append(labels[-1])
+            continue
+        height = math.log(pitch or _UNKNOWN_PITCH)
+        distances = [abs(height - sum(voice) / len(voice)) for voice in voices]
+        label = min(range(len(voices)), key=distances.__getitem__, default=0)
+        is_new = not voices or distances[label] > math.log(SAME_VOICE_RATIO)
+        if is_new and len(voices) < max(max_speakers, 1):
+            label = len(voices)
+            voices.append([])
+        voices[label].append(height)
+        labels.append(label)
+    return labels
+
+
+def measure_pitch(audio: NDArray[np.float32]) -> float:
+    """Return the median pitch of a voice in hertz, or 0 if no voice is found.
+
+    The pitch of a frame is the delay with the highest autocorrelation.
+    """
+    if len(audio) < _FRAME:
+        return 0.0
+    frames = np.lib.stride_tricks.sliding_window_view(audio, _FRAME)[::_STEP]
+    frames = frames - frames.mean(axis=1, keepdims=True)
+    energy = (frames**2).sum(axis=1)
+    frames = frames[energy > _MIN_LOUDNESS**2 * energy.mean()]
+    spectrum = np.fft.rfft(frames, 2 * _FRAME)
+    correlation = np.fft.irfft(np.abs(spectrum) ** 2)[:, : _LONGEST + 1]
+    # A longer delay compares fewer samples.
+    correlation = correlation / correlation[:, :1] * (_FRAME / (_FRAME - np.arange(_LONGEST + 1)))
+    correlation = correlation[:, _SHORTEST:]
+    # Two or more periods correlate as well as one, so the shortest delay counts.
+    candidates = correlation >= _PERIOD_SHARE * correlation.max(axis=1, keepdims=True)
+    positions = np.arange(correlation.shape[1])
+    first = candidates.argmax(axis=1)[:, np.newaxis]
+    peaks = np.where(positions <= first + _SHORTEST // 2, correlation, 0).argmax(axis=1)
+    voiced = correlation[np.arange(len(peaks)), peaks] > _MIN_PERIODICITY
+    return float(np.median(RATE / (_SHORTEST + peaks[voiced]))) if voiced.any() else 0.0

@@ -1,0 +1,49 @@
+"""Items of a transcript, as Amazon Transcribe divides a text: words and punctuation marks.
+
+The speech model gives the times of lines only. The times of a line's words are estimated from their lengths.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from local.emulation.speech.recognition import SpokenLine
+
+PUNCTUATION = ".,?!;:"
+# Marks inside a word, for example in "4.5", belong to the word.
+_ITEM = re.compile(rf"(?P<word>[^\s{PUNCTUATION}]+(?:[{PUNCTUATION}]+[^\s{PUNCTUATION}]+)*)|[{PUNCTUATION}]+")
+
+
+@dataclass(frozen=True)
+class TranscriptItem:
+    content: str
+    start: float
+    """Start and end in seconds since the beginning of the audio."""
+    end: float
+
+    @property
+    def is_punctuation(self) -> bool:
+        return self.content in PUNCTUATION
+
+
+def split_items(text: str) -> list[str]:
+    """Return the words and punctuation marks of a text. Of several consecutive marks, only the last one counts."""
+    found = [match[0] if match["word"] else match[0][-1] for match in _ITEM.finditer(text)]
+    return found[1:] if found and found[0] in PUNCTUATION else found
+
+
+def join_items(contents: Sequence[str]) -> str:
+    """Return the text of words and punctuation marks."""
+    return "".join(content if content in PUNCTUATION else f" {content}" for content in contents).lstrip()
+
+
+def time_items(contents: Sequence[str], line: SpokenLine) -> list[TranscriptItem]:
+    """Return items with times. A word has a share of the line's time by its length, and a mark has no length."""
+    lengths = [0 if content in PUNCTUATION else len(content) for content in contents]
+    second_per_letter = (line.end - line.start) / max(sum(lengths), 1)
+    ends = [round(line.start + second_per_letter * sum(lengths[: at + 1]), 3) for at in range(len(lengths))]
+    starts = [round(line.start, 3), *ends][: len(ends)]
+    return [
+        TranscriptItem(content, end if content in PUNCTUATION else start, end)
+        for content, start, end in zip(contents, starts, ends, strict=True)
+    ]
