@@ -13,7 +13,7 @@ from guardrails.model.resource_types import (
     SSM_PARAMETER,
     TASK_DEFINITION,
 )
-from guardrails.model.secret_detection import find_secret, is_hash_path, is_secret_name
+from guardrails.model.secret_detection import find_secret, is_secret_name
 from guardrails.pack.policy_kinds import (
     EVERY_TYPE,
     MANDATORY_EVERYWHERE,
@@ -76,7 +76,7 @@ def _find_secrets(resource: CheckedResource) -> Iterator[str]:
     for nested in list_values(resource.props):
         if not isinstance(nested.value, str) or nested.path.partition(".")[0] in stored:
             continue
-        kind = find_secret(nested.name, nested.value, is_hash=is_hash_path(nested.path))
+        kind = find_secret(nested.name, nested.value)
         if kind is not None:
             yield f"The property {_describe(nested.path, nested.name)} contains {kind}."
 

@@ -1,5 +1,6 @@
-"""Detection of secrets in texts: by the known formats of keys and tokens, by the name of the variable or property, by
-assignments inside the text (`password=…`), and by random characters.
+"""Detection of secrets in texts: by the known formats of keys and tokens, by the name of the variable or property, and
+by assignments inside the text (`password=…`). Random characters are no sign of a secret, because AWS invents ids of any
+form.
 
 No public function returns the secret, so that no message can contain it.
 """
@@ -7,10 +8,7 @@ No public function returns the secret, so that no message can contain it.
 import base64
 import binascii
 import functools
-import math
 import re
-from collections import Counter
-from collections.abc import Iterator
 from itertools import pairwise
 
 SECRET_FORMATS = {
@@ -89,61 +87,20 @@ _ASSIGNMENT = re.compile(
 
 MIN_LENGTH_WITHOUT_NAME = 8
 """Minimum length of a text that is itself searched for a secret. Of a shorter text, only the name is examined."""
-MIN_RANDOM_LENGTH = 20
-"""Minimum number of letters and digits of a text that looks random."""
-MIN_HEX_LENGTH = 32
-"""Minimum length of a hexadecimal text that looks random. It is greater than that of other texts, because hexadecimal
-text has fewer different characters."""
-MIN_ENTROPY = 3.6
-"""Minimum entropy of the letters and digits of a text that looks random, in bits per character."""
-MIN_HEX_ENTROPY = 3.0
-"""`MIN_ENTROPY` of a hexadecimal text."""
-MIN_CHANGE_SHARE = 0.3
-"""Minimum share of pairs of adjacent characters whose classes differ, in a text that looks random. The classes are
-digits, capitals and small letters."""
-MIN_MIXED_CHANGE_SHARE = 0.35
-"""`MIN_CHANGE_SHARE` of a text with all three classes."""
-MIN_HEX_CHANGE_SHARE = 0.25
-"""`MIN_CHANGE_SHARE` of a hexadecimal text."""
-_CANDIDATE = re.compile(rf"[A-Za-z0-9+/_=-]{{{MIN_RANDOM_LENGTH},}}")
-"""Part of a text that is long enough to be random, with the separators and signs that keys contain."""
-_NO_SECRET = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # a UUID
-    r"|[a-z]+-[0-9a-f]{8,17}"  # an id of EC2
-    r"|sha(?:256|384|512)[:-][A-Za-z0-9+/=]+"
-    r"|(?:API-Gateway-Execution-Logs_|/aws/apigateway/)[0-9a-z]+"  # the log group of a REST or WebSocket API
-    r"|(?<=[A-Za-z]{6})-[A-Za-z0-9]{10}(?![\w/+=-])"  # the end of an id of AgentCore, after the resource's name
-)
-"""Random parts of a text that are no secrets: ids and hashes."""
-HASH_WORDS = frozenset({"checksum", "digest", "etag", "fingerprint", "hash", "hashes", "md5", "thumbprint", "triggers"})
-"""Words in names whose values are hashes, which are random but no secrets."""
-_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 """Part of a text that may be Base64."""
 
 
 @functools.cache
-def find_secret(name: str, text: str, *, is_hash: bool = False) -> str | None:
+def find_secret(name: str, text: str) -> str | None:
     """Return the kind of secret that a text contains, for example `a private key`; None if it contains none.
 
-    `name` is the name of the property or variable that has the text as its value. With `is_hash`, the text is a hash,
-    so random characters are no sign of a secret. The result is cached, because a stack repeats most texts.
+    `name` is the name of the property or variable that has the text as its value. The result is cached, because a stack
+    repeats most texts.
     """
     if len(text) < MIN_LENGTH_WITHOUT_NAME:
         return _find_by_name(name, text)
-    return (
-        _find_format(text)
-        or _find_by_name(name, text)
-        or _find_in_text(text)
-        or (None if is_hash else _find_random(text))
-    )
-
-
-@functools.cache
-def is_hash_path(path: str) -> bool:
-    """Return True if the last two keys of a property's path say that the value is a hash."""
-    words = {word.lower() for key in path.split(".")[-2:] for word in _WORDS.findall(key)}
-    return bool(HASH_WORDS & words)
+    return _find_format(text) or _find_by_name(name, text) or _find_in_text(text)
 
 
 @functools.cache
@@ -194,51 +151,3 @@ def _decode_base64(encoded: str) -> str:
     except (binascii.Error, UnicodeDecodeError, ValueError):
         return ""
     return decoded if all(letter.isprintable() or letter.isspace() for letter in decoded) else ""
-
-
-def _find_random(text: str) -> str | None:
-    """Return the kind of secret if a part of a text looks random.
-
-    Base64 of readable text is left out, because `_find_in_text` has read its content.
-    """
-    if len(text) < MIN_RANDOM_LENGTH:
-        return None
-    text = _BASE64.sub(lambda encoded: "" if _decode_base64(encoded[0]) else encoded[0], text)
-    return "random characters like a key" if any(map(_is_random, _list_candidates(text))) else None
-
-
-def _list_candidates(text: str) -> Iterator[str]:
-    """Yield the parts of a text that may be random.
-
-    A part with capitals, small letters and digits is yielded whole. Another part is split at its separators, because it
-    may consist of words.
-    """
-    for candidate in _CANDIDATE.findall(_NO_SECRET.sub(" ", text)):
-        if len(_list_classes(candidate)) == 3:
-            yield candidate
-        else:
-            yield from re.split(r"[-_/+=]+", candidate)
-
-
-def _list_classes(text: str) -> set[str]:
-    return {_get_class(letter) for letter in text if letter.isalnum()}
-
-
-def _get_class(letter: str) -> str:
-    return "digit" if letter.isdigit() else "capital" if letter.isupper() else "small"
-
-
-def _is_random(text: str) -> bool:
-    """Return True if a text looks random: it has many different characters, and their class (digit, capital or small
-    letter) changes more often than in words.
-    """
-    letters = [letter for letter in text if letter.isalnum()]
-    classes = _list_classes(text)
-    if len(letters) < MIN_RANDOM_LENGTH or "digit" not in classes or len(classes) < 2:
-        return False
-    changes = sum(_get_class(first) != _get_class(second) for first, second in pairwise(letters))
-    share = changes / (len(letters) - 1)
-    entropy = -sum(n / len(letters) * math.log2(n / len(letters)) for n in Counter(letters).values())
-    if _HEX.fullmatch(text):
-        return len(text) >= MIN_HEX_LENGTH and entropy >= MIN_HEX_ENTROPY and share >= MIN_HEX_CHANGE_SHARE
-    return entropy >= MIN_ENTROPY and share >= (MIN_MIXED_CHANGE_SHARE if len(classes) == 3 else MIN_CHANGE_SHARE)

@@ -1,6 +1,5 @@
 """Specs (the required behaviour of each policy) and further cases of the guardrail policies about secrets in
-properties. A value is a secret if it has a known format, or consists of random characters, or belongs to a name such as
-`DB_PASSWORD`.
+properties. A value is a secret if it has a known format, or belongs to a name such as `DB_PASSWORD`.
 
 The samples are built from parts, so that no text in this file has the form of a real secret.
 """
@@ -111,21 +110,6 @@ CASES = (
             ("an account key", f"DefaultEndpointsProtocol=https;AccountKey={LETTERS}"),
         )
     ),
-    # Values of random characters.
-    *(
-        secret_variable_case("random characters", "VALUE", value)
-        for value in (
-            "wJalrXUtnFEMI/K7MDENG+bPxRfiCY" + "3xAMPL3K3Y",
-            LETTERS,
-            LETTERS[:24],
-            HEX,
-            HEX * 2,
-            f"prefix {LETTERS} suffix",
-            f"{LETTERS[:16]}-{LETTERS[16:]}",
-            f"{LETTERS}==",
-            "x8k2m9q4w7e1r5t3y6u0i8o2p4a7s1d9",
-        )
-    ),
     # Values whose variable has the name of a secret.
     *(
         secret_variable_case(name, name, value)
@@ -176,7 +160,6 @@ CASES = (
         "an authorization header",
         ecs_task(healthCheck={"command": [f"curl -H 'Authorization: Bearer {LETTERS}'"]}),
     ),
-    expect_finding(IN_ENVIRONMENT, "random characters", ecs_task(entryPoint=["run", LETTERS])),
     expect_finding(
         IN_ENVIRONMENT, "--db_password", SampleResource(t.GLUE_JOB, {"defaultArguments": {"--db_password": PASSWORD}})
     ),
@@ -193,7 +176,6 @@ CASES = (
     secret_property_case(
         "an AWS access key", t.SSM_PARAMETER, {"type": "String", "name": "/a/note", "value": ACCESS_KEY}
     ),
-    secret_property_case("random characters", t.SSM_PARAMETER, {"type": "String", "name": "/a/note", "value": LETTERS}),
     secret_property_case(
         "a URL with a password", t.SSM_PARAMETER, {"type": "StringList", "value": f"a,https://u:{PASSWORD}@h"}
     ),
