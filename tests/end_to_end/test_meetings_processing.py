@@ -120,7 +120,7 @@ def test_the_transcript_stays_readable_if_the_summary_fails(
 
 
 def test_a_meeting_lists_chunks_that_are_missing_or_have_wrong_bytes_until_they_are_uploaded(ann: Recorder) -> None:
-    meeting, chunks = new_meeting(), ann.record_speech("welcome", "budget", "goodbye")
+    meeting, chunks = new_meeting(), ann.record_speech("launch", "budget", "goodbye")
     contents = [chunk.read_bytes() for chunk in chunks]
     corrupt = contents[1][:-1] + bytes([contents[1][-1] ^ 1])
     ann.upload_partially(meeting, chunks, uploaded_contents=[contents[0], corrupt, None])
@@ -132,7 +132,7 @@ def test_a_meeting_lists_chunks_that_are_missing_or_have_wrong_bytes_until_they_
     ready = ann.wait_for_status(meeting.meeting_id)
     assert (ready.status, ready.reason, ready.content, ready.wrong) == (READY, None, second_upload.content, ())
     said = ann.client.transcript(meeting.meeting_id).said
-    assert " ".join(segment.text for segment in said) == " ".join(clip_texts("welcome", "budget", "goodbye"))
+    assert " ".join(segment.text for segment in said) == " ".join(clip_texts("launch", "budget", "goodbye"))
 
 
 @pytest.fixture(scope="module")
