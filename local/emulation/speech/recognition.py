@@ -87,19 +87,23 @@ class Recogniser:
 
     def add(self, samples: bytes) -> list[SpokenLine]:
         """Return the new versions of the lines that were not complete before this piece. Their texts may be the same."""
-        self._audio += samples
         with _lock:
-            self._stream.add_audio(_to_floats(samples).tolist(), RATE)
+            self._append(samples)
             transcript = self._stream.update_transcription()
         return self._update(transcript)
 
-    def finish(self) -> list[SpokenLine]:
-        """Return the complete versions of the lines that were not complete before the end of the audio."""
+    def finish(self, samples: bytes = b"") -> list[SpokenLine]:
+        """Return the complete versions of the lines that were not complete before the last piece."""
         with _lock:
+            self._append(samples)
             transcript = self._stream.stop()
         if transcript is None:
             raise RuntimeError("The speech model failed.")
         return self._update(transcript)
+
+    def _append(self, samples: bytes) -> None:
+        self._audio += samples
+        self._stream.add_audio(_to_floats(samples).tolist(), RATE)
 
     def close(self) -> None:
         with _lock:
