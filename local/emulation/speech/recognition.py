@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from local.emulation.speech.audio_formats import RATE, SAMPLE_BYTES
 
-MIN_UPDATE_SECONDS = 0.2
+MIN_UPDATE_SECONDS = 0.3
 """Minimum length of a piece of audio after which the text of a line is computed again."""
 PIECE_SECONDS = 10
 """Length of the pieces in which a whole recording is recognised, so that other recognisers get their turn in between."""
@@ -87,23 +87,19 @@ class Recogniser:
 
     def add(self, samples: bytes) -> list[SpokenLine]:
         """Return the new versions of the lines that were not complete before this piece. Their texts may be the same."""
+        self._audio += samples
         with _lock:
-            self._append(samples)
+            self._stream.add_audio(_to_floats(samples).tolist(), RATE)
             transcript = self._stream.update_transcription()
         return self._update(transcript)
 
-    def finish(self, samples: bytes = b"") -> list[SpokenLine]:
-        """Return the complete versions of the lines that were not complete before the last piece."""
+    def finish(self) -> list[SpokenLine]:
+        """Return the complete versions of the lines that were not complete before the end of the audio."""
         with _lock:
-            self._append(samples)
             transcript = self._stream.stop()
         if transcript is None:
             raise RuntimeError("The speech model failed.")
         return self._update(transcript)
-
-    def _append(self, samples: bytes) -> None:
-        self._audio += samples
-        self._stream.add_audio(_to_floats(samples).tolist(), RATE)
 
     def close(self) -> None:
         with _lock:

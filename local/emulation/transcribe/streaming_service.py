@@ -132,8 +132,9 @@ async def _recognise(samples: AsyncIterator[bytes], load_factor: float) -> Async
                 pending = pending[size:]
                 seconds = load_factor * (time.monotonic() - started_at)
                 piece_seconds = min(max(seconds, MIN_UPDATE_SECONDS), MAX_UPDATE_SECONDS)
-        for line in await asyncio.to_thread(recogniser.finish, pending):
-            yield line
+        for last_step in (lambda: recogniser.add(pending), recogniser.finish):
+            for line in await asyncio.to_thread(last_step):
+                yield line
     finally:
         await asyncio.to_thread(recogniser.close)
 
