@@ -9,9 +9,9 @@ in that it may correct a stable item, because a kept mistake would double the nu
 from collections.abc import Sequence
 
 STABLE_SECONDS = 0.2
-"""Length of the audio after which an unchanged item is stable. It is the time between two updates, unless the machine is
-busy. With twice this time, the last two words would be unstable while somebody speaks. Then the handlers, which ask for
-high stability, would show few partial captions."""
+"""Length of the audio after which an unchanged item is stable. It is shorter than the time between two updates, so one
+unchanged update suffices. With two, the last two words would be unstable while somebody speaks. Then the handlers, which
+ask for high stability, would show few partial captions."""
 
 
 class StablePrefix:
