@@ -46,7 +46,7 @@ def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
             platform.urn,
         )
         for resource in report.unpriced:
-            yield Finding(f"{resource} has no price and is not listed as free, so its cost is not in the estimate.")
+            yield Finding(f"{resource} has no price, so the estimate does not contain its whole cost.")
 
 
 @POLICIES.stack(

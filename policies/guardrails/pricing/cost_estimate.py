@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from guardrails.pricing.free_resource_types import FREE_TYPES
 from guardrails.pricing.price_rules import (
     PRICED_TYPES,
-    Block,
     CannotEstimate,
+    PricedBlock,
     PricedResource,
     find_unpriced_value,
     list_quantities,
@@ -23,6 +23,7 @@ from guardrails.pricing.prices import load_prices
 
 __all__ = ["CannotEstimate", "CostLine", "CostReport", "PricedResource", "estimate_cost"]
 
+KNOWN_TYPES = PRICED_TYPES | FREE_TYPES
 COMPONENT_PREFIXES = ("polyphony:", "pulumi:")
 """Prefixes of the types of components and of Pulumi's own resources, which cost nothing."""
 Usage = Mapping[str, Mapping[str, float]]
@@ -74,10 +75,10 @@ def estimate_cost(resources: Iterable[PricedResource], usage: Usage, *, free_tie
     """Estimate the monthly cost of the resources at the given usage. With `free_tiers`, the free amounts of the account
     are subtracted, as if nothing else ran in it. Raise CannotEstimate with a line for each error.
     """
-    blocks: dict[str, Block] = {}
+    blocks: dict[str, PricedBlock] = {}
     for resource in resources:
         if not resource.type.startswith(COMPONENT_PREFIXES):
-            block = blocks.setdefault(resource.block, Block(resource.block, usage.get(resource.block, {})))
+            block = blocks.setdefault(resource.block, PricedBlock(resource.block, usage.get(resource.block, {})))
             block.resources.append(resource)
     lines: list[CostLine] = []
     unpriced: list[str] = []
@@ -89,7 +90,7 @@ def estimate_cost(resources: Iterable[PricedResource], usage: Usage, *, free_tie
     for block in blocks.values():
         for resource in block.resources:
             feature = find_unpriced_value(resource)
-            if feature or resource.type not in PRICED_TYPES | FREE_TYPES:
+            if feature or resource.type not in KNOWN_TYPES:
                 unpriced.append(f"{resource.name} ({resource.type}{feature})")
             try:
                 lines += _price_lines(resource, block)
@@ -103,7 +104,7 @@ def estimate_cost(resources: Iterable[PricedResource], usage: Usage, *, free_tie
     return CostReport(tuple(_subtract_free_amounts(lines) if free_tiers else lines), tuple(unpriced))
 
 
-def _price_lines(resource: PricedResource, block: Block) -> Iterator[CostLine]:
+def _price_lines(resource: PricedResource, block: PricedBlock) -> Iterator[CostLine]:
     for name, quantity in list_quantities(resource, block):
         price = load_prices()[name]
         if quantity:

@@ -42,15 +42,14 @@ is not one of them: in this program, it only refuses requests, so its metrics ha
 HIGH_RESOLUTION_SECONDS: Final = 60
 """Alarms with a shorter period are billed as high-resolution alarms."""
 SECONDS_BY_UNIT: Final = {"minute": 60, "hour": 3600, "day": 86_400}
-
 DEAD_LETTER_QUEUE_BLOCK: Final = "polyphony:blocks:DeadLetterQueue"
-
+"""Type of the block that contains a dead-letter queue."""
 Quantities = Iterator[tuple[str, float]]
 """Pairs of a price's name and the quantity a month, for example `("lambda_request", 2_000_000)`."""
 
 
 class CannotEstimate(ValueError):
-    """The cost of a resource cannot be estimated. The message states the reason."""
+    """The cost cannot be estimated. The message states the reason."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class PricedResource:
         return parse_subsystem(self.block)
 
 
-class Block:
+class PricedBlock:
     """Resources of a block, and its published usage. It records which measures the price rules read, so that a measure
     that no rule reads, for example a misspelt one, is found, and also one that is missing.
     """
@@ -148,7 +147,7 @@ MEASURE_PRICES: Final[Mapping[str, Mapping[str, str]]] = {
 """Price of each measure, by resource type. Stored amounts are averages of the month."""
 
 
-def _price_function(function: PricedResource, block: Block) -> Quantities:
+def _price_function(function: PricedResource, block: PricedBlock) -> Quantities:
     gigabytes = _get_memory_gb(function.props)
     calls = block.amount("invocations")
     # Invocations in provisioned environments have a lower price.
@@ -163,39 +162,39 @@ def _get_memory_gb(function: Mapping[str, Any]) -> float:
     return float(function.get("memorySize") or DEFAULT_MB) / 1024
 
 
-def _price_provisioned_concurrency(config: PricedResource, block: Block) -> Quantities:
+def _price_provisioned_concurrency(config: PricedResource, block: PricedBlock) -> Quantities:
     [function] = block.list_props(t.FUNCTION)
     environments = float(config.props["provisionedConcurrentExecutions"])
     yield "lambda_provisioned_gb_second_arm64", environments * _get_memory_gb(function) * SECONDS
 
 
-def _price_method_settings(settings: PricedResource, block: Block) -> Quantities:
+def _price_method_settings(settings: PricedResource, block: PricedBlock) -> Quantities:
     if settings.props["settings"].get("metricsEnabled"):
         paths = [path for api in block.list_props(t.REST_API) for path in json.loads(api["body"])["paths"].values()]
         methods = sum(1 for path in paths for method in path if method in PRICED_METHODS)
         yield "metric", methods * METRICS_PER_METHOD
 
 
-def _price_table(table: PricedResource, block: Block) -> Quantities:
+def _price_table(table: PricedResource, block: PricedBlock) -> Quantities:
     index_writes = block.amount("indexWrites") if table.props.get("globalSecondaryIndexes") else 0
     yield "dynamodb_write", block.amount("writes") + index_writes
     if (table.props.get("pointInTimeRecovery") or {}).get("enabled"):
         yield "dynamodb_point_in_time_recovery", block.amount("storageGb")
 
 
-def _price_queue(queue: PricedResource, block: Block) -> Quantities:
+def _price_queue(queue: PricedResource, block: PricedBlock) -> Quantities:
     """Yield the requests. No usage is published for a dead-letter queue, because it gets only failed messages."""
     if queue.block_type != DEAD_LETTER_QUEUE_BLOCK:
         yield "sqs_request", block.amount("messages") * REQUESTS_PER_MESSAGE + block.amount("batches")
 
 
-def _price_event_source(mapping: PricedResource, _: Block) -> Quantities:
+def _price_event_source(mapping: PricedResource, _: PricedBlock) -> Quantities:
     """Yield the number of requests with which Lambda polls a queue. They are billed even if the queue is empty."""
     if ":sqs:" in str(mapping.props.get("eventSourceArn")):
         yield "sqs_request", POLLERS * SECONDS / POLL_SECONDS
 
 
-def _price_schedule(schedule: PricedResource, _: Block) -> Quantities:
+def _price_schedule(schedule: PricedResource, _: PricedBlock) -> Quantities:
     yield "scheduler_invocation", count_runs_per_month(schedule.props["scheduleExpression"])
 
 
@@ -217,13 +216,13 @@ def _count_values(field: str, max_values: int) -> float:
     return field.count(",") + 1 if re.fullmatch(r"[\d,]+", field) else max_values
 
 
-def _price_glue_job(job: PricedResource, block: Block) -> Quantities:
-    price = {"STANDARD": "glue_dpu_hour", "FLEX": "glue_flex_dpu_hour"}[job.props.get("executionClass", "STANDARD")]
+def _price_glue_job(job: PricedResource, block: PricedBlock) -> Quantities:
+    price = {"STANDARD": "glue_dpu_hour", "FLEX": "glue_flex_dpu_hour"}[job.props.get("executionClass") or "STANDARD"]
     units = DPUS[job.props["workerType"]] * float(job.props["numberOfWorkers"])
     yield price, block.amount("runs") * block.amount("minutes") / 60 * units
 
 
-def _price_batch_job(job: PricedResource, block: Block) -> Quantities:
+def _price_batch_job(job: PricedResource, block: PricedBlock) -> Quantities:
     container = json.loads(job.props["containerProperties"])
     size = {entry["type"]: float(entry["value"]) for entry in container["resourceRequirements"]}
     processor = container["runtimePlatform"]["cpuArchitecture"].lower()
@@ -236,46 +235,43 @@ def _price_batch_job(job: PricedResource, block: Block) -> Quantities:
             yield "public_address_hour", hours
 
 
-def _price_stored_logs(group: PricedResource, block: Block) -> Quantities:
+def _price_stored_logs(group: PricedResource, block: PricedBlock) -> Quantities:
     yield "logs_stored", block.amount("logGb") * float(group.props["retentionInDays"]) / 30
 
 
-def _price_alarm(alarm: PricedResource, _: Block) -> Quantities:
+def _price_alarm(alarm: PricedResource, _: PricedBlock) -> Quantities:
     """Yield the number of metrics that the alarm reads, by which AWS bills it. Metric math can read several."""
     metrics = sum(1 for query in alarm.props.get("metricQueries") or () if query.get("metric")) or 1
     period = float(alarm.props.get("period") or HIGH_RESOLUTION_SECONDS)
     yield "alarm" if period >= HIGH_RESOLUTION_SECONDS else "alarm_high_resolution", metrics
 
 
-def _price_metric_filter(metric_filter: PricedResource, block: Block) -> Quantities:
+def _price_metric_filter(metric_filter: PricedResource, block: PricedBlock) -> Quantities:
     """Yield one metric. If several filters in one block write the same metric, it is billed once, so only the first
     filter of the block yields it.
     """
-    metrics = [_get_metric(props) for props in block.list_props(t.METRIC_FILTER)]
-    index = [resource.name for resource in block.resources if resource.type == t.METRIC_FILTER].index(
-        metric_filter.name
-    )
-    if metrics[index] not in metrics[:index]:
+    filters = [resource for resource in block.resources if resource.type == t.METRIC_FILTER]
+    if metric_filter is next(other for other in filters if _get_metric(other) == _get_metric(metric_filter)):
         yield "metric", 1
 
 
-def _get_metric(metric_filter: Mapping[str, Any]) -> tuple[str, str]:
+def _get_metric(metric_filter: PricedResource) -> tuple[str, str]:
     """Return namespace and name of the metric that a filter writes."""
-    metric = metric_filter["metricTransformation"]
+    metric = metric_filter.props["metricTransformation"]
     return metric["namespace"], metric["name"]
 
 
-def _price_dashboard(_resource: PricedResource, _block: Block) -> Quantities:
+def _price_dashboard(_resource: PricedResource, _block: PricedBlock) -> Quantities:
     yield "dashboard", 1
 
 
-def _price_endpoint(endpoint: PricedResource, _: Block) -> Quantities:
+def _price_endpoint(endpoint: PricedResource, _: PricedBlock) -> Quantities:
     """Yield the hours of an interface endpoint, in each of its zones. Gateway endpoints are free."""
     if endpoint.props.get("vpcEndpointType", "Gateway") != "Gateway":
         yield "endpoint_hour", HOURS * len(endpoint.props["subnetIds"])
 
 
-QUANTITY_FUNCTIONS: Final[Mapping[str, Callable[[PricedResource, Block], Quantities]]] = {
+QUANTITY_FUNCTIONS: Final[Mapping[str, Callable[[PricedResource, PricedBlock], Quantities]]] = {
     t.FUNCTION: _price_function,
     t.PROVISIONED_CONCURRENCY: _price_provisioned_concurrency,
     t.REST_METHOD_SETTINGS: _price_method_settings,
@@ -316,7 +312,7 @@ def find_unpriced_value(resource: PricedResource) -> str:
     return ""
 
 
-def list_quantities(resource: PricedResource, block: Block) -> Quantities:
+def list_quantities(resource: PricedResource, block: PricedBlock) -> Quantities:
     """Yield the quantity of each price that applies to a resource. Its type must be one of the `PRICED_TYPES`."""
     for measure, price in MEASURE_PRICES.get(resource.type, {}).items():
         yield price, block.amount(measure)
