@@ -22,4 +22,10 @@ def monthly_usage(settings: StackSettings) -> Usage:
     # `retention_days` copies. Only tables have an amount `writes`; NOT_BACKED_UP names the tables without backup.
     tables = (amounts for name, amounts in usage.items() if "writes" in amounts and name not in NOT_BACKED_UP)
     table_gb = sum(amounts["storageGb"] for amounts in tables)
-    return {**usage, "foundation-backup": {"backupGb": table_gb * settings.foundation.backup.retention_days}}
+    return {
+        **usage,
+        "foundation-backup": {"backupGb": table_gb * settings.foundation.backup.retention_days},
+        # Left out, because access logs and the notifications of alarms cost only cents.
+        "foundation-audit-logs": {"storageGb": 0, "puts": 0, "gets": 0},
+        "foundation-alerts": {"published": 0, "emails": 0},
+    }

@@ -41,8 +41,8 @@ from operations.model_comparison import FoundActionItems, TranscriptComparison, 
 FOLDER = Path(__file__).resolve().parent
 TRANSCRIPTS = FOLDER / "meeting_samples"
 """Folder with the transcripts of invented meetings, one JSON file each."""
-PRICES = FOLDER.parent / "policies" / "guardrails" / "pricing" / "price_book.toml"
-"""Price book with the prices of tokens."""
+PRICES = FOLDER.parent / "policies" / "guardrails" / "pricing" / "prices.toml"
+"""File with the prices of tokens."""
 COUNT = 10
 """Default number of transcripts that both models are asked about."""
 THRESHOLD = 0.8
@@ -129,7 +129,7 @@ def main(
     except (CommandFailed, KeyboardInterrupt) as error:
         sys.stderr.write(f"{error if isinstance(error, CommandFailed) else 'Interrupted: there is no result.'}\n")
         return 2
-    prices = _read_prices()
+    prices = read_prices()
     print_line(_summarize("reference", options.reference, [comparison.reference for comparison in comparisons], prices))
     print_line(_summarize("candidate", options.candidate, [comparison.candidate for comparison in comparisons], prices))
     for comparison in comparisons:
@@ -181,8 +181,10 @@ def _read_transcripts(folder: Path, count: int) -> list[tuple[str, Transcript]]:
     return transcripts
 
 
-def _read_prices() -> dict[str, float]:
-    return {name: float(entry["usd"]) for name, entry in tomllib.loads(PRICES.read_text(encoding="utf-8")).items()}
+def read_prices() -> dict[str, float]:
+    """Return the dollars per token, by the price's name."""
+    prices = tomllib.loads(PRICES.read_text(encoding="utf-8"))["Amazon Bedrock"]
+    return {name: float(price["usd"]) for name, price in prices.items() if isinstance(price, dict)}
 
 
 def _compare(

@@ -16,7 +16,7 @@ from handlers.meetings.bedrock_summarize.action_item_verification import Located
 from handlers.meetings.bedrock_summarize.stored_summary_models import SummaryTokens
 
 _PRICED_MODEL = re.compile(r"(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-5-5")
-"""Id of a model that has prices in the price book (the table of prices): the area of its inference profile, for example
+"""Id of a model that has prices in `prices.toml`: the area of its inference profile, for example
 `us` or `global`, and its family."""
 
 
@@ -80,7 +80,7 @@ def total_agreement(comparisons: Sequence[TranscriptComparison]) -> Agreement:
 def compute_cost(model_id: str, tokens: SummaryTokens, prices: Mapping[str, float]) -> float | None:
     """Return the cost in USD, or None for a model without prices.
 
-    `prices`: USD per token, by name in the price book. The result is only correct if each request has at most 100,000
+    `prices`: USD per token, by name in `prices.toml`. The result is only correct if each request has at most 100,000
     tokens, because Claude Haiku 5.5 bills longer requests at a higher price.
     """
     match = _PRICED_MODEL.fullmatch(model_id)
@@ -89,7 +89,7 @@ def compute_cost(model_id: str, tokens: SummaryTokens, prices: Mapping[str, floa
     regional = f"bedrock_{match['family']}_"
     profile = f"{regional}global_" if match["area"] == "global" else regional
     try:
-        # The price book has cache prices for regional profiles only. Cache prices of other profiles have the same ratio
+        # The file has cache prices for regional profiles only. Cache prices of other profiles have the same ratio
         # to the input prices.
         ratio = prices[f"{profile}input"] / prices[f"{regional}input"]
         return (

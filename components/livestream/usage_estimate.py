@@ -1,7 +1,6 @@
 """Monthly usage of the livestream backend, derived from its load settings, for the cost model.
 
-A constant that is marked as assumed is an estimate without a source. `livestream-care` is the Pulumi name of the
-cleanup function, and `livestream-null-check` that of the table.
+`livestream-care` is the Pulumi name of the cleanup function, and `livestream-null-check` that of the table.
 """
 
 import math
@@ -10,66 +9,39 @@ from components.settings.livestream import AuthorizerKind, LivestreamSettings
 from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
 from handlers.livestream.transcript_windows.environment import WINDOW_SECONDS
 
-EVENT_DAYS = 14
-"""Time for which this subsystem's events are archived for a replay."""
-OLD_VERSION_DAYS = 1
-"""Time for which the bucket keeps a version that was overwritten, deleted or expired."""
-SWEEP_MINUTES = 15
-"""Interval of the sweep, a scheduled run of the cleanup function."""
-REQUESTS_PER_EPISODE = 300
-"""Assumed: API requests for one episode, most of them reads."""
-VIDEO_GIGABYTES = 1
-"""Assumed: the size of an episode's video."""
-TRANSCRIPT_MEGABYTES = 0.2
-"""Assumed: the size of an episode's transcript."""
-REQUEST_MILLISECONDS = 40
-"""Assumed: the duration of one request."""
-WRITING_SHARE = 0.05
-"""Assumed: the share of requests that write."""
-ITEM_KILOBYTES = 4
-"""Assumed: the size of an episode with its fact claims and clips."""
-EPISODE_MONTHS = 12
-"""Assumed: the number of months whose episodes are in the table. The table grows without limit."""
-EVENTS_PER_VIDEO = 4
-"""Events of every video: object created, upload completed, first progress of the job, end of the job."""
-MINUTES_PER_UPDATE = 2
-"""Assumed: minutes of video that MediaConvert processes in a minute. It sends one status update a minute."""
-EVENT_MILLISECONDS = 150
-"""Assumed: the duration of processing an event."""
-EVENT_BYTES = 1_000
-"""Assumed: the size of an event."""
-TRANSCRIPT_MILLISECONDS = 1_000
-"""Assumed: the duration of cutting a transcript into sections (windows)."""
-WINDOW_MILLISECONDS = 20_000
-"""Assumed: the duration of analyzing a window."""
-CHARACTERS_PER_HOUR = 50_000
-"""Assumed: characters of speech in an hour."""
-INPUT_TOKENS = 9_100
-"""Assumed: tokens of instructions, memories and text in the request for one window."""
-OUTPUT_TOKENS = 1_300
-"""Assumed: tokens of the answer for one window."""
+EVENT_DAYS = 14  # for which this subsystem's events are archived for a replay
+OLD_VERSION_DAYS = 1  # for which the bucket keeps a version that was overwritten, deleted or expired
+SWEEP_MINUTES = 15  # interval of the sweep, a scheduled run of the cleanup function
+EVENTS_PER_VIDEO = 4  # object created, upload completed, first progress of the job, end of the job
 HD_FACTOR = 2
 """MediaConvert bills a minute of HD video in AVC as two normalized minutes. The chunks have at most 720 lines."""
-VIDEO_COPIES = 2
-"""Assumed: the bucket contains the video and its chunks, and all chunks together are as large as the video."""
-VIEWS_PER_EPISODE = 1
-"""Assumed: number of complete downloads of the chunks of an episode's video."""
-CHUNKS_PER_LIST = 10
-"""Number of chunks that a player requests from the API at a time: the API's default."""
-PARTS_PER_VIDEO = 30
-"""Assumed: the number of parts of a video upload."""
-REQUESTS_PER_MULTIPART_UPLOAD = 2
-"""Requests of a video upload in addition to its parts: create and complete."""
-PLAYLISTS_PER_VIDEO = 2
-"""Playlists that MediaConvert writes: the master playlist and the playlist of the chunks."""
-SWEEP_MILLISECONDS = 200
-"""Assumed: the duration of a sweep."""
-DELETED_SHARE = 0.1
-"""Assumed: the share of episodes that clients delete."""
-UNCACHED_TOKEN_SHARE = 0.2
-"""Assumed: the share of requests whose token is not in API Gateway's authorizer cache."""
+CHUNKS_PER_LIST = 10  # that a player requests from the API at a time: the API's default
+REQUESTS_PER_MULTIPART_UPLOAD = 2  # in addition to the parts: create and complete
+PLAYLISTS_PER_VIDEO = 2  # that MediaConvert writes: the master playlist and the playlist of the chunks
+
+# Assumed, without a source.
+REQUESTS_PER_EPISODE = 300  # to the API, most of them reads
+WRITING_SHARE = 0.05  # of the requests
+REQUEST_MILLISECONDS = 40
+UNCACHED_TOKEN_SHARE = 0.2  # of requests whose token is not in API Gateway's authorizer cache
 AUTHORIZER_MILLISECONDS = 30
-"""Assumed: the duration of checking a token."""
+VIDEO_GIGABYTES = 1
+VIDEO_COPIES = 2  # the video, and its chunks, which together are as large as the video
+VIEWS_PER_EPISODE = 1  # complete downloads of the chunks of a video
+PARTS_PER_VIDEO = 30  # of its upload
+TRANSCRIPT_MEGABYTES = 0.2
+ITEM_KILOBYTES = 4  # of an episode with its fact claims and clips
+EPISODE_MONTHS = 12  # whose episodes are in the table at the time of the estimate; the table keeps growing
+MINUTES_PER_UPDATE = 2  # of video that MediaConvert processes in a minute; it sends one status update a minute
+EVENT_MILLISECONDS = 150
+EVENT_BYTES = 1_000
+TRANSCRIPT_MILLISECONDS = 1_000  # to cut a transcript into sections (windows)
+CHARACTERS_PER_HOUR = 50_000  # of speech
+WINDOW_MILLISECONDS = 20_000  # to analyze a window
+INPUT_TOKENS = 9_100  # instructions, memories and text in the request for one window
+OUTPUT_TOKENS = 1_300  # answer for one window
+SWEEP_MILLISECONDS = 200
+DELETED_SHARE = 0.1  # of the episodes
 
 
 def monthly_usage(settings: LivestreamSettings) -> Usage:
@@ -77,27 +49,23 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
     episodes = load.episodes_per_day * DAYS_PER_MONTH
     requests = episodes * REQUESTS_PER_EPISODE
     writes = requests * WRITING_SHARE
-    stored_gb = VIDEO_GIGABYTES * VIDEO_COPIES + TRANSCRIPT_MEGABYTES / 1024
-    retained_gb = load.episodes_per_day * (settings.uploads.object_days + OLD_VERSION_DAYS) * stored_gb
-    authorizer = (
-        {"livestream-authorizer": function_usage(requests * UNCACHED_TOKEN_SHARE, AUTHORIZER_MILLISECONDS)}
-        if settings.api.authorizer is AuthorizerKind.JWT
-        else {}
-    )
-    minutes = episodes * load.video_minutes
     windows = episodes * _windows_per_transcript(settings)
     chunks_per_video = math.ceil(load.video_minutes * 60 / settings.video.chunk_seconds)
+    puts_per_episode = PARTS_PER_VIDEO + REQUESTS_PER_MULTIPART_UPLOAD + chunks_per_video + PLAYLISTS_PER_VIDEO + 1
     views = episodes * VIEWS_PER_EPISODE
     lists_per_view = math.ceil(chunks_per_video / CHUNKS_PER_LIST)
+    stored_gb = VIDEO_GIGABYTES * VIDEO_COPIES + TRANSCRIPT_MEGABYTES / 1024
     deletions = episodes * DELETED_SHARE
     published = episodes + deletions  # the end of each video's upload, and each deletion
     events = episodes * (EVENTS_PER_VIDEO + load.video_minutes / MINUTES_PER_UPDATE)
-    return {
+    usage: Usage = {
         "livestream-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB},
         "livestream-episodes": function_usage(requests, REQUEST_MILLISECONDS, customEvents=deletions),
-        **authorizer,
         "livestream-video-chunks": function_usage(
-            events, EVENT_MILLISECONDS, mediaConvertMinutes=minutes * HD_FACTOR, customEvents=episodes
+            events,
+            EVENT_MILLISECONDS,
+            mediaConvertMinutes=episodes * load.video_minutes * HD_FACTOR,
+            customEvents=episodes,
         ),
         "livestream-transcript-windows": function_usage(episodes, TRANSCRIPT_MILLISECONDS),
         "livestream-transcript-events": {"messages": episodes, "batches": episodes},
@@ -110,10 +78,8 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
         "livestream-memory": {
             "memoryEvents": windows,
             "memoryRecords": windows * settings.agent.memory_days / DAYS_PER_MONTH,
-            "memoryRetrievals": 0,
         },
         "livestream-care": function_usage(DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES + deletions, SWEEP_MILLISECONDS),
-        "livestream-care-failures": {"messages": 0},
         "livestream-deletions": {"messages": deletions, "batches": deletions},
         "livestream-videos": {"messages": events, "batches": events},
         "livestream-events": {
@@ -121,10 +87,8 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
             "archiveGb": published / DAYS_PER_MONTH * EVENT_DAYS * EVENT_BYTES / GB,
         },
         "livestream-transcripts": {
-            "storageGb": retained_gb,
-            # The 1 is the transcript.
-            "puts": episodes
-            * (PARTS_PER_VIDEO + REQUESTS_PER_MULTIPART_UPLOAD + chunks_per_video + PLAYLISTS_PER_VIDEO + 1),
+            "storageGb": load.episodes_per_day * (settings.uploads.object_days + OLD_VERSION_DAYS) * stored_gb,
+            "puts": episodes * puts_per_episode,
             # The transcript is read once to cut it into windows, and once for each window. The playlist is read once
             # after the job, and for each list of chunks that a player requests. The player reads the listed chunks.
             "gets": 2 * episodes + windows + views * (lists_per_view + chunks_per_video),
@@ -137,11 +101,14 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
             "storageGb": episodes * EPISODE_MONTHS * ITEM_KILOBYTES / 1024**2,
         },
     }
+    if settings.api.authorizer is AuthorizerKind.JWT:
+        usage["livestream-authorizer"] = function_usage(requests * UNCACHED_TOKEN_SHARE, AUTHORIZER_MILLISECONDS)
+    return usage
 
 
 def _windows_per_transcript(settings: LivestreamSettings) -> int:
     """Return the number of windows of one transcript: the larger of the numbers by duration and by text length."""
-    minutes, agent = settings.load.video_minutes, settings.agent
+    minutes = settings.load.video_minutes
     by_time = minutes * 60 / WINDOW_SECONDS
-    by_characters = minutes * CHARACTERS_PER_HOUR / 60 / agent.window_characters
+    by_characters = minutes * CHARACTERS_PER_HOUR / 60 / settings.agent.window_characters
     return math.ceil(max(by_time, by_characters))

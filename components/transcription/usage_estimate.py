@@ -1,74 +1,55 @@
 """Monthly usage of transcription, derived from its load settings, for the cost model.
 
-A constant that is marked as assumed is an estimate without a source. An utterance is some seconds of speech that a
-client sends as one message. The router receives all messages, and invokes the audio processor for each utterance. The
-session table stores the settings of sessions, and the live table the state of connections and sessions in use.
+An utterance is some seconds of speech that a client sends as one message. The router receives all messages, and invokes
+the audio processor for each utterance. The session table stores the settings of sessions. The live table stores the
+connections, and for each session a slot for each utterance in progress.
 """
 
 from components.settings.transcription import TranscriptionSettings
 from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage
 
-PING_SECONDS = 300
-"""Interval of the client's pings. API Gateway closes a connection after ten idle minutes."""
-CAPTIONS_PER_UTTERANCE = 12
-"""Assumed: number of partial and final captions of one utterance."""
-SESSION_MINUTES = 30
-"""Assumed: duration of a session and its connection."""
-UTTERANCE_OVERHEAD_SECONDS = 1
-"""Assumed: duration of an invocation beyond its utterance's length. The requirements limit this duration to 2 s."""
-ROUTED_MILLISECONDS = 60
-"""Assumed: duration of one message in the router."""
+NOT_BACKED_UP = frozenset({"transcription-live", "transcription-sessions"})
+"""Tables without backup, because their items live only for hours. They cause no backup costs."""
+PING_SECONDS = 300  # interval of the client's pings; API Gateway closes a connection after ten idle minutes
 BILLED_SECONDS = 15
 """Minimum duration that Amazon Transcribe bills for a stream. Each utterance is a separate stream of at most 5 s."""
-REQUESTS_PER_SESSION = 2
-"""Messages of the client that open and close a session. Each has an answer."""
+REQUESTS_PER_SESSION = 2  # messages of the client that open and close a session; each has an answer
 MESSAGES_PER_UTTERANCE = 3
 """Messages for one utterance without its captions: the utterance itself, and two that report its acceptance and its
 end. API Gateway bills each 32 KB as one message. Assumed: the client encodes the speech as Opus, so an utterance fits
 into 32 KB. Uncompressed samples need up to four times as much."""
-ROUTER_READS = 2
-"""Reads of the live table by the router for one utterance: the item of the connection, and the item with the session's
-utterances in progress. Each is a consistent read of one unit."""
-PROCESSOR_READS = 3
-"""Assumed: reads of the item with the session's utterances in progress, for one utterance: the audio processor reads it
-to start its attempt to transcribe the utterance, before a final caption, and to end the attempt."""
-SESSION_READS = 2
-"""Reads of the session's settings for one utterance: the router and the processor each read it."""
-SESSION_WRITES = 2
-"""Writes of the live table for one session. The handshake writes the connection. The message `open` writes the item of
-the session's utterances."""
+ROUTER_READS = 2  # of the live table for one utterance, each one unit: the items of the connection and of the slots
+SESSION_READS = 2  # of the session's settings for one utterance, by the router and by the processor
+SESSION_WRITES = 2  # of the live table: the handshake writes the connection, `open` writes the item of the slots
 SLOT_WRITES = 3
-"""Writes of the live table for one utterance. The item of a session has a slot for each utterance in progress. The
-router takes a slot, the processor marks in the slot that its attempt has started, and later releases the slot."""
+"""Writes of the live table for one utterance. The router takes a slot, the processor marks in the slot that its attempt
+has started, and later releases the slot."""
+METRICS = 4  # names of the processor's metrics, each with one dimension value
+
+# Assumed, without a source.
+CAPTIONS_PER_UTTERANCE = 12  # partial and final ones
+SESSION_MINUTES = 30  # duration of a session and its connection
+UTTERANCE_OVERHEAD_SECONDS = 1  # of an invocation beyond its utterance's length; the requirements allow 2 s
+ROUTED_MILLISECONDS = 60  # for one message in the router
+PROCESSOR_READS = 3
+"""Reads of the item with the slots for one utterance: the audio processor reads it to start its attempt to transcribe
+the utterance, before a final caption, and to end the attempt."""
 SLOT_WRITE_UNITS = 2
-"""Assumed: write units of one write to the item with a session's slots. It is more than one unit, because the item also
-lists the last utterances of the session that have ended."""
-ITEM_BYTES = 1_000
-"""Assumed: size of an item of the session table or the live table."""
-ITEM_DAYS = 3
-"""Assumed: days until an expired item is deleted."""
-PROCESSOR_LOG_BYTES = 1_800
-"""Assumed: size of the log lines of one invocation: the processor's own line, and Lambda's three lines at level
-INFO."""
-METRICS = 4
-"""Number of metric names of the processor, each with one dimension value."""
-
-
-NOT_BACKED_UP = frozenset({"transcription-live", "transcription-sessions"})
-"""Tables without backup, because their items live only for hours. They cause no backup costs."""
+"""Write units of one write to the item with the slots. It is more than one unit, because the item also lists the last
+utterances of the session that have ended."""
+ITEM_BYTES = 1_000  # in the session table or the live table
+ITEM_DAYS = 3  # until an expired item is deleted
+PROCESSOR_LOG_BYTES = 1_800  # of one invocation: the processor's own line, and Lambda's three lines at level INFO
 
 
 def monthly_usage(settings: TranscriptionSettings) -> Usage:
     load = settings.load
     utterances = load.utterances_per_day * DAYS_PER_MONTH
-    speech_minutes = utterances * load.utterance_seconds / 60
     captions = utterances * CAPTIONS_PER_UTTERANCE
-    sessions = max(1.0, speech_minutes / SESSION_MINUTES)
+    sessions = max(1.0, utterances * load.utterance_seconds / 60 / SESSION_MINUTES)
     connected_minutes = sessions * SESSION_MINUTES
-    pings = connected_minutes * 60 / PING_SECONDS
-    client_requests = pings + REQUESTS_PER_SESSION * sessions
-    handshakes = 2 * sessions  # connect and disconnect, which are not messages
-    routed = utterances + client_requests + handshakes
+    client_requests = connected_minutes * 60 / PING_SECONDS + REQUESTS_PER_SESSION * sessions
+    routed = utterances + client_requests + 2 * sessions  # with connect and disconnect, which are not messages
     return {
         "transcription-socket": {
             "messages": utterances * MESSAGES_PER_UTTERANCE + captions + 2 * client_requests,  # with answers

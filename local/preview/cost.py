@@ -15,9 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from guardrails.model.resource_types import PLATFORM
-from guardrails.model.subsystem_of_resource import parse_subsystem
-from guardrails.pricing.cost_estimate import CostLine, CostReport, PricedResource, estimate_cost
-from guardrails.pricing.price_book import load_prices
+from guardrails.pricing.cost_estimate import CannotEstimate, CostLine, CostReport, PricedResource, estimate_cost
+from guardrails.pricing.prices import load_prices
 from local import CannotRun
 from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
@@ -42,7 +41,7 @@ class StackCost:
 
     @property
     def monitoring_and_protection_usd(self) -> float:
-        """Monthly cost in dollars at the prices that the price book marks as `monitoring_or_protection`."""
+        """Monthly cost in dollars at the prices that `prices.toml` marks as `monitoring_or_protection`."""
         return sum(line.usd for line in self.report.lines if load_prices()[line.price].monitoring_or_protection)
 
     def as_json(self) -> dict[str, Any]:
@@ -60,16 +59,13 @@ class StackCost:
             },
             "lines": [vars(line) for line in report.lines],
             "unpriced": list(report.unpriced),
-            "gaps": list(report.gaps),
-            "problems": list(report.problems),
         }
 
     @classmethod
     def from_json(cls, loaded: Mapping[str, Any]) -> "StackCost":
         """Return the cost from the JSON that another process printed."""
         lines = tuple(CostLine(**line) for line in loaded["lines"])
-        report = CostReport(lines, tuple(loaded["unpriced"]), tuple(loaded["gaps"]), tuple(loaded["problems"]))
-        return cls(str(loaded["label"]), report, float(loaded["budgetUsd"]))
+        return cls(str(loaded["label"]), CostReport(lines, tuple(loaded["unpriced"])), float(loaded["budgetUsd"]))
 
 
 def price_stack(stack: str, *, free_tiers: bool = False) -> StackCost:
@@ -82,25 +78,27 @@ def price_stack(stack: str, *, free_tiers: bool = False) -> StackCost:
 
 
 def price_graph(label: str, graph: Graph, *, free_tiers: bool = False) -> StackCost:
-    """Return the cost of the resources in a graph. Raise CannotPrice if no resource publishes usage."""
+    """Return the cost of the resources in a graph. Raise CannotPrice if the published usage is missing or does not match
+    the resources.
+    """
     platform = next((resource for resource in graph if resource.type == PLATFORM), None)
     if platform is None:
         raise CannotPrice(
             f"{label} has no resource of type {PLATFORM}. This resource publishes the expected usage, without which the cost "
             "cannot be estimated."
         )
-    report = estimate_cost(
-        (to_priced_resource(resource, graph) for resource in graph), platform.inputs["usage"], free_tiers=free_tiers
-    )
+    resources = (to_priced_resource(resource, graph) for resource in graph)
+    try:
+        report = estimate_cost(resources, platform.inputs["usage"], free_tiers=free_tiers)
+    except CannotEstimate as error:
+        raise CannotPrice(f"The cost of {label} cannot be estimated:\n{error}") from error
     return StackCost(label, report, float(platform.inputs["budget"]))
 
 
 def to_priced_resource(resource: Resource, graph: Graph) -> PricedResource:
     """Return a resource in the form that `guardrails.pricing` reads, without properties that are still unknown."""
-    block = graph[resource.parent].name if resource.parent else resource.name
-    return PricedResource(
-        resource.type, resource.name, block, parse_subsystem(block), _without_unknowns(resource.inputs)
-    )
+    block = graph[resource.parent] if resource.parent else resource
+    return PricedResource(resource.type, resource.name, block.name, block.type, _without_unknowns(resource.inputs))
 
 
 def _without_unknowns(value: Any) -> Any:
@@ -116,7 +114,7 @@ def _without_unknowns(value: Any) -> Any:
 
 
 def print_cost(cost: StackCost, console: Console | None = None) -> None:
-    """Print the cost of one stack by subsystem, by service and by single line, and then the remarks."""
+    """Print the cost of one stack by subsystem, by service and by single line, and then the unpriced resources."""
     out = console or create_console()
     report = cost.report
     out.print(f"[bold]{escape(cost.label)}[/]: ${report.total:,.2f} a month, budget ${cost.budget:,.2f}\n")
@@ -130,7 +128,7 @@ def print_cost(cost: StackCost, console: Console | None = None) -> None:
     ]
     out.print(create_table(("block", "price"), ("quantity", "USD"), lines))
     out.print(f"\nmonitoring and protection (included): ${cost.monitoring_and_protection_usd:,.2f}")
-    print_remarks(out, report)
+    print_unpriced(out, report)
 
 
 def _format_share(usd: float, total: float) -> str:
@@ -139,23 +137,19 @@ def _format_share(usd: float, total: float) -> str:
 
 
 def command(stack: str, *, as_json: bool, free_tiers: bool = False) -> int:
-    """Print the cost for `make cost`.
-
-    Return 1 if the cost exceeds the budget or if no price rule reads some of the published usage, and 0 otherwise.
-    """
+    """Print the cost for `make cost`. Return 1 if it exceeds the budget, and 0 otherwise."""
     cost = price_stack(stack, free_tiers=free_tiers)
     if as_json:
         print(json.dumps(cost.as_json(), indent=2))
     else:
         print_cost(cost)
-    return 1 if cost.report.total > cost.budget or cost.report.problems else 0
+    return 1 if cost.report.total > cost.budget else 0
 
 
-def print_remarks(out: Console, report: CostReport) -> None:
-    """Print resources without a price, missing usage or prices, and usage that no price rule reads."""
-    for label, remarks in (("unpriced", report.unpriced), ("gap", report.gaps), ("unmatched usage", report.problems)):
-        for remark in remarks:
-            out.print(f"[yellow]{label}[/] {escape(remark)}", soft_wrap=True)
+def print_unpriced(out: Console, report: CostReport) -> None:
+    """Print the resources without a price."""
+    for resource in report.unpriced:
+        out.print(f"[yellow]unpriced[/] {escape(resource)}", soft_wrap=True)
 
 
 def create_table(text_columns: Sequence[str], number_columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

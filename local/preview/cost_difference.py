@@ -19,7 +19,7 @@ from rich.markup import escape
 
 from local import ROOT
 from local.preview import stack_files
-from local.preview.cost import CannotPrice, StackCost, create_table, price_stack, print_remarks
+from local.preview.cost import CannotPrice, StackCost, create_table, price_stack, print_unpriced
 from local.terminal_output import create_console
 
 WORKTREES = ROOT / ".local" / "worktrees"
@@ -69,7 +69,7 @@ def _price_side(name: str, stack: str) -> StackCost:
 
 
 def price_revision(revision: str, stack: str) -> StackCost:
-    """Return the cost of a stack at a git revision, with the price book of that revision."""
+    """Return the cost of a stack at a git revision, with the prices of that revision."""
     commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
     if not commit:
         raise CannotPrice(
@@ -123,7 +123,7 @@ def print_cost_difference(
     out.print(
         create_table(("block",), ("before", "after", "change"), rows) if rows else "The cost of no block changes."
     )
-    print_remarks(out, after.report)
+    print_unpriced(out, after.report)
 
 
 def difference_to_json(

@@ -1,7 +1,5 @@
 """Tests of the comparison of a cheaper model with the current one: common action items and costs."""
 
-import tomllib
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +7,7 @@ from hypothesis import strategies as st
 from handlers.common.bedrock.model_families import HAIKU, SONNET
 from handlers.meetings.bedrock_summarize.action_item_verification import LocatedActionItem
 from handlers.meetings.bedrock_summarize.stored_summary_models import ActionItem, SummaryTokens, TranscriptQuote
-from operations.compare_models import PRICES
+from operations.compare_models import read_prices
 from operations.model_comparison import (
     Agreement,
     FoundActionItems,
@@ -18,7 +16,7 @@ from operations.model_comparison import (
     total_agreement,
 )
 
-PRICES_USD = {name: float(entry["usd"]) for name, entry in tomllib.loads(PRICES.read_text()).items()}
+PRICES_USD = read_prices()
 MILLION = 1_000_000
 DIFFERENT = Agreement(reference_only=1, candidate_only=1)
 """Result for one item of each model if the items differ."""
@@ -92,7 +90,7 @@ def test_agreement_is_symmetric_and_equal_items_agree_completely(
     assert compare(first, first).agreement.f1 == 1
 
 
-def test_cost_uses_the_prices_of_the_price_book() -> None:
+def test_cost_uses_the_prices_of_the_cost_model() -> None:
     """Only models with the prefix `global.` have lower prices than those with `us.` or without a prefix."""
     kinds = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
     tokens = SummaryTokens(**dict.fromkeys(kinds, MILLION))

@@ -13,11 +13,11 @@ from unittest.mock import Mock
 import pytest
 from rich.console import Console
 
-from guardrails.pricing.cost_estimate import CostReport
+from guardrails.pricing.cost_estimate import CannotEstimate, CostReport
 from local import ROOT
 from local.__main__ import main
 from local.preview import cost
-from local.preview.cost import StackCost, price_graph
+from local.preview.cost import CannotPrice, StackCost, price_graph
 from tests.policies import policy_harness
 from tests.whole_program import ONE_WORKER, graph
 
@@ -58,9 +58,14 @@ def test_a_total_of_zero_has_no_shares(prod_cost: StackCost) -> None:
     assert free_line.service in text
 
 
-def test_every_resource_has_a_price_and_every_published_usage_is_read_by_a_price_rule(prod_cost: StackCost) -> None:
-    assert prod_cost.report.problems == ()
+def test_every_resource_has_a_price(prod_cost: StackCost) -> None:
     assert prod_cost.report.unpriced == ()
+
+
+def test_usage_that_does_not_match_the_resources_is_an_error_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "estimate_cost", Mock(side_effect=CannotEstimate("no price rule reads a.b")))
+    with pytest.raises(CannotPrice, match=r"The cost of prod cannot be estimated:\nno price rule reads a\.b"):
+        price_graph("prod", graph("prod"))
 
 
 def test_the_command_and_the_policy_about_cost_compute_the_same_estimate(prod_cost: StackCost) -> None:

@@ -21,7 +21,8 @@ from guardrails.model import resource_types
 from guardrails.model.subsystem_of_resource import parse_subsystem, to_settings_section
 from guardrails.pack.policy_kinds import EnforcementLevel, PolicyGroup, ResourceInStackPolicy, ResourcePolicy
 from guardrails.policy_catalogue import POLICIES
-from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
+from guardrails.pricing.free_resource_types import FREE_TYPES
+from guardrails.pricing.price_rules import PRICED_TYPES
 from local.generate import documented_resource_graph
 from local.preview.resource_graph import Graph
 from tests.policies.policy_harness import messages_from_graph, run_policies
@@ -75,7 +76,7 @@ def list_named_types() -> list[str]:
         if isinstance(policy, ResourcePolicy | ResourceInStackPolicy)
         for kind in policy.types
     }
-    all_types = constants | checked | TAGGABLE | FREE_TYPES | PRICE_RULES.keys()
+    all_types = constants | checked | TAGGABLE | FREE_TYPES | PRICED_TYPES
     return sorted(kind for kind in all_types if kind.startswith("aws:"))
 
 
@@ -104,7 +105,7 @@ def test_every_type_that_needs_tags_supports_tags() -> None:
 
 
 def test_no_type_with_a_price_rule_is_listed_as_free() -> None:
-    assert FREE_TYPES & PRICE_RULES.keys() == set()
+    assert FREE_TYPES.isdisjoint(PRICED_TYPES)
 
 
 def test_every_type_that_has_tags_in_the_program_is_listed_as_taggable(graph: Graph) -> None:

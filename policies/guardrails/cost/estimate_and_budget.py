@@ -1,6 +1,7 @@
 """Guardrail policies about the monthly cost of the stack.
 
-Every run reports the estimated cost and compares it with the stack's budget. The policies also require that AWS Budgets
+Every run reports the estimated cost and compares it with the stack's budget. Usage that is missing, or that no price
+rule reads, is an error of both policies. The policies also require that AWS Budgets
 compares the bill with the budget, that Cost Anomaly Detection compares the bill with the usual cost, and that both
 notify subscribers.
 
@@ -45,35 +46,18 @@ def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
             platform.urn,
         )
         for resource in report.unpriced:
-            yield Finding(
-                f"{resource} has no price rule and is not listed as free, so its cost is not in the estimate."
-            )
-        for gap in report.gaps:
-            yield Finding(f"{gap}, so its cost is not in the estimate.")
-
-
-@POLICIES.stack(
-    "cost-usage-read",
-    severity=PolicySeverity.MEDIUM,
-    levels=MANDATORY_EVERYWHERE,
-    description="The estimate uses every published measure: a quantity of monthly usage, for example `requests` of an API.",
-    remedy=(
-        "Correct the name of the block or measure where the subsystem computes its usage, in "
-        "components/<subsystem>/usage_estimate.py. PRICE_RULES in policies/guardrails/pricing/rules has the measures of "
-        "each resource type."
-    ),
-)
-def _check_cost_usage_read(stack: CheckedStack) -> Iterator[Finding]:
-    for platform in stack.list_resources(PLATFORM):
-        yield from (Finding(f"{problem}.", platform.urn) for problem in estimate_stack(stack, platform).problems)
+            yield Finding(f"{resource} has no price, so the estimate does not contain its whole cost.")
 
 
 @POLICIES.stack(
     "spend-within-budget",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="The estimated monthly cost is within the stack's budget.",
-    remedy="Reduce the cost, or agree on a higher foundation.spend.monthlyBudget with the owner of the budget.",
+    description="The monthly cost can be estimated, and is within the stack's budget.",
+    remedy=(
+        "Reduce the cost, or agree on a higher foundation.spend.monthlyBudget with the owner of the budget. If the cost "
+        "cannot be estimated, correct the usage in components/<subsystem>/usage_estimate.py."
+    ),
     frameworks=("AWS Well-Architected COST02-BP05",),
 )
 def _check_spend_within_budget(stack: CheckedStack) -> Iterator[Finding]:

@@ -1,1 +1,1 @@
-"""Cost model: the monthly cost of a stack, from a price book and one price rule for each billable resource type."""
+"""Cost model: the monthly cost of a stack, from its resources, its published usage and the prices of AWS."""

@@ -10,24 +10,25 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.model.subsystem_of_resource import parse_subsystem
 from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
 from guardrails.pricing.cost_estimate import CostReport, PricedResource, estimate_cost
-from guardrails.pricing.rules import PRICE_RULES
+from guardrails.pricing.price_rules import PRICED_TYPES, PRICED_VALUES
 
 
 def estimate_stack(stack: CheckedStack, platform: CheckedResource) -> CostReport:
     """Return the estimate of a stack. `platform` is its outermost component, whose property `usage` has the expected
     monthly usage of each block.
     """
-    return estimate_cost((to_priced_resource(resource) for resource in stack.resources), platform.props["usage"])
+    usage = select_known_properties(platform.props["usage"])
+    return estimate_cost((to_priced_resource(resource) for resource in stack.resources), usage)
 
 
 def to_priced_resource(resource: CheckedResource) -> PricedResource:
     """Return the resource for the estimate. A resource without a price rule gets no properties, which saves time."""
-    block = resource.parent.name if resource.parent else resource.name  # the component that contains the resource
-    props = select_known_properties(resource.props) if resource.type in PRICE_RULES else {}
-    return PricedResource(resource.type, resource.name, block, parse_subsystem(block), props)
+    block = resource.parent or resource  # the component that contains the resource
+    is_read = resource.type in PRICED_TYPES or resource.type in PRICED_VALUES
+    props = select_known_properties(resource.props) if is_read else {}
+    return PricedResource(resource.type, resource.name, block.name, block.type, props)
 
 
 def select_known_properties(props: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,24 +1,29 @@
 """Estimate of a stack's monthly cost, from its resources and its expected usage. The Platform component, which contains
 the whole stack, publishes the usage by block: the component that contains a resource.
 
-Each line of the estimate is a quantity times a price. Free tiers are not subtracted by default. The report also lists
-all missing data, which is never counted as zero:
-
-- An *unpriced* resource has a type without a price rule that is not listed as free.
-- A *gap* is a resource without published usage, or with a feature that has no price in the price book.
-- A *problem* is published usage that no price rule reads.
+Each line of the estimate is a quantity times a price. Free tiers are not subtracted by default. Missing data is never
+counted as zero: A resource whose type or feature has no price is listed as *unpriced*. Other missing data, for example
+usage that is not published or that no price rule reads, is an error.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from guardrails.pricing.price_book import load_prices
-from guardrails.pricing.price_rule import PricedResource, PricingInput
-from guardrails.pricing.rules import FREE_TYPES, PRICE_RULES
+from guardrails.pricing.free_resource_types import FREE_TYPES
+from guardrails.pricing.price_rules import (
+    PRICED_TYPES,
+    CannotEstimate,
+    PricedBlock,
+    PricedResource,
+    find_unpriced_value,
+    list_quantities,
+)
+from guardrails.pricing.prices import load_prices
 
-__all__ = ["CostLine", "CostReport", "PricedResource", "estimate_cost"]
+__all__ = ["CannotEstimate", "CostLine", "CostReport", "PricedResource", "estimate_cost"]
 
+KNOWN_TYPES = PRICED_TYPES | FREE_TYPES
 COMPONENT_PREFIXES = ("polyphony:", "pulumi:")
 """Prefixes of the types of components and of Pulumi's own resources, which cost nothing."""
 Usage = Mapping[str, Mapping[str, float]]
@@ -34,7 +39,7 @@ class CostLine:
     """Pulumi name of the component that contains the priced resource."""
     service: str
     price: str
-    """Name of the price in the price book."""
+    """Name of the price in `prices.toml`."""
     quantity: float
     """Quantity a month, in the unit of the price."""
     usd: float
@@ -47,11 +52,7 @@ class CostReport:
 
     lines: tuple[CostLine, ...]
     unpriced: tuple[str, ...] = ()
-    """Resources whose type has no price rule and is not listed as free."""
-    gaps: tuple[str, ...] = ()
-    """Resources without published usage, or with a feature that has no price in the book."""
-    problems: tuple[str, ...] = ()
-    """Published usage that no rule reads."""
+    """Resources whose type is neither priced nor listed as free, or that have a feature without a price."""
 
     @property
     def total(self) -> float:
@@ -72,34 +73,41 @@ class CostReport:
 
 def estimate_cost(resources: Iterable[PricedResource], usage: Usage, *, free_tiers: bool = False) -> CostReport:
     """Estimate the monthly cost of the resources at the given usage. With `free_tiers`, the free amounts of the account
-    are subtracted, as if nothing else ran in it.
+    are subtracted, as if nothing else ran in it. Raise CannotEstimate with a line for each error.
     """
-    blocks: dict[str, list[PricedResource]] = defaultdict(list)
+    blocks: dict[str, PricedBlock] = {}
     for resource in resources:
         if not resource.type.startswith(COMPONENT_PREFIXES):
-            blocks[resource.block].append(resource)
+            block = blocks.setdefault(resource.block, PricedBlock(resource.block, usage.get(resource.block, {})))
+            block.resources.append(resource)
     lines: list[CostLine] = []
     unpriced: list[str] = []
-    gaps: list[str] = []
-    for block, members in blocks.items():
-        for resource in members:
-            if resource.type in FREE_TYPES:
-                continue
-            if resource.type not in PRICE_RULES:
-                unpriced.append(f"{resource.name} ({resource.type})")
-                continue
-            lines += _price_lines(PricingInput(resource, usage.get(block, {}), tuple(members)))
-            gaps += _find_gaps(resource, usage.get(block, {}))
-    if free_tiers:
-        lines = list(_subtract_free_amounts(lines))
-    return CostReport(tuple(lines), tuple(unpriced), tuple(gaps), tuple(_find_unread_usage(blocks, usage)))
+    errors = [
+        f"usage is published for {name}, but the stack has no block of this name"
+        for name in usage
+        if name not in blocks
+    ]
+    for block in blocks.values():
+        for resource in block.resources:
+            feature = find_unpriced_value(resource)
+            if feature or resource.type not in KNOWN_TYPES:
+                unpriced.append(f"{resource.name} ({resource.type}{feature})")
+            try:
+                lines += _price_lines(resource, block)
+            except CannotEstimate as error:
+                errors.append(f"{resource.name} cannot be priced: {error}")
+            except KeyError as error:  # a price, or a property that the price depends on
+                errors.append(f"{resource.name} cannot be priced: there is no {error}")
+        errors += block.find_usage_errors()
+    if errors:
+        raise CannotEstimate("\n".join(errors))
+    return CostReport(tuple(_subtract_free_amounts(lines) if free_tiers else lines), tuple(unpriced))
 
 
-def _price_lines(pricing: PricingInput) -> Iterator[CostLine]:
-    book, resource = load_prices(), pricing.resource
-    for name, quantity in PRICE_RULES[resource.type].quantities(pricing):
+def _price_lines(resource: PricedResource, block: PricedBlock) -> Iterator[CostLine]:
+    for name, quantity in list_quantities(resource, block):
+        price = load_prices()[name]
         if quantity:
-            price = book[name]
             yield CostLine(resource.subsystem, resource.block, price.service, name, quantity, quantity * price.usd)
 
 
@@ -114,25 +122,3 @@ def _subtract_free_amounts(lines: Iterable[CostLine]) -> Iterator[CostLine]:
         billed_share = 1 - min(1, load_prices()[line.price].free / quantities[line.price])
         if billed_share:
             yield replace(line, quantity=line.quantity * billed_share, usd=line.usd * billed_share)
-
-
-def _find_gaps(resource: PricedResource, usage: Mapping[str, float]) -> Iterator[str]:
-    rule = PRICE_RULES[resource.type]
-    missing = [measure for measure in rule.required_measures if measure not in list(usage)]
-    if missing and not rule.is_usage_optional(resource):
-        yield f"{resource.name} has no published usage ({', '.join(missing)} of block {resource.block})"
-    if unpriced := rule.describe_unpriced(resource):
-        yield f"{resource.name} has {unpriced}, which has no price in the price book"
-
-
-def _find_unread_usage(blocks: Mapping[str, list[PricedResource]], usage: Usage) -> Iterator[str]:
-    for block, measures in usage.items():
-        if block not in blocks:
-            yield f"usage is published for {block}, but the stack has no block of this name"
-            continue
-        rules = [PRICE_RULES[resource.type] for resource in blocks[block] if resource.type in PRICE_RULES]
-        read_measures = {measure for rule in rules for measure in rule.measures}
-        valid = ", ".join(sorted(read_measures)) or "none"
-        for measure in measures:
-            if measure not in read_measures:
-                yield f"no price rule reads {block}.{measure}; the measures of {block} are {valid}"

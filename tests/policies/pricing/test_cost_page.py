@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from guardrails.pricing.cost_estimate import CostReport
-from guardrails.pricing.price_book import load_prices
+from guardrails.pricing.prices import load_prices
 from local import ROOT
 from local.preview import stack_files
 from local.preview.cost import price_graph

@@ -108,7 +108,7 @@ VERSIONED = SampleResource(
     t.BUCKET_VERSIONING, {"bucket": "b", "versioningConfiguration": {"status": "Enabled"}}, "versioning"
 )
 ABORTS_UPLOADS = {"abortIncompleteMultipartUpload": {"daysAfterInitiation": 1}}
-EXPENSIVE_USAGE = {"archive": {"storageGb": 100_000, "puts": 0}}
+EXPENSIVE_USAGE = {"archive": {"storageGb": 100_000, "puts": 0, "gets": 0}}
 EXPENSIVE_BLOCK = [
     SampleResource("polyphony:blocks:Bucket", {}, "archive", parent="platform"),
     SampleResource(t.BUCKET, {"bucket": "b"}, "store", parent="archive"),
@@ -120,19 +120,8 @@ SPECS = (
         good=[],
         bad=[platform()],
         message_part="About $0.00 a month",
-        unknown=[platform(), SampleResource(t.FUNCTION, {"name": UNKNOWN}, "f"), SampleResource(t.ALARM, {}, "a")],
+        unknown=[platform(), SampleResource(t.ALARM, {"name": UNKNOWN}, "a")],
         break_program=insert_resources([SampleResource("aws:lex/bot:Bot", {}, "bot")], ""),
-        faulty_name="platform",
-        undecided=False,
-    ),
-    PolicySpec(
-        "cost-usage-read",
-        good=[platform()],
-        bad=[platform(usage={"nobody": {"writes": 1}})],
-        message_part="for nobody, but the stack has no block",
-        unknown=[platform(usage={"nobody": {"writes": 1}}), SampleResource(t.TABLE, {"name": UNKNOWN}, "unknown")],
-        # The measure is called `writes`.
-        break_program=change_resource("platform", {"usage": {"ingestion-files": {"writess": 1}}}),
         faulty_name="platform",
         undecided=False,
     ),
@@ -144,7 +133,7 @@ SPECS = (
         unknown=[
             platform(usage=EXPENSIVE_USAGE, budget=1),
             *EXPENSIVE_BLOCK,
-            SampleResource(t.FUNCTION, {"memorySize": UNKNOWN}, "f"),
+            SampleResource(t.ALARM, {"period": UNKNOWN}, "a"),
         ],
         break_program=change_resource("platform", {"budget": 1}),
         faulty_name="platform",
@@ -374,5 +363,11 @@ CASES = (
     ),
     expect_finding(
         "cost-estimate", "cannot be checked", platform(), SampleResource(t.BATCH_JOB, {"containerProperties": "{"})
+    ),
+    expect_finding(
+        "spend-within-budget", "nobody, but the stack has no block", platform(usage={"nobody": {"writes": 1}})
+    ),
+    expect_finding(
+        "spend-within-budget", "no published usage (requests)", platform(), SampleResource(t.REST_API, {}, "a")
     ),
 )

@@ -1,28 +1,28 @@
-"""Price book: the prices of AWS with unit, source, date and reliability, from `price_book.toml`."""
+"""Prices of AWS services with unit, source and date, from `prices.toml`."""
 
 import functools
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-FILE = Path(__file__).with_name("price_book.toml")
+FILE = Path(__file__).with_name("prices.toml")
 
 
 @dataclass(frozen=True)
 class Price:
     """One price of an AWS service."""
 
-    usd: float
-    unit: str
     service: str
     source: str
     """Address of the page with the price."""
     date: str
     """Month in which the price was read, for example `2026-11`."""
-    basis: str
-    """Reliability: `primary` (AWS's own page or price list) or `secondary` (another source)."""
+    usd: float
+    unit: str
     free: float = 0
     """Quantity that an account gets free of charge every month, without a time limit."""
+    secondary: bool = False
+    """True if the source is neither AWS's own page nor its price list."""
     monitoring_or_protection: bool = False
     """True if the price is for monitoring or protection. Of these prices, the requirements' cost tables contain only
     the alarms of transcription."""
@@ -31,5 +31,9 @@ class Price:
 @functools.cache
 def load_prices() -> dict[str, Price]:
     """Return all prices by name."""
-    with FILE.open("rb") as file:
-        return {name: Price(**entry) for name, entry in tomllib.load(file).items()}
+    return {
+        name: Price(service, entries["source"], entries["date"], **price)
+        for service, entries in tomllib.loads(FILE.read_text(encoding="utf-8")).items()
+        for name, price in entries.items()
+        if isinstance(price, dict)
+    }
