@@ -23,7 +23,6 @@ from tests.whole_program import ONE_WORKER, STACKS, change_sections, graph, prev
 DOCUMENTS_WITH_GENERATED_IDS = frozenset(
     {
         "transcription-audio-processor-grants-2",
-        "transcription-router-grants-2",
         "voice-qa-guests-guest-grants-2",
         "voice-qa-guests-guest-role",
         "voice-qa-query-worker-grants-2",
