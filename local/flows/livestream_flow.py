@@ -23,6 +23,14 @@ It is the longest bridge in the whole country.
 3
 00:00:06,000 --> 00:00:09,000
 The river has never been so high in November.
+
+4
+00:00:09,000 --> 00:00:12,000
+Water boils at a lower temperature on a high mountain.
+
+5
+00:00:12,000 --> 00:00:15,000
+Heavy rain is expected in the north this evening.
 """
 CLAIMS = ["It is the longest bridge in the whole country", "The river has never been so high in November"]
 VIDEO_SECONDS = 5

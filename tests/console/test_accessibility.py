@@ -118,7 +118,7 @@ def test_the_local_platform_is_explained_and_offers_samples(open_panel: OpenPane
     with open_local_panel(open_panel, "files") as page:
         expect(page.get_by_text("it understands English speech")).to_be_visible()
         page.get_by_text("it understands English speech").click()
-        expect(page.get_by_text("It hears nothing in your voice")).to_be_visible()
+        expect(page.get_by_text("A small speech model on this machine")).to_be_visible()
         for panel in PANELS:
             page.locator(f"#tab-{panel}").click()
             expect(page.get_by_role("button", name=re.compile("^Try the sample"))).to_have_count(1)

@@ -83,7 +83,7 @@ def test_a_microphone_that_is_permitted_too_late_is_released(open_panel: OpenPan
 
 
 @pytest.mark.parametrize(
-    ("local", "reason"), [(False, "Check the language."), (True, "The local platform understands no voices")]
+    ("local", "reason"), [(False, "Check the language."), (True, "The local platform understands only English")]
 )
 def test_if_a_recording_results_in_no_captions_the_page_shows_the_reason(
     open_panel: OpenPanel, reason: str, *, local: bool

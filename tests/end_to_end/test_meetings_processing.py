@@ -112,7 +112,7 @@ def test_the_transcript_stays_readable_if_the_summary_fails(
 
 
 def test_a_meeting_lists_chunks_that_are_missing_or_have_wrong_bytes_until_they_are_uploaded(ann: Recorder) -> None:
-    meeting, chunks = NewMeeting(), ann.record_speech("welcome", "budget", "goodbye")
+    meeting, chunks = NewMeeting(), ann.record_speech("launch", "budget", "goodbye")
     contents = [chunk.read_bytes() for chunk in chunks]
     corrupt = contents[1][:-1] + bytes([contents[1][-1] ^ 1])
     ann.upload_partially(meeting, chunks, uploaded_contents=[contents[0], corrupt, None])
@@ -124,7 +124,7 @@ def test_a_meeting_lists_chunks_that_are_missing_or_have_wrong_bytes_until_they_
     content = meeting.describe_upload(chunks).content
     assert (ready.status, ready.reason, ready.content, ready.wrong) == (READY, None, content, ())
     said = ann.client.read_transcript(ready).said
-    assert " ".join(segment.text for segment in said) == " ".join(clip_texts("welcome", "budget", "goodbye"))
+    assert " ".join(segment.text for segment in said) == " ".join(clip_texts("launch", "budget", "goodbye"))
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from local.http_server import serve_in_thread
 from tests.browser import TIMEOUT_MS, ConsoleWindow, launch_browser, open_window, write_speech
 from tests.end_to_end.conftest import Platform
 
-MICROPHONE_CLIPS = ("sugar", "speaking")
-"""Clips that the microphone plays in a loop: a question about the lecture of the flow, and a sentence."""
+MICROPHONE_CLIP = "sugar"
+"""Clip that the microphone plays in a loop: a question about the lecture of the flow."""
 
 
 expect.set_options(timeout=TIMEOUT_MS)
@@ -20,7 +20,7 @@ expect.set_options(timeout=TIMEOUT_MS)
 @pytest.fixture(scope="package")
 def chromium(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Return a browser. The platform starts first, because no other event loop can run in this thread beside a browser."""
-    speech = write_speech(tmp_path_factory.mktemp("microphone") / "microphone.wav", *MICROPHONE_CLIPS)
+    speech = write_speech(tmp_path_factory.mktemp("microphone") / "microphone.wav", MICROPHONE_CLIP)
     with launch_browser(speech) as browser:
         yield browser
 

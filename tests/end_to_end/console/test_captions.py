@@ -47,7 +47,7 @@ def test_speech_from_the_microphone_is_captioned(window: ConsoleWindow, page: Pa
     expect(speak).to_be_enabled()  # `press` does not wait until an earlier recording is done.
     speak.press("Enter")
     expect(speak).to_have_attribute("aria-pressed", "true")
-    expect(page.locator("#captions-screen .final", has_text="captions").first).to_be_visible()
+    expect(page.locator("#captions-screen .final", has_text="sugar").first).to_be_visible()
     speak.press("Enter")
     expect(speak).to_be_enabled()
     expect(speak).to_have_text("Start speaking")

@@ -57,7 +57,7 @@ def test_an_interrupted_upload_is_resumed_and_the_meetings_summary_is_shown(
     expect(meeting.locator(".finding")).to_have_count(2)
     action_item = meeting.locator(".finding").first
     expect(action_item).to_contain_text("Send the report to Anna")
-    expect(action_item.locator("q")).to_have_text("Please send the report to Anna by Friday.")
+    expect(action_item.locator("q")).to_have_text("Please send the report to Anna by Friday")
     play = action_item.get_by_role("button", name="Play from 0:0")
     expect(play).to_be_visible()
     meeting.get_by_text("Transcript, 0:1").click()

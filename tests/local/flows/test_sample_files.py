@@ -59,8 +59,8 @@ def test_the_lecture_is_long_enough_and_the_video_covers_its_transcript(samples:
     assert lines[-1].end > ValidatorEnvironment.model_fields["lecture_min_seconds"].default
     transcript = (samples / "episode.srt").read_bytes()
     assert transcript == TRANSCRIPT
-    assert b"--> 00:00:09" in transcript, "this is the end of its last line"
-    assert recognise(decode(samples / "episode.mp4"))[-1].end > 9
+    assert b"--> 00:00:15" in transcript, "this is the end of its last line"
+    assert recognise(decode(samples / "episode.mp4"))[-1].end > 15
 
 
 def test_the_sentence_is_a_mono_wav_file_with_16_bits(samples: Path) -> None:
