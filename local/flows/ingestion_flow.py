@@ -10,6 +10,8 @@ import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+from botocore.exceptions import ClientError
+
 from local.flows import Checks, FlowSkipped, StepReporter, eventually
 from local.flows.ingestion_client import IngestionBackend, Record
 
@@ -30,10 +32,15 @@ def play(backend: IngestionBackend, report_step: StepReporter) -> list[str]:
         raise FlowSkipped("the stack does not accept the files of this flow, .ndjson and .ndjson.gz")
     folder = f"{backend.prefix}flow-{uuid.uuid4().hex}"
     contents = {f"{folder}/{number:03}{file_suffix(number)}": file_content(number) for number in FILES}
+    empty_key = f"{folder}/empty.ndjson"
+    try:
+        empty = (empty_key, backend.upload(empty_key, b""))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDenied":
+            raise
+        raise FlowSkipped(f"these credentials may not upload files to {backend.bucket}") from error
     with ThreadPoolExecutor(8) as pool:
         versions = dict(zip(contents, pool.map(lambda item: backend.upload(*item), contents.items()), strict=True))
-    empty_key = f"{folder}/empty.ndjson"
-    empty = (empty_key, backend.upload(empty_key, b""))
     report_step(f"{len(contents)} files uploaded, one compressed, and an empty one")
 
     def wait_for_record(key: str, version: str, *, final: bool, seconds: float) -> Record:
