@@ -65,8 +65,8 @@ def test_the_flows_meeting_is_processed_once_with_its_speakers_and_action_items(
     assert [speaker for speaker, _ in turns] == [speaker for speaker, _ in expected]
     checks = Checks()
     checks.recognised("turns", [text for _, text in turns], [text for _, text in expected])
+    checks.recognised("action items", [item.quote.text for item in summary.action_items], clip_texts(*ACTION_ITEMS))
     assert checks.problems == []
-    assert [item.quote.text for item in summary.action_items] == clip_texts(*ACTION_ITEMS)
     assert transcript.said[0].text in summary.summary
 
 
