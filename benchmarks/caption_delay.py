@@ -99,7 +99,7 @@ def main() -> None:
     """Print the latencies of one client and of several at once."""
     print_heading("Caption delay")
     with deploy_local_stack() as deployment, ExitStack() as stack, ThreadPoolExecutor(CLIENTS) as pool:
-        backend = TranscriptionBackend(deployment)
+        backend = TranscriptionBackend(deployment.stack)
         single = open_session(stack, backend, "single")
         speak(single, range(1))  # starts the functions' processes
         one_client = speak(single, range(1, 1 + UTTERANCES))

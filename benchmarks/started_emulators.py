@@ -5,18 +5,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from local.flows import Deployment, read_flow_stack
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.lifecycle import deploy
 from local.platform.progress import SilentProgress
+from tests.end_to_end.deployment import Deployment, read_test_stack
 
 
 @contextmanager
 def deploy_local_stack() -> Iterator[Deployment]:
-    """Deploy the stack `local` to a new emulator, with the configuration of `make demo` (`read_flow_stack`)."""
+    """Deploy the stack `local` to a new emulator, with the configuration of `make demo` (`read_test_stack`)."""
     with tempfile.TemporaryDirectory() as folder, emulator.start(Path(folder)) as started:
-        deployed = deploy(read_flow_stack(), started.emulator, SilentProgress())
+        deployed = deploy(read_test_stack(), started.emulator, SilentProgress())
         clients = EmulatorClients(started.emulator.endpoint)
         yield Deployment(started.emulator, clients, deployed.ids, deployed.outputs)
 

@@ -15,9 +15,10 @@ from benchmarks.started_emulators import deploy_local_stack
 from handlers.common.aws.dynamodb_values import serialize_item
 from handlers.voice_qa.table_records import lecture_key
 from local.flows.speech_clips import clip_texts
-from local.flows.voice_qa_client import GuestConnection, VoiceQaBackend
+from local.flows.voice_qa_client import GuestConnection
 from local.flows.voice_qa_flow import LECTURE
 from local.flows.websocket_client import Message
+from tests.end_to_end.backends import DeployedVoiceQa
 
 ROUNDS = 20
 """Number of calls of each kind."""
@@ -33,7 +34,7 @@ Rows = dict[str, dict[str, float | str]]
 class TimedGuestConnection(GuestConnection):
     """Connection of a guest (a browser user) that records when the pieces (numbered parts) of an answer arrive."""
 
-    def __init__(self, backend: VoiceQaBackend) -> None:
+    def __init__(self, backend: DeployedVoiceQa) -> None:
         super().__init__(backend)
         self.piece_times: list[float] = []
 
@@ -74,7 +75,7 @@ def to_row(seconds: list[float], required: str = "") -> dict[str, float | str]:
     return {**{name: round(value) for name, value in figures.items()}, "required": required}
 
 
-def measure_guest(backend: VoiceQaBackend) -> Rows:
+def measure_guest(backend: DeployedVoiceQa) -> Rows:
     """Measure each step of a single guest."""
     rows: Rows = {}
     guest, table, key = backend.create_guest(), backend.client("dynamodb"), serialize_item(lecture_key("none"))
@@ -105,7 +106,7 @@ def measure_guest(backend: VoiceQaBackend) -> Rows:
     return rows
 
 
-def measure_guests(backend: VoiceQaBackend) -> Rows:
+def measure_guests(backend: DeployedVoiceQa) -> Rows:
     """Measure guests that ask at the same time, after the processes of the functions have started."""
     with ExitStack() as stack, ThreadPoolExecutor(GUESTS) as pool:
         guests = [stack.enter_context(TimedGuestConnection(backend)) for _ in range(GUESTS)]
@@ -122,7 +123,7 @@ def main() -> None:
     """Print one row per step."""
     print_heading("Voice Q&A, milliseconds")
     with deploy_local_stack() as deployment:
-        backend = VoiceQaBackend(deployment)
+        backend = DeployedVoiceQa(deployment)
         print_table(measure_guest(backend) | measure_guests(backend))
 
 

@@ -49,6 +49,8 @@ class IngestionOutput(OutputModel):
     """File name suffixes that are accepted, in upper or lower case. An empty list accepts all files."""
     max_file_bytes: int
     """Maximum size of a file, in bytes; larger files are rejected."""
+    flush_minutes: int
+    """Minutes after which a file that waits for others is processed at the latest."""
 
 
 class TranscriptionOutput(OutputModel):

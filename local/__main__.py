@@ -105,7 +105,7 @@ def _add_platform_commands(commands: "argparse._SubParsersAction[argparse.Argume
             help="folder (`meetings/storage`), physical name, a part of one of them, or `all`",
         )
     demo = _add_command(
-        commands, "demo", _demo, "preview, up, all flows, check that each IAM permission was used, outputs, cost, down"
+        commands, "demo", _demo, "preview, up, all flows, check that no IAM permission is missing, outputs, cost, down"
     )
     demo.add_argument("--flow", default="", help="run only this flow")
     samples = _add_command(commands, "samples", _samples, "write sample files: speech, videos and records")

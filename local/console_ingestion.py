@@ -11,8 +11,7 @@ from typing import Any
 
 from local import CannotRun
 from local.emulation.glue import spark_process
-from local.flows import invoke
-from local.platform.emulator_clients import EmulatorClients
+from local.platform.emulator_clients import EmulatorClients, invoke
 from local.platform.frontend_file import find_platform
 
 MAX_ROWS = 50

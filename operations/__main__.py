@@ -1,7 +1,7 @@
 """Commands that change or examine a deployed stack: `python -m operations <command>`.
 
-Exit status: 0 if the command succeeded. 1 if an alarm ended a rollout and the previous version has all traffic again.
-2 if the command was refused or did not finish its work.
+Exit status: 0 if the command succeeded. 1 if an alarm ended a rollout and the previous version has all traffic again,
+or if `verify` found a failure. 2 if the command was refused or did not finish its work.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from operations import (
     live_alias_command,
     manifest_redrive,
     meetings_index_backfill,
+    verify,
 )
 from operations.aws_account import Clients
 from operations.aws_errors import translate_errors
@@ -49,6 +50,7 @@ COMMANDS: dict[str, Command] = {
     "redrive": manifest_redrive,
     "announce": announce,
     "backfill": meetings_index_backfill,
+    "verify": verify,
 }
 
 _print_line = partial(print, flush=True)

@@ -123,6 +123,7 @@ def test_the_stack_output_has_only_the_frontend_model(stack: str) -> None:
         "table": f"polyphony-{stack}-ingestion-files",
         "suffixes": [".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz", ".json", ".json.gz"],
         "maxFileBytes": 5 * 1024**3,
+        "flushMinutes": 0 if stack == "local" else 60,
     }
     transcription = dict(frontend["transcription"])
     assert "de-DE" in transcription.pop("languages")

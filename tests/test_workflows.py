@@ -20,6 +20,7 @@ from components.blocks.compute.image_repository import PINNED_TAG_PREFIX
 from components.blocks.naming.physical_names import Kind, physical_name
 from local import ROOT
 from local.preview import stack_files
+from operations.verify import TOKEN_VARIABLES
 from tests.document_samples import list_make_targets
 from tests.end_to_end.pulumi_cli.conftest import CLI_REQUIRED_VARIABLE
 
@@ -37,6 +38,7 @@ WRITE_PERMISSIONS = {
     ("stack.yml", "image", "id-token"): "assumes a role through OIDC",
     ("stack.yml", "preview", "id-token"): "assumes a role through OIDC",
     ("stack.yml", "deploy", "id-token"): "assumes a role through OIDC",
+    ("stack.yml", "verify", "id-token"): "assumes a role through OIDC",
     ("image.yml", "image", "id-token"): "assumes a role through OIDC",
 }
 
@@ -117,9 +119,10 @@ def test_every_job_with_the_pulumi_cli_installs_the_version_of_the_locked_sdk() 
     [locked_version] = {version for found in versions.values() for version in found}
     assert {path.name for path, found in versions.items() if found} == {"program.txt", "tools.txt", "requirements.txt"}
     installed = {(name, job): step["with"] for name, job, step in steps() if uses(step, "pulumi/actions")}
-    assert set(installed) == {("ci.yml", "test"), ("stack.yml", "preview"), ("stack.yml", "deploy")}
+    jobs_of_stack = {("stack.yml", job) for job in ("preview", "deploy", "verify")}
+    assert set(installed) == {("ci.yml", "test"), *jobs_of_stack}
     # With the input `command`, the action would also log in and run that command.
-    assert list(installed.values()) == [{"pulumi-version": locked_version}] * 3
+    assert list(installed.values()) == [{"pulumi-version": locked_version}] * 4
 
 
 def test_pull_requests_fail_if_the_tests_of_the_pulumi_cli_are_skipped() -> None:
@@ -134,8 +137,23 @@ def test_pull_requests_fail_if_the_tests_of_the_pulumi_cli_are_skipped() -> None
 # Security
 
 
-def test_no_workflow_reads_a_stored_secret() -> None:
-    assert [name for name in NAMES if re.search(r"\bsecrets(\.|:)", (FOLDER / name).read_text())] == []
+def test_no_workflow_reads_a_stored_secret_except_the_verification_the_tokens_of_its_test_users() -> None:
+    tokens = {f"${{{{ secrets.{variable} }}}}" for variable in TOKEN_VARIABLES.values()}
+    [verification] = [step for step in load_workflow("stack.yml")["jobs"]["verify"]["steps"] if "env" in step]
+    assert tokens <= set(verification["env"].values())
+    uses_of_secrets = {
+        (name, use)
+        for name in NAMES
+        for use in re.findall(r"\$\{\{[^}]*\bsecrets\b[^}]*}}", (FOLDER / name).read_text())
+    }
+    assert uses_of_secrets == {("stack.yml", token) for token in tokens}
+    assert [name for name in NAMES if re.search(r"\bsecrets:", (FOLDER / name).read_text())] == []
+
+
+def test_a_stack_is_verified_after_its_deployment_with_the_role_that_only_reads_the_state() -> None:
+    verify = load_workflow("stack.yml")["jobs"]["verify"]
+    assert verify["environment"] == "${{ inputs.stack }}-preview"
+    assert "needs.deploy.result == 'success' && contains(vars.VERIFY, inputs.stack)" in verify["if"]
 
 
 def test_workflows_have_no_permissions_and_jobs_only_those_they_need() -> None:
@@ -190,7 +208,7 @@ def test_jobs_with_a_role_run_in_their_stacks_environment() -> None:
 
 
 def test_dependencies_are_installed_before_credentials_exist() -> None:
-    for name, job in (("stack.yml", "preview"), ("stack.yml", "deploy")):
+    for name, job in (("stack.yml", "preview"), ("stack.yml", "deploy"), ("stack.yml", "verify")):
         job_steps = load_workflow(name)["jobs"][job]["steps"]
         [make_step] = [index for index, step in enumerate(job_steps) if str(step.get("run", "")).startswith("make")]
         [role_step] = [index for index, step in enumerate(job_steps) if uses(step, ROLE_ACTION)]

@@ -91,6 +91,7 @@ class Ingestion(pulumi.ComponentResource):
             "table": self.files.name,
             "suffixes": ALLOWED_SUFFIXES.split(","),
             "max_file_bytes": int(intake.max_file_gigabytes * GIGABYTE),
+            "flush_minutes": args.settings.manifests.flush_minutes,
         }
         self.register_outputs({"landingBucket": self.landing.name, "fileTable": self.files.name})
 

@@ -27,6 +27,8 @@ a `reason` if the file is rejected. */
   readonly suffixes: ReadonlyArray<string>;
   /** Maximum size of a file, in bytes; larger files are rejected. */
   readonly maxFileBytes: number;
+  /** Minutes after which a file that waits for others is processed at the latest. */
+  readonly flushMinutes: number;
 }
 
 /** Values for clients of the livestream API; docs/reference/openapi.json describes the operations. */

@@ -1,26 +1,25 @@
 """Helpers that the flows share. A flow uses one deployed backend from end to end, as its users do.
 
-The demo and the end-to-end tests run the flows. `<subsystem>_flow.py` contains a flow, and `<subsystem>_client.py` the
-client that it uses.
+A flow works with any stack, local or on AWS: it knows only what a user and an operator of the stack know. So
+`make demo`, `python -m operations verify` and the end-to-end tests run the same flows. `<subsystem>_flow.py` contains a
+flow, and `<subsystem>_client.py` the client that it uses.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
 
-from local.emulation import faults
-from local.emulation.faults import FaultClient
 from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate
-from local.platform.emulator import Emulator
-from local.platform.emulator_clients import Clients
-from local.preview import stack_files
-from local.preview.stack_files import StackConfig
 
 T = TypeVar("T")
+Clients = Callable[[str], Any]
+"""Function that returns a boto3 client by service."""
 StepReporter = Callable[[str], None]
 """Function that gets the description of each finished step of a flow."""
+USER, OTHER_USER = "ann", "bob"
+"""Users as which the flows sign in. The second one tries to read data of the first one."""
 PATIENCE_SECONDS = 20
 """Default time limit for an expected result."""
 POLL_SECONDS = 0.05
@@ -29,21 +28,37 @@ POLL_SHARE = 0.1
 """Time between later polls, as a share of the time waited so far. More frequent polls would slow down the platform."""
 
 
-def read_flow_stack() -> StackConfig:
-    """Return the configuration of the stack `local`, with one change: ingestion collects files for full manifests.
+class Connect(Protocol):
+    """Function that returns the AWS clients for credentials of a user, by default for those of the operator."""
 
-    A manifest is a list of up to 200 files that one Spark run processes. The stack file lets ingestion process each
-    file at once, so the flows would never see a full manifest.
-    """
-    config = stack_files.read_stack("local")
-    key = f"{config.project}:ingestion"
-    ingestion = json.loads(config.values[key])
-    del ingestion["manifests"]["flushMinutes"]
-    return replace(config, values={**config.values, key: json.dumps(ingestion)})
+    def __call__(self, credentials: tuple[str, str, str | None] = ...) -> Clients:
+        """Return the clients for an access key, its secret key, and a session token."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Deployed stack, as its users and operators see it."""
+
+    frontend: Mapping[str, Any]
+    """Stack output `frontend`."""
+    connect: Connect
+    token: Callable[[str], str]
+    """Function that returns a token of the identity provider for a user."""
+    patience_seconds: float = 60
+    """Time limit for each expected result. AWS takes minutes for some of them."""
+
+    @cached_property
+    def client(self) -> Clients:
+        """AWS clients with the operator's credentials."""
+        return self.connect()
 
 
 class ResultNotInTime(Exception):
     """Error that an expected result did not appear within the time limit."""
+
+
+class FlowSkipped(Exception):
+    """Error that a flow cannot use this stack. The message states the reason, which is no fault of the stack."""
 
 
 def eventually(find: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
@@ -60,40 +75,11 @@ def eventually(find: Callable[[], T | None], what: str, seconds: float = PATIENC
     return value
 
 
-@dataclass(frozen=True)
-class Deployment:
-    """Stack that is deployed to the emulator."""
-
-    emulator: Emulator
-    client: Clients
-    """Function that returns a boto3 client by service."""
-    ids: Mapping[str, Any]
-    """Resource ids by Pulumi name."""
-    outputs: Mapping[str, Any]
-
-    def frontend(self, subsystem: str) -> Any:
-        """Return the part of the `frontend` output for a subsystem."""
-        return self.outputs["frontend"][subsystem]
-
-    @property
-    def faults(self) -> FaultClient:
-        """Client that switches on faults of the emulated services."""
-        return FaultClient(self.emulator.services[faults.VARIABLE])
-
-    def function(self, name: str) -> str:
-        """Return the name of a function with its alias `live`."""
-        return f"{self.ids[f'{name}-function']}:live"
-
-
-def invoke(client: Clients, function: str, **event: Any) -> dict[str, Any]:
-    """Invoke a function as its schedule or an operator does, and return its result."""
-    answer = client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
-    result: dict[str, Any] = json.loads(answer["Payload"].read())
-    return result
-
-
 class Checks:
-    """Comparisons of a flow's actual results with the expected ones."""
+    """Comparisons of a flow's actual results with the expected ones.
+
+    Texts of a model are only checked for their form, because the models of a stack on AWS are real.
+    """
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -103,6 +89,11 @@ class Checks:
         """Add a problem if the values differ."""
         if actual != expected:
             self.problems.append(f"{what}: got {actual!r}, expected {expected!r}")
+
+    def present(self, what: str, *texts: str) -> None:
+        """Add a problem if there is no text, or if a text is empty."""
+        if not texts or not all(text.strip() for text in texts):
+            self.problems.append(f"{what}: got {list(texts)}, expected texts")
 
     def recognised(self, what: str, actual: Sequence[str], spoken: Sequence[str]) -> None:
         """Add a problem unless the texts are recognised versions of the spoken sentences, in the same order."""

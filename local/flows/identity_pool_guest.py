@@ -9,9 +9,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from websockets.sync.client import ClientConnection
 
+from local.flows import Clients, Connect
 from local.flows.websocket_client import connect_to_api
-from local.platform.emulator_clients import Clients, EmulatorClients
-from local.preview.preview_provider import REGION
 
 SIGNED_FOR_SECONDS = 60
 
@@ -24,25 +23,26 @@ class Guest:
     """Function that returns an AWS client with the guest's credentials, by service."""
 
     @classmethod
-    def from_pool(cls, endpoint: str, pool_id: str) -> Self:
+    def from_pool(cls, connect: Connect, pool_id: str) -> Self:
         """Create a guest with a new identity of the pool."""
-        identities = EmulatorClients(endpoint)("cognito-identity")
-        return cls.from_identity(endpoint, identities.get_id(IdentityPoolId=pool_id)["IdentityId"])
+        identities = connect()("cognito-identity")
+        return cls.from_identity(connect, identities.get_id(IdentityPoolId=pool_id)["IdentityId"])
 
     @classmethod
-    def from_identity(cls, endpoint: str, identity_id: str) -> Self:
+    def from_identity(cls, connect: Connect, identity_id: str) -> Self:
         """Return a guest with an existing identity and new credentials."""
-        identities = EmulatorClients(endpoint)("cognito-identity")
+        identities = connect()("cognito-identity")
         issued = identities.get_credentials_for_identity(IdentityId=identity_id)["Credentials"]
         key, secret, token = issued["AccessKeyId"], issued["SecretKey"], issued["SessionToken"]
-        return cls(identity_id, Credentials(key, secret, token), EmulatorClients(endpoint, (key, secret, token)))
+        return cls(identity_id, Credentials(key, secret, token), connect((key, secret, token)))
 
     def signed_url(self, url: str) -> str:
         """Return the URL of a WebSocket API with a signature in its query, because browsers cannot set headers."""
         parts = urlsplit(url)
+        region = self.identity_id.partition(":")[0]
         # botocore only signs http and https URLs, and the scheme is not part of the signature.
         request = AWSRequest("GET", parts._replace(scheme=parts.scheme.replace("ws", "http", 1)).geturl())
-        SigV4QueryAuth(self.credentials, "execute-api", REGION, expires=SIGNED_FOR_SECONDS).add_auth(request)
+        SigV4QueryAuth(self.credentials, "execute-api", region, expires=SIGNED_FOR_SECONDS).add_auth(request)
         return urlsplit(str(request.url))._replace(scheme=parts.scheme).geturl()
 
     def connect(self, url: str) -> ClientConnection:

@@ -1,124 +1,85 @@
-"""Flow of ingestion: files are uploaded, processed by Spark, and read back as rows.
+"""Flow of ingestion: files are uploaded, tracked, and converted to rows by Spark.
 
-Some files have unusual names, some contain unreadable lines, and for some a second notification is sent. The callers
-compare the outcome with `list_expected_rows`.
+Files wait until a manifest, a list of files for one Spark run, is full or until they have waited `flushMinutes`. If
+this is longer than `MAX_FLUSH_MINUTES`, the flow does not wait for the rows.
 """
 
 import gzip
 import json
+import uuid
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 
-from local.flows import StepReporter
-from local.flows.ingestion_client import IngestionRuns
+from botocore.exceptions import ClientError
 
-BAD_EVERY = 50
-"""Every n-th file has a line that is not JSON."""
+from local.flows import Checks, FlowSkipped, StepReporter, eventually
+from local.flows.ingestion_client import IngestionBackend, Record
+
+FILES = range(1, 13)
+"""Numbers of the files."""
 GZIP_EVERY = 9
 """Every n-th file is compressed."""
-REPEATED_EVERY = 30
-"""The notification of every n-th file is sent twice."""
 LINES = 3
-"""Number of valid lines in each file."""
-UNUSUAL_NAMES = {
-    1: " two words",
-    2: "+plus+",
-    3: "%2Bpercent%",
-    4: "-ü-日本",
-    5: "/deep//er",
-    6: "&amp;=?#",
-    9: "new\nline",
-    10: "\"quotes'`",
-    11: "-\N{PARTY POPPER}",
-    12: "/../dots/.",
-    13: "\0zero",
-    14: "\t\r\x1b\x7f\x85\u2028",
-    15: "*?[a-z]${aws:username}\\",
-}
-"""Additions to the names of some files, by file number."""
-LONGEST_KEY_FILE = 7
-"""Number of the file whose key has the maximum length."""
-MAX_KEY_BYTES = 1024
-"""Maximum length of a key in S3."""
-NOT_UTF8_FILE = 8
-"""Number of the file that has a line that is not UTF-8."""
+"""Number of lines in each file."""
+MAX_FLUSH_MINUTES = 5
+FINAL_STATUSES = {"processed", "rejected", "failed"}
 
 
-@dataclass(frozen=True)
-class IngestionOutcome:
-    manifest_sizes: list[int]
-    """Number of files of each manifest, largest first. A manifest is the list of the files of one Spark run."""
-    execution_counts: Counter[str]
-    """Number of workflow executions by final status."""
-    file_counts: Counter[str]
-    """Number of files by status."""
-    rows: list[tuple[Any, ...]]
-    """Rows that a reader of the lake sees, sorted."""
+def play(backend: IngestionBackend, report_step: StepReporter) -> list[str]:
+    """Run the flow, and return the problems. The files and their rows remain."""
+    checks = Checks()
+    if backend.suffixes and not {".ndjson", ".ndjson.gz"} <= set(backend.suffixes):
+        raise FlowSkipped("the stack does not accept the files of this flow, .ndjson and .ndjson.gz")
+    folder = f"{backend.prefix}flow-{uuid.uuid4().hex}"
+    contents = {f"{folder}/{number:03}{file_suffix(number)}": file_content(number) for number in FILES}
+    empty_key = f"{folder}/empty.ndjson"
+    try:
+        empty = (empty_key, backend.upload(empty_key, b""))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDenied":
+            raise
+        raise FlowSkipped(f"these credentials may not upload files to {backend.bucket}") from error
+    with ThreadPoolExecutor(8) as pool:
+        versions = dict(zip(contents, pool.map(lambda item: backend.upload(*item), contents.items()), strict=True))
+    report_step(f"{len(contents)} files uploaded, one compressed, and an empty one")
+
+    def wait_for_record(key: str, version: str, *, final: bool, seconds: float) -> Record:
+        def find() -> Record | None:
+            record = backend.find_record(key, version)
+            return record if record is not None and (not final or record["status"] in FINAL_STATUSES) else None
+
+        return eventually(find, f"{'the rows' if final else 'the record'} of {key}", seconds)
+
+    seconds = backend.stack.patience_seconds
+    rejected = wait_for_record(*empty, final=True, seconds=seconds)
+    records = [wait_for_record(*item, final=False, seconds=seconds) for item in versions.items()]
+    checks.equal("status of the empty file", rejected["status"], "rejected")
+    report_step(f"each file has a record; the empty one is {rejected['status']}: {rejected.get('reason')}")
+    if backend.flush_minutes > MAX_FLUSH_MINUTES:
+        checks.equal("failed files", [record for record in records if record["status"] == "failed"], [])
+        report_step(
+            f"the rows come with the next manifest, after {backend.flush_minutes:g} min at most; not waited for"
+        )
+        return checks.problems
+    seconds += backend.flush_minutes * 60
+    records = [wait_for_record(*item, final=True, seconds=seconds) for item in versions.items()]
+    statuses = Counter(record["status"] for record in records)
+    checks.equal("statuses", statuses, Counter(processed=len(contents)))
+    checks.equal("rows of each file", {int(record.get("rows", 0)) for record in records}, {LINES})
+    report_step(f"{statuses['processed']} files processed by Spark: {LINES * statuses['processed']} rows in the lake")
+    return checks.problems
 
 
-def list_expected_rows(files: int) -> list[tuple[Any, ...]]:
-    """Return the rows in this number of files, sorted."""
-    return sorted(tuple(line.values()) for number in range(files) for line in _lines(number))
-
-
-def play(runs: IngestionRuns, prefix: str, files: int, report_step: StepReporter) -> IngestionOutcome:
-    """Run the flow with this number of files below a prefix, an empty file, and a file of an unsupported type.
-
-    The sweeper is a function that puts waiting files into manifests. The rows are read through the pointers of the lake,
-    which name the valid Parquet files.
-    """
-    earlier_executions = runs.execution_statuses()
-    runs.upload_all({_key(prefix, number): file_content(number) for number in range(files)})
-    runs.upload_all({f"{prefix}/ignored.exe": b"x", f"{prefix}/empty.ndjson": b""})
-    report_step(
-        f"{files} files uploaded, some compressed, every {BAD_EVERY}th with a line that is not JSON; "
-        "one empty file, one of another type"
-    )
-    runs.wait_until_tracked(prefix, files + 2)
-    for number in range(0, files, REPEATED_EVERY):
-        runs.intake.notify_again(runs.intake.wait_until_tracked(_key(prefix, number))[0])
-    runs.intake.wait_until_empty()
-    report_step(f"each file tracked once, although every {REPEATED_EVERY}th was announced twice")
-    runs.sweep()
-    runs.sweep("flush")  # without this, a manifest that is not full would be created only after `flush_minutes`
-    report_step("the sweeper built a manifest of the remaining files")
-    new_runs = {name: status for name, status in runs.wait_until_ended().items() if name not in earlier_executions}
-    report_step(f"{len(new_runs)} workflows ended, each with a Spark run: {_format_counts(Counter(new_runs.values()))}")
-    outcome = IngestionOutcome(
-        manifest_sizes=runs.manifest_sizes(new_runs),
-        execution_counts=Counter(new_runs.values()),
-        file_counts=runs.count_by_status(prefix),
-        rows=sorted(
-            (row["file"], row["line"], row["text"]) for row in runs.read_rows() if row["_source_key"].startswith(prefix)
-        ),
-    )
-    report_step(
-        f"{len(outcome.rows)} rows read back through the lake's pointers; files: {_format_counts(outcome.file_counts)}"
-    )
-    return outcome
-
-
-def _format_counts(counts: Counter[str]) -> str:
-    """Return counts as a text, for example `230 processed, 2 rejected`."""
-    return ", ".join(f"{count} {name.lower()}" for name, count in counts.most_common())
-
-
-def _lines(number: int) -> list[dict[str, object]]:
+def list_lines(number: int) -> list[dict[str, object]]:
+    """Return the rows of the file with this number."""
     return [{"file": number, "line": line, "text": f"ü{number}"} for line in range(LINES)]
 
 
-def file_content(number: int) -> bytes:
-    """Return the content of the file with this number. Some files have an unreadable line, and some are compressed."""
-    text = "".join(json.dumps(line) + "\n" for line in _lines(number))
-    if number % BAD_EVERY == 0:
-        text += "{not json\n"
-    content = text.encode() + (b'{"text": "\xff"}\n' if number == NOT_UTF8_FILE else b"")
+def file_suffix(number: int) -> str:
+    return ".ndjson.gz" if number % GZIP_EVERY == 0 else ".ndjson"
+
+
+def file_content(number: int, appended: bytes = b"") -> bytes:
+    """Return the content of the file with this number, with more lines at its end."""
+    content = "".join(json.dumps(line) + "\n" for line in list_lines(number)).encode() + appended
     return gzip.compress(content, mtime=0) if number % GZIP_EVERY == 0 else content
-
-
-def _key(prefix: str, number: int) -> str:
-    suffix = ".ndjson.gz" if number % GZIP_EVERY == 0 else ".ndjson"
-    if number == LONGEST_KEY_FILE:
-        return f"{prefix}/{number:03}".ljust(MAX_KEY_BYTES - len(suffix), "k") + suffix
-    return f"{prefix}/{number:03}{UNUSUAL_NAMES.get(number, '')}{suffix}"

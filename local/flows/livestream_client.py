@@ -1,4 +1,4 @@
-"""Client for the livestream backend of a local deployment, and a sample video.
+"""Client for the livestream backend, and a sample video.
 
 An episode is one broadcast. It has a track for its video and one for its transcript, each with a processing state.
 """
@@ -8,32 +8,23 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from handlers.common.identity.user_ids import DEFAULT_OWNER
 from local.ffmpeg import run_ffmpeg
-from local.flows import Deployment, eventually, identity, invoke
+from local.flows import USER, Stack, eventually
 from local.flows.http_requests import Answer, ask, post_form, send
-
-USER = "ann"
-"""User who owns the episodes."""
 
 
 class LivestreamBackend:
-    def __init__(self, deployment: Deployment) -> None:
-        self.client, ids = deployment.client, deployment.ids
-        frontend = deployment.frontend("livestream")
+    def __init__(self, stack: Stack) -> None:
+        frontend = stack.frontend["livestream"]
+        self.stack = stack
         self.url = frontend["apiUrl"]
-        self.token = identity.request_token(deployment, USER)
-        self.owner = identity.find_user_id(deployment, USER) if frontend["authorizer"] == "jwt" else DEFAULT_OWNER
-        """Owner that S3 and DynamoDB keys contain for the episodes."""
-        self.bucket = ids["livestream-transcripts-bucket"]
-        self.table = ids["livestream-null-check-table"]
-        """Name of the table of episodes, which the requirements name `NullCheckTable`."""
-        self.memory = ids["livestream-memory-memory"]
-        self.cleanup_function = deployment.function("livestream-care")
+        self.token = stack.token(USER) if frontend["authorizer"] == "jwt" else ""
+        """Token of the user who owns the episodes. Without an authorizer, all callers own all episodes."""
 
     def ask(self, method: str, path: str, body: object = None, token: str | None = None) -> Answer:
         """Send a request as the owner of the episodes, or as the user of another token."""
-        return ask(method, f"{self.url}{path}", body, {"Authorization": f"Bearer {token or self.token}"})
+        sent_token = token or self.token
+        return ask(method, f"{self.url}{path}", body, {"Authorization": f"Bearer {sent_token}"} if sent_token else None)
 
     def create_episode(self, title: str, **more: object) -> dict[str, Any]:
         answer = self.ask("POST", "/episodes", {"title": title, **more})
@@ -83,59 +74,7 @@ class LivestreamBackend:
             episode: dict[str, Any] = self.ask("GET", f"/episodes/{episode_id}").body
             return episode if is_wanted(episode) else None
 
-        return eventually(find, "a processed episode")
-
-    def list_chunks(self, episode_id: str) -> list[str]:
-        """Return the S3 keys of the chunks (HLS segments) of an episode's video, in order."""
-        listed = self.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=f"chunks/{self.owner}/{episode_id}/")
-        return sorted(item["Key"] for item in listed.get("Contents", []) if item["Key"].endswith(".ts"))
-
-    def count_remaining_by_kind(self, episode_id: str) -> dict[str, int]:
-        """Return by kind how many things are stored for an episode, without the episode's own item.
-
-        The kinds are items of the table, object versions (including delete markers), incomplete uploads, and events in
-        the fact-check agent's memory (Bedrock AgentCore).
-        """
-        s3, dynamodb, memory = self.client("s3"), self.client("dynamodb"), self.client("bedrock-agentcore")
-        prefixes = [f"{prefix}/{self.owner}/{episode_id}/" for prefix in ("videos", "transcripts", "chunks")]
-        values = {":pk": {"S": f"EPISODE#{self.owner}#{episode_id}"}}
-        items = dynamodb.query(
-            TableName=self.table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues=values
-        )
-        versions = [s3.list_object_versions(Bucket=self.bucket, Prefix=prefix) for prefix in prefixes]
-        uploads = s3.list_multipart_uploads(Bucket=self.bucket, Prefix=prefixes[0])
-        events = memory.list_events(memoryId=self.memory, actorId=self.owner, sessionId=episode_id)
-        return {
-            "items": sum(item["sk"]["S"] != "EPISODE" for item in items["Items"]),
-            "versions": sum(len(page.get(kind, ())) for page in versions for kind in ("Versions", "DeleteMarkers")),
-            "uploads": len(uploads.get("Uploads", ())),
-            "memories": len(events["events"]),
-        }
-
-    def wait_until_removed(self, episode_id: str) -> None:
-        """Wait until nothing is stored for an episode except its own item."""
-        eventually(
-            lambda: None if any(self.count_remaining_by_kind(episode_id).values()) else True,
-            "the removal of an episode",
-        )
-
-    def backdate_track(self, episode_id: str, track: str) -> None:
-        """Make a track look as if it had been in its state for a long time, so that a sweep marks it as failed."""
-        long_ago = "2025-01-01T00:00:00.000Z"
-        self.client("dynamodb").update_item(
-            TableName=self.table,
-            Key={"pk": {"S": f"EPISODE#{self.owner}#{episode_id}"}, "sk": {"S": "EPISODE"}},
-            UpdateExpression="SET #track.#since = :then, GSI2SK = :then",
-            ExpressionAttributeNames={"#track": track, "#since": "since"},
-            ExpressionAttributeValues={":then": {"S": long_ago}},
-        )
-
-    def sweep(self) -> dict[str, Any]:
-        """Invoke the cleanup function as its schedule does. Tracks that were in one state for too long then fail."""
-        return invoke(self.client, self.cleanup_function, kind="sweep")
-
-    def object_size(self, key: str) -> int:
-        return int(self.client("s3").head_object(Bucket=self.bucket, Key=key)["ContentLength"])
+        return eventually(find, "a processed episode", self.stack.patience_seconds)
 
 
 def make_video(seconds: int) -> bytes:

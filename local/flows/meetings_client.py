@@ -1,33 +1,24 @@
-"""Client for the meetings backend of a local deployment, and a writer of recordings with speech."""
+"""Client for the meetings backend, and a writer of recordings with speech."""
 
 from pathlib import Path
-from typing import Any
 
-from handlers.common.time_and_ids import clock
 from handlers.meetings.auth_exchange.api_models import ExchangeResponse
-from handlers.meetings.storage.daily_storage_metrics import COUNTS_PREFIX
 from local.emulation.speech.audio_formats import RATE, SAMPLE_BYTES
 from local.ffmpeg import pcm_input, run_ffmpeg
-from local.flows import Deployment, identity, invoke
+from local.flows import Stack
 from local.flows.http_requests import Answer, ask
 from local.flows.meetings_user import MeetingsUser
 from local.flows.speech_clips import join_clips
 
 
 class MeetingsBackend:
-    def __init__(self, deployment: Deployment) -> None:
-        frontend = deployment.frontend("meetings")
-        self.client = deployment.client
-        self.endpoint = deployment.emulator.endpoint
-        self._deployment = deployment
+    def __init__(self, stack: Stack) -> None:
+        frontend = stack.frontend["meetings"]
+        self.stack = stack
         self.url, self.bucket, self.table = frontend["apiUrl"], frontend["bucket"], frontend["table"]
-        self.workflow = deployment.ids["meetings-workflow-machine"]
-        self.storage_function = deployment.function("meetings-storage")
-        """Name of the function that counts the storage of each user."""
 
-    def request_token(self, subject: str, seconds: int = identity.TOKEN_SECONDS) -> str:
-        """Return a token of a user. A negative number of seconds gives an expired token."""
-        return identity.request_token(self._deployment, subject, seconds)
+    def request_token(self, subject: str) -> str:
+        return self.stack.token(subject)
 
     def exchange_token(self, body: object) -> Answer:
         """Send a request to the token exchange, which returns AWS credentials for a user's token."""
@@ -37,24 +28,12 @@ class MeetingsBackend:
         """Return the user with AWS credentials for the user's token."""
         answer = self.exchange_token({"token": self.request_token(subject), "sessionName": f"{subject}'s laptop"})
         assert answer.status == 200, answer
-        return MeetingsUser(ExchangeResponse.model_validate(answer.body), self.endpoint)
+        return MeetingsUser(ExchangeResponse.model_validate(answer.body), self.stack.connect)
 
     def presign_download(self, subject: str, key: str) -> str:
         """Return a URL for an object, signed with a user's credentials, as the console signs the URLs of its players."""
         parameters = {"Bucket": self.bucket, "Key": key}
         return str(self.open_access(subject).s3.generate_presigned_url("get_object", Params=parameters))
-
-    def execution_names(self) -> list[str]:
-        executions = self.client("stepfunctions").list_executions(stateMachineArn=self.workflow)["executions"]
-        return [execution["name"] for execution in executions]
-
-    def count_storage(self) -> dict[str, Any]:
-        """Invoke the function that counts the storage of each user, and return its result.
-
-        It counts only once a day. So delete the count of today first, which the schedule may have stored.
-        """
-        self.client("s3").delete_object(Bucket=self.bucket, Key=f"{COUNTS_PREFIX}{clock.now().date().isoformat()}.json")
-        return invoke(self.client, self.storage_function, kind="storage")
 
 
 def write_recording(path: Path, *clips: str, pictures: bool = True) -> Path:

@@ -1,45 +1,41 @@
 """Flow of meetings: a recording is uploaded in chunks (files), joined, transcribed and summarised.
 
-ffmpeg joins the chunks. The local Transcribe recognises the speech of two voices. The local Bedrock summarises the
-transcript by fixed rules. At the end, another user must not be able to read the meeting.
+At the end, another user must not be able to read the meeting.
 """
 
 import tempfile
-from itertools import groupby
 from pathlib import Path
 
 from handlers.meetings.bedrock_summarize.stored_summary_models import Summary
 from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript
-from local.flows import Checks, StepReporter
+from local.flows import OTHER_USER, USER, Checks, StepReporter
 from local.flows.http_requests import send
 from local.flows.meetings_client import MeetingsBackend, write_recording
 from local.flows.meetings_user import NewMeeting
-from local.flows.speech_clips import CLIPS, clip_texts
+from local.flows.speech_clips import clip_texts
 
 CHUNKS = (("welcome", "budget", "spending"), ("report", "supplier", "goodbye"))
-"""Clips of the chunks. The backend names the speakers `spk_0` and `spk_1`."""
-ACTION_ITEMS = ("report", "supplier")
-"""Clips with a request or a promise."""
+"""Clips of the chunks."""
 TITLE = "Weekly"
 
 
 def play(meetings: MeetingsBackend, report_step: StepReporter) -> list[str]:
     """Run the flow, and return the problems."""
     checks = Checks()
-    ann = meetings.open_access("ann")
-    earlier_executions = set(meetings.execution_names())
+    ann, bob = meetings.open_access(USER), meetings.open_access(OTHER_USER)
     meeting = NewMeeting(TITLE, participants=("Ann", "Bob"), tags=("team",))
     with tempfile.TemporaryDirectory() as folder:
         chunks = [write_recording(Path(folder, f"{number:02d}.mp4"), *clips) for number, clips in enumerate(CHUNKS)]
         ann.upload(meeting, chunks)
         report_step(f"a token exchanged for credentials of one hour; {len(chunks)} chunks uploaded with them")
-        record = ann.wait_for_status(meeting.meeting_id)
+        record = ann.wait_for_status(meeting.meeting_id, seconds=meetings.stack.patience_seconds)
         checks.equal("status of the meeting", record.status.value, "ready")
         seconds = (record.duration_ms or 0) / 1000
         report_step(f"joined with ffmpeg to {seconds:.1f} s, transcribed and summarised: {record.status}")
         ann.upload(meeting, chunks)
     uploads = ann.list_uploads(meeting.meeting_id)
     checks.equal("uploads that the user can list", uploads, ["00000.mp4", "00001.mp4", "complete.json"])
+    checks.equal("status after another upload", ann.find(meeting.meeting_id), record)
     report_step("uploaded again: the same recording is not processed again")
     transcript, summary = ann.read_transcript(record), ann.read_summary(record)
     _check_texts(transcript, summary, checks)
@@ -54,33 +50,21 @@ def play(meetings: MeetingsBackend, report_step: StepReporter) -> list[str]:
         if listed_meeting.meeting_id == meeting.meeting_id
     ]
     checks.equal("meeting in the list of its user", listed, [(TITLE, ("Ann", "Bob"), ("team",))])
-    visible = meetings.open_access("bob").find(meeting.meeting_id) is not None
+    visible = bob.find(meeting.meeting_id) is not None
     checks.equal("visible to another user", visible, expected=False)
     report_step(f"another user {'can' if visible else 'cannot'} read the meeting")
-    checks.equal("storage of the user is counted", meetings.count_storage().get("users", 0) >= 1, expected=True)
-    checks.equal("number of executions", len(set(meetings.execution_names()) - earlier_executions), 1)
     return checks.problems
 
 
 def _check_texts(transcript: Transcript, summary: Summary, checks: Checks) -> None:
-    spoken = [CLIPS[name] for chunk in CHUNKS for name in chunk]
-    labels = {spoken[0].speaker: "spk_0", spoken[2].speaker: "spk_1"}
-    # The backend may divide the speech of one speaker in another way than the clips.
-    turns = [
-        (speaker, [item.text for item in said]) for speaker, said in groupby(transcript.said, lambda item: item.speaker)
-    ]
-    expected = [
-        (labels[speaker], [clip.text for clip in clips])
-        for speaker, clips in groupby(spoken, lambda clip: clip.speaker)
-    ]
-    checks.equal("speakers", [speaker for speaker, _ in turns], [speaker for speaker, _ in expected])
-    checks.recognised("transcript", [" ".join(texts) for _, texts in turns], [" ".join(texts) for _, texts in expected])
-    checks.recognised("action items", [item.quote.text for item in summary.action_items], clip_texts(*ACTION_ITEMS))
-    checks.equal("summary quotes the first sentence", transcript.said[0].text in summary.summary, expected=True)
+    said = " ".join(sentence.text for sentence in transcript.said)
+    checks.recognised("transcript", [said], [" ".join(clip_texts(*(name for chunk in CHUNKS for name in chunk)))])
+    checks.present("summary", summary.summary)
+    checks.present("action items", *(item.text for item in summary.action_items))
 
 
 def _download_recording(meetings: MeetingsBackend, key: str, checks: Checks, report_step: StepReporter) -> None:
     """Download the beginning of the video with a URL that is signed with the user's own credentials."""
-    played = send("GET", meetings.presign_download("ann", key), headers={"Range": "bytes=0-99"})
+    played = send("GET", meetings.presign_download(USER, key), headers={"Range": "bytes=0-99"})
     checks.equal("status and type of the video", (played.status, played.data[4:8]), (206, b"ftyp"))
     report_step("the user can play the video with a URL that the user's own credentials have signed")

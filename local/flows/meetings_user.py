@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import boto3
-
 from handlers.common.aws.dynamodb_values import deserialize_item
 from handlers.common.time_and_ids.new_ids import new_id
 from handlers.common.time_and_ids.timestamps import timestamp
@@ -23,7 +21,7 @@ from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcr
 from handlers.meetings.meeting_record import INDEX, PARTITION, SORT, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 from handlers.meetings.upload_completion_file import Chunk, CompleteFile
-from local.flows import eventually
+from local.flows import Connect, eventually
 
 FINAL_STATUSES = (MeetingStatus.READY, MeetingStatus.FAILED)
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}", re.ASCII)
@@ -65,13 +63,13 @@ def chunk_names(chunks: Sequence[Path]) -> list[str]:
 class MeetingsUser:
     """User with boto3 clients that use the user's credentials. Threads may share it."""
 
-    def __init__(self, access: ExchangeResponse, endpoint: str) -> None:
-        session = boto3.Session(access.access_key_id, access.secret_access_key, access.session_token, access.region)
+    def __init__(self, access: ExchangeResponse, connect: Connect) -> None:
+        client = connect((access.access_key_id, access.secret_access_key, access.session_token))
         self.user = access.user
         """Id of the user, as object and table keys contain it."""
         self.bucket, self.table = access.bucket_name, access.table_name
-        self.s3 = session.client("s3", endpoint_url=endpoint)
-        self.dynamodb = session.client("dynamodb", endpoint_url=endpoint)
+        self.s3 = client("s3")
+        self.dynamodb = client("dynamodb")
 
     def upload(self, meeting: NewMeeting, chunks: Sequence[Path]) -> str:
         """Upload the chunks and then `complete.json`. Return the hash that identifies the recording."""
@@ -138,4 +136,4 @@ class MeetingsUser:
 
     def _read(self, key: str | None) -> bytes:
         assert key is not None, "the meeting has no such result"
-        return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return bytes(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())

@@ -1,4 +1,4 @@
-"""Client for the transcription backend of a local deployment: it sends speech and shows captions.
+"""Client for the transcription backend: it sends speech and shows captions.
 
 The speech is made of clips (see `speech_clips.py`). A client opens a session, which is a period with the same
 settings, and sends utterances: messages with a few seconds of speech. The router is the function that receives
@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from handlers.transcription.messages import TOKEN_PREFIX
-from handlers.transcription.names_shared_with_deployment import FALLBACK_METRIC, METRICS_NAMESPACE, PROTOCOL
+from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX
+from handlers.transcription.names_shared_with_deployment import PROTOCOL
 from local.emulation.speech.audio_formats import RATE
-from local.flows import Deployment, identity
+from local.flows import USER, Stack
 from local.flows.speech_clips import encode_clips
 from local.flows.websocket_client import Message, WebSocketClient, connect_to_api
 
@@ -26,31 +26,17 @@ class SessionRefused(Exception):
 
 
 class TranscriptionBackend:
-    def __init__(self, deployment: Deployment) -> None:
-        self._deployment = deployment
-        self.client = deployment.client
-        self.faults = deployment.faults
-        self.url = deployment.frontend("transcription")["url"]
-        self.router = deployment.function("transcription-router")
-        self.processor = deployment.ids["transcription-audio-processor-function"]
-        self.live_table = deployment.ids["transcription-live-table"]
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.url = stack.frontend["transcription"]["url"]
 
     def request_token(self, user: str) -> str:
-        return identity.request_token(self._deployment, user)
+        return self.stack.token(user)
 
-    def count_fallbacks(self) -> float:
-        """Return the number of utterances that got only final captions in the last hour, because of a fault."""
-        now = time.time()
-        points = self.client("cloudwatch").get_metric_statistics(
-            Namespace=METRICS_NAMESPACE,
-            MetricName=FALLBACK_METRIC,
-            Dimensions=[{"Name": "FunctionName", "Value": self.processor}],
-            StartTime=now - 3600,
-            EndTime=now + 60,
-            Period=3600,
-            Statistics=["Sum"],
-        )["Datapoints"]
-        return sum(float(point["Sum"]) for point in points)
+    def list_subprotocols(self, user: str) -> tuple[str, str]:
+        """Return the subprotocols with which a user connects. Without authentication, any user name is accepted."""
+        is_authenticated = self.stack.frontend.get("identity", {}).get("auth") == "oidc"
+        return PROTOCOL, f"{TOKEN_PREFIX}{self.request_token(user)}" if is_authenticated else f"{USER_PREFIX}{user}"
 
 
 @dataclass
@@ -101,11 +87,11 @@ class Speaker(WebSocketClient):
     """Client with one connection, and one session after `open`."""
 
     def __init__(
-        self, backend: TranscriptionBackend, user: str = "somebody", protocols: tuple[str, ...] | None = None
+        self, backend: TranscriptionBackend, user: str = USER, protocols: tuple[str, ...] | None = None
     ) -> None:
         """Connect with a token of the user, or with the given subprotocols."""
-        offered = protocols or (PROTOCOL, f"{TOKEN_PREFIX}{backend.request_token(user)}")
-        super().__init__(connect_to_api(backend.url, offered))
+        offered = protocols or backend.list_subprotocols(user)
+        super().__init__(connect_to_api(backend.url, offered), backend.stack.patience_seconds)
         self.protocol = self._connection.subprotocol
         self.screen = Screen()
         self.session = ""

@@ -1,12 +1,10 @@
-"""Flow of transcription: a sentence, two utterances that overlap, and a Transcribe stream that fails.
+"""Flow of transcription: a sentence, and two utterances that overlap.
 
 An utterance is a message with a few seconds of speech, which `Speaker` makes of clips. Partial captions may still
-change, and final captions may not. If Transcribe closes a stream without a message, the backend shows only final
-captions (a fallback).
+change, and final captions may not.
 """
 
-from local.emulation.faults import Fault
-from local.flows import Checks, StepReporter, eventually
+from local.flows import Checks, StepReporter
 from local.flows.speech_clips import clip_texts
 from local.flows.transcription_client import Speaker, TranscriptionBackend
 
@@ -15,8 +13,6 @@ FIRST = ("slowly",)
 """Clips of the first utterance."""
 SECOND = ("slowly", "hear")
 """Clips of the second utterance. They begin with those of the first, because clients let their utterances overlap."""
-INTERRUPTED = ("sky",)
-"""Clips whose stream fails."""
 
 
 def play(backend: TranscriptionBackend, report_step: StepReporter) -> list[str]:
@@ -43,25 +39,4 @@ def play(backend: TranscriptionBackend, report_step: StepReporter) -> list[str]:
     checks.recognised("captions of overlapping utterances", overlapping, clip_texts(*SECOND))
     report_step(f"two simultaneous utterances that overlap: {overlapping}")
 
-    _play_failure(backend, checks, report_step)
     return checks.problems
-
-
-def _play_failure(backend: TranscriptionBackend, checks: Checks, report_step: StepReporter) -> None:
-    """Let Transcribe fail in the middle of an utterance."""
-    fallbacks_before = backend.count_fallbacks()
-    backend.faults.set(Fault.STREAM_DROPPED)
-    with Speaker(backend) as speaker:
-        speaker.open(encoding="pcm")
-        speaker.say("dropped", *INTERRUPTED)
-        done = speaker.wait_for_end("dropped")
-        final_captions = speaker.screen.text()
-    fallbacks = eventually(
-        lambda: count if (count := backend.count_fallbacks()) > fallbacks_before else None,
-        "the metric of the fallback alarm",
-    )
-    checks.recognised("captions of a failed stream", final_captions, clip_texts(*INTERRUPTED))
-    checks.equal("fallback and its metric", (done.get("fallback"), fallbacks - fallbacks_before), ("stream_failed", 1))
-    report_step(
-        f"a Transcribe stream that failed: final captions only, {final_captions}; counted in the alarm's metric"
-    )

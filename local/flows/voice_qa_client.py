@@ -1,8 +1,8 @@
-"""Client for the voice Q&A backend of a local deployment.
+"""Client for the voice Q&A backend.
 
 A guest (a browser user without a login) uploads a lecture, asks questions, and receives answers. An answer consists of
 numbered pieces: transcript, text, audio and citations. The lectures and spoken questions are made of clips (see
-`speech_clips.py`). The local agent answers with quotes of the lecture.
+`speech_clips.py`).
 """
 
 import base64
@@ -10,9 +10,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers.common.aws.dynamodb_values import serialize_item
-from handlers.voice_qa.table_records import TimeLimitCheck, lecture_key
-from local.flows import Deployment, eventually
+from local.flows import Stack
 from local.flows.http_requests import post_form
 from local.flows.identity_pool_guest import Guest
 from local.flows.speech_clips import encode_clips
@@ -20,58 +18,13 @@ from local.flows.websocket_client import Message, WebSocketClient
 
 
 class VoiceQaBackend:
-    def __init__(self, deployment: Deployment) -> None:
-        frontend = deployment.frontend("voiceQa")
-        self.client = deployment.client
-        self.endpoint = deployment.emulator.endpoint
-        self.url, self.pool_id = frontend["url"], frontend["identityPoolId"]
-        self.bucket = deployment.ids["voice-qa-audio-bucket"]
-        self.table = deployment.ids["voice-qa-sessions-table"]
-        self.time_limit_queue = deployment.ids["voice-qa-time-limits-queue"]
-        self.validator = deployment.function("voice-qa-validate-lecture")
+    def __init__(self, stack: Stack) -> None:
+        self.frontend = stack.frontend["voiceQa"]
+        self.stack = stack
+        self.url, self.pool_id = self.frontend["url"], self.frontend["identityPoolId"]
 
     def create_guest(self) -> Guest:
-        return Guest.from_pool(self.endpoint, self.pool_id)
-
-    def find_record(self, lecture_id: str) -> Message | None:
-        """Return the table's record of a lecture, or None before the lecture is validated."""
-        key = serialize_item(lecture_key(lecture_id))
-        item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
-        return {name: next(iter(value.values())) for name, value in item.items()} if "status" in item else None
-
-    def wait_until_validated(self, lecture_id: str) -> Message:
-        """Wait until a lecture is validated, and return its record."""
-        return eventually(lambda: self.find_record(lecture_id), "a validated lecture")
-
-    def count_turns(self, identity: str, session: str, lecture_id: str) -> int:
-        """Return the number of questions with answers in a guest's conversation about a lecture."""
-        key = {"sessionId": {"S": f"{identity}#{session}"}, "lectureId": {"S": lecture_id}}
-        item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True)["Item"]
-        return int(item["totalTurns"]["N"])
-
-    def send_time_limit_check(self, guest_id: str, query_id: str, call: int = 1) -> None:
-        """Send a time limit check now. The backend sends one with a delay, to find questions that have not ended.
-
-        The query worker, which answers a question, may be invoked several times for it. `call` is the number of the
-        invocation that the check is about, counted from 1.
-        """
-        check = TimeLimitCheck(guest_id=guest_id, query_id=query_id, call=call)
-        body = check.model_dump_json(by_alias=True)
-        self.client("sqs").send_message(QueueUrl=self.time_limit_queue, MessageBody=body)
-
-    def count_delayed_checks(self) -> int:
-        """Return the number of time limit checks whose delay has not ended."""
-        return self._count_checks("Delayed")
-
-    def all_checks_performed(self) -> bool:
-        """Return True if every time limit check whose delay has ended was performed."""
-        return self._count_checks("") + self._count_checks("NotVisible") == 0
-
-    def _count_checks(self, state: str) -> int:
-        """Return the number of time limit checks in a state as SQS names it. An empty state means visible messages."""
-        name: Any = f"ApproximateNumberOfMessages{state}"
-        queue = self.client("sqs").get_queue_attributes(QueueUrl=self.time_limit_queue, AttributeNames=[name])
-        return int(queue["Attributes"][name])
+        return Guest.from_pool(self.stack.connect, self.pool_id)
 
 
 @dataclass
@@ -112,7 +65,7 @@ class ReceivedAnswer:
 class GuestConnection(WebSocketClient):
     def __init__(self, backend: VoiceQaBackend, guest: Guest | None = None) -> None:
         self.guest = guest or backend.create_guest()
-        super().__init__(self.guest.connect(backend.url))
+        super().__init__(self.guest.connect(backend.url), backend.stack.patience_seconds)
         self.answers: dict[str, ReceivedAnswer] = {}
 
     def request_guest_id(self) -> str:

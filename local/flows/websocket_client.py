@@ -20,8 +20,6 @@ from handlers.common.websocket.message_dispatch import WebSocketErrorCode
 from local.flows import ResultNotInTime
 
 Message = dict[str, Any]
-PATIENCE_SECONDS = 30
-"""Time limit for an expected message."""
 FRAME_BYTES = 30_000
 """Maximum size of a sent frame. API Gateway accepts at most 32 KB."""
 MAX_ATTEMPTS = 5
@@ -42,8 +40,10 @@ def connect_to_api(url: str, subprotocols: Sequence[str] | None = None) -> Clien
 
 
 class WebSocketClient(ABC):
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: ClientConnection, patience_seconds: float) -> None:
         self._connection = connection
+        self._patience_seconds = patience_seconds
+        """Time limit for an expected message."""
         self._unread: list[Message] = []
         """Received messages that were not returned yet."""
         self._request_count = 0
@@ -84,7 +84,7 @@ class WebSocketClient(ABC):
         return self._await(lambda _: True, "a message")
 
     def _await(self, is_wanted: Callable[[Message], bool], what: str) -> Message:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self._patience_seconds
         for index, message in enumerate(self._unread):
             if is_wanted(message):
                 return self._unread.pop(index)
@@ -98,6 +98,6 @@ class WebSocketClient(ABC):
                 return message
             self._unread.append(message)
         raise ResultNotInTime(
-            f"{what} did not arrive within {PATIENCE_SECONDS} s; "
+            f"{what} did not arrive within {self._patience_seconds:g} s; "
             f"received types: {[message['type'] for message in self._unread]}"
         )

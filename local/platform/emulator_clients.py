@@ -2,6 +2,7 @@
 affect them.
 """
 
+import json
 import os
 import threading
 from collections.abc import Callable
@@ -65,3 +66,10 @@ class EmulatorClients:
             if service not in self._clients:
                 self._clients[service] = self._session.client(service, endpoint_url=self._endpoint, config=CONFIG)
             return self._clients[service]
+
+
+def invoke(client: Clients, function: str, **event: Any) -> dict[str, Any]:
+    """Invoke a function as its schedule or an operator does, and return its result."""
+    answer = client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+    result: dict[str, Any] = json.loads(answer["Payload"].read())
+    return result

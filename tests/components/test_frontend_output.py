@@ -16,7 +16,14 @@ from components.frontend_output import build_frontend
 from local.preview.property_value_conversion import UNKNOWN
 from tests.fake_engine import Engine, scope
 
-INGESTION = {"bucket": "landing", "prefix": "incoming/", "table": "files", "suffixes": [".json"], "max_file_bytes": 5}
+INGESTION = {
+    "bucket": "landing",
+    "prefix": "incoming/",
+    "table": "files",
+    "suffixes": [".json"],
+    "max_file_bytes": 5,
+    "flush_minutes": 60,
+}
 TRANSCRIPTION: Mapping[str, pulumi.Input[object]] = {
     "url": "wss://a/live",
     "protocol": "p.v1",

@@ -26,6 +26,7 @@ FRONTEND: Final = Frontend.model_validate(
             "table": "files",
             "suffixes": [".ndjson"],
             "maxFileBytes": 1_000_000,
+            "flushMinutes": 60,
         },
         "transcription": {
             "url": "wss://transcription.example.com/live",

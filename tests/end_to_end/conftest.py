@@ -18,20 +18,14 @@ from local.emulation.iam.decision_log import Decision, log_size, read_decisions
 from local.emulation.iam.grant_usage import GrantComparison, compare_grants, read_reviewed_grants, read_stack_grants
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import (
-    Deployment,
     StepReporter,
-    ingestion_flow,
+    eventually,
     livestream_flow,
     meetings_flow,
-    read_flow_stack,
     transcription_flow,
     voice_qa_flow,
 )
-from local.flows.ingestion_client import IngestionIntake, IngestionRuns
-from local.flows.livestream_client import LivestreamBackend
-from local.flows.meetings_client import MeetingsBackend
-from local.flows.transcription_client import TranscriptionBackend
-from local.flows.voice_qa_client import VoiceQaBackend
+from local.flows.voice_qa_client import GuestConnection
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
@@ -39,11 +33,16 @@ from local.platform.lifecycle import DeployedPlatform, deploy
 from local.platform.progress import SilentProgress
 from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Graph, Resource
+from tests.end_to_end import many_files
+from tests.end_to_end.backends import DeployedLivestream, DeployedMeetings, DeployedTranscription, DeployedVoiceQa
+from tests.end_to_end.deployment import Deployment, read_test_stack
+from tests.end_to_end.ingestion_client import IngestionIntake, IngestionRuns
+from tests.end_to_end.many_files import IngestionOutcome
 from tests.end_to_end.meeting_recorder import Recorder
 
 NAME_PREFIX = "polyphony-local-"
 INGESTED_FILES = 250
-"""Number of files that the ingestion flow uploads. They become two manifests (lists of files for one Spark run), of
+"""Number of files that the run of ingestion uploads. They become two manifests (lists of files for one Spark run), of
 which the second is not full."""
 T = TypeVar("T")
 
@@ -184,93 +183,155 @@ def intake(platform: Platform) -> Iterator[IngestionIntake]:
 
 @dataclass(frozen=True)
 class FlowRun(Generic[T]):
-    """Result of a flow (a scripted use of one backend) that all tests share, with the IAM decisions of its run."""
+    """Result of a flow or of another use of the platform that all tests share, with the IAM decisions of its run."""
 
     outcome: T
-    """Result of the flow. Most flows return a list of problems, which is empty if everything worked."""
+    """Result of the run. Flows return a list of problems, which is empty if everything worked."""
     decisions: list[Decision]
+    steps: tuple[str, ...] = ()
+    """Descriptions of the flow's steps."""
 
 
 def play_flow(platform: Platform, play: Callable[[StepReporter], T]) -> FlowRun[T]:
-    """Play a flow without printing its steps."""
+    """Play a flow and record its steps."""
     log_end = platform.decision_log_end()
-    outcome = play(lambda _: None)
-    return FlowRun(outcome, platform.decisions(log_end))
+    steps: list[str] = []
+    outcome = play(steps.append)
+    return FlowRun(outcome, platform.decisions(log_end), tuple(steps))
 
 
-IngestionFlowRun = FlowRun[tuple[int, ingestion_flow.IngestionOutcome]]
-"""Run of ingestion's flow. Its outcome also has the number of files of other tests in its last manifest."""
+IngestionRun = FlowRun[tuple[int, IngestionOutcome]]
+"""Run of ingestion with many files. Its outcome also has the number of files of other tests in its last manifest."""
 
 
 @pytest.fixture(scope="session")
-def ingestion_flow_future(platform: Platform) -> Iterator[Future[IngestionFlowRun]]:
-    """Future of ingestion's flow. It mostly waits for Spark, so other flows run in the meantime."""
+def ingestion_run_future(platform: Platform) -> Iterator[Future[IngestionRun]]:
+    """Future of the run of ingestion. It mostly waits for Spark, so flows run in the meantime."""
     runs = IngestionRuns(platform.deployment)
     pending_files = runs.count_by_status("")["pending"]
 
-    def play(report_step: StepReporter) -> tuple[int, ingestion_flow.IngestionOutcome]:
-        return pending_files, ingestion_flow.play(runs, "incoming/runs", INGESTED_FILES, report_step)
+    def play(_: StepReporter) -> tuple[int, IngestionOutcome]:
+        return pending_files, many_files.play(runs, "incoming/runs", INGESTED_FILES)
 
     with ThreadPoolExecutor(1) as executor:
         yield executor.submit(play_flow, platform, play)
 
 
 @pytest.fixture(scope="session")
-def ingestion_flow_run(ingestion_flow_future: Future[IngestionFlowRun]) -> IngestionFlowRun:
-    return ingestion_flow_future.result()
+def ingestion_run(ingestion_run_future: Future[IngestionRun]) -> IngestionRun:
+    return ingestion_run_future.result()
 
 
 @pytest.fixture(scope="session")
 def transcription_flow_run(platform: Platform) -> FlowRun[list[str]]:
-    return play_flow(
-        platform, lambda report_step: transcription_flow.play(TranscriptionBackend(platform.deployment), report_step)
-    )
+    backend = DeployedTranscription(platform.deployment)
+    return play_flow(platform, lambda report_step: transcription_flow.play(backend, report_step))
 
 
 @pytest.fixture(scope="session")
 def voice_qa_flow_run(platform: Platform) -> FlowRun[list[str]]:
-    return play_flow(platform, lambda report_step: voice_qa_flow.play(VoiceQaBackend(platform.deployment), report_step))
+    backend = DeployedVoiceQa(platform.deployment)
+    return play_flow(platform, lambda report_step: voice_qa_flow.play(backend, report_step))
+
+
+@pytest.fixture(scope="session")
+def time_limit_check(platform: Platform) -> FlowRun[int]:
+    """Check of the time limit of a question that has ended. The outcome is the number of turns of its conversation."""
+    backend = DeployedVoiceQa(platform.deployment)
+
+    def play(_: StepReporter) -> int:
+        with GuestConnection(backend) as connection:
+            lecture_id = connection.upload_lecture(*voice_qa_flow.LECTURE)
+            assert connection.await_lecture(lecture_id)["state"] == "ready"
+            guest_id = connection.request_guest_id()
+            accepted, _answer = connection.ask_question(lecture_id, "ended-question", text="oxygen")
+        backend.send_time_limit_check(guest_id, "ended-question")
+        eventually(lambda: True if backend.all_checks_performed() else None, "a check of a time limit")
+        return backend.count_turns(connection.guest.identity_id, accepted["sessionId"], lecture_id)
+
+    return play_flow(platform, play)
 
 
 @pytest.fixture
-def voice_qa(platform: Platform) -> VoiceQaBackend:
-    return VoiceQaBackend(platform.deployment)
+def voice_qa(platform: Platform) -> DeployedVoiceQa:
+    return DeployedVoiceQa(platform.deployment)
 
 
 @pytest.fixture(scope="session")
-def livestream(platform: Platform) -> LivestreamBackend:
-    return LivestreamBackend(platform.deployment)
+def livestream(platform: Platform) -> DeployedLivestream:
+    return DeployedLivestream(platform.deployment)
 
 
 @pytest.fixture(scope="session")
-def livestream_flow_run(platform: Platform, livestream: LivestreamBackend) -> FlowRun[list[str]]:
-    return play_flow(platform, lambda report_step: livestream_flow.play(livestream, report_step))
+def livestream_flow_run(platform: Platform) -> FlowRun[list[str]]:
+    """Run of the flow, after which nothing is stored for its episodes, because it has deleted them."""
+    backend = DeployedLivestream(platform.deployment)
+
+    def play(report_step: StepReporter) -> list[str]:
+        problems = livestream_flow.play(backend, report_step)
+        for episode_id in backend.created:
+            backend.wait_until_removed(episode_id)
+        return problems
+
+    return play_flow(platform, play)
 
 
 @pytest.fixture(scope="session")
-def meetings(platform: Platform) -> MeetingsBackend:
-    return MeetingsBackend(platform.deployment)
+def overdue_video(platform: Platform, livestream: DeployedLivestream) -> FlowRun[dict[str, Any]]:
+    """Video that was expected long ago and never arrived, after the sweep, a scheduled run of a function."""
+
+    def play(_: StepReporter) -> dict[str, Any]:
+        path = f"/episodes/{livestream.create_episode('without a video')['episodeId']}"
+        livestream.ask("POST", f"{path}/uploads", {"kind": "video", "contentType": "video/mp4", "bytes": 10**9})
+        livestream.backdate_track(livestream.created[-1], "video")
+        livestream.sweep()
+        video = dict(livestream.ask("GET", path).body["video"])
+        livestream.ask("DELETE", path)
+        livestream.wait_until_removed(livestream.created[-1])
+        return video
+
+    return play_flow(platform, play)
 
 
 @pytest.fixture(scope="session")
-def meetings_flow_run(platform: Platform, meetings: MeetingsBackend) -> FlowRun[list[str]]:
+def meetings(platform: Platform) -> DeployedMeetings:
+    return DeployedMeetings(platform.deployment)
+
+
+@pytest.fixture(scope="session")
+def meetings_flow_run(platform: Platform, meetings: DeployedMeetings) -> FlowRun[list[str]]:
     return play_flow(platform, lambda report_step: meetings_flow.play(meetings, report_step))
 
 
 @pytest.fixture(scope="session")
-def ann(meetings: MeetingsBackend, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
+def storage_count(platform: Platform, meetings: DeployedMeetings, meetings_flow_run: FlowRun[Any]) -> FlowRun[Any]:
+    """Count of the storage of all users, after a meeting was recorded."""
+    assert meetings_flow_run.outcome == []
+    return play_flow(platform, lambda _: meetings.count_storage())
+
+
+@pytest.fixture(scope="session")
+def scheduled_runs(
+    overdue_video: FlowRun[Any], storage_count: FlowRun[Any], time_limit_check: FlowRun[Any]
+) -> list[FlowRun[Any]]:
+    """Runs of the functions that a schedule or a delayed message starts, which no flow waits for."""
+    return [overdue_video, storage_count, time_limit_check]
+
+
+@pytest.fixture(scope="session")
+def ann(meetings: DeployedMeetings, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
     """User who records meetings in the tests."""
     return Recorder(meetings, "ann", tmp_path_factory.mktemp("recordings"))
 
 
 @pytest.fixture
-def transcription(platform: Platform) -> TranscriptionBackend:
-    return TranscriptionBackend(platform.deployment)
+def transcription(platform: Platform) -> DeployedTranscription:
+    return DeployedTranscription(platform.deployment)
 
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     folder: Path = tmp_path_factory.mktemp("platform")
     with emulator.start(folder) as running_emulator:
-        deployed = deploy(read_flow_stack(), running_emulator.emulator, SilentProgress())
+        deployed = deploy(read_test_stack(), running_emulator.emulator, SilentProgress())
         yield Platform(running_emulator.emulator, deployed, EmulatorClients(running_emulator.emulator.endpoint))

@@ -16,8 +16,9 @@ from handlers.common.time_and_ids.new_ids import new_id
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.upload_completion_file import ChunkProblem
 from local.flows import eventually
-from local.flows.meetings_client import MeetingsBackend, write_recording
+from local.flows.meetings_client import write_recording
 from local.flows.meetings_user import MeetingsUser, NewMeeting, chunk_names
+from tests.end_to_end.backends import DeployedMeetings
 
 SPOT, ON_DEMAND = "polyphony-local-meetings-media-spot", "polyphony-local-meetings-media-on-demand"
 """Job queues of the media job."""
@@ -29,7 +30,7 @@ MAX_WAIT_SECONDS = 90
 class Recorder:
     """User who records and uploads meetings."""
 
-    meetings: MeetingsBackend
+    meetings: DeployedMeetings
     subject: str
     """Name of the user in the identity provider's tokens."""
     folder: Path
@@ -124,7 +125,7 @@ class JobHistory:
     """Status reason of each job."""
 
 
-def read_job_history(meetings: MeetingsBackend, record: MeetingRecord) -> JobHistory:
+def read_job_history(meetings: DeployedMeetings, record: MeetingRecord) -> JobHistory:
     """Return the history from AWS Batch and CloudWatch Logs."""
     batch, logs = meetings.client("batch"), meetings.client("logs")
     meeting_variable = {"name": "MEETING_ID", "value": record.meeting_id}

@@ -18,12 +18,12 @@ from components.blocks.bedrock.agentcore_memory import SUMMARIES, AgentMemory, A
 from components.blocks.naming.physical_names import Kind
 from components.blocks.storage.secret_parameter import Secret, SecretArgs
 from components.blocks.storage.table import Table, TableArgs
-from local.flows.ingestion_flow import UNUSUAL_NAMES
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.resource_drivers.s3 import delete_all_versions
 from local.platform.state import PlatformState
 from local.preview import stack_files
 from tests.end_to_end.conftest import Platform
+from tests.end_to_end.many_files import UNUSUAL_NAMES
 from tests.end_to_end.small_stack import SmallStack
 from tests.fake_engine import foundation_settings, scope
 from tests.whole_program import run_whole_program

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from local.flows import Deployment, eventually
-from local.flows.ingestion_client import IngestionRuns
+from local.flows import eventually
 from local.flows.sample_files import read_sample
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.lifecycle import deploy
 from local.platform.progress import SilentProgress
+from tests.end_to_end.deployment import Deployment
+from tests.end_to_end.ingestion_client import IngestionRuns
 from tests.whole_program import ingestion_alone
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark]

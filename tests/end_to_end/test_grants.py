@@ -1,6 +1,7 @@
-"""Tests that the permissions of all roles (their grants) are exactly those that the flows use.
+"""Tests that the permissions of all roles (their grants) are exactly those that the platform uses.
 
-A *flow* is a program that uses one backend from end to end. The tests also show that a missing or unused grant is
+A *flow* is a program that uses one backend from end to end. Schedules and failures need more permissions. The tests
+also show that a missing or unused grant is
 reported.
 """
 
@@ -10,8 +11,8 @@ import pytest
 
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually
-from local.flows.ingestion_client import IngestionIntake
 from tests.end_to_end.conftest import FlowRun, Platform
+from tests.end_to_end.ingestion_client import IngestionIntake
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 BUILDER = "ingestion-manifest-builder"
@@ -29,17 +30,18 @@ def wait_for_problem(platform: Platform, log_end: int, beginning: str) -> str:
 
 # Transcription must answer as fast as a person speaks, so its flow runs before Spark uses the CPU. The other flows run
 # meanwhile.
-@pytest.mark.usefixtures("transcription_flow_run", "ingestion_flow_future")
-def test_all_flows_use_every_grant_and_need_no_other(
+@pytest.mark.usefixtures("transcription_flow_run", "ingestion_run_future")
+def test_flows_and_schedules_use_every_grant_and_need_no_other(
     platform: Platform,
     transcription_flow_run: FlowRun[Any],
     voice_qa_flow_run: FlowRun[Any],
     livestream_flow_run: FlowRun[Any],
     meetings_flow_run: FlowRun[Any],
-    ingestion_flow_run: FlowRun[Any],
+    scheduled_runs: list[FlowRun[Any]],
+    ingestion_run: FlowRun[Any],
 ) -> None:
-    flows = (transcription_flow_run, voice_qa_flow_run, livestream_flow_run, meetings_flow_run, ingestion_flow_run)
-    decisions = [decision for flow in flows for decision in flow.decisions]
+    flows = (transcription_flow_run, voice_qa_flow_run, livestream_flow_run, meetings_flow_run)
+    decisions = [decision for run in (*flows, *scheduled_runs, ingestion_run) for decision in run.decisions]
     # A process of a function reads a secret only once. It may have done so in another test, before the flow.
     secret_decisions = [decision for decision in platform.decisions(0) if decision.action == "ssm:GetParameter"]
     assert platform.compare_grants([*decisions, *secret_decisions]).problems() == []

@@ -19,7 +19,9 @@ from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
 from local.emulation.iam.policy_evaluator import AccessVerdict
+from local.flows import Connect
 from local.flows.identity_pool_guest import Guest
+from local.platform.emulator_clients import EmulatorClients
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState
 from tests.end_to_end.small_stack import SmallStack, small_stack
@@ -59,8 +61,12 @@ class GuestStack:
 
     stack: SmallStack
 
+    @property
+    def connect(self) -> Connect:
+        return partial(EmulatorClients, self.stack.emulator.endpoint)
+
     def guest(self, pool: str = "pool") -> Guest:
-        return Guest.from_pool(self.stack.emulator.endpoint, self.stack.outputs[pool])
+        return Guest.from_pool(self.connect, self.stack.outputs[pool])
 
 
 def ask(client: Connection, **message: Any) -> Any:
@@ -189,7 +195,7 @@ def test_a_guest_reads_and_writes_only_the_guests_items(first_guest: Guest, seco
 
 def test_only_identities_of_the_pool_get_credentials(guest_stack: GuestStack) -> None:
     unknown = "us-east-1:00000000-0000-4000-8000-000000000000"
-    error = error_code(lambda: Guest.from_identity(guest_stack.stack.emulator.endpoint, unknown))
+    error = error_code(lambda: Guest.from_identity(guest_stack.connect, unknown))
     assert error == "ResourceNotFoundException"
 
 
@@ -207,11 +213,11 @@ def test_a_pool_gives_no_credentials_of_a_role_that_does_not_trust_it(
     document["Statement"][0]["Condition"][operator][f"cognito-identity.amazonaws.com:{key}"] = value
     iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(document))
     try:
-        error = error_code(lambda: Guest.from_identity(guest_stack.stack.emulator.endpoint, guest.identity_id))
+        error = error_code(lambda: Guest.from_identity(guest_stack.connect, guest.identity_id))
     finally:
         iam.update_assume_role_policy(RoleName=role, PolicyDocument=original_trust)
     assert error == "InvalidIdentityPoolConfigurationException"
-    assert Guest.from_identity(guest_stack.stack.emulator.endpoint, guest.identity_id).identity_id == guest.identity_id
+    assert Guest.from_identity(guest_stack.connect, guest.identity_id).identity_id == guest.identity_id
 
 
 def test_a_pool_and_its_roles_are_updated_in_place_and_deleted(guest_stack: GuestStack, tmp_path: Path) -> None:

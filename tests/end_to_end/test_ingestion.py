@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 
 from local import ROOT
 from local.flows import eventually
-from local.flows.ingestion_client import IngestionIntake
 from local.platform.emulator_clients import EmulatorClients
 from tests.end_to_end.conftest import Platform
+from tests.end_to_end.ingestion_client import IngestionIntake
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 

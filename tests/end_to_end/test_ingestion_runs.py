@@ -9,8 +9,8 @@ from collections import Counter
 
 import pytest
 
-from local.flows.ingestion_flow import BAD_EVERY, list_expected_rows
-from tests.end_to_end.conftest import INGESTED_FILES, IngestionFlowRun, Platform
+from tests.end_to_end.conftest import INGESTED_FILES, IngestionRun, Platform
+from tests.end_to_end.many_files import BAD_EVERY, list_expected_rows
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.xdist_group("platform")]
 FULL_MANIFEST = 200
@@ -18,19 +18,19 @@ FULL_MANIFEST = 200
 
 
 def test_files_become_a_full_manifest_and_a_flushed_one_and_exactly_their_rows(
-    ingestion_flow_run: IngestionFlowRun,
+    ingestion_run: IngestionRun,
 ) -> None:
-    files_of_other_tests, outcome = ingestion_flow_run.outcome
+    files_of_other_tests, outcome = ingestion_run.outcome
     assert outcome.execution_counts == Counter(SUCCEEDED=2)
     assert outcome.manifest_sizes == [FULL_MANIFEST, INGESTED_FILES - FULL_MANIFEST + files_of_other_tests]
     assert outcome.file_counts == {"processed": INGESTED_FILES, "rejected": 2}, (
-        "the flow adds an empty file and one of another type"
+        "the run adds an empty file and one of another type"
     )
     assert outcome.rows == list_expected_rows(INGESTED_FILES)
 
 
-def test_a_run_logs_counts_and_no_content_of_a_file(platform: Platform, ingestion_flow_run: IngestionFlowRun) -> None:
-    _, outcome = ingestion_flow_run.outcome
+def test_a_run_logs_counts_and_no_content_of_a_file(platform: Platform, ingestion_run: IngestionRun) -> None:
+    _, outcome = ingestion_run.outcome
     log = (platform.emulator.folder / "glue.log").read_text(encoding="utf-8")
     run_counts = [json.loads(line) for line in log.splitlines() if line.startswith('{"event": "run_finished"')]
     files_of_runs = Counter(item["files"] for item in run_counts)  # other tests start runs on this platform, too

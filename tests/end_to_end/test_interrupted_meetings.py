@@ -20,12 +20,13 @@ from handlers.meetings.meeting_record import MeetingStatus
 from handlers.meetings.s3_keys import Recording
 from local import ROOT
 from local.emulation.batch.fault_injection import QueueFault, set_faults
-from local.flows import eventually, invoke
-from local.flows.meetings_client import MeetingsBackend
+from local.flows import eventually
 from local.flows.meetings_user import NewMeeting
 from local.flows.speech_clips import clip_texts
 from local.platform.emulator import ROOT_ACCESS_KEY
+from local.platform.emulator_clients import invoke
 from local.preview.preview_provider import ACCOUNT, REGION
+from tests.end_to_end.backends import DeployedMeetings
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, read_job_history
 
@@ -42,7 +43,7 @@ def no_capacity(platform: Platform) -> Iterator[None]:
     set_faults(platform.emulator.folder, {})
 
 
-def wait_for_job(meetings: MeetingsBackend, meeting_id: str) -> dict[str, Any]:
+def wait_for_job(meetings: DeployedMeetings, meeting_id: str) -> dict[str, Any]:
     """Wait until the meeting's job waits for capacity; return it."""
     batch = meetings.client("batch")
 
@@ -53,12 +54,12 @@ def wait_for_job(meetings: MeetingsBackend, meeting_id: str) -> dict[str, Any]:
     return eventually(find_job, "a job that waits")
 
 
-def list_executions(meetings: MeetingsBackend, meeting_id: str) -> list[str]:
+def list_executions(meetings: DeployedMeetings, meeting_id: str) -> list[str]:
     summaries = meetings.client("stepfunctions").list_executions(stateMachineArn=meetings.workflow)["executions"]
     return [entry["executionArn"] for entry in summaries if entry["name"].startswith(meeting_id)]
 
 
-def find_waiting_execution(meetings: MeetingsBackend, arns: set[str]) -> str | None:
+def find_waiting_execution(meetings: DeployedMeetings, arns: set[str]) -> str | None:
     """Return the first of these executions that waits for its job."""
     states = meetings.client("stepfunctions")
     for arn in arns:
@@ -70,7 +71,7 @@ def find_waiting_execution(meetings: MeetingsBackend, arns: set[str]) -> str | N
 
 @pytest.mark.usefixtures("no_capacity")
 def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
-    platform: Platform, meetings: MeetingsBackend, ann: Recorder
+    platform: Platform, meetings: DeployedMeetings, ann: Recorder
 ) -> None:
     meeting = NewMeeting()
     first_content = ann.client.upload(meeting, ann.record_speech("welcome"))
@@ -91,7 +92,7 @@ def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
     assert ann.wait_for_status(meeting.meeting_id, READY).content == second_content
 
 
-def stop_execution(meetings: MeetingsBackend, meeting_id: str) -> str:
+def stop_execution(meetings: DeployedMeetings, meeting_id: str) -> str:
     """Stop a meeting's execution while its job waits. Return the execution's ARN."""
     wait_for_job(meetings, meeting_id)
     [execution] = list_executions(meetings, meeting_id)
@@ -101,7 +102,7 @@ def stop_execution(meetings: MeetingsBackend, meeting_id: str) -> str:
 
 @pytest.mark.usefixtures("no_capacity")
 def test_the_next_execution_uses_the_unfinished_job_of_a_stopped_execution(
-    platform: Platform, meetings: MeetingsBackend, ann: Recorder
+    platform: Platform, meetings: DeployedMeetings, ann: Recorder
 ) -> None:
     meeting, chunks = NewMeeting(), ann.record_speech("welcome")
     ann.client.upload(meeting, chunks)
@@ -157,7 +158,7 @@ def restart_failed_meetings(platform: Platform, folder: Path, since: str) -> Non
 
 @pytest.mark.usefixtures("no_capacity")
 def test_the_runbooks_command_restarts_failed_meetings(
-    platform: Platform, meetings: MeetingsBackend, ann: Recorder, tmp_path: Path
+    platform: Platform, meetings: DeployedMeetings, ann: Recorder, tmp_path: Path
 ) -> None:
     since = timestamp(datetime.now(UTC))
     meeting_id = ann.upload(ann.record_speech("budget"))
@@ -171,7 +172,7 @@ def test_the_runbooks_command_restarts_failed_meetings(
 
 @pytest.mark.usefixtures("allow_refusals")
 def test_the_workflow_retries_a_summary_that_s3_refused(
-    platform: Platform, meetings: MeetingsBackend, ann: Recorder
+    platform: Platform, meetings: DeployedMeetings, ann: Recorder
 ) -> None:
     s3, logs = platform.client("s3"), platform.client("logs")
     policy = json.loads(s3.get_bucket_policy(Bucket=meetings.bucket)["Policy"])

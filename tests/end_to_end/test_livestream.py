@@ -4,23 +4,43 @@ An *episode* is a broadcast with a video, which is cut into chunks, and a transc
 """
 
 import json
+import math
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from local.flows import eventually
 from local.flows.http_requests import post_form, send
-from local.flows.livestream_client import LivestreamBackend, make_video
+from local.flows.livestream_client import make_video
+from local.flows.livestream_flow import VIDEO_SECONDS
+from tests.end_to_end.backends import DeployedLivestream
 from tests.end_to_end.conftest import FlowRun, Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 UNKNOWN_EPISODE = "01K8PFVZQ0A1B2C3D4E5F6G7H8"
 CANARY = "canary-of-a-title"
+CLAIMS = ["It is the longest bridge in the whole country", "The river has never been so high in November"]
+"""Claims that the scripted model finds in the transcript of the flow."""
 
 
 def test_the_livestream_flow_passes(livestream_flow_run: FlowRun[list[str]]) -> None:
     assert livestream_flow_run.outcome == [], "the flow found problems"
+
+
+def test_the_flows_video_is_sent_in_parts_and_cut_and_its_claims_are_found(
+    livestream_flow_run: FlowRun[list[str]],
+) -> None:
+    """The settings of the stack `local` are for small files: parts of 10 MB, and chunks of two seconds."""
+    steps = "\n".join(livestream_flow_run.steps)
+    assert "a transcript uploaded by form and a video in parts" in steps
+    assert f"chunk {math.ceil(VIDEO_SECONDS / 2)} downloaded" in steps
+    assert f"claims {'; '.join(CLAIMS)}; clips: 1" in steps
+
+
+def test_the_sweep_fails_a_video_that_never_arrived(overdue_video: FlowRun[dict[str, Any]]) -> None:
+    assert (overdue_video.outcome["state"], overdue_video.outcome["reason"]) == ("failed", "NEVER_UPLOADED")
 
 
 LARGE_VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": 99_000_000_000}
@@ -35,7 +55,7 @@ LARGE_VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": 99_000_000_
     ],
 )
 def test_an_invalid_value_is_reported_with_its_field_and_rule(
-    livestream: LivestreamBackend, method: str, path: str, body: object, code: str, field: str
+    livestream: DeployedLivestream, method: str, path: str, body: object, code: str, field: str
 ) -> None:
     answer = livestream.ask(method, path, body)
     assert (answer.status, answer.body["code"]) == (400, code)
@@ -43,7 +63,7 @@ def test_an_invalid_value_is_reported_with_its_field_and_rule(
     assert all(problem["rule"] for problem in answer.body["fields"])
 
 
-def test_a_form_accepts_only_the_announced_file(livestream: LivestreamBackend) -> None:
+def test_a_form_accepts_only_the_announced_file(livestream: DeployedLivestream) -> None:
     episode = livestream.create_episode("with a form")["episodeId"]
     request = {"kind": "transcript", "contentType": "text/vtt", "bytes": 10}
     form = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body["form"]
@@ -53,7 +73,7 @@ def test_a_form_accepts_only_the_announced_file(livestream: LivestreamBackend) -
     assert post_form(form["url"], form["fields"], b"x" * 10).status in {200, 204}
 
 
-def test_parts_can_be_sent_to_newly_signed_urls(livestream: LivestreamBackend) -> None:
+def test_parts_can_be_sent_to_newly_signed_urls(livestream: DeployedLivestream) -> None:
     episode = livestream.create_episode("on a slow line")["episodeId"]
     request = {"kind": "video", "contentType": "video/mp4", "bytes": 101_000_000}
     upload = livestream.ask("POST", f"/episodes/{episode}/uploads", request).body
@@ -69,7 +89,7 @@ def test_parts_can_be_sent_to_newly_signed_urls(livestream: LivestreamBackend) -
     assert send("PUT", last_part["url"], b"x" * last_size).headers["etag"]
 
 
-def test_a_cursor_is_valid_for_its_own_list_only(livestream: LivestreamBackend) -> None:
+def test_a_cursor_is_valid_for_its_own_list_only(livestream: DeployedLivestream) -> None:
     episodes = [livestream.create_episode(f"cursor {number}")["episodeId"] for number in range(2)]
     cursor = livestream.ask("GET", "/episodes?limit=1").body["nextCursor"]
     answer = livestream.ask("GET", f"/episodes/{episodes[0]}/claims?cursor={cursor}")
@@ -78,7 +98,7 @@ def test_a_cursor_is_valid_for_its_own_list_only(livestream: LivestreamBackend) 
         assert episode_id not in cursor
 
 
-def test_no_client_text_is_logged(platform: Platform, livestream: LivestreamBackend) -> None:
+def test_no_client_text_is_logged(platform: Platform, livestream: DeployedLivestream) -> None:
     created = livestream.create_episode(CANARY, clientToken=f"{CANARY}-token", speakers=[CANARY])
     livestream.ask("PATCH", f"/episodes/{created['episodeId']}", {"version": 9, "title": CANARY})
     livestream.ask("POST", "/episodes", {"title": "", "description": CANARY})
@@ -88,7 +108,7 @@ def test_no_client_text_is_logged(platform: Platform, livestream: LivestreamBack
 
 
 def test_the_example_claim_of_the_requirements_is_returned_unchanged(
-    platform: Platform, livestream: LivestreamBackend
+    platform: Platform, livestream: DeployedLivestream
 ) -> None:
     """The test writes the claim to the table, in place of the agent."""
     episode = livestream.create_episode("with claims")["episodeId"]
@@ -128,7 +148,7 @@ def replay(platform: Platform, started_at: datetime) -> None:
     eventually(lambda: events.describe_replay(ReplayName=name)["State"] == "COMPLETED" or None, "a replay")
 
 
-def test_replayed_events_change_nothing(platform: Platform, livestream: LivestreamBackend) -> None:
+def test_replayed_events_change_nothing(platform: Platform, livestream: DeployedLivestream) -> None:
     episode = livestream.create_episode("replayed")["episodeId"]
     started_at = datetime.now(UTC) - timedelta(minutes=1)
     livestream.upload(episode, "video", "video/mp4", make_video(2))
@@ -144,7 +164,7 @@ def test_replayed_events_change_nothing(platform: Platform, livestream: Livestre
     assert livestream.list_chunks(episode) == chunks
 
 
-def test_a_replayed_event_restarts_a_video_whose_job_failed(platform: Platform, livestream: LivestreamBackend) -> None:
+def test_a_replayed_event_restarts_a_video_whose_job_failed(platform: Platform, livestream: DeployedLivestream) -> None:
     """The test does not wait for the end of the second job, because MediaConvert answers an equal request within a
     minute with the failed job.
     """

@@ -5,10 +5,9 @@ from websockets.exceptions import InvalidStatus
 
 from local.flows import identity
 from local.flows.http_requests import Answer, ask
-from local.flows.livestream_client import LivestreamBackend
-from local.flows.meetings_client import MeetingsBackend
-from local.flows.transcription_client import Speaker, TranscriptionBackend
+from local.flows.transcription_client import Speaker
 from local.flows.websocket_client import connect_to_api
+from tests.end_to_end.backends import DeployedLivestream, DeployedMeetings, DeployedTranscription
 from tests.end_to_end.conftest import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
@@ -18,7 +17,7 @@ UNREACHABLE_KEYS = "http://127.0.0.1:9/keys"
 PROVIDER_DOWN = "The identity provider does not respond. Try again."
 
 
-def handshake_status(transcription: TranscriptionBackend, *protocols: str) -> int:
+def handshake_status(transcription: DeployedTranscription, *protocols: str) -> int:
     """Return the status of a refused handshake."""
     with pytest.raises(InvalidStatus) as error:
         connect_to_api(transcription.url, protocols)
@@ -33,9 +32,9 @@ def status_and_code(answer: Answer) -> tuple[int, str]:
     return answer.status, answer.body["code"]
 
 
-def test_an_episode_belongs_to_the_user_of_the_token(platform: Platform, livestream: LivestreamBackend) -> None:
+def test_an_episode_belongs_to_the_user_of_the_token(platform: Platform, livestream: DeployedLivestream) -> None:
     episode = livestream.create_episode("private")["episodeId"]
-    bob_token = identity.request_token(platform.deployment, "bob")
+    bob_token = identity.request_token(platform.outputs["frontend"], "bob")
     assert livestream.ask("GET", f"/episodes/{episode}").status == 200
     assert livestream.ask("GET", f"/episodes/{episode}", token=bob_token).status == 404
     listed = livestream.ask("GET", "/episodes", token=bob_token).body["episodes"]
@@ -43,7 +42,7 @@ def test_an_episode_belongs_to_the_user_of_the_token(platform: Platform, livestr
 
 
 def test_a_session_belongs_to_the_user_of_the_token_in_the_subprotocol(
-    platform: Platform, transcription: TranscriptionBackend
+    platform: Platform, transcription: DeployedTranscription
 ) -> None:
     bob_token = transcription.request_token("bob")
     with (
@@ -59,9 +58,9 @@ def test_a_session_belongs_to_the_user_of_the_token_in_the_subprotocol(
 
 
 def test_callers_without_a_valid_token_are_refused(
-    platform: Platform, livestream: LivestreamBackend, transcription: TranscriptionBackend
+    platform: Platform, livestream: DeployedLivestream, transcription: DeployedTranscription
 ) -> None:
-    expired_token = identity.request_token(platform.deployment, "ann", seconds=-600)
+    expired_token = identity.request_token(platform.outputs["frontend"], "ann", seconds=-600)
     unauthorized = (401, "UNAUTHORIZED")
     assert status_and_code(ask("GET", f"{livestream.url}/episodes")) == unauthorized
     assert status_and_code(livestream.ask("GET", "/episodes", token=expired_token)) == unauthorized
@@ -71,9 +70,9 @@ def test_callers_without_a_valid_token_are_refused(
 
 
 def test_livestream_answers_503_if_the_identity_provider_is_down(
-    platform: Platform, livestream: LivestreamBackend
+    platform: Platform, livestream: DeployedLivestream
 ) -> None:
-    token = identity.request_token(platform.deployment, "carol")  # a new user, so that no result is cached
+    token = identity.request_token(platform.outputs["frontend"], "carol")  # a new user, so that no result is cached
     with platform.changed_variables("livestream-authorizer", JWKS_URL=UNREACHABLE_KEYS):
         answer = livestream.ask("GET", "/episodes", token=token)
         assert status_and_code(answer) == (503, "UNAVAILABLE")
@@ -82,13 +81,13 @@ def test_livestream_answers_503_if_the_identity_provider_is_down(
 
 
 def test_transcription_answers_503_if_the_identity_provider_is_down(
-    platform: Platform, transcription: TranscriptionBackend
+    platform: Platform, transcription: DeployedTranscription
 ) -> None:
     with platform.changed_variables("transcription-router", JWKS_URL=UNREACHABLE_KEYS):
         assert handshake_status(transcription, PROTOCOL, f"bearer.{transcription.request_token('ann')}") == 503
 
 
-def test_meetings_answers_503_if_the_identity_provider_is_down(platform: Platform, meetings: MeetingsBackend) -> None:
+def test_meetings_answers_503_if_the_identity_provider_is_down(platform: Platform, meetings: DeployedMeetings) -> None:
     request = {"token": meetings.request_token("ann"), "sessionName": "laptop"}
     with platform.changed_variables("meetings-auth-exchange", JWKS_URL=UNREACHABLE_KEYS):
         answer = meetings.exchange_token(request)

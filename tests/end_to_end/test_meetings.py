@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 import jwt
@@ -13,14 +14,19 @@ from handlers.meetings.meeting_record import INDEX, PARTITION, SORT, MeetingStat
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.emulation.identity_provider import AUDIENCE, ISSUER, KEY_ID
-from local.flows import invoke
-from local.flows.meetings_client import MeetingsBackend
+from local.flows import Checks
+from local.flows.meetings_flow import CHUNKS, TITLE
 from local.flows.meetings_user import MeetingsUser, NewMeeting
+from local.flows.speech_clips import CLIPS, clip_texts
+from local.platform.emulator_clients import invoke
+from tests.end_to_end.backends import DeployedMeetings
 from tests.end_to_end.conftest import FlowRun, Platform
 from tests.end_to_end.meeting_recorder import Recorder
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 CANARY = "canary"
+ACTION_ITEMS = ("report", "supplier")
+"""Clips with a request or a promise."""
 CLIP = "budget"
 SPOKEN_WORDS = "budget for the next quarter"
 """Words that no other test records."""
@@ -38,14 +44,40 @@ def test_a_recording_becomes_a_summary_for_its_user(meetings_flow_run: FlowRun[l
 
 
 @pytest.mark.usefixtures("meetings_flow_run")
-def test_the_storage_of_users_is_counted_once_a_day_unless_the_result_is_deleted(meetings: MeetingsBackend) -> None:
-    assert invoke(meetings.client, meetings.storage_function, kind="storage")["users"] == 0, (
-        "the flow has already counted the storage today"
-    )
-    assert meetings.count_storage()["users"] >= 1, "`count_storage` first deletes the result of today"
+def test_the_flows_meeting_is_processed_once_with_its_speakers_and_action_items(
+    meetings: DeployedMeetings, ann: Recorder
+) -> None:
+    record = next(meeting for meeting in ann.client.list_newest_first() if meeting.title == TITLE)
+    executions = [name for name in meetings.execution_names() if name.startswith(record.meeting_id)]
+    assert len(executions) == 1, "the flow uploads the same recording twice"
+    transcript, summary = ann.client.read_transcript(record), ann.client.read_summary(record)
+    spoken = [CLIPS[name] for chunk in CHUNKS for name in chunk]
+    labels = {spoken[0].speaker: "spk_0", spoken[2].speaker: "spk_1"}
+    # The backend may divide the speech of one speaker in another way than the clips.
+    turns = [
+        (speaker, " ".join(item.text for item in said))
+        for speaker, said in groupby(transcript.said, lambda item: item.speaker)
+    ]
+    expected = [
+        (labels[speaker], " ".join(clip.text for clip in clips))
+        for speaker, clips in groupby(spoken, lambda clip: clip.speaker)
+    ]
+    assert [speaker for speaker, _ in turns] == [speaker for speaker, _ in expected]
+    checks = Checks()
+    checks.recognised("turns", [text for _, text in turns], [text for _, text in expected])
+    checks.recognised("action items", [item.quote.text for item in summary.action_items], clip_texts(*ACTION_ITEMS))
+    assert checks.problems == []
+    assert transcript.said[0].text in summary.summary
 
 
-def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: MeetingsBackend) -> None:
+def test_the_storage_of_users_is_counted_once_a_day_unless_the_result_is_deleted(
+    meetings: DeployedMeetings, storage_count: FlowRun[dict[str, Any]]
+) -> None:
+    assert storage_count.outcome["users"] >= 1, "`count_storage` first deletes the result of today"
+    assert invoke(meetings.client, meetings.storage_function, kind="storage")["users"] == 0
+
+
+def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: DeployedMeetings) -> None:
     answer = meetings.exchange_token({"token": meetings.request_token("ann"), "sessionName": "Ann's laptop"})
     assert answer.status == 200
     assert answer.headers["access-control-allow-origin"] == "*"
@@ -64,7 +96,7 @@ def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: MeetingsBack
     ids=["expired", "forged"],
 )
 def test_an_invalid_token_is_refused_with_a_code_and_no_details(
-    meetings: MeetingsBackend, make_token: Callable[[MeetingsBackend], str], code: str
+    meetings: DeployedMeetings, make_token: Callable[[DeployedMeetings], str], code: str
 ) -> None:
     answer = meetings.exchange_token({"token": make_token(meetings), "sessionName": "laptop"})
     assert (answer.status, answer.body["code"], answer.body["fields"]) == (401, code, [])
@@ -120,7 +152,7 @@ of a transcript of this user. Stored answers are those of the model that summari
 
 
 @pytest.fixture(scope="module")
-def bob(meetings: MeetingsBackend) -> MeetingsUser:
+def bob(meetings: DeployedMeetings) -> MeetingsUser:
     return meetings.open_access("bob")
 
 
@@ -136,7 +168,7 @@ def test_a_user_may_not_make_a_forbidden_call(ann: Recorder, bob: MeetingsUser, 
 
 
 def test_without_permission_to_tag_sessions_there_are_no_credentials(
-    platform: Platform, meetings: MeetingsBackend
+    platform: Platform, meetings: DeployedMeetings
 ) -> None:
     """Without the tag, a session would belong to no user."""
     with platform.changed_actions("meetings-auth-exchange", removed="sts:TagSession"):
@@ -148,7 +180,7 @@ def test_without_permission_to_tag_sessions_there_are_no_credentials(
     }
 
 
-def test_logs_contain_no_meeting_data(platform: Platform, meetings: MeetingsBackend, ann: Recorder) -> None:
+def test_logs_contain_no_meeting_data(platform: Platform, meetings: DeployedMeetings, ann: Recorder) -> None:
     token = meetings.request_token("ann")
     meetings.exchange_token({"token": token, "sessionName": f"{CANARY}-session"})
     meetings.exchange_token({"token": f"{token}x", "sessionName": f"{CANARY}-session"})

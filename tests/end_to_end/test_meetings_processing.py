@@ -13,9 +13,9 @@ from handlers.meetings.upload_completion_file import ChunkProblem
 from local.emulation.batch.fault_injection import QueueFault, set_faults
 from local.emulation.batch.job_processes import RECLAIMED
 from local.emulation.faults import Fault
-from local.flows.meetings_client import MeetingsBackend
 from local.flows.meetings_user import NewMeeting
 from local.flows.speech_clips import clip_texts
+from tests.end_to_end.backends import DeployedMeetings
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, read_job_history
 
@@ -151,7 +151,7 @@ def interrupted_meetings(platform: Platform, ann: Recorder) -> dict[str, Meeting
 
 
 def test_an_interrupted_job_continues_where_it_stopped(
-    meetings: MeetingsBackend, interrupted_meetings: dict[str, MeetingRecord]
+    meetings: DeployedMeetings, interrupted_meetings: dict[str, MeetingRecord]
 ) -> None:
     record = interrupted_meetings["interrupted once"]
     history = read_job_history(meetings, record)
@@ -162,7 +162,7 @@ def test_an_interrupted_job_continues_where_it_stopped(
 
 @pytest.mark.parametrize(("fault", "attempts"), [("interrupted always", (3, 1)), ("no capacity", (0, 1))])
 def test_a_job_without_spot_capacity_runs_on_demand(
-    meetings: MeetingsBackend, interrupted_meetings: dict[str, MeetingRecord], fault: str, attempts: Any
+    meetings: DeployedMeetings, interrupted_meetings: dict[str, MeetingRecord], fault: str, attempts: Any
 ) -> None:
     """`attempts` are the numbers of attempts of the job on Spot and of the job on demand."""
     history = read_job_history(meetings, interrupted_meetings[fault])

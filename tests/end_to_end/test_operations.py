@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from local.flows.transcription_client import Speaker, TranscriptionBackend
+from local.flows.transcription_client import Speaker
 from operations.__main__ import main
+from tests.end_to_end.backends import DeployedTranscription
 from tests.end_to_end.conftest import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
@@ -20,7 +21,7 @@ ALARM = "polyphony-local-transcription-latency-critical"
 """The only alarm that the rollouts in these tests observe."""
 
 
-def count_partial_captions(transcription: TranscriptionBackend) -> int:
+def count_partial_captions(transcription: DeployedTranscription) -> int:
     """Speak a sentence and return the number of partial captions."""
     with Speaker(transcription) as speaker:
         speaker.open(encoding="ogg-opus")
@@ -71,7 +72,7 @@ def operator(platform: Platform) -> Iterator[Operator]:
 
 
 def test_a_flag_takes_effect_and_the_alias_command_reverts_it(
-    operator: Operator, transcription: TranscriptionBackend
+    operator: Operator, transcription: DeployedTranscription
 ) -> None:
     old_version = operator.read_alias()["version"]
     assert count_partial_captions(transcription) > 0
@@ -90,7 +91,7 @@ def test_a_flag_takes_effect_and_the_alias_command_reverts_it(
 
 
 def test_a_rollout_is_reverted_if_an_alarm_is_raised_and_completes_otherwise(
-    operator: Operator, platform: Platform, transcription: TranscriptionBackend
+    operator: Operator, platform: Platform, transcription: DeployedTranscription
 ) -> None:
     old_version = operator.read_alias()["version"]
     operator.run("flag", "PARTIAL_RESULTS_ENABLED=false")

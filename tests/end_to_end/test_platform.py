@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 from local import ROOT
-from local.flows import read_flow_stack
 from local.platform import lifecycle
 from local.platform.progress import SilentProgress
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState
 from local.platform.update_plan import PlanningProvider
 from tests.end_to_end.conftest import Platform
+from tests.end_to_end.deployment import read_test_stack
 from tests.end_to_end.small_stack import ActionRecorder
 from tests.process_tree import list_listening_addresses, list_process_tree
 
@@ -32,13 +32,13 @@ def test_the_platform_listens_on_loopback_only(platform: Platform) -> None:
 
 
 def test_a_plan_without_changes_changes_no_resource(platform: Platform) -> None:
-    steps = PlanningProvider(read_state(platform)).list_steps(read_flow_stack())
+    steps = PlanningProvider(read_state(platform)).list_steps(read_test_stack())
     assert {step.action for step in steps} == {ResourceAction.SAME}
     assert len(steps) == len(platform.graph.customs())
 
 
 def test_a_plan_lists_the_resources_that_a_changed_setting_affects(platform: Platform) -> None:
-    config = read_flow_stack()
+    config = read_test_stack()
     values = {**config.values, "polyphony:ingestion": '{"intake": {"batchWindowSeconds": 2}}'}
     steps = PlanningProvider(read_state(platform)).list_steps(replace(config, values=values))
     changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not ResourceAction.SAME}
@@ -56,7 +56,7 @@ def test_a_second_up_updates_only_functions_with_changed_settings(platform: Plat
     function_name = platform.id("ingestion-manifest-builder-function")
     version = platform.client("lambda").get_alias(FunctionName=function_name, Name="live")["FunctionVersion"]
     recorder = ActionRecorder()
-    config = read_flow_stack()
+    config = read_test_stack()
     settings = {**json.loads(config.values["polyphony:ingestion"]), "logLevel": "INFO"}
     changed = replace(config, values={**config.values, "polyphony:ingestion": json.dumps(settings)})
     try:

@@ -12,8 +12,10 @@ import pytest
 
 from handlers.transcription.live_table import session_utterances_key
 from local.emulation.faults import Fault
+from local.flows import eventually
 from local.flows.speech_clips import clip_texts
-from local.flows.transcription_client import Speaker, TranscriptionBackend
+from local.flows.transcription_client import Speaker
+from tests.end_to_end.backends import DeployedTranscription
 from tests.end_to_end.conftest import FlowRun, Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
@@ -23,7 +25,7 @@ before it ends even on a busy machine."""
 
 
 @pytest.fixture
-def speaker(transcription: TranscriptionBackend) -> Iterator[Speaker]:
+def speaker(transcription: DeployedTranscription) -> Iterator[Speaker]:
     with Speaker(transcription) as opened:
         opened.open()
         yield opened
@@ -31,6 +33,23 @@ def speaker(transcription: TranscriptionBackend) -> Iterator[Speaker]:
 
 def test_spoken_words_are_shown_as_captions(transcription_flow_run: FlowRun[list[str]]) -> None:
     assert transcription_flow_run.outcome == [], "the flow found problems"
+
+
+def test_a_failed_stream_gives_only_final_captions_and_is_counted(
+    transcription: DeployedTranscription, speaker: Speaker
+) -> None:
+    """The backend falls back to the captions that it would show without partial results."""
+    fallbacks_before = transcription.count_fallbacks()
+    transcription.faults.set(Fault.STREAM_DROPPED)
+    speaker.say("dropped", "sky")
+    done = speaker.wait_for_end("dropped")
+    assert done.get("fallback") == "stream_failed"
+    assert speaker.screen.text() == clip_texts("sky")
+    fallbacks = eventually(
+        lambda: count if (count := transcription.count_fallbacks()) > fallbacks_before else None,
+        "the metric of the fallback alarm",
+    )
+    assert fallbacks - fallbacks_before == 1
 
 
 def test_captions_of_flac_audio_are_shown_in_order(speaker: Speaker) -> None:
@@ -41,7 +60,7 @@ def test_captions_of_flac_audio_are_shown_in_order(speaker: Speaker) -> None:
 
 
 def test_too_many_concurrent_utterances_are_refused_until_one_has_ended(
-    transcription: TranscriptionBackend, speaker: Speaker
+    transcription: DeployedTranscription, speaker: Speaker
 ) -> None:
     transcription.faults.set(Fault.STREAM_ENDLESS, 3)
     answers = [speaker.say(f"u{number}", LONG_UTTERANCE, sequence=number) for number in range(4)]
@@ -54,7 +73,7 @@ def test_too_many_concurrent_utterances_are_refused_until_one_has_ended(
     speaker.wait_for_end("u3")
 
 
-def test_a_session_continues_after_its_connection_closed(transcription: TranscriptionBackend) -> None:
+def test_a_session_continues_after_its_connection_closed(transcription: DeployedTranscription) -> None:
     with Speaker(transcription) as first_connection:
         session = first_connection.open()["sessionId"]
         first_connection.say("u1", "moon")
@@ -68,7 +87,7 @@ def test_a_session_continues_after_its_connection_closed(transcription: Transcri
         assert second_connection.screen.text()[-1:] == clip_texts("sky")
 
 
-def test_another_user_cannot_use_a_session(speaker: Speaker, transcription: TranscriptionBackend) -> None:
+def test_another_user_cannot_use_a_session(speaker: Speaker, transcription: DeployedTranscription) -> None:
     with Speaker(transcription, user="mallory") as mallory:
         mallory.session = speaker.session
         assert mallory.say("u1", "moon")["code"] == "SESSION_UNKNOWN"
@@ -81,7 +100,7 @@ def test_another_user_cannot_use_a_session(speaker: Speaker, transcription: Tran
 
 
 def test_a_client_with_too_many_utterances_does_not_affect_another_client(
-    speaker: Speaker, transcription: TranscriptionBackend
+    speaker: Speaker, transcription: DeployedTranscription
 ) -> None:
     with Speaker(transcription, user="busy") as busy_speaker:
         busy_speaker.open()
@@ -96,7 +115,7 @@ def test_a_client_with_too_many_utterances_does_not_affect_another_client(
 
 
 def test_an_utterance_fails_for_good_after_transcribe_rejected_it_three_times(
-    transcription: TranscriptionBackend, speaker: Speaker
+    transcription: DeployedTranscription, speaker: Speaker
 ) -> None:
     # Results come before the failure. Without one, the client would have to wait before it sends the utterance again.
     transcription.faults.set(Fault.STREAM_BROKEN, 99)
@@ -116,7 +135,7 @@ def test_an_utterance_fails_for_good_after_transcribe_rejected_it_three_times(
 
 
 def test_a_lost_utterance_is_reported_and_can_be_sent_again(
-    transcription: TranscriptionBackend, speaker: Speaker
+    transcription: DeployedTranscription, speaker: Speaker
 ) -> None:
     functions, dynamodb = transcription.client("lambda"), transcription.client("dynamodb")
     functions.put_function_concurrency(FunctionName=transcription.processor, ReservedConcurrentExecutions=0)
@@ -141,7 +160,7 @@ def test_a_lost_utterance_is_reported_and_can_be_sent_again(
     assert speaker.screen.text() == clip_texts("sky")
 
 
-def test_no_text_and_no_token_is_in_any_log_or_table(platform: Platform, transcription: TranscriptionBackend) -> None:
+def test_no_text_and_no_token_is_in_any_log_or_table(platform: Platform, transcription: DeployedTranscription) -> None:
     with Speaker(transcription, user="canary-user") as speaker:
         speaker.open()
         speaker.say("u1", "sky")

@@ -28,7 +28,8 @@ from handlers.voice_qa.table_records import TTL_ATTRIBUTE, QuestionRecord, Quest
 from local.emulation.faults import Fault
 from local.flows import eventually
 from local.flows.speech_clips import clip_texts
-from local.flows.voice_qa_client import GuestConnection, VoiceQaBackend, upload_by_form
+from local.flows.voice_qa_client import GuestConnection, upload_by_form
+from tests.end_to_end.backends import DeployedVoiceQa
 from tests.end_to_end.conftest import FlowRun, Platform
 from tests.process_tree import list_process_tree
 
@@ -39,7 +40,7 @@ DAY_SECONDS = 86_400
 
 
 @pytest.fixture
-def connection(voice_qa: VoiceQaBackend) -> Iterator[GuestConnection]:
+def connection(voice_qa: DeployedVoiceQa) -> Iterator[GuestConnection]:
     with GuestConnection(voice_qa) as opened:
         yield opened
 
@@ -47,7 +48,7 @@ def connection(voice_qa: VoiceQaBackend) -> Iterator[GuestConnection]:
 @pytest.fixture(scope="session")
 def lecture_id(platform: Platform) -> str:
     """Return the id of one lecture for all questions."""
-    voice_qa = VoiceQaBackend(platform.deployment)
+    voice_qa = DeployedVoiceQa(platform.deployment)
     with GuestConnection(voice_qa) as opened:
         uploaded_id = opened.upload_lecture(*LECTURE)
     assert voice_qa.wait_until_validated(uploaded_id)["status"] == "ready"
@@ -56,6 +57,27 @@ def lecture_id(platform: Platform) -> str:
 
 def test_a_question_is_answered_from_the_lecture(voice_qa_flow_run: FlowRun[list[str]]) -> None:
     assert voice_qa_flow_run.outcome == [], "the flow found problems"
+
+
+def test_the_flows_answers_quote_the_lecture_or_say_that_it_has_no_answer(
+    voice_qa_flow_run: FlowRun[list[str]],
+) -> None:
+    _, first, second, third, _ = voice_qa_flow_run.steps
+    for step, clip in ((first, "sunlight"), (second, "oxygen")):
+        assert clip_texts(clip)[0] in step
+        assert "you hear" in step, "the answer names the position in the lecture"
+    assert not [text for text in clip_texts(*LECTURE) if text in third]
+
+
+def test_a_question_that_is_not_answered_in_the_lecture_gets_no_quote(
+    connection: GuestConnection, lecture_id: str
+) -> None:
+    _, answer = connection.ask_question(lecture_id, audioKey=connection.upload_question("sky"))
+    assert (answer.citations(), answer.text() != "") == ([], True)
+
+
+def test_the_check_of_a_time_limit_leaves_an_answered_question_unchanged(time_limit_check: FlowRun[int]) -> None:
+    assert time_limit_check.outcome == 1, "the conversation has one question with an answer"
 
 
 def test_1_websocket_connection(connection: GuestConnection) -> None:
@@ -72,14 +94,14 @@ def test_2_s3_presigned_url_generation(connection: GuestConnection, kind: str) -
     assert upload_by_form(upload, b"x" * 1000) in {200, 204}
 
 
-def test_3_lecture_upload_and_validation(connection: GuestConnection, voice_qa: VoiceQaBackend) -> None:
+def test_3_lecture_upload_and_validation(connection: GuestConnection, voice_qa: DeployedVoiceQa) -> None:
     uploaded_id = connection.upload_lecture(*LECTURE, encoding="pcm", content_type="audio/wav")
     record = voice_qa.wait_until_validated(uploaded_id)
     assert record["status"] == "rejected", "samples without a header are not WAV, whatever the file is called"
     assert record["owner"] == connection.request_guest_id()
 
 
-def test_4_dynamodb_session_storage(connection: GuestConnection, voice_qa: VoiceQaBackend, lecture_id: str) -> None:
+def test_4_dynamodb_session_storage(connection: GuestConnection, voice_qa: DeployedVoiceQa, lecture_id: str) -> None:
     accepted, _ = connection.ask_question(lecture_id, text="oxygen")
     key = {
         "sessionId": {"S": f"{connection.guest.identity_id}#{accepted['sessionId']}"},
@@ -94,7 +116,7 @@ def test_4_dynamodb_session_storage(connection: GuestConnection, voice_qa: Voice
     assert item_for_guest == item, "a guest can read the guest's own conversations"
 
 
-def test_5_cognito_credentials(voice_qa: VoiceQaBackend) -> None:
+def test_5_cognito_credentials(voice_qa: DeployedVoiceQa) -> None:
     identities = voice_qa.client("cognito-identity")
     identity = identities.get_id(IdentityPoolId=voice_qa.pool_id)["IdentityId"]
     credentials = identities.get_credentials_for_identity(IdentityId=identity)["Credentials"]
@@ -102,7 +124,7 @@ def test_5_cognito_credentials(voice_qa: VoiceQaBackend) -> None:
     assert 3_000 < remaining_seconds <= 3_700
 
 
-def test_e2e_lecture_upload_flow(connection: GuestConnection, voice_qa: VoiceQaBackend) -> None:
+def test_e2e_lecture_upload_flow(connection: GuestConnection, voice_qa: DeployedVoiceQa) -> None:
     uploaded_id = connection.upload_lecture(*LECTURE)
     assert voice_qa.wait_until_validated(uploaded_id)["status"] == "ready"
 
@@ -118,7 +140,7 @@ def test_e2e_websocket_query_flow(connection: GuestConnection, lecture_id: str) 
     assert answer.transcript() == clip_texts("sugar")[0]
 
 
-def test_an_unsigned_handshake_is_refused(voice_qa: VoiceQaBackend) -> None:
+def test_an_unsigned_handshake_is_refused(voice_qa: DeployedVoiceQa) -> None:
     with pytest.raises(InvalidStatus) as error:
         connect(voice_qa.url, proxy=None)
     assert error.value.response.status_code == 403
@@ -157,7 +179,7 @@ def test_an_agents_failure_is_reported(
     assert connection.ask("ping")["type"] == "pong", "the connection stays open"
 
 
-def question_items(voice_qa: VoiceQaBackend) -> VersionedItems:
+def question_items(voice_qa: DeployedVoiceQa) -> VersionedItems:
     """Return the gateway of the items of questions."""
     return VersionedItems(
         voice_qa.client("dynamodb"),
@@ -168,7 +190,7 @@ def question_items(voice_qa: VoiceQaBackend) -> VersionedItems:
     )
 
 
-def find_running_question(voice_qa: VoiceQaBackend, guest_id: str, query_id: str) -> QuestionRecord | None:
+def find_running_question(voice_qa: DeployedVoiceQa, guest_id: str, query_id: str) -> QuestionRecord | None:
     """Return the record of a question that a worker is answering; None before and after that."""
     record = question_items(voice_qa).read(QuestionRecord, query_key(guest_id, query_id))
     return record if record.status is QuestionStatus.RUNNING else None
@@ -185,7 +207,7 @@ def kill_function_processes(platform: Platform, function: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads process trees from /proc")
 def test_the_client_of_a_killed_worker_gets_an_error_and_then_an_answer(
-    platform: Platform, connection: GuestConnection, voice_qa: VoiceQaBackend, lecture_id: str
+    platform: Platform, connection: GuestConnection, voice_qa: DeployedVoiceQa, lecture_id: str
 ) -> None:
     """The agent throttles the question once and asks for a pause of a second. The worker is killed in this pause."""
     guest_id, query_id = connection.request_guest_id(), uuid.uuid4().hex
@@ -210,7 +232,7 @@ def test_the_client_of_a_killed_worker_gets_an_error_and_then_an_answer(
 
 
 def test_a_guest_can_access_only_the_guests_own_conversations(
-    platform: Platform, connection: GuestConnection, voice_qa: VoiceQaBackend, lecture_id: str
+    platform: Platform, connection: GuestConnection, voice_qa: DeployedVoiceQa, lecture_id: str
 ) -> None:
     """The guest's credentials are used directly with the services."""
     guest, other_guest = connection.guest, voice_qa.create_guest()
@@ -255,7 +277,7 @@ def test_logs_contain_no_text_no_signature_and_no_identity(
 
 
 def test_no_answer_and_no_s3_key_contains_the_identity_id(
-    connection: GuestConnection, voice_qa: VoiceQaBackend, lecture_id: str
+    connection: GuestConnection, voice_qa: DeployedVoiceQa, lecture_id: str
 ) -> None:
     """The URL of the spoken answer contains the S3 key."""
     accepted, answer = connection.ask_question(lecture_id, audioKey=connection.upload_question("sugar"))

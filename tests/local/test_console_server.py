@@ -30,6 +30,7 @@ FRONTEND = {
         "table": "files",
         "suffixes": [".ndjson"],
         "maxFileBytes": 5,
+        "flushMinutes": 60,
     },
 }
 

@@ -3,7 +3,7 @@
 from playwright.sync_api import Page, expect
 
 from tests.browser import ConsoleWindow
-from tests.end_to_end.conftest import IngestionFlowRun, Platform
+from tests.end_to_end.conftest import IngestionRun, Platform
 from tests.end_to_end.console.harness import MARKS, take_screenshots
 
 pytestmark = MARKS
@@ -34,10 +34,10 @@ def test_dropped_and_chosen_files_show_their_state(window: ConsoleWindow, page: 
 
 
 def test_the_sample_files_become_rows_at_once_if_the_visitor_asks(
-    window: ConsoleWindow, page: Page, ingestion_flow_run: IngestionFlowRun
+    window: ConsoleWindow, page: Page, ingestion_run: IngestionRun
 ) -> None:
     """The ingestion flow must have ended before, because the button processes all waiting files."""
-    _, flow_outcome = ingestion_flow_run.outcome
+    _, flow_outcome = ingestion_run.outcome
     assert flow_outcome.rows
     window.select_tab("Files")
     page.get_by_role("button", name="Try the sample files").click()

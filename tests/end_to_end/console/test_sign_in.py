@@ -6,8 +6,8 @@ from playwright.sync_api import Browser, expect
 
 from handlers.common.identity.user_ids import derive_user_id
 from local.emulation.identity_provider import ISSUER
-from local.flows.livestream_client import LivestreamBackend
 from tests.browser import open_window
+from tests.end_to_end.backends import DeployedLivestream
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.console.harness import MARKS, find_panel, sign_in
 
@@ -16,7 +16,7 @@ TITLE = "Episode of Dora"
 
 
 def test_an_episode_of_one_user_is_not_listed_for_another(
-    chromium: Browser, console_url: str, platform: Platform, livestream: LivestreamBackend
+    chromium: Browser, console_url: str, platform: Platform, livestream: DeployedLivestream
 ) -> None:
     with open_window(chromium, console_url) as window:
         page = window.page

@@ -23,17 +23,18 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local.flows import Deployment, ResultNotInTime, eventually, read_flow_stack
-from local.flows.ingestion_client import IngestionRuns
+from local.flows import ResultNotInTime, eventually
 from local.platform import emulator
 from local.platform.emulator_clients import CONFIG, EmulatorClients
 from local.platform.lifecycle import deploy
 from local.platform.progress import SilentProgress
 from local.preview.preview_provider import REGION
 from operations.__main__ import main as run_operation
+from tests.end_to_end.deployment import Deployment, read_test_stack
 from tests.end_to_end.ingestion_chaos.process_killer import ProcessKiller
 from tests.end_to_end.ingestion_chaos.result_check import find_wrong_results
 from tests.end_to_end.ingestion_chaos.uploaded_files import UploadedFile, expected_result, generate_files
+from tests.end_to_end.ingestion_client import IngestionRuns
 
 PREFIX = "incoming/chaos/"
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -218,7 +219,7 @@ def _join(counts: Mapping[str, int]) -> str:
 @contextlib.contextmanager
 def deployed_platform(folder: Path) -> Iterator[Deployment]:
     """Deploy the local stack with the settings of this run to a new emulator."""
-    config = read_flow_stack()
+    config = read_test_stack()
     key = "polyphony:ingestion"
     settings: dict[str, Any] = json.loads(config.values[key])
     for section, values in SETTINGS.items():

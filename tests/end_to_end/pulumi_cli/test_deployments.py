@@ -3,12 +3,16 @@
 The tests share one deployment. Each test before the last one, which deletes the stack, restores what it changed.
 """
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from local.flows import Deployment, transcription_flow
+from local.emulation.identity_provider import token_url
+from local.flows import transcription_flow
+from local.flows.identity import open_local_stack
 from local.flows.transcription_client import TranscriptionBackend
+from local.platform.emulator_clients import EmulatorClients
 from local.preview.preview_provider import ACCOUNT
 from tests.end_to_end.pulumi_cli.cli_project import REPLACED, CliProject, copy_program
 from tests.end_to_end.pulumi_cli.conftest import ServedPlatform
@@ -32,9 +36,10 @@ def project(pulumi_cli: Path, served_platform: ServedPlatform, tmp_path_factory:
 def test_a_client_can_use_transcription_on_the_deployed_stack(
     project: CliProject, served_platform: ServedPlatform
 ) -> None:
-    ids = {resource["urn"].rpartition("::")[2]: resource["id"] for resource in project.resources()}
-    deployment = Deployment(served_platform.emulator, served_platform.unobserved_clients, ids, project.outputs())
-    problems = transcription_flow.play(TranscriptionBackend(deployment), lambda _step: None)
+    frontend, platform = project.outputs()["frontend"], served_platform.emulator
+    identity = {**frontend["identity"], "tokenUrl": token_url(platform.services["JWKS_URL"])}
+    stack = open_local_stack({**frontend, "identity": identity}, partial(EmulatorClients, platform.endpoint))
+    problems = transcription_flow.play(TranscriptionBackend(stack), lambda _step: None)
     assert problems == []
 
 

@@ -13,10 +13,10 @@ import pytest
 from rich.console import Console
 
 from components.blocks.naming.context import Subsystem
-from local.flows import Deployment, ResultNotInTime, StepReporter, demo
+from local.flows import ResultNotInTime, Stack, StepReporter, demo
 from local.flows.flow_registry import FLOWS, Flow
 
-NO_DEPLOYMENT = cast("Deployment", None)
+NO_STACK = cast("Stack", None)
 
 
 def run_flow(play: Callable[[Any, StepReporter], list[str]]) -> str:
@@ -24,7 +24,7 @@ def run_flow(play: Callable[[Any, StepReporter], list[str]]) -> str:
     # The brackets must not be interpreted as markup.
     flow = Flow("speech to captions", "the speech is [real]", "all words were recognised", play)
     out = io.StringIO()
-    demo._run_flow(Console(file=out), "captions", flow, NO_DEPLOYMENT)
+    demo._run_flow(Console(file=out), "captions", flow, NO_STACK)
     return out.getvalue()
 
 
@@ -33,7 +33,7 @@ def test_every_subsystem_has_a_flow() -> None:
 
 
 def test_a_flow_prints_its_scripted_parts_its_steps_and_its_result() -> None:
-    def play(_deployment: Deployment, report_step: StepReporter) -> list[str]:
+    def play(_stack: Stack, report_step: StepReporter) -> list[str]:
         report_step("sent a [word]")
         return []
 
@@ -59,11 +59,11 @@ def test_a_long_step_prints_lines_to_a_pipe_before_it_ends(monkeypatch: pytest.M
 
 def test_a_flow_with_problems_fails_the_demo_and_lists_them() -> None:
     with pytest.raises(demo.DemoFailed, match="the flow captions has problems: caption is 'a', not 'b'; other"):
-        run_flow(lambda _deployment, _report_step: ["caption is 'a', not 'b'", "other"])
+        run_flow(lambda _stack, _report_step: ["caption is 'a', not 'b'", "other"])
 
 
 def test_the_end_of_the_emulator_during_a_flow_fails_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def play(_deployment: Deployment, _report_step: StepReporter) -> list[str]:
+    def play(_stack: Stack, _report_step: StepReporter) -> list[str]:
         (tmp_path / "emulator.json").touch()  # without its lock, as after the end of the emulator
         raise ResultNotInTime("a caption did not appear within 20 s")
 

@@ -9,7 +9,14 @@ from local.generate.generated_files import frontend_schema
 
 SCHEMA = Draft202012Validator(frontend_schema())
 MINIMAL_OUTPUT: dict[str, Any] = {"schemaVersion": 1, "environment": "prod", "region": "eu-west-1"}
-INGESTION = {"bucket": "b", "prefix": "p/", "table": "t", "suffixes": [".ndjson"], "maxFileBytes": 1}
+INGESTION = {
+    "bucket": "b",
+    "prefix": "p/",
+    "table": "t",
+    "suffixes": [".ndjson"],
+    "maxFileBytes": 1,
+    "flushMinutes": 60,
+}
 
 
 def with_ingestion(**fields: object) -> dict[str, Any]:

@@ -1,0 +1,95 @@
+"""Run of ingestion with many files: they are uploaded, processed by Spark, and read back as rows.
+
+Some files have unusual names, some contain unreadable lines, and for some a second notification is sent. The tests
+compare the outcome with `list_expected_rows`.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from local.flows.ingestion_flow import file_content, file_suffix, list_lines
+from tests.end_to_end.ingestion_client import IngestionRuns
+
+BAD_EVERY = 50
+"""Every n-th file has a line that is not JSON."""
+REPEATED_EVERY = 30
+"""The notification of every n-th file is sent twice."""
+UNUSUAL_NAMES = {
+    1: " two words",
+    2: "+plus+",
+    3: "%2Bpercent%",
+    4: "-ü-日本",
+    5: "/deep//er",
+    6: "&amp;=?#",
+    9: "new\nline",
+    10: "\"quotes'`",
+    11: "-\N{PARTY POPPER}",
+    12: "/../dots/.",
+    13: "\0zero",
+    14: "\t\r\x1b\x7f\x85\u2028",
+    15: "*?[a-z]${aws:username}\\",
+}
+"""Additions to the names of some files, by file number."""
+LONGEST_KEY_FILE = 7
+"""Number of the file whose key has the maximum length."""
+MAX_KEY_BYTES = 1024
+"""Maximum length of a key in S3."""
+NOT_UTF8_FILE = 8
+"""Number of the file that has a line that is not UTF-8."""
+
+
+@dataclass(frozen=True)
+class IngestionOutcome:
+    manifest_sizes: list[int]
+    """Number of files of each manifest, largest first. A manifest is the list of the files of one Spark run."""
+    execution_counts: Counter[str]
+    """Number of workflow executions by final status."""
+    file_counts: Counter[str]
+    """Number of files by status."""
+    rows: list[tuple[Any, ...]]
+    """Rows that a reader of the lake sees, sorted."""
+
+
+def list_expected_rows(files: int) -> list[tuple[Any, ...]]:
+    """Return the rows in this number of files, sorted."""
+    return sorted(tuple(line.values()) for number in range(files) for line in list_lines(number))
+
+
+def play(runs: IngestionRuns, prefix: str, files: int) -> IngestionOutcome:
+    """Run with this number of files below a prefix, an empty file, and a file of an unsupported type.
+
+    The sweeper is a function that puts waiting files into manifests. The rows are read through the pointers of the lake,
+    which name the valid Parquet files.
+    """
+    earlier_executions = runs.execution_statuses()
+    runs.upload_all({_key(prefix, number): _content(number) for number in range(files)})
+    runs.upload_all({f"{prefix}/ignored.exe": b"x", f"{prefix}/empty.ndjson": b""})
+    runs.wait_until_tracked(prefix, files + 2)
+    for number in range(0, files, REPEATED_EVERY):
+        runs.intake.notify_again(runs.intake.wait_until_tracked(_key(prefix, number))[0])
+    runs.intake.wait_until_empty()
+    runs.sweep()
+    runs.sweep("flush")  # without this, a manifest that is not full would be created only after `flush_minutes`
+    new_runs = {name: status for name, status in runs.wait_until_ended().items() if name not in earlier_executions}
+    return IngestionOutcome(
+        manifest_sizes=runs.manifest_sizes(new_runs),
+        execution_counts=Counter(new_runs.values()),
+        file_counts=runs.count_by_status(prefix),
+        rows=sorted(
+            (row["file"], row["line"], row["text"]) for row in runs.read_rows() if row["_source_key"].startswith(prefix)
+        ),
+    )
+
+
+def _content(number: int) -> bytes:
+    """Return the content of the file with this number. Some files have an unreadable line."""
+    bad_line = b"{not json\n" if number % BAD_EVERY == 0 else b""
+    return file_content(number, bad_line + (b'{"text": "\xff"}\n' if number == NOT_UTF8_FILE else b""))
+
+
+def _key(prefix: str, number: int) -> str:
+    suffix = file_suffix(number)
+    if number == LONGEST_KEY_FILE:
+        return f"{prefix}/{number:03}".ljust(MAX_KEY_BYTES - len(suffix), "k") + suffix
+    return f"{prefix}/{number:03}{UNUSUAL_NAMES.get(number, '')}{suffix}"

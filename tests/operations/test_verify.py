@@ -1,0 +1,93 @@
+"""Tests of the command `verify`: its results, exit status and errors. The end-to-end tests run it on the local platform."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from local.flows import USER, Stack, StepReporter
+from local.flows.flow_registry import FLOWS, Flow
+from operations.__main__ import main
+from operations.verify import TOKEN_VARIABLES
+
+LIVESTREAM = {
+    "apiUrl": "https://api.example.com/v1",
+    "authorizer": "jwt",
+    "maxVideoGigabytes": 50,
+    "maxTranscriptMegabytes": 20,
+    "routes": ["GET /episodes"],
+}
+FRONTEND = {"schemaVersion": 1, "environment": "dev", "region": "us-east-1", "livestream": LIVESTREAM}
+Play = Callable[[Stack, StepReporter], list[str]]
+
+
+@pytest.fixture
+def frontend_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """File with the output of a stack that has only livestream. No token is set."""
+    for variable in TOKEN_VARIABLES.values():
+        monkeypatch.delenv(variable, raising=False)
+    path = tmp_path / "frontend.json"
+    path.write_text(json.dumps(FRONTEND), encoding="utf-8")
+    return path
+
+
+def verify(monkeypatch: pytest.MonkeyPatch, frontend_file: Path, play: Play) -> tuple[int, list[str]]:
+    """Run the command with this flow for livestream. Return its exit status and output."""
+    monkeypatch.setitem(FLOWS, "livestream", Flow("episodes", "", "", play))
+    lines: list[str] = []
+    status = main(["verify", "--stack", "dev", "--frontend", str(frontend_file)], print_line=lines.append)
+    return status, lines
+
+
+def report_and_find_problems(_stack: Stack, report_step: StepReporter) -> list[str]:
+    report_step("created an episode")
+    return ["number of claims: got 0, expected 1"]
+
+
+def raise_error(_stack: Stack, _report_step: StepReporter) -> list[str]:
+    raise TimeoutError("no answer from https://api.example.com/v1?X-Amz-Signature=abc after 5 s")
+
+
+def use_token(stack: Stack, _report_step: StepReporter) -> list[str]:
+    return [] if stack.token(USER) == "secret-token" else ["wrong token"]
+
+
+@pytest.mark.parametrize(
+    ("play", "result"),
+    [
+        (report_and_find_problems, "  failed: number of claims: got 0, expected 1"),
+        (raise_error, "  failed: TimeoutError: no answer from https://api.example.com/v1?… after 5 s"),
+    ],
+)
+def test_a_failed_flow_is_reported_with_its_reason_and_the_exit_status_1(
+    monkeypatch: pytest.MonkeyPatch, frontend_file: Path, play: Play, result: str
+) -> None:
+    status, lines = verify(monkeypatch, frontend_file, play)
+    assert (status, lines[-2]) == (1, "  skipped: the stack has no meetings")
+    assert result in lines
+    assert "livestream: failed; meetings: skipped" in lines[-1]
+
+
+def test_a_flow_that_works_with_the_token_of_the_environment_gives_the_exit_status_0(
+    monkeypatch: pytest.MonkeyPatch, frontend_file: Path
+) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLES[USER], "secret-token")
+    status, lines = verify(monkeypatch, frontend_file, use_token)
+    assert (status, "  works" in lines) == (0, True)
+    assert "secret-token" not in "".join(lines)
+
+
+def test_flows_without_a_token_are_skipped_and_nothing_verified_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, frontend_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, lines = verify(monkeypatch, frontend_file, use_token)
+    assert status == 2
+    assert any("set POLYPHONY_TOKEN_A and POLYPHONY_TOKEN_B" in line for line in lines)
+    assert "nothing was verified" in capsys.readouterr().err
+
+
+def test_an_output_of_another_version_is_refused(frontend_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frontend_file.write_text(json.dumps({**FRONTEND, "schemaVersion": 2}), encoding="utf-8")
+    assert main(["verify", "--stack", "dev", "--frontend", str(frontend_file)]) == 2
+    assert "see schemaVersion" in capsys.readouterr().err
