@@ -16,16 +16,20 @@ MARKS = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.xdist_group("platform
 PICTURES = os.environ.get("CONSOLE_PICTURES")
 
 
-def take_screenshots(window: ConsoleWindow, name: str, on_phone: Locator | None = None) -> None:
-    """Save a screenshot of the desktop layout if `CONSOLE_PICTURES` is set.
+def take_screenshots(
+    window: ConsoleWindow, name: str, on_phone: Locator | None = None, height: int = DESKTOP[1]
+) -> None:
+    """Save a screenshot of the desktop layout with this height if `CONSOLE_PICTURES` is set.
 
     If `on_phone` is given, also save a screenshot in phone size and dark mode, scrolled to this element.
     """
     if PICTURES is None:
         return
+    window.resize((DESKTOP[0], height))
     window.page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
     window.page.mouse.move(0, 0)
     window.page.screenshot(path=f"{PICTURES}/{name}.png")
+    window.resize(DESKTOP)
     if on_phone is not None:
         window.resize(PHONE)
         window.page.emulate_media(color_scheme="dark", reduced_motion="reduce")
