@@ -56,9 +56,9 @@ COLOURS = "c0=0x14233f:c1=0x0b7f81:c2=0xf2a35a:c3=0x5348d8:nb_colors=4:seed=7"
 
 
 def write_video(path: Path, size: str, grain: int, pcm: bytes) -> Path:
-    """Write an MP4 video with moving colours and this sound. Noise of the strength `grain` makes the file large."""
+    """Write an MP4 video with moving colours and this sound. Noise of the strength `grain` after six seconds makes the file large."""
     seconds = len(pcm) / 2 / SAMPLE_RATE
-    pictures = f"gradients=size={size}:rate=8:duration={seconds}:{COLOURS},format=yuv420p,noise=alls={grain}:allf=t:enable='gt(t,1)'"
+    pictures = f"gradients=size={size}:rate=8:duration={seconds}:{COLOURS},format=yuv420p,noise=alls={grain}:allf=t:enable='gt(t,6)'"
     video_encoder = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "8", "-pix_fmt", "yuv420p")
     audio_encoder = ("-c:a", "aac", "-b:a", "96k")
     run_ffmpeg(

@@ -76,7 +76,7 @@ def test_captions_are_revised_while_somebody_speaks(chromium: Browser, console_u
         expect(window.page.locator("#captions-speak")).to_have_text("Start speaking")
         expect(window.page.locator("#captions-screen .growing")).to_have_count(0)
         assert len(window.evaluate("[...window.unfinishedLines]")) > 1
-        assert read_final_lines(window.page)[0] == clip_texts(*SPOKEN_CLIPS)[0]
+        assert_recognised(read_final_lines(window.page)[:2], *SPOKEN_CLIPS[:2])
         assert window.browser_messages == []
 
 

@@ -21,7 +21,7 @@ def test_the_claims_of_an_episode_appear_on_the_timeline(window: ConsoleWindow, 
     page.get_by_role("button", name="Create").click()
     episode = page.get_by_role("article", name="Harbour news")
     expect(episode).to_be_visible()
-    video = write_video(tmp_path / "video.mp4", "640x360", 5, join_clips(*EPISODE))
+    video = write_video(tmp_path / "video.mp4", "640x360", 7, join_clips(*EPISODE))
     assert video.stat().st_size > 10_000_000, "the video must be large enough for an upload in parts"
     page.get_by_label("Choose a transcript").set_input_files(
         {"name": "harbour.srt", "mimeType": "", "buffer": TRANSCRIPT}

@@ -53,7 +53,7 @@ def test_an_interrupted_upload_is_resumed_and_the_meetings_summary_is_shown(
     assert uploads == ["00000.mp4", "00001.mp4", "00001.mp4", "complete.json"], (
         "chunks that arrived must not be sent again"
     )
-    expect(meeting).to_contain_text("spk_0, spk_1 spoke")
+    expect(meeting).to_contain_text("Speaker 1, Speaker 2 spoke")
     expect(meeting.locator(".finding")).to_have_count(2)
     action_item = meeting.locator(".finding").first
     expect(action_item).to_contain_text("Send the report to Anna")
