@@ -25,7 +25,7 @@ UTTERANCES = 20
 CLIENTS = 10
 UTTERANCES_PER_CLIENT = 4
 """Number of measured utterances of each client if several send at once."""
-CLIPS = ("slowly", "moon", "sky", "hear", "sugar")
+CLIPS = ("slowly", "moon", "sky", "hear")
 """Clips of the utterances, which are used in turn."""
 PAUSE_SECONDS = 0.2
 """Silence at the end of an utterance."""
