@@ -39,4 +39,4 @@ def test_the_claims_of_an_episode_appear_on_the_timeline(window: ConsoleWindow, 
     expect(episode.locator(".finding", has_text="The river has never been so high").first).to_be_focused()
     expect(page.get_by_role("list", name="Episodes, newest first").get_by_role("button").first).to_contain_text("Ready")
     page.locator("#episodes-player").evaluate("(player) => { player.pause(); player.currentTime = 4; }")
-    take_screenshots(window, "episodes", height=1220)
+    take_screenshots(window, "episodes", height=1310)

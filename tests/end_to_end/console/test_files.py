@@ -53,5 +53,5 @@ def test_the_sample_files_become_rows_at_once_if_the_visitor_asks(
     # The sample file is number 1 and has three lines, which all contain the text "ü1".
     expect(card.get_by_role("cell")).to_have_text([cell for line in "012" for cell in ("1", line, "ü1")])
     page.get_by_label("Name contains").fill("records-1")
-    take_screenshots(window, "files", height=1080)
+    take_screenshots(window, "files", height=1180)
     page.get_by_label("Name contains").fill("")
