@@ -22,11 +22,11 @@ from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate
 
 UTTERANCES = 20
 """Number of measured utterances of the single client."""
-CLIENTS = 10
+CLIENTS = 3
 UTTERANCES_PER_CLIENT = 4
 """Number of measured utterances of each client if several send at once."""
-CLIPS = ("slowly", "moon", "sky", "hear")
-"""Clips of the utterances, which are used in turn."""
+CLIPS = ("slowly", "moon", "sky", "hear", "workshop", "train")
+"""Clips of the utterances, which are used in turn. They last longer than the time within which a text is not repeated."""
 PAUSE_SECONDS = 0.2
 """Silence at the end of an utterance."""
 
@@ -79,6 +79,12 @@ def speak(speaker: Speaker, numbers: range) -> list[Latency]:
     return latencies
 
 
+def start_processes(speaker: Speaker) -> None:
+    """Send an utterance that is not measured, so that the functions have started."""
+    speaker.send_audio("u0", join_clips(CLIPS[0], pause_seconds=PAUSE_SECONDS))
+    speaker.wait_for_end("u0")
+
+
 def open_session(stack: ExitStack, backend: TranscriptionBackend, user: str) -> Speaker:
     """Connect a user and open a session."""
     speaker = stack.enter_context(Speaker(backend, user))
@@ -101,10 +107,10 @@ def main() -> None:
     with deploy_local_stack() as deployment, ExitStack() as stack, ThreadPoolExecutor(CLIENTS) as pool:
         backend = TranscriptionBackend(deployment.stack)
         single = open_session(stack, backend, "single")
-        speak(single, range(1))  # starts the functions' processes
+        start_processes(single)
         one_client = speak(single, range(1, 1 + UTTERANCES))
         speakers = [open_session(stack, backend, f"user-{number}") for number in range(CLIENTS)]
-        list(pool.map(lambda speaker: speak(speaker, range(1)), speakers))  # starts more processes
+        list(pool.map(start_processes, speakers))
         together = list(pool.map(lambda speaker: speak(speaker, range(1, 1 + UTTERANCES_PER_CLIENT)), speakers))
     at_once = [latency for latencies in together for latency in latencies]
     print_table(to_rows("one client", one_client) | to_rows(f"{CLIENTS} clients at once", at_once))

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserType, ConsoleMessage, Page, sync_playwright
 
-from local.flows.speech_clips import encode_clips
+from local.emulation.speech.audio_formats import encode_audio
+from local.flows.speech_clips import PAUSE_SECONDS, join_clips
 
 NAMES: Final = (
     *("chromium-headless-shell", "chrome-headless-shell"),
@@ -44,22 +45,28 @@ def find_browser() -> str:
 
 @contextmanager
 def launch_browser(microphone_file: Path | None = None) -> Iterator[Browser]:
-    """Start a browser. Its microphone plays the file in a loop, or a test tone if there is no file."""
-    path = find_browser()
+    """Start a browser. Its microphone plays the file in a loop, or a beep if there is no file."""
+    find_browser()
+    with sync_playwright() as playwright, launch_another_browser(playwright.chromium, microphone_file) as launched:
+        yield launched
+
+
+@contextmanager
+def launch_another_browser(browser_type: BrowserType, microphone_file: Path | None) -> Iterator[Browser]:
+    """Start a browser in a thread that already has one, given its type."""
     flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     if microphone_file is not None:
         flags.append(f"--use-file-for-fake-audio-capture={microphone_file}")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=flags)
-        try:
-            yield launched
-        finally:
-            launched.close()
+    launched = browser_type.launch(executable_path=find_browser(), args=flags)
+    try:
+        yield launched
+    finally:
+        launched.close()
 
 
-def write_speech(path: Path, *clips: str) -> Path:
-    """Write a WAV file in which clips are spoken."""
-    path.write_bytes(encode_clips("wav", *clips))
+def write_speech(path: Path, *clips: str, pause_seconds: float = PAUSE_SECONDS) -> Path:
+    """Write a WAV file in which clips are spoken, with a pause after each."""
+    path.write_bytes(encode_audio(join_clips(*clips, pause_seconds=pause_seconds), "wav"))
     return path
 
 

@@ -185,15 +185,15 @@ export function meetings({ stack, visitor }) {
     const results = byId("meetings-made");
     if (!isPlayable && !record.videoKey && transcript?.said.length) results.append(el("p", { class: "hint", text: "The audio of this recording is no longer stored, so quotes cannot be played." }));
     if (summary) {
-      results.append(el("h3", { text: "Summary" }), el("p", { class: "answer", text: summary.summary }));
+      results.append(el("h3", { text: "Summary" }), el("p", { class: "answer", text: nameSpeakers(summary.summary) }));
       results.append(el("h3", { text: summary.actionItems.length ? "Action items" : "No action items" }));
       results.append(el("ul", { class: "findings" }, ...summary.actionItems.map((item) => el("li", { class: "finding" },
         el("strong", { text: item.text }),
-        el("p", { class: "hint", text: [item.owner, item.due].filter(Boolean).join(" · ") }),
+        el("p", { class: "hint", text: [nameSpeakers(item.owner ?? ""), item.due].filter(Boolean).join(" · ") }),
         el("div", { class: "bar" }, createTime(item.quote.startMs), el("q", { text: item.quote.text }))))));
     }
     if (transcript?.said.length) {
-      const segments = transcript.said.map((segment) => el("li", {}, createTime(segment.startMs), el("span", { class: "hint", text: nameSpeaker(segment.speaker) }), el("span", { text: segment.text })));
+      const segments = transcript.said.map((segment) => el("li", {}, createTime(segment.startMs), el("span", { class: "hint", text: nameSpeakers(segment.speaker) }), el("span", { text: segment.text })));
       results.append(el("details", {}, el("summary", { text: `Transcript, ${formatTime(transcript.durationMs)}` }), el("ol", { class: "said" }, ...segments)));
     }
   }
@@ -247,8 +247,8 @@ export function meetings({ stack, visitor }) {
   return () => runAction(problem, () => refresh());
 }
 
-// Amazon Transcribe names speakers spk_0, spk_1 and so on.
-const nameSpeaker = (speaker) => speaker.replace(/^spk_(\d+)$/, (_, number) => `Speaker ${Number(number) + 1}`);
+// Amazon Transcribe names speakers spk_0, spk_1 and so on. Summaries use these names, too.
+const nameSpeakers = (text) => text.replace(/\bspk_(\d+)\b/g, (_, number) => `Speaker ${Number(number) + 1}`);
 
 // Format a date for the form's field, in local time.
 function toLocalTime(date) {

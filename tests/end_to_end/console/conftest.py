@@ -12,6 +12,8 @@ from tests.end_to_end.conftest import Platform
 
 MICROPHONE_CLIP = "sugar"
 """Clip that the microphone plays in a loop: a question about the lecture of the flow."""
+MICROPHONE_PAUSE_SECONDS = 8
+"""Pause before the clip is played again, which is longer than a test records."""
 
 
 expect.set_options(timeout=TIMEOUT_MS)
@@ -20,7 +22,11 @@ expect.set_options(timeout=TIMEOUT_MS)
 @pytest.fixture(scope="package")
 def chromium(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Return a browser. The platform starts first, because no other event loop can run in this thread beside a browser."""
-    speech = write_speech(tmp_path_factory.mktemp("microphone") / "microphone.wav", MICROPHONE_CLIP)
+    speech = write_speech(
+        tmp_path_factory.mktemp("microphone") / "microphone.wav",
+        MICROPHONE_CLIP,
+        pause_seconds=MICROPHONE_PAUSE_SECONDS,
+    )
     with launch_browser(speech) as browser:
         yield browser
 

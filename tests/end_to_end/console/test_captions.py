@@ -7,12 +7,20 @@ from playwright.sync_api import Browser, Page, expect
 from local.flows.sample_files import SPEECH
 from local.flows.speech_clips import clip_texts
 from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate
-from tests.browser import ConsoleWindow, open_window, write_speech
+from tests.browser import ConsoleWindow, launch_another_browser, open_window, write_speech
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.console.harness import MARKS, break_first_connection, take_screenshots
 
 pytestmark = MARKS
 CLIPS = ("hello", "slowly", "hear")
+SPOKEN_CLIPS = ("hello", "speaking", "final", "questions")
+RECORD_UNFINISHED_LINES = """() => {
+  window.unfinishedLines = new Set();
+  const screen = document.getElementById("captions-screen");
+  const record = () => { for (const line of screen.querySelectorAll(".growing")) window.unfinishedLines.add(line.textContent); };
+  new MutationObserver(record).observe(screen, { childList: true });
+}"""
+"""Record the texts of all captions that are shown before they are final."""
 
 
 def read_final_lines(page: Page) -> list[str]:
@@ -30,7 +38,6 @@ def test_an_audio_file_is_captioned(window: ConsoleWindow, page: Page, tmp_path:
     expect(page.locator("#captions-state")).to_have_text("Pieces of speech: 3 done")
     assert_recognised(read_final_lines(page), *CLIPS)
     expect(page.get_by_role("log")).to_contain_text("very well from here")
-    take_screenshots(window, "captions", page.locator("header"))
 
 
 def test_the_sample_sentence_is_captioned(window: ConsoleWindow, page: Page) -> None:
@@ -51,6 +58,26 @@ def test_speech_from_the_microphone_is_captioned(window: ConsoleWindow, page: Pa
     speak.press("Enter")
     expect(speak).to_be_enabled()
     expect(speak).to_have_text("Start speaking")
+
+
+def test_captions_are_revised_while_somebody_speaks(chromium: Browser, console_url: str, tmp_path: Path) -> None:
+    speech = write_speech(tmp_path / "speech.wav", *SPOKEN_CLIPS)
+    with (
+        launch_another_browser(chromium.browser_type, speech) as browser,
+        open_window(browser, console_url) as window,
+    ):
+        window.open("captions")
+        window.evaluate(RECORD_UNFINISHED_LINES)
+        window.page.locator("#captions-speak").click()
+        unfinished_line = window.page.locator("#captions-screen .final ~ .final ~ .growing")
+        unfinished_line.wait_for()
+        take_screenshots(window, "captions", unfinished_line)
+        window.page.locator("#captions-speak").click()
+        expect(window.page.locator("#captions-speak")).to_have_text("Start speaking")
+        expect(window.page.locator("#captions-screen .growing")).to_have_count(0)
+        assert len(window.evaluate("[...window.unfinishedLines]")) > 1
+        assert_recognised(read_final_lines(window.page)[:2], *SPOKEN_CLIPS[:2])
+        assert window.browser_messages == []
 
 
 def test_captions_continue_after_the_connection_broke(

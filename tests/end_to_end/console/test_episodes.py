@@ -4,13 +4,13 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from local.emulation.speech.audio_formats import silence
 from local.flows.livestream_flow import TRANSCRIPT
+from local.flows.sample_files import EPISODE
+from local.flows.speech_clips import join_clips
 from tests.browser import ConsoleWindow
 from tests.end_to_end.console.harness import MARKS, find_panel, take_screenshots, write_video
 
 pytestmark = MARKS
-VIDEO_SECONDS = 3
 
 
 def test_the_claims_of_an_episode_appear_on_the_timeline(window: ConsoleWindow, page: Page, tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_the_claims_of_an_episode_appear_on_the_timeline(window: ConsoleWindow, 
     page.get_by_role("button", name="Create").click()
     episode = page.get_by_role("article", name="Harbour news")
     expect(episode).to_be_visible()
-    video = write_video(tmp_path / "video.mp4", "1280x720", 14, silence(VIDEO_SECONDS))
+    video = write_video(tmp_path / "video.mp4", "640x360", 7, join_clips(*EPISODE))
     assert video.stat().st_size > 10_000_000, "the video must be large enough for an upload in parts"
     page.get_by_label("Choose a transcript").set_input_files(
         {"name": "harbour.srt", "mimeType": "", "buffer": TRANSCRIPT}
@@ -38,5 +38,5 @@ def test_the_claims_of_an_episode_appear_on_the_timeline(window: ConsoleWindow, 
     marks.nth(1).press("Enter")
     expect(episode.locator(".finding", has_text="The river has never been so high").first).to_be_focused()
     expect(page.get_by_role("list", name="Episodes, newest first").get_by_role("button").first).to_contain_text("Ready")
-    page.locator("#episodes-player").evaluate("(player) => { player.pause(); player.currentTime = 0.5; }")
-    take_screenshots(window, "episodes")
+    page.locator("#episodes-player").evaluate("(player) => { player.pause(); player.currentTime = 4; }")
+    take_screenshots(window, "episodes", height=1310)

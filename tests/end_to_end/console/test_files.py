@@ -30,7 +30,6 @@ def test_dropped_and_chosen_files_show_their_state(window: ConsoleWindow, page: 
     states = {item["object_key"]["S"]: item["status"]["S"] for item in items if "object_key" in item}
     assert states["incoming/console/one of mine.ndjson"] == "pending"
     assert states["incoming/console/photo.jpg"] == "rejected"
-    take_screenshots(window, "files")
 
 
 def test_the_sample_files_become_rows_at_once_if_the_visitor_asks(
@@ -53,3 +52,6 @@ def test_the_sample_files_become_rows_at_once_if_the_visitor_asks(
     expect(card.get_by_role("columnheader")).to_have_text(["Line", "file", "line", "text"])
     # The sample file is number 1 and has three lines, which all contain the text "ü1".
     expect(card.get_by_role("cell")).to_have_text([cell for line in "012" for cell in ("1", line, "ü1")])
+    page.get_by_label("Name contains").fill("records-1")
+    take_screenshots(window, "files", height=1180)
+    page.get_by_label("Name contains").fill("")

@@ -61,7 +61,7 @@ def instructions(running: Emulator) -> str:
     return out.getvalue()
 
 
-def test_up_prints_outputs_endpoint_and_commands_and_states_that_only_tones_are_understood() -> None:
+def test_up_prints_outputs_endpoint_and_commands_and_states_that_only_english_is_understood() -> None:
     text = instructions(Emulator(1, emulator.PORT, emulator.FOLDER))
     assert "  frontend\n    region  us-east-1\n" in text
     assert f"AWS endpoint  http://127.0.0.1:{emulator.PORT}  " in text
