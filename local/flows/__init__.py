@@ -44,7 +44,7 @@ class Stack:
     connect: Connect
     token: Callable[[str], str]
     """Function that returns a token of the identity provider for a user."""
-    patience_seconds: float = 60
+    patience_seconds: float = 120
     """Time limit for each expected result. AWS takes minutes for some of them."""
 
     @cached_property
