@@ -87,11 +87,22 @@ class Recogniser:
 
     def add(self, samples: bytes) -> list[SpokenLine]:
         """Return the new versions of the lines that were not complete before this piece. Their texts may be the same."""
-        self._audio += samples
         with _lock:
-            self._stream.add_audio(_to_floats(samples).tolist(), RATE)
-            transcript = self._stream.update_transcription()
-        return self._update(transcript)
+            return self._recognise(samples)
+
+    def add_if_free(self, samples: bytes) -> list[SpokenLine] | None:
+        """Do the same as `add`, or return None at once if another recogniser is working."""
+        if not _lock.acquire(blocking=False):
+            return None
+        try:
+            return self._recognise(samples)
+        finally:
+            _lock.release()
+
+    def _recognise(self, samples: bytes) -> list[SpokenLine]:
+        self._audio += samples
+        self._stream.add_audio(_to_floats(samples).tolist(), RATE)
+        return self._update(self._stream.update_transcription())
 
     def finish(self) -> list[SpokenLine]:
         """Return the complete versions of the lines that were not complete before the end of the audio."""

@@ -119,7 +119,10 @@ async def _transcribe(
 
 
 async def _recognise(samples: AsyncIterator[bytes], load_factor: float) -> AsyncGenerator[SpokenLine]:
-    """Yield the versions of the lines in the audio. The speech model runs in threads, so the server can go on."""
+    """Yield the versions of the lines in the audio. The speech model runs in threads, so the server can go on.
+
+    Partial versions never wait for the model, so on a busy machine the final versions of other streams are not late.
+    """
     recogniser = await asyncio.to_thread(Recogniser)
     try:
         pending, piece_seconds = b"", MIN_UPDATE_SECONDS
@@ -127,7 +130,11 @@ async def _recognise(samples: AsyncIterator[bytes], load_factor: float) -> Async
             pending += received
             while len(pending) >= (size := SAMPLE_BYTES * round(piece_seconds * RATE)):
                 started_at = time.monotonic()
-                for line in await asyncio.to_thread(recogniser.add, pending[:size]):
+                lines = await asyncio.to_thread(recogniser.add_if_free, pending[:size])
+                if lines is None:  # the next audio tries again, with all audio that waits
+                    piece_seconds = min(len(pending) / SAMPLE_BYTES / RATE, MAX_UPDATE_SECONDS)
+                    break
+                for line in lines:
                     yield line
                 pending = pending[size:]
                 seconds = load_factor * (time.monotonic() - started_at)
