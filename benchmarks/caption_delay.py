@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from benchmarks.benchmark_report import WrongResult, print_heading, print_table, to_milliseconds
 from benchmarks.started_emulators import deploy_local_stack
-from local.emulation.speech.audio_formats import RATE, SAMPLE_BYTES
+from local.audio_formats import RATE, SAMPLE_BYTES
 from local.flows.speech_clips import clip_texts, join_clips
 from local.flows.transcription_client import Screen, Speaker, TranscriptionBackend
 from local.flows.websocket_client import Message

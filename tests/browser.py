@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, BrowserType, ConsoleMessage, Page, sync_playwright
 
-from local.emulation.speech.audio_formats import encode_audio
+from local.audio_formats import encode_audio
 from local.flows.speech_clips import PAUSE_SECONDS, join_clips
 
 NAMES: Final = (

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from handlers.meetings.auth_exchange.api_models import ExchangeResponse
-from local.emulation.speech.audio_formats import RATE, SAMPLE_BYTES
+from local.audio_formats import RATE, SAMPLE_BYTES
 from local.ffmpeg import pcm_input, run_ffmpeg
 from local.flows import Stack
 from local.flows.http_requests import Answer, ask

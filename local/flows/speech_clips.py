@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from local.emulation.speech.audio_formats import decode_file, encode_audio, silence
+from local.audio_formats import decode_file, encode_audio, silence
 
 FOLDER = Path(__file__).parent / "clips"
 LEAD_SECONDS = 0.3

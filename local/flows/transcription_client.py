@@ -15,7 +15,7 @@ from typing import Any
 
 from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX
 from handlers.transcription.names_shared_with_deployment import PROTOCOL
-from local.emulation.speech.audio_formats import RATE
+from local.audio_formats import RATE
 from local.flows import USER, Stack
 from local.flows.speech_clips import encode_clips
 from local.flows.websocket_client import Message, WebSocketClient, connect_to_api

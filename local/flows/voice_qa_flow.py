@@ -5,7 +5,7 @@ connection.
 import math
 import uuid
 
-from local.emulation.speech.audio_formats import RATE, SAMPLE_BYTES
+from local.audio_formats import RATE, SAMPLE_BYTES
 from local.flows import Checks, FlowSkipped, StepReporter
 from local.flows.speech_clips import clip_texts, join_clips
 from local.flows.voice_qa_client import GuestConnection, ReceivedAnswer, VoiceQaBackend

@@ -21,8 +21,8 @@ from pydantic import ValidationError
 from handlers.common.time_and_ids import ulid
 from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import ogg_length
+from local.audio_formats import decode_file
 from local.emulation.speech import recognition
-from local.emulation.speech.audio_formats import decode_file
 from local.flows.speech_clips import clip_texts, join_clips
 from local.flows.transcription_client import Screen
 from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate

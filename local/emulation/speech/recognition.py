@@ -20,7 +20,7 @@ from moonshine_voice.transcriber import Transcriber
 from moonshine_voice.utils import get_assets_path
 from numpy.typing import NDArray
 
-from local.emulation.speech.audio_formats import RATE, SAMPLE_BYTES
+from local.audio_formats import RATE, SAMPLE_BYTES
 
 MIN_UPDATE_SECONDS = 0.3
 """Minimum length of a piece of audio after which the text of a line is computed again."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from local.emulation.speech.audio_formats import RATE
+from local.audio_formats import RATE
 from local.emulation.speech.recognition import SpokenLine
 
 SAME_VOICE_RATIO = 1.25

@@ -21,8 +21,8 @@ from websockets.http11 import Request, Response
 
 from handlers.common.time_and_ids import clock
 from local import LOOPBACK
+from local.audio_formats import DEMUXERS, RATE, SAMPLE_BYTES
 from local.emulation.faults import Faults, FaultSource
-from local.emulation.speech.audio_formats import DEMUXERS, RATE, SAMPLE_BYTES
 from local.emulation.speech.languages import find_language_note
 from local.emulation.speech.recognition import MIN_UPDATE_SECONDS, Recogniser, SpokenLine
 from local.emulation.transcribe.stream_url_validation import (

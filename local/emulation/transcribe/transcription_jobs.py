@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from local.audio_formats import DEMUXERS, RATE, SAMPLE_BYTES, decode_file
 from local.emulation.aws_service_server_base import (
     AwsError,
     Permissions,
@@ -27,7 +28,6 @@ from local.emulation.aws_service_server_base import (
 )
 from local.emulation.faults import Fault, Faults, FaultSource
 from local.emulation.request_validation import validate_request
-from local.emulation.speech.audio_formats import DEMUXERS, RATE, SAMPLE_BYTES, decode_file
 from local.emulation.speech.languages import find_language_note
 from local.emulation.speech.recognition import SpokenLine, recognise
 from local.emulation.speech.speakers import label_speakers

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from local.audio_formats import DEMUXERS, RATE, SAMPLE_BYTES, decode_file, encode_audio
 from local.emulation.faults import Fault, Faults, FaultSource
-from local.emulation.speech.audio_formats import DEMUXERS, RATE, SAMPLE_BYTES, decode_file, encode_audio
 from local.emulation.speech.recognition import SpokenLine, recognise
 from local.emulation.voice_qa_agent.lecture_answers import LecturePassage, make_reply
 from local.ffmpeg import UnreadableMedia

@@ -11,7 +11,7 @@ import pytest
 from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
 from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
 from local.__main__ import main
-from local.emulation.speech.audio_formats import DEMUXERS, decode_file
+from local.audio_formats import DEMUXERS, decode_file
 from local.emulation.speech.languages import ENGLISH_ONLY
 from local.emulation.speech.recognition import recognise
 from local.emulation.speech.speakers import label_speakers

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from local.emulation.speech.audio_formats import RATE, decode_file
+from local.audio_formats import RATE, decode_file
 from local.emulation.speech.recognition import SpokenLine, recognise
 from local.emulation.speech.speakers import label_speakers, measure_pitch
 

@@ -15,8 +15,8 @@ from handlers.transcription.audio_processor.transcribe_stream.stream_client impo
     TranscribeStreamFailed,
 )
 from handlers.transcription.utterance_audio_validation import Encoding
+from local.audio_formats import decode_file, encode_audio, silence
 from local.emulation.faults import Fault, Faults
-from local.emulation.speech.audio_formats import decode_file, encode_audio, silence
 from local.emulation.transcribe.streaming_service import MAX_CHUNK_BYTES
 from local.flows.speech_clips import clip_texts, join_clips
 from local.flows.word_errors import word_error_rate

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.audio_formats import encode_audio, silence
 from local.emulation.faults import Fault, Faults
-from local.emulation.speech.audio_formats import encode_audio, silence
 from local.emulation.transcribe import transcription_jobs
 from local.emulation.transcribe.transcription_jobs import CHECK_FILE
 from local.flows.speech_clips import CLIPS, clip_texts, encode_clips

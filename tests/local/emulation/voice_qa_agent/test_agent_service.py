@@ -28,8 +28,8 @@ from handlers.voice_qa.query_worker.agent.agent_types import (
     opaque_session_id,
 )
 from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
+from local.audio_formats import RATE, SAMPLE_BYTES, decode_file
 from local.emulation.faults import Fault, Faults
-from local.emulation.speech.audio_formats import RATE, SAMPLE_BYTES, decode_file
 from local.emulation.speech.recognition import recognise
 from local.emulation.voice_qa_agent.agent_service import serve
 from local.emulation.voice_qa_agent.lecture_answers import (
