@@ -114,9 +114,8 @@ def _read_frontend(stack: str, file: Path | None) -> str:
 def connect_to_aws(region: str, credentials: tuple[str, str, str | None] | tuple[()] = ()) -> Clients:
     """Return the AWS clients for credentials, by default for those of the environment."""
     access_key, secret_key, token = credentials or (None, None, None)
-    session: Any = boto3.Session(
-        access_key, secret_key, token, region
-    )  # boto3's types accept only literal service names
+    # `Any`, because boto3's types accept only literal names of services.
+    session: Any = boto3.Session(access_key, secret_key, token, region)
 
     @cache
     def client(service: str) -> Any:
