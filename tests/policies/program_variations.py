@@ -1,8 +1,7 @@
 """Variations of the recorded program: small changes that one policy must find, or that no policy may find.
 
 The recorded program is the list of all resources that a preview of prod registers. Among so many resources, a policy
-easily misses a foreign account, or a second companion (a resource that configures another resource, for example a
-bucket's public access block). A module in `specs/` lists variations as `VARIATIONS`, and
+easily misses a foreign account. A module in `specs/` lists variations as `VARIATIONS`, and
 `tests/policies/test_program_variations.py` runs them.
 """
 

@@ -13,7 +13,6 @@ import pytest
 from tests.policies.policy_harness import EngineMessages, PolicyAnswer, run_policies
 from tests.policies.program_variations import ProgramVariation
 from tests.policies.specs import (
-    duplicate_companion_resources,
     federated_trust,
     foreign_identities,
     resource_types_and_providers,
@@ -21,7 +20,6 @@ from tests.policies.specs import (
 
 FAMILIES = {
     "accounts": foreign_identities.VARIATIONS,
-    "companions": duplicate_companion_resources.VARIATIONS,
     "resource types": resource_types_and_providers.VARIATIONS,
     "trust": federated_trust.VARIATIONS,
 }

@@ -9,7 +9,6 @@ from guardrails.data_protection import (
     bucket_protection,
     container_isolation,
     cors_and_logged_data,
-    duplicate_companion_resources,
     ecr_and_glue,
     kms_key_protection,
     network_access,
@@ -30,6 +29,5 @@ MODULES = (
     container_isolation,
     network_access,
     access_control_lists,
-    duplicate_companion_resources,
 )
 POLICIES: tuple[Policy, ...] = tuple(policy for module in MODULES for policy in module.POLICIES)

@@ -130,13 +130,13 @@ def _check_iam_resource_fits_action(resource: CheckedResource) -> Iterator[str]:
     "iam-no-negation",
     severity=PolicySeverity.HIGH,
     levels=MANDATORY_EVERYWHERE,
-    description="No IAM policy document uses NotAction, NotResource or NotPrincipal.",
+    description="No IAM policy document uses NotAction, NotResource or NotPrincipal, except to deny.",
     remedy="List the allowed elements. To refuse requests, use a Deny statement with a condition.",
     types=IDENTITY_POLICIES | RESOURCE_POLICIES,
 )
 def _check_iam_no_negation(resource: CheckedResource) -> Iterator[str]:
     for statement in list_statements_and_trust(resource):
-        for element in statement.not_elements:
+        for element in statement.not_elements if statement.effect != "Deny" else ():
             yield f"The document uses {element}, which also covers everything that AWS adds later."
 
 

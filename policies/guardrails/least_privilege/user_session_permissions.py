@@ -2,6 +2,7 @@
 reach only S3 objects whose key, and DynamoDB items whose partition key, contains the value of this tag.
 """
 
+import re
 from collections.abc import Iterator
 
 from pulumi_policy.proxy import UnknownValueError
@@ -20,8 +21,11 @@ from guardrails.pack.policy_kinds import (
 
 POLICIES = PolicySet(PolicyGroup.LEAST_PRIVILEGE)
 
-OWN_TAG = "${aws:PrincipalTag/"
-"""Beginning of the IAM policy variable that is replaced by a tag of the session."""
+OWN_TAG = re.compile(r"[^*?$]*\$\{aws:PrincipalTag/[\w.-]+\}")
+"""Beginning of a pattern with the IAM policy variable that is replaced by a tag of the session, and with no wildcard or
+other variable before it. A variable with a default value does not match, because a session without the tag gets the
+default.
+"""
 LEADING_KEYS = "dynamodb:leadingkeys"
 """Name, in lower case, of the condition key that contains the partition keys of the items that a request uses."""
 PREFIX = "s3:prefix"
@@ -33,7 +37,7 @@ PREFIX = "s3:prefix"
     levels=MANDATORY_EVERYWHERE,
     description="A role whose sessions have the tag of a user may reach only S3 objects and DynamoDB items of this user.",
     remedy=(
-        f"Put {OWN_TAG}user}} into the ARN or into the condition on {PREFIX} or dynamodb:LeadingKeys, with no wildcard "
+        f"Put ${{aws:PrincipalTag/user}} into the ARN or into the condition on {PREFIX} or dynamodb:LeadingKeys, with no wildcard "
         "before it. If users need another service, let a Lambda function call it with the function's own role."
     ),
     types={ROLE},
@@ -87,5 +91,4 @@ def _compares_own_tag(statement: Statement, key: str) -> bool:
 
 def _contains_own_tag(pattern: str) -> bool:
     """Return True if a pattern contains a tag of the session, with no wildcard before it."""
-    prefix, tag, _ = pattern.partition(OWN_TAG)
-    return bool(tag) and not {"*", "?"} & set(prefix)
+    return OWN_TAG.match(pattern) is not None

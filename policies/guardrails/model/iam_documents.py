@@ -55,10 +55,11 @@ class Statement:
 
     def is_narrowed_by(self, key: str) -> bool:
         """Return True if a condition refuses requests without the key, and none of the values that it lists consists of
-        wildcards only.
+        wildcards only or contains a policy variable. A variable takes its value from the request, so it matches every
+        caller.
         """
         return any(
-            name.lower() == key.lower() and all(str(value).strip("*?") for value in to_list(condition_values))
+            name.lower() == key.lower() and all(map(_narrows, to_list(condition_values)))
             for operator, keys in self.conditions.items()
             if self._refuses_other_values(operator, key)
             for name, condition_values in keys.items()
@@ -86,6 +87,11 @@ class Statement:
             name.lower() == key.lower() and [str(value).lower() for value in to_list(condition_values)] == ["false"]
             for name, condition_values in self.conditions.get("Null", {}).items()
         )
+
+
+def _narrows(value: object) -> bool:
+    text = str(value)
+    return bool(text.strip("*?")) and "${" not in text
 
 
 def parse_statements(document: str | Mapping[str, Any] | None) -> list[Statement]:

@@ -66,6 +66,12 @@ def read_stack_context(config: Mapping[str, str], project: str, today: date, sta
         raise InvalidStackConfiguration(
             f"{project}:environment must be one of {', '.join(ENVIRONMENTS)}. Set it in the stack file."
         )
+    other_environments = (set(stack.lower().split("-")) & set(ENVIRONMENTS)) - {environment}
+    if other_environments:
+        raise InvalidStackConfiguration(
+            f"{project}:environment is {environment}, but the stack is named {stack}. The environment decides which findings "
+            f"stop a deployment. Set it to {min(other_environments)}, or give the stack another name."
+        )
     entries = config.get(f"{project}:exceptions")
     if entries is None:
         raise InvalidStackConfiguration(
@@ -101,11 +107,18 @@ def _read_allowed_accounts(config: Mapping[str, str]) -> frozenset[str]:
     zeros.
     """
     try:
-        return frozenset(str(account).zfill(12) for account in json.loads(config.get("aws:allowedAccountIds", "[]")))
+        accounts = frozenset(
+            str(account).zfill(12) for account in json.loads(config.get("aws:allowedAccountIds", "[]"))
+        )
     except (ValueError, TypeError) as error:
         raise InvalidStackConfiguration(
             'aws:allowedAccountIds must be a list of account ids, for example ["123456789012"]. Correct the stack file.'
         ) from error
+    if len(accounts) > 1:
+        raise InvalidStackConfiguration(
+            f"aws:allowedAccountIds lists {len(accounts)} accounts, but a stack belongs to one. Correct the stack file."
+        )
+    return accounts
 
 
 def _read_permissions_boundary(config: Mapping[str, str], project: str) -> str:

@@ -4,6 +4,7 @@ configuration that the pack reads.
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from random import Random
 from typing import Any
@@ -159,10 +160,10 @@ def test_policies_about_exceptions_report_them_even_if_another_exception_names_t
 CONFIG = {"polyphony:environment": "prod", "polyphony:exceptions": "[]"}
 
 
-def test_the_stack_file_names_own_accounts() -> None:
-    config = {**CONFIG, "aws:allowedAccountIds": '["123456789012", 1234567890]'}
+def test_the_stack_file_names_its_own_account() -> None:
+    config = {**CONFIG, "aws:allowedAccountIds": "[1234567890]"}
     context = stack_configuration.read_stack_context(config, "polyphony", date(2026, 11, 1))
-    assert context.accounts == {"123456789012", "001234567890"}
+    assert context.accounts == {"001234567890"}
 
 
 def test_own_accounts_may_be_missing_in_the_stack_file() -> None:
@@ -175,3 +176,33 @@ def test_own_accounts_must_be_a_list(account_ids: str) -> None:
         stack_configuration.read_stack_context(
             {**CONFIG, "aws:allowedAccountIds": account_ids}, "polyphony", date(2026, 11, 1)
         )
+
+
+def test_a_stack_belongs_to_one_account() -> None:
+    with pytest.raises(stack_configuration.InvalidStackConfiguration, match="lists 2 accounts"):
+        stack_configuration.read_stack_context(
+            {**CONFIG, "aws:allowedAccountIds": '["123456789012", "210987654321"]'}, "polyphony", date(2026, 11, 1)
+        )
+
+
+@pytest.mark.parametrize("environment", ["local", "dev", "staging"])
+@pytest.mark.parametrize("stack", ["prod", "Prod-eu", "eu-prod"])
+def test_a_stack_cannot_have_the_environment_of_another_name(stack: str, environment: str) -> None:
+    config = {**CONFIG, "polyphony:environment": environment}
+    with pytest.raises(
+        stack_configuration.InvalidStackConfiguration, match="Set it to prod, or give the stack another"
+    ):
+        stack_configuration.read_stack_context(config, "polyphony", date(2026, 11, 1), stack)
+
+
+@pytest.mark.parametrize("stack", ["prod", "prod-eu", "alice", "production"])
+def test_other_names_of_a_stack_do_not_decide_its_environment(stack: str) -> None:
+    assert stack_configuration.read_stack_context(CONFIG, "polyphony", date(2026, 11, 1), stack).environment == "prod"
+
+
+@pytest.mark.parametrize(("environment", "findings"), [("local", 0), ("dev", 1), ("prod", 1)])
+def test_settings_without_a_boundary_are_a_finding_outside_the_local_platform(environment: str, findings: int) -> None:
+    context = replace(policy_harness.build_context(environment), permissions_boundary="")
+    role = policy_harness.SampleResource("aws:iam/role:Role", {"name": "r"})
+    answers = policy_harness.run_policies(["iam-role-has-boundary"], policy_harness.build_messages([role]), context)
+    assert ["settings name no boundary" in answer.message for answer in answers] == [True] * findings

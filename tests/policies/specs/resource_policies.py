@@ -255,6 +255,12 @@ CASES = (
         MALFORMED_QUEUE_POLICY,
         replace(resource_with_policy(t.TOPIC_POLICY, ALLOW_EVERY_PRINCIPAL), name="public"),
     ),
+    public_policy_case(StringEquals={"aws:PrincipalAccount": "${aws:PrincipalAccount}"}),
+    public_policy_case(ArnLike={"aws:SourceArn": "arn:aws:sqs:us-east-1:123456789012:${aws:PrincipalTag/queue}"}),
+    expect_no_finding(
+        "iam-no-negation",
+        resource_with_policy(t.QUEUE_POLICY, {"Effect": "Deny", "NotAction": "sqs:SendMessage", "Principal": "*"}),
+    ),
     expect_finding("iam-no-negation", "NotResource", resource_with_policy(t.QUEUE_POLICY, {"NotResource": "x"})),
     expect_finding("iam-no-negation", "NotAction", resource_with_policy(t.LOG_RESOURCE_POLICY, {"NotAction": "x"})),
     *(

@@ -61,6 +61,8 @@ CASES = (
     foreign_data_case(
         "dynamodb:Scan", TABLE_ARN, {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": f"*{USER_TAG}"}}
     ),
+    # A session without the tag gets the variable's default value.
+    foreign_data_case("s3:GetObject", f"{BUCKET_ARN}/audio/${{aws:PrincipalTag/user, '*'}}/*"),
     foreign_data_case("sqs:SendMessage", "arn:aws:sqs:us-east-1:123456789012:polyphony-prod-q"),
     foreign_data_case("*", f"{BUCKET_ARN}/audio/{USER_TAG}/*"),
     expect_finding(
