@@ -75,9 +75,9 @@ def _list_service_statements(role: CheckedResource, stack: CheckedStack, service
 
 
 def _contains_own_id(pattern: str) -> bool:
-    """Return True if a pattern contains the guest's identity, with no wildcard before it."""
+    """Return True if a pattern contains the guest's identity, with no wildcard or other variable before it."""
     prefix, own_id, _ = pattern.partition(OWN_ID)
-    return bool(own_id) and not any(wildcard in prefix for wildcard in "*?")
+    return bool(own_id) and not any(wildcard in prefix for wildcard in "*?$")
 
 
 @POLICIES.resource_in_stack(

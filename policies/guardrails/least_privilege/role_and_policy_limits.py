@@ -57,10 +57,12 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
 )
 def _check_iam_role_has_boundary(role: CheckedResource) -> Iterator[str]:
     expected = role.context.permissions_boundary
-    if not expected and role.context.environment != "local":
-        yield "The stack's settings name no boundary (foundation.permissionsBoundary)."
-    boundary = str(role.props.get("permissionsBoundary") or "") if expected else ""
-    if expected and not boundary.endswith(f":policy/{expected}"):
+    if not expected:
+        if role.context.environment != "local":
+            yield "The stack's settings name no boundary (foundation.permissionsBoundary)."
+        return
+    boundary = str(role.props.get("permissionsBoundary") or "")
+    if not boundary.endswith(f":policy/{expected}"):
         yield f"permissionsBoundary is {boundary or 'not set'}; the stack's settings name {expected}."
 
 

@@ -90,5 +90,5 @@ def _compares_own_tag(statement: Statement, key: str) -> bool:
 
 
 def _contains_own_tag(pattern: str) -> bool:
-    """Return True if a pattern contains a tag of the session, with no wildcard before it."""
+    """Return True if a pattern contains a tag of the session, with no wildcard or other variable before it."""
     return OWN_TAG.match(pattern) is not None

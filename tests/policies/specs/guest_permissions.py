@@ -161,6 +161,7 @@ CASES = (
     expect_finding("guests-own-items-only", NOT_OWN, *GUEST_WITH_ALL_PERMISSIONS, faulty_name="sample"),
     foreign_objects_case("S3:GetObject", f"{BUCKET_ARN}/*"),
     foreign_objects_case("s3:PutObject", f"{BUCKET_ARN}/*/{GUEST_ID}/*"),
+    foreign_objects_case("s3:PutObject", f"{BUCKET_ARN}/${{aws:PrincipalTag/folder, '*'}}/{GUEST_ID}/*"),
     foreign_objects_case("s3:PutObject", f"{BUCKET_ARN}/queries/{GUEST_ID}/*", f"{BUCKET_ARN}/lectures/*"),
     foreign_objects_case("s3:GetObject", f"{BUCKET_ARN}/*", StringLike=OWN_PREFIX),
     foreign_objects_case(["s3:ListBucket", "s3:GetObject"], f"{BUCKET_ARN}*", StringLike=OWN_PREFIX),
