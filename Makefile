@@ -10,7 +10,7 @@ RUN := .venv/bin/python
 # All variables have capital letters. `make preview stack=prod` would silently preview the default stack.
 $(foreach name,stack flow function only sarif json free,$(if $(filter command,$(firstword $(origin $(name)))), \
   $(error There is no variable `$(name)`. Variables have capital letters, for example STACK=prod)))
-.PHONY: help test suite lint types schema docs cost cost-diff fresh preview up down push watch provider demo outputs console samples layers bench headroom fuzz
+.PHONY: help test suite lint types schema docs surface cost cost-diff fresh preview up down push watch provider demo outputs console samples layers bench headroom fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ schema: .venv/.locked ## write the generated schemas, types and API documents (d
 
 docs: .venv/.locked ## write the generated pages (docs/reference/*.md)
 	@$(RUN) -m local generate pages
+
+surface: .venv/.locked ## write the tables of what the program may do, which a reviewer decides about (policies/guardrails/surface/*.txt)
+	@$(RUN) -m local generate surface
 
 cost: .venv/.locked ## estimate the monthly cost of STACK (FREE=1 subtracts the account's free tiers; JSON=1)
 	@$(RUN) -m local cost --stack $(STACK) $(if $(FREE),--free) $(if $(JSON),--json)

@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components.blocks.naming.context import Context
+from components.core import Context
 from components.platform import Platform
 from components.settings import load_settings
 

@@ -13,15 +13,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from components.blocks.workflow.state_definitions import least_pause_seconds
-from components.ingestion.manifest_workflow_states import START_RETRIER
-from components.ingestion.usage_estimate import (
+from components.blocks.states import Retry, max_pauses
+from components.ingestion.cost import (
     INDEX_WRITES_PER_FILE,
     OBJECTS_PER_RUN,
     TRANSITIONS_PER_RUN,
     WRITES_PER_FILE,
     monthly_usage,
 )
+from components.ingestion.workflow import START_RETRIER
 from components.settings import IngestionSettings
 from components.settings.ingestion import WorkerType
 from components.usage_formulas import DAYS_PER_MONTH
@@ -165,6 +165,17 @@ def exceeded_quotas(
     """Return the quotas that a multiple of the load exceeds, the worst first."""
     shares = [(quota, quota.share(settings, factor)) for quota in list_quotas(settings, account)]
     return [quota for quota, share in sorted(shares, key=lambda pair: -pair[1]) if share > 1]
+
+
+def least_pause_seconds(retrier: Retry) -> float:
+    """Return a lower limit of a retrier's total pause. With full jitter, a shorter total has a probability of about 3
+    in 10 million.
+
+    Each pause is uniformly distributed between 0 and its maximum, so its average is half the maximum and its variance a
+    twelfth of the maximum's square. The limit is five standard deviations below the average of the total.
+    """
+    pauses = max_pauses(retrier)
+    return sum(pause / 2 for pause in pauses) - 5 * math.sqrt(sum(pause**2 / 12 for pause in pauses))
 
 
 def _intake(settings: IngestionSettings) -> list[Quota]:

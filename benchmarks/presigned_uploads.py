@@ -69,7 +69,7 @@ class MeasuredUploadRequest:
 
 def _episodes_request(content: Mapping[str, object]) -> MeasuredUploadRequest:
     return MeasuredUploadRequest(
-        "handlers.livestream.episodes_api.handler",
+        "handlers.livestream.episodes.handler",
         {"TABLE_NAME": "t", "BUCKET_NAME": "b", "EVENT_SOURCE": "s", "ENCRYPTION_KEY": "k"},
         {
             "resource": "/episodes/{episodeId}/uploads",

@@ -155,11 +155,11 @@ class Frontend(OutputModel):
 
 
 def build_frontend(
-    environment: str, region: str, parts: Mapping[str, Mapping[str, pulumi.Input[object]] | None]
+    environment: str, region: str, parts: Mapping[str, Mapping[str, pulumi.Input[object]]]
 ) -> dict[str, Any]:
     """Return the output of a stack from the values of its parts, which are the identity provider and the subsystems.
 
-    A part that the stack does not have is None. The model checks at preview that all fields are present. Values that
+    The model checks at preview that all fields are present. Values that
     AWS generates during the deployment are unknown at preview, so the model gets placeholders and does not validate
     these values.
     """
@@ -172,11 +172,7 @@ def build_frontend(
         late_values[placeholder] = value
         return placeholder
 
-    known = {
-        name: {field: to_plain_value(value) for field, value in values.items()}
-        for name, values in parts.items()
-        if values is not None
-    }
+    known = {name: {field: to_plain_value(value) for field, value in values.items()} for name, values in parts.items()}
     model = Frontend.model_validate({"schemaVersion": 1, "environment": environment, "region": region, **known})
     return {
         name: {field: late_values.get(str(value), value) for field, value in part.items()}

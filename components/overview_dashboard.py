@@ -8,12 +8,11 @@ import json
 import pulumi
 from pulumi_aws import cloudwatch
 
-from components.blocks.api.rest_stage import STAGE
-from components.blocks.compute.function import LIVE
-from components.blocks.naming.context import Context, Subsystem
-from components.blocks.naming.physical_names import Kind
+from components.blocks.function import LIVE
+from components.blocks.rest_api import STAGE
+from components.core import Context, Kind, Subsystem
 
-DEAD_LETTER_SUFFIXES = ("-dlq", "-failed", "-failures")
+DEAD_LETTER_SUFFIXES = ("-dlq", "-failed", "-failed-events")
 """Endings of the names of dead-letter queues."""
 
 

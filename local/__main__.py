@@ -56,8 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     generate = _add_command(commands, "generate", _generate, "write the generated files in docs/")
     generate.add_argument(
         "what",
-        choices=("schemas", "pages", "all"),
-        help="`schemas` includes the OpenAPI documents and TypeScript types",
+        choices=("schemas", "pages", "all", "surface"),
+        help="`schemas` includes the OpenAPI documents and TypeScript types; `surface` are the tables of the policy pack",
     )
     generate.add_argument("--check", action="store_true", help="only list stale files")
 
@@ -173,8 +173,10 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from local.generate import generated_files  # noqa: PLC0415
+    from local.generate import generated_files, surface  # noqa: PLC0415
 
+    if options.what == "surface":
+        return surface.command()
     files = {"schemas": generated_files.INTERFACES, "pages": generated_files.PAGES, "all": generated_files.FILES}
     return generated_files.command(files[options.what], check=options.check)
 

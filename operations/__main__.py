@@ -1,6 +1,6 @@
 """Commands that change or examine a deployed stack: `python -m operations <command>`.
 
-Exit status: 0 if the command succeeded. 1 if an alarm ended a rollout and the previous version has all traffic again,
+Exit status: 0 if the command succeeded. 1 if an alarm ended a rollout and the previous versions have all traffic again,
 or if `verify` found a failure. 2 if the command was refused or did not finish its work.
 """
 
@@ -9,97 +9,63 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
-from types import FrameType
-from typing import Any, Protocol
+from functools import cache, partial
+from types import FrameType, ModuleType
+from typing import Any
 
 import boto3
 
 from handlers.common.aws.client_config import CONFIG
-from operations import (
-    announce,
-    environment_variable_command,
-    gradual_rollout,
-    live_alias_command,
-    manifest_redrive,
-    meetings_index_backfill,
-    verify,
-)
-from operations.aws_account import Clients
-from operations.aws_errors import translate_errors
-from operations.command_context import CommandContext
-from operations.command_errors import CommandFailed
+from operations import alias, announce, flag, manifest_redrive, rollout, verify
+from operations.command import CommandContext, CommandFailed, translate_errors
 
-
-class Command(Protocol):
-    """A module that implements one command."""
-
-    SUMMARY: str
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the arguments of the command, in addition to `--stack`."""
-
-    def run(self, context: CommandContext, options: argparse.Namespace) -> int:
-        """Run the command and return its exit status."""
-
-
-COMMANDS: dict[str, Command] = {
-    "flag": environment_variable_command,
-    "alias": live_alias_command,
-    "rollout": gradual_rollout,
+COMMANDS: dict[str, ModuleType] = {
+    "flag": flag,
+    "alias": alias,
+    "rollout": rollout,
     "redrive": manifest_redrive,
     "announce": announce,
-    "backfill": meetings_index_backfill,
     "verify": verify,
 }
-
-_print_line = partial(print, flush=True)
+"""Module of each command, with `SUMMARY`, `add_arguments(parser)` and `run(context, options)`, the exit status."""
+PRINT = partial(print, flush=True)
 
 
 def main(
     arguments: list[str] | None = None,
     *,
-    clients: Clients | None = None,
+    clients: Callable[[str], Any] | None = None,
     clock: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
-    print_line: Callable[[str], None] = _print_line,
+    print_line: Callable[[str], None] = PRINT,
 ) -> int:
     """Run one command and return its exit status."""
-    options = create_parser().parse_args(arguments)
-    command: Command = options.command
-    try:
-        return command.run(CommandContext(clients or _create_client, clock, wait, print_line), options)
-    except CommandFailed as error:
-        sys.stderr.write(f"{error}\n")
-    except KeyboardInterrupt:
-        sys.stderr.write(
-            "Interrupted. After `flag`, `alias` or `rollout`, the command `alias` without --to shows which version callers "
-            "use.\n"
-        )
-    return 2
-
-
-def create_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m operations", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     for name, command in COMMANDS.items():
         command_parser = commands.add_parser(name, help=command.SUMMARY, description=command.SUMMARY)
-        command_parser.set_defaults(command=command)
+        command_parser.set_defaults(run=command.run)
         command_parser.add_argument("--stack", required=True, help="name of the stack, as in Pulumi.<stack>.yaml")
         command.add_arguments(command_parser)
-    return parser
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(CommandContext(clients or cache(_create_client), clock, wait, print_line), options))
+    except CommandFailed as error:
+        sys.stderr.write(f"{error}\n")
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            "Interrupted. The command `alias` without --to shows which version of a function callers use.\n"
+        )
+    return 2
 
 
 def _create_client(service: Any) -> Any:
-    with translate_errors(None, service):
+    with translate_errors(service):
         return boto3.client(service, config=CONFIG)
 
 
 def stop_cleanly() -> None:
-    """Handle SIGTERM and SIGHUP like Ctrl-C.
-
-    A rollout then gives all traffic back to the previous version before it ends.
-    """
+    """Handle SIGTERM and SIGHUP like Ctrl-C, so that a rollout gives all traffic back before it ends."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -7,39 +7,29 @@ queue, records a file only if it has no record (a conditional put). So the comma
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 from urllib.parse import quote_plus
 
-from components.blocks.naming.physical_names import Kind
+from components.core import Kind
 from handlers.common.time_and_ids import clock
 from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.ingestion.arrived_files import NOTIFICATION_GRACE_PERIOD
-from operations.aws_account import get_caller
-from operations.aws_errors import translate_errors
-from operations.command_context import CommandContext
-from operations.command_errors import CommandFailed, UnknownOutcome
-from operations.function_target import build_name
+from operations.command import CommandContext, CommandFailed, build_name, translate_errors
 
 SUMMARY = "put files of ingestion's landing bucket into the intake queue again"
-SUBSYSTEM = "ingestion"
 INCOMING = "incoming/"
-"""Prefix of the files in the landing bucket."""
 MESSAGES_PER_CALL = 10
-"""Maximum number of messages that SQS accepts in one call."""
+"""Maximum of SQS."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prefix", default=INCOMING, help="beginning of the files' keys (default: %(default)s)")
     for name, meaning in (("since", "earliest"), ("until", "latest")):
-        parser.add_argument(
-            f"--{name}",
-            type=_parse_time,
-            metavar="TIME",
-            help=f"{meaning} modification time of the files, in UTC, for example 2026-01-31 or 2026-01-31T12:00",
-        )
+        description = f"{meaning} modification time of the files in UTC, for example 2026-01-31 or 2026-01-31T12:00"
+        parser.add_argument(f"--{name}", type=_parse_time, metavar="TIME", help=description)
 
 
 def run(context: CommandContext, options: argparse.Namespace) -> int:
@@ -53,10 +43,11 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
         raise CommandFailed(f"--prefix {prefix}: give a prefix that begins with {INCOMING}.")
     latest = clock.now() - NOTIFICATION_GRACE_PERIOD
     until = min(options.until, latest) if options.until else latest
-    account, sqs = get_caller(context.clients), context.clients("sqs")
-    bucket = build_name(Kind.BUCKET, options.stack, SUBSYSTEM, "landing", suffix=account.account)
-    queue = build_name(Kind.QUEUE, options.stack, SUBSYSTEM, "intake")
-    with translate_errors("sqs:GetQueueUrl", queue):
+    _, account = context.get_caller()
+    sqs = context.clients("sqs")
+    bucket = build_name(Kind.BUCKET, options.stack, "ingestion", "landing", account)
+    queue = build_name(Kind.QUEUE, options.stack, "ingestion", "intake")
+    with translate_errors(queue):
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     versions = (
         version
@@ -65,10 +56,11 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     )
     count = 0
     while batch := list(islice(versions, MESSAGES_PER_CALL)):
-        with translate_errors("sqs:SendMessage", queue):
-            failed = _send(sqs, url, [build_message(bucket, version) for version in batch])
+        entries = [{"Id": str(n), "MessageBody": build_message(bucket, version)} for n, version in enumerate(batch)]
+        with translate_errors(queue):
+            failed = sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
         if failed:
-            raise UnknownOutcome(f"sqs:SendMessage on {queue}: {failed} messages failed. Run the command again.")
+            raise CommandFailed(f"{len(failed)} messages to {queue} failed. Run the command again, which is safe.")
         count += len(batch)
     context.print_line(f"{count} files announced; files modified after {timestamp(latest)} were left out")
     return 0
@@ -76,31 +68,17 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 
 def build_message(bucket: str, version: Mapping[str, Any]) -> str:
     """Return the message with which S3 announces a version of a new object."""
-    stored = {
-        "key": quote_plus(version["Key"]),
-        "size": version["Size"],
-        "eTag": version["ETag"].strip('"'),
-        "versionId": version["VersionId"],
-    }
-    record = {
-        "eventName": "ObjectCreated:Put",
-        "eventTime": timestamp(version["LastModified"]),
-        "s3": {"bucket": {"name": bucket}, "object": stored},
-    }
-    return json.dumps({"Records": [record]})
+    key, tag = quote_plus(version["Key"]), version["ETag"].strip('"')
+    stored = {"key": key, "size": version["Size"], "eTag": tag, "versionId": version["VersionId"]}
+    created = {"eventName": "ObjectCreated:Put", "eventTime": timestamp(version["LastModified"])}
+    return json.dumps({"Records": [{**created, "s3": {"bucket": {"name": bucket}, "object": stored}}]})
 
 
 def _list_versions(s3: Any, bucket: str, prefix: str) -> Iterator[Mapping[str, Any]]:
     """Yield every version of the objects with this prefix, without delete markers."""
-    with translate_errors("s3:ListBucketVersions", bucket):
+    with translate_errors(bucket):
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
             yield from page.get("Versions", [])
-
-
-def _send(sqs: Any, url: str, bodies: Sequence[str]) -> int:
-    """Send up to MESSAGES_PER_CALL messages. Return the number of failed ones."""
-    entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
-    return len(sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed", []))
 
 
 def _parse_time(text: str) -> datetime:

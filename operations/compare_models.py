@@ -1,19 +1,19 @@
 """Comparison of two models that extract meetings' action items: `python -m operations.compare_models`.
 
-Action items are tasks that participants promised. An operator runs the comparison before a cheaper model (the
-candidate) replaces the current one (the reference). Both models are asked about the same transcripts, in the way of the
-Lambda function `bedrock-summarize`. The tokens and cost of both models are printed, with the agreement of their answers
-about each transcript. If the agreement is sufficient, the stack setting that selects the candidate is printed.
+An operator runs it before a cheaper model (the candidate) replaces the current one (the reference). Both are asked about
+the same transcripts, in the way of the Lambda function `bedrock-summarize`. Two action items are the same if their
+quotes overlap in the transcript and their owners are the same person; wording and due dates do not count. The agreement
+is the F1 score of the candidate's items over all transcripts, with the reference's items as the truth.
 
 Exit status: 0 if the candidate passed, 1 if its agreement is below the threshold, 2 if the comparison could not run.
-The models are called on Bedrock, with boto3's credentials and Region. With `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, another
-endpoint is called. The output then states that the answers are no evidence about the models.
+With `AWS_ENDPOINT_URL_BEDROCK_RUNTIME`, another endpoint than Bedrock is called, whose answers are no evidence.
 """
 
 import argparse
+import re
 import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,118 +23,89 @@ from pydantic import ValidationError
 
 from handlers.common.aws.retry import Retrier, RetryTiming
 from handlers.common.aws.service_faults import ServiceFailed
-from handlers.common.bedrock.converse import BedrockModel, InferenceOptions, TokenUsage, build_client_config
+from handlers.common.bedrock.converse import BedrockModel, TokenUsage, build_client_config
 from handlers.common.bedrock.model_families import HAIKU, SONNET
 from handlers.common.bedrock.model_questions import MAX_ATTEMPTS, NoAnswer, ask_model
 from handlers.common.text.text_windows import WindowSizes, split_into_windows
 from handlers.meetings.bedrock_summarize import model_requests
-from handlers.meetings.bedrock_summarize.action_item_verification import LocatedActionItem, merge_items, verify_items
+from handlers.meetings.bedrock_summarize.action_item_verification import (
+    LocatedActionItem,
+    is_same_owner,
+    merge_items,
+    verify_items,
+)
 from handlers.meetings.bedrock_summarize.environment import ANSWER_SECONDS, SummaryEnvironment
 from handlers.meetings.bedrock_summarize.model_requests import QuestionStyle, WindowPosition
 from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
 from handlers.meetings.bedrock_summarize.stored_summary_models import SummaryTokens
 from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript
-from operations.aws_errors import translate_errors
-from operations.command_errors import CommandFailed
-from operations.model_comparison import FoundActionItems, TranscriptComparison, compute_cost, total_agreement
+from operations.command import CommandFailed, translate_errors
 
 FOLDER = Path(__file__).resolve().parent
 TRANSCRIPTS = FOLDER / "meeting_samples"
-"""Folder with the transcripts of invented meetings, one JSON file each."""
 PRICES = FOLDER.parent / "policies" / "guardrails" / "pricing" / "prices.toml"
-"""File with the prices of tokens."""
-COUNT = 10
-"""Default number of transcripts that both models are asked about."""
-THRESHOLD = 0.8
-"""Minimum agreement (F1 score) at which the candidate passes."""
 AWS_HOST_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
-"""Ends of AWS's host names. Answers of any other host are treated as scripted (given by fixed rules, not by a model),
-so they are no evidence."""
 DEFAULTS = {name: field.default for name, field in SummaryEnvironment.model_fields.items()}
 """Default settings of the Lambda function `bedrock-summarize`."""
 QUESTION_SECONDS = float(MAX_ATTEMPTS * ANSWER_SECONDS)
 """Maximum time of one question, including its repetition and retries while the model is throttled."""
-STYLE = QuestionStyle(InferenceOptions(DEFAULTS["max_output_tokens"]), transcript_cached=False)
-"""Options of the requests to the models. Transcripts are not cached, because each model is asked once about each
-window."""
-Client = Callable[..., Any]
-"""`boto3.client`, or a replacement of it."""
-PrintLine = Callable[[str], None]
+STYLE = QuestionStyle(DEFAULTS["max_output_tokens"], transcript_cached=False)
 
 
 @dataclass(frozen=True)
-class ActionItemExaminer:
-    """Examiner that asks models for the action items of transcripts."""
+class FoundItems:
+    """Action items that one model found in one transcript."""
 
-    client: Any
-    """The boto3 client of `bedrock-runtime`."""
-    timing: RetryTiming
-
-    def find_items(self, model_id: str, name: str, transcript: Transcript) -> FoundActionItems:
-        """Return the action items that a model finds. Raises CommandFailed if the call fails."""
-        try:
-            return self._find_items(model_id, transcript)
-        except ServiceFailed as error:
-            # CommandFailed is raised after this block. Raised here, it would carry the text of AWS as its context.
-            cause = error.fault.value
-        raise CommandFailed(
-            f"{model_id} did not answer about {name} ({cause}). Check the credentials, the Region, the model id, and that "
-            "the account may use the model."
-        )
-
-    def _find_items(self, model_id: str, transcript: Transcript) -> FoundActionItems:
-        if not transcript.said:
-            return FoundActionItems((), SummaryTokens())
-        sizes = WindowSizes(DEFAULTS["part_characters"], transcript.said[-1].end_ms + 1, DEFAULTS["overlap_characters"])
-        windows = split_into_windows(transcript.said, sizes)
-        model = BedrockModel(self.client, model_id)
-        usages: list[TokenUsage] = []
-        parts: list[tuple[LocatedActionItem, ...]] = []
-        invented_quotes = 0
-        for window in windows:
-            question = model_requests.action_items_question(
-                window, WindowPosition(window.index, len(windows), transcript.language), STYLE
-            ).question
-            retrier = Retrier(self.timing, self.timing.now() + QUESTION_SECONDS)
-            answer = ask_model(model, question, retrier, DEFAULTS["answer_seconds"], usages.append)
-            if isinstance(answer, NoAnswer):
-                return FoundActionItems((), sum_tokens(usages), usable=False)
-            verified = verify_items(answer.items, window)
-            parts.append(verified.items)
-            invented_quotes += verified.dropped
-        return FoundActionItems(merge_items(parts), sum_tokens(usages), invented_quotes=invented_quotes)
+    items: tuple[LocatedActionItem, ...]
+    """Action items whose quotes occur in the transcript."""
+    tokens: SummaryTokens
+    usable: bool = True
+    """False if the model gave no usable answer. It has then found nothing."""
+    invented_quotes: int = 0
+    """Number of items that were dropped because their quote does not occur in the transcript."""
 
 
 def main(
     arguments: list[str] | None = None,
     *,
-    client: Client | None = None,
+    client: Callable[..., Any] | None = None,
     timing: RetryTiming | None = None,
-    print_line: PrintLine = print,
+    print_line: Callable[[str], None] = print,
 ) -> int:
     """Run the comparison and return the exit status."""
-    options = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="python -m operations.compare_models", description=__doc__)
+    parser.add_argument("--transcripts", type=Path, default=TRANSCRIPTS, help="folder with transcripts as JSON files")
+    parser.add_argument("--reference", default=SONNET, help="current model")
+    parser.add_argument("--candidate", default=HAIKU, help="model that may replace it")
+    parser.add_argument("--threshold", type=float, default=0.8, help="minimum agreement, from 0 to 1")
+    options = parser.parse_args(arguments)
+    roles = {"reference": options.reference, "candidate": options.candidate}
     try:
-        transcripts = _read_transcripts(options.transcripts, options.count)
-        with translate_errors(None, "Bedrock"):
-            bedrock = (client or boto3.client)(
-                "bedrock-runtime", config=build_client_config(DEFAULTS["answer_seconds"])
-            )
-        is_scripted = not str(bedrock.meta.endpoint_url).split("/")[2].endswith(AWS_HOST_SUFFIXES)
-        note = " (not Bedrock, so this is no evidence)" if is_scripted else ""
-        print_line(
-            f"reference {options.reference}\ncandidate {options.candidate}\nasked at {bedrock.meta.endpoint_url}{note}\n"
-        )
-        comparisons = _compare(ActionItemExaminer(bedrock, timing or RetryTiming()), options, transcripts)
+        transcripts = _read_transcripts(options.transcripts)
+        with translate_errors("Bedrock"):
+            config = build_client_config(DEFAULTS["answer_seconds"])
+            bedrock = (client or boto3.client)("bedrock-runtime", config=config)
+        is_evidence = str(bedrock.meta.endpoint_url).split("/")[2].endswith(AWS_HOST_SUFFIXES)
+        note = "" if is_evidence else " (not Bedrock, so this is no evidence)"
+        print_line(f"asked at {bedrock.meta.endpoint_url}{note}")
+        found = {
+            role: [find_items(bedrock, timing or RetryTiming(), model, *named) for named in transcripts]
+            for role, model in roles.items()
+        }
     except (CommandFailed, KeyboardInterrupt) as error:
-        sys.stderr.write(f"{error if isinstance(error, CommandFailed) else 'Interrupted: there is no result.'}\n")
+        sys.stderr.write(f"{str(error) or 'Interrupted: there is no result.'}\n")
         return 2
-    prices = read_prices()
-    print_line(_summarize("reference", options.reference, [comparison.reference for comparison in comparisons], prices))
-    print_line(_summarize("candidate", options.candidate, [comparison.candidate for comparison in comparisons], prices))
-    for comparison in comparisons:
-        print_line(f"{comparison.name}: agreement {comparison.agreement.f1:.3f}")
-    agreement = total_agreement(comparisons).f1
+    if not any(one.items for one in found["reference"]):
+        sys.stderr.write(
+            f"{options.reference} found no action item in any transcript of {options.transcripts}: nothing to compare.\n"
+        )
+        return 2
+    for role, model in roles.items():
+        print_line(_summarize(role, model, found[role]))
+    pairs = [(one.items, other.items) for one, other in zip(found["reference"], found["candidate"], strict=True)]
+    for (name, _), pair in zip(transcripts, pairs, strict=True):
+        print_line(f"{name}: agreement {compute_agreement([pair]):.3f}")
+    agreement = compute_agreement(pairs)
     passed = agreement >= options.threshold
     print_line(
         f"\nagreement {agreement:.3f}, threshold {options.threshold:.3f}: {'passed' if passed else 'not passed'}"
@@ -142,80 +113,99 @@ def main(
     if not passed:
         print_line(f"Keep meetings.models.actionItems at {options.reference}.")
         return 1
-    print_line(f"{'If Bedrock gives the same result, commit' if is_scripted else 'Commit'} this to the stack file:")
+    print_line(f"{'Commit' if is_evidence else 'If Bedrock gives the same result, commit'} this to the stack file:")
     print_line(f'config:\n  polyphony:meetings:\n    models:\n      actionItems: "{options.candidate}"')
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m operations.compare_models", description=__doc__)
-    parser.add_argument("--transcripts", type=Path, default=TRANSCRIPTS, help="folder with transcripts as JSON files")
-    parser.add_argument("--count", type=int, default=COUNT, help="number of transcripts, in the order of their names")
-    parser.add_argument("--reference", default=SONNET, help="current model")
-    parser.add_argument("--candidate", default=HAIKU, help="model that may replace it")
-    parser.add_argument("--threshold", type=_share, default=THRESHOLD, help="minimum agreement, from 0 to 1")
-    return parser
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 1")
-    return value
-
-
-def _read_transcripts(folder: Path, count: int) -> list[tuple[str, Transcript]]:
-    files = sorted(folder.glob("*.json"))
-    if not 1 <= count <= len(files):
+def _read_transcripts(folder: Path) -> list[tuple[str, Transcript]]:
+    try:
+        return [
+            (file.stem, Transcript.model_validate_json(file.read_bytes())) for file in sorted(folder.glob("*.json"))
+        ]
+    except (OSError, ValidationError):
         raise CommandFailed(
-            f"{folder} has {len(files)} transcripts, and --count is {count}: give a number from 1 to {len(files)}."
-        )
-    transcripts: list[tuple[str, Transcript]] = []
-    for file in files[:count]:
+            f"{folder} has a JSON file that is no transcript as the function stores below transcripts/."
+        ) from None
+
+
+def find_items(bedrock: Any, timing: RetryTiming, model_id: str, name: str, transcript: Transcript) -> FoundItems:
+    """Return the action items that a model finds. Raises CommandFailed if a call fails."""
+    if not transcript.said:
+        return FoundItems((), SummaryTokens())
+    sizes = WindowSizes(DEFAULTS["part_characters"], transcript.said[-1].end_ms + 1, DEFAULTS["overlap_characters"])
+    windows = split_into_windows(transcript.said, sizes)
+    usages: list[TokenUsage] = []
+    verified = []
+    for window in windows:
+        position = WindowPosition(window.index, len(windows), transcript.language)
+        question = model_requests.action_items_question(window, position, STYLE).question
+        retrier = Retrier(timing, timing.now() + QUESTION_SECONDS)
         try:
-            transcripts.append((file.stem, Transcript.model_validate_json(file.read_bytes())))
-        except (OSError, ValidationError):
+            model = BedrockModel(bedrock, model_id)
+            answer = ask_model(model, question, retrier, DEFAULTS["answer_seconds"], usages.append)
+        except ServiceFailed as error:
             raise CommandFailed(
-                f"{file} is not a transcript in the format that the function stores below transcripts/."
+                f"{model_id} did not answer about {name} ({error.fault.value}). Check the credentials, the Region, the model "
+                "id, and that the account may use the model."
             ) from None
-    return transcripts
+        if isinstance(answer, NoAnswer):
+            return FoundItems((), sum_tokens(usages), usable=False)
+        verified.append(verify_items(answer.items, window))
+    items = merge_items([part.items for part in verified])
+    return FoundItems(items, sum_tokens(usages), invented_quotes=sum(part.dropped for part in verified))
 
 
-def read_prices() -> dict[str, float]:
-    """Return the dollars per token, by the price's name."""
-    prices = tomllib.loads(PRICES.read_text(encoding="utf-8"))["Amazon Bedrock"]
-    return {name: float(price["usd"]) for name, price in prices.items() if isinstance(price, dict)}
+Items = Sequence[LocatedActionItem]
 
 
-def _compare(
-    examiner: ActionItemExaminer, options: argparse.Namespace, transcripts: Sequence[tuple[str, Transcript]]
-) -> list[TranscriptComparison]:
-    models = (options.reference, options.candidate)
-    comparisons = [
-        TranscriptComparison(name, *(examiner.find_items(model, name, transcript) for model in models))
-        for name, transcript in transcripts
-    ]
-    if not any(comparison.reference.located for comparison in comparisons):
-        raise CommandFailed(
-            f"{options.reference} found no action item in any transcript, so there is nothing to compare."
-        )
-    return comparisons
+def compute_agreement(pairs: Sequence[tuple[Items, Items]]) -> float:
+    """Return the F1 score over the reference's and the candidate's items of each transcript; 1 if there are no items."""
+    both = sum(_count_common(reference, candidate) for reference, candidate in pairs)
+    total = sum(len(reference) + len(candidate) for reference, candidate in pairs)
+    return 2 * both / total if total else 1.0
 
 
-def _summarize(role: str, model_id: str, found_items: Sequence[FoundActionItems], prices: Mapping[str, float]) -> str:
+def _count_common(reference: Items, candidate: Items) -> int:
+    """Return the number of pairs of same items. Each item belongs to at most one pair."""
+    rest = list(candidate)
+    for one in reference:
+        same = (o for o in rest if one.overlaps(o) and is_same_owner(one.item.owner, o.item.owner))
+        if match := next(same, None):
+            rest.remove(match)
+    return len(candidate) - len(rest)
+
+
+def compute_cost(model_id: str, tokens: SummaryTokens) -> float | None:
+    """Return the cost in USD of requests of up to 100,000 tokens, or None for a model without prices."""
+    match = re.fullmatch(r"(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-5-5", model_id)
+    if match is None:
+        return None
+    section = tomllib.loads(PRICES.read_text(encoding="utf-8"))["Amazon Bedrock"]
+    prices = {name: float(price["usd"]) for name, price in section.items() if isinstance(price, dict)}
+    regional = f"bedrock_{match['family']}_"
+    # Only regional profiles have cache prices in the file. Those of other profiles have the same ratio to the input's.
+    profile = f"{regional}global_" if match["area"] == "global" else regional
+    ratio = prices[f"{profile}input"] / prices[f"{regional}input"]
+    return (
+        tokens.input_tokens * prices[f"{profile}input"]
+        + tokens.output_tokens * prices[f"{profile}output"]
+        + tokens.cache_read_tokens * prices[f"{regional}cache_read"] * ratio
+        + tokens.cache_write_tokens * prices[f"{regional}cache_write"] * ratio
+    )
+
+
+def _summarize(role: str, model_id: str, found: Sequence[FoundItems]) -> str:
     """Return a line with the items, tokens and cost of a model over all transcripts."""
-    tokens = sum_tokens([found.tokens for found in found_items])
+    tokens = sum_tokens([one.tokens for one in found])
     tokens_in = tokens.input_tokens + tokens.cache_read_tokens + tokens.cache_write_tokens
-    usd = compute_cost(model_id, tokens, prices)
-    numbers = [
-        f"items {sum(len(found.located) for found in found_items)}",
-        f"invented quotes {sum(found.invented_quotes for found in found_items)}",
-        f"transcripts without a usable answer {sum(not found.usable for found in found_items)}",
-        f"tokens in {tokens_in}",
-        f"tokens out {tokens.output_tokens}",
-        "no price" if usd is None else f"USD {usd:.5f}",
-    ]
-    return f"{role}: {', '.join(numbers)}"
+    usd = compute_cost(model_id, tokens)
+    return (
+        f"{role} {model_id}: items {sum(len(one.items) for one in found)}, "
+        f"invented quotes {sum(one.invented_quotes for one in found)}, "
+        f"transcripts without a usable answer {sum(not one.usable for one in found)}, tokens in {tokens_in}, "
+        f"tokens out {tokens.output_tokens}, {'no price' if usd is None else f'USD {usd:.5f}'}"
+    )
 
 
 if __name__ == "__main__":

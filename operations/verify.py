@@ -28,13 +28,11 @@ from handlers.common.aws.client_config import CONFIG
 from local.flows import OTHER_USER, USER, Clients, FlowSkipped, Stack
 from local.flows.flow_registry import FLOWS
 from local.flows.identity import request_token
-from operations.command_context import CommandContext
-from operations.command_errors import CommandFailed
+from operations.command import CommandContext, CommandFailed
 
 SUMMARY = "use the deployed stack from end to end, as its users do, and print what works"
 TOKEN_VARIABLES = {USER: "POLYPHONY_TOKEN_A", OTHER_USER: "POLYPHONY_TOKEN_B"}
 """Environment variables with the tokens of two users of the identity provider."""
-PATIENCE_SECONDS = 900
 _QUERY = re.compile(r"\?\S+")
 """Query of a URL, which may contain a signature."""
 
@@ -42,14 +40,9 @@ _QUERY = re.compile(r"\?\S+")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--flow", choices=list(FLOWS), help="run only this flow")
     parser.add_argument(
-        "--frontend", type=Path, metavar="FILE", help="JSON file with the output `frontend`, instead of the Pulumi CLI"
+        "--frontend", type=Path, metavar="FILE", help="JSON file with the output `frontend` of the stack"
     )
-    parser.add_argument(
-        "--seconds",
-        type=float,
-        default=PATIENCE_SECONDS,
-        help="time limit for each result, for example a transcript (default: %(default)s)",
-    )
+    parser.add_argument("--seconds", type=float, default=900, help="time limit of each result (default: %(default)s)")
 
 
 def run(context: CommandContext, options: argparse.Namespace) -> int:
@@ -97,16 +90,14 @@ def parse_frontend(text: str) -> dict[str, Any]:
 
 
 def _read_frontend(stack: str, file: Path | None) -> str:
-    if file is not None:
-        try:
-            return file.read_text(encoding="utf-8")
-        except OSError as error:
-            raise CommandFailed(f"--frontend {file}: {error.strerror}.") from error
+    command = ["pulumi", "stack", "output", "frontend", "--json", "--stack", stack]
     try:
-        command = ["pulumi", "stack", "output", "frontend", "--json", "--stack", stack]
+        if file is not None:
+            return file.read_text(encoding="utf-8")
         return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
-    except FileNotFoundError as error:
-        raise CommandFailed("The Pulumi CLI is not installed. Install it, or give --frontend.") from error
+    except OSError as error:
+        advice = "The Pulumi CLI is not installed: install it, or give --frontend."
+        raise CommandFailed(f"--frontend {file}: {error.strerror}." if file else advice) from error
     except subprocess.CalledProcessError as error:
         raise CommandFailed(f"`{' '.join(command)}` failed. Its error is above.") from error
 
@@ -133,6 +124,4 @@ def find_token(frontend: Mapping[str, Any], user: str) -> str:
         return token
     if "tokenUrl" in frontend.get("identity", {}):
         return request_token(frontend, user)
-    raise FlowSkipped(
-        f"it needs tokens of two users: set {' and '.join(TOKEN_VARIABLES.values())} ({variable} is empty)"
-    )
+    raise FlowSkipped(f"it needs tokens of two users: set {' and '.join(TOKEN_VARIABLES.values())}")

@@ -2,6 +2,6 @@
 the SDK prints to standard output.
 """
 
-from guardrails.pack.policy_pack import start
+from guardrails.pack import start
 
 start()

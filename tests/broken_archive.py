@@ -1,20 +1,27 @@
-"""Archive of ingestion's handlers in which one module has an undefined name."""
+"""Archive of a function in which one module has an undefined name."""
 
 from pathlib import Path
 
-from components.blocks.compute import handler_archive
+import pytest
+
+from components import handler_archive
 from local import ROOT
 
+BROKEN_MODULE = "handlers.ingestion.sweeper.handler"
 BROKEN_FILE = "handlers/ingestion/sweeper/handler.py"
 BROKEN_TEXT = f"{(ROOT / BROKEN_FILE).read_text()}LIMIT = undefined\n"
 """Content of the module. The fault is in the last line."""
 
 
-def write_broken_archive(folder: Path) -> Path:
-    """Write the archive to a folder and return its path."""
-    broken = folder / "handler.py"
+def use_broken_handler(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Write the archive to a folder, and let the program use it for the function."""
+    broken, archive = folder / "handler.py", folder / "sweeper.zip"
     broken.write_text(BROKEN_TEXT)
-    files = {path.as_posix(): ROOT / path for path in handler_archive.list_source_files("ingestion")}
-    archive = folder / "ingestion.zip"
+    files = {path.as_posix(): ROOT / path for path in handler_archive.list_source_files(BROKEN_MODULE)}
     archive.write_bytes(handler_archive.zip_files({**files, BROKEN_FILE: broken}.items()))
-    return archive
+    write_archive = handler_archive.write_archive
+    patch.setattr(
+        handler_archive,
+        "write_archive",
+        lambda entry_module: archive if entry_module == BROKEN_MODULE else write_archive(entry_module),
+    )

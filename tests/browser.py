@@ -30,7 +30,7 @@ FLAGS: Final = (
     "--autoplay-policy=no-user-gesture-required",
 )
 SAMPLE_RATE: Final = 16_000
-TIMEOUT_MS: Final = 20_000
+TIMEOUT_MS: Final = 60_000
 DESKTOP: Final = (1280, 860)
 PHONE: Final = (360, 740)
 

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from components.blocks.naming.context import Context, Subsystem
-from components.blocks.naming.subsystem_scope import Scope
+from components.core import Context, Scope, Subsystem
 from components.settings import Environment, FoundationSettings, LogLevel
 from local.preview import program_run
 from local.preview.preview_provider import ACCOUNT, REGION, PreviewProvider
@@ -51,7 +50,8 @@ def scope(**changes: Any) -> Scope:
         subsystem=Subsystem.INGESTION,
         foundation=foundation_settings(),
         log_level=LogLevel.INFO,
-        alerts_topic=f"arn:aws:sns:{REGION}:{ACCOUNT}:polyphony-test-foundation-alerts",
+        critical_topic=f"arn:aws:sns:{REGION}:{ACCOUNT}:polyphony-test-foundation-alerts-critical",
+        warning_topic=f"arn:aws:sns:{REGION}:{ACCOUNT}:polyphony-test-foundation-alerts-warning",
         access_log_bucket=f"polyphony-test-foundation-audit-logs-{ACCOUNT}",
         layers=[f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:handlers:1"],
         prerequisites=(),

@@ -4,18 +4,18 @@ Guests of the first pool may connect to the first API. The second API is public.
 bucket and of the table. The function serves both APIs.
 """
 
+from typing import Any
+
 import pulumi
 
-from components.blocks.api.stage_throttle_and_logs import Throttle
-from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs, WebSocketAuthorization
-from components.blocks.compute.function import Function, FunctionArgs
-from components.blocks.iam.grant import IDENTITY_ID_VARIABLE
-from components.blocks.iam.identity_pool import IdentityPool, IdentityPoolArgs, grant_own_items
-from components.blocks.storage.bucket import Bucket, BucketArgs
-from components.blocks.storage.table import Table, TableArgs
-from components.foundation.api_log_role import ApiLogRole
-from components.settings import FunctionSettings
+from components.blocks.bucket import Bucket
+from components.blocks.iam import IDENTITY_ID_VARIABLE
+from components.blocks.identity_pool import IdentityPool, grant_own_items
+from components.blocks.table import Table
+from components.blocks.websocket_api import WebSocketApi, WebSocketAuthorization
+from components.foundation import create_api_log_role
 from handlers.common.environment import HandlerEnvironment
+from tests.end_to_end.small_stack import echo_function
 from tests.fake_engine import scope
 
 
@@ -27,31 +27,20 @@ class EchoEnvironment(HandlerEnvironment):
 
 def register_guest_resources() -> None:
     """Register all resources, and export their URLs and ids."""
-    logs = ApiLogRole(scope(layers=[]))
-    program_scope = scope(layers=[], prerequisites=[logs.account])
-    throttle = Throttle(rate=50, burst=100)
-    api = WebSocketApi("live", WebSocketApiArgs(program_scope, "LiveApi", "live", throttle, WebSocketAuthorization.IAM))
-    public = WebSocketApi("open", WebSocketApiArgs(program_scope, "OpenApi", "live", throttle))
-    bucket = Bucket("audio", BucketArgs(program_scope, "Audio"))
-    table = Table("sessions", TableArgs(program_scope, "Sessions", "sessionId", "lectureId"))
+    program_scope = scope(layers=[], prerequisites=[create_api_log_role(scope())])
+    stage: dict[str, Any] = {"stage": "live", "requests_per_second": 50}
+    api = WebSocketApi(program_scope, "live", display_name="LiveApi", authorization=WebSocketAuthorization.IAM, **stage)
+    public = WebSocketApi(program_scope, "open", display_name="OpenApi", **stage)
+    bucket = Bucket(program_scope, "audio", display_name="Audio")
+    table = Table(program_scope, "sessions", display_name="Sessions", hash_key="sessionId", range_key="lectureId")
     own_objects = bucket.grant("PutObject", prefix=f"queries/{IDENTITY_ID_VARIABLE}/*")
     grants = [own_objects, grant_own_items(table, "GetItem", "PutItem")]
-    pool = IdentityPool("visitors", IdentityPoolArgs(program_scope, "Visitors", [*grants, api.grant_connect()]))
-    others = IdentityPool("others", IdentityPoolArgs(program_scope, "Others", grants))
-    echo = Function(
-        "echo",
-        FunctionArgs(
-            scope=program_scope,
-            display_name="Echo",
-            entry="echo.handler",
-            settings=FunctionSettings.model_validate({"timeoutSeconds": 20}),
-            environment=EchoEnvironment,
-            values={"sessions_table": table.name},
-            grants=[table.grant("GetItem", "PutItem")],
-        ),
-    )
+    pool = IdentityPool(program_scope, "visitors", display_name="Visitors", guest_grants=[*grants, api.grant_connect()])
+    others = IdentityPool(program_scope, "others", display_name="Others", guest_grants=grants)
+    uses = [table.grant("GetItem", "PutItem", as_="sessions_table")]
+    echo = echo_function("echo", program_scope, EchoEnvironment, uses=uses)
     for websocket_api in (api, public):
-        websocket_api.serve(("$connect", "$disconnect", "$default", "say"), echo)
+        websocket_api.serve(echo)
     pulumi.export("url", api.url)
     pulumi.export("open", public.url)
     pulumi.export("pool", pool.pool_id)

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from components.blocks.compute import handler_archive
+from components import handler_archive
 from local.platform import function_watch
 
 SHARED, KEYS = "handlers/common/shared.py", "handlers/meetings/keys.py"
 STORAGE, START = "handlers/meetings/storage/handler.py", "handlers/meetings/start/handler.py"
+STORAGE_MODULE, START_MODULE = "handlers.meetings.storage.handler", "handlers.meetings.start.handler"
 PROMPT = "handlers/meetings/storage/prompts/first.txt"
 ENVIRONMENT = "handlers/meetings/storage/environment.py"
 HANDLER = "def handler(event, context):\n    return 'first'\n"
@@ -40,7 +41,7 @@ def write_files(tree: Path, files: Mapping[str, str]) -> None:
 def use_handler_tree(patch: pytest.MonkeyPatch, tree: Path, files: Mapping[str, str] = FILES) -> None:
     """Write the tree, and make program, push and watch use it in place of the project's handlers."""
     write_files(tree, files)
-    write_archive, list_source_files = handler_archive.write_archive, handler_archive.list_source_files
-    patch.setattr(handler_archive, "write_archive", lambda subsystem: tree / write_archive(subsystem, tree))
-    patch.setattr(handler_archive, "list_source_files", lambda subsystem, root=tree: list_source_files(subsystem, root))
+    write_archive = handler_archive.write_archive
+    patch.setattr(handler_archive, "ROOT", tree)
+    patch.setattr(handler_archive, "write_archive", lambda entry_module: tree / write_archive(entry_module))
     patch.setattr(function_watch, "ROOT", tree)

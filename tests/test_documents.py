@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from components.settings.spark_ddl import SYSTEM_COLUMNS
+from components.blocks.gateway_responses import ERRORS, UNKNOWN_METHOD, UNKNOWN_PATH
+from components.ingestion.lake import SYSTEM_COLUMNS
 from handlers.common.api_error_codes import ErrorCode
 from handlers.common.audio.probe_result import RejectionReason
 from handlers.ingestion.file_admission import FileRejection
@@ -28,6 +29,7 @@ from tests.document_samples import list_make_targets
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
 FOLDERS = "benchmarks|bootstrap|components|console|docs|handlers|local|operations|policies|requirements|tests"
 APIS = {**errors_page.HTTP_APIS, **errors_page.WEBSOCKET_APIS}
+ERRORS_OF_API_GATEWAY = (*ERRORS.values(), UNKNOWN_PATH, UNKNOWN_METHOD)
 PAGES_WITH_COMMANDS = [page for page in PAGES if page.parent.name != "decisions" and page.name != "CHANGELOG.md"]
 """Pages whose commands a reader runs. Decisions and the changelog are not among them."""
 
@@ -82,7 +84,7 @@ def test_every_command_in_a_page_exists(page: Path) -> None:
 def test_every_path_in_a_page_exists(page: Path) -> None:
     """Ignore paths that only exist after the reader follows the page."""
     paths_in_page = set(re.findall(rf"`((?:{FOLDERS})/[\w./-]+)`", page.read_text()))
-    created_by_reader = {"notes", "counter", "schedules"}
+    created_by_reader = {"notes", "backlog", "schedules"}
     missing = {path for path in paths_in_page if not (ROOT / path).exists()}
     assert {path for path in missing if not any(created in path for created in created_by_reader)} == set()
 
@@ -125,7 +127,8 @@ def test_the_deployment_guide_names_the_outputs_of_the_bootstrap() -> None:
 def test_every_error_code_for_clients_is_on_the_page_of_errors() -> None:
     text = (ROOT / "docs" / "reference" / "errors.md").read_text().partition("## Reasons after an upload")[0]
     names_on_page = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
-    assert {code.value for error_codes in list_code_classes() for code in error_codes} == names_on_page
+    codes = {code.value for error_codes in list_code_classes() for code in error_codes}
+    assert codes | {code for code, _, _ in ERRORS_OF_API_GATEWAY} == names_on_page
     for api in ("livestream", "meetings", "transcription", "voice-qa"):
         assert f"reference/errors.md#{api}" in (ROOT / "docs" / f"{api}.md").read_text(), (
             "the API's page links to its table"
@@ -135,6 +138,12 @@ def test_every_error_code_for_clients_is_on_the_page_of_errors() -> None:
 def test_every_error_code_belongs_to_an_api() -> None:
     """A class of codes that no API lists would be missing from the page."""
     assert set(list_code_classes()) == {error_codes for classes in APIS.values() for error_codes in classes}
+
+
+def test_the_page_lists_every_error_of_api_gateway_with_its_status() -> None:
+    unchanged_status = {"REFUSED": 400, "INTERNAL": 500}
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (\d+) \|", errors_page.GATEWAY_ERRORS, re.MULTILINE)
+    assert set(rows) == {(code, str(status or unchanged_status[code])) for code, _, status in ERRORS_OF_API_GATEWAY}
 
 
 @pytest.mark.parametrize(("reasons", "explained"), [(TrackReason, TRACK_REASONS), (RejectionReason, LECTURE_REASONS)])
@@ -157,7 +166,7 @@ def list_code_classes() -> list[type[ErrorCode]]:
 def test_the_ingestion_page_explains_states_reasons_and_columns() -> None:
     names_on_page = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "ingestion.md").read_text()))
     values = {member.value for values in (FileStatus, FileRejection, DataProblem) for member in values}
-    columns = {name for name, _ in SYSTEM_COLUMNS}
+    columns = set(SYSTEM_COLUMNS)
     assert (values | columns) - names_on_page == set()
 
 

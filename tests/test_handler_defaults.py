@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.blocks.compute import function, function_environment
+from components.blocks import environment, function
 from handlers.common.environment import HandlerEnvironment
 from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
@@ -27,11 +27,11 @@ SET_BY_STACK = "log_level"
 def deployed_values(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str, Any, Any]]:
     """Yield model, field, default and deployed value of each variable with a default in production's functions."""
     calls: list[tuple[type[HandlerEnvironment], Mapping[str, object]]] = []
-    original = function_environment.environment_variables
+    original = environment.environment_variables
 
-    def record_values(model: type[HandlerEnvironment], values: Mapping[str, object], added: Any) -> Any:
+    def record_values(model: type[HandlerEnvironment], values: Mapping[str, object]) -> Any:
         calls.append((model, values))
-        return original(model, values, added)
+        return original(model, values)
 
     monkeypatch.setattr(function, "environment_variables", record_values)
     program_run.run_program(stack_files.read_stack("prod"), PreviewProvider(), preview=True)

@@ -13,7 +13,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from components.blocks.api import rest_stage, websocket_stage
+from components.blocks import rest_api, websocket_api
 from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.file_records import FileRecord, build_file_item
 from handlers.ingestion.file_table import FileTable
@@ -166,9 +166,7 @@ def test_the_runbook_maps_failed_calls_to_the_logs_of_their_functions() -> None:
             functions_by_queue[destination.rpartition(":")[2]].append(resource.inputs["functionName"])
     assert read_table_of_log_groups("failed calls") == functions_by_queue
     other_queues = dead_letter_queues_with_alarm(of_queues=False) - set(functions_by_queue)
-    assert all(name.endswith("-dlq") for name in other_queues), (
-        "all other queues hold events that a rule or schedule could not deliver"
-    )
+    assert other_queues == {f"{NAME_PREFIX}foundation-failed-events"}, "it holds only events about backups"
 
 
 # Backups
@@ -258,8 +256,8 @@ def test_the_runbooks_script_restores_file_records_since_the_backup(monkeypatch:
 @pytest.mark.parametrize(
     ("section", "log", "statuses"),
     [
-        ("WebSocket APIs", websocket_stage.ACCESS_LOG_FIELDS, ["400", "403", "429", "500", "504"]),
-        ("REST APIs", rest_stage.ACCESS_LOG_FIELDS, ["500", "504"]),
+        ("WebSocket APIs", websocket_api.ACCESS_LOG_FIELDS, ["400", "403", "429", "500", "504"]),
+        ("REST APIs", rest_api.ACCESS_LOG_FIELDS, ["500", "504"]),
     ],
 )
 def test_the_runbooks_filter_patterns_match_access_logs(section: str, log: dict[str, str], statuses: list[str]) -> None:

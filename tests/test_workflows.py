@@ -4,10 +4,8 @@
 """
 
 import hashlib
-import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from components.blocks.compute.function import RUNTIME
-from components.blocks.compute.image_repository import PINNED_TAG_PREFIX
-from components.blocks.naming.physical_names import Kind, physical_name
+from components.blocks.function import RUNTIME
+from components.core import Kind, physical_name
+from components.meetings import media_image
+from components.settings.foundation import FoundationSettings
 from local import ROOT
 from local.preview import stack_files
 from operations.verify import TOKEN_VARIABLES
@@ -26,7 +25,6 @@ from tests.end_to_end.pulumi_cli.conftest import CLI_REQUIRED_VARIABLE
 
 FOLDER = ROOT / ".github" / "workflows"
 NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
-IMAGE = FOLDER / "image.yml"
 ROLE_ACTION = "aws-actions/configure-aws-credentials"
 WRITE_PERMISSIONS = {
     # Write permissions of jobs, with their reasons.
@@ -38,6 +36,7 @@ WRITE_PERMISSIONS = {
     ("stack.yml", "image", "id-token"): "assumes a role through OIDC",
     ("stack.yml", "preview", "id-token"): "assumes a role through OIDC",
     ("stack.yml", "deploy", "id-token"): "assumes a role through OIDC",
+    ("stack.yml", "rollout", "id-token"): "assumes a role through OIDC",
     ("stack.yml", "verify", "id-token"): "assumes a role through OIDC",
     ("image.yml", "image", "id-token"): "assumes a role through OIDC",
 }
@@ -153,7 +152,9 @@ def test_no_workflow_reads_a_stored_secret_except_the_verification_the_tokens_of
 def test_a_stack_is_verified_after_its_deployment_with_the_role_that_only_reads_the_state() -> None:
     verify = load_workflow("stack.yml")["jobs"]["verify"]
     assert verify["environment"] == "${{ inputs.stack }}-preview"
-    assert "needs.deploy.result == 'success' && contains(vars.VERIFY, inputs.stack)" in verify["if"]
+    assert {"deploy", "rollout"} <= set(verify["needs"])
+    assert "needs.deploy.result == 'success' && (needs.rollout.result == 'success' || " in verify["if"]
+    assert "contains(vars.VERIFY, inputs.stack)" in verify["if"]
 
 
 def test_workflows_have_no_permissions_and_jobs_only_those_they_need() -> None:
@@ -208,7 +209,7 @@ def test_jobs_with_a_role_run_in_their_stacks_environment() -> None:
 
 
 def test_dependencies_are_installed_before_credentials_exist() -> None:
-    for name, job in (("stack.yml", "preview"), ("stack.yml", "deploy"), ("stack.yml", "verify")):
+    for name, job in (("stack.yml", job) for job in ("preview", "deploy", "rollout", "verify")):
         job_steps = load_workflow(name)["jobs"][job]["steps"]
         [make_step] = [index for index, step in enumerate(job_steps) if str(step.get("run", "")).startswith("make")]
         [role_step] = [index for index, step in enumerate(job_steps) if uses(step, ROLE_ACTION)]
@@ -270,7 +271,7 @@ def approved_hash(tmp_path: Path) -> str:
     assert run_plan_step("preview", tmp_path, "1 changes").returncode == 0
     key, _, value = (tmp_path / "output").read_text().strip().partition("=")
     jobs_of_stack = load_workflow("stack.yml")["jobs"]
-    assert jobs_of_stack["preview"]["outputs"] == {"plan": f"${{{{ steps.plan.outputs.{key} }}}}"}
+    assert jobs_of_stack["preview"]["outputs"]["plan"] == f"${{{{ steps.plan.outputs.{key} }}}}"
     return value
 
 
@@ -302,65 +303,98 @@ def test_the_plan_is_compared_directly_before_the_deployment() -> None:
     assert "pulumi up" in deploy_steps[comparison + 1]["run"]
 
 
+# The commit that staging has verified
+
+
+FAKE_GITHUB = """\
+#!/bin/bash
+case "$2" in
+"repos/owner/polyphony/actions/workflows/deploy.yml/runs?head_sha=c0ffee&status=success&per_page=100") echo "$RUNS" ;;
+repos/owner/polyphony/actions/runs/7/jobs*) echo "dev / deploy" ;;
+repos/owner/polyphony/actions/runs/8/jobs*) printf 'staging / preview\\nstaging / deploy\\n' ;;
+*) exit 1 ;;
+esac
+"""
+"""Fake GitHub CLI: run 7 has deployed dev, and run 8 staging. The shell's variable has the successful runs."""
+
+
+@pytest.mark.parametrize(("runs", "accepted"), [("7 8", True), ("7", False), ("", False), ("9", False)])
+def test_prod_takes_only_a_commit_whose_deployment_of_staging_succeeded(
+    tmp_path: Path, runs: str, accepted: bool
+) -> None:
+    write_program(tmp_path / "gh", FAKE_GITHUB)
+    variables = {"GITHUB_REPOSITORY": "owner/polyphony", "GITHUB_SHA": "c0ffee", "RUNS": runs}
+    process = run_script(find_script("stack.yml", "preview", "gh api"), tmp_path, **variables)
+    assert (process.returncode == 0) is accepted, process.stderr
+    assert ("::error::No deployment of staging has succeeded" in process.stdout) is not accepted
+
+
+def test_the_check_of_prods_commit_precedes_its_role_and_knows_the_job_of_staging() -> None:
+    preview_steps = load_workflow("stack.yml")["jobs"]["preview"]["steps"]
+    [check] = [index for index, step in enumerate(preview_steps) if "gh api" in str(step.get("run"))]
+    [role] = [index for index, step in enumerate(preview_steps) if uses(step, ROLE_ACTION)]
+    assert check < role
+    assert preview_steps[check]["if"] == "${{ inputs.stack == 'prod' }}"
+    callers = load_workflow("deploy.yml")["jobs"]
+    assert callers["chosen"]["name"] == "${{ inputs.stack }}", "a chosen deployment of staging counts, too"
+    for name, caller in callers.items():
+        assert name in {"dev", "staging", "chosen"}
+        assert caller["permissions"]["actions"] == "read"
+
+
+# The rollout
+
+
+@pytest.mark.parametrize(
+    ("foundation", "needed"),
+    [("rolloutInSteps: true # since May", True), ("rolloutInSteps: false", False), ("# rolloutInSteps: true", False)],
+)
+def test_a_stack_is_rolled_out_in_steps_if_its_file_says_so(tmp_path: Path, foundation: str, needed: bool) -> None:
+    (tmp_path / "Pulumi.prod.yaml").write_text(f"config:\n  polyphony:foundation:\n    {foundation}\n")
+    (tmp_path / "output").touch()
+    script = find_script("stack.yml", "preview", "rolloutInSteps")
+    assert run_script(script, tmp_path, STACK="prod", GITHUB_OUTPUT=str(tmp_path / "output")).returncode == 0
+    assert ((tmp_path / "output").read_text() == "needed=true\n") is needed
+    assert "rolloutInSteps" in {field.alias for field in FoundationSettings.model_fields.values()}
+    outputs = load_workflow("stack.yml")["jobs"]["preview"]["outputs"]
+    assert outputs["rollout"] == "${{ steps.rollout.outputs.needed }}"
+    assert "needs.preview.outputs.rollout == 'true'" in load_workflow("stack.yml")["jobs"]["rollout"]["if"]
+
+
+def test_the_rollout_follows_the_deployment_and_ends_before_its_credentials_do() -> None:
+    rollout = load_workflow("stack.yml")["jobs"]["rollout"]
+    assert "needs.deploy.result == 'success' &&" in rollout["if"]
+    command = find_script("stack.yml", "rollout", "-m operations rollout").split()
+    assert command[0] == "exec", "otherwise Python does not get the signal of a cancelled job"
+    shares = command[command.index("--share") + 1 : command.index("--minutes")]
+    minutes = len(shares) * float(command[command.index("--minutes") + 1])
+    assert minutes + 15 <= rollout["timeout-minutes"] <= 60
+
+
 # The container image
 
 
-def test_the_image_is_pushed_to_the_repository_that_the_program_creates() -> None:
-    name = physical_name(Kind.IMAGE_REPOSITORY, ["polyphony", "dev", "meetings", "media-images"])
-    assert name.replace("-dev-", "-${STACK}-") in IMAGE.read_text()
+def push_image(folder: Path, digest_in_repository: str) -> "subprocess.CompletedProcess[str]":
+    """Run the workflow's script with a repository that has this digest, or `None`, for every tag."""
+    answers = f"""case "$*" in *describe-repositories*) echo account.dkr/images;; *batch-get-image*) echo {digest_in_repository};; esac"""
+    write_program(folder / "aws", f'#!/bin/sh\necho "aws $*" >> calls\n{answers}\n')
+    write_program(folder / "docker", '#!/bin/sh\necho "docker $*" >> calls\n')
+    script = find_script("image.yml", "image", "docker push").replace("python3 -m", f"PYTHONPATH={ROOT} python3 -m")
+    return run_script(script, folder, STACK="dev", COMMIT="commit", GITHUB_STEP_SUMMARY=str(folder / "summary"))
 
 
-FAKE_PROGRAMS = """\
-#!{python}
-import json, pathlib, sys
-file = pathlib.Path("repository.json")
-images = json.loads(file.read_text())  # digests by tag
-program, *arguments = pathlib.Path(sys.argv[0]).name, *sys.argv[1:]
-options = dict(zip(arguments, arguments[1:]))
-if program == "docker":
-    if arguments[0] == "push":
-        images[arguments[-1].rpartition(":")[2]] = "sha256:" + "b" * 64
-        images["log"] += ["push"]
-elif arguments[1] == "describe-repositories":
-    print("IMMUTABLE" if "Mutability" in options["--query"] else "account.dkr.ecr/images")
-elif arguments[1] == "batch-get-image":
-    key, _, value = options["--image-ids"].partition("=")
-    digest = images.get(value) if key == "imageTag" else value if value in images.values() else None
-    print(f"manifest of {{digest}}" if "Manifest" in options["--query"] else digest)
-elif arguments[1] == "put-image":
-    assert options["--image-tag"] not in images, "a tag must not be written twice"
-    images[options["--image-tag"]] = options["--image-manifest"].removeprefix("manifest of ")
-    images["log"] += ["tag"]
-if images != json.loads(file.read_text()):
-    file.write_text(json.dumps(images))  # only if changed, because `docker login` runs at the same time
-"""
-"""Fake `aws` and `docker` programs with a repository in a file."""
+def test_the_image_that_the_program_looks_for_is_pushed_once(tmp_path: Path) -> None:
+    assert push_image(tmp_path, "None").returncode == 0
+    calls = (tmp_path / "calls").read_text()
+    repository = physical_name(Kind.IMAGE_REPOSITORY, "polyphony", "dev", "meetings", "media-images")
+    assert (
+        f"aws ecr batch-get-image --repository-name {repository} --image-ids imageTag={media_image.get_tag()} " in calls
+    )
+    assert f"docker push account.dkr/images:{media_image.get_tag()}\n" in calls
+    (tmp_path / "calls").unlink()
+    assert push_image(tmp_path, "sha256:a").returncode == 0
+    assert "docker" not in (tmp_path / "calls").read_text(), "tags are immutable, so a second push would fail"
 
 
-def push_image(folder: Path, digest: str, images: dict[str, Any]) -> Any:
-    """Return the images in the repository after the workflow's push, for a stack file with this digest."""
-    for program in ("aws", "docker"):
-        write_program(folder / program, FAKE_PROGRAMS.format(python=sys.executable))
-    stack_file = f"config:\n  polyphony:meetings:\n    media:\n      imageDigest: {digest}\n"
-    (folder / "Pulumi.prod.yaml").write_text(stack_file)
-    (folder / "repository.json").write_text(json.dumps({**images, "log": []}))
-    files = {"GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary")}
-    script = find_script("image.yml", "image", "docker push")
-    process = run_script(script, folder, STACK="prod", COMMIT="commit", **files)
-    assert process.returncode == 0, process.stderr
-    return json.loads((folder / "repository.json").read_text())
-
-
-def test_the_current_image_is_tagged_before_another_is_pushed(tmp_path: Path) -> None:
-    """The repository keeps images with this tag longer than others."""
-    digest, other = "sha256:" + "a" * 64, "sha256:" + "b" * 64
-    images_after_push = push_image(tmp_path, digest, {"older": digest})
-    pinned_tag = f"{PINNED_TAG_PREFIX}aaaaaaaaaaaa"
-    assert images_after_push == {"older": digest, pinned_tag: digest, "commit": other, "log": ["tag", "push"]}
-    del images_after_push["commit"]
-    assert push_image(tmp_path, f'"{digest}"', images_after_push)["log"] == ["push"], "the image already has its tag"
-
-
-@pytest.mark.parametrize("digest", ["sha256:" + "0" * 64, "null"])
-def test_without_an_image_in_the_stack_file_no_image_is_tagged(tmp_path: Path, digest: str) -> None:
-    assert push_image(tmp_path, digest, {})["log"] == ["push"]
+def test_the_preview_waits_for_the_image_that_it_looks_up() -> None:
+    assert load_workflow("stack.yml")["jobs"]["preview"]["needs"] == ["image"]

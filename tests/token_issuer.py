@@ -8,10 +8,10 @@ import base64
 import functools
 import json
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
 from typing import Any
@@ -21,14 +21,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from handlers.common.identity.signing_keys import SigningKeys
+from handlers.common.tokens import signing_keys
 from local import LOOPBACK
 from local.http_server import serve_handler
 
 AUDIENCE = "polyphony"
 KEYS_PATH = "/.well-known/jwks.json"
 LONGEST_WAIT_SECONDS = 5
-NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
@@ -75,6 +74,11 @@ class Key:
         return self.private.public_key().public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
 
 
+def seconds_from_now(seconds: int) -> int:
+    """Return a time for the claim of a token."""
+    return int(time.time()) + seconds
+
+
 def assemble_token(header: object, claims: object, sign: Callable[[bytes], bytes] = lambda _: b"") -> str:
     """Return a token with any header, claims and signature, which may be invalid."""
     signed_part = b".".join(_encoded(json.dumps(part).encode()) for part in (header, claims))
@@ -90,7 +94,6 @@ class Provider:
     """Fake identity provider. A test changes its attributes so that it fails, and inspects `request_count`."""
 
     keys: list[Key] = field(default_factory=lambda: [Key("first")])
-    clock: Callable[[], datetime] = lambda: NOW
     issuer: str = "https://issuer.test"
     request_count: int = 0
     """Number of requests for the keys."""
@@ -125,13 +128,12 @@ class Provider:
 
     def claims(self, without: Collection[str] = (), **other: object) -> dict[str, object]:
         """Return the claims of a valid token, with changes."""
-        now = self.clock()
         valid_claims: dict[str, object] = {
             "iss": self.issuer,
             "aud": AUDIENCE,
             "sub": "somebody",
-            "iat": int(now.timestamp()),
-            "exp": int((now + timedelta(hours=1)).timestamp()),
+            "iat": seconds_from_now(0),
+            "exp": seconds_from_now(3600),
         }
         return {name: value for name, value in (valid_claims | other).items() if name not in without}
 
@@ -150,21 +152,16 @@ class Provider:
         )
 
 
-class KeysOf(SigningKeys):
-    """Signing keys that are fetched from a fake provider without a socket."""
-
-    def __init__(self, provider: Provider) -> None:
-        super().__init__(provider.keys_url)
-        self._provider = provider
-
-    def _fetch_jwks(self) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(self._provider.fetch(self.uri))
-        return answer
+def keys_of(provider: Provider) -> jwt.PyJWKClient:
+    """Return signing keys that are fetched from a fake provider without a socket."""
+    keys: Any = signing_keys(provider.keys_url)
+    keys.fetch_data = lambda: json.loads(provider.fetch(provider.keys_url))
+    return keys  # type: ignore[no-any-return]
 
 
 def replace_clock(monkeypatch: pytest.MonkeyPatch, seconds: Callable[[], float]) -> None:
-    """Replace the clock of the signing keys and of PyJWT's caches."""
-    for module in ("jwt.jwks_client", "jwt.jwk_set_cache", "jwt.api_jwk", "handlers.common.identity.signing_keys"):
+    """Replace the clock of PyJWT's caches."""
+    for module in ("jwt.jwks_client", "jwt.jwk_set_cache", "jwt.api_jwk"):
         monkeypatch.setattr(f"{module}.time", SimpleNamespace(monotonic=seconds))
 
 

@@ -20,10 +20,8 @@ ONE_WORKER_FOR_DOCUMENTS = pytest.mark.xdist_group("graphs")
 """Marker with the same purpose for tests that use the resource graph of the generated documents
 (`local/generate/documented_resource_graph.py`)."""
 STACKS = stack_files.list_stacks()
-ONLY_INGESTION: Mapping[str, Mapping[str, Any]] = {
-    section: {"enabled": False} for section in ("transcription", "voiceQa", "livestream", "meetings")
-}
-"""Changes of the configuration that disable all other subsystems."""
+SECTIONS = ("ingestion", "transcription", "voiceQa", "livestream", "meetings")
+"""Sections of the backends in a stack file."""
 
 
 @cache
@@ -57,6 +55,7 @@ def change_sections(stack: str, sections: Mapping[str, Mapping[str, Any]]) -> St
     return StackConfig(config.project, stack, values)
 
 
-def ingestion_alone(stack: str = "dev", **changes: Any) -> StackConfig:
-    """Return a stack's configuration with ingestion as the only subsystem, and changes in the foundation."""
-    return change_sections(stack, {"foundation": changes, **ONLY_INGESTION})
+def backend_alone(stack: str, section: str, **changes: Any) -> StackConfig:
+    """Return a stack's configuration with one backend, and with changes in its section."""
+    disabled = {other: {"enabled": False} for other in SECTIONS if other != section}
+    return change_sections(stack, {section: changes, **disabled})

@@ -7,31 +7,30 @@ that are overdue, and repairs what the builder and the workflow left unfinished.
 docs/decisions/0030 describes the protocol between the functions.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs, NetworkAttachment, QueueSource
-from components.blocks.compute.schedule import Schedule, ScheduleArgs
-from components.blocks.iam.grant import Grant
-from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
-from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.subsystem_scope import Scope
-from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification
-from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
-from components.blocks.workflow.workflow import Workflow, WorkflowArgs
-from components.foundation.network import Network
-from components.ingestion import manifest_workflow_states
-from components.ingestion.alarms import register_alarms
-from components.ingestion.lake import MANIFESTS, Lake, LakeArgs
-from components.ingestion.spark_job import SparkJob, SparkJobArgs
-from components.ingestion.usage_estimate import OLD_VERSION_DAYS
+from components.blocks.bucket import Bucket, CorsRule, LifecycleRule, QueueNotification
+from components.blocks.events import create_failed_events_queue
+from components.blocks.function import AsyncInvocation, Function, QueueSource
+from components.blocks.iam import Grant
+from components.blocks.network import PrivateNetwork
+from components.blocks.queue import DeadLetterQueue, Queue, Sender
+from components.blocks.schedule import Schedule
+from components.blocks.table import SecondaryIndex, Table
+from components.blocks.workflow import Workflow
+from components.core import Kind, Scope
+from components.ingestion import workflow
+from components.ingestion.alarms import create_alarms
+from components.ingestion.cost import OLD_VERSION_DAYS
+from components.ingestion.lake import MANIFESTS, create_catalog, create_lake_bucket
+from components.ingestion.spark_job import SparkJob
 from components.settings import IngestionSettings
 from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
 from handlers.ingestion.manifest_builder.environment import BuilderEnvironment
+from handlers.ingestion.steps.environment import WorkflowStepsEnvironment
 from handlers.ingestion.sweeper.environment import SweeperEnvironment
-from handlers.ingestion.workflow_steps.environment import WorkflowStepsEnvironment
 
 INCOMING = "incoming/"
 """Prefix of the files in the landing bucket."""
@@ -53,17 +52,10 @@ KEY_SERVICE = {"kms": "the Spark job uses its customer key"}
 """Service that the Spark job calls only if it has a customer key (setting `spark.encryptionKeyArn`)."""
 
 
-def list_endpoint_services(settings: IngestionSettings) -> Mapping[str, str]:
-    """Return the services that need an endpoint in the network, with the reason."""
-    return ENDPOINT_REASONS | (KEY_SERVICE if settings.spark.encryption_key_arn else {})
-
-
 @dataclass(frozen=True)
 class IngestionArgs:
     scope: Scope
     settings: IngestionSettings
-    network: Network | None = None
-    """Network for the builder and the Spark job, used only if the settings attach them."""
 
 
 class Ingestion(pulumi.ComponentResource):
@@ -71,27 +63,31 @@ class Ingestion(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: IngestionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:ingestion:Ingestion", name, None, opts)
-        self._scope, self._settings = args.scope, args.settings
-        self._network = args.network if args.settings.network_attached else None
-        self._child = pulumi.ResourceOptions(parent=self)
+        self._scope, self._settings = args.scope.within(self), args.settings
+        scope, settings = self._scope, args.settings
         self._create_storage()
+        network = self._create_network()
+        failed_events = create_failed_events_queue(scope)
         self.job = SparkJob(
-            "ingestion-spark",
-            SparkJobArgs(args.scope, args.settings.spark, self.lake, self.landing, INCOMING, self._network),
-            self._child,
+            scope,
+            settings=settings.spark,
+            lake=self.lake,
+            landing=self.landing,
+            incoming=INCOMING,
+            network=network,
+            failed_events=failed_events,
         )
         self._create_workflow()
-        self._create_builder()
-        self._create_sweeper()
-        register_alarms(args.scope, args.settings, self.intake, self.builder, self.sweeper, self._child)
-        intake = args.settings.intake
+        self._create_builder(network)
+        self._create_sweeper(failed_events)
+        create_alarms(scope, settings, self.intake, self.builder, self.sweeper)
         self.frontend: dict[str, pulumi.Input[object]] = {
             "bucket": self.landing.name,
             "prefix": INCOMING,
             "table": self.files.name,
             "suffixes": ALLOWED_SUFFIXES.split(","),
-            "max_file_bytes": int(intake.max_file_gigabytes * GIGABYTE),
-            "flush_minutes": args.settings.manifests.flush_minutes,
+            "max_file_bytes": int(settings.intake.max_file_gigabytes * GIGABYTE),
+            "flush_minutes": settings.manifests.flush_minutes,
         }
         self.register_outputs({"landingBucket": self.landing.name, "fileTable": self.files.name})
 
@@ -99,182 +95,140 @@ class Ingestion(pulumi.ComponentResource):
         scope, settings, intake = self._scope, self._settings, self._settings.intake
         # The requirements name the file table `ManifestTable`. It has a record for each file and for each manifest.
         self.files = Table(
+            scope,
             "files",
-            TableArgs(
-                scope=scope,
-                display_name="ManifestTable",
-                hash_key="date_prefix",
-                range_key="file_key",
-                # Sparse index: a file has these keys while it waits for a manifest or is claimed (reserved) for one,
-                # and a manifest has them while it runs.
-                indexes=[
-                    SecondaryIndex(
-                        OPEN_INDEX, "open_shard", "open_since", projected_attributes=["manifest_id", "execution_arn"]
-                    )
-                ],
-                ttl_attribute="ttl",
-            ),
-            self._child,
+            display_name="ManifestTable",
+            hash_key="date_prefix",
+            range_key="file_key",
+            # Sparse index: a file has these keys while it waits for a manifest or is claimed (reserved) for one, and a
+            # manifest has them while it runs.
+            indexes=[
+                SecondaryIndex(
+                    OPEN_INDEX, "open_shard", "open_since", projected_attributes=["manifest_id", "execution_arn"]
+                )
+            ],
+            ttl_attribute="ttl",
         )
         self.intake = Queue(
+            scope,
             "intake",
-            QueueArgs(
-                scope=scope,
-                display_name="IntakeQueue",
-                consumer_timeout_seconds=settings.builder.timeout_seconds,
-                batching_window_seconds=settings.intake.batch_window_seconds,
-                senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(scope.name(Kind.BUCKET, "landing")))],
-            ),
-            self._child,
+            display_name="IntakeQueue",
+            consumer_timeout=settings.manifest_builder.timeout_seconds,
+            batching_window=intake.batch_window_seconds,
+            senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(scope.name(Kind.BUCKET, "landing")))],
         )
+        # The version is part of a file's key in the file table, so the page that uploads a file must read it.
+        cors = CorsRule([intake.cors_origin], ("PUT",), ["x-amz-version-id"]) if intake.cors_origin else None
         self.landing = Bucket(
+            scope,
             "landing",
-            BucketArgs(
-                scope=scope,
-                display_name="LandingBucket",
-                versioned=True,
-                upload_prefix=INCOMING,
-                # The version is part of a file's key in the file table, so the page that uploads a file must read it.
-                cors=CorsRule([intake.cors_origin], ("PUT",), exposed_headers=["x-amz-version-id"])
-                if intake.cors_origin
-                else None,
-                lifecycle=[
-                    LifecycleRule(
-                        "expire-files",
-                        expire_days=settings.intake.landing_days,
-                        old_version_days=OLD_VERSION_DAYS,
-                    )
-                ],
-                notify=[QueueNotification(self.intake, prefix=INCOMING)],
-            ),
-            self._child,
+            display_name="LandingBucket",
+            versioned=True,
+            upload_prefix=INCOMING,
+            cors=cors,
+            lifecycle=[
+                LifecycleRule("expire-files", expire_days=intake.landing_days, old_version_days=OLD_VERSION_DAYS)
+            ],
+            notify=QueueNotification(self.intake, prefix=INCOMING),
         )
-        self.lake = Lake("ingestion-store", LakeArgs(scope, settings), self._child)
+        self.lake = create_lake_bucket(scope)
+        create_catalog(scope, settings, self.lake)
+
+    def _create_network(self) -> PrivateNetwork | None:
+        """Create the network of the builder and the Spark job, if the settings attach them."""
+        if not self._settings.network_attached:
+            return None
+        services = ENDPOINT_REASONS | (KEY_SERVICE if self._settings.spark.encryption_key_arn else {})
+        return PrivateNetwork(self._scope, "network", settings=self._scope.foundation.network, services=services)
 
     def _create_workflow(self) -> None:
         """Create the function behind the workflow's steps, and the workflow."""
         scope, settings = self._scope, self._settings
-        lake = self.lake.bucket
         self.steps = Function(
+            scope,
             "steps",
-            FunctionArgs(
-                scope=scope,
-                display_name="WorkflowSteps",
-                entry="handlers.ingestion.workflow_steps.handler.handler",
-                settings=settings.steps,
-                environment=WorkflowStepsEnvironment,
-                environment_key_arn=settings.environment_key_arn,
-                values={
-                    "manifest_table_name": self.files.name,
-                    "record_days": settings.intake.table_record_days,
-                    "lake_bucket": lake.name,
-                },
-                grants=[
-                    self.files.grant("GetItem", "UpdateItem"),
-                    lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*"),
-                    lake.grant_list(),
-                ],
-            ),
-            self._child,
+            settings=settings.steps,
+            environment=WorkflowStepsEnvironment,
+            environment_key_arn=settings.environment_key_arn,
+            uses=[
+                self.files.grant("GetItem", "UpdateItem", as_="manifest_table_name"),
+                self.lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*", as_="lake_bucket"),
+                self.lake.grant_list(),
+            ],
+            values={"record_days": settings.intake.table_record_days},
         )
         self.workflow = Workflow(
+            scope,
             "workflow",
-            WorkflowArgs(
-                scope=scope,
-                display_name="ManifestWorkflow",
-                comment="One manifest: confirm its files, run Spark, record the results",
-                start=manifest_workflow_states.FIRST_STATE,
-                states=manifest_workflow_states.build_states(self.steps, self.job, settings.spark),
-                grants=[self.steps.grant_invoke(), self.job.grant_run()],
-                timeout_seconds=manifest_workflow_states.timeout_seconds(settings.spark),
-            ),
-            self._child,
+            display_name="ManifestWorkflow",
+            comment="One manifest: confirm its files, run Spark, record the results",
+            start=workflow.FIRST_STATE,
+            states=workflow.build_states(self.steps, self.job, settings.spark),
+            grants=[self.steps.grant_invoke(), self.job.grant_run()],
+            timeout_seconds=workflow.timeout_seconds(settings.spark),
         )
 
-    def _create_builder(self) -> None:
-        scope, settings = self._scope, self._settings
+    def _create_builder(self, network: PrivateNetwork | None) -> None:
+        settings, intake = self._settings, self._settings.intake
         self.builder = Function(
+            self._scope,
             "manifest-builder",
-            FunctionArgs(
-                scope=scope,
-                display_name="ManifestBuilder",
-                entry="handlers.ingestion.manifest_builder.handler.handler",
-                settings=settings.builder,
-                environment=BuilderEnvironment,
-                environment_key_arn=settings.environment_key_arn,
-                values={
-                    **self._manifest_creation_variables(),
-                    "max_file_bytes": int(settings.intake.max_file_gigabytes * GIGABYTE),
-                    "flush_at_once": settings.manifests.flush_minutes == 0,
-                },
-                grants=[*self._manifest_creation_grants(), self.files.grant("PutItem", "ConditionCheckItem")],
-                attachment=(
-                    NetworkAttachment(self._network.subnet_ids, [self._network.functions.id]) if self._network else None
-                ),
-                queues=[
-                    QueueSource(
-                        self.intake,
-                        batch_size=settings.intake.batch_size,
-                        max_concurrency=settings.intake.max_concurrency,
-                    )
-                ],
-            ),
-            self._child,
+            settings=settings.manifest_builder,
+            environment=BuilderEnvironment,
+            environment_key_arn=settings.environment_key_arn,
+            uses=[*self._manifest_creation_grants(), self.files.grant("PutItem", "ConditionCheckItem")],
+            values={
+                **self._manifest_creation_values(),
+                "max_file_bytes": int(intake.max_file_gigabytes * GIGABYTE),
+                "flush_at_once": settings.manifests.flush_minutes == 0,
+            },
+            attachment=network.attachment if network else None,
+            source=QueueSource(self.intake, intake.batch_size, intake.max_concurrency),
         )
 
-    def _create_sweeper(self) -> None:
+    def _create_sweeper(self, failed_events: DeadLetterQueue) -> None:
         scope, settings = self._scope, self._settings
         manifests = settings.manifests
-        failed = DeadLetterQueue("sweeper-failed", DeadLetterQueueArgs(scope, "SweeperFailed"), self._child)
         self.sweeper = Function(
+            scope,
             "sweeper",
-            FunctionArgs(
-                scope=scope,
-                display_name="Sweeper",
-                entry="handlers.ingestion.sweeper.handler.handler",
-                settings=settings.sweeper,
-                environment=SweeperEnvironment,
-                environment_key_arn=settings.environment_key_arn,
-                values={
-                    **self._manifest_creation_variables(),
-                    "flush_seconds": manifests.flush_minutes * 60,
-                },
-                grants=[*self._manifest_creation_grants(), *self._sweeper_grants()],
-                asynchronous=AsyncInvocation(failed),
-            ),
-            self._child,
+            settings=settings.sweeper,
+            environment=SweeperEnvironment,
+            environment_key_arn=settings.environment_key_arn,
+            uses=[
+                *self._manifest_creation_grants(),
+                self.files.grant("GetItem"),
+                self.lake.grant("GetObject", prefix=f"{MANIFESTS}/*"),
+                self.lake.grant_list(),
+                self.workflow.grant_describe(),
+            ],
+            values={**self._manifest_creation_values(), "flush_seconds": manifests.flush_minutes * 60},
+            asynchronous=AsyncInvocation(failed_events),
         )
-        expression = f"rate({manifests.sweep_minutes} minute{'s' if manifests.sweep_minutes > 1 else ''})"
-        Schedule("sweep", ScheduleArgs(scope, "Sweep", expression, self.sweeper, {"kind": "sweep"}), self._child)
-
-    def _manifest_creation_variables(self) -> dict[str, object]:
-        """Return the environment variables of the functions that create manifests."""
-        settings, scope = self._settings, self._scope
-        return {
-            "manifest_table_name": self.files.name,
-            "record_days": settings.intake.table_record_days,
-            "lake_bucket": self.lake.bucket.name,
-            "state_machine_arn": scope.context.arn(
-                "states", f"stateMachine:{scope.name(Kind.STATE_MACHINE, 'workflow')}"
-            ),
-            "files_per_manifest": settings.manifests.files,
-            "manifest_bytes": int(settings.manifests.gigabytes * GIGABYTE),
-        }
+        Schedule(
+            scope,
+            "sweep",
+            display_name="Sweep",
+            expression=f"rate({manifests.sweep_minutes} minute{'s' if manifests.sweep_minutes > 1 else ''})",
+            target=self.sweeper,
+            failed_events=failed_events,
+            event={"kind": "sweep"},
+        )
 
     def _manifest_creation_grants(self) -> list[Grant]:
-        """Return the permissions of the functions that create manifests."""
+        """Return the grants of the functions that create manifests."""
         return [
-            self.files.grant("UpdateItem"),
+            self.files.grant("UpdateItem", as_="manifest_table_name"),
             self.files.grant("Query", index=OPEN_INDEX),
-            self.lake.bucket.grant("PutObject", prefix=f"{MANIFESTS}/*"),
-            self.workflow.grant_start(),
+            self.lake.grant("PutObject", prefix=f"{MANIFESTS}/*", as_="lake_bucket"),
+            self.workflow.grant_start(as_="state_machine_arn"),
         ]
 
-    def _sweeper_grants(self) -> list[Grant]:
-        """Return the permissions of the sweeper for repairs."""
-        return [
-            self.files.grant("GetItem"),
-            self.lake.bucket.grant("GetObject", prefix=f"{MANIFESTS}/*"),
-            self.lake.bucket.grant_list(),
-            self.workflow.grant_describe(),
-        ]
+    def _manifest_creation_values(self) -> dict[str, object]:
+        """Return the environment variables of the functions that create manifests, except those of the grants."""
+        manifests = self._settings.manifests
+        return {
+            "record_days": self._settings.intake.table_record_days,
+            "files_per_manifest": manifests.files,
+            "manifest_bytes": int(manifests.gigabytes * GIGABYTE),
+        }

@@ -1,89 +1,92 @@
-"""Component of the Spark job on Glue, with its script, role, security configuration, log groups and network connection.
+"""The Spark job on Glue, with its script, role, security configuration, log groups and network connection.
 
-The events of failed runs go to a queue with an alarm.
+The events of failed runs go to the queue for failed events, which has an alarm.
 
-Glue creates a missing log group itself, without the stack's retention. So this component creates the groups in advance,
-under the names that Glue uses. With a customer key (setting `spark.encryptionKeyArn`), these names contain the names of
-the security configuration and of the role (Glue developer guide, "Security configuration with Amazon CloudWatch
-logging").
+Glue creates a missing log group itself, without the stack's retention. So this block creates the groups in advance,
+under the names that Glue uses. If the security configuration encrypts logs, which needs a customer key (setting
+`spark.encryptionKeyArn`), these names contain the names of the security configuration and of the role. See "Security
+configuration with Amazon CloudWatch logging" in
+https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging.html
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import pulumi
 from pulumi_aws import cloudwatch, glue, s3
 
-from components.blocks.compute import handler_archive
-from components.blocks.iam.grant import Grant, grant, grant_metrics
-from components.blocks.iam.role import Role, RoleArgs
-from components.blocks.iam.trust_policy import Service
-from components.blocks.messaging.event_rule import EventRule, EventRuleArgs
-from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.subsystem_scope import Scope
-from components.blocks.storage.bucket import Bucket
-from components.foundation.network import Network
-from components.ingestion.lake import DATA, MANIFESTS, POINTERS, REJECTED, SCRIPTS, Lake
+from components import handler_archive
+from components.blocks.bucket import Bucket
+from components.blocks.events import EventRule
+from components.blocks.iam import Grant, Role, Service, grant, grant_metrics
+from components.blocks.network import PrivateNetwork
+from components.blocks.queue import DeadLetterQueue
+from components.core import Block, Context, Kind, Scope
+from components.ingestion.lake import DATA, MANIFESTS, POINTERS, REJECTED, SCRIPTS
 from components.settings.ingestion import SparkSettings
 
 SCRIPT = "handlers/ingestion/glue/job.py"
-ROLE = "spark"
-"""Short name of the job's role."""
 TARGET_FILE_MB = "128"
 """Target size of a Parquet file."""
-LOG_GROUPS = ("continuous", "error", "output")
-"""Last parts of the log groups' names. The argument `--continuous-log-logGroup` names the first group; Glue appends the
-other two to `--custom-logGroup-prefix`."""
+LOG_GROUPS = ("error", "output")
+"""Last parts of the log groups' names, which Glue appends to `--custom-logGroup-prefix`. Glue 5 writes the logs of Spark
+and of the script's logger to the first group, and the script's standard output to the second. It has no group for
+continuous logs."""
 
 
-@dataclass(frozen=True)
-class SparkJobArgs:
-    scope: Scope
-    settings: SparkSettings
-    lake: Lake
-    landing: Bucket
-    incoming: str
-    """Prefix of the files in the landing bucket."""
-    network: Network | None = None
-    """Network that the job is attached to, or None."""
-
-
-class SparkJob(pulumi.ComponentResource):
+class SparkJob(Block):
     """Glue job that converts the files of one manifest to Parquet."""
 
-    def __init__(self, name: str, args: SparkJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("polyphony:ingestion:SparkJob", name, None, opts)
-        scope, settings = args.scope, args.settings
-        self._scope = scope
-        self._child = pulumi.ResourceOptions(parent=self)
+    def __init__(
+        self,
+        scope: Scope,
+        *,
+        settings: SparkSettings,
+        lake: Bucket,
+        landing: Bucket,
+        incoming: str,
+        network: PrivateNetwork | None,
+        failed_events: DeadLetterQueue,
+    ) -> None:
+        """Create the job. It reads the files below the prefix `incoming` of the landing bucket."""
+        super().__init__("SparkJob", scope, "spark", "SparkJob")
+        options, key = self.scope.options, settings.encryption_key_arn
         self.name = scope.name(Kind.GLUE_JOB, "spark")
         self.arn = scope.context.arn("glue", f"job/{self.name}")
-        self._security_name = scope.name(Kind.SECURITY_CONFIGURATION, "spark")
-        self._custom_log_prefix = f"/aws-glue/{self.name}"
-        """Prefix of the log groups' names, as the job's arguments pass it to Glue."""
-        self._log_group_prefix = self._custom_log_prefix
-        """Actual prefix of the log groups' names. With a customer key, Glue appends the names of the security
-        configuration and of the role to the prefix that the job's arguments pass."""
-        if settings.encryption_key_arn:
-            self._log_group_prefix += f"/{self._security_name}-role/{scope.name(Kind.ROLE, ROLE)}"
+        security_name = scope.name(Kind.SECURITY_CONFIGURATION, "spark")
+        custom_log_prefix = f"/aws-glue/{self.name}"
+        # To the prefix that the job's arguments pass, Glue appends the names of the security configuration and of the
+        # role if there is a customer key.
+        log_prefix = (
+            f"{custom_log_prefix}/{security_name}-role/{scope.name(Kind.ROLE, 'spark')}" if key else custom_log_prefix
+        )
         log_groups = [
             cloudwatch.LogGroup(
-                f"ingestion-spark-{group}-logs",
-                name=f"{self._log_group_prefix}/{group}",
+                self.part_name(f"{group}-logs"),
+                name=f"{log_prefix}/{group}",
                 retention_in_days=scope.foundation.logs.retention_days,
-                kms_key_id=settings.encryption_key_arn,
+                kms_key_id=key,
                 tags=scope.tags("SparkLogs"),
-                opts=self._child,
+                opts=options(),
             )
             for group in LOG_GROUPS
         ]
         role = Role(
-            "ingestion-spark", RoleArgs(scope, ROLE, "SparkRole", Service.GLUE, self._grants(args)), self._child
+            self.scope,
+            "spark",
+            display_name="SparkRole",
+            trust=Service.GLUE,
+            grants=[
+                *_data_grants(lake, landing, incoming),
+                *_log_grants(scope.context.arn("logs", f"log-group:{custom_log_prefix}/*:*"), key),
+                # Glue reads the job's security configuration with the job's role. IAM cannot limit this to one.
+                grant("glue", ["GetSecurityConfiguration"], "*"),
+                *(_network_grants(scope.context, network, self.name) if network else []),
+            ],
         )
-        script, library = self._upload_code(args)
-        security = self._create_security_configuration(settings.encryption_key_arn)
+        objects, code_uri = self._upload_code(lake)
         glue.Job(
-            "ingestion-spark-job",
+            self.part_name("job"),
             name=self.name,
             description="Converts one manifest of NDJSON files to Parquet",
             role_arn=role.arn,
@@ -94,28 +97,34 @@ class SparkJob(pulumi.ComponentResource):
             timeout=settings.timeout_minutes,
             max_retries=0,  # the workflow retries, depending on the error
             execution_property={"max_concurrent_runs": settings.concurrent_runs},
-            security_configuration=security.name,
-            connections=[self._create_connection(args.network).name] if args.network else None,
-            command={"name": "glueetl", "python_version": "3", "script_location": script},
-            default_arguments=self._arguments(args, library),
-            tags=scope.tags("SparkJob"),
-            opts=pulumi.ResourceOptions.merge(
-                self._child, pulumi.ResourceOptions(depends_on=[*role.parts, *log_groups, *self._objects])
-            ),
+            security_configuration=self._create_security_configuration(security_name, key).name,
+            connections=[self._create_connection(network).name] if network else None,
+            command={"name": "glueetl", "python_version": "3", "script_location": f"{code_uri}/job.py"},
+            default_arguments={
+                "--lake_uri": f"s3://{lake.name}/",
+                **({"--schema_ddl": to_ddl(settings.columns)} if settings.columns else {}),
+                "--max_rejected_share": f"{settings.max_rejected_share:g}",
+                "--target_file_mb": TARGET_FILE_MB,
+                "--extra-py-files": f"{code_uri}/handlers.zip",
+                "--job-language": "python",
+                "--job-bookmark-option": "job-bookmark-disable",
+                "--enable-metrics": "true",
+                "--custom-logGroup-prefix": custom_log_prefix,
+            },
+            tags=self.tags,
+            opts=options(*role.parts, *log_groups, *objects),
         )
-        # Without `target`, the events go to a queue whose alarm notifies the operators.
+        # Without `target`, the events go to the queue whose alarm notifies the operators.
         EventRule(
+            self.scope,
             "spark-failed",
-            EventRuleArgs(
-                scope=scope,
-                display_name="SparkFailed",
-                pattern={
-                    "source": ["aws.glue"],
-                    "detail-type": ["Glue Job State Change"],
-                    "detail": {"jobName": [self.name], "state": ["FAILED", "TIMEOUT", "STOPPED"]},
-                },
-            ),
-            self._child,
+            display_name="SparkFailed",
+            pattern={
+                "source": ["aws.glue"],
+                "detail-type": ["Glue Job State Change"],
+                "detail": {"jobName": [self.name], "state": ["FAILED", "TIMEOUT", "STOPPED"]},
+            },
+            failed_events=failed_events,
         )
         self.register_outputs({"name": self.name, "arn": self.arn})
 
@@ -123,52 +132,30 @@ class SparkJob(pulumi.ComponentResource):
         """Return the permission to run the job and wait for its end."""
         return grant("glue", ["BatchStopJobRun", "GetJobRun", "GetJobRuns", "StartJobRun"], self.arn)
 
-    def _arguments(self, args: SparkJobArgs, library: str) -> dict[str, pulumi.Input[str]]:
-        settings = args.settings
-        return {
-            "--lake_uri": f"{args.lake.uri}/",
-            **({"--schema_ddl": settings.schema_ddl} if settings.schema_ddl else {}),
-            "--max_rejected_share": f"{settings.max_rejected_share:g}",
-            "--target_file_mb": TARGET_FILE_MB,
-            "--extra-py-files": library,
-            "--job-language": "python",
-            "--job-bookmark-option": "job-bookmark-disable",
-            "--enable-metrics": "true",
-            "--enable-continuous-cloudwatch-log": "true",
-            # Glue uses the first name as it is. To the second, it appends the names of the security configuration and
-            # of the role if there is a customer key.
-            "--continuous-log-logGroup": f"{self._log_group_prefix}/continuous",
-            "--custom-logGroup-prefix": self._custom_log_prefix,
-        }
+    def _upload_code(self, lake: Bucket) -> tuple[list[pulumi.Resource], str]:
+        """Upload script (`job.py`) and library (`handlers.zip`) to the lake. Return the objects and their folder's URI.
 
-    def _upload_code(self, args: SparkJobArgs) -> tuple[str, str]:
-        """Upload script and library to the lake and return their URIs.
-
-        Both keys contain the hash of the library, and the library contains the script. So a run never combines script
-        and library of different deployments.
+        The folder's name contains the hash of the library, and the library contains the script. So a run never combines
+        script and library of different deployments.
         """
-        library = str(args.scope.package.path)
+        library = handler_archive.write_archive("handlers.ingestion.glue.job").as_posix()
         content = (handler_archive.ROOT / library).read_bytes()
         prefix = f"{SCRIPTS}/{hashlib.sha256(content).hexdigest()[:16]}"
-        bucket = args.lake.bucket
-        self._objects = [
+        objects: list[pulumi.Resource] = [
             s3.BucketObjectv2(
-                f"ingestion-spark-{part}",
-                bucket=bucket.bucket.bucket,
+                self.part_name(part),
+                bucket=lake.bucket.bucket,
                 key=f"{prefix}/{file}",
                 source=pulumi.FileAsset(path),
-                opts=self._child,
+                opts=self.scope.options(),
             )
-            for part, file, path in (
-                ("script", "job.py", SCRIPT),
-                ("library", "handlers.zip", library),
-            )
+            for part, file, path in (("script", "job.py", SCRIPT), ("library", "handlers.zip", library))
         ]
-        return f"{args.lake.uri}/{prefix}/job.py", f"{args.lake.uri}/{prefix}/handlers.zip"
+        return objects, f"s3://{lake.name}/{prefix}"
 
-    def _create_connection(self, network: Network) -> glue.Connection:
+    def _create_connection(self, network: PrivateNetwork) -> glue.Connection:
         return glue.Connection(
-            "ingestion-spark-connection",
+            self.part_name("connection"),
             name=self.name,
             connection_type="NETWORK",
             connection_properties={},
@@ -177,11 +164,11 @@ class SparkJob(pulumi.ComponentResource):
                 "subnet_id": network.subnet_ids[0],
                 "security_group_id_lists": [network.glue.id],
             },
-            tags=self._scope.tags("SparkConnection"),
-            opts=self._child,
+            tags=self.scope.tags("SparkConnection"),
+            opts=self.scope.options(),
         )
 
-    def _create_security_configuration(self, key: str | None) -> glue.SecurityConfiguration:
+    def _create_security_configuration(self, name: str, key: str | None) -> glue.SecurityConfiguration:
         """Create the security configuration. Logs and bookmarks are encrypted only if there is a customer key."""
         logs: glue.SecurityConfigurationEncryptionConfigurationCloudwatchEncryptionArgsDict
         bookmarks: glue.SecurityConfigurationEncryptionConfigurationJobBookmarksEncryptionArgsDict
@@ -190,75 +177,83 @@ class SparkJob(pulumi.ComponentResource):
             logs = {"cloudwatch_encryption_mode": "SSE-KMS", "kms_key_arn": key}
             bookmarks = {"job_bookmarks_encryption_mode": "CSE-KMS", "kms_key_arn": key}
         return glue.SecurityConfiguration(
-            "ingestion-spark-security",
-            name=self._security_name,
+            self.part_name("security"),
+            name=name,
             encryption_configuration={
                 "s3_encryption": {"s3_encryption_mode": "SSE-S3"},
                 "cloudwatch_encryption": logs,
                 "job_bookmarks_encryption": bookmarks,
             },
-            opts=self._child,
+            opts=self.scope.options(),
         )
 
-    def _grants(self, args: SparkJobArgs) -> list[Grant]:
-        context, lake, key = args.scope.context, args.lake.bucket, args.settings.encryption_key_arn
-        log_groups = [context.arn("logs", f"log-group:{self._log_group_prefix}/{group}:*") for group in LOG_GROUPS]
-        grants = [
-            args.landing.grant("GetObjectVersion", prefix=f"{args.incoming}*"),
-            # Spark writes objects under temporary keys and then moves them: it copies and deletes. The committers of
-            # S3A use multipart uploads: a task begins one, and the driver completes it, or aborts it if the task
-            # failed.
-            lake.grant(
-                *("GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts"),
-                prefix=f"{DATA}/*",
-            ),
-            grant("s3", ["ListBucketMultipartUploads"], lake.arn),
-            # A write with the condition `If-Match` also needs GetObject. See "How to prevent object overwrites with
-            # conditional writes" in the S3 User Guide.
-            lake.grant("GetObject", "PutObject", prefix=f"{POINTERS}/*"),
-            lake.grant("PutObject", "DeleteObject", prefix=f"{REJECTED}/*"),
-            lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*"),
-            lake.grant("GetObject", prefix=f"{SCRIPTS}/*"),
-            # If S3 refuses a file, the job compares the file's encryption with that of the bucket.
-            grant("s3", ["GetEncryptionConfiguration"], args.landing.arn),
-            # Without ListBucket, S3 answers a request for a deleted key or version with 403 instead of 404.
-            grant("s3", ["ListBucket"], [args.landing.arn, lake.arn]),
-            # Glue calls CreateLogGroup also for groups that exist.
-            grant("logs", ["CreateLogGroup", "CreateLogStream", "PutLogEvents"], log_groups),
-            grant_metrics("Glue"),
+
+def _data_grants(lake: Bucket, landing: Bucket, incoming: str) -> list[Grant]:
+    """Return the grants on the files, on the output and on the job's code."""
+    return [
+        landing.grant("GetObjectVersion", prefix=f"{incoming}*"),
+        # Spark writes objects under temporary keys and then moves them: it copies and deletes. The committers of S3A use
+        # multipart uploads: a task begins one, and the driver completes it, or aborts it if the task failed.
+        lake.grant(
+            *("GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts"),
+            prefix=f"{DATA}/*",
+        ),
+        lake.grant_list_uploads(),
+        # A write with the condition `If-Match` also needs GetObject. See "How to prevent object overwrites with
+        # conditional writes" in the S3 User Guide.
+        lake.grant("GetObject", "PutObject", prefix=f"{POINTERS}/*"),
+        lake.grant("PutObject", "DeleteObject", prefix=f"{REJECTED}/*"),
+        lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*"),
+        lake.grant("GetObject", prefix=f"{SCRIPTS}/*"),
+        # If S3 refuses a file, the job compares the file's encryption with that of the bucket.
+        grant("s3", ["GetEncryptionConfiguration"], landing.arn),
+        # Without ListBucket, S3 answers a request for a deleted key or version with 403 instead of 404.
+        landing.grant_list(),
+        lake.grant_list(),
+    ]
+
+
+def _log_grants(log_groups: str, key: str | None) -> list[Grant]:
+    """Return the grants for logs and metrics, and for the customer key of the logs. `log_groups` is the ARN pattern of
+    all groups below the job's prefix, whose names do not depend on the key.
+    """
+    grants = [
+        # Glue calls CreateLogGroup also for groups that exist.
+        grant("logs", ["CreateLogGroup", "CreateLogStream", "PutLogEvents"], log_groups),
+        grant_metrics("Glue"),
+    ]
+    if key:
+        grants += [
+            grant("kms", ["Decrypt", "Encrypt", "GenerateDataKey"], key),
+            # Without AssociateKmsKey, Glue cannot encrypt its logs, and writes none.
+            grant("logs", ["AssociateKmsKey"], log_groups),
         ]
-        if args.network:
-            connection = context.arn("glue", f"connection/{self.name}")
-            grants += [
-                grant("ec2", ["DescribeVpcAttribute"], args.network.vpc_arn),
-                grant("glue", ["GetConnection"], [context.arn("glue", "catalog"), connection]),
-                grant("ec2", ["CreateNetworkInterface", "DeleteNetworkInterface"], context.arn("ec2", "*/*")),
-                grant(
-                    "ec2",
-                    ["CreateTags"],
-                    context.arn("ec2", "network-interface/*"),
-                    {
-                        "ForAllValues:StringEquals": {"aws:TagKeys": "aws-glue-service-resource"},
-                        # ForAllValues is also true if the request has no tag keys, so the key must exist.
-                        "Null": {"aws:TagKeys": "false"},
-                    },
-                ),
-                grant(
-                    "ec2",
-                    [
-                        "DescribeNetworkInterfaces",
-                        "DescribeRouteTables",
-                        "DescribeSecurityGroups",
-                        "DescribeSubnets",
-                        "DescribeVpcEndpoints",
-                    ],
-                    "*",
-                ),
-            ]
-        if key:
-            grants += [
-                grant("kms", ["Decrypt", "Encrypt", "GenerateDataKey"], key),
-                # Without AssociateKmsKey, Glue cannot encrypt its logs, and writes none.
-                grant("logs", ["AssociateKmsKey"], log_groups),
-            ]
-        return grants
+    return grants
+
+
+def _network_grants(context: Context, network: PrivateNetwork, connection: str) -> list[Grant]:
+    """Return the grants with which Glue attaches the job to the network."""
+    describe = ("NetworkInterfaces", "RouteTables", "SecurityGroups", "Subnets", "VpcEndpoints")
+    return [
+        grant("ec2", ["DescribeVpcAttribute"], network.vpc_arn),
+        grant(
+            "glue", ["GetConnection"], [context.arn("glue", "catalog"), context.arn("glue", f"connection/{connection}")]
+        ),
+        grant("ec2", ["CreateNetworkInterface", "DeleteNetworkInterface"], context.arn("ec2", "*/*")),
+        grant(
+            "ec2",
+            ["CreateTags"],
+            context.arn("ec2", "network-interface/*"),
+            {
+                "ForAllValues:StringEquals": {"aws:TagKeys": "aws-glue-service-resource"},
+                # ForAllValues is also true if the request has no tag keys, so the key must exist.
+                "Null": {"aws:TagKeys": "false"},
+            },
+        ),
+        grant("ec2", [f"Describe{kind}" for kind in describe], "*"),
+    ]
+
+
+def to_ddl(columns: Mapping[str, str]) -> str:
+    """Return the columns as Spark's DDL. Names are quoted, because they may contain spaces or be words of Spark SQL."""
+    return ", ".join(f"`{name}` {kind}" for name, kind in columns.items())

@@ -2,8 +2,7 @@
 the facts in their transcripts.
 
 This module creates the table and the bucket, the REST API with its functions, the secret that encrypts cursors
-(positions in a list), and the archive of events. The components for videos, transcripts and cleanup use
-the same table and bucket.
+(positions in a list), and the archive of events. `episode_processing.py` creates what processes the uploads.
 docs/decisions/0052 explains the storage of episodes.
 """
 
@@ -11,26 +10,22 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.api.rest_api import AuthorizerFunction, RestApi, RestApiArgs
-from components.blocks.api.rest_stage import RestAlarms
-from components.blocks.api.stage_throttle_and_logs import Throttle
-from components.blocks.compute.function import Function, FunctionArgs
-from components.blocks.messaging.event_archive import EventArchive, EventArchiveArgs
-from components.blocks.naming.subsystem_scope import Scope
-from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule
-from components.blocks.storage.secret_parameter import Secret, SecretArgs
-from components.blocks.storage.table import SecondaryIndex, Table, TableArgs
-from components.livestream.alarms import register_alarms
-from components.livestream.episode_cleanup import EpisodeCleanup, EpisodeCleanupArgs
-from components.livestream.event_publishing_permission import event_source, grant_events
-from components.livestream.transcript_analysis import TranscriptAgent, TranscriptAgentArgs
-from components.livestream.usage_estimate import EVENT_DAYS, OLD_VERSION_DAYS
-from components.livestream.video_chunking import VideoChunking, VideoChunkingArgs
+from components.blocks.bedrock import AgentMemory
+from components.blocks.bucket import Bucket, CorsRule, LifecycleRule
+from components.blocks.events import EventArchive, create_failed_events_queue
+from components.blocks.function import Function
+from components.blocks.rest_api import RestApi
+from components.blocks.secret import Secret
+from components.blocks.table import SecondaryIndex, Table
+from components.core import Scope
+from components.livestream import episode_processing
+from components.livestream.alarms import create_alarms
+from components.livestream.cost import EVENT_DAYS, OLD_VERSION_DAYS
 from components.settings import LivestreamSettings
 from components.settings.livestream import AuthorizerKind
 from handlers.livestream.authorizer.environment import AuthorizerEnvironment
-from handlers.livestream.episodes_api.environment import EpisodesApiEnvironment
-from handlers.livestream.episodes_api.operation_definitions import OPERATIONS
+from handlers.livestream.episodes.environment import EpisodesApiEnvironment
+from handlers.livestream.episodes.operation_definitions import OPERATIONS
 from handlers.livestream.s3_prefixes import CHUNKS, TRANSCRIPTS, VIDEOS
 from handlers.livestream.table_keys import OWNER_INDEX, SWEEP_INDEX
 
@@ -54,149 +49,113 @@ class Livestream(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LivestreamArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:livestream:Livestream", name, None, opts)
-        self._scope, self._settings = args.scope, args.settings
-        self._child = pulumi.ResourceOptions(parent=self)
+        self._scope, self._settings = args.scope.within(self), args.settings
+        scope, settings = self._scope, args.settings
         self._create_storage()
-        self.episodes = self._create_episodes_function()
-        self.api = self._create_api()
-        self.videos = VideoChunking(
-            "livestream-video-processing",
-            VideoChunkingArgs(args.scope, args.settings, self.bucket, self.table),
-            self._child,
+        episodes = self._create_episodes()
+        api = self._create_api(episodes)
+        memory = AgentMemory(scope, "memory", display_name="clipAgentMemory", days=settings.agent.memory_days)
+        stores = scope, settings, self.bucket, self.table
+        failed_events = create_failed_events_queue(scope)
+        windows = episode_processing.create_transcript_windows(*stores, failed_events)
+        create_alarms(
+            episodes=episodes,
+            video_chunks=episode_processing.create_video_chunks(*stores, failed_events),
+            agent=episode_processing.create_fact_check_agent(*stores, windows, memory),
+            cleanup=episode_processing.create_episode_cleanup(*stores, memory, failed_events),
         )
-        # The names `livestream-clip-agent` and `livestream-episode-care` are in Pulumi's state, so they do not change.
-        self.agent = TranscriptAgent(
-            "livestream-clip-agent",
-            TranscriptAgentArgs(args.scope, args.settings, self.bucket, self.table),
-            self._child,
-        )
-        self.cleanup = EpisodeCleanup(
-            "livestream-episode-care",
-            EpisodeCleanupArgs(args.scope, args.settings, self.bucket, self.table, self.agent.memory),
-            self._child,
-        )
-        EventArchive(
-            "events",
-            EventArchiveArgs(args.scope, "EpisodeEvents", event_source(args.scope), EVENT_DAYS),
-            self._child,
-        )
-        register_alarms(
-            args.scope, self.episodes, self.videos.function, self.agent.worker, self.cleanup.function, self._child
-        )
-        uploads = args.settings.uploads
+        source = episode_processing.event_source(scope)
+        EventArchive(scope, "events", display_name="EpisodeEvents", source=source, days=EVENT_DAYS)
         self.frontend: dict[str, pulumi.Input[object]] = {
-            "api_url": self.api.url,
-            "authorizer": args.settings.api.authorizer.value,
-            "max_video_gigabytes": uploads.max_video_gigabytes,
-            "max_transcript_megabytes": uploads.max_transcript_megabytes,
+            "api_url": api.url,
+            "authorizer": settings.api.authorizer.value,
+            "max_video_gigabytes": settings.uploads.max_video_gigabytes,
+            "max_transcript_megabytes": settings.uploads.max_transcript_megabytes,
             "routes": [operation.route for operation in OPERATIONS],
         }
-        self.register_outputs({"apiUrl": self.api.url})
+        self.register_outputs({"apiUrl": api.url})
 
     def _create_storage(self) -> None:
-        scope, settings = self._scope, self._settings
         # The requirements name this table `NullCheckTable`. It contains all items of episodes.
         self.table = Table(
+            self._scope,
             "null-check",
-            TableArgs(
-                scope=scope,
-                display_name="NullCheckTable",
-                hash_key="pk",
-                range_key="sk",
-                indexes=[
-                    SecondaryIndex(OWNER_INDEX, "GSI1PK", "GSI1SK"),
-                    SecondaryIndex(SWEEP_INDEX, "GSI2PK", "GSI2SK", projected_attributes=[]),
-                ],
-                ttl_attribute="ttl",
-            ),
-            self._child,
+            display_name="NullCheckTable",
+            hash_key="pk",
+            range_key="sk",
+            indexes=[
+                SecondaryIndex(OWNER_INDEX, "GSI1PK", "GSI1SK"),
+                SecondaryIndex(SWEEP_INDEX, "GSI2PK", "GSI2SK", projected_attributes=[]),
+            ],
+            ttl_attribute="ttl",
         )
+        days = self._settings.uploads.object_days
         self.bucket = Bucket(
+            self._scope,
             "transcripts",
-            BucketArgs(
-                scope=scope,
-                display_name="TranscriptBucket",
-                versioned=True,
-                cors=CorsRule([settings.api.cors_origin], exposed_headers=["ETag"]),
-                lifecycle=[
-                    LifecycleRule(
-                        "expire-all", expire_days=settings.uploads.object_days, old_version_days=OLD_VERSION_DAYS
-                    )
-                ],
-                event_bridge=True,
-            ),
-            self._child,
+            display_name="TranscriptBucket",
+            versioned=True,
+            cors=CorsRule([self._settings.api.cors_origin], exposed_headers=["ETag"]),
+            lifecycle=[LifecycleRule("expire-all", expire_days=days, old_version_days=OLD_VERSION_DAYS)],
+            event_bridge=True,
         )
-        key = settings.encryption_key
-        if key is None:
+
+    def _create_episodes(self) -> Function:
+        settings, encryption_key = self._settings, self._settings.encryption_key
+        if encryption_key is None:
             raise ValueError("livestream.encryptionKey is not set. The settings loader should have refused this.")
         # The secret encrypts the cursors with which clients page through lists.
-        self.key = Secret("cursors", SecretArgs(scope, "EncryptionKey", key.get_secret_value()), self._child)
-
-    def _create_episodes_function(self) -> Function:
-        settings = self._settings
+        secret = encryption_key.get_secret_value()
+        key = Secret(self._scope, "cursors", display_name="EncryptionKey", value=secret)
         return Function(
+            self._scope,
             "episodes",
-            FunctionArgs(
-                scope=self._scope,
-                display_name="Episodes",
-                entry="handlers.livestream.episodes_api.handler.handler",
-                settings=settings.episodes,
-                environment=EpisodesApiEnvironment,
-                values={
-                    "table_name": self.table.name,
-                    "bucket_name": self.bucket.name,
-                    "event_source": event_source(self._scope),
-                    "encryption_key": self.key.name,
-                    "encryption_key_version": self.key.version,
-                    "origin": settings.api.cors_origin,
-                    "max_video_gigabytes": settings.uploads.max_video_gigabytes,
-                    "max_transcript_megabytes": settings.uploads.max_transcript_megabytes,
-                    "multipart_megabytes": settings.uploads.multipart_megabytes,
-                },
-                grants=[
-                    self.table.grant("GetItem", "PutItem", "UpdateItem", "Query"),
-                    self.table.grant("Query", index=OWNER_INDEX),
-                    # The function presigns URLs for uploads and downloads, so its role needs the permissions that the
-                    # URLs use. GetObject also permits HeadObject, with which it reads the size of a completed video.
-                    self.bucket.grant("GetObject", "PutObject", prefix=f"{VIDEOS}*"),
-                    self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
-                    self.bucket.grant("GetObject", prefix=f"{CHUNKS}*"),
-                    self.key.grant_read(),
-                    grant_events(self._scope),
-                ],
-            ),
-            self._child,
+            settings=settings.episodes,
+            environment=EpisodesApiEnvironment,
+            errors_severity=None,
+            uses=[
+                self.table.grant("GetItem", "PutItem", "UpdateItem", "Query", as_="table_name"),
+                self.table.grant("Query", index=OWNER_INDEX),
+                # The function presigns URLs for uploads and downloads, so its role needs the permissions that the URLs
+                # use. GetObject also permits HeadObject, with which it reads the size of a completed video.
+                self.bucket.grant("GetObject", "PutObject", prefix=f"{VIDEOS}*", as_="bucket_name"),
+                self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
+                self.bucket.grant("GetObject", prefix=f"{CHUNKS}*"),
+                key.grant_read("encryption_key"),
+                episode_processing.grant_events(self._scope),
+            ],
+            values={
+                "encryption_key_version": key.version,
+                "origin": settings.api.cors_origin,
+                "max_video_gigabytes": settings.uploads.max_video_gigabytes,
+                "max_transcript_megabytes": settings.uploads.max_transcript_megabytes,
+                "multipart_megabytes": settings.uploads.multipart_megabytes,
+            },
         )
 
-    def _create_api(self) -> RestApi:
+    def _create_api(self, episodes: Function) -> RestApi:
         settings = self._settings.api
-        return RestApi(
-            "api",
-            RestApiArgs(
-                scope=self._scope,
-                display_name="Livestream",
-                operations=OPERATIONS,
-                function=self.episodes,
-                throttle=Throttle.from_rate(settings.requests_per_second),
-                cors_origin=settings.cors_origin,
-                authorizer=self._create_authorizer() if settings.authorizer is AuthorizerKind.JWT else None,
-                alarms=RestAlarms(client_errors_above=MAX_CLIENT_ERRORS, latency_above_ms=SLOW_MILLISECONDS),
-            ),
-            self._child,
-        )
-
-    def _create_authorizer(self) -> AuthorizerFunction:
-        function = Function(
-            "authorizer",
-            FunctionArgs(
-                scope=self._scope,
-                display_name="Authorizer",
-                entry="handlers.livestream.authorizer.handler.handler",
+        authorizer = None
+        if settings.authorizer is AuthorizerKind.JWT:
+            authorizer = Function(
+                self._scope,
+                "authorizer",
                 settings=self._settings.authorizer,
                 environment=AuthorizerEnvironment,
+                errors_severity=None,
                 values=self._scope.foundation.identity.token_variables(self._scope.context.environment),
-            ),
-            self._child,
+            )
+        return RestApi(
+            self._scope,
+            "api",
+            display_name="Livestream",
+            operations=OPERATIONS,
+            function=episodes,
+            requests_per_second=settings.requests_per_second,
+            method_metrics=settings.method_metrics,
+            cors_origin=settings.cors_origin,
+            authorizer=authorizer,
+            authorizer_seconds=AUTHORIZER_CACHE_SECONDS,
+            client_errors_above=MAX_CLIENT_ERRORS,
+            latency_above_ms=SLOW_MILLISECONDS,
         )
-        return AuthorizerFunction(function, result_seconds=AUTHORIZER_CACHE_SECONDS)

@@ -1,121 +1,100 @@
-"""Component of the media job, the AWS Batch job that makes a recording's video and audio: job definition, image
-repository, queues and network.
+"""The media job, the AWS Batch job that makes a recording's video and audio: job definition, queues and network.
+
+The image is in a repository that the bootstrap template creates (`bootstrap/roles.yaml`), because it must exist before the
+stack's first deployment.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
+from pulumi_aws import ecr
 
-from components.blocks.compute.batch_job import BatchJob, BatchJobArgs
-from components.blocks.compute.batch_queue import BatchQueue, BatchQueueArgs, Capacity
-from components.blocks.compute.image_repository import ImageRepository, ImageRepositoryArgs
-from components.blocks.iam.grant import Grant
-from components.blocks.naming.subsystem_scope import Scope
-from components.blocks.storage.bucket import Bucket
-from components.meetings.job_network import JobNetwork, JobNetworkArgs
+from components.blocks.batch import BatchJob, BatchQueue, Capacity
+from components.blocks.bucket import Bucket
+from components.blocks.iam import Grant
+from components.blocks.network import JobNetwork
+from components.core import Kind, Scope
+from components.meetings import media_image
 from components.settings import MeetingsSettings
-from components.settings.meetings_media import ATTEMPTS, ProcessingEngine
+from components.settings.meetings import ATTEMPTS, ProcessingEngine
 from handlers.meetings.media_job.environment import MediaDeployment
 from handlers.meetings.s3_keys import AUDIO, RAW, VIDEO, WORK
 
-NO_IMAGE = f"sha256:{'0' * 64}"
-"""Digest in a stack file before the first image was pushed."""
 DISK_GIGABYTES = 40
 """Disk of a job: room for about twice the largest recording, and for the image."""
 RESERVED_GIGABYTES = 5
 """Part of the disk that the image and the system need."""
 
 
-@dataclass(frozen=True)
-class MediaBatchJobArgs:
-    scope: Scope
-    settings: MeetingsSettings
-    bucket: Bucket
+class MediaJob:
+    """The media job and the queues to which it is submitted."""
 
-
-class MediaBatchJob(pulumi.ComponentResource):
-    """The media job and the queues to which it is submitted.
-
-    The Pulumi type `polyphony:meetings:Media` must not change. It is part of the URNs of all resources in the
-    component, so Pulumi would replace them.
-    """
-
-    def __init__(self, name: str, args: MediaBatchJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("polyphony:meetings:Media", name, None, opts)
-        self._child = pulumi.ResourceOptions(parent=self)
-        scope, processing = args.scope, args.settings.processing
-        uses_spot = processing.engine is ProcessingEngine.BATCH_SPOT
-        network = JobNetwork("jobs", JobNetworkArgs(scope, args.settings.network), self._child)
-
-        def create_queue(short_name: str, capacity: Capacity) -> BatchQueue:
-            return BatchQueue(
-                short_name,
-                BatchQueueArgs(
-                    scope, "MediaQueue", capacity, network.subnet_ids, network.group_id, processing.max_vcpus
-                ),
-                self._child,
+    def __init__(self, scope: Scope, settings: MeetingsSettings, bucket: Bucket) -> None:
+        processing = settings.processing
+        network = JobNetwork(scope, "jobs", settings=settings.network)
+        capacities = {"media-spot": Capacity.SPOT, "media-on-demand": Capacity.ON_DEMAND}
+        if processing.engine is not ProcessingEngine.BATCH_SPOT:
+            del capacities["media-spot"]
+        self.queues: Sequence[BatchQueue] = [
+            BatchQueue(
+                scope,
+                name,
+                display_name="MediaQueue",
+                capacity=capacity,
+                subnet_ids=network.subnet_ids,
+                group_id=network.group_id,
+                max_vcpus=processing.max_vcpus,
             )
-
-        on_demand = create_queue("media-on-demand", Capacity.ON_DEMAND)
-        self.queues: Sequence[BatchQueue] = (
-            [create_queue("media-spot", Capacity.SPOT), on_demand] if uses_spot else [on_demand]
-        )
-        """Queues in the order in which the workflow submits to them (`media_job_states.py`): Spot, if used, then on
-        demand."""
-        size = processing.size
-        digest = processing.image_digest
-        if digest == NO_IMAGE:
-            pulumi.log.warn(
-                "image missing: meetings.processing.imageDigest has 64 zeros, so no recording can be processed. The first "
-                "deployment creates the image's repository. Then push the image and set its digest (docs/deploying.md)."
-            )
-        repository = ImageRepository(
-            "media-images", ImageRepositoryArgs(scope, "MediaImages", latest_mutable=digest is None), self._child
-        )
+            for name, capacity in capacities.items()
+        ]
+        """Queues in the order in which the workflow submits to them: Spot, if used, then on demand."""
+        repository = scope.name(Kind.IMAGE_REPOSITORY, "media-images")
         self.job = BatchJob(
+            scope,
             "media",
-            BatchJobArgs(
-                scope=scope,
-                display_name="MediaJob",
-                repository=repository,
-                digest=digest,
-                vcpus=size.vcpus,
-                memory_mb=size.memory_mb,
-                disk_gib=DISK_GIGABYTES,
-                attempts=ATTEMPTS,
-                timeout_seconds=processing.timeout_minutes * 60,
-                variables=self._variables(args),
-                grants=media_job_grants(args.bucket),
-            ),
-            self._child,
+            display_name="MediaJob",
+            repository=repository,
+            digest=find_image(repository, media_image.get_tag()),
+            vcpus=processing.size.vcpus,
+            memory_mb=processing.size.memory_mb,
+            disk_gib=DISK_GIGABYTES,
+            attempts=ATTEMPTS,
+            timeout_seconds=processing.timeout_minutes * 60,
+            variables=_variables(scope, settings, bucket),
+            grants=[
+                bucket.grant("GetObject", prefix=f"{RAW}*"),
+                *(
+                    bucket.grant("GetObject", "PutObject", "AbortMultipartUpload", prefix=f"{prefix}*")
+                    for prefix in (VIDEO, AUDIO, WORK)
+                ),
+                bucket.grant_list(),
+            ],
         )
-        self.register_outputs({})
 
     def grant_run(self) -> list[Grant]:
         """Return the grants with which the workflow runs the job."""
         return self.job.grant_run([queue.arn for queue in self.queues])
 
-    def _variables(self, args: MediaBatchJobArgs) -> dict[str, str]:
-        deployment = MediaDeployment(
-            log_level=args.scope.log_level.value,
-            bucket_name=args.bucket.name,
-            scratch_mb=(DISK_GIGABYTES - RESERVED_GIGABYTES) * 1000,
-            max_hours=args.settings.processing.max_hours,
-        )
-        # These two variables have defaults that fit the image, so the job definition does not set them.
-        image_defaults = {"SCRATCH_FOLDER", "FFMPEG"}
-        variables = {name: value for name, value in deployment.variables().items() if name not in image_defaults}
-        return {**variables, "POWERTOOLS_SERVICE_NAME": args.scope.subsystem.value}
+
+def find_image(repository: str, tag: str) -> str:
+    """Return the digest of an image. Raise RunError with what to do if the repository has no such image."""
+    try:
+        return ecr.get_image(repository_name=repository, image_tag=tag).image_digest
+    except Exception as error:  # the class with which Pulumi reports every failure of a provider function
+        raise pulumi.RunError(
+            f"the image {repository}:{tag} of meetings' media job could not be found. If it was not pushed yet, run the GitHub "
+            f"workflow `image` for this stack and commit, or push it by hand (docs/deploying.md, section 4). The cause: {error}"
+        ) from error
 
 
-def media_job_grants(bucket: Bucket) -> list[Grant]:
-    """Return the job's grants: read uploads, read and write its output and its internal files, and list the bucket."""
-    return [
-        bucket.grant("GetObject", prefix=f"{RAW}*"),
-        *(
-            bucket.grant("GetObject", "PutObject", "AbortMultipartUpload", prefix=f"{prefix}*")
-            for prefix in (VIDEO, AUDIO, WORK)
-        ),
-        bucket.grant_list(),
-    ]
+def _variables(scope: Scope, settings: MeetingsSettings, bucket: Bucket) -> dict[str, str]:
+    deployment = MediaDeployment(
+        log_level=scope.log_level.value,
+        bucket_name=bucket.name,
+        scratch_mb=(DISK_GIGABYTES - RESERVED_GIGABYTES) * 1000,
+        max_hours=settings.processing.max_hours,
+    )
+    # These two variables have defaults that fit the image, so the job definition does not set them.
+    image_defaults = {"SCRATCH_FOLDER", "FFMPEG"}
+    variables = {name: value for name, value in deployment.variables().items() if name not in image_defaults}
+    return {**variables, "POWERTOOLS_SERVICE_NAME": scope.subsystem.value}

@@ -1,13 +1,12 @@
-"""Typed settings of a stack: the models, and the loader that reads a stack's configuration into them."""
+"""Typed settings of a stack: one model for each section of a stack file, and the function that loads them."""
 
-from components.settings.error_messages import SettingsError, SettingsProblem
+from components.settings.base import Environment, FunctionSettings, LogLevel
 from components.settings.foundation import Auth, FoundationSettings
 from components.settings.ingestion import IngestionSettings
 from components.settings.livestream import LivestreamSettings
-from components.settings.loader import load_settings
+from components.settings.load import SettingsError, load_settings
 from components.settings.meetings import MeetingsSettings
-from components.settings.settings_base import Environment, FunctionSettings, LogLevel
-from components.settings.stack import PolicyException, StackSettings
+from components.settings.stack import StackSettings
 from components.settings.transcription import TranscriptionSettings
 from components.settings.voice_qa import VoiceQaSettings
 
@@ -20,9 +19,7 @@ __all__ = [
     "LivestreamSettings",
     "LogLevel",
     "MeetingsSettings",
-    "PolicyException",
     "SettingsError",
-    "SettingsProblem",
     "StackSettings",
     "TranscriptionSettings",
     "VoiceQaSettings",

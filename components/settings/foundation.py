@@ -3,12 +3,12 @@ provider and network.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from ipaddress import IPv4Network
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, HttpUrl, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, Field, HttpUrl, StringConstraints, field_validator, model_validator
 
-from components.settings.networks import BuiltNetwork, Cidr, SubnetId, VpcId
-from components.settings.settings_base import UNIT, Environment, SettingsModel
+from components.settings.base import Environment, SettingsModel
 
 Email = Annotated[
     str,
@@ -28,27 +28,26 @@ class AlertSettings(SettingsModel):
     """Settings of alerts: recipients, and the location of the runbooks."""
 
     emails: tuple[Email, ...] = ()
-    """E-mail addresses that receive every alarm, budget alert and anomaly alert. Each must confirm a link that AWS
-    sends."""
+    """E-mail addresses that receive the alarms of severity CRITICAL. Each must confirm a link that AWS sends."""
+    warning_emails: tuple[Email, ...] | None = None
+    """E-mail addresses that receive the alarms of severity WARNING, budget alerts and anomaly alerts. The default is
+    `emails`. Each must confirm another link."""
     runbooks: Annotated[str, StringConstraints(min_length=1)] = "docs/runbooks"
     """Location of the runbooks. The description of an alarm names its page below this path."""
 
-    @field_validator("emails")
+    @field_validator("emails", "warning_emails")
     @classmethod
-    def _refuse_duplicates(cls, emails: tuple[str, ...]) -> tuple[str, ...]:
-        if repeated := sorted({email for email in emails if emails.count(email) > 1}):
+    def _refuse_duplicates(cls, emails: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if emails and (repeated := sorted({email for email in emails if emails.count(email) > 1})):
             raise ValueError(f"{', '.join(repeated)} occurs more than once: list each address once")
         return emails
 
 
 class LogSettings(SettingsModel):
-    """Settings of logs and of metrics of REST APIs."""
+    """Settings of logs."""
 
     retention_days: RetentionDays = 90
     """Retention of every log group of the stack, and of the access logs in the bucket that receives them."""
-    method_metrics: bool = True
-    """Record metrics of each method of the REST APIs. Each method that is called has five metrics, which are billed
-    monthly."""
     api_gateway_role_owned: bool = False
     """Create the role with which API Gateway writes logs. A region of an account has one such role, so only one stack
     of a region should create it."""
@@ -67,7 +66,7 @@ class DataSettings(SettingsModel):
 class SpendSettings(SettingsModel):
     """Budget, and alerts about cost."""
 
-    monthly_budget: Annotated[float, Field(gt=0, le=1_000_000, json_schema_extra={UNIT: "US dollars"})]
+    monthly_budget: Annotated[float, Field(gt=0, le=1_000_000)]
     """Budget in US dollars per month. The preview compares the estimate with it, and AWS Budgets compares the bill with
     it."""
     anomaly_monitor_owned: bool = True
@@ -94,16 +93,15 @@ class Auth(StrEnum):
     """Authentication of callers."""
 
     OIDC = "oidc"
-    """Callers send a token of the OpenID Connect provider."""
     NONE = "none"
-    """Every caller is accepted."""
 
 
 class IdentitySettings(SettingsModel):
     """OpenID Connect provider whose tokens the backends accept."""
 
     auth: Auth = Auth.OIDC
-    """Authentication of callers. `none` is allowed in local and dev only."""
+    """Authentication of callers. `oidc`: by a token of the OpenID Connect provider. `none`: every caller is accepted, which
+    only local and dev allow."""
     issuer: HttpUrl | None = None
     """Issuer of the provider: the claim `iss` of its tokens."""
     audience: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
@@ -129,11 +127,57 @@ class IdentitySettings(SettingsModel):
             "jwks_url": None if emulated else self.keys_url,
         }
 
-    @model_validator(mode="after")
-    def _check_provider(self) -> "IdentitySettings":
-        if self.auth is Auth.OIDC and (self.issuer is None or self.audience is None):
-            raise ValueError("with auth oidc, issuer and audience are required")
-        return self
+
+VpcId = Annotated[str, StringConstraints(pattern=r"^vpc-[0-9a-f]+$")]
+SubnetId = Annotated[str, StringConstraints(pattern=r"^subnet-[0-9a-f]+$")]
+Zone = Literal["a", "b", "c", "d", "e", "f"]
+"""Availability zone: the letter after the region's name."""
+PRIVATE_RANGES = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
+"""The private IPv4 ranges of RFC 1918."""
+
+
+def _check_private(cidr: str) -> str:
+    """Return a CIDR block. Raise ValueError if it is not a private network."""
+    try:
+        network = IPv4Network(cidr)
+    except ValueError:
+        raise ValueError("not a network: the first address must be a multiple of the block's size") from None
+    if not any(network.subnet_of(private_range) for private_range in PRIVATE_RANGES):
+        raise ValueError("use a private block (within 10/8, 172.16/12 or 192.168/16)")
+    return cidr
+
+
+Cidr = Annotated[
+    str, StringConstraints(pattern=r"^([0-9]{1,3}\.){3}[0-9]{1,3}/(1[6-9]|2[0-8])$"), AfterValidator(_check_private)
+]
+"""CIDR block of a private network. AWS accepts sizes between /16 and /28."""
+LargeCidr = Annotated[
+    str, StringConstraints(pattern=r"^([0-9]{1,3}\.){3}[0-9]{1,3}/16$"), AfterValidator(_check_private)
+]
+"""CIDR block of a network that this program builds: a /16 block, from which each zone gets a /24 block."""
+
+
+class BuiltNetwork(SettingsModel):
+    """Network that this program builds, with one subnet in each zone."""
+
+    cidr: LargeCidr
+    """CIDR block of the network: a /16 block. Each zone's subnet is a /24 block of it."""
+    zones: Annotated[tuple[Zone, ...], Field(min_length=1, max_length=3)] = ("a", "b")
+    """Availability zones of the network. Interface endpoints cost money in each zone."""
+
+    @field_validator("zones")
+    @classmethod
+    def _refuse_duplicates(cls, zones: tuple[Zone, ...]) -> tuple[Zone, ...]:
+        if len(set(zones)) < len(zones):
+            raise ValueError("list each zone once")
+        return zones
+
+    def subnet_cidr(self, zone: str) -> str:
+        """Return the CIDR block of a zone's subnet. It depends only on the zone's letter, so adding or removing a zone
+        changes no other subnet.
+        """
+        first, second, *_ = self.cidr.split(".")
+        return f"{first}.{second}.{ord(zone) - ord('a')}.0/24"
 
 
 class NetworkSettings(BuiltNetwork):
@@ -143,11 +187,11 @@ class NetworkSettings(BuiltNetwork):
     """Existing network to use. Without it, the program builds a network if a function or a job is attached."""
     subnet_ids: tuple[SubnetId, ...] = ()
     """Private subnets of the existing network. Its owner must provide the endpoints, or a route to the internet."""
-    cidr: Cidr = "10.64.0.0/16"
+    cidr: LargeCidr = "10.64.0.0/16"
     """CIDR block of the network, if the program builds one: a /16 block. Each zone's subnet is a /24 block of it."""
 
     @model_validator(mode="after")
-    def _check_existing_network(self) -> "NetworkSettings":
+    def _check_existing_network(self) -> Self:
         if (self.vpc_id is None) != (not self.subnet_ids):
             raise ValueError("vpcId and subnetIds belong together: give both, or neither to build a network")
         return self
@@ -172,6 +216,10 @@ class FoundationSettings(SettingsModel):
     backup: BackupSettings = BackupSettings()
     identity: IdentitySettings
     network: NetworkSettings = NetworkSettings()
+    rollout_in_steps: bool = False
+    """Publish new versions of functions without moving their alias `live`. The workflow's job `rollout`, or
+    `.venv/bin/python -m operations rollout --all`, then gives them growing shares of the traffic while alarms are watched. A
+    function with `liveVersion` keeps that version."""
     permissions_boundary: PolicyName | None = None
     """Permissions boundary of every role, as path and name of a managed policy. `bootstrap/roles.yaml` creates one. CI
     may create roles only with it."""

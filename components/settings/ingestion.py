@@ -1,12 +1,13 @@
 """Settings of ingestion: expected load, landing bucket and queue, manifests, Spark runs and queries."""
 
+import re
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from components.settings.settings_base import FunctionSettings, KeyArn, Origin, SettingsModel, SubsystemSettings
-from components.settings.spark_ddl import Ddl
+from components.settings.base import FunctionSettings, KeyArn, Origin, SettingsModel, SubsystemSettings
+from handlers.ingestion.glue.json_to_parquet_columns import RESERVED_NAMES
 from handlers.ingestion.sweeper.environment import CLAIM_SECONDS
 
 Days = Annotated[int, Field(ge=1, le=3653)]
@@ -87,6 +88,47 @@ class ExecutionClass(StrEnum):
     FLEX = "FLEX"
 
 
+SIMPLE_TYPE = (
+    r"(?:string|boolean|tinyint|smallint|int|bigint|double|date|timestamp|"
+    r"decimal\((?:[1-9]|[12][0-9]|3[0-8]),(?:[12]?[0-9]|3[0-8])\))"
+)
+NESTED_TYPE = re.compile(
+    rf"array<{SIMPLE_TYPE}>|map<string,{SIMPLE_TYPE}>|struct<\w+:{SIMPLE_TYPE}(?:,\w+:{SIMPLE_TYPE})*>"
+)
+"""Array, map or struct whose parts are not nested. The keys of a map are strings, as in JSON."""
+
+
+def _check_type(type_name: str) -> str:
+    """Return a type. Raise ValueError if the job does not support it, because each run would fail."""
+    flat = type_name
+    while nested := NESTED_TYPE.search(flat):
+        fields = re.findall(r"(\w+):", nested[0].lower())
+        if len(set(fields)) < len(fields):
+            raise ValueError("two names differ only in case, which Athena ignores: rename one of them")
+        flat = flat.replace(nested[0], "date")
+    if not re.fullmatch(SIMPLE_TYPE, flat):
+        raise ValueError(
+            "not a supported type: write it like int, decimal(10,2), array<string> or struct<a:int,b:date>"
+        )
+    if any(int(scale) > int(digits) for digits, scale in re.findall(r"\((\d+),(\d+)\)", type_name)):
+        raise ValueError("a decimal cannot have more digits after the point than in total")
+    return type_name
+
+
+def _check_names(columns: dict[str, str]) -> dict[str, str]:
+    names = {name.lower() for name in columns}
+    if len(names) < len(columns):
+        raise ValueError("two names differ only in case, which Athena ignores: rename one of them")
+    if reserved := sorted(RESERVED_NAMES & names):
+        raise ValueError(f"the job adds these columns itself, so remove them: {', '.join(reserved)}")
+    return columns
+
+
+ColumnName = Annotated[str, StringConstraints(pattern=r"""^[^`'",:;<>(){}\x00-\x1f]+$""")]
+"""Name of a column. Characters with a meaning in types are not allowed."""
+ColumnType = Annotated[str, AfterValidator(_check_type)]
+
+
 class SparkSettings(SettingsModel):
     """Settings of the Spark job that converts a manifest's files to Parquet."""
 
@@ -104,10 +146,11 @@ class SparkSettings(SettingsModel):
     concurrent_runs: Annotated[int, Field(ge=1, le=1000)] = 10
     """Maximum number of concurrent runs. Glue's default of 1 would limit the whole system. An account allows about
     50."""
-    schema_ddl: Ddl = ""
-    """Columns of the data as Spark DDL (`id BIGINT, name STRING`). If empty, each run infers them. `FLOAT` and `BINARY`
-    are not allowed, because JSON values do not fit them. Names of the columns that the job adds are not allowed
-    either."""
+    columns: Annotated[dict[ColumnName, ColumnType], AfterValidator(_check_names)] = {}
+    """Columns of the data: names as in the JSON records, with types in lower case as in Hive (`id: bigint`,
+    `tags: array<string>`). Possible are `string`, `boolean`, `tinyint`, `smallint`, `int`, `bigint`, `double`, `date`,
+    `timestamp`, `decimal(10,2)`, and `array`, `map` and `struct` of these. If empty, each run infers the columns. Names
+    of the columns that the job adds are not allowed."""
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Maximum share of rejected lines, which are lines that are not JSON records. A run with a larger share fails.
     Otherwise the rejected lines are stored and counted."""
@@ -139,7 +182,7 @@ class IngestionSettings(SubsystemSettings):
     it. Without it, AWS encrypts them with its own key."""
     network_attached: bool = False
     """Attach the manifest builder and the Spark job to the network. Only compliance rules need this."""
-    builder: BuildingFunctionSettings = BuildingFunctionSettings()
+    manifest_builder: BuildingFunctionSettings = BuildingFunctionSettings()
     """Function that records arrived files and creates manifests."""
     sweeper: BuildingFunctionSettings = BuildingFunctionSettings.model_validate({"timeoutSeconds": 300})
     """Scheduled function that creates manifests of files that have waited long enough, and repairs what the manifest

@@ -1,11 +1,11 @@
 """Settings of livestream: expected load, REST API, uploads, videos, the fact-check agent, and functions."""
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr
 
-from components.settings.settings_base import (
+from components.settings.base import (
     ClientFunctionSettings,
     FunctionSettings,
     Origin,
@@ -14,16 +14,16 @@ from components.settings.settings_base import (
     SettingsModel,
     SubsystemSettings,
 )
-from handlers.common.bedrock.model_families import HAIKU, get_model_family
+from handlers.common.bedrock.model_families import HAIKU
 from handlers.common.identifier_types import ModelId
 from handlers.livestream.episode_cleanup.environment import LimitMinutes
-from handlers.livestream.episodes_api.environment import (
+from handlers.livestream.episodes.environment import (
     MultipartMegabytes,
     TranscriptMegabytes,
     VideoGigabytes,
     parse_secrets,
 )
-from handlers.livestream.fact_check_agent.environment import ANSWER_SECONDS, MAX_OUTPUT_TOKENS
+from handlers.livestream.fact_check_agent.environment import ANSWER_SECONDS, AnswerSeconds
 from handlers.livestream.transcript_windows.environment import OVERLAP_CHARACTERS
 from handlers.livestream.video_chunks.environment import ChunkSeconds
 
@@ -39,22 +39,6 @@ def _check_lines(secret: SecretStr) -> SecretStr:
 EncryptionKey = Annotated[SecretStr, Field(min_length=32, max_length=4096), AfterValidator(_check_lines)]
 """Secret with one key in each line."""
 
-TOKENS_PER_SECOND = 60
-"""Output speed of an average model. `answerSeconds` must suffice for the longest answer at this speed, because an
-answer that exceeds the time limit is billed nevertheless."""
-
-WINDOW_MARGIN_SECONDS = 20
-"""Time that the fact-check agent needs for a window, in addition to two answers of the model: 12 seconds to read the
-window, and 8 seconds to store its findings. A window is a section of a transcript."""
-
-
-def min_agent_timeout_seconds(answer_seconds: int) -> int:
-    """Return the minimum timeout of the function `agentWorker`, which checks one window in one invocation.
-
-    The agent repeats a request once if its answer is unusable or late, and each answer may take `answer_seconds`.
-    """
-    return 2 * answer_seconds + WINDOW_MARGIN_SECONDS
-
 
 class LivestreamLoad(SettingsModel):
     """Expected load, from which the cost is computed."""
@@ -69,9 +53,7 @@ class AuthorizerKind(StrEnum):
     """Authorization of the API's callers."""
 
     NONE = "none"
-    """Every caller is accepted."""
     JWT = "jwt"
-    """Callers need a token of `foundation.identity`, and see only their own episodes."""
 
 
 class RestSettings(SettingsModel):
@@ -85,6 +67,9 @@ class RestSettings(SettingsModel):
     default is `none`."""
     requests_per_second: RequestsPerSecond = 50
     """Maximum request rate of the API stage, for all callers together."""
+    method_metrics: bool = True
+    """Record metrics of each method, in addition to the free metrics of the stage. Each method that is called has five
+    metrics, which are billed monthly."""
 
 
 class UploadSettings(SettingsModel):
@@ -118,24 +103,16 @@ class ClaimAgentSettings(SettingsModel):
     model_regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
     """Regions to which an inference profile may send a request. The function gets a permission for each of them."""
     memory_days: Annotated[int, Field(ge=7, le=365)] = 90
-    """Days that the agent's memory in Amazon Bedrock AgentCore keeps an entry."""
+    """Days that the agent's memory in Amazon Bedrock AgentCore keeps an event. The summaries and facts that AgentCore
+    derives from events are kept until their episode is deleted, and are billed every month."""
     window_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=50_000)] = 6_000
     """Maximum length of a window (a section of a transcript), without its overlap with the next window. The overlap is
     at most half as long."""
-    answer_seconds: Annotated[int, Field(ge=MAX_OUTPUT_TOKENS // TOKENS_PER_SECOND, le=440)] = ANSWER_SECONDS
-    """Maximum time for an answer of the model. A request that takes longer is repeated once, and each request is
-    billed."""
+    answer_seconds: AnswerSeconds = ANSWER_SECONDS
+    """Maximum time for an answer of the model: at least 65, and more for a model that thinks. A request that takes longer
+    is repeated once, and each request is billed."""
     at_once: Annotated[int, Field(ge=2, le=100)] = 5
     """Maximum number of windows that are processed at the same time. The whole account shares the model's quota."""
-
-    @model_validator(mode="after")
-    def _check_answer_seconds(self) -> Self:
-        min_seconds = get_model_family(self.model_id).max_output_tokens(MAX_OUTPUT_TOKENS) // TOKENS_PER_SECOND
-        if self.answer_seconds < min_seconds:
-            raise ValueError(
-                f"answerSeconds must be at least {min_seconds} for this modelId, because the model also thinks"
-            )
-        return self
 
 
 class LivestreamSettings(SubsystemSettings):
@@ -152,13 +129,13 @@ class LivestreamSettings(SubsystemSettings):
     agent: ClaimAgentSettings = ClaimAgentSettings()
     episodes: ClientFunctionSettings = ClientFunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 25})
     """Function behind the API."""
-    videos: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 25})
+    video_chunks: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 25})
     """Function that starts the conversion of videos to chunks."""
     transcript_windows: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})
     """Function that reads transcripts and splits them into windows."""
-    agent_worker: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 150})
+    fact_check_agent: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 150})
     """Function that checks the claims of a window with the model."""
-    care: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})
+    episode_cleanup: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})
     """Function that deletes the data of deleted episodes. It also marks the processing of a video or of a transcript as
     failed if it is overdue."""
     authorizer: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 512, "timeoutSeconds": 10})

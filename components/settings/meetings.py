@@ -1,14 +1,15 @@
-"""Settings of meetings: expected load, token exchange, transcription, models, retention and functions.
+"""Settings of meetings: expected load, token exchange, media job, transcription, models, retention and functions.
 
-The settings of the media job, which makes a recording's video and audio, are in `meetings_media`.
+The media job joins the chunks of a recording to its video and audio.
 """
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated, Final, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from components.settings.meetings_media import MeetingNetworkSettings, ProcessingSettings
-from components.settings.settings_base import (
+from components.settings.base import (
     FunctionSettings,
     KeyArn,
     Origin,
@@ -17,6 +18,7 @@ from components.settings.settings_base import (
     SettingsModel,
     SubsystemSettings,
 )
+from components.settings.foundation import BuiltNetwork, LargeCidr
 from handlers.common.bedrock.model_families import SONNET
 from handlers.common.identifier_types import ModelId
 from handlers.meetings.bedrock_summarize.environment import (
@@ -27,7 +29,7 @@ from handlers.meetings.bedrock_summarize.environment import (
     AtOnce,
     OutputTokens,
 )
-from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS
+from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS, MaxHours
 from handlers.meetings.storage.environment import MaxUsers
 
 Days = Annotated[int, Field(ge=1, le=3650)]
@@ -51,6 +53,101 @@ class ExchangeSettings(SettingsModel):
     """Origin of the web page that may use the exchange and the bucket. In prod it must not be `*`."""
     requests_per_second: RequestsPerSecond = 10
     """Maximum request rate of the API stage, for all callers together."""
+
+
+PollSeconds = Annotated[int, Field(ge=5, le=600)]
+"""Shortest pause between two status requests for the same job. The pause grows with the time waited."""
+
+
+class ProcessingEngine(StrEnum):
+    """Compute on which the media job runs."""
+
+    BATCH_SPOT = "batch-spot"
+    """Fargate Spot, and Fargate on demand if AWS has no Spot capacity or interrupts the job too often."""
+    FARGATE = "fargate"
+    """Only Fargate on demand, with its own machine size (the setting `fargate`). This is the former configuration, for
+    a rollback."""
+
+
+FARGATE_SIZES: Mapping[float, Sequence[int]] = {
+    0.25: (512, 1024, 2048),
+    0.5: range(1024, 4096 + 1, 1024),
+    1: range(2048, 8192 + 1, 1024),
+    2: range(4096, 16_384 + 1, 1024),
+    4: range(8192, 30_720 + 1, 1024),
+    8: range(16_384, 61_440 + 1, 4096),
+    16: range(32_768, 122_880 + 1, 8192),
+}
+"""vCPUs, with the memory sizes in MB that AWS Batch accepts for them (API reference, ResourceRequirement)."""
+
+ATTEMPTS: Final = 3
+"""Maximum number of starts of a job on Fargate Spot. After an interruption, the job resumes where it was."""
+
+
+class MachineSize(SettingsModel):
+    """Size of a Fargate task."""
+
+    vcpus: Annotated[float, Field(ge=0.25, le=16)]
+    """Number of vCPUs: one of the sizes of Fargate."""
+    memory_mb: Annotated[int, Field(ge=512, le=122_880)]
+    """Memory in MB. Fargate allows certain sizes for each number of vCPUs."""
+
+    @model_validator(mode="after")
+    def _check_fargate_size(self) -> Self:
+        if self.memory_mb not in FARGATE_SIZES.get(self.vcpus, ()):
+            sizes = ", ".join(
+                f"{vcpus:g} with {min(memory)} to {max(memory)}" for vcpus, memory in FARGATE_SIZES.items()
+            )
+            raise ValueError(f"Fargate has no such size: vcpus and memoryMb may be {sizes} (in certain steps)")
+        return self
+
+
+class ProcessingSettings(SettingsModel):
+    """Settings of the media job."""
+
+    engine: ProcessingEngine = ProcessingEngine.BATCH_SPOT
+    """Compute on which the media job runs: `batch-spot` on Fargate Spot first and then on demand, `fargate` on demand
+    only."""
+    spot: MachineSize = MachineSize.model_validate({"vcpus": 1, "memoryMb": 2048})
+    """Size with engine `batch-spot`, on Spot and on demand."""
+    fargate: MachineSize = MachineSize.model_validate({"vcpus": 2, "memoryMb": 4096})
+    """Size with engine `fargate`."""
+    timeout_minutes: Annotated[int, Field(ge=5, le=1_440)] = 1_440
+    """Time limit of one attempt. A job that exceeds it is stopped, so the longest recording must fit."""
+    capacity_minutes: Annotated[int, Field(ge=1, le=720)] = 30
+    """Time that each attempt waits for Spot capacity before on-demand capacity is used."""
+    poll_seconds: PollSeconds = 30
+    """Shortest interval at which the workflow checks the status of the job, or of the transcription of a part."""
+    max_vcpus: Annotated[int, Field(ge=1, le=16)] = 8
+    """Maximum total of the vCPUs of all jobs of a queue that run at the same time."""
+    max_hours: MaxHours = 12
+    """Maximum length of a recording."""
+    alarm_minutes: Annotated[int, Field(ge=1)] = 180
+    """Alarm threshold for the time from the complete upload to the summary (95th percentile)."""
+
+    @property
+    def size(self) -> MachineSize:
+        """Size of the Fargate task for the chosen engine."""
+        return self.spot if self.engine is ProcessingEngine.BATCH_SPOT else self.fargate
+
+    @property
+    def spot_seconds(self) -> int:
+        """Maximum duration of a job on Fargate Spot: each attempt waits for capacity and then runs."""
+        return ATTEMPTS * (self.timeout_minutes + self.capacity_minutes) * 60
+
+    @property
+    def on_demand_seconds(self) -> int:
+        """Maximum duration of a job on demand: the time limit of another job of the queue, for which it may have to wait,
+        and its own.
+        """
+        return 2 * self.timeout_minutes * 60
+
+
+class MeetingNetworkSettings(BuiltNetwork):
+    """Network of the media jobs: public subnets, no inbound traffic, no NAT gateway."""
+
+    cidr: LargeCidr = "10.65.0.0/16"
+    """CIDR block of the network: a /16 block. Each zone's subnet is a /24 block of it."""
 
 
 class MeetingSpeechSettings(SettingsModel):

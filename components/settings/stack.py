@@ -5,13 +5,16 @@ from typing import Annotated, Self
 
 from pydantic import StringConstraints, model_validator
 
+from components.settings.base import Environment, SettingsModel
 from components.settings.foundation import Auth, FoundationSettings
 from components.settings.ingestion import IngestionSettings
 from components.settings.livestream import AuthorizerKind, LivestreamSettings
 from components.settings.meetings import MeetingsSettings
-from components.settings.settings_base import Environment, SettingsModel
 from components.settings.transcription import TranscriptionSettings
 from components.settings.voice_qa import VoiceQaSettings
+
+SECRETS = ("voiceQa.guestIdKey", "livestream.encryptionKey")
+"""Keys of all secret settings. Each is required if its subsystem is enabled."""
 
 
 class PolicyException(SettingsModel):

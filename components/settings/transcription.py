@@ -1,13 +1,12 @@
 """Settings of transcription: expected load, live captions, limits of sessions, WebSocket API, alarms and functions."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import Field
 
-from components.settings.settings_base import (
+from components.settings.base import (
     GATEWAY_SECONDS,
     MIN_WEBSOCKET_SECONDS,
-    UNIT,
     ClientFunctionSettings,
     FunctionSettings,
     RequestsPerSecond,
@@ -15,15 +14,8 @@ from components.settings.settings_base import (
     SubsystemSettings,
 )
 from handlers.common.identifier_types import LanguageCode
-from handlers.transcription.environment import (
-    BufferSeconds,
-    DedupSeconds,
-    InFlight,
-    OrphanSeconds,
-    PauseSeconds,
-    RatePerSecond,
-    Stability,
-)
+from handlers.transcription.caption_thresholds import CaptionThresholds
+from handlers.transcription.environment import InFlight, LastResultsMs
 
 
 class TranscriptionLoad(SettingsModel):
@@ -36,32 +28,10 @@ class TranscriptionLoad(SettingsModel):
     cost the same."""
 
 
-IN_SECONDS: Final = Field(json_schema_extra={UNIT: "seconds"})
-"""Unit of times whose names contain no unit, because the requirements prescribe the names."""
-
-
-class CaptionSettings(SettingsModel):
-    """Thresholds for showing captions. A session may choose other values within the range of each setting.
-
-    The names are those of the requirements and of the protocol. All times are in seconds.
+class CaptionSettings(CaptionThresholds, SettingsModel):
+    """Thresholds for showing captions, with the names of the requirements and of the protocol. A session may choose
+    other values within the range of each setting.
     """
-
-    partial_results_enabled: bool = True
-    """Show captions before they are final. If false, no session can choose to show them."""
-    min_stability_threshold: Annotated[Stability, Field(json_schema_extra={UNIT: "share from 0 to 1"})] = 0.85
-    """Share of a partial result's words that must be stable for the result to be shown at once."""
-    max_buffer_timeout: Annotated[BufferSeconds, IN_SECONDS] = 5.0
-    """Seconds after which a result is shown even if it is unstable."""
-    pause_threshold: Annotated[PauseSeconds, IN_SECONDS] = 2.0
-    """Seconds without an update after which a waiting result is shown."""
-    orphan_timeout: Annotated[OrphanSeconds, IN_SECONDS] = 15.0
-    """Seconds after which a result is shown as it is if its final version does not arrive. The default of 15 comes from
-    the requirements. Like every value of 7 or more, it has no effect: an utterance ends in less than 7 seconds, and all
-    its results are shown then."""
-    max_rate_per_second: RatePerSecond = 5
-    """Maximum number of partial captions per second."""
-    dedup_cache_ttl: Annotated[DedupSeconds, IN_SECONDS] = 10
-    """Seconds within which the same words are not shown again. With 0, all words are shown."""
 
 
 class TranscriptionSessionSettings(SettingsModel):
@@ -98,6 +68,13 @@ class CaptionAlarmSettings(SettingsModel):
     """Throttled invocations of the audio processor."""
 
 
+class AudioProcessorSettings(ClientFunctionSettings):
+    """Size, version and concurrency of the function that transcribes an utterance."""
+
+    timeout_seconds: Annotated[int, Field(ge=15, le=900)] = 60
+    """Maximum time for one utterance. An utterance has up to five seconds, and the call needs time before and after."""
+
+
 class RouterSettings(FunctionSettings):
     """Size and version of the function behind the WebSocket API."""
 
@@ -113,10 +90,13 @@ class TranscriptionSettings(SubsystemSettings):
     load: TranscriptionLoad = TranscriptionLoad()
     captions: CaptionSettings = CaptionSettings()
     sessions: TranscriptionSessionSettings = TranscriptionSessionSettings()
+    last_results_ms: LastResultsMs = 1_500
+    """Milliseconds beyond the length of an utterance that its transcription may take. Then the captions that have
+    arrived count as final. The requirement allows 2,000."""
     requests_per_second: RequestsPerSecond = 100
     """Maximum message rate of the WebSocket API, for all clients together."""
     alarms: CaptionAlarmSettings = CaptionAlarmSettings()
-    audio_processor: ClientFunctionSettings = ClientFunctionSettings()
+    audio_processor: AudioProcessorSettings = AudioProcessorSettings()
     """Function that transcribes an utterance. Default memory: 512 MB. Use 768 if the memory alarm goes off."""
     router: RouterSettings = RouterSettings()
     """Function behind the WebSocket API."""

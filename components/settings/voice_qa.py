@@ -1,13 +1,16 @@
-"""Settings of voice Q&A: expected load, lectures, audio bucket, limits of guests, WebSocket API, functions and
-alarms.
+"""Settings of voice Q&A: expected load, lectures, audio bucket, limits of guests, the external agent, WebSocket API,
+functions and alarms.
+
+The agent itself is not part of this program. Stack files have the settings for calling it in the section
+`voiceQa.agentcore`, although they also apply to an agent that is called by HTTP and not through Bedrock AgentCore.
 """
 
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr, StringConstraints
 
-from components.settings.settings_base import (
+from components.settings.base import (
     GATEWAY_SECONDS,
     MIN_WEBSOCKET_SECONDS,
     ClientFunctionSettings,
@@ -17,8 +20,9 @@ from components.settings.settings_base import (
     SettingsModel,
     SubsystemSettings,
 )
-from components.settings.voice_qa_agent_connection import AnswerAgentSettings
-from handlers.voice_qa.environment import SessionDays
+from components.settings.foundation import Cidr, SubnetId, VpcId
+from handlers.voice_qa.agent_url_validation import parse_agent_url
+from handlers.voice_qa.environment import AnswerSeconds, SessionDays
 from handlers.voice_qa.websocket_handler.environment import LecturesPerDay, QueriesAtOnce, QueriesPerHour, UrlSeconds
 
 Days = Annotated[int, Field(ge=1, le=365)]
@@ -38,9 +42,7 @@ class LectureUploads(StrEnum):
     """Callers that may upload lectures."""
 
     GUESTS = "guests"
-    """Every guest may upload lectures."""
     OFF = "off"
-    """No guest may upload lectures. Operators still can."""
 
 
 class LectureSettings(SettingsModel):
@@ -80,10 +82,17 @@ class ConversationSettings(SettingsModel):
     """Maximum number of questions that a guest may ask per hour."""
     lectures_per_day: LecturesPerDay = 20
     """Maximum number of lectures that a guest may upload per day. `lectures.maxGigabytes` limits the size of each."""
-    guest_writes: bool = True
-    """Allow guests to write their conversations in the table with their own AWS credentials. Number and size of these
-    writes are not limited, because no function checks them. Audio is not affected: guests always upload it with
-    forms."""
+    guest_writes: bool = False
+    """Allow guests to write their conversations in the table with their own AWS credentials. No function checks these
+    writes, so a guest may write any number of items of 400 KB. Staging and prod therefore refuse `true`. The backend
+    stores conversations in any case, and guests always upload audio with forms."""
+    max_write_units: Annotated[int, Field(ge=50, le=40_000)] = 500
+    """Maximum write request units of the table per second. A unit is a write of 1 KB, and 500 units per second cost about
+    $1 an hour. Guests reach the table without the API, so no throttle of the API limits its cost. DynamoDB throttles
+    further requests, those of functions too. The default suffices for dozens of questions per second."""
+    max_read_units: Annotated[int, Field(ge=50, le=40_000)] = 1_000
+    """Maximum read request units of the table per second. A unit is a read of 4 KB, and 1,000 units per second cost about
+    $0.50 an hour."""
     url_seconds: UrlSeconds = 3600
     """Time after which an upload form expires. It is a presigned form, with which a guest uploads audio directly to S3.
     It expires earlier if the function's temporary credentials that signed it expire. AWS does not document how long
@@ -92,17 +101,72 @@ class ConversationSettings(SettingsModel):
     """Interval of the client's pings. API Gateway closes a connection after ten idle minutes."""
 
 
+class AgentMode(StrEnum):
+    """Protocol for requests to the agent."""
+
+    HTTP = "http"
+    BEDROCK = "bedrock"
+
+
+def _check_agent_url(url: HttpUrl) -> HttpUrl:
+    parse_agent_url(str(url))
+    return url
+
+
+AgentUrl = Annotated[HttpUrl, AfterValidator(_check_agent_url)]
+"""URL that the query worker accepts: without user and query, and https for a public IP address."""
+
+
+class AgentNetworkSettings(SettingsModel):
+    """Network of a private agent. The query worker, which is the function that calls the agent, is attached to it, and
+    needs a route to the internet.
+    """
+
+    vpc_id: VpcId
+    """VPC in which the agent runs."""
+    cidr: Cidr
+    """CIDR block of the network. In it, the worker can reach only the agent's port."""
+    subnet_ids: Annotated[tuple[SubnetId, ...], Field(min_length=1)]
+    """Private subnets that already have a route to the internet."""
+
+
+class AnswerAgentSettings(SettingsModel):
+    """Settings for calling the external agent that answers questions."""
+
+    mode: AgentMode = AgentMode.HTTP
+    """Kind of the agent: `http` for an HTTP service at `endpoint`, `bedrock` for Bedrock AgentCore Runtime with
+    `runtimeArn`."""
+    endpoint: AgentUrl | None = None
+    """URL of the agent in mode `http`, without user and query. Local stacks provide one themselves."""
+    network: AgentNetworkSettings | None = None
+    """Network of the agent in mode `http`, if its address is private."""
+    runtime_arn: (
+        Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:bedrock-agentcore:[a-z0-9-]+:\d{12}:runtime/[\w-]+$")]
+        | None
+    ) = None
+    """ARN of the agent in mode `bedrock`."""
+    qualifier: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,47}$")] = "DEFAULT"
+    """Name of the runtime's endpoint, in mode `bedrock`."""
+    answer_seconds: AnswerSeconds = 600
+    """Maximum time for a complete answer."""
+
+    @property
+    def port(self) -> int | None:
+        """Port of the endpoint; None if there is no endpoint."""
+        return self.endpoint.port if self.endpoint else None
+
+
 class QaAlarmSettings(SettingsModel):
     """Thresholds of alarms."""
 
     answer_seconds: Annotated[float, Field(gt=0)] = 10
     """Time from a question to its complete answer (95th percentile)."""
     account_concurrency: Annotated[int, Field(ge=10)] = 1_000
-    """Concurrent invocations that the account may have (Service Quotas, AWS Lambda). The alarm on concurrency is raised
-    at a share of this number."""
+    """Concurrent invocations that the account may have (Service Quotas, AWS Lambda; a new account may have 10). The alarm
+    on concurrency is raised at a share of this number, and a reservation must fit into it."""
 
 
-class SocketHandlerSettings(ClientFunctionSettings):
+class WebsocketHandlerSettings(ClientFunctionSettings):
     """Size, version and concurrency of the function behind the WebSocket API."""
 
     timeout_seconds: Annotated[int, Field(ge=MIN_WEBSOCKET_SECONDS, le=GATEWAY_SECONDS)] = GATEWAY_SECONDS
@@ -136,7 +200,7 @@ class VoiceQaSettings(SubsystemSettings):
     requests_per_second: RequestsPerSecond = 100
     """Maximum message rate of the WebSocket API, for all clients together."""
     alarms: QaAlarmSettings = QaAlarmSettings()
-    socket_handler: SocketHandlerSettings = SocketHandlerSettings()
+    websocket_handler: WebsocketHandlerSettings = WebsocketHandlerSettings()
     query_worker: WorkerSettings = WorkerSettings()
-    validator: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 300})
+    validate_lecture: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 300})
     """Function that validates lectures."""

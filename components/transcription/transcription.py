@@ -11,25 +11,21 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.api.stage_throttle_and_logs import Throttle
-from components.blocks.api.websocket_api import (
-    CALLBACK_ENDPOINT_VARIABLE,
-    WebSocketApi,
-    WebSocketApiArgs,
-    message_actions,
-)
-from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs
-from components.blocks.iam.grant import grant, grant_metrics
-from components.blocks.naming.subsystem_scope import Scope
-from components.blocks.storage.table import Table, TableArgs
+from components.blocks.alarm import Severity
+from components.blocks.function import AsyncInvocation, Function
+from components.blocks.iam import grant, grant_metrics
+from components.blocks.table import Table
+from components.blocks.websocket_api import CALLBACK_ENDPOINT_VARIABLE, WebSocketApi
+from components.core import Scope
 from components.settings import Auth, TranscriptionSettings
-from components.transcription.alarms import register_alarms
-from components.transcription.usage_estimate import PING_SECONDS
+from components.transcription.alarms import create_alarms
+from components.transcription.cost import PING_SECONDS
 from handlers.transcription.audio_processor.environment import ProcessorEnvironment
 from handlers.transcription.names_shared_with_deployment import METRICS_NAMESPACE, PROTOCOL
 from handlers.transcription.router.environment import RouterEnvironment
 
-ROUTES = ("$connect", "$default", "$disconnect", "audio", "close", "open", "ping")
+MESSAGE_ACTIONS = ("audio", "close", "open", "ping")
+"""Values that a message's `action` may have."""
 MAX_EVENT_AGE_SECONDS = 60
 """Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The processor
 already ignores an utterance that has waited longer than `MAX_START_MS` of the router. The answer to the client's next
@@ -48,14 +44,13 @@ class TranscriptionArgs:
 class Transcription(pulumi.ComponentResource):
     def __init__(self, name: str, args: TranscriptionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:transcription:Transcription", name, None, opts)
-        self._scope, self._settings = args.scope, args.settings
-        self._child = pulumi.ResourceOptions(parent=self)
+        self._scope, self._settings = args.scope.within(self), args.settings
         self._create_tables()
         self.socket = self._create_socket()
         self.processor = self._create_processor()
         self.router = self._create_router()
-        self.socket.serve(ROUTES, self.router)
-        register_alarms(args.scope, args.settings, self.processor, self.router, self._child)
+        self.socket.serve(self.router)
+        create_alarms(self._scope, args.settings, self.processor, self.router)
         self.frontend: dict[str, pulumi.Input[object]] = {
             "url": self.socket.url,
             "protocol": PROTOCOL,
@@ -63,7 +58,7 @@ class Transcription(pulumi.ComponentResource):
             "in_flight": args.settings.sessions.in_flight,
             "session_hours": args.settings.sessions.hours,
             "languages": list(args.settings.sessions.languages),
-            "routes": message_actions(ROUTES),
+            "routes": list(MESSAGE_ACTIONS),
         }
         self.register_outputs({"url": self.socket.url})
 
@@ -73,106 +68,83 @@ class Transcription(pulumi.ComponentResource):
         The live table has the items that change while users speak. They record which connections are open, which
         utterances are being processed, and which texts were already shown.
         """
-        no_backup_reason = "its items live for hours and nothing in them is worth having back"
         self.sessions = Table(
+            self._scope,
             "sessions",
-            TableArgs(
-                scope=self._scope,
-                display_name="Sessions",
-                hash_key="session_id",
-                ttl_attribute="ttl",
-                no_backup_reason=no_backup_reason,
-            ),
-            self._child,
+            display_name="Sessions",
+            hash_key="session_id",
+            ttl_attribute="ttl",
         )
         self.live = Table(
+            self._scope,
             "live",
-            TableArgs(
-                scope=self._scope,
-                display_name="transcription-live",
-                hash_key="pk",
-                ttl_attribute="ttl",
-                no_backup_reason=no_backup_reason,
-            ),
-            self._child,
+            display_name="transcription-live",
+            hash_key="pk",
+            ttl_attribute="ttl",
         )
 
     def _create_socket(self) -> WebSocketApi:
         unauthenticated = self._scope.foundation.identity.auth is Auth.NONE
         return WebSocketApi(
+            self._scope,
             "socket",
-            WebSocketApiArgs(
-                scope=self._scope,
-                display_name="TranscriptionSocket",
-                stage="live",
-                routes_throttle=Throttle.from_rate(self._settings.requests_per_second),
-                checked_by=None if unauthenticated else "the router verifies the token in the offered subprotocol",
-            ),
-            self._child,
+            display_name="TranscriptionSocket",
+            stage="live",
+            requests_per_second=self._settings.requests_per_second,
+            checked_by=None if unauthenticated else "the router verifies the token in the offered subprotocol",
         )
 
     def _create_processor(self) -> Function:
-        scope, settings = self._scope, self._settings
+        settings = self._settings
         return Function(
+            self._scope,
             "audio-processor",
-            FunctionArgs(
-                scope=scope,
-                display_name="audio-processor",
-                entry="handlers.transcription.audio_processor.handler.handler",
-                settings=settings.audio_processor,
-                environment=ProcessorEnvironment,
-                values={
-                    "sessions_table_name": self.sessions.name,
-                    "live_table_name": self.live.name,
-                    "structured_logging": settings.structured_logging,
-                    **settings.captions.model_dump(),
-                },
-                endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
-                grants=[
-                    # IAM has no ARNs for streams of Amazon Transcribe.
-                    grant("transcribe", ["StartStreamTranscription", "StartStreamTranscriptionWebSocket"], "*"),
-                    grant_metrics(METRICS_NAMESPACE),
-                    self.sessions.grant("GetItem", "Query"),
-                    self.live.grant("GetItem", "UpdateItem"),
-                    self.socket.grant_post(),
-                ],
-                asynchronous=AsyncInvocation(
-                    None, retries=0, max_age_seconds=MAX_EVENT_AGE_SECONDS, discard_reason=DISCARD_REASON
-                ),
-                errors_above=settings.alarms.errors,
-                throttles_above=settings.alarms.throttles,
-                memory_percent_above=MEMORY_PERCENT,
+            settings=settings.audio_processor,
+            environment=ProcessorEnvironment,
+            uses=[
+                # IAM has no ARNs for streams of Amazon Transcribe.
+                grant("transcribe", ["StartStreamTranscription", "StartStreamTranscriptionWebSocket"], "*"),
+                grant_metrics(METRICS_NAMESPACE),
+                self.sessions.grant("GetItem", "Query", as_="sessions_table_name"),
+                self.live.grant("GetItem", "UpdateItem", as_="live_table_name"),
+                self.socket.grant_post(),
+            ],
+            values={
+                "structured_logging": settings.structured_logging,
+                "last_results_ms": settings.last_results_ms,
+                **settings.captions.model_dump(),
+            },
+            endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
+            asynchronous=AsyncInvocation(
+                None, retries=0, max_age_seconds=MAX_EVENT_AGE_SECONDS, discard_reason=DISCARD_REASON
             ),
-            self._child,
+            errors_severity=Severity.CRITICAL,
+            errors_above=settings.alarms.errors,
+            throttles_above=settings.alarms.throttles,
+            memory_percent_above=MEMORY_PERCENT,
         )
 
     def _create_router(self) -> Function:
         scope, sessions, identity = self._scope, self._settings.sessions, self._scope.foundation.identity
         token_variables = identity.token_variables(scope.context.environment) if identity.auth is Auth.OIDC else {}
         return Function(
+            scope,
             "router",
-            FunctionArgs(
-                scope=scope,
-                display_name="TranscriptionRouter",
-                entry="handlers.transcription.router.handler.handler",
-                settings=self._settings.router,
-                environment=RouterEnvironment,
-                values={
-                    "sessions_table_name": self.sessions.name,
-                    "live_table_name": self.live.name,
-                    "structured_logging": self._settings.structured_logging,
-                    "processor": self.processor.live_arn,
-                    "auth": identity.auth.value,
-                    **token_variables,
-                    "in_flight": sessions.in_flight,
-                    "session_seconds": int(sessions.hours * 3600),
-                    "languages": ",".join(sessions.languages),
-                },
-                grants=[
-                    self.sessions.grant("GetItem", "PutItem", "UpdateItem"),
-                    self.live.grant("GetItem", "UpdateItem"),
-                    self.processor.grant_invoke(),
-                ],
-            ),
-            self._child,
+            settings=self._settings.router,
+            environment=RouterEnvironment,
+            errors_severity=Severity.CRITICAL,
+            errors_above=0,
+            uses=[
+                self.sessions.grant("GetItem", "PutItem", "UpdateItem", as_="sessions_table_name"),
+                self.live.grant("GetItem", "UpdateItem", as_="live_table_name"),
+                self.processor.grant_invoke(as_="processor"),
+            ],
+            values={
+                "structured_logging": self._settings.structured_logging,
+                "auth": identity.auth.value,
+                **token_variables,
+                "in_flight": sessions.in_flight,
+                "session_seconds": int(sessions.hours * 3600),
+                "languages": ",".join(sessions.languages),
+            },
         )

@@ -1,17 +1,15 @@
 """Alarms of voice Q&A: for answers that are late or missing, lectures with an invalid key, and limits that are almost
 reached.
 
-The query worker is the function that gets a question answered by the agent, an external service. Every component in
-`components/blocks` registers its own alarms in addition.
+The query worker is the function that gets a question answered by the agent, an external service. Every block in
+`components/blocks` creates its own alarms in addition.
 """
 
-import pulumi
-
-from components.blocks.api.websocket_api import WebSocketApi
-from components.blocks.compute.function import Function
-from components.blocks.monitoring.alarm import AlarmGroup, Metric, Severity
-from components.blocks.naming.subsystem_scope import Scope
-from components.blocks.storage.table import Table
+from components.blocks.alarm import Metric, Severity, create_alarm
+from components.blocks.function import Function
+from components.blocks.table import Table
+from components.blocks.websocket_api import WebSocketApi
+from components.core import Scope
 from components.settings import VoiceQaSettings
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode
 
@@ -25,7 +23,7 @@ CONNECTIONS_PER_MINUTE = 500
 MAX_FAILED_POSTS = 2
 """An alarm is raised if more messages than this could not be posted to connected clients in five minutes. An answer has
 at least three messages, so a single client that receives nothing raises the alarm."""
-RUNBOOK, SOCKET_RUNBOOK = "voice-qa", "apis"
+RUNBOOK = "voice-qa"
 QUERY_ENDED = '$.message = "query_ended"'
 AGENT_FAILURES = " || ".join(f'$.cause = "{code}"' for code in AgentCode if code is not AgentCode.QUESTION_REJECTED)
 """Log filter for questions that failed because of the agent. Other causes are faults of the user, such as missing or
@@ -35,7 +33,7 @@ FAILED_MESSAGES = " || ".join(f'$.message = "{event}"' for event in ("message_fa
 Gateway nor Lambda counts an error."""
 
 
-def register_alarms(
+def create_alarms(
     scope: Scope,
     settings: VoiceQaSettings,
     socket: WebSocketApi,
@@ -43,34 +41,54 @@ def register_alarms(
     worker: Function,
     validator: Function,
     sessions: Table,
-    opts: pulumi.ResourceOptions,
 ) -> None:
-    thresholds = settings.alarms
-    alarms = AlarmGroup(scope, RUNBOOK, opts)
     timeout_problem = "uses most of its timeout."
     for name, function, max_seconds, problem in (
-        ("handler", handler, settings.socket_handler.timeout_seconds, f"The WebSocket handler {timeout_problem}"),
+        ("handler", handler, settings.websocket_handler.timeout_seconds, f"The WebSocket handler {timeout_problem}"),
         ("worker", worker, settings.agentcore.answer_seconds, "Answers use most of their time limit."),
-        ("validator", validator, settings.validator.timeout_seconds, f"The validation of lectures {timeout_problem}"),
+        (
+            "validator",
+            validator,
+            settings.validate_lecture.timeout_seconds,
+            f"The validation of lectures {timeout_problem}",
+        ),
     ):
         threshold_ms = max_seconds * 1000 * DURATION_PERCENT / 100
-        alarms.register(f"{name}-duration", function.metric("Duration", "p95"), threshold_ms, problem)
-    duration = worker.log_metric(
-        "answer-milliseconds", f"{{ {QUERY_ENDED} }}", opts, value="$.milliseconds", statistic="p95"
+        duration = function.metric("Duration", "p95")
+        create_alarm(scope, f"{name}-duration", duration, threshold_ms, problem, runbook=RUNBOOK)
+    latency = worker.log_metric("answer-milliseconds", f"{{ {QUERY_ENDED} }}", value="$.milliseconds", statistic="p95")
+    concurrency = Metric("AWS/Lambda", "ConcurrentExecutions", {}, "Maximum", 60)
+    reads, writes = (
+        Metric("AWS/DynamoDB", f"{kind}ThrottleEvents", {"TableName": sessions.name}) for kind in ("Read", "Write")
     )
-    slow = "Answers take longer than the limit in the settings."
-    alarms.register("answer-latency", duration, thresholds.answer_seconds * 1000, slow)
+    connections = Metric("AWS/ApiGateway", "ConnectCount", socket.dimensions, "Sum", 60)
+    thresholds = settings.alarms
+    max_concurrency = thresholds.account_concurrency * CONCURRENCY_PERCENT / 100
+    near_limit = "The account is near its limit of concurrent Lambda invocations."
+    for name, metric, threshold, problem in (
+        (
+            "answer-latency",
+            latency,
+            thresholds.answer_seconds * 1000,
+            "Answers take longer than the limit in the settings.",
+        ),
+        ("concurrency", concurrency, max_concurrency, near_limit),
+        ("table-read-throttles", reads, 0, "DynamoDB throttles reads of the sessions table."),
+        ("table-write-throttles", writes, 0, "DynamoDB throttles writes to the sessions table."),
+        ("connections", connections, CONNECTIONS_PER_MINUTE, "Unusually many clients connect."),
+    ):
+        create_alarm(scope, name, metric, threshold, problem, runbook=RUNBOOK)
     worker.alarm_on_log_lines(
         "answers-failed",
         f'{{ {QUERY_ENDED} && $.outcome = "failed" && ({AGENT_FAILURES}) }}',
         "The agent fails to answer questions.",
-        alarms,
+        runbook=RUNBOOK,
     )
     worker.alarm_on_log_lines(
         "answers-unheard",
         '{ $.message = "piece_not_posted" }',
         "Answers cannot be posted to connected clients.",
-        alarms,
+        runbook=RUNBOOK,
         threshold=MAX_FAILED_POSTS,
         severity=Severity.CRITICAL,
     )
@@ -78,30 +96,18 @@ def register_alarms(
         "answers-overdue",
         '{ $.message = "query_overdue" }',
         "Workers died or did not start, so questions were not answered within their time limit.",
-        alarms,
+        runbook=RUNBOOK,
     )
     handler.alarm_on_log_lines(
         "messages-failed",
         f"{{ {FAILED_MESSAGES} }}",
         "The WebSocket handler fails to process messages, or cannot invoke the query worker.",
-        AlarmGroup(scope, SOCKET_RUNBOOK, opts),
+        runbook="apis",
         severity=Severity.CRITICAL,
     )
     validator.alarm_on_log_lines(
         "lectures-missed",
         '{ $.message = "lecture_key_ignored" }',
         "Objects were uploaded to keys without a lecture id.",
-        alarms,
+        runbook=RUNBOOK,
     )
-    alarms.register(
-        "concurrency",
-        Metric("AWS/Lambda", "ConcurrentExecutions", {}, "Maximum", 60),
-        thresholds.account_concurrency * CONCURRENCY_PERCENT / 100,
-        "The account is near its limit of concurrent Lambda invocations.",
-    )
-    table: dict[str, pulumi.Input[str]] = {"TableName": sessions.name}
-    reads, writes = (Metric("AWS/DynamoDB", f"{kind}ThrottleEvents", table) for kind in ("Read", "Write"))
-    alarms.register("table-read-throttles", reads, 0, "DynamoDB throttles reads of the sessions table.")
-    alarms.register("table-write-throttles", writes, 0, "DynamoDB throttles writes to the sessions table.")
-    connections = Metric("AWS/ApiGateway", "ConnectCount", socket.dimensions, "Sum", 60)
-    alarms.register("connections", connections, CONNECTIONS_PER_MINUTE, "Unusually many clients connect.")

@@ -14,29 +14,21 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.blocks.api.stage_throttle_and_logs import Throttle
-from components.blocks.api.websocket_api import (
-    CALLBACK_ENDPOINT_VARIABLE,
-    WebSocketApi,
-    WebSocketApiArgs,
-    WebSocketAuthorization,
-    message_actions,
-)
-from components.blocks.compute.function import AsyncInvocation, Function, FunctionArgs, NetworkAttachment, QueueSource
-from components.blocks.iam.grant import Grant, grant
-from components.blocks.iam.identity_pool import IdentityPool, IdentityPoolArgs, grant_own_items
-from components.blocks.messaging.queue import DeadLetterQueue, DeadLetterQueueArgs, Queue, QueueArgs, Sender
-from components.blocks.naming.physical_names import Kind
-from components.blocks.naming.subsystem_scope import Scope
-from components.blocks.storage.bucket import Bucket, BucketArgs, CorsRule, LifecycleRule, QueueNotification
-from components.blocks.storage.secret_parameter import Secret, SecretArgs
-from components.blocks.storage.table import Table, TableArgs
+from components.blocks.alarm import Severity
+from components.blocks.bucket import Bucket, CorsRule, LifecycleRule, QueueNotification
+from components.blocks.function import AsyncInvocation, Function, NetworkAttachment, QueueSource
+from components.blocks.iam import Grant, grant
+from components.blocks.identity_pool import IdentityPool, grant_own_items
+from components.blocks.network import AgentNetwork
+from components.blocks.queue import DeadLetterQueue, Queue, Sender
+from components.blocks.secret import Secret
+from components.blocks.table import Table
+from components.blocks.websocket_api import CALLBACK_ENDPOINT_VARIABLE, WebSocketApi, WebSocketAuthorization
+from components.core import Kind, Scope
 from components.settings import VoiceQaSettings
-from components.settings.voice_qa import LectureUploads
-from components.settings.voice_qa_agent_connection import AgentMode
-from components.voice_qa.alarms import register_alarms
-from components.voice_qa.usage_estimate import OLD_VERSION_DAYS
-from components.voice_qa.worker_network import AgentNetwork, AgentNetworkArgs
+from components.settings.voice_qa import AgentMode, LectureUploads
+from components.voice_qa.alarms import create_alarms
+from components.voice_qa.cost import OLD_VERSION_DAYS
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.environment import MAX_QUERY_BYTES
 from handlers.voice_qa.query_worker.environment import WorkerEnvironment
@@ -49,7 +41,8 @@ from handlers.voice_qa.validate_lecture.environment import (
 )
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 
-ROUTES = ("$connect", "$default", "$disconnect", "lecture", "ping", "query", "upload")
+MESSAGE_ACTIONS = ("lecture", "ping", "query", "upload")
+"""Values that a message's `action` may have."""
 GIGABYTE = 1_000_000_000
 """Bytes of a gigabyte in the size limit of lectures, which counts in powers of ten."""
 MAX_QUESTION_AGE_SECONDS = 300
@@ -68,195 +61,135 @@ class VoiceQaArgs:
 class VoiceQa(pulumi.ComponentResource):
     def __init__(self, name: str, args: VoiceQaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:voice_qa:VoiceQa", name, None, opts)
-        self._scope, self._settings = args.scope, args.settings
-        self._child = pulumi.ResourceOptions(parent=self)
+        self._scope, self._settings = args.scope.within(self), args.settings
+        scope, settings = self._scope, args.settings
         self._create_storage()
-        self.socket = self._create_socket()
-        self.pool = IdentityPool(
-            "guests",
-            IdentityPoolArgs(args.scope, "IdentityPool", self._guest_grants()),
-            self._child,
+        self.socket = WebSocketApi(
+            scope,
+            "socket",
+            display_name="VoiceQaSocket",
+            stage="Prod",
+            requests_per_second=settings.requests_per_second,
+            authorization=WebSocketAuthorization.IAM,
         )
-        self.validator = self._create_validator()
-        self.worker = self._create_worker()
-        self.handler = self._create_handler()
-        self.socket.serve(ROUTES, self.handler)
-        register_alarms(
-            args.scope,
-            args.settings,
-            self.socket,
-            self.handler,
-            self.worker,
-            self.validator,
-            self.sessions,
-            self._child,
-        )
+        writes = ["PutItem"] if settings.sessions.guest_writes else []
+        guest_grants = [grant_own_items(self.sessions, "GetItem", *writes), self.socket.grant_connect()]
+        self.pool = IdentityPool(scope, "guests", display_name="IdentityPool", guest_grants=guest_grants)
+        validator = self._create_validator()
+        worker = self._create_worker()
+        handler = self._create_handler(worker)
+        self.socket.serve(handler)
+        create_alarms(scope, settings, self.socket, handler, worker, validator, self.sessions)
         self.frontend: dict[str, pulumi.Input[object]] = {
             "url": self.socket.url,
             "identity_pool_id": self.pool.pool_id,
-            "ping_seconds": args.settings.sessions.ping_seconds,
-            "lecture_uploads": args.settings.lectures.uploads.value,
+            "ping_seconds": settings.sessions.ping_seconds,
+            "lecture_uploads": settings.lectures.uploads.value,
             "max_query_bytes": MAX_QUERY_BYTES,
             "lecture_min_seconds": LECTURE_MIN_SECONDS,
             "lecture_max_seconds": LECTURE_MAX_SECONDS,
-            "max_lecture_bytes": int(args.settings.lectures.max_gigabytes * GIGABYTE),
+            "max_lecture_bytes": self._max_lecture_bytes,
             "lecture_formats": list(FORMATS),
-            "routes": message_actions(ROUTES),
+            "routes": list(MESSAGE_ACTIONS),
         }
         self.register_outputs({"url": self.socket.url})
 
+    @property
+    def _max_lecture_bytes(self) -> int:
+        return int(self._settings.lectures.max_gigabytes * GIGABYTE)
+
     def _create_storage(self) -> None:
-        scope, settings = self._scope, self._settings
+        scope, settings, audio = self._scope, self._settings, self._settings.audio
         # The requirements name this table `SynapScribe-Sessions`. It also has the items of lectures.
         self.sessions = Table(
+            scope,
             "sessions",
-            TableArgs(
-                scope=scope,
-                display_name="SynapScribe-Sessions",
-                hash_key="sessionId",
-                range_key="lectureId",
-                ttl_attribute=TTL_ATTRIBUTE,
-            ),
-            self._child,
+            display_name="SynapScribe-Sessions",
+            hash_key="sessionId",
+            range_key="lectureId",
+            ttl_attribute=TTL_ATTRIBUTE,
+            max_write_units=settings.sessions.max_write_units,
+            max_read_units=settings.sessions.max_read_units,
         )
         self.uploads = Queue(
+            scope,
             "uploads",
-            QueueArgs(
-                scope=scope,
-                display_name="LectureUploads",
-                consumer_timeout_seconds=settings.validator.timeout_seconds,
-                senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(scope.name(Kind.BUCKET, "audio")))],
-            ),
-            self._child,
-        )
-        self.time_limits = Queue(
-            "time-limits",
-            QueueArgs(
-                scope=scope,
-                display_name="QuestionTimeLimits",
-                consumer_timeout_seconds=settings.socket_handler.timeout_seconds,
-            ),
-            self._child,
+            display_name="LectureUploads",
+            consumer_timeout=settings.validate_lecture.timeout_seconds,
+            senders=[Sender("s3.amazonaws.com", scope.context.bucket_arn(scope.name(Kind.BUCKET, "audio")))],
         )
         self.audio = Bucket(
+            scope,
             "audio",
-            BucketArgs(
-                scope=scope,
-                display_name="AudioBucket",
-                versioned=settings.audio.versioned,
-                accelerated=settings.audio.accelerated,
-                cors=CorsRule(settings.audio.origins),
-                lifecycle=[
-                    # If two rules apply, S3 uses the shorter time.
-                    LifecycleRule("expire-queries", s3_prefixes.QUERIES, settings.audio.query_days, OLD_VERSION_DAYS),
-                    LifecycleRule(
-                        "expire-responses", s3_prefixes.RESPONSES, settings.audio.response_days, OLD_VERSION_DAYS
-                    ),
-                    LifecycleRule("expire-old-versions", old_version_days=OLD_LECTURE_DAYS),
-                ],
-                notify=[QueueNotification(self.uploads, prefix=s3_prefixes.LECTURES)],
-            ),
-            self._child,
-        )
-
-        key = settings.guest_id_key
-        if key is None:
-            raise ValueError("voiceQa.guestIdKey is not set. The settings loader should have refused this.")
-        self.guest_id_key = Secret("guest-ids", SecretArgs(scope, "GuestIdKey", key.get_secret_value()), self._child)
-
-    def _guest_grants(self) -> list[Grant]:
-        writes = self._settings.sessions.guest_writes
-        return [
-            grant_own_items(self.sessions, "GetItem", *(["PutItem"] if writes else [])),
-            self.socket.grant_connect(),
-        ]
-
-    def _create_socket(self) -> WebSocketApi:
-        return WebSocketApi(
-            "socket",
-            WebSocketApiArgs(
-                scope=self._scope,
-                display_name="VoiceQaSocket",
-                stage="Prod",
-                routes_throttle=Throttle.from_rate(self._settings.requests_per_second),
-                authorization=WebSocketAuthorization.IAM,
-            ),
-            self._child,
+            display_name="AudioBucket",
+            versioned=audio.versioned,
+            accelerated=audio.accelerated,
+            cors=CorsRule(audio.origins),
+            lifecycle=[
+                # If two rules apply, S3 uses the shorter time.
+                LifecycleRule("expire-queries", s3_prefixes.QUERIES, audio.query_days, OLD_VERSION_DAYS),
+                LifecycleRule("expire-responses", s3_prefixes.RESPONSES, audio.response_days, OLD_VERSION_DAYS),
+                LifecycleRule("expire-old-versions", old_version_days=OLD_LECTURE_DAYS),
+            ],
+            notify=QueueNotification(self.uploads, prefix=s3_prefixes.LECTURES),
         )
 
     def _create_validator(self) -> Function:
-        scope, settings = self._scope, self._settings
         return Function(
+            self._scope,
             "validate-lecture",
-            FunctionArgs(
-                scope=scope,
-                display_name="ValidateLectureFunction",
-                entry="handlers.voice_qa.validate_lecture.handler.handler",
-                settings=settings.validator,
-                environment=ValidatorEnvironment,
-                values={
-                    "s3_bucket": self.audio.name,
-                    "dynamodb_table": self.sessions.name,
-                    "lecture_max_bytes": int(settings.lectures.max_gigabytes * GIGABYTE),
-                },
-                grants=[
-                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.LECTURES}*"),
-                    self.audio.grant_list(),
-                    self.sessions.grant("GetItem", "UpdateItem"),
-                    self.socket.grant_post(),
-                ],
-                endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
-                queues=[QueueSource(self.uploads, batch_size=5, max_concurrency=5)],
-            ),
-            self._child,
+            display_name="ValidateLectureFunction",
+            settings=self._settings.validate_lecture,
+            environment=ValidatorEnvironment,
+            throttles_above=0,
+            uses=[
+                self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.LECTURES}*", as_="s3_bucket"),
+                self.audio.grant_list(),
+                self.sessions.grant("GetItem", "UpdateItem", as_="dynamodb_table"),
+                self.socket.grant_post(),
+            ],
+            values={"lecture_max_bytes": self._max_lecture_bytes},
+            endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
+            source=QueueSource(self.uploads, batch_size=5, max_concurrency=5),
         )
 
     def _create_worker(self) -> Function:
-        scope, settings, agent = self._scope, self._settings, self._settings.agentcore
-        failed = DeadLetterQueue("queries-failed", DeadLetterQueueArgs(scope, "QueriesFailed"), self._child)
+        settings, agent = self._settings, self._settings.agentcore
+        failed = DeadLetterQueue(self._scope, "queries-failed", display_name="QueriesFailed")
         return Function(
+            self._scope,
             "query-worker",
-            FunctionArgs(
-                scope=scope,
-                display_name="QueryWorker",
-                entry="handlers.voice_qa.query_worker.handler.handler",
-                settings=settings.query_worker,
-                environment=WorkerEnvironment,
-                values={
-                    "s3_bucket": self.audio.name,
-                    "dynamodb_table": self.sessions.name,
-                    "session_days": settings.sessions.days,
-                    "agentcore_endpoint": str(agent.endpoint)
-                    if agent.mode is AgentMode.HTTP and agent.endpoint
-                    else None,
-                    "agentcore_runtime_arn": agent.runtime_arn if agent.mode is AgentMode.BEDROCK else None,
-                    "agentcore_qualifier": agent.qualifier,
-                    "answer_seconds": agent.answer_seconds,
-                },
-                endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
-                grants=[
-                    # The worker signs the URLs with which the agent downloads audio, so its role needs the permissions
-                    # that the URLs use. The URLs name object versions.
-                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.QUERIES}*"),
-                    self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.LECTURES}*"),
-                    self.audio.grant("GetObject", "PutObject", prefix=f"{s3_prefixes.RESPONSES}*"),
-                    self.audio.grant_list(),
-                    self.sessions.grant("GetItem", "UpdateItem"),
-                    self.socket.grant_post(),
-                    *self._agent_grants(),
-                ],
-                asynchronous=AsyncInvocation(failed, max_age_seconds=MAX_QUESTION_AGE_SECONDS),
-                attachment=self._create_attachment(),
-            ),
-            self._child,
+            settings=settings.query_worker,
+            environment=WorkerEnvironment,
+            throttles_above=0,
+            uses=[
+                # The worker signs the URLs with which the agent downloads audio, so its role needs the permissions that
+                # the URLs use. The URLs name object versions.
+                self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.QUERIES}*", as_="s3_bucket"),
+                self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.LECTURES}*"),
+                self.audio.grant("GetObject", "PutObject", prefix=f"{s3_prefixes.RESPONSES}*"),
+                self.audio.grant_list(),
+                self.sessions.grant("GetItem", "UpdateItem", as_="dynamodb_table"),
+                self.socket.grant_post(),
+                *self._agent_grants(),
+            ],
+            values={
+                "session_days": settings.sessions.days,
+                "agentcore_endpoint": str(agent.endpoint) if agent.mode is AgentMode.HTTP and agent.endpoint else None,
+                "agentcore_runtime_arn": agent.runtime_arn if agent.mode is AgentMode.BEDROCK else None,
+                "agentcore_qualifier": agent.qualifier,
+                "answer_seconds": agent.answer_seconds,
+            },
+            endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
+            asynchronous=AsyncInvocation(failed, max_age_seconds=MAX_QUESTION_AGE_SECONDS),
+            attachment=self._create_attachment(),
         )
 
     def _create_attachment(self) -> NetworkAttachment | None:
         agent = self._settings.agentcore
         if agent.network is None or agent.port is None:
             return None
-        args = AgentNetworkArgs(self._scope, agent.network, agent.port)
-        return AgentNetwork("agent-network", args, self._child).attachment
+        return AgentNetwork(self._scope, "agent-network", settings=agent.network, port=agent.port).attachment
 
     def _agent_grants(self) -> list[Grant]:
         agent = self._settings.agentcore
@@ -265,49 +198,48 @@ class VoiceQa(pulumi.ComponentResource):
         endpoint = f"{agent.runtime_arn}/runtime-endpoint/{agent.qualifier}"
         return [grant("bedrock-agentcore", ["InvokeAgentRuntime"], [agent.runtime_arn, endpoint])]
 
-    def _create_handler(self) -> Function:
-        scope, settings = self._scope, self._settings
+    def _create_handler(self, worker: Function) -> Function:
+        scope, settings, sessions = self._scope, self._settings, self._settings.sessions
+        if settings.guest_id_key is None:
+            raise ValueError("voiceQa.guestIdKey is not set. The settings loader should have refused this.")
+        secret = settings.guest_id_key.get_secret_value()
+        guest_id_key = Secret(scope, "guest-ids", display_name="GuestIdKey", value=secret)
+        timeout = settings.websocket_handler.timeout_seconds
+        time_limits = Queue(scope, "time-limits", display_name="QuestionTimeLimits", consumer_timeout=timeout)
         uploads_lectures = settings.lectures.uploads is LectureUploads.GUESTS
         upload_prefixes = [s3_prefixes.QUERIES, *([s3_prefixes.LECTURES] if uploads_lectures else [])]
         return Function(
+            scope,
             "websocket-handler",
-            FunctionArgs(
-                scope=scope,
-                display_name="WebSocketHandler",
-                entry="handlers.voice_qa.websocket_handler.handler.handler",
-                settings=settings.socket_handler,
-                environment=SocketEnvironment,
-                values={
-                    "s3_bucket": self.audio.name,
-                    "dynamodb_table": self.sessions.name,
-                    "session_days": settings.sessions.days,
-                    "worker": self.worker.live_arn,
-                    "time_limit_queue": self.time_limits.url,
-                    "answer_seconds": settings.agentcore.answer_seconds,
-                    "identity_pool": self.pool.pool_id,
-                    "guest_id_key": self.guest_id_key.name,
-                    "guest_id_key_version": self.guest_id_key.version,
-                    "lecture_uploads": settings.lectures.uploads.value,
-                    "url_seconds": settings.sessions.url_seconds,
-                    "accelerated": settings.audio.accelerated,
-                    "max_lecture_bytes": int(settings.lectures.max_gigabytes * GIGABYTE),
-                    "queries_at_once": settings.sessions.queries_at_once,
-                    "queries_per_hour": settings.sessions.queries_per_hour,
-                    "lectures_per_day": settings.sessions.lectures_per_day,
-                },
-                grants=[
-                    # The handler signs the forms with which guests upload, so its role needs the permissions of the
-                    # forms.
-                    *(self.audio.grant("PutObject", prefix=f"{prefix}*") for prefix in upload_prefixes),
-                    self.sessions.grant("GetItem", "UpdateItem"),
-                    self.worker.grant_invoke(),
-                    self.time_limits.grant("SendMessage"),
-                    self.guest_id_key.grant_read(),
-                    self.socket.grant_post(),
-                ],
-                endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
-                # Each invocation gets one time limit check, so that the retries of a check do not delay another check.
-                queues=[QueueSource(self.time_limits, batch_size=1, max_concurrency=10)],
-            ),
-            self._child,
+            display_name="WebSocketHandler",
+            settings=settings.websocket_handler,
+            environment=SocketEnvironment,
+            errors_severity=Severity.CRITICAL,
+            errors_above=0,
+            throttles_above=0,
+            uses=[
+                # The handler signs the forms with which guests upload, so its role needs the permissions of the forms.
+                *(self.audio.grant("PutObject", prefix=f"{prefix}*", as_="s3_bucket") for prefix in upload_prefixes),
+                self.sessions.grant("GetItem", "UpdateItem", as_="dynamodb_table"),
+                worker.grant_invoke("worker"),
+                time_limits.grant("SendMessage", as_="time_limit_queue"),
+                guest_id_key.grant_read("guest_id_key"),
+                self.socket.grant_post(),
+            ],
+            values={
+                "session_days": sessions.days,
+                "answer_seconds": settings.agentcore.answer_seconds,
+                "identity_pool": self.pool.pool_id,
+                "guest_id_key_version": guest_id_key.version,
+                "lecture_uploads": settings.lectures.uploads.value,
+                "url_seconds": sessions.url_seconds,
+                "accelerated": settings.audio.accelerated,
+                "max_lecture_bytes": self._max_lecture_bytes,
+                "queries_at_once": sessions.queries_at_once,
+                "queries_per_hour": sessions.queries_per_hour,
+                "lectures_per_day": sessions.lectures_per_day,
+            },
+            endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
+            # Each invocation gets one time limit check, so that the retries of a check do not delay another check.
+            source=QueueSource(time_limits, batch_size=1, max_concurrency=10),
         )

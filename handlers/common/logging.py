@@ -92,7 +92,7 @@ class LogFields(TypedDict, total=False):
     resolved: int
     """Manifests whose old reservations of files were checked."""
     route: str
-    """REST operation, route of a WebSocket message, or kind of event."""
+    """REST operation, action of a WebSocket message, or kind of event."""
     session_hash: str
     settled: int
     """Running manifests that were closed, because their execution had ended."""

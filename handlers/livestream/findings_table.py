@@ -1,8 +1,8 @@
 """DynamoDB gateway for the fact-check agent's findings, and for the outcome of each transcript window.
 
-The agent is the Lambda function `agent`. It analyzes a transcript in windows, which are sections small enough for one
-model request. Its findings are fact claims and clips. The outcome of a window says that the window was analyzed, or why
-it could not be.
+The agent is the Lambda function `fact-check-agent`. It analyzes a transcript in windows, which are sections small
+enough for one model request. Its findings are fact claims and clips. The outcome of a window says that the window was
+analyzed, or why it could not be.
 
 SQS may deliver the message of a window twice, and a model that is asked again answers differently. So the findings and
 the outcome of a window are written in one transaction, and only if the window has no outcome yet.

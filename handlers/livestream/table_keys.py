@@ -23,7 +23,7 @@ SWEEP_INDEX = "GSI2"
 index contains episodes that wait for an upload or are being processed, and deleted episodes. When an episode needs no
 more checks, the sweep removes its index keys, so it leaves the index."""
 SWEEP_PARTITION = "CARE"
-"""The only partition of the sweep index. `care` is the resource name of the cleanup function."""
+"""The only partition of the sweep index."""
 ID_LENGTH = 26
 """Number of characters of an episode id. A ULID has the same length."""
 

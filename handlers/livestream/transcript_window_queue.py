@@ -1,9 +1,9 @@
 """Messages of the queue `agent-windows`, each of which names one window of a transcript.
 
 A window is a section of a transcript that is small enough for one model request. The function `transcript-windows` cuts
-an uploaded transcript into windows and sends the messages. The function `agent` analyzes the windows. A message
-contains no text of the transcript, so the agent reads the transcript and cuts it again. For this it uses the window
-sizes in the message, not its own settings. With other sizes, the windows would begin and end elsewhere, so some
+an uploaded transcript into windows and sends the messages. The function `fact-check-agent` analyzes the windows. A
+message contains no text of the transcript, so the agent reads the transcript and cuts it again. For this it uses the
+window sizes in the message, not its own settings. With other sizes, the windows would begin and end elsewhere, so some
 lines of the transcript would be analyzed twice and others never.
 """
 

@@ -25,7 +25,7 @@ MAX_WRITE_ATTEMPTS = 8
 writers, so more tries are not needed.
 """
 CONFLICT_ERRORS = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})
-"""Error codes of PutItem which mean that another writer was faster. The index backfill writes in transactions."""
+"""Error codes of PutItem which mean that another writer was faster."""
 
 
 @dataclass(frozen=True)

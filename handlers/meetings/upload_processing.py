@@ -45,7 +45,7 @@ class UploadOutcome(StrEnum):
     GONE = "gone"
     """`complete.json` does not exist, or no longer exists."""
     IGNORED = "ignored"
-    """The object is neither a chunk nor a `complete.json`, according to its key. Only `upload_events/` reports this."""
+    """The object is neither a chunk nor a `complete.json`, according to its key. Only `start/` reports this."""
 
 
 class NotStarted(Exception):

@@ -1,56 +1,47 @@
-"""Thresholds that decide when captions are shown: those of the stack, and their overrides by a session.
+"""Thresholds that decide when captions are shown. The stack's settings, the environment of the audio processor and the
+settings of a session inherit one model, so names, ranges and defaults are declared only here.
 
-The thresholds are set in seconds. `caption_decisions`, which applies them, reads them as whole milliseconds.
+Amazon Transcribe sends each result, a piece of recognised speech, first as partials and then as a final. The thresholds
+decide which of these versions clients see, and when. They are set in seconds. `caption_decisions`, which applies them,
+reads them as whole milliseconds.
 """
 
-from typing import Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from handlers.transcription.audio_processor.environment import ProcessorEnvironment
-from handlers.transcription.environment import (
-    BufferSeconds,
-    DedupSeconds,
-    OrphanSeconds,
-    PauseSeconds,
-    RatePerSecond,
-    Stability,
-)
+from handlers.common.json_models import USE_ATTRIBUTE_DOCSTRINGS
 
 
-class SessionSettings(BaseModel):
-    """Thresholds that a client can set when it opens a session. Field names are camelCase in messages.
+class CaptionThresholds(BaseModel):
+    """Thresholds with the names and defaults of the product requirements."""
 
-    For an absent field, the value of the stack applies. A session cannot enable partial captions if the stack disables
-    them.
-    """
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=USE_ATTRIBUTE_DOCSTRINGS)
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-        hide_input_in_errors=True,
-    )
+    partial_results_enabled: bool = True
+    """Show captions before they are final. If the stack does not, no session can choose to."""
+    min_stability_threshold: Annotated[float, Field(ge=0, le=1)] = 0.85
+    """Share of a partial's words and punctuation marks that Amazon Transcribe must mark as stable for the partial to be
+    shown at once. Below it, the partial is unstable, unless its text ends a sentence."""
+    max_buffer_timeout: Annotated[float, Field(ge=0.5, le=10)] = 5.0
+    """Seconds after which an unstable partial is shown, and for which a final waits for results that started
+    earlier."""
+    pause_threshold: Annotated[float, Field(ge=0.2, le=5)] = 2.0
+    """Seconds for which the text of a result must be unchanged before an unstable partial of it is shown. If Amazon
+    Transcribe reports no stability, the time since the result's first version counts instead."""
+    orphan_timeout: Annotated[float, Field(ge=5, le=60)] = 15.0
+    """Seconds without a new version after which a result becomes an orphan: its last partial is shown as its final. A
+    stream ends after less than 7 seconds, and its end makes orphans of all results without a final. So values of 7 or
+    more change nothing (docs/decisions/0040)."""
+    max_rate_per_second: Annotated[int, Field(ge=1, le=20)] = 5
+    """Maximum number of partials that are shown in one second."""
+    dedup_cache_ttl: Annotated[int, Field(ge=0, le=60)] = 10
+    """Seconds for which no other result may show the same text. 0 allows repeated texts."""
 
-    # `handlers/transcription/environment.py` defines the meaning and the range of each type.
-    partial_results_enabled: bool | None = None
-    min_stability_threshold: Stability | None = None
-    max_buffer_timeout: BufferSeconds | None = None
-    pause_threshold: PauseSeconds | None = None
-    orphan_timeout: OrphanSeconds | None = None
-    max_rate_per_second: RatePerSecond | None = None
-    dedup_cache_ttl: DedupSeconds | None = None
-
-
-class CaptionThresholds(ProcessorEnvironment):
-    """Environment of the audio processor, with additional properties for the thresholds in milliseconds."""
-
-    def for_session(self, settings: SessionSettings) -> Self:
-        overridden = self.model_copy(update=settings.model_dump(exclude_none=True))
+    def for_session(self, settings: "SessionSettings") -> Self:
+        """Return the thresholds with the overrides of a session, which cannot enable partials that the stack disables."""
+        overridden = self.model_copy(update=settings.model_dump(exclude_unset=True))
         enabled = self.partial_results_enabled and overridden.partial_results_enabled
         return overridden.model_copy(update={"partial_results_enabled": enabled})
 
@@ -69,3 +60,33 @@ class CaptionThresholds(ProcessorEnvironment):
     @property
     def dedup_ms(self) -> int:
         return self.dedup_cache_ttl * 1000
+
+
+def _remove_defaults(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default")
+
+
+class SessionSettings(CaptionThresholds):
+    """Thresholds that a client can set when it opens a session. Field names are camelCase in messages.
+
+    For a field that is absent or null, the value of the stack applies. So only `model_fields_set` counts, and the JSON
+    Schema has no defaults.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        hide_input_in_errors=True,
+        json_schema_extra=_remove_defaults,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _omit_nulls(cls, given: Any) -> Any:
+        is_object = isinstance(given, dict)
+        return {name: value for name, value in given.items() if value is not None} if is_object else given

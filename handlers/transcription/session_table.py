@@ -66,7 +66,7 @@ class SessionTable:
     def add(self, session: Session) -> None:
         item = {
             **session.model_dump(mode="json", exclude={"settings"}),
-            "settings": session.settings.model_dump_json(by_alias=True, exclude_none=True),
+            "settings": session.settings.model_dump_json(by_alias=True, exclude_unset=True),
             "ttl": session.ends_at,
             "schema_version": SCHEMA_VERSION,
         }

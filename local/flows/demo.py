@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from pydantic.alias_generators import to_camel
 from rich.console import Console
 from rich.markup import escape
 
-from guardrails.model.subsystem_of_resource import parse_subsystem
+from guardrails.subsystem_of_resource import parse_subsystem
 from local import ROOT, CannotRun
 from local.emulation.iam.decision_log import read_decisions
 from local.emulation.iam.grant_usage import GrantComparison, compare_grants, read_reviewed_grants, read_stack_grants
@@ -91,6 +92,9 @@ def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
                 raise DemoFailed(f"{findings[0].policy}: {findings[0].message}")
         stack = open_local_stack(deployed.outputs["frontend"], partial(EmulatorClients, started.emulator.endpoint))
         for name in flows:
+            if to_camel(name.replace("-", "_")) not in stack.frontend:
+                out.print(f"\n[bold]{name}[/]: skipped, because the stack file disables it")
+                continue
             _run_flow(out, name, FLOWS[name], stack)
         with _print_step(out, "granted and used permissions"):
             _check_grants(out, clients)

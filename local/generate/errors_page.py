@@ -5,7 +5,6 @@ which an uploaded file is unusable.
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
-from components.blocks.api.gateway_responses import GatewayErrorCode
 from handlers.common.api_error_codes import CommonErrorCode, ErrorCode
 from handlers.common.http.rest_dispatch import RestErrorCode
 from handlers.common.websocket.message_dispatch import WebSocketErrorCode
@@ -40,7 +39,6 @@ response to pages.
 HTTP_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
     "Livestream": (LivestreamErrorCode, RestErrorCode, CommonErrorCode),
     "Meetings": (ExchangeErrorCode, RestErrorCode, CommonErrorCode),
-    "API Gateway, for livestream and meetings": (GatewayErrorCode,),
 }
 """Classes of error codes by REST API. If several classes have a code of the same name, the page shows the
 first code."""
@@ -49,12 +47,28 @@ WEBSOCKET_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
     "Voice Q&A": (VoiceQaErrorCode, WebSocketErrorCode, CommonErrorCode),
 }
 """Classes of error codes by WebSocket API."""
-GATEWAY_NOTE = """\
+GATEWAY_ERRORS = """\
+## API Gateway, for livestream and meetings
+
 API Gateway returns these errors itself, without calling a function, for example for an unknown path. `REFUSED` has the
 status that the gateway chose, from 400 to 499. For livestream, the gateway also checks that a body has the required fields, with the types that the
 OpenAPI document states. If a body violates this, the gateway answers `MALFORMED` with empty `fields`. For meetings, only the function checks
 bodies. It lists the invalid fields in `fields`, unless the body is not JSON.
+
+| code | status | meaning | what to do |
+|---|---:|---|---|
+| `INTERNAL` | 500 | The platform failed. | Send the request again later. Give `requestId` to support if it fails again. |
+| `MALFORMED` | 400 | A required field is missing, a field has another type, or the body is not JSON. The gateway cannot name the field, so `fields` is empty. | Compare the request with the OpenAPI document. |
+| `METHOD_NOT_ALLOWED` | 405 | The path does not support this method. | Correct the method. |
+| `NOT_FOUND` | 404 | The path does not exist. | Correct the URL. The base URL in the stack output ends with the name of the stage. |
+| `REFUSED` | 400 | The gateway refuses the request for another reason. | Read `message`. |
+| `THROTTLED` | 429 | Too many requests, from all callers together. | Send the request again, with increasing pauses. |
+| `TOO_LARGE` | 413 | The request is too large. | Send a smaller request. |
+| `UNAUTHORIZED` | 401 | The token is missing, invalid, or has expired. | Get a new token from the identity provider, and send the request again. |
+| `UNAVAILABLE` | 503 | The token cannot be checked. Usually, the identity provider does not answer. | Send the request again after a few seconds. |
+| `UNSUPPORTED_MEDIA_TYPE` | 415 | The content type of the request is not supported. | Send `Content-Type: application/json`. |
 """
+"""Chapter on the errors of `components/blocks/gateway_responses.py`."""
 WEBSOCKET_NOTE = """\
 If API Gateway cannot reach the function, it answers itself with `{message, connectionId, requestId}`.
 """
@@ -79,8 +93,8 @@ def render_page() -> str:
     lines = [INTRODUCTION]
     for api, classes in HTTP_APIS.items():
         lines += [f"## {api}\n"]
-        lines += [GATEWAY_NOTE] if GatewayErrorCode in classes else []
         lines += [*_render_table(classes, with_status=True), ""]
+    lines += [GATEWAY_ERRORS]
     for api, classes in WEBSOCKET_APIS.items():
         lines += [f"## {api}\n", WEBSOCKET_NOTE, *_render_table(classes, with_status=False), ""]
     lines += [REASONS_NOTE]

@@ -13,14 +13,11 @@ from typing import Any
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from components.blocks.api.public_openapi_document import build_document
 from components.frontend_output import Frontend
-from components.settings.loader import PROJECT
+from components.settings.load import PROJECT
 from components.settings.stack import StackSettings
 from guardrails import policies_page
 from handlers.common.json_models import Message
-from handlers.livestream.episodes_api.operation_definitions import OPERATIONS as LIVESTREAM
-from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS as MEETINGS
 from handlers.meetings.bedrock_summarize.stored_summary_models import Summary
 from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript
 from handlers.meetings.meeting_record import MeetingRecord
@@ -28,7 +25,7 @@ from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages
 from handlers.voice_qa import websocket_messages
 from local import ROOT
-from local.generate import errors_page, openapi_documentation, permissions_page, settings_page
+from local.generate import alarms_page, errors_page, openapi_documents, permissions_page, settings_page
 from local.generate.typescript import to_declarations
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -141,14 +138,11 @@ SCHEMAS: dict[str, Generator] = {
 INTERFACES: dict[str, Generator] = {
     **SCHEMAS,
     f"{FOLDER}/frontend.d.ts": frontend_types,
-    f"{FOLDER}/openapi.json": _to_text_generator(
-        lambda: build_document("Polyphony: livestream", "1", LIVESTREAM, openapi_documentation.LIVESTREAM)
-    ),
-    f"{FOLDER}/meetings.openapi.json": _to_text_generator(
-        lambda: build_document("Polyphony: meetings", "1", MEETINGS, openapi_documentation.MEETINGS)
-    ),
+    f"{FOLDER}/openapi.json": _to_text_generator(openapi_documents.livestream_document),
+    f"{FOLDER}/meetings.openapi.json": _to_text_generator(openapi_documents.meetings_document),
 }
 PAGES: dict[str, Generator] = {
+    f"{FOLDER}/alarms.md": alarms_page.render_page,
     f"{FOLDER}/permissions.md": permissions_page.render_page,
     f"{FOLDER}/policies.md": policies_page.render_page,
     f"{FOLDER}/errors.md": errors_page.render_page,

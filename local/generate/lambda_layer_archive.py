@@ -12,8 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from components.blocks.compute.handler_archive import LAYER_LOCK, zip_files
-from components.foundation.lambda_layer import ARCHIVE, lock_hash
+from components.foundation import layer_archive
+from components.handler_archive import LAYER_LOCK, zip_files
 from local import ROOT
 
 PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64")
@@ -29,11 +29,13 @@ ZIPPED_LIMIT = 50 * 1024**2
 
 
 def command() -> int:
-    """Build the archive for `make layers`, unless it was built from the current lock file; return the exit status."""
-    target = ROOT / ARCHIVE
-    lock_hash_file = target.with_suffix(".lock")
-    if target.exists() and lock_hash_file.exists() and lock_hash_file.read_text() == lock_hash():
-        print(f"{ARCHIVE} is up to date")
+    """Build the archive for `make layers`, unless it was built from the current lock file; return the exit status.
+
+    Archives of other lock files are removed.
+    """
+    target = ROOT / layer_archive()
+    if target.exists():
+        print(f"{layer_archive()} is up to date")
         return 0
     with tempfile.TemporaryDirectory() as folder:
         pip_status = _install(Path(folder))
@@ -49,12 +51,15 @@ def command() -> int:
                 sizes = f"{form_size / 1024**2:.0f} MB {form}, but Lambda allows {limit / 1024**2:.0f} MB"
                 print(f"The layer has {sizes}. Remove a dependency.", file=sys.stderr)
                 return 1
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(archive)
-        lock_hash_file.write_text(lock_hash())
+        shutil.rmtree(target.parent, ignore_errors=True)
+        target.parent.mkdir(parents=True)
+        # An interrupted write must not leave an incomplete archive under the final name.
+        partial = target.with_suffix(".partial")
+        partial.write_bytes(archive)
+        partial.rename(target)
     without_bytecode = f"without bytecode, so functions start more slowly (install Python {_version_text()} to add it)"
     bytecode = "with bytecode" if with_bytecode else without_bytecode
-    print(f"built {ARCHIVE}: {len(files)} files, {size / 1024**2:.1f} MB unzipped, {bytecode}")
+    print(f"built {layer_archive()}: {len(files)} files, {size / 1024**2:.1f} MB unzipped, {bytecode}")
     return 0
 
 

@@ -10,9 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.blocks.naming.context import Subsystem
-from components.blocks.naming.subsystem_scope import CHECKED_BY_TAG
-from guardrails.model.subsystem_of_resource import parse_subsystem
+from components.core import CHECKED_BY_TAG, Subsystem
+from guardrails.subsystem_of_resource import parse_subsystem
 from local.emulation.iam.policy_conditions import as_list
 from local.generate import documented_resource_graph
 from local.generate.documented_resource_graph import STACK, list_role_statements
@@ -37,7 +36,7 @@ ROLES = """\
 
 The tables list the permissions of each role. They omit two permissions that the roles of all functions have: to write to the function's
 own log group, and to send traces. A bucket's objects are written as `bucket/prefix`. The resource `*` occurs only if the action does not
-support resource-level permissions. No role may change IAM, or run code with another role. The guardrail policy `iam-no-escalation` checks
+support resource-level permissions. No role may change IAM, or run code with another role. The guardrail policy `grant-allowed` checks
 this. In stacks that CI deploys, the permissions boundary `boundary-<stack>` of `bootstrap/roles.yaml` also limits every role, so a call is
 allowed only if both the table and the boundary allow it.
 """

@@ -54,9 +54,9 @@ class DeployedFunction:
         return "/".join(self.handler.split(".")[1:-2])
 
     @property
-    def subsystem(self) -> str:
-        """Folder of the subsystem, for example `voice_qa`."""
-        return self.folder.partition("/")[0]
+    def entry_module(self) -> str:
+        """Module of the entry point, for example `handlers.meetings.storage.handler`."""
+        return self.handler.rpartition(".")[0]
 
 
 def list_functions(client: Any) -> list[DeployedFunction]:

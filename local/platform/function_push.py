@@ -15,13 +15,13 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from components.handler_archive import list_source_files
 from local import CannotRun
 from local.platform import emulator
 from local.platform.code_package_comparison import (
-    SPARK_SUBSYSTEM,
     CurrentPackages,
-    DeployedPackages,
     FunctionPackage,
+    download_package,
     list_changed_files,
 )
 from local.platform.deployed_functions import ALL, DeployedFunction, list_functions, select_functions
@@ -32,12 +32,14 @@ from local.platform.progress import format_duration
 from local.platform.state import NO_HASH, PlatformState, ResourceStatus, open_state
 
 LIVE = "live"
-"""The alias that all callers use (`components/blocks/compute/function.py`)."""
+"""The alias that all callers use (`components/blocks/function.py`)."""
 FUNCTION_TYPE, ALIAS_TYPE = "aws:lambda/function:Function", "aws:lambda/alias:Alias"
 WAITER = {"Delay": 0.02, "MaxAttempts": 500}
 """Interval in seconds and number of checks until a function's update is complete."""
 ENVIRONMENT_FILE = "environment.py"
 """File of each function that defines its environment variables."""
+SPARK_JOB = "handlers.ingestion.glue.job"
+"""Module of ingestion's Spark job, which a push does not publish."""
 
 
 class PushFailed(CannotRun):
@@ -74,10 +76,10 @@ class FunctionPusher:
         with lock_folder(locked, PLATFORM_COMMANDS), _explain_errors("the push has failed"):
             clients, state = self._open_platform()
             client, packages = clients("lambda"), CurrentPackages()
-            deployed, functions = DeployedPackages(client), list_functions(client)
+            functions, changed_files = list_functions(client), set[str]()
             needed: list[FunctionPublication] = []
             for function in select_functions(functions, names):
-                publication = FunctionPublication(client, state, function, packages.build(function.subsystem))
+                publication = FunctionPublication(client, state, function, packages.build(function))
                 if not publication.is_complete():
                     needed.append(publication)
                 elif ALL not in names:
@@ -89,13 +91,20 @@ class FunctionPusher:
                 return 1
             for publication in needed:
                 publication.refuse_fixed_alias()
-                deployed.read(publication.function)
+                changed_files |= publication.list_changed_files()
             for publication in needed:
                 version = publication.publish()
                 duration = format_duration(time.monotonic() - started)
                 self._print_line(f"pushed {publication.function.folder}: version {version} is live after {duration}")
                 started = time.monotonic()
-            self._print_notes([publication.function for publication in needed], functions, packages, deployed)
+            published = {publication.function.name for publication in needed}
+            outdated = [
+                function.folder
+                for function in functions
+                if function.name not in published and function.code_hash != packages.build(function).code_hash
+            ]
+            has_spark_job = any(function.folder.startswith("ingestion/") for function in functions)
+            self._print_notes(changed_files, outdated, has_spark_job=has_spark_job)
             if ALL in names:
                 self._print_line(f"{len(functions) - len(needed)} functions were up to date")
         return 0
@@ -123,35 +132,20 @@ class FunctionPusher:
             self._clients = running.endpoint, EmulatorClients(running.endpoint)
         return self._clients[1]
 
-    def _print_notes(
-        self,
-        published: Sequence[DeployedFunction],
-        functions: Sequence[DeployedFunction],
-        packages: CurrentPackages,
-        deployed: DeployedPackages,
-    ) -> None:
-        """Print what may be out of date after the push, because a file that it uses has changed: environment variables,
-        other functions, and the Spark job. The push does not publish them.
+    def _print_notes(self, changed_files: set[str], outdated: Sequence[str], *, has_spark_job: bool) -> None:
+        """Print what may be out of date after the push: environment variables, other functions, and the Spark job.
+
+        `changed_files` are those of the published functions.
         """
-        files = {file for function in published for file in _list_changes(function, packages, deployed)}
         lines = [
             f"  {file} has changed. If it defines other variables than before, run `make up`, because a push publishes "
             "only code"
-            for file in sorted(files)
+            for file in sorted(changed_files)
             if file.endswith(f"/{ENVIRONMENT_FILE}")
-            and any(packages.list_used_files(function, {file}) for function in published)
         ]
-        outdated = {
-            function.folder: used
-            for function in functions
-            if function not in published
-            if (used := packages.list_used_files(function, _list_changes(function, packages, deployed)))
-        }
         if outdated:
-            lines.append("  out of date, because they use a changed file (FUNCTION=all publishes them):")
-            lines += [f"    {folder}: {', '.join(sorted(used))}" for folder, used in outdated.items()]
-        has_spark_job = any(function.subsystem == SPARK_SUBSYSTEM for function in functions)
-        if has_spark_job and packages.is_used_by_spark_job(files):
+            lines.append(f"  out of date (FUNCTION=all publishes them): {', '.join(outdated)}")
+        if has_spark_job and not changed_files.isdisjoint(path.as_posix() for path in list_source_files(SPARK_JOB)):
             lines.append("  the Spark job uses a changed file, too; only `make up` publishes it")
         note = "\n".join(lines)
         if note and note != self._last_note:
@@ -189,6 +183,10 @@ class FunctionPublication:
             alias is None or alias.inputs["functionVersion"] != NO_HASH
         )
         return bool(is_recorded and live["CodeSha256"] == self.package.code_hash)
+
+    def list_changed_files(self) -> set[str]:
+        """Return the files that differ between the deployed and the current package. Call it before `publish`."""
+        return list_changed_files(download_package(self._client, self.function), self.package.content)
 
     def refuse_fixed_alias(self) -> None:
         """Raise PushFailed if the alias must stay at its version, because of a rollout, a rollback or a setting."""
@@ -266,14 +264,6 @@ class FunctionPublication:
 def push(folder: Path, names: Sequence[str], started: float) -> int:
     """Publish functions, for `make push`. Return the exit status."""
     return FunctionPusher(folder).push(names, started)
-
-
-def _list_changes(function: DeployedFunction, packages: CurrentPackages, deployed: DeployedPackages) -> set[str]:
-    """Return the files that differ between a function's deployed and its current package."""
-    package = packages.build(function.subsystem)
-    if function.code_hash == package.code_hash:
-        return set()
-    return list_changed_files(deployed.read(function), package.content)
 
 
 @contextmanager

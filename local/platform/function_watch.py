@@ -1,18 +1,19 @@
-"""Loop of `make watch`, which publishes functions whenever a source file of their subsystem changes, and prints their
-logs.
+"""Loop of `make watch`, which publishes functions whenever their code changes, and prints their logs.
+
+The loop checks all files below `handlers/`. After a change of any of them, the push finds out which functions use it.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from components.blocks.compute import handler_archive
 from local import ROOT, CannotRun
+from local.platform.deployed_functions import PACKAGE
 from local.platform.folder_lock import FolderBusy
 from local.platform.function_push import FunctionPusher
 
@@ -27,22 +28,18 @@ FileStates = dict[Path, tuple[int, int]]
 """Time of modification and size of each file."""
 
 
-class PackageFiles:
-    """Source files of the code packages of some subsystems, with their times of modification and sizes."""
+class HandlerFiles:
+    """All files below `handlers/`, with their times of modification and sizes."""
 
-    def __init__(self, subsystems: Iterable[str]) -> None:
-        self._subsystems = sorted(set(subsystems))
-        self._last = self._reported = self._read_states()
-
-    def __len__(self) -> int:
-        return len(self._last)
+    def __init__(self) -> None:
+        self._last = self._reported = _read_states(ROOT / PACKAGE)
 
     def has_change(self) -> bool:
         """Return True once after a change, as soon as two calls in a row find the same files.
 
         An editor may write a file in several steps, and an incomplete file must not be published.
         """
-        before, self._last = self._last, self._read_states()
+        before, self._last = self._last, _read_states(ROOT / PACKAGE)
         if self._last == before and self._last != self._reported:
             self._reported = self._last
             return True
@@ -52,16 +49,18 @@ class PackageFiles:
         """Let `has_change` report the last change again."""
         self._reported = {}
 
-    def _read_states(self) -> FileStates:
-        states: FileStates = {}
-        for subsystem in self._subsystems:
-            for path in handler_archive.list_source_files(subsystem):
-                try:
-                    status = (ROOT / path).stat()
-                except FileNotFoundError:  # removed since it was listed
-                    continue
-                states[path] = status.st_mtime_ns, status.st_size
-        return states
+
+def _read_states(folder: Path) -> FileStates:
+    states: FileStates = {}
+    for path in folder.rglob("*"):
+        if path.is_dir() or path.suffix == ".pyc" or path.name.startswith("."):
+            continue
+        try:
+            status = path.stat()
+        except FileNotFoundError:  # removed since it was listed
+            continue
+        states[path] = status.st_mtime_ns, status.st_size
+    return states
 
 
 class LogReader:
@@ -103,14 +102,12 @@ class FunctionWatch:
         self._clock = clock
         functions = pusher.select(names)
         self._names = [function.name for function in functions]
-        self._files = PackageFiles(function.subsystem for function in functions)
+        self._files = HandlerFiles()
         now = int(time.time() * 1000)
         self._logs = {function.folder: LogReader(function.log_group, now) for function in functions}
         self._logs_read_at = 0.0
         self._last_problem = ""
-        print_line(
-            f"watching {len(self._files)} files for {', '.join(self._logs)}; log lines follow; Ctrl-C ends the watch"
-        )
+        print_line(f"watching {PACKAGE}/ for {', '.join(self._logs)}; log lines follow; Ctrl-C ends the watch")
 
     def push(self, started: float) -> None:
         """Publish the functions whose code has changed. If this is not possible, print the reason.
@@ -120,7 +117,7 @@ class FunctionWatch:
         try:
             self._pusher.push(self._names, started)
             self._last_problem = ""
-        except (CannotRun, OSError) as error:
+        except (CannotRun, OSError, ImportError) as error:
             if isinstance(error, FolderBusy | OSError):  # OSError if a file was removed while it was packaged
                 self._files.report_again()
             if str(error) != self._last_problem:

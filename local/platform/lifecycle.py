@@ -26,7 +26,7 @@ from local.platform.state import PlatformState, StateError, open_state, state_fi
 from local.platform.update_plan import PlannedStep, PlanningProvider
 from local.preview import stack_files
 from local.preview.handler_check.handler_faults import find_handler_faults
-from local.preview.policy_pack_process import UNDECIDED, PolicyFinding, PolicyPackProcess
+from local.preview.policy_pack_process import PolicyFinding, PolicyPackProcess
 from local.preview.preview_provider import REGION, PreviewProvider
 from local.preview.program_run import ProgramRun, run_program
 from local.preview.property_value_conversion import Props, to_display_value
@@ -148,14 +148,14 @@ def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[Pla
 
 
 def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFinding]:
-    """Check the deployed resources again. Return the violations of mandatory policies, and the checks that are undecided.
+    """Check the deployed resources again. Return the violations of mandatory policies, and the report of undecided checks.
 
     A preview cannot decide a check that needs a generated id. After the deployment, these ids exist.
     """
     with PolicyPackProcess(config, dry_run=False) as pack:
         pack.policies()  # configures the pack
         findings = pack.analyze(graph)
-    return [finding for finding in findings if finding.level in {"mandatory", UNDECIDED}]
+    return [finding for finding in findings if finding.level == "mandatory" or finding.policy == "checks-at-deployment"]
 
 
 def deploy(config: StackConfig, running: Emulator, progress: Progress) -> DeployedPlatform:

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from guardrails.model.resource_types import PLATFORM
 from guardrails.pricing.cost_estimate import CannotEstimate, CostLine, CostReport, PricedResource, estimate_cost
-from guardrails.pricing.prices import load_prices
+from guardrails.pricing.prices import Evidence, load_prices
+from guardrails.resource_types import PLATFORM
 from local import CannotRun
 from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
@@ -43,6 +43,12 @@ class StackCost:
     def monitoring_and_protection_usd(self) -> float:
         """Monthly cost in dollars at the prices that `prices.toml` marks as `monitoring_or_protection`."""
         return sum(line.usd for line in self.report.lines if load_prices()[line.price].monitoring_or_protection)
+
+    @property
+    def secondary_usd(self) -> dict[str, float]:
+        """Monthly cost in dollars by price, of the prices that another source than AWS states. Highest first."""
+        sums = self.report.sum_by("price").items()
+        return {name: usd for name, usd in sums if load_prices()[name].evidence is Evidence.SECONDARY}
 
     def as_json(self) -> dict[str, Any]:
         """Return the cost as JSON."""
@@ -114,13 +120,15 @@ def _without_unknowns(value: Any) -> Any:
 
 
 def print_cost(cost: StackCost, console: Console | None = None) -> None:
-    """Print the cost of one stack by subsystem, by service and by single line, and then the unpriced resources."""
+    """Print the cost of one stack by subsystem, by service and by single line. Then print the prices from secondary
+    sources, with their shares of the total, and the unpriced resources.
+    """
     out = console or create_console()
     report = cost.report
     out.print(f"[bold]{escape(cost.label)}[/]: ${report.total:,.2f} a month, budget ${cost.budget:,.2f}\n")
     for dimension in ("subsystem", "service"):
         sums = report.sum_by(dimension).items()
-        rows = [(escape(name), f"{usd:,.2f}", f"[dim]{_format_share(usd, report.total)}[/]") for name, usd in sums]
+        rows = [(escape(name), f"{usd:,.2f}", f"[dim]{format_share(usd, report.total)}[/]") for name, usd in sums]
         out.print(create_table((dimension,), ("USD", "share"), rows))
     lines = [
         (escape(line.block), line.price, f"{line.quantity:,.0f}", f"{line.usd:,.2f}")
@@ -128,10 +136,15 @@ def print_cost(cost: StackCost, console: Console | None = None) -> None:
     ]
     out.print(create_table(("block", "price"), ("quantity", "USD"), lines))
     out.print(f"\nmonitoring and protection (included): ${cost.monitoring_and_protection_usd:,.2f}")
+    secondary_usd = cost.secondary_usd
+    rows = [(name, f"{usd:,.2f}", format_share(usd, report.total)) for name, usd in secondary_usd.items()]
+    total = sum(secondary_usd.values())
+    rows.append(("together", f"{total:,.2f}", format_share(total, report.total)))
+    out.print(create_table(("price from a secondary source, to be checked",), ("USD", "share"), rows))
     print_unpriced(out, report)
 
 
-def _format_share(usd: float, total: float) -> str:
+def format_share(usd: float, total: float) -> str:
     """Return a part of the total in percent. The total is zero if the free tiers cover everything."""
     return f"{usd / total:.0%}" if total else "-"
 

@@ -2,8 +2,7 @@
 
 The pack runs unmodified in its own virtual environment, with the environment variables that the CLI sets. Over the CLI's
 analyzer protocol (gRPC), it receives the inputs of each resource, and at the end the whole stack. It returns findings,
-which are violations of policies. A check that needs an unknown value is undecided: it neither passes nor fails. A
-preview does not know values that AWS assigns, such as ids.
+which are violations of policies.
 """
 
 import json
@@ -11,13 +10,12 @@ import os
 import subprocess
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final, Self
+from typing import Self
 
 import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
-from guardrails.pack.undecided_checks import parse_reason
 from local import LOOPBACK, ROOT, CannotRun
 from local.preview.resource_graph import Graph, Resource
 from local.preview.stack_files import StackConfig
@@ -39,8 +37,6 @@ this process, even if this process is killed."""
 NO_ENGINE = f"{LOOPBACK}:0"
 """Placeholder for the address of Pulumi's engine. The pack requires it as an argument, but never connects to it."""
 UNLIMITED_MESSAGES = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-UNDECIDED: Final = "unknown"
-"""Level of a finding that reports an undecided check, in place of an enforcement level."""
 
 
 class PackError(CannotRun):
@@ -49,11 +45,11 @@ class PackError(CannotRun):
 
 @dataclass(frozen=True)
 class PolicyFinding:
-    """Violation of a policy, or undecided check."""
+    """Violation of a policy."""
 
     policy: str
     level: str
-    """Enforcement level of the policy, for example `mandatory` or `advisory`; or `UNDECIDED`."""
+    """Enforcement level of the policy, for example `mandatory` or `advisory`."""
     severity: str
     """`low`, `medium`, `high`, `critical`, or `unspecified`."""
     urn: str
@@ -185,8 +181,8 @@ def _to_options(resource: Resource) -> analyzer_pb2.AnalyzerResourceOptions:
 
 
 def _to_findings(response: analyzer_pb2.AnalyzeResponse, urn: str) -> list[PolicyFinding]:
-    """Return the violations and the undecided checks in a response. `urn` is used if the response names no resource."""
-    findings = [
+    """Return the violations in a response. `urn` is used if the response names no resource."""
+    return [
         PolicyFinding(
             policy=diagnostic.policyName,
             level=_to_level_name(diagnostic.enforcementLevel),
@@ -195,11 +191,6 @@ def _to_findings(response: analyzer_pb2.AnalyzeResponse, urn: str) -> list[Polic
             message=diagnostic.message.removeprefix(f"{diagnostic.description}\n"),
         )
         for diagnostic in response.diagnostics
-    ]
-    return findings + [
-        PolicyFinding(check.policy, UNDECIDED, "unspecified", check.urn or urn, check.message)
-        for policy in response.not_applicable
-        for check in parse_reason(policy.policy_name, policy.reason)
     ]
 
 

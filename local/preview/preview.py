@@ -17,7 +17,8 @@ from local.preview import cost, program_run
 from local.preview.botocore_input_checks import InvalidInput, find_invalid_inputs
 from local.preview.handler_check.handler_faults import HandlerFault, find_handler_faults
 from local.preview.policy_pack_process import PolicyDescription, PolicyFinding, PolicyPackProcess
-from local.preview.policy_run import PolicyRun, ReportingProvider
+from local.preview.policy_run import PolicyRun
+from local.preview.preview_provider import PreviewProvider
 from local.preview.property_value_conversion import Props, to_display_value
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
@@ -103,7 +104,7 @@ def preview(config: StackConfig) -> Preview:
     estimate needs.
     """
     with PolicyPackProcess(config, dry_run=True) as pack, PolicyRun(pack) as policy_run:
-        run = program_run.run_program(config, ReportingProvider(policy_run.submit), preview=True)
+        run = program_run.run_program(config, PreviewProvider(), preview=True, report=policy_run.submit)
         policy_results = policy_run.finish(run.graph)
         invalid_inputs = find_invalid_inputs(run.graph)
         handler_faults = find_handler_faults(run.graph)

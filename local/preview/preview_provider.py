@@ -4,6 +4,8 @@ A provider function is a function of the AWS provider that returns data, for exa
 the same account and Region, so it also uses the results in this module.
 """
 
+import hashlib
+
 from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Resource
 
@@ -19,6 +21,8 @@ PROVIDER_FUNCTION_RESULTS: dict[str, Props] = {
         "id": ACCOUNT,
         "userId": "preview",
     },
+    # The local platform runs the image's modules from the project's folder, so it needs no image.
+    "aws:ecr/getImage:getImage": {"imageDigest": f"sha256:{hashlib.sha256(b'image of a preview').hexdigest()}"},
     "aws:index/getRegion:getRegion": {"id": REGION, "region": REGION, "name": REGION, "description": "N. Virginia"},
 }
 """Results of the provider functions that the program calls, by Pulumi's token of the function."""
@@ -28,7 +32,7 @@ class PreviewProvider:
     """Provider with a fixed account and Region, which creates nothing."""
 
     def call(self, token: str, arguments: Props) -> Props:
-        """Return the caller's identity or the Region. Raise NotImplementedError for any other provider function."""
+        """Return the fixed result of a provider function. Raise NotImplementedError if there is none for this function."""
         if token not in PROVIDER_FUNCTION_RESULTS:
             raise NotImplementedError(
                 f"there is no result for the provider function {token}({', '.join(arguments)}): add one to "

@@ -25,7 +25,7 @@ from pulumi.runtime.stack import run_in_stack
 from local import ROOT, CannotRun
 from local.preview.faster_sdk import use_faster_sdk
 from local.preview.property_value_conversion import Props, to_python_properties
-from local.preview.resource_graph import Graph
+from local.preview.resource_graph import Graph, Resource
 from local.preview.resource_monitor import Monitor, Provider
 from local.preview.stack_files import StackConfig
 
@@ -49,25 +49,38 @@ class ProgramRun:
     """Warnings and errors that the program logged."""
 
 
-def run_program(config: StackConfig, provider: Provider, *, preview: bool) -> ProgramRun:
+def run_program(
+    config: StackConfig, provider: Provider, *, preview: bool, report: Callable[[Resource], None] = lambda _: None
+) -> ProgramRun:
     """Run the project's `__main__.py` for one stack.
 
-    With `preview`, values can be unknown, as in `pulumi preview`.
+    With `preview`, values can be unknown, as in `pulumi preview`. `report` is called with each resource when the program
+    registers it.
     """
     return run_function(
-        lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), config, provider, preview=preview
+        lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
+        config,
+        provider,
+        preview=preview,
+        report=report,
     )
 
 
-def run_function(body: Callable[[], object], config: StackConfig, provider: Provider, *, preview: bool) -> ProgramRun:
+def run_function(
+    body: Callable[[], object],
+    config: StackConfig,
+    provider: Provider,
+    *,
+    preview: bool,
+    report: Callable[[Resource], None] = lambda _: None,
+) -> ProgramRun:
     """Run a function as the program of a stack, in the same way as `run_program` runs `__main__.py`."""
     # Pulumi keeps its state in context variables. With a new context, no run sees the state of another.
-    return contextvars.Context().run(_run_in_new_loop, body, config, provider, preview)
+    return contextvars.Context().run(_run_in_new_loop, body, config, Monitor(provider, report), preview)
 
 
-def _run_in_new_loop(body: Callable[[], object], config: StackConfig, provider: Provider, preview: bool) -> ProgramRun:
+def _run_in_new_loop(body: Callable[[], object], config: StackConfig, monitor: Monitor, preview: bool) -> ProgramRun:
     """Run a function as a program in a new event loop, and record what it registers, exports and logs."""
-    monitor = Monitor(provider)
     log = _MessageCollector()
 
     async def program() -> None:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from local.preview.policy_pack_process import UNDECIDED, PolicyFinding
+from local.preview.policy_pack_process import PolicyFinding
 from local.preview.preview import Preview
 from local.preview.property_value_conversion import Props, to_display_value
 from local.preview.resource_graph import Graph, Resource
@@ -108,14 +108,11 @@ def _print_findings(out: Console, result: Preview) -> None:
     out.print(
         f"\n[bold]policies[/]: {len(result.policies)} evaluated, "
         f"{format_count(counts['mandatory'], 'mandatory finding')}, "
-        f"{format_count(counts['advisory'], 'advisory finding')}, "
-        f"{format_count(counts[UNDECIDED], 'check')} undecided until the deployment",
+        f"{format_count(counts['advisory'], 'advisory finding')}",
         soft_wrap=True,
     )
-    # Undecided checks are omitted, because the pack also lists all of them in one advisory finding.
-    decided = [finding for finding in result.findings if finding.level != UNDECIDED]
     levels = list(STYLES)
-    for finding in sorted(decided, key=lambda item: (levels.index(item.level), item.policy, item.urn)):
+    for finding in sorted(result.findings, key=lambda item: (levels.index(item.level), item.policy, item.urn)):
         _print_finding(out, finding)
 
 

@@ -5,6 +5,7 @@ engine. It extends the monitor of Pulumi's mock runtime. The SDK registers a res
 created, so independent resources are created concurrently, and dependent resources in order.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 import pulumi
@@ -30,10 +31,11 @@ class Provider(Protocol):
 class Monitor(MockMonitor):
     """Monitor that records every registration in a graph."""
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: Provider, report: Callable[[Resource], None]) -> None:
         super().__init__(cast("Any", None))  # It needs no mocks, because it answers every request itself.
         self.graph = Graph()
         self._provider = provider
+        self._report = report
 
     def Invoke(  # noqa: N802 - the protocol's name
         self, request: resource_pb2.ResourceInvokeRequest
@@ -49,6 +51,7 @@ class Monitor(MockMonitor):
     ) -> resource_pb2.RegisterResourceResponse:
         """Record a resource. If it is a custom resource, let the provider create it."""
         resource = self.graph.add(_urn(request), request)
+        self._report(resource)
         outputs = Struct()
         outputs.CopyFrom(request.object)
         if resource.custom:

@@ -1,16 +1,15 @@
 """SARIF 2.1.0 document with the results of a preview's checks, for example for GitHub's code scanning.
 
 A handler fault is a reason why a function or job cannot run its code. It points to the line of its cause. Policy
-findings (violations of policies, and undecided checks) and invalid inputs point to the stack file.
+findings and invalid inputs point to the stack file.
 """
 
 from typing import Any
 
-from local.preview.policy_pack_process import UNDECIDED
 from local.preview.preview import Preview
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-LEVELS = {"mandatory": "error", "advisory": "warning", UNDECIDED: "note"}
+LEVELS = {"mandatory": "error", "advisory": "warning"}
 """SARIF's level for each level of a policy finding."""
 INVALID_INPUT = "service-refuses-value"
 """SARIF rule id of all invalid inputs, including inputs that the driver of the resource type does not use."""

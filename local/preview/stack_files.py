@@ -4,7 +4,7 @@ Values in `Pulumi.yaml` apply to all stacks, unless the stack file has a value f
 JSON.
 
 The CLI decrypts secrets. This reader instead sets a placeholder for each encrypted value. It also sets a placeholder
-for each secret that is missing in a section of the stack file. For each placeholder, it adds a warning. So a stack can
+for each secret that is missing in the section of an enabled backend. For each placeholder, it adds a warning. So a stack can
 be previewed without its secrets.
 """
 
@@ -16,8 +16,7 @@ from typing import Any
 
 import yaml
 
-from components.settings.error_messages import find_secret_paths, format_location
-from components.settings.stack import StackSettings
+from components.settings.stack import SECRETS
 from local import ROOT, CannotRun
 from local.preview.cli_compatible_yaml_loaders import CliYamlLoader, TextYamlLoader
 
@@ -106,11 +105,13 @@ def _add_placeholders(project: str, stack: str, config: Mapping[str, Any]) -> St
         if encrypted:
             secret_keys.add(key)
             warnings += [f"{path} is encrypted. This preview uses a placeholder." for path in encrypted]
-    for location in find_secret_paths(StackSettings):
-        section = f"{project}:{location[0]}"
-        if _set_missing_secret(values, section, [str(part) for part in location[1:]]):
-            secret_keys.add(section)
-            warnings.append(f"{format_location(location)} is not set. This preview uses a placeholder.")
+    for secret in SECRETS:
+        section, _, name = secret.partition(".")
+        mapping = values.get(f"{project}:{section}")
+        if isinstance(mapping, dict) and name not in mapping and mapping.get("enabled") is not False:
+            mapping[name] = PLACEHOLDER
+            secret_keys.add(f"{project}:{section}")
+            warnings.append(f"{secret} is not set. This preview uses a placeholder.")
     try:
         texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
     except TypeError as error:
@@ -136,16 +137,3 @@ def _replace_encrypted(value: Any, path: str, encrypted_paths: list[str]) -> Any
     if isinstance(value, list):
         return [_replace_encrypted(inner, f"{path}[{index}]", encrypted_paths) for index, inner in enumerate(value)]
     return value
-
-
-def _set_missing_secret(values: dict[str, Any], section: str, path: list[str]) -> bool:
-    """Set the placeholder for a missing secret, unless its whole section is missing. Return True if it was set."""
-    mapping: Any = values.get(section)
-    for part in path[:-1]:
-        if not isinstance(mapping, dict):
-            return False
-        mapping = mapping.get(part)
-    if not isinstance(mapping, dict) or path[-1] in mapping:
-        return False
-    mapping[path[-1]] = PLACEHOLDER
-    return True

@@ -17,8 +17,10 @@ from benchmarks.ingestion_quota_model import (
     Quota,
     binding_quotas,
     exceeded_quotas,
+    least_pause_seconds,
     list_quotas,
 )
+from components.blocks.states import retry, total_pause_seconds
 from components.settings import IngestionSettings
 from local.preview import stack_files
 from local.preview.cost import StackCost
@@ -137,9 +139,18 @@ def test_quotas_are_printed_in_the_order_in_which_they_are_used_up(
     budget = json.loads(stack_files.read_stack("prod").values["polyphony:foundation"])["spend"]["monthlyBudget"]
     assert budget == 500
     factor_of_budget = 1 + 11 * (budget - single.total) / (twelvefold.total - single.total)
-    assert factor_of_budget == pytest.approx(1.5, abs=0.1)
+    assert factor_of_budget == pytest.approx(1.7, abs=0.1)
     loads, quotas = capsys.readouterr().out.strip().split("\n\n")
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in loads.splitlines()[2:]]
     assert [(row[0], row[-1]) for row in rows] == [(f"{factor}x", "none") for factor in FACTORS]
     printed_names = [line.split("|")[1].strip() for line in quotas.splitlines()[2:]]
     assert printed_names == [quota.name for quota, _ in binding_quotas(SETTINGS)] + list(UNLIMITED)
+
+
+def test_the_least_pause_is_five_standard_deviations_below_the_average() -> None:
+    """With full jitter, a pause is uniformly distributed, so its average is half its maximum. Its standard deviation is
+    the maximum divided by the square root of 12. For n pauses, the share of the deviation shrinks by the square root of n.
+    """
+    few, many = (retry(["X"], attempts=attempts, first_seconds=60, longest_seconds=60) for attempts in (100, 400))
+    assert least_pause_seconds(few) / total_pause_seconds(few) == pytest.approx(0.5 - 5 / 12**0.5 / 10)
+    assert least_pause_seconds(many) / total_pause_seconds(many) == pytest.approx(0.5 - 5 / 12**0.5 / 20)

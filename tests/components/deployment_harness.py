@@ -4,18 +4,17 @@ The resources are recorded with unknown values, as in a preview, or with the ids
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from components.blocks.compute.function import Function, FunctionArgs
-from components.blocks.naming.context import Subsystem
-from components.blocks.naming.subsystem_scope import Scope
+from components.blocks.function import Function
+from components.core import Scope, Subsystem
 from components.settings import FunctionSettings
-from components.settings.settings_base import SubsystemSettings
+from components.settings.base import SubsystemSettings
 from handlers.common.environment import HandlerEnvironment
 from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_value_conversion import UNKNOWN, Props
+from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Resource
 from local.preview.stack_files import StackConfig
 from tests.fake_engine import Engine, Recorded, foundation_settings, scope
@@ -25,9 +24,6 @@ QUEUES = "https://sqs.us-east-1.amazonaws.com/123456789012"
 API_ID = "a1b2c3"
 STAGE_URL = f"https://{API_ID}.execute-api.us-east-1.amazonaws.com/api"
 IDENTITY_POOL_ID = "us-east-1:0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
-
-Permission = tuple[str, str, str | None]
-"""Action, resource, and condition as JSON."""
 
 
 class DeployedProvider(PreviewProvider):
@@ -58,16 +54,7 @@ def deploy(body: Callable[[], object], provider: PreviewProvider | None = None) 
 
 def sample_function(name: str) -> Function:
     """Register a function for tests of blocks that call one."""
-    return Function(
-        name,
-        FunctionArgs(
-            scope=scope(),
-            display_name=name,
-            entry="handlers.ingestion.sweeper.handler.handler",
-            settings=FunctionSettings(),
-            environment=HandlerEnvironment,
-        ),
-    )
+    return Function(scope(), name, settings=FunctionSettings(), environment=HandlerEnvironment)
 
 
 class Deployment:
@@ -154,48 +141,15 @@ def trust_statement(recorded: Recorded, role: str) -> Any:
     return statement
 
 
-def permissions(recorded: Recorded, role: str) -> set[Permission]:
-    """Return all permissions of a role from all of its policies."""
-    policies = [resource for resource in recorded.all("iam.RolePolicy") if resource.inputs["role"] == role]
-    assert policies, f"{role} has no policy"
-    return {permission for policy in policies for permission in _permissions(policy)}
-
-
 def allow_statement(policy: Resource) -> Any:
     """Return the only Allow statement of a resource policy."""
     [statement] = [item for item in json.loads(policy.inputs["policy"])["Statement"] if item["Effect"] == "Allow"]
     return statement
 
 
-def may(service: str, actions: str, *resources: str, condition: str | None = None) -> set[Permission]:
-    """Return permissions: `may("s3", "GetObject PutObject", bucket)`."""
-    return {(f"{service}:{action}", resource, condition) for action in actions.split() for resource in resources}
-
-
-def may_log_and_trace(function: str) -> set[Permission]:
-    """Return the permissions that every function needs for its logs and traces; `function` is its full name."""
-    return {
-        *may("logs", "CreateLogStream PutLogEvents", arn("logs", f"log-group:/aws/lambda/{function}:*")),
-        *may("xray", "PutTelemetryRecords PutTraceSegments", "*"),
-    }
-
-
-def may_consume(queue: str) -> set[Permission]:
-    """Return the permissions of a function that consumes a queue; `queue` is its full name."""
-    return may("sqs", "DeleteMessage GetQueueAttributes ReceiveMessage", arn("sqs", f"{queue}"))
-
-
-def roles(recorded: Recorded) -> set[str]:
-    """Return the names of all roles that have a policy."""
-    return {resource.inputs["role"] for resource in recorded.all("iam.RolePolicy")}
-
-
-def _permissions(policy: Resource) -> Iterator[Permission]:
-    text = policy.inputs["policy"]
-    assert text is not UNKNOWN, f"{policy.name} has unknown values at preview: use Deployment.deployed()"
-    for statement in json.loads(text)["Statement"]:
-        assert statement["Effect"] == "Allow"
-        condition = json.dumps(statement["Condition"], sort_keys=True) if "Condition" in statement else None
-        for action in statement["Action"]:
-            for resource in statement["Resource"]:
-                yield action, resource, condition
+def permissions(recorded: Recorded, role: str) -> set[tuple[str, str]]:
+    """Return every action and resource that the policies of a role allow. `role` is the end of its name."""
+    policies = [item.inputs for item in recorded.all("iam.RolePolicy") if item.inputs["role"].endswith(f"-{role}")]
+    assert policies, f"{role} has no policy"
+    statements = [statement for policy in policies for statement in json.loads(policy["policy"])["Statement"]]
+    return {(action, arn) for item in statements for action in item["Action"] for arn in item["Resource"]}

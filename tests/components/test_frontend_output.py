@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from components.blocks.messaging.queue import Queue, QueueArgs
+from components.blocks.queue import Queue
 from components.frontend_output import build_frontend
 from local.preview.property_value_conversion import UNKNOWN
 from tests.fake_engine import Engine, scope
@@ -38,7 +38,7 @@ INGESTION_OUTPUT, TRANSCRIPTION_OUTPUT = (
 )
 
 
-def frontend_output(**subsystems: Mapping[str, Any] | None) -> dict[str, Any]:
+def frontend_output(**subsystems: Mapping[str, Any]) -> dict[str, Any]:
     return build_frontend("dev", "us-east-1", subsystems)
 
 
@@ -46,7 +46,7 @@ def preview_output(engine: Engine, unknown_field: str) -> Any:
     """Return the output as a preview records it, if this field of transcription has an unknown value."""
 
     def program() -> None:
-        url = Queue("intake", QueueArgs(scope(), "Intake", consumer_timeout_seconds=1)).url
+        url = Queue(scope(), "intake", display_name="Intake", consumer_timeout=1).url
         output = frontend_output(ingestion=INGESTION, transcription={**TRANSCRIPTION, unknown_field: url})
         pulumi.ComponentResource("polyphony:tests:Output", "output", {"frontend": output})
 
@@ -55,7 +55,7 @@ def preview_output(engine: Engine, unknown_field: str) -> Any:
 
 
 def test_fields_have_camel_case_names_and_a_disabled_subsystem_is_absent() -> None:
-    assert frontend_output(ingestion=INGESTION, transcription=None) == {
+    assert frontend_output(ingestion=INGESTION) == {
         "schemaVersion": 1,
         "environment": "dev",
         "region": "us-east-1",
@@ -106,4 +106,3 @@ def test_a_value_of_the_wrong_type_stops_the_preview() -> None:
 def test_the_identity_provider_is_a_part_of_the_output() -> None:
     identity = {"auth": "oidc", "issuer": "https://login.example.com/", "audience": "polyphony"}
     assert frontend_output(identity=identity)["identity"] == identity
-    assert "identity" not in frontend_output(identity=None), "a stack without an identity provider has no such part"

@@ -1,6 +1,7 @@
 """Clients of the deployed backends with access to their tables, buckets, queues and functions, which users do not have."""
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from handlers.common.aws.dynamodb_values import serialize_item
@@ -101,14 +102,31 @@ class DeployedLivestream(LivestreamBackend):
         self.table = ids["livestream-null-check-table"]
         """Name of the table of episodes, which the requirements name `NullCheckTable`."""
         self.memory = ids["livestream-memory-memory"]
-        self.cleanup_function = deployment.function("livestream-care")
+        self.cleanup_function = deployment.function("livestream-episode-cleanup")
         self.created: list[str] = []
         """Ids of all episodes that this client has created."""
 
     def create_episode(self, title: str, **more: object) -> dict[str, Any]:
         episode = super().create_episode(title, **more)
         self.created.append(episode["episodeId"])
+        self._store_memory_records(episode["episodeId"])
         return episode
+
+    def _store_memory_records(self, episode_id: str) -> None:
+        """Store a summary and a fact, which AgentCore derives from an episode's events. The emulator derives none."""
+        records: Any = [
+            {
+                "requestIdentifier": kind,
+                "namespaces": [namespace],
+                "content": {"text": kind},
+                "timestamp": datetime.now(UTC),
+            }
+            for kind, namespace in self._record_namespaces(episode_id).items()
+        ]
+        self.client("bedrock-agentcore").batch_create_memory_records(memoryId=self.memory, records=records)
+
+    def _record_namespaces(self, episode_id: str) -> dict[str, str]:
+        return {kind: f"/{kind}/{self.owner}/{episode_id}/" for kind in ("summaries", "facts")}
 
     def list_chunks(self, episode_id: str) -> list[str]:
         """Return the S3 keys of the chunks (HLS segments) of an episode's video, in order."""
@@ -118,8 +136,8 @@ class DeployedLivestream(LivestreamBackend):
     def count_remaining_by_kind(self, episode_id: str) -> dict[str, int]:
         """Return by kind how many things are stored for an episode, without the episode's own item.
 
-        The kinds are items of the table, object versions (including delete markers), incomplete uploads, and events in
-        the fact-check agent's memory (Bedrock AgentCore).
+        The kinds are items of the table, object versions (including delete markers), incomplete uploads, and events and
+        records in the fact-check agent's memory (Bedrock AgentCore).
         """
         s3, dynamodb, memory = self.client("s3"), self.client("dynamodb"), self.client("bedrock-agentcore")
         prefixes = [f"{prefix}/{self.owner}/{episode_id}/" for prefix in ("videos", "transcripts", "chunks")]
@@ -135,6 +153,10 @@ class DeployedLivestream(LivestreamBackend):
             "versions": sum(len(page.get(kind, ())) for page in versions for kind in ("Versions", "DeleteMarkers")),
             "uploads": len(uploads.get("Uploads", ())),
             "memories": len(events["events"]),
+            **{
+                kind: len(memory.list_memory_records(memoryId=self.memory, namespace=name)["memoryRecordSummaries"])
+                for kind, name in self._record_namespaces(episode_id).items()
+            },
         }
 
     def wait_until_removed(self, episode_id: str) -> None:

@@ -147,6 +147,7 @@ class Platform:
         finally:
             configure(original)
             functions.update_alias(FunctionName=name, Name=alias, FunctionVersion=deployed["Version"])
+            functions.delete_function(FunctionName=name, Qualifier=version)  # a rollout must not find it
 
 
 @pytest.fixture(autouse=True)

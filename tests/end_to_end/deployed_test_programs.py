@@ -71,7 +71,7 @@ def run_command(request: Mapping[str, Any]) -> int:
     def list_findings(config: StackConfig, graph: Graph) -> list[PolicyFinding]:
         return list_deployed_findings(config, graph) if request["withPolicies"] else []
 
-    lifecycle.run_program = run_program  # type: ignore[attr-defined]
+    lifecycle.run_program = run_program  # type: ignore[assignment, attr-defined]
     lifecycle.list_deployed_findings = list_findings
     if not request["wholeProgram"]:
         stack_files.read_stack = lambda *_: CONFIG

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from components.blocks.compute import handler_archive
-from components.blocks.compute.function import Function, FunctionArgs
-from components.blocks.naming.subsystem_scope import Scope
+from components import handler_archive
+from components.blocks.function import Function
+from components.core import Scope
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from local.emulation.iam.decision_log import Decision, read_decisions
@@ -77,12 +77,18 @@ class SmallStack:
         return read_decisions(self.emulator.folder)
 
 
+class _EchoFunction(Function):
+    @property
+    def module(self) -> str:
+        return "echo"
+
+
 def echo_function(
     name: str, function_scope: Scope, environment: type[HandlerEnvironment] = HandlerEnvironment, **arguments: Any
 ) -> Function:
     """Register a function whose code is the text that the test passed to `small_stack`. Usually it echoes its event."""
     settings = FunctionSettings.model_validate({"timeoutSeconds": 20})
-    return Function(name, FunctionArgs(function_scope, "Echo", "echo.handler", settings, environment, **arguments))
+    return _EchoFunction(function_scope, name, settings=settings, environment=environment, **arguments)
 
 
 def zip_module(name: str, code: str) -> bytes:
@@ -110,7 +116,7 @@ def small_stack(folder: Path, code: str = "") -> Iterator[SmallStack]:
     """Start an emulator, and yield an empty stack on it. `code` is the text of the module `echo` of all functions."""
     (folder / "echo.zip").write_bytes(zip_module("echo", code))
     patch = pytest.MonkeyPatch()
-    patch.setattr(handler_archive, "write_archive", lambda _subsystem: folder / "echo.zip")
+    patch.setattr(handler_archive, "write_archive", lambda _entry_module: folder / "echo.zip")
     with emulator.start(folder / "emulator") as running_emulator, patch.context():
         clients = EmulatorClients(running_emulator.emulator.endpoint)
         # The bucket for access logs, which `tests.fake_engine.scope` names.

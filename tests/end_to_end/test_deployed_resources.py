@@ -13,11 +13,11 @@ import pulumi_aws as aws
 import pytest
 from botocore.exceptions import ClientError
 
-from components.blocks.bedrock import agentcore_memory
-from components.blocks.bedrock.agentcore_memory import SUMMARIES, AgentMemory, AgentMemoryArgs
-from components.blocks.naming.physical_names import Kind
-from components.blocks.storage.secret_parameter import Secret, SecretArgs
-from components.blocks.storage.table import Table, TableArgs
+from components.blocks import bedrock
+from components.blocks.bedrock import SUMMARIES, AgentMemory
+from components.blocks.secret import Secret
+from components.blocks.table import Table
+from components.core import Kind
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.resource_drivers.s3 import delete_all_versions
 from local.platform.state import PlatformState
@@ -75,7 +75,7 @@ def test_the_media_jobs_network_has_only_outbound_access_and_no_nat(platform: Pl
         subnet["SubnetId"] for subnet in subnets
     }
     endpoints = ec2.describe_vpc_endpoints(Filters=[network])["VpcEndpoints"]
-    assert {endpoint["ServiceName"].rpartition(".")[2] for endpoint in endpoints} == {"s3", "dynamodb"}
+    assert {endpoint["ServiceName"].rpartition(".")[2] for endpoint in endpoints} == {"s3"}
     assert {endpoint["VpcEndpointType"] for endpoint in endpoints} == {"Gateway"}
     groups = ec2.describe_security_groups(Filters=[network])["SecurityGroups"]
     assert [group["IpPermissions"] for group in groups if group["GroupName"] != "default"] == [[]]
@@ -124,7 +124,7 @@ def test_a_secret_parameter_is_created_changed_and_deleted(stack: SmallStack, tm
 
 def test_an_input_with_the_version_of_a_secret_changes_with_the_secret(stack: SmallStack) -> None:
     def register(value: str) -> None:
-        secret = Secret("key", SecretArgs(scope(), "Key", value))
+        secret = Secret(scope(), "key", display_name="Key", value=value)
         aws.ssm.Parameter("version", name="/example/version", type="String", value=secret.version)
 
     def read_version() -> str:
@@ -144,7 +144,7 @@ def test_a_table_with_another_kms_key_keeps_its_items(stack: SmallStack) -> None
     dynamodb, name = stack.clients("dynamodb"), unprotected_scope.name(Kind.TABLE, "files")
 
     def register(key: str | None) -> None:
-        Table("files", TableArgs(unprotected_scope, "Files", "pk", kms_key_arn=key))
+        Table(unprotected_scope, "files", display_name="Files", hash_key="pk", kms_key_arn=key)
 
     def read_encryption() -> dict[str, Any]:
         assert dynamodb.scan(TableName=name)["Items"] == [{"pk": {"S": "kept"}}]
@@ -159,8 +159,32 @@ def test_a_table_with_another_kms_key_keeps_its_items(stack: SmallStack) -> None
     assert read_encryption()["Status"] == "DISABLED"
 
 
+def test_the_maximum_throughput_of_a_table_is_changed_in_place(stack: SmallStack) -> None:
+    unprotected_scope = scope(foundation=foundation_settings(data={"deletionProtection": False}))
+
+    def up(units: int) -> dict[str, ResourceAction]:
+        return stack.up(
+            lambda: Table(
+                *(unprotected_scope, "files"),
+                display_name="Files",
+                hash_key="pk",
+                max_write_units=units,
+                max_read_units=2 * units,
+            )
+        )
+
+    def read_throughput() -> object:
+        name = unprotected_scope.name(Kind.TABLE, "files")
+        return stack.clients("dynamodb").describe_table(TableName=name)["Table"]["OnDemandThroughput"]
+
+    up(50)
+    assert read_throughput() == {"MaxReadRequestUnits": 100, "MaxWriteRequestUnits": 50}
+    assert up(60)["ingestion-files-table"] is ResourceAction.UPDATE
+    assert read_throughput() == {"MaxReadRequestUnits": 120, "MaxWriteRequestUnits": 60}
+
+
 def test_a_schedule_and_a_rule_are_updated_in_place_and_deleted(stack: SmallStack, platform: Platform) -> None:
-    topic = platform.id("foundation-alerts-topic")
+    topic = platform.id("foundation-alerts-critical-topic")
     role = "arn:aws:iam::123456789012:role/polyphony-local-ingestion-sweep"
 
     def register(rate: str) -> None:
@@ -286,9 +310,9 @@ def test_a_memory_is_updated_in_place_and_strategies_are_added_and_deleted(
     memory, semantic = "ingestion-memory-memory", "ingestion-memory-semantic"
 
     def up(days: int, **namespaces: str) -> dict[str, ResourceAction]:
-        monkeypatch.setattr(agentcore_memory, "NAMESPACES", namespaces)
+        monkeypatch.setattr(bedrock, "NAMESPACES", namespaces)
         unprotected_scope = scope(foundation=foundation_settings(data={"deletionProtection": False}))
-        return stack.up(lambda: AgentMemory("memory", AgentMemoryArgs(unprotected_scope, "clipAgentMemory", days)))
+        return stack.up(lambda: AgentMemory(unprotected_scope, "memory", display_name="clipAgentMemory", days=days))
 
     def memory_details() -> dict[str, Any]:
         client = stack.clients("bedrock-agentcore-control")

@@ -16,7 +16,7 @@ from local.platform.lifecycle import deploy
 from local.platform.progress import SilentProgress
 from tests.end_to_end.deployment import Deployment
 from tests.end_to_end.ingestion_client import IngestionRuns
-from tests.whole_program import ingestion_alone
+from tests.whole_program import backend_alone
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark]
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.spark]
 def runs(tmp_path: Path) -> Iterator[IngestionRuns]:
     """Client of a platform that has only ingestion, with the settings of the stack `local`."""
     with emulator.start(tmp_path) as started:
-        deployed = deploy(ingestion_alone("local"), started.emulator, SilentProgress())
+        deployed = deploy(backend_alone("local", "ingestion"), started.emulator, SilentProgress())
         clients = EmulatorClients(started.emulator.endpoint)
         yield IngestionRuns(Deployment(started.emulator, clients, deployed.ids, deployed.outputs))
 

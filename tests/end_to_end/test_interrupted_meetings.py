@@ -28,7 +28,7 @@ from local.platform.emulator_clients import invoke
 from local.preview.preview_provider import ACCOUNT, REGION
 from tests.end_to_end.backends import DeployedMeetings
 from tests.end_to_end.conftest import Platform
-from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, read_job_history
+from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 READY = MeetingStatus.READY
@@ -57,16 +57,6 @@ def wait_for_job(meetings: DeployedMeetings, meeting_id: str) -> dict[str, Any]:
 def list_executions(meetings: DeployedMeetings, meeting_id: str) -> list[str]:
     summaries = meetings.client("stepfunctions").list_executions(stateMachineArn=meetings.workflow)["executions"]
     return [entry["executionArn"] for entry in summaries if entry["name"].startswith(meeting_id)]
-
-
-def find_waiting_execution(meetings: DeployedMeetings, arns: set[str]) -> str | None:
-    """Return the first of these executions that waits for its job."""
-    states = meetings.client("stepfunctions")
-    for arn in arns:
-        events = states.get_execution_history(executionArn=arn)["events"]
-        if any(event.get("stateEnteredEventDetails", {}).get("name") == "WaitForMedia" for event in events):
-            return arn
-    return None
 
 
 @pytest.mark.usefixtures("no_capacity")
@@ -98,29 +88,6 @@ def stop_execution(meetings: DeployedMeetings, meeting_id: str) -> str:
     [execution] = list_executions(meetings, meeting_id)
     meetings.client("stepfunctions").stop_execution(executionArn=execution)
     return execution
-
-
-@pytest.mark.usefixtures("no_capacity")
-def test_the_next_execution_uses_the_unfinished_job_of_a_stopped_execution(
-    platform: Platform, meetings: DeployedMeetings, ann: Recorder
-) -> None:
-    meeting, chunks = NewMeeting(), ann.record_speech("welcome")
-    ann.client.upload(meeting, chunks)
-    stopped_execution = stop_execution(meetings, meeting.meeting_id)
-    stopped_record = ann.client.find(meeting.meeting_id)
-    assert stopped_record is not None
-    assert (stopped_record.status, stopped_record.attempt) == (MeetingStatus.PROCESSING, 1)
-    ann.client.upload(meeting, chunks)
-    eventually(
-        lambda: find_waiting_execution(
-            meetings, set(list_executions(meetings, meeting.meeting_id)) - {stopped_execution}
-        ),
-        "the next execution",
-    )
-    set_faults(platform.emulator.folder, {})
-    assert ann.wait_for_status(meeting.meeting_id, READY).attempt == 2
-    history = read_job_history(meetings, stopped_record)
-    assert (history.queues, history.attempts) == ((SPOT,), (1,)), "the first execution's job is the only one"
 
 
 AWS_CLI_SUBSTITUTE = """\

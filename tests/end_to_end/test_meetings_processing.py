@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.meetings.media_job_states import NO_CAPACITY_REASON
+from components.meetings.workflow import END_REASON
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
 from handlers.meetings.upload_completion_file import ChunkProblem
 from local.emulation.batch.fault_injection import QueueFault, set_faults
@@ -171,4 +171,4 @@ def test_a_job_without_spot_capacity_runs_on_demand(
         (SPOT, ON_DEMAND),
         attempts,
     )
-    assert history.reasons[0] == (NO_CAPACITY_REASON if fault == "no capacity" else RECLAIMED)
+    assert history.reasons[0] == (END_REASON if fault == "no capacity" else RECLAIMED)

@@ -51,7 +51,7 @@ def test_a_plan_lists_the_resources_that_a_changed_setting_affects(platform: Pla
 
 
 def test_a_second_up_updates_only_functions_with_changed_settings(platform: Platform) -> None:
-    zip_file = ROOT / "build" / "zips" / "ingestion.zip"
+    zip_file = ROOT / "build" / "zips" / "ingestion-manifest_builder.zip"
     zip_before = zip_file.read_bytes()
     function_name = platform.id("ingestion-manifest-builder-function")
     version = platform.client("lambda").get_alias(FunctionName=function_name, Name="live")["FunctionVersion"]

@@ -12,11 +12,10 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
-from components.blocks.api.stage_throttle_and_logs import Throttle
-from components.blocks.api.websocket_api import WebSocketApi, WebSocketApiArgs
-from components.blocks.compute.function import Function
-from components.blocks.iam.grant import Grant
-from components.foundation.api_log_role import ApiLogRole
+from components.blocks.function import Function
+from components.blocks.iam import Grant
+from components.blocks.websocket_api import WebSocketApi
+from components.foundation import create_api_log_role
 from handlers.common.environment import HandlerEnvironment
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually
@@ -51,14 +50,16 @@ def answer_connect(event):
     return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": offered[0]} if offered[0] else {}}
 
 def answer_message(body, context):
-    if context["routeKey"] == "$default":
+    try:
+        message = json.loads(body)
+    except ValueError:
         return {"statusCode": 200, "body": json.dumps({"type": "error"})}
-    message = json.loads(body)
-    if context["routeKey"] == "fail":
+    action = message.get("action")
+    if action == "fail":
         raise ValueError("canary-message")
-    if context["routeKey"] == "malformed":
+    if action == "malformed":
         return message["returns"]
-    if context["routeKey"].startswith("post"):
+    if action == "post":
         return {"statusCode": 200, "body": json.dumps({"type": "posted", "error": post(message, context)})}
     return {"statusCode": 200, "body": json.dumps({"type": "said", "text": message.get("text"), "context": context})}
 
@@ -70,7 +71,7 @@ def post(message, context):
     except ClientError as error:
         return error.response["Error"]["Code"]
 """
-"""Code of the APIs' functions. What it does with a message depends on the route, that is, on the message's `action`."""
+"""Code of the APIs' functions. What it does with a message depends on the message's `action`."""
 
 
 class EchoEnvironment(HandlerEnvironment):
@@ -99,19 +100,18 @@ def register_apis() -> None:
 
     The function of the API `muted` may not post to connections.
     """
-    logs = ApiLogRole(scope(layers=[]))
-    test_scope = scope(layers=[], prerequisites=[logs.account])
-    throttle = Throttle(rate=50, burst=100)
-    api = WebSocketApi("live", WebSocketApiArgs(test_scope, "LiveApi", "live", throttle))
-    muted = WebSocketApi("muted", WebSocketApiArgs(test_scope, "MutedApi", "live", throttle))
+    test_scope = scope(layers=[], prerequisites=[create_api_log_role(scope())])
+    api, muted = (
+        WebSocketApi(test_scope, name, display_name=name, stage="live", requests_per_second=50)
+        for name in ("live", "muted")
+    )
 
     def function(name: str, api: WebSocketApi, *grants: Grant) -> Function:
         values = {"callback_url": api.callback_url}
-        return echo_function(name, test_scope, EchoEnvironment, values=values, grants=grants)
+        return echo_function(name, test_scope, EchoEnvironment, values=values, uses=grants)
 
-    keys = ("$connect", "$disconnect", "$default")
-    api.serve([*keys, "say", "post", "fail", "malformed", "quiet"], function("echo", api, api.grant_post()))
-    muted.serve([*keys, "post"], function("mute", muted))
+    api.serve(function("echo", api, api.grant_post()))
+    muted.serve(function("mute", muted))
     pulumi.export("url", api.url)
     pulumi.export("muted", muted.url)
 
@@ -127,7 +127,7 @@ def test_a_message_is_answered_with_the_functions_result(echo_client: EchoClient
     with echo_client.connect() as client:
         answer = ask(client, action="say", text='she said "no", \\ twice')
         assert (answer["type"], answer["text"]) == ("said", 'she said "no", \\ twice')
-        assert (answer["context"]["routeKey"], answer["context"]["messageDirection"]) == ("say", "IN")
+        assert (answer["context"]["routeKey"], answer["context"]["messageDirection"]) == ("$default", "IN")
         second_answer = ask(client, action="say")
         assert second_answer["context"]["connectionId"] == answer["context"]["connectionId"]
         assert second_answer["context"]["connectedAt"] == answer["context"]["connectedAt"]
@@ -211,12 +211,12 @@ def test_the_output_of_functions_is_in_their_logs(echo_client: EchoClient) -> No
 
 def test_a_route_without_a_route_response_sends_nothing(echo_client: EchoClient) -> None:
     gateway, ids = echo_client.stack.clients("apigatewayv2"), echo_client.stack.ids
-    api, route = ids["ingestion-live-api"], ids["ingestion-live-quiet-route"]
+    api, route = ids["ingestion-muted-api"], ids["ingestion-muted-$default-route"]
     [response] = gateway.get_route_responses(ApiId=api, RouteId=route)["Items"]
     gateway.delete_route_response(ApiId=api, RouteId=route, RouteResponseId=response["RouteResponseId"])
-    with echo_client.connect() as client:
-        client.send(json.dumps({"action": "quiet"}))
-        assert ask(client, action="say")["context"]["routeKey"] == "say"
+    with echo_client.connect(api="muted") as client:
+        client.send(json.dumps({"action": "say"}))
+        assert ask(client, action="fail")["message"] == "Internal server error"
 
 
 def test_a_function_without_the_apis_permission_is_not_called(echo_client: EchoClient) -> None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, Validatio
 
 from handlers.common.text.visible_text_constraint import VISIBLE_TEXT
 from handlers.livestream.api_models import EpisodeChanges, NewEpisode
-from handlers.livestream.episodes_api.operation_definitions import OPERATIONS as LIVESTREAM_OPERATIONS
+from handlers.livestream.episodes.operation_definitions import OPERATIONS as LIVESTREAM_OPERATIONS
 from handlers.livestream.fact_check_agent.answer_verification import verify_answer
 from handlers.livestream.fact_check_agent.model_request import MemoryEvent, select_memories
 from handlers.livestream.transcript.transcript_reader import read_transcript

@@ -1,56 +1,140 @@
-"""Fixtures of the tests of operator's commands.
+"""Fixtures of the tests of operator's commands: a function on moto, with two versions of which the second is live."""
 
-The function of `cloud`, in memory, and of `moto` has two versions, of which the second is live.
-"""
-
+import hashlib
 import io
+import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from operations.function_management_gateway import FunctionGateway
+from operations.__main__ import main
 from tests.credentials import credentials
-from tests.operations.fake_lambda_cloud import (
-    ALARM,
-    ENVIRONMENT,
-    FUNCTION,
-    OTHER_ALARM,
-    PATH,
-    SECRET,
-    FakeLambdaCloud,
-    RunRefused,
-)
+
+PATH = "transcription/audio-processor"
+FUNCTION = "polyphony-dev-transcription-audio-processor"
+ALARM, OTHER_ALARM = f"{FUNCTION}-errors-critical", "polyphony-dev-transcription-sessions-errors-critical"
+SECRET = "canary-9f2c"
+ENVIRONMENT = {
+    "LOG_LEVEL": "INFO",
+    "PARTIAL_RESULTS_ENABLED": "true",
+    "SESSIONS_TABLE_NAME": "sessions",
+    "LIVE_TABLE_NAME": "live",
+    "LAST_RESULTS_MS": "3000",
+    "PRIVATE_TOKEN": SECRET,
+}
 
 
-@pytest.fixture
-def cloud() -> FakeLambdaCloud:
-    """Return a fake of Lambda and CloudWatch with the function and two alarms in state OK."""
-    cloud = FakeLambdaCloud()
-    cloud.deploy("code-1", "code-2")
-    cloud.set_alarm(ALARM, "OK")
-    cloud.set_alarm(OTHER_ALARM, "OK")
-    return cloud
+def client_error(code: str, status: int = 400) -> ClientError:
+    response: Any = {"Error": {"Code": code, "Message": SECRET}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "AnOperation")
 
 
-@pytest.fixture
-def run_refused(cloud: FakeLambdaCloud, capsys: pytest.CaptureFixture[str]) -> RunRefused:
-    def run(command: str, *arguments: str, path: str = PATH) -> str:
-        state_before = cloud.routing(), cloud.live_environment()
-        assert cloud.run(command, *arguments, path=path) == 2
-        assert (cloud.routing(), cloud.live_environment()) == state_before
-        error = capsys.readouterr().err
-        assert error.count("\n") == 1
-        assert SECRET not in error
-        return error
-
-    return run
+def revision(answer: dict[str, Any]) -> str:
+    """Return the revision of what moto answered. It changes with the content."""
+    content = {key: value for key, value in answer.items() if key not in {"RevisionId", "ResponseMetadata"}}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _zip_handler(text: str) -> bytes:
+class Cloud:
+    """Lambda and CloudWatch on moto, a clock, and the commands. The function's alias is at version 2 of two.
+
+    It adds what moto lacks: the check of `RevisionId`, and provisioned concurrency. `before` has events, one per call of
+    an operation or of `wait`: functions that run, or errors that are raised, before the call.
+    """
+
+    def __init__(self) -> None:
+        self.now, self.printed, self.allocations = 0.0, list[str](), list[str]()
+        self.before: dict[str, list[Any]] = {}
+        self.functions: Any = boto3.client("lambda")
+        self.cloudwatch: Any = boto3.client("cloudwatch")
+        boto3.client("iam").create_role(RoleName="one", AssumeRolePolicyDocument="{}")
+        self.deploy(FUNCTION, "code-1", "code-2")
+        for name in (ALARM, OTHER_ALARM):
+            self.set_alarm(name)
+
+    def deploy(self, function: str, *codes: str) -> None:
+        """Publish a version for each code, the last of which is live."""
+        role = "arn:aws:iam::123456789012:role/one"
+        parameters: Any = {"Runtime": "python3.13", "Role": role, "Handler": "handler.handler", "Publish": True}
+        variables = {"Variables": ENVIRONMENT}
+        first = {"ZipFile": zip_file(codes[0])}
+        self.functions.create_function(FunctionName=function, Code=first, Environment=variables, **parameters)
+        for code in codes[1:]:
+            self.functions.update_function_code(FunctionName=function, ZipFile=zip_file(code), Publish=True)
+        self.functions.create_alias(FunctionName=function, Name="live", FunctionVersion=str(len(codes)))
+
+    def set_alarm(self, name: str, state: str = "OK") -> None:
+        condition: Any = {"Statistic": "Sum", "ComparisonOperator": "GreaterThanThreshold", "Threshold": 0}
+        metric: Any = {"Namespace": "x", "MetricName": "x", "Period": 60, "EvaluationPeriods": 1}
+        self.cloudwatch.put_metric_alarm(AlarmName=name, **metric, **condition)
+        self.cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
+
+    def move_alias(self, version: str, weights: dict[str, float] | None = None, function: str = FUNCTION) -> None:
+        routing = {"AdditionalVersionWeights": weights or {}}
+        self.functions.update_alias(FunctionName=function, Name="live", FunctionVersion=version, RoutingConfig=routing)
+
+    def traffic(self, function: str = FUNCTION) -> tuple[str, dict[str, float]]:
+        """Return the alias's version, and the weights of other versions."""
+        alias = self.functions.get_alias(FunctionName=function, Name="live")
+        return alias["FunctionVersion"], (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights", {})
+
+    def variables(self, qualifier: str = "live") -> dict[str, str]:
+        version = self.traffic()[0] if qualifier == "live" else qualifier
+        answer = self.functions.get_function_configuration(FunctionName=FUNCTION, Qualifier=version)
+        return dict(answer["Environment"]["Variables"])
+
+    def run(self, command: str, *arguments: str, path: str | None = PATH) -> int:
+        target = [] if path is None else [path]
+        line = [command, "--stack", "dev", *target, *arguments]
+        return main(line, clients=self, clock=lambda: self.now, wait=self.wait, print_line=self.printed.append)
+
+    def wait(self, seconds: float) -> None:
+        self._run_event("wait")
+        self.now += seconds
+
+    def _run_event(self, operation: str) -> None:
+        event = self.before[operation].pop(0) if self.before.get(operation) else None
+        if isinstance(event, BaseException):
+            raise event
+        if event is not None:
+            event()
+
+    def __call__(self, service: str) -> Any:
+        return self if service == "lambda" else getattr(self, service)
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        if operation.startswith("_"):
+            raise AttributeError(operation)
+
+        def call(*arguments: Any, **parameters: Any) -> Any:
+            self._run_event(operation)
+            given = parameters.pop("RevisionId", None)
+            if given is not None:
+                function = parameters["FunctionName"]
+                if operation == "update_alias":
+                    current = self.functions.get_alias(FunctionName=function, Name="live")
+                else:
+                    current = self.functions.get_function_configuration(FunctionName=function, Qualifier="$LATEST")
+                if given != revision(current):
+                    raise client_error("PreconditionFailedException", 412)
+            answer = getattr(self.functions, operation)(*arguments, **parameters)
+            return {**answer, "RevisionId": revision(answer)} if isinstance(answer, dict) else answer
+
+        return call
+
+    def get_provisioned_concurrency_config(self, FunctionName: str, Qualifier: str) -> Any:  # noqa: N803
+        self.functions.get_alias(FunctionName=FunctionName, Name=Qualifier)
+        if not self.allocations:
+            raise client_error("ProvisionedConcurrencyConfigNotFoundException", 404)
+        return {"Status": self.allocations.pop(0) if len(self.allocations) > 1 else self.allocations[0]}
+
+
+def zip_file(text: str) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(zipfile.ZipInfo("handler.py"), text)
@@ -66,25 +150,21 @@ def mocked_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def moto(mocked_aws: None) -> FunctionGateway:
-    """Return a gateway to moto with the same function and versions as in memory."""
-    iam, functions, cloudwatch = boto3.client("iam"), boto3.client("lambda"), boto3.client("cloudwatch")
-    role = iam.create_role(RoleName="one", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    functions.create_function(
-        FunctionName=FUNCTION,
-        Runtime="python3.13",
-        Role=role,
-        Handler="handler.handler",
-        Code={"ZipFile": _zip_handler("code-1")},
-        Environment={"Variables": ENVIRONMENT},
-        Publish=True,
-    )
-    functions.update_function_code(FunctionName=FUNCTION, ZipFile=_zip_handler("code-2"), Publish=True)
-    functions.create_alias(FunctionName=FUNCTION, Name="live", FunctionVersion="2")
-    condition: dict[str, Any] = {"Statistic": "Sum", "ComparisonOperator": "GreaterThanThreshold", "Threshold": 0}
-    cloudwatch.put_metric_alarm(
-        AlarmName=ALARM, Namespace="x", MetricName="x", Period=60, EvaluationPeriods=1, **condition
-    )
-    cloudwatch.set_alarm_state(AlarmName=ALARM, StateValue="OK", StateReason="a test")
-    clients: dict[str, Any] = {"lambda": functions, "cloudwatch": cloudwatch}
-    return FunctionGateway(clients.__getitem__)
+def cloud(mocked_aws: None) -> Cloud:
+    return Cloud()
+
+
+@pytest.fixture
+def refuse(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Return a function that runs a command, which must fail with one line and without an effect on callers."""
+
+    def run(command: str, *arguments: str, path: str = PATH) -> str:
+        before = cloud.traffic(), cloud.variables()
+        assert cloud.run(command, *arguments, path=path) == 2
+        assert (cloud.traffic(), cloud.variables()) == before
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert SECRET not in error
+        return error
+
+    return run

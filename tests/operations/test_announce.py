@@ -116,4 +116,4 @@ def test_failed_messages_and_other_prefixes_are_errors(
     monkeypatch.setattr(stack.sqs, "send_message_batch", lambda **_: {"Failed": [{"Id": "0"}]})
     clients = {"sqs": stack.sqs, "s3": stack.aws.s3, "sts": boto3.client("sts")}
     assert main(["announce", "--stack", "dev"], clients=clients.__getitem__) == 2
-    assert "1 messages failed. Run the command again." in capsys.readouterr().err
+    assert f"1 messages to {QUEUE} failed. Run the command again" in capsys.readouterr().err

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.blocks.naming.physical_names import Kind, physical_name, stack_part
+from components.core import Kind, physical_name
 from operations.__main__ import main
-from operations.manifest_redrive import MAX_REDRIVE_NUMBERS, RedriveOutcome, redrive
+from operations.manifest_redrive import RedriveOutcome, redrive
 from tests.handlers.ingestion.conftest import NOW, MotoAws, moto_aws
 from tests.handlers.ingestion.fake_cloud import Cloud
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness, Killed, announce
@@ -58,15 +58,6 @@ def test_a_repeated_redrive_starts_one_execution(harness: IngestionHarness) -> N
     assert harness.waiting_executions == [f"{name}-r1"]
 
 
-def test_a_redrive_with_the_input_of_another_program_version_is_not_started_again(harness: IngestionHarness) -> None:
-    """Step Functions refuses the name of an existing execution if the input differs."""
-    name = create_failed_manifest(harness)
-    redrive_manifest(harness, name)
-    harness.cloud.inputs[f"{name}-r1"] = "input of another version of the command"
-    assert redrive_manifest(harness, name) is RedriveOutcome.RUNNING
-    assert harness.waiting_executions == [f"{name}-r1"]
-
-
 def test_a_running_or_finished_redrive_is_not_repeated(harness: IngestionHarness) -> None:
     name = create_failed_manifest(harness)
     redrive_manifest(harness, name)
@@ -96,15 +87,6 @@ def test_a_failed_redrive_is_followed_by_the_next_number(harness: IngestionHarne
     assert harness.waiting_executions == [f"{name}-r2"]
 
 
-def test_no_further_redrive_starts_after_the_maximum_number_of_aborted_ones(harness: IngestionHarness) -> None:
-    name = create_failed_manifest(harness)
-    for _ in range(MAX_REDRIVE_NUMBERS):
-        assert redrive_manifest(harness, name) is RedriveOutcome.STARTED
-        harness.cloud.executions[harness.waiting_executions.pop()] = "ABORTED"
-    assert redrive_manifest(harness, name) is RedriveOutcome.NO_FREE_NAME
-    assert harness.waiting_executions == []
-
-
 def test_a_manifest_whose_execution_ended_without_a_report_is_redriven(harness: IngestionHarness) -> None:
     harness.builder().handle(announce("a", "b", "c"))
     name = harness.waiting_executions.pop()
@@ -112,28 +94,6 @@ def test_a_manifest_whose_execution_ended_without_a_report_is_redriven(harness: 
     assert redrive_manifest(harness, name) is RedriveOutcome.STARTED
     harness.run_all()
     assert harness.statuses() == ["processed"] * 3
-
-
-def test_a_redrive_includes_processed_files_because_it_replaces_all_output(harness: IngestionHarness) -> None:
-    name = create_failed_manifest(harness, broken="file")
-    assert harness.statuses() == ["failed", "processed", "processed"]
-    redrive_manifest(harness, name)
-    harness.run_all()
-    assert [len(files) for _, files in harness.runs] == [3, 3]
-    assert harness.statuses() == ["processed"] * 3
-
-
-def test_a_late_step_of_the_failed_execution_changes_nothing_after_a_redrive(harness: IngestionHarness) -> None:
-    name = create_failed_manifest(harness)
-    redrive_manifest(harness, name)
-    with pytest.raises(Killed):
-        harness.run(harness.waiting_executions.pop(), _die_before_glue)
-    before = dict(harness.cloud.items)
-    lifecycle, execution = harness.lifecycle(), harness.workflow().execution(name)
-    assert lifecycle.fail(execution, "LATE") == {}
-    assert lifecycle.finish(execution) == {}
-    assert lifecycle.confirm_files(execution).count == 0
-    assert harness.cloud.items == before
 
 
 def test_a_manifest_without_record_or_list_cannot_be_redriven(harness: IngestionHarness) -> None:
@@ -159,12 +119,12 @@ def test_a_redrive_that_could_not_be_started_can_be_repeated(
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoAws]:
     """Return a moto account with the resource names of a deployment."""
-    parts = ["polyphony", "dev", "ingestion"]
+    parts = ("polyphony", "dev", "ingestion")
     with moto_aws(
         monkeypatch,
-        physical_name(Kind.TABLE, [*parts, "files"]),
-        physical_name(Kind.BUCKET, [*parts, "lake"], "123456789012"),
-        physical_name(Kind.STATE_MACHINE, [*parts, "workflow"]),
+        physical_name(Kind.TABLE, *parts, "files"),
+        physical_name(Kind.BUCKET, *parts, "lake", "123456789012"),
+        physical_name(Kind.STATE_MACHINE, *parts, "workflow"),
     ) as account:
         yield account
 
@@ -202,13 +162,3 @@ def test_an_unknown_or_malformed_manifest_is_a_one_line_error(
     assert error.startswith(expected_error)
     assert error.count("\n") == 1
     assert aws.executions() == []
-
-
-def test_the_error_for_a_missing_stack_names_all_resources_that_the_command_uses(
-    aws: MotoAws, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["redrive", "--stack", "feature/x", "0" * 26]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("GetObject on "), "the command first reads the manifest's list from the lake"
-    assert physical_name(Kind.TABLE, ["polyphony", stack_part("feature/x"), "ingestion", "files"]) in error
-    assert error.count("\n") == 1

@@ -18,7 +18,7 @@ from local import ROOT
 from local.__main__ import main
 from local.preview import cost
 from local.preview.cost import CannotPrice, StackCost, price_graph
-from tests.policies import policy_harness
+from tests.policies.program import Program
 from tests.whole_program import ONE_WORKER, graph
 
 pytestmark = ONE_WORKER
@@ -51,6 +51,15 @@ def test_the_table_has_subsystems_services_every_line_and_monitoring_cost(prod_c
         assert re.search(rf"^{re.escape(line.block)} +{line.price} +[\d,]+ +{line.usd:,.2f}$", text, re.MULTILINE)
 
 
+def test_the_table_has_the_prices_of_secondary_sources_with_their_share_of_the_total(prod_cost: StackCost) -> None:
+    text, total = render_cost(prod_cost), prod_cost.report.total
+    secondary = {"transcribe_streaming_minute", "transcribe_batch_minute", "mediaconvert_minute", "memory_record"}
+    assert secondary <= prod_cost.secondary_usd.keys()
+    assert "glue_dpu_hour" not in prod_cost.secondary_usd
+    for name, usd in (*prod_cost.secondary_usd.items(), ("together", sum(prod_cost.secondary_usd.values()))):
+        assert re.search(rf"^{name} +{usd:,.2f} +{usd / total:.0%}$", text, re.MULTILINE), name
+
+
 def test_a_total_of_zero_has_no_shares(prod_cost: StackCost) -> None:
     free_line = replace(prod_cost.report.lines[0], usd=0.0)
     text = render_cost(replace(prod_cost, report=CostReport((free_line,))))
@@ -69,9 +78,8 @@ def test_usage_that_does_not_match_the_resources_is_an_error_of_the_command(monk
 
 
 def test_the_command_and_the_policy_about_cost_compute_the_same_estimate(prod_cost: StackCost) -> None:
-    context = policy_harness.build_context("prod")
-    answers = policy_harness.run_policies(["cost-estimate"], policy_harness.messages_from_graph(graph("prod")), context)
-    assert answers[0].message.startswith(f"About ${prod_cost.report.total:,.2f} a month")
+    [message] = Program().find("cost-estimate").values()
+    assert message.startswith(f"About ${prod_cost.report.total:,.2f} a month")
 
 
 def test_a_report_is_equal_after_writing_and_reading_json(prod_cost: StackCost) -> None:

@@ -1,4 +1,4 @@
-"""Client for Bedrock's Converse API: builds a request, sends it once, and returns the answer's text and token usage.
+"""Client for Bedrock's Converse API: builds a request, sends it, and returns the answer's text and token usage.
 
 A request begins with the instructions, which are the same for many requests, and a cache point. The material that the
 model works on follows as one JSON object per line. JSON escapes line breaks, so text that a speaker or user wrote stays
@@ -7,18 +7,19 @@ in its line. `aws.retry` retries failed calls, and `model_questions` asks again 
 Callers build a request without knowing its model. They put a cache point wherever caching would save money, and state
 the maximum length of the answer. `BedrockModel` adapts the request to the model (`model_families`). It removes cache
 points that the model would reject or ignore, and adds fields that only this model has. For a model that thinks (writes
-text to reason before its answer), `BedrockModel` also allows more output tokens.
+text to reason before its answer), `BedrockModel` also allows more output tokens. If the model rejects the request, it is
+sent once more without the added fields, because a model may refuse to disable or limit its thinking.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from botocore.config import Config
 
-from handlers.common.aws.service_faults import call_service
-from handlers.common.bedrock.model_families import ModelFamily, get_model_family
+from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call_service
+from handlers.common.bedrock.model_families import THINKING_TOKENS, ModelFamily, get_model_family
 
 ConverseRequest = dict[str, Any]
 """Parameters of a Converse call, without the model id."""
@@ -46,14 +47,6 @@ def build_client_config(answer_seconds: int) -> Config:
 
 
 @dataclass(frozen=True)
-class InferenceOptions:
-    """Limit of a model's answer."""
-
-    max_tokens: int
-    """Maximum length of the answer, without the tokens that the model uses for thinking."""
-
-
-@dataclass(frozen=True)
 class TokenUsage:
     """Billed tokens of one call."""
 
@@ -77,7 +70,7 @@ class LanguageModel(Protocol):
     """A model that answers Converse requests."""
 
     def converse(self, request: ConverseRequest) -> ModelReply:
-        """Send a request once. Raises ServiceFailed."""
+        """Send a request and return the answer. Raises ServiceFailed."""
         ...
 
 
@@ -91,8 +84,14 @@ class BedrockModel:
         self._family = get_model_family(model_id)
 
     def converse(self, request: ConverseRequest) -> ModelReply:
-        adapted = _adapt_request(request, self._family)
-        answer = call_service(self._client.converse, modelId=self._model_id, **adapted)
+        try:
+            answer = self._call(request, self._family)
+        except ServiceFailed as error:
+            if error.fault is not ServiceFault.REJECTED or not self._family.request_fields:
+                raise
+            # Without the fields, the model thinks, so the answer needs more output tokens.
+            family = replace(self._family, request_fields={}, thinking_tokens=THINKING_TOKENS)
+            answer = self._call(request, family)
         # A thinking model returns reasoning blocks before its text.
         message = answer["output"].get("message", {"content": []})
         usage = answer["usage"]
@@ -107,13 +106,19 @@ class BedrockModel:
             stop_reason=answer["stopReason"],
         )
 
+    def _call(self, request: ConverseRequest, family: ModelFamily) -> Mapping[str, Any]:
+        return call_service(self._client.converse, modelId=self._model_id, **_adapt_request(request, family))
 
-def build_request(instructions: str, content: Sequence[ContentBlock], options: InferenceOptions) -> ConverseRequest:
-    """Return a request with instructions, a cache point after them, and one user message."""
+
+def build_request(instructions: str, content: Sequence[ContentBlock], max_tokens: int) -> ConverseRequest:
+    """Return a request with instructions, a cache point after them, and one user message.
+
+    `max_tokens` limits the answer, without the tokens that the model uses for thinking.
+    """
     return {
         "system": [{"text": instructions}, CACHE_POINT],
         "messages": [{"role": "user", "content": list(content)}],
-        "inferenceConfig": {"maxTokens": options.max_tokens},
+        "inferenceConfig": {"maxTokens": max_tokens},
     }
 
 

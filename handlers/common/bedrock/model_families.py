@@ -1,7 +1,8 @@
 """Default Bedrock models, and differences between model families in Converse requests: prompt caching and thinking.
 
 A thinking model writes text to reason before it answers. This text is billed as output and counts against `maxTokens`.
-Claude models from version 5 on think unless a request disables thinking. Claude Sonnet 5.5 rejects such a request.
+Claude models from version 5 on think unless a request disables thinking. Claude Sonnet 5.5 rejects such a request. Claude
+Haiku 5.5 accepts it, unless the request also demands an effort above `high`.
 All Claude models from version 5 on also reject `temperature`, `topP`, forced tool calls and a prefilled answer, so our
 requests contain none of them.
 

@@ -1,6 +1,6 @@
 """Dispatch of REST requests from API Gateway to the Python functions that perform the API's operations.
 
-A subsystem declares its operations with their models (`rest_operation_declaration`), and provides a function for each. The
+A subsystem declares its operations with their models, and binds each to a function (`rest_operation_declaration`). The
 dispatcher uses these models to validate requests and answers. An answer that violates its model is not sent: the client
 gets an internal error. Every request gets an answer, even if an exception is raised.
 """
@@ -8,15 +8,19 @@ gets an internal error. Every request gets an answer, even if an exception is ra
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from handlers.common.api_error_codes import CommonErrorCode, ErrorCode
 from handlers.common.error_responses import HandlerError, to_http_response, to_malformed_error
-from handlers.common.http.rest_operation_declaration import RestOperation
+from handlers.common.http.rest_operation_declaration import (
+    AnyRestOperation,
+    BoundOperation,
+    RestAnswer,
+    RestRequest,
+)
 from handlers.common.identity import user_ids
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
@@ -50,28 +54,6 @@ class RestErrorCode(ErrorCode):
     )
 
 
-@dataclass(frozen=True)
-class RestRequest:
-    """A valid request.
-
-    `parameters` (of the path), `query` and `body` are instances of the operation's models, or None without a model.
-    """
-
-    owner: str
-    """User id of the caller, or `DEFAULT_OWNER` if the API has no authorizer."""
-    parameters: Any = None
-    query: Any = None
-    body: Any = None
-
-
-@dataclass(frozen=True)
-class RestAnswer:
-    """Result of an operation: content and status code."""
-
-    content: Message | None = None
-    status: int = 200
-
-
 class InvalidRestAnswer(Exception):
     """The function of an operation returned a status or content that the operation does not declare."""
 
@@ -79,22 +61,9 @@ class InvalidRestAnswer(Exception):
 class RestDispatcher:
     """Dispatcher for the operations of one REST API."""
 
-    def __init__(
-        self,
-        operations: Sequence[RestOperation],
-        actions: Mapping[str, Callable[[RestRequest], RestAnswer]],
-        *,
-        origin: str,
-        log: EventLog,
-    ) -> None:
-        """`actions` maps the name of each operation to its function. It may contain further names.
-
-        `origin` is the web origin whose pages may read the answers in a browser (CORS).
-        """
-        self._operations: dict[tuple[str, str], RestOperation] = {
-            (operation.path, operation.method): operation for operation in operations
-        }
-        self._actions = {operation.name: actions[operation.name] for operation in operations}
+    def __init__(self, operations: Sequence[BoundOperation], *, origin: str, log: EventLog) -> None:
+        """`origin` is the web origin whose pages may read the answers in a browser (CORS)."""
+        self._operations = {(bound.operation.path, bound.operation.method): bound for bound in operations}
         self._headers = {"Access-Control-Allow-Origin": origin, "Cache-Control": "no-store"}
         self._log = log
 
@@ -108,9 +77,10 @@ class RestDispatcher:
             context = event.get("requestContext") or {}
             request_id = str(context.get("requestId", ""))
             # API Gateway is deployed with the same operations, and answers all other paths and methods itself.
-            operation = self._operations[event["resource"], event["httpMethod"]]
-            route = operation.name
-            return self._to_response(operation, self._actions[route](_parse_request(operation, event, context)))
+            bound = self._operations[event["resource"], event["httpMethod"]]
+            route = bound.operation.name
+            answer = bound.function(_parse_request(bound.operation, event, context))
+            return _to_response(bound.operation, answer)
         except InvalidRestAnswer as error:
             self._log.error("answer_broken", route=route)
             return to_http_response(error, request_id)
@@ -127,21 +97,20 @@ class RestDispatcher:
         exposed = {"Access-Control-Expose-Headers": RETRY_AFTER} if RETRY_AFTER in headers else {}
         return {**response, "headers": {**headers, **self._headers, **exposed}}
 
-    def _to_response(self, operation: RestOperation, answer: RestAnswer) -> ProxyResponse:
-        if answer.status not in operation.statuses:
+
+def _to_response(operation: AnyRestOperation, answer: RestAnswer[Any]) -> ProxyResponse:
+    if answer.status not in operation.statuses:
+        raise InvalidRestAnswer
+    if operation.answer is None:
+        if answer.content is not None:
             raise InvalidRestAnswer
-        if operation.answer is None:
-            if answer.content is not None:
-                raise InvalidRestAnswer
-            return {"statusCode": answer.status, "headers": {}, "body": ""}
-        return {
-            "statusCode": answer.status,
-            "headers": _JSON,
-            "body": _to_json(operation.answer, answer.content),
-        }
+        return {"statusCode": answer.status, "headers": {}, "body": ""}
+    return {"statusCode": answer.status, "headers": _JSON, "body": _to_json(operation.answer, answer.content)}
 
 
-def _parse_request(operation: RestOperation, event: Mapping[str, Any], context: Mapping[str, Any]) -> RestRequest:
+def _parse_request(
+    operation: AnyRestOperation, event: Mapping[str, Any], context: Mapping[str, Any]
+) -> RestRequest[Any, Any, Any]:
     return RestRequest(
         owner=_find_owner(context.get("authorizer")),
         parameters=_parse_texts(operation.parameters, event.get("pathParameters") or {}),

@@ -69,29 +69,33 @@ class WebSocketDispatcher:
     def answer(self, body: str, context: Mapping[str, Any], act: Callable[[str, Any], ReplyMessage]) -> ProxyResponse:
         """Return the answer to a message. `act` performs the action, given its name and the parsed message."""
         message_id: str | None = None
+        route = context["routeKey"]
         try:
             content = _parse_json_object(body)
             message_id = _find_message_id(content)
-            action, message = self._parse_message(content)
-            answer = act(action, message)
+            route = action = self._find_action(content)
+            answer = act(action, _parse_message(self._requests[action], content))
         except HandlerError as error:
-            self._log.info("message_refused", code=error.code, route=context["routeKey"])
+            self._log.info("message_refused", code=error.code, route=route)
             return _to_response(to_websocket_error(error, context["requestId"], message_id))
         except Exception as error:  # noqa: BLE001 - the client gets an answer, and the connection stays open
-            self._log.error("message_failed", error_type=type(error).__name__, route=context["routeKey"])
+            self._log.error("message_failed", error_type=type(error).__name__, route=route)
             return _to_response(to_websocket_error(_explain(error), context["requestId"], message_id))
         identified = answer.model_copy(update={"id": message_id})
         return _to_response(identified.model_dump(mode="json", by_alias=True, exclude_none=True))
 
-    def _parse_message(self, content: Mapping[str, Any]) -> tuple[str, ClientMessage]:
+    def _find_action(self, content: Mapping[str, Any]) -> str:
         action = content.get("action")
-        model = self._requests.get(action) if isinstance(action, str) else None
-        if model is None:
+        if not isinstance(action, str) or action not in self._requests:
             raise HandlerError(WebSocketErrorCode.UNKNOWN_ACTION, f"action must be one of {', '.join(self._requests)}.")
-        try:
-            return str(action), model.model_validate(content)
-        except ValidationError as error:
-            raise to_malformed_error(error) from None
+        return action
+
+
+def _parse_message(model: type[ClientMessage], content: Mapping[str, Any]) -> ClientMessage:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise to_malformed_error(error) from None
 
 
 def _explain(error: Exception) -> Exception:

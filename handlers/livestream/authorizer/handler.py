@@ -4,7 +4,7 @@ API Gateway's REST APIs can validate Cognito tokens themselves, but tokens of ot
 API Gateway caches the result for each token.
 
 A caller without a valid token gets a policy that denies access. The function raises no exception for an invalid token,
-because then any caller could trigger the alarm for the function's errors. It only raises an exception if it cannot
+because then any caller could trigger the alarm for the API's server errors. It only raises an exception if it cannot
 check the token, because the provider's signing keys are not available.
 """
 
@@ -13,10 +13,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from handlers.common.identity.oidc_tokens import InvalidToken, InvalidTokenReason, TokenVerifier
-from handlers.common.identity.signing_keys import SigningKeys
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
+from handlers.common.tokens import ProviderUnavailable, TokenProblem, TokenRefused, TokenVerifier, signing_keys
 from handlers.livestream.authorizer.environment import AuthorizerEnvironment
 
 SCHEME = "bearer "
@@ -24,13 +22,6 @@ DENIED_PRINCIPAL = "nobody"
 """Principal of a policy that denies access. API Gateway requires one."""
 Policy = dict[str, Any]
 """Response of a Lambda authorizer: principal, IAM policy document, and context for the backend."""
-
-
-class IdentityProviderUnavailable(Exception):
-    """The identity provider's signing keys are not available, so tokens cannot be checked.
-
-    API Gateway then answers with status 503.
-    """
 
 
 class Authorizer:
@@ -41,24 +32,23 @@ class Authorizer:
     def authorize(self, event: Mapping[str, Any]) -> Policy:
         """Return a policy that allows all methods of the API stage if the token is valid, and otherwise denies them.
 
-        Raise IdentityProviderUnavailable if the token cannot be checked.
+        Raise ProviderUnavailable if the token cannot be checked. API Gateway then answers with status 503.
         """
         stage = _stage_arn(str(event["methodArn"]))
         header = str(event.get("authorizationToken") or "")
         if not header.lower().startswith(SCHEME):
-            return self._deny(stage, InvalidTokenReason.MALFORMED)
+            return self._deny(stage, TokenProblem.MALFORMED)
         try:
             user = self._verifier.verify(header[len(SCHEME) :].strip())
-        except InvalidToken as error:
-            # `TokenVerifier` raises InvalidToken with this reason also for a token that it could not check.
-            if error.reason is InvalidTokenReason.KEYS_UNAVAILABLE:
-                self._log.error("provider_away")
-                raise IdentityProviderUnavailable from None
-            return self._deny(stage, error.reason)
+        except ProviderUnavailable:
+            self._log.error("provider_away")
+            raise
+        except TokenRefused as error:
+            return self._deny(stage, error.problem)
         return {**_policy("Allow", stage, user), "context": {"user": user}}
 
-    def _deny(self, stage: str, reason: InvalidTokenReason) -> Policy:
-        self._log.info("caller_refused", cause=reason)
+    def _deny(self, stage: str, problem: TokenProblem) -> Policy:
+        self._log.info("caller_refused", cause=problem)
         return _policy("Deny", stage, DENIED_PRINCIPAL)
 
 
@@ -79,8 +69,7 @@ def _policy(effect: str, resource: str, principal: str) -> Policy:
 @cache
 def _authorizer() -> Authorizer:
     environment = AuthorizerEnvironment.read()
-    keys = SigningKeys(environment.jwks_url)
-    verifier = TokenVerifier(environment.issuer, environment.audience, keys, clock.now)
+    verifier = TokenVerifier(environment.issuer, environment.audience, signing_keys(environment.jwks_url))
     return Authorizer(verifier, EventLog(environment.log_level))
 
 

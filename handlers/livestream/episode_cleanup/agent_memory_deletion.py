@@ -2,39 +2,56 @@
 
 The fact-check agent is a Lambda function that lets a model analyze the episode's transcript. AgentCore stores events by
 actor and session. Here the actor is the owner of the episode, and the session is the episode. The events of the session
-and the summaries that AgentCore derived from them are deleted. Facts that AgentCore derived about the owner remain,
-because they do not name a session.
+are deleted, and the records that AgentCore derived from them: summaries and facts. Events would expire after some time,
+but records never do.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call_service
+
+PAGE_SIZE = 100
+"""Maximum number of entries of one list request, and of records of one BatchDeleteMemoryRecords request."""
+
+
+class RecordsNotDeleted(Exception):
+    """AgentCore did not delete some of the records. A repetition lists those that still exist, and deletes them."""
 
 
 class AgentMemoryCleaner:
     """Deletes the content of single sessions from the AgentCore memory, which all episodes share."""
 
-    def __init__(self, client: Any, memory_id: str, summary_namespace: str) -> None:
-        """`summary_namespace`: namespace of a session's summaries, with the placeholders `{actorId}`, `{sessionId}`."""
+    def __init__(self, client: Any, memory_id: str, namespaces: Sequence[str]) -> None:
+        """`namespaces`: namespaces of a session's records, with the placeholders `{actorId}`, `{sessionId}`."""
         self._client = client
         self._memory_id = memory_id
-        self._summary_namespace = summary_namespace
+        self._namespaces = namespaces
 
     def delete_session(self, actor: str, session: str) -> None:
-        """Delete the events and summaries of a session. Raise ServiceFailed if a call fails."""
+        """Delete the events and records of a session. Raise ServiceFailed if a call fails, and RecordsNotDeleted."""
         session_ids = {"actorId": actor, "sessionId": session}
         for event in list(self._list(self._client.list_events, "events", **session_ids)):
-            self._delete(self._client.delete_event, eventId=event["eventId"], **session_ids)
-        namespace = self._summary_namespace.format(**session_ids)
-        for record in list(self._list(self._client.list_memory_records, "memoryRecordSummaries", namespace=namespace)):
-            self._delete(self._client.delete_memory_record, memoryRecordId=record["memoryRecordId"])
+            self._delete_event(eventId=event["eventId"], **session_ids)
+        for namespace in self._namespaces:
+            self._delete_records(namespace.format(**session_ids))
+
+    def _delete_records(self, namespace: str) -> None:
+        listed = self._list(self._client.list_memory_records, "memoryRecordSummaries", namespace=namespace)
+        records = [{"memoryRecordId": record["memoryRecordId"]} for record in listed]
+        for start in range(0, len(records), PAGE_SIZE):
+            batch = records[start : start + PAGE_SIZE]
+            answer = call_service(self._client.batch_delete_memory_records, memoryId=self._memory_id, records=batch)
+            if answer["failedRecords"]:
+                raise RecordsNotDeleted
 
     def _list(self, operation: Any, result_key: str, **parameters: str) -> Iterator[Mapping[str, Any]]:
         next_page: dict[str, str] = {}
         while True:
             try:
-                page = call_service(operation, memoryId=self._memory_id, **parameters, **next_page)
+                page = call_service(
+                    operation, memoryId=self._memory_id, maxResults=PAGE_SIZE, **parameters, **next_page
+                )
             except ServiceFailed as error:
                 if error.fault is ServiceFault.MISSING:  # for example, the session never had an event
                     return
@@ -44,9 +61,9 @@ class AgentMemoryCleaner:
                 return
             next_page = {"nextToken": page["nextToken"]}
 
-    def _delete(self, operation: Any, **parameters: str) -> None:
+    def _delete_event(self, **ids: str) -> None:
         try:
-            call_service(operation, memoryId=self._memory_id, **parameters)
+            call_service(self._client.delete_event, memoryId=self._memory_id, **ids)
         except ServiceFailed as error:
             if error.fault is not ServiceFault.MISSING:
                 raise

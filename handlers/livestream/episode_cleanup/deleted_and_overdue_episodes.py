@@ -92,7 +92,7 @@ class EpisodeCleaner:
             batches=([episode] for episode in due), handle=self._check_episode, failure_event="episode_sweep_failed"
         )
         return self._loop.log_counts(
-            "care_sweep", count, outcomes=["never_uploaded", "timed_out", CleanupOutcome.CLEANED_UP]
+            "episode_sweep", count, outcomes=["never_uploaded", "timed_out", CleanupOutcome.CLEANED_UP]
         )
 
     def _handle_deletion(self, body: str) -> CleanupOutcome:

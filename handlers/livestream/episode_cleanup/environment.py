@@ -1,7 +1,6 @@
-"""Environment of the cleanup function, whose resource name is `care`.
+"""Environment of the function `episode-cleanup`, which removes the data of deleted episodes.
 
-The function removes the data of deleted episodes. It also marks a track (the processing of a video or transcript) as
-failed if it stays in one state for too long.
+It also marks a track (the processing of a video or transcript) as failed if it stays in one state for too long.
 """
 
 from typing import Annotated
@@ -22,6 +21,8 @@ class EpisodeCleanupEnvironment(HandlerEnvironment):
     memory_id: str
     summary_namespace: str
     """Namespace in which AgentCore stores summaries. Contains `{actorId}` and `{sessionId}`."""
+    fact_namespace: str
+    """Namespace in which AgentCore stores facts. Contains `{actorId}` and `{sessionId}`."""
     requested_minutes: LimitMinutes = 720
     """Time limit of the track state `requested`. The next three fields limit the states of the same name."""
     uploaded_minutes: LimitMinutes = 120

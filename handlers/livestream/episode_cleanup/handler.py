@@ -1,4 +1,4 @@
-"""Lambda function `care`: removes the data of deleted episodes, and marks overdue tracks as failed.
+"""Lambda function `episode-cleanup`: removes the data of deleted episodes, and marks overdue tracks as failed.
 
 A track is the processing of an episode's video or transcript; it is overdue if it stays in one state for too long.
 Deletion events arrive through a queue. A schedule starts a sweep, which finds overdue tracks and deleted episodes.
@@ -35,7 +35,7 @@ def _cleaner() -> EpisodeCleaner:
     return EpisodeCleaner(
         CleanupTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
         EpisodeObjects(boto3.client("s3", config=CONFIG), environment.bucket_name),
-        AgentMemoryCleaner(memory, environment.memory_id, environment.summary_namespace),
+        AgentMemoryCleaner(memory, environment.memory_id, [environment.summary_namespace, environment.fact_namespace]),
         limits={
             TrackState.REQUESTED: timedelta(minutes=environment.requested_minutes),
             TrackState.UPLOADED: timedelta(minutes=environment.uploaded_minutes),

@@ -1,4 +1,4 @@
-"""Environment of the function `agent`, which lets a model find fact claims and clips in transcripts of broadcasts.
+"""Environment of the function `fact-check-agent`, which lets a model find fact claims and clips in transcripts.
 
 The stack setting for the answer time has a higher minimum than `AnswerSeconds`, derived from `MAX_OUTPUT_TOKENS`.
 """

@@ -1,4 +1,4 @@
-"""Lambda function `agent`: lets a Bedrock model check the claims in a broadcast's transcript and suggest clips.
+"""Lambda function `fact-check-agent`: lets a Bedrock model check the claims in a transcript and suggest clips.
 
 The function itself calls the model, so it is not an agent of Amazon Bedrock. A transcript is divided into windows,
 which are sections small enough for one model request. A queue delivers one message for each window. The findings of a

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from handlers.common.bedrock import converse
-from handlers.common.bedrock.converse import ConverseRequest, InferenceOptions, to_json_lines
+from handlers.common.bedrock.converse import ConverseRequest, to_json_lines
 from handlers.common.bedrock.model_questions import build_correction
 from handlers.common.text.text_cleaning import clean_text
 from handlers.common.text.text_windows import Window
@@ -89,7 +89,7 @@ def window_request(
     content.append(to_json_lines(_cue_lines(window)))
     if problem is not None:
         content.append(build_correction(problem))
-    return converse.build_request(INSTRUCTIONS, content, InferenceOptions(settings.max_tokens))
+    return converse.build_request(INSTRUCTIONS, content, settings.max_tokens)
 
 
 def cue_id(number: int) -> str:

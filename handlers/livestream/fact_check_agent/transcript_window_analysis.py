@@ -1,4 +1,4 @@
-"""Analysis of one transcript window for each queue message: the main logic of the function `agent`.
+"""Analysis of one transcript window for each queue message: the main logic of the function `fact-check-agent`.
 
 A window is a section of a transcript that is small enough for one model request. The worker reads the window and the
 agent's memories (texts and findings of other windows). It asks the model for fact claims and clips, verifies the

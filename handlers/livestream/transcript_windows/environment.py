@@ -24,7 +24,7 @@ class TranscriptWindowsEnvironment(HandlerEnvironment):
     table_name: str
     bucket_name: str
     agent_queue_url: Annotated[str, Field(min_length=1)]
-    """Queue of the function `agent`, which analyzes the windows."""
+    """Queue of the function `fact-check-agent`, which analyzes the windows."""
     window_characters: WindowCharacters = 6_000
     """Maximum number of characters in a window's core. Each window but the last has a core and an overlap, which
     repeats the start of the next window. A core that is a single cue may be longer. So may the core of the last window,

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from handlers.common.aws.service_faults import ServiceFailed, call_service
 from handlers.common.error_responses import HandlerError
-from handlers.common.http.rest_dispatch import RestAnswer, RestRequest
-from handlers.common.identity.oidc_tokens import InvalidToken, InvalidTokenReason, TokenVerifier
+from handlers.common.http.rest_operation_declaration import RestAnswer, RestRequest
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.tokens import ProviderUnavailable, TokenProblem, TokenRefused, TokenVerifier
 from handlers.meetings import s3_keys
 from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse, UserPrefixes
 from handlers.meetings.auth_exchange.error_codes import ExchangeErrorCode
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 RETRY_AFTER_SECONDS = 5
 """Time after which the caller should repeat a request that failed with `UNAVAILABLE`."""
 ERROR_CODES = {
-    InvalidTokenReason.EXPIRED: ExchangeErrorCode.TOKEN_EXPIRED,
-    InvalidTokenReason.NOT_YET_VALID: ExchangeErrorCode.TOKEN_NOT_YET_VALID,
+    TokenProblem.EXPIRED: ExchangeErrorCode.TOKEN_EXPIRED,
+    TokenProblem.NOT_YET_VALID: ExchangeErrorCode.TOKEN_NOT_YET_VALID,
 }
 """Error codes by the reason for refusing a token. Tokens refused for other reasons have `TOKEN_REFUSED`."""
 
@@ -96,13 +96,13 @@ class CallerAccess:
         """Return the token's user. Raises HandlerError."""
         try:
             return self._verifier.verify(token)
-        except InvalidToken as error:
-            if error.reason is InvalidTokenReason.KEYS_UNAVAILABLE:
-                self._log.error("provider_away")
-                raise _unavailable("The identity provider does not respond. Try again.") from None
-            self._log.info("caller_refused", cause=error.reason)
+        except ProviderUnavailable:
+            self._log.error("provider_away")
+            raise _unavailable("The identity provider does not respond. Try again.") from None
+        except TokenRefused as error:
+            self._log.info("caller_refused", cause=error.problem)
             raise HandlerError(
-                ERROR_CODES.get(error.reason, ExchangeErrorCode.TOKEN_REFUSED), "The token is not valid."
+                ERROR_CODES.get(error.problem, ExchangeErrorCode.TOKEN_REFUSED), "The token is not valid."
             ) from None
 
     def create_credentials(self, user: str, name: str) -> SessionCredentials:
@@ -127,11 +127,10 @@ class TokenExchange:
         self._location = location
         self._renew_before = timedelta(seconds=renew_before_seconds)
 
-    def exchange(self, call: RestRequest) -> RestAnswer:
+    def exchange(self, call: RestRequest[None, None, ExchangeRequest]) -> RestAnswer[ExchangeResponse]:
         """Verify the token, and return credentials for its user. Raises HandlerError or ServiceFailed."""
-        request: ExchangeRequest = call.body
-        user = self._access.verify_user(request.token)
-        credentials = self._access.create_credentials(user, request.session_name)
+        user = self._access.verify_user(call.body.token)
+        credentials = self._access.create_credentials(user, call.body.session_name)
         return RestAnswer(
             ExchangeResponse(
                 access_key_id=credentials.access_key_id,

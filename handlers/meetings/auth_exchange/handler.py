@@ -6,7 +6,7 @@ this function nor API Gateway may log bodies.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -14,11 +14,9 @@ import boto3
 from botocore.config import Config
 
 from handlers.common.aws.client_config import CONFIG
-from handlers.common.http.rest_dispatch import ProxyResponse, RestAnswer, RestDispatcher, RestRequest
-from handlers.common.identity.oidc_tokens import TokenVerifier
-from handlers.common.identity.signing_keys import SigningKeys
+from handlers.common.http.rest_dispatch import ProxyResponse, RestDispatcher
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
+from handlers.common.tokens import TokenVerifier, signing_keys
 from handlers.meetings.auth_exchange.credentials_exchange import (
     CallerAccess,
     ClientRole,
@@ -26,7 +24,7 @@ from handlers.meetings.auth_exchange.credentials_exchange import (
     TokenExchange,
 )
 from handlers.meetings.auth_exchange.environment import AuthEnvironment
-from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
+from handlers.meetings.auth_exchange.operation_definitions import EXCHANGE_TOKEN
 
 _STS_CONFIG = CONFIG.merge(
     Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
@@ -34,23 +32,18 @@ _STS_CONFIG = CONFIG.merge(
 """Short timeouts: both attempts together must end before the caller of the API stops waiting."""
 
 
-def operation_functions(exchange: TokenExchange) -> dict[str, Callable[[RestRequest], RestAnswer]]:
-    """Return the method that implements the operation of `operation_definitions.py`, by the operation's name."""
-    return {"exchangeToken": exchange.exchange}
-
-
 @cache
 def _api() -> RestDispatcher:
     environment = AuthEnvironment.read()
     log = EventLog(environment.log_level)
     sts = boto3.client("sts", config=_STS_CONFIG)
-    verifier = TokenVerifier(environment.issuer, environment.audience, SigningKeys(environment.jwks_url), clock.now)
+    verifier = TokenVerifier(environment.issuer, environment.audience, signing_keys(environment.jwks_url))
     location = MeetingsLocation(environment.bucket_name, environment.table_name, sts.meta.region_name)
     role = ClientRole(sts, environment.client_role, environment.credential_seconds)
     exchange = TokenExchange(
         CallerAccess(verifier, role.assume, log), location, renew_before_seconds=environment.renew_before_seconds
     )
-    return RestDispatcher(OPERATIONS, operation_functions(exchange), origin=environment.origin, log=log)
+    return RestDispatcher([EXCHANGE_TOKEN.bind(exchange.exchange)], origin=environment.origin, log=log)
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:

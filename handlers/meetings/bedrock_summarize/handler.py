@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from handlers.common.aws.client_config import CONFIG
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.retry import RetryTiming
-from handlers.common.bedrock.converse import BedrockModel, InferenceOptions, build_client_config
+from handlers.common.bedrock.converse import BedrockModel, build_client_config
 from handlers.common.lambda_context import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
@@ -50,7 +50,7 @@ def to_summary_settings(environment: SummaryEnvironment) -> SummarySettings:
     return SummarySettings(
         summary_model=environment.summary_model_id,
         action_model=environment.action_model_id,
-        inference_options=InferenceOptions(environment.max_output_tokens),
+        max_tokens=environment.max_output_tokens,
         window_characters=environment.part_characters,  # environment variables call a window a part
         overlap_characters=environment.overlap_characters,
     )

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from handlers.common.bedrock import converse
-from handlers.common.bedrock.converse import CACHE_POINT, ContentBlock, ConverseRequest, InferenceOptions, to_json_lines
+from handlers.common.bedrock.converse import CACHE_POINT, ContentBlock, ConverseRequest, to_json_lines
 from handlers.common.bedrock.model_questions import ModelQuestion, build_correction
 from handlers.common.text.text_windows import Window
 from handlers.meetings.bedrock_summarize.model_answers import (
@@ -69,7 +69,8 @@ class WindowPosition:
 class QuestionStyle:
     """Settings of the questions of a meeting."""
 
-    inference_options: InferenceOptions
+    max_tokens: int
+    """Maximum length of an answer, without the tokens that the model uses for thinking."""
     transcript_cached: bool
     """True if the transcript is cached, because the same model is asked about each window twice. False also for a
     question that combines summaries, because it contains no transcript.
@@ -107,7 +108,7 @@ def action_items_question(
 def combination_question(summaries: Sequence[str], language: str, style: QuestionStyle) -> TaskQuestion[str]:
     """Return the question that combines several summaries into one."""
     material = to_json_lines({"summaryOf": number, "text": text} for number, text in enumerate(summaries))
-    uncached = QuestionStyle(style.inference_options, transcript_cached=False)
+    uncached = QuestionStyle(style.max_tokens, transcript_cached=False)
     return _build_summary_question(SummaryTask.COMBINE, material, WindowPosition(0, 1, language), uncached)
 
 
@@ -160,7 +161,7 @@ def _build_question(
         return converse.build_request(
             read_prompts(),
             [*content, *([] if problem is None else [build_correction(problem)])],
-            style.inference_options,
+            style.max_tokens,
         )
 
     return TaskQuestion(task, ModelQuestion(request, read, AnswerProblem.CUT_OFF))

@@ -16,7 +16,6 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.bedrock.converse import InferenceOptions
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.text.text_windows import Window, WindowSizes, split_into_windows
@@ -53,7 +52,7 @@ class SummarySettings:
     """Id of the model that summarises."""
     action_model: str
     """Id of the model that finds action items."""
-    inference_options: InferenceOptions
+    max_tokens: int
     window_characters: int
     """Maximum length of a window without its overlap."""
     overlap_characters: int
@@ -62,7 +61,7 @@ class SummarySettings:
     @property
     def style(self) -> QuestionStyle:
         """Style of the questions. If one model does both tasks, the transcript is cached for the second task."""
-        return QuestionStyle(self.inference_options, transcript_cached=self.summary_model == self.action_model)
+        return QuestionStyle(self.max_tokens, transcript_cached=self.summary_model == self.action_model)
 
 
 @dataclass(frozen=True)

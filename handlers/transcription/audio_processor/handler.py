@@ -16,10 +16,10 @@ from handlers.common.lambda_context import LambdaContext
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids import clock
 from handlers.common.websocket.message_sender import WebSocketConnections
+from handlers.transcription.audio_processor.environment import ProcessorEnvironment
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
 from handlers.transcription.audio_processor.utterance_processor import UtteranceProcessor
-from handlers.transcription.caption_thresholds import CaptionThresholds
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.session_table import SessionTable
 from handlers.transcription.transcribe_stream_urls import stream_url_signer
@@ -30,7 +30,7 @@ URL_SECONDS = 60
 
 @cache
 def _processor() -> UtteranceProcessor:
-    environment = CaptionThresholds.read()  # all environment variables of the function
+    environment = ProcessorEnvironment.read()
     session = boto3.Session()
     dynamodb = session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG)
     sign = stream_url_signer(session, environment.aws_endpoint_url_transcribe_streaming)
@@ -42,6 +42,7 @@ def _processor() -> UtteranceProcessor:
             session.client("cloudwatch", config=SHORT_TIMEOUT_CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]
         ),
         thresholds=environment,
+        last_results_ms=environment.last_results_ms,
         open_stream=lambda request, seconds: TranscribeStream.open(sign(request, URL_SECONDS), seconds),
         clock_ms=clock.now_ms,
         log=EventLog(environment.log_level, structured=environment.structured_logging),

@@ -92,6 +92,7 @@ class UtteranceProcessor:
         metrics: UtteranceMetrics,
         *,
         thresholds: CaptionThresholds,
+        last_results_ms: int,
         open_stream: OpenStream,
         clock_ms: Callable[[], int],
         log: EventLog,
@@ -101,6 +102,7 @@ class UtteranceProcessor:
         self._connections = connections
         self._metrics = metrics
         self._thresholds = thresholds
+        self._last_results_ms = last_results_ms
         self._open_stream = open_stream
         self._clock_ms = clock_ms
         self._log = log
@@ -155,6 +157,7 @@ class UtteranceProcessor:
             create_captions=lambda finals_only: Captions(thresholds, finals_only=finals_only),
             delivery=delivery,
             clock_ms=self._clock_ms,
+            last_results_ms=self._last_results_ms,
         )
         finals_only = event.utterance_attempt > 1 or not thresholds.partial_results_enabled
         try:

@@ -27,9 +27,6 @@ from handlers.transcription.audio_processor.transcribe_stream.transcribe_results
 )
 from handlers.transcription.utterance_audio_validation import CHUNK_MS, Encoding, Utterance
 
-GRACE_MS = 1_500
-"""Time beyond the length of the audio that a transcription may take, counted from the start of the invocation. The
-requirement allows 2 s."""
 LAST_CAPTIONS_MS = 200
 """Time after the deadline in which the last captions may still be delivered."""
 OPEN_SECONDS = 1.0
@@ -92,15 +89,18 @@ class UtteranceTranscription:
         create_captions: Callable[[bool], Captions],
         delivery: CaptionDelivery,
         clock_ms: Callable[[], int],
+        last_results_ms: int,
     ) -> None:
         """`open_stream` takes True if partial results are wanted, and a timeout in seconds. `create_captions` takes True
-        if only finals are shown.
+        if only finals are shown. `last_results_ms` is the time beyond the length of the audio that the transcription may
+        take, counted from the start of the invocation.
         """
         self._utterance = utterance
         self._open_stream = open_stream
         self._create_captions = create_captions
         self._delivery = delivery
         self._clock_ms = clock_ms
+        self._last_results_ms = last_results_ms
         self._deadline_ms = 0
         """Time at which the transcription stops. `run` sets it."""
         self._final_until_ms = 0
@@ -114,7 +114,7 @@ class UtteranceTranscription:
         The attempt takes at most `max_ms`, counted from `begun_ms`, the time at which the invocation started.
         """
         self._final_until_ms = from_ms
-        self._deadline_ms = begun_ms + min(self._remaining_audio_ms() + GRACE_MS, max_ms)
+        self._deadline_ms = begun_ms + min(self._remaining_audio_ms() + self._last_results_ms, max_ms)
         try:
             return self._try_twice(finals_only=finals_only)
         except DeadlinePassed:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from handlers.common.error_responses import HandlerError
-from handlers.common.identity.oidc_tokens import InvalidToken, InvalidTokenReason, TokenVerifier
 from handlers.common.identity.user_ids import derive_user_id
+from handlers.common.tokens import ProviderUnavailable, TokenRefused, TokenVerifier
 from handlers.common.websocket.message_dispatch import WebSocketErrorCode
 from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX, TranscriptionErrorCode
 from handlers.transcription.names_shared_with_deployment import PROTOCOL
@@ -43,11 +43,11 @@ class ConnectionAuthorizer:
             )
         try:
             return self._verifier.verify(token)
-        except InvalidToken as error:
-            if error.reason is InvalidTokenReason.KEYS_UNAVAILABLE:
-                raise HandlerError(
-                    TranscriptionErrorCode.UNAVAILABLE, "The identity provider does not respond. Try again."
-                ) from None
+        except ProviderUnavailable:
+            raise HandlerError(
+                TranscriptionErrorCode.UNAVAILABLE, "The identity provider does not respond. Try again."
+            ) from None
+        except TokenRefused:
             raise HandlerError(
                 TranscriptionErrorCode.UNAUTHENTICATED, "The token is not valid. Get a new token."
             ) from None

@@ -103,14 +103,13 @@ def _router() -> Router:
 
 def _authorizer(environment: RouterEnvironment) -> "ConnectionAuthorizer":
     # The token libraries load slowly, and not every container handles a handshake.
-    from handlers.common.identity.oidc_tokens import TokenVerifier  # noqa: PLC0415
-    from handlers.common.identity.signing_keys import SigningKeys  # noqa: PLC0415
+    from handlers.common.tokens import TokenVerifier, signing_keys  # noqa: PLC0415
     from handlers.transcription.router.connection_authorization import ConnectionAuthorizer  # noqa: PLC0415
 
     if environment.auth == "none":
         return ConnectionAuthorizer(None)
-    keys = SigningKeys(environment.jwks_url)
-    return ConnectionAuthorizer(TokenVerifier(str(environment.issuer), str(environment.audience), keys, clock.now))
+    keys = signing_keys(environment.jwks_url)
+    return ConnectionAuthorizer(TokenVerifier(str(environment.issuer), str(environment.audience), keys))
 
 
 def handler(event: Mapping[str, Any], _context: object) -> ProxyResponse:

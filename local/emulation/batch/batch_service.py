@@ -23,7 +23,7 @@ from ministack.services import batch, cloudwatch_logs
 from local.emulation import get_private
 from local.emulation.batch import fault_injection
 from local.emulation.batch.job_processes import EXITED, RECLAIMED, TIMED_OUT, JobProcess, find_image
-from local.emulation.batch.retry_strategy import matches_pattern, should_retry
+from local.emulation.batch.retry_strategy import should_retry
 from local.emulation.emulator_account_access import endpoint, open_session
 
 Parameters = Mapping[str, Any]
@@ -48,11 +48,9 @@ class BatchJob:
     process: JobProcess | None = None
     """Process of the latest attempt, or None before the first one."""
     stop_reason: str | None = None
-    """Reason that the caller gave when it terminated or cancelled the job, or None."""
-    has_capacity: bool = False
-    """True if the job has got capacity. From then on, the job can only be terminated, not cancelled."""
+    """Reason that the caller gave when it terminated the job, or None."""
     lock: threading.Lock = field(default_factory=threading.Lock)
-    """Lock for `process`, `stop_reason` and `has_capacity`, which requests and the job's thread use."""
+    """Lock for `process` and `stop_reason`, which requests and the job's thread use."""
 
 
 class BatchService:
@@ -62,7 +60,7 @@ class BatchService:
 
     def install(self) -> None:
         operations = get_private(batch, "_DISPATCH")
-        register, list_jobs = operations["/v1/registerjobdefinition"], operations["/v1/listjobs"]
+        register = operations["/v1/registerjobdefinition"]
         added: dict[str, Callable[[Parameters], Any]] = {
             "updatejobqueue": _update_queue,
             "deletejobqueue": _delete_queue,
@@ -71,8 +69,6 @@ class BatchService:
             "deregisterjobdefinition": _deregister_definition,
             "submitjob": self.submit,
             "terminatejob": self._terminate,
-            "canceljob": self._cancel,
-            "listjobs": lambda request: _list_by_name(request) if request.get("filters") else list_jobs(request),
         }
         operations.update({f"/v1/{name}": _respond_with(operation) for name, operation in added.items()})
 
@@ -103,14 +99,6 @@ class BatchService:
                 job.process.stop(request["reason"])
         return {}
 
-    def _cancel(self, request: Parameters) -> Parameters:
-        """End a job that waits for capacity. A job that already runs continues, and the caller gets no error."""
-        job = self._find_job(request)
-        with job.lock:
-            if not job.has_capacity:
-                job.stop_reason = request["reason"]
-        return {}
-
     def _run_job(self, job: BatchJob) -> None:
         try:
             status, reason = self._run_attempts(job)
@@ -126,7 +114,8 @@ class BatchService:
         attempts = job.detail["attempts"]
         while True:
             _change_status(job, "RUNNABLE")
-            self._wait_for_capacity(job)
+            while job.stop_reason is None and self._read_fault(job).no_capacity:
+                time.sleep(POLL_SECONDS)
             if job.stop_reason is not None:
                 return "FAILED", job.stop_reason
             reason, exit_code = self._run_attempt(job, len(attempts) + 1)
@@ -138,14 +127,6 @@ class BatchService:
                 job.detail["retryStrategy"], len(attempts), reason, exit_code
             ):
                 return "FAILED", reason
-
-    def _wait_for_capacity(self, job: BatchJob) -> None:
-        while True:
-            with job.lock:
-                job.has_capacity = job.stop_reason is None and not self._read_fault(job).no_capacity
-                if job.has_capacity or job.stop_reason is not None:
-                    return
-            time.sleep(POLL_SECONDS)
 
     def _run_attempt(self, job: BatchJob, number: int) -> tuple[str, int]:
         """Run one attempt. Return the reason of its end, and its exit code."""
@@ -232,21 +213,6 @@ def _job_variables(container: Parameters, job_id: str) -> dict[str, str]:
         "AWS_SESSION_TOKEN": credentials.token,
         "AWS_DEFAULT_REGION": get_region(),
         "AWS_EC2_METADATA_DISABLED": "true",
-    }
-
-
-def _list_by_name(request: Parameters) -> Parameters:
-    """Return the jobs of a queue in any state whose name matches the filter JOB_NAME, the latest first."""
-    [value] = next(item["values"] for item in request["filters"] if item["name"] == "JOB_NAME")
-    queue = _find_queue(request["jobQueue"])["jobQueueArn"]
-    jobs = [job for job in list(get_private(batch, "_jobs").values()) if job["jobQueue"] == queue]
-    jobs = [job for job in jobs if matches_pattern(value.lower(), job["jobName"].lower())]
-    shown = ("jobArn", "jobId", "jobName", "createdAt", "status", "statusReason", "startedAt", "stoppedAt")
-    return {
-        "jobSummaryList": [
-            {name: job[name] for name in shown if name in job}
-            for job in sorted(jobs, key=lambda job: int(job["createdAt"]), reverse=True)
-        ]
     }
 
 

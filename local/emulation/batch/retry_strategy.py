@@ -16,11 +16,11 @@ def should_retry(strategy: Mapping[str, Any], attempts: int, reason: str, exit_c
     # `onReason` is compared with the reason that a container reports. Local jobs have no containers.
     outcome = {"onStatusReason": reason, "onReason": "", "onExitCode": str(exit_code)}
     for entry in strategy.get("evaluateOnExit") or []:
-        if all(matches_pattern(entry[name], text) for name, text in outcome.items() if entry.get(name)):
+        if all(_matches_pattern(entry[name], text) for name, text in outcome.items() if entry.get(name)):
             return str(entry["action"]).upper() == "RETRY"
     return True
 
 
-def matches_pattern(pattern: str, text: str) -> bool:
+def _matches_pattern(pattern: str, text: str) -> bool:
     """Return True if a text equals a pattern, or begins with the pattern's text before a final asterisk."""
     return text.startswith(pattern[:-1]) if pattern.endswith("*") else text == pattern

@@ -80,13 +80,12 @@ def find_memory_resource(path: str, region: str, account: str) -> str | None:
 
 
 def find_job_resource(path: str, body: Body, region: str, account: str) -> str | None:
-    """Return the ARN of the Batch job that a request cancels or terminates, or None for any other request.
+    """Return the ARN of the Batch job that a request terminates, or None for any other request.
 
     The emulator itself would use `*`.
     """
     job = body.get("jobId")
-    ends_job = path in {"/v1/canceljob", "/v1/terminatejob"}
-    return f"arn:aws:batch:{region}:{account}:job/{job}" if ends_job and job else None
+    return f"arn:aws:batch:{region}:{account}:job/{job}" if path == "/v1/terminatejob" and job else None
 
 
 def find_leading_keys(body: Body, partition_keys: Sequence[str]) -> list[str]:

@@ -47,8 +47,6 @@ MAX_FRAME_BYTES = MAX_CHUNK_BYTES + 1024
 READ_BYTES = 64 * 1024
 CLOSE_SECONDS = 1
 """Time limit for the client's answer when the server closes a connection."""
-MAX_UPDATE_SECONDS = 1.0
-"""Maximum length of the audio between two versions of a line."""
 LOAD_FACTOR = 1.5
 """Minimum length of a piece of audio, as a multiple of the time in which the last piece was recognised. So streams get
 fewer results on a busy machine, but not later and later ones."""
@@ -132,13 +130,11 @@ async def _recognise(samples: AsyncIterator[bytes], load_factor: float) -> Async
                 started_at = time.monotonic()
                 lines = await asyncio.to_thread(recogniser.add_if_free, pending[:size])
                 if lines is None:  # the next audio tries again, with all audio that waits
-                    piece_seconds = min(len(pending) / SAMPLE_BYTES / RATE, MAX_UPDATE_SECONDS)
                     break
                 for line in lines:
                     yield line
                 pending = pending[size:]
-                seconds = load_factor * (time.monotonic() - started_at)
-                piece_seconds = min(max(seconds, MIN_UPDATE_SECONDS), MAX_UPDATE_SECONDS)
+                piece_seconds = max(load_factor * (time.monotonic() - started_at), MIN_UPDATE_SECONDS)
         for last_step in (lambda: recogniser.add(pending), recogniser.finish):
             for line in await asyncio.to_thread(last_step):
                 yield line

@@ -63,6 +63,7 @@ DRIVERS = (
                     "KeySchema": key_schema,
                     "AttributeDefinitions": "attributes",
                     "BillingMode": "billingMode",
+                    "OnDemandThroughput": "onDemandThroughput",
                     "GlobalSecondaryIndexes": indexes,
                     "SSESpecification": encryption_specification,
                     "DeletionProtectionEnabled": "deletionProtectionEnabled",
@@ -76,6 +77,11 @@ DRIVERS = (
         update=(
             DriverCall("UpdateTable", {"TableName": "name", "DeletionProtectionEnabled": "deletionProtectionEnabled"}),
             DriverCall("UpdateTable", {"TableName": "name", "SSESpecification": encryption_specification}),
+            DriverCall(
+                "UpdateTable",
+                {"TableName": "name", "OnDemandThroughput": "onDemandThroughput"},
+                when="onDemandThroughput",
+            ),
             UPDATE_TTL,
             UPDATE_RECOVERY,
         ),

@@ -95,12 +95,6 @@ DRIVERS = (
         "DeletePublicAccessBlock",
     ),
     _put_driver(
-        "BucketOwnershipControls",
-        "PutBucketOwnershipControls",
-        {"OwnershipControls.Rules": "rule"},
-        "DeleteBucketOwnershipControls",
-    ),
-    _put_driver(
         "BucketServerSideEncryptionConfiguration",
         "PutBucketEncryption",
         {"ServerSideEncryptionConfiguration.Rules": "rules"},

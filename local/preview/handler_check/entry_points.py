@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from components.blocks.compute.handler_archive import IMAGE_FILE, LAYER_LOCK
+from components.handler_archive import LAYER_LOCK
 from local import ROOT
 from local.preview.handler_check.importable_modules import (
     GLUE_MODULES,
@@ -24,6 +24,8 @@ from local.preview.handler_check.importable_modules import (
 from local.preview.property_value_conversion import Archive, Asset
 from local.preview.resource_graph import Graph, Resource
 
+IMAGE_FILE = "Dockerfile"
+"""File of each folder whose program runs in a container image."""
 MAIN = "__main__"
 """Name of a module that is run as a script or with `python -m <package>`."""
 

@@ -9,10 +9,10 @@ points.
 import re
 import warnings
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from local import ROOT
 from local.preview.handler_check.entry_points import EntryPoint, ImportEnvironment, SourceFile, list_entry_points
 from local.preview.handler_check.importable_modules import has_standard_module, has_standard_name
 from local.preview.handler_check.module_analysis import (
@@ -63,26 +63,17 @@ class HandlerCheck:
                     urns.setdefault(fault, []).append(entry_point.urn)
         return [HandlerFault(*fault, tuple(sorted(urns[fault]))) for fault in sorted(urns)]
 
-    def list_imported_files(self, entry_point: EntryPoint) -> set[str]:
-        """Return the paths of the entry point's file and of all project files that it imports, also indirectly."""
-        modules = entry_point.environment.modules
-        if entry_point.module not in modules:
-            return set()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return {modules[name].path for name in self._list_imported_modules(entry_point)}
-
     def _find_faults(self, entry_point: EntryPoint) -> set[tuple[str, int, str]]:
         """Return all faults of an entry point as file, line and problem."""
         environment, module = entry_point.environment, entry_point.module
         if module not in environment.modules:
-            return {(*_locate(entry_point), f"{environment.code} has no module {module}")}
+            return {(environment.code, 1, f"{environment.code} has no module {module}")}
         faults: set[tuple[str, int, str]] = set()
         function = entry_point.function
         if function is not None and not self._analyze(environment.modules[module]).may_define(function):
             path = environment.modules[module].path
             faults.add(
-                (*_locate(entry_point), f"the entry point {entry_point.text} does not exist: {path} has no {function}")
+                (environment.code, 1, f"the entry point {entry_point.text} does not exist: {path} has no {function}")
             )
         for name in self._list_imported_modules(entry_point):
             problems, _ = self._check_module(environment, name)
@@ -147,8 +138,7 @@ class HandlerCheck:
         file = environment.packages.files.get(module, "")
         if not file.endswith(".py") or environment.packages.may_contain(f"{module}.{name}"):
             return True
-        text = Path(file).read_text()
-        return any(re.search(rf"\b{part}\b", text) for part in (name, "__getattr__", "globals")) or "import *" in text
+        return _may_source_define(file, name)
 
     def _analyze(self, source: SourceFile) -> ModuleAnalysis:
         if source not in self._analyses:
@@ -157,16 +147,13 @@ class HandlerCheck:
         return self._analyses[source]
 
 
+@cache
+def _may_source_define(file: str, name: str) -> bool:
+    text = Path(file).read_text()
+    return any(re.search(rf"\b{part}\b", text) for part in (name, "__getattr__", "globals")) or "import *" in text
+
+
 def _list_parents(module: str) -> list[str]:
     """Return the packages that Python imports before a module, for example `a` and `a.b` for `a.b.c`."""
     parts = module.split(".")
     return [".".join(parts[:depth]) for depth in range(1, len(parts))]
-
-
-def _locate(entry_point: EntryPoint) -> tuple[str, int]:
-    """Return the file and line in `components/` that name an entry point, or else its archive or Dockerfile."""
-    for path in sorted((ROOT / "components").rglob("*.py")):
-        text = path.read_text()
-        if (position := text.find(f'"{entry_point.text}"')) >= 0:
-            return str(path.relative_to(ROOT)), text.count("\n", 0, position) + 1
-    return entry_point.environment.code, 1

@@ -4,23 +4,29 @@ When a policy reads an unknown value, the SDK raises an error that ends the poli
 out instead, so that a single unknown id prevents neither the estimate nor the check of the budget.
 """
 
+import functools
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
-from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
 from guardrails.pricing.cost_estimate import CostReport, PricedResource, estimate_cost
 from guardrails.pricing.price_rules import PRICED_TYPES, PRICED_VALUES
+from guardrails.records import CheckedResource, CheckedStack
 
 
 def estimate_stack(stack: CheckedStack, platform: CheckedResource) -> CostReport:
     """Return the estimate of a stack. `platform` is its outermost component, whose property `usage` has the expected
     monthly usage of each block.
     """
+    return _estimate(stack.resources, platform)
+
+
+@functools.lru_cache(maxsize=1)  # several policies need the estimate of the same stack
+def _estimate(resources: tuple[CheckedResource, ...], platform: CheckedResource) -> CostReport:
     usage = select_known_properties(platform.props["usage"])
-    return estimate_cost((to_priced_resource(resource) for resource in stack.resources), usage)
+    return estimate_cost(map(to_priced_resource, resources), usage)
 
 
 def to_priced_resource(resource: CheckedResource) -> PricedResource:

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from guardrails.pricing.free_resource_types import FREE_TYPES
 from guardrails.pricing.price_rules import (
     PRICED_TYPES,
     CannotEstimate,
@@ -20,10 +19,11 @@ from guardrails.pricing.price_rules import (
     list_quantities,
 )
 from guardrails.pricing.prices import load_prices
+from guardrails.surface.tables import list_free_types
 
 __all__ = ["CannotEstimate", "CostLine", "CostReport", "PricedResource", "estimate_cost"]
 
-KNOWN_TYPES = PRICED_TYPES | FREE_TYPES
+KNOWN_TYPES = PRICED_TYPES | list_free_types()
 COMPONENT_PREFIXES = ("polyphony:", "pulumi:")
 """Prefixes of the types of components and of Pulumi's own resources, which cost nothing."""
 Usage = Mapping[str, Mapping[str, float]]

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from guardrails.model import resource_types as t
-from guardrails.model.subsystem_of_resource import parse_subsystem
+from guardrails import resource_types as t
+from guardrails.subsystem_of_resource import parse_subsystem
 
 HOURS: Final = 730
 """Hours of an average month, as in AWS's own calculators."""
@@ -137,7 +137,6 @@ MEASURE_PRICES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     t.TABLE: {"reads": "dynamodb_read", "storageGb": "dynamodb_storage"},
     t.BACKUP_VAULT: {"backupGb": "backup_storage"},
-    t.IMAGE_REPOSITORY: {"imageGb": "ecr_storage"},
     t.ATHENA_WORKGROUP: {"scannedTb": "athena_tb"},
     t.TOPIC: {"published": "sns_publish", "emails": "sns_email"},
     t.EVENT_ARCHIVE: {"archivedGb": "events_archived", "archiveGb": "events_archive_storage"},

@@ -3,9 +3,19 @@
 import functools
 import tomllib
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 FILE = Path(__file__).with_name("prices.toml")
+
+
+class Evidence(StrEnum):
+    """Kinds of sources of a price."""
+
+    PRIMARY = "primary"
+    """AWS's own page or price list."""
+    SECONDARY = "secondary"
+    """Another source, or pages of AWS that contradict each other."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +29,9 @@ class Price:
     """Month in which the price was read, for example `2026-11`."""
     usd: float
     unit: str
+    evidence: Evidence
     free: float = 0
     """Quantity that an account gets free of charge every month, without a time limit."""
-    secondary: bool = False
-    """True if the source is neither AWS's own page nor its price list."""
     monitoring_or_protection: bool = False
     """True if the price is for monitoring or protection. Of these prices, the requirements' cost tables contain only
     the alarms of transcription."""
@@ -32,7 +41,7 @@ class Price:
 def load_prices() -> dict[str, Price]:
     """Return all prices by name."""
     return {
-        name: Price(service, entries["source"], entries["date"], **price)
+        name: Price(service, entries["source"], entries["date"], **{**price, "evidence": Evidence(price["evidence"])})
         for service, entries in tomllib.loads(FILE.read_text(encoding="utf-8")).items()
         for name, price in entries.items()
         if isinstance(price, dict)

@@ -1,7 +1,7 @@
 """Recorded deployment of ingestion for tests."""
 
-from components.blocks.naming.context import Subsystem
-from components.ingestion import Ingestion, IngestionArgs
+from components.core import Subsystem
+from components.ingestion.ingestion import Ingestion, IngestionArgs
 from components.settings import IngestionSettings
 from tests.components.deployment_harness import Deployment
 

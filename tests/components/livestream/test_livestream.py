@@ -1,61 +1,222 @@
-"""Tests of the livestream backend: its table, bucket, functions and API, and the settings that change them.
+"""Tests of the livestream backend's resources: functions, rules and queues, table, bucket, API, and the agent's memory.
 
-The function `episodes` serves the API, and the function `authorizer` verifies the tokens of its callers.
+The function `episodes` serves the API, and the function `authorizer` verifies the tokens of its callers. The other
+functions process uploads and deletions.
 """
 
-from components.settings.livestream import AuthorizerKind
-from local.preview.property_value_conversion import UNKNOWN
-from tests.components.deployment_harness import arn, rest_document, rest_operations, variables
-from tests.components.livestream.recorded_deployment import (
-    BUCKET,
-    ISSUER,
-    KEY,
-    PREFIX,
-    TABLE,
-    changed_preview,
-    deployed,
-    previewed,
-)
+import json
+from typing import Any
 
-ENVIRONMENT = {
-    "TABLE_NAME": TABLE,
-    "BUCKET_NAME": BUCKET,
-    "EVENT_SOURCE": "polyphony-test.livestream",
-    "ENCRYPTION_KEY": f"/{PREFIX}-cursors",
-    "ENCRYPTION_KEY_VERSION": "3",
-    "ORIGIN": "*",
-    "CURSOR_SECONDS": "3600",
-    "URL_SECONDS": "900",
-    "MAX_VIDEO_GIGABYTES": "20",
-    "MAX_TRANSCRIPT_MEGABYTES": "10",
-    "MULTIPART_MEGABYTES": "100",
-    "PLAYBACK_SECONDS": "300",
-    "DELETED_DAYS": "7",
-    "LOG_LEVEL": "INFO",
-    "POWERTOOLS_SERVICE_NAME": "livestream",
+import pytest
+
+from components.blocks.bedrock import MEMORY_ID_SUFFIX
+from components.settings.livestream import AuthorizerKind
+from local.platform.driver_model.service_shapes import service_model
+from tests.components.deployment_harness import QUEUES, arn, permissions, rest_document, rest_operations, variables
+from tests.components.livestream.recorded_deployment import ISSUER, KEY, PREFIX, deployed, previewed
+from tests.fake_engine import Recorded
+
+BUCKET = f"{PREFIX}-transcripts-123456789012"
+STORES = {"TABLE_NAME": f"{PREFIX}-null-check", "BUCKET_NAME": BUCKET}
+SOURCE = "polyphony-test.livestream"
+VARIABLES: dict[str, dict[str, str]] = {
+    "episodes": {
+        **STORES,
+        "EVENT_SOURCE": SOURCE,
+        "ENCRYPTION_KEY": f"/{PREFIX}-cursors",
+        "ENCRYPTION_KEY_VERSION": "3",
+        "ORIGIN": "*",
+    },
+    "authorizer": {"ISSUER": ISSUER, "AUDIENCE": "polyphony", "JWKS_URL": f"{ISSUER}.well-known/jwks.json"},
+    "video-chunks": {
+        **STORES,
+        "EVENT_SOURCE": SOURCE,
+        "MEDIACONVERT_ROLE_ARN": f"arn:aws:iam::123456789012:role/{PREFIX}-media-convert",
+        "CHUNK_SECONDS": "120",
+    },
+    "transcript-windows": {**STORES, "AGENT_QUEUE_URL": f"{QUEUES}/{PREFIX}-agent-windows"},
+    "fact-check-agent": {
+        **STORES,
+        "MEMORY_ID": "livestream-memory-memory-id",
+        "MODEL_ID": "us.anthropic.claude-haiku-5-5",
+    },
+    "episode-cleanup": {
+        **STORES,
+        "MEMORY_ID": "livestream-memory-memory-id",
+        "SUMMARY_NAMESPACE": "/summaries/{actorId}/{sessionId}/",
+        "FACT_NAMESPACE": "/facts/{actorId}/{sessionId}/",
+        "SWEEP_SECONDS": "40",
+    },
 }
+"""Variables of each function: those of the requirement, and those that neither a setting nor a default decides."""
+CHANGED_SETTINGS: dict[str, dict[str, Any]] = {
+    "uploads": {"multipartMegabytes": 11, "maxVideoGigabytes": 5, "maxTranscriptMegabytes": 4, "objectDays": 3},
+    "api": {"corsOrigin": "https://app.example.com", "requestsPerSecond": 7},
+    "agent": {"memoryDays": 30, "windowCharacters": 2_000, "answerSeconds": 66, "atOnce": 6},
+    "video": {"chunkSeconds": 12, "chunkingMinutes": 31},
+    "episodeCleanup": {"timeoutSeconds": 100},
+}
+"""Settings in which no two numbers are equal, so that a number in the resources identifies its setting."""
+CHANGED_VARIABLES: dict[str, dict[str, str]] = {
+    "episodes": {
+        "ORIGIN": "https://app.example.com",
+        "MULTIPART_MEGABYTES": "11",
+        "MAX_VIDEO_GIGABYTES": "5",
+        "MAX_TRANSCRIPT_MEGABYTES": "4",
+    },
+    "video-chunks": {"CHUNK_SECONDS": "12"},
+    "transcript-windows": {"WINDOW_CHARACTERS": "2000"},
+    "fact-check-agent": {"ANSWER_SECONDS": "66"},
+    "episode-cleanup": {"CHUNKING_MINUTES": "31", "SWEEP_SECONDS": "80"},
+}
+
+
+def changed_preview() -> Recorded:
+    return previewed(**CHANGED_SETTINGS)
+
+
+@pytest.mark.parametrize("function", VARIABLES)
+def test_each_function_reads_the_listed_variables(function: str) -> None:
+    assert variables(deployed(), f"livestream-{function}-function").items() >= VARIABLES[function].items()
+
+
+@pytest.mark.parametrize("function", CHANGED_VARIABLES)
+def test_each_changed_setting_changes_only_its_variables(function: str) -> None:
+    default, changed = (variables(item, f"livestream-{function}-function") for item in (previewed(), changed_preview()))
+    assert {name: changed[name] for name in changed if changed[name] != default[name]} == CHANGED_VARIABLES[function]
+
+
+def test_each_function_has_its_memory_and_timeout() -> None:
+    functions = [function.inputs for function in deployed().all("lambda.Function")]
+    sizes = {item["name"].removeprefix(f"{PREFIX}-"): (item["memorySize"], item["timeout"]) for item in functions}
+    expected = {
+        "authorizer": (512, 10),
+        "episodes": (1024, 25),
+        "video-chunks": (1024, 25),
+        "transcript-windows": (1024, 60),
+        "fact-check-agent": (1024, 2 * 65 + 20),
+        "episode-cleanup": (1024, 60),
+    }
+    assert expected.items() <= sizes.items()
+
+
+def test_only_the_ssm_parameter_contains_the_encryption_key() -> None:
+    assert {item.kind for item in deployed().graph if KEY in str(item.request)} == {"Parameter"}
+
+
+def object_created(prefix: str) -> dict[str, Any]:
+    detail = {"bucket": {"name": [BUCKET]}, "object": {"key": [{"prefix": prefix}]}}
+    return {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": detail}
+
+
+RULES: dict[str, tuple[str, dict[str, Any]]] = {
+    "video-created": ("videos", object_created("videos/")),
+    "video-completed": ("videos", {"source": [SOURCE], "detail-type": ["Video Upload Completed"]}),
+    "video-jobs": (
+        "videos",
+        {
+            "source": ["aws.mediaconvert"],
+            "detail-type": ["MediaConvert Job State Change"],
+            "detail": {
+                "userMetadata": {"bucket": [BUCKET]},
+                "status": ["PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED"],
+            },
+        },
+    ),
+    "transcript-created": ("transcript-events", object_created("transcripts/")),
+    "episode-deleted": ("deletions", {"source": [SOURCE], "detail-type": ["Episode Deleted"]}),
+}
+"""Queue and event pattern of each rule. No pattern matches the chunks that MediaConvert writes."""
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_each_rule_sends_its_events_to_its_queue(rule: str) -> None:
+    queue, pattern = RULES[rule]
+    assert json.loads(deployed().one("cloudwatch.EventRule", rule).inputs["eventPattern"]) == pattern
+    assert deployed().one("cloudwatch.EventTarget", rule).inputs["arn"] == arn("sqs", f"{PREFIX}-{queue}")
+    policy = deployed().one("sqs.QueuePolicy", f"livestream-{queue}-policy").inputs["policy"]
+    assert arn("events", f"rule/{PREFIX}-{rule}") in policy, "the queue admits the rule"
+
+
+def test_each_invocation_handles_one_message() -> None:
+    """If an invocation times out, only its own message is delivered again: a video event up to twenty times."""
+    sources = [item.inputs for item in deployed().all("lambda.EventSourceMapping")]
+    prefix = arn("lambda", f"function:{PREFIX}-")
+    assert {
+        (item["functionName"].removeprefix(prefix), item["eventSourceArn"].rpartition(f"{PREFIX}-")[2])
+        for item in sources
+    } == {
+        ("video-chunks:live", "videos"),
+        ("transcript-windows:live", "transcript-events"),
+        ("fact-check-agent:live", "agent-windows"),
+        ("episode-cleanup:live", "deletions"),
+    }
+    assert {(item["batchSize"], item["scalingConfig"]["maximumConcurrency"]) for item in sources} == {(1, 5)}
+    changed = changed_preview().one("lambda.EventSourceMapping", "agent-windows").inputs
+    assert changed["scalingConfig"] == {"maximumConcurrency": 6}
+    videos = deployed().one("sqs.Queue", "livestream-videos-queue").inputs
+    assert json.loads(videos["redrivePolicy"])["maxReceiveCount"] == 20
+
+
+def test_the_sweep_runs_every_fifteen_minutes_and_has_a_maximum_time() -> None:
+    schedule = deployed().one("scheduler.Schedule").inputs
+    assert (schedule["scheduleExpression"], json.loads(schedule["target"]["input"])) == (
+        "rate(15 minutes)",
+        {"kind": "sweep"},
+    )
+    recorded = previewed(episodeCleanup={"timeoutSeconds": 900})
+    assert variables(recorded, "episode-cleanup")["SWEEP_SECONDS"] == "840"
+
+
+def test_the_role_of_media_convert_exists_before_the_function_that_passes_it() -> None:
+    function = deployed().one("lambda.Function", "video-chunks")
+    assert "livestream-media-convert-grants" in {ancestor.name for ancestor in deployed().ancestors(function)}
+
+
+def test_this_stacks_events_are_archived_for_two_weeks() -> None:
+    archive = deployed().one("cloudwatch.EventArchive").inputs
+    assert (json.loads(archive["eventPattern"]), archive["retentionDays"]) == ({"source": [SOURCE]}, 14)
+
+
+def test_the_memory_has_the_required_name_retention_and_strategies() -> None:
+    for recorded, days in ((deployed(), 90), (changed_preview(), 30)):
+        memory = recorded.one("bedrock.AgentcoreMemory").inputs
+        assert (memory["name"], memory["eventExpiryDuration"]) == ("polyphony_test_clipAgentMemory", days)
+    facts, summaries = deployed().all("bedrock.AgentcoreMemoryStrategy")
+    assert facts.inputs["namespaceTemplates"] == ["/facts/{actorId}/{sessionId}/"]
+    assert summaries.inputs["namespaceTemplates"] == ["/summaries/{actorId}/{sessionId}/"]
+    assert summaries in list(deployed().ancestors(facts)), "AgentCore refuses concurrent updates of one memory"
+
+
+def test_agentcore_still_builds_a_memorys_id_from_its_name() -> None:
+    """The grants rely on it: a name has no hyphen, and the id is the name with a hyphen and ten characters."""
+    model = service_model("bedrock-agentcore-control")
+    assert model.shape_for("Name").metadata["pattern"] == "[a-zA-Z][a-zA-Z0-9_]{0,47}"
+    assert model.shape_for("MemoryId").metadata["pattern"].endswith("-[a-zA-Z0-9]{10}")
+    assert MEMORY_ID_SUFFIX == "-" + 10 * "?"
+
+
+def test_the_agent_may_invoke_only_the_configured_model() -> None:
+    recorded = previewed(agent={"modelId": "anthropic.claude-haiku-5-5"})
+    models = {resource for action, resource in permissions(recorded, "fact-check-agent") if "InvokeModel" in action}
+    assert models == {"arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-haiku-5-5"}
 
 
 def test_the_table_has_the_required_keys_indexes_and_ttl() -> None:
     table = deployed().one("dynamodb.Table").inputs
-    assert (table["name"], table["tags"]["Name"]) == (TABLE, "NullCheckTable")
-    assert (table["hashKey"], table["rangeKey"], table["billingMode"]) == ("pk", "sk", "PAY_PER_REQUEST")
-    assert table["ttl"] == {"attributeName": "ttl", "enabled": True}
+    assert (table["hashKey"], table["rangeKey"], table["ttl"]["attributeName"]) == ("pk", "sk", "ttl")
+    assert table["tags"]["Name"] == "NullCheckTable"
     list_index, sweep_index = table["globalSecondaryIndexes"]
     keys = {key_schema["keyType"]: key_schema["attributeName"] for key_schema in list_index["keySchemas"]}
     assert (list_index["name"], keys) == ("GSI1", {"HASH": "GSI1PK", "RANGE": "GSI1SK"})
     assert (sweep_index["name"], sweep_index["projectionType"]) == ("GSI2", "KEYS_ONLY")
-    assert table["tags"]["Backup"] != "none"
 
 
 def test_objects_expire_after_seven_days_and_old_versions_a_day_later() -> None:
-    rules = deployed().one("s3.BucketLifecycleConfiguration").inputs["rules"]
-    expiry_rule = next(rule for rule in rules if rule["id"] == "expire-all")
-    assert expiry_rule["expiration"] == {"days": 7}
-    assert expiry_rule["noncurrentVersionExpiration"] == {"noncurrentDays": 1}
-    assert deployed().one("s3.BucketVersioning").inputs["versioningConfiguration"]["status"] == "Enabled"
-    rules = changed_preview().one("s3.BucketLifecycleConfiguration").inputs["rules"]
-    assert {"days": 3} in [rule.get("expiration") for rule in rules]
+    for recorded, days in ((deployed(), 7), (changed_preview(), 3)):
+        _, rule = recorded.one("s3.BucketLifecycleConfiguration").inputs["rules"]
+        assert rule["filter"] == {"prefix": ""}
+        assert (rule["expiration"], rule["noncurrentVersionExpiration"]) == ({"days": days}, {"noncurrentDays": 1})
 
 
 def test_the_bucket_sends_events_to_eventbridge_and_allows_the_origin_by_cors() -> None:
@@ -65,60 +226,20 @@ def test_the_bucket_sends_events_to_eventbridge_and_allows_the_origin_by_cors() 
     assert rule["exposeHeaders"] == ["ETag"], "a page needs the ETags to complete its upload"
 
 
-def test_the_function_reads_exactly_the_listed_variables() -> None:
-    assert variables(deployed(), "episodes") == ENVIRONMENT
-    expected = ENVIRONMENT | {"ENCRYPTION_KEY_VERSION": UNKNOWN}
-    assert variables(previewed(), "episodes") == expected, "all other values are known at preview"
-    assert variables(changed_preview(), "episodes") == expected | {
-        "ORIGIN": "https://app.example.com",
-        "MULTIPART_MEGABYTES": "11",
-        "MAX_VIDEO_GIGABYTES": "5",
-        "MAX_TRANSCRIPT_MEGABYTES": "4",
-    }
-
-
-def test_functions_have_the_required_size_and_are_traced() -> None:
-    function = deployed().one("lambda.Function", "episodes").inputs
-    assert (function["memorySize"], function["timeout"], function["architectures"]) == (1024, 25, ["arm64"])
-    assert function["tracingConfig"]["mode"] == "Active"
-
-
-def test_only_the_ssm_parameter_contains_the_encryption_key() -> None:
-    parameter = deployed().one("ssm.Parameter").inputs
-    assert (parameter["name"], parameter["type"]) == (f"/{PREFIX}-cursors", "SecureString")
-    for resource in deployed().graph:
-        if resource.kind != "Parameter":
-            assert KEY not in str(resource.request), resource.name
-
-
-def test_the_stage_is_named_api_and_every_operation_invokes_the_alias() -> None:
-    assert deployed().one("apigateway.Stage").inputs["stageName"] == "api"
-    operations = rest_operations(previewed())
-    assert {operation["operationId"] for operation in operations} == {
+def test_the_api_has_the_required_operations_and_its_rate_limit_is_a_setting() -> None:
+    assert {operation["operationId"] for operation in rest_operations(previewed())} == {
         *("createEpisode", "listEpisodes", "getEpisode", "updateEpisode", "deleteEpisode"),
         *("requestUpload", "signParts", "completeUpload", "listChunks", "listClaims", "listClips"),
     }
-    uris = {operation["x-amazon-apigateway-integration"]["uri"] for operation in operations}
-    alias = arn("lambda", f"function:{PREFIX}-episodes:live")
-    assert uris == {f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{alias}/invocations"}
+    settings = changed_preview().one("apigateway.MethodSettings").inputs["settings"]
+    assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (7, 14)
 
 
 def test_a_setting_selects_the_authorizer_of_the_api() -> None:
-    def schemes(authorizer: str) -> set[str]:
-        return set(rest_document(previewed(api={"authorizer": authorizer}))["components"]["securitySchemes"])
+    def schemes(authorizer: str) -> dict[str, Any]:
+        document = rest_document(previewed(api={"authorizer": authorizer}))
+        return document["components"]["securitySchemes"]  # type: ignore[no-any-return]
 
-    assert {kind: schemes(kind) for kind in AuthorizerKind} == {"none": set(), "jwt": {"lambda"}}
-    environment = variables(deployed(), "authorizer")
-    assert (environment["ISSUER"], environment["AUDIENCE"]) == (ISSUER, "polyphony")
-    assert environment["JWKS_URL"] == f"{ISSUER}.well-known/jwks.json"
-    [scheme] = rest_document(previewed())["components"]["securitySchemes"].values()
+    assert schemes(AuthorizerKind.NONE) == {}
+    [scheme] = schemes(AuthorizerKind.JWT).values()
     assert scheme["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"] == 60
-
-
-def test_the_stage_has_throttling_metrics_tracing_and_error_logs() -> None:
-    settings = changed_preview().one("apigateway.MethodSettings").inputs["settings"]
-    assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (7, 14)
-    settings = deployed().one("apigateway.MethodSettings").inputs["settings"]
-    assert (settings["metricsEnabled"], settings["loggingLevel"]) == (True, "ERROR")
-    assert not settings["dataTraceEnabled"]
-    assert deployed().one("apigateway.Stage").inputs["xrayTracingEnabled"] is True

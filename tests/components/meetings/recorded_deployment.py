@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from components.blocks.naming.context import Subsystem
-from components.meetings import Meetings, MeetingsArgs
+from components.core import Subsystem
+from components.meetings.meetings import Meetings, MeetingsArgs
 from components.settings import MeetingsSettings
 from tests.components.deployment_harness import Deployment, arn, prefix
 from tests.fake_engine import Recorded
@@ -15,7 +15,6 @@ TABLE = f"{PREFIX}-meetings"
 ISSUER = "https://login.example.com/"
 
 PAGE = "https://app.example.com"
-DIGEST = f"sha256:{'0a' * 32}"
 KEY = arn("kms", "key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10")
 HAIKU = "us.anthropic.claude-haiku-5-5"
 CHANGES: dict[str, Any] = {
@@ -28,7 +27,6 @@ CHANGES: dict[str, Any] = {
         "timeoutMinutes": 490,
         "maxVcpus": 7,
         "maxHours": 2,
-        "imageDigest": DIGEST,
     },
     "speech": {"atOnce": 8},
     "network": {"cidr": "10.99.0.0/16", "zones": ["c"]},

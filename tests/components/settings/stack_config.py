@@ -9,7 +9,6 @@ from tests.fake_engine import FOUNDATION
 
 PAGE = "https://app.example.com"
 IDENTITY = {"issuer": "https://login.example.com/", "audience": "polyphony"}
-DIGEST = f"sha256:{'0a' * 32}"
 ENCRYPTION_KEY = "canary-" + "k" * 32
 COMPLETE: dict[str, Any] = {
     "exceptions": [],
@@ -22,7 +21,7 @@ COMPLETE: dict[str, Any] = {
         "audio": {"origins": [PAGE]},
     },
     "livestream": {"encryptionKey": ENCRYPTION_KEY, "api": {"corsOrigin": PAGE}},
-    "meetings": {"exchange": {"corsOrigin": PAGE}, "processing": {"imageDigest": DIGEST}},
+    "meetings": {"exchange": {"corsOrigin": PAGE}},
 }
 """Configuration with all subsystems, whose values every environment accepts."""
 
@@ -44,5 +43,5 @@ def problems(raw: dict[str, str]) -> list[str]:
     try:
         load_settings(raw, "dev")
     except SettingsError as error:
-        return [str(problem) for problem in error.problems]
+        return error.problems
     return []

@@ -1,14 +1,12 @@
 """Recorded deployment of transcription for tests."""
 
-from components.blocks.naming.context import Subsystem
+from components.core import Subsystem
 from components.settings import TranscriptionSettings
-from components.transcription import Transcription, TranscriptionArgs
+from components.transcription.transcription import Transcription, TranscriptionArgs
 from tests.components.deployment_harness import Deployment, arn, prefix
 
 PREFIX = prefix(Subsystem.TRANSCRIPTION)
-API = arn("execute-api", "a1b2c3/live")
 PROCESSOR = arn("lambda", f"function:{PREFIX}-audio-processor")
-ROUTER = arn("lambda", f"function:{PREFIX}-router")
 CALLBACK = "https://a1b2c3.execute-api.us-east-1.amazonaws.com/live"
 
 TRANSCRIPTION = Deployment(Subsystem.TRANSCRIPTION, Transcription, TranscriptionArgs, TranscriptionSettings)

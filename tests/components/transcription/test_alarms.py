@@ -1,6 +1,7 @@
 """Tests of transcription's alarms: metric filters count exactly the log lines that the handlers write."""
 
 import json
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
@@ -9,19 +10,17 @@ from handlers.common.logging import EventLog
 from handlers.common.websocket.message_dispatch import WebSocketDispatcher
 from handlers.transcription.messages import REQUESTS
 from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT
-from operations.function_target import FunctionTarget
-from operations.gradual_rollout import RolloutPlan
+from operations.lambda_versions import LiveFunction
 from tests.components.transcription.recorded_deployment import PREFIX, deployed
 from tests.handlers.transcription.router_harness import RouterHarness, transcription_tables
 from tests.loggers import own_logger
 
 
-def test_a_rollout_starts_with_a_tenth_of_the_calls_and_checks_all_alarms() -> None:
-    target, plan = FunctionTarget.parse("test", "transcription/audio-processor"), RolloutPlan()
-    assert (target.function_name, plan.share) == (f"{PREFIX}-audio-processor", 10)
+def test_a_rollout_checks_all_alarms() -> None:
+    function = LiveFunction(Mock(), "test", "transcription/audio-processor")
+    assert function.name == f"{PREFIX}-audio-processor"
     names = {alarm.inputs["name"] for alarm in deployed().all("cloudwatch.MetricAlarm")}
-    # A rollout checks all alarms whose names begin with this text.
-    assert {name for name in names if name.startswith(f"{target.alarm_prefix}{plan.alarms}")} == names
+    assert {name for name in names if name.startswith(function.alarm_prefix)} == names
 
 
 def is_counted(filter_name: str, message: str) -> bool:

@@ -40,7 +40,7 @@ PREFIX = "incoming/chaos/"
 SETTINGS: dict[str, dict[str, Any]] = {
     "intake": {"batchSize": 20, "batchWindowSeconds": 1},
     "manifests": {"files": 100},
-    "spark": {"schemaDdl": "id BIGINT, text STRING, value DOUBLE"},
+    "spark": {"columns": {"id": "bigint", "text": "string", "value": "double"}},
 }
 """Settings that give many small invocations and runs instead of a few large runs."""
 VISIBILITY_SECONDS = 5

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from components.blocks.compute import handler_archive
-from components.blocks.naming.context import Subsystem
+from components import handler_archive
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.pulumi_provider import PulumiProvider
 from local.platform.pulumi_provider_server import serve_provider
+from tests.entry_modules import ENTRY_MODULES
 
 CLI_REQUIRED_VARIABLE = "REQUIRE_PULUMI_CLI"
 """Environment variable that continuous integration sets, so that a missing CLI fails the tests there."""
@@ -93,8 +93,8 @@ class ServedPlatform:
 def served_platform(pulumi_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPlatform]:
     """Empty emulator with a provider, for the tests of one module."""
     # The tests deploy copies of the program, but the provider reads the functions' archives from this project's folder.
-    for subsystem in set(Subsystem) - {Subsystem.FOUNDATION}:
-        handler_archive.write_archive(subsystem.package)
+    for entry_module in ENTRY_MODULES:
+        handler_archive.write_archive(entry_module)
     with emulator.start(tmp_path_factory.mktemp("emulator")) as started:
         clients = ObservedClients(EmulatorClients(started.emulator.endpoint))
         with serve_provider(PulumiProvider(clients)) as port:

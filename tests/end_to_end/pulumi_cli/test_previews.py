@@ -10,8 +10,7 @@ import pytest
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
 
-from components.settings.error_messages import find_secret_paths
-from components.settings.stack import StackSettings
+from components.settings.stack import SECRETS
 from local.preview import stack_files
 from local.preview.property_value_conversion import to_display_value, to_python_properties
 from local.preview.resource_graph import STACK_TYPE
@@ -49,9 +48,9 @@ def test_the_cli_and_the_local_preview_agree(
 def set_missing_secrets(project: CliProject) -> None:
     """Set each required secret that the stack file does not have. The local stack has all of them."""
     config = (project.folder / f"Pulumi.{project.stack}.yaml").read_text(encoding="utf-8")
-    for location in find_secret_paths(StackSettings):
-        if f"{location[-1]}:" not in config:
-            path = f"polyphony:{'.'.join(map(str, location))}"
+    for secret in SECRETS:
+        if f"{secret.rpartition('.')[2]}:" not in config:
+            path = f"polyphony:{secret}"
             result = project.run("config", "set", "--stack", project.stack, "--secret", "--path", path, "s" * 40)
             assert result.status == 0, result.output
 

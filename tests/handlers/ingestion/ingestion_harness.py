@@ -28,8 +28,8 @@ from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWo
 from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
 from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.manifest_s3_keys import result_key
+from handlers.ingestion.steps.handler import StepRequest, run_step
 from handlers.ingestion.sweeper.ingestion_sweeper import IngestionSweeper
-from handlers.ingestion.workflow_steps.handler import StepRequest, run_step
 from operations.manifest_redrive import RedriveOutcome, redrive
 from tests.handlers.ingestion.fake_cloud import (
     STATE_MACHINE,

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from handlers.ingestion.manifest_builder import handler as builder
 from handlers.ingestion.manifest_s3_keys import result_key
+from handlers.ingestion.steps import handler as workflow_steps
 from handlers.ingestion.sweeper import handler as sweeper
-from handlers.ingestion.workflow_steps import handler as workflow_steps
 from tests.handlers.ingestion.conftest import MotoAws
 from tests.handlers.ingestion.ingestion_harness import announce, manifest_id_of
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from handlers.ingestion.manifest_builder.environment import BuilderEnvironment
+from handlers.ingestion.steps.environment import WorkflowStepsEnvironment
 from handlers.ingestion.sweeper.environment import SweeperEnvironment
-from handlers.ingestion.workflow_steps.environment import WorkflowStepsEnvironment
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import Cloud
 from tests.handlers.ingestion.ingestion_harness import TIMEOUT, FaultGate, IngestionHarness, announce

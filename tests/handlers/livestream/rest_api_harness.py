@@ -21,13 +21,13 @@ from handlers.common.http.rest_dispatch import RestDispatcher
 from handlers.common.logging import EventLog
 from handlers.common.time_and_ids.ulid import ulid
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.episodes_api.episode_operations import EpisodeOperations
-from handlers.livestream.episodes_api.handler import operation_handlers
-from handlers.livestream.episodes_api.operation_definitions import OPERATIONS
-from handlers.livestream.episodes_api.page_cursors import Cursors
-from handlers.livestream.episodes_api.upload_bucket import UploadBucket
-from handlers.livestream.episodes_api.upload_operations import MEBIBYTE, UploadLimits, UploadOperations
-from handlers.livestream.episodes_api.video_playback import ChunkBucket, PlaybackOperations
+from handlers.livestream.episodes.episode_operations import EpisodeOperations
+from handlers.livestream.episodes.handler import bind_operations
+from handlers.livestream.episodes.operation_definitions import OPERATIONS
+from handlers.livestream.episodes.page_cursors import Cursors
+from handlers.livestream.episodes.upload_bucket import UploadBucket
+from handlers.livestream.episodes.upload_operations import MEBIBYTE, UploadLimits, UploadOperations
+from handlers.livestream.episodes.video_playback import ChunkBucket, PlaybackOperations
 from handlers.livestream.table_keys import FindingKind, finding_key
 from tests.handlers.rest_response import RestResponse
 from tests.moto_tables import stored_items
@@ -125,8 +125,7 @@ class ApiHarness:
     @cached_property
     def rest(self) -> RestDispatcher:
         return RestDispatcher(
-            OPERATIONS,
-            operation_handlers(self.episodes, self.uploads, self.playback),
+            bind_operations(self.episodes, self.uploads, self.playback),
             origin="https://example.org",
             log=self.log,
         )

@@ -11,21 +11,20 @@ from functools import cache, cached_property
 from typing import Any
 
 import boto3
+import jwt
 from botocore.config import Config
 from moto import mock_aws
 
 from handlers.common.http.rest_dispatch import RestDispatcher
-from handlers.common.identity.oidc_tokens import TokenVerifier
-from handlers.common.identity.signing_keys import SigningKeys
 from handlers.common.logging import EventLog
+from handlers.common.tokens import TokenVerifier, signing_keys
 from handlers.meetings.auth_exchange.credentials_exchange import (
     CallerAccess,
     ClientRole,
     MeetingsLocation,
     TokenExchange,
 )
-from handlers.meetings.auth_exchange.handler import operation_functions
-from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
+from handlers.meetings.auth_exchange.operation_definitions import EXCHANGE_TOKEN
 from tests.handlers.client_events import at_event
 from tests.handlers.rest_response import RestResponse
 from tests.token_issuer import AUDIENCE, Provider, serving
@@ -53,10 +52,10 @@ class ExchangeHarness:
     """Parameters of all AssumeRole calls."""
     clock_seconds: float = 1_000_000.0
     """Time of the clock by which the signing keys of the identity provider are cached."""
-    keys: SigningKeys = field(init=False)
+    keys: jwt.PyJWKClient = field(init=False)
 
     def __post_init__(self) -> None:
-        self.keys = SigningKeys(self.provider.keys_url)
+        self.keys = signing_keys(self.provider.keys_url)
 
     @cached_property
     def log(self) -> EventLog:
@@ -71,12 +70,11 @@ class ExchangeHarness:
 
     def send_body(self, body: str | None) -> "ParsedResponse":
         """Send any text as the body of the request."""
-        verifier = TokenVerifier(self.provider.issuer, AUDIENCE, self.keys, self.provider.clock)
+        verifier = TokenVerifier(self.provider.issuer, AUDIENCE, self.keys)
         access = CallerAccess(verifier, self.role.assume, self.log)
-        operations = operation_functions(TokenExchange(access, LOCATION, renew_before_seconds=RENEW_BEFORE_SECONDS))
-        return ParsedResponse(
-            RestDispatcher(OPERATIONS, operations, origin=ORIGIN, log=self.log).handle(api_gateway_event(body))
-        )
+        exchange = TokenExchange(access, LOCATION, renew_before_seconds=RENEW_BEFORE_SECONDS)
+        operations = [EXCHANGE_TOKEN.bind(exchange.exchange)]
+        return ParsedResponse(RestDispatcher(operations, origin=ORIGIN, log=self.log).handle(api_gateway_event(body)))
 
 
 def api_gateway_event(body: str | None) -> dict[str, Any]:

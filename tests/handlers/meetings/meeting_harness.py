@@ -33,13 +33,13 @@ from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT,
 from handlers.meetings.meeting_table import MeetingTable
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
+from handlers.meetings.start.upload_event_processing import UploadEvents
+from handlers.meetings.steps.handler import run_step
+from handlers.meetings.steps.job_results import JobResults
+from handlers.meetings.steps.step_operations import WorkflowSteps
 from handlers.meetings.upload_completion_file import Chunk, CompleteFile
-from handlers.meetings.upload_events.upload_event_processing import UploadEvents
 from handlers.meetings.upload_processing import UploadProcessor
 from handlers.meetings.upload_reader import UploadReader
-from handlers.meetings.workflow_steps.handler import run_step
-from handlers.meetings.workflow_steps.job_results import JobResults
-from handlers.meetings.workflow_steps.step_operations import WorkflowSteps
 from tests.credentials import credentials
 from tests.handlers.client_events import at_event
 from tests.moto_tables import Index, create_table

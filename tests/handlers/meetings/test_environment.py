@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from handlers.common.bedrock.converse import InferenceOptions
 from handlers.common.bedrock.model_families import HAIKU, SONNET
 from handlers.common.environment import HandlerEnvironment
 from handlers.meetings.auth_exchange.environment import AuthEnvironment
@@ -45,8 +44,8 @@ def test_sonnet_is_the_default_for_both_tasks() -> None:
 
 def test_the_environment_sets_the_answer_limit() -> None:
     environment = summary_environment(MAX_OUTPUT_TOKENS="500")
-    assert to_summary_settings(environment).inference_options == InferenceOptions(500)
-    assert to_summary_settings(summary_environment()).inference_options == InferenceOptions(5_200), "the default"
+    assert to_summary_settings(environment).max_tokens == 500
+    assert to_summary_settings(summary_environment()).max_tokens == 5_200, "the default"
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from moto import mock_aws
 from pydantic import ValidationError
 
 from handlers.meetings.execution_name_and_input import MeetingExecution
+from handlers.meetings.start import handler as upload_events_handler
+from handlers.meetings.steps import handler as workflow_steps_handler
+from handlers.meetings.steps.handler import StepFailed
 from handlers.meetings.storage import handler as storage_handler
-from handlers.meetings.upload_events import handler as upload_events_handler
-from handlers.meetings.workflow_steps import handler as workflow_steps_handler
-from handlers.meetings.workflow_steps.handler import StepFailed
 from tests.handlers.meetings.meeting_harness import (
     BUCKET,
     MEETING,

@@ -11,7 +11,7 @@ from handlers.transcription.audio_processor.captions.caption_decisions import Ca
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
 from handlers.transcription.caption_thresholds import CaptionThresholds, SessionSettings
 
-DEFAULT_THRESHOLDS = CaptionThresholds(sessions_table_name="sessions", live_table_name="live")
+DEFAULT_THRESHOLDS = CaptionThresholds()
 """A partial is shown at once from the stability 0.85 on. Otherwise, it is shown when its text has not changed for 2 s,
 or after at most 5 s. A result that gets no final becomes an orphan after 15 s: its last partial is shown as a final. At
 most 5 partials are shown in a second. No text is repeated within 10 s."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from components.settings import TranscriptionSettings
 from handlers.common.logging import EventLog
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.utterance_processor import OpenStream, UtteranceProcessor
@@ -70,6 +71,9 @@ class CloudWatch:
         return [value for value, count in value_counts for _ in range(int(count))]
 
 
+LAST_RESULTS_MS = TranscriptionSettings().last_results_ms
+
+
 @dataclass
 class ProcessorHarness:
     """Audio processor with one open session of one client, who is connected on connection `c1`."""
@@ -87,6 +91,7 @@ class ProcessorHarness:
     accepted_ms: int = START_MS
     """Time at which the utterance got its slot."""
     delays: PeerDelays = field(default_factory=PeerDelays)
+    last_results_ms: int = LAST_RESULTS_MS
     open_stream: OpenStream | None = None
     """Function that opens real streams. If it is None, the streams follow the scripts."""
 
@@ -110,6 +115,7 @@ class ProcessorHarness:
             clients,
             UtteranceMetrics(cloudwatch, "processor"),
             thresholds=DEFAULT_THRESHOLDS,
+            last_results_ms=self.last_results_ms,
             open_stream=self.open_stream or open_scripted_stream,
             clock_ms=self.clock,
             log=EventLog("DEBUG"),

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from handlers.transcription.audio_processor import utterance_transcription
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
@@ -47,11 +46,14 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def streaming_processor(dynamodb: Any, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> ProcessorHarness:
+def streaming_processor(dynamodb: Any, endpoint: str) -> ProcessorHarness:
     """Return a processor whose streams are real connections to the emulation."""
-    # The maximum time after the end of the audio is so long that even a slow machine does not exceed it.
-    monkeypatch.setattr(utterance_transcription, "GRACE_MS", round(1000 * TIMEOUT_SECONDS * CLOCK_SPEED))
-    harness = ProcessorHarness(dynamodb, settings=LONG_THRESHOLDS, clock=RunningClock(0))
+    harness = ProcessorHarness(
+        dynamodb,
+        settings=LONG_THRESHOLDS,
+        clock=RunningClock(0),
+        last_results_ms=round(1000 * TIMEOUT_SECONDS * CLOCK_SPEED),  # even a slow machine does not exceed it
+    )
 
     def open_stream(request: StreamRequest, _seconds: float) -> AbstractContextManager[TranscribeStream]:
         harness.transcribe.requests.append(request)

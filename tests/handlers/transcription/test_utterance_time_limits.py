@@ -1,7 +1,7 @@
 """Tests of the time limit of an utterance (a few seconds of speech): its processing ends at most two seconds after its
 audio.
 
-The deadline for results is `GRACE_MS` after the audio. After the deadline, the last captions may still be delivered for
+The deadline for results is `LAST_RESULTS_MS` after the audio. After the deadline, the last captions may still be delivered for
 `LAST_CAPTIONS_MS`. The attempt ends as `DEADLINE` if all audio was sent and results have arrived, although the stream
 is still open. It ends as `BROKEN` if it failed.
 
@@ -18,12 +18,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
-from handlers.transcription.audio_processor.utterance_transcription import GRACE_MS, LAST_CAPTIONS_MS, UtteranceEnd
+from handlers.transcription.audio_processor.utterance_transcription import LAST_CAPTIONS_MS, UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.live_table import session_utterances_key
 from handlers.transcription.utterance_audio_validation import CODER_PADDING_SECONDS, MAX_SECONDS
 from tests.handlers.transcription.caption_samples import DEFAULT_THRESHOLDS
 from tests.handlers.transcription.processor_harness import (
+    LAST_RESULTS_MS,
     SESSION_ID,
     STREAM_END,
     ProcessorHarness,
@@ -52,14 +53,14 @@ def test_an_utterance_whose_captions_cannot_be_delivered_in_time_is_sent_again(p
     processor.slow_down_posts(900)
     finals = [final_at(200, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(6)]
     assert processor.process_utterance(*finals, STREAM_END) is UtteranceEnd.BROKEN
-    assert processor.clock.now_ms - START_MS <= 1_000 + GRACE_MS + LAST_CAPTIONS_MS + 900
+    assert processor.clock.now_ms - START_MS <= 1_000 + LAST_RESULTS_MS + LAST_CAPTIONS_MS + 900
     [[resend]] = processor.resend_requests()
     assert resend["fromMs"] > 0, "the finals that were delivered remain valid"
 
 
 def test_captions_of_events_that_arrived_before_the_deadline_are_still_delivered(processor: ProcessorHarness) -> None:
     processor.slow_down_posts(20)
-    event_ms = 1_000 + GRACE_MS - 10
+    event_ms = 1_000 + LAST_RESULTS_MS - 10
     finals = [final_at(event_ms, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(3)]
     assert processor.process_utterance(*finals) is UtteranceEnd.DEADLINE
     assert len(processor.captions()) == 3
@@ -159,7 +160,7 @@ def test_the_end_of_the_longest_utterance_shows_its_orphans(
     assert processor.process_utterance(partial_at(300, "Hello world")) is UtteranceEnd.DEADLINE
     [_, orphan] = processor.messages("caption")
     assert (orphan["text"], orphan["final"], orphan["orphan"]) == ("Hello world", True, True)
-    assert shown_ms[1] == 5_000 + GRACE_MS, "the orphan is shown although Amazon Transcribe sends nothing more"
+    assert shown_ms[1] == 5_000 + LAST_RESULTS_MS, "the orphan is shown although Amazon Transcribe sends nothing more"
     assert processor.cloudwatch.values["OrphanedResultsFlushed"] == 1
     assert processor.utterances.done == ("u1",)
 
@@ -174,7 +175,7 @@ LONGER_THAN_A_STREAM = {
 def test_all_other_caption_thresholds_are_shorter_than_the_longest_stream() -> None:
     """A threshold that is longer than any stream could never take effect."""
     longest_seconds = max(seconds + CODER_PADDING_SECONDS[encoding] for encoding, seconds in MAX_SECONDS.items())
-    open_seconds = longest_seconds + (GRACE_MS + LAST_CAPTIONS_MS) / 1000
+    open_seconds = longest_seconds + (LAST_RESULTS_MS + LAST_CAPTIONS_MS) / 1000
     assert open_seconds < 7, "docs/transcription.md and the description of the setting name 7 seconds"
     seconds_by_name = {
         name: getattr(DEFAULT_THRESHOLDS, name)

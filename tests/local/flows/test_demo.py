@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from components.blocks.naming.context import Subsystem
+from components.core import Subsystem
 from local.flows import ResultNotInTime, Stack, StepReporter, demo
 from local.flows.flow_registry import FLOWS, Flow
 

@@ -11,8 +11,8 @@ from types import CodeType
 
 import pytest
 
-from components.blocks.compute.function import RUNTIME
-from components.foundation.lambda_layer import ARCHIVE
+from components.blocks.function import RUNTIME
+from components.foundation import layer_archive
 from local.generate import lambda_layer_archive
 
 MAGIC, FLAGS, HEADER_BYTES = slice(0, 4), slice(4, 8), 16
@@ -73,7 +73,10 @@ def test_a_layer_above_the_size_limit_is_not_written(
     monkeypatch.setattr(lambda_layer_archive, "ZIPPED_LIMIT", 100)
     assert lambda_layer_archive.command() == 1
     assert "zipped, but Lambda allows 0 MB" in capsys.readouterr().err
-    assert not (tmp_path / ARCHIVE).exists()
+    assert not (tmp_path / layer_archive()).exists()
     monkeypatch.setattr(lambda_layer_archive, "ZIPPED_LIMIT", 1000)
-    assert lambda_layer_archive.command() == 0
-    assert (tmp_path / ARCHIVE).exists()
+    for lock_hash in ("a" * 64, "b" * 64):
+        monkeypatch.setattr("components.foundation.lock_hash", lambda lock_hash=lock_hash: lock_hash)
+        assert lambda_layer_archive.command() == 0
+        archives = [path.name for path in (tmp_path / layer_archive()).parent.iterdir()]
+        assert archives == [f"handlers-{lock_hash[:12]}.zip"], "archives of other lock files are removed"

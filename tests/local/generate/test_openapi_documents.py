@@ -13,11 +13,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from components.blocks.api.gateway_import_document import GatewayOptions, gateway_document
-from components.blocks.api.public_openapi_document import build_document
-from handlers.livestream.episodes_api.operation_definitions import OPERATIONS
 from local import ROOT
-from local.generate import openapi_documentation
 
 DOCUMENTS: dict[str, dict[str, Any]] = {
     name: json.loads((ROOT / "docs" / "reference" / name).read_text())
@@ -83,13 +79,3 @@ def test_livestream_has_the_authentication_of_its_settings_and_meetings_none() -
     livestream, meetings = DOCUMENTS["openapi.json"], DOCUMENTS["meetings.openapi.json"]
     assert livestream["security"] == [{"jwt": []}, {}]
     assert meetings["security"] == [{}], "the client sends its token in the body"
-
-
-def test_the_document_for_the_gateway_differs_from_the_published_one_only_in_its_description() -> None:
-    options = GatewayOptions("uri", "*")
-    undocumented, documented = (
-        gateway_document(build_document("Episodes", "1", OPERATIONS, documentation), options)
-        for documentation in (None, openapi_documentation.LIVESTREAM)
-    )
-    documented["info"].pop("description")
-    assert undocumented == documented

@@ -9,10 +9,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from components.blocks.compute import handler_archive
+from components import handler_archive
 from local.platform import function_push
 from local.platform.state import PlatformState, ResourceEntry, ResourceStatus
 from local.preview.property_value_conversion import Archive
+from tests.handler_tree import STORAGE_MODULE
 
 STORAGE_NAME, START_NAME = "polyphony-local-meetings-storage", "polyphony-local-meetings-start"
 PROCESS_ID, PORT = 1, 2
@@ -101,10 +102,10 @@ class FakePlatformLambda:
         return {}
 
     def _describe(self, name: str, version: str) -> dict[str, Any]:
-        folder = name.rpartition("-")[2]
+        subsystem, function = name.split("-")[-2:]
         return {
             "FunctionName": name,
-            "Handler": f"handlers.meetings.{folder}.handler.handler",
+            "Handler": f"handlers.{subsystem}.{function}.handler.handler",
             "Runtime": "python3.13",
             "Architectures": ["arm64"],
             "CodeSha256": hash_code(self.code[f"{name}:{version}"]),
@@ -125,7 +126,7 @@ def write_state(folder: Path, *, pinned_version: str = "") -> PlatformState:
     With `pinned_version`, a setting of the program keeps the alias at this version.
     """
     state = PlatformState.empty(folder / "state.json", INSTANCE)
-    archive = Archive(str(handler_archive.write_archive("meetings")))
+    archive = Archive(str(handler_archive.write_archive(STORAGE_MODULE)))
     state.put(
         FUNCTION_URN,
         ResourceEntry(

@@ -10,9 +10,9 @@ from local.platform.deployed_functions import DeployedFunction, FunctionNotFound
 pytestmark = pytest.mark.unit
 FOLDERS = (
     "ingestion/storage_check",
-    "ingestion/workflow_steps",
+    "ingestion/steps",
     "meetings/storage",
-    "meetings/workflow_steps",
+    "meetings/steps",
     "voice_qa/query_worker",
 )
 
@@ -60,12 +60,12 @@ def test_several_names_select_each_function_once() -> None:
 
 def test_an_ambiguous_name_lists_the_functions_that_it_fits() -> None:
     with pytest.raises(FunctionNotFound) as error:
-        select("workflow_steps")
+        select("steps")
     problem, *functions = str(error.value).splitlines()
-    assert problem == "workflow_steps fits several functions. Give the folder of one of them:"
+    assert problem == "steps fits several functions. Give the folder of one of them:"
     assert [line.split() for line in functions] == [
-        ["ingestion/workflow_steps", "polyphony-local-ingestion-workflow-steps"],
-        ["meetings/workflow_steps", "polyphony-local-meetings-workflow-steps"],
+        ["ingestion/steps", "polyphony-local-ingestion-steps"],
+        ["meetings/steps", "polyphony-local-meetings-steps"],
     ]
 
 

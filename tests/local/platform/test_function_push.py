@@ -1,7 +1,6 @@
 """Tests of `make push`, which publishes changed functions, with a fake Lambda and a real state file.
 
-The package of the changed functions contains the tree of `tests/handler_tree.py`. STORAGE, SHARED and the like are paths
-in this tree.
+The handlers are those of `tests/handler_tree.py`. STORAGE, SHARED and the like are paths in this tree.
 """
 
 import os
@@ -13,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from components.blocks.compute import handler_archive
-from components.blocks.compute.function import LIVE
+from components import handler_archive
+from components.blocks.function import LIVE
+from components.ingestion.spark_job import SCRIPT
 from local import ROOT
 from local.platform import emulator, folder_lock, function_push
 from local.platform.emulator import Emulator
@@ -26,7 +26,7 @@ from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
 from local.preview.property_value_conversion import Archive, Props
 from local.preview.resource_graph import Resource
-from tests.handler_tree import ENVIRONMENT, FILES, HANDLER, SHARED, START, STORAGE, write_files
+from tests.handler_tree import ENVIRONMENT, FILES, HANDLER, SHARED, START, STORAGE, STORAGE_MODULE, write_files
 from tests.local.platform.fake_platform_lambda import (
     ALIAS_URN,
     FUNCTION_URN,
@@ -53,9 +53,9 @@ def push(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Push:
 
 
 def change_file(platform: FakePlatformLambda, file: str = STORAGE) -> bytes:
-    """Change a source file, by default that of the function `storage`. Return the package with the changed file."""
+    """Change a source file, by default that of the function `storage`. Return the package of `storage`."""
     write_files(platform.folder, {file: f"{FILES[file]}# changed\n"})
-    return Path(handler_archive.write_archive("meetings")).read_bytes()
+    return Path(handler_archive.write_archive(STORAGE_MODULE)).read_bytes()
 
 
 def read_state(platform: FakePlatformLambda) -> PlatformState:
@@ -75,7 +75,7 @@ def test_a_push_publishes_a_changed_handler_and_updates_the_state_file_as_make_u
     state = read_state(platform)
     function, alias = state.entries()[FUNCTION_URN], state.entries()[ALIAS_URN]
     expected = state.hash_inputs(
-        {"code": Archive(str(handler_archive.write_archive("meetings"))), "timeout": 60, "functionVersion": "2"}
+        {"code": Archive(str(handler_archive.write_archive(STORAGE_MODULE))), "timeout": 60, "functionVersion": "2"}
     )
     assert (function.inputs["code"], function.inputs["timeout"]) == (expected["code"], expected["timeout"])
     assert function.outputs == {"version": "2", "codeSha256": hash_code(content)}
@@ -97,7 +97,7 @@ def test_the_state_has_the_hash_of_the_published_package_even_if_another_command
             change_file(platform, SHARED)
 
     platform.on_call = replace_package
-    push("start", "storage")
+    push("storage")
     assert platform.live_code(STORAGE_NAME) == content
     state = read_state(platform)
     recorded = state.entries()[FUNCTION_URN].inputs["code"]
@@ -149,14 +149,12 @@ def test_a_fault_of_another_function_does_not_prevent_a_push(platform: FakePlatf
     assert platform.live_code(STORAGE_NAME) == content
 
 
-def test_a_push_lists_other_functions_that_use_a_changed_file_and_a_push_of_all_publishes_them(
+def test_a_push_lists_other_functions_that_have_changed_and_a_push_of_all_publishes_them(
     platform: FakePlatformLambda, push: Push
 ) -> None:
     change_file(platform, SHARED)
     write_files(platform.folder, {START: f"{HANDLER}# changed\n"})
-    output = push("start")
-    assert f"    meetings/storage: {SHARED}\n" in output
-    assert "out of date, because they use a changed file (FUNCTION=all publishes them)" in output
+    assert "  out of date (FUNCTION=all publishes them): meetings/storage\n" in push("start")
     output = push("all")
     assert "pushed meetings/storage: version 2" in output
     assert "pushed meetings/start" not in output
@@ -172,6 +170,22 @@ def test_a_changed_environment_model_is_reported_as_a_possible_change_of_variabl
     assert f"{ENVIRONMENT} has changed. If it defines other variables" in output
     assert "out of date" not in output
     assert platform.count_publications() == 1
+
+
+def test_a_changed_file_of_the_spark_job_is_reported_if_the_platform_has_the_job(
+    platform: FakePlatformLambda, push: Push
+) -> None:
+    steps = "handlers/ingestion/steps/handler.py"
+    job = {"handlers/ingestion/glue/job.py": "import handlers.common.shared\n", steps: HANDLER}
+    packages = ("handlers/ingestion", "handlers/ingestion/glue", "handlers/ingestion/steps")
+    write_files(platform.folder, {**job, **{f"{package}/__init__.py": "" for package in packages}})
+    change_file(platform, SHARED)
+    assert "Spark" not in push("storage")
+    platform.deploy("polyphony-local-ingestion-steps", platform.live_code(STORAGE_NAME))
+    change_file(platform, STORAGE)
+    assert "Spark" not in push("storage")
+    write_files(platform.folder, {SHARED: "LIMIT = 2\n"})
+    assert "the Spark job uses a changed file, too; only `make up` publishes it" in push("storage")
 
 
 @pytest.mark.parametrize("failing_operation", ["update_function_code", "publish_version", "update_alias"])
@@ -274,8 +288,9 @@ def test_repeated_pushes_of_a_watch_print_the_same_note_only_once(platform: Fake
     assert sum("out of date" in line for line in lines) == 1
 
 
-def test_a_push_uses_the_alias_of_the_program_and_the_calls_of_the_drivers() -> None:
+def test_a_push_uses_the_names_of_the_program_and_the_calls_of_the_drivers() -> None:
     assert function_push.LIVE == LIVE
+    assert f"{function_push.SPARK_JOB.replace('.', '/')}.py" == SCRIPT
     update = DRIVERS[function_push.FUNCTION_TYPE].update
     # A call with `after`, such as PublishVersion, is made if another call is made.
     assert [call.operation for call in update if "code" in call.uses() or call.after] == [

@@ -14,7 +14,7 @@ import pytest
 from local.platform import emulator, function_watch
 from local.platform.folder_lock import lock_folder
 from local.platform.function_push import FunctionPusher, PushFailed
-from local.platform.function_watch import LOG_OVERLAP_MILLISECONDS, FunctionWatch, LogReader, PackageFiles
+from local.platform.function_watch import LOG_OVERLAP_MILLISECONDS, FunctionWatch, HandlerFiles, LogReader
 from tests.handler_tree import FILES, HANDLER, START, STORAGE, write_files
 from tests.local.platform.fake_platform_lambda import STORAGE_NAME, FakePlatformLambda
 
@@ -49,15 +49,15 @@ def event(message: str, timestamp: int = EARLY, stream: str = "one") -> dict[str
 
 def test_each_change_is_published_once(platform: FakePlatformLambda) -> None:
     harness = WatchHarness(platform.folder, "storage")
-    assert harness.lines == [
-        f"watching {len(FILES)} files for meetings/storage; log lines follow; Ctrl-C ends the watch"
-    ]
+    assert harness.lines == ["watching handlers/ for meetings/storage; log lines follow; Ctrl-C ends the watch"]
     assert harness.step() == []
-    write_files(platform.folder, {STORAGE: f"{HANDLER}# one\n"})
+    write_files(platform.folder, {STORAGE: f"{FILES[STORAGE]}# one\n"})
     [line] = harness.step()
     assert line.startswith("pushed meetings/storage: version 2 is live after")
     assert harness.step() == []
     write_files(platform.folder, {"handlers/meetings/storage/other.py": ""})
+    assert harness.step() == ["meetings/storage is up to date: version 2 is live"]
+    write_files(platform.folder, {"handlers/meetings/storage/other.txt": ""})
     [line] = harness.step()
     assert line.startswith("pushed meetings/storage: version 3 is live after")
     assert platform.count_publications() == 2
@@ -69,7 +69,7 @@ def test_the_watch_prints_a_fault_and_publishes_the_next_change(platform: FakePl
     fault, hint = harness.step()
     assert f"{STORAGE}:1: syntax error" in fault
     assert hint == "nothing was published; fix the handlers"
-    write_files(platform.folder, {STORAGE: f"{HANDLER}# fixed\n"})
+    write_files(platform.folder, {STORAGE: f"{FILES[STORAGE]}# fixed\n"})
     [line] = harness.step()
     assert line.startswith("pushed meetings/storage: version 2")
 
@@ -77,18 +77,18 @@ def test_the_watch_prints_a_fault_and_publishes_the_next_change(platform: FakePl
 def test_the_watch_prints_a_failed_push_and_publishes_the_next_change(platform: FakePlatformLambda) -> None:
     harness = WatchHarness(platform.folder, "storage")
     platform.failing_operation = "update_function_code"
-    write_files(platform.folder, {STORAGE: f"{HANDLER}# one\n"})
+    write_files(platform.folder, {STORAGE: f"{FILES[STORAGE]}# one\n"})
     [line] = harness.step(4)
     assert line.startswith(f"{STORAGE_NAME} could not be published")
     platform.failing_operation = ""
-    write_files(platform.folder, {STORAGE: f"{HANDLER}# another\n"})
+    write_files(platform.folder, {STORAGE: f"{FILES[STORAGE]}# another\n"})
     [line] = harness.step()
     assert line.startswith("pushed meetings/storage")
 
 
 def test_a_change_is_published_when_another_command_has_released_the_lock(platform: FakePlatformLambda) -> None:
     harness = WatchHarness(platform.folder, "storage")
-    write_files(platform.folder, {STORAGE: f"{HANDLER}# one\n"})
+    write_files(platform.folder, {STORAGE: f"{FILES[STORAGE]}# one\n"})
     with lock_folder(platform.folder, "another command"):
         [line] = harness.step(6)
         assert "is using" in line
@@ -105,7 +105,7 @@ def test_the_watch_continues_after_a_file_was_removed_while_it_was_packaged(
     def push_without_file(_names: object, _started: float) -> int:
         raise FileNotFoundError(2, "No such file or directory", START)
 
-    write_files(platform.folder, {STORAGE: f"{HANDLER}# one\n"})
+    write_files(platform.folder, {STORAGE: f"{FILES[STORAGE]}# one\n"})
     with monkeypatch.context() as patch:
         patch.setattr(harness.watch._pusher, "push", push_without_file)
         [line] = harness.step(4)
@@ -154,7 +154,7 @@ def test_each_log_event_is_read_once_even_if_it_arrives_late_or_has_the_text_of_
 
 
 def test_a_change_is_reported_once_and_only_after_a_check_without_further_changes(platform: FakePlatformLambda) -> None:
-    files = PackageFiles(["meetings", "meetings"])  # the subsystems of the functions `start` and `storage`
+    files = HandlerFiles()
     assert not files.has_change()
     for text in ("def", "def handler", HANDLER):
         write_files(platform.folder, {STORAGE: text})
@@ -168,7 +168,7 @@ def test_a_change_is_reported_once_and_only_after_a_check_without_further_change
 def test_the_command_publishes_at_its_start_and_ends_with_ctrl_c(
     platform: FakePlatformLambda, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_files(platform.folder, {STORAGE: f"{HANDLER}# one\n"})
+    write_files(platform.folder, {STORAGE: f"{FILES[STORAGE]}# one\n"})
     monkeypatch.setattr(time, "sleep", Mock(side_effect=[None, KeyboardInterrupt]))
     with pytest.raises(KeyboardInterrupt):
         function_watch.watch(platform.folder, ["storage"], started=0.0)

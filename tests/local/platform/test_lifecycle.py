@@ -6,15 +6,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from components.blocks.compute import handler_archive
 from local.emulation.glue import spark_installation
 from local.emulation.speech.languages import ENGLISH_ONLY
 from local.platform import emulator, lifecycle
 from local.platform.emulator import Emulator
 from local.platform.progress import ProgressReporter
 from local.preview import stack_files
-from tests.broken_archive import BROKEN_FILE, write_broken_archive
-from tests.whole_program import ingestion_alone
+from tests.broken_archive import BROKEN_FILE, use_broken_handler
+from tests.whole_program import backend_alone
 
 pytestmark = pytest.mark.unit
 BUCKET_URN = "urn:pulumi:local::polyphony::aws:s3/bucket:Bucket::kept"
@@ -41,9 +40,8 @@ def test_down_reports_undeleted_resources_and_stops_the_emulator(
 def test_up_starts_no_emulator_if_a_handler_has_a_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    archive = write_broken_archive(tmp_path)
-    monkeypatch.setattr(handler_archive, "write_archive", lambda _subsystem: archive)
-    config = ingestion_alone("local")
+    use_broken_handler(monkeypatch, tmp_path)
+    config = backend_alone("local", "ingestion")
     monkeypatch.setattr(stack_files, "read_stack", lambda _: config)
     assert lifecycle.up(folder=tmp_path / "platform") == 1
     output = capsys.readouterr()

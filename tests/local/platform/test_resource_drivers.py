@@ -10,8 +10,8 @@ import pulumi
 import pulumi_aws
 import pytest
 
-from guardrails.pricing.free_resource_types import FREE_TYPES
 from guardrails.pricing.price_rules import PRICED_TYPES
+from guardrails.surface.tables import list_free_types
 from local import ROOT
 from local.platform.driver_model.service_shapes import input_shape
 from local.platform.resource_change_planning import identity_properties
@@ -66,4 +66,4 @@ def test_every_type_that_the_program_can_create_has_a_driver_and_a_price() -> No
         resource.type for stack in STACKS for resource in graph(stack).customs() if resource.type.startswith("aws:")
     }
     assert created_types <= DRIVERS.keys() | RECORDED_ONLY.keys()
-    assert created_types <= PRICED_TYPES | FREE_TYPES
+    assert created_types <= PRICED_TYPES | list_free_types()

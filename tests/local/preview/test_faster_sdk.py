@@ -12,7 +12,7 @@ from pulumi.runtime import rpc
 
 from local.preview import program_run
 from local.preview.faster_sdk import contains_unknowns, use_faster_sdk
-from tests.whole_program import ONE_WORKER, ONLY_INGESTION, change_sections, run_whole_program
+from tests.whole_program import ONE_WORKER, backend_alone, run_whole_program
 
 UNKNOWN: Any = Unknown
 """The class of unknown values, as `Any`, because its constructor has no annotations."""
@@ -50,7 +50,7 @@ def test_the_program_registers_the_same_resources_with_and_without_the_replaceme
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # With a network, because many inputs depend on a subnet's id, which is unknown in a preview.
-    config = change_sections("dev", {"ingestion": {"networkAttached": True}, **ONLY_INGESTION})
+    config = backend_alone("dev", "ingestion", networkAttached=True)
     run_with_replacements = run_whole_program(config)
     monkeypatch.setattr(program_run, "use_faster_sdk", nullcontext)
     run_with_sdk = run_whole_program(config)

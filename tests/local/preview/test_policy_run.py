@@ -35,7 +35,7 @@ class DelayedPack:
 def test_every_resource_is_analyzed_once_and_findings_keep_the_order_of_registration() -> None:
     pack, resources = DelayedPack(), graph("dev")
     with PolicyRun(cast("PolicyPackProcess", pack)) as policy_run:
-        for resource in reversed(resources.customs()):
+        for resource in resources:
             policy_run.submit(resource)
         result = policy_run.finish(resources)
         pack.may_start.set()
@@ -43,6 +43,9 @@ def test_every_resource_is_analyzed_once_and_findings_keep_the_order_of_registra
     assert [policy.name for policy in policies] == ["named"]
     assert [finding.urn for finding in findings] == [*(resource.urn for resource in resources), resources.stack.urn]
     assert sorted(pack.analyzed_resources) == sorted(resource.name for resource in resources)
+    positions = {name: position for position, name in enumerate(pack.analyzed_resources)}
+    role, grants = "ingestion-steps-role", "ingestion-steps-grants"
+    assert positions["platform"] < positions[role] < positions[grants], "a resource is checked after its dependencies"
 
 
 def test_the_policy_run_raises_the_error_of_the_pack() -> None:

@@ -4,20 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-from components.settings.settings_base import SettingsModel
 from local.preview import stack_files
 from local.preview.stack_files import PLACEHOLDER, StackFileError
-
-
-class SampleSection(SettingsModel):
-    encryption_key: SecretStr
-    plain: int = 1
-
-
-class SampleSettings(SettingsModel):
-    part: SampleSection
 
 
 @pytest.fixture
@@ -91,11 +80,10 @@ def test_an_encrypted_value_becomes_a_placeholder_with_a_warning(root: Path) -> 
     assert "canary" not in repr(config)
 
 
-def test_a_missing_secret_becomes_a_placeholder_with_a_warning(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stack_files, "StackSettings", SampleSettings)
-    config = read(root, "config:\n  polyphony:part: {plain: 1}\n")
-    assert json.loads(config.values["polyphony:part"]) == {"plain": 1, "encryptionKey": PLACEHOLDER}
-    assert config.warnings == ("part.encryptionKey is not set. This preview uses a placeholder.",)
+def test_a_missing_secret_becomes_a_placeholder_with_a_warning(root: Path) -> None:
+    config = read(root, "config:\n  polyphony:livestream: {enabled: true}\n")
+    assert json.loads(config.values["polyphony:livestream"]) == {"enabled": True, "encryptionKey": PLACEHOLDER}
+    assert config.warnings == ("livestream.encryptionKey is not set. This preview uses a placeholder.",)
 
 
 def test_a_duplicate_key_is_rejected_with_its_line(root: Path) -> None:

@@ -3,14 +3,14 @@ zero.
 """
 
 import json
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from pulumi_policy.proxy import UNKNOWN_NUMBER_VALUE, UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
-from guardrails.model import resource_types as t
-from guardrails.pack.policy_kinds import CheckedResource, CheckedStack
+from guardrails import resource_types as t
 from guardrails.pricing.checked_stack_estimate import estimate_stack, select_known_properties
 from guardrails.pricing.cost_estimate import CannotEstimate, CostReport, PricedResource, estimate_cost
 from guardrails.pricing.price_rules import (
@@ -19,8 +19,10 @@ from guardrails.pricing.price_rules import (
     QUANTITY_FUNCTIONS,
     count_runs_per_month,
 )
-from guardrails.pricing.prices import load_prices
-from tests.policies.policy_harness import build_context
+from guardrails.pricing.prices import FILE, Evidence, load_prices
+from guardrails.records import CheckedResource, CheckedStack
+from guardrails.stack_configuration import StackContext
+from tests.policies.program import TODAY
 
 BLOCK_TYPE = "polyphony:blocks:Sample"
 Case = tuple[str, Mapping[str, Any], Mapping[str, float], float]
@@ -139,6 +141,12 @@ def test_every_measure_has_a_price_and_every_price_is_used() -> None:
         "lambda_provisioned_gb_second_arm64",
         "lambda_provisioned_running_gb_second_arm64",
     }, "only `compare_models` reads the cache prices of models, and another test has provisioned concurrency"
+
+
+def test_every_price_says_whether_aws_or_another_source_states_it() -> None:
+    tables = tomllib.loads(FILE.read_text(encoding="utf-8")).values()
+    prices = {name: price for table in tables for name, price in table.items() if isinstance(price, dict)}
+    assert [name for name, price in prices.items() if price.get("evidence") not in set(Evidence)] == []
 
 
 @pytest.mark.parametrize(
@@ -262,7 +270,7 @@ def test_a_free_amount_is_subtracted_once_and_divided_among_blocks_by_quantity()
 
 
 def test_the_pack_estimates_without_the_unknown_properties() -> None:
-    context = build_context()
+    context = StackContext("prod", "prod", (), TODAY)
     unknown = {"memorySize": UNKNOWN_NUMBER_VALUE, "layers": [UNKNOWN_STRING_VALUE, "b"], "architectures": ["arm64"]}
     props = unknown_checking_proxy(unknown)
     assert select_known_properties(props) == {"layers": [None, "b"], "architectures": ["arm64"]}

@@ -11,9 +11,9 @@ import pytest
 from moto import mock_aws
 from pydantic import ValidationError
 
-from components.settings.settings_base import MIN_WEBSOCKET_SECONDS
+from components.settings.base import MIN_WEBSOCKET_SECONDS
 from components.settings.transcription import RouterSettings
-from components.settings.voice_qa import SocketHandlerSettings
+from components.settings.voice_qa import WebsocketHandlerSettings
 from handlers.common.aws import client_config
 from handlers.common.aws.retry import LIVE_ATTEMPT_SECONDS, LIVE_RETRY_SECONDS
 from tests.credentials import credentials
@@ -47,6 +47,6 @@ def test_live_calls_fail_within_four_seconds() -> None:
 def test_a_websocket_handler_outlasts_the_timeouts_of_its_calls() -> None:
     """A handshake needs two calls, for the connection's item."""
     assert max(2 * longest_live_call(), LIVE_RETRY_SECONDS) < MIN_WEBSOCKET_SECONDS
-    for settings in (SocketHandlerSettings, RouterSettings):
+    for settings in (WebsocketHandlerSettings, RouterSettings):
         with pytest.raises(ValidationError):
             settings.model_validate({"timeoutSeconds": MIN_WEBSOCKET_SECONDS - 1})

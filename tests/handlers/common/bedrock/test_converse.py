@@ -7,11 +7,11 @@ import pytest
 
 from components.settings.livestream import ClaimAgentSettings
 from components.settings.meetings import ModelSettings
+from handlers.common.aws.service_faults import ServiceFailed
 from handlers.common.bedrock.converse import (
     CACHE_POINT,
     BedrockModel,
     ConverseRequest,
-    InferenceOptions,
     ModelReply,
     TokenUsage,
     build_request,
@@ -26,7 +26,7 @@ CANARY = "canary"
 PROFILE = "us.anthropic.claude-sonnet-5-5"
 MODEL_WITHOUT_CACHE = "meta.llama3-3-70b-instruct-v1:0"
 MATERIAL = [to_json_lines([{"said": "Hi"}])]
-REQUEST = build_request("Be brief.", MATERIAL, InferenceOptions(3_000))
+REQUEST = build_request("Be brief.", MATERIAL, 3_000)
 TASK = to_json_lines([{"task": "sum up"}])
 USAGE = {"inputTokens": 7, "outputTokens": 5, "totalTokens": 12}
 
@@ -41,7 +41,7 @@ def response(content: list[dict[str, Any]], usage: dict[str, int], stop_reason: 
 
 
 def test_a_request_contains_the_model_id_and_its_reply_is_parsed() -> None:
-    request = build_request("Be brief.", MATERIAL, InferenceOptions(300))
+    request = build_request("Be brief.", MATERIAL, 300)
     answer = response(
         [{"text": "{"}, {"text": "}"}], {**USAGE, "cacheReadInputTokens": 1_100, "cacheWriteInputTokens": 3}
     )
@@ -110,7 +110,7 @@ def test_the_default_models_cache_the_fixed_instructions(model: str, instruction
 
 def cache_points(model: str, instructions: str, material: str) -> tuple[bool, bool]:
     """Return True for each cache point that Bedrock receives: after the instructions, and after the material."""
-    request = build_request(instructions, [{"text": material}, CACHE_POINT, TASK], InferenceOptions(300))
+    request = build_request(instructions, [{"text": material}, CACHE_POINT, TASK], 300)
     received = received_request(model, request)
     content = received["messages"][0]["content"]
     assert [block for block in content if block != CACHE_POINT] == [{"text": material}, TASK]
@@ -134,6 +134,34 @@ def test_token_limit_and_request_fields_allow_for_the_thinking_of_each_model() -
         older_model_request = received_request(model, REQUEST)
         assert older_model_request["inferenceConfig"] == {"maxTokens": 3_000}
         assert "additionalModelRequestFields" not in older_model_request
+
+
+def test_a_model_that_refuses_to_disable_thinking_is_asked_once_more_without_the_field() -> None:
+    haiku = "us.anthropic.claude-haiku-5-5"
+    with stubbed("bedrock-runtime") as (client, stubber):
+        refused = {"modelId": haiku, **received_request(haiku, REQUEST)}
+        stubber.add_client_error("converse", "ValidationException", CANARY, expected_params=refused)
+        repeated = {**refused, "inferenceConfig": {"maxTokens": 3_000 + 4_000}}
+        del repeated["additionalModelRequestFields"]
+        stubber.add_response("converse", response([{"text": "{}"}], USAGE), repeated)
+        assert BedrockModel(client, haiku).converse(REQUEST).text == "{}"
+
+
+@pytest.mark.parametrize(
+    ("model", "codes"),
+    [
+        (PROFILE, ["ValidationException", "ValidationException"]),
+        (PROFILE, ["ThrottlingException"]),
+        (MODEL_WITHOUT_CACHE, ["ValidationException"]),
+    ],
+)
+def test_a_request_is_repeated_only_if_fields_can_be_the_reason_of_its_rejection(model: str, codes: list[str]) -> None:
+    with stubbed("bedrock-runtime") as (client, stubber):
+        for code in codes:
+            stubber.add_client_error("converse", code, CANARY)
+        with pytest.raises(ServiceFailed):
+            BedrockModel(client, model).converse(REQUEST)
+        stubber.assert_no_pending_responses()
 
 
 def received_request(model: str, content: ConverseRequest) -> ConverseRequest:

@@ -10,7 +10,6 @@ from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
 from handlers.common.bedrock.converse import (
     ContentBlock,
     ConverseRequest,
-    InferenceOptions,
     ModelReply,
     TokenUsage,
     build_request,
@@ -30,9 +29,7 @@ class AnswerProblem(StrEnum):
 
 def build_question(problem: StrEnum | None) -> ConverseRequest:
     content: list[ContentBlock] = [{"text": "Say yes or no."}]
-    return build_request(
-        "Be brief.", [*content, *([] if problem is None else [build_correction(problem)])], InferenceOptions(10)
-    )
+    return build_request("Be brief.", [*content, *([] if problem is None else [build_correction(problem)])], 10)
 
 
 def read_answer(text: str, is_last: bool) -> str:

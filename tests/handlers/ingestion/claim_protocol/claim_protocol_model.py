@@ -129,7 +129,7 @@ class ScheduleCounts:
 
 @dataclass
 class Execution:
-    """Execution of the workflow: the states of `manifest_workflow_states`."""
+    """Execution of the workflow: the states of `workflow`."""
 
     name: str
     state: str = "confirm"

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from components.settings.spark_ddl import DECIMALS, HIVE, parse_data_columns
+from components.ingestion.spark_job import to_ddl
+from components.settings.ingestion import SparkSettings
 from handlers.ingestion.glue.json_schema_inference import MAX_NAMES
 from handlers.ingestion.manifest_documents import RunResult
 from local import ROOT
@@ -212,16 +213,28 @@ def test_a_given_schema_is_used_and_other_values_are_kept_in_the_unknown_column(
     assert (third["id"], third["day"], third["_unknown"], third["never"]) == (2, "0001-01-01", None, None)
 
 
-def test_a_run_can_use_every_schema_that_the_settings_accept(spark: SparkHarness) -> None:
-    types = [*HIVE, *DECIMALS, *(f"{item}(38,38)" for item in DECIMALS)]
-    types += ["array<int>", "map<string, struct<`a b`: date>>"]
-    ddl = ", ".join(f"c{number} {type_name} NOT NULL COMMENT 'a, b'" for number, type_name in enumerate(types))
-    ddl += ", plain: INT, `in quotes.` STRING, select STRING, not STRING"
-    spark.upload_manifest("types", b'{"c0":true}\n{"plain":7,"in quotes.":"x"}\n')
-    run = spark.run("types", "r", schema_ddl=ddl)
+def test_a_run_can_use_every_type_and_name_that_the_settings_accept(spark: SparkHarness) -> None:
+    types = [
+        "boolean",
+        "string",
+        "tinyint",
+        "smallint",
+        "int",
+        "bigint",
+        "double",
+        "date",
+        "timestamp",
+        "decimal(38,38)",
+    ]
+    types += ["array<int>", "map<string,struct<select:date,B:array<decimal(9,0)>>>"]
+    columns = {f"c{number}": kind for number, kind in enumerate(types)}
+    columns |= {"Plain": "int", "in quotes.": "string", "select": "string", "not": "string"}
+    settings = SparkSettings.model_validate({"columns": columns})
+    spark.upload_manifest("types", b'{"c0":true}\n{"Plain":7,"in quotes.":"x"}\n')
+    run = spark.run("types", "r", schema_ddl=to_ddl(settings.columns))
     assert not run.error
-    assert run.counts["columns"] == len(parse_data_columns(ddl)) == len(types) + 4
-    assert [(row["c0"], row["plain"], row["in quotes."]) for row in spark.rows("types")] == [
+    assert run.counts["columns"] == len(columns)
+    assert [(row["c0"], row["Plain"], row["in quotes."]) for row in spark.rows("types")] == [
         (True, None, None),
         (None, 7, "x"),
     ]

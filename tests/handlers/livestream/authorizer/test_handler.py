@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.identity.oidc_tokens import TokenVerifier
 from handlers.common.identity.user_ids import derive_user_id
 from handlers.common.logging import EventLog
+from handlers.common.tokens import ProviderUnavailable, TokenVerifier
 from handlers.livestream.authorizer import handler
-from handlers.livestream.authorizer.handler import Authorizer, IdentityProviderUnavailable
-from tests.token_issuer import AUDIENCE, NOW, Key, KeysOf, Provider, serving
+from handlers.livestream.authorizer.handler import Authorizer
+from tests.token_issuer import AUDIENCE, Key, Provider, keys_of, serving
 
 STAGE = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3/api"
 METHOD = f"{STAGE}/PATCH/episodes/01K8PFVZQ0A1B2C3D4E5F6G7H8"
@@ -25,9 +25,7 @@ def provider() -> Provider:
 
 
 def authorize(provider: Provider, header: str | None, method: str = METHOD) -> dict[str, Any]:
-    lambda_authorizer = Authorizer(
-        TokenVerifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW), EventLog("INFO")
-    )
+    lambda_authorizer = Authorizer(TokenVerifier(provider.issuer, AUDIENCE, keys_of(provider)), EventLog("INFO"))
     return lambda_authorizer.authorize({"type": "TOKEN", "authorizationToken": header, "methodArn": method})
 
 
@@ -62,9 +60,9 @@ def test_a_caller_with_any_other_header_is_denied(header: str | None) -> None:
 
 
 def test_an_unavailable_identity_provider_raises_instead_of_denying(provider: Provider) -> None:
-    verifier = TokenVerifier(provider.issuer, AUDIENCE, KeysOf(Provider(is_unreachable=True)), lambda: NOW)
+    verifier = TokenVerifier(provider.issuer, AUDIENCE, keys_of(Provider(is_unreachable=True)))
     event = {"authorizationToken": f"Bearer {provider.token()}", "methodArn": METHOD}
-    with pytest.raises(IdentityProviderUnavailable) as raised:
+    with pytest.raises(ProviderUnavailable) as raised:
         Authorizer(verifier, EventLog("ERROR")).authorize(event)
     assert not str(raised.value)
 

@@ -36,12 +36,12 @@ LIMITS = {
     TrackState.CHUNKING: 6 * HOUR,
     TrackState.ANALYZING: 2 * HOUR,
 }
-NAMESPACE = "/summaries/{actorId}/{sessionId}/"
+NAMESPACES = ["/summaries/{actorId}/{sessionId}/", "/facts/{actorId}/{sessionId}/"]
 
 
 @dataclass
 class FakeAgentCoreClient:
-    """AgentCore client with the fact-check agent's memory of several sessions. Lists have one entry per page.
+    """AgentCore client with the fact-check agent's memory of several sessions. Lists have two entries per page.
 
     Listing the events of an unknown session is an error, as in AgentCore.
     """
@@ -50,6 +50,8 @@ class FakeAgentCoreClient:
     """Ids of events by actor and session."""
     records: dict[str, list[str]] = field(default_factory=dict)
     """Ids of memory records by namespace."""
+    undeletable: set[str] = field(default_factory=set)
+    """Ids of memory records that AgentCore fails to delete."""
 
     def list_events(self, *, actorId: str, sessionId: str, nextToken: str = "0", **_: Any) -> Mapping[str, Any]:  # noqa: N803
         if (actorId, sessionId) not in self.events:
@@ -63,16 +65,17 @@ class FakeAgentCoreClient:
     def list_memory_records(self, *, namespace: str, nextToken: str = "0", **_: Any) -> Mapping[str, Any]:  # noqa: N803
         return self._page(self.records.get(namespace, []), "memoryRecordId", "memoryRecordSummaries", nextToken)
 
-    def delete_memory_record(self, *, memoryRecordId: str, **_: Any) -> Mapping[str, Any]:  # noqa: N803
-        for records in self.records.values():
-            if memoryRecordId in records:
-                records.remove(memoryRecordId)
-        return {}
+    def batch_delete_memory_records(self, *, records: list[dict[str, str]], **_: Any) -> Mapping[str, Any]:
+        assert 1 <= len(records) <= 100, "the service accepts at most 100 records"
+        deleted = {record["memoryRecordId"] for record in records} - self.undeletable
+        for namespace, ids in self.records.items():
+            self.records[namespace] = [record_id for record_id in ids if record_id not in deleted]
+        return {"failedRecords": [record for record in records if record["memoryRecordId"] not in deleted]}
 
     def _page(self, ids: list[str], id_field: str, list_field: str, token: str) -> Mapping[str, Any]:
-        index = int(token)
-        next_page = {"nextToken": str(index + 1)} if index + 1 < len(ids) else {}
-        return {list_field: [{id_field: item_id} for item_id in ids[index : index + 1]], **next_page}
+        end = int(token) + 2
+        next_page = {"nextToken": str(end)} if end < len(ids) else {}
+        return {list_field: [{id_field: item_id} for item_id in ids[int(token) : end]], **next_page}
 
 
 @dataclass
@@ -89,7 +92,7 @@ class CleanupHarness:
         return EpisodeCleaner(
             CleanupTable(self.harness.dynamodb, TABLE),
             EpisodeObjects(self.harness.s3, BUCKET),
-            AgentMemoryCleaner(memory, "memory", NAMESPACE),
+            AgentMemoryCleaner(memory, "memory", NAMESPACES),
             limits=self.limits,
             budget=timedelta(minutes=1),
             clock=lambda: self.harness.now,
@@ -268,7 +271,8 @@ def test_a_deletion_removes_all_data_of_its_episode_and_no_other_data(
             harness.s3.put_object(Bucket=BUCKET, Key=f"{prefix}/{ANN}/{episode}/a", Body=b"1")
         harness.s3.create_multipart_upload(Bucket=BUCKET, Key=f"videos/{ANN}/{episode}/b")
         cleanup.memory.events[ANN, episode] = ["1", "2", "3"]
-        cleanup.memory.records[f"/summaries/{ANN}/{episode}/"] = [f"r1-{episode}", f"r2-{episode}"]
+        cleanup.memory.records[f"/summaries/{ANN}/{episode}/"] = [f"summary-{episode}"]
+        cleanup.memory.records[f"/facts/{ANN}/{episode}/"] = [f"fact-{number}-{episode}" for number in range(201)]
     harness.call("deleteEpisode", episode_id=deleted_episode)
     assert cleanup.deliver_published_events() == []
     assert remaining_keys(harness, deleted_episode) == {"EPISODE"}
@@ -279,8 +283,25 @@ def test_a_deletion_removes_all_data_of_its_episode_and_no_other_data(
     assert {entry["Key"].split("/")[2] for entry in objects} == {kept_episode}
     assert {upload["Key"].split("/")[2] for upload in uploads} == {kept_episode}
     assert cleanup.memory.events == {(ANN, deleted_episode): [], (ANN, kept_episode): ["1", "2", "3"]}
-    assert cleanup.memory.records[f"/summaries/{ANN}/{deleted_episode}/"] == []
-    assert len(cleanup.memory.records[f"/summaries/{ANN}/{kept_episode}/"]) == 2
+    assert {namespace: len(ids) for namespace, ids in cleanup.memory.records.items()} == {
+        f"/summaries/{ANN}/{deleted_episode}/": 0,
+        f"/facts/{ANN}/{deleted_episode}/": 0,
+        f"/summaries/{ANN}/{kept_episode}/": 1,
+        f"/facts/{ANN}/{kept_episode}/": 201,
+    }
+
+
+def test_a_deletion_is_repeated_until_all_memory_records_are_deleted(
+    harness: ApiHarness, cleanup: CleanupHarness
+) -> None:
+    episode = harness.create_episode()
+    cleanup.memory.records[f"/facts/{ANN}/{episode}/"] = ["deleted", "failed"]
+    cleanup.memory.undeletable = {"failed"}
+    harness.call("deleteEpisode", episode_id=episode)
+    assert cleanup.deliver_published_events() == ["m"]
+    cleanup.memory.undeletable = set()
+    assert cleanup.deliver_published_events() == []
+    assert cleanup.memory.records[f"/facts/{ANN}/{episode}/"] == []
 
 
 def test_all_object_versions_and_delete_markers_are_removed(harness: ApiHarness, cleanup: CleanupHarness) -> None:

@@ -12,7 +12,8 @@ VARIABLES = {
     "TABLE_NAME": TABLE,
     "BUCKET_NAME": BUCKET,
     "MEMORY_ID": "memory-1",
-    "SUMMARY_NAMESPACE": "/summaries/{actorId}/{sessionId}",
+    "SUMMARY_NAMESPACE": "/summaries/{actorId}/{sessionId}/",
+    "FACT_NAMESPACE": "/facts/{actorId}/{sessionId}/",
 }
 
 

@@ -1,4 +1,4 @@
-"""The function `agent`, the fact-check agent, with its environment, table and bucket in moto.
+"""The function `fact-check-agent` with its environment, table and bucket in moto.
 
 Only the Bedrock model and the AgentCore memory are stubbed.
 """

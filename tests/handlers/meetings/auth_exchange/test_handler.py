@@ -13,9 +13,8 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 
-from handlers.common.identity.signing_keys import REFETCH_COOLDOWN_SECONDS
 from handlers.common.identity.user_ids import derive_user_id
-from handlers.common.time_and_ids import clock
+from handlers.common.tokens import REFETCH_COOLDOWN_SECONDS
 from handlers.meetings.auth_exchange import handler
 from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse
 from handlers.meetings.auth_exchange.credentials_exchange import (
@@ -37,17 +36,13 @@ from tests.handlers.meetings.exchange_harness import (
     api_gateway_event,
 )
 from tests.handlers.scripted_clients import stubbed
-from tests.token_issuer import AUDIENCE, NOW, Key, Provider, assemble_token
+from tests.token_issuer import AUDIENCE, Key, Provider, assemble_token, seconds_from_now
 
 CANARY = "canary-7f3a"
 """Text in secrets and errors that must not appear in responses or logs."""
 PROPERTY_TEST = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=15
 )
-
-
-def epoch(moment: datetime) -> int:
-    return int(moment.timestamp())
 
 
 def test_a_valid_token_returns_the_users_credentials_and_resources(exchange_harness: ExchangeHarness) -> None:
@@ -94,11 +89,11 @@ REFUSED_TOKENS: dict[str, tuple[Callable[[Provider], str], str]] = {
         "TOKEN_REFUSED",
     ),
     "another audience": (lambda provider: provider.token(aud="others"), "TOKEN_REFUSED"),
-    "expired": (lambda provider: provider.token(exp=epoch(NOW) - 60), "TOKEN_EXPIRED"),
-    "not yet valid": (lambda provider: provider.token(nbf=epoch(NOW) + 60), "TOKEN_NOT_YET_VALID"),
+    "expired": (lambda provider: provider.token(exp=seconds_from_now(-60)), "TOKEN_EXPIRED"),
+    "not yet valid": (lambda provider: provider.token(nbf=seconds_from_now(3600)), "TOKEN_NOT_YET_VALID"),
     "not a token": (lambda _: "x", "TOKEN_REFUSED"),
 }
-"""Some invalid tokens. The tests of `oidc_tokens` contain all of them."""
+"""Some invalid tokens. The tests of `tokens` contain all of them."""
 
 
 @pytest.mark.parametrize("case", REFUSED_TOKENS)
@@ -280,7 +275,6 @@ def configured_function(
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    exchange_harness.provider.clock = clock.now
     handler._api.cache_clear()
     yield exchange_harness
     handler._api.cache_clear()

@@ -15,7 +15,7 @@ from typing import Any
 from handlers.common.aws.parallel_calls import ParallelCalls
 from handlers.common.aws.retry import RetryTiming
 from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
-from handlers.common.bedrock.converse import ConverseRequest, InferenceOptions, ModelReply, TokenUsage
+from handlers.common.bedrock.converse import ConverseRequest, ModelReply, TokenUsage
 from handlers.common.logging import EventLog
 from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess
 from handlers.meetings.bedrock_summarize.stored_summary_models import Summary
@@ -163,7 +163,7 @@ class SummaryHarness:
         settings: dict[str, Any] = {
             "summary_model": SONNET,
             "action_model": SONNET,
-            "inference_options": InferenceOptions(4_000),
+            "max_tokens": 4_000,
             "window_characters": 100_000,
             "overlap_characters": 200,
             **changed,

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.blocks.compute.handler_archive import list_source_files
-from handlers.common.bedrock.converse import InferenceOptions
+from components.handler_archive import list_source_files
 from handlers.common.text.text_windows import Window
 from handlers.meetings.bedrock_summarize import model_requests
 from handlers.meetings.bedrock_summarize.model_answers import AnswerProblem, SummaryTask
@@ -28,8 +27,8 @@ from handlers.meetings.bedrock_summarize.model_requests import (
 from handlers.meetings.bedrock_summarize.stored_transcript_models import TranscriptSegment
 from tests.handlers.converse_shape import is_valid_converse_request
 
-UNCACHED_STYLE = QuestionStyle(InferenceOptions(4_000), transcript_cached=False)
-CACHED_STYLE = QuestionStyle(InferenceOptions(4_000), transcript_cached=True)
+UNCACHED_STYLE = QuestionStyle(4_000, transcript_cached=False)
+CACHED_STYLE = QuestionStyle(4_000, transcript_cached=True)
 """Style for a transcript about which the same model gets two questions, so that the second one can use a cache."""
 POSITION = WindowPosition(2, 5, "en-US")
 """The third of five windows."""
@@ -51,7 +50,8 @@ def content_blocks(task_question: TaskQuestion[Any], problem: AnswerProblem | No
 
 
 def test_the_prompts_are_in_the_zip_file_of_the_function() -> None:
-    assert Path("handlers/meetings/bedrock_summarize/prompts/3-action-items.txt") in list_source_files("meetings")
+    prompt = Path("handlers/meetings/bedrock_summarize/prompts/3-action-items.txt")
+    assert prompt in list_source_files("handlers.meetings.bedrock_summarize.handler")
 
 
 def test_the_system_text_contains_all_prompts_and_is_long_enough_for_the_cache() -> None:
@@ -123,7 +123,7 @@ def test_every_question_has_its_own_stable_digest() -> None:
     other_digests = [
         digest("Ho."),
         digest(style=CACHED_STYLE),
-        digest(style=QuestionStyle(InferenceOptions(9), transcript_cached=False)),
+        digest(style=QuestionStyle(9, transcript_cached=False)),
         digest(position=WindowPosition(0, 5, "en-US")),
         model_requests.action_items_question(window("Hi."), POSITION, UNCACHED_STYLE).digest,
     ]

@@ -3,11 +3,10 @@
 import pytest
 
 from handlers.common.error_responses import HandlerError
-from handlers.common.identity.oidc_tokens import TokenVerifier
 from handlers.common.identity.user_ids import derive_user_id
-from handlers.common.time_and_ids import clock
+from handlers.common.tokens import TokenVerifier
 from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
-from tests.token_issuer import AUDIENCE, NOW, Key, KeysOf, Provider
+from tests.token_issuer import AUDIENCE, Key, Provider, keys_of
 
 PROTOCOL = "polyphony.transcription.v1"
 
@@ -19,7 +18,7 @@ def provider() -> Provider:
 
 @pytest.fixture
 def authorizer(provider: Provider) -> ConnectionAuthorizer:
-    return ConnectionAuthorizer(TokenVerifier(provider.issuer, AUDIENCE, KeysOf(provider), lambda: NOW))
+    return ConnectionAuthorizer(TokenVerifier(provider.issuer, AUDIENCE, keys_of(provider)))
 
 
 def headers_with(*protocols: str, name: str = "Sec-WebSocket-Protocol") -> dict[str, str]:
@@ -53,9 +52,7 @@ def test_a_handshake_without_a_token_or_without_the_protocol_is_refused(authoriz
 
 
 def test_a_handshake_gets_status_503_if_the_identity_provider_does_not_answer(provider: Provider) -> None:
-    authorizer = ConnectionAuthorizer(
-        TokenVerifier(provider.issuer, AUDIENCE, KeysOf(Provider(is_unreachable=True)), clock.now)
-    )
+    authorizer = ConnectionAuthorizer(TokenVerifier(provider.issuer, AUDIENCE, keys_of(Provider(is_unreachable=True))))
     with pytest.raises(HandlerError) as error:
         authorizer.authorize(headers_with(PROTOCOL, f"bearer.{provider.token()}"))
     assert (error.value.code, error.value.code.status) == ("UNAVAILABLE", 503)

@@ -46,11 +46,10 @@ def test_a_request_to_a_memory_has_the_memory_as_its_resource(path: str, resourc
     assert find_memory_resource(path, "us-east-1", "123456789012") == resource
 
 
-@pytest.mark.parametrize("path", ["/v1/canceljob", "/v1/terminatejob"])
-def test_ending_a_job_has_the_job_as_its_resource(path: str) -> None:
-    job = find_job_resource(path, {"jobId": "a1-b2", "reason": "late"}, "us-east-1", "123456789012")
+def test_terminating_a_job_has_the_job_as_its_resource() -> None:
+    job = find_job_resource("/v1/terminatejob", {"jobId": "a1-b2", "reason": "late"}, "us-east-1", "123456789012")
     assert job == "arn:aws:batch:us-east-1:123456789012:job/a1-b2"
-    assert find_job_resource(path, {}, "us-east-1", "123456789012") is None
+    assert find_job_resource("/v1/terminatejob", {}, "us-east-1", "123456789012") is None
     assert find_job_resource("/v1/describejobs", {"jobId": "a1-b2"}, "us-east-1", "123456789012") is None
 
 

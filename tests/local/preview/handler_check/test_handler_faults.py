@@ -9,7 +9,7 @@ import pulumi
 import pytest
 from pulumi_aws import batch, glue, lambda_, s3
 
-from components.blocks.compute.handler_archive import LAYER_LOCK
+from components.handler_archive import LAYER_LOCK
 from local import ROOT
 from local.preview import program_run, stack_files
 from local.preview.handler_check import entry_points
@@ -145,13 +145,6 @@ def test_an_entry_point_that_does_not_exist_is_a_fault(tmp_path: Path, entry: st
     archive = str(tmp_path / "handlers.zip")
     resources = register_function(tmp_path, {**FILES, HANDLER: DEFINITION}, entry)
     assert list_faults(resources) == [f"{archive}:1: {problem.replace('ARCHIVE', archive)}"]
-
-
-def test_the_fault_of_a_misspelt_entry_point_names_the_line_of_the_component(tmp_path: Path) -> None:
-    entry = "handlers.ingestion.sweeper.handler.handler"
-    [fault] = list_faults(register_function(tmp_path, {**FILES, HANDLER: DEFINITION}, entry))
-    file, line, _ = fault.split(":", 2)
-    assert f'"{entry}"' in (ROOT / file).read_text().splitlines()[int(line) - 1]
 
 
 def test_a_function_without_the_layer_cannot_import_its_packages(tmp_path: Path) -> None:

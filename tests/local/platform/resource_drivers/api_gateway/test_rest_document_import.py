@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.blocks.api.gateway_import_document import GatewayOptions, gateway_document
-from components.blocks.api.public_openapi_document import build_document
+from components.blocks.openapi import gateway_document
 from handlers.common.http.rest_operation_declaration import RestOperation
 from handlers.common.json_models import Message
 from local.platform.driver_model.driver import ResourceValues
@@ -67,7 +66,7 @@ class FakeApiGateway:
 
 
 def notes_document() -> dict[str, Any]:
-    return gateway_document(build_document("notes", "1", OPERATIONS), GatewayOptions("uri", "*"))
+    return gateway_document("notes", "1", OPERATIONS, integration="uri", cors_origin="*")
 
 
 def import_document(document: dict[str, Any], **existing_items: list[dict[str, Any]]) -> FakeApiGateway:

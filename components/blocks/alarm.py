@@ -1,0 +1,91 @@
+"""CloudWatch alarms that notify the topic of their severity. Name and description contain the severity, and the
+description names a runbook.
+
+An alarm without data has the state OK. This is set explicitly, because the default state is INSUFFICIENT_DATA.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import pulumi
+from pulumi_aws import cloudwatch
+
+from components.core import Kind, Scope
+
+
+class Severity(StrEnum):
+    """Urgency of an alarm for the operator."""
+
+    CRITICAL = "critical"
+    """Users notice the fault: work failed for good, an API fails, captions are late. An operator must act at once."""
+    WARNING = "warning"
+    """The fault is retried, or it only shows that a limit is near. An operator must act on the same day."""
+
+
+class Comparison(StrEnum):
+    """Comparison of the metric with the threshold."""
+
+    ABOVE = "GreaterThanThreshold"
+    AT_LEAST = "GreaterThanOrEqualToThreshold"
+
+
+@dataclass(frozen=True)
+class Metric:
+    namespace: str
+    name: str
+    dimensions: dict[str, pulumi.Input[str]] = field(default_factory=dict)
+    statistic: str = "Sum"
+    """A CloudWatch statistic, or a percentile such as `p95`."""
+    period_seconds: int = 300
+
+
+def three_sweeps_seconds(every_minutes: int) -> int:
+    """Return the time in which three sweeps run: the period of an alarm on work that they leave undone.
+
+    A sweep is a scheduled run of a function that ends or restarts overdue work. It logs the amount of work that it left
+    undone, and a log metric counts it. One sweep may leave work undone because a call was throttled. So the alarm uses
+    the metric's minimum over this period, which is above 0 only if all three sweeps left work undone.
+    """
+    return 3 * every_minutes * 60
+
+
+def create_alarm(
+    scope: Scope,
+    short_name: str,
+    metric: Metric,
+    threshold: float,
+    problem: str,
+    *,
+    runbook: str,
+    severity: Severity = Severity.WARNING,
+    comparison: Comparison = Comparison.ABOVE,
+    periods: int = 1,
+    after: pulumi.Resource | None = None,
+) -> None:
+    """Create the alarm `<subsystem>-<short name>-<severity>`.
+
+    `problem` describes the fault to the operator in one sentence. `runbook` is the name of a page in `docs/runbooks/`,
+    without suffix. The alarm is raised when the metric breaches the threshold in `periods` successive periods.
+    """
+    name = scope.name(Kind.ALARM, f"{short_name}-{severity}")
+    topic = scope.critical_topic if severity is Severity.CRITICAL else scope.warning_topic
+    is_percentile = metric.statistic.startswith("p")
+    cloudwatch.MetricAlarm(
+        f"{scope.subsystem}-{short_name}-alarm",
+        name=name,
+        alarm_description=f"{severity.name}: {problem} Runbook: {scope.foundation.alerts.runbooks}/{runbook}.md",
+        namespace=metric.namespace,
+        metric_name=metric.name,
+        dimensions=metric.dimensions,
+        statistic=None if is_percentile else metric.statistic,
+        extended_statistic=metric.statistic if is_percentile else None,
+        period=metric.period_seconds,
+        evaluation_periods=periods,
+        threshold=threshold,
+        comparison_operator=comparison.value,
+        treat_missing_data="notBreaching",
+        alarm_actions=[topic],
+        ok_actions=[topic],
+        tags=scope.tags(name),
+        opts=scope.options(*([after] if after else [])),
+    )

@@ -1,0 +1,247 @@
+"""S3 bucket: private, encrypted, TLS only, with lifecycle rules and access logs.
+
+A bucket can have only one notification configuration and one policy. A second one would overwrite the first, so only
+this block creates them, from its arguments.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import s3
+
+from components.blocks.iam import Grant, grant, json_document
+from components.blocks.queue import Queue
+from components.core import Block, Kind, Scope
+
+ACCESS_LOG_PREFIX = "logs/s3-access"
+"""Prefix of all access logs in the bucket that receives the access logs of all other buckets
+(`components/foundation.py`)."""
+
+
+@dataclass(frozen=True)
+class LifecycleRule:
+    """Lifecycle of the objects below a prefix; an empty prefix is the whole bucket."""
+
+    name: str
+    prefix: str = ""
+    expire_days: int | None = None
+    """Days after which objects expire; None keeps them."""
+    old_version_days: int | None = None
+    """Days after which S3 removes a version that was overwritten, deleted or expired; None keeps it."""
+    intelligent_tiering_days: int | None = None
+    """Days after which objects move to Intelligent-Tiering; 0 moves them at once, None never."""
+
+    def to_input(self) -> s3.BucketLifecycleConfigurationRuleArgsDict:
+        rule: s3.BucketLifecycleConfigurationRuleArgsDict = {
+            "id": self.name,
+            "status": "Enabled",
+            "filter": {"prefix": self.prefix},
+        }
+        if self.expire_days is not None:
+            rule["expiration"] = {"days": self.expire_days}
+        if self.old_version_days is not None:
+            rule["noncurrent_version_expiration"] = {"noncurrent_days": self.old_version_days}
+        if self.intelligent_tiering_days is not None:
+            rule["transitions"] = [{"days": self.intelligent_tiering_days, "storage_class": "INTELLIGENT_TIERING"}]
+        return rule
+
+
+ABORT_UPLOADS: s3.BucketLifecycleConfigurationRuleArgsDict = {
+    "id": "abort-multipart-uploads",
+    "status": "Enabled",
+    "filter": {"prefix": ""},
+    "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
+}
+
+
+@dataclass(frozen=True)
+class CorsRule:
+    """Origins whose pages may use the bucket from a browser."""
+
+    origins: Sequence[str]
+    methods: Sequence[str] = ("GET", "PUT", "POST")
+    exposed_headers: Sequence[str] = ()
+    """Response headers that a page may read, such as `ETag` for multipart uploads."""
+
+    def to_input(self) -> s3.BucketCorsConfigurationCorsRuleArgsDict:
+        rule: s3.BucketCorsConfigurationCorsRuleArgsDict = {
+            "allowed_origins": list(self.origins),
+            "allowed_methods": list(self.methods),
+            "allowed_headers": ["*"],
+            "max_age_seconds": 3600,
+        }
+        if self.exposed_headers:
+            rule["expose_headers"] = list(self.exposed_headers)
+        return rule
+
+
+@dataclass(frozen=True)
+class QueueNotification:
+    """Notification to a queue for every object that is created below a prefix."""
+
+    queue: Queue
+    prefix: str
+
+
+class Bucket(Block):
+    """Bucket with all its protection settings, and the grants on it."""
+
+    def __init__(
+        self,
+        scope: Scope,
+        short_name: str,
+        *,
+        display_name: str,
+        lifecycle: Sequence[LifecycleRule] = (),
+        versioned: bool = False,
+        accelerated: bool = False,
+        cors: CorsRule | None = None,
+        notify: QueueNotification | None = None,
+        event_bridge: bool = False,
+        access_logged: bool = True,
+        upload_prefix: str | None = None,
+        statements: Sequence[dict[str, object]] = (),
+    ) -> None:
+        """Create the bucket.
+
+        - `accelerated` enables transfer acceleration through the nearest edge location, which costs extra.
+        - `event_bridge` sends the events of all objects to EventBridge.
+        - `access_logged` is False for the bucket that receives the access logs, because it would log its own log
+          deliveries endlessly.
+        - Below `upload_prefix`, users upload objects. Uploads that name a KMS key are denied there, because no role of
+          the program may use such a key, so nothing could read the object.
+        - `statements` are further statements of the bucket policy.
+        """
+        super().__init__("Bucket", scope, short_name, display_name)
+        self.name = scope.name(Kind.BUCKET, short_name)
+        self.arn = scope.context.bucket_arn(self.name)
+        options = self.scope.options
+        self.bucket = s3.Bucket(
+            self.part_name("bucket"),
+            bucket=self.name,
+            force_destroy=not scope.foundation.data.deletion_protection,
+            tags=self.tags,
+            opts=options(holds_data=True),
+        )
+        bucket = self.bucket.bucket
+        self._make_private(bucket, [*statements, *([self._refuse_kms_keys(upload_prefix)] if upload_prefix else [])])
+        s3.BucketLifecycleConfiguration(
+            self.part_name("lifecycle"),
+            bucket=bucket,
+            rules=[ABORT_UPLOADS, *(rule.to_input() for rule in lifecycle)],
+            opts=options(),
+        )
+        if versioned:
+            s3.BucketVersioning(
+                self.part_name("versioning"),
+                bucket=bucket,
+                versioning_configuration={"status": "Enabled"},
+                opts=options(),
+            )
+        if accelerated:
+            s3.BucketAccelerateConfiguration(
+                self.part_name("acceleration"), bucket=bucket, status="Enabled", opts=options()
+            )
+        if cors is not None:
+            s3.BucketCorsConfiguration(
+                self.part_name("cors"), bucket=bucket, cors_rules=[cors.to_input()], opts=options()
+            )
+        if access_logged:
+            s3.BucketLogging(
+                self.part_name("logging"),
+                bucket=bucket,
+                target_bucket=scope.access_log_bucket,
+                target_prefix=f"{ACCESS_LOG_PREFIX}/{self.name}/",
+                opts=options(),
+            )
+        if notify or event_bridge:
+            s3.BucketNotification(
+                self.part_name("notification"),
+                bucket=bucket,
+                eventbridge=event_bridge,
+                queues=[
+                    {
+                        "queue_arn": notify.queue.arn,
+                        "events": ["s3:ObjectCreated:*"],
+                        "filter_prefix": notify.prefix,
+                        "filter_suffix": "",
+                    }
+                ]
+                if notify
+                else [],
+                opts=options(*([notify.queue.policy] if notify else [])),
+            )
+        self.register_outputs({"name": self.name, "arn": self.arn})
+
+    def grant(self, *actions: str, prefix: str = "*", as_: str | None = None) -> Grant:
+        """Grant actions on the objects whose key matches a pattern: `grant("GetObject", prefix="incoming/*")`. `as_` is
+        the variable for the bucket's name.
+        """
+        return grant("s3", actions, f"{self.arn}/{prefix}").with_variable(as_, self.name)
+
+    def grant_list(self, prefix: str | None = None) -> Grant:
+        """Grant listing the keys that match a pattern (`incoming/*`), or all keys.
+
+        S3 answers a request for a missing object with 404 if the caller may list all keys, else with 403. A pattern
+        does not suffice, because a request for an object sends no prefix, so the grant's condition does not hold.
+        """
+        return grant("s3", ["ListBucket"], self.arn, {"StringLike": {"s3:prefix": prefix}} if prefix else None)
+
+    def grant_list_versions(self, prefix: str) -> Grant:
+        """Grant listing the keys that match a pattern, with their versions."""
+        return grant("s3", ["ListBucketVersions"], self.arn, {"StringLike": {"s3:prefix": prefix}})
+
+    def grant_list_uploads(self) -> Grant:
+        """Grant listing incomplete multipart uploads. IAM cannot limit this permission to a prefix."""
+        return grant("s3", ["ListBucketMultipartUploads"], self.arn)
+
+    def _make_private(self, bucket: pulumi.Output[str], statements: Sequence[dict[str, object]]) -> None:
+        options = self.scope.options
+        block = s3.BucketPublicAccessBlock(
+            self.part_name("public-access-block"),
+            bucket=bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=options(),
+        )
+        s3.BucketServerSideEncryptionConfiguration(
+            self.part_name("encryption"),
+            bucket=bucket,
+            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
+            opts=options(),
+        )
+        only_tls: dict[str, object] = {
+            "Sid": "OnlyTls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [self.arn, f"{self.arn}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        self.policy = s3.BucketPolicy(
+            self.part_name("policy"),
+            bucket=bucket,
+            policy=json_document([only_tls, *statements]),
+            opts=options(block),
+        )
+
+    def _refuse_kms_keys(self, prefix: str) -> dict[str, object]:
+        """Return the statement that denies every request that writes an object and names a KMS key for it.
+
+        A request that names no key is allowed. Its object has the bucket's default encryption. If the request asks for
+        SSE-KMS, the object is encrypted with the key `aws/s3` of this account, with which every reader of the account
+        can read it. The parts of a multipart upload name no key. They get the encryption that the request
+        `CreateMultipartUpload` named.
+        https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+        """
+        return {
+            "Sid": "NoNamedKmsKey",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": ["s3:PutObject", "s3:ReplicateObject", "s3:UpdateObjectEncryption"],
+            "Resource": f"{self.arn}/{prefix}*",
+            "Condition": {"Null": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "false"}},
+        }

@@ -1,0 +1,281 @@
+"""The two OpenAPI documents of a REST API, built from the list of its operations.
+
+`public_document` describes the API to its users, in OpenAPI 3.1: pydantic's schemas of requests and answers, and the
+body that every error has. `local/generate` writes it to docs/reference.
+
+`gateway_document` is what API Gateway imports, in OpenAPI 3.0.1. It has the same operations, but only the parts that
+the gateway acts on: which function to call, who may call, and which requests to refuse. The functions check their
+answers themselves. It has further operations that call no function. They answer CORS preflights, an unknown path with
+404, and an unsupported method of a path with 405, which the gateway would otherwise answer like an unknown path.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic.json_schema import models_json_schema
+
+from components.blocks.gateway_responses import (
+    JSON,
+    UNKNOWN_METHOD,
+    UNKNOWN_PATH,
+    error_operation,
+    gateway_responses,
+    preflight_operation,
+)
+from components.settings.base import GATEWAY_SECONDS
+from handlers.common.http.rest_operation_declaration import AnyRestOperation
+from handlers.common.json_models import Message, WrongField
+
+Document = dict[str, Any]
+Use = Literal["validation", "serialization"]
+"""Use of a model, for pydantic: it validates a request, or is serialized to an answer."""
+
+SCHEMAS = "#/components/schemas/"
+"""Prefix of a reference to a schema of the same document."""
+PATH_PARAMETER = re.compile(r"\{([^}]*)\}")
+"""A parameter in a path, such as `{episodeId}`."""
+STATUS_DESCRIPTIONS = {200: "Done.", 201: "Created.", 202: "Accepted.", 204: "Done; the response has no body."}
+ANY = "x-amazon-apigateway-any-method"
+"""Key of the operation that serves all methods of a path that have no operation of their own."""
+PROXY = "/{proxy+}"
+"""Path that matches every request path that no other path matches, except the root."""
+AUTHORIZER_SCHEME = "lambda"
+"""Name of the security scheme in which an authorizer function checks the header `Authorization`."""
+
+
+class Error(Message):
+    """Description of a failed request."""
+
+    code: str
+    """Error code, one of a fixed set."""
+    message: str
+    fields: tuple[WrongField, ...] = ()
+    """Fields that are wrong, if they are known."""
+    request_id: str
+    """Id of the request, by which support finds it in the logs."""
+
+
+@dataclass(frozen=True)
+class Authorizer:
+    """Function that checks the header `Authorization` before the gateway calls the API's own function."""
+
+    uri: str
+    """URI with which the gateway calls the authorizer's alias, as `lambda_uri` returns it."""
+    result_seconds: int
+    """Time for which the gateway caches a result for the same header. It uses the cached result for every path, so the
+    policy that the authorizer returns must cover the whole stage."""
+
+
+def lambda_uri(partition: str, region: str, alias_arn: str) -> str:
+    """Return the URI with which API Gateway calls a function's alias."""
+    return f"arn:{partition}:apigateway:{region}:lambda:path/2015-03-31/functions/{alias_arn}/invocations"
+
+
+def public_document(
+    title: str,
+    version: str,
+    operations: Sequence[AnyRestOperation],
+    *,
+    description: str,
+    servers: Sequence[Document],
+    security: Sequence[Document],
+    security_schemes: Document,
+) -> Document:
+    """Return the OpenAPI document for the API's users.
+
+    The keyword arguments are parts of the document that do not follow from the operations. The description is Markdown,
+    the others are as OpenAPI defines them. An empty security requirement means no authentication.
+    """
+    schemas = _Schemas(operations, answers=[Error, *(operation.answer for operation in operations)])
+    paths: dict[str, Document] = {}
+    for operation in operations:
+        answer = {"content": schemas.content(operation.answer, "serialization")} if operation.answer else {}
+        paths.setdefault(operation.path, {})[operation.method.lower()] = {
+            "operationId": operation.name,
+            "summary": operation.summary,
+            **schemas.request(operation),
+            "responses": {
+                **{
+                    str(status): {"description": STATUS_DESCRIPTIONS[status], **answer} for status in operation.statuses
+                },
+                "default": {"$ref": "#/components/responses/Error"},
+            },
+        }
+    error = {"description": "The request failed.", "content": schemas.content(Error, "serialization")}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": version, "description": description},
+        "paths": paths,
+        "components": {
+            "schemas": dict(sorted(schemas.by_name.items())),
+            "responses": {"Error": error},
+            "securitySchemes": security_schemes,
+        },
+        "servers": servers,
+        "security": security,
+    }
+
+
+def gateway_document(
+    title: str,
+    version: str,
+    operations: Sequence[AnyRestOperation],
+    *,
+    integration: str,
+    cors_origin: str,
+    authorizer: Authorizer | None = None,
+    bodies_validated: bool = True,
+) -> Document:
+    """Return the document that API Gateway imports.
+
+    `integration` is the URI of the function that performs all operations, as `lambda_uri` returns it. Pages of
+    `cors_origin` may read the answers; `*` means all origins. Without an authorizer, the gateway admits all callers. If
+    `bodies_validated`, it refuses bodies with another structure than their schema.
+    """
+    schemas = _Schemas(operations)
+    if refused := [name for name in schemas.by_name if not name.isalnum()]:
+        raise ValueError(f"rename {', '.join(refused)}: API Gateway accepts only letters and digits in a model's name")
+    validator = "body-and-parameters" if bodies_validated else "parameters"
+    paths: dict[str, Document] = {"/": {}, PROXY: {}}
+    for operation in operations:
+        request = schemas.request(operation)
+        for parameter in request.get("parameters", ()):
+            parameter.pop("description", None)
+            parameter["schema"] = {"type": "string"}  # the gateway only checks that it is present
+        paths.setdefault(operation.path, {})[operation.method.lower()] = {
+            "operationId": operation.name,
+            **request,
+            "responses": {str(status): {"description": "See the documentation."} for status in operation.statuses},
+            **({"security": [{AUTHORIZER_SCHEME: []}]} if authorizer else {}),
+            "x-amazon-apigateway-request-validator": validator,
+            "x-amazon-apigateway-integration": {
+                "type": "aws_proxy",
+                "httpMethod": "POST",
+                "uri": integration,
+                "timeoutInMillis": 1000 * GATEWAY_SECONDS,
+                "passthroughBehavior": "when_no_match",
+            },
+        }
+    for path, methods in paths.items():
+        names = [name.removesuffix("+") for name in PATH_PARAMETER.findall(path)]
+        texts = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+        parameters = {"parameters": texts} if texts else {}
+        error = UNKNOWN_METHOD if methods else UNKNOWN_PATH
+        if methods:
+            methods["options"] = {**parameters, **preflight_operation(methods, cors_origin)}
+        methods[ANY] = {**parameters, **error_operation(error, cors_origin)}
+    return {
+        "openapi": "3.0.1",
+        "info": {"title": title, "version": version},
+        "paths": paths,
+        "components": {
+            "schemas": {name: _structure(schema) for name, schema in schemas.by_name.items()},
+            "securitySchemes": {AUTHORIZER_SCHEME: _security_scheme(authorizer)} if authorizer else {},
+        },
+        "x-amazon-apigateway-request-validators": {
+            validator: {"validateRequestBody": bodies_validated, "validateRequestParameters": True}
+        },
+        "x-amazon-apigateway-gateway-responses": gateway_responses(cors_origin),
+    }
+
+
+class _Schemas:
+    """Schemas of the models of all requests and of some answers, and the parts of operations that refer to them."""
+
+    def __init__(self, operations: Sequence[AnyRestOperation], answers: Iterable[type[Message] | None] = ()) -> None:
+        _check_path_parameters(operations)
+        pairs = ((operation.parameters, operation.query) for operation in operations)
+        parameters = list(dict.fromkeys(model for pair in pairs for model in pair if model))
+        models: list[tuple[type[Message], Use]] = [(model, "validation") for model in parameters]
+        models += [(operation.body, "validation") for operation in operations if operation.body]
+        models += [(model, "serialization") for model in answers if model]
+        references, definitions = models_json_schema(list(dict.fromkeys(models)), ref_template=SCHEMAS + "{model}")
+        self._references: Mapping[tuple[type[Message], Use], Document] = references  # type: ignore[assignment]
+        self.by_name: dict[str, Document] = definitions.get("$defs", {})
+        """Schemas to which the document refers. It lists the parameters of a path or a query one by one, so it does not
+        refer to the schema of their model."""
+        self._parameters = {
+            model: self.by_name.pop(references[model, "validation"]["$ref"].removeprefix(SCHEMAS))
+            for model in parameters
+        }
+
+    def content(self, model: type[Message], use: Use) -> Document:
+        """Return the content of a body: the reference to its schema."""
+        return {JSON: {"schema": dict(self._references[model, use])}}
+
+    def request(self, operation: AnyRestOperation) -> Document:
+        """Return parameters and body of an operation, as far as it has any."""
+        parameters = [*self._list("path", operation.parameters), *self._list("query", operation.query)]
+        body = {"required": True, "content": self.content(operation.body, "validation")} if operation.body else None
+        return {
+            **({"parameters": parameters} if parameters else {}),
+            **({"requestBody": body} if body else {}),
+        }
+
+    def _list(self, location: str, model: type[Message] | None) -> Iterator[Document]:
+        schema = self._parameters[model] if model else {}
+        for name, field in schema.get("properties", {}).items():
+            yield {
+                "name": name,
+                "in": location,
+                "required": name in schema.get("required", ()),
+                **{key: field[key] for key in ("description",) if key in field},
+                "schema": {key: value for key, value in field.items() if key != "description"},
+            }
+
+
+def _structure(schema: Document) -> Document:
+    """Return the structure of a schema: required fields and types, in the JSON Schema draft 4 that the gateway reads.
+
+    The function checks all other rules, and its error names the field and the rule, which the gateway's cannot. The
+    gateway may accept what the model refuses, but never the other way round. OpenAPI 3.0 has no type `null`, so the
+    gateway does not check a field that may be null.
+    """
+    if "$ref" in schema:
+        return {"$ref": schema["$ref"]}
+    result: Document = {
+        keyword: schema[keyword] for keyword in ("type", "description", "required") if keyword in schema
+    }
+    if "properties" in schema:
+        result["properties"] = {name: _structure(field) for name, field in schema["properties"].items()}
+    if "items" in schema:
+        result["items"] = _structure(schema["items"])
+    if "anyOf" in schema and {"type": "null"} not in schema["anyOf"]:
+        result["anyOf"] = [_structure(choice) for choice in schema["anyOf"]]
+    return result
+
+
+def _security_scheme(authorizer: Authorizer) -> Document:
+    return {
+        "type": "apiKey",
+        "name": "Authorization",
+        "in": "header",
+        "x-amazon-apigateway-authtype": "custom",
+        "x-amazon-apigateway-authorizer": {
+            "type": "token",
+            "authorizerUri": authorizer.uri,
+            "identitySource": "method.request.header.Authorization",
+            "authorizerResultTtlInSeconds": authorizer.result_seconds,
+        },
+    }
+
+
+def _check_path_parameters(operations: Iterable[AnyRestOperation]) -> None:
+    """Raise ValueError if a path and its model differ, or if API Gateway refuses two paths together."""
+    name_by_position: dict[str, str] = {}
+    for operation in operations:
+        path, model = operation.path, operation.parameters
+        in_path = set(PATH_PARAMETER.findall(path))
+        in_model = {field.alias or name for name, field in model.model_fields.items()} if model else set()
+        if in_path != in_model:
+            differing = ", ".join(sorted(in_path ^ in_model))
+            raise ValueError(f"{operation.name}: {differing} must be both in the path and in its model of parameters")
+        for match in PATH_PARAMETER.finditer(path):
+            other = name_by_position.setdefault(path[: match.start()], match[1])
+            if other != match[1]:
+                raise ValueError(
+                    f"{path}: another path has {{{other}}} at the position of {{{match[1]}}}. "
+                    "Use one name, because API Gateway accepts only one"
+                )

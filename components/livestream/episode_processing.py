@@ -1,0 +1,254 @@
+"""What happens to the uploads of an episode: its video is cut into chunks, its transcript is analyzed, and all data of a
+deleted episode is removed.
+
+MediaConvert cuts the video, in jobs that the function `video-chunks` submits. One function cuts a transcript into
+sections (windows), and another, the agent, asks a model for the fact claims and clips of each window. A clip is a section
+that is worth watching alone. The agent has a memory of earlier windows.
+
+Each function has its own queue, because the kinds of work take different times and fail for different reasons. The event
+rules send to the queues instead of the functions, because MediaConvert may throttle job requests for longer than Lambda
+retries an asynchronous invocation.
+"""
+
+from collections.abc import Mapping
+
+from components.blocks.bedrock import FACTS, SUMMARIES, AgentMemory, model_grants
+from components.blocks.bucket import Bucket
+from components.blocks.events import EventRule, object_created_pattern, rule_sender
+from components.blocks.function import AsyncInvocation, Function, QueueSource
+from components.blocks.iam import Grant, Role, Service, grant
+from components.blocks.queue import DeadLetterQueue, Queue
+from components.blocks.schedule import Schedule
+from components.blocks.table import Table
+from components.core import Scope
+from components.livestream.cost import SWEEP_MINUTES
+from components.settings import LivestreamSettings
+from handlers.common.sweep_time_budget import MAX_SWEEP_SECONDS
+from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
+from handlers.livestream.episode_cleanup.s3_object_deletion import PREFIXES
+from handlers.livestream.event_names import (
+    EPISODE_DELETED,
+    JOB_STATE_CHANGE,
+    MEDIACONVERT,
+    SOURCE_SUFFIX,
+    UPLOAD_COMPLETED,
+)
+from handlers.livestream.fact_check_agent.environment import AgentEnvironment
+from handlers.livestream.s3_prefixes import CHUNKS, TRANSCRIPTS, VIDEOS
+from handlers.livestream.table_keys import SWEEP_INDEX
+from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
+from handlers.livestream.video_chunks.environment import VideoEnvironment
+
+DELIVERIES = 20
+"""Number of failed deliveries, some minutes apart, after which a video event moves to the dead-letter queue. It is high,
+because MediaConvert may throttle job requests for a long time."""
+JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
+"""States of MediaConvert jobs whose events the function `video-chunks` receives."""
+FINISH_SECONDS = 20
+"""Seconds at the end of the timeout of `episode-cleanup` in which the sweep begins to check no further episode, so that it
+can finish the current one."""
+
+
+def event_source(scope: Scope) -> str:
+    """Return the source of livestream's events. It contains the stack's name, because stacks may share a bus."""
+    return f"{scope.context.stack_label}{SOURCE_SUFFIX}"
+
+
+def grant_events(scope: Scope) -> Grant:
+    """Return the permission to publish on the default bus, only with this stack's livestream source."""
+    source = event_source(scope)
+    bus = scope.context.arn("events", "event-bus/default")
+    return grant("events", ["PutEvents"], bus, {"StringEquals": {"events:source": source}}).with_variable(
+        "event_source", source
+    )
+
+
+def video_event_patterns(bucket: str, source: str) -> Mapping[str, Mapping[str, object]]:
+    """Return the event pattern of each rule for videos.
+
+    - `video-created` matches an uploaded video. The function then publishes the event `Video Upload Completed`.
+    - `video-completed` matches that event. The function then submits a job. An operator can replay the event
+      to restart a video whose job failed.
+    - `video-jobs` matches the events of these jobs. Jobs of other programs send events to the same bus, so the rule
+      requires the bucket's name, which the function writes into the metadata of its jobs.
+
+    MediaConvert writes below a prefix that no rule matches, so its output is never mistaken for an upload.
+    """
+    return {
+        "video-created": object_created_pattern(bucket, VIDEOS),
+        "video-completed": {"source": [source], "detail-type": [UPLOAD_COMPLETED]},
+        "video-jobs": {
+            "source": [MEDIACONVERT],
+            "detail-type": [JOB_STATE_CHANGE],
+            "detail": {"status": list(JOB_STATES), "userMetadata": {"bucket": [bucket]}},
+        },
+    }
+
+
+def create_video_chunks(
+    scope: Scope, settings: LivestreamSettings, bucket: Bucket, table: Table, failed_events: DeadLetterQueue
+) -> Function:
+    """Create the rules, the queue, the function and MediaConvert's role that cut videos into chunks."""
+    patterns = video_event_patterns(bucket.name, event_source(scope))
+    queue = Queue(
+        scope,
+        "videos",
+        display_name="VideoEvents",
+        consumer_timeout=settings.video_chunks.timeout_seconds,
+        max_receive_count=DELIVERIES,
+        senders=[rule_sender(scope, rule) for rule in patterns],
+    )
+    role = Role(
+        scope,
+        "media-convert",
+        display_name="MediaConvertRole",
+        trust=Service.MEDIACONVERT,
+        grants=[
+            bucket.grant("GetObject", "GetObjectVersion", prefix=f"{VIDEOS}*"),
+            bucket.grant("PutObject", prefix=f"{CHUNKS}*"),
+        ],
+        source_arn=scope.context.arn("mediaconvert", "*"),
+    )
+    passed_to = {"StringEquals": {"iam:PassedToService": Service.MEDIACONVERT.value}}
+    function = Function(
+        scope,
+        "video-chunks",
+        settings=settings.video_chunks,  # the function's size, not the chunks' length (`settings.video`)
+        environment=VideoEnvironment,
+        uses=[
+            table.grant("UpdateItem", as_="table_name"),
+            bucket.grant("GetObject", prefix=f"{CHUNKS}*", as_="bucket_name"),
+            bucket.grant_list(),
+            grant_events(scope),
+            grant("mediaconvert", ["CreateJob"], scope.context.arn("mediaconvert", "queues/Default")),
+            grant("iam", ["PassRole"], role.arn, passed_to).with_variable("mediaconvert_role_arn", role.arn),
+        ],
+        values={"chunk_seconds": settings.video.chunk_seconds},
+        # Each invocation gets one event. If MediaConvert throttles, one job request takes most of the timeout, so an
+        # invocation with several events could time out. SQS would then deliver all of them again, and jobs that were
+        # submitted but not yet recorded would be submitted and paid for twice.
+        source=QueueSource(queue, batch_size=1, max_concurrency=5),
+        after=role.parts,
+    )
+    for rule, pattern in patterns.items():
+        EventRule(scope, rule, display_name="VideoEvents", pattern=pattern, failed_events=failed_events, target=queue)
+    return function
+
+
+def create_transcript_windows(
+    scope: Scope, settings: LivestreamSettings, bucket: Bucket, table: Table, failed_events: DeadLetterQueue
+) -> Queue:
+    """Create the rule, the queue and the function that cut transcripts into windows. Return the queue of the windows."""
+    agent, rule = settings.agent, "transcript-created"
+    uploads = Queue(
+        scope,
+        "transcript-events",
+        display_name="TranscriptEvents",
+        consumer_timeout=settings.transcript_windows.timeout_seconds,
+        senders=[rule_sender(scope, rule)],
+    )
+    windows = Queue(
+        scope, "agent-windows", display_name="AgentWindows", consumer_timeout=settings.fact_check_agent.timeout_seconds
+    )
+    Function(
+        scope,
+        "transcript-windows",
+        settings=settings.transcript_windows,
+        environment=TranscriptWindowsEnvironment,
+        uses=[
+            table.grant("UpdateItem", "Query", "BatchWriteItem", as_="table_name"),
+            bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*", as_="bucket_name"),
+            bucket.grant_list(),
+            windows.grant("SendMessage", as_="agent_queue_url"),
+        ],
+        values={"window_characters": agent.window_characters},
+        source=QueueSource(uploads, batch_size=1, max_concurrency=5),
+    )
+    pattern = object_created_pattern(bucket.name, TRANSCRIPTS)
+    EventRule(
+        scope, rule, display_name="TranscriptEvents", pattern=pattern, failed_events=failed_events, target=uploads
+    )
+    return windows
+
+
+def create_fact_check_agent(
+    scope: Scope, settings: LivestreamSettings, bucket: Bucket, table: Table, windows: Queue, memory: AgentMemory
+) -> Function:
+    agent = settings.agent
+    return Function(
+        scope,
+        "fact-check-agent",
+        settings=settings.fact_check_agent,
+        environment=AgentEnvironment,
+        uses=[
+            table.grant("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", as_="table_name"),
+            bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*", as_="bucket_name"),
+            bucket.grant_list(),
+            memory.grant("CreateEvent", "ListEvents", as_="memory_id"),
+            *model_grants(scope, [agent.model_id], agent.model_regions),
+        ],
+        values={"model_id": agent.model_id, "answer_seconds": agent.answer_seconds},
+        source=QueueSource(windows, batch_size=1, max_concurrency=agent.at_once),
+    )
+
+
+def create_episode_cleanup(
+    scope: Scope,
+    settings: LivestreamSettings,
+    bucket: Bucket,
+    table: Table,
+    memory: AgentMemory,
+    failed_events: DeadLetterQueue,
+) -> Function:
+    """Create the function that removes all data of deleted episodes, with its rule and queue, and the schedule of its
+    sweep.
+
+    The sweep marks a video or transcript as failed if its processing stays in one state for too long, and repeats
+    unfinished cleanups.
+    """
+    rule = "episode-deleted"
+    deletions = Queue(
+        scope,
+        "deletions",
+        display_name="EpisodeDeletions",
+        consumer_timeout=settings.episode_cleanup.timeout_seconds,
+        senders=[rule_sender(scope, rule)],
+    )
+    function = Function(
+        scope,
+        "episode-cleanup",
+        settings=settings.episode_cleanup,
+        environment=EpisodeCleanupEnvironment,
+        uses=[
+            table.grant("GetItem", "UpdateItem", "Query", "BatchWriteItem", as_="table_name"),
+            table.grant("Query", index=SWEEP_INDEX),
+            bucket.grant_list_uploads(),
+            bucket.grant("AbortMultipartUpload", prefix=f"{VIDEOS}*", as_="bucket_name"),
+            *(bucket.grant_list_versions(f"{prefix}*") for prefix in PREFIXES),
+            # DeleteObjects needs both permissions to delete versions (S3 API reference).
+            *(bucket.grant("DeleteObject", "DeleteObjectVersion", prefix=f"{prefix}*") for prefix in PREFIXES),
+            memory.grant("ListEvents", "DeleteEvent", "ListMemoryRecords", "BatchDeleteMemoryRecords", as_="memory_id"),
+        ],
+        values={
+            "summary_namespace": SUMMARIES,
+            "fact_namespace": FACTS,
+            "chunking_minutes": settings.video.chunking_minutes,
+            "sweep_seconds": settings.episode_cleanup.seconds_to_work(FINISH_SECONDS, MAX_SWEEP_SECONDS),
+        },
+        source=QueueSource(deletions, batch_size=1, max_concurrency=5),
+        asynchronous=AsyncInvocation(failed_events),
+    )
+    pattern = {"source": [event_source(scope)], "detail-type": [EPISODE_DELETED]}
+    EventRule(
+        scope, rule, display_name="EpisodeDeletions", pattern=pattern, failed_events=failed_events, target=deletions
+    )
+    Schedule(
+        scope,
+        "episode-sweep",
+        display_name="EpisodeSweep",
+        expression=f"rate({SWEEP_MINUTES} minutes)",
+        target=function,
+        failed_events=failed_events,
+        event={"kind": "sweep"},
+    )
+    return function

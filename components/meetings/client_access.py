@@ -1,0 +1,120 @@
+"""The clients' access to their meetings: the token exchange, and the role whose credentials it returns.
+
+The token exchange is an API that trades a token of the identity provider for AWS credentials. All clients share one
+role. The token exchange sets the user as a session tag, with which the role's policies compare the beginning of S3 keys
+and the table's partition key. So each user reaches only their own meetings.
+"""
+
+from components.blocks.bucket import Bucket
+from components.blocks.function import Function
+from components.blocks.iam import Grant, Role, grant, json_document
+from components.blocks.rest_api import RestApi
+from components.blocks.table import Table
+from components.core import Kind, Scope
+from components.settings import MeetingsSettings
+from handlers.common.identity import user_ids
+from handlers.meetings.auth_exchange.environment import AuthEnvironment
+from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
+from handlers.meetings.meeting_record import INDEX
+from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, USER_TAG, VIDEO
+
+CLIENT = "client"
+"""Short name of the clients' role."""
+CALLER_USER = f"${{aws:PrincipalTag/{USER_TAG}}}"
+"""IAM policy variable that contains the user of the calling session."""
+LEADING_KEYS = "dynamodb:LeadingKeys"
+MAX_CLIENT_ERRORS = 50
+"""An alarm is raised if the token exchange gives more responses than this with a status of 400 to 499 in five
+minutes."""
+SLOW_MILLISECONDS = 3_000
+"""Latency above which the token exchange counts as slow."""
+_USER_TAG_CONDITION = {
+    # Each `?` matches one character, so the value must have exactly the length of a user id.
+    "StringLike": {f"aws:RequestTag/{USER_TAG}": "?" * user_ids.USER_ID_LENGTH},
+    "ForAllValues:StringEquals": {"aws:TagKeys": USER_TAG},
+    "Null": {f"aws:RequestTag/{USER_TAG}": "false", "aws:TagKeys": "false"},
+}
+"""Condition that a session has this tag and no other. `ForAllValues` also holds for a request without tags, so `Null`
+requires them."""
+
+
+def create_client_access(scope: Scope, settings: MeetingsSettings, bucket: Bucket, table: Table) -> RestApi:
+    """Create the token exchange and the clients' role. Return the API of the exchange."""
+    role_arn = scope.context.global_arn("iam", f"role/{scope.name(Kind.ROLE, CLIENT)}")
+    exchange = Function(
+        scope,
+        "auth-exchange",
+        settings=settings.auth_exchange,
+        environment=AuthEnvironment,
+        errors_severity=None,
+        uses=[
+            grant("sts", ["AssumeRole", "TagSession"], role_arn, _USER_TAG_CONDITION).with_variable(
+                "client_role", role_arn
+            )
+        ],
+        values={
+            **scope.foundation.identity.token_variables(scope.context.environment),
+            "bucket_name": bucket.name,
+            "table_name": table.name,
+            "origin": settings.exchange.cors_origin,
+        },
+    )
+    Role(
+        scope,
+        CLIENT,
+        display_name="MeetingsClient",
+        trust=client_trust_policy(exchange.role_arn),
+        grants=[*own_object_grants(bucket), *own_meeting_grants(table)],
+        # IAM rejects a trust policy whose principal does not exist yet, so the function's role comes first.
+        after=[exchange],
+    )
+    return RestApi(
+        scope,
+        "api",
+        display_name="Meetings",
+        operations=OPERATIONS,
+        function=exchange,
+        requests_per_second=settings.exchange.requests_per_second,
+        cors_origin=settings.exchange.cors_origin,
+        checked_by="the token in the body - auth-exchange verifies it",
+        bodies_validated=False,
+        client_errors_above=MAX_CLIENT_ERRORS,
+        latency_above_ms=SLOW_MILLISECONDS,
+    )
+
+
+def client_trust_policy(role_arn: str) -> str:
+    """Return the trust policy of the clients' role: only the token exchange may assume it, and only with a user's
+    tag.
+    """
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": role_arn},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+        "Condition": _USER_TAG_CONDITION,
+    }
+    return json_document([statement])
+
+
+def own_object_grants(bucket: Bucket) -> list[Grant]:
+    """Return the grants for the user's own objects: upload recordings, read the results."""
+    return [
+        bucket.grant("PutObject", prefix=f"{RAW}{CALLER_USER}/*"),
+        *(
+            bucket.grant("GetObject", prefix=f"{kind}{CALLER_USER}/*")
+            for kind in (VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
+        ),
+        bucket.grant_list(f"{RAW}{CALLER_USER}/*"),
+    ]
+
+
+def own_meeting_grants(table: Table) -> list[Grant]:
+    """Return the grants for the user's own records.
+
+    `ForAllValues` also holds for a request without any key, so `Null` requires a key.
+    """
+    own_partition = {"ForAllValues:StringEquals": {LEADING_KEYS: CALLER_USER}, "Null": {LEADING_KEYS: "false"}}
+    return [
+        table.grant("GetItem").with_conditions(own_partition),
+        table.grant("Query", index=INDEX).with_conditions(own_partition),
+    ]

@@ -1,0 +1,132 @@
+"""Monthly usage of the meetings backend, computed from its load settings for the cost model.
+
+The media job is the AWS Batch job that makes a recording's video and audio from its chunks (uploaded files).
+"""
+
+from collections import defaultdict
+
+from components.blocks.states import count_polls
+from components.settings import MeetingsSettings
+from components.settings.meetings import ProcessingEngine
+from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
+
+COPY_HOURS = 0.03
+"""Duration of the media job for an hour of recording whose chunks it joins without encoding (docs/benchmarks.md)."""
+TRANSITIONS = 15
+"""State transitions of an execution without its status checks (polls of a job), for a recording that has one audio part
+and whose media job gets Spot capacity immediately."""
+TRANSITIONS_PER_CHECK = 3  # wait, call, choice
+STEPS = 3  # calls of the function `steps` for a recording that succeeds: `media`, `transcribed` and `finish`
+STEP_METRIC_REQUESTS = 2  # those of them that send metrics: `media` and `finish`
+METRICS = 5
+"""Number of custom metrics of the stack. Each measured user adds one, which this estimate leaves out."""
+MEDIA_PART_MEGABYTES = 16  # of the media job's uploads (`PART_BYTES` in its `job_bucket`)
+READS_PER_UPLOAD = 3  # of each chunk by the media job: HEAD to check that it exists, HEAD and GET to download it
+
+# Assumed, without a source.
+EXCHANGES = 2  # token exchanges of one meeting: the credentials are renewed once during an hour of recording
+EXCHANGE_MILLISECONDS = 250
+CHUNKS_PER_HOUR = 60  # one per minute
+EVENTS_PER_BATCH = 2  # events of uploads that the function `start` receives in one invocation
+START_MILLISECONDS = 60
+STEP_MILLISECONDS = 200
+STORAGE_MILLISECONDS = 10_000
+SUMMARY_MILLISECONDS = 60_000
+ENCODE_HOURS = 1.0  # to encode an hour of recording with one vCPU
+STARTING_HOURS = 0.02  # of a job, to pull the image
+INTERRUPTED_SHARE = 0.05  # of jobs that lose their Spot capacity and end on demand
+JOB_LOG_BYTES = 6_000
+TRANSCRIBE_HOURS = 1 / 6  # that Amazon Transcribe takes for an hour of recording
+INPUT_TOKENS_PER_HOUR = 9_750
+"""Input tokens of one request to a model, per hour of recording. An hour of speech has about 9,000 words, and both
+requests (for the summary and for the action items) contain all of them."""
+OUTPUT_TOKENS = 1_500  # of one request, including the model's reasoning
+GIGABYTES_PER_HOUR = 0.9  # of screen and camera recording
+AUDIO_GB_PER_HOUR = 0.06  # of 16-kHz mono FLAC
+KEPT_MONTHS = 12  # of videos in the bucket at the time of the estimate; videos are never deleted
+OTHER_PUTS = 20
+"""Further writes for one meeting by the media job, Amazon Transcribe and the summary, and listings of its uploads."""
+PLAYBACKS = 1  # of one meeting's recording
+SHARE_PLAYED = 0.1  # that a playback downloads, because users play only the passages that a summary quotes
+READS_PER_PLAYBACK = 5
+ITEM_KILOBYTES = 2  # of a meeting's record
+WRITES = 8  # of a meeting's record
+READS = 20  # of a meeting's record
+
+
+def monthly_usage(settings: MeetingsSettings) -> Usage:
+    load, kept = settings.load, settings.kept
+    meetings = load.meetings_per_month
+    hours = meetings * load.hours_each
+    uploads = hours * CHUNKS_PER_HOUR + meetings
+    batches = uploads / EVENTS_PER_BATCH
+    exchanges = float(meetings * EXCHANGES)
+    video_gb = hours * GIGABYTES_PER_HOUR
+    audio_gb = hours * AUDIO_GB_PER_HOUR
+    media_parts = (video_gb + audio_gb) * 1024 / MEDIA_PART_MEGABYTES
+    copying = hours * COPY_HOURS + meetings * STARTING_HOURS
+    encoding = hours * load.encoded_share * ENCODE_HOURS
+    uses_spot = settings.processing.engine is ProcessingEngine.BATCH_SPOT
+    # With the engine `fargate`, the job has twice the vCPUs by default. This halves the time for encoding only.
+    on_demand = (copying + encoding) * INTERRUPTED_SHARE if uses_spot else copying + encoding / 2
+    return {
+        "meetings-api": {"requests": exchanges, "logGb": exchanges * LOG_BYTES_PER_CALL / GB},
+        "meetings-auth-exchange": function_usage(exchanges, EXCHANGE_MILLISECONDS),
+        "meetings-uploads": {"messages": uploads, "batches": batches},
+        "meetings-start": function_usage(batches, START_MILLISECONDS),
+        "meetings-steps": function_usage(
+            STEPS * meetings,
+            STEP_MILLISECONDS,
+            metricRequests=STEP_METRIC_REQUESTS * meetings,
+            customMetrics=METRICS,
+        ),
+        "meetings-bedrock-summarize": function_usage(
+            meetings, SUMMARY_MILLISECONDS, metricRequests=meetings, **_summary_tokens(settings, hours, meetings)
+        ),
+        "meetings-storage": function_usage(DAYS_PER_MONTH, STORAGE_MILLISECONDS, metricRequests=DAYS_PER_MONTH),
+        "meetings-workflow": {
+            "transitions": meetings * (TRANSITIONS + _status_checks(settings) * TRANSITIONS_PER_CHECK),
+            "transcribeMinutes": hours * 60,
+            "logGb": 0,
+        },
+        "meetings-media": {
+            "spotHours": copying + encoding if uses_spot else 0,
+            "onDemandHours": on_demand,
+            "logGb": meetings * JOB_LOG_BYTES / GB,
+        },
+        "meetings-recordings": {
+            "storageGb": video_gb * (1 + kept.raw_days / DAYS_PER_MONTH) + audio_gb * kept.audio_days / DAYS_PER_MONTH,
+            "infrequentGb": video_gb * (KEPT_MONTHS - 1),
+            "monitoredObjects": meetings * KEPT_MONTHS,
+            "tieredObjects": meetings,
+            "puts": uploads + media_parts + meetings * OTHER_PUTS,
+            "gets": uploads * READS_PER_UPLOAD + meetings * PLAYBACKS * READS_PER_PLAYBACK,
+            "downloadedGb": PLAYBACKS * SHARE_PLAYED * video_gb,
+        },
+        "meetings-meetings": {
+            "writes": meetings * WRITES,
+            "indexWrites": meetings * WRITES,
+            "reads": meetings * READS,
+            "storageGb": meetings * KEPT_MONTHS * ITEM_KILOBYTES / 1024**2,
+        },
+    }
+
+
+def _status_checks(settings: MeetingsSettings) -> float:
+    """Return the average number of status checks per recording, of the media job and of the transcription."""
+    load = settings.load
+    copy_hours = STARTING_HOURS + load.hours_each * COPY_HOURS
+    copied, encoded, transcribed = (
+        count_polls(round(hours * 3600), settings.processing.poll_seconds)
+        for hours in (copy_hours, copy_hours + load.hours_each * ENCODE_HOURS, load.hours_each * TRANSCRIBE_HOURS)
+    )
+    return copied * (1 - load.encoded_share) + encoded * load.encoded_share + transcribed
+
+
+def _summary_tokens(settings: MeetingsSettings, hours: float, meetings: float) -> dict[str, float]:
+    """Return the tokens of the two requests about the same transcript, each for its own model."""
+    tokens: dict[str, float] = defaultdict(float)
+    for model in (settings.models.summary, settings.models.action_items):
+        for measure, amount in token_usage(model, hours * INPUT_TOKENS_PER_HOUR, meetings * OUTPUT_TOKENS).items():
+            tokens[measure] += amount
+    return dict(tokens)

@@ -1,0 +1,118 @@
+"""API operation for playing a video: it lists the video's chunks, each with a presigned URL.
+
+MediaConvert cut the video into chunks, and wrote an HLS playlist with their names and durations. A browser cannot play
+that playlist itself, because each chunk needs its own presigned URL.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from handlers.common.error_responses import HandlerError
+from handlers.common.http.rest_operation_declaration import RestAnswer, RestRequest
+from handlers.livestream.api_models import EpisodePath, PlayableChunk, Playback, PlaybackQuery
+from handlers.livestream.episode_table import EpisodeTable
+from handlers.livestream.error_codes import LivestreamErrorCode
+from handlers.livestream.track_processing_states import TrackState, VideoChunks
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+_ABSENT = frozenset({"NoSuchKey", "AccessDenied"})
+"""Error codes of GetObject for a missing object. S3 returns `AccessDenied` if the role may not list the bucket."""
+_CHUNK = re.compile(r"#EXTINF:([0-9]+(?:\.[0-9]+)?),[^\n]*\n(?:#[^\n]*\n)*([A-Za-z0-9_-]+\.ts)\s*(?:\n|$)")
+"""One chunk in a playlist: its duration in seconds, and its file name. A name with a folder does not match."""
+
+
+class ChunkBucket:
+    """Reads playlists, and presigns downloads of chunks."""
+
+    def __init__(self, client: "S3Client", name: str, playback_seconds: int) -> None:
+        """`client`: created with `build_presigning_config()`. `playback_seconds`: maximum validity of the URLs."""
+        self._client = client
+        self._name = name
+        self.playback_seconds = playback_seconds
+
+    def read_playlist(self, key: str) -> str | None:
+        """Return a playlist, or None if it does not exist."""
+        try:
+            response = self._client.get_object(Bucket=self._name, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _ABSENT:
+                return None
+            raise
+        with response["Body"] as body:
+            return body.read().decode()
+
+    def download_url(self, key: str) -> str:
+        """Return a presigned URL of an object. Presigning is a local computation and calls no AWS service."""
+        return self._client.generate_presigned_url(
+            "get_object", Params={"Bucket": self._name, "Key": key}, ExpiresIn=self.playback_seconds
+        )
+
+
+@dataclass(frozen=True)
+class PlaylistChunk:
+    number: int
+    """Number of the chunk, from 1."""
+    start_ms: int
+    duration_ms: int
+    name: str
+
+    @property
+    def end_ms(self) -> int:
+        return self.start_ms + self.duration_ms
+
+
+@dataclass(frozen=True)
+class PlaybackOperations:
+    table: EpisodeTable
+    bucket: ChunkBucket
+
+    def list_chunks(self, call: RestRequest[EpisodePath, PlaybackQuery]) -> RestAnswer[Playback]:
+        """Return a page of chunks, beginning with the chunk that contains the position `fromMs`."""
+        track = self.table.get(call.owner, call.parameters.episode_id).video
+        if track.state is not TrackState.CHUNKED or track.chunks is None:
+            raise HandlerError(
+                LivestreamErrorCode.VIDEO_NOT_READY,
+                "This episode has no video that was cut into chunks. Ask again when the state of its video is chunked.",
+            )
+        key = track.chunks.playlist
+        playlist = None if key is None else self.bucket.read_playlist(key)
+        if playlist is None:
+            raise HandlerError(
+                LivestreamErrorCode.VIDEO_GONE,
+                "The chunks of this video have expired. To watch it again, upload it to a new episode.",
+            )
+        following = [chunk for chunk in parse_playlist(playlist) if chunk.end_ms > call.query.from_ms]
+        page, rest = following[: call.query.limit], following[call.query.limit :]
+        return RestAnswer(
+            Playback(
+                chunks=tuple(self._to_playable(chunk, track.chunks) for chunk in page),
+                duration_ms=track.chunks.duration_ms,
+                expires_seconds=self.bucket.playback_seconds,
+                next_ms=rest[0].start_ms if rest else None,
+            )
+        )
+
+    def _to_playable(self, chunk: PlaylistChunk, chunks: VideoChunks) -> PlayableChunk:
+        return PlayableChunk(
+            number=chunk.number,
+            start_ms=chunk.start_ms,
+            duration_ms=chunk.duration_ms,
+            url=self.bucket.download_url(f"{chunks.prefix}{chunk.name}"),
+        )
+
+
+def parse_playlist(playlist: str) -> Iterator[PlaylistChunk]:
+    """Yield the chunks of an HLS playlist, in order."""
+    start = 0.0
+    for number, match in enumerate(_CHUNK.finditer(playlist), start=1):
+        end = start + float(match[1])
+        # Durations in playlists have fractions of milliseconds. Start and end are rounded and the duration follows from
+        # them, so there are no gaps between the chunks.
+        yield PlaylistChunk(number, round(start * 1000), round(end * 1000) - round(start * 1000), match[2])
+        start = end

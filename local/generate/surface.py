@@ -1,0 +1,161 @@
+"""Generator of the tables in `policies/guardrails/surface/`: everything that the program may do (`make surface`).
+
+The facts are those of the previews of all stacks, of some variants of their settings, and of runs with ids as AWS would
+assign them. A reviewer reads the difference and decides.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from google.protobuf.json_format import MessageToDict
+from pulumi_policy.deserialize import deserialize_properties
+from pulumi_policy.proxy import unknown_checking_proxy
+
+from guardrails.pricing.price_rules import PRICED_TYPES
+from guardrails.records import CheckedResource
+from guardrails.stack_configuration import read_stack_context
+from guardrails.surface import tables
+from guardrails.surface.facts import Fact, Table
+from guardrails.surface.policies import list_resource_facts
+from local.preview import program_run, stack_files
+from local.preview.preview_provider import ACCOUNT, REGION, PreviewProvider
+from local.preview.property_value_conversion import Props
+from local.preview.resource_graph import Resource
+from local.preview.stack_files import StackConfig
+
+KEY_ARN: Final = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d-0000-4000-8000-00000000000a"
+MONITOR_ARN: Final = f"arn:aws:ce::{ACCOUNT}:anomalymonitor/0a1b2c3d-0000-4000-8000-00000000000a"
+RUNTIME_ARN: Final = f"arn:aws:bedrock-agentcore:{REGION}:{ACCOUNT}:runtime/agent-0a1b2c3d4e"
+NETWORK: Final = {"vpcId": "vpc-0a1b2c3d", "cidr": "10.0.0.0/16", "subnetIds": ["subnet-0a1b2c3d"]}
+SETTINGS_VARIANTS: Final[tuple[Mapping[str, Any], ...]] = (
+    {
+        "foundation": {
+            "network": {"vpcId": "vpc-0a1b2c3d", "subnetIds": ["subnet-0a1b2c3d"]},
+            "spend": {"anomalyMonitorOwned": False, "anomalyMonitorArn": MONITOR_ARN},
+        },
+        "ingestion": {"networkAttached": True, "environmentKeyArn": KEY_ARN, "spark": {"encryptionKeyArn": KEY_ARN}},
+        "transcription": {"audioProcessor": {"snapStart": True}},
+        "voiceQa": {
+            "audio": {"accelerated": True, "versioned": False},
+            "sessions": {"guestWrites": False},
+            "websocketHandler": {"snapStart": True, "provisionedConcurrency": 0},
+            "agentcore": {"mode": "bedrock", "endpoint": None, "runtimeArn": RUNTIME_ARN},
+        },
+        "meetings": {"tableKmsKey": KEY_ARN, "processing": {"engine": "fargate"}},
+    },
+    {
+        "ingestion": {"networkAttached": True},
+        "voiceQa": {"agentcore": {"endpoint": "https://agent.example.com", "network": NETWORK}},
+    },
+)
+"""Changes of the settings of prod."""
+WORDS_OF_IDS: Final = "0a1b2c3d4e"
+
+
+class DeploymentProvider(PreviewProvider):
+    """Provider that answers with ids and outputs of the forms that AWS assigns."""
+
+    def make(self, resource: Resource) -> tuple[str, Props]:
+        """Return an id and the outputs that the program reads."""
+        name = str(resource.inputs.get("name") or resource.inputs.get("namePrefix") or resource.name)
+        service = resource.type.split(":")[1].partition("/")[0]
+        arn = f"arn:aws:{service}:{REGION}:{ACCOUNT}:{name}"
+        outputs: Props = {"arn": arn, "version": 1}
+        match resource.kind:
+            case "RestApi" | "Api":
+                host = f"{WORDS_OF_IDS}.execute-api.{REGION}.amazonaws.com"
+                execution = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{WORDS_OF_IDS}"
+                return WORDS_OF_IDS, {**outputs, "apiEndpoint": f"wss://{host}", "executionArn": execution}
+            case "IdentityPool":
+                return f"{REGION}:0a1b2c3d-0000-4000-8000-00000000000a", outputs
+            case "Queue":
+                url = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
+                return url, {**outputs, "url": url}
+            case "LayerVersion":
+                layer = f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{resource.inputs['layerName']}:1"
+                return layer, {**outputs, "arn": layer}
+            case "ComputeEnvironment":
+                outputs["arn"] = f"arn:aws:batch:{REGION}:{ACCOUNT}:compute-environment/{name}20260101"
+            case "AnomalyMonitor":
+                arn = f"arn:aws:ce::{ACCOUNT}:anomalymonitor/0a1b2c3d-0000-4000-8000-00000000000a"
+                return arn, {**outputs, "arn": arn}
+            case "AgentcoreMemory":
+                return f"{name}-{WORDS_OF_IDS}", outputs
+            case "Topic":
+                return arn, outputs
+        return f"{resource.kind.lower()}-{WORDS_OF_IDS}", outputs
+
+
+def build_tables() -> dict[Table, str]:
+    """Return the text of each table."""
+    lines: dict[Table, set[str]] = {table: set() for table in Table}
+    tagged: set[str] = set()
+    for config in _list_configurations():
+        for provider in (PreviewProvider(), DeploymentProvider()):
+            run = program_run.run_program(config, provider, preview=True)
+            tagged |= {resource.type for resource in run.graph if "tags" in resource.inputs}
+            for fact in list_graph_facts(config, run.graph):
+                lines[fact.table].add(fact.line)
+    lines[Table.TYPES] = {_describe_type(kind, has_tags=kind in tagged) for kind in lines[Table.TYPES]}
+    return {table: "".join(f"{line}\n" for line in sorted(lines[table])) for table in Table}
+
+
+def list_graph_facts(config: StackConfig, resources: Any) -> Iterator[Fact]:
+    """Yield the facts of all resources of a run."""
+    context = read_stack_context(dict(config.values), config.project, datetime.now(UTC).date(), config.stack)
+    for resource in resources:
+        props = unknown_checking_proxy(deserialize_properties(MessageToDict(resource.request.object)))
+        yield from list_resource_facts(CheckedResource(resource.urn, resource.type, resource.name, props, context))
+
+
+def _list_configurations() -> Iterator[StackConfig]:
+    for stack in stack_files.list_stacks():
+        yield stack_files.read_stack(stack)
+    prod = stack_files.read_stack("prod")
+    for variant in SETTINGS_VARIANTS:
+        values = dict(prod.values)
+        for section, changes in variant.items():
+            key = f"{prod.project}:{section}"
+            values[key] = json.dumps(_merge(json.loads(values[key]), changes))
+        yield StackConfig(prod.project, prod.stack, values, prod.secret_keys)
+
+
+def _merge(settings: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(settings)
+    for key, value in changes.items():
+        merged[key] = _merge(merged.get(key) or {}, value) if isinstance(value, Mapping) else value
+    return merged
+
+
+def _describe_type(kind: str, *, has_tags: bool) -> str:
+    """Return a type with its words. A type without a price rule is free only if the committed table says so."""
+    known = tables.read_types().get(kind, frozenset())
+    cost = tables.PRICED if kind in PRICED_TYPES else tables.FREE if tables.FREE in known else tables.UNDECIDED
+    return " ".join([kind, *([tables.TAGGABLE] if has_tags else []), cost])
+
+
+def find_stale_tables(built: Mapping[Table, str] | None = None) -> list[str]:
+    """Return a line for each fact that a table lacks (+), or that no stack has any more (-)."""
+    lines = []
+    for table, text in (built or build_tables()).items():
+        before, after = set(_path(table).read_text(encoding="utf-8").splitlines()), set(text.splitlines())
+        lines += [f"+ {table}: {line}" for line in sorted(after - before)]
+        lines += [f"- {table}: {line}" for line in sorted(before - after)]
+    return lines
+
+
+def _path(table: Table) -> Path:
+    return tables.FOLDER / f"{table}.txt"
+
+
+def command() -> int:
+    """Write the tables, and print what is new and what is gone."""
+    built = build_tables()
+    for line in find_stale_tables(built):
+        print(line)
+    for table, text in built.items():
+        _path(table).write_text(text, encoding="utf-8")
+    return 0

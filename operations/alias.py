@@ -1,0 +1,43 @@
+"""Command `alias`: list a function's versions, or give one of them all traffic of the alias `live`.
+
+Moving the alias is the fastest rollback. It also ends a rollout.
+"""
+
+import argparse
+
+from operations.command import CommandContext
+from operations.lambda_versions import LiveFunction, Routing, parse_version
+
+SUMMARY = "list a function's versions, or move the alias `live` to one of them"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("function", help="<subsystem>/<function>, for example transcription/audio-processor")
+    parser.add_argument("--to", metavar="VERSION", help="version that gets all traffic immediately")
+
+
+def run(context: CommandContext, options: argparse.Namespace) -> int:
+    """List the versions, or move the alias to one of them."""
+    function = LiveFunction(context, options.stack, options.function)
+    to = Routing(parse_version(options.to)) if options.to is not None else None
+    before = function.read_alias()
+    if to is None:
+        context.print_line(f"{function.name}: {before.routing}")
+        for found in function.list_versions():
+            version = found["Version"]
+            share = before.routing.weights.get(version)
+            mark = f"{share:.0%}" if share else "live" if version == before.routing.version else ""
+            row = f"{version:>6}  {mark:<4}  {found['LastModified'][:16]}  {found['CodeSha256'][:8]}  {found['Description']}"
+            context.print_line(row.rstrip())
+        return 0
+    if before.routing == to:
+        context.print_line(f"{function.name}: {to} already; nothing was changed")
+    else:
+        function.wait_until_callable(to.version)
+        function.move_alias(to, before)
+        context.print_line(f"{function.name}: {to}; before: {before.routing}")
+    context.print_line(
+        f'Commit `liveVersion: "{to.version}"` in the section of {function.path} to Pulumi.{function.stack}.yaml. Otherwise '
+        "the next deployment that publishes a version moves `live`."
+    )
+    return 0

@@ -1,0 +1,123 @@
+"""Command `flag`: show a function's environment variables, or change one for all its callers without a deployment.
+
+Callers use the alias `live`, which points to a published version. The environment of a published version cannot change,
+so the command publishes a new version and moves the alias to it. Lambda can only publish `$LATEST`, so the command is
+refused if `$LATEST` differs from the live version in anything but this variable.
+"""
+
+import argparse
+import re
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from operations.command import CommandContext, CommandFailed
+from operations.lambda_versions import LiveFunction, Routing
+
+SUMMARY = "show a function's environment variables, or change one for the callers of `live`"
+COMPARED = ("CodeSha256", "Layers", "Role", "MemorySize", "Timeout")
+"""Fields that must be the same in `$LATEST` and in the live version, besides the environment."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("function", help="<subsystem>/<function>, for example transcription/audio-processor")
+    parser.add_argument("assignment", nargs="?", metavar="KEY=VALUE", help="for example PARTIAL_RESULTS_ENABLED=false")
+
+
+def run(context: CommandContext, options: argparse.Namespace) -> int:
+    """Show the variables, or set one for all callers of `live`."""
+    function = LiveFunction(context, options.stack, options.function)
+    assignment = _parse(options.assignment) if options.assignment is not None else None
+    alias = function.read_alias()
+    old_version = alias.routing.version
+    live = function.read_configuration(old_version)
+    if assignment is None:
+        for variable, current in sorted(read_variables(function, live).items()):
+            is_harmless = re.fullmatch(r"true|false|-?[0-9.]+", current)  # other values may be secret
+            context.print_line(f"{variable}={current if is_harmless else '…'}")
+        return 0
+    function.refuse_during_rollout(alias)
+    latest = function.read_configuration("$LATEST")
+    name, value = assignment
+    environment = build_environment(function, live, latest, name, value)
+    version = old_version
+    if environment == read_variables(function, live):
+        context.print_line(f"{function.name}: callers of version {version} already have {name}={value}")
+    else:
+        if environment != read_variables(function, latest):
+            latest = function.set_environment(environment, latest["RevisionId"])
+        version = function.publish(latest, f"{name} changed by flag, otherwise {old_version}")
+        function.move_alias(Routing(version), alias)
+        context.print_line(f"{function.name}: {name}={value}; {Routing(version)}; before: version {old_version}")
+        context.print_line(f"To undo: {function.alias_command(old_version)}")
+    context.print_line(
+        f"Commit the setting that {name} is made from to Pulumi.{function.stack}.yaml, too: the next deployment writes the "
+        f'value of the settings. If `liveVersion` is set there for this function, set it to "{version}" or remove it.'
+    )
+    return 0
+
+
+def _parse(text: str) -> tuple[str, str]:
+    """Parse `KEY=VALUE`. Errors do not repeat the text, because it may contain a secret."""
+    name, _, value = text.partition("=")
+    if not (value and re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)):
+        raise CommandFailed("The flag must be given as KEY=VALUE, for example PARTIAL_RESULTS_ENABLED=false.")
+    return name, value
+
+
+def read_variables(function: LiveFunction, configuration: Mapping[str, Any]) -> dict[str, str]:
+    """Return the environment of a configuration. Lambda returns it empty if the caller may not decrypt it."""
+    environment = configuration.get("Environment") or {}
+    if environment.get("Error"):
+        raise CommandFailed(
+            f"These credentials cannot decrypt the environment of {function.name}. Use a role that allows kms:Decrypt."
+        )
+    return dict(environment.get("Variables") or {})
+
+
+def build_environment(
+    function: LiveFunction, live: Mapping[str, Any], latest: Mapping[str, Any], name: str, value: str
+) -> dict[str, str]:
+    """Return the live version's environment with one variable changed.
+
+    Raises CommandFailed if the handler rejects the value, or if publishing would change anything else.
+    """
+    old, newest = read_variables(function, live), read_variables(function, latest)
+    if name not in old:
+        names = ", ".join(sorted(old))
+        raise CommandFailed(f"version {live['Version']} of {function.name} has no variable {name}, only: {names}.")
+    if problem := find_model_problem(function, old, name, value):
+        raise CommandFailed(f"{name} cannot have this value, because every call of the function would fail: {problem}")
+    different = [key for key in COMPARED if live.get(key) != latest.get(key)]
+    different += [key for key in sorted({*old, *newest} - {name}) if old.get(key) != newest.get(key)]
+    if different:
+        raise CommandFailed(
+            f"$LATEST of {function.name} differs from the live version {live['Version']} in: {', '.join(different)}. "
+            "Publishing it would change these for callers as well. Move the alias to another version, or deploy the change."
+        )
+    return {**old, name: value}
+
+
+def find_model_problem(function: LiveFunction, current: Mapping[str, str], name: str, value: str) -> str | None:
+    """Return why the handler's environment model rejects a new value, or None.
+
+    If it rejects the current variables too, the deployed handler is another version than this one, and the model says
+    nothing about it. The text does not contain the variables' values.
+    """
+    folder = f"{function.subsystem}.{function.short_name}".replace("-", "_")
+    try:
+        module = import_module(f"handlers.{folder}.environment")
+    except ModuleNotFoundError:
+        return None
+    [model] = [found for found in vars(module).values() if getattr(found, "__module__", "") == module.__name__]
+    return None if _find_problem(model, current) else _find_problem(model, {**current, name: value})
+
+
+def _find_problem(model: type[BaseModel], variables: Mapping[str, str]) -> str | None:
+    try:
+        model.model_validate(dict(variables))
+    except ValidationError as error:
+        return str(error.errors(include_url=False, include_input=False)[0]["msg"])
+    return None

@@ -1,0 +1,196 @@
+"""Command `rollout`: give new versions growing shares of the traffic while alarms are watched, and then all traffic.
+
+With `--all`, it rolls out every function of the stack whose newest version is not live, as the deployment workflow
+does. If it ends early, because of an alarm or for another reason, the previous versions get all traffic again.
+"""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic.alias_generators import to_camel
+
+from components.core import Subsystem
+from operations.command import NOT_FOUND, PROJECT, CommandContext, CommandFailed, translate_errors
+from operations.lambda_versions import Alias, LiveFunction, Routing, parse_version
+
+SUMMARY = "give new versions a share of the traffic, watch the alarms, then give them all traffic"
+ROOT = Path(__file__).resolve().parents[1]
+REVERT_ATTEMPTS = 4
+REVERT_PAUSE_SECONDS = 5.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("function", nargs="?", help="<subsystem>/<function>, for example transcription/audio-processor")
+    what.add_argument("--all", action="store_true", help="every function with a newer version, except pinned ones")
+    parser.add_argument("--to", metavar="VERSION", help="version of the function (default: the newest published one)")
+    share, minutes, seconds = _number_type(1, 99), _number_type(0.01, 1440), _number_type(1, 60)
+    parser.add_argument("--share", nargs="+", type=share, default=[10], help="percentage of each step (default: 10)")
+    parser.add_argument("--minutes", type=minutes, default=15, help="time of each step (default: %(default)s)")
+    parser.add_argument("--every", type=seconds, default=30, help="seconds between checks (default: %(default)s)")
+    parser.add_argument("--alarms", metavar="NAME", default="", help="watch only alarms `<subsystem>-<NAME>…`")
+
+
+def _number_type(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        if low <= float(text) <= high:
+            return float(text)
+        raise argparse.ArgumentTypeError(f"{text}: give a number from {low} to {high}")
+
+    return parse
+
+
+@dataclass
+class Move:
+    """Move of a function's traffic from its live version to a new one."""
+
+    function: LiveFunction
+    alias: Alias
+    """The alias as this command last read or wrote it."""
+    old: str
+    new: str
+
+    def give(self, share: float) -> None:
+        """Give the new version a share of the traffic, from 0 to 1, unless another user has changed the alias."""
+        to = Routing(self.new) if share == 1 else Routing(self.old, {self.new: share} if share else {})
+        self.alias = self.function.move_alias(to, self.alias)
+        self.function.context.print_line(f"{self.function.name}: {to}")
+
+    def revert(self) -> bool:
+        """Give the old version all traffic again, and return True if it has.
+
+        An alias that another user has moved to a third version is left unchanged. Failures and further interruptions
+        are retried, because the new version must not keep its share when nothing watches the alarms.
+        """
+        context, problem = self.function.context, ""
+        for attempt in range(REVERT_ATTEMPTS):
+            try:
+                if attempt:
+                    context.wait(REVERT_PAUSE_SECONDS)
+                self.alias = self.function.read_alias()
+                if self.new in {self.alias.routing.version, *self.alias.routing.weights}:
+                    self.give(0)
+                else:
+                    context.print_line(f"{self.function.name} was left unchanged: {self.alias.routing}")
+                return self.alias.routing.version == self.old  # noqa: TRY300
+            except (CommandFailed, KeyboardInterrupt) as error:
+                problem = str(error) or "interrupted"
+        context.print_line(
+            f"THE SHARE COULD NOT BE RETURNED ({problem}). Run `{self.function.alias_command(self.old)}`."
+        )
+        return False
+
+
+def run(context: CommandContext, options: argparse.Namespace) -> int:
+    """Roll out. Return 0 if the new versions have all traffic.
+
+    If an alarm ended the rollout, return 1 if the previous versions have all traffic again, or else 2.
+    """
+    if options.all:
+        moves = find_moves(context, options.stack)
+    else:
+        function = LiveFunction(context, options.stack, options.function)
+        moves = [move for move in [plan_move(function, options.to and parse_version(options.to))] if move]
+    if not moves:
+        context.print_line("Nothing to roll out: this version, or the newest or pinned one, has all traffic already.")
+        return 0
+    prefixes = sorted({move.function.alarm_prefix + options.alarms for move in moves})
+    alarms = _read_alarms(context, prefixes)
+    if not alarms:
+        raise CommandFailed(
+            f"No alarm begins with {' or '.join(prefixes)}, so nothing would be watched. Check --alarms."
+        )
+    if names := _in_state(alarms, "ALARM"):
+        raise CommandFailed(
+            f"Already in state ALARM: {', '.join(names)}. Fix the cause, or select others with --alarms."
+        )
+    if names := _in_state(alarms, "INSUFFICIENT_DATA"):
+        context.print_line(f"without data, so these alarms cannot detect a problem yet: {', '.join(names)}")
+    try:
+        alarmed = _shift(context, options, moves, prefixes)
+    except (KeyboardInterrupt, Exception):
+        for move in moves:
+            move.revert()
+        raise
+    if alarmed:
+        context.print_line(f"in state ALARM: {', '.join(alarmed)}")
+        results = [move.revert() for move in moves]
+        return 1 if all(results) else 2
+    context.print_line(
+        f"If Pulumi.{options.stack}.yaml pins one of them by `liveVersion`, set the new version or remove it: the next "
+        "deployment writes it."
+    )
+    return 0
+
+
+def find_moves(context: CommandContext, stack: str) -> list[Move]:
+    """Return the moves of all deployed functions that have a newer version, and that `liveVersion` does not pin."""
+    try:
+        config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
+    except OSError:
+        raise CommandFailed(f"Pulumi.{stack}.yaml, which pins versions, is missing. Check --stack.") from None
+    moves = []
+    for subsystem in Subsystem:
+        settings = config.get(f"{PROJECT}:{to_camel(subsystem.package)}") or {}
+        for handler in sorted((ROOT / "handlers" / subsystem.package).glob("*/handler.py")):
+            folder = handler.parent.name
+            if (settings.get(to_camel(folder)) or {}).get("liveVersion"):
+                continue
+            try:
+                function = LiveFunction(context, stack, f"{subsystem}/{folder.replace('_', '-')}")
+                moves.append(plan_move(function))
+            except CommandFailed as error:
+                if error.code != NOT_FOUND:
+                    raise
+    return [move for move in moves if move]
+
+
+def plan_move(function: LiveFunction, version: str | None = None) -> Move | None:
+    """Return the move to a version that can be called, by default the newest one, or None if it is live."""
+    function.wait_until_provisioned()
+    alias = function.read_alias()
+    function.refuse_during_rollout(alias)
+    new = version or str(function.list_versions()[0]["Version"])
+    if new == alias.routing.version:
+        return None
+    function.wait_until_callable(new)
+    return Move(function, alias, alias.routing.version, new)
+
+
+def _shift(
+    context: CommandContext, options: argparse.Namespace, moves: Sequence[Move], prefixes: Sequence[str]
+) -> list[str]:
+    """Give the new versions each share and then all traffic. Return the alarms that ended the rollout."""
+    for share in options.share:
+        for move in moves:
+            move.give(round(share / 100, 2))
+        end = context.clock() + options.minutes * 60
+        while (seconds_left := end - context.clock()) > 0:
+            context.wait(min(options.every, seconds_left))
+            # An alarm stays in its state for a minute or longer, so no check misses it.
+            if alarmed := _in_state(_read_alarms(context, prefixes), "ALARM"):
+                return alarmed
+        context.print_line(f"{options.minutes:g} minutes with {share:g} %: no alarm is in state ALARM")
+    for move in moves:
+        move.give(1)
+        move.function.wait_until_provisioned()
+    return []
+
+
+def _read_alarms(context: CommandContext, prefixes: Sequence[str]) -> dict[str, str]:
+    """Return the states of the metric alarms whose names begin with one of the prefixes, by name."""
+    with translate_errors("the alarms"):
+        paginator = context.clients("cloudwatch").get_paginator("describe_alarms")
+        return {
+            alarm["AlarmName"]: alarm["StateValue"]
+            for prefix in prefixes
+            for page in paginator.paginate(AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm"])
+            for alarm in page["MetricAlarms"]
+        }
+
+
+def _in_state(alarms: Mapping[str, str], state: str) -> list[str]:
+    return [name for name, found in alarms.items() if found == state]

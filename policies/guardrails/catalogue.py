@@ -1,0 +1,38 @@
+"""List of all policies of the pack. The last one reports what the others could not decide."""
+
+from guardrails import exceptions
+from guardrails.records import Policy
+from guardrails.rules import (
+    code_writers,
+    cost,
+    data_protection,
+    failed_work,
+    networks_and_apis,
+    own_data,
+    reliability,
+    roles,
+    secrets,
+    spending,
+    stored_data,
+    trust,
+)
+from guardrails.surface import policies as surface
+
+CHECKING_POLICIES: tuple[Policy, ...] = (
+    *surface.POLICIES,
+    *own_data.POLICIES,
+    *trust.POLICIES,
+    *roles.POLICIES,
+    *code_writers.POLICIES,
+    *secrets.POLICIES,
+    *data_protection.POLICIES,
+    *stored_data.POLICIES,
+    *networks_and_apis.POLICIES,
+    *reliability.POLICIES,
+    *failed_work.POLICIES,
+    *cost.POLICIES,
+    *spending.POLICIES,
+)
+"""All policies that an exception may name."""
+exceptions.register({policy.name: policy for policy in CHECKING_POLICIES})
+POLICIES: tuple[Policy, ...] = (*CHECKING_POLICIES, *exceptions.POLICIES)

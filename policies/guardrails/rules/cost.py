@@ -1,0 +1,183 @@
+"""Rules about cost: limits of memory, workers, retention and indexes, and required tags."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from guardrails import resource_types as t
+from guardrails.records import (
+    ADVISORY_BEFORE_PROD,
+    ADVISORY_IN_DEV,
+    EVERY_TYPE,
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    Group,
+    PolicySet,
+    Severity,
+)
+from guardrails.rules.related import MIN_REASON_LENGTH, has_reason
+from guardrails.rules.requirement import (
+    IS_SET,
+    NOT_FALSE,
+    Rule,
+    at_least,
+    at_most,
+    at_most_items,
+    equals,
+    matches,
+    one_of,
+)
+from guardrails.surface.tables import is_taggable
+
+LOW, MEDIUM, HIGH, CRITICAL = Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL
+POLICIES = PolicySet(Group.COST)
+
+MAX_UPLOAD_DAYS: Final = 1
+"""Maximum days until an incomplete upload is aborted."""
+REQUIRED_TAGS: Final = ("Project", "Environment", "Subsystem", "Owner", "CostCenter", "Name")
+
+Rule(POLICIES, "logs-expire", MEDIUM, MANDATORY_EVERYWHERE).requires(
+    t.LOG_GROUP,
+    {"retentionInDays": at_least(1)},
+    "Every log group has a retention.",
+    "Set retentionInDays. The setting foundation.logs.retentionDays sets it for all blocks.",
+    "logs are kept for ever otherwise",
+)
+Rule(POLICIES, "logs-expire-in-time", LOW, ADVISORY_IN_DEV).requires(
+    t.LOG_GROUP,
+    {"retentionInDays": at_most(400, default=0)},
+    "The retention of a log group is {} days.",
+    "Lower foundation.logs.retentionDays. Store data that must be kept longer in a bucket.",
+)
+Rule(POLICIES, "function-on-arm64", LOW, ADVISORY_IN_DEV).requires(
+    t.FUNCTION,
+    {"architectures": equals(["arm64"])},
+    "Functions run on {}.",
+    'Set architectures to ["arm64"], and build the function\'s layers for arm64.',
+    "x86_64 costs more for the same memory and time",
+)
+Rule(POLICIES, "function-memory-ceiling", LOW, ADVISORY_IN_DEV).requires(
+    t.FUNCTION,
+    {"memorySize": at_most(2048, default=128)},
+    "A function has {} MB of memory.",
+    "Lower the function's setting memoryMb, or add an exception with a measurement as its reason.",
+)
+Rule(POLICIES, "function-provisioned-ceiling", MEDIUM, ADVISORY_IN_DEV).requires(
+    t.PROVISIONED_CONCURRENCY,
+    {"provisionedConcurrentExecutions": at_most(2)},
+    "The provisioned concurrency of a function is {}.",
+    "Lower the function's setting provisionedConcurrency, or use SnapStart.",
+)
+Rule(POLICIES, "queue-source-bounded", MEDIUM, ADVISORY_IN_DEV).requires(
+    t.EVENT_SOURCE_MAPPING,
+    {"scalingConfig.maximumConcurrency": IS_SET},
+    "Every event source mapping limits the concurrent invocations of its function.",
+    "Set scalingConfig.maximumConcurrency.",
+    "the queue can use the concurrency of the whole account otherwise",
+)
+Rule(POLICIES, "glue-worker-ceiling", MEDIUM, ADVISORY_IN_DEV).requires(
+    t.GLUE_JOB,
+    {"workerType": one_of("G.1X", "G.2X"), "numberOfWorkers": at_most(10)},
+    "Glue jobs use the worker type {}, and {} workers.",
+    "Set workerType and numberOfWorkers, or add an exception with a measurement as its reason.",
+)
+Rule(POLICIES, "glue-no-quarter-worker", HIGH, MANDATORY_EVERYWHERE).requires(
+    t.GLUE_JOB,
+    {"workerType": matches(r"^(?!G\.025X$)", "another type than G.025X")},
+    "No Glue job uses G.025X workers, because Glue refuses them for ETL jobs.",
+    "Set workerType to G.1X. To save cost, use fewer workers or the execution class FLEX.",
+    "every run would fail",
+)
+Rule(POLICIES, "glue-timeout-ceiling", MEDIUM, ADVISORY_IN_DEV).requires(
+    t.GLUE_JOB,
+    {"timeout": at_most(60)},
+    "A Glue job has a timeout of {} minutes.",
+    "Set timeout, in minutes.",
+)
+Rule(POLICIES, "glue-concurrency-set", MEDIUM, ADVISORY_IN_DEV).requires(
+    t.GLUE_JOB,
+    {"executionProperty.maxConcurrentRuns": at_most(50)},
+    "A Glue job sets its maximum number of concurrent runs, to {}.",
+    "Set executionProperty.maxConcurrentRuns. With its default, 1, Glue refuses a second concurrent run.",
+)
+Rule(POLICIES, "glue-flex-before-prod", LOW, ADVISORY_BEFORE_PROD).requires(
+    t.GLUE_JOB,
+    {"executionClass": equals("FLEX")},
+    "In dev and staging, Glue jobs use the execution class {}, because no user waits for their results.",
+    "Set executionClass to FLEX, which costs less but may start later.",
+)
+Rule(POLICIES, "batch-vcpu-ceiling", MEDIUM, ADVISORY_IN_DEV).requires(
+    t.BATCH_ENVIRONMENT,
+    {"computeResources.maxVcpus": at_most(16)},
+    "A compute environment has {} vCPUs.",
+    "Lower computeResources.maxVcpus.",
+)
+Rule(POLICIES, "table-on-demand", MEDIUM, MANDATORY_EVERYWHERE).requires(
+    t.TABLE,
+    {"billingMode": equals("PAY_PER_REQUEST")},
+    "Tables are billed by request.",
+    "Set billingMode to PAY_PER_REQUEST.",
+    "a table with provisioned capacity is billed while idle",
+)
+Rule(POLICIES, "table-few-indexes", LOW, ADVISORY_IN_DEV).requires(
+    t.TABLE,
+    {"globalSecondaryIndexes": at_most_items(2)},
+    "The number of a table's global secondary indexes is {}.",
+    "Filter in the client, or use one index for several queries. Each index repeats the cost of every write.",
+)
+Rule(POLICIES, "query-scans-limited", MEDIUM, MANDATORY_EVERYWHERE).requires(
+    t.ATHENA_WORKGROUP,
+    {"configuration.bytesScannedCutoffPerQuery": IS_SET, "configuration.enforceWorkgroupConfiguration": NOT_FALSE},
+    "An Athena workgroup limits the data that one query may scan, and clients cannot override the limit.",
+    "Set bytesScannedCutoffPerQuery and enforceWorkgroupConfiguration.",
+)
+Rule(POLICIES, "memory-expires", LOW, ADVISORY_IN_DEV).requires(
+    t.AGENT_MEMORY,
+    {"eventExpiryDuration": at_most(90)},
+    "An agent memory keeps its events for {} days.",
+    "Lower eventExpiryDuration.",
+)
+
+
+@POLICIES.resource(
+    "interface-endpoint-with-reason",
+    severity=MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every interface endpoint has a tag with its reason.",
+    remedy=f"Use a gateway endpoint (S3, DynamoDB), or give the endpoint the tag Reason ({MIN_REASON_LENGTH} characters or more).",
+    types={t.VPC_ENDPOINT},
+)
+def _check_interface_endpoint_with_reason(endpoint: CheckedResource) -> Iterator[str]:
+    if endpoint.get("vpcEndpointType") == "Interface" and not has_reason(endpoint):
+        yield "The endpoint is billed by the hour, and has no tag Reason that says which code uses it."
+
+
+@POLICIES.resource(
+    "bucket-aborts-multipart",
+    severity=LOW,
+    levels=ADVISORY_IN_DEV,
+    description=f"Every bucket lifecycle aborts incomplete multipart uploads in the whole bucket after {MAX_UPLOAD_DAYS} day.",
+    remedy=f"Add a lifecycle rule without prefix, with abortIncompleteMultipartUpload after {MAX_UPLOAD_DAYS} day.",
+    types={t.BUCKET_LIFECYCLE},
+)
+def _check_bucket_aborts_multipart(lifecycle: CheckedResource) -> Iterator[str]:
+    for rule in lifecycle.get("rules") or ():
+        is_for_whole_bucket = rule.get("status") == "Enabled" and not any((rule.get("filter") or {}).values())
+        days = (rule.get("abortIncompleteMultipartUpload") or {}).get("daysAfterInitiation")
+        if is_for_whole_bucket and days and float(days) <= MAX_UPLOAD_DAYS:
+            return
+    yield f"No rule for the whole bucket aborts incomplete uploads within {MAX_UPLOAD_DAYS} day, so their parts stay billed."
+
+
+@POLICIES.resource(
+    "required-tags",
+    severity=MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description=f"Every taggable resource has the tags {', '.join(REQUIRED_TAGS)}.",
+    remedy="Set tags to the result of Scope.tags(…), a method in components/core.py.",
+    types={EVERY_TYPE},
+)
+def _check_required_tags(resource: CheckedResource) -> Iterator[str]:
+    if is_taggable(resource.type):
+        missing = [tag for tag in REQUIRED_TAGS if not resource.get(f"tags.{tag}")]
+        if missing:
+            yield f"The resource has no tag {', '.join(missing)}."

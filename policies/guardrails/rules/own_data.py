@@ -1,0 +1,136 @@
+"""Policies about callers outside of AWS: identities of an identity pool, and clients whose session has the tag of a user.
+
+Every internet user can become a guest of an identity pool. So the roles of these callers have a list of actions, and
+reach only S3 objects and DynamoDB items whose key contains the caller's own id.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, Final
+
+from guardrails.iam_documents import SET_OPERATORS, Statement
+from guardrails.records import MANDATORY_EVERYWHERE, CheckedResource, CheckedStack, Group, PolicySet, Severity
+from guardrails.resource_types import IDENTITY_POOL, IDENTITY_POOL_ROLES, ROLE
+from guardrails.rules.role_documents import list_allow_statements, list_trust
+
+POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
+FIELDS: Any = {"severity": Severity.CRITICAL, "levels": MANDATORY_EVERYWHERE, "excusable": False}
+
+GUEST_ID: Final = "${cognito-identity.amazonaws.com:sub}"
+CLIENT_ID: Final = "${aws:PrincipalTag/user}"
+"""IAM policy variables that are replaced by the caller's own id. With a default value (`${name, 'default'}`), they would
+be other variables, because a caller without the id would get the default."""
+GUEST_ACTIONS = frozenset({"dynamodb:GetItem", "dynamodb:PutItem", "execute-api:Invoke"})
+"""Actions that the web page calls with a guest's credentials."""
+CLIENT_ACTIONS = frozenset(
+    {"dynamodb:GetItem", "dynamodb:Query", "s3:GetObject", "s3:ListBucket", "s3:PutObject"}
+    | {"kms:Decrypt", "kms:DescribeKey"}
+)
+"""Actions that clients call with the credentials of the token exchange. DynamoDB calls KMS for them, if the setting
+`tableKmsKey` names a key."""
+OWN_ITEM = r"([^*?$]*[#/])?<id>([#/].*)?"
+OWN_PREFIX = r"([^*?$]*/)?<id>/.*"
+OWN_OBJECT = r"arn:aws:s3:::[^*?$/]+/" + OWN_PREFIX
+"""Patterns of a partition key, an S3 prefix and an object's ARN that match only data of the caller. No wildcard or other
+variable precedes the id. Separators enclose it, because the id of another caller may begin or end with it."""
+
+
+def _is_of_identity_pool(role: CheckedResource, stack: CheckedStack) -> bool:
+    """Return True if a pool's attachment names the role, or if the role's trust policy names a pool or its identities."""
+    if any(reference.type == IDENTITY_POOL for reference in role.references.get("assumeRolePolicy", ())):
+        return True
+    for attachment in stack.list_resources(IDENTITY_POOL_ROLES):
+        if role in attachment.references.get("roles", ()):
+            return True
+        arns = attachment.get("roles") or {}
+        if role.get("name") in [str(arns[key]).rpartition("/")[2] for key in arns]:
+            return True
+    return bool(list_trust(role, "Federated"))
+
+
+def _is_for_clients(role: CheckedResource) -> bool:
+    """Return True if another role may assume the role, or if its sessions may have tags."""
+    return any(
+        kind not in {"Service", "Federated"} or statement.covers_action("sts:TagSession")
+        for statement, kind, _ in list_trust(role)
+    )
+
+
+def _find_other_data(statement: Statement, callers: str, actions: Collection[str], own_id: str) -> Iterator[str]:
+    """Yield what a statement allows these callers besides the actions and their own data."""
+    for action in _find_other_actions(statement, actions):
+        yield f"The role of {callers} allows {action}, but {callers} may call only {', '.join(sorted(actions))}."
+    if not (_reaches_own_objects_only(statement, own_id) and _reaches_own_items_only(statement, own_id)):
+        resources = ", ".join(statement.resources) or "all other resources"
+        allowed = ", ".join(statement.actions) or "all other actions"
+        yield f"The role of {callers} allows {allowed} on {resources}, which includes data of other {callers}."
+
+
+def _find_other_actions(statement: Statement, actions: Collection[str]) -> Iterator[str]:
+    """Yield the actions of a statement that a list does not contain."""
+    yield from ("all other actions" for element in statement.not_elements if element == "NotAction")
+    lowered = {action.lower() for action in actions}
+    yield from (action for action in statement.actions if action.lower() not in lowered)
+
+
+def _uses(statement: Statement, service: str) -> bool:
+    return any(action.lower().startswith((f"{service}:", "*")) for action in statement.actions)
+
+
+def _reaches_own_objects_only(statement: Statement, own_id: str) -> bool:
+    """Return True if a statement does not use S3, names only the caller's objects, or lists only their keys."""
+    if not _uses(statement, "s3"):
+        return True
+    if {action.lower() for action in statement.actions} == {"s3:listbucket"}:
+        return _are_own(statement.list_allowed("s3:prefix"), OWN_PREFIX, own_id)
+    return _are_own(statement.resources, OWN_OBJECT, own_id)
+
+
+def _reaches_own_items_only(statement: Statement, own_id: str) -> bool:
+    """Return True if a statement does not use DynamoDB, or reaches only the caller's items. A request has a set of keys,
+    which ForAllValues compares.
+    """
+    if not _uses(statement, "dynamodb"):
+        return True
+    return _are_own(statement.list_allowed("dynamodb:LeadingKeys", SET_OPERATORS), OWN_ITEM, own_id)
+
+
+def _are_own(values: Iterable[str], pattern: str, own_id: str) -> bool:
+    expression = re.compile(pattern.replace("<id>", re.escape(own_id)), re.DOTALL)
+    matches = [expression.fullmatch(value) is not None for value in values]
+    return bool(matches) and all(matches)
+
+
+@POLICIES.related(
+    "guests-own-data-only",
+    description=(
+        f"Identities of a pool of this stack may call only {', '.join(sorted(GUEST_ACTIONS))}, on data with their own id."
+    ),
+    remedy=(
+        f"Put {GUEST_ID} between slashes into the ARN or s3:prefix. Compare dynamodb:LeadingKeys with {GUEST_ID}#* by "
+        "ForAllValues:StringLike, and with false by Null. Let a function make other calls with its own role."
+    ),
+    types={ROLE},
+    **FIELDS,
+)
+def _check_guests_own_data_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    # The pool's id is unknown before the deployment, but the engine knows from which resource it comes.
+    trusts_own_pool = any(each.type == IDENTITY_POOL for each in role.references.get("assumeRolePolicy", ()))
+    if not trusts_own_pool and list_trust(role, "Federated"):
+        yield "The role trusts federated identities, but its trust policy has no id of an identity pool of this stack."
+    for statement in list_allow_statements(role, stack) if _is_of_identity_pool(role, stack) else ():
+        yield from _find_other_data(statement, "guests", GUEST_ACTIONS, GUEST_ID)
+
+
+@POLICIES.related(
+    "clients-own-data-only",
+    description="A role that another role assumes for a user allows only listed actions, on data of this user.",
+    remedy=f"Put {CLIENT_ID} between separators into the ARN, s3:prefix or dynamodb:LeadingKeys, before any wildcard.",
+    types={ROLE},
+    **FIELDS,
+)
+def _check_clients_own_data_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    if not _is_for_clients(role):
+        return
+    for statement in list_allow_statements(role, stack):
+        yield from _find_other_data(statement, "clients", CLIENT_ACTIONS, CLIENT_ID)

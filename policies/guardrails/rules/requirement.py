@@ -1,0 +1,117 @@
+"""What a property of a resource must be, and rules of one row: a type, a property's path, and what its value must be."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from guardrails.records import (
+    CheckedResource,
+    Levels,
+    PolicySet,
+    Severity,
+)
+
+
+def _to_plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | None) else list(value)
+
+
+def describe(value: Any) -> str:
+    match value:
+        case None:
+            return "not set"
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return f"{value:.15g}"
+        case str():
+            return value or "empty"
+    return ", ".join(map(describe, value)) or "empty"
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What a property's value must be."""
+
+    is_met: Callable[[Any], bool]
+    words: str
+    """The requirement for messages and descriptions, for example `at most 60`."""
+    default: Any = None
+    """The value that AWS uses if the property is absent."""
+
+
+def equals(expected: object, default: object = None) -> Requirement:
+    """Require one value. A list of the program arrives as a sequence of another type."""
+    return Requirement(lambda value: _to_plain(value) == expected, describe(expected), default)
+
+
+def one_of(*allowed: str, default: object = None) -> Requirement:
+    """Require one of some texts."""
+    return Requirement(lambda value: value in allowed, " or ".join(allowed), default)
+
+
+def at_most(limit: float, default: object = None) -> Requirement:
+    """Require a number that is not above the limit."""
+    return Requirement(lambda value: value is not None and float(value) <= limit, f"at most {describe(limit)}", default)
+
+
+def at_least(limit: float, default: object = None) -> Requirement:
+    """Require a number that is not below the limit. The number may be a text, like a version."""
+    return Requirement(
+        lambda value: value is not None and float(value) >= limit, f"at least {describe(limit)}", default
+    )
+
+
+def at_most_items(limit: int) -> Requirement:
+    """Require a list that is not longer than the limit."""
+    return Requirement(lambda value: len(value or ()) <= limit, f"at most {limit}")
+
+
+def matches(pattern: str, words: str) -> Requirement:
+    """Require a text in which a regular expression is found."""
+    return Requirement(lambda value: isinstance(value, str) and re.search(pattern, value) is not None, words)
+
+
+IS_SET: Final = Requirement(bool, "set")
+"""The property is present, and neither empty nor zero."""
+IS_TRUE: Final = equals(expected=True)
+NOT_FALSE: Final = equals(expected=True, default=True)
+NOT_TRUE: Final = equals(expected=False, default=False)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Start of a row: `Rule(…).requires(…)` registers a policy."""
+
+    policies: PolicySet
+    name: str
+    severity: Severity
+    levels: Levels
+
+    def requires(
+        self,
+        resource_type: str | Iterable[str],
+        requirements: Mapping[str, Requirement],
+        description: str,
+        remedy: str,
+        because: str = "",
+    ) -> None:
+        """Register a policy about the properties with the given paths. `because` is the end of its messages, if the
+        remedy does not show the reason. `{}` in the description becomes the words of the requirements, in their order.
+        """
+        self.policies.resource(
+            self.name,
+            types={resource_type} if isinstance(resource_type, str) else frozenset(resource_type),
+            severity=self.severity,
+            levels=self.levels,
+            description=description.format(*(requirement.words for requirement in requirements.values())),
+            remedy=remedy,
+        )(lambda resource: _find_faults(resource, requirements, f", because {because}" if because else ""))
+
+
+def _find_faults(resource: CheckedResource, requirements: Mapping[str, Requirement], because: str) -> Iterator[str]:
+    for path, requirement in requirements.items():
+        value = resource.get(path)
+        if not requirement.is_met(requirement.default if value is None else value):
+            yield f"{path} is {describe(value)}, but must be {requirement.words}{because}."

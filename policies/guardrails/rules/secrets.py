@@ -1,0 +1,90 @@
+"""Policies about secrets: properties name secrets, but never contain them. A value is a secret by its format, or because
+its name says so. Random characters are no sign of one, because AWS invents ids of any form.
+"""
+
+import functools
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from pulumi_policy.proxy import UnknownValueError
+
+from guardrails.records import EVERY_TYPE, MANDATORY_EVERYWHERE, CheckedResource, Group, PolicySet, Severity
+from guardrails.resource_types import BATCH_JOB, FUNCTION, GLUE_JOB, SSM_PARAMETER
+
+POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
+FIELDS: Any = {"severity": Severity.CRITICAL, "levels": MANDATORY_EVERYWHERE}
+FIELDS["remedy"] = "Store the secret in an SSM SecureString parameter, and pass the parameter's name."
+PROGRAM_TYPES = frozenset({BATCH_JOB, FUNCTION, GLUE_JOB})
+FORMATS = re.compile(
+    r"(?P<AWS_access_key>\b(?:AKIA|ASIA)[A-Z0-9]{16}\b)|(?P<private_key>-----BEGIN [A-Z ]*PRIVATE KEY)"
+    r"|(?P<web_token>\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.)|(?P<URL_with_a_password>://[^/\s:@]*:(?![${<])[^/\s@]+@)"
+    r"|(?P<GitHub_token>\bgh[pousr]_\w{30,}|\bgithub_pat_\w{30,})|(?P<Stripe_key>\b[sr]k_(?:live|test)_\w{16,})"
+    r"|(?P<Slack_token>\bxox[abeoprs]-[\w-]{10,}|hooks\.slack\.com/\w+/\S{10,})"
+    r"|(?P<Google_key>\bAIza[\w-]{30,}|\bya29\.[\w-]{20,})"
+    r"|(?P<password>(?i:passw(?:or)?d|pwd|secret|token|api_?key)=[\"']?(?!\d+\b|arn:|https?:)[^\s\"'$&;{<%/]{4,})"
+)
+"""Forms of secrets. The name of the group is the kind of secret."""
+SECRET_NAME = re.compile(
+    r"(?i)(?:authorization|credentials?|passphrase|passw(?:or)?d|pwd|secret|token|(?:^|[_-])(?:pass|pw)"
+    r"|(?:access|api|auth|client|encryption|master|private|secret|session|signing)[_-]?keys?)[_-]?\d*$"
+)
+NO_SECRET = re.compile(
+    r"(?s)arn:\S*|(?:/[\w.-]+)+|https?://[^?@]*|(?:\{[{%]|\$[.${(]|\$(?:context|states)\b).*|\$[A-Z_]+|[\d.*]*"
+    r"|(?:context|integration|method|stageVariables)\.[\w.-]+|(?i:true|false|null|none)"
+)
+"""Values that refer to a secret or cannot be one: an ARN, a path, a URL, an expression, a number."""
+
+
+def _read(values: Any, key: Any) -> Any:
+    try:
+        return values[key]
+    except UnknownValueError:
+        return None
+
+
+def _list_texts(value: Any, name: str) -> Iterator[tuple[str, str]]:
+    """Yield the known texts in a value with their names, also the keys of mappings, and those in JSON."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            if value.lstrip().startswith(("{", "[", '"')):
+                return (yield from _list_texts(json.loads(value), name))
+        yield name, value
+    elif isinstance(value, Mapping):
+        names = [_read(value, key) for key in value if key in ("name", "Name", "key")]
+        for key in value:
+            yield "", str(key)
+            yield from _list_texts(_read(value, key), str(names[0] if names and key in ("value", "Value") else key))
+    elif isinstance(value, Sequence):
+        for index in range(len(value)):
+            flag = str(_read(value, index - 1)) if index else ""
+            yield from _list_texts(_read(value, index), flag if flag.startswith("-") else name)
+
+
+@functools.cache
+def _find_secret(name: str, text: str) -> str:
+    """Return what makes a text a secret, without the name, because it may contain a secret, too."""
+    if found := FORMATS.search(text):
+        return f"a secret ({str(found.lastgroup).replace('_', ' ')})"
+    named = SECRET_NAME.search(name)
+    return f"a literal value whose name ends in {named[0]}" if named and not NO_SECRET.fullmatch(text) else ""
+
+
+def _find_secrets(resource: CheckedResource) -> Iterator[str]:
+    is_encrypted = resource.type == SSM_PARAMETER and resource.get("type") == "SecureString"
+    for key in resource.props:
+        for name, text in _list_texts(_read(resource.props, key), key) if not (is_encrypted and key == "value") else ():
+            if kind := _find_secret(name, text):
+                yield f"{key} contains {kind}."
+
+
+@POLICIES.resource("no-secret-in-environment", types=PROGRAM_TYPES, description="No function has secrets.", **FIELDS)
+def _check_no_secret_in_environment(resource: CheckedResource) -> Iterator[str]:
+    yield from _find_secrets(resource)
+
+
+@POLICIES.resource("no-secret-in-properties", types={EVERY_TYPE}, description="No property has a secret.", **FIELDS)
+def _check_no_secret_in_properties(resource: CheckedResource) -> Iterator[str]:
+    yield from () if resource.type in PROGRAM_TYPES else _find_secrets(resource)

@@ -1,0 +1,133 @@
+"""Policies about the monthly cost of the stack: the estimate, the budget, cost anomalies, and billed monitoring.
+
+The Platform component, which contains the whole stack, publishes the budget, and the expected usage from which the
+estimate is computed. Findings name the cost by block: a component of `components/blocks/`, for example a function with
+its role and alarms.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from guardrails import resource_types as t
+from guardrails.pricing.checked_stack_estimate import estimate_stack
+from guardrails.pricing.cost_estimate import CannotEstimate
+from guardrails.records import (
+    ADVISORY_EVERYWHERE,
+    ADVISORY_IN_DEV,
+    MANDATORY_EVERYWHERE,
+    MANDATORY_IN_PROD,
+    CheckedStack,
+    Finding,
+    Group,
+    PolicySet,
+    Severity,
+)
+
+POLICIES = PolicySet(Group.COST)
+
+MAX_ALARMS = 200
+MAX_DASHBOARDS = 1
+MAX_CUSTOM_METRICS = 60
+
+
+@POLICIES.stack(
+    "cost-estimate",
+    severity=Severity.LOW,
+    levels=ADVISORY_EVERYWHERE,
+    description="Every run reports the estimated monthly cost of the stack.",
+    remedy="",
+)
+def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
+    [platform] = stack.list_resources(t.PLATFORM)
+    with suppress(CannotEstimate):  # `spend-within-budget` reports the reason
+        report = estimate_stack(stack, platform)
+        subsystems = ", ".join(f"{name} ${usd:,.2f}" for name, usd in report.sum_by("subsystem").items())
+        yield Finding(
+            f"About ${report.total:,.2f} a month ({subsystems or 'nothing'}). Largest blocks: "
+            f"{report.describe_largest(3) or 'none'}.",
+            platform.urn,
+        )
+        for resource in report.unpriced:
+            yield Finding(f"{resource} has no price, so the estimate does not contain its whole cost.")
+
+
+@POLICIES.stack(
+    "spend-within-budget",
+    severity=Severity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="The monthly cost can be estimated, and is within the stack's budget.",
+    remedy=(
+        "Reduce the cost, or agree on a higher foundation.spend.monthlyBudget with the owner of the budget. If the cost "
+        "cannot be estimated, correct the usage in components/<subsystem>/cost.py."
+    ),
+)
+def _check_spend_within_budget(stack: CheckedStack) -> Iterator[Finding]:
+    [platform] = stack.list_resources(t.PLATFORM)
+    try:
+        report = estimate_stack(stack, platform)
+    except CannotEstimate as error:
+        yield Finding(f"The cost cannot be estimated: {error}.", platform.urn)
+        return
+    budget = float(platform.props["budget"])
+    if report.total > budget:
+        yield Finding(
+            f"The estimate of ${report.total:,.2f} a month exceeds the budget of ${budget:,.2f}. Largest blocks: "
+            f"{report.describe_largest(3)}.",
+            platform.urn,
+        )
+
+
+@POLICIES.stack(
+    "budget-exists",
+    severity=Severity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="An AWS budget compares the bill with the stack's budget, and notifies subscribers.",
+    remedy="Use the foundation's spend component, which creates the budget.",
+)
+def _check_budget_exists(stack: CheckedStack) -> Iterator[Finding]:
+    notifications = [each for budget in stack.list_resources(t.BUDGET) for each in budget.get("notifications") or ()]
+    if not any(each.get("subscriberSnsTopicArns") or each.get("subscriberEmailAddresses") for each in notifications):
+        yield Finding("The stack has no AWS budget with a notification that has a subscriber.")
+
+
+@POLICIES.stack(
+    "anomaly-detection-exists",
+    severity=Severity.MEDIUM,
+    levels=MANDATORY_IN_PROD,
+    description="The stack subscribes to Cost Anomaly Detection. A subscription of an SNS topic is immediate.",
+    remedy=(
+        "Set foundation.spend.anomalyMonitorOwned to true in one stack of the account. In the other stacks, set "
+        "anomalyMonitorArn to the ARN of this one stack's monitor."
+    ),
+)
+def _check_anomaly_detection_exists(stack: CheckedStack) -> Iterator[Finding]:
+    subscriptions = stack.list_resources(t.ANOMALY_SUBSCRIPTION)
+    if not subscriptions:
+        yield Finding("The stack has no subscription to cost anomalies.")
+    for subscription in subscriptions:
+        to_topic = any(subscriber["type"] == "SNS" for subscriber in subscription.get("subscribers") or ())
+        if to_topic and subscription.get("frequency") != "IMMEDIATE":
+            yield Finding("frequency is not IMMEDIATE, which AWS requires for an SNS subscriber.", subscription.urn)
+
+
+@POLICIES.stack(
+    "monitoring-ceiling",
+    severity=Severity.LOW,
+    levels=ADVISORY_IN_DEV,
+    description=(
+        f"A stack has at most {MAX_ALARMS} alarms, {MAX_DASHBOARDS} dashboard and {MAX_CUSTOM_METRICS} custom metrics, "
+        "which are all billed monthly."
+    ),
+    remedy="Combine metrics in one alarm or dashboard, and give metrics fewer dimensions. Each combination is a metric.",
+)
+def _check_monitoring_ceiling(stack: CheckedStack) -> Iterator[Finding]:
+    [platform] = stack.list_resources(t.PLATFORM)
+    # No resource shows the metrics that functions write, so the Platform component publishes their number.
+    written = sum(block.get("customMetrics", 0) for block in platform.props["usage"].values())
+    for count, limit, counted in (
+        (len(stack.list_resources(t.ALARM, t.COMPOSITE_ALARM)), MAX_ALARMS, "alarms"),
+        (len(stack.list_resources(t.DASHBOARD)), MAX_DASHBOARDS, "dashboards"),
+        (len(stack.list_resources(t.METRIC_FILTER)) + written, MAX_CUSTOM_METRICS, "custom metrics"),
+    ):
+        if count > limit:
+            yield Finding(f"The stack has {count:g} {counted}; at most {limit} are allowed.")

@@ -1,0 +1,173 @@
+"""Rules about buckets, tables, queues and topics: their public access, encryption, TLS, recovery and expiry.
+
+A separate resource that is missing is what these rules find. If two resources configure the same thing, AWS may keep
+either, so all of them must be right.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Final
+
+from guardrails import resource_types as t
+from guardrails.records import (
+    ADVISORY_IN_DEV,
+    MANDATORY_EVERYWHERE,
+    MANDATORY_IN_PROD,
+    CheckedResource,
+    CheckedStack,
+    Group,
+    Policy,
+    PolicySet,
+    Severity,
+)
+from guardrails.rules.related import (
+    get_name,
+    list_related,
+)
+
+COST = PolicySet(Group.COST)
+DATA_PROTECTION = PolicySet(Group.DATA_PROTECTION)
+
+
+@DATA_PROTECTION.related(
+    "bucket-public-access-blocked",
+    types={t.BUCKET},
+    severity=Severity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every bucket blocks public access with all four settings, and has no access control lists.",
+    remedy="Use the bucket block (components/blocks/bucket.py), which blocks public access.",
+    excusable=False,
+)
+def _check_bucket_public_access_blocked(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    blocks = list_related(bucket, stack, t.BUCKET_PUBLIC_ACCESS, "bucket")
+    for key in ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"):
+        if not blocks or any(block.get(key) is not True for block in blocks):
+            yield f"No public access block of the bucket sets {key}."
+    for controls in list_related(bucket, stack, t.BUCKET_OWNERSHIP, "bucket"):
+        if controls.get("rule.objectOwnership") != "BucketOwnerEnforced":  # S3's default since April 2023
+            yield "objectOwnership is not BucketOwnerEnforced, so access control lists are in effect."
+
+
+@DATA_PROTECTION.related(
+    "bucket-access-logged",
+    types={t.BUCKET},
+    severity=Severity.MEDIUM,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every bucket writes access logs, except the audit bucket, which stores them.",
+    remedy="Keep access_logged enabled in the bucket block.",
+)
+def _check_bucket_access_logged(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    # Each log object in the audit bucket would cause another one.
+    policies = list_related(bucket, stack, t.BUCKET_POLICY, "bucket")
+    is_audit_bucket = any("logging.s3.amazonaws.com" in str(policy.get("policy")) for policy in policies)
+    if not is_audit_bucket and not list_related(bucket, stack, t.BUCKET_LOGGING, "bucket"):
+        yield "The bucket writes no access log, so its readers are not recorded."
+
+
+@DATA_PROTECTION.related(
+    "stored-data-encrypted",
+    types={t.BUCKET, t.GLUE_SECURITY},
+    severity=Severity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every bucket and every security configuration of Glue sets the encryption of stored data.",
+    remedy=(
+        "Use the bucket block. For Glue, set s3EncryptionMode to SSE-S3 or SSE-KMS, and jobBookmarksEncryptionMode to "
+        "CSE-KMS if a job has bookmarks."
+    ),
+)
+def _check_stored_data_encrypted(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    if resource.type == t.BUCKET:
+        settings = list_related(resource, stack, t.BUCKET_ENCRYPTION, "bucket")
+        if not settings or not all(map(_has_algorithm, settings)):
+            yield "The bucket has no encryption configuration with an sseAlgorithm."
+        return
+    if resource.get("encryptionConfiguration.s3Encryption.s3EncryptionMode") in {None, "DISABLED"}:
+        yield "s3EncryptionMode is DISABLED or not set, so the output of jobs is not encrypted."
+    bookmarks = resource.get("encryptionConfiguration.jobBookmarksEncryption.jobBookmarksEncryptionMode")
+    for job in list_related(resource, stack, t.GLUE_JOB, "securityConfiguration"):
+        option = job.get("defaultArguments.--job-bookmark-option")
+        if bookmarks in {None, "DISABLED"} and option not in {None, "job-bookmark-disable"}:
+            yield f"jobBookmarksEncryptionMode is DISABLED or not set, but {job.name} writes bookmarks."
+
+
+def _has_algorithm(encryption: CheckedResource) -> bool:
+    defaults = [rule.get("applyServerSideEncryptionByDefault") or {} for rule in encryption.get("rules") or ()]
+    return any(default.get("sseAlgorithm") for default in defaults)
+
+
+TLS_POLICIES: Final = {
+    t.BUCKET: (t.BUCKET_POLICY, "bucket", "s3:*"),
+    t.QUEUE: (t.QUEUE_POLICY, "queueUrl", "sqs:*"),
+    t.TOPIC: (t.TOPIC_POLICY, "arn", "sns:Publish"),  # topic policies do not accept sns:*
+}
+"""Type of the resource policy, its property that names the resource, and the action that it denies without TLS."""
+
+
+@DATA_PROTECTION.related(
+    "tls-only",
+    types=set(TLS_POLICIES),
+    severity=Severity.HIGH,
+    levels=MANDATORY_EVERYWHERE,
+    description="Every bucket, queue and topic refuses requests without TLS.",
+    remedy="Deny all actions to every principal if aws:SecureTransport is false, without further conditions.",
+)
+def _check_tls_only(resource: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    kind, path, action = TLS_POLICIES[resource.type]
+    name = get_name(resource)
+    names = {name, f"{name}/*"} if resource.type == t.BUCKET else {name}
+    policies = list_related(resource, stack, kind, path)
+    if not policies or not all(_denies_plain_http(policy, action, names) for policy in policies):
+        yield "No resource policy refuses requests without TLS (plain HTTP)."
+
+
+def _denies_plain_http(policy: CheckedResource, action: str, names: set[str]) -> bool:
+    expected = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": action,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    for statement in json.loads(policy.get("policy"))["Statement"]:
+        resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+        is_expected = {key: statement.get(key) for key in expected} == expected
+        if is_expected and names <= {arn.rpartition(":")[2] for arn in resources}:
+            return True
+    return False
+
+
+@DATA_PROTECTION.related(
+    "stored-data-recoverable",
+    types={t.BUCKET},
+    severity=Severity.HIGH,
+    levels=MANDATORY_IN_PROD,
+    description="In prod, every bucket that announces uploads keeps old versions.",
+    remedy="Set versioned and old_version_days of the bucket block.",
+)
+def _check_stored_data_recoverable(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    # Notifications show that users upload to the bucket. Objects that the program writes can be written again.
+    receives_uploads = list_related(bucket, stack, t.BUCKET_NOTIFICATION, "bucket")
+    versioning = list_related(bucket, stack, t.BUCKET_VERSIONING, "bucket")
+    if receives_uploads and {each.get("versioningConfiguration.status") for each in versioning} != {"Enabled"}:
+        yield "The bucket receives uploads, but versioning is not enabled, so an overwritten upload is lost."
+
+
+@COST.related(
+    "stored-data-expires",
+    types={t.BUCKET},
+    severity=Severity.MEDIUM,
+    levels=ADVISORY_IN_DEV,
+    description="Every bucket deletes or moves old objects, and old versions if it keeps them.",
+    remedy="Pass a LifecycleRule with expiry and old_version_days to the bucket block.",
+)
+def _check_stored_data_expires(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
+    lifecycles = list_related(bucket, stack, t.BUCKET_LIFECYCLE, "bucket")
+    rules = [rule for each in lifecycles for rule in each.get("rules") or () if rule.get("status") == "Enabled"]
+    actions = {key for rule in rules for key in rule if rule[key]}
+    if not actions & {"expiration", "transitions", "noncurrentVersionExpiration"}:
+        yield "No enabled lifecycle rule of the bucket has an expiration or a transition, so objects are kept for ever."
+    versioning = list_related(bucket, stack, t.BUCKET_VERSIONING, "bucket")
+    if versioning and "noncurrentVersionExpiration" not in actions:
+        yield "No lifecycle rule has noncurrentVersionExpiration, so old versions are kept for ever."
+
+
+POLICIES: Final[tuple[Policy, ...]] = (*COST, *DATA_PROTECTION)

@@ -1,0 +1,199 @@
+"""Policies that deny what no table of the surface has, and the few things that no table may have."""
+
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+
+from pulumi_policy.proxy import UnknownValueError
+
+from guardrails.iam_documents import Statement, parse_statements
+from guardrails.records import (
+    EVERY_TYPE,
+    MANDATORY_EVERYWHERE,
+    CheckedResource,
+    CheckedStack,
+    Finding,
+    Group,
+    PolicySet,
+    Severity,
+)
+from guardrails.resource_types import COMPONENTS, PLATFORM, ROLE, VPC_ENDPOINT
+from guardrails.rules.secrets import FORMATS
+from guardrails.surface.facts import Fact, Table, define_names, describe_trust, list_facts, walk
+from guardrails.surface.tables import PLACE, find_new
+
+POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
+
+BOUND = "Use a block of components/blocks, or propose the line: `make surface` writes the tables, and a reviewer of"
+GUEST = "guest"
+"""Who assumes a role whose trust policy is unknown: the pool's id is, before the deployment."""
+AWS_PROVIDER = "pulumi:providers:aws"
+ENGINE_TYPES = frozenset({"pulumi:pulumi:Stack", AWS_PROVIDER})
+IMAGE_REPOSITORY = "meetings-media-images"
+"""End of the name of the repository that the bootstrap template creates, because images are pushed before a deployment."""
+WILDCARD = re.compile(r"[*?]|\$\{")
+HARMLESS_PROVIDER_SETTINGS = frozenset(
+    {
+        "allowedAccountIds",
+        "defaultTags",
+        "region",
+        "skipCredentialsValidation",
+        "skipMetadataApiCheck",
+        "skipRegionValidation",
+        "version",
+    }
+)
+LOCK = threading.Lock()
+"""The SDK checks several resources at once."""
+
+
+def _list_new(resource: CheckedResource, table: Table) -> list[Fact]:
+    """Return the new facts of a resource. They are found once for all tables."""
+    seen = resource.context.seen
+    with LOCK:
+        if resource.urn not in seen.new:
+            seen.urn = resource.urn
+            seen.new[resource.urn] = find_new(list_resource_facts(resource))
+    return [fact for fact in seen.new[resource.urn] if fact.table is table]
+
+
+def list_resource_facts(resource: CheckedResource) -> Iterable[Fact]:
+    """Return the facts of a resource, and keep what later resources need to know of it."""
+    seen = resource.context.seen
+    if resource.type == PLATFORM:
+        seen.account = str(resource.get("account"))
+    if resource.type == ROLE:
+        seen.roles[str(resource.props.get("name"))] = _describe_role(resource)
+    if resource.type.startswith(COMPONENTS) or resource.type in ENGINE_TYPES:
+        return ()
+    define_names(resource.type, resource.props, seen)
+    return list_facts(resource.type, resource.name, resource.props, seen)
+
+
+def _describe_role(role: CheckedResource) -> str:
+    try:
+        return describe_trust(role.props.get("assumeRolePolicy"))
+    except UnknownValueError:
+        return GUEST
+
+
+def _deny_new(table: Table, name: str, severity: Severity, description: str, what: str) -> None:
+    """Register the policy that denies what a table does not have."""
+
+    def check(resource: CheckedResource) -> Iterator[str]:
+        for fact in _list_new(resource, table):
+            line = FORMATS.sub("{secret}", fact.line)  # the policies about secrets report it without its value
+            yield f"New {what}: {line}" + (f" (property {fact.path})." if fact.path else ".")
+
+    POLICIES.resource(
+        name,
+        severity=severity,
+        levels=MANDATORY_EVERYWHERE,
+        description=description,
+        remedy=f"{BOUND} {PLACE}/{table}.txt decides.",
+        types={EVERY_TYPE},
+        excusable=False,
+    )(check)
+
+
+_deny_new(
+    Table.TYPES,
+    "type-allowed",
+    Severity.CRITICAL,
+    "Every type of resource is one that the program uses.",
+    "type of resource",
+)
+_deny_new(
+    Table.PROPERTIES,
+    "property-allowed",
+    Severity.HIGH,
+    "Every property is one that the program uses, also inside of JSON, and so is every variable that SDKs read.",
+    "property",
+)
+_deny_new(
+    Table.VALUES,
+    "value-allowed",
+    Severity.CRITICAL,
+    "Every value that decides about access, data or code is one that the program uses.",
+    "value",
+)
+_deny_new(
+    Table.REFERENCES,
+    "reference-allowed",
+    Severity.CRITICAL,
+    "Every ARN, address, image and name that a property contains belongs to this stack, or is one that the program uses.",
+    "reference",
+)
+_deny_new(
+    Table.GRANTS,
+    "grant-allowed",
+    Severity.CRITICAL,
+    "Every Allow of a role, trust policy, resource or endpoint is an exact action of the table, with its resource and condition.",
+    "permission",
+)
+
+
+@POLICIES.resource(
+    "grant-exact",
+    severity=Severity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="No Allow has a wildcard action or NotAction, NotResource or NotPrincipal, and none is for everybody.",
+    remedy="List the actions, resources and principals. No table can allow these.",
+    types={EVERY_TYPE},
+    excusable=False,
+)
+def _check_grant_exact(resource: CheckedResource) -> Iterator[str]:
+    for path, value in walk(resource.props) if not resource.type.startswith(COMPONENTS) else ():
+        for statement in parse_statements(value) if isinstance(value, Mapping) else ():
+            if not statement.is_allow or (resource.type == VPC_ENDPOINT and _is_endpoint_default(statement)):
+                continue
+            where = ".".join(path)
+            if statement.not_elements:
+                yield f"{where} has {', '.join(statement.not_elements)} in an Allow."
+            yield from (f"{where} allows {action}." for action in statement.actions if WILDCARD.search(action))
+            if any(value == "*" for _, value in statement.principals):
+                yield f"{where} allows {', '.join(statement.actions)} to everybody."
+
+
+def _is_endpoint_default(statement: Statement) -> bool:
+    """Return True if a statement limits an endpoint to the callers of this account, or to images of AWS."""
+    return statement.is_pinned_by("aws:PrincipalAccount") or (
+        statement.actions == ("s3:GetObject",) and all("starport-layer-bucket/" in arn for arn in statement.resources)
+    )
+
+
+@POLICIES.stack(
+    "names-of-stack",
+    severity=Severity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description=(
+        "Every role, bucket and other name with the stack's prefix is one of a resource of this stack or of its bootstrap, "
+        "and every value that a preview does not know comes from one."
+    ),
+    remedy="Use the name, ARN or an output of a resource of this stack.",
+    excusable=False,
+)
+def _check_names_of_stack(stack: CheckedStack) -> Iterator[Finding]:
+    seen = stack.context.seen
+    for resource in stack.resources:
+        _list_new(resource, Table.TYPES)
+        for key in sorted(seen.unknown.get(resource.urn, ())):
+            if not resource.references.get(key):
+                yield Finding(f"{key} is unknown, and comes from no resource of this stack.", resource.urn)
+    for (kind, name), urn in seen.used.items():
+        if name not in seen.defined[kind] and name != f"{seen.prefix}{IMAGE_REPOSITORY}":
+            yield Finding(f"{name} is no {kind or 'name of a resource'} of this stack.", urn)
+
+
+@POLICIES.resource(
+    "provider-not-redirected",
+    severity=Severity.CRITICAL,
+    levels=MANDATORY_EVERYWHERE,
+    description="No provider has its own credentials, role or service addresses, which could lead to another account.",
+    remedy="Set only the region and the allowed account.",
+    types={AWS_PROVIDER},
+    excusable=False,
+)
+def _check_provider_not_redirected(provider: CheckedResource) -> Iterator[str]:
+    for key in sorted(provider.props.keys() - HARMLESS_PROVIDER_SETTINGS):
+        yield f"The provider {provider.name} sets {key}, so its resources can belong to another account."

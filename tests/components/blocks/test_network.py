@@ -1,0 +1,79 @@
+"""Tests of networks: an existing network is used unchanged, and a built one has only the traffic that it needs."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from components.blocks.network import AgentNetwork, JobNetwork, PrivateNetwork
+from components.settings.foundation import BuiltNetwork, NetworkSettings
+from components.settings.voice_qa import AgentNetworkSettings
+from tests.fake_engine import Engine, Recorded, scope
+
+SERVICES = {"states": "the builder starts workflows"}
+
+
+def private_network(**settings: Any) -> Callable[[], PrivateNetwork]:
+    network_settings = NetworkSettings.model_validate(settings)
+    return lambda: PrivateNetwork(scope(), "network", settings=network_settings, services=SERVICES)
+
+
+def rules_by_name(recorded: Recorded) -> dict[str, Any]:
+    """Return the rules of the security groups by the part of their name."""
+    rules = [resource for resource in recorded.graph if resource.type.startswith("aws:vpc/")]
+    return {rule.name.removeprefix("ingestion-network-"): rule.inputs for rule in rules}
+
+
+def test_endpoints_serve_only_identities_of_the_account(engine: Engine) -> None:
+    endpoints = [endpoint.inputs for endpoint in engine.run(private_network()).all("ec2.VpcEndpoint")]
+    services = {endpoint["serviceName"].rpartition(".")[2]: endpoint for endpoint in endpoints}
+    interfaces = {name for name, endpoint in services.items() if endpoint["vpcEndpointType"] == "Interface"}
+    assert (set(services), interfaces) == ({"s3", "dynamodb", "states"}, {"states"}), "a gateway endpoint is free"
+    policies = {name: json.loads(endpoint["policy"])["Statement"] for name, endpoint in services.items()}
+    layers = policies["s3"].pop()  # ECR signs the URLs of image layers itself
+    assert layers["Action"] == "s3:GetObject"
+    assert layers["Resource"] == "arn:aws:s3:::prod-us-east-1-starport-layer-bucket/*"
+    for [statement] in policies.values():
+        assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": "123456789012"}}
+
+
+def test_only_the_network_of_jobs_has_a_way_to_the_internet_and_none_has_a_nat_gateway(engine: Engine) -> None:
+    private = engine.run(private_network(zones=["a", "c"]))
+    settings = BuiltNetwork.model_validate({"cidr": "10.65.0.0/16"})
+    public = engine.run(lambda: JobNetwork(scope(), "jobs", settings=settings))
+    for recorded, ways_out in ((private, 0), (public, 1)):
+        assert len(recorded.all("ec2.InternetGateway")) == len(recorded.all("ec2.Route")) == ways_out
+        assert recorded.all("ec2.NatGateway") == []
+    subnets = [subnet.inputs for subnet in private.all("ec2.Subnet")]
+    # A zone's block does not depend on the other zones, so that zones can be added and removed.
+    assert [(subnet["availabilityZone"], subnet["cidrBlock"]) for subnet in subnets] == [
+        ("us-east-1a", "10.64.0.0/24"),
+        ("us-east-1c", "10.64.2.0/24"),
+    ]
+
+
+def test_security_groups_allow_only_the_required_traffic(engine: Engine) -> None:
+    recorded = engine.run(private_network())
+    rules = rules_by_name(recorded)
+    assert set(rules) == {"endpoints-in", "functions-out", "glue-out", "glue-in", "glue-across"}
+    assert (rules["endpoints-in"]["fromPort"], rules["endpoints-in"]["cidrIpv4"]) == (443, "10.64.0.0/16")
+    assert rules["functions-out"]["toPort"] == rules["glue-out"]["toPort"] == 443
+    assert "cidrIpv4" not in rules["glue-in"], "only the workers of Glue may send to each other"
+    # A group with a fixed name would have to be deleted before its replacement exists, while it is still in use.
+    groups = [group.inputs for group in recorded.all("ec2.SecurityGroup")]
+    assert all("name" not in group and group["namePrefix"].endswith("-") for group in groups)
+
+
+def test_an_existing_network_is_used_unchanged(engine: Engine) -> None:
+    recorded = engine.run(private_network(vpcId="vpc-1", subnetIds=["subnet-1", "subnet-2"]))
+    assert recorded.all("ec2.Vpc") == recorded.all("ec2.Subnet") == recorded.all("ec2.VpcEndpoint") == []
+    groups = {group.name: group.inputs["vpcId"] for group in recorded.all("ec2.SecurityGroup")}
+    assert groups == {"ingestion-network-functions": "vpc-1", "ingestion-network-glue": "vpc-1"}
+
+
+def test_a_function_reaches_only_the_agents_port_and_https(engine: Engine) -> None:
+    settings = AgentNetworkSettings.model_validate({"vpcId": "vpc-1", "cidr": "10.9.0.0/24", "subnetIds": ["subnet-1"]})
+    recorded = engine.run(lambda: AgentNetwork(scope(), "network", settings=settings, port=8443))
+    rules = {
+        name: (rule["cidrIpv4"], rule["fromPort"], rule["toPort"]) for name, rule in rules_by_name(recorded).items()
+    }
+    assert rules == {"agent-out": ("10.9.0.0/24", 8443, 8443), "https-out": ("0.0.0.0/0", 443, 443)}

@@ -1,0 +1,96 @@
+"""Tests of queues, of EventBridge rules and schedules, and of the policies that let services send to queues."""
+
+import json
+
+import pytest
+
+from components.blocks.events import EventRule, create_failed_events_queue, rule_sender
+from components.blocks.function import AsyncInvocation, Function
+from components.blocks.queue import Queue, Sender
+from components.blocks.schedule import Schedule
+from components.settings import FunctionSettings
+from handlers.common.environment import HandlerEnvironment
+from tests.components.deployment_harness import allow_statement
+from tests.fake_engine import Engine, scope
+
+PATTERN = {"source": ["aws.s3"]}
+RULES = "arn:aws:events:us-east-1:123456789012:rule/polyphony-test-ingestion-"
+
+
+def test_a_message_stays_hidden_for_six_timeouts_of_the_consumer_and_the_wait_for_a_batch(engine: Engine) -> None:
+    def program() -> None:
+        Queue(scope(), "intake", display_name="Intake", consumer_timeout=60, batching_window=45)
+
+    queue = engine.run(program).one("sqs.Queue", "intake-queue").inputs
+    assert queue["visibilityTimeoutSeconds"] == 6 * 60 + 45
+
+
+@pytest.mark.parametrize(
+    ("service", "account"),
+    [
+        ("s3.amazonaws.com", {"StringEquals": {"aws:SourceAccount": "123456789012"}}),
+        # EventBridge is not documented to send `aws:SourceAccount`, so a condition on it might deny every event.
+        ("events.amazonaws.com", {}),
+    ],
+)
+def test_a_service_may_send_only_on_behalf_of_one_resource(
+    engine: Engine, service: str, account: dict[str, dict[str, str]]
+) -> None:
+    def program() -> None:
+        Queue(scope(), "intake", display_name="Intake", consumer_timeout=60, senders=[Sender(service, "arn:x")])
+
+    allow = allow_statement(engine.run(program).one("sqs.QueuePolicy", "intake-policy"))
+    assert allow["Principal"] == {"Service": service}
+    assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": "arn:x"}, **account}
+
+
+@pytest.mark.parametrize(
+    ("has_target", "queue_name", "rule"), [(True, "work", "uploads"), (False, "failed-events", "*")]
+)
+def test_a_rule_sends_to_its_target_or_to_the_queue_whose_alarm_notifies_operators(
+    engine: Engine, has_target: bool, queue_name: str, rule: str
+) -> None:
+    def program() -> None:
+        senders = [rule_sender(scope(), "uploads")]
+        queue = Queue(scope(), "work", display_name="Work", consumer_timeout=30, senders=senders)
+        target = queue if has_target else None
+        failed_events = create_failed_events_queue(scope())
+        EventRule(
+            scope(), "uploads", display_name="Uploads", pattern=PATTERN, failed_events=failed_events, target=target
+        )
+
+    recorded = engine.run(program)
+    target, policy = recorded.one("cloudwatch.EventTarget"), recorded.one("sqs.QueuePolicy", f"{queue_name}-policy")
+    assert target.inputs["arn"] == f"arn:aws:sqs:us-east-1:123456789012:polyphony-test-ingestion-{queue_name}"
+    assert policy in list(recorded.ancestors(target)), "otherwise the queue refuses the first events"
+    assert allow_statement(policy)["Condition"]["ArnEquals"] == {"aws:SourceArn": f"{RULES}{rule}"}
+
+
+def schedule(*, keeps_failed_calls: bool) -> None:
+    failed_events = create_failed_events_queue(scope())
+    asynchronous = AsyncInvocation(failed_events) if keeps_failed_calls else None
+    target = Function(
+        scope(), "sweeper", settings=FunctionSettings(), environment=HandlerEnvironment, asynchronous=asynchronous
+    )
+    Schedule(
+        scope(),
+        "sweep",
+        display_name="Sweep",
+        expression="rate(5 minutes)",
+        target=target,
+        failed_events=failed_events,
+        event={"kind": "x"},
+    )
+
+
+def test_a_schedule_is_created_after_everything_that_its_first_call_needs(engine: Engine) -> None:
+    recorded = engine.run(lambda: schedule(keeps_failed_calls=True))
+    earlier = {resource.name for resource in recorded.ancestors(recorded.one("scheduler.Schedule"))}
+    assert {"ingestion-failed-events-policy", "ingestion-sweep-grants", "ingestion-sweeper-live"} <= earlier
+    target = recorded.one("scheduler.Schedule").inputs["target"]
+    assert (target["arn"].rpartition(":")[2], json.loads(target["input"])) == ("live", {"kind": "x"})
+
+
+def test_a_schedule_needs_a_target_with_a_queue_for_failed_calls(engine: Engine) -> None:
+    with pytest.raises(ValueError, match="Give the target function a queue for failed calls"):
+        engine.run(lambda: schedule(keeps_failed_calls=False))

@@ -1,0 +1,57 @@
+"""Tests of the functions that build states: the pauses of a retrier, and the growing pauses with which a job is polled."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.blocks.states import (
+    count_polls,
+    max_detection_seconds,
+    poll_states,
+    retry,
+    total_pause_seconds,
+)
+from components.settings import load_settings
+from tests.components.meetings.jsonata_evaluation import fill_arguments
+from tests.components.settings.stack_config import stack_config
+
+
+@pytest.mark.parametrize(("attempts", "seconds"), [(0, 0), (1, 1), (3, 1 + 2 + 4), (5, 1 + 2 + 4 + 8 + 9)])
+def test_the_pauses_of_a_retrier_double_up_to_the_maximum_delay(attempts: int, seconds: int) -> None:
+    assert total_pause_seconds(retry(["X"], attempts=attempts, first_seconds=1, longest_seconds=9)) == seconds
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 15 * 24 * 3600), st.integers(5, 600))
+def test_the_states_notice_a_jobs_end_within_a_twentieth_of_its_time_or_the_shortest_pause(
+    seconds: int, min_pause: int
+) -> None:
+    wait = poll_states("Job", {}, [], seconds="waited", min_pause=min_pause)["WaitForJob"]
+    pauses, waited = list[int](), 0
+    while waited < seconds:
+        pauses.append(fill_arguments(wait["Seconds"], waited=waited))
+        waited = fill_arguments(wait["Assign"]["waited"], waited=waited)
+    assert waited == sum(pauses)
+    assert len(pauses) == count_polls(seconds, min_pause)
+    assert seconds <= waited < seconds + max(min_pause, seconds // 20 + 1)
+    assert waited <= max_detection_seconds(seconds) + min_pause, "the latest time at which the end is noticed"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "min_pause", "max_polls"), [(0, 30, 0), (30, 30, 1), (31, 30, 2), (4 * 3600, 30, 90)]
+)
+def test_a_job_of_four_hours_takes_at_most_ninety_polls_and_a_short_job_few(
+    seconds: int, min_pause: int, max_polls: int
+) -> None:
+    assert count_polls(seconds, min_pause) <= max_polls
+
+
+def test_the_history_of_an_execution_stays_below_the_limit_of_step_functions_with_any_settings() -> None:
+    """A poll is a wait, a call and a choice, with nine events. 2,500 events are reserved for all other steps."""
+    extreme = {"pollSeconds": 5, "capacityMinutes": 720, "maxHours": 24, "spot": {"vcpus": 2, "memoryMb": 4096}}
+    config = stack_config({"meetings.processing": extreme, "meetings.speech.maxMinutes": 1_440})
+    meetings = load_settings(config, "dev").meetings
+    job, min_pause = meetings.processing, meetings.processing.poll_seconds
+    job_polls = count_polls(job.spot_seconds, min_pause) + count_polls(job.on_demand_seconds, min_pause)
+    transcription_polls = meetings.audio_parts * count_polls(meetings.speech.max_minutes * 60, min_pause)
+    assert (job_polls + transcription_polls) * 9 + 2_500 < 25_000

@@ -1,0 +1,110 @@
+"""Tests of buckets and tables: logic of their policies, indexes, keys and notifications."""
+
+import json
+from typing import Any
+
+import pytest
+
+from components.blocks.bucket import Bucket, LifecycleRule, QueueNotification
+from components.blocks.iam import Grant, policy_documents
+from components.blocks.queue import Queue
+from components.blocks.table import SecondaryIndex, Table
+from tests.fake_engine import Engine, scope
+
+INDEXES = (
+    SecondaryIndex("GSI1", "gsi1pk", "gsi1sk"),
+    SecondaryIndex("open", "shard", projected_attributes=["status"]),
+    SecondaryIndex("keys", "shard", projected_attributes=[]),
+)
+
+
+def test_uploads_by_users_may_not_name_a_kms_key(engine: Engine) -> None:
+    recorded = engine.run(lambda: Bucket(scope(), "landing", display_name="Landing", upload_prefix="incoming/"))
+    _, deny = json.loads(recorded.one("s3.BucketPolicy").inputs["policy"])["Statement"]
+    objects = "arn:aws:s3:::polyphony-test-ingestion-landing-123456789012/incoming/*"
+    assert (deny["Effect"], deny["Principal"], deny["Resource"]) == ("Deny", "*", objects)
+    assert set(deny["Action"]) == {"s3:PutObject", "s3:ReplicateObject", "s3:UpdateObjectEncryption"}
+    # The condition key exists only if the request names a KMS key, so other requests are not affected.
+    assert deny["Condition"] == {"Null": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "false"}}
+
+
+def test_a_lifecycle_rule_has_only_the_actions_that_it_names(engine: Engine) -> None:
+    old = LifecycleRule("old", "incoming/", expire_days=90, old_version_days=30)
+    lifecycle = [old, LifecycleRule("tier", intelligent_tiering_days=0)]
+    recorded = engine.run(lambda: Bucket(scope(), "landing", display_name="Landing", lifecycle=lifecycle))
+    common = {"status": "Enabled"}
+    assert recorded.one("s3.BucketLifecycleConfiguration").inputs["rules"][1:] == [
+        {
+            **common,
+            "id": "old",
+            "filter": {"prefix": "incoming/"},
+            "expiration": {"days": 90},
+            "noncurrentVersionExpiration": {"noncurrentDays": 30},
+        },
+        {
+            **common,
+            "id": "tier",
+            "filter": {"prefix": ""},
+            "transitions": [{"days": 0, "storageClass": "INTELLIGENT_TIERING"}],
+        },
+    ]
+
+
+def test_a_notification_is_created_after_the_queue_policy(engine: Engine) -> None:
+    def program() -> None:
+        queue = Queue(scope(), "intake", display_name="Intake", consumer_timeout=60)
+        Bucket(scope(), "landing", display_name="Landing", notify=QueueNotification(queue, "incoming/"))
+
+    recorded = engine.run(program)
+    notification = recorded.one("s3.BucketNotification")
+    assert recorded.one("sqs.QueuePolicy", "intake-policy") in list(recorded.ancestors(notification))
+    [to_queue] = notification.inputs["queues"]
+    assert to_queue["events"] == ["s3:ObjectCreated:*"], "multipart uploads complete without the event `Put`"
+    assert to_queue["filterPrefix"] == "incoming/"
+
+
+def create_table(**changes: Any) -> Table:
+    return Table(scope(), "files", **{"display_name": "Files", "hash_key": "pk", **changes})
+
+
+def test_a_table_declares_its_key_attributes_once_and_copies_all_some_or_no_others(engine: Engine) -> None:
+    table = engine.run(lambda: create_table(range_key="gsi1pk", indexes=INDEXES)).one("dynamodb.Table").inputs
+    assert table["attributes"] == [{"name": name, "type": "S"} for name in ("pk", "gsi1pk", "gsi1sk", "shard")]
+    indexes = table["globalSecondaryIndexes"]
+    assert [index["projectionType"] for index in indexes] == ["ALL", "INCLUDE", "KEYS_ONLY"]
+    assert [len(index["keySchemas"]) for index in indexes] == [2, 1, 1], "only an index with a range key has two keys"
+    assert indexes[1]["nonKeyAttributes"] == ["status"]
+    assert table["serverSideEncryption"] == {"enabled": False}, "without it, the provider would keep an earlier key"
+
+
+def test_a_grant_names_the_table_or_one_of_its_indexes(engine: Engine) -> None:
+    grants: list[Grant] = []
+
+    def program() -> None:
+        table = create_table(indexes=INDEXES)
+        grants.extend([table.grant("PutItem"), table.grant("Query", index="GSI1")])
+        with pytest.raises(ValueError, match="has no index 'GSI9'"):
+            table.grant("Query", index="GSI9")
+
+    engine.run(program)
+    arn = "arn:aws:dynamodb:us-east-1:123456789012:table/polyphony-test-ingestion-files"
+    assert [grant.resources for grant in grants] == [(arn,), (f"{arn}/index/GSI1",)]
+
+
+def test_a_grant_on_a_table_includes_its_kms_key_for_use_through_dynamodb_only(engine: Engine) -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/0f3c1a5e-7d42-4b8e-9a61-2c5d8e7f9b10"
+    grants: list[Grant] = []
+
+    def program() -> None:
+        table = create_table(kms_key_arn=key)
+        limited = table.grant("GetItem").with_conditions({"Null": {"dynamodb:LeadingKeys": "false"}})
+        grants.extend([limited, table.grant("GetItem", "PutItem")])
+
+    engine.run(program)
+    read, write = (set(grant.companions[0].actions) for grant in grants)
+    assert read == {"kms:Decrypt", "kms:DescribeKey"}
+    assert write > {*read, "kms:Encrypt", "kms:GenerateDataKey"}
+    for grant in grants:
+        [text] = policy_documents([grant])
+        [statement] = [part for part in json.loads(str(text))["Statement"] if part["Resource"] == [key]]
+        assert statement["Condition"] == {"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}}

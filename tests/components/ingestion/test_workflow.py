@@ -1,0 +1,49 @@
+"""Tests of the workflow for one manifest: waiting for capacity, retries, and the limits of Step Functions."""
+
+import json
+from typing import Any
+
+import pytest
+from statelint.linter import Linter
+
+from components.blocks.states import total_pause_seconds
+from tests.components.ingestion.recorded_deployment import previewed
+
+
+def test_a_run_waits_for_capacity_and_is_retried_once() -> None:
+    definition = previewed().one("sfn.StateMachine").inputs["definition"]
+    assert Linter.validate(json.loads(definition)) == []
+    run = json.loads(definition)["States"]["Run"]
+    capacity_retrier, failure_retrier = run["Retry"]
+    assert set(capacity_retrier["ErrorEquals"]) > {
+        *("Glue.ConcurrentRunsExceededException", "Glue.ResourceNumberLimitExceededException"),
+        "Glue.AWSGlueException",  # the name that Step Functions gives to a throttled start
+    }
+    assert capacity_retrier["IntervalSeconds"] >= 30, "Glue allows few starts per second, and many runs start together"
+    assert (failure_retrier["ErrorEquals"], failure_retrier["MaxAttempts"]) == (["States.TaskFailed"], 1)
+    assert [catch["Next"] for catch in run["Catch"]] == ["MarkFailed"]
+    assert "errorOutput.Error" in definition
+    assert "errorOutput.Cause" not in definition, "the text of an error may quote a file"
+
+
+def test_the_retries_stay_within_the_limits_of_step_functions() -> None:
+    """The limits are those of https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html and
+    .../service-quotas.html.
+    """
+    states = json.loads(previewed().one("sfn.StateMachine").inputs["definition"])["States"]
+    retriers = [retrier for state in states.values() for retrier in state.get("Retry", [])]
+    assert all(retrier["IntervalSeconds"] <= retrier["MaxDelaySeconds"] < 31_622_400 for retrier in retriers)
+    # A failed attempt adds three events: scheduled, started, failed. A state adds two: entered, exited.
+    attempts = sum(retrier["MaxAttempts"] + 1 for retrier in retriers)
+    assert 3 * attempts + 2 * len(states) < 25_000 / 10, "an execution fails when its history has 25,000 events"
+
+
+@pytest.mark.parametrize("spark", [{}, {"timeoutMinutes": 480}])
+def test_a_run_waits_twenty_hours_for_capacity_and_the_workflow_times_out_after_all_retries(
+    spark: dict[str, Any],
+) -> None:
+    definition = json.loads(previewed(spark=spark).one("sfn.StateMachine").inputs["definition"])
+    run = definition["States"]["Run"]
+    assert total_pause_seconds(run["Retry"][0]) / 2 > 20 * 3600, "full jitter halves the pauses on average"
+    max_seconds = 2 * run["TimeoutSeconds"] + sum(total_pause_seconds(retry) for retry in run["Retry"])
+    assert max_seconds + 3600 < definition["TimeoutSeconds"], "the last steps need time after the last run"

@@ -1,0 +1,293 @@
+"""Tests of the workflow's states: their order, parameters, errors, transcription, and the limit of all waiting times.
+
+`test_workflow_media_job.py` tests the states of the media job. A part is a section of the audio that is short enough
+for one job of Amazon Transcribe.
+"""
+
+from typing import Any
+
+import pytest
+from statelint.linter import Linter
+
+from components.blocks.states import count_polls
+from components.meetings import workflow as meeting_workflow
+from components.settings.meetings import ATTEMPTS
+from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest
+from handlers.meetings.media_result import MediaOutcome
+from handlers.meetings.steps.step_operations import StepEvent, StepOutcome
+from local.emulation.step_functions.parameter_name_conversion import error_name, to_pascal_case
+from local.platform.driver_model.service_shapes import service_model
+from tests.components.deployment_harness import arn
+from tests.components.meetings.jsonata_evaluation import (
+    AUDIO_PART,
+    INPUT,
+    MEDIA,
+    RECORDING,
+    evaluate_choice,
+    fill_arguments,
+    find_catch,
+)
+from tests.components.meetings.recorded_deployment import (
+    BUCKET,
+    MEETINGS,
+    PREFIX,
+    changed_preview,
+    deployed,
+    previewed,
+    states,
+    workflow,
+)
+from tests.fake_engine import Recorded
+
+STEPS = arn("lambda", f"function:{PREFIX}-steps:live")
+FIRST_PART = {"Map": {"Item": {"Index": 0}}}
+JOB_IN_PROGRESS = {"result": {"TranscriptionJob": {"TranscriptionJobStatus": "IN_PROGRESS"}}}
+FAILURE_REASONS = {
+    "GiveMediaUp": "MEDIA_FAILED",
+    "GiveTranscriptionUp": "TRANSCRIPTION_FAILED",
+    "GiveSummaryUp": "SUMMARY_FAILED",
+}
+"""States that mark a meeting as failed, with the reason."""
+
+
+@pytest.mark.parametrize("engine", ["batch-spot", "fargate"])
+def test_the_definition_passes_the_linter(engine: str) -> None:
+    definition = workflow(previewed(processing={"engine": engine}))
+    for group in (definition["States"], definition["States"]["Transcribe"]["ItemProcessor"]["States"]):
+        for state in group.values():
+            if str(state.get("Seconds", "")).startswith("{%"):
+                state["Seconds"] = 1  # AWS accepts an expression here, but the linter does not
+    assert Linter.validate(definition) == []
+    assert definition["QueryLanguage"] == "JSONata"
+
+
+def test_a_preview_shows_the_whole_definition() -> None:
+    assert workflow(previewed()) == workflow(deployed())
+
+
+@pytest.mark.parametrize("outcome", MediaOutcome)
+def test_only_recordings_with_audio_are_transcribed(outcome: MediaOutcome) -> None:
+    next_state = evaluate_choice(states(deployed())["AnythingToHear"], media={"outcome": outcome.value})
+    assert next_state == ("Transcribe" if outcome is MediaOutcome.READY else "Done")
+
+
+@pytest.mark.parametrize("outcome", StepOutcome)
+def test_a_meeting_is_summarised_unless_it_is_finished_or_superseded(outcome: StepOutcome) -> None:
+    next_state = evaluate_choice(states(deployed())["StillWanted"], step={"outcome": outcome.value})
+    assert next_state == ("Summarize" if outcome is StepOutcome.GOES_ON else "Done")
+
+
+def test_every_step_receives_its_parameters() -> None:
+    """A step is a call of the function `steps`, which updates the meeting's record."""
+    variables: dict[str, Any] = {
+        "starts": 3,
+        "outcome": "summarized",
+        "error": "Batch.ClientException",
+        "media": MEDIA,
+    }
+    step_and_reason = {}
+    for name, state in states(deployed()).items():
+        if state.get("Arguments", {}).get("FunctionName") == STEPS:
+            step = StepEvent.model_validate(fill_arguments(state["Arguments"]["Payload"], **variables))
+            assert (step.execution.recording, step.execution.attempt) == (RECORDING, 2)
+            step_and_reason[name] = (step.step, step.reason)
+    assert step_and_reason == {
+        "ReadMedia": ("media", None),
+        "MarkTranscribed": ("transcribed", None),
+        "Finish": ("finish", None),
+        **{name: ("fail", reason) for name, reason in FAILURE_REASONS.items()},
+    }
+
+
+def test_the_last_step_accepts_every_outcome_of_the_summary() -> None:
+    payload = states(deployed())["Finish"]["Arguments"]["Payload"]
+    for outcome in SummaryOutcome:
+        assert StepEvent.model_validate(fill_arguments(payload, outcome=outcome.value)).outcome == outcome.value
+
+
+def test_the_summary_function_receives_its_parameters() -> None:
+    media = {**MEDIA, "audio": [{**AUDIO_PART, "key": RECORDING.audio_key(0)}]}
+    payload = fill_arguments(states(deployed())["Summarize"]["Arguments"]["Payload"], media=media)
+    request = SummaryRequest.model_validate(payload)
+    assert request.recording == RECORDING
+    assert [part.key for part in request.audio] == [RECORDING.audio_key(0)]
+
+
+def test_a_busy_model_is_retried_and_a_refusal_is_not() -> None:
+    state = states(deployed())["Summarize"]
+    [busy] = [retrier for retrier in state["Retry"] if "ModelBusy" in retrier["ErrorEquals"]]
+    assert (busy["MaxAttempts"], busy["MaxDelaySeconds"], busy["JitterStrategy"]) == (8, 600, "FULL")
+    retried_errors = {error for retrier in state["Retry"] for error in retrier["ErrorEquals"]}
+    assert not retried_errors & {"ModelRefused", "SummaryUnusable", "States.ALL", "States.TaskFailed"}
+    for error in ("ModelBusy", "ModelRefused", "SummaryUnusable", "States.Timeout"):
+        assert find_catch(state, error)["Next"] == "GiveSummaryUp"
+    assert state["TimeoutSeconds"] > 900, "the function must end before the task's timeout"
+
+
+def test_an_error_in_a_stage_leads_to_the_stages_failure_state() -> None:
+    next_states = {
+        "ReadMedia": "GiveMediaUp",
+        "Transcribe": "GiveTranscriptionUp",
+        "MarkTranscribed": "GiveTranscriptionUp",
+        "Summarize": "GiveSummaryUp",
+        "Finish": "GiveSummaryUp",
+        **dict.fromkeys(FAILURE_REASONS, "Failed"),
+    }
+    all_states = states(deployed())
+    assert {name: find_catch(all_states[name], "AnyError")["Next"] for name in next_states} == next_states
+    assert {all_states[name]["Next"] for name in FAILURE_REASONS} == {"Failed"}
+    assert all_states["Failed"]["Type"] == "Fail", "the execution must count as failed"
+
+
+def test_a_catch_block_keeps_only_the_name_of_the_error() -> None:
+    part_states = states(deployed())["Transcribe"]["ItemProcessor"]["States"]
+    for state in (*states(deployed()).values(), *part_states.values()):
+        for catch in state.get("Catch", ()):
+            assigned = dict(catch.get("Assign", {}))
+            error_name = "{% $states.errorOutput.Error %}"
+            assert assigned.pop("error", error_name) == error_name
+            assert "errorOutput" not in str(assigned)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"processing": {"engine": "fargate"}},
+        {"processing": {"timeoutMinutes": 1_440, "capacityMinutes": 720}},
+        {"processing": {"maxHours": 24, "spot": {"vcpus": 2, "memoryMb": 4096}}, "speech": {"atOnce": 1}},
+    ],
+)
+def test_the_workflow_timeout_exceeds_all_waiting_times(changes: dict[str, Any]) -> None:
+    definition = workflow(previewed(**changes))
+    settings = MEETINGS.settings(**changes)
+    job = settings.processing
+    on_demand_minutes = 2 * job.timeout_minutes  # the job may first wait for another job of its queue
+    media_minutes = ATTEMPTS * (job.timeout_minutes + job.capacity_minutes) + on_demand_minutes
+    transcription_rounds = -(-settings.audio_parts // settings.speech.at_once)
+    transcription_minutes = transcription_rounds * settings.speech.max_minutes
+    summary_seconds = definition["States"]["Summarize"]["TimeoutSeconds"]
+    max_seconds = (media_minutes + transcription_minutes) * 60 + summary_seconds
+    # Polling notices the end of a job up to a twentieth of its time late.
+    assert 1.05 * max_seconds < definition["TimeoutSeconds"] == meeting_workflow.timeout_seconds(settings)
+    assert definition["TimeoutSeconds"] < 365 * 24 * 3600, "an execution can last at most a year"
+
+
+def part_states(recorded: Recorded | None = None) -> Any:
+    """Return the states for one part of the audio."""
+    return states(recorded or deployed())["Transcribe"]["ItemProcessor"]["States"]
+
+
+def retry_count(name: str, error: str) -> int:
+    """Return the number of retries of a state after an error."""
+    for retrier in part_states()[name]["Retry"]:
+        if error in retrier["ErrorEquals"]:
+            return int(retrier["MaxAttempts"])
+    return 0
+
+
+def test_a_parts_transcript_is_written_to_the_key_that_is_read() -> None:
+    context = {"context": {"Execution": {"Input": INPUT}, "Map": {"Item": {"Index": 1}}}, "input": AUDIO_PART}
+    user = RECORDING.meeting.user
+    start = fill_arguments(part_states()["StartPart"]["Arguments"], context, media=MEDIA)
+    assert start == {
+        "TranscriptionJobName": f"polyphony-test-{user}-{INPUT['meetingId']}-{RECORDING.content}-2-001",
+        "LanguageCode": "en-US",
+        "MediaFormat": "flac",
+        "Media": {"MediaFileUri": f"s3://{BUCKET}/{RECORDING.audio_key(1)}"},
+        "OutputBucketName": BUCKET,
+        "OutputKey": RECORDING.part_transcript_key(1, "en-US"),
+        "Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": 10},
+    }
+    assert len(start["TranscriptionJobName"]) <= 200
+    variables = fill_arguments(part_states()["StartPart"]["Assign"], context)
+    status_request = fill_arguments(part_states()["DescribePart"]["Arguments"], **variables)
+    assert status_request == {"TranscriptionJobName": start["TranscriptionJobName"]}
+
+
+def test_every_attempt_has_its_own_transcription_job() -> None:
+    names = []
+    for attempt in (1, 1, 2):
+        context = {"context": {"Execution": {"Input": {**INPUT, "attempt": attempt}}, "Map": {"Item": {"Index": 0}}}}
+        names.append(fill_arguments(part_states()["StartPart"]["Arguments"]["TranscriptionJobName"], context))
+    assert names[0] == names[1] != names[2], "otherwise a failed job's name would block the recording for months"
+
+
+@pytest.mark.parametrize(("has_transcript", "next_state"), [(True, "PartTranscribed"), (False, "StartPart")])
+def test_a_part_with_a_transcript_starts_no_job(has_transcript: bool, next_state: str) -> None:
+    assert states(deployed())["Transcribe"]["ItemProcessor"]["StartAt"] == "PartAlreadyTranscribed"
+    context = {"input": {**AUDIO_PART, "transcribed": has_transcript}}
+    assert evaluate_choice(part_states()["PartAlreadyTranscribed"], context) == next_state
+
+
+def test_a_job_whose_start_response_was_lost_is_polled_like_any_other() -> None:
+    """Transcribe answers the repeated start with a conflict, because a job with this name exists."""
+    start = part_states()["StartPart"]
+    conflict = find_catch(start, "Transcribe.ConflictException")
+    assert conflict["Next"] == start["Next"] == "WaitForPart"
+    assert conflict["Assign"] == start["Assign"]
+    assert len(start["Catch"]) == 1, "the Map state catches all other errors"
+
+
+@pytest.mark.parametrize(
+    ("status", "waited_seconds", "next_state"),
+    [
+        ("COMPLETED", 14_400, "PartTranscribed"),
+        ("FAILED", 30, "PartFailed"),
+        ("IN_PROGRESS", 14_399, "WaitForPart"),
+        ("QUEUED", 30, "WaitForPart"),
+        ("IN_PROGRESS", 14_400, "PartTooLate"),
+        ("SOMETHING_NEW", 14_400, "PartTooLate"),
+    ],
+)
+def test_a_part_is_polled_until_it_is_done_or_too_late(status: str, waited_seconds: int, next_state: str) -> None:
+    """By default, a part is too late after four hours."""
+    assert evaluate_choice(part_states()["PartDone"], partStatus=status, partSeconds=waited_seconds) == next_state
+    assert {part_states()[name]["Type"] for name in ("PartFailed", "PartTooLate")} == {"Fail"}
+
+
+@pytest.mark.parametrize(("poll", "minutes"), [(30, 240), (7, 5), (600, 5), (5, 1_440)])
+def test_the_polling_interval_and_time_limit_are_settings(poll: int, minutes: int) -> None:
+    changed_states = part_states(previewed(processing={"pollSeconds": poll}, speech={"maxMinutes": minutes}))
+    variables = fill_arguments(
+        changed_states["StartPart"]["Assign"], {"context": {"Execution": {"Input": INPUT}, **FIRST_PART}}
+    )
+    pauses, next_state = [], "WaitForPart"
+    while next_state == "WaitForPart":
+        pauses.append(fill_arguments(changed_states["WaitForPart"]["Seconds"], **variables))
+        variables |= fill_arguments(changed_states["WaitForPart"]["Assign"], **variables)
+        variables |= fill_arguments(changed_states["DescribePart"]["Assign"], JOB_IN_PROGRESS, **variables)
+        next_state = evaluate_choice(changed_states["PartDone"], **variables)
+    assert next_state == "PartTooLate"
+    assert len(pauses) == count_polls(minutes * 60, poll)
+    assert pauses == sorted(pauses)
+    assert pauses[0] == poll
+    assert sum(pauses[:-1]) < minutes * 60 <= sum(pauses) <= max(1.06 * minutes * 60, minutes * 60 + poll)
+
+
+def test_parts_are_transcribed_concurrently() -> None:
+    state = states(changed_preview())["Transcribe"]
+    assert (state["MaxConcurrency"], state["Items"]) == (8, "{% $media.audio %}")
+
+
+@pytest.mark.parametrize("name", ["StartPart", "DescribePart"])
+def test_interrupted_calls_and_calls_to_a_busy_service_are_retried(name: str) -> None:
+    """If the response of a start was lost, the repeated start finds the job by its name."""
+    operation = service_model("transcribe").operation_model(
+        to_pascal_case(part_states()[name]["Resource"].rpartition(":")[2])
+    )
+    codes = ("LimitExceededException", "InternalFailureException", "ThrottlingException", "ServiceUnavailable")
+    errors = [*(error_name(operation, code) for code in codes), "Transcribe.SdkClientException", "States.Timeout"]
+    assert [error for error in errors if retry_count(name, error) < 5] == []
+
+
+def test_a_denied_start_fails_within_ten_minutes() -> None:
+    """A denied call has the same error name as a throttled call."""
+    [retry] = [
+        retrier
+        for retrier in part_states()["StartPart"]["Retry"]
+        if "Transcribe.TranscribeException" in retrier["ErrorEquals"]
+    ]
+    pauses = [retry["IntervalSeconds"] * retry["BackoffRate"] ** number for number in range(retry["MaxAttempts"])]
+    assert sum(pauses) <= 600
+    assert retry_count("StartPart", "Transcribe.BadRequestException") == 0

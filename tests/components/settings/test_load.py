@@ -1,0 +1,100 @@
+"""Tests of the loader, which returns the settings of a configuration, or one error with all problems."""
+
+import pytest
+from pydantic.alias_generators import to_camel
+
+from components.settings import Environment, FunctionSettings, SettingsError, StackSettings, load_settings
+from components.settings.base import SubsystemSettings
+from components.settings.stack import SECRETS
+from local.generate.generated_files import stack_schema
+from tests.components.settings.stack_config import ENCRYPTION_KEY, problems, stack_config
+
+FUNCTIONS = [
+    pytest.param(section, name, id=f"{section}-{name}")
+    for section, subsystem in StackSettings.model_fields.items()
+    if isinstance(subsystem.default, SubsystemSettings)
+    for name, field in type(subsystem.default).model_fields.items()
+    if isinstance(field.default, FunctionSettings)
+]
+
+
+@pytest.mark.parametrize(("section", "function"), FUNCTIONS)
+def test_a_partly_configured_function_keeps_its_other_defaults(section: str, function: str) -> None:
+    default: SubsystemSettings = StackSettings.model_fields[section].default
+    changed = type(default).model_validate({to_camel(function): {"liveVersion": "7"}})
+    assert getattr(changed, function) == getattr(default, function).model_copy(update={"live_version": "7"})
+    assert changed.model_copy(update={function: getattr(default, function)}) == default
+
+
+def test_one_error_lists_all_invalid_keys_without_secret_values() -> None:
+    invalid = {
+        "foundation.logs.retentionDays": 8,
+        "foundation.alerts.emails": ["nobody"],
+        "foundation.spend": {},
+        "ingestion.manifestBuilder.memoryMb": 64,
+        "ingestion.manifests.files": True,
+        "ingestion.log_level": "canary",
+        "ingestoin": {"encryptionKey": "canary"},
+        "livestream.encryptionKey": "canary",
+        "meetings": ["canary"],
+        "transcription": "{canary",
+        "voiceQa.guestIdKey": 7_000_000,
+        "voiceQa.queryWorker": {"provisionedConcurrency": 51},
+        "voiceQa.agentcore.zzz": "canary",
+        "voiceQa.agentcore.endpoint": "https://user:canary@agent.example.com",
+    }
+    with pytest.raises(SettingsError) as error:
+        load_settings({**stack_config(invalid, "prd"), "aws:region": "eu-centrall-1"}, "dev")
+    text = str(error.value)
+    keys = [
+        "aws:region",
+        "environment",
+        *(key for key in invalid if key not in {"foundation.alerts.emails", "foundation.spend"}),
+    ]
+    keys += ["foundation.alerts.emails[0]", "foundation.spend.monthlyBudget"]
+    assert {line.strip().partition(": ")[0] for line in text.splitlines()[1:]} == set(keys)
+    assert "canary" not in text
+    assert "7000000" not in text
+    assert '{"' not in text, "the line of a section does not repeat its content"
+    for hint in (
+        "eu-central-1?",
+        "logLevel?",
+        "ingestion?",
+        "given 64; ",
+        "or equal to 128",
+        "possible are answerSeconds, ",
+    ):
+        assert hint in text
+
+
+def test_the_secrets_are_those_of_the_models() -> None:
+    """The loader, the preview and the check for missing secrets use the list."""
+    schema = stack_schema()
+    secrets = [
+        (model, name)
+        for model, definition in schema["$defs"].items()
+        for name, field in definition.get("properties", {}).items()
+        if "writeOnly" in str(field)
+    ]
+    sections = {"VoiceQaSettings": "voiceQa", "LivestreamSettings": "livestream"}
+    assert sorted(f"{sections[model]}.{name}" for model, name in secrets) == sorted(SECRETS)
+
+
+def test_secrets_are_not_in_any_text_form_of_the_settings() -> None:
+    settings = load_settings(stack_config(), "dev")
+    assert ENCRYPTION_KEY not in repr(settings) + str(settings.model_dump()) + settings.model_dump_json()
+
+
+def test_keys_of_other_namespaces_are_ignored() -> None:
+    settings = load_settings({**stack_config(), "aws:region": "us-east-1", "aws:profile": "work"}, "dev")
+    assert settings.environment is Environment.DEV
+
+
+def test_numbers_and_switches_may_be_written_as_the_cli_stores_them() -> None:
+    settings = load_settings(stack_config({"ingestion.enabled": "false", "ingestion.load.filesPerDay": "12"}), "dev")
+    assert (settings.ingestion.enabled, settings.ingestion.load.files_per_day) == (False, 12)
+
+
+def test_a_disabled_subsystem_needs_no_secret() -> None:
+    changes = {f"{key.partition('.')[0]}.enabled": False for key in SECRETS} | dict.fromkeys(SECRETS)
+    assert problems(stack_config(changes, "prod")) == []

@@ -1,0 +1,136 @@
+"""Tests of what the models of single sections refuse, and of the values that they derive."""
+
+from typing import Any
+
+import pytest
+
+from components.settings import load_settings
+from handlers.livestream.episodes.environment import parse_secrets
+from handlers.livestream.episodes.handler import MEGABYTE
+from handlers.livestream.transcript.cues import MAX_TRANSCRIPT_BYTES
+from tests.components.settings.stack_config import ENCRYPTION_KEY, IDENTITY, PAGE, problems, stack_config
+
+RUNTIME = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime"
+AGENT_NETWORK = {"vpcId": "vpc-0a1b2c3d", "cidr": "172.31.0.0/16", "subnetIds": ["subnet-0a1b"]}
+INVALID: dict[str, list[Any]] = {
+    "foundation.alerts.emails": [["a@b.de", "c@d.de", "a@b.de"]],
+    "foundation.alerts.warningEmails": [["a@b.de", "a@b.de"]],
+    "foundation.network": [{"vpcId": "vpc-0a1b"}, {"subnetIds": ["subnet-0a1b"]}],
+    "foundation.network.cidr": ["10.65.1.0/16", "300.1.0.0/16", "8.8.0.0/16", "127.0.0.0/16", "10.65.0.0/20"],
+    "meetings.network.cidr": ["8.8.0.0/16", "10.65.0.0/20"],
+    "meetings.network.zones": [["a", "a"]],
+    "voiceQa.websocketHandler": [{"snapStart": True}],  # provisioned concurrency is on by default
+    "voiceQa.queryWorker": [{"provisionedConcurrency": 51}],  # more than the reserved 50
+    "transcription.audioProcessor.timeoutSeconds": [14],
+    "ingestion.intake.corsOrigin": [
+        "app.example.com",
+        f"{PAGE}/",
+        "https://*.example.com",
+        "null",
+        "ftp://a",
+        "http://-",
+    ],
+    "voiceQa.audio.origins": [[], [PAGE, "https://a.b:123456"]],
+    "voiceQa.agentcore.endpoint": [
+        *(
+            "agent.example.com",
+            "ftp://a.b",
+            "http://54.1.2.3:5000",
+            "http://[2600::1]",
+            "https://a.b/?t=a",
+            "https://u:p@a.b",
+        ),
+    ],
+    "voiceQa.agentcore.runtimeArn": ["lecturer", f"{RUNTIME}/*", f"{RUNTIME}/lecturer/runtime-endpoint/DEFAULT"],
+    "voiceQa.agentcore.network": [
+        *({**AGENT_NETWORK, "cidr": cidr} for cidr in ("172.31.0.0/15", "172.31.0.0/29", "172.31.5.0/16")),
+        {**AGENT_NETWORK, "subnetIds": []},
+    ],
+    # With a line that is too short, every request with a cursor would fail.
+    "livestream.encryptionKey": ["short", f"new\n{ENCRYPTION_KEY}", f"{ENCRYPTION_KEY}\nold\n", " \n" * 32],
+    "meetings.processing.spot": [
+        {"vcpus": vcpus, "memoryMb": megabytes}
+        for vcpus, megabytes in ((3, 8192), (0.25, 1536), (1, 1024), (8, 16_385))
+    ],
+    "ingestion.spark.columns": [
+        *(
+            {"c": name}
+            for name in ("float", "binary", "varchar(20)", "INT", "decimal", "decimal(39,0)", "decimal(2,3)")
+        ),
+        *(
+            {"c": name}
+            for name in ("array<int", "array<float>", "map<int,string>", "map<array<int>,int>", "struct<a>", "int>")
+        ),
+        *({"id": "int", name: "int"} for name in ("ID", "dt", "_Source_Key", "a,b", "`a`", "")),
+        {"o": "struct<a:int,A:int>"},
+    ],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in INVALID.items() for value in values])
+def test_an_invalid_value_is_refused(key: str, value: Any) -> None:
+    [problem] = problems(stack_config({key: value}))
+    assert problem.startswith(key)
+
+
+VALID: dict[str, list[Any]] = {
+    "ingestion.spark.columns": [
+        {"Odd one": "map<string,array<struct<a:decimal(38,38),B:struct<c:date>>>>", "n": "bigint"},
+        {"o": "struct<dt:string>"},
+    ],
+    "meetings.processing.spot": [{"vcpus": 0.25, "memoryMb": 2048}, {"vcpus": 16, "memoryMb": 122_880}],
+    "voiceQa.queryWorker": [{"reservedConcurrency": None, "provisionedConcurrency": 100}],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in VALID.items() for value in values])
+def test_a_valid_value_is_accepted(key: str, value: Any) -> None:
+    assert (
+        problems(stack_config({key: value, "meetings.processing.maxHours": 1, "meetings.processing.maxVcpus": 16}))
+        == []
+    )
+
+
+def test_an_encryption_key_may_be_followed_by_older_keys() -> None:
+    two_keys = f"{'n' * 16}\n{'o' * 16}\n"
+    key = load_settings(stack_config({"livestream.encryptionKey": two_keys}), "dev").livestream.encryption_key
+    assert key is not None
+    assert parse_secrets(key.get_secret_value()) == ["n" * 16, "o" * 16]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"),
+    [("http://172.31.10.9:5000", 5000), ("https://agent.internal", 443), ("http://agent.internal/here", 80)],
+)
+def test_the_agents_port_is_that_of_its_endpoint(endpoint: str, port: int) -> None:
+    settings = load_settings(
+        stack_config({"voiceQa.agentcore": {"endpoint": endpoint, "network": AGENT_NETWORK}}), "dev"
+    )
+    assert settings.voice_qa.agentcore.port == port
+
+
+@pytest.mark.parametrize("environment", ["local", "dev", "staging", "prod"])
+def test_only_a_local_stack_leaves_the_url_of_the_keys_to_the_platform(environment: str) -> None:
+    def keys_variable(**more: str) -> str | None:
+        identity = {**IDENTITY, **more}
+        settings = load_settings(stack_config({"foundation.identity": identity}, environment), environment)
+        return settings.foundation.identity.token_variables(settings.environment)["jwks_url"]
+
+    derived = f"{IDENTITY['issuer'].rstrip('/')}/.well-known/jwks.json"
+    assert keys_variable() == (None if environment == "local" else derived)
+    assert keys_variable(jwksUrl="https://keys.example.com/k") == "https://keys.example.com/k"
+
+
+def test_the_largest_transcript_that_can_be_uploaded_is_not_too_large_for_the_parser() -> None:
+    uploads = load_settings(stack_config({"livestream.uploads.maxTranscriptMegabytes": 20}), "dev").livestream.uploads
+    assert uploads.max_transcript_megabytes * MEGABYTE <= MAX_TRANSCRIPT_BYTES
+
+
+def test_intermediate_objects_are_kept_a_day_longer_than_the_chunks() -> None:
+    assert load_settings(stack_config({"meetings.kept.rawDays": 14}), "dev").meetings.kept.work_days == 15
+
+
+@pytest.mark.parametrize(("hours", "parts"), [(3, 1), (4, 2), (23, 6)])
+def test_the_longest_recording_is_transcribed_in_parts_of_less_than_four_hours(hours: int, parts: int) -> None:
+    processing = {"maxHours": hours, "spot": {"vcpus": 2, "memoryMb": 4096}}
+    assert load_settings(stack_config({"meetings.processing": processing}), "dev").meetings.audio_parts == parts

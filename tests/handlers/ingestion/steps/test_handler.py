@@ -1,0 +1,253 @@
+"""Workflow steps of a manifest, a list of files: `confirm` before its Spark run, and `finish` or `fail` after it.
+
+`confirm` leaves out files that no longer belong to the manifest. A repeated step changes nothing, and a step may run
+before or after the builder's own writes. A redrive is a new execution for a failed manifest. A gate is a
+function that is called before and after each AWS call of a step.
+"""
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from handlers.ingestion.manifest_documents import FileResult, Manifest, RunResult
+from handlers.ingestion.manifest_executions import ManifestExecution
+from handlers.ingestion.manifest_lifecycle import ListMissing, ResultMissing
+from handlers.ingestion.manifest_s3_keys import confirmed_list_key, result_key
+from handlers.ingestion.status_transitions import ManifestStatus
+from handlers.ingestion.steps.handler import ForeignExecution, StepRequest
+from tests.handlers.ingestion.conftest import NOW
+from tests.handlers.ingestion.fake_cloud import Cloud, Gate, arn
+from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce, manifest_id_of
+
+
+def start_manifest(harness: IngestionHarness) -> str:
+    """Let a builder create a manifest of three files. Return the name of its execution."""
+    harness.builder().handle(announce("a", "b", "c"))
+    return harness.waiting_executions.pop()
+
+
+def write_result(harness: IngestionHarness, name: str, *statuses: Any, run_id: str = "run") -> None:
+    """Write the result of a run that gives the first confirmed files these statuses."""
+    manifest_id = manifest_id_of(name)
+    key = confirmed_list_key(manifest_id, ManifestExecution.from_arn(arn(name)).redrive)
+    confirmed_list = Manifest.model_validate_json(harness.cloud.objects[key])
+    files = tuple(
+        FileResult(file_key=file.file_key, date_prefix=file.date_prefix, status=status, reason="WHY", rows=2)
+        for file, status in zip(confirmed_list.files, statuses, strict=False)
+    )
+    result = RunResult(manifest_id=manifest_id, run_id=run_id, files=files)
+    harness.cloud.objects[result_key(manifest_id)] = result.model_dump_json(by_alias=True).encode()
+
+
+def run_manifest(harness: IngestionHarness, *statuses: str, run_id: str = "run") -> str:
+    """Start and confirm a manifest, and write the result of its run. Return the name of its execution."""
+    name = start_manifest(harness)
+    harness.step("confirm", name)
+    write_result(harness, name, *statuses, run_id=run_id)
+    return name
+
+
+def reasons(harness: IngestionHarness) -> list[str]:
+    return sorted(item["reason"]["S"] for item in harness.cloud.files().values())
+
+
+def start_two_manifests_with_the_same_files(harness: IngestionHarness) -> tuple[str, str]:
+    """Delay the start of an execution until the sweeper has put its files into another manifest.
+
+    Return the names of the delayed execution and of the other manifest's execution.
+    """
+    harness.cloud.next_starts.append("delayed")
+    harness.builder().handle(announce("a", "b", "c"))
+    harness.cloud.advance_time(901)
+    harness.sweeper().sweep()
+    harness.cloud.deliver_delayed_starts()
+    other_execution, delayed_execution = harness.waiting_executions
+    return delayed_execution, other_execution
+
+
+def test_a_repeated_confirmation_gives_the_run_the_same_files(harness: IngestionHarness) -> None:
+    name = start_manifest(harness)
+    list_key = confirmed_list_key(manifest_id_of(name), 0)
+    for _ in range(2):
+        assert harness.step("confirm", name) == {"files": 3, "manifestUri": f"s3://lake/{list_key}"}
+        assert len(Manifest.model_validate_json(harness.cloud.objects[list_key]).files) == 3
+        assert harness.statuses() == ["manifested"] * 3
+
+
+def test_a_manifest_whose_files_all_belong_to_another_manifest_now_ends_without_a_run(
+    harness: IngestionHarness,
+) -> None:
+    delayed_execution, _ = start_two_manifests_with_the_same_files(harness)
+    assert harness.step("confirm", delayed_execution)["files"] == 0
+    record = harness.records().get(manifest_id_of(delayed_execution))
+    assert record is not None
+    assert record.status is ManifestStatus.PROCESSED
+    assert confirmed_list_key(manifest_id_of(delayed_execution), 0) not in harness.cloud.objects
+
+
+def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: IngestionHarness) -> None:
+    name = run_manifest(harness, "processed", "rejected", "superseded")
+    assert harness.step("finish", name, runId="run") == {"processed": 1, "rejected": 1, "superseded": 1}
+    assert harness.statuses() == ["processed", "rejected", "superseded"]
+    assert reasons(harness) == ["WHY"] * 3
+    (manifest,) = harness.cloud.manifests().values()
+    assert (manifest["status"]["S"], manifest["files_rejected"]["N"]) == ("processed", "1")
+
+
+@pytest.mark.parametrize(("status", "event"), [("processed", "manifest_processed"), ("failed", "manifest_failed")])
+def test_the_end_of_a_manifest_is_logged(status: str, event: str, capsys: pytest.CaptureFixture[str]) -> None:
+    harness = IngestionHarness(Cloud(NOW), "INFO")
+    harness.step("finish", run_manifest(harness, status, status, status))
+    assert event in capsys.readouterr().out
+
+
+def test_a_file_without_a_result_fails_with_its_manifest(harness: IngestionHarness) -> None:
+    name = run_manifest(harness, "processed", "processed")
+    assert harness.step("finish", name) == {"processed": 2, "failed": 1}
+    assert harness.manifest()["status"] == "failed", "so that it can be redriven"
+    assert reasons(harness) == ["NO_RESULT", "WHY", "WHY"]
+
+
+@pytest.mark.parametrize("step", ["confirm", "finish", "fail"])
+def test_a_repeated_step_after_the_end_changes_nothing(harness: IngestionHarness, step: str) -> None:
+    name = run_manifest(harness, "processed", "rejected", "processed")
+    harness.step("finish", name)
+    before = dict(harness.cloud.items)
+    harness.step(step, name)
+    assert harness.cloud.items == before
+
+
+def start_redrive(harness: IngestionHarness, name: str) -> str:
+    """Redrive the manifest of an execution. Return the name of the new execution."""
+    harness.redrive(manifest_id_of(name))
+    return harness.waiting_executions.pop()
+
+
+def test_a_redrive_of_a_finished_run_marks_its_files_without_a_new_run(harness: IngestionHarness) -> None:
+    name = run_manifest(harness, "processed", "rejected", "superseded")
+    harness.step("fail", name, cause="States.Timeout")
+    assert harness.statuses() == ["failed"] * 3
+    confirmation = harness.step("confirm", start_redrive(harness, name))
+    assert confirmation["files"] == 0, "a new run would remove the rows of versions that were deleted meanwhile"
+    assert harness.statuses() == ["processed", "rejected", "superseded"]
+    assert harness.manifest()["status"] == "processed"
+
+
+@pytest.mark.parametrize("file_statuses", [("processed", "processed"), ("processed", "processed", "failed")])
+def test_a_redrive_starts_a_new_run_if_a_file_failed_or_has_no_result(
+    harness: IngestionHarness, file_statuses: tuple[str, ...]
+) -> None:
+    name = run_manifest(harness, *file_statuses)
+    harness.step("finish", name)
+    assert harness.step("confirm", start_redrive(harness, name))["files"] == 3
+    assert harness.statuses() == ["processed", "processed", "manifested"]
+
+
+def gate_with_interruption(call: str, number: int, interrupt: Callable[[], object]) -> Gate:
+    """Return a gate that calls a function before the first, second, … call of an operation."""
+    call_numbers = count(1)
+
+    def gate(point: str) -> None:
+        if point == f"before {call}" and next(call_numbers) == number:
+            interrupt()
+
+    return gate
+
+
+def test_a_late_confirmation_of_a_stopped_execution_does_not_change_the_list_of_a_redrive(
+    harness: IngestionHarness,
+) -> None:
+    name = start_manifest(harness)
+    lists_of_redrive: dict[str, bytes] = {}
+
+    def redrive_manifest() -> None:
+        harness.step("fail", name, cause="EXECUTION_ABORTED")
+        harness.cloud.advance_time(60)  # changes `createdAt`, so that the two lists differ
+        key = harness.step("confirm", start_redrive(harness, name))["manifestUri"].removeprefix("s3://lake/")
+        lists_of_redrive[key] = harness.cloud.objects[key]
+
+    harness.step("confirm", name, gate_with_interruption("PutObject", 1, redrive_manifest))
+    assert len(lists_of_redrive) == 1
+    assert lists_of_redrive.items() <= harness.cloud.objects.items()
+
+
+@pytest.mark.parametrize("failed_files", [1, 2, 3])
+def test_a_confirmation_that_finds_failed_files_changes_nothing(harness: IngestionHarness, failed_files: int) -> None:
+    name = start_manifest(harness)
+    confirmed_counts: list[int] = []
+
+    def confirm() -> None:
+        confirmed_counts.append(harness.step("confirm", name)["files"])
+
+    # Of the calls of UpdateItem, the first writes the manifest record, the next three the files, the last the record.
+    gate = gate_with_interruption("UpdateItem", 2 + failed_files, confirm)
+    harness.step("fail", name, gate, cause="EXECUTION_ABORTED")
+    assert confirmed_counts == [0]
+    assert harness.statuses() == ["failed"] * 3
+    assert harness.manifest()["status"] == "failed", "so that it can be redriven"
+
+
+def test_a_missing_result_or_that_of_another_run_is_refused(harness: IngestionHarness) -> None:
+    name = start_manifest(harness)
+    harness.step("confirm", name)
+    with pytest.raises(ResultMissing):
+        harness.step("finish", name)
+    write_result(harness, name, "processed", "processed", "processed", run_id="another")
+    with pytest.raises(ResultMissing):
+        harness.step("finish", name, runId="run")
+    assert harness.statuses() == ["manifested"] * 3
+
+
+@pytest.mark.parametrize("is_confirmed", [True, False])
+def test_a_failed_run_marks_its_files_as_failed_with_the_cause(
+    harness: IngestionHarness, *, is_confirmed: bool
+) -> None:
+    name = start_manifest(harness)
+    if is_confirmed:
+        harness.step("confirm", name)
+    assert harness.step("fail", name, cause="States.TaskFailed") == {"failed": 3}
+    assert harness.statuses() == ["failed"] * 3
+    assert reasons(harness) == ["States.TaskFailed"] * 3
+    manifest = harness.manifest()
+    assert (manifest["status"], manifest["cause"]) == ("failed", "States.TaskFailed")
+
+
+def test_files_that_now_belong_to_another_manifest_are_not_changed(harness: IngestionHarness) -> None:
+    delayed_execution, other_execution = start_two_manifests_with_the_same_files(harness)
+    harness.step("confirm", other_execution)
+    before = dict(harness.cloud.items)
+    assert harness.step("fail", delayed_execution, cause="X") == {}
+    record_of_delayed = f"MANIFEST#{manifest_id_of(delayed_execution)}"
+    assert {key: item for key, item in harness.cloud.items.items() if key[1] != record_of_delayed} == before
+
+
+@pytest.mark.parametrize("cause", ["could not read incoming/canary", '{"error": "canary"}', "c" * 81, ""])
+def test_a_cause_that_could_quote_data_is_not_stored(harness: IngestionHarness, cause: str) -> None:
+    name = start_manifest(harness)
+    harness.step("fail", name, cause=cause)
+    assert harness.manifest()["cause"] == "UNNAMED_CAUSE"
+    assert "canary" not in str(harness.cloud.items)
+
+
+def test_a_confirmation_without_the_manifests_list_fails(harness: IngestionHarness) -> None:
+    name = start_manifest(harness)
+    harness.cloud.objects.clear()
+    with pytest.raises(ListMissing):
+        harness.step("confirm", name)
+
+
+def test_a_step_of_another_manifests_execution_is_refused(harness: IngestionHarness) -> None:
+    name, other_execution = start_manifest(harness), f"{harness.new_id()}-{'0' * 16}"
+    with pytest.raises(ForeignExecution):
+        harness.step("confirm", name, executionArn=arn(other_execution))
+
+
+@pytest.mark.parametrize("change", [{"step": "other"}, {"manifestId": "x"}, {"executionArn": None}])
+def test_an_invalid_step_request_is_refused(change: dict[str, Any]) -> None:
+    valid = {"step": "confirm", "manifestId": f"0{'1' * 25}", "executionArn": "arn"}
+    StepRequest.model_validate(valid)
+    with pytest.raises(ValidationError):
+        StepRequest.model_validate(valid | change)

@@ -1,0 +1,124 @@
+"""Every operation answers any request with one of its documented statuses and a body of the documented form."""
+
+import json
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handlers.common.http.rest_operation_declaration import AnyRestOperation
+from handlers.common.json_models import Message
+from handlers.livestream.api_models import PageQuery
+from handlers.livestream.episodes.operation_definitions import OPERATIONS
+from tests.handlers.livestream.json_schema_strategies import arbitrary_values, valid_values, validator
+from tests.handlers.livestream.rest_api_harness import ANN, LIMITS, OPERATION, ApiHarness, ApiResponse
+
+ERROR_STATUSES = {400, 404, 409}
+ERROR_SCHEMA = {
+    "type": "object",
+    "required": ["code", "message", "fields", "requestId"],
+    "additionalProperties": False,
+    "properties": {
+        "code": {"type": "string"},
+        "message": {"type": "string"},
+        "requestId": {"const": "r1"},
+        "fields": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "rule"],
+                "additionalProperties": False,
+                "properties": {"field": {"type": "string"}, "rule": {"type": "string"}},
+            },
+        },
+    },
+}
+jsonschema.Draft202012Validator.check_schema(ERROR_SCHEMA)
+ERROR_VALIDATOR = jsonschema.Draft202012Validator(ERROR_SCHEMA)
+OPERATIONS_WITH_BODY = [operation.name for operation in OPERATIONS if operation.body is not None]
+PAGED_OPERATIONS = [operation.name for operation in OPERATIONS if operation.query is PageQuery]
+SHARED_HARNESS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+"""Settings for tests whose examples all use one harness."""
+
+
+def check_response(operation: AnyRestOperation, answer: ApiResponse) -> None:
+    """Assert that a response has a documented status and form."""
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://example.org"
+    model: type[Message] | None = operation.answer
+    if answer.status not in operation.statuses:
+        assert answer.status in ERROR_STATUSES
+        ERROR_VALIDATOR.validate(answer.body)
+    elif model is None:
+        assert answer.text == ""
+    else:
+        validator(model, is_answer=True).validate(answer.body)
+        model.model_validate_json(answer.text, strict=True)
+
+
+@pytest.fixture
+def upload_path(harness: ApiHarness) -> dict[str, str]:
+    """Path parameters of an upload in parts that an episode expects."""
+    episode = harness.create_episode()
+    request = {"kind": "video", "contentType": "video/mp4", "bytes": LIMITS.max_form_bytes + 1}
+    upload = harness.call("requestUpload", request, episode_id=episode).body["uploadId"]
+    return {"episode_id": episode, "upload_id": upload}
+
+
+def existing_path(harness: ApiHarness, operation: AnyRestOperation, upload_path: dict[str, str]) -> dict[str, str]:
+    """Return path parameters of a new episode, or of the expected upload, if the operation has any."""
+    names = operation.parameters.model_fields if operation.parameters else {}
+    if "upload_id" in names:
+        return upload_path
+    return {"episode_id": harness.create_episode()} if names else {}
+
+
+@pytest.mark.parametrize("name", OPERATIONS_WITH_BODY)
+@SHARED_HARNESS
+@given(data=st.data())
+def test_any_body_gets_a_documented_response_or_error(
+    harness: ApiHarness, upload_path: dict[str, str], name: str, data: st.DataObject
+) -> None:
+    operation = OPERATION[name]
+    model: type[Message] | None = operation.body
+    assert model is not None
+    body = data.draw(valid_values(model) | arbitrary_values(model))
+    answer = harness.send(name, json.dumps(body), **existing_path(harness, operation, upload_path))
+    check_response(operation, answer)
+    if answer.status < 400 and not validator(model).is_valid(body):
+        # An accepted body may violate the schema only by surrounding white space, which is stripped.
+        texts = [item for value in body.values() for item in (value if isinstance(value, list) else [value])]
+        assert any(isinstance(text, str) and text != text.strip() for text in texts)
+
+
+@pytest.mark.parametrize("name", [operation.name for operation in OPERATIONS])
+@SHARED_HARNESS
+@given(
+    path_parameters=st.dictionaries(st.sampled_from(["episode_id", "upload_id"]), st.text(), max_size=2),
+    query=st.dictionaries(st.sampled_from(["limit", "cursor", "other"]), st.text()),
+    body=st.none() | st.text(),
+    owner=st.sampled_from([ANN, None]),
+)
+def test_any_path_query_and_body_get_a_documented_response_or_error(
+    harness: ApiHarness,
+    name: str,
+    path_parameters: dict[str, str],
+    query: dict[str, str],
+    body: str | None,
+    owner: str | None,
+) -> None:
+    check_response(OPERATION[name], harness.send(name, body, owner=owner, **path_parameters, **query))
+
+
+@pytest.mark.parametrize("name", PAGED_OPERATIONS)
+def test_lists_return_documented_responses(harness: ApiHarness, upload_path: dict[str, str], name: str) -> None:
+    operation, path = OPERATION[name], existing_path(harness, OPERATION[name], upload_path)
+    for start in range(3):
+        harness.create_episode()
+        if path:
+            harness.store_claim(path["episode_id"], start, f"c{start}")
+            harness.store_clip(path["episode_id"], start, f"c{start}")
+    answer = harness.call(name, limit=2, **path)
+    assert answer.status == 200
+    assert answer.body["nextCursor"]
+    check_response(operation, answer)

@@ -1,0 +1,132 @@
+"""API operation that lists the chunks of a video with presigned URLs.
+
+MediaConvert has cut the video into chunks, and wrote an HLS playlist that names them.
+"""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.livestream.episodes.video_playback import ChunkBucket, parse_playlist
+from handlers.livestream.track_processing_states import TrackKind, TrackReason, TrackState, TrackUpdate
+from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, PLAYBACK_SECONDS, ApiHarness
+from tests.handlers.scripted_clients import stubbed
+
+VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": 5}
+CUT_AT = "2026-01-03T12:00:09.000Z"
+PLAYLIST = """#EXTM3U
+#EXT-X-VERSION:3
+#EXT-X-TARGETDURATION:120
+#EXTINF:120,
+up_chunk_00001.ts
+#EXTINF:120.0000,
+#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z
+up_chunk_00002.ts
+#EXTINF:10.0416,
+up_chunk_00003.ts
+#EXT-X-ENDLIST
+"""
+
+
+def cut_video(harness: ApiHarness, playlist_text: str | None = PLAYLIST, **changes: object) -> tuple[str, str]:
+    """Create an episode whose video was cut. Return its id and the key prefix of its chunks.
+
+    Without a text, the playlist has expired. `changes` replace fields of the stored description of the chunks.
+    """
+    episode = harness.create_episode()
+    upload = harness.call("requestUpload", VIDEO, episode_id=episode).body["uploadId"]
+    prefix = f"chunks/{ANN}/{episode}/0123456789abcdef/"
+    key = f"{prefix}up_chunk.m3u8"
+    chunks = {"prefix": prefix, "playlist": key, "count": 3, "seconds": 120, "durationMs": 250_041, **changes}
+    stored_chunks = {name: value for name, value in chunks.items() if value is not None}
+    update = TrackUpdate(upload, TrackState.CHUNKED, CUT_AT, details={"chunks": stored_chunks})
+    assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, update)
+    if playlist_text is not None:
+        harness.s3.put_object(Bucket=BUCKET, Key=key, Body=playlist_text.encode())
+    return episode, prefix
+
+
+def test_every_chunk_has_a_url_that_is_valid_for_minutes(harness: ApiHarness) -> None:
+    episode, prefix = cut_video(harness)
+    answer = harness.call("listChunks", episode_id=episode)
+    assert answer.status == 200
+    body = answer.body
+    assert (body["durationMs"], body["expiresSeconds"]) == (250_041, PLAYBACK_SECONDS)
+    assert "nextMs" not in body
+    positions = [(chunk["number"], chunk["startMs"], chunk["durationMs"]) for chunk in body["chunks"]]
+    assert positions == [(1, 0, 120_000), (2, 120_000, 120_000), (3, 240_000, 10_042)]
+    for chunk in body["chunks"]:
+        url = urlsplit(chunk["url"])
+        assert (url.scheme, url.path) == ("https", f"/{prefix}up_chunk_0000{chunk['number']}.ts")
+        assert url.netloc.startswith(f"{BUCKET}.s3")
+        assert parse_qs(url.query)["X-Amz-Expires"] == [str(PLAYBACK_SECONDS)]
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers", "next_ms"),
+    [
+        ({"from_ms": 0, "limit": 2}, [1, 2], 240_000),
+        ({"from_ms": 119_999, "limit": 1}, [1], 120_000),
+        ({"from_ms": 120_000}, [2, 3], None),
+        ({"from_ms": 240_000, "limit": 1}, [3], None),
+        ({"from_ms": 9_999_999}, [], None),
+    ],
+)
+def test_a_player_lists_the_chunks_from_a_position_on(
+    harness: ApiHarness, query: dict[str, Any], numbers: list[int], next_ms: int | None
+) -> None:
+    episode, _ = cut_video(harness)
+    body = harness.call("listChunks", episode_id=episode, **query).body
+    assert [chunk["number"] for chunk in body["chunks"]] == numbers
+    assert body.get("nextMs") == next_ms
+
+
+def test_only_the_owner_gets_urls(harness: ApiHarness) -> None:
+    episode, _ = cut_video(harness)
+    answer = harness.call("listChunks", episode_id=episode, owner=BOB)
+    assert answer.error == (404, "EPISODE_UNKNOWN")
+    assert "X-Amz-Signature" not in str(answer.body)
+
+
+def test_chunks_of_a_video_that_is_not_cut_are_refused(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    assert harness.call("listChunks", episode_id=episode).error == (409, "VIDEO_NOT_READY")
+    upload = harness.call("requestUpload", VIDEO, episode_id=episode).body["uploadId"]
+    failure = TrackUpdate(upload, TrackState.FAILED, CUT_AT, TrackReason.TOO_LARGE)
+    harness.table.advance_track(ANN, episode, TrackKind.VIDEO, failure)
+    assert harness.call("listChunks", episode_id=episode).error == (409, "VIDEO_NOT_READY")
+
+
+@pytest.mark.parametrize("changes", [{}, {"playlist": None}])
+def test_expired_chunks_are_reported_as_gone(harness: ApiHarness, changes: dict[str, Any]) -> None:
+    """The record of a video that was cut by an earlier release does not contain the playlist's key."""
+    episode, _ = cut_video(harness, playlist_text=None, **changes)
+    assert harness.call("listChunks", episode_id=episode).error == (410, "VIDEO_GONE")
+
+
+def test_a_role_that_may_not_list_the_bucket_sees_a_missing_playlist_as_denied() -> None:
+    with stubbed("s3") as (client, stubber):
+        stubber.add_client_error("get_object", "AccessDenied")
+        stubber.add_client_error("get_object", "SlowDown")
+        bucket = ChunkBucket(client, BUCKET, 60)
+        assert bucket.read_playlist("chunks/a.m3u8") is None
+        with pytest.raises(ClientError):
+            bucket.read_playlist("chunks/a.m3u8")
+
+
+@pytest.mark.parametrize("name", ["../a.ts", "https://example.com/a.ts", "a/b.ts", "a.ts?x", "a.m3u8"])
+def test_a_playlist_entry_that_is_not_a_ts_file_of_its_folder_is_ignored(name: str) -> None:
+    assert list(parse_playlist(f"#EXTINF:1,\n{name}\n")) == []
+
+
+@given(st.lists(st.floats(0.001, 3600).map(lambda seconds: round(seconds, 4)), max_size=40))
+def test_chunks_join_without_a_gap(durations: list[float]) -> None:
+    playlist = "".join(f"#EXTINF:{seconds:.4f},\na_{number}.ts\n" for number, seconds in enumerate(durations))
+    chunks = list(parse_playlist(playlist))
+    assert [chunk.name for chunk in chunks] == [f"a_{number}.ts" for number in range(len(durations))]
+    assert [chunk.start_ms for chunk in chunks] == [0, *(chunk.end_ms for chunk in chunks)][: len(chunks)]
+    assert sum(chunk.duration_ms for chunk in chunks) == round(sum(durations) * 1000)

@@ -1,0 +1,422 @@
+"""Tests of the Lambda function through which the workflow changes a meeting: each step has its effect only once.
+
+The step `media` reads the result of the media job, `transcribed` follows the transcription, and `finish` or `fail` ends
+the meeting. Step Functions may repeat each of them. A superseded execution is one that a newer execution has replaced.
+The audio of a recording consists of parts, each with a transcript of its own.
+"""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from handlers.meetings.media_result import MediaOutcome
+from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION
+from handlers.meetings.s3_keys import MeetingId, Recording
+from handlers.meetings.steps.handler import StepFailed
+from handlers.meetings.steps.job_results import JobResults, ResultMalformed, ResultMissing
+from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, MeetingHarness
+
+
+@pytest.fixture
+def recording(harness: MeetingHarness) -> Recording:
+    return harness.upload_recording(b"a", b"b", language="de-DE")
+
+
+def run_media_step(harness: MeetingHarness, recording: Recording) -> dict[str, Any]:
+    """Run the step `media` after a successful media job; return its response."""
+    harness.write_media_result(recording)
+    return harness.run_step("media", recording)
+
+
+def find_transcribed_parts(harness: MeetingHarness, recording: Recording, attempt: int = 1) -> list[bool]:
+    """Return for each part of the audio whether the step `media` found its transcript."""
+    return [part["transcribed"] for part in harness.run_step("media", recording, attempt)["audio"]]
+
+
+def test_a_recording_with_audio_continues_with_the_transcription(harness: MeetingHarness, recording: Recording) -> None:
+    assert run_media_step(harness, recording) == {
+        "outcome": "ready",
+        "audio": [{"key": recording.audio_key(0), "offsetMs": 0, "durationMs": 60_000, "transcribed": False}],
+        "language": "de-DE",
+        "durationMs": 60_000,
+    }
+    assert harness.state() == ("processing", "transcription")
+    assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.1)], "ffmpeg ran for 6 of 60 seconds"
+
+
+def test_a_part_that_an_earlier_attempt_transcribed_is_not_transcribed_again(
+    harness: MeetingHarness, recording: Recording
+) -> None:
+    parts = [
+        {"key": recording.audio_key(number), "offsetMs": number * 60_000, "durationMs": 60_000} for number in range(3)
+    ]
+    harness.write_media_result(recording, audio=parts)
+    harness.put_object(recording.part_transcript_key(0, "de-DE"), b"transcript that is older than the audio")
+    harness.advance(minutes=1)
+    for number in range(3):
+        harness.put_object(recording.audio_key(number), b"audio")
+    harness.put_object(recording.part_transcript_key(1, "de-DE"), b"transcript")
+    assert find_transcribed_parts(harness, recording) == [False, True, False]
+    harness.put_object(recording.transcript_key, b"transcript of all parts")
+    assert find_transcribed_parts(harness, recording) == [True, True, True]
+
+
+def test_a_part_transcribed_in_another_language_is_transcribed_again(
+    harness: MeetingHarness, recording: Recording
+) -> None:
+    run_media_step(harness, recording)
+    harness.put_object(recording.audio_key(0), b"audio")
+    harness.put_object(recording.part_transcript_key(0, "de-DE"), b"German transcript")
+    harness.run_step("fail", recording, reason="TRANSCRIPTION_FAILED", error="TranscriptionFailed")
+    harness.advance(minutes=1)
+    harness.upload_complete_json(b"a", b"b", language="en-GB")
+    assert harness.run_step("media", recording, 2)["language"] == "en-GB"
+    assert find_transcribed_parts(harness, recording, 2) == [False]
+    harness.put_object(recording.part_transcript_key(0, "en-GB"), b"English transcript")
+    assert find_transcribed_parts(harness, recording, 2) == [True]
+
+
+def test_all_steps_make_a_meeting_ready(harness: MeetingHarness, recording: Recording) -> None:
+    run_media_step(harness, recording)
+    assert harness.run_step("transcribed", recording) == {"outcome": "goes_on"}
+    assert harness.state() == ("processing", "summary")
+    harness.advance(minutes=10)
+    assert harness.run_step("finish", recording, outcome="summarized") == {"outcome": "ready"}
+    assert harness.state() == ("ready",)
+    record = harness.record()
+    assert (record.video_key, record.duration_ms) == (recording.video_key, 60_000)
+    assert (record.transcript_key, record.summary_key) == (recording.transcript_key, recording.summary_key)
+    assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.1), (PROCESSING_DURATION, 600)]
+
+
+def test_a_meeting_without_speech_is_ready_without_a_summary(harness: MeetingHarness, recording: Recording) -> None:
+    run_media_step(harness, recording)
+    assert harness.run_step("finish", recording, outcome="nothing_said") == {"outcome": "ready"}
+    assert harness.state() == ("ready", "NOTHING_SAID")
+    assert (harness.record().transcript_key, harness.record().summary_key) == (recording.transcript_key, None)
+
+
+def test_a_meeting_without_audio_is_ready_after_the_media_job(harness: MeetingHarness, recording: Recording) -> None:
+    video = {"videoKey": recording.video_key, "durationMs": 60_000, "ffmpegMs": 600}
+    harness.write_media_result(recording, MediaOutcome.NO_AUDIO, **video)
+    harness.advance(minutes=1)
+    assert harness.run_step("media", recording)["outcome"] == "no_audio"
+    assert harness.state() == ("ready", "NO_AUDIO")
+    assert (harness.record().video_key, harness.record().transcript_key) == (recording.video_key, None)
+    assert harness.cloudwatch.values == [(FFMPEG_RATIO, 0.01), (PROCESSING_DURATION, 60)]
+    [call] = harness.cloudwatch.calls
+    assert call["Namespace"] == "Polyphony/Meetings"
+    assert [metric["Dimensions"] for metric in call["MetricData"]] == [[{"Name": "Stack", "Value": "dev"}]] * 2
+
+
+@pytest.mark.parametrize(
+    ("outcome", "wrong_chunks"), [(MediaOutcome.UNREADABLE, {"1.webm": "unreadable"}), (MediaOutcome.TOO_LARGE, {})]
+)
+def test_an_unusable_recording_fails_with_its_reason(
+    harness: MeetingHarness, recording: Recording, outcome: MediaOutcome, wrong_chunks: dict[str, str]
+) -> None:
+    wrong = [{"name": name, "problem": problem} for name, problem in wrong_chunks.items()]
+    harness.write_media_result(recording, outcome, wrong=wrong)
+    assert harness.run_step("media", recording) == {"outcome": outcome, "audio": [], "language": "", "durationMs": 0}
+    assert harness.state() == ("failed", outcome.upper())
+    assert harness.wrong_files() == wrong_chunks
+    assert harness.cloudwatch.calls == []
+
+
+def test_a_recording_that_the_job_rejected_is_started_again_only_after_a_new_upload(
+    harness: MeetingHarness, recording: Recording
+) -> None:
+    """An archived chunk has the announced size in the listing, but cannot be read."""
+    harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "unreadable"}])
+    # The step of attempt 1 is repeated. The steps of attempts 2 and 3, which have no execution, start none either.
+    for attempt in (1, 1, 2, 3):
+        harness.advance(minutes=3)
+        assert harness.run_step("media", recording, attempt)["outcome"] == "incomplete"
+        harness.deliver_event("1.webm")
+    assert harness.state() == ("incomplete",)
+    assert (harness.wrong_files(), harness.record().attempt) == ({"1.webm": "unreadable"}, 2)
+    assert harness.step_functions.attempts == [1], "attempt 2 waits for a new upload"
+    harness.put_object(MEETING.upload_key("1.webm"), b"b")
+    harness.deliver_event("1.webm")
+    assert harness.step_functions.attempts == [1, 2], "the chunk was uploaded again"
+
+
+def test_a_chunk_that_arrived_during_the_job_starts_a_new_attempt_at_once(
+    harness: MeetingHarness, recording: Recording
+) -> None:
+    harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
+    harness.put_object(MEETING.upload_key("1.webm"), b"c")
+    assert harness.deliver_event("1.webm") == []
+    assert harness.state() == ("processing", "media"), "the record does not list the chunk as wrong yet"
+    for _ in range(2):
+        assert harness.run_step("media", recording)["outcome"] == "incomplete"
+        assert harness.state() == ("processing", "media")
+    assert harness.step_functions.attempts == [1, 2]
+
+
+def test_a_chunk_that_was_deleted_during_the_job_is_listed_as_missing(
+    harness: MeetingHarness, recording: Recording
+) -> None:
+    harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
+    harness.s3.delete_object(Bucket=BUCKET, Key=MEETING.upload_key("0.webm"))
+    harness.run_step("media", recording)
+    assert harness.wrong_files() == {"0.webm": "missing"}
+
+
+def test_a_failed_start_of_a_new_attempt_is_repeated_by_the_next_upload_event(
+    harness: MeetingHarness, recording: Recording
+) -> None:
+    harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
+    harness.put_object(MEETING.upload_key("1.webm"), b"c")
+    harness.step_functions.next_starts.append("request lost")
+    with pytest.raises(StepFailed, match="NotStarted"):
+        harness.run_step("media", recording)
+    assert len(harness.step_functions.statuses) == 1
+    assert harness.run_step("fail", recording, error="StepFailed") == {"outcome": "superseded"}
+    assert harness.deliver_event("complete.json") == []
+    assert harness.step_functions.attempts == [1, 2]
+
+
+def test_a_superseded_job_of_the_current_attempt_starts_a_new_attempt(
+    harness: MeetingHarness, recording: Recording
+) -> None:
+    """The media job found that `complete.json` listed other chunks. Then the client uploaded the first `complete.json`
+    again, before an event of the other one was processed. So no other execution processes the chunks.
+    """
+    harness.write_media_result(recording, MediaOutcome.SUPERSEDED)
+    for _ in range(2):
+        assert harness.run_step("media", recording)["outcome"] == "superseded"
+        assert (harness.state(), harness.record().attempt) == (("processing", "media"), 2)
+    assert harness.step_functions.attempts == [1, 2]
+    assert harness.step_functions.contents == [recording.content] * 2
+
+
+def test_a_superseded_job_of_the_current_attempt_starts_the_recording_whose_event_is_still_to_come(
+    harness: MeetingHarness, recording: Recording
+) -> None:
+    harness.write_media_result(recording, MediaOutcome.SUPERSEDED)
+    other_recording = harness.upload_recording_without_event(b"c")
+    assert harness.run_step("media", recording)["outcome"] == "superseded"
+    assert harness.record().content == other_recording.content
+    before = harness.all_items()
+    assert harness.deliver_event("complete.json") == []
+    assert harness.all_items() == before
+    assert harness.step_functions.contents == [recording.content, other_recording.content]
+
+
+def test_a_repeated_step_changes_nothing_and_returns_the_same_result(
+    harness: MeetingHarness, recording: Recording
+) -> None:
+    harness.write_media_result(recording)
+    for step in ("media", "transcribed", "finish"):
+        first_response = harness.run_step(step, recording)
+        before = harness.all_items()
+        assert harness.run_step(step, recording) == first_response
+        assert harness.all_items() == before
+    assert [name for name, _ in harness.cloudwatch.values] == [FFMPEG_RATIO, PROCESSING_DURATION]
+
+
+def test_two_users_can_have_meetings_with_the_same_id(harness: MeetingHarness, recording: Recording) -> None:
+    record_of_ann = harness.record()
+    meeting_of_bob = MeetingId(BOB, MEETING.meeting_id)
+    assert harness.upload_recording(b"a", b"b", meeting=meeting_of_bob, language="de-DE").content == recording.content
+    assert len(harness.step_functions.statuses) == 2
+    assert harness.record() == record_of_ann
+    before = harness.record(meeting_of_bob)
+    run_media_step(harness, recording)
+    for step in ("transcribed", "finish", "fail"):
+        harness.run_step(step, recording)
+    assert harness.state() == ("ready",)
+    assert harness.record(meeting_of_bob) == before
+
+
+def test_repeated_earlier_steps_do_not_change_a_ready_meeting(harness: MeetingHarness, recording: Recording) -> None:
+    run_media_step(harness, recording)
+    harness.run_step("finish", recording)
+    before = harness.record()
+    assert harness.run_step("media", recording)["outcome"] == "ready"
+    assert harness.run_step("transcribed", recording) == {"outcome": "goes_on"}
+    assert harness.run_step("fail", recording) == {"outcome": "ready"}
+    assert harness.record() == before
+
+
+@pytest.mark.parametrize("case", ["other chunks", "another attempt", "no record"])
+def test_a_step_of_an_outdated_execution_changes_nothing_and_returns_superseded(
+    harness: MeetingHarness, case: str
+) -> None:
+    recording = Recording(MEETING, "0" * 32)
+    if case != "no record":
+        recording = harness.upload_recording(b"a")
+    harness.write_media_result(recording)
+    if case == "other chunks":
+        harness.upload_recording(b"b")
+    if case == "another attempt":
+        harness.run_step("fail", recording)
+        harness.advance(minutes=1)
+        harness.upload_recording(b"a")
+    before = harness.all_items()
+    for step in ("media", "transcribed", "finish", "fail"):
+        assert harness.run_step(step, recording)["outcome"] == "superseded"
+    harness.write_media_result(recording, MediaOutcome.SUPERSEDED)
+    assert harness.run_step("media", recording)["outcome"] == "superseded"
+    assert harness.all_items() == before
+    assert harness.cloudwatch.calls == []
+
+
+def test_the_first_reason_of_a_failure_stays(harness: MeetingHarness, recording: Recording) -> None:
+    for reason in ("SUMMARY_FAILED", "MEDIA_FAILED"):
+        assert harness.run_step("fail", recording, reason=reason) == {"outcome": "failed"}
+    assert harness.state() == ("failed", "SUMMARY_FAILED")
+
+
+@pytest.mark.parametrize(
+    ("steps", "reason"),
+    [((), "MEDIA_FAILED"), (("media",), "TRANSCRIPTION_FAILED"), (("media", "transcribed"), "SUMMARY_FAILED")],
+)
+def test_a_failure_without_a_reason_gets_the_reason_of_its_stage(
+    harness: MeetingHarness, recording: Recording, steps: tuple[str, ...], reason: str
+) -> None:
+    harness.write_media_result(recording)
+    for step in steps:
+        harness.run_step(step, recording)
+    harness.run_step("fail", recording)
+    assert harness.state() == ("failed", reason)
+
+
+@pytest.mark.parametrize("has_transcript", [True, False])
+def test_a_failed_meeting_keeps_its_output(
+    harness: MeetingHarness, recording: Recording, *, has_transcript: bool
+) -> None:
+    run_media_step(harness, recording)
+    if has_transcript:
+        harness.put_object(recording.transcript_key, b"{}")
+    harness.put_object(f"{recording.transcript_key}x", b"{}")  # must not be taken for the transcript
+    harness.run_step("fail", recording, reason="SUMMARY_FAILED")
+    record = harness.record()
+    assert record.video_key == recording.video_key
+    assert record.transcript_key == (recording.transcript_key if has_transcript else None)
+
+
+def test_a_failed_meeting_whose_execution_succeeds_after_all_is_ready(
+    harness: MeetingHarness, recording: Recording
+) -> None:
+    harness.write_media_result(recording)
+    harness.run_step("fail", recording, reason="SUMMARY_FAILED")
+    assert harness.run_step("finish", recording) == {"outcome": "ready"}
+    assert harness.state() == ("ready",)
+    assert harness.record().video_key == recording.video_key
+
+
+def test_a_job_without_a_result_raises_result_missing(harness: MeetingHarness, recording: Recording) -> None:
+    with pytest.raises(ResultMissing):
+        harness.run_step("media", recording)
+    assert harness.state() == ("processing", "media")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"schemaVersion": 2},
+        {"outcome": CANARY},
+        {"audio": []},
+        {"audio": [{"key": "audio/canary", "offsetMs": 0, "durationMs": 1}]},
+        {"videoKey": "video/canary"},
+        {"durationMs": -1},
+        {"outcome": "no_audio"},
+        {"ignored": " " * 5 * 1024 * 1024},
+    ],
+    ids=lambda changed: str(changed)[:40],
+)
+def test_an_invalid_result_raises_result_malformed(
+    harness: MeetingHarness, recording: Recording, changed: dict[str, Any]
+) -> None:
+    harness.write_media_result(recording)
+    body = json.loads(harness.s3.get_object(Bucket=BUCKET, Key=recording.media_result_key)["Body"].read())
+    harness.put_object(recording.media_result_key, json.dumps({**body, **changed}).encode())
+    with pytest.raises(ResultMalformed) as caught:
+        harness.run_step("media", recording)
+    assert CANARY not in str(caught.value)
+
+
+def test_a_failed_metrics_call_does_not_fail_the_step(
+    harness: MeetingHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = harness.upload_recording(b"a")
+    harness.cloudwatch.error = RuntimeError(CANARY)
+    assert run_media_step(harness, recording)["outcome"] == "ready"
+    output = capsys.readouterr().out
+    assert "metrics_lost" in output
+    assert CANARY not in output
+
+
+def test_the_number_of_interruptions_is_logged_once(
+    harness: MeetingHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = harness.upload_recording(b"a")
+    harness.write_media_result(recording)
+    for _ in range(2):
+        harness.run_step("media", recording, attempts=3)  # attempts of the Batch job
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "media_read" in line]
+    assert [line["interruptions"] for line in lines] == [2]
+
+
+def test_an_upload_time_in_the_future_causes_no_negative_duration(harness: MeetingHarness) -> None:
+    """The clock of the function may be slower than the clock of S3."""
+    harness.put_object(MEETING.upload_key("0.webm"), b"a", uploaded_at=harness.now + timedelta(seconds=3))
+    recording = harness.upload_complete_json(b"a")
+    run_media_step(harness, recording)
+    harness.run_step("finish", recording)
+    assert harness.cloudwatch.values[-1] == (PROCESSING_DURATION, 0)
+
+
+@pytest.mark.parametrize(
+    "invalid_fields",
+    [
+        {"step": None},
+        {"step": "canary"},
+        {"user": "../x"},
+        {"user": "#other"},
+        {"meetingId": CANARY},
+        {"content": "x"},
+        {"attempt": 0},
+        {"attempt": CANARY},
+        {"step": "fail", "reason": "NO_AUDIO"},
+        {"step": "fail", "reason": CANARY},
+        {"step": "finish", "outcome": CANARY},
+    ],
+)
+def test_an_invalid_event_is_rejected_without_quoting_it(
+    harness: MeetingHarness, recording: Recording, invalid_fields: dict[str, Any]
+) -> None:
+    before = harness.all_items()
+    with pytest.raises(StepFailed) as caught:
+        harness.run_step(**{"step": "media", "recording": recording, **invalid_fields})
+    assert str(caught.value) == "ValidationError"
+    assert caught.value.__context__ is None, "the original error contains the event"
+    assert harness.all_items() == before
+
+
+def test_the_workflow_receives_the_class_of_an_error_but_not_its_message(
+    harness: MeetingHarness, recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise RuntimeError(f"not authorized for {recording.media_result_key}")
+
+    monkeypatch.setattr(JobResults, "read_media_result", fail)
+    with pytest.raises(StepFailed) as caught:
+        harness.run_step("media", recording)
+    assert str(caught.value) == "RuntimeError"
+    assert caught.value.__context__ is None
+
+
+def test_logs_contain_no_meeting_data(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    recording = harness.upload_recording(b"a")
+    run_media_step(harness, recording)
+    harness.run_step("fail", recording, error=f"{CANARY} of {recording.video_key}")
+    output = capsys.readouterr().out
+    assert '"cause":"unnamed"' in output.replace(": ", ":"), "the text of the error is not the name of a class"
+    assert '"code":"TRANSCRIPTION_FAILED"' in output.replace(": ", ":")
+    for secret in (CANARY, ANN, MEETING.meeting_id, recording.content):
+        assert secret not in output

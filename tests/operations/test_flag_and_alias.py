@@ -1,0 +1,141 @@
+"""Tests of the commands `flag` and `alias`: one variable for all callers, and versions of a function."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.operations.conftest import ENVIRONMENT, FUNCTION, PATH, SECRET, Cloud, client_error, zip_file
+
+Refuse = Callable[..., str]
+DISABLE = "PARTIAL_RESULTS_ENABLED=false"
+
+
+def change_latest(cloud: Cloud, **variables: str) -> None:
+    """Change `$LATEST`, as another user would do."""
+    environment = {"Variables": {**ENVIRONMENT, **variables}}
+    cloud.functions.update_function_configuration(FunctionName=FUNCTION, Environment=environment)
+
+
+def test_the_new_live_version_has_the_new_value_and_all_others_unchanged(cloud: Cloud) -> None:
+    assert cloud.run("flag", DISABLE) == 0
+    assert cloud.traffic() == ("3", {})
+    assert cloud.variables() == {**ENVIRONMENT, "PARTIAL_RESULTS_ENABLED": "false"}
+    output = "\n".join(cloud.printed)
+    assert f"{DISABLE}; version 3 has all traffic; before: version 2" in output
+    assert f"To undo: .venv/bin/python -m operations alias --stack dev {PATH} --to 2" in output
+    assert "Commit the setting that PARTIAL_RESULTS_ENABLED is made from to Pulumi.dev.yaml" in output
+    assert SECRET not in output
+    assert cloud.run("flag", DISABLE) == 0
+    assert cloud.traffic() == ("3", {}), "the callers have the value already"
+
+
+def test_the_variables_are_shown_without_values_that_may_be_secret(cloud: Cloud) -> None:
+    assert cloud.run("flag") == 0
+    assert "PARTIAL_RESULTS_ENABLED=true" in cloud.printed
+    assert "PRIVATE_TOKEN=…" in cloud.printed
+
+
+@pytest.mark.parametrize(
+    ("assignment", "expected"),
+    [
+        ("UNKNOWN=1", "has no variable UNKNOWN, only: LAST_RESULTS_MS, LIVE_TABLE_NAME"),
+        ("PARTIAL_RESULTS_ENABLED=perhaps", "every call of the function would fail"),
+        (f"={SECRET}", "must be given as KEY=VALUE"),
+        (f"LOG_LEVEL {SECRET}", "must be given as KEY=VALUE"),
+    ],
+)
+def test_an_unknown_variable_or_a_value_that_the_handler_rejects_changes_nothing(
+    cloud: Cloud, refuse: Refuse, assignment: str, expected: str
+) -> None:
+    assert expected in refuse("flag", assignment)
+    assert cloud.variables("$LATEST") == ENVIRONMENT
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda cloud: change_latest(cloud, LOG_LEVEL="DEBUG"), "differs from the live version 2 in: LOG_LEVEL."),
+        (
+            lambda cloud: cloud.functions.update_function_code(FunctionName=FUNCTION, ZipFile=zip_file("code-3")),
+            "in: CodeSha256.",
+        ),
+        (lambda cloud: cloud.move_alias("1", {"2": 0.1}), "in progress (version 1 has 90%, version 2 has 10%)"),
+    ],
+)
+def test_a_change_of_anything_else_or_during_a_rollout_is_refused(
+    cloud: Cloud, refuse: Refuse, change: Callable[[Cloud], object], expected: str
+) -> None:
+    change(cloud)
+    assert expected in refuse("flag", DISABLE)
+
+
+def test_an_environment_that_cannot_be_read_is_never_replaced(
+    cloud: Cloud, refuse: Refuse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hide(**parameters: Any) -> dict[str, Any]:
+        answer = cloud.functions.get_function_configuration(**parameters)
+        return {**answer, "Environment": {"Error": {"ErrorCode": "AccessDeniedException"}}}
+
+    monkeypatch.setattr(cloud, "get_function_configuration", hide, raising=False)
+    assert "kms:Decrypt" in refuse("flag", DISABLE)
+    assert cloud.variables("$LATEST") == ENVIRONMENT
+
+
+@pytest.mark.parametrize("operation", ["update_function_configuration", "publish_version", "update_alias"])
+def test_a_concurrent_change_by_another_user_is_not_overwritten(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str], operation: str
+) -> None:
+    change = (
+        (lambda: cloud.move_alias("1"))
+        if operation == "update_alias"
+        else (lambda: change_latest(cloud, NEW=operation))
+    )
+    cloud.before[operation] = [change]
+    assert cloud.run("flag", DISABLE) == 2
+    assert "another user changed it meanwhile" in capsys.readouterr().err
+    assert cloud.traffic() == (("1", {}) if operation == "update_alias" else ("2", {}))
+    assert cloud.variables() == ENVIRONMENT
+
+
+def test_the_alias_is_listed_and_moved(cloud: Cloud) -> None:
+    assert cloud.run("alias", "--to", "1") == 0
+    assert cloud.traffic() == ("1", {})
+    assert cloud.printed[0] == f"{FUNCTION}: version 1 has all traffic; before: version 2 has all traffic"
+    assert 'Commit `liveVersion: "1"`' in cloud.printed[1]
+    cloud.move_alias("1", {"2": 0.25})
+    cloud.printed.clear()
+    assert cloud.run("alias") == 0
+    assert cloud.printed[0] == f"{FUNCTION}: version 1 has 75%, version 2 has 25%"
+    assert [line.split()[:2] for line in cloud.printed[1:]] == [["2", "25%"], ["1", "live"]]
+    assert cloud.run("alias", "--to", "1") == 0
+    assert cloud.traffic() == ("1", {}), "the command ends a rollout"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "expected"),
+    [
+        (["alias", "--to", "9"], PATH, "does not exist"),
+        (["alias", "--to", "$LATEST"], PATH, "'$LATEST' is not a version"),
+        (["alias"], "transcription/audio-procesor", "does not exist. Check --stack"),
+        (["alias"], "Audio", "'Audio' must be <subsystem>/<function>"),
+        (["alias"], "transcription/" + "a" * 60, "AWS allows 64"),
+    ],
+)
+def test_the_error_for_an_unknown_function_or_version_names_what_to_check(
+    refuse: Refuse, arguments: list[str], path: str, expected: str
+) -> None:
+    assert expected in refuse(*arguments, path=path)
+
+
+def test_no_error_repeats_the_text_of_aws(cloud: Cloud, refuse: Refuse) -> None:
+    for code, expected in (
+        ("ExpiredToken", "Log in and run the command again."),
+        ("AccessDeniedException", "Use a role that allows it."),
+        ("KMSDisabledException", "the KMS key is disabled"),
+        ("ServiceException", "the service failed"),
+    ):
+        cloud.before["get_alias"] = [client_error(code, 500 if code == "ServiceException" else 400)]
+        error = refuse("alias")
+        assert expected in error
+        assert code in error

@@ -1,0 +1,183 @@
+"""Tests of the rules about callers outside of AWS, and about roles that could replace code."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from guardrails.rules import code_writers, own_data
+from guardrails.rules.own_data import CLIENT_ID, GUEST_ID, OWN_ITEM, OWN_OBJECT, OWN_PREFIX, _are_own
+from tests.policies.program import UNKNOWN, Program
+from tests.whole_program import ONE_WORKER, STACKS
+
+pytestmark = ONE_WORKER
+
+Break = Callable[[Program], str]
+POLICIES = [policy.name for module in (own_data, code_writers) for policy in module.POLICIES]
+GUEST, CLIENT, SWEEPER = "voice-qa-guests-guest", "meetings-client", "ingestion-sweeper"
+ROLES = "voice-qa-guests-roles"
+BUCKET, TABLE, KEYS = "arn:aws:s3:::b", "arn:aws:dynamodb:us-east-1:123456789012:table/t", "dynamodb:LeadingKeys"
+CODE = "arn:aws:s3:::polyphony-prod-ingestion-lake-123456789012/scripts"
+NULL = {"Null": {KEYS: "false"}}
+
+
+def allow(role: str, action: Any, resource: Any = TABLE, **condition: Any) -> Break:
+    """Return a change that adds a statement to the grants of a role, in which the fault is reported."""
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition}
+    return add_statement(role, statement)
+
+
+def add_statement(role: str, statement: dict[str, Any]) -> Break:
+    def change(program: Program) -> str:
+        program.edit(f"{role}-grants", "policy", lambda document: document["Statement"].append(statement))
+        return f"{role}-role"
+
+    return change
+
+
+def trust(statement: dict[str, Any]) -> Break:
+    """Return a change of the sweeper's trust policy, so that its grants belong to a caller outside of AWS."""
+    document = json.dumps({"Statement": {"Effect": "Allow", **statement}})
+    return lambda program: program.change("ingestion-sweeper-role", assumeRolePolicy=document)
+
+
+def attach_by_reference(program: Program) -> str:
+    program.change(f"{GUEST}-grants", role=UNKNOWN)
+    return allow(GUEST, "dynamodb:Query")(program)
+
+
+def attach_sweeper(program: Program) -> str:
+    program.change(ROLES, roles={"authenticated": "arn:aws:iam::123456789012:role/polyphony-prod-ingestion-sweeper"})
+    return "ingestion-sweeper-role"
+
+
+BREAKS: dict[str, Break] = {
+    "guests-own-data-only:action": allow(GUEST, "dynamodb:Query"),
+    "guests-own-data-only:wildcard": allow(GUEST, "execute-api:*", "*"),
+    "guests-own-data-only:NotAction": add_statement(GUEST, {"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}),
+    "guests-own-data-only:unknown name of the role": attach_by_reference,
+    "guests-own-data-only:authenticated role": attach_sweeper,
+    "guests-own-data-only:trust": trust({"Principal": {"Federated": "cognito-identity.amazonaws.com"}}),
+    "guests-own-data-only:objects": allow(GUEST, "s3:PutObject", f"{BUCKET}/queries/*"),
+    "guests-own-data-only:other prefix": allow(GUEST, "S3:GetObject", [f"{BUCKET}/{GUEST_ID}/*", f"{BUCKET}/x/*"]),
+    "guests-own-data-only:list": allow(GUEST, "s3:ListBucket", BUCKET),
+    "guests-own-data-only:items": allow(GUEST, "dynamodb:GetItem", TABLE, **NULL),
+    "guests-own-data-only:no Null": allow(
+        GUEST, "dynamodb:GetItem", **{"ForAllValues:StringLike": {KEYS: f"{GUEST_ID}#*"}}
+    ),
+    "guests-own-data-only:Null is true": allow(
+        GUEST, "dynamodb:GetItem", **{"ForAllValues:StringLike": {KEYS: f"{GUEST_ID}#*"}, "Null": {KEYS: "true"}}
+    ),
+    "guests-own-data-only:any value": allow(
+        GUEST, "dynamodb:GetItem", **{"ForAnyValue:StringLike": {KEYS: f"{GUEST_ID}#*"}}, **NULL
+    ),
+    "guests-own-data-only:second value": allow(
+        GUEST, "dynamodb:GetItem", **{"ForAllValues:StringLike": {KEYS: [f"{GUEST_ID}#*", "lecture#*"]}}, **NULL
+    ),
+    "guests-own-data-only:second operator": allow(
+        GUEST,
+        "dynamodb:GetItem",
+        **{"ForAllValues:StringLike": {KEYS: f"{GUEST_ID}#*"}, "StringNotEquals": {KEYS: "x"}, **NULL},
+    ),
+    "clients-own-data-only": allow(CLIENT, "s3:GetObject", f"{BUCKET}/transcripts/*"),
+    "clients-own-data-only:action": allow(CLIENT, "s3:DeleteObject", f"{BUCKET}/raw/{CLIENT_ID}/*"),
+    "clients-own-data-only:item": allow(CLIENT, "dynamodb:GetItem"),
+    "clients-own-data-only:list": allow(
+        CLIENT, "s3:ListBucket", BUCKET, StringLike={"s3:prefix": [f"raw/{CLIENT_ID}/*", ""]}
+    ),
+    "clients-own-data-only:optional prefix": allow(
+        CLIENT, "s3:ListBucket", BUCKET, StringLikeIfExists={"s3:prefix": f"raw/{CLIENT_ID}/*"}
+    ),
+    "clients-own-data-only:assumed by a role": trust({"Principal": {"AWS": "arn:aws:iam::123456789012:role/x"}}),
+    "clients-own-data-only:tags": trust({"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:*"}),
+    "iam-no-code-replacement": allow(SWEEPER, "s3:PutObject", f"{CODE}/*/job.py"),
+    "iam-no-code-replacement:library": allow(SWEEPER, "s3:PutObject", f"{CODE}/${{aws:userid}}/handlers.zip"),
+    "iam-no-code-replacement:all objects": add_statement(SWEEPER, {"Effect": "Allow", "Action": "s3:Put*"}),
+    "iam-no-code-replacement:function": allow(SWEEPER, "lambda:UpdateFunctionCode", "*"),
+    "iam-no-code-replacement:workflow": allow(SWEEPER, "states:Update*", "*"),
+}
+HARMLESS: dict[str, Break] = {
+    "clients-own-data-only:objects": allow(CLIENT, "s3:ListBucket", BUCKET, StringLike={"S3:Prefix": f"{CLIENT_ID}/*"}),
+    "guests-own-data-only:items": allow(
+        GUEST, "dynamodb:GetItem", **{"ForAllValues:StringEquals": {KEYS.lower(): [GUEST_ID]}}, **NULL
+    ),
+    "clients-own-data-only": add_statement(CLIENT, {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}),
+    "iam-no-code-replacement": allow(SWEEPER, "s3:PutObject", f"{CODE}-of-others/*"),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_fault_is_reported_about_its_resource(name: str) -> None:
+    program, policy = Program(), name.partition(":")[0]
+    faulty = BREAKS[name](program)
+    assert program.find(policy)[faulty]
+    assert not Program().find(policy).get(faulty)
+
+
+def test_every_policy_has_a_fault() -> None:
+    assert {name.partition(":")[0] for name in BREAKS} == set(POLICIES)
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_a_harmless_change_is_no_finding(name: str) -> None:
+    program, policy = Program(), name.partition(":")[0]
+    changed = HARMLESS[name](program)
+    assert not program.find(policy).get(changed)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_stack_has_a_finding(stack: str) -> None:
+    program = Program(stack)
+    assert {policy: found for policy in POLICIES if any((found := program.find(policy)).values())} == {}
+
+
+def test_a_role_with_an_unknown_document_is_undecided_except_for_its_known_documents() -> None:
+    program = Program()
+    assert program.find("guests-own-data-only") == {f"{GUEST}-role": ""}
+    program.change(f"{GUEST}-grants-2", policy=json.dumps({"Statement": []}))
+    assert program.find("guests-own-data-only") == {}
+    program.change(f"{SWEEPER}-role", assumeRolePolicy=UNKNOWN)
+    assert program.find("guests-own-data-only") == {f"{SWEEPER}-role": ""}
+
+
+TEXTS = st.lists(st.sampled_from(["a", "b", "/", "#", "us-east-1:1"]), max_size=5).map("".join)
+OTHER = ["${aws:PrincipalTag/user, '*'}", "${aws:userid}", "*", "?"]
+PARTS = st.sampled_from(["a", "b", "/", "#", CLIENT_ID, *OTHER])
+PATTERNS = st.lists(PARTS, max_size=3).flatmap(
+    lambda before: st.lists(PARTS, max_size=3).map(lambda after: "".join([*before, CLIENT_ID, *after]))
+)
+
+
+@example(f"?/{CLIENT_ID}", ["x"] * 8)
+@given(PATTERNS, st.lists(TEXTS, min_size=8, max_size=8))
+@pytest.mark.parametrize(("rule", "start"), [(OWN_ITEM, ""), (OWN_PREFIX, ""), (OWN_OBJECT, f"{BUCKET}/")])
+def test_every_key_of_an_accepted_pattern_has_the_own_id_at_one_place_between_separators(
+    rule: str, start: str, pattern: str, texts: list[str]
+) -> None:
+    """Any text may stand for a wildcard and for another variable."""
+    if not _are_own([start + pattern], rule, CLIENT_ID):
+        return
+    before, key = pattern.partition(CLIENT_ID)[0], pattern.replace(CLIENT_ID, "own")
+    for wildcard, text in zip(OTHER * 2, texts, strict=True):
+        key = key.replace(wildcard, text, 1)
+    assert key.startswith(f"{before}own")
+    assert {before[-1:], key.removeprefix(f"{before}own")[:1]} <= {"", "/", "#"}
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        *(
+            f"{BUCKET}/{before}/{CLIENT_ID}/*"
+            for before in ("*", "a/???", "${aws:userid}", "${aws:PrincipalTag/user, '*'}")
+        ),
+        *(f"arn:aws:s3:::{bucket}/*" for bucket in (CLIENT_ID, f"b-{CLIENT_ID}", f"*/{CLIENT_ID}")),
+        *(f"{BUCKET}/raw/{CLIENT_ID}{after}" for after in ("*", "?/*", "-2/*", "${aws:userid}/*")),
+        *(f"{BUCKET}/raw/{own_id}/*" for own_id in ("x", GUEST_ID, "${aws:PrincipalTag/user, '*'}", f"x{CLIENT_ID}")),
+    ],
+)
+def test_an_arn_of_other_callers_is_refused(arn: str) -> None:
+    assert not _are_own([arn], OWN_OBJECT, CLIENT_ID)
