@@ -34,8 +34,6 @@ class Fault(StrEnum):
     """Only the first result of a stream has `Stable` flags."""
     STREAM_REPEATING = "stream-repeating"
     """Each final result of a stream is sent twice with the same id and times. The second has an additional word."""
-    STREAM_ENDLESS = "stream-endless"
-    """A stream has no final results."""
     JOB_THROTTLED = "job-throttled"
     """The start of a transcription job is refused with LimitExceededException."""
     JOB_BROKEN = "job-broken"

@@ -53,7 +53,7 @@ class StreamResults:
         if self._stabilised and not line.is_complete:
             contents = prefix.add(contents, line.audio_seconds)
         version = (contents, len(prefix.stable), line.is_complete)
-        if self._sent.get(line.id) == version or (line.is_complete and self._fault is Fault.STREAM_ENDLESS):
+        if self._sent.get(line.id) == version:
             return
         self._sent[line.id] = version
         frame = self._result(line, contents)

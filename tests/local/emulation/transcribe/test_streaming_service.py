@@ -205,13 +205,6 @@ def test_the_fault_repeating_sends_each_final_result_twice_with_different_words(
     assert (first.id, first.start, first.end) == (second.id, second.start, second.end)
 
 
-def test_the_fault_endless_omits_the_final_results(endpoint: str) -> None:
-    FAULTS.set(Fault.STREAM_ENDLESS)
-    results = recognise(endpoint, join_clips(*TWO_SENTENCES))
-    assert results != []
-    assert final_texts(results) == []
-
-
 def test_a_stream_that_gets_no_audio_for_too_long_is_ended() -> None:
     with serve_transcribe(silence_seconds=0.05) as endpoint, open_stream(endpoint) as stream:
         assert_rejected(stream, StreamFailureCode.SILENT)
