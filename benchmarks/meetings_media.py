@@ -20,7 +20,7 @@ import imageio_ffmpeg
 from benchmarks.benchmark_report import WrongResult, print_heading, print_table
 from benchmarks.process_use import MB, run_process
 from benchmarks.started_emulators import start_emulator
-from handlers.common.time_and_ids.ulid import ulid
+from handlers.common.ids import ulid
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment
 from handlers.meetings.media_result import MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import MeetingId, Recording

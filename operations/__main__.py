@@ -15,7 +15,7 @@ from typing import Any
 
 import boto3
 
-from handlers.common.aws.client_config import CONFIG
+from handlers.common.aws import CONFIG
 from operations import alias, announce, flag, manifest_redrive, rollout, verify
 from operations.command import CommandContext, CommandFailed, translate_errors
 

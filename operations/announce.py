@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from components.core import Kind
-from handlers.common.time_and_ids import clock
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common import ids
+from handlers.common.ids import timestamp
 from handlers.ingestion.arrived_files import NOTIFICATION_GRACE_PERIOD
 from operations.command import CommandContext, CommandFailed, build_name, translate_errors
 
@@ -41,7 +41,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     prefix, since = options.prefix, options.since
     if not prefix.startswith(INCOMING):
         raise CommandFailed(f"--prefix {prefix}: give a prefix that begins with {INCOMING}.")
-    latest = clock.now() - NOTIFICATION_GRACE_PERIOD
+    latest = ids.now() - NOTIFICATION_GRACE_PERIOD
     until = min(options.until, latest) if options.until else latest
     _, account = context.get_caller()
     sqs = context.clients("sqs")

@@ -21,12 +21,18 @@ from typing import Any
 import boto3
 from pydantic import ValidationError
 
-from handlers.common.aws.retry import Retrier, RetryTiming
-from handlers.common.aws.service_faults import ServiceFailed
-from handlers.common.bedrock.converse import BedrockModel, TokenUsage, build_client_config
-from handlers.common.bedrock.model_families import HAIKU, SONNET
-from handlers.common.bedrock.model_questions import MAX_ATTEMPTS, NoAnswer, ask_model
-from handlers.common.text.text_windows import WindowSizes, split_into_windows
+from handlers.common.aws import Retrier, RetryTiming, ServiceFailed
+from handlers.common.bedrock import (
+    HAIKU,
+    MAX_ATTEMPTS,
+    SONNET,
+    BedrockModel,
+    NoAnswer,
+    TokenUsage,
+    ask_model,
+    build_client_config,
+)
+from handlers.common.text import WindowSizes, split_into_windows
 from handlers.meetings.bedrock_summarize import model_requests
 from handlers.meetings.bedrock_summarize.action_item_verification import (
     LocatedActionItem,

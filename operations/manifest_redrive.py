@@ -14,12 +14,11 @@ import re
 from enum import StrEnum
 
 from components.core import Kind
-from handlers.common.aws.client_config import MAX_WORKERS
-from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.aws.workflow_executions import ExecutionStatus, StartOutcome
+from handlers.common import ids
+from handlers.common.aws import MAX_WORKERS, ParallelCalls
+from handlers.common.executions import ExecutionStatus, StartOutcome
+from handlers.common.ids import ULID_PATTERN
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
-from handlers.common.time_and_ids.ulid import ULID_PATTERN
 from handlers.ingestion.environment_bases import FileTableEnvironment
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_document_store import ManifestDocuments
@@ -62,12 +61,12 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     machine = build_name(Kind.STATE_MACHINE, stack, "ingestion", "workflow")
     machine_arn = f"arn:{partition}:states:{states.meta.region_name}:{account}:stateMachine:{machine}"
     # The third value is the retention of new records in days. Records are only updated here, so it has no effect.
-    table_arguments = (clients("dynamodb"), table, 1, clock.now)
+    table_arguments = (clients("dynamodb"), table, 1, ids.now)
     records, documents = ManifestRecords(*table_arguments), ManifestDocuments(clients("s3"), lake)
     # The number of shards of the index of open files: the default is safe, because the sweeper reads all shards.
     files = FileTable(*table_arguments, FileTableEnvironment.model_fields["open_shards"].default)
     parallel, log = ParallelCalls(MAX_WORKERS), EventLog("ERROR")
-    lifecycle = ManifestLifecycle(files, records, documents, parallel=parallel, log=log, clock=clock.now)
+    lifecycle = ManifestLifecycle(files, records, documents, parallel=parallel, log=log, clock=ids.now)
     with translate_errors(f"{manifest_id} in {table}, {lake} and {machine_arn}"):
         outcome, execution = redrive(manifest_id, records, documents, ManifestWorkflow(states, machine_arn), lifecycle)
     message = f"{manifest_id} {outcome}{f': {execution.arn}' if execution else ''}"

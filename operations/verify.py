@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from components.frontend_output import Frontend
-from handlers.common.aws.client_config import CONFIG
+from handlers.common.aws import CONFIG
 from local.flows import OTHER_USER, USER, Clients, FlowSkipped, Stack
 from local.flows.flow_registry import FLOWS
 from local.flows.identity import request_token

@@ -13,8 +13,8 @@ import pytest
 
 from components.blocks.gateway_responses import ERRORS, UNKNOWN_METHOD, UNKNOWN_PATH
 from components.ingestion.lake import SYSTEM_COLUMNS
-from handlers.common.api_error_codes import ErrorCode
 from handlers.common.audio.probe_result import RejectionReason
+from handlers.common.errors import ErrorCode
 from handlers.ingestion.file_admission import FileRejection
 from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.status_transitions import FileStatus

@@ -17,7 +17,7 @@ from pulumi_aws import cloudwatch
 
 from components.blocks.queue import DeadLetterQueue, Queue, Sender
 from components.core import Block, Kind, Scope
-from handlers.common.aws.eventbridge_event_models import OBJECT_CREATED, S3_SOURCE
+from handlers.common.events import OBJECT_CREATED, S3_SOURCE
 
 SERVICE = "events.amazonaws.com"
 

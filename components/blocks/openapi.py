@@ -25,8 +25,8 @@ from components.blocks.gateway_responses import (
     preflight_operation,
 )
 from components.settings.base import GATEWAY_SECONDS
-from handlers.common.http.rest_operation_declaration import AnyRestOperation
 from handlers.common.json_models import Message, WrongField
+from handlers.common.rest import AnyRestOperation
 
 Document = dict[str, Any]
 Use = Literal["validation", "serialization"]

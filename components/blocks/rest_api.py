@@ -22,7 +22,7 @@ from components.blocks.alarm import Metric, Severity, create_alarm
 from components.blocks.function import Function
 from components.blocks.openapi import Authorizer, gateway_document, lambda_uri
 from components.core import CHECKED_BY_TAG, Block, Kind, Scope
-from handlers.common.http.rest_operation_declaration import AnyRestOperation
+from handlers.common.rest import AnyRestOperation
 
 VERSION = "1"
 """Version of every API, as its OpenAPI document states it."""

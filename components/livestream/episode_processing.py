@@ -23,7 +23,7 @@ from components.blocks.table import Table
 from components.core import Scope
 from components.livestream.cost import SWEEP_MINUTES
 from components.settings import LivestreamSettings
-from handlers.common.sweep_time_budget import MAX_SWEEP_SECONDS
+from handlers.common.sweep import MAX_SWEEP_SECONDS
 from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
 from handlers.livestream.episode_cleanup.s3_object_deletion import PREFIXES
 from handlers.livestream.event_names import (

@@ -12,7 +12,7 @@ from components.blocks.rest_api import RestApi
 from components.blocks.table import Table
 from components.core import Kind, Scope
 from components.settings import MeetingsSettings
-from handlers.common.identity import user_ids
+from handlers.common import ids
 from handlers.meetings.auth_exchange.environment import AuthEnvironment
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
 from handlers.meetings.meeting_record import INDEX
@@ -30,7 +30,7 @@ SLOW_MILLISECONDS = 3_000
 """Latency above which the token exchange counts as slow."""
 _USER_TAG_CONDITION = {
     # Each `?` matches one character, so the value must have exactly the length of a user id.
-    "StringLike": {f"aws:RequestTag/{USER_TAG}": "?" * user_ids.USER_ID_LENGTH},
+    "StringLike": {f"aws:RequestTag/{USER_TAG}": "?" * ids.USER_ID_LENGTH},
     "ForAllValues:StringEquals": {"aws:TagKeys": USER_TAG},
     "Null": {f"aws:RequestTag/{USER_TAG}": "false", "aws:TagKeys": "false"},
 }

@@ -17,7 +17,7 @@ from components.settings.ingestion import ANNOUNCED_DAYS
 from components.settings.livestream import AuthorizerKind
 from components.settings.stack import SECRETS, StackSettings
 from components.settings.voice_qa import AgentMode, LectureUploads
-from handlers.common.bedrock.model_families import get_model_family
+from handlers.common.bedrock import get_model_family
 from handlers.livestream.fact_check_agent.environment import MAX_OUTPUT_TOKENS
 from handlers.meetings.media_job.environment import ENCODE_THREADS
 

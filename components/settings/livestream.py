@@ -14,8 +14,8 @@ from components.settings.base import (
     SettingsModel,
     SubsystemSettings,
 )
-from handlers.common.bedrock.model_families import HAIKU
-from handlers.common.identifier_types import ModelId
+from handlers.common.bedrock import HAIKU
+from handlers.common.ids import ModelId
 from handlers.livestream.episode_cleanup.environment import LimitMinutes
 from handlers.livestream.episodes.environment import (
     MultipartMegabytes,

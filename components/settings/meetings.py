@@ -19,8 +19,8 @@ from components.settings.base import (
     SubsystemSettings,
 )
 from components.settings.foundation import BuiltNetwork, LargeCidr
-from handlers.common.bedrock.model_families import SONNET
-from handlers.common.identifier_types import ModelId
+from handlers.common.bedrock import SONNET
+from handlers.common.ids import ModelId
 from handlers.meetings.bedrock_summarize.environment import (
     ANSWER_SECONDS,
     MAX_OUTPUT_TOKENS,

@@ -13,7 +13,7 @@ from components.settings.base import (
     SettingsModel,
     SubsystemSettings,
 )
-from handlers.common.identifier_types import LanguageCode
+from handlers.common.ids import LanguageCode
 from handlers.transcription.caption_thresholds import CaptionThresholds
 from handlers.transcription.environment import InFlight, LastResultsMs
 

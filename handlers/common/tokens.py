@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import jwt
 
-from handlers.common.identity.user_ids import derive_user_id
+from handlers.common.ids import derive_user_id
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
 """Accepted algorithms. They all verify with a public key. HMAC and `none` are refused."""

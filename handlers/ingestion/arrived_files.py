@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator
 from datetime import UTC, timedelta
 
-from handlers.common.aws import s3_notifications
+from handlers.common.events import NewObject, parse_new_objects
 from handlers.ingestion.table_keys_and_updates import MANIFEST_KEY_PREFIX, RecordId
 
 MAX_SORT_KEY_BYTES = 1024
@@ -28,7 +28,7 @@ builder already looks after half of that period, because the file may be older a
 """
 
 
-class ArrivedFile(s3_notifications.NewObject):
+class ArrivedFile(NewObject):
     @property
     def arrival_date(self) -> str:
         """UTC date of the arrival, for example `2026-01-31`. It is the partition key of the file's record."""
@@ -56,4 +56,4 @@ def parse_arrived_files(body: str) -> Iterator[ArrivedFile]:
 
     Raise InvalidEvent at the first invalid entry of the message. The files before it have been yielded by then.
     """
-    return (ArrivedFile(**dict(new_object)) for new_object in s3_notifications.parse_new_objects(body))
+    return (ArrivedFile(**dict(new_object)) for new_object in parse_new_objects(body))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from handlers.common.aws.dynamodb_values import serialize_value
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.ids import timestamp
+from handlers.common.records import serialize_value
 from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.manifest_documents import ListedFile
 from handlers.ingestion.status_transitions import FileStatus

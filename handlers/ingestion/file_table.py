@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.ids import timestamp
 from handlers.ingestion.arrived_files import ArrivedFile
 from handlers.ingestion.environment_bases import MAX_OPEN_SHARDS, OPEN_SHARDS
 from handlers.ingestion.file_records import FileRecord, OpenFile, build_file_item, choose_open_shard

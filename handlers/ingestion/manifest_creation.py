@@ -12,10 +12,10 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
 
-from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.aws.workflow_executions import StartOutcome
+from handlers.common.aws import ParallelCalls
+from handlers.common.executions import StartOutcome
+from handlers.common.ids import timestamp
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.ingestion.file_records import FileRecord, OpenFile
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_document_store import ManifestDocuments

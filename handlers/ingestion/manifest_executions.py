@@ -7,8 +7,8 @@ redrive of Step Functions, which continues the same execution.
 import re
 from dataclasses import dataclass
 
-from handlers.common.aws.workflow_executions import ExecutionsClient, ExecutionStatus, StartOutcome, WorkflowExecutions
-from handlers.common.time_and_ids.ulid import ULID_PATTERN
+from handlers.common.executions import ExecutionsClient, ExecutionStatus, StartOutcome, WorkflowExecutions
+from handlers.common.ids import ULID_PATTERN
 
 EXECUTION_NAME = re.compile(rf"(?P<manifest>{ULID_PATTERN})-[0-9a-f]{{16}}(-r(?P<redrive>[1-9][0-9]*))?")
 """Name of an execution: manifest id and hash of the files. The name of the nth redrive also ends in `-r<n>`."""

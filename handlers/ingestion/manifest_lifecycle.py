@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 
-from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.aws.workflow_executions import ExecutionStatus
+from handlers.common.aws import ParallelCalls
+from handlers.common.executions import ExecutionStatus
 from handlers.common.logging import EventLog
 from handlers.ingestion.file_records import FileRecord
 from handlers.ingestion.file_table import FileTable

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.common.time_and_ids.ulid import parse_ulid_time
+from handlers.common.ids import parse_ulid_time, timestamp
 from handlers.ingestion.status_transitions import ManifestStatus
 from handlers.ingestion.table_keys_and_updates import (
     MANIFEST_KEY_PREFIX,

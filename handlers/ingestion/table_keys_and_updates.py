@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from handlers.common.aws.dynamodb_values import serialize_value
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.ids import timestamp
+from handlers.common.records import serialize_value
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

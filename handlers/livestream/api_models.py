@@ -5,9 +5,9 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from handlers.common.identifier_types import LanguageCode, Ulid
+from handlers.common.ids import LanguageCode, Ulid
 from handlers.common.json_models import Message
-from handlers.common.text.visible_text_constraint import VISIBLE_TEXT
+from handlers.common.text import VISIBLE_TEXT
 from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.track_processing_states import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
 from handlers.livestream.upload_object_keys import EPISODE_ID_PATTERN

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handlers.common.aws.dynamodb_values import Item, deserialize_item, serialize_item, serialize_value
-from handlers.common.error_responses import HandlerError
+from handlers.common.errors import HandlerError
+from handlers.common.records import Item, deserialize_item, serialize_item, serialize_value
 from handlers.livestream.episode_record import EpisodeRecord
 from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.livestream.table_keys import (

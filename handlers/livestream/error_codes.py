@@ -1,6 +1,6 @@
 """Error codes of livestream's REST API for requests that are well formed but cannot be served."""
 
-from handlers.common.api_error_codes import ErrorCode
+from handlers.common.errors import ErrorCode
 
 
 class LivestreamErrorCode(ErrorCode):

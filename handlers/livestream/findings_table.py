@@ -20,9 +20,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from handlers.common.aws.dynamodb_values import Item, serialize_item
-from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.aws import ServiceFailed, ServiceFault
+from handlers.common.ids import timestamp
+from handlers.common.records import Item, serialize_item
 from handlers.livestream.api_models import Claim, Clip
 from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
 from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from handlers.common.json_models import Message
-from handlers.common.text.text_windows import WindowSizes
+from handlers.common.text import WindowSizes
 from handlers.livestream.api_models import EpisodeId
 from handlers.livestream.s3_prefixes import TRANSCRIPTS
 

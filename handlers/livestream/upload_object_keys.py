@@ -6,14 +6,13 @@ Videos and transcripts have keys of the same form below different prefixes.
 import re
 from dataclasses import dataclass
 
-from handlers.common.identity import user_ids
-from handlers.common.time_and_ids import ulid
+from handlers.common import ids
 
-OWNER_PATTERN = rf"(?:{user_ids.USER_ID_PATTERN}|{user_ids.DEFAULT_OWNER})"
+OWNER_PATTERN = rf"(?:{ids.USER_ID_PATTERN}|{ids.DEFAULT_OWNER})"
 """Pattern for a user id, or for `everybody`, the owner of all episodes if the API does not identify its users."""
 EPISODE_ID_PATTERN = r"[0-9A-Z]{26}"
 _KEY = re.compile(
-    rf"({OWNER_PATTERN})/({EPISODE_ID_PATTERN})/({ulid.ULID_PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII
+    rf"({OWNER_PATTERN})/({EPISODE_ID_PATTERN})/({ids.ULID_PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII
 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call_service
+from handlers.common.aws import ServiceFailed, ServiceFault, call_service
 from handlers.meetings.summary_errors import StorageFailed
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from datetime import datetime
 
 import boto3
 
-from handlers.common.aws.client_config import CONFIG
-from handlers.common.aws.workflow_executions import WorkflowExecutions
+from handlers.common import ids
+from handlers.common.aws import CONFIG
+from handlers.common.executions import WorkflowExecutions
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
 from handlers.meetings.environment import MeetingsEnvironment
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.meeting_table import MeetingTable
@@ -34,6 +34,6 @@ def create_gateways(environment: MeetingsEnvironment) -> MeetingGateways:
     table = MeetingTable(boto3.client("dynamodb", config=CONFIG), environment.table_name)
     executions = WorkflowExecutions(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)
     upload_processor = UploadProcessor(
-        table, UploadReader(s3, environment.bucket_name), executions, clock=clock.now, log=log
+        table, UploadReader(s3, environment.bucket_name), executions, clock=ids.now, log=log
     )
-    return MeetingGateways(MeetingBucket(s3, environment.bucket_name), table, upload_processor, log, clock.now)
+    return MeetingGateways(MeetingBucket(s3, environment.bucket_name), table, upload_processor, log, ids.now)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.ids import timestamp
 from handlers.meetings.execution_name_and_input import MeetingExecution
 from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.upload_completion_file import WrongChunk

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item
-from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
+from handlers.common.records import TooManyWriters, deserialize_item, serialize_item
 from handlers.meetings.meeting_record import PARTITION, SORT, MeetingRecord
 from handlers.meetings.s3_keys import MeetingId
 

@@ -14,8 +14,7 @@ from typing import Annotated, Final
 
 from pydantic import StringConstraints
 
-from handlers.common.identity import user_ids
-from handlers.common.time_and_ids import ulid
+from handlers.common import ids
 
 RAW: Final = "raw/"
 """Prefix of the clients' uploads."""
@@ -35,7 +34,7 @@ CHUNK_NAME_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 CONTENT_HASH_PATTERN: Final = r"[0-9a-f]{32}"
 """Form of the hash that identifies a recording (`CompleteFile.content`)."""
 ContentHash = Annotated[str, StringConstraints(pattern=rf"^{CONTENT_HASH_PATTERN}$")]
-_UPLOAD_KEY = re.compile(rf"{RAW}({user_ids.USER_ID_PATTERN})/({ulid.ULID_PATTERN})/({CHUNK_NAME_PATTERN})", re.ASCII)
+_UPLOAD_KEY = re.compile(rf"{RAW}({ids.USER_ID_PATTERN})/({ids.ULID_PATTERN})/({CHUNK_NAME_PATTERN})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class MeetingId:
     meeting_id: str
 
     def __post_init__(self) -> None:
-        if not (re.fullmatch(user_ids.USER_ID_PATTERN, self.user) and re.fullmatch(ulid.ULID_PATTERN, self.meeting_id)):
+        if not (re.fullmatch(ids.USER_ID_PATTERN, self.user) and re.fullmatch(ids.ULID_PATTERN, self.meeting_id)):
             raise ValueError("a meeting id consists of a valid user and a ULID")
 
     @property

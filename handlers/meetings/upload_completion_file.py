@@ -13,9 +13,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, FailFast, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from handlers.common.ids import timestamp
 from handlers.common.json_models import Message, WrongField
-from handlers.common.text.visible_text_constraint import VISIBLE_TEXT
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.text import VISIBLE_TEXT
 from handlers.meetings.s3_keys import CHUNK_NAME_PATTERN, COMPLETE_FILE_NAME
 from handlers.meetings.transcribe_languages import LANGUAGES, validate_language
 

@@ -20,9 +20,9 @@ from datetime import datetime
 from enum import StrEnum
 from functools import partial
 
-from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
-from handlers.common.aws.workflow_executions import ExecutionStatus, StartOutcome, WorkflowExecutions
+from handlers.common.executions import ExecutionStatus, StartOutcome, WorkflowExecutions
 from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.records import TooManyWriters
 from handlers.meetings.execution_name_and_input import MeetingExecution
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_table import MAX_WRITE_ATTEMPTS, MeetingTable

@@ -21,8 +21,8 @@ uploaded again.
 from collections.abc import Callable
 from datetime import datetime
 
-from handlers.common.aws.workflow_executions import ExecutionStatus
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.executions import ExecutionStatus
+from handlers.common.ids import timestamp
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_state_transitions import stamp_change, wrong_chunk_fields
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId

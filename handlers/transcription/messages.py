@@ -16,10 +16,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from handlers.common.api_error_codes import ErrorCode
-from handlers.common.identifier_types import LanguageCode
+from handlers.common.errors import ErrorCode
+from handlers.common.ids import LanguageCode
 from handlers.common.json_models import Message
-from handlers.common.websocket.message_models import ClientMessage, ErrorMessage, MessageId, ReplyMessage
+from handlers.common.websocket import ClientMessage, ErrorMessage, MessageId, ReplyMessage
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.session_utterance_state import MAX_REMEMBERED_UTTERANCES
 from handlers.transcription.utterance_audio_validation import SAMPLE_RATES, Encoding

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item
+from handlers.common.records import deserialize_item, serialize_item
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.utterance_audio_validation import Encoding
 

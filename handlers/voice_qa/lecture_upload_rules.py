@@ -16,14 +16,14 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from handlers.common import ids
 from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
-from handlers.common.aws.s3_notifications import NULL_VERSION_ID, NewObject
-from handlers.common.time_and_ids import ulid
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.events import NULL_VERSION_ID, NewObject
+from handlers.common.ids import timestamp
 from handlers.voice_qa import s3_prefixes
 
 MAX_NAME_CHARS = 255
-_KEY = re.compile(rf"{s3_prefixes.LECTURES}({ulid.ULID_PATTERN})/(.+)", re.DOTALL)
+_KEY = re.compile(rf"{s3_prefixes.LECTURES}({ids.ULID_PATTERN})/(.+)", re.DOTALL)
 
 
 class LectureStatus(StrEnum):

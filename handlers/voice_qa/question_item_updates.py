@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.aws.dynamodb_versioned_items import TooManyWriters, VersionedItems
 from handlers.common.logging import EventLog
+from handlers.common.records import TooManyWriters, VersionedItems
 from handlers.voice_qa.table_records import (
     Allowance,
     Listener,

@@ -20,9 +20,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from handlers.common.aws.dynamodb_versioned_items import VersionedState
-from handlers.common.identity.user_ids import USER_ID_PATTERN
+from handlers.common.ids import USER_ID_PATTERN
 from handlers.common.json_models import Message
+from handlers.common.records import VersionedState
 from handlers.voice_qa.websocket_messages import QueryId, VoiceQaErrorCode
 
 Key = dict[str, str]

@@ -12,12 +12,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from handlers.common.api_error_codes import ErrorCode
 from handlers.common.audio.probe_result import RejectionReason
-from handlers.common.identifier_types import LanguageCode, Ulid
+from handlers.common.errors import ErrorCode
+from handlers.common.ids import LanguageCode, Ulid
 from handlers.common.json_models import Message
-from handlers.common.text.visible_text_constraint import VISIBLE_TEXT
-from handlers.common.websocket.message_models import ClientMessage, ErrorMessage, ReplyMessage
+from handlers.common.text import VISIBLE_TEXT
+from handlers.common.websocket import ClientMessage, ErrorMessage, ReplyMessage
 
 QueryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 """A client's name for a question. It is unique among the questions of one guest."""

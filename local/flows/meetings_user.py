@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from handlers.common.aws.dynamodb_values import deserialize_item
-from handlers.common.time_and_ids.new_ids import new_id
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.ids import new_id, timestamp
+from handlers.common.records import deserialize_item
 from handlers.meetings.auth_exchange.api_models import ExchangeResponse
 from handlers.meetings.bedrock_summarize.stored_summary_models import Summary
 from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript

@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from handlers.common.websocket.message_dispatch import WebSocketErrorCode
+from handlers.common.websocket import WebSocketErrorCode
 from local.flows import ResultNotInTime
 
 Message = dict[str, Any]

@@ -5,9 +5,9 @@ which an uploaded file is unusable.
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
-from handlers.common.api_error_codes import CommonErrorCode, ErrorCode
-from handlers.common.http.rest_dispatch import RestErrorCode
-from handlers.common.websocket.message_dispatch import WebSocketErrorCode
+from handlers.common.errors import CommonErrorCode, ErrorCode
+from handlers.common.rest import RestErrorCode
+from handlers.common.websocket import WebSocketErrorCode
 from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.meetings.auth_exchange.error_codes import ExchangeErrorCode
 from handlers.transcription.messages import TranscriptionErrorCode
@@ -17,7 +17,7 @@ from local.generate.upload_failure_explanations import LECTURE_REASONS, TRACK_RE
 INTRODUCTION = """\
 # Error codes
 
-`make docs` generates this page from the error codes of the handlers (`handlers/common/api_error_codes.py` and the classes that
+`make docs` generates this page from the error codes of the handlers (`handlers/common/errors.py` and the classes that
 derive from it), those of API Gateway's own responses, and the reasons in `local/generate/upload_failure_explanations.py`. Change a text
 there, not here.
 

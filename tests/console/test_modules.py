@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from pydantic import ValidationError
 
-from handlers.common.time_and_ids import ulid
+from handlers.common import ids
 from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import ogg_length
 from local.audio_formats import decode_file
@@ -340,7 +340,7 @@ def test_invalid_credentials_are_refused_without_showing_them(window: ConsoleWin
 def test_ids_are_ulids_that_sort_by_time(window: ConsoleWindow) -> None:
     first, second = run_script(window, "ids", "return [module.ulid(input), module.ulid(input + 1)];", 1_790_000_000_000)
     assert first < second
-    assert first[:10] == ulid.ulid(datetime.fromtimestamp(1_790_000_000, UTC), 0)[:10], "ten characters are the time"
+    assert first[:10] == ids.ulid(datetime.fromtimestamp(1_790_000_000, UTC), 0)[:10], "ten characters are the time"
 
 
 @pytest.mark.parametrize(("ms", "text"), [(0, "0:00"), (61_999, "1:01"), (3_723_000, "1:02:03"), (-5, "0:00")])

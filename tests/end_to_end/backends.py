@@ -4,9 +4,9 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from handlers.common.aws.dynamodb_values import serialize_item
-from handlers.common.identity.user_ids import DEFAULT_OWNER, derive_user_id
-from handlers.common.time_and_ids import clock
+from handlers.common import ids
+from handlers.common.ids import DEFAULT_OWNER, derive_user_id
+from handlers.common.records import serialize_item
 from handlers.meetings.storage.daily_storage_metrics import COUNTS_PREFIX
 from handlers.transcription.names_shared_with_deployment import FALLBACK_METRIC, METRICS_NAMESPACE
 from handlers.voice_qa.table_records import TimeLimitCheck, lecture_key
@@ -203,5 +203,5 @@ class DeployedMeetings(MeetingsBackend):
 
         It counts only once a day. So delete the count of today first, which the schedule may have stored.
         """
-        self.client("s3").delete_object(Bucket=self.bucket, Key=f"{COUNTS_PREFIX}{clock.now().date().isoformat()}.json")
+        self.client("s3").delete_object(Bucket=self.bucket, Key=f"{COUNTS_PREFIX}{ids.now().date().isoformat()}.json")
         return invoke(self.client, self.storage_function, kind="storage")

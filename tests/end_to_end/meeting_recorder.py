@@ -12,7 +12,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from handlers.common.time_and_ids.new_ids import new_id
+from handlers.common.ids import new_id
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.upload_completion_file import ChunkProblem
 from local.flows import eventually

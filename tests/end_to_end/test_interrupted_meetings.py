@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.ids import timestamp
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.meeting_record import MeetingStatus
 from handlers.meetings.s3_keys import Recording

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from components.blocks.rest_api import RestApi
 from components.foundation import create_api_log_role
-from handlers.common.http.rest_operation_declaration import AnyRestOperation, RestOperation
 from handlers.common.json_models import Message
+from handlers.common.rest import AnyRestOperation, RestOperation
 from local.flows.http_requests import Answer, ask, send
 from local.platform.resource_change_planning import ResourceAction
 from tests.end_to_end.small_stack import SmallStack, echo_function, small_stack

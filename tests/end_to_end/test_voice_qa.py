@@ -22,8 +22,8 @@ from botocore.exceptions import ClientError
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from handlers.common.aws.dynamodb_versioned_items import VersionedItems
-from handlers.common.time_and_ids import clock
+from handlers.common import ids
+from handlers.common.records import VersionedItems
 from handlers.voice_qa.table_records import TTL_ATTRIBUTE, QuestionRecord, QuestionStatus, query_key
 from local.emulation.faults import Fault
 from local.flows import eventually
@@ -187,7 +187,7 @@ def question_items(voice_qa: DeployedVoiceQa) -> VersionedItems:
         voice_qa.table,
         ttl_attribute=TTL_ATTRIBUTE,
         kept_seconds=DAY_SECONDS,
-        clock_ms=clock.now_ms,
+        clock_ms=ids.now_ms,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 
-from handlers.common.text.visible_text_constraint import VISIBLE_TEXT
+from handlers.common.text import VISIBLE_TEXT
 from handlers.livestream.api_models import EpisodeChanges, NewEpisode
 from handlers.livestream.episodes.operation_definitions import OPERATIONS as LIVESTREAM_OPERATIONS
 from handlers.livestream.fact_check_agent.answer_verification import verify_answer

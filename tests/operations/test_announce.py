@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from handlers.common.time_and_ids import clock
+from handlers.common import ids
 from handlers.ingestion.arrived_files import NOTIFICATION_GRACE_PERIOD, parse_arrived_files
 from operations.__main__ import main
 from operations.announce import build_message
@@ -31,7 +31,7 @@ class Stack:
         self.url = self.sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
         aws.s3.create_bucket(Bucket=BUCKET)
         aws.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        self.harness = IngestionHarness(Cloud(clock.now()))
+        self.harness = IngestionHarness(Cloud(ids.now()))
         self.harness.clients = lambda _: aws
 
     def put(self, *keys: str) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class Stack:
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     now = datetime.now(UTC) + timedelta(hours=2)
-    monkeypatch.setattr(clock, "now", lambda: now)
+    monkeypatch.setattr(ids, "now", lambda: now)
     with moto_aws(monkeypatch) as aws:
         yield Stack(aws)
 
@@ -103,7 +103,7 @@ def test_the_prefix_and_the_modification_time_select_the_files(stack: Stack) -> 
 def test_a_file_whose_notification_may_still_arrive_is_left_out(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     modified = stack.put("incoming/a.ndjson")["LastModified"]
     for age, count in ((NOTIFICATION_GRACE_PERIOD - MILLISECOND, 0), (NOTIFICATION_GRACE_PERIOD, 1)):
-        monkeypatch.setattr(clock, "now", lambda age=age: modified + age)
+        monkeypatch.setattr(ids, "now", lambda age=age: modified + age)
         assert len(stack.announce("--until", "2999-01-01")) == count
 
 

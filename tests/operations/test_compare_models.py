@@ -13,8 +13,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.common.aws.retry import RetryTiming
-from handlers.common.bedrock.model_families import HAIKU, SONNET
+from handlers.common.aws import RetryTiming
+from handlers.common.bedrock import HAIKU, SONNET
 from handlers.meetings.bedrock_summarize.action_item_verification import LocatedActionItem
 from handlers.meetings.bedrock_summarize.stored_summary_models import ActionItem, SummaryTokens, TranscriptQuote
 from local.emulation.bedrock.converse_service import read_lines, serve

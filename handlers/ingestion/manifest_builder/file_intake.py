@@ -12,9 +12,8 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.aws.s3_notifications import InvalidEvent
-from handlers.common.aws.sqs_batches import BatchFailures
+from handlers.common.aws import ParallelCalls
+from handlers.common.events import BatchFailures, InvalidEvent
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.ingestion.arrived_files import ADJACENT_DATES_CHECK_AGE, ArrivedFile, parse_arrived_files
 from handlers.ingestion.file_admission import AdmissionRules

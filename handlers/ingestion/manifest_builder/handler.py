@@ -10,12 +10,11 @@ from typing import Any
 
 import boto3
 
-from handlers.common.aws.client_config import CONFIG, MAX_WORKERS
-from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.aws.sqs_batches import BatchFailures
+from handlers.common import ids
+from handlers.common.aws import CONFIG, MAX_WORKERS, ParallelCalls
+from handlers.common.events import BatchFailures
+from handlers.common.ids import new_id
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
-from handlers.common.time_and_ids.new_ids import new_id
 from handlers.ingestion.file_admission import AdmissionRules
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_builder.environment import BuilderEnvironment
@@ -34,7 +33,7 @@ def _intake() -> FileIntake:
         boto3.client("dynamodb", config=CONFIG),
         environment.manifest_table_name,
         environment.record_days,
-        clock.now,
+        ids.now,
     )
     table = FileTable(*table_arguments, environment.open_shards)
     creator = ManifestCreator(
@@ -44,7 +43,7 @@ def _intake() -> FileIntake:
         ManifestWorkflow(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn),
         parallel=parallel,
         log=log,
-        clock=clock.now,
+        clock=ids.now,
         new_id=new_id,
         files_per_manifest=environment.files_per_manifest,
         manifest_bytes=environment.manifest_bytes,
@@ -56,7 +55,7 @@ def _intake() -> FileIntake:
         creator,
         parallel=parallel,
         log=log,
-        clock=clock.now,
+        clock=ids.now,
         flush_at_once=environment.flush_at_once,
     )
 

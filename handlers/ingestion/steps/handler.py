@@ -10,12 +10,11 @@ from typing import Any, Literal
 
 import boto3
 
-from handlers.common.aws.client_config import CONFIG, MAX_WORKERS
-from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.identifier_types import Ulid
+from handlers.common import ids
+from handlers.common.aws import CONFIG, MAX_WORKERS, ParallelCalls
+from handlers.common.ids import Ulid
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_document_store import ManifestDocuments
 from handlers.ingestion.manifest_executions import ManifestExecution
@@ -57,14 +56,14 @@ def run_step(lifecycle: ManifestLifecycle, request: StepRequest) -> dict[str, An
 def _lifecycle() -> ManifestLifecycle:
     environment = WorkflowStepsEnvironment.read()
     dynamodb = boto3.client("dynamodb", config=CONFIG)
-    table_arguments = (dynamodb, environment.manifest_table_name, environment.record_days, clock.now)
+    table_arguments = (dynamodb, environment.manifest_table_name, environment.record_days, ids.now)
     return ManifestLifecycle(
         FileTable(*table_arguments, environment.open_shards),
         ManifestRecords(*table_arguments),
         ManifestDocuments(boto3.client("s3", config=CONFIG), environment.lake_bucket),
         parallel=ParallelCalls(MAX_WORKERS),
         log=EventLog(environment.log_level),
-        clock=clock.now,
+        clock=ids.now,
     )
 
 

@@ -13,11 +13,10 @@ from typing import Any, Literal
 import boto3
 from pydantic import BaseModel
 
-from handlers.common.aws.client_config import CONFIG, MAX_WORKERS
-from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common import ids
+from handlers.common.aws import CONFIG, MAX_WORKERS, ParallelCalls
+from handlers.common.ids import new_id
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
-from handlers.common.time_and_ids.new_ids import new_id
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_creation import ManifestCreator
 from handlers.ingestion.manifest_document_store import ManifestDocuments
@@ -44,7 +43,7 @@ def _sweeper() -> IngestionSweeper:
         boto3.client("dynamodb", config=CONFIG),
         environment.manifest_table_name,
         environment.record_days,
-        clock.now,
+        ids.now,
     )
     table = FileTable(*table_arguments, environment.open_shards, read_all_shards=True)
     records = ManifestRecords(*table_arguments)
@@ -57,7 +56,7 @@ def _sweeper() -> IngestionSweeper:
         workflow,
         parallel=parallel,
         log=log,
-        clock=clock.now,
+        clock=ids.now,
         new_id=new_id,
         files_per_manifest=environment.files_per_manifest,
         manifest_bytes=environment.manifest_bytes,
@@ -68,11 +67,11 @@ def _sweeper() -> IngestionSweeper:
         documents,
         workflow,
         creator=creator,
-        lifecycle=ManifestLifecycle(table, records, documents, parallel=parallel, log=log, clock=clock.now),
+        lifecycle=ManifestLifecycle(table, records, documents, parallel=parallel, log=log, clock=ids.now),
         claim_age=timedelta(seconds=environment.claim_seconds),
         flush_age=timedelta(seconds=environment.flush_seconds),
         log=log,
-        clock=clock.now,
+        clock=ids.now,
     )
 
 

@@ -17,9 +17,9 @@ from dataclasses import KW_ONLY, asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import repeat
 
-from handlers.common.aws.workflow_executions import ExecutionStatus
+from handlers.common.executions import ExecutionStatus
 from handlers.common.logging import EventLog
-from handlers.common.sweep_loop import SweepLoop
+from handlers.common.sweep import SweepLoop
 from handlers.ingestion.file_records import OpenFile
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_creation import ManifestCreator

@@ -9,7 +9,7 @@ but records never do.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call_service
+from handlers.common.aws import ServiceFailed, ServiceFault, call_service
 
 PAGE_SIZE = 100
 """Maximum number of entries of one list request, and of records of one BatchDeleteMemoryRecords request."""

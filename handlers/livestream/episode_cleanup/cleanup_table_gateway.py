@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item
+from handlers.common.records import deserialize_item, serialize_item
 from handlers.livestream.episode_record import EpisodeRecord
 from handlers.livestream.table_item_deletion import delete_items
 from handlers.livestream.table_keys import (

@@ -16,13 +16,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from handlers.common.aws.eventbridge_event_models import parse_bus_event, to_invalid_event
-from handlers.common.aws.s3_notifications import InvalidEvent
-from handlers.common.aws.sqs_batches import BatchFailures, process_batch
+from handlers.common.events import BatchFailures, InvalidEvent, parse_bus_event, process_batch, to_invalid_event
+from handlers.common.ids import timestamp
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
-from handlers.common.sweep_loop import SweepLoop
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.sweep import SweepLoop
 from handlers.livestream.api_models import EpisodeId
 from handlers.livestream.episode_cleanup.agent_memory_deletion import AgentMemoryCleaner
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable, DueEpisode

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.sweep_time_budget import SweepSeconds
+from handlers.common.sweep import SweepSeconds
 
 LimitMinutes = Annotated[int, Field(ge=30, le=1380)]
 """Time limit of a track state. It is below a day, because the item of a deleted episode is kept for at least a day. So

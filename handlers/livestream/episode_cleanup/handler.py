@@ -12,10 +12,10 @@ from typing import Any, Literal
 import boto3
 from pydantic import BaseModel
 
-from handlers.common.aws.client_config import CONFIG
-from handlers.common.aws.sqs_batches import BatchFailures
+from handlers.common import ids
+from handlers.common.aws import CONFIG
+from handlers.common.events import BatchFailures
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
 from handlers.livestream.episode_cleanup.agent_memory_deletion import AgentMemoryCleaner
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable
 from handlers.livestream.episode_cleanup.deleted_and_overdue_episodes import EpisodeCleaner
@@ -43,7 +43,7 @@ def _cleaner() -> EpisodeCleaner:
             TrackState.ANALYZING: timedelta(minutes=environment.analyzing_minutes),
         },
         budget=timedelta(seconds=environment.sweep_seconds),
-        clock=clock.now,
+        clock=ids.now,
         log=EventLog(environment.log_level),
     )
 

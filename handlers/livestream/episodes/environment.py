@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from handlers.common.aws.presigned_lifetime import PRESIGNED_SECONDS
+from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.common.environment import HandlerEnvironment
 
 CursorSeconds = Annotated[int, Field(ge=60, le=86_400)]

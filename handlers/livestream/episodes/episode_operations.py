@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 
-from handlers.common.error_responses import HandlerError
-from handlers.common.http.rest_operation_declaration import RestAnswer, RestRequest
+from handlers.common.errors import HandlerError
+from handlers.common.ids import timestamp
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.rest import RestAnswer, RestRequest
 from handlers.livestream.api_models import (
     Claim,
     ClaimPage,

@@ -8,13 +8,11 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from handlers.common.aws.client_config import CONFIG, SHORT_TIMEOUT_CONFIG, build_presigning_config
-from handlers.common.aws.secret_parameter import SecretParameter
-from handlers.common.http.rest_dispatch import ProxyResponse, RestDispatcher
-from handlers.common.http.rest_operation_declaration import BoundOperation
+from handlers.common import ids
+from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG, SecretParameter, build_presigning_config
+from handlers.common.ids import new_id
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
-from handlers.common.time_and_ids.new_ids import new_id
+from handlers.common.rest import BoundOperation, ProxyResponse, RestDispatcher
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.episodes import operation_definitions as operations
 from handlers.livestream.episodes.environment import EpisodesApiEnvironment
@@ -67,7 +65,7 @@ def _rest() -> RestDispatcher:
     cursors = Cursors(
         SecretParameter(session.client("ssm", config=SHORT_TIMEOUT_CONFIG), environment.encryption_key),
         seconds=environment.cursor_seconds,
-        clock=clock.now,
+        clock=ids.now,
         nonce=os.urandom,
     )
     episodes = EpisodeOperations(
@@ -75,13 +73,13 @@ def _rest() -> RestDispatcher:
         cursors,
         EventPublisher(session.client("events", config=SHORT_TIMEOUT_CONFIG), environment.event_source),
         deleted_days=environment.deleted_days,
-        clock=clock.now,
+        clock=ids.now,
         new_id=new_id,
         log=log,
     )
     s3 = session.client("s3", config=_S3_CONFIG.merge(build_presigning_config()))
     bucket = UploadBucket(s3, environment.bucket_name, environment.url_seconds)
-    uploads = UploadOperations(table, bucket, limits=upload_limits(environment), clock=clock.now, new_id=new_id)
+    uploads = UploadOperations(table, bucket, limits=upload_limits(environment), clock=ids.now, new_id=new_id)
     playback = PlaybackOperations(table, ChunkBucket(s3, environment.bucket_name, environment.playback_seconds))
     return RestDispatcher(bind_operations(episodes, uploads, playback), origin=environment.origin, log=log)
 

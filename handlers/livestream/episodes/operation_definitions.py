@@ -5,7 +5,7 @@ that implement the operations are in `episode_operations.py`, `upload_operations
 `UploadReady` means that the client can send the upload, not that the upload has arrived.
 """
 
-from handlers.common.http.rest_operation_declaration import AnyRestOperation, RestOperation
+from handlers.common.rest import AnyRestOperation, RestOperation
 from handlers.livestream.api_models import (
     ClaimPage,
     ClipPage,

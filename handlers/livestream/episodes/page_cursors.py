@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from handlers.common.error_responses import HandlerError
+from handlers.common.errors import HandlerError
 from handlers.livestream.episodes.environment import parse_secrets
 from handlers.livestream.error_codes import LivestreamErrorCode
 

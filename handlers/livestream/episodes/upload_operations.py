@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 
-from handlers.common.error_responses import FieldProblem, HandlerError
-from handlers.common.http.rest_operation_declaration import RestAnswer, RestRequest
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.errors import FieldProblem, HandlerError
+from handlers.common.ids import timestamp
+from handlers.common.rest import RestAnswer, RestRequest
 from handlers.livestream.api_models import (
     MAX_PARTS,
     CompleteUpload,

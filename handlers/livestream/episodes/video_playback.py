@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from handlers.common.error_responses import HandlerError
-from handlers.common.http.rest_operation_declaration import RestAnswer, RestRequest
+from handlers.common.errors import HandlerError
+from handlers.common.rest import RestAnswer, RestRequest
 from handlers.livestream.api_models import EpisodePath, PlayableChunk, Playback, PlaybackQuery
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.error_codes import LivestreamErrorCode

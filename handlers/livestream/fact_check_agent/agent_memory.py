@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from handlers.common.aws.service_faults import ServiceFailed, ServiceFault, call_service
+from handlers.common.aws import ServiceFailed, ServiceFault, call_service
 from handlers.livestream.fact_check_agent.model_request import MAX_MEMORIES, MemoryEvent
 
 MAX_RECALLED_EVENTS = 2 * MAX_MEMORIES

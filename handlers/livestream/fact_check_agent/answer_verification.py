@@ -21,9 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from handlers.common.text.quote_search import QuoteMatch, QuoteSearch
-from handlers.common.text.text_cleaning import clean_text
-from handlers.common.text.text_windows import Window
+from handlers.common.text import QuoteMatch, QuoteSearch, Window, clean_text
 from handlers.livestream.api_models import MAX_FINDING_CHARACTERS, Claim, Clip
 from handlers.livestream.fact_check_agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
 from handlers.livestream.fact_check_agent.model_request import MemoryEvent, RequestSettings, cue_id

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.identifier_types import ModelId
+from handlers.common.ids import ModelId
 
 MAX_OUTPUT_TOKENS = 3_900
 """Default of `max_output_tokens`."""

@@ -14,11 +14,10 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from handlers.common.aws.client_config import CONFIG
-from handlers.common.bedrock.converse import BedrockModel, build_client_config
-from handlers.common.lambda_context import LambdaContext
+from handlers.common import ids
+from handlers.common.aws import CONFIG, LambdaContext
+from handlers.common.bedrock import BedrockModel, build_client_config
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
 from handlers.livestream.fact_check_agent.agent_memory import AgentMemory
 from handlers.livestream.fact_check_agent.environment import AgentEnvironment
 from handlers.livestream.fact_check_agent.model_request import RequestSettings
@@ -39,9 +38,9 @@ def _worker() -> WindowWorker:
     bedrock: Any = boto3.client("bedrock-runtime", config=build_client_config(environment.answer_seconds))
     services = AgentServices(
         transcripts=ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
-        memory=AgentMemory(memory, environment.memory_id, clock.now),
+        memory=AgentMemory(memory, environment.memory_id, ids.now),
         model=BedrockModel(bedrock, environment.model_id),
-        findings=FindingsTable(boto3.client("dynamodb", config=CONFIG), environment.table_name, clock.now),
+        findings=FindingsTable(boto3.client("dynamodb", config=CONFIG), environment.table_name, ids.now),
     )
     return WindowWorker(services, request_settings(environment), EventLog(environment.log_level))
 

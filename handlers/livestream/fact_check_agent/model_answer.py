@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from handlers.common.bedrock.json_answers import ModelAnswer, UnusableAnswer, parse_json_answer, validate_or_none
+from handlers.common.bedrock import ModelAnswer, UnusableAnswer, parse_json_answer, validate_or_none
 from handlers.livestream.fact_claim_verdict import Verdict
 
 MAX_ANSWER_CHARACTERS = 200_000

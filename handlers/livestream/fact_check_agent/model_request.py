@@ -14,11 +14,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from handlers.common.bedrock import converse
-from handlers.common.bedrock.converse import ConverseRequest, to_json_lines
-from handlers.common.bedrock.model_questions import build_correction
-from handlers.common.text.text_cleaning import clean_text
-from handlers.common.text.text_windows import Window
+from handlers.common.bedrock import ConverseRequest, build_correction, build_request, to_json_lines
+from handlers.common.text import Window, clean_text
 from handlers.livestream.fact_check_agent.environment import ANSWER_SECONDS
 from handlers.livestream.fact_check_agent.model_instructions import INSTRUCTIONS
 from handlers.livestream.transcript.cues import Cue
@@ -89,7 +86,7 @@ def window_request(
     content.append(to_json_lines(_cue_lines(window)))
     if problem is not None:
         content.append(build_correction(problem))
-    return converse.build_request(INSTRUCTIONS, content, settings.max_tokens)
+    return build_request(INSTRUCTIONS, content, settings.max_tokens)
 
 
 def cue_id(number: int) -> str:

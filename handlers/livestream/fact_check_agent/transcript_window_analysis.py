@@ -23,12 +23,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from handlers.common.aws.retry import Retrier, RetryTiming
-from handlers.common.aws.service_faults import ServiceFailed
-from handlers.common.bedrock.converse import ConverseRequest, LanguageModel, TokenUsage
-from handlers.common.bedrock.model_questions import ModelQuestion, NoAnswer, ask_model
+from handlers.common.aws import Retrier, RetryTiming, ServiceFailed
+from handlers.common.bedrock import ConverseRequest, LanguageModel, ModelQuestion, NoAnswer, TokenUsage, ask_model
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.common.text.text_windows import Window, split_into_windows
+from handlers.common.text import Window, split_into_windows
 from handlers.livestream.fact_check_agent.agent_memory import AgentMemory
 from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer, verify_answer
 from handlers.livestream.fact_check_agent.model_answer import AnswerProblem, WindowAnswer, parse_answer

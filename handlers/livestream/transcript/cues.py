@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from handlers.common.text.text_cleaning import clean_text
+from handlers.common.text import clean_text
 
 MAX_TRANSCRIPT_BYTES = 20_000_000
 """Maximum size of a file. Amazon Transcribe writes the times of every word; a whole day of speech stays below this."""

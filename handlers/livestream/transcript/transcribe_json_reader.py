@@ -6,7 +6,7 @@ speaker or a pause, at its maximum length, and before a word that starts earlier
 
 from collections.abc import Iterable, Iterator
 
-from handlers.common.text.transcribe_output import (
+from handlers.common.transcribe_output import (
     SENTENCE_ENDS,
     InvalidTranscribeOutput,
     PunctuationMark,

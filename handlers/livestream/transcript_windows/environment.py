@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.text.text_windows import WindowSizes
+from handlers.common.text import WindowSizes
 
 WindowCharacters = Annotated[int, Field(ge=500, le=50_000)]
 WINDOW_SECONDS = 600

@@ -12,10 +12,10 @@ from typing import Any
 
 import boto3
 
-from handlers.common.aws.client_config import CONFIG
-from handlers.common.aws.sqs_batches import BatchFailures
+from handlers.common import ids
+from handlers.common.aws import CONFIG
+from handlers.common.events import BatchFailures
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.s3_object_reader import ObjectReader
@@ -32,10 +32,10 @@ def _distributor() -> WindowDistributor:
         EpisodeTable(dynamodb, environment.table_name),
         ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
         WindowQueue(boto3.client("sqs", config=CONFIG), environment.agent_queue_url),
-        FindingsTable(dynamodb, environment.table_name, clock.now),
+        FindingsTable(dynamodb, environment.table_name, ids.now),
         bucket=environment.bucket_name,
         sizes=environment.sizes,
-        clock=clock.now,
+        clock=ids.now,
         log=EventLog(environment.log_level),
     )
 

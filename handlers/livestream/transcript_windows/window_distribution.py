@@ -16,11 +16,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from handlers.common.aws.eventbridge_event_models import parse_object_created_event
-from handlers.common.aws.sqs_batches import BatchFailures, process_batch
+from handlers.common.events import BatchFailures, parse_object_created_event, process_batch
+from handlers.common.ids import timestamp
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.common.text.text_windows import WindowSizes, split_into_windows
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.text import WindowSizes, split_into_windows
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.findings_table import FindingsTable
 from handlers.livestream.s3_object_reader import ObjectReader

@@ -13,10 +13,10 @@ from typing import Any
 
 import boto3
 
-from handlers.common.aws.client_config import CONFIG
-from handlers.common.aws.sqs_batches import BatchFailures
+from handlers.common import ids
+from handlers.common.aws import CONFIG
+from handlers.common.events import BatchFailures
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.event_publisher import EventPublisher
 from handlers.livestream.s3_object_reader import ObjectReader
@@ -42,7 +42,7 @@ def _processing() -> VideoProcessing:
         bucket=environment.bucket_name,
         role_arn=environment.mediaconvert_role_arn,
         chunk_seconds=environment.chunk_seconds,
-        clock=clock.now,
+        clock=ids.now,
         log=EventLog(environment.log_level),
     )
 

@@ -12,16 +12,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from handlers.common.aws import eventbridge_event_models
-from handlers.common.aws.eventbridge_event_models import (
+from handlers.common import events
+from handlers.common.events import (
     VERSION_ID_PATTERN,
     EventModel,
+    InvalidEvent,
     parse_bus_event,
     parse_object_created_detail,
     to_invalid_event,
 )
-from handlers.common.aws.s3_notifications import InvalidEvent
-from handlers.common.identifier_types import Ulid
+from handlers.common.ids import Ulid
 from handlers.common.json_models import Message
 from handlers.livestream import event_names
 from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS
@@ -147,7 +147,7 @@ def parse_video_event(body: str, bucket: str) -> ObjectCreated | VideoUploadComp
     event = parse_bus_event(body)
     try:
         match event.source, event.detail_type:
-            case eventbridge_event_models.S3_SOURCE, eventbridge_event_models.OBJECT_CREATED:
+            case events.S3_SOURCE, events.OBJECT_CREATED:
                 return _parse_created(event.detail, bucket)
             case source, event_names.UPLOAD_COMPLETED if event_names.is_livestream_source(source):
                 return _parse_completed(event.detail, replayed=event.replay_name is not None)

@@ -20,9 +20,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from handlers.common.aws.sqs_batches import BatchFailures, process_batch
+from handlers.common.events import BatchFailures, process_batch
+from handlers.common.ids import timestamp
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.common.time_and_ids.timestamps import timestamp
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.event_names import UPLOAD_COMPLETED
 from handlers.livestream.event_publisher import PublishEvent

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from handlers.common.identifier_types import UserId
+from handlers.common.ids import UserId
 from handlers.common.json_models import Message
 from handlers.meetings.auth_exchange.session_names import SessionName
 from handlers.meetings.upload_completion_file import UtcTimestamp

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from handlers.common.aws.service_faults import ServiceFailed, call_service
-from handlers.common.error_responses import HandlerError
-from handlers.common.http.rest_operation_declaration import RestAnswer, RestRequest
+from handlers.common.aws import ServiceFailed, call_service
+from handlers.common.errors import HandlerError
+from handlers.common.ids import timestamp
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.rest import RestAnswer, RestRequest
 from handlers.common.tokens import ProviderUnavailable, TokenProblem, TokenRefused, TokenVerifier
 from handlers.meetings import s3_keys
 from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse, UserPrefixes

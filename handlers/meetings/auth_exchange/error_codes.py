@@ -1,6 +1,6 @@
 """Error codes of the meetings API, in addition to the codes that all APIs use, such as `MALFORMED`."""
 
-from handlers.common.api_error_codes import ErrorCode
+from handlers.common.errors import ErrorCode
 
 
 class ExchangeErrorCode(ErrorCode):

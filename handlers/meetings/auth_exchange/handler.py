@@ -13,9 +13,9 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from handlers.common.aws.client_config import CONFIG
-from handlers.common.http.rest_dispatch import ProxyResponse, RestDispatcher
+from handlers.common.aws import CONFIG
 from handlers.common.logging import EventLog
+from handlers.common.rest import ProxyResponse, RestDispatcher
 from handlers.common.tokens import TokenVerifier, signing_keys
 from handlers.meetings.auth_exchange.credentials_exchange import (
     CallerAccess,

@@ -3,7 +3,7 @@
 Clients do everything else by calling S3 and DynamoDB with the credentials that `exchangeToken` returns.
 """
 
-from handlers.common.http.rest_operation_declaration import RestOperation
+from handlers.common.rest import RestOperation
 from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse
 
 EXCHANGE_TOKEN = RestOperation(

@@ -12,9 +12,7 @@ items is dropped.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from handlers.common.text.quote_search import QuoteSearch, split_words
-from handlers.common.text.text_cleaning import clean_text
-from handlers.common.text.text_windows import Window
+from handlers.common.text import QuoteSearch, Window, clean_text, split_words
 from handlers.meetings.bedrock_summarize.model_answers import ModelActionItem
 from handlers.meetings.bedrock_summarize.stored_summary_models import ActionItem, TranscriptQuote
 from handlers.meetings.bedrock_summarize.stored_transcript_models import TranscriptSegment

@@ -8,9 +8,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from handlers.common.bedrock.model_families import SONNET
+from handlers.common.bedrock import SONNET
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.identifier_types import ModelId
+from handlers.common.ids import ModelId
 
 OutputTokens = Annotated[int, Field(ge=256, le=32_000)]
 MAX_OUTPUT_TOKENS = 5_200

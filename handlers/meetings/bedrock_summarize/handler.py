@@ -8,11 +8,8 @@ from typing import Any
 import boto3
 from pydantic import ValidationError
 
-from handlers.common.aws.client_config import CONFIG
-from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.aws.retry import RetryTiming
-from handlers.common.bedrock.converse import BedrockModel, build_client_config
-from handlers.common.lambda_context import LambdaContext
+from handlers.common.aws import CONFIG, LambdaContext, ParallelCalls, RetryTiming
+from handlers.common.bedrock import BedrockModel, build_client_config
 from handlers.common.logging import EventLog
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.meetings.bedrock_summarize.model_requests import read_prompts

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from handlers.common.bedrock.json_answers import ModelAnswer, UnusableAnswer, parse_json_answer, validate_or_none
-from handlers.common.text.text_cleaning import clean_text
+from handlers.common.bedrock import ModelAnswer, UnusableAnswer, parse_json_answer, validate_or_none
+from handlers.common.text import clean_text
 
 MAX_ANSWER_CHARACTERS = 200_000
 MAX_SUMMARY_CHARACTERS = 20_000

@@ -22,10 +22,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from handlers.common.bedrock import converse
-from handlers.common.bedrock.converse import CACHE_POINT, ContentBlock, ConverseRequest, to_json_lines
-from handlers.common.bedrock.model_questions import ModelQuestion, build_correction
-from handlers.common.text.text_windows import Window
+from handlers.common.bedrock import (
+    CACHE_POINT,
+    ContentBlock,
+    ConverseRequest,
+    ModelQuestion,
+    build_correction,
+    build_request,
+    to_json_lines,
+)
+from handlers.common.text import Window
 from handlers.meetings.bedrock_summarize.model_answers import (
     AnswerProblem,
     ModelActionItems,
@@ -158,7 +164,7 @@ def _build_question(
     content = [material, *([CACHE_POINT] if style.transcript_cached else []), to_json_lines([task_line])]
 
     def request(problem: StrEnum | None) -> ConverseRequest:
-        return converse.build_request(
+        return build_request(
             read_prompts(),
             [*content, *([] if problem is None else [build_correction(problem)])],
             style.max_tokens,

@@ -15,11 +15,16 @@ from typing import Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from handlers.common.aws.retry import Retrier, RetryTiming
-from handlers.common.aws.service_faults import TRANSIENT_FAULTS, ServiceFailed
-from handlers.common.bedrock.converse import LanguageModel, TokenUsage
-from handlers.common.bedrock.json_answers import UnusableAnswer
-from handlers.common.bedrock.model_questions import MAX_ATTEMPTS, ModelQuestion, NoAnswer, ask_model
+from handlers.common.aws import TRANSIENT_FAULTS, Retrier, RetryTiming, ServiceFailed
+from handlers.common.bedrock import (
+    MAX_ATTEMPTS,
+    LanguageModel,
+    ModelQuestion,
+    NoAnswer,
+    TokenUsage,
+    UnusableAnswer,
+    ask_model,
+)
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.meetings.bedrock_summarize.model_requests import TaskQuestion

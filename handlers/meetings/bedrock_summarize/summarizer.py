@@ -15,10 +15,10 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.aws import ParallelCalls
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.common.text.text_windows import Window, WindowSizes, split_into_windows
+from handlers.common.text import Window, WindowSizes, split_into_windows
 from handlers.meetings.bedrock_summarize import model_requests
 from handlers.meetings.bedrock_summarize.action_item_verification import VerifiedItems, merge_items, verify_items
 from handlers.meetings.bedrock_summarize.model_requests import QuestionStyle, WindowPosition

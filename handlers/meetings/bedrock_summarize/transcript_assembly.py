@@ -15,8 +15,8 @@ end of the part.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from handlers.common.text.text_cleaning import clean_text
-from handlers.common.text.transcribe_output import (
+from handlers.common.text import clean_text
+from handlers.common.transcribe_output import (
     SENTENCE_ENDS,
     InvalidTranscribeOutput,
     PunctuationMark,

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from handlers.common.identifier_types import Ulid, UserId
+from handlers.common.ids import Ulid, UserId
 from handlers.common.json_models import Message
 from handlers.meetings.media_result import AudioPart, Milliseconds
 from handlers.meetings.s3_keys import ContentHash, MeetingId, Recording

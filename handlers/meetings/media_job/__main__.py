@@ -27,9 +27,8 @@ import boto3
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
-from handlers.common.aws.client_config import CONFIG
-from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.error_responses import to_field_problems
+from handlers.common.aws import CONFIG, ParallelCalls
+from handlers.common.errors import to_field_problems
 from handlers.common.logging import EventLog
 from handlers.meetings.media_job.chunk_facts import SECOND
 from handlers.meetings.media_job.environment import MediaEnvironment

@@ -8,8 +8,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.aws.unreadable_objects import UnreadableObject
+from handlers.common.aws import ParallelCalls, UnreadableObject
 from handlers.meetings.media_job.job_bucket import JobBucket, JobObjectGone
 from handlers.meetings.media_result import MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import MeetingId

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import Field, StringConstraints
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.common.identifier_types import Ulid, UserId
+from handlers.common.ids import Ulid, UserId
 from handlers.meetings.s3_keys import ContentHash, MeetingId, Recording
 
 RECORDING_VARIABLES: Final = ("MEETING_USER", "MEETING_ID", "CONTENT")

@@ -24,8 +24,7 @@ from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
-from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.aws.unreadable_objects import UnreadableObject
+from handlers.common.aws import ParallelCalls, UnreadableObject
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.media_job.audio_maker import UndecodableChunks

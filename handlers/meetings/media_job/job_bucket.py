@@ -20,7 +20,7 @@ from s3transfer.exceptions import S3DownloadFailedError
 from s3transfer.futures import TransferFuture
 from s3transfer.manager import TransferConfig, TransferManager
 
-from handlers.common.aws.unreadable_objects import classify_read_error
+from handlers.common.aws import classify_read_error
 from handlers.meetings.media_job.job_termination import JobTermination
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from handlers.common.aws.sqs_batches import BatchFailures
+from handlers.common.events import BatchFailures
 from handlers.meetings.meeting_gateways import create_gateways
 from handlers.meetings.start.environment import StartEnvironment
 from handlers.meetings.start.upload_event_processing import UploadEvents

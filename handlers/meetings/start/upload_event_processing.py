@@ -14,8 +14,7 @@ from dataclasses import KW_ONLY, dataclass
 from functools import cache
 from typing import Any
 
-from handlers.common.aws.eventbridge_event_models import parse_object_created_event
-from handlers.common.aws.sqs_batches import BatchFailures, process_batch
+from handlers.common.events import BatchFailures, parse_object_created_event, process_batch
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus
 from handlers.meetings.meeting_table import MeetingTable

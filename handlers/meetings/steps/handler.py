@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 
-from handlers.common.aws.client_config import CONFIG
+from handlers.common.aws import CONFIG
 from handlers.meetings.meeting_gateways import create_gateways
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.steps.environment import MeetingStepsEnvironment

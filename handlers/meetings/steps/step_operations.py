@@ -28,7 +28,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from handlers.common.identifier_types import Ulid, UserId
+from handlers.common.ids import Ulid, UserId
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.meetings.execution_name_and_input import MeetingExecution

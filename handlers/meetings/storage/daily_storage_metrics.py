@@ -18,8 +18,8 @@ from typing import Final, Literal
 
 from pydantic import ValidationError
 
-from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.identity import user_ids
+from handlers.common import ids
+from handlers.common.aws import ParallelCalls
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.meetings.meeting_bucket import MeetingBucket
@@ -38,7 +38,7 @@ OTHERS: Final = "others"
 """Name in the place of a user. In counts, it stands for the objects without a user in their key. In metrics, it stands
 for these objects and for all users without a metric of their own. No user has this name.
 """
-_USER: Final = re.compile(rf"({user_ids.USER_ID_PATTERN})/", re.ASCII)
+_USER: Final = re.compile(rf"({ids.USER_ID_PATTERN})/", re.ASCII)
 
 
 class CountOutOfTime(Exception):

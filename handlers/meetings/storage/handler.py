@@ -9,10 +9,9 @@ from typing import Any, Literal
 import boto3
 from pydantic import BaseModel
 
-from handlers.common.aws.client_config import CONFIG
-from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common import ids
+from handlers.common.aws import CONFIG, ParallelCalls
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import MeetingMetrics
 from handlers.meetings.storage.daily_storage_metrics import COUNTED_PREFIXES, StorageCounter
@@ -34,7 +33,7 @@ def _storage_counter() -> StorageCounter:
         max_users_with_metric=environment.max_users,
         budget=timedelta(seconds=environment.count_seconds),
         parallel=ParallelCalls(len(COUNTED_PREFIXES)),
-        clock=clock.now,
+        clock=ids.now,
         log=EventLog(environment.log_level),
     )
 

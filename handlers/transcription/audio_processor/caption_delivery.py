@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
-from handlers.common.websocket.message_sender import WebSocketConnections
+from handlers.common.websocket import WebSocketConnections
 from handlers.transcription.audio_processor.captions.caption_decisions import Caption, CaptionKind
 from handlers.transcription.audio_processor.captions.shown_texts import normalize_text
 from handlers.transcription.live_table import LiveTable, TextReservation, text_reservation_key

@@ -11,11 +11,10 @@ from typing import Any
 
 import boto3
 
-from handlers.common.aws.client_config import SHORT_TIMEOUT_CONFIG
-from handlers.common.lambda_context import LambdaContext
+from handlers.common import ids
+from handlers.common.aws import SHORT_TIMEOUT_CONFIG, LambdaContext
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
-from handlers.common.websocket.message_sender import WebSocketConnections
+from handlers.common.websocket import WebSocketConnections
 from handlers.transcription.audio_processor.environment import ProcessorEnvironment
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
@@ -36,7 +35,7 @@ def _processor() -> UtteranceProcessor:
     sign = stream_url_signer(session, environment.aws_endpoint_url_transcribe_streaming)
     return UtteranceProcessor(
         SessionTable(dynamodb, environment.sessions_table_name),
-        LiveTable(dynamodb, environment.live_table_name, clock.now_ms),
+        LiveTable(dynamodb, environment.live_table_name, ids.now_ms),
         WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
         UtteranceMetrics(
             session.client("cloudwatch", config=SHORT_TIMEOUT_CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]
@@ -44,7 +43,7 @@ def _processor() -> UtteranceProcessor:
         thresholds=environment,
         last_results_ms=environment.last_results_ms,
         open_stream=lambda request, seconds: TranscribeStream.open(sign(request, URL_SECONDS), seconds),
-        clock_ms=clock.now_ms,
+        clock_ms=ids.now_ms,
         log=EventLog(environment.log_level, structured=environment.structured_logging),
     )
 

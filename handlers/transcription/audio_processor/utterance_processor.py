@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.common.websocket.message_sender import WebSocketConnections
+from handlers.common.websocket import WebSocketConnections
 from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone
 from handlers.transcription.audio_processor.captions.caption_decisions import CaptionCounts, Captions
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics

@@ -19,10 +19,10 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.error_responses import FieldProblem, HandlerError
+from handlers.common.errors import FieldProblem, HandlerError
+from handlers.common.ids import timestamp
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.common.time_and_ids.timestamps import timestamp
-from handlers.common.websocket.message_models import ReplyMessage
+from handlers.common.websocket import ReplyMessage
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import (
     Accepted,

@@ -7,10 +7,10 @@ A browser cannot set headers on a WebSocket, so the client offers its token as a
 from collections.abc import Mapping
 from typing import Any
 
-from handlers.common.error_responses import HandlerError
-from handlers.common.identity.user_ids import derive_user_id
+from handlers.common.errors import HandlerError
+from handlers.common.ids import derive_user_id
 from handlers.common.tokens import ProviderUnavailable, TokenRefused, TokenVerifier
-from handlers.common.websocket.message_dispatch import WebSocketErrorCode
+from handlers.common.websocket import WebSocketErrorCode
 from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX, TranscriptionErrorCode
 from handlers.transcription.names_shared_with_deployment import PROTOCOL
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from handlers.common.aws.client_config import SHORT_TIMEOUT_CONFIG
-from handlers.common.error_responses import HandlerError
+from handlers.common import ids
+from handlers.common.aws import SHORT_TIMEOUT_CONFIG
+from handlers.common.errors import HandlerError
+from handlers.common.ids import new_id
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
-from handlers.common.time_and_ids.new_ids import new_id
-from handlers.common.websocket.message_dispatch import ProxyResponse, WebSocketDispatcher
-from handlers.common.websocket.message_models import ClientMessage, ReplyMessage
+from handlers.common.websocket import ClientMessage, ProxyResponse, ReplyMessage, WebSocketDispatcher
 from handlers.transcription.live_table import ClientConnection, LiveTable, connection_key
 from handlers.transcription.messages import REQUESTS, ProcessorEvent, TranscriptionErrorCode
 from handlers.transcription.names_shared_with_deployment import PROTOCOL
@@ -82,7 +81,7 @@ def _router() -> Router:
         session.client("lambda", config=SHORT_TIMEOUT_CONFIG),
     )
     log = EventLog(environment.log_level, structured=environment.structured_logging)
-    live = LiveTable(dynamodb, environment.live_table_name, clock.now_ms)
+    live = LiveTable(dynamodb, environment.live_table_name, ids.now_ms)
 
     def invoke_processor(event: ProcessorEvent) -> None:
         functions.invoke(
@@ -94,7 +93,7 @@ def _router() -> Router:
         live,
         environment,
         invoke_processor=invoke_processor,
-        clock_ms=clock.now_ms,
+        clock_ms=ids.now_ms,
         new_id=new_id,
         log=log,
     )

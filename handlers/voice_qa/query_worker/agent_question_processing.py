@@ -13,10 +13,10 @@ from enum import StrEnum
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, LogFields
-from handlers.common.websocket.message_sender import WebSocketConnections
+from handlers.common.records import TooManyWriters
+from handlers.common.websocket import WebSocketConnections
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_types import Agent, AgentCode, AgentFailed
 from handlers.voice_qa.query_worker.answer_forwarding import AnswerForwarder

@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
-from handlers.common.websocket.message_sender import WebSocketConnections
+from handlers.common.websocket import WebSocketConnections
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.table_records import Listener
 from handlers.voice_qa.websocket_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 from botocore.exceptions import ClientError
 from pydantic import Field, TypeAdapter, ValidationError
 
-from handlers.common.aws.presigned_lifetime import PRESIGNED_SECONDS
+from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.query_worker.agent.agent_types import AnswerAudioFormat
 from handlers.voice_qa.query_worker.answer_forwarding import MAX_MESSAGES

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
-from handlers.common.aws.dynamodb_values import serialize_item
-from handlers.common.aws.dynamodb_versioned_items import MAX_ATTEMPTS, TooManyWriters
+from handlers.common.ids import timestamp
 from handlers.common.json_models import Message
-from handlers.common.text.text_cleaning import remove_hidden_characters
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.records import MAX_ATTEMPTS, TooManyWriters, serialize_item
+from handlers.common.text import remove_hidden_characters
 from handlers.voice_qa.query_worker.agent.agent_types import Turn
 from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, Key
 from handlers.voice_qa.websocket_messages import QueryId

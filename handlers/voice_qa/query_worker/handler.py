@@ -13,12 +13,11 @@ from typing import Any, Protocol
 
 import boto3
 
-from handlers.common.aws.client_config import CONFIG, SHORT_TIMEOUT_CONFIG, build_presigning_config
-from handlers.common.aws.dynamodb_versioned_items import VersionedItems
-from handlers.common.lambda_context import LambdaContext
+from handlers.common import ids
+from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG, LambdaContext, build_presigning_config
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
-from handlers.common.websocket.message_sender import WebSocketConnections
+from handlers.common.records import VersionedItems
+from handlers.common.websocket import WebSocketConnections
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits
 from handlers.voice_qa.query_worker.agent.agent_types import Agent
@@ -88,7 +87,7 @@ def _worker() -> QueryWorker:
     dynamodb = session.client("dynamodb", config=CONFIG)
     s3 = session.client("s3", config=CONFIG.merge(build_presigning_config()))
     table, bucket, days = environment.dynamodb_table, environment.s3_bucket, environment.session_days
-    conversations = Conversations(dynamodb, table, kept_days=days, clock_ms=clock.now_ms)
+    conversations = Conversations(dynamodb, table, kept_days=days, clock_ms=ids.now_ms)
     log = EventLog(environment.log_level)
     answering = QuestionAnswering(
         QuestionContext(
@@ -103,12 +102,12 @@ def _worker() -> QueryWorker:
         WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
         agent=create_agent(environment, session),
         max_attempt_ms=int((environment.answer_seconds + CHECK_GRACE_SECONDS) * 1000),
-        clock_ms=clock.now_ms,
+        clock_ms=ids.now_ms,
         pause=time.sleep,
         log=log,
     )
     items = VersionedItems(
-        dynamodb, table, ttl_attribute=TTL_ATTRIBUTE, kept_seconds=days * DAY_SECONDS, clock_ms=clock.now_ms
+        dynamodb, table, ttl_attribute=TTL_ATTRIBUTE, kept_seconds=days * DAY_SECONDS, clock_ms=ids.now_ms
     )
     return QueryWorker(items, answering, log)
 

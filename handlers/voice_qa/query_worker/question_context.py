@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from handlers.common.aws.presigned_lifetime import PRESIGNED_SECONDS
-from handlers.common.aws.s3_notifications import NULL_VERSION_ID
+from handlers.common.aws import PRESIGNED_SECONDS
+from handlers.common.events import NULL_VERSION_ID
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent import agent_types

@@ -9,13 +9,12 @@ from typing import Any
 
 import boto3
 
+from handlers.common import ids
 from handlers.common.audio.probe_result import AudioFormat
-from handlers.common.aws.client_config import CONFIG, MAX_WORKERS, SHORT_TIMEOUT_CONFIG
-from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.aws.sqs_batches import BatchFailures
+from handlers.common.aws import CONFIG, MAX_WORKERS, SHORT_TIMEOUT_CONFIG, ParallelCalls
+from handlers.common.events import BatchFailures
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
-from handlers.common.websocket.message_sender import WebSocketConnections
+from handlers.common.websocket import WebSocketConnections
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lecture_upload_rules import LectureLimits
 from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
@@ -38,7 +37,7 @@ def _validator() -> LectureValidator:
         parallel=ParallelCalls(MAX_WORKERS),
         connections=WebSocketConnections(boto3.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
         log=EventLog(environment.log_level),
-        clock=clock.now,
+        clock=ids.now,
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from handlers.common.audio.ranged_file import RangedFile
-from handlers.common.aws.s3_notifications import NULL_VERSION_ID, NewObject
+from handlers.common.events import NULL_VERSION_ID, NewObject
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -14,14 +14,11 @@ from typing import Any
 
 from handlers.common.audio.probe import probe
 from handlers.common.audio.probe_result import RejectedAudio
-from handlers.common.aws.dynamodb_versioned_items import MAX_ATTEMPTS, TooManyWriters
-from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.aws.retry import RetryTiming, retry_live_calls
-from handlers.common.aws.s3_notifications import InvalidEvent, parse_new_objects
-from handlers.common.aws.service_faults import ServiceFailed
-from handlers.common.aws.sqs_batches import BatchFailures
+from handlers.common.aws import ParallelCalls, RetryTiming, ServiceFailed, retry_live_calls
+from handlers.common.events import BatchFailures, InvalidEvent, parse_new_objects
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.common.websocket.message_sender import WebSocketConnections
+from handlers.common.records import MAX_ATTEMPTS, TooManyWriters
+from handlers.common.websocket import WebSocketConnections
 from handlers.voice_qa.lecture_table import LectureTable, WrittenVerdict
 from handlers.voice_qa.lecture_upload_rules import (
     LectureLimits,

@@ -16,18 +16,20 @@ from typing import Any
 
 import boto3
 
-from handlers.common.aws.client_config import SHORT_TIMEOUT_CONFIG, build_presigning_config
-from handlers.common.aws.dynamodb_versioned_items import VersionedItems
-from handlers.common.aws.secret_parameter import SecretParameter
-from handlers.common.aws.sqs_batches import BatchFailures
-from handlers.common.error_responses import HandlerError
-from handlers.common.identity.user_ids import derive_keyed_user_id
+from handlers.common import ids
+from handlers.common.aws import SHORT_TIMEOUT_CONFIG, SecretParameter, build_presigning_config
+from handlers.common.errors import HandlerError
+from handlers.common.events import BatchFailures
+from handlers.common.ids import derive_keyed_user_id, new_id
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids import clock
-from handlers.common.time_and_ids.new_ids import new_id
-from handlers.common.websocket.message_dispatch import ProxyResponse, WebSocketDispatcher
-from handlers.common.websocket.message_models import ClientMessage, ReplyMessage
-from handlers.common.websocket.message_sender import WebSocketConnections
+from handlers.common.records import VersionedItems
+from handlers.common.websocket import (
+    ClientMessage,
+    ProxyResponse,
+    ReplyMessage,
+    WebSocketConnections,
+    WebSocketDispatcher,
+)
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import (
     CHECK_GRACE_SECONDS,
@@ -149,7 +151,7 @@ def _handler() -> SocketHandler:
         environment.dynamodb_table,
         ttl_attribute=TTL_ATTRIBUTE,
         kept_seconds=environment.session_days * DAY_SECONDS,
-        clock_ms=clock.now_ms,
+        clock_ms=ids.now_ms,
     )
 
     def invoke_worker(event: WorkerEvent) -> None:
@@ -173,7 +175,7 @@ def _handler() -> SocketHandler:
         lectures,
         items,
         environment,
-        clock_ms=clock.now_ms,
+        clock_ms=ids.now_ms,
         new_id=new_id,
     )
     intake = QuestionIntake(
@@ -183,14 +185,14 @@ def _handler() -> SocketHandler:
         schedule_check=schedule_check,
         invoke_worker=invoke_worker,
         new_id=new_id,
-        clock_ms=clock.now_ms,
+        clock_ms=ids.now_ms,
         log=log,
     )
     overdue_checker = OverdueQuestionChecker(
         items,
         WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
         limit_ms=int(environment.answer_seconds * 1000),
-        clock_ms=clock.now_ms,
+        clock_ms=ids.now_ms,
         log=log,
     )
     return SocketHandler(

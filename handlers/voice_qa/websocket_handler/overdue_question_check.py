@@ -16,12 +16,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from handlers.common.aws.dynamodb_versioned_items import VersionedItems
-from handlers.common.aws.retry import RetryTiming, retry_live_calls
-from handlers.common.aws.s3_notifications import InvalidEvent
-from handlers.common.aws.sqs_batches import BatchFailures, process_batch
+from handlers.common.aws import RetryTiming, retry_live_calls
+from handlers.common.events import BatchFailures, InvalidEvent, process_batch
 from handlers.common.logging import EventLog
-from handlers.common.websocket.message_sender import WebSocketConnections
+from handlers.common.records import VersionedItems
+from handlers.common.websocket import WebSocketConnections
 from handlers.voice_qa.question_item_updates import QuestionItem
 from handlers.voice_qa.table_records import TimeLimitCheck
 from handlers.voice_qa.websocket_messages import QueryFailed, VoiceQaErrorCode

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.api_error_codes import CommonErrorCode
-from handlers.common.aws.dynamodb_versioned_items import VersionedItems
-from handlers.common.error_responses import FieldProblem, HandlerError
+from handlers.common.errors import CommonErrorCode, FieldProblem, HandlerError
 from handlers.common.logging import EventLog
+from handlers.common.records import VersionedItems
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import (
     CHECK_GRACE_SECONDS,

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from handlers.common.aws.dynamodb_versioned_items import VersionedItems
-from handlers.common.error_responses import HandlerError
-from handlers.common.time_and_ids import ulid
+from handlers.common import ids
+from handlers.common.errors import HandlerError
+from handlers.common.records import VersionedItems
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import Allowance, allowance_key
@@ -109,4 +109,4 @@ class UploadForms:
 
 def is_own_query(guest_id: str, key: str) -> bool:
     """Return True if the key has the form of the keys that this guest gets for spoken questions."""
-    return re.fullmatch(rf"{s3_prefixes.QUERIES}{re.escape(guest_id)}/{ulid.ULID_PATTERN}", key) is not None
+    return re.fullmatch(rf"{s3_prefixes.QUERIES}{re.escape(guest_id)}/{ids.ULID_PATTERN}", key) is not None

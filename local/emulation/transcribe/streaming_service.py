@@ -19,7 +19,7 @@ from websockets.asyncio.server import serve as serve_websockets
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from handlers.common.time_and_ids import clock
+from handlers.common import ids
 from local import LOOPBACK
 from local.audio_formats import DEMUXERS, RATE, SAMPLE_BYTES
 from local.emulation.faults import Faults, FaultSource
@@ -58,7 +58,7 @@ async def serve(
     *,
     silence_seconds: float = SILENCE_SECONDS,
     load_factor: float = LOAD_FACTOR,
-    now: Callable[[], datetime] = clock.now,
+    now: Callable[[], datetime] = ids.now,
 ) -> AsyncIterator[int]:
     """Serve while the block runs, and yield the port.
 

@@ -13,10 +13,9 @@ from pydantic import Field, ValidationError, computed_field
 
 from components.blocks.gateway_responses import ERRORS
 from components.blocks.openapi import ANY, PROXY, Authorizer, gateway_document, public_document
-from handlers.common.api_error_codes import CommonErrorCode
-from handlers.common.error_responses import HandlerError, to_http_response
-from handlers.common.http.rest_operation_declaration import AnyRestOperation, RestOperation
+from handlers.common.errors import CommonErrorCode, HandlerError, to_http_response
 from handlers.common.json_models import Message
+from handlers.common.rest import AnyRestOperation, RestOperation
 from local.platform.driver_model.service_shapes import service_model
 
 pytestmark = pytest.mark.unit

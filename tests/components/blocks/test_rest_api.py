@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from components.blocks.rest_api import RestApi
-from handlers.common.http.rest_operation_declaration import RestOperation
 from handlers.common.json_models import Message
+from handlers.common.rest import RestOperation
 from tests.components.deployment_harness import deploy, sample_function
 from tests.fake_engine import Engine, Recorded, scope
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import jsonata
 
-from handlers.common.identity import user_ids
+from handlers.common import ids
 from handlers.meetings.s3_keys import MeetingId, Recording
 
-RECORDING = Recording(MeetingId("A" * user_ids.USER_ID_LENGTH, "01KG8Q3V5Z9X7W6T4R2P0N8M6K"), "0a" * 16)
+RECORDING = Recording(MeetingId("A" * ids.USER_ID_LENGTH, "01KG8Q3V5Z9X7W6T4R2P0N8M6K"), "0a" * 16)
 INPUT = {
     "user": RECORDING.meeting.user,
     "meetingId": RECORDING.meeting.meeting_id,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from handlers.common.aws.service_faults import TRANSIENT_FAULTS, ServiceFault
-from handlers.common.bedrock.model_questions import NoAnswer
+from handlers.common.aws import TRANSIENT_FAULTS, ServiceFault
+from handlers.common.bedrock import NoAnswer
 from handlers.common.logging import ALLOWED_LOG_FIELDS
 from handlers.meetings import summary_errors
 from local import ROOT

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.common.logging import EventLog
-from handlers.common.websocket.message_dispatch import WebSocketDispatcher
+from handlers.common.websocket import WebSocketDispatcher
 from handlers.transcription.messages import REQUESTS
 from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT
 from operations.lambda_versions import LiveFunction

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Browser, expect
 
-from handlers.common.identity.user_ids import derive_user_id
+from handlers.common.ids import derive_user_id
 from local.emulation.identity_provider import ISSUER
 from tests.browser import open_window
 from tests.end_to_end.backends import DeployedLivestream

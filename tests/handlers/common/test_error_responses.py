@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import core_schema
 
-from handlers.common.api_error_codes import CommonErrorCode, ErrorCode
-from handlers.common.error_responses import (
+from handlers.common.errors import (
     FIXED_RULES,
     MAX_PATH_PART_LENGTH,
     MAX_PATH_PARTS,
     MAX_PROBLEMS,
     RULE_ONLY_PROBLEM_TYPES,
+    CommonErrorCode,
+    ErrorCode,
     FieldProblem,
     HandlerError,
     _find_rule,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from handlers.common.logging import EventLog
-from handlers.common.sweep_loop import SweepLoop
+from handlers.common.sweep import SweepLoop
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

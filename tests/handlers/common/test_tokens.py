@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jwt.algorithms import RSAAlgorithm
 
-from handlers.common.identity.user_ids import derive_user_id
+from handlers.common.ids import derive_user_id
 from handlers.common.tokens import (
     CACHE_SECONDS,
     LEEWAY_SECONDS,
@@ -469,9 +469,6 @@ def test_the_exception_contains_nothing_of_the_token(token: str) -> None:
 
 def test_shared_modules_do_not_load_cryptography() -> None:
     """Loading it would delay the cold start of functions that verify no tokens."""
-    program = (
-        "import sys, handlers.common.error_responses, handlers.common.identity.user_ids; "
-        "print({'jwt', 'cryptography'} & {*sys.modules})"
-    )
+    program = "import sys, handlers.common.errors, handlers.common.ids; print({'jwt', 'cryptography'} & {*sys.modules})"
     process = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)  # noqa: S603
     assert process.stdout == "set()\n"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.handlers.common.aws.aws_failures import (
+from tests.handlers.common.aws_failures import (
     PERMANENT_ERRORS,
     TRANSIENT_ERRORS,
     DynamoDbFailures,

@@ -15,9 +15,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ReadTimeoutError
 
-from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.aws import ParallelCalls
+from handlers.common.ids import ulid
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids.ulid import ulid
 from handlers.ingestion.file_admission import AdmissionRules
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_builder.file_intake import FileIntake

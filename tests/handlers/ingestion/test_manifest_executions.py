@@ -5,8 +5,8 @@ The name contains the manifest's id. A redrive, a new execution for a failed man
 
 import pytest
 
-from handlers.common.aws.workflow_executions import ExecutionStatus, StartOutcome
-from handlers.common.time_and_ids.ulid import ulid
+from handlers.common.executions import ExecutionStatus, StartOutcome
+from handlers.common.ids import ulid
 from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWorkflow
 from tests.handlers.ingestion.conftest import NOW, MotoAws
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handlers.common.time_and_ids.ulid import ulid
+from handlers.common.ids import ulid
 from handlers.ingestion.manifest_records import ManifestRecords, record_id
 from handlers.ingestion.status_transitions import ManifestStatus
 from tests.handlers.ingestion.conftest import NOW

@@ -7,9 +7,9 @@ claims and clips (suggested excerpts). The transcript's track is its processing 
 from dataclasses import dataclass
 from typing import Any
 
-from handlers.common.aws.dynamodb_values import deserialize_item, serialize_item
-from handlers.common.text.text_windows import WindowSizes
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.ids import timestamp
+from handlers.common.records import deserialize_item, serialize_item
+from handlers.common.text import WindowSizes
 from handlers.livestream.api_models import Claim, Clip
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable
 from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer

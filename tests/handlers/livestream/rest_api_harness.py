@@ -15,11 +15,11 @@ import boto3
 from botocore.exceptions import ClientError
 from pydantic.alias_generators import to_camel
 
-from handlers.common.aws.client_config import SHORT_TIMEOUT_CONFIG, build_presigning_config
-from handlers.common.aws.dynamodb_values import serialize_item
-from handlers.common.http.rest_dispatch import RestDispatcher
+from handlers.common.aws import SHORT_TIMEOUT_CONFIG, build_presigning_config
+from handlers.common.ids import ulid
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids.ulid import ulid
+from handlers.common.records import serialize_item
+from handlers.common.rest import RestDispatcher
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.episodes.episode_operations import EpisodeOperations
 from handlers.livestream.episodes.handler import bind_operations

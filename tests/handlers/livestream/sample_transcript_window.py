@@ -6,7 +6,7 @@ next window repeats. The cues before it are the core.
 
 from typing import Any
 
-from handlers.common.text.text_windows import Window, WindowSizes
+from handlers.common.text import Window, WindowSizes
 from handlers.livestream.fact_check_agent.model_answer import AnsweredClaim, AnsweredClip, WindowAnswer
 from handlers.livestream.fact_check_agent.model_request import RequestSettings
 from handlers.livestream.transcript.cues import Cue

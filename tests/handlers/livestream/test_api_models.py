@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from handlers.common.text.text_cleaning import remove_hidden_characters
+from handlers.common.text import remove_hidden_characters
 from handlers.livestream.api_models import NewEpisode
 
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.common.aws.service_faults import ServiceFailed
+from handlers.common.aws import ServiceFailed
 from handlers.livestream.api_models import Claim, Clip
 from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer
 from handlers.livestream.fact_check_agent.model_answer import MAX_CLAIMS, MAX_CLIPS

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.settings.livestream import ClaimAgentSettings
-from handlers.common.text.text_windows import WindowSizes
+from handlers.common.text import WindowSizes
 from handlers.livestream.transcript.cues import MAX_CHARACTERS, MAX_MS
 from handlers.livestream.transcript_window_queue import (
     MAX_WINDOWS,

@@ -15,8 +15,8 @@ import jwt
 from botocore.config import Config
 from moto import mock_aws
 
-from handlers.common.http.rest_dispatch import RestDispatcher
 from handlers.common.logging import EventLog
+from handlers.common.rest import RestDispatcher
 from handlers.common.tokens import TokenVerifier, signing_keys
 from handlers.meetings.auth_exchange.credentials_exchange import (
     CallerAccess,

@@ -23,10 +23,10 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 from moto.s3.models import s3_backends
 
-from handlers.common.aws.client_config import CONFIG
-from handlers.common.aws.workflow_executions import WorkflowExecutions
+from handlers.common.aws import CONFIG
+from handlers.common.executions import WorkflowExecutions
+from handlers.common.ids import ulid
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids.ulid import ulid
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord

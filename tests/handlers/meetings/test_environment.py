@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from handlers.common.bedrock.model_families import HAIKU, SONNET
+from handlers.common.bedrock import HAIKU, SONNET
 from handlers.common.environment import HandlerEnvironment
 from handlers.meetings.auth_exchange.environment import AuthEnvironment
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.aws.dynamodb_values import serialize_item
-from handlers.common.aws.workflow_executions import ExecutionStatus
+from handlers.common.executions import ExecutionStatus
+from handlers.common.records import serialize_item
 from handlers.meetings.execution_name_and_input import MeetingExecution
 from handlers.meetings.meeting_record import MAX_LISTED_CHUNKS, MeetingReason, MeetingRecord, MeetingStatus, Stage
 from handlers.meetings.meeting_state_transitions import (

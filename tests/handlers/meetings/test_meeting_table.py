@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.common.aws.dynamodb_values import deserialize_item
-from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
+from handlers.common.records import TooManyWriters, deserialize_item
 from handlers.meetings.meeting_record import MeetingRecord
 from handlers.meetings.meeting_state_transitions import apply_report
 from handlers.meetings.meeting_table import MeetingTable

@@ -16,10 +16,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from handlers.common.ids import new_id
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids.new_ids import new_id
-from handlers.common.websocket.message_sender import WebSocketConnections
+from handlers.common.websocket import WebSocketConnections
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
     StreamFailureCode,
     TranscribeStreamFailed,

@@ -14,11 +14,10 @@ from typing import Any
 import boto3
 import pytest
 
-from handlers.common.aws.client_config import SHORT_TIMEOUT_CONFIG, build_presigning_config
-from handlers.common.aws.dynamodb_versioned_items import VersionedItems
-from handlers.common.identity.user_ids import derive_keyed_user_id
+from handlers.common.aws import SHORT_TIMEOUT_CONFIG, build_presigning_config
+from handlers.common.ids import derive_keyed_user_id, ulid
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids.ulid import ulid
+from handlers.common.records import VersionedItems
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import (
     TTL_ATTRIBUTE,

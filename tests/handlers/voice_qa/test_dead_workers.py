@@ -15,15 +15,15 @@ from unittest.mock import Mock
 
 import pytest
 
-from handlers.common.aws.dynamodb_versioned_items import VersionedItems
 from handlers.common.json_models import Message
+from handlers.common.records import VersionedItems
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed
 from handlers.voice_qa.query_worker.agent_question_processing import AnswerOutcome
 from handlers.voice_qa.query_worker.handler import AnsweringFailed
 from handlers.voice_qa.question_item_updates import QuestionItem
 from handlers.voice_qa.table_records import QuestionStatus
 from handlers.voice_qa.websocket_messages import Answered, QueryFailed
-from tests.handlers.common.aws.aws_failures import TRANSIENT_ERRORS, DynamoDbFailures, name_failure
+from tests.handlers.common.aws_failures import TRANSIENT_ERRORS, DynamoDbFailures, name_failure
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     AWS_ERROR,
     LIMIT_MS,

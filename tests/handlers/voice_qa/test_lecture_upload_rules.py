@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
-from handlers.common.aws.s3_notifications import NewObject
+from handlers.common.events import NewObject
 from handlers.voice_qa.lecture_upload_rules import (
     LectureLimits,
     LectureStatus,

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
 
-from handlers.common.text.text_cleaning import remove_hidden_characters
+from handlers.common.text import remove_hidden_characters
 
 MAX_PAYLOAD_BYTES = 256 * 1024
 """Maximum size of a payload. An event for five seconds of speech has some ten kilobytes."""

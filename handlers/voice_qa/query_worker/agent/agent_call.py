@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from handlers.common.aws.retry import RetryTiming
+from handlers.common.aws import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_protocol import AnswerReader
 from handlers.voice_qa.query_worker.agent.agent_types import AgentAnswer, AgentCode, AgentFailed, AgentPiece
 from handlers.voice_qa.query_worker.agent.http_connection import (

@@ -28,7 +28,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from handlers.common.text.text_cleaning import CONTEXT_CHARACTERS, remove_hidden_characters
+from handlers.common.text import CONTEXT_CHARACTERS, remove_hidden_characters
 from handlers.voice_qa.query_worker.agent.agent_types import (
     AgentAudioPiece,
     AgentCitationPiece,

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from handlers.common.aws.sqs_batches import BatchFailures
-from handlers.common.time_and_ids.ulid import ulid
+from handlers.common.events import BatchFailures
+from handlers.common.ids import ulid
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import Cloud, Gate
 from tests.handlers.ingestion.ingestion_harness import TIMEOUT, FaultGate, IngestionHarness, announce

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.identity.user_ids import derive_user_id
+from handlers.common.ids import derive_user_id
 from handlers.common.logging import EventLog
 from handlers.common.tokens import ProviderUnavailable, TokenVerifier
 from handlers.livestream.authorizer import handler

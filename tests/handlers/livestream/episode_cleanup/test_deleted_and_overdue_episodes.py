@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.ids import timestamp
 from handlers.livestream.episode_cleanup.agent_memory_deletion import AgentMemoryCleaner
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable
 from handlers.livestream.episode_cleanup.deleted_and_overdue_episodes import SWEEP_GRACE_PERIOD, EpisodeCleaner

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.common.http.rest_operation_declaration import AnyRestOperation
 from handlers.common.json_models import Message
+from handlers.common.rest import AnyRestOperation
 from handlers.livestream.api_models import PageQuery
 from handlers.livestream.episodes.operation_definitions import OPERATIONS
 from tests.handlers.livestream.json_schema_strategies import arbitrary_values, valid_values, validator

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.error_responses import HandlerError
+from handlers.common.errors import HandlerError
 from handlers.livestream.episodes.page_cursors import Cursors, ListIdentity
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, START
 

@@ -9,11 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers.common.aws.retry import RetryTiming
-from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
-from handlers.common.bedrock.converse import ConverseRequest, ModelReply, TokenUsage
+from handlers.common.aws import RetryTiming, ServiceFailed, ServiceFault
+from handlers.common.bedrock import ConverseRequest, ModelReply, TokenUsage
 from handlers.common.logging import EventLog
-from handlers.common.text.text_windows import WindowSizes
+from handlers.common.text import WindowSizes
 from handlers.livestream.api_models import Claim, Clip
 from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer
 from handlers.livestream.fact_check_agent.model_request import MemoryEvent, RequestSettings

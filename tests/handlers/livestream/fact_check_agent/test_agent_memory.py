@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
+from handlers.common.aws import ServiceFailed, ServiceFault
 from handlers.livestream.fact_check_agent.agent_memory import MAX_EVENT_CHARACTERS, MAX_RECALLED_EVENTS, AgentMemory
 from handlers.livestream.fact_check_agent.model_request import MemoryEvent, select_memories
 from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.text.text_windows import Window
+from handlers.common.text import Window
 from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer, verify_answer
 from handlers.livestream.fact_check_agent.model_answer import AnsweredClaim, AnsweredClip
 from handlers.livestream.fact_check_agent.model_request import MemoryEvent

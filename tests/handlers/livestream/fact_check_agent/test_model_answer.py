@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handlers.common.bedrock.json_answers import AnswerJsonProblem, UnusableAnswer
+from handlers.common.bedrock import AnswerJsonProblem, UnusableAnswer
 from handlers.livestream.fact_check_agent.model_answer import (
     MAX_ANSWER_CHARACTERS,
     MAX_CLAIMS,

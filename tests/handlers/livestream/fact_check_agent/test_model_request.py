@@ -6,7 +6,7 @@ Each memory and each cue is one line of JSON. In these tests, the window's id is
 import json
 from typing import Any
 
-from handlers.common.text.text_windows import Window
+from handlers.common.text import Window
 from handlers.livestream.fact_check_agent.model_answer import AnswerProblem
 from handlers.livestream.fact_check_agent.model_instructions import INSTRUCTIONS
 from handlers.livestream.fact_check_agent.model_request import (

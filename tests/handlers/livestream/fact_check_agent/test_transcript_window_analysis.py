@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
-from handlers.common.bedrock.json_answers import AnswerJsonProblem
-from handlers.common.text.text_windows import WindowSizes
+from handlers.common.aws import ServiceFailed, ServiceFault
+from handlers.common.bedrock import AnswerJsonProblem
+from handlers.common.text import WindowSizes
 from handlers.livestream.fact_check_agent.model_answer import AnswerProblem
 from handlers.livestream.fact_check_agent.model_request import MemoryEvent
 from handlers.livestream.fact_check_agent.transcript_window_analysis import (

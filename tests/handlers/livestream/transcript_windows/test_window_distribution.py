@@ -13,9 +13,9 @@ import boto3
 import pytest
 from pydantic import ValidationError
 
-from handlers.common.aws.s3_notifications import InvalidEvent
+from handlers.common.events import InvalidEvent
 from handlers.common.logging import EventLog
-from handlers.common.text.text_windows import WindowSizes
+from handlers.common.text import WindowSizes
 from handlers.livestream.fact_check_agent.answer_verification import VerifiedAnswer
 from handlers.livestream.findings_table import WindowFailure
 from handlers.livestream.s3_object_reader import ObjectReader

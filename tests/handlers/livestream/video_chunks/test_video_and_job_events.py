@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.aws.s3_notifications import InvalidEvent
+from handlers.common.events import InvalidEvent
 from handlers.livestream.video_chunks.video_and_job_events import (
     VIDEO_TYPES,
     ObjectCreated,

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.time_and_ids.timestamps import timestamp
+from handlers.common.ids import timestamp
 from handlers.livestream.track_processing_states import Track, TrackKind, TrackReason, TrackState
 from handlers.livestream.video_chunks import handler
 from handlers.livestream.video_chunks.video_and_job_events import VideoUploadDetail

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from handlers.common.ids import ulid
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids.ulid import ulid
 from handlers.livestream.s3_prefixes import VIDEOS
 from handlers.livestream.track_processing_states import (
     ContentType,

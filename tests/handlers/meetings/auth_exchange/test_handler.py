@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 
-from handlers.common.identity.user_ids import derive_user_id
+from handlers.common.ids import derive_user_id
 from handlers.common.tokens import REFETCH_COOLDOWN_SECONDS
 from handlers.meetings.auth_exchange import handler
 from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse

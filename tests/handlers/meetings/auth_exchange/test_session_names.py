@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from handlers.common.error_responses import to_field_problems
+from handlers.common.errors import to_field_problems
 from handlers.meetings.auth_exchange.session_names import (
     MAX_INPUT_LENGTH,
     MAX_LENGTH,

@@ -12,10 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.aws.retry import RetryTiming
-from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
-from handlers.common.bedrock.converse import ConverseRequest, ModelReply, TokenUsage
+from handlers.common.aws import ParallelCalls, RetryTiming, ServiceFailed, ServiceFault
+from handlers.common.bedrock import ConverseRequest, ModelReply, TokenUsage
 from handlers.common.logging import EventLog
 from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess
 from handlers.meetings.bedrock_summarize.stored_summary_models import Summary

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.text.text_windows import Window, WindowSizes, split_into_windows
+from handlers.common.text import Window, WindowSizes, split_into_windows
 from handlers.meetings.bedrock_summarize.action_item_verification import (
     LocatedActionItem,
     is_same_owner,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handlers.common.bedrock.json_answers import AnswerJsonProblem, UnusableAnswer
+from handlers.common.bedrock import AnswerJsonProblem, UnusableAnswer
 from handlers.meetings.bedrock_summarize.model_answers import (
     MAX_ANSWER_CHARACTERS,
     MAX_ITEMS,

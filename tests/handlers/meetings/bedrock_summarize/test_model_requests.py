@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.handler_archive import list_source_files
-from handlers.common.text.text_windows import Window
+from handlers.common.text import Window
 from handlers.meetings.bedrock_summarize import model_requests
 from handlers.meetings.bedrock_summarize.model_answers import AnswerProblem, SummaryTask
 from handlers.meetings.bedrock_summarize.model_requests import (

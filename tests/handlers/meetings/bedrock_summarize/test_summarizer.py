@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from handlers.common.aws.service_faults import ServiceFault
+from handlers.common.aws import ServiceFault
 from handlers.meetings.bedrock_summarize.stored_summary_models import ActionItem, SummaryTokens, TranscriptQuote
 from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS

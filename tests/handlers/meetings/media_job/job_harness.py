@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from handlers.common.aws.parallel_calls import ParallelCalls
+from handlers.common.aws import ParallelCalls
 from handlers.common.logging import EventLog
 from handlers.meetings.media_job.chunk_facts import SECOND
 from handlers.meetings.media_job.ffmpeg import Ffmpeg

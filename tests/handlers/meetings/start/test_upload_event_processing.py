@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from handlers.common.aws.workflow_executions import WorkflowExecutions
-from handlers.common.time_and_ids.ulid import ulid
+from handlers.common.executions import WorkflowExecutions
+from handlers.common.ids import ulid
 from handlers.meetings.s3_keys import MeetingId
 from handlers.meetings.upload_reader import UploadReader
 from tests.handlers.meetings.meeting_harness import ANN, MEETING, START, MeetingHarness, run_after_first_call

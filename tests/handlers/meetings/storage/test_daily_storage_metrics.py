@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.time_and_ids.ulid import ulid
+from handlers.common.aws import ParallelCalls
+from handlers.common.ids import ulid
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording

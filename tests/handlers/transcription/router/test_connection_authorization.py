@@ -2,8 +2,8 @@
 
 import pytest
 
-from handlers.common.error_responses import HandlerError
-from handlers.common.identity.user_ids import derive_user_id
+from handlers.common.errors import HandlerError
+from handlers.common.ids import derive_user_id
 from handlers.common.tokens import TokenVerifier
 from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
 from tests.token_issuer import AUDIENCE, Key, Provider, keys_of

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.aws.dynamodb_versioned_items import TooManyWriters
+from handlers.common.records import TooManyWriters
 from handlers.voice_qa.query_worker import conversations as module
 from handlers.voice_qa.query_worker.conversations import (
     CONTEXT_CHARACTERS,

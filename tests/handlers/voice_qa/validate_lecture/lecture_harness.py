@@ -14,11 +14,10 @@ import boto3
 from moto import mock_aws
 
 from handlers.common.audio.probe_result import AudioFormat
-from handlers.common.aws.parallel_calls import ParallelCalls
-from handlers.common.aws.retry import RetryTiming
-from handlers.common.aws.s3_notifications import NewObject
+from handlers.common.aws import ParallelCalls, RetryTiming
+from handlers.common.events import NewObject
+from handlers.common.ids import ulid
 from handlers.common.logging import EventLog
-from handlers.common.time_and_ids.ulid import ulid
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.lecture_upload_rules import LectureLimits
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket

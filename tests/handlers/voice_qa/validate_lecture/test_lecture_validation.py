@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.common.aws.dynamodb_versioned_items import MAX_ATTEMPTS, TooManyWriters
-from handlers.common.aws.s3_notifications import NewObject
+from handlers.common.events import NewObject
+from handlers.common.records import MAX_ATTEMPTS, TooManyWriters
 from handlers.voice_qa.lecture_upload_rules import parse_upload
 from handlers.voice_qa.validate_lecture.lecture_validation import ValidationOutcome
 from tests.handlers.common.audio.sample_files import spoken

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
-from handlers.common.time_and_ids import clock
+from handlers.common import ids
+from handlers.common.aws import ServiceFailed, ServiceFault
 from handlers.voice_qa.table_records import CHECK_GRACE_SECONDS, GuestConnection, connection_key
 from handlers.voice_qa.websocket_handler import handler
 from tests.handlers.voice_qa.socket_harness import (
@@ -266,10 +266,10 @@ def test_the_entry_point_uses_its_environment(api: SocketHarness, recorded_calls
 
 def test_items_expire_after_the_configured_days(api: SocketHarness, recorded_calls: list[dict[str, Any]]) -> None:
     three_days = 3 * 24 * 3600
-    before = clock.now_ms() // 1000
+    before = ids.now_ms() // 1000
     _call_entry_point("CONNECT")
     [connection] = [item for item in api.stored_items() if item["sessionId"]["S"].startswith("connection#")]
-    assert before <= int(connection["expiresAt"]["N"]) - three_days <= clock.now_ms() // 1000
+    assert before <= int(connection["expiresAt"]["N"]) - three_days <= ids.now_ms() // 1000
 
 
 @given(st.text())

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handlers.common.aws.client_config import build_presigning_config
-from handlers.common.time_and_ids.ulid import ALPHABET
+from handlers.common.aws import build_presigning_config
+from handlers.common.ids import ALPHABET
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import DAY_MS
 from handlers.voice_qa.websocket_handler.upload_forms import is_own_query

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.common.aws.service_faults import ServiceFailed, ServiceFault
-from handlers.common.bedrock.converse import BedrockModel, ModelReply
-from handlers.common.text.text_windows import Window
+from handlers.common.aws import ServiceFailed, ServiceFault
+from handlers.common.bedrock import BedrockModel, ModelReply
+from handlers.common.text import Window
 from handlers.livestream.fact_check_agent.model_request import MemoryEvent, RequestSettings, window_request
 from handlers.livestream.transcript.cues import Cue
 from local.emulation.bedrock.converse_permissions import ModelPermissions

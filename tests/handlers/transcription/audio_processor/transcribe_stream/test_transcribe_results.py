@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.text.text_cleaning import remove_hidden_characters
+from handlers.common.text import remove_hidden_characters
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import (
     MAX_ID_CHARS,
     MAX_ITEMS,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from components.blocks.openapi import gateway_document
-from handlers.common.http.rest_operation_declaration import RestOperation
 from handlers.common.json_models import Message
+from handlers.common.rest import RestOperation
 from local.platform.driver_model.driver import ResourceValues
 from local.platform.driver_model.service_shapes import ShapeMismatch, find_violations, service_model
 from local.platform.resource_drivers.api_gateway.rest_api_drivers import put_method_settings, remove_method_settings

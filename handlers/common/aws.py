@@ -1,0 +1,318 @@
+"""Calls of AWS services: configuration of the clients, classification of failures, retries, and parallel calls.
+
+Importing this module also limits the log level of boto3 and its libraries. A service's error message may quote the
+request, and with it customer data. So the exception `ServiceFailed` contains only the fault.
+"""
+
+import logging
+import math
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ReadTimeoutError
+from botocore.exceptions import ConnectionError as Unreachable
+
+if TYPE_CHECKING:
+    from types_boto3_ssm.client import SSMClient
+
+
+class LambdaContext(Protocol):
+    """The part of the Lambda context object that handlers use."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the time until the invocation times out."""
+        ...
+
+
+# Lambda sets the function's log level for every logger. At DEBUG, these loggers would write requests and responses.
+for name in ("boto3", "botocore", "s3transfer", "urllib3"):
+    logging.getLogger(name).setLevel(logging.INFO)
+
+MAX_WORKERS = 16
+"""Maximum number of parallel calls. Each call takes some milliseconds, most of which is waiting for the response."""
+
+CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=10,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    max_pool_connections=MAX_WORKERS,
+)
+"""Default configuration. Throttled calls are retried, and an attempt without a response ends after ten seconds."""
+
+SHORT_TIMEOUT_CONFIG = Config(
+    connect_timeout=0.5,
+    read_timeout=0.8,
+    retries={"mode": "standard", "total_max_attempts": 2},
+    max_pool_connections=MAX_WORKERS,
+)
+"""Configuration for work that a user waits for in real time, so that a late response would be useless."""
+
+
+def build_presigning_config(*, accelerated: bool = False) -> Config:
+    """Return the configuration of an S3 client that creates presigned URLs and forms.
+
+    The URLs name the regional endpoint of S3, or the endpoint of S3 Transfer Acceleration if `accelerated` is True. The
+    global endpoint would answer a form with a redirect. Buckets with a KMS key require signature version 4.
+    """
+    return Config(
+        signature_version="s3v4",
+        s3={
+            "addressing_style": "virtual",
+            "us_east_1_regional_endpoint": "regional",
+            "use_accelerate_endpoint": accelerated,
+        },
+    )
+
+
+PRESIGNED_SECONDS = 900
+"""Lifetime of presigned URLs. It equals the shortest lifetime of credentials that AWS STS issues for a role
+(AssumeRole), because a URL with a longer lifetime could outlive its credentials."""
+
+
+class ServiceFault(StrEnum):
+    """Reasons why an AWS call failed."""
+
+    THROTTLED = "throttled"
+    """The call exceeds a rate or token quota."""
+    UNAVAILABLE = "unavailable"
+    """The service or the model is temporarily unavailable or unreachable."""
+    TIMED_OUT = "timed_out"
+    """The model, or the response, took too long."""
+    REFUSED = "refused"
+    """The call is not permitted: permissions or credentials are missing or wrong."""
+    MISSING = "missing"
+    """The named resource or object does not exist."""
+    REJECTED = "rejected"
+    """The request is invalid, or its response is unreadable."""
+    CONFLICT = "conflict"
+    """A precondition failed, because the object already exists or has changed."""
+    UNKNOWN = "unknown"
+    """The error code is not in the table below, and the HTTP status is below 500. The call is not retried."""
+
+
+TRANSIENT_FAULTS = frozenset([ServiceFault.THROTTLED, ServiceFault.UNAVAILABLE, ServiceFault.TIMED_OUT])
+"""Faults after which another attempt may succeed."""
+_FAULTS_BY_CODE = {
+    "ThrottlingException": ServiceFault.THROTTLED,
+    "ProvisionedThroughputExceededException": ServiceFault.THROTTLED,
+    "ThrottledException": ServiceFault.THROTTLED,
+    "Throttling": ServiceFault.THROTTLED,
+    "RequestLimitExceeded": ServiceFault.THROTTLED,
+    "TooManyRequestsException": ServiceFault.THROTTLED,
+    "ServiceQuotaExceededException": ServiceFault.THROTTLED,
+    "ServiceUnavailableException": ServiceFault.UNAVAILABLE,
+    "InternalServerException": ServiceFault.UNAVAILABLE,
+    "ServiceException": ServiceFault.UNAVAILABLE,
+    "ModelNotReadyException": ServiceFault.UNAVAILABLE,
+    "ModelErrorException": ServiceFault.UNAVAILABLE,
+    "RetryableConflictException": ServiceFault.UNAVAILABLE,
+    "SlowDown": ServiceFault.THROTTLED,
+    "ConditionalRequestConflict": ServiceFault.UNAVAILABLE,
+    "ModelTimeoutException": ServiceFault.TIMED_OUT,
+    "AccessDeniedException": ServiceFault.REFUSED,
+    "AccessDenied": ServiceFault.REFUSED,
+    "ResourceNotFoundException": ServiceFault.MISSING,
+    "NoSuchKey": ServiceFault.MISSING,
+    "PreconditionFailed": ServiceFault.CONFLICT,
+    "UnrecognizedClientException": ServiceFault.REFUSED,
+    "ExpiredTokenException": ServiceFault.REFUSED,
+    "ValidationException": ServiceFault.REJECTED,
+    "InvalidInputException": ServiceFault.REJECTED,
+}
+"""Faults by the error codes of the called services."""
+_SERVER_ERROR = 500
+"""Lowest HTTP status with which an error code that is not in the table counts as `UNAVAILABLE`."""
+
+
+class ServiceFailed(Exception):
+    """An AWS call failed. The exception contains only the fault."""
+
+    def __init__(self, fault: ServiceFault) -> None:
+        super().__init__(fault.value)
+        self.fault = fault
+
+    @property
+    def is_transient(self) -> bool:
+        """True if another attempt may succeed."""
+        return self.fault in TRANSIENT_FAULTS
+
+
+def call_service(operation: Callable[..., Mapping[str, Any]], **request: Any) -> Mapping[str, Any]:
+    """Call an operation of a boto3 client. Raises ServiceFailed for every exception of botocore."""
+    try:
+        return operation(**request)
+    except (ClientError, BotoCoreError) as error:
+        fault = find_fault(error)
+    # Raised outside the except block, so that the new exception has no reference to the original message.
+    raise ServiceFailed(fault)
+
+
+def find_fault(error: ClientError | BotoCoreError) -> ServiceFault:
+    """Return the reason why an AWS call failed."""
+    match error:
+        case ClientError():
+            fault = _FAULTS_BY_CODE.get(error.response["Error"]["Code"])
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            return fault or (ServiceFault.UNAVAILABLE if status >= _SERVER_ERROR else ServiceFault.UNKNOWN)
+        case ReadTimeoutError():
+            return ServiceFault.TIMED_OUT
+        case Unreachable() | HTTPClientError():
+            return ServiceFault.UNAVAILABLE
+        case _:
+            # Invalid parameters, or a response that botocore cannot parse.
+            return ServiceFault.REJECTED
+
+
+def is_transient_failure(error: Exception) -> bool:
+    """Return True if an AWS call failed and another attempt may succeed."""
+    if isinstance(error, ServiceFailed):
+        return error.is_transient
+    return isinstance(error, (ClientError, BotoCoreError)) and find_fault(error) in TRANSIENT_FAULTS
+
+
+FIRST_PAUSE_SECONDS = 0.5
+MAX_PAUSE_SECONDS = 8.0
+MAX_TIMEOUTS = 2
+"""Number of timeouts after which a call with a stated maximum duration fails."""
+LIVE_RETRY_SECONDS = 9.0
+"""Time in which `retry_live_calls` makes its attempts."""
+LIVE_ATTEMPT_SECONDS = 4.0
+"""Maximum duration that `retry_live_calls` expects of an attempt. A boto3 call that gets no response takes less,
+including botocore's own retry, if it has the short timeouts of `SHORT_TIMEOUT_CONFIG` (`client_config`)."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RetryTiming:
+    """Clock, sleep function and source of random numbers."""
+
+    now: Callable[[], float] = time.monotonic
+    """Return the time in seconds."""
+    wait: Callable[[float], None] = time.sleep
+    """Sleep for a number of seconds."""
+    share: Callable[[], float] = random.random
+    """Return a random number from 0 to 1, by which the random part of a pause is multiplied."""
+
+
+@dataclass(frozen=True)
+class Retrier:
+    """Caller of operations that retries transient faults until a deadline."""
+
+    timing: RetryTiming
+    deadline: float
+    """Time by which the last attempt must have ended, as a value of `timing.now`."""
+
+    def call(self, operation: Callable[[], T], seconds: float = 0.0) -> T:
+        """Return the operation's result. `seconds` is the maximum duration of one attempt, or 0 if it is negligible.
+
+        Raises ServiceFailed for a lasting fault, after MAX_TIMEOUTS timeouts if `seconds` is not 0, and if no further
+        attempt could end before the deadline.
+        """
+        attempt = timeouts = 0
+        if self.timing.now() + seconds > self.deadline:
+            raise ServiceFailed(ServiceFault.TIMED_OUT)
+        while True:
+            try:
+                return operation()
+            except ServiceFailed as error:
+                pause = self._pause(attempt)
+                timeouts += seconds > 0 and error.fault is ServiceFault.TIMED_OUT
+                if not error.is_transient or timeouts == MAX_TIMEOUTS:
+                    raise
+                if self.timing.now() + pause + seconds > self.deadline:
+                    raise
+            self.timing.wait(pause)
+            attempt += 1
+
+    def _pause(self, attempt: int) -> float:
+        longest = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * math.pow(2, attempt))
+        # Half of the longest pause is always waited, because throttling lasts for a while. The other half is random.
+        return longest * (1 + self.timing.share()) / 2
+
+
+def retry_live_calls(operation: Callable[[], T], timing: RetryTiming) -> T:
+    """Return the result of an operation whose boto3 clients have `SHORT_TIMEOUT_CONFIG`. Transient failures are retried.
+
+    Use this for an operation that nothing else repeats soon, for example because SQS redelivers its message only after
+    minutes. Raises ServiceFailed for a lasting fault, or if transient failures do not end within LIVE_RETRY_SECONDS.
+    """
+
+    def attempt() -> T:
+        try:
+            return operation()
+        except (ClientError, BotoCoreError) as error:
+            fault = find_fault(error)
+        raise ServiceFailed(fault)
+
+    return Retrier(timing, timing.now() + LIVE_RETRY_SECONDS).call(attempt, LIVE_ATTEMPT_SECONDS)
+
+
+R = TypeVar("R")
+
+
+class ParallelCalls:
+    """A fixed number of worker threads that call a function for many items.
+
+    With one worker, the calls run one after the other in the caller's thread.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
+
+    def call_each(self, call: Callable[[T], R], items: Iterable[T]) -> list[R | Exception]:
+        """Return the result or the exception of each call, in the order of `items`."""
+
+        def call_safely(item: T) -> R | Exception:
+            try:
+                return call(item)
+            except Exception as error:  # noqa: BLE001 - returned to the caller, who decides for each item
+                return error
+
+        return list(map(call_safely, items) if self._pool is None else self._pool.map(call_safely, items))
+
+    def call_all(self, call: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """Return the results of all calls. If calls fail, raise the first exception after all calls were made."""
+        results: list[R] = []
+        for outcome in self.call_each(call, items):
+            if isinstance(outcome, Exception):
+                raise outcome
+            results.append(outcome)
+        return results
+
+
+class SecretParameter:
+    """Secret that is read once per container, at its first use.
+
+    A deployment that changes the secret starts new containers, which read the new value.
+    """
+
+    def __init__(self, client: "SSMClient", name: str) -> None:
+        self._client = client
+        self._name = name
+        self._value: str | None = None
+
+    def __call__(self) -> str:
+        """Return the secret. Raises ServiceFailed. A failure is not cached, so the next call tries again."""
+        if self._value is None:
+            answer = call_service(self._client.get_parameter, Name=self._name, WithDecryption=True)
+            self._value = str(answer["Parameter"]["Value"])
+        return self._value
+
+
+UNREADABLE_CODES: Final = frozenset({"InvalidRequest", "InvalidObjectState"})
+"""S3's error codes for reading such an object."""
+
+
+class UnreadableObject(Exception):
+    """The object exists and cannot be read."""
+
+
+def classify_read_error(error: ClientError) -> Exception:
+    """Return UnreadableObject if S3 reported such an object, or else the given error."""
+    return UnreadableObject() if error.response["Error"]["Code"] in UNREADABLE_CODES else error

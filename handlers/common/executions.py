@@ -1,0 +1,105 @@
+"""Starts and status of Step Functions executions, which are identified by names that the caller chooses.
+
+The response to a start may be lost, and then the caller does not know whether the execution exists. The caller can
+repeat the start, because Step Functions starts no second execution with the same name and input.
+"""
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.common.aws import ServiceFault, find_fault
+
+
+class StartOutcome(StrEnum):
+    """Outcomes of a request to start an execution."""
+
+    STARTED = "started"
+    ALREADY_EXISTS = "already_exists"
+    """An execution of this name exists, and has ended or has another input."""
+    REFUSED = "refused"
+    """Step Functions refused the request, so it did not start an execution."""
+    UNKNOWN = "unknown"
+    """The response was lost, the request was throttled, or Step Functions failed. An execution may have been started."""
+
+
+class ExecutionStatus(StrEnum):
+    """Status of an execution."""
+
+    RUNNING = "running"
+    """Includes an execution that waits until Step Functions redrives it."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    ABORTED = "aborted"
+
+
+STATUSES = {
+    "RUNNING": ExecutionStatus.RUNNING,
+    "PENDING_REDRIVE": ExecutionStatus.RUNNING,
+    "SUCCEEDED": ExecutionStatus.SUCCEEDED,
+    "TIMED_OUT": ExecutionStatus.TIMED_OUT,
+    "ABORTED": ExecutionStatus.ABORTED,
+}
+"""Statuses by their names in Step Functions. Any other name counts as `FAILED`."""
+
+
+class ExecutionsClient(Protocol):
+    """Methods of the boto3 client that are used here. The project does not install its type stubs."""
+
+    def start_execution(
+        self,
+        *,
+        stateMachineArn: str,  # noqa: N803
+        name: str,
+        input: str,  # noqa: A002
+    ) -> Mapping[str, Any]: ...
+    def describe_execution(self, *, executionArn: str) -> Mapping[str, Any]: ...  # noqa: N803
+
+
+class WorkflowExecutions:
+    """Executions of one state machine, by their names."""
+
+    def __init__(self, client: ExecutionsClient, state_machine_arn: str) -> None:
+        self._client = client
+        self._arn = state_machine_arn
+
+    def arn(self, name: str) -> str:
+        """Return the ARN that an execution of this name has or would have."""
+        return f"{self._arn.replace(':stateMachine:', ':execution:')}:{name}"
+
+    def start(self, name: str, execution_input: Mapping[str, object]) -> StartOutcome:
+        """Start an execution. Repeating the call with the same name and input starts no second execution."""
+        try:
+            self._client.start_execution(stateMachineArn=self._arn, name=name, input=json.dumps(execution_input))
+        except ClientError as error:
+            return _find_start_outcome(error)
+        except BotoCoreError:
+            return StartOutcome.UNKNOWN
+        return StartOutcome.STARTED
+
+    def status(self, arn: str) -> ExecutionStatus | None:
+        """Return the status of an execution, or None if it does not exist."""
+        try:
+            answer = self._client.describe_execution(executionArn=arn)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
+                return None
+            raise
+        return STATUSES.get(answer["status"], ExecutionStatus.FAILED)
+
+
+def _find_start_outcome(error: ClientError) -> StartOutcome:
+    code = error.response["Error"]["Code"]
+    metadata = error.response.get("ResponseMetadata", {})
+    if code == "ExecutionAlreadyExists":
+        return StartOutcome.ALREADY_EXISTS
+    # If botocore retried, the refusal only concerns the last attempt. An earlier one may have started the execution
+    # before its response was lost.
+    is_refused = 400 <= metadata.get("HTTPStatusCode", 500) < 500 and not metadata.get("RetryAttempts", 0)
+    # A throttled request does not count as refused, because the same request may succeed later.
+    is_throttled = find_fault(error) is ServiceFault.THROTTLED
+    return StartOutcome.REFUSED if is_refused and not is_throttled else StartOutcome.UNKNOWN

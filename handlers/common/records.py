@@ -1,0 +1,174 @@
+"""DynamoDB items that several Lambda invocations change concurrently, and conversion of their values.
+
+Such an item contains a state, as JSON text, and a version number. Each change increases the version, on condition that
+it still has the value that was read (optimistic locking). If another invocation changed the item first, the item is
+read again, and the change is applied to its new state.
+
+If the response to a write is lost, boto3 sends the write again. The condition then fails, although the first write
+succeeded. To recognise this case, each write adds a random id to the item, which keeps the ids of its latest writes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from handlers.common.aws import ServiceFailed, ServiceFault
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+
+
+AttributeValue = dict[str, Any]
+"""A value under the name of its DynamoDB type, for example `{"N": "1"}`."""
+Item = dict[str, Any]
+"""Attribute values by attribute name, for example `{"count": {"N": "1"}}`."""
+
+
+def serialize_item(values: Mapping[str, Any]) -> Item:
+    """Return a DynamoDB item. Values that are None are left out."""
+    return {name: serialize_value(value) for name, value in values.items() if value is not None}
+
+
+def deserialize_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the plain values of a DynamoDB item."""
+    return {name: _deserialize_value(value) for name, value in item.items()}
+
+
+def serialize_value(value: object) -> AttributeValue:
+    """Return one typed attribute value. Raises TypeError for a type without a case below, including None.
+
+    Bytes are not supported: they are a sequence of integers, so they would become a list of numbers.
+    """
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case int() | float():
+            return {"N": repr(value)}
+        case str():
+            return {"S": str(value)}
+        case Mapping():
+            return {"M": serialize_item(value)}
+        case Sequence():
+            return {"L": [serialize_value(element) for element in value]}
+        case _:
+            raise TypeError(f"{type(value).__name__} cannot be stored in a DynamoDB item")
+
+
+def _deserialize_value(value: Mapping[str, Any]) -> Any:
+    [(kind, content)] = value.items()
+    match kind:
+        case "N":
+            return int(content) if content.lstrip("-").isdigit() else float(content)
+        case "M":
+            return deserialize_item(content)
+        case "L":
+            return [_deserialize_value(element) for element in content]
+        case "NULL":
+            return None
+        case _:
+            return content
+
+
+MAX_ATTEMPTS = 12
+"""Maximum number of attempts to write a change. Only a few invocations write to one item at the same time, so this number
+is not reached in normal use."""
+MAX_WRITE_IDS = 8
+"""Number of write ids that an item keeps. A repeated write is recognised if fewer writes than this came after it."""
+
+T = TypeVar("T")
+Key = Mapping[str, str]
+"""Key attributes of an item. All of them are strings."""
+
+
+class VersionedState(BaseModel):
+    """Base of the models of states. Every field needs a default, because a missing item has the default state."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+S = TypeVar("S", bound=VersionedState)
+
+
+class TooManyWriters(ServiceFailed):
+    """In each attempt to change the item, another invocation changed it first. A later attempt may succeed."""
+
+    def __init__(self) -> None:
+        super().__init__(ServiceFault.THROTTLED)
+
+
+@dataclass(frozen=True)
+class VersionedItems:
+    """Gateway for the versioned items of one table. It uses only GetItem and UpdateItem."""
+
+    client: "DynamoDBClient"
+    table: str
+    _: KW_ONLY
+    ttl_attribute: str
+    """Name of the attribute with the time after which DynamoDB deletes an item."""
+    kept_seconds: int
+    """Lifetime of an item after its last change."""
+    clock_ms: Callable[[], int]
+    """Return the time in milliseconds since 1970."""
+
+    def read(self, model: type[S], key: Key) -> S:
+        """Return the state of a key. The state of a missing item has default values."""
+        return _state(model, self._get_item(key))
+
+    def change(self, model: type[S], key: Key, transition: Callable[[S], tuple[S, T]]) -> T:
+        """Change the state of an item. Raises TooManyWriters.
+
+        `transition` takes the current state, and returns the new state and a result, which this method returns. It is
+        called again if another invocation changed the item first. A state that stays equal is not written.
+        """
+        item = self._get_item(key)
+        for _ in range(MAX_ATTEMPTS):
+            state = _state(model, item)
+            new_state, result = transition(state)
+            if new_state == state:
+                return result
+            newer_item = self._write(key, new_state, item)
+            if newer_item is None:
+                return result
+            item = newer_item
+        raise TooManyWriters
+
+    def _get_item(self, key: Key) -> Item:
+        return self.client.get_item(TableName=self.table, Key=serialize_item(key), ConsistentRead=True).get("Item", {})
+
+    def _write(self, key: Key, state: VersionedState, old_item: Item) -> Item | None:
+        """Write the state. Return None on success, or the current item if another invocation changed it first."""
+        version = int(old_item["version"]["N"]) if "version" in old_item else 0
+        write_id = {"S": token_hex(4)}
+        values: Item = {
+            ":state": {"S": state.model_dump_json()},
+            ":old": {"N": str(version)},
+            ":new": {"N": str(version + 1)},
+            ":writes": {"L": [write_id, *_write_ids(old_item)][:MAX_WRITE_IDS]},
+            ":ttl": {"N": str(self.clock_ms() // 1000 + self.kept_seconds)},
+        }
+        try:
+            self.client.update_item(
+                TableName=self.table,
+                Key=serialize_item(key),
+                UpdateExpression="SET #state = :state, version = :new, #writes = :writes, #ttl = :ttl",
+                ConditionExpression="version = :old" if version else "attribute_not_exists(version) OR version = :old",
+                ExpressionAttributeNames={"#state": "state", "#writes": "writes", "#ttl": self.ttl_attribute},
+                ExpressionAttributeValues=values,
+            )
+        except self.client.exceptions.ConditionalCheckFailedException:
+            current_item = self._get_item(key)
+            return None if write_id in _write_ids(current_item) else current_item
+        return None
+
+
+def _write_ids(item: Item) -> list[AttributeValue]:
+    """Return the ids of the item's latest writes, newest first."""
+    write_ids: list[AttributeValue] = item.get("writes", {}).get("L", [])
+    return write_ids
+
+
+def _state(model: type[S], item: Item) -> S:
+    return model.model_validate_json(item["state"]["S"]) if "state" in item else model()

@@ -1,0 +1,262 @@
+"""Operations of a REST API: their declaration, and the dispatch of requests to the functions that perform them.
+
+A subsystem declares each operation with its models. The deployment builds the definition of the API Gateway from the
+declarations, and `python -m local generate` writes the OpenAPI documents from them. The Lambda function binds each
+operation to the function that performs it: `CREATE_EPISODE.bind(episodes.create)`. mypy then checks that the function
+takes the operation's models and returns its answer.
+
+The dispatcher validates requests and answers. An answer that violates its model is not sent: the client gets an internal
+error. Every request gets an answer, even if an exception is raised.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
+
+from pydantic import ValidationError
+from typing_extensions import TypeVar  # comes with pydantic; Python 3.11's own TypeVar has no defaults
+
+from handlers.common import ids
+from handlers.common.errors import CommonErrorCode, ErrorCode, HandlerError, to_http_response, to_malformed_error
+from handlers.common.json_models import Message
+
+if TYPE_CHECKING:
+    from handlers.common.logging import EventLog
+
+
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
+Status = Literal[200, 201, 202, 204]
+Parameters = TypeVar("Parameters", bound=Message | None, default=None)
+Query = TypeVar("Query", bound=Message | None, default=None)
+Body = TypeVar("Body", bound=Message | None, default=None)
+Answer = TypeVar("Answer", bound=Message | None, default=None)
+
+
+@dataclass(frozen=True)
+class RestRequest(Generic[Parameters, Query, Body]):
+    """A valid request. A part without a model is None."""
+
+    owner: str
+    """User id of the caller, or `DEFAULT_OWNER` if the API has no authorizer."""
+    parameters: Parameters
+    """Parameters of the path."""
+    query: Query
+    body: Body
+
+
+@dataclass(frozen=True)
+class RestAnswer(Generic[Answer]):
+    """Result of an operation. Content is None if the operation has no model for its answer."""
+
+    content: Answer
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class RestOperation(Generic[Parameters, Query, Body, Answer]):
+    """One operation of a REST API, with the models of its request and its answer."""
+
+    name: str
+    """Operation id, for example `createEpisode`."""
+    method: Method
+    path: str
+    """Path with parameters in braces, for example `/episodes/{episodeId}`."""
+    summary: str
+    parameters: type[Parameters] | None = None
+    """Path parameters. All fields are required."""
+    query: type[Query] | None = None
+    """Query string parameters."""
+    body: type[Body] | None = None
+    answer: type[Answer] | None = None
+    """Body of the answer, or None for an answer without a body."""
+    statuses: tuple[Status, ...] = (200,)
+    """Status codes of successful answers."""
+
+    @property
+    def route(self) -> str:
+        """Method and path, for example `GET /episodes/{episodeId}`."""
+        return f"{self.method} {self.path}"
+
+    def bind(self, function: Callable[[RestRequest[Parameters, Query, Body]], RestAnswer[Answer]]) -> "BoundOperation":
+        """Return the operation with the function that performs it."""
+        return BoundOperation(self, function)
+
+
+AnyRestOperation: TypeAlias = RestOperation[Any, Any, Any, Any]
+"""Operation with any models, as in the list of all operations of an API."""
+
+
+@dataclass(frozen=True)
+class BoundOperation:
+    """An operation and its function, whose types `RestOperation.bind` has checked."""
+
+    operation: AnyRestOperation
+    function: Callable[[RestRequest[Any, Any, Any]], RestAnswer[Any]]
+
+
+RETRY_AFTER = "Retry-After"
+ProxyResponse = dict[str, Any]
+"""Lambda proxy response for API Gateway."""
+MAX_BODY_BYTES = 256 * 1024
+"""Maximum size of a request's body, after base64 decoding."""
+NOT_JSON = frozenset({"json_invalid", "model_type", "model_attributes_type"})
+"""Pydantic error types of a body that is not a JSON object."""
+_JSON = {"Content-Type": "application/json"}
+
+M = TypeVar("M", bound=Message)
+
+
+class RestErrorCode(ErrorCode):
+    """Error codes of requests that are rejected before their operation is performed."""
+
+    TOO_LARGE = (
+        "TOO_LARGE",
+        f"The body of the request has more than {MAX_BODY_BYTES // 1024} KB.",
+        "Send a smaller request. Files are uploaded to S3, not to the API.",
+        413,
+    )
+    UNAUTHENTICATED = (
+        "UNAUTHENTICATED",
+        "The caller is not authenticated.",
+        "Get a new token from the identity provider, and send the request again.",
+        401,
+    )
+
+
+class InvalidRestAnswer(Exception):
+    """The function of an operation returned a status or content that the operation does not declare."""
+
+
+class RestDispatcher:
+    """Dispatcher for the operations of one REST API."""
+
+    def __init__(self, operations: Sequence[BoundOperation], *, origin: str, log: "EventLog") -> None:
+        """`origin` is the web origin whose pages may read the answers in a browser (CORS)."""
+        self._operations = {(bound.operation.path, bound.operation.method): bound for bound in operations}
+        self._headers = {"Access-Control-Allow-Origin": origin, "Cache-Control": "no-store"}
+        self._log = log
+
+    def handle(self, event: Mapping[str, Any]) -> ProxyResponse:
+        """Return the response to a request. No exception leaves this method."""
+        return self._with_headers(self._response(event))
+
+    def _response(self, event: Mapping[str, Any]) -> ProxyResponse:
+        request_id, route = "", "none"
+        try:
+            context = event.get("requestContext") or {}
+            request_id = str(context.get("requestId", ""))
+            # API Gateway is deployed with the same operations, and answers all other paths and methods itself.
+            bound = self._operations[event["resource"], event["httpMethod"]]
+            route = bound.operation.name
+            answer = bound.function(_parse_request(bound.operation, event, context))
+            return _to_response(bound.operation, answer)
+        except InvalidRestAnswer as error:
+            self._log.error("answer_broken", route=route)
+            return to_http_response(error, request_id)
+        except HandlerError as error:
+            self._log.info("request_refused", code=error.code, route=route)
+            return to_http_response(error, request_id)
+        except Exception as error:  # noqa: BLE001 - the client gets a clear answer and no stack trace
+            self._log.error("request_failed", error_type=type(error).__name__, route=route)
+            return to_http_response(error, request_id)
+
+    def _with_headers(self, response: ProxyResponse) -> ProxyResponse:
+        headers = response["headers"]
+        # Browsers only let a page of another origin read Retry-After if the answer exposes this header.
+        exposed = {"Access-Control-Expose-Headers": RETRY_AFTER} if RETRY_AFTER in headers else {}
+        return {**response, "headers": {**headers, **self._headers, **exposed}}
+
+
+def _to_response(operation: AnyRestOperation, answer: RestAnswer[Any]) -> ProxyResponse:
+    if answer.status not in operation.statuses:
+        raise InvalidRestAnswer
+    if operation.answer is None:
+        if answer.content is not None:
+            raise InvalidRestAnswer
+        return {"statusCode": answer.status, "headers": {}, "body": ""}
+    return {"statusCode": answer.status, "headers": _JSON, "body": _to_json(operation.answer, answer.content)}
+
+
+def _parse_request(
+    operation: AnyRestOperation, event: Mapping[str, Any], context: Mapping[str, Any]
+) -> RestRequest[Any, Any, Any]:
+    return RestRequest(
+        owner=_find_owner(context.get("authorizer")),
+        parameters=_parse_texts(operation.parameters, event.get("pathParameters") or {}),
+        query=_parse_texts(operation.query, event.get("queryStringParameters") or {}),
+        body=_parse_body(operation.body, event),
+    )
+
+
+def _find_owner(authorizer: object) -> str:
+    """Return the user id that the authorizer returned, or the default owner if the API has no authorizer.
+
+    Raises HandlerError if the authorizer returned no valid user id.
+    """
+    if not authorizer:
+        return ids.DEFAULT_OWNER
+    user = authorizer.get("user") if isinstance(authorizer, Mapping) else None
+    if not isinstance(user, str) or re.fullmatch(ids.USER_ID_PATTERN, user) is None:
+        raise HandlerError(RestErrorCode.UNAUTHENTICATED, "The caller is not authenticated.")
+    return user
+
+
+def _parse_texts(model: type[M] | None, texts: object) -> M | None:
+    """Return the path parameters or query parameters. Pydantic converts their texts to the types of the model."""
+    if model is None:
+        return None
+    try:
+        return model.model_validate(texts)
+    except ValidationError as error:
+        raise to_malformed_error(error) from None
+
+
+def _parse_body(model: type[M] | None, event: Mapping[str, Any]) -> M | None:
+    if model is None:
+        return None
+    try:
+        return model.model_validate_json(_read_body(event), strict=True)
+    except ValidationError as error:
+        if any(detail["type"] in NOT_JSON and not detail["loc"] for detail in error.errors(include_url=False)):
+            raise _not_an_object_error() from None
+        raise to_malformed_error(error) from None
+
+
+def _read_body(event: Mapping[str, Any]) -> bytes:
+    body = str(event.get("body") or "").encode(errors="surrogatepass")
+    if event.get("isBase64Encoded"):
+        if len(body) > MAX_BODY_BYTES * 4 // 3 + 4:
+            raise _too_large_error()
+        try:
+            body = base64.b64decode(body, validate=True)
+        except binascii.Error:
+            raise _not_an_object_error() from None
+    if len(body) > MAX_BODY_BYTES:
+        raise _too_large_error()
+    return body
+
+
+def _not_an_object_error() -> HandlerError:
+    return HandlerError(CommonErrorCode.MALFORMED, "The body must be one JSON object.")
+
+
+def _too_large_error() -> HandlerError:
+    return HandlerError(RestErrorCode.TOO_LARGE, f"The body must not exceed {MAX_BODY_BYTES} bytes.")
+
+
+def _to_json(model: type[Message], content: Message | None) -> str:
+    """Return the content of an answer as JSON. Raises InvalidRestAnswer.
+
+    The content is validated again from its JSON values, because a model can be constructed or copied without
+    validation.
+    """
+    if not isinstance(content, model):
+        raise InvalidRestAnswer
+    try:
+        values = content.model_dump(mode="json", by_alias=True, exclude_none=True, warnings="none")
+        return model.model_validate(values).model_dump_json(by_alias=True, exclude_none=True)
+    except Exception:  # noqa: BLE001 - any failure means that this is not the operation's answer
+        raise InvalidRestAnswer from None

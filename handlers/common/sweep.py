@@ -1,0 +1,71 @@
+"""Loop of a sweep, with a time budget, counters, and one log line. A failed item does not end the loop.
+
+A sweep is a scheduled run of a Lambda function that finds and completes unfinished work, for example because an event
+was lost or an invocation was interrupted. Items that a sweep does not reach, or fails to handle, are found again by the
+next sweep. The components of the Pulumi program import this module for `SweepSeconds`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import Field
+
+if TYPE_CHECKING:
+    from handlers.common.logging import EventLog
+
+
+MAX_SWEEP_SECONDS = 840
+"""One minute less than Lambda's maximum timeout."""
+SweepSeconds = Annotated[int, Field(ge=1, le=MAX_SWEEP_SECONDS)]
+
+
+T = TypeVar("T")
+
+
+class SweepLoop:
+    """Loop over the items of a sweep, batch by batch."""
+
+    def __init__(self, log: "EventLog", clock: Callable[[], datetime], budget: timedelta) -> None:
+        """Create a loop that starts no batch after the time `budget`."""
+        self._log = log
+        self._clock = clock
+        self._budget = budget
+
+    def run(
+        self,
+        batches: Iterable[Sequence[T]],
+        handle: Callable[[T], Iterable[str]],
+        *,
+        failure_event: str,
+        describe: Callable[[T], Mapping[str, Any]] = lambda _: {},
+    ) -> Counter[str]:
+        """Handle the items of each batch, and count the outcomes that `handle` returns for them.
+
+        The time is only checked before each batch, so a sweep should pass batches of one item.
+
+        Three further counts are returned. `checked` is the number of handled items, including failed items. `failed` is
+        the number of items whose handling raised an exception. Such an item is logged as `failure_event`, with the log
+        fields that `describe` returns for it. `unfinished` is 1 if the budget was spent before the last batch.
+        """
+        started = self._clock()
+        counts: Counter[str] = Counter()
+        for batch in batches:
+            if self._clock() - started > self._budget:
+                counts["unfinished"] = 1
+                break
+            for item in batch:
+                counts["checked"] += 1
+                try:
+                    counts.update(handle(item))
+                except Exception as error:  # noqa: BLE001 - counted, and the other items are still handled
+                    self._log.error(failure_event, error_type=type(error).__name__, **describe(item))
+                    counts["failed"] += 1
+        return counts
+
+    def log_counts(self, event: str, counts: Mapping[str, int], *, outcomes: Sequence[str]) -> dict[str, int]:
+        """Log and return the counts of `checked`, these outcomes, `failed` and `unfinished`. Other counts are dropped."""
+        logged: dict[str, Any] = {name: counts.get(name, 0) for name in ("checked", *outcomes, "failed", "unfinished")}
+        self._log.info(event, **logged)
+        return logged

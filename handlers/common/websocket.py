@@ -1,0 +1,181 @@
+"""WebSocket APIs: messages, the dispatch of a client's messages and handshakes, and sending to connected clients.
+
+A message names an action, which the subsystem performs. Every message gets exactly one answer, and no error closes the
+connection. If an AWS call failed and another attempt may succeed, for example after a timeout or throttling, the error
+for the client has the code `UNAVAILABLE`.
+
+The client that sends messages takes its endpoint from the variable `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, which the
+deployment sets. The endpoint is not taken from the events that a Lambda function receives.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import StringConstraints, ValidationError
+
+from handlers.common.aws import is_transient_failure
+from handlers.common.errors import ErrorCode, HandlerError, to_http_response, to_malformed_error, to_websocket_error
+from handlers.common.json_models import Message, WrongField
+
+if TYPE_CHECKING:
+    from handlers.common.logging import EventLog
+
+
+MAX_MESSAGE_ID_LENGTH = 64
+MessageId = Annotated[str, StringConstraints(pattern=rf"^[A-Za-z0-9_.:-]{{1,{MAX_MESSAGE_ID_LENGTH}}}$")]
+"""Id that a client may give a message."""
+
+
+class ClientMessage(Message):
+    """Base of messages from WebSocket clients."""
+
+    id: MessageId | None = None
+    """Id that the client chooses for this message. The answer repeats it."""
+
+
+class ReplyMessage(Message):
+    """Base of answers to messages from WebSocket clients."""
+
+    id: MessageId | None = None
+
+
+class ErrorMessage(ReplyMessage):
+    """Answer to a message that failed."""
+
+    type: Literal["error"] = "error"
+    code: str
+    message: str
+    fields: tuple[WrongField, ...] = ()
+    request_id: str
+
+
+class WebSocketConnections:
+    """The WebSocket connections of the clients of one API."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def post(self, connection_id: str, message: Message) -> bool:
+        """Send a message. Return False if the connection is closed."""
+        try:
+            self._client.post_to_connection(
+                ConnectionId=connection_id, Data=message.model_dump_json(by_alias=True, exclude_none=True).encode()
+            )
+        except self._client.exceptions.GoneException:
+            return False
+        return True
+
+
+ProxyResponse = dict[str, Any]
+"""Lambda proxy response for API Gateway."""
+
+
+class WebSocketErrorCode(ErrorCode):
+    """Error codes that all WebSocket APIs use."""
+
+    MALFORMED_MESSAGE = (
+        "MALFORMED_MESSAGE",
+        "The message is not one JSON object, or the handshake does not offer the required subprotocols.",
+        "Correct the client. `message` states the expected form.",
+    )
+    UNKNOWN_ACTION = (
+        "UNKNOWN_ACTION",
+        "The message has no `action`, or an action that the API does not have.",
+        "Use an action that `message` lists.",
+    )
+    UNAVAILABLE = (
+        "UNAVAILABLE",
+        "A transient failure: a service is busy or does not answer.",
+        "Send the same message again a little later, or connect again if the handshake failed.",
+        503,
+    )
+
+
+class WebSocketDispatcher:
+    """Dispatcher for the events of one WebSocket API."""
+
+    def __init__(self, requests: Mapping[str, type[ClientMessage]], log: "EventLog") -> None:
+        """`requests` maps each action to the model of its message."""
+        self._requests = requests
+        self._log = log
+
+    def connect(self, context: Mapping[str, Any], accept: Callable[[], ProxyResponse]) -> ProxyResponse:
+        """Return the answer to a handshake. `accept` stores the connection, or raises HandlerError to refuse it.
+
+        If the answer has a status other than 2xx, API Gateway does not establish the connection, and the status is the
+        response to the handshake. A transient failure has the status 503, so that the client connects again.
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html
+        """
+        try:
+            return accept()
+        except HandlerError as error:
+            self._log.warning("connection_refused", code=error.code)
+            return to_http_response(error, context["requestId"])
+        except Exception as error:  # noqa: BLE001 - the client gets a clear status
+            self._log.error("message_failed", error_type=type(error).__name__, route=context["routeKey"])
+            return to_http_response(_explain(error), context["requestId"])
+
+    def answer(self, body: str, context: Mapping[str, Any], act: Callable[[str, Any], ReplyMessage]) -> ProxyResponse:
+        """Return the answer to a message. `act` performs the action, given its name and the parsed message."""
+        message_id: str | None = None
+        route = context["routeKey"]
+        try:
+            content = _parse_json_object(body)
+            message_id = _find_message_id(content)
+            route = action = self._find_action(content)
+            answer = act(action, _parse_message(self._requests[action], content))
+        except HandlerError as error:
+            self._log.info("message_refused", code=error.code, route=route)
+            return _to_response(to_websocket_error(error, context["requestId"], message_id))
+        except Exception as error:  # noqa: BLE001 - the client gets an answer, and the connection stays open
+            self._log.error("message_failed", error_type=type(error).__name__, route=route)
+            return _to_response(to_websocket_error(_explain(error), context["requestId"], message_id))
+        identified = answer.model_copy(update={"id": message_id})
+        return _to_response(identified.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+    def _find_action(self, content: Mapping[str, Any]) -> str:
+        action = content.get("action")
+        if not isinstance(action, str) or action not in self._requests:
+            raise HandlerError(WebSocketErrorCode.UNKNOWN_ACTION, f"action must be one of {', '.join(self._requests)}.")
+        return action
+
+
+def _parse_message(model: type[ClientMessage], content: Mapping[str, Any]) -> ClientMessage:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise to_malformed_error(error) from None
+
+
+def _explain(error: Exception) -> Exception:
+    """Return the error for the client: UNAVAILABLE if another attempt may succeed, otherwise an internal error."""
+    if not is_transient_failure(error):
+        return error
+    return HandlerError(WebSocketErrorCode.UNAVAILABLE, "The service is busy. Try again a little later.")
+
+
+def _parse_json_object(body: str) -> Mapping[str, Any]:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise HandlerError(WebSocketErrorCode.MALFORMED_MESSAGE, "The message must be one JSON object.")
+    return content
+
+
+def _find_message_id(content: Mapping[str, Any]) -> str | None:
+    """Return the id that the client gave its message, or None if the id is not a short, printable text.
+
+    The answer repeats the id. This includes the error answer to a message whose id has characters that `MessageId` does
+    not allow, so that the client knows which message is invalid.
+    """
+    message_id = content.get("id")
+    if isinstance(message_id, str) and len(message_id) <= MAX_MESSAGE_ID_LENGTH and message_id.isprintable():
+        return message_id
+    return None
+
+
+def _to_response(message: Mapping[str, Any]) -> ProxyResponse:
+    return {"statusCode": 200, "body": json.dumps(message)}

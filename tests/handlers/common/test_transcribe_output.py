@@ -1,0 +1,146 @@
+"""Tests of the parser for the output of Transcribe jobs."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from handlers.common import transcribe_output
+from handlers.common.transcribe_output import (
+    MAX_TURNS,
+    InvalidTranscribeOutput,
+    PunctuationMark,
+    TranscribedWord,
+    TranscribeOutputProblem,
+    parse_transcribe_output,
+)
+
+CANARY = "canary"
+HOUR_MS = 3_600_000
+
+
+def word(text: str, start: str | None = "0.5", end: str | None = "1.25", **more: Any) -> dict[str, Any]:
+    times = {"start_time": start, "end_time": end}
+    return {"type": "pronunciation", **times, "alternatives": [{"confidence": "0.9", "content": text}], **more}
+
+
+def punctuation(text: str) -> dict[str, Any]:
+    return {"type": "punctuation", "alternatives": [{"confidence": "0.0", "content": text}]}
+
+
+def job(*items: object, turns: object = None) -> str:
+    """Return the output file of a job with these items and turns, the sections in which the same person speaks."""
+    labels = {} if turns is None else {"speaker_labels": {"speakers": 2, "segments": turns}}
+    return json.dumps({"jobName": "one", "results": {"transcripts": [], "items": items, **labels}})
+
+
+def parse_problem(text: str) -> TranscribeOutputProblem:
+    """Parse an invalid file; return the problem for which it is refused."""
+    with pytest.raises(InvalidTranscribeOutput) as caught:
+        list(parse_transcribe_output(text, HOUR_MS))
+    assert caught.value.__context__ is None, "the original exception may contain the text"
+    assert str(caught.value) == caught.value.problem.value
+    return caught.value.problem
+
+
+def test_words_with_times_and_punctuation_marks_are_yielded() -> None:
+    items = list(
+        parse_transcribe_output(
+            job(word("Hi", "0", "0.6999"), punctuation("."), word("Yes", "1", "2", speaker_label="spk_1")), 2_000
+        )
+    )
+    assert items == [
+        TranscribedWord("Hi", 0, 699, None),
+        PunctuationMark("."),
+        TranscribedWord("Yes", 1_000, 2_000, "spk_1"),
+    ]
+    assert CANARY not in repr([TranscribedWord(CANARY, 0, 1, CANARY), PunctuationMark(CANARY)])
+
+
+def test_a_words_speaker_comes_from_the_turns_if_the_item_has_none() -> None:
+    turns = [{"items": [{"start_time": "0.5", "end_time": "1.25", "speaker_label": "spk_0"}]}, {"speaker_label": "x"}]
+    # The times are compared as text, so no turn contains the second word.
+    words = parse_transcribe_output(job(word("a"), word("b", "0.50"), turns=turns), HOUR_MS)
+    assert [item.speaker for item in words if isinstance(item, TranscribedWord)] == ["spk_0", None]
+
+
+def test_several_channels_are_read_one_after_the_other_as_speakers() -> None:
+    items = [
+        word("We", channel_label="ch_0"),
+        word("Really", channel_label="ch_1"),
+        punctuation("?"),
+        word("ran", channel_label="ch_0"),
+        {**punctuation("."), "channel_label": "ch_0"},
+        word("Yes", channel_label="ch_1", speaker_label="spk_7"),
+        {**punctuation("!"), "channel_label": "ch_1"},
+    ]
+    result = [(item.text, getattr(item, "speaker", "")) for item in parse_transcribe_output(job(*items), HOUR_MS)]
+    first_channel = [("We", "ch_0"), ("ran", "ch_0"), (".", "")]
+    second_channel = [("Really", "ch_1"), ("?", ""), ("Yes", "spk_7"), ("!", "")]
+    assert result == first_channel + second_channel
+
+
+def test_a_single_channel_is_not_a_speaker() -> None:
+    """It contains the voices of all speakers."""
+    assert list(parse_transcribe_output(job(word("Hi", channel_label="ch_0")), HOUR_MS)) == [
+        TranscribedWord("Hi", 500, 1_250, None)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        CANARY,
+        "[]",
+        "{}",
+        '{"results": {}}',
+        job({"type": CANARY}),
+        job({"type": "pronunciation", "start_time": "0", "end_time": "1", "alternatives": []}),
+        job(word(CANARY * 200)),
+        job(word("a"), turns=[{"items": [{"start_time": 7}]}]),
+        job(word("a", channel_label=7)),
+        "[" * 100_000,
+        '{"results":{"items":[{"start_time":' + "9" * 5_000 + "}]}}",
+    ],
+)
+def test_a_file_that_is_not_a_job_output_is_refused(text: str) -> None:
+    assert parse_problem(text) is TranscribeOutputProblem.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [job(*[{}] * 50_000), job(turns=[{"items": [{}] * 50_000}]), job(turns=[{"items": [{}]}] * 50_000)],
+    ids=["items", "items of a turn", "turns"],
+)
+def test_a_file_with_many_errors_is_refused_at_the_first_one(text: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        transcribe_output._JobOutput.model_validate(json.loads(text))
+    assert caught.value.error_count() < 10
+    assert parse_problem(text) is TranscribeOutputProblem.MALFORMED
+
+
+def test_a_file_with_too_many_turns_or_words_of_turns_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parse_problem(job(turns=[{}] * (MAX_TURNS + 1))) is TranscribeOutputProblem.MALFORMED
+    turns = [{"items": [{"start_time": "0", "speaker_label": "spk_0"}] * 2}] * 2
+    assert len(list(parse_transcribe_output(job(word("a"), turns=turns), HOUR_MS))) == 1
+    monkeypatch.setattr(transcribe_output, "MAX_ITEMS", 3)
+    assert parse_problem(job(word("a"), turns=turns)) is TranscribeOutputProblem.MALFORMED
+
+
+@pytest.mark.parametrize("time", [None, "", CANARY, "-1", "1e3", "0x1", "1.", "٣", "3600.001", "9999999"])
+def test_invalid_times_are_refused(time: str | None) -> None:
+    assert parse_problem(job(word("a", time))) is TranscribeOutputProblem.BAD_TIMES
+    assert parse_problem(job(word("a", "0", time))) is TranscribeOutputProblem.BAD_TIMES
+
+
+@given(st.text(max_size=200) | st.recursive(st.none() | st.text(max_size=5), st.lists, max_leaves=8).map(job))
+@example('{"results":{"items":[{"type":"punctuation","alternatives":[{"content":"\\ud800"}]}]}}')
+def test_any_file_is_parsed_or_refused(text: str) -> None:
+    try:
+        list(parse_transcribe_output(text, HOUR_MS))
+    except InvalidTranscribeOutput as error:
+        assert isinstance(error.problem, TranscribeOutputProblem)  # noqa: PT017 - a valid file raises no exception

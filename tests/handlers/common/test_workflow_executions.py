@@ -1,0 +1,84 @@
+"""Tests of starting executions and reading their status."""
+
+from typing import Any
+from unittest.mock import Mock, call
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+
+from handlers.common.executions import ExecutionStatus, StartOutcome, WorkflowExecutions
+
+STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:files"
+
+
+def aws_error(code: str, status: int = 400, retries: int = 0) -> ClientError:
+    metadata: Any = {"HTTPStatusCode": status, "RetryAttempts": retries}
+    return ClientError({"Error": {"Code": code, "Message": "canary"}, "ResponseMetadata": metadata}, "StartExecution")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (None, StartOutcome.STARTED),
+        (aws_error("StateMachineDoesNotExist"), StartOutcome.REFUSED),
+        (aws_error("AccessDeniedException"), StartOutcome.REFUSED),
+        (aws_error("ExecutionLimitExceeded"), StartOutcome.REFUSED),
+        (aws_error("ExecutionAlreadyExists"), StartOutcome.ALREADY_EXISTS),
+        (aws_error("ExecutionAlreadyExists", retries=2), StartOutcome.ALREADY_EXISTS),
+        pytest.param(
+            aws_error("InvalidName", retries=1),
+            StartOutcome.UNKNOWN,
+            id="refused in a retry, although the first attempt may have succeeded",
+        ),
+        (aws_error("ThrottlingException"), StartOutcome.UNKNOWN),
+        (aws_error("TooManyRequestsException", 429), StartOutcome.UNKNOWN),
+        (aws_error("ServiceUnavailable", 503), StartOutcome.UNKNOWN),
+        (ReadTimeoutError(endpoint_url="x"), StartOutcome.UNKNOWN),
+        (ConnectTimeoutError(endpoint_url="x"), StartOutcome.UNKNOWN),
+    ],
+)
+def test_an_execution_counts_as_not_started_only_after_a_definite_refusal(
+    error: Exception | None, expected: StartOutcome
+) -> None:
+    client = Mock()
+    client.start_execution.side_effect = error
+    assert WorkflowExecutions(client, STATE_MACHINE).start("name", {}) is expected
+
+
+def test_a_repeated_start_has_the_same_name_and_input() -> None:
+    client = Mock()
+    for _ in range(2):
+        WorkflowExecutions(client, STATE_MACHINE).start("name", {"b": 1, "a": "x"})
+    request = {"stateMachineArn": STATE_MACHINE, "name": "name", "input": '{"b": 1, "a": "x"}'}
+    assert client.start_execution.call_args_list == [call(**request), call(**request)]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("RUNNING", ExecutionStatus.RUNNING),
+        ("PENDING_REDRIVE", ExecutionStatus.RUNNING),
+        ("SUCCEEDED", ExecutionStatus.SUCCEEDED),
+        ("FAILED", ExecutionStatus.FAILED),
+        ("TIMED_OUT", ExecutionStatus.TIMED_OUT),
+        ("ABORTED", ExecutionStatus.ABORTED),
+        ("SOMETHING_NEW", ExecutionStatus.FAILED),
+    ],
+)
+def test_each_status_of_aws_is_mapped(status: str, expected: ExecutionStatus) -> None:
+    client = Mock()
+    client.describe_execution.return_value = {"status": status}
+    executions = WorkflowExecutions(client, STATE_MACHINE)
+    assert executions.status(executions.arn("name")) is expected
+    client.describe_execution.assert_called_once_with(
+        executionArn="arn:aws:states:us-east-1:123456789012:execution:files:name"
+    )
+
+
+def test_a_missing_execution_has_the_status_none_and_another_error_is_raised() -> None:
+    client = Mock()
+    client.describe_execution.side_effect = [aws_error("ExecutionDoesNotExist"), aws_error("ThrottlingException")]
+    executions = WorkflowExecutions(client, STATE_MACHINE)
+    assert executions.status("arn") is None
+    with pytest.raises(ClientError, match="Throttling"):
+        executions.status("arn")
