@@ -1,24 +1,116 @@
-"""DynamoDB items that several Lambda invocations change concurrently, and conversion of their values.
+"""Records: DynamoDB items that several Lambda invocations change concurrently.
 
-Such an item contains a state, as JSON text, and a version number. Each change increases the version, on condition that
-it still has the value that was read (optimistic locking). If another invocation changed the item first, the item is
-read again, and the change is applied to its new state.
+A change reads the record, computes the new one with a pure function, and writes it on condition that nobody else wrote
+in the meantime. If somebody did, the function is applied again, to the newer record. So the function must accept any
+state, and return its argument if there is nothing to change.
 
-If the response to a write is lost, boto3 sends the write again. The condition then fails, although the first write
-succeeded. To recognise this case, each write adds a random id to the item, which keeps the ids of its latest writes.
+Each write stores a new random `revision`. If the response to a write is lost, boto3 sends the write again, and the
+condition fails although the first attempt succeeded. The revision of the stored item then shows that it was our own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from botocore.exceptions import ClientError
+from pydantic import Field
 
 from handlers.common.aws import ServiceFailed, ServiceFault
+from handlers.common.json_models import Message
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
+
+MAX_ATTEMPTS = 12
+"""Maximum number of attempts to write a change. Only a few invocations write to one item at the same time, so this number
+is not reached in normal use."""
+CONFLICTS = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})
+"""Error codes of PutItem which mean that somebody else wrote first, or is writing."""
+Key = Mapping[str, str]
+"""Key attributes of an item. All of them are strings."""
+Attributes = Mapping[str, Any]
+"""Plain values by attribute name."""
+
+
+class TooManyWriters(ServiceFailed):
+    """In each attempt to change the item, another invocation changed it first. A later attempt may succeed."""
+
+    def __init__(self) -> None:
+        super().__init__(ServiceFault.THROTTLED)
+
+
+class Record(Message):
+    """Base of the models of records. An attribute of the item has the alias of the field, which is in camelCase."""
+
+    revision: str = Field(default="", repr=False)
+    """Random text that identifies the write of this state. Empty before the first write."""
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Records(Generic[R]):
+    """Gateway for one kind of records in a table. It uses only GetItem and PutItem."""
+
+    def __init__(
+        self, client: "DynamoDBClient", table: str, model: type[R], attributes: Callable[[R], Attributes] = lambda _: {}
+    ) -> None:
+        """`attributes` returns the item's further attributes, such as keys of an index and the time to live."""
+        self._client = client
+        self._table = table
+        self._model = model
+        self._attributes = attributes
+
+    def read(self, key: Key) -> R | None:
+        """Return the record with a key, or None if there is none. It has every write that was confirmed before."""
+        answer = self._client.get_item(TableName=self._table, Key=serialize_item(key), ConsistentRead=True)
+        return self.parse(answer["Item"]) if "Item" in answer else None
+
+    def parse(self, item: Mapping[str, Any]) -> R:
+        """Return the record of an item that a query returned."""
+        return self._model.model_validate(deserialize_item(item))
+
+    def change(self, key: Key, transition: Callable[[R | None], R | None]) -> R | None:
+        """Change a record, and return it as it is afterwards. Raises TooManyWriters.
+
+        `transition` gets the current record, or None if there is none. It is called again if somebody else wrote first.
+        If it returns its argument or None, nothing is written. A
+        write whose response was lost may be followed by a write of somebody else. Then the transition gets a record that
+        already contains its own effect, so applying it once more must change nothing.
+        """
+        before = self.read(key)
+        for _ in range(MAX_ATTEMPTS):
+            after = transition(before)
+            if after is None or after == before:
+                return before
+            after = after.model_copy(update={"revision": token_hex(8)})
+            if self._put(key, before, after):
+                return after
+            before = self.read(key)
+            if before is not None and before.revision == after.revision:
+                return after
+        raise TooManyWriters
+
+    def _put(self, key: Key, before: R | None, after: R) -> bool:
+        """Write `after` if the table still has `before`. Return False if it does not."""
+        content = after.model_dump(mode="json", by_alias=True)
+        condition: dict[str, Any] = (
+            {"ConditionExpression": "attribute_not_exists(revision)"}
+            if before is None
+            else {
+                "ConditionExpression": "revision = :read",
+                "ExpressionAttributeValues": {":read": {"S": before.revision}},
+            }
+        )
+        try:
+            self._client.put_item(
+                TableName=self._table, Item=serialize_item({**content, **self._attributes(after), **key}), **condition
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] in CONFLICTS:
+                return False
+            raise
+        return True
 
 
 AttributeValue = dict[str, Any]
@@ -70,105 +162,3 @@ def _deserialize_value(value: Mapping[str, Any]) -> Any:
             return None
         case _:
             return content
-
-
-MAX_ATTEMPTS = 12
-"""Maximum number of attempts to write a change. Only a few invocations write to one item at the same time, so this number
-is not reached in normal use."""
-MAX_WRITE_IDS = 8
-"""Number of write ids that an item keeps. A repeated write is recognised if fewer writes than this came after it."""
-
-T = TypeVar("T")
-Key = Mapping[str, str]
-"""Key attributes of an item. All of them are strings."""
-
-
-class VersionedState(BaseModel):
-    """Base of the models of states. Every field needs a default, because a missing item has the default state."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-S = TypeVar("S", bound=VersionedState)
-
-
-class TooManyWriters(ServiceFailed):
-    """In each attempt to change the item, another invocation changed it first. A later attempt may succeed."""
-
-    def __init__(self) -> None:
-        super().__init__(ServiceFault.THROTTLED)
-
-
-@dataclass(frozen=True)
-class VersionedItems:
-    """Gateway for the versioned items of one table. It uses only GetItem and UpdateItem."""
-
-    client: "DynamoDBClient"
-    table: str
-    _: KW_ONLY
-    ttl_attribute: str
-    """Name of the attribute with the time after which DynamoDB deletes an item."""
-    kept_seconds: int
-    """Lifetime of an item after its last change."""
-    clock_ms: Callable[[], int]
-    """Return the time in milliseconds since 1970."""
-
-    def read(self, model: type[S], key: Key) -> S:
-        """Return the state of a key. The state of a missing item has default values."""
-        return _state(model, self._get_item(key))
-
-    def change(self, model: type[S], key: Key, transition: Callable[[S], tuple[S, T]]) -> T:
-        """Change the state of an item. Raises TooManyWriters.
-
-        `transition` takes the current state, and returns the new state and a result, which this method returns. It is
-        called again if another invocation changed the item first. A state that stays equal is not written.
-        """
-        item = self._get_item(key)
-        for _ in range(MAX_ATTEMPTS):
-            state = _state(model, item)
-            new_state, result = transition(state)
-            if new_state == state:
-                return result
-            newer_item = self._write(key, new_state, item)
-            if newer_item is None:
-                return result
-            item = newer_item
-        raise TooManyWriters
-
-    def _get_item(self, key: Key) -> Item:
-        return self.client.get_item(TableName=self.table, Key=serialize_item(key), ConsistentRead=True).get("Item", {})
-
-    def _write(self, key: Key, state: VersionedState, old_item: Item) -> Item | None:
-        """Write the state. Return None on success, or the current item if another invocation changed it first."""
-        version = int(old_item["version"]["N"]) if "version" in old_item else 0
-        write_id = {"S": token_hex(4)}
-        values: Item = {
-            ":state": {"S": state.model_dump_json()},
-            ":old": {"N": str(version)},
-            ":new": {"N": str(version + 1)},
-            ":writes": {"L": [write_id, *_write_ids(old_item)][:MAX_WRITE_IDS]},
-            ":ttl": {"N": str(self.clock_ms() // 1000 + self.kept_seconds)},
-        }
-        try:
-            self.client.update_item(
-                TableName=self.table,
-                Key=serialize_item(key),
-                UpdateExpression="SET #state = :state, version = :new, #writes = :writes, #ttl = :ttl",
-                ConditionExpression="version = :old" if version else "attribute_not_exists(version) OR version = :old",
-                ExpressionAttributeNames={"#state": "state", "#writes": "writes", "#ttl": self.ttl_attribute},
-                ExpressionAttributeValues=values,
-            )
-        except self.client.exceptions.ConditionalCheckFailedException:
-            current_item = self._get_item(key)
-            return None if write_id in _write_ids(current_item) else current_item
-        return None
-
-
-def _write_ids(item: Item) -> list[AttributeValue]:
-    """Return the ids of the item's latest writes, newest first."""
-    write_ids: list[AttributeValue] = item.get("writes", {}).get("L", [])
-    return write_ids
-
-
-def _state(model: type[S], item: Item) -> S:
-    return model.model_validate_json(item["state"]["S"]) if "state" in item else model()

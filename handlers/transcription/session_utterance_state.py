@@ -20,7 +20,7 @@ from typing import Self
 
 from pydantic import ConfigDict, Field
 
-from handlers.common.records import VersionedState
+from handlers.common.versioned_items import VersionedState
 
 MAX_REMEMBERED_UTTERANCES = 64
 """Maximum number of ended utterances, and also of pending resends, that a session remembers. 64 utterances are some

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.logging import EventLog
-from handlers.common.records import TooManyWriters, VersionedItems
+from handlers.common.records import TooManyWriters
+from handlers.common.versioned_items import VersionedItems
 from handlers.voice_qa.table_records import (
     Allowance,
     Listener,

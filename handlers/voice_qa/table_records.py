@@ -22,7 +22,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from handlers.common.ids import USER_ID_PATTERN
 from handlers.common.json_models import Message
-from handlers.common.records import VersionedState
+from handlers.common.versioned_items import VersionedState
 from handlers.voice_qa.websocket_messages import QueryId, VoiceQaErrorCode
 
 Key = dict[str, str]

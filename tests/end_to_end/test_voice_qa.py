@@ -23,7 +23,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from handlers.common import ids
-from handlers.common.records import VersionedItems
+from handlers.common.versioned_items import VersionedItems
 from handlers.voice_qa.table_records import TTL_ATTRIBUTE, QuestionRecord, QuestionStatus, query_key
 from local.emulation.faults import Fault
 from local.flows import eventually

@@ -16,7 +16,7 @@ import boto3
 from handlers.common import ids
 from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG, LambdaContext, build_presigning_config
 from handlers.common.logging import EventLog
-from handlers.common.records import VersionedItems
+from handlers.common.versioned_items import VersionedItems
 from handlers.common.websocket import WebSocketConnections
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits

@@ -22,7 +22,7 @@ from handlers.common.errors import HandlerError
 from handlers.common.events import BatchFailures
 from handlers.common.ids import derive_keyed_user_id, new_id
 from handlers.common.logging import EventLog
-from handlers.common.records import VersionedItems
+from handlers.common.versioned_items import VersionedItems
 from handlers.common.websocket import (
     ClientMessage,
     ProxyResponse,

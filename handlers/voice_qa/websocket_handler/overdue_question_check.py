@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from handlers.common.aws import RetryTiming, retry_live_calls
 from handlers.common.events import BatchFailures, InvalidEvent, process_batch
 from handlers.common.logging import EventLog
-from handlers.common.records import VersionedItems
+from handlers.common.versioned_items import VersionedItems
 from handlers.common.websocket import WebSocketConnections
 from handlers.voice_qa.question_item_updates import QuestionItem
 from handlers.voice_qa.table_records import TimeLimitCheck

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.errors import CommonErrorCode, FieldProblem, HandlerError
 from handlers.common.logging import EventLog
-from handlers.common.records import VersionedItems
+from handlers.common.versioned_items import VersionedItems
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import (
     CHECK_GRACE_SECONDS,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from handlers.common import ids
 from handlers.common.errors import HandlerError
-from handlers.common.records import VersionedItems
+from handlers.common.versioned_items import VersionedItems
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import Allowance, allowance_key

@@ -17,7 +17,7 @@ import pytest
 from handlers.common.aws import SHORT_TIMEOUT_CONFIG, build_presigning_config
 from handlers.common.ids import derive_keyed_user_id, ulid
 from handlers.common.logging import EventLog
-from handlers.common.records import VersionedItems
+from handlers.common.versioned_items import VersionedItems
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import (
     TTL_ATTRIBUTE,

@@ -16,7 +16,7 @@ from unittest.mock import Mock
 import pytest
 
 from handlers.common.json_models import Message
-from handlers.common.records import VersionedItems
+from handlers.common.versioned_items import VersionedItems
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed
 from handlers.voice_qa.query_worker.agent_question_processing import AnswerOutcome
 from handlers.voice_qa.query_worker.handler import AnsweringFailed

@@ -16,7 +16,7 @@ from handlers.common.aws import RetryTiming
 from handlers.common.events import BatchFailures
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
-from handlers.common.records import VersionedItems
+from handlers.common.versioned_items import VersionedItems
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker.agent import agent_types
 from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AnswerAudioFormat

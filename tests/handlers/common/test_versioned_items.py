@@ -11,13 +11,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from handlers.common.records import (
-    MAX_ATTEMPTS,
-    MAX_WRITE_IDS,
-    TooManyWriters,
-    VersionedItems,
-    VersionedState,
-)
+from handlers.common.records import MAX_ATTEMPTS, TooManyWriters
+from handlers.common.versioned_items import MAX_WRITE_IDS, VersionedItems, VersionedState
 from tests.credentials import credentials
 from tests.lost_responses import repeat_every_call
 from tests.moto_tables import create_table

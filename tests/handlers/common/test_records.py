@@ -1,0 +1,170 @@
+"""Tests of records, which several writers change without losing a change, and of the conversion of their values."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from moto import mock_aws
+
+from handlers.common.records import (
+    MAX_ATTEMPTS,
+    Record,
+    Records,
+    TooManyWriters,
+    deserialize_item,
+    serialize_item,
+    serialize_value,
+)
+from tests.credentials import credentials
+from tests.lost_responses import repeat_every_call
+from tests.moto_tables import create_table
+
+TABLE, KEY = "records", {"pk": "a"}
+
+
+class Party(Record):
+    """Record of the tests: a list of guests and an optional host."""
+
+    guests: tuple[str, ...] = ()
+    host_name: str | None = None
+
+
+@pytest.fixture
+def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    credentials(monkeypatch)
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        create_table(client, TABLE, *KEY)
+        yield client
+
+
+@pytest.fixture
+def records(dynamodb: Any) -> Records[Party]:
+    return Records(dynamodb, TABLE, Party, lambda party: {"ttl": 60 + len(party.guests)})
+
+
+def invite(party: Party | None, guest: str) -> Party:
+    party = party or Party()
+    return party if guest in party.guests else party.model_copy(update={"guests": (*party.guests, guest)})
+
+
+def stored_item(dynamodb: Any) -> dict[str, Any]:
+    return deserialize_item(dynamodb.get_item(TableName=TABLE, Key=serialize_item(KEY))["Item"])
+
+
+def test_a_record_is_created_changed_and_read(records: Records[Party], dynamodb: Any) -> None:
+    assert records.read(KEY) is None
+    records.change(KEY, lambda party: invite(party, "ann").model_copy(update={"host_name": "eve"}))
+    changed = records.change(KEY, lambda party: invite(party, "bob").model_copy(update={"host_name": None}))
+    assert changed == records.read(KEY) == records.parse(serialize_item(stored_item(dynamodb)))
+    assert stored_item(dynamodb) == {"pk": "a", "guests": ["ann", "bob"], "ttl": 62, "revision": changed.revision}
+
+
+def test_a_transition_that_changes_nothing_writes_nothing(records: Records[Party]) -> None:
+    assert records.change(KEY, lambda party: party) is None
+    first = records.change(KEY, lambda party: invite(party, "ann"))
+    assert first is not None
+    assert records.change(KEY, lambda party: invite(party, "ann")) == first, "with the same revision"
+
+
+def test_of_two_creations_the_second_sees_the_first(records: Records[Party]) -> None:
+    def create(party: Party | None) -> Party | None:
+        if party is None:
+            records.change(KEY, lambda current: current or Party(host_name="bob"))  # concurrent creation
+        return party or Party(host_name="ann")
+
+    party = records.change(KEY, create)
+    assert party is not None
+    assert party.host_name == "bob"
+
+
+def test_a_transition_is_repeated_on_the_result_of_a_concurrent_change(records: Records[Party]) -> None:
+    def invite_ann(party: Party | None) -> Party:
+        if party is None:
+            records.change(KEY, lambda current: invite(current, "bob"))  # concurrent change
+        return invite(party, "ann")
+
+    assert records.change(KEY, invite_ann) == Party(guests=("bob", "ann"), revision=records.read(KEY).revision)  # type: ignore[union-attr]
+
+
+def test_a_write_that_is_sent_twice_is_applied_once(
+    records: Records[Party], dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[Party | None] = []
+
+    def invite_ann(party: Party | None) -> Party:
+        calls.append(party)
+        return invite(party, "ann")
+
+    repeat_every_call(dynamodb, "put_item", monkeypatch)
+    party = records.change(KEY, invite_ann)
+    assert (party, calls) == (records.read(KEY), [None]), "the writer recognised its own write"
+
+
+def test_a_write_that_is_sent_twice_succeeds_although_another_one_came_in_between(
+    records: Records[Party], dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repeat_every_call(
+        dynamodb, "put_item", monkeypatch, lambda: records.change(KEY, lambda party: invite(party, "bob")) and None
+    )
+    party = records.change(KEY, lambda party: invite(party, "ann"))
+    assert party is not None
+    assert party.guests == ("ann", "bob")
+
+
+def test_a_writer_that_always_collides_raises_an_error(records: Records[Party]) -> None:
+    def invite_after_others(party: Party | None) -> Party:
+        guests = party.guests if party else ()
+        records.change(KEY, lambda current: invite(current, f"guest {len(guests)}"))  # concurrent change
+        return invite(party, "ann")
+
+    with pytest.raises(TooManyWriters):
+        records.change(KEY, invite_after_others)
+    party = records.read(KEY)
+    assert party is not None
+    assert len(party.guests) == MAX_ATTEMPTS
+
+
+def test_an_error_other_than_a_conflict_is_raised(dynamodb: Any) -> None:
+    with pytest.raises(dynamodb.exceptions.ResourceNotFoundException):
+        Records(dynamodb, "other", Party).change(KEY, lambda party: invite(party, "ann"))
+
+
+VALUES = st.recursive(
+    st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(), VALUES))
+def test_an_item_is_deserialized_to_the_same_values(values: dict[str, Any]) -> None:
+    assert deserialize_item(serialize_item(values)) == values
+
+
+def test_values_that_are_none_are_left_out() -> None:
+    assert serialize_item({"a": None, "b": {"c": None}}) == {"b": {"M": {}}}
+    assert deserialize_item({"a": {"NULL": True}}) == {"a": None}
+
+
+def test_each_python_type_has_its_dynamodb_type() -> None:
+    assert [serialize_value(value) for value in (True, 1, 1.5, "1", ("a",))] == [
+        {"BOOL": True},
+        {"N": "1"},
+        {"N": "1.5"},
+        {"S": "1"},
+        {"L": [{"S": "a"}]},
+    ]
+
+
+@pytest.mark.parametrize("number", [0, -5, 10**30, 0.0, -0.5, 1e30])
+def test_integers_and_floats_are_distinguished(number: float) -> None:
+    assert type(deserialize_item(serialize_item({"a": number}))["a"]) is type(number)
+
+
+def test_a_value_of_another_type_is_refused() -> None:
+    with pytest.raises(TypeError):
+        serialize_value(object())
