@@ -37,6 +37,12 @@ def set_variable(name: str, value: str) -> Callable[[Program], str]:
     )
 
 
+def environment_with(name: str) -> dict[str, Any]:
+    """Return an entry of a job queue, for a Batch environment of meetings with this name."""
+    arn = f"arn:aws:batch:us-east-1:123456789012:compute-environment/polyphony-prod-meetings-{name}"
+    return {"order": 1, "computeEnvironment": arn}
+
+
 BUCKET = "arn:aws:s3:::polyphony-prod-ingestion-lake-123456789012"
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:polyphony-prod-ingestion-intake"
 ATTACKS: tuple[tuple[str, Callable[[Program], str]], ...] = (
@@ -55,6 +61,7 @@ ATTACKS: tuple[tuple[str, Callable[[Program], str]], ...] = (
     ("reference-allowed", change(FUNCTION, role=f"arn:aws:iam::{OTHER_ACCOUNT}:role/polyphony-prod-ingestion-steps")),
     ("reference-allowed", change(FUNCTION, layers=[f"arn:aws:lambda:us-east-1:{OTHER_ACCOUNT}:layer:tools:1"])),
     ("reference-allowed", set_variable("TARGET", "https://collect.example.net/")),
+    ("reference-allowed", set_variable("TARGET", "http://127.0.0.1:80/_aws/execute-api/0a1b2c3d.example.net/live")),
     (
         "reference-allowed",
         change("aws:lambda/permission:Permission", sourceArn=f"arn:aws:events:us-east-1:{OTHER_ACCOUNT}:rule/a"),
@@ -130,12 +137,15 @@ ATTACKS: tuple[tuple[str, Callable[[Program], str]], ...] = (
             configuration={"resultConfiguration": {"outputLocation": "s3://polyphony-prod-ingestion-lake-9/q/"}},
         ),
     ),
+    ("names-of-stack", change("meetings-media-spot-queue", computeEnvironmentOrders=[environment_with("media-2026")])),
     (
         "provider-not-redirected",
         lambda program: program.add("pulumi:providers:aws", "other", {"assumeRole": {"roleArn": "x"}}),
     ),
 )
 HARMLESS: tuple[Callable[[Program], str], ...] = (
+    change("meetings-media-spot-queue", computeEnvironmentOrders=[environment_with("media-spot-2026112518")]),
+    set_variable("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", "http://127.0.0.1:4566/_aws/execute-api/0a1b2c3d/live"),
     change(FUNCTION, memorySize=2048, timeout=30, description="see https://example.net"),
     change("aws:cloudwatch/logGroup:LogGroup", retentionInDays=30, tags={"Reason": "asked by the team"}),
     set_variable("RETRIES", "4"),

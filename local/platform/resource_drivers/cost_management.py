@@ -13,7 +13,6 @@ from local.platform.driver_model.driver import (
     RecordedOnly,
     computed_from,
     constant,
-    from_template,
 )
 from local.preview.preview_provider import ACCOUNT
 
@@ -68,6 +67,7 @@ DRIVERS = (
     ),
 )
 
+MONITOR_ID = "0a1b2c3d-0000-4000-8000-00000000000a"
 NO_COST_EXPLORER = "the emulator has no Cost Explorer"
 
 RECORDED = (
@@ -86,8 +86,8 @@ RECORDED = (
                 },
             ),
         ),
-        # Other resources refer to the ARN. On AWS it ends with a generated id; here the name replaces the id.
-        outputs={"arn": from_template(f"arn:aws:ce::{ACCOUNT}:anomalymonitor/{{name}}")},
+        # Other resources refer to the ARN. On AWS its id is generated; a stack has only one monitor.
+        outputs={"arn": constant(f"arn:aws:ce::{ACCOUNT}:anomalymonitor/{MONITOR_ID}")},
     ),
     RecordedOnly(
         type="aws:costexplorer/anomalySubscription:AnomalySubscription",

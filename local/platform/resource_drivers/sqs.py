@@ -6,8 +6,9 @@ from local.platform.driver_model.driver import (
     Driver,
     DriverCall,
     constant,
-    from_response,
+    from_template,
 )
+from local.preview.preview_provider import ACCOUNT, REGION
 
 ATTRIBUTES = {
     "Attributes.VisibilityTimeout": "visibilityTimeoutSeconds",
@@ -18,6 +19,10 @@ ATTRIBUTES = {
     "Attributes.RedriveAllowPolicy": "redriveAllowPolicy",
 }
 """Parameters of the calls that create and update a queue, each with its Pulumi property."""
+
+URL = from_template(f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{{name}}")
+"""Address that the queue has on AWS. Clients send requests to their endpoint, and the emulator only reads account and
+name."""
 
 
 def _attribute_driver(pulumi_type: str, attribute: str, source: str) -> Driver:
@@ -44,8 +49,8 @@ DRIVERS = (
         create=(DriverCall("CreateQueue", {"QueueName": "name", "tags": "tags", **ATTRIBUTES}),),
         update=(DriverCall("SetQueueAttributes", {"QueueUrl": "id", **ATTRIBUTES}),),
         delete=(DriverCall("DeleteQueue", {"QueueUrl": "id"}),),
-        id=from_response("CreateQueue", "QueueUrl"),
-        outputs={"url": from_response("CreateQueue", "QueueUrl")},
+        id=URL,
+        outputs={"url": URL},
     ),
     _attribute_driver("aws:sqs/queuePolicy:QueuePolicy", "Policy", "policy"),
     _attribute_driver("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy", "RedriveAllowPolicy", "redriveAllowPolicy"),

@@ -157,6 +157,11 @@ IDS = (
     (re.compile(r":(foundation-model|inference-profile)/[\w.:-]+"), r":\1/{model}"),
     (re.compile(r"(:execute-api:[^:]*:[^:]*:)[a-z0-9]+(?=/)"), r"\1{api}"),
     (re.compile(r"(https|wss)://[a-z0-9]{10}(\.execute-api\.)"), r"\1://{api}\2"),
+    # The local platform's form of such an address. Nothing outside of the function's own machine answers there.
+    (
+        re.compile(r"http://127\.0\.0\.1:\d+/_aws/execute-api/[0-9a-f]{8}(?=/)"),
+        "https://{api}.execute-api.{region}.amazonaws.com",
+    ),
     (re.compile(r"\{region\}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "{pool}"),
     (re.compile(r"(:anomalymonitor/)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), r"\1{id}"),
     (re.compile(r"sha256:[0-9a-f]{64}"), "{digest}"),
@@ -197,12 +202,18 @@ class Seen:
     """Who assumes a role, by the role's name."""
     defined: dict[str, set[str]] = field(default_factory=lambda: {"role": set(), "bucket": set(), "": set()})
     """Names that resources of the stack have: of roles, of buckets, and all."""
+    prefixes: set[str] = field(default_factory=set)
+    """Beginnings of names that AWS or the provider completes during the deployment."""
     used: dict[tuple[str, str], str] = field(default_factory=dict)
     """URN of a resource that uses a name, by kind and name."""
     unknown: dict[str, set[str]] = field(default_factory=dict)
     """Properties with an unknown part, by the resource's URN."""
     new: dict[str, list[Fact]] = field(default_factory=dict)
     """The facts of a resource that no table has, by its URN."""
+
+    def has_name(self, kind: str, name: str) -> bool:
+        """Return True if a resource of the stack has this name. `kind` is `role`, `bucket` or empty."""
+        return name in self.defined[kind] or (not kind and name.startswith(tuple(self.prefixes)))
 
     @functools.cached_property
     def addresses(self) -> list[str]:
@@ -247,6 +258,8 @@ def define_names(kind: str, props: Mapping[str, Any], seen: Seen) -> None:
     for key in OWN_NAME_KEYS:
         name = _get_known(props, key) if key != "bucket" or kind == BUCKET else None
         for match in seen.token.finditer(name) if isinstance(name, str) else ():
+            if key == "namePrefix":
+                seen.prefixes.add(match[0])
             for group in {"", {BUCKET: "bucket", ROLE: "role"}.get(kind, "")}:
                 seen.defined[group].add(match[0])
 

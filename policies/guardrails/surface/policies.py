@@ -181,7 +181,7 @@ def _check_names_of_stack(stack: CheckedStack) -> Iterator[Finding]:
             if not resource.references.get(key):
                 yield Finding(f"{key} is unknown, and comes from no resource of this stack.", resource.urn)
     for (kind, name), urn in seen.used.items():
-        if name not in seen.defined[kind] and name != f"{seen.prefix}{IMAGE_REPOSITORY}":
+        if not seen.has_name(kind, name) and name != f"{seen.prefix}{IMAGE_REPOSITORY}":
             yield Finding(f"{name} is no {kind or 'name of a resource'} of this stack.", urn)
 
 

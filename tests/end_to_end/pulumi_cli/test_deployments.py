@@ -14,14 +14,12 @@ from local.flows.identity import open_local_stack
 from local.flows.transcription_client import TranscriptionBackend
 from local.platform.emulator_clients import EmulatorClients
 from local.preview.preview_provider import ACCOUNT
-from tests.end_to_end.pulumi_cli.cli_project import REPLACED, CliProject, copy_program
+from tests.end_to_end.pulumi_cli.cli_project import CliProject, copy_program
 from tests.end_to_end.pulumi_cli.conftest import ServedPlatform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.cli, pytest.mark.xdist_group("pulumi_cli")]
 
 WITH_PACK = ("--policy-pack", "policies")
-FUNCTIONS = ("manifest-builder", "steps", "sweeper")
-"""Functions of ingestion. They and the Glue job have the same code archive."""
 
 
 @pytest.fixture(scope="module")
@@ -51,17 +49,12 @@ def test_a_second_up_changes_nothing(project: CliProject, served_platform: Serve
     )
 
 
-def test_a_changed_handler_changes_only_the_resources_with_its_archive(project: CliProject) -> None:
+def test_a_changed_handler_changes_only_its_function(project: CliProject) -> None:
     handler = project.folder / "handlers" / "ingestion" / "sweeper" / "handler.py"
     original = handler.read_text(encoding="utf-8")
     handler.write_text(f"{original}\n# changed\n", encoding="utf-8")
     run = project.up(*WITH_PACK)
-    assert run.actions == {
-        **{f"ingestion-{name}-function": "update" for name in FUNCTIONS},
-        **{f"ingestion-{name}-live": "update" for name in FUNCTIONS},
-        **{f"ingestion-spark-{name}": REPLACED for name in ("script", "library")},
-        "ingestion-spark-job": "update",
-    }
+    assert run.actions == {"ingestion-sweeper-function": "update", "ingestion-sweeper-live": "update"}
     handler.write_text(original, encoding="utf-8")
     project.up(*WITH_PACK)
 
