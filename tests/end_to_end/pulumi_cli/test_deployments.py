@@ -1,6 +1,6 @@
 """Tests of the whole local stack, deployed with the Pulumi CLI: use by a client, later deployments, deletion.
 
-The tests share one deployment. Each test before the last one, which deletes the stack, restores what it changed.
+The tests share one deployment. Each test before the one that deletes the stack restores what it changed.
 """
 
 from functools import partial
@@ -16,6 +16,7 @@ from local.platform.emulator_clients import EmulatorClients
 from local.preview.preview_provider import ACCOUNT
 from tests.end_to_end.pulumi_cli.cli_project import CliProject, copy_program
 from tests.end_to_end.pulumi_cli.conftest import ServedPlatform
+from tests.whole_program import SECTIONS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.cli, pytest.mark.xdist_group("pulumi_cli")]
 
@@ -92,3 +93,16 @@ def test_a_destroyed_stack_leaves_nothing_on_the_platform(project: CliProject, s
         if role["Arn"].startswith(f"arn:aws:iam::{ACCOUNT}:role/polyphony")
     ]
     assert program_roles == []
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_backend_alone_is_deployed_in_one_step(section: str, project: CliProject) -> None:
+    """The tests before this one leave an empty platform."""
+    for other in SECTIONS:
+        value = "true" if other == section else "false"
+        setting = project.run("config", "set", "--path", f"polyphony:{other}.enabled", value, "--stack", project.stack)
+        assert setting.status == 0, setting.output
+    project.up(*WITH_PACK)
+    assert set(SECTIONS) & set(project.outputs()["frontend"]) == {section}
+    project.execute("destroy")
+    assert project.resources() == []
