@@ -17,7 +17,7 @@ from components.settings.ingestion import ANNOUNCED_DAYS
 from components.settings.livestream import AuthorizerKind
 from components.settings.stack import SECRETS, StackSettings
 from components.settings.voice_qa import AgentMode, LectureUploads
-from handlers.common.bedrock import get_model_family
+from handlers.common.bedrock import find_traits
 from handlers.livestream.fact_check_agent.environment import MAX_OUTPUT_TOKENS
 from handlers.meetings.media_job.environment import ENCODE_THREADS
 
@@ -72,7 +72,7 @@ def _lacks_tokens(value: object, stack: StackSettings) -> bool:
 
 
 def _lacks_time_to_think(answer_seconds: int, stack: StackSettings) -> bool:
-    max_tokens = get_model_family(stack.livestream.agent.model_id).max_output_tokens(MAX_OUTPUT_TOKENS)
+    max_tokens = find_traits(stack.livestream.agent.model_id).max_output_tokens(MAX_OUTPUT_TOKENS)
     return answer_seconds < max_tokens // TOKENS_PER_SECOND
 
 

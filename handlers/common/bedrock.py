@@ -1,66 +1,63 @@
-"""Questions to Bedrock models through the Converse API.
+"""Questions to Bedrock models through the Converse API, which the models answer with a JSON object.
 
 A request begins with the instructions, which are the same for many requests, and a cache point. The material that the
 model works on follows as one JSON object per line. JSON escapes line breaks, so text that a speaker or user wrote stays
-in its line. `Retrier` retries failed calls. If the first answer cannot be used, for example because it is not JSON, a
-second request tells the model why, unless its stop reason would be the same.
+in its line and cannot pretend to be an instruction.
 
-Callers build a request without knowing its model. They put a cache point wherever caching would save money, and state
-the maximum length of the answer. `BedrockModel` adapts the request to the model. It removes cache points that the model
-would reject or ignore, and adds fields that only this model has. If the model rejects the request, it is sent once more
-without the added fields, because a model may refuse to disable or limit its thinking.
+The answer is parsed here. Bedrock can also force an answer into a JSON schema (`outputConfig.textFormat`), but "support
+varies by model and endpoint", and it has rejected the schema for models of the same families as ours. So the
+instructions ask for JSON, and a model whose answer is unusable is asked once more.
+
+Callers build a request without knowing its model: they put a cache point wherever caching would save money, and state
+the maximum length of the answer. `BedrockModel` adapts the request to the models in `_TRAITS`. Every other model gets
+no cache points, because a model without prompt caching rejects them.
 
 A thinking model writes text to reason before it answers. This text is billed as output and counts against `maxTokens`.
-Claude models from version 5 on think unless a request disables thinking. Claude Sonnet 5.5 rejects such a request. Claude
-Haiku 5.5 accepts it, unless the request also demands an effort above `high`.
-All Claude models from version 5 on also reject `temperature`, `topP`, forced tool calls and a prefilled answer, so our
-requests contain none of them.
+Claude models from version 5 on think unless a request disables thinking, which Claude Sonnet 5.5 rejects. They also
+reject `temperature`, `topP`, forced tool calls and a prefilled answer, so our requests contain none of them.
 
-The numbers come from the model cards and these pages:
+The facts come from the model cards and these pages:
+https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-structured-outputs.html
 https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html#prompt-caching-models
 https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-adaptive-thinking.html
-https://docs.aws.amazon.com/bedrock/latest/userguide/model-card-anthropic-claude-sonnet-5-5.html
-https://docs.aws.amazon.com/bedrock/latest/userguide/model-card-anthropic-claude-haiku-5-5.html
-https://platform.claude.com/docs/en/build-with-claude/prompt-caching
 """
 
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
-from typing import Any, Generic, NoReturn, Protocol, TypeVar
+from typing import Any, Self, TypeVar
 
 from botocore.config import Config
-from pydantic import BaseModel, ConfigDict
+from botocore.exceptions import ClientError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from handlers.common.aws import Retrier, ServiceFailed, ServiceFault, call_service
+from handlers.common.json_models import Message
 
 SONNET = "us.anthropic.claude-sonnet-5-5"
 """Claude Sonnet 5.5 through a cross-region inference profile, which selects a region with free capacity."""
 HAIKU = "us.anthropic.claude-haiku-5-5"
 """Claude Haiku 5.5 through a cross-region inference profile."""
-_LARGEST_CACHE_MINIMUM = 4_096
-"""Largest minimum number of tokens per cache point of any Claude model. It is used for Claude models for which the table
-below has no exact number."""
 THINKING_TOKENS = 4_000
 """Output tokens that a request allows for thinking, in addition to the answer. With the effort `low`, models use few of
 them."""
-_LOW_EFFORT: Mapping[str, Any] = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}
-"""Fields of a request that let a model think as little as possible. More thinking is not needed, because our requests
-only let it extract and summarise text."""
-_NO_THINKING: Mapping[str, Any] = {"thinking": {"type": "disabled"}}
+MAX_ANSWER_CHARACTERS = 200_000
+ConverseRequest = dict[str, Any]
+"""Parameters of a Converse call, without the model id."""
+ContentBlock = dict[str, Any]
+"""Bedrock's content block: a piece of a message."""
+CACHE_POINT: ContentBlock = {"cachePoint": {"type": "default"}}
+"""Block that marks a cache point. Bedrock may cache everything before it for some minutes. A later request with the same
+beginning is then cheaper. The models in `_TRAITS` ignore a cache point after fewer than 512 tokens."""
 
 
 @dataclass(frozen=True)
-class ModelFamily:
-    """Models that handle requests in the same way."""
+class ModelTraits:
+    """Properties of a model in which requests to it differ."""
 
-    min_cached_tokens: int | None = None
-    """Minimum number of tokens per cache point. Bedrock ignores a cache point after fewer tokens. None for models
-    without prompt caching, for which Bedrock rejects requests with cache points."""
+    caches_prompts: bool = False
     request_fields: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the model's own request format (`additionalModelRequestFields`)."""
     thinking_tokens: int = 0
@@ -71,65 +68,45 @@ class ModelFamily:
         return answer_tokens + self.thinking_tokens
 
 
-_FAMILIES: tuple[tuple[re.Pattern[str], ModelFamily], ...] = tuple(
-    (re.compile(rf"(?:^|[./]){pattern}"), family)
-    for pattern, family in (
-        (r"anthropic\.claude-haiku-5-5(?!\d)", ModelFamily(512, _NO_THINKING)),
-        (r"anthropic\.claude-[a-z]+-5-5(?!\d)", ModelFamily(512, _LOW_EFFORT, THINKING_TOKENS)),
-        (
-            r"anthropic\.claude-[a-z]+-(?:[5-9]|\d\d)(?!\d)",
-            ModelFamily(_LARGEST_CACHE_MINIMUM, _LOW_EFFORT, THINKING_TOKENS),
-        ),
-        (r"anthropic\.claude-(?:3-7-sonnet|sonnet-4(?:-5)?-\d{8})", ModelFamily(1_024)),
-        (r"anthropic\.claude-(?:3-5-haiku|sonnet-4-6)", ModelFamily(2_048)),
-        (r"anthropic\.claude-[a-z]+-4", ModelFamily(_LARGEST_CACHE_MINIMUM)),
-        (r"amazon\.nova-(?:micro|lite|pro|premier)-", ModelFamily(1_024)),
-    )
-)
-"""Families by patterns of model ids and inference profile ids. The first matching pattern is used. Claude ids from
-version 4 on have the version after the model's name, as in `claude-sonnet-5-5`."""
-_OTHER_MODELS = ModelFamily()
+_TRAITS: Mapping[str, ModelTraits] = {
+    "anthropic.claude-haiku-5-5": ModelTraits(True, {"thinking": {"type": "disabled"}}),
+    # Thinking as little as possible is enough, because our requests only let a model extract and summarise text.
+    "anthropic.claude-sonnet-5-5": ModelTraits(
+        True, {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}, THINKING_TOKENS
+    ),
+}
+"""Traits by a part of the ids of models and of inference profiles."""
 
 
-def get_model_family(model_id: str) -> ModelFamily:
-    """Return the family of a model. `model_id` is the id or ARN of a model or of an inference profile."""
-    return next((family for pattern, family in _FAMILIES if pattern.search(model_id)), _OTHER_MODELS)
-
-
-ConverseRequest = dict[str, Any]
-"""Parameters of a Converse call, without the model id."""
-ContentBlock = dict[str, Any]
-"""Bedrock's content block: a piece of a message."""
-CACHE_POINT: ContentBlock = {"cachePoint": {"type": "default"}}
-"""Block that marks a cache point. Bedrock may cache everything before it for some minutes. A later request with the same
-beginning is then cheaper."""
-CHARACTERS_PER_TOKEN = 5
-"""Estimate of the length of a token, to decide whether a cache point is kept. Real tokens are shorter: three to four
-characters in English, and fewer in other languages. So enough tokens precede every cache point that is kept."""
+def find_traits(model_id: str) -> ModelTraits:
+    """Return the traits of a model. `model_id` is the id or ARN of a model or of an inference profile."""
+    return next((traits for name, traits in _TRAITS.items() if name in model_id), ModelTraits())
 
 
 def build_client_config(answer_seconds: int) -> Config:
     """Return the configuration of a client that waits at most `answer_seconds` for each answer.
 
-    An answer arrives as a whole, so the client receives no data until the model has finished.
+    An answer arrives as a whole, so the client receives no data until the model has finished. botocore repeats a
+    throttled or timed-out call once. After that, the caller fails, and its queue or workflow repeats it later.
     """
-    return Config(
-        connect_timeout=2,
-        read_timeout=answer_seconds,
-        # Callers limit the time and the number of their calls, so botocore must not add calls.
-        retries={"mode": "standard", "total_max_attempts": 1},
-    )
+    return Config(connect_timeout=2, read_timeout=answer_seconds, retries={"mode": "standard", "total_max_attempts": 2})
 
 
-@dataclass(frozen=True)
-class TokenUsage:
-    """Billed tokens of one call."""
+class TokenUsage(Message):
+    """Numbers of billed tokens."""
 
     input_tokens: int = 0
-    """Input tokens without those that were read from or written to the cache."""
+    """Input tokens without those that were read from or written to the model's cache."""
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+
+    @property
+    def all_input_tokens(self) -> int:
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+    def __add__(self, other: Self) -> "TokenUsage":
+        return TokenUsage(**{name: getattr(self, name) + getattr(other, name) for name in TokenUsage.model_fields})
 
 
 @dataclass(frozen=True)
@@ -141,32 +118,82 @@ class ModelReply:
     stop_reason: str
 
 
-class LanguageModel(Protocol):
-    """A model that answers Converse requests."""
+class NoAnswerReason(StrEnum):
+    """Reasons why a question has no usable answer."""
 
-    def converse(self, request: ConverseRequest) -> ModelReply:
-        """Send a request and return the answer. Raises ServiceFailed."""
-        ...
+    UNUSABLE = "unusable_answer"
+    """Both answers were unusable."""
+    FILTERED = "filtered"
+    """The model provider's content filter stopped the answer."""
+    TOO_LARGE = "too_large"
+    """The request, or the request and the answer together, exceed the model's context window."""
+
+
+class NoAnswer(Exception):
+    """The model gave no usable answer to a question, and asking it again would not help."""
+
+    def __init__(self, reason: NoAnswerReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+_FINAL_STOP_REASONS = {
+    "content_filtered": NoAnswerReason.FILTERED,
+    "model_context_window_exceeded": NoAnswerReason.TOO_LARGE,
+}
+"""Stop reasons after which the question is not asked again."""
+_CUT_OFF = "max_tokens"
+"""Stop reason of an answer that reached the token limit."""
+_CUT_OFF_CORRECTION = "Your answer to this was cut off at the limit of its length. Answer again, and write less."
+_FORM_CORRECTION = (
+    "Your answer to this could not be used. Answer again, with nothing but the JSON object that you were told."
+)
+_MAX_QUESTIONS = 2
+T = TypeVar("T")
 
 
 class BedrockModel:
     """A Bedrock model, called directly or through an inference profile."""
 
     def __init__(self, client: Any, model_id: str) -> None:
-        """`client` is boto3's `bedrock-runtime` client. `model_id` may be the id of an inference profile."""
+        """`client` is boto3's `bedrock-runtime` client, with the configuration of `build_client_config`."""
         self._client = client
         self._model_id = model_id
-        self._family = get_model_family(model_id)
+        self._traits = find_traits(model_id)
+
+    def ask(self, request: ConverseRequest, read: Callable[[str], T], report_usage: Callable[[TokenUsage], None]) -> T:
+        """Return the result of `read`, which parses the text of an answer and raises ValueError if it is unusable.
+
+        After an unusable answer, the question is asked once more. The second request does not contain the first answer,
+        because its tokens would be billed as input, and the model might repeat its fault. `report_usage` is called for
+        each answer, even for an unusable one, because each is billed. Raises NoAnswer, and botocore's errors, whose
+        messages may quote the request.
+        """
+        question = request
+        for _ in range(_MAX_QUESTIONS):
+            reply = self.converse(question)
+            report_usage(reply.usage)
+            if reply.stop_reason in _FINAL_STOP_REASONS:
+                raise NoAnswer(_FINAL_STOP_REASONS[reply.stop_reason])
+            correction = _CUT_OFF_CORRECTION
+            if reply.stop_reason != _CUT_OFF:
+                try:
+                    return read(reply.text)
+                except ValueError:
+                    correction = _FORM_CORRECTION
+            [message] = request["messages"]
+            question = {**request, "messages": [{**message, "content": [*message["content"], {"text": correction}]}]}
+        raise NoAnswer(NoAnswerReason.UNUSABLE)
 
     def converse(self, request: ConverseRequest) -> ModelReply:
+        """Send a request and return the answer, whatever its form."""
         try:
-            answer = self._call(request, self._family)
-        except ServiceFailed as error:
-            if error.fault is not ServiceFault.REJECTED or not self._family.request_fields:
+            answer = self._call(request, self._traits)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationException" or not self._traits.request_fields:
                 raise
-            # Without the fields, the model thinks, so the answer needs more output tokens.
-            family = replace(self._family, request_fields={}, thinking_tokens=THINKING_TOKENS)
-            answer = self._call(request, family)
+            # A model may refuse to disable or limit its thinking. Without the fields, the answer needs more tokens.
+            answer = self._call(request, ModelTraits(self._traits.caches_prompts, {}, THINKING_TOKENS))
         # A thinking model returns reasoning blocks before its text.
         message = answer["output"].get("message", {"content": []})
         usage = answer["usage"]
@@ -181,8 +208,21 @@ class BedrockModel:
             stop_reason=answer["stopReason"],
         )
 
-    def _call(self, request: ConverseRequest, family: ModelFamily) -> Mapping[str, Any]:
-        return call_service(self._client.converse, modelId=self._model_id, **_adapt_request(request, family))
+    def _call(self, request: ConverseRequest, traits: ModelTraits) -> Mapping[str, Any]:
+        def keep(blocks: Sequence[ContentBlock]) -> list[ContentBlock]:
+            return [block for block in blocks if traits.caches_prompts or block != CACHE_POINT]
+
+        limits = request["inferenceConfig"]
+        adapted = {
+            **request,
+            "system": keep(request["system"]),
+            "messages": [{**message, "content": keep(message["content"])} for message in request["messages"]],
+            "inferenceConfig": {**limits, "maxTokens": traits.max_output_tokens(limits["maxTokens"])},
+        }
+        if traits.request_fields:
+            adapted["additionalModelRequestFields"] = dict(traits.request_fields)
+        answer: Mapping[str, Any] = self._client.converse(modelId=self._model_id, **adapted)
+        return answer
 
 
 def build_request(instructions: str, content: Sequence[ContentBlock], max_tokens: int) -> ConverseRequest:
@@ -197,74 +237,9 @@ def build_request(instructions: str, content: Sequence[ContentBlock], max_tokens
     }
 
 
-def _adapt_request(request: ConverseRequest, family: ModelFamily) -> ConverseRequest:
-    """Return the request in the form that the models of this family accept."""
-    cache_points = _CachePointFilter(family.min_cached_tokens)
-    limits = request["inferenceConfig"]
-    adapted = {
-        **request,
-        "system": cache_points.filter(request["system"]),
-        "messages": [
-            {**message, "content": cache_points.filter(message["content"])} for message in request["messages"]
-        ],
-        "inferenceConfig": {**limits, "maxTokens": family.max_output_tokens(limits["maxTokens"])},
-    }
-    if family.request_fields:
-        adapted["additionalModelRequestFields"] = dict(family.request_fields)
-    return adapted
-
-
-class _CachePointFilter:
-    """Filter that removes the cache points which a model rejects, or ignores because too few tokens precede them.
-
-    The blocks of a request must be passed in their order.
-    """
-
-    def __init__(self, min_tokens: int | None) -> None:
-        """`min_tokens` is the minimum number of tokens per cache point, or None to remove all cache points."""
-        self._min_characters = None if min_tokens is None else min_tokens * CHARACTERS_PER_TOKEN
-        self._characters = 0
-        """Length of the text since the previous cache point that was kept."""
-
-    def filter(self, blocks: Sequence[ContentBlock]) -> list[ContentBlock]:
-        """Return the blocks without the cache points that the model rejects or ignores."""
-        kept: list[ContentBlock] = []
-        for block in blocks:
-            if block != CACHE_POINT:
-                self._characters += len(block.get("text", ""))
-            elif self._min_characters is None or self._characters < self._min_characters:
-                continue
-            else:
-                self._characters = 0
-            kept.append(block)
-        return kept
-
-
 def to_json_lines(objects: Iterable[Mapping[str, Any]]) -> ContentBlock:
     """Return a content block with one JSON object per line."""
     return {"text": "\n".join(json.dumps(entry, ensure_ascii=False) for entry in objects)}
-
-
-_FENCE = re.compile(r"```[a-zA-Z]*[ \t]*\n(.*)\n[ \t]*```", re.DOTALL)
-"""Markdown code fence around a whole answer."""
-
-
-class AnswerJsonProblem(StrEnum):
-    """Reasons why an answer contains no usable JSON, as sentences for the model."""
-
-    EMPTY = "It was empty."
-    TOO_LONG = "It was too long."
-    NO_JSON = "It was not a single valid JSON object without other text."
-    """The answer is not valid JSON. The sentence names an object, because all questions request one."""
-
-
-class UnusableAnswer(Exception):
-    """The model's answer cannot be used."""
-
-    def __init__(self, problem: StrEnum) -> None:
-        """`problem` is an enum member whose value is a sentence for the model. Its name is the exception's message."""
-        super().__init__(problem.name)
-        self.problem = problem
 
 
 class ModelAnswer(BaseModel):
@@ -276,115 +251,29 @@ class ModelAnswer(BaseModel):
 
 
 A = TypeVar("A", bound=ModelAnswer)
+_FENCE = re.compile(r"```[a-zA-Z]*[ \t]*\n(.*)\n[ \t]*```", re.DOTALL)
+"""Markdown code fence around a whole answer."""
 
 
-def parse_json_answer(text: str, max_characters: int) -> Any:
-    """Return the JSON value of an answer. Raises UnusableAnswer."""
-    if len(text) > max_characters:
-        raise UnusableAnswer(AnswerJsonProblem.TOO_LONG)
-    stripped = text.strip()
-    if not stripped:
-        raise UnusableAnswer(AnswerJsonProblem.EMPTY)
-    fenced = _FENCE.fullmatch(stripped)
-    try:
-        return json.loads(stripped if fenced is None else fenced[1], parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        # The exceptions' messages and causes contain the answer, so the new exception is raised outside this block.
-        pass
-    raise UnusableAnswer(AnswerJsonProblem.NO_JSON)
+def parse_answer(model: type[A], text: str) -> A:
+    """Return the JSON object of an answer, which may be in a code fence. Raises ValueError."""
+    if len(text) > MAX_ANSWER_CHARACTERS:
+        raise ValueError("answer too long")
+    fenced = _FENCE.fullmatch(text.strip())
+    return model.model_validate_json(text if fenced is None else fenced[1])
 
 
-def validate_or_none(model: type[A], value: object) -> A | None:
-    """Return the value as an instance of the model, or None if it is invalid."""
-    try:
-        return model.model_validate(value)
-    except (ValueError, RecursionError):  # pydantic's ValidationError is a ValueError
-        return None
+def keep_valid(model: type[A], values: Sequence[object]) -> tuple[A, ...]:
+    """Return the entries of a list in an answer that have the form of the model.
 
-
-def _refuse_constant(_: str) -> NoReturn:
-    """Refuse `NaN` and `Infinity`, which Python reads although they are not JSON."""
-    raise ValueError
-
-
-MAX_ATTEMPTS = 2
-"""Maximum number of times that a question is asked. A call that fails without an answer is retried by `Retrier`, and
-does not count."""
-T = TypeVar("T")
-
-
-class NoAnswer(StrEnum):
-    """Reasons why a question has no usable answer."""
-
-    UNUSABLE = "unusable_answer"
-    """Both answers were unusable."""
-    FILTERED = "filtered"
-    """The model provider's content filter stopped the answer."""
-    TOO_LARGE = "too_large"
-    """The request, or the request and the answer together, exceed the model's context window."""
-
-
-_FINAL_STOP_REASONS = {
-    "content_filtered": NoAnswer.FILTERED,
-    "model_context_window_exceeded": NoAnswer.TOO_LARGE,
-}
-"""Stop reasons after which the question is not asked again."""
-_CUT_OFF = "max_tokens"
-"""Stop reason of an answer that reached the token limit."""
-
-
-@dataclass(frozen=True)
-class ModelQuestion(Generic[T]):
-    """A question: a function that builds its requests, and a function that reads an answer."""
-
-    request: Callable[[StrEnum | None], ConverseRequest]
-    """Build a request. The argument is None for the first request, and the problem of the first answer for the second.
-
-    The second request does not contain the first answer, because its tokens would be billed as input, and the model
-    might repeat its fault.
+    One malformed entry must not cost the others. Raises ValueError if the list has entries and none is valid.
     """
-    read: Callable[[str, bool], T]
-    """Read the text of an answer. Raises UnusableAnswer.
-
-    The second argument is True for the last attempt, in which `read` may accept an answer that lacks parts. An
-    answer that was cut off at the token limit is never read.
-    """
-    cut_off_problem: StrEnum
-    """Problem of an answer that was cut off at the token limit, as a sentence for the model."""
-
-
-def ask_model(
-    model: LanguageModel,
-    question: ModelQuestion[T],
-    retrier: Retrier,
-    answer_seconds: float,
-    report_usage: Callable[[TokenUsage], None],
-) -> T | NoAnswer:
-    """Return the result of `question.read`, or the reason why there is no usable answer. Raises ServiceFailed.
-
-    `answer_seconds` is the maximum duration of one call, so that `retrier` starts no call that its deadline would cut
-    off. `report_usage` is called for each answer, even for an unusable one, because each is billed.
-    """
-    problem: StrEnum | None = None
-    for attempt in range(1, MAX_ATTEMPTS + 1):
-        reply = retrier.call(partial(model.converse, question.request(problem)), answer_seconds)
-        report_usage(reply.usage)
-        if reply.stop_reason in _FINAL_STOP_REASONS:
-            return _FINAL_STOP_REASONS[reply.stop_reason]
+    valid: list[A] = []
+    for value in values:
         try:
-            return _read(question, reply, is_last=attempt == MAX_ATTEMPTS)
-        except UnusableAnswer as error:
-            problem = error.problem
-    return NoAnswer.UNUSABLE
-
-
-def build_correction(problem: StrEnum) -> ContentBlock:
-    """Return the content block that ends the second request. It states the problem of the first answer."""
-    request = "Answer again, in exactly the form that you were told."
-    return {"text": f"Your answer to this could not be used. {problem.value} {request}"}
-
-
-def _read(question: ModelQuestion[T], reply: ModelReply, *, is_last: bool) -> T:
-    if reply.stop_reason == _CUT_OFF:
-        raise UnusableAnswer(question.cut_off_problem)
-    return question.read(reply.text, is_last)
+            valid.append(model.model_validate(value))
+        except ValidationError:
+            continue
+    if values and not valid:
+        raise ValueError("no valid entry")
+    return tuple(valid)
