@@ -1,5 +1,6 @@
 """Pydantic models of the requests and responses of livestream's REST API."""
 
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -8,7 +9,6 @@ from pydantic_core import PydanticCustomError
 from handlers.common.ids import LanguageCode, Ulid
 from handlers.common.json_models import Message
 from handlers.common.text import VISIBLE_TEXT
-from handlers.livestream.fact_claim_verdict import Verdict
 from handlers.livestream.track_processing_states import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
 from handlers.livestream.upload_object_keys import EPISODE_ID_PATTERN
 
@@ -256,6 +256,17 @@ class Playback(Message):
     """Maximum validity of the URLs. They expire earlier if the credentials that signed them expire."""
     next_ms: Milliseconds | None = None
     """Value of `fromMs` for the following chunks; absent after the last chunk."""
+
+
+class Verdict(StrEnum):
+    """Verdict of the fact-check agent on a fact claim, as the model, the table and the API name it."""
+
+    SUPPORTED = "supported"
+    REFUTED = "refuted"
+    MISLEADING = "misleading"
+    """A source shows that the claim is true in its words but leaves out or mixes up something that matters."""
+    UNVERIFIED = "unverified"
+    """No source in the request to the model confirms or contradicts the claim."""
 
 
 class Claim(Message):

@@ -4,8 +4,6 @@ An episode has two tracks: the processing of its video, and that of its transcri
 
 The record of a deleted episode remains for some days as a tombstone, with the attribute `deletedAt`. `get` and all
 changes treat a tombstone as absent. `create` does not, so the id of a deleted episode cannot be used again.
-`list_findings` still lists the findings (fact claims and clips) of a deleted episode until the cleanup function deletes
-them.
 
 All writes are conditional. If the condition fails, DynamoDB returns the current item. `EpisodeConflict` contains it, so
 that the caller need not read it again.
@@ -29,11 +27,9 @@ from handlers.livestream.episode_record import EpisodeRecord
 from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.livestream.table_keys import (
     OWNER_INDEX,
-    FindingKind,
     Key,
     episode_key,
     owner_index_key,
-    partition_key,
     sweep_index_key,
 )
 from handlers.livestream.track_processing_states import (
@@ -83,7 +79,7 @@ class ItemPage:
 
 
 class EpisodeTable:
-    """Reads and writes episode records, and lists episodes and findings."""
+    """Reads, writes and lists episode records."""
 
     def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
@@ -223,21 +219,6 @@ class EpisodeTable:
             KeyConditionExpression="GSI1PK = :owner",
             ExpressionAttributeValues={":owner": {"S": owner_index_key(owner, "", "")["GSI1PK"]}},
             ScanIndexForward=False,
-        )
-
-    def list_findings(self, owner: str, episode_id: str, kind: FindingKind, limit: int, after: str | None) -> ItemPage:
-        """Return a page of an episode's findings of one kind, by time, after the previous page's `next_position`.
-
-        The page is empty if the episode has no findings or does not exist.
-        """
-        pk = partition_key(owner, episode_id)
-        return self._page(
-            limit,
-            {} if after is None else {"pk": pk, "sk": after},
-            "sk",
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :kind)",
-            ExpressionAttributeValues={":pk": {"S": pk}, ":kind": {"S": kind.value}},
-            ConsistentRead=True,
         )
 
     def _page(self, limit: int, start: Key, sort_attribute: str, **query: Any) -> ItemPage:

@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handlers.livestream.transcript.cues import MAX_TRANSCRIPT_BYTES
-
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
+MAX_OBJECT_BYTES = 20_000_000
+"""Maximum size of an object, and so of a transcript. Amazon Transcribe writes the times of every word; a whole day of
+speech stays below this."""
 MISSING_OBJECT_CODES = frozenset(["NoSuchKey", "NoSuchVersion", "MethodNotAllowed"])
 """S3's error codes for a missing object, a missing version, and a version that is a delete marker."""
 
@@ -21,7 +22,7 @@ class ObjectReader:
     def read(self, key: str, version: str | None = None) -> bytes | None:
         """Return the content of an object or of one of its S3 versions; None if it does not exist.
 
-        Read at most one byte more than a transcript may have. That is enough to show that the object is too large.
+        Read at most one byte more than the maximum size. That is enough to show that the object is too large.
         """
         version_argument: dict[str, Any] = {} if version is None else {"VersionId": version}
         try:
@@ -31,4 +32,4 @@ class ObjectReader:
                 return None
             raise
         with response["Body"] as body:
-            return body.read(MAX_TRANSCRIPT_BYTES + 1)
+            return body.read(MAX_OBJECT_BYTES + 1)

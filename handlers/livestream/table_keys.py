@@ -1,13 +1,12 @@
 """Keys of livestream's DynamoDB table and of its indexes, and episode ids that are derived from client tokens.
 
-All items of an episode are in one partition: its record, the findings (fact claims and clips) of the fact-check agent,
-and the outcomes of the windows (sections) in which the agent analyzes the transcript. The partition key contains the
+All items of an episode are in one partition: its record, and the results of the windows (sections) in which the
+fact-check agent analyzes the transcript, with its findings (fact claims and clips). The partition key contains the
 owner, so a caller can never reach another owner's episode.
 """
 
 import base64
 import hashlib
-from enum import StrEnum
 
 Key = dict[str, str]
 """Key attributes of an item, or of its entry in an index."""
@@ -15,7 +14,9 @@ SCHEMA_VERSION = 1
 """Version of the items' attributes. Every item has it as `schemaVersion`."""
 EPISODE_SORT_KEY = "EPISODE"
 WINDOW_PREFIX = "WINDOW#"
-"""Start of the sort key of an item that records the outcome of a transcript window."""
+"""Start of the sort key of an item with the result of a transcript window."""
+MAX_WINDOW_NUMBER = 99_999
+"""Highest number of a window that sorts correctly in a key."""
 OWNER_INDEX = "GSI1"
 """Index that lists an owner's episodes by creation time."""
 SWEEP_INDEX = "GSI2"
@@ -28,16 +29,6 @@ ID_LENGTH = 26
 """Number of characters of an episode id. A ULID has the same length."""
 
 
-class FindingKind(StrEnum):
-    """Kinds of the agent's findings about a broadcast: fact claims and clips.
-
-    The value is the start of the sort key. The start time and the id of the finding follow.
-    """
-
-    CLAIM = "CLAIM#"
-    CLIP = "CLIP#"
-
-
 def partition_key(owner: str, episode_id: str) -> str:
     """Return the partition key that all items of an episode share."""
     return f"EPISODE#{owner}#{episode_id}"
@@ -47,17 +38,12 @@ def episode_key(owner: str, episode_id: str) -> Key:
     return {"pk": partition_key(owner, episode_id), "sk": EPISODE_SORT_KEY}
 
 
-def finding_key(owner: str, episode_id: str, kind: FindingKind, start_ms: int, finding_id: str) -> Key:
-    return {"pk": partition_key(owner, episode_id), "sk": f"{kind}{start_ms:010d}#{finding_id}"}
+def window_key(owner: str, episode_id: str, upload_id: str, index: int) -> Key:
+    """Return the key of the item with the result of a window of an uploaded transcript.
 
-
-def window_key(owner: str, episode_id: str, transcript_key: str, version: str, index: int) -> Key:
-    """Return the key of the item that records the outcome of a window. The items are sorted by the index of the window.
-
-    `version` is the S3 version of the transcript. Each version has its own window items.
+    The items of an upload are sorted by the number `index` of the window. Each upload has its own items.
     """
-    transcript = hashlib.sha256(f"{transcript_key}\n{version}".encode()).hexdigest()[:32]
-    return {"pk": partition_key(owner, episode_id), "sk": f"{WINDOW_PREFIX}{transcript}#{index:05d}"}
+    return {"pk": partition_key(owner, episode_id), "sk": f"{WINDOW_PREFIX}{upload_id}#{index:05d}"}
 
 
 def owner_index_key(owner: str, created_at: str, episode_id: str) -> Key:

@@ -33,13 +33,15 @@ from handlers.livestream.episodes.page_cursors import Cursors, ListIdentity
 from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.livestream.event_names import EPISODE_DELETED
 from handlers.livestream.event_publisher import EventNotPublished, PublishEvent
-from handlers.livestream.table_keys import FindingKind, episode_id_from_token
+from handlers.livestream.findings import FindingKind, FindingsTable
+from handlers.livestream.table_keys import episode_id_from_token
 from handlers.livestream.track_processing_states import Track, TrackState
 
 
 @dataclass(frozen=True)
 class EpisodeOperations:
     table: EpisodeTable
+    findings: FindingsTable
     cursors: Cursors
     """Cursors for all lists: episodes, claims and clips."""
     publish: PublishEvent
@@ -114,13 +116,13 @@ class EpisodeOperations:
     def _list_findings(
         self, call: RestRequest[EpisodePath, PageQuery], kind: FindingKind, operation: str
     ) -> tuple[ItemPage, str | None]:
-        """Return a page of findings, and the cursor of the next page."""
-        episode_id = call.parameters.episode_id
-        listing = ListIdentity(operation, call.owner, {"episodeId": episode_id})
-        after = self._read_cursor(call.query, listing)
-        page = self.table.list_findings(call.owner, episode_id, kind, call.query.limit, after)
-        if not page.items and after is None:
-            self.table.get(call.owner, episode_id)  # raises a 404 if the list is empty because there is no episode
+        """Return a page of the findings of the episode's current transcript, and the cursor of the next page."""
+        owner, episode_id = call.owner, call.parameters.episode_id
+        upload = self.table.get(owner, episode_id).transcript.upload
+        upload_id = "" if upload is None else upload.upload_id
+        listing = ListIdentity(operation, owner, {"episodeId": episode_id, "uploadId": upload_id})
+        start = self._read_cursor(call.query, listing)
+        page = self.findings.list_findings(owner, episode_id, upload_id, kind, call.query.limit, start)
         return page, self._create_cursor(page, listing)
 
     def _read_cursor(self, query: PageQuery, listing: ListIdentity) -> str | None:

@@ -22,6 +22,7 @@ from handlers.livestream.episodes.upload_bucket import UploadBucket
 from handlers.livestream.episodes.upload_operations import UploadLimits, UploadOperations
 from handlers.livestream.episodes.video_playback import ChunkBucket, PlaybackOperations
 from handlers.livestream.event_publisher import EventPublisher
+from handlers.livestream.findings import FindingsTable
 
 MEGABYTE, GIGABYTE = 1000**2, 1000**3
 _S3_CONFIG = CONFIG.merge(Config(read_timeout=8, retries={"mode": "standard", "total_max_attempts": 2}))
@@ -61,7 +62,8 @@ def _rest() -> RestDispatcher:
     environment = EpisodesApiEnvironment.read()
     session = boto3.Session()
     log = EventLog(environment.log_level)
-    table = EpisodeTable(session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG), environment.table_name)
+    dynamodb = session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG)
+    table = EpisodeTable(dynamodb, environment.table_name)
     cursors = Cursors(
         SecretParameter(session.client("ssm", config=SHORT_TIMEOUT_CONFIG), environment.encryption_key),
         seconds=environment.cursor_seconds,
@@ -70,6 +72,7 @@ def _rest() -> RestDispatcher:
     )
     episodes = EpisodeOperations(
         table,
+        FindingsTable(dynamodb, environment.table_name, ids.now),
         cursors,
         EventPublisher(session.client("events", config=SHORT_TIMEOUT_CONFIG), environment.event_source),
         deleted_days=environment.deleted_days,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from handlers.livestream.transcript.cues import Cue
+from handlers.livestream.transcript import Cue
 
 
 def format_time(time_ms: int, decimal_mark: str) -> str:

@@ -1,0 +1,183 @@
+"""Findings of the fact-check agent (fact claims and clips), and the outcome of each window, in livestream's table.
+
+The agent analyzes a transcript in windows, which are sections small enough for one model request. Each window has one
+item, with its outcome and its findings. The outcome says that the window was analyzed, or why it could not be.
+
+SQS may deliver the message of a window twice, and a model that is asked again answers differently. So an item is written
+only if the window has none yet, and the findings and the outcome become visible together.
+
+The transcript is finished when all its windows have an item. The invocation that writes the last one then moves the
+transcript's track (its processing state) to `failed` if all windows failed, otherwise to `analyzed`. If the invocation
+stops between these two writes, its message is delivered again, and the next invocation moves the track.
+
+The client can upload the transcript of a failed track again. The key of an item contains the upload, and only the
+findings of the episode's current upload are listed. The items of earlier uploads remain until the episode is deleted.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from handlers.common.ids import timestamp
+from handlers.common.json_models import Message
+from handlers.common.records import deserialize_item, serialize_item
+from handlers.livestream.api_models import Claim, Clip
+from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable, ItemPage
+from handlers.livestream.table_keys import MAX_WINDOW_NUMBER, SCHEMA_VERSION, Key, window_key
+from handlers.livestream.track_processing_states import TrackKind, TrackReason, TrackState, TrackUpdate
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+
+    from handlers.livestream.window_messages import WindowMessage
+
+WINDOWS_PER_QUERY = 20
+"""Number of windows that a query for a page of findings reads at once. A page usually needs only a few windows."""
+
+
+class FindingKind(StrEnum):
+    """Kinds of findings. The value is the attribute of the items that contains them."""
+
+    CLAIM = "claims"
+    CLIP = "clips"
+
+
+class WindowOutcome(StrEnum):
+    ANALYZED = "analyzed"
+    """The window was analyzed, even if nothing was found."""
+    TRANSCRIPT_GONE = "transcript_gone"
+    """The transcript's object no longer exists."""
+    TRANSCRIPT_UNREADABLE = "transcript_unreadable"
+    """The object is no valid transcript, or it has fewer cues than when its windows were queued."""
+    UNUSABLE_ANSWER = "unusable_answer"
+    """The model was asked twice, and both answers were unusable, for example malformed or cut off."""
+    FILTERED = "filtered"
+    """The content filter of the model's provider blocked the answer."""
+    TOO_LARGE = "too_large"
+    """The window exceeds the context length of the model."""
+
+
+class WindowResult(Message):
+    """Attributes of a window's item, without its key. The agent limits the texts, so that the item stays below 400 KB."""
+
+    schema_version: int = SCHEMA_VERSION
+    outcome: WindowOutcome
+    claims: tuple[Claim, ...] = ()
+    """Claims in the order of their times."""
+    clips: tuple[Clip, ...] = ()
+
+
+class FindingsTable:
+    """Stores and lists the results of windows. An item is never overwritten."""
+
+    def __init__(self, client: "DynamoDBClient", table_name: str, clock: Callable[[], datetime]) -> None:
+        self._client = client
+        self._name = table_name
+        self._clock = clock
+        self._episodes = EpisodeTable(client, table_name)
+
+    def finish_if_done(self, window: "WindowMessage") -> bool:
+        """Return True if the window need not be analyzed: it has a result, or its findings would not be listed.
+
+        If all windows of the transcript have a result, also move the transcript's track to its final state.
+        """
+        if "Item" in self._client.get_item(
+            TableName=self._name, Key=serialize_item(_key(window)), ConsistentRead=True, ProjectionExpression="pk"
+        ):
+            self._finish_transcript(window)
+            return True
+        try:
+            upload = self._episodes.get(window.owner, window.episode_id).transcript.upload
+        except EpisodeNotFound:
+            return True
+        return upload is None or upload.upload_id != window.upload_id
+
+    def save(self, window: "WindowMessage", result: WindowResult) -> None:
+        """Store the result of a window that has none yet, and finish the transcript if this window was the last."""
+        try:
+            self._client.put_item(
+                TableName=self._name,
+                Item=serialize_item({**_key(window), **result.model_dump(mode="json", by_alias=True)}),
+                ConditionExpression="attribute_not_exists(pk)",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            pass  # another delivery of the same message was faster, or this write is boto3's second attempt
+        self._finish_transcript(window)
+
+    def list_findings(
+        self, owner: str, episode_id: str, upload_id: str, kind: FindingKind, limit: int, start: str | None
+    ) -> ItemPage:
+        """Return a page of the findings of one upload, by time. `start` is the previous page's `next_position`.
+
+        A position consists of the number of a window and of a finding in it.
+        """
+        first_window, first_finding = (int(part) for part in (start or "0.0").split("."))
+        found: list[dict[str, Any]] = []
+        for index, item in self._windows((owner, episode_id, upload_id), f"sk, {kind}", first_window):
+            for number, finding in enumerate(item[kind]):
+                if index == first_window and number < first_finding:
+                    continue
+                if len(found) == limit:
+                    return ItemPage(tuple(found), f"{index}.{number}")
+                found.append(finding)
+        return ItemPage(tuple(found), None)
+
+    def _finish_transcript(self, window: "WindowMessage") -> None:
+        """Move the track to its final state if all windows have a result.
+
+        If the episode is deleted, delete the window's item instead. It may have been written after the items of the
+        episode were deleted, so nothing else would delete it.
+        """
+        try:
+            self._episodes.get(window.owner, window.episode_id)
+        except EpisodeNotFound:
+            self._client.delete_item(TableName=self._name, Key=serialize_item(_key(window)))
+            return
+        outcomes: list[str] = []
+        # The last window comes first. It is usually analyzed last, so the query ends early until then.
+        upload = window.owner, window.episode_id, window.upload_id
+        for index, item in self._windows(upload, "sk, outcome", 0, descending=True):
+            if index != window.count - 1 - len(outcomes):
+                return
+            outcomes.append(item["outcome"])
+        if len(outcomes) < window.count:
+            return
+        failed_count = sum(outcome != WindowOutcome.ANALYZED for outcome in outcomes)
+        all_failed = failed_count == window.count
+        update = TrackUpdate(
+            window.upload_id,
+            TrackState.FAILED if all_failed else TrackState.ANALYZED,
+            timestamp(self._clock()),
+            TrackReason.ANALYSIS_FAILED if all_failed else None,
+            window.transcript_version,
+            {"windows": window.count, "failedWindows": failed_count},
+        )
+        self._episodes.advance_track(window.owner, window.episode_id, TrackKind.TRANSCRIPT, update)
+
+    def _windows(
+        self, upload: tuple[str, str, str], attributes: str, first: int, *, descending: bool = False
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield the number and the named attributes of each stored window of an upload, from the window `first` on.
+
+        `upload` is the owner, the episode and the upload.
+        """
+        key, last_key = window_key(*upload, first), window_key(*upload, MAX_WINDOW_NUMBER)
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues=serialize_item(
+                {":pk": key["pk"], ":first": key["sk"], ":last": last_key["sk"]}
+            ),
+            ProjectionExpression=attributes,
+            ScanIndexForward=not descending,
+            ConsistentRead=True,
+            PaginationConfig={"PageSize": WINDOWS_PER_QUERY},
+        )
+        for page in pages:
+            for item in page["Items"]:
+                yield int(item["sk"]["S"].rpartition("#")[2]), deserialize_item(item)
+
+
+def _key(window: "WindowMessage") -> Key:
+    return window_key(window.owner, window.episode_id, window.upload_id, window.index)

@@ -1,0 +1,245 @@
+"""Reader for uploaded transcripts: SRT, WebVTT, and the JSON output of an Amazon Transcribe job.
+
+The content decides the format, because the client chooses file name and content type, and both may be wrong. Every
+format is read as cues, which are timed lines.
+
+A transcript is an upload by an untrusted client. So its size and its lines of times are checked before webvtt-py reads
+it, and the text and times of each cue afterwards. The parser skips a cue whose times it cannot read, and such a cue
+would then be missing from the analysis. So a file with such a line is refused as a whole. No exception contains any text
+of the transcript, so new exceptions are raised outside the `except` blocks.
+"""
+
+import html
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import webvtt
+from webvtt.errors import MalformedCaptionError, MalformedFileError
+
+from handlers.common.text import clean_text
+from handlers.common.transcribe_output import (
+    SENTENCE_ENDS,
+    InvalidTranscribeOutput,
+    PunctuationMark,
+    TranscribedWord,
+    TranscribeOutputProblem,
+    parse_transcribe_output,
+)
+from handlers.livestream.s3_object_reader import MAX_OBJECT_BYTES
+
+MAX_CUES = 50_000
+MAX_SUBTITLE_LINES = 10 * MAX_CUES
+"""Maximum number of lines of an SRT or WebVTT file. Each line costs the parser many times its own memory."""
+MAX_CHARACTERS = 2_000_000
+"""Maximum length of the whole text. An hour of speech has about 50,000 characters."""
+MAX_CUE_CHARACTERS = 2_000
+"""Maximum length of a cue after cleaning."""
+MAX_WRITTEN_CHARACTERS = 10 * MAX_CUE_CHARACTERS
+"""Maximum length of a cue in the file, including tags and white space. A search for tags takes long in a longer text."""
+SENTENCE_CHARACTERS = 300
+"""Length above which a sentence of a Transcribe job is split into several cues."""
+PAUSE_MS = 1_500
+"""Pause between two words of a Transcribe job after which a new cue begins."""
+MAX_SPEAKER_CHARACTERS = 100
+"""Length to which a speaker's name is truncated."""
+MAX_MS = 24 * 60 * 60 * 1000
+"""Latest end of a cue. No broadcast is longer than 24 hours."""
+
+_CLOCK = r"[0-5]?[0-9]:[0-5]?[0-9]"
+"""Minutes and seconds."""
+_WEBVTT_TIME = rf"(?:[0-9]{{1,3}}:)?{_CLOCK}\.[0-9]{{1,3}}"
+_SRT_TIME = rf"[0-9]{{1,3}}:{_CLOCK}[,.][0-9]{{3}}"
+_LIKE_WEBVTT_TIMES = re.compile(r"^.*-->", re.MULTILINE)
+"""Start of a line that looks like a line of times, whether or not its times are valid. WebVTT permits no other arrows."""
+_LIKE_SRT_TIMES = re.compile(r"^[ \t]*[-+]?[0-9]+[:.,][-+0-9:.,]*[ \t]*-->", re.MULTILINE)
+_WEBVTT_TIMES = re.compile(rf"^[ \t]*{_WEBVTT_TIME}[ \t]*-->[ \t]*{_WEBVTT_TIME}(?:[ \t].*)?$", re.MULTILINE)
+"""Line of times: start, arrow, end, and settings that position the cue on the screen."""
+_SRT_TIMES = re.compile(
+    rf"^[ \t]*[0-9]+[ \t]*\n[ \t]*{_SRT_TIME}[ \t]*-->[ \t]*{_SRT_TIME}(?:[ \t].*)?$", re.MULTILINE
+)
+"""Number of a cue, and the line of times below it."""
+_SRT_TAG = re.compile(r"</?(?:b|i|u|s|font)(?:\s[^<>]*)?>|\{\\[^{}]*\}|\{/?[biu]\}", re.IGNORECASE)
+"""Tags that players interpret as style. Other text in angle brackets is kept, because it may be speech."""
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t\n]([^<>]*)>|</v>")
+"""Start or end of a voice. The pattern allows one blank before the name, which may contain blanks itself. With several
+optional blanks, the search would backtrack over all of them in text that has no closing bracket."""
+_WEBVTT_TAG = re.compile(r"<[^<>]*>")
+
+
+class TranscriptProblem(StrEnum):
+    """Problem for which a file is refused as a transcript. The failure reason that the API shows is derived from it."""
+
+    EMPTY = "transcript_empty"
+    TOO_LARGE = "transcript_too_large"
+    """The file has too many bytes, lines, cues or characters."""
+    TOO_LONG_CUE = "transcript_too_long_cue"
+    NOT_TEXT = "transcript_not_text"
+    """The file is not text in UTF-8."""
+    OTHER_FORMAT = "transcript_other_format"
+    """The file has none of the supported formats, for example because it contains no times."""
+    MALFORMED = "transcript_malformed"
+    BAD_TIMES = "transcript_bad_times"
+    """A time is missing or malformed, an end is before its start, or a cue ends after `MAX_MS`."""
+
+
+class BadTranscript(Exception):
+    def __init__(self, problem: TranscriptProblem) -> None:
+        super().__init__(problem.value)
+        self.problem = problem
+
+
+@dataclass(frozen=True)
+class Cue:
+    """One timed line of a transcript."""
+
+    start_ms: int
+    end_ms: int
+    text: str = field(repr=False)
+    speaker: str | None = field(default=None, repr=False)
+
+
+def read_transcript(data: bytes) -> tuple[Cue, ...]:
+    """Return the cues of a transcript, cleaned and sorted by time. Cues without text are dropped.
+
+    Overlapping cues are allowed, because speakers interrupt each other. Raise BadTranscript if the file has no supported
+    format, a limit is exceeded, a time is invalid, or no cue has text.
+    """
+    text = _decode(data)
+    if re.match(r"WEBVTT(?:[ \t\n]|$)", text):
+        cues = _webvtt_cues(text)
+    elif text.startswith("{"):
+        cues = _transcribe_cues(text)
+    elif _LIKE_SRT_TIMES.search(text):
+        cues = _srt_cues(text)
+    else:
+        raise BadTranscript(TranscriptProblem.OTHER_FORMAT if text else TranscriptProblem.EMPTY)
+    return _clean_cues(cues)
+
+
+def _decode(data: bytes) -> str:
+    if len(data) > MAX_OBJECT_BYTES:
+        raise BadTranscript(TranscriptProblem.TOO_LARGE)
+    text = "\0"
+    with suppress(UnicodeDecodeError):
+        text = data.decode("utf-8-sig")
+    if "\0" in text:
+        raise BadTranscript(TranscriptProblem.NOT_TEXT)
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def _webvtt_cues(text: str) -> Iterator[Cue]:
+    """Yield a cue for each voice of a WebVTT cue, all with the same times."""
+    for caption in _parse_subtitles(text, "vtt", _LIKE_WEBVTT_TIMES, _WEBVTT_TIMES):
+        start_ms, end_ms = caption.start_time.in_milliseconds(), caption.end_time.in_milliseconds()
+        for speaker, spoken in _voices(_limit_written(caption.raw_text)):
+            yield Cue(start_ms, end_ms, spoken, speaker)
+
+
+def _srt_cues(text: str) -> Iterator[Cue]:
+    for caption in _parse_subtitles(text, "srt", _LIKE_SRT_TIMES, _SRT_TIMES):
+        spoken = _SRT_TAG.sub("", _limit_written(caption.raw_text))
+        yield Cue(caption.start_time.in_milliseconds(), caption.end_time.in_milliseconds(), spoken)
+
+
+def _parse_subtitles(
+    text: str, subtitle_format: str, like_times: re.Pattern[str], valid_times: re.Pattern[str]
+) -> list[webvtt.Caption]:
+    """Return the cues of a file. Raise BadTranscript, also if a line looks like times that the parser would skip."""
+    count = sum(1 for _ in like_times.finditer(text))
+    if count > MAX_CUES or text.count("\n") > MAX_SUBTITLE_LINES:
+        raise BadTranscript(TranscriptProblem.TOO_LARGE)
+    if sum(1 for _ in valid_times.finditer(text)) != count:
+        raise BadTranscript(TranscriptProblem.BAD_TIMES)
+    captions: list[webvtt.Caption] | None = None
+    with suppress(MalformedFileError, MalformedCaptionError):
+        captions = webvtt.from_buffer([text], format=subtitle_format).captions
+    if captions is None:
+        raise BadTranscript(TranscriptProblem.MALFORMED)
+    return captions
+
+
+def _voices(payload: str) -> Iterator[tuple[str | None, str]]:
+    """Yield each voice and its text. The voice is None for text outside voice tags."""
+    speaker: str | None = None
+    start = 0
+    for tag in _VOICE.finditer(payload):
+        yield speaker, _unescape(_WEBVTT_TAG.sub("", payload[start : tag.start()]))
+        speaker, start = None if tag[1] is None else _unescape(tag[1]), tag.end()
+    yield speaker, _unescape(_WEBVTT_TAG.sub("", payload[start:]))
+
+
+def _unescape(text: str) -> str:
+    with suppress(ValueError):  # a character reference has more digits than Python converts
+        return html.unescape(text)
+    raise BadTranscript(TranscriptProblem.MALFORMED)
+
+
+def _transcribe_cues(text: str) -> Iterator[Cue]:
+    """Yield the cues of a job's output. Raise BadTranscript if it is malformed."""
+    try:
+        yield from _join_words(parse_transcribe_output(text, MAX_MS))
+    except InvalidTranscribeOutput as error:
+        bad_times = error.problem is TranscribeOutputProblem.BAD_TIMES
+    else:
+        return
+    raise BadTranscript(TranscriptProblem.BAD_TIMES if bad_times else TranscriptProblem.MALFORMED)
+
+
+def _join_words(words: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[Cue]:
+    """Join words to cues, usually one for each sentence.
+
+    A cue also ends at a change of speaker or a pause, at its maximum length, and before a word that starts earlier than
+    the cue itself.
+    """
+    sentence: list[str] = []
+    start_ms = end_ms = 0
+    speaker: str | None = None
+    for item in words:
+        if isinstance(item, PunctuationMark):
+            if sentence:
+                # A hostile file may have any number of marks in a row.
+                sentence[-1] = _limit_written(sentence[-1] + item.text)
+                if item.text in SENTENCE_ENDS:
+                    yield Cue(start_ms, end_ms, " ".join(sentence), speaker)
+                    sentence = []
+            continue
+        length = sum(len(word) + 1 for word in sentence) + len(item.text)
+        is_new_cue = item.speaker != speaker or item.start_ms - end_ms > PAUSE_MS or item.start_ms < start_ms
+        if sentence and (is_new_cue or length > SENTENCE_CHARACTERS):
+            yield Cue(start_ms, end_ms, " ".join(sentence), speaker)
+            sentence = []
+        if not sentence:
+            start_ms, end_ms, speaker = item.start_ms, item.end_ms, item.speaker
+        sentence.append(item.text)
+        end_ms = max(end_ms, item.end_ms)
+    if sentence:
+        yield Cue(start_ms, end_ms, " ".join(sentence), speaker)
+
+
+def _limit_written(text: str) -> str:
+    if len(text) > MAX_WRITTEN_CHARACTERS:
+        raise BadTranscript(TranscriptProblem.TOO_LONG_CUE)
+    return text
+
+
+def _clean_cues(cues: Iterable[Cue]) -> tuple[Cue, ...]:
+    cleaned: list[Cue] = []
+    characters = 0
+    for cue in cues:
+        if not 0 <= cue.start_ms <= cue.end_ms <= MAX_MS:
+            raise BadTranscript(TranscriptProblem.BAD_TIMES)
+        text = clean_text(cue.text)
+        if len(text) > MAX_CUE_CHARACTERS:
+            raise BadTranscript(TranscriptProblem.TOO_LONG_CUE)
+        characters += len(text)
+        if characters > MAX_CHARACTERS or len(cleaned) == MAX_CUES:
+            raise BadTranscript(TranscriptProblem.TOO_LARGE)
+        speaker = None if cue.speaker is None else clean_text(cue.speaker)[:MAX_SPEAKER_CHARACTERS].strip() or None
+        if text:
+            cleaned.append(Cue(cue.start_ms, cue.end_ms, text, speaker))
+    if not cleaned:
+        raise BadTranscript(TranscriptProblem.EMPTY)
+    return tuple(sorted(cleaned, key=lambda cue: (cue.start_ms, cue.end_ms)))
