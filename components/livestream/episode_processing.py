@@ -156,7 +156,7 @@ def create_transcript_windows(
         settings=settings.transcript_windows,
         environment=TranscriptWindowsEnvironment,
         uses=[
-            table.grant("UpdateItem", "Query", "BatchWriteItem", as_="table_name"),
+            table.grant("UpdateItem", as_="table_name"),
             bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*", as_="bucket_name"),
             bucket.grant_list(),
             windows.grant("SendMessage", as_="agent_queue_url"),

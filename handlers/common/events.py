@@ -172,7 +172,7 @@ IGNORED = "ignored"
 
 def process_batch(
     messages: Sequence[Mapping[str, Any]],
-    act: Callable[[str], StrEnum],
+    act: Callable[[str], StrEnum | None],
     event_log: "EventLog",
     *,
     event_kind: str,

@@ -166,9 +166,7 @@ class FindingsTable:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
-            ExpressionAttributeValues=serialize_item(
-                {":pk": key["pk"], ":first": key["sk"], ":last": last_key["sk"]}
-            ),
+            ExpressionAttributeValues=serialize_item({":pk": key["pk"], ":first": key["sk"], ":last": last_key["sk"]}),
             ProjectionExpression=attributes,
             ScanIndexForward=not descending,
             ConsistentRead=True,

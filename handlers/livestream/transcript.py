@@ -57,9 +57,7 @@ _LIKE_WEBVTT_TIMES = re.compile(r"^.*-->", re.MULTILINE)
 _LIKE_SRT_TIMES = re.compile(r"^[ \t]*[-+]?[0-9]+[:.,][-+0-9:.,]*[ \t]*-->", re.MULTILINE)
 _WEBVTT_TIMES = re.compile(rf"^[ \t]*{_WEBVTT_TIME}[ \t]*-->[ \t]*{_WEBVTT_TIME}(?:[ \t].*)?$", re.MULTILINE)
 """Line of times: start, arrow, end, and settings that position the cue on the screen."""
-_SRT_TIMES = re.compile(
-    rf"^[ \t]*[0-9]+[ \t]*\n[ \t]*{_SRT_TIME}[ \t]*-->[ \t]*{_SRT_TIME}(?:[ \t].*)?$", re.MULTILINE
-)
+_SRT_TIMES = re.compile(rf"^[ \t]*[0-9]+[ \t]*\n[ \t]*{_SRT_TIME}[ \t]*-->[ \t]*{_SRT_TIME}(?:[ \t].*)?$", re.MULTILINE)
 """Number of a cue, and the line of times below it."""
 _SRT_TAG = re.compile(r"</?(?:b|i|u|s|font)(?:\s[^<>]*)?>|\{\\[^{}]*\}|\{/?[biu]\}", re.IGNORECASE)
 """Tags that players interpret as style. Other text in angle brackets is kept, because it may be speech."""

@@ -10,7 +10,7 @@ cues (timed lines) by their numbers in the transcript, so the agent does not div
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -28,6 +28,7 @@ MAX_WINDOWS = 1_000
 """Maximum number of windows of a transcript. Each window is one model request, in a queue that all episodes share. The
 speech of a whole day stays below this limit."""
 CueNumber = Annotated[int, Field(ge=0)]
+P = TypeVar("P", bound=Passage)
 
 
 class WindowMessage(Message):
@@ -80,7 +81,7 @@ class WindowMessage(Message):
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def window_messages(transcript: UploadedObject, windows: Sequence[Window[Passage]]) -> tuple[WindowMessage, ...]:
+def window_messages(transcript: UploadedObject, windows: Sequence[Window[P]]) -> tuple[WindowMessage, ...]:
     """Return one message for each window of a transcript."""
     return tuple(
         WindowMessage(

@@ -4,59 +4,162 @@ The function itself calls the model, so it is not an agent of Amazon Bedrock. A 
 which are sections small enough for one model request. A queue delivers one message for each window. The findings of a
 window are fact claims, each with a verdict and its sources, and clips. A clip is only a title with a start and an end
 time; nothing is cut from the video.
+
+A window that already has a result is skipped. A window that cannot be analyzed is stored as failed. After any other
+error, SQS delivers the message again a few times, and then moves it to the dead-letter queue.
+
+A window's text and findings are first stored in the agent's memory, as one event, and then in the table. So the memory
+has an event for every window that the table lists as analyzed.
 """
 
+import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import boto3
-from botocore.config import Config
 
 from handlers.common import ids
-from handlers.common.aws import CONFIG, LambdaContext
-from handlers.common.bedrock import BedrockModel, build_client_config
-from handlers.common.logging import EventLog
-from handlers.livestream.fact_check_agent.agent_memory import AgentMemory
+from handlers.common.aws import CONFIG
+from handlers.common.bedrock import BedrockModel, NoAnswer, TokenUsage, build_client_config
+from handlers.common.events import BatchFailures, process_batch
+from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.text import Window
 from handlers.livestream.fact_check_agent.environment import AgentEnvironment
-from handlers.livestream.fact_check_agent.model_request import RequestSettings
-from handlers.livestream.fact_check_agent.transcript_window_analysis import AgentServices, WindowWorker
-from handlers.livestream.findings_table import FindingsTable
+from handlers.livestream.fact_check_agent.memory import AgentMemory
+from handlers.livestream.fact_check_agent.question import ClipLimits, read_answer, window_request
+from handlers.livestream.fact_check_agent.verification import VerifiedAnswer, verify_answer
+from handlers.livestream.findings import FindingsTable, WindowOutcome, WindowResult
 from handlers.livestream.s3_object_reader import ObjectReader
+from handlers.livestream.transcript import BadTranscript, Cue, read_transcript
+from handlers.livestream.window_messages import WindowMessage
 
-MEMORY_CONFIG = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-"""One attempt per call, because `WindowWorker` itself retries as long as there is time."""
+
+@dataclass(frozen=True)
+class FactCheckAgent:
+    environment: AgentEnvironment
+    transcripts: ObjectReader
+    memory: AgentMemory
+    model: BedrockModel
+    findings: FindingsTable
+    log: EventLog
+
+    def handle_message(self, body: str) -> None:
+        """Analyze the window that a message names, unless it has a result, and store the result."""
+        message = WindowMessage.model_validate_json(body)
+        session = hash_for_log(message.episode_id)
+        if self.findings.finish_if_done(message):
+            self.log.info("window_already_done", session_hash=session)
+            return
+        window = self._read_window(message)
+        result = WindowResult(outcome=window) if isinstance(window, WindowOutcome) else self._analyze(message, window)
+        self.findings.save(message, result)
+        if result.outcome is not WindowOutcome.ANALYZED:
+            self.log.warning("window_failed", session_hash=session, cause=result.outcome)
+
+    def _read_window(self, message: WindowMessage) -> Window[Cue] | WindowOutcome:
+        """Return the window, or the reason why the transcript does not contain it."""
+        data = self.transcripts.read(message.transcript_key, message.transcript_version)
+        if data is None:
+            return WindowOutcome.TRANSCRIPT_GONE
+        try:
+            cues = read_transcript(data)
+        except BadTranscript:
+            return WindowOutcome.TRANSCRIPT_UNREADABLE
+        if message.end > len(cues):
+            return WindowOutcome.TRANSCRIPT_UNREADABLE
+        core_count = message.core_end - message.first
+        return Window(message.index, message.first, core_count, cues[message.first : message.end])
+
+    def _analyze(self, message: WindowMessage, window: Window[Cue]) -> WindowResult:
+        """Ask the model, store its verified findings in the agent's memory, and return them."""
+        memories = self.memory.recall(message)
+        limits = ClipLimits(self.environment.clip_min_seconds * 1000, self.environment.clip_max_seconds * 1000)
+        request = window_request(window, message.count, memories, limits, self.environment.max_output_tokens)
+        session = hash_for_log(message.episode_id)
+
+        def log_usage(usage: TokenUsage) -> None:
+            """Log the tokens of an answer, usable or not. The token metrics are derived from this log line."""
+            self.log.info(
+                "model_answered",
+                session_hash=session,
+                input_tokens=usage.input_tokens,
+                output_tokens=usage.output_tokens,
+                cache_read_tokens=usage.cache_read_tokens,
+                cache_write_tokens=usage.cache_write_tokens,
+            )
+
+        try:
+            answer = self.model.ask(request, read_answer, log_usage)
+        except NoAnswer as error:
+            return WindowResult(outcome=WindowOutcome(error.reason.value))
+        verified = verify_answer(answer, window, message.window_id, memories, limits)
+        self.memory.store(message, _transcript_text(message, window), _findings_text(verified))
+        self.log.info(
+            "window_checked",
+            session_hash=session,
+            claims=len(verified.claims),
+            clips=len(verified.clips),
+            invented=verified.invented,
+            unfounded=verified.unfounded,
+            elsewhere=verified.elsewhere,
+            bad_clips=verified.bad_clips,
+            malformed=answer.malformed,
+        )
+        return WindowResult(outcome=WindowOutcome.ANALYZED, claims=verified.claims, clips=verified.clips)
+
+
+def _transcript_text(message: WindowMessage, window: Window[Cue]) -> str:
+    """Return the window's text for the memory, without its overlap.
+
+    The overlap repeats the start of the next window, so the event of the next window contains it.
+    """
+    cues = window.passages[: window.core_count]
+    cue_lines = [cue.text if cue.speaker is None else f"{cue.speaker}: {cue.text}" for cue in cues]
+    return "\n".join([f"Part {message.index + 1} of {message.count} of the broadcast:", *cue_lines])
+
+
+def _findings_text(findings: VerifiedAnswer) -> str:
+    """Return the verified findings as text for the memory, one JSON object on each line."""
+    claims = [
+        {
+            "claim": claim.text,
+            "quote": claim.quote,
+            "startMs": claim.start_ms,
+            "verdict": claim.verdict.value,
+            "explanation": claim.explanation or "",
+            "sources": claim.sources,
+        }
+        for claim in findings.claims
+    ]
+    clips = [{"clip": clip.title, "startMs": clip.start_ms, "endMs": clip.end_ms} for clip in findings.clips]
+    lines = [json.dumps(finding, ensure_ascii=False) for finding in [*claims, *clips]]
+    return "\n".join(lines) or "Nothing to check, and nothing to cut."
 
 
 @cache
-def _worker() -> WindowWorker:
+def _agent() -> FactCheckAgent:
     environment = AgentEnvironment.read()
     # Both clients are untyped, because the agent uses only three of their operations (ListEvents, CreateEvent and
     # Converse), and the project does not install type stubs for so few.
-    memory: Any = boto3.client("bedrock-agentcore", config=MEMORY_CONFIG)
+    memory: Any = boto3.client("bedrock-agentcore", config=CONFIG)
     bedrock: Any = boto3.client("bedrock-runtime", config=build_client_config(environment.answer_seconds))
-    services = AgentServices(
-        transcripts=ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
-        memory=AgentMemory(memory, environment.memory_id, ids.now),
-        model=BedrockModel(bedrock, environment.model_id),
-        findings=FindingsTable(boto3.client("dynamodb", config=CONFIG), environment.table_name, ids.now),
-    )
-    return WindowWorker(services, request_settings(environment), EventLog(environment.log_level))
-
-
-def request_settings(environment: AgentEnvironment) -> RequestSettings:
-    return RequestSettings(
-        max_tokens=environment.max_output_tokens,
-        clip_min_ms=environment.clip_min_seconds * 1000,
-        clip_max_ms=environment.clip_max_seconds * 1000,
-        answer_seconds=environment.answer_seconds,
+    return FactCheckAgent(
+        environment,
+        ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
+        AgentMemory(memory, environment.memory_id, ids.now),
+        BedrockModel(bedrock, environment.model_id),
+        FindingsTable(boto3.client("dynamodb", config=CONFIG), environment.table_name, ids.now),
+        EventLog(environment.log_level),
     )
 
 
-def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
-    return _worker().handle_batch(event, context.get_remaining_time_in_millis)
+def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
+    agent = _agent()
+    return process_batch(event["Records"], agent.handle_message, agent.log, event_kind="window")
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _worker()  # created during initialization, before the first message waits for it
+    _agent()  # created during initialization, before the first message waits for it

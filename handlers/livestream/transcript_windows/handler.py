@@ -90,9 +90,7 @@ class TranscriptDivider:
             return TranscriptEventOutcome.INVALID
         send_messages(self.sqs, self.environment.agent_queue_url, messages)
         self._advance_track(transcript, TrackState.ANALYZING, windows=len(messages))
-        self.log.info(
-            "transcript_queued", windows=len(messages), key_hash=hash_for_log(transcript.key_parts.upload_id)
-        )
+        self.log.info("transcript_queued", windows=len(messages), key_hash=hash_for_log(transcript.key_parts.upload_id))
         return TranscriptEventOutcome.QUEUED
 
     def _build_messages(self, transcript: UploadedObject, data: bytes) -> tuple[WindowMessage, ...]:

@@ -15,6 +15,7 @@ from tests.handlers.livestream.rest_api_harness import (
     MultipartBucket,
     clients,
 )
+from tests.handlers.livestream.transcript_harness import Broadcast, open_broadcast
 from tests.moto_tables import Index, create_table
 
 
@@ -29,3 +30,9 @@ def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiHarness]:
         indexes = {"GSI1": Index(("GSI1PK", "GSI1SK")), "GSI2": Index(("GSI2PK", "GSI2SK"), "KEYS_ONLY")}
         create_table(dynamodb, TABLE, "pk", "sk", indexes=indexes)
         yield ApiHarness(dynamodb, MultipartBucket(s3))
+
+
+@pytest.fixture
+def broadcast(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broadcast]:
+    with open_broadcast(harness, monkeypatch) as opened:
+        yield opened

@@ -15,7 +15,7 @@ from tests.handlers.scripted_clients import stubbed
 def test_the_named_or_the_newest_version_is_read_up_to_the_limit(
     version: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_object_reader, "MAX_TRANSCRIPT_BYTES", 3)
+    monkeypatch.setattr(s3_object_reader, "MAX_OBJECT_BYTES", 3)
     with stubbed("s3") as (client, stubber):
         body = StreamingBody(io.BytesIO(b"abcdef"), 6)
         stubber.add_response("get_object", {"Body": body}, {"Bucket": "b", "Key": "k", **version})

@@ -1,112 +1,209 @@
-"""The function `fact-check-agent` with its environment, table and bucket in moto.
+"""Analysis of a window, a section of a transcript: one model request with memories of other windows.
 
-Only the Bedrock model and the AgentCore memory are stubbed.
+The findings (claims and clips) of a window come from one answer of the model, even if the window's message is repeated.
+They are stored, and remembered for other windows. No text is logged.
 """
 
-from collections.abc import Iterator
+import json
 from typing import Any
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 from pydantic import ValidationError
 
 from handlers.livestream.fact_check_agent import handler
 from handlers.livestream.fact_check_agent.environment import AgentEnvironment
-from handlers.livestream.fact_check_agent.model_request import RequestSettings
-from tests.handlers.livestream.expected_transcript_harness import Broadcast
-from tests.handlers.livestream.fact_check_agent.fake_agent_services import (
-    REMAINING_MS,
-    answer_with,
+from handlers.livestream.transcript import Cue
+from tests.handlers.livestream.rest_api_harness import ANN, BUCKET
+from tests.handlers.livestream.transcript_harness import (
+    CUES,
+    ENVIRONMENT,
+    Broadcast,
+    answer,
     claim,
-    request_lines,
+    error,
+    failing_call,
 )
-from tests.handlers.livestream.rest_api_harness import BUCKET, TABLE, ApiHarness
 
-VARIABLES = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "MEMORY_ID": "memory-1234567890", "MODEL_ID": "us.model"}
-
-
-class Context:
-    """Context object that Lambda passes to the entry point."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        return REMAINING_MS
+FERRIES = claim("We ran 600 ferries")
+CLIP = {"startMs": 0, "endMs": 6_000, "title": "canary", "reason": "canary"}
 
 
-@pytest.fixture
-def clients(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """Collect the boto3 clients that the function creates, by service."""
-    created_clients: dict[str, Any] = {}
-    create_client: Any = boto3.client
-
-    def create_and_collect(service: str, **options: Any) -> Any:
-        created_clients[service] = create_client(service, **options)
-        return created_clients[service]
-
-    for name, value in VARIABLES.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(boto3, "client", create_and_collect)
-    handler._worker.cache_clear()
-    yield created_clients
-    handler._worker.cache_clear()
-    for client in created_clients.values():
-        client.close()
+def stored_text(broadcast: Broadcast, number: int = 0) -> list[str]:
+    """Return the two texts of a stored memory event: the window's text and its findings."""
+    payload = list(broadcast.memory.events.values())[number]["payload"]
+    return [turn["conversational"]["content"]["text"] for turn in payload]
 
 
-def test_the_claims_of_a_queued_window_are_stored_and_listed(
-    harness: ApiHarness, clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    broadcast = Broadcast.with_requested_upload(harness)
-    harness.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    text = b"00:00:14,000 --> 00:00:20,000\nWe ran 600 ferries last spring."
-    version = harness.s3.put_object(Bucket=BUCKET, Key=broadcast.key, Body=text)["VersionId"]
-    [window] = broadcast.windows(1, version)
-    requests: list[dict[str, Any]] = []
-
-    def converse(**request: Any) -> dict[str, Any]:
-        requests.append(request)
-        answer = answer_with(claim("We ran 600 ferries"))(request_lines(request)[0])
-        return {
-            "output": {"message": {"content": [{"text": answer}]}},
-            "usage": {"inputTokens": 1, "outputTokens": 1},
-            "stopReason": "end_turn",
-        }
-
-    worker = handler._worker()
-    assert handler._worker() is worker, "the worker must be created once per container"
-    monkeypatch.setattr(clients["bedrock-runtime"], "converse", converse)
-    records = [
-        {"messageId": "1", "body": window.model_dump_json(by_alias=True)},
-        {"messageId": "2", "body": "no message"},
-    ]
-    with Stubber(clients["bedrock-agentcore"]) as memory:
-        memory.add_response("list_events", {"events": []})
-        monkeypatch.setattr(clients["bedrock-agentcore"], "create_event", lambda **_: {})
-        answer = handler.handler({"Records": records}, Context())
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
-    assert requests[0]["modelId"] == "us.model"
-    [listed_claim] = harness.call("listClaims", episode_id=broadcast.episode_id).body["claims"]
-    assert (listed_claim["quote"], listed_claim["text"]) == ("We ran 600 ferries", "They say so.")
-    assert broadcast.track["state"] == "analyzed"
-
-
-def test_the_clients_of_model_and_memory_do_not_retry(clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANSWER_SECONDS", "77")
-    handler._worker()
-    for service in ("bedrock-runtime", "bedrock-agentcore"):
-        assert clients[service].meta.config.retries["total_max_attempts"] == 1
-    assert clients["bedrock-runtime"].meta.config.read_timeout == 77
-
-
-def test_the_environment_gives_the_request_settings() -> None:
-    default_environment = AgentEnvironment.model_validate(VARIABLES)
-    assert handler.request_settings(default_environment) == RequestSettings(
-        max_tokens=3_900, clip_min_ms=10_000, clip_max_ms=90_000
+def test_a_window_is_analyzed_and_its_findings_are_stored_and_remembered(broadcast: Broadcast) -> None:
+    [window, _] = broadcast.queue_windows()
+    broadcast.bedrock.script = [answer(FERRIES, claim("we sold ferries"), clips=(CLIP,))]
+    assert broadcast.analyze(window) == []
+    [listed_claim] = broadcast.list_findings()
+    assert (listed_claim["quote"], listed_claim["verdict"], listed_claim["startMs"]) == (
+        FERRIES["quote"],
+        "unverified",
+        0,
     )
-    environment = AgentEnvironment.model_validate({**VARIABLES, "ANSWER_SECONDS": "77"})
-    assert handler.request_settings(environment).answer_seconds == 77
+    [listed_clip] = broadcast.list_findings("clips")
+    assert (listed_clip["startMs"], listed_clip["endMs"], listed_clip["title"]) == (0, 6_000, "canary")
+    [event] = broadcast.memory.events.values()
+    assert (event["actorId"], event["sessionId"], event["clientToken"]) == (ANN, broadcast.episode_id, window.window_id)
+    window_text, findings = stored_text(broadcast)
+    assert window_text.startswith("Part 1 of 2 of the broadcast:\nWe ran 600 ferries last spring.")
+    assert "annual report" not in window_text, "the overlap is remembered with the next window"
+    claim_line, clip_line = (json.loads(line) for line in findings.split("\n"))
+    assert (claim_line["quote"], clip_line["endMs"]) == (FERRIES["quote"], 6_000)
+    assert "we sold ferries" not in findings, "a claim without a valid quote must not be remembered"
+
+
+def test_the_second_window_is_asked_with_the_memory_of_the_first(broadcast: Broadcast) -> None:
+    first, second = broadcast.queue_windows()
+    broadcast.bedrock.script = [
+        answer(),
+        answer(claim("410 ferries. That", verdict="refuted", sources=["1#ab", "cue-0"]), FERRIES),
+    ]
+    assert (broadcast.analyze(first), broadcast.state) == ([], ("analyzing", None))
+    assert (broadcast.analyze(second), broadcast.state) == ([], ("analyzed", None))
+    head, memory, *cues = broadcast.request_lines()
+    assert head == {"window": 2, "count": 2, "clipMinMs": 5_000, "clipMaxMs": 20_000}
+    assert memory["memory"] == "1#ab"
+    assert memory["text"].startswith("Nothing to check, and nothing to cut. Part 1 of 2")
+    assert [cue["id"] for cue in cues] == ["cue-1", "cue-2"]
+    [listed_claim] = broadcast.list_findings()
+    assert (listed_claim["verdict"], listed_claim["sources"]) == ("refuted", ["1#ab"])
+
+
+def test_memories_of_an_earlier_upload_are_no_source(broadcast: Broadcast) -> None:
+    for _ in range(2):
+        window, _ = broadcast.queue_windows()
+        broadcast.bedrock.script = [answer({**FERRIES, "verdict": "supported", "sources": ["1#ab", "2#ab"]})]
+        broadcast.analyze(window)
+        broadcast.fail_track()
+        broadcast.request_upload()
+    assert len(broadcast.memory.events) == 2
+    assert not [line for line in broadcast.request_lines() if "memory" in line]
+
+
+def test_a_finished_window_is_not_analyzed_again(broadcast: Broadcast) -> None:
+    window, _ = broadcast.queue_windows()
+    assert broadcast.analyze(window, window) == []
+    assert len(broadcast.bedrock.requests) == 1
+
+
+@pytest.mark.parametrize("calls_before_crash", range(6))
+def test_after_a_crash_a_window_has_the_findings_of_one_answer_only(
+    broadcast: Broadcast, calls_before_crash: int
+) -> None:
+    """The repeated message may cause a second request, which the model answers differently.
+
+    The first invocation fails at each of its DynamoDB calls in turn.
+    """
+    [window] = broadcast.queue_windows(CUES[:1])
+    broadcast.bedrock.script = [answer(FERRIES, claim("last spring"), clips=(CLIP,)), answer(claim("600 ferries last"))]
+    calls = iter(range(calls_before_crash))
+
+    def crash_after_calls(**_: Any) -> None:
+        if next(calls, None) is None:
+            raise error("InternalServerError")
+
+    events = broadcast.api.dynamodb.meta.events
+    events.register("before-call.dynamodb", crash_after_calls)
+    failed = broadcast.analyze(window)
+    events.unregister("before-call.dynamodb", crash_after_calls)
+    assert failed == [0]
+    assert broadcast.analyze(window) == []
+    found = set(broadcast.quotes), len(broadcast.list_findings("clips"))
+    assert found in (({"We ran 600 ferries", "last spring"}, 1), ({"600 ferries last"}, 0))
+    assert (broadcast.state, len(broadcast.memory.events)) == (("analyzed", None), 1)
+
+
+@pytest.mark.parametrize(
+    ("entry", "outcome", "requests"),
+    [
+        ("I would rather not, canary.", "unusable_answer", 2),
+        ((answer(FERRIES), "max_tokens"), "unusable_answer", 2),
+        ((answer(FERRIES), "content_filtered"), "filtered", 1),
+        ((answer(FERRIES), "model_context_window_exceeded"), "too_large", 1),
+    ],
+)
+def test_a_window_without_a_usable_answer_is_stored_as_failed(
+    broadcast: Broadcast, entry: str | tuple[str, str], outcome: str, requests: int
+) -> None:
+    [window] = broadcast.queue_windows(CUES[:1])
+    broadcast.bedrock.script = [entry]
+    assert broadcast.analyze(window) == []
+    assert (broadcast.outcomes, len(broadcast.bedrock.requests)) == ([outcome], requests)
+    assert (broadcast.state, broadcast.memory.events) == (("failed", "ANALYSIS_FAILED"), {})
+
+
+def test_a_window_without_a_readable_transcript_is_stored_as_failed(broadcast: Broadcast) -> None:
+    unreadable = broadcast.api.s3.put_object(Bucket=BUCKET, Key=broadcast.key, Body=b"canary")["VersionId"]
+    shorter = broadcast.api.s3.put_object(Bucket=BUCKET, Key=broadcast.key, Body=b"WEBVTT\n\n0:0.0 --> 0:1.0\na")
+    first, second = broadcast.queue_windows()
+    messages = [
+        first.model_copy(update={"transcript_version": "missing"}),
+        second.model_copy(update={"transcript_version": unreadable}),
+        second.model_copy(update={"transcript_version": shorter["VersionId"], "index": 2, "count": 3}),
+    ]
+    assert broadcast.analyze(*messages) == []
+    assert broadcast.outcomes == ["transcript_gone", "transcript_unreadable", "transcript_unreadable"]
+    assert not broadcast.bedrock.requests
+
+
+def test_after_an_error_of_a_service_sqs_delivers_the_message_again(broadcast: Broadcast) -> None:
+    first, second = broadcast.queue_windows()
+    broadcast.bedrock.script = [error("ThrottlingException"), answer(FERRIES)]
+    assert broadcast.analyze(first, second, "{}") == [0, 2]
+    broadcast.memory.create_error = error("ThrottledException", "CreateEvent")
+    assert broadcast.analyze(first) == [0]
+    assert broadcast.quotes == [], "findings must not be stored before the memory has the window"
+    broadcast.memory.create_error = None
+    assert broadcast.analyze(first) == []
+    assert broadcast.quotes == [FERRIES["quote"]]
+
+
+def test_the_largest_answer_fits_into_one_item(broadcast: Broadcast) -> None:
+    """Emoji have four bytes. Each text of the model, and each speaker, has its maximum length."""
+    speaker, filler = "\U0001f600" * 100, "\U0001f600" * 1_900
+    cues = tuple(Cue(at, 9_000, f"ferry {at:02} {filler}", speaker) for at in range(50))
+    text = "WEBVTT\n" + "".join(f"\n0:0.{cue.start_ms:03} --> 0:9.0\n<v {speaker}>{cue.text}\n" for cue in cues)
+    broadcast.divide(broadcast.upload(text))
+    [window, *_] = broadcast.receive_all()
+    window = window.model_copy(update={"first": 0, "core_end": 50, "end": 50, "index": 0, "count": 1})
+    long = "\U0001f600" * 2_000
+    claims = [
+        claim(f"ferry {at:02}", statement=long[:1_000], explanation=long, sources=["cue-49"] * 20) for at in range(50)
+    ]
+    clips = [{"startMs": at, "endMs": 9_000, "title": long[:200], "reason": long[:1_000]} for at in range(20)]
+    broadcast.bedrock.script = [answer(*claims, clips=tuple(clips))]
+    assert broadcast.analyze(window) == []
+    assert len(broadcast.list_findings(limit=100)) == 50
+    [item] = [item for item in broadcast.api.stored_items() if "outcome" in item]
+    assert 300_000 < len(json.dumps(item, ensure_ascii=False).encode()) < 400_000
+
+
+def test_the_tokens_of_every_answer_are_logged_but_no_text(
+    broadcast: Broadcast, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = broadcast.queue_windows()
+    bad_clip = {**CLIP, "startMs": 1_000_000}
+    broadcast.bedrock.script = ["canary", answer(FERRIES, claim("canary fleet"), {"canary": 1}, clips=(CLIP, bad_clip))]
+    assert broadcast.analyze(first, '{"canary": 1}') == [1]
+    with failing_call(broadcast.api.dynamodb, "PutItem", error("canary")):
+        assert broadcast.analyze(second) == [0]
+    log_lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    answer_lines = [line for line in log_lines if line["message"] == "model_answered"]
+    assert [(line["input_tokens"], line["output_tokens"], line["cache_read_tokens"]) for line in answer_lines] == [
+        (100, 10, 1_000)
+    ] * 3
+    window_line, _ = (line for line in log_lines if line["message"] == "window_checked")
+    counts = ("claims", "invented", "malformed", "clips", "bad_clips", "elsewhere", "unfounded")
+    assert [window_line[count] for count in counts] == [1, 1, 1, 1, 1, 0, 0]
+    for secret in ("canary", "ferries", first.transcript_key, broadcast.episode_id, ANN, "#ab"):
+        assert secret not in json.dumps(log_lines)
 
 
 def test_an_invalid_environment_is_refused() -> None:
+    assert AgentEnvironment.model_validate(ENVIRONMENT).clip_max_seconds == 20
     with pytest.raises(ValidationError):
-        AgentEnvironment.model_validate({**VARIABLES, "CLIP_MIN_SECONDS": "60", "CLIP_MAX_SECONDS": "59"})
+        AgentEnvironment.model_validate({**ENVIRONMENT, "CLIP_MIN_SECONDS": "21"})

@@ -1,0 +1,112 @@
+"""Access to the fact-check agent's memory in Amazon Bedrock AgentCore Memory.
+
+After each window (section) of a transcript, the agent stores the window's text and findings (fact claims and clips) as
+one memory event. A request about another window of the same transcript contains the latest of these events, so the model
+can compare statements that are far apart.
+
+AgentCore stores events by actor and session. Here the actor is the owner of the episode, and the session is the
+episode. An event can be read as soon as it is stored. AgentCore also derives memory records from the events, such as
+summaries, but only after a minute or two, so this module does not read them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from handlers.common.text import clean_text
+from handlers.livestream.window_messages import WindowMessage
+
+MAX_MEMORIES = 10
+MAX_RECALLED_EVENTS = 2 * MAX_MEMORIES
+"""Number of events to read. It is more than `MAX_MEMORIES`, because some events are dropped."""
+MAX_MEMORY_CHARACTERS = 4_000
+"""Maximum length of a memory. A memory consists of the findings of a window and then its text. If a memory is too long,
+its end is cut off, so it loses text of the window first, and findings only if no text is left."""
+MAX_EVENT_CHARACTERS = 100_000
+"""Maximum length of one text in an event."""
+WINDOW_METADATA = "window"
+"""Metadata key under which an event has the id of its window."""
+TRANSCRIPT_ROLE = "USER"
+"""Conversation role of the part of an event that has the text of the window."""
+FINDINGS_ROLE = "ASSISTANT"
+"""Conversation role of the part of an event that has the findings."""
+
+
+@dataclass(frozen=True)
+class MemoryEvent:
+    """Text and findings of one window, as a request contains them."""
+
+    event_id: str
+    text: str = field(repr=False)
+
+
+class AgentMemory:
+    def __init__(self, client: Any, memory_id: str, now: Callable[[], datetime]) -> None:
+        """`client` is boto3's `bedrock-agentcore` client."""
+        self._client = client
+        self._memory_id = memory_id
+        self._now = now
+
+    def recall(self, window: WindowMessage) -> tuple[MemoryEvent, ...]:
+        """Return the latest memories for a request about a window, the oldest first, cleaned and truncated.
+
+        Only events of other windows of the same transcript are returned. Events of the window itself, or of an earlier
+        upload of the transcript, may contain the very claim that the model now finds, and the model could then name them
+        as a source of that claim.
+        """
+        try:
+            # One page is enough, because the service lists the newest events first.
+            events = self._client.list_events(
+                memoryId=self._memory_id,
+                actorId=window.owner,
+                sessionId=window.episode_id,
+                includePayloads=True,
+                maxResults=MAX_RECALLED_EVENTS,
+            )["events"]
+        except self._client.exceptions.ResourceNotFoundException:
+            # The session has no event yet, or the memory does not exist. In the second case, `store` fails too.
+            return ()
+        others = [event for event in events if _window_id(event) in window.other_window_ids]
+        memories = [
+            MemoryEvent(event["eventId"], clean_text(_text(event)[:MAX_MEMORY_CHARACTERS]))
+            for event in sorted(others, key=_event_order)
+        ]
+        return tuple([memory for memory in memories if memory.text][-MAX_MEMORIES:])
+
+    def store(self, window: WindowMessage, transcript_text: str, findings_text: str) -> None:
+        """Store a window's text and findings as one event.
+
+        The window id is the client token of the call, so AgentCore stores a window only once.
+        """
+        turns = ((TRANSCRIPT_ROLE, transcript_text), (FINDINGS_ROLE, findings_text))
+        self._client.create_event(
+            memoryId=self._memory_id,
+            actorId=window.owner,
+            sessionId=window.episode_id,
+            eventTimestamp=self._now(),
+            payload=[
+                {"conversational": {"role": role, "content": {"text": text[:MAX_EVENT_CHARACTERS]}}}
+                for role, text in turns
+            ],
+            clientToken=window.window_id,
+            metadata={WINDOW_METADATA: {"stringValue": window.window_id}},
+        )
+
+
+def _window_id(event: Mapping[str, Any]) -> str | None:
+    value: str | None = event.get("metadata", {}).get(WINDOW_METADATA, {}).get("stringValue")
+    return value
+
+
+def _event_order(event: Mapping[str, Any]) -> tuple[str, str]:
+    """Return a sort key made of the event id, for example `0000001731#ab12`. The number in it increases with time."""
+    number, _, suffix = event["eventId"].partition("#")
+    return number.zfill(20), suffix
+
+
+def _text(event: Mapping[str, Any]) -> str:
+    turns = [item["conversational"] for item in event.get("payload", ()) if "conversational" in item]
+    # Findings come first, because the end of a long text is cut off, and a window's transcript may be very long.
+    turns.sort(key=lambda turn: turn["role"] != FINDINGS_ROLE)
+    return "\n".join(turn["content"].get("text", "") for turn in turns)

@@ -1,0 +1,142 @@
+"""Storage and lists of findings, which are fact claims and clips, and of the outcome of each window of a transcript.
+
+The fact-check agent analyzes each window (a section of the transcript) separately, and its messages may arrive twice
+and in any order. When all windows have a result, the transcript's track (its processing state) becomes `analyzed`, or
+`failed` if no window could be analyzed.
+"""
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handlers.common import ids
+from handlers.livestream.api_models import Claim, Clip, Verdict
+from handlers.livestream.findings import FindingsTable, WindowOutcome, WindowResult
+from tests.handlers.livestream.rest_api_harness import TABLE
+from tests.handlers.livestream.transcript_harness import Broadcast, error, failing_call
+from tests.handlers.livestream.transcript_windows.test_handler import LONG_CUES
+
+CLAIM = Claim(
+    claim_id="c0",
+    start_ms=14_000,
+    end_ms=20_000,
+    quote="We ran 600 ferries",
+    speaker="Ann",
+    text="They ran 600 ferries.",
+    verdict=Verdict.REFUTED,
+    confidence=0.9,
+    explanation="The report has 410.",
+    sources=("cue-32", "0000001731#ab12"),
+)
+BARE_CLAIM = Claim(
+    claim_id="c1", start_ms=20_000, end_ms=21_000, quote="a b", text="c", verdict=Verdict.UNVERIFIED, confidence=0
+)
+CLIP = Clip(clip_id="d0", start_ms=10_000, end_ms=26_000, title="Ferries", reason="It stands alone.")
+RESULT = WindowResult(outcome=WindowOutcome.ANALYZED, claims=(CLAIM, BARE_CLAIM), clips=(CLIP,))
+EMPTY_RESULT = WindowResult(outcome=WindowOutcome.ANALYZED)
+FAILURE = WindowResult(outcome=WindowOutcome.FILTERED)
+
+
+def table(broadcast: Broadcast) -> FindingsTable:
+    return FindingsTable(broadcast.api.dynamodb, TABLE, ids.now)
+
+
+def claim(number: int) -> Claim:
+    return CLAIM.model_copy(update={"claim_id": f"c{number}", "start_ms": number})
+
+
+def test_stored_findings_are_listed_by_the_api(broadcast: Broadcast) -> None:
+    table(broadcast).save(broadcast.queue_windows()[0], RESULT)
+    assert [Claim.model_validate(listed) for listed in broadcast.list_findings()] == [CLAIM, BARE_CLAIM]
+    assert [Clip.model_validate(listed) for listed in broadcast.list_findings("clips")] == [CLIP]
+
+
+def test_the_first_result_of_a_window_is_kept(broadcast: Broadcast) -> None:
+    first, second = broadcast.queue_windows()
+    findings = table(broadcast)
+    assert not findings.finish_if_done(first)
+    findings.save(first, RESULT)
+    findings.save(first, FAILURE)
+    findings.save(first, WindowResult(outcome=WindowOutcome.ANALYZED, claims=(claim(1),)))
+    assert (broadcast.quotes, broadcast.outcomes) == ([CLAIM.quote, BARE_CLAIM.quote], ["analyzed"])
+    assert (findings.finish_if_done(first), findings.finish_if_done(second)) == (True, False)
+
+
+def test_a_page_ends_at_its_limit_within_and_between_windows(broadcast: Broadcast) -> None:
+    """The windows are stored in another order than that of their times, and some contain no claim."""
+    windows = broadcast.queue_windows(LONG_CUES)
+    for window in reversed(windows):
+        count = (0, 3, 1)[window.index % 3]
+        claims = tuple(claim(10 * window.index + number) for number in range(count))
+        table(broadcast).save(window, WindowResult(outcome=WindowOutcome.ANALYZED, claims=claims))
+    expected = [10 * index + number for index in range(22) for number in range((0, 3, 1)[index % 3])]
+    for limit in (1, 4, 5, 28, 29):
+        pages, cursor = [], None
+        while not pages or cursor is not None:
+            parameters = {"limit": limit, **({} if cursor is None else {"cursor": cursor})}
+            page = broadcast.api.call("listClaims", episode_id=broadcast.episode_id, **parameters).body
+            pages.append([listed["startMs"] for listed in page["claims"]])
+            cursor = page.get("nextCursor")
+        assert [start for page in pages for start in page] == expected
+        assert {len(page) for page in pages[:-1]} <= {limit}
+        assert 0 < len(pages[-1]) <= limit
+
+
+def test_only_findings_of_the_current_upload_are_listed(broadcast: Broadcast) -> None:
+    old_windows = broadcast.queue_windows()
+    table(broadcast).save(old_windows[0], RESULT)
+    cursor = broadcast.api.call("listClaims", episode_id=broadcast.episode_id, limit=1).body["nextCursor"]
+    broadcast.fail_track()
+    broadcast.request_upload()
+    assert (broadcast.list_findings(), broadcast.list_findings("clips")) == ([], [])
+    assert table(broadcast).finish_if_done(old_windows[1]), "its findings would not be listed"
+    table(broadcast).save(old_windows[1], RESULT)
+    [window, _] = broadcast.queue_windows()
+    table(broadcast).save(window, WindowResult(outcome=WindowOutcome.ANALYZED, claims=(CLAIM,)))
+    assert broadcast.quotes == [CLAIM.quote]
+    assert broadcast.state == ("analyzing", None), "windows of the earlier upload must not count"
+    answer = broadcast.api.call("listClaims", episode_id=broadcast.episode_id, cursor=cursor)
+    assert answer.error == (400, "CURSOR_INVALID")
+
+
+def test_no_item_remains_of_a_window_that_is_stored_for_a_deleted_episode(broadcast: Broadcast) -> None:
+    first, second = broadcast.queue_windows()
+    table(broadcast).save(first, RESULT)
+    broadcast.api.call("deleteEpisode", episode_id=broadcast.episode_id)
+    assert table(broadcast).finish_if_done(second)
+    table(broadcast).save(second, RESULT)
+    assert len(broadcast.outcomes) == 1
+    assert table(broadcast).finish_if_done(first), "the invocation may have stopped after it had stored the item"
+    assert broadcast.outcomes == []
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=8, deadline=None)
+@given(
+    results=st.lists(st.sampled_from([EMPTY_RESULT, RESULT, FAILURE]), min_size=5, max_size=5) | st.just([FAILURE] * 5),
+    data=st.data(),
+)
+def test_the_last_finished_window_moves_the_track_in_any_order(
+    broadcast: Broadcast, results: list[WindowResult], data: st.DataObject
+) -> None:
+    new_broadcast = Broadcast(broadcast.api, broadcast.queue_url)
+    windows = new_broadcast.queue_windows(LONG_CUES[:6])
+    order = data.draw(st.permutations(list(zip(windows, results, strict=True))))
+    repeated = data.draw(st.lists(st.sampled_from(order[:-1]), max_size=3))
+    for window, result in [*order[:-1], *repeated]:
+        table(broadcast).save(window, result)
+        assert new_broadcast.state == ("analyzing", None)
+    for window, result in [order[-1], *repeated]:
+        table(broadcast).save(window, result)
+    all_failed = all(result is FAILURE for result in results)
+    assert new_broadcast.state == (("failed", "ANALYSIS_FAILED") if all_failed else ("analyzed", None))
+
+
+def test_a_repeated_message_moves_the_track_if_the_first_invocation_stopped_before_that(broadcast: Broadcast) -> None:
+    first, second = broadcast.queue_windows()
+    table(broadcast).save(first, RESULT)
+    with failing_call(broadcast.api.dynamodb, "Query", error("InternalServerError")), pytest.raises(ClientError):
+        table(broadcast).save(second, FAILURE)
+    assert broadcast.state == ("analyzing", None)
+    assert table(broadcast).finish_if_done(second)
+    assert broadcast.state == ("analyzed", None)

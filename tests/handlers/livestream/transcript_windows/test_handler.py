@@ -1,0 +1,118 @@
+"""Division of an uploaded transcript: it is cut into windows, and each window is queued for analysis.
+
+A window is a section of the transcript. An invalid transcript fails its track, which is the episode's processing state
+of the transcript.
+"""
+
+import pytest
+from pydantic import ValidationError
+
+from handlers.common.text import WindowSizes
+from handlers.livestream import transcript
+from handlers.livestream.transcript import Cue
+from handlers.livestream.transcript_windows import handler
+from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
+from tests.handlers.livestream.rest_api_harness import ANN
+from tests.handlers.livestream.transcript_file_writers import srt
+from tests.handlers.livestream.transcript_harness import CUES, Broadcast, sqs_client
+
+LONG_CUES = tuple(Cue(at * 40_000, at * 40_000 + 900, f"Ferry number {at} sails. " * 6) for at in range(23))
+"""Cues of 22 windows. Each has one cue in its core and the next one as overlap, except the last, which has no overlap."""
+
+
+def test_each_window_of_a_transcript_is_queued_once(broadcast: Broadcast) -> None:
+    event = broadcast.upload(LONG_CUES)
+    assert broadcast.divide(event, event) == []
+    messages = broadcast.receive_all()
+    assert [(message.index, message.count) for message in messages] == [(index, 22) for index in range(22)]
+    assert [(message.first, message.core_end, message.end) for message in messages] == [
+        *((index, index + 1, index + 2) for index in range(21)),
+        (21, 23, 23),
+    ]
+    assert {(message.owner, message.episode_id, message.upload_id) for message in messages} == {
+        (ANN, broadcast.episode_id, broadcast.upload_id)
+    }
+    assert broadcast.state == ("analyzing", None)
+    assert broadcast.divide(event) == []
+    assert (broadcast.receive_all(), broadcast.state) == ([], ("analyzing", None))
+
+
+def test_if_a_form_was_submitted_twice_only_the_first_object_version_is_queued(
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if the first attempt to queue the first version fails, the second version is not queued."""
+    first, second = broadcast.upload(LONG_CUES), broadcast.upload(CUES)
+    with monkeypatch.context() as patched:
+        send = sqs_client().send_message_batch
+
+        def reject_later_batches(**request: object) -> object:
+            patched.setattr(sqs_client(), "send_message_batch", lambda **_: {"Failed": [{"Id": "10"}]})
+            return send(**request)
+
+        patched.setattr(sqs_client(), "send_message_batch", reject_later_batches)
+        assert broadcast.divide(first) == [0]
+    assert len(broadcast.receive_all()) == 10
+    assert broadcast.divide(second) == []
+    assert (broadcast.receive_all(), broadcast.state) == ([], ("uploaded", None))
+    assert broadcast.divide(first, second) == []
+    assert [message.index for message in broadcast.receive_all()] == list(range(22)), "queued again completely"
+    assert broadcast.state == ("analyzing", None)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"WEBVTT\n\n", "EMPTY"),
+        (srt(LONG_CUES[:1] * 201), "TOO_LARGE"),
+        (srt(LONG_CUES), "TOO_LARGE"),
+        (b"\xff\xfea\0", "UNREADABLE"),
+    ],
+    ids=["no cues", "too many cues", "too many windows", "UTF-16"],
+)
+def test_an_invalid_transcript_fails_the_track_with_a_reason(
+    broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch, data: bytes | str, reason: str
+) -> None:
+    monkeypatch.setattr(transcript, "MAX_CUES", 200)
+    monkeypatch.setattr(handler, "MAX_WINDOWS", 21)
+    event = broadcast.upload(data)
+    assert broadcast.divide(event, event) == []
+    assert (broadcast.state, broadcast.receive_all()) == (("failed", reason), [])
+
+
+def test_an_event_of_a_replaced_upload_or_a_deleted_episode_is_ignored(broadcast: Broadcast) -> None:
+    old_event = broadcast.upload()
+    broadcast.divide(broadcast.upload("canary"))
+    broadcast.request_upload()
+    assert broadcast.divide(old_event) == []
+    assert (broadcast.receive_all(), broadcast.state) == ([], ("requested", None))
+    event = broadcast.upload()
+    broadcast.api.call("deleteEpisode", episode_id=broadcast.episode_id)
+    assert broadcast.divide(event) == []
+    assert broadcast.receive_all() == []
+
+
+def test_a_missing_transcript_and_another_object_are_not_queued(broadcast: Broadcast) -> None:
+    event = broadcast.upload()
+    broadcast.api.s3.delete_object(Bucket=handler._divider().environment.bucket_name, Key=broadcast.key)
+    versioned = event.replace(event.split('"version-id": "')[1].split('"')[0], "null")
+    assert broadcast.divide(versioned, broadcast.upload(key="transcripts/other.srt")) == []
+    assert (broadcast.receive_all(), broadcast.state) == ([], ("uploaded", None))
+
+
+def test_an_invalid_message_does_not_fail_its_batch_and_no_text_is_logged(
+    broadcast: Broadcast, capsys: pytest.CaptureFixture[str]
+) -> None:
+    foreign_event = broadcast.upload().replace('"name": "transcripts"', '"name": "canary"')
+    assert broadcast.divide("canary", foreign_event, broadcast.upload("canary\0")) == [0, 1]
+    assert broadcast.state == ("failed", "UNREADABLE")
+    log_output = capsys.readouterr().out
+    assert "transcript_refused" in log_output
+    for secret in ("canary", ANN, broadcast.upload_id, "transcripts/"):
+        assert secret not in log_output
+
+
+def test_an_overlap_above_half_of_a_window_is_refused() -> None:
+    required = {"TABLE_NAME": "t", "BUCKET_NAME": "b", "AGENT_QUEUE_URL": "https://queue"}
+    assert TranscriptWindowsEnvironment.model_validate(required).sizes == WindowSizes(6_000, 600_000, 600)
+    with pytest.raises(ValidationError):
+        TranscriptWindowsEnvironment.model_validate({**required, "WINDOW_CHARACTERS": "1000"})
