@@ -18,7 +18,7 @@ from handlers.common.errors import ErrorCode
 from handlers.ingestion.file_admission import FileRejection
 from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.status_transitions import FileStatus
-from handlers.livestream.track_processing_states import TrackReason
+from handlers.livestream.tracks import TrackReason
 from handlers.meetings.meeting_record import MeetingReason
 from handlers.meetings.upload_completion_file import CompleteFile
 from local import ROOT

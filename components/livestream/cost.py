@@ -7,11 +7,11 @@ import math
 
 from components.settings.livestream import AuthorizerKind, LivestreamSettings
 from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
+from handlers.livestream.deletions import DELAYS_SECONDS
 from handlers.livestream.transcript_windows.environment import WINDOW_SECONDS
 
 EVENT_DAYS = 14  # for which this subsystem's events are archived for a replay
 OLD_VERSION_DAYS = 1  # for which the bucket keeps a version that was overwritten, deleted or expired
-SWEEP_MINUTES = 15  # interval of the sweep, a scheduled run of the cleanup function
 EVENTS_PER_VIDEO = 4  # object created, upload completed, first progress of the job, end of the job
 HD_FACTOR = 2
 """MediaConvert bills a minute of HD video in AVC as two normalized minutes. The chunks have at most 720 lines."""
@@ -41,7 +41,7 @@ CHARACTERS_PER_HOUR = 50_000  # of speech
 WINDOW_MILLISECONDS = 20_000  # to analyze a window
 INPUT_TOKENS = 9_100  # instructions, memories and text in the request for one window
 OUTPUT_TOKENS = 1_300  # answer for one window
-SWEEP_MILLISECONDS = 200
+CLEANUP_MILLISECONDS = 200  # for one message about a deleted episode
 DELETED_SHARE = 0.1  # of the episodes
 
 
@@ -56,12 +56,11 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
     views = episodes * VIEWS_PER_EPISODE
     lists_per_view = math.ceil(chunks_per_video / CHUNKS_PER_LIST)
     stored_gb = VIDEO_GIGABYTES * VIDEO_COPIES + TRANSCRIPT_MEGABYTES / 1024
-    deletions = episodes * DELETED_SHARE
-    published = episodes + deletions  # the end of each video's upload, and each deletion
+    deletions = episodes * DELETED_SHARE * len(DELAYS_SECONDS)  # messages
     events = episodes * (EVENTS_PER_VIDEO + load.video_minutes / MINUTES_PER_UPDATE)
     usage: Usage = {
         "livestream-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB},
-        "livestream-episodes": function_usage(requests, REQUEST_MILLISECONDS, customEvents=deletions),
+        "livestream-episodes": function_usage(requests, REQUEST_MILLISECONDS),
         "livestream-video-chunks": function_usage(
             events,
             EVENT_MILLISECONDS,
@@ -80,14 +79,12 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
             "memoryEvents": windows,
             "memoryRecords": windows * RECORDS_PER_WINDOW * EPISODE_MONTHS,
         },
-        "livestream-episode-cleanup": function_usage(
-            DAYS_PER_MONTH * 24 * 60 / SWEEP_MINUTES + deletions, SWEEP_MILLISECONDS
-        ),
+        "livestream-episode-cleanup": function_usage(deletions, CLEANUP_MILLISECONDS),
         "livestream-deletions": {"messages": deletions, "batches": deletions},
         "livestream-videos": {"messages": events, "batches": events},
         "livestream-events": {
-            "archivedGb": published * EVENT_BYTES / GB,
-            "archiveGb": published / DAYS_PER_MONTH * EVENT_DAYS * EVENT_BYTES / GB,
+            "archivedGb": episodes * EVENT_BYTES / GB,
+            "archiveGb": episodes / DAYS_PER_MONTH * EVENT_DAYS * EVENT_BYTES / GB,
         },
         "livestream-transcripts": {
             "storageGb": load.episodes_per_day * (settings.uploads.object_days + OLD_VERSION_DAYS) * stored_gb,

@@ -15,27 +15,21 @@ from collections.abc import Mapping
 from components.blocks.bedrock import FACTS, SUMMARIES, AgentMemory, model_grants
 from components.blocks.bucket import Bucket
 from components.blocks.events import EventRule, object_created_pattern, rule_sender
-from components.blocks.function import AsyncInvocation, Function, QueueSource
+from components.blocks.function import Function, QueueSource
 from components.blocks.iam import Grant, Role, Service, grant
 from components.blocks.queue import DeadLetterQueue, Queue
-from components.blocks.schedule import Schedule
 from components.blocks.table import Table
 from components.core import Scope
-from components.livestream.cost import SWEEP_MINUTES
 from components.settings import LivestreamSettings
-from handlers.common.sweep import MAX_SWEEP_SECONDS
-from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
-from handlers.livestream.episode_cleanup.s3_object_deletion import PREFIXES
-from handlers.livestream.event_names import (
-    EPISODE_DELETED,
+from handlers.livestream.environment import EpisodeCleanupEnvironment
+from handlers.livestream.events import (
     JOB_STATE_CHANGE,
     MEDIACONVERT,
     SOURCE_SUFFIX,
     UPLOAD_COMPLETED,
 )
 from handlers.livestream.fact_check_agent.environment import AgentEnvironment
-from handlers.livestream.s3_prefixes import CHUNKS, TRANSCRIPTS, VIDEOS
-from handlers.livestream.table_keys import SWEEP_INDEX
+from handlers.livestream.keys import CHUNKS, TRANSCRIPTS, VIDEOS
 from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
 from handlers.livestream.video_chunks.environment import VideoEnvironment
 
@@ -44,9 +38,6 @@ DELIVERIES = 20
 because MediaConvert may throttle job requests for a long time."""
 JOB_STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 """States of MediaConvert jobs whose events the function `video-chunks` receives."""
-FINISH_SECONDS = 20
-"""Seconds at the end of the timeout of `episode-cleanup` in which the sweep begins to check no further episode, so that it
-can finish the current one."""
 
 
 def event_source(scope: Scope) -> str:
@@ -116,7 +107,7 @@ def create_video_chunks(
         settings=settings.video_chunks,  # the function's size, not the chunks' length (`settings.video`)
         environment=VideoEnvironment,
         uses=[
-            table.grant("UpdateItem", as_="table_name"),
+            table.grant("GetItem", "PutItem", as_="table_name"),
             bucket.grant("GetObject", prefix=f"{CHUNKS}*", as_="bucket_name"),
             bucket.grant_list(),
             grant_events(scope),
@@ -156,7 +147,7 @@ def create_transcript_windows(
         settings=settings.transcript_windows,
         environment=TranscriptWindowsEnvironment,
         uses=[
-            table.grant("UpdateItem", as_="table_name"),
+            table.grant("GetItem", "PutItem", as_="table_name"),
             bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*", as_="bucket_name"),
             bucket.grant_list(),
             windows.grant("SendMessage", as_="agent_queue_url"),
@@ -181,7 +172,7 @@ def create_fact_check_agent(
         settings=settings.fact_check_agent,
         environment=AgentEnvironment,
         uses=[
-            table.grant("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", as_="table_name"),
+            table.grant("GetItem", "PutItem", "DeleteItem", "Query", as_="table_name"),
             bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*", as_="bucket_name"),
             bucket.grant_list(),
             memory.grant("CreateEvent", "ListEvents", as_="memory_id"),
@@ -193,62 +184,24 @@ def create_fact_check_agent(
 
 
 def create_episode_cleanup(
-    scope: Scope,
-    settings: LivestreamSettings,
-    bucket: Bucket,
-    table: Table,
-    memory: AgentMemory,
-    failed_events: DeadLetterQueue,
-) -> Function:
-    """Create the function that removes all data of deleted episodes, with its rule and queue, and the schedule of its
-    sweep.
-
-    The sweep marks a video or transcript as failed if its processing stays in one state for too long, and repeats
-    unfinished cleanups.
-    """
-    rule = "episode-deleted"
-    deletions = Queue(
-        scope,
-        "deletions",
-        display_name="EpisodeDeletions",
-        consumer_timeout=settings.episode_cleanup.timeout_seconds,
-        senders=[rule_sender(scope, rule)],
-    )
-    function = Function(
+    scope: Scope, settings: LivestreamSettings, bucket: Bucket, table: Table, deletions: Queue, memory: AgentMemory
+) -> None:
+    """Create the function that removes the data of deleted episodes."""
+    prefixes = (f"{VIDEOS}*", f"{TRANSCRIPTS}*", f"{CHUNKS}*")
+    Function(
         scope,
         "episode-cleanup",
         settings=settings.episode_cleanup,
         environment=EpisodeCleanupEnvironment,
         uses=[
-            table.grant("GetItem", "UpdateItem", "Query", "BatchWriteItem", as_="table_name"),
-            table.grant("Query", index=SWEEP_INDEX),
+            table.grant("GetItem", "Query", "BatchWriteItem", as_="table_name"),
             bucket.grant_list_uploads(),
             bucket.grant("AbortMultipartUpload", prefix=f"{VIDEOS}*", as_="bucket_name"),
-            *(bucket.grant_list_versions(f"{prefix}*") for prefix in PREFIXES),
+            *(bucket.grant_list_versions(prefix) for prefix in prefixes),
             # DeleteObjects needs both permissions to delete versions (S3 API reference).
-            *(bucket.grant("DeleteObject", "DeleteObjectVersion", prefix=f"{prefix}*") for prefix in PREFIXES),
+            *(bucket.grant("DeleteObject", "DeleteObjectVersion", prefix=prefix) for prefix in prefixes),
             memory.grant("ListEvents", "DeleteEvent", "ListMemoryRecords", "BatchDeleteMemoryRecords", as_="memory_id"),
         ],
-        values={
-            "summary_namespace": SUMMARIES,
-            "fact_namespace": FACTS,
-            "chunking_minutes": settings.video.chunking_minutes,
-            "sweep_seconds": settings.episode_cleanup.seconds_to_work(FINISH_SECONDS, MAX_SWEEP_SECONDS),
-        },
+        values={"summary_namespace": SUMMARIES, "fact_namespace": FACTS},
         source=QueueSource(deletions, batch_size=1, max_concurrency=5),
-        asynchronous=AsyncInvocation(failed_events),
     )
-    pattern = {"source": [event_source(scope)], "detail-type": [EPISODE_DELETED]}
-    EventRule(
-        scope, rule, display_name="EpisodeDeletions", pattern=pattern, failed_events=failed_events, target=deletions
-    )
-    Schedule(
-        scope,
-        "episode-sweep",
-        display_name="EpisodeSweep",
-        expression=f"rate({SWEEP_MINUTES} minutes)",
-        target=function,
-        failed_events=failed_events,
-        event={"kind": "sweep"},
-    )
-    return function

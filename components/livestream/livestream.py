@@ -14,6 +14,7 @@ from components.blocks.bedrock import AgentMemory
 from components.blocks.bucket import Bucket, CorsRule, LifecycleRule
 from components.blocks.events import EventArchive, create_failed_events_queue
 from components.blocks.function import Function
+from components.blocks.queue import Queue
 from components.blocks.rest_api import RestApi
 from components.blocks.secret import Secret
 from components.blocks.table import SecondaryIndex, Table
@@ -23,11 +24,9 @@ from components.livestream.alarms import create_alarms
 from components.livestream.cost import EVENT_DAYS, OLD_VERSION_DAYS
 from components.settings import LivestreamSettings
 from components.settings.livestream import AuthorizerKind
-from handlers.livestream.authorizer.environment import AuthorizerEnvironment
-from handlers.livestream.episodes.environment import EpisodesApiEnvironment
-from handlers.livestream.episodes.operation_definitions import OPERATIONS
-from handlers.livestream.s3_prefixes import CHUNKS, TRANSCRIPTS, VIDEOS
-from handlers.livestream.table_keys import OWNER_INDEX, SWEEP_INDEX
+from handlers.livestream.environment import AuthorizerEnvironment, EpisodesApiEnvironment
+from handlers.livestream.episodes.routes import OPERATIONS
+from handlers.livestream.keys import CHUNKS, OWNER_INDEX, TRANSCRIPTS, VIDEOS
 
 SLOW_MILLISECONDS = 2_000
 """Latency threshold of the API alarm: it is raised if more than 5 % of the responses take longer."""
@@ -52,17 +51,21 @@ class Livestream(pulumi.ComponentResource):
         self._scope, self._settings = args.scope.within(self), args.settings
         scope, settings = self._scope, args.settings
         self._create_storage()
-        episodes = self._create_episodes()
-        api = self._create_api(episodes)
+        deletions = Queue(
+            scope,
+            "deletions",
+            display_name="EpisodeDeletions",
+            consumer_timeout=settings.episode_cleanup.timeout_seconds,
+        )
+        api = self._create_api(self._create_episodes(deletions))
         memory = AgentMemory(scope, "memory", display_name="clipAgentMemory", days=settings.agent.memory_days)
         stores = scope, settings, self.bucket, self.table
         failed_events = create_failed_events_queue(scope)
         windows = episode_processing.create_transcript_windows(*stores, failed_events)
+        episode_processing.create_episode_cleanup(*stores, deletions, memory)
         create_alarms(
-            episodes=episodes,
             video_chunks=episode_processing.create_video_chunks(*stores, failed_events),
             agent=episode_processing.create_fact_check_agent(*stores, windows, memory),
-            cleanup=episode_processing.create_episode_cleanup(*stores, memory, failed_events),
         )
         source = episode_processing.event_source(scope)
         EventArchive(scope, "events", display_name="EpisodeEvents", source=source, days=EVENT_DAYS)
@@ -83,10 +86,7 @@ class Livestream(pulumi.ComponentResource):
             display_name="NullCheckTable",
             hash_key="pk",
             range_key="sk",
-            indexes=[
-                SecondaryIndex(OWNER_INDEX, "GSI1PK", "GSI1SK"),
-                SecondaryIndex(SWEEP_INDEX, "GSI2PK", "GSI2SK", projected_attributes=[]),
-            ],
+            indexes=[SecondaryIndex(OWNER_INDEX, "GSI1PK", "GSI1SK")],
             ttl_attribute="ttl",
         )
         days = self._settings.uploads.object_days
@@ -100,7 +100,7 @@ class Livestream(pulumi.ComponentResource):
             event_bridge=True,
         )
 
-    def _create_episodes(self) -> Function:
+    def _create_episodes(self, deletions: Queue) -> Function:
         settings, encryption_key = self._settings, self._settings.encryption_key
         if encryption_key is None:
             raise ValueError("livestream.encryptionKey is not set. The settings loader should have refused this.")
@@ -114,7 +114,7 @@ class Livestream(pulumi.ComponentResource):
             environment=EpisodesApiEnvironment,
             errors_severity=None,
             uses=[
-                self.table.grant("GetItem", "PutItem", "UpdateItem", "Query", as_="table_name"),
+                self.table.grant("GetItem", "PutItem", "Query", as_="table_name"),
                 self.table.grant("Query", index=OWNER_INDEX),
                 # The function presigns URLs for uploads and downloads, so its role needs the permissions that the URLs
                 # use. GetObject also permits HeadObject, with which it reads the size of a completed video.
@@ -122,7 +122,7 @@ class Livestream(pulumi.ComponentResource):
                 self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
                 self.bucket.grant("GetObject", prefix=f"{CHUNKS}*"),
                 key.grant_read("encryption_key"),
-                episode_processing.grant_events(self._scope),
+                deletions.grant("SendMessage", as_="deletions_queue_url"),
             ],
             values={
                 "encryption_key_version": key.version,

@@ -16,8 +16,7 @@ from components.settings.base import (
 )
 from handlers.common.bedrock import HAIKU
 from handlers.common.ids import ModelId
-from handlers.livestream.episode_cleanup.environment import LimitMinutes
-from handlers.livestream.episodes.environment import (
+from handlers.livestream.environment import (
     MultipartMegabytes,
     TranscriptMegabytes,
     VideoGigabytes,
@@ -91,8 +90,6 @@ class VideoSettings(SettingsModel):
     chunk_seconds: ChunkSeconds = 120
     """Length of a video chunk. A player loads one chunk at a time, so shorter chunks start faster, but they need more
     files and more URLs."""
-    chunking_minutes: LimitMinutes = 720
-    """Time after which a MediaConvert job counts as failed. A busy MediaConvert queue may take hours."""
 
 
 class ClaimAgentSettings(SettingsModel):
@@ -136,7 +133,6 @@ class LivestreamSettings(SubsystemSettings):
     fact_check_agent: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 150})
     """Function that checks the claims of a window with the model."""
     episode_cleanup: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})
-    """Function that deletes the data of deleted episodes. It also marks the processing of a video or of a transcript as
-    failed if it is overdue."""
+    """Function that deletes the data of deleted episodes."""
     authorizer: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 512, "timeoutSeconds": 10})
     """Function that checks tokens. It exists only with authorizer `jwt`."""

@@ -15,17 +15,17 @@ class LivestreamErrorCode(ErrorCode):
         "The cursor has expired, or belongs to another list.",
         "Start again with the first page.",
     )
+    EPISODE_DELETED = (
+        "EPISODE_DELETED",
+        "The `episodeId` of the request belongs to an episode that was deleted.",
+        "Create the episode with a new id.",
+        409,
+    )
     EPISODE_UNKNOWN = (
         "EPISODE_UNKNOWN",
         "The episode does not exist, belongs to another caller, or was deleted.",
         "Check the id, and that the caller created the episode.",
         404,
-    )
-    TOKEN_USED = (
-        "TOKEN_USED",
-        "The `clientToken` was used for a different creation request, or its episode is deleted.",
-        "Use another `clientToken`.",
-        409,
     )
     TYPE_UNSUPPORTED = (
         "TYPE_UNSUPPORTED",

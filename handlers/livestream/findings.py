@@ -15,6 +15,7 @@ findings of the episode's current upload are listed. The items of earlier upload
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -22,10 +23,10 @@ from typing import TYPE_CHECKING, Any
 from handlers.common.ids import timestamp
 from handlers.common.json_models import Message
 from handlers.common.records import deserialize_item, serialize_item
-from handlers.livestream.api_models import Claim, Clip
-from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable, ItemPage
-from handlers.livestream.table_keys import MAX_WINDOW_NUMBER, SCHEMA_VERSION, Key, window_key
-from handlers.livestream.track_processing_states import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
+from handlers.livestream.keys import MAX_WINDOW_NUMBER, SCHEMA_VERSION, Key, window_key
+from handlers.livestream.models import Claim, Clip
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -68,6 +69,13 @@ class WindowResult(Message):
     clips: tuple[Clip, ...] = ()
 
 
+@dataclass(frozen=True)
+class FindingsPage:
+    items: tuple[dict[str, Any], ...]
+    next_position: str | None
+    """Position at which the next page starts; None on the last page."""
+
+
 class FindingsTable:
     """Stores and lists the results of windows. An item is never overwritten."""
 
@@ -107,7 +115,7 @@ class FindingsTable:
 
     def list_findings(
         self, owner: str, episode_id: str, upload_id: str, kind: FindingKind, limit: int, start: str | None
-    ) -> ItemPage:
+    ) -> FindingsPage:
         """Return a page of the findings of one upload, by time. `start` is the previous page's `next_position`.
 
         A position consists of the number of a window and of a finding in it.
@@ -119,9 +127,9 @@ class FindingsTable:
                 if index == first_window and number < first_finding:
                     continue
                 if len(found) == limit:
-                    return ItemPage(tuple(found), f"{index}.{number}")
+                    return FindingsPage(tuple(found), f"{index}.{number}")
                 found.append(finding)
-        return ItemPage(tuple(found), None)
+        return FindingsPage(tuple(found), None)
 
     def _finish_transcript(self, window: "WindowMessage") -> None:
         """Move the track to its final state if all windows have a result.

@@ -16,8 +16,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from handlers.common.json_models import Message
 from handlers.common.text import Passage, Window
-from handlers.livestream.s3_prefixes import TRANSCRIPTS
-from handlers.livestream.upload_object_keys import EPISODE_ID_PATTERN, OWNER_PATTERN, UploadedObject
+from handlers.livestream.keys import EPISODE_ID_PATTERN, OWNER_PATTERN, TRANSCRIPTS, UploadedObject
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient

@@ -1,7 +1,7 @@
 """The OpenAPI documents of the two REST APIs, livestream and meetings, for their users."""
 
 from components.blocks.openapi import Document, public_document
-from handlers.livestream.episodes.operation_definitions import OPERATIONS as LIVESTREAM
+from handlers.livestream.episodes.routes import OPERATIONS as LIVESTREAM
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS as MEETINGS
 
 

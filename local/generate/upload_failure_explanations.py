@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from handlers.common.audio.probe_result import RejectionReason
-from handlers.livestream.track_processing_states import TrackReason
+from handlers.livestream.tracks import TrackReason
 from handlers.voice_qa.lecture_upload_rules import MAX_NAME_CHARS
 
 UPLOAD_AGAIN = "Upload the file again, to the same episode."

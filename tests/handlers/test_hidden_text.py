@@ -11,12 +11,13 @@ from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
+from tests.handlers.livestream.sample_transcript_window import MESSAGE, SETTINGS, WINDOW, answer, claim, clip
 
 from handlers.common.text import VISIBLE_TEXT
-from handlers.livestream.api_models import EpisodeChanges, NewEpisode
-from handlers.livestream.episodes.operation_definitions import OPERATIONS as LIVESTREAM_OPERATIONS
+from handlers.livestream.episodes.routes import OPERATIONS as LIVESTREAM_OPERATIONS
 from handlers.livestream.fact_check_agent.answer_verification import verify_answer
 from handlers.livestream.fact_check_agent.model_request import MemoryEvent, select_memories
+from handlers.livestream.models import EpisodeChanges, NewEpisode
 from handlers.livestream.transcript.transcript_reader import read_transcript
 from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS as MEETINGS_OPERATIONS
 from handlers.meetings.bedrock_summarize.model_answers import SummaryTask, parse_summary
@@ -28,7 +29,6 @@ from handlers.voice_qa.query_worker.agent.agent_protocol import AnswerReader
 from handlers.voice_qa.query_worker.conversations import StoredTurn, context_turns
 from handlers.voice_qa.websocket_messages import REQUESTS as VOICE_QA_REQUESTS
 from handlers.voice_qa.websocket_messages import Query
-from tests.handlers.livestream.sample_transcript_window import MESSAGE, SETTINGS, WINDOW, answer, claim, clip
 from tests.handlers.meetings.bedrock_summarize.test_action_item_verification import model_item, verify_item
 from tests.handlers.transcription.caption_samples import transcript_event, transcript_result
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from handlers.common.logging import EventLog
 from handlers.common.tokens import ProviderUnavailable, TokenProblem, TokenRefused, TokenVerifier, signing_keys
-from handlers.livestream.authorizer.environment import AuthorizerEnvironment
+from handlers.livestream.environment import AuthorizerEnvironment
 
 SCHEME = "bearer "
 DENIED_PRINCIPAL = "nobody"

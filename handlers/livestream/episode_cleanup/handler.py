@@ -1,57 +1,164 @@
-"""Lambda function `episode-cleanup`: removes the data of deleted episodes, and marks overdue tracks as failed.
+"""Lambda function `episode-cleanup`: removes the data of a deleted episode.
 
-A track is the processing of an episode's video or transcript; it is overdue if it stays in one state for too long.
-Deletion events arrive through a queue. A schedule starts a sweep, which finds overdue tracks and deleted episodes.
+It deletes the episode's objects in the bucket, its events and records in the fact-check agent's memory, and its items in
+the table except the tombstone. The messages arrive through a queue (see `deletions`). If a call fails, SQS delivers the
+message again, and the function deletes what is left. A message that fails too often moves to the dead-letter queue.
 """
 
-from collections.abc import Mapping
-from datetime import timedelta
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import boto3
-from pydantic import BaseModel
+from botocore.exceptions import ClientError
+from pydantic import ValidationError
 
-from handlers.common import ids
 from handlers.common.aws import CONFIG
-from handlers.common.events import BatchFailures
+from handlers.common.events import BatchFailures, process_batch, to_invalid_event
 from handlers.common.logging import EventLog
-from handlers.livestream.episode_cleanup.agent_memory_deletion import AgentMemoryCleaner
-from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable
-from handlers.livestream.episode_cleanup.deleted_and_overdue_episodes import EpisodeCleaner
-from handlers.livestream.episode_cleanup.environment import EpisodeCleanupEnvironment
-from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects
-from handlers.livestream.track_processing_states import TrackState
+from handlers.livestream.deletions import DeletedEpisode
+from handlers.livestream.environment import EpisodeCleanupEnvironment
+from handlers.livestream.episode_table import EpisodeTable
+from handlers.livestream.keys import CHUNKS, EPISODE_SORT_KEY, TRANSCRIPTS, VIDEOS, partition_key
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+    from types_boto3_s3.client import S3Client
+
+ITEMS_PER_BATCH = 25
+"""Maximum number of items of one BatchWriteItem request."""
+RECORDS_PER_BATCH = 100
+"""Maximum number of entries of a list of AgentCore, and of records of one BatchDeleteMemoryRecords request."""
+MISSING_CODES = frozenset({"NoSuchUpload", "ResourceNotFoundException"})
+"""Error codes for something that is already deleted, or for a memory session that never had an event."""
 
 
-class CleanupSweepEvent(BaseModel):
-    kind: Literal["sweep"]
+class NotDeleted(Exception):
+    """A service did not delete everything that a request named. A repetition deletes the rest."""
+
+
+class CleanupOutcome(StrEnum):
+    CLEANED_UP = "cleaned_up"
+    IGNORED = "ignored"
+    """The episode is not deleted."""
+
+
+@dataclass(frozen=True)
+class EpisodeCleanup:
+    environment: EpisodeCleanupEnvironment
+    dynamodb: "DynamoDBClient"
+    s3: "S3Client"
+    memory: Any
+    """AgentCore client. The project does not install type stubs for it."""
+
+    def handle_message(self, body: str) -> CleanupOutcome:
+        """Remove the data of the episode that a message names. Raise an exception if SQS must deliver it again."""
+        try:
+            deleted = DeletedEpisode.model_validate_json(body)
+        except ValidationError as error:
+            raise to_invalid_event(error) from None
+        owner, episode_id = deleted.owner, deleted.episode_id
+        record = EpisodeTable(self.dynamodb, self.environment.table_name).find(owner, episode_id)
+        if record is not None and record.deleted_at is None:
+            return CleanupOutcome.IGNORED
+        self._delete_objects(f"{owner}/{episode_id}/")
+        self._delete_memory({"actorId": owner, "sessionId": episode_id})
+        self._delete_items(partition_key(owner, episode_id))
+        return CleanupOutcome.CLEANED_UP
+
+    def _delete_objects(self, folder: str) -> None:
+        """Delete every version of the episode's objects, and its incomplete uploads."""
+        bucket = self.environment.bucket_name
+        # Uploads are aborted first. If a client completes one before that, it becomes an object and is deleted below.
+        # Only videos are uploaded in parts.
+        uploads = self.s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=f"{VIDEOS}{folder}")
+        for page in list(uploads):
+            for upload in page.get("Uploads", ()):
+                _call_if_present(
+                    self.s3.abort_multipart_upload, Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                )
+        for prefix in (VIDEOS, TRANSCRIPTS, CHUNKS):
+            versions = self.s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=f"{prefix}{folder}")
+            for page in versions:  # with at most 1,000 versions, the maximum of one DeleteObjects request
+                listed: list[Any] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+                objects: list[Any] = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in listed]
+                if objects and self.s3.delete_objects(Bucket=bucket, Delete={"Objects": objects}).get("Errors"):
+                    raise NotDeleted
+
+    def _delete_memory(self, session: Mapping[str, str]) -> None:
+        """Delete the events of the episode's session, and the records that AgentCore derived from them.
+
+        Events would expire after some time, but records never do.
+        """
+        memory_id = self.environment.memory_id
+        for event in list(self._list_memory(self.memory.list_events, "events", **session)):
+            _call_if_present(self.memory.delete_event, memoryId=memory_id, eventId=event["eventId"], **session)
+        for namespace in (self.environment.summary_namespace, self.environment.fact_namespace):
+            listed = self._list_memory(
+                self.memory.list_memory_records, "memoryRecordSummaries", namespace=namespace.format(**session)
+            )
+            records = [{"memoryRecordId": record["memoryRecordId"]} for record in listed]
+            for start in range(0, len(records), RECORDS_PER_BATCH):
+                batch = records[start : start + RECORDS_PER_BATCH]
+                answer = self.memory.batch_delete_memory_records(memoryId=memory_id, records=batch)
+                if answer["failedRecords"]:
+                    raise NotDeleted
+
+    def _list_memory(self, operation: Any, result_key: str, **parameters: str) -> Iterator[Mapping[str, Any]]:
+        token: dict[str, str] = {}
+        while True:
+            request = {"memoryId": self.environment.memory_id, "maxResults": RECORDS_PER_BATCH, **parameters, **token}
+            page = _call_if_present(operation, **request)
+            yield from page.get(result_key, ())
+            if not page.get("nextToken"):
+                return
+            token = {"nextToken": page["nextToken"]}
+
+    def _delete_items(self, partition: str) -> None:
+        """Delete all items of the episode except its own item."""
+        table = self.environment.table_name
+        pages = self.dynamodb.get_paginator("query").paginate(
+            TableName=table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": partition}},
+            ProjectionExpression="pk, sk",
+            ConsistentRead=True,
+        )
+        keys = [item for page in pages for item in page["Items"] if item["sk"]["S"] != EPISODE_SORT_KEY]
+        for start in range(0, len(keys), ITEMS_PER_BATCH):
+            deletions: list[Any] = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + ITEMS_PER_BATCH]]
+            if self.dynamodb.batch_write_item(RequestItems={table: deletions}).get("UnprocessedItems"):
+                raise NotDeleted
+
+
+def _call_if_present(operation: Any, **request: Any) -> Mapping[str, Any]:
+    """Call an operation. Return an empty response if what the request names does not exist."""
+    try:
+        return operation(**request)  # type: ignore[no-any-return]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in MISSING_CODES:
+            return {}
+        raise
 
 
 @cache
-def _cleaner() -> EpisodeCleaner:
-    environment = EpisodeCleanupEnvironment.read()
-    memory: Any = boto3.client("bedrock-agentcore", config=CONFIG)
-    return EpisodeCleaner(
-        CleanupTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
-        EpisodeObjects(boto3.client("s3", config=CONFIG), environment.bucket_name),
-        AgentMemoryCleaner(memory, environment.memory_id, [environment.summary_namespace, environment.fact_namespace]),
-        limits={
-            TrackState.REQUESTED: timedelta(minutes=environment.requested_minutes),
-            TrackState.UPLOADED: timedelta(minutes=environment.uploaded_minutes),
-            TrackState.CHUNKING: timedelta(minutes=environment.chunking_minutes),
-            TrackState.ANALYZING: timedelta(minutes=environment.analyzing_minutes),
-        },
-        budget=timedelta(seconds=environment.sweep_seconds),
-        clock=ids.now,
-        log=EventLog(environment.log_level),
+def _cleanup() -> EpisodeCleanup:
+    return EpisodeCleanup(
+        EpisodeCleanupEnvironment.read(),
+        boto3.client("dynamodb", config=CONFIG),
+        boto3.client("s3", config=CONFIG),
+        boto3.client("bedrock-agentcore", config=CONFIG),
     )
 
 
-def handler(event: Mapping[str, Any], _context: object) -> BatchFailures | dict[str, int]:
-    """Process a batch of deletion events, or run one sweep."""
-    cleaner = _cleaner()
-    if "Records" in event:
-        return cleaner.handle(event["Records"])
-    CleanupSweepEvent.model_validate(event)
-    return cleaner.sweep()
+def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
+    cleanup = _cleanup()
+    log = EventLog(cleanup.environment.log_level)
+    return process_batch(event["Records"], cleanup.handle_message, log, event_kind="deletion")
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    _cleanup()  # created during initialization, before the first message waits for it

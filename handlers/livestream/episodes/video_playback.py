@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError
 
 from handlers.common.errors import HandlerError
 from handlers.common.rest import RestAnswer, RestRequest
-from handlers.livestream.api_models import EpisodePath, PlayableChunk, Playback, PlaybackQuery
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.error_codes import LivestreamErrorCode
-from handlers.livestream.track_processing_states import TrackState, VideoChunks
+from handlers.livestream.models import EpisodePath, PlayableChunk, Playback, PlaybackQuery
+from handlers.livestream.tracks import TrackState, VideoChunks
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

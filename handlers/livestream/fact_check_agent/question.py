@@ -16,8 +16,8 @@ from pydantic import Field
 
 from handlers.common.bedrock import ConverseRequest, ModelAnswer, build_request, keep_valid, parse_answer, to_json_lines
 from handlers.common.text import Window
-from handlers.livestream.api_models import Verdict
 from handlers.livestream.fact_check_agent.memory import MemoryEvent
+from handlers.livestream.models import Verdict
 from handlers.livestream.transcript import Cue
 
 MAX_CLAIMS = 50

@@ -21,9 +21,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from handlers.common.text import QuoteMatch, QuoteSearch, Window, clean_text
-from handlers.livestream.api_models import Claim, Clip, Verdict
 from handlers.livestream.fact_check_agent.memory import MemoryEvent
 from handlers.livestream.fact_check_agent.question import AnsweredClaim, AnsweredClip, ClipLimits, WindowAnswer, cue_id
+from handlers.livestream.models import Claim, Clip, Verdict
 from handlers.livestream.transcript import Cue
 
 CONFIDENCE_DIGITS = 4

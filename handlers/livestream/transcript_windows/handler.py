@@ -25,12 +25,11 @@ from handlers.common.events import BatchFailures, parse_object_created_event, pr
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.text import split_into_windows
 from handlers.livestream.episode_table import EpisodeTable
+from handlers.livestream.keys import TRANSCRIPTS, UploadedObject, parse_upload_key
 from handlers.livestream.s3_object_reader import ObjectReader
-from handlers.livestream.s3_prefixes import TRANSCRIPTS
-from handlers.livestream.track_processing_states import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.transcript import BadTranscript, TranscriptProblem, read_transcript
 from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
-from handlers.livestream.upload_object_keys import UploadedObject, parse_upload_key
 from handlers.livestream.window_messages import MAX_WINDOWS, WindowMessage, send_messages, window_messages
 
 if TYPE_CHECKING:

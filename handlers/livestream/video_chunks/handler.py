@@ -18,7 +18,7 @@ from handlers.common.aws import CONFIG
 from handlers.common.events import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.event_publisher import EventPublisher
+from handlers.livestream.events import EventPublisher
 from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.video_chunks.environment import VideoEnvironment
 from handlers.livestream.video_chunks.video_event_processing import VideoProcessing

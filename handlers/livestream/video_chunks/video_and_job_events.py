@@ -23,11 +23,12 @@ from handlers.common.events import (
 )
 from handlers.common.ids import Ulid
 from handlers.common.json_models import Message
-from handlers.livestream import event_names
-from handlers.livestream.s3_prefixes import CHUNKS, VIDEOS
-from handlers.livestream.upload_object_keys import (
+from handlers.livestream import events as livestream_events
+from handlers.livestream.keys import (
+    CHUNKS,
     EPISODE_ID_PATTERN,
     OWNER_PATTERN,
+    VIDEOS,
     UploadedObject,
     UploadKey,
     parse_upload_key,
@@ -149,9 +150,9 @@ def parse_video_event(body: str, bucket: str) -> ObjectCreated | VideoUploadComp
         match event.source, event.detail_type:
             case events.S3_SOURCE, events.OBJECT_CREATED:
                 return _parse_created(event.detail, bucket)
-            case source, event_names.UPLOAD_COMPLETED if event_names.is_livestream_source(source):
+            case source, livestream_events.UPLOAD_COMPLETED if livestream_events.is_livestream_source(source):
                 return _parse_completed(event.detail, replayed=event.replay_name is not None)
-            case event_names.MEDIACONVERT, event_names.JOB_STATE_CHANGE:
+            case livestream_events.MEDIACONVERT, livestream_events.JOB_STATE_CHANGE:
                 return _parse_job_change(event.detail, bucket)
     except ValidationError as error:
         raise to_invalid_event(error) from None

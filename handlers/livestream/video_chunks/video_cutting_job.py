@@ -12,8 +12,7 @@ creates the same job again, which writes the same chunks.
 import hashlib
 from typing import Any
 
-from handlers.livestream.s3_prefixes import CHUNKS
-from handlers.livestream.upload_object_keys import UploadedObject
+from handlers.livestream.keys import CHUNKS, UploadedObject
 from handlers.livestream.video_chunks.video_and_job_events import JobMetadata
 
 AUDIO_SELECTOR = "Audio Selector 1"

@@ -5,7 +5,7 @@ There are three kinds of events, each with its reaction:
 - `Video Upload Completed` arrives: a job is submitted.
 - MediaConvert reports a new state of the job: the video's track (its processing state) is updated.
 
-Events may arrive twice or late. The state of the track (see `track_processing_states`) decides whether an event still
+Events may arrive twice or late. The state of the track (see `tracks`) decides whether an event still
 needs work. The track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and
 finished work is not. There is one exception: if the function stops after it submitted a job and before it advanced the
 track, it may submit the same job again. The repeated job is billed too, but writes the same chunks.
@@ -24,11 +24,10 @@ from handlers.common.events import BatchFailures, process_batch
 from handlers.common.ids import timestamp
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.event_names import UPLOAD_COMPLETED
-from handlers.livestream.event_publisher import PublishEvent
+from handlers.livestream.events import UPLOAD_COMPLETED, PublishEvent
+from handlers.livestream.keys import UploadedObject
 from handlers.livestream.s3_object_reader import ObjectReader
-from handlers.livestream.track_processing_states import TrackKind, TrackReason, TrackState, TrackUpdate, VideoChunks
-from handlers.livestream.upload_object_keys import UploadedObject
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate, VideoChunks
 from handlers.livestream.video_chunks import video_cutting_job
 from handlers.livestream.video_chunks.video_and_job_events import (
     ChunkOutput,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.settings import load_settings
-from handlers.livestream.episodes.environment import parse_secrets
+from handlers.livestream.environment import parse_secrets
 from handlers.livestream.episodes.handler import MEGABYTE
 from handlers.livestream.transcript.cues import MAX_TRANSCRIPT_BYTES
 from tests.components.settings.stack_config import ENCRYPTION_KEY, IDENTITY, PAGE, problems, stack_config

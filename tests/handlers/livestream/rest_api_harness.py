@@ -18,18 +18,17 @@ from pydantic.alias_generators import to_camel
 from handlers.common.aws import SHORT_TIMEOUT_CONFIG, build_presigning_config
 from handlers.common.ids import ulid
 from handlers.common.logging import EventLog
-from handlers.common.records import deserialize_item, serialize_item
+from handlers.common.records import serialize_item
 from handlers.common.rest import RestDispatcher
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.episodes.episode_operations import EpisodeOperations
 from handlers.livestream.episodes.handler import bind_operations
-from handlers.livestream.episodes.operation_definitions import OPERATIONS
 from handlers.livestream.episodes.page_cursors import Cursors
+from handlers.livestream.episodes.routes import OPERATIONS
 from handlers.livestream.episodes.upload_bucket import UploadBucket
 from handlers.livestream.episodes.upload_operations import MEBIBYTE, UploadLimits, UploadOperations
 from handlers.livestream.episodes.video_playback import ChunkBucket, PlaybackOperations
-from handlers.livestream.findings import FindingsTable
-from handlers.livestream.table_keys import episode_key, window_key
+from handlers.livestream.keys import FindingKind, finding_key
 from tests.handlers.rest_response import RestResponse
 from tests.moto_tables import stored_items
 
@@ -101,7 +100,6 @@ class ApiHarness:
     def episodes(self) -> EpisodeOperations:
         return EpisodeOperations(
             self.table,
-            FindingsTable(self.dynamodb, TABLE, lambda: self.now),
             self.cursors,
             self._publish,
             deleted_days=DELETED_DAYS,
@@ -163,29 +161,17 @@ class ApiHarness:
         return str(answer.body["episodeId"])
 
     def store_claim(self, episode_id: str, start_ms: int, name: str = "claim-1") -> None:
-        """Write a claim to the table, in place of the agent. Each start time is a window of its own."""
+        """Write a claim to the table, in place of the agent."""
         values = {"quote": "It is so.", "text": "It is so", "verdict": "unverified", "confidence": 0.5, "sources": []}
-        self._store_finding("claims", episode_id, start_ms, {"claimId": name, **values})
+        self._store_finding(FindingKind.CLAIM, episode_id, start_ms, name, claimId=name, **values)
 
-    def store_clip(self, episode_id: str, start_ms: int, name: str = "clip-1") -> None:
-        self._store_finding("clips", episode_id, start_ms, {"clipId": name, "title": "A clip"})
+    def store_clip(self, episode_id: str, start_ms: int, name: str = "clip-1", **values: Any) -> None:
+        self._store_finding(FindingKind.CLIP, episode_id, start_ms, name, clipId=name, title="A clip", **values)
 
-    def _store_finding(self, kind: str, episode_id: str, start_ms: int, values: Mapping[str, Any]) -> None:
-        key = window_key(ANN, episode_id, self._transcript_upload(episode_id), start_ms)
-        item = self.dynamodb.get_item(TableName=TABLE, Key=serialize_item(key)).get("Item", {})
-        result: dict[str, Any] = {"outcome": "analyzed", "claims": [], "clips": [], **deserialize_item(item), **key}
-        result[kind].append({"startMs": start_ms, "endMs": start_ms + 1000, **values})
-        self.dynamodb.put_item(TableName=TABLE, Item=serialize_item(result))
-
-    def _transcript_upload(self, episode_id: str) -> str:
-        """Return the id of the episode's transcript. If there is none, request it first."""
-        item = self.dynamodb.get_item(TableName=TABLE, Key=serialize_item(episode_key(ANN, episode_id))).get("Item", {})
-        upload = deserialize_item(item).get("transcript", {}).get("upload")
-        if upload is not None:
-            return str(upload["uploadId"])
-        body = {"kind": "transcript", "contentType": "text/vtt", "bytes": 10}
-        response = self.call("requestUpload", body, episode_id=episode_id)
-        return str(response.body["uploadId"]) if response.status == 201 else self.new_id()
+    def _store_finding(self, kind: FindingKind, episode_id: str, start_ms: int, name: str, **values: Any) -> None:
+        key = finding_key(ANN, episode_id, kind, start_ms, name)
+        item = {**key, "startMs": start_ms, "endMs": start_ms + 1000, **values}
+        self.dynamodb.put_item(TableName=TABLE, Item=serialize_item(item))
 
     def stored_items(self) -> list[dict[str, Any]]:
         return stored_items(self.dynamodb, TABLE)

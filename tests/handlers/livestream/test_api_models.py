@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from handlers.common.text import remove_hidden_characters
-from handlers.livestream.api_models import NewEpisode
+from handlers.livestream.models import NewEpisode
 
 
 def parse_new_episode(**content: Any) -> NewEpisode:

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.common import ids
-from handlers.livestream.api_models import Claim, Clip, Verdict
 from handlers.livestream.findings import FindingsTable, WindowOutcome, WindowResult
+from handlers.livestream.models import Claim, Clip, Verdict
 from tests.handlers.livestream.rest_api_harness import TABLE
 from tests.handlers.livestream.transcript_harness import Broadcast, error, failing_call
 from tests.handlers.livestream.transcript_windows.test_handler import LONG_CUES

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable
 from handlers.livestream.episode_table import EpisodeConflict
-from handlers.livestream.track_processing_states import (
+from handlers.livestream.tracks import (
     PROCESSING_STATES,
     REPLACEABLE_STATES,
     TIMEOUT_REASONS,

@@ -2,8 +2,7 @@
 
 import pytest
 
-from handlers.livestream.s3_prefixes import TRANSCRIPTS, VIDEOS
-from handlers.livestream.upload_object_keys import UploadKey, parse_upload_key
+from handlers.livestream.keys import TRANSCRIPTS, VIDEOS, UploadKey, parse_upload_key
 from tests.handlers.livestream.video_chunks.video_processing_harness import EPISODE, OWNER, UPLOAD, key
 
 

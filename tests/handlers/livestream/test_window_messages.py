@@ -5,9 +5,9 @@ from pydantic import ValidationError
 
 from components.settings.livestream import ClaimAgentSettings
 from handlers.common.text import Window
+from handlers.livestream.keys import UploadedObject, UploadKey
 from handlers.livestream.transcript import MAX_CHARACTERS, MAX_MS, Cue
 from handlers.livestream.transcript_windows.environment import WINDOW_SECONDS
-from handlers.livestream.upload_object_keys import UploadedObject, UploadKey
 from handlers.livestream.window_messages import MAX_WINDOWS, WindowMessage, window_messages
 
 OWNER, EPISODE, UPLOAD = "everybody", "01HZXW3V9K8Q2M4N6P8R0T2V4X", "01HZXW3V9K8Q2M4N6P8R0T2V4Y"

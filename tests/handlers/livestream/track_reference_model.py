@@ -3,7 +3,7 @@
 The real implementation is a DynamoDB update with a condition. Tests compare its results with this model.
 """
 
-from handlers.livestream.track_processing_states import (
+from handlers.livestream.tracks import (
     RANKS,
     REPLACEABLE_STATES,
     RESTARTABLE_REASON,

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from handlers.common.ids import timestamp
 from handlers.livestream.fact_check_agent import handler as agent
-from handlers.livestream.track_processing_states import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.transcript import Cue
 from handlers.livestream.transcript_windows import handler as windows
 from handlers.livestream.window_messages import WindowMessage

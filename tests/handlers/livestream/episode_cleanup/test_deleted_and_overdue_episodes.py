@@ -20,10 +20,9 @@ from handlers.livestream.episode_cleanup.agent_memory_deletion import AgentMemor
 from handlers.livestream.episode_cleanup.cleanup_table_gateway import CleanupTable
 from handlers.livestream.episode_cleanup.deleted_and_overdue_episodes import SWEEP_GRACE_PERIOD, EpisodeCleaner
 from handlers.livestream.episode_cleanup.s3_object_deletion import EpisodeObjects, ObjectsNotDeleted
+from handlers.livestream.keys import UploadKey, window_key
 from handlers.livestream.table_item_deletion import ItemsNotDeleted
-from handlers.livestream.table_keys import window_key
-from handlers.livestream.track_processing_states import TrackKind, TrackReason, TrackState, TrackUpdate
-from handlers.livestream.upload_object_keys import UploadKey
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.video_chunks.video_and_job_events import UploadedVideo
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, TABLE, ApiHarness
 from tests.handlers.livestream.video_chunks import video_processing_harness

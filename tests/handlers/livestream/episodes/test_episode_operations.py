@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from moto.dynamodb.responses import DynamoHandler
 
-from handlers.livestream.event_publisher import EventNotPublished
-from handlers.livestream.table_keys import episode_id_from_token
+from handlers.livestream.events import EventNotPublished
+from handlers.livestream.keys import episode_id_from_token
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, DELETED_DAYS, START, ApiHarness
 from tests.lost_responses import repeat_every_call
 

@@ -8,9 +8,9 @@ from unittest.mock import Mock
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from handlers.livestream.environment import EpisodesApiEnvironment
 from handlers.livestream.episodes import handler
-from handlers.livestream.episodes.environment import EpisodesApiEnvironment
-from handlers.livestream.event_publisher import EventNotPublished, EventPublisher
+from handlers.livestream.events import EventNotPublished, EventPublisher
 from tests.handlers.livestream.rest_api_harness import BUCKET, PARAMETER, TABLE, ApiHarness
 from tests.handlers.scripted_clients import stubbed
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from handlers.common.json_models import Message
 from handlers.common.rest import AnyRestOperation
-from handlers.livestream.api_models import PageQuery
-from handlers.livestream.episodes.operation_definitions import OPERATIONS
+from handlers.livestream.episodes.routes import OPERATIONS
+from handlers.livestream.models import PageQuery
 from tests.handlers.livestream.json_schema_strategies import arbitrary_values, valid_values, validator
 from tests.handlers.livestream.rest_api_harness import ANN, LIMITS, OPERATION, ApiHarness, ApiResponse
 

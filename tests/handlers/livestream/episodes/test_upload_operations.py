@@ -16,9 +16,9 @@ from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 
-from handlers.livestream.api_models import UploadRequest
 from handlers.livestream.episodes.upload_operations import MEBIBYTE, MIN_PART_BYTES, _part_bytes
-from handlers.livestream.track_processing_states import ContentType, TrackKind, TrackState, TrackUpdate
+from handlers.livestream.models import UploadRequest
+from handlers.livestream.tracks import ContentType, TrackKind, TrackState, TrackUpdate
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, LIMITS, URL_SECONDS, ApiHarness, ApiResponse
 
 TRANSCRIPT = {"kind": "transcript", "contentType": "text/vtt", "bytes": 500}

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.livestream.episodes.video_playback import ChunkBucket, parse_playlist
-from handlers.livestream.track_processing_states import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, PLAYBACK_SECONDS, ApiHarness
 from tests.handlers.scripted_clients import stubbed
 

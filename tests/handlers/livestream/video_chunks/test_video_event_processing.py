@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.ids import timestamp
-from handlers.livestream.track_processing_states import Track, TrackKind, TrackReason, TrackState
+from handlers.livestream.tracks import Track, TrackKind, TrackReason, TrackState
 from handlers.livestream.video_chunks import handler
 from handlers.livestream.video_chunks.video_and_job_events import VideoUploadDetail
 from tests.handlers.livestream import rest_api_harness as rest

@@ -13,8 +13,8 @@ from typing import Any
 
 from handlers.common.ids import ulid
 from handlers.common.logging import EventLog
-from handlers.livestream.s3_prefixes import VIDEOS
-from handlers.livestream.track_processing_states import (
+from handlers.livestream.keys import VIDEOS, parse_upload_key
+from handlers.livestream.tracks import (
     ContentType,
     ExpectedUpload,
     Track,
@@ -24,7 +24,6 @@ from handlers.livestream.track_processing_states import (
     TrackUpdate,
     is_applied,
 )
-from handlers.livestream.upload_object_keys import parse_upload_key
 from handlers.livestream.video_chunks import video_cutting_job
 from handlers.livestream.video_chunks.video_and_job_events import UploadedVideo, VideoUploadDetail
 from handlers.livestream.video_chunks.video_event_processing import VideoProcessing

@@ -13,8 +13,7 @@ from typing import Any
 
 import imageio_ffmpeg
 
-from handlers.livestream.s3_prefixes import VIDEOS
-from handlers.livestream.upload_object_keys import parse_upload_key
+from handlers.livestream.keys import VIDEOS, parse_upload_key
 from handlers.livestream.video_chunks import video_cutting_job
 from handlers.livestream.video_chunks.video_and_job_events import UploadedVideo
 from local.emulation.mediaconvert import mediaconvert_service

@@ -1,23 +1,18 @@
-"""Environment of the function `episodes`, which serves livestream's REST API.
+"""Environment variables of livestream's functions, and the ranges of numbers that the stack settings use, too.
 
-A cursor is the encrypted position in a list that a client sends to get the next page. The stack settings for uploads
-use the ranges `VideoGigabytes`, `TranscriptMegabytes` and `MultipartMegabytes` of this module, too.
+A cursor is the encrypted position in a list that a client sends to get the next page.
 """
 
 from typing import Annotated
 
 from pydantic import Field
 
-from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.common.environment import HandlerEnvironment
 
-CursorSeconds = Annotated[int, Field(ge=60, le=86_400)]
-UrlSeconds = Annotated[int, Field(ge=60, le=PRESIGNED_SECONDS)]
 VideoGigabytes = Annotated[int, Field(ge=1, le=100)]
 TranscriptMegabytes = Annotated[int, Field(ge=1, le=20)]
-"""Maximum size of a transcript. The upper bound is `cues.MAX_TRANSCRIPT_BYTES`, above which no transcript is read."""
+"""Maximum size of a transcript. No larger transcript is read than the upper bound."""
 MultipartMegabytes = Annotated[int, Field(ge=10, le=5000)]
-DeletedDays = Annotated[int, Field(ge=1, le=90)]
 MIN_SECRET_CHARACTERS = 16
 """Minimum length of a secret for encrypting cursors."""
 
@@ -36,11 +31,24 @@ def parse_secrets(secret: str) -> list[str]:
     return lines
 
 
+class AuthorizerEnvironment(HandlerEnvironment):
+    """Identity provider whose tokens the function `authorizer` accepts."""
+
+    issuer: str
+    audience: str
+    jwks_url: str | None = None
+    """URL of the provider's signing keys. Only a stack for the local platform leaves it out: the platform then adds the
+    variable, with the URL of the local identity provider.
+    """
+
+
 class EpisodesApiEnvironment(HandlerEnvironment):
+    """Variables of the function `episodes`, which serves the REST API."""
+
     table_name: str
     bucket_name: str
-    event_source: str
-    """EventBridge source of the event that announces the deletion of an episode."""
+    deletions_queue_url: str
+    """Queue of the function `episode-cleanup`, for deleted episodes."""
     encryption_key: str
     """Name of the SSM SecureString parameter with the secrets for cursors; never a secret itself."""
     encryption_key_version: str | None = None
@@ -48,15 +56,19 @@ class EpisodesApiEnvironment(HandlerEnvironment):
     again."""
     origin: str = "*"
     """Web origin that CORS permits."""
-    cursor_seconds: CursorSeconds = 3600
-    """Validity of a cursor."""
-    url_seconds: UrlSeconds = PRESIGNED_SECONDS
-    """Maximum validity of a presigned form or URL for an upload."""
-    playback_seconds: UrlSeconds = 300
-    """Maximum validity of the URL of a video chunk. Clients list the chunks again when they need later chunks."""
     max_video_gigabytes: VideoGigabytes = 20
     max_transcript_megabytes: TranscriptMegabytes = 10
     multipart_megabytes: MultipartMegabytes = 100
     """Videos above this size are uploaded in parts. Transcripts are never uploaded in parts."""
-    deleted_days: DeletedDays = 7
-    """Number of days for which the record of a deleted episode (its tombstone) is kept."""
+
+
+class EpisodeCleanupEnvironment(HandlerEnvironment):
+    """Variables of the function `episode-cleanup`, which removes the data of deleted episodes."""
+
+    table_name: str
+    bucket_name: str
+    memory_id: str
+    summary_namespace: str
+    """Namespace in which AgentCore stores summaries. Contains `{actorId}` and `{sessionId}`."""
+    fact_namespace: str
+    """Namespace in which AgentCore stores facts. Contains `{actorId}` and `{sessionId}`."""

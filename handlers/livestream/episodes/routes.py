@@ -1,12 +1,10 @@
 """Definitions of the operations of livestream's REST API: their paths, and the models of requests and responses.
 
-API Gateway's routes, the dispatch in the handler, and docs/reference/openapi.json are all derived from `OPERATIONS`. The methods
-that implement the operations are in `episode_operations.py`, `upload_operations.py` and `video_playback.py`. The answer
-`UploadReady` means that the client can send the upload, not that the upload has arrived.
+API Gateway's routes, the dispatch in the handler, and docs/reference/openapi.json are all derived from `OPERATIONS`.
 """
 
 from handlers.common.rest import AnyRestOperation, RestOperation
-from handlers.livestream.api_models import (
+from handlers.livestream.models import (
     ClaimPage,
     ClipPage,
     CompleteUpload,
@@ -32,7 +30,7 @@ CREATE_EPISODE = RestOperation(
     name="createEpisode",
     method="POST",
     path=EPISODES_PATH,
-    summary="Create an episode. The status is 200 if the same client token already created it.",
+    summary="Create an episode. The status is 200 if an episode with the same id exists; it is not changed.",
     body=NewEpisode,
     answer=Episode,
     statuses=(201, 200),

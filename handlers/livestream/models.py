@@ -9,8 +9,7 @@ from pydantic_core import PydanticCustomError
 from handlers.common.ids import LanguageCode, Ulid
 from handlers.common.json_models import Message
 from handlers.common.text import VISIBLE_TEXT
-from handlers.livestream.track_processing_states import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
-from handlers.livestream.upload_object_keys import EPISODE_ID_PATTERN
+from handlers.livestream.tracks import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
 
 MAX_PARTS = 100
 """Maximum number of parts of a multipart upload."""
@@ -24,8 +23,7 @@ def _text_constraints(max_length: int, pattern: str = _LINE) -> StringConstraint
     return StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length, pattern=pattern)
 
 
-EpisodeId = Annotated[str, StringConstraints(pattern=rf"^{EPISODE_ID_PATTERN}$")]
-"""A ULID, or an id of the same length that is derived from the client token of the request that created the episode."""
+EpisodeId = Ulid
 Title = Annotated[str, _text_constraints(200), VISIBLE_TEXT]
 Description = Annotated[str, _text_constraints(5_000, _LINES), VISIBLE_TEXT]
 Speakers = Annotated[tuple[Annotated[str, _text_constraints(100), VISIBLE_TEXT], ...], Field(max_length=20)]
@@ -75,12 +73,13 @@ class PlaybackQuery(Message):
 class NewEpisode(Message):
     """Request to create an episode."""
 
+    episode_id: EpisodeId | None = None
+    """Id that the client chooses: a new ULID. If the request is repeated with it, no second episode is created. Without
+    it, the API chooses the id."""
     title: Title
     description: Description | None = None
     language: LanguageCode = "en-US"
     speakers: Speakers = ()
-    client_token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")] | None = None
-    """Idempotency token of the client. The same token with the same content creates no second episode."""
 
 
 class EpisodeChanges(Message):

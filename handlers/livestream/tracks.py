@@ -1,27 +1,28 @@
-"""States of an episode's two tracks, and the episode status that follows from them.
+"""States of an episode's two tracks as pure functions, and the episode status that follows from them.
 
-A track is the processing of the episode's video or of its transcript, from the request of an upload to the result. This
-module defines the states of a track and their ranks. `EpisodeTable.advance_track` applies updates to a stored track.
-Its DynamoDB condition enforces the following rules.
+A track is the processing of the episode's video or of its transcript, from the request of an upload to the result.
 
 Events about an upload may arrive late, twice and in any order. So each state has a rank (`RANKS`), and an update is
 applied only if its state has a higher rank than the track. An update about an earlier upload, which the client has
 replaced, is ignored. If S3 has several versions of the uploaded object, only the version whose event arrived first
 counts.
 
+A state in which a track waits for an event has a time limit. Nothing runs when it ends: `apply_time_limit` decides
+whenever a track is read. So the table may contain the last state of a track that every reader sees as failed.
+
 A failed track can still succeed in these cases:
 - An event reports that the processing succeeded after all.
-- The track failed because no event arrived for too long (`TIMEOUT_REASONS`), and an event of the same upload arrives.
+- The time limit ended (`TIMEOUT_REASONS`), and an event of the same upload arrives.
 - The MediaConvert job failed, and an operator restarts it (`RESTARTABLE_REASON`).
 - The client requests another upload.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import computed_field
-
+from handlers.common.ids import timestamp
 from handlers.common.json_models import Message
 
 
@@ -97,15 +98,22 @@ RANKS: dict[TrackState, int] = {
     TrackState.CHUNKED: 5,
     TrackState.ANALYZED: 5,
 }
-"""Rank of each state. The rank of an update must be higher than the rank of the track (`Track.rank`), unless an
-operator restarts the processing. A new upload replaces the whole track."""
+"""Rank of each state. The rank of an update must be higher than that of the track, unless an operator restarts the
+processing. A new upload replaces the whole track."""
 REPLACEABLE_STATES = frozenset({TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED})
 """States in which a client may request another upload. After an upload has arrived, only a failure permits this."""
 PROCESSING_STATES = frozenset({TrackState.UPLOADED, TrackState.CHUNKING, TrackState.ANALYZING})
 """States in which a function, a MediaConvert job or the agent should be working on the upload."""
+TIME_LIMITS = {
+    TrackState.REQUESTED: timedelta(hours=12),
+    TrackState.UPLOADED: timedelta(hours=2),
+    TrackState.CHUNKING: timedelta(hours=12),
+    TrackState.ANALYZING: timedelta(hours=6),
+}
+"""Time limit of each state in which a track waits for an event. It is well above the normal duration of the state with
+all automatic retries: a busy MediaConvert queue may take hours."""
 TIMEOUT_REASONS = frozenset({TrackReason.NEVER_UPLOADED, TrackReason.TIMED_OUT})
-"""Reasons with which the sweep (a scheduled run of the cleanup function) marks a track as failed. They mean that no
-event arrived for too long, not that the upload is bad."""
+"""Reasons of a track whose time limit ended. They mean that no event arrived for too long, not that the upload is bad."""
 RESTARTABLE_REASON = TrackReason.CHUNKING_FAILED
 """Failure after which an operator may have the same upload processed again. MediaConvert uses one error code for an
 unreadable file and for a missing permission, so the upload itself may be good."""
@@ -139,7 +147,7 @@ class VideoChunks(Message):
 
     prefix: str
     playlist: str | None = None
-    """Key of the HLS playlist that names the chunks in their order. None if an earlier release stored the record."""
+    """Key of the HLS playlist that names the chunks in their order."""
     count: int
     seconds: int
     """Length of every chunk except the last."""
@@ -147,7 +155,7 @@ class VideoChunks(Message):
 
 
 class Track(Message):
-    """Stored state of a track."""
+    """Stored state of a track. Readers see it through `apply_time_limit`."""
 
     state: TrackState
     since: str
@@ -161,15 +169,12 @@ class Track(Message):
     first event."""
     chunks: VideoChunks | None = None
     """Chunks of a video that was cut; None before that, and for a transcript."""
-
-    @computed_field  # type: ignore[prop-decorator]
-    @property
-    def rank(self) -> int:
-        """Rank that is stored with the track and compared with the rank of an update.
-
-        After a timeout it is the rank of `requested`, so that every later update of the upload is applied.
-        """
-        return RANKS[TrackState.REQUESTED if self.reason in TIMEOUT_REASONS else self.state]
+    error_code: int | None = None
+    """MediaConvert's error code if its job failed."""
+    windows: int | None = None
+    """Number of windows of the transcript; None before it was cut into windows, and for a video."""
+    failed_windows: int | None = None
+    """Number of windows that could not be analyzed; None before the last window has ended, and for a video."""
 
 
 @dataclass(frozen=True)
@@ -183,16 +188,54 @@ class TrackUpdate:
     version_id: str | None = None
     """S3 version that the update concerns; None if it applies to any version."""
     details: Mapping[str, object] = field(default_factory=dict)
-    """Further attributes to store with the track, for example the prefix of the video chunks."""
+    """Further fields of the track, by their names in JSON, for example `chunks`."""
     restart: bool = False
     """True if an operator restarts processing after a failure with `RESTARTABLE_REASON`."""
 
 
-def fail_track(track: Track, reason: TrackReason, at: str) -> Track:
-    return Track(state=TrackState.FAILED, since=at, reason=reason, upload=track.upload, version_id=track.version_id)
+def request_upload(track: Track, upload: ExpectedUpload, at: str) -> Track:
+    """Return a track that expects the upload, or the same track if its state accepts no other upload."""
+    if apply_time_limit(track, at).state not in REPLACEABLE_STATES:
+        return track
+    return Track(state=TrackState.REQUESTED, since=at, upload=upload)
 
 
-def is_for_upload(update: TrackUpdate, track: Track) -> bool:
+def apply_update(track: Track, update: TrackUpdate) -> Track:
+    """Return the track after an update, or the same track if the update is old or concerns another upload or version."""
+    current = apply_time_limit(track, update.at)
+    is_restart = update.restart and current.reason is RESTARTABLE_REASON
+    if not _is_for_upload(update, track) or not (is_restart or RANKS[update.state] > _rank(current)):
+        return track
+    return Track.model_validate(
+        {
+            **update.details,
+            "state": update.state,
+            "since": update.at,
+            "reason": update.reason,
+            "upload": track.upload,
+            "version_id": track.version_id or update.version_id,
+        }
+    )
+
+
+def apply_time_limit(track: Track, at: str) -> Track:
+    """Return the track as it is at a time: failed if the time limit of its state has ended."""
+    limit = TIME_LIMITS.get(track.state)
+    if limit is None:
+        return track
+    ends_at = datetime.fromisoformat(track.since) + limit
+    if datetime.fromisoformat(at) <= ends_at:
+        return track
+    reason = TrackReason.NEVER_UPLOADED if track.state is TrackState.REQUESTED else TrackReason.TIMED_OUT
+    return track.model_copy(update={"state": TrackState.FAILED, "reason": reason, "since": timestamp(ends_at)})
+
+
+def is_applied(track: Track, update: TrackUpdate) -> bool:
+    """Return True if the track has the state that the update sets, also if it had that state before the update."""
+    return _is_for_upload(update, track) and track.state is update.state
+
+
+def _is_for_upload(update: TrackUpdate, track: Track) -> bool:
     """Return True if the update concerns the upload that the track has, and does not concern another S3 version."""
     if track.upload is None or track.upload.upload_id != update.upload_id:
         return False
@@ -200,9 +243,9 @@ def is_for_upload(update: TrackUpdate, track: Track) -> bool:
     return None in (track.version_id, update.version_id) or track.version_id == update.version_id
 
 
-def is_applied(track: Track, update: TrackUpdate) -> bool:
-    """Return True if the track already has the state that the update sets."""
-    return is_for_upload(update, track) and track.state is update.state
+def _rank(track: Track) -> int:
+    """Return the rank with which updates are compared. After a timeout, every update of the upload has a higher one."""
+    return RANKS[TrackState.REQUESTED if track.reason in TIMEOUT_REASONS else track.state]
 
 
 def episode_status(video: TrackState, transcript: TrackState) -> EpisodeStatus:

@@ -1,0 +1,295 @@
+"""API operations on uploads: a presigned form for most files, a multipart upload for large videos.
+
+The record of an episode names the upload that each track expects. It is written before the client gets a URL. A new
+request replaces the expected upload, and an object of the earlier upload is then ignored. S3's event about the object
+advances the track, so the operation that completes a multipart upload changes nothing in the table.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from handlers.common.aws import PRESIGNED_SECONDS
+from handlers.common.errors import FieldProblem, HandlerError
+from handlers.common.ids import timestamp
+from handlers.common.rest import RestAnswer, RestRequest
+from handlers.livestream.environment import EpisodesApiEnvironment
+from handlers.livestream.episode_table import EpisodeRecord, EpisodeTable
+from handlers.livestream.error_codes import LivestreamErrorCode
+from handlers.livestream.keys import TRANSCRIPTS, VIDEOS
+from handlers.livestream.models import (
+    MAX_PARTS,
+    CompleteUpload,
+    EpisodePath,
+    MultipartUpload,
+    PartUrl,
+    SignParts,
+    UploadCompleted,
+    UploadForm,
+    UploadPath,
+    UploadReady,
+    UploadRequest,
+)
+from handlers.livestream.tracks import ContentType, ExpectedUpload, TrackKind, TrackState, request_upload
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+MEGABYTE, GIGABYTE = 1000**2, 1000**3
+MEBIBYTE = 1024**2
+MIN_PART_BYTES = 8 * MEBIBYTE
+"""Smallest part size that the API chooses. S3 requires at least 5 MiB."""
+PREFIXES = {TrackKind.VIDEO: VIDEOS, TrackKind.TRANSCRIPT: TRANSCRIPTS}
+"""Key prefix of the uploads of each track."""
+SUFFIXES = {
+    TrackKind.VIDEO: {
+        ContentType.MP4: "mp4",
+        ContentType.QUICKTIME: "mov",
+        ContentType.WEBM: "webm",
+        ContentType.MATROSKA: "mkv",
+    },
+    TrackKind.TRANSCRIPT: {
+        ContentType.SUBRIP: "srt",
+        ContentType.VTT: "vtt",
+        ContentType.JSON: "json",
+    },
+}
+"""Content types that each track accepts, and for each content type the suffix of the object's key."""
+NOT_FOUND_CODES = frozenset({"403", "404"})
+"""Error codes of HeadObject for a missing object. The response has no body, so the code is the HTTP status: 403 if
+the role may not list the bucket, otherwise 404."""
+NO_SUCH_UPLOAD = "NoSuchUpload"
+"""Error code for a multipart upload that never existed, or was completed or aborted before."""
+REFUSED_PARTS_CODES = frozenset({"InvalidPart", "InvalidPartOrder", "InvalidRequest", "EntityTooSmall"})
+"""Error codes of CompleteMultipartUpload for parts that differ from those that were uploaded, for a part that is too
+small, and for a total size that is not the announced one."""
+
+
+class CompletedObjectMissing(Exception):
+    """S3 completed a multipart upload, but HeadObject does not find the object."""
+
+
+@dataclass(frozen=True)
+class UploadOperations:
+    table: EpisodeTable
+    s3: "S3Client"
+    """Client that was created with `build_presigning_config()`. Presigning is a local computation."""
+    environment: EpisodesApiEnvironment
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    """Function that returns a new ULID."""
+
+    def request(self, call: RestRequest[EpisodePath, None, UploadRequest]) -> RestAnswer[UploadReady]:
+        """Store the upload that the track now expects, and return its form or the URLs of its parts."""
+        request, now = call.body, timestamp(self.clock())
+        self._check(request)
+        upload = ExpectedUpload(
+            upload_id=self.new_id(),
+            content_type=request.content_type,
+            size=request.bytes,
+            parts=self._part_count(request),
+        )
+
+        def expect_upload(episode: EpisodeRecord) -> EpisodeRecord:
+            track = request_upload(episode.track(request.kind), upload, now)
+            if track.upload != upload:
+                raise _not_expected(
+                    f"The {request.kind} of this episode is already uploaded or being processed. It cannot be replaced."
+                )
+            return episode.with_track(request.kind, track, now)
+
+        episode = self.table.change(call.owner, call.parameters.episode_id, expect_upload)
+        key = _key(episode, request.kind, upload)
+        if not upload.parts:
+            return RestAnswer(self._upload_ready(request.kind, upload, key, form=self._create_form(key, upload)), 201)
+        multipart_id = self.s3.create_multipart_upload(
+            Bucket=self.environment.bucket_name, Key=key, ContentType=upload.content_type
+        )["UploadId"]
+        multipart = self._sign_parts(key, upload, multipart_id)
+        return RestAnswer(self._upload_ready(request.kind, upload, key, multipart=multipart), 201)
+
+    def sign(self, call: RestRequest[UploadPath, None, SignParts]) -> RestAnswer[UploadReady]:
+        """Return new URLs for the parts of a multipart upload. S3 checks the multipart id when a client uses a URL."""
+        kind, upload, key, state = self._find_multipart_upload(call.owner, call.parameters)
+        if state is not TrackState.REQUESTED:
+            raise _not_expected("This upload is already complete.")
+        multipart = self._sign_parts(key, upload, call.body.multipart_id)
+        return RestAnswer(self._upload_ready(kind, upload, key, multipart=multipart))
+
+    def complete(self, call: RestRequest[UploadPath, None, CompleteUpload]) -> RestAnswer[UploadCompleted]:
+        """Complete a multipart upload. A repeated request with the same parts gets the same response."""
+        _, upload, key, _ = self._find_multipart_upload(call.owner, call.parameters)
+        if len(call.body.parts) != upload.parts:
+            raise _incomplete([FieldProblem("parts", f"this upload has {upload.parts} parts")])
+        is_completed = self._complete_multipart_upload(key, upload, call.body)
+        # If S3 does not know the multipart upload, an earlier request may have completed it.
+        size = self._object_size(key)
+        if size is None and is_completed:
+            raise CompletedObjectMissing
+        if size is None:
+            raise HandlerError(
+                LivestreamErrorCode.UPLOAD_UNKNOWN,
+                "This upload does not exist, or no longer exists. Request a new upload.",
+            )
+        if size != upload.size:
+            raise _incomplete()
+        return RestAnswer(UploadCompleted(upload_id=upload.upload_id, key=key, bytes=size))
+
+    def _check(self, request: UploadRequest) -> None:
+        """Raise HandlerError if the content type or the size is not accepted."""
+        if request.content_type not in SUFFIXES[request.kind]:
+            accepted = ", ".join(SUFFIXES[request.kind])
+            raise HandlerError(
+                LivestreamErrorCode.TYPE_UNSUPPORTED,
+                f"This content type is not accepted for a {request.kind}.",
+                fields=[FieldProblem("contentType", f"one of {accepted}")],
+            )
+        max_bytes = (
+            self.environment.max_video_gigabytes * GIGABYTE
+            if request.kind is TrackKind.VIDEO
+            else self.environment.max_transcript_megabytes * MEGABYTE
+        )
+        if request.bytes > max_bytes:
+            raise HandlerError(
+                LivestreamErrorCode.UPLOAD_TOO_LARGE,
+                f"This {request.kind} is too large.",
+                fields=[FieldProblem("bytes", f"at most {max_bytes}")],
+            )
+
+    def _part_count(self, request: UploadRequest) -> int:
+        """Return the number of parts, or 0 for an upload by form."""
+        size = request.bytes
+        if request.kind is TrackKind.TRANSCRIPT or size <= self.environment.multipart_megabytes * MEGABYTE:
+            return 0
+        return -(-size // _part_bytes(size))  # rounded up
+
+    def _find_multipart_upload(self, owner: str, path: UploadPath) -> tuple[TrackKind, ExpectedUpload, str, TrackState]:
+        """Return the track kind of the multipart upload that the path names, the upload, its key, and the track's state.
+
+        Raise HandlerError if there is no such upload, if it has no parts, or if it has failed.
+        """
+        episode = self.table.get(owner, path.episode_id)
+        for kind in TrackKind:
+            track = episode.track(kind)
+            if track.upload is not None and track.upload.upload_id == path.upload_id:
+                if track.upload.parts == 0:
+                    raise _not_expected(
+                        "This upload uses a form, so it has no parts. It is complete when the form is sent."
+                    )
+                if track.state is TrackState.FAILED:
+                    raise _not_expected("This upload has failed. Request a new upload.")
+                return kind, track.upload, _key(episode, kind, track.upload), track.state
+        raise HandlerError(LivestreamErrorCode.UPLOAD_UNKNOWN, "This episode has no such upload. Request a new upload.")
+
+    def _upload_ready(
+        self,
+        kind: TrackKind,
+        upload: ExpectedUpload,
+        key: str,
+        *,
+        form: UploadForm | None = None,
+        multipart: MultipartUpload | None = None,
+    ) -> UploadReady:
+        return UploadReady(
+            upload_id=upload.upload_id,
+            kind=kind,
+            key=key,
+            max_bytes=upload.size,  # S3 accepts only exactly this size
+            expires_seconds=PRESIGNED_SECONDS,
+            form=form,
+            multipart=multipart,
+        )
+
+    def _create_form(self, key: str, upload: ExpectedUpload) -> UploadForm:
+        """Return a presigned form that accepts only this key, content type and exact size."""
+        content_type = {"Content-Type": upload.content_type.value}
+        post = self.s3.generate_presigned_post(
+            self.environment.bucket_name,
+            key,
+            Fields=dict(content_type),
+            Conditions=[content_type, ["content-length-range", upload.size, upload.size]],
+            ExpiresIn=PRESIGNED_SECONDS,
+        )
+        return UploadForm(url=post["url"], fields=post["fields"])
+
+    def _sign_parts(self, key: str, upload: ExpectedUpload, multipart_id: str) -> MultipartUpload:
+        """Return presigned URLs for the parts of a multipart upload. Each accepts only a part of the exact size.
+
+        The signature of a URL contains the header Content-Length. S3 answers 403 `SignatureDoesNotMatch` if a signed
+        header has another value (IAM user guide, "Troubleshoot Signature Version 4 signing for AWS API requests").
+        Browsers compute this header from the body, and scripts cannot set it (MDN, "Forbidden request header").
+        """
+        part_bytes = _part_bytes(upload.size)
+        parts = []
+        for number in range(1, upload.parts + 1):
+            request = {
+                "Bucket": self.environment.bucket_name,
+                "Key": key,
+                "UploadId": multipart_id,
+                "PartNumber": number,
+                "ContentLength": min(part_bytes, upload.size - (number - 1) * part_bytes),
+            }
+            url = self.s3.generate_presigned_url("upload_part", Params=request, ExpiresIn=PRESIGNED_SECONDS)
+            parts.append(PartUrl(part_number=number, url=url))
+        return MultipartUpload(multipart_id=multipart_id, part_bytes=part_bytes, parts=tuple(parts))
+
+    def _complete_multipart_upload(self, key: str, upload: ExpectedUpload, request: CompleteUpload) -> bool:
+        """Complete a multipart upload. Return False if S3 does not know it. Raise HandlerError if S3 refuses the parts.
+
+        If the total size differs from the announced one, S3 refuses and creates no object.
+        """
+        parts = sorted(request.parts, key=lambda part: part.part_number)
+        try:
+            self.s3.complete_multipart_upload(
+                Bucket=self.environment.bucket_name,
+                Key=key,
+                UploadId=request.multipart_id,
+                MultipartUpload={"Parts": [{"PartNumber": part.part_number, "ETag": part.etag} for part in parts]},
+                MpuObjectSize=upload.size,
+            )
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in REFUSED_PARTS_CODES:
+                raise _incomplete() from None
+            if code != NO_SUCH_UPLOAD:
+                raise
+            return False
+        return True
+
+    def _object_size(self, key: str) -> int | None:
+        """Return the size of an object, or None if it does not exist."""
+        try:
+            return self.s3.head_object(Bucket=self.environment.bucket_name, Key=key)["ContentLength"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in NOT_FOUND_CODES:
+                return None
+            raise
+
+
+def _key(episode: EpisodeRecord, kind: TrackKind, upload: ExpectedUpload) -> str:
+    suffix = SUFFIXES[kind][upload.content_type]
+    return f"{PREFIXES[kind]}{episode.owner}/{episode.episode_id}/{upload.upload_id}.{suffix}"
+
+
+def _part_bytes(size: int) -> int:
+    """Return the size of each part except the last, in bytes.
+
+    It is a whole number of mebibytes, and large enough that the file has at most `MAX_PARTS` parts.
+    """
+    # `-(-a // b)` rounds up.
+    return max(MIN_PART_BYTES, -(-size // MAX_PARTS // MEBIBYTE) * MEBIBYTE)
+
+
+def _not_expected(message: str) -> HandlerError:
+    return HandlerError(LivestreamErrorCode.UPLOAD_NOT_EXPECTED, message)
+
+
+def _incomplete(fields: list[FieldProblem] | None = None) -> HandlerError:
+    message = (
+        "The parts do not match this upload, or their total size differs from the announced one. "
+        "Upload the missing parts, then complete the upload with the ETags of all parts."
+    )
+    return HandlerError(LivestreamErrorCode.UPLOAD_INCOMPLETE, message, fields or ())

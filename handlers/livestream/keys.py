@@ -1,0 +1,93 @@
+"""Keys of livestream's DynamoDB table, and keys of its bucket.
+
+All items of an episode are in one partition: its record, and the results of the windows (sections) in which the
+fact-check agent analyzes the transcript, with its findings (fact claims and clips). The partition key contains the
+owner, so a caller can never reach another owner's episode.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from handlers.common import ids
+
+Key = dict[str, str]
+"""Key attributes of an item, or of its entry in an index."""
+SCHEMA_VERSION = 1
+"""Version of the items' attributes. Every item has it as `schemaVersion`."""
+EPISODE_SORT_KEY = "EPISODE"
+WINDOW_PREFIX = "WINDOW#"
+"""Start of the sort key of an item with the result of a transcript window."""
+MAX_WINDOW_NUMBER = 99_999
+"""Highest number of a window that sorts correctly in a key."""
+OWNER_INDEX = "GSI1"
+"""Index that lists an owner's episodes by creation time."""
+
+
+def partition_key(owner: str, episode_id: str) -> str:
+    """Return the partition key that all items of an episode share."""
+    return f"EPISODE#{owner}#{episode_id}"
+
+
+def episode_key(owner: str, episode_id: str) -> Key:
+    return {"pk": partition_key(owner, episode_id), "sk": EPISODE_SORT_KEY}
+
+
+def window_key(owner: str, episode_id: str, upload_id: str, index: int) -> Key:
+    """Return the key of the item with the result of a window of an uploaded transcript.
+
+    The items of an upload are sorted by the number `index` of the window. Each upload has its own items.
+    """
+    return {"pk": partition_key(owner, episode_id), "sk": f"{WINDOW_PREFIX}{upload_id}#{index:05d}"}
+
+
+def owner_index_key(owner: str, created_at: str, episode_id: str) -> Key:
+    """Return the index attributes that list an episode among its owner's episodes."""
+    return {"GSI1PK": f"OWNER#{owner}", "GSI1SK": f"{created_at}#{episode_id}"}
+
+
+VIDEOS: Final = "videos/"
+TRANSCRIPTS: Final = "transcripts/"
+CHUNKS: Final = "chunks/"
+"""Prefix of the video chunks that MediaConvert writes. No event rule matches it, so chunks are never taken for
+uploads."""
+OWNER_PATTERN = rf"(?:{ids.USER_ID_PATTERN}|{ids.DEFAULT_OWNER})"
+"""Pattern for a user id, or for `everybody`, the owner of all episodes if the API does not identify its users."""
+EPISODE_ID_PATTERN = ids.ULID_PATTERN
+_UPLOAD_KEY = re.compile(
+    rf"({OWNER_PATTERN})/({EPISODE_ID_PATTERN})/({ids.ULID_PATTERN})(?:\.([A-Za-z0-9]{{1,16}}))?", re.ASCII
+)
+
+
+@dataclass(frozen=True)
+class UploadKey:
+    """Parts of the S3 key of an uploaded video or transcript: `<prefix><owner>/<episode id>/<upload id>.<suffix>`."""
+
+    owner: str
+    episode_id: str
+    upload_id: str
+    suffix: str
+    """File name suffix without the dot, in lower case; empty if the key has none."""
+
+    def matches(self, owner: str, episode_id: str, upload_id: str) -> bool:
+        """Return True if the key belongs to this upload of this episode."""
+        return (self.owner, self.episode_id, self.upload_id) == (owner, episode_id, upload_id)
+
+
+@dataclass(frozen=True)
+class UploadedObject:
+    """One version of an uploaded object."""
+
+    key: str
+    version_id: str
+    """S3 version; `null` if the bucket is not versioned."""
+    key_parts: UploadKey
+
+
+def parse_upload_key(prefix: str, key: str) -> UploadKey | None:
+    """Parse a key below a prefix. Return None if it is not the key of an upload."""
+    match = _UPLOAD_KEY.fullmatch(key, len(prefix)) if key.startswith(prefix) else None
+    if match is None:
+        return None
+    owner, episode_id, upload_id, suffix = match.groups(default="")
+    return UploadKey(owner, episode_id, upload_id, suffix.lower())
