@@ -75,15 +75,14 @@ class EpisodeCleanup:
         # Uploads are aborted first. If a client completes one before that, it becomes an object and is deleted below.
         # Only videos are uploaded in parts.
         uploads = self.s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=f"{VIDEOS}{folder}")
-        for page in list(uploads):
-            for upload in page.get("Uploads", ()):
-                _call_if_present(
-                    self.s3.abort_multipart_upload, Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]
-                )
+        for upload in [upload for page in uploads for upload in page.get("Uploads", ())]:
+            _call_if_present(
+                self.s3.abort_multipart_upload, Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+            )
         for prefix in (VIDEOS, TRANSCRIPTS, CHUNKS):
             versions = self.s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=f"{prefix}{folder}")
-            for page in versions:  # with at most 1,000 versions, the maximum of one DeleteObjects request
-                listed: list[Any] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+            for versions_page in versions:  # with at most 1,000 versions, the maximum of one DeleteObjects request
+                listed: list[Any] = [*versions_page.get("Versions", ()), *versions_page.get("DeleteMarkers", ())]
                 objects: list[Any] = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in listed]
                 if objects and self.s3.delete_objects(Bucket=bucket, Delete={"Objects": objects}).get("Errors"):
                     raise NotDeleted
