@@ -164,7 +164,7 @@ class UploadOperations:
         size = request.bytes
         if request.kind is TrackKind.TRANSCRIPT or size <= self.environment.multipart_megabytes * MEGABYTE:
             return 0
-        return -(-size // _part_bytes(size))  # rounded up
+        return -(-size // part_bytes(size))  # rounded up
 
     def _find_multipart_upload(self, owner: str, path: UploadPath) -> tuple[TrackKind, ExpectedUpload, str, TrackState]:
         """Return the track kind of the multipart upload that the path names, the upload, its key, and the track's state.
@@ -222,7 +222,7 @@ class UploadOperations:
         header has another value (IAM user guide, "Troubleshoot Signature Version 4 signing for AWS API requests").
         Browsers compute this header from the body, and scripts cannot set it (MDN, "Forbidden request header").
         """
-        part_bytes = _part_bytes(upload.size)
+        size = part_bytes(upload.size)
         parts = []
         for number in range(1, upload.parts + 1):
             request = {
@@ -230,11 +230,11 @@ class UploadOperations:
                 "Key": key,
                 "UploadId": multipart_id,
                 "PartNumber": number,
-                "ContentLength": min(part_bytes, upload.size - (number - 1) * part_bytes),
+                "ContentLength": min(size, upload.size - (number - 1) * size),
             }
             url = self.s3.generate_presigned_url("upload_part", Params=request, ExpiresIn=PRESIGNED_SECONDS)
             parts.append(PartUrl(part_number=number, url=url))
-        return MultipartUpload(multipart_id=multipart_id, part_bytes=part_bytes, parts=tuple(parts))
+        return MultipartUpload(multipart_id=multipart_id, part_bytes=size, parts=tuple(parts))
 
     def _complete_multipart_upload(self, key: str, upload: ExpectedUpload, request: CompleteUpload) -> bool:
         """Complete a multipart upload. Return False if S3 does not know it. Raise HandlerError if S3 refuses the parts.
@@ -274,7 +274,7 @@ def _key(episode: EpisodeRecord, kind: TrackKind, upload: ExpectedUpload) -> str
     return f"{PREFIXES[kind]}{episode.owner}/{episode.episode_id}/{upload.upload_id}.{suffix}"
 
 
-def _part_bytes(size: int) -> int:
+def part_bytes(size: int) -> int:
     """Return the size of each part except the last, in bytes.
 
     It is a whole number of mebibytes, and large enough that the file has at most `MAX_PARTS` parts.

@@ -1,4 +1,4 @@
-"""Harness for the REST API: table, bucket and secret in moto, a manual clock, sequential ids and recorded events.
+"""Harness for the REST API: its Lambda handler with table, bucket, queue and secret in moto, and a manual clock.
 
 Ann and Bob are callers, who own their episodes. Texts with "canary" must appear neither in logs nor in error messages.
 """
@@ -6,50 +6,38 @@ Ann and Bob are callers, who own their episodes. Texts with "canary" must appear
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache, cached_property
 from typing import Any
 
 import boto3
+import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
+from moto import mock_aws
 from pydantic.alias_generators import to_camel
 
-from handlers.common.aws import SHORT_TIMEOUT_CONFIG, build_presigning_config
-from handlers.common.ids import ulid
-from handlers.common.logging import EventLog
-from handlers.common.records import serialize_item
-from handlers.common.rest import RestDispatcher
+from handlers.common import ids
+from handlers.common.ids import timestamp
+from handlers.common.records import deserialize_item, serialize_item
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.episodes.episode_operations import EpisodeOperations
-from handlers.livestream.episodes.handler import bind_operations
-from handlers.livestream.episodes.page_cursors import Cursors
+from handlers.livestream.episodes import handler
 from handlers.livestream.episodes.routes import OPERATIONS
-from handlers.livestream.episodes.upload_bucket import UploadBucket
-from handlers.livestream.episodes.upload_operations import MEBIBYTE, UploadLimits, UploadOperations
-from handlers.livestream.episodes.video_playback import ChunkBucket, PlaybackOperations
-from handlers.livestream.keys import FindingKind, finding_key
+from handlers.livestream.keys import episode_key, window_key
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
+from tests.credentials import credentials
 from tests.handlers.rest_response import RestResponse
-from tests.moto_tables import stored_items
+from tests.loggers import own_logger
+from tests.moto_tables import Index, create_table, stored_items
 
-TABLE, BUCKET, PARAMETER = "episodes", "transcripts", "/polyphony/cursors"
+TABLE, BUCKET, QUEUE, PARAMETER = "episodes", "transcripts", "deletions", "/polyphony/cursors"
 SECRET = "canary-secret-of-cursors"
 START = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
 ANN, BOB = "A" * 32, "B" * 32
-LIMITS = UploadLimits(max_video_bytes=40 * MEBIBYTE, max_transcript_bytes=10_000, max_form_bytes=MEBIBYTE)
-URL_SECONDS, CURSOR_SECONDS, PLAYBACK_SECONDS = 600, 900, 120
-DELETED_DAYS = 3
+MAX_VIDEO_BYTES, MAX_TRANSCRIPT_BYTES, MAX_FORM_BYTES = 2 * 10**9, 3 * 10**6, 10**7
 OPERATION = {operation.name: operation for operation in OPERATIONS}
-
-
-@cache
-def clients() -> dict[str, Any]:
-    """Create the clients once, because creating them takes most of a test's time."""
-    return {
-        "dynamodb": boto3.client("dynamodb"),
-        "s3": boto3.client("s3", config=SHORT_TIMEOUT_CONFIG.merge(build_presigning_config())),
-        "ssm": boto3.client("ssm"),
-    }
+_create_client = boto3.client
+_clients: dict[tuple[str, str], Any] = {}
 
 
 class MultipartBucket:
@@ -70,65 +58,33 @@ class MultipartBucket:
         return self._client.complete_multipart_upload(**request)
 
 
+def cached_client(service: str, config: Config | None = None) -> Any:
+    """Return a client. All tests share the clients, because creating them takes most of a test's time."""
+    key = service, repr(config.__dict__["_user_provided_options"] if config else None)
+    if key not in _clients:
+        client: Any = _create_client(service, config=config)  # type: ignore[call-overload]
+        _clients[key] = MultipartBucket(client) if service == "s3" else client
+    return _clients[key]
+
+
 @dataclass
 class ApiHarness:
-    """REST API with all the services that it uses.
+    """REST API. A test calls operations, by default as Ann, sets the time, and inspects responses and stored items."""
 
-    A test calls operations, by default as Ann, sets the time, and inspects responses, stored items and published
-    events.
-    """
-
-    dynamodb: Any
-    s3: Any
+    queue_url: str
     now: datetime = START
-    published: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
-    """Detail type and detail of each event."""
-    publish_error: Exception | None = None
-    """Exception that the next publications raise."""
-    id_count: int = 0
-    """Number of ids and nonces that were generated."""
+
+    @property
+    def dynamodb(self) -> Any:
+        return cached_client("dynamodb")
+
+    @property
+    def s3(self) -> Any:
+        return cached_client("s3")
 
     @property
     def table(self) -> EpisodeTable:
-        return EpisodeTable(self.dynamodb, TABLE)
-
-    @property
-    def cursors(self) -> Cursors:
-        return Cursors(lambda: SECRET, seconds=CURSOR_SECONDS, clock=lambda: self.now, nonce=self._nonce)
-
-    @property
-    def episodes(self) -> EpisodeOperations:
-        return EpisodeOperations(
-            self.table,
-            self.cursors,
-            self._publish,
-            deleted_days=DELETED_DAYS,
-            clock=lambda: self.now,
-            new_id=self.new_id,
-            log=self.log,
-        )
-
-    @property
-    def uploads(self) -> UploadOperations:
-        bucket = UploadBucket(self.s3, BUCKET, URL_SECONDS)
-        return UploadOperations(self.table, bucket, limits=LIMITS, clock=lambda: self.now, new_id=self.new_id)
-
-    @property
-    def playback(self) -> PlaybackOperations:
-        return PlaybackOperations(self.table, ChunkBucket(self.s3, BUCKET, PLAYBACK_SECONDS))
-
-    @cached_property
-    def log(self) -> EventLog:
-        """Logger, created when a test first uses it, because a logger keeps the standard output of its creation."""
-        return EventLog("DEBUG")
-
-    @cached_property
-    def rest(self) -> RestDispatcher:
-        return RestDispatcher(
-            bind_operations(self.episodes, self.uploads, self.playback),
-            origin="https://example.org",
-            log=self.log,
-        )
+        return EpisodeTable(self.dynamodb, TABLE, lambda: self.now)
 
     def call(self, operation: str, body: Any = None, *, owner: str | None = ANN, **parameters: Any) -> "ApiResponse":
         """Call an operation. `parameters` are its path parameters and query parameters."""
@@ -152,7 +108,7 @@ class ApiHarness:
             "isBase64Encoded": False,
             "requestContext": context,
         }
-        return ApiResponse(self.rest.handle(event))
+        return ApiResponse(handler.handler(event, None))
 
     def create_episode(self, owner: str | None = ANN, **content: Any) -> str:
         """Create an episode and return its id."""
@@ -160,51 +116,81 @@ class ApiHarness:
         assert answer.status == 201
         return str(answer.body["episodeId"])
 
+    def request_upload(self, episode_id: str, kind: str = "video", size: int = 5) -> dict[str, Any]:
+        """Request an upload, and return the API's response."""
+        content_type = "video/mp4" if kind == "video" else "text/vtt"
+        body = {"kind": kind, "contentType": content_type, "bytes": size}
+        answer = self.call("requestUpload", body, episode_id=episode_id)
+        assert answer.status == 201
+        return answer.body
+
+    def advance(
+        self,
+        episode_id: str,
+        upload_id: str,
+        state: TrackState,
+        reason: TrackReason | None = None,
+        kind: TrackKind = TrackKind.VIDEO,
+        **details: object,
+    ) -> bool:
+        """Apply an update to a track of Ann's episode, as an event about the upload does."""
+        update = TrackUpdate(upload_id, state, timestamp(self.now), reason, details=details)
+        return self.table.advance_track(ANN, episode_id, kind, update)
+
     def store_claim(self, episode_id: str, start_ms: int, name: str = "claim-1") -> None:
-        """Write a claim to the table, in place of the agent."""
+        """Write a claim to the table, in place of the agent. Each start time is a window of its own."""
         values = {"quote": "It is so.", "text": "It is so", "verdict": "unverified", "confidence": 0.5, "sources": []}
-        self._store_finding(FindingKind.CLAIM, episode_id, start_ms, name, claimId=name, **values)
+        self._store_finding("claims", episode_id, start_ms, {"claimId": name, **values})
 
-    def store_clip(self, episode_id: str, start_ms: int, name: str = "clip-1", **values: Any) -> None:
-        self._store_finding(FindingKind.CLIP, episode_id, start_ms, name, clipId=name, title="A clip", **values)
+    def store_clip(self, episode_id: str, start_ms: int, name: str = "clip-1") -> None:
+        self._store_finding("clips", episode_id, start_ms, {"clipId": name, "title": "A clip"})
 
-    def _store_finding(self, kind: FindingKind, episode_id: str, start_ms: int, name: str, **values: Any) -> None:
-        key = finding_key(ANN, episode_id, kind, start_ms, name)
-        item = {**key, "startMs": start_ms, "endMs": start_ms + 1000, **values}
-        self.dynamodb.put_item(TableName=TABLE, Item=serialize_item(item))
+    def _store_finding(self, kind: str, episode_id: str, start_ms: int, values: Mapping[str, Any]) -> None:
+        key = window_key(ANN, episode_id, self._transcript_upload(episode_id), start_ms)
+        item = self.dynamodb.get_item(TableName=TABLE, Key=serialize_item(key)).get("Item", {})
+        result: dict[str, Any] = {"outcome": "analyzed", "claims": [], "clips": [], **deserialize_item(item), **key}
+        result[kind].append({"startMs": start_ms, "endMs": start_ms + 1000, **values})
+        self.dynamodb.put_item(TableName=TABLE, Item=serialize_item(result))
+
+    def _transcript_upload(self, episode_id: str) -> str:
+        """Return the id of the episode's transcript. If there is none, request it first."""
+        item = self.dynamodb.get_item(TableName=TABLE, Key=serialize_item(episode_key(ANN, episode_id)))["Item"]
+        upload = deserialize_item(item)["transcript"].get("upload")
+        return str((upload or self.request_upload(episode_id, "transcript"))["uploadId"])
 
     def stored_items(self) -> list[dict[str, Any]]:
         return stored_items(self.dynamodb, TABLE)
 
-    @contextmanager
-    def counted_calls(self) -> Iterator[list[str]]:
-        """Collect the names of the DynamoDB calls that are made in the context."""
-        calls: list[str] = []
-
-        def record_call(model: Any, **_: Any) -> None:
-            calls.append(model.name)
-
-        self.dynamodb.meta.events.register("before-call.dynamodb", record_call)
-        try:
-            yield calls
-        finally:
-            self.dynamodb.meta.events.unregister("before-call.dynamodb", record_call)
-
     def advance_time(self, **time: float) -> None:
         self.now += timedelta(**time)
 
-    def new_id(self) -> str:
-        self.id_count += 1
-        return ulid(self.now, self.id_count)
 
-    def _nonce(self, length: int) -> bytes:
-        self.id_count += 1
-        return self.id_count.to_bytes(length, "big")
-
-    def _publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
-        if self.publish_error is not None:
-            raise self.publish_error
-        self.published.append((detail_type, detail))
+@contextmanager
+def open_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiHarness]:
+    """Create table, bucket, queue and secret, and give the function its environment and the manual clock."""
+    credentials(monkeypatch)
+    with mock_aws(), own_logger():
+        monkeypatch.setattr(boto3, "client", cached_client)
+        api = ApiHarness(cached_client("sqs").create_queue(QueueName=QUEUE)["QueueUrl"])
+        create_table(api.dynamodb, TABLE, "pk", "sk", indexes={"GSI1": Index(("GSI1PK", "GSI1SK"))})
+        api.s3.create_bucket(Bucket=BUCKET)
+        cached_client("ssm").put_parameter(Name=PARAMETER, Value=SECRET, Type="SecureString")
+        environment = {
+            "TABLE_NAME": TABLE,
+            "BUCKET_NAME": BUCKET,
+            "DELETIONS_QUEUE_URL": api.queue_url,
+            "ENCRYPTION_KEY": PARAMETER,
+            "ORIGIN": "https://example.org",
+            "MAX_VIDEO_GIGABYTES": str(MAX_VIDEO_BYTES // 10**9),
+            "MAX_TRANSCRIPT_MEGABYTES": str(MAX_TRANSCRIPT_BYTES // 10**6),
+            "MULTIPART_MEGABYTES": str(MAX_FORM_BYTES // 10**6),
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(ids, "now", lambda: api.now)
+        handler._rest.cache_clear()
+        yield api
+        handler._rest.cache_clear()
 
 
 class ApiResponse(RestResponse):

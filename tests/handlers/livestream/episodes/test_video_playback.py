@@ -11,9 +11,10 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.livestream.episodes.handler import PLAYBACK_SECONDS
 from handlers.livestream.episodes.video_playback import ChunkBucket, parse_playlist
 from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
-from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, PLAYBACK_SECONDS, ApiHarness
+from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, ApiHarness
 from tests.handlers.scripted_clients import stubbed
 
 VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": 5}

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from handlers.livestream.fact_check_agent import handler
 from handlers.livestream.fact_check_agent.environment import AgentEnvironment
 from handlers.livestream.transcript import Cue
 from tests.handlers.livestream.rest_api_harness import ANN, BUCKET

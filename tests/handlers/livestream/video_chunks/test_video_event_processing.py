@@ -15,11 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.ids import timestamp
-from handlers.livestream.tracks import Track, TrackKind, TrackReason, TrackState
+from handlers.livestream.tracks import Track, TrackKind, TrackReason, TrackState, request_upload
 from handlers.livestream.video_chunks import handler
 from handlers.livestream.video_chunks.video_and_job_events import VideoUploadDetail
 from tests.handlers.livestream import rest_api_harness as rest
-from tests.handlers.livestream.track_reference_model import request_upload
 from tests.handlers.livestream.video_chunks.video_processing_harness import (
     BUCKET,
     EPISODE,
@@ -156,7 +155,7 @@ def test_events_of_another_upload_change_nothing(videos: VideoHarness, first_eve
 
 def test_a_newer_upload_is_processed_from_the_start(videos: VideoHarness) -> None:
     videos.handle(job_event(video(), "ERROR"))
-    videos.table.track = request_upload(videos.table.track, expected_upload(NEWER), "1")
+    videos.table.track = request_upload(videos.table.track, expected_upload(NEWER), timestamp(NOW))
     videos.handle(*SUCCESSFUL_VIDEO_EVENTS, object_created(video(NEWER)))
     assert (videos.state(), videos.table.track.upload) == (UPLOADED, expected_upload(NEWER))
 
@@ -199,7 +198,9 @@ def test_a_failed_publication_is_repeated_when_the_message_is_redelivered(videos
 
 def test_a_job_that_was_not_recorded_in_the_track_is_requested_again_with_the_same_token(videos: VideoHarness) -> None:
     videos.handle(upload_completed(video()))
-    videos.table.track = Track(state=TrackState.UPLOADED, since="1", upload=expected_upload(UPLOAD), version_id="v1")
+    videos.table.track = Track(
+        state=TrackState.UPLOADED, since=timestamp(NOW), upload=expected_upload(UPLOAD), version_id="v1"
+    )
     videos.handle(upload_completed(video()))
     assert len(videos.services.jobs) == 2
     assert videos.services.jobs[0] == videos.services.jobs[1]
@@ -263,9 +264,10 @@ VARIABLES = {
 def test_the_function_uses_its_environment(harness: rest.ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
-    harness.new_id = lambda: EPISODE  # type: ignore[method-assign]
-    assert harness.create_episode(owner=OWNER) == EPISODE
-    harness.table.request_upload(OWNER, EPISODE, TrackKind.VIDEO, expected_upload(UPLOAD), "1")
+    harness.create_episode(owner=OWNER, episodeId=EPISODE)
+    now = timestamp(harness.now)
+    track = request_upload(harness.table.get(OWNER, EPISODE).video, expected_upload(UPLOAD), now)
+    harness.table.change(OWNER, EPISODE, lambda record: record.with_track(TrackKind.VIDEO, track, now))
     boto3.client("s3").create_bucket(Bucket=BUCKET)
     harness.s3.put_object(Bucket=BUCKET, Key=f"{CHUNK_PREFIX}{UPLOAD}_chunk.m3u8", Body=b"#EXTINF:1,\na.ts\n")
     handler._processing.cache_clear()

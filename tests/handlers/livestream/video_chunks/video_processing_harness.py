@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from handlers.common.ids import ulid
+from handlers.common.ids import timestamp, ulid
 from handlers.common.logging import EventLog
 from handlers.livestream.keys import VIDEOS, parse_upload_key
 from handlers.livestream.tracks import (
@@ -22,12 +22,13 @@ from handlers.livestream.tracks import (
     TrackReason,
     TrackState,
     TrackUpdate,
+    apply_update,
     is_applied,
+    request_upload,
 )
 from handlers.livestream.video_chunks import video_cutting_job
 from handlers.livestream.video_chunks.video_and_job_events import UploadedVideo, VideoUploadDetail
 from handlers.livestream.video_chunks.video_event_processing import VideoProcessing
-from tests.handlers.livestream.track_reference_model import apply_update, request_upload
 
 BUCKET, ROLE = "episodes", "arn:aws:iam::123456789012:role/media"
 CHUNK_SECONDS = 120
@@ -106,13 +107,12 @@ def job_event(uploaded_video: UploadedVideo, status: str, **changes: Any) -> str
 
 @dataclass
 class FakeTrackTable:
-    """Table with the video track of one episode. Updates change it like `track_reference_model`.
-
-    Another test shows that the real table behaves like this model.
-    """
+    """Table with the video track of one episode."""
 
     track: Track = field(
-        default_factory=lambda: request_upload(Track(state=TrackState.NONE, since="0"), expected_upload(UPLOAD), "0")
+        default_factory=lambda: request_upload(
+            Track(state=TrackState.NONE, since=timestamp(NOW)), expected_upload(UPLOAD), timestamp(NOW)
+        )
     )
     details: dict[str, object] = field(default_factory=dict)
     """Details of the last update that changed the track."""

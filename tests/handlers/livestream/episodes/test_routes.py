@@ -12,7 +12,7 @@ from handlers.common.rest import AnyRestOperation
 from handlers.livestream.episodes.routes import OPERATIONS
 from handlers.livestream.models import PageQuery
 from tests.handlers.livestream.json_schema_strategies import arbitrary_values, valid_values, validator
-from tests.handlers.livestream.rest_api_harness import ANN, LIMITS, OPERATION, ApiHarness, ApiResponse
+from tests.handlers.livestream.rest_api_harness import ANN, MAX_FORM_BYTES, OPERATION, ApiHarness, ApiResponse
 
 ERROR_STATUSES = {400, 404, 409}
 ERROR_SCHEMA = {
@@ -60,9 +60,7 @@ def check_response(operation: AnyRestOperation, answer: ApiResponse) -> None:
 def upload_path(harness: ApiHarness) -> dict[str, str]:
     """Path parameters of an upload in parts that an episode expects."""
     episode = harness.create_episode()
-    request = {"kind": "video", "contentType": "video/mp4", "bytes": LIMITS.max_form_bytes + 1}
-    upload = harness.call("requestUpload", request, episode_id=episode).body["uploadId"]
-    return {"episode_id": episode, "upload_id": upload}
+    return {"episode_id": episode, "upload_id": harness.request_upload(episode, size=MAX_FORM_BYTES + 1)["uploadId"]}
 
 
 def existing_path(harness: ApiHarness, operation: AnyRestOperation, upload_path: dict[str, str]) -> dict[str, str]:

@@ -1,11 +1,7 @@
-"""API operations on uploads: forms (presigned POSTs), multipart uploads with presigned URLs, and refused requests.
-
-An episode has two tracks, which record how far the processing of its video and of its transcript has come.
-"""
+"""API operations on uploads: forms (presigned POSTs), multipart uploads with presigned URLs, and refused requests."""
 
 import base64
 import json
-from collections.abc import Callable
 from typing import Any
 from unittest.mock import Mock
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -15,22 +11,29 @@ import pytest
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 
-from handlers.livestream.episodes.upload_operations import MEBIBYTE, MIN_PART_BYTES, _part_bytes
-from handlers.livestream.models import UploadRequest
-from handlers.livestream.tracks import ContentType, TrackKind, TrackState, TrackUpdate
-from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, LIMITS, URL_SECONDS, ApiHarness, ApiResponse
+from handlers.common.aws import PRESIGNED_SECONDS
+from handlers.common.ids import new_id
+from handlers.livestream.episodes import handler
+from handlers.livestream.episodes.uploads import MIN_PART_BYTES, part_bytes
+from handlers.livestream.tracks import TrackState
+from tests.handlers.livestream.rest_api_harness import (
+    ANN,
+    BOB,
+    BUCKET,
+    MAX_FORM_BYTES,
+    MAX_TRANSCRIPT_BYTES,
+    MAX_VIDEO_BYTES,
+    ApiHarness,
+    ApiResponse,
+)
 
 TRANSCRIPT = {"kind": "transcript", "contentType": "text/vtt", "bytes": 500}
-TWO_PARTS = MIN_PART_BYTES + 3
+SIZE = MAX_FORM_BYTES + 1
 """Size of a video that is uploaded in two parts."""
-VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": TWO_PARTS}
-
-
-def policy_conditions(answer: ApiResponse) -> list[Any]:
-    """Return the conditions of the policy with which an upload form is signed."""
-    policy: dict[str, list[Any]] = json.loads(base64.b64decode(answer.body["form"]["fields"]["policy"]))
-    return policy["conditions"]
+VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": SIZE}
 
 
 def test_a_small_file_gets_a_form_for_one_key_type_and_size(harness: ApiHarness) -> None:
@@ -39,11 +42,11 @@ def test_a_small_file_gets_a_form_for_one_key_type_and_size(harness: ApiHarness)
     body = answer.body
     assert answer.status == 201
     assert body["key"] == f"transcripts/{ANN}/{episode}/{body['uploadId']}.vtt"
-    assert (body["kind"], body["maxBytes"], body["expiresSeconds"]) == ("transcript", 500, URL_SECONDS)
+    assert (body["kind"], body["maxBytes"], body["expiresSeconds"]) == ("transcript", 500, PRESIGNED_SECONDS)
     assert "multipart" not in body
     assert BUCKET in body["form"]["url"]
     assert body["form"]["fields"]["key"] == body["key"]
-    conditions = policy_conditions(answer)
+    conditions = json.loads(base64.b64decode(body["form"]["fields"]["policy"]))["conditions"]
     assert {"Content-Type": "text/vtt"} in conditions
     assert {"key": body["key"]} in conditions
     ranges = [condition for condition in conditions if isinstance(condition, list)]
@@ -59,12 +62,12 @@ def test_another_upload_may_be_requested_until_a_file_arrives(harness: ApiHarnes
     since, upload_id = "2026-01-03T12:00:03.123Z", second["uploadId"]
     assert body["transcript"] == {"state": "requested", "since": since, "uploadId": upload_id}
     assert (body["status"], body["video"]["state"], body["version"]) == ("uploading", "none", 1)
-    uploaded = TrackUpdate(upload_id, TrackState.UPLOADED, since)
-    harness.table.advance_track(ANN, episode, TrackKind.TRANSCRIPT, uploaded)
-    answer = harness.call("requestUpload", TRANSCRIPT, episode_id=episode)
+    video = harness.request_upload(episode)["uploadId"]
+    assert harness.advance(episode, video, TrackState.UPLOADED)
+    answer = harness.call("requestUpload", VIDEO, episode_id=episode)
     assert answer.error == (409, "UPLOAD_NOT_EXPECTED")
-    video = harness.call("requestUpload", {**VIDEO, "bytes": 5}, episode_id=episode)
-    assert video.status == 201, "the video is independent of the transcript"
+    assert harness.call("getEpisode", episode_id=episode).body["video"]["uploadId"] == video
+    assert harness.call("requestUpload", TRANSCRIPT, episode_id=episode).status == 201, "the tracks are independent"
 
 
 @pytest.mark.parametrize(
@@ -72,8 +75,8 @@ def test_another_upload_may_be_requested_until_a_file_arrives(harness: ApiHarnes
     [
         ({**TRANSCRIPT, "contentType": "video/mp4"}, "TYPE_UNSUPPORTED", "contentType"),
         ({**VIDEO, "contentType": "text/vtt"}, "TYPE_UNSUPPORTED", "contentType"),
-        ({**VIDEO, "bytes": LIMITS.max_video_bytes + 1}, "UPLOAD_TOO_LARGE", "bytes"),
-        ({**TRANSCRIPT, "bytes": LIMITS.max_transcript_bytes + 1}, "UPLOAD_TOO_LARGE", "bytes"),
+        ({**VIDEO, "bytes": MAX_VIDEO_BYTES + 1}, "UPLOAD_TOO_LARGE", "bytes"),
+        ({**TRANSCRIPT, "bytes": MAX_TRANSCRIPT_BYTES + 1}, "UPLOAD_TOO_LARGE", "bytes"),
     ],
 )
 def test_an_unsupported_type_or_size_is_refused(
@@ -89,10 +92,10 @@ def test_an_unsupported_type_or_size_is_refused(
 @pytest.mark.parametrize(
     ("upload_request", "part_count"),
     [
-        ({**VIDEO, "bytes": MEBIBYTE}, 0),
-        ({**VIDEO, "bytes": MEBIBYTE + 1}, 1),
-        ({**VIDEO, "bytes": LIMITS.max_video_bytes}, 5),
-        ({**TRANSCRIPT, "bytes": LIMITS.max_transcript_bytes}, 0),
+        ({**VIDEO, "bytes": MAX_FORM_BYTES}, 0),
+        (VIDEO, 2),
+        ({**VIDEO, "bytes": MAX_VIDEO_BYTES}, 96),
+        ({**TRANSCRIPT, "bytes": MAX_TRANSCRIPT_BYTES}, 0),
     ],
 )
 def test_only_videos_above_the_form_limit_are_uploaded_in_parts(
@@ -101,6 +104,12 @@ def test_only_videos_above_the_form_limit_are_uploaded_in_parts(
     body = harness.call("requestUpload", upload_request, episode_id=harness.create_episode()).body
     assert len(body.get("multipart", {}).get("parts", ())) == part_count
     assert ("form" in body) is (part_count == 0)
+
+
+@given(st.integers(1, 10**11))
+def test_parts_have_an_allowed_size_and_at_most_a_hundred_cover_the_file(size: int) -> None:
+    assert part_bytes(size) >= MIN_PART_BYTES
+    assert size <= 100 * part_bytes(size)
 
 
 def test_no_multipart_upload_is_started_for_an_unknown_episode(harness: ApiHarness) -> None:
@@ -116,25 +125,21 @@ def signed_part_urls(upload: dict[str, Any]) -> list[tuple[Any, ...]]:
     return [(url.path, *(parse_qs(url.query)[name] for name in names)) for url in urls]
 
 
-def test_a_large_file_is_uploaded_in_parts(harness: ApiHarness) -> None:
+def test_a_large_file_gets_urls_for_its_parts_which_can_be_signed_again(harness: ApiHarness) -> None:
     episode = harness.create_episode()
-    answer = harness.call("requestUpload", VIDEO, episode_id=episode)
-    body = answer.body
-    assert (answer.status, "form" in body) == (201, False)
+    body = harness.request_upload(episode, size=SIZE)
     multipart = body["multipart"]
+    assert "form" not in body
     assert (multipart["partBytes"], [part["partNumber"] for part in multipart["parts"]]) == (MIN_PART_BYTES, [1, 2])
     assert signed_part_urls(body) == [
-        (f"/{body['key']}", [number], [multipart["multipartId"]], [str(URL_SECONDS)]) for number in ("1", "2")
+        (f"/{body['key']}", [number], [multipart["multipartId"]], [str(PRESIGNED_SECONDS)]) for number in ("1", "2")
     ]
-
-
-@pytest.mark.parametrize("size", [MEBIBYTE + 1, MIN_PART_BYTES, 900_000_000, 10**9, 10**9 + 1, 10**10, 10**11])
-def test_parts_have_an_allowed_number_and_size_and_cover_the_file(harness: ApiHarness, size: int) -> None:
-    request = UploadRequest(kind=TrackKind.VIDEO, content_type=ContentType.MP4, bytes=size)
-    part_bytes, parts = _part_bytes(size), harness.uploads._part_count(request)
-    assert 1 <= parts <= 100
-    assert part_bytes >= MIN_PART_BYTES
-    assert (parts - 1) * part_bytes < size <= parts * part_bytes
+    before, path = harness.stored_items(), {"episode_id": episode, "upload_id": body["uploadId"]}
+    answer = harness.call("signParts", {"multipartId": multipart["multipartId"]}, **path)
+    assert {**answer.body, "multipart": None} == {**body, "multipart": None}
+    assert signed_part_urls(answer.body) == signed_part_urls(body)
+    assert harness.stored_items() == before
+    assert len(harness.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]) == 1, "no second upload may be started"
 
 
 def is_signed_for(url: str, size: int) -> bool:
@@ -152,43 +157,34 @@ def is_signed_for(url: str, size: int) -> bool:
     return signature == expected
 
 
-@pytest.mark.parametrize(
-    ("size", "expected"),
-    [
-        (MEBIBYTE + 1, [MEBIBYTE + 1]),
-        (2 * MIN_PART_BYTES, [MIN_PART_BYTES, MIN_PART_BYTES]),
-        (2 * MIN_PART_BYTES + 1, [MIN_PART_BYTES, MIN_PART_BYTES, 1]),
-    ],
-)
-def test_the_url_of_a_part_is_signed_for_the_parts_size(harness: ApiHarness, size: int, expected: list[int]) -> None:
+@pytest.mark.parametrize("sizes", [(MIN_PART_BYTES, SIZE - MIN_PART_BYTES), (MIN_PART_BYTES, MIN_PART_BYTES)])
+def test_the_url_of_a_part_is_signed_for_the_parts_size(harness: ApiHarness, sizes: tuple[int, ...]) -> None:
     episode = harness.create_episode()
-    upload = harness.call("requestUpload", {**VIDEO, "bytes": size}, episode_id=episode).body
+    upload = harness.request_upload(episode, size=sum(sizes))
     multipart_id = {"multipartId": upload["multipart"]["multipartId"]}
     signed_again = harness.call("signParts", multipart_id, episode_id=episode, upload_id=upload["uploadId"]).body
     for body in (upload, signed_again):
         urls = [part["url"] for part in body["multipart"]["parts"]]
-        for url, part_size in zip(urls, expected, strict=True):
-            assert is_signed_for(url, part_size)
-            assert not any(is_signed_for(url, other_size) for other_size in (0, part_size - 1, part_size + 1, size + 1))
+        for url, size in zip(urls, sizes, strict=True):
+            assert is_signed_for(url, size)
+            assert not any(is_signed_for(url, other_size) for other_size in (0, size - 1, size + 1))
 
 
 class MultipartVideo:
-    """Multipart upload of a video, by default in one small part.
+    """Multipart upload of a video in two parts. All bytes are uploaded, or only the first `uploaded_bytes`.
 
-    All bytes are uploaded, or only the first `uploaded_bytes`. A test completes the upload, with the correct request or
-    with a changed one.
+    A test completes the upload, with the correct request or with a changed one.
     """
 
-    def __init__(self, harness: ApiHarness, size: int = MEBIBYTE + 1, uploaded_bytes: int | None = None) -> None:
+    def __init__(self, harness: ApiHarness, uploaded_bytes: int = SIZE) -> None:
         self.harness, self.episode = harness, harness.create_episode()
-        upload = harness.call("requestUpload", {**VIDEO, "bytes": size}, episode_id=self.episode).body
+        upload = harness.request_upload(self.episode, size=SIZE)
         self.upload, self.key, multipart = upload["uploadId"], upload["key"], upload["multipart"]
         self.multipart = multipart["multipartId"]
         self.parts = []
-        remaining_bytes = size if uploaded_bytes is None else uploaded_bytes
         for part in multipart["parts"]:
-            data = b"x" * min(remaining_bytes, multipart["partBytes"])
-            remaining_bytes -= len(data)
+            data = b"x" * min(uploaded_bytes, multipart["partBytes"])
+            uploaded_bytes -= len(data)
             answer = harness.s3.upload_part(
                 Bucket=BUCKET, Key=self.key, UploadId=self.multipart, PartNumber=part["partNumber"], Body=data
             )
@@ -200,68 +196,26 @@ class MultipartVideo:
         path = {"episode_id": self.episode, "upload_id": self.upload}
         return self.harness.call("completeUpload", body, **path | changes)
 
+    def sign(self, **changes: Any) -> ApiResponse:
+        path = {"episode_id": self.episode, "upload_id": self.upload}
+        return self.harness.call("signParts", {"multipartId": self.multipart}, **path | changes)
+
     def advance(self, state: TrackState) -> None:
-        update = TrackUpdate(self.upload, state, "2026-01-03T12:00:09.000Z")
-        assert self.harness.table.advance_track(ANN, self.episode, TrackKind.VIDEO, update)
+        assert self.harness.advance(self.episode, self.upload, state)
 
     @property
     def object_exists(self) -> bool:
         return bool(self.harness.s3.list_objects_v2(Bucket=BUCKET).get("Contents"))
 
 
-def test_an_upload_gets_new_urls_after_its_urls_expire(harness: ApiHarness) -> None:
-    episode = harness.create_episode()
-    upload = harness.call("requestUpload", VIDEO, episode_id=episode).body
-    multipart, before = upload["multipart"], harness.stored_items()
-    path = {"episode_id": episode, "upload_id": upload["uploadId"]}
-    with harness.counted_calls() as calls:
-        answer = harness.call("signParts", {"multipartId": multipart["multipartId"]}, **path)
-    assert (answer.status, calls) == (200, ["GetItem"])
-    assert harness.stored_items() == before
-    uploads = harness.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
-    assert len(uploads) == 1, "no second multipart upload may be started"
-    assert {**answer.body, "multipart": None} == {**upload, "multipart": None}
-    assert signed_part_urls(answer.body) == signed_part_urls(upload)
-
-
-def test_urls_are_signed_again_only_while_the_upload_is_expected(harness: ApiHarness) -> None:
+def test_a_completion_creates_the_object_and_can_be_repeated(harness: ApiHarness) -> None:
     video = MultipartVideo(harness)
-    body = {"multipartId": video.multipart}
-
-    def sign(**changes: Any) -> ApiResponse:
-        path = {"episode_id": video.episode, "upload_id": video.upload}
-        return harness.call("signParts", body, **path | changes)
-
-    assert sign().status == 200
-    assert sign(upload_id=harness.new_id()).error == (404, "UPLOAD_UNKNOWN")
-    assert sign(owner=BOB).error == (404, "EPISODE_UNKNOWN")
-    video.advance(TrackState.UPLOADED)
-    assert sign().error == (409, "UPLOAD_NOT_EXPECTED")
-    video.advance(TrackState.FAILED)
-    assert sign().error == (409, "UPLOAD_NOT_EXPECTED")
-
-
-def test_an_upload_by_form_has_no_parts_to_sign_or_complete(harness: ApiHarness) -> None:
-    episode = harness.create_episode()
-    upload = harness.call("requestUpload", TRANSCRIPT, episode_id=episode).body["uploadId"]
-    parts = [{"partNumber": 1, "etag": "e"}]
-    for operation, body in (
-        ("signParts", {"multipartId": "m"}),
-        ("completeUpload", {"multipartId": "m", "parts": parts}),
-    ):
-        answer = harness.call(operation, body, episode_id=episode, upload_id=upload)
-        assert answer.error == (409, "UPLOAD_NOT_EXPECTED")
-
-
-def test_completing_an_upload_reads_the_table_once_and_changes_nothing(harness: ApiHarness) -> None:
-    video = MultipartVideo(harness, TWO_PARTS)
     before = harness.stored_items()
-    with harness.counted_calls() as calls:
-        answer = video.complete(body={"parts": video.parts[::-1]})
-    assert (answer.status, answer.body) == (200, {"uploadId": video.upload, "key": video.key, "bytes": TWO_PARTS})
-    assert (calls, harness.stored_items()) == (["GetItem"], before)
+    answer = video.complete(body={"parts": video.parts[::-1]})
+    assert (answer.status, answer.body) == (200, {"uploadId": video.upload, "key": video.key, "bytes": SIZE})
+    assert harness.stored_items() == before, "the event of S3 advances the track"
     head = harness.s3.head_object(Bucket=BUCKET, Key=video.key)
-    assert (head["ContentLength"], head["ContentType"]) == (TWO_PARTS, "video/mp4")
+    assert (head["ContentLength"], head["ContentType"]) == (SIZE, "video/mp4")
     assert video.complete().text == answer.text, "a repeated completion gets the same response"
     video.advance(TrackState.CHUNKING)
     assert video.complete().status == 200
@@ -269,29 +223,35 @@ def test_completing_an_upload_reads_the_table_once_and_changes_nothing(harness: 
 
 def test_the_completion_sends_the_announced_size_to_s3(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     video, complete = MultipartVideo(harness), Mock()
-    monkeypatch.setattr(harness.s3, "complete_multipart_upload", complete)
+    monkeypatch.setattr(s3_of_function(), "complete_multipart_upload", complete)
     video.complete()
-    assert complete.call_args.kwargs["MpuObjectSize"] == MEBIBYTE + 1
+    assert complete.call_args.kwargs["MpuObjectSize"] == SIZE
+
+
+def s3_of_function() -> Any:
+    """Return the S3 client of the function."""
+    [operation] = [bound for bound in handler._rest()._operations.values() if bound.operation.name == "completeUpload"]
+    return operation.function.__self__.s3  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
     ("uploaded_bytes", "named_parts", "fields"),
     [
-        pytest.param(TWO_PARTS - 1, 2, [], id="smaller than announced"),
-        pytest.param(TWO_PARTS, 1, [{"field": "parts", "rule": "this upload has 2 parts"}], id="one part not named"),
+        pytest.param(SIZE - 1, 2, [], id="smaller than announced"),
+        pytest.param(SIZE, 1, [{"field": "parts", "rule": "this upload has 2 parts"}], id="one part not named"),
     ],
 )
 def test_parts_of_another_number_or_total_size_are_refused(
     harness: ApiHarness, uploaded_bytes: int, named_parts: int, fields: list[dict[str, str]]
 ) -> None:
-    video = MultipartVideo(harness, TWO_PARTS, uploaded_bytes)
+    video = MultipartVideo(harness, uploaded_bytes)
     answer = video.complete(body={"parts": video.parts[:named_parts]})
     assert answer.error == (409, "UPLOAD_INCOMPLETE")
     assert answer.body["fields"] == fields
 
 
 def test_a_part_that_was_never_uploaded_is_refused(harness: ApiHarness) -> None:
-    video = MultipartVideo(harness, TWO_PARTS)
+    video = MultipartVideo(harness)
     forged_parts = [video.parts[0], {"partNumber": 2, "etag": "0" * 32}]
     assert video.complete(body={"parts": forged_parts}).error == (409, "UPLOAD_INCOMPLETE")
     assert not video.object_exists
@@ -317,32 +277,39 @@ def test_only_an_error_of_s3_that_the_client_caused_is_a_client_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """HeadObject answers 403 for a missing object if the role may not list the bucket."""
-
-    def fail(code: str) -> Callable[..., None]:
-        return Mock(side_effect=ClientError({"Error": {"Code": code, "Message": "canary"}}, "AnyOperation"))
-
     video = MultipartVideo(harness)
-    if complete_error:
-        monkeypatch.setattr(harness.s3, "complete_multipart_upload", fail(complete_error))
-    if head_error:
-        monkeypatch.setattr(harness.s3, "head_object", fail(head_error), raising=False)
+    for method, code in (("complete_multipart_upload", complete_error), ("head_object", head_error)):
+        if code is not None:
+            failure = ClientError({"Error": {"Code": code, "Message": "canary"}}, "AnyOperation")
+            monkeypatch.setattr(s3_of_function(), method, Mock(side_effect=failure), raising=False)
     answer = video.complete()
     assert answer.error == expected
     assert "canary" not in answer.text
 
 
-def test_only_the_expected_upload_can_be_completed(harness: ApiHarness) -> None:
+def test_only_the_expected_upload_can_be_signed_and_completed(harness: ApiHarness) -> None:
     video, other_video = MultipartVideo(harness), MultipartVideo(harness)
     assert video.complete(body={"multipartId": other_video.multipart}).error == (404, "UPLOAD_UNKNOWN")
-    assert video.complete(upload_id=harness.new_id()).error == (404, "UPLOAD_UNKNOWN")
-    assert video.complete(owner=BOB).error == (404, "EPISODE_UNKNOWN")
-    assert video.complete(episode_id=other_video.episode).error == (404, "UPLOAD_UNKNOWN")
-    harness.call("requestUpload", VIDEO, episode_id=video.episode)
+    for request in (video.complete, video.sign):
+        assert request(upload_id=new_id()).error == (404, "UPLOAD_UNKNOWN")
+        assert request(owner=BOB).error == (404, "EPISODE_UNKNOWN")
+        assert request(episode_id=other_video.episode).error == (404, "UPLOAD_UNKNOWN")
+    harness.request_upload(video.episode, size=SIZE)
     assert video.complete().error == (404, "UPLOAD_UNKNOWN"), "a replaced upload must be refused"
-    assert not video.object_exists
+    other_video.advance(TrackState.UPLOADED)
+    assert other_video.sign().error == (409, "UPLOAD_NOT_EXPECTED"), "the upload is complete"
     other_video.advance(TrackState.FAILED)
-    assert other_video.complete().error == (409, "UPLOAD_NOT_EXPECTED"), "a failed upload must be refused"
+    for request in (other_video.complete, other_video.sign):
+        assert request().error == (409, "UPLOAD_NOT_EXPECTED"), "a failed upload must be refused"
     assert not other_video.object_exists
+
+
+def test_an_upload_by_form_has_no_parts_to_sign_or_complete(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    path = {"episode_id": episode, "upload_id": harness.request_upload(episode, "transcript")["uploadId"]}
+    completion = {"multipartId": "m", "parts": [{"partNumber": 1, "etag": "e"}]}
+    assert harness.call("completeUpload", completion, **path).error == (409, "UPLOAD_NOT_EXPECTED")
+    assert harness.call("signParts", {"multipartId": "m"}, **path).error == (409, "UPLOAD_NOT_EXPECTED")
 
 
 @pytest.mark.parametrize(
@@ -363,7 +330,7 @@ def test_an_invalid_completion_is_refused(harness: ApiHarness, body: dict[str, A
 def test_no_key_or_url_is_logged(harness: ApiHarness, capsys: pytest.CaptureFixture[str]) -> None:
     video = MultipartVideo(harness)
     video.complete()
-    video.complete(upload_id=harness.new_id())
+    video.complete(upload_id=new_id())
     log_output = capsys.readouterr().out
     assert "request_refused" in log_output
     for secret in (video.upload, video.key, video.multipart, "amazonaws", "Signature"):

@@ -1,0 +1,338 @@
+"""API operations on episodes, and lists of their findings (claims and clips), with concurrent and repeated calls.
+
+An episode is one broadcast with a video and a transcript. A cursor is the position in a list from which the client gets
+the next page.
+"""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from handlers.common.ids import timestamp, ulid
+from handlers.livestream.episodes import handler
+from handlers.livestream.tracks import TrackKind, TrackState
+from tests.handlers.livestream.rest_api_harness import ANN, BOB, PARAMETER, START, ApiHarness, cached_client
+from tests.handlers.livestream.transcript_harness import failing_call
+from tests.lost_responses import repeat_every_call
+
+EPISODE = ulid(START, 7)
+UPLOAD = {"kind": "transcript", "contentType": "text/vtt", "bytes": 5}
+
+
+def test_a_new_episode_is_a_draft_with_two_empty_tracks(harness: ApiHarness) -> None:
+    answer = harness.call("createEpisode", {"title": "  A stream ", "speakers": ["Ann", "Bob"]})
+    empty_track = {"state": "none", "since": "2026-01-03T12:00:00.123Z"}
+    assert answer.status == 201
+    assert answer.body == {
+        "episodeId": answer.body["episodeId"],
+        "title": "A stream",
+        "language": "en-US",
+        "speakers": ["Ann", "Bob"],
+        "status": "draft",
+        "video": empty_track,
+        "transcript": empty_track,
+        "createdAt": "2026-01-03T12:00:00.123Z",
+        "updatedAt": "2026-01-03T12:00:00.123Z",
+        "version": 1,
+    }
+    created_episode = harness.call("createEpisode", {"title": "A", "description": "One\ntwo", "language": "de-CH"}).body
+    assert harness.call("getEpisode", episode_id=created_episode["episodeId"]).body == created_episode
+
+
+def test_an_episode_has_the_documented_keys(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    [item] = harness.stored_items()
+    assert (item["pk"], item["sk"]) == ({"S": f"EPISODE#{ANN}#{episode}"}, {"S": "EPISODE"})
+    assert item["GSI1PK"] == {"S": f"OWNER#{ANN}"}
+    assert item["GSI1SK"] == {"S": f"2026-01-03T12:00:00.123Z#{episode}"}
+    assert item["schemaVersion"] == {"N": "1"}
+    assert "ttl" not in item
+
+
+def test_a_repeated_creation_with_the_clients_id_returns_the_current_episode(harness: ApiHarness) -> None:
+    request = {"title": "A", "episodeId": EPISODE}
+    first = harness.call("createEpisode", request)
+    harness.advance_time(seconds=5)
+    second = harness.call("createEpisode", request)
+    assert (first.status, second.status) == (201, 200)
+    assert first.body["episodeId"] == EPISODE
+    assert second.body == first.body
+    harness.call("updateEpisode", {"version": 1, "title": "Another"}, episode_id=EPISODE)
+    assert harness.call("createEpisode", request).body["title"] == "Another"
+    assert harness.create_episode(owner=BOB, episodeId=EPISODE) == EPISODE, "each owner has their own ids"
+
+
+def test_the_id_of_a_deleted_episode_cannot_be_used_again(harness: ApiHarness) -> None:
+    harness.create_episode(episodeId=EPISODE)
+    harness.call("deleteEpisode", episode_id=EPISODE)
+    answer = harness.call("createEpisode", {"title": "A stream", "episodeId": EPISODE})
+    assert answer.error == (409, "EPISODE_DELETED")
+    assert harness.call("getEpisode", episode_id=EPISODE).status == 404
+
+
+def test_an_update_changes_only_the_fields_that_it_contains(harness: ApiHarness) -> None:
+    episode = harness.create_episode(description="What it is", speakers=["Ann"])
+    harness.advance_time(seconds=1)
+    changes: dict[str, Any] = {"version": 1, "title": "B", "language": "de-DE"}
+    changed_episode = harness.call("updateEpisode", changes, episode_id=episode).body
+    assert (changed_episode["title"], changed_episode["language"], changed_episode["version"]) == ("B", "de-DE", 2)
+    assert (changed_episode["description"], changed_episode["speakers"]) == ("What it is", ["Ann"])
+    assert (changed_episode["createdAt"], changed_episode["updatedAt"]) == (
+        "2026-01-03T12:00:00.123Z",
+        "2026-01-03T12:00:01.123Z",
+    )
+    assert harness.call("getEpisode", episode_id=episode).body == changed_episode
+    changes = {"version": 2, "description": None, "speakers": []}
+    changed_episode = harness.call("updateEpisode", changes, episode_id=episode).body
+    assert ("description" in changed_episode, changed_episode["speakers"]) == (False, [])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"title": "B"}, {"version": 1}, {"version": 1, "title": None}, {"version": 0, "title": "B"}, {"version": "1"}],
+)
+def test_an_invalid_change_is_refused(harness: ApiHarness, changes: dict[str, Any]) -> None:
+    episode = harness.create_episode()
+    assert harness.call("updateEpisode", changes, episode_id=episode).error == (400, "MALFORMED")
+
+
+def test_a_change_of_an_old_version_is_refused_unless_it_repeats_the_last_change(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    change = {"version": 1, "title": "B"}
+    first = harness.call("updateEpisode", change, episode_id=episode)
+    harness.advance_time(seconds=1)
+    assert harness.call("updateEpisode", change, episode_id=episode).body == first.body
+    answer = harness.call("updateEpisode", {"version": 1, "title": "C"}, episode_id=episode)
+    assert answer.error == (409, "VERSION_CONFLICT")
+    assert "version 2" in answer.body["message"]
+    assert harness.call("updateEpisode", {"version": 2, "title": "C"}, episode_id=episode).status == 200
+    assert harness.call("updateEpisode", change, episode_id=episode).error == (409, "VERSION_CONFLICT")
+
+
+def test_every_operation_treats_a_deleted_episode_as_unknown(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    upload = harness.request_upload(episode)["uploadId"]
+    harness.store_claim(episode, 0)
+    answer = harness.call("deleteEpisode", episode_id=episode)
+    assert (answer.status, answer.text) == (204, "")
+    completion = {"multipartId": "m", "parts": [{"partNumber": 1, "etag": "e"}]}
+    answers = [
+        harness.call("getEpisode", episode_id=episode),
+        harness.call("updateEpisode", {"version": 1, "title": "B"}, episode_id=episode),
+        harness.call("deleteEpisode", episode_id=episode),
+        harness.call("requestUpload", UPLOAD, episode_id=episode),
+        harness.call("signParts", {"multipartId": "m"}, episode_id=episode, upload_id=upload),
+        harness.call("completeUpload", completion, episode_id=episode, upload_id=upload),
+        harness.call("listClaims", episode_id=episode),
+        harness.call("listClips", episode_id=episode),
+        harness.call("listChunks", episode_id=episode),
+    ]
+    assert [answer.error for answer in answers] == [(404, "EPISODE_UNKNOWN")] * len(answers)
+    assert harness.call("listEpisodes").body == {"episodes": []}
+    assert not harness.advance(episode, upload, TrackState.UPLOADED), "an event changes no deleted episode"
+    [record] = [item for item in harness.stored_items() if item["sk"]["S"] == "EPISODE"]
+    assert record["ttl"] == {"N": str(int(START.timestamp()) + 7 * 24 * 3600)}
+    assert not {"GSI1PK", "GSI1SK"} & set(record)
+
+
+def received_deletions(harness: ApiHarness) -> list[dict[str, Any]]:
+    messages = cached_client("sqs").receive_message(QueueUrl=harness.queue_url, MaxNumberOfMessages=10)
+    return [json.loads(message["Body"]) for message in messages.get("Messages", [])]
+
+
+def test_a_deletion_is_queued_twice_with_a_delay(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second message comes when work on the episode has ended that was still running at the deletion."""
+    episode, sent = harness.create_episode(), []
+    sqs = cached_client("sqs", handler.SHORT_TIMEOUT_CONFIG)
+    monkeypatch.setattr(sqs, "send_message_batch", lambda **request: sent.append(request) or {})
+    handler._rest.cache_clear()
+    harness.call("deleteEpisode", episode_id=episode)
+    [request] = sent
+    assert request["QueueUrl"] == harness.queue_url
+    assert [entry["DelaySeconds"] for entry in request["Entries"]] == [5, 900]
+    bodies = [json.loads(entry["MessageBody"]) for entry in request["Entries"]]
+    assert bodies == [{"schemaVersion": 1, "owner": ANN, "episodeId": episode}] * 2
+
+
+@pytest.mark.parametrize("response", [{"Failed": [{"Id": "5"}]}, ClientError({"Error": {"Code": "canary"}}, "x")])
+def test_an_episode_whose_deletion_cannot_be_queued_is_not_deleted(
+    harness: ApiHarness, monkeypatch: pytest.MonkeyPatch, response: Any
+) -> None:
+    def send(**_: Any) -> Any:
+        if isinstance(response, Exception):
+            raise response
+        return response
+
+    episode = harness.create_episode()
+    with monkeypatch.context() as patched:
+        patched.setattr(cached_client("sqs", handler.SHORT_TIMEOUT_CONFIG), "send_message_batch", send)
+        assert harness.call("deleteEpisode", episode_id=episode).error == (500, "INTERNAL")
+    assert harness.call("getEpisode", episode_id=episode).status == 200
+    assert harness.call("deleteEpisode", episode_id=episode).status == 204, "a repeated deletion succeeds"
+
+
+def test_a_call_whose_response_was_lost_takes_effect_once(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    repeat_every_call(cached_client("dynamodb", handler.SHORT_TIMEOUT_CONFIG), "put_item", monkeypatch)
+    creation = harness.call("createEpisode", {"title": "A", "description": "What it is"})
+    assert creation.status == 201
+    episode = creation.body["episodeId"]
+    assert harness.call("getEpisode", episode_id=episode).body == creation.body
+    changes = {"version": 1, "title": "B", "description": None, "speakers": ["Ann"]}
+    update = harness.call("updateEpisode", changes, episode_id=episode)
+    assert (update.status, update.body["title"], update.body["version"]) == (200, "B", 2)
+    assert harness.call("requestUpload", UPLOAD, episode_id=episode).status == 201
+    assert harness.call("deleteEpisode", episode_id=episode).status == 204
+
+
+@pytest.mark.parametrize("owner", [BOB, None])
+def test_another_owners_episode_is_unknown(harness: ApiHarness, owner: str | None) -> None:
+    episode = harness.create_episode()
+    harness.store_claim(episode, 0)
+    for operation in ("getEpisode", "deleteEpisode", "listClaims", "listClips", "updateEpisode"):
+        body = {"version": 1, "title": "B"} if operation == "updateEpisode" else None
+        answer = harness.call(operation, body, episode_id=episode, owner=owner)
+        assert answer.error == (404, "EPISODE_UNKNOWN")
+    assert received_deletions(harness) == []
+    assert harness.call("getEpisode", episode_id=episode).body["title"] == "A stream"
+
+
+@pytest.mark.parametrize(
+    ("state", "hours", "reason"),
+    [(None, 12, "NEVER_UPLOADED"), (TrackState.UPLOADED, 2, "TIMED_OUT"), (TrackState.CHUNKING, 12, "TIMED_OUT")],
+)
+def test_an_overdue_track_is_failed_with_a_reason_and_accepts_another_upload(
+    harness: ApiHarness, state: TrackState | None, hours: int, reason: str
+) -> None:
+    episode = harness.create_episode()
+    upload = harness.request_upload(episode, size=10**9)
+    if state is not None:
+        harness.advance(episode, upload["uploadId"], state)
+    harness.advance_time(hours=hours)
+    before = harness.call("getEpisode", episode_id=episode).body
+    assert before["video"]["state"] == (state or "requested")
+    limit_ended = timestamp(harness.now)
+    harness.advance_time(seconds=1)
+    video = {"state": "failed", "reason": reason, "since": limit_ended, "uploadId": upload["uploadId"]}
+    read = harness.call("getEpisode", episode_id=episode).body
+    assert read == {**before, "status": "failed", "video": video}
+    assert harness.call("listEpisodes").body["episodes"] == [read]
+    multipart_id = {"multipartId": upload["multipart"]["multipartId"]}
+    path = {"episode_id": episode, "upload_id": upload["uploadId"]}
+    assert harness.call("signParts", multipart_id, **path).error == (409, "UPLOAD_NOT_EXPECTED")
+    assert harness.request_upload(episode)["uploadId"] != upload["uploadId"]
+
+
+def test_an_event_advances_an_overdue_track_and_not_the_other_track(harness: ApiHarness) -> None:
+    episode = harness.create_episode()
+    video, transcript = (harness.request_upload(episode, kind.value)["uploadId"] for kind in TrackKind)
+    harness.advance_time(hours=13)
+    assert harness.advance(episode, video, TrackState.UPLOADED)
+    assert harness.advance(episode, video, TrackState.UPLOADED), "a repeated event gets the same answer"
+    assert not harness.advance(episode, transcript, TrackState.UPLOADED), "the upload is not the video's"
+    assert not harness.advance(EPISODE, video, TrackState.UPLOADED), "there is no such episode"
+    read = harness.call("getEpisode", episode_id=episode).body
+    assert (read["video"]["state"], read["transcript"]["reason"]) == ("uploaded", "NEVER_UPLOADED")
+    assert read["version"] == 1
+
+
+def list_pages(harness: ApiHarness, operation: str, field: str, **parameters: Any) -> list[list[Any]]:
+    """Return the entries of all pages of a list."""
+    pages, cursor = [], None
+    while True:
+        answer = harness.call(operation, cursor=cursor, **parameters)
+        assert answer.status == 200
+        pages.append(answer.body[field])
+        cursor = answer.body.get("nextCursor")
+        if cursor is None:
+            return pages
+
+
+def create_three(harness: ApiHarness) -> list[str]:
+    """Create three episodes, a second apart. Return their ids, the newest first."""
+    created_ids = []
+    for _ in range(3):
+        created_ids.append(harness.create_episode())
+        harness.advance_time(seconds=1)
+    return created_ids[::-1]
+
+
+def test_episodes_are_listed_newest_first_in_pages(harness: ApiHarness) -> None:
+    newest_first = create_three(harness)
+    harness.create_episode(owner=BOB)
+    for limit, sizes in ((1, [1] * 3), (2, [2, 1]), (None, [3]), (3, [3]), (100, [3])):
+        pages = list_pages(harness, "listEpisodes", "episodes", limit=limit)
+        assert [len(page) for page in pages] == sizes, "the last page must have no cursor"
+        assert [item["episodeId"] for page in pages for item in page] == newest_first
+
+
+def test_a_deleted_episode_at_the_position_of_a_cursor_does_not_end_the_list(harness: ApiHarness) -> None:
+    newest, *others = create_three(harness)
+    first_page = harness.call("listEpisodes", limit=1).body
+    harness.call("deleteEpisode", episode_id=newest)
+    second_page = harness.call("listEpisodes", cursor=first_page["nextCursor"]).body
+    assert [item["episodeId"] for item in second_page["episodes"]] == others
+
+
+def test_a_page_that_dynamodb_truncates_has_a_cursor(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    newest_first = create_three(harness)
+    dynamodb = cached_client("dynamodb", handler.SHORT_TIMEOUT_CONFIG)
+    query = dynamodb.query
+    monkeypatch.setattr(dynamodb, "query", lambda **request: query(**{**request, "Limit": 1}))
+    pages = list_pages(harness, "listEpisodes", "episodes", limit=50)
+    assert [item["episodeId"] for page in pages for item in page] == newest_first
+
+
+@pytest.mark.parametrize(("operation", "field"), [("listClaims", "claims"), ("listClips", "clips")])
+def test_findings_are_listed_by_time(harness: ApiHarness, operation: str, field: str) -> None:
+    episode, other_episode = harness.create_episode(), harness.create_episode()
+    assert harness.call(operation, episode_id=episode).body == {field: []}
+    for start in (90_000, 5_000, 10_000, 0):
+        harness.store_claim(episode, start, f"c{start}")
+        harness.store_clip(episode, start, f"c{start}")
+        harness.store_claim(other_episode, start + 1)
+    pages = list_pages(harness, operation, field, limit=3, episode_id=episode)
+    assert [item["startMs"] for page in pages for item in page] == [0, 5_000, 10_000, 90_000]
+    assert [len(page) for page in pages] == [3, 1]
+
+
+def test_a_cursor_is_valid_for_its_own_list_only(harness: ApiHarness) -> None:
+    episode, other_episode = harness.create_episode(), harness.create_episode()
+    for episode_id in (episode, other_episode):
+        for start in (0, 1, 2):
+            harness.store_claim(episode_id, start, f"c{start}")
+            harness.store_clip(episode_id, start, f"c{start}")
+    harness.create_episode(owner=BOB, episodeId=episode)
+    cursor = harness.call("listClaims", limit=1, episode_id=episode).body["nextCursor"]
+    assert harness.call("listClaims", limit=2, cursor=cursor, episode_id=episode).status == 200
+    answers = [
+        harness.call("listClaims", cursor=cursor, episode_id=other_episode),
+        harness.call("listClips", cursor=cursor, episode_id=episode),
+        harness.call("listClaims", cursor=cursor, episode_id=episode, owner=BOB),
+        harness.call("listEpisodes", cursor=cursor),
+    ]
+    assert [answer.error for answer in answers] == [(400, "CURSOR_INVALID")] * len(answers)
+
+
+def test_without_the_secret_only_lists_with_further_pages_fail(harness: ApiHarness) -> None:
+    create_three(harness)
+    cached_client("ssm").delete_parameter(Name=PARAMETER)
+    assert harness.call("listEpisodes").status == 200
+    assert harness.call("listEpisodes", limit=1).error == (500, "INTERNAL")
+
+
+def test_no_client_text_is_logged(harness: ApiHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    episode = harness.create_episode(title="canary-title", speakers=["canary-name"])
+    harness.call("updateEpisode", {"version": 9, "title": "canary-title"}, episode_id=episode)
+    harness.send("createEpisode", '{"canary')
+    harness.call("getEpisode", episode_id="canary-id")
+    harness.call("listEpisodes", cursor="canary-cursor")
+    dynamodb = cached_client("dynamodb", handler.SHORT_TIMEOUT_CONFIG)
+    with failing_call(dynamodb, "GetItem", RuntimeError("canary")):
+        assert harness.call("getEpisode", episode_id=episode).error == (500, "INTERNAL")
+    log_output = capsys.readouterr().out
+    assert "request_refused" in log_output
+    assert "request_failed" in log_output
+    for secret in ("canary", episode, ANN):
+        assert secret not in log_output

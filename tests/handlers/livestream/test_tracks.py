@@ -1,0 +1,166 @@
+"""Rules of tracks, the processing states of an episode's video and transcript, as pure functions.
+
+Events report updates of a track in any order and repeatedly. Without an update, the time limit of its state ends.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import combinations, permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.common.ids import timestamp
+from handlers.livestream.tracks import (
+    TIMEOUT_REASONS,
+    ContentType,
+    EpisodeStatus,
+    ExpectedUpload,
+    Track,
+    TrackReason,
+    TrackState,
+    TrackUpdate,
+    apply_time_limit,
+    apply_update,
+    episode_status,
+    is_applied,
+    request_upload,
+)
+
+START = datetime(2026, 1, 3, 12, tzinfo=UTC)
+OLD_UPLOAD, NEW_UPLOAD = (
+    ExpectedUpload(upload_id=f"{number:026d}", content_type=ContentType.MP4, size=number) for number in (1, 2)
+)
+
+
+def at(hours: float) -> str:
+    return timestamp(START + timedelta(hours=hours))
+
+
+REQUESTED_TRACK = request_upload(Track(state=TrackState.NONE, since=at(0)), NEW_UPLOAD, at(0))
+REPORTED_STATES = (TrackState.UPLOADED, TrackState.CHUNKING, TrackState.FAILED, TrackState.CHUNKED)
+"""States of a video that events report, in the order in which a track may pass through them."""
+LIMIT_HOURS = {TrackState.REQUESTED: 12, TrackState.UPLOADED: 2, TrackState.CHUNKING: 12, TrackState.ANALYZING: 6}
+"""Time limits that docs/livestream.md promises."""
+
+
+def make_update(
+    state: TrackState, upload: ExpectedUpload = NEW_UPLOAD, hours: float = 1, version_id: str | None = None
+) -> TrackUpdate:
+    reason = TrackReason.CHUNKING_FAILED if state is TrackState.FAILED else None
+    return TrackUpdate(upload.upload_id, state, at(hours), reason, version_id)
+
+
+def apply_all(updates: Iterable[TrackUpdate], track: Track = REQUESTED_TRACK) -> Track:
+    for update in updates:
+        track = apply_update(track, update)
+    return track
+
+
+UPDATES = st.builds(
+    make_update,
+    st.sampled_from(REPORTED_STATES),
+    st.sampled_from([OLD_UPLOAD, NEW_UPLOAD]),
+    st.floats(0, 2),
+    st.sampled_from(["v1", "v2", None]),
+)
+"""Updates that arrive before any time limit ends."""
+
+
+@pytest.mark.parametrize("count", range(1, len(REPORTED_STATES) + 1))
+def test_updates_give_the_same_state_in_any_order(count: int) -> None:
+    for states in combinations(REPORTED_STATES, count):
+        final_states = {apply_all(map(make_update, order)).state for order in permutations(states)}
+        assert final_states == {states[-1]}, "the state of the highest rank remains"
+
+
+@given(st.lists(UPDATES, min_size=1))
+def test_a_track_only_moves_forward_and_ignores_repeated_updates(updates: list[TrackUpdate]) -> None:
+    track = REQUESTED_TRACK
+    for update in updates:
+        updated_track = apply_update(track, update)
+        assert apply_update(updated_track, update) is updated_track
+        if updated_track is not track:
+            order = [TrackState.REQUESTED, *REPORTED_STATES]
+            assert order.index(updated_track.state) > order.index(track.state)
+            assert update.upload_id == NEW_UPLOAD.upload_id
+            assert is_applied(updated_track, update)
+        track = updated_track
+
+
+@given(st.lists(UPDATES))
+def test_only_updates_of_the_first_version_count(updates: list[TrackUpdate]) -> None:
+    events = [update for update in updates if update.upload_id == NEW_UPLOAD.upload_id and update.version_id]
+    assert apply_all(events) == apply_all(update for update in events if update.version_id == events[0].version_id)
+
+
+def test_an_update_stores_its_details_and_keeps_upload_and_version() -> None:
+    track = apply_update(REQUESTED_TRACK, make_update(TrackState.UPLOADED, version_id="v1"))
+    chunks = {"prefix": "chunks/", "playlist": "p.m3u8", "count": 3, "seconds": 120, "durationMs": 250_041}
+    chunked = apply_update(track, replace(make_update(TrackState.CHUNKED), details={"chunks": chunks}))
+    assert chunked.chunks is not None
+    assert chunked.chunks.model_dump(by_alias=True) == chunks
+    assert (chunked.upload, chunked.version_id, chunked.since) == (NEW_UPLOAD, "v1", at(1))
+
+
+@pytest.mark.parametrize("state", TrackState)
+def test_only_a_track_that_waits_fails_when_its_time_limit_ends(state: TrackState) -> None:
+    track = REQUESTED_TRACK.model_copy(update={"state": state})
+    hours = LIMIT_HOURS.get(state)
+    if hours is None:
+        assert apply_time_limit(track, at(1_000_000)) is track
+        return
+    assert apply_time_limit(track, at(hours)) is track
+    overdue_track = apply_time_limit(track, at(hours + 0.001))
+    reason = TrackReason.NEVER_UPLOADED if state is TrackState.REQUESTED else TrackReason.TIMED_OUT
+    assert overdue_track == Track(state=TrackState.FAILED, since=at(hours), reason=reason, upload=NEW_UPLOAD)
+    assert apply_time_limit(overdue_track, at(1_000_000)) is overdue_track
+
+
+@given(st.sampled_from(sorted(LIMIT_HOURS)), UPDATES)
+def test_a_late_update_advances_an_overdue_track_like_one_whose_upload_was_only_requested(
+    state: TrackState, update: TrackUpdate
+) -> None:
+    late_update = replace(update, at=at(13))
+    track = REQUESTED_TRACK.model_copy(update={"state": state})
+    expected = apply_update(REQUESTED_TRACK, late_update)
+    is_refused = expected == REQUESTED_TRACK  # the update concerns another upload
+    for late_track in (track, apply_time_limit(track, at(13))):
+        assert apply_update(late_track, late_update) == (late_track if is_refused else expected)
+
+
+@pytest.mark.parametrize("state", TrackState)
+def test_another_upload_can_be_requested_unless_one_is_being_processed_or_has_succeeded(state: TrackState) -> None:
+    track = Track(state=state, since=at(0), upload=OLD_UPLOAD)
+    requested = Track(state=TrackState.REQUESTED, since=at(1), upload=NEW_UPLOAD)
+    accepts_upload = state in {TrackState.NONE, TrackState.REQUESTED, TrackState.FAILED}
+    assert request_upload(track, NEW_UPLOAD, at(1)) == (requested if accepts_upload else track)
+    overdue = request_upload(track, NEW_UPLOAD, at(13))
+    assert (overdue.upload == NEW_UPLOAD) is (accepts_upload or state in LIMIT_HOURS)
+
+
+@pytest.mark.parametrize("restart", [True, False])
+@pytest.mark.parametrize("reason", sorted(frozenset(TrackReason) - TIMEOUT_REASONS))
+def test_a_track_is_restarted_only_after_a_failed_job_and_on_request(reason: TrackReason, restart: bool) -> None:
+    failed = REQUESTED_TRACK.model_copy(update={"state": TrackState.FAILED, "reason": reason})
+    update = replace(make_update(TrackState.UPLOADED), restart=restart)
+    is_restarted = restart and reason is TrackReason.CHUNKING_FAILED
+    assert is_applied(apply_update(failed, update), update) is is_restarted
+
+
+TRACK_STATES_BY_STATUS = {
+    "draft": ["none none"],
+    "uploading": ["requested none", "none requested", "requested analyzed"],
+    "processing": ["uploaded none", "chunking requested", "chunked analyzing"],
+    "ready": ["chunked none", "none analyzed", "chunked analyzed"],
+    "failed": ["failed analyzed", "chunking failed"],
+}
+"""For each status of an episode, states of its video and of its transcript that give this status."""
+
+
+@pytest.mark.parametrize("expected", EpisodeStatus)
+def test_the_states_of_both_tracks_give_the_status(expected: EpisodeStatus) -> None:
+    for states in TRACK_STATES_BY_STATUS[expected]:
+        assert episode_status(*map(TrackState, states.split())) is expected
