@@ -159,7 +159,7 @@ export function episodes({ visitor, settings }) {
     const [title, speakers, language] = ["title", "speakers", "language"].map((field) => byId(`episodes-${field}`).value.trim());
     const { userChangeCount } = visitor;
     runAction(problem, async () => {
-      const episode = await api.create({ title, language, speakers: parseList(speakers), clientToken: ulid() });
+      const episode = await api.create({ title, language, speakers: parseList(speakers), episodeId: ulid() });
       if (userChangeCount !== visitor.userChangeCount) return null;
       byId("episodes-title").value = byId("episodes-speakers").value = "";
       return episode.episodeId;
@@ -196,7 +196,7 @@ export function episodes({ visitor, settings }) {
     const { userChangeCount } = visitor;
     runAction(problem, async () => {
       const files = { transcript: await fetchSample("episode.srt"), video: await fetchSample("episode.mp4") };
-      const { episodeId } = await api.create({ title: "Sample episode", language: "en-US", speakers: ["Ann", "Bob"], clientToken: ulid() });
+      const { episodeId } = await api.create({ title: "Sample episode", language: "en-US", speakers: ["Ann", "Bob"], episodeId: ulid() });
       for (const [kind, file] of Object.entries(files)) await uploadTrack(episodeId, kind, file, () => {});
       return userChangeCount === visitor.userChangeCount ? episodeId : null;
     }, event.target).then((episodeId) => episodeId && runAction(problem, () => open(episodeId)));

@@ -4,8 +4,7 @@ The video is cut into chunks. In the transcript, the model finds claims (stateme
 worth watching alone).
 """
 
-import uuid
-
+from handlers.common.ids import new_id
 from local.flows import Checks, StepReporter
 from local.flows.http_requests import send
 from local.flows.livestream_client import LivestreamBackend, make_video
@@ -41,9 +40,9 @@ PAGE_SIZE = 2
 def play(livestream: LivestreamBackend, report_step: StepReporter) -> list[str]:
     """Run the flow with three episodes, of which only the first is processed. Return the problems."""
     checks = Checks()
-    token = uuid.uuid4().hex
-    first = livestream.create_episode("first", clientToken=token)
-    repeated_answer = livestream.create_episode("first", clientToken=token)
+    episode_id = new_id()
+    first = livestream.create_episode("first", episodeId=episode_id)
+    repeated_answer = livestream.create_episode("first", episodeId=episode_id)
     checks.equal("id of the episode that is created twice", repeated_answer["episodeId"], first["episodeId"])
     others = [livestream.create_episode(title) for title in ("second", "third")]
     own_ids = {episode["episodeId"] for episode in (first, *others)}
@@ -53,7 +52,7 @@ def play(livestream: LivestreamBackend, report_step: StepReporter) -> list[str]:
         return [episode["title"] for episode in episodes if episode["episodeId"] in own_ids]
 
     path = f"/episodes/{first['episodeId']}"
-    report_step("three episodes created; the first was sent twice with one client token, and exists once")
+    report_step("three episodes created; the first was sent twice with one id, and exists once")
     livestream.ask("PATCH", path, {"version": first["version"], "title": "first, corrected"})
     conflict = livestream.ask("PATCH", path, {"version": first["version"], "title": "too late"})
     checks.equal("status of a change to an old version", conflict.status, 409)

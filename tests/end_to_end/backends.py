@@ -102,7 +102,6 @@ class DeployedLivestream(LivestreamBackend):
         self.table = ids["livestream-null-check-table"]
         """Name of the table of episodes, which the requirements name `NullCheckTable`."""
         self.memory = ids["livestream-memory-memory"]
-        self.cleanup_function = deployment.function("livestream-episode-cleanup")
         self.created: list[str] = []
         """Ids of all episodes that this client has created."""
 
@@ -167,19 +166,15 @@ class DeployedLivestream(LivestreamBackend):
         )
 
     def backdate_track(self, episode_id: str, track: str) -> None:
-        """Make a track look as if it had been in its state for a long time, so that a sweep marks it as failed."""
+        """Make a track look as if it had been in its state for a long time, so that its time limit has ended."""
         long_ago = "2025-01-01T00:00:00.000Z"
         self.client("dynamodb").update_item(
             TableName=self.table,
             Key={"pk": {"S": f"EPISODE#{self.owner}#{episode_id}"}, "sk": {"S": "EPISODE"}},
-            UpdateExpression="SET #track.#since = :then, GSI2SK = :then",
+            UpdateExpression="SET #track.#since = :then",
             ExpressionAttributeNames={"#track": track, "#since": "since"},
             ExpressionAttributeValues={":then": {"S": long_ago}},
         )
-
-    def sweep(self) -> dict[str, Any]:
-        """Invoke the cleanup function as its schedule does. Tracks that were in one state for too long then fail."""
-        return invoke(self.client, self.cleanup_function, kind="sweep")
 
 
 class DeployedMeetings(MeetingsBackend):

@@ -279,13 +279,12 @@ def livestream_flow_run(platform: Platform) -> FlowRun[list[str]]:
 
 @pytest.fixture(scope="session")
 def overdue_video(platform: Platform, livestream: DeployedLivestream) -> FlowRun[dict[str, Any]]:
-    """Video that was expected long ago and never arrived, after the sweep, a scheduled run of a function."""
+    """Video that was expected long ago and never arrived."""
 
     def play(_: StepReporter) -> dict[str, Any]:
         path = f"/episodes/{livestream.create_episode('without a video')['episodeId']}"
         livestream.ask("POST", f"{path}/uploads", {"kind": "video", "contentType": "video/mp4", "bytes": 10**9})
         livestream.backdate_track(livestream.created[-1], "video")
-        livestream.sweep()
         video = dict(livestream.ask("GET", path).body["video"])
         livestream.ask("DELETE", path)
         livestream.wait_until_removed(livestream.created[-1])

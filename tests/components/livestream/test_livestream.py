@@ -22,7 +22,7 @@ SOURCE = "polyphony-test.livestream"
 VARIABLES: dict[str, dict[str, str]] = {
     "episodes": {
         **STORES,
-        "EVENT_SOURCE": SOURCE,
+        "DELETIONS_QUEUE_URL": f"{QUEUES}/{PREFIX}-deletions",
         "ENCRYPTION_KEY": f"/{PREFIX}-cursors",
         "ENCRYPTION_KEY_VERSION": "3",
         "ORIGIN": "*",
@@ -45,7 +45,6 @@ VARIABLES: dict[str, dict[str, str]] = {
         "MEMORY_ID": "livestream-memory-memory-id",
         "SUMMARY_NAMESPACE": "/summaries/{actorId}/{sessionId}/",
         "FACT_NAMESPACE": "/facts/{actorId}/{sessionId}/",
-        "SWEEP_SECONDS": "40",
     },
 }
 """Variables of each function: those of the requirement, and those that neither a setting nor a default decides."""
@@ -53,8 +52,7 @@ CHANGED_SETTINGS: dict[str, dict[str, Any]] = {
     "uploads": {"multipartMegabytes": 11, "maxVideoGigabytes": 5, "maxTranscriptMegabytes": 4, "objectDays": 3},
     "api": {"corsOrigin": "https://app.example.com", "requestsPerSecond": 7},
     "agent": {"memoryDays": 30, "windowCharacters": 2_000, "answerSeconds": 66, "atOnce": 6},
-    "video": {"chunkSeconds": 12, "chunkingMinutes": 31},
-    "episodeCleanup": {"timeoutSeconds": 100},
+    "video": {"chunkSeconds": 12},
 }
 """Settings in which no two numbers are equal, so that a number in the resources identifies its setting."""
 CHANGED_VARIABLES: dict[str, dict[str, str]] = {
@@ -67,7 +65,6 @@ CHANGED_VARIABLES: dict[str, dict[str, str]] = {
     "video-chunks": {"CHUNK_SECONDS": "12"},
     "transcript-windows": {"WINDOW_CHARACTERS": "2000"},
     "fact-check-agent": {"ANSWER_SECONDS": "66"},
-    "episode-cleanup": {"CHUNKING_MINUTES": "31", "SWEEP_SECONDS": "80"},
 }
 
 
@@ -124,7 +121,6 @@ RULES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "transcript-created": ("transcript-events", object_created("transcripts/")),
-    "episode-deleted": ("deletions", {"source": [SOURCE], "detail-type": ["Episode Deleted"]}),
 }
 """Queue and event pattern of each rule. No pattern matches the chunks that MediaConvert writes."""
 
@@ -156,16 +152,6 @@ def test_each_invocation_handles_one_message() -> None:
     assert changed["scalingConfig"] == {"maximumConcurrency": 6}
     videos = deployed().one("sqs.Queue", "livestream-videos-queue").inputs
     assert json.loads(videos["redrivePolicy"])["maxReceiveCount"] == 20
-
-
-def test_the_sweep_runs_every_fifteen_minutes_and_has_a_maximum_time() -> None:
-    schedule = deployed().one("scheduler.Schedule").inputs
-    assert (schedule["scheduleExpression"], json.loads(schedule["target"]["input"])) == (
-        "rate(15 minutes)",
-        {"kind": "sweep"},
-    )
-    recorded = previewed(episodeCleanup={"timeoutSeconds": 900})
-    assert variables(recorded, "episode-cleanup")["SWEEP_SECONDS"] == "840"
 
 
 def test_the_role_of_media_convert_exists_before_the_function_that_passes_it() -> None:
@@ -206,10 +192,9 @@ def test_the_table_has_the_required_keys_indexes_and_ttl() -> None:
     table = deployed().one("dynamodb.Table").inputs
     assert (table["hashKey"], table["rangeKey"], table["ttl"]["attributeName"]) == ("pk", "sk", "ttl")
     assert table["tags"]["Name"] == "NullCheckTable"
-    list_index, sweep_index = table["globalSecondaryIndexes"]
-    keys = {key_schema["keyType"]: key_schema["attributeName"] for key_schema in list_index["keySchemas"]}
-    assert (list_index["name"], keys) == ("GSI1", {"HASH": "GSI1PK", "RANGE": "GSI1SK"})
-    assert (sweep_index["name"], sweep_index["projectionType"]) == ("GSI2", "KEYS_ONLY")
+    [index] = table["globalSecondaryIndexes"]
+    keys = {key_schema["keyType"]: key_schema["attributeName"] for key_schema in index["keySchemas"]}
+    assert (index["name"], keys) == ("GSI1", {"HASH": "GSI1PK", "RANGE": "GSI1SK"})
 
 
 def test_objects_expire_after_seven_days_and_old_versions_a_day_later() -> None:

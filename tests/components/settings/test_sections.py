@@ -6,8 +6,8 @@ import pytest
 
 from components.settings import load_settings
 from handlers.livestream.environment import parse_secrets
-from handlers.livestream.episodes.handler import MEGABYTE
-from handlers.livestream.transcript.cues import MAX_TRANSCRIPT_BYTES
+from handlers.livestream.episodes.uploads import MEGABYTE
+from handlers.livestream.s3_object_reader import MAX_OBJECT_BYTES
 from tests.components.settings.stack_config import ENCRYPTION_KEY, IDENTITY, PAGE, problems, stack_config
 
 RUNTIME = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime"
@@ -123,7 +123,7 @@ def test_only_a_local_stack_leaves_the_url_of_the_keys_to_the_platform(environme
 
 def test_the_largest_transcript_that_can_be_uploaded_is_not_too_large_for_the_parser() -> None:
     uploads = load_settings(stack_config({"livestream.uploads.maxTranscriptMegabytes": 20}), "dev").livestream.uploads
-    assert uploads.max_transcript_megabytes * MEGABYTE <= MAX_TRANSCRIPT_BYTES
+    assert uploads.max_transcript_megabytes * MEGABYTE <= MAX_OBJECT_BYTES
 
 
 def test_intermediate_objects_are_kept_a_day_longer_than_the_chunks() -> None:
