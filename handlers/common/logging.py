@@ -43,6 +43,8 @@ class LogFields(TypedDict, total=False):
     """Captions whose text was already shown."""
     elsewhere: int
     """Claims and clips that begin in the overlap of two windows, so that the other window is responsible for them."""
+    error_code: int
+    """MediaConvert's error code of a failed job."""
     error_type: str
     failed: int
     fallback: str

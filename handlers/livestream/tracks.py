@@ -146,7 +146,7 @@ class VideoChunks(Message):
     """Output of the job that cut a video."""
 
     prefix: str
-    playlist: str | None = None
+    playlist: str
     """Key of the HLS playlist that names the chunks in their order."""
     count: int
     seconds: int

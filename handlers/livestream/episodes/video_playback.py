@@ -80,8 +80,7 @@ class PlaybackOperations:
                 LivestreamErrorCode.VIDEO_NOT_READY,
                 "This episode has no video that was cut into chunks. Ask again when the state of its video is chunked.",
             )
-        key = track.chunks.playlist
-        playlist = None if key is None else self.bucket.read_playlist(key)
+        playlist = self.bucket.read_playlist(track.chunks.playlist)
         if playlist is None:
             raise HandlerError(
                 LivestreamErrorCode.VIDEO_GONE,

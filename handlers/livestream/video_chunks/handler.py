@@ -1,5 +1,18 @@
 """Lambda function `video-chunks`: submits MediaConvert jobs that cut uploaded videos into chunks, and tracks the jobs.
 
+There are three kinds of events, each with its reaction:
+- S3 reports a new video: livestream's own event `Video Upload Completed` is published.
+- `Video Upload Completed` arrives: a job is submitted.
+- MediaConvert reports a new state of the job: the video's track (its processing state) is updated.
+
+Events may arrive twice or late. The state of the track (see `tracks`) decides whether an event still needs work. The
+track accepts a repeated event until a later event has advanced it. So interrupted work is repeated, and finished work is
+not. There is one exception: if the function stops after it submitted a job and before it advanced the track, it may
+submit the same job again. The repeated job is billed too, but writes the same chunks.
+
+A job may also fail because of a fault of the deployment, for example a missing permission. After the fix, an operator
+replays the archived event `Video Upload Completed`, which restarts a video whose job failed.
+
 Events arrive through a queue. If they invoked the function directly, Lambda would retry a failed event for only three
 minutes, and MediaConvert may throttle requests for longer. Each invocation handles one event, which then has the full
 timeout. The queue's maximum concurrency limits how many jobs are requested at the same time. An event that fails too
@@ -8,48 +21,192 @@ often moves to the dead-letter queue. An operator sends it back from there (`aws
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
 from handlers.common import ids
 from handlers.common.aws import CONFIG
-from handlers.common.events import BatchFailures
-from handlers.common.logging import EventLog
+from handlers.common.events import BatchFailures, process_batch
+from handlers.common.logging import EventLog, hash_for_log
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.events import EventPublisher
+from handlers.livestream.events import UPLOAD_COMPLETED
+from handlers.livestream.keys import UploadedObject
 from handlers.livestream.s3_object_reader import ObjectReader
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate, VideoChunks
 from handlers.livestream.video_chunks.environment import VideoEnvironment
-from handlers.livestream.video_chunks.video_event_processing import VideoProcessing
+from handlers.livestream.video_chunks.events import (
+    JobChange,
+    VideoEvent,
+    VideoEventKind,
+    is_video,
+    parse_video_event,
+)
+from handlers.livestream.video_chunks.job import VideoVersion, job_request
+
+if TYPE_CHECKING:
+    from types_boto3_events.client import EventBridgeClient
+    from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+SEGMENT_TAG = b"#EXTINF:"
+"""Tag that starts one line of the playlist for each chunk."""
+
+
+class VideoEventOutcome(StrEnum):
+    """Result of an event, for the log."""
+
+    ANNOUNCED = "announced"
+    UNSUPPORTED = "unsupported"
+    """The track failed, because MediaConvert does not read files with this suffix."""
+    SUBMITTED = "submitted"
+    MOVED = "moved"
+    """A job's event advanced the track."""
+    UNCHANGED = "unchanged"
+    """The track does not accept the event: it has advanced further, or has another upload, or does not exist."""
+    GONE = "gone"
+    """The playlist of a complete job no longer exists."""
+    IGNORED = "ignored"
+    """The event does not concern a video of this stack."""
+
+
+class EventNotPublished(Exception):
+    """EventBridge rejected an event. The exception contains no part of the event."""
+
+
+@dataclass(frozen=True)
+class VideoCutter:
+    environment: VideoEnvironment
+    table: EpisodeTable
+    playlists: ObjectReader
+    mediaconvert: Any
+    """Client without types, because the project does not install type stubs for a single operation."""
+    bus: "EventBridgeClient"
+    log: EventLog
+
+    def handle_event(self, body: str) -> VideoEventOutcome:
+        event = parse_video_event(body, self.environment.bucket_name)
+        if event is None:
+            return VideoEventOutcome.IGNORED
+        match event.kind:
+            case VideoEventKind.CREATED:
+                outcome = self._announce(event)
+            case VideoEventKind.COMPLETED:
+                outcome = self._submit_job(event)
+            case VideoEventKind.JOB:
+                outcome = self._apply_job_change(event)
+        self.log.info("video_event", route=event.kind, outcome=outcome, key_hash=_hash(event.video))
+        return outcome
+
+    def _announce(self, event: VideoEvent) -> VideoEventOutcome:
+        """Publish the event `Video Upload Completed`, unless MediaConvert cannot read the file."""
+        if not is_video(event.video):
+            is_advanced = self._advance_track(event.video, TrackState.FAILED, TrackReason.UNSUPPORTED_TYPE)
+            return VideoEventOutcome.UNSUPPORTED if is_advanced else VideoEventOutcome.UNCHANGED
+        if not self._advance_track(event.video, TrackState.UPLOADED):
+            return VideoEventOutcome.UNCHANGED
+        video = VideoVersion(key=event.video.key, version_id=event.video.version_id)
+        entry: PutEventsRequestEntryTypeDef = {
+            "Source": self.environment.event_source,
+            "DetailType": UPLOAD_COMPLETED,
+            "Detail": video.model_dump_json(by_alias=True),
+        }
+        answer = self.bus.put_events(Entries=[entry])
+        if answer["FailedEntryCount"]:
+            raise EventNotPublished
+        return VideoEventOutcome.ANNOUNCED
+
+    def _submit_job(self, event: VideoEvent) -> VideoEventOutcome:
+        """Submit the job that cuts a video.
+
+        If CreateJob fails, the exception makes SQS deliver the event again. MediaConvert reads the video only after
+        CreateJob, so such a failure is never the fault of the video.
+        """
+        if not self._advance_track(event.video, TrackState.UPLOADED, is_restart=event.is_replayed):
+            return VideoEventOutcome.UNCHANGED
+        settings = self.environment
+        request = job_request(
+            settings.bucket_name,
+            event.video,
+            chunk_seconds=settings.chunk_seconds,
+            role_arn=settings.mediaconvert_role_arn,
+        )
+        self.mediaconvert.create_job(**request)
+        self._advance_track(event.video, TrackState.CHUNKING)
+        return VideoEventOutcome.SUBMITTED
+
+    def _apply_job_change(self, event: VideoEvent) -> VideoEventOutcome:
+        video, job = event.video, event.job
+        assert job is not None
+        reason: TrackReason | None = None
+        details: dict[str, object] = {}
+        if job.state is TrackState.CHUNKED:
+            playlist = self.playlists.read(job.playlist)
+            if playlist is None:
+                return VideoEventOutcome.GONE
+            details = {"chunks": _to_chunks(job, playlist).model_dump(by_alias=True)}
+        elif job.state is TrackState.FAILED:
+            reason, details = TrackReason.CHUNKING_FAILED, {"errorCode": job.error_code}
+        if not self._advance_track(video, job.state, reason, details):
+            return VideoEventOutcome.UNCHANGED
+        if job.error_code is not None:
+            self.log.error("video_failed", error_code=job.error_code, key_hash=_hash(video))
+        return VideoEventOutcome.MOVED
+
+    def _advance_track(
+        self,
+        video: UploadedObject,
+        state: TrackState,
+        reason: TrackReason | None = None,
+        details: Mapping[str, object] = {},
+        *,
+        is_restart: bool = False,
+    ) -> bool:
+        """Update the video's track; return True if it now has this state for this video."""
+        upload, now = video.key_parts, ids.timestamp(ids.now())
+        update = TrackUpdate(upload.upload_id, state, now, reason, video.version_id, details, is_restart)
+        return self.table.advance_track(upload.owner, upload.episode_id, TrackKind.VIDEO, update)
+
+
+def _to_chunks(job: JobChange, playlist: bytes) -> VideoChunks:
+    """Return the description of the chunks to store with the track.
+
+    The chunks are counted in the playlist. The job's duration gives a wrong number if the audio ends some milliseconds
+    after the last frame.
+    """
+    return VideoChunks(
+        prefix=job.prefix,
+        playlist=job.playlist,
+        count=sum(line.startswith(SEGMENT_TAG) for line in playlist.splitlines()),
+        seconds=job.chunk_seconds,
+        duration_ms=job.duration_ms,
+    )
+
+
+def _hash(video: UploadedObject) -> str:
+    return hash_for_log(video.key_parts.upload_id)
 
 
 @cache
-def _processing() -> VideoProcessing:
-    """Create the event processor once per container.
-
-    The MediaConvert client is untyped, because the project does not install type stubs for a single operation. The
-    client retries throttling and server errors. If CreateJob still fails, the exception makes SQS deliver the event
-    again. MediaConvert reads the video only after CreateJob, so such a failure is never the fault of the video.
-    """
+def _cutter() -> VideoCutter:
     environment = VideoEnvironment.read()
     mediaconvert: Any = boto3.client("mediaconvert", config=CONFIG)
-    return VideoProcessing(
+    return VideoCutter(
+        environment,
         EpisodeTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
         ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
-        mediaconvert.create_job,
-        EventPublisher(boto3.client("events", config=CONFIG), environment.event_source),
-        bucket=environment.bucket_name,
-        role_arn=environment.mediaconvert_role_arn,
-        chunk_seconds=environment.chunk_seconds,
-        clock=ids.now,
-        log=EventLog(environment.log_level),
+        mediaconvert,
+        boto3.client("events", config=CONFIG),
+        EventLog(environment.log_level),
     )
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
-    return _processing().handle(event["Records"])
+    cutter = _cutter()
+    return process_batch(event["Records"], cutter.handle_event, cutter.log, event_kind="video")
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _processing()  # created during initialization, before the first event waits for it
+    _cutter()  # created during initialization, before the first event waits for it

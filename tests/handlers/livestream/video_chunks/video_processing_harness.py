@@ -1,42 +1,40 @@
-"""Harness for video processing: events in the form of their sources, fake services and a fake table.
+"""Harness for the function `video-chunks`: events in the form of their senders, moto's table and bucket, and two fakes.
 
 S3 reports a new object, and livestream publishes its own event about the complete upload. This event starts a
 MediaConvert job, which cuts the video into chunks and reports its state. The events move the video's track, which is
-its processing state.
+its processing state. Texts with "canary" must not be logged.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from handlers.common.ids import timestamp, ulid
-from handlers.common.logging import EventLog
-from handlers.livestream.keys import VIDEOS, parse_upload_key
-from handlers.livestream.tracks import (
-    ContentType,
-    ExpectedUpload,
-    Track,
-    TrackKind,
-    TrackReason,
-    TrackState,
-    TrackUpdate,
-    apply_update,
-    is_applied,
-    request_upload,
-)
-from handlers.livestream.video_chunks import video_cutting_job
-from handlers.livestream.video_chunks.video_and_job_events import UploadedVideo, VideoUploadDetail
-from handlers.livestream.video_chunks.video_event_processing import VideoProcessing
+import boto3
+import pytest
+from moto import mock_aws
 
-BUCKET, ROLE = "episodes", "arn:aws:iam::123456789012:role/media"
-CHUNK_SECONDS = 120
+from handlers.common.ids import now, timestamp, ulid
+from handlers.common.logging import EventLog
+from handlers.livestream.episode_table import EpisodeRecord
+from handlers.livestream.keys import VIDEOS, UploadedObject, parse_upload_key
+from handlers.livestream.tracks import ContentType, ExpectedUpload, Track, TrackKind, TrackState, request_upload
+from handlers.livestream.video_chunks import handler
+from handlers.livestream.video_chunks.job import job_request
+from tests.credentials import credentials
+from tests.loggers import own_logger
+from tests.moto_tables import create_table
+
+BUCKET, TABLE, ROLE = "videos-bucket", "episodes", "arn:aws:iam::123456789012:role/media"
+SOURCE = "polyphony-test.livestream"
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 OWNER, EPISODE = "A" * 32, ulid(NOW, 1)
-OLDER, UPLOAD, NEWER = (ulid(NOW.replace(hour=hour), 2) for hour in (11, 12, 13))
-"""Ids of uploads in the order of their times. By default, the episode expects the upload `UPLOAD`."""
-JOB_STATUSES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
+UPLOAD, NEWER = ulid(NOW, 2), ulid(NOW, 3)
+"""Ids of uploads in the order of their times. At first, the episode expects the upload `UPLOAD`."""
+VARIABLES = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "EVENT_SOURCE": SOURCE, "MEDIACONVERT_ROLE_ARN": ROLE}
 
 
 def key(upload: str = UPLOAD, suffix: str = ".mp4", owner: str = OWNER) -> str:
@@ -44,11 +42,11 @@ def key(upload: str = UPLOAD, suffix: str = ".mp4", owner: str = OWNER) -> str:
     return f"videos/{owner}/{EPISODE}/{upload}{suffix}"
 
 
-def video(upload: str = UPLOAD, suffix: str = ".mp4", version: str = "v1") -> UploadedVideo:
+def video(upload: str = UPLOAD, suffix: str = ".mp4", version: str = "v1") -> UploadedObject:
     """Return one version of an uploaded video."""
     key_parts = parse_upload_key(VIDEOS, key(upload, suffix))
     assert key_parts is not None
-    return UploadedVideo(key(upload, suffix), version, key_parts, 1000)
+    return UploadedObject(key(upload, suffix), version, key_parts)
 
 
 def envelope(source: str, detail_type: str, detail: Any, **other_fields: Any) -> str:
@@ -57,19 +55,16 @@ def envelope(source: str, detail_type: str, detail: Any, **other_fields: Any) ->
     return json.dumps({**common_fields, "source": source, "detail-type": detail_type, "detail": detail, **other_fields})
 
 
-def object_created(uploaded_video: UploadedVideo | str, **changes: Any) -> str:
+def object_created(object_key: str = key(), **changes: Any) -> str:
     """Return S3's event of a new object."""
-    version = {} if isinstance(uploaded_video, str) else {"version-id": uploaded_video.version_id}
-    object_key = uploaded_video if isinstance(uploaded_video, str) else uploaded_video.key
-    object_fields = {"key": object_key, "size": 1000, "etag": "e", "sequencer": "1", **version}
+    object_fields = {"key": object_key, "size": 1000, "etag": "e", "sequencer": "1", "version-id": "v1"}
     detail = {"version": "0", "bucket": {"name": BUCKET}, "object": object_fields, "reason": "PutObject"}
     return envelope("aws.s3", "Object Created", {**detail, **changes})
 
 
-def upload_completed(uploaded_video: UploadedVideo, **changes: Any) -> str:
+def upload_completed(upload: str = UPLOAD, **changes: Any) -> str:
     """Return livestream's own event of a complete upload."""
-    detail = VideoUploadDetail.from_video(uploaded_video).model_dump(by_alias=True)
-    return envelope("polyphony-test.livestream", "Video Upload Completed", {**detail, **changes})
+    return envelope(SOURCE, "Video Upload Completed", {"key": key(upload), "versionId": "v1", **changes})
 
 
 def replay(event: str) -> str:
@@ -77,120 +72,143 @@ def replay(event: str) -> str:
     return json.dumps({**json.loads(event), "replay-name": "again-1"})
 
 
-def playlist(uploaded_video: UploadedVideo) -> str:
-    """Return the URI of the playlist of a video's chunks."""
-    prefix = video_cutting_job.chunk_prefix(
-        uploaded_video, video_cutting_job.job_token(BUCKET, uploaded_video, CHUNK_SECONDS)
-    )
-    return f"s3://{BUCKET}/{prefix}{uploaded_video.key_parts.upload_id}{video_cutting_job.CHUNK_MODIFIER}.m3u8"
+def job_metadata(upload: str = UPLOAD) -> dict[str, str]:
+    metadata: dict[str, str] = requested_job(upload)["UserMetadata"]
+    return metadata
 
 
-def job_event(uploaded_video: UploadedVideo, status: str, **changes: Any) -> str:
+def requested_job(upload: str = UPLOAD) -> dict[str, Any]:
+    return job_request(BUCKET, video(upload), chunk_seconds=120, role_arn=ROLE)
+
+
+def chunk_prefix(upload: str = UPLOAD) -> str:
+    """Return the key prefix of the chunks of a video."""
+    settings = requested_job(upload)["Settings"]["OutputGroups"][0]["OutputGroupSettings"]["HlsGroupSettings"]
+    return str(settings["Destination"]).removeprefix(f"s3://{BUCKET}/")
+
+
+def job_event(status: str, upload: str = UPLOAD, **changes: Any) -> str:
     """Return MediaConvert's event of a job for a video."""
-    metadata = video_cutting_job.job_request(BUCKET, uploaded_video, chunk_seconds=CHUNK_SECONDS, role_arn=ROLE)[
-        "UserMetadata"
-    ]
-    output = {"outputFilePaths": [playlist(uploaded_video)], "durationInMs": 250_041}
+    playlist = f"s3://{BUCKET}/{chunk_prefix(upload)}{upload}_chunk.m3u8"
+    output = {"outputFilePaths": [playlist], "durationInMs": 250_041}
     details_by_status: dict[str, dict[str, Any]] = {
         "COMPLETE": {"outputGroupDetails": [{"outputDetails": [output], "type": "HLS_GROUP"}]},
-        "ERROR": {"errorCode": 1010, "errorMessage": "canary s3://episodes/videos"},
+        "ERROR": {"errorCode": 1010, "errorMessage": "canary s3://videos-bucket/videos"},
     }
-    detail = {
-        "jobId": "1-a",
-        "status": status,
-        "userMetadata": metadata,
-        **details_by_status.get(status, {}),
-        **changes,
-    }
-    return envelope("aws.mediaconvert", "MediaConvert Job State Change", detail)
-
-
-@dataclass
-class FakeTrackTable:
-    """Table with the video track of one episode."""
-
-    track: Track = field(
-        default_factory=lambda: request_upload(
-            Track(state=TrackState.NONE, since=timestamp(NOW)), expected_upload(UPLOAD), timestamp(NOW)
-        )
+    detail = {"jobId": "1-a", "status": status, "userMetadata": job_metadata(upload)}
+    return envelope(
+        "aws.mediaconvert",
+        "MediaConvert Job State Change",
+        {**detail, **details_by_status.get(status, {}), **changes},
     )
-    details: dict[str, object] = field(default_factory=dict)
-    """Details of the last update that changed the track."""
-    update_count: int = 0
-    """Number of updates that changed the track."""
-    exists: bool = True
-    """False if the episode is deleted."""
-
-    def advance_track(self, owner: str, episode_id: str, kind: TrackKind, update: TrackUpdate) -> bool:
-        if not self.exists:
-            return False
-        assert (owner, episode_id, kind) == (OWNER, EPISODE, TrackKind.VIDEO)
-        updated_track = apply_update(self.track, update)
-        if updated_track != self.track:
-            self.track, self.details, self.update_count = updated_track, dict(update.details), self.update_count + 1
-        return is_applied(self.track, update)
-
-
-def expected_upload(upload: str) -> ExpectedUpload:
-    return ExpectedUpload(upload_id=upload, content_type=ContentType.MP4, size=1000)
 
 
 @dataclass
-class FakeVideoServices:
-    """MediaConvert, event bus and bucket, which record their calls."""
+class FakeServices:
+    """Clients of MediaConvert and of the event bus, which record their calls."""
 
     jobs: list[dict[str, Any]] = field(default_factory=list)
-    published: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
-    failures: list[Exception] = field(default_factory=list)
+    published: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
     """Exceptions that the next calls raise."""
-    chunk_count: int | None = 3
-    """Number of chunks in the playlist; None if there is no playlist."""
+    failed_entries: int = 0
+    """Number of events that the bus rejects in each request."""
 
     def create_job(self, **request: Any) -> None:
-        self._fail()
+        self._raise_error()
         self.jobs.append(request)
 
-    def publish(self, detail_type: str, detail: Mapping[str, object]) -> None:
-        self._fail()
-        self.published.append((detail_type, detail))
+    def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        self._raise_error()
+        self.published += [] if self.failed_entries else Entries
+        return {"FailedEntryCount": self.failed_entries}
 
-    def read(self, _playlist_key: str) -> bytes | None:
-        return None if self.chunk_count is None else b"#EXTM3U\n" + b"#EXTINF:120.0,\na.ts\n" * self.chunk_count
+    def _raise_error(self) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
 
-    def _fail(self) -> None:
-        if self.failures:
-            raise self.failures.pop(0)
+
+@cache
+def clients() -> tuple[Any, Any]:
+    """Create the clients of DynamoDB and S3 once, because creating them takes most of a test's time."""
+    return boto3.client("dynamodb"), boto3.client("s3")
 
 
 @dataclass
 class VideoHarness:
-    """Video processing with a fake table and fake services. Tests deliver events and inspect track, jobs and events."""
+    """Episode that expects a video, and the function that processes the video's events."""
 
-    table: FakeTrackTable = field(default_factory=FakeTrackTable)
-    services: FakeVideoServices = field(default_factory=FakeVideoServices)
+    cutter: handler.VideoCutter
+    services: FakeServices = field(default_factory=FakeServices)
 
-    @property
-    def processing(self) -> VideoProcessing:
-        table: Any = self.table
-        services: Any = self.services
-        return VideoProcessing(
-            table,
-            services,
-            services.create_job,
-            services.publish,
-            bucket=BUCKET,
-            role_arn=ROLE,
-            chunk_seconds=CHUNK_SECONDS,
-            clock=lambda: NOW,
-            log=EventLog("DEBUG"),
+    def start(self) -> None:
+        """Replace the episode by a new one that expects the upload `UPLOAD`, and forget all calls."""
+        clients()[0].delete_item(
+            TableName=TABLE, Key={"pk": {"S": f"EPISODE#{OWNER}#{EPISODE}"}, "sk": {"S": "EPISODE"}}
         )
+        at, services = timestamp(now()), FakeServices()
+        track = Track(state=TrackState.NONE, since=at)
+        record = EpisodeRecord(
+            owner=OWNER,
+            episode_id=EPISODE,
+            title="t",
+            language="en-US",
+            created_at=at,
+            updated_at=at,
+            video=track,
+            transcript=track,
+        )
+        self.cutter.table.create(record)
+        self.cutter = replace(self.cutter, mediaconvert=services, bus=services)  # type: ignore[arg-type]
+        self.services = services
+        self.expect_upload()
+
+    def expect_upload(self, upload: str = UPLOAD) -> None:
+        expected, at = ExpectedUpload(upload_id=upload, content_type=ContentType.MP4, size=1000), timestamp(now())
+        self.cutter.table.change(
+            OWNER,
+            EPISODE,
+            lambda record: record.with_track(TrackKind.VIDEO, request_upload(record.video, expected, at), at),
+        )
+
+    def store_playlist(self, chunk_count: int, upload: str = UPLOAD) -> None:
+        body = b"#EXTM3U\n" + b"#EXTINF:120.0,\na.ts\n" * chunk_count
+        clients()[1].put_object(Bucket=BUCKET, Key=f"{chunk_prefix(upload)}{upload}_chunk.m3u8", Body=body)
 
     def handle(self, *bodies: str) -> list[int]:
         """Process one batch; return the indexes of the failed messages."""
-        messages = [{"messageId": str(index), "body": body} for index, body in enumerate(bodies)]
-        failures = self.processing.handle(messages)["batchItemFailures"]
+        records = [{"messageId": str(index), "body": body} for index, body in enumerate(bodies)]
+        with own_logger(), pytest.MonkeyPatch.context() as patch:
+            # A logger keeps the standard output of its creation.
+            cutter = replace(self.cutter, log=EventLog("INFO"))
+            patch.setattr(handler, "_cutter", lambda: cutter)
+            failures = handler.handler({"Records": records}, None)["batchItemFailures"]
         return [int(failure["itemIdentifier"]) for failure in failures]
 
-    def state(self) -> tuple[TrackState, TrackReason | None]:
-        """Return state and failure reason of the track."""
-        return self.table.track.state, self.table.track.reason
+    @property
+    def track(self) -> Track:
+        """Stored track of the video."""
+        record = self.cutter.table.find(OWNER, EPISODE)
+        assert record is not None
+        return record.video
+
+    @property
+    def state(self) -> tuple[str, str | None]:
+        return self.track.state, self.track.reason
+
+
+@contextmanager
+def open_videos() -> Iterator[VideoHarness]:
+    """Yield the harness with moto's table and bucket, and with a playlist of three chunks in the bucket."""
+    with mock_aws(), pytest.MonkeyPatch.context() as patch:
+        credentials(patch)
+        for name, value in VARIABLES.items():
+            patch.setenv(name, value)
+        create_table(clients()[0], TABLE, "pk", "sk")
+        clients()[1].create_bucket(Bucket=BUCKET)
+        handler._cutter.cache_clear()
+        videos = VideoHarness(handler._cutter())
+        handler._cutter.cache_clear()
+        videos.start()
+        videos.store_playlist(3)
+        yield videos

@@ -13,9 +13,8 @@ from typing import Any
 
 import imageio_ffmpeg
 
-from handlers.livestream.keys import VIDEOS, parse_upload_key
-from handlers.livestream.video_chunks import video_cutting_job
-from handlers.livestream.video_chunks.video_and_job_events import UploadedVideo
+from handlers.livestream.keys import VIDEOS, UploadedObject, parse_upload_key
+from handlers.livestream.video_chunks import job
 from local.emulation.mediaconvert import mediaconvert_service
 from local.ffmpeg import run_ffmpeg
 from tests.local.emulation.fake_account import Account, create_client
@@ -104,13 +103,13 @@ class ServedMediaConvert:
     now: list[float]
     """Current time of the service, which a test can change. The list has one item."""
 
-    def upload(self, data: bytes, suffix: str = ".mp4") -> UploadedVideo:
+    def upload(self, data: bytes, suffix: str = ".mp4") -> UploadedObject:
         """Upload a video to the bucket."""
         key = f"videos/everybody/{EPISODE}/{UPLOAD}{suffix}"
         self.account.objects[BUCKET, key] = data
         parsed_key = parse_upload_key(VIDEOS, key)
         assert parsed_key is not None
-        return UploadedVideo(key, "v1", parsed_key, len(data))
+        return UploadedObject(key, "v1", parsed_key)
 
     def run(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Run a job to its end, and return the details of its last event."""
@@ -126,9 +125,9 @@ class ServedMediaConvert:
         return [data for name, data in self.account.output_files().items() if name.endswith(".ts")]
 
 
-def job_request(video: UploadedVideo, seconds: int = 2) -> dict[str, Any]:
+def job_request(video: UploadedObject, seconds: int = 2) -> dict[str, Any]:
     """Return the request of the handlers' code for a job that cuts a video into segments of this length."""
-    return video_cutting_job.job_request(BUCKET, video, chunk_seconds=seconds, role_arn=ROLE)
+    return job.job_request(BUCKET, video, chunk_seconds=seconds, role_arn=ROLE)
 
 
 @contextlib.contextmanager

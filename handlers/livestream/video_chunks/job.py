@@ -1,8 +1,10 @@
 """Request for the MediaConvert job that cuts one video into chunks.
 
-The job has one HLS output group, because MediaConvert cannot split an MP4 group into segments. HLS is used instead of
-CMAF, because an HLS segment contains audio and video in one file, so each chunk can be played separately. With
-`SegmentLengthControl: EXACT`, every chunk except the last has the same length, and each chunk starts with a key frame.
+The job has one HLS output group. An HLS segment contains audio and video in one MPEG-TS file, so a player needs one
+presigned URL for each chunk, and a video without sound needs no other job. MediaConvert cannot split an MP4 group into
+segments, and an output of a CMAF group contains either audio or video. Browsers play MPEG-TS with a player for HLS, not
+alone. With `SegmentLengthControl: EXACT`, every chunk except the last has the same length, and each chunk starts with a
+key frame.
 
 The same object version and chunk length always give the same request token and the same output prefix.
 MediaConvert creates one job for all requests with the same token within a minute. After that minute, a repeated request
@@ -10,10 +12,14 @@ creates the same job again, which writes the same chunks.
 """
 
 import hashlib
-from typing import Any
+from typing import Annotated, Any
 
-from handlers.livestream.keys import CHUNKS, UploadedObject
-from handlers.livestream.video_chunks.video_and_job_events import JobMetadata
+from pydantic import Field
+
+from handlers.common.events import VERSION_ID_PATTERN
+from handlers.common.json_models import Message
+from handlers.livestream.keys import CHUNKS, VIDEOS, UploadedObject, parse_upload_key
+from handlers.livestream.video_chunks.environment import ChunkSeconds
 
 AUDIO_SELECTOR = "Audio Selector 1"
 """Name by which the output refers to the audio of the input."""
@@ -35,53 +41,57 @@ STATUS_UPDATES = "SECONDS_60"
 """Interval of MediaConvert's events about the progress of a job."""
 
 
-def job_token(bucket: str, video: UploadedObject, chunk_seconds: int) -> str:
-    """Return the request token of the job that cuts this object version in this way.
+class VideoVersion(Message):
+    """One version of an uploaded video, as the event `Video Upload Completed` names it."""
 
-    The token has 64 characters, the maximum that MediaConvert accepts.
-    """
-    identity = (bucket, video.key, video.version_id, str(chunk_seconds))
-    return hashlib.sha256("\n".join(identity).encode()).hexdigest()
+    key: str
+    version_id: Annotated[str, Field(pattern=f"^{VERSION_ID_PATTERN}$")]
+
+    def to_upload(self) -> UploadedObject | None:
+        """Return the uploaded object, or None if the key is not that of an upload below `videos/`."""
+        key_parts = parse_upload_key(VIDEOS, self.key)
+        return None if key_parts is None else UploadedObject(self.key, self.version_id, key_parts)
 
 
-def chunk_prefix(video: UploadedObject, token: str) -> str:
-    """Return the key prefix of the chunks of the job with this request token."""
-    return f"{CHUNKS}{video.key_parts.owner}/{video.key_parts.episode_id}/{token[:JOB_FOLDER_CHARACTERS]}/"
+class JobMetadata(VideoVersion):
+    """User metadata of a job, which each event about the job contains. MediaConvert stores the values as strings."""
+
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9.-]{3,63}$")]
+    """Bucket of the stack that submitted the job. Several stacks may share an account."""
+    chunk_seconds: ChunkSeconds
+
+    @property
+    def token(self) -> str:
+        """Request token of the job. It has 64 characters, the maximum that MediaConvert accepts."""
+        identity = (self.bucket, self.key, self.version_id, str(self.chunk_seconds))
+        return hashlib.sha256("\n".join(identity).encode()).hexdigest()
+
+
+def chunk_prefix(video: UploadedObject, job: JobMetadata) -> str:
+    """Return the key prefix below which a job writes the chunks of a video."""
+    return f"{CHUNKS}{video.key_parts.owner}/{video.key_parts.episode_id}/{job.token[:JOB_FOLDER_CHARACTERS]}/"
 
 
 def job_request(bucket: str, video: UploadedObject, *, chunk_seconds: int, role_arn: str) -> dict[str, Any]:
     """Return the parameters of CreateJob. `role_arn` is the role with which MediaConvert reads and writes the bucket."""
-    token = job_token(bucket, video, chunk_seconds)
-    upload = video.key_parts
-    metadata = JobMetadata(
-        bucket=bucket,
-        owner=upload.owner,
-        episode_id=upload.episode_id,
-        upload_id=upload.upload_id,
-        key=video.key,
-        version_id=video.version_id,
-        chunk_seconds=chunk_seconds,
-    )
-    values = metadata.model_dump(by_alias=True)
+    job = JobMetadata(bucket=bucket, key=video.key, version_id=video.version_id, chunk_seconds=chunk_seconds)
     return {
-        "ClientRequestToken": token,
+        "ClientRequestToken": job.token,
         "Role": role_arn,
         "StatusUpdateInterval": STATUS_UPDATES,
-        "UserMetadata": {name: str(value) for name, value in values.items()},
+        "UserMetadata": {name: str(value) for name, value in job.model_dump(by_alias=True).items()},
         "Settings": {
             "TimecodeConfig": {"Source": "ZEROBASED"},
-            "Inputs": [_input(f"s3://{bucket}/{video.key}")],
-            "OutputGroups": [_output_group(f"s3://{bucket}/{chunk_prefix(video, token)}", chunk_seconds)],
+            "Inputs": [
+                {
+                    "FileInput": f"s3://{bucket}/{video.key}",
+                    "TimecodeSource": "ZEROBASED",
+                    "VideoSelector": {"Rotate": "AUTO"},
+                    "AudioSelectors": {AUDIO_SELECTOR: {"DefaultSelection": "DEFAULT"}},
+                }
+            ],
+            "OutputGroups": [_output_group(f"s3://{bucket}/{chunk_prefix(video, job)}", chunk_seconds)],
         },
-    }
-
-
-def _input(uri: str) -> dict[str, Any]:
-    return {
-        "FileInput": uri,
-        "TimecodeSource": "ZEROBASED",
-        "VideoSelector": {"Rotate": "AUTO"},
-        "AudioSelectors": {AUDIO_SELECTOR: {"DefaultSelection": "DEFAULT"}},
     }
 
 

@@ -1,0 +1,142 @@
+"""Parser for the events about uploaded videos and the MediaConvert jobs that cut them.
+
+There are three kinds of events. S3 reports a new object below `videos/`, livestream announces a complete upload, and
+MediaConvert reports the state of a job. They arrive on the default event bus, to which any principal of the account may
+be allowed to write, so nothing is used without validation. MediaConvert jobs of other programs are reported on the same
+bus. A job belongs to this stack if its user metadata names the bucket of this stack; other jobs are ignored.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AliasPath, Field, ValidationError
+
+from handlers.common import events as common_events
+from handlers.common.events import (
+    EventModel,
+    InvalidEvent,
+    parse_bus_event,
+    parse_object_created_detail,
+    to_invalid_event,
+)
+from handlers.livestream import events as livestream_events
+from handlers.livestream.keys import UploadedObject
+from handlers.livestream.tracks import TrackState
+from handlers.livestream.video_chunks.job import JobMetadata, VideoVersion, chunk_prefix
+
+VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv", "avi", "mpg", "mpeg"})
+"""Lower-case suffixes of the formats that MediaConvert reads."""
+JOB_STATES = {
+    "PROGRESSING": TrackState.CHUNKING,
+    "STATUS_UPDATE": TrackState.CHUNKING,
+    "COMPLETE": TrackState.CHUNKED,
+    "ERROR": TrackState.FAILED,
+    "CANCELED": TrackState.FAILED,
+}
+"""State of a video's track by the state of its job. Other states of a job are ignored."""
+
+
+class VideoEventKind(StrEnum):
+    """Sender of an event, and so the work that it causes."""
+
+    CREATED = "created"
+    """S3: an object was created below `videos/`."""
+    COMPLETED = "completed"
+    """Livestream: a video of a supported format is completely uploaded."""
+    JOB = "job"
+    """MediaConvert: the state of one of this stack's jobs changed."""
+
+
+@dataclass(frozen=True)
+class VideoEvent:
+    """Event about one version of an uploaded video."""
+
+    kind: VideoEventKind
+    video: UploadedObject
+    is_replayed: bool = False
+    """True if an operator replayed the event from the archive."""
+    job: "JobChange | None" = None
+    """New state of the job; None if the event is of another kind."""
+
+
+@dataclass(frozen=True)
+class JobChange:
+    """State of a job as a state of the video's track."""
+
+    state: TrackState
+    chunk_seconds: int
+    prefix: str
+    """Key prefix of the chunks."""
+    error_code: int | None
+    """MediaConvert's code if the job failed, 0 if it gave none; None if the job did not fail."""
+    playlist: str = ""
+    """Key of the HLS playlist that names the chunks, if the job is complete."""
+    duration_ms: int = 0
+    """Duration of the video, if the job is complete."""
+
+
+class _JobChangeDetail(EventModel):
+    status: str
+    error_code: Annotated[int | None, Field(validation_alias="errorCode")] = None
+    playlist: Annotated[
+        str, Field(validation_alias=AliasPath("outputGroupDetails", 0, "outputDetails", 0, "outputFilePaths", 0))
+    ] = ""
+    duration_ms: Annotated[
+        int, Field(validation_alias=AliasPath("outputGroupDetails", 0, "outputDetails", 0, "durationInMs"), ge=0)
+    ] = 0
+
+
+def parse_video_event(body: str, bucket: str) -> VideoEvent | None:
+    """Parse an event. Return None if it does not concern a video of this stack.
+
+    Raise InvalidEvent if it is malformed or of an unexpected kind.
+    """
+    event = parse_bus_event(body)
+    try:
+        match event.source, event.detail_type:
+            case common_events.S3_SOURCE, common_events.OBJECT_CREATED:
+                created = parse_object_created_detail(event.detail, bucket)
+                video = VideoVersion(key=created.key, version_id=created.version_id).to_upload()
+                return None if video is None else VideoEvent(VideoEventKind.CREATED, video)
+            case source, livestream_events.UPLOAD_COMPLETED if source.endswith(livestream_events.SOURCE_SUFFIX):
+                return _parse_completed(event.detail, is_replayed=event.replay_name is not None)
+            case livestream_events.MEDIACONVERT, livestream_events.JOB_STATE_CHANGE:
+                return _parse_job_change(event.detail, bucket)
+    except ValidationError as error:
+        raise to_invalid_event(error) from None
+    raise InvalidEvent("no rule of this queue matches events of this kind")
+
+
+def is_video(upload: UploadedObject) -> bool:
+    """Return True if the key has the suffix of a video format that MediaConvert reads."""
+    return upload.key_parts.suffix in VIDEO_TYPES
+
+
+def _parse_completed(detail: dict[str, Any], *, is_replayed: bool) -> VideoEvent:
+    """Parse livestream's own event. The stack in its source is not checked, because the event rule has checked it."""
+    video = VideoVersion.model_validate(detail).to_upload()
+    if video is None or not is_video(video):
+        raise InvalidEvent("the key is not the key of a video")
+    return VideoEvent(VideoEventKind.COMPLETED, video, is_replayed)
+
+
+def _parse_job_change(detail: dict[str, Any], bucket: str) -> VideoEvent | None:
+    try:
+        metadata = JobMetadata.model_validate(detail.get("userMetadata") or {})
+    except ValidationError:
+        return None
+    video = metadata.to_upload()
+    change = _JobChangeDetail.model_validate(detail)
+    state = JOB_STATES.get(change.status)
+    if metadata.bucket != bucket or video is None or state is None:
+        return None
+    prefix = chunk_prefix(video, metadata)
+    playlist = change.playlist.removeprefix(f"s3://{bucket}/")
+    if state is TrackState.CHUNKED and not (
+        playlist.startswith(prefix) and playlist.endswith(".m3u8") and "/" not in playlist.removeprefix(prefix)
+    ):
+        raise InvalidEvent("the playlist is not in the folder of the job")
+    error_code = change.error_code or 0 if change.status == "ERROR" else None
+    job = JobChange(state, metadata.chunk_seconds, prefix, error_code, playlist, change.duration_ms)
+    return VideoEvent(VideoEventKind.JOB, video, job=job)

@@ -1,0 +1,271 @@
+"""Processing of an uploaded video until MediaConvert has cut it into chunks, through the function's handler.
+
+Events may be repeated, reordered, late and malformed, and calls may fail. `track` is the processing state of the video.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handlers.common.events import InvalidEvent
+from handlers.livestream.tracks import TrackState
+from handlers.livestream.video_chunks.events import VIDEO_TYPES, parse_video_event
+from tests.handlers.livestream.video_chunks.video_processing_harness import (
+    BUCKET,
+    EPISODE,
+    NEWER,
+    OWNER,
+    SOURCE,
+    UPLOAD,
+    VideoHarness,
+    chunk_prefix,
+    envelope,
+    job_event,
+    job_metadata,
+    key,
+    object_created,
+    open_videos,
+    replay,
+    upload_completed,
+)
+
+THROTTLED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "canary"}}, "CreateJob")
+SUCCESSFUL_EVENTS = (
+    *(object_created(), upload_completed()),
+    *(job_event(status) for status in ("PROGRESSING", "STATUS_UPDATE", "COMPLETE")),
+)
+"""All events of a video that is cut without a failure."""
+CHUNKS = {
+    "prefix": chunk_prefix(),
+    "playlist": f"{chunk_prefix()}{UPLOAD}_chunk.m3u8",
+    "count": 3,
+    "seconds": 120,
+    "durationMs": 250_041,
+}
+FAILED = ("failed", "CHUNKING_FAILED")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+)
+
+
+@pytest.fixture
+def videos() -> Iterator[VideoHarness]:
+    with open_videos() as opened:
+        yield opened
+
+
+def stored_chunks(videos: VideoHarness) -> dict[str, Any] | None:
+    chunks = videos.track.chunks
+    return None if chunks is None else chunks.model_dump(by_alias=True)
+
+
+def test_an_uploaded_video_is_announced_with_the_name_of_its_version(videos: VideoHarness) -> None:
+    assert videos.handle(object_created()) == []
+    assert (videos.state, videos.track.version_id) == (("uploaded", None), "v1")
+    [event] = videos.services.published
+    assert (event["Source"], event["DetailType"]) == (SOURCE, "Video Upload Completed")
+    assert json.loads(event["Detail"]) == {"key": key(), "versionId": "v1"}
+
+
+def test_the_published_event_of_an_upload_submits_a_job(videos: VideoHarness) -> None:
+    assert videos.handle(upload_completed()) == []
+    assert videos.state == ("chunking", None)
+    [request] = videos.services.jobs
+    assert request["Settings"]["Inputs"][0]["FileInput"] == f"s3://{BUCKET}/{key()}"
+
+
+@pytest.mark.parametrize("chunk_count", [2, 3])
+def test_chunks_are_counted_in_the_playlist(videos: VideoHarness, chunk_count: int) -> None:
+    """The duration does not give their number. A video of 240.041 s has two chunks of 120 s, not three."""
+    videos.store_playlist(chunk_count)
+    assert videos.handle(job_event("COMPLETE")) == []
+    assert (videos.state, stored_chunks(videos)) == (("chunked", None), {**CHUNKS, "count": chunk_count})
+
+
+@pytest.mark.parametrize(("status", "error_code"), [("ERROR", 1010), ("CANCELED", None)])
+def test_a_failed_job_stores_only_its_error_code(videos: VideoHarness, status: str, error_code: int | None) -> None:
+    videos.handle(job_event(status))
+    assert (videos.state, videos.track.error_code, videos.track.chunks) == (FAILED, error_code, None)
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".m3u8", ""])
+def test_an_unsupported_file_fails_the_track_at_once(videos: VideoHarness, suffix: str) -> None:
+    assert videos.handle(object_created(key(suffix=suffix))) == []
+    assert videos.state == ("failed", "UNSUPPORTED_TYPE")
+    assert (videos.services.published, videos.services.jobs) == ([], [])
+    # A playlist names other files, which MediaConvert would read with the job's role.
+    assert not VIDEO_TYPES & {"m3u8", "mpd", "xml", "txt"}
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.permutations(SUCCESSFUL_EVENTS), st.lists(st.sampled_from(SUCCESSFUL_EVENTS), max_size=8))
+def test_a_video_is_cut_with_all_events_in_any_order_and_repeated(
+    videos: VideoHarness, events: list[str], repeated_events: list[str]
+) -> None:
+    videos.start()
+    assert videos.handle(*events) == []
+    assert (videos.state, stored_chunks(videos)) == (("chunked", None), CHUNKS)
+    before = (videos.track, len(videos.services.jobs), len(videos.services.published))
+    replayed_events = [replay(event) for event in events]
+    assert videos.handle(*repeated_events, *replayed_events) == []
+    after = (videos.track, len(videos.services.jobs), len(videos.services.published))
+    assert after == before, "a replay of the archive must not pay for every job again"
+
+
+def test_events_of_another_upload_change_nothing(videos: VideoHarness) -> None:
+    videos.handle(job_event("ERROR"))
+    videos.expect_upload(NEWER)
+    assert videos.handle(*SUCCESSFUL_EVENTS, job_event("ERROR")) == []
+    assert (videos.state, videos.services.jobs, videos.services.published) == (("requested", None), [], [])
+    videos.handle(object_created(key(NEWER)))
+    assert videos.state == ("uploaded", None)
+
+
+def test_a_deleted_episode_gets_no_job(videos: VideoHarness) -> None:
+    videos.cutter.table.delete(OWNER, EPISODE)
+    assert videos.handle(*SUCCESSFUL_EVENTS, object_created(key(suffix=".txt"))) == []
+    assert (videos.services.jobs, videos.services.published) == ([], [])
+
+
+def test_a_complete_job_without_a_playlist_changes_nothing(videos: VideoHarness) -> None:
+    videos.expect_upload(NEWER)
+    assert videos.handle(job_event("COMPLETE", NEWER)) == []
+    assert videos.state == ("requested", None)
+
+
+@pytest.mark.parametrize("failure", [THROTTLED, TimeoutError()])
+def test_a_failed_call_returns_the_message_and_succeeds_later(videos: VideoHarness, failure: Exception) -> None:
+    videos.services.errors = [failure]
+    assert videos.handle(upload_completed()) == [0]
+    assert videos.state == ("uploaded", None)
+    assert videos.handle(upload_completed()) == []
+    assert (videos.state, len(videos.services.jobs)) == (("chunking", None), 1)
+
+
+def test_an_event_that_the_bus_rejects_is_published_when_the_message_is_redelivered(videos: VideoHarness) -> None:
+    videos.services.failed_entries = 1
+    assert videos.handle(object_created()) == [0]
+    videos.services.failed_entries = 0
+    assert videos.handle(object_created()) == []
+    assert len(videos.services.published) == 1
+
+
+def test_a_job_that_was_not_recorded_in_the_track_is_requested_again_with_the_same_token(videos: VideoHarness) -> None:
+    videos.handle(upload_completed())
+    first_jobs = videos.services.jobs
+    videos.start()
+    videos.handle(upload_completed())
+    assert videos.services.jobs == first_jobs
+
+
+def test_a_replay_restarts_a_video_whose_job_failed(videos: VideoHarness) -> None:
+    """MediaConvert reports a missing permission and an unreadable video with the same error code."""
+    videos.handle(upload_completed(), job_event("ERROR"))
+    assert videos.handle(upload_completed(), object_created()) == []
+    assert (videos.state, len(videos.services.jobs)) == (FAILED, 1), "a late event restarts nothing"
+    replayed_event = replay(upload_completed())
+    assert videos.handle(replayed_event, replayed_event) == []
+    assert (videos.state, len(videos.services.jobs)) == (("chunking", None), 2)
+    videos.handle(job_event("COMPLETE"), replayed_event, job_event("ERROR"))
+    assert (videos.state, len(videos.services.jobs)) == (("chunked", None), 2)
+
+
+def test_a_replay_does_not_restart_another_failure(videos: VideoHarness) -> None:
+    videos.handle(object_created(key(suffix=".txt")))
+    assert videos.handle(replay(upload_completed())) == []
+    assert (videos.state, videos.services.jobs) == (("failed", "UNSUPPORTED_TYPE"), [])
+
+
+def test_a_failed_video_is_logged_with_its_error_code_only(
+    videos: VideoHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An alarm counts these log lines, because the events of failed jobs are processed without an error."""
+    videos.handle(upload_completed(), job_event("ERROR", errorCode=1401), job_event("CANCELED", NEWER))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [failure_line] = [line for line in lines if line["message"] == "video_failed"]
+    assert failure_line["error_code"] == 1401
+    videos.handle(job_event("COMPLETE"), job_event("ERROR"))
+    assert "video_failed" not in capsys.readouterr().out, "the video already has chunks"
+
+
+def test_an_invalid_message_does_not_fail_its_batch_and_no_event_is_logged(
+    videos: VideoHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    videos.services.errors = [THROTTLED]
+    unknown_event = envelope("unknown", "Unknown", {"canary": 1})
+    valid_events = [upload_completed(), object_created("videos/canary"), job_event("ERROR")]
+    assert videos.handle("canary", object_created(), unknown_event, *valid_events) == [0, 1, 2]
+    assert len(videos.services.jobs) == 1
+    log_output = capsys.readouterr().out
+    assert "video_event" in log_output
+    assert not [secret for secret in ("canary", OWNER, UPLOAD, "videos/", "s3://") if secret in log_output]
+
+
+def playlist_at(path: str) -> dict[str, Any]:
+    return {"outputGroupDetails": [{"outputDetails": [{"outputFilePaths": [path], "durationInMs": 1}]}]}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        object_created(key().replace("videos/", "chunks/")),
+        object_created("videos/" + "x" * 1000),
+        *(job_event(status) for status in ("INPUT_INFORMATION", "NEW_WARNING", "QUEUE_HOP", "SOMETHING_NEW")),
+        job_event("COMPLETE", userMetadata=None),
+        job_event("ERROR", userMetadata={"bucket": BUCKET, "key": key()}),
+        job_event("ERROR", userMetadata={**job_metadata(), "bucket": "another-stacks"}),
+        job_event("COMPLETE", userMetadata={**job_metadata(), "key": "videos/../secrets.mp4"}),
+    ],
+)
+def test_events_about_other_objects_and_jobs_are_ignored(event: str) -> None:
+    assert parse_video_event(event, BUCKET) is None
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "no JSON",
+        envelope("aws.s3", "Object Deleted", {}),
+        envelope("somebody", "Video Upload Completed", {"key": key(), "versionId": "v1"}),
+        envelope(SOURCE, "video upload completed", {"key": key(), "versionId": "v1"}),
+        object_created(bucket={"name": "another"}),
+        object_created(object={"key": key(), "size": 1, "version-id": "a\nb"}),
+        upload_completed(key=key(suffix=".txt")),
+        upload_completed(key="videos/../secrets.mp4"),
+        upload_completed(key=key(owner="x")),
+        upload_completed(versionId="a b"),
+        job_event("COMPLETE", outputGroupDetails=[]),
+        job_event("COMPLETE", outputGroupDetails="x"),
+        job_event("COMPLETE", **playlist_at(f"s3://{BUCKET}/{chunk_prefix()}x.ts")),
+        job_event("COMPLETE", **playlist_at(f"s3://{BUCKET}/{chunk_prefix()}../x.m3u8")),
+        job_event("COMPLETE", **playlist_at(f"s3://{BUCKET}/{chunk_prefix(NEWER)}x.m3u8")),
+        job_event("COMPLETE", **playlist_at(f"s3://another/{chunk_prefix()}x.m3u8")),
+    ],
+)
+def test_any_other_event_is_refused(event: str) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        parse_video_event(event, BUCKET)
+    assert OWNER not in str(caught.value), "an error message may be logged"
+
+
+@given(st.data())
+def test_a_valid_event_with_one_change_is_parsed_or_refused(data: st.DataObject) -> None:
+    event = json.loads(data.draw(st.sampled_from([object_created(), upload_completed(), job_event("COMPLETE")])))
+    parent = event
+    while isinstance(parent, dict) and parent:
+        name = data.draw(st.sampled_from(sorted(parent)))
+        if not isinstance(parent[name], dict) or data.draw(st.booleans()):
+            parent[name] = data.draw(JSON)
+            break
+        parent = parent[name]
+    with contextlib.suppress(InvalidEvent):
+        parsed = parse_video_event(json.dumps(event), BUCKET)
+        if parsed is not None and parsed.job is not None and parsed.job.state is TrackState.CHUNKED:
+            assert parsed.job.playlist.startswith(parsed.job.prefix)
