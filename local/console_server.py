@@ -123,7 +123,7 @@ class Console:
             return "connect-src 'self'; frame-ancestors 'none'"
         websockets = running.endpoint.replace("http", "ws", 1)
         origins = f"{running.endpoint} {websockets} {_find_token_url(running)}"
-        return f"connect-src 'self' {origins}; media-src blob: {running.endpoint}; frame-ancestors 'none'"
+        return f"connect-src 'self' blob: {origins}; media-src blob: {running.endpoint}; frame-ancestors 'none'"
 
     def _read_document(self, url: SplitResult) -> dict[str, Any]:
         if url.path == FRONTEND:

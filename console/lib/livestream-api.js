@@ -34,6 +34,23 @@ export class LivestreamApi {
     return results;
   }
 
+  // Return all chunks of an episode's video, reading page by page. Their URLs are valid for minutes only.
+  async listChunks(id) {
+    const chunks = [];
+    for (let from = 0; from !== undefined;) {
+      const page = await this.#request(`/episodes/${id}/chunks?limit=${PAGE_SIZE}&fromMs=${from}`);
+      chunks.push(...page.chunks);
+      from = page.nextMs;
+    }
+    return chunks;
+  }
+
+  // Return a new URL of the chunk at a position.
+  async chunkUrl(id, positionMs) {
+    const { chunks: [chunk] } = await this.#request(`/episodes/${id}/chunks?limit=1&fromMs=${positionMs}`);
+    return chunk.url;
+  }
+
   // Upload a video or transcript. The API decides whether it is sent by form or in parts. Fail if another user signs in meanwhile.
   async upload(id, kind, file, contentType, onProgress) {
     const checkUser = this.#visitor.createUserCheck("the upload was complete", "Sign in at the top as the user who started it, and choose the file again.");

@@ -1,6 +1,7 @@
 // Panel of the livestream backend: uploads an episode's transcript and video, and shows its claims on a timeline.
 
-import { announce, badge, byId, el, focusAndScroll, progress, setChildren, steps, unloadPlayer } from "../lib/dom.js";
+import { ChunkPlayer } from "../lib/chunk-player.js";
+import { announce, badge, byId, el, focusAndScroll, progress, setChildren, steps } from "../lib/dom.js";
 import { LivestreamApi, contentType } from "../lib/livestream-api.js";
 import { formatDate, formatSize, formatTime, parseList } from "../lib/format.js";
 import { ulid } from "../lib/ids.js";
@@ -32,7 +33,7 @@ export function episodes({ visitor, settings }) {
   const api = new LivestreamApi(settings, visitor);
   const problem = byId("episodes-problem");
   const player = byId("episodes-player");
-  const videoUrls = new Map(); // URLs of the videos that were chosen on this page, by episode
+  const chunkPlayer = new ChunkPlayer(api, player, (failure) => showProblem(byId("episodes-unplayable"), failure));
   let shown = null; // the episode on the screen
   let drawn = ""; // the findings on the screen, as JSON
   byId("episodes-video-hint").textContent = `MP4, MOV, WebM or MKV, up to ${formatSize(settings.maxVideoGigabytes * 1e9)}.`;
@@ -90,7 +91,8 @@ export function episodes({ visitor, settings }) {
       setChildren(byId(`episodes-${kind}`),
         state === "none" ? el("p", { class: "hint", text: "None yet." }) : state === "failed" ? el("p", { class: "problem", text: describeTrack(kind, episode[kind]) }) : steps(names, done ? names.length : step));
     }
-    showVideo(episode);
+    if (episode.video.state === "chunked") chunkPlayer.open(episode.episodeId);
+    else chunkPlayer.close();
     const ready = episode.transcript.state === "analyzed";
     const [claims, clips] = ready ? await Promise.all(["claims", "clips"].map((kind) => api.listFindings(episode.episodeId, kind))) : [[], []];
     if (shown !== current) return;
@@ -101,32 +103,8 @@ export function episodes({ visitor, settings }) {
     setChildren(byId("episodes-findings"), ...(ready ? createFindings(claims, clips) : []));
   }
 
-  // Show the video that was chosen on this page, unless the backend or this browser cannot read it.
-  function showVideo({ episodeId, video: track }) {
-    const url = track.state === "failed" ? null : videoUrls.get(episodeId);
-    byId("episodes-unplayable").hidden = true;
-    if (!url) {
-      unloadPlayer(player);
-      delete player.dataset.of;
-    } else if (player.dataset.of !== url) {
-      player.src = url;
-      player.dataset.of = url;
-    }
-    player.hidden = !url;
-  }
-
-  player.addEventListener("error", () => {
-    if (!player.getAttribute("src")) return; // It was unloaded.
-    player.hidden = true;
-    byId("episodes-unplayable").hidden = false;
-  });
-
   function createFindings(claims, clips) {
-    const jump = (ms) => {
-      if (player.hidden) return;
-      player.currentTime = ms / 1000;
-      player.play().catch(() => {});
-    };
+    const jump = (ms) => !player.hidden && chunkPlayer.playFrom(ms / 1000);
     if (!claims.length && !clips.length) return [el("p", { class: "hint", text: "The transcript contains no claims." })];
     // A time is a button only if there is a video in which it can be played.
     const createTime = (ms, text) => (player.hidden ? el("span", { class: "time", text }) : el("button", { type: "button", class: "time", onclick: () => jump(ms), text, "aria-label": `Play the video from ${text}` }));
@@ -176,7 +154,7 @@ export function episodes({ visitor, settings }) {
       const progressNode = byId(`episodes-${kind}-progress`);
       setChildren(progressNode, bar);
       runAction(problem, async () => {
-        await uploadTrack(episodeId, kind, file, setShare);
+        await api.upload(episodeId, kind, file, contentType(file), setShare);
         return userChangeCount === visitor.userChangeCount && shown?.episodeId === episodeId;
       }, input).then((isShown) => {
         setChildren(progressNode);
@@ -186,18 +164,12 @@ export function episodes({ visitor, settings }) {
     });
   }
 
-  async function uploadTrack(episodeId, kind, file, onProgress) {
-    const { userChangeCount } = visitor;
-    await api.upload(episodeId, kind, file, contentType(file), onProgress);
-    if (kind === "video" && userChangeCount === visitor.userChangeCount) videoUrls.set(episodeId, URL.createObjectURL(file));
-  }
-
   byId("episodes-sample").addEventListener("click", (event) => {
     const { userChangeCount } = visitor;
     runAction(problem, async () => {
       const files = { transcript: await fetchSample("episode.srt"), video: await fetchSample("episode.mp4") };
       const { episodeId } = await api.create({ title: "Sample episode", language: "en-US", speakers: ["Ann", "Bob"], episodeId: ulid() });
-      for (const [kind, file] of Object.entries(files)) await uploadTrack(episodeId, kind, file, () => {});
+      for (const [kind, file] of Object.entries(files)) await api.upload(episodeId, kind, file, contentType(file), () => {});
       return userChangeCount === visitor.userChangeCount ? episodeId : null;
     }, event.target).then((episodeId) => episodeId && runAction(problem, () => open(episodeId)));
   });
@@ -205,10 +177,7 @@ export function episodes({ visitor, settings }) {
   // Another user must not see these episodes. After a new sign-in of the same user they stay.
   visitor.addEventListener("userchange", () => {
     [shown, drawn] = [null, ""];
-    for (const url of videoUrls.values()) URL.revokeObjectURL(url);
-    videoUrls.clear();
-    unloadPlayer(player);
-    delete player.dataset.of;
+    chunkPlayer.close();
     byId("episodes-name").textContent = "";
     byId("episodes-one").hidden = true;
     byId("episodes-empty").hidden = false;

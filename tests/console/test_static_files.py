@@ -10,8 +10,12 @@ import pytest
 from local import ROOT
 
 CONSOLE = ROOT / "console"
-AWS4FETCH = "3049cd99d00a2fb83ce0e77f0e6b3fb22c17d8e708b740821f906145a8f978e9"
-"""SHA-256 hash of `dist/aws4fetch.esm.js` in the npm package aws4fetch 1.0.20."""
+VENDORED = {
+    "aws4fetch": ("3049cd99d00a2fb83ce0e77f0e6b3fb22c17d8e708b740821f906145a8f978e9", "Copyright 2018 Michael Hart"),
+    "hls": ("3d82a88cf9ae0d9aaab3cbe9ff6ecbb64bb89c54a399c34ae9bf8b559baeb20f", "Copyright (c) 2017 Dailymotion"),
+}
+"""SHA-256 hash of each vendored file as it is in its npm package (`console/vendor/README.md`), and a line of its licence.
+"""
 OWN_MODULES = sorted(path for path in CONSOLE.rglob("*.js") if path.parent.name != "vendor")
 FORBIDDEN = (
     *("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"),
@@ -38,10 +42,11 @@ def html() -> ElementReader:
     return reader
 
 
-def test_the_vendored_signer_equals_the_published_one() -> None:
-    digest = hashlib.sha256((CONSOLE / "vendor" / "aws4fetch.js").read_bytes()).hexdigest()
-    assert digest == AWS4FETCH
-    assert "Copyright 2018 Michael Hart" in (CONSOLE / "vendor" / "aws4fetch.LICENSE").read_text()
+@pytest.mark.parametrize("name", VENDORED)
+def test_a_vendored_file_equals_the_published_one(name: str) -> None:
+    digest, licence = VENDORED[name]
+    assert hashlib.sha256((CONSOLE / "vendor" / f"{name}.js").read_bytes()).hexdigest() == digest
+    assert licence in (CONSOLE / "vendor" / f"{name}.LICENSE").read_text()
 
 
 @pytest.mark.parametrize("path", OWN_MODULES, ids=lambda path: path.name)

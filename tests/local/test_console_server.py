@@ -179,7 +179,7 @@ def test_a_flush_request_returns_an_error_if_the_sweeper_fails(
 def test_the_security_headers_allow_connections_only_to_this_platform(port: int, running_platform: None) -> None:
     headers = send(port, "/").headers
     rules = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
-    assert rules["connect-src"] == "'self' http://127.0.0.1:4566 ws://127.0.0.1:4566 http://127.0.0.1:1234/token"
+    assert rules["connect-src"] == "'self' blob: http://127.0.0.1:4566 ws://127.0.0.1:4566 http://127.0.0.1:1234/token"
     assert rules["frame-ancestors"] == "'none'"
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"

@@ -1,4 +1,4 @@
-"""Test of the episodes panel: uploads, processing, and the timeline of the claims in the transcript."""
+"""Test of the episodes panel: uploads, processing, playback of the chunks, and the timeline of the claims."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.end_to_end.console.harness import MARKS, find_panel, take_screenshots
 pytestmark = MARKS
 
 
-def test_the_claims_of_an_episode_appear_on_the_timeline(window: ConsoleWindow, page: Page, tmp_path: Path) -> None:
+def test_the_claims_of_an_episode_appear_on_the_timeline_and_play_the_chunks_of_its_video(window: ConsoleWindow, page: Page, tmp_path: Path) -> None:
     window.select_tab("Episodes")
     panel = find_panel(page, "Episodes")
     panel.get_by_label("Title").fill("Harbour news")
@@ -37,6 +37,10 @@ def test_the_claims_of_an_episode_appear_on_the_timeline(window: ConsoleWindow, 
     )
     marks.nth(1).press("Enter")
     expect(episode.locator(".finding", has_text="The river has never been so high").first).to_be_focused()
+    page.wait_for_function(
+        "(player) => player.readyState >= 3 && player.currentTime > 6.2",
+        arg=page.locator("#episodes-player").element_handle(),
+    )
     expect(page.get_by_role("list", name="Episodes, newest first").get_by_role("button").first).to_contain_text("Ready")
     page.locator("#episodes-player").evaluate("(player) => { player.pause(); player.currentTime = 4; }")
     take_screenshots(window, "episodes", height=1310)

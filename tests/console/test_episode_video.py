@@ -1,0 +1,145 @@
+"""The episodes panel plays the video of an episode from its chunks: MPEG-TS files that the local MediaConvert cut."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Locator, Page, Request, Route, expect
+
+from handlers.livestream.keys import VIDEOS, UploadedObject, parse_upload_key
+from handlers.livestream.video_chunks.job import job_request
+from local.emulation.mediaconvert.video_cutting import cut_video, parse_job
+from local.ffmpeg import run_ffmpeg
+from tests.console.fake_stack import CORS, FakeResponse, OpenPanel, fake_host, make_token, sign_in
+from tests.console.test_panels import episode, open_episode
+
+pytestmark = [pytest.mark.browser, pytest.mark.media, pytest.mark.xdist_group("modules")]
+KEY = f"videos/everybody/{'0' * 26}/01ARZ3NDEKTSV4RRFFQ69G5FAV.mp4"
+SECONDS = 2
+"""Length of a chunk. The video has three of them."""
+IS_PLAYING_AT = "(player, from) => player.readyState >= 3 && !player.paused && player.currentTime > from"
+
+
+@cache
+def cut_chunks() -> tuple[bytes, ...]:
+    """Return the chunks of a video of six seconds with sound."""
+    key_parts = parse_upload_key(VIDEOS, KEY)
+    assert key_parts is not None
+    video = UploadedObject(KEY, "v1", key_parts)
+    role = "arn:aws:iam::123456789012:role/media"
+    cut = parse_job(job_request("videos-bucket", video, chunk_seconds=SECONDS, role_arn=role))
+    with TemporaryDirectory() as scratch:
+        source, folder = Path(scratch, "video.mp4"), Path(scratch, "chunks")
+        folder.mkdir()
+        sources = ("-f", "lavfi", "-i", "testsrc=size=160x120:rate=10:d=6", "-f", "lavfi", "-i", "sine=duration=6")
+        run_ffmpeg(*sources, str(source))
+        return tuple(path.read_bytes() for path in cut_video(source, folder, cut).files.values())
+
+
+@dataclass
+class FakeVideo:
+    """Livestream API with an episode whose video is cut, and the bucket of the chunks. Each list signs new URLs."""
+
+    refused_urls: int = 0
+    """Number of the next downloads that S3 refuses, because the URL has expired."""
+    list_error: FakeResponse | None = None
+    downloads: list[int] = field(default_factory=list)
+    """Numbers of the chunks whose download was requested, in order."""
+    urls: list[str] = field(default_factory=list)
+
+    def install(self, page: Page) -> None:
+        fake_host(page, "livestream.example.com", self.respond)
+        page.route("https://chunks.example.com/**", self._download)
+
+    def respond(self, request: Request) -> FakeResponse:
+        path = request.url.partition("/live/")[2].partition("?")[0]
+        if path == "episodes":
+            return {"episodes": [episode("Plan")]}
+        if path.endswith("/claims"):
+            times = {"startMs": 4_500, "endMs": 5_000}
+            claim = {"claimId": "c", "quote": "It is so.", "verdict": "refuted", "confidence": 1, **times}
+            return {"claims": [claim]}
+        if path.endswith("/clips"):
+            return {"clips": []}
+        if path.endswith("/chunks"):
+            return self.list_error or self._list(parse_qs(urlsplit(request.url).query))
+        return episode("Plan") | {"video": {"state": "chunked"}}
+
+    def _list(self, query: Mapping[str, list[str]]) -> dict[str, Any]:
+        first = int(query["fromMs"][0]) // (SECONDS * 1000)
+        chunks = []
+        for index in range(first, min(first + int(query["limit"][0]), 3)):
+            self.urls.append(f"https://chunks.example.com/{index}?signature={len(self.urls)}")
+            times = {"startMs": index * SECONDS * 1000, "durationMs": SECONDS * 1000}
+            chunks.append({"number": index + 1, "url": self.urls[-1], **times})
+        return {"chunks": chunks, "durationMs": 3 * SECONDS * 1000, "expiresSeconds": 300}
+
+    def _download(self, route: Route) -> None:
+        match = re.fullmatch(r"https://chunks\.example\.com/(\d)\?signature=\d+", route.request.url)
+        assert match is not None
+        self.downloads.append(int(match[1]) + 1)
+        if self.refused_urls:
+            self.refused_urls -= 1
+            route.fulfill(status=403, headers=CORS, body="<Error><Code>AccessDenied</Code></Error>")
+        else:
+            route.fulfill(body=cut_chunks()[int(match[1])], headers=CORS, content_type="video/MP2T")
+
+
+@contextmanager
+def open_video(open_panel: OpenPanel, video: FakeVideo) -> Iterator[Page]:
+    with open_panel("episodes", set_up=video.install) as window:
+        sign_in(window.page, make_token("ann"), "ann")
+        open_episode(window.page, "Plan")
+        yield window.page
+
+
+def wait_until_playing(player: Locator, seconds: float) -> None:
+    """Wait until the video plays beyond a position."""
+    player.page.wait_for_function(
+        IS_PLAYING_AT.replace("(player, from)", "([player, from])"), arg=[player.element_handle(), seconds]
+    )
+
+
+def test_a_claim_plays_the_video_from_its_position(open_panel: OpenPanel) -> None:
+    """Only the chunks from there on are loaded. When a URL has expired, the chunk is loaded from a new one."""
+    video = FakeVideo()
+    with open_video(open_panel, video) as page:
+        player = page.locator("#episodes-player")
+        claim = page.get_by_role("button", name="Play the video from 0:04")
+        expect(claim).to_be_visible()
+        assert video.downloads == [], "a chunk is large, so it is not loaded before it is played"
+        claim.click()
+        wait_until_playing(player, 4.7)
+        assert set(video.downloads) == {3}
+        assert player.evaluate("(player) => player.duration") == pytest.approx(6, abs=0.1)
+        assert player.evaluate("(player) => player.webkitAudioDecodedByteCount") > 0
+        video.refused_urls = 1
+        player.evaluate("(player) => { player.currentTime = 0.2; player.play(); }")
+        wait_until_playing(player, 2.2)  # beyond the first chunk
+        assert video.downloads[:3] in ([3, 1, 1], [3, 3, 1]), video.downloads
+        expect(page.locator("#episodes-unplayable")).to_be_hidden()
+
+
+def test_a_video_whose_chunks_have_expired_is_replaced_by_the_reason(open_panel: OpenPanel) -> None:
+    message = "The chunks of this video have expired."
+    video = FakeVideo(list_error={"chunks": []})
+    with open_panel("episodes", set_up=lambda page: _fail_lists(page, video, message)) as window:
+        sign_in(window.page, make_token("ann"), "ann")
+        open_episode(window.page, "Plan")
+        expect(window.page.locator("#episodes-unplayable")).to_contain_text(message)
+        expect(window.page.locator("#episodes-player")).to_be_hidden()
+
+
+def _fail_lists(page: Page, video: FakeVideo, message: str) -> None:
+    video.install(page)
+    body = {"code": "VIDEO_GONE", "message": message}
+    page.route(
+        "https://livestream.example.com/**/chunks*", lambda route: route.fulfill(status=410, json=body, headers=CORS)
+    )
