@@ -233,7 +233,7 @@ class UploadCompleted(Message):
 
 
 class PlayableChunk(Message):
-    """Chunk of a video. It is an HLS segment (MPEG-TS) that begins with a key frame, so it can be played alone."""
+    """Chunk of a video. It is an HLS segment (MPEG-TS) with sound that begins with a key frame. Browsers play it with hls.js."""
 
     number: Annotated[int, Field(ge=1)]
     """Number of the chunk in the video."""
