@@ -22,7 +22,7 @@ from handlers.common.events import (
 )
 from handlers.livestream import events as livestream_events
 from handlers.livestream.keys import UploadedObject
-from handlers.livestream.tracks import TrackState
+from handlers.livestream.tracks import TrackState, VideoChunks
 from handlers.livestream.video_chunks.job import JobMetadata, VideoVersion, chunk_prefix
 
 VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv", "avi", "mpg", "mpeg"})
@@ -56,24 +56,12 @@ class VideoEvent:
     video: UploadedObject
     is_replayed: bool = False
     """True if an operator replayed the event from the archive."""
-    job: "JobChange | None" = None
-    """New state of the job; None if the event is of another kind."""
-
-
-@dataclass(frozen=True)
-class JobChange:
-    """State of a job as a state of the video's track."""
-
-    state: TrackState
-    chunk_seconds: int
-    prefix: str
-    """Key prefix of the chunks."""
-    error_code: int | None
-    """MediaConvert's code if the job failed, 0 if it gave none; None if the job did not fail."""
-    playlist: str = ""
-    """Key of the HLS playlist that names the chunks, if the job is complete."""
-    duration_ms: int = 0
-    """Duration of the video, if the job is complete."""
+    state: TrackState | None = None
+    """State of the track that the job's state means; None if the event is of another kind."""
+    error_code: int | None = None
+    """MediaConvert's code if the job failed, 0 if it gave none. None if the job was cancelled or has not ended."""
+    chunks: VideoChunks | None = None
+    """Output of a complete job, whose chunks are not counted yet."""
 
 
 class _JobChangeDetail(EventModel):
@@ -131,12 +119,17 @@ def _parse_job_change(detail: dict[str, Any], bucket: str) -> VideoEvent | None:
     state = JOB_STATES.get(change.status)
     if metadata.bucket != bucket or video is None or state is None:
         return None
-    prefix = chunk_prefix(video, metadata)
-    playlist = change.playlist.removeprefix(f"s3://{bucket}/")
-    if state is TrackState.CHUNKED and not (
-        playlist.startswith(prefix) and playlist.endswith(".m3u8") and "/" not in playlist.removeprefix(prefix)
-    ):
-        raise InvalidEvent("the playlist is not in the folder of the job")
     error_code = change.error_code or 0 if change.status == "ERROR" else None
-    job = JobChange(state, metadata.chunk_seconds, prefix, error_code, playlist, change.duration_ms)
-    return VideoEvent(VideoEventKind.JOB, video, job=job)
+    chunks = _parse_output(change, video, metadata) if state is TrackState.CHUNKED else None
+    return VideoEvent(VideoEventKind.JOB, video, state=state, error_code=error_code, chunks=chunks)
+
+
+def _parse_output(change: _JobChangeDetail, video: UploadedObject, job: JobMetadata) -> VideoChunks:
+    """Return the output of a complete job. Raise InvalidEvent if its playlist is not in the folder of the job."""
+    prefix = chunk_prefix(video, job)
+    folder, _, name = change.playlist.rpartition("/")
+    if f"{folder}/" != f"s3://{job.bucket}/{prefix}" or not name.endswith(".m3u8"):
+        raise InvalidEvent("the playlist is not in the folder of the job")
+    return VideoChunks(
+        prefix=prefix, playlist=f"{prefix}{name}", count=0, seconds=job.chunk_seconds, duration_ms=change.duration_ms
+    )

@@ -36,10 +36,9 @@ from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.events import UPLOAD_COMPLETED
 from handlers.livestream.keys import UploadedObject
 from handlers.livestream.s3_object_reader import ObjectReader
-from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate, VideoChunks
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.video_chunks.environment import VideoEnvironment
 from handlers.livestream.video_chunks.events import (
-    JobChange,
     VideoEvent,
     VideoEventKind,
     is_video,
@@ -138,21 +137,20 @@ class VideoCutter:
         return VideoEventOutcome.SUBMITTED
 
     def _apply_job_change(self, event: VideoEvent) -> VideoEventOutcome:
-        video, job = event.video, event.job
-        assert job is not None
-        reason: TrackReason | None = None
-        details: dict[str, object] = {}
-        if job.state is TrackState.CHUNKED:
-            playlist = self.playlists.read(job.playlist)
+        assert event.state is not None
+        reason = TrackReason.CHUNKING_FAILED if event.state is TrackState.FAILED else None
+        details: dict[str, object] = {"errorCode": event.error_code}
+        if event.chunks is not None:
+            playlist = self.playlists.read(event.chunks.playlist)
             if playlist is None:
                 return VideoEventOutcome.GONE
-            details = {"chunks": _to_chunks(job, playlist).model_dump(by_alias=True)}
-        elif job.state is TrackState.FAILED:
-            reason, details = TrackReason.CHUNKING_FAILED, {"errorCode": job.error_code}
-        if not self._advance_track(video, job.state, reason, details):
+            # The duration gives a wrong number of chunks if the audio ends some milliseconds after the last frame.
+            count = sum(line.startswith(SEGMENT_TAG) for line in playlist.splitlines())
+            details["chunks"] = event.chunks.model_copy(update={"count": count}).model_dump(by_alias=True)
+        if not self._advance_track(event.video, event.state, reason, details):
             return VideoEventOutcome.UNCHANGED
-        if job.error_code is not None:
-            self.log.error("video_failed", error_code=job.error_code, key_hash=_hash(video))
+        if event.error_code is not None:
+            self.log.error("video_failed", error_code=event.error_code, key_hash=_hash(event.video))
         return VideoEventOutcome.MOVED
 
     def _advance_track(
@@ -168,21 +166,6 @@ class VideoCutter:
         upload, now = video.key_parts, ids.timestamp(ids.now())
         update = TrackUpdate(upload.upload_id, state, now, reason, video.version_id, details, is_restart)
         return self.table.advance_track(upload.owner, upload.episode_id, TrackKind.VIDEO, update)
-
-
-def _to_chunks(job: JobChange, playlist: bytes) -> VideoChunks:
-    """Return the description of the chunks to store with the track.
-
-    The chunks are counted in the playlist. The job's duration gives a wrong number if the audio ends some milliseconds
-    after the last frame.
-    """
-    return VideoChunks(
-        prefix=job.prefix,
-        playlist=job.playlist,
-        count=sum(line.startswith(SEGMENT_TAG) for line in playlist.splitlines()),
-        seconds=job.chunk_seconds,
-        duration_ms=job.duration_ms,
-    )
 
 
 def _hash(video: UploadedObject) -> str:

@@ -23,22 +23,6 @@ from handlers.livestream.video_chunks.environment import ChunkSeconds
 
 AUDIO_SELECTOR = "Audio Selector 1"
 """Name by which the output refers to the audio of the input."""
-CHUNK_MODIFIER = "_chunk"
-"""Suffix that distinguishes the chunks and their playlist from the master playlist."""
-JOB_FOLDER_CHARACTERS = 16
-"""Number of token characters in the output prefix of a job."""
-WIDTH, HEIGHT = 1280, 720
-"""Maximum size of the chunks' picture. Smaller videos keep their size."""
-MAX_BITRATE = 3_000_000
-"""Maximum bits per second of the video."""
-QVBR_QUALITY = 7
-"""MediaConvert's quality level, from 1 to 10."""
-AUDIO_BITRATE = 96_000
-"""Bits per second of the audio."""
-AUDIO_RATE = 48_000
-"""Samples per second of the audio."""
-STATUS_UPDATES = "SECONDS_60"
-"""Interval of MediaConvert's events about the progress of a job."""
 
 
 class VideoVersion(Message):
@@ -69,7 +53,7 @@ class JobMetadata(VideoVersion):
 
 def chunk_prefix(video: UploadedObject, job: JobMetadata) -> str:
     """Return the key prefix below which a job writes the chunks of a video."""
-    return f"{CHUNKS}{video.key_parts.owner}/{video.key_parts.episode_id}/{job.token[:JOB_FOLDER_CHARACTERS]}/"
+    return f"{CHUNKS}{video.key_parts.owner}/{video.key_parts.episode_id}/{job.token[:16]}/"
 
 
 def job_request(bucket: str, video: UploadedObject, *, chunk_seconds: int, role_arn: str) -> dict[str, Any]:
@@ -78,7 +62,7 @@ def job_request(bucket: str, video: UploadedObject, *, chunk_seconds: int, role_
     return {
         "ClientRequestToken": job.token,
         "Role": role_arn,
-        "StatusUpdateInterval": STATUS_UPDATES,
+        "StatusUpdateInterval": "SECONDS_60",
         "UserMetadata": {name: str(value) for name, value in job.model_dump(by_alias=True).items()},
         "Settings": {
             "TimecodeConfig": {"Source": "ZEROBASED"},
@@ -114,18 +98,18 @@ def _output_group(destination: str, chunk_seconds: int) -> dict[str, Any]:
         },
         "Outputs": [
             {
-                "NameModifier": CHUNK_MODIFIER,
+                "NameModifier": "_chunk",  # distinguishes the chunks and their playlist from the main playlist
                 "ContainerSettings": {"Container": "M3U8", "M3u8Settings": {}},
                 "VideoDescription": {
-                    "Width": WIDTH,
-                    "Height": HEIGHT,
+                    "Width": 1280,
+                    "Height": 720,
                     "ScalingBehavior": "FIT_NO_UPSCALE",
                     "CodecSettings": {
                         "Codec": "H_264",
                         "H264Settings": {
                             "RateControlMode": "QVBR",
-                            "QvbrSettings": {"QvbrQualityLevel": QVBR_QUALITY},
-                            "MaxBitrate": MAX_BITRATE,
+                            "QvbrSettings": {"QvbrQualityLevel": 7},
+                            "MaxBitrate": 3_000_000,
                             "QualityTuningLevel": "SINGLE_PASS_HQ",
                             "FramerateControl": "INITIALIZE_FROM_SOURCE",
                             "GopSizeUnits": "AUTO",
@@ -138,9 +122,9 @@ def _output_group(destination: str, chunk_seconds: int) -> dict[str, Any]:
                         "CodecSettings": {
                             "Codec": "AAC",
                             "AacSettings": {
-                                "Bitrate": AUDIO_BITRATE,
+                                "Bitrate": 96_000,
                                 "CodingMode": "CODING_MODE_2_0",
-                                "SampleRate": AUDIO_RATE,
+                                "SampleRate": 48_000,
                             },
                         },
                     }

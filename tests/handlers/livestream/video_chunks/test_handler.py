@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.common.events import InvalidEvent
-from handlers.livestream.tracks import TrackState
 from handlers.livestream.video_chunks.events import VIDEO_TYPES, parse_video_event
 from tests.handlers.livestream.video_chunks.video_processing_harness import (
     BUCKET,
@@ -267,5 +266,5 @@ def test_a_valid_event_with_one_change_is_parsed_or_refused(data: st.DataObject)
         parent = parent[name]
     with contextlib.suppress(InvalidEvent):
         parsed = parse_video_event(json.dumps(event), BUCKET)
-        if parsed is not None and parsed.job is not None and parsed.job.state is TrackState.CHUNKED:
-            assert parsed.job.playlist.startswith(parsed.job.prefix)
+        if parsed is not None and parsed.chunks is not None:
+            assert parsed.chunks.playlist.startswith(parsed.chunks.prefix)
