@@ -97,7 +97,7 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
         "livestream-null-check": {
             "writes": writes,
             "indexWrites": writes,
-            "reads": requests - writes,
+            "reads": requests,  # a change reads the record, too
             "storageGb": episodes * EPISODE_MONTHS * ITEM_KILOBYTES / 1024**2,
         },
     }

@@ -22,8 +22,6 @@ from handlers.livestream.episodes.uploads import UploadOperations
 from handlers.livestream.episodes.video_playback import ChunkBucket, PlaybackOperations
 from handlers.livestream.findings import FindingsTable
 
-PLAYBACK_SECONDS = 300
-"""Maximum validity of the URL of a video chunk. Clients list the chunks again when they need later chunks."""
 _S3_CONFIG = CONFIG.merge(Config(read_timeout=8, retries={"mode": "standard", "total_max_attempts": 2}))
 """Completing a multipart upload takes seconds. Two attempts fit into the function's timeout."""
 
@@ -45,7 +43,7 @@ def _rest() -> RestDispatcher:
     )
     s3 = boto3.client("s3", config=_S3_CONFIG.merge(build_presigning_config()))
     uploads = UploadOperations(table, s3, environment, clock=ids.now, new_id=ids.new_id)
-    playback = PlaybackOperations(table, ChunkBucket(s3, environment.bucket_name, PLAYBACK_SECONDS))
+    playback = PlaybackOperations(table, ChunkBucket(s3, environment.bucket_name))
     operations = [
         routes.CREATE_EPISODE.bind(episodes.create),
         routes.LIST_EPISODES.bind(episodes.list_episodes),

@@ -225,14 +225,17 @@ class UploadOperations:
         size = part_bytes(upload.size)
         parts = []
         for number in range(1, upload.parts + 1):
-            request = {
-                "Bucket": self.environment.bucket_name,
-                "Key": key,
-                "UploadId": multipart_id,
-                "PartNumber": number,
-                "ContentLength": min(size, upload.size - (number - 1) * size),
-            }
-            url = self.s3.generate_presigned_url("upload_part", Params=request, ExpiresIn=PRESIGNED_SECONDS)
+            url = self.s3.generate_presigned_url(
+                "upload_part",
+                Params={
+                    "Bucket": self.environment.bucket_name,
+                    "Key": key,
+                    "UploadId": multipart_id,
+                    "PartNumber": number,
+                    "ContentLength": min(size, upload.size - (number - 1) * size),
+                },
+                ExpiresIn=PRESIGNED_SECONDS,
+            )
             parts.append(PartUrl(part_number=number, url=url))
         return MultipartUpload(multipart_id=multipart_id, part_bytes=size, parts=tuple(parts))
 

@@ -21,6 +21,8 @@ from handlers.livestream.tracks import TrackState, VideoChunks
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
+PLAYBACK_SECONDS = 300
+"""Maximum validity of the URL of a video chunk. Clients list the chunks again when they need later chunks."""
 _ABSENT = frozenset({"NoSuchKey", "AccessDenied"})
 """Error codes of GetObject for a missing object. S3 returns `AccessDenied` if the role may not list the bucket."""
 _CHUNK = re.compile(r"#EXTINF:([0-9]+(?:\.[0-9]+)?),[^\n]*\n(?:#[^\n]*\n)*([A-Za-z0-9_-]+\.ts)\s*(?:\n|$)")
@@ -30,11 +32,10 @@ _CHUNK = re.compile(r"#EXTINF:([0-9]+(?:\.[0-9]+)?),[^\n]*\n(?:#[^\n]*\n)*([A-Za
 class ChunkBucket:
     """Reads playlists, and presigns downloads of chunks."""
 
-    def __init__(self, client: "S3Client", name: str, playback_seconds: int) -> None:
-        """`client`: created with `build_presigning_config()`. `playback_seconds`: maximum validity of the URLs."""
+    def __init__(self, client: "S3Client", name: str) -> None:
+        """`client`: created with `build_presigning_config()`."""
         self._client = client
         self._name = name
-        self.playback_seconds = playback_seconds
 
     def read_playlist(self, key: str) -> str | None:
         """Return a playlist, or None if it does not exist."""
@@ -50,7 +51,7 @@ class ChunkBucket:
     def download_url(self, key: str) -> str:
         """Return a presigned URL of an object. Presigning is a local computation and calls no AWS service."""
         return self._client.generate_presigned_url(
-            "get_object", Params={"Bucket": self._name, "Key": key}, ExpiresIn=self.playback_seconds
+            "get_object", Params={"Bucket": self._name, "Key": key}, ExpiresIn=PLAYBACK_SECONDS
         )
 
 
@@ -92,7 +93,7 @@ class PlaybackOperations:
             Playback(
                 chunks=tuple(self._to_playable(chunk, track.chunks) for chunk in page),
                 duration_ms=track.chunks.duration_ms,
-                expires_seconds=self.bucket.playback_seconds,
+                expires_seconds=PLAYBACK_SECONDS,
                 next_ms=rest[0].start_ms if rest else None,
             )
         )

@@ -11,14 +11,11 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.livestream.episodes.handler import PLAYBACK_SECONDS
-from handlers.livestream.episodes.video_playback import ChunkBucket, parse_playlist
-from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.episodes.video_playback import PLAYBACK_SECONDS, ChunkBucket, parse_playlist
+from handlers.livestream.tracks import TrackReason, TrackState
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, BUCKET, ApiHarness
 from tests.handlers.scripted_clients import stubbed
 
-VIDEO = {"kind": "video", "contentType": "video/mp4", "bytes": 5}
-CUT_AT = "2026-01-03T12:00:09.000Z"
 PLAYLIST = """#EXTM3U
 #EXT-X-VERSION:3
 #EXT-X-TARGETDURATION:120
@@ -39,12 +36,11 @@ def cut_video(harness: ApiHarness, playlist_text: str | None = PLAYLIST) -> tupl
     Without a text, the playlist has expired.
     """
     episode = harness.create_episode()
-    upload = harness.call("requestUpload", VIDEO, episode_id=episode).body["uploadId"]
+    upload = harness.request_upload(episode)["uploadId"]
     prefix = f"chunks/{ANN}/{episode}/0123456789abcdef/"
     key = f"{prefix}up_chunk.m3u8"
     chunks = {"prefix": prefix, "playlist": key, "count": 3, "seconds": 120, "durationMs": 250_041}
-    update = TrackUpdate(upload, TrackState.CHUNKED, CUT_AT, details={"chunks": chunks})
-    assert harness.table.advance_track(ANN, episode, TrackKind.VIDEO, update)
+    assert harness.advance(episode, upload, TrackState.CHUNKED, chunks=chunks)
     if playlist_text is not None:
         harness.s3.put_object(Bucket=BUCKET, Key=key, Body=playlist_text.encode())
     return episode, prefix
@@ -95,9 +91,8 @@ def test_only_the_owner_gets_urls(harness: ApiHarness) -> None:
 def test_chunks_of_a_video_that_is_not_cut_are_refused(harness: ApiHarness) -> None:
     episode = harness.create_episode()
     assert harness.call("listChunks", episode_id=episode).error == (409, "VIDEO_NOT_READY")
-    upload = harness.call("requestUpload", VIDEO, episode_id=episode).body["uploadId"]
-    failure = TrackUpdate(upload, TrackState.FAILED, CUT_AT, TrackReason.TOO_LARGE)
-    harness.table.advance_track(ANN, episode, TrackKind.VIDEO, failure)
+    upload = harness.request_upload(episode)["uploadId"]
+    assert harness.advance(episode, upload, TrackState.FAILED, TrackReason.CHUNKING_FAILED)
     assert harness.call("listChunks", episode_id=episode).error == (409, "VIDEO_NOT_READY")
 
 
@@ -110,7 +105,7 @@ def test_a_role_that_may_not_list_the_bucket_sees_a_missing_playlist_as_denied()
     with stubbed("s3") as (client, stubber):
         stubber.add_client_error("get_object", "AccessDenied")
         stubber.add_client_error("get_object", "SlowDown")
-        bucket = ChunkBucket(client, BUCKET, 60)
+        bucket = ChunkBucket(client, BUCKET)
         assert bucket.read_playlist("chunks/a.m3u8") is None
         with pytest.raises(ClientError):
             bucket.read_playlist("chunks/a.m3u8")
