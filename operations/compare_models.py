@@ -19,32 +19,23 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
-from handlers.common.aws import Retrier, RetryTiming, ServiceFailed
-from handlers.common.bedrock import (
-    HAIKU,
-    MAX_ATTEMPTS,
-    SONNET,
-    BedrockModel,
-    NoAnswer,
-    TokenUsage,
-    ask_model,
-    build_client_config,
-)
+from handlers.common.aws import find_fault
+from handlers.common.bedrock import HAIKU, SONNET, BedrockModel, NoAnswer, TokenUsage, build_client_config
 from handlers.common.text import WindowSizes, split_into_windows
-from handlers.meetings.bedrock_summarize import model_requests
-from handlers.meetings.bedrock_summarize.action_item_verification import (
-    LocatedActionItem,
-    is_same_owner,
-    merge_items,
-    verify_items,
+from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
+from handlers.meetings.bedrock_summarize.models import Transcript
+from handlers.meetings.bedrock_summarize.questions import (
+    LocatedItem,
+    Question,
+    SummaryTask,
+    locate_items,
+    parse_action_items,
+    to_transcript_lines,
 )
-from handlers.meetings.bedrock_summarize.environment import ANSWER_SECONDS, SummaryEnvironment
-from handlers.meetings.bedrock_summarize.model_requests import QuestionStyle, WindowPosition
-from handlers.meetings.bedrock_summarize.stored_answers import sum_tokens
-from handlers.meetings.bedrock_summarize.stored_summary_models import SummaryTokens
-from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript
 from operations.command import CommandFailed, translate_errors
 
 FOLDER = Path(__file__).resolve().parent
@@ -53,18 +44,15 @@ PRICES = FOLDER.parent / "policies" / "guardrails" / "pricing" / "prices.toml"
 AWS_HOST_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 DEFAULTS = {name: field.default for name, field in SummaryEnvironment.model_fields.items()}
 """Default settings of the Lambda function `bedrock-summarize`."""
-QUESTION_SECONDS = float(MAX_ATTEMPTS * ANSWER_SECONDS)
-"""Maximum time of one question, including its repetition and retries while the model is throttled."""
-STYLE = QuestionStyle(DEFAULTS["max_output_tokens"], transcript_cached=False)
 
 
 @dataclass(frozen=True)
 class FoundItems:
     """Action items that one model found in one transcript."""
 
-    items: tuple[LocatedActionItem, ...]
+    items: tuple[LocatedItem, ...]
     """Action items whose quotes occur in the transcript."""
-    tokens: SummaryTokens
+    tokens: TokenUsage
     usable: bool = True
     """False if the model gave no usable answer. It has then found nothing."""
     invented_quotes: int = 0
@@ -75,7 +63,6 @@ def main(
     arguments: list[str] | None = None,
     *,
     client: Callable[..., Any] | None = None,
-    timing: RetryTiming | None = None,
     print_line: Callable[[str], None] = print,
 ) -> int:
     """Run the comparison and return the exit status."""
@@ -89,15 +76,14 @@ def main(
     try:
         transcripts = _read_transcripts(options.transcripts)
         with translate_errors("Bedrock"):
-            config = build_client_config(DEFAULTS["answer_seconds"])
+            # Nothing repeats this command, unlike a Lambda function, so its calls may be repeated more often.
+            retries = Config(retries={"mode": "standard", "total_max_attempts": 5})
+            config = build_client_config(DEFAULTS["answer_seconds"]).merge(retries)
             bedrock = (client or boto3.client)("bedrock-runtime", config=config)
         is_evidence = str(bedrock.meta.endpoint_url).split("/")[2].endswith(AWS_HOST_SUFFIXES)
         note = "" if is_evidence else " (not Bedrock, so this is no evidence)"
         print_line(f"asked at {bedrock.meta.endpoint_url}{note}")
-        found = {
-            role: [find_items(bedrock, timing or RetryTiming(), model, *named) for named in transcripts]
-            for role, model in roles.items()
-        }
+        found = {role: [find_items(bedrock, model, *named) for named in transcripts] for role, model in roles.items()}
     except (CommandFailed, KeyboardInterrupt) as error:
         sys.stderr.write(f"{str(error) or 'Interrupted: there is no result.'}\n")
         return 2
@@ -135,34 +121,33 @@ def _read_transcripts(folder: Path) -> list[tuple[str, Transcript]]:
         ) from None
 
 
-def find_items(bedrock: Any, timing: RetryTiming, model_id: str, name: str, transcript: Transcript) -> FoundItems:
+def find_items(bedrock: Any, model_id: str, name: str, transcript: Transcript) -> FoundItems:
     """Return the action items that a model finds. Raises CommandFailed if a call fails."""
     if not transcript.said:
-        return FoundItems((), SummaryTokens())
-    sizes = WindowSizes(DEFAULTS["part_characters"], transcript.said[-1].end_ms + 1, DEFAULTS["overlap_characters"])
+        return FoundItems((), TokenUsage())
+    sizes = WindowSizes(DEFAULTS["part_characters"], transcript.said[-1].end_ms + 1, overlap_characters=0)
     windows = split_into_windows(transcript.said, sizes)
-    usages: list[TokenUsage] = []
-    verified = []
+    model, usages, items, invented = BedrockModel(bedrock, model_id), list[TokenUsage](), list[LocatedItem](), 0
     for window in windows:
-        position = WindowPosition(window.index, len(windows), transcript.language)
-        question = model_requests.action_items_question(window, position, STYLE).question
-        retrier = Retrier(timing, timing.now() + QUESTION_SECONDS)
+        position = (transcript.language, window.index, len(windows))
+        question = Question(SummaryTask.ACTION_ITEMS, to_transcript_lines(window), *position)
+        request = question.to_request(DEFAULTS["max_output_tokens"])
         try:
-            model = BedrockModel(bedrock, model_id)
-            answer = ask_model(model, question, retrier, DEFAULTS["answer_seconds"], usages.append)
-        except ServiceFailed as error:
+            answered = model.ask(request, parse_action_items, usages.append)
+        except (ClientError, BotoCoreError) as error:
             raise CommandFailed(
-                f"{model_id} did not answer about {name} ({error.fault.value}). Check the credentials, the Region, the model "
-                "id, and that the account may use the model."
+                f"{model_id} did not answer about {name} ({find_fault(error).value}). Check the credentials, the Region, "
+                "the model id, and that the account may use the model."
             ) from None
-        if isinstance(answer, NoAnswer):
-            return FoundItems((), sum_tokens(usages), usable=False)
-        verified.append(verify_items(answer.items, window))
-    items = merge_items([part.items for part in verified])
-    return FoundItems(items, sum_tokens(usages), invented_quotes=sum(part.dropped for part in verified))
+        except NoAnswer:
+            return FoundItems((), sum(usages, start=TokenUsage()), usable=False)
+        located = locate_items(answered, window)
+        items += located
+        invented += len(answered) - len(located)
+    return FoundItems(tuple(items), sum(usages, start=TokenUsage()), invented_quotes=invented)
 
 
-Items = Sequence[LocatedActionItem]
+Items = Sequence[LocatedItem]
 
 
 def compute_agreement(pairs: Sequence[tuple[Items, Items]]) -> float:
@@ -175,14 +160,23 @@ def compute_agreement(pairs: Sequence[tuple[Items, Items]]) -> float:
 def _count_common(reference: Items, candidate: Items) -> int:
     """Return the number of pairs of same items. Each item belongs to at most one pair."""
     rest = list(candidate)
-    for one in reference:
-        same = (o for o in rest if one.overlaps(o) and is_same_owner(one.item.owner, o.item.owner))
-        if match := next(same, None):
+    for item in reference:
+        if match := next((other for other in rest if _is_same(item, other)), None):
             rest.remove(match)
     return len(candidate) - len(rest)
 
 
-def compute_cost(model_id: str, tokens: SummaryTokens) -> float | None:
+def _is_same(item: LocatedItem, other: LocatedItem) -> bool:
+    """Return True if at least one word of the transcript belongs to both quotes, and the owners match.
+
+    Two names can mean the same person if one has all words of the other, for example a first name and the full name.
+    """
+    name, other_name = (set(re.findall(r"\w+", (one.item.owner or "").casefold())) for one in (item, other))
+    same_owner = name == other_name or bool(name and other_name and (name <= other_name or other_name <= name))
+    return same_owner and item.first <= other.last and other.first <= item.last
+
+
+def compute_cost(model_id: str, tokens: TokenUsage) -> float | None:
     """Return the cost in USD of requests of up to 100,000 tokens, or None for a model without prices."""
     match = re.fullmatch(r"(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-5-5", model_id)
     if match is None:
@@ -203,13 +197,12 @@ def compute_cost(model_id: str, tokens: SummaryTokens) -> float | None:
 
 def _summarize(role: str, model_id: str, found: Sequence[FoundItems]) -> str:
     """Return a line with the items, tokens and cost of a model over all transcripts."""
-    tokens = sum_tokens([one.tokens for one in found])
-    tokens_in = tokens.input_tokens + tokens.cache_read_tokens + tokens.cache_write_tokens
+    tokens = sum((one.tokens for one in found), start=TokenUsage())
     usd = compute_cost(model_id, tokens)
     return (
         f"{role} {model_id}: items {sum(len(one.items) for one in found)}, "
         f"invented quotes {sum(one.invented_quotes for one in found)}, "
-        f"transcripts without a usable answer {sum(not one.usable for one in found)}, tokens in {tokens_in}, "
+        f"transcripts without a usable answer {sum(not one.usable for one in found)}, tokens in {tokens.all_input_tokens}, "
         f"tokens out {tokens.output_tokens}, {'no price' if usd is None else f'USD {usd:.5f}'}"
     )
 

@@ -7,11 +7,9 @@ from components.blocks.workflow import Workflow
 from components.core import Scope
 from components.settings import MeetingsSettings
 from handlers.meetings.metrics import NAMESPACE, PROCESSING_DURATION, STACK
+from handlers.meetings.summary_errors import SummaryFailed
 
 RUNBOOK = "meetings"
-MODEL_ERRORS = ("ModelRefused", "SummaryUnusable")
-"""Errors of a model after which the workflow gives up the summary. The only error of a model that the workflow retries
-is `ModelBusy`. The alarm on the function's errors counts it."""
 HOUR_SECONDS = 3600
 MAX_INTERRUPTIONS_PER_HOUR = 5
 """An alarm is raised if there are more Spot interruptions than this in an hour."""
@@ -54,10 +52,10 @@ def create_alarms(
         ("uploads-waiting", message_age, MAX_QUEUE_SECONDS, "Events of uploads wait in the queue."),
     ):
         create_alarm(scope, name, metric, threshold, problem, runbook=RUNBOOK)
-    model_errors = " || ".join(f'$.error_type = "{error_type}"' for error_type in MODEL_ERRORS)
+    # The function also fails if a model is busy, but the workflow retries that. The alarm on its errors counts it.
     summarize.alarm_on_log_lines(
         "model-errors",
-        f'{{ $.message = "summary_failed" && ({model_errors}) }}',
-        "A model refuses to write a summary.",
+        f'{{ $.message = "summary_failed" && $.error_type = "{SummaryFailed.__name__}" }}',
+        "A summary cannot be written.",
         runbook=RUNBOOK,
     )

@@ -173,9 +173,9 @@ class Meetings(pulumi.ComponentResource):
             settings=self._settings.bedrock_summarize,
             environment=SummaryEnvironment,
             uses=[
-                self.bucket.grant("GetObject", "PutObject", prefix=f"{WORK}*", as_="bucket_name"),
+                self.bucket.grant("GetObject", prefix=f"{WORK}*", as_="bucket_name"),
                 self.bucket.grant("GetObject", "PutObject", prefix=f"{TRANSCRIPTS}*"),
-                self.bucket.grant("GetObject", "PutObject", prefix=f"{SUMMARIES}*"),
+                self.bucket.grant("PutObject", prefix=f"{SUMMARIES}*"),
                 self.bucket.grant_list(),
                 grant_metrics(NAMESPACE),
                 *model_grants(self._scope, {models.summary, models.action_items}, models.regions),

@@ -41,6 +41,7 @@ from components.settings.meetings import ProcessingSettings
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES
 from handlers.meetings.meeting_record import MeetingReason
 from handlers.meetings.s3_keys import WORK
+from handlers.meetings.summary_errors import SummaryBusy
 
 FIRST_STATE: Final = "Media"
 CALL_SECONDS: Final = 60
@@ -150,7 +151,7 @@ def build_states(
             settings.bedrock_summarize.timeout_seconds + CALL_SECONDS,
             to="Finish",
             retries=[
-                retry(["ModelBusy", "StorageFailed"], attempts=8, first_seconds=30, longest_seconds=600),
+                retry([SummaryBusy.__name__], attempts=8, first_seconds=30, longest_seconds=600),
                 retry([*TRANSIENT_LAMBDA_ERRORS, "Sandbox.Timedout"], attempts=3),
             ],
             catches=[_catch_failure(summary_failed)],

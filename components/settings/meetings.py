@@ -24,7 +24,6 @@ from handlers.common.ids import ModelId
 from handlers.meetings.bedrock_summarize.environment import (
     ANSWER_SECONDS,
     MAX_OUTPUT_TOKENS,
-    OVERLAP_CHARACTERS,
     AnswerSeconds,
     AtOnce,
     OutputTokens,
@@ -171,14 +170,14 @@ class ModelSettings(SettingsModel):
     regions: Annotated[tuple[Region, ...], Field(min_length=1)] = ("us-east-1", "us-east-2", "us-west-2")
     """Regions to which an inference profile may send a request. The function gets a permission for each of them."""
     max_output_tokens: OutputTokens = MAX_OUTPUT_TOKENS
-    """Maximum length of one answer of a model, not counting reasoning tokens. For models that reason, 4,000 more tokens
+    """Maximum length of one answer of a model, not counting reasoning tokens. For Claude Sonnet 5.5, 4,000 more tokens
     are allowed."""
     answer_seconds: AnswerSeconds = ANSWER_SECONDS
     """Timeout for one answer of a model."""
-    part_characters: Annotated[int, Field(ge=2 * OVERLAP_CHARACTERS, le=400_000)] = 100_000
+    part_characters: Annotated[int, Field(ge=4_000, le=400_000)] = 100_000
     """Maximum number of characters of a transcript in one request. A longer transcript is divided into windows of this
-    size (not the parts of the audio), which overlap by at most half. If a request has more than 100,000 tokens, Claude
-    Haiku 5.5 bills all its tokens at five times their price."""
+    size (not the parts of the audio). If a request has more than 100,000 tokens, Claude Haiku 5.5 bills all its tokens
+    at five times their price."""
     at_once: AtOnce = 3
     """Maximum number of windows of one transcript that are summarised at the same time."""
 

@@ -3,12 +3,11 @@
 The media job transfers videos and audio with its own gateway (`media_job/job_bucket.py`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from handlers.common.aws import ServiceFailed, ServiceFault, call_service
-from handlers.meetings.summary_errors import StorageFailed
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -18,11 +17,7 @@ JSON = "application/json"
 
 
 class MeetingBucket:
-    """Reads, writes and lists objects of one bucket.
-
-    A failed read or write raises StorageFailed, whose message contains no key. A failed listing raises botocore's
-    error.
-    """
+    """Reads, writes and lists objects of one bucket. Errors of S3 pass, and their messages may contain keys."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
@@ -34,28 +29,26 @@ class MeetingBucket:
         At most `max_bytes` + 1 bytes are read. A result that is longer than `max_bytes` may be incomplete, so the
         caller must reject it. A caller that parses JSON needs no check, because the parser rejects incomplete JSON.
         """
-
-        def get_body() -> Mapping[str, Any]:
-            with self._client.get_object(Bucket=self._bucket, Key=key)["Body"] as body:
-                return {"data": body.read(max_bytes + 1)}
-
         try:
-            data: bytes = call_service(get_body)["data"]
-        except ServiceFailed as error:
-            fault = error.fault
-        else:
-            return data
-        if fault is ServiceFault.MISSING:
+            with self._client.get_object(Bucket=self._bucket, Key=key)["Body"] as body:
+                data: bytes = body.read(max_bytes + 1)
+        except self._client.exceptions.NoSuchKey:
             return None
-        raise StorageFailed(fault)
+        return data
 
     def write(self, key: str, data: str) -> None:
         """Write a JSON object; replace an existing object."""
-        self._put(key, data)
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=data.encode(), ContentType=JSON)
 
     def write_new(self, key: str, data: str) -> bool:
         """Write a JSON object unless the key exists; return True if it was written."""
-        return self._put(key, data, IfNoneMatch="*")
+        try:
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=data.encode(), ContentType=JSON, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
+            return False
+        return True
 
     def exists(self, key: str) -> bool:
         """Return True if the object exists.
@@ -73,15 +66,3 @@ class MeetingBucket:
         """Yield the objects below a prefix in pages of up to a thousand."""
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             yield page.get("Contents", [])
-
-    def _put(self, key: str, data: str, **condition: str) -> bool:
-        request = {"Bucket": self._bucket, "Key": key, "Body": data.encode(), "ContentType": JSON, **condition}
-        try:
-            call_service(self._client.put_object, **request)
-        except ServiceFailed as error:
-            fault = error.fault
-        else:
-            return True
-        if fault is ServiceFault.CONFLICT:
-            return False
-        raise StorageFailed(fault)

@@ -25,7 +25,7 @@ AUDIO: Final = "audio/"
 TRANSCRIPTS: Final = "transcripts/"
 SUMMARIES: Final = "summaries/"
 WORK: Final = "work/"
-"""Prefix of internal objects, for example pieces of video, the media job's result and the models' answers."""
+"""Prefix of internal objects, for example pieces of video and the media job's result."""
 COMPLETE_FILE_NAME: Final = "complete.json"
 """Name of the object that completes an upload. No chunk may have this name."""
 USER_TAG: Final = "user"
@@ -92,10 +92,6 @@ class Recording:
     def part_transcript_key(self, part: int, language: str) -> str:
         """Return the key to which Amazon Transcribe writes a part's transcript. Each language has its own key."""
         return f"{self.part_transcript_prefix(language)}{part:03d}.json"
-
-    def answer_key(self, question_hash: str) -> str:
-        """Return the key of a model's stored answer. `question_hash` identifies the question and the model."""
-        return f"{self._folder(WORK)}answers/{question_hash}.json"
 
     @property
     def transcript_key(self) -> str:

@@ -6,8 +6,7 @@ At the end, another user must not be able to read the meeting.
 import tempfile
 from pathlib import Path
 
-from handlers.meetings.bedrock_summarize.stored_summary_models import Summary
-from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript
+from handlers.meetings.bedrock_summarize.models import Summary, Transcript
 from local.flows import OTHER_USER, USER, Checks, StepReporter
 from local.flows.http_requests import send
 from local.flows.meetings_client import MeetingsBackend, write_recording

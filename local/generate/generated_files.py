@@ -18,8 +18,7 @@ from components.settings.load import PROJECT
 from components.settings.stack import StackSettings
 from guardrails import policies_page
 from handlers.common.json_models import Message
-from handlers.meetings.bedrock_summarize.stored_summary_models import Summary
-from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript
+from handlers.meetings.bedrock_summarize.models import Summary, Transcript
 from handlers.meetings.meeting_record import MeetingRecord
 from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription import messages

@@ -155,7 +155,7 @@ def test_the_workflow_retries_a_summary_that_s3_refused(
 
     def find_failure() -> str | None:
         events = logs.filter_log_events(logGroupName=group, startTime=since)["events"]
-        return next((entry["message"] for entry in events if '"StorageFailed"' in entry["message"]), None)
+        return next((entry["message"] for entry in events if '"SummaryBusy"' in entry["message"]), None)
 
     s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(denying_policy))
     try:

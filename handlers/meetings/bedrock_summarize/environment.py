@@ -1,12 +1,8 @@
-"""Environment variables of the summary function, and the types of their values, which the stack's settings use too.
+"""Environment variables of the summary function, and the types of their values, which the stack's settings use too."""
 
-A long transcript is divided into windows, which the variables call parts. With each window, the model also gets an
-overlap, the beginning of the next window, because a statement may continue there.
-"""
+from typing import Annotated
 
-from typing import Annotated, Self
-
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from handlers.common.bedrock import SONNET
 from handlers.common.environment import HandlerEnvironment
@@ -21,9 +17,6 @@ seconds at 60 tokens a second.
 """
 AnswerSeconds = Annotated[int, Field(ge=10, le=600)]
 PartCharacters = Annotated[int, Field(ge=1_000, le=400_000)]
-OVERLAP_CHARACTERS = 2_000
-"""Default length of the overlap."""
-OverlapCharacters = Annotated[int, Field(ge=0, le=20_000)]
 AtOnce = Annotated[int, Field(ge=1, le=10)]
 
 
@@ -42,13 +35,7 @@ class SummaryEnvironment(HandlerEnvironment):
     """
     answer_seconds: AnswerSeconds = ANSWER_SECONDS
     part_characters: PartCharacters = 100_000
-    """Maximum length of a window without its overlap. The default is about two hours of speech."""
-    overlap_characters: OverlapCharacters = OVERLAP_CHARACTERS
+    """Maximum length of a window, which is a section of the transcript for one request. The default is about two hours
+    of speech."""
     at_once: AtOnce = 3
     """Number of windows that are processed concurrently. All meetings share the account's quota of the model."""
-
-    @model_validator(mode="after")
-    def _check_settings(self) -> Self:
-        if self.overlap_characters * 2 > self.part_characters:
-            raise ValueError("overlap_characters must be at most half of part_characters")
-        return self

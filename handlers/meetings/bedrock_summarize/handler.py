@@ -1,24 +1,152 @@
-"""Lambda function that summarises a meeting. The workflow of the recording invokes it after the transcription."""
+"""Lambda function that summarises a meeting. The workflow of the recording invokes it after the transcription.
+
+It joins the transcripts of the audio's parts, and divides the result into windows, each small enough for a request to a
+model. For each window, a model writes a summary, and a model lists the action items. With several windows, a model
+combines the summaries into one.
+
+The workflow may repeat the invocation for a recording. A summary that exists is not made again.
+"""
 
 import os
-from collections.abc import Mapping
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, TypeVar
 
 import boto3
-from pydantic import ValidationError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.aws import CONFIG, LambdaContext, ParallelCalls, RetryTiming
-from handlers.common.bedrock import BedrockModel, build_client_config
-from handlers.common.logging import EventLog
+from handlers.common.aws import CONFIG, TRANSIENT_FAULTS, find_fault
+from handlers.common.bedrock import BedrockModel, NoAnswer, TokenUsage, build_client_config
+from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.text import Window, WindowSizes, split_into_windows
+from handlers.common.transcribe_output import InvalidTranscribeOutput
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
-from handlers.meetings.bedrock_summarize.model_requests import read_prompts
-from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess
-from handlers.meetings.bedrock_summarize.summarizer import Summarizer, SummarySettings
-from handlers.meetings.bedrock_summarize.workflow_event import SummaryRequest
+from handlers.meetings.bedrock_summarize.models import (
+    Summary,
+    SummaryOutcome,
+    SummaryRequest,
+    Transcript,
+    TranscriptSegment,
+)
+from handlers.meetings.bedrock_summarize.questions import (
+    ModelActionItem,
+    Question,
+    SummaryTask,
+    locate_items,
+    parse_action_items,
+    parse_summary,
+    read_prompts,
+    to_summary_lines,
+    to_transcript_lines,
+)
+from handlers.meetings.bedrock_summarize.transcript import join_parts, parse_part
 from handlers.meetings.meeting_bucket import MeetingBucket
-from handlers.meetings.metrics import MeetingMetrics
-from handlers.meetings.summary_errors import EventMalformed
+from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetric, MeetingMetrics
+from handlers.meetings.summary_errors import SummaryBusy, SummaryFailed
+
+MAX_TRANSCRIPT_BYTES = 32 * 1024**2
+"""Maximum size of a part's transcript and of the whole one. Four hours of speech, the longest part, take about 12 MB."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Summarizer:
+    """Summariser of meetings. It reads and writes S3, asks the models, and sends metrics."""
+
+    environment: SummaryEnvironment
+    bucket: MeetingBucket
+    metrics: MeetingMetrics
+    models: Mapping[str, BedrockModel]
+    """Models by id."""
+    log: EventLog
+
+    def summarize(self, request: SummaryRequest) -> SummaryOutcome:
+        """Write the transcript and the summary of a recording, unless they exist."""
+        recording = request.recording
+        if self.bucket.exists(recording.summary_key):
+            return SummaryOutcome.SUMMARIZED
+        transcript = self._read_or_join_transcript(request)
+        if not transcript.said:
+            return SummaryOutcome.NOTHING_SAID
+        summary = self._summarize_transcript(transcript)
+        # If a concurrent invocation wrote its summary first, that invocation sends the metrics.
+        if self.bucket.write_new(recording.summary_key, summary.model_dump_json(by_alias=True)):
+            metrics = [
+                MeetingMetric(INPUT_TOKENS, summary.tokens.all_input_tokens, "Count"),
+                MeetingMetric(OUTPUT_TOKENS, summary.tokens.output_tokens, "Count"),
+            ]
+            self.metrics.put_or_log(metrics, self.log)
+        return SummaryOutcome.SUMMARIZED
+
+    def _read_or_join_transcript(self, request: SummaryRequest) -> Transcript:
+        """Return the stored transcript, or join the transcripts of the parts and store the result."""
+        key = request.recording.transcript_key
+        if (stored := self.bucket.read(key, MAX_TRANSCRIPT_BYTES)) is not None:
+            return Transcript.model_validate_json(stored)
+        parts = (self._read_part(request, number) for number in range(len(request.audio)))
+        transcript = join_parts(parts, request.language, request.duration_ms)
+        self.bucket.write(key, transcript.model_dump_json(by_alias=True))
+        return transcript
+
+    def _read_part(self, request: SummaryRequest, number: int) -> tuple[TranscriptSegment, ...]:
+        key = request.recording.part_transcript_key(number, request.language)
+        output = self.bucket.read(key, MAX_TRANSCRIPT_BYTES)
+        if output is None:
+            raise SummaryFailed("part_missing")
+        # Amazon Transcribe numbers the speakers of each part from 0, for example `spk_0`.
+        prefix = f"{number + 1}-" if len(request.audio) > 1 else ""
+        return parse_part(request.audio[number], output, request.language, prefix)
+
+    def _summarize_transcript(self, transcript: Transcript) -> Summary:
+        # The maximum duration of a window is longer than the transcript, so only the number of characters is limited.
+        sizes = WindowSizes(self.environment.part_characters, transcript.said[-1].end_ms + 1, overlap_characters=0)
+        windows = split_into_windows(transcript.said, sizes)
+        usages: list[TokenUsage] = []
+        ask = partial(self._ask_about_window, language=transcript.language, count=len(windows), usages=usages)
+        with ThreadPoolExecutor(self.environment.at_once) as pool:
+            answers = list(pool.map(ask, windows))
+        summaries = [summary for summary, _ in answers]
+        if len(summaries) > 1:
+            question = Question(SummaryTask.COMBINE, to_summary_lines(summaries), transcript.language)
+            summaries = [self._ask(self.environment.summary_model_id, question, parse_summary, usages)]
+        items = [
+            located.item
+            for window, (_, model_items) in zip(windows, answers, strict=True)
+            for located in locate_items(model_items, window)
+        ]
+        dropped = sum(len(model_items) for _, model_items in answers) - len(items)
+        # The log calls windows parts.
+        self.log.info("summary_ready", parts=len(windows), action_items=len(items), dropped=dropped)
+        return Summary(
+            summary=summaries[0],
+            action_items=tuple(items),
+            dropped=dropped,
+            summary_model=self.environment.summary_model_id,
+            action_model=self.environment.action_model_id,
+            tokens=sum(usages, start=TokenUsage()),
+        )
+
+    def _ask_about_window(
+        self, window: Window[TranscriptSegment], *, language: str, count: int, usages: list[TokenUsage]
+    ) -> tuple[str, tuple[ModelActionItem, ...]]:
+        """Request the summary and then the action items of a window.
+
+        The requests are not concurrent, so that the second request can read the transcript from the model's cache.
+        """
+        models = self.environment.summary_model_id, self.environment.action_model_id
+        material, position = to_transcript_lines(window), (language, window.index, count, models[0] == models[1])
+        summary = self._ask(models[0], Question(SummaryTask.SUMMARY, material, *position), parse_summary, usages)
+        question = Question(SummaryTask.ACTION_ITEMS, material, *position)
+        return summary, self._ask(models[1], question, parse_action_items, usages)
+
+    def _ask(self, model_id: str, question: Question, read: Callable[[str], T], usages: list[TokenUsage]) -> T:
+        def report(usage: TokenUsage) -> None:
+            usages.append(usage)
+            self.log.info("model_answered", task=question.task.value, **usage.model_dump())
+
+        return self.models[model_id].ask(question.to_request(self.environment.max_output_tokens), read, report)
 
 
 @cache
@@ -26,46 +154,47 @@ def _summarizer() -> Summarizer:
     environment = SummaryEnvironment.read()
     # Any, because the project does not install this service's type stubs for a single call.
     bedrock: Any = boto3.client("bedrock-runtime", config=build_client_config(environment.answer_seconds))
-    log = EventLog(environment.log_level)
-    models = {
-        model_id: BedrockModel(bedrock, model_id)
-        for model_id in (environment.summary_model_id, environment.action_model_id)
-    }
     read_prompts()  # caches the prompts during the initialisation phase
     return Summarizer(
+        environment,
         MeetingBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        ModelAccess(models, environment.answer_seconds, log, RetryTiming()),
-        to_summary_settings(environment),
-        ParallelCalls(environment.at_once),
-        log,
+        {
+            model_id: BedrockModel(bedrock, model_id)
+            for model_id in (environment.summary_model_id, environment.action_model_id)
+        },
+        EventLog(environment.log_level),
     )
 
 
-def to_summary_settings(environment: SummaryEnvironment) -> SummarySettings:
-    """Return the settings of the summariser that the environment variables contain."""
-    return SummarySettings(
-        summary_model=environment.summary_model_id,
-        action_model=environment.action_model_id,
-        max_tokens=environment.max_output_tokens,
-        window_characters=environment.part_characters,  # environment variables call a window a part
-        overlap_characters=environment.overlap_characters,
-    )
-
-
-def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    request = _parse_request(event)
-    result = _summarizer().summarize(request, context.get_remaining_time_in_millis())
-    return result.model_dump(mode="json", by_alias=True)
-
-
-def _parse_request(event: Mapping[str, Any]) -> SummaryRequest:
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
+    """Summarise the recording that the event names. Raises SummaryBusy or SummaryFailed."""
+    summarizer = _summarizer()
     try:
-        return SummaryRequest.model_validate(event)
-    except ValidationError:
-        pass
-    # Raised outside the except block, so that the exception does not refer to the event's data.
-    raise EventMalformed("event_malformed")
+        return {"outcome": summarizer.summarize(SummaryRequest.model_validate(event)).value}
+    except Exception as error:  # noqa: BLE001 - the original error may quote the event, a transcript or an answer
+        failure = to_workflow_error(error)
+    key_hash = hash_for_log(f"{event.get('user')}/{event.get('meetingId')}")
+    summarizer.log.warning("summary_failed", key_hash=key_hash, error_type=type(failure).__name__, cause=str(failure))
+    # Raised outside the except block, so that the exception has no reference to the original error.
+    raise failure
+
+
+def to_workflow_error(error: Exception) -> SummaryBusy | SummaryFailed:
+    """Return the exception by which the workflow decides whether to retry.
+
+    A model that refuses a request would refuse it again. S3 may accept the same call later, for example after a change
+    of a bucket policy, and a repeated call costs little.
+    """
+    match error:
+        case SummaryFailed() | NoAnswer() | InvalidTranscribeOutput():
+            return SummaryFailed(str(error))
+        case ClientError() | BotoCoreError():
+            fault = find_fault(error)
+            is_of_model = isinstance(error, BotoCoreError) or error.operation_name == "Converse"
+            return (SummaryFailed if is_of_model and fault not in TRANSIENT_FAULTS else SummaryBusy)(fault.value)
+        case _:
+            return SummaryFailed(type(error).__name__)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:

@@ -39,7 +39,7 @@ class MeetingPrompt:
     """JSON lines of a request about a meeting."""
 
     task: Mapping[str, Any]
-    """Line with the name of the task. Its field `part` is an id of the lines that the task is about."""
+    """Line with the name of the task."""
     spoken: tuple[Mapping[str, Any], ...]
     """Lines of the transcript, each with its number in `said`, a speaker and a text. `said` in an action item is
     the number of its line."""
@@ -47,10 +47,10 @@ class MeetingPrompt:
     """Summaries that the task `combine` joins."""
 
     def answer(self) -> dict[str, Any]:
-        head = {"task": self.task["task"], "part": self.task.get("part", "")}
-        if head["task"] == "actionItems":
-            return {**head, "items": [item for line in self.spoken for item in _find_action_items(line)]}
-        return {**head, "summary": " ".join(self.summaries) if head["task"] == "combine" else _summarise(self.spoken)}
+        if self.task["task"] == "actionItems":
+            return {"items": [item for line in self.spoken for item in _find_action_items(line)]}
+        summarises_parts = self.task["task"] == "combine"
+        return {"summary": " ".join(self.summaries) if summarises_parts else _summarise(self.spoken)}
 
 
 def parse_meeting(lines: Sequence[Mapping[str, Any]]) -> MeetingPrompt | None:

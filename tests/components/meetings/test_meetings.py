@@ -113,7 +113,6 @@ VARIABLES: dict[str, dict[str, str]] = {
         "MAX_OUTPUT_TOKENS": "5200",
         "ANSWER_SECONDS": "180",
         "PART_CHARACTERS": "100000",
-        "OVERLAP_CHARACTERS": "2000",
         "AT_ONCE": "3",
     },
 }

@@ -12,7 +12,7 @@ from statelint.linter import Linter
 from components.blocks.states import count_polls
 from components.meetings import workflow as meeting_workflow
 from components.settings.meetings import ATTEMPTS
-from handlers.meetings.bedrock_summarize.workflow_event import SummaryOutcome, SummaryRequest
+from handlers.meetings.bedrock_summarize.models import SummaryOutcome, SummaryRequest
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.steps.step_operations import StepEvent, StepOutcome
 from local.emulation.step_functions.parameter_name_conversion import error_name, to_pascal_case
@@ -115,11 +115,11 @@ def test_the_summary_function_receives_its_parameters() -> None:
 
 def test_a_busy_model_is_retried_and_a_refusal_is_not() -> None:
     state = states(deployed())["Summarize"]
-    [busy] = [retrier for retrier in state["Retry"] if "ModelBusy" in retrier["ErrorEquals"]]
+    [busy] = [retrier for retrier in state["Retry"] if "SummaryBusy" in retrier["ErrorEquals"]]
     assert (busy["MaxAttempts"], busy["MaxDelaySeconds"], busy["JitterStrategy"]) == (8, 600, "FULL")
     retried_errors = {error for retrier in state["Retry"] for error in retrier["ErrorEquals"]}
-    assert not retried_errors & {"ModelRefused", "SummaryUnusable", "States.ALL", "States.TaskFailed"}
-    for error in ("ModelBusy", "ModelRefused", "SummaryUnusable", "States.Timeout"):
+    assert not retried_errors & {"SummaryFailed", "States.ALL", "States.TaskFailed"}
+    for error in ("SummaryBusy", "SummaryFailed", "States.Timeout"):
         assert find_catch(state, error)["Next"] == "GiveSummaryUp"
     assert state["TimeoutSeconds"] > 900, "the function must end before the task's timeout"
 

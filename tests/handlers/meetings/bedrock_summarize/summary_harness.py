@@ -1,49 +1,46 @@
-"""Harness for tests of the summary function: a bucket, models and metrics in memory.
-
-The function joins the outputs of Amazon Transcribe for the parts of the audio to one transcript of segments. It divides
-a long transcript into overlapping windows, and asks a model for a summary and for action items of each window.
-
-A request to the model contains the segments as lines of JSON, with their numbers as `said`. The last line names the
-task and an id, `part`. The answer must repeat both.
-"""
+"""Harness for tests of the summary function through its Lambda handler: S3 by moto, and a scripted model."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from handlers.common.aws import ParallelCalls, RetryTiming, ServiceFailed, ServiceFault
-from handlers.common.bedrock import ConverseRequest, ModelReply, TokenUsage
-from handlers.common.logging import EventLog
-from handlers.meetings.bedrock_summarize.stored_answers import ModelAccess
-from handlers.meetings.bedrock_summarize.stored_summary_models import Summary
-from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript
-from handlers.meetings.bedrock_summarize.summarizer import Summarizer, SummarySettings
-from handlers.meetings.bedrock_summarize.workflow_event import SummaryRequest, SummaryResult
-from handlers.meetings.meeting_bucket import MeetingBucket
-from handlers.meetings.metrics import MeetingMetric, MeetingMetrics
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from handlers.common.aws import CONFIG
+from handlers.meetings.bedrock_summarize import handler
+from handlers.meetings.bedrock_summarize.models import Summary, Transcript
 from handlers.meetings.s3_keys import MeetingId, Recording
-from handlers.meetings.summary_errors import StorageFailed
+from tests.credentials import credentials
+from tests.handlers.converse_shape import is_valid_converse_request
 from tests.handlers.meetings.sample_transcripts import Turn, audio_milliseconds, create_turns, transcribe_output
 
+BUCKET = "recordings"
 RECORDING = Recording(MeetingId("A" * 32, "01HZXW3V9K8Q2M4N6P8R0T2V4X"), "0123456789abcdef" * 2)
-SONNET, HAIKU = "us.sonnet", "us.haiku"
-REMAINING_MS = 900_000
-ANSWER_SECONDS = 100
-USAGE = TokenUsage(input_tokens=100, output_tokens=10, cache_read_tokens=1_000, cache_write_tokens=1)
+USAGE = {
+    "inputTokens": 100,
+    "outputTokens": 10,
+    "totalTokens": 1_111,
+    "cacheReadInputTokens": 1_000,
+    "cacheWriteInputTokens": 1,
+}
 """Tokens of each answer."""
 SPOKEN_MEETING = create_turns(
     ("spk_0", "Good morning. The canary budget is approved."),
     ("spk_1", "Great. Anna will send the report by Friday."),
     ("spk_0", "And I will book the room."),
 )
-
 Line = dict[str, Any]
-AnswerFunction = Callable[[list[Line]], str]
-"""Function that returns the answer to the lines of a prompt."""
+ScriptEntry = Callable[[list[Line]], str] | Exception | str
+"""Answer of the model: a function of the prompt's JSON lines, an error of botocore, or a stop reason."""
 
 
-def prompt_lines(request: ConverseRequest) -> list[Line]:
+def prompt_lines(request: dict[str, Any]) -> list[Line]:
     """Return the JSON lines of a prompt: the segments, or the summaries that are to be combined, and then the task."""
     blocks = [block["text"] for block in request["messages"][0]["content"] if "text" in block]
     return [json.loads(line) for block in blocks for line in block.split("\n") if line.startswith("{")]
@@ -54,152 +51,116 @@ def action_item(quote: str, **changed: Any) -> Line:
     return {"text": f"Do as was said: {quote}", "owner": None, "due": None, "quote": quote, **changed}
 
 
-SEND_REPORT = action_item(
-    "Anna will send the report by Friday", text="Send the report", owner="Anna", due="by Friday", said=1
-)
+SEND_REPORT = action_item("anna will send THE report", text="Send the report", owner="Anna", due="by Friday", said=1)
 BOOK_ROOM = action_item("I will book the room", text="Book the room", owner="spk_0", said=2)
 
 
-def answer_with(items: Sequence[object] = (), summary: str = "They met.", **changed: Any) -> AnswerFunction:
+def answer_with(*items: object, summary: str = "They met.") -> Callable[[list[Line]], str]:
     """Return a function that answers every task."""
-
-    def answer(lines: list[Line]) -> str:
-        task, part = lines[-1]["task"], lines[-1]["part"]
-        result = {"items": list(items)} if task == "actionItems" else {"summary": summary}
-        return json.dumps({"task": task, "part": part, **result, **changed})
-
-    return answer
+    return lambda lines: json.dumps({"items": items} if lines[-1]["task"] == "actionItems" else {"summary": summary})
 
 
-@dataclass
-class MemoryBucket(MeetingBucket):
-    """A bucket in memory. A test can read and change its objects."""
-
-    objects: dict[str, bytes] = field(default_factory=dict)
-    written_keys: list[str] = field(default_factory=list)
-    """Keys of all writes."""
-    failing_prefix: str | None = None
-    """Writes of keys with this prefix fail. With `summaries/`, a call stores the model's answers, but no summary."""
-
-    def read(self, key: str, max_bytes: int) -> bytes | None:
-        data = self.objects.get(key)
-        return None if data is None else data[: max_bytes + 1]
-
-    def write(self, key: str, data: str) -> None:
-        if self.failing_prefix is not None and key.startswith(self.failing_prefix):
-            raise StorageFailed(ServiceFault.UNAVAILABLE)
-        self.written_keys.append(key)
-        self.objects[key] = data.encode()
-
-    def write_new(self, key: str, data: str) -> bool:
-        if key in self.objects:
-            return False
-        self.write(key, data)
-        return True
-
-
-ScriptEntry = AnswerFunction | ServiceFault | tuple[AnswerFunction, str]
+def client_error(code: str, operation: str = "Converse") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "canary"}}, operation)
 
 
 @dataclass
 class ScriptedModel:
-    """A model that follows a script of answers, faults, and answers with their stop reason. The last entry repeats."""
+    """Client of Bedrock whose models follow a script, and record the requests. The last entry repeats."""
 
-    script: list[ScriptEntry] = field(default_factory=lambda: [answer_with([SEND_REPORT, BOOK_ROOM])])
-    requests: list[ConverseRequest] = field(default_factory=list)
+    script: list[ScriptEntry] = field(default_factory=lambda: [answer_with(SEND_REPORT, BOOK_ROOM)])
+    requests: list[dict[str, Any]] = field(default_factory=list)
 
-    def converse(self, request: ConverseRequest) -> ModelReply:
-        self.requests.append(request)
+    def converse(self, **request: Any) -> dict[str, Any]:
+        model_id = request.pop("modelId")
+        assert is_valid_converse_request(request)
+        self.requests.append({"modelId": model_id, **request})
         entry = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if isinstance(entry, ServiceFault):
-            raise ServiceFailed(entry)
-        answer, stop = entry if isinstance(entry, tuple) else (entry, "end_turn")
-        return ModelReply(answer(prompt_lines(request)), USAGE, stop)
+        if isinstance(entry, Exception):
+            raise entry
+        content = [] if isinstance(entry, str) else [{"text": entry(prompt_lines(request))}]
+        stop_reason = entry if isinstance(entry, str) else "end_turn"
+        return {"output": {"message": {"content": content}}, "usage": USAGE, "stopReason": stop_reason}
 
     @property
-    def tasks(self) -> list[str]:
-        """Task of each request."""
-        return [prompt_lines(request)[-1]["task"] for request in self.requests]
+    def tasks(self) -> list[tuple[str, str]]:
+        """Family of the model and task of each request."""
+        return [(request["modelId"].split("-")[1], prompt_lines(request)[-1]["task"]) for request in self.requests]
 
 
 @dataclass
-class MetricRecorder(MeetingMetrics):
-    """Metrics in memory."""
+class MetricRecorder:
+    """Client of CloudWatch that records the values."""
 
-    sent: list[MeetingMetric] = field(default_factory=list)
+    sent: list[tuple[str, float]] = field(default_factory=list)
 
-    def put(self, measures: Sequence[MeetingMetric]) -> None:
-        self.sent += measures
+    def put_metric_data(self, *, MetricData: list[dict[str, Any]], **_: str) -> None:  # noqa: N803 - boto3's name
+        self.sent += [(metric["MetricName"], metric["Value"]) for metric in MetricData]
+
+
+@cache
+def _s3_client() -> Any:
+    """Return a cached client, because creating it would take most of a test's time."""
+    return boto3.client("s3", config=CONFIG)
 
 
 @dataclass
 class SummaryHarness:
-    """The summary function and everything that it uses. The clock stands still except in waits before a retry."""
+    """The summary function with an empty bucket."""
 
-    bucket: MemoryBucket = field(default_factory=MemoryBucket)
-    sonnet: ScriptedModel = field(default_factory=ScriptedModel)
-    haiku: ScriptedModel = field(default_factory=ScriptedModel)
+    s3: Any
+    model: ScriptedModel = field(default_factory=ScriptedModel)
     metrics: MetricRecorder = field(default_factory=MetricRecorder)
-    now: float = 1_000.0
-    waits: list[float] = field(default_factory=list)
-    """Seconds of each wait before a retry."""
-    parallel_calls: int = 1
 
-    def store_part_transcripts(self, *parts: Sequence[Turn]) -> SummaryRequest:
+    def store_part_transcripts(self, *parts: Sequence[Turn]) -> dict[str, Any]:
         """Store the outputs of Amazon Transcribe for the parts of a recording; return the workflow's event."""
         audio, offset_ms = [], 0
         for number, part in enumerate(parts):
-            self.bucket.objects[RECORDING.part_transcript_key(number, "en-US")] = transcribe_output(part)
+            self.put(RECORDING.part_transcript_key(number, "en-US"), transcribe_output(part))
             duration_ms = audio_milliseconds(part)
             audio.append({"key": RECORDING.audio_key(number), "offsetMs": offset_ms, "durationMs": duration_ms})
             offset_ms += duration_ms
-        return create_request(audio=audio, durationMs=offset_ms)
-
-    def summarize(self, request: SummaryRequest, remaining_ms: int = REMAINING_MS, **changed: Any) -> SummaryResult:
-        log = EventLog("DEBUG")
-        timing = RetryTiming(lambda: self.now, self._wait, lambda: 1.0)
-        settings: dict[str, Any] = {
-            "summary_model": SONNET,
-            "action_model": SONNET,
-            "max_tokens": 4_000,
-            "window_characters": 100_000,
-            "overlap_characters": 200,
-            **changed,
+        return {
+            "user": RECORDING.meeting.user,
+            "meetingId": RECORDING.meeting.meeting_id,
+            "content": RECORDING.content,
+            "language": "en-US",
+            "durationMs": offset_ms,
+            "audio": audio,
+            "unknown": 1,
         }
-        models = {SONNET: self.sonnet, HAIKU: self.haiku}
-        model_access = ModelAccess(models, ANSWER_SECONDS, log, timing)
-        summarizer = Summarizer(
-            self.bucket,
-            self.metrics,
-            model_access,
-            SummarySettings(**settings),
-            ParallelCalls(self.parallel_calls),
-            log,
-        )
-        return summarizer.summarize(request, remaining_ms)
 
-    def _wait(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.now += seconds
+    def put(self, key: str, data: bytes) -> None:
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=data)
+
+    def read(self, key: str) -> bytes | None:
+        """Return an object's content, or None if it does not exist."""
+        try:
+            content: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        except self.s3.exceptions.NoSuchKey:
+            return None
+        return content
 
     @property
     def transcript(self) -> Transcript:
-        return Transcript.model_validate_json(self.bucket.objects[RECORDING.transcript_key])
+        return Transcript.model_validate_json(self.read(RECORDING.transcript_key) or b"")
 
     @property
     def summary(self) -> Summary:
-        return Summary.model_validate_json(self.bucket.objects[RECORDING.summary_key])
+        return Summary.model_validate_json(self.read(RECORDING.summary_key) or b"")
 
 
-def create_request(**changed: Any) -> SummaryRequest:
-    """Return the workflow's event for a recording with one part, which lasts a minute."""
-    meeting = RECORDING.meeting
-    event = {
-        "user": meeting.user,
-        "meetingId": meeting.meeting_id,
-        "content": RECORDING.content,
-        "language": "en-US",
-        "durationMs": 60_000,
-        "audio": [{"key": RECORDING.audio_key(0), "offsetMs": 0, "durationMs": 60_000}],
-    }
-    return SummaryRequest.model_validate({**event, **changed})
+@contextmanager
+def create_summary_harness(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Iterator[SummaryHarness]:
+    """Yield a harness whose function has these environment variables in addition to the required ones."""
+    credentials(monkeypatch)
+    for name, value in {"BUCKET_NAME": BUCKET, "STACK": "test", **variables}.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        harness = SummaryHarness(_s3_client())
+        harness.s3.create_bucket(Bucket=BUCKET)
+        clients = {"s3": harness.s3, "bedrock-runtime": harness.model, "cloudwatch": harness.metrics}
+        monkeypatch.setattr(boto3, "client", lambda service, **_: clients[service])
+        handler._summarizer.cache_clear()
+        yield harness
+        handler._summarizer.cache_clear()

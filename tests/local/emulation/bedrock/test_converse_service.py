@@ -12,11 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.common.aws import ServiceFailed, ServiceFault
-from handlers.common.bedrock import BedrockModel, ModelReply
-from handlers.common.text import Window
-from handlers.livestream.fact_check_agent.model_request import MemoryEvent, RequestSettings, window_request
-from handlers.livestream.transcript.cues import Cue
+from handlers.common.bedrock import BedrockModel, ModelReply, build_request, to_json_lines
 from local.emulation.bedrock.converse_permissions import ModelPermissions
 from local.emulation.bedrock.converse_service import serve
 from local.emulation.bedrock.meeting_answers import parse_meeting
@@ -28,7 +24,8 @@ THINKING_MODEL = "us.anthropic.claude-sonnet-5-5"
 """Inference profile of a model that thinks before each answer."""
 PLAIN_MODEL = "us.anthropic.claude-haiku-5-5"
 """Inference profile of a model that does not think."""
-SETTINGS = RequestSettings(max_tokens=3_000, clip_min_ms=5_000, clip_max_ms=20_000)
+INSTRUCTIONS = "Check the facts. " * 200
+"""Text that is long enough for the cache."""
 WINDOW_ID = "4c1f"
 """Id of the section of the broadcast, which the answer repeats."""
 CLAIM = "We ran 600 ferries last spring. I am glad."
@@ -48,9 +45,15 @@ def broadcast_request(*texts: str, memories: tuple[str, ...] = ()) -> dict[str, 
 
     `memories` are texts about earlier parts of the broadcast. The id of the first one is `0000#ab`.
     """
-    cues = tuple(Cue(number * 6_000, number * 6_000 + 6_000, text) for number, text in enumerate(texts))
-    events = [MemoryEvent(f"000{number}#ab", text) for number, text in enumerate(memories)]
-    return window_request(SETTINGS, Window(0, 0, len(cues), cues), WINDOW_ID, 1, events)
+    lines: list[dict[str, Any]] = [
+        {"window": WINDOW_ID, "clipMinMs": 5_000, "clipMaxMs": 20_000},
+        *({"memory": f"000{number}#ab", "text": text} for number, text in enumerate(memories)),
+        *(
+            {"cue": number, "startMs": number * 6_000, "endMs": number * 6_000 + 6_000, "text": text}
+            for number, text in enumerate(texts)
+        ),
+    ]
+    return build_request(INSTRUCTIONS, [to_json_lines(lines)], 3_000)
 
 
 def reply_to(client: Any, *texts: str, model: str = THINKING_MODEL, **options: Any) -> ModelReply:
@@ -172,17 +175,15 @@ def test_the_fault_repeating_uses_up_the_token_limit(client: Any) -> None:
 def test_the_fault_throttled_refuses_as_many_requests_as_set(client: Any) -> None:
     FAULTS.set(Fault.MODEL_THROTTLED, 2)
     for _ in range(2):
-        with pytest.raises(ServiceFailed) as failure:
+        with pytest.raises(ClientError, match="ThrottlingException"):
             reply_to(client, CLAIM)
-        assert failure.value.fault is ServiceFault.THROTTLED
     assert reply_to(client, CLAIM).text
 
 
 def test_a_request_that_violates_the_api_model_is_refused(client: Any) -> None:
     request = {**broadcast_request("One."), "inferenceConfig": {"maxTokens": 9, "temperature": 1.5}}
-    with pytest.raises(ServiceFailed) as failure:
+    with pytest.raises(ClientError, match="ValidationException"):
         BedrockModel(client, THINKING_MODEL).converse(request)
-    assert failure.value.fault is ServiceFault.REJECTED, "the request is invalid"
 
 
 def converse(client: Any, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -253,9 +254,8 @@ def test_a_request_without_a_grant_or_a_signature_is_refused() -> None:
     account = AccountWithoutUsWest2()
     with serve(ModelPermissions("us-east-1", "123456789012", account)) as port:
         client = create_client("bedrock-runtime", port)
-        with pytest.raises(ServiceFailed) as failure:
+        with pytest.raises(ClientError, match="AccessDeniedException"):
             reply_to(client, "One.")
-        assert failure.value.fault is ServiceFault.REFUSED, "the caller lacks a permission"
 
         model_of_one_region = THINKING_MODEL.removeprefix("us.")
         assert BedrockModel(client, model_of_one_region).converse(broadcast_request("One.")).text

@@ -1,15 +1,12 @@
 """Conversion of the outputs of Amazon Transcribe into one transcript of the meeting.
 
 Amazon Transcribe writes a separate output, a JSON file, for each part of the audio. Times in an output count from the
-start of the part, so the part's start is added to them. The labels of speakers are separate for each part. So if there
-are several parts, the part's number is added to the labels, and one person may have several labels.
+start of the part, so the part's start is added to them. The labels of speakers are separate for each part, so one person
+may have several labels.
 
 A transcript consists of segments. A segment ends when another speaker begins, after a pause, or at the end of a
 sentence once the segment is long. So each segment's time is exact within seconds, and no segment is too long for a
 model request.
-
-Outputs are untrusted. They are limited in size and validated, and an output is rejected if a word ends long after the
-end of the part.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,15 +15,14 @@ from dataclasses import dataclass, field
 from handlers.common.text import clean_text
 from handlers.common.transcribe_output import (
     SENTENCE_ENDS,
-    InvalidTranscribeOutput,
     PunctuationMark,
     TranscribedWord,
     parse_transcribe_output,
 )
-from handlers.meetings.bedrock_summarize.stored_transcript_models import Transcript, TranscriptSegment
+from handlers.meetings.bedrock_summarize.models import Transcript, TranscriptSegment
+from handlers.meetings.media_result import AudioPart
+from handlers.meetings.summary_errors import SummaryFailed
 
-MAX_OUTPUT_BYTES = 32 * 1024**2
-"""Maximum size of a part's output. Four hours of speech, the longest part, take about 12 MB."""
 MAX_CHARACTERS = 3_000_000
 """Maximum length of the whole transcript: about two days of speech."""
 MAX_SPEAKER_CHARACTERS = 50
@@ -37,31 +33,13 @@ SENTENCE_END_CHARACTERS = 300
 """A new sentence is added to a segment only if the segment with the sentence's first word is not longer than this."""
 MAX_SEGMENT_CHARACTERS = 1_000
 """A further word of a sentence is added to a segment only if the segment is then not longer than this."""
-MAX_PUNCTUATED_CHARACTERS = 5_000
-"""Punctuation marks may extend a segment to this length. An output with more of them is rejected, because no speech has
-so many.
-"""
 MAX_OVERRUN_MS = 5_000
-"""A word may end this long after the end of its part, because encoders pad the audio and times are rounded."""
+"""A word may end this long after the end of its part, because encoders pad the audio and times are rounded. An output
+with a later word is rejected, because it does not fit the part."""
 UNKNOWN_SPEAKER = "unknown"
 """Label for words without a speaker."""
 _UNSPACED = frozenset(["ja", "th", "zh"])
 """Languages that are written without spaces between words."""
-
-
-class InvalidPartOutput(Exception):
-    """An output of Amazon Transcribe was rejected. The message quotes nothing from it."""
-
-
-@dataclass(frozen=True)
-class TranscribedPart:
-    """A part of the audio, with its output of Amazon Transcribe."""
-
-    offset_ms: int
-    """Start of the part within the whole audio."""
-    duration_ms: int
-    output: bytes = field(repr=False)
-    """Content of the JSON file that Amazon Transcribe wrote."""
 
 
 @dataclass
@@ -74,18 +52,12 @@ class _SegmentBuilder:
     """Latest end of its words."""
     words: list[str] = field(default_factory=list)
     characters: int = 0
-    """Length of the text, with a space after each word."""
+    """Length of the words with a space after each."""
 
     def add_word(self, text: str, end_ms: int) -> None:
         self.words.append(text)
         self.characters += len(text) + 1
         self.end_ms = max(self.end_ms, end_ms)
-
-    def add_punctuation(self, text: str) -> None:
-        self.words[-1] += text
-        self.characters += len(text)
-        if self.characters > MAX_PUNCTUATED_CHARACTERS:
-            raise InvalidPartOutput("malformed")
 
     def is_continued_by(self, word: TranscribedWord, speaker: str, text: str) -> bool:
         """Return True if the next word, whose clean text is `text`, belongs to this segment."""
@@ -96,51 +68,36 @@ class _SegmentBuilder:
         return self.characters + len(text) <= max_characters
 
 
-def parse_part(part: TranscribedPart, language: str, part_number: int | None = None) -> tuple[TranscriptSegment, ...]:
-    """Return the segments of a part. Raises InvalidPartOutput.
+def parse_part(
+    part: AudioPart, output: bytes, language: str, speaker_prefix: str = ""
+) -> tuple[TranscriptSegment, ...]:
+    """Return the segments of a part from its output of Amazon Transcribe.
 
-    `part_number` is the number for the speakers' labels, from 1. It is None if there is only one part.
+    Raises InvalidTranscribeOutput or UnicodeDecodeError.
     """
     has_spaces = language.partition("-")[0] not in _UNSPACED
-    try:
-        segments = tuple(_group_words(parse_transcribe_output(_decode(part), part.duration_ms + MAX_OVERRUN_MS)))
-    except InvalidTranscribeOutput as error:
-        problem = error.problem
-    else:
-        return tuple(
-            TranscriptSegment(
-                speaker=segment.speaker if part_number is None else f"{part_number}-{segment.speaker}",
-                start_ms=part.offset_ms + min(segment.start_ms, part.duration_ms),
-                end_ms=part.offset_ms + min(segment.end_ms, part.duration_ms),
-                text=" ".join(segment.words) if has_spaces else _join_unspaced(segment.words),
-            )
-            for segment in segments
+    return tuple(
+        TranscriptSegment(
+            speaker=speaker_prefix + segment.speaker,
+            start_ms=part.offset_ms + min(segment.start_ms, part.duration_ms),
+            end_ms=part.offset_ms + min(segment.end_ms, part.duration_ms),
+            text=" ".join(segment.words) if has_spaces else _join_unspaced(segment.words),
         )
-    # Raised outside the except block, so that the exception has no reference to the output.
-    raise InvalidPartOutput(problem.value)
+        for segment in _group_words(parse_transcribe_output(output.decode(), part.duration_ms + MAX_OVERRUN_MS))
+    )
 
 
 def join_parts(parts: Iterable[Sequence[TranscriptSegment]], language: str, duration_ms: int) -> Transcript:
-    """Return the transcript of all parts. Raises InvalidPartOutput if it is too long."""
+    """Return the transcript of all parts. Raises SummaryFailed if it is too long."""
     segments: list[TranscriptSegment] = []
     characters = 0
     for part in parts:
         characters += sum(len(segment.text) for segment in part)
         if characters > MAX_CHARACTERS:
-            raise InvalidPartOutput("too_large")
+            raise SummaryFailed("transcript_too_large")
         segments += part
     segments.sort(key=lambda segment: (segment.start_ms, segment.end_ms))
     return Transcript(language=language, duration_ms=duration_ms, said=tuple(segments))
-
-
-def _decode(part: TranscribedPart) -> str:
-    if len(part.output) > MAX_OUTPUT_BYTES:
-        raise InvalidPartOutput("too_large")
-    try:
-        return part.output.decode()
-    except UnicodeDecodeError:
-        pass
-    raise InvalidPartOutput("no_utf8")
 
 
 def _group_words(items: Iterable[TranscribedWord | PunctuationMark]) -> Iterator[_SegmentBuilder]:
@@ -152,7 +109,8 @@ def _group_words(items: Iterable[TranscribedWord | PunctuationMark]) -> Iterator
             continue
         if isinstance(item, PunctuationMark):
             if segment is not None:
-                segment.add_punctuation(text)
+                segment.words[-1] += text
+                segment.characters += len(text)
             continue
         speaker = clean_text(item.speaker or "")[:MAX_SPEAKER_CHARACTERS].strip() or UNKNOWN_SPEAKER
         if segment is None or not segment.is_continued_by(item, speaker, text):

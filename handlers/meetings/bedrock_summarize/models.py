@@ -1,0 +1,112 @@
+"""Data models of the summary function: the workflow's event, and the transcript and summary that clients read from S3."""
+
+import itertools
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from handlers.common.bedrock import TokenUsage
+from handlers.common.ids import Ulid, UserId
+from handlers.common.json_models import Message
+from handlers.meetings.media_result import AudioPart, Milliseconds
+from handlers.meetings.s3_keys import ContentHash, MeetingId, Recording
+from handlers.meetings.upload_completion_file import Language
+
+MAX_PARTS = 999
+"""The key of a part contains its number with three digits."""
+
+
+class SummaryRequest(Message):
+    """Event with which the workflow invokes the function. All parts of the recording's audio have been transcribed.
+
+    The key of a part must be the one that the recording's part has, so no event can make the function read other
+    objects.
+    """
+
+    user: UserId
+    meeting_id: Ulid
+    content: ContentHash
+    language: Language
+    duration_ms: Milliseconds
+    audio: Annotated[tuple[AudioPart, ...], Field(min_length=1, max_length=MAX_PARTS)]
+    """Parts of the audio, in their order."""
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        if [part.key for part in self.audio] != [self.recording.audio_key(number) for number in range(len(self.audio))]:
+            raise ValueError("the audio keys must be the recording's own, in order")
+        if any(later.offset_ms <= before.offset_ms for before, later in itertools.pairwise(self.audio)):
+            raise ValueError("each part must begin after the previous one")
+        return self
+
+    @property
+    def recording(self) -> Recording:
+        return Recording(MeetingId(self.user, self.meeting_id), self.content)
+
+
+class SummaryOutcome(StrEnum):
+    """Outcome of the summary function, which the workflow passes to its last step."""
+
+    SUMMARIZED = "summarized"
+    NOTHING_SAID = "nothing_said"
+    """The transcript is empty, and there is no summary."""
+
+
+class TranscriptSegment(Message):
+    """Consecutive words of one speaker, at most a few sentences."""
+
+    speaker: str
+    """Label from Amazon Transcribe, for example `spk_0`. If the recording was transcribed in several parts, the number
+    of the part comes first: `2-spk_0`.
+    """
+    start_ms: Milliseconds
+    end_ms: Milliseconds
+    text: str
+
+
+class Transcript(Message):
+    """Transcript of a whole recording."""
+
+    schema_version: Literal[1] = 1
+    language: str
+    duration_ms: Milliseconds
+    said: tuple[TranscriptSegment, ...] = ()
+    """The segments, in their order. Empty if the recording contains no speech."""
+
+
+class TranscriptQuote(Message):
+    """A passage of the transcript, word for word."""
+
+    text: str
+    start_ms: Milliseconds
+    """Start of the transcript's segment in which the quote begins, from the start of the recording."""
+
+
+class ActionItem(Message):
+    """A task that a participant promised or accepted in the meeting."""
+
+    text: str
+    """The task in one sentence."""
+    owner: str | None = None
+    """Person who has the task: the name as it was spoken, or the label of the speaker. None if the model named no
+    person.
+    """
+    due: str | None = None
+    """Due time as it was spoken, for example `by Friday`. None if the model named none."""
+    quote: TranscriptQuote
+
+
+class Summary(Message):
+    """Summary of a meeting with its action items."""
+
+    schema_version: Literal[1] = 1
+    summary: str
+    action_items: tuple[ActionItem, ...] = ()
+    dropped: int = 0
+    """Number of action items that were dropped because their quote does not occur in the transcript."""
+    summary_model: str
+    """Id of the model that summarised."""
+    action_model: str
+    """Id of the model that found the action items."""
+    tokens: TokenUsage
