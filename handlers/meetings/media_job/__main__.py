@@ -8,57 +8,39 @@ values are failures:
 
 - 1: the job failed, for example because the memory ran out and the kernel killed ffmpeg. The meeting then fails too.
 - 2: the environment variables are invalid.
-- 143: the job was terminated by SIGTERM, for example because its Spot capacity was reclaimed.
+- 143: the job was terminated by SIGTERM, for example because its Spot capacity was reclaimed. Another attempt starts
+  again.
 
 For 1 and 2, standard error names the reason, without any key, name or content of a recording.
 """
 
-import os
 import resource
-import shutil
 import signal
 import sys
 import tempfile
-import threading
 from pathlib import Path
-from typing import Final
 
 import boto3
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
-from handlers.common.aws import CONFIG, ParallelCalls
+from handlers.common.aws import CONFIG
 from handlers.common.errors import to_field_problems
 from handlers.common.logging import EventLog
-from handlers.meetings.media_job.chunk_facts import SECOND
+from handlers.meetings.media_job.bucket import JobBucket
 from handlers.meetings.media_job.environment import MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed
-from handlers.meetings.media_job.job import MediaJob, MediaJobSettings
-from handlers.meetings.media_job.job_bucket import JobBucket
-from handlers.meetings.media_job.job_termination import JobTermination
-from handlers.meetings.media_job.media_output_plan import PlanLimits
+from handlers.meetings.media_job.job import MediaJob
 
 FAILED, BAD_ENVIRONMENT, TERMINATED = 1, 2, 128 + signal.SIGTERM
 """Exit statuses other than 0."""
-GRACE_SECONDS: Final = 15
-"""Time after SIGTERM at which the job exits in any case. A job that has not ended by then only waits for a response that
-it no longer needs. AWS Batch would kill it after 30 seconds.
-"""
-MAX_DOWNLOADS: Final = 8
-"""Number of chunks that are downloaded concurrently."""
 
 
 def main() -> int:
     """Run the job; return the exit status."""
-    termination = JobTermination()
-
-    def on_sigterm(*_: object) -> None:
-        timer = threading.Timer(GRACE_SECONDS, os._exit, (TERMINATED,))
-        timer.daemon = True
-        timer.start()
-        termination.request()
-
-    signal.signal(signal.SIGTERM, on_sigterm)
+    # Python is the container's first process, which ignores SIGTERM without a handler. The exception ends ffmpeg, and
+    # deletes the job's files.
+    signal.signal(signal.SIGTERM, _exit)
     try:
         environment = MediaEnvironment.read()
     except ValidationError as error:
@@ -68,11 +50,12 @@ def main() -> int:
     log = EventLog(environment.log_level)
     try:
         with tempfile.TemporaryDirectory(dir=environment.scratch_folder, prefix="media-") as folder:
-            _create_job(environment, Path(folder), termination, log).run()
+            bucket = JobBucket(boto3.client("s3", config=CONFIG), environment.bucket_name)
+            job = MediaJob(environment, bucket, Ffmpeg(environment.ffmpeg, Path(folder)), log)
+            # Even if the estimate of the required disk space (`RecordingPlan`) is wrong, no single file can fill the disk.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (job.scratch_bytes, job.scratch_bytes))
+            job.run()
     except Exception as error:  # noqa: BLE001 - the top level prints the reason without customer data
-        if termination.requested:
-            log.info("media_stopped")
-            return TERMINATED
         # Without the traceback, which may quote customer data.
         log.error("media_failed", error_type=type(error).__name__, code=_aws_error_code(error))  # noqa: TRY400
         _print_error(_failure_reason(error))
@@ -80,26 +63,8 @@ def main() -> int:
     return 0
 
 
-def _create_job(environment: MediaEnvironment, folder: Path, termination: JobTermination, log: EventLog) -> MediaJob:
-    scratch_bytes = min(environment.scratch_mb * 1_000_000, shutil.disk_usage(folder).free)
-    # Even if the estimate of the required disk space (`RecordingPlan`) is wrong, no single file can fill the disk.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (scratch_bytes, scratch_bytes))
-    return MediaJob(
-        environment.recording,
-        JobBucket(boto3.client("s3", config=CONFIG), environment.bucket_name, termination),
-        Ffmpeg(environment.ffmpeg, folder, termination),
-        MediaJobSettings(
-            PlanLimits(
-                max_part=environment.audio_part_seconds * SECOND,
-                max_piece=environment.piece_seconds * SECOND,
-                max_recording=environment.max_hours * 3600 * SECOND,
-            ),
-            scratch_bytes=scratch_bytes,
-            threads=environment.encode_threads,
-        ),
-        parallel=ParallelCalls(MAX_DOWNLOADS),
-        log=log,
-    )
+def _exit(*_: object) -> None:
+    raise SystemExit(TERMINATED)
 
 
 def _aws_error_code(error: Exception) -> str:

@@ -23,7 +23,6 @@ accepts.
 """
 AudioPartSeconds = Annotated[int, Field(ge=60, le=14_340)]
 """An Amazon Transcribe job accepts four hours and 2 GB. Four hours of 16-kHz mono take at most 0.46 GB."""
-PieceSeconds = Annotated[int, Field(ge=1, le=3_600)]
 MaxHours = Annotated[int, Field(ge=1, le=24)]
 EncodeThreads = Annotated[int, Field(ge=1, le=16)]
 ENCODE_THREADS: Final = 2
@@ -40,10 +39,6 @@ class MediaDeployment(HandlerEnvironment):
     """Maximum disk space of a job in megabytes. A job needs about twice the size of its recording."""
     audio_part_seconds: AudioPartSeconds = AUDIO_PART_SECONDS
     """Maximum duration of a part of the audio, which one job of Amazon Transcribe transcribes."""
-    piece_seconds: PieceSeconds = 300
-    """Maximum duration of a piece of video. Pieces are encoded and stored one by one, so an interruption repeats at
-    most one.
-    """
     max_hours: MaxHours = 12
     """Maximum duration of a recording."""
     encode_threads: EncodeThreads = ENCODE_THREADS

@@ -2,21 +2,17 @@
 
 A malicious chunk could be a playlist that names other files or URLs. So ffmpeg may open only local files in the
 container formats of `CONTAINERS`, and decode only formats that recorders write (`DECODERS`). It gets none of the job's
-environment variables. Its time is limited, and so is the text that is kept from its standard error. This text may quote
-a chunk, so it is neither logged nor stored.
+environment variables. Its time is limited. The size of each file that it writes is limited too, because it inherits
+the job's own limit. Its messages may quote a chunk, so they are neither logged nor stored.
 """
 
 import os
-import re
+import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final
-
-from handlers.meetings.media_job.job_termination import JobTermination, Process
+from typing import Final
 
 CONTAINERS: Final = "mov,matroska,webm,mpegts,ogg,wav,mp3,flac,aac"
 """`mov` includes MP4, M4A and 3GP. With ffmpeg's default options, no file of these formats can refer to other files."""
@@ -31,17 +27,13 @@ ffmpeg would allocate the memory.
 """
 _INPUT_LIMITS: Final = ("-protocol_whitelist", "file", "-codec_whitelist", DECODERS, "-max_pixels", str(MAX_PIXELS))
 CHUNK_OPTIONS: Final = (*_INPUT_LIMITS, "-format_whitelist", CONTAINERS)
-"""Input options for a single chunk."""
+"""Input options for a single file."""
 LIST_OPTIONS: Final = (
     *(*_INPUT_LIMITS, "-format_whitelist", f"concat,{CONTAINERS}"),
-    *("-f", "concat", "-safe", "1", "-auto_convert", "0", "-copyts"),
+    *("-f", "concat", "-safe", "1", "-auto_convert", "0"),
 )
-"""Input options for a list file of the concat demuxer, which the job has written.
-
-`-copyts` keeps the list's timestamps. Otherwise ffmpeg would shift all of them to the first audio packet, which
-encoders place some milliseconds before the first sound.
-"""
-METADATA_FREE_OPTIONS: Final = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
+"""Input options for a list file of the concat demuxer, which the job has written."""
+OUTPUT_OPTIONS: Final = ("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact")
 """Output options that remove all metadata about author, time, place and software. The same input then gives the same
 file.
 """
@@ -51,167 +43,70 @@ ENVIRONMENT: Final = {"GCONV_PATH": os.devnull, "LC_ALL": "C"}
 For some transport streams, ffmpeg would load the machine's character set tables, which makes a statically linked ffmpeg
 crash. `GCONV_PATH` prevents that.
 """
-MAX_RUN_SECONDS: Final = 4 * 3600
-"""Time limit of a run, unless the caller sets another one."""
-_KEPT_BYTES: Final = 16 * 1024
-"""About this many bytes are kept from the beginning of standard error, and at most this many from the end."""
-_MAX_MATCHED_LINES: Final = 64
-"""Maximum number of matched lines that are kept. A valid file is expected to cause two or three."""
+MIN_RUN_SECONDS: Final = 1800
+"""Time limit of a run, in addition to a multiple of the duration of the media that it encodes."""
+_MESSAGES: Final = "messages"
+"""Name of the file with the messages of the latest run."""
+_MAX_LINE_BYTES: Final = 4096
 
 
 class InputRefused(Exception):
-    """ffmpeg failed or took too long because of its input. A retry would fail too."""
+    """ffmpeg failed, took too long, or wrote too much because of its input. A retry would fail too."""
 
 
 class FfmpegFailed(Exception):
     """ffmpeg failed for another reason than its input. It is missing, was killed, or does not work."""
 
 
-class FfmpegRun:
-    """A running ffmpeg process.
-
-    Only the beginning and the end of its standard error are kept. So lines that the caller needs are matched with
-    `line_pattern` while they arrive.
-    """
-
-    def __init__(self, process: Process, line_pattern: re.Pattern[bytes] | None = None) -> None:
-        self.process = process
-        self._head, self._tail = b"", b""
-        self._pattern = line_pattern
-        self._matches: list[re.Match[bytes]] = []
-        self._reader = threading.Thread(target=self._read_stderr, daemon=True)
-        self._reader.start()
-
-    @property
-    def input(self) -> IO[bytes]:
-        if self.process.stdin is None:
-            raise ValueError("the process was started without pipe_input")
-        return self.process.stdin
-
-    @property
-    def output(self) -> IO[bytes]:
-        if self.process.stdout is None:
-            raise ValueError("the process was started without pipe_output")
-        return self.process.stdout
-
-    def stderr_text(self) -> str:
-        """Wait for the end of the process, and return its standard error, which must not be logged."""
-        self._reader.join()
-        return (self._head + b"\n" + self._tail).decode(errors="replace")
-
-    def matched_lines(self) -> list[re.Match[bytes]]:
-        """Wait for the end of the process, and return the lines that match as a whole."""
-        self._reader.join()
-        return self._matches
-
-    def _read_stderr(self) -> None:
-        stderr, line = self.process.stderr, b""
-        while stderr is not None and (block := os.read(stderr.fileno(), 4096)):
-            if len(self._head) < _KEPT_BYTES:
-                self._head += block
-            else:
-                self._tail = (self._tail + block)[-_KEPT_BYTES:]
-            if self._pattern is not None:
-                *lines, line = (line + block).split(b"\n")
-                line = line[:_KEPT_BYTES]  # a longer line does not match anyway
-                matches = [match for complete_line in lines if (match := self._pattern.fullmatch(complete_line))]
-                self._matches += matches[: _MAX_MATCHED_LINES - len(self._matches)]
-
-
 class Ffmpeg:
-    """Starts ffmpeg processes and measures the time during which at least one of them runs."""
+    """Runs ffmpeg processes one after the other, and measures their time."""
 
-    def __init__(
-        self, path: str, folder: Path, termination: JobTermination, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, path: str, folder: Path) -> None:
         self.folder = folder
         """Working directory of the processes. File names in their arguments are relative to it."""
+        self.busy_seconds = 0.0
+        """Time so far during which a process ran."""
         self._path = path
-        self._termination = termination
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._running_count, self._counted_at, self._busy_seconds = 0, 0.0, 0.0
 
-    @property
-    def busy_milliseconds(self) -> int:
-        """Time so far during which at least one process ran."""
-        return round(self._busy_seconds * 1000)
+    def check(self) -> None:
+        """Raise FfmpegFailed if ffmpeg does not even print its version, so that a broken ffmpeg blames no chunk."""
+        try:
+            self.run("-version")
+        except InputRefused:
+            raise FfmpegFailed("does not work") from None
 
-    def run(self, *arguments: str) -> None:
-        """Run a process to its end. Raises the exceptions of `start`."""
-        with self.start(*arguments):
-            pass
+    def run(self, *arguments: str, seconds: float = 0.0) -> None:
+        """Run a process to its end. Raises InputRefused or FfmpegFailed.
 
-    @contextmanager
-    def start(
-        self,
-        *arguments: str,
-        pipe_input: bool = False,
-        pipe_output: bool = False,
-        seconds: float = MAX_RUN_SECONDS,
-        line_pattern: re.Pattern[bytes] | None = None,
-    ) -> Iterator[FfmpegRun]:
-        """Start a process at the beginning of the `with` block, and wait for the end of the process after the block.
-
-        `seconds` is the time limit of the process. If the block raises an exception, the process is killed. Raises
-        InputRefused, FfmpegFailed or JobTerminated.
+        `seconds` is added to the time limit. If an exception interrupts this method, the process is killed.
         """
-        process = self._termination.start(
-            lambda: self._start_process(arguments, pipe_input=pipe_input, pipe_output=pipe_output)
-        )
-        self._count_run(1)
-        run = FfmpegRun(process, line_pattern)
-        timer = threading.Timer(seconds, process.kill)
-        timer.daemon = True
-        timer.start()
-        try:
-            with suppress(BrokenPipeError):  # ffmpeg ended before it read all of the input; its return code shows why
-                yield run
-            if process.stdin is not None:
-                _close(process.stdin)
-            process.wait()
-        finally:
-            in_time = timer.is_alive()
-            timer.cancel()
-            process.kill()
-            process.wait()
-            self._termination.unregister(process)
-            self._count_run(-1)
-            run.stderr_text()  # ends the thread that reads the pipe, before the pipe is closed
-            for pipe in (process.stdin, process.stdout, process.stderr):
-                if pipe is not None:
-                    _close(pipe)
-        self._termination.raise_if_requested()
-        if process.returncode > 0 or not in_time:
-            raise InputRefused
-        if process.returncode < 0:
-            raise FfmpegFailed("was killed")
-
-    def _start_process(self, arguments: Sequence[str], *, pipe_input: bool, pipe_output: bool) -> Process:
         command = [self._path, "-nostdin", "-hide_banner", "-nostats", "-loglevel", "info", "-y", *arguments]
+        started_at = time.monotonic()
         try:
-            return subprocess.Popen(  # noqa: S603 - an argument list without a shell; all names are the job's own
-                command,
-                cwd=self.folder,
-                env=ENVIRONMENT,
-                stdin=subprocess.PIPE if pipe_input else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if pipe_output else subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-            )
+            with Path(self.folder, _MESSAGES).open("wb") as messages:
+                status = subprocess.run(  # noqa: S603 - an argument list without a shell; all names are the job's own
+                    command,
+                    check=False,
+                    cwd=self.folder,
+                    env=ENVIRONMENT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=messages,
+                    timeout=MIN_RUN_SECONDS + seconds,
+                ).returncode
+        except subprocess.TimeoutExpired:
+            raise InputRefused from None
         except OSError as error:
             raise FfmpegFailed("does not start") from error
+        finally:
+            self.busy_seconds += time.monotonic() - started_at
+        if status > 0 or status == -signal.SIGXFSZ:
+            raise InputRefused
+        if status < 0:
+            raise FfmpegFailed("was killed")
 
-    def _count_run(self, change: int) -> None:
-        """Count a start (1) or an end (-1), and add the time since the last count if a process ran."""
-        with self._lock:
-            now = self._clock()
-            if self._running_count:
-                self._busy_seconds += now - self._counted_at
-            self._counted_at = now
-            self._running_count += change
-
-
-def _close(pipe: IO[bytes]) -> None:
-    """Close a pipe. An error is ignored, because ffmpeg's return code shows whether it read all of its input."""
-    with suppress(BrokenPipeError):
-        pipe.close()
+    def read_messages(self) -> Iterator[bytes]:
+        """Yield the lines that the latest run wrote to standard error. Very long lines are divided."""
+        with Path(self.folder, _MESSAGES).open("rb") as messages:
+            while line := messages.readline(_MAX_LINE_BYTES):
+                yield line.rstrip(b"\n")

@@ -134,7 +134,7 @@ def white_fields(path: Path, at: float) -> str:
     return " ".join(marks[row : row + 3] for row in (0, 3, 6))
 
 
-def describe_file(path: Path) -> str:
+def describe_file(path: Path, *options: str) -> str:
     """Return ffmpeg's messages about a file after decoding it completely."""
-    command = [FFMPEG, "-nostdin", "-hide_banner", "-i", str(path), "-f", "null", "-"]
+    command = [FFMPEG, "-nostdin", "-hide_banner", "-i", str(path), *options, "-f", "null", "-"]
     return subprocess.run(command, check=True, capture_output=True).stderr.decode()  # noqa: S603

@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 from handlers.meetings.media_job import __main__ as media_job
-from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment
 from handlers.meetings.media_result import MediaOutcome, MediaResult
 from local import ROOT
 from local.platform import emulator
@@ -29,15 +28,7 @@ pytestmark = [pytest.mark.media, pytest.mark.xdist_group("media_job")]
 
 TIMEOUT_SECONDS = 60
 """Time limit for each wait of these tests."""
-
-
-def job_variables(harness: JobHarness) -> dict[str, str]:
-    """Return the environment variables of the job definition, and those that the workflow sets for each recording."""
-    deployment = MediaDeployment(
-        bucket_name=BUCKET, piece_seconds=1, scratch_folder=str(harness.folder), ffmpeg=str(harness.logging_ffmpeg)
-    )
-    recording_values = (MEETING.user, MEETING.meeting_id, harness.recording.content)
-    return {**deployment.variables(), **dict(zip(RECORDING_VARIABLES, recording_values, strict=True))}
+KILLED_FFMPEG = "ffmpeg: was killed"
 
 
 @dataclass(kw_only=True)
@@ -48,7 +39,7 @@ class JobProcess(JobHarness):
 
     def start(self) -> "subprocess.Popen[str]":
         variables = {
-            **job_variables(self),
+            **self.variables,
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": emulator.ROOT_ACCESS_KEY,
@@ -59,19 +50,14 @@ class JobProcess(JobHarness):
         command, pipe = [sys.executable, "-m", "handlers.meetings.media_job"], subprocess.PIPE
         return subprocess.Popen(command, cwd=ROOT, env=variables, text=True, stdout=pipe, stderr=pipe)  # noqa: S603
 
-    def run_process(self) -> tuple[int, str, str]:
-        """Run the process; return its exit status, standard output and standard error."""
+    def run_process(self) -> str:
+        """Run the process to the end of the recording; check its exit status and files, and return what it printed."""
         with self.start() as process:
             out, err = process.communicate(timeout=TIMEOUT_SECONDS)
-        return process.returncode, out, err
-
-    def stored_outcome(self) -> MediaOutcome:
-        """Outcome in the stored result."""
-        return MediaResult.model_validate_json(self.read_object(self.recording.media_result_key)).outcome
-
-    def job_folders(self) -> list[Path]:
-        """Working folders that jobs have not deleted."""
-        return list(self.folder.glob("media-*"))
+        assert (process.returncode, err, list(self.scratch.iterdir())) == (0, "", [])
+        result = MediaResult.model_validate_json(self.read_object(self.recording.media_result_key))
+        assert result.outcome is MediaOutcome.READY
+        return out
 
 
 @pytest.fixture(scope="module")
@@ -84,66 +70,44 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def job_process(endpoint: str, tmp_path: Path) -> JobProcess:
-    """The harness with an empty bucket. All tests share the bucket, so the objects of earlier tests are deleted."""
+    """The harness. All tests share the bucket, and use different recordings."""
     s3: Any = EmulatorClients(endpoint)("s3")
-    for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
-        s3.delete_object(Bucket=BUCKET, Key=item["Key"])
     return JobProcess(s3, tmp_path, endpoint=endpoint)
 
 
-def test_a_processed_recording_exits_with_0(job_process: JobProcess) -> None:
+def test_a_processed_recording_exits_with_0_and_logs_no_secrets(job_process: JobProcess) -> None:
     job_process.upload(*sample_videos.chunked_video(3))
-    status, out, err = job_process.run_process()
-    assert (status, err) == (0, "")
-    assert job_process.stored_outcome() is MediaOutcome.READY
+    out = job_process.run_process()
     assert "media_done" in out
-    secrets = (
-        "canary",
-        MEETING.user,
-        MEETING.meeting_id,
-        job_process.recording.content,
-        f'"{emulator.ROOT_ACCESS_KEY}"',  # in quotes, because the key is a short word
-    )
-    assert [secret for secret in secrets if secret in out] == []
-    assert job_process.job_folders() == []
+    secrets = ("canary", MEETING.user, MEETING.meeting_id, job_process.recording.content)
+    key_in_quotes = f'"{emulator.ROOT_ACCESS_KEY}"'  # the key alone is a short word
+    assert [secret for secret in (*secrets, key_in_quotes) if secret in out] == []
 
 
-def test_a_job_ends_at_sigterm_and_the_next_job_continues(job_process: JobProcess) -> None:
+def test_a_job_ends_at_sigterm_and_the_next_job_starts_again(job_process: JobProcess) -> None:
     job_process.upload(sample_videos.video_with_audio(3, *sample_videos.VP8, suffix="webm"))
-    # The ffmpeg run that encodes the second piece writes its process id into a pipe, and is then very slow.
-    pid_pipe = job_process.folder / "pid"
+    # The ffmpeg run that encodes the video writes its process id into a pipe, and is then very slow.
+    pid_pipe, script = job_process.folder / "pid", job_process.program.read_text()
     os.mkfifo(pid_pipe)
     reader = os.open(pid_pipe, os.O_RDONLY | os.O_NONBLOCK)
-    count_pieces = "pieces=$(grep -c libx264 $(dirname $0)/ffmpeg.log)"
-    slow_down = f'case "$*" in *libx264*) [ $pieces = 2 ] && echo $$ > {pid_pipe} && set -- -readrate 0.001 "$@";; esac'
-    script = job_process.logging_ffmpeg.read_text()
-    job_process.logging_ffmpeg.write_text(script.replace("exec", f"{count_pieces}\n{slow_down}\nexec"))
+    slow_down = f'case "$*" in *libx264*) echo $$ > {pid_pipe}; set -- -readrate 0.001 "$@";; esac'
+    job_process.program.write_text(script.replace("exec", f"{slow_down}\nexec"))
     with job_process.start() as process:
-        assert select.select([reader], [], [], TIMEOUT_SECONDS)[0], "the second piece was not started in time"
+        assert select.select([reader], [], [], TIMEOUT_SECONDS)[0], "the video was not encoded in time"
         ffmpeg_pid = int(os.read(reader, 100))
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=TIMEOUT_SECONDS)
-    assert (process.returncode, err) == (128 + signal.SIGTERM, "")
-    assert "media_stopped" in out
+        _, err = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert (process.returncode, err, list(job_process.scratch.iterdir())) == (128 + signal.SIGTERM, "", [])
     with pytest.raises(ProcessLookupError):
         os.kill(ffmpeg_pid, 0)
-    assert job_process.multipart_uploads() == []
-    assert job_process.keys(job_process.recording.media_result_key) == []
-    assert [key[-9:] for key in job_process.piece_keys()] == ["00000.mp4"]
-    assert job_process.job_folders() == []
-
-    earlier_runs = len(job_process.ffmpeg_runs)
-    assert job_process.run_process()[::2] == (0, "")
-    new_runs = job_process.ffmpeg_runs[earlier_runs:]
-    assert job_process.stored_outcome() is MediaOutcome.READY
-    assert len([run for run in new_runs if "libx264" in run]) == 3, "the first of four pieces must be reused"
-    assert not [run for run in new_runs if "-c:a flac" in run], "the audio must be reused"
-    assert job_process.runs_that_probe_chunks(earlier_runs) == [], "the properties of the chunks must be reused"
+    assert job_process.recording.media_result_key not in job_process.keys("work/")
+    job_process.program.write_text(script)
+    job_process.run_process()
 
 
 def run_main(harness: JobHarness, monkeypatch: pytest.MonkeyPatch, **changed_variables: str) -> int:
     """Run the entry point in this process, without signal handler and resource limits; return the exit status."""
-    for name, value in {**job_variables(harness), **changed_variables}.items():
+    for name, value in {**harness.variables, **changed_variables}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
@@ -165,9 +129,6 @@ def test_invalid_variables_exit_with_2_and_name_the_problem(
     ]
 
 
-KILLED_FFMPEG = "ffmpeg: was killed"
-
-
 @pytest.mark.parametrize(
     ("changed_variables", "reason"),
     [
@@ -184,7 +145,7 @@ def test_a_failure_exits_with_1_and_names_the_reason(
     reason: str,
 ) -> None:
     harness.upload(sample_videos.audio_only(1))
-    harness.logging_ffmpeg.write_text("#!/bin/sh\nkill -KILL $$\n")
+    harness.program.write_text("#!/bin/sh\nkill -KILL $$\n")
     assert run_main(harness, monkeypatch, **changed_variables) == 1
     out, err = capsys.readouterr()
     assert err == f"media job: {reason}\n"
@@ -195,6 +156,5 @@ def test_a_failure_exits_with_1_and_names_the_reason(
 
 
 def test_the_runbook_explains_a_killed_ffmpeg() -> None:
-    assert f"`{KILLED_FFMPEG}` means that memory ran out" in (ROOT / "docs/runbooks/meetings.md").read_text(
-        encoding="utf-8"
-    )
+    runbook = (ROOT / "docs/runbooks/meetings.md").read_text(encoding="utf-8")
+    assert f"`{KILLED_FFMPEG}` means that memory ran out" in runbook

@@ -1,0 +1,176 @@
+"""Output of the media job: audio for the transcription, and one MP4 file with the video and its soundtrack.
+
+The audio of each chunk is decoded to a FLAC file of exactly the chunk's duration. Missing audio is filled with silence,
+and excess audio is cut off, so every chunk begins at its planned time. All audio output is made from these files. The
+audio of the chunks itself cannot be joined, because every encoder starts with some milliseconds of padding. Players
+skip it, but a joined file can declare only the padding of its first chunk.
+
+The videos of the chunks are copied if they have the same format and MP4 files can contain it. Otherwise each of them is
+encoded first.
+
+Files are joined with ffmpeg's concat demuxer, which reads a list of the files with their planned durations. Without
+these durations, ffmpeg would use those in the files' headers, which may be wrong.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from handlers.meetings.media_job.ffmpeg import CHUNK_OPTIONS, LIST_OPTIONS, OUTPUT_OPTIONS, Ffmpeg, InputRefused
+from handlers.meetings.media_job.plan import (
+    AUDIO_BIT_RATE,
+    MAX_VIDEO_BIT_RATE,
+    SOUNDTRACK_RATE,
+    SPEECH_RATE,
+    RecordingPlan,
+)
+from handlers.meetings.media_job.probe import SECOND, ChunkFacts, probe_chunk
+
+TIME_SCALE: Final = 90_000
+"""Time units per second in encoded videos. All of them must have the same time unit, so that they can be joined."""
+KEYFRAME_SECONDS: Final = 5
+"""Maximum time between two key frames. A player can start only at a key frame."""
+ENCODE_SECONDS: Final = 10
+"""Maximum time for encoding a second of video."""
+DURATION_TOLERANCE: Final = SECOND
+"""Microseconds by which a joined video may be longer or shorter than planned."""
+SCALE_OPTIONS: Final = "force_original_aspect_ratio=decrease:force_divisible_by=2:out_color_matrix=bt709:out_range=tv"
+"""Options of ffmpeg's `scale` filter: keep the aspect ratio, and convert the colours to those of `COLOUR_OPTIONS`."""
+COLOUR_OPTIONS: Final = ("-x264-params", "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv:chromaloc=0")
+"""Colour properties of all encoded videos, because the joined file declares them only once. The encoder itself gets
+them, because it would otherwise use those of its input.
+"""
+_SOUNDTRACK: Final = "soundtrack"
+
+
+class OutputMaker:
+    """Writes files to the folder of the chunks. `names` are the chunks' file names, in their order."""
+
+    def __init__(self, ffmpeg: Ffmpeg, plan: RecordingPlan, names: Sequence[str], threads: int) -> None:
+        self._ffmpeg = ffmpeg
+        self._plan = plan
+        self._names = names
+        self._threads = threads
+
+    def decode_audio(self, number: int) -> None:
+        """Decode the audio of a chunk. Raises InputRefused if ffmpeg cannot decode it."""
+        chunk, samples = self._plan.chunks[number], self._plan.sample_counts[number]
+        silence = ("-f", "lavfi", "-i", f"anullsrc=r={SOUNDTRACK_RATE}:cl=mono")
+        self._ffmpeg.run(
+            *((*CHUNK_OPTIONS, "-i", self._names[number], "-map", "0:a:0") if chunk.channels else silence),
+            # async=1 fills gaps between timestamps and removes excess samples. It does not stretch audio.
+            *("-af", f"aresample={SOUNDTRACK_RATE}:async=1:first_pts=0,{_exactly(samples)}"),
+            *("-ac", str(self._plan.channels), "-sample_fmt", "s16", "-c:a", "flac"),
+            *("-f", "flac", _decoded(self._names[number])),
+            seconds=chunk.duration / SECOND,
+        )
+
+    def make_part(self, start_ms: int, samples: int, name: str) -> None:
+        """Write a part of the audio for the transcription as a FLAC file."""
+        self._ffmpeg.run(
+            *("-ss", f"{start_ms}ms", *self._audio_input()),
+            *("-ac", "1", "-af", f"aresample={SPEECH_RATE},{_exactly(samples)}"),
+            *("-sample_fmt", "s16", "-c:a", "flac", *OUTPUT_OPTIONS, "-f", "flac", name),
+            seconds=self._plan.duration / SECOND,
+        )
+
+    def make_soundtrack(self) -> None:
+        """Write the soundtrack of the video."""
+        self._ffmpeg.run(
+            *self._audio_input(),
+            *("-c:a", "aac", "-aac_coder", "fast", "-b:a", str(AUDIO_BIT_RATE * self._plan.channels)),
+            *(*OUTPUT_OPTIONS, "-f", "mp4", _SOUNDTRACK),
+            seconds=self._plan.duration / SECOND,
+        )
+
+    def delete_decoded_audio(self) -> None:
+        for name in self._names:
+            Path(self._ffmpeg.folder, _decoded(name)).unlink()
+
+    def encode_video(self, number: int) -> None:
+        """Encode the video of a chunk with the plan's frame size and frame rate, or black frames if it has none, and
+        delete the chunk. Raises InputRefused if ffmpeg cannot decode the video.
+        """
+        chunk, name = self._plan.chunks[number], self._names[number]
+        self._ffmpeg.run(
+            *self._chunk_frames(chunk, name),
+            *("-an", "-sn", "-dn", "-c:v", "libx264", "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p"),
+            *COLOUR_OPTIONS,
+            *("-maxrate", str(MAX_VIDEO_BIT_RATE), "-bufsize", str(2 * MAX_VIDEO_BIT_RATE)),
+            *("-g", str(KEYFRAME_SECONDS * self._plan.frame_rate)),
+            *("-threads", str(self._threads), "-t", _seconds(chunk), "-video_track_timescale", str(TIME_SCALE)),
+            # ffmpeg skips single frames that it cannot decode. A video without any frame is an error.
+            *("-abort_on", "empty_output", *OUTPUT_OPTIONS, "-f", "mp4", _encoded(name)),
+            seconds=ENCODE_SECONDS * chunk.duration / SECOND,
+        )
+        Path(self._ffmpeg.folder, name).unlink()
+
+    def join_video(self, name: str, *, copies_video: bool) -> None:
+        """Write the whole video from the encoded videos, or by copying the chunks' videos.
+
+        Raises InputRefused if ffmpeg fails, or if the duration differs from the plan.
+        """
+        files = self._names if copies_video else [_encoded(name) for name in self._names]
+        video = self._plan.chunks[0].video if copies_video else None
+        # `-copyts` keeps the list's timestamps. Otherwise ffmpeg would shift all of them to the first frame.
+        inputs = [*LIST_OPTIONS, "-copyts", "-i", self._write_list("video-list", files)]
+        maps = ["-map", f"0:{video.stream if video else 0}"]
+        if self._plan.channels:
+            inputs += [*CHUNK_OPTIONS, "-i", _SOUNDTRACK]
+            maps += ["-map", "1:0"]
+        # Apple's players do not play HEVC video that is marked as `hev1`.
+        tag = ("-tag:v", "hvc1") if video and video.codec == "hevc" else ()
+        self._ffmpeg.run(
+            # The index is at the beginning of the file, so that players need not fetch its end first.
+            *(*inputs, *maps, "-c", "copy", *tag, *OUTPUT_OPTIONS, "-movflags", "+faststart", "-f", "mp4", name),
+            seconds=self._plan.duration / SECOND,
+        )
+        if abs(probe_chunk(self._ffmpeg, name).duration - self._plan.duration) > DURATION_TOLERANCE:
+            raise InputRefused
+
+    def _audio_input(self) -> tuple[str, ...]:
+        """Return the options that read the decoded audio of all chunks."""
+        return *LIST_OPTIONS, "-i", self._write_list("audio-list", [_decoded(name) for name in self._names])
+
+    def _chunk_frames(self, chunk: ChunkFacts, name: str) -> tuple[str, ...]:
+        """Return the options that read a chunk's frames and scale them, or generate black frames."""
+        (width, height), rate = self._plan.frame_size, self._plan.frame_rate
+        if chunk.video is None:
+            return "-f", "lavfi", "-i", f"color=c=black:s={width}x{height}:r={rate}:d={_seconds(chunk)}"
+        # Each frame is shown until the next one, the first from the start of the chunk, and the last until the option
+        # `-t` ends the video. By default, `fps` rounds to the nearest output frame, but drops a last frame whose start
+        # is rounded up to its end. Adding half a frame and rounding down gives the same times, and drops no frame.
+        constant_rate = (
+            f"settb=AVTB,setpts=PTS+{SECOND // (2 * rate)},fps={rate}:round=down:eof_action=pass,"
+            f"tpad=stop=-1:stop_mode=clone,fps={rate}:start_time=0"
+        )
+        scaled = f"scale=iw*sar:ih,scale={width}:{height}:{SCALE_OPTIONS},pad={width}:{height}:-1:-1,setsar=1"
+        threads = ("-threads", str(self._threads))
+        return *threads, *CHUNK_OPTIONS, "-i", name, "-map", "0:V:0", "-vf", f"{constant_rate},{scaled}"
+
+    def _write_list(self, name: str, files: Sequence[str]) -> str:
+        """Write a list of one file per chunk for the concat demuxer; return its name."""
+        lines = (
+            f"file {file}\nduration {chunk.duration}us\n" for file, chunk in zip(files, self._plan.chunks, strict=True)
+        )
+        Path(self._ffmpeg.folder, name).write_text("ffconcat version 1.0\n" + "".join(lines), encoding="ascii")
+        return name
+
+
+def _decoded(name: str) -> str:
+    """Return the name of the file with a chunk's decoded audio."""
+    return f"audio-{name}"
+
+
+def _encoded(name: str) -> str:
+    """Return the name of the file with a chunk's encoded video."""
+    return f"video-{name}"
+
+
+def _exactly(samples: int) -> str:
+    """Return the filters that extend or cut audio to a number of samples."""
+    return f"apad=whole_len={samples},atrim=end_sample={samples}"
+
+
+def _seconds(chunk: ChunkFacts) -> str:
+    return f"{chunk.duration / SECOND:.6f}"

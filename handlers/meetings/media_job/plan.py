@@ -1,0 +1,124 @@
+"""Plan by which the media job makes video and audio from the chunks of a recording.
+
+Each chunk begins where the chunk before it ends, according to its measured duration. Audio and video use the same
+times, so they stay synchronous for any number of chunks. For the transcription, the audio is divided into parts, because
+Amazon Transcribe limits the duration of a job.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
+from typing import Final
+
+from handlers.meetings.media_job.probe import SECOND, ChunkFacts
+
+COPIED_VIDEO_CODECS: Final = frozenset({"h264", "hevc", "vp9", "av1"})
+"""Codecs of video that MP4 files can contain."""
+SPEECH_RATE: Final = 16_000
+"""Samples per second of the audio for the transcription, which is mono."""
+SOUNDTRACK_RATE: Final = 48_000
+"""Samples per second of the video's soundtrack."""
+MIN_SAMPLES: Final = SPEECH_RATE // 2
+"""Half a second of audio, because Amazon Transcribe rejects shorter audio."""
+BYTES_PER_SAMPLE: Final = 2
+"""Size of a sample of one channel."""
+MAX_FRAME_RATE: Final = 30
+"""Maximum frames per second of encoded video. Faces and slides need no more."""
+MAX_LONG_SIDE, MAX_SHORT_SIDE = 1920, 1080
+"""Maximum frame size of encoded video, in pixels."""
+MAX_VIDEO_BIT_RATE: Final = 2_500_000
+"""Maximum bit rate of encoded video, in bits per second."""
+AUDIO_BIT_RATE: Final = 64_000
+"""Bit rate of each channel of the soundtrack, in bits per second."""
+_RESERVED_BYTES: Final = 16 * 1024 * 1024
+"""Reserved for small files, and for the headers of the others."""
+_INDEX_BYTES_PER_SECOND: Final = 4096
+"""Maximum size of the index of a video: 32 bytes for each frame and each packet of its soundtrack."""
+
+
+@dataclass(frozen=True)
+class RecordingPlan:
+    """Plan for one recording, from the properties of its chunks."""
+
+    chunks: tuple[ChunkFacts, ...]
+
+    @property
+    def duration(self) -> int:
+        """Duration in microseconds."""
+        return sum(chunk.duration for chunk in self.chunks)
+
+    @property
+    def has_video(self) -> bool:
+        return any(chunk.video is not None for chunk in self.chunks)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of the soundtrack, or 0 if the recording has no audio."""
+        return max(chunk.channels for chunk in self.chunks)
+
+    @property
+    def is_copiable(self) -> bool:
+        """True if the chunks' videos can probably be joined without encoding."""
+        first = self.chunks[0].video
+        forms = {(chunk.video.stream, chunk.video.codec, chunk.video.form) for chunk in self.chunks if chunk.video}
+        is_everywhere = all(chunk.video for chunk in self.chunks)
+        return first is not None and is_everywhere and len(forms) == 1 and first.codec in COPIED_VIDEO_CODECS
+
+    @cached_property
+    def sample_counts(self) -> tuple[int, ...]:
+        """Number of samples of each chunk in the soundtrack. Each chunk starts at the nearest sample, so rounding errors
+        do not add up.
+        """
+        counts, microseconds, samples = [], 0, 0
+        for chunk in self.chunks:
+            microseconds += chunk.duration
+            end = (microseconds * SOUNDTRACK_RATE + SECOND // 2) // SECOND
+            counts.append(end - samples)
+            samples = end
+        return tuple(counts)
+
+    def divide_speech(self, max_seconds: int) -> list[tuple[int, int]]:
+        """Return start in milliseconds and number of samples of each part of the audio for the transcription.
+
+        All parts have about the same length, so that the last one is not too short to be transcribed.
+        """
+        samples = max(MIN_SAMPLES, sum(self.sample_counts) * SPEECH_RATE // SOUNDTRACK_RATE)
+        milliseconds = ceil(samples * 1000 / SPEECH_RATE)
+        count = ceil(milliseconds / (max_seconds * 1000))
+        each = ceil(milliseconds / count)
+        samples_per_ms = SPEECH_RATE // 1000
+        return [
+            (start, min(each * samples_per_ms, samples - start * samples_per_ms))
+            for start in range(0, milliseconds, each)
+        ]
+
+    @cached_property
+    def frame_rate(self) -> int:
+        """Frames per second of an encoded video: the highest frame rate of any chunk, at most `MAX_FRAME_RATE`."""
+        rates = [chunk.video.frame_rate for chunk in self.chunks if chunk.video]
+        return max(1, min(MAX_FRAME_RATE, ceil(max(rates, default=1))))
+
+    @cached_property
+    def frame_size(self) -> tuple[int, int]:
+        """Width and height of an encoded video: those of the chunk with the most pixels, reduced to the maximum frame
+        size, and rounded to even numbers.
+        """
+        sizes = [(chunk.video.width, chunk.video.height) for chunk in self.chunks if chunk.video]
+        width, height = max(sizes, key=lambda size: size[0] * size[1])
+        scale = min(1.0, MAX_LONG_SIDE / max(width, height), MAX_SHORT_SIDE / min(width, height))
+        return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+
+    def required_bytes(self, uploaded: int, *, copies_video: bool) -> int:
+        """Return the bytes of disk space that the job needs at most. `uploaded` is the size of all chunks in bytes.
+
+        The job first decodes the audio of all chunks, makes parts and soundtrack from it, and deletes it. Then it makes
+        the video. It deletes a chunk as soon as its video is encoded.
+        """
+        seconds = ceil(self.duration / SECOND)
+        decoded = seconds * SOUNDTRACK_RATE * BYTES_PER_SAMPLE * self.channels  # FLAC is never larger
+        # Enough for a part of the audio, or for the soundtrack, which exists twice: as a file, and in the whole video.
+        encoded = seconds * SPEECH_RATE * BYTES_PER_SAMPLE * self.channels
+        # To join videos, the job needs them twice too.
+        video = seconds * (MAX_VIDEO_BIT_RATE // 8 + _INDEX_BYTES_PER_SECOND)
+        joining = 2 * uploaded if copies_video else video + max(uploaded, video)
+        return _RESERVED_BYTES + encoded + max(uploaded + decoded, joining if self.has_video else 0)

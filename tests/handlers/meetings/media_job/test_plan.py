@@ -1,0 +1,77 @@
+"""Tests of the plan by which the media job makes audio and video from the chunks of a recording."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.meetings.media_job.plan import MIN_SAMPLES, SOUNDTRACK_RATE, SPEECH_RATE, RecordingPlan
+from handlers.meetings.media_job.probe import SECOND, ChunkFacts, ChunkVideo
+
+VIDEO = ChunkVideo(stream=0, codec="h264", form="", width=640, height=360, frame_rate=25)
+CHUNK = ChunkFacts(SECOND, VIDEO, channels=1)
+MAX_PART_SECONDS = 60
+
+chunks = st.builds(
+    ChunkFacts,
+    st.integers(1, 200 * SECOND),
+    st.none() | st.builds(replace, st.just(VIDEO), width=st.integers(1, 9000), height=st.integers(1, 9000)),
+    st.integers(0, 2),
+)
+plans = st.lists(chunks, min_size=1, max_size=6).map(lambda chunks: RecordingPlan(tuple(chunks)))
+
+
+@given(plans)
+def test_parts_contain_every_sample_once_and_begin_at_a_millisecond(plan: RecordingPlan) -> None:
+    next_sample = 0
+    for start_ms, samples in plan.divide_speech(MAX_PART_SECONDS):
+        assert start_ms * SPEECH_RATE == next_sample * 1000
+        assert MIN_SAMPLES <= samples <= MAX_PART_SECONDS * SPEECH_RATE, "Amazon Transcribe rejects shorter audio"
+        next_sample += samples
+    assert next_sample == max(MIN_SAMPLES, sum(plan.sample_counts) * SPEECH_RATE // SOUNDTRACK_RATE)
+
+
+@given(plans)
+def test_each_chunk_starts_at_the_nearest_sample_so_rounding_errors_do_not_add_up(plan: RecordingPlan) -> None:
+    start = sample = 0
+    for chunk, samples in zip(plan.chunks, plan.sample_counts, strict=True):
+        start, sample = start + chunk.duration, sample + samples
+        assert abs(sample * SECOND - start * SOUNDTRACK_RATE) * 2 <= SECOND
+
+
+@given(plans.filter(lambda plan: plan.has_video))
+def test_encoded_frames_have_limited_and_even_sizes(plan: RecordingPlan) -> None:
+    width, height = plan.frame_size
+    assert (width % 2, height % 2) == (0, 0)
+    assert 2 <= min(width, height) <= 1080
+    assert max(width, height) <= 1920
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(CHUNK, video=None),
+        replace(CHUNK, video=replace(VIDEO, codec="hevc")),
+        replace(CHUNK, video=replace(VIDEO, form="x")),
+        replace(CHUNK, video=replace(VIDEO, stream=1)),
+    ],
+)
+def test_video_is_copied_only_if_all_formats_are_equal(other: ChunkFacts) -> None:
+    assert RecordingPlan((CHUNK, CHUNK)).is_copiable
+    assert not RecordingPlan((CHUNK, other)).is_copiable
+    assert not RecordingPlan((other, CHUNK)).is_copiable
+
+
+def test_the_frame_rate_is_the_highest_of_any_chunk_up_to_a_maximum() -> None:
+    for rate, encoded_rate in ((0.1, 10), (15.2, 16), (60, 30)):
+        chunk = replace(CHUNK, video=replace(VIDEO, frame_rate=rate))
+        assert RecordingPlan((chunk, replace(CHUNK, video=replace(VIDEO, frame_rate=10)))).frame_rate == encoded_rate
+
+
+def test_the_longest_recording_fits_on_the_default_disk() -> None:
+    """Twelve hours with stereo, 1.5 Mbit/s of uploaded video that must be encoded, on 35 GB."""
+    hours = RecordingPlan((replace(CHUNK, duration=12 * 3600 * SECOND, channels=2),))
+    uploaded = 12 * 3600 * 1_500_000 // 8
+    assert uploaded * 2 < hours.required_bytes(uploaded, copies_video=False) < 35_000_000_000
+    assert uploaded * 2 < hours.required_bytes(uploaded, copies_video=True) < 35_000_000_000
