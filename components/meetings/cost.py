@@ -20,8 +20,8 @@ STEPS = 3  # calls of the function `steps` for a recording that succeeds: `media
 STEP_METRIC_REQUESTS = 2  # those of them that send metrics: `media` and `finish`
 METRICS = 5
 """Number of custom metrics of the stack. Each measured user adds one, which this estimate leaves out."""
-MEDIA_PART_MEGABYTES = 16  # of the media job's uploads (`PART_BYTES` in its `job_bucket`)
-READS_PER_UPLOAD = 3  # of each chunk by the media job: HEAD to check that it exists, HEAD and GET to download it
+MEDIA_PART_MEGABYTES = 16  # of the media job's uploads (`PART_BYTES` in its `bucket`)
+READS_PER_UPLOAD = 1  # of each chunk by the media job, which downloads it
 
 # Assumed, without a source.
 EXCHANGES = 2  # token exchanges of one meeting: the credentials are renewed once during an hour of recording

@@ -63,10 +63,8 @@ class MediaJob:
             variables=_variables(scope, settings, bucket),
             grants=[
                 bucket.grant("GetObject", prefix=f"{RAW}*"),
-                *(
-                    bucket.grant("GetObject", "PutObject", "AbortMultipartUpload", prefix=f"{prefix}*")
-                    for prefix in (VIDEO, AUDIO, WORK)
-                ),
+                *(bucket.grant("PutObject", "AbortMultipartUpload", prefix=f"{prefix}*") for prefix in (VIDEO, AUDIO)),
+                bucket.grant("GetObject", "PutObject", prefix=f"{WORK}*"),
                 bucket.grant_list(),
             ],
         )

@@ -194,8 +194,8 @@ class RetentionSettings(SettingsModel):
 
     @property
     def work_days(self) -> int:
-        """Days that intermediate objects below `work/` are kept: a day longer than the chunks, so that a job that is
-        resumed while the chunks exist still finds them.
+        """Days that intermediate objects below `work/` are kept: a day longer than the chunks, so that a meeting
+        that is processed again while the chunks exist still finds them.
         """
         return self.raw_days + 1
 

@@ -1,6 +1,6 @@
 """S3 gateway for small objects of the meetings bucket, such as results of the media job, transcripts and summaries.
 
-The media job transfers videos and audio with its own gateway (`media_job/job_bucket.py`).
+The media job transfers videos and audio with its own gateway (`media_job/bucket.py`).
 """
 
 from collections.abc import Iterator

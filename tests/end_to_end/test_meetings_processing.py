@@ -130,14 +130,13 @@ def test_a_meeting_lists_chunks_that_are_missing_or_have_wrong_bytes_until_they_
 @pytest.fixture(scope="module")
 def interrupted_meetings(platform: Platform, ann: Recorder) -> dict[str, MeetingRecord]:
     """Process recordings with faults of the Spot queue, one after the other, because a fault affects the whole queue."""
-    # Fargate Spot reclaims the capacity of an attempt: once when it logs its first output, and otherwise at its start.
+    # Fargate Spot reclaims the capacity of an attempt: once when it has probed the chunks, and otherwise at its start.
     faults = {
-        "interrupted once": QueueFault(reclaimed_attempts=1, reclaim_at='"media_step"'),
+        "interrupted once": QueueFault(reclaimed_attempts=1, reclaim_at='"media_probed"'),
         "interrupted always": QueueFault(reclaimed_attempts=99),
         "no capacity": QueueFault(no_capacity=True),
     }
-    # A chunk without video forces encoding, so that a job has more steps than attempts. The recording that is always
-    # interrupted has many more, because an attempt continues until it receives the signal.
+    # A chunk without video forces encoding, so that the attempt that is interrupted has not ended at the signal.
     chunks = [*ann.record_speech("welcome"), ann.record_audio("goodbye")]
     meeting_ids = {}
     try:
@@ -150,14 +149,13 @@ def interrupted_meetings(platform: Platform, ann: Recorder) -> dict[str, Meeting
     return {name: ann.wait_for_status(meeting_id) for name, meeting_id in meeting_ids.items()}
 
 
-def test_an_interrupted_job_continues_where_it_stopped(
+def test_an_interrupted_job_starts_again(
     meetings: DeployedMeetings, interrupted_meetings: dict[str, MeetingRecord]
 ) -> None:
     record = interrupted_meetings["interrupted once"]
     history = read_job_history(meetings, record)
     assert (record.status, history.queues, history.attempts) == (READY, (SPOT,), (2,))
-    # The recording is probed once and each output is written once: the audio, two pieces of the video, and the video.
-    assert [history.lines.count(event) for event in ("media_stopped", "media_probed", "media_step")] == [1, 1, 4]
+    assert [history.lines.count(event) for event in ("media_probed", "media_done")] == [2, 1]
 
 
 @pytest.mark.parametrize(("fault", "attempts"), [("interrupted always", (3, 1)), ("no capacity", (0, 1))])

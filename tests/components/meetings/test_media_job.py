@@ -94,7 +94,6 @@ def test_the_job_definition_and_the_submission_together_set_every_variable_of_th
         "ENCODE_THREADS": "2",
         "LOG_LEVEL": "INFO",
         "MAX_HOURS": "12",
-        "PIECE_SECONDS": "300",
         "POWERTOOLS_SERVICE_NAME": "meetings",
         "SCRATCH_MB": "35000",
     }

@@ -67,7 +67,6 @@ def test_values_outside_their_range_and_contradictory_values_are_rejected(
         ("SCRATCH_MB", ["0", "-1", "much", "1e9"]),
         ("AUDIO_PART_SECONDS", ["59", "14341"]),
         ("MAX_HOURS", ["25"]),
-        ("PIECE_SECONDS", ["0"]),
         ("ENCODE_THREADS", ["0"]),
     ],
 )

@@ -8,6 +8,7 @@ import hashlib
 import json
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -255,6 +256,13 @@ def test_a_chunk_that_takes_too_long_is_listed(harness: JobHarness, monkeypatch:
     harness.upload(audio_only(1))
     harness.program.write_text('#!/bin/sh\n[ "$7" = -version ] || exec /bin/sleep 60\n')
     assert harness.find_wrong(harness.run()) == (MediaOutcome.UNREADABLE, {"canary-0.bin": "unreadable"})
+
+
+def test_the_result_has_the_time_of_all_ffmpeg_runs(harness: JobHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(monotonic=iter(range(1000)).__next__)
+    monkeypatch.setattr(ffmpeg, "time", clock)
+    harness.upload(audio_only(1))
+    assert harness.run().ffmpeg_ms == 1000 * len(harness.ffmpeg_runs), "each run takes a second of this clock"
 
 
 def test_ffmpeg_does_not_receive_credentials(harness: JobHarness, monkeypatch: pytest.MonkeyPatch) -> None:
