@@ -13,7 +13,6 @@ import pytest
 
 from components.blocks.gateway_responses import ERRORS, UNKNOWN_METHOD, UNKNOWN_PATH
 from components.ingestion.lake import SYSTEM_COLUMNS
-from handlers.common.audio.probe_result import RejectionReason
 from handlers.common.errors import ErrorCode
 from handlers.ingestion.file_admission import FileRejection
 from handlers.ingestion.glue.json_line_parser import DataProblem
@@ -21,6 +20,7 @@ from handlers.ingestion.status_transitions import FileStatus
 from handlers.livestream.tracks import TrackReason
 from handlers.meetings.meeting_record import MeetingReason
 from handlers.meetings.upload_completion_file import CompleteFile
+from handlers.voice_qa.websocket_messages import RejectionReason
 from local import ROOT
 from local.generate import errors_page
 from local.generate.upload_failure_explanations import LECTURE_REASONS, TRACK_REASONS, ReasonExplanation

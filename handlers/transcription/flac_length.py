@@ -15,7 +15,7 @@ because they do not change the frame's checksum, and no decoder plays them.
 import re
 from dataclasses import dataclass
 
-from handlers.common.audio.flac_frame_headers import FRAME_STARTS, MAX_HEADER, FrameHeader, crc_table, frame_header
+from handlers.transcription.flac_frame_headers import FRAME_STARTS, MAX_HEADER, FrameHeader, crc_table, frame_header
 
 STREAMINFO = 0
 """Kind of the first metadata block, which is the header of the file. No other block may have this kind."""

@@ -14,12 +14,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from handlers.common.audio.probe_result import RejectionReason
 from handlers.common.ids import timestamp
 from handlers.common.records import serialize_item, serialize_value
 from handlers.voice_qa.lecture_upload_rules import LectureStatus, LectureUpload, LectureVerdict, StoredUpload
 from handlers.voice_qa.table_records import lecture_key
-from handlers.voice_qa.websocket_messages import LectureReport, LectureState, UnanswerableQuestion, VoiceQaErrorCode
+from handlers.voice_qa.websocket_messages import (
+    LectureReport,
+    LectureState,
+    RejectionReason,
+    UnanswerableQuestion,
+    VoiceQaErrorCode,
+)
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

@@ -17,13 +17,41 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from handlers.common import ids
-from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.events import NULL_VERSION_ID, NewObject
 from handlers.common.ids import timestamp
 from handlers.voice_qa import s3_prefixes
+from handlers.voice_qa.websocket_messages import RejectionReason
 
 MAX_NAME_CHARS = 255
 _KEY = re.compile(rf"{s3_prefixes.LECTURES}({ids.ULID_PATTERN})/(.+)", re.DOTALL)
+
+
+class AudioFormat(StrEnum):
+    """Formats of recordings. They are recognised by content, never by file name."""
+
+    MP3 = "mp3"
+    MP4 = "mp4"
+    """Includes M4A."""
+    WAV = "wav"
+    FLAC = "flac"
+    OGG = "ogg"
+    WEBM = "webm"
+
+
+@dataclass(frozen=True)
+class AudioFile:
+    """Properties of a recording, read from its headers."""
+
+    format: AudioFormat
+    duration_ms: int
+
+
+class RejectedAudio(Exception):
+    """The recording is not acceptable. The exception contains nothing from the file."""
+
+    def __init__(self, reason: RejectionReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
 
 
 class LectureStatus(StrEnum):
@@ -136,9 +164,7 @@ class LectureLimits:
             RejectionReason.UNKNOWN_FORMAT: f"The format of the file is unknown. Allowed formats: {formats}.",
             RejectionReason.FORMAT_NOT_ALLOWED: f"Recordings of this format are not accepted. Allowed formats: {formats}.",
             RejectionReason.UNREADABLE: "The file looks like a recording but cannot be read. Export it again.",
-            RejectionReason.TRUNCATED: "The file ends too early: part of the recording is missing. Export it again.",
             RejectionReason.NO_AUDIO: "The file has no sound.",
-            RejectionReason.CODEC_NOT_SUPPORTED: "The sound in the file is encoded in a way that is not supported.",
             RejectionReason.NO_DURATION: "The file does not state its duration. Export it again.",
             RejectionReason.TOO_SHORT: f"The recording is too short: the minimum is {self.min_seconds} seconds.",
             RejectionReason.TOO_LONG: f"The recording is too long: the maximum is {self.max_seconds} seconds.",

@@ -12,7 +12,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from handlers.common.audio.probe_result import RejectionReason
 from handlers.common.errors import ErrorCode
 from handlers.common.ids import LanguageCode, Ulid
 from handlers.common.json_models import Message
@@ -198,6 +197,24 @@ class LectureState(StrEnum):
     """Guests can ask about the lecture."""
     REJECTED = "rejected"
     """The recording cannot be used."""
+
+
+class RejectionReason(StrEnum):
+    """Reason to reject an uploaded lecture."""
+
+    MISPLACED = "MISPLACED"
+    """The object's key does not have the form of the keys that uploads get."""
+    EMPTY = "EMPTY"
+    TOO_LARGE = "TOO_LARGE"
+    UNKNOWN_FORMAT = "UNKNOWN_FORMAT"
+    FORMAT_NOT_ALLOWED = "FORMAT_NOT_ALLOWED"
+    UNREADABLE = "UNREADABLE"
+    """The content is damaged, contradictory or crafted, or its sound has an unsupported encoding."""
+    NO_AUDIO = "NO_AUDIO"
+    NO_DURATION = "NO_DURATION"
+    """The duration is 0, or cannot be read from the headers."""
+    TOO_SHORT = "TOO_SHORT"
+    TOO_LONG = "TOO_LONG"
 
 
 class LectureReport(ReplyMessage):

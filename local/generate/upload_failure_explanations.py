@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from handlers.common.audio.probe_result import RejectionReason
 from handlers.livestream.tracks import TrackReason
 from handlers.voice_qa.lecture_upload_rules import MAX_NAME_CHARS
+from handlers.voice_qa.websocket_messages import RejectionReason
 
 UPLOAD_AGAIN = "Upload the file again, to the same episode."
 
@@ -67,15 +67,10 @@ LECTURE_REASONS: Mapping[StrEnum, ReasonExplanation] = {
         "Upload a file with a format in `lectureFormats` of the stack output.",
     ),
     RejectionReason.UNREADABLE: ReasonExplanation(
-        "The file looks like a recording, but cannot be read.", "Export the recording again."
-    ),
-    RejectionReason.TRUNCATED: ReasonExplanation(
-        "The file ends before the end that it states.", "Export the recording again, or upload the whole file."
+        "The file looks like a recording, but is damaged or has an unsupported codec.",
+        "Export the recording again, for example as MP3.",
     ),
     RejectionReason.NO_AUDIO: ReasonExplanation("The file has no sound.", "Upload a file with sound."),
-    RejectionReason.CODEC_NOT_SUPPORTED: ReasonExplanation(
-        "The sound in the file is encoded in a way that is not supported.", "Export the recording with another codec."
-    ),
     RejectionReason.NO_DURATION: ReasonExplanation(
         "The file does not state its duration.", "Export the recording again."
     ),

@@ -10,13 +10,12 @@ from typing import Any
 import boto3
 
 from handlers.common import ids
-from handlers.common.audio.probe_result import AudioFormat
 from handlers.common.aws import CONFIG, MAX_WORKERS, SHORT_TIMEOUT_CONFIG, ParallelCalls
 from handlers.common.events import BatchFailures
 from handlers.common.logging import EventLog
 from handlers.common.websocket import WebSocketConnections
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lecture_upload_rules import LectureLimits
+from handlers.voice_qa.lecture_upload_rules import AudioFormat, LectureLimits
 from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
 from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator

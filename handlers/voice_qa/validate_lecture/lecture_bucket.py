@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handlers.common.audio.ranged_file import RangedFile
 from handlers.common.events import NULL_VERSION_ID, NewObject
+from handlers.voice_qa.validate_lecture.lecture_audio import RangedFile
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -12,8 +12,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from handlers.common.audio.probe import probe
-from handlers.common.audio.probe_result import RejectedAudio
 from handlers.common.aws import ParallelCalls, RetryTiming, ServiceFailed, retry_live_calls
 from handlers.common.events import BatchFailures, InvalidEvent, parse_new_objects
 from handlers.common.logging import EventLog, hash_for_log
@@ -24,11 +22,13 @@ from handlers.voice_qa.lecture_upload_rules import (
     LectureLimits,
     LectureUpload,
     LectureVerdict,
+    RejectedAudio,
     StoredUpload,
     UploadPrecedence,
     compare_uploads,
     parse_upload,
 )
+from handlers.voice_qa.validate_lecture.lecture_audio import probe
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket, ObjectGone
 
 FOLDER_SUFFIX = "/"

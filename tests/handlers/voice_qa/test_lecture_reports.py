@@ -12,9 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.common.json_models import Message
-from tests.handlers.common.audio.sample_files import spoken
 from tests.handlers.voice_qa.socket_harness import BOB_IDENTITY, SocketHarness
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import LIMITS, NOW, LectureHarness
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import LIMITS, NOW, LectureHarness, spoken
 
 pytestmark = pytest.mark.media
 

@@ -9,17 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.common.audio.probe_result import AudioFile, AudioFormat, RejectedAudio, RejectionReason
 from handlers.common.events import NewObject
 from handlers.voice_qa.lecture_upload_rules import (
+    AudioFile,
+    AudioFormat,
     LectureLimits,
     LectureStatus,
     LectureUpload,
+    RejectedAudio,
     StoredUpload,
     UploadPrecedence,
     compare_uploads,
     parse_upload,
 )
+from handlers.voice_qa.websocket_messages import RejectionReason
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import LECTURE_ID, LECTURE_KEY, LIMITS, NOW
 
 OBJECT = NewObject(bucket="audio", key=LECTURE_KEY, version_id="v1", size=9, etag="e1", arrived=NOW)
@@ -75,7 +78,7 @@ def test_every_key_below_a_lecture_id_belongs_to_the_lecture(key: str) -> None:
     [(999, RejectionReason.TOO_SHORT), (1000, None), (3_600_000, None), (3_600_001, RejectionReason.TOO_LONG)],
 )
 def test_the_duration_must_be_within_its_limits(milliseconds: int, problem: RejectionReason | None) -> None:
-    verdict = LIMITS.judge(AudioFile(AudioFormat.MP3, "mp3", milliseconds))
+    verdict = LIMITS.judge(AudioFile(AudioFormat.MP3, milliseconds))
     assert verdict.problem is problem
     assert verdict.status is (LectureStatus.REJECTED if problem else LectureStatus.READY)
     assert (verdict.sentence is None) is (problem is None)
@@ -84,7 +87,7 @@ def test_the_duration_must_be_within_its_limits(milliseconds: int, problem: Reje
 
 def test_a_supported_format_that_the_settings_do_not_allow_is_rejected() -> None:
     limits = LectureLimits(1, 10, 10, frozenset([AudioFormat.MP3, AudioFormat.FLAC]))
-    verdict = limits.judge(AudioFile(AudioFormat.OGG, "opus", 5000))
+    verdict = limits.judge(AudioFile(AudioFormat.OGG, 5000))
     assert (verdict.status, verdict.problem) == (LectureStatus.REJECTED, RejectionReason.FORMAT_NOT_ALLOWED)
     assert verdict.sentence == "Recordings of this format are not accepted. Allowed formats: flac, mp3."
 

@@ -13,16 +13,16 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
-from handlers.common.audio.probe_result import AudioFormat
 from handlers.common.aws import ParallelCalls, RetryTiming
 from handlers.common.events import NewObject
 from handlers.common.ids import ulid
 from handlers.common.logging import EventLog
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lecture_upload_rules import LectureLimits
+from handlers.voice_qa.lecture_upload_rules import AudioFormat, LectureLimits
 from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
 from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator
 from tests.handlers.ingestion.s3_messages import body, record
+from tests.handlers.transcription.recordings import recording
 from tests.handlers.transcription.router_harness import Clients
 from tests.moto_tables import create_table, stored_items
 
@@ -30,7 +30,13 @@ BUCKET, TABLE = "audio", "sessions"
 NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
 LECTURE_ID, OTHER_LECTURE_ID = ulid(NOW - timedelta(hours=2), 1), ulid(NOW - timedelta(hours=1), 2)
 LECTURE_KEY = f"lectures/{LECTURE_ID}/canary name.mp3"
+SPEECH_SECONDS = 12.345
 LIMITS = LectureLimits(1, 3600, 10 * 1024**2, frozenset(AudioFormat))
+
+
+def spoken(codec: str, *options: str, piped: bool = False) -> bytes:
+    """Return a recording of `SPEECH_SECONDS`."""
+    return recording(codec, *options, rate=48000, seconds=SPEECH_SECONDS, piped=piped)
 
 
 @cache

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from handlers.common.audio.probe_result import AudioFormat
+from handlers.voice_qa.lecture_upload_rules import AudioFormat
 from handlers.voice_qa.validate_lecture.environment import FORMATS, ValidatorEnvironment
 
 REQUIRED = {"S3_BUCKET": "audio", "DYNAMODB_TABLE": "sessions"}

@@ -15,7 +15,6 @@ from handlers.common.events import NewObject
 from handlers.common.records import MAX_ATTEMPTS, TooManyWriters
 from handlers.voice_qa.lecture_upload_rules import parse_upload
 from handlers.voice_qa.validate_lecture.lecture_validation import ValidationOutcome
-from tests.handlers.common.audio.sample_files import spoken
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
     BUCKET,
     LECTURE_ID,
@@ -26,6 +25,7 @@ from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
     FailingClient,
     LectureHarness,
     notification,
+    spoken,
 )
 
 pytestmark = pytest.mark.media

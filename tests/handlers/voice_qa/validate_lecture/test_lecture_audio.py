@@ -1,0 +1,274 @@
+"""The prober of lectures: format and duration of real recordings, and a limited cost for damaged and crafted ones."""
+
+import io
+import struct
+import tracemalloc
+import zlib
+from collections.abc import Callable
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.voice_qa.lecture_upload_rules import AudioFile, RejectedAudio
+from handlers.voice_qa.validate_lecture import lecture_audio
+from handlers.voice_qa.validate_lecture.lecture_audio import (
+    BLOCK,
+    MAX_BLOCKS,
+    MAX_READ,
+    RangedFile,
+    ReadLimitExceeded,
+    probe,
+)
+from handlers.voice_qa.websocket_messages import RejectionReason
+from tests.handlers.transcription.recordings import recording
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import SPEECH_SECONDS, spoken
+
+pytestmark = pytest.mark.media
+LIVE_WEBM = ("-live", "1")
+"""WebM option for a live recording, which states no duration."""
+FRAGMENTED_MP4 = ("-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "500000")
+FRAGMENT_IN_HEADER = ("-movflags", "frag_keyframe", "-frag_duration", "500000")
+"""MP4 option that puts the first fragment into the header, which then states the duration of that fragment only."""
+PICTURE = "testsrc=size=64x48:rate=5:duration={seconds}"
+PICTURE_AND_TONE = f"sine=duration={{seconds}}[out0];{PICTURE}[out1]"
+
+RECORDINGS: list[tuple[str, str, tuple[str, ...], bool]] = [
+    ("mp3", "mp3", (), False),
+    ("mp3", "mp3", (), True),
+    ("mp3", "mp3-bare", (), False),
+    ("mp4", "mp4", (), False),
+    ("mp4", "mp4", ("-movflags", "+faststart"), False),
+    ("mp4", "mp4", ("-f", "mov", "-metadata", "title=x", "-movflags", "use_metadata_tags"), False),
+    ("mp4", "mp4", ("-c:a", "alac"), False),
+    ("wav", "wav", (), False),
+    ("wav", "wav", (), True),
+    ("wav", "wav", ("-c:a", "pcm_s24le"), False),
+    ("flac", "flac", (), False),
+    ("flac", "flac-24", (), False),
+    ("ogg", "opus", (), True),
+    ("ogg", "vorbis", (), False),
+    ("webm", "webm", (), False),
+    ("webm", "webm", ("-c:a", "libvorbis", *LIVE_WEBM), True),
+    ("webm", "webm", LIVE_WEBM, True),
+]
+"""Format, kind of recording, options of ffmpeg, and True if ffmpeg writes to a pipe."""
+
+
+def to_ranged_file(data: bytes) -> RangedFile:
+    return RangedFile(lambda start, length: data[start : start + length], len(data))
+
+
+def probe_or_reject(file: RangedFile) -> AudioFile | RejectionReason:
+    """Probe a file within the limits of its cost."""
+    result: AudioFile | RejectionReason
+    try:
+        result = probe(file)
+    except RejectedAudio as error:
+        result = error.reason
+    assert file.requests <= MAX_BLOCKS
+    assert file.fetched <= file.size
+    return result
+
+
+def rejection(data: bytes) -> object:
+    return probe_or_reject(to_ranged_file(data))
+
+
+@pytest.mark.parametrize(("audio_format", "kind", "options", "piped"), RECORDINGS)
+def test_format_and_duration_are_read_from_the_content(
+    audio_format: str, kind: str, options: tuple[str, ...], piped: bool
+) -> None:
+    audio = probe(to_ranged_file(spoken(kind, *options, piped=piped)))
+    assert audio.format == audio_format
+    assert audio.duration_ms == pytest.approx(SPEECH_SECONDS * 1000, abs=60)
+
+
+@pytest.mark.parametrize("kind", ["mp4", "webm"])
+def test_a_video_file_is_probed_by_its_sound_and_rejected_without_sound(kind: str) -> None:
+    codec = ("-c:v", {"mp4": "mpeg4", "webm": "libvpx"}[kind])
+    with_sound = recording(kind, *codec, seconds=3, rate=48000, source=PICTURE_AND_TONE)
+    assert probe(to_ranged_file(with_sound)).duration_ms == pytest.approx(3000, abs=60)
+    assert rejection(recording(kind, *codec, "-an", seconds=3, source=PICTURE)) is RejectionReason.NO_AUDIO
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "reason"),
+    [
+        ("aac", (), RejectionReason.UNKNOWN_FORMAT),
+        ("mp3", ("-c:a", "mp2", "-f", "mp2"), RejectionReason.UNKNOWN_FORMAT),
+        ("webm", ("-f", "matroska"), RejectionReason.UNKNOWN_FORMAT),
+        ("speex", (), RejectionReason.UNKNOWN_FORMAT),
+        ("mp4", ("-c:a", "ac3"), RejectionReason.UNREADABLE),
+        ("wav", ("-c:a", "libmp3lame"), RejectionReason.UNREADABLE),
+        ("flac", (), RejectionReason.NO_DURATION),
+        ("mp4", FRAGMENTED_MP4, RejectionReason.NO_DURATION),
+        ("mp4", FRAGMENT_IN_HEADER, RejectionReason.NO_DURATION),
+    ],
+)
+def test_other_formats_codecs_and_recordings_without_a_duration_are_rejected(
+    kind: str, options: tuple[str, ...], reason: RejectionReason
+) -> None:
+    assert rejection(recording(kind, *options, piped="-movflags" in options or kind == "flac")) is reason
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\xff", RejectionReason.UNREADABLE),
+        (b"text", RejectionReason.UNKNOWN_FORMAT),
+        (b"\xff\xfb\x90\x64" + bytes(413), RejectionReason.UNREADABLE),  # a single frame
+        (b"RIFF\xff\xff\xff\xffWAVE", RejectionReason.UNREADABLE),
+        (
+            b"fLaC\0\0\0\x22" + bytes(10) + (1 << 44 | 1 << 35).to_bytes(8, "big") + bytes(16),
+            RejectionReason.UNREADABLE,
+        ),
+        (b"\0\0\0\x14ftypM4A \0\0\0\0M4A ", RejectionReason.UNREADABLE),
+        (b"\x1a\x45\xdf\xa3\x87\x42\x82\x84webm", RejectionReason.UNREADABLE),
+    ],
+)
+def test_a_file_without_a_recording_is_rejected(data: bytes, reason: RejectionReason) -> None:
+    """The FLAC file states a thousand years: 2 ** 35 samples, one per second."""
+    assert rejection(data) is reason
+
+
+def test_a_live_recording_is_as_long_as_its_last_block() -> None:
+    live = spoken("webm", *LIVE_WEBM, piped=True)
+    result = probe(to_ranged_file(live[: len(live) // 2] + lecture_audio.CLUSTER_START + b"\x81\x81noise"))
+    assert result.duration_ms == pytest.approx(SPEECH_SECONDS * 500, abs=300)
+    assert rejection(live[: live.index(lecture_audio.CLUSTER_START)]) is RejectionReason.NO_DURATION
+
+
+@pytest.mark.parametrize("duration", [float("nan"), float("inf"), -1.0, 1e300])
+def test_a_duration_that_is_no_time_is_rejected(duration: float) -> None:
+    audio = bytearray(spoken("webm"))
+    position = audio.index(b"\x44\x89\x88") + 3
+    audio[position : position + 8] = struct.pack(">d", duration)
+    assert rejection(bytes(audio)) is RejectionReason.UNREADABLE
+
+
+def test_only_small_parts_of_a_long_recording_are_read() -> None:
+    cover = b"ID3\x04\x00\x00" + bytes([0, 0x7F, 0x7F, 0x7F]) + bytes((1 << 21) - 1)
+    frames = recording("mp3-bare", "-b:a", "64k", rate=48000, seconds=1.2)
+
+    def fetch(start: int, length: int) -> bytes:
+        offset = max(0, start - len(cover)) % len(frames)
+        repeated = (frames * (length // len(frames) + 2))[offset : offset + length]
+        return (cover[start : start + length] + repeated)[:length]
+
+    file = RangedFile(fetch, len(cover) + 3 * 3600 * 8000)  # 64 kbit/s are 8000 bytes per second
+    assert probe(file).duration_ms == pytest.approx(3 * 3600 * 1000, abs=200)
+    assert file.requests <= 3
+
+
+SHORT_RECORDINGS = st.sampled_from(RECORDINGS).map(
+    lambda item: recording(item[1], *item[2], rate=48000, seconds=1, piped=item[3])
+)
+
+
+@given(SHORT_RECORDINGS, st.data())
+def test_a_damaged_recording_is_rejected_or_read(audio: bytes, data: st.DataObject) -> None:
+    """The prober raises nothing but RejectedAudio, whatever is changed."""
+    changed = bytearray(audio)
+    # Most structures are near the start or the end.
+    places = st.integers(0, 600) | st.integers(-600, -1) | st.integers(0, len(audio))
+    for place, change in data.draw(st.lists(st.tuples(places, st.binary(max_size=9)), max_size=8)):
+        start = place % (len(changed) + 1)
+        removed = data.draw(st.sampled_from([0, len(change), 9]))
+        changed[start : start + removed] = change
+    cut = data.draw(st.integers(0, len(changed)) | st.just(len(changed)))
+    probe_or_reject(to_ranged_file(bytes(changed[:cut])))
+
+
+MP4_START = b"\0\0\0\x14ftypM4A \0\0\0\0M4A "
+ZIPPED = zlib.compress(bytes(200_000_000), 9)
+ID3_BOMB = (
+    b"ID3\x03\0\0"
+    + bytes(len(ZIPPED) + 14 >> shift & 0x7F for shift in (21, 14, 7, 0))
+    + (b"TXXX" + struct.pack(">I", len(ZIPPED) + 4) + b"\0\x80" + struct.pack(">I", 200_000_000) + ZIPPED)
+)
+"""Tag of 195 KB that unpacks to 200 MB."""
+
+
+def wav_chunk(name: bytes, data: bytes) -> bytes:
+    return name + struct.pack("<I", len(data)) + data
+
+
+@pytest.mark.parametrize(
+    "create_content",
+    [
+        pytest.param(lambda: ID3_BOMB + spoken("mp3-bare"), id="tag that unpacks to 200 MB"),
+        pytest.param(lambda: spoken("wav") + wav_chunk(b"id3 ", ID3_BOMB), id="tag in a WAV file"),
+        pytest.param(lambda: b"ID3\x04\0\0\0\0\0\x01x" * 1_000_000, id="tags"),
+        pytest.param(lambda: b"\xff\xfb\x90\x64" * 2_500_000, id="frame starts"),
+        pytest.param(lambda: b"RIFF\xff\xff\xff\x7fWAVE" + wav_chunk(b"x   ", b"") * 1_250_000, id="empty chunks"),
+        pytest.param(lambda: b"RIFF\xff\xff\xff\x7fWAVEfmt \xff\xff\xff\x7f" + bytes(80_000_000), id="long chunk"),
+        pytest.param(lambda: MP4_START + b"\0\0\0\x08free" * 1_250_000, id="empty boxes"),
+        pytest.param(lambda: MP4_START + b"\x7f\xff\xff\xffmoov" * 1_250_000, id="nested boxes"),
+        pytest.param(lambda: spoken("opus")[:1000] + (b"OggS\0\0" + b"\xff" * 8 + bytes(13)) * 500_000, id="pages"),
+        pytest.param(lambda: spoken("webm", *LIVE_WEBM, piped=True)[:400] + b"\x1f\x43\xb6\x75" * 2_500_000, id="ids"),
+        pytest.param(
+            lambda: spoken("webm", *LIVE_WEBM, piped=True)[:400] + b"\x1f\x43\xb6\x75\xff\xe7\x81\0" + b"\xa3\x81" * 2_500_000,
+            id="blocks",
+        ),
+    ],
+)  # fmt: skip
+def test_a_crafted_file_costs_no_more_than_the_limits(create_content: Callable[[], bytes]) -> None:
+    file = to_ranged_file(create_content())
+    tracemalloc.start()
+    try:
+        probe_or_reject(file)
+        assert tracemalloc.get_traced_memory()[1] < 60_000_000
+    finally:
+        tracemalloc.stop()
+
+
+DATA = bytes(range(256)) * 3 * 1024
+SEEKS = st.one_of(
+    st.tuples(st.integers(0, len(DATA) * 2), st.just(io.SEEK_SET)),
+    st.tuples(st.integers(0, 5000), st.just(io.SEEK_CUR)),
+    st.tuples(st.integers(-len(DATA), 0), st.just(io.SEEK_END)),
+)
+
+
+@given(st.lists(st.integers(-1, len(DATA) + 9) | SEEKS, max_size=20))
+def test_reads_and_seeks_work_like_a_file_and_fetch_no_byte_twice(operations: list[int | tuple[int, int]]) -> None:
+    file, expected = to_ranged_file(DATA), io.BytesIO(DATA)
+    for operation in operations:
+        if isinstance(operation, tuple):
+            assert file.seek(*operation) == expected.seek(*operation)
+        else:
+            assert file.read(operation) == expected.read(operation)
+        assert file.tell() == expected.tell()
+    assert file.fetched <= len(DATA)
+
+
+def test_a_read_beyond_a_limit_fetches_nothing() -> None:
+    file = RangedFile(lambda _start, length: bytes(length), 10 * 1024**3)
+    with pytest.raises(ReadLimitExceeded):
+        file.read(MAX_READ + 1)
+    assert file.requests == 0
+    file = RangedFile(lambda _start, length: bytes(length), 10 * 1024**3)
+    file.read(MAX_BLOCKS * BLOCK)
+    with pytest.raises(ReadLimitExceeded):
+        file.read(1)
+    assert (file.requests, file.failure) == (MAX_BLOCKS, None), "`failure` is only set by an error of the storage"
+
+
+@pytest.mark.parametrize("kind", ["mp3", "mp4", "wav", "opus", "webm"])
+@pytest.mark.parametrize("requests_before", [0, 1])
+def test_a_storage_error_is_raised_and_does_not_reject_the_file(
+    kind: str, requests_before: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lecture_audio, "BLOCK", 50)
+    audio, requests = spoken(kind), iter(range(9))
+
+    def fetch(start: int, length: int) -> bytes:
+        if next(requests) >= requests_before:
+            raise ReadTimeoutError(endpoint_url="x")
+        return audio[start : start + length]
+
+    with pytest.raises(ReadTimeoutError):
+        probe(RangedFile(fetch, len(audio)))
+    assert next(requests) == requests_before + 1, "no request follows a failed one"
