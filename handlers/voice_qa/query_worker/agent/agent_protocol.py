@@ -28,7 +28,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from handlers.common.text import CONTEXT_CHARACTERS, remove_hidden_characters
+from handlers.common.text import remove_hidden_characters
 from handlers.voice_qa.query_worker.agent.agent_types import (
     AgentAudioPiece,
     AgentCitationPiece,
@@ -101,8 +101,6 @@ class AnswerReader:
         """True once the agent has sent `done`."""
         self._duration_ms = duration_ms
         self._partial_line = bytearray()
-        self._text_end = ""
-        """The last characters of the answer's text, which `remove_hidden_characters` needs for the next part."""
         self._bytes = self._text_bytes = self._audio_bytes = self._citations = 0
         self._format: AnswerAudioFormat | None = None
         self._parsers: dict[str, Callable[[dict[str, Any]], AgentPiece | None]] = {
@@ -151,8 +149,7 @@ class AnswerReader:
         return None if parser is None else parser(message)
 
     def _text_piece(self, message: dict[str, Any]) -> AgentPiece | None:
-        text = remove_hidden_characters(self._counted_text(message, "text"), self._text_end)
-        self._text_end = (self._text_end + text)[-CONTEXT_CHARACTERS:]
+        text = remove_hidden_characters(self._counted_text(message, "text"))
         return AgentTextPiece(text) if text else None
 
     def _transcript_piece(self, message: dict[str, Any]) -> AgentPiece | None:

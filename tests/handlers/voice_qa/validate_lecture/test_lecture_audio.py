@@ -45,6 +45,8 @@ RECORDINGS: list[tuple[str, str, tuple[str, ...], bool]] = [
     ("wav", "wav", (), False),
     ("wav", "wav", (), True),
     ("wav", "wav", ("-c:a", "pcm_s24le"), False),
+    ("wav", "wav", ("-c:a", "pcm_alaw"), False),
+    ("wav", "wav", ("-c:a", "pcm_mulaw"), False),
     ("flac", "flac", (), False),
     ("flac", "flac-24", (), False),
     ("ogg", "opus", (), True),
@@ -131,6 +133,12 @@ def test_other_formats_codecs_and_recordings_without_a_duration_are_rejected(
 def test_a_file_without_a_recording_is_rejected(data: bytes, reason: RejectionReason) -> None:
     """The FLAC file states a thousand years: 2 ** 35 samples, one per second."""
     assert rejection(data) is reason
+
+
+def test_an_ogg_page_without_a_position_does_not_change_the_duration() -> None:
+    audio = spoken("opus")
+    last_page = b"OggS\0\4" + b"\xff" * 8 + audio[14:18] + bytes(8) + b"\1\1x"
+    assert probe(to_ranged_file(audio + last_page)) == probe(to_ranged_file(audio))
 
 
 def test_a_live_recording_is_as_long_as_its_last_block() -> None:

@@ -1,0 +1,290 @@
+"""Tests of text: hidden characters are removed, a quote is found only if it was said, and windows divide a transcript."""
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Annotated
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from handlers.common.text import (
+    MAX_MARKS,
+    VISIBLE_TEXT,
+    QuoteSearch,
+    WindowSizes,
+    clean_text,
+    remove_hidden_characters,
+    split_into_windows,
+    split_words,
+)
+
+JOINERS = {"\u200c", "\u200d", "\ufe0f"}
+INVISIBLE_LETTERS_AND_MARKS = {
+    *("\u034f", "\u115f", "\u1160", "\u17b4", "\u17b5", "\u180b", "\u180c", "\u180d", "\u180f", "\u3164", "\uffa0"),
+    *(chr(code) for code in (*range(0xFE00, 0xFE0F), *range(0xE0100, 0xE01F0))),
+}
+"""Characters outside Unicode's categories of control and format characters that are not shown either."""
+
+
+def test_every_hidden_character_of_unicode_is_removed_and_every_other_is_kept() -> None:
+    characters = [chr(code) for code in range(0x110000)]
+    hidden = {item for item in characters if unicodedata.category(item).startswith("C")} - {"\t", "\n", *JOINERS}
+    hidden |= INVISIBLE_LETTERS_AND_MARKS
+    for start in range(0, 0x110000, 0x100):
+        block = characters[start : start + 0x100]
+        assert remove_hidden_characters("".join(block)) == "".join(item for item in block if item not in hidden)
+
+
+def test_spaces_are_joined_and_the_text_is_normalized() -> None:
+    assert clean_text(" a\n\tb\u0007 \u00a0 c\u2028d\re\ud800 ") == "a b c d e"
+    assert clean_text("cafe\u0301") == "caf\u00e9"
+    assert clean_text("\u0000 \u0000") == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian: I want
+        "\u0915\u094d\u200d\u0937",  # Devanagari with a half form
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f 1\ufe0f\u20e3",  # family, heart, keycap
+        "\u05e9\u05b8\u05dc\u05d5\u05b9\u05dd",  # Hebrew with vowels
+        "\u0e01\u0e33\u0e25\u0e31\u0e49\u0e07",  # Thai
+    ],
+)
+def test_emoji_and_scripts_keep_the_characters_that_they_need(text: str) -> None:
+    assert clean_text(text) == text
+
+
+@given(st.text())
+def test_cleaning_a_cleaned_text_changes_nothing(text: str) -> None:
+    cleaned = clean_text(text)
+    assert clean_text(cleaned) == cleaned
+    cleaned.encode()
+
+
+def test_consecutive_marks_are_limited_and_the_text_after_them_is_kept() -> None:
+    assert clean_text("a" + "\u0300" * 2_000 + "b\u0300 c") == "\u00e0" + "\u0300" * (MAX_MARKS - 1) + "b\u0300 c"
+    # Sorting a million of these marks would take an hour.
+    assert len(clean_text("a" + "\u0315\u0300" * 500_000)) == MAX_MARKS
+    marks = [item for item in map(chr, range(0x110000)) if unicodedata.combining(unicodedata.normalize("NFD", item)[0])]
+    # A mark decomposes to at most two marks.
+    assert all(len(clean_text("a" + mark * 99)) <= 2 * MAX_MARKS + 1 for mark in marks)
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\u202e\u200b", "\u200d \ufe0f"])
+def test_a_text_without_a_visible_character_is_refused(text: str) -> None:
+    adapter = TypeAdapter(Annotated[str, VISIBLE_TEXT])
+    assert adapter.validate_python(f" {text}a{text} ").strip("\u200d \ufe0f\n") == "a"
+    with pytest.raises(ValidationError, match="at least one visible character"):
+        adapter.validate_python(text)
+
+
+@dataclass(frozen=True)
+class Line:
+    start_ms: int
+    end_ms: int
+    text: str
+    speaker: str | None = None
+
+
+LINES = (
+    Line(0, 1_000, "Well, good evening.", "Ann"),
+    Line(1_000, 3_000, "We ran \u201csix hundred\u201d ferries -", "Ann"),
+    Line(3_000, 5_000, "last spring; don't laugh!", "Ann"),
+    Line(5_000, 6_000, "Six hundred ferries?", "Bob"),
+)
+
+
+def find_quote(text: str, quote: str) -> str | None:
+    """Return the text of the match in a single passage."""
+    match = QuoteSearch([Line(0, 1, text)]).find(quote)
+    return match.quote if match else None
+
+
+@pytest.mark.parametrize(
+    ("quote", "found", "start_ms", "end_ms", "speaker"),
+    [
+        ("Good evening", "good evening", 0, 1_000, "Ann"),
+        ("we RAN six  hundred ferries", "We ran \u201csix hundred\u201d ferries", 1_000, 3_000, "Ann"),
+        ("six-hundred ferries last spring", "six hundred\u201d ferries - last spring", 1_000, 5_000, "Ann"),
+        ("spring, dont laugh", "spring; don't laugh", 3_000, 5_000, "Ann"),
+        ("don\u2019t laugh", "don't laugh", 3_000, 5_000, "Ann"),
+        ("laugh: six", "laugh! Six", 3_000, 6_000, None),
+    ],
+)
+def test_case_spaces_and_punctuation_are_ignored(
+    quote: str, found: str, start_ms: int, end_ms: int, speaker: str | None
+) -> None:
+    match = QuoteSearch(LINES).find(quote)
+    assert match is not None
+    assert (match.quote, match.start_ms, match.end_ms, match.speaker) == (found, start_ms, end_ms, speaker)
+    assert match.words == " ".join(word for word, _, _ in split_words(quote))
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        *("we ran hundred ferries", "ferries hundred six", "good even", "ood evening", "six hundred ferries ran"),
+        *("ferries", "...", "", "Bob six hundred"),
+    ],
+)
+def test_a_quote_with_missing_added_moved_or_cut_words_is_not_found(quote: str) -> None:
+    assert QuoteSearch(LINES).find(quote) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "found"),
+    [
+        ("Unemployment fell to 4%.", "Unemployment fell to 4", "Unemployment fell to 4%"),
+        ("$5 million was lost, he said.", "5 million was lost", "$5 million was lost"),
+        ("It grew by (-.5%), then", "grew by 5", "grew by (-.5%"),
+        ("COVID-19 rose again", "19 rose again", "COVID-19 rose again"),
+        ("He said 'go home' twice", "go home", "go home"),
+        ("So (go home), he said", "go home", "go home"),
+    ],
+)
+def test_a_match_contains_the_signs_beside_its_words(text: str, quote: str, found: str) -> None:
+    assert find_quote(text, quote) == found
+
+
+def test_the_match_nearest_to_the_given_passage_is_returned() -> None:
+    matches = [QuoteSearch(LINES).find("six hundred", passage) for passage in (None, 0, 3, 99)]
+    assert [match and (match.first, match.first_word, match.last, match.last_word) for match in matches] == [
+        *((1, 2, 1, 3), (1, 2, 1, 3)),
+        *((3, 0, 3, 1), (3, 0, 3, 1)),
+    ]
+
+
+def test_scripts_without_spaces_are_compared_by_character() -> None:
+    text = "去年の春、六百隻のフェリーを運航しました。"
+    assert find_quote(text, "春六百隻のフェリー") == text
+    assert find_quote(text, "六百台のフェリー") is None
+
+
+def test_words_with_other_vowel_signs_or_accents_do_not_match() -> None:
+    search = QuoteSearch([Line(0, 1, "किताब और जॊब cote caf\u00e9 \uff21\uff22")])
+    assert search.find("कताब और") is None
+    assert search.find("cote cafe") is None
+    assert search.find("COTE CAFE\u0301 ab") is not None
+
+
+@pytest.mark.parametrize(
+    ("quote", "passages"),
+    [
+        ("six hundred ferries", {1, 3}),
+        ("ferries last", {1, 2}),
+        ("good evening we ran", {0, 1}),
+        ("oh well good evening", {0}),
+        ("spring", {2}),
+        ("nobody said this", set()),
+        ("...", set()),
+    ],
+)
+def test_passages_are_found_that_contain_a_quote_or_consist_of_a_part_of_it(quote: str, passages: set[int]) -> None:
+    assert QuoteSearch([*LINES, Line(0, 1, "...")]).find_passages(quote) == passages
+
+
+@given(st.lists(st.text("ab1 ,.'-$%\u2019\u4e1c", max_size=20), min_size=1, max_size=6), st.data())
+def test_a_section_of_a_transcript_is_found_where_its_words_are(texts: list[str], data: st.DataObject) -> None:
+    words = [(word, text[start:end]) for text in texts for word, start, end in split_words(text)]
+    start = data.draw(st.integers(0, len(words)))
+    section = words[start : data.draw(st.integers(start, len(words)))]
+    match = QuoteSearch([Line(0, 1, text) for text in texts]).find(" ".join(original for _, original in section))
+    assert (match is None) == (len(section) < 2)
+    if match is not None:
+        assert match.words == " ".join(word for word, _ in section)
+        assert match.words in " ".join(word for word, _, _ in split_words(match.quote))
+        assert match.quote in " ".join(texts)
+
+
+LINE_LENGTHS = st.lists(st.integers(1, 120), min_size=1, max_size=60)
+SIZES = st.builds(
+    WindowSizes,
+    characters=st.integers(1, 400),
+    milliseconds=st.integers(1, 60_000),
+    overlap_characters=st.integers(0, 200),
+)
+
+
+TIMED_PASSAGES = st.lists(
+    st.tuples(st.integers(0, 20_000), st.integers(0, 86_400_000), st.integers(0, 40)), min_size=1, max_size=60
+)
+"""Start after the previous passage, duration, and number of characters of each passage."""
+LARGER_SIZES = st.builds(
+    WindowSizes,
+    characters=st.integers(100, 4_000),
+    milliseconds=st.integers(10_000, 600_000),
+    overlap_characters=st.integers(0, 50),
+)
+
+
+def make_lines(lengths: list[int]) -> tuple[Line, ...]:
+    """Return one line per second, each of the given number of characters."""
+    return tuple(Line(second * 1_000, second * 1_000 + 900, "x" * length) for second, length in enumerate(lengths))
+
+
+@given(LINE_LENGTHS, SIZES)
+def test_a_section_that_begins_in_a_core_is_complete_in_its_window(lengths: list[int], sizes: WindowSizes) -> None:
+    windows = split_into_windows(make_lines(lengths), sizes)
+    spans = [(window.first, window.first + len(window.passages)) for window in windows]
+    for begin in range(len(lengths)):
+        end = begin + 1
+        # The section has one character of its first line, all lines in between, and one character of its last line.
+        while end < len(lengths) and 2 + sum(lengths[begin + 1 : end]) <= sizes.overlap_characters:
+            end += 1
+        assert any(first <= begin and end <= last for first, last in spans)
+
+
+@given(LINE_LENGTHS, SIZES)
+def test_cores_divide_the_transcript(lengths: list[int], sizes: WindowSizes) -> None:
+    lines = make_lines(lengths)
+    windows = split_into_windows(lines, sizes)
+    next_line = 0
+    for index, window in enumerate(windows):
+        assert (window.index, window.first) == (index, next_line)
+        assert window.core_count >= 1
+        assert window.passages == lines[window.first : window.first + len(window.passages)]
+        core = window.passages[: window.core_count]
+        next_line += window.core_count
+        if window is windows[-1]:
+            continue  # the last window has no overlap
+        assert window.core_count == 1 or sum(len(line.text) for line in core) <= sizes.characters
+        assert window.core_count == 1 or core[-1].start_ms - core[0].start_ms <= sizes.milliseconds
+    assert next_line == len(lines) == windows[-1].first + len(windows[-1].passages)
+    assert all(window.first + len(window.passages) < len(lines) for window in windows[:-1]), (
+        "only the last window may reach the end of the transcript"
+    )
+
+
+@given(TIMED_PASSAGES, LARGER_SIZES)
+def test_the_number_of_windows_is_limited_by_duration_and_characters(
+    passages: list[tuple[int, int, int]], sizes: WindowSizes
+) -> None:
+    lines: list[Line] = []
+    start_ms = 0
+    for gap_ms, duration_ms, length in passages:
+        start_ms += gap_ms
+        lines.append(Line(start_ms, start_ms + duration_ms, "x" * length))
+    windows = split_into_windows(lines, sizes)
+    cores = [line for window in windows for line in window.passages[: window.core_count]]
+    assert cores == lines, "each line must be in exactly one core"
+    max_by_duration = (lines[-1].start_ms - lines[0].start_ms) // sizes.milliseconds
+    # If the characters end a core, the core and the next line together exceed the limit, so a line may count twice.
+    max_by_characters = 2 * sum(len(line.text) for line in lines) // sizes.characters
+    assert len(windows) <= 1 + max_by_duration + max_by_characters
+
+
+@given(LINE_LENGTHS, SIZES)
+def test_the_last_window_that_contains_a_line_owns_its_start_time(lengths: list[int], sizes: WindowSizes) -> None:
+    lines = make_lines(lengths)
+    windows = split_into_windows(lines, sizes)
+    for line in lines:
+        containing = [window for window in windows if line in window.passages]
+        assert [window for window in containing if window.owns_start(line.start_ms)] == containing[-1:]
+
+
+def test_a_window_ends_with_the_latest_end_of_its_passages() -> None:
+    (window,) = split_into_windows((Line(0, 9_000, "a"), Line(1_000, 2_000, "b")), WindowSizes(100, 100_000, 10))
+    assert (window.start_ms, window.end_ms) == (0, 9_000)
