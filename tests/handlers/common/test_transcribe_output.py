@@ -118,17 +118,14 @@ def test_a_file_that_is_not_a_job_output_is_refused(text: str) -> None:
 )
 def test_a_file_with_many_errors_is_refused_at_the_first_one(text: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        transcribe_output._JobOutput.model_validate(json.loads(text))
+        transcribe_output._JobOutput.model_validate_json(text)
     assert caught.value.error_count() < 10
     assert parse_problem(text) is TranscribeOutputProblem.MALFORMED
 
 
-def test_a_file_with_too_many_turns_or_words_of_turns_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_with_too_many_turns_is_refused() -> None:
+    assert len(list(parse_transcribe_output(job(word("a"), turns=[{}] * MAX_TURNS), HOUR_MS))) == 1
     assert parse_problem(job(turns=[{}] * (MAX_TURNS + 1))) is TranscribeOutputProblem.MALFORMED
-    turns = [{"items": [{"start_time": "0", "speaker_label": "spk_0"}] * 2}] * 2
-    assert len(list(parse_transcribe_output(job(word("a"), turns=turns), HOUR_MS))) == 1
-    monkeypatch.setattr(transcribe_output, "MAX_ITEMS", 3)
-    assert parse_problem(job(word("a"), turns=turns)) is TranscribeOutputProblem.MALFORMED
 
 
 @pytest.mark.parametrize("time", [None, "", CANARY, "-1", "1e3", "0x1", "1.", "٣", "3600.001", "9999999"])
