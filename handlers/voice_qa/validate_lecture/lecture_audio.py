@@ -83,7 +83,8 @@ class RangedFile:
             return b""
         blocks = b"".join(map(self._load, range(begin // BLOCK, (end - 1) // BLOCK + 1)))
         self._position = end
-        return blocks[begin % BLOCK :][: end - begin]
+        offset = begin % BLOCK
+        return blocks[offset : offset + end - begin]
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Move the position. A position beyond the end is allowed."""
