@@ -120,6 +120,7 @@ def test_other_formats_codecs_and_recordings_without_a_duration_are_rejected(
     [
         (b"\xff", RejectionReason.UNREADABLE),
         (b"text", RejectionReason.UNKNOWN_FORMAT),
+        (b"RIFF\xff\xff\xff\xffAVI LIST", RejectionReason.UNKNOWN_FORMAT),
         (b"\xff\xfb\x90\x64" + bytes(413), RejectionReason.UNREADABLE),  # a single frame
         (b"RIFF\xff\xff\xff\xffWAVE", RejectionReason.UNREADABLE),
         (
