@@ -52,8 +52,10 @@ so a sequence of them can contain any text."""
 MAX_MARKS = 30
 """Maximum number of consecutive combining marks, as in Unicode's stream-safe text format. NFC normalization sorts them
 in quadratic time, which would take minutes for as many marks as an upload may contain."""
-_MARKS = re.compile(rf"([^\w\s\x00-\u02ff]{{{MAX_MARKS}}})[^\w\s\x00-\u02ff]+")
-"""Too many characters that may be marks. Symbols and punctuation above U+02FF are limited too."""
+_MARK = r"[^\w\s\x00-\u02ff\u2010-\u20cf\u2100-\u2bff\u3001-\u3029\U0001f000-\U0001ffff]"
+"""A character that may be a mark: no letter, digit or space, and in no range of symbols or common punctuation."""
+_MARKS = re.compile(rf"({_MARK}{{{MAX_MARKS}}}){_MARK}+")
+"""Too many marks."""
 
 
 def clean_text(text: str) -> str:

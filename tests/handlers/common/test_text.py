@@ -51,6 +51,7 @@ def test_spaces_are_joined_and_the_text_is_normalized() -> None:
         "\U0001f468\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f 1\ufe0f\u20e3",  # family, heart, keycap
         "\u05e9\u05b8\u05dc\u05d5\u05b9\u05dd",  # Hebrew with vowels
         "\u0e01\u0e33\u0e25\u0e31\u0e49\u0e07",  # Thai
+        "\u2026" * 50 + "\U0001f600" * 50,
     ],
 )
 def test_emoji_and_scripts_keep_the_characters_that_they_need(text: str) -> None:
