@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ReadTimeoutError
 from botocore.exceptions import ConnectionError as Unreachable
+
+from handlers.common.logging import FailureWithFields, describe_aws_call
 
 if TYPE_CHECKING:
     from types_boto3_ssm.client import SSMClient
@@ -130,12 +132,21 @@ _SERVER_ERROR = 500
 """Lowest HTTP status with which an error code that is not in the table counts as `UNAVAILABLE`."""
 
 
-class ServiceFailed(Exception):
-    """An AWS call failed. The exception contains only the fault."""
+class ServiceFailed(FailureWithFields):
+    """An AWS call failed. The exception contains only the fault, and the call's name, error code and request id."""
 
     def __init__(self, fault: ServiceFault) -> None:
         super().__init__(fault.value)
         self.fault = fault
+
+    @classmethod
+    def from_error(cls, error: ClientError | BotoCoreError) -> Self:
+        """Return the exception for one of botocore. Raise it outside the except block, so that it does not refer to the
+        original message.
+        """
+        failure = cls(find_fault(error))
+        failure.log_fields = describe_aws_call(error)
+        return failure
 
     @property
     def is_transient(self) -> bool:
@@ -148,9 +159,8 @@ def call_service(operation: Callable[..., Mapping[str, Any]], **request: Any) ->
     try:
         return operation(**request)
     except (ClientError, BotoCoreError) as error:
-        fault = find_fault(error)
-    # Raised outside the except block, so that the new exception has no reference to the original message.
-    raise ServiceFailed(fault)
+        failure = ServiceFailed.from_error(error)
+    raise failure
 
 
 def find_fault(error: ClientError | BotoCoreError) -> ServiceFault:
@@ -247,8 +257,8 @@ def retry_live_calls(operation: Callable[[], T], timing: RetryTiming) -> T:
         try:
             return operation()
         except (ClientError, BotoCoreError) as error:
-            fault = find_fault(error)
-        raise ServiceFailed(fault)
+            failure = ServiceFailed.from_error(error)
+        raise failure
 
     return Retrier(timing, timing.now() + LIVE_RETRY_SECONDS).call(attempt, LIVE_ATTEMPT_SECONDS)
 

@@ -8,14 +8,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import unquote_plus
 
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
 
-if TYPE_CHECKING:
-    from handlers.common.logging import EventLog
-
+from handlers.common.logging import EventLog
 
 NULL_VERSION_ID = "null"
 """Version id of all objects in a bucket without versioning."""
@@ -173,7 +171,7 @@ IGNORED = "ignored"
 def process_batch(
     messages: Sequence[Mapping[str, Any]],
     act: Callable[[str], StrEnum | None],
-    event_log: "EventLog",
+    event_log: EventLog,
     *,
     event_kind: str,
 ) -> BatchFailures:
@@ -187,12 +185,12 @@ def process_batch(
     for message in messages:
         try:
             ignored += act(message["body"]) == IGNORED
-        except InvalidEvent:
+        except InvalidEvent as error:
             # SQS redelivers the message a few times and then moves it to the dead-letter queue for an operator.
-            event_log.warning("message_refused", code=f"NOT_A_{event_kind.upper()}_EVENT")
+            event_log.failure("message_refused", error, level="WARNING")
             failed.append(message["messageId"])
         except Exception as error:  # noqa: BLE001 - only this message is redelivered, not the others of the batch
-            event_log.error("message_failed", error_type=type(error).__name__)
+            event_log.failure("message_failed", error)
             failed.append(message["messageId"])
     event_log.info(f"{event_kind}_batch", records=len(messages), ignored=ignored, failed=len(failed))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

@@ -1,122 +1,63 @@
-"""Structured logger of all Lambda functions. It writes JSON lines that contain only fields from an allow-list.
+"""Structured logger of all Lambda functions. It writes JSON lines whose values have types that cannot hold free text.
 
-The events that functions receive, secrets, tokens and transcripts must never be logged. Every field is declared here,
-so a new field is a deliberate decision. Object keys, and ids of sessions, uploads and episodes, are logged as hashes.
+The events that functions receive, secrets, tokens and transcripts must never be logged. So a value is a number, a
+boolean, a member of an enum, or a `LogText`, which only this module creates: from a hash, a ULID, or one of a set of
+constants. The type checker refuses other values. At run time they are dropped, because a log line must not make a
+handler fail.
+
+Each line has the position of the code that logs, and the id of the request if one is being handled. A client sees the
+same id in an error response (`requestId`). `docs/runbooks/functions.md` explains how to find the line of a request.
+
+The components of the Pulumi program import this module, through the dispatchers, without installing powertools. So a
+logger imports it when it is created.
 """
 
 import hashlib
 import logging
-from typing import TypedDict, Unpack
+import re
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from traceback import walk_tb
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
+from handlers.common.ids import ULID_PATTERN
 
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
 
-class LogFields(TypedDict, total=False):
-    """Fields that a log line may have in addition to its event name.
-
-    An integer is a count, unless its name contains a unit. If such a field has no explanation, its name says which
-    items were counted in the logged work. For example, `clips` is the number of clips in an answer.
-    """
-
-    action_items: int
-    bad_clips: int
-    """Clips with a wrong position or length, without a title, repeated, or without measured times."""
-    bytes_read: int
-    bytes_written: int
-    cache_read_tokens: int
-    cache_write_tokens: int
-    cause: str
-    """Reason for a failure or a refusal."""
-    checked: int
-    """Items that a sweep handled, including failed items."""
-    claims: int
-    """Factual claims of a broadcast that were found in a window of its transcript."""
-    clips: int
-    code: str
-    """Code of an error or of a rejection."""
-    dropped: int
-    """Action items whose quote does not occur in the transcript, or partial captions that the rate limit suppressed."""
-    dropped_citations: int
-    """Citations that lie outside the lecture."""
-    duplicates: int
-    """Captions whose text was already shown."""
-    elsewhere: int
-    """Claims and clips that begin in the overlap of two windows, so that the other window is responsible for them."""
-    error_code: int
-    """MediaConvert's error code of a failed job."""
-    error_type: str
-    failed: int
-    fallback: str
-    """Reason why only final captions were shown."""
-    files: int
-    finals: int
-    """Final captions."""
-    first_piece_milliseconds: int
-    """Time from a question to the first piece of its answer."""
-    ignored: int
-    input_tokens: int
-    interruptions: int
-    """Interrupted runs of a media job, before its last run."""
-    invented: int
-    """Factual claims whose quote does not occur in the transcript."""
-    key_hash: str
-    lost: int
-    """Utterances whose processing did not end in time, so that the client must send them again."""
-    malformed: int
-    """Items of a model's answer that have the wrong form."""
-    manifest_id: str
-    manifests: int
-    milliseconds: int
-    missing: int
-    """Missing or wrong chunks of a meeting, or uploads whose notification was lost."""
-    never_uploaded: int
-    """Videos and transcripts of episodes whose upload did not arrive in time."""
-    objects: int
-    oldest_pending_seconds: int
-    orphans: int
-    """Partial captions that never became final."""
-    outcome: str
-    """Result of the work: a member of the subsystem's enum."""
-    output_tokens: int
-    partials: int
-    """Partial captions."""
-    parts: int
-    """Windows of a meeting's transcript. Livestream counts its windows as `windows`."""
-    pieces: int
-    """Numbered parts of an answer."""
-    ready: int
-    records: int
-    rejected: int
-    released: int
-    """Files whose reservation for a manifest was released."""
-    requests: int
-    resolved: int
-    """Manifests whose old reservations of files were checked."""
-    route: str
-    """REST operation, action of a WebSocket message, or kind of event."""
-    session_hash: str
-    settled: int
-    """Running manifests that were closed, because their execution had ended."""
-    task: str
-    """Task of a question to a model."""
-    tidied: int
-    """Deleted episodes whose objects, agent memory, claims and clips were removed."""
-    timed_out: int
-    """Videos and transcripts of episodes whose processing took too long."""
-    unfounded: int
-    """Factual claims whose verdict was changed to unverified, because it had no valid source."""
-    unfinished: int
-    """1 if a sweep's time ran out, or else 0."""
-    users: int
-    windows: int
+MAX_FRAMES = 12
+"""Maximum number of frames of a traceback in a line. The innermost frames are kept."""
+_PACKAGE = Path(__file__).parents[1]
+"""Folder of the project's own code, the package `handlers`."""
+_NAME = re.compile(r"[A-Za-z0-9_.:=+/-]{1,128}")
+"""Form of request ids, and of the operations and error codes of AWS."""
+_ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(\.[A-Za-z0-9]+){0,2}")
+_RECORD_ATTRIBUTES = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
+"""Names that a field must not have, because `logging` refuses them."""
 
 
-ALLOWED_LOG_FIELDS = frozenset(LogFields.__annotations__)
+class LogText(str):
+    """Text that contains no data of customers. Only the functions of this module create it."""
+
+    __slots__ = ()
+
+
+LogValue: TypeAlias = bool | int | float | StrEnum | LogText | None
+"""Value of a field. None leaves the field out."""
+
+
+class FailureWithFields(Exception):
+    """Base of exceptions that replace another one and keep the log fields of the AWS call that it came from."""
+
+    log_fields: Mapping[str, LogText] = {}
 
 
 class EventLog:
-    """Logger for events. Each event has a name and some of the allowed fields."""
+    """Logger for events. Each event has a constant name and some fields."""
 
     def __init__(self, level: str, *, structured: bool = True) -> None:
         """Create a logger. With `structured=False`, lines are plain text for a terminal.
@@ -124,45 +65,142 @@ class EventLog:
         Timestamps have the RFC 3339 format. Lambda cannot determine the log level of a line whose timestamp has another
         format, and would drop the line.
         """
-        formatter = None if structured else _PlainTextFormatter()
-        self._logger = Logger(level=level, use_rfc3339=True, log_uncaught_exceptions=False, logger_formatter=formatter)
+        self._logger = _json_logger(level) if structured else _plain_logger(level)
+        self._request_id: LogText | None = None
 
-    def info(self, event: str, **fields: Unpack[LogFields]) -> None:
+    @contextmanager
+    def request(self, request_id: str) -> Iterator[None]:
+        """Write API Gateway's id of a request into every line of the block."""
+        self._request_id = LogText(request_id) if _NAME.fullmatch(request_id) else None
+        try:
+            yield
+        finally:
+            self._request_id = None
+
+    def info(self, event: str, **fields: LogValue) -> None:
         """Log a normal event."""
-        self._logger.info(event, extra=_allowed_fields(fields))
+        self._write("INFO", event, fields)
 
-    def warning(self, event: str, **fields: Unpack[LogFields]) -> None:
+    def warning(self, event: str, **fields: LogValue) -> None:
         """Log an event that an operator may want to examine."""
-        self._logger.warning(event, extra=_allowed_fields(fields))
+        self._write("WARNING", event, fields)
 
-    def error(self, event: str, **fields: Unpack[LogFields]) -> None:
-        """Log a failure."""
-        self._logger.error(event, extra=_allowed_fields(fields))
+    def error(self, event: str, **fields: LogValue) -> None:
+        """Log a failure that no exception describes."""
+        self._write("ERROR", event, fields)
+
+    def failure(
+        self, event: str, error: Exception, *, level: Literal["WARNING", "ERROR"] = "ERROR", **fields: LogValue
+    ) -> None:
+        """Log an exception: its type, the lines of code that it passed, and the AWS call that failed.
+
+        Its message is not logged, because it may quote a request.
+        """
+        self._write(level, event, {**fields, **_describe(error)})
+
+    def _write(self, level: str, event: str, fields: Mapping[str, LogValue]) -> None:
+        caller = sys._getframe(2)  # noqa: SLF001 - the documented way to the caller's position
+        allowed = {
+            name: value
+            for name, value in fields.items()
+            if isinstance(value, (bool, int, float, StrEnum, LogText)) and name not in _RECORD_ATTRIBUTES
+        }
+        location = _position(caller.f_code.co_filename, caller.f_lineno)
+        request = {} if self._request_id is None else {"request_id": self._request_id}
+        write = {"INFO": self._logger.info, "WARNING": self._logger.warning, "ERROR": self._logger.error}[level]
+        write(event, extra={**allowed, **request, "location": location})
 
 
-class _PlainTextFormatter(BasePowertoolsFormatter):
+def _json_logger(level: str) -> "Logger":
+    from aws_lambda_powertools import Logger  # noqa: PLC0415 - not installed where the Pulumi program runs
+
+    return Logger(level=level, use_rfc3339=True, log_uncaught_exceptions=False, location="%(location)s")
+
+
+def _plain_logger(level: str) -> logging.Logger:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_PlainTextFormatter())
+    logger = logging.getLogger("plain_text_events")
+    logger.setLevel(level)
+    logger.handlers, logger.propagate = [handler], False
+    return logger
+
+
+class _PlainTextFormatter(logging.Formatter):
     """Formatter that writes level, event and fields as one line of text."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = [f"{name}={getattr(record, name)}" for name in sorted(ALLOWED_LOG_FIELDS) if hasattr(record, name)]
+        fields = [f"{name}={value}" for name, value in sorted(vars(record).items()) if name not in _RECORD_ATTRIBUTES]
         return " ".join([record.levelname, record.getMessage(), *fields])
 
-    def append_keys(self, **additional_keys: object) -> None:
-        """Do nothing, because this formatter has no persistent keys."""
 
-    def clear_state(self) -> None:
-        """Do nothing, because this formatter has no persistent keys."""
-
-
-def hash_for_log(text: str) -> str:
+def hash_for_log(text: str) -> LogText:
     """Return a short hash of a text that must not be logged itself."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return LogText(hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16])
 
 
-def _allowed_fields(fields: LogFields) -> dict[str, object]:
-    """Return the allowed fields without others.
+def id_for_log(text: str) -> LogText:
+    """Return one of our own ids (a ULID) unchanged, and the hash of any other text."""
+    return LogText(text) if re.fullmatch(ULID_PATTERN, text) else hash_for_log(text)
 
-    The type checker already rejects fields that are not allowed. At run time they are dropped and raise no exception,
-    because a log line must not make a handler fail.
+
+def error_name_for_log(text: str) -> LogText:
+    """Return the name of an error of Step Functions, for example `States.Timeout`, or `unnamed` for any other text."""
+    return LogText(text if _ERROR_NAME.fullmatch(text) else "unnamed")
+
+
+def constant_for_log(text: str, constants: Collection[str]) -> LogText:
+    """Return a text that is one of the program's constants, for example the route of a request, or else `other`."""
+    return LogText(text if text in constants else "other")
+
+
+def describe_aws_call(error: BaseException) -> dict[str, LogText]:
+    """Return the log fields of the AWS call that raised an exception of botocore. They are empty for other exceptions.
+
+    The service is not an attribute of the exception. It is read from the frame of botocore that made the call.
     """
-    return {name: value for name, value in fields.items() if name in ALLOWED_LOG_FIELDS}
+    operation = getattr(error, "operation_name", None)
+    for frame, _ in walk_tb(error.__traceback__):
+        if frame.f_code.co_name == "_make_api_call" and frame.f_globals["__name__"] == "botocore.client":
+            service = frame.f_locals["self"].meta.service_model.service_name
+            operation = f"{service}.{frame.f_locals['operation_name']}"
+    response = getattr(error, "response", None)
+    answer = response if isinstance(response, dict) else {}
+    texts = {
+        "aws_operation": operation,
+        "aws_code": answer.get("Error", {}).get("Code"),
+        "aws_request_id": answer.get("ResponseMetadata", {}).get("RequestId"),
+    }
+    return {name: LogText(text) for name, text in texts.items() if isinstance(text, str) and _NAME.fullmatch(text)}
+
+
+def _describe(error: Exception) -> dict[str, LogText]:
+    """Return the log fields of an exception and its causes.
+
+    The error of an exception group, which a group of tasks raises, is the first error in it.
+    """
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    causes = list(islice(_causes(error), MAX_FRAMES))
+    positions = [
+        _position(frame.f_code.co_filename, line) for item in causes for frame, line in walk_tb(item.__traceback__)
+    ]
+    frames = [position for position in positions if not position.startswith("/")][-MAX_FRAMES:]
+    fields = {"error_type": LogText(type(error).__name__)}
+    if frames:
+        fields["frames"] = LogText(" > ".join(frames))
+    for item in reversed(causes):
+        fields |= item.log_fields if isinstance(item, FailureWithFields) else describe_aws_call(item)
+    return fields
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _position(file: str, line: int) -> LogText:
+    """Return file and line. The path of the project's own code begins with `handlers/`, others are absolute."""
+    path = Path(file)
+    return LogText(f"{path.relative_to(_PACKAGE.parent) if path.is_relative_to(_PACKAGE) else path.absolute()}:{line}")

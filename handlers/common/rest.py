@@ -14,7 +14,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias
 
 from pydantic import ValidationError
 from typing_extensions import TypeVar  # comes with pydantic; Python 3.11's own TypeVar has no defaults
@@ -22,10 +22,7 @@ from typing_extensions import TypeVar  # comes with pydantic; Python 3.11's own 
 from handlers.common import ids
 from handlers.common.errors import CommonErrorCode, ErrorCode, HandlerError, to_http_response, to_malformed_error
 from handlers.common.json_models import Message
-
-if TYPE_CHECKING:
-    from handlers.common.logging import EventLog
-
+from handlers.common.logging import EventLog, constant_for_log
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 Status = Literal[200, 201, 202, 204]
@@ -133,9 +130,10 @@ class InvalidRestAnswer(Exception):
 class RestDispatcher:
     """Dispatcher for the operations of one REST API."""
 
-    def __init__(self, operations: Sequence[BoundOperation], *, origin: str, log: "EventLog") -> None:
+    def __init__(self, operations: Sequence[BoundOperation], *, origin: str, log: EventLog) -> None:
         """`origin` is the web origin whose pages may read the answers in a browser (CORS)."""
         self._operations = {(bound.operation.path, bound.operation.method): bound for bound in operations}
+        self._names = frozenset(bound.operation.name for bound in operations)
         self._headers = {"Access-Control-Allow-Origin": origin, "Cache-Control": "no-store"}
         self._log = log
 
@@ -144,24 +142,23 @@ class RestDispatcher:
         return self._with_headers(self._response(event))
 
     def _response(self, event: Mapping[str, Any]) -> ProxyResponse:
-        request_id, route = "", "none"
-        try:
-            context = event.get("requestContext") or {}
-            request_id = str(context.get("requestId", ""))
-            # API Gateway is deployed with the same operations, and answers all other paths and methods itself.
-            bound = self._operations[event["resource"], event["httpMethod"]]
-            route = bound.operation.name
-            answer = bound.function(_parse_request(bound.operation, event, context))
-            return _to_response(bound.operation, answer)
-        except InvalidRestAnswer as error:
-            self._log.error("answer_broken", route=route)
-            return to_http_response(error, request_id)
-        except HandlerError as error:
-            self._log.info("request_refused", code=error.code, route=route)
-            return to_http_response(error, request_id)
-        except Exception as error:  # noqa: BLE001 - the client gets a clear answer and no stack trace
-            self._log.error("request_failed", error_type=type(error).__name__, route=route)
-            return to_http_response(error, request_id)
+        context = event["requestContext"]
+        # API Gateway is deployed with the same operations, and answers all other paths and methods itself.
+        bound = self._operations[event["resource"], event["httpMethod"]]
+        route = constant_for_log(bound.operation.name, self._names)
+        with self._log.request(context["requestId"]):
+            try:
+                answer = bound.function(_parse_request(bound.operation, event, context))
+                return _to_response(bound.operation, answer)
+            except InvalidRestAnswer as error:
+                self._log.failure("answer_broken", error, route=route)
+                return to_http_response(error, context["requestId"])
+            except HandlerError as error:
+                self._log.info("request_refused", code=error.code, route=route)
+                return to_http_response(error, context["requestId"])
+            except Exception as error:  # noqa: BLE001 - the client gets a clear answer and no stack trace
+                self._log.failure("request_failed", error, route=route)
+                return to_http_response(error, context["requestId"])
 
     def _with_headers(self, response: ProxyResponse) -> ProxyResponse:
         headers = response["headers"]

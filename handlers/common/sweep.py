@@ -8,13 +8,11 @@ next sweep. The components of the Pulumi program import this module for `SweepSe
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
-if TYPE_CHECKING:
-    from handlers.common.logging import EventLog
-
+from handlers.common.logging import EventLog
 
 MAX_SWEEP_SECONDS = 840
 """One minute less than Lambda's maximum timeout."""
@@ -27,7 +25,7 @@ T = TypeVar("T")
 class SweepLoop:
     """Loop over the items of a sweep, batch by batch."""
 
-    def __init__(self, log: "EventLog", clock: Callable[[], datetime], budget: timedelta) -> None:
+    def __init__(self, log: EventLog, clock: Callable[[], datetime], budget: timedelta) -> None:
         """Create a loop that starts no batch after the time `budget`."""
         self._log = log
         self._clock = clock
@@ -60,12 +58,12 @@ class SweepLoop:
                 try:
                     counts.update(handle(item))
                 except Exception as error:  # noqa: BLE001 - counted, and the other items are still handled
-                    self._log.error(failure_event, error_type=type(error).__name__, **describe(item))
+                    self._log.failure(failure_event, error, **describe(item))
                     counts["failed"] += 1
         return counts
 
     def log_counts(self, event: str, counts: Mapping[str, int], *, outcomes: Sequence[str]) -> dict[str, int]:
         """Log and return the counts of `checked`, these outcomes, `failed` and `unfinished`. Other counts are dropped."""
-        logged: dict[str, Any] = {name: counts.get(name, 0) for name in ("checked", *outcomes, "failed", "unfinished")}
+        logged = {name: counts.get(name, 0) for name in ("checked", *outcomes, "failed", "unfinished")}
         self._log.info(event, **logged)
         return logged

@@ -10,17 +10,14 @@ deployment sets. The endpoint is not taken from the events that a Lambda functio
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints, ValidationError
 
 from handlers.common.aws import is_transient_failure
 from handlers.common.errors import ErrorCode, HandlerError, to_http_response, to_malformed_error, to_websocket_error
 from handlers.common.json_models import Message, WrongField
-
-if TYPE_CHECKING:
-    from handlers.common.logging import EventLog
-
+from handlers.common.logging import EventLog, LogText, constant_for_log
 
 MAX_MESSAGE_ID_LENGTH = 64
 MessageId = Annotated[str, StringConstraints(pattern=rf"^[A-Za-z0-9_.:-]{{1,{MAX_MESSAGE_ID_LENGTH}}}$")]
@@ -95,7 +92,7 @@ class WebSocketErrorCode(ErrorCode):
 class WebSocketDispatcher:
     """Dispatcher for the events of one WebSocket API."""
 
-    def __init__(self, requests: Mapping[str, type[ClientMessage]], log: "EventLog") -> None:
+    def __init__(self, requests: Mapping[str, type[ClientMessage]], log: EventLog) -> None:
         """`requests` maps each action to the model of its message."""
         self._requests = requests
         self._log = log
@@ -107,32 +104,37 @@ class WebSocketDispatcher:
         response to the handshake. A transient failure has the status 503, so that the client connects again.
         https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html
         """
-        try:
-            return accept()
-        except HandlerError as error:
-            self._log.warning("connection_refused", code=error.code)
-            return to_http_response(error, context["requestId"])
-        except Exception as error:  # noqa: BLE001 - the client gets a clear status
-            self._log.error("message_failed", error_type=type(error).__name__, route=context["routeKey"])
-            return to_http_response(_explain(error), context["requestId"])
+        with self._log.request(context["requestId"]):
+            try:
+                return accept()
+            except HandlerError as error:
+                self._log.warning("connection_refused", code=error.code)
+                return to_http_response(error, context["requestId"])
+            except Exception as error:  # noqa: BLE001 - the client gets a clear status
+                self._log.failure("message_failed", error, route=self._route(context["routeKey"]))
+                return to_http_response(_explain(error), context["requestId"])
 
     def answer(self, body: str, context: Mapping[str, Any], act: Callable[[str, Any], ReplyMessage]) -> ProxyResponse:
         """Return the answer to a message. `act` performs the action, given its name and the parsed message."""
         message_id: str | None = None
         route = context["routeKey"]
-        try:
-            content = _parse_json_object(body)
-            message_id = _find_message_id(content)
-            route = action = self._find_action(content)
-            answer = act(action, _parse_message(self._requests[action], content))
-        except HandlerError as error:
-            self._log.info("message_refused", code=error.code, route=route)
-            return _to_response(to_websocket_error(error, context["requestId"], message_id))
-        except Exception as error:  # noqa: BLE001 - the client gets an answer, and the connection stays open
-            self._log.error("message_failed", error_type=type(error).__name__, route=route)
-            return _to_response(to_websocket_error(_explain(error), context["requestId"], message_id))
+        with self._log.request(context["requestId"]):
+            try:
+                content = _parse_json_object(body)
+                message_id = _find_message_id(content)
+                route = action = self._find_action(content)
+                answer = act(action, _parse_message(self._requests[action], content))
+            except HandlerError as error:
+                self._log.info("message_refused", code=error.code, route=self._route(route))
+                return _to_response(to_websocket_error(error, context["requestId"], message_id))
+            except Exception as error:  # noqa: BLE001 - the client gets an answer, and the connection stays open
+                self._log.failure("message_failed", error, route=self._route(route))
+                return _to_response(to_websocket_error(_explain(error), context["requestId"], message_id))
         identified = answer.model_copy(update={"id": message_id})
         return _to_response(identified.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+    def _route(self, route: str) -> LogText:
+        return constant_for_log(route, {"$connect", "$default", *self._requests})
 
     def _find_action(self, content: Mapping[str, Any]) -> str:
         action = content.get("action")

@@ -15,7 +15,7 @@ from itertools import accumulate
 from handlers.common.aws import ParallelCalls
 from handlers.common.executions import StartOutcome
 from handlers.common.ids import timestamp
-from handlers.common.logging import EventLog
+from handlers.common.logging import EventLog, id_for_log
 from handlers.ingestion.file_records import FileRecord, OpenFile
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_document_store import ManifestDocuments
@@ -109,21 +109,21 @@ class ManifestCreator:
         try:
             self.documents.write(manifest)
         except Exception as error:  # noqa: BLE001 - nothing was started yet, so the claims are released at once
-            self.log.error("manifest_list_failed", manifest_id=manifest_id, error_type=type(error).__name__)
+            self.log.failure("manifest_list_failed", error, manifest_id=id_for_log(manifest_id))
             self._release(claimed, manifest_id)
             return False
         execution = self.workflow.execution(manifest.execution_name)
         started = self.workflow.start(execution)
         if started is StartOutcome.REFUSED:
-            self.log.error("manifest_start_refused", manifest_id=manifest_id, files=len(claimed))
+            self.log.error("manifest_start_refused", manifest_id=id_for_log(manifest_id), files=len(claimed))
             self._release(claimed, manifest_id)
             return False
         if started is StartOutcome.UNKNOWN:
             # The execution may be running, so the claims stay until the sweeper has checked its status.
-            self.log.error("manifest_start_unknown", manifest_id=manifest_id, files=len(claimed))
+            self.log.error("manifest_start_unknown", manifest_id=id_for_log(manifest_id), files=len(claimed))
             return False
         self._record_start(execution, claimed)
-        self.log.info("manifest_started", manifest_id=manifest_id, files=len(claimed))
+        self.log.info("manifest_started", manifest_id=id_for_log(manifest_id), files=len(claimed))
         return True
 
     def _record_start(self, execution: ManifestExecution, claimed: Sequence[FileRecord]) -> None:
@@ -136,16 +136,17 @@ class ManifestCreator:
             if not self.records.begin(manifest_id, execution.arn, len(claimed)):
                 return  # the workflow was faster and has already ended
         except Exception as error:  # noqa: BLE001 - the execution runs: the workflow or the sweeper writes the record
-            self.log.error("manifest_record_failed", manifest_id=manifest_id, error_type=type(error).__name__)
+            self.log.failure("manifest_record_failed", error, manifest_id=id_for_log(manifest_id))
             return
         outcomes = self.parallel.call_each(lambda record: self.table.mark_manifested(record.id, manifest_id), claimed)
         if failures := [outcome for outcome in outcomes if isinstance(outcome, Exception)]:
             # These files are still `claimed`. The workflow marks all files when it confirms them.
-            self.log.warning(
+            self.log.failure(
                 "files_not_noted",
-                manifest_id=manifest_id,
+                failures[0],
+                level="WARNING",
+                manifest_id=id_for_log(manifest_id),
                 files=len(failures),
-                error_type=type(failures[0]).__name__,
             )
 
     def _claim(self, files: Sequence[OpenFile], manifest_id: str, tried: set[RecordId]) -> list[FileRecord]:
@@ -157,4 +158,6 @@ class ManifestCreator:
     def _release(self, claimed: Sequence[FileRecord], manifest_id: str) -> None:
         """Release claims. If this fails for a claim, the sweeper releases it later."""
         outcomes = self.parallel.call_each(lambda record: self.table.release(record.id, manifest_id), claimed)
-        self.log.info("claims_released", manifest_id=manifest_id, files=sum(outcome is True for outcome in outcomes))
+        self.log.info(
+            "claims_released", manifest_id=id_for_log(manifest_id), files=sum(outcome is True for outcome in outcomes)
+        )

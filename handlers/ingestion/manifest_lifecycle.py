@@ -21,7 +21,7 @@ from datetime import datetime
 
 from handlers.common.aws import ParallelCalls
 from handlers.common.executions import ExecutionStatus
-from handlers.common.logging import EventLog
+from handlers.common.logging import EventLog, error_name_for_log, id_for_log
 from handlers.ingestion.file_records import FileRecord
 from handlers.ingestion.file_table import FileTable
 from handlers.ingestion.manifest_document_store import ManifestDocuments
@@ -106,7 +106,7 @@ class ManifestLifecycle:
         manifested_count = sum(record.status is FileStatus.MANIFESTED for record in own_records)
         if not manifested_count:
             self.records.end(manifest_id, execution.arn, ManifestStatus.PROCESSED, {})
-            self.log.warning("manifest_empty", manifest_id=manifest_id)
+            self.log.warning("manifest_empty", manifest_id=id_for_log(manifest_id))
             return no_files
         # The run of a redrive replaces the output of the previous run, so it must also repeat the processed files.
         confirmed = [record for record in own_records if record.status in {FileStatus.MANIFESTED, FileStatus.PROCESSED}]
@@ -118,7 +118,7 @@ class ManifestLifecycle:
             # some object versions may be deleted by now.
             self.finish(execution)
             return no_files
-        self.log.info("manifest_confirmed", manifest_id=manifest_id, files=manifested_count)
+        self.log.info("manifest_confirmed", manifest_id=id_for_log(manifest_id), files=manifested_count)
         return ConfirmedFiles(len(confirmed), uri)
 
     def finish(self, execution: ManifestExecution, run_id: str | None = None) -> StatusCounts:
@@ -186,9 +186,14 @@ class ManifestLifecycle:
         manifest_id = execution.manifest_id
         self.records.end(manifest_id, execution.arn, status, counts, cause)
         if status is ManifestStatus.FAILED:
-            self.log.error("manifest_failed", manifest_id=manifest_id, cause=cause, files=sum(counts.values()))
+            self.log.error(
+                "manifest_failed",
+                manifest_id=id_for_log(manifest_id),
+                cause=error_name_for_log(cause),
+                files=sum(counts.values()),
+            )
         else:
-            self.log.info("manifest_processed", manifest_id=manifest_id, files=sum(counts.values()))
+            self.log.info("manifest_processed", manifest_id=id_for_log(manifest_id), files=sum(counts.values()))
 
 
 def _keep_own_records(manifest_id: str, records: Iterable[FileRecord | None]) -> list[FileRecord]:

@@ -70,7 +70,7 @@ class MeetingMetrics:
         try:
             self.put(metrics)
         except Exception as error:  # noqa: BLE001 - see the docstring
-            event_log.error("metrics_lost", error_type=type(error).__name__)
+            event_log.failure("metrics_lost", error)
 
     def _dimensions(self, user: str | None) -> "list[DimensionTypeDef]":
         stack: DimensionTypeDef = {"Name": STACK, "Value": self._stack}

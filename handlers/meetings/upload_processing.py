@@ -21,7 +21,7 @@ from enum import StrEnum
 from functools import partial
 
 from handlers.common.executions import ExecutionStatus, StartOutcome, WorkflowExecutions
-from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.logging import EventLog, LogText, hash_for_log
 from handlers.common.records import TooManyWriters
 from handlers.meetings.execution_name_and_input import MeetingExecution
 from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
@@ -77,7 +77,6 @@ class UploadProcessor:
                 self.log.warning(
                     "complete_refused",
                     code=complete_file.problem,
-                    cause=complete_file.cause,
                     key_hash=meeting_hash(meeting),
                 )
             find_chunks = partial(self.uploads.find_chunks, meeting)
@@ -108,7 +107,7 @@ class UploadProcessor:
         return UploadOutcome.INCOMPLETE if record.status is MeetingStatus.INCOMPLETE else UploadOutcome.UNCHANGED
 
 
-def meeting_hash(meeting: MeetingId) -> str:
+def meeting_hash(meeting: MeetingId) -> LogText:
     """Return the hash that identifies a meeting in logs."""
     return hash_for_log(f"{meeting.user}/{meeting.meeting_id}")
 

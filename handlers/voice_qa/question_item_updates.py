@@ -89,7 +89,7 @@ class QuestionItem:
         try:
             self._items.change(QuestionRecord, self._key, lambda record: (record.mark_reported(calls), None))
         except (ClientError, BotoCoreError, TooManyWriters) as error:
-            self._log.warning("report_not_marked", error_type=type(error).__name__)
+            self._log.failure("report_not_marked", error, level="WARNING")
 
     def mark_answer_gone(self, code: str, *, retryable: bool) -> None:
         """Mark an answered question as failed, because its stored answer no longer exists."""
@@ -107,7 +107,7 @@ class QuestionItem:
                 Allowance, allowance_key(self.guest_id), lambda allowance: (allowance.end_question(self.query_id), None)
             )
         except (ClientError, BotoCoreError, TooManyWriters) as error:
-            self._log.warning("allowance_kept", error_type=type(error).__name__)
+            self._log.failure("allowance_kept", error, level="WARNING")
 
 
 def _is_current(record: QuestionRecord, attempt: int) -> bool:

@@ -52,15 +52,15 @@ class FileIntake:
                 # A list comprehension would lose the message's files if one of its later records is invalid.
                 for file in parse_arrived_files(message["body"]):
                     announced.append((message["messageId"], file))  # noqa: PERF401
-            except InvalidEvent:
+            except InvalidEvent as error:
                 # SQS delivers the message again a few times, then moves it to the dead-letter queue for an operator.
-                self.log.warning("message_refused", code="NOT_AN_S3_EVENT")
+                self.log.failure("message_refused", error, level="WARNING")
                 failed.add(message["messageId"])
         outcomes = self.parallel.call_each(self._track, [file for _, file in announced])
         for (identifier, _), outcome in zip(announced, outcomes, strict=True):
             if isinstance(outcome, Exception) and identifier not in failed:
                 # SQS delivers only this message again, not the whole batch.
-                self.log.error("message_failed", error_type=type(outcome).__name__)
+                self.log.failure("message_failed", outcome)
                 failed.add(identifier)
         self.log.info("batch_taken_in", records=len(messages), files=len(announced), failed=len(failed))
         return {
@@ -77,7 +77,7 @@ class FileIntake:
             if self.flush_at_once:
                 self._flush(tried)
         except Exception as error:  # noqa: BLE001 - the files are tracked, and the sweeper completes the work
-            self.log.error("building_failed", error_type=type(error).__name__)
+            self.log.failure("building_failed", error)
 
     def _flush(self, tried: set[RecordId]) -> None:
         """Create manifests, full or not, of the pending files. Continue if a concurrent builder claims a file first."""

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from itertools import repeat
 
 from handlers.common.executions import ExecutionStatus
-from handlers.common.logging import EventLog
+from handlers.common.logging import EventLog, id_for_log
 from handlers.common.sweep import SweepLoop
 from handlers.ingestion.file_records import OpenFile
 from handlers.ingestion.file_table import FileTable
@@ -103,7 +103,7 @@ class IngestionSweeper:
             # `SweepLoop` counts each name in this list: one checked manifest, and each claim that was released.
             handle=lambda entry: ["resolved", *repeat("released", self._resolve(*entry))],
             failure_event="claims_unresolved",
-            describe=lambda entry: {"manifest_id": entry[0]},
+            describe=lambda entry: {"manifest_id": id_for_log(entry[0])},
         )
 
     def _resolve(self, manifest_id: str, claims: Sequence[OpenFile]) -> int:
@@ -136,7 +136,7 @@ class IngestionSweeper:
             ),
             handle=lambda running_manifest: self._close_manifest(execution_arn=running_manifest[1]),
             failure_event="run_unsettled",
-            describe=lambda running_manifest: {"manifest_id": running_manifest[0]},
+            describe=lambda running_manifest: {"manifest_id": id_for_log(running_manifest[0])},
         )
 
     def _close_manifest(self, execution_arn: str) -> list[str]:

@@ -56,8 +56,7 @@ def main() -> int:
             resource.setrlimit(resource.RLIMIT_FSIZE, (job.scratch_bytes, job.scratch_bytes))
             job.run()
     except Exception as error:  # noqa: BLE001 - the top level prints the reason without customer data
-        # Without the traceback, which may quote customer data.
-        log.error("media_failed", error_type=type(error).__name__, code=_aws_error_code(error))  # noqa: TRY400
+        log.failure("media_failed", error)
         _print_error(_failure_reason(error))
         return FAILED
     return 0
@@ -67,18 +66,13 @@ def _exit(*_: object) -> None:
     raise SystemExit(TERMINATED)
 
 
-def _aws_error_code(error: Exception) -> str:
-    """Return the AWS error code, or an empty string for other errors."""
-    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""
-
-
 def _failure_reason(error: Exception) -> str:
     """Return a reason without customer data. Only the message of the project's own exception is quoted."""
     match error:
         case FfmpegFailed():
             return f"ffmpeg: {error}"
         case ClientError():
-            return f"AWS: {_aws_error_code(error)}"
+            return f"AWS: {error.response['Error']['Code']}"
         case OSError():
             return f"{type(error).__name__} {error.errno}"
         case _:

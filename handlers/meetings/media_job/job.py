@@ -26,7 +26,7 @@ from typing import Final, TypeVar
 from pydantic import ValidationError
 
 from handlers.common.aws import ParallelCalls, UnreadableObject
-from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.logging import EventLog, LogText, hash_for_log
 from handlers.meetings.media_job.bucket import JobBucket, ObjectTooLong
 from handlers.meetings.media_job.environment import MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
@@ -234,5 +234,5 @@ class MediaJob:
         path.unlink()
 
     @property
-    def _key_hash(self) -> str:
+    def _key_hash(self) -> LogText:
         return hash_for_log(self.recording.media_result_key)

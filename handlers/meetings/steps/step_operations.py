@@ -19,7 +19,6 @@ The workflow repeats a step whose response was lost. The repetition neither chan
 `media` checks again which parts have a transcript, and whether missing chunks have arrived.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
@@ -30,7 +29,7 @@ from pydantic import Field
 
 from handlers.common.ids import Ulid, UserId
 from handlers.common.json_models import Message
-from handlers.common.logging import EventLog
+from handlers.common.logging import EventLog, LogText, error_name_for_log
 from handlers.meetings.execution_name_and_input import MeetingExecution
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult, Milliseconds
 from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus, Stage
@@ -42,8 +41,6 @@ from handlers.meetings.steps.job_results import JobResults
 from handlers.meetings.upload_processing import UploadProcessor, meeting_hash
 
 UNNAMED_ERROR: Final = "unnamed"
-"""Logged instead of a text that does not match `_ERROR_NAME`."""
-_ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
 """Form of an error name. Any other text may quote customer data, so it is not logged."""
 FailureReason = Literal[MeetingReason.MEDIA_FAILED, MeetingReason.TRANSCRIPTION_FAILED, MeetingReason.SUMMARY_FAILED]
 
@@ -192,8 +189,8 @@ class WorkflowSteps:
         transcript = {"transcript_key": recording.transcript_key} if self.results.has_transcript(recording) else {}
         change = self._apply(ExecutionReport(execution, MeetingStatus.FAILED, reason=reason, fields=transcript))
         if change is not None and change.has_changed:
-            cause = error if _ERROR_NAME.fullmatch(error) else UNNAMED_ERROR
-            self.log.error("meeting_failed", code=str(change.after.reason), cause=cause, key_hash=_hash(execution))
+            cause = error_name_for_log(error)
+            self.log.error("meeting_failed", code=change.after.reason, cause=cause, key_hash=_hash(execution))
         is_ready = change is not None and change.after.status is MeetingStatus.READY
         return _step_result(change, execution, StepOutcome.READY if is_ready else StepOutcome.FAILED)
 
@@ -244,5 +241,5 @@ def _step_result(change: MeetingChange | None, execution: MeetingExecution, outc
     return StepResult(outcome=StepOutcome.SUPERSEDED if superseded else outcome)
 
 
-def _hash(execution: MeetingExecution) -> str:
+def _hash(execution: MeetingExecution) -> LogText:
     return meeting_hash(execution.recording.meeting)

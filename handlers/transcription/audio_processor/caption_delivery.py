@@ -127,7 +127,7 @@ class CaptionDelivery:
             if final:
                 self.retract(caption.result_id)
                 raise
-            self._log.warning("partial_not_posted", error_type=type(error).__name__)
+            self._log.failure("partial_not_posted", error, level="WARNING")
             return
         # The router's clock may be a little ahead of this one.
         self.latencies_ms.append(max(0, self._clock_ms() - self._first_sample_ms - message.end_ms))
@@ -198,7 +198,7 @@ class CaptionDelivery:
             reserved, replaced = self._live.reserve_text(key, reservation, self._dedup_seconds)
         except (ClientError, BotoCoreError) as error:
             # A final is shown all the same, so that its words are not lost. After a partial, a final is still to come.
-            self._log.warning("caption_claim_failed", error_type=type(error).__name__)
+            self._log.failure("caption_claim_failed", error, level="WARNING")
             return caption.final
         self.duplicate_count += not reserved
         if replaced is not None and replaced.utterance != self._event.utterance:
@@ -212,4 +212,4 @@ class CaptionDelivery:
             self._live.release_text(key, self._event.utterance, result_id)
         except (ClientError, BotoCoreError) as error:
             # The reservation expires within seconds. The line is retracted anyway.
-            self._log.warning("caption_claim_kept", error_type=type(error).__name__)
+            self._log.failure("caption_claim_kept", error, level="WARNING")

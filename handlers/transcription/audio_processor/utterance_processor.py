@@ -19,13 +19,14 @@ from typing import Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.json_models import Message
-from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.logging import EventLog, constant_for_log, hash_for_log
 from handlers.common.websocket import WebSocketConnections
 from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone
-from handlers.transcription.audio_processor.captions.caption_decisions import CaptionCounts, Captions
+from handlers.transcription.audio_processor.captions.caption_decisions import NO_STABILITY, CaptionCounts, Captions
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
 from handlers.transcription.audio_processor.utterance_transcription import (
+    STREAM_FAILED,
     EndCause,
     UtteranceEnd,
     UtteranceOutcome,
@@ -60,6 +61,7 @@ WAIT_FACTOR = 4
 at least 15 seconds. So they can outlast an outage of the network or of Amazon Transcribe that takes some seconds."""
 RETRIED = "retried"
 """Reason for showing only final captions: this is not the first attempt at the utterance."""
+FALLBACK_REASONS = (RETRIED, STREAM_FAILED, NO_STABILITY)
 
 OpenStream = Callable[[StreamRequest, float], AbstractContextManager[TranscribeStream]]
 
@@ -214,7 +216,7 @@ class UtteranceProcessor:
                     GIVEN_UP_EVENT,
                     session_hash=hash_for_log(event.session_id),
                     outcome=outcome.end,
-                    cause=outcome.cause or "",
+                    cause=outcome.cause,
                 )
             delivery.follow_client(released.connection)
             last_message = _last_message(
@@ -226,8 +228,8 @@ class UtteranceProcessor:
             "utterance_ended",
             session_hash=hash_for_log(event.session_id),
             outcome=outcome.end,
-            cause=outcome.cause or "",
-            fallback=fallback or "",
+            cause=outcome.cause,
+            fallback=None if fallback is None else constant_for_log(fallback, FALLBACK_REASONS),
             milliseconds=self._clock_ms() - invocation.entered_ms,
             finals=delivery.final_count,
             partials=sum(counts.partials for counts in all_counts),
@@ -238,7 +240,7 @@ class UtteranceProcessor:
         try:
             self._metrics.put(delivery.latencies_ms, all_counts)
         except (ClientError, BotoCoreError) as error:
-            self._log.error("metrics_lost", error_type=type(error).__name__)
+            self._log.failure("metrics_lost", error)
 
     def _send(self, delivery: CaptionDelivery, message: Message) -> None:
         try:
@@ -247,7 +249,7 @@ class UtteranceProcessor:
             self._log.info("client_gone")
         except (ClientError, BotoCoreError) as error:
             # The answer to the client's next ping, or to its next `open`, contains how the utterance ended.
-            self._log.error("last_word_lost", error_type=type(error).__name__)
+            self._log.failure("last_word_lost", error)
 
 
 def _give_up_reason(event: ProcessorEvent, outcome: UtteranceOutcome) -> str | None:

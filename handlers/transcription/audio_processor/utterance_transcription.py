@@ -68,7 +68,7 @@ class UtteranceOutcome:
     end: UtteranceEnd
     from_ms: int = 0
     """Position from which the utterance must be repeated."""
-    cause: str | None = None
+    cause: StrEnum | None = None
     """Failure code of the stream or an `EndCause`. None if nothing failed."""
     throttled: bool = False
     """True if Amazon Transcribe had no free stream. A later attempt may get one."""
@@ -152,7 +152,7 @@ class UtteranceTranscription:
             throttled = failure.code is StreamFailureCode.THROTTLED and not self.captions_by_stream[-1].has_results
             return replace(self._end_failed_stream(end, failure.code), throttled=throttled)
 
-    def _end_failed_stream(self, end: UtteranceEnd, cause: str) -> UtteranceOutcome:
+    def _end_failed_stream(self, end: UtteranceEnd, cause: StrEnum) -> UtteranceOutcome:
         """Retract lines of a failed stream, as long as there is time, and return the outcome.
 
         Lines that are not final are retracted. For PCM audio, final lines stay, because the next stream can continue

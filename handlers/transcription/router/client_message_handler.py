@@ -240,7 +240,7 @@ class ClientMessageHandler:
             ):
                 return
             # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
-            self._log.error("processor_not_called", error_type=type(error).__name__)
+            self._log.failure("processor_not_called", error)
             raise HandlerError(
                 TranscriptionErrorCode.UNAVAILABLE, "The utterance could not be accepted. Send it again."
             ) from None

@@ -14,7 +14,7 @@ from enum import StrEnum
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.json_models import Message
-from handlers.common.logging import EventLog, LogFields
+from handlers.common.logging import EventLog
 from handlers.common.records import TooManyWriters
 from handlers.common.websocket import WebSocketConnections
 from handlers.voice_qa.query_worker.agent import agent_types
@@ -217,13 +217,13 @@ class QuestionAnswering:
         try:
             self._conversations.append(key, attempt.item.query_id, asked_text, "".join(received.text))
         except (ClientError, BotoCoreError, TooManyWriters) as error:
-            self._log.warning("turn_lost", error_type=type(error).__name__)
+            self._log.failure("turn_lost", error, level="WARNING")
 
     def _answered_message(self, item: QuestionItem, attempt_number: int, messages: tuple[Piece, ...]) -> Answered:
         url = self._answers.audio_url(item.guest_id, item.query_id, attempt_number, messages)
         return Answered(query_id=item.query_id, attempt=attempt_number, pieces=len(messages), audio_url=url)
 
-    def _fail(self, attempt: AnswerAttempt, error: UnanswerableQuestion, *, cause: str) -> AnswerOutcome:
+    def _fail(self, attempt: AnswerAttempt, error: UnanswerableQuestion, *, cause: StrEnum) -> AnswerOutcome:
         failed = _failed_message(attempt.item, error)
         ended = self._end(attempt, lambda record: record.mark_failed(error.code, retryable=error.retryable), failed)
         return self._log_end(attempt, AnswerOutcome.FAILED if ended else AnswerOutcome.NO_LONGER_RUNNING, cause)
@@ -262,18 +262,18 @@ class QuestionAnswering:
             item.mark_reported(ended.calls)
         item.stop_counting_as_running()
 
-    def _log_end(self, attempt: AnswerAttempt, outcome: AnswerOutcome, cause: str = "") -> AnswerOutcome:
+    def _log_end(self, attempt: AnswerAttempt, outcome: AnswerOutcome, cause: StrEnum | None = None) -> AnswerOutcome:
         received = attempt.received
-        fields = LogFields(
+        first_ms = received.first_piece_ms
+        self._log.info(
+            "query_ended",
             outcome=outcome,
             cause=cause,
             milliseconds=max(0, self._clock_ms() - attempt.asked_ms),
+            first_piece_milliseconds=None if first_ms is None else max(0, first_ms - attempt.asked_ms),
             pieces=len(attempt.forwarder.messages),
             dropped_citations=received.dropped_citations,
         )
-        if received.first_piece_ms is not None:
-            fields["first_piece_milliseconds"] = max(0, received.first_piece_ms - attempt.asked_ms)
-        self._log.info("query_ended", **fields)
         return outcome
 
 

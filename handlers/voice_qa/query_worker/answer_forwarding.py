@@ -135,7 +135,7 @@ class AnswerForwarder:
         try:
             is_open = self._connections.post(self._listener.connection, message)
         except (ClientError, BotoCoreError) as error:
-            self._log.warning("piece_not_posted", error_type=type(error).__name__)
+            self._log.failure("piece_not_posted", error, level="WARNING")
             self._no_posts_until_ms = self._clock_ms() + LISTENER_CHECK_MS
             return _PostResult.FAILED
         self._listening = is_open
@@ -150,7 +150,7 @@ class AnswerForwarder:
         try:
             return self._read_listener()
         except (ClientError, BotoCoreError) as error:
-            self._log.warning("listener_unknown", error_type=type(error).__name__)
+            self._log.failure("listener_unknown", error, level="WARNING")
             return self._listener
 
     def _switch_if_changed(self, listener: Listener) -> None:

@@ -58,7 +58,7 @@ class QueryWorker:
             item = QuestionItem(self._items, parsed.guest_id, parsed.query_id, self._log)
             return self._answering.answer(item, remaining_ms, request_id)
         except Exception as error:  # noqa: BLE001 - replaced by AnsweringFailed
-            self._log.error("query_broken", error_type=type(error).__name__)
+            self._log.failure("query_broken", error)
             raise AnsweringFailed(type(error).__name__).with_traceback(error.__traceback__) from None
 
 

@@ -91,15 +91,15 @@ class LectureValidator:
                         ignored += 1
                     else:
                         announced.append((message["messageId"], upload))
-            except InvalidEvent:
+            except InvalidEvent as error:
                 # SQS redelivers the message a few times and then moves it to the dead-letter queue for an operator.
-                self._log.warning("message_refused", code="NOT_AN_S3_EVENT")
+                self._log.failure("message_refused", error, level="WARNING")
                 failed.add(message["messageId"])
         outcomes = self._parallel.call_each(self.validate, [upload for _, upload in announced])
         for (identifier, _), outcome in zip(announced, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 # SQS redelivers only this message of the batch.
-                self._log.error("message_failed", error_type=type(outcome).__name__)
+                self._log.failure("message_failed", outcome)
                 failed.add(identifier)
         count = Counter(outcome for outcome in outcomes if isinstance(outcome, ValidationOutcome))
         self._log.info(
@@ -164,7 +164,7 @@ class LectureValidator:
         self._log.info(
             "lecture_validated",
             outcome=verdict.status,
-            code=verdict.problem or "",
+            code=verdict.problem,
             key_hash=hash_for_log(upload.object.key),
             milliseconds=(self._clock() - started) // timedelta(milliseconds=1),
             bytes_read=file.fetched,

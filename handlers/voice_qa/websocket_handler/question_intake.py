@@ -137,7 +137,7 @@ class QuestionIntake:
         except (ClientError, BotoCoreError) as error:
             # The invocation may have succeeded although its response was lost. So the question stays accepted, and the
             # worker can answer it. It does not count towards the limits, because the failure is not the guest's fault.
-            self._log.error("worker_not_called", error_type=type(error).__name__)
+            self._log.failure("worker_not_called", error)
             self._items.change(
                 Allowance,
                 allowance_key(guest_id),

@@ -298,7 +298,7 @@ def test_the_end_of_an_answer_is_logged_with_times_and_counts(
     )
     worker.invoke()
     [line] = worker.log_lines(capsys.readouterr().out, "query_ended")
-    assert (line["level"], line["outcome"], line["cause"]) == ("INFO", "answered", "")
+    assert (line["level"], line["outcome"], line.get("cause")) == ("INFO", "answered", None)
     assert (line["milliseconds"], line["first_piece_milliseconds"]) == (455, 150)
     assert (line["pieces"], line["dropped_citations"]) == (3, 3)
 

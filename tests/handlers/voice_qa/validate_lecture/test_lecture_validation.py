@@ -259,7 +259,7 @@ def test_no_key_name_or_id_is_logged(lectures: LectureHarness, capsys: pytest.Ca
         new_object, new_object, lectures.put(b"canary"), lectures.put(b"x", f"lectures/{OTHER_LECTURE_ID}/canary/x")
     )
     lectures.handle(lectures.put(b"x", "lectures/canary"), '{"Records": [{"s3": "canary"}]}', "canary")
-    lectures.s3 = FailingClient(lectures.s3, "get_object", client_error("canary", 503))
+    lectures.s3 = FailingClient(lectures.s3, "get_object", client_error("SlowDown", 503))
     lectures.handle(lectures.put(b"y"))
     output = capsys.readouterr()
     assert output.out.count("message_failed") == 1
