@@ -25,7 +25,8 @@ from components.blocks.gateway_responses import (
     preflight_operation,
 )
 from components.settings.base import GATEWAY_SECONDS
-from handlers.common.json_models import Message, WrongField
+from handlers.common.errors import Error
+from handlers.common.json_models import Message
 from handlers.common.rest import AnyRestOperation
 
 Document = dict[str, Any]
@@ -43,18 +44,6 @@ PROXY = "/{proxy+}"
 """Path that matches every request path that no other path matches, except the root."""
 AUTHORIZER_SCHEME = "lambda"
 """Name of the security scheme in which an authorizer function checks the header `Authorization`."""
-
-
-class Error(Message):
-    """Description of a failed request."""
-
-    code: str
-    """Error code, one of a fixed set."""
-    message: str
-    fields: tuple[WrongField, ...] = ()
-    """Fields that are wrong, if they are known."""
-    request_id: str
-    """Id of the request, by which support finds it in the logs."""
 
 
 @dataclass(frozen=True)

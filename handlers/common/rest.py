@@ -5,18 +5,17 @@ declarations, and `python -m local generate` writes the OpenAPI documents from t
 operation to the function that performs it: `CREATE_EPISODE.bind(episodes.create)`. mypy then checks that the function
 takes the operation's models and returns its answer.
 
-The dispatcher validates requests and answers. An answer that violates its model is not sent: the client gets an internal
-error. Every request gets an answer, even if an exception is raised.
+The dispatcher validates requests and answers. An answer that violates its operation is not sent: the client gets an
+internal error. API Gateway limits the size of a request, and passes its body as text, because no API has a binary type.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeAlias
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 from typing_extensions import TypeVar  # comes with pydantic; Python 3.11's own TypeVar has no defaults
 
 from handlers.common import ids
@@ -97,8 +96,6 @@ class BoundOperation:
 RETRY_AFTER = "Retry-After"
 ProxyResponse = dict[str, Any]
 """Lambda proxy response for API Gateway."""
-MAX_BODY_BYTES = 256 * 1024
-"""Maximum size of a request's body, after base64 decoding."""
 NOT_JSON = frozenset({"json_invalid", "model_type", "model_attributes_type"})
 """Pydantic error types of a body that is not a JSON object."""
 _JSON = {"Content-Type": "application/json"}
@@ -109,12 +106,6 @@ M = TypeVar("M", bound=Message)
 class RestErrorCode(ErrorCode):
     """Error codes of requests that are rejected before their operation is performed."""
 
-    TOO_LARGE = (
-        "TOO_LARGE",
-        f"The body of the request has more than {MAX_BODY_BYTES // 1024} KB.",
-        "Send a smaller request. Files are uploaded to S3, not to the API.",
-        413,
-    )
     UNAUTHENTICATED = (
         "UNAUTHENTICATED",
         "The caller is not authenticated.",
@@ -124,7 +115,7 @@ class RestErrorCode(ErrorCode):
 
 
 class InvalidRestAnswer(Exception):
-    """The function of an operation returned a status or content that the operation does not declare."""
+    """The function of an operation returned a status or content that the operation does not declare. An error of ours."""
 
 
 class RestDispatcher:
@@ -138,7 +129,7 @@ class RestDispatcher:
         self._log = log
 
     def handle(self, event: Mapping[str, Any]) -> ProxyResponse:
-        """Return the response to a request. No exception leaves this method."""
+        """Return the response to a request of API Gateway."""
         return self._with_headers(self._response(event))
 
     def _response(self, event: Mapping[str, Any]) -> ProxyResponse:
@@ -150,9 +141,6 @@ class RestDispatcher:
             try:
                 answer = bound.function(_parse_request(bound.operation, event, context))
                 return _to_response(bound.operation, answer)
-            except InvalidRestAnswer as error:
-                self._log.failure("answer_broken", error, route=route)
-                return to_http_response(error, context["requestId"])
             except HandlerError as error:
                 self._log.info("request_refused", code=error.code, route=route)
                 return to_http_response(error, context["requestId"])
@@ -168,13 +156,21 @@ class RestDispatcher:
 
 
 def _to_response(operation: AnyRestOperation, answer: RestAnswer[Any]) -> ProxyResponse:
-    if answer.status not in operation.statuses:
+    """Return the response with an answer. Raises InvalidRestAnswer.
+
+    The text of the body is validated, because a model can be constructed or copied without validation.
+    """
+    content: Any = answer.content
+    if answer.status not in operation.statuses or type(content) is not (operation.answer or type(None)):
         raise InvalidRestAnswer
-    if operation.answer is None:
-        if answer.content is not None:
-            raise InvalidRestAnswer
+    if operation.answer is None or content is None:
         return {"statusCode": answer.status, "headers": {}, "body": ""}
-    return {"statusCode": answer.status, "headers": _JSON, "body": _to_json(operation.answer, answer.content)}
+    try:
+        body = content.model_dump_json(by_alias=True, exclude_none=True, warnings="none")
+        operation.answer.model_validate_json(body)
+    except (ValidationError, PydanticSerializationError):
+        raise InvalidRestAnswer from None
+    return {"statusCode": answer.status, "headers": _JSON, "body": body}
 
 
 def _parse_request(
@@ -215,45 +211,8 @@ def _parse_body(model: type[M] | None, event: Mapping[str, Any]) -> M | None:
     if model is None:
         return None
     try:
-        return model.model_validate_json(_read_body(event), strict=True)
+        return model.model_validate_json(str(event.get("body") or "").encode(errors="surrogatepass"), strict=True)
     except ValidationError as error:
         if any(detail["type"] in NOT_JSON and not detail["loc"] for detail in error.errors(include_url=False)):
-            raise _not_an_object_error() from None
+            raise HandlerError(CommonErrorCode.MALFORMED, "The body must be one JSON object.") from None
         raise to_malformed_error(error) from None
-
-
-def _read_body(event: Mapping[str, Any]) -> bytes:
-    body = str(event.get("body") or "").encode(errors="surrogatepass")
-    if event.get("isBase64Encoded"):
-        if len(body) > MAX_BODY_BYTES * 4 // 3 + 4:
-            raise _too_large_error()
-        try:
-            body = base64.b64decode(body, validate=True)
-        except binascii.Error:
-            raise _not_an_object_error() from None
-    if len(body) > MAX_BODY_BYTES:
-        raise _too_large_error()
-    return body
-
-
-def _not_an_object_error() -> HandlerError:
-    return HandlerError(CommonErrorCode.MALFORMED, "The body must be one JSON object.")
-
-
-def _too_large_error() -> HandlerError:
-    return HandlerError(RestErrorCode.TOO_LARGE, f"The body must not exceed {MAX_BODY_BYTES} bytes.")
-
-
-def _to_json(model: type[Message], content: Message | None) -> str:
-    """Return the content of an answer as JSON. Raises InvalidRestAnswer.
-
-    The content is validated again from its JSON values, because a model can be constructed or copied without
-    validation.
-    """
-    if not isinstance(content, model):
-        raise InvalidRestAnswer
-    try:
-        values = content.model_dump(mode="json", by_alias=True, exclude_none=True, warnings="none")
-        return model.model_validate(values).model_dump_json(by_alias=True, exclude_none=True)
-    except Exception:  # noqa: BLE001 - any failure means that this is not the operation's answer
-        raise InvalidRestAnswer from None

@@ -15,9 +15,16 @@ from typing import Annotated, Any, Literal
 from pydantic import StringConstraints, ValidationError
 
 from handlers.common.aws import is_transient_failure
-from handlers.common.errors import ErrorCode, HandlerError, to_http_response, to_malformed_error, to_websocket_error
-from handlers.common.json_models import Message, WrongField
-from handlers.common.logging import EventLog, LogText, constant_for_log
+from handlers.common.errors import (
+    Error,
+    ErrorCode,
+    HandlerError,
+    to_handler_error,
+    to_http_response,
+    to_malformed_error,
+)
+from handlers.common.json_models import Message
+from handlers.common.logging import EventLog, constant_for_log
 
 MAX_MESSAGE_ID_LENGTH = 64
 MessageId = Annotated[str, StringConstraints(pattern=rf"^[A-Za-z0-9_.:-]{{1,{MAX_MESSAGE_ID_LENGTH}}}$")]
@@ -37,14 +44,10 @@ class ReplyMessage(Message):
     id: MessageId | None = None
 
 
-class ErrorMessage(ReplyMessage):
+class ErrorMessage(ReplyMessage, Error):
     """Answer to a message that failed."""
 
     type: Literal["error"] = "error"
-    code: str
-    message: str
-    fields: tuple[WrongField, ...] = ()
-    request_id: str
 
 
 class WebSocketConnections:
@@ -107,12 +110,8 @@ class WebSocketDispatcher:
         with self._log.request(context["requestId"]):
             try:
                 return accept()
-            except HandlerError as error:
-                self._log.warning("connection_refused", code=error.code)
-                return to_http_response(error, context["requestId"])
             except Exception as error:  # noqa: BLE001 - the client gets a clear status
-                self._log.failure("message_failed", error, route=self._route(context["routeKey"]))
-                return to_http_response(_explain(error), context["requestId"])
+                return to_http_response(self._log_and_explain(error, context["routeKey"]), context["requestId"])
 
     def answer(self, body: str, context: Mapping[str, Any], act: Callable[[str, Any], ReplyMessage]) -> ProxyResponse:
         """Return the answer to a message. `act` performs the action, given its name and the parsed message."""
@@ -124,17 +123,24 @@ class WebSocketDispatcher:
                 message_id = _find_message_id(content)
                 route = action = self._find_action(content)
                 answer = act(action, _parse_message(self._requests[action], content))
-            except HandlerError as error:
-                self._log.info("message_refused", code=error.code, route=self._route(route))
-                return _to_response(to_websocket_error(error, context["requestId"], message_id))
             except Exception as error:  # noqa: BLE001 - the client gets an answer, and the connection stays open
-                self._log.failure("message_failed", error, route=self._route(route))
-                return _to_response(to_websocket_error(_explain(error), context["requestId"], message_id))
+                refused = self._log_and_explain(error, route)
+                answer = ErrorMessage(
+                    code=refused.code, message=refused.message, fields=refused.fields, request_id=context["requestId"]
+                )
         identified = answer.model_copy(update={"id": message_id})
-        return _to_response(identified.model_dump(mode="json", by_alias=True, exclude_none=True))
+        return {"statusCode": 200, "body": json.dumps(identified.model_dump(by_alias=True, exclude_none=True))}
 
-    def _route(self, route: str) -> LogText:
-        return constant_for_log(route, {"$connect", "$default", *self._requests})
+    def _log_and_explain(self, error: Exception, route: str) -> HandlerError:
+        """Log an exception, and return the error for the client: `UNAVAILABLE` if another attempt may succeed."""
+        logged_route = constant_for_log(route, {"$connect", "$default", *self._requests})
+        if isinstance(error, HandlerError):
+            self._log.info("message_refused", code=error.code, route=logged_route)
+            return error
+        self._log.failure("message_failed", error, route=logged_route)
+        if is_transient_failure(error):
+            return HandlerError(WebSocketErrorCode.UNAVAILABLE, "The service is busy. Try again a little later.")
+        return to_handler_error(error)
 
     def _find_action(self, content: Mapping[str, Any]) -> str:
         action = content.get("action")
@@ -148,13 +154,6 @@ def _parse_message(model: type[ClientMessage], content: Mapping[str, Any]) -> Cl
         return model.model_validate(content)
     except ValidationError as error:
         raise to_malformed_error(error) from None
-
-
-def _explain(error: Exception) -> Exception:
-    """Return the error for the client: UNAVAILABLE if another attempt may succeed, otherwise an internal error."""
-    if not is_transient_failure(error):
-        return error
-    return HandlerError(WebSocketErrorCode.UNAVAILABLE, "The service is busy. Try again a little later.")
 
 
 def _parse_json_object(body: str) -> Mapping[str, Any]:
@@ -177,7 +176,3 @@ def _find_message_id(content: Mapping[str, Any]) -> str | None:
     if isinstance(message_id, str) and len(message_id) <= MAX_MESSAGE_ID_LENGTH and message_id.isprintable():
         return message_id
     return None
-
-
-def _to_response(message: Mapping[str, Any]) -> ProxyResponse:
-    return {"statusCode": 200, "body": json.dumps(message)}

@@ -114,9 +114,7 @@ class UploadReader:
         try:
             return UploadedCompleteFile(fingerprint, uploaded_at, CompleteFile.model_validate_json(text))
         except ValidationError as error:
-            wrong_fields = tuple(
-                WrongField(field=problem.field, rule=problem.rule) for problem in to_field_problems(error)
-            )
+            wrong_fields = tuple(to_field_problems(error))
             cause = f"{wrong_fields[0].field}: {wrong_fields[0].rule}"
             return UploadedCompleteFile(fingerprint, uploaded_at, None, ChunkProblem.UNREADABLE, cause, wrong_fields)
 

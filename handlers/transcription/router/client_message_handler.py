@@ -19,8 +19,9 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.errors import FieldProblem, HandlerError
+from handlers.common.errors import HandlerError
 from handlers.common.ids import timestamp
+from handlers.common.json_models import WrongField
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket import ReplyMessage
 from handlers.transcription.live_table import LiveTable
@@ -270,7 +271,7 @@ def _check_audio(message: Audio, session: Session) -> None:
         check_utterance(audio, session.encoding, session.sample_rate)
     except BadAudio as error:
         raise HandlerError(
-            TranscriptionErrorCode.BAD_AUDIO, str(error), fields=[FieldProblem("audio", str(error))]
+            TranscriptionErrorCode.BAD_AUDIO, str(error), fields=[WrongField(field="audio", rule=str(error))]
         ) from None
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.errors import CommonErrorCode, FieldProblem, HandlerError
+from handlers.common.errors import CommonErrorCode, HandlerError
+from handlers.common.json_models import WrongField
 from handlers.common.logging import EventLog
 from handlers.common.versioned_items import VersionedItems
 from handlers.voice_qa.lecture_table import LectureTable
@@ -154,7 +155,7 @@ def _check_question(caller: ConnectedGuest, message: Query) -> None:
         raise HandlerError(
             CommonErrorCode.MALFORMED,
             "Send a question either as audio or as text.",
-            fields=[FieldProblem("audioKey", "exactly one of audioKey and text is required")],
+            fields=[WrongField(field="audioKey", rule="exactly one of audioKey and text is required")],
         )
     if message.audio_key is not None and not is_own_query(caller.guest_id, message.audio_key):
         raise HandlerError(VoiceQaErrorCode.AUDIO_FOREIGN, "audioKey is not the key of one of your uploads.")
