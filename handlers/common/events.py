@@ -4,14 +4,13 @@ Other programs in the account can put events on the default EventBridge bus too,
 object keys in these events are not URL-encoded, unlike the keys in S3's notifications to SQS.
 """
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
 from urllib.parse import unquote_plus
 
-from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasPath, BaseModel, ConfigDict, Field
 
 from handlers.common.logging import EventLog
 
@@ -20,16 +19,20 @@ NULL_VERSION_ID = "null"
 
 
 class InvalidEvent(ValueError):
-    """The message is not the expected event. It should go to the dead-letter queue, where an operator sees it.
+    """The message is an event that this function must not process, for example of another bucket.
 
-    The parsers of EventBridge events (`eventbridge_event_models`) raise this exception too.
+    Like an event that violates its model (`ValidationError`), it ends in the dead-letter queue, where an operator sees it.
     """
 
 
-class NewObject(BaseModel):
-    """A created object version that a notification announces."""
+class EventModel(BaseModel):
+    """Base of event models. Unknown fields are ignored, and validation errors contain no values."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class NewObject(EventModel):
+    """A created object version that a notification announces."""
 
     bucket: str
     key: str
@@ -44,7 +47,7 @@ class NewObject(BaseModel):
     shows the time when it began. So the date in a listing may be an earlier day than that of `arrived`."""
 
 
-class _NotificationRecord(BaseModel):
+class _NotificationRecord(EventModel):
     """The used fields of one S3 event record."""
 
     name: Annotated[str, Field(validation_alias="eventName")]
@@ -56,40 +59,34 @@ class _NotificationRecord(BaseModel):
     version_id: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "versionId"))] = NULL_VERSION_ID
 
 
-def parse_new_objects(body: str) -> Iterator[NewObject]:
-    """Yield the objects that an SQS message announces. S3's test event and other kinds of events announce none.
+class _Notification(EventModel):
+    """S3's message. The test message, which S3 sends when the notification is configured, has no records."""
 
-    Raises InvalidEvent.
-    """
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError) as error:  # includes numbers with too many digits, and too deep nesting
-        raise InvalidEvent("the message is not readable JSON") from error
-    if not isinstance(message, dict):
-        raise InvalidEvent("the message is not a JSON object")
-    if message.get("Event") == "s3:TestEvent":
-        return
-    records = message.get("Records")
-    if not isinstance(records, list):
-        raise InvalidEvent("the message has no list Records")
-    for item in records:
-        try:
-            record = _NotificationRecord.model_validate(item)
-        except ValidationError as error:
-            raise InvalidEvent(f"a record has no valid field {error.errors()[0]['loc']}") from None
-        if record.name.startswith("ObjectCreated:"):
-            if record.size is None:
-                # Only removal events have no size. A new object without a size must not be taken for an empty one.
-                raise InvalidEvent("a record of a created object has no size")
-            yield NewObject(
-                bucket=record.bucket,
-                key=unquote_plus(record.key),
-                version_id=record.version_id,
-                size=record.size,
-                etag=record.etag,
-                arrived=record.time,
-                in_parts=record.name == "ObjectCreated:CompleteMultipartUpload",
-            )
+    records: Annotated[tuple[_NotificationRecord, ...] | None, Field(validation_alias="Records")] = None
+    event: Annotated[str, Field(validation_alias="Event")] = ""
+
+
+def parse_new_objects(body: str) -> list[NewObject]:
+    """Return the objects that an SQS message announces. S3's test event and other kinds of events announce none."""
+    # Pydantic's JSON parser refuses lone surrogates, numbers with thousands of digits, and deeply nested lists.
+    notification = _Notification.model_validate_json(body)
+    if notification.records is None and notification.event != "s3:TestEvent":
+        raise InvalidEvent("the message has no records")
+    return [
+        NewObject.model_validate(
+            {
+                "bucket": record.bucket,
+                "key": unquote_plus(record.key),
+                "version_id": record.version_id,
+                "size": record.size,  # only removal events have none
+                "etag": record.etag,
+                "arrived": record.time,
+                "in_parts": record.name == "ObjectCreated:CompleteMultipartUpload",
+            }
+        )
+        for record in notification.records or ()
+        if record.name.startswith("ObjectCreated:")
+    ]
 
 
 S3_SOURCE: Final = "aws.s3"
@@ -97,12 +94,6 @@ S3_SOURCE: Final = "aws.s3"
 OBJECT_CREATED: Final = "Object Created"
 """`detail-type` of the events for new objects."""
 VERSION_ID_PATTERN: Final = r"[A-Za-z0-9._-]{1,1024}"
-
-
-class EventModel(BaseModel):
-    """Base of event models. Unknown fields are ignored, and validation errors contain no values."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class BusEvent(EventModel):
@@ -126,21 +117,9 @@ class ObjectCreatedDetail(EventModel):
     ] = NULL_VERSION_ID
 
 
-def parse_bus_event(body: str) -> BusEvent:
-    """Return the event in a message body. Raises InvalidEvent."""
-    try:
-        # Pydantic's JSON parser refuses lone surrogates, numbers with thousands of digits, and deeply nested lists.
-        return BusEvent.model_validate_json(body)
-    except ValidationError as error:
-        raise to_invalid_event(error) from None
-
-
 def parse_object_created_detail(detail: dict[str, Any], bucket: str) -> ObjectCreatedDetail:
-    """Return the created object. Raises InvalidEvent, also if the object is not in the bucket `bucket`."""
-    try:
-        created_object = ObjectCreatedDetail.model_validate(detail)
-    except ValidationError as error:
-        raise to_invalid_event(error) from None
+    """Return the created object. Raises InvalidEvent if the object is not in the bucket `bucket`."""
+    created_object = ObjectCreatedDetail.model_validate(detail)
     if created_object.bucket != bucket:
         raise InvalidEvent("the object is in another bucket")
     return created_object
@@ -148,18 +127,10 @@ def parse_object_created_detail(detail: dict[str, Any], bucket: str) -> ObjectCr
 
 def parse_object_created_event(body: str, bucket: str) -> ObjectCreatedDetail:
     """Return the created object of an S3 event, for functions that only receive such events. Raises InvalidEvent."""
-    event = parse_bus_event(body)
+    event = BusEvent.model_validate_json(body)
     if (event.source, event.detail_type) != (S3_SOURCE, OBJECT_CREATED):
-        raise InvalidEvent(f'the event is not an "{OBJECT_CREATED}" event of {S3_SOURCE}')
+        raise InvalidEvent("the event is of another kind")
     return parse_object_created_detail(event.detail, bucket)
-
-
-def to_invalid_event(error: ValidationError) -> InvalidEvent:
-    """Return the exception for an invalid event. It names the first wrong field, and contains no values."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    if first["type"] == "json_invalid":
-        return InvalidEvent("the message is not JSON")
-    return InvalidEvent(f"the event has no valid field {first['loc']}")
 
 
 BatchFailures = dict[str, list[dict[str, str]]]
@@ -185,10 +156,6 @@ def process_batch(
     for message in messages:
         try:
             ignored += act(message["body"]) == IGNORED
-        except InvalidEvent as error:
-            # SQS redelivers the message a few times and then moves it to the dead-letter queue for an operator.
-            event_log.failure("message_refused", error, level="WARNING")
-            failed.append(message["messageId"])
         except Exception as error:  # noqa: BLE001 - only this message is redelivered, not the others of the batch
             event_log.failure("message_failed", error)
             failed.append(message["messageId"])

@@ -6,7 +6,6 @@ lists the bucket. The table also has records of manifests, which are lists of fi
 """
 
 import hashlib
-from collections.abc import Iterator
 from datetime import UTC, timedelta
 
 from handlers.common.events import NewObject, parse_new_objects
@@ -51,9 +50,6 @@ class ArrivedFile(NewObject):
         return RecordId(self.arrival_date, self.sort_key)
 
 
-def parse_arrived_files(body: str) -> Iterator[ArrivedFile]:
-    """Yield the files that an SQS message announces.
-
-    Raise InvalidEvent at the first invalid entry of the message. The files before it have been yielded by then.
-    """
-    return (ArrivedFile(**dict(new_object)) for new_object in parse_new_objects(body))
+def parse_arrived_files(body: str) -> list[ArrivedFile]:
+    """Return the files that an SQS message announces."""
+    return [ArrivedFile(**dict(new_object)) for new_object in parse_new_objects(body)]

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from handlers.common.aws import ParallelCalls
-from handlers.common.events import BatchFailures, InvalidEvent
+from handlers.common.events import BatchFailures
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.ingestion.arrived_files import ADJACENT_DATES_CHECK_AGE, ArrivedFile, parse_arrived_files
 from handlers.ingestion.file_admission import AdmissionRules
@@ -49,12 +49,10 @@ class FileIntake:
         announced: list[tuple[str, ArrivedFile]] = []
         for message in messages:
             try:
-                # A list comprehension would lose the message's files if one of its later records is invalid.
-                for file in parse_arrived_files(message["body"]):
-                    announced.append((message["messageId"], file))  # noqa: PERF401
-            except InvalidEvent as error:
+                announced += [(message["messageId"], file) for file in parse_arrived_files(message["body"])]
+            except ValueError as error:  # of pydantic, or InvalidEvent
                 # SQS delivers the message again a few times, then moves it to the dead-letter queue for an operator.
-                self.log.failure("message_refused", error, level="WARNING")
+                self.log.failure("message_failed", error)
                 failed.add(message["messageId"])
         outcomes = self.parallel.call_each(self._track, [file for _, file in announced])
         for (identifier, _), outcome in zip(announced, outcomes, strict=True):

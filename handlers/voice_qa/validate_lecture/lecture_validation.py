@@ -82,7 +82,7 @@ class LectureValidator:
             try:
                 for new_object in parse_new_objects(message["body"]):
                     if new_object.bucket != self._bucket.name:
-                        raise InvalidEvent("the notification is for another bucket")  # noqa: TRY301 - refused like others
+                        raise InvalidEvent("the notification is for another bucket")
                     upload = parse_upload(new_object)
                     if upload is None:
                         if not new_object.key.endswith(FOLDER_SUFFIX):
@@ -91,9 +91,9 @@ class LectureValidator:
                         ignored += 1
                     else:
                         announced.append((message["messageId"], upload))
-            except InvalidEvent as error:
+            except ValueError as error:  # of pydantic, or InvalidEvent
                 # SQS redelivers the message a few times and then moves it to the dead-letter queue for an operator.
-                self._log.failure("message_refused", error, level="WARNING")
+                self._log.failure("message_failed", error)
                 failed.add(message["messageId"])
         outcomes = self._parallel.call_each(self.validate, [upload for _, upload in announced])
         for (identifier, _), outcome in zip(announced, outcomes, strict=True):

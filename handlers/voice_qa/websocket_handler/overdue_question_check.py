@@ -14,10 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from pydantic import ValidationError
-
 from handlers.common.aws import RetryTiming, retry_live_calls
-from handlers.common.events import BatchFailures, InvalidEvent, process_batch
+from handlers.common.events import BatchFailures, process_batch
 from handlers.common.logging import EventLog
 from handlers.common.versioned_items import VersionedItems
 from handlers.common.websocket import WebSocketConnections
@@ -63,10 +61,7 @@ class OverdueQuestionChecker:
         return process_batch(messages, self._check, self._log, event_kind="time_limit")
 
     def _check(self, body: str) -> OverdueCheckOutcome:
-        try:
-            check = TimeLimitCheck.model_validate_json(body)
-        except ValidationError:
-            raise InvalidEvent("the message is not a time limit check") from None
+        check = TimeLimitCheck.model_validate_json(body)
         # Transient failures are retried here, because SQS would redeliver the message only after minutes.
         return retry_live_calls(lambda: self._report_if_overdue(check), self._timing)
 

@@ -282,5 +282,5 @@ def test_an_invalid_check_is_redelivered_and_its_content_is_not_logged(
     monkeypatch.setattr("handlers.voice_qa.table_records.TimeLimitCheck.model_dump_json", lambda *_, **__: body)
     assert worker.check_time_limit() == {"batchItemFailures": [{"itemIdentifier": "check-1"}]}
     output = capsys.readouterr().out
-    assert [json.loads(line)["message"] for line in output.splitlines()] == ["message_refused", "time_limit_batch"]
+    assert [json.loads(line)["message"] for line in output.splitlines()] == ["message_failed", "time_limit_batch"]
     assert "canary" not in output

@@ -1,0 +1,147 @@
+"""Tests of the events that functions receive: what is read from them, what is refused, and what SQS redelivers."""
+
+import contextlib
+import json
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from handlers.common.events import (
+    OBJECT_CREATED,
+    S3_SOURCE,
+    InvalidEvent,
+    NewObject,
+    ObjectCreatedDetail,
+    parse_new_objects,
+    parse_object_created_event,
+    process_batch,
+)
+from handlers.common.logging import EventLog
+from tests.handlers.ingestion.s3_messages import body, record
+
+JSON = st.recursive(
+    st.none() | st.integers() | st.text(), lambda part: st.lists(part) | st.dictionaries(st.text(), part)
+)
+
+
+class Outcome(StrEnum):
+    DONE = "done"
+    IGNORED = "ignored"
+
+
+def process_body(text: str) -> Outcome:
+    match text:
+        case "no event":
+            raise InvalidEvent("canary")
+        case "failing":
+            raise RuntimeError("canary")
+        case "ignored":
+            return Outcome.IGNORED
+    return Outcome.DONE
+
+
+def test_only_failed_messages_are_redelivered_and_the_log_counts_them(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = ["valid", "no event", "valid", "failing", "ignored"]
+    messages = [{"messageId": f"id of {text}", "body": text} for text in texts]
+    answer: Any = process_batch(messages, process_body, EventLog("DEBUG"), event_kind="video")
+    failed = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    assert failed == ["id of no event", "id of failing"]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line.get("error_type") for line in lines] == ["InvalidEvent", "RuntimeError", None]
+    assert (lines[-1]["message"], lines[-1]["records"]) == ("video_batch", 5)
+    assert (lines[-1]["ignored"], lines[-1]["failed"]) == (1, 2)
+    assert "canary" not in json.dumps(lines)
+
+
+def event(source: str = S3_SOURCE, detail_type: str = OBJECT_CREATED, bucket: str = "our-bucket", **fields: Any) -> str:
+    detail = {"bucket": {"name": bucket}, "object": {"key": "canary/a b+c%20", "size": 1, **fields}}
+    return json.dumps({"source": source, "detail-type": detail_type, "detail": detail})
+
+
+def test_an_event_of_the_bus_has_the_key_unchanged_and_the_version() -> None:
+    detail = parse_object_created_event(event(**{"version-id": "v.1"}), "our-bucket")
+    assert (detail.key, detail.size, detail.version_id) == ("canary/a b+c%20", 1, "v.1")
+    assert parse_object_created_event(event(), "our-bucket").version_id == "null", "the bucket has no versions"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[" * 100_000, "9" * 100_000, "[]", "{}"),
+        event(source="another"),
+        event(detail_type="Object Deleted"),
+        event(bucket="canary"),
+        event(size=-1),
+        event(size="canary"),
+        event(key="\ud800"),
+        event(**{"version-id": "canary canary"}),
+    ],
+)
+def test_another_event_of_the_bus_is_refused_and_not_quoted(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^(?!.*canary)"):
+        parse_object_created_event(text, "our-bucket")
+
+
+@given(JSON)
+def test_any_event_of_the_bus_is_parsed_or_refused(detail: Any) -> None:
+    for value in (detail, {"source": S3_SOURCE, "detail-type": OBJECT_CREATED, "detail": detail}):
+        with contextlib.suppress(ValueError):
+            assert isinstance(parse_object_created_event(json.dumps(value), "our-bucket"), ObjectCreatedDetail)
+
+
+def test_a_notification_has_all_fields_of_its_object() -> None:
+    parts = record("lectures/a b", eventName="ObjectCreated:CompleteMultipartUpload")
+    del parts["s3"]["object"]["versionId"]
+    arrived = datetime(2026, 1, 2, 23, 30, tzinfo=UTC)
+    fields: dict[str, Any] = {"bucket": "landing", "key": "lectures/a b", "size": 3, "etag": "e", "arrived": arrived}
+    assert parse_new_objects(body(record("lectures/a b"), parts)) == [
+        NewObject(**fields, version_id="v1"),
+        NewObject(**fields, version_id="null", in_parts=True),
+    ]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200))
+@example("a b+100% a%2Fb")
+def test_the_key_of_a_notification_is_decoded_once(key: str) -> None:
+    [new_object] = parse_new_objects(body(record(key)))
+    assert new_object.key == key
+
+
+def event_without_size(kind: str) -> str:
+    changed = record(eventName=kind)
+    del changed["s3"]["object"]["size"]
+    return body(changed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"}), event_without_size("ObjectRemoved:Delete"), body()],
+)
+def test_test_events_and_other_events_announce_no_object(text: str) -> None:
+    assert parse_new_objects(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "not json", "[]", "{}", '{"Records": 3}', '{"Records": [{}]}', '{"Records": ["x"]}'),
+        pytest.param("[" * 100_000, id="too deep"),
+        pytest.param('{"Records": [], "more": ' + "1" * 5000 + "}", id="too long a number"),
+        pytest.param(event_without_size("ObjectCreated:Put"), id="without a size"),
+        json.dumps({"Records": [{"s3": {"object": {"key": "canary"}}}]}),
+    ],
+)
+def test_a_message_that_is_not_a_notification_is_refused_and_not_quoted(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^(?!.*canary)"):
+        parse_new_objects(text)
+
+
+@given(JSON)
+def test_any_notification_is_parsed_or_refused(message: object) -> None:
+    for value in (message, {"Records": message}, {"Records": [message]}):
+        with contextlib.suppress(ValueError):
+            assert not parse_new_objects(json.dumps(value))
