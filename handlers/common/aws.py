@@ -190,11 +190,6 @@ FIRST_PAUSE_SECONDS = 0.5
 MAX_PAUSE_SECONDS = 8.0
 MAX_TIMEOUTS = 2
 """Number of timeouts after which a call with a stated maximum duration fails."""
-LIVE_RETRY_SECONDS = 9.0
-"""Time in which `retry_live_calls` makes its attempts."""
-LIVE_ATTEMPT_SECONDS = 4.0
-"""Maximum duration that `retry_live_calls` expects of an attempt. A boto3 call that gets no response takes less,
-including botocore's own retry, if it has the short timeouts of `SHORT_TIMEOUT_CONFIG` (`client_config`)."""
 T = TypeVar("T")
 
 
@@ -244,23 +239,6 @@ class Retrier:
         longest = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * math.pow(2, attempt))
         # Half of the longest pause is always waited, because throttling lasts for a while. The other half is random.
         return longest * (1 + self.timing.share()) / 2
-
-
-def retry_live_calls(operation: Callable[[], T], timing: RetryTiming) -> T:
-    """Return the result of an operation whose boto3 clients have `SHORT_TIMEOUT_CONFIG`. Transient failures are retried.
-
-    Use this for an operation that nothing else repeats soon, for example because SQS redelivers its message only after
-    minutes. Raises ServiceFailed for a lasting fault, or if transient failures do not end within LIVE_RETRY_SECONDS.
-    """
-
-    def attempt() -> T:
-        try:
-            return operation()
-        except (ClientError, BotoCoreError) as error:
-            failure = ServiceFailed.from_error(error)
-        raise failure
-
-    return Retrier(timing, timing.now() + LIVE_RETRY_SECONDS).call(attempt, LIVE_ATTEMPT_SECONDS)
 
 
 R = TypeVar("R")

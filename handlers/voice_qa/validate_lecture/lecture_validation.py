@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from handlers.common.aws import ParallelCalls, RetryTiming, ServiceFailed, retry_live_calls
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.common.aws import ParallelCalls
 from handlers.common.events import BatchFailures, InvalidEvent, parse_new_objects
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.records import MAX_ATTEMPTS, TooManyWriters
@@ -61,14 +63,12 @@ class LectureValidator:
         connections: WebSocketConnections,
         log: EventLog,
         clock: Callable[[], datetime],
-        timing: RetryTiming | None = None,
     ) -> None:
-        """`connections` belong to the WebSocket API. `timing` is the timing of retries if a report cannot be posted."""
+        """`connections` belong to the WebSocket API."""
         self._bucket = bucket
         self._table = table
         self._limits = limits
         self._connections = connections
-        self._timing = timing or RetryTiming()
         self._parallel = parallel
         self._log = log
         self._clock = clock
@@ -144,9 +144,9 @@ class LectureValidator:
         A failure is only logged, because the verdict is already stored and the client can request it.
         """
         try:
-            retry_live_calls(lambda: self._connections.post(written.connection, written.report), self._timing)
-        except ServiceFailed as error:
-            self._log.warning("lecture_not_reported", cause=error.fault)
+            self._connections.post(written.connection, written.report)
+        except (ClientError, BotoCoreError) as error:
+            self._log.failure("lecture_not_reported", error, level="WARNING")
 
     def _compare_with_stored(self, stored: StoredUpload | None, upload: LectureUpload) -> UploadPrecedence:
         precedence = compare_uploads(stored, upload)

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from handlers.common.aws import RetryTiming, retry_live_calls
 from handlers.common.events import BatchFailures, process_batch
 from handlers.common.logging import EventLog
 from handlers.common.versioned_items import VersionedItems
@@ -46,31 +45,25 @@ class OverdueQuestionChecker:
         limit_ms: int,
         clock_ms: Callable[[], int],
         log: EventLog,
-        timing: RetryTiming | None = None,
     ) -> None:
-        """`limit_ms` is the time limit of a question. `timing` is the timing of retries."""
+        """`limit_ms` is the time limit of a question."""
         self._items = items
         self._connections = connections
         self._limit_ms = limit_ms
         self._clock_ms = clock_ms
         self._log = log
-        self._timing = timing or RetryTiming()
 
     def handle(self, messages: Sequence[Mapping[str, Any]]) -> BatchFailures:
         """Handle a batch of time limit checks. Return the messages that SQS must redeliver."""
         return process_batch(messages, self._check, self._log, event_kind="time_limit")
 
     def _check(self, body: str) -> OverdueCheckOutcome:
-        check = TimeLimitCheck.model_validate_json(body)
-        # Transient failures are retried here, because SQS would redeliver the message only after minutes.
-        return retry_live_calls(lambda: self._report_if_overdue(check), self._timing)
-
-    def _report_if_overdue(self, check: TimeLimitCheck) -> OverdueCheckOutcome:
         """Perform a check.
 
-        If posting the error fails, the check is repeated. The question is then already marked as failed, but its end is
-        not marked as reported. So the repeated check still posts the error.
+        If posting the error fails, SQS redelivers the check. The question is then already marked as failed, but its end
+        is not marked as reported. So the repeated check still posts the error.
         """
+        check = TimeLimitCheck.model_validate_json(body)
         item = QuestionItem(self._items, check.guest_id, check.query_id, self._log)
         overdue = item.fail_if_overdue(check.call, self._clock_ms(), self._limit_ms)
         if overdue is None:

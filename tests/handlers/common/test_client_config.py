@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from components.settings.base import MIN_WEBSOCKET_SECONDS
 from components.settings.transcription import RouterSettings
 from components.settings.voice_qa import WebsocketHandlerSettings
-from handlers.common.aws import CONFIG, LIVE_ATTEMPT_SECONDS, LIVE_RETRY_SECONDS, SHORT_TIMEOUT_CONFIG
+from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG
 from tests.credentials import credentials
 
 CANARY = "canary-caption"
@@ -40,12 +40,12 @@ def longest_live_call() -> float:
 
 
 def test_live_calls_fail_within_four_seconds() -> None:
-    assert longest_live_call() < LIVE_ATTEMPT_SECONDS == 4
+    assert longest_live_call() < 4
 
 
 def test_a_websocket_handler_outlasts_the_timeouts_of_its_calls() -> None:
     """A handshake needs two calls, for the connection's item."""
-    assert max(2 * longest_live_call(), LIVE_RETRY_SECONDS) < MIN_WEBSOCKET_SECONDS
+    assert 2 * longest_live_call() < MIN_WEBSOCKET_SECONDS
     for settings in (WebsocketHandlerSettings, RouterSettings):
         with pytest.raises(ValidationError):
             settings.model_validate({"timeoutSeconds": MIN_WEBSOCKET_SECONDS - 1})

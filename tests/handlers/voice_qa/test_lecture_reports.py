@@ -121,15 +121,3 @@ def test_a_report_that_cannot_be_posted_is_logged_and_the_lecture_stays_ready(
     assert validator.item(form["lectureId"])["status"] == "ready"
     assert "lecture_not_reported" in caplog.text
     assert "canary" not in caplog.text
-
-
-def test_a_report_is_posted_again_after_a_transient_failure(api: SocketHarness, validator: LectureHarness) -> None:
-    failures = iter([True, False])
-
-    def fail_once(*_: object) -> None:
-        if next(failures):
-            raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "PostToConnection")
-
-    validator.clients.before_post = fail_once
-    validator.handle(validator.put(spoken("mp3"), request_upload(api)["key"]))
-    assert len(received_reports(validator)) == 1

@@ -12,7 +12,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from handlers.common.aws import RetryTiming
 from handlers.common.events import BatchFailures
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
@@ -226,9 +225,6 @@ class WorkerHarness:
             limit_ms=LIMIT_MS,
             clock_ms=self.clock,
             log=EventLog("DEBUG"),
-            timing=RetryTiming(
-                now=lambda: self.clock.now_ms / 1000, wait=lambda seconds: self.delay_step(round(seconds * 1000))()
-            ),
         )
         body = TimeLimitCheck(guest_id=GUEST_ID, query_id=QUERY_ID, call=call).model_dump_json(by_alias=True)
         return checks.handle([{"messageId": "check-1", "body": body}])

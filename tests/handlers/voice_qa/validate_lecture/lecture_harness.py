@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
-from handlers.common.aws import ParallelCalls, RetryTiming
+from handlers.common.aws import ParallelCalls
 from handlers.common.events import NewObject
 from handlers.common.ids import ulid
 from handlers.common.logging import EventLog
@@ -75,7 +75,6 @@ class LectureHarness:
             parallel=ParallelCalls(1),
             log=EventLog("DEBUG"),
             clock=lambda: self.now,
-            timing=RetryTiming(wait=lambda _: None),
         )
 
     def put(self, data: bytes, key: str = LECTURE_KEY, arrived: datetime = NOW) -> NewObject:
