@@ -7,7 +7,7 @@ repeat the start, because Step Functions starts no second execution with the sam
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -27,43 +27,20 @@ class StartOutcome(StrEnum):
 
 
 class ExecutionStatus(StrEnum):
-    """Status of an execution."""
+    """Status of an execution. Values are the names of Step Functions in lower case."""
 
     RUNNING = "running"
-    """Includes an execution that waits until Step Functions redrives it."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
     ABORTED = "aborted"
 
 
-STATUSES = {
-    "RUNNING": ExecutionStatus.RUNNING,
-    "PENDING_REDRIVE": ExecutionStatus.RUNNING,
-    "SUCCEEDED": ExecutionStatus.SUCCEEDED,
-    "TIMED_OUT": ExecutionStatus.TIMED_OUT,
-    "ABORTED": ExecutionStatus.ABORTED,
-}
-"""Statuses by their names in Step Functions. Any other name counts as `FAILED`."""
-
-
-class ExecutionsClient(Protocol):
-    """Methods of the boto3 client that are used here. The project does not install its type stubs."""
-
-    def start_execution(
-        self,
-        *,
-        stateMachineArn: str,  # noqa: N803
-        name: str,
-        input: str,  # noqa: A002
-    ) -> Mapping[str, Any]: ...
-    def describe_execution(self, *, executionArn: str) -> Mapping[str, Any]: ...  # noqa: N803
-
-
 class WorkflowExecutions:
     """Executions of one state machine, by their names."""
 
-    def __init__(self, client: ExecutionsClient, state_machine_arn: str) -> None:
+    def __init__(self, client: Any, state_machine_arn: str) -> None:
+        """`client` is the boto3 client, whose type stubs the project does not install."""
         self._client = client
         self._arn = state_machine_arn
 
@@ -89,7 +66,8 @@ class WorkflowExecutions:
             if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
                 return None
             raise
-        return STATUSES.get(answer["status"], ExecutionStatus.FAILED)
+        # An execution with the status PENDING_REDRIVE waits until Step Functions redrives it.
+        return ExecutionStatus(answer["status"].lower().replace("pending_redrive", "running"))
 
 
 def _find_start_outcome(error: ClientError) -> StartOutcome:

@@ -6,8 +6,9 @@ redrive of Step Functions, which continues the same execution.
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
-from handlers.common.executions import ExecutionsClient, ExecutionStatus, StartOutcome, WorkflowExecutions
+from handlers.common.executions import ExecutionStatus, StartOutcome, WorkflowExecutions
 from handlers.common.ids import ULID_PATTERN
 
 EXECUTION_NAME = re.compile(rf"(?P<manifest>{ULID_PATTERN})-[0-9a-f]{{16}}(-r(?P<redrive>[1-9][0-9]*))?")
@@ -35,7 +36,7 @@ class ManifestExecution:
 
 
 class ManifestWorkflow:
-    def __init__(self, client: ExecutionsClient, state_machine_arn: str) -> None:
+    def __init__(self, client: Any, state_machine_arn: str) -> None:
         self._executions = WorkflowExecutions(client, state_machine_arn)
 
     def execution(self, name: str) -> ManifestExecution:

@@ -44,7 +44,7 @@ def request_failed_at_websocket(platform: Platform) -> dict[str, Any]:
         ("transcription-router", request_failed_at_websocket, "message_failed", "ping"),
     ],
 )
-def test_the_request_id_of_an_error_leads_to_one_line_and_one_place_in_the_code(
+def test_a_request_id_leads_to_one_line_and_one_place_in_the_code(
     platform: Platform, function: str, fail: Callable[[Platform], dict[str, Any]], message: str, route: str
 ) -> None:
     error = fail(platform)

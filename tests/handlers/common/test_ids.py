@@ -1,0 +1,64 @@
+"""Tests of ULIDs and of user ids, the pseudonyms that are derived from the issuer and the subject of a token."""
+
+import base64
+import re
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from handlers.common.ids import USER_ID_PATTERN, derive_keyed_user_id, derive_user_id, parse_ulid_time, ulid
+
+MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2500, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+RANDOM = st.integers(0, 2**80 - 1)
+SUBJECTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+ISSUERS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), max_size=300)
+
+
+@given(MOMENTS, MOMENTS, RANDOM, RANDOM)
+def test_an_id_has_its_creation_time_and_sorts_by_it(
+    time: datetime, other_time: datetime, randomness: int, other_randomness: int
+) -> None:
+    earlier, later = sorted([ulid(time, randomness), ulid(other_time, other_randomness)])
+    assert parse_ulid_time(earlier) <= parse_ulid_time(later)
+    assert parse_ulid_time(ulid(time, randomness)) == time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+def test_an_id_starts_like_the_example_of_the_specification() -> None:
+    assert ulid(datetime.fromtimestamp(1469918176.385, UTC), 0)[:10] == "01ARYZ6S41"
+
+
+@pytest.mark.parametrize("text", ["", "8" + "0" * 25, "0" * 25, "0" * 27, "I" * 26])
+def test_a_text_that_is_not_a_ulid_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not a ULID"):
+        parse_ulid_time(text)
+
+
+@given(ISSUERS, SUBJECTS, ISSUERS, SUBJECTS)
+def test_different_callers_have_different_user_ids_that_fit_into_keys(
+    issuer: str, subject: str, other_issuer: str, other_subject: str
+) -> None:
+    assume((issuer, subject) != (other_issuer, other_subject))
+    user_id = derive_user_id(issuer, subject)
+    assert re.fullmatch(USER_ID_PATTERN, user_id)
+    assert user_id != derive_user_id(other_issuer, other_subject)
+
+
+@given(ISSUERS, ISSUERS, ISSUERS)
+def test_text_moved_from_issuer_to_subject_gives_another_user_id(issuer: str, moved_text: str, subject: str) -> None:
+    assume(moved_text)
+    assert derive_user_id(issuer + moved_text, subject) != derive_user_id(issuer, moved_text + subject)
+    with pytest.raises(ValueError, match="line break"):
+        derive_user_id(f"{issuer}\n", subject)
+
+
+def test_a_user_id_never_changes() -> None:
+    # Data is stored under these ids, so after a change of the rule, no user would find their data.
+    assert derive_user_id("https://issuer.test", "somebody") == "AE5KV6R3E34PXXS7YC2TKJGDEMLM7Z4N"
+
+
+def test_a_keyed_user_id_is_the_hmac_of_the_subject() -> None:
+    """Test case 2 of RFC 4231, as the first 160 bits in base32."""
+    expected = base64.b32encode(bytes.fromhex("5bdcc146bf60754e6a042426089575c75a003f08")).decode()
+    assert derive_keyed_user_id("Jefe", "what do ya want for nothing?") == expected
