@@ -62,6 +62,7 @@ def test_a_handshake_fails_with_the_status_of_the_error_and_the_client_can_conne
     assert (answer["statusCode"], body["code"], body["requestId"]) == (status, code, "r1")
     [line] = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
     assert (line["message"], line["error_type"]) == ("message_failed", type(error).__name__), "an alarm counts it"
+    assert line["request_id"] == "r1"
     assert "canary" not in f"{answer}{line}"
     assert api.connect()["statusCode"] == 200
     assert api.send("ping")["type"] == "pong"

@@ -245,17 +245,3 @@ def test_a_lecture_that_changes_before_each_update_raises_an_error(lectures: Lec
     lectures.dynamodb = TableWithConcurrentWriter(lectures, lectures.dynamodb, other_objects)
     with pytest.raises(TooManyWriters):
         lectures.validator.validate(upload)
-
-
-def test_no_key_name_or_id_is_logged(lectures: LectureHarness, capsys: pytest.CaptureFixture[str]) -> None:
-    new_object = lectures.put(spoken("mp3"))
-    lectures.handle(
-        new_object, new_object, lectures.put(b"canary"), lectures.put(b"x", f"lectures/{OTHER_LECTURE_ID}/canary/x")
-    )
-    lectures.handle(lectures.put(b"x", "lectures/canary"), '{"Records": [{"s3": "canary"}]}', "canary")
-    lectures.s3 = FailingClient(lectures.s3, "get_object", client_error("SlowDown", 503))
-    lectures.handle(lectures.put(b"y"))
-    output = capsys.readouterr()
-    assert output.out.count("message_failed") == 3
-    for secret in ("canary", LECTURE_ID, OTHER_LECTURE_ID, new_object.etag, new_object.version_id):
-        assert secret not in output.out + output.err
