@@ -15,6 +15,7 @@ findings of the episode's current upload are listed. The items of earlier upload
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -103,14 +104,13 @@ class FindingsTable:
 
     def save(self, window: "WindowMessage", result: WindowResult) -> None:
         """Store the result of a window that has none yet, and finish the transcript if this window was the last."""
-        try:
+        # The condition fails if another delivery of the message was faster, or if this write is boto3's second attempt.
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.put_item(
                 TableName=self._name,
                 Item=serialize_item({**_key(window), **result.model_dump(mode="json", by_alias=True)}),
                 ConditionExpression="attribute_not_exists(pk)",
             )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            pass  # another delivery of the same message was faster, or this write is boto3's second attempt
         self._finish_transcript(window)
 
     def list_findings(

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
-from pydantic import ValidationError
 
 from handlers.common.aws import CONFIG
-from handlers.common.events import BatchFailures, process_batch, to_invalid_event
+from handlers.common.events import BatchFailures, process_batch
 from handlers.common.logging import EventLog
 from handlers.livestream.deletions import DeletedEpisode
 from handlers.livestream.environment import EpisodeCleanupEnvironment
@@ -56,10 +55,7 @@ class EpisodeCleanup:
 
     def handle_message(self, body: str) -> CleanupOutcome:
         """Remove the data of the episode that a message names. Raise an exception if SQS must deliver it again."""
-        try:
-            deleted = DeletedEpisode.model_validate_json(body)
-        except ValidationError as error:
-            raise to_invalid_event(error) from None
+        deleted = DeletedEpisode.model_validate_json(body)
         owner, episode_id = deleted.owner, deleted.episode_id
         record = EpisodeTable(self.dynamodb, self.environment.table_name).find(owner, episode_id)
         if record is not None and record.deleted_at is None:

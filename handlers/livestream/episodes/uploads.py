@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from handlers.common.aws import PRESIGNED_SECONDS
-from handlers.common.errors import FieldProblem, HandlerError
+from handlers.common.errors import HandlerError
 from handlers.common.ids import timestamp
+from handlers.common.json_models import WrongField
 from handlers.common.rest import RestAnswer, RestRequest
 from handlers.livestream.environment import EpisodesApiEnvironment
 from handlers.livestream.episode_table import EpisodeRecord, EpisodeTable
@@ -123,7 +124,7 @@ class UploadOperations:
         """Complete a multipart upload. A repeated request with the same parts gets the same response."""
         _, upload, key, _ = self._find_multipart_upload(call.owner, call.parameters)
         if len(call.body.parts) != upload.parts:
-            raise _incomplete([FieldProblem("parts", f"this upload has {upload.parts} parts")])
+            raise _incomplete([WrongField(field="parts", rule=f"this upload has {upload.parts} parts")])
         is_completed = self._complete_multipart_upload(key, upload, call.body)
         # If S3 does not know the multipart upload, an earlier request may have completed it.
         size = self._object_size(key)
@@ -145,7 +146,7 @@ class UploadOperations:
             raise HandlerError(
                 LivestreamErrorCode.TYPE_UNSUPPORTED,
                 f"This content type is not accepted for a {request.kind}.",
-                fields=[FieldProblem("contentType", f"one of {accepted}")],
+                fields=[WrongField(field="contentType", rule=f"one of {accepted}")],
             )
         max_bytes = (
             self.environment.max_video_gigabytes * GIGABYTE
@@ -156,7 +157,7 @@ class UploadOperations:
             raise HandlerError(
                 LivestreamErrorCode.UPLOAD_TOO_LARGE,
                 f"This {request.kind} is too large.",
-                fields=[FieldProblem("bytes", f"at most {max_bytes}")],
+                fields=[WrongField(field="bytes", rule=f"at most {max_bytes}")],
             )
 
     def _part_count(self, request: UploadRequest) -> int:
@@ -290,7 +291,7 @@ def _not_expected(message: str) -> HandlerError:
     return HandlerError(LivestreamErrorCode.UPLOAD_NOT_EXPECTED, message)
 
 
-def _incomplete(fields: list[FieldProblem] | None = None) -> HandlerError:
+def _incomplete(fields: list[WrongField] | None = None) -> HandlerError:
     message = (
         "The parts do not match this upload, or their total size differs from the announced one. "
         "Upload the missing parts, then complete the upload with the ETags of all parts."

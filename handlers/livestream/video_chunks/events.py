@@ -13,13 +13,7 @@ from typing import Annotated, Any
 from pydantic import AliasPath, Field, ValidationError
 
 from handlers.common import events as common_events
-from handlers.common.events import (
-    EventModel,
-    InvalidEvent,
-    parse_bus_event,
-    parse_object_created_detail,
-    to_invalid_event,
-)
+from handlers.common.events import BusEvent, EventModel, InvalidEvent, parse_object_created_detail
 from handlers.livestream import events as livestream_events
 from handlers.livestream.keys import UploadedObject
 from handlers.livestream.tracks import TrackState, VideoChunks
@@ -78,21 +72,18 @@ class _JobChangeDetail(EventModel):
 def parse_video_event(body: str, bucket: str) -> VideoEvent | None:
     """Parse an event. Return None if it does not concern a video of this stack.
 
-    Raise InvalidEvent if it is malformed or of an unexpected kind.
+    Raise ValidationError or InvalidEvent if it is malformed or of an unexpected kind.
     """
-    event = parse_bus_event(body)
-    try:
-        match event.source, event.detail_type:
-            case common_events.S3_SOURCE, common_events.OBJECT_CREATED:
-                created = parse_object_created_detail(event.detail, bucket)
-                video = VideoVersion(key=created.key, version_id=created.version_id).to_upload()
-                return None if video is None else VideoEvent(VideoEventKind.CREATED, video)
-            case source, livestream_events.UPLOAD_COMPLETED if source.endswith(livestream_events.SOURCE_SUFFIX):
-                return _parse_completed(event.detail, is_replayed=event.replay_name is not None)
-            case livestream_events.MEDIACONVERT, livestream_events.JOB_STATE_CHANGE:
-                return _parse_job_change(event.detail, bucket)
-    except ValidationError as error:
-        raise to_invalid_event(error) from None
+    event = BusEvent.model_validate_json(body)
+    match event.source, event.detail_type:
+        case common_events.S3_SOURCE, common_events.OBJECT_CREATED:
+            created = parse_object_created_detail(event.detail, bucket)
+            video = VideoVersion(key=created.key, version_id=created.version_id).to_upload()
+            return None if video is None else VideoEvent(VideoEventKind.CREATED, video)
+        case source, livestream_events.UPLOAD_COMPLETED if source.endswith(livestream_events.SOURCE_SUFFIX):
+            return _parse_completed(event.detail, is_replayed=event.replay_name is not None)
+        case livestream_events.MEDIACONVERT, livestream_events.JOB_STATE_CHANGE:
+            return _parse_job_change(event.detail, bucket)
     raise InvalidEvent("no rule of this queue matches events of this kind")
 
 

@@ -31,7 +31,7 @@ import boto3
 from handlers.common import ids
 from handlers.common.aws import CONFIG
 from handlers.common.events import BatchFailures, process_batch
-from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.logging import EventLog, LogText, hash_for_log
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.events import UPLOAD_COMPLETED
 from handlers.livestream.keys import UploadedObject
@@ -168,7 +168,7 @@ class VideoCutter:
         return self.table.advance_track(upload.owner, upload.episode_id, TrackKind.VIDEO, update)
 
 
-def _hash(video: UploadedObject) -> str:
+def _hash(video: UploadedObject) -> LogText:
     return hash_for_log(video.key_parts.upload_id)
 
 

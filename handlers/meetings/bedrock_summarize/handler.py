@@ -17,11 +17,11 @@ from typing import Any, TypeVar
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.aws import CONFIG, TRANSIENT_FAULTS, find_fault
-from handlers.common.bedrock import BedrockModel, NoAnswer, TokenUsage, build_client_config
-from handlers.common.logging import EventLog, hash_for_log
+from handlers.common.aws import CONFIG, TRANSIENT_FAULTS, ServiceFault, find_fault
+from handlers.common.bedrock import BedrockModel, NoAnswer, NoAnswerReason, TokenUsage, build_client_config
+from handlers.common.logging import EventLog, constant_for_log, hash_for_log
 from handlers.common.text import Window, WindowSizes, split_into_windows
-from handlers.common.transcribe_output import InvalidTranscribeOutput
+from handlers.common.transcribe_output import InvalidTranscribeOutput, TranscribeOutputProblem
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
 from handlers.meetings.bedrock_summarize.models import (
     Summary,
@@ -41,13 +41,17 @@ from handlers.meetings.bedrock_summarize.questions import (
     to_summary_lines,
     to_transcript_lines,
 )
-from handlers.meetings.bedrock_summarize.transcript import join_parts, parse_part
+from handlers.meetings.bedrock_summarize.transcript import TOO_LARGE, join_parts, parse_part
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import INPUT_TOKENS, OUTPUT_TOKENS, MeetingMetric, MeetingMetrics
 from handlers.meetings.summary_errors import SummaryBusy, SummaryFailed
 
 MAX_TRANSCRIPT_BYTES = 32 * 1024**2
 """Maximum size of a part's transcript and of the whole one. Four hours of speech, the longest part, take about 12 MB."""
+PART_MISSING = "part_missing"
+"""Cause of a failure: a part of the audio has no transcript."""
+CAUSES = frozenset({*ServiceFault, *NoAnswerReason, *TranscribeOutputProblem, PART_MISSING, TOO_LARGE})
+"""Causes of failures that the log names. Any other failure is an error of the program."""
 T = TypeVar("T")
 
 
@@ -94,7 +98,7 @@ class Summarizer:
         key = request.recording.part_transcript_key(number, request.language)
         output = self.bucket.read(key, MAX_TRANSCRIPT_BYTES)
         if output is None:
-            raise SummaryFailed("part_missing")
+            raise SummaryFailed(PART_MISSING)
         # Amazon Transcribe numbers the speakers of each part from 0, for example `spk_0`.
         prefix = f"{number + 1}-" if len(request.audio) > 1 else ""
         return parse_part(request.audio[number], output, request.language, prefix)
@@ -144,7 +148,7 @@ class Summarizer:
     def _ask(self, model_id: str, question: Question, read: Callable[[str], T], usages: list[TokenUsage]) -> T:
         def report(usage: TokenUsage) -> None:
             usages.append(usage)
-            self.log.info("model_answered", task=question.task.value, **usage.model_dump())
+            self.log.info("model_answered", task=question.task, **usage.model_dump())
 
         return self.models[model_id].ask(question.to_request(self.environment.max_output_tokens), read, report)
 
@@ -173,9 +177,10 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
     try:
         return {"outcome": summarizer.summarize(SummaryRequest.model_validate(event)).value}
     except Exception as error:  # noqa: BLE001 - the original error may quote the event, a transcript or an answer
-        failure = to_workflow_error(error)
+        failure = to_workflow_error(error).with_traceback(error.__traceback__)
     key_hash = hash_for_log(f"{event.get('user')}/{event.get('meetingId')}")
-    summarizer.log.warning("summary_failed", key_hash=key_hash, error_type=type(failure).__name__, cause=str(failure))
+    cause = constant_for_log(str(failure), CAUSES)
+    summarizer.log.failure("summary_failed", failure, level="WARNING", key_hash=key_hash, cause=cause)
     # Raised outside the except block, so that the exception has no reference to the original error.
     raise failure
 

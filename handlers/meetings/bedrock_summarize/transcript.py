@@ -23,6 +23,8 @@ from handlers.meetings.bedrock_summarize.models import Transcript, TranscriptSeg
 from handlers.meetings.media_result import AudioPart
 from handlers.meetings.summary_errors import SummaryFailed
 
+TOO_LARGE = "transcript_too_large"
+"""Cause of a failure: the transcript has more characters than `MAX_CHARACTERS`."""
 MAX_CHARACTERS = 3_000_000
 """Maximum length of the whole transcript: about two days of speech."""
 MAX_SPEAKER_CHARACTERS = 50
@@ -94,7 +96,7 @@ def join_parts(parts: Iterable[Sequence[TranscriptSegment]], language: str, dura
     for part in parts:
         characters += sum(len(segment.text) for segment in part)
         if characters > MAX_CHARACTERS:
-            raise SummaryFailed("transcript_too_large")
+            raise SummaryFailed(TOO_LARGE)
         segments += part
     segments.sort(key=lambda segment: (segment.start_ms, segment.end_ms))
     return Transcript(language=language, duration_ms=duration_ms, said=tuple(segments))

@@ -5,9 +5,7 @@ from typing import Any
 import pytest
 
 from components.settings import load_settings
-from components.settings.cross_checks import WINDOW_MARGIN_SECONDS
 from components.settings.stack import SECRETS
-from handlers.livestream.fact_check_agent.transcript_window_analysis import FINISH_SECONDS
 from tests.components.settings.stack_config import IDENTITY, problems, stack_config
 
 Changes = dict[str, Any]
@@ -125,7 +123,3 @@ def test_without_authentication_livestream_has_no_authorizer() -> None:
         return load_settings(stack_config(changes), "dev").livestream.api.authorizer
 
     assert (authorizer(), authorizer(auth="none")) == ("jwt", "none")
-
-
-def test_the_timeout_of_the_fact_check_agent_leaves_time_to_store_its_findings() -> None:
-    assert FINISH_SECONDS < WINDOW_MARGIN_SECONDS

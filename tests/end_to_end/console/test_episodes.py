@@ -13,7 +13,9 @@ from tests.end_to_end.console.harness import MARKS, find_panel, take_screenshots
 pytestmark = MARKS
 
 
-def test_the_claims_of_an_episode_appear_on_the_timeline_and_play_the_chunks_of_its_video(window: ConsoleWindow, page: Page, tmp_path: Path) -> None:
+def test_the_claims_of_an_episode_appear_on_the_timeline_and_play_the_chunks_of_its_video(
+    window: ConsoleWindow, page: Page, tmp_path: Path
+) -> None:
     window.select_tab("Episodes")
     panel = find_panel(page, "Episodes")
     panel.get_by_label("Title").fill("Harbour news")

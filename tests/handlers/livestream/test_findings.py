@@ -72,10 +72,9 @@ def test_a_page_ends_at_its_limit_within_and_between_windows(broadcast: Broadcas
         table(broadcast).save(window, WindowResult(outcome=WindowOutcome.ANALYZED, claims=claims))
     expected = [10 * index + number for index in range(22) for number in range((0, 3, 1)[index % 3])]
     for limit in (1, 4, 5, 28, 29):
-        pages, cursor = [], None
+        pages, cursor = list[list[int]](), None
         while not pages or cursor is not None:
-            parameters = {"limit": limit, **({} if cursor is None else {"cursor": cursor})}
-            page = broadcast.api.call("listClaims", episode_id=broadcast.episode_id, **parameters).body
+            page = broadcast.api.call("listClaims", episode_id=broadcast.episode_id, limit=limit, cursor=cursor).body
             pages.append([listed["startMs"] for listed in page["claims"]])
             cursor = page.get("nextCursor")
         assert [start for page in pages for start in page] == expected

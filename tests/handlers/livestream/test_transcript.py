@@ -106,10 +106,12 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
             (Cue(1_000, 2_000, "The moon is flat."), Cue(2_000, 3_000, "Is it?")),
         ),
         (
-            "WEBVTT\n\nSTYLE\n::cue { color: red }\n\nNOTE\nnot this\n\nREGION\nid:a\n\n"
-            "intro\n00:00:01.000 --> 00:00:02.000 position:10%\n"
-            "<c.loud>Hear</c>, <00:00:01.500><b>hear</b> &amp; <ruby>see<rt>x</rt></ruby>&nbsp;it\n\n"
-            "nonsense that is no cue\n",
+            (
+                "WEBVTT\n\nSTYLE\n::cue { color: red }\n\nNOTE\nnot this\n\nREGION\nid:a\n\n"
+                "intro\n00:00:01.000 --> 00:00:02.000 position:10%\n"
+                "<c.loud>Hear</c>, <00:00:01.500><b>hear</b> &amp; <ruby>see<rt>x</rt></ruby>&nbsp;it\n\n"
+                "nonsense that is no cue\n"
+            ),
             (Cue(1_000, 2_000, "Hear, hear & seex it"),),
         ),
         (

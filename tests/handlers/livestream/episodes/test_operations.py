@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from handlers.common.aws import SHORT_TIMEOUT_CONFIG
 from handlers.common.ids import timestamp, ulid
 from handlers.livestream.episodes import handler
 from handlers.livestream.tracks import TrackKind, TrackState
@@ -144,9 +145,14 @@ def received_deletions(harness: ApiHarness) -> list[dict[str, Any]]:
 
 def test_a_deletion_is_queued_twice_with_a_delay(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second message comes when work on the episode has ended that was still running at the deletion."""
-    episode, sent = harness.create_episode(), []
-    sqs = cached_client("sqs", handler.SHORT_TIMEOUT_CONFIG)
-    monkeypatch.setattr(sqs, "send_message_batch", lambda **request: sent.append(request) or {})
+    episode, sent = harness.create_episode(), list[Any]()
+    sqs = cached_client("sqs", SHORT_TIMEOUT_CONFIG)
+
+    def send(**request: Any) -> dict[str, Any]:
+        sent.append(request)
+        return {}
+
+    monkeypatch.setattr(sqs, "send_message_batch", send)
     handler._rest.cache_clear()
     harness.call("deleteEpisode", episode_id=episode)
     [request] = sent
@@ -167,14 +173,14 @@ def test_an_episode_whose_deletion_cannot_be_queued_is_not_deleted(
 
     episode = harness.create_episode()
     with monkeypatch.context() as patched:
-        patched.setattr(cached_client("sqs", handler.SHORT_TIMEOUT_CONFIG), "send_message_batch", send)
+        patched.setattr(cached_client("sqs", SHORT_TIMEOUT_CONFIG), "send_message_batch", send)
         assert harness.call("deleteEpisode", episode_id=episode).error == (500, "INTERNAL")
     assert harness.call("getEpisode", episode_id=episode).status == 200
     assert harness.call("deleteEpisode", episode_id=episode).status == 204, "a repeated deletion succeeds"
 
 
 def test_a_call_whose_response_was_lost_takes_effect_once(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    repeat_every_call(cached_client("dynamodb", handler.SHORT_TIMEOUT_CONFIG), "put_item", monkeypatch)
+    repeat_every_call(cached_client("dynamodb", SHORT_TIMEOUT_CONFIG), "put_item", monkeypatch)
     creation = harness.call("createEpisode", {"title": "A", "description": "What it is"})
     assert creation.status == 201
     episode = creation.body["episodeId"]
@@ -277,7 +283,7 @@ def test_a_deleted_episode_at_the_position_of_a_cursor_does_not_end_the_list(har
 
 def test_a_page_that_dynamodb_truncates_has_a_cursor(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     newest_first = create_three(harness)
-    dynamodb = cached_client("dynamodb", handler.SHORT_TIMEOUT_CONFIG)
+    dynamodb = cached_client("dynamodb", SHORT_TIMEOUT_CONFIG)
     query = dynamodb.query
     monkeypatch.setattr(dynamodb, "query", lambda **request: query(**{**request, "Limit": 1}))
     pages = list_pages(harness, "listEpisodes", "episodes", limit=50)
@@ -328,7 +334,7 @@ def test_no_client_text_is_logged(harness: ApiHarness, capsys: pytest.CaptureFix
     harness.send("createEpisode", '{"canary')
     harness.call("getEpisode", episode_id="canary-id")
     harness.call("listEpisodes", cursor="canary-cursor")
-    dynamodb = cached_client("dynamodb", handler.SHORT_TIMEOUT_CONFIG)
+    dynamodb = cached_client("dynamodb", SHORT_TIMEOUT_CONFIG)
     with failing_call(dynamodb, "GetItem", RuntimeError("canary")):
         assert harness.call("getEpisode", episode_id=episode).error == (500, "INTERNAL")
     log_output = capsys.readouterr().out

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from handlers.livestream.fact_check_agent.environment import AgentEnvironment
 from handlers.livestream.transcript import Cue
 from tests.handlers.livestream.rest_api_harness import ANN, BUCKET
+from tests.handlers.livestream.transcript_file_writers import webvtt
 from tests.handlers.livestream.transcript_harness import (
     CUES,
     ENVIRONMENT,
@@ -162,23 +163,26 @@ def test_after_an_error_of_a_service_sqs_delivers_the_message_again(broadcast: B
 
 
 def test_the_largest_answer_fits_into_one_item(broadcast: Broadcast) -> None:
-    """Emoji have four bytes. Each text of the model, and each speaker, has its maximum length."""
-    speaker, filler = "\U0001f600" * 100, "\U0001f600" * 1_900
-    cues = tuple(Cue(at, 9_000, f"ferry {at:02} {filler}", speaker) for at in range(50))
-    text = "WEBVTT\n" + "".join(f"\n0:0.{cue.start_ms:03} --> 0:9.0\n<v {speaker}>{cue.text}\n" for cue in cues)
-    broadcast.divide(broadcast.upload(text))
-    [window, *_] = broadcast.receive_all()
-    window = window.model_copy(update={"first": 0, "core_end": 50, "end": 50, "index": 0, "count": 1})
+    """Emoji have four bytes. The texts of the model, the quotes and the speakers have their maximum length."""
     long = "\U0001f600" * 2_000
+    cues = tuple(
+        Cue(at * 6_000, at * 6_000 + 6_000, f"ferry {at:02}{long[:1_900]}", f"{at:02}{long[:98]}") for at in range(50)
+    )
+    broadcast.divide(broadcast.upload(webvtt(cues)))
+    window = broadcast.receive_all()[0].model_copy(update={"first": 0, "core_end": 50, "end": 50})
     claims = [
-        claim(f"ferry {at:02}", statement=long[:1_000], explanation=long, sources=["cue-49"] * 20) for at in range(50)
+        claim(f"ferry {at:02}", statement=long[:1_000], explanation=long, sources=[f"cue-{at}" for at in range(20)])
+        for at in range(50)
     ]
-    clips = [{"startMs": at, "endMs": 9_000, "title": long[:200], "reason": long[:1_000]} for at in range(20)]
+    clips = [
+        {"startMs": at * 6_000, "endMs": at * 6_000 + 6_000, "title": long[:200], "reason": long[:1_000]}
+        for at in range(20)
+    ]
     broadcast.bedrock.script = [answer(*claims, clips=tuple(clips))]
     assert broadcast.analyze(window) == []
-    assert len(broadcast.list_findings(limit=100)) == 50
+    assert (len(broadcast.list_findings(limit=100)), len(broadcast.list_findings("clips"))) == (50, 20)
     [item] = [item for item in broadcast.api.stored_items() if "outcome" in item]
-    assert 300_000 < len(json.dumps(item, ensure_ascii=False).encode()) < 400_000
+    assert 350_000 < len(json.dumps(item, ensure_ascii=False).encode()) < 400_000
 
 
 def test_the_tokens_of_every_answer_are_logged_but_no_text(

@@ -24,7 +24,6 @@ from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
     TABLE,
     FailingClient,
     LectureHarness,
-    notification,
     spoken,
 )
 

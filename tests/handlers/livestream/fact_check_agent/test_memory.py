@@ -1,0 +1,88 @@
+"""Gateway of the fact-check agent's memory, Amazon Bedrock AgentCore memory.
+
+For each analyzed window of a transcript, it stores an event with the window's text and its findings.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from handlers.livestream.fact_check_agent.memory import (
+    MAX_EVENT_CHARACTERS,
+    MAX_MEMORIES,
+    MAX_MEMORY_CHARACTERS,
+    MAX_RECALLED_EVENTS,
+    AgentMemory,
+    MemoryEvent,
+)
+from tests.handlers.livestream.test_window_messages import EPISODE, MESSAGES, OWNER
+from tests.handlers.scripted_clients import stubbed
+
+NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
+MEMORY = "polyphony_dev_clipAgentMemory-0123456789"
+FIRST, SECOND, _ = MESSAGES
+SESSION = {"memoryId": MEMORY, "actorId": OWNER, "sessionId": EPISODE}
+
+
+def event(event_id: str, window_id: str | None, findings: str, text: str = "") -> dict[str, Any]:
+    """Return an event as AgentCore lists it."""
+    turns = (("USER", text), ("ASSISTANT", findings))
+    payload = [{"conversational": {"role": role, "content": {"text": turn}}} for role, turn in turns if turn]
+    metadata = {} if window_id is None else {"metadata": {"window": {"stringValue": window_id}}}
+    return {**SESSION, "eventId": event_id, "eventTimestamp": NOW, "payload": [{"blob": {}}, *payload], **metadata}
+
+
+def recall(*events: dict[str, Any]) -> tuple[MemoryEvent, ...]:
+    """Return the memories for a request about the first window."""
+    with stubbed("bedrock-agentcore") as (client, stubber):
+        request = {**SESSION, "includePayloads": True, "maxResults": MAX_RECALLED_EVENTS}
+        stubber.add_response("list_events", {"events": list(events), "nextToken": "more"}, request)
+        return AgentMemory(client, MEMORY, lambda: NOW).recall(FIRST)
+
+
+def test_the_latest_events_of_other_windows_are_recalled_oldest_first_and_cleaned() -> None:
+    other = SECOND.window_id
+    assert recall(
+        event("10#ab", other, "third", "window"),
+        event("9#cd", other, "sec\u200bond", "a\nb"),
+        event("8#ef", FIRST.window_id, "own window"),
+        event("7#ef", "of an earlier upload", "x"),
+        event("6#ef", None, "x"),
+        event("5#ef", other, "\u200b"),
+    ) == (MemoryEvent("9#cd", "second a b"), MemoryEvent("10#ab", "third window"))
+    newest_first = [event(f"{number}#a", other, "x") for number in range(MAX_MEMORIES + 2, 0, -1)]
+    assert [memory.event_id for memory in recall(*newest_first)] == [f"{number}#a" for number in range(3, 13)]
+
+
+def test_of_a_long_memory_the_findings_are_kept() -> None:
+    [memory] = recall(event("1#a", SECOND.window_id, "The report has 410.", "ferries " * 10_000))
+    assert memory.text.startswith("The report has 410. ferries")
+    assert MAX_MEMORY_CHARACTERS - 2 < len(memory.text) <= MAX_MEMORY_CHARACTERS
+
+
+def test_a_window_is_stored_with_the_window_id_as_client_token() -> None:
+    expected = {
+        **SESSION,
+        "eventTimestamp": NOW,
+        "payload": [
+            {"conversational": {"role": "USER", "content": {"text": "x" * MAX_EVENT_CHARACTERS}}},
+            {"conversational": {"role": "ASSISTANT", "content": {"text": "findings"}}},
+        ],
+        "clientToken": FIRST.window_id,
+        "metadata": {"window": {"stringValue": FIRST.window_id}},
+    }
+    with stubbed("bedrock-agentcore") as (client, stubber):
+        stubber.add_response("create_event", {"event": event("4#01", None, "")}, expected)
+        AgentMemory(client, MEMORY, lambda: NOW).store(FIRST, "x" * (MAX_EVENT_CHARACTERS + 1), "findings")
+
+
+def test_a_missing_session_has_no_memories_and_another_error_is_raised() -> None:
+    with stubbed("bedrock-agentcore") as (client, stubber):
+        stubber.add_client_error("list_events", "ResourceNotFoundException", http_status_code=404)
+        stubber.add_client_error("list_events", "ThrottledException")
+        memory = AgentMemory(client, MEMORY, lambda: NOW)
+        assert memory.recall(FIRST) == ()
+        with pytest.raises(ClientError):
+            memory.recall(FIRST)

@@ -1,0 +1,212 @@
+"""Verification of the model's answer about a window, which is a section of a transcript with an overlap at its end."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.common.text import Window
+from handlers.livestream.fact_check_agent.memory import MemoryEvent
+from handlers.livestream.fact_check_agent.question import AnsweredClaim, AnsweredClip, ClipLimits, WindowAnswer
+from handlers.livestream.fact_check_agent.verification import VerifiedAnswer, verify_answer
+from handlers.livestream.models import Verdict
+from handlers.livestream.transcript import Cue
+
+CUES = (
+    Cue(10_000, 14_000, "Well, good evening.", "Ann"),
+    Cue(14_000, 20_000, "We ran 600 ferries last spring.", "Ann"),
+    Cue(20_000, 26_000, "The annual report has 410 ferries!", "Bob"),
+    Cue(26_000, 40_000, "That is the highest number ever.", "Ann"),
+)
+FIRST_CUE = 30
+"""Number of the window's first cue in the transcript."""
+WINDOW = Window(index=2, first=FIRST_CUE, core_count=3, passages=CUES)
+MEMORY_ID = "0000001731#ab12"
+MEMORIES = (MemoryEvent(MEMORY_ID, "The report that was read has 410."),)
+
+
+def claim(quote: str = "We ran 600 ferries", **changes: object) -> AnsweredClaim:
+    """Return a claim of the model's answer."""
+    values = {"quote": quote, "statement": "They did.", "verdict": "refuted", "confidence": 0.8, "sources": [MEMORY_ID]}
+    return AnsweredClaim.model_validate({**values, **changes})
+
+
+def clip(start_ms: int, end_ms: int, **changes: object) -> AnsweredClip:
+    """Return a clip of the model's answer."""
+    return AnsweredClip.model_validate({"startMs": start_ms, "endMs": end_ms, "title": "Ferries", **changes})
+
+
+def verify(
+    *items: AnsweredClaim | AnsweredClip, window: Window[Cue] = WINDOW, memories: Sequence[MemoryEvent] = MEMORIES
+) -> VerifiedAnswer:
+    answer = WindowAnswer(
+        tuple(item for item in items if isinstance(item, AnsweredClaim)),
+        tuple(item for item in items if isinstance(item, AnsweredClip)),
+    )
+    return verify_answer(answer, window, "w" * 32, memories, ClipLimits(5_000, 20_000))
+
+
+def test_a_claim_gets_words_and_times_of_the_transcript() -> None:
+    (result,) = verify(claim("we ran 600 FERRIES, last")).claims
+    assert result.quote == "We ran 600 ferries last"
+    assert (result.start_ms, result.end_ms, result.speaker) == (14_000, 20_000, "Ann")
+    assert (result.verdict, result.confidence, result.sources) == (Verdict.REFUTED, 0.8, (MEMORY_ID,))
+
+
+def test_a_claim_whose_quote_is_not_in_the_window_is_dropped_and_counted() -> None:
+    result = verify(claim("We ran 6000 ferries"), claim("We ran ferries"), claim())
+    assert (len(result.claims), result.invented) == (1, 2)
+
+
+def test_a_repeated_quote_is_located_at_the_cue_that_the_model_names() -> None:
+    window = replace(WINDOW, core_count=5, passages=(*CUES, replace(CUES[1], start_ms=40_000, end_ms=41_000)))
+    for cue, start_ms in ((None, 14_000), (FIRST_CUE + 1, 14_000), (FIRST_CUE + 4, 40_000)):
+        (result,) = verify(claim(cue=cue), window=window).claims
+        assert result.start_ms == start_ms
+
+
+def test_findings_after_the_core_belong_to_the_next_window_and_are_counted() -> None:
+    claim_after_core = claim("That is the highest number ever")
+    result = verify(claim(), claim_after_core, clip(26_000, 32_000), clip(14_000, 20_000))
+    assert [finding.quote for finding in result.claims] == ["We ran 600 ferries"]
+    assert [finding.start_ms for finding in result.clips] == [14_000]
+    assert (result.elsewhere, result.invented, result.bad_clips) == (2, 0, 0)
+    last_window = replace(WINDOW, core_count=len(CUES))
+    assert len(verify(claim(), claim_after_core, window=last_window).claims) == 2
+
+
+@pytest.mark.parametrize("sources", [[], ["cue-31"], ["cue-29"], ["cue-34"], ["cue-032"], ["0000001731#ab13"], [""]])
+def test_a_verdict_without_a_valid_source_becomes_unverified(sources: list[str]) -> None:
+    result = verify(claim(sources=sources), claim("good evening", verdict="unverified", sources=[]))
+    unverified, unfounded = result.claims
+    assert (unfounded.verdict, unfounded.confidence, unfounded.sources) == (Verdict.UNVERIFIED, 0.0, ())
+    assert (unverified.verdict, unverified.confidence) == (Verdict.UNVERIFIED, 0.8)
+    assert result.unfounded == 1
+
+
+@pytest.mark.parametrize("source", [MEMORY_ID, "cue-30", "cue-32", "cue-33"])
+def test_memories_and_other_cues_are_sources(source: str) -> None:
+    result = verify(claim(verdict="misleading", sources=["nowhere", source, source, "cue-31"]))
+    assert (result.claims[0].verdict, result.claims[0].sources) == (Verdict.MISLEADING, (source,))
+    assert result.unfounded == 0
+
+
+ROLLING_CAPTIONS = (
+    Cue(0, 2_000, "vaccines cause"),
+    Cue(2_000, 4_000, "vaccines cause autism in children"),
+    Cue(4_000, 4_010, "Autism in children."),
+    Cue(4_010, 7_000, "autism in children and that is a fact"),
+    Cue(7_000, 9_000, "No study found that vaccines do anything of the kind."),
+    Cue(9_000, 12_000, "Again: vaccines cause autism, in children, I say", "Ann"),
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "is_source"),
+    [("cue-0", False), ("cue-1", False), ("cue-2", False), ("cue-3", True), ("cue-4", True), ("cue-5", False)],
+)
+def test_a_cue_with_the_claims_own_words_is_no_source(source: str, is_source: bool) -> None:
+    """Rolling captions repeat each line in the next cue."""
+    window = Window(index=0, first=0, core_count=len(ROLLING_CAPTIONS), passages=ROLLING_CAPTIONS)
+    (result,) = verify(claim("Vaccines cause autism in children", sources=[source]), window=window).claims
+    assert result.sources == ((source,) if is_source else ())
+
+
+def test_a_memory_with_the_claims_own_words_is_no_source() -> None:
+    """A memory may contain a quote that crosses the end of its window's core."""
+    own_words = '{"claim": "They ran 600.", "quote": "Last year we ran 600 ferries, last spring"}'
+    memories = [MemoryEvent("own-words", own_words), *MEMORIES]
+    (result,) = verify(claim(sources=["own-words", MEMORY_ID]), memories=memories).claims
+    assert result.sources == (MEMORY_ID,)
+
+
+def test_a_repeated_claim_or_clip_is_accepted_once() -> None:
+    repeated_claim = claim("we ran 600 ferries!", statement="Again.")
+    result = verify(claim(), repeated_claim, claim("good evening"), clip(10_000, 20_000), clip(10_000, 20_000))
+    assert [finding.quote for finding in result.claims] == ["good evening", "We ran 600 ferries"]
+    assert result.claims[1].text == "They did."
+    assert (len(result.clips), result.bad_clips) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (10_000, 20_000, (10_000, 20_000)),
+        (20_000, 40_000, (20_000, 40_000)),
+        (14_500, 19_000, (14_000, 20_000)),
+        (10_000, 20_001, (10_000, 26_000)),
+        (9_999, 20_000, None),
+        (26_000, 40_001, None),
+        (20_000, 20_000, None),
+        (26_000, 20_000, None),
+        (10_000, 14_000, None),
+        (10_000, 30_001, None),
+    ],
+)
+def test_a_clip_lies_in_the_window_consists_of_whole_cues_and_has_a_permitted_length(
+    start: int, end: int, expected: tuple[int, int] | None
+) -> None:
+    result = verify(clip(start, end))
+    assert [(finding.start_ms, finding.end_ms) for finding in result.clips] == ([] if expected is None else [expected])
+    assert result.bad_clips == (expected is None)
+
+
+def test_texts_of_the_model_are_cleaned_and_shortened_to_whole_characters() -> None:
+    result = verify(claim(statement="a\nb\x00", explanation="c\u2028d"), clip(10_000, 20_000, title="e\tf"))
+    assert (result.claims[0].text, result.claims[0].explanation, result.clips[0].title) == ("a b", "c d", "e f")
+    tripling = "\ufb2c"  # one character that becomes three by normalization
+    [shortened] = verify(claim(statement=f"a{tripling * 999}", explanation="a" * 2_000)).claims
+    assert (len(shortened.text.encode()), len(shortened.explanation or "")) == (1_799, 1_800)
+    result = verify(claim(statement="\x00"), clip(10_000, 20_000, reason="\x00"), clip(14_000, 20_000, title=" \n"))
+    assert (result.claims[0].text, result.claims[0].explanation) == ("We ran 600 ferries", None)
+    assert (result.clips[0].reason, len(result.clips), result.bad_clips) == (None, 1, 1)
+
+
+@pytest.mark.parametrize("confidence", [0.0, 5e-324, 1e-200, 1 / 3, 1.0])
+def test_a_confidence_is_rounded_to_a_number_that_dynamodb_accepts(confidence: float) -> None:
+    (result,) = verify(claim(verdict="unverified", confidence=confidence)).claims
+    assert result.confidence == round(confidence, 4)
+
+
+def test_the_repr_of_a_result_contains_no_finding() -> None:
+    result = verify(claim(statement="canary", explanation="canary"), clip(10_000, 20_000, title="canary"))
+    for text in ("canary", "ferries"):
+        assert text not in repr((result, result.claims, result.clips))
+
+
+WORDS = [word for cue in CUES for word in cue.text.split()]
+QUOTES = st.lists(st.sampled_from([*WORDS, *(cue.text for cue in CUES)]), min_size=1, max_size=6).map(" ".join)
+
+
+@given(
+    st.lists(
+        st.builds(
+            claim,
+            quote=QUOTES | st.text("weran 60frislptghok.,!", min_size=1, max_size=40),
+            cue=st.none() | st.integers(0, 50),
+            verdict=st.sampled_from(Verdict),
+            sources=st.lists(st.sampled_from([MEMORY_ID, "cue-30", "cue-31", "cue-99", "x"]), max_size=3),
+        ),
+        max_size=8,
+    ),
+    st.lists(st.builds(clip, st.integers(0, 50_000), st.integers(0, 50_000)), max_size=5),
+)
+def test_every_accepted_finding_is_valid_for_any_answer(claims: list[AnsweredClaim], clips: list[AnsweredClip]) -> None:
+    result = verify(*claims, *clips)
+    transcript = " ".join(cue.text for cue in CUES)
+    for finding in result.claims:
+        assert finding.quote in transcript
+        assert len(finding.quote.split()) > 1
+        assert CUES[0].start_ms <= finding.start_ms < finding.end_ms <= CUES[-1].end_ms
+        assert finding.verdict is Verdict.UNVERIFIED or finding.sources
+        assert set(finding.sources) <= {MEMORY_ID, "cue-30", "cue-31"}
+    for stored_clip in result.clips:
+        assert stored_clip.start_ms in {cue.start_ms for cue in CUES}
+        assert stored_clip.end_ms in {cue.end_ms for cue in CUES}
+        assert 5_000 <= stored_clip.end_ms - stored_clip.start_ms <= 20_000
+    ids = [finding.claim_id for finding in result.claims] + [finding.clip_id for finding in result.clips]
+    assert len(set(ids)) == len(ids)
+    assert [finding.start_ms for finding in result.claims] == sorted(finding.start_ms for finding in result.claims)
+    assert result.invented + len(result.claims) <= len(claims)
