@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from handlers.common.aws import CONFIG
 from handlers.common.ids import new_id
 from handlers.livestream.deletions import DeletedEpisode
 from handlers.livestream.episode_cleanup import handler as cleanup
@@ -168,7 +169,7 @@ def test_a_deletion_whose_call_fails_is_completed_by_the_next_delivery(
 ) -> None:
     episode = harness_of_cleanup.create_episode_with_data()
     harness_of_cleanup.api.call("deleteEpisode", episode_id=episode)
-    with failing_call(cached_client(service, cleanup.CONFIG), operation, RuntimeError("canary")):
+    with failing_call(cached_client(service, CONFIG), operation, RuntimeError("canary")):
         assert harness_of_cleanup.deliver(message(episode)) == ["0"]
     assert harness_of_cleanup.deliver(message(episode)) == []
     assert harness_of_cleanup.remaining(episode) == REMOVED
@@ -195,7 +196,7 @@ def test_a_partial_deletion_is_repeated(
     episode = harness_of_cleanup.create_episode_with_data()
     harness_of_cleanup.api.call("deleteEpisode", episode_id=episode)
     with monkeypatch.context() as patched:
-        client = cached_client(service, cleanup.CONFIG)
+        client = cached_client(service, CONFIG)
         patched.setattr(client, method, lambda **_: {response: {"canary": 1}}, raising=False)
         assert harness_of_cleanup.deliver(message(episode)) == ["0"]
     assert harness_of_cleanup.deliver(message(episode)) == []
