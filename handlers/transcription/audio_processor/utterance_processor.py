@@ -166,7 +166,8 @@ class UtteranceProcessor:
             outcome = transcription.run(
                 invocation.entered_ms, event.from_ms, invocation.max_ms, finals_only=finals_only
             )
-        except Exception:
+        except Exception as error:
+            self._log.failure("utterance_broken", error, session_hash=hash_for_log(event.session_id))
             broken = UtteranceOutcome(UtteranceEnd.BROKEN, transcription.valid_ms, EndCause.INTERNAL)
             self._finish(invocation, transcription, delivery, broken)
             raise

@@ -456,11 +456,14 @@ def test_a_failed_stream_is_counted_in_the_metric_even_if_partials_are_disabled(
     assert processor.cloudwatch.values["TranscribeFallbackTriggered"] == 1
 
 
-def test_after_an_internal_error_the_client_must_send_the_utterance_again_and_the_error_is_raised(
-    processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
+def test_after_an_internal_error_the_client_must_send_the_utterance_again_and_the_error_is_logged(
+    processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("handlers.transcription.audio_processor.utterance_transcription.parse_results", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         processor.process_utterance(final_at(500, "Hello."), STREAM_END)
     assert len(processor.messages("resend")) == 1
     assert processor.utterances.slots == ()
+    line = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (line["message"], line["error_type"]) == ("utterance_broken", "ZeroDivisionError")
+    assert line["frames"].split(" > ")[-1].startswith("handlers/transcription/audio_processor/")
