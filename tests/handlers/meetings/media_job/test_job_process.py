@@ -124,8 +124,8 @@ def test_invalid_variables_exit_with_2_and_name_the_problem(
     assert out == ""
     assert err.splitlines() == [
         "media job: AUDIO_PART_SECONDS: Input should be greater than or equal to 60",
-        "media job: MEETING_USER: The text does not have the required form",
-        "media job: CONTENT: The text does not have the required form",
+        "media job: MEETING_USER: String should match pattern '^[A-Z2-7]{32}$'",
+        "media job: CONTENT: String should match pattern '^[0-9a-f]{32}$'",
     ]
 
 
