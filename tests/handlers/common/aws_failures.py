@@ -5,17 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from botocore.exceptions import (
-    ClientError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    ReadTimeoutError,
-)
-
-from handlers.common.records import TooManyWriters
-
-ENDPOINT = "https://dynamodb.canary.amazonaws.com"
+from botocore.exceptions import ClientError
 
 
 def client_error(code: str, status: int = 400) -> ClientError:
@@ -24,33 +14,6 @@ def client_error(code: str, status: int = 400) -> ClientError:
         {"Error": {"Code": code, "Message": "canary"}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
         "GetItem",
     )
-
-
-TRANSIENT_ERRORS: list[Exception] = [
-    ReadTimeoutError(endpoint_url=ENDPOINT),
-    ConnectTimeoutError(endpoint_url=ENDPOINT),
-    EndpointConnectionError(endpoint_url=ENDPOINT),
-    ConnectionClosedError(endpoint_url=ENDPOINT),
-    client_error("ProvisionedThroughputExceededException"),
-    client_error("ThrottlingException"),
-    client_error("RequestLimitExceeded"),
-    client_error("InternalServerError", 500),
-    client_error("ServiceUnavailable", 503),
-    TooManyWriters(),
-]
-"""Failures after which another attempt may succeed."""
-PERMANENT_ERRORS: list[Exception] = [
-    client_error("AccessDeniedException"),
-    client_error("ValidationException"),
-    client_error("ResourceNotFoundException"),
-    ZeroDivisionError("canary"),
-]
-"""Failures that another attempt does not change."""
-
-
-def name_failure(error: Exception) -> str:
-    """Return a short name for a test's id."""
-    return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
 
 
 @dataclass

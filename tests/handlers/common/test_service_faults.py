@@ -27,6 +27,7 @@ CANARY = "canary"
         (NoCredentialsError(), ServiceFault.REJECTED, False),
         (ParamValidationError(report=CANARY), ServiceFault.REJECTED, False),
         (client_error("ThrottlingException", 429), ServiceFault.THROTTLED, True),
+        (client_error("ProvisionedThroughputExceededException"), ServiceFault.THROTTLED, True),
         (client_error("ModelNotReadyException", 429), ServiceFault.UNAVAILABLE, True),
         (client_error("ModelTimeoutException", 408), ServiceFault.TIMED_OUT, True),
         (client_error("AccessDeniedException", 403), ServiceFault.REFUSED, False),

@@ -8,13 +8,10 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
-from tests.handlers.common.aws_failures import (
-    PERMANENT_ERRORS,
-    TRANSIENT_ERRORS,
-    DynamoDbFailures,
-    name_failure,
-)
+from handlers.common.records import TooManyWriters
+from tests.handlers.common.aws_failures import DynamoDbFailures, client_error
 from tests.handlers.transcription.router_harness import RouterHarness, transcription_tables
 from tests.handlers.voice_qa.socket_harness import SocketHarness, create_socket_harness
 
@@ -23,9 +20,13 @@ CALLS = ("get_item", "update_item")
 all_failures = pytest.mark.parametrize(
     ("error", "code", "status"),
     [
-        *(pytest.param(error, "UNAVAILABLE", 503, id=name_failure(error)) for error in TRANSIENT_ERRORS),
-        *(pytest.param(error, "INTERNAL", 500, id=name_failure(error)) for error in PERMANENT_ERRORS),
+        (ReadTimeoutError(endpoint_url="canary"), "UNAVAILABLE", 503),
+        (client_error("ThrottlingException"), "UNAVAILABLE", 503),
+        (TooManyWriters(), "UNAVAILABLE", 503),
+        (client_error("AccessDeniedException"), "INTERNAL", 500),
+        (ZeroDivisionError("canary"), "INTERNAL", 500),
     ],
+    ids=lambda value: type(value).__name__,
 )
 
 
