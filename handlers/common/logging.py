@@ -35,6 +35,7 @@ _PACKAGE = Path(__file__).parents[1]
 """Folder of the project's own code, the package `handlers`."""
 _NAME = re.compile(r"[A-Za-z0-9_.:=+/-]{1,128}")
 """Form of request ids, and of the operations and error codes of AWS."""
+_EVENT = re.compile(r"[a-z0-9_]{1,64}")
 _ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(\.[A-Za-z0-9]+){0,2}")
 _RECORD_ATTRIBUTES = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
 """Names that a field must not have, because `logging` refuses them."""
@@ -57,7 +58,7 @@ class FailureWithFields(Exception):
 
 
 class EventLog:
-    """Logger for events. Each event has a constant name and some fields."""
+    """Logger for events. Each event has a constant name, of letters, digits and `_`, and some fields."""
 
     def __init__(self, level: str, *, structured: bool = True) -> None:
         """Create a logger. With `structured=False`, lines are plain text for a terminal.
@@ -105,10 +106,11 @@ class EventLog:
             for name, value in fields.items()
             if isinstance(value, (bool, int, float, StrEnum, LogText)) and name not in _RECORD_ATTRIBUTES
         }
+        name = event if _EVENT.fullmatch(event) else "unnamed_event"
         location = _position(caller.f_code.co_filename, caller.f_lineno)
         request = {} if self._request_id is None else {"request_id": self._request_id}
         write = {"INFO": self._logger.info, "WARNING": self._logger.warning, "ERROR": self._logger.error}[level]
-        write(event, extra={**allowed, **request, "location": location})
+        write(name, extra={**allowed, **request, "location": location})
 
 
 def _json_logger(level: str) -> "Logger":
@@ -161,9 +163,9 @@ def describe_aws_call(error: BaseException) -> dict[str, LogText]:
     """
     operation = getattr(error, "operation_name", None)
     for frame, _ in walk_tb(error.__traceback__):
-        if frame.f_code.co_name == "_make_api_call" and frame.f_globals["__name__"] == "botocore.client":
-            service = frame.f_locals["self"].meta.service_model.service_name
-            operation = f"{service}.{frame.f_locals['operation_name']}"
+        variables = frame.f_locals if frame.f_code.co_name == "_make_api_call" else {}
+        if variables.keys() >= {"self", "operation_name"}:
+            operation = f"{variables['self'].meta.service_model.service_name}.{variables['operation_name']}"
     response = getattr(error, "response", None)
     answer = response if isinstance(response, dict) else {}
     texts = {

@@ -47,6 +47,8 @@ def written(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 def test_free_text_is_never_logged(capsys: pytest.CaptureFixture[str], text: str, values: object) -> None:
     EventLog("INFO").info("event", count=1, text=text, values=values)  # type: ignore[arg-type]
     assert set(written(capsys)) == {"level", "location", "message", "timestamp", "service", "count"}
+    EventLog("INFO").info(f"The event {text}")
+    assert written(capsys)["message"] == "unnamed_event"
 
 
 def test_numbers_booleans_enums_hashes_ids_and_constants_are_logged(capsys: pytest.CaptureFixture[str]) -> None:
