@@ -269,8 +269,13 @@ def test_logs_contain_no_text_no_signature_and_no_identity(
     platform: Platform, connection: GuestConnection, lecture_id: str
 ) -> None:
     connection.ask_question(lecture_id, audioKey=connection.upload_question("sugar"))
-    lines = platform.log_lines("voice-qa-websocket-handler", "voice-qa-query-worker")
-    assert any("query_ended" in line for line in lines), "there are log lines to search"
+
+    def find_lines() -> list[str] | None:
+        """Return the lines, once those of the worker's invocation are there, which arrive after the answer."""
+        lines = platform.log_lines("voice-qa-websocket-handler", "voice-qa-query-worker")
+        return lines if any("query_ended" in line for line in lines) else None
+
+    lines = eventually(find_lines, "the log of an answer")
     for line in lines:
         assert "turn into sugar" not in line.lower()
         assert connection.guest.identity_id not in line
