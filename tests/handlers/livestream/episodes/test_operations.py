@@ -6,13 +6,13 @@ the next page.
 
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
 
 from handlers.common.aws import SHORT_TIMEOUT_CONFIG
 from handlers.common.ids import timestamp, ulid
-from handlers.livestream.episodes import handler
 from handlers.livestream.tracks import TrackKind, TrackState
 from tests.handlers.livestream.rest_api_harness import ANN, BOB, PARAMETER, START, ApiHarness, cached_client
 from tests.handlers.livestream.transcript_harness import failing_call
@@ -145,17 +145,10 @@ def received_deletions(harness: ApiHarness) -> list[dict[str, Any]]:
 
 def test_a_deletion_is_queued_twice_with_a_delay(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second message comes when work on the episode has ended that was still running at the deletion."""
-    episode, sent = harness.create_episode(), list[Any]()
-    sqs = cached_client("sqs", SHORT_TIMEOUT_CONFIG)
-
-    def send(**request: Any) -> dict[str, Any]:
-        sent.append(request)
-        return {}
-
-    monkeypatch.setattr(sqs, "send_message_batch", send)
-    handler._rest.cache_clear()
+    episode, send = harness.create_episode(), Mock(return_value={})
+    monkeypatch.setattr(cached_client("sqs", SHORT_TIMEOUT_CONFIG), "send_message_batch", send)
     harness.call("deleteEpisode", episode_id=episode)
-    [request] = sent
+    request = send.call_args.kwargs
     assert request["QueueUrl"] == harness.queue_url
     assert [entry["DelaySeconds"] for entry in request["Entries"]] == [5, 900]
     bodies = [json.loads(entry["MessageBody"]) for entry in request["Entries"]]
@@ -166,12 +159,7 @@ def test_a_deletion_is_queued_twice_with_a_delay(harness: ApiHarness, monkeypatc
 def test_an_episode_whose_deletion_cannot_be_queued_is_not_deleted(
     harness: ApiHarness, monkeypatch: pytest.MonkeyPatch, response: Any
 ) -> None:
-    def send(**_: Any) -> Any:
-        if isinstance(response, Exception):
-            raise response
-        return response
-
-    episode = harness.create_episode()
+    episode, send = harness.create_episode(), Mock(side_effect=[response])
     with monkeypatch.context() as patched:
         patched.setattr(cached_client("sqs", SHORT_TIMEOUT_CONFIG), "send_message_batch", send)
         assert harness.call("deleteEpisode", episode_id=episode).error == (500, "INTERNAL")
