@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from handlers.common.ids import Ulid
 from handlers.common.json_models import Message
 from handlers.livestream.keys import OWNER_PATTERN
-from handlers.livestream.models import EpisodeId
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
@@ -29,7 +29,7 @@ class DeletedEpisode(Message):
 
     schema_version: Literal[1] = 1
     owner: Annotated[str, Field(pattern=rf"^{OWNER_PATTERN}$")]
-    episode_id: EpisodeId
+    episode_id: Ulid
 
 
 class DeletionNotQueued(Exception):

@@ -21,14 +21,12 @@ from handlers.livestream.keys import (
     episode_key,
     owner_index_key,
 )
-from handlers.livestream.models import Episode, TrackView
 from handlers.livestream.tracks import (
     Track,
     TrackKind,
     TrackUpdate,
     apply_time_limit,
     apply_update,
-    episode_status,
     is_applied,
 )
 
@@ -81,21 +79,6 @@ class EpisodeRecord(Record):
         """Return the record with the tracks as they are at a time: failed if their time limit has ended."""
         tracks = {kind.value: apply_time_limit(self.track(kind), time) for kind in TrackKind}
         return self.model_copy(update=tracks)
-
-    def to_episode(self) -> Episode:
-        return Episode(
-            episode_id=self.episode_id,
-            title=self.title,
-            description=self.description,
-            language=self.language,
-            speakers=self.speakers,
-            status=episode_status(self.video.state, self.transcript.state),
-            video=_to_track_view(self.video),
-            transcript=_to_track_view(self.transcript),
-            created_at=self.created_at,
-            updated_at=self.updated_at,
-            version=self.version,
-        )
 
 
 class EpisodeTable:
@@ -209,8 +192,3 @@ def _index_attributes(record: EpisodeRecord) -> Key:
     if record.deleted_at is not None:
         return {}
     return owner_index_key(record.owner, record.created_at, record.episode_id)
-
-
-def _to_track_view(track: Track) -> TrackView:
-    upload_id = track.upload.upload_id if track.upload else None
-    return TrackView(state=track.state, since=track.since, reason=track.reason, upload_id=upload_id)

@@ -30,8 +30,9 @@ from handlers.livestream.models import (
     EpisodePath,
     NewEpisode,
     PageQuery,
+    TrackView,
 )
-from handlers.livestream.tracks import Track, TrackState
+from handlers.livestream.tracks import Track, TrackState, episode_status
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,10 @@ class EpisodeOperations:
             raise HandlerError(
                 LivestreamErrorCode.EPISODE_DELETED, "The episode with this id was deleted. Use a new id."
             )
-        return RestAnswer(episode.to_episode(), 201 if is_new else 200)
+        return RestAnswer(to_episode(episode), 201 if is_new else 200)
 
     def get(self, call: RestRequest[EpisodePath]) -> RestAnswer[Episode]:
-        return RestAnswer(self.table.get(call.owner, call.parameters.episode_id).to_episode())
+        return RestAnswer(to_episode(self.table.get(call.owner, call.parameters.episode_id)))
 
     def update(self, call: RestRequest[EpisodePath, None, EpisodeChanges]) -> RestAnswer[Episode]:
         """Change an episode if it still has the version that the client names, or already has these values."""
@@ -88,7 +89,7 @@ class EpisodeOperations:
                 f"The episode is now at version {episode.version}. Read it again and repeat the change.",
             )
 
-        return RestAnswer(self.table.change(call.owner, call.parameters.episode_id, change).to_episode())
+        return RestAnswer(to_episode(self.table.change(call.owner, call.parameters.episode_id, change)))
 
     def delete(self, call: RestRequest[EpisodePath]) -> RestAnswer[None]:
         """Delete an episode. The function `episode-cleanup` removes its data."""
@@ -105,7 +106,7 @@ class EpisodeOperations:
         )
         return RestAnswer(
             EpisodePage(
-                episodes=tuple(episode.to_episode() for episode in episodes),
+                episodes=tuple(to_episode(episode) for episode in episodes),
                 next_cursor=self._create_cursor(position, *listing),
             )
         )
@@ -135,3 +136,25 @@ class EpisodeOperations:
 
     def _create_cursor(self, position: str | None, *listing: str) -> str | None:
         return None if position is None else self.cursors.encrypt(position, *listing)
+
+
+def to_episode(record: EpisodeRecord) -> Episode:
+    """Return an episode as the API shows it."""
+    return Episode(
+        episode_id=record.episode_id,
+        title=record.title,
+        description=record.description,
+        language=record.language,
+        speakers=record.speakers,
+        status=episode_status(record.video.state, record.transcript.state),
+        video=_to_track_view(record.video),
+        transcript=_to_track_view(record.transcript),
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+        version=record.version,
+    )
+
+
+def _to_track_view(track: Track) -> TrackView:
+    upload_id = track.upload.upload_id if track.upload else None
+    return TrackView(state=track.state, since=track.since, reason=track.reason, upload_id=upload_id)
