@@ -125,8 +125,8 @@ def test_a_late_update_advances_an_overdue_track_like_one_whose_upload_was_only_
 ) -> None:
     late_update = replace(update, at=at(13))
     track = REQUESTED_TRACK.model_copy(update={"state": state})
-    expected = apply_update(REQUESTED_TRACK, late_update)
-    is_refused = expected == REQUESTED_TRACK  # the update concerns another upload
+    expected = apply_update(requested_track := REQUESTED_TRACK.model_copy(update={"since": at(13)}), late_update)
+    is_refused = expected is requested_track  # the update concerns another upload
     for late_track in (track, apply_time_limit(track, at(13))):
         assert apply_update(late_track, late_update) == (late_track if is_refused else expected)
 
