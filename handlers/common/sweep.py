@@ -2,22 +2,15 @@
 
 A sweep is a scheduled run of a Lambda function that finds and completes unfinished work, for example because an event
 was lost or an invocation was interrupted. Items that a sweep does not reach, or fails to handle, are found again by the
-next sweep. The components of the Pulumi program import this module for `SweepSeconds`.
+next sweep.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, TypeVar
-
-from pydantic import Field
+from typing import Any, TypeVar
 
 from handlers.common.logging import EventLog
-
-MAX_SWEEP_SECONDS = 840
-"""One minute less than Lambda's maximum timeout."""
-SweepSeconds = Annotated[int, Field(ge=1, le=MAX_SWEEP_SECONDS)]
-
 
 T = TypeVar("T")
 
