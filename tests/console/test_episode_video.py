@@ -47,16 +47,33 @@ def cut_chunks() -> tuple[bytes, ...]:
 class FakeVideo:
     """Livestream API with an episode whose video is cut, and the bucket of the chunks. Each list signs new URLs."""
 
-    refused_urls: int = 0
-    """Number of the next downloads that S3 refuses, because the URL has expired."""
-    list_error: FakeResponse | None = None
+    expired_urls: set[str] = field(default_factory=set)
+    """URLs that S3 refuses."""
+    is_next_url_expired: bool = False
+    """True if the next URL has expired when it is used."""
+    is_list_delayed: bool = False
+    """True if the list of all chunks is answered when the test calls `send_list`."""
     downloads: list[int] = field(default_factory=list)
     """Numbers of the chunks whose download was requested, in order."""
     urls: list[str] = field(default_factory=list)
 
+    delayed_lists: list[Route] = field(default_factory=list)
+
     def install(self, page: Page) -> None:
         fake_host(page, "livestream.example.com", self.respond)
         page.route("https://chunks.example.com/**", self._download)
+        if self.is_list_delayed:
+            page.route("https://livestream.example.com/**/chunks?limit=100*", self._delay_list)
+
+    def _delay_list(self, route: Route) -> None:
+        if route.request.method == "OPTIONS":
+            route.fulfill(headers=CORS)
+        else:
+            self.delayed_lists.append(route)
+
+    def send_list(self) -> None:
+        for route in self.delayed_lists:
+            route.fulfill(json=self.respond(route.request), headers=CORS)
 
     def respond(self, request: Request) -> FakeResponse:
         path = request.url.partition("/live/")[2].partition("?")[0]
@@ -69,7 +86,7 @@ class FakeVideo:
         if path.endswith("/clips"):
             return {"clips": []}
         if path.endswith("/chunks"):
-            return self.list_error or self._list(parse_qs(urlsplit(request.url).query))
+            return self._list(parse_qs(urlsplit(request.url).query))
         return episode("Plan") | {"video": {"state": "chunked"}}
 
     def _list(self, query: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -78,6 +95,9 @@ class FakeVideo:
         for index in range(first, min(first + int(query["limit"][0]), 3)):
             self.urls.append(f"https://chunks.example.com/{index}?signature={len(self.urls)}")
             times = {"startMs": index * SECONDS * 1000, "durationMs": SECONDS * 1000}
+            if self.is_next_url_expired:
+                self.expired_urls.add(self.urls[-1])
+                self.is_next_url_expired = False
             chunks.append({"number": index + 1, "url": self.urls[-1], **times})
         return {"chunks": chunks, "durationMs": 3 * SECONDS * 1000, "expiresSeconds": 300}
 
@@ -85,8 +105,7 @@ class FakeVideo:
         match = re.fullmatch(r"https://chunks\.example\.com/(\d)\?signature=\d+", route.request.url)
         assert match is not None
         self.downloads.append(int(match[1]) + 1)
-        if self.refused_urls:
-            self.refused_urls -= 1
+        if route.request.url in self.expired_urls:
             route.fulfill(status=403, headers=CORS, body="<Error><Code>AccessDenied</Code></Error>")
         else:
             route.fulfill(body=cut_chunks()[int(match[1])], headers=CORS, content_type="video/MP2T")
@@ -108,38 +127,40 @@ def wait_until_playing(player: Locator, seconds: float) -> None:
 
 
 def test_a_claim_plays_the_video_from_its_position(open_panel: OpenPanel) -> None:
-    """Only the chunks from there on are loaded. When a URL has expired, the chunk is loaded from a new one."""
+    """Only the chunks from there on are loaded, each from a new URL. If that one has expired, too, another is requested."""
     video = FakeVideo()
     with open_video(open_panel, video) as page:
         player = page.locator("#episodes-player")
+        expect(player).to_have_attribute("src", re.compile("^blob:"))
         claim = page.get_by_role("button", name="Play the video from 0:04")
         expect(claim).to_be_visible()
-        assert video.downloads == [], "a chunk is large, so it is not loaded before it is played"
+        video.expired_urls |= set(video.urls)
         claim.click()
         wait_until_playing(player, 4.7)
-        assert set(video.downloads) == {3}
+        assert video.downloads == [3], "a chunk is large, so it is not loaded before it is played"
         assert player.evaluate("(player) => player.duration") == pytest.approx(6, abs=0.1)
         assert player.evaluate("(player) => player.webkitAudioDecodedByteCount") > 0
-        video.refused_urls = 1
+        video.is_next_url_expired = True
         player.evaluate("(player) => { player.currentTime = 0.2; player.play(); }")
         wait_until_playing(player, 2.2)  # beyond the first chunk
-        assert video.downloads[:3] in ([3, 1, 1], [3, 3, 1]), video.downloads
+        assert video.downloads[:4] == [3, 1, 1, 2]
         expect(page.locator("#episodes-unplayable")).to_be_hidden()
 
 
+def test_a_video_that_is_started_before_its_chunks_are_listed_plays_when_they_are(open_panel: OpenPanel) -> None:
+    video = FakeVideo(is_list_delayed=True)
+    with open_video(open_panel, video) as page:
+        page.get_by_role("button", name="Play the video from 0:04").click()
+        video.send_list()
+        wait_until_playing(page.locator("#episodes-player"), 4.7)
+        assert video.downloads == [3]
+
+
 def test_a_video_whose_chunks_have_expired_is_replaced_by_the_reason(open_panel: OpenPanel) -> None:
-    message = "The chunks of this video have expired."
-    video = FakeVideo(list_error={"chunks": []})
-    with open_panel("episodes", set_up=lambda page: _fail_lists(page, video, message)) as window:
-        sign_in(window.page, make_token("ann"), "ann")
-        open_episode(window.page, "Plan")
-        expect(window.page.locator("#episodes-unplayable")).to_contain_text(message)
-        expect(window.page.locator("#episodes-player")).to_be_hidden()
-
-
-def _fail_lists(page: Page, video: FakeVideo, message: str) -> None:
-    video.install(page)
-    body = {"code": "VIDEO_GONE", "message": message}
-    page.route(
-        "https://livestream.example.com/**/chunks*", lambda route: route.fulfill(status=410, json=body, headers=CORS)
-    )
+    video = FakeVideo(is_list_delayed=True)
+    with open_video(open_panel, video) as page:
+        expect(page.locator("#episodes-player")).to_be_visible()
+        body = {"code": "VIDEO_GONE", "message": "The chunks of this video have expired."}
+        video.delayed_lists[0].fulfill(status=410, json=body, headers=CORS)
+        expect(page.locator("#episodes-unplayable")).to_contain_text(body["message"])
+        expect(page.locator("#episodes-player")).to_be_hidden()

@@ -16,7 +16,7 @@ from handlers.common.rest import RestAnswer, RestRequest
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.error_codes import LivestreamErrorCode
 from handlers.livestream.models import EpisodePath, PlayableChunk, Playback, PlaybackQuery
-from handlers.livestream.tracks import TrackState, VideoChunks
+from handlers.livestream.tracks import VideoChunks
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -76,7 +76,7 @@ class PlaybackOperations:
     def list_chunks(self, call: RestRequest[EpisodePath, PlaybackQuery]) -> RestAnswer[Playback]:
         """Return a page of chunks, beginning with the chunk that contains the position `fromMs`."""
         track = self.table.get(call.owner, call.parameters.episode_id).video
-        if track.state is not TrackState.CHUNKED or track.chunks is None:
+        if track.chunks is None:
             raise HandlerError(
                 LivestreamErrorCode.VIDEO_NOT_READY,
                 "This episode has no video that was cut into chunks. Ask again when the state of its video is chunked.",

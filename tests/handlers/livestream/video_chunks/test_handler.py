@@ -88,9 +88,12 @@ def test_chunks_are_counted_in_the_playlist(videos: VideoHarness, chunk_count: i
     assert (videos.state, stored_chunks(videos)) == (("chunked", None), {**CHUNKS, "count": chunk_count})
 
 
-@pytest.mark.parametrize(("status", "error_code"), [("ERROR", 1010), ("CANCELED", None)])
-def test_a_failed_job_stores_only_its_error_code(videos: VideoHarness, status: str, error_code: int | None) -> None:
-    videos.handle(job_event(status))
+@pytest.mark.parametrize(
+    ("event", "error_code"),
+    [(job_event("ERROR"), 1010), (job_event("ERROR", errorCode=None), 0), (job_event("CANCELED"), None)],
+)
+def test_a_failed_job_stores_only_its_error_code(videos: VideoHarness, event: str, error_code: int | None) -> None:
+    videos.handle(event)
     assert (videos.state, videos.track.error_code, videos.track.chunks) == (FAILED, error_code, None)
 
 
