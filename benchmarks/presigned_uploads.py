@@ -46,13 +46,14 @@ EPISODE = {
     "transcript": TRACK,
     "createdAt": NOW,
     "updatedAt": NOW,
+    "revision": {"S": "0123456789abcdef"},
 }
 ANSWERS = {
-    "GetItem": json.dumps({"Item": {"state": {"S": json.dumps(GUEST)}, "version": {"N": "1"}}}),
-    "UpdateItem": json.dumps({"Attributes": EPISODE}),
+    "GetItem": json.dumps({"Item": {**EPISODE, "state": {"S": json.dumps(GUEST)}, "version": {"N": "1"}}}),
+    "PutItem": "{}",
     "": f"<InitiateMultipartUploadResult><UploadId>{'u' * 100}</UploadId></InitiateMultipartUploadResult>",
 }
-"""Answers by operation of DynamoDB: the connection of a guest, and an episode (a broadcast). The answer with the empty
+"""Answers by operation of DynamoDB. The item is both the connection of a guest and an episode (a broadcast). The answer with the empty
 name is for S3, which gets only one kind of call."""
 
 
@@ -70,7 +71,7 @@ class MeasuredUploadRequest:
 def _episodes_request(content: Mapping[str, object]) -> MeasuredUploadRequest:
     return MeasuredUploadRequest(
         "handlers.livestream.episodes.handler",
-        {"TABLE_NAME": "t", "BUCKET_NAME": "b", "EVENT_SOURCE": "s", "ENCRYPTION_KEY": "k"},
+        {"TABLE_NAME": "t", "BUCKET_NAME": "b", "DELETIONS_QUEUE_URL": "q", "ENCRYPTION_KEY": "k"},
         {
             "resource": "/episodes/{episodeId}/uploads",
             "httpMethod": "POST",
