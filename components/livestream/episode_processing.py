@@ -108,13 +108,11 @@ def create_video_chunks(
         environment=VideoEnvironment,
         uses=[
             table.grant("GetItem", "PutItem", as_="table_name"),
-            bucket.grant("GetObject", prefix=f"{CHUNKS}*", as_="bucket_name"),
-            bucket.grant_list(),
             grant_events(scope),
             grant("mediaconvert", ["CreateJob"], scope.context.arn("mediaconvert", "queues/Default")),
             grant("iam", ["PassRole"], role.arn, passed_to).with_variable("mediaconvert_role_arn", role.arn),
         ],
-        values={"chunk_seconds": settings.video.chunk_seconds},
+        values={"bucket_name": bucket.name, "chunk_seconds": settings.video.chunk_seconds},
         # Each invocation gets one event. If MediaConvert throttles, one job request takes most of the timeout, so an
         # invocation with several events could time out. SQS would then deliver all of them again, and jobs that were
         # submitted but not yet recorded would be submitted and paid for twice.

@@ -1,4 +1,4 @@
-"""Reader of small objects in livestream's bucket: uploaded transcripts, and the playlists of video chunks."""
+"""Reader of the transcripts in livestream's bucket."""
 
 from typing import TYPE_CHECKING, Any
 

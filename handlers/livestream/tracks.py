@@ -148,9 +148,6 @@ class VideoChunks(Message):
     prefix: str
     playlist: str
     """Key of the HLS playlist that names the chunks in their order."""
-    count: int
-    seconds: int
-    """Length of every chunk except the last."""
     duration_ms: int
 
 

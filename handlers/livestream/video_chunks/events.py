@@ -55,7 +55,7 @@ class VideoEvent:
     error_code: int | None = None
     """MediaConvert's code if the job failed, 0 if it gave none. None if the job was cancelled or has not ended."""
     chunks: VideoChunks | None = None
-    """Output of a complete job, whose chunks are not counted yet."""
+    """Output of a complete job."""
 
 
 class _JobChangeDetail(EventModel):
@@ -121,6 +121,4 @@ def _parse_output(change: _JobChangeDetail, video: UploadedObject, job: JobMetad
     folder, _, name = change.playlist.rpartition("/")
     if f"{folder}/" != f"s3://{job.bucket}/{prefix}" or not name.endswith(".m3u8"):
         raise InvalidEvent("the playlist is not in the folder of the job")
-    return VideoChunks(
-        prefix=prefix, playlist=f"{prefix}{name}", count=0, seconds=job.chunk_seconds, duration_ms=change.duration_ms
-    )
+    return VideoChunks(prefix=prefix, playlist=f"{prefix}{name}", duration_ms=change.duration_ms)

@@ -35,7 +35,6 @@ from handlers.common.logging import EventLog, LogText, hash_for_log
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.events import UPLOAD_COMPLETED
 from handlers.livestream.keys import UploadedObject
-from handlers.livestream.s3_object_reader import ObjectReader
 from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
 from handlers.livestream.video_chunks.environment import VideoEnvironment
 from handlers.livestream.video_chunks.events import (
@@ -50,9 +49,6 @@ if TYPE_CHECKING:
     from types_boto3_events.client import EventBridgeClient
     from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
-SEGMENT_TAG = b"#EXTINF:"
-"""Tag that starts one line of the playlist for each chunk."""
-
 
 class VideoEventOutcome(StrEnum):
     """Result of an event, for the log."""
@@ -65,8 +61,6 @@ class VideoEventOutcome(StrEnum):
     """A job's event advanced the track."""
     UNCHANGED = "unchanged"
     """The track does not accept the event: it has advanced further, or has another upload, or does not exist."""
-    GONE = "gone"
-    """The playlist of a complete job no longer exists."""
     IGNORED = "ignored"
     """The event does not concern a video of this stack."""
 
@@ -79,7 +73,6 @@ class EventNotPublished(Exception):
 class VideoCutter:
     environment: VideoEnvironment
     table: EpisodeTable
-    playlists: ObjectReader
     mediaconvert: Any
     """Client without types, because the project does not install type stubs for a single operation."""
     bus: "EventBridgeClient"
@@ -141,12 +134,7 @@ class VideoCutter:
         reason = TrackReason.CHUNKING_FAILED if event.state is TrackState.FAILED else None
         details: dict[str, object] = {"errorCode": event.error_code}
         if event.chunks is not None:
-            playlist = self.playlists.read(event.chunks.playlist)
-            if playlist is None:
-                return VideoEventOutcome.GONE
-            # The duration gives a wrong number of chunks if the audio ends some milliseconds after the last frame.
-            count = sum(line.startswith(SEGMENT_TAG) for line in playlist.splitlines())
-            details["chunks"] = event.chunks.model_copy(update={"count": count}).model_dump(by_alias=True)
+            details["chunks"] = event.chunks.model_dump(by_alias=True)
         if not self._advance_track(event.video, event.state, reason, details):
             return VideoEventOutcome.UNCHANGED
         if event.error_code is not None:
@@ -179,7 +167,6 @@ def _cutter() -> VideoCutter:
     return VideoCutter(
         environment,
         EpisodeTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
-        ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
         mediaconvert,
         boto3.client("events", config=CONFIG),
         EventLog(environment.log_level),

@@ -40,13 +40,7 @@ SUCCESSFUL_EVENTS = (
     *(job_event(status) for status in ("PROGRESSING", "STATUS_UPDATE", "COMPLETE")),
 )
 """All events of a video that is cut without a failure."""
-CHUNKS = {
-    "prefix": chunk_prefix(),
-    "playlist": f"{chunk_prefix()}{UPLOAD}_chunk.m3u8",
-    "count": 3,
-    "seconds": 120,
-    "durationMs": 250_041,
-}
+CHUNKS = {"prefix": chunk_prefix(), "playlist": f"{chunk_prefix()}{UPLOAD}_chunk.m3u8", "durationMs": 250_041}
 FAILED = ("failed", "CHUNKING_FAILED")
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -80,12 +74,9 @@ def test_the_published_event_of_an_upload_submits_a_job(videos: VideoHarness) ->
     assert request["Settings"]["Inputs"][0]["FileInput"] == f"s3://{BUCKET}/{key()}"
 
 
-@pytest.mark.parametrize("chunk_count", [2, 3])
-def test_chunks_are_counted_in_the_playlist(videos: VideoHarness, chunk_count: int) -> None:
-    """The duration does not give their number. A video of 240.041 s has two chunks of 120 s, not three."""
-    videos.store_playlist(chunk_count)
+def test_a_complete_job_stores_where_its_chunks_are(videos: VideoHarness) -> None:
     assert videos.handle(job_event("COMPLETE")) == []
-    assert (videos.state, stored_chunks(videos)) == (("chunked", None), {**CHUNKS, "count": chunk_count})
+    assert (videos.state, stored_chunks(videos)) == (("chunked", None), CHUNKS)
 
 
 @pytest.mark.parametrize(
@@ -134,12 +125,6 @@ def test_a_deleted_episode_gets_no_job(videos: VideoHarness) -> None:
     videos.cutter.table.delete(OWNER, EPISODE)
     assert videos.handle(*SUCCESSFUL_EVENTS, object_created(key(suffix=".txt"))) == []
     assert (videos.services.jobs, videos.services.published) == ([], [])
-
-
-def test_a_complete_job_without_a_playlist_changes_nothing(videos: VideoHarness) -> None:
-    videos.expect_upload(NEWER)
-    assert videos.handle(job_event("COMPLETE", NEWER)) == []
-    assert videos.state == ("requested", None)
 
 
 @pytest.mark.parametrize("failure", [THROTTLED, TimeoutError()])

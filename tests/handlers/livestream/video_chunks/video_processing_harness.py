@@ -1,4 +1,4 @@
-"""Harness for the function `video-chunks`: events in the form of their senders, moto's table and bucket, and two fakes.
+"""Harness for the function `video-chunks`: events in the form of their senders, moto's table, and two fakes.
 
 S3 reports a new object, and livestream publishes its own event about the complete upload. This event starts a
 MediaConvert job, which cuts the video into chunks and reports its state. The events move the video's track, which is
@@ -129,9 +129,9 @@ class FakeServices:
 
 
 @cache
-def clients() -> tuple[Any, Any]:
-    """Create the clients of DynamoDB and S3 once, because creating them takes most of a test's time."""
-    return boto3.client("dynamodb"), boto3.client("s3")
+def dynamodb_client() -> Any:
+    """Create the client once, because creating it takes most of a test's time."""
+    return boto3.client("dynamodb")
 
 
 @dataclass
@@ -143,7 +143,7 @@ class VideoHarness:
 
     def start(self) -> None:
         """Replace the episode by a new one that expects the upload `UPLOAD`, and forget all calls."""
-        clients()[0].delete_item(
+        dynamodb_client().delete_item(
             TableName=TABLE, Key={"pk": {"S": f"EPISODE#{OWNER}#{EPISODE}"}, "sk": {"S": "EPISODE"}}
         )
         at, services = timestamp(now()), FakeServices()
@@ -171,10 +171,6 @@ class VideoHarness:
             lambda record: record.with_track(TrackKind.VIDEO, request_upload(record.video, expected, at), at),
         )
 
-    def store_playlist(self, chunk_count: int, upload: str = UPLOAD) -> None:
-        body = b"#EXTM3U\n" + b"#EXTINF:120.0,\na.ts\n" * chunk_count
-        clients()[1].put_object(Bucket=BUCKET, Key=f"{chunk_prefix(upload)}{upload}_chunk.m3u8", Body=body)
-
     def handle(self, *bodies: str) -> list[int]:
         """Process one batch; return the indexes of the failed messages."""
         records = [{"messageId": str(index), "body": body} for index, body in enumerate(bodies)]
@@ -199,16 +195,14 @@ class VideoHarness:
 
 @contextmanager
 def open_videos() -> Iterator[VideoHarness]:
-    """Yield the harness with moto's table and bucket, and with a playlist of three chunks in the bucket."""
+    """Yield the harness with moto's table."""
     with mock_aws(), pytest.MonkeyPatch.context() as patch:
         credentials(patch)
         for name, value in VARIABLES.items():
             patch.setenv(name, value)
-        create_table(clients()[0], TABLE, "pk", "sk")
-        clients()[1].create_bucket(Bucket=BUCKET)
+        create_table(dynamodb_client(), TABLE, "pk", "sk")
         handler._cutter.cache_clear()
         videos = VideoHarness(handler._cutter())
         handler._cutter.cache_clear()
         videos.start()
-        videos.store_playlist(3)
         yield videos
