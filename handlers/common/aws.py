@@ -1,18 +1,14 @@
-"""Calls of AWS services: configuration of the clients, classification of failures, retries, and parallel calls.
+"""Calls of AWS services: configuration of the clients, classification of failures, and parallel calls.
 
 Importing this module also limits the log level of boto3 and its libraries. A service's error message may quote the
 request, and with it customer data. So the exception `ServiceFailed` contains only the fault.
 """
 
 import logging
-import math
-import random
-import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ReadTimeoutError
@@ -186,61 +182,7 @@ def is_transient_failure(error: Exception) -> bool:
     return isinstance(error, (ClientError, BotoCoreError)) and find_fault(error) in TRANSIENT_FAULTS
 
 
-FIRST_PAUSE_SECONDS = 0.5
-MAX_PAUSE_SECONDS = 8.0
-MAX_TIMEOUTS = 2
-"""Number of timeouts after which a call with a stated maximum duration fails."""
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class RetryTiming:
-    """Clock, sleep function and source of random numbers."""
-
-    now: Callable[[], float] = time.monotonic
-    """Return the time in seconds."""
-    wait: Callable[[float], None] = time.sleep
-    """Sleep for a number of seconds."""
-    share: Callable[[], float] = random.random
-    """Return a random number from 0 to 1, by which the random part of a pause is multiplied."""
-
-
-@dataclass(frozen=True)
-class Retrier:
-    """Caller of operations that retries transient faults until a deadline."""
-
-    timing: RetryTiming
-    deadline: float
-    """Time by which the last attempt must have ended, as a value of `timing.now`."""
-
-    def call(self, operation: Callable[[], T], seconds: float = 0.0) -> T:
-        """Return the operation's result. `seconds` is the maximum duration of one attempt, or 0 if it is negligible.
-
-        Raises ServiceFailed for a lasting fault, after MAX_TIMEOUTS timeouts if `seconds` is not 0, and if no further
-        attempt could end before the deadline.
-        """
-        attempt = timeouts = 0
-        if self.timing.now() + seconds > self.deadline:
-            raise ServiceFailed(ServiceFault.TIMED_OUT)
-        while True:
-            try:
-                return operation()
-            except ServiceFailed as error:
-                pause = self._pause(attempt)
-                timeouts += seconds > 0 and error.fault is ServiceFault.TIMED_OUT
-                if not error.is_transient or timeouts == MAX_TIMEOUTS:
-                    raise
-                if self.timing.now() + pause + seconds > self.deadline:
-                    raise
-            self.timing.wait(pause)
-            attempt += 1
-
-    def _pause(self, attempt: int) -> float:
-        longest = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * math.pow(2, attempt))
-        # Half of the longest pause is always waited, because throttling lasts for a while. The other half is random.
-        return longest * (1 + self.timing.share()) / 2
-
-
 R = TypeVar("R")
 
 
@@ -291,16 +233,3 @@ class SecretParameter:
             answer = call_service(self._client.get_parameter, Name=self._name, WithDecryption=True)
             self._value = str(answer["Parameter"]["Value"])
         return self._value
-
-
-UNREADABLE_CODES: Final = frozenset({"InvalidRequest", "InvalidObjectState"})
-"""S3's error codes for reading such an object."""
-
-
-class UnreadableObject(Exception):
-    """The object exists and cannot be read."""
-
-
-def classify_read_error(error: ClientError) -> Exception:
-    """Return UnreadableObject if S3 reported such an object, or else the given error."""
-    return UnreadableObject() if error.response["Error"]["Code"] in UNREADABLE_CODES else error

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
-from handlers.common.aws import UnreadableObject, classify_read_error
 from handlers.common.errors import to_field_problems
 from handlers.common.ids import timestamp
 from handlers.common.json_models import WrongField
+from handlers.common.unreadable_objects import UnreadableObject, classify_read_error
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
 from handlers.meetings.upload_completion_file import (
     MAX_CHUNKS,

@@ -14,7 +14,7 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 
-from handlers.common.aws import UnreadableObject
+from handlers.common.unreadable_objects import UnreadableObject
 from handlers.ingestion.glue.file_list_and_result_json import FileOutcome, SourceFile
 from handlers.ingestion.glue.json_line_parser import DataProblem, InvalidLine, parse_record
 from handlers.ingestion.glue.json_schema_inference import MAX_NODES, JsonShape, count_nodes, limit_nodes

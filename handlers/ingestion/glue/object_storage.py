@@ -19,7 +19,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.aws import UNREADABLE_CODES, UnreadableObject
+from handlers.common.unreadable_objects import UNREADABLE_CODES, UnreadableObject
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

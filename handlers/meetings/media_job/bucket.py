@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common.aws import UnreadableObject, classify_read_error
+from handlers.common.unreadable_objects import UnreadableObject, classify_read_error
 from handlers.meetings.upload_completion_file import Chunk, ChunkProblem
 
 if TYPE_CHECKING:

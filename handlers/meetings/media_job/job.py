@@ -25,8 +25,9 @@ from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
-from handlers.common.aws import ParallelCalls, UnreadableObject
+from handlers.common.aws import ParallelCalls
 from handlers.common.logging import EventLog, LogText, hash_for_log
+from handlers.common.unreadable_objects import UnreadableObject
 from handlers.meetings.media_job.bucket import JobBucket, ObjectTooLong
 from handlers.meetings.media_job.environment import MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused

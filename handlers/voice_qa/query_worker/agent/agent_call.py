@@ -12,12 +12,13 @@ continues. An answer is complete when the agent sends `done`. If the connection 
 answer has failed.
 """
 
+import random
 import ssl
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from handlers.common.aws import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_protocol import AnswerReader
 from handlers.voice_qa.query_worker.agent.agent_types import AgentAnswer, AgentCode, AgentFailed, AgentPiece
 from handlers.voice_qa.query_worker.agent.http_connection import (
@@ -34,6 +35,18 @@ FIRST_PAUSE_SECONDS = 0.2
 """Maximum pause after the first try. It doubles with each try. The seconds of `Retry-After` are added to a pause."""
 _MAX_RETRY_AFTER_DIGITS = 6
 """Maximum number of digits in a `Retry-After` header. A longer number is ignored."""
+
+
+@dataclass(frozen=True)
+class RetryTiming:
+    """Clock, sleep function and source of random numbers."""
+
+    now: Callable[[], float] = time.monotonic
+    """Return the time in seconds."""
+    wait: Callable[[float], None] = time.sleep
+    """Sleep for a number of seconds."""
+    share: Callable[[], float] = random.random
+    """Return a random number from 0 to 1, by which the random part of a pause is multiplied."""
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from handlers.common.aws import RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_call import (
     AnswerLimits,
     ResponseVerdict,
+    RetryTiming,
     StreamedAnswer,
     start_answer,
 )

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 
-from handlers.common.aws import UnreadableObject
+from handlers.common.unreadable_objects import UnreadableObject
 from handlers.ingestion.glue.object_storage import ObjectChanged, ObjectGone
 from tests.handlers.ingestion.ingestion_harness import Killed
 

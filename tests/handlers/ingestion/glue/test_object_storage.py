@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from handlers.common.aws import UnreadableObject
+from handlers.common.unreadable_objects import UnreadableObject
 from handlers.ingestion.glue import object_storage as module
 from handlers.ingestion.glue.object_storage import (
     FolderStorage,

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from handlers.common.aws import RetryTiming
-from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits
+from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits, RetryTiming
 from handlers.voice_qa.query_worker.agent.agent_types import (
     AgentAudioPiece,
     AgentCitationPiece,

@@ -1,0 +1,22 @@
+"""Recognition of S3 objects that exist but cannot be read because of how they were uploaded.
+
+The uploader either encrypted the object with a customer-provided key (SSE-C), or stored it in an archive storage class.
+A retry would fail too, so callers reject the object. An object with a KMS key that cannot be used is not recognised
+here, because S3 has no special error code for it. Ingestion's `object_storage` recognises that case.
+"""
+
+from typing import Final
+
+from botocore.exceptions import ClientError
+
+UNREADABLE_CODES: Final = frozenset({"InvalidRequest", "InvalidObjectState"})
+"""S3's error codes for reading such an object."""
+
+
+class UnreadableObject(Exception):
+    """The object exists and cannot be read."""
+
+
+def classify_read_error(error: ClientError) -> Exception:
+    """Return UnreadableObject if S3 reported such an object, or else the given error."""
+    return UnreadableObject() if error.response["Error"]["Code"] in UNREADABLE_CODES else error
