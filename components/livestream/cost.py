@@ -15,7 +15,6 @@ OLD_VERSION_DAYS = 1  # for which the bucket keeps a version that was overwritte
 EVENTS_PER_VIDEO = 4  # object created, upload completed, first progress of the job, end of the job
 HD_FACTOR = 2
 """MediaConvert bills a minute of HD video in AVC as two normalized minutes. The chunks have at most 720 lines."""
-CHUNKS_PER_LIST = 10  # that a player requests from the API at a time: the API's default
 REQUESTS_PER_MULTIPART_UPLOAD = 2  # in addition to the parts: create and complete
 PLAYLISTS_PER_VIDEO = 2  # that MediaConvert writes: the master playlist and the playlist of the chunks
 
@@ -54,7 +53,7 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
     chunks_per_video = math.ceil(load.video_minutes * 60 / settings.video.chunk_seconds)
     puts_per_episode = PARTS_PER_VIDEO + REQUESTS_PER_MULTIPART_UPLOAD + chunks_per_video + PLAYLISTS_PER_VIDEO + 1
     views = episodes * VIEWS_PER_EPISODE
-    lists_per_view = math.ceil(chunks_per_video / CHUNKS_PER_LIST)
+    lists_per_view = 1 + chunks_per_video  # a player lists all chunks, and each chunk again when it needs its URL
     stored_gb = VIDEO_GIGABYTES * VIDEO_COPIES + TRANSCRIPT_MEGABYTES / 1024
     deletions = episodes * DELETED_SHARE * len(DELAYS_SECONDS)  # messages
     events = episodes * (EVENTS_PER_VIDEO + load.video_minutes / MINUTES_PER_UPDATE)
@@ -89,9 +88,9 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
         "livestream-transcripts": {
             "storageGb": load.episodes_per_day * (settings.uploads.object_days + OLD_VERSION_DAYS) * stored_gb,
             "puts": episodes * puts_per_episode,
-            # The transcript is read once to cut it into windows, and once for each window. The playlist is read once
-            # after the job, and for each list of chunks that a player requests. The player reads the listed chunks.
-            "gets": 2 * episodes + windows + views * (lists_per_view + chunks_per_video),
+            # The transcript is read once to cut it into windows, and once for each window. The playlist is read for
+            # each list of chunks that a player requests. The player reads the listed chunks.
+            "gets": episodes + windows + views * (lists_per_view + chunks_per_video),
             "downloadedGb": views * VIDEO_GIGABYTES,
         },
         "livestream-null-check": {
