@@ -166,7 +166,9 @@ def test_the_runbook_maps_failed_calls_to_the_logs_of_their_functions() -> None:
             functions_by_queue[destination.rpartition(":")[2]].append(resource.inputs["functionName"])
     assert read_table_of_log_groups("failed calls") == functions_by_queue
     other_queues = dead_letter_queues_with_alarm(of_queues=False) - set(functions_by_queue)
-    assert other_queues == {f"{NAME_PREFIX}foundation-failed-events"}, "it holds only events about backups"
+    assert other_queues == {f"{NAME_PREFIX}{name}-failed-events" for name in ("foundation", "livestream")}, (
+        "they hold only events of rules"
+    )
 
 
 # Backups

@@ -192,7 +192,7 @@ def test_the_tokens_of_every_answer_are_logged_but_no_text(
     bad_clip = {**CLIP, "startMs": 1_000_000}
     broadcast.bedrock.script = ["canary", answer(FERRIES, claim("canary fleet"), {"canary": 1}, clips=(CLIP, bad_clip))]
     assert broadcast.analyze(first, '{"canary": 1}') == [1]
-    with failing_call(broadcast.api.dynamodb, "PutItem", error("canary")):
+    with failing_call(broadcast.api.dynamodb, "PutItem", error("InternalServerError", "PutItem")):
         assert broadcast.analyze(second) == [0]
     log_lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     answer_lines = [line for line in log_lines if line["message"] == "model_answered"]
