@@ -1,4 +1,4 @@
-"""Loop of a sweep, with a time budget, counters, and one log line. A failed item does not end the loop.
+"""Loop of a sweep, with a time budget and counters. A failed item does not end the loop.
 
 A sweep is a scheduled run of a Lambda function that finds and completes unfinished work, for example because an event
 was lost or an invocation was interrupted. Items that a sweep does not reach, or fails to handle, are found again by the
@@ -54,9 +54,3 @@ class SweepLoop:
                     self._log.failure(failure_event, error, **describe(item))
                     counts["failed"] += 1
         return counts
-
-    def log_counts(self, event: str, counts: Mapping[str, int], *, outcomes: Sequence[str]) -> dict[str, int]:
-        """Log and return the counts of `checked`, these outcomes, `failed` and `unfinished`. Other counts are dropped."""
-        logged = {name: counts.get(name, 0) for name in ("checked", *outcomes, "failed", "unfinished")}
-        self._log.info(event, **logged)
-        return logged

@@ -20,6 +20,7 @@ from guardrails.stack_configuration import read_stack_context
 from guardrails.surface import tables
 from guardrails.surface.facts import Fact, Table
 from guardrails.surface.policies import list_resource_facts
+from local.platform.resource_drivers.cost_management import MONITOR_ARN
 from local.preview import program_run, stack_files
 from local.preview.preview_provider import ACCOUNT, REGION, PreviewProvider
 from local.preview.property_value_conversion import Props
@@ -27,7 +28,6 @@ from local.preview.resource_graph import Resource
 from local.preview.stack_files import StackConfig
 
 KEY_ARN: Final = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d-0000-4000-8000-00000000000a"
-MONITOR_ARN: Final = f"arn:aws:ce::{ACCOUNT}:anomalymonitor/0a1b2c3d-0000-4000-8000-00000000000a"
 RUNTIME_ARN: Final = f"arn:aws:bedrock-agentcore:{REGION}:{ACCOUNT}:runtime/agent-0a1b2c3d4e"
 NETWORK: Final = {"vpcId": "vpc-0a1b2c3d", "cidr": "10.0.0.0/16", "subnetIds": ["subnet-0a1b2c3d"]}
 SETTINGS_VARIANTS: Final[tuple[Mapping[str, Any], ...]] = (
@@ -80,8 +80,7 @@ class DeploymentProvider(PreviewProvider):
             case "ComputeEnvironment":
                 outputs["arn"] = f"arn:aws:batch:{REGION}:{ACCOUNT}:compute-environment/{name}20260101"
             case "AnomalyMonitor":
-                arn = f"arn:aws:ce::{ACCOUNT}:anomalymonitor/0a1b2c3d-0000-4000-8000-00000000000a"
-                return arn, {**outputs, "arn": arn}
+                return MONITOR_ARN, {**outputs, "arn": MONITOR_ARN}
             case "AgentcoreMemory":
                 return f"{name}-{WORDS_OF_IDS}", outputs
             case "Topic":

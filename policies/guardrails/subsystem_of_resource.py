@@ -9,9 +9,3 @@ def parse_subsystem(name: str) -> str:
     return next(
         (prefix for prefix in TWO_WORD_SUBSYSTEMS if f"{name}-".startswith(f"{prefix}-")), name.partition("-")[0]
     )
-
-
-def to_settings_section(name: str) -> str:
-    """Return the key of the subsystem's settings in a stack file, for example `voiceQa`."""
-    first, *rest = parse_subsystem(name).split("-")
-    return first + "".join(word.capitalize() for word in rest)

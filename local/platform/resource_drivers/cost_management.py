@@ -67,7 +67,8 @@ DRIVERS = (
     ),
 )
 
-MONITOR_ID = "0a1b2c3d-0000-4000-8000-00000000000a"
+MONITOR_ARN = f"arn:aws:ce::{ACCOUNT}:anomalymonitor/0a1b2c3d-0000-4000-8000-00000000000a"
+"""On AWS, the id at the end is generated. A stack has only one monitor."""
 NO_COST_EXPLORER = "the emulator has no Cost Explorer"
 
 RECORDED = (
@@ -86,8 +87,7 @@ RECORDED = (
                 },
             ),
         ),
-        # Other resources refer to the ARN. On AWS its id is generated; a stack has only one monitor.
-        outputs={"arn": constant(f"arn:aws:ce::{ACCOUNT}:anomalymonitor/{MONITOR_ID}")},
+        outputs={"arn": constant(MONITOR_ARN)},
     ),
     RecordedOnly(
         type="aws:costexplorer/anomalySubscription:AnomalySubscription",
