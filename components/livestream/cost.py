@@ -7,8 +7,7 @@ import math
 
 from components.settings.livestream import AuthorizerKind, LivestreamSettings
 from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
-from handlers.livestream.deletions import DELAYS_SECONDS
-from handlers.livestream.transcript_windows.environment import WINDOW_SECONDS
+from handlers.livestream.environment import DELETION_DELAYS_SECONDS, WINDOW_SECONDS
 
 EVENT_DAYS = 14  # for which this subsystem's events are archived for a replay
 OLD_VERSION_DAYS = 1  # for which the bucket keeps a version that was overwritten, deleted or expired
@@ -55,7 +54,7 @@ def monthly_usage(settings: LivestreamSettings) -> Usage:
     views = episodes * VIEWS_PER_EPISODE
     lists_per_view = 1 + chunks_per_video  # a player lists all chunks, and each chunk again when it needs its URL
     stored_gb = VIDEO_GIGABYTES * VIDEO_COPIES + TRANSCRIPT_MEGABYTES / 1024
-    deletions = episodes * DELETED_SHARE * len(DELAYS_SECONDS)  # messages
+    deletions = episodes * DELETED_SHARE * len(DELETION_DELAYS_SECONDS)  # messages
     events = episodes * (EVENTS_PER_VIDEO + load.video_minutes / MINUTES_PER_UPDATE)
     usage: Usage = {
         "livestream-api": {"requests": requests, "logGb": requests * LOG_BYTES_PER_CALL / GB},

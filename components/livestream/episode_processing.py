@@ -21,17 +21,14 @@ from components.blocks.queue import DeadLetterQueue, Queue
 from components.blocks.table import Table
 from components.core import Scope
 from components.settings import LivestreamSettings
-from handlers.livestream.environment import EpisodeCleanupEnvironment
-from handlers.livestream.events import (
-    JOB_STATE_CHANGE,
-    MEDIACONVERT,
-    SOURCE_SUFFIX,
-    UPLOAD_COMPLETED,
+from handlers.livestream.environment import (
+    AgentEnvironment,
+    EpisodeCleanupEnvironment,
+    TranscriptWindowsEnvironment,
+    VideoChunksEnvironment,
 )
-from handlers.livestream.fact_check_agent.environment import AgentEnvironment
 from handlers.livestream.keys import CHUNKS, TRANSCRIPTS, VIDEOS
-from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
-from handlers.livestream.video_chunks.environment import VideoEnvironment
+from handlers.livestream.video_chunks.events import JOB_STATE_CHANGE, MEDIACONVERT, SOURCE_SUFFIX, UPLOAD_COMPLETED
 
 DELIVERIES = 20
 """Number of failed deliveries, some minutes apart, after which a video event moves to the dead-letter queue. It is high,
@@ -105,7 +102,7 @@ def create_video_chunks(
         scope,
         "video-chunks",
         settings=settings.video_chunks,  # the function's size, not the chunks' length (`settings.video`)
-        environment=VideoEnvironment,
+        environment=VideoChunksEnvironment,
         uses=[
             table.grant("GetItem", "PutItem", as_="table_name"),
             grant_events(scope),

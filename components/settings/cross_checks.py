@@ -18,7 +18,7 @@ from components.settings.livestream import AuthorizerKind
 from components.settings.stack import SECRETS, StackSettings
 from components.settings.voice_qa import AgentMode, LectureUploads
 from handlers.common.bedrock import find_traits
-from handlers.livestream.fact_check_agent.environment import MAX_OUTPUT_TOKENS
+from handlers.livestream.environment import MAX_OUTPUT_TOKENS
 from handlers.meetings.media_job.environment import ENCODE_THREADS
 
 LOCAL, PROD = (Environment.LOCAL,), (Environment.PROD,)

@@ -17,14 +17,15 @@ from components.settings.base import (
 from handlers.common.bedrock import HAIKU
 from handlers.common.ids import ModelId
 from handlers.livestream.environment import (
+    ANSWER_SECONDS,
+    OVERLAP_CHARACTERS,
+    AnswerSeconds,
+    ChunkSeconds,
     MultipartMegabytes,
     TranscriptMegabytes,
     VideoGigabytes,
     parse_secrets,
 )
-from handlers.livestream.fact_check_agent.environment import ANSWER_SECONDS, AnswerSeconds
-from handlers.livestream.transcript_windows.environment import OVERLAP_CHARACTERS
-from handlers.livestream.video_chunks.environment import ChunkSeconds
 
 Days = Annotated[int, Field(ge=1, le=365)]
 

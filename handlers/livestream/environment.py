@@ -1,13 +1,15 @@
 """Environment variables of livestream's functions, and the ranges of numbers that the stack settings use, too.
 
-A cursor is the encrypted position in a list that a client sends to get the next page.
+A cursor is the encrypted position in a list that a client sends to get the next page. A window is a section of a
+transcript that is small enough for one model request. A cue is a timed line of a transcript.
 """
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from handlers.common.environment import HandlerEnvironment
+from handlers.common.ids import ModelId
 
 VideoGigabytes = Annotated[int, Field(ge=1, le=100)]
 TranscriptMegabytes = Annotated[int, Field(ge=1, le=20)]
@@ -15,6 +17,13 @@ TranscriptMegabytes = Annotated[int, Field(ge=1, le=20)]
 MultipartMegabytes = Annotated[int, Field(ge=10, le=5000)]
 MIN_SECRET_CHARACTERS = 16
 """Minimum length of a secret for encrypting cursors."""
+ChunkSeconds = Annotated[int, Field(ge=1, le=3600)]
+WINDOW_SECONDS = 600
+OVERLAP_CHARACTERS = 600
+MAX_OUTPUT_TOKENS = 3_900
+ANSWER_SECONDS = 65
+AnswerSeconds = Annotated[int, Field(ge=10, le=440)]
+"""Range of `answer_seconds`. The stack setting has a higher minimum, derived from `MAX_OUTPUT_TOKENS`."""
 
 
 def parse_secrets(secret: str) -> list[str]:
@@ -29,6 +38,10 @@ def parse_secrets(secret: str) -> list[str]:
             f"each line must have at least {MIN_SECRET_CHARACTERS} characters, and there must be at least one line"
         )
     return lines
+
+
+DELETION_DELAYS_SECONDS = (5, 900)
+"""Delays of the messages about a deleted episode (see `episode_table.queue_deletion`)."""
 
 
 class AuthorizerEnvironment(HandlerEnvironment):
@@ -72,3 +85,61 @@ class EpisodeCleanupEnvironment(HandlerEnvironment):
     """Namespace in which AgentCore stores summaries. Contains `{actorId}` and `{sessionId}`."""
     fact_namespace: str
     """Namespace in which AgentCore stores facts. Contains `{actorId}` and `{sessionId}`."""
+
+
+class VideoChunksEnvironment(HandlerEnvironment):
+    """Variables of the function `video-chunks`, which lets MediaConvert cut uploaded videos into chunks."""
+
+    table_name: str
+    bucket_name: str
+    event_source: str
+    """Source of the event that announces a complete video upload."""
+    mediaconvert_role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")]
+    chunk_seconds: ChunkSeconds = 120
+
+
+class TranscriptWindowsEnvironment(HandlerEnvironment):
+    """Variables of the function `transcript-windows`, which divides transcripts into windows."""
+
+    table_name: str
+    bucket_name: str
+    agent_queue_url: Annotated[str, Field(min_length=1)]
+    """Queue of the function `fact-check-agent`, which analyzes the windows."""
+    window_characters: Annotated[int, Field(ge=500, le=50_000)] = 6_000
+    """Maximum number of characters in a window's core. Each window but the last has a core and an overlap, which
+    repeats the start of the next window. A core that is a single cue may be longer. So may the core of the last window,
+    because it includes what would otherwise be its overlap."""
+    window_seconds: Annotated[int, Field(ge=30, le=7_200)] = WINDOW_SECONDS
+    """Maximum time between the starts of the first and the last cue in a core. The core of the last window may be
+    longer."""
+    overlap_characters: Annotated[int, Field(ge=100, le=5_000)] = OVERLAP_CHARACTERS
+    """Minimum length of the overlap in characters. A fact claim of at most this length is always complete in one
+    window."""
+
+    @model_validator(mode="after")
+    def _has_small_overlap(self) -> Self:
+        if self.overlap_characters * 2 > self.window_characters:
+            raise ValueError("overlap_characters must be at most half of window_characters")
+        return self
+
+
+class AgentEnvironment(HandlerEnvironment):
+    """Variables of the function `fact-check-agent`, which lets a model find fact claims and clips in windows."""
+
+    table_name: str
+    bucket_name: str
+    memory_id: str
+    model_id: ModelId
+    max_output_tokens: Annotated[int, Field(ge=256, le=32_000)] = MAX_OUTPUT_TOKENS
+    """Maximum number of tokens of an answer, not counting the model's thinking."""
+    answer_seconds: AnswerSeconds = ANSWER_SECONDS
+    """Maximum time that the function waits for one answer of the model."""
+    clip_min_seconds: Annotated[int, Field(ge=1, le=600)] = 10
+    """Minimum length of a clip (a section that the model suggests as an excerpt)."""
+    clip_max_seconds: Annotated[int, Field(ge=5, le=1_800)] = 90
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.clip_min_seconds > self.clip_max_seconds:
+            raise ValueError("clip_min_seconds must not be greater than clip_max_seconds")
+        return self

@@ -1,47 +1,47 @@
-"""Records of episodes in livestream's DynamoDB table.
+"""Records of episodes in livestream's DynamoDB table, and the queue messages about deleted episodes.
 
 The record of a deleted episode, its tombstone, remains for some days, so its id cannot be used again. Every method
 except `create` and `find` treats it as absent. Tracks that a method returns are as they are now: their time limits are
 applied, which the table does not contain.
+
+The API sends the messages of a deletion before it marks the episode as deleted. So a deletion that a client was told of
+always has its messages, and the function that removes the data ignores a message of an episode that was not deleted
+after all. Each deletion has two messages. When the first arrives, the fact-check agent or AgentCore may still be working
+on the episode, and store something afterwards. The second arrives when this work has ended. What a MediaConvert job
+writes even later expires with all other objects of the bucket.
 """
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
 
 from handlers.common import ids
-from handlers.common.errors import HandlerError
-from handlers.common.ids import timestamp
+from handlers.common.ids import Ulid, timestamp
+from handlers.common.json_models import Message
 from handlers.common.records import Record, Records, serialize_item
-from handlers.livestream.error_codes import LivestreamErrorCode
+from handlers.livestream.environment import DELETION_DELAYS_SECONDS
 from handlers.livestream.keys import (
     OWNER_INDEX,
+    OWNER_PATTERN,
     SCHEMA_VERSION,
     Key,
     episode_key,
     owner_index_key,
 )
-from handlers.livestream.tracks import (
-    Track,
-    TrackKind,
-    TrackUpdate,
-    apply_time_limit,
-    apply_update,
-    is_applied,
-)
+from handlers.livestream.tracks import Track, TrackKind, TrackUpdate, apply_time_limit, apply_update, is_applied
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
+    from types_boto3_sqs.client import SQSClient
 
 TOMBSTONE_TIME = timedelta(days=7)
 """Time for which the record of a deleted episode is kept. All work on the episode ends before."""
 
 
-class EpisodeNotFound(HandlerError):
-    """The episode does not exist or is deleted. If no caller handles the exception, the API returns it as a 404."""
-
-    def __init__(self) -> None:
-        super().__init__(LivestreamErrorCode.EPISODE_UNKNOWN, "This episode does not exist, or it was deleted.")
+class EpisodeNotFound(Exception):
+    """The episode does not exist or is deleted."""
 
 
 class EpisodeRecord(Record):
@@ -192,3 +192,30 @@ def _index_attributes(record: EpisodeRecord) -> Key:
     if record.deleted_at is not None:
         return {}
     return owner_index_key(record.owner, record.created_at, record.episode_id)
+
+
+class DeletedEpisode(Message):
+    """Message about an episode whose data must be removed."""
+
+    schema_version: Literal[1] = 1
+    owner: Annotated[str, Field(pattern=rf"^{OWNER_PATTERN}$")]
+    episode_id: Ulid
+
+
+class DeletionNotQueued(Exception):
+    """SQS rejected a message. The exception contains no part of it."""
+
+
+def queue_deletion(client: "SQSClient", queue_url: str, deleted: DeletedEpisode) -> None:
+    """Send the messages of a deletion. Raise DeletionNotQueued if SQS rejects one of them.
+
+    The first delay is longer than it takes to mark the episode as deleted. The second is the maximum that SQS allows, and
+    longer than any invocation of the agent and the minutes in which AgentCore derives records.
+    """
+    body = deleted.model_dump_json(by_alias=True)
+    answer = client.send_message_batch(
+        QueueUrl=queue_url,
+        Entries=[{"Id": str(delay), "MessageBody": body, "DelaySeconds": delay} for delay in DELETION_DELAYS_SECONDS],
+    )
+    if answer.get("Failed"):
+        raise DeletionNotQueued

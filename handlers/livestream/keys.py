@@ -60,34 +60,23 @@ _UPLOAD_KEY = re.compile(
 
 
 @dataclass(frozen=True)
-class UploadKey:
-    """Parts of the S3 key of an uploaded video or transcript: `<prefix><owner>/<episode id>/<upload id>.<suffix>`."""
+class UploadedObject:
+    """One version of an uploaded video or transcript. Its key is `<prefix><owner>/<episode id>/<upload id>.<suffix>`."""
 
+    key: str
+    version_id: str
+    """S3 version; `null` if the bucket is not versioned."""
     owner: str
     episode_id: str
     upload_id: str
     suffix: str
     """File name suffix without the dot, in lower case; empty if the key has none."""
 
-    def matches(self, owner: str, episode_id: str, upload_id: str) -> bool:
-        """Return True if the key belongs to this upload of this episode."""
-        return (self.owner, self.episode_id, self.upload_id) == (owner, episode_id, upload_id)
 
-
-@dataclass(frozen=True)
-class UploadedObject:
-    """One version of an uploaded object."""
-
-    key: str
-    version_id: str
-    """S3 version; `null` if the bucket is not versioned."""
-    key_parts: UploadKey
-
-
-def parse_upload_key(prefix: str, key: str) -> UploadKey | None:
-    """Parse a key below a prefix. Return None if it is not the key of an upload."""
+def parse_upload(prefix: str, key: str, version_id: str) -> UploadedObject | None:
+    """Return the uploaded object with a key below a prefix, or None if the key is not the key of an upload."""
     match = _UPLOAD_KEY.fullmatch(key, len(prefix)) if key.startswith(prefix) else None
     if match is None:
         return None
     owner, episode_id, upload_id, suffix = match.groups(default="")
-    return UploadKey(owner, episode_id, upload_id, suffix.lower())
+    return UploadedObject(key, version_id, owner, episode_id, upload_id, suffix.lower())

@@ -1,4 +1,4 @@
-"""Reader for uploaded transcripts: SRT, WebVTT, and the JSON output of an Amazon Transcribe job.
+"""Reader for uploaded transcripts in S3: SRT, WebVTT, and the JSON output of an Amazon Transcribe job.
 
 The content decides the format, because the client chooses file name and content type, and both may be wrong. Every
 format is read as cues, which are timed lines.
@@ -15,8 +15,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import webvtt
+from botocore.exceptions import ClientError
 from webvtt.errors import MalformedCaptionError, MalformedFileError
 
 from handlers.common.text import clean_text
@@ -28,8 +30,14 @@ from handlers.common.transcribe_output import (
     TranscribeOutputProblem,
     parse_transcribe_output,
 )
-from handlers.livestream.s3_object_reader import MAX_OBJECT_BYTES
 
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+MAX_OBJECT_BYTES = 20_000_000
+"""Maximum size of a transcript. Amazon Transcribe writes the times of every word; a whole day of speech stays below."""
+MISSING_OBJECT_CODES = frozenset(["NoSuchKey", "NoSuchVersion", "MethodNotAllowed"])
+"""S3's error codes for a missing object, a missing version, and a version that is a delete marker."""
 MAX_CUES = 50_000
 MAX_SUBTITLE_LINES = 10 * MAX_CUES
 """Maximum number of lines of an SRT or WebVTT file. Each line costs the parser many times its own memory."""
@@ -97,6 +105,21 @@ class Cue:
     end_ms: int
     text: str = field(repr=False)
     speaker: str | None = field(default=None, repr=False)
+
+
+def fetch_transcript(client: "S3Client", bucket: str, key: str, version: str) -> bytes | None:
+    """Return the content of one S3 version of a transcript; None if it does not exist.
+
+    Read at most one byte more than the maximum size. That is enough to show that the object is too large.
+    """
+    try:
+        response = client.get_object(Bucket=bucket, Key=key, VersionId=version)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in MISSING_OBJECT_CODES:
+            return None
+        raise
+    with response["Body"] as body:
+        return body.read(MAX_OBJECT_BYTES + 1)
 
 
 def read_transcript(data: bytes) -> tuple[Cue, ...]:

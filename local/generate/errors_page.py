@@ -8,7 +8,7 @@ from enum import StrEnum
 from handlers.common.errors import CommonErrorCode, ErrorCode
 from handlers.common.rest import RestErrorCode
 from handlers.common.websocket import WebSocketErrorCode
-from handlers.livestream.error_codes import LivestreamErrorCode
+from handlers.livestream.episodes.routes import LivestreamErrorCode
 from handlers.meetings.auth_exchange.error_codes import ExchangeErrorCode
 from handlers.transcription.messages import TranscriptionErrorCode
 from handlers.voice_qa.websocket_messages import VoiceQaErrorCode

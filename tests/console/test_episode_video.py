@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, Request, Route, expect
 
-from handlers.livestream.keys import VIDEOS, UploadedObject, parse_upload_key
+from handlers.livestream.keys import VIDEOS, parse_upload
 from handlers.livestream.video_chunks.job import job_request
 from local.emulation.mediaconvert.video_cutting import cut_video, parse_job
 from local.ffmpeg import run_ffmpeg
@@ -30,9 +30,8 @@ IS_PLAYING_AT = "(player, from) => player.readyState >= 3 && !player.paused && p
 @cache
 def cut_chunks() -> tuple[bytes, ...]:
     """Return the chunks of a video of six seconds with sound."""
-    key_parts = parse_upload_key(VIDEOS, KEY)
-    assert key_parts is not None
-    video = UploadedObject(KEY, "v1", key_parts)
+    video = parse_upload(VIDEOS, KEY, "v1")
+    assert video is not None
     role = "arn:aws:iam::123456789012:role/media"
     cut = parse_job(job_request("videos-bucket", video, chunk_seconds=SECONDS, role_arn=role))
     with TemporaryDirectory() as scratch:

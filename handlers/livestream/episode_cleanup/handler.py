@@ -1,7 +1,7 @@
 """Lambda function `episode-cleanup`: removes the data of a deleted episode.
 
 It deletes the episode's objects in the bucket, its events and records in the fact-check agent's memory, and its items in
-the table except the tombstone. The messages arrive through a queue (see `deletions`). If a call fails, SQS delivers the
+the table except the tombstone. The messages arrive through a queue (see `episode_table`). If a call fails, SQS delivers the
 message again, and the function deletes what is left. A message that fails too often moves to the dead-letter queue.
 """
 
@@ -18,9 +18,8 @@ from botocore.exceptions import ClientError
 from handlers.common.aws import CONFIG
 from handlers.common.events import BatchFailures, process_batch
 from handlers.common.logging import EventLog
-from handlers.livestream.deletions import DeletedEpisode
 from handlers.livestream.environment import EpisodeCleanupEnvironment
-from handlers.livestream.episode_table import EpisodeTable
+from handlers.livestream.episode_table import DeletedEpisode, EpisodeTable
 from handlers.livestream.keys import CHUNKS, EPISODE_SORT_KEY, TRANSCRIPTS, VIDEOS, partition_key
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Lambda function `episodes`: serves livestream's REST API."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any
 
@@ -10,20 +10,47 @@ from botocore.config import Config
 
 from handlers.common import ids
 from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG, SecretParameter, build_presigning_config
+from handlers.common.errors import HandlerError
 from handlers.common.logging import EventLog
-from handlers.common.rest import ProxyResponse, RestDispatcher
-from handlers.livestream.deletions import queue_deletion
+from handlers.common.rest import (
+    Answer,
+    Body,
+    BoundOperation,
+    Parameters,
+    ProxyResponse,
+    Query,
+    RestAnswer,
+    RestDispatcher,
+    RestOperation,
+    RestRequest,
+)
 from handlers.livestream.environment import EpisodesApiEnvironment
-from handlers.livestream.episode_table import EpisodeTable
+from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable, queue_deletion
 from handlers.livestream.episodes import routes
-from handlers.livestream.episodes.cursors import Cursors
-from handlers.livestream.episodes.operations import EpisodeOperations
+from handlers.livestream.episodes.operations import Cursors, EpisodeOperations
+from handlers.livestream.episodes.routes import LivestreamErrorCode
 from handlers.livestream.episodes.uploads import UploadOperations
 from handlers.livestream.episodes.video_playback import ChunkBucket, PlaybackOperations
-from handlers.livestream.findings import FindingsTable
+from handlers.livestream.windows import FindingsTable
 
 _S3_CONFIG = CONFIG.merge(Config(read_timeout=8, retries={"mode": "standard", "total_max_attempts": 2}))
 """Completing a multipart upload takes seconds. Two attempts fit into the function's timeout."""
+
+
+def _bind(
+    operation: RestOperation[Parameters, Query, Body, Answer],
+    perform: Callable[[RestRequest[Parameters, Query, Body]], RestAnswer[Answer]],
+) -> BoundOperation:
+    """Return the operation with its function. If the function does not find the episode, the client gets a 404."""
+
+    def perform_or_refuse(request: RestRequest[Parameters, Query, Body]) -> RestAnswer[Answer]:
+        try:
+            return perform(request)
+        except EpisodeNotFound:
+            message = "This episode does not exist, or it was deleted."
+            raise HandlerError(LivestreamErrorCode.EPISODE_UNKNOWN, message) from None
+
+    return operation.bind(perform_or_refuse)
 
 
 @cache
@@ -45,17 +72,17 @@ def _rest() -> RestDispatcher:
     uploads = UploadOperations(table, s3, environment, clock=ids.now, new_id=ids.new_id)
     playback = PlaybackOperations(table, ChunkBucket(s3, environment.bucket_name))
     operations = [
-        routes.CREATE_EPISODE.bind(episodes.create),
-        routes.LIST_EPISODES.bind(episodes.list_episodes),
-        routes.GET_EPISODE.bind(episodes.get),
-        routes.UPDATE_EPISODE.bind(episodes.update),
-        routes.DELETE_EPISODE.bind(episodes.delete),
-        routes.REQUEST_UPLOAD.bind(uploads.request),
-        routes.SIGN_PARTS.bind(uploads.sign),
-        routes.COMPLETE_UPLOAD.bind(uploads.complete),
-        routes.LIST_CHUNKS.bind(playback.list_chunks),
-        routes.LIST_CLAIMS.bind(episodes.list_claims),
-        routes.LIST_CLIPS.bind(episodes.list_clips),
+        _bind(routes.CREATE_EPISODE, episodes.create),
+        _bind(routes.LIST_EPISODES, episodes.list_episodes),
+        _bind(routes.GET_EPISODE, episodes.get),
+        _bind(routes.UPDATE_EPISODE, episodes.update),
+        _bind(routes.DELETE_EPISODE, episodes.delete),
+        _bind(routes.REQUEST_UPLOAD, uploads.request),
+        _bind(routes.SIGN_PARTS, uploads.sign),
+        _bind(routes.COMPLETE_UPLOAD, uploads.complete),
+        _bind(routes.LIST_CHUNKS, playback.list_chunks),
+        _bind(routes.LIST_CLAIMS, episodes.list_claims),
+        _bind(routes.LIST_CLIPS, episodes.list_clips),
     ]
     return RestDispatcher(operations, origin=environment.origin, log=EventLog(environment.log_level))
 

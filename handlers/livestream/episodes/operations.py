@@ -4,21 +4,30 @@ Findings are the fact claims and clips that the fact-check agent found in an epi
 
 The partition key of an episode contains its owner. So another owner's episode gives the same 404 as one that does not
 exist.
+
+A list is returned in pages. A cursor contains the position after which the next page starts, and the identity of its
+list: operation, owner and parameters. It is valid for this list only, and for a limited time. It is encrypted and signed
+(Fernet), so clients can neither read nor create one. The page size is not part of the identity, so a client may change
+it between pages. The secret may have several lines, and each line gives one key. The first key encrypts, and the other
+keys still decrypt older cursors, so the secret can be changed without invalidating cursors.
 """
 
+import base64
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
 from handlers.common.errors import HandlerError
 from handlers.common.ids import timestamp
 from handlers.common.rest import RestAnswer, RestRequest
-from handlers.livestream.deletions import DeletedEpisode
-from handlers.livestream.episode_table import EpisodeRecord, EpisodeTable
-from handlers.livestream.episodes.cursors import Cursors
-from handlers.livestream.error_codes import LivestreamErrorCode
-from handlers.livestream.findings import FindingKind, FindingsTable
+from handlers.livestream.environment import parse_secrets
+from handlers.livestream.episode_table import DeletedEpisode, EpisodeRecord, EpisodeTable
+from handlers.livestream.episodes.routes import LivestreamErrorCode
 from handlers.livestream.models import (
     Claim,
     ClaimPage,
@@ -33,6 +42,49 @@ from handlers.livestream.models import (
     TrackView,
 )
 from handlers.livestream.tracks import Track, TrackState, episode_status
+from handlers.livestream.windows import FindingKind, FindingsTable
+
+CURSOR_SECONDS = 3600
+"""Validity of a cursor."""
+
+
+class Cursors:
+    """Cursors of all lists. The secret is read when a list first has a further page."""
+
+    def __init__(self, secret: Callable[[], str], clock: Callable[[], datetime]) -> None:
+        self._secret = secret
+        self._clock = clock
+
+    def encrypt(self, position: str, *listing: str) -> str:
+        """Return a cursor for the page after a position of a list with the identity `listing`."""
+        content = json.dumps([*listing, position]).encode()
+        return self._fernet().encrypt_at_time(content, self._seconds()).rstrip(b"=").decode()
+
+    def decrypt(self, cursor: str, *listing: str) -> str:
+        """Return the position of a cursor. Raise HandlerError if it is invalid, expired or of another list."""
+        padded = cursor.encode() + b"=" * (-len(cursor) % 4)
+        try:
+            content = self._fernet().decrypt_at_time(padded, CURSOR_SECONDS, self._seconds())
+        except InvalidToken:
+            raise _invalid_cursor() from None
+        *identity, position = json.loads(content)
+        if identity != list(listing):
+            raise _invalid_cursor()
+        return str(position)
+
+    def _fernet(self) -> MultiFernet:
+        secrets = (hashlib.sha256(line.encode()).digest() for line in parse_secrets(self._secret()))
+        return MultiFernet([Fernet(base64.urlsafe_b64encode(secret)) for secret in secrets])
+
+    def _seconds(self) -> int:
+        return int(self._clock().timestamp())
+
+
+def _invalid_cursor() -> HandlerError:
+    return HandlerError(
+        LivestreamErrorCode.CURSOR_INVALID,
+        "This cursor has expired or does not belong to this list. Start again with the first page.",
+    )
 
 
 @dataclass(frozen=True)

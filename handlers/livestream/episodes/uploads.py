@@ -19,7 +19,7 @@ from handlers.common.json_models import WrongField
 from handlers.common.rest import RestAnswer, RestRequest
 from handlers.livestream.environment import EpisodesApiEnvironment
 from handlers.livestream.episode_table import EpisodeRecord, EpisodeTable
-from handlers.livestream.error_codes import LivestreamErrorCode
+from handlers.livestream.episodes.routes import LivestreamErrorCode
 from handlers.livestream.keys import TRANSCRIPTS, VIDEOS
 from handlers.livestream.models import (
     MAX_PARTS,

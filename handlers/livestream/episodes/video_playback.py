@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from handlers.common.errors import HandlerError
 from handlers.common.rest import RestAnswer, RestRequest
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.error_codes import LivestreamErrorCode
+from handlers.livestream.episodes.routes import LivestreamErrorCode
 from handlers.livestream.models import EpisodePath, PlayableChunk, Playback, PlaybackQuery
 from handlers.livestream.tracks import VideoChunks
 

@@ -17,7 +17,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -27,20 +27,26 @@ from handlers.common.bedrock import BedrockModel, NoAnswer, TokenUsage, build_cl
 from handlers.common.events import BatchFailures, process_batch
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.text import Window
-from handlers.livestream.fact_check_agent.environment import AgentEnvironment
+from handlers.livestream.environment import AgentEnvironment
 from handlers.livestream.fact_check_agent.memory import AgentMemory
-from handlers.livestream.fact_check_agent.question import ClipLimits, read_answer, window_request
-from handlers.livestream.fact_check_agent.verification import VerifiedAnswer, verify_answer
-from handlers.livestream.findings import FindingsTable, WindowOutcome, WindowResult
-from handlers.livestream.s3_object_reader import ObjectReader
-from handlers.livestream.transcript import BadTranscript, Cue, read_transcript
-from handlers.livestream.window_messages import WindowMessage
+from handlers.livestream.fact_check_agent.model_answer import (
+    ClipLimits,
+    VerifiedAnswer,
+    read_answer,
+    verify_answer,
+    window_request,
+)
+from handlers.livestream.transcript import BadTranscript, Cue, fetch_transcript, read_transcript
+from handlers.livestream.windows import FindingsTable, WindowMessage, WindowOutcome, WindowResult
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
 
 
 @dataclass(frozen=True)
 class FactCheckAgent:
     environment: AgentEnvironment
-    transcripts: ObjectReader
+    s3: "S3Client"
     memory: AgentMemory
     model: BedrockModel
     findings: FindingsTable
@@ -61,7 +67,8 @@ class FactCheckAgent:
 
     def _read_window(self, message: WindowMessage) -> Window[Cue] | WindowOutcome:
         """Return the window, or the reason why the transcript does not contain it."""
-        data = self.transcripts.read(message.transcript_key, message.transcript_version)
+        bucket = self.environment.bucket_name
+        data = fetch_transcript(self.s3, bucket, message.transcript_key, message.transcript_version)
         if data is None:
             return WindowOutcome.TRANSCRIPT_GONE
         try:
@@ -148,7 +155,7 @@ def _agent() -> FactCheckAgent:
     bedrock: Any = boto3.client("bedrock-runtime", config=build_client_config(environment.answer_seconds))
     return FactCheckAgent(
         environment,
-        ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
+        boto3.client("s3", config=CONFIG),
         AgentMemory(memory, environment.memory_id, ids.now),
         BedrockModel(bedrock, environment.model_id),
         FindingsTable(boto3.client("dynamodb", config=CONFIG), environment.table_name, ids.now),

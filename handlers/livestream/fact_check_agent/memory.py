@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from handlers.common.text import clean_text
-from handlers.livestream.window_messages import WindowMessage
+from handlers.livestream.windows import WindowMessage
 
 MAX_MEMORIES = 10
 MAX_RECALLED_EVENTS = 2 * MAX_MEMORIES

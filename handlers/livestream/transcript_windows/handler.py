@@ -23,16 +23,16 @@ from handlers.common import ids
 from handlers.common.aws import CONFIG
 from handlers.common.events import BatchFailures, parse_object_created_event, process_batch
 from handlers.common.logging import EventLog, hash_for_log
-from handlers.common.text import split_into_windows
+from handlers.common.text import WindowSizes, split_into_windows
+from handlers.livestream.environment import TranscriptWindowsEnvironment
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.keys import TRANSCRIPTS, UploadedObject, parse_upload_key
-from handlers.livestream.s3_object_reader import ObjectReader
+from handlers.livestream.keys import TRANSCRIPTS, UploadedObject, parse_upload
 from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
-from handlers.livestream.transcript import BadTranscript, TranscriptProblem, read_transcript
-from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
-from handlers.livestream.window_messages import MAX_WINDOWS, WindowMessage, send_messages, window_messages
+from handlers.livestream.transcript import BadTranscript, TranscriptProblem, fetch_transcript, read_transcript
+from handlers.livestream.windows import MAX_WINDOWS, WindowMessage, send_messages, window_messages
 
 if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
     from types_boto3_sqs.client import SQSClient
 
 TRACK_REASONS = {
@@ -60,24 +60,24 @@ class TranscriptEventOutcome(StrEnum):
 class TranscriptDivider:
     environment: TranscriptWindowsEnvironment
     table: EpisodeTable
-    transcripts: ObjectReader
+    s3: "S3Client"
     sqs: "SQSClient"
     log: EventLog
 
     def handle_event(self, body: str) -> TranscriptEventOutcome:
         """Queue the windows of the transcript that an event announces. The object may have any suffix."""
         created_object = parse_object_created_event(body, self.environment.bucket_name)
-        key_parts = parse_upload_key(TRANSCRIPTS, created_object.key)
-        if key_parts is None:
+        transcript = parse_upload(TRANSCRIPTS, created_object.key, created_object.version_id)
+        if transcript is None:
             return TranscriptEventOutcome.IGNORED
-        outcome = self._divide(UploadedObject(created_object.key, created_object.version_id, key_parts))
-        self.log.info("transcript_event", outcome=outcome, key_hash=hash_for_log(key_parts.upload_id))
+        outcome = self._divide(transcript)
+        self.log.info("transcript_event", outcome=outcome, key_hash=hash_for_log(transcript.upload_id))
         return outcome
 
     def _divide(self, transcript: UploadedObject) -> TranscriptEventOutcome:
         if not self._advance_track(transcript, TrackState.UPLOADED):
             return TranscriptEventOutcome.UNCHANGED
-        data = self.transcripts.read(transcript.key, transcript.version_id)
+        data = fetch_transcript(self.s3, self.environment.bucket_name, transcript.key, transcript.version_id)
         if data is None:
             return TranscriptEventOutcome.GONE
         try:
@@ -89,11 +89,13 @@ class TranscriptDivider:
             return TranscriptEventOutcome.INVALID
         send_messages(self.sqs, self.environment.agent_queue_url, messages)
         self._advance_track(transcript, TrackState.ANALYZING, windows=len(messages))
-        self.log.info("transcript_queued", windows=len(messages), key_hash=hash_for_log(transcript.key_parts.upload_id))
+        self.log.info("transcript_queued", windows=len(messages), key_hash=hash_for_log(transcript.upload_id))
         return TranscriptEventOutcome.QUEUED
 
     def _build_messages(self, transcript: UploadedObject, data: bytes) -> tuple[WindowMessage, ...]:
-        windows = split_into_windows(read_transcript(data), self.environment.sizes)
+        settings = self.environment
+        sizes = WindowSizes(settings.window_characters, settings.window_seconds * 1000, settings.overlap_characters)
+        windows = split_into_windows(read_transcript(data), sizes)
         if len(windows) > MAX_WINDOWS:
             raise BadTranscript(TranscriptProblem.TOO_LARGE)
         return window_messages(transcript, windows)
@@ -101,9 +103,9 @@ class TranscriptDivider:
     def _advance_track(
         self, transcript: UploadedObject, state: TrackState, reason: TrackReason | None = None, **details: int
     ) -> bool:
-        upload, now = transcript.key_parts, ids.timestamp(ids.now())
-        update = TrackUpdate(upload.upload_id, state, now, reason, transcript.version_id, details)
-        return self.table.advance_track(upload.owner, upload.episode_id, TrackKind.TRANSCRIPT, update)
+        now = ids.timestamp(ids.now())
+        update = TrackUpdate(transcript.upload_id, state, now, reason, transcript.version_id, details)
+        return self.table.advance_track(transcript.owner, transcript.episode_id, TrackKind.TRANSCRIPT, update)
 
 
 @cache
@@ -112,7 +114,7 @@ def _divider() -> TranscriptDivider:
     return TranscriptDivider(
         environment,
         EpisodeTable(boto3.client("dynamodb", config=CONFIG), environment.table_name),
-        ObjectReader(boto3.client("s3", config=CONFIG), environment.bucket_name),
+        boto3.client("s3", config=CONFIG),
         boto3.client("sqs", config=CONFIG),
         EventLog(environment.log_level),
     )

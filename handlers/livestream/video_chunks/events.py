@@ -8,17 +8,31 @@ bus. A job belongs to this stack if its user metadata names the bucket of this s
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AliasPath, Field, ValidationError
 
-from handlers.common import events as common_events
-from handlers.common.events import BusEvent, EventModel, InvalidEvent, parse_object_created_detail
-from handlers.livestream import events as livestream_events
-from handlers.livestream.keys import UploadedObject
+from handlers.common.events import (
+    OBJECT_CREATED,
+    S3_SOURCE,
+    BusEvent,
+    EventModel,
+    InvalidEvent,
+    parse_object_created_detail,
+)
+from handlers.livestream.keys import VIDEOS, UploadedObject, parse_upload
 from handlers.livestream.tracks import TrackState, VideoChunks
 from handlers.livestream.video_chunks.job import JobMetadata, VideoVersion, chunk_prefix
 
+SOURCE_SUFFIX: Final = ".livestream"
+"""End of the source of livestream's own events. The source begins with the name of the stack, because several stacks
+may use the same bus."""
+UPLOAD_COMPLETED: Final = "Video Upload Completed"
+"""Detail type of the event that makes livestream cut the uploaded video into chunks."""
+MEDIACONVERT: Final = "aws.mediaconvert"
+"""Source of MediaConvert's events."""
+JOB_STATE_CHANGE: Final = "MediaConvert Job State Change"
+"""Detail type of MediaConvert's events about jobs."""
 VIDEO_TYPES = frozenset({"mp4", "m4v", "mov", "mkv", "webm", "ts", "m2ts", "flv", "avi", "mpg", "mpeg"})
 """Lower-case suffixes of the formats that MediaConvert reads."""
 JOB_STATES = {
@@ -75,21 +89,21 @@ def parse_video_event(body: str, bucket: str) -> VideoEvent | None:
     Raise ValidationError or InvalidEvent if it is malformed or of an unexpected kind.
     """
     event = BusEvent.model_validate_json(body)
-    match event.source, event.detail_type:
-        case common_events.S3_SOURCE, common_events.OBJECT_CREATED:
-            created = parse_object_created_detail(event.detail, bucket)
-            video = VideoVersion(key=created.key, version_id=created.version_id).to_upload()
-            return None if video is None else VideoEvent(VideoEventKind.CREATED, video)
-        case source, livestream_events.UPLOAD_COMPLETED if source.endswith(livestream_events.SOURCE_SUFFIX):
-            return _parse_completed(event.detail, is_replayed=event.replay_name is not None)
-        case livestream_events.MEDIACONVERT, livestream_events.JOB_STATE_CHANGE:
-            return _parse_job_change(event.detail, bucket)
+    kind = event.source, event.detail_type
+    if kind == (S3_SOURCE, OBJECT_CREATED):
+        created = parse_object_created_detail(event.detail, bucket)
+        video = parse_upload(VIDEOS, created.key, created.version_id)
+        return None if video is None else VideoEvent(VideoEventKind.CREATED, video)
+    if event.source.endswith(SOURCE_SUFFIX) and event.detail_type == UPLOAD_COMPLETED:
+        return _parse_completed(event.detail, is_replayed=event.replay_name is not None)
+    if kind == (MEDIACONVERT, JOB_STATE_CHANGE):
+        return _parse_job_change(event.detail, bucket)
     raise InvalidEvent("no rule of this queue matches events of this kind")
 
 
 def is_video(upload: UploadedObject) -> bool:
     """Return True if the key has the suffix of a video format that MediaConvert reads."""
-    return upload.key_parts.suffix in VIDEO_TYPES
+    return upload.suffix in VIDEO_TYPES
 
 
 def _parse_completed(detail: dict[str, Any], *, is_replayed: bool) -> VideoEvent:

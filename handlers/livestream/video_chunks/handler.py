@@ -32,12 +32,12 @@ from handlers.common import ids
 from handlers.common.aws import CONFIG
 from handlers.common.events import BatchFailures, process_batch
 from handlers.common.logging import EventLog, LogText, hash_for_log
+from handlers.livestream.environment import VideoChunksEnvironment
 from handlers.livestream.episode_table import EpisodeTable
-from handlers.livestream.events import UPLOAD_COMPLETED
 from handlers.livestream.keys import UploadedObject
 from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
-from handlers.livestream.video_chunks.environment import VideoEnvironment
 from handlers.livestream.video_chunks.events import (
+    UPLOAD_COMPLETED,
     VideoEvent,
     VideoEventKind,
     is_video,
@@ -71,7 +71,7 @@ class EventNotPublished(Exception):
 
 @dataclass(frozen=True)
 class VideoCutter:
-    environment: VideoEnvironment
+    environment: VideoChunksEnvironment
     table: EpisodeTable
     mediaconvert: Any
     """Client without types, because the project does not install type stubs for a single operation."""
@@ -151,18 +151,18 @@ class VideoCutter:
         is_restart: bool = False,
     ) -> bool:
         """Update the video's track; return True if it now has this state for this video."""
-        upload, now = video.key_parts, ids.timestamp(ids.now())
-        update = TrackUpdate(upload.upload_id, state, now, reason, video.version_id, details, is_restart)
-        return self.table.advance_track(upload.owner, upload.episode_id, TrackKind.VIDEO, update)
+        now = ids.timestamp(ids.now())
+        update = TrackUpdate(video.upload_id, state, now, reason, video.version_id, details, is_restart)
+        return self.table.advance_track(video.owner, video.episode_id, TrackKind.VIDEO, update)
 
 
 def _hash(video: UploadedObject) -> LogText:
-    return hash_for_log(video.key_parts.upload_id)
+    return hash_for_log(video.upload_id)
 
 
 @cache
 def _cutter() -> VideoCutter:
-    environment = VideoEnvironment.read()
+    environment = VideoChunksEnvironment.read()
     mediaconvert: Any = boto3.client("mediaconvert", config=CONFIG)
     return VideoCutter(
         environment,

@@ -18,8 +18,8 @@ from pydantic import Field
 
 from handlers.common.events import VERSION_ID_PATTERN
 from handlers.common.json_models import Message
-from handlers.livestream.keys import CHUNKS, VIDEOS, UploadedObject, parse_upload_key
-from handlers.livestream.video_chunks.environment import ChunkSeconds
+from handlers.livestream.environment import ChunkSeconds
+from handlers.livestream.keys import CHUNKS, VIDEOS, UploadedObject, parse_upload
 
 AUDIO_SELECTOR = "Audio Selector 1"
 """Name by which the output refers to the audio of the input."""
@@ -33,8 +33,7 @@ class VideoVersion(Message):
 
     def to_upload(self) -> UploadedObject | None:
         """Return the uploaded object, or None if the key is not that of an upload below `videos/`."""
-        key_parts = parse_upload_key(VIDEOS, self.key)
-        return None if key_parts is None else UploadedObject(self.key, self.version_id, key_parts)
+        return parse_upload(VIDEOS, self.key, self.version_id)
 
 
 class JobMetadata(VideoVersion):
@@ -53,7 +52,7 @@ class JobMetadata(VideoVersion):
 
 def chunk_prefix(video: UploadedObject, job: JobMetadata) -> str:
     """Return the key prefix below which a job writes the chunks of a video."""
-    return f"{CHUNKS}{video.key_parts.owner}/{video.key_parts.episode_id}/{job.token[:16]}/"
+    return f"{CHUNKS}{video.owner}/{video.episode_id}/{job.token[:16]}/"
 
 
 def job_request(bucket: str, video: UploadedObject, *, chunk_seconds: int, role_arn: str) -> dict[str, Any]:

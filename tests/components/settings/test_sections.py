@@ -7,7 +7,7 @@ import pytest
 from components.settings import load_settings
 from handlers.livestream.environment import parse_secrets
 from handlers.livestream.episodes.uploads import MEGABYTE
-from handlers.livestream.s3_object_reader import MAX_OBJECT_BYTES
+from handlers.livestream.transcript import MAX_OBJECT_BYTES
 from tests.components.settings.stack_config import ENCRYPTION_KEY, IDENTITY, PAGE, problems, stack_config
 
 RUNTIME = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime"

@@ -4,18 +4,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.handlers.livestream.rest_api_harness import ApiHarness, open_api
-from tests.handlers.livestream.transcript_harness import Broadcast, open_broadcast
+from tests.handlers.livestream.broadcast import Broadcast
+from tests.handlers.livestream.harness import Harness, new_containers, open_harness
 
 
 @pytest.fixture
-def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiHarness]:
-    """Harness with an empty table, an empty bucket and an empty queue."""
-    with open_api(monkeypatch) as opened:
+def harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
+    """Harness with an empty table, an empty bucket and empty queues."""
+    with open_harness(monkeypatch) as opened:
         yield opened
 
 
 @pytest.fixture
-def broadcast(harness: ApiHarness, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broadcast]:
-    with open_broadcast(harness, monkeypatch) as opened:
-        yield opened
+def broadcast(harness: Harness) -> Iterator[Broadcast]:
+    """Broadcast that expects a transcript."""
+    created = Broadcast(harness)
+    with new_containers():
+        yield created

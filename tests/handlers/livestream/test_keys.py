@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers.livestream.keys import TRANSCRIPTS, VIDEOS, UploadKey, parse_upload_key
+from handlers.livestream.keys import TRANSCRIPTS, VIDEOS, UploadedObject, parse_upload
 
 OWNER, EPISODE, UPLOAD = "A" * 32, "01KE1VN3KVAT25Y7H06Z6YBYC4", "01KE1VN3KV2ZWKCAX1YZZDK9JW"
 FOLDER = f"{VIDEOS}{OWNER}/{EPISODE}/"
@@ -13,8 +13,9 @@ KEY = f"{FOLDER}{UPLOAD}"
 @pytest.mark.parametrize("owner", [OWNER, "everybody"])
 @pytest.mark.parametrize("suffix", ["", ".mp4", ".MOV", ".srt", ".other"])
 def test_a_key_is_parsed_with_any_suffix(prefix: str, owner: str, suffix: str) -> None:
-    result = parse_upload_key(prefix, f"{prefix}{owner}/{EPISODE}/{UPLOAD}{suffix}")
-    assert result == UploadKey(owner, EPISODE, UPLOAD, suffix[1:].lower())
+    key = f"{prefix}{owner}/{EPISODE}/{UPLOAD}{suffix}"
+    expected = UploadedObject(key, "v1", owner, EPISODE, UPLOAD, suffix[1:].lower())
+    assert parse_upload(prefix, key, "v1") == expected
 
 
 @pytest.mark.parametrize(
@@ -37,4 +38,4 @@ def test_a_key_is_parsed_with_any_suffix(prefix: str, owner: str, suffix: str) -
     ],
 )
 def test_a_key_of_any_other_form_is_refused(invalid_key: str) -> None:
-    assert parse_upload_key(VIDEOS, invalid_key) is None
+    assert parse_upload(VIDEOS, invalid_key, "v1") is None

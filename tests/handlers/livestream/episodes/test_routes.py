@@ -11,8 +11,8 @@ from handlers.common.json_models import Message
 from handlers.common.rest import AnyRestOperation
 from handlers.livestream.episodes.routes import OPERATIONS
 from handlers.livestream.models import PageQuery
+from tests.handlers.livestream.harness import ANN, MAX_FORM_BYTES, OPERATION, ApiResponse, Harness
 from tests.handlers.livestream.json_schema_strategies import arbitrary_values, valid_values, validator
-from tests.handlers.livestream.rest_api_harness import ANN, MAX_FORM_BYTES, OPERATION, ApiHarness, ApiResponse
 
 ERROR_STATUSES = {400, 404, 409}
 ERROR_SCHEMA = {
@@ -57,13 +57,13 @@ def check_response(operation: AnyRestOperation, answer: ApiResponse) -> None:
 
 
 @pytest.fixture
-def upload_path(harness: ApiHarness) -> dict[str, str]:
+def upload_path(harness: Harness) -> dict[str, str]:
     """Path parameters of an upload in parts that an episode expects."""
     episode = harness.create_episode()
     return {"episode_id": episode, "upload_id": harness.request_upload(episode, size=MAX_FORM_BYTES + 1)["uploadId"]}
 
 
-def existing_path(harness: ApiHarness, operation: AnyRestOperation, upload_path: dict[str, str]) -> dict[str, str]:
+def existing_path(harness: Harness, operation: AnyRestOperation, upload_path: dict[str, str]) -> dict[str, str]:
     """Return path parameters of a new episode, or of the expected upload, if the operation has any."""
     names = operation.parameters.model_fields if operation.parameters else {}
     if "upload_id" in names:
@@ -75,7 +75,7 @@ def existing_path(harness: ApiHarness, operation: AnyRestOperation, upload_path:
 @SHARED_HARNESS
 @given(data=st.data())
 def test_any_body_gets_a_documented_response_or_error(
-    harness: ApiHarness, upload_path: dict[str, str], name: str, data: st.DataObject
+    harness: Harness, upload_path: dict[str, str], name: str, data: st.DataObject
 ) -> None:
     operation = OPERATION[name]
     model: type[Message] | None = operation.body
@@ -98,7 +98,7 @@ def test_any_body_gets_a_documented_response_or_error(
     owner=st.sampled_from([ANN, None]),
 )
 def test_any_path_query_and_body_get_a_documented_response_or_error(
-    harness: ApiHarness,
+    harness: Harness,
     name: str,
     path_parameters: dict[str, str],
     query: dict[str, str],
@@ -109,13 +109,12 @@ def test_any_path_query_and_body_get_a_documented_response_or_error(
 
 
 @pytest.mark.parametrize("name", PAGED_OPERATIONS)
-def test_lists_return_documented_responses(harness: ApiHarness, upload_path: dict[str, str], name: str) -> None:
+def test_lists_return_documented_responses(harness: Harness, upload_path: dict[str, str], name: str) -> None:
     operation, path = OPERATION[name], existing_path(harness, OPERATION[name], upload_path)
-    for start in range(3):
+    for _ in range(3):
         harness.create_episode()
-        if path:
-            harness.store_claim(path["episode_id"], start, f"c{start}")
-            harness.store_clip(path["episode_id"], start, f"c{start}")
+    if path:
+        harness.store_findings(path["episode_id"], 0, 1, 2)
     answer = harness.call(name, limit=2, **path)
     assert answer.status == 200
     assert answer.body["nextCursor"]

@@ -1,4 +1,4 @@
-"""Gateway of the fact-check agent's memory, Amazon Bedrock AgentCore memory.
+"""Gateway of the fact-check agent's memory, Amazon Bedrock AgentCore memory, with requests of a valid form.
 
 For each analyzed window of a transcript, it stores an event with the window's text and its findings.
 """
@@ -17,13 +17,25 @@ from handlers.livestream.fact_check_agent.memory import (
     AgentMemory,
     MemoryEvent,
 )
-from tests.handlers.livestream.test_window_messages import EPISODE, MESSAGES, OWNER
+from handlers.livestream.windows import WindowMessage
 from tests.handlers.scripted_clients import stubbed
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 MEMORY = "polyphony_dev_clipAgentMemory-0123456789"
-FIRST, SECOND, _ = MESSAGES
-SESSION = {"memoryId": MEMORY, "actorId": OWNER, "sessionId": EPISODE}
+EPISODE = "01HZXW3V9K8Q2M4N6P8R0T2V4X"
+FIRST = WindowMessage(
+    owner="everybody",
+    episode_id=EPISODE,
+    transcript_key=f"transcripts/everybody/{EPISODE}/x.srt",
+    transcript_version="v1",
+    index=0,
+    count=2,
+    first=0,
+    core_end=1,
+    end=2,
+)
+[OTHER] = FIRST.other_window_ids
+SESSION = {"memoryId": MEMORY, "actorId": "everybody", "sessionId": EPISODE}
 
 
 def event(event_id: str, window_id: str | None, findings: str, text: str = "") -> dict[str, Any]:
@@ -43,21 +55,20 @@ def recall(*events: dict[str, Any]) -> tuple[MemoryEvent, ...]:
 
 
 def test_the_latest_events_of_other_windows_are_recalled_oldest_first_and_cleaned() -> None:
-    other = SECOND.window_id
     assert recall(
-        event("10#ab", other, "third", "window"),
-        event("9#cd", other, "sec\u200bond", "a\nb"),
+        event("10#ab", OTHER, "third", "window"),
+        event("9#cd", OTHER, "sec\u200bond", "a\nb"),
         event("8#ef", FIRST.window_id, "own window"),
         event("7#ef", "of an earlier upload", "x"),
         event("6#ef", None, "x"),
-        event("5#ef", other, "\u200b"),
+        event("5#ef", OTHER, "\u200b"),
     ) == (MemoryEvent("9#cd", "second a b"), MemoryEvent("10#ab", "third window"))
-    newest_first = [event(f"{number}#a", other, "x") for number in range(MAX_MEMORIES + 2, 0, -1)]
+    newest_first = [event(f"{number}#a", OTHER, "x") for number in range(MAX_MEMORIES + 2, 0, -1)]
     assert [memory.event_id for memory in recall(*newest_first)] == [f"{number}#a" for number in range(3, 13)]
 
 
 def test_of_a_long_memory_the_findings_are_kept() -> None:
-    [memory] = recall(event("1#a", SECOND.window_id, "The report has 410.", "ferries " * 10_000))
+    [memory] = recall(event("1#a", OTHER, "The report has 410.", "ferries " * 10_000))
     assert memory.text.startswith("The report has 410. ferries")
     assert MAX_MEMORY_CHARACTERS - 2 < len(memory.text) <= MAX_MEMORY_CHARACTERS
 

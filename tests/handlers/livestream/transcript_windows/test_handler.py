@@ -5,19 +5,11 @@ of the transcript.
 """
 
 import pytest
-from pydantic import ValidationError
 
-from handlers.common.text import WindowSizes
 from handlers.livestream import transcript
-from handlers.livestream.transcript import Cue
 from handlers.livestream.transcript_windows import handler
-from handlers.livestream.transcript_windows.environment import TranscriptWindowsEnvironment
-from tests.handlers.livestream.rest_api_harness import ANN
-from tests.handlers.livestream.transcript_file_writers import srt
-from tests.handlers.livestream.transcript_harness import CUES, Broadcast, sqs_client
-
-LONG_CUES = tuple(Cue(at * 40_000, at * 40_000 + 900, f"Ferry number {at} sails. " * 6) for at in range(23))
-"""Cues of 22 windows. Each has one cue in its core and the next one as overlap, except the last, which has no overlap."""
+from tests.handlers.livestream.broadcast import CUES, LONG_CUES, Broadcast, s3_event, srt
+from tests.handlers.livestream.harness import ANN, BUCKET, cached_client
 
 
 def test_each_window_of_a_transcript_is_queued_once(broadcast: Broadcast) -> None:
@@ -43,13 +35,13 @@ def test_if_a_form_was_submitted_twice_only_the_first_object_version_is_queued(
     """Even if the first attempt to queue the first version fails, the second version is not queued."""
     first, second = broadcast.upload(LONG_CUES), broadcast.upload(CUES)
     with monkeypatch.context() as patched:
-        send = sqs_client().send_message_batch
+        send = cached_client("sqs").send_message_batch
 
         def reject_later_batches(**request: object) -> object:
-            patched.setattr(sqs_client(), "send_message_batch", lambda **_: {"Failed": [{"Id": "10"}]})
+            patched.setattr(cached_client("sqs"), "send_message_batch", lambda **_: {"Failed": [{"Id": "10"}]})
             return send(**request)
 
-        patched.setattr(sqs_client(), "send_message_batch", reject_later_batches)
+        patched.setattr(cached_client("sqs"), "send_message_batch", reject_later_batches)
         assert broadcast.divide(first) == [0]
     assert len(broadcast.receive_all()) == 10
     assert broadcast.divide(second) == []
@@ -65,14 +57,16 @@ def test_if_a_form_was_submitted_twice_only_the_first_object_version_is_queued(
         (b"WEBVTT\n\n", "EMPTY"),
         (srt(LONG_CUES[:1] * 201), "TOO_LARGE"),
         (srt(LONG_CUES), "TOO_LARGE"),
+        (b"\0" * 9_001, "TOO_LARGE"),
         (b"\xff\xfea\0", "UNREADABLE"),
     ],
-    ids=["no cues", "too many cues", "too many windows", "UTF-16"],
+    ids=["no cues", "too many cues", "too many windows", "too many bytes", "UTF-16"],
 )
 def test_an_invalid_transcript_fails_the_track_with_a_reason(
     broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch, data: bytes | str, reason: str
 ) -> None:
     monkeypatch.setattr(transcript, "MAX_CUES", 200)
+    monkeypatch.setattr(transcript, "MAX_OBJECT_BYTES", 9_000)
     monkeypatch.setattr(handler, "MAX_WINDOWS", 21)
     event = broadcast.upload(data)
     assert broadcast.divide(event, event) == []
@@ -92,27 +86,14 @@ def test_an_event_of_a_replaced_upload_or_a_deleted_episode_is_ignored(broadcast
 
 
 def test_a_missing_transcript_and_another_object_are_not_queued(broadcast: Broadcast) -> None:
-    event = broadcast.upload()
-    broadcast.api.s3.delete_object(Bucket=handler._divider().environment.bucket_name, Key=broadcast.key)
-    versioned = event.replace(event.split('"version-id": "')[1].split('"')[0], "null")
-    assert broadcast.divide(versioned, broadcast.upload(key="transcripts/other.srt")) == []
+    broadcast.upload()
+    marker = broadcast.api.s3.delete_object(Bucket=BUCKET, Key=broadcast.key)["VersionId"]
+    events = [s3_event(broadcast.key, version="none"), s3_event(broadcast.key, version=marker)]
+    assert broadcast.divide(*events, s3_event("transcripts/other.srt")) == []
     assert (broadcast.receive_all(), broadcast.state) == ([], ("uploaded", None))
 
 
-def test_an_invalid_message_does_not_fail_its_batch_and_no_text_is_logged(
-    broadcast: Broadcast, capsys: pytest.CaptureFixture[str]
-) -> None:
-    foreign_event = broadcast.upload().replace('"name": "transcripts"', '"name": "canary"')
-    assert broadcast.divide("canary", foreign_event, broadcast.upload("canary\0")) == [0, 1]
+def test_an_invalid_message_does_not_fail_its_batch(broadcast: Broadcast) -> None:
+    foreign_event = s3_event(broadcast.key, bucket="another")
+    assert broadcast.divide("no JSON", foreign_event, broadcast.upload("\0")) == [0, 1]
     assert broadcast.state == ("failed", "UNREADABLE")
-    log_output = capsys.readouterr().out
-    assert "transcript_refused" in log_output
-    for secret in ("canary", ANN, broadcast.upload_id, "transcripts/"):
-        assert secret not in log_output
-
-
-def test_an_overlap_above_half_of_a_window_is_refused() -> None:
-    required = {"TABLE_NAME": "t", "BUCKET_NAME": "b", "AGENT_QUEUE_URL": "https://queue"}
-    assert TranscriptWindowsEnvironment.model_validate(required).sizes == WindowSizes(6_000, 600_000, 600)
-    with pytest.raises(ValidationError):
-        TranscriptWindowsEnvironment.model_validate({**required, "WINDOW_CHARACTERS": "1000"})

@@ -14,16 +14,8 @@ from hypothesis import strategies as st
 from handlers.livestream.video_chunks.job import job_request
 from local.emulation.mediaconvert.video_cutting import parse_job
 from local.emulation.request_validation import validate_request
-from tests.handlers.livestream.video_chunks.video_processing_harness import (
-    BUCKET,
-    EPISODE,
-    NEWER,
-    OWNER,
-    ROLE,
-    UPLOAD,
-    key,
-    video,
-)
+from tests.handlers.livestream.harness import ANN, BUCKET, ROLE
+from tests.handlers.livestream.video_chunks.video_events import EPISODE, NEWER, UPLOAD, key, video
 
 VERSIONS = st.text("abcXYZ019._-", min_size=1, max_size=32)
 
@@ -58,8 +50,8 @@ def test_the_job_reads_the_upload_and_writes_to_another_prefix() -> None:
     """S3 events of new objects start jobs, but not below `chunks/`."""
     job = request()
     parsed_job, token = parse_job(job), job["ClientRequestToken"]
-    assert parsed_job.input_uri == f"s3://{BUCKET}/videos/{OWNER}/{EPISODE}/{UPLOAD}.mp4"
-    assert (parsed_job.output_bucket, parsed_job.output_prefix) == (BUCKET, f"chunks/{OWNER}/{EPISODE}/{token[:16]}/")
+    assert parsed_job.input_uri == f"s3://{BUCKET}/videos/{ANN}/{EPISODE}/{UPLOAD}.mp4"
+    assert (parsed_job.output_bucket, parsed_job.output_prefix) == (BUCKET, f"chunks/{ANN}/{EPISODE}/{token[:16]}/")
     assert (parsed_job.name, parsed_job.segment_name) == (UPLOAD, f"{UPLOAD}_chunk")
 
 

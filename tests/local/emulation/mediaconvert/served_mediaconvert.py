@@ -13,7 +13,7 @@ from typing import Any
 
 import imageio_ffmpeg
 
-from handlers.livestream.keys import VIDEOS, UploadedObject, parse_upload_key
+from handlers.livestream.keys import VIDEOS, UploadedObject, parse_upload
 from handlers.livestream.video_chunks import job
 from local.emulation.mediaconvert import mediaconvert_service
 from local.ffmpeg import run_ffmpeg
@@ -107,9 +107,9 @@ class ServedMediaConvert:
         """Upload a video to the bucket."""
         key = f"videos/everybody/{EPISODE}/{UPLOAD}{suffix}"
         self.account.objects[BUCKET, key] = data
-        parsed_key = parse_upload_key(VIDEOS, key)
-        assert parsed_key is not None
-        return UploadedObject(key, "v1", parsed_key)
+        video = parse_upload(VIDEOS, key, "v1")
+        assert video is not None
+        return video
 
     def run(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Run a job to its end, and return the details of its last event."""

@@ -1,7 +1,12 @@
-"""Findings of the fact-check agent (fact claims and clips), and the outcome of each window, in livestream's table.
+"""Windows of transcripts: the queue messages that name them, and their results in livestream's table.
 
-The agent analyzes a transcript in windows, which are sections small enough for one model request. Each window has one
-item, with its outcome and its findings. The outcome says that the window was analyzed, or why it could not be.
+A window is a section of a transcript that is small enough for one model request. It consists of a core and an overlap,
+which repeats the start of the next window (see `handlers.common.text`). The function `transcript-windows` divides an
+uploaded transcript and sends a message for each window. The function `fact-check-agent` analyzes the windows, and stores
+the result of each as one item: its outcome, and its findings (fact claims and clips).
+
+A message contains no text of the transcript, so the agent reads the transcript again. The message names the window's
+cues (timed lines) by their numbers in the transcript, so the agent does not divide the transcript again.
 
 SQS may deliver the message of a window twice, and a model that is asked again answers differently. So an item is written
 only if the window has none yet, and the findings and the outcome become visible together.
@@ -14,25 +19,135 @@ The client can upload the transcript of a failed track again. The key of an item
 findings of the episode's current upload are listed. The items of earlier uploads remain until the episode is deleted.
 """
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
-from handlers.common.ids import timestamp
+from pydantic import Field, StringConstraints, model_validator
+
+from handlers.common.ids import Ulid, timestamp
 from handlers.common.json_models import Message
 from handlers.common.records import deserialize_item, serialize_item
+from handlers.common.text import Passage, Window
 from handlers.livestream.episode_table import EpisodeNotFound, EpisodeTable
-from handlers.livestream.keys import MAX_WINDOW_NUMBER, SCHEMA_VERSION, Key, window_key
+from handlers.livestream.keys import (
+    MAX_WINDOW_NUMBER,
+    OWNER_PATTERN,
+    SCHEMA_VERSION,
+    TRANSCRIPTS,
+    Key,
+    UploadedObject,
+    window_key,
+)
 from handlers.livestream.models import Claim, Clip
 from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
+    from types_boto3_sqs.client import SQSClient
 
-    from handlers.livestream.window_messages import WindowMessage
+BATCH_SIZE = 10
+"""Maximum number of messages in one SendMessageBatch request."""
+MAX_WINDOWS = 1_000
+"""Maximum number of windows of a transcript. Each window is one model request, in a queue that all episodes share. The
+speech of a whole day stays below this limit."""
+CueNumber = Annotated[int, Field(ge=0)]
+P = TypeVar("P", bound=Passage)
+
+
+class WindowMessage(Message):
+    """Queue message that asks the agent to analyze one window."""
+
+    schema_version: Literal[1] = 1
+    owner: Annotated[str, StringConstraints(pattern=rf"^{OWNER_PATTERN}$")]
+    episode_id: Ulid
+    transcript_key: Annotated[str, Field(min_length=1, max_length=1024, repr=False)]
+    transcript_version: Annotated[str, Field(min_length=1, max_length=1024)]
+    """S3 version of the transcript's object."""
+    index: Annotated[int, Field(ge=0, lt=MAX_WINDOWS)]
+    """Position of the window in the transcript, from 0."""
+    count: Annotated[int, Field(ge=1, le=MAX_WINDOWS)]
+    """Number of windows of the transcript."""
+    first: CueNumber
+    """Number of the window's first cue."""
+    core_end: CueNumber
+    """Number of the first cue after the core."""
+    end: CueNumber
+    """Number of the first cue after the overlap."""
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.index >= self.count:
+            raise ValueError("index must be less than count")
+        if not self.first < self.core_end <= self.end:
+            raise ValueError("first must be less than coreEnd, and coreEnd must not be greater than end")
+        if not self.transcript_key.startswith(f"{TRANSCRIPTS}{self.owner}/{self.episode_id}/"):
+            raise ValueError("transcriptKey must belong to the episode")
+        return self
+
+    @property
+    def upload_id(self) -> str:
+        """Id of the transcript's upload, which is part of the object's key."""
+        return self.transcript_key.rpartition("/")[2].partition(".")[0]
+
+    @property
+    def window_id(self) -> str:
+        """Id of the window. The same window of the same transcript version always has the same id."""
+        return self._build_window_id(self.index)
+
+    @property
+    def other_window_ids(self) -> frozenset[str]:
+        """Ids of the other windows of the same transcript version."""
+        return frozenset(self._build_window_id(index) for index in range(self.count) if index != self.index)
+
+    def _build_window_id(self, index: int) -> str:
+        parts = (self.transcript_key, self.transcript_version, str(index))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def window_messages(transcript: UploadedObject, windows: Sequence[Window[P]]) -> tuple[WindowMessage, ...]:
+    """Return one message for each window of a transcript."""
+    return tuple(
+        WindowMessage(
+            owner=transcript.owner,
+            episode_id=transcript.episode_id,
+            transcript_key=transcript.key,
+            transcript_version=transcript.version_id,
+            index=window.index,
+            count=len(windows),
+            first=window.first,
+            core_end=window.first + window.core_count,
+            end=window.first + len(window.passages),
+        )
+        for window in windows
+    )
+
+
+class WindowsNotQueued(Exception):
+    """SQS rejected some of the messages. The exception contains no part of them."""
+
+
+def send_messages(client: "SQSClient", queue_url: str, messages: Sequence[WindowMessage]) -> None:
+    """Send all messages, in batches.
+
+    Raise WindowsNotQueued if SQS rejects some messages of a batch. Later batches are then not sent, so the caller must
+    send all messages again.
+    """
+    for start in range(0, len(messages), BATCH_SIZE):
+        answer = client.send_message_batch(
+            QueueUrl=queue_url,
+            Entries=[
+                {"Id": str(message.index), "MessageBody": message.model_dump_json(by_alias=True)}
+                for message in messages[start : start + BATCH_SIZE]
+            ],
+        )
+        if answer.get("Failed"):
+            raise WindowsNotQueued
+
 
 WINDOWS_PER_QUERY = 20
 """Number of windows that a query for a page of findings reads at once. A page usually needs only a few windows."""
@@ -86,7 +201,7 @@ class FindingsTable:
         self._clock = clock
         self._episodes = EpisodeTable(client, table_name)
 
-    def finish_if_done(self, window: "WindowMessage") -> bool:
+    def finish_if_done(self, window: WindowMessage) -> bool:
         """Return True if the window need not be analyzed: it has a result, or its findings would not be listed.
 
         If all windows of the transcript have a result, also move the transcript's track to its final state.
@@ -102,7 +217,7 @@ class FindingsTable:
             return True
         return upload is None or upload.upload_id != window.upload_id
 
-    def save(self, window: "WindowMessage", result: WindowResult) -> None:
+    def save(self, window: WindowMessage, result: WindowResult) -> None:
         """Store the result of a window that has none yet, and finish the transcript if this window was the last."""
         # The condition fails if another delivery of the message was faster, or if this write is boto3's second attempt.
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
@@ -131,7 +246,7 @@ class FindingsTable:
                 found.append(finding)
         return FindingsPage(tuple(found), None)
 
-    def _finish_transcript(self, window: "WindowMessage") -> None:
+    def _finish_transcript(self, window: WindowMessage) -> None:
         """Move the track to its final state if all windows have a result.
 
         If the episode is deleted, delete the window's item instead. It may have been written after the items of the
@@ -185,5 +300,5 @@ class FindingsTable:
                 yield int(item["sk"]["S"].rpartition("#")[2]), deserialize_item(item)
 
 
-def _key(window: "WindowMessage") -> Key:
+def _key(window: WindowMessage) -> Key:
     return window_key(window.owner, window.episode_id, window.upload_id, window.index)

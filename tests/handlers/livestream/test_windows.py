@@ -1,4 +1,4 @@
-"""Storage and lists of findings, which are fact claims and clips, and of the outcome of each window of a transcript.
+"""Messages that name a window of a transcript, and the stored results of windows: their outcome and their findings.
 
 The fact-check agent analyzes each window (a section of the transcript) separately, and its messages may arrive twice
 and in any order. When all windows have a result, the transcript's track (its processing state) becomes `analyzed`, or
@@ -9,13 +9,16 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from components.settings.livestream import ClaimAgentSettings
 from handlers.common import ids
-from handlers.livestream.findings import FindingsTable, WindowOutcome, WindowResult
+from handlers.livestream.environment import WINDOW_SECONDS
 from handlers.livestream.models import Claim, Clip, Verdict
-from tests.handlers.livestream.rest_api_harness import TABLE
-from tests.handlers.livestream.transcript_harness import Broadcast, error, failing_call
-from tests.handlers.livestream.transcript_windows.test_handler import LONG_CUES
+from handlers.livestream.transcript import MAX_CHARACTERS, MAX_MS
+from handlers.livestream.windows import MAX_WINDOWS, FindingsTable, WindowMessage, WindowOutcome, WindowResult
+from tests.handlers.livestream.broadcast import LONG_CUES, Broadcast
+from tests.handlers.livestream.harness import TABLE, error, failing_call
 
 CLAIM = Claim(
     claim_id="c0",
@@ -38,18 +41,45 @@ EMPTY_RESULT = WindowResult(outcome=WindowOutcome.ANALYZED)
 FAILURE = WindowResult(outcome=WindowOutcome.FILTERED)
 
 
+def test_a_window_id_is_unique_and_the_ids_of_the_other_windows_are_known(broadcast: Broadcast) -> None:
+    messages = broadcast.queue_windows(LONG_CUES[:4])
+    first, second, third = (message.window_id for message in messages)
+    assert messages[1].other_window_ids == {first, third}
+    changes = [{"transcript_version": "v2"}, {"transcript_key": f"{messages[1].transcript_key}x"}]
+    others = [messages[1].model_copy(update=change).window_id for change in changes]
+    assert len({first, second, third, *others}) == 5
+    assert messages[1].model_copy().window_id == second
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"index": 22},
+        {"first": 2},
+        {"coreEnd": 4},
+        {"owner": "../x"},
+        {"transcriptKey": "videos/everybody/x"},
+        {"transcriptKey": f"transcripts/everybody/{'0' * 26}/x"},
+    ],
+)
+def test_an_inconsistent_message_is_refused(broadcast: Broadcast, changes: dict[str, object]) -> None:
+    message = broadcast.queue_windows(LONG_CUES)[1].model_dump(by_alias=True)
+    with pytest.raises(ValidationError):
+        WindowMessage.model_validate(message | changes)
+
+
+def test_the_largest_readable_transcript_stays_below_the_window_limit() -> None:
+    characters = ClaimAgentSettings().window_characters
+    max_windows = 1 + MAX_MS // (WINDOW_SECONDS * 1000) + 2 * MAX_CHARACTERS // characters
+    assert max_windows <= MAX_WINDOWS
+
+
 def table(broadcast: Broadcast) -> FindingsTable:
     return FindingsTable(broadcast.api.dynamodb, TABLE, ids.now)
 
 
 def claim(number: int) -> Claim:
     return CLAIM.model_copy(update={"claim_id": f"c{number}", "start_ms": number})
-
-
-def test_stored_findings_are_listed_by_the_api(broadcast: Broadcast) -> None:
-    table(broadcast).save(broadcast.queue_windows()[0], RESULT)
-    assert [Claim.model_validate(listed) for listed in broadcast.list_findings()] == [CLAIM, BARE_CLAIM]
-    assert [Clip.model_validate(listed) for listed in broadcast.list_findings("clips")] == [CLIP]
 
 
 def test_the_first_result_of_a_window_is_kept(broadcast: Broadcast) -> None:
@@ -118,7 +148,7 @@ def test_no_item_remains_of_a_window_that_is_stored_for_a_deleted_episode(broadc
 def test_the_last_finished_window_moves_the_track_in_any_order(
     broadcast: Broadcast, results: list[WindowResult], data: st.DataObject
 ) -> None:
-    new_broadcast = Broadcast(broadcast.api, broadcast.queue_url)
+    new_broadcast = Broadcast(broadcast.api)
     windows = new_broadcast.queue_windows(LONG_CUES[:6])
     order = data.draw(st.permutations(list(zip(windows, results, strict=True))))
     repeated = data.draw(st.lists(st.sampled_from(order[:-1]), max_size=3))
@@ -134,7 +164,7 @@ def test_the_last_finished_window_moves_the_track_in_any_order(
 def test_a_repeated_message_moves_the_track_if_the_first_invocation_stopped_before_that(broadcast: Broadcast) -> None:
     first, second = broadcast.queue_windows()
     table(broadcast).save(first, RESULT)
-    with failing_call(broadcast.api.dynamodb, "Query", error("InternalServerError")), pytest.raises(ClientError):
+    with failing_call("dynamodb", "Query", error("InternalServerError")), pytest.raises(ClientError):
         table(broadcast).save(second, FAILURE)
     assert broadcast.state == ("analyzing", None)
     assert table(broadcast).finish_if_done(second)

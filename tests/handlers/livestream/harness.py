@@ -1,0 +1,360 @@
+"""Harness of livestream's functions: their handlers with moto's services, fakes of other services, and a manual clock.
+
+Ann and Bob are callers of the REST API, who own their episodes. Texts with "canary" must appear neither in logs nor in
+error messages.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from pydantic.alias_generators import to_camel
+
+from handlers.common import ids
+from handlers.common.ids import timestamp
+from handlers.common.records import deserialize_item, serialize_item
+from handlers.livestream.episode_cleanup import handler as cleanup
+from handlers.livestream.episode_table import EpisodeTable
+from handlers.livestream.episodes import handler as episodes
+from handlers.livestream.episodes.routes import OPERATIONS
+from handlers.livestream.fact_check_agent import handler as agent
+from handlers.livestream.keys import window_key
+from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, TrackUpdate
+from handlers.livestream.transcript_windows import handler as windows
+from handlers.livestream.video_chunks import handler as videos
+from tests.credentials import credentials
+from tests.handlers.rest_response import RestResponse
+from tests.loggers import own_logger
+from tests.moto_tables import Index, create_table, stored_items
+
+TABLE, BUCKET, PARAMETER = "episodes", "livestream-files", "/polyphony/cursors"
+START = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
+ANN, BOB = "A" * 32, "B" * 32
+MAX_VIDEO_BYTES, MAX_TRANSCRIPT_BYTES, MAX_FORM_BYTES = 2 * 10**9, 3 * 10**6, 10**7
+ROLE, SOURCE = "arn:aws:iam::123456789012:role/media", "polyphony-test.livestream"
+ENVIRONMENT = {
+    "TABLE_NAME": TABLE,
+    "BUCKET_NAME": BUCKET,
+    "ENCRYPTION_KEY": PARAMETER,
+    "ORIGIN": "https://example.org",
+    "MAX_VIDEO_GIGABYTES": str(MAX_VIDEO_BYTES // 10**9),
+    "MAX_TRANSCRIPT_MEGABYTES": str(MAX_TRANSCRIPT_BYTES // 10**6),
+    "MULTIPART_MEGABYTES": str(MAX_FORM_BYTES // 10**6),
+    "EVENT_SOURCE": SOURCE,
+    "MEDIACONVERT_ROLE_ARN": ROLE,
+    "WINDOW_SECONDS": "30",
+    "WINDOW_CHARACTERS": "500",
+    "OVERLAP_CHARACTERS": "100",
+    "MEMORY_ID": "memory-1234567890",
+    "MODEL_ID": "us.model",
+    "CLIP_MIN_SECONDS": "5",
+    "CLIP_MAX_SECONDS": "20",
+    "SUMMARY_NAMESPACE": "/summaries/{actorId}/{sessionId}/",
+    "FACT_NAMESPACE": "/facts/{actorId}/{sessionId}/",
+}
+FUNCTIONS: tuple[Any, ...] = (episodes._rest, cleanup._cleanup, agent._agent, windows._divider, videos._cutter)
+"""Factories of the functions, which cache what they create."""
+OPERATION = {operation.name: operation for operation in OPERATIONS}
+_create_client = boto3.client
+_clients: dict[tuple[str, str], Any] = {}
+
+
+class MultipartBucket:
+    """S3 client of moto that, like S3, refuses to complete a multipart upload that does not belong to the key."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def complete_multipart_upload(self, **request: Any) -> Any:
+        uploads = self._client.list_multipart_uploads(Bucket=request["Bucket"]).get("Uploads", [])
+        if (request["Key"], request["UploadId"]) not in {(upload["Key"], upload["UploadId"]) for upload in uploads}:
+            raise error("NoSuchUpload", "CompleteMultipartUpload")
+        return self._client.complete_multipart_upload(**request)
+
+
+def cached_client(service: str, config: Config | None = None) -> Any:
+    """Return a client. All tests share the clients, because creating them takes most of a test's time."""
+    key = service, repr(config.__dict__["_user_provided_options"] if config and service == "s3" else None)
+    if key not in _clients:
+        client: Any = _create_client(service, config=config)  # type: ignore[call-overload]
+        _clients[key] = MultipartBucket(client) if service == "s3" else client
+    return _clients[key]
+
+
+def error(code: str, operation: str = "Converse") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "canary"}}, operation)
+
+
+@contextmanager
+def failing_call(service: str, name: str, failure: Exception) -> Iterator[None]:
+    """Let one operation of a service of moto fail in this context."""
+
+    def fail(**_: object) -> None:
+        raise failure
+
+    clients = [client for (named, _), client in _clients.items() if named == service]
+    for client in clients:
+        client.meta.events.register(f"before-call.*.{name}", fail)
+    try:
+        yield
+    finally:
+        for client in clients:
+            client.meta.events.unregister(f"before-call.*.{name}", fail)
+
+
+def answer(*claims: object, clips: tuple[object, ...] = ()) -> str:
+    """Return a model's answer about a window."""
+    return json.dumps({"claims": claims, "clips": clips}, ensure_ascii=False)
+
+
+@dataclass
+class FakeBedrock:
+    """Client of a model that follows a script of answers, answers with their stop reason, and errors.
+
+    The last entry is repeated.
+    """
+
+    script: list[str | tuple[str, str] | Exception] = field(default_factory=lambda: [answer()])
+    requests: list[dict[str, Any]] = field(default_factory=list)
+
+    def converse(self, **request: Any) -> dict[str, Any]:
+        self.requests.append(request)
+        entry = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(entry, Exception):
+            raise entry
+        text, stop_reason = entry if isinstance(entry, tuple) else (entry, "end_turn")
+        usage = {"inputTokens": 100, "outputTokens": 10, "cacheReadInputTokens": 1_000}
+        return {"output": {"message": {"content": [{"text": text}]}}, "usage": usage, "stopReason": stop_reason}
+
+
+class SessionMissing(ClientError):
+    """AgentCore's error for a session without events."""
+
+    def __init__(self) -> None:
+        super().__init__({"Error": {"Code": "ResourceNotFoundException", "Message": "canary"}}, "ListEvents")
+
+
+@dataclass
+class FakeMemory:
+    """Client of AgentCore memory. It stores an event once for each client token. Pages have two entries."""
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """Events of all sessions, in the order of their creation."""
+    records: dict[str, list[str]] = field(default_factory=dict)
+    """Ids of memory records by namespace."""
+    undeletable: set[str] = field(default_factory=set)
+    """Ids of memory records that AgentCore fails to delete."""
+    create_error: Exception | None = None
+    exceptions: Any = field(default=type("Exceptions", (), {"ResourceNotFoundException": SessionMissing}))
+
+    def create_event(self, **event: Any) -> None:
+        if self.create_error is not None:
+            raise self.create_error
+        if event["clientToken"] not in {stored["clientToken"] for stored in self.events}:
+            self.events.append({"eventId": f"{len(self.events) + 1}#ab", **event})
+
+    def list_events(self, *, nextToken: str = "0", **session: Any) -> Mapping[str, Any]:  # noqa: N803 - boto3's name
+        """List the newest events first."""
+        events = [event for event in reversed(self.events) if event["sessionId"] == session["sessionId"]]
+        if not events:
+            raise SessionMissing
+        return self._page("events", events, nextToken)
+
+    def delete_event(self, *, eventId: str, **_: Any) -> None:  # noqa: N803
+        self.events = [event for event in self.events if event["eventId"] != eventId]
+
+    def list_memory_records(self, *, namespace: str, nextToken: str = "0", **_: Any) -> Mapping[str, Any]:  # noqa: N803
+        records = [{"memoryRecordId": record_id} for record_id in self.records.get(namespace, [])]
+        return self._page("memoryRecordSummaries", records, nextToken)
+
+    def batch_delete_memory_records(self, *, records: list[dict[str, str]], **_: Any) -> Mapping[str, Any]:
+        assert 1 <= len(records) <= 100, "the service accepts at most 100 records"
+        deleted = {record["memoryRecordId"] for record in records} - self.undeletable
+        for namespace, names in self.records.items():
+            self.records[namespace] = [name for name in names if name not in deleted]
+        return {"failedRecords": [record for record in records if record["memoryRecordId"] not in deleted]}
+
+    def _page(self, name: str, entries: list[dict[str, Any]], token: str) -> Mapping[str, Any]:
+        end = int(token) + 2
+        return {name: entries[int(token) : end], **({"nextToken": str(end)} if end < len(entries) else {})}
+
+
+@dataclass
+class FakeMediaConvert:
+    """Client of MediaConvert and of the event bus, which records their calls."""
+
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+    published: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+    """Exceptions that the next jobs raise."""
+    failed_entries: int = 0
+    """Number of events that the bus rejects in each request."""
+
+    def create_job(self, **request: Any) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.jobs.append(request)
+
+    def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self.published += [] if self.failed_entries else Entries
+        return {"FailedEntryCount": self.failed_entries}
+
+
+class ApiResponse(RestResponse):
+    """Response of the API."""
+
+    @property
+    def error(self) -> tuple[int, str]:
+        """Status and code of an error response."""
+        return self.status, self.body["code"]
+
+
+def deliver(handler: Callable[[Mapping[str, Any], None], Mapping[str, Any]], *bodies: str) -> list[int]:
+    """Deliver one batch of queue messages; return the indexes of those that SQS must deliver again."""
+    records = [{"messageId": str(index), "body": body} for index, body in enumerate(bodies)]
+    return [int(failure["itemIdentifier"]) for failure in handler({"Records": records}, None)["batchItemFailures"]]
+
+
+@dataclass
+class Harness:
+    """Backend of livestream. A test calls operations, by default as Ann, sets the time, and inspects stored items."""
+
+    deletions_url: str
+    windows_url: str
+    now: datetime = START
+    bedrock: FakeBedrock = field(default_factory=FakeBedrock)
+    memory: FakeMemory = field(default_factory=FakeMemory)
+    media: FakeMediaConvert = field(default_factory=FakeMediaConvert)
+
+    @property
+    def dynamodb(self) -> Any:
+        return cached_client("dynamodb")
+
+    @property
+    def s3(self) -> Any:
+        return cached_client("s3")
+
+    @property
+    def table(self) -> EpisodeTable:
+        return EpisodeTable(self.dynamodb, TABLE, lambda: self.now)
+
+    def client(self, service: str, config: Config | None = None) -> Any:
+        fakes = {"bedrock-runtime": self.bedrock, "bedrock-agentcore": self.memory}
+        fakes |= {"mediaconvert": self.media, "events": self.media}
+        return fakes[service] if service in fakes else cached_client(service, config)
+
+    def call(self, operation: str, body: Any = None, *, owner: str | None = ANN, **parameters: Any) -> ApiResponse:
+        """Call an operation. `parameters` are its path parameters and query parameters."""
+        return self.send(operation, None if body is None else json.dumps(body), owner=owner, **parameters)
+
+    def send(self, operation: str, body: str | None, *, owner: str | None = ANN, **parameters: Any) -> ApiResponse:
+        """Call an operation with a body that may be invalid JSON."""
+        definition = OPERATION[operation]
+        names = set(definition.parameters.model_fields) if definition.parameters else set()
+        path = {to_camel(name): value for name, value in parameters.items() if name in names}
+        query = {
+            to_camel(name): str(value) for name, value in parameters.items() if name not in names and value is not None
+        }
+        context = {"requestId": "r1", **({} if owner is None else {"authorizer": {"user": owner, "principalId": "x"}})}
+        event = {
+            "resource": definition.path,
+            "httpMethod": definition.method,
+            "pathParameters": path or None,
+            "queryStringParameters": query or None,
+            "body": body,
+            "isBase64Encoded": False,
+            "requestContext": context,
+        }
+        return ApiResponse(episodes.handler(event, None))
+
+    def create_episode(self, owner: str | None = ANN, **content: Any) -> str:
+        """Create an episode and return its id."""
+        response = self.call("createEpisode", {"title": "A stream", **content}, owner=owner)
+        assert response.status == 201
+        return str(response.body["episodeId"])
+
+    def request_upload(self, episode_id: str, kind: str = "video", size: int = 5) -> dict[str, Any]:
+        """Request an upload, and return the API's response."""
+        content_type = "video/mp4" if kind == "video" else "text/vtt"
+        body = {"kind": kind, "contentType": content_type, "bytes": size}
+        response = self.call("requestUpload", body, episode_id=episode_id)
+        assert response.status == 201
+        return response.body
+
+    def advance(
+        self,
+        episode_id: str,
+        upload_id: str,
+        state: TrackState,
+        reason: TrackReason | None = None,
+        kind: TrackKind = TrackKind.VIDEO,
+        **details: object,
+    ) -> bool:
+        """Apply an update to a track of Ann's episode, as an event about the upload does."""
+        update = TrackUpdate(upload_id, state, timestamp(self.now), reason, details=details)
+        return self.table.advance_track(ANN, episode_id, kind, update)
+
+    def store_findings(self, episode_id: str, *start_times_ms: int) -> None:
+        """Write a claim and a clip for each time to the table, in place of the agent. Each is in a window of its own."""
+        upload = self.table.get(ANN, episode_id).transcript.upload
+        upload_id = upload.upload_id if upload else self.request_upload(episode_id, "transcript")["uploadId"]
+        for start_ms in start_times_ms:
+            times = {"startMs": start_ms, "endMs": start_ms + 1000}
+            verdict = {"verdict": "unverified", "confidence": 0.5, "sources": []}
+            claim = {"claimId": f"c{start_ms}", "quote": "It is so.", "text": "It is so", **verdict, **times}
+            clip = {"clipId": f"c{start_ms}", "title": "A clip", **times}
+            result = {"outcome": "analyzed", "claims": [claim], "clips": [clip]}
+            key = window_key(ANN, episode_id, upload_id, start_ms)
+            self.dynamodb.put_item(TableName=TABLE, Item=serialize_item({**key, **result}))
+
+    def stored_items(self) -> list[dict[str, Any]]:
+        """Return the plain values of all items."""
+        return [deserialize_item(item) for item in stored_items(self.dynamodb, TABLE)]
+
+    def advance_time(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+
+@contextmanager
+def new_containers() -> Iterator[None]:
+    """Let the functions start in new containers, with loggers that write to the output that the test captures.
+
+    A fixture that calls a function yields in this context, because pytest captures the test's output separately.
+    """
+    with own_logger():
+        for create in FUNCTIONS:
+            create.cache_clear()
+        yield
+        for create in FUNCTIONS:
+            create.cache_clear()
+
+
+@contextmanager
+def open_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
+    """Create table, bucket, queues and secret, and give the functions their environment, clients and clock."""
+    credentials(monkeypatch)
+    with mock_aws():
+        urls = [cached_client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in ("deletions", "windows")]
+        harness = Harness(*urls)
+        create_table(harness.dynamodb, TABLE, "pk", "sk", indexes={"GSI1": Index(("GSI1PK", "GSI1SK"))})
+        harness.s3.create_bucket(Bucket=BUCKET)
+        harness.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        cached_client("ssm").put_parameter(Name=PARAMETER, Value="canary-secret-of-cursors", Type="SecureString")
+        environment = {**ENVIRONMENT, "DELETIONS_QUEUE_URL": urls[0], "AGENT_QUEUE_URL": urls[1]}
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(boto3, "client", harness.client)
+        monkeypatch.setattr(ids, "now", lambda: harness.now)
+        with new_containers():
+            yield harness
