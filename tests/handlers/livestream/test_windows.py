@@ -6,7 +6,6 @@ and in any order. When all windows have a result, the transcript's track (its pr
 """
 
 import pytest
-from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -18,7 +17,7 @@ from handlers.livestream.models import Claim, Clip, Verdict
 from handlers.livestream.transcript import MAX_CHARACTERS, MAX_MS
 from handlers.livestream.windows import MAX_WINDOWS, FindingsTable, WindowMessage, WindowOutcome, WindowResult
 from tests.handlers.livestream.broadcast import LONG_CUES, Broadcast
-from tests.handlers.livestream.harness import TABLE, error, failing_call
+from tests.handlers.livestream.harness import TABLE
 
 CLAIM = Claim(
     claim_id="c0",
@@ -159,13 +158,3 @@ def test_the_last_finished_window_moves_the_track_in_any_order(
         table(broadcast).save(window, result)
     all_failed = all(result is FAILURE for result in results)
     assert new_broadcast.state == (("failed", "ANALYSIS_FAILED") if all_failed else ("analyzed", None))
-
-
-def test_a_repeated_message_moves_the_track_if_the_first_invocation_stopped_before_that(broadcast: Broadcast) -> None:
-    first, second = broadcast.queue_windows()
-    table(broadcast).save(first, RESULT)
-    with failing_call("dynamodb", "Query", error("InternalServerError")), pytest.raises(ClientError):
-        table(broadcast).save(second, FAILURE)
-    assert broadcast.state == ("analyzing", None)
-    assert table(broadcast).finish_if_done(second)
-    assert broadcast.state == ("analyzed", None)

@@ -11,7 +11,7 @@ from unittest.mock import Mock
 import pytest
 
 from handlers.common.ids import timestamp, ulid
-from handlers.livestream.tracks import TrackKind, TrackState
+from handlers.livestream.tracks import TrackState
 from tests.handlers.livestream.harness import ANN, BOB, PARAMETER, START, Harness, cached_client, error
 
 EPISODE = ulid(START, 7)
@@ -202,19 +202,6 @@ def test_an_overdue_track_is_failed_with_a_reason_and_accepts_another_upload(
     assert harness.request_upload(episode)["uploadId"] != upload["uploadId"]
 
 
-def test_an_event_advances_an_overdue_track_and_not_the_other_track(harness: Harness) -> None:
-    episode = harness.create_episode()
-    video, transcript = (harness.request_upload(episode, kind.value)["uploadId"] for kind in TrackKind)
-    harness.advance_time(hours=13)
-    assert harness.advance(episode, video, TrackState.UPLOADED)
-    assert harness.advance(episode, video, TrackState.UPLOADED), "a repeated event gets the same answer"
-    assert not harness.advance(episode, transcript, TrackState.UPLOADED), "the upload is not the video's"
-    assert not harness.advance(EPISODE, video, TrackState.UPLOADED), "there is no such episode"
-    read = harness.call("getEpisode", episode_id=episode).body
-    assert (read["video"]["state"], read["transcript"]["reason"]) == ("uploaded", "NEVER_UPLOADED")
-    assert read["version"] == 1
-
-
 def list_pages(harness: Harness, operation: str, field: str, **parameters: Any) -> list[list[Any]]:
     """Return the entries of all pages of a list."""
     pages, cursor = [], None
@@ -243,14 +230,6 @@ def test_episodes_are_listed_newest_first_in_pages(harness: Harness) -> None:
         pages = list_pages(harness, "listEpisodes", "episodes", limit=limit)
         assert [len(page) for page in pages] == sizes, "the last page must have no cursor"
         assert [item["episodeId"] for page in pages for item in page] == newest_first
-
-
-def test_a_deleted_episode_at_the_position_of_a_cursor_does_not_end_the_list(harness: Harness) -> None:
-    newest, *others = create_three(harness)
-    first_page = harness.call("listEpisodes", limit=1).body
-    harness.call("deleteEpisode", episode_id=newest)
-    second_page = harness.call("listEpisodes", cursor=first_page["nextCursor"]).body
-    assert [item["episodeId"] for item in second_page["episodes"]] == others
 
 
 def test_a_page_that_dynamodb_truncates_has_a_cursor(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,17 +62,6 @@ def test_the_second_window_is_asked_with_the_memory_of_the_first(broadcast: Broa
     assert (listed_claim["verdict"], listed_claim["sources"]) == ("refuted", ["1#ab"])
 
 
-def test_memories_of_an_earlier_upload_are_no_source(broadcast: Broadcast) -> None:
-    for _ in range(2):
-        window, _ = broadcast.queue_windows()
-        broadcast.bedrock.script = [answer({**FERRIES, "verdict": "supported", "sources": ["1#ab", "2#ab"]})]
-        broadcast.analyze(window)
-        broadcast.fail_track()
-        broadcast.request_upload()
-    assert len(broadcast.memory.events) == 2
-    assert not [line for line in broadcast.request_lines() if "memory" in line]
-
-
 def test_a_finished_window_is_not_analyzed_again(broadcast: Broadcast) -> None:
     window, _ = broadcast.queue_windows()
     assert broadcast.analyze(window, window) == []

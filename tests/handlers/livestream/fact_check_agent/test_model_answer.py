@@ -67,14 +67,10 @@ def answer(**changes: Any) -> str:
     "text",
     [
         f"Sure! {answer(note=CANARY)}",
-        f'["{CANARY}"]',
-        answer(claims={"a": CANARY}),
         '{"claims": []}',
         answer(claims=[CLAIM] * (MAX_CLAIMS + 1)),
         answer(clips=[CLIP] * (MAX_CLIPS + 1)),
         answer(claims=[{}]),
-        '{"claims": [{"quote": "\\ud800"}], "clips": []}',
-        '{"claims": ' + "9" * 5_000 + "}",
     ],
 )
 def test_an_answer_of_another_form_is_refused(text: str) -> None:
@@ -88,10 +84,8 @@ def test_an_answer_of_another_form_is_refused(text: str) -> None:
     [
         ("claims", CANARY),
         ("claims", {**CLAIM, "quote": CANARY * 200}),
-        ("claims", {**CLAIM, "verdict": CANARY}),
         ("claims", {**CLAIM, "confidence": "0.5"}),
         ("claims", {**CLAIM, "confidence": 1.1}),
-        ("clips", {**CLIP, "startMs": "0"}),
         ("clips", {"title": CANARY}),
     ],
 )
