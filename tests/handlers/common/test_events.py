@@ -1,6 +1,5 @@
 """Tests of the events that functions receive: what is read from them, what is refused, and what SQS redelivers."""
 
-import contextlib
 import json
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,17 +14,12 @@ from handlers.common.events import (
     S3_SOURCE,
     InvalidEvent,
     NewObject,
-    ObjectCreatedDetail,
     parse_new_objects,
     parse_object_created_event,
     process_batch,
 )
 from handlers.common.logging import EventLog
 from tests.handlers.ingestion.s3_messages import body, record
-
-JSON = st.recursive(
-    st.none() | st.integers() | st.text(), lambda part: st.lists(part) | st.dictionaries(st.text(), part)
-)
 
 
 class Outcome(StrEnum):
@@ -71,11 +65,10 @@ def test_an_event_of_the_bus_has_the_key_unchanged_and_the_version() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "[" * 100_000, "9" * 100_000, "[]", "{}"),
+        *("", "[" * 100_000, "{}"),
         event(source="another"),
         event(detail_type="Object Deleted"),
         event(bucket="canary"),
-        event(size=-1),
         event(size="canary"),
         event(key="\ud800"),
         event(**{"version-id": "canary canary"}),
@@ -84,13 +77,6 @@ def test_an_event_of_the_bus_has_the_key_unchanged_and_the_version() -> None:
 def test_another_event_of_the_bus_is_refused_and_not_quoted(text: str) -> None:
     with pytest.raises(ValueError, match=r"^(?!.*canary)"):
         parse_object_created_event(text, "our-bucket")
-
-
-@given(JSON)
-def test_any_event_of_the_bus_is_parsed_or_refused(detail: Any) -> None:
-    for value in (detail, {"source": S3_SOURCE, "detail-type": OBJECT_CREATED, "detail": detail}):
-        with contextlib.suppress(ValueError):
-            assert isinstance(parse_object_created_event(json.dumps(value), "our-bucket"), ObjectCreatedDetail)
 
 
 def test_a_notification_has_all_fields_of_its_object() -> None:
@@ -128,9 +114,8 @@ def test_test_events_and_other_events_announce_no_object(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "not json", "[]", "{}", '{"Records": 3}', '{"Records": [{}]}', '{"Records": ["x"]}'),
+        *("", "{}", '{"Records": [{}]}'),
         pytest.param("[" * 100_000, id="too deep"),
-        pytest.param('{"Records": [], "more": ' + "1" * 5000 + "}", id="too long a number"),
         pytest.param(event_without_size("ObjectCreated:Put"), id="without a size"),
         json.dumps({"Records": [{"s3": {"object": {"key": "canary"}}}]}),
     ],
@@ -138,10 +123,3 @@ def test_test_events_and_other_events_announce_no_object(text: str) -> None:
 def test_a_message_that_is_not_a_notification_is_refused_and_not_quoted(text: str) -> None:
     with pytest.raises(ValueError, match=r"^(?!.*canary)"):
         parse_new_objects(text)
-
-
-@given(JSON)
-def test_any_notification_is_parsed_or_refused(message: object) -> None:
-    for value in (message, {"Records": message}, {"Records": [message]}):
-        with contextlib.suppress(ValueError):
-            assert not parse_new_objects(json.dumps(value))

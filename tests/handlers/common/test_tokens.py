@@ -74,7 +74,7 @@ def cases(expected: str, claim: str, *values: object) -> list[tuple[dict[str, ob
     return [({claim: value}, expected) for value in values]
 
 
-TIMES = (CANARY, [1], {}, float("inf"), float("nan"))
+TIMES: tuple[object, ...] = (CANARY, [1], {}, float("inf"), float("nan"))
 """Values that are no times."""
 
 

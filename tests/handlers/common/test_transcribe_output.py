@@ -4,8 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from handlers.common import transcribe_output
@@ -57,7 +55,6 @@ def test_words_with_times_and_punctuation_marks_are_yielded() -> None:
         PunctuationMark("."),
         TranscribedWord("Yes", 1_000, 2_000, "spk_1"),
     ]
-    assert CANARY not in repr([TranscribedWord(CANARY, 0, 1, CANARY), PunctuationMark(CANARY)])
 
 
 def test_a_words_speaker_comes_from_the_turns_if_the_item_has_none() -> None:
@@ -81,25 +78,18 @@ def test_several_channels_are_read_one_after_the_other_as_speakers() -> None:
     first_channel = [("We", "ch_0"), ("ran", "ch_0"), (".", "")]
     second_channel = [("Really", "ch_1"), ("?", ""), ("Yes", "spk_7"), ("!", "")]
     assert result == first_channel + second_channel
-
-
-def test_a_single_channel_is_not_a_speaker() -> None:
-    """It contains the voices of all speakers."""
-    assert list(parse_transcribe_output(job(word("Hi", channel_label="ch_0")), HOUR_MS)) == [
-        TranscribedWord("Hi", 500, 1_250, None)
-    ]
+    [single] = parse_transcribe_output(job(word("Hi", channel_label="ch_0")), HOUR_MS)
+    assert single == TranscribedWord("Hi", 500, 1_250, None), "a single channel has the voices of all speakers"
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "",
         CANARY,
-        "[]",
-        "{}",
         '{"results": {}}',
         job({"type": CANARY}),
         job({"type": "pronunciation", "start_time": "0", "end_time": "1", "alternatives": []}),
+        job(punctuation("\ud800")),
         job(word(CANARY * 200)),
         job(word("a"), turns=[{"items": [{"start_time": 7}]}]),
         job(word("a", channel_label=7)),
@@ -132,12 +122,3 @@ def test_a_file_with_too_many_turns_is_refused() -> None:
 def test_invalid_times_are_refused(time: str | None) -> None:
     assert parse_problem(job(word("a", time))) is TranscribeOutputProblem.BAD_TIMES
     assert parse_problem(job(word("a", "0", time))) is TranscribeOutputProblem.BAD_TIMES
-
-
-@given(st.text(max_size=200) | st.recursive(st.none() | st.text(max_size=5), st.lists, max_leaves=8).map(job))
-@example('{"results":{"items":[{"type":"punctuation","alternatives":[{"content":"\\ud800"}]}]}}')
-def test_any_file_is_parsed_or_refused(text: str) -> None:
-    try:
-        list(parse_transcribe_output(text, HOUR_MS))
-    except InvalidTranscribeOutput as error:
-        assert isinstance(error.problem, TranscribeOutputProblem)  # noqa: PT017 - a valid file raises no exception

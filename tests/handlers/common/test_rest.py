@@ -2,12 +2,9 @@
 
 import json
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from pydantic import Field, StringConstraints
 
 from handlers.common.errors import HandlerError
@@ -16,7 +13,6 @@ from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.rest import AnyRestOperation, RestAnswer, RestDispatcher, RestOperation, RestRequest
 from handlers.common.websocket import WebSocketErrorCode
-from tests.handlers.common.test_error_responses import JSON
 
 ORIGIN = "https://example.org"
 ANN = "A" * 32
@@ -60,34 +56,18 @@ class RestHarness:
         self.requests: list[AnyRequest] = []
         self.operation: Callable[[AnyRequest], AnyAnswer] = lambda _: RestAnswer(Box(stored_size=1))
 
-    @cached_property
-    def log(self) -> EventLog:
-        """Logger, created by the test that first uses it, because a logger keeps the `sys.stdout` of its creation, which
-        pytest replaces for each test.
-        """
-        return EventLog("DEBUG")
+    def send(self, operation: AnyRestOperation, **event_fields: Any) -> dict[str, Any]:
+        def record_and_answer(request: AnyRequest) -> AnyAnswer:
+            self.requests.append(request)
+            return self.operation(request)
 
-    def handle(self, event: dict[str, Any]) -> dict[str, Any]:
-        operations = [operation.bind(self._record_and_answer) for operation in OPERATIONS]
-        return RestDispatcher(operations, origin=ORIGIN, log=self.log).handle(event)
+        bound = [item.bind(record_and_answer) for item in OPERATIONS]
+        event = {"resource": operation.path, "httpMethod": operation.method, "requestContext": {"requestId": "r-1"}}
+        path = {"pathParameters": {"boxId": "a"} if operation.parameters else None}
+        return RestDispatcher(bound, origin=ORIGIN, log=EventLog("INFO")).handle(event | path | event_fields)
 
     def post(self, body: Any = '{"size": 1}', **event_fields: Any) -> dict[str, Any]:
-        return self._send("POST", "/boxes", body=body, **event_fields)
-
-    def get(self, query: Any = None, path: Any = None) -> dict[str, Any]:
-        parameters = {"boxId": "a"} if path is None else path
-        return self._send("GET", "/boxes/{boxId}", pathParameters=parameters, queryStringParameters=query)
-
-    def delete(self) -> dict[str, Any]:
-        return self._send("DELETE", "/boxes/{boxId}", pathParameters={"boxId": "a"})
-
-    def _send(self, method: str, resource: str, **event_fields: Any) -> dict[str, Any]:
-        event = {"resource": resource, "httpMethod": method, "body": None, "requestContext": {"requestId": "r-1"}}
-        return self.handle(event | event_fields)
-
-    def _record_and_answer(self, request: AnyRequest) -> AnyAnswer:
-        self.requests.append(request)
-        return self.operation(request)
+        return self.send(CREATE, body=body, **event_fields)
 
 
 @pytest.fixture
@@ -108,7 +88,7 @@ def error_of(response: dict[str, Any]) -> tuple[int, str]:
 
 def test_a_valid_request_is_parsed_and_answered(harness: RestHarness) -> None:
     response = harness.post()
-    harness.get({"limit": "7", "unknown": "x"})
+    harness.send(GET, queryStringParameters={"limit": "7", "unknown": "x"})
     assert harness.requests == [
         RestRequest(DEFAULT_OWNER, None, None, NewBox(size=1)),
         RestRequest(DEFAULT_OWNER, BoxPath(box_id="a"), BoxQuery(limit=7), None),
@@ -117,30 +97,28 @@ def test_a_valid_request_is_parsed_and_answered(harness: RestHarness) -> None:
     assert response["headers"] == {"Content-Type": "application/json", **headers}
     assert (response["statusCode"], response["body"]) == (200, '{"storedSize":1}')
     harness.operation = lambda _: RestAnswer(None, 204)
-    assert harness.delete() == {"statusCode": 204, "headers": headers, "body": ""}
+    assert harness.send(DELETE) == {"statusCode": 204, "headers": headers, "body": ""}
 
 
 @pytest.mark.parametrize(
-    ("request_parts", "field"),
+    ("operation", "request_parts", "field"),
     [
-        ({"body": '{"size": 0}'}, "size"),
-        ({"body": '{"size": "1"}'}, "size"),
-        ({"body": f'{{"size": 1, "name": "{CANARY}"}}'}, "name"),
-        ({"path": {"boxId": "UPPER"}}, "boxId"),
-        ({"query": {"limit": "10"}}, "limit"),
+        (CREATE, {"body": '{"size": 0}'}, "size"),
+        (CREATE, {"body": '{"size": "1"}'}, "size"),
+        (GET, {"pathParameters": {"boxId": "UPPER"}}, "boxId"),
+        (GET, {"queryStringParameters": {"limit": "10"}}, "limit"),
     ],
 )
 def test_an_invalid_body_path_or_query_is_refused_with_its_field(
-    harness: RestHarness, request_parts: dict[str, Any], field: str
+    harness: RestHarness, operation: AnyRestOperation, request_parts: dict[str, Any], field: str
 ) -> None:
-    response = harness.post(**request_parts) if "body" in request_parts else harness.get(**request_parts)
+    response = harness.send(operation, **request_parts)
     assert error_of(response) == (400, "MALFORMED")
     assert [problem["field"] for problem in json.loads(response["body"])["fields"]] == [field]
-    assert CANARY not in response["body"]
     assert harness.requests == []
 
 
-@pytest.mark.parametrize("body", [None, "", CANARY, "[]", "[" * 100_000, '{"name": "\\ud800"}', "\ud800", '{"a":1}{'])
+@pytest.mark.parametrize("body", [None, "", "[]", "[" * 100_000, "\ud800", '{"a":1}{'])
 def test_a_body_that_is_not_a_json_object_is_refused(harness: RestHarness, body: Any) -> None:
     response = harness.post(body)
     assert error_of(response) == (400, "MALFORMED")
@@ -161,14 +139,12 @@ def test_pages_of_another_origin_can_read_when_to_retry(harness: RestHarness) ->
 @pytest.mark.parametrize(
     "authorizer", [{"principalId": ANN}, {"user": None}, {"user": "everybody"}, {"user": f"{ANN}#"}]
 )
-def test_an_authorizer_without_a_valid_user_is_refused(harness: RestHarness, authorizer: Any) -> None:
+def test_the_owner_is_the_authorizers_user_and_any_other_authorizer_is_refused(
+    harness: RestHarness, authorizer: Any
+) -> None:
+    harness.post(requestContext={"requestId": "r-1", "authorizer": {"user": ANN, "principalId": "x"}})
     response = harness.post(requestContext={"requestId": "r-1", "authorizer": authorizer})
     assert error_of(response) == (401, "UNAUTHENTICATED")
-    assert harness.requests == []
-
-
-def test_the_owner_is_the_authorizers_user(harness: RestHarness) -> None:
-    harness.post(requestContext={"requestId": "r-1", "authorizer": {"user": ANN, "principalId": "x"}})
     assert [request.owner for request in harness.requests] == [ANN]
 
 
@@ -186,7 +162,6 @@ def unvalidated_box(**values: Any) -> Box:
         RestAnswer(BoxWithSecret(stored_size=1)),
         RestAnswer(unvalidated_box()),
         RestAnswer(unvalidated_box(stored_size=0)),
-        RestAnswer(unvalidated_box(stored_size=CANARY)),
         RestAnswer(unvalidated_box(stored_size=object())),
         RestAnswer(Box(stored_size=1, note="\ud800")),
     ],
@@ -214,12 +189,6 @@ def test_an_internal_error_is_answered_without_details_and_logged_with_the_reque
     logged = json.loads(capsys.readouterr().out)
     assert (logged["message"], logged["error_type"], logged["request_id"]) == ("request_failed", "KeyError", "r-1")
     assert CANARY not in response["body"] + json.dumps(logged)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(body=JSON.map(json.dumps) | st.text(st.characters()))
-def test_any_body_is_accepted_or_refused(harness: RestHarness, body: str) -> None:
-    assert harness.post(body)["statusCode"] in {200, 400}
 
 
 if TYPE_CHECKING:  # mypy reports an unused `type: ignore` if it accepts a function that does not fit its operation

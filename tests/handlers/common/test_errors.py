@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import example, given
@@ -29,15 +29,6 @@ JSON = st.recursive(
 
 class Code(ErrorCode):
     FULL = ("FULL", "There is no more room.", "Remove something.", 409)
-    WAIT = ("WAIT", "The service is busy.", "Wait.")
-
-
-class Dog(BaseModel):
-    kind: Literal["dog"]
-
-
-class Cat(BaseModel):
-    kind: Literal["cat"]
 
 
 class Request(BaseModel):
@@ -45,7 +36,6 @@ class Request(BaseModel):
 
     name: Annotated[str, Field(max_length=10)]
     sizes: dict[str, list[int]] = {}
-    pet: Annotated[Dog | Cat, Field(discriminator="kind")] | None = None
 
 
 def validation_error(request: object) -> ValidationError:
@@ -67,11 +57,6 @@ def test_an_error_has_its_status_code_message_fields_and_request_id() -> None:
     assert answer_to(error) == (409, {"Content-Type": "application/json"}, {**body, "requestId": "r-1"})
 
 
-def test_an_error_can_state_when_to_retry() -> None:
-    status, headers, body = answer_to(HandlerError(Code.WAIT, "Busy.", retry_after_seconds=7))
-    assert (status, headers["Retry-After"], body["fields"]) == (400, "7", [])
-
-
 @pytest.mark.parametrize(
     "error",
     [RuntimeError(CANARY), KeyError(CANARY), validation_error({"name": CANARY}), ExceptionGroup(CANARY, [OSError()])],
@@ -87,9 +72,6 @@ def test_a_malformed_request_is_answered_with_its_fields_and_their_rules() -> No
     assert (status, body["code"]) == (400, "MALFORMED")
     assert [problem["field"] for problem in body["fields"]] == ["name", "sizes.x.1"]
     assert body["fields"][0]["rule"] == "String should have at most 10 characters"
-
-
-def test_the_number_of_returned_problems_is_limited() -> None:
     problems = to_field_problems(validation_error({"name": "a"} | {f"extra{number}": 1 for number in range(1000)}))
     assert len(problems) == MAX_PROBLEMS
 
@@ -97,7 +79,7 @@ def test_the_number_of_returned_problems_is_limited() -> None:
 @given(JSON)
 @example({"\ud800": 1})
 @example({"name": "\ud800"})
-@example({"name": "a", "pet": {"kind": "\ud800" + "x" * 500}})
+@example({"name": "a", "\ud800" + "x" * 500: 1})
 def test_the_answer_to_any_request_is_short_and_printable(request_body: object) -> None:
     try:
         Request.model_validate(request_body)

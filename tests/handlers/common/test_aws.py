@@ -1,0 +1,131 @@
+"""Tests of calls of AWS services: configuration of clients, kinds of failures, parallel calls, and a secret."""
+
+import logging
+import threading
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import (
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
+from moto import mock_aws
+from pydantic import ValidationError
+
+from components.settings.base import MIN_WEBSOCKET_SECONDS
+from components.settings.transcription import RouterSettings
+from components.settings.voice_qa import WebsocketHandlerSettings
+from handlers.common.aws import (
+    CONFIG,
+    SHORT_TIMEOUT_CONFIG,
+    ParallelCalls,
+    SecretParameter,
+    ServiceFailed,
+    ServiceFault,
+    call_service,
+)
+from tests.credentials import credentials
+from tests.handlers.common.aws_failures import client_error
+
+CANARY = "canary"
+
+
+def test_the_sdk_logs_no_content_even_at_level_debug(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambda sets the root logger to the function's log level, which is DEBUG in dev and staging."""
+    credentials(monkeypatch)
+    with caplog.at_level(logging.DEBUG), mock_aws():
+        sqs = boto3.client("sqs", config=CONFIG)
+        url = sqs.create_queue(QueueName="q")["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody=CANARY)
+    assert CANARY not in caplog.text
+
+
+def longest_live_call() -> float:
+    """Return the seconds of a call whose attempts all time out, with botocore's longest pause of one second."""
+    live: Any = SHORT_TIMEOUT_CONFIG
+    attempts = live.retries["total_max_attempts"]
+    return float(attempts * (live.connect_timeout + live.read_timeout) + (attempts - 1) * 1.0)
+
+
+def test_live_calls_fail_within_four_seconds() -> None:
+    """A live call is part of work that a user waits for. A WebSocket handshake makes two of them."""
+    assert longest_live_call() < 4
+    assert 2 * longest_live_call() < MIN_WEBSOCKET_SECONDS
+    for settings in (WebsocketHandlerSettings, RouterSettings):
+        with pytest.raises(ValidationError):
+            settings.model_validate({"timeoutSeconds": MIN_WEBSOCKET_SECONDS - 1})
+
+
+@pytest.mark.parametrize(
+    ("error", "fault", "is_transient"),
+    [
+        (ReadTimeoutError(endpoint_url=CANARY), ServiceFault.TIMED_OUT, True),
+        (ConnectTimeoutError(endpoint_url=CANARY), ServiceFault.UNAVAILABLE, True),
+        (EndpointConnectionError(endpoint_url=CANARY), ServiceFault.UNAVAILABLE, True),
+        (NoCredentialsError(), ServiceFault.REJECTED, False),
+        (ParamValidationError(report=CANARY), ServiceFault.REJECTED, False),
+        (client_error("ThrottlingException", 429), ServiceFault.THROTTLED, True),
+        (client_error("ModelTimeoutException", 408), ServiceFault.TIMED_OUT, True),
+        (client_error("AccessDeniedException", 403), ServiceFault.REFUSED, False),
+        (client_error("ResourceNotFoundException", 404), ServiceFault.MISSING, False),
+        (client_error("SomethingNew", 499), ServiceFault.UNKNOWN, False),
+        (client_error("SomethingNew", 500), ServiceFault.UNAVAILABLE, True),
+    ],
+)
+def test_every_exception_of_botocore_becomes_a_fault_without_its_message(
+    error: Exception, fault: ServiceFault, *, is_transient: bool
+) -> None:
+    def failing(**_: Any) -> dict[str, Any]:
+        raise error
+
+    with pytest.raises(ServiceFailed) as caught:
+        call_service(failing)
+    assert (caught.value.fault, caught.value.is_transient) == (fault, is_transient)
+    assert str(caught.value) == fault.value
+    assert caught.value.__context__ is None, "the original exception quotes the service's message"
+
+
+def test_a_secret_is_read_decrypted_and_once_and_a_failed_read_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials(monkeypatch)
+    with mock_aws():
+        ssm = boto3.client("ssm")
+        secret = SecretParameter(ssm, "/name")
+        with pytest.raises(ServiceFailed):
+            secret()
+        for value in (CANARY, "another"):
+            ssm.put_parameter(Name="/name", Value=value, Type="SecureString", Overwrite=True)
+            assert secret() == CANARY
+
+
+def halve(number: int) -> int:
+    """Return half of an even number. Raise an exception for an odd one."""
+    if number % 2:
+        raise ValueError(number)
+    return number // 2
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_parallel_calls_return_results_and_exceptions_in_order(workers: int) -> None:
+    called: list[int] = []
+
+    def record_and_halve(number: int) -> int:
+        called.append(number)
+        return halve(number)
+
+    results = ParallelCalls(workers).call_each(halve, range(6))
+    assert [item if isinstance(item, int) else str(item) for item in results] == [0, "1", 1, "3", 2, "5"]
+    with pytest.raises(ValueError, match="1"):
+        ParallelCalls(workers).call_all(record_and_halve, range(6))
+    assert sorted(called) == list(range(6)), "every call is made before the exception is raised"
+
+
+def test_calls_of_several_workers_run_in_parallel_and_of_one_worker_in_the_callers_thread() -> None:
+    barrier = threading.Barrier(4, timeout=5)
+    assert len(ParallelCalls(4).call_all(lambda _: barrier.wait(), range(4))) == 4
+    assert ParallelCalls(1).call_all(lambda _: threading.get_ident(), [0]) == [threading.get_ident()]
