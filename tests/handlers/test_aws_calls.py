@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import botocore
 import botocore.session
-import pytest
 from botocore import xform_name
 from botocore.model import ListShape, OperationModel, Shape, StructureShape
 
@@ -130,23 +129,6 @@ def test_the_locked_botocore_has_each_operation_and_parameter_of_the_handlers() 
     }
     assert len(calls) > 70, "the search must find the calls"
     assert not find_wrong_calls(calls, operations)
-
-
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("client.get_item(TableName=t, Keys=k)", "Keys"),
-        ("client.put_events(Entries=[{'Source': s, 'DetailTyp': d}])", "Entries.DetailTyp"),
-        ("client.get_paginator('list_objects_v3').paginate(Bucket=b)", "no such operation"),
-        ("client.generate_presigned_url('get_object', Params={'Bucket': b, 'Version': v})", "Version"),
-        ("call_service(self._client.create_event, memoryId=m, metadatas={})", "metadatas"),
-    ],
-)
-def test_a_wrong_operation_or_parameter_is_found(source: str, expected: str) -> None:
-    operations, _ = calls_of_handlers()
-    (problem,) = find_wrong_calls(list(aws_calls(ast.parse(source), "module.py", operations)), operations)
-    assert problem.startswith("module.py:1 ")
-    assert expected in problem
 
 
 def test_all_environments_use_the_layers_botocore() -> None:

@@ -151,19 +151,16 @@ def test_a_reply_has_the_text_after_the_reasoning_and_all_billed_tokens() -> Non
         stubber.add_response("converse", response([], "content_filtered"))
         model = BedrockModel(client, SONNET)
         reply = model.converse(REQUEST)
-        assert reply == ModelReply("{}", TokenUsage(**usage(7, 5, 1_100, 3)), "end_turn")
-        assert model.converse(REQUEST) == ModelReply("", TokenUsage(**usage(7, 5)), "content_filtered")
+        expected = TokenUsage(input_tokens=7, output_tokens=5, cache_read_tokens=1_100, cache_write_tokens=3)
+        assert reply == ModelReply("{}", expected, "end_turn")
+        usage = TokenUsage(input_tokens=7, output_tokens=5)
+        assert model.converse(REQUEST) == ModelReply("", usage, "content_filtered")
     assert reply.usage.all_input_tokens == 7 + 1_100 + 3
-    assert reply.usage + reply.usage == TokenUsage(**usage(14, 10, 2_200, 6))
-    assert "{}" not in repr(reply)
-
-
-def usage(sent: int, written: int, cache_read: int = 0, cache_write: int = 0) -> dict[str, int]:
-    return {
-        "input_tokens": sent,
-        "output_tokens": written,
-        "cache_read_tokens": cache_read,
-        "cache_write_tokens": cache_write,
+    assert (expected + usage).model_dump() == {
+        "input_tokens": 14,
+        "output_tokens": 10,
+        "cache_read_tokens": 1_100,
+        "cache_write_tokens": 3,
     }
 
 
@@ -185,13 +182,9 @@ USABLE = '{"boxName": "a", "more": 1}'
 CUT_OFF = response([{"text": USABLE}], "max_tokens")
 
 
-def test_a_usable_answer_needs_one_question() -> None:
-    client = ScriptedClient(USABLE)
-    assert ask(client) == (BOX, 1)
-
-
 @pytest.mark.parametrize(("answer", "correction"), [(f"No {CANARY}", "JSON"), (CUT_OFF, "write less")])
 def test_an_unusable_answer_gets_a_second_question_that_does_not_quote_it(answer: Any, correction: str) -> None:
+    assert ask(ScriptedClient(USABLE)) == (BOX, 1), "a usable answer needs one question"
     client = ScriptedClient(answer, USABLE)
     assert ask(client) == (BOX, 2)
     first, second = (request["messages"][0]["content"] for request in client.requests)
@@ -233,14 +226,10 @@ def test_json_is_read_with_or_without_a_code_fence(form: str) -> None:
     [
         "",
         "[]",
-        "null",
         f"Here it is: {USABLE}",
         f"{USABLE} {USABLE}",
-        '{"boxName": ""}',
         '{"boxName": "a", "size": "1"}',
-        '{"boxName": "\\ud800"}',
         '{"boxName": "\ud800"}',
-        "[" * 100_000,
         " " * MAX_ANSWER_CHARACTERS + USABLE,
     ],
 )
