@@ -147,6 +147,22 @@ def test_words_of_languages_without_spaces_are_joined() -> None:
     assert parse_part(audio_part(), _job_output(items), "en-US")[0].text == "今日 は AI tools を 見る。"
 
 
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["AI", "tools"], "AI tools"),
+        (["4", "K"], "4 K"),
+        (["日", "AI"], "日AI"),
+        (["AI", "日"], "AI日"),
+        (["AI.", "tools"], "AI.tools"),
+        (["AI", "(b)"], "AI(b)"),
+    ],
+)
+def test_only_neighbouring_latin_words_of_a_language_without_spaces_keep_a_space(words: list[str], text: str) -> None:
+    [segment] = parse_part(audio_part(), _job_output([_word_item(word) for word in words]), "th-TH")
+    assert segment.text == text
+
+
 def test_an_output_without_words_has_no_segments() -> None:
     output = _job_output([_punctuation_item("."), _word_item("\u0007")])
     assert parse_part(audio_part(), output, "en-US") == ()
@@ -158,6 +174,14 @@ def test_a_word_may_end_only_a_little_after_its_part() -> None:
     assert (segment.start_ms, segment.end_ms) == (61_500, 62_000)
     with pytest.raises(InvalidTranscribeOutput, match="bad_times"):
         parse_part(part, _job_output([_word_item("Bye", "1.5", f"{(2_001 + MAX_OVERRUN_MS) / 1000}")]), "en-US")
+
+
+def test_segments_of_several_channels_are_sorted_by_start_and_then_by_end() -> None:
+    """Amazon Transcribe lists the words of one channel after those of another."""
+    times = [(5, 9), (0, 3), (5, 6), (0, 2)]
+    segments = [TranscriptSegment(speaker="ch_0", start_ms=start, end_ms=end, text="a") for start, end in times]
+    said = join_parts([segments[:2], segments[2:]], "en-US", 9).said
+    assert [(segment.start_ms, segment.end_ms) for segment in said] == sorted(times)
 
 
 def test_a_transcript_beyond_the_size_limit_is_rejected() -> None:
