@@ -21,10 +21,10 @@ from benchmarks.benchmark_report import WrongResult, print_heading, print_table
 from benchmarks.process_use import MB, run_process
 from benchmarks.started_emulators import start_emulator
 from handlers.common.ids import ulid
+from handlers.meetings.complete_file import Chunk, CompleteFile
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaDeployment
 from handlers.meetings.media_result import MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import MeetingId, Recording
-from handlers.meetings.upload_completion_file import Chunk, CompleteFile
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 

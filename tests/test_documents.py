@@ -18,8 +18,8 @@ from handlers.ingestion.file_admission import FileRejection
 from handlers.ingestion.glue.json_line_parser import DataProblem
 from handlers.ingestion.status_transitions import FileStatus
 from handlers.livestream.tracks import TrackReason
-from handlers.meetings.meeting_record import MeetingReason
-from handlers.meetings.upload_completion_file import CompleteFile
+from handlers.meetings.complete_file import CompleteFile
+from handlers.meetings.record import MeetingReason
 from handlers.voice_qa.websocket_messages import RejectionReason
 from local import ROOT
 from local.generate import errors_page

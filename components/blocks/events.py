@@ -22,12 +22,12 @@ from handlers.common.events import OBJECT_CREATED, S3_SOURCE
 SERVICE = "events.amazonaws.com"
 
 
-def object_created_pattern(bucket: str, prefix: str) -> Mapping[str, object]:
-    """Return the event pattern for every object that is created below a prefix of a bucket."""
+def object_created_pattern(bucket: str, key: Mapping[str, str]) -> Mapping[str, object]:
+    """Return the event pattern for the objects in a bucket whose key matches, for example `{"prefix": "videos/"}`."""
     return {
         "source": [S3_SOURCE],
         "detail-type": [OBJECT_CREATED],
-        "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"prefix": prefix}]}},
+        "detail": {"bucket": {"name": [bucket]}, "object": {"key": [key]}},
     }
 
 

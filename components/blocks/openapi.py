@@ -45,6 +45,9 @@ PROXY = "/{proxy+}"
 AUTHORIZER_SCHEME = "lambda"
 """Name of the security scheme in which an authorizer function checks the header `Authorization`."""
 
+TOKEN_SCHEME = "jwt"  # noqa: S105 - not a secret
+"""Name of the security scheme of a token in the header `Authorization`, in the document for users."""
+
 
 @dataclass(frozen=True)
 class Authorizer:
@@ -85,6 +88,7 @@ def public_document(
             "operationId": operation.name,
             "summary": operation.summary,
             **schemas.request(operation),
+            **({"security": [{TOKEN_SCHEME: []}]} if operation.takes_token else {}),
             "responses": {
                 **{
                     str(status): {"description": STATUS_DESCRIPTIONS[status], **answer} for status in operation.statuses

@@ -63,7 +63,7 @@ def video_event_patterns(bucket: str, source: str) -> Mapping[str, Mapping[str, 
     MediaConvert writes below a prefix that no rule matches, so its output is never mistaken for an upload.
     """
     return {
-        "video-created": object_created_pattern(bucket, VIDEOS),
+        "video-created": object_created_pattern(bucket, {"prefix": VIDEOS}),
         "video-completed": {"source": [source], "detail-type": [UPLOAD_COMPLETED]},
         "video-jobs": {
             "source": [MEDIACONVERT],
@@ -150,7 +150,7 @@ def create_transcript_windows(
         values={"window_characters": agent.window_characters},
         source=QueueSource(uploads, batch_size=1, max_concurrency=5),
     )
-    pattern = object_created_pattern(bucket.name, TRANSCRIPTS)
+    pattern = object_created_pattern(bucket.name, {"prefix": TRANSCRIPTS})
     EventRule(
         scope, rule, display_name="TranscriptEvents", pattern=pattern, failed_events=failed_events, target=uploads
     )

@@ -1,21 +1,22 @@
 """The clients' access to their meetings: the token exchange, and the role whose credentials it returns.
 
-The token exchange is an API that trades a token of the identity provider for AWS credentials. All clients share one
-role. The token exchange sets the user as a session tag, with which the role's policies compare the beginning of S3 keys
+The token exchange is an operation of an API. It trades a token of the identity provider for AWS credentials. The other
+operation deletes a meeting, which the credentials do not allow. All clients share one role. The token exchange sets the user as a session tag, with which the role's policies compare the beginning of S3 keys
 and the table's partition key. So each user reaches only their own meetings.
 """
 
 from components.blocks.bucket import Bucket
 from components.blocks.function import Function
 from components.blocks.iam import Grant, Role, grant, json_document
+from components.blocks.queue import Queue
 from components.blocks.rest_api import RestApi
 from components.blocks.table import Table
 from components.core import Kind, Scope
 from components.settings import MeetingsSettings
 from handlers.common import ids
-from handlers.meetings.auth_exchange.environment import AuthEnvironment
-from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
-from handlers.meetings.meeting_record import INDEX
+from handlers.meetings.auth_exchange.api import OPERATIONS
+from handlers.meetings.environment import AuthEnvironment
+from handlers.meetings.record import INDEX
 from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, USER_TAG, VIDEO
 
 CLIENT = "client"
@@ -38,8 +39,10 @@ _USER_TAG_CONDITION = {
 requires them."""
 
 
-def create_client_access(scope: Scope, settings: MeetingsSettings, bucket: Bucket, table: Table) -> RestApi:
-    """Create the token exchange and the clients' role. Return the API of the exchange."""
+def create_client_access(
+    scope: Scope, settings: MeetingsSettings, bucket: Bucket, table: Table, deletions: Queue
+) -> RestApi:
+    """Create the meetings API and the clients' role. Return the API."""
     role_arn = scope.context.global_arn("iam", f"role/{scope.name(Kind.ROLE, CLIENT)}")
     exchange = Function(
         scope,
@@ -50,12 +53,13 @@ def create_client_access(scope: Scope, settings: MeetingsSettings, bucket: Bucke
         uses=[
             grant("sts", ["AssumeRole", "TagSession"], role_arn, _USER_TAG_CONDITION).with_variable(
                 "client_role", role_arn
-            )
+            ),
+            table.grant("GetItem", "PutItem", as_="table_name"),  # to delete a meeting
+            deletions.grant("SendMessage", as_="deletions_queue_url"),
         ],
         values={
             **scope.foundation.identity.token_variables(scope.context.environment),
             "bucket_name": bucket.name,
-            "table_name": table.name,
             "origin": settings.exchange.cors_origin,
         },
     )
@@ -76,7 +80,7 @@ def create_client_access(scope: Scope, settings: MeetingsSettings, bucket: Bucke
         function=exchange,
         requests_per_second=settings.exchange.requests_per_second,
         cors_origin=settings.exchange.cors_origin,
-        checked_by="the token in the body - auth-exchange verifies it",
+        checked_by="the token in the request - auth-exchange verifies it",
         bodies_validated=False,
         client_errors_above=MAX_CLIENT_ERRORS,
         latency_above_ms=SLOW_MILLISECONDS,

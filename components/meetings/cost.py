@@ -9,6 +9,7 @@ from components.blocks.states import count_polls
 from components.settings import MeetingsSettings
 from components.settings.meetings import ProcessingEngine
 from components.usage_formulas import DAYS_PER_MONTH, GB, LOG_BYTES_PER_CALL, Usage, function_usage, token_usage
+from handlers.meetings.deletions import DELAYS_SECONDS
 
 COPY_HOURS = 0.03
 """Duration of the media job for an hour of recording whose chunks it joins without encoding (docs/benchmarks.md)."""
@@ -27,7 +28,8 @@ READS_PER_UPLOAD = 1  # of each chunk by the media job, which downloads it
 EXCHANGES = 2  # token exchanges of one meeting: the credentials are renewed once during an hour of recording
 EXCHANGE_MILLISECONDS = 250
 CHUNKS_PER_HOUR = 60  # one per minute
-EVENTS_PER_BATCH = 2  # events of uploads that the function `start` receives in one invocation
+DELETED_SHARE = 0.05  # of meetings
+CLEANUP_MILLISECONDS = 1_000  # for one message about a deleted meeting
 START_MILLISECONDS = 60
 STEP_MILLISECONDS = 200
 STORAGE_MILLISECONDS = 10_000
@@ -59,7 +61,7 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     meetings = load.meetings_per_month
     hours = meetings * load.hours_each
     uploads = hours * CHUNKS_PER_HOUR + meetings
-    batches = uploads / EVENTS_PER_BATCH
+    deletions = meetings * DELETED_SHARE * len(DELAYS_SECONDS)
     exchanges = float(meetings * EXCHANGES)
     video_gb = hours * GIGABYTES_PER_HOUR
     audio_gb = hours * AUDIO_GB_PER_HOUR
@@ -72,8 +74,10 @@ def monthly_usage(settings: MeetingsSettings) -> Usage:
     return {
         "meetings-api": {"requests": exchanges, "logGb": exchanges * LOG_BYTES_PER_CALL / GB},
         "meetings-auth-exchange": function_usage(exchanges, EXCHANGE_MILLISECONDS),
-        "meetings-uploads": {"messages": uploads, "batches": batches},
-        "meetings-start": function_usage(batches, START_MILLISECONDS),
+        "meetings-uploads": {"messages": float(meetings), "batches": float(meetings)},
+        "meetings-start": function_usage(meetings, START_MILLISECONDS),
+        "meetings-deletions": {"messages": deletions, "batches": deletions},
+        "meetings-meeting-cleanup": function_usage(deletions, CLEANUP_MILLISECONDS),
         "meetings-steps": function_usage(
             STEPS * meetings,
             STEP_MILLISECONDS,

@@ -24,15 +24,18 @@ from components.meetings.alarms import create_alarms
 from components.meetings.client_access import create_client_access
 from components.meetings.media_job import MediaJob
 from components.settings import MeetingsSettings
-from handlers.meetings.auth_exchange.environment import CREDENTIAL_SECONDS
-from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS
+from handlers.meetings.auth_exchange.api import OPERATIONS
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
-from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT
+from handlers.meetings.environment import (
+    CREDENTIAL_SECONDS,
+    MeetingCleanupEnvironment,
+    StartEnvironment,
+    StepsEnvironment,
+    StorageEnvironment,
+)
 from handlers.meetings.metrics import NAMESPACE
-from handlers.meetings.s3_keys import AUDIO, COMPLETE_FILE_NAME, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
-from handlers.meetings.start.environment import StartEnvironment
-from handlers.meetings.steps.environment import MeetingStepsEnvironment
-from handlers.meetings.storage.environment import StorageEnvironment
+from handlers.meetings.record import INDEX, INDEX_SORT, PARTITION, SORT, TTL
+from handlers.meetings.s3_keys import ALL_PREFIXES, AUDIO, COMPLETE_FILE_NAME, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
 
 RULE = "recording-uploaded"
 """Short name of the event rule for uploads."""
@@ -58,9 +61,16 @@ class Meetings(pulumi.ComponentResource):
         scope, settings = self._scope, args.settings
         self.failed_events = create_failed_events_queue(scope)
         self._create_storage()
-        api = create_client_access(scope, settings, self.bucket, self.table)
+        self.deletions = Queue(
+            scope,
+            "deletions",
+            display_name="MeetingDeletions",
+            consumer_timeout=settings.meeting_cleanup.timeout_seconds,
+        )
+        api = create_client_access(scope, settings, self.bucket, self.table, self.deletions)
         self._create_workflow(MediaJob(scope, settings, self.bucket))
         self._create_start()
+        self._create_meeting_cleanup()
         self._create_storage_count()
         create_alarms(scope, settings, self.uploads, self.workflow, self.steps, self.summarize)
         self.frontend: dict[str, pulumi.Input[object]] = {
@@ -83,6 +93,7 @@ class Meetings(pulumi.ComponentResource):
             hash_key=PARTITION,
             range_key=SORT,
             indexes=[SecondaryIndex(INDEX, PARTITION, INDEX_SORT)],
+            ttl_attribute=TTL,
             kms_key_arn=settings.table_kms_key,
             daily_backup=True,
         )
@@ -113,10 +124,11 @@ class Meetings(pulumi.ComponentResource):
             scope,
             "steps",
             settings=settings.steps,
-            environment=MeetingStepsEnvironment,
+            environment=StepsEnvironment,
             uses=[
-                *self._meeting_update_grants(),
-                self.bucket.grant("GetObject", prefix=f"{WORK}*"),
+                self.table.grant("GetItem", "PutItem", as_="table_name"),
+                self.bucket.grant("GetObject", prefix=f"{WORK}*", as_="bucket_name"),
+                self.bucket.grant_list(),
                 grant_metrics(NAMESPACE),
             ],
             values={"stack": scope.context.stack_label},
@@ -137,20 +149,6 @@ class Meetings(pulumi.ComponentResource):
             ],
             timeout_seconds=workflow.timeout_seconds(settings),
         )
-
-    def _meeting_update_grants(self) -> list[Grant]:
-        """Return the grants of functions that update meetings: change records, read uploads, start and describe
-        executions. The workflow's ARN is known before the workflow is created.
-        """
-        context, name = self._scope.context, self._scope.name(Kind.STATE_MACHINE, "workflow")
-        workflow_arn = context.arn("states", f"stateMachine:{name}")
-        return [
-            self.table.grant("GetItem", "PutItem", as_="table_name"),
-            self.bucket.grant("GetObject", prefix=f"{RAW}*/{COMPLETE_FILE_NAME}", as_="bucket_name"),
-            self.bucket.grant_list(),
-            grant("states", ["StartExecution"], workflow_arn).with_variable("state_machine_arn", workflow_arn),
-            grant("states", ["DescribeExecution"], context.arn("states", f"execution:{name}:*")),
-        ]
 
     def _transcription_grants(self) -> list[Grant]:
         """Return the workflow's grants for Amazon Transcribe, which reads and writes with the permissions of its
@@ -211,13 +209,52 @@ class Meetings(pulumi.ComponentResource):
             "start",
             settings=settings.start,
             environment=StartEnvironment,
-            uses=self._meeting_update_grants(),
+            uses=[
+                self.table.grant("GetItem", "PutItem", as_="table_name"),
+                self.bucket.grant("GetObject", prefix=f"{RAW}*/{COMPLETE_FILE_NAME}", as_="bucket_name"),
+                self.bucket.grant_list(),
+                self._grant_workflow("StartExecution"),
+                grant(
+                    "states", ["DescribeExecution"], f"{self._workflow_arn.replace(':stateMachine:', ':execution:')}:*"
+                ),
+            ],
             source=QueueSource(self.uploads, batch_size=10, max_concurrency=5),
         )
-        pattern = object_created_pattern(self.bucket.name, RAW)
+        # A prefix and a suffix in one list would each match alone.
+        pattern = object_created_pattern(self.bucket.name, {"wildcard": f"{RAW}*/{COMPLETE_FILE_NAME}"})
         EventRule(
             scope, RULE, display_name="Uploads", pattern=pattern, failed_events=self.failed_events, target=self.uploads
         )
+
+    def _create_meeting_cleanup(self) -> None:
+        """Create the function that removes the data of deleted meetings."""
+        prefixes = [f"{prefix}*" for prefix in ALL_PREFIXES]
+        Function(
+            self._scope,
+            "meeting-cleanup",
+            settings=self._settings.meeting_cleanup,
+            environment=MeetingCleanupEnvironment,
+            uses=[
+                self.table.grant("GetItem", as_="table_name"),
+                *(self.bucket.grant_list_versions(prefix) for prefix in prefixes),
+                # DeleteObjects needs both permissions to delete versions (S3 API reference).
+                *(
+                    self.bucket.grant("DeleteObject", "DeleteObjectVersion", prefix=prefix, as_="bucket_name")
+                    for prefix in prefixes
+                ),
+                self._grant_workflow("ListExecutions"),
+                self.deletions.grant("SendMessage", as_="deletions_queue_url"),
+            ],
+            source=QueueSource(self.deletions, batch_size=1, max_concurrency=5),
+        )
+
+    @property
+    def _workflow_arn(self) -> str:
+        """ARN of the workflow, which is known before the workflow is created."""
+        return self._scope.context.arn("states", f"stateMachine:{self._scope.name(Kind.STATE_MACHINE, 'workflow')}")
+
+    def _grant_workflow(self, action: str) -> Grant:
+        return grant("states", [action], self._workflow_arn).with_variable("state_machine_arn", self._workflow_arn)
 
     def _create_storage_count(self) -> None:
         """Create the function that measures each user's bytes in the bucket once a day."""

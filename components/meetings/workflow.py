@@ -39,7 +39,7 @@ from components.meetings.media_job import MediaJob
 from components.settings import MeetingsSettings
 from components.settings.meetings import ProcessingSettings
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES
-from handlers.meetings.meeting_record import MeetingReason
+from handlers.meetings.record import MeetingReason
 from handlers.meetings.s3_keys import WORK
 from handlers.meetings.summary_errors import SummaryBusy
 
@@ -51,6 +51,8 @@ STEP_SECONDS: Final = 120
 OTHER_STEPS_SECONDS: Final = 3 * 3600
 """Part of the workflow's timeout for all other states, for retries, and for the minimum pause of each polling, which
 `max_detection_seconds` leaves out."""
+MAX_JOB_STARTS: Final = 10
+"""Number of starts of media jobs after which a job that has to be repeated is given up."""
 INPUT: Final = "$states.context.Execution.Input"
 """JSONata expression of the execution's input."""
 RECORDING: Final = {name: f"{{% {INPUT}.{name} %}}" for name in ("user", "meetingId", "content")}
@@ -119,9 +121,17 @@ def build_states(
             {"step": "media", "attempts": "{% $starts %}"},
             to="AnythingToHear",
             on_failure=media_failed,
-            assign={"media": "{% $states.result.Payload %}"},
+            assign={"media": "{% $states.result.Payload %}", "error": "MediaRepeated"},
         ),
-        "AnythingToHear": choice_state([("{% $media.outcome = 'ready' %}", "Transcribe")], otherwise="Done"),
+        # The media job is repeated if it has seen another `complete.json` than the record, which may be on its way.
+        "AnythingToHear": choice_state(
+            [
+                ("{% $media.outcome = 'ready' %}", "Transcribe"),
+                (f"{{% $media.outcome = 'repeat' and $starts < {MAX_JOB_STARTS} %}}", _first_job(media)),
+                ("{% $media.outcome = 'repeat' %}", media_failed),
+            ],
+            otherwise="Done",
+        ),
         # One failed part fails the whole state.
         "Transcribe": {
             "Type": "Map",
@@ -171,12 +181,15 @@ def build_states(
     }
 
 
+def _first_job(media: MediaJob) -> str:
+    """Return the name of the state that submits the first media job."""
+    return "SpotJob" if len(media.queues) > 1 else "OnDemandJob"
+
+
 def _media_states(media: MediaJob, settings: ProcessingSettings) -> dict[str, State]:
     """Return the states that run the media job on Spot capacity, if it is used, and otherwise or then on demand."""
     *spot_queues, on_demand_queue = media.queues
-    states: dict[str, State] = {
-        FIRST_STATE: {"Type": "Pass", "Assign": {"starts": 0}, "Next": "SpotJob" if spot_queues else "OnDemandJob"}
-    }
+    states: dict[str, State] = {FIRST_STATE: {"Type": "Pass", "Assign": {"starts": 0}, "Next": _first_job(media)}}
     for queue in spot_queues:
         no_capacity = f"$jobStatus = 'RUNNABLE' and $jobSeconds - $statusSince >= {settings.capacity_minutes * 60}"
         is_late = f"{no_capacity} or $jobSeconds >= {settings.spot_seconds}"

@@ -28,8 +28,8 @@ from handlers.meetings.bedrock_summarize.environment import (
     AtOnce,
     OutputTokens,
 )
+from handlers.meetings.environment import MaxUsers
 from handlers.meetings.media_job.environment import AUDIO_PART_SECONDS, MaxHours
-from handlers.meetings.storage.environment import MaxUsers
 
 Days = Annotated[int, Field(ge=1, le=3650)]
 
@@ -80,7 +80,7 @@ FARGATE_SIZES: Mapping[float, Sequence[int]] = {
 """vCPUs, with the memory sizes in MB that AWS Batch accepts for them (API reference, ResourceRequirement)."""
 
 ATTEMPTS: Final = 3
-"""Maximum number of starts of a job on Fargate Spot. After an interruption, the job resumes where it was."""
+"""Maximum number of starts of a job on Fargate Spot. After an interruption, the job starts again."""
 
 
 class MachineSize(SettingsModel):
@@ -217,13 +217,15 @@ class MeetingsSettings(SubsystemSettings):
     """Maximum number of users that have a metric of their storage: the users whose storage grew most. Each metric costs
     money."""
     auth_exchange: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 15})
-    """Function that exchanges tokens for credentials."""
+    """Function that exchanges tokens for credentials, and deletes meetings."""
     start: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 60})
     """Function that receives upload events and starts the workflow."""
     steps: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 60})
     """Function behind the steps of the workflow that processes a recording."""
     bedrock_summarize: FunctionSettings = FunctionSettings.model_validate({"memoryMb": 1024, "timeoutSeconds": 900})
     """Function that writes summaries and action items."""
+    meeting_cleanup: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 300})
+    """Function that removes the data of deleted meetings."""
     storage: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 300})
     """Function that measures the storage of each user once a day."""
 

@@ -94,6 +94,8 @@ S3_SOURCE: Final = "aws.s3"
 OBJECT_CREATED: Final = "Object Created"
 """`detail-type` of the events for new objects."""
 VERSION_ID_PATTERN: Final = r"[A-Za-z0-9._-]{1,1024}"
+SEQUENCER_PATTERN: Final = r"^[0-9A-Fa-f]{1,64}$"
+"""Form of the number by which S3 orders the events for one key."""
 
 
 class BusEvent(EventModel):
@@ -115,6 +117,8 @@ class ObjectCreatedDetail(EventModel):
     version_id: Annotated[
         str, Field(validation_alias=AliasPath("object", "version-id"), pattern=f"^{VERSION_ID_PATTERN}$")
     ] = NULL_VERSION_ID
+    sequencer: Annotated[str, Field(validation_alias=AliasPath("object", "sequencer"), pattern=SEQUENCER_PATTERN)] = "0"
+    """Hexadecimal number. Of two events for the same key, the one with the greater number is the later one."""
 
 
 def parse_object_created_detail(detail: dict[str, Any], bucket: str) -> ObjectCreatedDetail:
@@ -131,6 +135,14 @@ def parse_object_created_event(body: str, bucket: str) -> ObjectCreatedDetail:
     if (event.source, event.detail_type) != (S3_SOURCE, OBJECT_CREATED):
         raise InvalidEvent("the event is of another kind")
     return parse_object_created_detail(event.detail, bucket)
+
+
+def is_later(sequencer: str, other: str) -> bool:
+    """Return True if an event with the first sequencer is later than an event for the same key with the other one.
+
+    Sequencers are hexadecimal numbers of different lengths, so their alphabetical order is not their order in time.
+    """
+    return int(sequencer, 16) > int(other, 16)
 
 
 BatchFailures = dict[str, list[dict[str, str]]]

@@ -11,7 +11,7 @@ internal error. API Gateway limits the size of a request, and passes its body as
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeAlias
 
 from pydantic import ValidationError
@@ -41,6 +41,9 @@ class RestRequest(Generic[Parameters, Query, Body]):
     """Parameters of the path."""
     query: Query
     body: Body
+    token: str = field(default="", repr=False)
+    """Token in the header `Authorization`, for an operation that verifies it itself (`takes_token`). It may be empty or
+    invalid."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ class RestOperation(Generic[Parameters, Query, Body, Answer]):
     """Body of the answer, or None for an answer without a body."""
     statuses: tuple[Status, ...] = (200,)
     """Status codes of successful answers."""
+    takes_token: bool = False
+    """True if the function of the operation verifies the caller's token, because the API has no authorizer."""
 
     @property
     def route(self) -> str:
@@ -181,7 +186,15 @@ def _parse_request(
         parameters=_parse_texts(operation.parameters, event.get("pathParameters") or {}),
         query=_parse_texts(operation.query, event.get("queryStringParameters") or {}),
         body=_parse_body(operation.body, event),
+        token=_find_token(event.get("headers") or {}) if operation.takes_token else "",
     )
+
+
+def _find_token(headers: Mapping[str, str]) -> str:
+    """Return the token in the header `Authorization`, or an empty text if it has none."""
+    values = [value for name, value in headers.items() if name.lower() == "authorization"]
+    scheme, _, token = "".join(values).partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _find_owner(authorizer: object) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from handlers.common.json_models import Message
-from handlers.meetings.upload_completion_file import WrongChunk
+from handlers.meetings.complete_file import WrongChunk
 
 Milliseconds = Annotated[int, Field(ge=0)]
 

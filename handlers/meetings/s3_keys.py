@@ -1,4 +1,4 @@
-"""S3 key layout of the meetings bucket, and the parser of the keys of uploaded objects.
+"""S3 key layout of the meetings bucket, and the parser of the key of an uploaded `complete.json`.
 
 A client uploads the files of a recording (chunks) and `complete.json`, the list of the chunks, as
 `raw/<user>/<meetingId>/<name>`. Everything that the backend makes from a recording has a key
@@ -26,6 +26,8 @@ TRANSCRIPTS: Final = "transcripts/"
 SUMMARIES: Final = "summaries/"
 WORK: Final = "work/"
 """Prefix of internal objects, for example the media job's result."""
+ALL_PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES, WORK)
+"""Prefixes of all objects of a meeting."""
 COMPLETE_FILE_NAME: Final = "complete.json"
 """Name of the object that completes an upload. No chunk may have this name."""
 USER_TAG: Final = "user"
@@ -34,7 +36,9 @@ CHUNK_NAME_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 CONTENT_HASH_PATTERN: Final = r"[0-9a-f]{32}"
 """Form of the hash that identifies a recording (`CompleteFile.content`)."""
 ContentHash = Annotated[str, StringConstraints(pattern=rf"^{CONTENT_HASH_PATTERN}$")]
-_UPLOAD_KEY = re.compile(rf"{RAW}({ids.USER_ID_PATTERN})/({ids.ULID_PATTERN})/({CHUNK_NAME_PATTERN})", re.ASCII)
+_COMPLETE_FILE_KEY = re.compile(
+    rf"{RAW}({ids.USER_ID_PATTERN})/({ids.ULID_PATTERN})/{re.escape(COMPLETE_FILE_NAME)}", re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -115,25 +119,7 @@ class Recording:
         return f"{prefix}{self.meeting.user}/{self.meeting.meeting_id}/{self.content}/"
 
 
-@dataclass(frozen=True)
-class UploadKey:
-    """A parsed key below `raw/`."""
-
-    meeting: MeetingId
-    name: str
-    """Name of a chunk, or `complete.json`."""
-
-    @property
-    def is_complete_file(self) -> bool:
-        return self.name == COMPLETE_FILE_NAME
-
-
-def parse_upload_key(key: str) -> UploadKey | None:
-    """Parse the key of an uploaded object. Return None if the key is not of the form
-    `raw/<user>/<meetingId>/<name>`.
-    """
-    match = _UPLOAD_KEY.fullmatch(key)
-    if match is None:
-        return None
-    user, meeting_id, name = match.groups()
-    return UploadKey(MeetingId(user, meeting_id), name)
+def parse_complete_file_key(key: str) -> MeetingId | None:
+    """Return the meeting of the key `raw/<user>/<meetingId>/complete.json`, or None for any other key."""
+    match = _COMPLETE_FILE_KEY.fullmatch(key)
+    return None if match is None else MeetingId(*match.groups())

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from handlers.meetings.auth_exchange.api_models import ExchangeResponse
+from handlers.meetings.auth_exchange.api import ExchangeResponse
 from local.audio_formats import RATE, SAMPLE_BYTES
 from local.ffmpeg import pcm_input, run_ffmpeg
 from local.flows import Stack

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from handlers.common.ids import new_id, timestamp
 from handlers.common.records import deserialize_item
-from handlers.meetings.auth_exchange.api_models import ExchangeResponse
+from handlers.meetings.auth_exchange.api import ExchangeResponse
 from handlers.meetings.bedrock_summarize.models import Summary, Transcript
-from handlers.meetings.meeting_record import INDEX, PARTITION, SORT, MeetingRecord, MeetingStatus
+from handlers.meetings.complete_file import Chunk, CompleteFile
+from handlers.meetings.record import INDEX, PARTITION, SORT, MeetingRecord, MeetingStatus
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, MeetingId
-from handlers.meetings.upload_completion_file import Chunk, CompleteFile
 from local.flows import Connect, eventually
 
 FINAL_STATUSES = (MeetingStatus.READY, MeetingStatus.FAILED)

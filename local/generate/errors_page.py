@@ -9,7 +9,7 @@ from handlers.common.errors import CommonErrorCode, ErrorCode
 from handlers.common.rest import RestErrorCode
 from handlers.common.websocket import WebSocketErrorCode
 from handlers.livestream.episodes.routes import LivestreamErrorCode
-from handlers.meetings.auth_exchange.error_codes import ExchangeErrorCode
+from handlers.meetings.auth_exchange.api import MeetingsErrorCode
 from handlers.transcription.messages import TranscriptionErrorCode
 from handlers.voice_qa.websocket_messages import VoiceQaErrorCode
 from local.generate.upload_failure_explanations import LECTURE_REASONS, TRACK_REASONS, ReasonExplanation
@@ -38,7 +38,7 @@ response to pages.
 """
 HTTP_APIS: dict[str, tuple[type[ErrorCode], ...]] = {
     "Livestream": (LivestreamErrorCode, RestErrorCode, CommonErrorCode),
-    "Meetings": (ExchangeErrorCode, RestErrorCode, CommonErrorCode),
+    "Meetings": (MeetingsErrorCode, RestErrorCode, CommonErrorCode),
 }
 """Classes of error codes by REST API. If several classes have a code of the same name, the page shows the
 first code."""

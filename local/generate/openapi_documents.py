@@ -1,8 +1,8 @@
 """The OpenAPI documents of the two REST APIs, livestream and meetings, for their users."""
 
-from components.blocks.openapi import Document, public_document
+from components.blocks.openapi import TOKEN_SCHEME, Document, public_document
 from handlers.livestream.episodes.routes import OPERATIONS as LIVESTREAM
-from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS as MEETINGS
+from handlers.meetings.auth_exchange.api import OPERATIONS as MEETINGS
 
 
 def _describe_servers(section: str) -> list[Document]:
@@ -34,9 +34,9 @@ def livestream_document() -> Document:
             "or `none`. docs/reference/errors.md explains the error codes."
         ),
         servers=_describe_servers("livestream"),
-        security=[{"jwt": []}, {}],
+        security=[{TOKEN_SCHEME: []}, {}],
         security_schemes={
-            "jwt": {
+            TOKEN_SCHEME: {
                 "type": "http",
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
@@ -53,10 +53,17 @@ def meetings_document() -> Document:
         MEETINGS,
         description=(
             "Access to the caller's own meetings; docs/meetings.md describes the API. Every request has a token of the "
-            "identity provider in its body, so no security scheme applies. docs/reference/errors.md explains the error "
-            "codes."
+            "identity provider: `exchangeToken` in its body, the others in the header `Authorization`. "
+            "docs/reference/errors.md explains the error codes."
         ),
         servers=_describe_servers("meetings"),
         security=[{}],
-        security_schemes={},
+        security_schemes={
+            TOKEN_SCHEME: {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "Token of the identity provider. Each caller sees only their own meetings.",
+            },
+        },
     )

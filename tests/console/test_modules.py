@@ -19,7 +19,7 @@ from botocore.credentials import Credentials
 from pydantic import ValidationError
 
 from handlers.common import ids
-from handlers.meetings.upload_completion_file import CompleteFile
+from handlers.meetings.complete_file import CompleteFile
 from handlers.transcription import ogg_length
 from local.audio_formats import decode_file
 from local.emulation.speech import recognition

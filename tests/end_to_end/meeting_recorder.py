@@ -13,8 +13,8 @@ from pathlib import Path
 import imageio_ffmpeg
 
 from handlers.common.ids import new_id
-from handlers.meetings.meeting_record import MeetingRecord, MeetingStatus, Stage
-from handlers.meetings.upload_completion_file import ChunkProblem
+from handlers.meetings.complete_file import ChunkProblem
+from handlers.meetings.record import MeetingRecord, MeetingStatus, Stage
 from local.flows import eventually
 from local.flows.meetings_client import write_recording
 from local.flows.meetings_user import MeetingsUser, NewMeeting, chunk_names

@@ -16,7 +16,7 @@ import pytest
 
 from handlers.common.ids import timestamp
 from handlers.meetings.media_result import MediaOutcome
-from handlers.meetings.meeting_record import MeetingStatus
+from handlers.meetings.record import MeetingStatus
 from handlers.meetings.s3_keys import Recording
 from local import ROOT
 from local.emulation.batch.fault_injection import QueueFault, set_faults

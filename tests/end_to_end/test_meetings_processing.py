@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from components.meetings.workflow import END_REASON
-from handlers.meetings.meeting_record import MeetingReason, MeetingRecord, MeetingStatus
-from handlers.meetings.upload_completion_file import ChunkProblem
+from handlers.meetings.complete_file import ChunkProblem
+from handlers.meetings.record import MeetingReason, MeetingRecord, MeetingStatus
 from local.emulation.batch.fault_injection import QueueFault, set_faults
 from local.emulation.batch.job_processes import RECLAIMED
 from local.emulation.faults import Fault

@@ -16,12 +16,12 @@ from handlers.common.text import Window
 from handlers.livestream.episodes.routes import OPERATIONS as LIVESTREAM_OPERATIONS
 from handlers.livestream.models import EpisodeChanges, NewEpisode
 from handlers.livestream.transcript import read_transcript
-from handlers.meetings.auth_exchange.operation_definitions import OPERATIONS as MEETINGS_OPERATIONS
+from handlers.meetings.auth_exchange.api import OPERATIONS as MEETINGS_OPERATIONS
 from handlers.meetings.bedrock_summarize.models import TranscriptSegment
 from handlers.meetings.bedrock_summarize.questions import ModelActionItem, locate_items, parse_summary
 from handlers.meetings.bedrock_summarize.transcript import parse_part
+from handlers.meetings.complete_file import CompleteFile
 from handlers.meetings.media_result import AudioPart
-from handlers.meetings.upload_completion_file import CompleteFile
 from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import parse_results
 from handlers.transcription.messages import REQUESTS as TRANSCRIPTION_REQUESTS
 from handlers.voice_qa.query_worker.agent.agent_protocol import AnswerReader

@@ -14,7 +14,7 @@ from pathlib import Path
 import annotated_types
 
 from handlers.common.environment import HandlerEnvironment
-from handlers.meetings.auth_exchange.environment import AuthEnvironment
+from handlers.meetings.environment import AuthEnvironment
 from handlers.transcription import transcribe_stream_urls
 from local import ROOT
 

@@ -9,9 +9,9 @@ from pydantic import Field, model_validator
 from handlers.common.bedrock import TokenUsage
 from handlers.common.ids import Ulid, UserId
 from handlers.common.json_models import Message
+from handlers.meetings.complete_file import Language
 from handlers.meetings.media_result import AudioPart, Milliseconds
 from handlers.meetings.s3_keys import ContentHash, MeetingId, Recording
-from handlers.meetings.upload_completion_file import Language
 
 MAX_PARTS = 999
 """The key of a part contains its number with three digits."""

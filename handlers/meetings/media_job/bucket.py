@@ -13,7 +13,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.unreadable_objects import UnreadableObject, classify_read_error
-from handlers.meetings.upload_completion_file import Chunk, ChunkProblem
+from handlers.meetings.complete_file import Chunk, ChunkProblem
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

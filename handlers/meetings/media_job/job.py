@@ -28,6 +28,13 @@ from pydantic import ValidationError
 from handlers.common.aws import ParallelCalls
 from handlers.common.logging import EventLog, LogText, hash_for_log
 from handlers.common.unreadable_objects import UnreadableObject
+from handlers.meetings.complete_file import (
+    MAX_COMPLETE_FILE_BYTES,
+    Chunk,
+    ChunkProblem,
+    CompleteFile,
+    WrongChunk,
+)
 from handlers.meetings.media_job.bucket import JobBucket, ObjectTooLong
 from handlers.meetings.media_job.environment import MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg, FfmpegFailed, InputRefused
@@ -36,13 +43,6 @@ from handlers.meetings.media_job.plan import SPEECH_RATE, RecordingPlan
 from handlers.meetings.media_job.probe import SECOND, ChunkFacts, probe_chunk
 from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME, Recording
-from handlers.meetings.upload_completion_file import (
-    MAX_COMPLETE_FILE_BYTES,
-    Chunk,
-    ChunkProblem,
-    CompleteFile,
-    WrongChunk,
-)
 
 MAX_DOWNLOADS: Final = 8
 """Number of chunks that are downloaded concurrently."""

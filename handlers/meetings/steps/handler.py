@@ -1,18 +1,62 @@
-"""Lambda function `steps`, with which the workflow of a recording writes its progress to the meeting's record."""
+"""Lambda function `steps`, with which the workflow of a recording writes its progress to the meeting's record.
+
+- `media`: the media job, which checks the recording's files (chunks) and makes video and audio, has ended. The step
+  returns the parts of the audio to transcribe.
+- `transcribed`: all parts have been transcribed.
+- `finish`: the summary function has ended, so the meeting is ready.
+- `fail`: another state of the workflow has failed.
+
+Each processing attempt of a meeting has its own execution. A step of an outdated attempt does not apply its report to
+the record, and returns the outcome `superseded`, which ends the execution. So does every step if the user has deleted
+the meeting.
+
+The media job reports `superseded` if `complete.json` lists other chunks than its own. Usually, the event of that
+`complete.json` begins a new attempt. But the client may have uploaded the first `complete.json` again before the event
+was processed, so the job's attempt is still the current one. Then the workflow has to repeat the job.
+
+The workflow repeats a step whose response was lost. The repetition neither changes the record nor sends a metric.
+"""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Annotated, Any, Final, Literal
 
 import boto3
+from pydantic import Field
 
+from handlers.common import ids
 from handlers.common.aws import CONFIG
-from handlers.meetings.meeting_gateways import create_gateways
-from handlers.meetings.metrics import MeetingMetrics
-from handlers.meetings.steps.environment import MeetingStepsEnvironment
-from handlers.meetings.steps.job_results import JobResults, ResultMalformed, ResultMissing
-from handlers.meetings.steps.step_operations import StepEvent, WorkflowSteps
+from handlers.common.ids import Ulid, UserId
+from handlers.common.json_models import Message
+from handlers.common.logging import EventLog, LogText, error_name_for_log
+from handlers.common.records import Records
+from handlers.meetings.environment import StepsEnvironment
+from handlers.meetings.media_result import AudioPart, MediaOutcome, MediaResult, Milliseconds
+from handlers.meetings.meeting_bucket import MeetingBucket
+from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION, MeetingMetric, MeetingMetrics
+from handlers.meetings.record import (
+    MeetingExecution,
+    MeetingReason,
+    MeetingRecord,
+    MeetingStatus,
+    Report,
+    Stage,
+    apply_report,
+    is_current,
+    meeting_hash,
+    record_attributes,
+    record_key,
+)
+from handlers.meetings.s3_keys import ContentHash, MeetingId, Recording
+from handlers.meetings.steps.media_results import MediaResults, ResultMalformed, ResultMissing
+
+UNNAMED_ERROR: Final = "unnamed"
+"""Form of an error name. Any other text may quote customer data, so it is not logged."""
+FailureReason = Literal[MeetingReason.MEDIA_FAILED, MeetingReason.TRANSCRIPTION_FAILED, MeetingReason.SUMMARY_FAILED]
 
 
 class StepFailed(Exception):
@@ -21,33 +65,223 @@ class StepFailed(Exception):
     """
 
 
-def run_step(steps: WorkflowSteps, event: Mapping[str, Any]) -> dict[str, Any]:
+class StepEvent(Message):
+    """Event with which the workflow calls the function: the execution's input, the step, and the step's parameters."""
+
+    step: Literal["media", "transcribed", "finish", "fail"]
+    user: UserId
+    meeting_id: Ulid
+    content: ContentHash
+    """Identity of the recording that the execution processes: a hash over the hashes of its chunks."""
+    attempt: Annotated[int, Field(ge=1)]
+    """Number of the meeting's processing attempt, to which the execution belongs."""
+    job_starts: Annotated[int, Field(ge=1, alias="attempts")] = 1
+    """Parameter of the step `media`: how often AWS Batch started the media job. All runs but the last were interrupted.
+    Batch calls a run an attempt, which is not a processing attempt.
+    """
+    outcome: Literal["summarized", "nothing_said"] = "summarized"
+    """Parameter of the step `finish`: the outcome of the summary function."""
+    reason: FailureReason | None = None
+    """Parameter of the step `fail`. If it is None, the reason follows from the meeting's current stage."""
+    error: str = UNNAMED_ERROR
+    """Parameter of the step `fail`: the name of the error, for the log."""
+
+    @property
+    def execution(self) -> MeetingExecution:
+        """The execution that sent the event."""
+        return MeetingExecution(Recording(MeetingId(self.user, self.meeting_id), self.content), self.attempt)
+
+
+class StepOutcome(StrEnum):
+    """Outcome of a step. The step `media` may also have an outcome of the media job (`MediaOutcome`)."""
+
+    REPEAT = "repeat"
+    """The media job has to run again."""
+    GOES_ON = "goes_on"
+    """The workflow continues with the summary."""
+    READY = "ready"
+    """The meeting is ready. The step `fail` returns it too, if the meeting was ready before."""
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+    """The meeting has another recording or a newer attempt by now, or was deleted."""
+
+
+class StepResult(Message):
+    """Response of a step."""
+
+    outcome: StepOutcome | MediaOutcome
+
+
+class StepAudioPart(AudioPart):
+    """A part of the audio, for the transcription by the workflow."""
+
+    transcribed: bool
+    """True if the part has a transcript already, for example from an earlier attempt. The workflow then skips it."""
+
+
+class MediaStepResult(StepResult):
+    """Response of the step `media`. The other fields have values only if the outcome is `ready`."""
+
+    audio: tuple[StepAudioPart, ...] = ()
+    """Parts of the audio, in their order."""
+    language: str = ""
+    """Spoken language, as a language code of Amazon Transcribe."""
+    duration_ms: Milliseconds = 0
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Runs the workflow's steps."""
+
+    records: Records[MeetingRecord]
+    results: MediaResults
+    metrics: MeetingMetrics
+    clock: Callable[[], datetime]
+    log: EventLog
+
+    def run(self, step: StepEvent) -> StepResult:
+        """Run the step that the event names. Raises ResultMissing or ResultMalformed."""
+        execution = step.execution
+        match step.step:
+            case "media":
+                return self._record_media_result(execution, step.job_starts)
+            case "transcribed":
+                record, _ = self._apply(Report(execution, MeetingStatus.PROCESSING, Stage.SUMMARY))
+                return _step_result(record, execution, StepOutcome.GOES_ON)
+            case "finish":
+                return self._finish(execution, has_summary=step.outcome == "summarized")
+            case "fail":
+                return self._fail(execution, step.reason, step.error)
+
+    def _record_media_result(self, execution: MeetingExecution, job_starts: int) -> StepResult:
+        """Write the media job's result to the record, and return the parts of the audio."""
+        result = self.results.read(execution.recording)
+        if result.outcome is MediaOutcome.SUPERSEDED:
+            record = self.records.read(record_key(execution.recording.meeting))
+            return _step_result(record, execution, StepOutcome.REPEAT)
+        record, has_changed = self._apply(_to_report(execution, result))
+        if has_changed:
+            self.log.info("media_read", interruptions=job_starts - 1, key_hash=_hash(execution))
+            self._put_metrics(record, result)
+        if result.outcome is MediaOutcome.INCOMPLETE:
+            return MediaStepResult(outcome=result.outcome)  # the attempt has ended in any case
+        if record is None or not is_current(record, execution):
+            return MediaStepResult(outcome=StepOutcome.SUPERSEDED)
+        if result.outcome is not MediaOutcome.READY:
+            return MediaStepResult(outcome=result.outcome)
+        transcribed_parts = self.results.are_parts_transcribed(execution.recording, record.language, result.audio)
+        return MediaStepResult(
+            outcome=result.outcome,
+            audio=tuple(
+                StepAudioPart(**part.model_dump(), transcribed=transcribed)
+                for part, transcribed in zip(result.audio, transcribed_parts, strict=True)
+            ),
+            language=record.language,
+            duration_ms=result.duration_ms,
+        )
+
+    def _finish(self, execution: MeetingExecution, *, has_summary: bool) -> StepResult:
+        """Mark the meeting as ready, with a summary or with the reason `NOTHING_SAID`."""
+        recording = execution.recording
+        output_keys = {
+            "transcript_key": recording.transcript_key,
+            "summary_key": recording.summary_key if has_summary else None,
+        }
+        fields = {**_video_fields(self.results.read(recording)), **output_keys}
+        reason = None if has_summary else MeetingReason.NOTHING_SAID
+        record, has_changed = self._apply(Report(execution, MeetingStatus.READY, reason=reason, fields=fields))
+        if has_changed:
+            self._put_metrics(record)
+        return _step_result(record, execution, StepOutcome.READY)
+
+    def _fail(self, execution: MeetingExecution, reason: MeetingReason | None, error: str) -> StepResult:
+        """Mark the meeting as failed, unless it is ready. A transcript that exists stays available."""
+        recording = execution.recording
+        transcript = {"transcript_key": recording.transcript_key} if self.results.has_transcript(recording) else {}
+        record, has_changed = self._apply(Report(execution, MeetingStatus.FAILED, reason=reason, fields=transcript))
+        if has_changed and record is not None:
+            cause = error_name_for_log(error)
+            self.log.error("meeting_failed", code=record.reason, cause=cause, key_hash=_hash(execution))
+        is_ready = record is not None and record.status is MeetingStatus.READY
+        return _step_result(record, execution, StepOutcome.READY if is_ready else StepOutcome.FAILED)
+
+    def _apply(self, report: Report) -> tuple[MeetingRecord | None, bool]:
+        """Apply a report. Return the record afterwards, and whether the report changed it. A repeated one does not."""
+        has_changed = False
+
+        def transition(record: MeetingRecord | None) -> MeetingRecord | None:
+            nonlocal has_changed
+            after = apply_report(record, report, self.clock())
+            has_changed = after is not record
+            return after
+
+        record = self.records.change(record_key(report.execution.recording.meeting), transition)
+        if has_changed:
+            self.log.info("meeting_moved", outcome=report.status, key_hash=_hash(report.execution))
+        return record, has_changed
+
+    def _put_metrics(self, record: MeetingRecord | None, result: MediaResult | None = None) -> None:
+        """Send the metrics of a meeting that has just changed. A failure is only logged."""
+        metrics = []
+        if result is not None and result.duration_ms:
+            metrics.append(MeetingMetric(FFMPEG_RATIO, result.ffmpeg_ms / result.duration_ms, "None"))
+        if record is not None and record.status is MeetingStatus.READY and record.uploaded_at is not None:
+            duration = self.clock() - datetime.fromisoformat(record.uploaded_at)
+            metrics.append(MeetingMetric(PROCESSING_DURATION, max(0.0, duration.total_seconds()), "Seconds"))
+        self.metrics.put_or_log(metrics, self.log)
+
+
+def _to_report(execution: MeetingExecution, result: MediaResult) -> Report:
+    """Return the report of a media job that was not superseded."""
+    match result.outcome:
+        case MediaOutcome.READY:
+            return Report(execution, MeetingStatus.PROCESSING, Stage.TRANSCRIPTION, fields=_video_fields(result))
+        case MediaOutcome.NO_AUDIO:
+            fields = _video_fields(result)
+            return Report(execution, MeetingStatus.READY, reason=MeetingReason.NO_AUDIO, fields=fields)
+        case MediaOutcome.INCOMPLETE:
+            return Report(execution, MeetingStatus.INCOMPLETE, wrong=result.wrong)
+        case MediaOutcome.UNREADABLE:
+            return Report(execution, MeetingStatus.FAILED, reason=MeetingReason.UNREADABLE, wrong=result.wrong)
+        case _:
+            return Report(execution, MeetingStatus.FAILED, reason=MeetingReason.TOO_LARGE)
+
+
+def _video_fields(result: MediaResult) -> dict[str, object]:
+    return {"video_key": result.video_key, "duration_ms": result.duration_ms}
+
+
+def _step_result(record: MeetingRecord | None, execution: MeetingExecution, outcome: StepOutcome) -> StepResult:
+    return StepResult(outcome=outcome if is_current(record, execution) else StepOutcome.SUPERSEDED)
+
+
+def _hash(execution: MeetingExecution) -> LogText:
+    return meeting_hash(execution.recording.meeting)
+
+
+@cache
+def _steps() -> Steps:
+    environment = StepsEnvironment.read()
+    return Steps(
+        Records(boto3.client("dynamodb", config=CONFIG), environment.table_name, MeetingRecord, record_attributes),
+        MediaResults(MeetingBucket(boto3.client("s3", config=CONFIG), environment.bucket_name)),
+        MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
+        ids.now,
+        EventLog(environment.log_level),
+    )
+
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Run the step that the event names. Raises StepFailed, ResultMissing or ResultMalformed."""
+    steps = _steps()
     try:
         return steps.run(StepEvent.model_validate(event)).model_dump(mode="json", by_alias=True)
     except (ResultMissing, ResultMalformed):
         raise
     except Exception as error:  # noqa: BLE001 - the message may quote customer data
+        steps.log.failure("step_failed", error)
         error_type = type(error).__name__
     raise StepFailed(error_type)
-
-
-@cache
-def _steps() -> WorkflowSteps:
-    environment = MeetingStepsEnvironment.read()
-    gateways = create_gateways(environment)
-    return WorkflowSteps(
-        gateways.table,
-        JobResults(gateways.bucket),
-        gateways.upload_processor,
-        MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        clock=gateways.clock,
-        log=gateways.log,
-    )
-
-
-def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    return run_step(_steps(), event)
 
 
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:

@@ -1,21 +1,166 @@
-"""Lambda function `storage`: once a day, it counts each user's bytes in the meetings bucket."""
+"""Lambda function `storage`: once a day, it counts each user's bytes in the meetings bucket, and sends metrics of the growth.
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import timedelta
+It lists the current objects below `COUNTED_PREFIXES`, a thousand per call. A million objects take some minutes; a larger
+bucket needs S3 Inventory. If the listing does not finish in time, the count fails, because an incomplete count would look
+like deleted data.
+
+Each finished count is stored as an object, so that a day is counted once, and the next count can be compared with it.
+The metrics are sent before the count is stored. If storing the count fails, the next run on this day sends them again.
+So metrics may be sent twice, but are never lost.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import boto3
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from handlers.common import ids
 from handlers.common.aws import CONFIG, ParallelCalls
+from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
+from handlers.meetings.environment import StorageEnvironment
 from handlers.meetings.meeting_bucket import MeetingBucket
-from handlers.meetings.metrics import MeetingMetrics
-from handlers.meetings.storage.daily_storage_metrics import COUNTED_PREFIXES, StorageCounter
-from handlers.meetings.storage.environment import StorageEnvironment
+from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetric, MeetingMetrics
+from handlers.meetings.s3_keys import AUDIO, RAW, SUMMARIES, TRANSCRIPTS, VIDEO, WORK
+
+COUNTED_PREFIXES: Final = (RAW, VIDEO, AUDIO, TRANSCRIPTS, SUMMARIES)
+"""Prefixes whose objects are counted. The prefix `work/` is missing, because its internal objects expire."""
+COUNTS_PREFIX: Final = f"{WORK}storage/"
+"""Prefix of the stored counts, for example `work/storage/2026-01-31.json`."""
+LOOK_BACK_DAYS: Final = 7
+"""Number of previous days in which the last stored count is searched."""
+MAX_COUNT_BYTES: Final = 64 * 1024 * 1024
+"""Maximum size of a stored count. It has room for about a million users."""
+OTHERS: Final = "others"
+"""Name in the place of a user. In counts, it stands for the objects without a user in their key. In metrics, it stands
+for these objects and for all users without a metric of their own. No user has this name.
+"""
+_USER: Final = re.compile(rf"({ids.USER_ID_PATTERN})/", re.ASCII)
+
+
+class CountOutOfTime(Exception):
+    """The objects could not be listed in the available time."""
+
+
+class StorageTotals(Message):
+    """One daily count. It is stored as an object below `work/storage/`."""
+
+    schema_version: Literal[1] = 1
+    day: date
+    bytes_of: Mapping[str, int]
+    """Bytes by user."""
+
+
+@dataclass(frozen=True)
+class StorageCountResult:
+    """Result of the Lambda function. All numbers are zero if the day was counted before."""
+
+    objects: int
+    """Number of listed objects."""
+    users: int
+    """Number of users with objects. All objects without a user in their key count as one more user."""
+    metrics: int
+    """Number of metric values that were sent. Zero also if there is no earlier count."""
+
+
+@dataclass
+class PrefixListing:
+    """Objects below one prefix."""
+
+    object_count: int = 0
+    bytes_by_user: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class StorageCounter:
+    """Counts the bytes of each user."""
+
+    environment: StorageEnvironment
+    bucket: MeetingBucket
+    metrics: MeetingMetrics
+    parallel: ParallelCalls
+    clock: Callable[[], datetime]
+    log: EventLog
+
+    def run(self) -> StorageCountResult:
+        """Run the count, unless this day was counted before. Raises CountOutOfTime."""
+        started_at = self.clock()
+        if self._read_count(started_at.date()) is not None:
+            return StorageCountResult(0, 0, 0)
+        deadline = started_at + timedelta(seconds=self.environment.count_seconds)
+        listings = self.parallel.call_all(lambda prefix: self._list_prefix(prefix, deadline), COUNTED_PREFIXES)
+        by_user: Counter[str] = Counter()
+        for listing in listings:
+            by_user.update(listing.bytes_by_user)
+        totals = StorageTotals(day=started_at.date(), bytes_of=by_user)
+        earlier = self._find_earlier_count(totals.day)
+        metrics = [] if earlier is None else growth_metrics(daily_growth(earlier, totals), self.environment.max_users)
+        self.metrics.put(metrics)
+        self.bucket.write(_count_key(totals.day), totals.model_dump_json(by_alias=True))
+        result = StorageCountResult(sum(listing.object_count for listing in listings), len(by_user), len(metrics))
+        self.log.info("storage_counted", objects=result.objects, users=result.users)
+        return result
+
+    def _list_prefix(self, prefix: str, deadline: datetime) -> PrefixListing:
+        listing = PrefixListing()
+        for page in self.bucket.list_pages(prefix):
+            if self.clock() > deadline:
+                raise CountOutOfTime
+            for item in page:
+                listing.object_count += 1
+                listing.bytes_by_user[_owner_of(item["Key"], prefix)] += item["Size"]
+        return listing
+
+    def _find_earlier_count(self, day: date) -> StorageTotals | None:
+        """Return the latest stored count of the previous days, or None if there is none."""
+        counts = (self._read_count(day - timedelta(days=days)) for days in range(1, LOOK_BACK_DAYS + 1))
+        return next((count for count in counts if count is not None), None)
+
+    def _read_count(self, day: date) -> StorageTotals | None:
+        """Return the stored count of a day, or None if it does not exist or another version of the code wrote it."""
+        text = self.bucket.read(_count_key(day), MAX_COUNT_BYTES)
+        try:
+            return None if text is None else StorageTotals.model_validate_json(text)
+        except ValidationError:
+            self.log.warning("storage_count_unreadable")
+            return None
+
+
+def daily_growth(earlier: StorageTotals, today: StorageTotals) -> dict[str, int]:
+    """Return each user's growth in bytes per day. A user who is missing in one of the counts has zero bytes in it.
+
+    If the earlier count is several days old, the growth since then is divided by the number of days.
+    """
+    days = max(1, (today.day - earlier.day).days)
+    users = earlier.bytes_of.keys() | today.bytes_of.keys()
+    return {user: (today.bytes_of.get(user, 0) - earlier.bytes_of.get(user, 0)) // days for user in users}
+
+
+def growth_metrics(growth: Mapping[str, int], max_users_with_metric: int) -> list[MeetingMetric]:
+    """Return values of `StorageGrowth` for the whole stack, the users who grew most, and all other users together."""
+    top_users = sorted(growth.keys() - {OTHERS}, key=lambda user: (-growth[user], user))[:max_users_with_metric]
+    by_user = {user: growth[user] for user in top_users}
+    by_user[OTHERS] = sum(growth.values()) - sum(by_user.values())
+    return [
+        MeetingMetric(STORAGE_GROWTH, sum(growth.values()), "Bytes"),
+        *(MeetingMetric(STORAGE_GROWTH, value, "Bytes", user) for user, value in by_user.items()),
+    ]
+
+
+def _count_key(day: date) -> str:
+    return f"{COUNTS_PREFIX}{day.isoformat()}.json"
+
+
+def _owner_of(key: str, prefix: str) -> str:
+    """Return the user in a key, or `others` if it contains none."""
+    match = _USER.match(key, len(prefix))
+    return OTHERS if match is None else match[1]
 
 
 class StorageScheduleEvent(BaseModel):
@@ -28,13 +173,12 @@ class StorageScheduleEvent(BaseModel):
 def _storage_counter() -> StorageCounter:
     environment = StorageEnvironment.read()
     return StorageCounter(
+        environment,
         MeetingBucket(boto3.client("s3", config=CONFIG), environment.bucket_name),
         MeetingMetrics(boto3.client("cloudwatch", config=CONFIG), environment.stack),
-        max_users_with_metric=environment.max_users,
-        budget=timedelta(seconds=environment.count_seconds),
-        parallel=ParallelCalls(len(COUNTED_PREFIXES)),
-        clock=ids.now,
-        log=EventLog(environment.log_level),
+        ParallelCalls(len(COUNTED_PREFIXES)),
+        ids.now,
+        EventLog(environment.log_level),
     )
 
 

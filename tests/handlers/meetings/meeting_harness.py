@@ -1,5 +1,5 @@
-"""Harness for tests of the meetings functions: table and bucket emulated by moto, and fakes of Step Functions and
-CloudWatch.
+"""Harness for tests of the meetings functions through their handlers: table, bucket and queue emulated by moto, and fakes
+of Step Functions and CloudWatch.
 
 A client uploads a recording as chunks and `complete.json`, the list of the chunks. The recording's content is a hash
 over the chunks. An execution of the workflow processes it. The executions for one meeting are numbered as attempts.
@@ -10,11 +10,12 @@ Uploaded objects get the harness's own time as their modification time.
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
+from itertools import count
 from typing import Any
 
 import boto3
@@ -27,19 +28,28 @@ from handlers.common.aws import CONFIG
 from handlers.common.executions import WorkflowExecutions
 from handlers.common.ids import ulid
 from handlers.common.logging import EventLog
+from handlers.common.records import Records
+from handlers.meetings.complete_file import Chunk, CompleteFile
+from handlers.meetings.environment import MeetingCleanupEnvironment
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.meeting_bucket import MeetingBucket
-from handlers.meetings.meeting_record import INDEX, INDEX_SORT, PARTITION, SORT, MeetingRecord
-from handlers.meetings.meeting_table import MeetingTable
+from handlers.meetings.meeting_cleanup import handler as cleanup_handler
 from handlers.meetings.metrics import MeetingMetrics
+from handlers.meetings.record import (
+    INDEX,
+    INDEX_SORT,
+    PARTITION,
+    SORT,
+    MeetingRecord,
+    apply_deletion,
+    record_attributes,
+    record_key,
+)
 from handlers.meetings.s3_keys import MeetingId, Recording
-from handlers.meetings.start.upload_event_processing import UploadEvents
-from handlers.meetings.steps.handler import run_step
-from handlers.meetings.steps.job_results import JobResults
-from handlers.meetings.steps.step_operations import WorkflowSteps
-from handlers.meetings.upload_completion_file import Chunk, CompleteFile
-from handlers.meetings.upload_processing import UploadProcessor
-from handlers.meetings.upload_reader import UploadReader
+from handlers.meetings.start import handler as start_handler
+from handlers.meetings.start.uploads import UploadReader
+from handlers.meetings.steps import handler as steps_handler
+from handlers.meetings.steps.media_results import MediaResults
 from tests.credentials import credentials
 from tests.handlers.client_events import at_event
 from tests.moto_tables import Index, create_table
@@ -56,7 +66,7 @@ CANARY = "canary"
 @cache
 def _clients() -> dict[str, Any]:
     """Return cached clients, because creating them would take most of a test's time."""
-    return {name: boto3.client(name, config=CONFIG) for name in ("dynamodb", "s3")}
+    return {name: boto3.client(name, config=CONFIG) for name in ("dynamodb", "s3", "sqs")}
 
 
 @dataclass
@@ -101,6 +111,16 @@ class FakeStepFunctions:
         """Content that each execution processes, in the order of their starts."""
         return [execution_input["content"] for execution_input in self.inputs.values()]
 
+    def get_paginator(self, operation: str) -> "FakeStepFunctions":
+        assert operation == "list_executions"
+        return self
+
+    def paginate(self, *, stateMachineArn: str, statusFilter: str) -> list[dict[str, Any]]:  # noqa: N803
+        """Return two pages with the names of the executions of this status."""
+        assert stateMachineArn == STATE_MACHINE
+        names = [{"name": name} for name, status in self.statuses.items() if status == statusFilter]
+        return [{"executions": names[:1]}, {"executions": names[1:]}]
+
     def end_last(self, status: str) -> None:
         """End the last execution with a status."""
         self.statuses[list(self.statuses)[-1]] = status
@@ -137,29 +157,39 @@ class MeetingHarness:
 
     dynamodb: Any
     s3: Any
+    sqs: Any
+    queue_url: str
     now: datetime = START
     step_functions: FakeStepFunctions = field(default_factory=FakeStepFunctions)
     cloudwatch: FakeCloudWatch = field(default_factory=FakeCloudWatch)
+    sequence: Iterator[int] = field(default_factory=lambda: count(14))
+    """Numbers by which S3 orders uploads. Their alphabetical order as hexadecimal texts (e, f, 10) is another one."""
+    sequencers: dict[str, str] = field(default_factory=dict)
+    """Number of the latest upload of each key."""
 
     @property
-    def table(self) -> MeetingTable:
-        return MeetingTable(self.dynamodb, TABLE)
+    def records(self) -> Records[MeetingRecord]:
+        return Records(self.dynamodb, TABLE, MeetingRecord, record_attributes)
 
     @property
-    def executions(self) -> WorkflowExecutions:
-        return WorkflowExecutions(self.step_functions, STATE_MACHINE)
-
-    @property
-    def upload_processor(self) -> UploadProcessor:
+    def starter(self) -> start_handler.Starter:
+        executions = WorkflowExecutions(self.step_functions, STATE_MACHINE)
         uploads = UploadReader(self.s3, BUCKET)
-        return UploadProcessor(self.table, uploads, self.executions, clock=lambda: self.now, log=self.log)
+        return start_handler.Starter(self.records, uploads, executions, lambda: self.now, self.log)
 
     @property
-    def steps(self) -> WorkflowSteps:
+    def steps(self) -> steps_handler.Steps:
         client: Any = self.cloudwatch
-        metrics = MeetingMetrics(client, "dev")
-        results = JobResults(MeetingBucket(self.s3, BUCKET))
-        return WorkflowSteps(self.table, results, self.upload_processor, metrics, clock=lambda: self.now, log=self.log)
+        results = MediaResults(MeetingBucket(self.s3, BUCKET))
+        return steps_handler.Steps(self.records, results, MeetingMetrics(client, "dev"), lambda: self.now, self.log)
+
+    @property
+    def cleanup(self) -> cleanup_handler.MeetingCleanup:
+        environment = MeetingCleanupEnvironment(
+            table_name=TABLE, bucket_name=BUCKET, state_machine_arn=STATE_MACHINE, deletions_queue_url=self.queue_url
+        )
+        clients = (self.dynamodb, self.s3, self.sqs, self.step_functions)
+        return cleanup_handler.MeetingCleanup(environment, *clients, self.log)
 
     @cached_property
     def log(self) -> EventLog:
@@ -171,11 +201,12 @@ class MeetingHarness:
     def advance(self, **time: float) -> None:
         self.now += timedelta(**time)
 
-    def put_object(self, key: str, body: bytes, *, uploaded_at: datetime | None = None) -> None:
+    def put_object(self, key: str, body: bytes) -> None:
         """Store an object without an event."""
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
-        [stored_object] = s3_backends["123456789012"]["aws"].buckets[BUCKET].keys.getlist(key)
-        stored_object.last_modified = uploaded_at or self.now
+        self.sequencers[key] = f"{next(self.sequence):x}"
+        *_, stored_object = s3_backends["123456789012"]["aws"].buckets[BUCKET].keys.getlist(key)
+        stored_object.last_modified = self.now.replace(tzinfo=None)  # as moto stores times
 
     def upload_chunks(self, *chunks: bytes, meeting: MeetingId = MEETING) -> None:
         """Upload chunks, named by their positions, without events."""
@@ -197,13 +228,16 @@ class MeetingHarness:
 
     def deliver_events(self, *keys: str) -> list[str]:
         """Deliver the events of uploads in one batch; return the keys of those that SQS delivers again."""
-        messages = [{"messageId": key, "body": object_created_event(key)} for key in keys]
+        messages = [
+            {"messageId": key, "body": object_created_event(key, sequencer=self.sequencers.get(key, "1"))}
+            for key in keys
+        ]
         return self.deliver_messages(messages)
 
     def deliver_messages(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
         """Deliver SQS messages in one batch; return the ids of those that SQS delivers again."""
-        upload_events = UploadEvents(self.table, self.upload_processor, bucket=BUCKET, log=self.log)
-        return [failure["itemIdentifier"] for failure in upload_events.handle(messages)["batchItemFailures"]]
+        failures = start_handler.handler({"Records": messages}, None)["batchItemFailures"]
+        return [failure["itemIdentifier"] for failure in failures]
 
     def deliver_event(self, name: str, meeting: MeetingId = MEETING) -> list[str]:
         """Deliver the event of one upload; return its key if SQS delivers it again."""
@@ -240,10 +274,14 @@ class MeetingHarness:
         """Run a step of the workflow; return its response."""
         meeting = {"user": recording.meeting.user, "meetingId": recording.meeting.meeting_id}
         event = {"step": step, **meeting, "content": recording.content, "attempt": attempt, **parameters}
-        return run_step(self.steps, event)
+        return steps_handler.handler(event, None)
+
+    def delete_meeting(self, meeting: MeetingId = MEETING) -> None:
+        """Write the tombstone of a meeting, as the API does, without messages to the cleanup."""
+        self.records.change(record_key(meeting), lambda record: apply_deletion(record, self.now))
 
     def record(self, meeting: MeetingId = MEETING) -> MeetingRecord:
-        record = self.table.read(meeting)
+        record = self.records.read(record_key(meeting))
         assert record is not None
         return record
 
@@ -299,24 +337,9 @@ def complete_json(*chunks: bytes, **changed: Any) -> CompleteFile:
     return CompleteFile.model_validate({"schemaVersion": 1, **description, "chunks": entries, **changed})
 
 
-def run_after_first_call(
-    monkeypatch: pytest.MonkeyPatch, owner: type, method: str, action: Callable[[], object]
-) -> None:
-    """Run a function after the first call of a method, before the caller continues."""
-    original, pending = getattr(owner, method), [action]
-
-    def call(*arguments: Any) -> Any:
-        result = original(*arguments)
-        if pending:
-            pending.pop()()
-        return result
-
-    monkeypatch.setattr(owner, method, call)
-
-
-def object_created_event(key: str, bucket: str = BUCKET) -> str:
+def object_created_event(key: str, bucket: str = BUCKET, sequencer: str = "1") -> str:
     """Return the EventBridge event of a new S3 object, as an SQS message contains it."""
-    detail = {"version": "0", "bucket": {"name": bucket}, "object": {"key": key, "size": 1, "etag": "e"}}
+    detail = {"version": "0", "bucket": {"name": bucket}, "object": {"key": key, "size": 1, "sequencer": sequencer}}
     return json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
 
 
@@ -328,4 +351,12 @@ def create_harness(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingHarness]:
         clients = _clients()
         clients["s3"].create_bucket(Bucket=BUCKET)
         create_table(clients["dynamodb"], TABLE, PARTITION, SORT, indexes={INDEX: Index((PARTITION, INDEX_SORT))})
-        yield MeetingHarness(clients["dynamodb"], clients["s3"])
+        queue_url = clients["sqs"].create_queue(QueueName="deletions")["QueueUrl"]
+        harness = MeetingHarness(clients["dynamodb"], clients["s3"], clients["sqs"], queue_url)
+        for module, name, function in (
+            (start_handler, "_starter", lambda: harness.starter),
+            (steps_handler, "_steps", lambda: harness.steps),
+            (cleanup_handler, "_cleanup", lambda: harness.cleanup),
+        ):
+            monkeypatch.setattr(module, name, function)
+        yield harness

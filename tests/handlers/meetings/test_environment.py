@@ -7,10 +7,15 @@ from pydantic import ValidationError
 
 from handlers.common.bedrock import SONNET
 from handlers.common.environment import HandlerEnvironment
-from handlers.meetings.auth_exchange.environment import AuthEnvironment
+from handlers.meetings.auth_exchange import handler as auth_exchange
 from handlers.meetings.bedrock_summarize.environment import SummaryEnvironment
+from handlers.meetings.environment import AuthEnvironment, StorageEnvironment
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaEnvironment
-from handlers.meetings.storage.environment import StorageEnvironment
+from handlers.meetings.meeting_cleanup import handler as meeting_cleanup
+from handlers.meetings.start import handler as start
+from handlers.meetings.steps import handler as steps
+from handlers.meetings.storage import handler as storage
+from tests.credentials import credentials
 
 USER, MEETING, CONTENT = "A2" * 16, "01ARZ3NDEKTSV4RRFFQ69G5FAV", "0123456789abcdef" * 2
 REQUIRED = {
@@ -21,9 +26,30 @@ REQUIRED = {
     "TABLE_NAME": "meetings",
     "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:meetings",
     "STACK": "test",
+    "DELETIONS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/deletions",
+    "JWKS_URL": "https://issuer.test/keys",
     **dict(zip(RECORDING_VARIABLES, (USER, MEETING, CONTENT), strict=True)),
 }
 """Values of all variables without a default. Each model ignores the variables of the other functions."""
+
+
+@pytest.mark.parametrize(
+    "create",
+    [auth_exchange._dispatcher, meeting_cleanup._cleanup, start._starter, steps._steps, storage._storage_counter],
+    ids=lambda create: create.__name__,
+)
+def test_each_function_is_created_from_its_environment(create: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials(monkeypatch)
+    for name, value in REQUIRED.items():
+        monkeypatch.setenv(name, value)
+    create.cache_clear()
+    assert create() is create(), "the clients are created once"
+    create.cache_clear()
+
+
+def test_the_storage_function_rejects_other_events() -> None:
+    with pytest.raises(ValidationError):
+        storage.handler({"kind": "other"}, None)
 
 
 def test_sonnet_is_the_default_for_both_tasks() -> None:

@@ -13,17 +13,19 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 
-from handlers.common.ids import derive_user_id
+from handlers.common.ids import derive_user_id, new_id
 from handlers.common.tokens import REFETCH_COOLDOWN_SECONDS
 from handlers.meetings.auth_exchange import handler
-from handlers.meetings.auth_exchange.api_models import ExchangeRequest, ExchangeResponse
-from handlers.meetings.auth_exchange.credentials_exchange import (
+from handlers.meetings.auth_exchange.api import ExchangeRequest, ExchangeResponse, sanitise_session_name
+from handlers.meetings.auth_exchange.handler import (
     RETRY_AFTER_SECONDS,
     ClientRole,
     MeetingsLocation,
     SessionCredentials,
 )
-from handlers.meetings.auth_exchange.session_names import sanitise_session_name
+from handlers.meetings.deletions import DeletedMeeting
+from handlers.meetings.record import MeetingRecord, MeetingStatus, record_key
+from handlers.meetings.s3_keys import MeetingId
 from tests.handlers.livestream.json_schema_strategies import arbitrary_values, valid_values, validator
 from tests.handlers.meetings.exchange_harness import (
     CREDENTIAL_SECONDS,
@@ -206,6 +208,84 @@ def test_the_body_cannot_choose_the_user(exchange_harness: ExchangeHarness) -> N
     assert response.body["user"] == derive_user_id(provider.issuer, "ann")
 
 
+# Deletion
+
+
+def store_meeting(harness: ExchangeHarness, subject: str) -> MeetingId:
+    """Store a meeting of a user that is ready."""
+    meeting = MeetingId(derive_user_id(harness.provider.issuer, subject), new_id())
+    record = MeetingRecord(
+        user=meeting.user,
+        meeting_id=meeting.meeting_id,
+        content="0" * 32,
+        title=CANARY,
+        started_at="2026-01-31T10:00:00.000Z",
+        status=MeetingStatus.READY,
+        created_at="2026-01-31T10:00:00.000Z",
+        updated_at="2026-01-31T10:00:00.000Z",
+    )
+    harness.records.change(record_key(meeting), lambda _: record)
+    return meeting
+
+
+def test_a_deleted_meeting_is_a_tombstone_at_once_and_its_data_is_removed_twice(
+    exchange_harness: ExchangeHarness,
+) -> None:
+    meeting = store_meeting(exchange_harness, "ann")
+    bearer = f"Bearer {exchange_harness.provider.token(sub='ann')}"
+    for number in (1, 2):  # a second deletion has the same result
+        response = exchange_harness.delete(meeting.meeting_id, bearer)
+        assert (response.status, response.text) == (204, "")
+        record = exchange_harness.records.read(record_key(meeting))
+        assert record is not None
+        assert (record.status, record.title, record.started_at) == (MeetingStatus.DELETED, "", None)
+        body = DeletedMeeting(user=meeting.user, meeting_id=meeting.meeting_id).model_dump_json(by_alias=True)
+        assert exchange_harness.queued_messages == [(body, 5), (body, 900)] * number
+
+
+@pytest.mark.parametrize("case", ["another user's meeting", "no meeting"])
+def test_another_users_meeting_is_a_404_like_one_that_does_not_exist(
+    exchange_harness: ExchangeHarness, case: str
+) -> None:
+    meeting_of_ann = store_meeting(exchange_harness, "ann")
+    before = exchange_harness.records.read(record_key(meeting_of_ann))
+    meeting_id = new_id() if case == "no meeting" else meeting_of_ann.meeting_id
+    response = exchange_harness.delete(meeting_id, f"Bearer {exchange_harness.provider.token(sub='bob')}")
+    assert response.error == (404, "MEETING_UNKNOWN", [])
+    assert exchange_harness.records.read(record_key(meeting_of_ann)) == before
+    assert exchange_harness.queued_messages == []
+
+
+@pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer x", "Basic YTpi"])
+def test_a_deletion_without_a_valid_token_is_a_401(
+    exchange_harness: ExchangeHarness, authorization: str | None
+) -> None:
+    meeting = store_meeting(exchange_harness, "ann")
+    assert exchange_harness.delete(meeting.meeting_id, authorization).error == (401, "TOKEN_REFUSED", [])
+    token = exchange_harness.provider.token(sub="ann")
+    assert exchange_harness.delete(meeting.meeting_id, token).status == 401, "the scheme is missing"
+    assert exchange_harness.queued_messages == []
+
+
+def test_an_invalid_meeting_id_is_a_400(exchange_harness: ExchangeHarness) -> None:
+    bearer = f"Bearer {exchange_harness.provider.token()}"
+    assert exchange_harness.delete("../x", bearer).error == (400, "MALFORMED", ["meetingId"])
+
+
+def test_a_deletion_whose_messages_cannot_be_sent_changes_nothing(
+    exchange_harness: ExchangeHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The client gets an error and deletes the meeting again."""
+    meeting = store_meeting(exchange_harness, "ann")
+    exchange_harness.sqs.delete_queue(QueueUrl=exchange_harness.queue_url)
+    response = exchange_harness.delete(meeting.meeting_id, f"Bearer {exchange_harness.provider.token(sub='ann')}")
+    assert response.error == (500, "INTERNAL", [])
+    record = exchange_harness.records.read(record_key(meeting))
+    assert record is not None
+    assert record.status is MeetingStatus.READY
+    assert meeting.meeting_id not in capsys.readouterr().out
+
+
 # STS
 
 
@@ -268,6 +348,7 @@ def configured_function(
         "CLIENT_ROLE": ROLE,
         "BUCKET_NAME": "configured-recordings",
         "TABLE_NAME": "configured-meetings",
+        "DELETIONS_QUEUE_URL": exchange_harness.queue_url,
         "ORIGIN": "https://one.example",
         "CREDENTIAL_SECONDS": "1800",
         "RENEW_BEFORE_SECONDS": "300",
@@ -275,9 +356,9 @@ def configured_function(
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    handler._api.cache_clear()
+    handler._dispatcher.cache_clear()
     yield exchange_harness
-    handler._api.cache_clear()
+    handler._dispatcher.cache_clear()
 
 
 def call_function(token: str, session_name: str) -> ParsedResponse:

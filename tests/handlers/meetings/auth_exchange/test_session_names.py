@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from handlers.common.errors import to_field_problems
-from handlers.meetings.auth_exchange.session_names import (
+from handlers.meetings.auth_exchange.api import (
     MAX_INPUT_LENGTH,
     MAX_LENGTH,
     MIN_LENGTH,

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from handlers.common.logging import EventLog
+from handlers.meetings.complete_file import Chunk, CompleteFile
 from handlers.meetings.media_job.bucket import JobBucket
 from handlers.meetings.media_job.environment import RECORDING_VARIABLES, MediaEnvironment
 from handlers.meetings.media_job.ffmpeg import Ffmpeg
 from handlers.meetings.media_job.job import MediaJob
 from handlers.meetings.media_result import MediaResult
 from handlers.meetings.s3_keys import MeetingId, Recording
-from handlers.meetings.upload_completion_file import Chunk, CompleteFile
 from tests.handlers.meetings.media_job import sample_videos
 
 BUCKET = "recordings"

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES, Chunk
 from handlers.meetings.media_job import ffmpeg
 from handlers.meetings.media_job.bucket import DOWNLOAD_ATTEMPTS, PART_BYTES
 from handlers.meetings.media_job.ffmpeg import FfmpegFailed
 from handlers.meetings.media_result import MediaOutcome
-from handlers.meetings.upload_completion_file import MAX_COMPLETE_FILE_BYTES, Chunk
 from tests.handlers.client_events import at_event
 from tests.handlers.meetings.media_job import sample_videos
 from tests.handlers.meetings.media_job.job_harness import BUCKET, JobHarness

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from handlers.meetings.complete_file import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, CompleteFile
 from handlers.meetings.transcribe_languages import LANGUAGES
-from handlers.meetings.upload_completion_file import MAX_CHUNKS, MAX_COMPLETE_FILE_BYTES, CompleteFile
 
 CHUNK = {"name": "a.webm", "bytes": 1, "sha256": "0" * 64}
 

@@ -1,7 +1,7 @@
 """Tests of the daily storage count: the growth of each user's storage, and the limit of metrics."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from handlers.common.aws import ParallelCalls
 from handlers.common.ids import ulid
+from handlers.meetings.environment import StorageEnvironment
 from handlers.meetings.meeting_bucket import MeetingBucket
 from handlers.meetings.metrics import STORAGE_GROWTH, MeetingMetrics
 from handlers.meetings.s3_keys import MeetingId, Recording
-from handlers.meetings.storage.daily_storage_metrics import (
+from handlers.meetings.storage.handler import (
     OTHERS,
     CountOutOfTime,
     StorageCounter,
@@ -34,20 +35,23 @@ class CountHarness:
     """The daily storage count for the bucket of a meeting harness. A test can change its limits."""
 
     meetings: MeetingHarness
-    max_users_with_metric: int = 20
-    budget: timedelta = timedelta(minutes=10)
+    max_users: int = 20
+    seconds_per_page: float = 0
 
     def run(self) -> StorageCountResult:
         client: Any = self.meetings.cloudwatch
         return StorageCounter(
+            StorageEnvironment(bucket_name=BUCKET, stack=STACK, max_users=self.max_users, count_seconds=600),
             MeetingBucket(self.meetings.s3, BUCKET),
             MeetingMetrics(client, STACK),
-            max_users_with_metric=self.max_users_with_metric,
-            budget=self.budget,
-            parallel=ParallelCalls(1),
-            clock=lambda: self.meetings.now,
-            log=self.meetings.log,
+            ParallelCalls(1),
+            self._tell_time,
+            self.meetings.log,
         ).run()
+
+    def _tell_time(self) -> datetime:
+        self.meetings.advance(seconds=self.seconds_per_page)
+        return self.meetings.now
 
     def growth_by_user(self) -> dict[str, float]:
         """Return the growth values that were sent last, by user.
@@ -143,7 +147,7 @@ def test_a_count_whose_metrics_failed_is_repeated(count: CountHarness) -> None:
 
 def test_only_the_users_who_grew_most_have_a_metric_of_their_own(count: CountHarness) -> None:
     harness = count.meetings
-    count.max_users_with_metric = 1
+    count.max_users = 1
     count.run()
     harness.advance(days=1)
     for user, size in ((ANN, 1), (BOB, 3), (EVE, 2)):
@@ -163,7 +167,7 @@ def test_objects_whose_key_names_no_user_are_counted_as_growth_of_others(count: 
 
 
 def test_a_count_that_runs_out_of_time_sends_and_stores_nothing(count: CountHarness) -> None:
-    count.budget = timedelta(seconds=-1)
+    count.seconds_per_page = 601
     put_recording(count.meetings, ANN, 1)
     with pytest.raises(CountOutOfTime):
         count.run()

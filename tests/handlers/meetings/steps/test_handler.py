@@ -6,7 +6,6 @@ The audio of a recording consists of parts, each with a transcript of its own.
 """
 
 import json
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.metrics import FFMPEG_RATIO, PROCESSING_DURATION
 from handlers.meetings.s3_keys import MeetingId, Recording
 from handlers.meetings.steps.handler import StepFailed
-from handlers.meetings.steps.job_results import JobResults, ResultMalformed, ResultMissing
+from handlers.meetings.steps.media_results import MediaResults, ResultMalformed, ResultMissing
 from tests.handlers.meetings.meeting_harness import ANN, BOB, BUCKET, CANARY, MEETING, MeetingHarness
 
 
@@ -125,85 +124,38 @@ def test_an_unusable_recording_fails_with_its_reason(
     assert harness.cloudwatch.calls == []
 
 
-def test_a_recording_that_the_job_rejected_is_started_again_only_after_a_new_upload(
+def test_a_recording_that_the_job_rejected_waits_for_complete_json(
     harness: MeetingHarness, recording: Recording
 ) -> None:
-    """An archived chunk has the announced size in the listing, but cannot be read."""
+    """An archived chunk has the stated size in the listing, but cannot be read. Starting the next job at once would give
+    the same result, and each job costs money.
+    """
     harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "unreadable"}])
-    # The step of attempt 1 is repeated. The steps of attempts 2 and 3, which have no execution, start none either.
+    # The step of attempt 1 is repeated. Attempts 2 and 3 have no execution, so their steps change nothing.
     for attempt in (1, 1, 2, 3):
-        harness.advance(minutes=3)
         assert harness.run_step("media", recording, attempt)["outcome"] == "incomplete"
-        harness.deliver_event("1.webm")
-    assert harness.state() == ("incomplete",)
-    assert (harness.wrong_files(), harness.record().attempt) == ({"1.webm": "unreadable"}, 2)
-    assert harness.step_functions.attempts == [1], "attempt 2 waits for a new upload"
-    harness.put_object(MEETING.upload_key("1.webm"), b"b")
-    harness.deliver_event("1.webm")
-    assert harness.step_functions.attempts == [1, 2], "the chunk was uploaded again"
+        harness.deliver_event("complete.json")
+        assert (harness.state(), harness.wrong_files()) == (("incomplete",), {"1.webm": "unreadable"})
+    assert (harness.record().attempt, harness.step_functions.attempts) == (2, [1])
+    harness.upload_recording(b"a", b"b")
+    assert (harness.state(), harness.step_functions.attempts) == (("processing", "media"), [1, 2])
 
 
-def test_a_chunk_that_arrived_during_the_job_starts_a_new_attempt_at_once(
-    harness: MeetingHarness, recording: Recording
+@pytest.mark.parametrize("case", ["current", "other chunks", "deleted"])
+def test_a_superseded_job_is_repeated_only_if_its_attempt_is_the_current_one(
+    harness: MeetingHarness, recording: Recording, case: str
 ) -> None:
-    harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
-    harness.put_object(MEETING.upload_key("1.webm"), b"c")
-    assert harness.deliver_event("1.webm") == []
-    assert harness.state() == ("processing", "media"), "the record does not list the chunk as wrong yet"
-    for _ in range(2):
-        assert harness.run_step("media", recording)["outcome"] == "incomplete"
-        assert harness.state() == ("processing", "media")
-    assert harness.step_functions.attempts == [1, 2]
-
-
-def test_a_chunk_that_was_deleted_during_the_job_is_listed_as_missing(
-    harness: MeetingHarness, recording: Recording
-) -> None:
-    harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
-    harness.s3.delete_object(Bucket=BUCKET, Key=MEETING.upload_key("0.webm"))
-    harness.run_step("media", recording)
-    assert harness.wrong_files() == {"0.webm": "missing"}
-
-
-def test_a_failed_start_of_a_new_attempt_is_repeated_by_the_next_upload_event(
-    harness: MeetingHarness, recording: Recording
-) -> None:
-    harness.write_media_result(recording, MediaOutcome.INCOMPLETE, wrong=[{"name": "1.webm", "problem": "hash"}])
-    harness.put_object(MEETING.upload_key("1.webm"), b"c")
-    harness.step_functions.next_starts.append("request lost")
-    with pytest.raises(StepFailed, match="NotStarted"):
-        harness.run_step("media", recording)
-    assert len(harness.step_functions.statuses) == 1
-    assert harness.run_step("fail", recording, error="StepFailed") == {"outcome": "superseded"}
-    assert harness.deliver_event("complete.json") == []
-    assert harness.step_functions.attempts == [1, 2]
-
-
-def test_a_superseded_job_of_the_current_attempt_starts_a_new_attempt(
-    harness: MeetingHarness, recording: Recording
-) -> None:
-    """The media job found that `complete.json` listed other chunks. Then the client uploaded the first `complete.json`
-    again, before an event of the other one was processed. So no other execution processes the chunks.
+    """The media job found that `complete.json` listed other chunks. If the client uploaded the first `complete.json`
+    again before the event of the other one was processed, no other execution processes the chunks.
     """
     harness.write_media_result(recording, MediaOutcome.SUPERSEDED)
-    for _ in range(2):
-        assert harness.run_step("media", recording)["outcome"] == "superseded"
-        assert (harness.state(), harness.record().attempt) == (("processing", "media"), 2)
-    assert harness.step_functions.attempts == [1, 2]
-    assert harness.step_functions.contents == [recording.content] * 2
-
-
-def test_a_superseded_job_of_the_current_attempt_starts_the_recording_whose_event_is_still_to_come(
-    harness: MeetingHarness, recording: Recording
-) -> None:
-    harness.write_media_result(recording, MediaOutcome.SUPERSEDED)
-    other_recording = harness.upload_recording_without_event(b"c")
-    assert harness.run_step("media", recording)["outcome"] == "superseded"
-    assert harness.record().content == other_recording.content
+    if case == "other chunks":
+        harness.upload_recording(b"c")
+    if case == "deleted":
+        harness.delete_meeting()
     before = harness.all_items()
-    assert harness.deliver_event("complete.json") == []
+    assert harness.run_step("media", recording)["outcome"] == ("repeat" if case == "current" else "superseded")
     assert harness.all_items() == before
-    assert harness.step_functions.contents == [recording.content, other_recording.content]
 
 
 def test_a_repeated_step_changes_nothing_and_returns_the_same_result(
@@ -242,25 +194,22 @@ def test_repeated_earlier_steps_do_not_change_a_ready_meeting(harness: MeetingHa
     assert harness.record() == before
 
 
-@pytest.mark.parametrize("case", ["other chunks", "another attempt", "no record"])
+@pytest.mark.parametrize("case", ["other chunks", "another attempt", "no record", "deleted"])
 def test_a_step_of_an_outdated_execution_changes_nothing_and_returns_superseded(
     harness: MeetingHarness, case: str
 ) -> None:
-    recording = Recording(MEETING, "0" * 32)
-    if case != "no record":
-        recording = harness.upload_recording(b"a")
+    recording = Recording(MEETING, "0" * 32) if case == "no record" else harness.upload_recording(b"a")
     harness.write_media_result(recording)
     if case == "other chunks":
         harness.upload_recording(b"b")
     if case == "another attempt":
         harness.run_step("fail", recording)
-        harness.advance(minutes=1)
         harness.upload_recording(b"a")
+    if case == "deleted":
+        harness.delete_meeting()
     before = harness.all_items()
     for step in ("media", "transcribed", "finish", "fail"):
         assert harness.run_step(step, recording)["outcome"] == "superseded"
-    harness.write_media_result(recording, MediaOutcome.SUPERSEDED)
-    assert harness.run_step("media", recording)["outcome"] == "superseded"
     assert harness.all_items() == before
     assert harness.cloudwatch.calls == []
 
@@ -269,20 +218,6 @@ def test_the_first_reason_of_a_failure_stays(harness: MeetingHarness, recording:
     for reason in ("SUMMARY_FAILED", "MEDIA_FAILED"):
         assert harness.run_step("fail", recording, reason=reason) == {"outcome": "failed"}
     assert harness.state() == ("failed", "SUMMARY_FAILED")
-
-
-@pytest.mark.parametrize(
-    ("steps", "reason"),
-    [((), "MEDIA_FAILED"), (("media",), "TRANSCRIPTION_FAILED"), (("media", "transcribed"), "SUMMARY_FAILED")],
-)
-def test_a_failure_without_a_reason_gets_the_reason_of_its_stage(
-    harness: MeetingHarness, recording: Recording, steps: tuple[str, ...], reason: str
-) -> None:
-    harness.write_media_result(recording)
-    for step in steps:
-        harness.run_step(step, recording)
-    harness.run_step("fail", recording)
-    assert harness.state() == ("failed", reason)
 
 
 @pytest.mark.parametrize("has_transcript", [True, False])
@@ -364,8 +299,10 @@ def test_the_number_of_interruptions_is_logged_once(
 
 def test_an_upload_time_in_the_future_causes_no_negative_duration(harness: MeetingHarness) -> None:
     """The clock of the function may be slower than the clock of S3."""
-    harness.put_object(MEETING.upload_key("0.webm"), b"a", uploaded_at=harness.now + timedelta(seconds=3))
+    harness.upload_chunks(b"a")
+    harness.advance(seconds=3)
     recording = harness.upload_complete_json(b"a")
+    harness.advance(seconds=-3)
     run_media_step(harness, recording)
     harness.run_step("finish", recording)
     assert harness.cloudwatch.values[-1] == (PROCESSING_DURATION, 0)
@@ -404,7 +341,7 @@ def test_the_workflow_receives_the_class_of_an_error_but_not_its_message(
     def fail(*_: Any) -> Any:
         raise RuntimeError(f"not authorized for {recording.media_result_key}")
 
-    monkeypatch.setattr(JobResults, "read_media_result", fail)
+    monkeypatch.setattr(MediaResults, "read", fail)
     with pytest.raises(StepFailed) as caught:
         harness.run_step("media", recording)
     assert str(caught.value) == "RuntimeError"

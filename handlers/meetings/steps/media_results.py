@@ -6,6 +6,7 @@ recording.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from pydantic import ValidationError
@@ -26,15 +27,15 @@ class ResultMalformed(Exception):
     """The media job's result is invalid."""
 
 
-class JobResults:
+@dataclass(frozen=True)
+class MediaResults:
     """Reads the media job's results, and finds transcripts."""
 
-    def __init__(self, bucket: MeetingBucket) -> None:
-        self._bucket = bucket
+    bucket: MeetingBucket
 
-    def read_media_result(self, recording: Recording) -> MediaResult:
+    def read(self, recording: Recording) -> MediaResult:
         """Return the media job's latest result for a recording. Raises ResultMissing or ResultMalformed."""
-        text = self._bucket.read(recording.media_result_key, MAX_RESULT_BYTES)
+        text = self.bucket.read(recording.media_result_key, MAX_RESULT_BYTES)
         if text is None:
             raise ResultMissing
         try:
@@ -47,7 +48,7 @@ class JobResults:
 
     def has_transcript(self, recording: Recording) -> bool:
         """Return True if the transcript of the whole recording exists."""
-        return self._bucket.exists(recording.transcript_key)
+        return self.bucket.exists(recording.transcript_key)
 
     def are_parts_transcribed(self, recording: Recording, language: str, audio: Sequence[AudioPart]) -> list[bool]:
         """Return a list with True for each part of the audio that need not be transcribed, because it has a transcript.
@@ -57,8 +58,8 @@ class JobResults:
         """
         if self.has_transcript(recording):
             return [True] * len(audio)
-        audio_times = self._bucket.list_modified_times(recording.audio_prefix)
-        transcript_times = self._bucket.list_modified_times(recording.part_transcript_prefix(language))
+        audio_times = self.bucket.list_modified_times(recording.audio_prefix)
+        transcript_times = self.bucket.list_modified_times(recording.part_transcript_prefix(language))
         keys = [(part.key, recording.part_transcript_key(number, language)) for number, part in enumerate(audio)]
         return [
             audio_key in audio_times

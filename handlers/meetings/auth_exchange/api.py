@@ -1,0 +1,162 @@
+"""The meetings REST API: its operations, their models and its error codes. `handler.py` implements it.
+
+Clients do everything else by calling S3 and DynamoDB with the credentials that `exchangeToken` returns.
+
+The role session name is the name that the caller sent, reduced to characters that STS accepts. AWS logs show it. Two users
+may have the same session name, because the permissions depend on the session's tag, which contains the user from the
+token.
+
+`repr=False` keeps a secret out of the text that Python shows for a model, for example in an error.
+"""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from handlers.common.errors import ErrorCode
+from handlers.common.ids import Ulid, UserId
+from handlers.common.json_models import Message
+from handlers.common.rest import RestOperation
+from handlers.meetings.complete_file import UtcTimestamp
+
+MIN_LENGTH, MAX_LENGTH = 2, 64
+"""Limits of STS for a role session name, in characters."""
+MAX_INPUT_LENGTH = 1_000
+"""Maximum length of the name that the caller sends."""
+_FORBIDDEN_CHARACTER = re.compile(r"[^a-zA-Z0-9=,.@_-]")
+
+
+def sanitise_session_name(name: str) -> str:
+    """Remove the characters that STS rejects, and cut the name to `MAX_LENGTH`. The result may be empty."""
+    return _FORBIDDEN_CHARACTER.sub("", name)[:MAX_LENGTH]
+
+
+def _validate_session_name(name: str) -> str:
+    sanitised = sanitise_session_name(name) if len(name) <= MAX_INPUT_LENGTH else ""
+    if len(sanitised) < MIN_LENGTH:
+        # An error type whose message is sent to the client: it names the rule and does not quote the name.
+        raise PydanticCustomError(
+            "string_too_short",
+            f"Needs at least {MIN_LENGTH} of a-z, A-Z, 0-9, =,.@_- and at most {MAX_INPUT_LENGTH} characters",
+        )
+    return sanitised
+
+
+SessionName = Annotated[
+    str,
+    AfterValidator(_validate_session_name),
+    WithJsonSchema({"type": "string", "minLength": MIN_LENGTH, "maxLength": MAX_INPUT_LENGTH}),
+]
+"""Field type whose validation sanitises the name. So no other module sees the name that the caller sent."""
+Secret = Annotated[str, Field(min_length=1, repr=False)]
+
+
+class ExchangeRequest(Message):
+    """Request for AWS credentials. The token is in the body, so that no log of URLs contains it."""
+
+    token: Annotated[str, Field(repr=False)]
+    """Token from the identity provider. The claim `aud` must contain the audience that the stack's settings name. Any
+    invalid token, even an empty text, causes status 401 and not 400.
+    """
+    session_name: Annotated[SessionName, Field(repr=False)]
+    """Name of the session in AWS logs, for example a device or a user name. Characters other than `a-zA-Z0-9=,.@_-` are
+    removed, and only the first 64 of the remaining characters are used.
+    """
+
+
+class UserPrefixes(Message):
+    """Key prefixes of a user's objects, by kind."""
+
+    raw: str
+    """The user may write objects with this prefix, but not read them. Objects with the other prefixes may be read, but
+    not written.
+    """
+    video: str
+    audio: str
+    transcripts: str
+    summaries: str
+
+
+class ExchangeResponse(Message):
+    """AWS credentials, and the bucket and table that they give access to."""
+
+    access_key_id: Annotated[str, Field(min_length=1, repr=False)]
+    secret_access_key: Secret
+    session_token: Secret
+    expiration: UtcTimestamp
+    """Time at which the credentials expire."""
+    renew_after: UtcTimestamp
+    """Time from which the client should exchange a token again. It is well before the credentials expire."""
+    user: UserId
+    """The caller's pseudonym, which is the partition key of the caller's meetings, and part of their S3 keys."""
+    bucket_name: str
+    table_name: str
+    region: str
+    prefixes: UserPrefixes
+
+
+class MeetingPath(Message):
+    """Path of a meeting."""
+
+    meeting_id: Ulid
+    """Id that the client created for the meeting."""
+
+
+class MeetingsErrorCode(ErrorCode):
+    """Error codes of the meetings API, in addition to the codes that all APIs use, such as `MALFORMED`."""
+
+    MEETING_UNKNOWN = (
+        "MEETING_UNKNOWN",
+        "The meeting does not exist, belongs to another user, or was deleted more than a month ago.",
+        "Check the id, and that the user of the token recorded the meeting.",
+        404,
+    )
+    TOKEN_EXPIRED = (
+        "TOKEN_EXPIRED",
+        "The token has expired.",
+        "Get a new token from the identity provider, and send the request again.",
+        401,
+    )
+    TOKEN_NOT_YET_VALID = (
+        "TOKEN_NOT_YET_VALID",
+        "The token is valid only from a later time. The clock of the machine that issued it may be wrong.",
+        "Check the clock of the machine that issued the token.",
+        401,
+    )
+    TOKEN_REFUSED = (
+        "TOKEN_REFUSED",
+        (
+            "The token is malformed, or the stack's identity provider did not issue it for the stack's audience. The "
+            "response does not distinguish these cases."
+        ),
+        "Log in at the identity provider that the stack's settings name, for the audience that they name.",
+        401,
+    )
+    UNAVAILABLE = (
+        "UNAVAILABLE",
+        "The identity provider or AWS does not answer.",
+        "Send the request again after the number of seconds in the header `Retry-After`.",
+        503,
+    )
+
+
+EXCHANGE_TOKEN = RestOperation(
+    name="exchangeToken",
+    method="POST",
+    path="/exchange",
+    summary="Exchange a token of the identity provider for AWS credentials to the caller's own meetings.",
+    body=ExchangeRequest,
+    answer=ExchangeResponse,
+)
+DELETE_MEETING = RestOperation(
+    name="deleteMeeting",
+    method="DELETE",
+    path="/meetings/{meetingId}",
+    summary="Delete a meeting of the caller, with all recordings and everything that was made from them.",
+    parameters=MeetingPath,
+    statuses=(204,),
+    takes_token=True,
+)
+OPERATIONS = (EXCHANGE_TOKEN, DELETE_MEETING)

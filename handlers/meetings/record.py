@@ -1,0 +1,363 @@
+"""State of a meeting: its record, and the rules by which uploads, the workflow's reports and a deletion change it.
+
+A recording consists of files, which are called chunks. The client uploads them, and then `complete.json`, which lists
+them and describes the meeting. The hash `content` identifies the recording by its chunks. An execution of the Step
+Functions workflow processes the recording and reports its progress.
+
+A record has a rank: the number of the attempt and, within the attempt, the rank of its status and stage. No change
+lowers it. So reports that arrive late, repeatedly or in another order give the same record. `ready` ranks above
+`failed`, so a meeting that was marked as failed becomes ready if its execution succeeds after all.
+
+The functions make no AWS calls. They return the same record if nothing changes.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from handlers.common.events import is_later
+from handlers.common.ids import timestamp
+from handlers.common.logging import LogText, hash_for_log
+from handlers.common.records import Attributes, Record
+from handlers.meetings.complete_file import CompleteFile, WrongChunk
+from handlers.meetings.s3_keys import MeetingId, Recording
+
+PARTITION = "user"
+"""Partition key of the table. A role's policy can restrict a user to one partition."""
+SORT = "meetingId"
+INDEX = "GSI-1"
+"""Name of the index that sorts each user's meetings by date."""
+INDEX_SORT = "startedAt"
+"""Sort key of the index. Its partition key is `PARTITION` too."""
+TTL = "ttl"
+"""Attribute with the time at which DynamoDB deletes an item, in seconds since 1970. Only a tombstone has it."""
+MAX_LISTED_CHUNKS = 1_000
+"""Maximum number of wrong chunks that a record lists. A recording may have 5,000 chunks, and a list of all of
+them could exceed the 400 KB of a DynamoDB item.
+"""
+TOMBSTONE_DAYS = 30
+"""Time for which a tombstone is kept. Later than that, nothing reports on the meeting: an execution ends within days, and
+SQS keeps the event of an upload for two weeks.
+"""
+HASH_DIGITS: Final = 32
+
+
+class MeetingStatus(StrEnum):
+    """Status of a meeting."""
+
+    INCOMPLETE = "incomplete"
+    """Chunks are missing or wrong; `wrong` lists them. Processing starts when the client has uploaded them, and then
+    `complete.json` again.
+    """
+    PROCESSING = "processing"
+    """An execution has been started. If it ended without a report, for example because an operator aborted it, a new
+    upload of `complete.json` restarts the meeting.
+    """
+    READY = "ready"
+    """The output exists. If there is no transcript or no summary, `reason` explains why."""
+    FAILED = "failed"
+    """`reason` explains the failure. A new upload of `complete.json` restarts the meeting."""
+    DELETED = "deleted"
+    """The user has deleted the meeting. The record is a tombstone, which has no content and is in no index. A deleted
+    meeting never returns.
+    """
+
+
+class Stage(StrEnum):
+    """Stage of a meeting whose status is `processing`."""
+
+    MEDIA = "media"
+    """The media job checks the chunks and makes video and audio."""
+    TRANSCRIPTION = "transcription"
+    SUMMARY = "summary"
+
+
+class MeetingReason(StrEnum):
+    """Reason for a failure, or for the missing transcript or summary of a ready meeting."""
+
+    MALFORMED = "MALFORMED"
+    """`complete.json` cannot be used."""
+    UNREADABLE = "UNREADABLE"
+    """Chunks cannot be decoded; `wrong` lists them."""
+    TOO_LARGE = "TOO_LARGE"
+    """The recording exceeds the maximum duration or the media job's disk."""
+    NO_AUDIO = "NO_AUDIO"
+    """The recording has no audio, so the meeting is ready without transcript and summary."""
+    NOTHING_SAID = "NOTHING_SAID"
+    """The transcript is empty, so the meeting is ready without a summary."""
+    MEDIA_FAILED = "MEDIA_FAILED"
+    TRANSCRIPTION_FAILED = "TRANSCRIPTION_FAILED"
+    SUMMARY_FAILED = "SUMMARY_FAILED"
+
+
+RANKS: Final[Mapping[tuple[MeetingStatus, Stage | None], int]] = {
+    (MeetingStatus.INCOMPLETE, None): 0,
+    (MeetingStatus.PROCESSING, Stage.MEDIA): 1,
+    (MeetingStatus.PROCESSING, Stage.TRANSCRIPTION): 2,
+    (MeetingStatus.PROCESSING, Stage.SUMMARY): 3,
+    (MeetingStatus.FAILED, None): 4,
+    (MeetingStatus.READY, None): 5,
+    (MeetingStatus.DELETED, None): 6,
+}
+"""Rank of each status and stage within one attempt."""
+STAGE_FAILURES: Final[Mapping[Stage, MeetingReason]] = {
+    Stage.MEDIA: MeetingReason.MEDIA_FAILED,
+    Stage.TRANSCRIPTION: MeetingReason.TRANSCRIPTION_FAILED,
+    Stage.SUMMARY: MeetingReason.SUMMARY_FAILED,
+}
+"""Reason for a failure in each stage, if no other reason is known."""
+
+
+@dataclass(frozen=True)
+class MeetingExecution:
+    """An execution of the workflow: one attempt to process one recording.
+
+    The name identifies the meeting, the recording and the attempt, so the same attempt cannot be started twice. Step
+    Functions refuses the name of an ended execution for 90 days, so a new attempt needs a new name.
+    """
+
+    recording: Recording
+    attempt: int
+
+    @property
+    def name(self) -> str:
+        """Execution name. Step Functions allows 80 characters, which leaves 20 for the attempt."""
+        meeting = self.recording.meeting
+        # The hash contains the user, because two users may have the same meeting id.
+        identity = f"{meeting.user}/{meeting.meeting_id}/{self.recording.content}"
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:HASH_DIGITS]
+        return f"{meeting.meeting_id}-{digest}-{self.attempt}"
+
+    @property
+    def input(self) -> dict[str, object]:
+        """Input of the execution. The workflow's states also pass these values to the Lambda function `steps`.
+
+        All values must be the same whenever the start is repeated, because Step Functions accepts a repeated start only
+        with the same input.
+        """
+        meeting = self.recording.meeting
+        return {
+            "schemaVersion": 1,
+            "user": meeting.user,
+            "meetingId": meeting.meeting_id,
+            "content": self.recording.content,
+            "attempt": self.attempt,
+        }
+
+
+class MeetingRecord(Record):
+    """One meeting. An attribute in the table has the field's name in camelCase, such as `meetingId`."""
+
+    schema_version: int = 1
+    user: str
+    meeting_id: str
+    content: str = ""
+    """Hash that identifies the recording. Empty if only a malformed `complete.json` was uploaded."""
+    title: str = ""
+    started_at: str | None = None
+    """Start of the meeting. Until a valid `complete.json` was uploaded, the time at which the record was created. None
+    for a deleted meeting.
+    """
+    language: str = ""
+    """Language code. Empty until a valid `complete.json` was uploaded."""
+    participants: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    status: MeetingStatus
+    stage: Stage | None = None
+    """None unless the status is `processing`."""
+    reason: MeetingReason | None = None
+    """Reason for a failure, or for the missing transcript or summary of a ready meeting."""
+    wrong: tuple[WrongChunk, ...] = ()
+    """The first 1,000 chunks that are missing or wrong."""
+    wrong_count: int = 0
+    """Number of all chunks that are missing or wrong."""
+    size: int = 0
+    """Total size of all chunks in bytes."""
+    duration_ms: int | None = None
+    """Duration of the recording. None until the media job has measured it."""
+    video_key: str | None = None
+    """S3 key of the video, or None if there is none."""
+    transcript_key: str | None = None
+    """S3 key of the transcript, or None if there is none."""
+    summary_key: str | None = None
+    """S3 key of the summary, or None if there is none."""
+    created_at: str
+    updated_at: str
+    attempt: int = 1
+    """Number of the processing attempt. It rises if a recording has to be processed again, or if another recording is
+    uploaded. Each attempt has at most one execution.
+    """
+    sequencer: str = "0"
+    """Number by which S3 orders the uploads of `complete.json`, of the latest one that this record contains."""
+    uploaded_at: str | None = None
+    """Upload time of the `complete.json` with which the recording was complete. None until then."""
+
+    @property
+    def meeting(self) -> MeetingId:
+        return MeetingId(self.user, self.meeting_id)
+
+    @property
+    def execution(self) -> MeetingExecution | None:
+        """The execution of the current attempt, which may not have been started. None without a recording."""
+        return MeetingExecution(Recording(self.meeting, self.content), self.attempt) if self.content else None
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        return self.attempt, RANKS[self.status, self.stage]
+
+
+def meeting_hash(meeting: MeetingId) -> LogText:
+    """Return the hash that identifies a meeting in logs."""
+    return hash_for_log(f"{meeting.user}/{meeting.meeting_id}")
+
+
+def record_key(meeting: MeetingId) -> dict[str, str]:
+    """Return the key of a meeting's item."""
+    return {PARTITION: meeting.user, SORT: meeting.meeting_id}
+
+
+def record_attributes(record: MeetingRecord) -> Attributes:
+    """Return the attributes of a meeting's item that are not in its record."""
+    if record.status is not MeetingStatus.DELETED:
+        return {}
+    end = datetime.fromisoformat(record.updated_at) + timedelta(days=TOMBSTONE_DAYS)
+    return {TTL: int(end.timestamp())}
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An uploaded `complete.json`, compared with the chunks in S3."""
+
+    sequencer: str
+    """Number by which S3 orders the uploads of the meeting's `complete.json`."""
+    uploaded_at: datetime
+    complete_file: CompleteFile | None
+    """The parsed file. None if it cannot be used."""
+    wrong: tuple[WrongChunk, ...] = ()
+    """Chunks that are missing or do not have the stated size. Or `complete.json` itself, if it cannot be used."""
+
+
+def apply_upload(
+    record: MeetingRecord | None, meeting: MeetingId, upload: Upload, ended: MeetingExecution | None, at: datetime
+) -> MeetingRecord:
+    """Return the record after an upload of `complete.json`. `record` is None for a new meeting.
+
+    `ended` is an execution that is known to have ended, or None. If it is the current one, and the meeting is still in
+    progress, nothing will report on it any more.
+
+    - Other chunks are a new attempt, whatever the status was.
+    - The same chunks are a new attempt if the meeting has failed or its execution has ended, because the client wants
+      a retry. Otherwise only the description changes, for example the title.
+    - If chunks are missing, the meeting is incomplete. The client uploads them, and then `complete.json` again.
+    - A file that cannot be used marks the meeting as failed, unless it is ready or in progress.
+    """
+    if record is not None and (
+        record.status is MeetingStatus.DELETED or not is_later(upload.sequencer, record.sequencer)
+    ):
+        return record  # a repeated event, or the event of an upload that was replaced
+    before = record or _new_record(meeting, at)
+    complete = upload.complete_file
+    if complete is None:
+        if before.status in {MeetingStatus.PROCESSING, MeetingStatus.READY}:
+            return before
+        failed = {"status": MeetingStatus.FAILED, "reason": MeetingReason.MALFORMED, "sequencer": upload.sequencer}
+        return _changed(before, at, {**failed, **_wrong_fields(upload.wrong)})
+    is_retry = before.status is MeetingStatus.FAILED or (
+        before.status is MeetingStatus.PROCESSING and ended is not None and ended == before.execution
+    )
+    if before.content != complete.content or is_retry:
+        attempt = 1 if record is None else record.attempt + 1
+        fresh = {"content": complete.content, "attempt": attempt, "created_at": before.created_at}
+        before = _new_record(meeting, at).model_copy(update=fresh)
+    fields: dict[str, object] = {
+        "title": complete.title,
+        "started_at": complete.started_at,
+        "participants": complete.participants,
+        "tags": complete.tags,
+        "sequencer": upload.sequencer,
+    }
+    if before.status is MeetingStatus.INCOMPLETE:
+        # Once the processing has started, the record keeps the language that the processing uses.
+        fields |= {"language": complete.language, "size": complete.size, **_wrong_fields(upload.wrong)}
+        if not upload.wrong:
+            fields |= {"status": MeetingStatus.PROCESSING, "stage": Stage.MEDIA}
+            fields |= {"uploaded_at": timestamp(upload.uploaded_at)}
+    return _changed(before, at, fields)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Report of an execution of the workflow about the recording that it processes."""
+
+    execution: MeetingExecution
+    status: MeetingStatus
+    stage: Stage | None = None
+    reason: MeetingReason | None = None
+    """Reason for a failure, or for the missing transcript or summary of a ready meeting. After a failure without a
+    reason, the record gets the reason of its stage (`STAGE_FAILURES`).
+    """
+    wrong: tuple[WrongChunk, ...] = ()
+    """Chunks because of which the media job rejected the recording."""
+    fields: Mapping[str, object] = field(default_factory=dict)
+    """Values of further fields of the record, such as the S3 keys of the video and the transcript."""
+
+
+def apply_report(record: MeetingRecord | None, report: Report, at: datetime) -> MeetingRecord | None:
+    """Return the record after a report. The report of an execution other than the current one changes nothing."""
+    if record is None or not is_current(record, report.execution):
+        return record
+    reason = report.reason
+    if reason is None and report.status is MeetingStatus.FAILED:
+        reason = STAGE_FAILURES[record.stage or Stage.MEDIA]
+    fields = {"status": report.status, "stage": report.stage, "reason": reason, **_wrong_fields(report.wrong)}
+    if report.status is MeetingStatus.INCOMPLETE:
+        if record.stage is not Stage.MEDIA:
+            return record  # the attempt is in a later stage already, or has ended
+        fields["attempt"] = record.attempt + 1  # in the same attempt, this status would lower the rank
+    after = _changed(record, at, {**fields, **report.fields})
+    return after if after.rank > record.rank else record
+
+
+def is_current(record: MeetingRecord | None, execution: MeetingExecution) -> bool:
+    """Return True if the execution belongs to the record's current recording and attempt."""
+    return record is not None and record.execution == execution
+
+
+def apply_deletion(record: MeetingRecord | None, at: datetime) -> MeetingRecord | None:
+    """Return the tombstone of a meeting: its keys, and the rank above which nothing can raise it."""
+    if record is None or record.status is MeetingStatus.DELETED:
+        return record
+    return MeetingRecord(
+        user=record.user,
+        meeting_id=record.meeting_id,
+        status=MeetingStatus.DELETED,
+        attempt=record.attempt,
+        created_at=record.created_at,
+        updated_at=timestamp(at),
+        revision=record.revision,
+    )
+
+
+def _new_record(meeting: MeetingId, at: datetime) -> MeetingRecord:
+    """Return the record of a new meeting, without the values that come from `complete.json`."""
+    now = timestamp(at)
+    return MeetingRecord(
+        user=meeting.user,
+        meeting_id=meeting.meeting_id,
+        started_at=now,
+        status=MeetingStatus.INCOMPLETE,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _changed(record: MeetingRecord, at: datetime, fields: Mapping[str, object]) -> MeetingRecord:
+    return record.model_copy(update={**fields, "updated_at": timestamp(at)})
+
+
+def _wrong_fields(wrong: tuple[WrongChunk, ...]) -> dict[str, object]:
+    """Return the values of the record's fields `wrong` and `wrong_count` for all wrong chunks."""
+    return {"wrong": wrong[:MAX_LISTED_CHUNKS], "wrong_count": len(wrong)}

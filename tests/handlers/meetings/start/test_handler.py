@@ -1,0 +1,359 @@
+"""Tests of the function `start`: a recording starts one execution, as soon as it is complete, whatever clients upload."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.common.executions import WorkflowExecutions
+from handlers.common.ids import ulid
+from handlers.meetings.complete_file import MAX_COMPLETE_FILE_BYTES
+from handlers.meetings.s3_keys import MeetingId, parse_complete_file_key
+from tests.handlers.client_events import at_event
+from tests.handlers.meetings.meeting_harness import (
+    ANN,
+    BOB,
+    CANARY,
+    MEETING,
+    START,
+    MeetingHarness,
+    complete_json,
+    object_created_event,
+)
+
+
+def test_a_complete_recording_starts_an_execution(harness: MeetingHarness) -> None:
+    recording = harness.upload_recording(b"a", b"bc", tags=["x"], language="de-DE")
+    record = harness.record()
+    assert harness.state() == ("processing", "media")
+    assert (record.content, record.size, record.language, record.tags) == (recording.content, 3, "de-DE", ("x",))
+    assert (record.started_at, record.created_at) == ("2026-01-31T10:00:00.000Z", "2026-01-31T12:00:00.000Z")
+    [(name, execution_input)] = harness.step_functions.inputs.items()
+    assert name.startswith(f"{MEETING.meeting_id}-")
+    assert name.endswith("-1")
+    assert execution_input == {
+        "schemaVersion": 1,
+        "user": ANN,
+        "meetingId": MEETING.meeting_id,
+        "content": recording.content,
+        "attempt": 1,
+    }
+
+
+def test_a_repeated_event_changes_nothing_and_starts_no_execution(harness: MeetingHarness) -> None:
+    harness.upload_recording(b"a")
+    before = harness.all_items()
+    for status in ("RUNNING", "RUNNING", "SUCCEEDED"):
+        harness.step_functions.end_last(status)
+        assert harness.deliver_event("complete.json") == []
+    assert harness.all_items() == before
+    assert len(harness.step_functions.statuses) == 1
+
+
+def test_processing_starts_when_complete_json_comes_after_the_missing_chunks(harness: MeetingHarness) -> None:
+    harness.upload_chunks(b"a", b"other")
+    harness.upload_complete_json(b"a", b"bc", b"d")
+    assert harness.state() == ("incomplete",)
+    assert harness.wrong_files() == {"1.webm": "size", "2.webm": "missing"}
+    assert harness.record().wrong_count == 2
+    harness.upload_chunks(b"a", b"bc", b"d")
+    harness.deliver_event("complete.json")
+    assert (harness.state(), harness.step_functions.attempts) == (("incomplete",), []), "the event is repeated"
+    harness.advance(minutes=5)
+    harness.upload_complete_json(b"a", b"bc", b"d")
+    assert (harness.state(), harness.wrong_files()) == (("processing", "media"), {})
+    assert harness.record().uploaded_at == "2026-01-31T12:05:00.000Z"
+    assert harness.step_functions.attempts == [1]
+
+
+def test_other_chunks_start_a_new_attempt_even_if_they_were_processed_before(harness: MeetingHarness) -> None:
+    recordings = [
+        harness.upload_recording(chunk, title=title)
+        for chunk, title in ((b"a", "First"), (b"b", "Second"), (b"a", "Third"))
+    ]
+    first, second, third = (recording.content for recording in recordings)
+    assert first == third != second
+    record = harness.record()
+    assert (record.content, record.title, record.attempt) == (first, "Third", 3)
+    assert harness.step_functions.contents == [first, second, first]
+    assert harness.step_functions.attempts == [1, 2, 3]
+
+
+def test_the_event_of_a_replaced_complete_json_changes_nothing(harness: MeetingHarness) -> None:
+    """The sequencers of the events are e, f and 10. As texts, their order would be another one."""
+    key = MEETING.upload_key("complete.json")
+    harness.upload_complete_json_without_event(b"a")
+    events = [object_created_event(key, sequencer=harness.sequencers[key])]
+    for content in (b"b", b"c"):
+        harness.upload_complete_json(content)
+        events.append(object_created_event(key, sequencer=harness.sequencers[key]))
+    before = harness.all_items()
+    for event in events:
+        assert harness.deliver_messages([{"messageId": "1", "body": event}]) == []
+    assert (harness.all_items(), harness.record().attempt) == (before, 2)
+
+
+def test_an_event_that_is_late_finds_the_current_objects(harness: MeetingHarness) -> None:
+    """The first event finds the second `complete.json`, and the second event then changes nothing."""
+    key = MEETING.upload_key("complete.json")
+    harness.upload_recording_without_event(b"a")
+    first = object_created_event(key, sequencer=harness.sequencers[key])
+    recording = harness.upload_recording_without_event(b"b")
+    assert harness.deliver_messages([{"messageId": "1", "body": first}]) == []
+    assert harness.deliver_event("complete.json") == []
+    assert (harness.step_functions.contents, harness.state()) == ([recording.content], ("processing", "media"))
+
+
+def test_a_new_complete_json_restarts_a_meeting_whose_execution_was_aborted(harness: MeetingHarness) -> None:
+    recording = harness.upload_recording(b"a")
+    harness.write_media_result(recording)
+    harness.run_step("media", recording)
+    harness.upload_recording(b"a")
+    assert harness.state() == ("processing", "transcription"), "the execution runs"
+    harness.step_functions.end_last("ABORTED")
+    harness.deliver_event("complete.json")
+    assert harness.state() == ("processing", "transcription"), "the event is repeated"
+    harness.upload_recording(b"a")
+    assert harness.state() == ("processing", "media")
+    assert harness.step_functions.attempts == [1, 2]
+
+
+@pytest.mark.parametrize(("steps", "attempt"), [((), 1), (("media",), 2)])
+def test_an_execution_that_does_not_exist_has_ended_unless_it_was_not_started_yet(
+    harness: MeetingHarness, steps: tuple[str, ...], attempt: int
+) -> None:
+    """Step Functions deletes an execution 90 days after its end."""
+    recording = harness.upload_recording(b"a")
+    harness.write_media_result(recording)
+    for step in steps:
+        harness.run_step(step, recording)
+    harness.step_functions.statuses.clear()
+    harness.upload_recording(b"a")
+    assert (harness.state(), harness.record().attempt) == (("processing", "media"), attempt)
+
+
+def test_a_meeting_that_becomes_ready_while_its_execution_is_checked_stays_ready(
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = harness.upload_recording(b"a")
+    harness.write_media_result(recording)
+    original_status = WorkflowExecutions.status
+
+    def finish_before_status(self: WorkflowExecutions, arn: str) -> Any:
+        harness.run_step("finish", recording)
+        harness.step_functions.end_last("SUCCEEDED")
+        return original_status(self, arn)
+
+    monkeypatch.setattr(WorkflowExecutions, "status", finish_before_status)
+    harness.upload_recording(b"a", title="Better")
+    assert (harness.state(), harness.record().title) == (("ready",), "Better")
+    assert harness.step_functions.attempts == [1]
+
+
+@pytest.mark.parametrize("start_result", ["rejected", "request lost", "response lost"])
+def test_an_unconfirmed_start_is_repeated(harness: MeetingHarness, start_result: str) -> None:
+    harness.upload_recording_without_event(b"a")
+    harness.step_functions.next_starts.append(start_result)
+    assert harness.deliver_event("complete.json") == [MEETING.upload_key("complete.json")]
+    assert harness.deliver_event("complete.json") == []
+    assert len(harness.step_functions.statuses) == 1
+    assert harness.state() == ("processing", "media")
+
+
+@pytest.mark.parametrize("failing_call", range(5))
+def test_an_event_whose_processing_was_killed_at_any_call_is_repeated(
+    harness: MeetingHarness, failing_call: int
+) -> None:
+    """The calls are GetObject, ListObjectsV2, two times GetItem, and PutItem. The start follows."""
+    harness.upload_recording_without_event(b"a")
+    calls: list[str] = []
+
+    def kill(model: Any, **_: Any) -> None:
+        calls.append(model.name)
+        if len(calls) == failing_call + 1:
+            raise RuntimeError(CANARY)
+
+    with at_event(harness.s3, "before-call.*", kill), at_event(harness.dynamodb, "before-call.*", kill):
+        assert harness.deliver_event("complete.json") == [MEETING.upload_key("complete.json")]
+    assert harness.step_functions.attempts == []
+    assert harness.deliver_event("complete.json") == []
+    assert (harness.state(), harness.step_functions.attempts) == (("processing", "media"), [1])
+
+
+def test_chunks_beyond_the_listing_limit_count_as_missing(
+    harness: MeetingHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.meetings.start.uploads.PAGE_SIZE", 2)
+    monkeypatch.setattr("handlers.meetings.start.uploads.MAX_PAGES", 1)
+    harness.upload_recording(b"a", b"b", b"c")
+    assert harness.wrong_files() == {"2.webm": "missing"}
+
+
+def test_a_failing_message_does_not_affect_the_others(harness: MeetingHarness) -> None:
+    other_meeting = MeetingId(ANN, ulid(START, 2))
+    for meeting in (MEETING, other_meeting):
+        harness.upload_recording_without_event(b"a", meeting=meeting)
+    harness.step_functions.next_starts.append("request lost")
+    first_key, second_key = (meeting.upload_key("complete.json") for meeting in (MEETING, other_meeting))
+    assert harness.deliver_events(first_key, second_key) == [first_key]
+    assert harness.state(other_meeting) == ("processing", "media")
+
+
+def test_an_upload_to_a_deleted_meeting_changes_nothing(harness: MeetingHarness) -> None:
+    harness.upload_recording(b"a")
+    harness.delete_meeting()
+    before = harness.all_items()
+    harness.upload_recording(b"b")
+    assert harness.all_items() == before
+    assert harness.step_functions.attempts == [1]
+
+
+# Malformed and unreadable files
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"\xff\xfe", "unreadable"),
+        (b'{"schemaVersion":1,"title":"canary","startedAt":"2026-01-31T10:00:00.000Z","chunks":[]}', "unreadable"),
+        (b" " * (MAX_COMPLETE_FILE_BYTES + 1), "size"),
+    ],
+)
+def test_a_malformed_complete_json_fails_its_meeting_and_is_not_retried(
+    harness: MeetingHarness, body: bytes, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    harness.put_object(MEETING.upload_key("complete.json"), body)
+    assert harness.deliver_event("complete.json") == []
+    before = harness.all_items()
+    assert harness.deliver_event("complete.json") == []
+    assert harness.all_items() == before
+    assert (harness.state(), harness.wrong_files()) == (("failed", "MALFORMED"), {"complete.json": problem})
+    assert (harness.record().content, harness.record().title) == ("", "")
+    output = capsys.readouterr().out
+    assert "complete_refused" in output
+    assert CANARY not in output
+    harness.upload_recording(b"a")
+    assert harness.state() == ("processing", "media")
+
+
+CHUNK = {"name": "0.webm", "bytes": 1, "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("changed", "rules_by_field"),
+    [
+        (
+            {"startedAt": "2026-02-30T10:00:00.000Z"},
+            {"startedAt": "must be an existing date and time, such as 2026-01-31T"},
+        ),
+        ({"title": "canary" * 100, "tags": ["canary", 1]}, {"title": "at most 200", "tags.1": "valid string"}),
+        ({"chunks": [{"name": "canary/0.webm"}]}, {"chunks.0.name": "should match pattern"}),
+        (
+            {"chunks": [{**CHUNK, "name": "canary"}] * 2},
+            {"": "each chunk must have a different name, and none may be named complete.json"},
+        ),
+        (
+            {"language": "en-UK"},
+            {"language": "must be a language code that Amazon Transcribe supports, such as en-US or de-DE"},
+        ),
+    ],
+)
+def test_a_meeting_lists_its_wrong_fields_without_their_values(
+    harness: MeetingHarness, changed: dict[str, Any], rules_by_field: dict[str, str]
+) -> None:
+    body = {**complete_json(b"a").model_dump(mode="json", by_alias=True), **changed}
+    harness.put_object(MEETING.upload_key("complete.json"), json.dumps(body).encode())
+    harness.deliver_event("complete.json")
+    [wrong_file] = harness.record().wrong
+    listed_rules = {problem.field: problem.rule for problem in wrong_file.fields or ()}
+    assert all(rule in listed_rules.get(field, "") for field, rule in rules_by_field.items()), listed_rules
+    assert CANARY not in str(wrong_file)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("InvalidRequest", id="encrypted with the client's own key"),
+        pytest.param("InvalidObjectState", id="archived"),
+    ],
+)
+def test_an_unreadable_complete_json_fails_its_meeting_and_is_not_retried(harness: MeetingHarness, code: str) -> None:
+    harness.upload_recording_without_event(b"a")
+    with harness.fail_complete_json_reads(code):
+        assert harness.deliver_event("complete.json") == []
+    assert (harness.state(), harness.wrong_files()) == (("failed", "MALFORMED"), {"complete.json": "unreadable"})
+    harness.upload_recording(b"a")
+    assert harness.state() == ("processing", "media")
+
+
+def test_an_access_denied_error_is_retried_and_does_not_fail_the_meeting(harness: MeetingHarness) -> None:
+    harness.upload_complete_json_without_event(b"a")
+    with harness.fail_complete_json_reads("AccessDenied"):
+        assert harness.deliver_event("complete.json") == [MEETING.upload_key("complete.json")]
+    assert harness.all_items() == []
+
+
+def test_a_malformed_file_keeps_the_title_of_its_meeting(harness: MeetingHarness) -> None:
+    harness.upload_complete_json(b"a")
+    harness.put_object(MEETING.upload_key("complete.json"), b"nonsense")
+    harness.deliver_event("complete.json")
+    assert (harness.state(), harness.record().title) == (("failed", "MALFORMED"), f"{CANARY} title")
+
+
+def test_an_event_for_a_deleted_complete_json_changes_nothing(harness: MeetingHarness) -> None:
+    assert harness.deliver_event("complete.json") == []
+    assert harness.all_items() == []
+
+
+# Hostile keys and events
+
+INVALID_KEYS = [
+    "raw/",
+    f"raw/{ANN}/{MEETING.meeting_id}/",
+    f"raw/{ANN}/{MEETING.meeting_id}/0.webm",
+    f"raw/{ANN}/{MEETING.meeting_id}/../../{BOB}/{MEETING.meeting_id}/complete.json",
+    f"raw/../{ANN}/{MEETING.meeting_id}/complete.json",
+    f"raw/{ANN}/{MEETING.meeting_id}/x/complete.json",
+    f"raw/{ANN}/{MEETING.meeting_id}/.complete.json",
+    f"raw/{ANN}/{MEETING.meeting_id}/completexjson",
+    f"raw/{ANN}/{MEETING.meeting_id}/complete.json\0",
+    f"raw/{ANN}/{MEETING.meeting_id}/complete.json\n",
+    f"raw/{ANN.lower()}/{MEETING.meeting_id}/complete.json",
+    f"raw/#other/{MEETING.meeting_id}/complete.json",
+    f"raw/{ANN}/{MEETING.meeting_id[:-1]}U/complete.json",
+    f"video/{ANN}/{MEETING.meeting_id}/complete.json",
+    f"x/raw/{ANN}/{MEETING.meeting_id}/complete.json",
+]
+
+
+def test_invalid_keys_are_ignored_and_counted(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    with harness.record_calls() as calls:
+        assert harness.deliver_events(*INVALID_KEYS) == []
+    assert calls == []
+    output = capsys.readouterr().out
+    assert output.count("recording_key_refused") == len(INVALID_KEYS)
+    assert f'"ignored":{len(INVALID_KEYS)}' in output.replace(": ", ":")
+    assert ANN not in output
+
+
+@given(st.text(max_size=60).map(lambda name: f"raw/{ANN}/{name}") | st.text(max_size=60))
+def test_arbitrary_text_is_not_a_valid_key(key: str) -> None:
+    assert parse_complete_file_key(key) is None
+
+
+def test_unknown_events_are_retried_until_they_reach_the_dead_letter_queue(harness: MeetingHarness) -> None:
+    key = MEETING.upload_key("complete.json")
+    bodies = ["", "[]", object_created_event(key, bucket="another"), object_created_event(key, sequencer="x")]
+    messages = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
+    assert harness.deliver_messages(messages) == ["0", "1", "2", "3"]
+
+
+def test_logs_contain_no_client_data(harness: MeetingHarness, capsys: pytest.CaptureFixture[str]) -> None:
+    harness.upload_complete_json(b"a", b"b", tags=[CANARY])
+    harness.upload_recording(b"a", b"b")
+    output = capsys.readouterr().out
+    assert "recording_uploaded" in output
+    for secret in (CANARY, ANN, MEETING.meeting_id, harness.record().content):
+        assert secret not in output

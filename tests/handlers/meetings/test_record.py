@@ -1,0 +1,254 @@
+"""Tests of how a meeting's record changes after uploads, reports of the workflow's executions, and a deletion.
+
+The rank of a record is computed from the attempt (the number of the execution), the status and the stage. It only
+rises, so uploads and reports may arrive late, repeatedly and in any order.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.common.records import serialize_item
+from handlers.meetings.complete_file import MAX_CHUNKS, ChunkProblem, CompleteFile, WrongChunk
+from handlers.meetings.record import (
+    MAX_LISTED_CHUNKS,
+    RANKS,
+    MeetingExecution,
+    MeetingReason,
+    MeetingRecord,
+    MeetingStatus,
+    Report,
+    Stage,
+    Upload,
+    apply_deletion,
+    apply_report,
+    apply_upload,
+    record_attributes,
+)
+from handlers.meetings.s3_keys import MeetingId, Recording
+from tests.handlers.meetings.meeting_harness import ANN, BOB, MEETING, START, complete_json
+
+Change = Callable[[MeetingRecord | None], MeetingRecord | None]
+COMPLETE_JSON, OTHER_JSON = complete_json(b"a", b"b"), complete_json(b"c")
+WRONG = (WrongChunk(name="0.webm", problem=ChunkProblem.HASH),)
+LATER = START + timedelta(minutes=1)
+MAX_ATTEMPT = 4
+"""Highest attempt in the random reports."""
+
+
+def execution_of(complete: CompleteFile = COMPLETE_JSON, attempt: int = 1) -> MeetingExecution:
+    return MeetingExecution(Recording(MEETING, complete.content), attempt)
+
+
+def upload_change(
+    complete: CompleteFile | None,
+    sequencer: str = "1",
+    wrong: tuple[WrongChunk, ...] = (),
+    ended: MeetingExecution | None = None,
+) -> Callable[[MeetingRecord | None], MeetingRecord]:
+    """Return a function that applies an upload to a record. Without `complete`, `complete.json` is malformed."""
+    upload = Upload(sequencer, START, complete, wrong if complete else WRONG)
+    return lambda record: apply_upload(record, MEETING, upload, ended, LATER)
+
+
+def report_change(
+    status: MeetingStatus, stage: Stage | None = None, execution: MeetingExecution | None = None, **fields: Any
+) -> Callable[[MeetingRecord | None], MeetingRecord]:
+    """Return a function that applies a report to a record, by default of the first execution of `COMPLETE_JSON`."""
+    report = Report(execution or execution_of(), status, stage, **fields)
+    change: Any = lambda record: apply_report(record, report, LATER)  # noqa: E731 - Any, because no record gives none
+    return change  # type: ignore[no-any-return]
+
+
+REPORT_INCOMPLETE = report_change(MeetingStatus.INCOMPLETE, wrong=WRONG)
+REPORT_TRANSCRIPTION = report_change(MeetingStatus.PROCESSING, Stage.TRANSCRIPTION)
+REPORT_SUMMARY = report_change(MeetingStatus.PROCESSING, Stage.SUMMARY)
+REPORT_FAILED = report_change(MeetingStatus.FAILED)
+REPORT_READY = report_change(MeetingStatus.READY)
+STARTED = upload_change(COMPLETE_JSON)(None)
+"""Record of a meeting whose execution has not reported anything yet."""
+EXECUTIONS = st.builds(execution_of, st.sampled_from([COMPLETE_JSON, OTHER_JSON]), st.integers(1, MAX_ATTEMPT))
+REPORTED = sorted((pair for pair in RANKS if pair[0] is not MeetingStatus.DELETED), key=str)
+CHANGES: st.SearchStrategy[Change] = st.one_of(
+    st.builds(
+        upload_change,
+        st.sampled_from([COMPLETE_JSON, OTHER_JSON, None]),
+        st.sampled_from(["1", "f", "10"]),
+        st.sampled_from([(), WRONG]),
+        st.none() | EXECUTIONS,
+    ),
+    st.builds(
+        lambda pair, execution: report_change(
+            pair[0], pair[1], execution, wrong=WRONG if pair[0] == "incomplete" else ()
+        ),
+        st.sampled_from(REPORTED),
+        EXECUTIONS,
+    ),
+    st.just(lambda record: apply_deletion(record, LATER)),
+)
+
+
+@given(st.lists(CHANGES, max_size=12))
+def test_the_rank_never_falls_and_a_repetition_changes_nothing(changes: list[Change]) -> None:
+    before: MeetingRecord | None = None
+    for change in changes:
+        after = change(before)
+        assert change(after) is after
+        if before is not None:
+            assert after is not None
+            assert after.rank >= before.rank
+        if after is not None:
+            assert (after.stage is not None) == (after.status is MeetingStatus.PROCESSING)
+            assert after.status is not MeetingStatus.INCOMPLETE or after.wrong_count
+        before = after
+
+
+@given(st.lists(CHANGES, max_size=6), st.lists(CHANGES, max_size=6))
+def test_a_deleted_meeting_never_returns(changes: list[Change], later: list[Change]) -> None:
+    record: MeetingRecord | None = STARTED
+    for change in [*changes, lambda record: apply_deletion(record, LATER), *later]:
+        record = change(record)
+    assert record is not None
+    kept = {name for name, field in MeetingRecord.model_fields.items() if getattr(record, name) != field.default}
+    assert kept - {"attempt"} == {"user", "meeting_id", "status", "created_at", "updated_at"}
+    assert record_attributes(record) == {"ttl": int((LATER + timedelta(days=30)).timestamp())}
+    assert "startedAt" not in serialize_item(record.model_dump(mode="json", by_alias=True)), "it would be in the index"
+
+
+def test_the_order_of_successful_reports_does_not_matter() -> None:
+    for order in permutations([REPORT_TRANSCRIPTION, REPORT_SUMMARY, REPORT_READY]):
+        record = STARTED
+        for change in order:
+            record = change(record)
+        assert record.status is MeetingStatus.READY
+
+
+@given(st.sampled_from(REPORTED), st.sampled_from([execution_of(OTHER_JSON), execution_of(attempt=2)]))
+def test_reports_about_other_chunks_or_another_attempt_change_nothing(pair: Any, execution: MeetingExecution) -> None:
+    assert report_change(pair[0], pair[1], execution)(STARTED) is STARTED
+    assert apply_report(None, Report(execution_of(), *pair), LATER) is None
+
+
+def test_late_reports_change_nothing_except_that_a_failed_meeting_can_become_ready() -> None:
+    failed = REPORT_FAILED(STARTED)
+    assert REPORT_TRANSCRIPTION(failed) is failed
+    ready = REPORT_READY(failed)
+    assert (ready.status, ready.reason) == (MeetingStatus.READY, None)
+    incomplete, transcribing = REPORT_INCOMPLETE(STARTED), REPORT_TRANSCRIPTION(STARTED)
+    assert (incomplete.status, incomplete.attempt) == (MeetingStatus.INCOMPLETE, 2), "the next execution is attempt 2"
+    assert REPORT_FAILED(incomplete) is incomplete, "the meeting waits for chunks"
+    assert REPORT_INCOMPLETE(transcribing) is transcribing, "the chunks were accepted"
+
+
+@pytest.mark.parametrize(
+    ("stage", "reason"),
+    [
+        (Stage.MEDIA, MeetingReason.MEDIA_FAILED),
+        (Stage.TRANSCRIPTION, MeetingReason.TRANSCRIPTION_FAILED),
+        (Stage.SUMMARY, MeetingReason.SUMMARY_FAILED),
+    ],
+)
+def test_a_failure_without_a_reason_gets_the_reason_of_its_stage(stage: Stage, reason: MeetingReason) -> None:
+    assert REPORT_FAILED(STARTED.model_copy(update={"stage": stage})).reason is reason
+
+
+MEDIA, SUMMARY = (MeetingStatus.PROCESSING, Stage.MEDIA), (MeetingStatus.PROCESSING, Stage.SUMMARY)
+FAILED, READY, INCOMPLETE = (
+    (status, None) for status in (MeetingStatus.FAILED, MeetingStatus.READY, MeetingStatus.INCOMPLETE)
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "change", "expected"),
+    [
+        pytest.param(MEDIA, upload_change(COMPLETE_JSON, "2"), (1, *MEDIA), id="the execution runs or was not started"),
+        pytest.param(SUMMARY, upload_change(COMPLETE_JSON, "2"), (1, *SUMMARY), id="the execution runs"),
+        pytest.param(
+            SUMMARY, upload_change(COMPLETE_JSON, "2", ended=execution_of()), (2, *MEDIA), id="the execution has ended"
+        ),
+        pytest.param(
+            SUMMARY,
+            upload_change(COMPLETE_JSON, "2", ended=execution_of(attempt=2)),
+            (1, *SUMMARY),
+            id="another execution has ended",
+        ),
+        pytest.param(
+            SUMMARY,
+            upload_change(COMPLETE_JSON, "1", ended=execution_of()),
+            (1, *SUMMARY),
+            id="the execution has ended, but the event is repeated",
+        ),
+        pytest.param(
+            READY, upload_change(COMPLETE_JSON, "2", ended=execution_of()), (1, *READY), id="the meeting is ready"
+        ),
+        pytest.param(READY, upload_change(OTHER_JSON, "2"), (2, *MEDIA), id="other chunks"),
+        pytest.param(READY, upload_change(OTHER_JSON, "0"), (1, *READY), id="other chunks, replaced before"),
+        pytest.param(READY, upload_change(OTHER_JSON, "2", WRONG), (2, *INCOMPLETE), id="other chunks, incomplete"),
+        pytest.param(FAILED, upload_change(COMPLETE_JSON, "2"), (2, *MEDIA), id="a retry"),
+        pytest.param(FAILED, upload_change(COMPLETE_JSON, "1"), (1, *FAILED), id="a repeated event is no retry"),
+        pytest.param(INCOMPLETE, upload_change(COMPLETE_JSON, "2"), (1, *MEDIA), id="all chunks have arrived"),
+        pytest.param(INCOMPLETE, upload_change(COMPLETE_JSON, "2", WRONG), (1, *INCOMPLETE), id="a chunk is missing"),
+        pytest.param(INCOMPLETE, upload_change(None, "2"), (1, *FAILED), id="malformed"),
+        pytest.param(READY, upload_change(None, "2"), (1, *READY), id="malformed, but ready"),
+        pytest.param(SUMMARY, upload_change(None, "2"), (1, *SUMMARY), id="malformed, but in progress"),
+    ],
+)
+def test_the_status_after_an_upload(state: Any, change: Any, expected: Any) -> None:
+    status, stage = state
+    after = change(STARTED.model_copy(update={"status": status, "stage": stage}))
+    assert (after.attempt, after.status, after.stage) == expected
+
+
+def test_a_new_attempt_keeps_nothing_of_the_last_one_but_its_creation() -> None:
+    reported = report_change(MeetingStatus.FAILED, fields={"video_key": "video", "duration_ms": 1})(STARTED)
+    first = reported.model_copy(update={"created_at": "earlier"})
+    after = upload_change(COMPLETE_JSON, "2")(first)
+    assert (after.created_at, after.video_key, after.duration_ms, after.reason) == ("earlier", None, None, None)
+
+
+def test_the_language_is_kept_once_the_processing_has_started() -> None:
+    german = complete_json(b"a", b"b", language="de-DE")
+    assert upload_change(german, "2")(STARTED).language == "en-US"
+    assert upload_change(german, "2")(REPORT_INCOMPLETE(STARTED)).language == "de-DE"
+
+
+def test_every_status_and_stage_has_a_rank() -> None:
+    without_stage = {(status, None) for status in MeetingStatus if status is not MeetingStatus.PROCESSING}
+    assert set(RANKS) == without_stage | {(MeetingStatus.PROCESSING, stage) for stage in Stage}
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([ANN, BOB]), st.sampled_from([COMPLETE_JSON, OTHER_JSON]), st.integers(1, 999)))
+)
+def test_execution_names_are_short_and_unique_by_user_content_and_attempt(identities: list[Any]) -> None:
+    executions = {
+        MeetingExecution(Recording(MeetingId(user, MEETING.meeting_id), complete.content), attempt)
+        for user, complete, attempt in identities
+    }
+    names = {execution.name for execution in executions}
+    assert len(names) == len(executions)
+    assert all(len(name) <= 80 and name.startswith(f"{MEETING.meeting_id}-") and name.isascii() for name in names)
+    assert len({json.dumps(execution.input) for execution in executions}) == len(executions)
+
+
+def test_the_largest_possible_item_fits_into_the_table() -> None:
+    wrong = tuple(
+        WrongChunk(name=f"{number:05d}".ljust(128, "x"), problem=ChunkProblem.UNREADABLE)
+        for number in range(MAX_CHUNKS)
+    )
+    texts = {
+        "title": "\U0001d11e" * 200,
+        "participants": ("\U0001d11e" * 100,) * 100,
+        "tags": ("\U0001d11e" * 50,) * 50,
+    }
+    largest = report_change(MeetingStatus.INCOMPLETE, wrong=wrong, fields=texts)(STARTED)
+    item = serialize_item(largest.model_dump(mode="json", by_alias=True))
+    assert (len(largest.wrong), largest.wrong_count) == (MAX_LISTED_CHUNKS, MAX_CHUNKS)
+    # Includes the syntax of JSON, which DynamoDB does not count.
+    assert len(json.dumps(item, ensure_ascii=False).encode()) < 400 * 1024
