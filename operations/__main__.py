@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 
 from handlers.common.aws import CONFIG
-from operations import alias, announce, flag, manifest_redrive, rollout, verify
+from operations import alias, announce, erase, flag, manifest_redrive, rollout, verify
 from operations.command import CommandContext, CommandFailed, translate_errors
 
 COMMANDS: dict[str, ModuleType] = {
@@ -25,6 +25,7 @@ COMMANDS: dict[str, ModuleType] = {
     "rollout": rollout,
     "redrive": manifest_redrive,
     "announce": announce,
+    "erase": erase,
     "verify": verify,
 }
 """Module of each command, with `SUMMARY`, `add_arguments(parser)` and `run(context, options)`, the exit status."""

@@ -201,7 +201,6 @@ class Meetings(pulumi.ComponentResource):
             "uploads",
             display_name="Uploads",
             consumer_timeout=settings.start.timeout_seconds,
-            batching_window=1,
             senders=[rule_sender(scope, RULE)],
         )
         Function(

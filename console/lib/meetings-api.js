@@ -78,6 +78,12 @@ export class MeetingsApi {
     return getItem(this.#stack, credentials, tableName, { user, meetingId });
   }
 
+  // Delete a meeting of the visitor, with its recording and everything that was made from it.
+  async delete(meetingId) {
+    const headers = { Authorization: `Bearer ${await this.#visitor.token()}` };
+    await requestJson(`${this.#stack.frontend.meetings.apiUrl}/meetings/${meetingId}`, { method: "DELETE", headers });
+  }
+
   // Return a page of meetings, newest first. `after` is the value from the previous page.
   async listNewest(after) {
     const { credentials, tableName, user } = await this.access();

@@ -67,6 +67,11 @@ export function meetings({ stack, visitor }) {
     await poll(visitor, problem, () => shown === current, async () => {
       const record = await api.find(meetingId);
       if (shown !== current) return true;
+      if (record?.status === "deleted") {
+        close();
+        await refresh();
+        return true;
+      }
       if (!record) {
         if (Date.now() - startedAt <= RECORD_TIMEOUT_MS) return false;
         throw new Problem("The recording is uploaded, but its processing has not started after two minutes.", { todo: "Upload the recording again. An operator can look for the cause (runbook meetings-late)." });
@@ -87,6 +92,16 @@ export function meetings({ stack, visitor }) {
     });
   }
 
+  // Show no meeting.
+  function close() {
+    shown = null;
+    unloadPlayers();
+    byId("meetings-name").textContent = "";
+    byId("meetings-one").hidden = true;
+    byId("meetings-empty").hidden = false;
+    setChildren(byId("meetings-made"));
+  }
+
   function draw(record) {
     byId("meetings-empty").hidden = true;
     byId("meetings-new").open = false;
@@ -100,8 +115,8 @@ export function meetings({ stack, visitor }) {
     const localAdvice = record.reason === "NOTHING_SAID" && stack.local ? ` ${ENGLISH_ONLY}` : "";
     if (record.reason) notes.push(el("p", { class: record.status === "failed" ? "problem" : "hint", text: `${REASONS[record.reason] ?? INTERNAL}${localAdvice}` }));
     if (record.status === "incomplete") {
-      const missing = record.wrongCount === 1 ? "1 chunk is missing or damaged. Processing continues when it arrives." : `${record.wrongCount} chunks are missing or damaged. Processing continues when they arrive.`;
-      notes.push(el("p", { class: "problem", text: `${missing} Or upload the recording again.` }));
+      const missing = record.wrongCount === 1 ? "1 chunk is missing or damaged." : `${record.wrongCount} chunks are missing or damaged.`;
+      notes.push(el("p", { class: "problem", text: `${missing} Upload the recording again.` }));
     }
     setChildren(byId("meetings-made"), ...notes);
   }
@@ -226,18 +241,25 @@ export function meetings({ stack, visitor }) {
       return userChangeCount === visitor.userChangeCount ? meetingId : null;
     }, event.target).then((meetingId) => meetingId && runAction(problem, () => open(meetingId, title)));
   });
+  byId("meetings-delete").addEventListener("click", (event) => {
+    const { meetingId } = shown;
+    const name = byId("meetings-name").textContent;
+    if (!window.confirm(`Delete "${name}" with its recording, transcript and summary?`)) return;
+    runAction(problem, async () => {
+      await api.delete(meetingId);
+      if (shown?.meetingId === meetingId) close();
+      announce(`${name} was deleted.`);
+      await refresh();
+    }, event.target);
+  });
   byId("meetings-filter").addEventListener("input", drawList);
   byId("meetings-filter").addEventListener("submit", (event) => event.preventDefault());
   byId("meetings-again").addEventListener("click", (event) => runAction(problem, () => refresh(), event.target));
   byId("meetings-more").addEventListener("click", (event) => runAction(problem, () => refresh({ older: true }), event.target));
   // Another user must not see these meetings. After a new sign-in of the same user they stay.
   visitor.addEventListener("userchange", () => {
-    [records, after, shown] = [[], undefined, null];
-    unloadPlayers();
-    byId("meetings-name").textContent = "";
-    byId("meetings-one").hidden = true;
-    byId("meetings-empty").hidden = false;
-    setChildren(byId("meetings-made"));
+    [records, after] = [[], undefined];
+    close();
     showProblem(problem, null);
     drawList();
   });

@@ -24,6 +24,11 @@ class MeetingsBackend:
         """Send a request to the token exchange, which returns AWS credentials for a user's token."""
         return ask("POST", f"{self.url}/exchange", body, {"Origin": "https://app.example.com"})
 
+    def delete_meeting(self, subject: str, meeting_id: str) -> Answer:
+        """Delete a meeting with a user's token."""
+        headers = {"Authorization": f"Bearer {self.request_token(subject)}"}
+        return ask("DELETE", f"{self.url}/meetings/{meeting_id}", headers=headers)
+
     def open_access(self, subject: str) -> MeetingsUser:
         """Return the user with AWS credentials for the user's token."""
         answer = self.exchange_token({"token": self.request_token(subject), "sessionName": f"{subject}'s laptop"})

@@ -63,7 +63,7 @@ COSTS: list[tuple[str, dict[str, float], dict[str, Any], float]] = [
     ("livestream", {"episodesPerDay": 400}, {"episodes": {"provisionedConcurrency": 2}}, 7_391.60),
     ("livestream", {"episodesPerDay": 400}, {"episodes": {"snapStart": True}}, 7_383.87),
     ("meetings", MEETINGS_LOAD, {}, 3_681.26),
-    ("meetings", {"meetingsPerMonth": 1, "hoursEach": 0.1}, {}, 3.06),
+    ("meetings", {"meetingsPerMonth": 1, "hoursEach": 0.1}, {}, 3.32),
     ("meetings", MEETINGS_LOAD, {"processing": {"engine": "fargate", "pollSeconds": 5}}, 3_795.82),
     ("meetings", {"meetingsPerMonth": 6_000, "hoursEach": 2}, {"models": {"actionItems": HAIKU}}, 6_711.06),
     ("meetings", {"meetingsPerMonth": 6_000}, {"models": {"actionItems": GLOBAL_HAIKU}}, 3_417.05),

@@ -90,6 +90,38 @@ def stop_execution(meetings: DeployedMeetings, meeting_id: str) -> str:
     return execution
 
 
+@pytest.mark.usefixtures("no_capacity")
+def test_the_execution_of_a_deleted_meeting_ends_quietly(
+    platform: Platform, meetings: DeployedMeetings, ann: Recorder
+) -> None:
+    meeting_id = ann.upload(ann.record_speech("welcome"))
+    wait_for_job(meetings, meeting_id)
+    assert meetings.delete_meeting("bob", meeting_id).status == 404
+    for _ in range(2):
+        assert meetings.delete_meeting("ann", meeting_id).status == 204
+    record = ann.client.find(meeting_id)
+    assert record is not None
+    assert (record.status, record.title) == (MeetingStatus.DELETED, "")
+    assert meeting_id not in [meeting.meeting_id for meeting in ann.client.list_newest_first()]
+    s3, prefix = platform.client("s3"), record.meeting.upload_prefix
+
+    def has_no_objects() -> bool:
+        listed = s3.list_object_versions(Bucket=meetings.bucket, Prefix=prefix)
+        return not listed.get("Versions") and not listed.get("DeleteMarkers")
+
+    eventually(lambda: has_no_objects() or None, "the removal of all versions of the chunks", 60)
+    set_faults(platform.emulator.folder, {})
+    [execution] = list_executions(meetings, meeting_id)
+    step_functions = meetings.client("stepfunctions")
+
+    def find_end() -> str | None:
+        status = step_functions.describe_execution(executionArn=execution)["status"]
+        return None if status == "RUNNING" else str(status)
+
+    assert eventually(find_end, "the end of the execution", 60) == "SUCCEEDED"
+    assert ann.client.find(meeting_id) == record
+
+
 AWS_CLI_SUBSTITUTE = """\
 #!{python}
 import json, sys

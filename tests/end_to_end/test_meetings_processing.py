@@ -118,8 +118,10 @@ def test_a_meeting_lists_chunks_that_are_missing_or_have_wrong_bytes_until_they_
     ann.upload_partially(meeting, chunks, uploaded_contents=[contents[0], corrupt, None])
     assert ann.wait_for_wrong_chunks(meeting.meeting_id, ChunkProblem.MISSING) == ["00002.mp4"]
     ann.client.put(meeting.meeting_id, "00002.mp4", contents[2])
+    ann.client.complete(meeting, chunks)
     assert ann.wait_for_wrong_chunks(meeting.meeting_id, ChunkProblem.HASH) == ["00001.mp4"]
     ann.client.put(meeting.meeting_id, "00001.mp4", contents[1])
+    ann.client.complete(meeting, chunks)
     ready = ann.wait_for_status(meeting.meeting_id)
     content = meeting.describe_upload(chunks).content
     assert (ready.status, ready.reason, ready.content, ready.wrong) == (READY, None, content, ())

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from handlers.meetings.s3_keys import RAW
 from tests.components.deployment_harness import arn, variables
 from tests.components.meetings.recorded_deployment import (
     BUCKET,
@@ -75,25 +74,20 @@ def test_the_encryption_key_of_the_table_is_a_setting() -> None:
 
 def test_only_events_of_uploads_reach_the_queue() -> None:
     pattern = json.loads(deployed().one("cloudwatch.EventRule", "recording-uploaded").inputs["eventPattern"])
-    assert pattern["detail"] == {"bucket": {"name": [BUCKET]}, "object": {"key": [{"prefix": RAW}]}}
+    assert pattern["detail"] == {"bucket": {"name": [BUCKET]}, "object": {"key": [{"wildcard": "raw/*/complete.json"}]}}
     target = deployed().one("cloudwatch.EventTarget", "recording-uploaded").inputs
     assert target["arn"] == arn("sqs", f"{PREFIX}-uploads")
     assert deployed().one("s3.BucketNotification").inputs["eventbridge"] is True
 
 
-def test_upload_events_arrive_in_small_batches() -> None:
-    source = deployed().one("lambda.EventSourceMapping").inputs
-    assert source["functionName"] == arn("lambda", f"function:{PREFIX}-start:live")
-    assert (source["batchSize"], source["scalingConfig"]) == (10, {"maximumConcurrency": 5})
-    assert deployed().one("sqs.Queue", "meetings-uploads-queue").inputs["visibilityTimeoutSeconds"] == 6 * 60 + 1
-
-
 STORAGE = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET}
 STACK = {"STACK": "polyphony-test"}
+DELETIONS = {"DELETIONS_QUEUE_URL": f"https://sqs.us-east-1.amazonaws.com/123456789012/{PREFIX}-deletions"}
 WORKFLOW = {"STATE_MACHINE_ARN": arn("states", f"stateMachine:{PREFIX}-workflow")}
 VARIABLES: dict[str, dict[str, str]] = {
     "auth-exchange": {
         **STORAGE,
+        **DELETIONS,
         "ISSUER": ISSUER,
         "AUDIENCE": "polyphony",
         "JWKS_URL": f"{ISSUER}.well-known/jwks.json",
@@ -103,7 +97,8 @@ VARIABLES: dict[str, dict[str, str]] = {
         "RENEW_BEFORE_SECONDS": "900",
     },
     "start": {**STORAGE, **WORKFLOW},
-    "steps": {**STORAGE, **WORKFLOW, **STACK},
+    "steps": {**STORAGE, **STACK},
+    "meeting-cleanup": {**STORAGE, **WORKFLOW, **DELETIONS},
     "storage": {**STACK, "BUCKET_NAME": BUCKET, "MAX_USERS": "20", "COUNT_SECONDS": "270"},
     "bedrock-summarize": {
         **STACK,
@@ -186,5 +181,5 @@ def test_the_frontend_outputs_name_the_meetings_resources() -> None:
         "index": "GSI-1",
         "credential_seconds": 3600,
         "raw_days": 5,
-        "routes": ["POST /exchange"],
+        "routes": ["POST /exchange", "DELETE /meetings/{meetingId}"],
     }

@@ -67,8 +67,21 @@ def test_a_preview_shows_the_whole_definition() -> None:
 
 @pytest.mark.parametrize("outcome", MediaOutcome)
 def test_only_recordings_with_audio_are_transcribed(outcome: MediaOutcome) -> None:
-    next_state = evaluate_choice(states(deployed())["AnythingToHear"], media={"outcome": outcome.value})
+    next_state = evaluate_choice(states(deployed())["AnythingToHear"], media={"outcome": outcome.value}, starts=1)
     assert next_state == ("Transcribe" if outcome is MediaOutcome.READY else "Done")
+
+
+@pytest.mark.parametrize(
+    ("engine", "starts", "next_state"),
+    [("batch-spot", 9, "SpotJob"), ("fargate", 9, "OnDemandJob"), ("batch-spot", 10, "GiveMediaUp")],
+)
+def test_a_superseded_job_of_the_current_attempt_is_repeated_up_to_a_limit(
+    engine: str, starts: int, next_state: str
+) -> None:
+    all_states = states(previewed(processing={"engine": engine}))
+    choice = all_states["AnythingToHear"]
+    assert evaluate_choice(choice, media={"outcome": StepOutcome.REPEAT.value}, starts=starts) == next_state
+    assert all_states["ReadMedia"]["Assign"]["error"] == "MediaRepeated", "the next state reports it"
 
 
 @pytest.mark.parametrize("outcome", StepOutcome)

@@ -86,3 +86,7 @@ def test_another_user_sees_only_their_own_meetings(window: ConsoleWindow, page: 
         if name != "ann":
             expect(page.get_by_role("article", name=TITLE)).to_be_hidden()
             expect(find_panel(page, "Meetings").get_by_text("None yet.")).to_be_visible()
+    page.once("dialog", lambda dialog: dialog.accept())
+    meeting.get_by_role("button", name="Delete").click()
+    expect(meeting).to_be_hidden()
+    expect(meetings.filter(has_text=TITLE)).to_have_count(0)

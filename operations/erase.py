@@ -1,0 +1,119 @@
+"""Command `erase`: delete all meetings and episodes of one user, as the user's own deletions do.
+
+It marks each of them as deleted and queues the removal of its data, which functions of the stack then remove. So it may
+be repeated, and a failed run is completed by the next one. No other backend stores data under a user's id: captions are
+not stored for long, and guests of voice Q&A have no account (docs/voice-qa.md).
+"""
+
+import argparse
+import re
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from components.core import Kind
+from handlers.common import ids
+from handlers.common.records import Records
+from handlers.livestream import deletions as livestream_deletions
+from handlers.livestream.episode_table import EpisodeTable
+from handlers.meetings import deletions as meetings_deletions
+from handlers.meetings.record import PARTITION, SORT, MeetingRecord, apply_deletion, record_attributes, record_key
+from handlers.meetings.s3_keys import RAW, MeetingId
+from operations.command import NOT_FOUND, CommandContext, CommandFailed, build_name, translate_errors
+
+SUMMARY = "delete all meetings and episodes of one user"
+PAGE_SIZE = 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--user", required=True, help="the user's id: the field `user` of the answer of POST /exchange")
+    parser.add_argument("--yes", action="store_true", help="delete; without it, the command only counts")
+
+
+def run(context: CommandContext, options: argparse.Namespace) -> int:
+    """Count or delete what a user has. A stack need not have both backends."""
+    if re.fullmatch(ids.USER_ID_PATTERN, options.user) is None:
+        raise CommandFailed("--user: give the id, which has 32 characters of A-Z and 2-7, not a name or an address.")
+    for kind, erase in (("meetings", _erase_meetings), ("livestream", _erase_episodes)):
+        try:
+            count = erase(context, options)
+        except CommandFailed as error:
+            if error.code not in {NOT_FOUND, "NoSuchBucket"}:
+                raise
+            context.print_line(f"{kind}: not in this stack")
+            continue
+        things = "meetings" if kind == "meetings" else "episodes"
+        context.print_line(f"{kind}: {count} {things} {'deleted' if options.yes else 'found; --yes deletes them'}")
+    return 0
+
+
+def _erase_meetings(context: CommandContext, options: argparse.Namespace) -> int:
+    dynamodb, s3 = context.clients("dynamodb"), context.clients("s3")
+    table = build_name(Kind.TABLE, options.stack, "meetings", "meetings")
+    bucket = build_name(Kind.BUCKET, options.stack, "meetings", "recordings", context.get_caller()[1])
+    with translate_errors(table):
+        found = set(_list_meetings(dynamodb, table, options.user))
+    with translate_errors(bucket):
+        found |= set(_list_uploads(s3, bucket, options.user))  # an upload without `complete.json` has no record
+    if options.yes and found:
+        records = Records(dynamodb, table, MeetingRecord, record_attributes)
+        sqs, url = _open_queue(context, options.stack, "meetings")
+        for meeting_id in sorted(found):
+            meeting = MeetingId(options.user, meeting_id)
+            with translate_errors("meetings"):
+                deleted = meetings_deletions.DeletedMeeting(user=options.user, meeting_id=meeting_id)
+                meetings_deletions.queue_deletion(sqs, url, deleted)
+                records.change(record_key(meeting), lambda record: apply_deletion(record, ids.now()))
+    return len(found)
+
+
+def _erase_episodes(context: CommandContext, options: argparse.Namespace) -> int:
+    name = build_name(Kind.TABLE, options.stack, "livestream", "null-check")
+    table = EpisodeTable(context.clients("dynamodb"), name)
+    with translate_errors(name):
+        found = list(_list_episodes(table, options.user))
+    if options.yes and found:
+        sqs, url = _open_queue(context, options.stack, "livestream")
+        for episode_id in found:
+            with translate_errors("livestream"):
+                deleted = livestream_deletions.DeletedEpisode(owner=options.user, episode_id=episode_id)
+                livestream_deletions.queue_deletion(sqs, url, deleted)
+                table.delete(options.user, episode_id)
+    return len(found)
+
+
+def _open_queue(context: CommandContext, stack: str, subsystem: str) -> tuple[Any, str]:
+    sqs, queue = context.clients("sqs"), build_name(Kind.QUEUE, stack, subsystem, "deletions")
+    with translate_errors(queue):
+        return sqs, sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+
+
+def _list_meetings(dynamodb: Any, table: str, user: str) -> Iterator[str]:
+    """Yield the ids of all items of the user. The deletion of a tombstone is repeated, in case its messages failed."""
+    pages = dynamodb.get_paginator("query").paginate(
+        TableName=table,
+        KeyConditionExpression="#user = :user",
+        ProjectionExpression="#meeting",
+        ExpressionAttributeNames={"#user": PARTITION, "#meeting": SORT},
+        ExpressionAttributeValues={":user": {"S": user}},
+        ConsistentRead=True,
+    )
+    return (item[SORT]["S"] for page in pages for item in page["Items"])
+
+
+def _list_uploads(s3: Any, bucket: str, user: str) -> Iterator[str]:
+    """Yield the meeting ids below which the user has uploaded objects."""
+    prefix = f"{RAW}{user}/"
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+    folders = (entry["Prefix"][len(prefix) : -1] for page in pages for entry in page.get("CommonPrefixes", ()))
+    return (folder for folder in folders if re.fullmatch(ids.ULID_PATTERN, folder))
+
+
+def _list_episodes(table: EpisodeTable, user: str) -> Iterator[str]:
+    list_page = partial(table.list_episodes, user, PAGE_SIZE)
+    episodes, position = list_page(None)
+    while True:
+        yield from (episode.episode_id for episode in episodes)
+        if position is None:
+            return
+        episodes, position = list_page(position)

@@ -1,0 +1,138 @@
+"""Tests of the command `erase`, which deletes all meetings and episodes of one user."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from handlers.common.ids import new_id
+from handlers.livestream.episode_table import EpisodeRecord, EpisodeTable
+from handlers.livestream.keys import OWNER_INDEX
+from handlers.livestream.tracks import Track, TrackState
+from operations.__main__ import main
+from tests.credentials import credentials
+from tests.handlers.meetings.meeting_harness import ANN, BOB
+from tests.moto_tables import Index, create_table, stored_items
+
+MEETINGS, EPISODES = "polyphony-dev-meetings-meetings", "polyphony-dev-livestream-null-check"
+BUCKET = "polyphony-dev-meetings-recordings-123456789012"
+
+
+class Stack:
+    def __init__(self) -> None:
+        self.dynamodb, self.s3, self.sqs = boto3.client("dynamodb"), boto3.client("s3"), boto3.client("sqs")
+
+    def deploy_meetings(self) -> None:
+        create_table(self.dynamodb, MEETINGS, "user", "meetingId")
+        self.s3.create_bucket(Bucket=BUCKET)
+        self.sqs.create_queue(QueueName="polyphony-dev-meetings-deletions")
+
+    def deploy_livestream(self) -> None:
+        create_table(self.dynamodb, EPISODES, "pk", "sk", indexes={OWNER_INDEX: Index(("GSI1PK", "GSI1SK"))})
+        self.sqs.create_queue(QueueName="polyphony-dev-livestream-deletions")
+
+    def store_meeting(self, user: str) -> str:
+        meeting_id = new_id()
+        texts = {"user": user, "meetingId": meeting_id, "status": "ready", "title": "canary", "revision": "1"}
+        texts |= dict.fromkeys(("createdAt", "updatedAt", "startedAt"), "2026-01-31T10:00:00.000Z")
+        self.dynamodb.put_item(TableName=MEETINGS, Item={name: {"S": value} for name, value in texts.items()})
+        return meeting_id
+
+    def upload(self, user: str) -> str:
+        """Upload a chunk without a `complete.json`."""
+        meeting_id = new_id()
+        self.s3.put_object(Bucket=BUCKET, Key=f"raw/{user}/{meeting_id}/0.webm", Body=b"x")
+        return meeting_id
+
+    def store_episode(self, owner: str) -> str:
+        now = "2026-01-31T10:00:00.000Z"
+        episode = EpisodeRecord(
+            owner=owner,
+            episode_id=new_id(),
+            title="canary",
+            language="en-US",
+            video=Track(state=TrackState.NONE, since=now),
+            transcript=Track(state=TrackState.NONE, since=now),
+            created_at=now,
+            updated_at=now,
+        )
+        return EpisodeTable(self.dynamodb, EPISODES).create(episode)[0].episode_id
+
+    def statuses(self) -> dict[str, str]:
+        return {item["meetingId"]["S"]: item["status"]["S"] for item in stored_items(self.dynamodb, MEETINGS)}
+
+    def undeleted_episodes(self, owner: str) -> list[str]:
+        episodes, _ = EpisodeTable(self.dynamodb, EPISODES).list_episodes(owner, 100, None)
+        return [episode.episode_id for episode in episodes]
+
+    def queued(self, subsystem: str) -> int:
+        """Return the number of messages in a subsystem's queue of deletions, which are delayed."""
+        url = self.sqs.get_queue_url(QueueName=f"polyphony-dev-{subsystem}-deletions")["QueueUrl"]
+        attributes = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return int(attributes["ApproximateNumberOfMessagesDelayed"])
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    credentials(monkeypatch)
+    with mock_aws():
+        yield Stack()
+
+
+def erase(user: str = ANN, *arguments: str) -> int:
+    return main(["erase", "--stack", "dev", "--user", user, *arguments])
+
+
+def test_everything_of_the_user_is_deleted_and_nothing_of_others(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.deploy_meetings()
+    stack.deploy_livestream()
+    meetings = [stack.store_meeting(ANN) for _ in range(2)]
+    others = [stack.store_meeting(BOB), stack.upload(BOB)]
+    stack.upload(ANN)
+    episodes = [stack.store_episode(ANN) for _ in range(3)]
+    episode_of_bob = stack.store_episode(BOB)
+    for _ in range(2):  # a repetition also repeats the messages of meetings
+        assert erase(ANN, "--yes") == 0
+    assert stack.statuses() == {**dict.fromkeys(meetings, "deleted"), others[0]: "ready"}
+    assert (stack.undeleted_episodes(ANN), stack.undeleted_episodes(BOB)) == ([], [episode_of_bob])
+    assert (stack.queued("meetings"), stack.queued("livestream")) == (2 * 2 * 3, 2 * len(episodes))
+    output = capsys.readouterr().out
+    assert output.splitlines()[:2] == ["meetings: 3 meetings deleted", "livestream: 3 episodes deleted"]
+    assert "canary" not in output
+
+
+def test_without_yes_the_command_only_counts(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    stack.deploy_meetings()
+    meeting = stack.store_meeting(ANN)
+    assert erase() == 0
+    assert (stack.statuses(), stack.queued("meetings")) == ({meeting: "ready"}, 0)
+    assert capsys.readouterr().out.splitlines() == [
+        "meetings: 1 meetings found; --yes deletes them",
+        "livestream: not in this stack",
+    ]
+
+
+def test_a_deletion_that_fails_is_an_error_and_is_completed_by_a_repetition(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.deploy_meetings()
+    meeting = stack.store_meeting(ANN)
+    url = stack.sqs.get_queue_url(QueueName="polyphony-dev-meetings-deletions")["QueueUrl"]
+    stack.sqs.delete_queue(QueueUrl=url)
+    assert erase(ANN, "--yes") == 2
+    assert stack.statuses() == {meeting: "ready"}
+    assert "polyphony-dev-meetings-deletions" in capsys.readouterr().err
+    stack.sqs.create_queue(QueueName="polyphony-dev-meetings-deletions")
+    assert erase(ANN, "--yes") == 0
+    assert stack.statuses() == {meeting: "deleted"}
+
+
+@pytest.mark.parametrize("user", ["ann", "../x", "", json.dumps({}), ANN.lower(), f"{ANN}\n"])
+def test_a_text_that_is_no_user_id_is_refused(stack: Stack, user: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert erase(user, "--yes") == 2
+    assert "--user: give the id" in capsys.readouterr().err
