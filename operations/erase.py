@@ -14,9 +14,10 @@ from typing import Any
 from components.core import Kind
 from handlers.common import ids
 from handlers.common.records import Records
-from handlers.livestream import deletions as livestream_deletions
-from handlers.livestream.episode_table import EpisodeTable
-from handlers.meetings import deletions as meetings_deletions
+from handlers.livestream import episode_table
+from handlers.livestream.episode_table import DeletedEpisode, EpisodeTable
+from handlers.meetings import deletions
+from handlers.meetings.deletions import DeletedMeeting
 from handlers.meetings.record import PARTITION, SORT, MeetingRecord, apply_deletion, record_attributes, record_key
 from handlers.meetings.s3_keys import RAW, MeetingId
 from operations.command import NOT_FOUND, CommandContext, CommandFailed, build_name, translate_errors
@@ -61,8 +62,7 @@ def _erase_meetings(context: CommandContext, options: argparse.Namespace) -> int
         for meeting_id in sorted(found):
             meeting = MeetingId(options.user, meeting_id)
             with translate_errors("meetings"):
-                deleted = meetings_deletions.DeletedMeeting(user=options.user, meeting_id=meeting_id)
-                meetings_deletions.queue_deletion(sqs, url, deleted)
+                deletions.queue_deletion(sqs, url, DeletedMeeting(user=options.user, meeting_id=meeting_id))
                 records.change(record_key(meeting), lambda record: apply_deletion(record, ids.now()))
     return len(found)
 
@@ -76,8 +76,7 @@ def _erase_episodes(context: CommandContext, options: argparse.Namespace) -> int
         sqs, url = _open_queue(context, options.stack, "livestream")
         for episode_id in found:
             with translate_errors("livestream"):
-                deleted = livestream_deletions.DeletedEpisode(owner=options.user, episode_id=episode_id)
-                livestream_deletions.queue_deletion(sqs, url, deleted)
+                episode_table.queue_deletion(sqs, url, DeletedEpisode(owner=options.user, episode_id=episode_id))
                 table.delete(options.user, episode_id)
     return len(found)
 
