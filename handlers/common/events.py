@@ -6,7 +6,6 @@ object keys in these events are not URL-encoded, unlike the keys in S3's notific
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any, Final
 from urllib.parse import unquote_plus
 
@@ -153,7 +152,7 @@ IGNORED = "ignored"
 
 def process_batch(
     messages: Sequence[Mapping[str, Any]],
-    act: Callable[[str], StrEnum | None],
+    act: Callable[[str], str | None],
     event_log: EventLog,
     *,
     event_kind: str,

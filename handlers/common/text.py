@@ -150,7 +150,6 @@ class QuoteSearch:
         self._positions: list[_Position] = []
         self._indexes: dict[int, int] = {}
         """Indexes of the words by their offset in `_words`."""
-        """All words in their compared form. A space surrounds each word, so the search finds complete words only."""
         texts: list[str] = []
         offset = 0
         for passage, words in enumerate(self._passage_words):
@@ -160,6 +159,7 @@ class QuoteSearch:
                 texts.append(text)
                 offset += len(text) + 1
         self._words = _join_words(texts)
+        """All words in their compared form. A space surrounds each word, so the search finds complete words only."""
 
     def find(self, quote: str, near: int | None = None) -> QuoteMatch | None:
         """Return the match that is nearest to the passage `near`. Without `near`, return the first match.

@@ -22,7 +22,6 @@ findings of the episode's current upload are listed. The items of earlier upload
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
@@ -185,13 +184,6 @@ class WindowResult(Message):
     clips: tuple[Clip, ...] = ()
 
 
-@dataclass(frozen=True)
-class FindingsPage:
-    items: tuple[dict[str, Any], ...]
-    next_position: str | None
-    """Position at which the next page starts; None on the last page."""
-
-
 class FindingsTable:
     """Stores and lists the results of windows. An item is never overwritten."""
 
@@ -230,10 +222,11 @@ class FindingsTable:
 
     def list_findings(
         self, owner: str, episode_id: str, upload_id: str, kind: FindingKind, limit: int, start: str | None
-    ) -> FindingsPage:
-        """Return a page of the findings of one upload, by time. `start` is the previous page's `next_position`.
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Return a page of the findings of one upload, by time, and the position at which the next page starts.
 
-        A position consists of the number of a window and of a finding in it.
+        `start` is the position that the previous page returned. On the last page, the position is None. A position
+        consists of the number of a window and of a finding in it.
         """
         first_window, first_finding = (int(part) for part in (start or "0.0").split("."))
         found: list[dict[str, Any]] = []
@@ -242,9 +235,9 @@ class FindingsTable:
                 if index == first_window and number < first_finding:
                     continue
                 if len(found) == limit:
-                    return FindingsPage(tuple(found), f"{index}.{number}")
+                    return found, f"{index}.{number}"
                 found.append(finding)
-        return FindingsPage(tuple(found), None)
+        return found, None
 
     def _finish_transcript(self, window: WindowMessage) -> None:
         """Move the track to its final state if all windows have a result.

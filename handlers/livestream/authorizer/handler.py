@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from handlers.common.logging import EventLog
-from handlers.common.tokens import ProviderUnavailable, TokenProblem, TokenRefused, TokenVerifier, signing_keys
+from handlers.common.tokens import ProviderUnavailable, TokenRefused, TokenVerifier, signing_keys
 from handlers.livestream.environment import AuthorizerEnvironment
 
 SCHEME = "bearer "
@@ -24,32 +24,31 @@ Policy = dict[str, Any]
 """Response of a Lambda authorizer: principal, IAM policy document, and context for the backend."""
 
 
-class Authorizer:
-    def __init__(self, verifier: TokenVerifier, log: EventLog) -> None:
-        self._verifier = verifier
-        self._log = log
+@cache
+def _create() -> tuple[TokenVerifier, EventLog]:
+    environment = AuthorizerEnvironment.read()
+    verifier = TokenVerifier(environment.issuer, environment.audience, signing_keys(environment.jwks_url))
+    return verifier, EventLog(environment.log_level)
 
-    def authorize(self, event: Mapping[str, Any]) -> Policy:
-        """Return a policy that allows all methods of the API stage if the token is valid, and otherwise denies them.
 
-        Raise ProviderUnavailable if the token cannot be checked. API Gateway then answers with status 503.
-        """
-        stage = _stage_arn(str(event["methodArn"]))
-        header = str(event.get("authorizationToken") or "")
-        if not header.lower().startswith(SCHEME):
-            return self._deny(stage, TokenProblem.MALFORMED)
-        try:
-            user = self._verifier.verify(header[len(SCHEME) :].strip())
-        except ProviderUnavailable:
-            self._log.error("provider_away")
-            raise
-        except TokenRefused as error:
-            return self._deny(stage, error.problem)
-        return {**_policy("Allow", stage, user), "context": {"user": user}}
+def handler(event: Mapping[str, Any], _context: object) -> Policy:
+    """Return a policy that allows all methods of the API stage if the token is valid, and otherwise denies them.
 
-    def _deny(self, stage: str, problem: TokenProblem) -> Policy:
-        self._log.info("caller_refused", cause=problem)
+    Raise ProviderUnavailable if the token cannot be checked. API Gateway then answers with status 503.
+    """
+    verifier, log = _create()
+    stage = _stage_arn(str(event["methodArn"]))
+    header = str(event.get("authorizationToken") or "")
+    token = header[len(SCHEME) :].strip() if header.lower().startswith(SCHEME) else ""  # an empty token is refused
+    try:
+        user = verifier.verify(token)
+    except ProviderUnavailable:
+        log.error("provider_away")
+        raise
+    except TokenRefused as error:
+        log.info("caller_refused", cause=error.problem)
         return _policy("Deny", stage, DENIED_PRINCIPAL)
+    return {**_policy("Allow", stage, user), "context": {"user": user}}
 
 
 def _stage_arn(method_arn: str) -> str:
@@ -66,16 +65,5 @@ def _policy(effect: str, resource: str, principal: str) -> Policy:
     return {"principalId": principal, "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
 
 
-@cache
-def _authorizer() -> Authorizer:
-    environment = AuthorizerEnvironment.read()
-    verifier = TokenVerifier(environment.issuer, environment.audience, signing_keys(environment.jwks_url))
-    return Authorizer(verifier, EventLog(environment.log_level))
-
-
-def handler(event: Mapping[str, Any], _context: object) -> Policy:
-    return _authorizer().authorize(event)
-
-
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    _authorizer()  # created during initialization, before the first request waits for it
+    _create()  # during initialization, before the first request waits for it

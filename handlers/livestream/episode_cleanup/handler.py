@@ -8,7 +8,6 @@ message again, and the function deletes what is left. A message that fails too o
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from handlers.common.aws import CONFIG
-from handlers.common.events import BatchFailures, process_batch
+from handlers.common.events import IGNORED, BatchFailures, process_batch
 from handlers.common.logging import EventLog
 from handlers.livestream.environment import EpisodeCleanupEnvironment
 from handlers.livestream.episode_table import DeletedEpisode, EpisodeTable
@@ -38,12 +37,6 @@ class NotDeleted(Exception):
     """A service did not delete everything that a request named. A repetition deletes the rest."""
 
 
-class CleanupOutcome(StrEnum):
-    CLEANED_UP = "cleaned_up"
-    IGNORED = "ignored"
-    """The episode is not deleted."""
-
-
 @dataclass(frozen=True)
 class EpisodeCleanup:
     environment: EpisodeCleanupEnvironment
@@ -52,17 +45,20 @@ class EpisodeCleanup:
     memory: Any
     """AgentCore client. The project does not install type stubs for it."""
 
-    def handle_message(self, body: str) -> CleanupOutcome:
-        """Remove the data of the episode that a message names. Raise an exception if SQS must deliver it again."""
+    def handle_message(self, body: str) -> str | None:
+        """Remove the data of the episode that a message names, or return `IGNORED` if the episode is not deleted.
+
+        Raise an exception if SQS must deliver the message again.
+        """
         deleted = DeletedEpisode.model_validate_json(body)
         owner, episode_id = deleted.owner, deleted.episode_id
         record = EpisodeTable(self.dynamodb, self.environment.table_name).find(owner, episode_id)
         if record is not None and record.deleted_at is None:
-            return CleanupOutcome.IGNORED
+            return IGNORED
         self._delete_objects(f"{owner}/{episode_id}/")
         self._delete_memory({"actorId": owner, "sessionId": episode_id})
         self._delete_items(partition_key(owner, episode_id))
-        return CleanupOutcome.CLEANED_UP
+        return None
 
     def _delete_objects(self, folder: str) -> None:
         """Delete every version of the episode's objects, and its incomplete uploads."""

@@ -30,7 +30,7 @@ from handlers.livestream.episodes import routes
 from handlers.livestream.episodes.operations import Cursors, EpisodeOperations
 from handlers.livestream.episodes.routes import LivestreamErrorCode
 from handlers.livestream.episodes.uploads import UploadOperations
-from handlers.livestream.episodes.video_playback import ChunkBucket, PlaybackOperations
+from handlers.livestream.episodes.video_playback import PlaybackOperations
 from handlers.livestream.windows import FindingsTable
 
 _S3_CONFIG = CONFIG.merge(Config(read_timeout=8, retries={"mode": "standard", "total_max_attempts": 2}))
@@ -70,7 +70,7 @@ def _rest() -> RestDispatcher:
     )
     s3 = boto3.client("s3", config=_S3_CONFIG.merge(build_presigning_config()))
     uploads = UploadOperations(table, s3, environment, clock=ids.now, new_id=ids.new_id)
-    playback = PlaybackOperations(table, ChunkBucket(s3, environment.bucket_name))
+    playback = PlaybackOperations(table, s3, environment.bucket_name)
     operations = [
         _bind(routes.CREATE_EPISODE, episodes.create),
         _bind(routes.LIST_EPISODES, episodes.list_episodes),

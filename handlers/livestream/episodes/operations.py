@@ -180,8 +180,8 @@ class EpisodeOperations:
         upload_id = "" if upload is None else upload.upload_id
         listing = (operation, owner, episode_id, upload_id)
         start = self._read_cursor(call.query, *listing)
-        page = self.findings.list_findings(owner, episode_id, upload_id, kind, call.query.limit, start)
-        return page.items, self._create_cursor(page.next_position, *listing)
+        found, position = self.findings.list_findings(owner, episode_id, upload_id, kind, call.query.limit, start)
+        return found, self._create_cursor(position, *listing)
 
     def _read_cursor(self, query: PageQuery, *listing: str) -> str | None:
         return None if query.cursor is None else self.cursors.decrypt(query.cursor, *listing)

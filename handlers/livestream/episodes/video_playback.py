@@ -16,7 +16,6 @@ from handlers.common.rest import RestAnswer, RestRequest
 from handlers.livestream.episode_table import EpisodeTable
 from handlers.livestream.episodes.routes import LivestreamErrorCode
 from handlers.livestream.models import EpisodePath, PlayableChunk, Playback, PlaybackQuery
-from handlers.livestream.tracks import VideoChunks
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -27,32 +26,6 @@ _ABSENT = frozenset({"NoSuchKey", "AccessDenied"})
 """Error codes of GetObject for a missing object. S3 returns `AccessDenied` if the role may not list the bucket."""
 _CHUNK = re.compile(r"#EXTINF:([0-9]+(?:\.[0-9]+)?),[^\n]*\n(?:#[^\n]*\n)*([A-Za-z0-9_-]+\.ts)\s*(?:\n|$)")
 """One chunk in a playlist: its duration in seconds, and its file name. A name with a folder does not match."""
-
-
-class ChunkBucket:
-    """Reads playlists, and presigns downloads of chunks."""
-
-    def __init__(self, client: "S3Client", name: str) -> None:
-        """`client`: created with `build_presigning_config()`."""
-        self._client = client
-        self._name = name
-
-    def read_playlist(self, key: str) -> str | None:
-        """Return a playlist, or None if it does not exist."""
-        try:
-            response = self._client.get_object(Bucket=self._name, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _ABSENT:
-                return None
-            raise
-        with response["Body"] as body:
-            return body.read().decode()
-
-    def download_url(self, key: str) -> str:
-        """Return a presigned URL of an object. Presigning is a local computation and calls no AWS service."""
-        return self._client.generate_presigned_url(
-            "get_object", Params={"Bucket": self._name, "Key": key}, ExpiresIn=PLAYBACK_SECONDS
-        )
 
 
 @dataclass(frozen=True)
@@ -71,7 +44,9 @@ class PlaylistChunk:
 @dataclass(frozen=True)
 class PlaybackOperations:
     table: EpisodeTable
-    bucket: ChunkBucket
+    s3: "S3Client"
+    """Client that was created with `build_presigning_config()`. Presigning is a local computation."""
+    bucket_name: str
 
     def list_chunks(self, call: RestRequest[EpisodePath, PlaybackQuery]) -> RestAnswer[Playback]:
         """Return a page of chunks, beginning with the chunk that contains the position `fromMs`."""
@@ -81,29 +56,42 @@ class PlaybackOperations:
                 LivestreamErrorCode.VIDEO_NOT_READY,
                 "This episode has no video that was cut into chunks. Ask again when the state of its video is chunked.",
             )
-        playlist = self.bucket.read_playlist(track.chunks.playlist)
-        if playlist is None:
-            raise HandlerError(
-                LivestreamErrorCode.VIDEO_GONE,
-                "The chunks of this video have expired. To watch it again, upload it to a new episode.",
-            )
-        following = [chunk for chunk in parse_playlist(playlist) if chunk.end_ms > call.query.from_ms]
+        playlist = parse_playlist(self._read_playlist(track.chunks.playlist))
+        following = [chunk for chunk in playlist if chunk.end_ms > call.query.from_ms]
         page, rest = following[: call.query.limit], following[call.query.limit :]
+        prefix = track.chunks.prefix
         return RestAnswer(
             Playback(
-                chunks=tuple(self._to_playable(chunk, track.chunks) for chunk in page),
+                chunks=tuple(
+                    PlayableChunk(
+                        number=chunk.number,
+                        start_ms=chunk.start_ms,
+                        duration_ms=chunk.duration_ms,
+                        url=self._download_url(f"{prefix}{chunk.name}"),
+                    )
+                    for chunk in page
+                ),
                 duration_ms=track.chunks.duration_ms,
                 expires_seconds=PLAYBACK_SECONDS,
                 next_ms=rest[0].start_ms if rest else None,
             )
         )
 
-    def _to_playable(self, chunk: PlaylistChunk, chunks: VideoChunks) -> PlayableChunk:
-        return PlayableChunk(
-            number=chunk.number,
-            start_ms=chunk.start_ms,
-            duration_ms=chunk.duration_ms,
-            url=self.bucket.download_url(f"{chunks.prefix}{chunk.name}"),
+    def _read_playlist(self, key: str) -> str:
+        """Return a playlist. Raise HandlerError if it does not exist."""
+        try:
+            response = self.s3.get_object(Bucket=self.bucket_name, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _ABSENT:
+                raise
+            message = "The chunks of this video have expired. To watch it again, upload it to a new episode."
+            raise HandlerError(LivestreamErrorCode.VIDEO_GONE, message) from None
+        with response["Body"] as body:
+            return body.read().decode()
+
+    def _download_url(self, key: str) -> str:
+        return self.s3.generate_presigned_url(
+            "get_object", Params={"Bucket": self.bucket_name, "Key": key}, ExpiresIn=PLAYBACK_SECONDS
         )
 
 

@@ -28,6 +28,7 @@ from handlers.common.aws import (
     ServiceFault,
     call_service,
 )
+from handlers.common.unreadable_objects import UnreadableObject, classify_read_error
 from tests.credentials import credentials
 from tests.handlers.common.aws_failures import client_error
 
@@ -89,6 +90,13 @@ def test_every_exception_of_botocore_becomes_a_fault_without_its_message(
     assert (caught.value.fault, caught.value.is_transient) == (fault, is_transient)
     assert str(caught.value) == fault.value
     assert caught.value.__context__ is None, "the original exception quotes the service's message"
+
+
+@pytest.mark.parametrize("code", ["InvalidRequest", "InvalidObjectState", "AccessDenied"])
+def test_an_object_that_no_retry_can_read_is_recognised(code: str) -> None:
+    error = client_error(code)
+    result = classify_read_error(error)
+    assert isinstance(result, UnreadableObject) if code != "AccessDenied" else result is error
 
 
 def test_a_secret_is_read_decrypted_and_once_and_a_failed_read_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,9 +21,9 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
         environment = {"AUDIENCE": AUDIENCE, "ISSUER": running.issuer, "JWKS_URL": running.keys_url}
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        handler._authorizer.cache_clear()
+        handler._create.cache_clear()
         yield running
-        handler._authorizer.cache_clear()
+        handler._create.cache_clear()
 
 
 def authorize(header: str | None) -> tuple[dict[str, str], str, object]:
