@@ -105,12 +105,9 @@ class EpisodeOperations:
         empty_track = Track(state=TrackState.NONE, since=now)
         episode, is_new = self.table.create(
             EpisodeRecord(
+                **request.model_dump(exclude={"episode_id"}),
                 owner=call.owner,
                 episode_id=request.episode_id or self.new_id(),
-                title=request.title,
-                description=request.description,
-                language=request.language,
-                speakers=request.speakers,
                 video=empty_track,
                 transcript=empty_track,
                 created_at=now,
@@ -192,19 +189,12 @@ class EpisodeOperations:
 
 def to_episode(record: EpisodeRecord) -> Episode:
     """Return an episode as the API shows it."""
-    return Episode(
-        episode_id=record.episode_id,
-        title=record.title,
-        description=record.description,
-        language=record.language,
-        speakers=record.speakers,
-        status=episode_status(record.video.state, record.transcript.state),
-        video=_to_track_view(record.video),
-        transcript=_to_track_view(record.transcript),
-        created_at=record.created_at,
-        updated_at=record.updated_at,
-        version=record.version,
-    )
+    views = {
+        "status": episode_status(record.video.state, record.transcript.state),
+        "video": _to_track_view(record.video),
+        "transcript": _to_track_view(record.transcript),
+    }
+    return Episode.model_validate({**record.model_dump(exclude={"video", "transcript"}), **views})
 
 
 def _to_track_view(track: Track) -> TrackView:

@@ -13,7 +13,8 @@ from handlers.livestream.tracks import TrackKind, TrackReason, TrackState
 from handlers.livestream.transcript import Cue
 from handlers.livestream.transcript_windows import handler as windows
 from handlers.livestream.windows import WindowMessage
-from tests.handlers.livestream.harness import ANN, BUCKET, FakeBedrock, FakeMemory, Harness, cached_client, deliver
+from tests.handlers.livestream.fakes import FakeBedrock, FakeMemory
+from tests.handlers.livestream.harness import ANN, BUCKET, Harness, cached_client, deliver
 
 CUES = (
     Cue(0, 6_000, f"We ran 600 ferries last spring. {'Nobody in the canary islands did more. ' * 3}"),

@@ -1,4 +1,4 @@
-"""Harness of livestream's functions: their handlers with moto's services, fakes of other services, and a manual clock.
+"""Harness of livestream's functions: their handlers with the services of moto and `fakes`, and a manual clock.
 
 Ann and Bob are callers of the REST API, who own their episodes. Texts with "canary" must appear neither in logs nor in
 error messages.
@@ -31,6 +31,7 @@ from handlers.livestream.tracks import TrackKind, TrackReason, TrackState, Track
 from handlers.livestream.transcript_windows import handler as windows
 from handlers.livestream.video_chunks import handler as videos
 from tests.credentials import credentials
+from tests.handlers.livestream.fakes import FakeBedrock, FakeMediaConvert, FakeMemory
 from tests.handlers.rest_response import RestResponse
 from tests.loggers import own_logger
 from tests.moto_tables import Index, create_table, stored_items
@@ -111,104 +112,6 @@ def failing_call(service: str, name: str, failure: Exception) -> Iterator[None]:
     finally:
         for client in clients:
             client.meta.events.unregister(f"before-call.*.{name}", fail)
-
-
-def answer(*claims: object, clips: tuple[object, ...] = ()) -> str:
-    """Return a model's answer about a window."""
-    return json.dumps({"claims": claims, "clips": clips}, ensure_ascii=False)
-
-
-@dataclass
-class FakeBedrock:
-    """Client of a model that follows a script of answers, answers with their stop reason, and errors.
-
-    The last entry is repeated.
-    """
-
-    script: list[str | tuple[str, str] | Exception] = field(default_factory=lambda: [answer()])
-    requests: list[dict[str, Any]] = field(default_factory=list)
-
-    def converse(self, **request: Any) -> dict[str, Any]:
-        self.requests.append(request)
-        entry = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if isinstance(entry, Exception):
-            raise entry
-        text, stop_reason = entry if isinstance(entry, tuple) else (entry, "end_turn")
-        usage = {"inputTokens": 100, "outputTokens": 10, "cacheReadInputTokens": 1_000}
-        return {"output": {"message": {"content": [{"text": text}]}}, "usage": usage, "stopReason": stop_reason}
-
-
-class SessionMissing(ClientError):
-    """AgentCore's error for a session without events."""
-
-    def __init__(self) -> None:
-        super().__init__({"Error": {"Code": "ResourceNotFoundException", "Message": "canary"}}, "ListEvents")
-
-
-@dataclass
-class FakeMemory:
-    """Client of AgentCore memory. It stores an event once for each client token. Pages have two entries."""
-
-    events: list[dict[str, Any]] = field(default_factory=list)
-    """Events of all sessions, in the order of their creation."""
-    records: dict[str, list[str]] = field(default_factory=dict)
-    """Ids of memory records by namespace."""
-    undeletable: set[str] = field(default_factory=set)
-    """Ids of memory records that AgentCore fails to delete."""
-    create_error: Exception | None = None
-    exceptions: Any = field(default=type("Exceptions", (), {"ResourceNotFoundException": SessionMissing}))
-
-    def create_event(self, **event: Any) -> None:
-        if self.create_error is not None:
-            raise self.create_error
-        if event["clientToken"] not in {stored["clientToken"] for stored in self.events}:
-            self.events.append({"eventId": f"{len(self.events) + 1}#ab", **event})
-
-    def list_events(self, *, nextToken: str = "0", **session: Any) -> Mapping[str, Any]:  # noqa: N803 - boto3's name
-        """List the newest events first."""
-        events = [event for event in reversed(self.events) if event["sessionId"] == session["sessionId"]]
-        if not events:
-            raise SessionMissing
-        return self._page("events", events, nextToken)
-
-    def delete_event(self, *, eventId: str, **_: Any) -> None:  # noqa: N803
-        self.events = [event for event in self.events if event["eventId"] != eventId]
-
-    def list_memory_records(self, *, namespace: str, nextToken: str = "0", **_: Any) -> Mapping[str, Any]:  # noqa: N803
-        records = [{"memoryRecordId": record_id} for record_id in self.records.get(namespace, [])]
-        return self._page("memoryRecordSummaries", records, nextToken)
-
-    def batch_delete_memory_records(self, *, records: list[dict[str, str]], **_: Any) -> Mapping[str, Any]:
-        assert 1 <= len(records) <= 100, "the service accepts at most 100 records"
-        deleted = {record["memoryRecordId"] for record in records} - self.undeletable
-        for namespace, names in self.records.items():
-            self.records[namespace] = [name for name in names if name not in deleted]
-        return {"failedRecords": [record for record in records if record["memoryRecordId"] not in deleted]}
-
-    def _page(self, name: str, entries: list[dict[str, Any]], token: str) -> Mapping[str, Any]:
-        end = int(token) + 2
-        return {name: entries[int(token) : end], **({"nextToken": str(end)} if end < len(entries) else {})}
-
-
-@dataclass
-class FakeMediaConvert:
-    """Client of MediaConvert and of the event bus, which records their calls."""
-
-    jobs: list[dict[str, Any]] = field(default_factory=list)
-    published: list[dict[str, Any]] = field(default_factory=list)
-    errors: list[Exception] = field(default_factory=list)
-    """Exceptions that the next jobs raise."""
-    failed_entries: int = 0
-    """Number of events that the bus rejects in each request."""
-
-    def create_job(self, **request: Any) -> None:
-        if self.errors:
-            raise self.errors.pop(0)
-        self.jobs.append(request)
-
-    def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
-        self.published += [] if self.failed_entries else Entries
-        return {"FailedEntryCount": self.failed_entries}
 
 
 class ApiResponse(RestResponse):

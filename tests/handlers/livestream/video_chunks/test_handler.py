@@ -18,12 +18,12 @@ from handlers.common.ids import timestamp
 from handlers.livestream.tracks import ContentType, ExpectedUpload, Track, TrackKind, request_upload
 from handlers.livestream.video_chunks import handler
 from handlers.livestream.video_chunks.events import VIDEO_TYPES, parse_video_event
+from tests.handlers.livestream.fakes import FakeMediaConvert
 from tests.handlers.livestream.harness import (
     ANN,
     BUCKET,
     SOURCE,
     TABLE,
-    FakeMediaConvert,
     Harness,
     deliver,
     error,
