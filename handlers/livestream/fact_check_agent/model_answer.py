@@ -155,8 +155,8 @@ class AnsweredClaim(ModelAnswer):
 class AnsweredClip(ModelAnswer):
     """Clip (a passage that is worth showing on its own) as the model wrote it, not verified yet."""
 
-    start_ms: Annotated[int, Field(ge=0)]
-    end_ms: Annotated[int, Field(ge=0)]
+    start_ms: int
+    end_ms: int
     title: Annotated[str, Field(min_length=1, max_length=200, repr=False)]
     reason: Annotated[str, Field(max_length=1_000, repr=False)] = ""
 

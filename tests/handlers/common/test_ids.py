@@ -43,12 +43,8 @@ def test_different_callers_have_different_user_ids_that_fit_into_keys(
     user_id = derive_user_id(issuer, subject)
     assert re.fullmatch(USER_ID_PATTERN, user_id)
     assert user_id != derive_user_id(other_issuer, other_subject)
-
-
-@given(ISSUERS, ISSUERS, ISSUERS)
-def test_text_moved_from_issuer_to_subject_gives_another_user_id(issuer: str, moved_text: str, subject: str) -> None:
-    assume(moved_text)
-    assert derive_user_id(issuer + moved_text, subject) != derive_user_id(issuer, moved_text + subject)
+    if other_issuer:
+        assert derive_user_id(issuer + other_issuer, subject) != derive_user_id(issuer, other_issuer + subject)
     with pytest.raises(ValueError, match="line break"):
         derive_user_id(f"{issuer}\n", subject)
 
