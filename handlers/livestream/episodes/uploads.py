@@ -69,10 +69,6 @@ REFUSED_PARTS_CODES = frozenset({"InvalidPart", "InvalidPartOrder", "InvalidRequ
 small, and for a total size that is not the announced one."""
 
 
-class CompletedObjectMissing(Exception):
-    """S3 completed a multipart upload, but HeadObject does not find the object."""
-
-
 @dataclass(frozen=True)
 class UploadOperations:
     table: EpisodeTable
@@ -125,11 +121,8 @@ class UploadOperations:
         _, upload, key, _ = self._find_multipart_upload(call.owner, call.parameters)
         if len(call.body.parts) != upload.parts:
             raise _incomplete([WrongField(field="parts", rule=f"this upload has {upload.parts} parts")])
-        is_completed = self._complete_multipart_upload(key, upload, call.body)
-        # If S3 does not know the multipart upload, an earlier request may have completed it.
+        self._complete_multipart_upload(key, upload, call.body)
         size = self._object_size(key)
-        if size is None and is_completed:
-            raise CompletedObjectMissing
         if size is None:
             raise HandlerError(
                 LivestreamErrorCode.UPLOAD_UNKNOWN,
@@ -240,10 +233,11 @@ class UploadOperations:
             parts.append(PartUrl(part_number=number, url=url))
         return MultipartUpload(multipart_id=multipart_id, part_bytes=size, parts=tuple(parts))
 
-    def _complete_multipart_upload(self, key: str, upload: ExpectedUpload, request: CompleteUpload) -> bool:
-        """Complete a multipart upload. Return False if S3 does not know it. Raise HandlerError if S3 refuses the parts.
+    def _complete_multipart_upload(self, key: str, upload: ExpectedUpload, request: CompleteUpload) -> None:
+        """Complete a multipart upload. Raise HandlerError if S3 refuses the parts.
 
-        If the total size differs from the announced one, S3 refuses and creates no object.
+        If the total size differs from the announced one, S3 refuses and creates no object. If S3 does not know the
+        upload, an earlier request may have completed it.
         """
         parts = sorted(request.parts, key=lambda part: part.part_number)
         try:
@@ -260,8 +254,6 @@ class UploadOperations:
                 raise _incomplete() from None
             if code != NO_SUCH_UPLOAD:
                 raise
-            return False
-        return True
 
     def _object_size(self, key: str) -> int | None:
         """Return the size of an object, or None if it does not exist."""

@@ -235,7 +235,7 @@ def test_a_part_that_was_never_uploaded_is_refused(harness: Harness) -> None:
         ("InternalError", None, (500, "INTERNAL")),
         ("NoSuchUpload", None, (404, "UPLOAD_UNKNOWN")),
         ("NoSuchUpload", "403", (404, "UPLOAD_UNKNOWN")),
-        (None, "404", (500, "INTERNAL")),
+        (None, "404", (404, "UPLOAD_UNKNOWN")),
         (None, "503", (500, "INTERNAL")),
     ],
 )
