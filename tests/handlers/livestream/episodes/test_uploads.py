@@ -141,6 +141,19 @@ def test_a_large_file_gets_urls_for_its_parts_which_can_be_signed_again(harness:
     assert len(harness.s3.list_multipart_uploads(Bucket=BUCKET)["Uploads"]) == 1, "no second upload may be started"
 
 
+def s3_of_function() -> Any:
+    """Return the S3 client of the function."""
+    return cached_client("s3", handler._S3_CONFIG.merge(build_presigning_config()))
+
+
+def test_the_url_of_a_part_is_signed_for_the_parts_size(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    sign = Mock(return_value="https://s3")
+    monkeypatch.setattr(s3_of_function(), "generate_presigned_url", sign, raising=False)
+    harness.request_upload(harness.create_episode(), size=SIZE)
+    sizes = [call.kwargs["Params"]["ContentLength"] for call in sign.call_args_list]
+    assert sizes == [MIN_PART_BYTES, SIZE - MIN_PART_BYTES]
+
+
 class MultipartVideo:
     """Multipart upload of a video in two parts. All bytes are uploaded, or only the first `uploaded_bytes`.
 
@@ -197,11 +210,6 @@ def test_the_completion_sends_the_announced_size_to_s3(harness: Harness, monkeyp
     monkeypatch.setattr(s3_of_function(), "complete_multipart_upload", complete)
     video.complete()
     assert complete.call_args.kwargs["MpuObjectSize"] == SIZE
-
-
-def s3_of_function() -> Any:
-    """Return the S3 client of the function."""
-    return cached_client("s3", handler._S3_CONFIG.merge(build_presigning_config()))
 
 
 @pytest.mark.parametrize(
