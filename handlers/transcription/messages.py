@@ -20,9 +20,9 @@ from handlers.common.errors import ErrorCode
 from handlers.common.ids import LanguageCode
 from handlers.common.json_models import Message
 from handlers.common.websocket import ClientMessage, ErrorMessage, MessageId, ReplyMessage
+from handlers.transcription.audio import SAMPLE_RATES, Encoding
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.session_utterance_state import MAX_REMEMBERED_UTTERANCES
-from handlers.transcription.utterance_audio_validation import SAMPLE_RATES, Encoding
 
 TOKEN_PREFIX = "bearer."  # noqa: S105 - a prefix, not a token
 """Prefix of the token, which the client offers as a WebSocket subprotocol."""
@@ -124,7 +124,7 @@ class Audio(ClientMessage):
     sequence: Annotated[int, Field(ge=0, le=10_000_000)]
     """Position of the utterance in the session's speech. Captions of overlapping utterances are ordered by it."""
     audio: Annotated[str, StringConstraints(min_length=1, max_length=129_024)]
-    """Base64. The maximum length is the length in base64 of `MAX_BYTES` bytes (see `utterance_audio_validation`)."""
+    """Base64. The maximum length is the length in base64 of `MAX_BYTES` bytes (see `audio`)."""
 
 
 class Ping(ClientMessage):

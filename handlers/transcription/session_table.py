@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from handlers.common.records import deserialize_item, serialize_item
+from handlers.transcription.audio import Encoding
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.utterance_audio_validation import Encoding
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

@@ -15,7 +15,7 @@ from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from handlers.transcription.utterance_audio_validation import Encoding
+from handlers.transcription.audio import Encoding
 
 if TYPE_CHECKING:
     import boto3

@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, constant_for_log, hash_for_log
 from handlers.common.websocket import WebSocketConnections
+from handlers.transcription.audio import Utterance, check_utterance
 from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone
 from handlers.transcription.audio_processor.captions.caption_decisions import NO_STABILITY, CaptionCounts, Captions
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
@@ -39,7 +40,6 @@ from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT
 from handlers.transcription.session_table import Session, SessionTable
 from handlers.transcription.session_utterance_state import SessionUtterances
 from handlers.transcription.transcribe_stream_urls import StreamRequest
-from handlers.transcription.utterance_audio_validation import Utterance, check_utterance
 
 OVERDUE_MS = 8_000
 """Time beyond the length of the audio after which a started attempt counts as lost. An attempt that is still running

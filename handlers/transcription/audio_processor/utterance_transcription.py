@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from handlers.transcription.audio import CHUNK_MS, Encoding, Utterance
 from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone, SlotLost
 from handlers.transcription.audio_processor.captions.caption_decisions import Caption, CaptionKind, Captions
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
@@ -25,7 +26,6 @@ from handlers.transcription.audio_processor.transcribe_stream.transcribe_results
     Result,
     parse_results,
 )
-from handlers.transcription.utterance_audio_validation import CHUNK_MS, Encoding, Utterance
 
 LAST_CAPTIONS_MS = 200
 """Time after the deadline in which the last captions may still be delivered."""

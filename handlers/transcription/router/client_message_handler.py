@@ -24,6 +24,7 @@ from handlers.common.ids import timestamp
 from handlers.common.json_models import WrongField
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket import ReplyMessage
+from handlers.transcription.audio import BadAudio, check_utterance
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import (
     Accepted,
@@ -41,7 +42,6 @@ from handlers.transcription.messages import (
 from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.session_table import Session, SessionStatus, SessionTable
 from handlers.transcription.session_utterance_state import SessionUtterances, SlotDecision, SlotOutcome
-from handlers.transcription.utterance_audio_validation import BadAudio, check_utterance
 
 MAX_START_MS = 20_000
 """Time after which an utterance counts as lost if no invocation of the processor has started it. Lambda itself

@@ -14,6 +14,7 @@ import pytest
 
 from components.settings import TranscriptionSettings
 from handlers.common.logging import EventLog
+from handlers.transcription.audio import Encoding, Utterance
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.utterance_processor import OpenStream, UtteranceProcessor
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
@@ -24,7 +25,6 @@ from handlers.transcription.names_shared_with_deployment import LATENCY_METRIC
 from handlers.transcription.router.client_message_handler import MAX_START_MS
 from handlers.transcription.session_table import Session, SessionStatus, SessionTable
 from handlers.transcription.session_utterance_state import SessionUtterances, SlotDecision, SlotOutcome
-from handlers.transcription.utterance_audio_validation import Encoding, Utterance
 from local.flows.transcription_client import Screen
 from tests.handlers.transcription.caption_samples import DEFAULT_THRESHOLDS
 from tests.handlers.transcription.router_harness import (
@@ -255,5 +255,5 @@ def final_at(when_ms: int, text: str, result_id: str = "r1", **fields: Any) -> S
 def use_encoding(monkeypatch: pytest.MonkeyPatch, encoding: str, seconds: int = 1) -> None:
     """Replace the audio of every utterance by ten chunks for each second, in this encoding, without validation."""
     chunks = (b"x",) * 10 * seconds
-    audio = Utterance(Encoding(encoding), 16_000, 1_000 * seconds, chunks)
+    audio = Utterance(Encoding(encoding), 1_000 * seconds, chunks)
     monkeypatch.setattr("handlers.transcription.audio_processor.utterance_processor.check_utterance", lambda *_: audio)

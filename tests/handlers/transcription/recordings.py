@@ -1,11 +1,13 @@
-"""Real audio files for tests, created by ffmpeg."""
+"""Audio files for tests: real ones, created by ffmpeg, and small ones with any headers."""
 
+import struct
 import subprocess
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import imageio_ffmpeg
+from mutagen.ogg import OggPage
 
 DEFAULT_SOURCE = "anoisesrc=color=pink:amplitude=0.3:seed=7:sample_rate={rate}:duration={seconds}"
 """Pink noise, as a filter of ffmpeg."""
@@ -46,36 +48,6 @@ def recording(
     return _run_ffmpeg(*audio, *CODECS[codec], *options, piped=piped)
 
 
-@cache
-def rewrap(audio: bytes, muxer: str) -> bytes:
-    """Return the same packets in another container."""
-    with TemporaryDirectory() as folder:
-        source = Path(folder, "source")
-        source.write_bytes(audio)
-        return _run_ffmpeg("-i", str(source), "-c", "copy", "-f", muxer)
-
-
-@cache
-def loop_audio(audio: bytes, muxer: str, seconds: float) -> bytes:
-    """Return the same packets, repeated until the audio has this length, without encoding."""
-    with TemporaryDirectory() as folder:
-        source = Path(folder, "source")
-        source.write_bytes(audio)
-        return _run_ffmpeg("-stream_loop", "-1", "-i", str(source), "-t", str(seconds), "-c", "copy", "-f", muxer)
-
-
-def decoded_ms(audio: bytes) -> float:
-    """Return the duration that ffmpeg finds when it decodes the whole file."""
-    with TemporaryDirectory() as folder:
-        source = Path(folder, "source")
-        source.write_bytes(audio)
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-xerror", "-i", str(source)]
-        result = subprocess.run(  # noqa: S603
-            [*command, "-ar", "48000", "-ac", "1", "-f", "s16le", "-"], capture_output=True, check=True
-        )
-    return len(result.stdout) / 2 / 48
-
-
 def _run_ffmpeg(*arguments: str, piped: bool = False) -> bytes:
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *arguments]
     if piped:
@@ -84,3 +56,20 @@ def _run_ffmpeg(*arguments: str, piped: bool = False) -> bytes:
         output = Path(folder, "output")
         subprocess.run([*command, str(output)], capture_output=True, check=True)  # noqa: S603
         return output.read_bytes()
+
+
+def flac(samples: int, *, rate: int = 16_000, channels: int = 1, bits: int = 16) -> bytes:
+    """Return a FLAC file whose header states these values. It has no frames, which nothing reads before Transcribe."""
+    fields = (rate << 44) | (channels - 1 << 41) | (bits - 1 << 36) | samples
+    return b"fLaC\x80\0\0\x22" + bytes(10) + fields.to_bytes(8, "big") + bytes(16)
+
+
+def opus(samples: int, *, rate: int = 48_000, channels: int = 1, dropped: int = 0, magic: bytes = b"OpusHead") -> bytes:
+    """Return an Ogg Opus file of this length at 48 kHz. Its only packet of audio is no valid one."""
+    head = struct.pack("<8sBBHIhB", magic, 1, channels, dropped, rate, 0, 0)
+    pages = []
+    for number, (position, packet) in enumerate([(0, head), (0, b"OpusTags"), (samples, bytes(9))]):
+        page = OggPage()
+        page.packets, page.sequence, page.position, page.first = [packet], number, position, number == 0
+        pages.append(page.write())
+    return b"".join(pages)

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.transcription.messages import REQUESTS
-from tests.handlers.transcription.crafted_audio import flac_file, flac_frame, streaminfo
+from tests.handlers.transcription.recordings import flac
 from tests.handlers.transcription.router_harness import LIMITS, RouterHarness, silence
 
 UNKNOWN_SESSION_ID = "0" * 26
-FLAC_AUDIO = base64.b64encode(flac_file(flac_frame(0, 8_000), info=streaminfo(rate=8_000))).decode()
+FLAC_AUDIO = base64.b64encode(flac(8_000, rate=8_000)).decode()
 """One second of FLAC at 8000 Hz."""
 
 

@@ -13,8 +13,8 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.transcription.audio import Encoding
 from handlers.transcription.transcribe_stream_urls import StreamRequest, presign_stream_url
-from handlers.transcription.utterance_audio_validation import Encoding
 
 KEY = "AKIDEXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"

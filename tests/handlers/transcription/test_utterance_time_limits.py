@@ -17,11 +17,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from handlers.transcription.audio import CODER_PADDING_SECONDS, MAX_SECONDS
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
 from handlers.transcription.audio_processor.utterance_transcription import LAST_CAPTIONS_MS, UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.live_table import session_utterances_key
-from handlers.transcription.utterance_audio_validation import CODER_PADDING_SECONDS, MAX_SECONDS
 from tests.handlers.transcription.caption_samples import DEFAULT_THRESHOLDS
 from tests.handlers.transcription.processor_harness import (
     LAST_RESULTS_MS,

@@ -8,9 +8,9 @@ from typing import Any
 
 from botocore.credentials import Credentials
 
+from handlers.transcription.audio import Encoding
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
 from handlers.transcription.transcribe_stream_urls import StreamRequest, presign_stream_url
-from handlers.transcription.utterance_audio_validation import Encoding
 from local.emulation.faults import FaultSource
 from local.emulation.transcribe.streaming_service import SILENCE_SECONDS, serve
 from tests.local.emulation.server_threads import TIMEOUT_SECONDS, serve_in_thread

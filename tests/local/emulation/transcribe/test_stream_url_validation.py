@@ -6,8 +6,8 @@ from http import HTTPStatus
 import pytest
 from botocore.credentials import Credentials
 
+from handlers.transcription.audio import Encoding
 from handlers.transcription.transcribe_stream_urls import StreamRequest, presign_stream_url
-from handlers.transcription.utterance_audio_validation import Encoding
 from local.emulation.transcribe.stream_url_validation import (
     InvalidStreamRequest,
     StreamSettings,

@@ -8,13 +8,13 @@ from typing import Any
 import moonshine_voice
 import pytest
 
+from handlers.transcription.audio import Encoding
 from handlers.transcription.audio_processor.transcribe_stream.event_stream_frames import encode_frame
 from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
     StreamFailureCode,
     TranscribeStream,
     TranscribeStreamFailed,
 )
-from handlers.transcription.utterance_audio_validation import Encoding
 from local.audio_formats import decode_file, encode_audio, silence
 from local.emulation.faults import Fault, Faults
 from local.emulation.transcribe.streaming_service import MAX_CHUNK_BYTES

@@ -1,25 +1,21 @@
-"""Validation of one utterance's audio, and its division into chunks for streaming.
+"""Audio of one utterance: a few seconds of speech, which a client sends in one message.
 
-An utterance is a few seconds of speech in one message of a client. The client's session states the encoding and the
-sample rate. The audio has one channel. PCM and FLAC have 16-bit samples, and FLAC and Ogg Opus are complete files.
-
-Audio is validated before a stream is opened. If Amazon Transcribe gets bad audio, it uses up a stream of the quota and
-reports no reason. Error messages name frequent mistakes: WebM from a browser's recorder, or WAV instead of samples.
-
-The sample rate of a FLAC file must be that of the session. For Opus, a session can always use 48000 Hz, because Opus
-always decodes to this rate. It can also use the rate from which the file was encoded, unless Opus does not support that
-rate (32000 and 44100).
-
-`ogg_length` and `flac_length` read the files. Nothing is decoded.
+The client's session states the encoding and the sample rate. The audio has one channel. PCM and FLAC have 16-bit samples,
+and FLAC and Ogg Opus are complete files. A file's length is read from its headers with mutagen, and nothing is decoded.
+Amazon Transcribe itself refuses damaged audio, so only mistakes are found here that it would not report clearly, such as
+WebM from a browser's recorder. Mutagen's classes for whole files are not used, because they also load the tags, and a
+small tag can unpack to hundreds of megabytes.
 """
 
+import io
 import re
+import struct
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 
-from handlers.transcription.flac_length import MalformedFlac, read_flac
-from handlers.transcription.ogg_length import OPUS_RATE, MalformedOgg, read_ogg
+from mutagen.flac import StreamInfo
+from mutagen.ogg import OggPage
 
 CHUNK_MS = 100
 """Duration of a chunk. Amazon Transcribe expects chunks of equal length, 50 to 200 ms, sent at the pace of speech."""
@@ -31,21 +27,6 @@ class Encoding(StrEnum):
     PCM = "pcm"
     FLAC = "flac"
     OGG_OPUS = "ogg-opus"
-
-
-class AudioProblem(StrEnum):
-    """Problem of an utterance's audio. Clients receive only the message of `BadAudio`, which states the broken rule."""
-
-    EMPTY = "EMPTY"
-    TOO_LARGE = "TOO_LARGE"
-    TOO_SHORT = "TOO_SHORT"
-    TOO_LONG = "TOO_LONG"
-    ODD_BYTES = "ODD_BYTES"
-    NOT_MONO = "NOT_MONO"
-    NOT_16_BIT = "NOT_16_BIT"
-    WRONG_SAMPLE_RATE = "WRONG_SAMPLE_RATE"
-    WRONG_ENCODING = "WRONG_ENCODING"
-    MALFORMED = "MALFORMED"
 
 
 SAMPLE_RATES = {
@@ -70,8 +51,15 @@ CODER_PADDING_SECONDS = {Encoding.PCM: 0.0, Encoding.FLAC: 0.0, Encoding.OGG_OPU
 packet."""
 
 SAMPLE_BYTES = 2
+OPUS_RATE = 48000
+"""Opus always decodes to this rate, and Ogg counts positions in Opus at this rate. A session can also use the rate from
+which the file was encoded."""
+OPUS_HEAD = struct.Struct("<8sBBHI")
+"""First fields of an Opus file: magic bytes, version, channels, number of samples that the decoder drops, input rate."""
 MAGIC = {Encoding.FLAC: b"fLaC", Encoding.OGG_OPUS: b"OggS"}
 """First bytes of the encodings that are file formats."""
+FLAC_INFO_OFFSET = 8
+"""Position of the fields of a FLAC file's first block, which states the length."""
 FOREIGN_FORMATS = {
     re.compile(pattern, re.DOTALL): advice
     for pattern, advice in {
@@ -92,18 +80,12 @@ FOREIGN_FRAME = re.compile(rb"\xff[\xe2-\xff]")
 class BadAudio(Exception):
     """The audio of an utterance is invalid. The message is for the client and contains nothing of the audio."""
 
-    def __init__(self, code: AudioProblem, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
 
 @dataclass(frozen=True)
 class Utterance:
     """Valid audio, ready to be streamed."""
 
     encoding: Encoding
-    sample_rate: int
-    """Sample rate for Amazon Transcribe, as the session states it."""
     duration_ms: int
     chunks: tuple[bytes, ...] = field(repr=False)
     """The audio in chunks of CHUNK_MS, the last of which may be shorter. No chunk is empty, because an empty one would
@@ -111,47 +93,39 @@ class Utterance:
 
 
 def check_utterance(audio: bytes, encoding: Encoding, sample_rate: int) -> Utterance:
-    """Validate the audio of a message against its session, and divide it into chunks. Raises BadAudio."""
+    """Check the audio of a message against its session, and divide it into chunks. Raises BadAudio."""
     if not audio:
-        raise BadAudio(AudioProblem.EMPTY, "the message holds no audio")
+        raise BadAudio("the message holds no audio")
     if len(audio) > MAX_BYTES:
         raise BadAudio(
-            AudioProblem.TOO_LARGE,
             f"the audio has {len(audio)} bytes, but at most {MAX_BYTES} are allowed:"
-            " send shorter utterances, a lower sample rate, or ogg-opus",
+            " send shorter utterances, a lower sample rate, or ogg-opus"
         )
     if sample_rate not in SAMPLE_RATES[encoding]:
         allowed = ", ".join(map(str, SAMPLE_RATES[encoding]))
-        raise BadAudio(
-            AudioProblem.WRONG_SAMPLE_RATE, f"the session has {sample_rate} Hz, but {encoding} needs one of {allowed}"
-        )
+        raise BadAudio(f"the session has {sample_rate} Hz, but {encoding} needs one of {allowed}")
     _check_first_bytes(audio, encoding)
-    try:
-        samples, rate = _count_samples(audio, encoding, sample_rate)
-    except MalformedFlac as error:
-        raise BadAudio(AudioProblem.MALFORMED, f"this FLAC file {error}") from None
-    except MalformedOgg as error:
-        raise BadAudio(AudioProblem.MALFORMED, f"this Ogg file {error}") from None
+    samples, rate = _count_samples(audio, encoding, sample_rate)
     duration_ms = -(-samples * 1000 // rate)
     if duration_ms < MIN_MS:
-        raise BadAudio(AudioProblem.TOO_SHORT, f"the audio has {duration_ms} ms, but the minimum is {MIN_MS} ms")
+        raise BadAudio(f"the audio has {duration_ms} ms, but the minimum is {MIN_MS} ms")
     if samples > (MAX_SECONDS[encoding] + CODER_PADDING_SECONDS[encoding]) * rate:
         raise BadAudio(
-            AudioProblem.TOO_LONG,
-            f"the audio has {duration_ms} ms, but the maximum for {encoding} is {MAX_SECONDS[encoding]:g} s: send shorter utterances",
+            f"the audio has {duration_ms} ms, but the maximum for {encoding} is {MAX_SECONDS[encoding]:g} s:"
+            " send shorter utterances"
         )
     # A chunk never splits a PCM sample, because each rate gives whole samples per chunk. The bytes of a file are divided
-    # as if each had the same duration.
+    # as if each had the same duration. A file whose headers overstate its length can have more chunks than bytes.
     cuts = [len(audio) * begin_ms * rate // (samples * 1000) for begin_ms in range(0, duration_ms, CHUNK_MS)]
     chunks = tuple(audio[begin:end] for begin, end in pairwise([*cuts, len(audio)]))
-    return Utterance(encoding, sample_rate, duration_ms, chunks)
+    return Utterance(encoding, duration_ms, tuple(filter(None, chunks)))
 
 
 def _check_first_bytes(audio: bytes, encoding: Encoding) -> None:
     """Raise BadAudio if the first bytes show that the audio does not have this encoding."""
     for pattern, advice in FOREIGN_FORMATS.items():
         if pattern.match(audio):
-            raise BadAudio(AudioProblem.WRONG_ENCODING, f"this is {advice}")
+            raise BadAudio(f"this is {advice}")
     actual = next((kind for kind, magic in MAGIC.items() if audio.startswith(magic)), Encoding.PCM)
     if actual is encoding:
         return
@@ -161,45 +135,52 @@ def _check_first_bytes(audio: bytes, encoding: Encoding) -> None:
         description = "this looks like MP3 or AAC"
     else:
         description = f"this does not begin like {encoding}"
-    raise BadAudio(
-        AudioProblem.WRONG_ENCODING,
-        f"{description}, but the session has the encoding {encoding}: send that, or open another session",
-    )
+    raise BadAudio(f"{description}, but the session has the encoding {encoding}: send that, or open another session")
 
 
 def _count_samples(audio: bytes, encoding: Encoding, sample_rate: int) -> tuple[int, int]:
     """Return the number of samples and their rate. Raise BadAudio if the audio contradicts the session or a rule."""
-    match encoding:
-        case Encoding.PCM:
-            if len(audio) % SAMPLE_BYTES:
-                raise BadAudio(
-                    AudioProblem.ODD_BYTES,
-                    f"the audio has {len(audio)} bytes, an odd number: send whole samples of 16 bits",
-                )
-            return len(audio) // SAMPLE_BYTES, sample_rate
-        case Encoding.FLAC:
-            flac = read_flac(audio)
-            _check_mono(flac.channels)
-            if flac.bits != SAMPLE_BYTES * 8:
-                raise BadAudio(AudioProblem.NOT_16_BIT, f"the samples have {flac.bits} bits: encode 16 bits")
-            if flac.sample_rate != sample_rate:
-                raise BadAudio(
-                    AudioProblem.WRONG_SAMPLE_RATE,
-                    f"the file has {flac.sample_rate} Hz, but the session has {sample_rate}: they must be the same",
-                )
-            return flac.samples, flac.sample_rate
-        case Encoding.OGG_OPUS:
-            opus = read_ogg(audio)
-            _check_mono(opus.channels)
-            if sample_rate not in {OPUS_RATE, opus.input_rate}:
-                raise BadAudio(
-                    AudioProblem.WRONG_SAMPLE_RATE,
-                    f"the session has {sample_rate} Hz, but the file was encoded from {opus.input_rate or 'an unknown rate'}:"
-                    f" open the session with {OPUS_RATE}, to which Opus always decodes",
-                )
-            return opus.samples, OPUS_RATE
+    if encoding is Encoding.PCM:
+        if len(audio) % SAMPLE_BYTES:
+            raise BadAudio(f"the audio has {len(audio)} bytes, an odd number: send whole samples of 16 bits")
+        return len(audio) // SAMPLE_BYTES, sample_rate
+    try:
+        samples, rate = (_read_flac if encoding is Encoding.FLAC else _read_opus)(io.BytesIO(audio), sample_rate)
+    except BadAudio:
+        raise
+    except Exception:  # noqa: BLE001 - a parser raises any exception for crafted bytes
+        raise BadAudio(f"the headers of this {encoding} file cannot be read: send a complete file") from None
+    if samples <= 0:
+        raise BadAudio(f"the headers of this {encoding} file state no length: encode it to a file, not to a pipe")
+    return samples, rate
+
+
+def _read_flac(file: io.BytesIO, sample_rate: int) -> tuple[int, int]:
+    file.seek(FLAC_INFO_OFFSET)
+    info = StreamInfo(file)
+    _check_mono(info.channels)
+    if info.bits_per_sample != SAMPLE_BYTES * 8:
+        raise BadAudio(f"the samples have {info.bits_per_sample} bits: encode 16 bits")
+    if info.sample_rate != sample_rate:
+        raise BadAudio(f"the file has {info.sample_rate} Hz, but the session has {sample_rate}: they must be the same")
+    return info.total_samples, info.sample_rate
+
+
+def _read_opus(file: io.BytesIO, sample_rate: int) -> tuple[int, int]:
+    first = OggPage(file)
+    magic, _, channels, dropped, input_rate = OPUS_HEAD.unpack_from(first.packets[0])
+    if magic != b"OpusHead":
+        raise BadAudio("this Ogg file does not begin with OpusHead: encode Opus")
+    _check_mono(channels)
+    if sample_rate not in {OPUS_RATE, input_rate}:
+        raise BadAudio(
+            f"the session has {sample_rate} Hz, but the file was encoded from {input_rate or 'an unknown rate'}:"
+            f" open the session with {OPUS_RATE}, to which Opus always decodes"
+        )
+    last = OggPage.find_last(file, first.serial, finishing=True)
+    return last.position - dropped, OPUS_RATE
 
 
 def _check_mono(channels: int) -> None:
     if channels != 1:
-        raise BadAudio(AudioProblem.NOT_MONO, f"the audio has {channels} channels: mix them to one channel")
+        raise BadAudio(f"the audio has {channels} channels: mix them to one channel")
