@@ -22,7 +22,7 @@ from handlers.meetings.bedrock_summarize.questions import ModelActionItem, locat
 from handlers.meetings.bedrock_summarize.transcript import parse_part
 from handlers.meetings.complete_file import CompleteFile
 from handlers.meetings.media_result import AudioPart
-from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import parse_results
+from handlers.transcription.audio_processor.results import parse_results
 from handlers.transcription.messages import REQUESTS as TRANSCRIPTION_REQUESTS
 from handlers.voice_qa.query_worker.agent.agent_protocol import AnswerReader
 from handlers.voice_qa.query_worker.conversations import StoredTurn, context_turns

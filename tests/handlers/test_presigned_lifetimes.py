@@ -15,7 +15,7 @@ import annotated_types
 
 from handlers.common.environment import HandlerEnvironment
 from handlers.meetings.environment import AuthEnvironment
-from handlers.transcription import transcribe_stream_urls
+from handlers.transcription.audio_processor import stream
 from local import ROOT
 
 SHORTEST_ROLE_SESSION = 900
@@ -82,10 +82,10 @@ def test_no_url_or_form_is_valid_for_longer_than_the_shortest_session_of_a_role(
 
 
 def test_no_stream_url_is_valid_for_longer_than_the_shortest_session_of_a_role() -> None:
-    """Only one module signs URLs for streams itself. It refuses a longer lifetime than its constant."""
+    """Only one module signs URLs for streams itself. All have the same lifetime."""
     files = [path.name for path in (ROOT / "handlers").rglob("*.py") if "SigV4QueryAuth" in path.read_text()]
-    assert files == [Path(transcribe_stream_urls.__file__).name]
-    assert transcribe_stream_urls.MAX_EXPIRES_SECONDS <= SHORTEST_ROLE_SESSION
+    assert files == [Path(stream.__file__).name]
+    assert stream.URL_SECONDS <= SHORTEST_ROLE_SESSION
 
 
 def test_the_console_signs_the_url_of_a_recording_for_no_longer_than_its_credentials_last() -> None:

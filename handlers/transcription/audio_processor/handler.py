@@ -17,14 +17,10 @@ from handlers.common.logging import EventLog
 from handlers.common.websocket import WebSocketConnections
 from handlers.transcription.audio_processor.environment import ProcessorEnvironment
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
+from handlers.transcription.audio_processor.stream import StreamRequest, TranscribeStream, presign_stream_url
 from handlers.transcription.audio_processor.utterance_processor import UtteranceProcessor
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.session_table import SessionTable
-from handlers.transcription.transcribe_stream_urls import stream_url_signer
-
-URL_SECONDS = 60
-"""Lifetime of the presigned URL of a stream. A minute is enough, because the stream is opened at once."""
 
 
 @cache
@@ -32,7 +28,12 @@ def _processor() -> UtteranceProcessor:
     environment = ProcessorEnvironment.read()
     session = boto3.Session()
     dynamodb = session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG)
-    sign = stream_url_signer(session, environment.aws_endpoint_url_transcribe_streaming)
+    endpoint = environment.aws_endpoint_url_transcribe_streaming
+
+    def open_stream(request: StreamRequest, seconds: float) -> TranscribeStream:
+        url = presign_stream_url(session.get_credentials(), session.region_name, request, endpoint)
+        return TranscribeStream.open(url, seconds)
+
     return UtteranceProcessor(
         SessionTable(dynamodb, environment.sessions_table_name),
         LiveTable(dynamodb, environment.live_table_name, ids.now_ms),
@@ -42,7 +43,7 @@ def _processor() -> UtteranceProcessor:
         ),
         thresholds=environment,
         last_results_ms=environment.last_results_ms,
-        open_stream=lambda request, seconds: TranscribeStream.open(sign(request, URL_SECONDS), seconds),
+        open_stream=open_stream,
         clock_ms=ids.now_ms,
         log=EventLog(environment.log_level, structured=environment.structured_logging),
     )

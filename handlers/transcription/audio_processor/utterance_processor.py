@@ -25,7 +25,7 @@ from handlers.transcription.audio import Utterance, check_utterance
 from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone
 from handlers.transcription.audio_processor.captions.caption_decisions import NO_STABILITY, CaptionCounts, Captions
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
+from handlers.transcription.audio_processor.stream import StreamRequest, TranscribeStream
 from handlers.transcription.audio_processor.utterance_transcription import (
     STREAM_FAILED,
     EndCause,
@@ -39,7 +39,6 @@ from handlers.transcription.messages import Done, Failed, ProcessorEvent, Resend
 from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT
 from handlers.transcription.session_table import Session, SessionTable
 from handlers.transcription.session_utterance_state import SessionUtterances
-from handlers.transcription.transcribe_stream_urls import StreamRequest
 
 OVERDUE_MS = 8_000
 """Time beyond the length of the audio after which a started attempt counts as lost. An attempt that is still running

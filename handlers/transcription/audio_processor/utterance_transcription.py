@@ -16,15 +16,15 @@ from enum import StrEnum
 from handlers.transcription.audio import CHUNK_MS, Encoding, Utterance
 from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone, SlotLost
 from handlers.transcription.audio_processor.captions.caption_decisions import Caption, CaptionKind, Captions
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
-    StreamFailureCode,
-    TranscribeStream,
-    TranscribeStreamFailed,
-)
-from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import (
+from handlers.transcription.audio_processor.results import (
     InvalidTranscriptEvent,
     Result,
     parse_results,
+)
+from handlers.transcription.audio_processor.stream import (
+    StreamFailureCode,
+    TranscribeStream,
+    TranscribeStreamFailed,
 )
 
 LAST_CAPTIONS_MS = 200
@@ -148,7 +148,7 @@ class UtteranceTranscription:
         try:
             return self._run_stream(self._create_captions(finals_only))
         except TranscribeStreamFailed as failure:
-            end = UtteranceEnd.REJECTED if failure.code is StreamFailureCode.BAD_REQUEST else UtteranceEnd.BROKEN
+            end = UtteranceEnd.REJECTED if failure.code is StreamFailureCode.REJECTED else UtteranceEnd.BROKEN
             throttled = failure.code is StreamFailureCode.THROTTLED and not self.captions_by_stream[-1].has_results
             return replace(self._end_failed_stream(end, failure.code), throttled=throttled)
 
@@ -269,4 +269,4 @@ def _parse_results(payload: bytes | None) -> list[Result]:
     try:
         return parse_results(payload)
     except InvalidTranscriptEvent as error:
-        raise TranscribeStreamFailed(StreamFailureCode.MALFORMED) from error
+        raise TranscribeStreamFailed(StreamFailureCode.BROKEN) from error

@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-from handlers.transcription.audio_processor.transcribe_stream.event_stream_frames import encode_frame
+from handlers.transcription.audio_processor.stream import encode_frame
 from local.emulation.faults import Fault
 from local.emulation.speech.recognition import SpokenLine
 from local.emulation.speech.stable_prefix import StablePrefix

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from handlers.transcription.audio_processor.captions.caption_decisions import Caption, CaptionKind
-from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
+from handlers.transcription.audio_processor.results import Result
 from handlers.transcription.caption_thresholds import CaptionThresholds, SessionSettings
 
 DEFAULT_THRESHOLDS = CaptionThresholds()

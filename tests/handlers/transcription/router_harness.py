@@ -20,11 +20,13 @@ from handlers.common.ids import new_id
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.websocket import WebSocketConnections
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
+from handlers.transcription.audio_processor.stream import (
+    CLOSE_SECONDS,
+    SEND_SECONDS,
     StreamFailureCode,
+    StreamRequest,
     TranscribeStreamFailed,
 )
-from handlers.transcription.audio_processor.transcribe_stream.websocket_client import CLOSE_SECONDS, SEND_SECONDS
 from handlers.transcription.live_table import LiveTable
 from handlers.transcription.messages import ProcessorEvent
 from handlers.transcription.router.client_message_handler import ClientMessageHandler
@@ -33,7 +35,6 @@ from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.router.handler import Router
 from handlers.transcription.session_table import SessionTable
 from handlers.transcription.session_utterance_state import SessionUtterances
-from handlers.transcription.transcribe_stream_urls import StreamRequest
 from tests.credentials import credentials
 from tests.moto_tables import create_table
 
@@ -178,7 +179,6 @@ class ScriptedStream:
     def __post_init__(self) -> None:
         self._remaining_steps = list(self.steps)
         self._opened_ms = self.clock.now_ms
-        self._is_blocked = False
 
     def send(self, chunk: bytes) -> None:
         self.chunks.append(chunk)
@@ -190,21 +190,18 @@ class ScriptedStream:
         self.audio_end_ms = self.clock.now_ms - self._opened_ms
 
     def close(self) -> None:
-        if not self.ended and not self._is_blocked:
+        if not self.ended:
             self.clock.now_ms += min(self.closing_ms, round(CLOSE_SECONDS * 1000))
 
     def _wait_until_accepted(self) -> None:
-        """If the stream accepts no more audio, block the sender until its time limit, but only once."""
-        accepts = self.accepting_ms is None or self.clock.now_ms - self._opened_ms < self.accepting_ms
-        if not accepts and not self._is_blocked:
+        """If the stream accepts no more audio, block the sender until its time limit, and fail."""
+        if self.accepting_ms is not None and self.clock.now_ms - self._opened_ms >= self.accepting_ms:
             self.clock.now_ms += round(SEND_SECONDS * 1000)
-            self._is_blocked = True
+            raise TranscribeStreamFailed(StreamFailureCode.BROKEN)
 
     def receive(self, timeout_seconds: float) -> bytes | None:
         ends_ms = self.clock.now_ms + (max(1, round(timeout_seconds * 1000)) if timeout_seconds > 0 else 0)
         if not self._remaining_steps or self._opened_ms + self._remaining_steps[0][0] > ends_ms:
-            if self._is_blocked:
-                raise TranscribeStreamFailed(StreamFailureCode.DROPPED)
             self.clock.now_ms = ends_ms
             return None
         step_ms, action = self._remaining_steps.pop(0)
@@ -237,7 +234,7 @@ class ScriptedTranscribe:
         accepting_ms = dict(enumerate(self.delays.accepting_ms)).get(stream_number)
         self.clock.now_ms += min(opening_ms, max(0, round(seconds * 1000)))
         if opening_ms > seconds * 1000:
-            raise TranscribeStreamFailed(StreamFailureCode.SILENT)
+            raise TranscribeStreamFailed(StreamFailureCode.BROKEN)
         if isinstance(script, StreamFailureCode):
             raise TranscribeStreamFailed(script)
         self.streams.append(ScriptedStream(self.clock, script, accepting_ms, self.delays.closing_ms))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
+from handlers.transcription.audio_processor.stream import StreamFailureCode
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.names_shared_with_deployment import FALLBACK_METRIC
@@ -49,7 +49,7 @@ def test_the_latency_includes_the_time_in_which_earlier_captions_are_posted(proc
 
 
 def test_the_latency_includes_the_time_of_a_failed_stream(processor: ProcessorHarness) -> None:
-    processor.scripts += [[(400, StreamFailureCode.DROPPED)], [final_at(200, "Hello.", at_ms=0), (1_050, None)]]
+    processor.scripts += [[(400, StreamFailureCode.BROKEN)], [final_at(200, "Hello.", at_ms=0), (1_050, None)]]
     processor.process_utterance()
     assert processor.cloudwatch.latencies_ms == [400 + 200 - 100], "the word ends 100 ms after the start of the speech"
 

@@ -18,7 +18,7 @@ from unittest.mock import Mock
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
+from handlers.transcription.audio_processor.stream import StreamFailureCode
 from handlers.transcription.audio_processor.utterance_processor import WAIT_FACTOR, WAIT_MS
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
@@ -40,8 +40,7 @@ LATE_END: Step = (9_999, None)
 @pytest.mark.parametrize(
     "failed_script",
     [
-        StreamFailureCode.DROPPED,
-        StreamFailureCode.SILENT,
+        StreamFailureCode.BROKEN,
         pytest.param([(200, b"{not json")], id="invalid transcript"),
     ],
 )
@@ -56,7 +55,7 @@ def test_after_a_failed_stream_a_second_stream_shows_only_finals(
     assert processor.cloudwatch.values["TranscribeFallbackTriggered"] == 1
 
 
-@pytest.mark.parametrize("failure", [StreamFailureCode.DROPPED, StreamFailureCode.THROTTLED])
+@pytest.mark.parametrize("failure", [StreamFailureCode.BROKEN, StreamFailureCode.THROTTLED])
 def test_partials_of_a_failed_stream_are_removed_and_their_speech_is_transcribed_again(
     processor: ProcessorHarness, failure: StreamFailureCode
 ) -> None:
@@ -68,7 +67,7 @@ def test_partials_of_a_failed_stream_are_removed_and_their_speech_is_transcribed
 
 def test_a_second_stream_continues_after_the_last_final(processor: ProcessorHarness) -> None:
     processor.scripts.append(
-        [final_at(700, "One.", at_ms=400), partial_at(800, "Two", "r2", at_ms=600), (900, StreamFailureCode.DROPPED)]
+        [final_at(700, "One.", at_ms=400), partial_at(800, "Two", "r2", at_ms=600), (900, StreamFailureCode.BROKEN)]
     )
     processor.process_utterance(final_at(600, "Two.", "r9", at_ms=100), (700, None))
     assert len(processor.transcribe.streams[1].chunks) == 5, "the first 500 ms are final, and each chunk is 100 ms long"
@@ -97,7 +96,7 @@ def test_an_attempt_opens_no_stream_if_earlier_finals_cover_the_whole_utterance(
 
 
 def test_an_utterance_is_sent_again_if_there_is_no_time_for_a_second_stream(processor: ProcessorHarness) -> None:
-    steps = [final_at(900, "One.", at_ms=0), partial_at(2_000, "Two", "r2"), (2_300, StreamFailureCode.DROPPED)]
+    steps = [final_at(900, "One.", at_ms=0), partial_at(2_000, "Two", "r2"), (2_300, StreamFailureCode.BROKEN)]
     assert processor.process_utterance(*steps, seconds=2.4) is UtteranceEnd.BROKEN
     assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 100}]]
     assert processor.retracted_results() == ["r2"]
@@ -121,15 +120,12 @@ def test_throttled_attempts_do_not_count_and_the_client_waits_after_each(process
     assert processor.captions() == [("Hel", "partial"), ("Hello.", "final")]
 
 
-@pytest.mark.parametrize("failure", [StreamFailureCode.DROPPED, StreamFailureCode.SILENT, StreamFailureCode.INTERNAL])
-def test_an_utterance_survives_an_outage_of_fifteen_seconds(
-    processor: ProcessorHarness, failure: StreamFailureCode
-) -> None:
+def test_an_utterance_survives_an_outage_of_fifteen_seconds(processor: ProcessorHarness) -> None:
     """The client waits for the minimum time. Real clients wait up to twice as long."""
     outage_ends_ms = processor.clock() + 15_000
     waits_ms: list[int] = []
     while processor.clock() < outage_ends_ms:
-        processor.scripts += [failure] * 2
+        processor.scripts += [StreamFailureCode.BROKEN] * 2
         assert processor.process_utterance() is UtteranceEnd.BROKEN
         [resend] = processor.resend_requests()[-1]
         waits_ms.append(resend["waitMs"])
@@ -145,13 +141,13 @@ def test_an_utterance_survives_an_outage_of_fifteen_seconds(
 
 
 def test_after_an_attempt_with_results_the_client_need_not_wait(processor: ProcessorHarness) -> None:
-    processor.scripts.append([partial_at(300, "Hello"), (900, StreamFailureCode.DROPPED)])
+    processor.scripts.append([partial_at(300, "Hello"), (900, StreamFailureCode.BROKEN)])
     assert processor.process_utterance(LATE_END) is UtteranceEnd.BROKEN
     assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 0}]]
 
 
 def test_an_attempt_counts_if_only_its_second_stream_is_throttled(processor: ProcessorHarness) -> None:
-    processor.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.THROTTLED]
+    processor.scripts += [StreamFailureCode.BROKEN, StreamFailureCode.THROTTLED]
     assert processor.process_utterance() is UtteranceEnd.BROKEN
     assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 0, "waitMs": WAIT_MS}]]
     for _ in range(2):
@@ -184,7 +180,7 @@ def test_a_stream_that_stays_open_without_results_has_failed(
 
 
 def test_an_utterance_that_amazon_transcribe_rejects_is_given_up_at_once(processor: ProcessorHarness) -> None:
-    processor.scripts.append(StreamFailureCode.BAD_REQUEST)
+    processor.scripts.append(StreamFailureCode.REJECTED)
     assert processor.process_utterance() is UtteranceEnd.REJECTED
     [error] = processor.messages("error")
     assert (error["code"], error["utterance"]) == ("NOT_TRANSCRIBED", "u1")
@@ -196,9 +192,9 @@ def test_an_utterance_that_amazon_transcribe_rejects_is_given_up_at_once(process
 @pytest.mark.parametrize(
     ("failure", "utterance_attempt", "expected"),
     [
-        (StreamFailureCode.BAD_REQUEST, 1, [("ERROR", "rejected", "rejected")]),
-        (StreamFailureCode.DROPPED, 3, [("ERROR", "broken", "dropped")]),
-        (StreamFailureCode.DROPPED, 2, []),
+        (StreamFailureCode.REJECTED, 1, [("ERROR", "rejected", "rejected")]),
+        (StreamFailureCode.BROKEN, 3, [("ERROR", "broken", "broken")]),
+        (StreamFailureCode.BROKEN, 2, []),
         (StreamFailureCode.THROTTLED, 3, []),
     ],
 )
@@ -223,7 +219,7 @@ def test_a_rejection_removes_partials_but_no_finals(
 ) -> None:
     """The utterance will not be transcribed again, so its finals stay."""
     use_encoding(monkeypatch, encoding)
-    steps = [final_at(300, "One."), partial_at(600, "Two", "r2", at_ms=500), (700, StreamFailureCode.BAD_REQUEST)]
+    steps = [final_at(300, "One."), partial_at(600, "Two", "r2", at_ms=500), (700, StreamFailureCode.REJECTED)]
     assert processor.process_utterance(*steps) is UtteranceEnd.REJECTED
     assert processor.retracted_results() == ["r2"]
     assert processor.messages("error")[0]["code"] == "NOT_TRANSCRIBED"
@@ -231,7 +227,7 @@ def test_a_rejection_removes_partials_but_no_finals(
 
 def test_an_utterance_is_given_up_after_the_third_failed_attempt(processor: ProcessorHarness) -> None:
     for _ in range(3):
-        processor.scripts += [StreamFailureCode.DROPPED, StreamFailureCode.DROPPED]
+        processor.scripts += [StreamFailureCode.BROKEN, StreamFailureCode.BROKEN]
         processor.process_utterance()
         processor.clock.now_ms += WAIT_MS * WAIT_FACTOR  # the longest wait
     assert [len(processor.messages(kind)) for kind in ("resend", "error")] == [2, 1]
@@ -247,7 +243,7 @@ def test_an_utterance_is_given_up_after_the_third_failed_attempt(processor: Proc
         ),
         pytest.param([partial_at(300, "Old"), STREAM_END], UtteranceEnd.SLOT_LOST, id="orphan"),
         pytest.param([STREAM_END], UtteranceEnd.DONE, id="no result"),
-        pytest.param([(200, StreamFailureCode.BAD_REQUEST)], UtteranceEnd.REJECTED, id="rejection"),
+        pytest.param([(200, StreamFailureCode.REJECTED)], UtteranceEnd.REJECTED, id="rejection"),
     ],
 )
 def test_an_attempt_that_was_replaced_by_a_newer_one_sends_no_final_and_no_last_message(
@@ -277,7 +273,7 @@ def test_an_encoding_with_a_header_is_transcribed_again_from_the_beginning(
     """The audio cannot be streamed from the middle. Finals are removed too, because Amazon Transcribe may divide the
     sentences differently the second time."""
     use_encoding(monkeypatch, encoding)
-    processor.scripts.append([final_at(300, "One two three.", at_ms=0), (350, StreamFailureCode.DROPPED)])
+    processor.scripts.append([final_at(300, "One two three.", at_ms=0), (350, StreamFailureCode.BROKEN)])
     processor.process_utterance(
         final_at(700, "One two.", "r8"), final_at(900, "Three four.", "r9", at_ms=300), (1_000, None)
     )
@@ -422,7 +418,7 @@ def test_finals_that_were_sent_to_the_old_connection_are_transcribed_again(proce
 
 def test_an_utterance_that_fails_after_a_reconnection_is_sent_again_from_the_start(processor: ProcessorHarness) -> None:
     reconnect_after_caption(processor)
-    processor.process_utterance(final_at(900, "One."), (2_300, StreamFailureCode.DROPPED), seconds=2.4)
+    processor.process_utterance(final_at(900, "One."), (2_300, StreamFailureCode.BROKEN), seconds=2.4)
     assert processor.resend_requests("c2") == [[{"utterance": "u1", "fromMs": 0}]]
 
 
@@ -450,7 +446,7 @@ def test_a_failed_stream_is_counted_in_the_metric_even_if_partials_are_disabled(
 ) -> None:
     """Otherwise, no alarm would be raised if all partials are disabled."""
     processor = ProcessorHarness(
-        dynamodb, [StreamFailureCode.DROPPED] * 2, settings=SessionSettings(partial_results_enabled=partials_enabled)
+        dynamodb, [StreamFailureCode.BROKEN] * 2, settings=SessionSettings(partial_results_enabled=partials_enabled)
     )
     assert processor.process_utterance(utterance_attempt=utterance_attempt) is UtteranceEnd.BROKEN
     assert processor.cloudwatch.values["TranscribeFallbackTriggered"] == 1

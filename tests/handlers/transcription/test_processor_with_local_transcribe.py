@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
+from handlers.transcription.audio_processor.stream import StreamRequest, TranscribeStream
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.transcribe_stream_urls import StreamRequest
 from local.emulation.faults import Fault, Faults
 from local.flows.speech_clips import clip_texts, join_clips
 from tests.handlers.transcription.processor_harness import ProcessorHarness
@@ -90,4 +89,5 @@ def test_a_stream_that_fails_in_the_middle_is_followed_by_one_for_finals(
     assert streaming_processor.messages("done")[0]["fallback"] == "stream_failed"
     assert [request.stabilised for request in streaming_processor.transcribe.requests] == [True, False]
     assert streaming_processor.cloudwatch.values["TranscribeFallbackTriggered"] == 1
-    assert f'"cause":"{fault.removeprefix("stream-")}"' in capsys.readouterr().out
+    cause = "throttled" if fault is Fault.STREAM_THROTTLED else "broken"
+    assert f'"cause":"{cause}"' in capsys.readouterr().out

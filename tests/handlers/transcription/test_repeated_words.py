@@ -11,7 +11,7 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
+from handlers.transcription.audio_processor.stream import StreamFailureCode
 from tests.handlers.transcription.processor_harness import (
     SESSION_ID,
     STREAM_END,
@@ -43,10 +43,10 @@ POSTS = st.lists(st.sampled_from(["succeeds", "is lost", "arrives without a resp
 @given(encoding=st.sampled_from(["pcm", "flac", "ogg-opus"]), streams=STREAMS, posts=POSTS)
 @example(
     "ogg-opus",
-    [*[StreamFailureCode.DROPPED] * 4, (FINAL, (700, StreamFailureCode.DROPPED)), StreamFailureCode.DROPPED],
+    [*[StreamFailureCode.BROKEN] * 4, (FINAL, (700, StreamFailureCode.BROKEN)), StreamFailureCode.BROKEN],
     [],
 )
-@example("flac", [(FINAL, (350, StreamFailureCode.DROPPED)), StreamFailureCode.BAD_REQUEST], [])
+@example("flac", [(FINAL, (350, StreamFailureCode.BROKEN)), StreamFailureCode.REJECTED], [])
 @example("flac", [], ["is lost"] * 3)
 @example("pcm", [], ["is lost"] * 3)
 @example("flac", [], ["arrives without a response"] * 3)

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from handlers.transcription.audio import CODER_PADDING_SECONDS, MAX_SECONDS
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import StreamFailureCode
+from handlers.transcription.audio_processor.stream import StreamFailureCode
 from handlers.transcription.audio_processor.utterance_transcription import LAST_CAPTIONS_MS, UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.live_table import session_utterances_key
@@ -102,7 +102,7 @@ SLOW = PeerDelays(opening_ms=(0, 990), closing_ms=9_999, calling_ms=20)
 # Many captions shortly before the deadline, and a second stream that accepts no more audio after 490 ms.
 @example([final_at(2_400, f"Word {index}.", f"r{index}") for index in range(8)], [], 1.0, SLOW)
 @example([partial_at(2_190, f"Word {index}", f"r{index}") for index in range(8)], [], 1.0, SLOW)
-@example([(830, StreamFailureCode.DROPPED)], [], 1.0, replace(SLOW, accepting_ms=(None, 490)))
+@example([(830, StreamFailureCode.BROKEN)], [], 1.0, replace(SLOW, accepting_ms=(None, 490)))
 def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
     dynamodb: Any, first_steps: list[Step], second_steps: list[Step], seconds: float, delays: PeerDelays
 ) -> None:
@@ -129,7 +129,7 @@ def test_lines_of_a_failed_stream_for_whose_removal_there_is_no_time_are_left_to
     use_encoding(monkeypatch, "flac")
     finals = [final_at(40 * index, f"Word {index}.", f"r{index:02}", at_ms=10 * index) for index in range(30)]
     started_ms = processor.clock.now_ms
-    assert processor.process_utterance(*finals, (2_400, StreamFailureCode.DROPPED)) is UtteranceEnd.BROKEN
+    assert processor.process_utterance(*finals, (2_400, StreamFailureCode.BROKEN)) is UtteranceEnd.BROKEN
     assert processor.clock.now_ms - started_ms <= 1_000 + 2_000
     assert 0 < len(processor.messages("retract")) < 30
     assert processor.resend_requests() == [[{"utterance": "u1", "fromMs": 0}]]

@@ -26,7 +26,7 @@ from handlers.transcription.audio_processor.captions.pending_results import (
     ResultVersion,
 )
 from handlers.transcription.audio_processor.captions.shown_texts import ShownTexts, normalize_text
-from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
+from handlers.transcription.audio_processor.results import Result
 from handlers.transcription.caption_thresholds import CaptionThresholds
 
 NO_STABILITY = "no_stability"

@@ -10,7 +10,7 @@ as stable or unstable, the age of the result is compared with a minimum instead.
 
 import unicodedata
 
-from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
+from handlers.transcription.audio_processor.results import Result
 
 SENTENCE_ENDS = (
     *".!?",

@@ -14,7 +14,7 @@ from bisect import bisect_right, insort
 from collections import deque
 from dataclasses import dataclass
 
-from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
+from handlers.transcription.audio_processor.results import Result
 from handlers.transcription.caption_thresholds import CaptionThresholds
 
 MAX_OPEN = 32

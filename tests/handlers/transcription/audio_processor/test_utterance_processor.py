@@ -20,12 +20,12 @@ from botocore.exceptions import ClientError
 
 from handlers.common.logging import hash_for_log
 from handlers.transcription.audio import Encoding
+from handlers.transcription.audio_processor.stream import StreamRequest
 from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
 from handlers.transcription.caption_thresholds import SessionSettings
 from handlers.transcription.live_table import TextReservation, text_reservation_key
 from handlers.transcription.names_shared_with_deployment import FALLBACK_METRIC
 from handlers.transcription.router.client_message_handler import MAX_START_MS
-from handlers.transcription.transcribe_stream_urls import StreamRequest
 from tests.handlers.transcription.processor_harness import (
     SESSION_ID,
     STREAM_END,

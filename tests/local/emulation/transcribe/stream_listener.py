@@ -9,8 +9,7 @@ from typing import Any
 from botocore.credentials import Credentials
 
 from handlers.transcription.audio import Encoding
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import TranscribeStream
-from handlers.transcription.transcribe_stream_urls import StreamRequest, presign_stream_url
+from handlers.transcription.audio_processor.stream import StreamRequest, TranscribeStream, presign_stream_url
 from local.emulation.faults import FaultSource
 from local.emulation.transcribe.streaming_service import SILENCE_SECONDS, serve
 from tests.local.emulation.server_threads import TIMEOUT_SECONDS, serve_in_thread
@@ -30,7 +29,7 @@ def presign_url(
 ) -> str:
     """Return the URL of a stream, as the handlers presign it."""
     request = StreamRequest(language, RATE, encoding, stabilised=stabilised)
-    return presign_stream_url(Credentials("key", "secret"), "eu-west-1", request, expires_seconds=60, endpoint=endpoint)
+    return presign_stream_url(Credentials("key", "secret"), "eu-west-1", request, endpoint)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 from botocore.credentials import Credentials
 
 from handlers.transcription.audio import Encoding
-from handlers.transcription.transcribe_stream_urls import StreamRequest, presign_stream_url
+from handlers.transcription.audio_processor.stream import StreamRequest, presign_stream_url
 from local.emulation.transcribe.stream_url_validation import (
     InvalidStreamRequest,
     StreamSettings,
@@ -25,7 +25,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def presign(*, token: str | None = None, stabilised: bool = True, encoding: Encoding = Encoding.PCM) -> str:
     request = StreamRequest("en-US", 16000, encoding, stabilised=stabilised)
-    url = presign_stream_url(Credentials("key", "secret", token), "eu-west-1", request, expires_seconds=60)
+    url = presign_stream_url(Credentials("key", "secret", token), "eu-west-1", request)
     return url.removeprefix("wss://transcribestreaming.eu-west-1.amazonaws.com:8443")
 
 

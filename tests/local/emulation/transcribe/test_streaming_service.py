@@ -9,11 +9,11 @@ import moonshine_voice
 import pytest
 
 from handlers.transcription.audio import Encoding
-from handlers.transcription.audio_processor.transcribe_stream.event_stream_frames import encode_frame
-from handlers.transcription.audio_processor.transcribe_stream.stream_client import (
+from handlers.transcription.audio_processor.stream import (
     StreamFailureCode,
     TranscribeStream,
     TranscribeStreamFailed,
+    encode_frame,
 )
 from local.audio_formats import decode_file, encode_audio, silence
 from local.emulation.faults import Fault, Faults
@@ -68,7 +68,7 @@ def recognise_until_failure(endpoint: str, samples: bytes) -> tuple[list[Result]
     pytest.fail("the stream did not fail")
 
 
-def assert_rejected(stream: TranscribeStream, code: StreamFailureCode = StreamFailureCode.BAD_REQUEST) -> None:
+def assert_rejected(stream: TranscribeStream, code: StreamFailureCode = StreamFailureCode.REJECTED) -> None:
     """Check that the next message from the service reports this failure."""
     with pytest.raises(TranscribeStreamFailed) as failure:
         stream.receive(TIMEOUT_SECONDS)
@@ -178,9 +178,9 @@ def test_audio_of_another_encoding_is_rejected(endpoint: str, encoding: Encoding
     ("fault", "code"),
     [
         (Fault.STREAM_THROTTLED, StreamFailureCode.THROTTLED),
-        (Fault.STREAM_DROPPED, StreamFailureCode.DROPPED),
-        (Fault.STREAM_MALFORMED, StreamFailureCode.MALFORMED),
-        (Fault.STREAM_BROKEN, StreamFailureCode.INTERNAL),
+        (Fault.STREAM_DROPPED, StreamFailureCode.BROKEN),
+        (Fault.STREAM_MALFORMED, StreamFailureCode.BROKEN),
+        (Fault.STREAM_BROKEN, StreamFailureCode.BROKEN),
     ],
 )
 def test_a_fault_ends_one_stream_after_its_first_result(endpoint: str, fault: Fault, code: StreamFailureCode) -> None:
@@ -207,7 +207,7 @@ def test_the_fault_repeating_sends_each_final_result_twice_with_different_words(
 
 def test_a_stream_that_gets_no_audio_for_too_long_is_ended() -> None:
     with serve_transcribe(silence_seconds=0.05) as endpoint, open_stream(endpoint) as stream:
-        assert_rejected(stream, StreamFailureCode.SILENT)
+        assert_rejected(stream, StreamFailureCode.BROKEN)
 
 
 def test_an_invalid_parameter_is_rejected_in_the_stream(endpoint: str) -> None:
@@ -218,7 +218,7 @@ def test_an_invalid_parameter_is_rejected_in_the_stream(endpoint: str) -> None:
 def test_an_unsigned_request_is_refused_at_the_handshake(endpoint: str) -> None:
     with pytest.raises(TranscribeStreamFailed) as failure:
         TranscribeStream.open(presign_url(endpoint).replace("X-Amz-Signature", "X-Amz-Other"), TIMEOUT_SECONDS)
-    assert failure.value.code is StreamFailureCode.ACCESS_DENIED
+    assert failure.value.code is StreamFailureCode.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -234,16 +234,13 @@ def test_an_unsigned_request_is_refused_at_the_handshake(endpoint: str) -> None:
 )
 def test_a_message_that_is_not_an_audio_event_is_rejected(endpoint: str, message: str | bytes) -> None:
     with open_stream(endpoint) as stream:
-        if isinstance(message, str):
-            stream._connection._protocol.send_text(message.encode())
-        else:
-            stream._connection.send(message)
+        stream._runner.run(stream._connection.send(message))
         assert_rejected(stream)
 
 
 def test_the_service_continues_after_a_client_has_disconnected(endpoint: str) -> None:
     stream = open_stream(endpoint)
     stream.send(join_clips("slowly"))
-    stream._connection._socket.close()
+    stream._connection.transport.abort()
     stream.close()
     assert final_texts(recognise(endpoint, join_clips("hear"))) == clip_texts("hear")

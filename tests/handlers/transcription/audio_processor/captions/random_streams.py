@@ -17,7 +17,7 @@ from handlers.transcription.audio_processor.captions import pending_results, sho
 from handlers.transcription.audio_processor.captions.caption_decisions import Caption, CaptionKind, Captions
 from handlers.transcription.audio_processor.captions.pending_results import RATE_WINDOW_MS
 from handlers.transcription.audio_processor.captions.shown_texts import normalize_text
-from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
+from handlers.transcription.audio_processor.results import Result
 from handlers.transcription.caption_thresholds import CaptionThresholds
 from tests.handlers.transcription.caption_samples import ClientDisplay, thresholds
 

@@ -22,7 +22,7 @@ from handlers.transcription.audio_processor.captions.caption_decisions import (
     Captions,
 )
 from handlers.transcription.audio_processor.captions.pending_results import MAX_OPEN
-from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import Result
+from handlers.transcription.audio_processor.results import Result
 from handlers.transcription.caption_thresholds import CaptionThresholds
 from tests.handlers.transcription.audio_processor.captions.random_streams import (
     LIMITS,

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.common.text import remove_hidden_characters
-from handlers.transcription.audio_processor.transcribe_stream.transcribe_results import (
+from handlers.transcription.audio_processor.results import (
     MAX_ID_CHARS,
     MAX_ITEMS,
     MAX_PAYLOAD_BYTES,

@@ -1,0 +1,332 @@
+"""Tests of the client of an Amazon Transcribe stream, with servers over real sockets on the local machine.
+
+Every URL and many messages contain the word "canary", which must be in no log line and no exception.
+"""
+
+import contextlib
+import logging
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from botocore.credentials import Credentials, ReadOnlyCredentials
+from botocore.eventstream import EventStreamBuffer
+from botocore.exceptions import NoCredentialsError
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import ServerConnection, serve
+
+from handlers.transcription.audio import Encoding
+from handlers.transcription.audio_processor import stream as stream_module
+from handlers.transcription.audio_processor.stream import (
+    MAX_CHUNK,
+    StreamFailureCode,
+    StreamRequest,
+    TranscribeStream,
+    TranscribeStreamFailed,
+    encode_frame,
+    presign_stream_url,
+)
+from tests.handlers.certificates import write_self_signed_certificate
+
+TIMEOUT_SECONDS = 20.0
+"""Time after which a test fails. No successful test waits that long."""
+TRANSCRIPT_HEADERS = {":message-type": "event", ":event-type": "TranscriptEvent", ":content-type": "application/json"}
+TRANSCRIPT_EVENT = encode_frame(TRANSCRIPT_HEADERS, b"{}")
+UNKNOWN_EVENT = encode_frame({**TRANSCRIPT_HEADERS, ":event-type": "Other"}, b"other")
+
+THROTTLED, REJECTED = StreamFailureCode.THROTTLED, StreamFailureCode.REJECTED
+REFUSED, BROKEN = StreamFailureCode.REFUSED, StreamFailureCode.BROKEN
+
+Service = Callable[[ServerConnection], object]
+"""Behaviour of a server after the handshake. The connection is closed when it returns."""
+
+
+@contextlib.contextmanager
+def transcribe(service: Service, status: int = 101, context: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Run a WebSocket server and yield its URL. Unless `status` is 101, it refuses each handshake with this status."""
+
+    def answer(connection: ServerConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            service(connection)
+
+    silent_logger = logging.Logger("server", logging.CRITICAL + 1)  # noqa: LOG001
+    with serve(
+        answer,
+        "127.0.0.1",
+        0,
+        process_request=lambda connection, _: None if status == 101 else connection.respond(HTTPStatus(status), "no"),
+        close_timeout=1,
+        compression=None,
+        logger=silent_logger,
+        ssl=context,
+    ) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            port = server.socket.getsockname()[1]
+            yield f"{'wss' if context else 'ws'}://127.0.0.1:{port}/?X-Amz-Signature=canary"
+        finally:
+            server.shutdown()
+            thread.join(TIMEOUT_SECONDS)
+
+
+def send(*messages: str | bytes) -> Service:
+    """Return a service that sends these messages and then waits until the client closes the connection."""
+
+    def service(connection: ServerConnection) -> None:
+        for message in messages:
+            connection.send(message)
+        receive_audio(connection)
+        connection.recv()
+
+    return service
+
+
+def receive_audio(connection: ServerConnection) -> list[bytes]:
+    """Return the chunks of audio up to the empty chunk, with which the client ends the stream."""
+    chunks: list[bytes] = []
+    while not chunks or chunks[-1]:
+        buffer: Any = EventStreamBuffer()
+        buffer.add_data(connection.recv(decode=False))
+        [event] = buffer
+        assert event.headers == {
+            ":content-type": "application/octet-stream",
+            ":event-type": "AudioEvent",
+            ":message-type": "event",
+        }
+        chunks.append(event.payload)
+    return chunks
+
+
+def failure_of(url: str) -> TranscribeStreamFailed:
+    """Open a stream that only receives, and return its failure."""
+    try:
+        with TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
+            while stream.receive(TIMEOUT_SECONDS) is not None:
+                pass
+    except TranscribeStreamFailed as failure:
+        return failure
+    pytest.fail("the stream did not fail")
+
+
+def exception_frame(kind: str, message: str = "canary") -> bytes:
+    return encode_frame({":message-type": "exception", ":exception-type": kind}, f'{{"Message": "{message}"}}'.encode())
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(400, REFUSED), (403, REFUSED), (404, REFUSED), (429, THROTTLED), (503, THROTTLED), (500, BROKEN), (200, BROKEN)],
+)
+def test_each_http_status_of_a_refused_stream_has_a_failure_code(status: int, code: StreamFailureCode) -> None:
+    with transcribe(send(), status) as url:
+        assert failure_of(url).code is code
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        pytest.param(exception_frame("BadRequestException"), REJECTED, id="bad request"),
+        pytest.param(
+            exception_frame("BadRequestException", "timed out because no new audio was received for 15 seconds"),
+            BROKEN,
+            id="no audio in time",
+        ),
+        pytest.param(exception_frame("LimitExceededException"), THROTTLED, id="too many streams"),
+        pytest.param(exception_frame("ServiceUnavailable"), THROTTLED, id="service unavailable"),
+        pytest.param(exception_frame("AccessDeniedException"), REFUSED, id="access denied"),
+        pytest.param(exception_frame("CanaryException"), BROKEN, id="unknown exception"),
+        pytest.param(encode_frame({":message-type": "exception"}, b"canary"), BROKEN, id="exception without a type"),
+        pytest.param(encode_frame({":message-type": "error"}, b"canary"), BROKEN, id="error"),
+        pytest.param(encode_frame({}, b"canary"), BROKEN, id="frame without a type"),
+        pytest.param("canary", BROKEN, id="text"),
+        pytest.param(b"", BROKEN, id="empty message"),
+        pytest.param(TRANSCRIPT_EVENT[:-1] + b"x", BROKEN, id="wrong checksum"),
+        pytest.param(TRANSCRIPT_EVENT[:-1], BROKEN, id="half a frame"),
+        pytest.param(bytes(stream_module.MAX_MESSAGE + 1), BROKEN, id="message that is too long"),
+    ],
+)
+def test_each_message_that_is_no_event_has_a_failure_code(message: str | bytes, code: StreamFailureCode) -> None:
+    with transcribe(send(message)) as url:
+        assert failure_of(url).code is code
+
+
+def test_a_stream_to_an_unreachable_server_is_broken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert failure_of(f"ws://127.0.0.1:{port}/").code is BROKEN
+
+
+def test_a_server_that_does_not_answer_the_handshake_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with pytest.raises(TranscribeStreamFailed) as error:
+            TranscribeStream.open(f"ws://127.0.0.1:{listener.getsockname()[1]}/", 0.05)
+        assert error.value.code is BROKEN
+
+
+def test_audio_is_sent_in_frames_that_the_service_accepts() -> None:
+    received: list[bytes] = []
+    with (
+        transcribe(lambda connection: received.extend(receive_audio(connection))) as url,
+        TranscribeStream.open(url, TIMEOUT_SECONDS) as stream,
+    ):
+        stream.send(b"")
+        stream.send(bytes(MAX_CHUNK) + b"rest")
+        stream.send(b"more")
+        stream.end()
+        assert stream.receive(TIMEOUT_SECONDS) is None
+        assert stream.ended
+    assert received == [bytes(MAX_CHUNK), b"rest", b"more", b""]
+
+
+def test_only_transcript_events_are_returned_and_nothing_is_lost_when_the_time_is_over() -> None:
+    may_send = threading.Event()
+
+    def service(connection: ServerConnection) -> None:
+        assert may_send.wait(TIMEOUT_SECONDS)
+        send(UNKNOWN_EVENT, *[TRANSCRIPT_EVENT] * 50)(connection)
+
+    with transcribe(service) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
+        assert stream.receive(0) is None
+        may_send.set()
+        payloads: list[bytes] = []
+        while len(payloads) < 50:
+            payload = stream.receive(0)  # often gives up while a message arrives
+            payloads += [] if payload is None else [payload]
+        assert payloads == [b"{}"] * 50
+        assert stream.receive(0) is None
+        assert not stream.ended
+
+
+@pytest.mark.parametrize(("code", "is_end"), [(1000, True), (1001, False), (1011, False)])
+def test_only_the_normal_close_code_is_an_end(code: int, is_end: bool) -> None:
+    def service(connection: ServerConnection) -> None:
+        receive_audio(connection)
+        connection.close(code, "canary")
+
+    with transcribe(service) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
+        stream.end()
+        if is_end:
+            assert stream.receive(TIMEOUT_SECONDS) is None
+        else:
+            with pytest.raises(TranscribeStreamFailed, match="broken"):
+                stream.receive(TIMEOUT_SECONDS)
+        assert stream.ended is is_end
+
+
+def test_messages_that_the_service_sent_before_it_closed_are_received_first() -> None:
+    closed = threading.Event()
+
+    def service(connection: ServerConnection) -> None:
+        connection.send(TRANSCRIPT_EVENT)
+        connection.send(exception_frame("LimitExceededException"))
+        connection.close()
+        closed.set()
+
+    with transcribe(service) as url, TranscribeStream.open(url, TIMEOUT_SECONDS) as stream:
+        while not closed.is_set():
+            stream.send(b"audio")  # reads the messages and the close, too
+        stream.end()
+        assert stream.receive(0) == b"{}"
+        with pytest.raises(TranscribeStreamFailed, match="throttled"):
+            stream.receive(0)
+        assert not stream.ended
+
+
+def test_a_stream_that_the_service_closes_before_the_end_of_the_audio_is_broken() -> None:
+    with transcribe(lambda _: None) as url:
+        assert failure_of(url).code is BROKEN
+
+
+def test_a_service_that_reads_nothing_stops_the_sender_and_is_closed_in_time() -> None:
+    test_ended = threading.Event()
+
+    def send_forever(stream: TranscribeStream) -> NoReturn:
+        while True:
+            stream.send(bytes(MAX_CHUNK))
+
+    with transcribe(lambda _: test_ended.wait(TIMEOUT_SECONDS)) as url:
+        try:
+            stream = TranscribeStream.open(url, TIMEOUT_SECONDS)
+            with pytest.raises(TranscribeStreamFailed, match="broken"):
+                send_forever(stream)
+            stream.close()
+            assert stream._connection.transport.is_closing()
+        finally:
+            test_ended.set()
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_the_certificate_of_the_service_is_verified(
+    tmp_path: Path, is_trusted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = write_self_signed_certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with transcribe(lambda connection: connection.send(exception_frame("ThrottlingException")), 101, context) as url:
+        assert failure_of(url).code is (THROTTLED if is_trusted else REFUSED)
+
+
+def test_no_text_of_the_service_and_no_url_is_in_an_exception_or_log_line(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://canary:1")  # proxies are not used either
+    for server in (
+        transcribe(send(encode_frame(TRANSCRIPT_HEADERS, b"canary"), exception_frame("CanaryException"))),
+        transcribe(send(b"canary")),
+        transcribe(lambda connection: connection.close(1011, "canary")),
+        transcribe(send(), 403),
+    ):
+        with server as url:
+            failure = failure_of(url)
+        assert str(failure) == failure.code.value
+        assert failure.__context__ is None
+    assert "canary" not in caplog.text
+
+
+KEY, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG", "IQoJb3JpZ2luX2VjE/+canary=="
+REQUEST = StreamRequest("en-US", 16000, Encoding.PCM, stabilised=True)
+
+
+def test_a_url_names_the_regions_endpoint_and_the_parameters_of_the_stream() -> None:
+    url = urlsplit(presign_stream_url(Credentials(KEY, SECRET, TOKEN), "eu-central-1", REQUEST))
+    assert (url.scheme, url.netloc) == ("wss", "transcribestreaming.eu-central-1.amazonaws.com:8443")
+    assert url.path == "/stream-transcription-websocket"
+    query = dict(parse_qsl(url.query, strict_parsing=True))
+    assert len(query.pop("X-Amz-Signature")) == 64
+    assert query.pop("X-Amz-Date").endswith("Z")
+    assert query.pop("X-Amz-Credential").startswith(f"{KEY}/")
+    assert query == {
+        "language-code": "en-US",
+        "media-encoding": "pcm",
+        "sample-rate": "16000",
+        "enable-partial-results-stabilization": "true",
+        "partial-results-stability": "high",
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Expires": "60",
+        "X-Amz-SignedHeaders": "host",
+        "X-Amz-Security-Token": TOKEN,
+    }
+
+
+def test_credentials_that_are_refreshed_during_signing_are_not_mixed_and_missing_ones_are_an_error() -> None:
+    class RefreshedCredentials(Credentials):
+        """Credentials whose attributes differ from their frozen values, as after a refresh."""
+
+        def get_frozen_credentials(self) -> ReadOnlyCredentials:
+            return ReadOnlyCredentials("frozen", SECRET, None)
+
+    url = presign_stream_url(RefreshedCredentials(KEY, "another", TOKEN), "eu-west-1", REQUEST)
+    assert "frozen%2F" in url
+    assert "X-Amz-Security-Token" not in url
+    with pytest.raises(NoCredentialsError):
+        presign_stream_url(None, "eu-west-1", REQUEST)
