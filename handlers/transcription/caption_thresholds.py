@@ -2,8 +2,8 @@
 settings of a session inherit one model, so names, ranges and defaults are declared only here.
 
 Amazon Transcribe sends each result, a piece of recognised speech, first as partials and then as a final. The thresholds
-decide which of these versions clients see, and when. They are set in seconds. `caption_decisions`, which applies them,
-reads them as whole milliseconds.
+decide which of these versions clients see, and when. They are set in seconds. `captions`, which applies them, reads
+them as whole milliseconds.
 """
 
 from typing import Annotated, Any, Self

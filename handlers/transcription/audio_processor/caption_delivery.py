@@ -24,8 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.websocket import WebSocketConnections
-from handlers.transcription.audio_processor.captions.caption_decisions import Caption, CaptionKind
-from handlers.transcription.audio_processor.captions.shown_texts import normalize_text
+from handlers.transcription.audio_processor.captions import Caption, normalize_text
 from handlers.transcription.live_table import LiveTable, TextReservation, text_reservation_key
 from handlers.transcription.messages import CaptionMessage, ProcessorEvent, Retract
 from handlers.transcription.session_table import Session
@@ -97,11 +96,11 @@ class CaptionDelivery:
         """
         final = caption.final
         # This check reads the table, so it is left out for partials. It is made for the final that follows.
-        if caption.kind is not CaptionKind.PARTIAL:
+        if final or not caption.text:
             self._check_attempt()
         self._revisions += 1
         key = self._reservation_key(caption.text)
-        if caption.kind is CaptionKind.RETRACTED or (key and not self._reserve(caption, key)):
+        if not caption.text or (key and not self._reserve(caption, key)):
             self.retract(caption.result_id)
             return
         # Recorded before the message is sent, because the message may arrive even if sending fails.

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from handlers.transcription.audio_processor.captions.caption_decisions import CaptionCounts
+from handlers.transcription.audio_processor.captions import CaptionCounts
 from handlers.transcription.names_shared_with_deployment import (
     DROPPED_METRIC,
     FALLBACK_METRIC,

@@ -23,7 +23,7 @@ from handlers.common.logging import EventLog, constant_for_log, hash_for_log
 from handlers.common.websocket import WebSocketConnections
 from handlers.transcription.audio import Utterance, check_utterance
 from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone
-from handlers.transcription.audio_processor.captions.caption_decisions import NO_STABILITY, CaptionCounts, Captions
+from handlers.transcription.audio_processor.captions import NO_STABILITY, CaptionCounts, Captions
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.stream import StreamRequest, TranscribeStream
 from handlers.transcription.audio_processor.utterance_transcription import (

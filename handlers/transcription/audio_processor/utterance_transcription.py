@@ -15,12 +15,8 @@ from enum import StrEnum
 
 from handlers.transcription.audio import CHUNK_MS, Encoding, Utterance
 from handlers.transcription.audio_processor.caption_delivery import CaptionDelivery, ClientGone, SlotLost
-from handlers.transcription.audio_processor.captions.caption_decisions import Caption, CaptionKind, Captions
-from handlers.transcription.audio_processor.results import (
-    InvalidTranscriptEvent,
-    Result,
-    parse_results,
-)
+from handlers.transcription.audio_processor.captions import Caption, Captions
+from handlers.transcription.audio_processor.results import parse_results
 from handlers.transcription.audio_processor.stream import (
     StreamFailureCode,
     TranscribeStream,
@@ -234,7 +230,7 @@ class UtteranceTranscription:
     def _receive(self, stream: TranscribeStream, captions: Captions, seconds: float, offset_ms: int) -> bool:
         """Wait for one event and deliver its captions. Return False if none came in time."""
         payload = stream.receive(max(0, seconds))
-        for result in _parse_results(payload):
+        for result in parse_results(payload) if payload else ():
             self._show(captions.accept(result, self._clock_ms()), offset_ms)
         return payload is not None
 
@@ -242,7 +238,8 @@ class UtteranceTranscription:
         """Deliver captions, but no partial after the deadline. The stream started at `offset_ms` of the utterance."""
         for caption in captions:
             self._check_deadline()
-            if caption.kind is CaptionKind.PARTIAL and self._clock_ms() > self._deadline_ms:
+            is_partial = caption.text and not caption.final
+            if is_partial and self._clock_ms() > self._deadline_ms:
                 continue
             self._delivery.show(caption, offset_ms)
             if caption.final and not caption.orphan:
@@ -260,13 +257,3 @@ class UtteranceTranscription:
     def _remaining_audio_ms(self) -> int:
         """Return the length of the audio that the next stream has to transcribe."""
         return self._utterance.duration_ms - self._first_chunk() * CHUNK_MS
-
-
-def _parse_results(payload: bytes | None) -> list[Result]:
-    """Return the results of an event, if there is one. Raises TranscribeStreamFailed."""
-    if payload is None:
-        return []
-    try:
-        return parse_results(payload)
-    except InvalidTranscriptEvent as error:
-        raise TranscribeStreamFailed(StreamFailureCode.BROKEN) from error

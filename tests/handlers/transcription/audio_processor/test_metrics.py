@@ -5,7 +5,7 @@ from typing import Any
 import boto3
 from botocore.stub import Stubber
 
-from handlers.transcription.audio_processor.captions.caption_decisions import CaptionCounts
+from handlers.transcription.audio_processor.captions import CaptionCounts
 from handlers.transcription.audio_processor.metrics import MAX_VALUES, UtteranceMetrics
 from tests.handlers.transcription.processor_harness import CloudWatch
 

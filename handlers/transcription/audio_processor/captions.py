@@ -1,0 +1,305 @@
+"""Rules for the captions of one stream: which texts a client sees, and when.
+
+A result is a piece of recognised speech. Amazon Transcribe sends it in several versions: first partials, each of which
+replaces the previous one, then a final. The client shows one line for each result. The rules are:
+
+- Finals are shown in the order of speech. Each waits for results that started earlier, but only for some time.
+- A partial is shown at once if enough of it is stable. Otherwise it waits for a pause in the changes of its text, but
+  only for some time. A newer partial takes its place.
+- A rate limit keeps partials readable. A partial above the limit waits until the limit allows it.
+- If the final of a result does not come in time, the result becomes an orphan: its last partial is shown as its final.
+- No text is shown in two lines within some time.
+
+The caller, `utterance_transcription`, passes results to `accept`, calls `take_due` at the time that `next_due_ms`
+returns, and calls `finish` at the end. The caller also states the time, so the same input always gives the same
+captions.
+"""
+
+import re
+import unicodedata
+from collections import deque
+from dataclasses import dataclass
+
+from handlers.transcription.audio_processor.results import Result
+from handlers.transcription.caption_thresholds import CaptionThresholds
+
+NO_STABILITY = "no_stability"
+"""Reason for showing only final captions: Amazon Transcribe does not mark words as stable or unstable."""
+PARTIALS_WITHOUT_STABILITY = 10
+"""Number of partials without a stability at the start of a stream after which only finals are shown. No later partial is
+expected to have a stability. Ten partials come in about two seconds of speech."""
+RATE_WINDOW_MS = 1000
+SENTENCE_ENDS = tuple(".?!…。？！।؟")  # noqa: RUF001 - full-width marks end sentences, too
+CLOSING_MARKS = "\"'”’»)]」』 "  # noqa: RUF001 - a quotation mark, not an apostrophe
+"""Quotation marks, brackets and spaces that can follow the end of a sentence."""
+
+_NO_WORD = re.compile(r"[^\w\s]|_")
+"""A character that is no letter, digit or space. The underscore is named because `\\w` includes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """Change of the line of a result: a new text, or its removal."""
+
+    result_id: str
+    text: str
+    """Empty to remove the line, because another line shows its text or the final has no text."""
+    final: bool
+    """True if the line will not change any more."""
+    start_ms: int
+    """Position in the stream's audio."""
+    end_ms: int
+    """Position in the stream's audio."""
+    stability: float | None
+    """Share of the words and punctuation marks that are marked as stable. None without such marks."""
+    orphan: bool
+    """True if the final version of the result did not come in time."""
+
+
+@dataclass(slots=True)
+class CaptionCounts:
+    """Counts of a stream's captions and results, for the log and the metrics."""
+
+    partials: int = 0
+    """Number of partials that were shown."""
+    dropped: int = 0
+    """Number of partials that a newer one replaced while they waited for the rate limit."""
+    orphans: int = 0
+    """Number of results that never became final, including those that were not shown."""
+    duplicates: int = 0
+    """Number of partials and finals that were not shown because their text was already shown."""
+    fallback: str | None = None
+    """Reason why partials were disabled during the stream. None if they were not, or were disabled from the start."""
+    failed: bool = False
+    """True if the stream failed or its captions could not be delivered in time. Unlike `fallback`, this is also
+    recorded if partials were disabled from the start."""
+
+
+@dataclass(slots=True)
+class Line:
+    """A result, and its line on the client's screen."""
+
+    result: Result
+    """Newest version."""
+    first_ms: int
+    """Time at which the first version arrived."""
+    received_ms: int
+    """Time at which the newest version arrived."""
+    changed_ms: int
+    """Time at which the text last changed."""
+    due_ms: int | None = None
+    """Time at which the newest version is shown as a partial. None if it is shown already, or will not be."""
+    waits_since_ms: int = 0
+    """Time since which partials wait. A newer version does not change it, because otherwise a text that keeps changing
+    would never be shown."""
+    waits_for_rate: bool = False
+    ended: bool = False
+    """True if the newest version is the last one, because it is final or the result is an orphan."""
+    orphan: bool = False
+    done: bool = False
+    """True if nothing more will be shown for the result."""
+    shown_text: str = ""
+    """Text on the client's screen, as `normalize_text` returns it. Empty if there is no line."""
+    shown_ms: int = 0
+
+
+class Captions:
+    def __init__(self, thresholds: CaptionThresholds, *, finals_only: bool = False) -> None:
+        self._limits = thresholds
+        self.finals_only = finals_only or not thresholds.partial_results_enabled
+        self._unmarked_partials_left = PARTIALS_WITHOUT_STABILITY
+        """Number of further partials without a stability that disable partials. It becomes 0 when they are disabled, or
+        when a partial has a stability."""
+        self._lines: dict[str, Line] = {}
+        """All results of the stream, by id. There are few, because a stream lasts only some seconds."""
+        self._partial_times_ms: deque[int] = deque(maxlen=thresholds.max_rate_per_second)
+        """Times at which the newest partials were shown."""
+        self.counts = CaptionCounts()
+
+    @property
+    def has_results(self) -> bool:
+        return bool(self._lines)
+
+    def accept(self, result: Result, now_ms: int) -> list[Caption]:
+        """Accept a version of a result that arrives now. Return its captions and others that have become due."""
+        if not result.final:
+            self._check_stability(result)
+        line = self._lines.setdefault(result.result_id, Line(result, now_ms, now_ms, now_ms))
+        if not line.ended:
+            self._update(line, result, now_ms)
+        return self.take_due(now_ms)
+
+    def take_due(self, now_ms: int) -> list[Caption]:
+        """Return the captions that have become due by now."""
+        for line in self._open_lines():
+            if line.received_ms + self._limits.orphan_ms <= now_ms:
+                self._end_as_orphan(line)
+        # Finals come first, so that no partial of another result shows their text.
+        captions = self._show_ready_finals(now_ms)
+        due_lines = [(line.due_ms, line) for line in self._lines.values() if line.due_ms is not None]
+        for due_ms, line in sorted(due_lines, key=lambda due_line: due_line[0]):
+            if due_ms <= now_ms:
+                captions += self._show_partial(line, now_ms)
+        return captions
+
+    def next_due_ms(self) -> int | None:
+        """Return the next time at which `take_due` has something to do if no result arrives before, or None."""
+        moments = [line.due_ms for line in self._lines.values() if line.due_ms is not None]
+        moments += [line.received_ms + self._limits.orphan_ms for line in self._open_lines()]
+        moments += [line.received_ms + self._limits.max_buffer_ms for line in self._waiting_finals()]
+        return min(moments, default=None)
+
+    def finish(self, now_ms: int) -> list[Caption]:
+        """Return the last captions at the end of the stream. Results without a final become orphans."""
+        for line in self._open_lines():
+            self._end_as_orphan(line)
+        return self._show_ready_finals(now_ms)
+
+    def fall_back(self, reason: str) -> None:
+        """Show only finals from now on, and record the reason. Change nothing if only finals were shown before."""
+        if self.finals_only:
+            return
+        self.finals_only = True
+        self.counts.fallback = reason
+        for line in self._lines.values():
+            line.due_ms = None
+
+    def _open_lines(self) -> list[Line]:
+        return [line for line in self._lines.values() if not line.ended]
+
+    def _waiting_finals(self) -> list[Line]:
+        """Return the lines that wait to be shown as finals, in the order of speech."""
+        waiting = [line for line in self._lines.values() if line.ended and not line.done]
+        return sorted(waiting, key=lambda line: (line.result.start_ms, line.received_ms))
+
+    def _check_stability(self, partial: Result) -> None:
+        """Show only finals if the first partials of the stream had no stability."""
+        if partial.stability is not None:
+            self._unmarked_partials_left = 0
+        elif self._unmarked_partials_left:
+            self._unmarked_partials_left -= 1
+            if not self._unmarked_partials_left:
+                self.fall_back(NO_STABILITY)
+
+    def _update(self, line: Line, result: Result, now_ms: int) -> None:
+        """Store a new version, and decide when it is shown if it is a partial."""
+        if line.due_ms is None:
+            line.waits_since_ms = now_ms
+        elif line.waits_for_rate and not result.final:
+            self.counts.dropped += 1
+        if result.text != line.result.text:
+            line.changed_ms = now_ms
+        line.result, line.received_ms, line.ended, line.waits_for_rate = result, now_ms, result.final, False
+        line.due_ms = None if result.final or self.finals_only else self._partial_due_ms(line)
+
+    def _partial_due_ms(self, line: Line) -> int:
+        """Return the time at which the newest version is due: at once if it is stable, or after a pause.
+
+        The pause begins when the text last changed. For a version without stability, it begins when the first version
+        of the result arrived, even if the text has changed since.
+        """
+        text, stability = line.result.text, line.result.stability
+        is_stable = stability is not None and stability >= self._limits.min_stability_threshold
+        if is_stable or ends_sentence(text):
+            return line.received_ms
+        pause_begins_ms = line.first_ms if stability is None else line.changed_ms
+        return min(pause_begins_ms + self._limits.pause_ms, line.waits_since_ms + self._limits.max_buffer_ms)
+
+    def _show_partial(self, line: Line, now_ms: int) -> list[Caption]:
+        """Show a partial, unless its text is shown already. Above the rate limit, let it wait."""
+        text = normalize_text(line.result.text)
+        line.due_ms = None
+        if text == line.shown_text or self._other_line(line, text, now_ms):
+            self.counts.duplicates += 1
+            return []
+        times_ms = self._partial_times_ms
+        if len(times_ms) == times_ms.maxlen and times_ms[0] + RATE_WINDOW_MS > now_ms:
+            line.due_ms, line.waits_for_rate = times_ms[0] + RATE_WINDOW_MS, True
+            return []
+        times_ms.append(now_ms)
+        self.counts.partials += 1
+        line.shown_text, line.shown_ms = text, now_ms
+        return [_caption(line, line.result.text)]
+
+    def _end_as_orphan(self, line: Line) -> None:
+        line.ended, line.orphan, line.due_ms = True, True, None
+        self.counts.orphans += 1
+
+    def _show_ready_finals(self, now_ms: int) -> list[Caption]:
+        """Show the finals that wait for no open result. One that has waited too long is shown, too, with all before it."""
+        waiting, captions = self._waiting_finals(), list[Caption]()
+        last_ready_ms = min((line.result.start_ms for line in self._open_lines()), default=None)
+        for line in waiting:
+            if last_ready_ms is not None and line.received_ms + self._limits.max_buffer_ms <= now_ms:
+                last_ready_ms = max(last_ready_ms, line.result.start_ms)
+        for line in waiting:
+            if last_ready_ms is None or line.result.start_ms <= last_ready_ms:
+                captions += self._show_final(line, now_ms)
+        return captions
+
+    def _show_final(self, line: Line, now_ms: int) -> list[Caption]:
+        """Show a final, unless it has no text or another final shows its text.
+
+        If another line shows the text as a partial, that line is removed. Its text may still change, so it is not sure
+        that the words stay.
+        """
+        line.done = True
+        text = normalize_text(line.result.text)
+        if not text:
+            return _remove(line)
+        other = self._other_line(line, text, now_ms)
+        if other is not None and other.done:
+            self.counts.duplicates += 1
+            return _remove(line)
+        removed = [] if other is None else _remove(other)
+        line.shown_text, line.shown_ms = text, now_ms
+        return [*removed, _caption(line, line.result.text)]
+
+    def _other_line(self, line: Line, text: str, now_ms: int) -> Line | None:
+        """Return the other line that has shown this text for less than the time of deduplication, or None."""
+        for other in self._lines.values():
+            if other is not line and other.shown_text == text and now_ms - other.shown_ms < self._limits.dedup_ms:
+                return other
+        return None
+
+
+def ends_sentence(text: str) -> bool:
+    """Return True if the text ends with a sentence. Closing quotation marks and brackets are ignored."""
+    return text.rstrip(CLOSING_MARKS).endswith(SENTENCE_ENDS)
+
+
+def normalize_text(text: str) -> str:
+    """Return the text in the form that is compared: without regard to Unicode variants, capitals, punctuation, spacing.
+
+    If a text has only punctuation, the punctuation stays.
+    """
+    # Normalised again, because case folding can leave a form that NFKC changes.
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    spaced = _NO_WORD.sub(_space_for_punctuation, folded)
+    return " ".join(spaced.split()) or " ".join(folded.split())
+
+
+def _space_for_punctuation(match: re.Match[str]) -> str:
+    # The pattern also matches symbols and the vowel signs of Indic scripts. Different words would be equal without them.
+    return " " if unicodedata.category(match[0]).startswith("P") else match[0]
+
+
+def _remove(line: Line) -> list[Caption]:
+    """Return the caption that removes a line from the screen, if it is there."""
+    if not line.shown_text:
+        return []
+    line.shown_text = ""
+    return [_caption(line, "")]
+
+
+def _caption(line: Line, text: str) -> Caption:
+    result = line.result
+    return Caption(
+        result_id=result.result_id,
+        text=text,
+        final=line.done and bool(text),
+        start_ms=result.start_ms,
+        end_ms=result.end_ms,
+        stability=result.stability,
+        orphan=line.orphan,
+    )
