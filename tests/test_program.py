@@ -126,7 +126,7 @@ def test_the_stack_output_has_only_the_frontend_model(stack: str) -> None:
     assert "de-DE" in transcription.pop("languages")
     assert transcription == {
         "url": UNKNOWN,
-        "protocol": "polyphony.transcription.v1",
+        "protocol": "polyphony.transcription.v2",
         "pingSeconds": 300,
         "inFlight": 3,
         "sessionHours": 4,

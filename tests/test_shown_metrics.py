@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from handlers.meetings import metrics as meeting_metrics
-from handlers.transcription import names_shared_with_deployment
+from handlers.transcription import environment as transcription
 from local import ROOT
 from local.preview.property_value_conversion import UNKNOWN
 from local.preview.resource_graph import Graph
@@ -103,7 +103,7 @@ SERVICES: dict[str, Callable[[Graph, str, Mapping[str, Any]], bool]] = {
 }
 """Metrics that AWS services publish, by namespace."""
 HANDLER_METRICS = {
-    names_shared_with_deployment.METRICS_NAMESPACE: names_shared_with_deployment,
+    transcription.METRICS_NAMESPACE: transcription,
     meeting_metrics.NAMESPACE: meeting_metrics,
 }
 """Modules that name the metrics which handlers publish, by namespace."""

@@ -14,8 +14,7 @@ from components.settings.base import (
     SubsystemSettings,
 )
 from handlers.common.ids import LanguageCode
-from handlers.transcription.caption_thresholds import CaptionThresholds
-from handlers.transcription.environment import InFlight, LastResultsMs
+from handlers.transcription.environment import CaptionThresholds, InFlight, LastResultsMs
 
 
 class TranscriptionLoad(SettingsModel):

@@ -8,7 +8,7 @@ from components.blocks.alarm import Comparison, Metric, Severity, create_alarm
 from components.blocks.function import Function
 from components.core import Scope
 from components.settings import TranscriptionSettings
-from handlers.transcription.names_shared_with_deployment import (
+from handlers.transcription.environment import (
     DROPPED_METRIC,
     FALLBACK_METRIC,
     GIVEN_UP_EVENT,

@@ -18,7 +18,9 @@ end. API Gateway bills each 32 KB as one message. Assumed: the client encodes th
 into 32 KB. Uncompressed samples need up to four times as much."""
 ROUTER_READS = 2  # of the live table for one utterance, each one unit: the items of the connection and of the slots
 SESSION_READS = 2  # of the session's settings for one utterance, by the router and by the processor
-SESSION_WRITES = 2  # of the live table: the handshake writes the connection, `open` writes the item of the slots
+SESSION_WRITES = (
+    3  # of the live table: the handshake writes the connection, `open` the slots and the counter of sessions
+)
 SLOT_WRITES = 3
 """Writes of the live table for one utterance. The router takes a slot, the processor marks in the slot that its attempt
 has started, and later releases the slot."""
@@ -64,10 +66,9 @@ def monthly_usage(settings: TranscriptionSettings) -> Usage:
         },
         "transcription-router": function_usage(routed, ROUTED_MILLISECONDS),
         "transcription-live": {
-            # For each caption, an item records that its text was shown, so that no overlapping utterance shows it again.
-            "writes": utterances * SLOT_WRITES * SLOT_WRITE_UNITS + captions + SESSION_WRITES * sessions,
+            "writes": utterances * SLOT_WRITES * SLOT_WRITE_UNITS + SESSION_WRITES * sessions,
             "reads": utterances * (ROUTER_READS + PROCESSOR_READS),
-            "storageGb": (captions + sessions) / DAYS_PER_MONTH * ITEM_DAYS * ITEM_BYTES / GB,
+            "storageGb": SESSION_WRITES * sessions / DAYS_PER_MONTH * ITEM_DAYS * ITEM_BYTES / GB,
         },
         "transcription-sessions": {
             "writes": 2 * sessions,  # at `open` and `close`

@@ -20,16 +20,13 @@ from components.core import Scope
 from components.settings import Auth, TranscriptionSettings
 from components.transcription.alarms import create_alarms
 from components.transcription.cost import PING_SECONDS
-from handlers.transcription.audio_processor.environment import ProcessorEnvironment
-from handlers.transcription.names_shared_with_deployment import METRICS_NAMESPACE, PROTOCOL
-from handlers.transcription.router.environment import RouterEnvironment
+from handlers.transcription.environment import METRICS_NAMESPACE, PROTOCOL, ProcessorEnvironment, RouterEnvironment
 
 MESSAGE_ACTIONS = ("audio", "close", "open", "ping")
 """Values that a message's `action` may have."""
 MAX_EVENT_AGE_SECONDS = 60
 """Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The processor
-already ignores an utterance that has waited longer than `MAX_START_MS` of the router. The answer to the client's next
-message asks it to send such an utterance again."""
+already ignores an utterance that has waited longer than `MAX_START_MS` of the session. Its client sends it again."""
 MEMORY_PERCENT = 90
 """An alarm is raised if an invocation of the audio processor uses more than this percentage of its memory."""
 DISCARD_REASON = "a failure record would hold audio that must not be stored - a lost utterance is sent again"
@@ -66,7 +63,7 @@ class Transcription(pulumi.ComponentResource):
         """Create the table of the sessions' settings, and the live table.
 
         The live table has the items that change while users speak. They record which connections are open, which
-        utterances are being processed, and which texts were already shown.
+        utterances are being processed, and how many sessions each user has opened.
         """
         self.sessions = Table(
             self._scope,
@@ -106,7 +103,7 @@ class Transcription(pulumi.ComponentResource):
                 grant("transcribe", ["StartStreamTranscription", "StartStreamTranscriptionWebSocket"], "*"),
                 grant_metrics(METRICS_NAMESPACE),
                 self.sessions.grant("GetItem", "Query", as_="sessions_table_name"),
-                self.live.grant("GetItem", "UpdateItem", as_="live_table_name"),
+                self.live.grant("GetItem", "PutItem", as_="live_table_name"),
                 self.socket.grant_post(),
             ],
             values={
@@ -135,8 +132,8 @@ class Transcription(pulumi.ComponentResource):
             errors_severity=Severity.CRITICAL,
             errors_above=0,
             uses=[
-                self.sessions.grant("GetItem", "PutItem", "UpdateItem", as_="sessions_table_name"),
-                self.live.grant("GetItem", "UpdateItem", as_="live_table_name"),
+                self.sessions.grant("GetItem", "PutItem", as_="sessions_table_name"),
+                self.live.grant("GetItem", "PutItem", as_="live_table_name"),
                 self.processor.grant_invoke(as_="processor"),
             ],
             values={

@@ -1,6 +1,6 @@
 // Client of the transcription backend for one speaker. It sends speech in utterances of a few seconds, keeps each utterance until the
-// server is done with it, and sends lost ones again. A session holds the speaker's settings on the server. It can be resumed over a new
-// connection. If it ends, the dictation opens a new one.
+// server is done with it, and sends failed and lost ones again, each time as another attempt with a higher number. A session holds the
+// speaker's settings on the server. It can be resumed over a new connection. If it ends, the dictation opens a new one.
 
 import { CaptionLines } from "./caption-lines.js";
 import { toBase64 } from "./bytes.js";
@@ -11,11 +11,11 @@ const RETRYABLE_CODES = new Set(["UNAVAILABLE", "INTERNAL", "BUSY", "BROKEN"]);
 const RECONNECT_CODES = new Set(["SESSION_ELSEWHERE", "UNAUTHENTICATED", "LATE"]); // codes after which the connection is replaced
 const SESSION_OVER_CODES = new Set(["SESSION_CLOSED", "SESSION_UNKNOWN"]); // codes after which a new session is opened
 const RETRY_PAUSE_MS = 1000;
-const PING_INTERVAL_MS = 15000; // interval of pings that ask which utterances are done, because the message about one may be lost
+const CHECK_INTERVAL_MS = 1000; // interval of checks for utterances without a message of the server
+const MAX_QUIET_CHECKS = 20; // number of checks after which an utterance without a message is sent again: an attempt ends earlier
 const MAX_UNCHANGED_MS = 120000; // time without any change after which `finish` stops waiting for the results of utterances
 const POLL_MS = 100;
-const MAX_TRIES = 5; // attempts to send an utterance that fails with a transient error
-const MAX_UNFINISHED = 64; // unfinished utterances that an `open` message may name
+const MAX_TRIES = 5; // attempts at an utterance that fail with a transient error or have no result
 const MAX_RECONNECTION_ATTEMPTS = 5; // in a row
 const MAX_FRUITLESS_SESSIONS = 5; // sessions in a row that ended before they accepted an utterance
 
@@ -26,13 +26,12 @@ export class Dictation {
   #pingSeconds;
   #socket = null;
   #sessionId = ""; // empty while a new session is opened
-  #sessionIds = new Set(); // all sessions so far, because each reports on the utterances that it accepted
   #fruitlessSessions = 0;
-  #utterances = new Map(); // by name: sequence number, encoded audio, state, number of failed tries, and the session to which it was sent
+  #utterances = new Map(); // by name: sequence number, encoded audio, state, number of the last attempt, and number of failed tries
   #utteranceCount = 0;
   #isSending = false;
   #isOver = false; // true after the end of the dictation, or if no connection or session works any more
-  #pingTimer = null;
+  #checkTimer = null;
   #reconnection = null; // promise of the reconnection that is in progress
 
   // `connect` opens a socket. `inFlight` is the number of utterances that the server processes at the same time. `onChange` is called after
@@ -51,7 +50,7 @@ export class Dictation {
   async open() {
     await this.#openConnection();
     if (this.#isOver) return;
-    this.#pingTimer = setInterval(() => this.#checkSent(), PING_INTERVAL_MS);
+    this.#checkTimer = setInterval(() => this.#checkSent(), CHECK_INTERVAL_MS);
     this.#sendWaiting();
   }
 
@@ -59,7 +58,8 @@ export class Dictation {
   addUtterance(audio) {
     this.#utteranceCount += 1;
     const state = this.#isOver ? "failed" : "waiting";
-    this.#utterances.set(`u${this.#utteranceCount}`, { sequence: this.#utteranceCount, audio: this.#isOver ? "" : toBase64(audio), state, tries: 0 });
+    const encoded = this.#isOver ? "" : toBase64(audio);
+    this.#utterances.set(`u${this.#utteranceCount}`, { sequence: this.#utteranceCount, audio: encoded, state, attempt: 0, tries: 0 });
     this.onChange();
     this.#sendWaiting();
   }
@@ -96,7 +96,7 @@ export class Dictation {
   async end() {
     if (this.#isOver) return;
     this.#isOver = true;
-    clearInterval(this.#pingTimer);
+    clearInterval(this.#checkTimer);
     await this.#hangUp();
   }
 
@@ -112,15 +112,15 @@ export class Dictation {
   async #openConnection() {
     const socket = await this.#connect((message) => this.#handleMessage(message), () => this.#handleClose());
     try {
-      const opened = await this.#openSession(socket);
+      await this.#openSession(socket);
       this.#socket = socket;
       if (this.#isOver) { // while this connection was being made
         await this.#hangUp();
         return;
       }
-      socket.keepAlive(this.#pingSeconds, () => (this.#sessionId ? { sessionId: this.#sessionId } : {}), (pong) => this.#applyReport(pong));
-      this.#applyReport(opened);
-      this.#requeueUnfinished();
+      socket.keepAlive(this.#pingSeconds, () => (this.#sessionId ? { sessionId: this.#sessionId } : {}));
+      // Captions that were sent over an earlier connection may be lost, so each utterance that is not done is sent again.
+      for (const utterance of this.#utterances.values()) if (utterance.state === "sent") utterance.state = "waiting";
     } catch (problem) {
       socket.close();
       throw problem;
@@ -129,22 +129,21 @@ export class Dictation {
 
   // Resume the session over a connection. If there is none, or it has ended, open a new session.
   async #openSession(socket) {
-    const before = this.#sessionId ? { sessionId: this.#sessionId, unfinished: this.#unfinishedNames() } : {};
+    const before = this.#sessionId ? { sessionId: this.#sessionId } : {};
     let opened;
     try {
       opened = await socket.request("open", { ...this.#speechSettings, ...before });
     } catch (problem) {
       if (!this.#sessionId || !SESSION_OVER_CODES.has(problem.code)) throw problem;
       this.#sessionId = "";
-      return this.#openSession(socket);
+      await this.#openSession(socket);
+      return;
     }
     this.#sessionId = opened.sessionId;
-    this.#sessionIds.add(opened.sessionId);
     this.#inFlight = opened.inFlight;
-    return opened;
   }
 
-  // Open a new session over the same connection, which still delivers captions for the ended session.
+  // Open a new session over the same connection, which still delivers captions of attempts in the ended session.
   async #renewSession(session, problem) {
     if (session !== this.#sessionId || this.#isOver) return;
     this.#sessionId = "";
@@ -155,29 +154,15 @@ export class Dictation {
     }
     const socket = this.#socket;
     try {
-      this.#applyReport(await this.#openSession(socket));
+      await this.#openSession(socket);
     } catch {
       socket.close(); // The close handler connects again.
     }
   }
 
-  // Queue the unfinished utterances of an ended session for the current session.
-  #requeueUnfinished() {
-    if (!this.#sessionId) return;
-    for (const utterance of this.#utterances.values()) {
-      if (utterance.state === "sent" && utterance.session !== this.#sessionId) utterance.state = "waiting";
-    }
-  }
-
-  // Names of the unfinished utterances, in the order in which they were added.
-  #unfinishedNames() {
-    const unfinished = [...this.#utterances].filter(([, { state }]) => state === "waiting" || state === "sent");
-    return unfinished.slice(0, MAX_UNFINISHED).map(([name]) => name);
-  }
-
-  // Resume the session over a new connection. Utterances that the server did not accept are sent again under the same names.
+  // Resume the session over a new connection.
   #handleClose() {
-    if (this.#isOver || !this.#sessionIds.size) return;
+    if (this.#isOver || !this.#socket) return;
     this.#reconnection ??= this.#reconnect().finally(() => { this.#reconnection = null; });
   }
 
@@ -197,7 +182,7 @@ export class Dictation {
   // Stop, because no connection or session works any more. Unfinished utterances are lost.
   #giveUp(problem) {
     this.#isOver = true;
-    clearInterval(this.#pingTimer);
+    clearInterval(this.#checkTimer);
     this.#socket?.close();
     for (const [name, { state }] of this.#utterances) if (state !== "done") this.#endUtterance(name, "failed");
     this.onChange();
@@ -206,39 +191,23 @@ export class Dictation {
   }
 
   #handleMessage(message) {
-    if (!this.#isRelevant(message, message.utterance)) return;
-    if (message.type === "caption" || message.type === "retract") this.captions.apply(message);
-    else if (message.type === "done") this.#endUtterance(message.utterance, "done");
-    else if (message.type === "resend") this.#applyReport({ resend: message.utterances.filter((entry) => this.#isRelevant(message, entry.utterance)) });
-    else if (message.type === "error") this.#reportError(message);
+    const utterance = this.#utterances.get(message.utterance);
+    if (utterance && this.captions.apply(message)) {
+      utterance.quietChecks = 0;
+      if (message.type === "done") this.#endUtterance(message.utterance, "done");
+      else if (message.retryable && message.attempt === utterance.attempt) this.#retry(utterance, (message.waitMs ?? 0) * (1 + Math.random()));
+      else if (message.retryable === false) this.#endUtterance(message.utterance, "failed");
+    }
+    if (message.type === "error" || message.retryable === false) this.onFailure(problemFromMessage(message));
     this.onChange();
     this.#sendWaiting();
   }
 
-  // Return true if a message about an utterance comes from the session to which the utterance was sent last. Any other message is
-  // relevant if one of the dictation's sessions sent it, or no session.
-  #isRelevant({ sessionId }, name) {
-    if (!sessionId || !this.#sessionIds.size) return true;
-    const utterance = this.#utterances.get(name);
-    return utterance?.session ? utterance.session === sessionId : this.#sessionIds.has(sessionId);
-  }
-
-  #reportError(message) {
-    if (message.utterance) this.#endUtterance(message.utterance, "failed");
-    this.onFailure(problemFromMessage(message));
-  }
-
-  // Apply a report of the server: utterances that it asks for in `resend` wait again, those in `done` are done or failed.
-  #applyReport({ resend = [], done = [], failed = [] }) {
-    for (const name of done) this.#endUtterance(name, failed.includes(name) ? "failed" : "done");
-    for (const entry of resend) {
-      const utterance = this.#utterances.get(entry.utterance);
-      if (!utterance || utterance.state === "done") continue;
-      this.captions.removeForResend(entry);
-      utterance.state = "waiting";
-      if (entry.waitMs) this.#delayUtterance(utterance, entry.waitMs * (1 + Math.random()));
-    }
-    this.onChange();
+  // Send an utterance again after a delay. Others are sent meanwhile.
+  #retry(utterance, ms) {
+    if (utterance.state !== "sent") return;
+    utterance.state = "waiting";
+    if (ms) this.#delayUtterance(utterance, ms);
   }
 
   // Delay one utterance. Later utterances are sent meanwhile.
@@ -252,9 +221,9 @@ export class Dictation {
 
   #endUtterance(name, state) {
     const utterance = this.#utterances.get(name);
-    if (!utterance || utterance.state === "done") return;
+    if (!utterance || utterance.state === "done" || utterance.state === "failed") return;
     utterance.state = state;
-    if (state === "done") utterance.audio = ""; // The server may still ask for a failed utterance, so that keeps its audio.
+    utterance.audio = "";
   }
 
   async #sendWaiting() {
@@ -273,23 +242,27 @@ export class Dictation {
   }
 
   async #sendUtterance(name, utterance) {
+    const session = this.#sessionId;
     utterance.state = "sent";
-    if (utterance.session !== this.#sessionId) this.captions.removeForResend({ utterance: name, fromMs: 0 }); // A new session captions the whole utterance again.
-    utterance.session = this.#sessionId;
+    utterance.attempt += 1;
+    utterance.quietChecks = 0;
     this.onChange();
     try {
-      const content = { sessionId: utterance.session, utterance: name, sequence: utterance.sequence, audio: utterance.audio };
-      const accepted = await this.#socket.request("audio", content);
+      const { sequence, attempt, audio } = utterance;
+      const accepted = await this.#socket.request("audio", { sessionId: session, utterance: name, attempt, sequence, audio });
       this.#fruitlessSessions = 0;
+      this.captions.apply(accepted);
       if (accepted.done) this.#endUtterance(name, accepted.failed ? "failed" : "done");
-      this.#applyReport({ resend: accepted.resend });
     } catch (problem) {
+      const isRetryable = [RETRYABLE_CODES, RECONNECT_CODES, SESSION_OVER_CODES].some((codes) => codes.has(problem.code));
       utterance.tries += problem.code === "BUSY" || problem.code === "BROKEN" || SESSION_OVER_CODES.has(problem.code) ? 0 : 1;
       if (RECONNECT_CODES.has(problem.code)) this.#socket.close();
-      if (utterance.tries < MAX_TRIES && (RETRYABLE_CODES.has(problem.code) || RECONNECT_CODES.has(problem.code) || SESSION_OVER_CODES.has(problem.code))) {
-        if (utterance.state === "sent") utterance.state = "waiting";
-        await sleep(RETRY_PAUSE_MS);
-        if (SESSION_OVER_CODES.has(problem.code)) await this.#renewSession(utterance.session, problem);
+      if (isRetryable && utterance.tries < MAX_TRIES) {
+        this.#retry(utterance, RETRY_PAUSE_MS);
+        if (SESSION_OVER_CODES.has(problem.code)) {
+          await sleep(RETRY_PAUSE_MS);
+          await this.#renewSession(session, problem);
+        }
       } else {
         this.#endUtterance(name, "failed");
         this.onFailure(problem);
@@ -298,20 +271,20 @@ export class Dictation {
     this.onChange();
   }
 
+  // Send utterances again about which the server has sent no message for a long time.
   #checkSent() {
-    this.#requeueUnfinished();
-    if (this.isBusy && this.#sessionId && this.#socket?.isOpen) this.#ping();
-  }
-
-  #ping() {
-    const [socket, session] = [this.#socket, this.#sessionId];
-    socket.request("ping", { sessionId: session }).then((pong) => {
-      this.#applyReport(pong);
-      this.#sendWaiting();
-    }, async (problem) => {
-      if (RECONNECT_CODES.has(problem.code)) socket.close();
-      if (SESSION_OVER_CODES.has(problem.code)) await this.#renewSession(session, problem);
-      this.#sendWaiting();
-    });
+    for (const [name, utterance] of this.#utterances) {
+      if (utterance.state !== "sent") continue;
+      utterance.quietChecks += 1;
+      if (utterance.quietChecks < MAX_QUIET_CHECKS) continue;
+      utterance.tries += 1;
+      if (utterance.tries < MAX_TRIES) this.#retry(utterance, 0);
+      else {
+        this.#endUtterance(name, "failed");
+        this.onFailure(new Problem("A piece of speech has no captions after several attempts.", { todo: "Say it again." }));
+      }
+    }
+    this.onChange();
+    this.#sendWaiting();
   }
 }

@@ -1,18 +1,121 @@
-"""Environment variables of both transcription functions.
+"""Facts that transcription's functions share with their deployment: environment variables, caption thresholds and names.
 
-An utterance is a few seconds of speech, which a client sends in one message.
+An utterance is a few seconds of speech, which a client sends in one message. The router is the function that answers
+clients, and the audio processor the one that transcribes an utterance. Amazon Transcribe sends each result, a piece of
+recognised speech, first as partials and then as a final.
 """
 
-from typing import Annotated
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
 
 from handlers.common.environment import HandlerEnvironment
+from handlers.common.json_models import USE_ATTRIBUTE_DOCSTRINGS
+
+PROTOCOL = "polyphony.transcription.v2"
+"""WebSocket subprotocol that the client offers and the router selects. The client offers its token as a second
+subprotocol, which the router never returns."""
+
+METRICS_NAMESPACE = "AudioTranscription/PartialResults"
+LATENCY_METRIC = "PartialResultProcessingLatency"
+"""Delay of each caption in milliseconds: from the end of its speech to its delivery."""
+DROPPED_METRIC = "PartialResultsDropped"
+"""Number of partials that were not shown, because the rate of captions is limited."""
+ORPHANS_METRIC = "OrphanedResultsFlushed"
+"""Number of results that never became final."""
+FALLBACK_METRIC = "TranscribeFallbackTriggered"
+"""1 for each attempt that failed, so that the next one shows only final captions, or that showed only finals from some
+moment on, because Amazon Transcribe marked no words of its partials as stable or unstable."""
+GIVEN_UP_EVENT = "utterance_given_up"
+"""Log event of the audio processor for an utterance that is not transcribed and not sent again. An alarm counts it."""
 
 LastResultsMs = Annotated[int, Field(ge=500, le=6_000)]
 """Milliseconds beyond the length of an utterance that its transcription may take."""
 InFlight = Annotated[int, Field(ge=1, le=8)]
 """Maximum number of concurrent utterances of one session. Each uses one stream of Amazon Transcribe's quota."""
+
+
+class CaptionThresholds(BaseModel):
+    """Thresholds that decide which captions are shown, and when, with the names and defaults of the product requirements.
+
+    The stack's settings, the environment of the audio processor and the settings of a session inherit this model. Times
+    are in seconds. `captions`, which applies the thresholds, reads them as whole milliseconds.
+    """
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=USE_ATTRIBUTE_DOCSTRINGS)
+
+    partial_results_enabled: bool = True
+    """Show captions before they are final. If the stack does not, no session can choose to."""
+    min_stability_threshold: Annotated[float, Field(ge=0, le=1)] = 0.85
+    """Share of a partial's words and punctuation marks that Amazon Transcribe must mark as stable for the partial to be
+    shown at once. Below it, the partial is unstable, unless its text ends a sentence."""
+    max_buffer_timeout: Annotated[float, Field(ge=0.5, le=10)] = 5.0
+    """Seconds after which an unstable partial is shown, and for which a final waits for results that started
+    earlier."""
+    pause_threshold: Annotated[float, Field(ge=0.2, le=5)] = 2.0
+    """Seconds for which the text of a result must be unchanged before an unstable partial of it is shown. If Amazon
+    Transcribe reports no stability, the time since the result's first version counts instead."""
+    orphan_timeout: Annotated[float, Field(ge=5, le=60)] = 15.0
+    """Seconds without a new version after which a result becomes an orphan: its last partial is shown as its final. A
+    stream ends after less than 7 seconds, and its end makes orphans of all results without a final. So values of 7 or
+    more change nothing (docs/decisions/0040)."""
+    max_rate_per_second: Annotated[int, Field(ge=1, le=20)] = 5
+    """Maximum number of partials that are shown in one second."""
+    dedup_cache_ttl: Annotated[int, Field(ge=0, le=60)] = 10
+    """Seconds for which no other result of the utterance may show the same text. 0 allows repeated texts."""
+
+    def for_session(self, settings: "SessionSettings") -> Self:
+        """Return the thresholds with the overrides of a session, which cannot enable partials that the stack disables."""
+        overridden = self.model_copy(update=settings.model_dump(exclude_unset=True))
+        enabled = self.partial_results_enabled and overridden.partial_results_enabled
+        return overridden.model_copy(update={"partial_results_enabled": enabled})
+
+    @property
+    def max_buffer_ms(self) -> int:
+        return round(self.max_buffer_timeout * 1000)
+
+    @property
+    def pause_ms(self) -> int:
+        return round(self.pause_threshold * 1000)
+
+    @property
+    def orphan_ms(self) -> int:
+        return round(self.orphan_timeout * 1000)
+
+    @property
+    def dedup_ms(self) -> int:
+        return self.dedup_cache_ttl * 1000
+
+
+def _remove_defaults(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default")
+
+
+class SessionSettings(CaptionThresholds):
+    """Thresholds that a client can set when it opens a session. Field names are camelCase in messages.
+
+    For a field that is absent or null, the value of the stack applies. So only `model_fields_set` counts, and the JSON
+    Schema has no defaults.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        hide_input_in_errors=True,
+        json_schema_extra=_remove_defaults,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _omit_nulls(cls, given: Any) -> Any:
+        is_object = isinstance(given, dict)
+        return {name: value for name, value in given.items() if value is not None} if is_object else given
 
 
 class TranscriptionEnvironment(HandlerEnvironment):
@@ -22,3 +125,32 @@ class TranscriptionEnvironment(HandlerEnvironment):
     """True to log JSON lines, False to log plain text."""
     sessions_table_name: str
     live_table_name: str
+
+
+class RouterEnvironment(TranscriptionEnvironment):
+    processor: str
+    """ARN of the audio processor's alias."""
+    auth: Literal["oidc", "none"] = "oidc"
+    """`oidc` verifies the token of each handshake. `none`, which only local and dev stacks allow, trusts the user name
+    that the client states."""
+    issuer: str | None = None
+    """Issuer of the tokens. None with `auth: none`, like the next two variables."""
+    audience: str | None = None
+    jwks_url: str | None = None
+    """URL of the issuer's signing keys. Also a stack for the local platform leaves it out: the platform then adds the
+    variable, with the URL of the local identity provider.
+    """
+    in_flight: InFlight = 3
+    """Maximum number of utterances of one session that are transcribed at the same time."""
+    session_seconds: Annotated[int, Field(ge=60, le=6 * 3600)] = 4 * 3600
+    languages: str = "en-US"
+    """Languages that a session can use, separated by commas."""
+
+
+class ProcessorEnvironment(CaptionThresholds, TranscriptionEnvironment):
+    """Environment variables of the audio processor. Most are thresholds that decide when captions are shown."""
+
+    last_results_ms: LastResultsMs
+    """Time beyond the length of an utterance that its transcription may take."""
+    aws_endpoint_url_transcribe_streaming: str | None = None
+    """Endpoint of Amazon Transcribe, if it is not the region's usual one."""

@@ -1,11 +1,8 @@
 """Models of the messages of transcription's WebSocket API, and of the event with which the router invokes the audio
 processor.
 
-A client opens a session, and then sends utterances: a few seconds of speech each. The session has a language, an audio
-format, and `settings`: the caption thresholds, which decide which captions the client gets, and when.
-
-The router is the Lambda function that answers each message of a client. It invokes the audio processor, which sends the
-captions of one utterance. A lost utterance is sent again by its client.
+A client opens a session, and then sends utterances: a few seconds of speech each (see `session`). The session has a
+language, an audio format, and `settings`, which decide which captions the client gets, and when.
 
 An answer has the `id` of the client's message. Unknown fields are ignored, except in `settings`, so a newer client can
 use an older platform.
@@ -21,8 +18,7 @@ from handlers.common.ids import LanguageCode
 from handlers.common.json_models import Message
 from handlers.common.websocket import ClientMessage, ErrorMessage, MessageId, ReplyMessage
 from handlers.transcription.audio import SAMPLE_RATES, Encoding
-from handlers.transcription.caption_thresholds import SessionSettings
-from handlers.transcription.session_utterance_state import MAX_REMEMBERED_UTTERANCES
+from handlers.transcription.environment import SessionSettings
 
 TOKEN_PREFIX = "bearer."  # noqa: S105 - a prefix, not a token
 """Prefix of the token, which the client offers as a WebSocket subprotocol."""
@@ -56,8 +52,13 @@ class TranscriptionErrorCode(ErrorCode):
     )
     BUSY = (
         "BUSY",
-        "As many utterances are in progress as `inFlight` allows, or the utterance's `waitMs` is not over.",
-        "Wait for a `done`, or until the wait is over.",
+        "As many utterances are in progress as `inFlight` allows, or an earlier attempt at the utterance is in progress.",
+        "Send the utterance again a second later.",
+    )
+    TOO_MANY_SESSIONS = (
+        "TOO_MANY_SESSIONS",
+        "The user has opened too many sessions within an hour.",
+        "Use the sessions that are open, or try again in the next hour.",
     )
     BAD_AUDIO = (
         "BAD_AUDIO",
@@ -109,9 +110,6 @@ class Open(SpeechRequest):
     """The session to go on with. Without it, a new session is opened."""
     settings: SessionSettings = SessionSettings()
     """Caption thresholds of a new session, which replace those of the stack."""
-    unfinished: Annotated[tuple[MessageId, ...], Field(max_length=MAX_REMEMBERED_UTTERANCES)] = ()
-    """Utterances of the session whose end the client has not received. If the session was last used on another
-    connection, `resend` in the answer lists those whose captions may be lost."""
 
 
 class Audio(ClientMessage):
@@ -120,7 +118,9 @@ class Audio(ClientMessage):
     action: Literal["audio"]
     session_id: SessionId
     utterance: MessageId
-    """The client's name for the utterance. If the client sends it again under the same name, it is transcribed once."""
+    """The client's name for the utterance."""
+    attempt: Annotated[int, Field(ge=1, le=1_000_000)]
+    """Number of this attempt. It must be higher each time that the client sends the utterance."""
     sequence: Annotated[int, Field(ge=0, le=10_000_000)]
     """Position of the utterance in the session's speech. Captions of overlapping utterances are ordered by it."""
     audio: Annotated[str, StringConstraints(min_length=1, max_length=129_024)]
@@ -128,7 +128,7 @@ class Audio(ClientMessage):
 
 
 class Ping(ClientMessage):
-    """Request that keeps the connection open. With a session id, it also asks which utterances must be sent again."""
+    """Request that keeps the connection open. With a session id, it also checks that the session is open on it."""
 
     action: Literal["ping"]
     session_id: SessionId | None = None
@@ -141,18 +141,6 @@ class Close(ClientMessage):
     session_id: SessionId
 
 
-class ResendRequest(Message):
-    """An utterance that the client must send again, for example because it was lost."""
-
-    utterance: MessageId
-    from_ms: int
-    """Position in the utterance. Final captions up to it remain valid, and the client removes all other lines of the
-    utterance."""
-    wait_ms: int | None = None
-    """Minimum time to wait before the utterance is sent again. The client waits up to twice as long, so that clients do
-    not all send at the same time."""
-
-
 class Opened(ReplyMessage):
     """Answer to `open`: the session is open on this connection."""
 
@@ -162,40 +150,27 @@ class Opened(ReplyMessage):
     """End of the session: UTC in ISO 8601 with milliseconds, as in `2026-01-31T12:00:00.000Z`."""
     in_flight: int
     """Maximum number of utterances in progress at the same time."""
-    resend: tuple[ResendRequest, ...] = ()
-    """Utterances of the session that the client must send again."""
-    done: tuple[MessageId, ...] = ()
-    """The session's most recent utterances that have ended. The messages about their ends may be lost."""
-    failed: tuple[MessageId, ...] = ()
-    """Utterances in `done` that were given up."""
 
 
 class Accepted(ReplyMessage):
-    """Answer to `audio`: the utterance is being transcribed or, if `done` is true, has ended."""
+    """Answer to `audio`: the attempt is in progress, or the utterance has ended already."""
 
     type: Literal["accepted"] = "accepted"
     session_id: SessionId
     utterance: MessageId
+    attempt: int
     repeated: bool = False
-    """True if the utterance was sent before, so this message does not start another transcription."""
+    """True if this attempt, or one with a higher number, was accepted before, so this message starts none."""
     done: bool = False
-    """True if the utterance has ended."""
+    """True if the utterance has ended, so this message starts no attempt."""
     failed: bool = False
-    """True if the utterance was given up."""
-    resend: tuple[ResendRequest, ...] = ()
-    """Other utterances of the session that the client must send again."""
+    """True if the utterance has ended because it was given up."""
 
 
 class Pong(ReplyMessage):
-    """Answer to `ping`. If the message names no session, the lists are empty."""
+    """Answer to `ping`."""
 
     type: Literal["pong"] = "pong"
-    resend: tuple[ResendRequest, ...] = ()
-    """Utterances of the session that the client must send again."""
-    done: tuple[MessageId, ...] = ()
-    """The session's most recent utterances that have ended."""
-    failed: tuple[MessageId, ...] = ()
-    """Utterances in `done` that were given up."""
 
 
 class Closed(ReplyMessage):
@@ -205,21 +180,28 @@ class Closed(ReplyMessage):
     session_id: SessionId
 
 
-class CaptionMessage(Message):
+class AttemptMessage(Message):
+    """Base of the messages about an attempt. A client that gets one with a higher `attempt` than before removes the lines
+    of the utterance's lower attempts, and ignores later messages about them.
+    """
+
+    session_id: SessionId
+    utterance: MessageId
+    attempt: int
+
+
+class CaptionMessage(AttemptMessage):
     """A line of text to show. A result is a piece of speech as Amazon Transcribe recognises it, and its line replaces
     the earlier line with the same `resultId`.
     """
 
     type: Literal["caption"] = "caption"
-    session_id: SessionId
-    utterance: MessageId
     sequence: int
     result_id: str
-    revision: int
-    """Number that increases with each change of the line."""
     text: str
+    """Empty if the line is to be removed."""
     final: bool
-    """True if the line will not change any more."""
+    """True if the line will not change any more, unless a higher attempt replaces it."""
     start_ms: int
     """Position within the utterance."""
     end_ms: int
@@ -231,47 +213,31 @@ class CaptionMessage(Message):
     """True if the result never became final, so the text is its last partial version."""
 
 
-class Retract(Message):
-    """Request to the client to remove a line, because it repeats another line or will be transcribed again."""
-
-    type: Literal["retract"] = "retract"
-    session_id: SessionId
-    utterance: MessageId
-    result_id: str
-    revision: int
-    """Revision of the line to remove. A line with a higher revision stays."""
-
-
-class Done(Message):
+class Done(AttemptMessage):
     """The utterance is transcribed. No more captions follow."""
 
     type: Literal["done"] = "done"
-    session_id: SessionId
-    utterance: MessageId
     sequence: int
     finals: int
-    """Number of final lines that the last attempt at the utterance has shown."""
+    """Number of final lines of this attempt."""
     fallback: str | None = None
-    """Reason for showing only final captions: Amazon Transcribe reported no stability, a stream failed, or this was not
-    the first attempt. Absent otherwise, and for a first attempt if the settings disable partial captions."""
+    """Reason for showing only final captions: Amazon Transcribe reported no stability, or an earlier attempt failed.
+    Absent otherwise, and also if the settings disable partial captions."""
 
 
-class Failed(Message):
-    """The utterance is given up. Amazon Transcribe refuses it, or at least three attempts to transcribe it failed."""
+class Failed(AttemptMessage):
+    """The attempt failed. Unlike other messages, this one leaves lines of lower attempts on the screen."""
 
-    type: Literal["error"] = "error"
+    type: Literal["failed"] = "failed"
     code: str
     message: str
-    session_id: SessionId
-    utterance: MessageId
-
-
-class Resend(Message):
-    """Request to the client to send utterances again, because they were lost or could not be transcribed."""
-
-    type: Literal["resend"] = "resend"
-    session_id: SessionId
-    utterances: tuple[ResendRequest, ...]
+    retryable: bool
+    """True if the client must send the utterance again, with a higher `attempt`. If false, the utterance is given up,
+    because Amazon Transcribe refuses it or several attempts failed. The client then removes its lines that are not final.
+    """
+    wait_ms: int | None = None
+    """Minimum time to wait before the utterance is sent again. The client waits up to twice as long, so that clients do
+    not all send at the same time."""
 
 
 class ProcessorEvent(BaseModel):
@@ -279,30 +245,20 @@ class ProcessorEvent(BaseModel):
     audio.
     """
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="ignore",
-        validate_by_name=True,
-        validate_by_alias=True,
-        serialize_by_alias=True,
-        hide_input_in_errors=True,
-    )
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     schema_version: Literal[1] = 1
     session_id: SessionId
     utterance: MessageId
     attempt: Annotated[int, Field(ge=1)]
-    """Number of this attempt, counted over all utterances of the session."""
+    holder: str = Field(repr=False)
+    """Text under which the router took the slot. The first invocation with it starts the attempt."""
+    failures: Annotated[int, Field(ge=0)] = 0
+    """Number of attempts that failed before, without those for which Amazon Transcribe had no free stream."""
     sequence: int
-    from_ms: Annotated[int, Field(ge=0)] = 0
-    """Position in the utterance up to which the captions of earlier attempts remain valid."""
-    utterance_attempt: Annotated[int, Field(ge=1)] = Field(default=1, alias="attempts")
-    """Number of this attempt, counted over the attempts at this utterance that had a free stream. Attempts after the
-    first show only final captions."""
-    accepted_ms: int | None = None
-    """Time at which the router accepted this attempt. Caption latency is measured from it. None from a router of an
-    older release."""
-    audio: str
+    accepted_ms: int
+    """Time at which the router accepted this attempt. Caption latency is measured from it."""
+    audio: str = Field(repr=False)
     """Base64."""
 
 
@@ -320,9 +276,7 @@ RESPONSES: tuple[type[Message], ...] = (
     Pong,
     Closed,
     CaptionMessage,
-    Retract,
     Done,
-    Resend,
     Failed,
     ErrorMessage,
 )

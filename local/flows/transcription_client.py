@@ -3,18 +3,20 @@
 The speech is made of clips (see `speech_clips.py`). A client opens a session, which is a period with the same
 settings, and sends utterances: messages with a few seconds of speech. The router is the function that receives
 messages. The client receives captions: lines of text, each for a result of Transcribe. A newer caption of a result
-replaces an older one.
+replaces an older one. Each time that a client sends an utterance, it is another attempt with a higher number, whose lines
+replace those of lower attempts.
 """
 
 import base64
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
+from handlers.transcription.environment import PROTOCOL
 from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX
-from handlers.transcription.names_shared_with_deployment import PROTOCOL
 from local.audio_formats import RATE
 from local.flows import USER, Stack
 from local.flows.speech_clips import encode_clips
@@ -23,6 +25,10 @@ from local.flows.websocket_client import Message, WebSocketClient, connect_to_ap
 
 class SessionRefused(Exception):
     """Error that the router refused to open a session. The message states the reason."""
+
+
+class UtteranceGivenUp(Exception):
+    """Error that the service gave up an utterance. The message states the reason."""
 
 
 class TranscriptionBackend:
@@ -47,40 +53,36 @@ class Screen:
     """Visible captions. The key is the order of speech: sequence number of the utterance, start time, and result id."""
     shown: list[Message] = field(default_factory=list)
     """All captions in the order of their arrival."""
+    attempts: dict[Any, int] = field(default_factory=dict)
+    """Highest attempt at each utterance of which a caption or the end has arrived."""
+    ended: set[Any] = field(default_factory=set)
+    """Utterances that are done or given up."""
 
     def apply(self, message: Message) -> None:
         """Add, replace or remove lines as a message of the service demands."""
-        match message["type"]:
-            case "caption":
-                self._remove(message["utterance"], message["resultId"])
-                self.lines[message["sequence"], message["startMs"], message["resultId"]] = message
+        utterance, attempt = message.get("utterance"), message.get("attempt", 0)
+        newest = self.attempts.get(utterance, 0)
+        if utterance in self.ended or attempt < newest:
+            return
+        if message["type"] in {"caption", "done"}:
+            self.attempts[utterance] = attempt
+            self._remove(lambda line: line["utterance"] == utterance and line["attempt"] < attempt)
+        match message:
+            case {"type": "caption"}:
+                self._remove(lambda line: (line["utterance"], line["resultId"]) == (utterance, message["resultId"]))
                 self.shown.append(message)
-            case "retract":
-                self._remove(message["utterance"], message["resultId"], message["revision"])
-            case "resend":
-                for request in message["utterances"]:
-                    self._remove_unfinished(request["utterance"], request["fromMs"])
+                if message["text"]:
+                    self.lines[message["sequence"], message["startMs"], message["resultId"]] = message
+            case {"type": "done"} | {"type": "failed", "retryable": False} | {"type": "accepted", "done": True}:
+                self.ended.add(utterance)
+                self._remove(lambda line: line["utterance"] == utterance and not line["final"])
 
     def text(self) -> list[str]:
         """Return the lines in the order of speech."""
         return [self.lines[key]["text"] for key in sorted(self.lines)]
 
-    def _remove(self, utterance: str, result_id: str, revision: int | None = None) -> None:
-        """Remove the line of a result, unless it is newer than this revision."""
-
-        def is_removed(line: Message) -> bool:
-            same = (line["utterance"], line["resultId"]) == (utterance, result_id)
-            return same and (revision is None or line["revision"] <= revision)
-
+    def _remove(self, is_removed: Callable[[Message], bool]) -> None:
         self.lines = {key: line for key, line in self.lines.items() if not is_removed(line)}
-
-    def _remove_unfinished(self, utterance: str, from_ms: int) -> None:
-        """Remove the lines of an utterance, except final lines that end before this time."""
-
-        def is_kept(line: Message) -> bool:
-            return bool(line["final"]) and line["endMs"] <= from_ms
-
-        self.lines = {key: line for key, line in self.lines.items() if line["utterance"] != utterance or is_kept(line)}
 
 
 class Speaker(WebSocketClient):
@@ -96,6 +98,8 @@ class Speaker(WebSocketClient):
         self.screen = Screen()
         self.session = ""
         self.encoding = "pcm"
+        self.attempts: dict[str, int] = {}
+        """Number of the last attempt at each utterance."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -123,35 +127,35 @@ class Speaker(WebSocketClient):
         return self.send_audio(utterance, encode_clips(self.encoding, *clips), sequence=sequence)
 
     def send_audio(self, utterance: str, audio: bytes, *, sequence: int = 0) -> Message:
-        """Send bytes as one utterance, and return the response."""
+        """Send bytes as the next attempt at an utterance, and return the response."""
+        self.attempts[utterance] = self.attempts.get(utterance, 0) + 1
         return self.ask(
             "audio",
             sessionId=self.session,
             utterance=utterance,
+            attempt=self.attempts[utterance],
             sequence=sequence,
             audio=base64.b64encode(audio).decode(),
         )
 
     def wait_for_end(self, utterance: str) -> Message:
-        """Wait for the message that an utterance is done or must be sent again, and return it."""
+        """Wait for the message that the last attempt at an utterance is done or has failed, and return it."""
 
         def is_end(message: Message) -> bool:
-            if message["type"] == "resend":
-                return any(request["utterance"] == utterance for request in message["utterances"])
-            return bool(message["type"] == "done" and message["utterance"] == utterance)
+            is_about_attempt = message.get("attempt") == self.attempts[utterance] and message["utterance"] == utterance
+            return is_about_attempt and message["type"] in {"done", "failed"}
 
         return self._await(is_end, f"the end of {utterance}")
 
     def wait_until_done(self, utterance: str, *clips: str, sequence: int = 0) -> Message:
         """Wait for the message that an utterance is done, and return it.
 
-        Send the utterance again whenever the service requests that, which happens on a busy machine.
+        Send the utterance again after each failed attempt, which happens on a busy machine.
         """
-        while (end := self.wait_for_end(utterance))["type"] == "resend":
-            wait_ms = max(
-                request.get("waitMs", 0) for request in end["utterances"] if request["utterance"] == utterance
-            )
-            time.sleep(random.uniform(1, 2) * wait_ms / 1000)
+        while (end := self.wait_for_end(utterance))["type"] == "failed":
+            if not end["retryable"]:
+                raise UtteranceGivenUp(end["message"])
+            time.sleep(random.uniform(1, 2) * end.get("waitMs", 0) / 1000)
             self.say(utterance, *clips, sequence=sequence)
         return end
 

@@ -46,7 +46,7 @@ COSTS: list[tuple[str, dict[str, float], dict[str, Any], float]] = [
         {"spark": {"executionClass": "FLEX", "workerType": "G.4X"}},
         252_304.94,
     ),
-    ("transcription", {"utterancesPerDay": 100_000}, {}, 7_757.40),
+    ("transcription", {"utterancesPerDay": 100_000}, {}, 7_733.40),
     ("transcription", {"utterancesPerDay": 1, "utteranceSeconds": 0.5}, {}, 2.18),
     ("voice-qa", QUESTIONS, {}, 388.26),
     ("voice-qa", {"questionsPerDay": 1, "lecturesPerDay": 0.1}, {}, 6.76),

@@ -30,7 +30,7 @@ FRONTEND: Final = Frontend.model_validate(
         },
         "transcription": {
             "url": "wss://transcription.example.com/live",
-            "protocol": "polyphony.transcription.v1",
+            "protocol": "polyphony.transcription.v2",
             "pingSeconds": 60,
             "inFlight": 2,
             "sessionHours": 4,
@@ -189,7 +189,7 @@ class FakeTranscription:
             elif kind == "accepted":
                 self.on_accepted(request)
                 if self.finishes_utterances:
-                    self.send(type="done", utterance=request["utterance"], finals=0)
+                    self.send(type="done", utterance=request["utterance"], attempt=request["attempt"], finals=0)
 
         socket.on_message(on_message)
 

@@ -18,7 +18,7 @@ from tests.console.fake_stack import LOCAL_ENDPOINT, FakeTranscription, OpenPane
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
 CLIPS = ("hello", "slowly", "hear")
 CAPTION: dict[str, Any] = {"type": "caption", "utterance": "u1", "resultId": "r1"}
-CAPTION |= {"sequence": 1, "startMs": 0, "endMs": 9, "revision": 1}
+CAPTION |= {"attempt": 1, "sequence": 1, "startMs": 0, "endMs": 9}
 DELAY_MICROPHONE = """
 const realGetUserMedia = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 window.permission = new Promise((resolve) => { window.allow = resolve; });
@@ -43,16 +43,17 @@ def test_partial_captions_and_errors_are_shown(open_panel: OpenPanel, tmp_path: 
         window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "speech.wav", *CLIPS))
         expect(screen.locator(".growing")).to_have_text("Hello wor")
         expect(state).to_have_text("Pieces of speech: 1 sent, 2 waiting")
-        transcription.send(**{**CAPTION, "revision": 2}, text="Hello world.", final=True)
-        transcription.send(type="done", utterance="u1", sequence=1, finals=1)
+        transcription.send(**CAPTION, text="Hello world.", final=True)
+        transcription.send(type="done", utterance="u1", attempt=1, sequence=1, finals=1)
         expect(screen.locator(".final")).to_have_text("Hello world.")
         expect(screen.locator(".growing")).to_have_count(0)
         expect(state).to_have_text("Pieces of speech: 1 sent, 1 waiting, 1 done")
-        transcription.send(type="error", code="NOT_TRANSCRIBED", message="It failed three times.", utterance="u2")
+        failed = {"type": "failed", "attempt": 1, "code": "NOT_TRANSCRIBED", "message": "It failed three times."}
+        transcription.send(**failed, utterance="u2", retryable=False)
         expect(window.page.locator("#captions-problem")).to_contain_text("It failed three times.")
         expect(state).to_have_text("Pieces of speech: 1 sent, 1 done, 1 lost")
-        transcription.send(type="resend", utterances=[{"utterance": "u3", "fromMs": 0}])
-        transcription.send(type="done", utterance="u3", sequence=3, finals=0)
+        transcription.send(**failed, utterance="u3", retryable=True)
+        transcription.send(type="done", utterance="u3", attempt=2, sequence=3, finals=0)
         expect(state).to_have_text("Pieces of speech: 2 done, 1 lost")
         assert window.browser_messages == []
 

@@ -1,8 +1,8 @@
 """Tests of the microphone and of dictations: errors, lost connections, and sessions that end.
 
 A dictation sends utterances, which are a few seconds of speech, in a session with the transcription service. The
-service accepts each utterance, sends its captions, and reports that it is done. With `resend` it requests utterances
-again.
+service accepts each utterance, sends its captions, and reports that it is done. A dictation sends an utterance that is
+not done again, each time as an attempt with a higher number.
 """
 
 import pytest
@@ -76,7 +76,8 @@ FAKE_SERVICE = """
 const { Problem } = await import("/lib/problems.js");
 const [realSetTimeout, realSetInterval] = [globalThis.setTimeout, globalThis.setInterval];
 globalThis.setTimeout = (callback, ms, ...args) => realSetTimeout(callback, ms / 100, ...args);
-globalThis.setInterval = (callback, ms, ...args) => realSetInterval(callback, ms / 100, ...args);
+let intervalSpeed = 1; // Intervals find utterances without a message, which most tests do not want.
+globalThis.setInterval = (callback, ms, ...args) => realSetInterval(callback, ms / intervalSpeed, ...args);
 const errors = [];
 const requests = []; // all requests, with the number of their connection
 const deliver = []; // one function for each connection, which delivers a message of the service
@@ -105,6 +106,8 @@ const createDictation = (connect) => new module.Dictation({
   onChange() {}, onFailure: (problem) => errors.push(problem.message), onOver() { overCount += 1; },
 });
 const requestsOf = (action) => requests.filter((request) => request.action === action);
+const sentAttempts = () => requestsOf("audio").map((request) => [request.number, request.utterance, request.attempt]);
+const deliverDone = (utterance, attempt = 1, sessionId = "s") => deliver[0]({ type: "done", utterance, attempt, sessionId });
 function addUtterances(dictation, count) {
   for (let number = 1; number <= count; number += 1) dictation.addUtterance(new Uint8Array(1));
 }
@@ -122,54 +125,87 @@ try {
   [globalThis.setTimeout, globalThis.setInterval] = [realSetTimeout, realSetInterval];
 }
 """
-"""Fake transcription service for a script, which replaces `%s`. Its timers are a hundred times faster."""
+"""Fake transcription service for a script, which replaces `%s`. Its timeouts are a hundred times shorter."""
 
 
 RESUME_SESSION = """
-  const resend = [{ utterance: "u2", fromMs: 0 }];
-  const dictation = await openWithUtterances(4, { open: (number) => (number > 1 ? { resend } : {}) });
-  deliver[0]({ type: "done", utterance: "u1", sessionId: "s" });
+  const dictation = await openWithUtterances(4, {});
+  deliverDone("u1");
   await waitFor("a third utterance is sent", () => requestsOf("audio").length === 3);
   sockets[0].close();
-  await waitFor("an utterance is sent again", () => requestsOf("audio").some((request) => request.number === 2));
+  await waitFor("both utterances are sent again", () => requestsOf("audio").length === 5);
   await dictation.end();
-  return [
-    requestsOf("open").map((request) => request.unfinished ?? null),
-    requestsOf("audio").map((request) => [request.number, request.utterance]),
-  ];
+  return [requestsOf("open").map((request) => request.sessionId ?? null), sentAttempts()];
 """
-"""Break the connection when u1 is done. The response to the second `open` requests u2 again.
-
-Return the unfinished utterances that each `open` names, and the connection and utterance of each `audio`.
+"""Break the connection when u1 is done. Return the session of each `open`, and connection, utterance and attempt of each
+`audio`.
 """
 
 
-def test_a_resumed_session_names_its_unfinished_utterances(window: ConsoleWindow) -> None:
-    """Their captions may have been lost with the broken connection, so the service may request them again."""
-    unfinished_utterances, sent_utterances = run_script(window, "dictation", FAKE_SERVICE % RESUME_SESSION)
-    assert unfinished_utterances == [None, ["u2", "u3", "u4"]]
-    assert sent_utterances == [[1, "u1"], [1, "u2"], [1, "u3"], [2, "u2"]]
+def test_after_a_reconnection_every_utterance_without_an_end_is_sent_again(window: ConsoleWindow) -> None:
+    """Their captions may have been lost with the broken connection."""
+    sessions, attempts = run_script(window, "dictation", FAKE_SERVICE % RESUME_SESSION)
+    assert sessions == [None, "s"]
+    assert attempts == [[1, "u1", 1], [1, "u2", 1], [1, "u3", 1], [2, "u2", 2], [2, "u3", 2]]
 
 
-RESEND_FAILED = """
-  let refusalsLeft = 5;
-  const refuse = () => { if (refusalsLeft-- > 0) throw new Problem("not now", { code: "UNAVAILABLE" }); };
-  const dictation = createDictation(fakeConnect({ audio: refuse }));
+FAILED_ATTEMPT = """
+  const dictation = createDictation(fakeConnect({}));
   await dictation.open();
   dictation.addUtterance(new Uint8Array(9));
-  await waitFor("the utterance has failed", () => dictation.counts.failed === 1);
-  deliver[0]({ type: "resend", sessionId: "s", utterances: [{ utterance: "u1", fromMs: 0 }] });
-  await waitFor("the utterance is sent again", () => requestsOf("audio").length === 6);
-  deliver[0]({ type: "done", utterance: "u1", sessionId: "s" });
-  await dictation.end();
-  return [errors, new Set(requestsOf("audio").map((request) => request.audio)).size, dictation.counts.done];
+  await waitFor("the utterance is sent", () => requestsOf("audio").length === 1);
+  const fail = (attempt, retryable) => deliver[0]({ type: "failed", sessionId: "s", utterance: "u1", attempt, retryable, message: "not now" });
+  fail(1, true);
+  await waitFor("the utterance is sent again", () => requestsOf("audio").length === 2);
+  fail(1, true); // too late, so it is ignored
+  fail(2, false);
+  await dictation.finish();
+  return [errors, new Set(requestsOf("audio").map((request) => request.audio)).size, sentAttempts(), dictation.counts.failed];
 """
-"""Refuse an utterance five times, so that it fails. Then request it again. It must be sent with the same audio."""
 
 
-def test_a_failed_utterance_is_sent_again_if_the_service_requests_it(window: ConsoleWindow) -> None:
-    errors, different_audio_count, done_count = run_script(window, "dictation", FAKE_SERVICE % RESEND_FAILED)
-    assert (errors, different_audio_count, done_count) == (["not now"], 1, 1)
+def test_a_failed_attempt_is_followed_by_another_unless_the_utterance_is_given_up(window: ConsoleWindow) -> None:
+    errors, different_audio_count, attempts, failed_count = run_script(
+        window, "dictation", FAKE_SERVICE % FAILED_ATTEMPT
+    )
+    assert attempts == [[1, "u1", 1], [1, "u1", 2]]
+    assert (errors, different_audio_count, failed_count) == (["not now."], 1, 1)
+
+
+NO_RESULT = """
+  intervalSpeed = 100;
+  const dictation = createDictation(fakeConnect({ audio: ({ utterance, attempt }) => ({ utterance, attempt, done: utterance === "u1" && attempt === 3 }) }));
+  await dictation.open();
+  addUtterances(dictation, 2);
+  await waitFor("both utterances have ended", () => !dictation.isBusy);
+  await dictation.end();
+  return [dictation.counts, errors.length, Math.max(...requestsOf("audio").filter((request) => request.utterance === "u2").map((request) => request.attempt))];
+"""
+"""The service never sends a message. The third answer for u1 states that it is done."""
+
+
+def test_an_utterance_without_a_message_is_sent_again_a_few_times(window: ConsoleWindow) -> None:
+    counts, error_count, attempts = run_script(window, "dictation", FAKE_SERVICE % NO_RESULT)
+    assert counts == {"waiting": 0, "sent": 0, "done": 1, "failed": 1}
+    assert (error_count, attempts) == (1, 5)
+
+
+BUSY = """
+  let refusalsLeft = 7;
+  const refuse = ({ utterance }) => { if (utterance === "u1" && refusalsLeft-- > 0) throw new Problem("busy", { code: "BUSY" }); return {}; };
+  const dictation = createDictation(fakeConnect({ audio: refuse }));
+  await dictation.open();
+  addUtterances(dictation, 2);
+  await waitFor("both utterances are accepted", () => requestsOf("audio").length === 9);
+  await dictation.end();
+  return [errors, sentAttempts().slice(0, 2), sentAttempts().at(-1)];
+"""
+
+
+def test_an_utterance_whose_earlier_attempt_is_in_progress_waits_while_others_are_sent(window: ConsoleWindow) -> None:
+    errors, first_attempts, last_attempt = run_script(window, "dictation", FAKE_SERVICE % BUSY)
+    assert first_attempts == [[1, "u1", 1], [1, "u2", 1]]
+    assert (errors, last_attempt) == ([], [1, "u1", 8])
 
 
 SILENT_CONNECTION = """
@@ -185,7 +221,7 @@ SILENT_CONNECTION = """
       send(text) {
         const { id, action, ...content } = JSON.parse(text);
         requests.push({ action, number, ...content });
-        if (number === 1 && action === input) return;
+        if (number === 1 && action === "audio") return;
         realSetTimeout(() => listeners.message({ data: JSON.stringify({ id, ...responses[action] }) }), 1);
       },
     }, { onMessage, onClose });
@@ -194,40 +230,22 @@ SILENT_CONNECTION = """
   await dictation.open();
   dictation.addUtterance(new Uint8Array(1));
   await waitFor("the session is opened again", () => requestsOf("open").length === 2);
-  if (input === "audio") await waitFor("the utterance is sent again", () => requestsOf("audio").length === 2);
+  await waitFor("the utterance is sent again", () => requestsOf("audio").length === 2);
   await dictation.end();
-  const opened = requestsOf("open").map((request) => [request.number, request.sessionId ?? "", request.unfinished ?? []]);
-  return [opened, requestsOf("audio").map((request) => request.number), dictation.counts.failed];
+  const opened = requestsOf("open").map((request) => [request.number, request.sessionId ?? ""]);
+  return [opened, sentAttempts(), dictation.counts.failed];
 """
-"""The first connection never responds to the action `input`.
+"""The first connection never responds to the action `audio`.
 
-Return connection, session and unfinished utterances of each `open`, the connection of each `audio`, and the number of
-failed utterances.
+Return connection and session of each `open`, the attempts, and the number of failed utterances.
 """
 
 
-@pytest.mark.parametrize(("silent_action", "audio_connections"), [("audio", [1, 2]), ("ping", [1])])
-def test_a_connection_without_responses_is_replaced(
-    window: ConsoleWindow, silent_action: str, audio_connections: list[int]
-) -> None:
+def test_a_connection_without_responses_is_replaced(window: ConsoleWindow) -> None:
     """A browser may need minutes to notice that a connection is dead, and to close it."""
-    opened, connections, failed_count = run_script(window, "dictation", FAKE_SERVICE % SILENT_CONNECTION, silent_action)
-    assert opened == [[1, "", []], [2, "s", ["u1"]]]
-    assert (connections, failed_count) == (audio_connections, 0)
-
-
-FAILED_DURING_RECONNECTION = """
-  const dictation = await openWithUtterances(2, { open: (number) => (number > 1 ? { done: ["u1", "u2"], failed: ["u1"] } : {}) });
-  sockets[0].close();
-  await waitFor("all utterances are done", () => !dictation.isBusy);
-  await dictation.end();
-  return dictation.counts;
-"""
-
-
-def test_utterances_that_failed_in_the_service_do_not_count_as_done(window: ConsoleWindow) -> None:
-    counts = run_script(window, "dictation", FAKE_SERVICE % FAILED_DURING_RECONNECTION)
-    assert counts == {"waiting": 0, "sent": 0, "done": 1, "failed": 1}
+    opened, attempts, failed_count = run_script(window, "dictation", FAKE_SERVICE % SILENT_CONNECTION)
+    assert opened == [[1, ""], [2, "s"]]
+    assert (attempts, failed_count) == ([[1, "u1", 1], [2, "u1", 2]], 0)
 
 
 DELAYED_RESEND = """
@@ -236,13 +254,13 @@ DELAYED_RESEND = """
   const timers = [];
   Math.random = () => 0.5;
   globalThis.setTimeout = (callback, ms) => { timers.push([ms, callback]); };
-  const resend = (fields) => deliver[0]({ type: "resend", sessionId: "s", utterances: [{ utterance: "u1", fromMs: 0, ...fields }] });
+  const fail = (fields) => deliver[0]({ type: "failed", sessionId: "s", utterance: "u1", attempt: 1, retryable: true, ...fields });
   try {
-    resend({ waitMs: 3000 });
-    resend({});
+    fail({ waitMs: 3000 });
+    fail({});
     const sentMeanwhile = requestsOf("audio").map((request) => request.utterance);
     timers.find(([ms]) => ms === 4500)[1](); // 1.5 times `waitMs`, because the random number is 0.5
-    deliver[0]({ type: "done", utterance: "u2", sessionId: "s" });
+    deliverDone("u2");
     await waitFor("the utterance is sent again", () => requestsOf("audio").length === 4);
     return [sentMeanwhile, requestsOf("audio").at(-1).utterance];
   } finally {
@@ -253,24 +271,25 @@ DELAYED_RESEND = """
 
 
 def test_an_utterance_without_a_free_stream_waits_while_others_are_sent(window: ConsoleWindow) -> None:
-    """If the service has no free stream for an utterance, its `resend` contains `waitMs`. The utterance waits for one
-    to two times `waitMs`, even if a second `resend` without `waitMs` arrives during this time.
+    """If the service has no free stream for an utterance, `failed` contains `waitMs`. The utterance waits for one to two
+    times `waitMs`, even if a second message without `waitMs` arrives during this time.
     """
     sent_meanwhile, sent_last = run_script(window, "dictation", FAKE_SERVICE % DELAYED_RESEND)
     assert (sent_meanwhile, sent_last) == (["u1", "u2", "u3"], "u1")
 
 
 RENEW_SESSION = """
+  intervalSpeed = 20;
   const refuseSession = () => { throw new Problem("the session has ended", { code: input }); };
   let isFirstSessionOver = false;
   const open = (number, { sessionId }) => (sessionId ? refuseSession() : { sessionId: `s${requestsOf("open").length}` });
   const dictation = createDictation(fakeConnect({ open, audio: ({ sessionId }) => (isFirstSessionOver && sessionId === "s1" ? refuseSession() : {}) }));
-  const caption = (sessionId, text) => deliver[0]({ type: "caption", utterance: "u2", sequence: 2, resultId: sessionId, startMs: 0, endMs: 9, final: true, sessionId, text });
+  const caption = (sessionId, text, attempt = 1) => deliver[0]({ type: "caption", utterance: "u2", attempt, sequence: 2, resultId: sessionId, startMs: 0, endMs: 9, final: true, sessionId, text });
   await dictation.open();
   addUtterances(dictation, 2);
   await waitFor("two utterances are sent", () => requestsOf("audio").length === 2);
   isFirstSessionOver = true;
-  deliver[0]({ type: "done", utterance: "u1", sessionId: "s1" });
+  deliverDone("u1", 1, "s1");
   caption("s1", "first");
   %s
   await dictation.end();
@@ -294,8 +313,8 @@ def test_a_new_session_takes_later_utterances_while_the_ended_one_finishes(windo
     dictation.addUtterance(new Uint8Array(1));
     await waitFor("the new session has the utterance", () => requestsOf("audio").length === 4);
     caption("s1", "last");
-    deliver[0]({ type: "done", utterance: "u2", sessionId: "s1" });
-    deliver[0]({ type: "done", utterance: "u3", sessionId: "s2" });
+    deliverDone("u2", 1, "s1");
+    deliverDone("u3", 2, "s2");
     """
     result = run_script(window, "dictation", FAKE_SERVICE % (RENEW_SESSION % script), code)
     assert result["opened"] == [[1, ""], [1, ""]]
@@ -306,18 +325,17 @@ def test_a_new_session_takes_later_utterances_while_the_ended_one_finishes(windo
 
 
 def test_unfinished_utterances_of_an_ended_session_are_sent_to_the_next_one(window: ConsoleWindow) -> None:
-    """The new session transcribes such an utterance from its beginning. So the captions that the ended session sent for
-    the utterance are removed, and its later ones are ignored.
-    """
+    """The captions that the ended session sent for such an utterance are replaced, and its later ones are ignored."""
     script = """
     dictation.addUtterance(new Uint8Array(1));
-    await waitFor("the utterance is sent again", () => requestsOf("audio").length === 5);
+    await waitFor("the utterance is sent again", () => requestsOf("audio").length >= 5);
+    caption("s2", "again", 2);
     caption("s1", "late");
-    deliver[0]({ type: "done", utterance: "u2", sessionId: "s1" });
-    caption("s2", "again");
+    deliverDone("u2", 1, "s1");
     """
     result = run_script(window, "dictation", FAKE_SERVICE % (RENEW_SESSION % script), "SESSION_CLOSED")
-    assert result["sent"] == ["s1 u1", "s1 u2", "s1 u3", "s2 u3", "s2 u2"]
+    assert result["sent"][:4] == ["s1 u1", "s1 u2", "s1 u3", "s2 u3"]
+    assert "s2 u2" in result["sent"]
     assert result["lines"] == ["again"]
     assert result["counts"] == {"waiting": 0, "sent": 2, "done": 1, "failed": 0}
 
@@ -332,7 +350,7 @@ def test_a_session_that_ended_while_its_connection_was_broken_is_replaced(window
     result = run_script(window, "dictation", FAKE_SERVICE % (RENEW_SESSION % script), code)
     assert result["opened"] == [[1, ""], [2, "s1"], [2, ""]]
     assert result["sent"] == ["s1 u1", "s1 u2", "s3 u2", "s3 u3"]
-    assert result["lines"] == []
+    assert result["lines"] == ["first"], "the lines stay until those of the next attempt arrive"
 
 
 EVERY_SESSION_ENDED = """

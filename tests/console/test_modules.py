@@ -139,36 +139,49 @@ def test_neither_a_click_nor_a_quiet_hum_is_an_utterance(window: ConsoleWindow) 
     assert cut_speech(window, click + hum) == []
 
 
-def caption(utterance: str, result: str, text: str, **fields: Any) -> dict[str, Any]:
-    """Return the message with one caption. A caption with a higher revision replaces that of the same result."""
-    defaults = {"sequence": int(utterance[1:]), "startMs": 0, "endMs": 100, "revision": 1, "final": False}
+def caption(utterance: str, result: str, text: str, attempt: int = 1, **fields: Any) -> dict[str, Any]:
+    """Return the message with one caption, which replaces that of the same result."""
+    defaults = {"sequence": int(utterance[1:]), "attempt": attempt, "startMs": 0, "endMs": 100, "final": False}
     return {"type": "caption", "utterance": utterance, "resultId": result, "text": text, **defaults, **fields}
 
 
+def attempt_end(kind: str, utterance: str, attempt: int, **fields: Any) -> dict[str, Any]:
+    """Return the message about the end of an attempt."""
+    return {"type": kind, "utterance": utterance, "attempt": attempt, **fields}
+
+
 def test_the_page_shows_the_same_captions_as_the_client_of_the_demo_flow(window: ConsoleWindow) -> None:
-    """A `retract` removes a line, and a `resend` removes the lines of an utterance after a position."""
+    """A higher attempt removes the lines of lower ones, an empty text one line, and the end what is not final."""
     messages: list[dict[str, Any]] = [
         caption("u2", "a", "second"),
         caption("u1", "a", "fir"),
-        caption("u1", "a", "first", revision=2, final=True),
-        caption("u1", "b", "lost", startMs=100, endMs=200),
-        caption("u3", "a", "gone", sequence=3),
-        {"type": "retract", "utterance": "u3", "resultId": "a", "revision": 1},
-        caption("u2", "a", "second, later", revision=3),
-        {"type": "retract", "utterance": "u2", "resultId": "a", "revision": 2},
+        caption("u1", "a", "first", final=True),
+        caption("u3", "a", "gone"),
+        caption("u3", "a", ""),
+        caption("u2", "b", "second, later", 2, final=True),
+        caption("u2", "a", "late words of the first attempt"),
+        attempt_end("done", "u2", 1),
+        caption("u2", "c", "more", 2, startMs=50),
+        attempt_end("failed", "u4", 1, retryable=True),
+        caption("u5", "a", "cut"),
+        caption("u5", "b", "given up,", startMs=50, final=True),
+        attempt_end("failed", "u5", 1, retryable=False),
+        caption("u6", "a", "not final"),
+        attempt_end("accepted", "u6", 2, done=True),
+        caption("u6", "a", "late", 3),
+        caption("u7", "a", "only in the first attempt", final=True),
+        attempt_end("done", "u7", 2),
     ]
-    resend = {"type": "resend", "utterances": [{"utterance": "u1", "fromMs": 100}]}
     screen = Screen()
-    for message in [*messages, resend]:
+    for message in messages:
         screen.apply(message)
     script = """
     const captions = new module.CaptionLines();
-    for (const message of input.messages) captions.apply(message);
-    input.resend.utterances.forEach((entry) => captions.removeForResend(entry));
+    for (const message of input) captions.apply(message);
     return captions.lines.map((line) => line.text);
     """
-    assert run_script(window, "caption-lines", script, {"messages": messages, "resend": resend}) == screen.text()
-    assert screen.text() == ["first", "second, later"]
+    assert run_script(window, "caption-lines", script, messages) == screen.text()
+    assert screen.text() == ["first", "second, later", "more", "given up,"]
 
 
 def piece(number: int, kind: str, attempt: int = 1, **fields: Any) -> dict[str, Any]:

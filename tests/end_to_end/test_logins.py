@@ -11,7 +11,7 @@ from tests.end_to_end.backends import DeployedLivestream, DeployedMeetings, Depl
 from tests.end_to_end.conftest import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
-PROTOCOL = "polyphony.transcription.v1"
+PROTOCOL = "polyphony.transcription.v2"
 UNREACHABLE_KEYS = "http://127.0.0.1:9/keys"
 """URL on the port `discard`, where no server listens."""
 PROVIDER_DOWN = "The identity provider does not respond. Try again."

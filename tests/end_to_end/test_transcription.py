@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from handlers.transcription.live_table import session_utterances_key
+from handlers.transcription.session import utterances_key
 from local.emulation.faults import Fault
 from local.flows import eventually
 from local.flows.transcription_client import Speaker
@@ -35,12 +35,13 @@ def test_spoken_words_are_shown_as_captions(transcription_flow_run: FlowRun[list
 def test_a_failed_stream_gives_only_final_captions_and_is_counted(
     transcription: DeployedTranscription, speaker: Speaker
 ) -> None:
-    """The backend falls back to the captions that it would show without partial results."""
+    """The next attempt shows the captions that the backend would show without partial results."""
     fallbacks_before = transcription.count_fallbacks()
     transcription.faults.set(Fault.STREAM_DROPPED)
     speaker.say("dropped", "sky")
-    done = speaker.wait_for_end("dropped")
-    assert done.get("fallback") == "stream_failed"
+    assert speaker.wait_for_end("dropped")["retryable"] is True
+    speaker.say("dropped", "sky")
+    assert speaker.wait_for_end("dropped").get("fallback") == "retried"
     assert_recognised(speaker.screen.text(), "sky")
     fallbacks = eventually(
         lambda: count if (count := transcription.count_fallbacks()) > fallbacks_before else None,
@@ -62,12 +63,14 @@ def test_a_session_continues_after_its_connection_closed(transcription: Deployed
         first_connection.say("u1", "moon")
         first_connection.disconnect()
     with Speaker(transcription) as second_connection:
-        resend = second_connection.open(sessionId=session)["resend"]
-        if resend:  # the utterance was not done when the connection closed
-            second_connection.say("u1", "moon")
-        second_connection.say("u2", "sky", sequence=2)
-        assert second_connection.wait_for_end("u2")["type"] == "done"
-        assert_recognised(second_connection.screen.text()[-1:], "sky")
+        second_connection.open(sessionId=session)
+        second_connection.attempts = first_connection.attempts
+        eventually(
+            lambda: second_connection.say("u1", "moon")["type"] == "accepted" or None,
+            "the end of the attempt on the first connection",
+        )
+        assert second_connection.wait_for_end("u1")["type"] == "done"
+        assert_recognised(second_connection.screen.text(), "moon")
 
 
 def test_another_user_cannot_use_a_session(speaker: Speaker, transcription: DeployedTranscription) -> None:
@@ -94,48 +97,35 @@ def test_a_client_with_too_many_utterances_does_not_affect_another_client(
         accepted = [f"u{number}" for number, answer in enumerate(answers) if answer["type"] == "accepted"]
         assert {answer.get("code", "accepted") for answer in answers} == {"accepted", "BUSY"}
         for utterance in accepted:
-            assert busy_speaker.wait_for_end(utterance)["type"] in {"done", "resend"}, "both happen on a busy machine"
+            assert busy_speaker.wait_for_end(utterance)["type"] in {"done", "failed"}, "both happen on a busy machine"
 
 
-def test_an_utterance_fails_for_good_after_transcribe_rejected_it_three_times(
+def test_an_utterance_is_given_up_after_three_failed_attempts(
     transcription: DeployedTranscription, speaker: Speaker
 ) -> None:
-    # Results come before the failure. Without one, the client would have to wait before it sends the utterance again.
     transcription.faults.set(Fault.STREAM_BROKEN, 99)
     try:
-        for _ in range(2):
+        ends = []
+        for _ in range(3):
             speaker.say("u1", "sky")
-            assert speaker.wait_for_end("u1")["type"] == "resend"
-            assert speaker.screen.text() == [], "the lines of the failed attempt were retracted"
-        speaker.say("u1", "sky")
-        failed = speaker.next()
-        while failed["type"] in {"caption", "retract"}:
-            failed = speaker.next()
+            ends.append(speaker.wait_for_end("u1"))
     finally:
         transcription.faults.clear()
-    assert (failed["type"], failed["code"], failed["utterance"]) == ("error", "NOT_TRANSCRIBED", "u1")
+    assert [(end["type"], end["retryable"]) for end in ends] == [("failed", True), ("failed", True), ("failed", False)]
+    assert ends[-1]["code"] == "NOT_TRANSCRIBED"
     assert speaker.say("u1", "sky")["done"], "a failed utterance is not transcribed again"
 
 
-def test_a_lost_utterance_is_reported_and_can_be_sent_again(
-    transcription: DeployedTranscription, speaker: Speaker
-) -> None:
+def test_a_lost_utterance_can_be_sent_again(transcription: DeployedTranscription, speaker: Speaker) -> None:
     functions, dynamodb = transcription.client("lambda"), transcription.client("dynamodb")
     functions.put_function_concurrency(FunctionName=transcription.processor, ReservedConcurrentExecutions=0)
     try:
         assert speaker.say("u1", "sky")["type"] == "accepted"
-        key = {"pk": {"S": session_utterances_key(speaker.session)}}
-        state = json.loads(dynamodb.get_item(TableName=transcription.live_table, Key=key)["Item"]["state"]["S"])
-        [slot] = state["places"]  # the only utterance in progress
-        slot["overdue_ms"] = 1  # as if the start deadline had passed
-        dynamodb.update_item(
-            TableName=transcription.live_table,
-            Key=key,
-            UpdateExpression="SET #state = :state",
-            ExpressionAttributeNames={"#state": "state"},
-            ExpressionAttributeValues={":state": {"S": json.dumps(state)}},
-        )
-        assert speaker.ask("ping", sessionId=speaker.session)["resend"] == [{"utterance": "u1", "fromMs": 0}]
+        key = {name: {"S": value} for name, value in utterances_key(speaker.session).items()}
+        item = dynamodb.get_item(TableName=transcription.live_table, Key=key)["Item"]
+        [slot] = item["slots"]["L"]  # the only attempt in progress
+        slot["M"]["deadlineMs"] = {"N": "1"}  # as if the start deadline had passed
+        dynamodb.put_item(TableName=transcription.live_table, Item=item)
     finally:
         functions.delete_function_concurrency(FunctionName=transcription.processor)
     assert speaker.say("u1", "sky")["repeated"] is False

@@ -10,7 +10,7 @@ replaces the previous one, then a final. The client shows one line for each resu
 - If the final of a result does not come in time, the result becomes an orphan: its last partial is shown as its final.
 - No text is shown in two lines within some time.
 
-The caller, `utterance_transcription`, passes results to `accept`, calls `take_due` at the time that `next_due_ms`
+The caller, `transcription`, passes results to `accept`, calls `take_due` at the time that `next_due_ms`
 returns, and calls `finish` at the end. The caller also states the time, so the same input always gives the same
 captions.
 """
@@ -21,7 +21,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from handlers.transcription.audio_processor.results import Result
-from handlers.transcription.caption_thresholds import CaptionThresholds
+from handlers.transcription.environment import CaptionThresholds
 
 NO_STABILITY = "no_stability"
 """Reason for showing only final captions: Amazon Transcribe does not mark words as stable or unstable."""
@@ -70,9 +70,6 @@ class CaptionCounts:
     """Number of partials and finals that were not shown because their text was already shown."""
     fallback: str | None = None
     """Reason why partials were disabled during the stream. None if they were not, or were disabled from the start."""
-    failed: bool = False
-    """True if the stream failed or its captions could not be delivered in time. Unlike `fallback`, this is also
-    recorded if partials were disabled from the start."""
 
 
 @dataclass(slots=True)

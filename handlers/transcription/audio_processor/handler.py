@@ -15,16 +15,15 @@ from handlers.common import ids
 from handlers.common.aws import SHORT_TIMEOUT_CONFIG, LambdaContext
 from handlers.common.logging import EventLog
 from handlers.common.websocket import WebSocketConnections
-from handlers.transcription.audio_processor.environment import ProcessorEnvironment
 from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.stream import StreamRequest, TranscribeStream, presign_stream_url
-from handlers.transcription.audio_processor.utterance_processor import UtteranceProcessor
-from handlers.transcription.live_table import LiveTable
-from handlers.transcription.session_table import SessionTable
+from handlers.transcription.audio_processor.transcription import Processor
+from handlers.transcription.environment import ProcessorEnvironment
+from handlers.transcription.session import TranscriptionTables
 
 
 @cache
-def _processor() -> UtteranceProcessor:
+def _processor() -> Processor:
     environment = ProcessorEnvironment.read()
     session = boto3.Session()
     dynamodb = session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG)
@@ -34,9 +33,8 @@ def _processor() -> UtteranceProcessor:
         url = presign_stream_url(session.get_credentials(), session.region_name, request, endpoint)
         return TranscribeStream.open(url, seconds)
 
-    return UtteranceProcessor(
-        SessionTable(dynamodb, environment.sessions_table_name),
-        LiveTable(dynamodb, environment.live_table_name, ids.now_ms),
+    return Processor(
+        TranscriptionTables(dynamodb, environment.sessions_table_name, environment.live_table_name, ids.now_ms),
         WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
         UtteranceMetrics(
             session.client("cloudwatch", config=SHORT_TIMEOUT_CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]

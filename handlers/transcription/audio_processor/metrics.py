@@ -1,17 +1,11 @@
-"""CloudWatch metrics of one invocation, which transcribes one utterance. All are put in one call at the end.
-
-Amazon Transcribe sends a result, a piece of recognised speech, as partials and then as a final. A partial is dropped if
-the rate limit of the captions forbids showing it. An orphan is a result that never became final. A fallback means that
-a stream of Amazon Transcribe failed, captions came too late, or Amazon Transcribe marked no words of the partials as
-stable or unstable.
-"""
+"""CloudWatch metrics of one attempt to transcribe an utterance. All are put in one call at the end."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from handlers.transcription.audio_processor.captions import CaptionCounts
-from handlers.transcription.names_shared_with_deployment import (
+from handlers.transcription.environment import (
     DROPPED_METRIC,
     FALLBACK_METRIC,
     LATENCY_METRIC,
@@ -31,15 +25,13 @@ class UtteranceMetrics:
         self._client = client
         self._dimensions = [{"Name": "FunctionName", "Value": function_name}]
 
-    def put(self, latencies_ms: Sequence[int], stream_counts: Iterable[CaptionCounts]) -> None:
+    def put(self, latencies_ms: Sequence[int], counts: CaptionCounts, *, is_fallback: bool) -> None:
         """Put the metrics that are not zero. Make no call if all are zero."""
-        all_counts = list(stream_counts)
         data = [self._latency_datum(latencies_ms)] if latencies_ms else []
         for name, value in (
-            (DROPPED_METRIC, sum(counts.dropped for counts in all_counts)),
-            (ORPHANS_METRIC, sum(counts.orphans for counts in all_counts)),
-            # If partials are disabled, `fallback` stays None even if the stream failed, so `failed` is checked too.
-            (FALLBACK_METRIC, int(any(counts.fallback is not None or counts.failed for counts in all_counts))),
+            (DROPPED_METRIC, counts.dropped),
+            (ORPHANS_METRIC, counts.orphans),
+            (FALLBACK_METRIC, int(is_fallback)),
         ):
             if value:
                 data.append({"MetricName": name, "Dimensions": self._dimensions, "Value": value, "Unit": "Count"})

@@ -11,8 +11,8 @@ from handlers.common.errors import HandlerError
 from handlers.common.ids import derive_user_id
 from handlers.common.tokens import ProviderUnavailable, TokenRefused, TokenVerifier
 from handlers.common.websocket import WebSocketErrorCode
+from handlers.transcription.environment import PROTOCOL
 from handlers.transcription.messages import TOKEN_PREFIX, USER_PREFIX, TranscriptionErrorCode
-from handlers.transcription.names_shared_with_deployment import PROTOCOL
 
 SUBPROTOCOL_HEADER = "sec-websocket-protocol"
 ANONYMOUS = "anonymous"

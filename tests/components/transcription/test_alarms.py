@@ -8,11 +8,11 @@ from botocore.exceptions import ClientError
 
 from handlers.common.logging import EventLog
 from handlers.common.websocket import WebSocketDispatcher
+from handlers.transcription.environment import GIVEN_UP_EVENT
 from handlers.transcription.messages import REQUESTS
-from handlers.transcription.names_shared_with_deployment import GIVEN_UP_EVENT
 from operations.lambda_versions import LiveFunction
 from tests.components.transcription.recorded_deployment import PREFIX, deployed
-from tests.handlers.transcription.router_harness import RouterHarness, transcription_tables
+from tests.handlers.transcription.router_harness import TranscriptionHarness, transcription_tables
 from tests.loggers import own_logger
 
 
@@ -45,11 +45,11 @@ def test_a_failed_invocation_of_the_processor_is_counted_and_an_invalid_message_
 ) -> None:
     """The client repeats an utterance whose invocation failed. But if no invocation succeeds, there are no captions."""
     with own_logger(), transcription_tables(monkeypatch) as dynamodb:
-        router_harness = RouterHarness(dynamodb, level="ERROR")
-        session = router_harness.open_session()
-        router_harness.invocation_error = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Invoke")
-        assert router_harness.send_utterance(session)["code"] == "UNAVAILABLE"
-        assert router_harness.send("nothing")["code"] == "UNKNOWN_ACTION"
+        harness = TranscriptionHarness(dynamodb, level="ERROR")
+        session = harness.open_session()
+        harness.invocation_error = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Invoke")
+        assert harness.send_utterance(session)["code"] == "UNAVAILABLE"
+        assert harness.send("nothing")["code"] == "UNKNOWN_ACTION"
     [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert is_counted("messages-failed", line["message"])
     assert line["error_type"] == "ClientError"

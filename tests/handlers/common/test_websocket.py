@@ -12,11 +12,11 @@ from botocore.exceptions import ReadTimeoutError
 
 from handlers.common.records import TooManyWriters
 from tests.handlers.common.aws_failures import DynamoDbFailures, client_error
-from tests.handlers.transcription.router_harness import RouterHarness, transcription_tables
+from tests.handlers.transcription.router_harness import TranscriptionHarness, transcription_tables
 from tests.handlers.voice_qa.socket_harness import SocketHarness, create_socket_harness
 
-Harness = SocketHarness | RouterHarness
-CALLS = ("get_item", "update_item")
+Harness = SocketHarness | TranscriptionHarness
+CALLS = pytest.mark.parametrize("calls", [("get_item",), ("update_item", "put_item")], ids=["read", "write"])
 all_failures = pytest.mark.parametrize(
     ("error", "code", "status"),
     [
@@ -38,7 +38,7 @@ def api(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
             yield socket_handler
     else:
         with transcription_tables(monkeypatch) as dynamodb:
-            yield RouterHarness(dynamodb)
+            yield TranscriptionHarness(dynamodb)
 
 
 @pytest.fixture
@@ -46,18 +46,18 @@ def dynamodb_failures(api: Harness, monkeypatch: pytest.MonkeyPatch) -> DynamoDb
     return DynamoDbFailures(api.dynamodb, monkeypatch)
 
 
-@pytest.mark.parametrize("call", CALLS)
+@CALLS
 @all_failures
 def test_a_handshake_fails_with_the_status_of_the_error_and_the_client_can_connect_again(
     api: Harness,
     dynamodb_failures: DynamoDbFailures,
-    call: str,
+    calls: tuple[str, ...],
     error: Exception,
     code: str,
     status: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    dynamodb_failures.fail(error, call, times=1)
+    dynamodb_failures.fail(error, *calls, times=1)
     answer = api.connect()
     body = json.loads(answer["body"])
     assert (answer["statusCode"], body["code"], body["requestId"]) == (status, code, "r1")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from handlers.transcription.caption_thresholds import CaptionThresholds, SessionSettings
+from handlers.transcription.environment import CaptionThresholds, SessionSettings
 
 DEFAULT_THRESHOLDS = CaptionThresholds()
 """The numbers of the product requirements."""

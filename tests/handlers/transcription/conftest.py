@@ -1,12 +1,11 @@
-"""Fixtures for the tests of transcription's handlers: moto's tables, and a harness for each of the two functions."""
+"""Fixtures for the tests of transcription's handlers: moto's tables, and a harness for both functions."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.handlers.transcription.processor_harness import ProcessorHarness
-from tests.handlers.transcription.router_harness import RouterHarness, transcription_tables
+from tests.handlers.transcription.router_harness import TranscriptionHarness, transcription_tables
 
 
 @pytest.fixture
@@ -17,12 +16,6 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def router(dynamodb: Any) -> RouterHarness:
-    """Return a router, the function that answers clients."""
-    return RouterHarness(dynamodb)
-
-
-@pytest.fixture
-def processor(dynamodb: Any) -> ProcessorHarness:
-    """Return an audio processor, the function that transcribes an utterance, with an open session."""
-    return ProcessorHarness(dynamodb)
+def harness(dynamodb: Any) -> TranscriptionHarness:
+    """Return the router, which answers clients, and the audio processor, which transcribes utterances."""
+    return TranscriptionHarness(dynamodb)

@@ -1,7 +1,8 @@
-"""Harness for tests of the router, the Lambda function that answers the clients' WebSocket messages.
+"""Harness for tests of transcription: the router and the audio processor over the same tables, with fakes of their peers.
 
-It also has the fakes that the audio processor's tests use: a clock, clients, and an Amazon Transcribe that follows a
-script. A peer is the other end of a connection.
+The router answers the clients' messages, and invokes the audio processor for each attempt to transcribe an utterance (a
+few seconds of speech). The harness keeps the events of these invocations, and a test decides when they are processed.
+The fake Amazon Transcribe follows scripts, and the clock advances only when somebody waits for a fake.
 """
 
 import base64
@@ -16,10 +17,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from handlers.common.ids import new_id
+from components.settings import TranscriptionSettings
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.websocket import WebSocketConnections
+from handlers.transcription.audio_processor.metrics import UtteranceMetrics
 from handlers.transcription.audio_processor.stream import (
     CLOSE_SECONDS,
     SEND_SECONDS,
@@ -27,14 +29,13 @@ from handlers.transcription.audio_processor.stream import (
     StreamRequest,
     TranscribeStreamFailed,
 )
-from handlers.transcription.live_table import LiveTable
+from handlers.transcription.audio_processor.transcription import OpenStream, Processor, UtteranceEnd
+from handlers.transcription.environment import LATENCY_METRIC, PROTOCOL, CaptionThresholds, RouterEnvironment
 from handlers.transcription.messages import ProcessorEvent
-from handlers.transcription.router.client_message_handler import ClientMessageHandler
 from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
-from handlers.transcription.router.environment import RouterEnvironment
 from handlers.transcription.router.handler import Router
-from handlers.transcription.session_table import SessionTable
-from handlers.transcription.session_utterance_state import SessionUtterances
+from handlers.transcription.session import SessionUtterances, TranscriptionTables
+from local.flows.transcription_client import Screen
 from tests.credentials import credentials
 from tests.moto_tables import create_table
 
@@ -50,6 +51,13 @@ LIMITS = RouterEnvironment(
     languages="en-US,de-DE",
 )
 """Environment variables of the router, with a low limit: two slots in each session."""
+LAST_RESULTS_MS = TranscriptionSettings().last_results_ms
+DEFAULT_THRESHOLDS = CaptionThresholds()
+Step = tuple[int, bytes | StreamFailureCode | None]
+"""A step of a stream: its time in milliseconds since the stream opened, and an event, a failure, or None if the service
+closes the stream normally."""
+STREAM_END: Step = (1_200, None)
+"""Step at which Amazon Transcribe closes the stream normally, 200 ms after the audio of a one-second utterance."""
 
 
 @cache
@@ -84,10 +92,10 @@ class PeerDelays:
     """Delays of Amazon Transcribe and of AWS calls. If the tested code has a shorter time limit, it waits only for this
     limit."""
 
-    opening_ms: tuple[int, ...] = ()
-    """Time until each stream opens. Later streams open at once."""
-    accepting_ms: tuple[int | None, ...] = ()
-    """Time for which each stream accepts audio. None means until the end, as for later streams."""
+    opening_ms: int = 0
+    """Time until a stream opens."""
+    accepting_ms: int | None = None
+    """Time for which a stream accepts audio. None means until the end."""
     closing_ms: int = 0
     """Time that Amazon Transcribe needs to answer the closing handshake of a stream."""
     calling_ms: int = 0
@@ -99,7 +107,6 @@ class SlowAwsClient:
 
     def __init__(self, client: Any, clock: Clock, milliseconds: int) -> None:
         self._client, self._clock, self._milliseconds = client, clock, milliseconds
-        self.exceptions = getattr(client, "exceptions", None)
 
     def __getattr__(self, name: str) -> Any:
         def call(*arguments: Any, **parameters: Any) -> Any:
@@ -136,6 +143,33 @@ class Clients(WebSocketConnections):
         return [message for message in self.inbox.get(connection_id, []) if message["type"] == kind]
 
 
+@dataclass
+class CloudWatch:
+    """Fake CloudWatch client that keeps the metrics that were put."""
+
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    error: Exception | None = None
+    """Error of each call; None if calls succeed."""
+
+    def put_metric_data(self, **call: Any) -> None:
+        self.calls.append(call)
+        if self.error is not None:
+            raise self.error
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Return the value of each metric, or the number of its values if it was put with several."""
+        data = [datum for call in self.calls for datum in call["MetricData"]]
+        return {datum["MetricName"]: datum.get("Value", sum(datum.get("Counts", []))) for datum in data}
+
+    @property
+    def latencies_ms(self) -> list[float]:
+        """Return all latencies, sorted."""
+        data = [datum for call in self.calls for datum in call["MetricData"] if datum["MetricName"] == LATENCY_METRIC]
+        value_counts = [pair for datum in data for pair in zip(datum["Values"], datum["Counts"], strict=True)]
+        return [value for value, count in value_counts for _ in range(int(count))]
+
+
 def transcript_payload(result_id: str, text: str, *, final: bool, at_ms: int = 0, stable: bool | None = True) -> bytes:
     """Return an event with one result, a piece of recognised speech, as Amazon Transcribe sends it.
 
@@ -154,9 +188,17 @@ def transcript_payload(result_id: str, text: str, *, final: bool, at_ms: int = 0
     return json.dumps({"Transcript": {"Results": [result]}}).encode()
 
 
-Step = tuple[int, bytes | StreamFailureCode | None]
-"""A step of a stream: its time in milliseconds since the stream opened, and an event, a failure, or None if the service
-closes the stream normally."""
+def partial_at(when_ms: int, text: str, result_id: str = "r1", **fields: Any) -> Step:
+    """Return a step that delivers a partial, a text of a result that may still change.
+
+    `when_ms` is the time since the stream opened. `fields` are parameters of `transcript_payload`.
+    """
+    return when_ms, transcript_payload(result_id, text, final=False, **fields)
+
+
+def final_at(when_ms: int, text: str, result_id: str = "r1", **fields: Any) -> Step:
+    """Return a step that delivers a final, the last text of a result. The parameters are those of `partial_at`."""
+    return when_ms, transcript_payload(result_id, text, final=True, **fields)
 
 
 @dataclass
@@ -165,8 +207,7 @@ class ScriptedStream:
 
     clock: Clock
     steps: Sequence[Step]
-    accepting_ms: int | None = None
-    closing_ms: int = 0
+    delays: PeerDelays
     chunks: list[bytes] = field(default_factory=list)
     """Pieces of audio that the processor has sent."""
     chunk_times_ms: list[int] = field(default_factory=list)
@@ -183,19 +224,20 @@ class ScriptedStream:
     def send(self, chunk: bytes) -> None:
         self.chunks.append(chunk)
         self.chunk_times_ms.append(self.clock.now_ms - self._opened_ms)
-        self._wait_until_accepted()
+        self._check_accepted()
 
     def end(self) -> None:
-        self._wait_until_accepted()
+        self._check_accepted()
         self.audio_end_ms = self.clock.now_ms - self._opened_ms
 
     def close(self) -> None:
         if not self.ended:
-            self.clock.now_ms += min(self.closing_ms, round(CLOSE_SECONDS * 1000))
+            self.clock.now_ms += min(self.delays.closing_ms, round(CLOSE_SECONDS * 1000))
 
-    def _wait_until_accepted(self) -> None:
-        """If the stream accepts no more audio, block the sender until its time limit, and fail."""
-        if self.accepting_ms is not None and self.clock.now_ms - self._opened_ms >= self.accepting_ms:
+    def _check_accepted(self) -> None:
+        """If the stream accepts no more audio, block the sender until its time limit."""
+        accepting_ms = self.delays.accepting_ms
+        if accepting_ms is not None and self.clock.now_ms - self._opened_ms >= accepting_ms:
             self.clock.now_ms += round(SEND_SECONDS * 1000)
             raise TranscribeStreamFailed(StreamFailureCode.BROKEN)
 
@@ -217,72 +259,94 @@ class ScriptedTranscribe:
     """Fake Amazon Transcribe whose streams follow one script each."""
 
     clock: Clock
-    scripts: list[Sequence[Step] | StreamFailureCode]
+    delays: PeerDelays
+    scripts: list[Sequence[Step] | StreamFailureCode] = field(default_factory=list)
     """Scripts of the next streams: the steps of each stream, or the failure to open it."""
-    delays: PeerDelays = field(default_factory=PeerDelays)
     requests: list[StreamRequest] = field(default_factory=list)
     """Requests for streams, including those for streams that failed to open."""
     streams: list[ScriptedStream] = field(default_factory=list)
     """Streams that were opened."""
+    before_open: Callable[[], object] = lambda: None
 
     @contextmanager
     def open(self, request: StreamRequest, seconds: float) -> Iterator[ScriptedStream]:
+        self.before_open()
         self.requests.append(request)
         script = self.scripts.pop(0)
-        stream_number = len(self.requests) - 1
-        opening_ms = dict(enumerate(self.delays.opening_ms)).get(stream_number, 0)
-        accepting_ms = dict(enumerate(self.delays.accepting_ms)).get(stream_number)
-        self.clock.now_ms += min(opening_ms, max(0, round(seconds * 1000)))
-        if opening_ms > seconds * 1000:
-            raise TranscribeStreamFailed(StreamFailureCode.BROKEN)
+        self.clock.now_ms += min(self.delays.opening_ms, max(0, round(seconds * 1000)))
         if isinstance(script, StreamFailureCode):
             raise TranscribeStreamFailed(script)
-        self.streams.append(ScriptedStream(self.clock, script, accepting_ms, self.delays.closing_ms))
+        if self.delays.opening_ms > seconds * 1000:
+            raise TranscribeStreamFailed(StreamFailureCode.BROKEN)
+        stream = ScriptedStream(self.clock, script, self.delays)
+        self.streams.append(stream)
         try:
-            yield self.streams[-1]
+            yield stream
         finally:
-            self.streams[-1].close()
+            stream.close()
 
 
 @dataclass
-class RouterHarness:
-    """Router with moto's tables and fakes of everything else that it calls."""
+class TranscriptionHarness:
+    """Router and audio processor over the same tables, with fakes of everything else that they call."""
 
     dynamodb: Any
     clock: Clock = field(default_factory=Clock)
-    processor_events: list[ProcessorEvent] = field(default_factory=list)
-    """Events with which the router invoked the audio processor, the function that transcribes an utterance."""
+    clients: Clients = field(default_factory=Clients)
+    cloudwatch: CloudWatch = field(default_factory=CloudWatch)
+    delays: PeerDelays = field(default_factory=PeerDelays)
+    events: list[ProcessorEvent] = field(default_factory=list)
+    """Events with which the router invoked the audio processor."""
     invocation_error: Exception | None = None
     """Error of each invocation of the processor. None if the invocations succeed."""
     authorizer: ConnectionAuthorizer = field(default_factory=lambda: ConnectionAuthorizer(None))
     environment: RouterEnvironment = LIMITS
+    last_results_ms: int = LAST_RESULTS_MS
+    open_stream: OpenStream | None = None
+    """Function that opens real streams. If it is None, the streams follow the scripts."""
     level: str = "DEBUG"
     """Log level."""
 
     def __post_init__(self) -> None:
-        self.live = LiveTable(self.dynamodb, LIVE_TABLE_NAME, self.clock)
-        self.sessions = SessionTable(self.dynamodb, SESSION_TABLE_NAME)
+        dynamodb: Any = SlowAwsClient(self.dynamodb, self.clock, self.delays.calling_ms)
+        self.tables = TranscriptionTables(dynamodb, SESSION_TABLE_NAME, LIVE_TABLE_NAME, self.clock)
+        self.transcribe = ScriptedTranscribe(self.clock, self.delays)
+        self.session = ""
+        """Session of `process_utterance`."""
 
     @cached_property
     def router(self) -> Router:
         """The router. It is created at its first use in a test, because its logger keeps the standard output of that
         time."""
-        log = EventLog(self.level)
-        message_handler = ClientMessageHandler(
-            self.sessions,
-            self.live,
+        return Router(
+            self.tables,
             self.environment,
-            invoke_processor=self._invoke_processor,
+            invoke_processor=self.invoke_processor,
+            create_authorizer=lambda: self.authorizer,
             clock_ms=self.clock,
-            new_id=new_id,
-            log=log,
+            log=EventLog(self.level),
         )
-        return Router(message_handler, self.live, lambda: self.authorizer, log)
+
+    @cached_property
+    def processor(self) -> Processor:
+        """The audio processor, which is created at its first use, like the router."""
+        open_scripted_stream: Any = self.transcribe.open
+        clients: Any = SlowAwsClient(self.clients, self.clock, self.delays.calling_ms)
+        cloudwatch: Any = SlowAwsClient(self.cloudwatch, self.clock, self.delays.calling_ms)
+        return Processor(
+            self.tables,
+            clients,
+            UtteranceMetrics(cloudwatch, "processor"),
+            thresholds=DEFAULT_THRESHOLDS,
+            last_results_ms=self.last_results_ms,
+            open_stream=self.open_stream or open_scripted_stream,
+            clock_ms=self.clock,
+            log=EventLog(self.level),
+        )
 
     def connect(self, connection: str = "c1", *protocols: str) -> dict[str, Any]:
         """Send a handshake with these WebSocket subprotocols; by default, those of the user `ann`."""
-        offered = ", ".join(protocols or ("polyphony.transcription.v1", "user.ann"))
-        headers = {"Sec-WebSocket-Protocol": offered}
+        headers = {"Sec-WebSocket-Protocol": ", ".join(protocols or (PROTOCOL, "user.ann"))}
         return self._handle_event(connection, "CONNECT", "$connect", headers=headers)
 
     def disconnect(self, connection: str = "c1") -> dict[str, Any]:
@@ -307,29 +371,81 @@ class RouterHarness:
 
     def open_other_users_session(self) -> str:
         """Connect as the user `bob` on connection `c2`, open a session and return its id."""
-        self.connect("c2", "polyphony.transcription.v1", "user.bob")
+        self.connect("c2", PROTOCOL, "user.bob")
         return str(self.send("open", "c2")["sessionId"])
 
-    def send_utterance(self, session: str, utterance: str = "u1", connection: str = "c1") -> dict[str, Any]:
-        """Send an utterance, a few seconds of speech, with one second of silence as its audio."""
-        return self.send("audio", connection, sessionId=session, utterance=utterance, sequence=1, audio=silence(1))
+    def send_utterance(
+        self, session: str, utterance: str = "u1", attempt: int = 1, connection: str = "c1", audio: str = ""
+    ) -> dict[str, Any]:
+        """Send an attempt at an utterance, with one second of silence as its audio by default."""
+        fields = {"sessionId": session, "utterance": utterance, "attempt": attempt, "sequence": 1}
+        return self.send("audio", connection, **fields, audio=audio or silence(1))
 
-    def utterances(self, session: str) -> SessionUtterances:
-        """Return the session's slots, its ended utterances, and those that the client must send again (`resends`)."""
-        return self.live.utterances(session)
+    def utterances(self, session: str = "") -> SessionUtterances:
+        """Return the session's slots, its ended utterances, and the unfinished ones."""
+        return self.tables.read_utterances(session or self.session)
 
-    def change_utterances(self, session: str, change: Callable[[SessionUtterances], SessionUtterances]) -> None:
-        """Change the session's utterances, as the audio processor does."""
-        self.live.change_utterances(session, lambda item: (change(item), None))
+    def process_utterance(
+        self,
+        *steps: Step,
+        utterance: str = "u1",
+        attempt: int = 1,
+        seconds: float = 1,
+        audio: str = "",
+        remaining_ms: int = 60_000,
+        **settings: Any,
+    ) -> UtteranceEnd | None:
+        """Send an attempt at an utterance of this length, and process it.
+
+        The steps, if there are any, are the script of the next stream. `remaining_ms` is the time until the function's
+        timeout. `settings` are fields of the message that opens the session.
+        """
+        if steps:
+            self.transcribe.scripts.append(steps)
+        self.session = self.session or self.open_session(**settings)
+        answer = self.send_utterance(self.session, utterance, attempt, audio=audio or silence(seconds))
+        assert answer.get("repeated") is False, answer
+        return self.process_event(self.events[-1], remaining_ms)
+
+    def process_event(self, event: ProcessorEvent, remaining_ms: int = 60_000) -> UtteranceEnd | None:
+        return self.processor.handle(json.loads(event.model_dump_json()), remaining_ms)
+
+    def slow_down_posts(self, milliseconds: int) -> None:
+        """Let the delivery of each caption to the client take this time."""
+
+        def advance_clock(_connection: str, message: Any) -> None:
+            self.clock.now_ms += milliseconds if message.type == "caption" else 0
+
+        self.clients.before_post = advance_clock
+
+    def messages(self, kind: str, connection: str = "c1") -> list[dict[str, Any]]:
+        """Return the messages of a kind that the client received."""
+        return self.clients.sent_to(connection, kind)
+
+    def last_messages(self, connection: str = "c1") -> list[dict[str, Any]]:
+        """Return the messages about the ends of attempts."""
+        return [*self.messages("done", connection), *self.messages("failed", connection)]
+
+    def captions(self, connection: str = "c1") -> list[tuple[str, str]]:
+        """Return the captions that the client received: the text, and `partial` or `final`."""
+        captions = self.messages("caption", connection)
+        return [(caption["text"], "final" if caption["final"] else "partial") for caption in captions]
+
+    def shown_lines(self, connection: str = "c1") -> list[str]:
+        """Return the lines that the client shows after it has received all messages."""
+        screen = Screen()
+        for message in self.clients.inbox.get(connection, []):
+            screen.apply(message)
+        return screen.text()
 
     def _handle_event(self, connection: str, kind: str, route: str, **fields: Any) -> dict[str, Any]:
         context = {"connectionId": connection, "eventType": kind, "routeKey": route, "requestId": "r1"}
         return self.router.handle({"requestContext": context, **fields})
 
-    def _invoke_processor(self, event: ProcessorEvent) -> None:
+    def invoke_processor(self, event: ProcessorEvent) -> None:
         if self.invocation_error is not None:
             raise self.invocation_error
-        self.processor_events.append(event)
+        self.events.append(event)
 
 
 def silence(seconds: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from handlers.transcription.caption_thresholds import SessionSettings
+from handlers.transcription.environment import SessionSettings
 from tests.handlers.transcription.caption_samples import DEFAULT_THRESHOLDS, thresholds
 
 OVERRIDES = {

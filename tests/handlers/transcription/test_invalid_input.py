@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from handlers.transcription.messages import REQUESTS
 from tests.handlers.transcription.recordings import flac
-from tests.handlers.transcription.router_harness import LIMITS, RouterHarness, silence
+from tests.handlers.transcription.router_harness import LIMITS, TranscriptionHarness, silence
 
 UNKNOWN_SESSION_ID = "0" * 26
 FLAC_AUDIO = base64.b64encode(flac(8_000, rate=8_000)).decode()
@@ -24,7 +24,7 @@ FLAC_AUDIO = base64.b64encode(flac(8_000, rate=8_000)).decode()
 
 def utterance_message(session: str, **changes: Any) -> str:
     """Return a valid message with an utterance, with some changes."""
-    fields = {"action": "audio", "id": "m1", "sessionId": session, "utterance": "u1", "sequence": 1}
+    fields = {"action": "audio", "id": "m1", "sessionId": session, "utterance": "u1", "attempt": 1, "sequence": 1}
     return json.dumps({**fields, "audio": FLAC_AUDIO, **changes})
 
 
@@ -56,40 +56,40 @@ INVALID_MESSAGES: dict[str, tuple[Callable[[str], str], str, str]] = {
 
 @pytest.mark.parametrize(("message_for", "code", "error_text"), INVALID_MESSAGES.values(), ids=INVALID_MESSAGES)
 def test_invalid_input_gets_one_clear_error_and_affects_no_other_user(
-    router: RouterHarness, message_for: Callable[[str], str], code: str, error_text: str
+    harness: TranscriptionHarness, message_for: Callable[[str], str], code: str, error_text: str
 ) -> None:
-    session = router.open_session("c1", encoding="flac", sampleRate=8_000)
-    other_session = router.open_other_users_session()
-    answer = router.send_text(message_for(session))
+    session = harness.open_session("c1", encoding="flac", sampleRate=8_000)
+    other_session = harness.open_other_users_session()
+    answer = harness.send_text(message_for(session))
     assert (answer["type"], answer["code"]) == ("error", code)
     assert error_text in f"{answer['message']} {answer.get('fields')}"
-    assert router.processor_events == [], "the audio processor is not invoked"
-    assert router.utterances(session).slots == ()
-    assert router.send_text(utterance_message(session))["type"] == "accepted", "connection and session still work"
-    assert router.send_utterance(other_session, connection="c2")["type"] == "accepted"
+    assert harness.events == [], "the audio processor is not invoked"
+    assert harness.utterances(session).slots == ()
+    assert harness.send_text(utterance_message(session))["type"] == "accepted", "connection and session still work"
+    assert harness.send_utterance(other_session, connection="c2")["type"] == "accepted"
 
 
-def test_utterances_beyond_the_slots_are_refused_until_a_slot_is_free(router: RouterHarness) -> None:
-    session, other_session = router.open_session("c1"), router.open_other_users_session()
-    answers = [router.send_utterance(session, f"u{number}") for number in range(5)]
+def test_utterances_beyond_the_slots_are_refused_until_a_slot_is_free(harness: TranscriptionHarness) -> None:
+    session, other_session = harness.open_session("c1"), harness.open_other_users_session()
+    answers = [harness.send_utterance(session, f"u{number}") for number in range(5)]
     assert [answer.get("code", answer["type"]) for answer in answers] == (
         ["accepted"] * LIMITS.in_flight + ["BUSY"] * (5 - LIMITS.in_flight)
     )
-    assert len(router.processor_events) == LIMITS.in_flight
-    assert router.send_utterance(other_session, connection="c2")["type"] == "accepted"
-    router.change_utterances(session, lambda utterances: utterances.finish("u0", 1))
-    assert router.send_utterance(session, "u4")["type"] == "accepted"
+    assert len(harness.events) == LIMITS.in_flight
+    assert harness.send_utterance(other_session, connection="c2")["type"] == "accepted"
+    harness.tables.change_utterances(session, lambda state: state.finish(state.slots[0].holder, "c1", failed=False))
+    assert harness.send_utterance(session, "u4")["type"] == "accepted"
 
 
-def test_a_repeated_disconnect_leaves_all_sessions_usable(router: RouterHarness) -> None:
-    session, other_session = router.open_session("c1"), router.open_other_users_session()
-    router.send_utterance(session)
+def test_a_repeated_disconnect_leaves_all_sessions_usable(harness: TranscriptionHarness) -> None:
+    session, other_session = harness.open_session("c1"), harness.open_other_users_session()
+    harness.send_utterance(session)
     for _ in range(2):
-        assert router.disconnect("c1")["statusCode"] == 200
-    assert router.send_utterance(other_session, connection="c2")["type"] == "accepted"
-    router.connect("c3")
-    assert router.send("open", "c3", sessionId=session)["sessionId"] == session
-    assert router.send_utterance(session, connection="c3")["repeated"], "the utterance in progress continues"
+        assert harness.disconnect("c1")["statusCode"] == 200
+    assert harness.send_utterance(other_session, connection="c2")["type"] == "accepted"
+    harness.connect("c3")
+    assert harness.send("open", "c3", sessionId=session)["sessionId"] == session
+    assert harness.utterances(session).find_slot("u1"), "the utterance in progress continues"
 
 
 JSON_VALUES = st.recursive(
@@ -110,10 +110,10 @@ MESSAGES = st.builds(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=settings().max_examples // 3)
 @given(body=st.text(max_size=60) | JSON_VALUES.map(json.dumps) | MESSAGES.map(json.dumps))
-def test_any_text_gets_exactly_one_answer_and_no_internal_error(router: RouterHarness, body: str) -> None:
-    router.clock.now_ms += 3_600_000  # so the sessions of earlier examples have expired
-    answer = router.send_text(body.replace(OWN_SESSION, router.open_session("c1")))
+def test_any_text_gets_exactly_one_answer_and_no_internal_error(harness: TranscriptionHarness, body: str) -> None:
+    harness.clock.now_ms += 3_600_000  # so the user has opened no session in this hour
+    answer = harness.send_text(body.replace(OWN_SESSION, harness.open_session("c1")))
     assert answer["type"] in {"opened", "pong", "closed", "error"}
     assert answer.get("code") != "INTERNAL"
-    assert router.send("ping")["type"] == "pong"
-    assert router.processor_events == []
+    assert harness.send("ping")["type"] == "pong"
+    assert harness.events == []

@@ -1,7 +1,7 @@
 """Tests of the audio processor with the local emulation of Amazon Transcribe, over real sockets.
 
-The emulation recognises real speech, and fails on demand (`local/emulation/faults.py`). After a failed stream comes the fallback, a stream from which only finals are shown (captions that do not change any more). The
-clock runs ten times as fast as real time, so the tests are short. `test_utterance_time_limits` tests durations.
+The emulation recognises real speech, and fails on demand (`local/emulation/faults.py`). The clock runs ten times as fast
+as real time, so the tests are short. `test_one_attempt` tests durations.
 """
 
 import base64
@@ -13,18 +13,16 @@ from typing import Any
 import pytest
 
 from handlers.transcription.audio_processor.stream import StreamRequest, TranscribeStream
-from handlers.transcription.audio_processor.utterance_transcription import UtteranceEnd
-from handlers.transcription.caption_thresholds import SessionSettings
+from handlers.transcription.audio_processor.transcription import UtteranceEnd
 from local.emulation.faults import Fault, Faults
 from local.flows.speech_clips import clip_texts, join_clips
-from tests.handlers.transcription.processor_harness import ProcessorHarness
-from tests.handlers.transcription.router_harness import Clock
+from tests.handlers.transcription.router_harness import Clock, TranscriptionHarness
 from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 from tests.local.emulation.transcribe.stream_listener import presign_url, serve_transcribe
 from tests.lost_responses import repeat_every_call
 
 CLOCK_SPEED = 10
-LONG_THRESHOLDS = SessionSettings(dedup_cache_ttl=60, orphan_timeout=60, max_buffer_timeout=10)
+LONG_THRESHOLDS = {"dedupCacheTtl": 60, "orphanTimeout": 60, "maxBufferTimeout": 10}
 """Thresholds that are not reached even if the machine is slow."""
 
 
@@ -45,11 +43,10 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def streaming_processor(dynamodb: Any, endpoint: str) -> ProcessorHarness:
+def streaming_processor(dynamodb: Any, endpoint: str) -> TranscriptionHarness:
     """Return a processor whose streams are real connections to the emulation."""
-    harness = ProcessorHarness(
+    harness = TranscriptionHarness(
         dynamodb,
-        settings=LONG_THRESHOLDS,
         clock=RunningClock(0),
         last_results_ms=round(1000 * TIMEOUT_SECONDS * CLOCK_SPEED),  # even a slow machine does not exceed it
     )
@@ -62,16 +59,17 @@ def streaming_processor(dynamodb: Any, endpoint: str) -> ProcessorHarness:
     return harness
 
 
-def process_speech(processor: ProcessorHarness, *clips: str) -> UtteranceEnd | None:
-    return processor.process_utterance(audio=base64.b64encode(join_clips(*clips)).decode())
+def process_speech(processor: TranscriptionHarness, clip: str, attempt: int = 1) -> UtteranceEnd | None:
+    audio = base64.b64encode(join_clips(clip)).decode()
+    return processor.process_utterance(audio=audio, attempt=attempt, settings=LONG_THRESHOLDS)
 
 
 def test_an_utterance_is_shown_once_even_if_every_write_to_dynamodb_is_repeated(
-    streaming_processor: ProcessorHarness, monkeypatch: pytest.MonkeyPatch
+    streaming_processor: TranscriptionHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """botocore repeats a write whose response is lost. The processor must not mistake the first of its two writes for
     that of another invocation, which has already started to process the utterance."""
-    repeat_every_call(streaming_processor.dynamodb, "update_item", monkeypatch)
+    repeat_every_call(streaming_processor.dynamodb, "put_item", monkeypatch)
     assert process_speech(streaming_processor, "sky") is UtteranceEnd.DONE
     assert streaming_processor.shown_lines() == clip_texts("sky")
     assert streaming_processor.messages("done")[0]["finals"] == 1
@@ -81,13 +79,15 @@ def test_an_utterance_is_shown_once_even_if_every_write_to_dynamodb_is_repeated(
 
 @pytest.mark.parametrize("fault", [Fault.STREAM_THROTTLED, Fault.STREAM_DROPPED, Fault.STREAM_MALFORMED])
 def test_a_stream_that_fails_in_the_middle_is_followed_by_one_for_finals(
-    streaming_processor: ProcessorHarness, capsys: pytest.CaptureFixture[str], fault: Fault
+    streaming_processor: TranscriptionHarness, capsys: pytest.CaptureFixture[str], fault: Fault
 ) -> None:
     FAULTS.set(fault)
-    assert process_speech(streaming_processor, "sky") is UtteranceEnd.DONE
-    assert streaming_processor.shown_lines() == clip_texts("sky")
-    assert streaming_processor.messages("done")[0]["fallback"] == "stream_failed"
-    assert [request.stabilised for request in streaming_processor.transcribe.requests] == [True, False]
+    assert process_speech(streaming_processor, "sky") is UtteranceEnd.BROKEN
+    assert streaming_processor.messages("failed")[0]["retryable"] is True
     assert streaming_processor.cloudwatch.values["TranscribeFallbackTriggered"] == 1
     cause = "throttled" if fault is Fault.STREAM_THROTTLED else "broken"
     assert f'"cause":"{cause}"' in capsys.readouterr().out
+    assert process_speech(streaming_processor, "sky", attempt=2) is UtteranceEnd.DONE
+    assert streaming_processor.shown_lines() == clip_texts("sky")
+    assert streaming_processor.messages("done")[0]["fallback"] == "retried"
+    assert [request.stabilised for request in streaming_processor.transcribe.requests] == [True, False]

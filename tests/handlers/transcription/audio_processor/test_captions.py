@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from handlers.transcription.audio_processor.captions import Caption, Captions, ends_sentence, normalize_text
 from handlers.transcription.audio_processor.results import Result
-from handlers.transcription.caption_thresholds import CaptionThresholds
+from handlers.transcription.environment import CaptionThresholds
 from tests.handlers.transcription.caption_samples import DEFAULT_THRESHOLDS, thresholds
 
 Stream = list[tuple[int, Result]]

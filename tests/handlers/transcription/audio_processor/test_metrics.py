@@ -1,4 +1,4 @@
-"""Tests of the metrics of one invocation, which are put in one call within the limits of PutMetricData."""
+"""Tests of the metrics of one attempt, which are put in one call within the limits of PutMetricData."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from botocore.stub import Stubber
 
 from handlers.transcription.audio_processor.captions import CaptionCounts
 from handlers.transcription.audio_processor.metrics import MAX_VALUES, UtteranceMetrics
-from tests.handlers.transcription.processor_harness import CloudWatch
+from tests.handlers.transcription.router_harness import CloudWatch
 
 
-def put_metrics(latencies_ms: list[int], *stream_counts: CaptionCounts) -> list[dict[str, Any]]:
-    """Put the metrics of an invocation with these streams, and return them as CloudWatch receives them."""
+def put_metrics(latencies_ms: list[int], *, is_fallback: bool = False, **counts: Any) -> list[dict[str, Any]]:
+    """Put the metrics of an attempt, and return them as CloudWatch receives them."""
     cloudwatch: Any = CloudWatch()
-    UtteranceMetrics(cloudwatch, "processor").put(latencies_ms, stream_counts)
+    UtteranceMetrics(cloudwatch, "processor").put(latencies_ms, CaptionCounts(**counts), is_fallback=is_fallback)
     return [datum for call in cloudwatch.calls for datum in call["MetricData"]]
 
 
@@ -29,26 +29,19 @@ def test_if_there_are_too_many_latencies_only_the_longest_are_put() -> None:
     assert len(latency["Counts"]) == MAX_VALUES
 
 
-def test_counts_are_summed_over_the_streams_and_metrics_of_zero_are_not_put() -> None:
-    """The fallback metric is 1 if partials were disabled in any stream or if any stream failed."""
-    metrics = put_metrics(
-        [],
-        CaptionCounts(dropped=3, orphans=1, fallback="stream_failed", failed=True),
-        CaptionCounts(dropped=2, failed=True),
-    )
+def test_metrics_of_zero_are_not_put() -> None:
+    metrics = put_metrics([], dropped=5, orphans=1, is_fallback=True)
     assert {metric["MetricName"]: metric["Value"] for metric in metrics} == {
         "PartialResultsDropped": 5,
         "OrphanedResultsFlushed": 1,
         "TranscribeFallbackTriggered": 1,
     }
-    assert put_metrics([], CaptionCounts(partials=7, duplicates=1)) == []
+    assert put_metrics([], partials=7, duplicates=1) == []
 
 
 def test_the_call_matches_botocores_model_of_the_service() -> None:
     client = boto3.client("cloudwatch", "us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
     with Stubber(client) as stub:
         stub.add_response("put_metric_data", {})
-        UtteranceMetrics(client, "processor").put(
-            [1, 2, 2], [CaptionCounts(dropped=1, orphans=1, fallback="no_stability")]
-        )
+        UtteranceMetrics(client, "processor").put([1, 2, 2], CaptionCounts(dropped=1, orphans=1), is_fallback=True)
         stub.assert_no_pending_responses()

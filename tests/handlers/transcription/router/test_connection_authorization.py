@@ -8,7 +8,7 @@ from handlers.common.tokens import TokenVerifier
 from handlers.transcription.router.connection_authorization import ConnectionAuthorizer
 from tests.token_issuer import AUDIENCE, Key, Provider, keys_of
 
-PROTOCOL = "polyphony.transcription.v1"
+PROTOCOL = "polyphony.transcription.v2"
 
 
 @pytest.fixture

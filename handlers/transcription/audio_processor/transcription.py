@@ -1,0 +1,385 @@
+"""One attempt to transcribe one utterance, a few seconds of speech: stream the audio, deliver captions, report the end.
+
+Amazon Transcribe works at the pace of speech however fast it receives audio. So the transcription takes as long as the
+audio, and a little more for the last words. A single thread sends each chunk of audio when it is due, and receives
+results until the next chunk is due. A result comes first as partials, which may still change, then as a final.
+
+An attempt uses one stream. If it fails, the client sends the utterance again, and the next attempt shows only finals.
+`session` has the rules of attempts. Audio and text are kept only in memory.
+"""
+
+import base64
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.common.json_models import Message
+from handlers.common.logging import EventLog, constant_for_log, hash_for_log
+from handlers.common.websocket import WebSocketConnections
+from handlers.transcription.audio import CHUNK_MS, Utterance, check_utterance
+from handlers.transcription.audio_processor.captions import NO_STABILITY, Caption, Captions
+from handlers.transcription.audio_processor.metrics import UtteranceMetrics
+from handlers.transcription.audio_processor.results import parse_results
+from handlers.transcription.audio_processor.stream import (
+    StreamFailureCode,
+    StreamRequest,
+    TranscribeStream,
+    TranscribeStreamFailed,
+)
+from handlers.transcription.environment import GIVEN_UP_EVENT, CaptionThresholds
+from handlers.transcription.messages import CaptionMessage, Done, Failed, ProcessorEvent, TranscriptionErrorCode
+from handlers.transcription.session import Session, SessionUtterances, TranscriptionTables, session_key
+
+OVERDUE_MS = 8_000
+"""Time beyond the length of the audio after which a started attempt counts as lost. An attempt that is still running
+never takes so long."""
+RESERVE_MS = 3_000
+"""Part of the invocation's time that is reserved for reporting the end of the utterance to the client."""
+LAST_CAPTIONS_MS = 200
+"""Time after the deadline in which the last captions may still be delivered."""
+OPEN_SECONDS = 1.0
+"""Maximum time for opening a stream."""
+GIVE_UP_ATTEMPT = 3
+"""Number of failed attempts after which an utterance is given up. An attempt does not count if it had no free stream. An
+utterance that Amazon Transcribe rejects is given up at once."""
+WAIT_MS = 3_000
+"""Minimum time that the client waits before it sends an utterance again, if no stream was free or if the first attempt
+got no result. Most streams that are open now end within this time."""
+WAIT_FACTOR = 4
+"""Factor by which the wait grows with each failed attempt. With two waits, the attempts at an utterance span at least 15
+seconds. So they can outlast an outage of the network or of Amazon Transcribe that takes some seconds."""
+RETRIED = "retried"
+"""Reason for showing only final captions: an earlier attempt failed."""
+
+OpenStream = Callable[[StreamRequest, float], AbstractContextManager[TranscribeStream]]
+
+
+class UtteranceEnd(StrEnum):
+    """Outcome of an attempt at an utterance, as it is logged."""
+
+    DONE = "done"
+    DEADLINE = "cut"
+    """The deadline came after all audio was sent, but before the stream ended. The captions so far are delivered."""
+    BROKEN = "broken"
+    """The attempt failed. The client must send the utterance again, unless the utterance is given up."""
+    REJECTED = "rejected"
+    """Amazon Transcribe refuses the utterance, and would refuse it again."""
+    GONE = "gone"
+    """The client has closed its connection."""
+    SLOT_LOST = "overtaken"
+    """The attempt no longer has its slot, or the client has moved to another connection."""
+
+
+class EndCause(StrEnum):
+    """Cause of a failed attempt, if it is not a failure code of the stream."""
+
+    LATE = "late"
+    """The deadline came before all audio was sent, before any result arrived, or before all captions were delivered."""
+    INTERNAL = "internal_error"
+    """The processor raised an exception."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    end: UtteranceEnd
+    cause: StrEnum | None = None
+    """Failure code of the stream or an `EndCause`. None if nothing failed."""
+    throttled: bool = False
+    """True if Amazon Transcribe had no free stream. A later attempt may get one."""
+
+
+class DeadlinePassed(Exception):
+    """There is no time left to deliver captions."""
+
+
+class ClientGone(Exception):
+    """The client has closed its connection."""
+
+
+class SlotLost(Exception):
+    """The attempt no longer has its slot, or the client has moved to another connection."""
+
+
+@dataclass(frozen=True)
+class Processor:
+    """The audio processor with everything that its attempts use."""
+
+    tables: TranscriptionTables
+    connections: WebSocketConnections
+    metrics: UtteranceMetrics
+    thresholds: CaptionThresholds
+    last_results_ms: int
+    """Time beyond the length of the audio that an attempt may take, counted from the start of the invocation."""
+    open_stream: OpenStream
+    clock_ms: Callable[[], int]
+    log: EventLog
+
+    def handle(self, event: Mapping[str, Any], remaining_ms: int) -> UtteranceEnd | None:
+        """Process one utterance, with `remaining_ms` left until the function's timeout.
+
+        Return None if its session is missing or its attempt cannot be started.
+        """
+        entered_ms = self.clock_ms()
+        parsed = ProcessorEvent.model_validate(event)
+        session = self.tables.sessions.read(session_key(parsed.session_id))
+        if session is None:
+            self.log.error("session_missing", session_hash=hash_for_log(parsed.session_id))
+            return None
+        audio = check_utterance(base64.b64decode(parsed.audio), session.encoding, session.sample_rate)
+        holder, now_ms = secrets.token_hex(8), self.clock_ms()
+        overdue_ms = now_ms + audio.duration_ms + OVERDUE_MS
+        utterances = self.tables.change_utterances(
+            parsed.session_id, lambda state: state.start(parsed.holder, holder, now_ms, overdue_ms)
+        )
+        if utterances.held_slot(holder) is None:
+            self.log.warning("utterance_not_ours", session_hash=hash_for_log(parsed.session_id))
+            return None
+        deadline_ms = entered_ms + min(audio.duration_ms + self.last_results_ms, remaining_ms - RESERVE_MS)
+        attempt = Attempt(self, parsed, session, audio, utterances.connection, holder, deadline_ms)
+        try:
+            outcome = attempt.run()
+        except Exception as error:
+            self.log.failure("utterance_broken", error, session_hash=hash_for_log(parsed.session_id))
+            attempt.end(Outcome(UtteranceEnd.BROKEN, EndCause.INTERNAL), entered_ms)
+            raise
+        attempt.end(outcome, entered_ms)
+        return outcome.end
+
+
+class Attempt:
+    """One attempt that has started. `run` is called once, then `end`."""
+
+    def __init__(
+        self,
+        processor: Processor,
+        event: ProcessorEvent,
+        session: Session,
+        audio: Utterance,
+        connection: str,
+        holder: str,
+        deadline_ms: int,
+    ) -> None:
+        """`connection` gets all messages of the attempt, and `deadline_ms` is the time at which the transcription stops."""
+        self._processor = processor
+        self._event = event
+        self._session = session
+        self._audio = audio
+        self._connection = connection
+        self._holder = holder
+        self._deadline_ms = deadline_ms
+        self._clock_ms = processor.clock_ms
+        thresholds = processor.thresholds.for_session(session.settings)
+        self._finals_only = event.failures > 0 or not thresholds.partial_results_enabled
+        self._captions = Captions(thresholds, finals_only=self._finals_only)
+        self._final_count = 0
+        self._latencies_ms: list[int] = []
+        """For each delivered caption, the time from the end of its speech to its delivery. The user is assumed to have
+        begun to speak when the router accepted the attempt."""
+
+    def run(self) -> Outcome:
+        """Transcribe the utterance, and return how the attempt ended."""
+        try:
+            return self._run_stream()
+        except TranscribeStreamFailed as failure:
+            if failure.code is StreamFailureCode.REJECTED:
+                return Outcome(UtteranceEnd.REJECTED, failure.code)
+            is_throttled = failure.code is StreamFailureCode.THROTTLED and not self._captions.has_results
+            return Outcome(UtteranceEnd.BROKEN, failure.code, is_throttled)
+        except DeadlinePassed:
+            return Outcome(UtteranceEnd.BROKEN, EndCause.LATE)
+        except ClientGone:
+            return Outcome(UtteranceEnd.GONE)
+        except SlotLost:
+            return Outcome(UtteranceEnd.SLOT_LOST)
+
+    def _run_stream(self) -> Outcome:
+        """Stream the audio, and deliver the captions.
+
+        The nth chunk, counted from 0, is sent n times CHUNK_MS after the stream opened.
+        """
+        session = self._session
+        request = StreamRequest(
+            session.language, session.sample_rate, session.encoding, stabilised=not self._finals_only
+        )
+        unsent = list(reversed(self._audio.chunks))
+        seconds = min(OPEN_SECONDS, (self._deadline_ms - self._clock_ms()) / 1000)
+        with self._processor.open_stream(request, seconds) as stream:
+            next_chunk_ms, audio_ended = self._clock_ms(), False
+            while not stream.ended and (now_ms := self._clock_ms()) < self._deadline_ms:
+                if unsent and next_chunk_ms <= now_ms:
+                    stream.send(unsent.pop())
+                    next_chunk_ms += CHUNK_MS
+                    continue
+                if not unsent and not audio_ended:
+                    stream.end()
+                    audio_ended = True
+                # Wait for an event, but only until the next chunk or a waiting caption is due, or the deadline comes.
+                caption_due_ms = self._captions.next_due_ms()
+                due_ms = min(
+                    self._deadline_ms,
+                    next_chunk_ms if unsent else self._deadline_ms,
+                    self._deadline_ms if caption_due_ms is None else caption_due_ms,
+                )
+                self._receive(stream, (due_ms - now_ms) / 1000)
+                self._show(self._captions.take_due(self._clock_ms()))
+            # After the deadline, events that have already arrived are still processed, as long as there is time.
+            while not stream.ended and self._check_deadline() and self._receive(stream, 0):
+                pass
+            if not stream.ended and not (audio_ended and self._captions.has_results):
+                return Outcome(UtteranceEnd.BROKEN, EndCause.LATE)
+            self._show(self._captions.finish(self._clock_ms()))
+            return Outcome(UtteranceEnd.DONE if stream.ended else UtteranceEnd.DEADLINE)
+
+    def _receive(self, stream: TranscribeStream, seconds: float) -> bool:
+        """Wait for one event and deliver its captions. Return False if none came in time."""
+        payload = stream.receive(max(0, seconds))
+        if payload is None:
+            return False
+        for result in parse_results(payload):
+            self._show(self._captions.accept(result, self._clock_ms()))
+        return True
+
+    def _show(self, captions: Iterable[Caption]) -> None:
+        """Deliver captions, but no partial after the deadline."""
+        for caption in captions:
+            self._check_deadline()
+            if caption.final or not caption.text or self._clock_ms() <= self._deadline_ms:
+                self._deliver(caption)
+
+    def _check_deadline(self) -> bool:
+        """Return True, or raise DeadlinePassed if there is no time left to deliver captions."""
+        if self._clock_ms() > self._deadline_ms + LAST_CAPTIONS_MS:
+            raise DeadlinePassed
+        return True
+
+    def _deliver(self, caption: Caption) -> None:
+        event = self._event
+        # This check reads the table, so it is left out for partials. It is made for the final that follows.
+        if caption.final:
+            utterances = self._processor.tables.read_utterances(event.session_id)
+            if not utterances.is_current(self._holder, self._connection):
+                raise SlotLost
+        message = CaptionMessage(
+            session_id=event.session_id,
+            utterance=event.utterance,
+            attempt=event.attempt,
+            sequence=event.sequence,
+            result_id=caption.result_id,
+            text=caption.text,
+            final=caption.final,
+            start_ms=caption.start_ms,
+            end_ms=caption.end_ms,
+            stability=caption.stability,
+            orphan=caption.orphan,  # a partial that never became final, shown as it was last received
+        )
+        try:
+            self._post(message)
+        except (ClientError, BotoCoreError) as error:
+            # If a final does not arrive, the attempt fails and the utterance is repeated. A partial may be lost, because
+            # a newer version will follow.
+            if caption.final:
+                raise
+            self._processor.log.failure("partial_not_posted", error, level="WARNING")
+            return
+        if not caption.text:
+            return  # The caption removed its line.
+        self._final_count += caption.final
+        # The router's clock may be a little ahead of this one.
+        self._latencies_ms.append(max(0, self._clock_ms() - event.accepted_ms - caption.end_ms))
+
+    def _post(self, message: Message) -> None:
+        if not self._processor.connections.post(self._connection, message):
+            raise ClientGone
+
+    def end(self, outcome: Outcome, entered_ms: int) -> None:
+        """Release the slot, notify the client, log, and put the metrics, in this order."""
+        event, log, counts = self._event, self._processor.log, self._captions.counts
+        session_hash = hash_for_log(event.session_id)
+        utterances = self._processor.tables.change_utterances(
+            event.session_id, lambda state: self._end_attempt(state, outcome)
+        )
+        message = self._last_message(utterances, outcome)
+        if isinstance(message, Failed) and not message.retryable:
+            # Logged as an error, because an alarm counts this event, and errors are logged at every log level.
+            log.error(GIVEN_UP_EVENT, session_hash=session_hash, outcome=outcome.end, cause=outcome.cause)
+        if message is not None:
+            self._post_last(message)
+        fallback = self._fallback()
+        log.info(
+            "utterance_ended",
+            session_hash=session_hash,
+            outcome=outcome.end,
+            cause=outcome.cause,
+            fallback=None if fallback is None else constant_for_log(fallback, (RETRIED, NO_STABILITY)),
+            milliseconds=self._clock_ms() - entered_ms,
+            finals=self._final_count,
+            partials=counts.partials,
+            dropped=counts.dropped,
+            duplicates=counts.duplicates,
+            orphans=counts.orphans,
+        )
+        is_fallback = counts.fallback is not None or outcome.end is UtteranceEnd.BROKEN
+        try:
+            self._processor.metrics.put(self._latencies_ms, counts, is_fallback=is_fallback)
+        except (ClientError, BotoCoreError) as error:
+            log.failure("metrics_lost", error)
+
+    def _end_attempt(self, utterances: SessionUtterances, outcome: Outcome) -> SessionUtterances:
+        is_failure = outcome.end is UtteranceEnd.BROKEN and not outcome.throttled
+        if outcome.end in {UtteranceEnd.DONE, UtteranceEnd.DEADLINE}:
+            return utterances.finish(self._holder, self._connection, failed=False)
+        if outcome.end is UtteranceEnd.REJECTED or (is_failure and self._event.failures + 1 >= GIVE_UP_ATTEMPT):
+            return utterances.finish(self._holder, self._connection, failed=True)
+        return utterances.release(self._holder, is_failure=is_failure)
+
+    def _last_message(self, utterances: SessionUtterances, outcome: Outcome) -> Message | None:
+        """Return the message about the end, or None if the client is gone or has moved, or a newer attempt has started."""
+        event = self._event
+        common = {"session_id": event.session_id, "utterance": event.utterance, "attempt": event.attempt}
+        if outcome.end in {UtteranceEnd.GONE, UtteranceEnd.SLOT_LOST} or utterances.connection != self._connection:
+            return None
+        if event.utterance in utterances.failed:
+            text = (
+                "Amazon Transcribe refuses this utterance. Sending it again would not help."
+                if outcome.end is UtteranceEnd.REJECTED
+                else f"{GIVE_UP_ATTEMPT} attempts to transcribe this utterance failed, so it is given up."
+            )
+            return Failed(**common, code=TranscriptionErrorCode.NOT_TRANSCRIBED, message=text, retryable=False)
+        if event.utterance in utterances.done:
+            return Done(**common, sequence=event.sequence, finals=self._final_count, fallback=self._fallback())
+        if utterances.find_slot(event.utterance) or utterances.find_unfinished(event.utterance).attempt > event.attempt:
+            return None
+        return Failed(
+            **common,
+            code=TranscriptionErrorCode.UNAVAILABLE,
+            message="This attempt failed. Send the utterance again.",
+            retryable=True,
+            wait_ms=self._wait_ms(outcome),
+        )
+
+    def _post_last(self, message: Message) -> None:
+        try:
+            self._post(message)
+        except ClientGone:
+            self._processor.log.info("client_gone")
+        except (ClientError, BotoCoreError) as error:
+            # The client sends the utterance again after some time, and the answer states how the utterance ended.
+            self._processor.log.failure("last_word_lost", error)
+
+    def _wait_ms(self, outcome: Outcome) -> int | None:
+        """Return the minimum time that the client waits before it sends the utterance again, or None if it need not wait.
+
+        If Amazon Transcribe has sent results in this attempt, it can be reached, so the next attempt may follow at once.
+        """
+        if outcome.throttled:
+            return WAIT_MS
+        return None if self._captions.has_results else int(WAIT_MS * WAIT_FACTOR**self._event.failures)
+
+    def _fallback(self) -> str | None:
+        """Return the reason for showing only final captions, or None if there was no reason except the settings."""
+        return RETRIED if self._event.failures else self._captions.counts.fallback

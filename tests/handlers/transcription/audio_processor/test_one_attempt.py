@@ -1,0 +1,285 @@
+"""Tests of one attempt to transcribe an utterance: messages to the client, time limits, metrics and logs.
+
+Amazon Transcribe is scripted: `partial_at(300, ...)` is a step of its stream 300 ms after it opened. An utterance is one
+second long, unless `seconds` says otherwise. `test_attempts` tests what follows from the end of an attempt.
+"""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from handlers.common.logging import hash_for_log
+from handlers.transcription.audio import CODER_PADDING_SECONDS, MAX_SECONDS, Encoding
+from handlers.transcription.audio_processor.stream import StreamFailureCode, StreamRequest
+from handlers.transcription.audio_processor.transcription import LAST_CAPTIONS_MS, UtteranceEnd
+from handlers.transcription.environment import FALLBACK_METRIC, SessionSettings
+from tests.handlers.transcription.recordings import flac
+from tests.handlers.transcription.router_harness import (
+    DEFAULT_THRESHOLDS,
+    LAST_RESULTS_MS,
+    START_MS,
+    STREAM_END,
+    PeerDelays,
+    Step,
+    TranscriptionHarness,
+    final_at,
+    partial_at,
+    transcript_payload,
+)
+
+FIVE_SECONDS: dict[str, Any] = {"audio": base64.b64encode(flac(80_000) + bytes(500)).decode(), "encoding": "flac"}
+"""Parameters of an utterance of the maximum length."""
+
+
+def test_captions_are_sent_during_the_stream_and_the_message_done_after_it(harness: TranscriptionHarness) -> None:
+    steps = [partial_at(300, "Hello"), partial_at(600, "Hello world"), final_at(1_100, "Hello world.", at_ms=200)]
+    assert harness.process_utterance(*steps, STREAM_END, utterance="u7", attempt=4) is UtteranceEnd.DONE
+    assert harness.captions() == [("Hello", "partial"), ("Hello world", "partial"), ("Hello world.", "final")]
+    [done] = harness.messages("done")
+    assert (done["utterance"], done["attempt"], done["finals"], done.get("fallback")) == ("u7", 4, 1, None)
+    assert (harness.utterances().slots, harness.utterances().done) == ((), ("u7",))
+    assert harness.messages("caption")[-1] == {
+        "type": "caption",
+        "sessionId": harness.session,
+        "utterance": "u7",
+        "attempt": 4,
+        "sequence": 1,
+        "resultId": "r1",
+        "text": "Hello world.",
+        "final": True,
+        "startMs": 200,
+        "endMs": 400,
+        "stability": 1.0,
+        "orphan": False,
+    }
+
+
+def test_audio_is_sent_at_the_pace_of_speech_and_ends_with_its_last_chunk(harness: TranscriptionHarness) -> None:
+    harness.process_utterance(final_at(1_100, "Hello."), STREAM_END)
+    [stream] = harness.transcribe.streams
+    assert stream.chunk_times_ms == list(range(0, 1_000, 100))
+    assert b"".join(stream.chunks) == bytes(32_000)
+    assert stream.audio_end_ms == 900
+    assert harness.transcribe.requests == [StreamRequest("en-US", 16_000, Encoding.PCM, stabilised=True)]
+
+
+def test_the_line_of_a_result_whose_final_has_no_text_is_removed(harness: TranscriptionHarness) -> None:
+    harness.process_utterance(partial_at(300, "Hm"), final_at(1_100, ""), STREAM_END)
+    assert harness.captions()[0] == ("Hm", "partial")
+    assert harness.shown_lines() == []
+    assert harness.messages("done")[0]["finals"] == 0
+
+
+def test_an_invocation_for_a_missing_session_opens_no_stream(harness: TranscriptionHarness) -> None:
+    harness.send_utterance(harness.open_session())
+    assert harness.process_event(harness.events[0].model_copy(update={"session_id": "0" * 26})) is None
+    assert harness.transcribe.requests == []
+
+
+def test_a_session_without_partials_requests_none(harness: TranscriptionHarness) -> None:
+    steps = [partial_at(300, "Hel"), final_at(1_100, "Hello."), STREAM_END]
+    harness.process_utterance(*steps, settings={"partialResultsEnabled": False})
+    assert [request.stabilised for request in harness.transcribe.requests] == [False]
+    assert harness.captions() == [("Hello.", "final")]
+    assert FALLBACK_METRIC not in harness.cloudwatch.values, "the session itself has disabled partials"
+
+
+def test_a_sessions_own_threshold_applies(harness: TranscriptionHarness) -> None:
+    steps = [partial_at(300, "Hello", stable=False), final_at(1_100, "Hello."), STREAM_END]
+    harness.process_utterance(*steps, settings={"minStabilityThreshold": 0.0})
+    assert harness.captions()[0] == ("Hello", "partial")
+
+
+def test_metrics_are_put_in_one_call_after_the_answer(
+    harness: TranscriptionHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_metric_data = harness.cloudwatch.put_metric_data
+    done_counts: list[int] = []
+
+    def count_done_messages(**call: Any) -> None:
+        done_counts.append(len(harness.messages("done")))
+        put_metric_data(**call)
+
+    monkeypatch.setattr(harness.cloudwatch, "put_metric_data", count_done_messages)
+    harness.process_utterance(partial_at(300, "Hello"), final_at(1_100, "Hello."), STREAM_END)
+    assert done_counts == [1], "the client must not wait for the call"
+    [call] = harness.cloudwatch.calls
+    assert call["Namespace"] == "AudioTranscription/PartialResults"
+    [latency] = call["MetricData"]
+    assert (latency["MetricName"], latency["Unit"]) == ("PartialResultProcessingLatency", "Milliseconds")
+    assert sum(latency["Counts"]) == 2
+    assert latency["Dimensions"] == [{"Name": "FunctionName", "Value": "processor"}]
+
+
+def test_the_utterance_ends_normally_even_if_its_metrics_cannot_be_put(harness: TranscriptionHarness) -> None:
+    harness.cloudwatch.error = ClientError({"Error": {"Code": "Throttling"}}, "PutMetricData")
+    assert harness.process_utterance(final_at(1_100, "Hello."), STREAM_END) is UtteranceEnd.DONE
+    assert len(harness.messages("done")) == 1
+
+
+def test_orphans_are_logged_with_the_hash_of_their_session(
+    harness: TranscriptionHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An orphan is a result without a final. The metric counts orphans, and the log names their session."""
+    harness.process_utterance(partial_at(300, "One"), partial_at(400, "Two", "r2", at_ms=500), STREAM_END)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [last_line] = [line for line in lines if line["message"] == "utterance_ended"]
+    assert (last_line["session_hash"], last_line["orphans"]) == (hash_for_log(harness.session), 2)
+    assert harness.cloudwatch.values["OrphanedResultsFlushed"] == 2
+
+
+@pytest.mark.parametrize("waiting_ms", [0, 19_000])
+@pytest.mark.parametrize("opening_ms", [0, 900])
+def test_the_latency_of_a_caption_counts_from_the_end_of_its_words_and_includes_all_waiting(
+    dynamodb: Any, waiting_ms: int, opening_ms: int
+) -> None:
+    """An invocation may wait in Lambda's queue and for a cold start. It cannot measure this time itself."""
+    harness = TranscriptionHarness(dynamodb, delays=PeerDelays(opening_ms=opening_ms))
+    harness.slow_down_posts(10)
+    harness.transcribe.scripts.append([partial_at(1_050, "Hello.", at_ms=900), final_at(1_100, "Hello."), STREAM_END])
+    harness.send_utterance(harness.open_session())
+    harness.clock.now_ms += waiting_ms
+    assert harness.process_event(harness.events[0]) is UtteranceEnd.DONE
+    delay_ms = waiting_ms + opening_ms + 10
+    assert harness.cloudwatch.latencies_ms == [delay_ms + 1_050 - 1_000, delay_ms + 1_100 - 100]
+
+
+def test_a_routers_clock_that_is_ahead_gives_no_negative_latency(harness: TranscriptionHarness) -> None:
+    harness.transcribe.scripts.append([final_at(1_100, "Hello.", at_ms=900), STREAM_END])
+    harness.send_utterance(harness.open_session())
+    harness.process_event(harness.events[0].model_copy(update={"accepted_ms": START_MS + 60_000}))
+    assert harness.cloudwatch.latencies_ms == [0]
+
+
+def test_an_utterance_is_sent_again_if_the_invocation_has_less_time_than_the_audio(
+    harness: TranscriptionHarness,
+) -> None:
+    assert harness.process_utterance(partial_at(300, "Hello"), seconds=2.4, remaining_ms=4_000) is UtteranceEnd.BROKEN
+    assert harness.clock.now_ms - START_MS == 1_000, "the last 3 seconds are reserved for the message to the client"
+    assert harness.messages("failed")[0]["retryable"] is True
+
+
+def test_an_utterance_whose_captions_cannot_be_delivered_in_time_is_sent_again(harness: TranscriptionHarness) -> None:
+    harness.slow_down_posts(900)
+    finals = [final_at(200, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(6)]
+    assert harness.process_utterance(*finals, STREAM_END) is UtteranceEnd.BROKEN
+    assert harness.clock.now_ms - START_MS <= 1_000 + LAST_RESULTS_MS + LAST_CAPTIONS_MS + 900
+    assert harness.messages("failed")[0]["retryable"] is True
+    assert harness.cloudwatch.values[FALLBACK_METRIC] == 1
+
+
+def test_captions_of_events_that_arrived_before_the_deadline_are_still_delivered(harness: TranscriptionHarness) -> None:
+    harness.slow_down_posts(20)
+    event_ms = 1_000 + LAST_RESULTS_MS - 10
+    finals = [final_at(event_ms, f"Sentence {number}.", f"r{number}", at_ms=100 * number) for number in range(3)]
+    assert harness.process_utterance(*finals) is UtteranceEnd.DEADLINE
+    assert len(harness.captions()) == 3
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 6_000),
+        st.one_of(
+            st.sampled_from(list(StreamFailureCode)),
+            st.none(),
+            st.builds(
+                lambda number, final, text: transcript_payload(f"r{number}", text, final=final),
+                st.integers(0, 3),
+                st.booleans(),
+                st.sampled_from(["One", "One two", "Three.", "Four five", ""]),
+            ),
+            st.just(b"garbage"),
+        ),
+    ),
+    max_size=12,
+)
+"""Steps of a stream, in any order: the time, and a failure, the end of the stream, or a message."""
+DELAYS = st.builds(
+    PeerDelays,
+    opening_ms=st.sampled_from([0, 40, 400, 990, 9_999]),
+    accepting_ms=st.sampled_from([None, None, 0, 490, 900, 1_400, 2_400]),
+    closing_ms=st.sampled_from([0, 2, 9_999]),
+    calling_ms=st.sampled_from([0, 5, 20]),
+)
+SLOW = PeerDelays(opening_ms=990, closing_ms=9_999, calling_ms=20)
+"""Delays close to their limits: of the opening of the stream, of the closing handshake, and of AWS calls."""
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS, seconds=st.sampled_from([0.2, 1.0, 2.5]), delays=DELAYS)
+# Many captions shortly before the deadline.
+@example([final_at(2_400, f"Word {index}.", f"r{index}") for index in range(8)], 1.0, SLOW)
+@example([partial_at(2_190, f"Word {index}", f"r{index}") for index in range(8)], 1.0, SLOW)
+def test_no_invocation_outlives_its_audio_by_more_than_two_seconds(
+    dynamodb: Any, steps: list[Step], seconds: float, delays: PeerDelays
+) -> None:
+    """The limit includes the message to the client and the metrics, whatever Amazon Transcribe sends and however slow
+    it is. In a comparable system that opened a stream for each chunk of audio, 57 of 57 invocations timed out."""
+    harness = TranscriptionHarness(dynamodb, delays=delays)
+    harness.transcribe.scripts.append(sorted(steps, key=lambda step: step[0]))
+    harness.clock.now_ms += 4_000_000  # so the user has opened no session in this hour
+    session = harness.open_session()
+    harness.send_utterance(session, audio=base64.b64encode(bytes(2 * round(16_000 * seconds))).decode())
+    started_ms = harness.clock.now_ms
+    assert harness.process_event(harness.events[-1]) in set(UtteranceEnd)
+    assert harness.clock.now_ms - started_ms <= seconds * 1_000 + 2_000
+    assert harness.utterances(session).slots == (), "the slot is released in any case"
+    assert len(harness.last_messages()) == 1
+
+
+def test_an_orphan_is_shown_while_the_stream_is_open_if_the_orphan_timeout_is_short(
+    harness: TranscriptionHarness,
+) -> None:
+    orphans_ms: list[int] = []
+
+    def record_orphan(_connection: str, message: Any) -> None:
+        if getattr(message, "orphan", False):
+            orphans_ms.append(harness.clock.now_ms - START_MS)
+
+    harness.clients.after_post = record_orphan
+    steps = (partial_at(300, "Hello"), (6_400, None))
+    assert harness.process_utterance(*steps, **FIVE_SECONDS, settings={"orphanTimeout": 5}) is UtteranceEnd.DONE
+    assert orphans_ms == [5_300], "five seconds, the minimum of the timeout, after the last version"
+
+
+def test_the_end_of_the_longest_utterance_shows_its_orphans(harness: TranscriptionHarness) -> None:
+    shown_ms: list[int] = []
+    harness.clients.after_post = lambda *_: shown_ms.append(harness.clock.now_ms - START_MS)
+    assert harness.process_utterance(partial_at(300, "Hello world"), **FIVE_SECONDS) is UtteranceEnd.DEADLINE
+    [_, orphan] = harness.messages("caption")
+    assert (orphan["text"], orphan["final"], orphan["orphan"]) == ("Hello world", True, True)
+    assert shown_ms[1] == 5_000 + LAST_RESULTS_MS, "the orphan is shown although Amazon Transcribe sends nothing more"
+    assert harness.cloudwatch.values["OrphanedResultsFlushed"] == 1
+    assert harness.utterances().done == ("u1",)
+
+
+def test_all_other_caption_thresholds_are_shorter_than_the_longest_stream() -> None:
+    """A threshold that is longer than any stream could never take effect (decision 0040)."""
+    longest_seconds = max(seconds + CODER_PADDING_SECONDS[encoding] for encoding, seconds in MAX_SECONDS.items())
+    open_seconds = longest_seconds + (LAST_RESULTS_MS + LAST_CAPTIONS_MS) / 1000
+    assert open_seconds < 7, "docs/transcription.md and the description of the setting name 7 seconds"
+    seconds_by_name = {
+        name: getattr(DEFAULT_THRESHOLDS, name)
+        for name in SessionSettings.model_fields
+        if name.endswith(("_timeout", "_threshold", "_ttl")) and name != "min_stability_threshold"
+    }
+    longer = {name for name, seconds in seconds_by_name.items() if seconds > open_seconds}
+    assert longer == {"orphan_timeout", "dedup_cache_ttl"}
+
+
+def test_after_an_internal_error_the_utterance_is_sent_again_and_the_error_is_logged(
+    harness: TranscriptionHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("handlers.transcription.audio_processor.transcription.parse_results", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        harness.process_utterance(final_at(500, "Hello."), STREAM_END)
+    assert harness.messages("failed")[0]["retryable"] is True
+    assert harness.utterances().slots == ()
+    line = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (line["message"], line["error_type"]) == ("utterance_broken", "ZeroDivisionError")
+    assert line["frames"].split(" > ")[-1].startswith("handlers/transcription/audio_processor/")

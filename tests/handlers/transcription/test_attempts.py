@@ -1,0 +1,296 @@
+"""Tests of attempts to transcribe an utterance (a few seconds of speech), and of clients that send it again.
+
+The server starts an attempt only if its number is higher than those before, and no earlier attempt is in progress. A
+client removes the lines of an attempt when a caption or the end of a higher attempt arrives.
+"""
+
+import json
+from functools import partial
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+from handlers.transcription.audio_processor.stream import StreamFailureCode
+from handlers.transcription.audio_processor.transcription import OVERDUE_MS, UtteranceEnd
+from handlers.transcription.environment import FALLBACK_METRIC, GIVEN_UP_EVENT
+from handlers.transcription.session import MAX_REMEMBERED_UTTERANCES, MAX_START_MS, SessionUtterances
+from tests.handlers.transcription.router_harness import (
+    STREAM_END,
+    Step,
+    TranscriptionHarness,
+    final_at,
+    partial_at,
+)
+
+HELLO: tuple[Step, ...] = (partial_at(300, "Hel"), final_at(1_100, "Hello."), STREAM_END)
+DROPPED = StreamFailureCode.BROKEN
+Script = list[Step] | StreamFailureCode
+NO_WAIT, SHORT_WAIT, LONG_WAIT = None, 3_000, 12_000
+
+
+@pytest.mark.parametrize(
+    ("failures", "script", "answer", "wait_ms", "counted_failures", "is_fallback"),
+    [
+        # The numbers of earlier failures, and what follows: message, wait, failures that count, and fallback metric.
+        (0, DROPPED, "retry", SHORT_WAIT, 1, True),
+        (1, DROPPED, "retry", LONG_WAIT, 2, True),
+        (2, DROPPED, "given up", NO_WAIT, None, True),
+        (0, StreamFailureCode.REFUSED, "retry", SHORT_WAIT, 1, True),
+        (0, StreamFailureCode.THROTTLED, "retry", SHORT_WAIT, 0, True),
+        (2, StreamFailureCode.THROTTLED, "retry", SHORT_WAIT, 2, True),
+        (2, [partial_at(300, "Hel"), (400, StreamFailureCode.THROTTLED)], "given up", NO_WAIT, None, True),
+        (0, [partial_at(300, "Hel"), (400, DROPPED)], "retry", NO_WAIT, 1, True),
+        (1, [final_at(300, "One."), (400, DROPPED)], "retry", NO_WAIT, 2, True),
+        (0, [(200, b"{not json")], "retry", SHORT_WAIT, 1, True),
+        (0, [(9_999, None)], "retry", SHORT_WAIT, 1, True),  # no result until the deadline
+        (0, StreamFailureCode.REJECTED, "rejected", NO_WAIT, None, False),
+        (0, [final_at(300, "One."), (400, StreamFailureCode.REJECTED)], "rejected", NO_WAIT, None, False),
+        (0, [*HELLO], "done", NO_WAIT, None, False),
+        (2, [*HELLO], "done", NO_WAIT, None, False),
+        (0, [(1_100, None)], "done", NO_WAIT, None, False),  # silence
+        (0, [partial_at(300, "Hel"), (9_999, None)], "done", NO_WAIT, None, False),  # an orphan at the deadline
+    ],
+)
+def test_the_end_of_an_attempt_decides_what_the_client_does(
+    harness: TranscriptionHarness,
+    capsys: pytest.CaptureFixture[str],
+    failures: int,
+    script: Script,
+    answer: str,
+    wait_ms: int | None,
+    counted_failures: int | None,
+    is_fallback: bool,
+) -> None:
+    for attempt in range(1, failures + 1):
+        harness.transcribe.scripts.append(DROPPED)
+        harness.process_utterance(attempt=attempt)
+    harness.transcribe.scripts.append(script)
+    harness.clients.inbox.clear()
+    harness.cloudwatch.calls.clear()
+    harness.process_utterance(attempt=failures + 1)
+    [message] = harness.last_messages()
+    assert (message["utterance"], message["attempt"]) == ("u1", failures + 1)
+    assert message.get("waitMs") == wait_ms
+    kinds = {True: "retry", False: "given up" if "attempts" in message.get("message", "") else "rejected"}
+    assert kinds.get(message.get("retryable"), "done") == answer  # type: ignore[arg-type]
+    is_over = answer != "retry"
+    assert harness.utterances().slots == ()
+    assert (harness.utterances().done == ("u1",)) is is_over
+    assert (harness.utterances().failed == ("u1",)) is (answer in {"given up", "rejected"})
+    assert is_over or harness.utterances().find_unfinished("u1").failures == counted_failures
+    assert harness.cloudwatch.values.get(FALLBACK_METRIC, 0) == is_fallback
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    given_up = [line["level"] for line in lines if line["message"] == GIVEN_UP_EVENT]
+    assert given_up == (["ERROR"] if answer in {"given up", "rejected"} else []), "an alarm counts this line"
+
+
+@pytest.mark.parametrize("failure", [DROPPED, [partial_at(300, "Hello"), (400, DROPPED)]])
+def test_after_a_failed_attempt_only_finals_are_requested_and_shown(
+    harness: TranscriptionHarness, failure: Script
+) -> None:
+    harness.transcribe.scripts.append(failure)
+    assert harness.process_utterance() is UtteranceEnd.BROKEN
+    harness.process_utterance(*HELLO, attempt=2)
+    assert [request.stabilised for request in harness.transcribe.requests] == [True, False]
+    assert harness.messages("done")[0]["fallback"] == "retried"
+    assert harness.shown_lines() == ["Hello."], "the partial of the first attempt is replaced"
+
+
+def test_after_attempts_without_a_free_stream_partials_are_shown(harness: TranscriptionHarness) -> None:
+    harness.transcribe.scripts += [StreamFailureCode.THROTTLED] * 4
+    for attempt in range(1, 5):
+        assert harness.process_utterance(attempt=attempt) is UtteranceEnd.BROKEN
+    harness.process_utterance(*HELLO, attempt=5)
+    assert harness.captions() == [("Hel", "partial"), ("Hello.", "final")]
+
+
+def test_an_utterance_survives_an_outage_of_fifteen_seconds(harness: TranscriptionHarness) -> None:
+    """The client waits for the minimum time. Real clients wait up to twice as long."""
+    outage_ends_ms, attempt = harness.clock() + 15_000, 0
+    while harness.clock() < outage_ends_ms:
+        attempt += 1
+        harness.transcribe.scripts.append(DROPPED)
+        assert harness.process_utterance(attempt=attempt) is UtteranceEnd.BROKEN
+        harness.clock.now_ms += harness.messages("failed")[-1]["waitMs"]
+    assert harness.process_utterance(*HELLO, attempt=attempt + 1) is UtteranceEnd.DONE
+    assert harness.shown_lines() == ["Hello."]
+
+
+def test_an_attempt_starts_only_if_its_number_is_higher_and_no_other_is_in_progress(
+    harness: TranscriptionHarness,
+) -> None:
+    harness.session = harness.open_session()
+    assert harness.send_utterance(harness.session, attempt=3)["repeated"] is False
+    assert harness.send_utterance(harness.session, attempt=3)["repeated"] is True
+    assert harness.send_utterance(harness.session, attempt=2)["repeated"] is True
+    assert harness.send_utterance(harness.session, attempt=4)["code"] == "BUSY"
+    harness.transcribe.scripts += [DROPPED, HELLO]
+    harness.process_event(harness.events[0])
+    assert harness.send_utterance(harness.session, attempt=3)["repeated"] is True
+    assert harness.send_utterance(harness.session, attempt=4)["repeated"] is False
+    harness.process_event(harness.events[1])
+    answer = harness.send_utterance(harness.session, attempt=5)
+    assert (answer["repeated"], answer["done"], answer["failed"]) == (False, True, False)
+    assert [event.attempt for event in harness.events] == [3, 4]
+
+
+def test_the_answer_to_a_repeated_utterance_states_that_it_was_given_up(harness: TranscriptionHarness) -> None:
+    harness.transcribe.scripts.append(StreamFailureCode.REJECTED)
+    harness.process_utterance()
+    answer = harness.send_utterance(harness.session, attempt=2)
+    assert (answer["done"], answer["failed"]) == (True, True)
+
+
+def test_a_repeated_invocation_of_an_attempt_shows_nothing(harness: TranscriptionHarness) -> None:
+    """Lambda may deliver an asynchronous event twice."""
+    harness.process_utterance(*HELLO)
+    assert harness.process_event(harness.events[0]) is None
+    assert len(harness.transcribe.requests) == 1
+
+
+@pytest.mark.parametrize("has_started", [False, True], ids=["never started", "killed after its start"])
+def test_a_lost_attempt_frees_its_slot_after_its_deadline(
+    harness: TranscriptionHarness, capsys: pytest.CaptureFixture[str], has_started: bool
+) -> None:
+    harness.session = session = harness.open_session()
+    for utterance in ("u1", "u2"):
+        harness.send_utterance(session, utterance)
+    if has_started:
+        deadline_ms = harness.clock() + 1_000 + OVERDUE_MS
+        for event in harness.events:
+            start = partial(SessionUtterances.start, holder=event.holder, new_holder=event.utterance, now_ms=0)
+            harness.tables.change_utterances(session, partial(start, deadline_ms=deadline_ms))
+    waiting_ms = 1_000 + OVERDUE_MS if has_started else MAX_START_MS
+    harness.clock.now_ms += waiting_ms - 1
+    assert harness.send_utterance(session, "u1", 2)["code"] == "BUSY"
+    assert "utterances_lost" not in capsys.readouterr().out
+    harness.clock.now_ms += 1
+    assert harness.send_utterance(session, "u1", 2)["repeated"] is False
+    assert harness.events[-1].failures == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["lost"], line["level"]) for line in lines if line["message"] == "utterances_lost"] == [(2, "ERROR")]
+    if not has_started:
+        assert harness.process_event(harness.events[0]) is None, "the first invocation comes too late"
+
+
+@pytest.mark.parametrize(
+    "steps", [HELLO, (partial_at(300, "Old"), STREAM_END), (STREAM_END,), ((200, StreamFailureCode.REJECTED),)]
+)
+def test_an_attempt_that_lost_its_slot_sends_no_final_and_no_last_message(
+    harness: TranscriptionHarness, steps: tuple[Step, ...]
+) -> None:
+    """The deadline of its slot was over while it ran, and the client has sent the utterance again."""
+    harness.session = harness.open_session()
+
+    def send_again() -> None:
+        harness.clock.now_ms += 30_000
+        assert harness.send_utterance(harness.session, attempt=2)["repeated"] is False
+        harness.clock.now_ms -= 30_000
+
+    harness.transcribe.before_open = send_again
+    harness.process_utterance(*steps)
+    assert "final" not in [kind for _, kind in harness.captions()]
+    assert harness.last_messages() == []
+    [slot] = harness.utterances().slots
+    assert slot.attempt == 2, "the newer attempt keeps its slot"
+
+
+@pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "dead without notice"])
+@pytest.mark.parametrize("after", ["partial", "final", "done"])
+def test_after_a_reconnection_an_utterance_is_transcribed_again(
+    harness: TranscriptionHarness, is_closed: bool, after: str
+) -> None:
+    """API Gateway may notice late that a connection has ended, and accepts messages for it until then."""
+    harness.session = harness.open_session()
+
+    def reconnect(_connection: str, message: Any) -> None:
+        if (message.type == "caption" and message.final is (after == "final")) or message.type == after:
+            harness.clients.after_post = lambda *_: None
+            harness.clients.gone |= {"c1"} if is_closed else set()
+            harness.connect("c2")
+            harness.send("open", "c2", sessionId=harness.session)
+
+    harness.clients.after_post = reconnect
+    harness.process_utterance(*HELLO)
+    assert (harness.utterances().slots, harness.utterances().done) == ((), ())
+    assert harness.clients.inbox.get("c2", []) == []
+    assert harness.send_utterance(harness.session, attempt=2, connection="c2")["repeated"] is False
+    harness.transcribe.scripts.append(HELLO)
+    assert harness.process_event(harness.events[-1]) is UtteranceEnd.DONE
+    assert harness.captions("c2") == [("Hel", "partial"), ("Hello.", "final")], "a reconnection is no failure"
+    assert len(harness.messages("done", "c2")) == 1
+
+
+def test_an_attempt_that_has_not_started_moves_to_the_new_connection(harness: TranscriptionHarness) -> None:
+    harness.session = harness.open_session()
+    harness.send_utterance(harness.session)
+    harness.connect("c2")
+    harness.send("open", "c2", sessionId=harness.session)
+    harness.transcribe.scripts.append(HELLO)
+    assert harness.process_event(harness.events[0]) is UtteranceEnd.DONE
+    assert harness.shown_lines("c2") == ["Hello."]
+
+
+def test_an_utterance_can_be_sent_again_with_the_same_number_after_the_invocation_failed(
+    harness: TranscriptionHarness,
+) -> None:
+    session = harness.open_session()
+    harness.invocation_error = EndpointConnectionError(endpoint_url="https://somewhere")
+    assert harness.send_utterance(session)["code"] == "UNAVAILABLE"
+    harness.invocation_error = None
+    assert harness.send_utterance(session)["repeated"] is False
+
+
+@pytest.mark.parametrize("script", [HELLO, None])
+def test_an_utterance_whose_invocation_succeeded_without_a_response_is_accepted(
+    harness: TranscriptionHarness, script: Script | None
+) -> None:
+    """If the router released the slot, the running attempt would stop in the middle of a sentence."""
+
+    def invoke_without_response(event: Any) -> None:
+        if script is None:
+            harness.tables.change_utterances(
+                event.session_id, lambda state: state.start(event.holder, "new", 0, harness.clock() + 9_000)
+            )
+        else:
+            harness.transcribe.scripts.append(script)
+            harness.process_event(event)
+        raise ReadTimeoutError(endpoint_url="https://somewhere")
+
+    harness.invoke_processor = invoke_without_response  # type: ignore[method-assign]
+    harness.session = harness.open_session()
+    answer = harness.send_utterance(harness.session)
+    assert (answer["type"], answer["done"]) == ("accepted", script is not None)
+
+
+def test_the_utterance_fails_if_a_final_cannot_be_posted_but_not_without_a_partial(
+    harness: TranscriptionHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = ClientError({"Error": {"Code": "LimitExceededException"}}, "PostToConnection")
+
+    def fail(kind: str) -> None:
+        def before_post(_connection: str, message: Any) -> None:
+            if message.type == "caption" and message.final is (kind == "final"):
+                raise error
+
+        harness.clients.before_post = before_post
+
+    fail("final")
+    with pytest.raises(ClientError):
+        harness.process_utterance(*HELLO)
+    assert harness.messages("failed")[0]["retryable"] is True
+    line = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (line["message"], line["error_type"]) == ("utterance_broken", "ClientError")
+    fail("partial")
+    assert harness.process_utterance(*HELLO, utterance="u2") is UtteranceEnd.DONE
+    assert harness.captions()[-1] == ("Hello.", "final")
+
+
+def test_a_session_remembers_only_its_last_utterances() -> None:
+    state = SessionUtterances(connection="c1")
+    for number in range(2 * MAX_REMEMBERED_UTTERANCES):
+        state = state.take_slot(f"done{number}", 1, "a", 0, 2).finish("a", "c1", failed=True)
+        state = state.take_slot(f"lost{number}", 1, "b", 0, 2).release("b", is_failure=True)
+    assert len(state.done) == len(state.failed) == len(state.unfinished) == MAX_REMEMBERED_UTTERANCES
+    assert state.done[-1] == f"done{2 * MAX_REMEMBERED_UTTERANCES - 1}"
