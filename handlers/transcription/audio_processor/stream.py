@@ -48,8 +48,6 @@ NORMAL_CLOSES = frozenset([1000, 1005])
 """Close codes of a normal end: 1000, and 1005 if the service sent no code. Code 1001 is not normal, because it means that
 the server shuts down, and may not have sent all results."""
 
-# At level DEBUG, botocore logs the signed request, including the session token and the signature.
-logging.getLogger("botocore.auth").setLevel(logging.INFO)
 # Created without `getLogger`, so that no logging configuration makes it log frames or URLs.
 _SILENT_LOGGER = logging.Logger("transcribe", logging.CRITICAL + 1)  # noqa: LOG001
 
@@ -67,7 +65,7 @@ class StreamFailureCode(StrEnum):
 
 class TranscribeStreamFailed(Exception):
     def __init__(self, code: StreamFailureCode) -> None:
-        super().__init__(code.value)
+        super().__init__(code)
         self.code = code
 
 

@@ -19,7 +19,7 @@ def event(*changes: dict[str, Any]) -> bytes:
     """Return an event with one result for each of these changes of fields."""
     fields = {
         "ResultId": "a",
-        "StartTime": 0.1,
+        "StartTime": 1.125,
         "EndTime": 1.25,
         "IsPartial": True,
         "ChannelId": "ch_0",
@@ -29,8 +29,8 @@ def event(*changes: dict[str, Any]) -> bytes:
 
 
 def test_every_field_of_each_result_is_read() -> None:
-    first = Result("a", "hello wor", final=False, start_ms=100, end_ms=1250, stability=0.5)
-    second = Result("b", "one", final=True, start_ms=100, end_ms=2000, stability=None)
+    first = Result("a", "hello wor", final=False, start_ms=1125, end_ms=1250, stability=0.5)
+    second = Result("b", "one", final=True, start_ms=1125, end_ms=2000, stability=None)
     alternatives = [{"Transcript": " one\n"}, {"Transcript": "two"}]
     changes = {"ResultId": "b", "IsPartial": False, "EndTime": 2, "Alternatives": alternatives}
     assert parse_results(event({}, changes)) == [first, second]

@@ -297,7 +297,8 @@ KEY, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG", "IQoJb3JpZ2luX2VjE/
 REQUEST = StreamRequest("en-US", 16000, Encoding.PCM, stabilised=True)
 
 
-def test_a_url_names_the_regions_endpoint_and_the_parameters_of_the_stream() -> None:
+def test_a_url_names_the_regions_endpoint_and_the_parameters_of_the_stream(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
     url = urlsplit(presign_stream_url(Credentials(KEY, SECRET, TOKEN), "eu-central-1", REQUEST))
     assert (url.scheme, url.netloc) == ("wss", "transcribestreaming.eu-central-1.amazonaws.com:8443")
     assert url.path == "/stream-transcription-websocket"
@@ -316,6 +317,7 @@ def test_a_url_names_the_regions_endpoint_and_the_parameters_of_the_stream() -> 
         "X-Amz-SignedHeaders": "host",
         "X-Amz-Security-Token": TOKEN,
     }
+    assert "canary" not in caplog.text, "botocore must not log the request that it signs"
 
 
 def test_credentials_that_are_refreshed_during_signing_are_not_mixed_and_missing_ones_are_an_error() -> None:
