@@ -10,7 +10,7 @@ RUN := .venv/bin/python
 # All variables have capital letters. `make preview stack=prod` would silently preview the default stack.
 $(foreach name,stack flow function only sarif json free,$(if $(filter command,$(firstword $(origin $(name)))), \
   $(error There is no variable `$(name)`. Variables have capital letters, for example STACK=prod)))
-.PHONY: help test suite lint types schema docs surface cost cost-diff fresh preview up down push watch provider demo outputs console samples layers bench headroom fuzz
+.PHONY: help test suite lint types schema docs surface cost cost-diff fresh preview up down push watch provider demo outputs console samples layers bench fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -91,12 +91,8 @@ BENCHMARKS := preview caption_delay voice_qa presigned_uploads meetings_media
 bench: .venv/.locked .venv-emulator/.locked policies/.venv/.locked ## measure the numbers in docs/benchmarks.md (ONLY=preview, or another module of benchmarks/)
 	@for name in $(or $(ONLY),$(BENCHMARKS)); do $(RUN) -m benchmarks.$$name || exit 1; done
 
-headroom: .venv/.locked ## compare usage with every quota at 1, 12, 100 and 600 times the load, with the cost
-	@$(RUN) -m benchmarks.ingestion_quota_headroom --stack $(if $(filter file,$(origin STACK)),prod,$(STACK))
-
 fuzz: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked ## run the property tests and the fault tests with many more examples, which takes long
 	@HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/components tests/handlers tests/end_to_end/test_interrupted_commands.py
-	@$(RUN) -m tests.handlers.ingestion.claim_protocol
 	@$(RUN) -m tests.end_to_end.ingestion_chaos
 
 # Stale generated files fail before any test runs.

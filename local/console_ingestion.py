@@ -41,8 +41,7 @@ def flush_files(folder: Path) -> dict[str, int]:
 
     The processing of these manifests then starts.
 
-    Return two counts: `manifests` is the number of full manifests. `files` is the number of the remaining files, which
-    are in manifests that are not full.
+    Return two counts: `manifests` is the number of new manifests, and `files` is the number of their files.
     """
     running = find_platform(folder)
     function = f"{running['ids']['ingestion-sweeper-function']}:live"

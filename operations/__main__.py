@@ -36,6 +36,7 @@ def main(
     arguments: list[str] | None = None,
     *,
     clients: Callable[[str], Any] | None = None,
+    resources: Callable[[str], Any] | None = None,
     clock: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
     print_line: Callable[[str], None] = PRINT,
@@ -50,7 +51,10 @@ def main(
         command.add_arguments(command_parser)
     options = parser.parse_args(arguments)
     try:
-        return int(options.run(CommandContext(clients or cache(_create_client), clock, wait, print_line), options))
+        context = CommandContext(
+            clients or cache(_create_client), resources or _create_resource, clock, wait, print_line
+        )
+        return int(options.run(context, options))
     except CommandFailed as error:
         sys.stderr.write(f"{error}\n")
     except KeyboardInterrupt:
@@ -63,6 +67,11 @@ def main(
 def _create_client(service: Any) -> Any:
     with translate_errors(service):
         return boto3.client(service, config=CONFIG)
+
+
+def _create_resource(service: Any) -> Any:
+    with translate_errors(service):
+        return boto3.resource(service, config=CONFIG)
 
 
 def stop_cleanly() -> None:

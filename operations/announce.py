@@ -16,7 +16,7 @@ from urllib.parse import quote_plus
 from components.core import Kind
 from handlers.common import ids
 from handlers.common.ids import timestamp
-from handlers.ingestion.arrived_files import NOTIFICATION_GRACE_PERIOD
+from handlers.ingestion.files import NOTIFICATION_GRACE_PERIOD
 from operations.command import CommandContext, CommandFailed, build_name, translate_errors
 
 SUMMARY = "put files of ingestion's landing bucket into the intake queue again"

@@ -47,6 +47,8 @@ class CommandContext:
 
     clients: Callable[[str], Any]
     """Function that returns the boto3 client of a service."""
+    resources: Callable[[str], Any]
+    """Function that returns the boto3 resource of a service."""
     clock: Callable[[], float]
     """Monotonic time in seconds."""
     wait: Callable[[float], None]

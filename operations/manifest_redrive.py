@@ -16,16 +16,11 @@ from enum import StrEnum
 from components.core import Kind
 from handlers.common import ids
 from handlers.common.aws import MAX_WORKERS, ParallelCalls
-from handlers.common.executions import ExecutionStatus, StartOutcome
+from handlers.common.executions import ExecutionStatus, StartOutcome, WorkflowExecutions
 from handlers.common.ids import ULID_PATTERN
 from handlers.common.logging import EventLog
-from handlers.ingestion.environment_bases import FileTableEnvironment
-from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest_document_store import ManifestDocuments
-from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWorkflow
-from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
-from handlers.ingestion.manifest_records import ManifestRecords
-from handlers.ingestion.status_transitions import ManifestStatus
+from handlers.ingestion.files import FileTable
+from handlers.ingestion.manifests import ManifestDocuments, ManifestExecution, Manifests, ManifestStatus
 from operations.command import CommandContext, CommandFailed, build_name, translate_errors
 
 SUMMARY = "start a new execution for a failed manifest of ingestion"
@@ -60,15 +55,12 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     lake = build_name(Kind.BUCKET, stack, "ingestion", "lake", account)
     machine = build_name(Kind.STATE_MACHINE, stack, "ingestion", "workflow")
     machine_arn = f"arn:{partition}:states:{states.meta.region_name}:{account}:stateMachine:{machine}"
-    # The third value is the retention of new records in days. Records are only updated here, so it has no effect.
-    table_arguments = (clients("dynamodb"), table, 1, ids.now)
-    records, documents = ManifestRecords(*table_arguments), ManifestDocuments(clients("s3"), lake)
-    # The number of shards of the index of open files: the default is safe, because the sweeper reads all shards.
-    files = FileTable(*table_arguments, FileTableEnvironment.model_fields["open_shards"].default)
-    parallel, log = ParallelCalls(MAX_WORKERS), EventLog("ERROR")
-    lifecycle = ManifestLifecycle(files, records, documents, parallel=parallel, log=log, clock=ids.now)
+    # The retention of new records is 1 day, but records are only updated here, so it has no effect.
+    files = FileTable(context.resources("dynamodb").Table(table), 1, ids.now)
+    documents, parallel = ManifestDocuments(clients("s3"), lake), ParallelCalls(MAX_WORKERS)
+    manifests = Manifests(files, documents, parallel, EventLog("ERROR"))
     with translate_errors(f"{manifest_id} in {table}, {lake} and {machine_arn}"):
-        outcome, execution = redrive(manifest_id, records, documents, ManifestWorkflow(states, machine_arn), lifecycle)
+        outcome, execution = redrive(manifest_id, manifests, WorkflowExecutions(states, machine_arn))
     message = f"{manifest_id} {outcome}{f': {execution.arn}' if execution else ''}"
     if outcome not in {RedriveOutcome.STARTED, RedriveOutcome.RUNNING, RedriveOutcome.PROCESSED}:
         raise CommandFailed(message)
@@ -77,40 +69,37 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
 
 
 def redrive(
-    manifest_id: str,
-    records: ManifestRecords,
-    documents: ManifestDocuments,
-    workflow: ManifestWorkflow,
-    lifecycle: ManifestLifecycle,
+    manifest_id: str, manifests: Manifests, executions: WorkflowExecutions
 ) -> tuple[RedriveOutcome, ManifestExecution | None]:
     """Start the manifest's next execution, unless it is running or processed. Return the outcome and the execution."""
-    manifest = documents.read(manifest_id)
+    manifest = manifests.documents.read_list(manifest_id)
     number = 0  # number of the last redrive that was tried or is in the record
     for _ in range(MAX_REDRIVE_NUMBERS):
-        record = records.get(manifest_id)
+        record = manifests.get(manifest_id)
         if record is None:
             return RedriveOutcome.UNKNOWN_MANIFEST, None
         last_execution = ManifestExecution.from_arn(record.execution_arn)
         if record.status is ManifestStatus.RUNNING:
-            status = workflow.status(last_execution)
+            status = executions.status(last_execution.arn)
             if status is ExecutionStatus.RUNNING:
                 return RedriveOutcome.RUNNING, last_execution
             # The execution has ended, but the scheduled sweep has not recorded that yet, so this command does.
-            lifecycle.close_ended_execution(last_execution, status)
+            manifests.close_ended_execution(last_execution, status)
             continue
         if record.status is ManifestStatus.PROCESSED:
             return RedriveOutcome.PROCESSED, last_execution
         if manifest is None:
             return RedriveOutcome.LIST_GONE, None
         number = max(number, record.redrives) + 1
-        execution = workflow.execution(f"{manifest.execution_name}-r{number}")
-        started = workflow.start(execution)
+        name = f"{manifest.execution_name}-r{number}"
+        execution = ManifestExecution.from_arn(executions.arn(name))
+        started = executions.start(name, {"schemaVersion": 1, "manifestId": manifest_id})
         if started is StartOutcome.STARTED:
             return RedriveOutcome.STARTED, execution
         if started is not StartOutcome.ALREADY_EXISTS:
             is_refused = started is StartOutcome.REFUSED
             return RedriveOutcome.REFUSED if is_refused else RedriveOutcome.UNCLEAR, execution
-        if workflow.status(execution) is ExecutionStatus.RUNNING:
+        if executions.status(execution.arn) is ExecutionStatus.RUNNING:
             return RedriveOutcome.RUNNING, execution  # its first step has not updated the manifest record yet
         # The name belongs to an ended execution, so the next number is tried.
     return RedriveOutcome.NO_FREE_NAME, None

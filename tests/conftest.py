@@ -32,7 +32,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 TESTS = Path(__file__).parent
 PLATFORM = "platform"
-LONGEST_UNIT_TEST = "tests/handlers/ingestion/claim_protocol/test_claim_protocol_model.py"
+LONGEST_UNIT_TEST = "tests/handlers/ingestion/test_manifest_protocol.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

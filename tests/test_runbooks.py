@@ -14,12 +14,9 @@ import pytest
 from moto import mock_aws
 
 from components.blocks import rest_api, websocket_api
-from handlers.ingestion.arrived_files import ArrivedFile
-from handlers.ingestion.file_records import FileRecord, build_file_item
-from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest_document_store import ManifestDocuments
-from handlers.ingestion.manifest_documents import FileResult, ListedFile, Manifest
-from handlers.ingestion.table_keys_and_updates import RecordId
+from handlers.common.ids import timestamp
+from handlers.ingestion.files import ArrivedFile, FileResult, FileTable, ListedFile
+from handlers.ingestion.manifests import Manifest, ManifestDocuments
 from local import ROOT
 from local.generate import documented_resource_graph
 from local.preview import stack_files
@@ -205,24 +202,20 @@ def test_the_runbooks_script_restores_file_records_since_the_backup(monkeypatch:
         return ArrivedFile.model_validate({**values, "arrived": NOW})
 
     def listed_file(name: str) -> ListedFile:
-        return FileRecord.from_item(build_file_item(files[name], None, NOW, RECORD_DAYS, 2)).listed_file
+        file = files[name]
+        values = {"bucket": file.bucket, "key": file.key, "version_id": "v", "size": 1, "arrived_at": timestamp(NOW)}
+        return ListedFile.model_validate({**values, "date_prefix": file.arrival_date, "file_key": file.sort_key})
 
     with moto_aws(monkeypatch) as aws:
-        table = FileTable(aws.dynamodb, aws.table, RECORD_DAYS, lambda: NOW)
+        table = FileTable(boto3.resource("dynamodb").Table(aws.table), RECORD_DAYS, lambda: NOW)
         files = {name: arrived_file(name) for name in ("pending", "missing", "rejected", "done", "new")}
 
         # The backup contains two files. One of them was processed with the manifest `first`.
         table.track(files["pending"])
         table.track(files["done"])
-        processed_id = RecordId(files["done"].arrival_date, files["done"].sort_key)
-        table.claim(processed_id, "first")
-        table.mark_manifested(processed_id, "first")
-        result = {
-            "fileKey": processed_id.file_key,
-            "datePrefix": processed_id.date_prefix,
-            "status": "processed",
-            "rows": 7,
-        }
+        done = listed_file("done")
+        table.take(done, "first")
+        result = {"fileKey": done.file_key, "datePrefix": done.date_prefix, "status": "processed", "rows": 7}
         table.record_result(FileResult.model_validate(result), "first")
 
         # After the backup, the manifest `later` ended with these results.
@@ -232,7 +225,7 @@ def test_the_runbooks_script_restores_file_records_since_the_backup(monkeypatch:
             for name, status in statuses.items()
         ]
         manifest = Manifest(manifest_id="later", created_at=NOW, files=tuple(map(listed_file, statuses)))
-        ManifestDocuments(aws.s3, aws.lake).write(manifest)
+        ManifestDocuments(aws.s3, aws.lake).write_list(manifest)
         body = json.dumps({"manifestId": "later", "runId": "r", "files": results})
         aws.s3.put_object(Bucket=aws.lake, Key="manifests/later.result.json", Body=body)
 
@@ -249,7 +242,8 @@ def test_the_runbooks_script_restores_file_records_since_the_backup(monkeypatch:
         assert table.list_pending(10) == [], "files whose rows exist are not processed again"
         assert not any(table.track(files[name]) for name in expected)
         assert table.track(files["new"])
-        assert FileRecord.from_item(aws.records()[files["missing"].sort_key]).listed_file == listed_file("missing")
+        restored = aws.records()[files["missing"].sort_key]
+        assert (restored["object_key"], restored["size"]) == ({"S": "incoming/missing"}, {"N": "1"})
 
 
 # Access logs

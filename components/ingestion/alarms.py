@@ -2,9 +2,9 @@
 errors of a function.
 
 A manifest is a list of files for one run of Spark. The manifest builder is the function that creates manifests: it
-claims (reserves) files, starts a workflow, and writes a record of the manifest into the file table. Some alarms read
-log lines of the sweeper, a scheduled function. The sweeper creates manifests, too. It also releases claims that no
-workflow will use, and records the end of a manifest if its workflow has ended without recording it.
+starts a workflow, writes a record of the manifest into the file table, and takes the files. Some alarms read log lines
+of the sweeper, a scheduled function. The sweeper creates manifests, too. It also records the end of a manifest if its
+workflow has ended without recording it.
 """
 
 from components.blocks.alarm import Comparison, Metric, create_alarm, three_sweeps_seconds
@@ -55,7 +55,7 @@ def create_alarms(
         "A tracked file waits for a run.",
         runbook=RUNBOOK,
     )
-    # The minimum over three sweeps is above 0 only if each of the three failed to release or end a claim or manifest.
+    # The minimum over three sweeps is above 0 only if each of the three failed to end a manifest.
     period = three_sweeps_seconds(settings.manifests.sweep_minutes)
     failed_checks = sweeper.log_metric(
         "unsettled", SWEEP_PATTERN, value="$.failed", statistic="Minimum", period_seconds=period
@@ -65,7 +65,7 @@ def create_alarms(
         "unsettled",
         failed_checks,
         0,
-        "Several sweeps in a row have failed to end open claims or manifests.",
+        "Several sweeps in a row have failed to end manifests whose execution has ended.",
         runbook=RUNBOOK,
     )
     record_failures = builder.log_metric("manifest-record", RECORD_FAILED_PATTERN)

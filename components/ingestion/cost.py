@@ -2,14 +2,13 @@
 
 from components.settings.ingestion import IngestionSettings
 from components.usage_formulas import DAYS_PER_MONTH, GB, Usage, function_usage
-from handlers.ingestion.environment_bases import OPEN_SHARDS
 
 OLD_VERSION_DAYS = 7  # for which the landing bucket keeps an overwritten or deleted version
-WRITES_PER_FILE = 5
-"""Writes for one file. The manifest builder records the file, claims it for a manifest (the list of files for one Spark
-run), and marks it as `manifested`. The workflow marks it as `manifested` again, and then records its result. Each write
-needs a unit of 1 KB, even if its condition fails because the file is already marked."""
-INDEX_WRITES_PER_FILE = 4  # add and remove the pending entry, add and remove the claimed entry
+WRITES_PER_FILE = 4
+"""Writes for one file. The manifest builder records the file, and takes it for a manifest (the list of files for one
+Spark run). The workflow takes it again, and then records its result. Each write needs a unit of 1 KB, even if it changes
+nothing because the file is already taken."""
+INDEX_WRITES_PER_FILE = 2  # add and remove the pending entry
 TRANSITIONS_PER_RUN = 6  # start, confirm, choice, run, mark, done
 
 # Assumed, without a source.
@@ -49,7 +48,7 @@ def monthly_usage(settings: IngestionSettings) -> Usage:
         "ingestion-files": {
             "writes": files * WRITES_PER_FILE,
             "indexWrites": files * INDEX_WRITES_PER_FILE,
-            "reads": batches * OPEN_SHARDS,
+            "reads": batches,
             "storageGb": load.files_per_day * intake.table_record_days * RECORD_BYTES / GB,
         },
         "ingestion-spark": {"runs": runs, "minutes": load.run_minutes, "logGb": runs * LOG_BYTES_PER_RUN / GB},

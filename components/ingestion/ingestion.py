@@ -27,15 +27,19 @@ from components.ingestion.cost import OLD_VERSION_DAYS
 from components.ingestion.lake import MANIFESTS, create_catalog, create_lake_bucket
 from components.ingestion.spark_job import SparkJob
 from components.settings import IngestionSettings
-from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
-from handlers.ingestion.manifest_builder.environment import BuilderEnvironment
-from handlers.ingestion.steps.environment import WorkflowStepsEnvironment
-from handlers.ingestion.sweeper.environment import SweeperEnvironment
+from handlers.ingestion.environment import (
+    ALLOWED_SUFFIXES,
+    BuilderEnvironment,
+    SweeperEnvironment,
+    WorkflowStepsEnvironment,
+)
 
 INCOMING = "incoming/"
 """Prefix of the files in the landing bucket."""
 OPEN_INDEX = "open"
 """Name of the index of the files that wait for a run, and of the manifests that are running."""
+LISTED_ATTRIBUTES = ["bucket", "object_key", "version_id", "size", "arrived_at"]
+"""Attributes of a file that the list of a manifest contains, so the index must have them."""
 GIGABYTE = 1024**3
 """Bytes of a gigabyte in the size limits of files and manifests, which count in powers of two."""
 ENDPOINT_REASONS = {
@@ -100,11 +104,10 @@ class Ingestion(pulumi.ComponentResource):
             display_name="ManifestTable",
             hash_key="date_prefix",
             range_key="file_key",
-            # Sparse index: a file has these keys while it waits for a manifest or is claimed (reserved) for one, and a
-            # manifest has them while it runs.
+            # Sparse index: a file has these keys while it waits for a manifest, and a manifest while it runs.
             indexes=[
                 SecondaryIndex(
-                    OPEN_INDEX, "open_shard", "open_since", projected_attributes=["manifest_id", "execution_arn"]
+                    OPEN_INDEX, "open_shard", "open_since", projected_attributes=[*LISTED_ATTRIBUTES, "execution_arn"]
                 )
             ],
             ttl_attribute="ttl",

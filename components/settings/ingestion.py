@@ -8,7 +8,6 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from components.settings.base import FunctionSettings, KeyArn, Origin, SettingsModel, SubsystemSettings
 from handlers.ingestion.glue.json_to_parquet_columns import RESERVED_NAMES
-from handlers.ingestion.sweeper.environment import CLAIM_SECONDS
 
 Days = Annotated[int, Field(ge=1, le=3653)]
 ANNOUNCED_DAYS: Final = 21
@@ -17,7 +16,7 @@ version, and fourteen in which a message in the dead-letter queue can be redrive
 
 
 class IngestionLoad(SettingsModel):
-    """Expected load. The cost estimate and `benchmarks/ingestion_quota_headroom.py` use it. A deployment does not check
+    """Expected load. The cost estimate and the test of docs/ingestion.md use it. A deployment does not check
     that the other settings can handle this load.
     """
 
@@ -159,14 +158,6 @@ class SparkSettings(SettingsModel):
     the permissions boundary of `bootstrap/`, the key needs the tags `Project: polyphony` and `Environment: <stack>`."""
 
 
-class BuildingFunctionSettings(FunctionSettings):
-    """Size and version of a function that creates manifests. It first claims (reserves) the files of a manifest."""
-
-    timeout_seconds: Annotated[int, Field(ge=1, le=CLAIM_SECONDS - 1)] = 60
-    """Maximum duration of one invocation. It is at most 899, so that an invocation ends before the sweeper releases the
-    files that the invocation claimed, which happens after 15 minutes."""
-
-
 class IngestionSettings(SubsystemSettings):
     """Settings of ingestion, which converts NDJSON files to Parquet in the lake."""
 
@@ -182,9 +173,9 @@ class IngestionSettings(SubsystemSettings):
     it. Without it, AWS encrypts them with its own key."""
     network_attached: bool = False
     """Attach the manifest builder and the Spark job to the network. Only compliance rules need this."""
-    manifest_builder: BuildingFunctionSettings = BuildingFunctionSettings()
+    manifest_builder: FunctionSettings = FunctionSettings()
     """Function that records arrived files and creates manifests."""
-    sweeper: BuildingFunctionSettings = BuildingFunctionSettings.model_validate({"timeoutSeconds": 300})
+    sweeper: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 300})
     """Scheduled function that creates manifests of files that have waited long enough, and repairs what the manifest
     builder and the workflow left unfinished."""
     steps: FunctionSettings = FunctionSettings.model_validate({"timeoutSeconds": 120})

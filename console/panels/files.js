@@ -10,12 +10,11 @@ import { poll } from "../lib/poll.js";
 import { Problem, runAction } from "../lib/problems.js";
 
 // Steps of a file, by the status of its record in ingestion's table.
-const STEPS = { pending: "Waiting", claimed: "Grouped", manifested: "Converting", processed: "In the lake" };
+const STEPS = { pending: "Waiting", manifested: "Converting", processed: "In the lake" };
 const STATUSES = Object.keys(STEPS);
 const FINAL_STATUSES = new Set(["processed", "rejected", "superseded", "failed"]);
 const EXPLANATIONS = {
   pending: "It waits for more files, which are processed together.",
-  claimed: "It is in a group of files that one Spark run will convert.",
   manifested: "A Spark run converts it to rows.",
   processed: "Its rows are in the data lake.",
   rejected: "Rejected",
@@ -24,7 +23,7 @@ const EXPLANATIONS = {
 };
 const BADGES = { rejected: ["Rejected", "bad"], superseded: ["Replaced", "plain"], failed: ["Failed", "bad"] };
 const GROUPS = { uploading: "uploading", waiting: "waiting", running: "converting", processed: "in the lake", ended: "rejected or failed", unsent: "not uploaded" };
-const GROUP_OF_STATUS = { pending: "waiting", claimed: "running", manifested: "running", processed: "processed", rejected: "ended", superseded: "ended", failed: "ended" };
+const GROUP_OF_STATUS = { pending: "waiting", manifested: "running", processed: "processed", rejected: "ended", superseded: "ended", failed: "ended" };
 const REASONS = {
   EMPTY: "it is empty.",
   TOO_LARGE: "it is larger than this stack allows.",
@@ -147,8 +146,8 @@ export function files({ stack, visitor, settings }) {
   }, event.target));
   byId("files-flush").addEventListener("click", (event) => runAction(problem, async () => {
     const { files: count, manifests } = await flushFiles();
-    const started = manifests ? "Runs have started for the waiting files." : count === 1 ? "A run has started for 1 waiting file." : `A run has started for ${count} waiting files.`;
-    byId("files-flushed").textContent = manifests || count ? started : "No file is waiting.";
+    const started = manifests > 1 ? "Runs have started for the waiting files." : count === 1 ? "A run has started for 1 waiting file." : `A run has started for ${count} waiting files.`;
+    byId("files-flushed").textContent = count ? started : "No file is waiting.";
     byId("files-flushed").hidden = false;
   }, event.target));
   // Another user must not see these files.

@@ -67,6 +67,11 @@ class EmulatorClients:
                 self._clients[service] = self._session.client(service, endpoint_url=self._endpoint, config=CONFIG)
             return self._clients[service]
 
+    def resource(self, service: str) -> Any:
+        """Return a new resource of boto3."""
+        with self._lock:
+            return self._session.resource(service, endpoint_url=self._endpoint, config=CONFIG)
+
 
 def invoke(client: Clients, function: str, **event: Any) -> dict[str, Any]:
     """Invoke a function as its schedule or an operator does, and return its result."""

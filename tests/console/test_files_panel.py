@@ -102,13 +102,13 @@ def test_the_state_of_a_file_is_shown_until_it_is_processed(open_panel: OpenPane
     with open_signed_in(open_panel) as (page, ingestion):
         card = choose_file(page)
         expect(card).to_contain_text("The stack has not noticed the file yet.")
-        for status, step in (("pending", "Waiting"), ("claimed", "Grouped"), ("manifested", "Converting")):
+        for status, step in (("pending", "Waiting"), ("manifested", "Converting")):
             ingestion.status = status
             expect(current_step(card)).to_contain_text(step)
         ingestion.status = "processed"
         expect(card).to_contain_text("Its rows are in the data lake.")
         expect(current_step(card)).to_have_count(0)
-        expect(card.locator(".done")).to_have_count(4)
+        expect(card.locator(".done")).to_have_count(3)
 
 
 def test_final_states_are_explained(open_panel: OpenPanel) -> None:
@@ -207,7 +207,7 @@ def test_waiting_files_can_be_processed_at_once_on_the_local_platform_only(open_
     ingestion.status = "pending"
     with open_panel("files", set_up=ingestion.install, local=True) as window:
         page = window.page
-        page.route("**/flush", lambda route: route.fulfill(json={"manifests": 0, "files": 2}))
+        page.route("**/flush", lambda route: route.fulfill(json={"manifests": 1, "files": 2}))
         choose_file(page)
         button = page.get_by_role("button", name="Process waiting files now")
         expect(button).to_have_accessible_description(re.compile("On AWS .* for up to an hour"))

@@ -53,8 +53,8 @@ def test_a_batch_may_contain_more_than_ten_files(intake: IngestionIntake, platfo
     for key in keys:
         intake.upload(key)
     eventually(lambda: True if all(intake.find_records(key) for key in keys) else None, "all records")
-    # The log event `batch_taken_in` contains the number of records in an invocation.
-    batch_lines = [line for line in platform.log_lines("ingestion-manifest-builder") if "batch_taken_in" in line]
+    # The log event `file_batch` contains the number of records in an invocation.
+    batch_lines = [line for line in platform.log_lines("ingestion-manifest-builder") if "file_batch" in line]
     assert any(f'"records":{count}' in line.replace(" ", "") for line in batch_lines for count in range(11, 26)), (
         batch_lines
     )

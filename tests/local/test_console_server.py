@@ -161,7 +161,7 @@ def test_a_flush_request_invokes_the_sweeper_and_returns_its_counts(
 
     def invoke(_: object, function: str, **event: str) -> dict[str, int]:
         calls.append({"function": function, **event})
-        return {"manifests": 1, "files": 2, "released": 0}
+        return {"manifests": 1, "files": 2, "closed": 0}
 
     monkeypatch.setattr(console_ingestion, "invoke", invoke)
     status, _, body = send(port, "/flush", {"Sec-Fetch-Site": "same-origin"}, "POST")

@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from handlers.common import ids
-from handlers.ingestion.arrived_files import NOTIFICATION_GRACE_PERIOD, parse_arrived_files
+from handlers.ingestion.files import NOTIFICATION_GRACE_PERIOD, parse_arrived_files
 from operations.__main__ import main
 from operations.announce import build_message
 from tests.handlers.ingestion.conftest import MotoAws, moto_aws
@@ -32,7 +32,7 @@ class Stack:
         aws.s3.create_bucket(Bucket=BUCKET)
         aws.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         self.harness = IngestionHarness(Cloud(ids.now()))
-        self.harness.clients = lambda _: aws
+        self.harness.connect = aws.connect
 
     def put(self, *keys: str) -> dict[str, Any]:
         """Upload a file to each key. Return the last version as S3 lists it."""

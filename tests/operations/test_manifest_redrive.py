@@ -10,7 +10,7 @@ import pytest
 
 from components.core import Kind, physical_name
 from operations.__main__ import main
-from operations.manifest_redrive import RedriveOutcome, redrive
+from operations.manifest_redrive import RedriveOutcome
 from tests.handlers.ingestion.conftest import NOW, MotoAws, moto_aws
 from tests.handlers.ingestion.fake_cloud import Cloud
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness, Killed, announce
@@ -38,9 +38,7 @@ def manifest_id(execution_name: str) -> str:
 
 def redrive_manifest(harness: IngestionHarness, name: str) -> RedriveOutcome:
     """Redrive the manifest of a failed execution."""
-    return redrive(manifest_id(name), harness.records(), harness.documents(), harness.workflow(), harness.lifecycle())[
-        0
-    ]
+    return harness.redrive(manifest_id(name))
 
 
 def test_a_failed_manifest_is_processed_by_its_redrive(harness: IngestionHarness) -> None:
@@ -132,7 +130,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoAws]:
 def test_the_command_redrives_a_manifest_and_prints_the_execution(
     harness: IngestionHarness, aws: MotoAws, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    harness.clients = lambda _: aws
+    harness.connect = aws.connect
     harness.builder().handle(announce("a", "b", "c"))
     (name,) = aws.executions()
     execution = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"

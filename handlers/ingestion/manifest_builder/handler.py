@@ -1,64 +1,77 @@
 """Manifest builder: the Lambda function that gets S3 notifications from SQS.
 
-It records the announced files in the file table, and puts pending files into manifests (lists of files for one Spark
-run).
+It tracks the announced files, which means that it records them in the file table, and then puts pending files into
+manifests (lists of files for one Spark run). SQS delivers only the messages again whose files could not be tracked. An
+error during the creation of manifests fails no message, because the sweeper, a scheduled function, also creates them.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
-import boto3
-
-from handlers.common import ids
-from handlers.common.aws import CONFIG, MAX_WORKERS, ParallelCalls
-from handlers.common.events import BatchFailures
-from handlers.common.ids import new_id
-from handlers.common.logging import EventLog
-from handlers.ingestion.file_admission import AdmissionRules
-from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest_builder.environment import BuilderEnvironment
-from handlers.ingestion.manifest_builder.file_intake import FileIntake
+from handlers.common.events import BatchFailures, process_batch
+from handlers.common.logging import hash_for_log
+from handlers.ingestion.environment import BuilderEnvironment
+from handlers.ingestion.files import ArrivedFile, parse_arrived_files
+from handlers.ingestion.gateways import create_manifest_creator
 from handlers.ingestion.manifest_creation import ManifestCreator
-from handlers.ingestion.manifest_document_store import ManifestDocuments
-from handlers.ingestion.manifest_executions import ManifestWorkflow
-from handlers.ingestion.manifest_records import ManifestRecords
+
+MAX_MANIFESTS = 5
+"""Maximum number of manifests that one invocation creates. At the default size they take 1,000 files, more than one
+batch of SQS messages announces. So the builder also works off files that earlier invocations left pending."""
+
+
+@dataclass(frozen=True)
+class ManifestBuilder:
+    creator: ManifestCreator
+    allowed_suffixes: str
+    max_file_bytes: int
+    flush_at_once: bool = False
+    """Also create manifests that are not full."""
+
+    def handle(self, messages: list[dict[str, Any]]) -> BatchFailures:
+        """Handle the messages of one invocation. Return those that SQS must deliver again."""
+        failures = process_batch(messages, self._track_files, self.creator.manifests.log, event_kind="file")
+        try:
+            self._create_manifests()
+        except Exception as error:  # noqa: BLE001 - the files are tracked, and the sweeper completes the work
+            self.creator.manifests.log.failure("building_failed", error)
+        return failures
+
+    def _track_files(self, body: str) -> None:
+        for file in parse_arrived_files(body):
+            self._track(file)
+
+    def _track(self, file: ArrivedFile) -> None:
+        log, key_hash = self.creator.manifests.log, hash_for_log(file.sort_key)
+        rejection = file.find_rejection(self.allowed_suffixes, self.max_file_bytes)
+        if not self.creator.manifests.files.track(file, rejection):
+            log.info("file_already_tracked", key_hash=key_hash)
+        elif rejection:
+            log.warning("file_rejected", key_hash=key_hash, code=rejection)
+
+    def _create_manifests(self) -> None:
+        if not self.flush_at_once:
+            self.creator.create_manifests(MAX_MANIFESTS)
+            return
+        for _ in range(MAX_MANIFESTS):  # a concurrent builder may get a part of the files first
+            self.creator.create_manifests(MAX_MANIFESTS, timedelta())
+            if not self.creator.manifests.files.list_pending(1):
+                return
 
 
 @cache
-def _intake() -> FileIntake:
+def _builder() -> ManifestBuilder:
     environment = BuilderEnvironment.read()
-    log, parallel = EventLog(environment.log_level), ParallelCalls(MAX_WORKERS)
-    table_arguments = (
-        boto3.client("dynamodb", config=CONFIG),
-        environment.manifest_table_name,
-        environment.record_days,
-        ids.now,
-    )
-    table = FileTable(*table_arguments, environment.open_shards)
-    creator = ManifestCreator(
-        table,
-        ManifestRecords(*table_arguments),
-        ManifestDocuments(boto3.client("s3", config=CONFIG), environment.lake_bucket),
-        ManifestWorkflow(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn),
-        parallel=parallel,
-        log=log,
-        clock=ids.now,
-        new_id=new_id,
-        files_per_manifest=environment.files_per_manifest,
-        manifest_bytes=environment.manifest_bytes,
-    )
-    admission = AdmissionRules.from_setting(environment.allowed_suffixes, environment.max_file_bytes)
-    return FileIntake(
-        table,
-        admission,
-        creator,
-        parallel=parallel,
-        log=log,
-        clock=ids.now,
+    return ManifestBuilder(
+        create_manifest_creator(environment),
+        environment.allowed_suffixes,
+        environment.max_file_bytes,
         flush_at_once=environment.flush_at_once,
     )
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
-    return _intake().handle(event["Records"])
+    return _builder().handle(event["Records"])

@@ -1,30 +1,31 @@
-"""Lambda function of the sweeper. A schedule invokes it every few minutes for a sweep.
+"""Sweeper: the Lambda function that a schedule invokes every few minutes for a sweep of ingestion.
 
-A sweep cleans up after functions that died while they created a manifest (a list of files for one Spark run), and after
-workflow executions that died. It also creates manifests from pending files.
+A manifest is a list of files for one execution of the workflow. A sweep ends the manifests whose execution ended
+without recording this, for example because it was aborted. Then it creates manifests from pending files. If a file has
+waited too long, the manifest need not be full. A sweep can run at the same time as builders, executions and sweeps.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import timedelta
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal
 
-import boto3
 from pydantic import BaseModel
 
-from handlers.common import ids
-from handlers.common.aws import CONFIG, MAX_WORKERS, ParallelCalls
-from handlers.common.ids import new_id
-from handlers.common.logging import EventLog
-from handlers.ingestion.file_table import FileTable
+from handlers.common.executions import ExecutionStatus
+from handlers.common.logging import id_for_log
+from handlers.common.sweep import SweepLoop
+from handlers.ingestion.environment import SweeperEnvironment
+from handlers.ingestion.gateways import create_manifest_creator
 from handlers.ingestion.manifest_creation import ManifestCreator
-from handlers.ingestion.manifest_document_store import ManifestDocuments
-from handlers.ingestion.manifest_executions import ManifestWorkflow
-from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
-from handlers.ingestion.manifest_records import ManifestRecords
-from handlers.ingestion.sweeper.environment import SweeperEnvironment
-from handlers.ingestion.sweeper.ingestion_sweeper import IngestionSweeper
+from handlers.ingestion.manifests import ManifestExecution
+
+MAX_MANIFESTS = 50
+"""Maximum number of manifests that one sweep creates. The next sweep continues."""
+EXECUTION_CHECK_BUDGET = timedelta(minutes=1)
+"""Time for looking up the executions of running manifests. Thousands of executions may be waiting for the Glue job, and
+the sweep must still get to the pending files."""
 
 
 class SweepRequest(BaseModel):
@@ -34,47 +35,76 @@ class SweepRequest(BaseModel):
     """Only operators send `flush`. It is a sweep that does not let pending files wait for full manifests."""
 
 
+@dataclass(frozen=True)
+class IngestionSweepResult:
+    oldest_pending_seconds: int
+    """Age of the oldest pending file before the sweep created manifests."""
+    manifests: int
+    """Number of manifests that were created."""
+    files: int
+    """Number of files in these manifests."""
+    closed: int
+    """Number of manifests that were ended because their execution had ended."""
+    failed: int
+    """Number of manifests whose check raised an error. The next sweep checks them again."""
+
+
+@dataclass(frozen=True)
+class IngestionSweeper:
+    creator: ManifestCreator
+    check_age: timedelta
+    """Age after which the execution of a running manifest is looked up."""
+    flush_age: timedelta
+    """Age of a pending file after which the sweep creates a manifest that is not full."""
+
+    def sweep(self, *, flush_all: bool = False) -> IngestionSweepResult:
+        """Run one sweep. With `flush_all`, files do not wait for enough others to fill a manifest."""
+        manifests, log = self.creator.manifests, self.creator.manifests.log
+        clock = manifests.files.clock
+        checks = SweepLoop(log, clock, EXECUTION_CHECK_BUDGET).run(
+            batches=([execution] for execution in manifests.list_running(clock() - self.check_age)),
+            handle=self._close,
+            failure_event="manifest_not_closed",
+            describe=lambda execution: {"manifest_id": id_for_log(execution.manifest_id)},
+        )
+        # Measured before this sweep creates manifests, so that the alarm notices files that builders have left waiting.
+        oldest = manifests.files.list_pending(1)
+        age = clock() - datetime.fromisoformat(oldest[0].since) if oldest else timedelta()
+        counts = self.creator.create_manifests(MAX_MANIFESTS, timedelta() if flush_all else self.flush_age)
+        result = IngestionSweepResult(
+            oldest_pending_seconds=int(age.total_seconds()),
+            manifests=len(counts),
+            files=sum(counts),
+            closed=checks["closed"],
+            failed=checks["failed"],
+        )
+        log.info("sweep", **asdict(result))
+        return result
+
+    def _close(self, execution: ManifestExecution) -> list[str]:
+        """End a manifest, unless its execution runs. Return the outcomes to count."""
+        status = self.creator.executions.status(execution.arn)
+        if status is ExecutionStatus.RUNNING:
+            return []
+        self.creator.manifests.close_ended_execution(execution, status)
+        return ["closed"]
+
+
 @cache
 def _sweeper() -> IngestionSweeper:
     environment = SweeperEnvironment.read()
-    log = EventLog(environment.log_level)
-    parallel = ParallelCalls(MAX_WORKERS)
-    table_arguments = (
-        boto3.client("dynamodb", config=CONFIG),
-        environment.manifest_table_name,
-        environment.record_days,
-        ids.now,
-    )
-    table = FileTable(*table_arguments, environment.open_shards, read_all_shards=True)
-    records = ManifestRecords(*table_arguments)
-    documents = ManifestDocuments(boto3.client("s3", config=CONFIG), environment.lake_bucket)
-    workflow = ManifestWorkflow(boto3.client("stepfunctions", config=CONFIG), environment.state_machine_arn)
-    creator = ManifestCreator(
-        table,
-        records,
-        documents,
-        workflow,
-        parallel=parallel,
-        log=log,
-        clock=ids.now,
-        new_id=new_id,
-        files_per_manifest=environment.files_per_manifest,
-        manifest_bytes=environment.manifest_bytes,
-    )
     return IngestionSweeper(
-        table,
-        records,
-        documents,
-        workflow,
-        creator=creator,
-        lifecycle=ManifestLifecycle(table, records, documents, parallel=parallel, log=log, clock=ids.now),
-        claim_age=timedelta(seconds=environment.claim_seconds),
+        create_manifest_creator(environment),
+        check_age=timedelta(seconds=environment.check_seconds),
         flush_age=timedelta(seconds=environment.flush_seconds),
-        log=log,
-        clock=ids.now,
     )
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, int]:
     request = SweepRequest.model_validate(event)
-    return asdict(_sweeper().sweep(flush_all=request.kind == "flush"))
+    sweeper = _sweeper()
+    try:
+        return asdict(sweeper.sweep(flush_all=request.kind == "flush"))
+    except Exception as error:
+        sweeper.creator.manifests.log.failure("sweep_failed", error)
+        raise

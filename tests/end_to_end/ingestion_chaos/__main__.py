@@ -65,6 +65,7 @@ class ChaosRun:
         self.runs = IngestionRuns(deployment)
         self.intake = self.runs.intake
         self.client = deployment.client
+        self._resources = EmulatorClients(deployment.emulator.endpoint).resource
         self.files = files
         self.files_by_version: dict[tuple[str, str], UploadedFile] = {}
         """Uploaded files by key and version."""
@@ -130,10 +131,9 @@ class ChaosRun:
         self._redrive_dead_letters()
         eventually(lambda: self.intake.count_messages(self.intake.queue_url) == (0, 0) or None, "an empty queue", 300)
         self._wait_for_executions()
-        # A claim is the reservation of a file by a manifest builder. No builder is working now, so the remaining claims
-        # belong to killed builders. `$LATEST` has the code of the live version, but checks claims that are a second
-        # old, not 15 minutes.
-        self._shorten_claims()
+        # `$LATEST` has the code of the live version, but looks up executions of manifests that are a second old, not 15
+        # minutes.
+        self._shorten_check_age()
         self._sweep(qualifier="$LATEST")
         self._wait_for_executions()
         self._sweep(qualifier="$LATEST")
@@ -142,6 +142,7 @@ class ChaosRun:
                 run_operation(
                     ["redrive", "--stack", "local", manifest_id],
                     clients=self.client,
+                    resources=self._resources,
                     print_line=print_line,
                 )
             self.redrives["manifests"] += 1
@@ -155,12 +156,12 @@ class ChaosRun:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
                 self.redrives["dead letters"] += 1
 
-    def _shorten_claims(self) -> None:
-        """Set the age after which `$LATEST` of the sweeper checks a claim to a second."""
+    def _shorten_check_age(self) -> None:
+        """Set the age after which `$LATEST` of the sweeper looks up an execution to a second."""
         function = self.runs.sweeper.partition(":")[0]
         variables = self._functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
         self._functions.update_function_configuration(
-            FunctionName=function, Environment={"Variables": {**variables, "CLAIM_SECONDS": "1"}}
+            FunctionName=function, Environment={"Variables": {**variables, "CHECK_SECONDS": "1"}}
         )
 
     def _sweep(self, qualifier: str = "live") -> None:

@@ -1,7 +1,8 @@
-"""Fixtures: moto's AWS with the resources that ingestion's handlers use, and the in-memory DynamoDB for comparison."""
+"""Fixtures: moto's AWS with the resources that ingestion's handlers use, and a harness on an in-memory AWS."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -11,8 +12,8 @@ import pytest
 from moto import mock_aws
 
 from tests.credentials import credentials
-from tests.handlers.ingestion.fake_cloud import PROJECTED, Cloud, FakeDynamoDB
-from tests.handlers.ingestion.ingestion_harness import IngestionAws, IngestionHarness, open_gate
+from tests.handlers.ingestion.fake_cloud import PROJECTED, Cloud, Gate
+from tests.handlers.ingestion.ingestion_harness import IngestionAws, IngestionHarness
 from tests.moto_tables import Index, create_table
 
 NOW = datetime(2026, 1, 2, 12, 0, 10, 123000, tzinfo=UTC)
@@ -20,8 +21,21 @@ NOW = datetime(2026, 1, 2, 12, 0, 10, 123000, tzinfo=UTC)
 KEY_ATTRIBUTES = ("date_prefix", "file_key", "open_shard", "open_since")
 
 
-class MotoAws(IngestionAws):
-    """Clients of moto's AWS."""
+@dataclass
+class MotoAws:
+    """Clients of moto's AWS, and the names of ingestion's resources there."""
+
+    dynamodb: Any
+    s3: Any
+    stepfunctions: Any
+    state_machine_arn: str
+    table: str
+    lake: str
+
+    def connect(self, _gate: Gate) -> IngestionAws:
+        """Return the clients for a harness."""
+        table = boto3.resource("dynamodb").Table(self.table)
+        return IngestionAws(table, self.s3, self.stepfunctions, self.state_machine_arn, self.lake)
 
     def records(self) -> dict[str, dict[str, Any]]:
         """Return all items of the table by sort key."""
@@ -77,11 +91,3 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoAws]:
 def harness() -> IngestionHarness:
     """Return a harness with an empty in-memory AWS."""
     return IngestionHarness(Cloud(NOW))
-
-
-@pytest.fixture(params=["moto", "memory"])
-def dynamodb(request: pytest.FixtureRequest) -> Any:
-    """DynamoDB of moto and of the fake. A test that passes on both shows that the fake's conditions are correct."""
-    if request.param == "moto":
-        return request.getfixturevalue("aws").dynamodb
-    return FakeDynamoDB(Cloud(NOW), open_gate)

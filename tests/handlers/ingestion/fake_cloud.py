@@ -1,47 +1,46 @@
-"""In-memory AWS for crash tests, with the operations that ingestion's gateways use.
+"""In-memory AWS for tests that kill callers, with the operations that ingestion's functions use.
 
-Conditions work like DynamoDB's. The index can lag behind the table until a test updates it. S3 keeps whole objects with
-ETags, and has conditional writes. The start of an execution can be refused or delayed, and its request or response can
-be lost. Every call passes a gate before and after it, which can raise an error or kill the caller. The model of the
-claim protocol replaces the gate by a transport, which decides when, how often and whether a call is executed.
+Conditions work like DynamoDB's. The index can lag behind the table until a test updates it. The start of an execution
+can be refused or delayed, and its request or response can be lost. Every call passes a gate before and after it, which
+can raise an error, kill the caller, or run other actions.
 
-The index `open` of the table contains only items that wait for something: files that are pending or claimed, and
-running manifests.
+The index `open` of the table contains only pending files and running manifests.
 """
 
-import hashlib
 import io
 import json
+import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
+from types import CodeType, SimpleNamespace
 from typing import Any
 
+from boto3.dynamodb.conditions import ConditionBase, ConditionExpressionBuilder
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from handlers.ingestion.table_keys_and_updates import OPEN_INDEX
-from tests.handlers.ingestion.dynamodb_expressions import Item, apply_update, parse_condition
+from handlers.ingestion.files import OPEN_INDEX
 
 Key = tuple[str, str]
+Item = dict[str, Any]
 Gate = Callable[[str], None]
 """Function that is called with `before <operation>` and `after <operation>`."""
-Transport = Callable[[str, Callable[[], Any]], Any]
-"""Function that gets the name of an operation and the function that executes it, and returns the response."""
 STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:files"
-PROJECTED = frozenset({"date_prefix", "file_key", "open_shard", "open_since", "manifest_id", "execution_arn"})
+PROJECTED = frozenset(
+    {
+        *("date_prefix", "file_key", "open_shard", "open_since", "execution_arn"),
+        *("bucket", "object_key", "version_id", "size", "arrived_at"),
+    }
+)
 """Attributes in the index: the keys of table and index, and the projected attributes."""
 
 
 def client_error(code: str, operation: str, status: int = 400, **fields: Any) -> ClientError:
     """Return an error as boto3 raises it, with other fields of the response."""
     metadata = {"HTTPStatusCode": status, "RetryAttempts": 0}
-    error_class = ConditionFailed if code == "ConditionalCheckFailedException" else ClientError
     response: Any = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": metadata, **fields}
-    return error_class(response, operation)
-
-
-class ConditionFailed(ClientError):
-    """Exception that boto3 raises for ConditionalCheckFailedException."""
+    return ClientError(response, operation)
 
 
 class Cloud:
@@ -57,19 +56,12 @@ class Cloud:
         self.index_lags = False
         """True if only `update_index` applies changes of the table to the index."""
         self.objects: dict[str, bytes] = {}
-        self.versions: dict[tuple[str, str], bytes] = {}
-        """Content of each version of the landing bucket's objects, by key and version id."""
         self.executions: dict[str, str] = {}
         """Status of each execution by name."""
-        self.inputs: dict[str, str] = {}
-        """Input of each execution by name."""
-        self.delayed_starts: list[tuple[str, str]] = []
+        self.delayed_starts: list[str] = []
         """Starts that were sent but have not arrived."""
         self.next_starts: deque[str] = deque()
-        """Outcomes of the next starts: `refused`, `exists`, `lost`, `response lost`, `delayed`, or empty for success.
-
-        `lost` means that the request is lost. Later starts succeed.
-        """
+        """Outcomes of the next starts: `refused`, `lost`, `response lost`, `delayed`, or empty for success."""
         self.status_changes: list[tuple[Key, str, str]] = []
         """Key, former status and new status of each change of an item's status."""
         self.on_start: Callable[[str], None] = lambda _: None
@@ -95,8 +87,7 @@ class Cloud:
 
     def put(self, key: Key, item: Item) -> None:
         """Write an item."""
-        before = self.items.get(key, {}).get("status", {}).get("S", "")
-        after = item.get("status", {}).get("S", "")
+        before, after = self.items.get(key, {}).get("status", ""), item["status"]
         if before != after:
             self.status_changes.append((key, before, after))
         self.items[key] = item
@@ -104,21 +95,21 @@ class Cloud:
         if not self.index_lags:
             self.update_index()
 
-    def start(self, name: str, execution_input: str) -> None:
-        """Start an execution. A start with the name and the input of a running execution changes nothing."""
-        if name in self.executions:
-            if self.executions[name] == "RUNNING" and self.inputs[name] == execution_input:
-                return
+    def start(self, name: str) -> None:
+        """Start an execution. A start with the name of a running execution changes nothing."""
+        if self.executions.setdefault(name, "") == "RUNNING":
+            return
+        if self.executions[name]:
             raise client_error("ExecutionAlreadyExists", "StartExecution")
-        self.executions[name], self.inputs[name] = "RUNNING", execution_input
+        self.executions[name] = "RUNNING"
         self.on_start(name)
 
     def deliver_delayed_starts(self) -> None:
         """Let the delayed starts arrive."""
         while self.delayed_starts:
-            name, execution_input = self.delayed_starts.pop(0)
+            name = self.delayed_starts.pop(0)
             if name not in self.executions:
-                self.start(name, execution_input)
+                self.start(name)
 
     def files(self) -> dict[Key, Item]:
         """Return the records of files."""
@@ -129,92 +120,73 @@ class Cloud:
         return {key: item for key, item in self.items.items() if key[1].startswith("MANIFEST#")}
 
 
-def item_key(attributes: Mapping[str, Mapping[str, str]]) -> Key:
-    """Return the key under which `Cloud.items` holds an item."""
-    return attributes["date_prefix"]["S"], attributes["file_key"]["S"]
-
-
 class _Client:
-    def __init__(self, cloud: Cloud, gate: Gate, transport: Transport | None = None) -> None:
+    def __init__(self, cloud: Cloud, gate: Gate) -> None:
         self._cloud = cloud
         self._gate = gate
-        self._call = transport or self._call_through_gate
 
-    def _call_through_gate(self, operation: str, execute: Callable[[], Any]) -> Any:
+    def _call(self, operation: str, execute: Callable[[], Any]) -> Any:
         self._gate(f"before {operation}")
         response = execute()
         self._gate(f"after {operation}")
         return response
 
 
-class FakeDynamoDB(_Client):
-    """DynamoDB with one table and its index `open`."""
+class FakeTable(_Client):
+    """The file table, as the resource `Table` of boto3."""
 
-    class exceptions:  # noqa: N801 - named as in boto3
-        ConditionalCheckFailedException = ConditionFailed
+    name = "files"
+
+    @property
+    def meta(self) -> SimpleNamespace:
+        return SimpleNamespace(client=self)
+
+    def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> Any:  # noqa: N803
+        def execute() -> None:
+            put, *checks = [next(iter(entry.values())) for entry in TransactItems]
+            for request in (put, *checks):
+                item = self._cloud.items.get(_key(request.get("Key", put["Item"])), {})
+                _check_condition(request, item, "TransactWriteItems")
+            self._cloud.put(_key(put["Item"]), put["Item"])
+
+        return self._call("TransactWriteItems", execute)
 
     def put_item(self, **request: Any) -> Any:
         return self._call("PutItem", lambda: self._put(request))
-
-    def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> Any:  # noqa: N803
-        return self._call("TransactWriteItems", lambda: self._transact(TransactItems))
 
     def update_item(self, **request: Any) -> Any:
         return self._call("UpdateItem", lambda: self._update(request))
 
     def get_item(self, **request: Any) -> Any:
-        return self._call("GetItem", lambda: self._get(request))
+        item = self._call("GetItem", lambda: self._cloud.items.get(_key(request["Key"])))
+        return {"Item": item} if item else {}
 
     def query(self, **request: Any) -> Any:
         return self._call("Query", lambda: self._query(request))
 
-    def _put(self, request: dict[str, Any]) -> dict[str, Any]:
-        key = item_key(request["Item"])
-        self._check_condition(request, self._cloud.items.get(key, {}), "PutItem")
+    def _put(self, request: dict[str, Any]) -> None:
+        key = _key(request["Item"])
+        _check_condition(request, self._cloud.items.get(key, {}), "PutItem")
         self._cloud.put(key, request["Item"])
-        return {}
 
-    def _transact(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
-        reasons = []
-        for entry in entries:
-            ((kind, request),) = entry.items()
-            item = self._cloud.items.get(item_key(request["Item"] if kind == "Put" else request["Key"]), {})
-            is_true = parse_condition(request["ConditionExpression"])(item, {}, {})
-            reasons.append({"Code": "None" if is_true else "ConditionalCheckFailed"})
-        if any(reason["Code"] != "None" for reason in reasons):
-            raise client_error("TransactionCanceledException", "TransactWriteItems", CancellationReasons=reasons)
-        for entry in entries:
-            if "Put" in entry:
-                self._cloud.put(item_key(entry["Put"]["Item"]), entry["Put"]["Item"])
-        return {}
-
-    def _update(self, request: dict[str, Any]) -> dict[str, Any]:
-        key = item_key(request["Key"])
+    def _update(self, request: dict[str, Any]) -> None:
+        key = _key(request["Key"])
         before = self._cloud.items.get(key, {})
+        _check_condition(request, before, "UpdateItem")
         names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
-        expressions = request["ConditionExpression"] + request["UpdateExpression"]
-        for placeholder in (*names, *values):
-            assert placeholder in expressions, f"DynamoDB refuses {placeholder}, which no expression uses"
-        self._check_condition(request, before, "UpdateItem")
-        after = apply_update(before or dict(request["Key"]), request["UpdateExpression"], names, values)
+        assigned, _, removed = request["UpdateExpression"].removeprefix("SET ").partition(" REMOVE ")
+        after = {**request["Key"], **before}
+        for assignment in assigned.split(", "):
+            name, _, value = assignment.partition(" = ")
+            after[names[name]] = values[value]
+        for name in removed.split(", "):
+            after.pop(names[name], None)
         self._cloud.put(key, after)
-        return {"Attributes": after}
-
-    def _check_condition(self, request: dict[str, Any], item: Item, operation: str) -> None:
-        names, values = request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
-        if not parse_condition(request["ConditionExpression"])(item, names, values):
-            is_returned = item and request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-            fields: dict[str, Any] = {"Item": item} if is_returned else {}
-            raise client_error("ConditionalCheckFailedException", operation, **fields)
-
-    def _get(self, request: dict[str, Any]) -> dict[str, Any]:
-        item = self._cloud.items.get(item_key(request["Key"]))
-        return {"Item": item} if item else {}
 
     def _query(self, request: dict[str, Any]) -> dict[str, Any]:
         assert request["IndexName"] == OPEN_INDEX
-        matches, values = parse_condition(request["KeyConditionExpression"]), request["ExpressionAttributeValues"]
-        items = [item for item in self._cloud.indexed.values() if matches(item, {}, values)]
+        condition = request["KeyConditionExpression"]
+        items = [item for item in self._cloud.indexed.values() if is_true(condition, item)]
         items.sort(key=_index_order)
         if "ExclusiveStartKey" in request:
             items = [item for item in items if _index_order(item) > _index_order(request["ExclusiveStartKey"])]
@@ -223,111 +195,90 @@ class FakeDynamoDB(_Client):
         return {"Items": items[:limit], **last_key}
 
 
+def is_true(
+    condition: ConditionBase | str, item: Item, names: Mapping[str, str] | None = None, values: Item | None = None
+) -> bool:
+    """Evaluate a condition of DynamoDB for an item, translated to Python."""
+    if not isinstance(condition, str):
+        built = ConditionExpressionBuilder().build_expression(condition)
+        condition, names, values = (
+            built.condition_expression,
+            built.attribute_name_placeholders,
+            built.attribute_value_placeholders,
+        )
+    return bool(eval(_translate_condition(condition), {"item": item, "names": names, "values": values}))  # noqa: S307 - the tested code wrote it
+
+
+@cache
+def _translate_condition(condition: str) -> CodeType:
+    if condition == "attribute_not_exists(file_key)":
+        return compile("not item", "condition", "eval")
+    code = re.sub(r"attribute_not_exists\((#\w+)\)", r"(\1 is None)", condition)
+    code = re.sub(r"IN \(([^)]*)\)", r"in [\1]", code.replace(" = ", " == ").replace("AND", "and").replace("OR", "or"))
+    code = re.sub(r"#\w+", lambda name: f"item.get(names['{name[0]}'])", code)
+    return compile(re.sub(r":\w+", lambda value: f"values['{value[0]}']", code), "condition", "eval")
+
+
+def _check_condition(request: dict[str, Any], item: Item, operation: str) -> None:
+    names, values = request.get("ExpressionAttributeNames"), request.get("ExpressionAttributeValues")
+    if not is_true(request["ConditionExpression"], item, names, values):
+        is_returned = item and request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+        # boto3 does not convert the attributes of an error.
+        typed = {name: {"S": value} for name, value in item.items() if isinstance(value, str)}
+        fields: dict[str, Any] = {"Item": typed} if is_returned else {}
+        raise client_error("ConditionalCheckFailedException", operation, **fields)
+
+
+def _key(attributes: Mapping[str, Any]) -> Key:
+    return attributes["date_prefix"], attributes["file_key"]
+
+
 def _index_order(item: Item) -> tuple[str, Key]:
-    return item["open_since"]["S"], item_key(item)
-
-
-class _Body(io.BytesIO):
-    """Content of an object in a response."""
-
-    def iter_chunks(self, _size: int) -> Iterator[bytes]:
-        yield self.read()
-
-
-def _etag(body: bytes) -> str:
-    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return item["open_since"], _key(item)
 
 
 class FakeS3(_Client):
-    """S3 with whole objects. All buckets share the keys. Only the landing bucket has versions."""
+    """S3 with the objects of one bucket."""
 
     def put_object(self, **request: Any) -> Any:
-        return self._call("PutObject", lambda: self._put(**request))
+        return self._call("PutObject", lambda: self._cloud.objects.__setitem__(request["Key"], request["Body"]))
 
     def get_object(self, **request: Any) -> Any:
-        return self._call("GetObject", lambda: self._get(**request))
-
-    def head_object(self, **request: Any) -> Any:
         def execute() -> dict[str, Any]:
             if request["Key"] not in self._cloud.objects:
-                raise client_error("404", "HeadObject", 404)
-            return {"ETag": _etag(self._cloud.objects[request["Key"]])}
+                raise client_error("NoSuchKey", "GetObject", 404)
+            return {"Body": io.BytesIO(self._cloud.objects[request["Key"]])}
 
-        return self._call("HeadObject", execute)
-
-    def delete_objects(self, **request: Any) -> Any:
-        def execute() -> dict[str, Any]:
-            for entry in request["Delete"]["Objects"]:
-                self._cloud.objects.pop(entry["Key"], None)
-            return {}
-
-        return self._call("DeleteObjects", execute)
-
-    def get_paginator(self, operation: str) -> "FakeS3":
-        assert operation == "list_objects_v2"
-        return self
-
-    def paginate(self, **request: Any) -> Any:
-        def execute() -> list[dict[str, Any]]:
-            return [{"Contents": [{"Key": key} for key in self._cloud.objects if key.startswith(request["Prefix"])]}]
-
-        return self._call("ListObjectsV2", execute)
-
-    def _put(self, **request: Any) -> dict[str, Any]:
-        current = self._cloud.objects.get(request["Key"])
-        if request.get("IfNoneMatch") == "*" and current is not None:
-            raise client_error("PreconditionFailed", "PutObject", 412)
-        if "IfMatch" in request and current is None:
-            raise client_error("NoSuchKey", "PutObject", 404)
-        if "IfMatch" in request and current is not None and request["IfMatch"] != _etag(current):
-            raise client_error("PreconditionFailed", "PutObject", 412)
-        self._cloud.objects[request["Key"]] = request["Body"]
-        return {}
-
-    def _get(self, **request: Any) -> dict[str, Any]:
-        if "VersionId" in request:
-            body, error_code = self._cloud.versions.get((request["Key"], request["VersionId"])), "NoSuchVersion"
-        else:
-            body, error_code = self._cloud.objects.get(request["Key"]), "NoSuchKey"
-        if body is None:
-            raise client_error(error_code, "GetObject", 404)
-        return {"Body": _Body(body)}
+        return self._call("GetObject", execute)
 
 
 class FakeStepFunctions(_Client):
     """Step Functions with executions, and with failing starts."""
 
-    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> Mapping[str, Any]:  # noqa: A002, N803
-        def execute() -> dict[str, str]:
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> Any:  # noqa: A002, N803
+        def execute() -> None:
             assert stateMachineArn == STATE_MACHINE
-            json.loads(input)
-            match self._cloud.next_starts.popleft() if self._cloud.next_starts else "":
-                case "refused":
-                    raise client_error("StateMachineDoesNotExist", "StartExecution")
-                case "exists":
-                    raise client_error("ExecutionAlreadyExists", "StartExecution")
-                case "lost":
-                    raise ReadTimeoutError(endpoint_url="states")
-                case "response lost":
-                    self._cloud.start(name, input)
-                    raise ReadTimeoutError(endpoint_url="states")
-                case "delayed":
-                    self._cloud.delayed_starts.append((name, input))
-                    raise ReadTimeoutError(endpoint_url="states")
-                case _:
-                    self._cloud.start(name, input)
-            return {"executionArn": arn(name)}
+            assert name.startswith(json.loads(input)["manifestId"])
+            outcome = self._cloud.next_starts.popleft() if self._cloud.next_starts else ""
+            if outcome == "refused":
+                raise client_error("StateMachineDoesNotExist", "StartExecution")
+            if outcome == "delayed":
+                self._cloud.delayed_starts.append(name)
+            if outcome in {"", "response lost"}:
+                self._cloud.start(name)
+            if outcome:
+                raise ReadTimeoutError(endpoint_url="states")
 
-        return dict(self._call("StartExecution", execute))
+        return self._call("StartExecution", execute)
 
-    def describe_execution(self, *, executionArn: str) -> Mapping[str, Any]:  # noqa: N803
+    def describe_execution(self, *, executionArn: str) -> Any:  # noqa: N803
         def execute() -> dict[str, str]:
             status = self._cloud.executions.get(executionArn.rpartition(":")[2])
             if status is None:
                 raise client_error("ExecutionDoesNotExist", "DescribeExecution")
             return {"status": status}
 
-        return dict(self._call("DescribeExecution", execute))
+        return self._call("DescribeExecution", execute)
 
 
 def arn(name: str) -> str:

@@ -1,9 +1,9 @@
 """Harness with manifest builders, sweepers and workflow steps: the handlers' code on an in-memory AWS.
 
-A builder records arrived files in a table. When three files are pending, it claims them for a manifest (a list of
-files), writes the list to S3, and starts an execution of the workflow. The execution confirms the files that still
-belong to the manifest, runs the Spark job, and finishes the manifest with the result of the run. The sweeper, a
-scheduled function, completes what an interrupted function has left. A redrive is a new execution for a failed manifest.
+A builder records arrived files in a table. When three files are pending, it writes their list (a manifest) to S3,
+starts an execution of the workflow, and takes the files. The execution confirms the files that are its own, runs the
+Spark job, and finishes the manifest with the result of the run. The sweeper, a scheduled function, completes what an
+interrupted execution has left. A redrive is a new execution for a failed manifest.
 """
 
 from collections import defaultdict
@@ -16,30 +16,18 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ReadTimeoutError
 
 from handlers.common.aws import ParallelCalls
+from handlers.common.executions import WorkflowExecutions
 from handlers.common.ids import ulid
 from handlers.common.logging import EventLog
-from handlers.ingestion.file_admission import AdmissionRules
-from handlers.ingestion.file_table import FileTable
-from handlers.ingestion.manifest_builder.file_intake import FileIntake
+from handlers.ingestion.files import FileResult, FileTable
+from handlers.ingestion.manifest_builder.handler import ManifestBuilder
 from handlers.ingestion.manifest_creation import ManifestCreator
-from handlers.ingestion.manifest_document_store import ManifestDocuments
-from handlers.ingestion.manifest_documents import FileResult, RunResult
-from handlers.ingestion.manifest_executions import ManifestExecution, ManifestWorkflow
-from handlers.ingestion.manifest_lifecycle import ManifestLifecycle
-from handlers.ingestion.manifest_records import ManifestRecords
 from handlers.ingestion.manifest_s3_keys import result_key
+from handlers.ingestion.manifests import ManifestDocuments, ManifestExecution, Manifests, RunResult
 from handlers.ingestion.steps.handler import StepRequest, run_step
-from handlers.ingestion.sweeper.ingestion_sweeper import IngestionSweeper
+from handlers.ingestion.sweeper.handler import IngestionSweeper
 from operations.manifest_redrive import RedriveOutcome, redrive
-from tests.handlers.ingestion.fake_cloud import (
-    STATE_MACHINE,
-    Cloud,
-    FakeDynamoDB,
-    FakeS3,
-    FakeStepFunctions,
-    Gate,
-    arn,
-)
+from tests.handlers.ingestion.fake_cloud import STATE_MACHINE, Cloud, FakeS3, FakeStepFunctions, FakeTable, Gate, arn
 from tests.handlers.ingestion.s3_messages import body, record
 
 
@@ -90,13 +78,12 @@ def announce(*names: str, size: int = 3, **changes: Any) -> list[dict[str, Any]]
 
 @dataclass
 class IngestionAws:
-    """Clients of an AWS, and the names of ingestion's resources there."""
+    """The file table and the clients of an AWS, and the names of ingestion's resources there."""
 
-    dynamodb: Any
+    table: Any
     s3: Any
     stepfunctions: Any
     state_machine_arn: str = STATE_MACHINE
-    table: str = "files"
     lake: str = "lake"
 
 
@@ -109,14 +96,11 @@ class IngestionHarness:
 
     def __init__(self, cloud: Cloud, log_level: str = "CRITICAL") -> None:
         self.cloud = cloud
+        self.log = EventLog(log_level)
         self.id_numbers = count(1)
-        self.files_per_manifest = 3
         self.manifest_bytes = 10**9
-        self.log_and_clock: dict[str, Any] = {"log": EventLog(log_level), "clock": cloud.clock}
-        self.shared: dict[str, Any] = {"parallel": ParallelCalls(1), **self.log_and_clock}
-        """Keyword arguments that builders, sweepers and workflow steps have in common."""
-        self.clients: Callable[[Gate], IngestionAws] = lambda gate: IngestionAws(
-            FakeDynamoDB(cloud, gate), FakeS3(cloud, gate), FakeStepFunctions(cloud, gate)
+        self.connect: Callable[[Gate], IngestionAws] = lambda gate: IngestionAws(
+            FakeTable(cloud, gate), FakeS3(cloud, gate), FakeStepFunctions(cloud, gate)
         )
         """Function that returns the clients behind a gate. Another function may return clients of another AWS."""
         self.runs: list[tuple[str, frozenset[str]]] = []
@@ -127,71 +111,48 @@ class IngestionHarness:
 
     def statuses(self) -> list[str]:
         """Return the statuses of all recorded files, ordered by the files' names."""
-        return [item["status"]["S"] for _, item in sorted(self.cloud.files().items())]
+        return [item["status"] for _, item in sorted(self.cloud.files().items())]
 
-    def manifest(self) -> dict[str, str]:
-        """Return the strings of the only manifest record."""
+    def manifest(self) -> dict[str, Any]:
+        """Return the only manifest record."""
         (item,) = self.cloud.manifests().values()
-        return {name: value["S"] for name, value in item.items() if "S" in value}
+        return item
 
     def new_id(self) -> str:
         return ulid(self.cloud.now, next(self.id_numbers))
 
-    def table(self, gate: Gate = open_gate) -> FileTable:
-        aws = self.clients(gate)
-        return FileTable(aws.dynamodb, aws.table, 400, self.cloud.clock)
+    def manifests(self, gate: Gate = open_gate) -> Manifests:
+        aws = self.connect(gate)
+        files = FileTable(aws.table, 400, self.cloud.clock)
+        return Manifests(files, ManifestDocuments(aws.s3, aws.lake), ParallelCalls(1), self.log)
 
-    def records(self, gate: Gate = open_gate) -> ManifestRecords:
-        aws = self.clients(gate)
-        return ManifestRecords(aws.dynamodb, aws.table, 400, self.cloud.clock)
-
-    def documents(self, gate: Gate = open_gate) -> ManifestDocuments:
-        aws = self.clients(gate)
-        return ManifestDocuments(aws.s3, aws.lake)
-
-    def workflow(self, gate: Gate = open_gate) -> ManifestWorkflow:
-        aws = self.clients(gate)
-        return ManifestWorkflow(aws.stepfunctions, aws.state_machine_arn)
+    def executions(self, gate: Gate = open_gate) -> WorkflowExecutions:
+        aws = self.connect(gate)
+        return WorkflowExecutions(aws.stepfunctions, aws.state_machine_arn)
 
     def creator(self, gate: Gate = open_gate) -> ManifestCreator:
         return ManifestCreator(
-            self.table(gate),
-            self.records(gate),
-            self.documents(gate),
-            self.workflow(gate),
-            **self.shared,
+            self.manifests(gate),
+            self.executions(gate),
             new_id=self.new_id,
-            files_per_manifest=self.files_per_manifest,
+            files_per_manifest=3,
             manifest_bytes=self.manifest_bytes,
         )
 
-    def builder(self, gate: Gate = open_gate) -> FileIntake:
-        return FileIntake(self.table(gate), AdmissionRules.from_setting("", 10**9), self.creator(gate), **self.shared)
-
-    def lifecycle(self, gate: Gate = open_gate) -> ManifestLifecycle:
-        return ManifestLifecycle(self.table(gate), self.records(gate), self.documents(gate), **self.shared)
+    def builder(self, gate: Gate = open_gate, *, flush_at_once: bool = False) -> ManifestBuilder:
+        return ManifestBuilder(self.creator(gate), ".ndjson", 10**9, flush_at_once)
 
     def sweeper(self, gate: Gate = open_gate) -> IngestionSweeper:
-        return IngestionSweeper(
-            self.table(gate),
-            self.records(gate),
-            self.documents(gate),
-            self.workflow(gate),
-            creator=self.creator(gate),
-            lifecycle=self.lifecycle(gate),
-            claim_age=timedelta(seconds=900),
-            flush_age=timedelta(seconds=3600),
-            **self.log_and_clock,
-        )
+        return IngestionSweeper(self.creator(gate), timedelta(seconds=900), timedelta(seconds=3600))
 
     def redrive(self, manifest_id: str) -> RedriveOutcome:
         """Redrive a manifest as an operator does."""
-        return redrive(manifest_id, self.records(), self.documents(), self.workflow(), self.lifecycle())[0]
+        return redrive(manifest_id, self.manifests(), self.executions())[0]
 
     def step(self, step: str, name: str, gate: Gate = open_gate, **fields: Any) -> Any:
         """Run the step `confirm`, `finish` or `fail` of an execution; `fields` are further fields of its input."""
         event = {"step": step, "manifestId": manifest_id_of(name), "executionArn": arn(name), **fields}
-        return run_step(self.lifecycle(gate), StepRequest.model_validate(event))
+        return run_step(self.manifests(gate), StepRequest.model_validate(event))
 
     def run(self, name: str, gate: Gate = open_gate, *, broken: str = "") -> None:
         """Run the steps of one execution like the state machine: confirm, run and finish, or fail.
@@ -234,7 +195,9 @@ class IngestionHarness:
         if broken == "run":
             raise RunFailed
         manifest_id = manifest_id_of(name)
-        confirmed_list = self.documents().read_confirmed(manifest_id, ManifestExecution.from_arn(arn(name)).redrive)
+        confirmed_list = self.manifests().documents.read_confirmed_list(
+            manifest_id, ManifestExecution.from_arn(arn(name)).redrive
+        )
         assert confirmed_list is not None, "the run was started without a list"
         self.runs.append((manifest_id, frozenset(file.file_key for file in confirmed_list.files)))
         results = tuple(
@@ -251,10 +214,9 @@ class IngestionHarness:
 
 ALLOWED_TRANSITIONS = {
     "": {"pending", "rejected", "running"},
-    "pending": {"claimed"},
-    "claimed": {"manifested", "failed", "pending"},
+    "pending": {"manifested", "failed"},
     "manifested": {"processed", "rejected", "superseded", "failed"},
-    "failed": {"manifested", "running"},
+    "failed": {"manifested", "processed", "rejected", "running"},
     "running": {"processed", "failed"},
 }
 """Statuses to which a file or a manifest may change, by its status before. They are independent of the tested code."""
@@ -266,12 +228,12 @@ def check_invariants(harness: IngestionHarness) -> None:
     for key, before, after in cloud.status_changes:
         assert after in ALLOWED_TRANSITIONS.get(before, set()), f"{key} went from {before} to {after}"
     for item in cloud.manifests().values():
-        name = item["execution_arn"]["S"].rpartition(":")[2]
+        name = item["execution_arn"].rpartition(":")[2]
         assert name in cloud.executions, "a manifest record without its execution"
-    recorded_ids = {item["manifest_id"]["S"] for item in cloud.manifests().values()}
+    recorded_ids = {item["manifest_id"] for item in cloud.manifests().values()}
     for key, item in cloud.files().items():
-        if item["status"]["S"] in {"manifested", "processed", "failed"}:
-            assert item["manifest_id"]["S"] in recorded_ids, f"{key} is in a manifest without a record"
+        if item["status"] in {"manifested", "processed", "failed"}:
+            assert item["manifest_id"] in recorded_ids, f"{key} is in a manifest without a record"
     manifests_by_file: defaultdict[str, set[str]] = defaultdict(set)
     for manifest_id, files in harness.runs:
         for file in files:
@@ -288,11 +250,11 @@ def check_final_state(harness: IngestionHarness, names: set[str]) -> None:
     # A run replaces the output of the previous run, so the last run must have processed every file.
     last_runs = dict(harness.runs)
     for key, item in files.items():
-        status = item["status"]["S"]
+        status = item["status"]
         assert status in {"processed", "failed"}, f"{key} stays {status}"
         if status == "processed":
-            files_of_last_run = last_runs.get(item["manifest_id"]["S"], frozenset())
+            files_of_last_run = last_runs.get(item["manifest_id"], frozenset())
             assert key[1] in files_of_last_run, f"{key} is processed, but was not in the last run of its manifest"
     for item in cloud.manifests().values():
-        assert item["status"]["S"] in {"processed", "failed"}, "a manifest stays running"
+        assert item["status"] in {"processed", "failed"}, "a manifest stays running"
     assert not cloud.indexed, "the index of open items is not empty"

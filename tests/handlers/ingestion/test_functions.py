@@ -19,7 +19,7 @@ from handlers.ingestion.sweeper import handler as sweeper
 from tests.handlers.ingestion.conftest import MotoAws
 from tests.handlers.ingestion.ingestion_harness import announce, manifest_id_of
 
-FACTORIES = (builder._intake, sweeper._sweeper, workflow_steps._lifecycle)
+FACTORIES = (builder._builder, sweeper._sweeper, workflow_steps._manifests)
 
 
 @pytest.fixture(autouse=True)

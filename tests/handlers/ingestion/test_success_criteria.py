@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from handlers.ingestion.manifest_builder.environment import BuilderEnvironment
-from handlers.ingestion.steps.environment import WorkflowStepsEnvironment
-from handlers.ingestion.sweeper.environment import SweeperEnvironment
+from handlers.ingestion.environment import BuilderEnvironment, SweeperEnvironment, WorkflowStepsEnvironment
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import Cloud
 from tests.handlers.ingestion.ingestion_harness import TIMEOUT, FaultGate, IngestionHarness, announce
@@ -46,7 +44,7 @@ def test_conditional_check_failed_exception_is_logged_appropriately(capsys: pyte
 def test_no_orphaned_manifest_records(harness: IngestionHarness, start_outcome: str) -> None:
     harness.cloud.next_starts.append(start_outcome)
     harness.builder().handle(announce("a", "b", "c"))
-    recorded_executions = {item["execution_arn"]["S"].rpartition(":")[2] for item in harness.cloud.manifests().values()}
+    recorded_executions = {item["execution_arn"].rpartition(":")[2] for item in harness.cloud.manifests().values()}
     assert recorded_executions <= harness.cloud.executions.keys()
 
 
@@ -95,7 +93,7 @@ def test_no_sensitive_data_in_cloudwatch_logs(capsys: pytest.CaptureFixture[str]
     harness.run_until_settled()
     output = capsys.readouterr().out
     assert {
-        *("batch_taken_in", "file_already_tracked", "file_rejected", "message_failed"),
-        *("manifest_started", "manifest_start_refused", "manifest_start_unknown", "manifest_failed", "sweep"),
+        *("file_batch", "file_already_tracked", "file_rejected", "message_failed"),
+        *("manifest_started", "manifest_not_started", "manifest_failed", "sweep"),
     } <= {line["message"] for line in log_lines(output)}
     assert "canary" not in output

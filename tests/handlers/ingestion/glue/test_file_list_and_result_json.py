@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from handlers.ingestion.files import ListedFile
 from handlers.ingestion.glue.file_list_and_result_json import (
     FileList,
     FileOutcome,
@@ -20,7 +21,7 @@ from handlers.ingestion.glue.file_list_and_result_json import (
     reported_file_keys,
 )
 from handlers.ingestion.glue.json_to_parquet_columns import WidenedColumn
-from handlers.ingestion.manifest_documents import ListedFile, Manifest, RunResult
+from handlers.ingestion.manifests import Manifest, RunResult
 
 FILE_FIELDS: dict[str, Any] = {
     "bucket": "landing",

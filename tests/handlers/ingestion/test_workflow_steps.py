@@ -1,25 +1,21 @@
 """Workflow steps of a manifest, a list of files: `confirm` before its Spark run, and `finish` or `fail` after it.
 
-`confirm` leaves out files that no longer belong to the manifest. A repeated step changes nothing, and a step may run
-before or after the builder's own writes. A redrive is a new execution for a failed manifest. A gate is a
-function that is called before and after each AWS call of a step.
+`confirm` leaves out files that belong to another manifest. A repeated step changes nothing, and a step may run before or
+after the builder's own writes. A redrive is a new execution for a failed manifest.
 """
 
-from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from handlers.ingestion.manifest_documents import FileResult, Manifest, RunResult
-from handlers.ingestion.manifest_executions import ManifestExecution
-from handlers.ingestion.manifest_lifecycle import ListMissing, ResultMissing
+from handlers.common.ids import ulid
+from handlers.ingestion.files import FileResult
 from handlers.ingestion.manifest_s3_keys import confirmed_list_key, result_key
-from handlers.ingestion.status_transitions import ManifestStatus
+from handlers.ingestion.manifests import ListMissing, Manifest, ManifestExecution, ResultMissing, RunResult
 from handlers.ingestion.steps.handler import ForeignExecution, StepRequest
 from tests.handlers.ingestion.conftest import NOW
-from tests.handlers.ingestion.fake_cloud import Cloud, Gate, arn
+from tests.handlers.ingestion.fake_cloud import Cloud, arn
 from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce, manifest_id_of
 
 
@@ -51,7 +47,7 @@ def run_manifest(harness: IngestionHarness, *statuses: str, run_id: str = "run")
 
 
 def reasons(harness: IngestionHarness) -> list[str]:
-    return sorted(item["reason"]["S"] for item in harness.cloud.files().values())
+    return sorted(item["reason"] for item in harness.cloud.files().values())
 
 
 def start_two_manifests_with_the_same_files(harness: IngestionHarness) -> tuple[str, str]:
@@ -61,7 +57,6 @@ def start_two_manifests_with_the_same_files(harness: IngestionHarness) -> tuple[
     """
     harness.cloud.next_starts.append("delayed")
     harness.builder().handle(announce("a", "b", "c"))
-    harness.cloud.advance_time(901)
     harness.sweeper().sweep()
     harness.cloud.deliver_delayed_starts()
     other_execution, delayed_execution = harness.waiting_executions
@@ -77,14 +72,14 @@ def test_a_repeated_confirmation_gives_the_run_the_same_files(harness: Ingestion
         assert harness.statuses() == ["manifested"] * 3
 
 
-def test_a_manifest_whose_files_all_belong_to_another_manifest_now_ends_without_a_run(
+def test_a_manifest_whose_files_all_belong_to_another_manifest_ends_without_a_run(
     harness: IngestionHarness,
 ) -> None:
     delayed_execution, _ = start_two_manifests_with_the_same_files(harness)
     assert harness.step("confirm", delayed_execution)["files"] == 0
-    record = harness.records().get(manifest_id_of(delayed_execution))
+    record = harness.manifests().get(manifest_id_of(delayed_execution))
     assert record is not None
-    assert record.status is ManifestStatus.PROCESSED
+    assert record.status == "processed"
     assert confirmed_list_key(manifest_id_of(delayed_execution), 0) not in harness.cloud.objects
 
 
@@ -94,7 +89,7 @@ def test_each_file_gets_the_status_and_reason_of_the_runs_result(harness: Ingest
     assert harness.statuses() == ["processed", "rejected", "superseded"]
     assert reasons(harness) == ["WHY"] * 3
     (manifest,) = harness.cloud.manifests().values()
-    assert (manifest["status"]["S"], manifest["files_rejected"]["N"]) == ("processed", "1")
+    assert (manifest["status"], manifest["files_rejected"]) == ("processed", 1)
 
 
 @pytest.mark.parametrize(("status", "event"), [("processed", "manifest_processed"), ("failed", "manifest_failed")])
@@ -146,48 +141,27 @@ def test_a_redrive_starts_a_new_run_if_a_file_failed_or_has_no_result(
     assert harness.statuses() == ["processed", "processed", "manifested"]
 
 
-def gate_with_interruption(call: str, number: int, interrupt: Callable[[], object]) -> Gate:
-    """Return a gate that calls a function before the first, second, … call of an operation."""
-    call_numbers = count(1)
+def test_a_late_builder_changes_nothing_after_a_failed_execution(harness: IngestionHarness) -> None:
+    """The execution fails before it has taken its files, while the builder is between its last two steps."""
 
-    def gate(point: str) -> None:
-        if point == f"before {call}" and next(call_numbers) == number:
-            interrupt()
+    def fail(point: str) -> None:
+        if point == "after UpdateItem" and "pending" in harness.statuses():
+            harness.step("fail", harness.waiting_executions[0], cause="States.Timeout")
 
-    return gate
-
-
-def test_a_late_confirmation_of_a_stopped_execution_does_not_change_the_list_of_a_redrive(
-    harness: IngestionHarness,
-) -> None:
-    name = start_manifest(harness)
-    lists_of_redrive: dict[str, bytes] = {}
-
-    def redrive_manifest() -> None:
-        harness.step("fail", name, cause="EXECUTION_ABORTED")
-        harness.cloud.advance_time(60)  # changes `createdAt`, so that the two lists differ
-        key = harness.step("confirm", start_redrive(harness, name))["manifestUri"].removeprefix("s3://lake/")
-        lists_of_redrive[key] = harness.cloud.objects[key]
-
-    harness.step("confirm", name, gate_with_interruption("PutObject", 1, redrive_manifest))
-    assert len(lists_of_redrive) == 1
-    assert lists_of_redrive.items() <= harness.cloud.objects.items()
+    harness.builder(fail).handle(announce("a", "b", "c"))
+    assert harness.statuses() == ["failed"] * 3, "so that all files can be redriven"
+    assert harness.manifest()["status"] == "failed"
 
 
-@pytest.mark.parametrize("failed_files", [1, 2, 3])
-def test_a_confirmation_that_finds_failed_files_changes_nothing(harness: IngestionHarness, failed_files: int) -> None:
-    name = start_manifest(harness)
-    confirmed_counts: list[int] = []
-
-    def confirm() -> None:
-        confirmed_counts.append(harness.step("confirm", name)["files"])
-
-    # Of the calls of UpdateItem, the first writes the manifest record, the next three the files, the last the record.
-    gate = gate_with_interruption("UpdateItem", 2 + failed_files, confirm)
-    harness.step("fail", name, gate, cause="EXECUTION_ABORTED")
-    assert confirmed_counts == [0]
-    assert harness.statuses() == ["failed"] * 3
-    assert harness.manifest()["status"] == "failed", "so that it can be redriven"
+def test_after_a_redrive_the_first_execution_cannot_change_the_manifest(harness: IngestionHarness) -> None:
+    name = run_manifest(harness, "processed", "processed", "failed")
+    harness.step("finish", name)
+    redrive = start_redrive(harness, name)
+    harness.step("confirm", redrive)
+    before = dict(harness.cloud.items)
+    assert harness.step("confirm", name)["files"] == 0
+    assert (harness.step("finish", name), harness.step("fail", name)) == ({}, {})
+    assert harness.cloud.items == before
 
 
 def test_a_missing_result_or_that_of_another_run_is_refused(harness: IngestionHarness) -> None:
@@ -240,7 +214,7 @@ def test_a_confirmation_without_the_manifests_list_fails(harness: IngestionHarne
 
 
 def test_a_step_of_another_manifests_execution_is_refused(harness: IngestionHarness) -> None:
-    name, other_execution = start_manifest(harness), f"{harness.new_id()}-{'0' * 16}"
+    name, other_execution = start_manifest(harness), f"{ulid(NOW, 9)}-{'0' * 16}"
     with pytest.raises(ForeignExecution):
         harness.step("confirm", name, executionArn=arn(other_execution))
 

@@ -1,0 +1,326 @@
+"""Files of ingestion, and their records in the file table. No other module reads or writes records of files.
+
+A file is one version of an object in the landing bucket. A manifest is a list of files for one execution of the
+workflow, which runs Spark once. The table also has the records of manifests (`manifests.py`).
+
+A file is tracked, which means that its record is created as `pending`. A manifest takes it by a conditional update from
+`pending` to `manifested`, which succeeds for one manifest only. From then on the record names this manifest, and only
+its executions change the record. So no lock is needed, and a late or repeated call changes nothing.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from boto3.dynamodb.conditions import Attr, ConditionBase, ConditionExpressionBuilder, Key
+from botocore.exceptions import ClientError
+from pydantic import Field
+
+from handlers.common.events import NewObject, parse_new_objects
+from handlers.common.ids import timestamp
+from handlers.common.json_models import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from types_boto3_dynamodb.service_resource import Table
+
+SCHEMA_VERSION = 1
+"""Version of the items' form. Each item has it as `schemaVersion`, which is the only attribute in camel case."""
+OPEN_INDEX = "open"
+"""Sparse index of pending files and running manifests. Its partition key is `open_shard`, its sort key `open_since`."""
+PENDING_SHARD = "pending"
+"""Partition of the index with the pending files. A partition takes 1,000 writes per second: docs/ingestion.md compares
+this with the load."""
+MANIFEST_KEY_PREFIX = "MANIFEST#"
+HASHED_KEY_PREFIX = "sha256:"
+"""Start of the sort key of a file whose plain key cannot be used."""
+MAX_SORT_KEY_BYTES = 1024
+"""DynamoDB's limit for a sort key."""
+NOTIFICATION_GRACE_PERIOD = timedelta(hours=1)
+"""The command `announce` ignores younger files, because their notification may still arrive."""
+ADJACENT_DATES_CHECK_AGE = NOTIFICATION_GRACE_PERIOD / 2
+"""Age of a file after which `track` also looks for its record under the day before and the day after.
+
+A record's key contains the date of arrival. S3's listing, which the command `announce` reads, and S3's notification give
+slightly different times for the same file, so around midnight the dates can differ. The check begins after half of the
+grace period, because the file may be older according to the listing.
+"""
+
+
+class FileStatus(StrEnum):
+    """Status of one file."""
+
+    PENDING = "pending"
+    """Waits for a manifest."""
+    MANIFESTED = "manifested"
+    """Belongs to a manifest whose execution has started."""
+    PROCESSED = "processed"
+    """Read by a run, which has written the file's rows to the lake. A file with only blank lines has no rows."""
+    REJECTED = "rejected"
+    """Invalid or not allowed: its rows are not in the lake, and no run tries it again."""
+    SUPERSEDED = "superseded"
+    """The version was deleted before the run read it. For example, S3 deletes a version some days after a newer version
+    has superseded it."""
+    FAILED = "failed"
+    """Its workflow execution failed, or ended without a result for the file. A redrive (a new execution) processes
+    the file again."""
+
+
+class FileRejection(StrEnum):
+    """Reasons to reject a file without reading it. They are stored as the `reason` of its record."""
+
+    EMPTY = "EMPTY"
+    TOO_LARGE = "TOO_LARGE"
+    SUFFIX_NOT_ALLOWED = "SUFFIX_NOT_ALLOWED"
+
+
+class ArrivedFile(NewObject):
+    """File that a notification announces."""
+
+    @property
+    def arrival_date(self) -> str:
+        """UTC date of the arrival, for example `2026-01-31`. It is the partition key of the file's record."""
+        return self.arrived.astimezone(UTC).strftime("%Y-%m-%d")
+
+    @property
+    def sort_key(self) -> str:
+        """Sort key of the file's record: object key and version id.
+
+        A hash replaces both if together they are too long for DynamoDB, or if they start with `MANIFEST_KEY_PREFIX` or
+        `HASHED_KEY_PREFIX`, like the sort key of a manifest record or a hash.
+        """
+        plain = f"{self.key}#{self.version_id}"
+        if len(plain.encode()) <= MAX_SORT_KEY_BYTES and not plain.startswith((MANIFEST_KEY_PREFIX, HASHED_KEY_PREFIX)):
+            return plain
+        return f"{HASHED_KEY_PREFIX}{hashlib.sha256(plain.encode()).hexdigest()}"
+
+    def find_rejection(self, suffixes: str, max_bytes: int) -> FileRejection | None:
+        """Return the reason to reject the file, or None if it is accepted.
+
+        `suffixes` is a comma-separated list of allowed suffixes, in upper or lower case. Empty, it allows all keys.
+        """
+        allowed = tuple(suffix.strip().lower() for suffix in suffixes.split(",") if suffix.strip())
+        if allowed and not self.key.lower().endswith(allowed):
+            return FileRejection.SUFFIX_NOT_ALLOWED
+        if self.size == 0:
+            return FileRejection.EMPTY
+        return FileRejection.TOO_LARGE if self.size > max_bytes else None
+
+
+def parse_arrived_files(body: str) -> list[ArrivedFile]:
+    """Return the files that an SQS message announces."""
+    return [ArrivedFile(**dict(new_object)) for new_object in parse_new_objects(body)]
+
+
+class RecordedFile(Message):
+    """Primary key of a file's record."""
+
+    date_prefix: str
+    """UTC date of arrival: the partition key."""
+    file_key: str
+    """Sort key."""
+
+
+class ListedFile(RecordedFile):
+    """File in the list of a manifest."""
+
+    bucket: str
+    key: str
+    version_id: str
+    size: Annotated[int, Field(ge=0)]
+    """Size in bytes."""
+    arrived_at: str
+    """Time of arrival: ISO 8601 in UTC, with milliseconds."""
+
+
+class FileResult(RecordedFile):
+    """Result of a run for one file."""
+
+    status: Literal["processed", "rejected", "failed", "superseded"]
+    reason: str = ""
+    """Cause of the status. Empty for a file that is processed without problems."""
+    rows: Annotated[int, Field(ge=0)] = 0
+    rejected_rows: Annotated[int, Field(ge=0)] = 0
+
+
+@dataclass(frozen=True)
+class PendingFile:
+    """Entry of a pending file in the index `open`, which may lag behind the table."""
+
+    listed: ListedFile
+    since: str
+    """Time at which the file was tracked."""
+
+    @staticmethod
+    def from_item(item: Mapping[str, Any]) -> "PendingFile":
+        names = {name: item[name] for name in ("date_prefix", "file_key", "bucket", "version_id", "size", "arrived_at")}
+        return PendingFile(ListedFile.model_validate({**names, "key": item["object_key"]}), item["open_since"])
+
+
+@dataclass(frozen=True)
+class FileTable:
+    table: "Table"
+    record_days: int
+    clock: Callable[[], datetime]
+
+    def track(self, file: ArrivedFile, rejection: FileRejection | None = None) -> bool:
+        """Create a file's record, as rejected if a reason is given, otherwise as pending.
+
+        Return False if the file already has a record, in any status. For a file that may be announced with another
+        date than S3's notification gave, a record under the day before or after counts too. The check of these records
+        and the write are one transaction.
+        """
+        now = self.clock()
+        state = (
+            {"status": FileStatus.REJECTED, "reason": rejection}
+            if rejection
+            else {"status": FileStatus.PENDING, "open_shard": PENDING_SHARD, "open_since": timestamp(now)}
+        )
+        item: dict[str, Any] = {
+            **state,
+            "date_prefix": file.arrival_date,
+            "file_key": file.sort_key,
+            "bucket": file.bucket,
+            "object_key": file.key,
+            "version_id": file.version_id,
+            "size": file.size,
+            "etag": file.etag,  # for operators: no code reads it
+            "arrived_at": timestamp(file.arrived),
+            "tracked_at": timestamp(now),
+            "ttl": self.compute_ttl(),
+            "schemaVersion": SCHEMA_VERSION,
+        }
+        try:
+            # A multipart upload can look old when it has just ended, because the listing shows when it began.
+            if file.in_parts or now - file.arrived > ADJACENT_DATES_CHECK_AGE:
+                self._put_unless_adjacent(file, item)
+            else:
+                self.table.put_item(Item=item, ConditionExpression=Attr("file_key").not_exists())
+        except ClientError as error:
+            if _is_condition_failure(error):
+                return False
+            raise
+        return True
+
+    def list_pending(self, max_count: int) -> list[PendingFile]:
+        """Return the pending files that have waited longest, oldest first."""
+        items = query_open_items(self.table, Key("open_shard").eq(PENDING_SHARD), page_size=max_count)
+        return [PendingFile.from_item(item) for item in islice(items, max_count)]
+
+    def take(self, file: RecordedFile, manifest_id: str, *, from_failed: bool = False) -> FileStatus | None:
+        """Mark a pending file as `manifested` by this manifest.
+
+        With `from_failed`, a file of this manifest that failed in an earlier execution becomes `manifested` again.
+        Return the file's status afterwards, or None if it belongs to another manifest or has no record.
+        """
+        own = (FileStatus.MANIFESTED, *([FileStatus.FAILED] if from_failed else []))
+        return self._change(file, manifest_id, FileStatus.MANIFESTED, own, takes_pending=True, remove=("reason",))
+
+    def record_result(self, result: FileResult, manifest_id: str) -> FileStatus | None:
+        """Store a run's result for a file of this manifest, unless it already has one. Return like `take`."""
+        own = (FileStatus.MANIFESTED, FileStatus.FAILED)
+        values = {"reason": result.reason, "rows": result.rows, "rejected_rows": result.rejected_rows}
+        return self._change(
+            file=result, manifest_id=manifest_id, target=FileStatus(result.status), own=own, values=values
+        )
+
+    def fail(self, file: RecordedFile, manifest_id: str, reason: str) -> FileStatus | None:
+        """Mark a file of this manifest as failed, unless it has a result. Return like `take`.
+
+        A pending file on the manifest's list becomes a failed file of this manifest, too. So the builder cannot take
+        it for a manifest that has already failed.
+        """
+        values = {"reason": reason}
+        return self._change(
+            file, manifest_id, FileStatus.FAILED, (FileStatus.MANIFESTED,), takes_pending=True, values=values
+        )
+
+    def compute_ttl(self) -> int:
+        """Return the TTL of a new record: the epoch second after which DynamoDB may delete it."""
+        return int((self.clock() + timedelta(days=self.record_days)).timestamp())
+
+    def _change(
+        self,
+        file: RecordedFile,
+        manifest_id: str,
+        target: FileStatus,
+        own: Collection[FileStatus],
+        *,
+        takes_pending: bool = False,
+        values: Mapping[str, Any] | None = None,
+        remove: Sequence[str] = (),
+    ) -> FileStatus | None:
+        """Change the status to `target` if the file belongs to the manifest and its status is in `own`.
+
+        With `takes_pending`, a pending file is changed too, and belongs to the manifest afterwards.
+        """
+        condition: ConditionBase = Attr("manifest_id").eq(manifest_id) & Attr("status").is_in(list(own))
+        if takes_pending:
+            condition = Attr("status").eq(FileStatus.PENDING) | condition
+        changes = {"status": target, "manifest_id": manifest_id, **(values or {})}
+        try:
+            self.table.update_item(
+                Key={"date_prefix": file.date_prefix, "file_key": file.file_key},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **build_update(condition, changes, (*remove, "open_shard", "open_since")),
+            )
+        except ClientError as error:
+            if not _is_condition_failure(error):
+                raise
+            item: Any = error.response.get("Item", {})  # boto3 does not convert the attributes of an error
+            is_own = item.get("manifest_id", {}).get("S") == manifest_id
+            return FileStatus(item["status"]["S"]) if is_own else None
+        return target
+
+    def _put_unless_adjacent(self, file: ArrivedFile, item: Mapping[str, Any]) -> None:
+        request = {"TableName": self.table.name, "ConditionExpression": "attribute_not_exists(file_key)"}
+        adjacent = [file.model_copy(update={"arrived": file.arrived + timedelta(days=days)}) for days in (-1, 1)]
+        keys = [{"date_prefix": moved.arrival_date, "file_key": file.sort_key} for moved in adjacent]
+        items: list[Any] = [
+            {"Put": {**request, "Item": item}},
+            *({"ConditionCheck": {**request, "Key": key}} for key in keys),
+        ]
+        self.table.meta.client.transact_write_items(TransactItems=items)
+
+
+def query_open_items(
+    table: "Table", condition: ConditionBase, *, page_size: int = 1000
+) -> "Iterator[Mapping[str, Any]]":
+    """Yield the items of the index `open` for a key condition, ordered by `open_since`."""
+    next_page: dict[str, Any] = {}
+    while True:
+        response = table.query(IndexName=OPEN_INDEX, KeyConditionExpression=condition, Limit=page_size, **next_page)
+        yield from response["Items"]
+        if "LastEvaluatedKey" not in response:
+            return
+        next_page = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
+
+
+def build_update(condition: ConditionBase, values: Mapping[str, Any], remove: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments of a conditional UpdateItem that sets and removes attributes.
+
+    `Table` would build the condition itself, but several threads share the table, and its builder counts placeholders.
+    """
+    built = ConditionExpressionBuilder().build_expression(condition)
+    set_values = ", ".join(f"#{name} = :{name}" for name in values)
+    return {
+        "UpdateExpression": f"SET {set_values} REMOVE {', '.join(f'#{name}' for name in remove)}",
+        "ConditionExpression": built.condition_expression,
+        "ExpressionAttributeNames": built.attribute_name_placeholders
+        | {f"#{name}": name for name in (*values, *remove)},
+        "ExpressionAttributeValues": built.attribute_value_placeholders | {f":{name}": values[name] for name in values},
+    }
+
+
+def _is_condition_failure(error: ClientError) -> bool:
+    """Return True if a write failed because of its condition.
+
+    A transaction conflict is not a condition failure, because it does not show whether the record exists.
+    """
+    reasons = {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])}
+    return error.response["Error"]["Code"] == "ConditionalCheckFailedException" or "ConditionalCheckFailed" in reasons

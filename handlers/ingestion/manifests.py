@@ -1,0 +1,392 @@
+"""Manifests: their records in the file table, their documents in the lake bucket, and the steps of their executions.
+
+A manifest is a list of files for one execution of the workflow. An execution has three parts:
+
+1. It confirms the files: it takes those that are still pending, and writes the list of all files that are its own.
+2. It starts a run of the Spark job, which processes the confirmed files, unless there are none.
+3. It ends the manifest with the run's result, or with a failure.
+
+A redrive is a new execution that an operator starts for a manifest that failed. It is not the redrive of Step
+Functions, which continues the same execution. If an execution ended before part 3, the sweeper (a scheduled function)
+or the redrive command ends the manifest. The parts may be repeated, so each write has a condition. The order of the
+writes is always the same: the manifest record becomes `running`, the files change their status, the manifest record
+gets its final status.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from boto3.dynamodb.conditions import Attr, ConditionBase, Key
+from botocore.exceptions import ClientError
+
+from handlers.common.aws import ParallelCalls
+from handlers.common.executions import ExecutionStatus
+from handlers.common.ids import ULID_PATTERN, parse_ulid_time, timestamp
+from handlers.common.json_models import Message
+from handlers.common.logging import EventLog, error_name_for_log, id_for_log
+from handlers.ingestion.files import (
+    MANIFEST_KEY_PREFIX,
+    SCHEMA_VERSION,
+    FileResult,
+    FileStatus,
+    FileTable,
+    ListedFile,
+    RecordedFile,
+    build_update,
+    query_open_items,
+)
+from handlers.ingestion.manifest_s3_keys import claimed_list_key, confirmed_list_key, result_key
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+RUNNING_SHARD = "running"
+"""Partition of the index `open` with the running manifests."""
+EXECUTION_NAME = re.compile(rf"(?P<manifest>{ULID_PATTERN})-[0-9a-f]{{16}}(-r(?P<redrive>[1-9][0-9]*))?")
+"""Name of an execution: manifest id and hash of the files. The name of the nth redrive also ends in `-r<n>`."""
+MISSING_CODES = frozenset({"NoSuchKey", "404"})
+"""Error codes of S3 for a missing object. The caller needs `s3:ListBucket`: without this permission, S3 returns 403 for
+a missing object, and the read fails."""
+ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}")
+"""Form of a failure's cause that may be stored and logged. A text of another form may quote customer data."""
+NO_RESULT = "NO_RESULT"
+"""Reason that is stored for a confirmed file if the run's result does not mention it."""
+FILES_FAILED = "FILES_FAILED"
+"""Cause of a manifest's failure if its run has finished, but at least one of its files has failed."""
+UNNAMED_CAUSE = "UNNAMED_CAUSE"
+"""Cause that is stored if the given cause does not have the form `ERROR_NAME`."""
+
+
+class ListMissing(LookupError):
+    """The manifest's list of files was deleted after the execution had started."""
+
+
+class ResultMissing(LookupError):
+    """The list of confirmed files or the run's result is missing, although the execution has ended or is at its last
+    step.
+    """
+
+
+class ManifestStatus(StrEnum):
+    RUNNING = "running"
+    """The manifest has an execution whose end is not recorded yet."""
+    PROCESSED = "processed"
+    """Its execution has ended, and none of its files has failed."""
+    FAILED = "failed"
+    """Its execution has failed, or at least one of its files has. An operator can redrive it: start a new execution."""
+
+
+class Manifest(Message):
+    """List of files: those for which the manifest was created, or those that an execution confirmed as its own."""
+
+    schema_version: Literal[1] = 1
+    manifest_id: str
+    created_at: datetime
+    files: tuple[ListedFile, ...]
+
+    @property
+    def execution_name(self) -> str:
+        """Name of the manifest's first execution: the manifest id and a hash of the files.
+
+        Only the first list gives the right name, because a list of confirmed files may lack some of the files.
+        """
+        digest = hashlib.sha256("\n".join(sorted(file.file_key for file in self.files)).encode()).hexdigest()
+        return f"{self.manifest_id}-{digest[:16]}"
+
+
+class RunResult(Message):
+    """Result of a run, which replaces that of an earlier run of the manifest."""
+
+    schema_version: Literal[1] = 1
+    manifest_id: str
+    run_id: str
+    files: tuple[FileResult, ...]
+
+
+Document = TypeVar("Document", Manifest, RunResult)
+
+
+@dataclass(frozen=True)
+class ManifestExecution:
+    arn: str
+    manifest_id: str
+    redrive: int
+    """0 for the first execution, n for the nth redrive."""
+
+    @staticmethod
+    def from_arn(arn: str) -> "ManifestExecution":
+        """Return the execution of an ARN. Raise ValueError if its name is not that of a manifest's execution."""
+        match = EXECUTION_NAME.fullmatch(arn.rpartition(":")[2])
+        if match is None:
+            raise ValueError("the ARN is not that of an execution for a manifest")
+        return ManifestExecution(arn, match["manifest"], int(match["redrive"] or 0))
+
+
+@dataclass(frozen=True)
+class ManifestRecord:
+    status: ManifestStatus
+    execution_arn: str
+    redrives: int
+    """Number of the latest redrive, or 0 if there was none."""
+
+
+@dataclass(frozen=True)
+class ConfirmedFiles:
+    """Files that the run processes."""
+
+    count: int
+    """Number of files. If it is 0, the execution starts no run."""
+    uri: str
+    """URI of the list of the files. If the count is 0, the list may not exist."""
+
+
+@dataclass(frozen=True)
+class ManifestDocuments:
+    """JSON documents of manifests in the lake bucket. The Spark job reads the lists, and writes the result."""
+
+    client: "S3Client"
+    bucket: str
+
+    def write_list(self, manifest: Manifest) -> None:
+        self._write(claimed_list_key(manifest.manifest_id), manifest)
+
+    def write_confirmed_list(self, manifest: Manifest, redrive: int) -> None:
+        self._write(confirmed_list_key(manifest.manifest_id, redrive), manifest)
+
+    def read_list(self, manifest_id: str) -> Manifest | None:
+        """Return the list with which the manifest was created, or None if there is no list."""
+        return self._read(claimed_list_key(manifest_id), Manifest)
+
+    def read_confirmed_list(self, manifest_id: str, redrive: int) -> Manifest | None:
+        """Return the list of files that an execution confirmed, or None if there is no list."""
+        return self._read(confirmed_list_key(manifest_id, redrive), Manifest)
+
+    def read_result(self, manifest_id: str) -> RunResult | None:
+        """Return the result of the last finished run, or None if no run has finished."""
+        return self._read(result_key(manifest_id), RunResult)
+
+    def _write(self, key: str, manifest: Manifest) -> None:
+        body = manifest.model_dump_json(by_alias=True).encode()
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
+
+    def _read(self, key: str, model: type[Document]) -> Document | None:
+        try:
+            body = self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in MISSING_CODES:
+                return None
+            raise
+        return model.model_validate_json(body)
+
+
+@dataclass(frozen=True)
+class Manifests:
+    files: FileTable
+    documents: ManifestDocuments
+    parallel: ParallelCalls
+    log: EventLog
+
+    def begin(self, execution: ManifestExecution, file_count: int) -> bool:
+        """Record that this execution processes the manifest.
+
+        Return False if this execution has already ended, or if a redrive has replaced it. The function that starts the
+        execution and the execution itself both call this method. The first call creates the record.
+        """
+        is_own = Attr("status").eq(ManifestStatus.RUNNING) & Attr("execution_arn").eq(execution.arn)
+        is_redrive = Attr("status").eq(ManifestStatus.FAILED) & Attr("redrives").lt(execution.redrive)
+        return self._update_record(
+            execution.manifest_id,
+            Attr("status").not_exists() | is_own | is_redrive,
+            {
+                "status": ManifestStatus.RUNNING,
+                "manifest_id": execution.manifest_id,
+                "execution_arn": execution.arn,
+                "redrives": execution.redrive,
+                "file_count": file_count,
+                "open_shard": RUNNING_SHARD,
+                "open_since": timestamp(self.files.clock()),
+                "ttl": self.files.compute_ttl(),
+                "schemaVersion": SCHEMA_VERSION,
+            },
+            remove=("cause", "ended_at"),
+        )
+
+    def get(self, manifest_id: str) -> ManifestRecord | None:
+        item: Mapping[str, Any] = self.files.table.get_item(Key=_record_key(manifest_id), ConsistentRead=True).get(
+            "Item", {}
+        )
+        if not item:
+            return None
+        return ManifestRecord(ManifestStatus(item["status"]), item["execution_arn"], int(item["redrives"]))
+
+    def list_running(self, before: datetime) -> Iterator[ManifestExecution]:
+        """Yield the executions of the running manifests whose record was last written before a moment, oldest first."""
+        condition = Key("open_shard").eq(RUNNING_SHARD) & Key("open_since").lt(timestamp(before))
+        for item in query_open_items(self.files.table, condition):
+            yield ManifestExecution.from_arn(item["execution_arn"])
+
+    def take_files(
+        self, manifest_id: str, files: Sequence[ListedFile], *, from_failed: bool = False
+    ) -> dict[RecordedFile, FileStatus]:
+        """Mark the pending files as `manifested` by this manifest. Return the status of each file that is its own."""
+        return self._change_files(files, lambda file: self.files.take(file, manifest_id, from_failed=from_failed))
+
+    def confirm_files(self, execution: ManifestExecution) -> ConfirmedFiles:
+        """Take the files that are still pending, and write the list of the manifest's own files for the run.
+
+        The count is 0, so that no run starts, in these cases:
+
+        - No file is left to process.
+        - This execution has already ended, or a redrive has replaced it.
+        - This is a redrive, and an earlier run has reported a result other than `failed` for every confirmed file. The
+          output of that run is already published, so the redrive only stores these results.
+        """
+        manifest_id = execution.manifest_id
+        manifest = self.documents.read_list(manifest_id)
+        if manifest is None:
+            raise ListMissing(manifest_id)
+        key = confirmed_list_key(manifest_id, execution.redrive)
+        no_files = ConfirmedFiles(0, f"s3://{self.documents.bucket}/{key}")
+        if not self.begin(execution, len(manifest.files)):
+            return no_files
+        statuses = self.take_files(manifest_id, manifest.files, from_failed=True)
+        count = sum(status is FileStatus.MANIFESTED for status in statuses.values())
+        if not count:
+            self._end(execution, ManifestStatus.PROCESSED, {})
+            return no_files
+        # The run of a redrive replaces the output of the previous run, so it must also repeat the processed files.
+        wanted = {FileStatus.MANIFESTED, FileStatus.PROCESSED}
+        confirmed = tuple(file for file in manifest.files if statuses.get(file) in wanted)
+        self.documents.write_confirmed_list(manifest.model_copy(update={"files": confirmed}), execution.redrive)
+        if execution.redrive and self._has_results(manifest_id, confirmed):
+            # The earlier run succeeded, and only the recording of its result failed. A new run could lose rows, because
+            # some object versions may be deleted by now.
+            self.finish(execution)
+            return no_files
+        self.log.info("manifest_confirmed", manifest_id=id_for_log(manifest_id), files=count)
+        return ConfirmedFiles(len(confirmed), no_files.uri)
+
+    def finish(self, execution: ManifestExecution, run_id: str | None = None) -> dict[str, int]:
+        """Store the run's result in the record of each file, and end the manifest. Return the number of files by
+        status.
+
+        If a file has failed, the manifest has failed too, so that it can be redriven. Return no counts if this
+        execution has already ended or a redrive has replaced it. Raise ResultMissing if the list of confirmed files or
+        the result is missing, or if `run_id` is given and the result is that of another run.
+        """
+        manifest_id = execution.manifest_id
+        record = self.get(manifest_id)
+        if record is None or (record.execution_arn, record.status) != (execution.arn, ManifestStatus.RUNNING):
+            return {}
+        confirmed = self.documents.read_confirmed_list(manifest_id, execution.redrive)
+        result = self.documents.read_result(manifest_id)
+        if confirmed is None or result is None or (run_id is not None and result.run_id != run_id):
+            raise ResultMissing(manifest_id)
+        results = {file_result.file_key: file_result for file_result in result.files}
+
+        def store(file: ListedFile) -> FileStatus | None:
+            missing = FileResult(
+                file_key=file.file_key, date_prefix=file.date_prefix, status="failed", reason=NO_RESULT
+            )
+            return self.files.record_result(results.get(file.file_key, missing), manifest_id)
+
+        counts = _count(self._change_files(confirmed.files, store))
+        if counts.get(FileStatus.FAILED, 0):
+            self._end(execution, ManifestStatus.FAILED, counts, FILES_FAILED)
+        else:
+            self._end(execution, ManifestStatus.PROCESSED, counts)
+        return counts
+
+    def fail(self, execution: ManifestExecution, cause: str) -> dict[str, int]:
+        """Mark the manifest and those of its files that have no result yet as failed. Return counts like `finish`.
+
+        An operator can then redrive the manifest.
+        """
+        manifest_id = execution.manifest_id
+        manifest = self.documents.read_list(manifest_id)
+        files = manifest.files if manifest else ()
+        if not self.begin(execution, len(files)):
+            return {}
+        error_name = cause if ERROR_NAME.fullmatch(cause) else UNNAMED_CAUSE
+        counts = _count(self._change_files(files, lambda file: self.files.fail(file, manifest_id, error_name)))
+        self._end(execution, ManifestStatus.FAILED, counts, error_name)
+        return counts
+
+    def close_ended_execution(self, execution: ManifestExecution, status: ExecutionStatus | None) -> None:
+        """End a manifest whose execution ended before part 3: call `finish` if the run has a result, else `fail`."""
+        try:
+            self.finish(execution)
+        except ResultMissing:
+            self.fail(execution, f"EXECUTION_{(status or 'gone').upper()}")
+
+    def _change_files(
+        self, files: Sequence[ListedFile], change: Callable[[ListedFile], FileStatus | None]
+    ) -> dict[RecordedFile, FileStatus]:
+        """Change the files, and return the status of each file that belongs to the manifest afterwards.
+
+        The first file is changed first: if it belongs to another manifest, the others are left alone. So of several
+        functions that list the same files, only one gets them, and no manifest gets a part of another one's files.
+        """
+        first = change(files[0]) if files else None
+        if first is None:
+            return {}
+        statuses = [first, *self.parallel.call_all(change, files[1:])]
+        return {file: status for file, status in zip(files, statuses, strict=True) if status}
+
+    def _has_results(self, manifest_id: str, files: Sequence[ListedFile]) -> bool:
+        """Return True if an earlier run has reported a result other than `failed` for each of the files."""
+        result = self.documents.read_result(manifest_id)
+        reported = {entry.file_key for entry in result.files if entry.status != "failed"} if result else set()
+        return all(file.file_key in reported for file in files)
+
+    def _end(
+        self, execution: ManifestExecution, status: ManifestStatus, counts: dict[str, int], cause: str = ""
+    ) -> None:
+        """Record how the execution ended. The attributes besides `status` are for operators: no code reads them."""
+        manifest_id = execution.manifest_id
+        self._update_record(
+            manifest_id,
+            Attr("status").eq(ManifestStatus.RUNNING) & Attr("execution_arn").eq(execution.arn),
+            {
+                "status": status,
+                "ended_at": timestamp(self.files.clock()),
+                "cause": cause,
+                **{f"files_{name}": count for name, count in counts.items()},
+            },
+            remove=("open_shard", "open_since"),
+        )
+        log_id, files = id_for_log(manifest_id), sum(counts.values())
+        if status is ManifestStatus.FAILED:
+            self.log.error("manifest_failed", manifest_id=log_id, files=files, cause=error_name_for_log(cause))
+        else:
+            self.log.info("manifest_processed", manifest_id=log_id, files=files)
+
+    def _update_record(
+        self, manifest_id: str, condition: ConditionBase, values: Mapping[str, Any], remove: Sequence[str]
+    ) -> bool:
+        """Update the manifest's record. Return False if the condition fails."""
+        try:
+            self.files.table.update_item(Key=_record_key(manifest_id), **build_update(condition, values, remove))
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+
+def _record_key(manifest_id: str) -> dict[str, str]:
+    """Return the primary key of a manifest's record. Its date is part of the manifest id, which is a ULID."""
+    return {
+        "date_prefix": parse_ulid_time(manifest_id).strftime("%Y-%m-%d"),
+        "file_key": f"{MANIFEST_KEY_PREFIX}{manifest_id}",
+    }
+
+
+def _count(statuses: Mapping[RecordedFile, FileStatus]) -> dict[str, int]:
+    return dict(Counter(status.value for status in statuses.values()))

@@ -1,0 +1,89 @@
+"""Arithmetic of the section Headroom in docs/ingestion.md: usage of each limit at 600 times the load.
+
+The usage of the busiest hour follows from the settings' defaults and from the numbers of calls in the cost model.
+"""
+
+import re
+
+import pytest
+
+from components.handler_archive import ROOT
+from components.ingestion.cost import (
+    INDEX_WRITES_PER_FILE,
+    MILLISECONDS_PER_BATCH,
+    MILLISECONDS_PER_FILE,
+    WRITES_PER_FILE,
+)
+from components.settings import IngestionSettings
+from tests.handlers.ingestion.conftest import NOW
+from tests.handlers.ingestion.fake_cloud import Cloud
+from tests.handlers.ingestion.ingestion_harness import IngestionHarness, announce
+
+FACTOR = 600
+SETTINGS = IngestionSettings()
+ACCOUNT_LIMITS = {
+    "S3, uploads below one prefix": 3_500,
+    "DynamoDB, writes to the partition of one day": 1_000,
+    "DynamoDB, writes to the pending files of the index": 1_000,
+    "Step Functions, starts": 300,
+    "Glue, concurrent runs of the account": 50,
+    "Glue, DPUs of the account": 300,
+}
+"""Quotas of an account in us-east-1, from the quotas pages of AWS."""
+
+
+def compute_usage(factor: float) -> dict[str, float]:
+    """Return the usage of each limit at a multiple of the load, per second or as a concurrent number."""
+    load, batch_size = SETTINGS.load, SETTINGS.intake.batch_size
+    files = load.peak_files_per_hour * factor / 3600
+    manifests = files / SETTINGS.files_per_run
+    runs = manifests * load.run_minutes * 60
+    builder_seconds = (MILLISECONDS_PER_BATCH + MILLISECONDS_PER_FILE * batch_size) / 1000
+    return {
+        "S3, uploads below one prefix": files,
+        "Lambda, concurrent builders": files / batch_size * builder_seconds,
+        "DynamoDB, writes to the partition of one day": files * WRITES_PER_FILE,
+        "DynamoDB, writes to the pending files of the index": files * INDEX_WRITES_PER_FILE,
+        "Step Functions, starts": manifests,
+        "Glue, concurrent runs of the job": runs,
+        "Glue, concurrent runs of the account": runs,
+        "Glue, DPUs of the account": runs * SETTINGS.spark.workers,
+    }
+
+
+LIMITS = ACCOUNT_LIMITS | {
+    "Lambda, concurrent builders": SETTINGS.intake.max_concurrency,
+    "Glue, concurrent runs of the job": SETTINGS.spark.concurrent_runs,
+}
+
+
+def test_the_page_states_what_600_times_the_load_uses_of_each_limit() -> None:
+    section = (ROOT / "docs" / "ingestion.md").read_text(encoding="utf-8").partition("## Headroom")[2]
+    rows = re.findall(r"^\| ([A-Z].*?) \| ([\d.,]+)(?: /s)? \| ([\d,]+)(?: /s)? \| (.*?) \|$", section, re.MULTILINE)
+    usage = compute_usage(FACTOR)
+    assert {name: float(used) for name, used, _, _ in rows} == pytest.approx(usage, rel=0.05)
+    assert {name: int(limit.replace(",", "")) for name, _, limit, _ in rows} == LIMITS
+    exceeded = {name for name, used in usage.items() if used > LIMITS[name]}
+    assert exceeded == {name for name in usage if name.startswith("Glue")}, "one setting and two quotas"
+    assert {raised_by for name, _, _, raised_by in rows if name in exceeded} == {
+        "`spark.concurrentRuns`",
+        "Service Quotas",
+    }
+
+
+def test_manifests_wait_from_30_times_the_load_and_a_days_partition_is_full_at_900_times() -> None:
+    assert compute_usage(30)["Glue, concurrent runs of the job"] == pytest.approx(SETTINGS.spark.concurrent_runs)
+    assert compute_usage(900)["DynamoDB, writes to the partition of one day"] == pytest.approx(1_000)
+
+
+def test_the_code_makes_as_many_writes_for_a_file_as_the_cost_model_says() -> None:
+    harness = IngestionHarness(Cloud(NOW))
+    writes: list[str] = []
+
+    def count_writes(point: str) -> None:
+        writes.extend([point] if point in {"before PutItem", "before UpdateItem"} else [])
+
+    harness.builder(count_writes).handle(announce("a", "b", "c"))
+    harness.run(harness.waiting_executions.pop(), count_writes)
+    record_writes = 3  # begin by the builder and by the workflow, end
+    assert len(writes) - record_writes == 3 * WRITES_PER_FILE

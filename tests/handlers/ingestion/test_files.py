@@ -1,0 +1,183 @@
+"""Files: keys of their records, admission, and the conditional changes of their status in moto's DynamoDB.
+
+A file is `pending` until a manifest (a list of files) takes it. From then on, only this manifest changes it.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.ingestion.environment import ALLOWED_SUFFIXES
+from handlers.ingestion.files import (
+    MAX_SORT_KEY_BYTES,
+    ArrivedFile,
+    FileRejection,
+    FileResult,
+    FileStatus,
+    FileTable,
+    ListedFile,
+    PendingFile,
+    parse_arrived_files,
+)
+from tests.handlers.ingestion.conftest import MotoAws
+from tests.handlers.ingestion.fake_cloud import client_error
+from tests.handlers.ingestion.s3_messages import body, record
+
+NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
+ARRIVED = NOW - timedelta(minutes=1)
+LIMIT = 5 * 1024**3
+CHANGES = ("take", "take failed", "fail", *("processed", "rejected", "superseded", "failed"))
+"""Changes of a file that a manifest requests: `take`, `fail`, or the result of a run."""
+OUTCOMES = {
+    FileStatus.PENDING: {"take": "manifested", "take failed": "manifested", "fail": "failed"},
+    FileStatus.MANIFESTED: {"fail": "failed"} | {status: status for status in CHANGES[3:]},
+    FileStatus.FAILED: {"take failed": "manifested"} | {status: status for status in CHANGES[3:]},
+}
+"""Status after each change that applies, by the status before. All other changes change nothing."""
+
+
+def arrived_file(key: str = "incoming/a", size: int = 1, **values: Any) -> ArrivedFile:
+    values = {"bucket": "landing", "version_id": "v1", "etag": "e", "arrived": ARRIVED, **values}
+    return ArrivedFile.model_validate({"key": key, "size": size, **values})
+
+
+@pytest.fixture
+def table(aws: MotoAws) -> FileTable:
+    return FileTable(boto3.resource("dynamodb").Table(aws.table), 400, lambda: NOW)
+
+
+def listed(file: ArrivedFile) -> ListedFile:
+    names = {"bucket": file.bucket, "key": file.key, "version_id": file.version_id, "size": file.size}
+    arrived_at = file.arrived.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return ListedFile(date_prefix=file.arrival_date, file_key=file.sort_key, arrived_at=arrived_at, **names)
+
+
+def change(table: FileTable, file: ListedFile, manifest_id: str, requested: str) -> FileStatus | None:
+    if requested.startswith("take"):
+        return table.take(file, manifest_id, from_failed=requested == "take failed")
+    if requested == "fail":
+        return table.fail(file, manifest_id, "WHY")
+    values: Any = {"file_key": file.file_key, "date_prefix": file.date_prefix, "status": requested, "rows": 3}
+    return table.record_result(FileResult(**values, reason="WHY"), manifest_id)
+
+
+# Keys and admission
+
+
+def test_each_version_is_a_separate_file_under_the_utc_date_of_its_event() -> None:
+    older_record, newer_record = record(eventTime="2026-01-02T23:30:00-02:00"), record()
+    newer_record["s3"]["object"]["versionId"] = "v2"
+    assert [(file.arrival_date, file.sort_key) for file in parse_arrived_files(body(older_record, newer_record))] == [
+        ("2026-01-03", "incoming/a.ndjson#v1"),
+        ("2026-01-02", "incoming/a.ndjson#v2"),
+    ]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200))
+def test_every_key_gives_a_short_record_key(key: str) -> None:
+    assert len(arrived_file(key * 6).sort_key.encode()) <= MAX_SORT_KEY_BYTES
+
+
+@pytest.mark.parametrize(
+    "key", ["k" * 1022, "MANIFEST#1", "sha256:x"], ids=["too long", "like the key of a manifest", "like a hash"]
+)
+def test_a_key_that_cannot_be_a_record_key_is_hashed_with_its_version(key: str) -> None:
+    file = arrived_file(key)
+    assert (file.sort_key[:7], len(file.sort_key), file.key) == ("sha256:", 7 + 64, key)
+    assert arrived_file("k" * 1021).sort_key == "k" * 1021 + "#v1"
+
+
+def test_only_listed_suffixes_are_accepted_in_upper_or_lower_case() -> None:
+    for name in ("a.ndjson", "a.NDJSON", "a.json.gz", "a.b.JsonL", "ü 日.ndjson.GZ", ".jsonl"):
+        assert arrived_file(f"incoming/{name}").find_rejection(ALLOWED_SUFFIXES, LIMIT) is None
+    for name in ("a", "a.csv", "a.ndjson.zip", "ndjson", "a.ndjson/"):
+        file = arrived_file(f"incoming/{name}")
+        assert file.find_rejection(ALLOWED_SUFFIXES, LIMIT) is FileRejection.SUFFIX_NOT_ALLOWED
+        assert file.find_rejection(" , ", LIMIT) is None, "an empty list allows all suffixes"
+
+
+@pytest.mark.parametrize(
+    ("size", "rejection"), [(0, FileRejection.EMPTY), (1, None), (LIMIT, None), (LIMIT + 1, FileRejection.TOO_LARGE)]
+)
+def test_a_file_has_at_least_one_byte_and_at_most_the_limit(size: int, rejection: FileRejection | None) -> None:
+    assert arrived_file("a", size).find_rejection("", LIMIT) is rejection
+
+
+# Table
+
+
+def test_a_pending_file_has_everything_that_a_manifest_lists_and_is_listed_oldest_first(table: FileTable) -> None:
+    seconds = iter(range(100))
+    table = FileTable(table.table, 400, lambda: NOW + timedelta(seconds=next(seconds)))
+    for name in "cab":
+        assert table.track(arrived_file(f"incoming/{name}"))
+    assert table.list_pending(2) == [
+        PendingFile(listed(arrived_file("incoming/c")), "2026-01-03T12:00:00.000Z"),
+        PendingFile(listed(arrived_file("incoming/a")), "2026-01-03T12:00:02.000Z"),
+    ]
+    assert len(table.list_pending(1000)) == 3
+
+
+@pytest.mark.parametrize("status", FileStatus)
+def test_a_file_changes_only_as_its_status_allows_and_only_for_its_manifest(
+    table: FileTable, aws: MotoAws, status: FileStatus
+) -> None:
+    for requested in CHANGES:
+        file = arrived_file(f"incoming/{requested}")
+        table.track(file, FileRejection.EMPTY if status is FileStatus.REJECTED else None)
+        item: Any = table.table.get_item(Key={"date_prefix": file.arrival_date, "file_key": file.sort_key})["Item"]
+        owner = {} if status is FileStatus.PENDING else {"manifest_id": "M1"}
+        table.table.put_item(Item={**item, **owner, "status": status})
+        is_free = status is FileStatus.PENDING
+        assert change(table, listed(file), "M2", "processed") is None
+        if not is_free:
+            assert change(table, listed(file), "M2", requested) is None
+        assert aws.statuses()[file.sort_key] == status, "another manifest changes nothing"
+        expected = OUTCOMES.get(status, {}).get(requested, status)
+        returned = change(table, listed(file), "M1", requested)
+        assert aws.statuses()[file.sort_key] == expected, requested
+        assert returned == (None if is_free and expected is FileStatus.PENDING else expected), requested
+
+
+def test_a_file_belongs_to_the_manifest_that_takes_it_first_and_is_not_pending_any_more(
+    table: FileTable, aws: MotoAws
+) -> None:
+    file = arrived_file()
+    table.track(file)
+    assert [table.take(listed(file), "M1") for _ in range(2)] == [FileStatus.MANIFESTED] * 2
+    assert (table.take(listed(file), "M2"), table.fail(listed(file), "M2", "WHY")) == (None, None)
+    assert table.list_pending(10) == []
+    assert change(table, listed(file), "M1", "rejected") is FileStatus.REJECTED
+    item = aws.records()[file.sort_key]
+    assert (item["manifest_id"]["S"], item["reason"]["S"], item["rows"]["N"]) == ("M1", "WHY", "3")
+
+
+def test_a_deleted_record_is_never_created_again(table: FileTable, aws: MotoAws) -> None:
+    assert [change(table, listed(arrived_file()), "M1", requested) for requested in CHANGES] == [None] * len(CHANGES)
+    assert aws.records() == {}
+
+
+@pytest.mark.parametrize("days", [-2, -1, 0, 1, 2])
+@pytest.mark.parametrize(
+    "late", [{"in_parts": True}, {"arrived": NOW - timedelta(minutes=31)}], ids=["multipart", "late"]
+)
+def test_a_late_or_multipart_file_is_not_tracked_again_under_an_adjacent_date(
+    table: FileTable, aws: MotoAws, days: int, late: dict[str, Any]
+) -> None:
+    """The command `announce` gives a file the date of S3's list, and S3's notification may give it another date."""
+    assert table.track(arrived_file(arrived=ARRIVED + timedelta(days=days)))
+    assert table.track(arrived_file(**late)) is (abs(days) == 2)
+    assert len(aws.dynamodb.scan(TableName=aws.table)["Items"]) == (2 if abs(days) == 2 else 1)
+
+
+def test_a_transaction_conflict_raises_an_error(table: FileTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse_for_conflict(**_: Any) -> None:
+        raise client_error("TransactionCanceledException", "x", CancellationReasons=[{"Code": "TransactionConflict"}])
+
+    monkeypatch.setattr(table.table.meta.client, "transact_write_items", refuse_for_conflict)
+    with pytest.raises(Exception, match="TransactionCanceled"):
+        table.track(arrived_file(in_parts=True))

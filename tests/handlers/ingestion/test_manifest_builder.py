@@ -1,0 +1,182 @@
+"""Manifest builder: it tracks each version of a file once, returns only failed messages, and creates full manifests.
+
+A manifest is a list of files, here of three, for which the builder starts a workflow execution before it takes them.
+"""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.common.events import BatchFailures
+from handlers.common.ids import ulid
+from handlers.ingestion.files import ListedFile, PendingFile
+from handlers.ingestion.manifest_creation import group_files
+from tests.handlers.ingestion.conftest import NOW
+from tests.handlers.ingestion.fake_cloud import Cloud, Gate
+from tests.handlers.ingestion.ingestion_harness import TIMEOUT, FaultGate, IngestionHarness, announce
+
+MANIFEST_ID = ulid(NOW, 1)
+NO_FAILURES: BatchFailures = {"batchItemFailures": []}
+
+
+def failing_gate(harness: IngestionHarness, call: str) -> Gate:
+    """Return a gate at which all calls of an operation fail."""
+
+    def gate(point: str) -> None:
+        if point == f"before {call}":
+            raise ReadTimeoutError(endpoint_url=call)
+
+    return gate
+
+
+def test_a_file_is_tracked_as_pending_with_everything_needed_to_read_it(harness: IngestionHarness) -> None:
+    assert harness.builder().handle(announce("a")) == NO_FAILURES
+    (item,) = harness.cloud.files().values()
+    assert item == {
+        "date_prefix": "2026-01-02",
+        "file_key": "incoming/a.ndjson#v1",
+        "status": "pending",
+        "open_shard": "pending",
+        "open_since": "2026-01-02T12:00:10.123Z",
+        "bucket": "landing",
+        "object_key": "incoming/a.ndjson",
+        "version_id": "v1",
+        "size": 3,
+        "etag": "e",
+        "arrived_at": "2026-01-02T12:00:00.000Z",
+        "tracked_at": "2026-01-02T12:00:10.123Z",
+        "ttl": int(NOW.timestamp()) + 400 * 86_400,
+        "schemaVersion": 1,
+    }
+
+
+def test_a_retried_message_tracks_the_file_once(harness: IngestionHarness) -> None:
+    harness.manifest_bytes = 3
+    harness.builder(flush_at_once=True).handle(announce("a") * 2)
+    before = dict(harness.cloud.items)
+    assert harness.statuses() == ["manifested"]
+    assert harness.builder().handle(announce("a")) == NO_FAILURES
+    assert harness.cloud.items == before
+
+
+def test_only_the_failed_messages_of_a_batch_are_delivered_again(harness: IngestionHarness) -> None:
+    messages = [*announce("a"), {"messageId": "bad", "body": "not json"}, *announce("b")]
+    failures = harness.builder(FaultGate(1, TIMEOUT)).handle(messages)
+    assert failures == {"batchItemFailures": [{"itemIdentifier": "a"}, {"itemIdentifier": "bad"}]}
+    assert [key[1] for key in harness.cloud.files()] == ["incoming/b.ndjson#v1"]
+
+
+def test_a_file_that_cannot_be_processed_is_rejected_with_its_reason(harness: IngestionHarness) -> None:
+    assert harness.builder(flush_at_once=True).handle(announce("a", size=0)) == NO_FAILURES
+    (item,) = harness.cloud.files().values()
+    assert (item["status"], item["reason"]) == ("rejected", "EMPTY")
+    assert "open_shard" not in item, "a rejected file is not open"
+    assert not harness.cloud.executions
+
+
+def test_a_full_manifest_is_listed_started_and_recorded_and_its_files_are_taken(harness: IngestionHarness) -> None:
+    harness.builder().handle(announce("a", "b", "c", "d"))
+    manifest = harness.manifests().documents.read_list(MANIFEST_ID)
+    assert manifest is not None
+    assert harness.waiting_executions == [manifest.execution_name]
+    record = harness.cloud.manifests()["2026-01-02", f"MANIFEST#{MANIFEST_ID}"]
+    assert record["execution_arn"].endswith(f":{manifest.execution_name}")
+    assert (record["status"], record["file_count"]) == ("running", 3)
+    assert [file.key for file in manifest.files] == [f"incoming/{name}.ndjson" for name in "abc"]
+    assert harness.statuses() == ["manifested"] * 3 + ["pending"]
+
+
+@given(st.lists(st.integers(1, 12)), st.integers(1, 4))
+def test_groups_keep_the_order_and_the_limits_and_only_the_last_has_room(sizes: list[int], max_files: int) -> None:
+    names: dict[str, Any] = {"bucket": "", "key": "", "version_id": "", "arrived_at": "", "date_prefix": ""}
+    pending = [
+        PendingFile(ListedFile(file_key=str(number), size=size, **names), "") for number, size in enumerate(sizes)
+    ]
+    groups = group_files(pending, max_files, 10)
+    assert [file for group in groups for file in group] == pending
+    for number, group in enumerate(groups):
+        group_bytes = sum(file.listed.size for file in group)
+        assert len(group) <= max_files
+        assert group_bytes <= 10 or len(group) == 1
+        if number + 1 < len(groups):
+            assert len(group) == max_files or group_bytes + groups[number + 1][0].listed.size > 10
+
+
+@pytest.mark.parametrize(("max_bytes", "manifests"), [(10**9, 2), (6, 3)], ids=["by number", "by size"])
+def test_a_backlog_becomes_several_manifests_in_one_invocation(
+    harness: IngestionHarness, max_bytes: int, manifests: int
+) -> None:
+    harness.manifest_bytes = max_bytes
+    harness.builder().handle(announce(*"abcdefg"))
+    assert sorted(harness.statuses()) == ["manifested"] * 6 + ["pending"]
+    assert len(harness.cloud.executions) == manifests
+
+
+def test_a_builder_that_flushes_at_once_puts_every_file_into_a_manifest(harness: IngestionHarness) -> None:
+    harness.builder(flush_at_once=True).handle(announce("a", "b", "c", "d"))
+    assert (harness.statuses(), len(harness.cloud.executions)) == (["manifested"] * 4, 2)
+
+
+def test_two_builders_that_see_the_same_files_do_not_share_them(harness: IngestionHarness) -> None:
+    """The builder that takes the oldest file takes the others, too. The other one's execution ends without a run."""
+    harness.cloud.index_lags = True
+    harness.builder().handle(announce("a", "b"))
+    harness.cloud.update_index()
+    harness.builder().handle(announce("c"))
+    harness.cloud.pending_index_entries.rotate(-1)
+
+    def let_another_builder_run(point: str) -> None:
+        if point == "before StartExecution":
+            harness.builder(flush_at_once=True).handle([])
+
+    harness.cloud.update_index()
+    harness.builder(let_another_builder_run).handle([])
+    assert harness.statuses() == ["manifested"] * 3
+    harness.run_all()
+    ((_, files),) = harness.runs
+    assert len(files) == 3
+
+
+def test_a_flush_continues_if_another_builder_takes_the_oldest_file(harness: IngestionHarness) -> None:
+    harness.builder().handle(announce("a", "b"))
+    (oldest, _) = harness.manifests().files.list_pending(2)
+
+    def take_oldest(point: str) -> None:
+        if point == "before PutObject":
+            harness.manifests().files.take(oldest.listed, "another manifest")
+
+    harness.builder(take_oldest, flush_at_once=True).handle([])
+    assert harness.statuses() == ["manifested"] * 2
+
+
+@pytest.mark.parametrize("outcome", ["refused", "lost"])
+def test_a_refused_start_changes_no_record_and_is_repeated_with_the_next_batch(
+    harness: IngestionHarness, outcome: str
+) -> None:
+    harness.builder(failing_gate(harness, "Query")).handle(announce("a", "b", "c"))
+    before = dict(harness.cloud.items)
+    harness.cloud.next_starts.append(outcome)
+    assert harness.builder().handle([]) == NO_FAILURES
+    assert harness.cloud.items == before, "the records are unchanged, with position and age"
+    harness.builder().handle([])
+    assert harness.statuses() == ["manifested"] * 3
+    assert len(harness.cloud.executions) == 1
+
+
+def test_a_manifest_record_that_cannot_be_written_is_logged_and_fails_no_message(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    harness = IngestionHarness(Cloud(NOW), "ERROR")
+    assert harness.builder(failing_gate(harness, "UpdateItem")).handle(announce("a", "b", "c")) == NO_FAILURES
+    assert len(harness.cloud.executions) == 1
+    assert harness.statuses() == ["pending"] * 3, "the sweeper finds manifested files only through their manifest"
+    assert '"manifest_record_failed"' in capsys.readouterr().out
+
+
+def test_an_error_before_the_start_fails_no_message_and_leaves_the_files_pending(harness: IngestionHarness) -> None:
+    assert harness.builder(failing_gate(harness, "PutObject")).handle(announce("a", "b", "c")) == NO_FAILURES
+    assert harness.statuses() == ["pending"] * 3
+    assert not harness.cloud.executions

@@ -1,0 +1,324 @@
+"""State machine of ingestion's protocol: the handlers' code on an in-memory AWS, with kills and lost calls at any point.
+
+Hypothesis chooses the order of deliveries, workflow steps, sweeps and redrives. In each action, it may kill the function
+at an AWS call, lose a request or a response, or run other actions between two calls. The Spark job is replaced: a run
+publishes the rows of its list at once, in place of the rows that an earlier run of the manifest published.
+
+At every moment, no row is published twice, and every row of a processed file is published. Without further faults,
+everything must end within a few sweeps and redrives, and then every row is published exactly once.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from handlers.ingestion.files import FileResult
+from handlers.ingestion.manifest_s3_keys import result_key
+from handlers.ingestion.manifests import ManifestExecution, RunResult
+from tests.handlers.ingestion.conftest import NOW
+from tests.handlers.ingestion.fake_cloud import Cloud, arn
+from tests.handlers.ingestion.ingestion_harness import (
+    TIMEOUT,
+    IngestionHarness,
+    Killed,
+    announce,
+    check_invariants,
+    manifest_id_of,
+)
+
+COUNTS: Counter[str] = Counter()
+"""Numbers of actions, kills, lost calls and interruptions of all examples."""
+MAX_ROUNDS = 12
+"""Maximum number of sweeps until everything must have ended."""
+MAX_STEPS = 40
+"""Maximum number of batches in the queue, and of steps of executions, between two of these sweeps."""
+MAX_FILES = 9
+ROWS_PER_FILE = 2
+REJECTED_NAMES = "4", "9"
+"""Ends of the names of files that a run rejects, so they have no rows."""
+FINAL_STATUSES = {"processed", "rejected"}
+FAULTS = ("kill", "lose", "deliver", "step", "sweep", "redrive", "abort")
+"""Faults of an action: at a pass of the gate, the caller is killed, the call is lost, or another action happens."""
+
+
+@dataclass
+class Execution:
+    """Execution of the workflow, with the state that it enters next: `confirm`, `run`, `finish` or `fail`."""
+
+    name: str
+    state: str = "confirm"
+    retries: int = 0
+    uri: str = ""
+    is_busy: bool = False
+
+
+Fault = tuple[str, int] | None
+"""Kind of a fault, and the number of the gate's pass at which it happens, starting with 1. None if there is none."""
+faults: st.SearchStrategy[Fault] = (
+    st.tuples(st.sampled_from(FAULTS), st.integers(1, 16) | st.integers(1, 40)) | st.none()
+)
+
+
+class ManifestProtocol(RuleBasedStateMachine):
+    @initialize(manifest_bytes=st.sampled_from([10**9, 10**9, 7, 3]), index_lags=st.booleans())
+    def start(self, manifest_bytes: int, *, index_lags: bool) -> None:
+        COUNTS["examples"] += 1
+        self.cloud = Cloud(NOW)
+        self.cloud.index_lags = index_lags
+        self.harness = IngestionHarness(self.cloud)
+        self.harness.manifest_bytes = manifest_bytes
+        self.names: list[str] = []
+        self.queue: list[str] = []
+        """Names of the files whose notification is in the queue."""
+        self.executions: list[Execution] = []
+        self.cloud.on_start = lambda name: self.executions.append(Execution(name))
+        self.published: dict[str, dict[str, list[str]]] = {}
+        """Rows by file, for each manifest."""
+
+    # Rules
+
+    @precondition(lambda self: len(self.names) < MAX_FILES)
+    @rule(count=st.integers(1, 4))
+    def notify(self, count: int) -> None:
+        new_names = [f"f{len(self.names) + number}" for number in range(count)]
+        self.names += new_names
+        self.queue += new_names
+
+    @precondition(lambda self: self.names)
+    @rule(data=st.data())
+    def repeat(self, data: st.DataObject) -> None:
+        self.queue.append(data.draw(st.sampled_from(self.names)))
+
+    @precondition(lambda self: self.queue)
+    @rule(fault=faults, count=st.integers(1, 6))
+    def deliver(self, fault: Fault, count: int = 6) -> None:
+        batch, self.queue = self.queue[:count], self.queue[count:]
+        try:
+            with self._gate(fault) as gate:
+                failures = self.harness.builder(gate).handle(announce(*dict.fromkeys(batch)))["batchItemFailures"]
+        except Killed:
+            self.queue += batch
+            return
+        self.queue += [failure["itemIdentifier"] for failure in failures]
+
+    @precondition(lambda self: self.executions)
+    @rule(fault=faults, index=st.integers(0, 3))
+    def step(self, fault: Fault, index: int = 0) -> None:
+        """Run the next state of an execution. The workflow retries each state once."""
+        idle = [execution for execution in self.executions if not execution.is_busy]
+        if not idle:
+            return
+        execution = idle[index % len(idle)]
+        execution.is_busy = True
+        try:
+            with self._gate(fault) as gate:
+                self._run_state(execution, gate)
+            execution.retries = 0
+        except (Killed, BotoCoreError, ClientError):
+            execution.retries += 1
+            if execution.retries > 1:
+                execution.retries = 0
+                if execution.state == "fail":
+                    self._end(execution, "FAILED")
+                execution.state = "fail"
+        finally:
+            execution.is_busy = False
+
+    @precondition(lambda self: self.executions)
+    @rule(index=st.integers(0, 3), status=st.sampled_from(["ABORTED", "TIMED_OUT"]))
+    def abort(self, index: int = 0, status: str = "ABORTED") -> None:
+        if self.executions:
+            COUNTS["aborts"] += 1
+            self._end(self.executions[index % len(self.executions)], status)
+
+    @rule(fault=faults, seconds=st.sampled_from([1, 901, 3601]))
+    def sweep(self, fault: Fault, seconds: int = 1) -> None:
+        self.cloud.advance_time(seconds)
+        try:
+            with self._gate(fault) as gate:
+                self.harness.sweeper(gate).sweep()
+        except (Killed, BotoCoreError, ClientError):
+            pass
+
+    @precondition(lambda self: self._manifests("failed"))
+    @rule(index=st.integers(0, 3))
+    def redrive(self, index: int = 0) -> None:
+        failed = self._manifests("failed")
+        if failed:
+            COUNTS["redrives"] += 1
+            self.harness.redrive(failed[index % len(failed)])
+
+    @rule(outcome=st.sampled_from(["refused", "lost", "response lost", "delayed"]))
+    def disturb_next_start(self, outcome: str) -> None:
+        self.cloud.next_starts.append(outcome)
+
+    @precondition(lambda self: self.cloud.delayed_starts)
+    @rule()
+    def deliver_delayed_starts(self) -> None:
+        self.cloud.deliver_delayed_starts()
+
+    @precondition(lambda self: self.cloud.pending_index_entries)
+    @rule(entries=st.sampled_from([100, 3, 1]))
+    def update_index(self, entries: int) -> None:
+        self.cloud.update_index(entries)
+
+    # Checks
+
+    @invariant()
+    def check(self) -> None:
+        if not hasattr(self, "cloud"):
+            return
+        check_invariants(self.harness)
+        self.cloud.status_changes.clear()
+        rows = self._published_rows()
+        assert not [row for row, count in rows.items() if count > 1], "a row is published twice"
+        for (_, key), item in self.cloud.files().items():
+            if item["status"] == "processed":
+                assert {f"{key}:{line}" for line in range(ROWS_PER_FILE)} <= rows.keys(), f"{key} lacks rows"
+
+    def teardown(self) -> None:
+        """Let everything end without further faults."""
+        if not hasattr(self, "cloud"):
+            return
+        self.cloud.next_starts.clear()
+        for _ in range(MAX_ROUNDS):
+            self.cloud.deliver_delayed_starts()
+            for _ in range(MAX_STEPS):
+                if not self.queue and not self.executions:
+                    break
+                self.deliver(None)
+                self.cloud.update_index()
+                self.step(None)
+            self.cloud.update_index()
+            for manifest_id in self._manifests("failed"):
+                self.harness.redrive(manifest_id)
+            self.sweep(None, 3601)
+            self.check()
+            if not self.queue and not self.executions and not self.cloud.indexed and not self._manifests("failed"):
+                break
+        statuses = {key: item["status"] for (_, key), item in self.cloud.files().items()}
+        assert statuses.keys() == {_key(name) for name in self.names}, "a file has no record"
+        assert set(statuses.values()) <= FINAL_STATUSES, f"a file is unfinished: {statuses}"
+        assert not self._manifests("running"), "a manifest stays running"
+        expected = {
+            f"{_key(name)}:{line}"
+            for name in self.names
+            if not name.endswith(REJECTED_NAMES)
+            for line in range(ROWS_PER_FILE)
+        }
+        assert self._published_rows() == Counter(expected), "not every row is published exactly once"
+
+    # Helpers
+
+    @contextmanager
+    def _gate(self, fault: Fault) -> Iterator[Callable[[str], None]]:
+        """Provide a gate that every AWS call passes before and after it, and at which the fault happens."""
+        passes = 0
+
+        def gate(_: str) -> None:
+            nonlocal passes
+            passes += 1
+            if fault is None or passes != fault[1]:
+                return
+            COUNTS[fault[0]] += 1
+            match fault[0]:
+                case "kill":
+                    raise Killed
+                case "lose":
+                    raise TIMEOUT
+                case action:
+                    arguments = {"deliver": (None,), "step": (None,), "sweep": (None,)}.get(action, ())
+                    getattr(self, action)(*arguments)
+
+        COUNTS["actions"] += 1
+        yield gate
+
+    def _run_state(self, execution: Execution, gate: Callable[[str], None]) -> None:
+        name, harness = execution.name, self.harness
+        match execution.state:
+            case "confirm":
+                confirmed = harness.step("confirm", name, gate)
+                if not confirmed["files"]:
+                    self._end(execution, "SUCCEEDED")
+                execution.state = "run"
+            case "run":
+                self._run_spark(name, gate)
+                execution.state = "finish"
+            case "finish":
+                harness.step("finish", name, gate, runId=name)
+                self._end(execution, "SUCCEEDED")
+            case _:
+                harness.step("fail", name, gate, cause="States.TaskFailed")
+                self._end(execution, "FAILED")
+
+    def _run_spark(self, name: str, gate: Callable[[str], None]) -> None:
+        manifest_id = manifest_id_of(name)
+        documents = self.harness.manifests(gate).documents
+        confirmed = documents.read_confirmed_list(manifest_id, ManifestExecution.from_arn(arn(name)).redrive)
+        assert confirmed is not None
+        self.harness.runs.append((manifest_id, frozenset(file.file_key for file in confirmed.files)))
+        if any(execution.name == name for execution in self.executions):  # an aborted run is stopped
+            is_rejected = {file.file_key: file.key.endswith(_suffixes()) for file in confirmed.files}
+            self.published[manifest_id] = {
+                key: [f"{key}:{line}" for line in range(ROWS_PER_FILE)]
+                for key, rejected in is_rejected.items()
+                if not rejected
+            }
+            gate("between publication and result")
+            results = tuple(
+                FileResult(
+                    file_key=file.file_key,
+                    date_prefix=file.date_prefix,
+                    status="rejected" if is_rejected[file.file_key] else "processed",
+                )
+                for file in confirmed.files
+            )
+            result = RunResult(manifest_id=manifest_id, run_id=name, files=results)
+            self.cloud.objects[result_key(manifest_id)] = result.model_dump_json(by_alias=True).encode()
+            gate("after result")
+
+    def _end(self, execution: Execution, status: str) -> None:
+        if execution in self.executions:
+            self.executions.remove(execution)
+            self.cloud.executions[execution.name] = status
+
+    def _manifests(self, status: str) -> list[str]:
+        items = self.cloud.manifests().items()
+        return [key[1].removeprefix("MANIFEST#") for key, item in items if item["status"] == status]
+
+    def _published_rows(self) -> Counter[str]:
+        return Counter(row for files in self.published.values() for rows in files.values() for row in rows)
+
+
+def _key(name: str) -> str:
+    return f"incoming/{name}.ndjson#v1"
+
+
+def _suffixes() -> tuple[str, ...]:
+    return tuple(f"{end}.ndjson" for end in REJECTED_NAMES)
+
+
+def test_no_order_of_events_loses_or_duplicates_a_row() -> None:
+    """`make fuzz` tries more examples, with random seeds."""
+    run_state_machine_as_test(
+        ManifestProtocol,
+        settings=settings(
+            max_examples=500 if settings().derandomize else 20_000,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

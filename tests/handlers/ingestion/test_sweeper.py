@@ -1,0 +1,118 @@
+"""Sweeper: a scheduled function that ends manifests whose execution has ended, and creates manifests.
+
+In these tests, it looks up the executions of running manifests after 900 seconds, and files wait at most 3600 seconds
+for a full manifest of three files. A gate is called before and after each AWS call.
+"""
+
+import pytest
+
+from tests.handlers.ingestion.conftest import NOW
+from tests.handlers.ingestion.ingestion_harness import IngestionHarness, Killed, announce, check_final_state
+
+
+def test_an_execution_that_never_started_leaves_its_files_to_the_next_manifest(harness: IngestionHarness) -> None:
+    harness.cloud.next_starts.append("lost")
+    harness.builder().handle(announce("a", "b", "c"))
+    result = harness.sweeper().sweep()
+    assert (result.manifests, result.files, result.closed, result.failed) == (1, 3, 0, 0)
+    harness.run_all()
+    check_final_state(harness, {"a", "b", "c"})
+
+
+def test_status_checks_of_many_executions_do_not_delay_waiting_files(harness: IngestionHarness) -> None:
+    for number in range(15):
+        harness.builder().handle(announce(*(f"{number}{letter}" for letter in "abc")))
+    harness.builder().handle(announce("waiting"))
+    harness.cloud.advance_time(3601)
+    status_checks: list[str] = []
+
+    def delay_status_checks(point: str) -> None:
+        if point == "before DescribeExecution":
+            status_checks.append(point)
+            harness.cloud.advance_time(10)
+
+    result = harness.sweeper(delay_status_checks).sweep()
+    assert len(status_checks) == 7, "the checks stop after a minute"
+    assert (result.failed, result.files) == (0, 1)
+    assert len(harness.cloud.executions) == 16
+
+
+@pytest.mark.parametrize(("status", "cause"), [("TIMED_OUT", "EXECUTION_TIMED_OUT"), (None, "EXECUTION_GONE")])
+def test_files_of_an_execution_that_died_before_confirmation_are_marked_as_failed(
+    harness: IngestionHarness, status: str | None, cause: str
+) -> None:
+    harness.builder().handle(announce("a", "b", "c"))
+    name = harness.waiting_executions.pop()
+    harness.cloud.executions.pop(name)
+    if status:
+        harness.cloud.executions[name] = status
+    harness.cloud.advance_time(899)
+    assert harness.sweeper().sweep().closed == 0, "Step Functions may not find a new execution yet"
+    harness.cloud.advance_time(2)
+    assert harness.sweeper().sweep().closed == 1
+    assert harness.statuses() == ["failed"] * 3
+    assert (harness.manifest()["status"], harness.manifest()["cause"]) == ("failed", cause)
+
+
+def test_the_failure_of_one_check_does_not_stop_the_others(harness: IngestionHarness) -> None:
+    for names in ("abc", "def"):
+        harness.builder().handle(announce(*names))
+        harness.cloud.executions[harness.waiting_executions.pop()] = "ABORTED"
+    first_list = min(key for key in harness.cloud.objects if key.startswith("manifests/"))
+    harness.cloud.objects[first_list] = b"not a list"
+    harness.cloud.advance_time(901)
+    result = harness.sweeper().sweep()
+    assert (result.failed, result.closed) == (1, 1)
+    assert sorted(harness.statuses()) == ["failed"] * 3 + ["manifested"] * 3
+
+
+def test_a_run_that_died_before_the_last_step_is_finished_from_its_result(harness: IngestionHarness) -> None:
+    harness.builder().handle(announce("a", "b", "c"))
+
+    def kill_after_run(point: str) -> None:
+        if harness.runs and point.startswith("before"):
+            raise Killed(point)
+
+    with pytest.raises(Killed):
+        harness.run(harness.waiting_executions.pop(), kill_after_run)
+    harness.cloud.advance_time(901)
+    assert harness.sweeper().sweep().closed == 1
+    assert harness.statuses() == ["processed"] * 3
+    check_final_state(harness, {"a", "b", "c"})
+
+
+def test_pending_files_are_flushed_once_the_oldest_has_waited_long_enough(harness: IngestionHarness) -> None:
+    harness.builder().handle(announce("a"))
+    harness.cloud.advance_time(3000)
+    harness.builder().handle(announce("b"))
+    assert (harness.sweeper().sweep().files, harness.statuses()) == (0, ["pending", "pending"])
+    harness.cloud.advance_time(600)
+    assert harness.sweeper().sweep().files == 2, "the younger file is included"
+    assert harness.statuses() == ["manifested", "manifested"]
+
+
+def test_full_manifests_that_builders_could_not_start_are_created_at_once(harness: IngestionHarness) -> None:
+    harness.cloud.next_starts.extend(["refused"] * 3)
+    for batch in ("abc", "def", "g"):
+        harness.builder().handle(announce(*batch))
+    harness.cloud.next_starts.clear()
+    assert harness.sweeper().sweep().manifests == 2
+    assert sorted(harness.statuses()) == ["manifested"] * 6 + ["pending"]
+
+
+def test_the_age_of_the_oldest_pending_file_is_reported_even_if_starts_are_refused(harness: IngestionHarness) -> None:
+    assert harness.sweeper().sweep().oldest_pending_seconds == 0
+    harness.builder().handle(announce("a"))
+    for age in (7200, 7260):
+        harness.cloud.next_starts.append("refused")
+        harness.cloud.advance_time(age - (harness.cloud.now - NOW).total_seconds())
+        assert harness.sweeper().sweep().oldest_pending_seconds == age
+
+
+def test_a_sweep_with_nothing_to_do_changes_nothing(harness: IngestionHarness) -> None:
+    harness.builder().handle(announce("a", "b", "c"))
+    harness.run_all()
+    before = dict(harness.cloud.items)
+    harness.cloud.advance_time(90_000)
+    harness.sweeper().sweep()
+    assert harness.cloud.items == before
