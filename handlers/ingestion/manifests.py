@@ -235,7 +235,9 @@ class Manifests:
         self, manifest_id: str, files: Sequence[ListedFile], *, from_failed: bool = False
     ) -> dict[RecordedFile, FileStatus]:
         """Mark the pending files as `manifested` by this manifest. Return the status of each file that is its own."""
-        return self._change_files(files, lambda file: self.files.take(file, manifest_id, from_failed=from_failed))
+        return self._change_if_first_is_own(
+            files, lambda file: self.files.take(file, manifest_id, from_failed=from_failed)
+        )
 
     def confirm_files(self, execution: ManifestExecution) -> ConfirmedFiles:
         """Take the files that are still pending, and write the list of the manifest's own files for the run.
@@ -314,7 +316,9 @@ class Manifests:
         if not self.begin(execution, len(files)):
             return {}
         error_name = cause if ERROR_NAME.fullmatch(cause) else UNNAMED_CAUSE
-        counts = _count(self._change_files(files, lambda file: self.files.fail(file, manifest_id, error_name)))
+        counts = _count(
+            self._change_if_first_is_own(files, lambda file: self.files.fail(file, manifest_id, error_name))
+        )
         self._end(execution, ManifestStatus.FAILED, counts, error_name)
         return counts
 
@@ -328,16 +332,19 @@ class Manifests:
     def _change_files(
         self, files: Sequence[ListedFile], change: Callable[[ListedFile], FileStatus | None]
     ) -> dict[RecordedFile, FileStatus]:
-        """Change the files, and return the status of each file that belongs to the manifest afterwards.
-
-        The first file is changed first: if it belongs to another manifest, the others are left alone. So of several
-        functions that list the same files, only one gets them, and no manifest gets a part of another one's files.
-        """
-        first = change(files[0]) if files else None
-        if first is None:
-            return {}
-        statuses = [first, *self.parallel.call_all(change, files[1:])]
+        """Change the files, and return the status of each file that belongs to the manifest afterwards."""
+        statuses = self.parallel.call_all(change, files)
         return {file: status for file, status in zip(files, statuses, strict=True) if status}
+
+    def _change_if_first_is_own(
+        self, files: Sequence[ListedFile], change: Callable[[ListedFile], FileStatus | None]
+    ) -> dict[RecordedFile, FileStatus]:
+        """Change the files, but leave the others alone if the first belongs to another manifest.
+
+        So of several manifests that list the same pending files, only one gets them, and none gets just a part.
+        """
+        first = self._change_files(files[:1], change)
+        return first and first | self._change_files(files[1:], change)
 
     def _has_results(self, manifest_id: str, files: Sequence[ListedFile]) -> bool:
         """Return True if an earlier run has reported a result other than `failed` for each of the files."""

@@ -125,13 +125,16 @@ class IngestionRuns:
         return eventually(find_ended, "the end of every run", 180)
 
     def manifest_sizes(self, names: Iterable[str]) -> list[int]:
-        """Return the number of files of each execution's manifest, largest first."""
+        """Return the number of files that each execution confirmed, largest first.
+
+        An execution without files is left out: another builder had listed the same files.
+        """
         s3 = self.client("s3")
         ids = [name.rpartition("-")[0] for name in names]  # an execution's name is `<manifest id>-<hash>`
-        lists = [
-            json.load(s3.get_object(Bucket=self.lake, Key=f"manifests/{manifest_id}.json")["Body"])
-            for manifest_id in ids
-        ]
+        stored = s3.get_paginator("list_objects_v2").paginate(Bucket=self.lake, Prefix="manifests/")
+        keys = {entry["Key"] for page in stored for entry in page.get("Contents", [])}
+        confirmed = [key for manifest_id in ids if (key := f"manifests/{manifest_id}.confirmed.json") in keys]
+        lists = [json.load(s3.get_object(Bucket=self.lake, Key=key)["Body"]) for key in confirmed]
         return sorted((len(manifest["files"]) for manifest in lists), reverse=True)
 
     def read_rows(self) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ def test_files_become_a_full_manifest_and_a_flushed_one_and_exactly_their_rows(
     ingestion_run: IngestionRun,
 ) -> None:
     files_of_other_tests, outcome = ingestion_run.outcome
-    assert outcome.execution_counts == Counter(SUCCEEDED=2)
+    assert set(outcome.execution_counts) == {"SUCCEEDED"}
     assert outcome.manifest_sizes == [FULL_MANIFEST, INGESTED_FILES - FULL_MANIFEST + files_of_other_tests]
     assert outcome.file_counts == {"processed": INGESTED_FILES, "rejected": 2}, (
         "the run adds an empty file and one of another type"

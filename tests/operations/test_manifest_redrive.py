@@ -69,7 +69,7 @@ def test_a_running_or_finished_redrive_is_not_repeated(harness: IngestionHarness
 
 
 def _die_before_glue(point: str) -> None:
-    if point == "before Glue":
+    if point == "between publication and result":
         raise Killed(point)
 
 

@@ -6,8 +6,8 @@ Spark job, and finishes the manifest with the result of the run. The sweeper, a 
 interrupted execution has left. A redrive is a new execution for a failed manifest.
 """
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -39,6 +39,9 @@ class RunFailed(Exception):
     """The Spark run has failed."""
 
 
+REJECTED = "rejected"
+"""Part of the names of files that a run rejects, so they have no rows."""
+ROWS_PER_FILE = 2
 TIMEOUT = ReadTimeoutError(endpoint_url="aws")
 
 
@@ -103,8 +106,8 @@ class IngestionHarness:
             FakeTable(cloud, gate), FakeS3(cloud, gate), FakeStepFunctions(cloud, gate)
         )
         """Function that returns the clients behind a gate. Another function may return clients of another AWS."""
-        self.runs: list[tuple[str, frozenset[str]]] = []
-        """Manifest and files of each run that finished."""
+        self.published: dict[str, set[str]] = {}
+        """Rows that readers see, by manifest."""
         self.waiting_executions: list[str] = []
         """Names of executions whose workflow has not run yet."""
         cloud.on_start = self.waiting_executions.append
@@ -163,8 +166,7 @@ class IngestionHarness:
             if not self.step("confirm", name, gate)["files"]:
                 self.cloud.executions[name] = "SUCCEEDED"
                 return
-            gate("before Glue")
-            self._run_spark(name, broken)
+            self.run_spark(name, gate, broken=broken)
             self.step("finish", name, gate, runId=name)
         except (RunFailed, BotoCoreError):
             self.cloud.executions[name] = "FAILED"
@@ -191,25 +193,31 @@ class IngestionHarness:
         self.run_all()
         self.cloud.update_index()
 
-    def _run_spark(self, name: str, broken: str) -> None:
+    def run_spark(self, name: str, gate: Gate = open_gate, *, broken: str = "") -> None:
+        """Publish the rows of an execution's files, in place of those of the manifest's earlier run. Write the result."""
         if broken == "run":
             raise RunFailed
-        manifest_id = manifest_id_of(name)
-        confirmed_list = self.manifests().documents.read_confirmed_list(
-            manifest_id, ManifestExecution.from_arn(arn(name)).redrive
-        )
-        assert confirmed_list is not None, "the run was started without a list"
-        self.runs.append((manifest_id, frozenset(file.file_key for file in confirmed_list.files)))
+        manifest_id, redrive = manifest_id_of(name), ManifestExecution.from_arn(arn(name)).redrive
+        confirmed = self.manifests(gate).documents.read_confirmed_list(manifest_id, redrive)
+        assert confirmed is not None, "the run was started without a list"
         results = tuple(
             FileResult(
                 file_key=file.file_key,
                 date_prefix=file.date_prefix,
-                status="failed" if broken == "file" and not index else "processed",
+                status="rejected"
+                if REJECTED in file.key
+                else "failed"
+                if broken == "file" and not index
+                else "processed",
             )
-            for index, file in enumerate(confirmed_list.files)
+            for index, file in enumerate(confirmed.files)
         )
+        processed = [result.file_key for result in results if result.status == "processed"]
+        self.published[manifest_id] = {f"{key}:{line}" for key in processed for line in range(ROWS_PER_FILE)}
+        gate("between publication and result")
         result = RunResult(manifest_id=manifest_id, run_id=name, files=results)
         self.cloud.objects[result_key(manifest_id)] = result.model_dump_json(by_alias=True).encode()
+        gate("after the result")
 
 
 ALLOWED_TRANSITIONS = {
@@ -231,30 +239,34 @@ def check_invariants(harness: IngestionHarness) -> None:
         name = item["execution_arn"].rpartition(":")[2]
         assert name in cloud.executions, "a manifest record without its execution"
     recorded_ids = {item["manifest_id"] for item in cloud.manifests().values()}
-    for key, item in cloud.files().items():
+    rows = _count_rows(harness)
+    assert not rows or max(rows.values()) == 1, "a row is published twice"
+    for (_, key), item in cloud.files().items():
         if item["status"] in {"manifested", "processed", "failed"}:
             assert item["manifest_id"] in recorded_ids, f"{key} is in a manifest without a record"
-    manifests_by_file: defaultdict[str, set[str]] = defaultdict(set)
-    for manifest_id, files in harness.runs:
-        for file in files:
-            manifests_by_file[file].add(manifest_id)
-    assert all(len(ids) == 1 for ids in manifests_by_file.values()), f"two manifests ran a file: {manifests_by_file}"
+        if item["status"] == "processed":
+            assert {f"{key}:{line}" for line in range(ROWS_PER_FILE)} <= rows.keys(), f"{key} lacks rows"
 
 
-def check_final_state(harness: IngestionHarness, names: set[str]) -> None:
-    """Check the conditions that hold after all work on the files with these names is done."""
+def check_final_state(harness: IngestionHarness, names: Iterable[str], *, may_fail: bool = False) -> None:
+    """Check that all work on the files with these names is done. With `may_fail`, a redrive may be missing."""
     check_invariants(harness)
     cloud = harness.cloud
-    files = cloud.files()
-    assert {key[1] for key in files} == {f"incoming/{name}.ndjson#v1" for name in names}
-    # A run replaces the output of the previous run, so the last run must have processed every file.
-    last_runs = dict(harness.runs)
-    for key, item in files.items():
-        status = item["status"]
-        assert status in {"processed", "failed"}, f"{key} stays {status}"
-        if status == "processed":
-            files_of_last_run = last_runs.get(item["manifest_id"], frozenset())
-            assert key[1] in files_of_last_run, f"{key} is processed, but was not in the last run of its manifest"
-    for item in cloud.manifests().values():
-        assert item["status"] in {"processed", "failed"}, "a manifest stays running"
+    statuses = {key: item["status"] for (_, key), item in cloud.files().items()}
+    keys = {f"incoming/{name}.ndjson#v1": name for name in names}
+    assert statuses.keys() == keys.keys(), "a file has no record"
+    finals = {"processed", "rejected", *(["failed"] if may_fail else [])}
+    assert set(statuses.values()) <= finals, f"a file is unfinished: {statuses}"
+    assert {item["status"] for item in cloud.manifests().values()} <= {"processed", "failed"}, (
+        "a manifest stays running"
+    )
     assert not cloud.indexed, "the index of open items is not empty"
+    if "failed" not in statuses.values():
+        expected = {
+            f"{key}:{line}" for key, name in keys.items() if REJECTED not in name for line in range(ROWS_PER_FILE)
+        }
+        assert _count_rows(harness) == Counter(expected), "not every row is published exactly once"
+
+
+def _count_rows(harness: IngestionHarness) -> Counter[str]:
+    return Counter(row for rows in harness.published.values() for row in rows)

@@ -86,6 +86,6 @@ def test_after_a_failure_at_any_call_no_file_is_lost_or_processed_twice(
             harness.cloud.executions[harness.waiting_executions.pop()] = "ABORTED"
         harness.builder().handle(announce(*NAMES))  # the queue delivers the batch again
         harness.run_until_settled()
-        check_final_state(harness, set(NAMES))
+        check_final_state(harness, NAMES, may_fail=True)
         if actor == "builder" and follow_up == "later":
             assert set(harness.statuses()) == {"processed"}

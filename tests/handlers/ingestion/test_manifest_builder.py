@@ -16,13 +16,13 @@ from handlers.ingestion.files import ListedFile, PendingFile
 from handlers.ingestion.manifest_creation import group_files
 from tests.handlers.ingestion.conftest import NOW
 from tests.handlers.ingestion.fake_cloud import Cloud, Gate
-from tests.handlers.ingestion.ingestion_harness import TIMEOUT, FaultGate, IngestionHarness, announce
+from tests.handlers.ingestion.ingestion_harness import TIMEOUT, FaultGate, IngestionHarness, announce, check_final_state
 
 MANIFEST_ID = ulid(NOW, 1)
 NO_FAILURES: BatchFailures = {"batchItemFailures": []}
 
 
-def failing_gate(harness: IngestionHarness, call: str) -> Gate:
+def failing_gate(call: str) -> Gate:
     """Return a gate at which all calls of an operation fail."""
 
     def gate(point: str) -> None:
@@ -122,22 +122,18 @@ def test_a_builder_that_flushes_at_once_puts_every_file_into_a_manifest(harness:
 
 def test_two_builders_that_see_the_same_files_do_not_share_them(harness: IngestionHarness) -> None:
     """The builder that takes the oldest file takes the others, too. The other one's execution ends without a run."""
-    harness.cloud.index_lags = True
-    harness.builder().handle(announce("a", "b"))
-    harness.cloud.update_index()
-    harness.builder().handle(announce("c"))
-    harness.cloud.pending_index_entries.rotate(-1)
+    harness.builder(failing_gate("Query")).handle(announce("a", "b", "c"))
 
     def let_another_builder_run(point: str) -> None:
         if point == "before StartExecution":
-            harness.builder(flush_at_once=True).handle([])
+            harness.builder().handle([])
 
-    harness.cloud.update_index()
     harness.builder(let_another_builder_run).handle([])
     assert harness.statuses() == ["manifested"] * 3
+    assert len(harness.cloud.executions) == 2
     harness.run_all()
-    ((_, files),) = harness.runs
-    assert len(files) == 3
+    check_final_state(harness, "abc")
+    assert len(harness.published) == 1
 
 
 def test_a_flush_continues_if_another_builder_takes_the_oldest_file(harness: IngestionHarness) -> None:
@@ -156,7 +152,7 @@ def test_a_flush_continues_if_another_builder_takes_the_oldest_file(harness: Ing
 def test_a_refused_start_changes_no_record_and_is_repeated_with_the_next_batch(
     harness: IngestionHarness, outcome: str
 ) -> None:
-    harness.builder(failing_gate(harness, "Query")).handle(announce("a", "b", "c"))
+    harness.builder(failing_gate("Query")).handle(announce("a", "b", "c"))
     before = dict(harness.cloud.items)
     harness.cloud.next_starts.append(outcome)
     assert harness.builder().handle([]) == NO_FAILURES
@@ -170,13 +166,13 @@ def test_a_manifest_record_that_cannot_be_written_is_logged_and_fails_no_message
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     harness = IngestionHarness(Cloud(NOW), "ERROR")
-    assert harness.builder(failing_gate(harness, "UpdateItem")).handle(announce("a", "b", "c")) == NO_FAILURES
+    assert harness.builder(failing_gate("UpdateItem")).handle(announce("a", "b", "c")) == NO_FAILURES
     assert len(harness.cloud.executions) == 1
     assert harness.statuses() == ["pending"] * 3, "the sweeper finds manifested files only through their manifest"
     assert '"manifest_record_failed"' in capsys.readouterr().out
 
 
 def test_an_error_before_the_start_fails_no_message_and_leaves_the_files_pending(harness: IngestionHarness) -> None:
-    assert harness.builder(failing_gate(harness, "PutObject")).handle(announce("a", "b", "c")) == NO_FAILURES
+    assert harness.builder(failing_gate("PutObject")).handle(announce("a", "b", "c")) == NO_FAILURES
     assert harness.statuses() == ["pending"] * 3
     assert not harness.cloud.executions
