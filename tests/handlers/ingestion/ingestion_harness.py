@@ -233,8 +233,8 @@ ALLOWED_TRANSITIONS = {
 def check_invariants(harness: IngestionHarness) -> None:
     """Check the conditions that hold at every moment, even directly after a crash."""
     cloud = harness.cloud
-    for key, before, after in cloud.status_changes:
-        assert after in ALLOWED_TRANSITIONS.get(before, set()), f"{key} went from {before} to {after}"
+    for changed, before, after in cloud.status_changes:
+        assert after in ALLOWED_TRANSITIONS.get(before, set()), f"{changed} went from {before} to {after}"
     for item in cloud.manifests().values():
         name = item["execution_arn"].rpartition(":")[2]
         assert name in cloud.executions, "a manifest record without its execution"
