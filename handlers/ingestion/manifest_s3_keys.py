@@ -1,13 +1,12 @@
 """S3 keys of a manifest's objects in the lake bucket. The Lambda functions and the Spark job both use them.
 
-A manifest is a list of files that are claimed, that is reserved, for one run of the Spark job. An execution of the
-workflow confirms the files that still belong to the manifest, and starts the run for them. A redrive is a new execution
-after a failure.
+A manifest is a list of files for one run of the Spark job. An execution of the workflow confirms the files that are the
+manifest's own, and starts the run for them. A redrive is a new execution after a failure.
 """
 
 
 def claimed_list_key(manifest_id: str) -> str:
-    """Return the key of the list of files that were claimed for the manifest when it was created."""
+    """Return the key of the list of files with which the manifest was created."""
     return f"manifests/{manifest_id}.json"
 
 
