@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
+from handlers.common.ids import ulid
 from handlers.ingestion.manifest_builder import handler as builder
 from handlers.ingestion.manifest_s3_keys import result_key
+from handlers.ingestion.manifests import ListMissing
 from handlers.ingestion.steps import handler as workflow_steps
 from handlers.ingestion.sweeper import handler as sweeper
 from tests.handlers.ingestion.conftest import MotoAws
@@ -72,3 +75,17 @@ def test_the_sweeper_flushes_pending_files(aws: MotoAws, capsys: pytest.CaptureF
         sweeper.handler({"kind": "other"}, None)
     sweeps = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"sweep"' in line]
     assert [line["files"] for line in sweeps] == [0, 2]
+
+
+def test_unexpected_exceptions_are_logged_without_content(aws: MotoAws, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest_id = ulid(datetime.now(UTC), 1)
+    name = f"{manifest_id}-{'0' * 16}"
+    arn = f"{aws.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+    with pytest.raises(ListMissing):
+        workflow_steps.handler({"step": "confirm", "manifestId": manifest_id, "executionArn": arn}, None)
+    aws.dynamodb.delete_table(TableName=aws.table)
+    with pytest.raises(ClientError):
+        sweeper.handler({"kind": "sweep"}, None)
+    output = capsys.readouterr().out
+    assert [event in output for event in ("step_failed", "sweep_failed")] == [True, True]
+    assert manifest_id not in output
