@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from components.blocks.gateway_responses import ERRORS, UNKNOWN_METHOD, UNKNOWN_PATH
-from components.ingestion.lake import SYSTEM_COLUMNS
 from handlers.common.errors import ErrorCode
-from handlers.ingestion.files import FileRejection, FileStatus
-from handlers.ingestion.glue.json_line_parser import DataProblem
+from handlers.ingestion.file_admission import FileRejection
+from handlers.ingestion.glue.lake_columns import ADDED_COLUMNS
+from handlers.ingestion.glue.lines import DataProblem
+from handlers.ingestion.status_transitions import FileStatus
 from handlers.livestream.tracks import TrackReason
 from handlers.meetings.complete_file import CompleteFile
 from handlers.meetings.record import MeetingReason
@@ -165,8 +166,7 @@ def list_code_classes() -> list[type[ErrorCode]]:
 def test_the_ingestion_page_explains_states_reasons_and_columns() -> None:
     names_on_page = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "ingestion.md").read_text()))
     values = {member.value for values in (FileStatus, FileRejection, DataProblem) for member in values}
-    columns = set(SYSTEM_COLUMNS)
-    assert (values | columns) - names_on_page == set()
+    assert values | ADDED_COLUMNS.keys() <= names_on_page
 
 
 def test_the_meetings_page_shows_a_valid_complete_file() -> None:

@@ -17,7 +17,7 @@ from components.blocks.bucket import Bucket, LifecycleRule
 from components.core import Kind, Scope
 from components.handler_archive import ROOT
 from components.settings import IngestionSettings
-from handlers.ingestion.glue.json_to_parquet_columns import SOURCE_COLUMNS, UNKNOWN_COLUMN
+from handlers.ingestion.glue.lake_columns import ADDED_COLUMNS
 
 POINTERS, DATA, REJECTED, MANIFESTS = "pointers", "data", "rejected", "manifests"
 """Folders of the lake bucket for pointers, Parquet files, rejected lines (lines that are not JSON records), and
@@ -34,10 +34,6 @@ QUERY_RESULT_DAYS = 7
 """Days after which query results expire."""
 PARTITION = "dt"
 """Partition column of the table: the date."""
-SYSTEM_COLUMNS = {name: {"long": "bigint"}.get(kind, kind) for name, kind in SOURCE_COLUMNS.items()} | {
-    UNKNOWN_COLUMN: "string"
-}
-"""Columns that the Spark job adds to every row, with their types in Hive."""
 ATHENA_NAMES = {"string": "varchar", "int": "integer", "struct": "row"}
 """Names of the types that Athena's views name differently, by Hive's name."""
 FIRST_DAY = "2024-01-01"
@@ -72,7 +68,7 @@ def create_catalog(scope: Scope, settings: IngestionSettings, bucket: Bucket) ->
         opts=scope.options(),
     )
     # Names are in lower case, because Athena ignores case.
-    columns = {column.lower(): kind.lower() for column, kind in settings.spark.columns.items()} | SYSTEM_COLUMNS
+    columns = {column.lower(): kind.lower() for column, kind in settings.spark.columns.items()} | ADDED_COLUMNS
     _create_table(scope, database.name, uri, columns)
     _create_view(scope, database.name, name, columns | {PARTITION: "string"})
     athena.Workgroup(

@@ -7,7 +7,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, StringConstraints
 
 from components.settings.base import FunctionSettings, KeyArn, Origin, SettingsModel, SubsystemSettings
-from handlers.ingestion.glue.json_to_parquet_columns import RESERVED_NAMES
+from handlers.ingestion.glue.lake_columns import RESERVED_NAMES
+from handlers.ingestion.sweeper.environment import CLAIM_SECONDS
 
 Days = Annotated[int, Field(ge=1, le=3653)]
 ANNOUNCED_DAYS: Final = 21
@@ -148,8 +149,8 @@ class SparkSettings(SettingsModel):
     columns: Annotated[dict[ColumnName, ColumnType], AfterValidator(_check_names)] = {}
     """Columns of the data: names as in the JSON records, with types in lower case as in Hive (`id: bigint`,
     `tags: array<string>`). Possible are `string`, `boolean`, `tinyint`, `smallint`, `int`, `bigint`, `double`, `date`,
-    `timestamp`, `decimal(10,2)`, and `array`, `map` and `struct` of these. If empty, each run infers the columns. Names
-    of the columns that the job adds are not allowed."""
+    `timestamp`, `decimal(10,2)`, and `array`, `map` and `struct` of these. If empty, Spark infers
+    the columns of each run. Names of the columns that the job adds are not allowed."""
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Maximum share of rejected lines, which are lines that are not JSON records. A run with a larger share fails.
     Otherwise the rejected lines are stored and counted."""

@@ -2,7 +2,7 @@
 
 The uploader either encrypted the object with a customer-provided key (SSE-C), or stored it in an archive storage class.
 A retry would fail too, so callers reject the object. An object with a KMS key that cannot be used is not recognised
-here, because S3 has no special error code for it. Ingestion's `object_storage` recognises that case.
+here, because S3 has no special error code for it. Ingestion's `lines` recognises that case.
 """
 
 from typing import Final

@@ -94,7 +94,7 @@ def test_each_function_loads_all_modules_of_its_zip_and_no_others(tmp_path: Path
     ("file", "changed"),
     [
         ("handlers/ingestion/sweeper/handler.py", {"handlers.ingestion.sweeper.handler"}),
-        ("handlers/ingestion/glue/run_output.py", {SPARK_JOB}),
+        ("handlers/ingestion/glue/publication.py", {SPARK_JOB}),
         (
             "handlers/common/tokens.py",
             {

@@ -2,48 +2,51 @@
 
 Glue runs this file as its script. The modules that it imports are in a zip file with the code of all handlers.
 
-The job reads each file twice. The first pass decides which lines are records, which columns hold them, and whether too
-many lines are rejected. The second pass writes the data. Both passes see the same content, because they read a certain
-version of each object. Then the job counts the rows in the written files, and publishes them to readers, as
-`run_output` describes. The log contains only counts, because other texts could quote customer data.
+The job reads each file once, by version, and keeps the lines that are records. If too many lines are rejected, it
+stops. Otherwise it writes the rows, counts the rows in the written files, and publishes them to readers, as
+`publication` describes. The log contains only counts, because other texts could quote customer data.
 """
 
+import argparse
 import json
+import math
 import secrets
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import SparkSession
+from botocore.exceptions import BotoCoreError, ClientError
+from pyspark.sql import DataFrame, SparkSession
 
-from handlers.ingestion.glue import file_list_and_result_json, json_to_parquet_columns
-from handlers.ingestion.glue.arrow_batches import plan_columns
-from handlers.ingestion.glue.file_scan import FileScan
-from handlers.ingestion.glue.job_arguments import JobArguments, parse_arguments
-from handlers.ingestion.glue.json_schema_inference import MAX_NODES, JsonShape, limit_nodes
-from handlers.ingestion.glue.object_storage import ObjectStorage, open_storage
-from handlers.ingestion.glue.run_input_files import check_published_files, read_input
-from handlers.ingestion.glue.run_output import RunOutput
-from handlers.ingestion.glue.spark_passes import SparkPasses
-from handlers.ingestion.glue.task_distribution import count_writers, max_rows_per_file
+from handlers.ingestion.glue import rows
+from handlers.ingestion.glue.lines import FileOutcome
+from handlers.ingestion.glue.publication import ManifestRun
 
 SPARK_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # Without this, one date before 1582 fails the whole run.
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    # A value that does not fit becomes null, and neither the other values of its row nor the run are affected.
+    "spark.sql.ansi.enabled": "false",
+    "spark.sql.json.enablePartialResults": "true",
+    # The lines differ, so compression would cost time and save little.
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
 }
 STATUSES = ("processed", "rejected", "superseded")
 """Statuses that a file can have in the result of a successful run."""
+PARQUET_SHARE = 0.7
+"""Estimated size of the Parquet files relative to the unpacked lines."""
 FOOTER_BYTES = 64 * 1024
 """Number of bytes that are read from the end of a Parquet file at first. The footers of most files are shorter."""
 ENDING_BYTES = 8
 """Size of the end of a Parquet file: the length of its footer (four bytes, little-endian) and the text `PAR1`."""
 FOOTER_THREADS = 16
+MEGABYTE = 1024 * 1024
 
 
 class TooManyRejected(Exception):
@@ -51,132 +54,143 @@ class TooManyRejected(Exception):
 
 
 class RowsMissing(Exception):
-    """Spark wrote, or the lake contains, another number of rows than the first pass counted. Nothing is published."""
+    """The lake contains another number of rows than the files have records. Nothing is published."""
+
+
+def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """Return the options of Glue's command line. Options that Glue adds for itself are ignored.
+
+    Glue's own helper is not used, because it exists only on Glue.
+    """
+    parser = argparse.ArgumentParser(allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--manifest_uri", required=True, help="the list of files that the workflow confirmed")
+    parser.add_argument("--lake_uri", required=True)
+    parser.add_argument("--run_id", required=True)
+    # Glue drops an empty value but keeps its name.
+    parser.add_argument("--schema_ddl", nargs="?", default="", const="", help="empty: Spark infers the columns")
+    parser.add_argument("--max_rejected_share", type=float, default=0.05)
+    parser.add_argument("--target_file_mb", type=int, default=128)
+    parser.add_argument("--local_spark", action="store_true", help="Spark runs on one machine and cannot write to S3")
+    return parser.parse_known_args(list(argv))[0]
 
 
 def main(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     """Run the job. Return the counts for the log."""
-    arguments = parse_arguments(argv)
+    try:
+        return _run(argv, spark)
+    except (BotoCoreError, ClientError) as error:
+        raise rows.JobFailed(rows.describe_error(error)) from None
+
+
+def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
+    options, started = parse_arguments(argv), time.monotonic()
     for key, value in SPARK_SETTINGS.items():
         spark.conf.set(key, value)
-    storage, passes = open_storage(arguments.lake_uri), SparkPasses(spark, local_spark=arguments.local_spark)
-    schema_columns = (
-        json_to_parquet_columns.columns_from_schema(passes.parse_schema(arguments.schema_ddl))
-        if arguments.schema_ddl
-        else None
-    )
-    file_list, previous_result = read_input(arguments.manifest_uri, arguments.lake_uri, storage)
-    output = RunOutput(
-        storage,
-        arguments.lake_uri,
-        file_list.manifest_id,
-        # The name of the run must be unique, but Glue and Step Functions can use a run id twice.
-        f"{arguments.run_id}-{secrets.token_hex(4)}",
-        (file.date_prefix for file in file_list.files),
-    )
-    output.begin()
-    timer = PhaseTimer()
-    scans = passes.scan(file_list.files, output.rejected_uri) if file_list.files else []
-    check_published_files(scans, previous_result, output)
-    _check_rejected_share(scans, arguments.max_rejected_share)
-    timer.end("seconds_first_pass")
-    shape = JsonShape()
-    for scan in scans:
-        shape.merge(scan.shape)
-    limit_nodes(shape, MAX_NODES)
-    columns = schema_columns or json_to_parquet_columns.infer_columns(shape)
-    paths = _write_data(scans, columns, shape, passes, output, storage, arguments)
-    timer.end("seconds_second_pass")
-    output.publish(paths)
-    outcomes = [scan.outcome() for scan in scans]
-    output.finish(
-        file_list_and_result_json.format_result(file_list.manifest_id, arguments.run_id, outcomes, columns.widened)
-    )
+    lake = options.lake_uri.removeprefix("s3://").rstrip("/")
+    # The name of the run must be unique, but Glue and Step Functions can use a run id twice.
+    name = f"{options.run_id}-{secrets.token_hex(4)}"
+    run = ManifestRun(rows.connect_s3(), lake, options.manifest_uri.removeprefix(f"s3://{lake}/"), name)
+    run.begin()
+    lines = rows.read_lines(spark, _plan_reading(run, lake, rows.TASKS_PER_CORE * _cores(spark)))
+    outcomes = rows.collect_outcomes(lines)
+    run.check_published_files(outcomes)
+    _check_rejected_share(outcomes, options.max_rejected_share)
+    read_seconds = time.monotonic() - started
+    declared = spark.createDataFrame([], options.schema_ddl).schema if options.schema_ddl else None
+    columns = declared or rows.infer_columns(spark, lines)
+    keys = {}
+    for date in run.dates:
+        files = [
+            (index, file) for index, file in enumerate(run.files) if file.date_prefix == date and outcomes[index].rows
+        ]
+        if files:
+            date_outcomes = [outcomes[index] for index, _ in files]
+            _save(rows.to_rows(spark, lines, files, columns), date_outcomes, run.data_key(date), lake, options)
+            keys[date] = run.list_keys(run.data_key(date))
+            _check_rows(lake, keys[date], sum(outcome.rows for outcome in date_outcomes))
+    lines.unpersist()
+    run.publish(keys)
+    run.finish(options.run_id, outcomes)
     return {
         "files": len(outcomes),
         **{f"files_{status}": sum(outcome.status == status for outcome in outcomes) for status in STATUSES},
         "rows": sum(outcome.rows for outcome in outcomes),
         "rejected_rows": sum(outcome.rejected_rows for outcome in outcomes),
-        "content_bytes": sum(scan.content_bytes for scan in scans),
-        "parquet_files": sum(len(uris) for uris in paths.values()),
-        "columns": len(columns.fields),
-        "columns_widened": len(columns.widened),
-        **timer.seconds,
+        "content_bytes": sum(outcome.content_bytes for outcome in outcomes),
+        "parquet_files": sum(map(len, keys.values())),
+        "columns": len(columns),
+        "seconds_reading": round(read_seconds, 3),
+        "seconds": round(time.monotonic() - started, 3),
     }
 
 
-class PhaseTimer:
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._since = time.monotonic()
-
-    def end(self, phase: str) -> None:
-        """End a phase and start the next one."""
-        now = time.monotonic()
-        self.seconds[phase], self._since = round(now - self._since, 3), now
+def _cores(spark: SparkSession) -> int:
+    return int(spark.sparkContext.defaultParallelism)
 
 
-def _check_rejected_share(scans: Sequence[FileScan], max_share: float) -> None:
+def _plan_reading(run: ManifestRun, lake: str, max_tasks: int) -> rows.ReadTask:
+    """Distribute the files over tasks. The files are dealt out from the largest to the smallest."""
+    by_size = sorted(range(len(run.files)), key=lambda index: -run.files[index].size)
+    tasks = max(1, min(len(by_size), max_tasks))
+    return rows.ReadTask(
+        files=tuple(run.files),
+        lake=lake,
+        rejected_keys=tuple(f"{run.rejected_key(file.date_prefix)}{index:05}" for index, file in enumerate(run.files)),
+        groups=tuple(by_size[task::tasks] for task in range(tasks)),
+    )
+
+
+def _check_rejected_share(outcomes: Sequence[FileOutcome], max_share: float) -> None:
     """Raise TooManyRejected if too many lines are rejected.
 
     Files without a record are left out. A file in which all lines are rejected is rejected as a whole, and its
     lines show nothing about the other files.
     """
-    readable = [scan for scan in scans if scan.rows]
-    rejected = sum(scan.rejected.total() for scan in readable)
-    total = rejected + sum(scan.rows for scan in readable)
+    readable = [outcome for outcome in outcomes if outcome.rows]
+    rejected = sum(outcome.rejected_rows for outcome in readable)
+    total = rejected + sum(outcome.rows for outcome in readable)
     if total and rejected / total > max_share:
         raise TooManyRejected(f"{rejected} of {total} lines are rejected; the limit is {max_share:.2%}")
 
 
-def _write_data(
-    scans: Sequence[FileScan],
-    columns: json_to_parquet_columns.TableColumns,
-    shape: JsonShape,
-    passes: SparkPasses,
-    output: RunOutput,
-    storage: ObjectStorage,
-    arguments: JobArguments,
-) -> Mapping[str, Sequence[str]]:
-    """Write the Parquet files of each date. Return their URIs by date."""
-    plan = plan_columns(columns, shape)
-    schema = json_to_parquet_columns.to_spark_schema(columns)
-    paths: dict[str, Sequence[str]] = {}
-    for date in sorted({scan.file.date_prefix for scan in scans if scan.rows}):
-        date_scans = [scan for scan in scans if scan.rows and scan.file.date_prefix == date]
-        rows = sum(scan.rows for scan in date_scans)
-        estimate = sum(scan.content_bytes * scan.parquet_ratio for scan in date_scans)
-        target = output.data_uri(date)
-        written = passes.write(
-            date_scans,
-            plan,
-            schema,
-            target,
-            tasks=count_writers(estimate, arguments.target_bytes, passes.cores),
-            max_rows=max_rows_per_file(rows, estimate, arguments.target_bytes),
-        )
-        paths[date] = [uri for uri in storage.list_uris(target) if uri.endswith(".parquet")]
-        stored = _count_stored_rows(storage, paths[date])
-        if not written == stored == rows:
-            raise RowsMissing(f"Spark wrote {written} of {rows} rows, and the lake contains {stored}")
-    return paths
+def _save(
+    frame: DataFrame, outcomes: Sequence[FileOutcome], folder_key: str, lake: str, options: argparse.Namespace
+) -> None:
+    """Write the rows of a date as Parquet files of about the target size.
+
+    To use all cores, files may be smaller than the target, but not smaller than an eighth of it.
+    """
+    target = options.target_file_mb * MEGABYTE
+    estimate = PARQUET_SHARE * sum(outcome.content_bytes for outcome in outcomes)
+    writers = max(1, math.ceil(estimate / target), min(_cores(frame.sparkSession), int(estimate * 8 // target)))
+    # With half as much again, a task that writes a little more than the target does not write a small second file.
+    max_rows = math.ceil(1.5 * sum(outcome.rows for outcome in outcomes) * target / estimate)
+    if options.local_spark:
+        rows.save_through_local_folder(frame.coalesce(writers), lake, folder_key, max_rows)
+    else:
+        rows.save(frame.coalesce(writers), f"s3://{lake}/{folder_key}", max_rows)
 
 
-def _count_stored_rows(storage: ObjectStorage, uris: Iterable[str]) -> int:
-    """Return the number of rows in Parquet files, read from their footers.
+def _check_rows(lake: str, keys: Iterable[str], expected: int) -> None:
+    """Raise RowsMissing unless the Parquet files have this number of rows, which is read from their footers.
 
     Spark counts the rows that its tasks write, even if a task writes them to the disk of its own machine instead of the
-    lake. So the job also counts the rows of the files that are in the lake.
+    lake. So the job counts the rows of the files that are in the lake.
     """
     with ThreadPoolExecutor(FOOTER_THREADS) as threads:
-        return sum(threads.map(lambda uri: _count_rows(storage, uri), uris))
+        stored = sum(threads.map(lambda key: _count_rows(lake, key), keys))
+    if stored != expected:
+        raise RowsMissing(f"the lake contains {stored} of {expected} rows")
 
 
-def _count_rows(storage: ObjectStorage, uri: str) -> int:
-    end = storage.read_end(uri, FOOTER_BYTES)
+def _count_rows(lake: str, key: str) -> int:
+    def read_end(size: int) -> bytes:
+        return rows.connect_s3().get_object(Bucket=lake, Key=key, Range=f"bytes=-{size}")["Body"].read()
+
+    end = read_end(FOOTER_BYTES)
     footer_bytes = int.from_bytes(end[-ENDING_BYTES:-4], "little") + ENDING_BYTES
     if footer_bytes > len(end):
-        end = storage.read_end(uri, footer_bytes)
+        end = read_end(footer_bytes)
     return int(pq.read_metadata(pa.BufferReader(end)).num_rows)
 
 

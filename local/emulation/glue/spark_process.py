@@ -58,15 +58,14 @@ def spark_environment(
     scratch: Path,
     *,
     endpoint: str | None = None,
-    objects: Path | None = None,
     credentials: tuple[str, str] = ("test", "test"),
     import_path: Path = ROOT,
     settings: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return the environment variables of a Spark process, which inherits no others.
 
-    `scratch` is its temporary folder. The job uses objects of S3 at the URL `endpoint`, or files in the folder
-    `objects` in their place. It imports its library from `import_path`. `settings` are additional settings of Spark.
+    `scratch` is its temporary folder. The job uses S3 at the URL `endpoint`, and imports its library from
+    `import_path`. `settings` are additional settings of Spark.
     """
     if not PYTHON.exists():
         raise SparkMissing("Spark's virtual environment is missing. Create it with `make .venv-spark/.locked`.")
@@ -93,8 +92,6 @@ def spark_environment(
     }
     if endpoint:
         variables["AWS_ENDPOINT_URL"] = endpoint
-    if objects:
-        variables["POLYPHONY_OBJECTS"] = str(objects)
     return variables
 
 

@@ -18,12 +18,12 @@ from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
 from handlers.ingestion.glue import job
-from handlers.ingestion.glue.object_storage import open_storage
 
 
 def main() -> None:
@@ -104,13 +104,16 @@ def _read_files(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, byt
 
     Without manifests, use all pointers.
     """
-    storage = open_storage(lake)
-    pointers = [
-        storage.read(uri).decode()
-        for uri in storage.list_uris(f"{lake}pointers/")
-        if not manifests or PurePosixPath(uri).stem in manifests
-    ]
-    return [(path, storage.read(path)) for pointer in pointers for path in pointer.splitlines()]
+    bucket, s3 = lake.removeprefix("s3://").rstrip("/"), boto3.client("s3")
+
+    def read(key: str) -> bytes:
+        body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body
+
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="pointers/")
+    keys = sorted(entry["Key"] for page in pages for entry in page.get("Contents", []))
+    pointers = [read(key).decode() for key in keys if not manifests or PurePosixPath(key).stem in manifests]
+    return [(path, read(path.removeprefix(lake))) for pointer in pointers for path in pointer.splitlines()]
 
 
 def _to_json_value(value: object) -> object:

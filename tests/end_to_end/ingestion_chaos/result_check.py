@@ -63,7 +63,7 @@ def _compare_rows(expected: Mapping[Version, ExpectedResult], rows: Sequence[Map
 def _fits_column(name: str, value: Any) -> bool:
     """Return True for a value that the lake must have in its column.
 
-    A damaged line can be a record with other names, other types or an id above 64 bits. Such values are in `_unknown`.
+    A damaged line can be a record with other names, other types or an id above 64 bits. Such values are only in `_record`.
     """
     if name == "id":
         return type(value) is int and -(2**63) <= value < 2**63

@@ -1,0 +1,344 @@
+"""Reader of one file of a manifest: a version of an object in S3 becomes numbered lines, which are records or rejected.
+
+A record is a line with a JSON object. Blank lines are ignored, and any other line is rejected. Spark is lenient: it
+accepts text after an object, NaN, and a name that occurs twice. So each line is parsed here first. Spark then converts
+the values of the records (see `rows`).
+
+The rejected lines of a file are written to S3 as one or more objects. Their keys depend only on the run, the file and a
+sequence number. So if Spark repeats a task, it replaces the same objects. This module uses neither Spark nor Arrow.
+"""
+
+import base64
+import json
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botocore.exceptions import ClientError
+
+from handlers.common.unreadable_objects import UNREADABLE_CODES
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+GZIP_MAGIC = b"\x1f\x8b"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+CHUNK_BYTES = 1024 * 1024
+"""Size of the parts in which an object is read and unpacked."""
+PACKED_BYTES = 16 * 1024
+"""Input of one zlib call. A gzip file may consist of many compressed members, for example one for each line. At the end
+of each member, zlib copies the rest of the input, so a large input would be copied again for each line."""
+MAX_LINE_BYTES = 8 * 1024 * 1024
+"""Size above which a line is rejected."""
+KEPT_BYTES = 64 * 1024
+"""Bytes of a rejected line that are kept, so that an operator can look at its beginning."""
+MAX_FILE_BYTES = 5 * 1024**3
+"""Size limit of a file, in addition to the limit in the settings. A larger file is rejected without reading it, because
+one core reads the whole file, which would take too long."""
+MAX_CONTENT_BYTES = 10 * 1024**3
+"""Size limit of a file's unpacked content, which can be a thousand times larger than a gzip file."""
+MAX_LINES = 50_000_000
+"""Maximum number of lines in a file. Many short lines take longer than their size suggests."""
+PART_BYTES = 8 * 1024 * 1024
+"""Size above which an object with rejected lines is written. Further rejected lines go into another object."""
+GONE_CODES = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"})
+"""Error codes of S3 for an object that does not exist. `MethodNotAllowed` means that the version is a delete marker."""
+KMS_KEY_CODES = frozenset(
+    {"AccessDenied", "KMS.DisabledException", "KMS.KMSInvalidStateException", "KMS.NotFoundException"}
+)
+"""Error codes of S3 for an object whose KMS key the job cannot use. `AccessDenied` can also mean that the job's role
+lacks a permission for the object."""
+
+
+class DataProblem(StrEnum):
+    """Problem of a line or of a whole file. The values are stored and logged."""
+
+    NOT_UTF8 = "not_utf8"
+    NOT_JSON = "not_json"
+    NOT_AN_OBJECT = "not_an_object"
+    DUPLICATE_NAME = "duplicate_name"
+    TOO_DEEP = "too_deep"
+    TOO_LONG = "too_long"
+    DAMAGED_GZIP = "damaged_gzip"
+    EMPTY = "empty"
+    """The file has no lines, or only blank ones."""
+    TOO_LARGE = "too_large"
+    """The file, or its unpacked content, exceeds a limit."""
+    VERSION_GONE = "version_gone"
+    """The version of the file was deleted."""
+    SEALED = "sealed"
+    """S3 refuses the content of the file, because the uploader chose a KMS key that the job may not use, or an archive
+    class."""
+
+
+class FileUnreadable(Exception):
+    """No row of the file can be used."""
+
+    def __init__(self, problem: DataProblem) -> None:
+        super().__init__(problem.value)
+        self.problem = problem
+
+
+class DuplicateName(Exception):
+    """A name occurs twice in an object."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """File of a manifest: one version of an object in the landing bucket. The fields are those of the list of files."""
+
+    bucket: str
+    key: str
+    version_id: str
+    size: int
+    """Size in bytes."""
+    arrived_at: str
+    """Time of arrival: ISO 8601 in UTC."""
+    date_prefix: str
+    """UTC date of arrival."""
+    file_key: str
+    """Key of the file's record in the file table."""
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """Result of a file, on the assumption that the run succeeds."""
+
+    status: str
+    reason: str = ""
+    rows: int = 0
+    rejected_rows: int = 0
+    content_bytes: int = 0
+    """Size of the unpacked lines."""
+
+
+class SourceLine(NamedTuple):
+    """One line of a file. If it has a problem, `raw` may be only its beginning."""
+
+    number: int
+    """Line number in the file, from 1."""
+    raw: bytes
+    problem: DataProblem | None = None
+
+
+class FileReader:
+    """Reader of one file. After all records were taken from `read_records`, `outcome` is its result."""
+
+    def __init__(self, file: SourceFile, s3: "S3Client", lake: str, rejected_key: str) -> None:
+        """`rejected_key` is the beginning of the keys of the objects with rejected lines in the bucket `lake`."""
+        self._file, self._s3, self._lake, self._rejected_key = file, s3, lake, rejected_key
+        self._rows = self._content_bytes = 0
+        self._rejected: Counter[DataProblem] = Counter()
+        self._unreadable: DataProblem | None = None
+        self._part = bytearray()
+        self._part_count = 0
+
+    def read_records(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the number and the text of each line that is a record. Write the other lines to S3."""
+        if self._file.size > MAX_FILE_BYTES:
+            self._unreadable = DataProblem.TOO_LARGE
+            return
+        try:
+            for number, raw, line_problem in read_lines(read_version(self._s3, self._file)):
+                self._content_bytes += len(raw) + 1
+                problem = line_problem or find_problem(raw)
+                if problem is None:
+                    self._rows += 1
+                    yield number, raw
+                else:
+                    self._reject(number, raw, problem)
+        except FileUnreadable as error:
+            self._unreadable = error.problem
+        self._write_rejected()
+
+    @property
+    def outcome(self) -> FileOutcome:
+        rejected = self._rejected.total()
+        match self._unreadable:
+            case DataProblem.VERSION_GONE:
+                return FileOutcome("superseded", DataProblem.VERSION_GONE)
+            case DataProblem():
+                return FileOutcome("rejected", self._unreadable, rejected_rows=rejected)
+        if self._rows:
+            reason = DataProblem.DAMAGED_GZIP if DataProblem.DAMAGED_GZIP in self._rejected else ""
+            return FileOutcome("processed", reason, self._rows, rejected, self._content_bytes)
+        if not rejected:
+            return FileOutcome("processed", DataProblem.EMPTY)
+        most_common = min(self._rejected, key=lambda problem: (-self._rejected[problem], problem))
+        return FileOutcome("rejected", f"no_good_line:{most_common}", rejected_rows=rejected)
+
+    def _reject(self, number: int, raw: bytes, problem: DataProblem) -> None:
+        self._rejected[problem] += 1
+        beginning = raw[:KEPT_BYTES]
+        is_cut = len(beginning) < len(raw) or problem in {DataProblem.TOO_LONG, DataProblem.DAMAGED_GZIP}
+        entry = {
+            "file": self._file.key,
+            "version": self._file.version_id,
+            "line": number,
+            "reason": problem,
+            "raw": base64.b64encode(beginning).decode(),
+            "whole": not is_cut,
+        }
+        self._part += json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+        if len(self._part) > PART_BYTES:
+            self._write_rejected()
+
+    def _write_rejected(self) -> None:
+        if self._part:
+            key = f"{self._rejected_key}-{self._part_count:03}.ndjson"
+            self._s3.put_object(Bucket=self._lake, Key=key, Body=bytes(self._part))
+            self._part, self._part_count = bytearray(), self._part_count + 1
+
+
+def find_problem(raw: bytes) -> DataProblem | None:
+    """Return the reason why a line is not a record, or None if it is one."""
+    try:
+        value = _DECODER.decode(raw.decode())
+    except UnicodeDecodeError:
+        return DataProblem.NOT_UTF8
+    except DuplicateName:
+        return DataProblem.DUPLICATE_NAME
+    except RecursionError:
+        return DataProblem.TOO_DEEP
+    except ValueError:  # also an integer with more digits than Python reads
+        return DataProblem.NOT_JSON
+    return None if isinstance(value, dict) else DataProblem.NOT_AN_OBJECT
+
+
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise DuplicateName
+    return value
+
+
+def _refuse_constant(_: str) -> float:
+    raise ValueError  # NaN and Infinity
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_build_object, parse_constant=_refuse_constant)
+
+
+def read_version(s3: "S3Client", file: SourceFile) -> Iterator[bytes]:
+    """Yield the content of the file's version in chunks. Raise FileUnreadable if it was deleted, or if S3 refuses it
+    because of the way it was uploaded: with SSE-C, with a KMS key that the job cannot use, or into an archive class.
+    """
+    try:
+        body = s3.get_object(Bucket=file.bucket, Key=file.key, VersionId=file.version_id)["Body"]
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in GONE_CODES:
+            raise FileUnreadable(DataProblem.VERSION_GONE) from None
+        if code in UNREADABLE_CODES or (code in KMS_KEY_CODES and _has_uploader_kms_key(s3, file)):
+            raise FileUnreadable(DataProblem.SEALED) from None
+        raise
+    yield from body.iter_chunks(CHUNK_BYTES)
+
+
+def _has_uploader_kms_key(s3: "S3Client", file: SourceFile) -> bool:
+    """Return True if S3 refused GetObject because of a KMS key that the uploader chose.
+
+    HeadObject needs the same permission for the object as GetObject, but none for the KMS key
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). So if HeadObject succeeds for an object with
+    a KMS key, this key is the cause. If it fails, the job's role may lack the permission, so return False. Also return
+    False if the bucket now encrypts with a KMS key by default, because the uploader may not have chosen the key.
+    """
+    try:
+        metadata = s3.head_object(Bucket=file.bucket, Key=file.key, VersionId=file.version_id)
+        encryption = s3.get_bucket_encryption(Bucket=file.bucket)["ServerSideEncryptionConfiguration"]
+    except ClientError:
+        return False
+    defaults = [rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] for rule in encryption["Rules"]]
+    return metadata.get("ServerSideEncryption", "").startswith("aws:kms") and defaults == ["AES256"]
+
+
+def read_lines(
+    chunks: Iterable[bytes],
+    *,
+    max_line_bytes: int = MAX_LINE_BYTES,
+    max_content_bytes: int = MAX_CONTENT_BYTES,
+    max_lines: int = MAX_LINES,
+) -> Iterator[SourceLine]:
+    """Yield the lines that are not blank, with bounded memory. Their numbers start at 1 and count blank lines too.
+
+    A line above `max_line_bytes` has the problem TOO_LONG. If a gzip stream is damaged or cut off, the text after the
+    last line break before the damage is a line with the problem DAMAGED_GZIP, even if it looks complete. Raise
+    FileUnreadable if the whole file, when unpacked, exceeds `max_content_bytes` or `max_lines`.
+    """
+    number = unpacked = 0
+    tail = b""  # beginning of a line whose end is not read yet
+    # A line break after the content ends the last line. After damage, it is not reached.
+    content = chain(unpack(chunks), [b"\n"])
+    try:
+        for chunk in content:
+            start, *following = chunk.split(b"\n")
+            unpacked += len(chunk)
+            if unpacked > max_content_bytes or number + len(following) > max_lines:
+                raise FileUnreadable(DataProblem.TOO_LARGE)
+            if len(tail) <= max_line_bytes:  # of a line that is too long, the rest is not kept
+                tail += start
+            if not following:
+                continue
+            lines = [tail, *following]
+            tail = lines.pop()
+            for raw in lines:
+                number += 1
+                line = raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw
+                if len(line) > max_line_bytes:
+                    yield SourceLine(number, line[:KEPT_BYTES], DataProblem.TOO_LONG)
+                elif line and not line.isspace():
+                    yield SourceLine(number, line)
+    except zlib.error:
+        yield SourceLine(number + 1, tail[:KEPT_BYTES], DataProblem.DAMAGED_GZIP)
+
+
+def unpack(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the content of an object in chunks of bounded size, unpacked if it starts like a gzip stream.
+
+    A stream may have several members: `cat a.gz b.gz` writes two. Raise zlib.error after the content before damage.
+    """
+    source = iter(chunks)
+    start = b""
+    while len(start) < len(GZIP_MAGIC) and (chunk := next(source, None)) is not None:
+        start += chunk
+    if not start.startswith(GZIP_MAGIC):
+        yield from chain([start] if start else [], source)
+        return
+    member = None
+    for chunk in chain([start], source):
+        for begin in range(0, len(chunk), PACKED_BYTES):
+            packed = chunk[begin : begin + PACKED_BYTES]
+            while packed:
+                if member is None:
+                    packed = packed.lstrip(b"\0")  # zero bytes that tapes and block devices append
+                    if not packed:
+                        break
+                    member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+                yield from _unpack_piece(member, packed)
+                packed = member.unused_data
+                if member.eof:
+                    member = None
+    if member is not None:
+        raise zlib.error("the stream ends too early")
+
+
+def _unpack_piece(member: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
+    """Unpack one piece of input in chunks, because the output may be a thousand times larger."""
+    piece = None
+    while piece != b"" and not member.eof:
+        copy = member.copy()
+        try:
+            piece = member.decompress(packed, CHUNK_BYTES)
+        except zlib.error:
+            # A call that fails also loses the output before the damage, so the copy unpacks the input byte by byte.
+            for byte in packed:
+                yield copy.decompress(bytes([byte]))
+            raise
+        if piece:
+            yield piece
+        # After a full chunk, zlib may hold more output even if it has consumed all input.
+        packed = member.unconsumed_tail

@@ -1,0 +1,244 @@
+"""Rows of a run on Spark: lines are read, converted to columns and written as Parquet.
+
+The executors read the files by version and give the lines to Spark, with one more row for the outcome of each file.
+Spark converts the values of the declared columns. Without a declaration, it infers the columns from the lines. Each row
+also has the whole line in `_record`. So a value that has no column, or that its column cannot hold, is not lost.
+
+A failure is reported with its type and source line, and on an executor with the index of the file. Its message is left
+out, because it may quote a record or a key.
+"""
+
+import json
+import math
+import os
+import tempfile
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+import pyarrow as pa
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from pyspark import StorageLevel
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as f
+from pyspark.sql.types import (
+    ArrayType,
+    ByteType,
+    DataType,
+    DateType,
+    DecimalType,
+    DoubleType,
+    MapType,
+    ShortType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampType,
+)
+
+from handlers.ingestion.glue.lake_columns import MAX_INFERRED, RESERVED_NAMES
+from handlers.ingestion.glue.lines import FileOutcome, FileReader, SourceFile
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+LINES = "file INT, line BIGINT, record STRING, outcome STRING"
+"""Columns of the lines. A row has either a line or an outcome. `file` is the index of the file."""
+BATCH_ROWS = 8192
+"""Maximum number of lines in a batch."""
+BATCH_BYTES = 8 * 1024 * 1024
+"""Total size of lines above which a batch ends."""
+TASKS_PER_CORE = 4
+"""Number of tasks that read files, for each core. A core that gets small files can take over tasks from the others."""
+JSON_OPTIONS = {"allowNonNumericNumbers": "false", "columnNameOfCorruptRecord": "_record"}
+DATE = r"^\d{4}-\d{2}-\d{2}$"
+TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?(Z|[+-]\d{2}:\d{2})$"
+"""ISO-8601 with an offset from UTC. Without an offset, the moment would be unclear."""
+DECIMAL = r"^[+-]?\d+([.]\d+)?([eE][+-]?\d+)?$"
+
+
+class JobFailed(Exception):
+    """A task or a request to S3 failed. The message quotes neither a key nor content."""
+
+
+def describe_error(error: Exception) -> str:
+    """Return the type and the source line of an error without its message, which may quote content or a key."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    cause = type(error).__name__
+    if isinstance(error, ClientError):
+        cause = f"ClientError ({error.operation_name}: {error.response['Error']['Code']})"
+    return f"{cause} at {Path(frame.filename).name}:{frame.lineno}"
+
+
+@dataclass(frozen=True)
+class ReadTask:
+    """Function that reads files. Spark sends it to the executors."""
+
+    files: Sequence[SourceFile]
+    lake: str
+    rejected_keys: Sequence[str]
+    """For each file, the beginning of the keys of its rejected lines."""
+    groups: Sequence[Sequence[int]]
+    """Indices of the files of each task."""
+
+    def __call__(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+        """Yield the lines and outcomes of files. Each input row is the number of a group."""
+        for batch in batches:
+            for group in batch.column(0).to_pylist():
+                for index in self.groups[group]:
+                    yield from self._hide_messages(index)
+
+    def _hide_messages(self, index: int) -> "Iterator[pa.RecordBatch]":
+        try:
+            yield from self._read(index)
+        except Exception as error:  # noqa: BLE001 # the message of any error may quote content
+            raise JobFailed(f"{describe_error(error)} of files[{index}]") from None
+
+    def _read(self, index: int) -> "Iterator[pa.RecordBatch]":
+        reader = FileReader(self.files[index], connect_s3(), self.lake, self.rejected_keys[index])
+        numbers: list[int] = []
+        lines: list[bytes] = []
+        size = 0
+        for number, raw in reader.read_records():
+            numbers.append(number)
+            lines.append(raw)
+            size += len(raw)
+            if len(lines) == BATCH_ROWS or size > BATCH_BYTES:
+                yield _to_batch(index, numbers, lines)
+                numbers, lines, size = [], [], 0
+        yield _to_batch(index, numbers, lines)
+        yield _to_batch(index, [0], [None], json.dumps(asdict(reader.outcome)))
+
+
+def _to_batch(
+    index: int, numbers: list[int], lines: Sequence[bytes | None], outcome: str | None = None
+) -> "pa.RecordBatch":
+    size = len(numbers)
+    columns = {
+        "file": pa.repeat(pa.scalar(index, pa.int32()), size),
+        "line": pa.array(numbers, pa.int64()),
+        "record": pa.array(lines, pa.string()),
+        "outcome": pa.repeat(pa.scalar(outcome, pa.string()), size),
+    }
+    return pa.RecordBatch.from_pydict(columns)
+
+
+@cache
+def connect_s3() -> "S3Client":
+    # More attempts than boto3's default, because a run reads many files at the same time and S3 may throttle.
+    attempts = int(os.environ.get("AWS_MAX_ATTEMPTS", "8"))
+    return boto3.client("s3", config=Config(retries={"mode": "standard", "total_max_attempts": attempts}))
+
+
+def read_lines(spark: SparkSession, task: ReadTask) -> DataFrame:
+    """Return the lines and outcomes of the files. They are kept, because several queries use them."""
+    frame = spark.range(0, len(task.groups), 1, len(task.groups)).mapInArrow(task, LINES)
+    return frame.persist(StorageLevel.MEMORY_AND_DISK)
+
+
+def collect_outcomes(lines: DataFrame) -> list[FileOutcome]:
+    """Return the outcomes in the order of the files. This reads the files."""
+    outcomes = lines.where("outcome IS NOT NULL").select("file", "outcome").collect()
+    return [FileOutcome(**json.loads(outcome)) for _, outcome in sorted(outcomes)]
+
+
+def infer_columns(spark: SparkSession, lines: DataFrame) -> StructType:
+    """Return the columns that Spark infers from the lines. Objects and arrays are stored as texts with JSON.
+
+    Of names that differ only in case, the one in lower case becomes the column, because Athena ignores case.
+    """
+    records = lines.where("record IS NOT NULL").select("record")
+    # Spark's Python interface reads JSON only from files and from Python objects. Java's also reads a column of texts.
+    texts = getattr(records._jdf, "as")(spark._jvm.org.apache.spark.sql.Encoders.STRING())  # noqa: SLF001 # see above
+    inferred = spark.read.options(**JSON_OPTIONS)._jreader.json(texts).schema().json()  # noqa: SLF001
+    fields: dict[str, StructField] = {}
+    for field in sorted(StructType.fromJson(json.loads(inferred)), key=lambda field: field.name.swapcase()):
+        lowered = field.name.lower()
+        if field.name and lowered not in RESERVED_NAMES:
+            kind = StringType() if isinstance(field.dataType, ArrayType | StructType) else field.dataType
+            fields.setdefault(lowered, StructField(field.name, kind))
+    return StructType(list(fields.values())[:MAX_INFERRED])
+
+
+def to_rows(
+    spark: SparkSession, lines: DataFrame, files: Sequence[tuple[int, SourceFile]], columns: StructType
+) -> DataFrame:
+    """Return the rows of some files: the columns of the data, and those with the origin of the row."""
+    sources = [(index, file.key, file.version_id, datetime.fromisoformat(file.arrived_at)) for index, file in files]
+    schema = "file INT, _source_key STRING, _source_version STRING, _arrived_at TIMESTAMP"
+    rows = lines.where("record IS NOT NULL").join(f.broadcast(spark.createDataFrame(sources, schema)), "file")
+    parsed = rows.withColumn("_data", f.from_json("record", _to_parsed(columns), JSON_OPTIONS))
+    return parsed.select(
+        *(_to_value(f.col("_data")[field.name], field.dataType).alias(field.name) for field in columns),
+        "_source_key",
+        "_source_version",
+        f.col("line").alias("_source_line"),
+        "_arrived_at",
+        f.col("record").alias("_record"),
+    )
+
+
+def _to_parsed(kind: DataType) -> DataType:
+    """Return the type as which `from_json` reads values of a type.
+
+    `from_json` would read the integer 200 as the `tinyint` -56, an integer as a timestamp, and "12,50" as the decimal
+    1250. So such values are read as texts or wider integers, and `_to_value` converts them.
+    """
+    match kind:
+        case ByteType():
+            return ShortType()
+        case DateType() | TimestampType() | DecimalType():
+            return StringType()
+        case ArrayType():
+            return ArrayType(_to_parsed(kind.elementType))
+        case MapType():
+            return MapType(StringType(), _to_parsed(kind.valueType))
+        case StructType():
+            return StructType([StructField(field.name, _to_parsed(field.dataType)) for field in kind])
+    return kind
+
+
+def _to_value(column: Column, kind: DataType) -> Column:
+    """Return a column of this type for a column as `_to_parsed` describes it. A value that does not fit becomes null."""
+    match kind:
+        case ByteType():
+            return f.when(column.between(-128, 127), column.cast(kind))
+        case DoubleType():
+            return f.when(f.abs(column) < math.inf, column)
+        case DateType():
+            return f.when(column.rlike(DATE), column.cast(kind))
+        case TimestampType():
+            return f.when(column.rlike(TIMESTAMP), column.cast(kind))
+        case DecimalType():
+            return f.when(column.rlike(DECIMAL), column.cast(kind))
+        case ArrayType() if kind != _to_parsed(kind):
+            return f.transform(column, lambda item: _to_value(item, kind.elementType))
+        case MapType() if kind != _to_parsed(kind):
+            return f.transform_values(column, lambda _, value: _to_value(value, kind.valueType))
+        case StructType():
+            fields = (_to_value(column[field.name], field.dataType).alias(field.name) for field in kind)
+            return f.when(column.isNotNull(), f.struct(*fields))
+    return column
+
+
+def save(rows: DataFrame, folder: str, max_rows: int) -> None:
+    """Write Parquet files, each with at most `max_rows` rows, to a folder."""
+    options = {"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
+    rows.write.mode("overwrite").options(compression="zstd", maxRecordsPerFile=max_rows, **options).parquet(folder)
+
+
+def save_through_local_folder(rows: DataFrame, lake: str, folder_key: str, max_rows: int) -> None:
+    """Write Parquet files to a folder of this machine, then copy them to the lake.
+
+    This works only if all tasks run on this machine. On Glue, each worker would write to its own disk.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        save(rows, f"{folder}/out", max_rows)
+        for part in sorted(Path(folder, "out").glob("*.parquet")):
+            connect_s3().put_object(Bucket=lake, Key=folder_key + part.name, Body=part.read_bytes())

@@ -1,0 +1,79 @@
+"""In-memory S3 client for the parts of the Spark job that need no Spark. It can kill a run after any write."""
+
+import hashlib
+import io
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
+
+from tests.handlers.ingestion.ingestion_harness import Killed
+
+
+class MemoryS3:
+    """One lake bucket, and the versions of source files. A write is a `put`, or the deletion of one object."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        """Content of each object of the lake by key."""
+        self.versions: dict[tuple[str, str], bytes] = {}
+        """Content of each version of a source file by key and version id."""
+        self.write_count = 0
+        self.kill_after_write: int | None = None
+        """Number of the write after which the run is killed."""
+        self.on_write: Callable[[], None] = lambda: None
+        """Function that is called after each write."""
+        self.before_next: dict[str, Callable[[], None]] = {}
+        """Functions that are called once, before the next read (`get`) or the next conditional write (`replace`)."""
+
+    def get_object(self, **request: Any) -> dict[str, Any]:
+        self.before_next.pop("get", lambda: None)()
+        key, version = request["Key"], request.get("VersionId")
+        body = self.objects.get(key) if version is None else self.versions.get((key, version))
+        if body is None:
+            raise _error("NoSuchKey" if version is None else "NoSuchVersion", "GetObject")
+        return {"Body": StreamingBody(io.BytesIO(body), len(body))}
+
+    def head_object(self, **request: Any) -> dict[str, Any]:
+        if request["Key"] not in self.objects:
+            raise _error("404", "HeadObject")
+        return {"ETag": _etag(self.objects[request["Key"]])}
+
+    def put_object(self, **request: Any) -> None:
+        key = request["Key"]
+        if {"IfMatch", "IfNoneMatch"} & request.keys():
+            self.before_next.pop("replace", lambda: None)()
+            current = self.objects.get(key)
+            if current is None if "IfMatch" in request else current is not None:
+                raise _error("PreconditionFailed", "PutObject")
+            if current is not None and request["IfMatch"] != _etag(current):
+                raise _error("PreconditionFailed", "PutObject")
+        self.objects[key] = request["Body"]
+        self._count_write()
+
+    def delete_objects(self, **request: Any) -> dict[str, Any]:
+        for entry in request["Delete"]["Objects"]:
+            if self.objects.pop(entry["Key"], None) is not None:
+                self._count_write()
+        return {}
+
+    def get_paginator(self, _: str) -> "MemoryS3":
+        return self
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        return [{"Contents": [{"Key": key} for key in self.objects if key.startswith(request["Prefix"])]}]
+
+    def _count_write(self) -> None:
+        self.write_count += 1
+        self.on_write()
+        if self.write_count == self.kill_after_write:
+            raise Killed
+
+
+def _error(code: str, operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "canary"}}, operation)
+
+
+def _etag(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()

@@ -1,0 +1,233 @@
+"""Output of a run: after a crash at any write and a new run, readers always see one complete run.
+
+Readers follow pointers. A pointer is an object that names the Parquet files of one manifest (a list of files) and date.
+"""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.ingestion.glue.lines import FileOutcome
+from handlers.ingestion.glue.publication import AnotherRunPublished, ManifestRun, NewerRunStarted, VersionsGone
+from handlers.ingestion.manifest_documents import RunResult
+from tests.handlers.ingestion.glue.memory_s3 import MemoryS3
+from tests.handlers.ingestion.ingestion_harness import Killed
+
+DATES = ("2026-01-02", "2026-01-03")
+OTHER_MANIFEST = {"data/dt=2026-01-02/run=other-1/a.parquet": b"other"}
+CONFIRMED, RESULT = "manifests/m.confirmed.json", "manifests/m.result.json"
+PROCESSED = FileOutcome("processed", rows=1)
+ROWS = {DATES[0]: ["a", "b"], DATES[1]: ["c"]}
+
+
+def entry(name: str, date: str) -> dict[str, Any]:
+    """Return a file's entry in a list of files."""
+    names = {"bucket": "landing", "key": name, "versionId": "v", "fileKey": f"{name}#v"}
+    return {**names, "size": 1, "arrivedAt": f"{date}T00:00:00.000Z", "datePrefix": date}
+
+
+FILES = [entry("f", DATES[0]), entry("g", DATES[1])]
+
+
+def file_list(*files: dict[str, Any]) -> bytes:
+    return json.dumps({"schemaVersion": 1, "manifestId": "m", "files": files}).encode()
+
+
+def new_s3() -> MemoryS3:
+    """Return an S3 with the output of another manifest and the list of a manifest with one file of each date."""
+    s3 = MemoryS3()
+    s3.objects |= {**OTHER_MANIFEST, CONFIRMED: file_list(*FILES), "manifests/m.json": file_list(*FILES)}
+    return s3
+
+
+def manifest_run(s3: MemoryS3, name: str) -> ManifestRun:
+    return ManifestRun(s3, "lake", CONFIRMED, name)  # type: ignore[arg-type] # has the methods that it uses
+
+
+def begin_run(s3: MemoryS3, name: str, rows: dict[str, list[str]] = ROWS) -> tuple[ManifestRun, dict[str, list[str]]]:
+    """Begin a run and write rejected lines, and a Parquet file for each row. Return the run and the keys to publish."""
+    run = manifest_run(s3, name)
+    run.begin()
+    keys: dict[str, list[str]] = {}
+    for date in DATES:
+        s3.put_object(Key=f"{run.rejected_key(date)}00000-000.ndjson", Body=b"bad")
+        keys[date] = [f"{run.data_key(date)}part-{row}.parquet" for row in reversed(rows.get(date, []))]
+        for key in keys[date]:
+            s3.put_object(Key=key, Body=key[-9:-8].encode())
+    return run, keys
+
+
+def complete_run(s3: MemoryS3, name: str, rows: dict[str, list[str]] = ROWS) -> None:
+    run, keys = begin_run(s3, name, rows)
+    run.publish(keys)
+    run.finish(name, [PROCESSED, PROCESSED])
+
+
+def visible_rows(s3: MemoryS3) -> dict[str, list[str]]:
+    """Return the rows that readers see, by date. Raise an error if a pointer names a missing object."""
+    return {
+        key.split("/dt=")[1][:10]: [
+            s3.objects[path.removeprefix("s3://lake/")].decode() for path in body.decode().split()
+        ]
+        for key, body in s3.objects.items()
+        if key.startswith("pointers/")
+    }
+
+
+TWO_RUNS = new_s3()
+complete_run(TWO_RUNS, "r")
+complete_run(TWO_RUNS, "s")
+MAX_KILL_AT = TWO_RUNS.write_count + 4
+"""Highest number of the write after which a test kills a run. It is higher than the number of any run's writes."""
+
+
+@given(st.lists(st.integers(1, MAX_KILL_AT), max_size=4))
+def test_after_runs_killed_at_any_write_the_last_run_publishes_all_rows_and_removes_older_output(
+    kill_positions: list[int],
+) -> None:
+    s3 = new_s3()
+    published = False
+
+    def check() -> None:
+        nonlocal published
+        rows = visible_rows(s3)
+        assert all(rows[date] == ROWS[date] for date in rows), "readers must never see a part of a run"
+        assert not published or rows == ROWS, "a later run must not hide the rows of an earlier one"
+        published = rows == ROWS
+
+    s3.on_write = check
+    for number, kill_at in enumerate(kill_positions):
+        s3.write_count, s3.kill_after_write = 0, kill_at
+        with suppress(Killed):
+            complete_run(s3, f"r{number}")
+            assert list(s3.objects)[-1] == RESULT or number, "the result is written last"
+    s3.kill_after_write = None
+    complete_run(s3, "last")
+    assert visible_rows(s3) == ROWS
+    remaining_keys = [key for key in s3.objects if "/run=" in key and key not in OTHER_MANIFEST]
+    assert len(remaining_keys) == 5, "only three files of data and two of rejected lines"
+    assert all("run=m-last/" in key for key in remaining_keys)
+    assert OTHER_MANIFEST.items() <= s3.objects.items()
+    result = RunResult.model_validate_json(s3.objects[RESULT])
+    assert (result.run_id, [file.file_key for file in result.files]) == ("last", ["f#v", "g#v"])
+
+
+def test_a_date_without_rows_gets_an_empty_pointer() -> None:
+    s3 = new_s3()
+    complete_run(s3, "first")
+    complete_run(s3, "second", {DATES[0]: ["a"]})
+    assert visible_rows(s3) == {DATES[0]: ["a"], DATES[1]: []}
+
+
+def test_an_older_run_cannot_publish_after_a_newer_run_started() -> None:
+    s3 = new_s3()
+    slow_run, keys = begin_run(s3, "slow")
+    complete_run(s3, "quick")
+    with pytest.raises(NewerRunStarted):
+        slow_run.publish(keys)
+    assert visible_rows(s3) == ROWS
+
+
+@pytest.mark.parametrize("earlier_runs", [[], ["first"]])
+@pytest.mark.parametrize("rows_of_quick_run", [ROWS, {}], ids=["rows", "no rows"])
+def test_a_run_does_not_replace_the_pointers_of_a_run_that_published_after_its_check(
+    earlier_runs: list[str], rows_of_quick_run: dict[str, list[str]]
+) -> None:
+    s3 = new_s3()
+    for name in earlier_runs:
+        complete_run(s3, name)
+    slow_run, keys = begin_run(s3, "slow")
+    s3.before_next["replace"] = lambda: complete_run(s3, "quick", rows_of_quick_run)
+    with pytest.raises(AnotherRunPublished):
+        slow_run.publish(keys)
+    assert visible_rows(s3) == {date: rows_of_quick_run.get(date, []) for date in DATES}
+
+
+def test_a_late_result_does_not_replace_the_result_of_another_run() -> None:
+    s3 = new_s3()
+    slow_run, keys = begin_run(s3, "slow")
+    slow_run.publish(keys)
+    s3.before_next["replace"] = lambda: complete_run(s3, "quick")
+    with pytest.raises(AnotherRunPublished):
+        slow_run.finish("slow", [PROCESSED, PROCESSED])
+    assert json.loads(s3.objects[RESULT])["runId"] == "quick"
+
+
+def test_of_two_runs_that_begin_at_the_same_time_one_stops() -> None:
+    s3 = new_s3()
+    slow_run = manifest_run(s3, "slow")
+    s3.before_next["replace"] = manifest_run(s3, "quick").begin
+    with pytest.raises(NewerRunStarted):
+        slow_run.begin()
+
+
+def test_a_repeated_request_for_a_write_is_no_conflict() -> None:
+    s3 = new_s3()
+    slow_run, keys = begin_run(s3, "slow")
+    pointer, content = f"pointers/dt={DATES[1]}/m.txt", f"s3://lake/{keys[DATES[1]][0]}\n".encode()
+    # The first request wrote the pointer, but its response was lost.
+    s3.before_next["replace"] = lambda: s3.put_object(Key=f"pointers/dt={DATES[0]}/m.txt", Body=b"other run")
+    with pytest.raises(AnotherRunPublished):
+        slow_run.publish(keys)
+    s3 = new_s3()
+    slow_run, keys = begin_run(s3, "slow", {DATES[1]: ["c"]})
+    s3.objects[pointer] = content
+    slow_run.publish(keys)
+
+
+def test_a_run_deletes_only_objects_that_existed_when_it_started() -> None:
+    s3 = new_s3()
+    first, keys = begin_run(s3, "first")
+    key_of_later_run = f"{manifest_run(s3, 'later').data_key(DATES[0])}part-0.parquet"
+    s3.put_object(Key=key_of_later_run, Body=b"x")
+    first.publish(keys)
+    assert key_of_later_run in s3.objects
+
+
+def test_a_run_also_processes_published_files_that_are_not_confirmed_again() -> None:
+    s3 = new_s3()
+    complete_run(s3, "first")
+    s3.objects[CONFIRMED] = file_list(FILES[1])
+    assert [file.key for file in manifest_run(s3, "second").files] == ["g", "f"]
+    del s3.objects["manifests/m.json"]
+    with pytest.raises(ValueError, match="1 files with published rows"):
+        manifest_run(s3, "third")
+
+
+GONE, SEALED = FileOutcome("superseded", "version_gone"), FileOutcome("rejected", "sealed")
+
+
+@pytest.mark.parametrize(
+    ("result", "pointer", "outcome", "is_lost"),
+    [
+        ("published", b"", GONE, True),
+        ("published", b"", SEALED, True),
+        ("published", b"", FileOutcome("rejected", "too_large"), False),
+        ("rejected", b"x", SEALED, False),
+        ("", b"x", GONE, True),
+        ("", b"", GONE, False),
+        ("", None, GONE, False),
+    ],
+    ids=["deleted", "sealed", "too large", "without rows", "run died after publishing", "no rows", "not published"],
+)
+def test_a_run_stops_if_it_would_remove_rows_that_cannot_be_read_again(
+    result: str, pointer: bytes | None, outcome: FileOutcome, *, is_lost: bool
+) -> None:
+    s3 = new_s3()
+    if result:
+        outcomes = [PROCESSED if result == "published" else FileOutcome("rejected", "sealed"), PROCESSED]
+        run = manifest_run(s3, "first")
+        run.begin()
+        run.finish("first", outcomes)
+    if pointer is not None:
+        s3.objects[f"pointers/dt={DATES[0]}/m.txt"] = pointer
+    second = manifest_run(s3, "second")
+    if not is_lost:
+        second.check_published_files([outcome, PROCESSED])
+        return
+    with pytest.raises(VersionsGone, match="1 published versions"):
+        second.check_published_files([outcome, PROCESSED])
