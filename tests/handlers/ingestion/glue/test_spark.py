@@ -335,20 +335,6 @@ def test_after_a_run_killed_at_any_write_the_next_run_publishes_each_row_once(sp
     assert not spark.gate.problems
 
 
-def test_a_run_fails_if_it_would_remove_published_rows_of_a_deleted_version(spark: SparkHarness) -> None:
-    _, deleted_file = spark.upload_manifest("kept", join_lines(records(2)), join_lines(records(3, 10)))
-    assert not spark.run("kept", "r1").error
-    spark.s3.delete_object(Bucket=LANDING, Key=deleted_file["key"], VersionId=deleted_file["versionId"])
-    published_rows = spark.rows("kept")
-    assert spark.run("kept", "r2").error.startswith("VersionsGone: 1 published versions")
-    assert spark.rows("kept") == published_rows
-    # An operator who deletes the result and the pointer accepts that the rows are lost.
-    for key in ("manifests/kept.result.json", "pointers/dt=2026-01-02/kept.txt"):
-        spark.s3.delete_object(Bucket=LAKE_BUCKET, Key=key)
-    assert not spark.run("kept", "r3").error
-    assert len(spark.rows("kept")) == 2
-
-
 def test_an_unreadable_file_is_rejected_unless_its_rows_are_published(
     spark: SparkHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
