@@ -13,10 +13,9 @@ import pytest
 
 from components.blocks.gateway_responses import ERRORS, UNKNOWN_METHOD, UNKNOWN_PATH
 from handlers.common.errors import ErrorCode
-from handlers.ingestion.file_admission import FileRejection
+from handlers.ingestion.files import FileRejection, FileStatus
 from handlers.ingestion.glue.lake_columns import ADDED_COLUMNS
 from handlers.ingestion.glue.lines import DataProblem
-from handlers.ingestion.status_transitions import FileStatus
 from handlers.livestream.tracks import TrackReason
 from handlers.meetings.complete_file import CompleteFile
 from handlers.meetings.record import MeetingReason

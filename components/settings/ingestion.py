@@ -8,7 +8,6 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from components.settings.base import FunctionSettings, KeyArn, Origin, SettingsModel, SubsystemSettings
 from handlers.ingestion.glue.lake_columns import RESERVED_NAMES
-from handlers.ingestion.sweeper.environment import CLAIM_SECONDS
 
 Days = Annotated[int, Field(ge=1, le=3653)]
 ANNOUNCED_DAYS: Final = 21

@@ -7,7 +7,7 @@ from typing import Any
 from handlers.common import ids
 from handlers.common.ids import DEFAULT_OWNER, derive_user_id
 from handlers.common.records import serialize_item
-from handlers.meetings.storage.daily_storage_metrics import COUNTS_PREFIX
+from handlers.meetings.storage.handler import COUNTS_PREFIX
 from handlers.transcription.environment import FALLBACK_METRIC, METRICS_NAMESPACE
 from handlers.voice_qa.table_records import TimeLimitCheck, lecture_key
 from local.flows import USER, eventually, identity

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from handlers.ingestion.glue.lines import FileOutcome
 from handlers.ingestion.glue.publication import AnotherRunPublished, ManifestRun, NewerRunStarted, VersionsGone
-from handlers.ingestion.manifest_documents import RunResult
+from handlers.ingestion.manifests import RunResult
 from tests.handlers.ingestion.glue.memory_s3 import MemoryS3
 from tests.handlers.ingestion.ingestion_harness import Killed
 

@@ -16,7 +16,7 @@ import pytest
 from components.ingestion.spark_job import to_ddl
 from components.settings.ingestion import SparkSettings
 from handlers.ingestion.glue.lake_columns import MAX_INFERRED
-from handlers.ingestion.manifest_documents import RunResult
+from handlers.ingestion.manifests import RunResult
 from local import ROOT
 from local.emulation.glue import spark_process
 from tests.handlers.ingestion.glue.conftest import LAKE, LAKE_BUCKET, LANDING, SparkHarness
