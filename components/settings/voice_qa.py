@@ -21,8 +21,8 @@ from components.settings.base import (
     SubsystemSettings,
 )
 from components.settings.foundation import Cidr, SubnetId, VpcId
-from handlers.voice_qa.agent_url_validation import parse_agent_url
 from handlers.voice_qa.environment import AnswerSeconds, SessionDays
+from handlers.voice_qa.query_worker.environment import parse_agent_url
 from handlers.voice_qa.websocket_handler.environment import LecturesPerDay, QueriesAtOnce, QueriesPerHour, UrlSeconds
 
 Days = Annotated[int, Field(ge=1, le=365)]

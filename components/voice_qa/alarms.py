@@ -11,7 +11,7 @@ from components.blocks.table import Table
 from components.blocks.websocket_api import WebSocketApi
 from components.core import Scope
 from components.settings import VoiceQaSettings
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode
+from handlers.voice_qa.query_worker.environment import AgentCode
 
 DURATION_PERCENT = 80
 """Percentage of a function's timeout. If invocations need more (95th percentile), an alarm is raised. For the query
@@ -25,7 +25,7 @@ MAX_FAILED_POSTS = 2
 at least three messages, so a single client that receives nothing raises the alarm."""
 RUNBOOK = "voice-qa"
 QUERY_ENDED = '$.message = "query_ended"'
-AGENT_FAILURES = " || ".join(f'$.cause = "{code}"' for code in AgentCode if code is not AgentCode.QUESTION_REJECTED)
+AGENT_FAILURES = " || ".join(f'$.cause = "{code}"' for code in AgentCode if code is not AgentCode.REJECTED)
 """Log filter for questions that failed because of the agent. Other causes are faults of the user, such as missing or
 unintelligible audio."""
 FAILED_MESSAGES = " || ".join(f'$.message = "{event}"' for event in ("message_failed", "worker_not_called"))

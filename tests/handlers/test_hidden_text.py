@@ -24,7 +24,7 @@ from handlers.meetings.complete_file import CompleteFile
 from handlers.meetings.media_result import AudioPart
 from handlers.transcription.audio_processor.results import parse_results
 from handlers.transcription.messages import REQUESTS as TRANSCRIPTION_REQUESTS
-from handlers.voice_qa.query_worker.agent.agent_protocol import AnswerReader
+from handlers.voice_qa.query_worker.agent_protocol import AnswerReader
 from handlers.voice_qa.query_worker.conversations import StoredTurn, context_turns
 from handlers.voice_qa.websocket_messages import REQUESTS as VOICE_QA_REQUESTS
 from handlers.voice_qa.websocket_messages import Query
@@ -85,7 +85,8 @@ def read_answer() -> list[str]:
     """Return the texts of an agent's answer. The answer's own text arrives in parts of one character."""
     lines: list[dict[str, object]] = [{"type": "text", "text": character} for character in HOSTILE]
     lines += [{"type": "transcript", "text": HOSTILE}, {"type": "citation", "startMs": 0, "endMs": 1, "quote": HOSTILE}]
-    pieces = list(AnswerReader(1).feed("".join(f"{json.dumps(message)}\n" for message in lines).encode()))
+    reader = AnswerReader(1)
+    pieces = [piece for message in lines if (piece := reader.read_line(json.dumps(message).encode()))]
     *text_pieces, transcript, citation = (str(getattr(piece, "text", getattr(piece, "quote", ""))) for piece in pieces)
     return ["".join(text_pieces), transcript, citation]
 

@@ -17,11 +17,13 @@ from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.records import TooManyWriters
 from handlers.common.websocket import WebSocketConnections
-from handlers.voice_qa.query_worker.agent import agent_types
-from handlers.voice_qa.query_worker.agent.agent_types import Agent, AgentCode, AgentFailed
+from handlers.voice_qa.query_worker import agent_protocol
+from handlers.voice_qa.query_worker.agent import Agent
+from handlers.voice_qa.query_worker.agent_protocol import AgentFailed
 from handlers.voice_qa.query_worker.answer_forwarding import AnswerForwarder
 from handlers.voice_qa.query_worker.answer_store import AnswerNotStored, AnswerStore
 from handlers.voice_qa.query_worker.conversations import Conversations
+from handlers.voice_qa.query_worker.environment import AgentCode
 from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.question_item_updates import QuestionItem
 from handlers.voice_qa.table_records import QuestionRecord, QuestionStatus, conversation_key
@@ -32,15 +34,12 @@ ANSWER_GONE = UnanswerableQuestion(
 )
 
 MESSAGES = {
-    AgentCode.NO_ACCESS: "Questions cannot be answered at the moment.",
-    AgentCode.UNAVAILABLE: "The agent is not available at the moment. Ask again.",
+    AgentCode.REFUSED: "Questions cannot be answered at the moment.",
+    AgentCode.REJECTED: "This question cannot be answered.",
     AgentCode.THROTTLED: "Too many questions are being asked at the moment. Ask again later.",
-    AgentCode.FIRST_BYTE_LATE: "The answer did not start in time. Ask again.",
-    AgentCode.TOO_SLOW: "The answer did not end in time. Ask again.",
-    AgentCode.BROKEN_OFF: "The answer was interrupted. Ask again.",
+    AgentCode.UNAVAILABLE: "The answer was interrupted, or the agent is not available at the moment. Ask again.",
+    AgentCode.TOO_SLOW: "The answer did not start or end in time. Ask again.",
     AgentCode.MALFORMED: "The answer could not be read.",
-    AgentCode.TOO_MUCH: "The answer was too long.",
-    AgentCode.QUESTION_REJECTED: "This question cannot be answered.",
     AgentCode.FAILED: "The question could not be answered.",
 }
 """Messages for clients by failure of the agent. They contain nothing that the agent sent."""
@@ -70,15 +69,13 @@ class ReceivedAnswer:
     text: list[str] = field(default_factory=list)
     transcript: str = ""
     """The agent's transcript of a spoken question."""
-    dropped_citations: int = 0
-    """Number of citations that lie outside the lecture."""
 
-    def add(self, piece: agent_types.AgentPiece, now_ms: int) -> None:
+    def add(self, piece: agent_protocol.AgentPiece, now_ms: int) -> None:
         self.first_piece_ms = now_ms if self.first_piece_ms is None else self.first_piece_ms
         match piece:
-            case agent_types.AgentTextPiece(text):
+            case agent_protocol.AgentText(text=text):
                 self.text.append(text)
-            case agent_types.AgentTranscriptPiece(text):
+            case agent_protocol.AgentTranscript(text=text):
                 self.transcript = text
 
 
@@ -200,14 +197,11 @@ class QuestionAnswering:
         ended = self._end(attempt, QuestionRecord.mark_answered, answered, lambda: self._append_turn(attempt))
         return self._log_end(attempt, AnswerOutcome.ANSWERED if ended else AnswerOutcome.NO_LONGER_RUNNING)
 
-    def _forward_answer(self, attempt: AnswerAttempt, question: agent_types.AgentQuestion) -> None:
-        with self._agent.answer(question) as answer:
-            try:
-                for piece in answer:
-                    attempt.received.add(piece, self._clock_ms())
-                    attempt.forwarder.send(piece)
-            finally:
-                attempt.received.dropped_citations = answer.dropped_citations
+    def _forward_answer(self, attempt: AnswerAttempt, question: agent_protocol.AgentQuestion) -> None:
+        with self._agent.answer(question) as pieces:
+            for piece in pieces:
+                attempt.received.add(piece, self._clock_ms())
+                attempt.forwarder.send(piece)
 
     def _append_turn(self, attempt: AnswerAttempt) -> None:
         """Append question and answer to the conversation. A failure is only logged, because the answer is complete."""
@@ -272,7 +266,6 @@ class QuestionAnswering:
             milliseconds=max(0, self._clock_ms() - attempt.asked_ms),
             first_piece_milliseconds=None if first_ms is None else max(0, first_ms - attempt.asked_ms),
             pieces=len(attempt.forwarder.messages),
-            dropped_citations=received.dropped_citations,
         )
         return outcome
 

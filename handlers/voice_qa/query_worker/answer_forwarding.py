@@ -23,7 +23,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.websocket import WebSocketConnections
-from handlers.voice_qa.query_worker.agent import agent_types
+from handlers.voice_qa.query_worker import agent_protocol
+from handlers.voice_qa.query_worker.environment import AgentCode
 from handlers.voice_qa.table_records import Listener
 from handlers.voice_qa.websocket_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 
@@ -84,11 +85,11 @@ class AnswerForwarder:
         """All messages of the answer so far."""
         self._switch_listener(listener)
 
-    def send(self, piece: agent_types.AgentPiece) -> None:
+    def send(self, piece: agent_protocol.AgentPiece) -> None:
         """Add a piece, and post all messages that can be posted. Raises AgentFailed if there are too many messages."""
         new_messages = list(_messages_of(self._query_id, self._attempt, len(self.messages), piece))
         if len(self.messages) + len(new_messages) > MAX_MESSAGES:
-            raise agent_types.AgentFailed(agent_types.AgentCode.TOO_MUCH)
+            raise agent_protocol.AgentFailed(AgentCode.MALFORMED)
         self.messages += new_messages
         self._forward()
 
@@ -165,7 +166,7 @@ class AnswerForwarder:
         """True if there is a listener, and its connection is not known to be closed."""
 
 
-def _messages_of(query_id: str, attempt: int, number: int, piece: agent_types.AgentPiece) -> Iterator[Piece]:
+def _messages_of(query_id: str, attempt: int, number: int, piece: agent_protocol.AgentPiece) -> Iterator[Piece]:
     """Yield the messages of a piece, numbered from `number` on.
 
     Text and audio are divided. A quote and a transcript are one message each and are truncated.
@@ -175,15 +176,15 @@ def _messages_of(query_id: str, attempt: int, number: int, piece: agent_types.Ag
         return {"query_id": query_id, "attempt": attempt, "number": number + index}
 
     match piece:
-        case agent_types.AgentTextPiece(text):
+        case agent_protocol.AgentText(text=text):
             for index, start in enumerate(range(0, len(text), MAX_CHARACTERS)):
                 yield TextPiece(**fields(index), text=text[start : start + MAX_CHARACTERS])
-        case agent_types.AgentAudioPiece(audio, kind):
+        case agent_protocol.AgentAudio(audio=audio, format=kind):
             for index, start in enumerate(range(0, len(audio), MAX_AUDIO)):
                 part = audio[start : start + MAX_AUDIO]
                 more = start + MAX_AUDIO < len(audio)
                 yield AudioPiece(**fields(index), audio=base64.b64encode(part).decode(), format=kind.value, more=more)
-        case agent_types.AgentCitationPiece(start_ms, end_ms, quote):
+        case agent_protocol.AgentCitation(start_ms=start_ms, end_ms=end_ms, quote=quote):
             yield CitationPiece(**fields(0), start_ms=start_ms, end_ms=end_ms, quote=quote[:MAX_CHARACTERS])
-        case agent_types.AgentTranscriptPiece(text):
+        case agent_protocol.AgentTranscript(text=text):
             yield TranscriptPiece(**fields(0), text=text[:MAX_CHARACTERS])

@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.voice_qa import s3_prefixes
-from handlers.voice_qa.query_worker.agent.agent_types import AnswerAudioFormat
+from handlers.voice_qa.query_worker.agent_protocol import AnswerAudioFormat
 from handlers.voice_qa.query_worker.answer_forwarding import MAX_MESSAGES
 from handlers.voice_qa.websocket_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 

@@ -21,7 +21,7 @@ from handlers.common.ids import timestamp
 from handlers.common.json_models import Message
 from handlers.common.records import MAX_ATTEMPTS, TooManyWriters, serialize_item
 from handlers.common.text import remove_hidden_characters
-from handlers.voice_qa.query_worker.agent.agent_types import Turn
+from handlers.voice_qa.query_worker.agent_protocol import ContextTurn
 from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, Key
 from handlers.voice_qa.websocket_messages import QueryId
 
@@ -86,10 +86,11 @@ def stored_size(turn: StoredTurn) -> int:
     return 4 + sum(len(name) + len(text.encode()) + 1 for name, text in texts.items())
 
 
-def context_turns(turns: tuple[StoredTurn, ...]) -> tuple[Turn, ...]:
+def context_turns(turns: tuple[StoredTurn, ...]) -> tuple[ContextTurn, ...]:
     """Return the turns that an agent gets as context."""
     return tuple(
-        Turn(turn.question[:CONTEXT_CHARACTERS], turn.answer[:CONTEXT_CHARACTERS]) for turn in turns[-CONTEXT_TURNS:]
+        ContextTurn(question=turn.question[:CONTEXT_CHARACTERS], answer=turn.answer[:CONTEXT_CHARACTERS])
+        for turn in turns[-CONTEXT_TURNS:]
     )
 
 

@@ -19,10 +19,7 @@ from handlers.common.logging import EventLog
 from handlers.common.versioned_items import VersionedItems
 from handlers.common.websocket import WebSocketConnections
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits
-from handlers.voice_qa.query_worker.agent.agent_types import Agent
-from handlers.voice_qa.query_worker.agent.agentcore_client import AgentCoreAgent
-from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
+from handlers.voice_qa.query_worker.agent import Agent, AgentLimits
 from handlers.voice_qa.query_worker.agent_question_processing import AnswerOutcome, QuestionAnswering
 from handlers.voice_qa.query_worker.answer_store import AnswerStore
 from handlers.voice_qa.query_worker.conversations import Conversations
@@ -64,20 +61,13 @@ class QueryWorker:
 
 def create_agent(environment: WorkerEnvironment, session: boto3.Session) -> Agent:
     """Create the agent's client. Raises ValueError if the environment names no agent."""
-    limits = AnswerLimits(
-        connect_seconds=environment.connect_seconds,
-        first_byte_seconds=environment.first_byte_seconds,
-        silence_seconds=environment.silence_seconds,
-        answer_seconds=environment.answer_seconds,
-    )
+    limits = AgentLimits(environment.connect_seconds, environment.silence_seconds, environment.answer_seconds)
     if environment.agentcore_endpoint is not None:
-        return HttpAgent(environment.agentcore_endpoint, limits)
+        return Agent.at_endpoint(environment.agentcore_endpoint, limits)
     credentials = session.get_credentials()
     if environment.agentcore_runtime_arn is None or credentials is None:
         raise ValueError("set AGENTCORE_ENDPOINT, or AGENTCORE_RUNTIME_ARN together with AWS credentials")
-    return AgentCoreAgent(
-        environment.agentcore_runtime_arn, credentials, limits, qualifier=environment.agentcore_qualifier
-    )
+    return Agent.in_agentcore(environment.agentcore_runtime_arn, environment.agentcore_qualifier, credentials, limits)
 
 
 @cache

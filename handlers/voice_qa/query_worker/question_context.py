@@ -13,7 +13,7 @@ from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.common.events import NULL_VERSION_ID
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.query_worker.agent import agent_types
+from handlers.voice_qa.query_worker import agent_protocol
 from handlers.voice_qa.query_worker.conversations import Conversations, context_turns
 from handlers.voice_qa.table_records import QuestionRecord, conversation_key
 from handlers.voice_qa.websocket_messages import UnanswerableQuestion, VoiceQaErrorCode
@@ -54,33 +54,37 @@ class QuestionContext:
         self._bucket = bucket
         self._max_query_bytes = max_query_bytes
 
-    def collect(self, guest_id: str, query_id: str, record: QuestionRecord) -> agent_types.AgentQuestion:
+    def collect(self, guest_id: str, query_id: str, record: QuestionRecord) -> agent_protocol.AgentQuestion:
         """Return the question with its context. Raises UnanswerableQuestion if it cannot be sent to the agent."""
         lecture = self._build_lecture(record.lecture_id)
         query = self._build_query(guest_id, record)
         key = conversation_key(record.identity, record.session, record.lecture_id)
-        return agent_types.AgentQuestion(
+        return agent_protocol.AgentQuestion(
             query_id=query_id,
-            session_id=agent_types.opaque_session_id(f"{guest_id}#{record.session}"),
+            session_id=agent_protocol.opaque_session_id(f"{guest_id}#{record.session}"),
             lecture=lecture,
             query=query,
             conversation=context_turns(self._conversations.turns(key)),
             language=record.language,
         )
 
-    def _build_lecture(self, lecture_id: str) -> agent_types.Lecture:
+    def _build_lecture(self, lecture_id: str) -> agent_protocol.QuestionLecture:
         ready = self._lectures.find_ready(lecture_id)
         url = self._presign_url(ready.key, ready.version_id)
-        return agent_types.Lecture(lecture_id, url, ready.format, ready.duration_ms)
+        return agent_protocol.QuestionLecture(
+            lecture_id=lecture_id, url=url, format=ready.format, duration_ms=ready.duration_ms
+        )
 
-    def _build_query(self, guest_id: str, record: QuestionRecord) -> agent_types.SpokenQuery | agent_types.WrittenQuery:
+    def _build_query(
+        self, guest_id: str, record: QuestionRecord
+    ) -> agent_protocol.SpokenQuery | agent_protocol.WrittenQuery:
         if record.audio_key is not None:
             return self._build_spoken_query(guest_id, record.audio_key)
         if not record.text:
             raise UnanswerableQuestion(VoiceQaErrorCode.QUERY_FAILED, "The question is empty.")
-        return agent_types.WrittenQuery(record.text)
+        return agent_protocol.WrittenQuery(text=record.text)
 
-    def _build_spoken_query(self, guest_id: str, key: str) -> agent_types.SpokenQuery:
+    def _build_spoken_query(self, guest_id: str, key: str) -> agent_protocol.SpokenQuery:
         if not key.startswith(f"{s3_prefixes.QUERIES}{guest_id}/"):
             raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_FOREIGN, "The audio is not one of your uploads.")
         try:
@@ -101,7 +105,9 @@ class QuestionContext:
             raise UnanswerableQuestion(
                 VoiceQaErrorCode.QUERY_FAILED, "The audio has a content type that is not accepted."
             )
-        return agent_types.SpokenQuery(self._presign_url(key, head.get("VersionId", NULL_VERSION_ID)), kind)
+        return agent_protocol.SpokenQuery(
+            url=self._presign_url(key, head.get("VersionId", NULL_VERSION_ID)), format=kind
+        )
 
     def _presign_url(self, key: str, version_id: str) -> str:
         params = {"Bucket": self._bucket, "Key": key, "VersionId": version_id}

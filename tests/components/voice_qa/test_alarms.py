@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from components.voice_qa.alarms import MAX_FAILED_POSTS
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed
+from handlers.voice_qa.query_worker.agent_protocol import AgentFailed
+from handlers.voice_qa.query_worker.environment import AgentCode
 from tests.components.voice_qa.recorded_deployment import deployed
 from tests.credentials import credentials
 from tests.handlers.voice_qa.query_worker.worker_harness import (
@@ -64,9 +65,9 @@ CASES = {
     **{
         code.value: Case((TEXT, AgentFailed(code)), alarms={FAILED})
         for code in AgentCode
-        if code is not AgentCode.QUESTION_REJECTED
+        if code is not AgentCode.REJECTED
     },
-    "question rejected": Case((AgentFailed(AgentCode.QUESTION_REJECTED),)),
+    "question rejected": Case((AgentFailed(AgentCode.REJECTED),)),
     "audio missing": Case(question={"audio_key": AUDIO_KEY}),
     "answered": Case((TEXT,)),
     "answer not posted": Case((TEXT,), failed_posts=100, alarms={UNHEARD}),

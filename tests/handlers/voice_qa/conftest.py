@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.credentials import credentials
-from tests.handlers.voice_qa.query_worker.agent.agent_servers import Clock
 from tests.handlers.voice_qa.query_worker.worker_harness import WorkerHarness
 from tests.handlers.voice_qa.socket_harness import SocketHarness, create_socket_harness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import LectureHarness, create_lecture_harness
@@ -33,9 +32,3 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
     with create_socket_harness(monkeypatch) as harness:
         harness.connect()
         yield harness
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Return the fake clock and randomness with which a client of the agent retries."""
-    return Clock()

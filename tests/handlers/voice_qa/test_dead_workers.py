@@ -17,8 +17,9 @@ import pytest
 
 from handlers.common.json_models import Message
 from handlers.common.versioned_items import VersionedItems
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed
+from handlers.voice_qa.query_worker.agent_protocol import AgentFailed
 from handlers.voice_qa.query_worker.agent_question_processing import AnswerOutcome
+from handlers.voice_qa.query_worker.environment import AgentCode
 from handlers.voice_qa.query_worker.handler import AnsweringFailed
 from handlers.voice_qa.question_item_updates import QuestionItem
 from handlers.voice_qa.table_records import QuestionStatus

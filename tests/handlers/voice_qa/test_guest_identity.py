@@ -8,16 +8,16 @@ from urllib.parse import unquote
 
 import pytest
 
-from handlers.voice_qa.query_worker.agent import agent_types
-from handlers.voice_qa.query_worker.agent.agent_protocol import request_body
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed
+from handlers.voice_qa.query_worker import agent_protocol
+from handlers.voice_qa.query_worker.agent_protocol import AgentFailed
 from handlers.voice_qa.query_worker.agent_question_processing import AnswerOutcome
+from handlers.voice_qa.query_worker.environment import AgentCode
 from handlers.voice_qa.table_records import allowance_key, connection_key, conversation_key, query_key
 from tests.handlers.voice_qa.query_worker.worker_harness import AUDIO, LECTURE_ID, REMAINING_MS, TEXT, WorkerHarness
 from tests.handlers.voice_qa.socket_harness import ANN_GUEST_ID, ANN_IDENTITY, SocketHarness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET
 
-TRANSCRIPT = agent_types.AgentTranscriptPiece("Who sings?")
+TRANSCRIPT = agent_protocol.AgentTranscript(text="Who sings?")
 
 
 class FlowHarness:
@@ -55,7 +55,7 @@ class FlowHarness:
                 yield "policy of a form", base64.b64decode(answer["fields"]["policy"]).decode()
         yield "messages to the client", json.dumps(self.worker.clients.inbox)
         for question in self.worker.agent.questions:
-            yield "request to the agent", request_body(question).decode()
+            yield "request to the agent", question.model_dump_json()
         yield from (("event of the worker", event.model_dump_json()) for event in self.api.worker_events)
         yield from (("check of a time limit", check.model_dump_json()) for check in self.api.scheduled_checks)
         for version in self.worker.s3.list_object_versions(Bucket=BUCKET)["Versions"]:
@@ -79,7 +79,7 @@ def flow(worker: WorkerHarness) -> FlowHarness:
     worker.script_answer(TEXT)
     session = harness.answers[-1]["sessionId"]
     assert harness.ask("written-1", text="Why?", sessionId=session) is AnswerOutcome.ANSWERED
-    worker.agent.scripts.append(AgentFailed(AgentCode.BROKEN_OFF))
+    worker.agent.scripts.append(AgentFailed(AgentCode.UNAVAILABLE))
     assert harness.ask("failed-1", text="Why?") is AnswerOutcome.FAILED
     worker.agent.scripts.append(RuntimeError(ANN_IDENTITY))
     with pytest.raises(Exception, match="RuntimeError") as raised:
@@ -131,5 +131,7 @@ def test_the_agents_session_id_cannot_be_computed_from_a_known_identity_id(flow:
     assert spoken_question.session_id == written_question.session_id, "both questions belong to one conversation"
     assert len(written_question.conversation) == 1
     session = flow.answers[1]["sessionId"]
-    unkeyed_session_id = agent_types.opaque_session_id(conversation_key(ANN_IDENTITY, session, LECTURE_ID)["sessionId"])
+    unkeyed_session_id = agent_protocol.opaque_session_id(
+        conversation_key(ANN_IDENTITY, session, LECTURE_ID)["sessionId"]
+    )
     assert spoken_question.session_id != unkeyed_session_id, "a hash without a key could be computed by the agent"

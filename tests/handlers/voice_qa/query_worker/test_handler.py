@@ -16,14 +16,11 @@ import pytest
 from pydantic import ValidationError
 
 from handlers.common.versioned_items import VersionedItems
-from handlers.voice_qa.query_worker import handler
-from handlers.voice_qa.query_worker.agent import agent_types
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AnswerAudioFormat
-from handlers.voice_qa.query_worker.agent.agentcore_client import AgentCoreAgent
-from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
+from handlers.voice_qa.query_worker import agent_protocol, handler
+from handlers.voice_qa.query_worker.agent_protocol import AgentFailed, AnswerAudioFormat
 from handlers.voice_qa.query_worker.agent_question_processing import MESSAGES, AnswerOutcome
 from handlers.voice_qa.query_worker.answer_forwarding import MAX_AUDIO
-from handlers.voice_qa.query_worker.environment import WorkerEnvironment
+from handlers.voice_qa.query_worker.environment import AgentCode, WorkerEnvironment
 from handlers.voice_qa.query_worker.handler import AnsweringFailed
 from handlers.voice_qa.table_records import Listener, QuestionRecord, QuestionStatus, conversation_key, query_key
 from tests.handlers.voice_qa.query_worker.worker_harness import (
@@ -47,8 +44,8 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE
 from tests.lost_responses import repeat_every_call
 
-CITATION = agent_types.AgentCitationPiece(1_000, 2_000, "a canary sings")
-TRANSCRIPT = agent_types.AgentTranscriptPiece("who sings")
+CITATION = agent_protocol.AgentCitation(start_ms=1_000, end_ms=2_000, quote="a canary sings")
+TRANSCRIPT = agent_protocol.AgentTranscript(text="who sings")
 RAISE_AWS_ERROR = Mock(side_effect=AWS_ERROR)
 
 
@@ -72,9 +69,9 @@ def test_the_agent_gets_the_lecture_the_question_and_the_conversation(worker: Wo
     worker.invoke()
     [question] = worker.agent.questions
     assert (question.query_id, question.language) == (QUERY_ID, "de-DE")
-    assert question.conversation == (agent_types.Turn("Q", "A"),)
-    assert question.query == agent_types.WrittenQuery(QUESTION_TEXT)
-    assert question.session_id == agent_types.opaque_session_id(f"{GUEST_ID}#{SESSION_ID}")
+    assert question.conversation == (agent_protocol.ContextTurn(question="Q", answer="A"),)
+    assert question.query == agent_protocol.WrittenQuery(text=QUESTION_TEXT)
+    assert question.session_id == agent_protocol.opaque_session_id(f"{GUEST_ID}#{SESSION_ID}")
     assert (question.lecture.format, question.lecture.duration_ms) == ("mp3", 60_000)
     url = urlsplit(question.lecture.url)
     assert unquote(url.path).endswith(LECTURE_KEY)
@@ -84,10 +81,10 @@ def test_the_agent_gets_the_lecture_the_question_and_the_conversation(worker: Wo
 
 def test_a_spoken_question_is_sent_as_a_url_and_stored_as_its_transcript(worker: WorkerHarness) -> None:
     worker.upload_audio()
-    worker.script_answer(agent_types.AgentTranscriptPiece("whose"), TRANSCRIPT, TEXT, MORE_TEXT)
+    worker.script_answer(agent_protocol.AgentTranscript(text="whose"), TRANSCRIPT, TEXT, MORE_TEXT)
     worker.invoke()
     [question] = worker.agent.questions
-    assert isinstance(question.query, agent_types.SpokenQuery)
+    assert isinstance(question.query, agent_protocol.SpokenQuery)
     assert question.query.format == "webm"
     assert unquote(urlsplit(question.query.url).path).endswith(AUDIO_KEY)
     assert worker.turns == [("who sings", "Canaries sing.")], "the last transcript counts"
@@ -100,7 +97,7 @@ def test_the_agent_gets_the_version_of_a_spoken_question_that_was_checked(worker
     worker.script_answer(replace_audio, TEXT)
     worker.invoke()
     [question] = worker.agent.questions
-    assert isinstance(question.query, agent_types.SpokenQuery)
+    assert isinstance(question.query, agent_protocol.SpokenQuery)
     [version] = parse_qs(urlsplit(question.query.url).query)["versionId"]
     assert worker.s3.get_object(Bucket=BUCKET, Key=AUDIO_KEY, VersionId=version)["Body"].read() == b"checked"
     assert worker.s3.head_object(Bucket=BUCKET, Key=AUDIO_KEY)["VersionId"] != version
@@ -285,20 +282,19 @@ def test_the_end_of_an_answer_is_logged_with_times_and_counts(
 ) -> None:
     worker.ask()
     worker.clock.now_ms += 50
-    two_messages_of_audio = agent_types.AgentAudioPiece(bytes(MAX_AUDIO + 1), AnswerAudioFormat.MP3)
+    two_messages_of_audio = agent_protocol.AgentAudio(audio=bytes(MAX_AUDIO + 1), format=AnswerAudioFormat.MP3)
     worker.script_answer(
         worker.delay_step(100),
         TEXT,
         worker.delay_step(300),
         two_messages_of_audio,
         worker.delay_step(5),
-        dropped_citations=3,
     )
     worker.invoke()
     [line] = worker.log_lines(capsys.readouterr().out, "query_ended")
     assert (line["level"], line["outcome"], line.get("cause")) == ("INFO", "answered", None)
     assert (line["milliseconds"], line["first_piece_milliseconds"]) == (455, 150)
-    assert (line["pieces"], line["dropped_citations"]) == (3, 3)
+    assert line["pieces"] == 3
 
 
 @pytest.mark.parametrize(
@@ -350,7 +346,7 @@ def test_the_entry_point_uses_its_environment(worker: WorkerHarness, monkeypatch
     worker.script_answer(AUDIO)
     assert handler.handler(EVENT, WorkerContext()) == "answered"
     [question] = worker.agent.questions
-    assert isinstance(question.query, agent_types.SpokenQuery)
+    assert isinstance(question.query, agent_protocol.SpokenQuery)
     for url in (question.lecture.url, question.query.url, worker.sent_messages("answered")[0]["audioUrl"]):
         assert "X-Amz-Signature" in url, "a bucket with a KMS key requires Signature Version 4"
         assert urlsplit(url).hostname == f"{BUCKET}.s3.us-east-1.amazonaws.com"
@@ -359,18 +355,21 @@ def test_the_entry_point_uses_its_environment(worker: WorkerHarness, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("variables", "agent_class"),
+    ("variables", "url"),
     [
-        ({"agentcore_endpoint": "http://127.0.0.1:9"}, HttpAgent),
-        ({"agentcore_runtime_arn": "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/tutor"}, AgentCoreAgent),
+        ({"agentcore_endpoint": "http://127.0.0.1:9"}, "http://127.0.0.1:9/answer"),
+        (
+            {"agentcore_runtime_arn": "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/tutor"},
+            "https://bedrock-agentcore.us-east-1.",
+        ),
         ({}, None),
     ],
 )
-def test_the_environment_determines_the_agent(variables: dict[str, str], agent_class: type | None) -> None:
+def test_the_environment_determines_the_agent(variables: dict[str, str], url: str | None) -> None:
     environment = WorkerEnvironment.model_validate({"s3_bucket": "audio", "dynamodb_table": "sessions", **variables})
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
-    if agent_class is None:
+    if url is None:
         with pytest.raises(ValueError, match="AGENTCORE_ENDPOINT"):
             handler.create_agent(environment, session)
     else:
-        assert type(handler.create_agent(environment, session)) is agent_class
+        assert handler.create_agent(environment, session)._url.startswith(url)

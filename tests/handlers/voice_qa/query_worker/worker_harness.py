@@ -6,6 +6,7 @@ logged.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,11 +18,12 @@ from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.versioned_items import VersionedItems
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.query_worker.agent import agent_types
-from handlers.voice_qa.query_worker.agent.agent_types import AgentCode, AgentFailed, AnswerAudioFormat
+from handlers.voice_qa.query_worker import agent_protocol
+from handlers.voice_qa.query_worker.agent_protocol import AgentFailed, AnswerAudioFormat
 from handlers.voice_qa.query_worker.agent_question_processing import AnswerOutcome, QuestionAnswering
 from handlers.voice_qa.query_worker.answer_store import AnswerStore
 from handlers.voice_qa.query_worker.conversations import Conversations
+from handlers.voice_qa.query_worker.environment import AgentCode
 from handlers.voice_qa.query_worker.handler import QueryWorker
 from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.table_records import (
@@ -50,24 +52,23 @@ LIMIT_MS = 600_000
 """Time limit of a question."""
 MAX_QUERY_BYTES = 1_000
 
-TEXT, MORE_TEXT = agent_types.AgentTextPiece("Canaries "), agent_types.AgentTextPiece("sing.")
-AUDIO = agent_types.AgentAudioPiece(b"OggS canary", AnswerAudioFormat.OGG_OPUS)
-ANSWER_BROKEN_OFF = AgentFailed(AgentCode.BROKEN_OFF)
+TEXT, MORE_TEXT = agent_protocol.AgentText(text="Canaries "), agent_protocol.AgentText(text="sing.")
+AUDIO = agent_protocol.AgentAudio(audio=b"OggS canary", format=AnswerAudioFormat.OGG_OPUS)
+ANSWER_BROKEN_OFF = AgentFailed(AgentCode.UNAVAILABLE)
 AWS_ERROR = ClientError({"Error": {"Code": "Throttling", "Message": "canary"}}, "Operation")
 
-Step = agent_types.AgentPiece | Exception | Callable[[], object]
+Step = agent_protocol.AgentPiece | Exception | Callable[[], object]
 """A step of a scripted answer: the agent sends a piece, or the answer fails, or a function of the test is called."""
 
 
 @dataclass
-class ScriptedAnswer(agent_types.AgentAnswer):
+class ScriptedAnswer:
     """The agent's answer to one question. A test sets its steps, and inspects `closed`."""
 
     steps: Sequence[Step]
-    dropped_citations: int = 0
     closed: bool = False
 
-    def __iter__(self) -> Iterator[agent_types.AgentPiece]:
+    def __iter__(self) -> Iterator[agent_protocol.AgentPiece]:
         for step in self.steps:
             if isinstance(step, Exception):
                 raise step
@@ -76,24 +77,25 @@ class ScriptedAnswer(agent_types.AgentAnswer):
             else:
                 yield step
 
-    def close(self) -> None:
-        self.closed = True
-
 
 @dataclass
 class ScriptedAgent:
     """The external agent. It answers each question with the next script, or raises it."""
 
     scripts: list[ScriptedAnswer | Exception] = field(default_factory=list)
-    questions: list[agent_types.AgentQuestion] = field(default_factory=list)
+    questions: list[agent_protocol.AgentQuestion] = field(default_factory=list)
     """Questions that the agent received."""
 
-    def answer(self, question: agent_types.AgentQuestion) -> agent_types.AgentAnswer:
+    @contextmanager
+    def answer(self, question: agent_protocol.AgentQuestion) -> Iterator[Iterator[agent_protocol.AgentPiece]]:
         self.questions.append(question)
         script = self.scripts.pop(0)
         if isinstance(script, Exception):
             raise script
-        return script
+        try:
+            yield iter(script)
+        finally:
+            script.closed = True
 
 
 @dataclass
@@ -158,7 +160,7 @@ class WorkerHarness:
             self.conversations,
             self.answers,
             self.clients,
-            agent=self.agent,
+            agent=self.agent,  # type: ignore[arg-type]  # only `answer` is used
             max_attempt_ms=LIMIT_MS + CHECK_GRACE_SECONDS * 1000,
             clock_ms=self.clock,
             pause=self.pauses.append,
@@ -198,9 +200,9 @@ class WorkerHarness:
         self.s3.put_object(Bucket=BUCKET, Key=AUDIO_KEY, Body=data, ContentType=content_type)
         self.ask(audio_key=AUDIO_KEY)
 
-    def script_answer(self, *steps: Step, dropped_citations: int = 0) -> ScriptedAnswer:
+    def script_answer(self, *steps: Step) -> ScriptedAnswer:
         """Set the agent's next answer."""
-        script = ScriptedAnswer(steps, dropped_citations)
+        script = ScriptedAnswer(steps)
         self.agent.scripts.append(script)
         return script
 

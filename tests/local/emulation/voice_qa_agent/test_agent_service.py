@@ -10,23 +10,22 @@ from typing import Any
 
 import pytest
 
-from handlers.voice_qa.query_worker.agent.agent_call import AnswerLimits, RetryTiming
-from handlers.voice_qa.query_worker.agent.agent_types import (
-    AgentAudioPiece,
-    AgentCitationPiece,
-    AgentCode,
+from handlers.voice_qa.query_worker.agent import Agent, AgentLimits, AgentRetry
+from handlers.voice_qa.query_worker.agent_protocol import (
+    AgentAudio,
+    AgentCitation,
     AgentFailed,
     AgentPiece,
     AgentQuestion,
-    AgentTextPiece,
-    AgentTranscriptPiece,
-    Lecture,
+    AgentText,
+    AgentTranscript,
+    ContextTurn,
+    QuestionLecture,
     SpokenQuery,
-    Turn,
     WrittenQuery,
     opaque_session_id,
 )
-from handlers.voice_qa.query_worker.agent.http_agent_client import HttpAgent
+from handlers.voice_qa.query_worker.environment import AgentCode
 from local.audio_formats import RATE, SAMPLE_BYTES, decode_file
 from local.emulation.faults import Fault, Faults
 from local.emulation.speech.recognition import recognise
@@ -92,11 +91,20 @@ def question(
     *,
     lecture_format: str = "ogg",
     query_id: str = "query",
-    earlier_turns: tuple[Turn, ...] = (),
+    earlier_turns: tuple[ContextTurn, ...] = (),
 ) -> AgentQuestion:
     """Return a question about a lecture that lasts one minute."""
-    lecture = Lecture("lecture", lecture_url, lecture_format, 60_000)
-    return AgentQuestion(query_id, opaque_session_id("session"), lecture, query, earlier_turns)
+    return AgentQuestion(
+        query_id=query_id,
+        session_id=opaque_session_id("session"),
+        lecture=QuestionLecture(lecture_id="lecture", url=lecture_url, format=lecture_format, duration_ms=60_000),
+        query=query,
+        conversation=earlier_turns,
+    )
+
+
+def turn(text: str) -> ContextTurn:
+    return ContextTurn(question=text, answer="…")
 
 
 OXYGEN_QUESTION = "What do plants release?"
@@ -123,14 +131,12 @@ def lecture(files: FileServer) -> str:
     return files.put("lecture-one", encode_recording(*LECTURE))
 
 
-def create_client(endpoint: str, pauses: list[float] | None = None) -> HttpAgent:
-    """Return the handlers' client, which adds the seconds between its attempts to a list and does not wait."""
-    wait = (lambda _: None) if pauses is None else pauses.append
-    return HttpAgent(endpoint, AnswerLimits(first_byte_seconds=TIMEOUT_SECONDS), RetryTiming(wait=wait))
+def create_client(endpoint: str) -> Agent:
+    return Agent.at_endpoint(endpoint, AgentLimits(silence_seconds=TIMEOUT_SECONDS))
 
 
-def ask(endpoint: str, agent_question: AgentQuestion, pauses: list[float] | None = None) -> list[AgentPiece]:
-    with create_client(endpoint, pauses).answer(agent_question) as pieces:
+def ask(endpoint: str, agent_question: AgentQuestion) -> list[AgentPiece]:
+    with create_client(endpoint).answer(agent_question) as pieces:
         return list(pieces)
 
 
@@ -146,16 +152,16 @@ def ask_until_failure(endpoint: str, agent_question: AgentQuestion) -> tuple[str
 
 
 def answer_text(pieces: list[AgentPiece]) -> str:
-    return "".join(piece.text for piece in pieces if isinstance(piece, AgentTextPiece))
+    return "".join(piece.text for piece in pieces if isinstance(piece, AgentText))
 
 
-def citations(pieces: list[AgentPiece]) -> list[AgentCitationPiece]:
-    return [piece for piece in pieces if isinstance(piece, AgentCitationPiece)]
+def citations(pieces: list[AgentPiece]) -> list[AgentCitation]:
+    return [piece for piece in pieces if isinstance(piece, AgentCitation)]
 
 
 def test_the_answer_quotes_and_cites_the_best_passage(endpoint: str, lecture: str) -> None:
-    pieces = ask(endpoint, question(lecture, WrittenQuery(OXYGEN_QUESTION)))
-    assert pieces[0] == AgentTranscriptPiece(OXYGEN_QUESTION)
+    pieces = ask(endpoint, question(lecture, WrittenQuery(text=OXYGEN_QUESTION)))
+    assert pieces[0] == AgentTranscript(text=OXYGEN_QUESTION)
     assert answer_text(pieces) == OXYGEN_ANSWER
     citation = citations(pieces)[0]
     assert citation.quote == clip_texts("oxygen")[0]
@@ -163,25 +169,25 @@ def test_the_answer_quotes_and_cites_the_best_passage(endpoint: str, lecture: st
     whole = len(join_clips(*LECTURE)) * 1000 / SAMPLE_BYTES / RATE
     assert citation.start_ms == pytest.approx(first_two_clips, abs=200)
     assert citation.end_ms == pytest.approx(whole - 800, abs=200), "a pause of 0.8 s follows each clip"
-    assert len([piece for piece in pieces if isinstance(piece, AgentTextPiece)]) == 12, "each word is a piece"
+    assert len([piece for piece in pieces if isinstance(piece, AgentText)]) == 12, "each word is a piece"
 
 
 def test_the_spoken_answer_is_the_quoted_part_of_the_lecture(endpoint: str, lecture: str, tmp_path: Path) -> None:
-    pieces = ask(endpoint, question(lecture, WrittenQuery(OXYGEN_QUESTION)))
-    audio = [piece.audio for piece in pieces if isinstance(piece, AgentAudioPiece)]
+    pieces = ask(endpoint, question(lecture, WrittenQuery(text=OXYGEN_QUESTION)))
+    audio = [piece.audio for piece in pieces if isinstance(piece, AgentAudio)]
     (tmp_path / "answer").write_bytes(b"".join(audio))
     samples = decode_file(tmp_path / "answer", ["ogg"])
     text = " ".join(line.text for line in recognise(samples))
     assert len(audio) > 1
     assert word_error_rate(clip_texts("oxygen")[0], text) <= MAX_WORD_ERROR_RATE, text
     kinds = [type(piece) for piece in pieces]
-    assert AgentTextPiece in kinds[kinds.index(AgentAudioPiece) :], "audio is sent before the text is complete"
+    assert AgentText in kinds[kinds.index(AgentAudio) :], "audio is sent before the text is complete"
 
 
 def test_a_spoken_question_is_recognised(endpoint: str, lecture: str, files: FileServer) -> None:
     url = files.put("query", encode_recording("sugar"))
-    pieces = ask(endpoint, question(lecture, SpokenQuery(url, "ogg")))
-    assert pieces[0] == AgentTranscriptPiece("What do plants turn into sugar?")
+    pieces = ask(endpoint, question(lecture, SpokenQuery(url=url, format="ogg")))
+    assert pieces[0] == AgentTranscript(text="What do plants turn into sugar?")
     assert citations(pieces)[0].quote == clip_texts("sunlight")[0]
 
 
@@ -189,23 +195,23 @@ def test_a_spoken_question_is_recognised(endpoint: str, lecture: str, files: Fil
 def test_a_question_that_the_lecture_does_not_answer_gets_an_answer_that_says_so(
     endpoint: str, lecture: str, text: str
 ) -> None:
-    turns = (Turn(OXYGEN_QUESTION, "…"),) if text else ()
-    pieces = ask(endpoint, question(lecture, WrittenQuery(text), earlier_turns=turns))
+    turns = (turn(OXYGEN_QUESTION),) if text else ()
+    pieces = ask(endpoint, question(lecture, WrittenQuery(text=text), earlier_turns=turns))
     assert answer_text(pieces) == NO_MATCH_ANSWER
     assert citations(pieces) == []
-    assert not [piece for piece in pieces if isinstance(piece, AgentAudioPiece)]
+    assert not [piece for piece in pieces if isinstance(piece, AgentAudio)]
 
 
 def test_a_question_without_a_subject_is_about_the_previous_question(endpoint: str, lecture: str) -> None:
-    turns = (Turn("sugar", "…"), Turn(OXYGEN_QUESTION, "…"))
-    pieces = ask(endpoint, question(lecture, WrittenQuery("Can you tell me more?"), earlier_turns=turns))
+    turns = (turn("sugar"), turn(OXYGEN_QUESTION))
+    pieces = ask(endpoint, question(lecture, WrittenQuery(text="Can you tell me more?"), earlier_turns=turns))
     assert answer_text(pieces) == OXYGEN_ANSWER
 
 
 @pytest.mark.parametrize("audio_format", sorted(ENCODINGS))
 def test_lectures_of_every_audio_format_are_recognised(endpoint: str, files: FileServer, audio_format: str) -> None:
     url = files.put(f"lecture-{audio_format}", encode_recording(*LECTURE, audio_format=audio_format))
-    pieces = ask(endpoint, question(url, WrittenQuery(OXYGEN_QUESTION), lecture_format=audio_format))
+    pieces = ask(endpoint, question(url, WrittenQuery(text=OXYGEN_QUESTION), lecture_format=audio_format))
     assert answer_text(pieces) == OXYGEN_ANSWER
 
 
@@ -219,37 +225,38 @@ def test_a_lecture_that_cannot_be_decoded_is_rejected(
 ) -> None:
     url = files.put("lecture-bad", encode_recording(*LECTURE) if is_ogg else b"no audio")
     _, failure = ask_until_failure(
-        endpoint, question(url, WrittenQuery(OXYGEN_QUESTION), lecture_format=lecture_format)
+        endpoint, question(url, WrittenQuery(text=OXYGEN_QUESTION), lecture_format=lecture_format)
     )
-    assert (failure.code, failure.retryable) == (AgentCode.QUESTION_REJECTED, False)
+    assert (failure.code, failure.retryable) == (AgentCode.REJECTED, False)
 
 
 def test_an_expired_url_or_one_of_another_host_is_rejected(endpoint: str, lecture: str, files: FileServer) -> None:
     for url in (files.url("expired"), "http://192.0.2.1/x", "file:///etc/hostname"):
         for agent_question in (
-            question(url, WrittenQuery(OXYGEN_QUESTION)),
-            question(lecture, SpokenQuery(url, "ogg")),
+            question(url, WrittenQuery(text=OXYGEN_QUESTION)),
+            question(lecture, SpokenQuery(url=url, format="ogg")),
         ):
             _, failure = ask_until_failure(endpoint, agent_question)
-            assert failure.code is AgentCode.QUESTION_REJECTED
+            assert failure.code is AgentCode.REJECTED
 
 
-def test_the_fault_throttled_refuses_one_request(endpoint: str, lecture: str) -> None:
+def test_the_fault_throttled_refuses_one_request(endpoint: str, lecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
+    monkeypatch.setattr(AgentRetry, "sleep", lambda retry, answer: pauses.append(retry.get_retry_after(answer) or 0))
     FAULTS.set(Fault.ANSWER_THROTTLED)
     for _ in range(2):
-        assert answer_text(ask(endpoint, question(lecture, WrittenQuery(OXYGEN_QUESTION)), pauses)) == OXYGEN_ANSWER
+        assert answer_text(ask(endpoint, question(lecture, WrittenQuery(text=OXYGEN_QUESTION)))) == OXYGEN_ANSWER
         assert len(pauses) == 1
     assert pauses[0] >= 1, "the service asks for a second in Retry-After"
 
 
 @pytest.mark.parametrize(
     ("fault", "code"),
-    [(Fault.ANSWER_DROPPED, AgentCode.BROKEN_OFF), (Fault.ANSWER_MALFORMED, AgentCode.MALFORMED)],
+    [(Fault.ANSWER_DROPPED, AgentCode.UNAVAILABLE), (Fault.ANSWER_MALFORMED, AgentCode.MALFORMED)],
 )
 def test_a_fault_breaks_the_answer_in_the_middle(endpoint: str, lecture: str, fault: Fault, code: AgentCode) -> None:
     FAULTS.set(fault)
-    text, failure = ask_until_failure(endpoint, question(lecture, WrittenQuery(OXYGEN_QUESTION)))
+    text, failure = ask_until_failure(endpoint, question(lecture, WrittenQuery(text=OXYGEN_QUESTION)))
     assert failure.code is code
     assert 0 < len(text) < len(OXYGEN_ANSWER)
     assert OXYGEN_ANSWER.startswith(text)
@@ -258,11 +265,11 @@ def test_a_fault_breaks_the_answer_in_the_middle(endpoint: str, lecture: str, fa
 def test_the_agent_answers_concurrent_requests_after_a_client_has_disconnected(endpoint: str, lecture: str) -> None:
     expected = {"oxygen": OXYGEN_ANSWER, "food": f"At 0:00 you hear: {clip_texts('photosynthesis')[0]}"}
     answers: list[tuple[str, str]] = []
-    with create_client(endpoint).answer(question(lecture, WrittenQuery(OXYGEN_QUESTION))) as unread_answer:
-        assert isinstance(next(iter(unread_answer)), AgentTranscriptPiece)
+    with create_client(endpoint).answer(question(lecture, WrittenQuery(text=OXYGEN_QUESTION))) as unread_answer:
+        assert isinstance(next(unread_answer), AgentTranscript)
 
     def ask_in_thread(word: str) -> None:
-        answers.append((word, answer_text(ask(endpoint, question(lecture, WrittenQuery(word))))))
+        answers.append((word, answer_text(ask(endpoint, question(lecture, WrittenQuery(text=word))))))
 
     threads = [threading.Thread(target=ask_in_thread, args=(word,)) for word in [*expected] * 4]
     for thread in threads:

@@ -1,0 +1,240 @@
+"""Client of the agent, the external service that answers questions: an HTTP service, or Bedrock AgentCore Runtime.
+
+`agent_protocol` defines the body of the request and the lines of the response. Transient failures are retried up to three
+times, but only until the response begins. Redirects, compressed responses and the proxy settings of the environment are
+not supported. No exception contains a URL or anything that the agent sent.
+
+boto3 is not used for AgentCore, because its body reader fills a buffer of one kilobyte before it returns a line, which
+would delay the words of an answer.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Self
+from urllib.parse import quote, urlencode
+
+import urllib3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError, SSLError
+
+from handlers.voice_qa.query_worker.agent_protocol import AgentFailed, AgentPiece, AgentQuestion, AnswerReader
+from handlers.voice_qa.query_worker.environment import AgentCode, parse_agent_url
+
+MAX_LINE_BYTES = 256 * 1024
+MAX_ANSWER_BYTES = 24 * 1024 * 1024
+"""Maximum size of a response. The worker keeps the answer in memory until it has ended."""
+MAX_RETRIES = 3
+READ_BYTES = 64 * 1024
+"""Maximum size of one read, which returns as soon as some bytes have arrived."""
+
+RETRIED_STATUSES: Mapping[int, AgentCode] = {
+    HTTPStatus.PAYMENT_REQUIRED: AgentCode.THROTTLED,  # of AgentCore, for too many sessions at once
+    HTTPStatus.TOO_MANY_REQUESTS: AgentCode.THROTTLED,
+    HTTPStatus.CONFLICT: AgentCode.UNAVAILABLE,  # of AgentCore, while a session is being started or ended
+    HTTPStatus.BAD_GATEWAY: AgentCode.UNAVAILABLE,
+    HTTPStatus.SERVICE_UNAVAILABLE: AgentCode.UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT: AgentCode.UNAVAILABLE,
+}
+STATUSES: Mapping[int, AgentCode] = {
+    **RETRIED_STATUSES,
+    HTTPStatus.UNAUTHORIZED: AgentCode.REFUSED,
+    HTTPStatus.FORBIDDEN: AgentCode.REFUSED,
+    HTTPStatus.NOT_FOUND: AgentCode.REFUSED,
+    HTTPStatus.METHOD_NOT_ALLOWED: AgentCode.REFUSED,
+    HTTPStatus.FAILED_DEPENDENCY: AgentCode.FAILED,  # of AgentCore, if the agent itself failed
+}
+STATUS_CLASSES = {3: AgentCode.REFUSED, 4: AgentCode.REJECTED, 5: AgentCode.FAILED}
+"""Meanings of other statuses, by their first digit. The remaining statuses are malformed."""
+
+AGENTCORE = "bedrock-agentcore"
+SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
+_ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):bedrock-agentcore:(?P<region>[a-z0-9-]+):[0-9]{12}:runtime/[\w-]+")
+
+# botocore would log signed requests at level DEBUG, and urllib3 warns with the URL of each request that it repeats.
+for name in ("botocore.auth", "urllib3.connectionpool"):
+    logging.getLogger(name).setLevel(logging.ERROR)
+
+
+class AgentRetry(urllib3.Retry):
+    """Retries of one question, of which none begins after a deadline."""
+
+    def __init__(self, *arguments: Any, deadline: float = 0.0, **options: Any) -> None:
+        """`deadline` is a time on the monotonic clock."""
+        super().__init__(*arguments, **options)
+        self.deadline = deadline
+
+    def new(self, **options: Any) -> Self:
+        return super().new(deadline=self.deadline, **options)
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: urllib3.BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: Any = None,
+        _stacktrace: Any = None,
+    ) -> Self:
+        following = super().increment(method, url, response, error, _pool, _stacktrace)
+        pause = (following.get_retry_after(response) if response else None) or following.get_backoff_time()
+        if time.monotonic() + pause >= self.deadline:
+            raise MaxRetryError(_pool, url or "", error)
+        return following
+
+
+@dataclass(frozen=True)
+class AgentLimits:
+    connect_seconds: float = 2
+    """Time for connecting to the agent, for each try."""
+    silence_seconds: float = 20
+    """Time without a complete line of the response. After this time, no further try begins."""
+    answer_seconds: float = 600
+    """Time from the question to the end of the answer. An agent that is silent at this time can extend it once by
+    `silence_seconds`."""
+
+
+Headers = Mapping[str, str]
+HEADERS: Headers = {"Content-Type": "application/json", "Accept": "application/jsonl, text/event-stream"}
+
+
+class Agent:
+    """A service that answers questions."""
+
+    def __init__(
+        self,
+        url: str,
+        limits: AgentLimits,
+        *,
+        create_headers: Callable[[AgentQuestion, bytes], Headers] = lambda _question, _body: HEADERS,
+        pool: urllib3.PoolManager | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`create_headers` returns the headers for a question and the body of its request."""
+        self._url = url
+        self._limits = limits
+        self._create_headers = create_headers
+        self._pool = pool or urllib3.PoolManager()
+        self._clock = clock
+
+    @classmethod
+    def at_endpoint(cls, endpoint: str, limits: AgentLimits, **options: Any) -> Self:
+        """Return an agent that is an HTTP service. Raises ValueError for an invalid URL."""
+        parse_agent_url(endpoint)
+        return cls(f"{endpoint.rstrip('/')}/answer", limits, **options)
+
+    @classmethod
+    def in_agentcore(
+        cls, arn: str, qualifier: str, credentials: Credentials, limits: AgentLimits, origin: str | None = None
+    ) -> Self:
+        """Return an agent in AgentCore Runtime. Raises ValueError for an invalid ARN of the runtime.
+
+        `origin` replaces the URL of AgentCore in the runtime's region.
+        """
+        match = _ARN.fullmatch(arn)
+        if match is None:
+            raise ValueError("agentcore_runtime_arn is not the ARN of an AgentCore runtime")
+        region = match["region"]
+        domain = "amazonaws.com.cn" if match["partition"] == "aws-cn" else "amazonaws.com"
+        path = f"/runtimes/{quote(arn, safe='')}/invocations?{urlencode({'qualifier': qualifier})}"
+        url = (origin or f"https://{AGENTCORE}.{region}.{domain}") + path
+
+        def sign(question: AgentQuestion, body: bytes) -> Headers:
+            request = AWSRequest("POST", url, {**HEADERS, SESSION_HEADER: question.session_id}, body)
+            # A refresh of the credentials between two reads would mix old and new values, so a frozen copy is used.
+            SigV4Auth(credentials.get_frozen_credentials(), AGENTCORE, region).add_auth(request)
+            return dict(request.headers)
+
+        return cls(url, limits, create_headers=sign)
+
+    @contextmanager
+    def answer(self, question: AgentQuestion) -> Iterator[Iterator[AgentPiece]]:
+        """Send the question, and return the pieces of the answer as they arrive. Raises AgentFailed.
+
+        Reading the pieces raises AgentFailed too, if the answer is not complete. At the end of the block, the connection
+        is closed.
+        """
+        asked_at = self._clock()
+        response = self._send(question)
+        try:
+            if response.status != HTTPStatus.OK:
+                raise AgentFailed(_judge_status(response.status))
+            yield self._read(response, AnswerReader(question.lecture.duration_ms), asked_at)
+        finally:
+            response.close()
+
+    def _send(self, question: AgentQuestion) -> urllib3.BaseHTTPResponse:
+        body = question.model_dump_json(by_alias=True).encode()
+        limits = self._limits
+        try:
+            return self._pool.request(
+                "POST",
+                self._url,
+                body=body,
+                headers=self._create_headers(question, body),
+                timeout=urllib3.Timeout(connect=limits.connect_seconds, read=limits.silence_seconds),
+                retries=AgentRetry(
+                    MAX_RETRIES,
+                    allowed_methods=None,
+                    status_forcelist=RETRIED_STATUSES,
+                    backoff_factor=0.2,
+                    backoff_jitter=0.2,
+                    raise_on_status=False,
+                    deadline=time.monotonic() + limits.silence_seconds,
+                ),
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+        except HTTPError as error:
+            code = _judge_failure(error.reason if isinstance(error, MaxRetryError) else error)
+        raise AgentFailed(code)
+
+    def _read(self, response: urllib3.BaseHTTPResponse, reader: AnswerReader, asked_at: float) -> Iterator[AgentPiece]:
+        ends_at, line_at = asked_at + self._limits.answer_seconds, self._clock()
+        size, rest = 0, b""
+        while True:
+            data = _read_bytes(response)
+            size += len(data)
+            *lines, rest = (rest + data).split(b"\n")
+            if size > MAX_ANSWER_BYTES or len(rest) > MAX_LINE_BYTES:
+                raise AgentFailed(AgentCode.MALFORMED)
+            for line in lines:
+                piece = reader.read_line(line)
+                if reader.done:
+                    return
+                if piece is not None:
+                    yield piece
+                if self._clock() >= ends_at:
+                    raise AgentFailed(AgentCode.TOO_SLOW)
+            line_at = self._clock() if lines else line_at
+            if self._clock() >= min(ends_at, line_at + self._limits.silence_seconds):
+                raise AgentFailed(AgentCode.TOO_SLOW)
+
+
+def _read_bytes(response: urllib3.BaseHTTPResponse) -> bytes:
+    """Return the bytes of the body that have arrived, at least one. Raises AgentFailed."""
+    try:
+        data = response.read1(READ_BYTES)
+        code = AgentCode.UNAVAILABLE
+    except HTTPError as error:
+        data, code = b"", _judge_failure(error)
+    if not data:
+        raise AgentFailed(code)
+    return data
+
+
+def _judge_failure(error: Exception | None) -> AgentCode:
+    if isinstance(error, ReadTimeoutError):
+        return AgentCode.TOO_SLOW
+    return AgentCode.REFUSED if isinstance(error, SSLError) else AgentCode.UNAVAILABLE
+
+
+def _judge_status(status: int) -> AgentCode:
+    return STATUSES.get(status) or STATUS_CLASSES.get(status // 100, AgentCode.MALFORMED)

@@ -1,0 +1,499 @@
+"""Client of the agent, the external service that answers questions, against a server on the loopback address.
+
+The server sends fixed bytes to each connection. So the tests show which bytes become which pieces or failure, which
+requests are repeated, and that no exception contains a URL, a credential or a text of the agent.
+"""
+
+import base64
+import contextlib
+import gzip
+import json
+import socket
+import ssl
+import threading
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any, Self
+
+import boto3
+import pytest
+import urllib3
+from botocore.config import Config
+from botocore.credentials import Credentials
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.voice_qa.query_worker.agent import (
+    HEADERS,
+    MAX_ANSWER_BYTES,
+    MAX_LINE_BYTES,
+    Agent,
+    AgentLimits,
+    AgentRetry,
+)
+from handlers.voice_qa.query_worker.agent_protocol import (
+    AgentAudio,
+    AgentCitation,
+    AgentFailed,
+    AgentPiece,
+    AgentQuestion,
+    AgentText,
+    AgentTranscript,
+    AnswerAudioFormat,
+    AnswerReader,
+    ContextTurn,
+    QuestionLecture,
+    SpokenQuery,
+    WrittenQuery,
+    opaque_session_id,
+)
+from handlers.voice_qa.query_worker.environment import AgentCode, parse_agent_url
+from tests.handlers.certificates import write_self_signed_certificate
+
+CANARY = "canary-7d1f"
+"""Text in URLs, headers and answers, which must not appear in any exception."""
+DURATION_MS = 60_000
+QUESTION = AgentQuestion(
+    query_id="query-1",
+    session_id=opaque_session_id("us-east-1:identity#session"),
+    lecture=QuestionLecture(lecture_id="lecture-1", url=f"http://{CANARY}", format="mp3", duration_ms=DURATION_MS),
+    query=WrittenQuery(text=f"What is a {CANARY}?"),
+    conversation=(ContextTurn(question="Who speaks?", answer="Nobody."),),
+)
+HELLO: dict[str, Any] = {"type": "text", "text": "Hello."}
+DONE: dict[str, Any] = {"type": "done"}
+
+
+def lines(*messages: dict[str, Any]) -> bytes:
+    return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
+
+
+def response(*body: bytes, status: str = "200 OK", headers: str = "") -> bytes:
+    """Return a response whose body ends with the connection."""
+    return f"HTTP/1.1 {status}\r\nX-Agent: {CANARY}\r\n{headers}\r\n".encode() + b"".join(body)
+
+
+def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
+    body = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+    return response(body, end, headers="Transfer-Encoding: chunked\r\n")
+
+
+ANSWER = response(lines(HELLO, DONE))
+PIECES = [AgentText(text="Hello.")]
+
+
+class Server:
+    """Server that answers each connection with the next response, and the last response again and again."""
+
+    def __init__(self, *responses: bytes | Callable[[socket.socket], None], tls: ssl.SSLContext | None = None) -> None:
+        self.requests: list[tuple[str, bytes]] = []
+        """Headers and body of each request."""
+        self._responses, self._tls = responses, tls
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+
+    def _serve(self) -> None:
+        for number in count():
+            try:
+                connection = self._listener.accept()[0]
+            except OSError:
+                return
+            with contextlib.suppress(OSError), contextlib.closing(connection):
+                connection.settimeout(20)
+                stream = self._tls.wrap_socket(connection, server_side=True) if self._tls else connection
+                with stream, stream.makefile("rb") as file:
+                    head = "".join(iter(lambda: file.readline().decode().replace("\r\n", "\n"), "\n"))
+                    length = int(head.lower().partition("content-length: ")[2].partition("\n")[0])
+                    self.requests.append((head, file.read(length)))
+                    answer = self._responses[min(number, len(self._responses) - 1)]
+                    if callable(answer):
+                        answer(stream)
+                    else:
+                        stream.sendall(answer)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the pauses between the tries, for which nobody waits."""
+    waited: list[float] = []
+
+    def sleep(retry: AgentRetry, answer: urllib3.BaseHTTPResponse | None = None) -> None:
+        waited.append((retry.get_retry_after(answer) if answer else None) or retry.get_backoff_time())
+
+    monkeypatch.setattr(AgentRetry, "sleep", sleep)
+    return waited
+
+
+pytestmark = pytest.mark.usefixtures("pauses")
+
+
+def ask(endpoint: str, **options: Any) -> list[AgentPiece]:
+    limits = options.pop("limits", AgentLimits())
+    with Agent.at_endpoint(endpoint, limits, **options).answer(QUESTION) as pieces:
+        return list(pieces)
+
+
+def failure(endpoint: str, **options: Any) -> AgentFailed:
+    """Ask a question that fails. Return the failure, which must tell nothing about the request and the response."""
+    with pytest.raises(AgentFailed) as failed:
+        ask(endpoint, **options)
+    assert failed.value.__context__ is failed.value.__cause__ is None
+    printed = "".join(traceback.format_exception(failed.value))
+    assert CANARY not in printed
+    assert endpoint not in printed
+    return failed.value
+
+
+def audio(data: bytes, audio_format: object = "ogg-opus") -> dict[str, Any]:
+    return {"type": "audio", "audio": base64.b64encode(data).decode(), "format": audio_format}
+
+
+def citation(start: Any, end: Any) -> dict[str, Any]:
+    return {"type": "citation", "startMs": start, "endMs": end, "quote": "said"}
+
+
+MESSAGES: list[dict[str, Any]] = [
+    {"type": "transcript", "text": "what is a stream"},
+    {"type": "waiting", "text": 1},
+    {**HELLO, "other": [1]},
+    audio(b"audio"),
+    audio(b""),
+    citation(0, DURATION_MS),
+    citation(0, DURATION_MS + 1),
+    {"type": "text", "text": ""},
+    DONE,
+]
+MESSAGE_PIECES = [
+    AgentTranscript(text="what is a stream"),
+    AgentText(text="Hello."),
+    AgentAudio(audio=b"audio", format=AnswerAudioFormat.OGG_OPUS),
+    AgentCitation(start_ms=0, end_ms=DURATION_MS, quote="said"),
+]
+EVENT = b": comment\r\nid: 1\r\nevent: message\r\nretry: 1\r\ndata: %b\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        response(lines(*MESSAGES)),
+        response(lines(*MESSAGES), b"nothing after done is read\n"),
+        chunked(*(lines(message) for message in MESSAGES)),
+        chunked(*(bytes([byte]) for byte in lines(*MESSAGES))),
+        response(b"\n\r\n  \n", *(EVENT % lines(message).strip() for message in MESSAGES)),
+        response(lines(*MESSAGES), headers=f"Content-Length: {len(lines(*MESSAGES))}\r\n"),
+    ],
+)
+def test_lines_become_pieces_until_the_line_done(answer: bytes) -> None:
+    with Server(answer) as server:
+        assert ask(server.endpoint) == MESSAGE_PIECES
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        *((response(line, b"\n"), AgentCode.MALFORMED) for line in (b"no json", b"[]", b"{}", b'{"type": ["text"]}')),
+        (response(b'{"type": "text", "text": "\xff"}\n'), AgentCode.MALFORMED),
+        (response(b'{"type": "text", "text": "\\ud800"}\n'), AgentCode.MALFORMED),
+        (response(b'{"type": "audio", "audio": "YQ==YQ==", "format": "mp3"}\n'), AgentCode.MALFORMED),
+        (response(lines(audio(b"a", "wma"))), AgentCode.MALFORMED),
+        (response(lines(audio(b"a"), audio(b"b", "mp3"))), AgentCode.MALFORMED),
+        *((response(lines(citation(*times))), AgentCode.MALFORMED) for times in ((0.5, 1), ("0", 1), (False, True))),
+        (response(b"x" * (MAX_LINE_BYTES + 100_000)), AgentCode.MALFORMED),
+        (response(b"\n" * (MAX_ANSWER_BYTES + 1)), AgentCode.MALFORMED),
+        (response(gzip.compress(lines(DONE)), b"\n", headers="Content-Encoding: gzip\r\n"), AgentCode.MALFORMED),
+        (response(lines(HELLO)), AgentCode.UNAVAILABLE),
+        (response(b'{"type": "done"}'), AgentCode.UNAVAILABLE),
+        (response(lines(HELLO), headers="Content-Length: 900\r\n"), AgentCode.UNAVAILABLE),
+        *((chunked(lines(HELLO), end=end), AgentCode.UNAVAILABLE) for end in (b"", b"5\r\nab", b"zz\r\n")),
+        (response(status="204 No Content"), AgentCode.MALFORMED),
+        *((response(status=f"{status} {CANARY}"), AgentCode.REFUSED) for status in (301, 307, 401, 403, 404, 405)),
+        *((response(status=f"{status} {CANARY}"), AgentCode.REJECTED) for status in (400, 413, 422)),
+        *((response(status=f"{status} {CANARY}"), AgentCode.FAILED) for status in (424, 500, 501)),
+    ],
+)
+def test_an_answer_that_is_not_complete_fails_with_a_code_and_is_not_requested_again(
+    answer: bytes, code: AgentCode
+) -> None:
+    with Server(answer) as server:
+        assert failure(server.endpoint).code is code
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "retryable"),
+    [
+        ({"type": "error", "code": "rejected"}, AgentCode.REJECTED, False),
+        ({"type": "error", "code": "rejected", "retryable": True}, AgentCode.REJECTED, True),
+        ({"type": "error", "code": "unavailable", "retryable": "no"}, AgentCode.UNAVAILABLE, True),
+        ({"type": "error", "code": "refused", "retryable": False}, AgentCode.FAILED, False),
+        ({"type": "error", "code": [CANARY]}, AgentCode.FAILED, True),
+        # The server of Bedrock AgentCore's own library ends an answer like this if its agent raised an exception.
+        ({"error": CANARY, "error_type": "EventError"}, AgentCode.FAILED, True),
+    ],
+)
+def test_an_agent_can_report_its_own_failure(message: dict[str, Any], code: AgentCode, retryable: bool) -> None:
+    with Server(response(lines(HELLO, message))) as server:
+        failed = failure(server.endpoint)
+        assert (failed.code, failed.retryable) == (code, retryable)
+
+
+def test_pieces_arrive_before_the_answer_is_complete() -> None:
+    received, closed = threading.Event(), threading.Event()
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(response(lines(HELLO)))
+        assert received.wait(20)
+        connection.sendall(lines(HELLO))
+        assert connection.recv(1) == b"", "the caller stops, which closes the connection"
+        closed.set()
+
+    with Server(script) as server:
+        with Agent.at_endpoint(server.endpoint, AgentLimits()).answer(QUESTION) as pieces:
+            assert next(pieces) == PIECES[0]
+            received.set()
+            assert next(pieces) == PIECES[0]
+        assert closed.wait(20)
+
+
+@pytest.mark.parametrize("status", [402, 409, 429, 502, 503, 504])
+def test_a_transient_failure_is_retried(status: int, pauses: list[float]) -> None:
+    busy = response(status=f"{status} {CANARY}", headers="Content-Length: 0\r\n")
+    with Server(busy, busy, ANSWER) as server:
+        assert ask(server.endpoint) == PIECES
+        assert len(server.requests) == 3
+    with Server(busy) as server:
+        expected = AgentCode.THROTTLED if status in {402, 429} else AgentCode.UNAVAILABLE
+        assert failure(server.endpoint).code is expected
+        assert len(server.requests) == 4
+    assert all(least <= pause <= least + 0.2 for pause, least in zip(pauses, (0, 0.4, 0, 0.4, 0.8), strict=True))
+
+
+def test_a_connection_that_closes_before_the_response_is_retried() -> None:
+    with Server(b"", b"HTTP/1.1 2", ANSWER) as server:
+        assert ask(server.endpoint) == PIECES
+    assert failure(server.endpoint).code is AgentCode.UNAVAILABLE, "the server does not listen any more"
+
+
+def test_retry_after_extends_a_pause_but_not_beyond_the_time_limit(pauses: list[float]) -> None:
+    busy = [
+        response(status="429 Busy", headers=f"Retry-After: {seconds}\r\nContent-Length: 0\r\n") for seconds in (3, 21)
+    ]
+    with Server(busy[0], ANSWER) as server:
+        assert ask(server.endpoint) == PIECES
+    assert pauses == [3]
+    with Server(busy[1], ANSWER) as server:
+        assert failure(server.endpoint).code is AgentCode.THROTTLED
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"HTTP/1.1 200 OK\r\n", response(), response(lines(HELLO))])
+def test_an_agent_that_stays_silent_is_too_slow_and_not_asked_again(data: bytes) -> None:
+    failed = threading.Event()
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(data)
+        failed.wait(20)
+
+    with Server(script) as server:
+        assert failure(server.endpoint, limits=AgentLimits(silence_seconds=0.05)).code is AgentCode.TOO_SLOW
+        failed.set()
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds_per_read", "max_reads"),
+    [
+        pytest.param(b"x" * 100, 3, 8, id="bytes without a complete line are silence"),
+        pytest.param(b"\n" * 100, 19, 33, id="lines do not extend the time of the whole answer"),
+    ],
+)
+def test_the_clock_is_read_after_each_read(body: bytes, seconds_per_read: float, max_reads: int) -> None:
+    ticks = count()
+    read_count = 0
+
+    def read_one_byte(answer: urllib3.HTTPResponse, _: int) -> bytes:
+        nonlocal read_count
+        read_count += 1
+        return answer.read(1)
+
+    def clock() -> float:
+        next(ticks)
+        return read_count * seconds_per_read
+
+    with Server(chunked(body)) as server, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(urllib3.HTTPResponse, "read1", read_one_byte)
+        assert failure(server.endpoint, clock=clock).code is AgentCode.TOO_SLOW
+    assert read_count <= max_reads
+
+
+def test_the_time_that_the_caller_needs_counts_towards_the_limit_of_ten_minutes() -> None:
+    pieces: list[AgentPiece] = []
+    with Server(response(lines(*[HELLO] * 15, DONE))) as server:
+        agent = Agent.at_endpoint(server.endpoint, AgentLimits(), clock=lambda: 60.0 * len(pieces))
+        with pytest.raises(AgentFailed) as failed, agent.answer(QUESTION) as answer:
+            pieces.extend(answer)
+    assert (failed.value.code, len(pieces)) == (AgentCode.TOO_SLOW, 10)
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_only_an_agent_with_a_trusted_certificate_gets_a_question(tmp_path: Path, trusted: bool) -> None:
+    certificate = write_self_signed_certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with Server(ANSWER, tls=context) as server:
+        endpoint = server.endpoint.replace("http://127.0.0.1", "https://localhost")
+        if trusted:
+            assert ask(endpoint, pool=urllib3.PoolManager(ca_certs=str(certificate))) == PIECES
+        else:
+            assert failure(endpoint).code is AgentCode.REFUSED
+        assert len(server.requests) == (1 if trusted else 0)
+
+
+def test_redirects_and_proxy_variables_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Server(ANSWER) as other:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, other.endpoint)
+        monkeypatch.setenv("no_proxy", "")
+        for status in (301, 307, 308):
+            redirect = response(status=f"{status} Moved", headers=f"Location: {other.endpoint}/\r\nRetry-After: 1\r\n")
+            with Server(redirect) as server:
+                assert failure(server.endpoint).code is AgentCode.REFUSED
+        assert other.requests == []
+
+
+def test_a_question_is_sent_as_the_protocol_defines() -> None:
+    with Server(ANSWER) as server:
+        ask(server.endpoint + "/base/")
+        [(head, body)] = server.requests
+    assert head.startswith("POST /base/answer HTTP/1.1\n")
+    assert {"Accept-Encoding: identity", *(f"{name}: {value}" for name, value in HEADERS.items())} <= set(
+        head.splitlines()
+    )
+    assert json.loads(body) == {
+        "schemaVersion": 1,
+        "queryId": "query-1",
+        "sessionId": opaque_session_id("us-east-1:identity#session"),
+        "lecture": {"lectureId": "lecture-1", "url": f"http://{CANARY}", "format": "mp3", "durationMs": DURATION_MS},
+        "query": {"text": f"What is a {CANARY}?"},
+        "conversation": [{"question": "Who speaks?", "answer": "Nobody."}],
+        "language": "en-US",
+    }
+    spoken = QUESTION.model_copy(update={"query": SpokenQuery(url="query-url", format="webm")})
+    assert json.loads(spoken.model_dump_json(by_alias=True))["query"] == {"url": "query-url", "format": "webm"}
+
+
+def test_no_text_audio_or_url_is_in_a_representation() -> None:
+    received = AnswerReader(DURATION_MS)
+    for message in ({"type": "text", "text": CANARY}, audio(CANARY.encode()), {"type": "transcript", "text": CANARY}):
+        assert CANARY not in repr(received.read_line(lines(message)))
+    assert CANARY not in repr(QUESTION)
+    assert CANARY not in repr(SpokenQuery(url=CANARY, format="mp3"))
+    assert "identity" not in QUESTION.session_id
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["text", "audio", "format", "code"]), inner),
+)
+KINDS = st.sampled_from(["text", "audio", "citation", "transcript", "error", "done", "other"])
+
+
+@given(
+    st.binary()
+    | st.builds(lambda fields, kind: lines({**fields, "type": kind}), st.dictionaries(st.text(), JSON), KINDS | JSON)
+)
+def test_any_line_gives_a_valid_piece_or_an_agent_failure(line: bytes) -> None:
+    with contextlib.suppress(AgentFailed):
+        piece = AnswerReader(DURATION_MS).read_line(line)
+        if isinstance(piece, (AgentText, AgentTranscript)):
+            assert piece.text.encode().decode() == piece.text
+
+
+ARN = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/lectures-AbC123"
+CREDENTIALS = Credentials("AKIDEXAMPLE", f"secret-{CANARY}", f"token-{CANARY}")
+
+
+def ask_with_boto3(endpoint: str, qualifier: str, body: bytes) -> None:
+    client: Any = boto3.client(
+        "bedrock-agentcore",
+        region_name="eu-west-1",
+        endpoint_url=endpoint,
+        aws_access_key_id=CREDENTIALS.access_key,
+        aws_secret_access_key=CREDENTIALS.secret_key,
+        aws_session_token=CREDENTIALS.token,
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    client.invoke_agent_runtime(
+        agentRuntimeArn=ARN,
+        runtimeSessionId=QUESTION.session_id,
+        qualifier=qualifier,
+        contentType=HEADERS["Content-Type"],
+        accept=HEADERS["Accept"],
+        payload=body,
+    )["response"].read()
+    client.close()
+
+
+@pytest.mark.parametrize("qualifier", ["DEFAULT", "blue_1"])
+def test_the_request_to_agentcore_equals_that_of_boto3(qualifier: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Equal times give equal signatures.
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: datetime(2026, 11, 20, 12, tzinfo=UTC))
+    with Server(ANSWER) as server:
+        agent = Agent.in_agentcore(ARN, qualifier, CREDENTIALS, AgentLimits(), server.endpoint)
+        with agent.answer(QUESTION) as pieces:
+            assert list(pieces) == PIECES
+        ask_with_boto3(server.endpoint, qualifier, server.requests[0][1])
+        (our_head, our_body), (boto3_head, boto3_body) = server.requests
+    assert our_body == boto3_body
+    names = ("post ", "host:", "content-type:", "accept:", "x-amz", "authorization:")
+    ours, theirs = (
+        {line for line in head.lower().splitlines() if line.startswith(names)} for head in (our_head, boto3_head)
+    )
+    assert ours == {line for line in theirs if not line.startswith("x-amzn-trace")}
+
+
+@pytest.mark.parametrize(("partition", "domain"), [("aws", "amazonaws.com"), ("aws-cn", "amazonaws.com.cn")])
+def test_a_runtime_is_called_in_its_region_by_https(partition: str, domain: str) -> None:
+    arn = ARN.replace("aws:", f"{partition}:", 1)
+    agent = Agent.in_agentcore(arn, "DEFAULT", CREDENTIALS, AgentLimits())
+    assert agent._url.startswith(f"https://bedrock-agentcore.eu-west-1.{domain}/runtimes/arn%3A")
+
+
+@pytest.mark.parametrize(
+    "arn", ["", "lectures-AbC123", ARN + "/x", ARN + "\n", ARN.replace("eu-west-1", "evil.example/")]
+)
+def test_an_invalid_runtime_arn_is_refused(arn: str) -> None:
+    with pytest.raises(ValueError, match="ARN"):
+        Agent.in_agentcore(arn, "DEFAULT", CREDENTIALS, AgentLimits())
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        *("", "agent", "ftp://agent", "http://", "http://user:word@agent", "http://agent?query", "http://agent#part"),
+        *("http://agent/a b", "http://agent/\r\nX: y", "http://8.8.8.8", "http://[2001:4860:4860::8888]/"),
+    ],
+)
+def test_an_invalid_endpoint_is_refused(endpoint: str) -> None:
+    with pytest.raises(ValueError, match="endpoint"):
+        Agent.at_endpoint(endpoint, AgentLimits())
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://10.20.0.7:5000", "http://agent.internal", "https://8.8.8.8", "http://[::1]:1"]
+)
+def test_a_private_agent_may_use_plain_http(endpoint: str) -> None:
+    assert parse_agent_url(endpoint).geturl() == endpoint
