@@ -23,7 +23,7 @@ from components.settings.base import (
 from components.settings.foundation import Cidr, SubnetId, VpcId
 from handlers.voice_qa.environment import AnswerSeconds, SessionDays
 from handlers.voice_qa.query_worker.environment import parse_agent_url
-from handlers.voice_qa.websocket_handler.environment import LecturesPerDay, QueriesAtOnce, QueriesPerHour, UrlSeconds
+from handlers.voice_qa.websocket_handler.environment import LecturesPerDay, QueriesPerHour, UrlSeconds
 
 Days = Annotated[int, Field(ge=1, le=365)]
 
@@ -76,10 +76,9 @@ class ConversationSettings(SettingsModel):
     days: SessionDays = 7
     """Days that the table keeps the text of a conversation after its first turn, and the record of each question. The
     bucket keeps the audio as long as the section `audio` says."""
-    queries_at_once: QueriesAtOnce = 2
-    """Maximum number of questions of a guest that are answered at the same time."""
     queries_per_hour: QueriesPerHour = 60
-    """Maximum number of questions that a guest may ask per hour."""
+    """Maximum number of questions that a guest may ask per hour. A question that is asked again counts again, unless it is
+    being answered."""
     lectures_per_day: LecturesPerDay = 20
     """Maximum number of lectures that a guest may upload per day. `lectures.maxGigabytes` limits the size of each."""
     guest_writes: bool = False

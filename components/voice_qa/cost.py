@@ -34,8 +34,8 @@ QUERY_MEGABYTES = 0.2  # of a question of some seconds
 ANSWER_MEGABYTES = 0.5
 """Size of a spoken answer. It is stored twice: as one audio file, and as base64 in a JSONL file with all pieces."""
 ITEM_KILOBYTES = 4  # of a conversation of some turns
-READS_PER_QUESTION = 14  # read units for the items of the connection, the guest's limits, question and conversation
-WRITES_PER_QUESTION = 13  # write units for the same items
+READS_PER_QUESTION = 18  # read units for the items of the connection, the guest's counter, question and conversation
+WRITES_PER_QUESTION = 10  # write units for the same items
 
 
 def monthly_usage(settings: VoiceQaSettings) -> Usage:

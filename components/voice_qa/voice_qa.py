@@ -169,7 +169,7 @@ class VoiceQa(pulumi.ComponentResource):
                 self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.LECTURES}*"),
                 self.audio.grant("GetObject", "PutObject", prefix=f"{s3_prefixes.RESPONSES}*"),
                 self.audio.grant_list(),
-                self.sessions.grant("GetItem", "UpdateItem", as_="dynamodb_table"),
+                self.sessions.grant("GetItem", "PutItem", as_="dynamodb_table"),
                 self.socket.grant_post(),
                 *self._agent_grants(),
             ],
@@ -181,7 +181,7 @@ class VoiceQa(pulumi.ComponentResource):
                 "answer_seconds": agent.answer_seconds,
             },
             endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
-            asynchronous=AsyncInvocation(failed, max_age_seconds=MAX_QUESTION_AGE_SECONDS),
+            asynchronous=AsyncInvocation(failed, retries=0, max_age_seconds=MAX_QUESTION_AGE_SECONDS),
             attachment=self._create_attachment(),
         )
 
@@ -220,7 +220,7 @@ class VoiceQa(pulumi.ComponentResource):
             uses=[
                 # The handler signs the forms with which guests upload, so its role needs the permissions of the forms.
                 *(self.audio.grant("PutObject", prefix=f"{prefix}*", as_="s3_bucket") for prefix in upload_prefixes),
-                self.sessions.grant("GetItem", "UpdateItem", as_="dynamodb_table"),
+                self.sessions.grant("GetItem", "PutItem", "UpdateItem", as_="dynamodb_table"),
                 worker.grant_invoke("worker"),
                 time_limits.grant("SendMessage", as_="time_limit_queue"),
                 guest_id_key.grant_read("guest_id_key"),
@@ -235,7 +235,6 @@ class VoiceQa(pulumi.ComponentResource):
                 "url_seconds": sessions.url_seconds,
                 "accelerated": settings.audio.accelerated,
                 "max_lecture_bytes": self._max_lecture_bytes,
-                "queries_at_once": sessions.queries_at_once,
                 "queries_per_hour": sessions.queries_per_hour,
                 "lectures_per_day": sessions.lectures_per_day,
             },

@@ -26,7 +26,7 @@ const ADVICE = {
   UnrecognizedClientException: "AWS does not know this access key. Sign in at the top with another.",
   SignatureDoesNotMatch: "The secret key does not match the access key. Sign in again at the top.",
   RequestTimeTooSkewed: "This machine's clock is wrong by more than five minutes. Set it.",
-  TOO_MANY_QUERIES: "Wait for an answer, or wait an hour.",
+  TOO_MANY_QUERIES: "Wait for the next hour.",
   LECTURE_UNKNOWN: "Check the lecture's id.",
   LECTURE_NOT_READY: "The lecture is still being validated. Ask again in a moment.",
   UPLOAD_REFUSED: "On this stack, only operators upload lectures. Enter the id of an existing lecture.",

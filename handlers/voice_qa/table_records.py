@@ -1,4 +1,4 @@
-"""Keys of the items in voice Q&A's table, and the states of connections, questions and allowances (limits of a guest).
+"""Keys of the items in voice Q&A's table, and the records of connections, questions and counters.
 
 The table's partition key is `sessionId`, and its sort key is `lectureId`. A guest (a browser user with unauthenticated
 Cognito credentials) can read and write the items whose `sessionId` begins with the guest's own Cognito identity id and
@@ -11,19 +11,22 @@ compare keys with the identity id. Everything else contains the guest id, a keye
 this table, S3 keys, and messages between Lambda functions.
 https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetCredentialsForIdentity.html
 
-The content of the items of lectures and conversations is defined in `lecture_table` and `conversations`. A field's
-alias is its stored name.
+The content of the items of lectures and conversations is defined in `lecture_table` and `query_worker/answers`.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from handlers.common.ids import USER_ID_PATTERN
 from handlers.common.json_models import Message
-from handlers.common.versioned_items import VersionedState
+from handlers.common.records import Record, Records
 from handlers.voice_qa.websocket_messages import QueryId, VoiceQaErrorCode
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
 
 Key = dict[str, str]
 TTL_ATTRIBUTE = "expiresAt"
@@ -32,16 +35,9 @@ NO_RANGE_KEY = "-"
 DAY_SECONDS = 24 * 3600
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-MAX_CALLS = 20
-"""Maximum number of worker invocations for one question. Each invocation costs money, even if it only sends a stored
-answer."""
 CHECK_GRACE_SECONDS = 5
 """Time from a question's time limit to the check of this limit. In this time, a worker that reached the limit can still
 report the failure itself. The time also exceeds the difference between the clocks of two Lambda functions."""
-RETRY_MS = 50_000
-"""Minimum time from the start of an invocation to its retry by Lambda, which retries a failed invocation after a
-minute. A repeated invocation that begins earlier is a duplicate delivery, so the first invocation may still be
-running."""
 
 
 def lecture_key(lecture_id: str) -> Key:
@@ -56,8 +52,9 @@ def query_key(guest_id: str, query_id: str) -> Key:
     return {"sessionId": f"query#{guest_id}#{query_id}", "lectureId": NO_RANGE_KEY}
 
 
-def allowance_key(guest_id: str) -> Key:
-    return {"sessionId": f"allowance#{guest_id}", "lectureId": NO_RANGE_KEY}
+def counter_key(guest_id: str, counted: str, period: int) -> Key:
+    """Return the key of a guest's counter. `counted` names what it counts, and `period` numbers the hour or day."""
+    return {"sessionId": f"counter#{guest_id}#{counted}#{period}", "lectureId": NO_RANGE_KEY}
 
 
 def conversation_key(identity: str, session: str, lecture_id: str) -> Key:
@@ -65,45 +62,62 @@ def conversation_key(identity: str, session: str, lecture_id: str) -> Key:
     return {"sessionId": f"{identity}#{session}", "lectureId": lecture_id}
 
 
+R = TypeVar("R", bound=Record)
+
+
+def expiring_records(
+    client: "DynamoDBClient", table: str, model: type[R], kept_days: int, clock_ms: Callable[[], int]
+) -> Records[R]:
+    """Return the gateway of records that DynamoDB deletes some days after their last change."""
+    return Records(client, table, model, lambda _: {TTL_ATTRIBUTE: clock_ms() // 1000 + kept_days * DAY_SECONDS})
+
+
 GuestId = Annotated[str, StringConstraints(pattern=rf"^{USER_ID_PATTERN}$")]
 """Guest id in the messages between functions: a keyed hash of the guest's Cognito identity id."""
 
 
-class WorkerEvent(Message):
-    """Event of the query worker, the Lambda function that answers questions: the question to answer."""
+class QuestionReference(Message):
+    """Event of the query worker, the function that answers a question, and message of the queue of time limit checks.
 
-    schema_version: Literal[1] = 1
-    guest_id: GuestId
-    query_id: QueryId
-
-
-class TimeLimitCheck(Message):
-    """Message that SQS delivers after a question's time limit. Each invocation of the worker has such a message.
-
-    The WebSocket handler then checks that the question has ended, and that its client was notified.
+    It has no text, so that failed events can be stored. SQS delivers the check to the WebSocket handler after the
+    question's time limit. The handler then checks that the question has ended, and that its client was notified.
     """
 
     schema_version: Literal[1] = 1
     guest_id: GuestId
     query_id: QueryId
-    call: Annotated[int, Field(ge=1)]
-    """Number of the worker's invocation among those for the question, from 1."""
 
 
-class GuestConnection(VersionedState):
+class GuestConnection(Record):
     """The guest of one WebSocket connection, whom the signed handshake identified."""
 
-    identity: str = Field(default="", repr=False)
+    identity: Annotated[str, Field(repr=False)]
     """Cognito identity id of the guest."""
-    guest_id: str = ""
+    guest_id: str
     """Keyed hash of the identity id."""
+
+
+class Counter(Record):
+    """What a guest did in one hour or day. It keeps names, so that a repeated write does not count twice."""
+
+    counted: tuple[str, ...] = ()
+
+    def count(self, name: str, limit: int) -> Self:
+        """Count something, unless it is already counted or the limit is reached."""
+        if name in self.counted or len(self.counted) >= limit:
+            return self
+        return self.model_copy(update={"counted": (*self.counted, name)})
+
+
+def count_within_limit(counters: Records[Counter], key: Key, name: str, limit: int) -> bool:
+    """Count something, and return False if the limit was reached before."""
+    counter = counters.change(key, lambda stored: (stored or Counter()).count(name, limit))
+    return counter is not None and name in counter.counted
 
 
 class QuestionStatus(StrEnum):
     """Status of a question."""
 
-    NEW = "new"
-    """The question has no record yet."""
     ACCEPTED = "accepted"
     """The question waits for a worker."""
     RUNNING = "running"
@@ -113,104 +127,106 @@ class QuestionStatus(StrEnum):
     FAILED = "failed"
 
 
-class Listener(VersionedState):
-    """The connection that receives an answer in numbered pieces, and the first piece that it needs."""
+class Question(Record):
+    """One question, its state, and the connection of the client that listens to its answer.
 
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+    The client asks for the question again to hear the answer on another connection, or after a failure. Each try of a
+    worker to answer the question is an attempt. Only the worker that began the current attempt can end it, except that
+    the check of the time limit fails a question that has not ended.
+    """
 
-    connection: str = ""
-    """Id of the connection. Empty if no client listens."""
-    attempt: int = 1
-    """The answer attempt to which `resume_from` refers."""
+    status: QuestionStatus = QuestionStatus.ACCEPTED
+    identity: Annotated[str, Field(repr=False)]
+    """Cognito identity id of the guest, for the key of the conversation."""
+    lecture: str
+    """Id of the lecture. The name differs from the table's sort key, `lectureId`."""
+    session: str
+    """Id of the conversation."""
+    audio_key: str | None = None
+    """Key of a spoken question's audio."""
+    text: Annotated[str | None, Field(repr=False)] = None
+    """Text of a written question."""
+    language: str = "en-US"
+    connection: str
+    """Id of the connection that listens to the answer."""
+    resume_attempt: int = 1
+    """The attempt to which `resume_from` refers."""
     resume_from: int = 0
-    request_count: int = Field(default=0, alias="times")
-    """Number of requests for the answer so far. If a client repeats its request on the same connection, only this number
+    request_count: int = 1
+    """Number of requests for this question. If a client repeats its request on the same connection, only this number
     changes, and the pieces are sent again."""
+    asked_ms: int
+    """Time at which the current attempt was requested."""
+    attempt: int = 0
+    """Number of answer attempts so far."""
+    worker: Annotated[str, Field(repr=False)] = ""
+    """Random name of the invocation that began the current attempt."""
+    running_until_ms: int = 0
+    """Time at which the current attempt must have ended. After this time, a request starts a new attempt."""
+    code: str = ""
+    """Error code, if the question failed."""
+    retryable: bool = False
+    """True if a failed question can be asked again."""
+    reported: bool = False
+    """True if the client that asked last was notified of the end of the question."""
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in {QuestionStatus.ANSWERED, QuestionStatus.FAILED}
+
+    @property
+    def needs_worker(self) -> bool:
+        """True if a worker must be invoked: to answer the question, or to send the stored answer."""
+        return self.status in {QuestionStatus.ACCEPTED, QuestionStatus.ANSWERED}
 
     def first_piece(self, attempt: int) -> int:
         """Return the number of the first piece of an attempt that the client needs. It is 0 if the client named another
         attempt.
         """
-        return self.resume_from if attempt == self.attempt else 0
+        return self.resume_from if attempt == self.resume_attempt else 0
 
+    def needs_attempt(self, now_ms: int) -> bool:
+        """Return True if a request for the question begins a new attempt to answer it."""
+        if self.status is QuestionStatus.FAILED:
+            return self.retryable
+        return self.status is QuestionStatus.RUNNING and self.running_until_ms <= now_ms
 
-class QuestionRecord(VersionedState):
-    """One question, its state, and the listener of its answer."""
+    def apply_request(self, new: Self, now_ms: int) -> Self:
+        """Apply a further request of the client. `new` is the question as the client sends it now.
 
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
-
-    status: QuestionStatus = QuestionStatus.NEW
-    identity: str = Field(default="", repr=False)
-    """Cognito identity id of the guest, for the key of the conversation."""
-    lecture_id: str = ""
-    session: str = ""
-    """Id of the conversation."""
-    audio_key: str | None = None
-    """Key of a spoken question's audio."""
-    text: str | None = None
-    """Text of a written question."""
-    language: str = "en-US"
-    listener: Listener = Field(default=Listener(), alias="place")
-    attempt: int = 0
-    """Number of answer attempts so far."""
-    running_until_ms: int = 0
-    """Time at which the current attempt must have ended. After this time, a request starts a new attempt."""
-    begun_ms: int = 0
-    """Time at which the current attempt began."""
-    begun_by: str = ""
-    """Request id of the invocation that began the current attempt."""
-    code: str = ""
-    """Error code, if the question failed."""
-    retryable: bool = False
-    """True if a failed question can be asked again."""
-    asked_ms: int = 0
-    """Time at which the current attempt was requested."""
-    calls: int = 0
-    """Number of worker invocations for the question."""
-    reported_calls: int = 0
-    """Value of `calls` when a client was last notified of the end of the question."""
-
-    def apply_request(self, new: "QuestionRecord", now_ms: int) -> tuple[Self, bool]:
-        """Apply a client's request for the question. Return True if a worker must be invoked.
-
-        `new` is the question as the client sends it now, perhaps not for the first time. Its listener always becomes
-        the listener of the answer. Its other fields are only used if the question needs a new answer attempt and
-        MAX_CALLS is not reached. The conversation and the number of attempts stay.
+        Its connection always becomes the listener of the answer. Its other fields are only used for a new attempt. The
+        conversation and the number of attempts stay. A question that cannot be answered does not change.
         """
-        timed_out = self.status is QuestionStatus.RUNNING and self.running_until_ms <= now_ms
-        failed = self.status is QuestionStatus.FAILED and self.retryable
-        needs_attempt = self.status is QuestionStatus.NEW or timed_out or failed
-        # The invocation for an accepted question may be lost. For an answered question, a worker sends the answer again.
-        needs_worker = needs_attempt or self.status in {QuestionStatus.ACCEPTED, QuestionStatus.ANSWERED}
-        invokes_worker = needs_worker and self.calls < MAX_CALLS
-        changes = {
-            "listener": new.listener.model_copy(update={"request_count": self.listener.request_count + 1}),
-            "calls": self.calls + invokes_worker,
-        }
-        if needs_attempt and invokes_worker:
-            kept_fields = {"session": self.session or new.session, "attempt": self.attempt}
-            accepted = dict(new) | kept_fields | changes | {"status": QuestionStatus.ACCEPTED}
-            return self.model_copy(update=accepted), True
-        return self.model_copy(update=changes), invokes_worker
+        if self.status is QuestionStatus.FAILED and not self.retryable:
+            return self
+        kept = {"request_count": self.request_count + 1, "revision": self.revision}
+        if self.needs_attempt(now_ms):
+            return new.model_copy(update={**kept, "session": self.session, "attempt": self.attempt})
+        return self.model_copy(
+            update={
+                **kept,
+                "connection": new.connection,
+                "resume_attempt": new.resume_attempt,
+                "resume_from": new.resume_from,
+                "reported": False,
+            }
+        )
 
-    def begin(self, now_ms: int, until_ms: int, request_id: str) -> tuple[Self, bool]:
-        """Begin an answer attempt. Return False if another attempt is running or the question has ended.
+    def begin(self, worker: str, until_ms: int) -> Self:
+        """Begin an attempt that must have ended at `until_ms`, unless one has begun or the question has ended."""
+        if self.status is not QuestionStatus.ACCEPTED:
+            return self
+        return self.model_copy(
+            update={
+                "status": QuestionStatus.RUNNING,
+                "worker": worker,
+                "running_until_ms": until_ms,
+                "attempt": self.attempt + 1,
+            }
+        )
 
-        A retry by Lambda has the request id of the failed invocation. So an attempt that began with this id has died,
-        and the retry replaces it. An invocation with another id cannot replace an attempt before `running_until_ms`.
-        """
-        died = self.begun_by == request_id and now_ms - self.begun_ms >= RETRY_MS
-        attempt_over = self.status is QuestionStatus.RUNNING and (died or self.running_until_ms <= now_ms)
-        if self.status is not QuestionStatus.ACCEPTED and not attempt_over:
-            return self, False
-        running = {
-            "status": QuestionStatus.RUNNING,
-            "running_until_ms": until_ms,
-            "begun_ms": now_ms,
-            "begun_by": request_id,
-            "attempt": self.attempt + 1,
-        }
-        return self.model_copy(update=running), True
+    def is_run_by(self, worker: str) -> bool:
+        return self.status is QuestionStatus.RUNNING and self.worker == worker
 
     def mark_answered(self) -> Self:
         """Mark the question as answered: its answer is complete and stored."""
@@ -219,65 +235,13 @@ class QuestionRecord(VersionedState):
     def mark_failed(self, code: str, *, retryable: bool) -> Self:
         return self.model_copy(update={"status": QuestionStatus.FAILED, "code": code, "retryable": retryable})
 
-    def mark_reported(self, calls: int) -> Self:
-        """Record that the client was notified of the end of the question, after this number of worker invocations."""
-        return self.model_copy(update={"reported_calls": max(self.reported_calls, calls)})
+    def fail_if_overdue(self, now_ms: int, limit_ms: int) -> Self:
+        """Fail the question if it is in progress after its time limit. Its worker does not run it any more."""
+        if self.has_ended or self.asked_ms + limit_ms > now_ms:
+            return self
+        failed = self.mark_failed(VoiceQaErrorCode.AGENT_FAILED, retryable=True)
+        return failed.model_copy(update={"worker": ""})
 
-    def fail_if_overdue(self, call: int, now_ms: int, limit_ms: int) -> tuple[Self, bool]:
-        """Fail the question if it is in progress after its time limit. Return True if the client must get an error.
-
-        `call` is the number of the checked invocation of the worker. If the question has ended, it is not changed. Its
-        client must get an error nevertheless if this invocation is the latest and died before it notified the client.
-        The client can then ask again, and gets the stored answer if there is one.
-        """
-        if self.status in {QuestionStatus.ACCEPTED, QuestionStatus.RUNNING}:
-            overdue = self.asked_ms + limit_ms <= now_ms
-            return (self.mark_failed(VoiceQaErrorCode.AGENT_FAILED, retryable=True) if overdue else self), overdue
-        return self, self.reported_calls < call == self.calls
-
-    def release(self) -> Self:
-        """Allow the next invocation to begin an attempt, because an unexpected exception stopped the current attempt."""
-        return (
-            self.model_copy(update={"status": QuestionStatus.ACCEPTED})
-            if self.status is QuestionStatus.RUNNING
-            else self
-        )
-
-
-class Allowance(VersionedState):
-    """Counters that limit a guest: questions that are being answered, and recent questions and lecture uploads."""
-
-    running: tuple[tuple[str, int], ...] = ()
-    """Ids of questions that are being answered, each with the time in milliseconds until which it counts."""
-    asked_ms: tuple[int, ...] = ()
-    """Times of questions in the last hour."""
-    uploads_ms: tuple[int, ...] = ()
-    """Times at which lecture uploads were requested in the last day."""
-
-    def count_upload(self, now_ms: int, per_day: int) -> tuple[Self, bool]:
-        """Count one more lecture. Return False if the daily limit is reached."""
-        recent = tuple(uploaded_ms for uploaded_ms in self.uploads_ms if now_ms - uploaded_ms < DAY_MS)
-        if len(recent) >= per_day:
-            return self, False
-        return self.model_copy(update={"uploads_ms": (*recent, now_ms)}), True
-
-    def count_question(
-        self, query_id: str, now_ms: int, until_ms: int, at_once: int, per_hour: int
-    ) -> tuple[Self, bool]:
-        """Count a question as being answered, until `until_ms`. Return False if a limit is reached.
-
-        A question that already counts as being answered does not count once more towards the hourly limit.
-        """
-        others = tuple(
-            (running_id, ends_ms) for running_id, ends_ms in self.running if running_id != query_id and ends_ms > now_ms
-        )
-        repeated = any(running_id == query_id and ends_ms > now_ms for running_id, ends_ms in self.running)
-        recent_ms = tuple(asked_ms for asked_ms in self.asked_ms if now_ms - asked_ms < HOUR_MS)
-        if len(others) >= at_once or (not repeated and len(recent_ms) >= per_hour):
-            return self, False
-        counted = recent_ms if repeated else (*recent_ms, now_ms)
-        return self.model_copy(update={"running": (*others, (query_id, until_ms)), "asked_ms": counted}), True
-
-    def end_question(self, query_id: str) -> Self:
-        """Remove a question from those that are being answered."""
-        return self.model_copy(update={"running": tuple(running for running in self.running if running[0] != query_id)})
+    def mark_reported(self, request_count: int) -> Self:
+        """Record that the client was notified of the end, unless it has asked again since this number of requests."""
+        return self.model_copy(update={"reported": True}) if request_count == self.request_count else self

@@ -73,15 +73,15 @@ class VoiceQaErrorCode(ErrorCode):
     TOO_MANY_QUERIES = (
         "TOO_MANY_QUERIES",
         (
-            "The guest asks too many questions at the same time or in an hour, or asked this question too often. "
+            "The guest asks too many questions in an hour. Asking a question again counts, unless it is being answered. "
             "`message` names the limit."
         ),
-        "Wait for an answer or for an hour, or use a new `queryId`.",
+        "Wait for the next hour.",
     )
     UPLOAD_REFUSED = (
         "UPLOAD_REFUSED",
         "The guest's daily limit of lectures is reached, or the stack accepts no lectures from guests.",
-        "Try again after at most a day, or let an operator upload the lecture.",
+        "Try again on the next day (UTC), or let an operator upload the lecture.",
     )
     UNAVAILABLE = (
         "UNAVAILABLE",

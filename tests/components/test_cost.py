@@ -48,10 +48,10 @@ COSTS: list[tuple[str, dict[str, float], dict[str, Any], float]] = [
     ),
     ("transcription", {"utterancesPerDay": 100_000}, {}, 7_733.40),
     ("transcription", {"utterancesPerDay": 1, "utteranceSeconds": 0.5}, {}, 2.18),
-    ("voice-qa", QUESTIONS, {}, 388.26),
+    ("voice-qa", QUESTIONS, {}, 387.43),
     ("voice-qa", {"questionsPerDay": 1, "lecturesPerDay": 0.1}, {}, 6.76),
-    ("voice-qa", QUESTIONS, {"audio": {"versioned": False}, "sessions": {"days": 14}}, 387.88),
-    ("voice-qa", QUESTIONS, {"audio": {"accelerated": True}}, 428.10),
+    ("voice-qa", QUESTIONS, {"audio": {"versioned": False}, "sessions": {"days": 14}}, 387.06),
+    ("voice-qa", QUESTIONS, {"audio": {"accelerated": True}}, 427.28),
     ("livestream", {"episodesPerDay": 400}, {}, 7_374.88),
     ("livestream", {"episodesPerDay": 1, "videoMinutes": 0.1}, {}, 33.71),
     (

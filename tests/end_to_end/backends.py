@@ -7,9 +7,9 @@ from typing import Any
 from handlers.common import ids
 from handlers.common.ids import DEFAULT_OWNER, derive_user_id
 from handlers.common.records import serialize_item
-from handlers.meetings.storage.handler import COUNTS_PREFIX
-from handlers.transcription.environment import FALLBACK_METRIC, METRICS_NAMESPACE
-from handlers.voice_qa.table_records import TimeLimitCheck, lecture_key
+from handlers.meetings.storage.daily_storage_metrics import COUNTS_PREFIX
+from handlers.transcription.names_shared_with_deployment import FALLBACK_METRIC, METRICS_NAMESPACE
+from handlers.voice_qa.table_records import QuestionReference, lecture_key
 from local.flows import USER, eventually, identity
 from local.flows.livestream_client import LivestreamBackend
 from local.flows.meetings_client import MeetingsBackend
@@ -66,13 +66,9 @@ class DeployedVoiceQa(VoiceQaBackend):
         item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True)["Item"]
         return int(item["totalTurns"]["N"])
 
-    def send_time_limit_check(self, guest_id: str, query_id: str, call: int = 1) -> None:
-        """Send a time limit check now. The backend sends one with a delay, to find questions that have not ended.
-
-        The query worker, which answers a question, may be invoked several times for it. `call` is the number of the
-        invocation that the check is about, counted from 1.
-        """
-        check = TimeLimitCheck(guest_id=guest_id, query_id=query_id, call=call)
+    def send_time_limit_check(self, guest_id: str, query_id: str) -> None:
+        """Send a time limit check now. The backend sends one with a delay, to find questions that have not ended."""
+        check = QuestionReference(guest_id=guest_id, query_id=query_id)
         body = check.model_dump_json(by_alias=True)
         self.client("sqs").send_message(QueueUrl=self.time_limit_queue, MessageBody=body)
 

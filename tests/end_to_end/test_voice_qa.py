@@ -23,8 +23,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from handlers.common import ids
-from handlers.common.versioned_items import VersionedItems
-from handlers.voice_qa.table_records import TTL_ATTRIBUTE, QuestionRecord, QuestionStatus, query_key
+from handlers.common.records import Records
+from handlers.voice_qa.table_records import Question, QuestionStatus, expiring_records, query_key
 from local.emulation.faults import Fault
 from local.flows import eventually
 from local.flows.speech_clips import clip_texts
@@ -180,21 +180,14 @@ def test_an_agents_failure_is_reported(
     assert connection.ask("ping")["type"] == "pong", "the connection stays open"
 
 
-def question_items(voice_qa: DeployedVoiceQa) -> VersionedItems:
-    """Return the gateway of the items of questions."""
-    return VersionedItems(
-        voice_qa.client("dynamodb"),
-        voice_qa.table,
-        ttl_attribute=TTL_ATTRIBUTE,
-        kept_seconds=DAY_SECONDS,
-        clock_ms=ids.now_ms,
-    )
+def question_records(voice_qa: DeployedVoiceQa) -> Records[Question]:
+    return expiring_records(voice_qa.client("dynamodb"), voice_qa.table, Question, 1, ids.now_ms)
 
 
-def find_running_question(voice_qa: DeployedVoiceQa, guest_id: str, query_id: str) -> QuestionRecord | None:
+def find_running_question(voice_qa: DeployedVoiceQa, guest_id: str, query_id: str) -> Question | None:
     """Return the record of a question that a worker is answering; None before and after that."""
-    record = question_items(voice_qa).read(QuestionRecord, query_key(guest_id, query_id))
-    return record if record.status is QuestionStatus.RUNNING else None
+    record = question_records(voice_qa).read(query_key(guest_id, query_id))
+    return record if record is not None and record.status is QuestionStatus.RUNNING else None
 
 
 def kill_function_processes(platform: Platform, function: str) -> None:
@@ -219,10 +212,10 @@ def test_the_client_of_a_killed_worker_gets_an_error_and_then_an_answer(
     kill_function_processes(platform, "polyphony-local-voice-qa-query-worker")
     assert voice_qa.count_delayed_checks() > 0, "the check of the time limit is scheduled"
     earlier_time = {"asked_ms": record.asked_ms - 3_600_000}  # instead of waiting for the end of the time limit
-    question_items(voice_qa).change(
-        QuestionRecord, query_key(guest_id, query_id), lambda state: (state.model_copy(update=earlier_time), None)
+    question_records(voice_qa).change(
+        query_key(guest_id, query_id), lambda state: state and state.model_copy(update=earlier_time)
     )
-    voice_qa.send_time_limit_check(guest_id, query_id, record.calls)
+    voice_qa.send_time_limit_check(guest_id, query_id)
     error = connection.wait_for_answer(query_id).end
     assert error is not None
     assert (error["type"], error["code"], error["retryable"]) == ("error", "AGENT_FAILED", True)

@@ -25,7 +25,7 @@ from handlers.meetings.media_result import AudioPart
 from handlers.transcription.audio_processor.results import parse_results
 from handlers.transcription.messages import REQUESTS as TRANSCRIPTION_REQUESTS
 from handlers.voice_qa.query_worker.agent_protocol import AnswerReader
-from handlers.voice_qa.query_worker.conversations import StoredTurn, context_turns
+from handlers.voice_qa.query_worker.answers import StoredTurn
 from handlers.voice_qa.websocket_messages import REQUESTS as VOICE_QA_REQUESTS
 from handlers.voice_qa.websocket_messages import Query
 from tests.handlers.livestream.fact_check_agent.test_model_answer import claim, clip, verify
@@ -77,7 +77,7 @@ def read_caption() -> list[str]:
 def read_conversation() -> list[str]:
     """Return the texts of an earlier question and its answer, a stored turn that a guest may have written."""
     stored = {"queryId": "q" * 8, "question": HOSTILE, "answer": HOSTILE, "at": "2026-01-31T10:00:00.000Z"}
-    [turn] = context_turns((StoredTurn.model_validate(stored),))
+    turn = StoredTurn.model_validate(stored)
     return [turn.question, turn.answer]
 
 

@@ -5,6 +5,7 @@ names the object version that was checked: by the lecture validator, or here for
 replace the audio after the check by uploading to the same key again. This protection needs a bucket with versioning.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -14,8 +15,8 @@ from handlers.common.events import NULL_VERSION_ID
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.query_worker import agent_protocol
-from handlers.voice_qa.query_worker.conversations import Conversations, context_turns
-from handlers.voice_qa.table_records import QuestionRecord, conversation_key
+from handlers.voice_qa.query_worker.answers import Conversations
+from handlers.voice_qa.table_records import Question, conversation_key
 from handlers.voice_qa.websocket_messages import UnanswerableQuestion, VoiceQaErrorCode
 
 if TYPE_CHECKING:
@@ -36,59 +37,43 @@ FORMATS = {
 """Names of the audio formats in the agent protocol, by the content types that clients can upload."""
 
 
+@dataclass(frozen=True)
 class QuestionContext:
     """Collector of the context of questions. It refuses questions that no agent can answer."""
 
-    def __init__(
-        self,
-        lectures: LectureTable,
-        s3: "S3Client",
-        conversations: Conversations,
-        *,
-        bucket: str,
-        max_query_bytes: int,
-    ) -> None:
-        self._lectures = lectures
-        self._s3 = s3
-        self._conversations = conversations
-        self._bucket = bucket
-        self._max_query_bytes = max_query_bytes
+    lectures: LectureTable
+    conversations: Conversations
+    s3: "S3Client"
+    bucket: str
+    max_query_bytes: int
 
-    def collect(self, guest_id: str, query_id: str, record: QuestionRecord) -> agent_protocol.AgentQuestion:
+    def collect(self, guest_id: str, query_id: str, record: Question) -> agent_protocol.AgentQuestion:
         """Return the question with its context. Raises UnanswerableQuestion if it cannot be sent to the agent."""
-        lecture = self._build_lecture(record.lecture_id)
-        query = self._build_query(guest_id, record)
-        key = conversation_key(record.identity, record.session, record.lecture_id)
+        lecture = self.lectures.find_ready(record.lecture)
+        query = (
+            self._check_audio(guest_id, record.audio_key)
+            if record.audio_key is not None
+            else agent_protocol.WrittenQuery(text=record.text or "")
+        )
         return agent_protocol.AgentQuestion(
             query_id=query_id,
             session_id=agent_protocol.opaque_session_id(f"{guest_id}#{record.session}"),
-            lecture=lecture,
+            lecture=agent_protocol.QuestionLecture(
+                lecture_id=record.lecture,
+                url=self._presign_url(lecture.key, lecture.version_id),
+                format=lecture.format,
+                duration_ms=lecture.duration_ms,
+            ),
             query=query,
-            conversation=context_turns(self._conversations.turns(key)),
+            conversation=self.conversations.context(conversation_key(record.identity, record.session, record.lecture)),
             language=record.language,
         )
 
-    def _build_lecture(self, lecture_id: str) -> agent_protocol.QuestionLecture:
-        ready = self._lectures.find_ready(lecture_id)
-        url = self._presign_url(ready.key, ready.version_id)
-        return agent_protocol.QuestionLecture(
-            lecture_id=lecture_id, url=url, format=ready.format, duration_ms=ready.duration_ms
-        )
-
-    def _build_query(
-        self, guest_id: str, record: QuestionRecord
-    ) -> agent_protocol.SpokenQuery | agent_protocol.WrittenQuery:
-        if record.audio_key is not None:
-            return self._build_spoken_query(guest_id, record.audio_key)
-        if not record.text:
-            raise UnanswerableQuestion(VoiceQaErrorCode.QUERY_FAILED, "The question is empty.")
-        return agent_protocol.WrittenQuery(text=record.text)
-
-    def _build_spoken_query(self, guest_id: str, key: str) -> agent_protocol.SpokenQuery:
+    def _check_audio(self, guest_id: str, key: str) -> agent_protocol.SpokenQuery:
         if not key.startswith(f"{s3_prefixes.QUERIES}{guest_id}/"):
             raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_FOREIGN, "The audio is not one of your uploads.")
         try:
-            head = self._s3.head_object(Bucket=self._bucket, Key=key)
+            head = self.s3.head_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
             if error.response["Error"]["Code"] != NOT_FOUND:
                 raise
@@ -97,18 +82,17 @@ class QuestionContext:
             ) from None
         if not head["ContentLength"]:
             raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_EMPTY, "The audio is empty.")
-        if head["ContentLength"] > self._max_query_bytes:
-            maximum = f"the maximum is {self._max_query_bytes} bytes"
+        if head["ContentLength"] > self.max_query_bytes:
+            maximum = f"the maximum is {self.max_query_bytes} bytes"
             raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_TOO_LARGE, f"The audio is too large: {maximum}.")
         kind = FORMATS.get(head.get("ContentType", "").partition(";")[0].strip().lower())
         if kind is None:
             raise UnanswerableQuestion(
                 VoiceQaErrorCode.QUERY_FAILED, "The audio has a content type that is not accepted."
             )
-        return agent_protocol.SpokenQuery(
-            url=self._presign_url(key, head.get("VersionId", NULL_VERSION_ID)), format=kind
-        )
+        url = self._presign_url(key, head.get("VersionId", NULL_VERSION_ID))
+        return agent_protocol.SpokenQuery(url=url, format=kind)
 
     def _presign_url(self, key: str, version_id: str) -> str:
-        params = {"Bucket": self._bucket, "Key": key, "VersionId": version_id}
-        return self._s3.generate_presigned_url("get_object", Params=params, ExpiresIn=PRESIGNED_SECONDS)
+        params = {"Bucket": self.bucket, "Key": key, "VersionId": version_id}
+        return self.s3.generate_presigned_url("get_object", Params=params, ExpiresIn=PRESIGNED_SECONDS)

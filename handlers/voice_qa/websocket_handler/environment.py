@@ -10,9 +10,7 @@ from pydantic import Field
 from handlers.voice_qa.environment import VoiceQaEnvironment
 
 LecturesPerDay = Annotated[int, Field(ge=1, le=1000)]
-"""Maximum number of lectures that one guest can upload in 24 hours."""
-QueriesAtOnce = Annotated[int, Field(ge=1, le=10)]
-"""Maximum number of one guest's questions that are being answered at the same time."""
+"""Maximum number of lectures that one guest can upload in a day (UTC)."""
 QueriesPerHour = Annotated[int, Field(ge=1, le=1000)]
 """Maximum number of one guest's questions in an hour."""
 UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
@@ -44,5 +42,4 @@ class SocketEnvironment(VoiceQaEnvironment):
     max_lecture_bytes: Annotated[int, Field(ge=1_000_000, le=5_000_000_000)] = 2_000_000_000
     """Maximum size of a lecture that a guest uploads."""
     lectures_per_day: LecturesPerDay = 20
-    queries_at_once: QueriesAtOnce = 2
     queries_per_hour: QueriesPerHour = 60

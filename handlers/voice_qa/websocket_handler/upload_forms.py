@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from handlers.common import ids
 from handlers.common.errors import HandlerError
-from handlers.common.versioned_items import VersionedItems
+from handlers.common.records import Records
 from handlers.voice_qa import s3_prefixes
 from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.table_records import Allowance, allowance_key
+from handlers.voice_qa.table_records import DAY_MS, Counter, count_within_limit, counter_key
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_messages import (
     LectureReport,
@@ -36,7 +36,7 @@ class UploadForms:
         self,
         client: "S3Client",
         lectures: LectureTable,
-        items: VersionedItems,
+        counters: Records[Counter],
         environment: SocketEnvironment,
         *,
         clock_ms: Callable[[], int],
@@ -45,7 +45,7 @@ class UploadForms:
         """`client` has the configuration of `build_presigning_config`, and `new_id` returns ULIDs."""
         self._client = client
         self._lectures = lectures
-        self._items = items
+        self._counters = counters
         self._environment = environment
         self._clock_ms = clock_ms
         self._new_id = new_id
@@ -75,14 +75,12 @@ class UploadForms:
     def _create_lecture_form(self, guest_id: str, connection: str, message: Upload) -> UploadReady:
         if self._environment.lecture_uploads == "off":
             raise HandlerError(VoiceQaErrorCode.UPLOAD_REFUSED, "This stack does not accept lectures from guests.")
-        now_ms, limit = self._clock_ms(), self._environment.lectures_per_day
-        if not self._items.change(
-            Allowance, allowance_key(guest_id), lambda allowance: allowance.count_upload(now_ms, limit)
-        ):
+        lecture_id, limit = self._new_id(), self._environment.lectures_per_day
+        counter = counter_key(guest_id, "lectures", self._clock_ms() // DAY_MS)
+        if not count_within_limit(self._counters, counter, lecture_id, limit):
             raise HandlerError(
-                VoiceQaErrorCode.UPLOAD_REFUSED, f"Daily limit of {limit} lectures reached. Try again later."
+                VoiceQaErrorCode.UPLOAD_REFUSED, f"Daily limit of {limit} lectures reached. Try again tomorrow."
             )
-        lecture_id = self._new_id()
         key = f"{s3_prefixes.LECTURES}{lecture_id}/{self._new_id()}"
         self._lectures.store_owner(lecture_id, guest_id, connection)
         return self._sign_form(message, key, self._environment.max_lecture_bytes, lecture_id)

@@ -13,9 +13,9 @@ from handlers.voice_qa.query_worker.environment import AgentCode
 from tests.components.voice_qa.recorded_deployment import deployed
 from tests.credentials import credentials
 from tests.handlers.voice_qa.query_worker.worker_harness import (
-    ANSWER_BROKEN_OFF,
     AUDIO_KEY,
     AWS_ERROR,
+    INTERRUPTED,
     MORE_TEXT,
     TEXT,
     WorkerHarness,
@@ -71,7 +71,7 @@ CASES = {
     "audio missing": Case(question={"audio_key": AUDIO_KEY}),
     "answered": Case((TEXT,)),
     "answer not posted": Case((TEXT,), failed_posts=100, alarms={UNHEARD}),
-    "error message not posted": Case((ANSWER_BROKEN_OFF,), failed_posts=100, alarms={FAILED, UNHEARD}),
+    "error message not posted": Case((INTERRUPTED,), failed_posts=100, alarms={FAILED, UNHEARD}),
     "one failed post": Case((TEXT, MORE_TEXT), failed_posts=1),
     "client disconnected": Case((TEXT, MORE_TEXT), connected=False),
 }
@@ -86,8 +86,7 @@ def test_only_faults_of_the_agent_and_unheard_answers_of_connected_clients_raise
     worker.clients.failures = [AWS_ERROR] * case.failed_posts
     if not case.connected:
         worker.clients.gone.add("c1")
-    worker.script_answer(*case.script)
-    worker.invoke()
+    worker.invoke(*case.script)
     lines = log_lines(capsys)
     counts = {FAILED: len(counted_lines(FAILED, lines)), UNHEARD: len(counted_lines(UNHEARD, lines))}
     assert {

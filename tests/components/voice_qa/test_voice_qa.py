@@ -14,9 +14,9 @@ from pydantic import TypeAdapter
 from handlers.voice_qa.environment import AnswerSeconds
 from handlers.voice_qa.table_records import (
     CHECK_GRACE_SECONDS,
-    allowance_key,
     connection_key,
     conversation_key,
+    counter_key,
     lecture_key,
     query_key,
 )
@@ -54,7 +54,6 @@ CHANGED_SETTINGS: dict[str, Any] = {
     "audio": {"origins": ["https://app.example.com"], "queryDays": 11, "responseDays": 12, "accelerated": True},
     "sessions": {
         "days": 6,
-        "queriesAtOnce": 4,
         "queriesPerHour": 5,
         "urlSeconds": 61,
         "lecturesPerDay": 8,
@@ -71,7 +70,6 @@ CHANGED_VARIABLES: dict[str, dict[str, str]] = {
         "MAX_LECTURE_BYTES": "1500000000",
         "ACCELERATED": "true",
         "SESSION_DAYS": "6",
-        "QUERIES_AT_ONCE": "4",
         "QUERIES_PER_HOUR": "5",
         "URL_SECONDS": "61",
         "LECTURES_PER_DAY": "8",
@@ -145,12 +143,12 @@ def test_only_the_worker_is_attached_to_the_network_of_a_private_agent() -> None
     assert (function["name"], function["vpcConfig"]["subnetIds"]) == (f"{PREFIX}-query-worker", ["subnet-0a"])
 
 
-def test_an_invocation_of_the_worker_is_tried_three_times_and_then_moved_to_the_dead_letter_queue() -> None:
-    """A late answer to a question is useless, so its invocation is discarded after five minutes."""
+def test_a_failed_invocation_of_the_worker_is_not_repeated_and_moved_to_the_dead_letter_queue() -> None:
+    """The guest is told at once and asks again. An invocation that does not start within five minutes is useless."""
     assert deployed().one("lambda.FunctionEventInvokeConfig").inputs == {
         "functionName": f"{PREFIX}-query-worker",
         "qualifier": "live",
-        "maximumRetryAttempts": 2,
+        "maximumRetryAttempts": 0,
         "maximumEventAgeInSeconds": 300,
         "destinationConfig": {"onFailure": {"destination": arn("sqs", f"{PREFIX}-queries-failed")}},
     }
@@ -257,7 +255,7 @@ def test_a_guest_reads_and_writes_only_the_guests_own_conversations(action: str)
 
     own = conversation_key(guest, "session", "lecture")["sessionId"]
     foreign_items = (
-        *(lecture_key("lecture"), connection_key("c1"), query_key(guest, "question"), allowance_key(guest)),
+        *(lecture_key("lecture"), connection_key("c1"), query_key(guest, "question"), counter_key(guest, "queries", 1)),
         conversation_key(other, "session", "lecture"),
     )
     assert is_allowed(own)

@@ -17,24 +17,22 @@ import pytest
 from handlers.common.aws import SHORT_TIMEOUT_CONFIG, build_presigning_config
 from handlers.common.ids import derive_keyed_user_id, ulid
 from handlers.common.logging import EventLog
-from handlers.common.versioned_items import VersionedItems
+from handlers.common.records import Records
 from handlers.voice_qa.lecture_table import LectureTable
 from handlers.voice_qa.table_records import (
-    TTL_ATTRIBUTE,
-    Allowance,
-    QuestionRecord,
-    TimeLimitCheck,
-    WorkerEvent,
-    allowance_key,
+    Counter,
+    GuestConnection,
+    Question,
+    QuestionReference,
+    expiring_records,
     query_key,
 )
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_handler.handler import SocketHandler
-from handlers.voice_qa.websocket_handler.overdue_question_check import OverdueQuestionChecker
-from handlers.voice_qa.websocket_handler.question_intake import QuestionIntake
+from handlers.voice_qa.websocket_handler.questions import Questions
 from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 from tests.credentials import credentials
-from tests.handlers.transcription.router_harness import START_MS, Clients, Clock
+from tests.handlers.voice_qa.fakes import START_MS, Clients, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, create_lecture_harness, put_lecture
 from tests.moto_tables import stored_items
 
@@ -57,7 +55,6 @@ ENVIRONMENT = SocketEnvironment(
     max_lecture_bytes=2_000_000,
     url_seconds=600,
     lectures_per_day=3,
-    queries_at_once=2,
     queries_per_hour=5,
 )
 
@@ -80,9 +77,9 @@ class SocketHarness:
     clock: Clock = field(default_factory=Clock)
     clients: Clients = field(default_factory=Clients)
     """Connected WebSocket clients, with the messages that they received."""
-    scheduled_checks: list[TimeLimitCheck] = field(default_factory=list)
+    scheduled_checks: list[QuestionReference] = field(default_factory=list)
     """Messages sent to the queue of time limit checks."""
-    worker_events: list[WorkerEvent] = field(default_factory=list)
+    worker_events: list[QuestionReference] = field(default_factory=list)
     """Events of the query worker's invocations."""
     invocation_error: Exception | None = None
     """Error of the worker's invocation; None if it succeeds."""
@@ -90,8 +87,8 @@ class SocketHarness:
     id_count: int = 0
 
     @property
-    def items(self) -> VersionedItems:
-        return VersionedItems(self.dynamodb, TABLE, ttl_attribute=TTL_ATTRIBUTE, kept_seconds=60, clock_ms=self.clock)
+    def questions(self) -> Records[Question]:
+        return expiring_records(self.dynamodb, TABLE, Question, 7, self.clock)
 
     @cached_property
     def handler(self) -> SocketHandler:
@@ -99,26 +96,24 @@ class SocketHarness:
         `sys.stdout` for each test.
         """
         log, lectures = EventLog("DEBUG"), LectureTable(self.dynamodb, TABLE)
-        uploads = UploadForms(_s3(), lectures, self.items, self.environment, clock_ms=self.clock, new_id=self._new_id)
-        intake = QuestionIntake(
-            self.items,
-            lectures,
-            self.environment,
+        counters = expiring_records(self.dynamodb, TABLE, Counter, 2, self.clock)
+        uploads = UploadForms(_s3(), lectures, counters, self.environment, clock_ms=self.clock, new_id=self._new_id)
+        questions = Questions(
+            records=self.questions,
+            counters=counters,
+            lectures=lectures,
+            connections=self.clients,
             schedule_check=self.scheduled_checks.append,
             invoke_worker=self._invoke_worker,
             new_id=self._new_id,
             clock_ms=self.clock,
             log=log,
-        )
-        checks = OverdueQuestionChecker(
-            self.items,
-            self.clients,
+            queries_per_hour=self.environment.queries_per_hour,
             limit_ms=int(self.environment.answer_seconds * 1000),
-            clock_ms=self.clock,
-            log=log,
         )
+        guests = expiring_records(self.dynamodb, TABLE, GuestConnection, 1, self.clock)
         return SocketHandler(
-            self.items, uploads, intake, checks, identity_pool=POOL_ID, guest_id_key=lambda: GUEST_ID_KEY, log=log
+            guests, uploads, questions, identity_pool=POOL_ID, guest_id_key=lambda: GUEST_ID_KEY, log=log
         )
 
     def connect(self, connection: str = "c1", identity: Any = ANN_IDENTITY, **event: Any) -> dict[str, Any]:
@@ -153,25 +148,23 @@ class SocketHarness:
         """Store a lecture's item."""
         put_lecture(self.dynamodb, lecture_id, **attributes)
 
-    def read_question(self, query_id: str = "question-1", guest_id: str = ANN_GUEST_ID) -> QuestionRecord:
-        return self.items.read(QuestionRecord, query_key(guest_id, query_id))
+    def read_question(self, query_id: str = "question-1", guest_id: str = ANN_GUEST_ID) -> Question:
+        question = self.questions.read(query_key(guest_id, query_id))
+        assert question is not None
+        return question
 
-    def put_question(self, question: QuestionRecord, query_id: str = "question-1") -> None:
-        """Store a question's record, as the worker would."""
-        self.items.change(QuestionRecord, query_key(ANN_GUEST_ID, query_id), lambda _: (question, None))
-
-    def read_allowance(self, guest_id: str = ANN_GUEST_ID) -> Allowance:
-        return self.items.read(Allowance, allowance_key(guest_id))
-
-    def end_question(self, query_id: str) -> None:
-        """Remove a question from Ann's allowance, as the worker does at the end of the question."""
-        self.items.change(Allowance, allowance_key(ANN_GUEST_ID), lambda state: (state.end_question(query_id), None))
+    def change_question(self, query_id: str = "question-1", **changes: Any) -> Question:
+        """Change fields of Ann's question, as the worker would. Return the question."""
+        key = query_key(ANN_GUEST_ID, query_id)
+        changed = self.questions.change(key, lambda record: record and record.model_copy(update=changes))
+        assert changed is not None
+        return changed
 
     def stored_items(self) -> list[dict[str, Any]]:
         """Return all items of the table."""
         return stored_items(self.dynamodb, TABLE)
 
-    def _invoke_worker(self, event: WorkerEvent) -> None:
+    def _invoke_worker(self, event: QuestionReference) -> None:
         if self.invocation_error is not None:
             raise self.invocation_error
         self.worker_events.append(event)

@@ -8,16 +8,23 @@ from urllib.parse import unquote
 
 import pytest
 
-from handlers.voice_qa.query_worker import agent_protocol
-from handlers.voice_qa.query_worker.agent_protocol import AgentFailed
-from handlers.voice_qa.query_worker.agent_question_processing import AnswerOutcome
-from handlers.voice_qa.query_worker.environment import AgentCode
-from handlers.voice_qa.table_records import allowance_key, connection_key, conversation_key, query_key
-from tests.handlers.voice_qa.query_worker.worker_harness import AUDIO, LECTURE_ID, REMAINING_MS, TEXT, WorkerHarness
+from handlers.voice_qa.query_worker.agent_protocol import AgentTranscript, opaque_session_id
+from handlers.voice_qa.query_worker.handler import AnswerOutcome
+from handlers.voice_qa.table_records import HOUR_MS, connection_key, conversation_key, counter_key, query_key
+from tests.handlers.voice_qa.fakes import START_MS
+from tests.handlers.voice_qa.query_worker.worker_harness import (
+    AUDIO,
+    INTERRUPTED,
+    LECTURE_ID,
+    REMAINING_MS,
+    TEXT,
+    Step,
+    WorkerHarness,
+)
 from tests.handlers.voice_qa.socket_harness import ANN_GUEST_ID, ANN_IDENTITY, SocketHarness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET
 
-TRANSCRIPT = agent_protocol.AgentTranscript(text="Who sings?")
+TRANSCRIPT = AgentTranscript(text="Who sings?")
 
 
 class FlowHarness:
@@ -34,11 +41,12 @@ class FlowHarness:
         self.answers.append(answer)
         return answer
 
-    def ask(self, query_id: str, **content: Any) -> AnswerOutcome:
+    def ask(self, query_id: str, *script: Step, **content: Any) -> AnswerOutcome:
         """Ask a question, and handle the event with which the handler invoked the worker."""
+        self.worker.agent.scripts = [script]
         self.send("query", queryId=query_id, lectureId=LECTURE_ID, **content)
         event = json.loads(self.api.worker_events[-1].model_dump_json(by_alias=True))
-        return self.worker.query_worker.handle(event, REMAINING_MS, f"call-{len(self.answers)}")
+        return self.worker.query_worker.handle(event, REMAINING_MS)
 
     def upload(self, kind: str) -> str:
         """Request a form, and upload audio to its key. Return the key."""
@@ -72,18 +80,14 @@ def flow(worker: WorkerHarness) -> FlowHarness:
     """Return the flow after a guest has asked spoken and written questions, with answers and all kinds of failures."""
     harness = FlowHarness(worker)
     harness.api.connect()
-    worker.script_answer(TRANSCRIPT, TEXT, AUDIO)
     key = harness.upload("query")
-    assert harness.ask("spoken-1", audioKey=key) is AnswerOutcome.ANSWERED
+    assert harness.ask("spoken-1", TRANSCRIPT, TEXT, AUDIO, audioKey=key) is AnswerOutcome.ANSWERED
     assert harness.ask("spoken-1", audioKey=key) is AnswerOutcome.REPLAYED
-    worker.script_answer(TEXT)
     session = harness.answers[-1]["sessionId"]
-    assert harness.ask("written-1", text="Why?", sessionId=session) is AnswerOutcome.ANSWERED
-    worker.agent.scripts.append(AgentFailed(AgentCode.UNAVAILABLE))
-    assert harness.ask("failed-1", text="Why?") is AnswerOutcome.FAILED
-    worker.agent.scripts.append(RuntimeError(ANN_IDENTITY))
+    assert harness.ask("written-1", TEXT, text="Why?", sessionId=session) is AnswerOutcome.ANSWERED
+    assert harness.ask("failed-1", INTERRUPTED, text="Why?") is AnswerOutcome.FAILED
     with pytest.raises(Exception, match="RuntimeError") as raised:
-        harness.ask("broken-1", text="Why?")
+        harness.ask("broken-1", RuntimeError(ANN_IDENTITY), text="Why?")
     harness.answers.append({"type": "exception of the worker", "text": repr(raised.value)})
     harness.upload("lecture")
     harness.send(
@@ -92,8 +96,10 @@ def flow(worker: WorkerHarness) -> FlowHarness:
         lectureId=LECTURE_ID,
         audioKey=f"queries/{ANN_IDENTITY}/01ARYZ6S410000000000000001",
     )
+    worker.clock.now_ms += HOUR_MS
+    harness.send("query", queryId="unanswered-1", lectureId=LECTURE_ID, text="Why?")
     check = harness.api.scheduled_checks[-1].model_dump_json(by_alias=True)
-    worker.clock.now_ms += 3_600_000
+    worker.clock.now_ms += HOUR_MS
     harness.api.handler.handle({"Records": [{"messageId": "check-1", "body": check}]})
     return harness
 
@@ -119,7 +125,8 @@ def test_of_all_keys_only_those_of_conversations_contain_the_identity_id(flow: F
     keys_with_identity = {key for key in keys if contains_identity_id(key)}
     assert keys_with_identity
     assert all(key.startswith(f"{ANN_IDENTITY}#") for key in keys_with_identity)
-    keys_with_guest_id = (connection_key("c1"), query_key(ANN_GUEST_ID, "spoken-1"), allowance_key(ANN_GUEST_ID))
+    counter = counter_key(ANN_GUEST_ID, "queries", START_MS // HOUR_MS)
+    keys_with_guest_id = (connection_key("c1"), query_key(ANN_GUEST_ID, "spoken-1"), counter)
     assert {key["sessionId"] for key in keys_with_guest_id} <= keys - keys_with_identity
     [owner] = [item["owner"]["S"] for item in flow.api.stored_items() if "owner" in item]
     assert owner == ANN_GUEST_ID
@@ -131,7 +138,5 @@ def test_the_agents_session_id_cannot_be_computed_from_a_known_identity_id(flow:
     assert spoken_question.session_id == written_question.session_id, "both questions belong to one conversation"
     assert len(written_question.conversation) == 1
     session = flow.answers[1]["sessionId"]
-    unkeyed_session_id = agent_protocol.opaque_session_id(
-        conversation_key(ANN_IDENTITY, session, LECTURE_ID)["sessionId"]
-    )
+    unkeyed_session_id = opaque_session_id(conversation_key(ANN_IDENTITY, session, LECTURE_ID)["sessionId"])
     assert spoken_question.session_id != unkeyed_session_id, "a hash without a key could be computed by the agent"

@@ -23,7 +23,7 @@ from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
 from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator
 from tests.handlers.ingestion.s3_messages import body, record
 from tests.handlers.transcription.recordings import recording
-from tests.handlers.transcription.router_harness import Clients
+from tests.handlers.voice_qa.fakes import Clients
 from tests.moto_tables import create_table, stored_items
 
 BUCKET, TABLE = "audio", "sessions"

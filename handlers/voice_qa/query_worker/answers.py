@@ -1,0 +1,226 @@
+"""Stored answers: the pieces and the spoken answer in the audio bucket, and the conversations in the table.
+
+The object `responses/<guestId>/<queryId>.<attempt>.jsonl` contains the messages of an answer as they were sent, one per
+line, so that they can be sent again to a client that reconnects. The object with the same name and `.ogg` or `.mp3`
+contains the spoken answer as one file. Each attempt has its own names, because an attempt that exceeded its time limit
+may still store its answer. The question's record names the valid attempt. The bucket's lifecycle rules delete old
+answers.
+
+A conversation consists of turns: a guest's question about a lecture, and its answer. The latest turns are stored in the
+table, and the agent gets some of them as the context of a new question. Guests may read and, in some stacks, write these
+items directly in the table. So invalid turns are ignored.
+
+A conversation expires a fixed number of days after its first turn. Further turns do not postpone this, so that the
+words of a guest who asks regularly are deleted too. A turn after the expiry begins a new conversation, even if DynamoDB
+has not deleted the old item yet. A guest can postpone the expiry by changing the item's `expiresAt`. But each new turn
+limits the expiry to the same number of days after that turn.
+"""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from botocore.exceptions import ClientError
+from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
+
+from handlers.common.aws import PRESIGNED_SECONDS
+from handlers.common.ids import timestamp
+from handlers.common.json_models import Message
+from handlers.common.records import MAX_ATTEMPTS, TooManyWriters, deserialize_item, serialize_item
+from handlers.common.text import remove_hidden_characters
+from handlers.voice_qa import s3_prefixes
+from handlers.voice_qa.query_worker.agent_protocol import AnswerAudioFormat, ContextTurn
+from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, Key
+from handlers.voice_qa.websocket_messages import (
+    AudioPiece,
+    CitationPiece,
+    Piece,
+    QueryId,
+    TextPiece,
+    TranscriptPiece,
+)
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+    from types_boto3_s3.client import S3Client
+
+EXTENSIONS = {AnswerAudioFormat.OGG_OPUS: "ogg", AnswerAudioFormat.MP3: "mp3"}
+CONTENT_TYPES = {"ogg": "audio/ogg", "mp3": "audio/mpeg", "jsonl": "application/jsonl"}
+"""Content types of stored answers, by the extension of their keys."""
+_PIECE: TypeAdapter[Piece] = TypeAdapter(
+    Annotated[TextPiece | AudioPiece | CitationPiece | TranscriptPiece, Field(discriminator="type")]
+)
+
+
+@dataclass(frozen=True)
+class AnswerStore:
+    client: "S3Client"
+    bucket: str
+
+    def put(self, guest_id: str, query_id: str, attempt: int, pieces: Sequence[Piece]) -> None:
+        audio = [piece for piece in pieces if isinstance(piece, AudioPiece)]
+        if audio:
+            data = b"".join(base64.b64decode(piece.audio) for piece in audio)
+            self._put_object(guest_id, query_id, attempt, _audio_extension(audio[0]), data)
+        lines = "".join(f"{piece.model_dump_json(by_alias=True, exclude_none=True)}\n" for piece in pieces)
+        self._put_object(guest_id, query_id, attempt, "jsonl", lines.encode())
+
+    def get(self, guest_id: str, query_id: str, attempt: int) -> list[Piece] | None:
+        """Return an answer as it was sent, or None if it is not stored any more."""
+        try:
+            answer = self.client.get_object(Bucket=self.bucket, Key=_key(guest_id, query_id, attempt, "jsonl"))
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchKey":
+                return None
+            raise
+        with answer["Body"] as body:
+            return [_PIECE.validate_json(line) for line in body.read().splitlines()]
+
+    def audio_url(self, guest_id: str, query_id: str, attempt: int, pieces: Sequence[Piece]) -> str | None:
+        """Return a presigned URL of the spoken answer, or None if the answer has no audio."""
+        audio = next((piece for piece in pieces if isinstance(piece, AudioPiece)), None)
+        if audio is None:
+            return None
+        params = {"Bucket": self.bucket, "Key": _key(guest_id, query_id, attempt, _audio_extension(audio))}
+        return self.client.generate_presigned_url("get_object", Params=params, ExpiresIn=PRESIGNED_SECONDS)
+
+    def _put_object(self, guest_id: str, query_id: str, attempt: int, extension: str, data: bytes) -> None:
+        self.client.put_object(
+            Bucket=self.bucket,
+            Key=_key(guest_id, query_id, attempt, extension),
+            Body=data,
+            ContentType=CONTENT_TYPES[extension],
+        )
+
+
+def _key(guest_id: str, query_id: str, attempt: int, extension: str) -> str:
+    return f"{s3_prefixes.RESPONSES}{guest_id}/{query_id}.{attempt}.{extension}"
+
+
+def _audio_extension(piece: AudioPiece) -> str:
+    return EXTENSIONS[AnswerAudioFormat(piece.format)]
+
+
+KEPT_TURNS = 20
+MAX_QUESTION_BYTES, MAX_ANSWER_BYTES = 2_000, 16_000
+"""Maximum sizes of the question and of the answer in a turn, so that all turns fit into an item. DynamoDB allows 400 KB.
+The whole answer is in the bucket."""
+CONTEXT_TURNS = 10
+"""Maximum number of turns that an agent gets as context."""
+CONTEXT_CHARACTERS = 2_000
+"""Maximum length of each question, and of each answer, in these turns."""
+MAX_TURN_COUNT = 10**12
+"""Limit of `totalTurns`. A higher number was written by a guest, and is replaced."""
+
+_StoredText = Annotated[str, AfterValidator(remove_hidden_characters), Field(repr=False)]
+"""Question or answer. It is cleaned because a guest may have written it, and agents read it."""
+
+
+class StoredTurn(Message):
+    """A stored turn: a question and its answer."""
+
+    query_id: QueryId
+    question: _StoredText
+    answer: _StoredText
+    at: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+    """Time at which the turn was stored, after its answer was complete."""
+
+
+@dataclass(frozen=True)
+class Conversations:
+    """Gateway for conversations in voice Q&A's table. It uses only GetItem and PutItem."""
+
+    client: "DynamoDBClient"
+    table: str
+    kept_days: int
+    """Days from the first turn of a conversation to its expiry."""
+    clock_ms: Callable[[], int]
+
+    def context(self, key: Key) -> tuple[ContextTurn, ...]:
+        """Return the turns that an agent gets as context."""
+        return tuple(
+            ContextTurn(question=turn.question[:CONTEXT_CHARACTERS], answer=turn.answer[:CONTEXT_CHARACTERS])
+            for turn in self._valid_turns(deserialize_item(self._read(key)))[-CONTEXT_TURNS:]
+        )
+
+    def append(self, key: Key, query_id: str, question: str, answer: str) -> None:
+        """Append a turn with the current time, unless the conversation already has a turn for this question.
+
+        Raises TooManyWriters.
+        """
+        turn = StoredTurn(
+            query_id=query_id,
+            question=_truncate(question, MAX_QUESTION_BYTES),
+            answer=_truncate(answer, MAX_ANSWER_BYTES),
+            at=self._now(),
+        )
+        for _ in range(MAX_ATTEMPTS):
+            item = self._read(key)
+            turns = self._valid_turns(deserialize_item(item))
+            if any(known.query_id == query_id for known in turns) or self._put(key, item, [*turns, turn]):
+                return
+        raise TooManyWriters
+
+    def _read(self, key: Key) -> Mapping[str, Any]:
+        """Return the item of a conversation, or no attributes if it does not exist."""
+        answer = self.client.get_item(TableName=self.table, Key=serialize_item(key), ConsistentRead=True)
+        return answer.get("Item", {})
+
+    def _valid_turns(self, values: Mapping[str, Any]) -> list[StoredTurn]:
+        """Return the valid turns of an item that has not expired."""
+        stored, until = values.get("conversation"), values.get(TTL_ATTRIBUTE)
+        if not isinstance(stored, list) or (isinstance(until, int) and until <= self.clock_ms() // 1000):
+            return []
+        return [turn for value in stored if (turn := _parse_turn(value)) is not None]
+
+    def _put(self, key: Key, before: Mapping[str, Any], turns: Sequence[StoredTurn]) -> bool:
+        """Write the turns. Return False if a concurrent invocation changed the item since it was read.
+
+        Each write increases `totalTurns`, so the condition of a concurrent write fails. The item's expiry stays if it is
+        at most `kept_days` from now. Otherwise, or if the conversation is new, it becomes `kept_days` from now.
+        """
+        values, seen = deserialize_item(before), before.get("totalTurns")
+        total, until = values.get("totalTurns"), values.get(TTL_ATTRIBUTE)
+        latest = self.clock_ms() // 1000 + self.kept_days * DAY_SECONDS
+        goes_on = len(turns) > 1
+        item = serialize_item(
+            {
+                **key,
+                "conversation": [turn.model_dump(by_alias=True) for turn in turns[-KEPT_TURNS:]],
+                "totalTurns": total + 1 if isinstance(total, int) and 0 <= total < MAX_TURN_COUNT else len(turns),
+                "createdAt": values["createdAt"] if goes_on and "createdAt" in values else self._now(),
+                TTL_ATTRIBUTE: until if goes_on and isinstance(until, int) and 0 < until < latest else latest,
+            }
+        )
+        try:
+            if seen is None:
+                self.client.put_item(
+                    TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(totalTurns)"
+                )
+            else:
+                self.client.put_item(
+                    TableName=self.table,
+                    Item=item,
+                    ConditionExpression="totalTurns = :seen",
+                    ExpressionAttributeValues={":seen": seen},
+                )
+        except self.client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def _now(self) -> str:
+        return timestamp(datetime.fromtimestamp(self.clock_ms() / 1000, UTC))
+
+
+def _parse_turn(value: Any) -> StoredTurn | None:
+    try:
+        return StoredTurn.model_validate(value)
+    except ValidationError:
+        return None
+
+
+def _truncate(text: str, max_bytes: int) -> str:
+    """Return the longest start of a text that has at most `max_bytes` bytes in UTF-8."""
+    return text.encode()[:max_bytes].decode(errors="ignore")

@@ -1,0 +1,225 @@
+"""Stored answers and conversations: their stored form, their limits, and items that a guest has changed.
+
+A conversation is the list of a guest's earlier questions and answers about a lecture. A turn is one question with its
+answer. IAM allows guests to read, and in some stacks to write, the items of their own conversations.
+"""
+
+import base64
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from handlers.common.records import TooManyWriters
+from handlers.voice_qa.query_worker.answers import (
+    CONTEXT_CHARACTERS,
+    CONTEXT_TURNS,
+    KEPT_TURNS,
+    AnswerStore,
+    Conversations,
+    StoredTurn,
+)
+from handlers.voice_qa.websocket_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
+from tests.handlers.voice_qa.fakes import START_MS, Clock
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness
+
+GUEST_ID, QUERY_ID = "guest", "query-number-1"
+OBJECT_NAME = f"responses/{GUEST_ID}/{QUERY_ID}.1"
+COMMON: dict[str, Any] = {"query_id": QUERY_ID, "attempt": 1}
+
+
+@pytest.fixture
+def answers(lectures: LectureHarness) -> AnswerStore:
+    return AnswerStore(lectures.s3, BUCKET)
+
+
+def audio(number: int, data: bytes, audio_format: str) -> AudioPiece:
+    return AudioPiece(**COMMON, number=number, audio=base64.b64encode(data).decode(), format=audio_format)
+
+
+@pytest.mark.parametrize(
+    ("audio_format", "extension", "content_type"), [("mp3", "mp3", "audio/mpeg"), ("ogg-opus", "ogg", "audio/ogg")]
+)
+def test_an_answer_is_read_back_as_it_was_sent_and_its_audio_is_one_file(
+    answers: AnswerStore, lectures: LectureHarness, audio_format: str, extension: str, content_type: str
+) -> None:
+    pieces: list[Piece] = [
+        TranscriptPiece(**COMMON, number=0, text="why\n\u2028?"),
+        TextPiece(**COMMON, number=1, text='"€🐤'),
+        audio(2, b"one", audio_format),
+        CitationPiece(**COMMON, number=3, start_ms=0, end_ms=1, quote=""),
+        audio(4, b"two", audio_format),
+    ]
+    answers.put(GUEST_ID, QUERY_ID, 1, pieces)
+    assert answers.get(GUEST_ID, QUERY_ID, 1) == pieces
+    file = lectures.s3.get_object(Bucket=BUCKET, Key=f"{OBJECT_NAME}.{extension}")
+    assert (file["Body"].read(), file["ContentType"]) == (b"onetwo", content_type)
+    assert f"{QUERY_ID}.1.{extension}" in str(answers.audio_url(GUEST_ID, QUERY_ID, 1, pieces))
+
+
+def test_an_answer_without_audio_has_one_object(answers: AnswerStore, lectures: LectureHarness) -> None:
+    pieces = [TextPiece(**COMMON, number=0, text="a")]
+    answers.put(GUEST_ID, QUERY_ID, 1, pieces)
+    [stored_object] = lectures.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert stored_object["Key"] == f"{OBJECT_NAME}.jsonl"
+    assert answers.audio_url(GUEST_ID, QUERY_ID, 1, pieces) is None
+
+
+def test_only_a_missing_answer_is_gone(answers: AnswerStore, lectures: LectureHarness) -> None:
+    assert answers.get(GUEST_ID, QUERY_ID, 1) is None
+    with pytest.raises(ClientError):
+        AnswerStore(lectures.s3, "no-such-bucket").get(GUEST_ID, QUERY_ID, 1)
+
+
+KEY = {"sessionId": "us-east-1:guest#01M7W8GQNQY865WCQPRM59D2J7", "lectureId": "01M7W8GQNQY865WCQPRM59D2J8"}
+STORED_KEY = {name: {"S": value} for name, value in KEY.items()}
+STORED_TURN: dict[str, Any] = {
+    "M": {
+        "queryId": {"S": "query-0001"},
+        "question": {"S": "Q"},
+        "answer": {"S": "A"},
+        "at": {"S": "2026-01-01T00:00:00.000Z"},
+    }
+}
+LATEST_EXPIRY = START_MS // 1000 + 7 * 86_400
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def conversations(lectures: LectureHarness, clock: Clock) -> Conversations:
+    return Conversations(lectures.dynamodb, TABLE, 7, clock)
+
+
+def read_item(conversations: Conversations) -> dict[str, Any]:
+    item: dict[str, Any] = conversations.client.get_item(TableName=TABLE, Key=STORED_KEY)["Item"]
+    return item
+
+
+def write_item(conversations: Conversations, **attributes: dict[str, Any]) -> None:
+    """Write the item as a guest."""
+    conversations.client.put_item(TableName=TABLE, Item=STORED_KEY | attributes)
+
+
+def answered(conversations: Conversations) -> list[str]:
+    """Return the answers of the turns that an agent gets."""
+    return [turn.answer for turn in conversations.context(KEY)]
+
+
+def test_an_item_has_the_form_that_guests_read(conversations: Conversations) -> None:
+    conversations.append(KEY, "query-0001", "Q", "A")
+    conversations.append(KEY, "query-0001", "Q", "A stored turn is not written again.")
+    now = "2025-10-09T08:53:20.000Z"
+    values = {"queryId": "query-0001", "question": "Q", "answer": "A", "at": now}
+    assert read_item(conversations) == STORED_KEY | {
+        "conversation": {"L": [{"M": {name: {"S": value} for name, value in values.items()}}]},
+        "totalTurns": {"N": "1"},
+        "createdAt": {"S": now},
+        "expiresAt": {"N": str(LATEST_EXPIRY)},
+    }
+
+
+def test_a_conversation_expires_a_fixed_time_after_its_first_turn(conversations: Conversations, clock: Clock) -> None:
+    for number in range(4):
+        conversations.append(KEY, f"query-{number:04}", "Q", str(number))
+        clock.now_ms += 42 * 3_600_000 - 1_000
+    assert answered(conversations) == ["0", "1", "2", "3"]
+    assert read_item(conversations)["createdAt"] == {"S": "2025-10-09T08:53:20.000Z"}
+    assert read_item(conversations)["expiresAt"] == {"N": str(LATEST_EXPIRY)}
+    clock.now_ms += 4_000
+    assert answered(conversations) == [], "DynamoDB may delete an expired item days later"
+    conversations.append(KEY, "query-0005", "Q", "new")
+    assert answered(conversations) == ["new"]
+    assert read_item(conversations)["createdAt"] == {"S": "2025-10-16T08:53:20.000Z"}
+    assert read_item(conversations)["expiresAt"] == {"N": str(LATEST_EXPIRY + 7 * 86_400)}
+
+
+def test_an_item_of_the_largest_turns_fits_into_the_table(conversations: Conversations) -> None:
+    for number in range(KEPT_TURNS + 2):
+        conversations.append(KEY, f"query-{number:04}", "€" * 50_000, f"{number:02}" + "🐤" * 100_000)
+    item = read_item(conversations)
+    assert (len(item["conversation"]["L"]), item["totalTurns"]) == (KEPT_TURNS, {"N": str(KEPT_TURNS + 2)})
+    assert len(str(item).encode()) < 400_000, "DynamoDB refuses larger items"
+    context = conversations.context(KEY)
+    assert [turn.answer[:2] for turn in context] == [f"{number:02}" for number in range(KEPT_TURNS + 2)][
+        -CONTEXT_TURNS:
+    ]
+    assert {len(turn.answer) for turn in context} == {CONTEXT_CHARACTERS}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"queryId": query_id} for query_id in ({"S": "short"}, {"S": "query-0001\n"}, {"N": "12345678"})),
+        *({"question": {"L": []}}, {"answer": {"NULL": True}}, {"answer": {"M": {}}}, {"at": {"S": "yesterday"}}),
+    ],
+)
+def test_an_invalid_turn_that_a_guest_wrote_is_ignored(conversations: Conversations, changes: dict[str, Any]) -> None:
+    invalid = {"M": STORED_TURN["M"] | changes}
+    write_item(conversations, conversation={"L": [invalid, STORED_TURN, {"S": "x"}, {"M": {}}]})
+    assert answered(conversations) == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "total", "expiry"),
+    [
+        ({"expiresAt": {"N": str(LATEST_EXPIRY - 60)}}, 2, LATEST_EXPIRY - 60),
+        *(({"expiresAt": {"N": number}}, 2, LATEST_EXPIRY) for number in (str(LATEST_EXPIRY + 1), "9" * 30, "1.5")),
+        *(({"expiresAt": value}, 2, LATEST_EXPIRY) for value in ({"S": "never"}, {"NULL": True})),
+        ({"totalTurns": {"N": "7"}}, 8, LATEST_EXPIRY),
+        *(({"totalTurns": {"N": number}}, 2, LATEST_EXPIRY) for number in ("-3", "1.5")),
+        ({"totalTurns": {"S": "many"}}, 2, LATEST_EXPIRY),
+        ({"totalTurns": {"L": []}}, 2, LATEST_EXPIRY),
+        ({"totalTurns": {"N": "1" + "0" * 30}, "createdAt": {"N": "1"}}, 2, LATEST_EXPIRY),
+    ],
+)
+def test_the_next_turn_replaces_or_limits_what_a_guest_wrote(
+    conversations: Conversations, attributes: dict[str, Any], total: int, expiry: int
+) -> None:
+    write_item(conversations, conversation={"L": [STORED_TURN, {"S": "x"}]}, **attributes)
+    conversations.append(KEY, "query-0002", "Q", "B")
+    assert answered(conversations) == ["A", "B"]
+    item = read_item(conversations)
+    assert (item["totalTurns"], item["expiresAt"]) == ({"N": str(total)}, {"N": str(expiry)})
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_the_turns_of_two_concurrent_writers_are_both_stored(
+    conversations: Conversations, monkeypatch: pytest.MonkeyPatch, *, exists: bool
+) -> None:
+    if exists:
+        conversations.append(KEY, "query-0000", "Q", "0")
+    put_item = conversations.client.put_item
+    others = [2, 1]
+
+    def put_after_another_writer(**request: Any) -> Any:
+        if others:
+            conversations.append(KEY, f"query-{others[-1]:04}", "Q", str(others.pop()))
+        return put_item(**request)
+
+    monkeypatch.setattr(conversations.client, "put_item", put_after_another_writer)
+    conversations.append(KEY, "query-0003", "Q", "3")
+    assert sorted(answered(conversations)) == [*(["0"] if exists else []), "1", "2", "3"]
+
+
+def test_an_item_that_changes_all_the_time_raises_an_error(
+    conversations: Conversations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    totals = iter(range(1, 100))
+    put_item = conversations.client.put_item
+
+    def put_after_another_writer(**request: Any) -> Any:
+        put_item(TableName=TABLE, Item=STORED_KEY | {"totalTurns": {"N": str(next(totals))}})
+        return put_item(**request)
+
+    monkeypatch.setattr(conversations.client, "put_item", put_after_another_writer)
+    with pytest.raises(TooManyWriters):
+        conversations.append(KEY, "query-0003", "Q", "A")
+
+
+def test_no_text_is_in_a_turns_representation() -> None:
+    at = STORED_TURN["M"]["at"]["S"]
+    assert "canary" not in repr(StoredTurn(query_id=QUERY_ID, question="canary", answer="canary", at=at))

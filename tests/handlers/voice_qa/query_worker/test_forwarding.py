@@ -1,0 +1,258 @@
+"""Forwarding of an answer: small numbered messages to the connection that asked last, from the piece that it lacks.
+
+`worker.ask` asks the question, or asks it again on the same or another connection. The scripted answers contain
+functions, which are called between the pieces.
+"""
+
+import base64
+from collections.abc import Callable
+from itertools import pairwise
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handlers.voice_qa.query_worker import forwarding
+from handlers.voice_qa.query_worker.agent_protocol import (
+    AgentAudio,
+    AgentCitation,
+    AgentFailed,
+    AgentPiece,
+    AgentText,
+    AgentTranscript,
+    AnswerAudioFormat,
+)
+from handlers.voice_qa.query_worker.forwarding import (
+    LISTENER_CHECK_MS,
+    MAX_AUDIO_BYTES,
+    MAX_LAST_POSTS,
+    AnswerForwarder,
+)
+from handlers.voice_qa.query_worker.handler import AnswerOutcome
+from handlers.voice_qa.table_records import Question, QuestionStatus
+from tests.handlers.voice_qa.fakes import Clients, Clock
+from tests.handlers.voice_qa.query_worker.worker_harness import (
+    AUDIO,
+    AWS_ERROR,
+    GUEST_ID,
+    INTERRUPTED,
+    MORE_TEXT,
+    QUERY_ID,
+    TEXT,
+    WorkerHarness,
+)
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET
+
+
+def create_forwarder(clients: Clients) -> AnswerForwarder:
+    question = Question(identity="i", lecture="l", session="s", connection="c1", asked_ms=0, attempt=1, worker="w")
+    return AnswerForwarder(
+        QUERY_ID,
+        question,
+        connections=clients,
+        read_question=lambda: question,
+        clock_ms=Clock(),
+        log=None,  # type: ignore[arg-type]  # nothing is logged
+    )
+
+
+@given(text=st.text('a"\\\n€🐤', min_size=1), factor=st.integers(1, 5_000), audio_length=st.integers(1, 250_000))
+def test_the_messages_are_small_and_join_to_the_pieces_of_the_agent(text: str, factor: int, audio_length: int) -> None:
+    clients = Clients()
+    forwarder = create_forwarder(clients)
+    audio = bytes(range(256)) * (audio_length // 256 + 1)
+    pieces: list[AgentPiece] = [
+        AgentText(text=text * factor),
+        AgentAudio(audio=audio, format=AnswerAudioFormat.MP3),
+        AgentTranscript(text="a" * 40_000),
+        AgentCitation(start_ms=0, end_ms=1, quote="a" * 40_000),
+    ]
+    for piece in pieces:
+        forwarder.send(piece)
+    assert "".join(message["text"] for message in clients.sent_to("c1", "text")) == text * factor
+    sounds = clients.sent_to("c1", "audio")
+    assert b"".join(base64.b64decode(message["audio"]) for message in sounds) == audio
+    assert [message["more"] for message in sounds] == [True] * (len(sounds) - 1) + [False]
+    assert {message["format"] for message in sounds} == {"mp3"}
+    assert clients.piece_numbers("c1") == list(range(len(forwarder.pieces)))
+    sizes = [len(message.model_dump_json(by_alias=True, exclude_none=True).encode()) for message in forwarder.pieces]
+    assert max(sizes) < 100_000, "API Gateway allows 128 KB"
+
+
+def test_audio_of_exactly_the_maximum_is_one_message() -> None:
+    clients = Clients()
+    create_forwarder(clients).send(AgentAudio(audio=bytes(MAX_AUDIO_BYTES), format=AnswerAudioFormat.MP3))
+    assert [message["more"] for message in clients.sent_to("c1", "audio")] == [False]
+
+
+def test_an_answer_with_too_many_pieces_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarding, "MAX_PIECES", 2)
+    forwarder = create_forwarder(Clients())
+    forwarder.send(TEXT)
+    forwarder.send(TEXT)
+    with pytest.raises(AgentFailed, match="malformed"):
+        forwarder.send(TEXT)
+
+
+@pytest.mark.parametrize("first_disconnected", [False, True])
+def test_a_client_that_reconnects_gets_the_answer_within_two_seconds(
+    worker: WorkerHarness, *, first_disconnected: bool
+) -> None:
+    def reconnect() -> None:
+        worker.clients.gone |= {"c1"} if first_disconnected else set()
+        assert not worker.ask("c2", resume_from=1), "the running worker sends the answer"
+
+    waits = worker.wait(LISTENER_CHECK_MS - 1), worker.wait(1)
+    worker.answer_question(TEXT, reconnect, waits[0], MORE_TEXT, waits[1], TEXT, MORE_TEXT)
+    assert worker.clients.piece_numbers("c1") == ([0] if first_disconnected else [0, 1])
+    assert worker.clients.piece_numbers("c2") == [1, 2, 3]
+    assert (worker.sent_messages("answered"), len(worker.sent_messages("answered", "c2"))) == ([], 1)
+
+
+def test_a_client_that_reconnects_after_the_last_piece_gets_the_missing_ones(worker: WorkerHarness) -> None:
+    """The update that ends the question returns the connection."""
+    worker.answer_question(TEXT, MORE_TEXT, lambda: worker.ask("c2", resume_from=1))
+    assert worker.clients.piece_numbers("c2") == [1]
+    assert (worker.sent_messages("answered"), len(worker.sent_messages("answered", "c2"))) == ([], 1)
+
+
+def test_a_client_that_reconnects_after_the_end_is_served_by_another_invocation(worker: WorkerHarness) -> None:
+    """If both invocations posted to the new connection, it would receive everything twice."""
+
+    def reconnect_after_the_end(*_: object) -> None:
+        if worker.question.status is QuestionStatus.ANSWERED:
+            worker.clients.gone.add("c1")
+            worker.clients.after_post = lambda *_: None
+            assert worker.ask("c2")
+
+    worker.ask()
+    worker.clients.failures = [AWS_ERROR]  # so all pieces are posted after the end of the question
+    worker.clients.after_post = reconnect_after_the_end
+    worker.invoke(TEXT, MORE_TEXT)
+    assert worker.clients.piece_numbers("c2") == []
+    assert not worker.question.reported
+    worker.invoke()
+    assert worker.clients.piece_numbers("c2") == [0, 1]
+
+
+@pytest.mark.parametrize(("resume_from", "numbers"), [(0, [1, 0, 1, 2]), (1, [1, 1, 2])])
+def test_a_client_that_asks_again_on_the_same_connection_gets_the_pieces_again(
+    worker: WorkerHarness, resume_from: int, numbers: list[int]
+) -> None:
+    """The first request names piece 1, which is sent. The second request names the same piece or an earlier one."""
+    worker.ask(resume_from=1)
+    ask_again: Callable[[], object] = lambda: worker.ask(resume_from=resume_from)  # noqa: E731
+    worker.invoke(TEXT, MORE_TEXT, ask_again, worker.wait(LISTENER_CHECK_MS), TEXT)
+    assert worker.clients.piece_numbers("c1") == numbers
+
+
+def test_a_failed_post_is_repeated_after_two_seconds_before_later_messages(worker: WorkerHarness) -> None:
+    worker.ask()
+    worker.clients.failures = [AWS_ERROR]
+    seen: list[list[int]] = []
+    look: Callable[[], object] = lambda: seen.append(worker.clients.piece_numbers("c1"))  # noqa: E731
+    worker.invoke(TEXT, MORE_TEXT, look, worker.wait(LISTENER_CHECK_MS), TEXT, look)
+    assert seen == [[], [0, 1, 2]]
+
+
+def test_a_message_that_cannot_be_posted_at_the_end_is_reported_by_the_time_limit_check(worker: WorkerHarness) -> None:
+    worker.ask()
+    worker.clients.failures = [AWS_ERROR] * (1 + MAX_LAST_POSTS)
+    assert worker.invoke(TEXT) is AnswerOutcome.ANSWERED
+    assert worker.clients.inbox == {}
+    worker.check_time_limit()
+    assert [error["retryable"] for error in worker.sent_messages("error")] == [True]
+
+
+def test_without_a_connected_client_the_answer_is_completed_and_stored(worker: WorkerHarness) -> None:
+    worker.ask()
+    worker.clients.gone.add("c1")
+    assert worker.invoke(TEXT, AUDIO, MORE_TEXT) is AnswerOutcome.ANSWERED
+    assert (worker.clients.inbox, len(worker.turns)) == ({}, 1)
+    assert worker.ask("c2", resume_from=1)
+    assert worker.invoke() is AnswerOutcome.REPLAYED
+    assert worker.clients.piece_numbers("c2") == [1, 2]
+    [answered] = worker.sent_messages("answered", "c2")
+    key = unquote(urlsplit(answered["audioUrl"]).path).removeprefix(f"/{BUCKET}").removeprefix("/")
+    assert worker.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == AUDIO.audio
+    assert len(worker.agent.questions) == 1, "the agent is asked once"
+
+
+def test_a_client_with_pieces_of_a_failed_attempt_gets_all_pieces_of_the_next_attempt(worker: WorkerHarness) -> None:
+    """Otherwise, the client would join the beginning of one answer to the end of another."""
+    worker.answer_question(TEXT, TEXT, INTERRUPTED)
+    worker.ask("c2", resume_from=2, attempt=1)
+    worker.invoke(MORE_TEXT, TEXT, AUDIO)
+    assert worker.clients.piece_numbers("c2") == [0, 1, 2]
+    for connection, attempt, numbers in (("c3", 1, [0, 1, 2]), ("c4", 2, [1, 2])):
+        worker.ask(connection, resume_from=1, attempt=attempt)
+        worker.invoke()
+        assert worker.clients.piece_numbers(connection) == numbers, "the same holds for a stored answer"
+        assert worker.sent_messages("answered", connection)[0]["attempt"] == 2
+
+
+def test_a_question_whose_stored_answer_is_gone_can_be_repeated(worker: WorkerHarness) -> None:
+    worker.answer_question(TEXT)
+    worker.s3.delete_object(Bucket=BUCKET, Key=f"responses/{GUEST_ID}/{QUERY_ID}.1.jsonl")
+    worker.ask("c2")
+    assert worker.invoke() is AnswerOutcome.FAILED
+    [error] = worker.clients.inbox["c2"]
+    assert (error["code"], error["retryable"]) == ("QUERY_FAILED", True)
+    worker.agent.scripts.clear()
+    assert worker.answer_question(TEXT) is AnswerOutcome.ANSWERED
+
+
+EVENTS = st.lists(
+    st.one_of(
+        st.sampled_from(["send", "fail", "-c1", "-c2"]),
+        st.just(LISTENER_CHECK_MS),
+        st.tuples(st.sampled_from(["c1", "c2", "c3"]), st.integers(0, 6)),
+    ),
+    max_size=12,
+)
+"""Events: a piece arrives from the agent, the next post fails, a connection (after "-") closes, milliseconds pass, or a
+connection requests the answer from a number on."""
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@given(events=EVENTS)
+def test_each_connection_gets_pieces_in_order_and_the_last_one_gets_all(
+    worker: WorkerHarness, events: list[str | int | tuple[str, int]]
+) -> None:
+    worker.query_id = f"question-{len(worker.agent.questions)}"
+    worker.clients.inbox.clear()
+    worker.clients.gone.clear()
+    starts: dict[str, list[int]] = {"c1": [0], "c2": [], "c3": []}
+    asked: list[tuple[str, int]] = [("c1", 0)]
+    steps: list[AgentPiece | Callable[[], object]] = []
+
+    def request(connection: str, number: int) -> None:
+        worker.clients.gone.discard(connection)
+        starts[connection].append(number)
+        asked.append((connection, number))
+        worker.ask(connection, resume_from=number)
+
+    for event in events:
+        match event:
+            case "send":
+                steps.append(TEXT)
+            case "fail":
+                steps.append(lambda: worker.clients.failures.append(AWS_ERROR))
+            case int(milliseconds):
+                steps.append(worker.wait(milliseconds))
+            case (connection, number):
+                steps.append(lambda connection=connection, number=number: request(connection, number))  # type: ignore[misc]
+            case str(closed):
+                steps.append(lambda closed=closed: worker.clients.gone.add(closed[1:]))  # type: ignore[misc]
+    worker.ask()
+    worker.invoke(*steps, worker.clients.failures.clear)
+    for connection, requested in starts.items():
+        numbers = worker.clients.piece_numbers(connection)
+        restarts = [number for previous, number in pairwise(numbers) if number != previous + 1]
+        assert {*numbers[:1], *restarts} <= {*requested}, "pieces start only at a requested number"
+    last, first = asked[-1]
+    if last not in worker.clients.gone:
+        expected = list(range(first, sum(step is TEXT for step in steps)))
+        assert worker.clients.inbox[last][-1]["type"] == "answered"
+        assert not expected or worker.clients.piece_numbers(last)[-len(expected) :] == expected

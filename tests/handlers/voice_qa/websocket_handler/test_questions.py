@@ -1,0 +1,196 @@
+"""Messages `query`: which questions are accepted, counted and stored, and when the query worker is invoked.
+
+A message with the `queryId` of a stored question repeats the question. The connection that asked last gets the answer.
+"""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from handlers.voice_qa.table_records import HOUR_MS, Question, QuestionReference, QuestionStatus
+from tests.handlers.voice_qa.fakes import START_MS
+from tests.handlers.voice_qa.socket_harness import (
+    ANN_GUEST_ID,
+    ANN_IDENTITY,
+    BOB_GUEST_ID,
+    BOB_IDENTITY,
+    ENVIRONMENT,
+    LECTURE_ID,
+    SocketHarness,
+)
+
+ULID = SESSION_ID = "01ARYZ6S410000000000000001"
+OTHER_SESSION_ID = "01ARYZ6S410000000000000002"
+REFERENCE = QuestionReference(guest_id=ANN_GUEST_ID, query_id="question-1")
+
+
+def stored_kinds(api: SocketHarness) -> set[str]:
+    """Return the kinds of stored items, which are the beginnings of their keys."""
+    return {item["sessionId"]["S"].split("#")[0] for item in api.stored_items()}
+
+
+def test_a_question_is_stored_and_a_worker_is_invoked(api: SocketHarness) -> None:
+    answer = api.ask(text="Why?", language="de-DE", sessionId=SESSION_ID, attempt=2, resumeFrom=3)
+    accepted_message = {"type": "queryAccepted", "queryId": "question-1", "sessionId": SESSION_ID, "repeated": False}
+    assert answer == {"id": "m1", **accepted_message}
+    assert api.worker_events == api.scheduled_checks == [REFERENCE]
+    question = api.read_question()
+    assert question == Question(
+        identity=ANN_IDENTITY,
+        lecture=LECTURE_ID,
+        session=SESSION_ID,
+        text="Why?",
+        language="de-DE",
+        connection="c1",
+        resume_attempt=2,
+        resume_from=3,
+        asked_ms=START_MS,
+        revision=question.revision,
+    )
+    [item] = [item for item in api.stored_items() if item["sessionId"]["S"].startswith("query#")]
+    assert item["expiresAt"] == {"N": str(START_MS // 1000 + 7 * 86_400)}
+
+
+def test_a_spoken_question_without_a_session_id_starts_a_new_session(api: SocketHarness) -> None:
+    key = f"queries/{ANN_GUEST_ID}/{ULID}"
+    first, second = api.ask("question-1", text=None, audioKey=key), api.ask("question-2")
+    assert len({first["sessionId"], second["sessionId"], SESSION_ID}) == 3
+    question = api.read_question()
+    assert (question.audio_key, question.text, question.session) == (key, None, first["sessionId"])
+
+
+@pytest.mark.parametrize("content", [{"text": None}, {"audioKey": f"queries/{ANN_GUEST_ID}/{ULID}"}])
+def test_a_question_is_either_spoken_or_written(api: SocketHarness, content: dict[str, Any]) -> None:
+    answer = api.ask(**content)
+    assert (answer["code"], [item["field"] for item in answer["fields"]]) == ("MALFORMED", ["audioKey"])
+    assert (stored_kinds(api), api.worker_events) == ({"connection", "lecture"}, [])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *({"queryId": "short"}, {"queryId": "x" * 65}, {"queryId": "a#b#c#d#e"}, {"lectureId": f"{LECTURE_ID}\n"}),
+        *({"sessionId": f"{SESSION_ID}#x"}, {"text": "x" * 2001}, {"text": "\ud800"}, {"language": "klingon"}),
+        *({"resumeFrom": -1}, {"resumeFrom": 100_001}, {"attempt": 0}),
+    ],
+)
+def test_an_invalid_value_is_refused(api: SocketHarness, content: dict[str, Any]) -> None:
+    assert api.ask(**content)["code"] == "MALFORMED"
+    assert (stored_kinds(api), api.worker_events) == ({"connection", "lecture"}, [])
+
+
+@pytest.mark.parametrize(
+    "key",
+    [f"queries/{BOB_GUEST_ID}/{ULID}", f"queries/{ANN_GUEST_ID}/../{BOB_GUEST_ID}/{ULID}", f"lectures/{ULID}/x", ""],
+)
+def test_a_key_that_is_not_the_guests_own_upload_is_refused(api: SocketHarness, key: str) -> None:
+    assert api.ask(text=None, audioKey=key)["code"] == "AUDIO_FOREIGN"
+    assert (stored_kinds(api), api.worker_events) == ({"connection", "lecture"}, [])
+
+
+def test_a_guest_can_ask_about_another_guests_lecture(api: SocketHarness) -> None:
+    """Lectures are shared (docs/voice-qa.md), but each guest has separate questions, even under the same id."""
+    lecture = api.send("upload", kind="lecture", contentType="audio/mpeg")["lectureId"]
+    api.store_lecture(lecture)
+    api.connect("c2", BOB_IDENTITY)
+    for connection, text in (("c1", "Why?"), ("c2", "How?")):
+        assert api.ask(connection=connection, lectureId=lecture, text=text)["repeated"] is False
+    assert (api.read_question().text, api.read_question(guest_id=BOB_GUEST_ID).text) == ("Why?", "How?")
+    assert [event.guest_id for event in api.worker_events] == [ANN_GUEST_ID, BOB_GUEST_ID]
+
+
+def test_only_a_ready_lecture_can_be_asked_about(api: SocketHarness) -> None:
+    assert api.ask(lectureId=ULID)["code"] == "LECTURE_UNKNOWN"
+    api.store_lecture(status="rejected", reason="The file is empty.")
+    answer = api.ask()
+    assert (answer["code"], answer["message"]) == ("LECTURE_REJECTED", "The file is empty.")
+    assert (stored_kinds(api), api.worker_events) == ({"connection", "lecture"}, [])
+
+
+RUNNING, OVER = {"running_until_ms": START_MS + 1}, {"running_until_ms": START_MS}
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "begins_attempt", "invokes_worker"),
+    [
+        (QuestionStatus.ACCEPTED, {}, False, True),
+        (QuestionStatus.RUNNING, RUNNING, False, False),
+        (QuestionStatus.RUNNING, OVER, True, True),
+        (QuestionStatus.ANSWERED, {}, False, True),
+        (QuestionStatus.FAILED, {"retryable": True}, True, True),
+    ],
+)
+def test_the_answer_to_a_repeated_question_goes_to_the_new_connection(
+    api: SocketHarness, status: QuestionStatus, fields: dict[str, Any], *, begins_attempt: bool, invokes_worker: bool
+) -> None:
+    """The first text counts, unless the question is answered anew. Only a new attempt needs a ready lecture."""
+    session = api.ask(connection="c1")["sessionId"]
+    api.change_question(status=status, attempt=3, reported=True, **fields)
+    api.connect("c2")
+    api.store_lecture(status="rejected")
+    before = api.read_question()
+    answer = api.ask(connection="c2", resumeFrom=2, text="How?", sessionId=OTHER_SESSION_ID)
+    assert (answer["type"] == "error") is begins_attempt
+    assert not begins_attempt or api.read_question() == before, "a refused request changes nothing"
+    api.store_lecture()
+    if begins_attempt:
+        answer = api.ask(connection="c2", resumeFrom=2, text="How?", sessionId=OTHER_SESSION_ID)
+    assert (answer["type"], answer["sessionId"], answer["repeated"]) == ("queryAccepted", session, True)
+    assert len(api.worker_events) == 1 + invokes_worker
+    question = api.read_question()
+    assert (question.connection, question.resume_from, question.request_count) == ("c2", 2, 2)
+    assert (question.text, question.attempt, question.reported) == ("How?" if begins_attempt else "Why?", 3, False)
+
+
+def test_a_question_that_cannot_be_answered_is_refused_when_it_is_repeated(api: SocketHarness) -> None:
+    api.ask()
+    before = api.change_question(status=QuestionStatus.FAILED, code="AUDIO_EMPTY")
+    answer = api.ask()
+    assert (answer["type"], answer["code"]) == ("error", "QUERY_FAILED")
+    assert (len(api.worker_events), api.read_question()) == (1, before)
+
+
+def test_the_number_of_questions_in_an_hour_is_limited(api: SocketHarness) -> None:
+    for number in range(ENVIRONMENT.queries_per_hour):
+        assert api.ask(f"question-{number}")["type"] == "queryAccepted"
+    before = api.read_question("question-0")
+    for query_id in ("question-x", "question-0"):
+        answer = api.ask(query_id)
+        assert (answer["code"], "5 questions per hour" in answer["message"]) == ("TOO_MANY_QUERIES", True)
+    assert len(api.worker_events) == ENVIRONMENT.queries_per_hour, (
+        "a request that invokes the worker again counts again"
+    )
+    assert api.read_question("question-0") == before, "a refused request changes nothing"
+    api.change_question("question-0", status=QuestionStatus.RUNNING, running_until_ms=START_MS + HOUR_MS)
+    assert api.ask("question-0")["type"] == "queryAccepted", "a question that is being answered is not counted"
+    api.connect("c2", BOB_IDENTITY)
+    assert api.ask("question-x", "c2")["type"] == "queryAccepted", "other guests' questions do not count"
+    api.clock.now_ms += HOUR_MS
+    assert api.ask("question-x")["type"] == "queryAccepted"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EndpointConnectionError(endpoint_url="https://somewhere"),
+        ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "no"}}, "Invoke"),
+    ],
+)
+def test_a_worker_that_could_not_be_invoked_is_invoked_when_the_question_is_repeated(
+    api: SocketHarness, error: Exception
+) -> None:
+    api.invocation_error = error
+    assert (api.ask()["code"], api.worker_events) == ("UNAVAILABLE", [])
+    api.invocation_error = None
+    assert (api.ask()["type"], api.worker_events) == ("queryAccepted", [REFERENCE])
+
+
+@pytest.mark.parametrize("body", ["", "[]", '{"schemaVersion": 1, "guestId": "canary", "queryId": "canary-q"}'])
+def test_an_invalid_check_is_redelivered_and_its_content_is_not_logged(
+    api: SocketHarness, body: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = api.handler.handle({"Records": [{"messageId": "check-1", "body": body}]})
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "check-1"}]}
+    assert "message_failed" in caplog.text
+    assert "canary" not in caplog.text
