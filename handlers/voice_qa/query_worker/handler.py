@@ -85,7 +85,7 @@ class AnswerOutcome(StrEnum):
     REPLAYED = "replayed"
     """The stored answer was sent again."""
     NOTHING_TO_DO = "nothing_to_do"
-    """Another invocation is answering the question, or the question has failed."""
+    """Another invocation is answering the question, or its client was already notified of its end."""
     OVERTAKEN = "overtaken"
     """The question was marked as failed after its time limit, and this attempt ended later."""
 
@@ -132,28 +132,28 @@ class _Invocation:
         self._name = token_hex(8)
 
     def run(self, until_ms: int) -> AnswerOutcome:
-        """Answer the question, or send its stored answer again, or do nothing if it needs neither."""
+        """Answer the question, or send its stored answer if the client asked for it again, or do nothing."""
         question = self._change(lambda record: record.begin(self._name, until_ms))
         if question is not None and question.is_run_by(self._name):
             return self._answer(question)
-        if question is not None and question.status is QuestionStatus.ANSWERED:
+        if question is not None and question.status is QuestionStatus.ANSWERED and not question.reported:
             return self._send_stored_answer(question)
         self._worker.log.info("query_not_ours", outcome=None if question is None else question.status)
         return AnswerOutcome.NOTHING_TO_DO
 
     def fail_unexpectedly(self) -> None:
-        """Mark the question as failed if this invocation answers it, and notify its client that it can ask again.
+        """Mark the question as failed unless another invocation answers it, and notify its client to ask again.
 
         If this fails too, the time limit check does it.
         """
+
+        def fail(record: Question) -> Question:
+            if record.status is not QuestionStatus.ACCEPTED and not record.is_run_by(self._name):
+                return record
+            return record.mark_failed(WORKER_FAILED.code, retryable=WORKER_FAILED.retryable)
+
         try:
-            question = self._change(
-                lambda record: (
-                    record.mark_failed(WORKER_FAILED.code, retryable=WORKER_FAILED.retryable)
-                    if record.is_run_by(self._name)
-                    else record
-                )
-            )
+            question = self._change(fail)
             if question is not None and question.has_ended and not question.reported:
                 self._report_end(question, self._create_forwarder(question), self._failed_message(WORKER_FAILED))
         except Exception as error:  # noqa: BLE001 - the exception that came first is raised

@@ -98,6 +98,7 @@ def test_the_client_of_a_dead_worker_gets_an_error_and_can_ask_again(
         if not stopped:
             break
         if not ends(worker):
+            assert stop is kill or lasting, "after a single failure, the client is told at once"
             worker.clock.now_ms += LIMIT_MS
         assert worker.check_time_limit() == NO_FAILURES
         last = ends(worker)[-1]

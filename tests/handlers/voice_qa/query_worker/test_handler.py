@@ -168,6 +168,7 @@ def test_of_two_concurrent_invocations_only_the_first_one_answers(worker: Worker
     outcomes: list[AnswerOutcome] = []
     assert worker.answer_question(TEXT, lambda: outcomes.append(worker.invoke()), MORE_TEXT) is AnswerOutcome.ANSWERED
     assert outcomes == [AnswerOutcome.NOTHING_TO_DO]
+    assert worker.invoke() is AnswerOutcome.NOTHING_TO_DO, "Lambda delivers the event again after the end"
     assert (worker.clients.piece_numbers("c1"), len(worker.agent.questions)) == ([0, 1], 1)
 
 
