@@ -25,7 +25,7 @@ REQUESTS = 100
 """Number of requests to each process after its first request."""
 T = TypeVar("T")
 ULID = "01M7W8GQNQY865WCQPRM59D2J7"
-GUEST = {"identity": "us-east-1:aaaaaaaa-0000-4000-8000-00000000000a", "guest_id": "A" * 32}
+GUEST = {"identity": {"S": "us-east-1:aaaaaaaa-0000-4000-8000-00000000000a"}, "guestId": {"S": "A" * 32}}
 AWS_VARIABLES = {
     "AWS_ACCESS_KEY_ID": "x" * 20,
     "AWS_SECRET_ACCESS_KEY": "x" * 40,
@@ -49,7 +49,7 @@ EPISODE = {
     "revision": {"S": "0123456789abcdef"},
 }
 ANSWERS = {
-    "GetItem": json.dumps({"Item": {**EPISODE, "state": {"S": json.dumps(GUEST)}, "version": {"N": "1"}}}),
+    "GetItem": json.dumps({"Item": {**EPISODE, **GUEST}}),
     "PutItem": "{}",
     "": f"<InitiateMultipartUploadResult><UploadId>{'u' * 100}</UploadId></InitiateMultipartUploadResult>",
 }
