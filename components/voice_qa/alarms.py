@@ -105,9 +105,3 @@ def create_alarms(
         runbook="apis",
         severity=Severity.CRITICAL,
     )
-    validator.alarm_on_log_lines(
-        "lectures-missed",
-        '{ $.message = "lecture_key_ignored" }',
-        "Objects were uploaded to keys without a lecture id.",
-        runbook=RUNBOOK,
-    )

@@ -145,7 +145,7 @@ class VoiceQa(pulumi.ComponentResource):
             uses=[
                 self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.LECTURES}*", as_="s3_bucket"),
                 self.audio.grant_list(),
-                self.sessions.grant("GetItem", "UpdateItem", as_="dynamodb_table"),
+                self.sessions.grant("GetItem", "PutItem", as_="dynamodb_table"),
                 self.socket.grant_post(),
             ],
             values={"lecture_max_bytes": self._max_lecture_bytes},

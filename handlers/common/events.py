@@ -39,6 +39,8 @@ class NewObject(EventModel):
     size: int
     """Size in bytes."""
     etag: str
+    sequencer: str = ""
+    """Hexadecimal number that orders the events of one key."""
     arrived: datetime
     """Time of the event."""
     in_parts: bool = False
@@ -56,6 +58,7 @@ class _NotificationRecord(EventModel):
     size: Annotated[int | None, Field(validation_alias=AliasPath("s3", "object", "size"), ge=0)] = None
     etag: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "eTag"))] = ""
     version_id: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "versionId"))] = NULL_VERSION_ID
+    sequencer: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "sequencer"))] = ""
 
 
 class _Notification(EventModel):
@@ -79,6 +82,7 @@ def parse_new_objects(body: str) -> list[NewObject]:
                 "version_id": record.version_id,
                 "size": record.size,  # only removal events have none
                 "etag": record.etag,
+                "sequencer": record.sequencer,
                 "arrived": record.time,
                 "in_parts": record.name == "ObjectCreated:CompleteMultipartUpload",
             }

@@ -11,7 +11,7 @@ compare keys with the identity id. Everything else contains the guest id, a keye
 this table, S3 keys, and messages between Lambda functions.
 https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetCredentialsForIdentity.html
 
-The content of the items of lectures and conversations is defined in `lecture_table` and `query_worker/answers`.
+The content of the items of lectures and conversations is defined in `lectures` and `query_worker/answers`.
 """
 
 from collections.abc import Callable

@@ -202,8 +202,6 @@ class LectureState(StrEnum):
 class RejectionReason(StrEnum):
     """Reason to reject an uploaded lecture."""
 
-    MISPLACED = "MISPLACED"
-    """The object's key does not have the form of the keys that uploads get."""
     EMPTY = "EMPTY"
     TOO_LARGE = "TOO_LARGE"
     UNKNOWN_FORMAT = "UNKNOWN_FORMAT"

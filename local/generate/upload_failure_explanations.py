@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from handlers.livestream.tracks import TrackReason
-from handlers.voice_qa.lecture_upload_rules import MAX_NAME_CHARS
 from handlers.voice_qa.websocket_messages import RejectionReason
 
 UPLOAD_AGAIN = "Upload the file again, to the same episode."
@@ -49,11 +48,6 @@ TRACK_REASONS: Mapping[StrEnum, ReasonExplanation] = {
 }
 """Explanations of the field `reason` of an episode's video or transcript."""
 LECTURE_REASONS: Mapping[StrEnum, ReasonExplanation] = {
-    RejectionReason.MISPLACED: ReasonExplanation(
-        f"The file is not directly below the id of the lecture, or its name has more than {MAX_NAME_CHARS} characters or "
-        "unprintable ones. Forms of the API never cause this.",
-        "Upload the file with a form of `upload`.",
-    ),
     RejectionReason.EMPTY: ReasonExplanation("The file is empty.", "Upload another file."),
     RejectionReason.TOO_LARGE: ReasonExplanation(
         "The file has more than `maxLectureBytes` of the stack output.", "Upload a smaller file."

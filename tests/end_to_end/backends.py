@@ -10,6 +10,7 @@ from handlers.common.records import serialize_item
 from handlers.meetings.storage.daily_storage_metrics import COUNTS_PREFIX
 from handlers.transcription.names_shared_with_deployment import FALLBACK_METRIC, METRICS_NAMESPACE
 from handlers.voice_qa.table_records import QuestionReference, lecture_key
+from handlers.voice_qa.websocket_messages import LectureState
 from local.flows import USER, eventually, identity
 from local.flows.livestream_client import LivestreamBackend
 from local.flows.meetings_client import MeetingsBackend
@@ -54,7 +55,8 @@ class DeployedVoiceQa(VoiceQaBackend):
         """Return the table's record of a lecture, or None before the lecture is validated."""
         key = serialize_item(lecture_key(lecture_id))
         item = self.client("dynamodb").get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
-        return {name: next(iter(value.values())) for name, value in item.items()} if "status" in item else None
+        record = {name: next(iter(value.values())) for name, value in item.items()}
+        return None if record.get("status") in {None, LectureState.PENDING} else record
 
     def wait_until_validated(self, lecture_id: str) -> Message:
         """Wait until a lecture is validated, and return its record."""

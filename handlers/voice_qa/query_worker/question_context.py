@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.common.events import NULL_VERSION_ID
 from handlers.voice_qa import s3_prefixes
-from handlers.voice_qa.lecture_table import LectureTable
+from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.query_worker import agent_protocol
 from handlers.voice_qa.query_worker.answers import Conversations
 from handlers.voice_qa.table_records import Question, conversation_key

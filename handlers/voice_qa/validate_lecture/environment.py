@@ -1,13 +1,26 @@
 """Environment variables of the lecture validator, and the types of their values, which the stack's settings use too."""
 
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from handlers.common.environment import HandlerEnvironment
 
-FORMATS = ("mp3", "mp4", "wav", "flac", "ogg", "webm")
-"""Names of all formats that the validator can read. They are the values of `AudioFormat`."""
+
+class AudioFormat(StrEnum):
+    """Formats of recordings that the validator can read. They are recognised by content, never by file name."""
+
+    MP3 = "mp3"
+    MP4 = "mp4"
+    """Includes M4A."""
+    WAV = "wav"
+    FLAC = "flac"
+    OGG = "ogg"
+    WEBM = "webm"
+
+
+FORMATS = tuple(AudioFormat)
 _FORMAT = f"({'|'.join(FORMATS)})"
 
 LECTURE_MIN_SECONDS = 10

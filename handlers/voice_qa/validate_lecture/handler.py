@@ -1,44 +1,189 @@
 """Lambda function that validates uploaded lectures, the recordings about which guests ask questions.
 
-A queue of S3 notifications invokes it with new uploads. It delivers a notification again if the validation fails.
+A queue of S3 notifications invokes it with new uploads, and delivers a notification again if its validation fails. The
+verdict is written to the lecture's item, and then reported to the guest who uploaded the lecture. S3 may deliver
+notifications twice and in any order. So an upload is only judged if the item describes no upload yet or an older one.
+A repeated notification only sends the report again, which an invocation that was killed may not have sent.
+
+A read names the version of the notification, and its ETag for a bucket without versioning, where the object may have
+been replaced since then. A replaced or deleted object is not judged: it has a later notification, or is not needed.
 """
 
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.common import ids
-from handlers.common.aws import CONFIG, MAX_WORKERS, SHORT_TIMEOUT_CONFIG, ParallelCalls
-from handlers.common.events import BatchFailures
-from handlers.common.logging import EventLog
+from handlers.common.aws import CONFIG, SHORT_TIMEOUT_CONFIG
+from handlers.common.events import (
+    NULL_VERSION_ID,
+    BatchFailures,
+    InvalidEvent,
+    NewObject,
+    parse_new_objects,
+    process_batch,
+)
+from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket import WebSocketConnections
-from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lecture_upload_rules import AudioFormat, LectureLimits
+from handlers.voice_qa.lectures import Lecture, LectureTable, parse_lecture_id
 from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
-from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
-from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator
+from handlers.voice_qa.validate_lecture.lecture_audio import AudioFile, RangedFile, RejectedAudio, probe
+from handlers.voice_qa.websocket_messages import LectureState, RejectionReason
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+GONE_CODES = {"NoSuchKey", "NoSuchVersion", "PreconditionFailed"}
+"""Error codes of GetObject if the object or the version does not exist, or has another ETag."""
+FOLDER_SUFFIX = "/"
+"""End of the key of a folder object that the S3 console creates."""
+
+
+@dataclass(frozen=True)
+class LectureValidator:
+    environment: ValidatorEnvironment
+    s3: "S3Client"
+    lectures: LectureTable
+    connections: WebSocketConnections
+    log: EventLog
+
+    def handle_notification(self, body: str) -> None:
+        """Validate the uploads that a message announces. Raises InvalidEvent, or another ValueError, for other messages."""
+        for new_object in parse_new_objects(body):
+            if new_object.bucket != self.environment.s3_bucket:
+                raise InvalidEvent("the notification is for another bucket")
+            lecture_id = parse_lecture_id(new_object.key)
+            if lecture_id is not None:
+                self._validate(lecture_id, new_object)
+            elif not new_object.key.endswith(FOLDER_SUFFIX):
+                self.log.warning("lecture_key_ignored", key_hash=hash_for_log(new_object.key))
+
+    def _validate(self, lecture_id: str, new_object: NewObject) -> None:
+        lecture = self.lectures.find(lecture_id)
+        if lecture.is_older_than(new_object.key, new_object.sequencer):
+            verdict = self._judge(new_object)
+            if verdict is None:
+                return
+            lecture = self.lectures.apply_verdict(lecture_id, verdict)
+        if lecture.listener and (lecture.key, lecture.sequencer) == (new_object.key, new_object.sequencer):
+            self._report(lecture_id, lecture)
+
+    def _judge(self, new_object: NewObject) -> Lecture | None:
+        """Return the verdict on an uploaded version, or None if it no longer exists."""
+        started, file = time.monotonic(), self._open(new_object)
+        audio: AudioFile | None = None
+        try:
+            problem = self._check_size(new_object.size)
+            if problem is None:
+                audio = probe(file)
+                problem = self._check_audio(audio)
+        except RejectedAudio as error:
+            problem = error.reason
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in GONE_CODES:
+                raise
+            self.log.info("lecture_gone", key_hash=hash_for_log(new_object.key))
+            return None
+        status = LectureState.READY if problem is None else LectureState.REJECTED
+        self.log.info(
+            "lecture_validated",
+            outcome=status,
+            code=problem,
+            key_hash=hash_for_log(new_object.key),
+            milliseconds=int((time.monotonic() - started) * 1000),
+            bytes_read=file.fetched,
+            requests=file.requests,
+        )
+        return Lecture(
+            status=status,
+            code=problem,
+            message=None if problem is None else self._explain(problem),
+            format=audio.format if audio else "",
+            duration_ms=audio.duration_ms if audio else 0,
+            size=new_object.size,
+            key=new_object.key,
+            version_id=new_object.version_id,
+            sequencer=new_object.sequencer,
+        )
+
+    def _open(self, new_object: NewObject) -> RangedFile:
+        """Return an object as a file that fetches the parts which its caller reads. Nothing is fetched yet."""
+        version: dict[str, Any] = (
+            {} if new_object.version_id == NULL_VERSION_ID else {"VersionId": new_object.version_id}
+        )
+
+        def fetch(start: int, length: int) -> bytes:
+            answer = self.s3.get_object(
+                Bucket=new_object.bucket,
+                Key=new_object.key,
+                Range=f"bytes={start}-{start + length - 1}",
+                IfMatch=f'"{new_object.etag}"',
+                **version,
+            )
+            with answer["Body"] as body:
+                return body.read()
+
+        return RangedFile(fetch, new_object.size)
+
+    def _check_size(self, size: int) -> RejectionReason | None:
+        """Return a reason to reject an object that is not read, or None."""
+        if size == 0:
+            return RejectionReason.EMPTY
+        return RejectionReason.TOO_LARGE if size > self.environment.lecture_max_bytes else None
+
+    def _check_audio(self, audio: AudioFile) -> RejectionReason | None:
+        """Return a reason to reject a recording that could be read, or None."""
+        if audio.format not in self.environment.lecture_formats.split(","):
+            return RejectionReason.FORMAT_NOT_ALLOWED
+        if audio.duration_ms < self.environment.lecture_min_seconds * 1000:
+            return RejectionReason.TOO_SHORT
+        if audio.duration_ms > self.environment.lecture_max_seconds * 1000:
+            return RejectionReason.TOO_LONG
+        return None
+
+    def _explain(self, problem: RejectionReason) -> str:
+        """Return the reason for a rejection as a sentence for the guest. It contains nothing from the upload."""
+        limits = self.environment
+        formats = f"Allowed formats: {limits.lecture_formats.replace(',', ', ')}."
+        return {
+            RejectionReason.EMPTY: "The file is empty.",
+            RejectionReason.TOO_LARGE: f"The file is too large: the maximum is {limits.lecture_max_bytes} bytes.",
+            RejectionReason.UNKNOWN_FORMAT: f"The format of the file is unknown. {formats}",
+            RejectionReason.FORMAT_NOT_ALLOWED: f"Recordings of this format are not accepted. {formats}",
+            RejectionReason.UNREADABLE: "The file looks like a recording but cannot be read. Export it again.",
+            RejectionReason.NO_AUDIO: "The file has no sound.",
+            RejectionReason.NO_DURATION: "The file does not state its duration. Export it again.",
+            RejectionReason.TOO_SHORT: f"The recording is too short: the minimum is {limits.lecture_min_seconds} seconds.",
+            RejectionReason.TOO_LONG: f"The recording is too long: the maximum is {limits.lecture_max_seconds} seconds.",
+        }[problem]
+
+    def _report(self, lecture_id: str, lecture: Lecture) -> None:
+        """Post the verdict to the guest who uploaded the lecture.
+
+        A failure is only logged, because the verdict is already stored and the client can request it.
+        """
+        try:
+            self.connections.post(lecture.listener, lecture.to_report(lecture_id))
+        except (ClientError, BotoCoreError) as error:
+            self.log.failure("lecture_not_reported", error, level="WARNING")
 
 
 @cache
 def _validator() -> LectureValidator:
     environment = ValidatorEnvironment.read()
     return LectureValidator(
-        LectureBucket(boto3.client("s3", config=CONFIG), environment.s3_bucket),
+        environment,
+        boto3.client("s3", config=CONFIG),
         LectureTable(boto3.client("dynamodb", config=CONFIG), environment.dynamodb_table),
-        LectureLimits(
-            environment.lecture_min_seconds,
-            environment.lecture_max_seconds,
-            environment.lecture_max_bytes,
-            frozenset(map(AudioFormat, environment.lecture_formats.split(","))),
-        ),
-        parallel=ParallelCalls(MAX_WORKERS),
-        connections=WebSocketConnections(boto3.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
-        log=EventLog(environment.log_level),
-        clock=ids.now,
+        WebSocketConnections(boto3.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
+        EventLog(environment.log_level),
     )
 
 
 def handler(event: Mapping[str, Any], _context: object) -> BatchFailures:
-    return _validator().handle(event["Records"])
+    validator = _validator()
+    return process_batch(event["Records"], validator.handle_notification, validator.log, event_kind="lecture")

@@ -10,6 +10,7 @@ that its headers state counts.
 
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from mutagen.oggopus import OggOpusInfo
 from mutagen.oggvorbis import OggVorbisInfo
 from mutagen.wave import WaveStreamInfo
 
-from handlers.voice_qa.lecture_upload_rules import AudioFile, AudioFormat, RejectedAudio
+from handlers.voice_qa.validate_lecture.environment import AudioFormat
 from handlers.voice_qa.websocket_messages import RejectionReason
 
 BLOCK = 256 * 1024
@@ -45,6 +46,22 @@ WAV_CODECS = {1, 3, 6, 7, 0xFFFE}
 """Codes of PCM, floats, A-law, mu-law, and of the extended header, which only these codecs use."""
 Fetch = Callable[[int, int], bytes]
 """Return the bytes of an object for an offset and a length. The range always lies within the object."""
+
+
+@dataclass(frozen=True)
+class AudioFile:
+    """Properties of a recording, read from its headers."""
+
+    format: AudioFormat
+    duration_ms: int
+
+
+class RejectedAudio(Exception):
+    """The recording is not acceptable. The exception contains nothing from the file."""
+
+    def __init__(self, reason: RejectionReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
 
 
 class ReadLimitExceeded(Exception):

@@ -30,7 +30,7 @@ from handlers.common.websocket import (
     WebSocketConnections,
     WebSocketDispatcher,
 )
-from handlers.voice_qa.lecture_table import LectureTable
+from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.table_records import (
     CHECK_GRACE_SECONDS,
     Counter,

@@ -18,7 +18,7 @@ from handlers.common.json_models import WrongField
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
 from handlers.common.websocket import WebSocketConnections
-from handlers.voice_qa.lecture_table import LectureTable
+from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.table_records import (
     HOUR_MS,
     Counter,

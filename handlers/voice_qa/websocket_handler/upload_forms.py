@@ -13,7 +13,7 @@ from handlers.common import ids
 from handlers.common.errors import HandlerError
 from handlers.common.records import Records
 from handlers.voice_qa import s3_prefixes
-from handlers.voice_qa.lecture_table import LectureTable
+from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.table_records import DAY_MS, Counter, count_within_limit, counter_key
 from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_messages import (

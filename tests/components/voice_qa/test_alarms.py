@@ -21,7 +21,7 @@ from tests.handlers.voice_qa.query_worker.worker_harness import (
     WorkerHarness,
 )
 from tests.handlers.voice_qa.socket_harness import create_socket_harness
-from tests.handlers.voice_qa.validate_lecture.lecture_harness import LECTURE_ID, create_lecture_harness
+from tests.handlers.voice_qa.validate_lecture.lecture_harness import create_lecture_harness
 from tests.loggers import own_logger
 
 
@@ -95,18 +95,6 @@ def test_only_faults_of_the_agent_and_unheard_answers_of_connected_clients_raise
     [line] = counted_lines("answer-milliseconds", lines)
     inputs = deployed().one("cloudwatch.LogMetricFilter", "answer-milliseconds").inputs
     assert isinstance(line[inputs["metricTransformation"]["value"].removeprefix("$.")], (int, float))
-
-
-def test_every_object_without_a_lecture_id_is_counted_but_a_folder_is_not(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The person who uploaded the object waits for a lecture that will never be validated, so an alarm must report it."""
-    credentials(monkeypatch)
-    keys = ("test-lecture.mp3", "monday/talk.mp3", f"{LECTURE_ID.lower()}/talk.mp3")
-    folders = ("", "monday/", f"{LECTURE_ID}/")
-    with own_logger(), create_lecture_harness() as harness:
-        harness.handle(*(harness.put(b"bad", f"lectures/{name}") for name in (*keys, *folders)))
-    assert len(counted_lines("lectures-missed", log_lines(capsys))) == len(keys)
 
 
 def test_failures_of_the_websocket_handler_are_counted_but_not_invalid_messages(

@@ -18,7 +18,7 @@ from handlers.common.aws import SHORT_TIMEOUT_CONFIG, build_presigning_config
 from handlers.common.ids import derive_keyed_user_id, ulid
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
-from handlers.voice_qa.lecture_table import LectureTable
+from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.table_records import (
     Counter,
     GuestConnection,

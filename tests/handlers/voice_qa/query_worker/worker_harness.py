@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from handlers.common.events import BatchFailures, process_batch
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
-from handlers.voice_qa.lecture_table import LectureTable
+from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.query_worker.agent_protocol import (
     AgentAudio,
     AgentFailed,
@@ -161,7 +161,7 @@ class WorkerHarness:
     def store_lecture(self, **attributes: str | int) -> None:
         """Store the lecture's item and its recording."""
         version = self.s3.put_object(Bucket=BUCKET, Key=LECTURE_KEY, Body=b"lecture")["VersionId"]
-        put_lecture(self.dynamodb, LECTURE_ID, **{"object_key": LECTURE_KEY, "version_id": version, **attributes})
+        put_lecture(self.dynamodb, LECTURE_ID, **{"key": LECTURE_KEY, "version_id": version, **attributes})
 
     def ask(self, connection: str = "c1", **content: Any) -> bool:
         """Ask the question, for the first time or again. Return True if a worker is invoked.

@@ -9,18 +9,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
+from unittest import mock
 
 import boto3
 from moto import mock_aws
 
-from handlers.common.aws import ParallelCalls
 from handlers.common.events import NewObject
 from handlers.common.ids import ulid
 from handlers.common.logging import EventLog
-from handlers.voice_qa.lecture_table import LectureTable
-from handlers.voice_qa.lecture_upload_rules import AudioFormat, LectureLimits
-from handlers.voice_qa.validate_lecture.lecture_bucket import LectureBucket
-from handlers.voice_qa.validate_lecture.lecture_validation import LectureValidator
+from handlers.common.records import Records, deserialize_item, serialize_item
+from handlers.voice_qa.lectures import Lecture, LectureTable
+from handlers.voice_qa.table_records import lecture_key
+from handlers.voice_qa.validate_lecture import handler
+from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
+from handlers.voice_qa.websocket_messages import LectureState
 from tests.handlers.ingestion.s3_messages import body, record
 from tests.handlers.transcription.recordings import recording
 from tests.handlers.voice_qa.fakes import Clients
@@ -31,7 +33,7 @@ NOW = datetime(2026, 1, 3, 12, 0, 0, 123000, tzinfo=UTC)
 LECTURE_ID, OTHER_LECTURE_ID = ulid(NOW - timedelta(hours=2), 1), ulid(NOW - timedelta(hours=1), 2)
 LECTURE_KEY = f"lectures/{LECTURE_ID}/canary name.mp3"
 SPEECH_SECONDS = 12.345
-LIMITS = LectureLimits(1, 3600, 10 * 1024**2, frozenset(AudioFormat))
+ENVIRONMENT = ValidatorEnvironment(s3_bucket=BUCKET, dynamodb_table=TABLE)
 
 
 def spoken(codec: str, *options: str, piped: bool = False) -> bytes:
@@ -49,39 +51,34 @@ def _aws_clients() -> tuple[Any, Any]:
 class LectureHarness:
     """Lecture validator with its bucket and table.
 
-    A test uploads objects with `put`, handles their notifications, and inspects the lecture's item. `now` is the
-    validator's clock. The times of S3 objects follow the real clock.
+    A test uploads objects with `put`, handles their notifications, and inspects the lecture's item.
     """
 
     s3: Any
     dynamodb: Any
-    now: datetime = NOW
-    limits: LectureLimits = LIMITS
+    environment: ValidatorEnvironment = ENVIRONMENT
     clients: Clients = field(default_factory=Clients)
     """WebSocket clients, to which the validator posts reports of lectures."""
+    upload_count: int = 0
 
     @property
-    def bucket(self) -> LectureBucket:
-        return LectureBucket(self.s3, BUCKET)
+    def table(self) -> LectureTable:
+        return LectureTable(self.dynamodb, TABLE)
 
-    @property
-    def validator(self) -> LectureValidator:
-        table = LectureTable(self.dynamodb, TABLE)
-        return LectureValidator(
-            self.bucket,
-            table,
-            self.limits,
-            connections=self.clients,
-            parallel=ParallelCalls(1),
-            log=EventLog("DEBUG"),
-            clock=lambda: self.now,
-        )
-
-    def put(self, data: bytes, key: str = LECTURE_KEY, arrived: datetime = NOW) -> NewObject:
+    def put(self, data: bytes, key: str = LECTURE_KEY) -> NewObject:
         """Upload an object. Return the content of its notification."""
         response = self.s3.put_object(Bucket=BUCKET, Key=key, Body=data)
-        version, etag = response.get("VersionId", "null"), response["ETag"].strip('"')
-        return NewObject(bucket=BUCKET, key=key, version_id=version, size=len(data), etag=etag, arrived=arrived)
+        self.upload_count += 1
+        return NewObject(
+            bucket=BUCKET,
+            key=key,
+            version_id=response.get("VersionId", "null"),
+            size=len(data),
+            etag=response["ETag"].strip('"'),
+            sequencer=f"{self.upload_count:018X}",
+            # Newer versions have earlier times, because the clocks of S3's servers may differ.
+            arrived=NOW - timedelta(seconds=self.upload_count),
+        )
 
     def handle(self, *notifications: NewObject | str) -> list[str]:
         """Handle one batch with a message for each notification. Return the indexes of failed messages.
@@ -89,14 +86,16 @@ class LectureHarness:
         A notification is given as its object, or as the body of its message.
         """
         bodies = [item if isinstance(item, str) else notification(item) for item in notifications]
-        messages = [{"messageId": str(index), "body": content} for index, content in enumerate(bodies)]
-        return [message["itemIdentifier"] for message in self.validator.handle(messages)["batchItemFailures"]]
+        records = [{"messageId": str(index), "body": content} for index, content in enumerate(bodies)]
+        validator = handler.LectureValidator(self.environment, self.s3, self.table, self.clients, EventLog("DEBUG"))
+        with mock.patch.object(handler, "_validator", return_value=validator):
+            failures = handler.handler({"Records": records}, None)["batchItemFailures"]
+        return [failure["itemIdentifier"] for failure in failures]
 
     def item(self, lecture_id: str = LECTURE_ID) -> dict[str, Any]:
         """Return a lecture's item as plain values, or {} if there is none."""
-        key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
-        item = self.dynamodb.get_item(TableName=TABLE, Key=key).get("Item", {})
-        return {name: int(value["N"]) if "N" in value else value["S"] for name, value in item.items()}
+        key = serialize_item(lecture_key(lecture_id))
+        return deserialize_item(self.dynamodb.get_item(TableName=TABLE, Key=key).get("Item", {}))
 
     def item_count(self) -> int:
         return len(stored_items(self.dynamodb, TABLE))
@@ -124,7 +123,12 @@ def notification(new_object: NewObject) -> str:
     """Return the notification of an object as S3 sends it."""
     event = record(new_object.key, eventTime=new_object.arrived.isoformat())
     event["s3"]["bucket"]["name"] = new_object.bucket
-    event["s3"]["object"] |= {"size": new_object.size, "eTag": new_object.etag, "versionId": new_object.version_id}
+    event["s3"]["object"] |= {
+        "size": new_object.size,
+        "eTag": new_object.etag,
+        "versionId": new_object.version_id,
+        "sequencer": new_object.sequencer,
+    }
     return body(event)
 
 
@@ -139,16 +143,14 @@ def create_lecture_harness() -> Iterator[LectureHarness]:
         yield LectureHarness(s3, dynamodb)
 
 
-def put_lecture(dynamodb: Any, lecture_id: str, **attributes: str | int) -> None:
-    """Store a lecture's item as the validator does, with some changes."""
-    values = {
-        "status": "ready",
-        "format": "mp3",
-        "duration_ms": 60_000,
-        "object_key": f"lectures/{lecture_id}/a.mp3",
-        "version_id": "v1",
-        **attributes,
-    }
-    key = {"sessionId": {"S": f"lecture#{lecture_id}"}, "lectureId": {"S": lecture_id}}
-    item = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in values.items()}
-    dynamodb.put_item(TableName=TABLE, Item={**key, **item})
+def put_lecture(dynamodb: Any, lecture_id: str, **changes: Any) -> None:
+    """Store a lecture that is ready as the validator does, with some changes."""
+    lecture = Lecture(
+        status=LectureState.READY,
+        format="mp3",
+        duration_ms=60_000,
+        key=f"lectures/{lecture_id}/a.mp3",
+        version_id="v1",
+    )
+    stored = Lecture.model_validate({**dict(lecture), **changes})
+    Records(dynamodb, TABLE, Lecture).change(lecture_key(lecture_id), lambda _: stored)

@@ -11,14 +11,15 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.voice_qa.lecture_upload_rules import AudioFile, RejectedAudio
 from handlers.voice_qa.validate_lecture import lecture_audio
 from handlers.voice_qa.validate_lecture.lecture_audio import (
     BLOCK,
     MAX_BLOCKS,
     MAX_READ,
+    AudioFile,
     RangedFile,
     ReadLimitExceeded,
+    RejectedAudio,
     probe,
 )
 from handlers.voice_qa.websocket_messages import RejectionReason

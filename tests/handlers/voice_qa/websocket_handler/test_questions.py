@@ -102,7 +102,7 @@ def test_a_guest_can_ask_about_another_guests_lecture(api: SocketHarness) -> Non
 
 def test_only_a_ready_lecture_can_be_asked_about(api: SocketHarness) -> None:
     assert api.ask(lectureId=ULID)["code"] == "LECTURE_UNKNOWN"
-    api.store_lecture(status="rejected", reason="The file is empty.")
+    api.store_lecture(status="rejected", message="The file is empty.")
     answer = api.ask()
     assert (answer["code"], answer["message"]) == ("LECTURE_REJECTED", "The file is empty.")
     assert (stored_kinds(api), api.worker_events) == ({"connection", "lecture"}, [])

@@ -1,0 +1,133 @@
+"""Lectures: recordings about which guests ask questions, and the items of voice Q&A's table with their state.
+
+A lecture is one object of the audio bucket, `lectures/<lectureId>/<name>`. Its item is created when a guest requests a
+form for the upload, or with the first verdict if an operator uploads it. The lecture validator writes its verdict on
+each uploaded version, and the other functions read from the item whether guests can ask about the lecture. The items do
+not expire.
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from handlers.common.ids import ULID_PATTERN
+from handlers.common.records import Record, Records
+from handlers.voice_qa import s3_prefixes
+from handlers.voice_qa.table_records import lecture_key
+from handlers.voice_qa.websocket_messages import (
+    LectureReport,
+    LectureState,
+    RejectionReason,
+    UnanswerableQuestion,
+    VoiceQaErrorCode,
+)
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+
+_KEY = re.compile(rf"{s3_prefixes.LECTURES}({ULID_PATTERN})/[^/]+", re.DOTALL)
+
+
+def parse_lecture_id(key: str) -> str | None:
+    """Return the id of the lecture to which an object belongs, or None if its key is not `lectures/<lectureId>/<name>`."""
+    match = _KEY.fullmatch(key)
+    return match[1] if match else None
+
+
+class Lecture(Record):
+    """A lecture, and the uploaded version on which its state is based. Before the first verdict, there is no version."""
+
+    schema_version: int = 1
+    owner: str = ""
+    """Guest id of the guest who uploads the lecture. Empty if an operator uploads it."""
+    listener: str = ""
+    """Id of the owner's connection, to which the report is sent."""
+    status: LectureState = LectureState.PENDING
+    code: RejectionReason | None = None
+    message: str | None = None
+    """Reason for the rejection as a sentence for the guest."""
+    format: str = ""
+    """Name of an `AudioFormat`, if the recording could be read."""
+    duration_ms: int = 0
+    """Duration, if the recording could be read."""
+    size: int = 0
+    """Bytes of the uploaded version."""
+    key: str = ""
+    version_id: str = ""
+    sequencer: str = Field(default="", repr=False)
+    """S3's number of the event that announced the version."""
+
+    def is_older_than(self, key: str, sequencer: str) -> bool:
+        """Return True if the item describes an older version than the one that an event announces, or none.
+
+        S3 orders the events of one key by the sequencer, a hexadecimal number. The shorter of two is extended by zeros
+        at its end. S3 does not order the events of different keys. A lecture has only one key, unless an operator
+        uploads a second object, and then the event that arrives last counts.
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+        """
+        length = max(len(self.sequencer), len(sequencer))
+        return self.key != key or self.sequencer.ljust(length, "0") < sequencer.ljust(length, "0")
+
+    def apply_verdict(self, verdict: "Lecture") -> "Lecture":
+        """Return the lecture after a verdict, which has no owner. A verdict on an older version changes nothing."""
+        if not self.is_older_than(verdict.key, verdict.sequencer):
+            return self
+        return verdict.model_copy(update={"owner": self.owner, "listener": self.listener})
+
+    def to_report(self, lecture_id: str) -> LectureReport:
+        return LectureReport(
+            lecture_id=lecture_id,
+            state=self.status,
+            code=self.code,
+            message=self.message,
+            duration_ms=self.duration_ms if self.status is LectureState.READY else None,
+        )
+
+
+class LectureTable:
+    """Gateway for the items of lectures."""
+
+    def __init__(self, client: "DynamoDBClient", name: str) -> None:
+        self._records = Records(client, name, Lecture)
+
+    def find(self, lecture_id: str) -> Lecture:
+        """Return a lecture. A lecture without an item has the default state."""
+        return self._records.read(lecture_key(lecture_id)) or Lecture()
+
+    def find_ready(self, lecture_id: str) -> Lecture:
+        """Return a lecture that guests can ask about. Raises UnanswerableQuestion for any other lecture."""
+        lecture = self._records.read(lecture_key(lecture_id))
+        if lecture is None:
+            raise UnanswerableQuestion(VoiceQaErrorCode.LECTURE_UNKNOWN, "There is no lecture with this id.")
+        if lecture.status is LectureState.REJECTED:
+            raise UnanswerableQuestion(VoiceQaErrorCode.LECTURE_REJECTED, lecture.message or "It cannot be used.")
+        if lecture.status is not LectureState.READY:
+            raise UnanswerableQuestion(
+                VoiceQaErrorCode.LECTURE_NOT_READY, "The lecture is not ready yet. Ask again later.", retryable=True
+            )
+        return lecture
+
+    def apply_verdict(self, lecture_id: str, verdict: Lecture) -> Lecture:
+        """Write a verdict, unless the item describes a newer version. Return the lecture as it is then."""
+        key = lecture_key(lecture_id)
+        return self._records.change(key, lambda stored: (stored or Lecture()).apply_verdict(verdict)) or verdict
+
+    def store_owner(self, lecture_id: str, owner: str, listener: str) -> None:
+        """Create the item of a lecture that a guest will upload."""
+        self._records.change(lecture_key(lecture_id), lambda stored: stored or Lecture(owner=owner, listener=listener))
+
+    def register_listener(self, lecture_id: str, owner: str, listener: str) -> LectureReport | None:
+        """Register a connection of the owner for the lecture's next report, and return the current report.
+
+        The report contains every verdict that was written before this connection was registered, and later verdicts are
+        sent to the connection. Return None if the lecture has another owner or does not exist.
+        """
+
+        def update(stored: Lecture | None) -> Lecture | None:
+            if stored is None or stored.owner != owner:
+                return stored
+            return stored.model_copy(update={"listener": listener})
+
+        lecture = self._records.change(lecture_key(lecture_id), update)
+        return lecture.to_report(lecture_id) if lecture is not None and lecture.owner == owner else None
