@@ -38,13 +38,13 @@ INGESTION_LOAD: dict[str, float] = {"filesPerDay": 800_000, "peakFilesPerHour": 
 QUESTIONS: dict[str, float] = {"questionsPerDay": 20_000, "lecturesPerDay": 500}
 MEETINGS_LOAD = {"meetingsPerMonth": 6_000, "encodedShare": 0.5}
 COSTS: list[tuple[str, dict[str, float], dict[str, Any], float]] = [
-    ("ingestion", INGESTION_LOAD, {}, 14_848.79),
+    ("ingestion", INGESTION_LOAD, {}, 14_803.76),
     ("ingestion", {"filesPerDay": 1, "peakFilesPerHour": 1}, {}, 1.24),
     (
         "ingestion",
         {**INGESTION_LOAD, "fileMegabytes": 102.4},
         {"spark": {"executionClass": "FLEX", "workerType": "G.4X"}},
-        252_304.94,
+        252_259.91,
     ),
     ("transcription", {"utterancesPerDay": 100_000}, {}, 7_733.40),
     ("transcription", {"utterancesPerDay": 1, "utteranceSeconds": 0.5}, {}, 2.18),
@@ -62,11 +62,11 @@ COSTS: list[tuple[str, dict[str, float], dict[str, Any], float]] = [
     ),
     ("livestream", {"episodesPerDay": 400}, {"episodes": {"provisionedConcurrency": 2}}, 7_391.60),
     ("livestream", {"episodesPerDay": 400}, {"episodes": {"snapStart": True}}, 7_383.87),
-    ("meetings", MEETINGS_LOAD, {}, 3_681.26),
+    ("meetings", MEETINGS_LOAD, {}, 3_680.05),
     ("meetings", {"meetingsPerMonth": 1, "hoursEach": 0.1}, {}, 3.32),
-    ("meetings", MEETINGS_LOAD, {"processing": {"engine": "fargate", "pollSeconds": 5}}, 3_795.82),
-    ("meetings", {"meetingsPerMonth": 6_000, "hoursEach": 2}, {"models": {"actionItems": HAIKU}}, 6_711.06),
-    ("meetings", {"meetingsPerMonth": 6_000}, {"models": {"actionItems": GLOBAL_HAIKU}}, 3_417.05),
+    ("meetings", MEETINGS_LOAD, {"processing": {"engine": "fargate", "pollSeconds": 5}}, 3_794.61),
+    ("meetings", {"meetingsPerMonth": 6_000, "hoursEach": 2}, {"models": {"actionItems": HAIKU}}, 6_708.35),
+    ("meetings", {"meetingsPerMonth": 6_000}, {"models": {"actionItems": GLOBAL_HAIKU}}, 3_415.84),
 ]
 """Monthly cost of each subsystem without its alarms, at a hundred times the default load and at a tiny load, and with
 settings that select other prices or formulas. A change of a formula, an assumption or a price changes these amounts."""
