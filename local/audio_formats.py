@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from local.ffmpeg import pcm_input, run_ffmpeg
@@ -33,7 +34,11 @@ def encode_audio(samples: bytes, encoding: str) -> bytes:
     """Encode samples at `RATE`. The encoding `pcm` leaves them unchanged."""
     if encoding == "pcm":
         return samples
-    return run_ffmpeg(*pcm_input(RATE), *ENCODERS[encoding], "pipe:1", data=samples)
+    # To a file, because ffmpeg goes back to the header of a FLAC file to state its length.
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "audio")
+        run_ffmpeg(*pcm_input(RATE), *ENCODERS[encoding], str(path), data=samples)
+        return path.read_bytes()
 
 
 def decode_file(path: Path, formats: Iterable[str]) -> bytes:

@@ -85,7 +85,6 @@ class BadAudio(Exception):
 class Utterance:
     """Valid audio, ready to be streamed."""
 
-    encoding: Encoding
     duration_ms: int
     chunks: tuple[bytes, ...] = field(repr=False)
     """The audio in chunks of CHUNK_MS, the last of which may be shorter. No chunk is empty, because an empty one would
@@ -118,7 +117,7 @@ def check_utterance(audio: bytes, encoding: Encoding, sample_rate: int) -> Utter
     # as if each had the same duration. A file whose headers overstate its length can have more chunks than bytes.
     cuts = [len(audio) * begin_ms * rate // (samples * 1000) for begin_ms in range(0, duration_ms, CHUNK_MS)]
     chunks = tuple(audio[begin:end] for begin, end in pairwise([*cuts, len(audio)]))
-    return Utterance(encoding, duration_ms, tuple(filter(None, chunks)))
+    return Utterance(duration_ms, tuple(filter(None, chunks)))
 
 
 def _check_first_bytes(audio: bytes, encoding: Encoding) -> None:

@@ -86,12 +86,17 @@ class TranscriptionErrorCode(ErrorCode):
     )
 
 
-class SpeechRequest(ClientMessage):
-    """Language and audio format of speech, with defaults."""
+class Open(ClientMessage):
+    """Request to open a new session, or to go on with a session of the same user on this connection."""
 
+    action: Literal["open"]
+    session_id: SessionId | None = None
+    """The session to go on with. Without it, a new session is opened, and the other fields apply."""
     language: LanguageCode = "en-US"
     encoding: Encoding = Encoding.PCM
     sample_rate: SampleRate = 16000
+    settings: SessionSettings = SessionSettings()
+    """Caption thresholds of a new session, which replace those of the stack."""
 
     @field_validator("sample_rate")
     @classmethod
@@ -100,16 +105,6 @@ class SpeechRequest(ClientMessage):
         if value not in rates:
             raise PydanticCustomError("sample_rate", "must be one of {rates} for this encoding", {"rates": list(rates)})
         return value
-
-
-class Open(SpeechRequest):
-    """Request to open a new session, or to go on with a session of the same user on this connection."""
-
-    action: Literal["open"]
-    session_id: SessionId | None = None
-    """The session to go on with. Without it, a new session is opened."""
-    settings: SessionSettings = SessionSettings()
-    """Caption thresholds of a new session, which replace those of the stack."""
 
 
 class Audio(ClientMessage):

@@ -205,7 +205,8 @@ def test_after_a_reconnection_an_utterance_is_transcribed_again(
     harness.session = harness.open_session()
 
     def reconnect(_connection: str, message: Any) -> None:
-        if (message.type == "caption" and message.final is (after == "final")) or message.type == after:
+        kind = message.type if message.type != "caption" else "final" if message.final else "partial"
+        if kind == after:
             harness.clients.after_post = lambda *_: None
             harness.clients.gone |= {"c1"} if is_closed else set()
             harness.connect("c2")

@@ -55,31 +55,8 @@ def test_a_session_without_overrides_has_the_deployments_thresholds() -> None:
     assert DEFAULT_THRESHOLDS.for_session(session_settings(pauseThreshold=None)) == DEFAULT_THRESHOLDS
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        *(("minStabilityThreshold", value) for value in (-0.01, 1.01, float("nan"))),
-        *(("maxBufferTimeout", value) for value in (0.4, 10.1)),
-        *(("pauseThreshold", value) for value in (0.1, 5.1, "1")),
-        *(("orphanTimeout", value) for value in (4.9, 61, float("inf"))),
-        *(("maxRatePerSecond", value) for value in (0, 21, 2.5, True)),
-        *(("dedupCacheTtl", value) for value in (-1, 61)),
-        *(("partialResultsEnabled", value) for value in ("yes", 1)),
-        ("unknownName", 1),
-    ],
-)
-def test_a_setting_with_an_unknown_name_a_value_out_of_range_or_a_wrong_type_is_refused(name: str, value: Any) -> None:
-    with pytest.raises(ValidationError):
-        session_settings(**{name: value})
-
-
-def test_the_error_for_an_invalid_setting_does_not_contain_the_value() -> None:
+@pytest.mark.parametrize("settings", [{"unknownName": 1}, {"pauseThreshold": "canary"}, {"maxRatePerSecond": 21}])
+def test_the_error_for_an_invalid_setting_does_not_contain_the_value(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as error:
-        session_settings(pauseThreshold="canary")
+        session_settings(**settings)
     assert "canary" not in str(error.value)
-
-
-def test_stored_settings_are_read_with_the_names_of_the_api_and_with_those_of_the_code() -> None:
-    settings = session_settings(**OVERRIDES)
-    assert SessionSettings.model_validate_json(settings.model_dump_json()) == settings
-    assert SessionSettings.model_validate_json(settings.model_dump_json(by_alias=True)) == settings
