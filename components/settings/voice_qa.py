@@ -21,9 +21,14 @@ from components.settings.base import (
     SubsystemSettings,
 )
 from components.settings.foundation import Cidr, SubnetId, VpcId
-from handlers.voice_qa.environment import AnswerSeconds, SessionDays
-from handlers.voice_qa.query_worker.environment import parse_agent_url
-from handlers.voice_qa.websocket_handler.environment import LecturesPerDay, QueriesPerHour, UrlSeconds
+from handlers.voice_qa.environment import (
+    AnswerSeconds,
+    LecturesPerDay,
+    QueriesPerHour,
+    SessionDays,
+    UrlSeconds,
+    parse_agent_url,
+)
 
 Days = Annotated[int, Field(ge=1, le=365)]
 

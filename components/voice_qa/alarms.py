@@ -11,7 +11,7 @@ from components.blocks.table import Table
 from components.blocks.websocket_api import WebSocketApi
 from components.core import Scope
 from components.settings import VoiceQaSettings
-from handlers.voice_qa.query_worker.environment import AgentCode
+from handlers.voice_qa.environment import AgentCode
 
 DURATION_PERCENT = 80
 """Percentage of a function's timeout. If invocations need more (95th percentile), an alarm is raised. For the query

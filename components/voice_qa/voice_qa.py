@@ -29,17 +29,19 @@ from components.settings import VoiceQaSettings
 from components.settings.voice_qa import AgentMode, LectureUploads
 from components.voice_qa.alarms import create_alarms
 from components.voice_qa.cost import OLD_VERSION_DAYS
-from handlers.voice_qa import s3_prefixes
-from handlers.voice_qa.environment import MAX_QUERY_BYTES
-from handlers.voice_qa.query_worker.environment import WorkerEnvironment
-from handlers.voice_qa.table_records import TTL_ATTRIBUTE
-from handlers.voice_qa.validate_lecture.environment import (
+from handlers.voice_qa.environment import (
     FORMATS,
     LECTURE_MAX_SECONDS,
     LECTURE_MIN_SECONDS,
+    LECTURES,
+    MAX_QUERY_BYTES,
+    QUERIES,
+    RESPONSES,
+    SocketEnvironment,
     ValidatorEnvironment,
+    WorkerEnvironment,
 )
-from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
+from handlers.voice_qa.table_records import TTL_ATTRIBUTE
 
 MESSAGE_ACTIONS = ("lecture", "ping", "query", "upload")
 """Values that a message's `action` may have."""
@@ -127,11 +129,11 @@ class VoiceQa(pulumi.ComponentResource):
             cors=CorsRule(audio.origins),
             lifecycle=[
                 # If two rules apply, S3 uses the shorter time.
-                LifecycleRule("expire-queries", s3_prefixes.QUERIES, audio.query_days, OLD_VERSION_DAYS),
-                LifecycleRule("expire-responses", s3_prefixes.RESPONSES, audio.response_days, OLD_VERSION_DAYS),
+                LifecycleRule("expire-queries", QUERIES, audio.query_days, OLD_VERSION_DAYS),
+                LifecycleRule("expire-responses", RESPONSES, audio.response_days, OLD_VERSION_DAYS),
                 LifecycleRule("expire-old-versions", old_version_days=OLD_LECTURE_DAYS),
             ],
-            notify=QueueNotification(self.uploads, prefix=s3_prefixes.LECTURES),
+            notify=QueueNotification(self.uploads, prefix=LECTURES),
         )
 
     def _create_validator(self) -> Function:
@@ -143,7 +145,7 @@ class VoiceQa(pulumi.ComponentResource):
             environment=ValidatorEnvironment,
             throttles_above=0,
             uses=[
-                self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.LECTURES}*", as_="s3_bucket"),
+                self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*", as_="s3_bucket"),
                 self.audio.grant_list(),
                 self.sessions.grant("GetItem", "PutItem", as_="dynamodb_table"),
                 self.socket.grant_post(),
@@ -165,9 +167,9 @@ class VoiceQa(pulumi.ComponentResource):
             uses=[
                 # The worker signs the URLs with which the agent downloads audio, so its role needs the permissions that
                 # the URLs use. The URLs name object versions.
-                self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.QUERIES}*", as_="s3_bucket"),
-                self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{s3_prefixes.LECTURES}*"),
-                self.audio.grant("GetObject", "PutObject", prefix=f"{s3_prefixes.RESPONSES}*"),
+                self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{QUERIES}*", as_="s3_bucket"),
+                self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*"),
+                self.audio.grant("GetObject", "PutObject", prefix=f"{RESPONSES}*"),
                 self.audio.grant_list(),
                 self.sessions.grant("GetItem", "PutItem", as_="dynamodb_table"),
                 self.socket.grant_post(),
@@ -207,7 +209,7 @@ class VoiceQa(pulumi.ComponentResource):
         timeout = settings.websocket_handler.timeout_seconds
         time_limits = Queue(scope, "time-limits", display_name="QuestionTimeLimits", consumer_timeout=timeout)
         uploads_lectures = settings.lectures.uploads is LectureUploads.GUESTS
-        upload_prefixes = [s3_prefixes.QUERIES, *([s3_prefixes.LECTURES] if uploads_lectures else [])]
+        upload_prefixes = [QUERIES, *([LECTURES] if uploads_lectures else [])]
         return Function(
             scope,
             "websocket-handler",

@@ -1,14 +1,59 @@
-"""Environment variables that two functions of voice Q&A share, and types that stack settings use.
+"""Environment variables of voice Q&A's three functions, and what else the deployment shares with them.
 
-The functions are the WebSocket handler, which replies to the messages of clients, and the query worker, which answers
-questions.
+The functions are the WebSocket handler, which replies to the messages of clients, the query worker, which gets questions
+answered by an agent, and the lecture validator. The agent is an external service: an HTTP service or Bedrock AgentCore
+Runtime. The stack settings use the types of the variables, which explain the meaning of these variables.
 """
 
-from typing import Annotated
+from enum import StrEnum
+from ipaddress import ip_address
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from handlers.common.environment import HandlerEnvironment
+
+QUERIES: Final = "queries/"
+"""Key prefix of spoken questions in the audio bucket. They expire after some days."""
+RESPONSES: Final = "responses/"
+"""Key prefix of stored answers. They expire after some days."""
+LECTURES: Final = "lectures/"
+"""Key prefix of lectures. They do not expire."""
+
+
+class AudioFormat(StrEnum):
+    """Formats of lectures that the validator can read. They are recognised by content, never by file name."""
+
+    MP3 = "mp3"
+    MP4 = "mp4"
+    """Includes M4A."""
+    WAV = "wav"
+    FLAC = "flac"
+    OGG = "ogg"
+    WEBM = "webm"
+
+
+class AgentCode(StrEnum):
+    """Reasons why there is no complete answer. They are logged."""
+
+    REFUSED = "refused"
+    """The agent answers none of our questions: it denies access, does not exist, redirects us, or has an invalid
+    certificate."""
+    REJECTED = "rejected"
+    """The agent does not accept this question, but may accept others."""
+    THROTTLED = "throttled"
+    """The agent is overloaded."""
+    UNAVAILABLE = "unavailable"
+    """The agent could not be reached, ended the connection before its answer was complete, or reports that it is
+    unavailable."""
+    TOO_SLOW = "too_slow"
+    """The answer did not start, paused too long, or did not end in time."""
+    MALFORMED = "malformed"
+    """The response violates the protocol, or exceeds a size limit."""
+    FAILED = "failed"
+    """The agent could not answer because of an error of its own."""
+
 
 AnswerSeconds = Annotated[float, Field(ge=10, le=840)]
 """Maximum number of seconds from a question to the end of its answer. It is less than 15 minutes, which is Lambda's
@@ -18,6 +63,21 @@ MAX_QUERY_BYTES = 10_000_000
 SessionDays = Annotated[int, Field(ge=1, le=365)]
 """Number of days for which a question is stored. A conversation (the questions of one guest about a lecture, and their
 answers) is stored for this number of days after its first answer."""
+LecturesPerDay = Annotated[int, Field(ge=1, le=1000)]
+"""Maximum number of lectures that one guest can upload in a day (UTC)."""
+QueriesPerHour = Annotated[int, Field(ge=1, le=1000)]
+"""Maximum number of one guest's questions in an hour."""
+UrlSeconds = Annotated[int, Field(ge=60, le=3600)]
+"""Maximum lifetime of an upload form. The requirements state one hour, which is longer than the lifetime of other
+presigned URLs (`PRESIGNED_SECONDS`). A form expires earlier if the credentials that signed it expire. The client then
+requests another form."""
+FORMATS = tuple(AudioFormat)
+_FORMAT = f"({'|'.join(FORMATS)})"
+Formats = Annotated[str, Field(pattern=rf"^{_FORMAT}(,{_FORMAT})*$")]
+"""Formats of lectures that are accepted, separated by commas."""
+LECTURE_MIN_SECONDS = 10
+"""Default minimum duration of a lecture. A shorter recording has no content to ask about."""
+LECTURE_MAX_SECONDS = 4 * 3600
 
 
 class VoiceQaEnvironment(HandlerEnvironment):
@@ -29,3 +89,82 @@ class VoiceQaEnvironment(HandlerEnvironment):
     session_days: SessionDays = 7
     max_query_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = MAX_QUERY_BYTES
     answer_seconds: AnswerSeconds = 600
+
+
+class SocketEnvironment(VoiceQaEnvironment):
+    """Environment variables of the WebSocket handler. The types of the limits explain their meaning."""
+
+    worker: str
+    """ARN of the query worker's alias."""
+    time_limit_queue: str
+    """URL of the queue with the delayed checks of the questions' time limits."""
+    identity_pool: str
+    """The identity pool whose guests may connect."""
+    guest_id_key: str
+    """Name of the SSM SecureString parameter that contains a secret key. A guest id is a hash of the guest's Cognito
+    identity id with this key."""
+    guest_id_key_version: str | None = None
+    """Deployed version of the parameter. No code reads this variable. A change of it starts new containers, which read
+    the parameter again."""
+    lecture_uploads: Literal["guests", "off"] = "off"
+    """`guests` if guests may upload lectures, or `off` if only operators may."""
+    url_seconds: UrlSeconds = 3600
+    accelerated: bool = False
+    """True if upload forms use S3 Transfer Acceleration."""
+    max_lecture_bytes: Annotated[int, Field(ge=1_000_000, le=5_000_000_000)] = 2_000_000_000
+    """Maximum size of a lecture that a guest uploads."""
+    lectures_per_day: LecturesPerDay = 20
+    queries_per_hour: QueriesPerHour = 60
+
+
+class WorkerEnvironment(VoiceQaEnvironment):
+    agentcore_endpoint: str | None = None
+    """URL of an agent that is an HTTP service, which does not run in AgentCore, although the variable's name says so.
+    None if the agent runs in AgentCore Runtime."""
+    agentcore_runtime_arn: str | None = None
+    """ARN of an agent in AgentCore Runtime. None if the agent is an HTTP service."""
+    agentcore_qualifier: str = "DEFAULT"
+    """Name of an endpoint of the AgentCore runtime, which selects a version of the agent."""
+    connect_seconds: Annotated[float, Field(ge=0.5, le=5)] = 2
+    """Time limit for connecting to the agent, for each try."""
+    silence_seconds: Annotated[float, Field(ge=2, le=120)] = 20
+    """Maximum time without a complete line of an answer. After this time, no further try begins."""
+
+
+class ValidatorEnvironment(HandlerEnvironment):
+    """Environment variables of the lecture validator. The default maximum duration and size are limits of Amazon
+    Transcribe: 4 hours and 2 GB.
+    """
+
+    s3_bucket: str
+    dynamodb_table: str
+    lecture_min_seconds: Annotated[int, Field(ge=1, le=3600)] = LECTURE_MIN_SECONDS
+    lecture_max_seconds: Annotated[int, Field(ge=60, le=12 * 3600)] = LECTURE_MAX_SECONDS
+    lecture_max_bytes: Annotated[int, Field(ge=1024 * 1024, le=50 * 1024**3)] = 2 * 1000**3
+    lecture_formats: Formats = ",".join(FORMATS)
+
+    @model_validator(mode="after")
+    def _check_duration_range(self) -> Self:
+        if self.lecture_min_seconds > self.lecture_max_seconds:
+            raise ValueError("lecture_min_seconds must not exceed lecture_max_seconds")
+        return self
+
+
+def parse_agent_url(endpoint: str) -> SplitResult:
+    """Return the parts of an HTTP agent's URL. Raises ValueError if it cannot be used as an endpoint."""
+    parts = urlsplit(endpoint)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+        raise ValueError("an agent's endpoint must be an http:// or https:// URL with a host and without a user name")
+    if parts.query or parts.fragment or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
+        raise ValueError("an agent's endpoint must be ASCII without spaces, and must not have a query or a fragment")
+    if parts.scheme == "http" and _is_public_address(parts.hostname):
+        raise ValueError("an agent's endpoint at a public IP address must use https://")
+    return parts
+
+
+def _is_public_address(host: str) -> bool:
+    """Return True for a public IP address. A host name is not resolved, so it never counts as a public address."""
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return False

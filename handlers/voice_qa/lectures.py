@@ -13,7 +13,7 @@ from pydantic import Field
 
 from handlers.common.ids import ULID_PATTERN
 from handlers.common.records import Record, Records
-from handlers.voice_qa import s3_prefixes
+from handlers.voice_qa.environment import LECTURES
 from handlers.voice_qa.table_records import lecture_key
 from handlers.voice_qa.websocket_messages import (
     LectureReport,
@@ -26,7 +26,7 @@ from handlers.voice_qa.websocket_messages import (
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
-_KEY = re.compile(rf"{s3_prefixes.LECTURES}({ULID_PATTERN})/[^/]+", re.DOTALL)
+_KEY = re.compile(rf"{LECTURES}({ULID_PATTERN})/[^/]+", re.DOTALL)
 
 
 def parse_lecture_id(key: str) -> str | None:

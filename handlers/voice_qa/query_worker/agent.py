@@ -24,8 +24,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from urllib3.exceptions import HTTPError, MaxRetryError, ReadTimeoutError, SSLError
 
+from handlers.voice_qa.environment import AgentCode, parse_agent_url
 from handlers.voice_qa.query_worker.agent_protocol import AgentFailed, AgentPiece, AgentQuestion, AnswerReader
-from handlers.voice_qa.query_worker.environment import AgentCode, parse_agent_url
 
 MAX_LINE_BYTES = 256 * 1024
 MAX_ANSWER_BYTES = 24 * 1024 * 1024

@@ -27,7 +27,7 @@ from pydantic import AfterValidator, ConfigDict, Discriminator, Field, StrictInt
 
 from handlers.common.json_models import Message
 from handlers.common.text import remove_hidden_characters
-from handlers.voice_qa.query_worker.environment import AgentCode
+from handlers.voice_qa.environment import AgentCode
 
 LASTING_FAILURES = frozenset([AgentCode.REFUSED, AgentCode.MALFORMED, AgentCode.REJECTED])
 """Failures after which asking again does not help, unless the agent states that it helps."""

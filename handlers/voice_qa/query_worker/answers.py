@@ -30,7 +30,7 @@ from handlers.common.ids import timestamp
 from handlers.common.json_models import Message
 from handlers.common.records import MAX_ATTEMPTS, TooManyWriters, deserialize_item, serialize_item
 from handlers.common.text import remove_hidden_characters
-from handlers.voice_qa import s3_prefixes
+from handlers.voice_qa.environment import RESPONSES
 from handlers.voice_qa.query_worker.agent_protocol import AnswerAudioFormat, ContextTurn
 from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, Key
 from handlers.voice_qa.websocket_messages import (
@@ -96,7 +96,7 @@ class AnswerStore:
 
 
 def _key(guest_id: str, query_id: str, attempt: int, extension: str) -> str:
-    return f"{s3_prefixes.RESPONSES}{guest_id}/{query_id}.{attempt}.{extension}"
+    return f"{RESPONSES}{guest_id}/{query_id}.{attempt}.{extension}"
 
 
 def _audio_extension(piece: AudioPiece) -> str:

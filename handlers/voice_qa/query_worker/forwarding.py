@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.websocket import WebSocketConnections
+from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.query_worker.agent_protocol import (
     AgentAudio,
     AgentCitation,
@@ -27,7 +28,6 @@ from handlers.voice_qa.query_worker.agent_protocol import (
     AgentText,
     AgentTranscript,
 )
-from handlers.voice_qa.query_worker.environment import AgentCode
 from handlers.voice_qa.table_records import Question
 from handlers.voice_qa.websocket_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 

@@ -32,11 +32,11 @@ from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.records import Records, TooManyWriters
 from handlers.common.websocket import WebSocketConnections
+from handlers.voice_qa.environment import AgentCode, WorkerEnvironment
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.query_worker.agent import Agent, AgentLimits
 from handlers.voice_qa.query_worker.agent_protocol import AgentFailed
 from handlers.voice_qa.query_worker.answers import AnswerStore, Conversations
-from handlers.voice_qa.query_worker.environment import AgentCode, WorkerEnvironment
 from handlers.voice_qa.query_worker.forwarding import AnswerForwarder
 from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.table_records import (

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.common.events import NULL_VERSION_ID
-from handlers.voice_qa import s3_prefixes
+from handlers.voice_qa.environment import QUERIES
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.query_worker import agent_protocol
 from handlers.voice_qa.query_worker.answers import Conversations
@@ -70,7 +70,7 @@ class QuestionContext:
         )
 
     def _check_audio(self, guest_id: str, key: str) -> agent_protocol.SpokenQuery:
-        if not key.startswith(f"{s3_prefixes.QUERIES}{guest_id}/"):
+        if not key.startswith(f"{QUERIES}{guest_id}/"):
             raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_FOREIGN, "The audio is not one of your uploads.")
         try:
             head = self.s3.head_object(Bucket=self.bucket, Key=key)

@@ -23,7 +23,7 @@ from mutagen.oggopus import OggOpusInfo
 from mutagen.oggvorbis import OggVorbisInfo
 from mutagen.wave import WaveStreamInfo
 
-from handlers.voice_qa.validate_lecture.environment import AudioFormat
+from handlers.voice_qa.environment import AudioFormat
 from handlers.voice_qa.websocket_messages import RejectionReason
 
 BLOCK = 256 * 1024

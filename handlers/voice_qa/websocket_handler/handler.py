@@ -30,6 +30,7 @@ from handlers.common.websocket import (
     WebSocketConnections,
     WebSocketDispatcher,
 )
+from handlers.voice_qa.environment import SocketEnvironment
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.table_records import (
     CHECK_GRACE_SECONDS,
@@ -40,7 +41,6 @@ from handlers.voice_qa.table_records import (
     connection_key,
     expiring_records,
 )
-from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_handler.questions import Questions
 from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 from handlers.voice_qa.websocket_messages import REQUESTS, Ping, Pong, Query, Upload, VoiceQaErrorCode, WatchLecture

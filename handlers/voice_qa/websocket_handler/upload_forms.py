@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 from handlers.common import ids
 from handlers.common.errors import HandlerError
 from handlers.common.records import Records
-from handlers.voice_qa import s3_prefixes
+from handlers.voice_qa.environment import LECTURES, QUERIES, SocketEnvironment
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.table_records import DAY_MS, Counter, count_within_limit, counter_key
-from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_messages import (
     LectureReport,
     Upload,
@@ -57,7 +56,7 @@ class UploadForms:
         """
         match message.kind:
             case UploadKind.QUERY:
-                key = f"{s3_prefixes.QUERIES}{guest_id}/{self._new_id()}"
+                key = f"{QUERIES}{guest_id}/{self._new_id()}"
                 return self._sign_form(message, key, self._environment.max_query_bytes)
             case UploadKind.LECTURE:
                 return self._create_lecture_form(guest_id, connection, message)
@@ -81,7 +80,7 @@ class UploadForms:
             raise HandlerError(
                 VoiceQaErrorCode.UPLOAD_REFUSED, f"Daily limit of {limit} lectures reached. Try again tomorrow."
             )
-        key = f"{s3_prefixes.LECTURES}{lecture_id}/{self._new_id()}"
+        key = f"{LECTURES}{lecture_id}/{self._new_id()}"
         self._lectures.store_owner(lecture_id, guest_id, connection)
         return self._sign_form(message, key, self._environment.max_lecture_bytes, lecture_id)
 
@@ -107,4 +106,4 @@ class UploadForms:
 
 def is_own_query(guest_id: str, key: str) -> bool:
     """Return True if the key has the form of the keys that this guest gets for spoken questions."""
-    return re.fullmatch(rf"{s3_prefixes.QUERIES}{re.escape(guest_id)}/{ids.ULID_PATTERN}", key) is not None
+    return re.fullmatch(rf"{QUERIES}{re.escape(guest_id)}/{ids.ULID_PATTERN}", key) is not None

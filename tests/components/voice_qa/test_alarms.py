@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from components.voice_qa.alarms import MAX_FAILED_POSTS
+from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.query_worker.agent_protocol import AgentFailed
-from handlers.voice_qa.query_worker.environment import AgentCode
 from tests.components.voice_qa.recorded_deployment import deployed
 from tests.credentials import credentials
 from tests.handlers.voice_qa.query_worker.worker_harness import (

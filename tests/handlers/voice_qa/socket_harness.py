@@ -18,6 +18,7 @@ from handlers.common.aws import SHORT_TIMEOUT_CONFIG, build_presigning_config
 from handlers.common.ids import derive_keyed_user_id, ulid
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
+from handlers.voice_qa.environment import SocketEnvironment
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.table_records import (
     Counter,
@@ -27,7 +28,6 @@ from handlers.voice_qa.table_records import (
     expiring_records,
     query_key,
 )
-from handlers.voice_qa.websocket_handler.environment import SocketEnvironment
 from handlers.voice_qa.websocket_handler.handler import SocketHandler
 from handlers.voice_qa.websocket_handler.questions import Questions
 from handlers.voice_qa.websocket_handler.upload_forms import UploadForms

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from handlers.ingestion.environment import ALLOWED_SUFFIXES
-from handlers.voice_qa.validate_lecture.environment import ValidatorEnvironment
+from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
+from handlers.voice_qa.environment import ValidatorEnvironment
 from local.__main__ import main
 from local.audio_formats import DEMUXERS, decode_file
 from local.emulation.speech.languages import ENGLISH_ONLY

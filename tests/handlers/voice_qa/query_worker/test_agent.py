@@ -26,6 +26,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.voice_qa.environment import AgentCode, parse_agent_url
 from handlers.voice_qa.query_worker.agent import (
     HEADERS,
     MAX_ANSWER_BYTES,
@@ -50,7 +51,6 @@ from handlers.voice_qa.query_worker.agent_protocol import (
     WrittenQuery,
     opaque_session_id,
 )
-from handlers.voice_qa.query_worker.environment import AgentCode, parse_agent_url
 from tests.handlers.certificates import write_self_signed_certificate
 
 CANARY = "canary-7d1f"

@@ -12,6 +12,7 @@ import boto3
 import pytest
 from pydantic import ValidationError
 
+from handlers.voice_qa.environment import AgentCode, WorkerEnvironment
 from handlers.voice_qa.query_worker import handler
 from handlers.voice_qa.query_worker.agent_protocol import (
     AgentAudio,
@@ -25,7 +26,6 @@ from handlers.voice_qa.query_worker.agent_protocol import (
     opaque_session_id,
 )
 from handlers.voice_qa.query_worker.answers import Conversations
-from handlers.voice_qa.query_worker.environment import AgentCode, WorkerEnvironment
 from handlers.voice_qa.query_worker.forwarding import MAX_AUDIO_BYTES
 from handlers.voice_qa.query_worker.handler import AGENT_MESSAGES, AnsweringFailed, AnswerOutcome
 from handlers.voice_qa.table_records import QuestionStatus, conversation_key

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from handlers.common.events import BatchFailures, process_batch
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
+from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.query_worker.agent_protocol import (
     AgentAudio,
@@ -26,7 +27,6 @@ from handlers.voice_qa.query_worker.agent_protocol import (
     AnswerAudioFormat,
 )
 from handlers.voice_qa.query_worker.answers import AnswerStore, Conversations
-from handlers.voice_qa.query_worker.environment import AgentCode
 from handlers.voice_qa.query_worker.handler import AnswerOutcome, QueryWorker
 from handlers.voice_qa.query_worker.question_context import QuestionContext
 from handlers.voice_qa.table_records import (

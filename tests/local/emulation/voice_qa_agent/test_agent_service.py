@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.query_worker.agent import Agent, AgentLimits, AgentRetry
 from handlers.voice_qa.query_worker.agent_protocol import (
     AgentAudio,
@@ -25,7 +26,6 @@ from handlers.voice_qa.query_worker.agent_protocol import (
     WrittenQuery,
     opaque_session_id,
 )
-from handlers.voice_qa.query_worker.environment import AgentCode
 from local.audio_formats import RATE, SAMPLE_BYTES, decode_file
 from local.emulation.faults import Fault, Faults
 from local.emulation.speech.recognition import recognise
