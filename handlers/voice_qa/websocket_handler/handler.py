@@ -1,18 +1,23 @@
 """Lambda function behind voice Q&A's WebSocket API: handshakes of guests, and one reply to each client message.
 
-The reply to a question only confirms it, and another Lambda function, the query worker, sends the answer later. An SQS
-queue also invokes this function when the time limit of a question has passed (`questions`).
-
 A guest signs the handshake with Cognito credentials, and API Gateway verifies the signature. Only the handshake
 identifies the guest. No field of a message can change the guest.
+
+A guest uploads spoken questions and lectures with presigned S3 forms. S3 only accepts an upload with the key and
+content type of its form, up to a maximum size, and during the form's lifetime. The query worker checks uploaded
+questions, and the lecture validator checks uploaded lectures.
+
+The reply to a question only confirms it, and another Lambda function, the query worker, sends the answer later. An SQS
+queue also invokes this function when the time limit of a question has passed (`questions`).
 """
 
 import math
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -20,7 +25,6 @@ from handlers.common import ids
 from handlers.common.aws import SHORT_TIMEOUT_CONFIG, SecretParameter, build_presigning_config
 from handlers.common.errors import HandlerError
 from handlers.common.events import BatchFailures, process_batch
-from handlers.common.ids import derive_keyed_user_id, new_id
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
 from handlers.common.websocket import (
@@ -30,94 +34,144 @@ from handlers.common.websocket import (
     WebSocketConnections,
     WebSocketDispatcher,
 )
-from handlers.voice_qa.environment import SocketEnvironment
+from handlers.voice_qa.environment import LECTURES, QUERIES, SocketEnvironment
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.table_records import (
     CHECK_GRACE_SECONDS,
+    DAY_MS,
     Counter,
     GuestConnection,
     Question,
     QuestionReference,
     connection_key,
+    count_within_limit,
+    counter_key,
     expiring_records,
 )
 from handlers.voice_qa.websocket_handler.questions import Questions
-from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
-from handlers.voice_qa.websocket_messages import REQUESTS, Ping, Pong, Query, Upload, VoiceQaErrorCode, WatchLecture
+from handlers.voice_qa.websocket_messages import (
+    REQUESTS,
+    LectureReport,
+    Ping,
+    Pong,
+    Query,
+    Upload,
+    UploadKind,
+    UploadReady,
+    VoiceQaErrorCode,
+    WatchLecture,
+)
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
 
 PROTOCOL = "polyphony.voice-qa.v1"
+SUBPROTOCOL_HEADER = "sec-websocket-protocol"
 CONNECTION_DAYS, COUNTER_DAYS = 1, 2
 """Days that the records of connections and counters are kept. API Gateway ends a connection after two hours."""
-SUBPROTOCOL_HEADER = "sec-websocket-protocol"
 _IDENTITY = re.compile(r"[a-z]{2,3}(-[a-z]+){1,3}-[0-9]{1,2}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Cognito identity id of a guest: region and UUID. It contains no `#`, so it can be a part of keys."""
 
 
+@dataclass(frozen=True)
 class SocketHandler:
     """Handler for the events of API Gateway and for the messages of the queue of time limit checks."""
 
-    def __init__(
-        self,
-        guests: Records[GuestConnection],
-        uploads: UploadForms,
-        questions: Questions,
-        *,
-        identity_pool: str,
-        guest_id_key: Callable[[], str],
-        log: EventLog,
-    ) -> None:
-        """Guests of `identity_pool` may connect. `guest_id_key` returns the secret key of the hash for guest ids."""
-        self._guests = guests
-        self._uploads = uploads
-        self._questions = questions
-        self._identity_pool = identity_pool
-        self._guest_id_key = guest_id_key
-        self._log = log
-        self._dispatcher = WebSocketDispatcher(REQUESTS, log)
+    environment: SocketEnvironment
+    guests: Records[GuestConnection]
+    counters: Records[Counter]
+    lectures: LectureTable
+    questions: Questions
+    s3: "S3Client"
+    """Client with the configuration of `build_presigning_config`."""
+    guest_id_key: Callable[[], str]
+    """Return the secret key of the hash for guest ids."""
+    new_id: Callable[[], str]
+    clock_ms: Callable[[], int]
+    log: EventLog
 
     def handle(self, event: Mapping[str, Any]) -> ProxyResponse | BatchFailures:
         if "Records" in event:
-            return process_batch(event["Records"], self._questions.check_time_limit, self._log, event_kind="time_limit")
-        context = event["requestContext"]
+            return process_batch(event["Records"], self.questions.check_time_limit, self.log, event_kind="time_limit")
+        dispatcher, context = WebSocketDispatcher(REQUESTS, self.log), event["requestContext"]
         match context["eventType"]:
             case "CONNECT":
-                return self._dispatcher.connect(context, partial(self._accept, event, context))
+                return dispatcher.connect(context, partial(self._accept, event, context))
             case "DISCONNECT":
                 return {"statusCode": 200}  # nothing to clean up: the connection's item expires
             case _:
                 answer_message = partial(self._answer_message, context["connectionId"])
-                return self._dispatcher.answer(event.get("body") or "", context, answer_message)
+                return dispatcher.answer(event.get("body") or "", context, answer_message)
 
     def _accept(self, event: Mapping[str, Any], context: Mapping[str, Any]) -> ProxyResponse:
-        identity = _guest_identity(context.get("identity"), self._identity_pool)
+        identity = _guest_identity(context.get("identity"), self.environment.identity_pool)
         if identity is None:
             raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "Sign the handshake as a guest of this stack.")
-        guest = GuestConnection(identity=identity, guest_id=derive_keyed_user_id(self._guest_id_key(), identity))
-        self._guests.change(connection_key(context["connectionId"]), _replace_by(guest))
+        guest = GuestConnection(identity=identity, guest_id=ids.derive_keyed_user_id(self.guest_id_key(), identity))
+        self.guests.change(connection_key(context["connectionId"]), lambda _: guest)
         if _preferred_subprotocol(event.get("headers")) == PROTOCOL:
             # A browser that offered subprotocols closes the connection unless the response selects one.
             return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL}}
         return {"statusCode": 200}
 
-    def _answer_message(self, connection_id: str, _action: str, message: ClientMessage) -> ReplyMessage:
-        guest = self._guests.read(connection_key(connection_id))
+    def _answer_message(self, connection: str, _action: str, message: ClientMessage) -> ReplyMessage:
+        guest = self.guests.read(connection_key(connection))
         if guest is None:
             raise HandlerError(VoiceQaErrorCode.UNAUTHENTICATED, "This connection is unknown. Connect again.")
         match message:
+            case Upload(kind=UploadKind.QUERY):
+                key = f"{QUERIES}{guest.guest_id}/{self.new_id()}"
+                return self._sign_form(message, key, self.environment.max_query_bytes)
             case Upload():
-                return self._uploads.create_form(guest.guest_id, connection_id, message)
+                return self._create_lecture_form(guest.guest_id, connection, message)
             case WatchLecture():
-                return self._uploads.watch_lecture(guest.guest_id, connection_id, message)
+                return self._watch_lecture(guest.guest_id, connection, message)
             case Query():
-                return self._questions.ask(guest, connection_id, message)
+                return self.questions.ask(guest, connection, message)
             case Ping():
                 return Pong()
             case _:
                 raise TypeError("the message has no handler")
 
+    def _watch_lecture(self, guest_id: str, connection: str, message: WatchLecture) -> LectureReport:
+        """Return the state of a lecture that the guest uploads. A later verdict is sent to this connection."""
+        report = self.lectures.register_listener(message.lecture_id, guest_id, connection)
+        if report is None:
+            raise HandlerError(VoiceQaErrorCode.LECTURE_UNKNOWN, "You have uploaded no lecture with this id.")
+        return report
 
-def _replace_by(guest: GuestConnection) -> Callable[[GuestConnection | None], GuestConnection]:
-    return lambda stored: guest if stored is None else guest.model_copy(update={"revision": stored.revision})
+    def _create_lecture_form(self, guest_id: str, connection: str, message: Upload) -> UploadReady:
+        """Return a form for a new lecture. The verdict on the upload is sent to this connection."""
+        if self.environment.lecture_uploads == "off":
+            raise HandlerError(VoiceQaErrorCode.UPLOAD_REFUSED, "This stack does not accept lectures from guests.")
+        lecture_id, limit = self.new_id(), self.environment.lectures_per_day
+        counter = counter_key(guest_id, "lectures", self.clock_ms() // DAY_MS)
+        if not count_within_limit(self.counters, counter, lecture_id, limit):
+            raise HandlerError(
+                VoiceQaErrorCode.UPLOAD_REFUSED, f"Daily limit of {limit} lectures reached. Try again tomorrow."
+            )
+        self.lectures.store_owner(lecture_id, guest_id, connection)
+        key = f"{LECTURES}{lecture_id}/{self.new_id()}"
+        return self._sign_form(message, key, self.environment.max_lecture_bytes, lecture_id)
+
+    def _sign_form(self, message: Upload, key: str, max_bytes: int, lecture_id: str | None = None) -> UploadReady:
+        content_type = {"Content-Type": message.content_type}
+        post = self.s3.generate_presigned_post(
+            self.environment.s3_bucket,
+            key,
+            Fields=dict(content_type),
+            Conditions=[content_type, ["content-length-range", 1, max_bytes]],
+            ExpiresIn=self.environment.url_seconds,
+        )
+        return UploadReady(
+            kind=message.kind,
+            url=post["url"],
+            fields=post["fields"],
+            key=key,
+            lecture_id=lecture_id,
+            max_bytes=max_bytes,
+            expires_seconds=self.environment.url_seconds,
+        )
 
 
 def _guest_identity(signed: object, pool: str) -> str | None:
@@ -143,10 +197,8 @@ def _preferred_subprotocol(headers: object) -> str | None:
 def _handler() -> SocketHandler:
     environment = SocketEnvironment.read()
     session = boto3.Session()
-    dynamodb, functions = (
-        session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG),
-        session.client("lambda", config=SHORT_TIMEOUT_CONFIG),
-    )
+    dynamodb = session.client("dynamodb", config=SHORT_TIMEOUT_CONFIG)
+    functions = session.client("lambda", config=SHORT_TIMEOUT_CONFIG)
     queues = session.client("sqs", config=SHORT_TIMEOUT_CONFIG)
     log = EventLog(environment.log_level)
     table, days = environment.dynamodb_table, environment.session_days
@@ -167,16 +219,6 @@ def _handler() -> SocketHandler:
             DelaySeconds=math.ceil(environment.answer_seconds) + CHECK_GRACE_SECONDS,
         )
 
-    uploads = UploadForms(
-        session.client(
-            "s3", config=SHORT_TIMEOUT_CONFIG.merge(build_presigning_config(accelerated=environment.accelerated))
-        ),
-        lectures,
-        counters,
-        environment,
-        clock_ms=ids.now_ms,
-        new_id=new_id,
-    )
     questions = Questions(
         records=expiring_records(dynamodb, table, Question, days, ids.now_ms),
         counters=counters,
@@ -184,18 +226,24 @@ def _handler() -> SocketHandler:
         connections=WebSocketConnections(session.client("apigatewaymanagementapi", config=SHORT_TIMEOUT_CONFIG)),
         schedule_check=schedule_check,
         invoke_worker=invoke_worker,
-        new_id=new_id,
+        new_id=ids.new_id,
         clock_ms=ids.now_ms,
         log=log,
         queries_per_hour=environment.queries_per_hour,
         limit_ms=int(environment.answer_seconds * 1000),
     )
     return SocketHandler(
-        expiring_records(dynamodb, table, GuestConnection, CONNECTION_DAYS, ids.now_ms),
-        uploads,
-        questions,
-        identity_pool=environment.identity_pool,
+        environment=environment,
+        guests=expiring_records(dynamodb, table, GuestConnection, CONNECTION_DAYS, ids.now_ms),
+        counters=counters,
+        lectures=lectures,
+        questions=questions,
+        s3=session.client(
+            "s3", config=SHORT_TIMEOUT_CONFIG.merge(build_presigning_config(accelerated=environment.accelerated))
+        ),
         guest_id_key=SecretParameter(session.client("ssm", config=SHORT_TIMEOUT_CONFIG), environment.guest_id_key),
+        new_id=ids.new_id,
+        clock_ms=ids.now_ms,
         log=log,
     )
 

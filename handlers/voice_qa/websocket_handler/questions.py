@@ -8,16 +8,19 @@ but the question is not changed. In both cases, the client can ask again.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.errors import CommonErrorCode, HandlerError
+from handlers.common.ids import ULID_PATTERN
 from handlers.common.json_models import WrongField
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
 from handlers.common.websocket import WebSocketConnections
+from handlers.voice_qa.environment import QUERIES
 from handlers.voice_qa.lectures import LectureTable
 from handlers.voice_qa.table_records import (
     HOUR_MS,
@@ -30,7 +33,6 @@ from handlers.voice_qa.table_records import (
     counter_key,
     query_key,
 )
-from handlers.voice_qa.websocket_handler.upload_forms import is_own_query
 from handlers.voice_qa.websocket_messages import (
     Query,
     QueryAccepted,
@@ -148,3 +150,8 @@ def _check_question(guest: GuestConnection, message: Query) -> None:
         )
     if message.audio_key is not None and not is_own_query(guest.guest_id, message.audio_key):
         raise HandlerError(VoiceQaErrorCode.AUDIO_FOREIGN, "audioKey is not the key of one of your uploads.")
+
+
+def is_own_query(guest_id: str, key: str) -> bool:
+    """Return True if the key has the form of the keys that this guest gets for spoken questions."""
+    return re.fullmatch(rf"{QUERIES}{re.escape(guest_id)}/{ULID_PATTERN}", key) is not None

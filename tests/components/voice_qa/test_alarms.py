@@ -10,6 +10,7 @@ import pytest
 from components.voice_qa.alarms import MAX_FAILED_POSTS
 from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.query_worker.agent_protocol import AgentFailed
+from handlers.voice_qa.websocket_handler.handler import SocketHandler
 from tests.components.voice_qa.recorded_deployment import deployed
 from tests.credentials import credentials
 from tests.handlers.voice_qa.query_worker.worker_harness import (
@@ -104,7 +105,7 @@ def test_failures_of_the_websocket_handler_are_counted_but_not_invalid_messages(
         harness.connect()
         harness.invocation_error = AWS_ERROR
         assert harness.ask()["code"] == "UNAVAILABLE"
-        monkeypatch.setattr(harness.handler._uploads, "create_form", lambda *_: 1 / 0)
+        monkeypatch.setattr(SocketHandler, "_sign_form", lambda *_: 1 / 0)
         assert harness.send("upload", kind="query", contentType="audio/ogg")["code"] == "INTERNAL"
         assert harness.send("nothing")["code"] == "UNKNOWN_ACTION"
     counted = [line["message"] for line in counted_lines("messages-failed", log_lines(capsys))]

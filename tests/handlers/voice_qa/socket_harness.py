@@ -30,7 +30,6 @@ from handlers.voice_qa.table_records import (
 )
 from handlers.voice_qa.websocket_handler.handler import SocketHandler
 from handlers.voice_qa.websocket_handler.questions import Questions
-from handlers.voice_qa.websocket_handler.upload_forms import UploadForms
 from tests.credentials import credentials
 from tests.handlers.voice_qa.fakes import START_MS, Clients, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, create_lecture_harness, put_lecture
@@ -83,12 +82,18 @@ class SocketHarness:
     """Events of the query worker's invocations."""
     invocation_error: Exception | None = None
     """Error of the worker's invocation; None if it succeeds."""
+    guest_id_key_error: Exception | None = None
+    """Error of reading the secret key of guest ids; None if it succeeds."""
     environment: SocketEnvironment = ENVIRONMENT
     id_count: int = 0
 
     @property
     def questions(self) -> Records[Question]:
         return expiring_records(self.dynamodb, TABLE, Question, 7, self.clock)
+
+    @property
+    def guests(self) -> Records[GuestConnection]:
+        return expiring_records(self.dynamodb, TABLE, GuestConnection, 1, self.clock)
 
     @cached_property
     def handler(self) -> SocketHandler:
@@ -97,7 +102,6 @@ class SocketHarness:
         """
         log, lectures = EventLog("DEBUG"), LectureTable(self.dynamodb, TABLE)
         counters = expiring_records(self.dynamodb, TABLE, Counter, 2, self.clock)
-        uploads = UploadForms(_s3(), lectures, counters, self.environment, clock_ms=self.clock, new_id=self._new_id)
         questions = Questions(
             records=self.questions,
             counters=counters,
@@ -111,9 +115,17 @@ class SocketHarness:
             queries_per_hour=self.environment.queries_per_hour,
             limit_ms=int(self.environment.answer_seconds * 1000),
         )
-        guests = expiring_records(self.dynamodb, TABLE, GuestConnection, 1, self.clock)
         return SocketHandler(
-            guests, uploads, questions, identity_pool=POOL_ID, guest_id_key=lambda: GUEST_ID_KEY, log=log
+            environment=self.environment,
+            guests=self.guests,
+            counters=counters,
+            lectures=lectures,
+            questions=questions,
+            s3=_s3(),
+            guest_id_key=self._read_guest_id_key,
+            new_id=self._new_id,
+            clock_ms=self.clock,
+            log=log,
         )
 
     def connect(self, connection: str = "c1", identity: Any = ANN_IDENTITY, **event: Any) -> dict[str, Any]:
@@ -163,6 +175,11 @@ class SocketHarness:
     def stored_items(self) -> list[dict[str, Any]]:
         """Return all items of the table."""
         return stored_items(self.dynamodb, TABLE)
+
+    def _read_guest_id_key(self) -> str:
+        if self.guest_id_key_error is not None:
+            raise self.guest_id_key_error
+        return GUEST_ID_KEY
 
     def _invoke_worker(self, event: QuestionReference) -> None:
         if self.invocation_error is not None:

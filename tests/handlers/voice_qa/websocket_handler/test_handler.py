@@ -21,6 +21,7 @@ from tests.handlers.voice_qa.socket_harness import (
     ANN_GUEST_ID,
     ANN_IDENTITY,
     BOB_IDENTITY,
+    ENVIRONMENT,
     GUEST_ID_KEY,
     GUEST_ID_KEY_NAME,
     LECTURE_ID,
@@ -43,11 +44,11 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[SocketHarness]:
 
 def test_a_guest_of_the_pool_connects_with_the_signed_identity(api: SocketHarness) -> None:
     assert api.connect() == {"statusCode": 200}
-    guest = api.handler._guests.read(connection_key("c1"))
+    guest = api.guests.read(connection_key("c1"))
     assert guest is not None
     assert (guest.identity, guest.guest_id) == (ANN_IDENTITY, ANN_GUEST_ID)
     api.connect(identity=BOB_IDENTITY)
-    guest = api.handler._guests.read(connection_key("c1"))
+    guest = api.guests.read(connection_key("c1"))
     assert guest is not None
     assert guest.identity == BOB_IDENTITY, "the latest handshake counts"
 
@@ -82,21 +83,16 @@ def test_a_handshake_without_the_signature_of_a_guest_of_the_pool_is_refused(
 
 
 def test_every_handshake_is_refused_if_the_identity_pool_is_not_configured(api: SocketHarness) -> None:
-    api.handler._identity_pool = ""
+    api = SocketHarness(api.dynamodb, environment=ENVIRONMENT.model_copy(update={"identity_pool": ""}))
     identity = SIGNED_IDENTITY | {"cognitoIdentityPoolId": ""}
     assert api.handle_event("c1", "CONNECT", {"identity": identity})["statusCode"] == 401
 
 
-def test_a_handshake_that_fails_because_the_key_of_guest_ids_cannot_be_read_can_be_repeated(
-    api: SocketHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail() -> str:
-        raise ServiceFailed(ServiceFault.TIMED_OUT)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(api.handler, "_guest_id_key", fail)
-        assert api.connect()["statusCode"] == 503
+def test_a_handshake_that_fails_because_the_key_of_guest_ids_cannot_be_read_can_be_repeated(api: SocketHarness) -> None:
+    api.guest_id_key_error = ServiceFailed(ServiceFault.TIMED_OUT)
+    assert api.connect()["statusCode"] == 503
     assert api.send("ping")["code"] == "UNAUTHENTICATED", "the connection is not stored"
+    api.guest_id_key_error = None
     assert api.connect()["statusCode"] == 200
 
 
@@ -172,7 +168,7 @@ def test_the_answer_to_a_message_that_causes_an_internal_error_contains_no_detai
     api: SocketHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.connect()
-    monkeypatch.setattr(api.handler._uploads, "create_form", lambda *_: 1 / 0)
+    monkeypatch.setattr(handler.SocketHandler, "_sign_form", lambda *_: 1 / 0)
     answer = api.send("upload", kind="query", contentType="audio/ogg")
     assert (answer["code"], answer["id"]) == ("INTERNAL", "m1")
     assert "zero" not in json.dumps(answer)
