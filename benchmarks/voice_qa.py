@@ -13,7 +13,7 @@ from functools import partial
 from benchmarks.benchmark_report import WrongResult, percentile, print_heading, print_table
 from benchmarks.started_emulators import deploy_local_stack
 from handlers.common.records import serialize_item
-from handlers.voice_qa.table_records import lecture_key
+from handlers.voice_qa.records import lecture_key
 from local.flows.speech_clips import clip_texts
 from local.flows.voice_qa_client import GuestConnection
 from local.flows.voice_qa_flow import LECTURE

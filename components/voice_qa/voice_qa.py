@@ -41,7 +41,7 @@ from handlers.voice_qa.environment import (
     ValidatorEnvironment,
     WorkerEnvironment,
 )
-from handlers.voice_qa.table_records import TTL_ATTRIBUTE
+from handlers.voice_qa.records import TTL_ATTRIBUTE
 
 MESSAGE_ACTIONS = ("lecture", "ping", "query", "upload")
 """Values that a message's `action` may have."""

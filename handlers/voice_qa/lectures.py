@@ -14,14 +14,14 @@ from pydantic import Field
 from handlers.common.ids import ULID_PATTERN
 from handlers.common.records import Record, Records
 from handlers.voice_qa.environment import LECTURES
-from handlers.voice_qa.table_records import lecture_key
-from handlers.voice_qa.websocket_messages import (
+from handlers.voice_qa.messages import (
     LectureReport,
     LectureState,
     RejectionReason,
     UnanswerableQuestion,
     VoiceQaErrorCode,
 )
+from handlers.voice_qa.records import lecture_key
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

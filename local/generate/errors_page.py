@@ -11,7 +11,7 @@ from handlers.common.websocket import WebSocketErrorCode
 from handlers.livestream.episodes.routes import LivestreamErrorCode
 from handlers.meetings.auth_exchange.api import MeetingsErrorCode
 from handlers.transcription.messages import TranscriptionErrorCode
-from handlers.voice_qa.websocket_messages import VoiceQaErrorCode
+from handlers.voice_qa.messages import VoiceQaErrorCode
 from local.generate.upload_failure_explanations import LECTURE_REASONS, TRACK_REASONS, ReasonExplanation
 
 INTRODUCTION = """\

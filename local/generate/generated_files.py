@@ -22,7 +22,7 @@ from handlers.meetings.bedrock_summarize.models import Summary, Transcript
 from handlers.meetings.complete_file import CompleteFile
 from handlers.meetings.record import MeetingRecord
 from handlers.transcription import messages
-from handlers.voice_qa import websocket_messages
+from handlers.voice_qa import messages as voice_qa_messages
 from local import ROOT
 from local.generate import alarms_page, errors_page, openapi_documents, permissions_page, settings_page
 from local.generate.typescript import to_declarations
@@ -132,7 +132,7 @@ SCHEMAS: dict[str, Generator] = {
     f"{FOLDER}/frontend.schema.json": _to_text_generator(frontend_schema),
     f"{FOLDER}/meetings.schema.json": _to_text_generator(meetings_schema),
     f"{FOLDER}/transcription.schema.json": _to_text_generator(lambda: _build_message_schema("transcription", messages)),
-    f"{FOLDER}/voice-qa.schema.json": _to_text_generator(lambda: _build_message_schema("voice-qa", websocket_messages)),
+    f"{FOLDER}/voice-qa.schema.json": _to_text_generator(lambda: _build_message_schema("voice-qa", voice_qa_messages)),
 }
 INTERFACES: dict[str, Generator] = {
     **SCHEMAS,

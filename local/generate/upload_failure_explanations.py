@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from handlers.livestream.tracks import TrackReason
-from handlers.voice_qa.websocket_messages import RejectionReason
+from handlers.voice_qa.messages import RejectionReason
 
 UPLOAD_AGAIN = "Upload the file again, to the same episode."
 

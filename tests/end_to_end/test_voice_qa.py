@@ -24,7 +24,7 @@ from websockets.sync.client import connect
 
 from handlers.common import ids
 from handlers.common.records import Records
-from handlers.voice_qa.table_records import Question, QuestionStatus, expiring_records, query_key
+from handlers.voice_qa.records import Question, QuestionStatus, expiring_records, query_key
 from local.emulation.faults import Fault
 from local.flows import eventually
 from local.flows.speech_clips import clip_texts

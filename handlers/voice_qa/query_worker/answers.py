@@ -31,9 +31,7 @@ from handlers.common.json_models import Message
 from handlers.common.records import MAX_ATTEMPTS, TooManyWriters, deserialize_item, serialize_item
 from handlers.common.text import remove_hidden_characters
 from handlers.voice_qa.environment import RESPONSES
-from handlers.voice_qa.query_worker.agent_protocol import AnswerAudioFormat, ContextTurn
-from handlers.voice_qa.table_records import DAY_SECONDS, TTL_ATTRIBUTE, Key
-from handlers.voice_qa.websocket_messages import (
+from handlers.voice_qa.messages import (
     AudioPiece,
     CitationPiece,
     Piece,
@@ -41,6 +39,8 @@ from handlers.voice_qa.websocket_messages import (
     TextPiece,
     TranscriptPiece,
 )
+from handlers.voice_qa.query_worker.agent_protocol import AnswerAudioFormat, ContextTurn
+from handlers.voice_qa.records import DAY_SECONDS, TTL_ATTRIBUTE, Key
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

@@ -20,6 +20,7 @@ from handlers.common.json_models import Message
 from handlers.common.logging import EventLog
 from handlers.common.websocket import WebSocketConnections
 from handlers.voice_qa.environment import AgentCode
+from handlers.voice_qa.messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from handlers.voice_qa.query_worker.agent_protocol import (
     AgentAudio,
     AgentCitation,
@@ -28,8 +29,7 @@ from handlers.voice_qa.query_worker.agent_protocol import (
     AgentText,
     AgentTranscript,
 )
-from handlers.voice_qa.table_records import Question
-from handlers.voice_qa.websocket_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
+from handlers.voice_qa.records import Question
 
 MAX_CHARACTERS = 16_000
 """Maximum number of characters of text in one message. JSON uses at most six bytes per character, so a message stays

@@ -34,21 +34,7 @@ from handlers.common.records import Records, TooManyWriters
 from handlers.common.websocket import WebSocketConnections
 from handlers.voice_qa.environment import AgentCode, WorkerEnvironment
 from handlers.voice_qa.lectures import LectureTable
-from handlers.voice_qa.query_worker.agent import Agent, AgentLimits
-from handlers.voice_qa.query_worker.agent_protocol import AgentFailed
-from handlers.voice_qa.query_worker.answers import AnswerStore, Conversations
-from handlers.voice_qa.query_worker.forwarding import AnswerForwarder
-from handlers.voice_qa.query_worker.question_context import QuestionContext
-from handlers.voice_qa.table_records import (
-    CHECK_GRACE_SECONDS,
-    Question,
-    QuestionReference,
-    QuestionStatus,
-    conversation_key,
-    expiring_records,
-    query_key,
-)
-from handlers.voice_qa.websocket_messages import (
+from handlers.voice_qa.messages import (
     Answered,
     Piece,
     QueryFailed,
@@ -56,6 +42,20 @@ from handlers.voice_qa.websocket_messages import (
     TranscriptPiece,
     UnanswerableQuestion,
     VoiceQaErrorCode,
+)
+from handlers.voice_qa.query_worker.agent import Agent, AgentLimits
+from handlers.voice_qa.query_worker.agent_protocol import AgentFailed
+from handlers.voice_qa.query_worker.answers import AnswerStore, Conversations
+from handlers.voice_qa.query_worker.forwarding import AnswerForwarder
+from handlers.voice_qa.query_worker.question_context import QuestionContext
+from handlers.voice_qa.records import (
+    CHECK_GRACE_SECONDS,
+    Question,
+    QuestionReference,
+    QuestionStatus,
+    conversation_key,
+    expiring_records,
+    query_key,
 )
 
 AGENT_MESSAGES = {

@@ -14,10 +14,10 @@ from handlers.common.aws import PRESIGNED_SECONDS
 from handlers.common.events import NULL_VERSION_ID
 from handlers.voice_qa.environment import QUERIES
 from handlers.voice_qa.lectures import LectureTable
+from handlers.voice_qa.messages import UnanswerableQuestion, VoiceQaErrorCode
 from handlers.voice_qa.query_worker import agent_protocol
 from handlers.voice_qa.query_worker.answers import Conversations
-from handlers.voice_qa.table_records import Question, conversation_key
-from handlers.voice_qa.websocket_messages import UnanswerableQuestion, VoiceQaErrorCode
+from handlers.voice_qa.records import Question, conversation_key
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -31,8 +31,8 @@ from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket import WebSocketConnections
 from handlers.voice_qa.environment import ValidatorEnvironment
 from handlers.voice_qa.lectures import Lecture, LectureTable, parse_lecture_id
+from handlers.voice_qa.messages import LectureState, RejectionReason
 from handlers.voice_qa.validate_lecture.lecture_audio import AudioFile, RangedFile, RejectedAudio, probe
-from handlers.voice_qa.websocket_messages import LectureState, RejectionReason
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -24,7 +24,7 @@ from mutagen.oggvorbis import OggVorbisInfo
 from mutagen.wave import WaveStreamInfo
 
 from handlers.voice_qa.environment import AudioFormat
-from handlers.voice_qa.websocket_messages import RejectionReason
+from handlers.voice_qa.messages import RejectionReason
 
 BLOCK = 256 * 1024
 """Size of the blocks in which a file is fetched. A smaller block takes hardly less time."""

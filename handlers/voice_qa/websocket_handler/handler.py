@@ -36,7 +36,19 @@ from handlers.common.websocket import (
 )
 from handlers.voice_qa.environment import LECTURES, QUERIES, SocketEnvironment
 from handlers.voice_qa.lectures import LectureTable
-from handlers.voice_qa.table_records import (
+from handlers.voice_qa.messages import (
+    REQUESTS,
+    LectureReport,
+    Ping,
+    Pong,
+    Query,
+    Upload,
+    UploadKind,
+    UploadReady,
+    VoiceQaErrorCode,
+    WatchLecture,
+)
+from handlers.voice_qa.records import (
     CHECK_GRACE_SECONDS,
     DAY_MS,
     Counter,
@@ -49,18 +61,6 @@ from handlers.voice_qa.table_records import (
     expiring_records,
 )
 from handlers.voice_qa.websocket_handler.questions import Questions
-from handlers.voice_qa.websocket_messages import (
-    REQUESTS,
-    LectureReport,
-    Ping,
-    Pong,
-    Query,
-    Upload,
-    UploadKind,
-    UploadReady,
-    VoiceQaErrorCode,
-    WatchLecture,
-)
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

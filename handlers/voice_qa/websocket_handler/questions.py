@@ -22,7 +22,14 @@ from handlers.common.records import Records
 from handlers.common.websocket import WebSocketConnections
 from handlers.voice_qa.environment import QUERIES
 from handlers.voice_qa.lectures import LectureTable
-from handlers.voice_qa.table_records import (
+from handlers.voice_qa.messages import (
+    Query,
+    QueryAccepted,
+    QueryFailed,
+    UnanswerableQuestion,
+    VoiceQaErrorCode,
+)
+from handlers.voice_qa.records import (
     HOUR_MS,
     Counter,
     GuestConnection,
@@ -32,13 +39,6 @@ from handlers.voice_qa.table_records import (
     count_within_limit,
     counter_key,
     query_key,
-)
-from handlers.voice_qa.websocket_messages import (
-    Query,
-    QueryAccepted,
-    QueryFailed,
-    UnanswerableQuestion,
-    VoiceQaErrorCode,
 )
 
 OVERDUE_MESSAGE = "The complete answer did not arrive in time. Ask again."

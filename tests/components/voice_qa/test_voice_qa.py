@@ -12,7 +12,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from handlers.voice_qa.environment import AnswerSeconds
-from handlers.voice_qa.table_records import (
+from handlers.voice_qa.messages import REQUESTS
+from handlers.voice_qa.records import (
     CHECK_GRACE_SECONDS,
     connection_key,
     conversation_key,
@@ -20,7 +21,6 @@ from handlers.voice_qa.table_records import (
     lecture_key,
     query_key,
 )
-from handlers.voice_qa.websocket_messages import REQUESTS
 from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
 from tests.components.deployment_harness import IDENTITY_POOL_ID, arn, permissions, variables
 from tests.components.voice_qa.recorded_deployment import ENDPOINT, GUEST_ID_KEY, PREFIX, VOICE_QA, deployed, previewed

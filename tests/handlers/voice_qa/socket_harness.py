@@ -20,7 +20,7 @@ from handlers.common.logging import EventLog
 from handlers.common.records import Records
 from handlers.voice_qa.environment import SocketEnvironment
 from handlers.voice_qa.lectures import LectureTable
-from handlers.voice_qa.table_records import (
+from handlers.voice_qa.records import (
     Counter,
     GuestConnection,
     Question,

@@ -13,7 +13,7 @@ import pytest
 from botocore.client import BaseClient
 
 from handlers.voice_qa.query_worker.handler import AnsweringFailed, AnswerOutcome
-from handlers.voice_qa.table_records import QuestionStatus
+from handlers.voice_qa.records import QuestionStatus
 from tests.handlers.common.aws_failures import DynamoDbFailures
 from tests.handlers.voice_qa.fakes import Clients
 from tests.handlers.voice_qa.query_worker.worker_harness import (

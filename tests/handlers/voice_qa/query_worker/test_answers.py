@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.common.records import TooManyWriters
+from handlers.voice_qa.messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from handlers.voice_qa.query_worker.answers import (
     CONTEXT_CHARACTERS,
     CONTEXT_TURNS,
@@ -19,7 +20,6 @@ from handlers.voice_qa.query_worker.answers import (
     Conversations,
     StoredTurn,
 )
-from handlers.voice_qa.websocket_messages import AudioPiece, CitationPiece, Piece, TextPiece, TranscriptPiece
 from tests.handlers.voice_qa.fakes import START_MS, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness
 

@@ -30,7 +30,7 @@ from handlers.voice_qa.query_worker.forwarding import (
     AnswerForwarder,
 )
 from handlers.voice_qa.query_worker.handler import AnswerOutcome
-from handlers.voice_qa.table_records import Question, QuestionStatus
+from handlers.voice_qa.records import Question, QuestionStatus
 from tests.handlers.voice_qa.fakes import Clients, Clock
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     AUDIO,

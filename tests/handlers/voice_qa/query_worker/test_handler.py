@@ -28,7 +28,7 @@ from handlers.voice_qa.query_worker.agent_protocol import (
 from handlers.voice_qa.query_worker.answers import Conversations
 from handlers.voice_qa.query_worker.forwarding import MAX_AUDIO_BYTES
 from handlers.voice_qa.query_worker.handler import AGENT_MESSAGES, AnsweringFailed, AnswerOutcome
-from handlers.voice_qa.table_records import QuestionStatus, conversation_key
+from handlers.voice_qa.records import QuestionStatus, conversation_key
 from tests.handlers.voice_qa.query_worker.worker_harness import (
     AUDIO,
     AUDIO_KEY,

@@ -18,6 +18,7 @@ from handlers.common.logging import EventLog
 from handlers.common.records import Records
 from handlers.voice_qa.environment import AgentCode
 from handlers.voice_qa.lectures import LectureTable
+from handlers.voice_qa.messages import Query
 from handlers.voice_qa.query_worker.agent_protocol import (
     AgentAudio,
     AgentFailed,
@@ -29,7 +30,7 @@ from handlers.voice_qa.query_worker.agent_protocol import (
 from handlers.voice_qa.query_worker.answers import AnswerStore, Conversations
 from handlers.voice_qa.query_worker.handler import AnswerOutcome, QueryWorker
 from handlers.voice_qa.query_worker.question_context import QuestionContext
-from handlers.voice_qa.table_records import (
+from handlers.voice_qa.records import (
     CHECK_GRACE_SECONDS,
     Counter,
     GuestConnection,
@@ -39,7 +40,6 @@ from handlers.voice_qa.table_records import (
     query_key,
 )
 from handlers.voice_qa.websocket_handler.questions import Questions
-from handlers.voice_qa.websocket_messages import Query
 from tests.handlers.voice_qa.fakes import Clients, Clock
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE, LectureHarness, put_lecture
 

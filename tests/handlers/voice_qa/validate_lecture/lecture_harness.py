@@ -20,9 +20,9 @@ from handlers.common.logging import EventLog
 from handlers.common.records import Records, deserialize_item, serialize_item
 from handlers.voice_qa.environment import ValidatorEnvironment
 from handlers.voice_qa.lectures import Lecture, LectureTable
-from handlers.voice_qa.table_records import lecture_key
+from handlers.voice_qa.messages import LectureState
+from handlers.voice_qa.records import lecture_key
 from handlers.voice_qa.validate_lecture import handler
-from handlers.voice_qa.websocket_messages import LectureState
 from tests.handlers.ingestion.s3_messages import body, record
 from tests.handlers.transcription.recordings import recording
 from tests.handlers.voice_qa.fakes import Clients

@@ -11,6 +11,7 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.voice_qa.messages import RejectionReason
 from handlers.voice_qa.validate_lecture import lecture_audio
 from handlers.voice_qa.validate_lecture.lecture_audio import (
     BLOCK,
@@ -22,7 +23,6 @@ from handlers.voice_qa.validate_lecture.lecture_audio import (
     RejectedAudio,
     probe,
 )
-from handlers.voice_qa.websocket_messages import RejectionReason
 from tests.handlers.transcription.recordings import recording
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import SPEECH_SECONDS, spoken
 

@@ -19,8 +19,8 @@ from pydantic import ValidationError
 from handlers.common.events import NewObject
 from handlers.voice_qa.environment import ValidatorEnvironment
 from handlers.voice_qa.lectures import Lecture, parse_lecture_id
+from handlers.voice_qa.messages import LectureState
 from handlers.voice_qa.validate_lecture import handler
-from handlers.voice_qa.websocket_messages import LectureState
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import (
     BUCKET,
     ENVIRONMENT,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from handlers.common import ids
 from handlers.common.aws import ServiceFailed, ServiceFault
-from handlers.voice_qa.table_records import CHECK_GRACE_SECONDS, connection_key
+from handlers.voice_qa.records import CHECK_GRACE_SECONDS, connection_key
 from handlers.voice_qa.websocket_handler import handler
 from tests.handlers.voice_qa.socket_harness import (
     ANN_GUEST_ID,

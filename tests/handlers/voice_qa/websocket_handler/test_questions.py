@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from handlers.voice_qa.table_records import HOUR_MS, Question, QuestionReference, QuestionStatus
+from handlers.voice_qa.records import HOUR_MS, Question, QuestionReference, QuestionStatus
 from tests.handlers.voice_qa.fakes import START_MS
 from tests.handlers.voice_qa.socket_harness import (
     ANN_GUEST_ID,

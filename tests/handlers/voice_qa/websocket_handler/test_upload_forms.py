@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from handlers.common.aws import build_presigning_config
 from handlers.common.ids import ALPHABET
 from handlers.voice_qa.lectures import LectureTable
-from handlers.voice_qa.table_records import DAY_MS
+from handlers.voice_qa.records import DAY_MS
 from handlers.voice_qa.websocket_handler.questions import is_own_query
 from tests.handlers.voice_qa.socket_harness import ANN_GUEST_ID, BOB_GUEST_ID, ENVIRONMENT, SocketHarness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import BUCKET, TABLE

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.voice_qa.table_records import Counter, Question, QuestionStatus
+from handlers.voice_qa.records import Counter, Question, QuestionStatus
 
 LIMIT_MS, RUN_MS = 100, 105
 """Time limit of a question, and the time after which an attempt counts as dead."""

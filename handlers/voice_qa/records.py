@@ -23,7 +23,7 @@ from pydantic import Field, StringConstraints
 from handlers.common.ids import USER_ID_PATTERN
 from handlers.common.json_models import Message
 from handlers.common.records import Record, Records
-from handlers.voice_qa.websocket_messages import QueryId, VoiceQaErrorCode
+from handlers.voice_qa.messages import QueryId, VoiceQaErrorCode
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
