@@ -32,6 +32,7 @@ from tests.handlers.ingestion.ingestion_harness import (
     TIMEOUT,
     IngestionHarness,
     Killed,
+    RunFailed,
     announce,
     check_final_state,
     check_invariants,
@@ -44,7 +45,7 @@ MAX_ROUNDS = 12
 MAX_STEPS = 40
 """Maximum number of batches in the queue, and of steps of executions, between two of these sweeps."""
 MAX_FILES = 9
-FAULTS = (*["kill"] * 4, *["lose"] * 2, "deliver", "step", "sweep", "redrive", "abort")
+FAULTS = (*["kill"] * 4, *["lose"] * 2, "deliver", "step", "sweep", "redrive", "abort", "time_out")
 """Faults of an action: at a pass of the gate, the caller is killed, the call is lost, or another action happens.
 
 A fault that occurs several times is chosen more often."""
@@ -112,9 +113,9 @@ class ManifestProtocol(RuleBasedStateMachine):
         self.queue += [failure["itemIdentifier"] for failure in failures]
 
     @precondition(lambda self: self.executions)
-    @rule(fault=faults, index=st.integers(0, 3))
-    def step(self, fault: Fault, index: int = 0) -> None:
-        """Run the next state of an execution. The workflow retries each state once."""
+    @rule(fault=faults, index=st.integers(0, 3), broken=st.sampled_from(["", "", "file", "run"]))
+    def step(self, fault: Fault, index: int = 0, broken: str = "") -> None:
+        """Run the next state of an execution. The workflow retries each state once. A run may be broken."""
         idle = [execution for execution in self.executions if not execution.is_busy]
         if not idle:
             return
@@ -122,9 +123,9 @@ class ManifestProtocol(RuleBasedStateMachine):
         execution.is_busy = True
         try:
             with self._gate(fault) as gate:
-                self._run_state(execution, gate)
+                self._run_state(execution, gate, broken)
             execution.retries = 0
-        except (Killed, BotoCoreError, ClientError):
+        except (Killed, RunFailed, BotoCoreError, ClientError):
             execution.retries += 1
             if execution.retries > 1:
                 execution.retries = 0
@@ -133,6 +134,15 @@ class ManifestProtocol(RuleBasedStateMachine):
                 execution.state = "fail"
         finally:
             execution.is_busy = False
+
+    @precondition(lambda self: self.executions)
+    @rule(index=st.integers(0, 3))
+    def time_out(self, index: int = 0) -> None:
+        """Let the workflow give up the current state of an execution, and mark the manifest as failed."""
+        idle = [execution for execution in self.executions if not execution.is_busy]
+        if idle:
+            idle[index % len(idle)].state = "fail"
+            self.step(None, index)
 
     @precondition(lambda self: self.executions)
     @rule(index=st.integers(0, 3), status=st.sampled_from(["ABORTED", "TIMED_OUT"]))
@@ -227,7 +237,7 @@ class ManifestProtocol(RuleBasedStateMachine):
         COUNTS["actions"] += 1
         yield gate
 
-    def _run_state(self, execution: Execution, gate: Gate) -> None:
+    def _run_state(self, execution: Execution, gate: Gate, broken: str) -> None:
         name, harness = execution.name, self.harness
         match execution.state:
             case "confirm":
@@ -236,7 +246,7 @@ class ManifestProtocol(RuleBasedStateMachine):
                     self._end(execution, "SUCCEEDED")
                 execution.state = "run"
             case "run":
-                harness.run_spark(name, self._stop_with(execution, gate))
+                harness.run_spark(name, self._stop_with(execution, gate), broken=broken)
                 execution.state = "finish"
             case "finish":
                 harness.step("finish", name, gate, runId=name)

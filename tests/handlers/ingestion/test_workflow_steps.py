@@ -115,6 +115,15 @@ def test_a_repeated_step_after_the_end_changes_nothing(harness: IngestionHarness
     assert harness.cloud.items == before
 
 
+def test_a_failed_manifest_begins_again_only_by_a_redrive(harness: IngestionHarness) -> None:
+    name = start_manifest(harness)
+    harness.step("fail", name, cause="States.Timeout")
+    before = dict(harness.cloud.items)
+    assert harness.step("confirm", name)["files"] == 0
+    assert harness.step("fail", name) == {}
+    assert harness.cloud.items == before
+
+
 def start_redrive(harness: IngestionHarness, name: str) -> str:
     """Redrive the manifest of an execution. Return the name of the new execution."""
     harness.redrive(manifest_id_of(name))
