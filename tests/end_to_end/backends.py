@@ -7,8 +7,8 @@ from typing import Any
 from handlers.common import ids
 from handlers.common.ids import DEFAULT_OWNER, derive_user_id
 from handlers.common.records import serialize_item
-from handlers.meetings.storage.daily_storage_metrics import COUNTS_PREFIX
-from handlers.transcription.names_shared_with_deployment import FALLBACK_METRIC, METRICS_NAMESPACE
+from handlers.meetings.storage.handler import COUNTS_PREFIX
+from handlers.transcription.environment import FALLBACK_METRIC, METRICS_NAMESPACE
 from handlers.voice_qa.messages import LectureState
 from handlers.voice_qa.records import QuestionReference, lecture_key
 from local.flows import USER, eventually, identity

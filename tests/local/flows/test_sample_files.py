@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.ingestion.environment_bases import ALLOWED_SUFFIXES
+from handlers.ingestion.environment import ALLOWED_SUFFIXES
 from handlers.voice_qa.environment import ValidatorEnvironment
 from local.__main__ import main
 from local.audio_formats import DEMUXERS, decode_file
