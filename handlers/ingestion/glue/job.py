@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pyspark.sql import DataFrame, SparkSession
 
 from handlers.ingestion.glue import rows
-from handlers.ingestion.glue.lines import FileOutcome
+from handlers.ingestion.glue.lines import FileOutcome, Names
 from handlers.ingestion.glue.publication import ManifestRun
 
 SPARK_SETTINGS = {
@@ -91,13 +91,14 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
     name = f"{options.run_id}-{secrets.token_hex(4)}"
     run = ManifestRun(rows.connect_s3(), lake, options.manifest_uri.removeprefix(f"s3://{lake}/"), name)
     run.begin()
-    lines = rows.read_lines(spark, _plan_reading(run, lake, rows.TASKS_PER_CORE * _cores(spark)))
+    declared = spark.createDataFrame([], options.schema_ddl or "").schema
+    names = rows.list_names(declared)
+    lines = rows.read_lines(spark, _plan_reading(run, lake, names, rows.TASKS_PER_CORE * _cores(spark)))
     outcomes = rows.collect_outcomes(lines)
     run.check_published_files(outcomes)
     _check_rejected_share(outcomes, options.max_rejected_share)
     read_seconds = time.monotonic() - started
-    declared = spark.createDataFrame([], options.schema_ddl).schema if options.schema_ddl else None
-    columns = declared or rows.infer_columns(spark, lines)
+    columns = declared if names else rows.infer_columns(spark, lines)
     keys = {}
     for date in run.dates:
         files = [
@@ -105,7 +106,8 @@ def _run(argv: Sequence[str], spark: SparkSession) -> dict[str, Any]:
         ]
         if files:
             date_outcomes = [outcomes[index] for index, _ in files]
-            _save(rows.to_rows(spark, lines, files, columns), date_outcomes, run.data_key(date), lake, options)
+            frame = rows.to_rows(spark, lines, files, columns, keep_lines=not names)
+            _save(frame, date_outcomes, run.data_key(date), lake, options)
             keys[date] = run.list_keys(run.data_key(date))
             _check_rows(lake, keys[date], sum(outcome.rows for outcome in date_outcomes))
     lines.unpersist()
@@ -128,7 +130,7 @@ def _cores(spark: SparkSession) -> int:
     return int(spark.sparkContext.defaultParallelism)
 
 
-def _plan_reading(run: ManifestRun, lake: str, max_tasks: int) -> rows.ReadTask:
+def _plan_reading(run: ManifestRun, lake: str, names: Names, max_tasks: int) -> rows.ReadTask:
     """Distribute the files over tasks. The files are dealt out from the largest to the smallest."""
     by_size = sorted(range(len(run.files)), key=lambda index: -run.files[index].size)
     tasks = max(1, min(len(by_size), max_tasks))
@@ -137,6 +139,7 @@ def _plan_reading(run: ManifestRun, lake: str, max_tasks: int) -> rows.ReadTask:
         lake=lake,
         rejected_keys=tuple(f"{run.rejected_key(file.date_prefix)}{index:05}" for index, file in enumerate(run.files)),
         groups=tuple(by_size[task::tasks] for task in range(tasks)),
+        names=names,
     )
 
 

@@ -7,7 +7,7 @@ ADDED_COLUMNS = {
     "_arrived_at": "timestamp",
     "_record": "string",
 }
-"""Types in Hive of the columns with the origin of a row, and of the column with the line itself."""
+"""Types in Hive of the columns with the origin of a row, and of the column with the line from which it was read."""
 RESERVED_NAMES = frozenset({*ADDED_COLUMNS, "dt"})
 """Names that data columns cannot have. `dt` is the partition column."""
 MAX_INFERRED = 1000

@@ -12,7 +12,7 @@ import base64
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
@@ -52,6 +52,10 @@ KMS_KEY_CODES = frozenset(
 )
 """Error codes of S3 for an object whose KMS key the job cannot use. `AccessDenied` can also mean that the job's role
 lacks a permission for the object."""
+
+
+Names = Mapping[str, "Names"]
+"""Names of columns with the names of their fields, which are empty if the column is no struct."""
 
 
 class DataProblem(StrEnum):
@@ -128,29 +132,37 @@ class SourceLine(NamedTuple):
 class FileReader:
     """Reader of one file. After all records were taken from `read_records`, `outcome` is its result."""
 
-    def __init__(self, file: SourceFile, s3: "S3Client", lake: str, rejected_key: str) -> None:
-        """`rejected_key` is the beginning of the keys of the objects with rejected lines in the bucket `lake`."""
+    def __init__(
+        self, file: SourceFile, s3: "S3Client", lake: str, rejected_key: str, names: "Names | None" = None
+    ) -> None:
+        """`rejected_key` is the beginning of the keys of the objects with rejected lines in the bucket `lake`. `names`
+        are the declared columns.
+        """
         self._file, self._s3, self._lake, self._rejected_key = file, s3, lake, rejected_key
+        self._names = names or {}
         self._rows = self._content_bytes = 0
         self._rejected: Counter[DataProblem] = Counter()
         self._unreadable: DataProblem | None = None
         self._part = bytearray()
         self._part_count = 0
 
-    def read_records(self) -> Iterator[tuple[int, bytes]]:
-        """Yield the number and the text of each line that is a record. Write the other lines to S3."""
+    def read_records(self) -> Iterator[tuple[int, bytes, bool]]:
+        """Yield the number and the text of each line that is a record, and True if it has a name that is no column.
+
+        Write the other lines to S3.
+        """
         if self._file.size > MAX_FILE_BYTES:
             self._unreadable = DataProblem.TOO_LARGE
             return
         try:
             for number, raw, line_problem in read_lines(read_version(self._s3, self._file)):
                 self._content_bytes += len(raw) + 1
-                problem = line_problem or find_problem(raw)
-                if problem is None:
+                record = line_problem or parse_record(raw)
+                if isinstance(record, dict):
                     self._rows += 1
-                    yield number, raw
+                    yield number, raw, has_other_names(record, self._names)
                 else:
-                    self._reject(number, raw, problem)
+                    self._reject(number, raw, record)
         except FileUnreadable as error:
             self._unreadable = error.problem
         self._write_rejected()
@@ -194,8 +206,17 @@ class FileReader:
             self._part, self._part_count = bytearray(), self._part_count + 1
 
 
-def find_problem(raw: bytes) -> DataProblem | None:
-    """Return the reason why a line is not a record, or None if it is one."""
+def has_other_names(record: Mapping[str, Any], names: Names) -> bool:
+    """Return True if an object has a name that is no column, or contains an object with a name that is no field."""
+    return not record.keys() <= names.keys() or any(
+        isinstance(record.get(name), dict) and has_other_names(record[name], fields)
+        for name, fields in names.items()
+        if fields
+    )
+
+
+def parse_record(raw: bytes) -> dict[str, Any] | DataProblem:
+    """Return the JSON object of a line, or the reason why it is not a record."""
     try:
         value = _DECODER.decode(raw.decode())
     except UnicodeDecodeError:
@@ -206,7 +227,7 @@ def find_problem(raw: bytes) -> DataProblem | None:
         return DataProblem.TOO_DEEP
     except ValueError:  # also an integer with more digits than Python reads
         return DataProblem.NOT_JSON
-    return None if isinstance(value, dict) else DataProblem.NOT_AN_OBJECT
+    return value if isinstance(value, dict) else DataProblem.NOT_AN_OBJECT
 
 
 def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -277,7 +298,7 @@ def read_lines(
         for chunk in content:
             start, *following = chunk.split(b"\n")
             unpacked += len(chunk)
-            if unpacked > max_content_bytes or number + len(following) > max_lines:
+            if unpacked > max_content_bytes or number > max_lines:
                 raise FileUnreadable(DataProblem.TOO_LARGE)
             if len(tail) <= max_line_bytes:  # of a line that is too long, the rest is not kept
                 tail += start

@@ -1,8 +1,9 @@
 """Rows of a run on Spark: lines are read, converted to columns and written as Parquet.
 
 The executors read the files by version and give the lines to Spark, with one more row for the outcome of each file.
-Spark converts the values of the declared columns. Without a declaration, it infers the columns from the lines. Each row
-also has the whole line in `_record`. So a value that has no column, or that its column cannot hold, is not lost.
+Spark converts the values of the declared columns. Without a declaration, it infers the columns from the lines, and each
+row also has the whole line in `_record`. With declared columns, only a row whose columns may not hold all of its values
+has the line, because the lines would double the size of the lake. So no value is lost.
 
 A failure is reported with its type and source line, and on an executor with the index of the file. Its message is left
 out, because it may quote a record or a key.
@@ -43,13 +44,14 @@ from pyspark.sql.types import (
 )
 
 from handlers.ingestion.glue.lake_columns import MAX_INFERRED, RESERVED_NAMES
-from handlers.ingestion.glue.lines import FileOutcome, FileReader, SourceFile
+from handlers.ingestion.glue.lines import FileOutcome, FileReader, Names, SourceFile
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-LINES = "file INT, line BIGINT, record STRING, outcome STRING"
-"""Columns of the lines. A row has either a line or an outcome. `file` is the index of the file."""
+LINES = "file INT, line BIGINT, record STRING, has_other_names BOOLEAN, outcome STRING"
+"""Columns of the lines. A row has either a line or an outcome. `file` is the index of the file. `has_other_names` is true if
+the record has a name that is no column."""
 BATCH_ROWS = 8192
 """Maximum number of lines in a batch."""
 BATCH_BYTES = 8 * 1024 * 1024
@@ -61,6 +63,10 @@ DATE = r"^\d{4}-\d{2}-\d{2}$"
 TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?(Z|[+-]\d{2}:\d{2})$"
 """ISO-8601 with an offset from UTC. Without an offset, the moment would be unclear."""
 DECIMAL = r"^[+-]?\d+([.]\d+)?([eE][+-]?\d+)?$"
+
+
+EXACT_IN_DOUBLE = 2**53
+"""All integers up to this number are exact as a double."""
 
 
 class JobFailed(Exception):
@@ -86,6 +92,8 @@ class ReadTask:
     """For each file, the beginning of the keys of its rejected lines."""
     groups: Sequence[Sequence[int]]
     """Indices of the files of each task."""
+    names: Names
+    """Names of the declared columns."""
 
     def __call__(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         """Yield the lines and outcomes of files. Each input row is the number of a group."""
@@ -101,29 +109,32 @@ class ReadTask:
             raise JobFailed(f"{describe_error(error)} of files[{index}]") from None
 
     def _read(self, index: int) -> "Iterator[pa.RecordBatch]":
-        reader = FileReader(self.files[index], connect_s3(), self.lake, self.rejected_keys[index])
+        reader = FileReader(self.files[index], connect_s3(), self.lake, self.rejected_keys[index], self.names)
         numbers: list[int] = []
         lines: list[bytes] = []
+        other_names: list[bool] = []
         size = 0
-        for number, raw in reader.read_records():
+        for number, raw, has_other_names in reader.read_records():
             numbers.append(number)
             lines.append(raw)
+            other_names.append(has_other_names)
             size += len(raw)
             if len(lines) == BATCH_ROWS or size > BATCH_BYTES:
-                yield _to_batch(index, numbers, lines)
-                numbers, lines, size = [], [], 0
-        yield _to_batch(index, numbers, lines)
-        yield _to_batch(index, [0], [None], json.dumps(asdict(reader.outcome)))
+                yield _to_batch(index, numbers, lines, other_names)
+                numbers, lines, other_names, size = [], [], [], 0
+        yield _to_batch(index, numbers, lines, other_names)
+        yield _to_batch(index, [0], [None], [False], json.dumps(asdict(reader.outcome)))
 
 
 def _to_batch(
-    index: int, numbers: list[int], lines: Sequence[bytes | None], outcome: str | None = None
+    index: int, numbers: list[int], lines: Sequence[bytes | None], other_names: list[bool], outcome: str | None = None
 ) -> "pa.RecordBatch":
     size = len(numbers)
     columns = {
         "file": pa.repeat(pa.scalar(index, pa.int32()), size),
         "line": pa.array(numbers, pa.int64()),
         "record": pa.array(lines, pa.string()),
+        "has_other_names": pa.array(other_names, pa.bool_()),
         "outcome": pa.repeat(pa.scalar(outcome, pa.string()), size),
     }
     return pa.RecordBatch.from_pydict(columns)
@@ -134,6 +145,13 @@ def connect_s3() -> "S3Client":
     # More attempts than boto3's default, because a run reads many files at the same time and S3 may throttle.
     attempts = int(os.environ.get("AWS_MAX_ATTEMPTS", "8"))
     return boto3.client("s3", config=Config(retries={"mode": "standard", "total_max_attempts": attempts}))
+
+
+def list_names(columns: StructType) -> Names:
+    """Return the names of the columns and of the fields of structs."""
+    return {
+        field.name: list_names(field.dataType) if isinstance(field.dataType, StructType) else {} for field in columns
+    }
 
 
 def read_lines(spark: SparkSession, task: ReadTask) -> DataFrame:
@@ -167,20 +185,34 @@ def infer_columns(spark: SparkSession, lines: DataFrame) -> StructType:
 
 
 def to_rows(
-    spark: SparkSession, lines: DataFrame, files: Sequence[tuple[int, SourceFile]], columns: StructType
+    spark: SparkSession,
+    lines: DataFrame,
+    files: Sequence[tuple[int, SourceFile]],
+    columns: StructType,
+    *,
+    keep_lines: bool,
 ) -> DataFrame:
-    """Return the rows of some files: the columns of the data, and those with the origin of the row."""
+    """Return the rows of some files: the columns of the data, and those with the origin of the row.
+
+    With `keep_lines`, each row has its line. Without it, only a row whose columns may not hold all values has it.
+    """
     sources = [(index, file.key, file.version_id, datetime.fromisoformat(file.arrived_at)) for index, file in files]
     schema = "file INT, _source_key STRING, _source_version STRING, _arrived_at TIMESTAMP"
     rows = lines.where("record IS NOT NULL").join(f.broadcast(spark.createDataFrame(sources, schema)), "file")
-    parsed = rows.withColumn("_data", f.from_json("record", _to_parsed(columns), JSON_OPTIONS))
+    # If a value does not fit, Spark puts the line into the field `_record`.
+    parsed_columns = StructType([*_to_parsed(columns), StructField("_record", StringType())])
+    parsed = rows.withColumn("_data", f.from_json("record", parsed_columns, JSON_OPTIONS))
+    data = f.col("_data")
+    is_line_needed = f.lit(True)
+    if not keep_lines:
+        is_line_needed = f.col("has_other_names") | data["_record"].isNotNull() | _may_lose_value(data, columns)
     return parsed.select(
-        *(_to_value(f.col("_data")[field.name], field.dataType).alias(field.name) for field in columns),
+        *(_to_value(data[field.name], field.dataType).alias(field.name) for field in columns),
         "_source_key",
         "_source_version",
         f.col("line").alias("_source_line"),
         "_arrived_at",
-        f.col("record").alias("_record"),
+        f.when(is_line_needed, f.col("record")).alias("_record"),
     )
 
 
@@ -216,15 +248,35 @@ def _to_value(column: Column, kind: DataType) -> Column:
         case TimestampType():
             return f.when(column.rlike(TIMESTAMP), column.cast(kind))
         case DecimalType():
-            return f.when(column.rlike(DECIMAL), column.cast(kind))
-        case ArrayType() if kind != _to_parsed(kind):
+            # A value with more digits after the point would be rounded.
+            longer = DecimalType(38, min(38 - kind.precision + kind.scale, kind.scale + 10))
+            return f.when(column.rlike(DECIMAL) & (column.cast(kind) == column.cast(longer)), column.cast(kind))
+        case ArrayType() if _is_converted(kind):
             return f.transform(column, lambda item: _to_value(item, kind.elementType))
-        case MapType() if kind != _to_parsed(kind):
+        case MapType() if _is_converted(kind):
             return f.transform_values(column, lambda _, value: _to_value(value, kind.valueType))
         case StructType():
             fields = (_to_value(column[field.name], field.dataType).alias(field.name) for field in kind)
             return f.when(column.isNotNull(), f.struct(*fields))
     return column
+
+
+def _is_converted(kind: DataType) -> bool:
+    """Return True if `_to_value` converts values of the type, or a part of them."""
+    return kind != _to_parsed(kind) or "double" in kind.simpleString()
+
+
+def _may_lose_value(column: Column, kind: DataType) -> Column:
+    """Return a column that is true if `_to_value` loses a value, or a part of a value with several parts may be lost."""
+    match kind:
+        case DoubleType():
+            return ~(f.abs(column) < EXACT_IN_DOUBLE)
+        case StructType():
+            losses = (_may_lose_value(column[field.name], field.dataType) for field in kind)
+            return f.array_contains(f.array(*losses), True)
+        case ArrayType() | MapType():
+            return column.isNotNull() & f.lit(_is_converted(kind) or "struct" in kind.simpleString())
+    return column.isNotNull() & _to_value(column, kind).isNull() if _is_converted(kind) else f.lit(False)
 
 
 def save(rows: DataFrame, folder: str, max_rows: int) -> None:

@@ -19,9 +19,10 @@ from handlers.ingestion.glue.lines import (
     FileOutcome,
     FileReader,
     FileUnreadable,
+    Names,
     SourceFile,
     SourceLine,
-    find_problem,
+    parse_record,
     read_lines,
 )
 from tests.handlers.ingestion.glue.memory_s3 import MemoryS3
@@ -162,16 +163,20 @@ def test_content_above_a_limit_makes_the_file_unreadable(limits: dict[str, int])
     ids=lambda value: value[:24] if isinstance(value, bytes) else "",
 )
 def test_a_line_that_is_not_a_record_has_a_reason(raw: bytes, problem: DataProblem | None) -> None:
-    assert find_problem(raw) is problem
+    assert parse_record(raw) == (problem or json.loads(raw))
 
 
-def read(body: bytes | None, size: int = 1) -> tuple[list[tuple[int, bytes]], FileOutcome, list[dict[str, object]]]:
+Rejected = list[dict[str, object]]
+
+
+def read(body: bytes | None, size: int = 1) -> tuple[list[tuple[int, bytes, bool]], FileOutcome, Rejected]:
     """Read a file. Return its records, its outcome and its rejected lines."""
     s3 = MemoryS3()
     if body is not None:
         s3.versions["incoming/k", "v"] = body
     file = SourceFile("landing", "incoming/k", "v", size, "2026-01-02T03:04:05.678Z", "2026-01-02", "incoming/k#v")
-    reader = FileReader(file, s3, "lake", "rejected/00001")  # type: ignore[arg-type] # has the methods that it uses
+    names: Names = {"a": {}, "b": {}, "o": {"x": {}}}
+    reader = FileReader(file, s3, "lake", "rejected/00001", names)  # type: ignore[arg-type] # has the methods that it uses
     records = list(reader.read_records())
     rejected = [json.loads(line) for key in sorted(s3.objects) for line in s3.objects[key].splitlines()]
     assert all(key.startswith("rejected/00001-") for key in s3.objects)
@@ -204,7 +209,7 @@ def test_a_file_above_a_limit_is_rejected(monkeypatch: pytest.MonkeyPatch) -> No
 def test_rejected_lines_are_kept_with_position_reason_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "PART_BYTES", 150)
     records, _, rejected = read(b"{}\nno\n\n" + b"x" * (KEPT_BYTES + 1) + b"\n{}\n[]")
-    assert records == [(1, b"{}"), (5, b"{}")]
+    assert [number for number, _, _ in records] == [1, 5]
     origin = {"file": "incoming/k", "version": "v"}
     raw = [base64.b64encode(content).decode() for content in (b"no", b"x" * KEPT_BYTES, b"[]")]
     assert rejected == [
@@ -212,3 +217,13 @@ def test_rejected_lines_are_kept_with_position_reason_and_bytes(monkeypatch: pyt
         {**origin, "line": 4, "reason": "not_json", "raw": raw[1], "whole": False},
         {**origin, "line": 6, "reason": "not_an_object", "raw": raw[2], "whole": True},
     ]
+    _, _, [line] = read(gzip.compress(b'{"a":1}\n{}', 0)[:-9])
+    assert (line["line"], line["reason"], line["whole"]) == (2, "damaged_gzip", False)
+
+
+def test_a_record_is_marked_if_it_has_a_name_that_is_no_column() -> None:
+    complete = [b"{}", b'{"b":1,"a":{"c":1}}', b'{"o":{"x":{"y":1}}}', b'{"o":5}']
+    others = [b'{"a":1,"c":null}', b'{"A":1}', b'{"o":{"x":1,"y":1}}']
+    records, _, _ = read(b"\n".join([*complete, *others]))
+    assert [raw for _, raw, is_marked in records if not is_marked] == complete
+    assert [raw for _, raw, is_marked in records if is_marked] == others

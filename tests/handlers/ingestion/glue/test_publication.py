@@ -188,9 +188,12 @@ def test_a_run_deletes_only_objects_that_existed_when_it_started() -> None:
     assert key_of_later_run in s3.objects
 
 
-def test_a_run_also_processes_published_files_that_are_not_confirmed_again() -> None:
+@pytest.mark.parametrize("outcome", [PROCESSED, FileOutcome("rejected", "no_good_line:not_json", rejected_rows=1)])
+def test_a_run_also_processes_published_files_that_are_not_confirmed_again(outcome: FileOutcome) -> None:
     s3 = new_s3()
-    complete_run(s3, "first")
+    run = manifest_run(s3, "first")
+    run.begin()
+    run.finish("first", [outcome, PROCESSED])
     s3.objects[CONFIRMED] = file_list(FILES[1])
     assert [file.key for file in manifest_run(s3, "second").files] == ["g", "f"]
     del s3.objects["manifests/m.json"]
