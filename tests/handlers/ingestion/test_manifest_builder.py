@@ -146,6 +146,7 @@ def test_a_flush_continues_if_another_builder_takes_the_oldest_file(harness: Ing
 
     harness.builder(take_oldest, flush_at_once=True).handle([])
     assert harness.statuses() == ["manifested"] * 2
+    assert len(harness.cloud.executions) == 2, "the first execution gets no part of the other manifest's files"
 
 
 @pytest.mark.parametrize("outcome", ["refused", "lost"])
