@@ -33,10 +33,7 @@ class VoiceQaErrorCode(ErrorCode):
     )
     LECTURE_UNKNOWN = (
         "LECTURE_UNKNOWN",
-        (
-            "There is no lecture with this id. Or the client asked with `lecture` for the state of a lecture that this "
-            "guest did not upload."
-        ),
+        "There is no lecture with this id, or `lecture` asked for a lecture that this guest did not upload.",
         "Check the id.",
     )
     LECTURE_NOT_READY = (
@@ -49,21 +46,10 @@ class VoiceQaErrorCode(ErrorCode):
         "The lecture is not valid. `message` states the reason.",
         "Ask about another lecture, or upload a corrected recording.",
     )
-    AUDIO_FOREIGN = (
-        "AUDIO_FOREIGN",
-        "`audioKey` names no upload of this guest.",
-        "Use the key of one of the guest's own uploads.",
-    )
-    AUDIO_MISSING = (
-        "AUDIO_MISSING",
-        "The recording of the question does not exist, because its upload has not ended.",
-        "Ask again when the upload has ended.",
-    )
-    AUDIO_EMPTY = ("AUDIO_EMPTY", "The recording of the question has no bytes.", "Upload another recording.")
-    AUDIO_TOO_LARGE = (
-        "AUDIO_TOO_LARGE",
-        "The recording of the question has more bytes than `maxQueryBytes` of the stack output.",
-        "Upload a shorter recording.",
+    AUDIO_REFUSED = (
+        "AUDIO_REFUSED",
+        "The recording of the question is not uploaded yet, is empty or too large, or is not this guest's upload.",
+        "Ask again when the upload has ended, or upload another recording of at most `maxQueryBytes`.",
     )
     QUERY_FAILED = (
         "QUERY_FAILED",
@@ -107,8 +93,6 @@ class UnanswerableQuestion(Exception):
 
 
 class UploadKind(StrEnum):
-    """Kind of an upload."""
-
     QUERY = "query"
     LECTURE = "lecture"
 
@@ -128,8 +112,7 @@ class Query(ClientMessage):
 
     action: Literal["query"]
     query_id: QueryId
-    """The client's name for the question. If the client sends an answered question again with the same name, the client
-    gets the same answer."""
+    """The client's name for the question. A question that is sent again with the same name gets the same answer."""
     lecture_id: Ulid
     session_id: Ulid | None = None
     """The conversation that the question continues. Without it, a new conversation begins."""
@@ -139,8 +122,8 @@ class Query(ClientMessage):
     attempt: Annotated[int, Field(ge=1, le=100_000)] = 1
     """The answer attempt to which `resumeFrom` refers. Each piece of an answer states its attempt."""
     resume_from: Annotated[int, Field(ge=0, le=100_000)] = 0
-    """Number of the first piece of this attempt that the client has not received. If the current attempt is another
-    attempt, all its pieces are sent."""
+    """Number of the first piece of this attempt that the client has not received. All pieces of another attempt are
+    sent."""
 
 
 class WatchLecture(ClientMessage):
@@ -174,7 +157,7 @@ class UploadReady(ReplyMessage):
     """Id of the new lecture, if `kind` is `lecture`."""
     max_bytes: int
     expires_seconds: int
-    """Maximum lifetime of the form. The form expires earlier if the credentials that signed it expire."""
+    """Maximum lifetime of the form. It expires earlier if the credentials that signed it expire."""
 
 
 class QueryAccepted(ReplyMessage):
@@ -189,8 +172,6 @@ class QueryAccepted(ReplyMessage):
 
 
 class LectureState(StrEnum):
-    """State of an uploaded lecture."""
-
     PENDING = "pending"
     """The lecture is not uploaded or not validated yet."""
     READY = "ready"
@@ -218,8 +199,8 @@ class RejectionReason(StrEnum):
 class LectureReport(ReplyMessage):
     """State of a lecture, as the answer to `lecture`. It is also sent without a request when the validation ends.
 
-    It is sent only to the guest who uploads the lecture, and may be lost. So a client sends `lecture` after it has
-    connected again, or if this message does not arrive within a minute.
+    It is sent only to the guest who uploads the lecture. It may be lost or arrive twice. So a client sends `lecture`
+    after it has connected again, or if this message does not arrive within a minute.
     """
 
     type: Literal["lecture"] = "lecture"
@@ -272,13 +253,11 @@ class AudioPiece(Piece):
 
 
 class CitationPiece(Piece):
-    """A section of the lecture on which the answer is based."""
+    """A section of the lecture on which the answer is based, with its position in the lecture."""
 
     type: Literal["citation"] = "citation"
     start_ms: int
-    """Position in the lecture."""
     end_ms: int
-    """Position in the lecture."""
     quote: str
     """Words of the lecture that support the answer, as the agent states them."""
 

@@ -71,20 +71,20 @@ class QuestionContext:
 
     def _check_audio(self, guest_id: str, key: str) -> agent_protocol.SpokenQuery:
         if not key.startswith(f"{QUERIES}{guest_id}/"):
-            raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_FOREIGN, "The audio is not one of your uploads.")
+            raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_REFUSED, "The audio is not one of your uploads.")
         try:
             head = self.s3.head_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
             if error.response["Error"]["Code"] != NOT_FOUND:
                 raise
             raise UnanswerableQuestion(
-                VoiceQaErrorCode.AUDIO_MISSING, "The audio has not been uploaded yet.", retryable=True
+                VoiceQaErrorCode.AUDIO_REFUSED, "The audio has not been uploaded yet.", retryable=True
             ) from None
         if not head["ContentLength"]:
-            raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_EMPTY, "The audio is empty.")
+            raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_REFUSED, "The audio is empty.")
         if head["ContentLength"] > self.max_query_bytes:
             maximum = f"the maximum is {self.max_query_bytes} bytes"
-            raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_TOO_LARGE, f"The audio is too large: {maximum}.")
+            raise UnanswerableQuestion(VoiceQaErrorCode.AUDIO_REFUSED, f"The audio is too large: {maximum}.")
         kind = FORMATS.get(head.get("ContentType", "").partition(";")[0].strip().lower())
         if kind is None:
             raise UnanswerableQuestion(

@@ -149,7 +149,7 @@ def _check_question(guest: GuestConnection, message: Query) -> None:
             fields=[WrongField(field="audioKey", rule="exactly one of audioKey and text is required")],
         )
     if message.audio_key is not None and not is_own_query(guest.guest_id, message.audio_key):
-        raise HandlerError(VoiceQaErrorCode.AUDIO_FOREIGN, "audioKey is not the key of one of your uploads.")
+        raise HandlerError(VoiceQaErrorCode.AUDIO_REFUSED, "audioKey is not the key of one of your uploads.")
 
 
 def is_own_query(guest_id: str, key: str) -> bool:

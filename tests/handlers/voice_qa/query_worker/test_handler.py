@@ -125,9 +125,9 @@ def test_a_failure_of_the_agent_ends_the_question_and_is_reported(
     [
         ("rejected", {}, "LECTURE_REJECTED", False),
         ("ready", {"lecture": "01M7W8GQNQY865WCQPRM59D2J9"}, "LECTURE_UNKNOWN", False),
-        ("ready", {"audio_key": AUDIO_KEY}, "AUDIO_MISSING", True),
+        ("ready", {"audio_key": AUDIO_KEY}, "AUDIO_REFUSED", True),
         *(
-            ("ready", {"audio_key": key}, "AUDIO_FOREIGN", False)
+            ("ready", {"audio_key": key}, "AUDIO_REFUSED", False)
             for key in ("queries/somebody-else/a", f"queries/{GUEST_ID}X/a", LECTURE_KEY, f"x{AUDIO_KEY}")
         ),
     ],
@@ -147,10 +147,10 @@ def test_a_question_without_a_ready_lecture_or_own_audio_is_not_sent_to_the_agen
 @pytest.mark.parametrize(
     ("size", "content_type", "code"),
     [
-        (0, "audio/webm", "AUDIO_EMPTY"),
+        (0, "audio/webm", "AUDIO_REFUSED"),
         (1, "text/html", "QUERY_FAILED"),
         (MAX_QUERY_BYTES, "audio/webm; codecs=opus", None),
-        (MAX_QUERY_BYTES + 1, "audio/webm", "AUDIO_TOO_LARGE"),
+        (MAX_QUERY_BYTES + 1, "audio/webm", "AUDIO_REFUSED"),
     ],
 )
 def test_the_size_and_type_of_a_spoken_question_are_checked(

@@ -85,7 +85,7 @@ def test_an_invalid_value_is_refused(api: SocketHarness, content: dict[str, Any]
     [f"queries/{BOB_GUEST_ID}/{ULID}", f"queries/{ANN_GUEST_ID}/../{BOB_GUEST_ID}/{ULID}", f"lectures/{ULID}/x", ""],
 )
 def test_a_key_that_is_not_the_guests_own_upload_is_refused(api: SocketHarness, key: str) -> None:
-    assert api.ask(text=None, audioKey=key)["code"] == "AUDIO_FOREIGN"
+    assert api.ask(text=None, audioKey=key)["code"] == "AUDIO_REFUSED"
     assert (stored_kinds(api), api.worker_events) == ({"connection", "lecture"}, [])
 
 
@@ -145,7 +145,7 @@ def test_the_answer_to_a_repeated_question_goes_to_the_new_connection(
 
 def test_a_question_that_cannot_be_answered_is_refused_when_it_is_repeated(api: SocketHarness) -> None:
     api.ask()
-    before = api.change_question(status=QuestionStatus.FAILED, code="AUDIO_EMPTY")
+    before = api.change_question(status=QuestionStatus.FAILED, code="AUDIO_REFUSED")
     answer = api.ask()
     assert (answer["type"], answer["code"]) == ("error", "QUERY_FAILED")
     assert (len(api.worker_events), api.read_question()) == (1, before)
