@@ -13,6 +13,8 @@ from pydantic import AliasPath, BaseModel, ConfigDict, Field
 
 from handlers.common.logging import EventLog
 
+SEQUENCER_PATTERN: Final = r"^[0-9A-Fa-f]{1,64}$"
+"""Form of the number by which S3 orders the events for one key."""
 NULL_VERSION_ID = "null"
 """Version id of all objects in a bucket without versioning."""
 
@@ -39,8 +41,8 @@ class NewObject(EventModel):
     size: int
     """Size in bytes."""
     etag: str
-    sequencer: str = ""
-    """Hexadecimal number that orders the events of one key."""
+    sequencer: str = "0"
+    """Number of the event, for `is_later`."""
     arrived: datetime
     """Time of the event."""
     in_parts: bool = False
@@ -58,7 +60,9 @@ class _NotificationRecord(EventModel):
     size: Annotated[int | None, Field(validation_alias=AliasPath("s3", "object", "size"), ge=0)] = None
     etag: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "eTag"))] = ""
     version_id: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "versionId"))] = NULL_VERSION_ID
-    sequencer: Annotated[str, Field(validation_alias=AliasPath("s3", "object", "sequencer"))] = ""
+    sequencer: Annotated[
+        str, Field(validation_alias=AliasPath("s3", "object", "sequencer"), pattern=SEQUENCER_PATTERN)
+    ] = "0"
 
 
 class _Notification(EventModel):
@@ -97,8 +101,6 @@ S3_SOURCE: Final = "aws.s3"
 OBJECT_CREATED: Final = "Object Created"
 """`detail-type` of the events for new objects."""
 VERSION_ID_PATTERN: Final = r"[A-Za-z0-9._-]{1,1024}"
-SEQUENCER_PATTERN: Final = r"^[0-9A-Fa-f]{1,64}$"
-"""Form of the number by which S3 orders the events for one key."""
 
 
 class BusEvent(EventModel):
@@ -121,7 +123,7 @@ class ObjectCreatedDetail(EventModel):
         str, Field(validation_alias=AliasPath("object", "version-id"), pattern=f"^{VERSION_ID_PATTERN}$")
     ] = NULL_VERSION_ID
     sequencer: Annotated[str, Field(validation_alias=AliasPath("object", "sequencer"), pattern=SEQUENCER_PATTERN)] = "0"
-    """Hexadecimal number. Of two events for the same key, the one with the greater number is the later one."""
+    """Number of the event, for `is_later`."""
 
 
 def parse_object_created_detail(detail: dict[str, Any], bucket: str) -> ObjectCreatedDetail:
@@ -143,7 +145,9 @@ def parse_object_created_event(body: str, bucket: str) -> ObjectCreatedDetail:
 def is_later(sequencer: str, other: str) -> bool:
     """Return True if an event with the first sequencer is later than an event for the same key with the other one.
 
-    Sequencers are hexadecimal numbers of different lengths, so their alphabetical order is not their order in time.
+    Sequencers are hexadecimal numbers of different lengths, so their alphabetical order is not their order in time. Only
+    events for the same key can be compared.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
     """
     return int(sequencer, 16) > int(other, 16)
 

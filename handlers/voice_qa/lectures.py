@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from handlers.common.events import is_later
 from handlers.common.ids import ULID_PATTERN
 from handlers.common.records import Record, Records
 from handlers.voice_qa.environment import LECTURES
@@ -55,19 +56,16 @@ class Lecture(Record):
     """Bytes of the uploaded version."""
     key: str = ""
     version_id: str = ""
-    sequencer: str = Field(default="", repr=False)
+    sequencer: str = Field(default="0", repr=False)
     """S3's number of the event that announced the version."""
 
     def is_older_than(self, key: str, sequencer: str) -> bool:
         """Return True if the item describes an older version than the one that an event announces, or none.
 
-        S3 orders the events of one key by the sequencer, a hexadecimal number. The shorter of two is extended by zeros
-        at its end. S3 does not order the events of different keys. A lecture has only one key, unless an operator
-        uploads a second object, and then the event that arrives last counts.
-        https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+        A lecture has only one key, unless an operator uploads a second object, and then the event that arrives last
+        counts, because S3 does not order the events of different keys.
         """
-        length = max(len(self.sequencer), len(sequencer))
-        return self.key != key or self.sequencer.ljust(length, "0") < sequencer.ljust(length, "0")
+        return self.key != key or is_later(sequencer, self.sequencer)
 
     def apply_verdict(self, verdict: "Lecture") -> "Lecture":
         """Return the lecture after a verdict, which has no owner. A verdict on an older version changes nothing."""

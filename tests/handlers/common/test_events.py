@@ -14,6 +14,7 @@ from handlers.common.events import (
     S3_SOURCE,
     InvalidEvent,
     NewObject,
+    is_later,
     parse_new_objects,
     parse_object_created_event,
     process_batch,
@@ -124,3 +125,11 @@ def test_test_events_and_other_events_announce_no_object(text: str) -> None:
 def test_a_message_that_is_not_a_notification_is_refused_and_not_quoted(text: str) -> None:
     with pytest.raises(ValueError, match=r"^(?!.*canary)"):
         parse_new_objects(text)
+
+
+@pytest.mark.parametrize(
+    ("sequencer", "other", "is_after"),
+    [("0055AED6DD", "0055AED6DC", True), ("0055AED6DC", "0055AED6DC", False), ("10", "9", True), ("9", "10", False)],
+)
+def test_events_are_ordered_by_the_values_of_their_sequencers(sequencer: str, other: str, *, is_after: bool) -> None:
+    assert is_later(sequencer, other) is is_after

@@ -194,6 +194,7 @@ def read(body: bytes | None, size: int = 1) -> tuple[list[tuple[int, bytes, bool
         (b"[]\nx\ny\n", FileOutcome("rejected", "no_good_line:not_json", rejected_rows=3)),
         (None, FileOutcome("superseded", "version_gone")),
     ],
+    ids=lambda value: value.reason or "no reason" if isinstance(value, FileOutcome) else "",
 )
 def test_each_file_ends_processed_rejected_or_superseded(body: bytes | None, outcome: FileOutcome) -> None:
     assert read(body)[1] == outcome
