@@ -222,7 +222,7 @@ class VoiceQa(pulumi.ComponentResource):
             uses=[
                 # The handler signs the forms with which guests upload, so its role needs the permissions of the forms.
                 *(self.audio.grant("PutObject", prefix=f"{prefix}*", as_="s3_bucket") for prefix in upload_prefixes),
-                self.sessions.grant("GetItem", "PutItem", "UpdateItem", as_="dynamodb_table"),
+                self.sessions.grant("GetItem", "PutItem", as_="dynamodb_table"),
                 worker.grant_invoke("worker"),
                 time_limits.grant("SendMessage", as_="time_limit_queue"),
                 guest_id_key.grant_read("guest_id_key"),

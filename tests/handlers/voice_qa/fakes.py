@@ -32,15 +32,12 @@ class Clients(WebSocketConnections):
     """Exceptions of the next posts."""
     inbox: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Received messages by connection."""
-    before_post: Callable[[str, Any], object] = lambda *_: None
-    """Called with the connection and each message before it arrives."""
     after_post: Callable[[str, Any], object] = lambda *_: None
     """Called with the connection and each message after it has arrived."""
 
     def post(self, connection_id: str, message: Message) -> bool:
         if self.failures:
             raise self.failures.pop(0)
-        self.before_post(connection_id, message)
         if connection_id in self.gone:
             return False
         sent = json.loads(message.model_dump_json(by_alias=True, exclude_none=True))

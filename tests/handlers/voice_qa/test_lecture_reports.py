@@ -10,7 +10,6 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.common.json_models import Message
 from tests.handlers.voice_qa.socket_harness import BOB_IDENTITY, SocketHarness
 from tests.handlers.voice_qa.validate_lecture.lecture_harness import LectureHarness, spoken
 
@@ -100,16 +99,12 @@ def test_a_request_for_an_unknown_lecture_creates_no_item(api: SocketHarness) ->
 def test_a_report_that_cannot_be_posted_is_logged_and_the_lecture_stays_ready(
     api: SocketHarness, validator: LectureHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    connections: list[str] = []
-
-    def fail(connection: str, _: Message) -> None:
-        connections.append(connection)
-        raise ClientError({"Error": {"Code": "Forbidden", "Message": "canary"}}, "PostToConnection")
-
-    validator.clients.before_post = fail
+    validator.clients.failures = [
+        ClientError({"Error": {"Code": "Forbidden", "Message": "canary"}}, "PostToConnection")
+    ]
     form = request_upload(api)
     assert validator.handle(validator.put(spoken("mp3"), form["key"])) == [], "no notification is redelivered"
-    assert connections == ["c1"]
+    assert validator.clients.failures == []
     assert validator.item(form["lectureId"])["status"] == "ready"
     assert "lecture_not_reported" in caplog.text
     assert "canary" not in caplog.text

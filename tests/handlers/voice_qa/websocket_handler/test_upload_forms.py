@@ -79,14 +79,6 @@ def test_a_lecture_form_is_refused_if_guests_may_not_upload_lectures(api: Socket
     assert api.send("upload", kind="query", contentType="audio/mpeg")["type"] == "uploadReady"
 
 
-@pytest.mark.parametrize(
-    "content",
-    [{"kind": "song", "contentType": "audio/ogg"}, {"kind": "query", "contentType": "text/html"}],
-)
-def test_an_unknown_kind_or_content_type_is_refused(api: SocketHarness, content: dict[str, Any]) -> None:
-    assert api.send("upload", **content)["code"] == "MALFORMED"
-
-
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
 @pytest.mark.parametrize(("accelerated", "host"), [(False, "s3.{region}"), (True, "s3-accelerate")])
 def test_forms_use_signature_version_4_and_the_regions_or_the_accelerated_host(
