@@ -166,12 +166,12 @@ def test_a_lost_attempt_frees_its_slot_after_its_deadline(
     assert harness.send_utterance(session, "u1", 2)["code"] == "BUSY"
     assert "utterances_lost" not in capsys.readouterr().out
     harness.clock.now_ms += 1
+    if not has_started:
+        assert harness.process_event(harness.events[0]) is None, "this invocation comes too late"
     assert harness.send_utterance(session, "u1", 2)["repeated"] is False
     assert harness.events[-1].failures == 1
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["lost"], line["level"]) for line in lines if line["message"] == "utterances_lost"] == [(2, "ERROR")]
-    if not has_started:
-        assert harness.process_event(harness.events[0]) is None, "the first invocation comes too late"
 
 
 @pytest.mark.parametrize(
@@ -216,6 +216,8 @@ def test_after_a_reconnection_an_utterance_is_transcribed_again(
     harness.process_utterance(*HELLO)
     assert (harness.utterances().slots, harness.utterances().done) == ((), ())
     assert harness.clients.inbox.get("c2", []) == []
+    assert len(harness.last_messages()) == (after == "done"), "the client has moved"
+    assert ("Hello.", "final") not in harness.captions() or after != "partial", "the attempt stops before its final"
     assert harness.send_utterance(harness.session, attempt=2, connection="c2")["repeated"] is False
     harness.transcribe.scripts.append(HELLO)
     assert harness.process_event(harness.events[-1]) is UtteranceEnd.DONE
