@@ -244,6 +244,20 @@ def test_a_large_transcript_is_refused(monkeypatch: pytest.MonkeyPatch, limit: s
     assert problem(text) is TranscriptProblem.TOO_LARGE
 
 
+@pytest.mark.parametrize(
+    ("limit", "value", "text"),
+    [
+        ("MAX_CUES", 2, srt([Cue(0, 1, "a")] * 2)),
+        ("MAX_SUBTITLE_LINES", 3, f"{WEBVTT_CUE}a"),
+        ("MAX_CHARACTERS", 4, srt([Cue(0, 1, "aa")] * 2)),
+        ("MAX_OBJECT_BYTES", len(f"{WEBVTT_CUE}a"), f"{WEBVTT_CUE}a"),
+    ],
+)
+def test_a_transcript_at_a_limit_is_read(monkeypatch: pytest.MonkeyPatch, limit: str, value: int, text: str) -> None:
+    monkeypatch.setattr(transcript, limit, value)
+    assert read(text)
+
+
 @pytest.mark.parametrize("written", ["a" * 2_001, f"a{' ' * 20_000}b", "<b></b>" * 5_000 + "a", "<v Ann>a</v>" * 5_000])
 def test_a_cue_with_too_many_characters_is_refused_even_if_few_remain_after_cleaning(written: str) -> None:
     for header in (WEBVTT_CUE, SRT_CUE):

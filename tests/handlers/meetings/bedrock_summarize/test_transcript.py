@@ -156,6 +156,8 @@ def test_words_of_languages_without_spaces_are_joined() -> None:
         (["AI", "日"], "AI日"),
         (["AI.", "tools"], "AI.tools"),
         (["AI", "(b)"], "AI(b)"),
+        (["日A", "B"], "日A B"),
+        (["(A", "B"], "(A B"),
     ],
 )
 def test_only_neighbouring_latin_words_of_a_language_without_spaces_keep_a_space(words: list[str], text: str) -> None:
