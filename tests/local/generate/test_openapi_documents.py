@@ -69,13 +69,18 @@ def test_every_server_is_a_url_whose_variables_have_a_default(document: dict[str
 
 def test_every_authentication_scheme_is_defined(document: dict[str, Any]) -> None:
     schemes = document["components"]["securitySchemes"]
-    assert {name for alternative in document["security"] for name in alternative} == set(schemes)
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    alternatives = [*document["security"], *(scheme for one in operations for scheme in one.get("security", ()))]
+    assert {name for alternative in alternatives for name in alternative} == set(schemes)
     for scheme in schemes.values():
         required = {"http": {"scheme"}}[scheme["type"]]
         assert required <= set(scheme)
 
 
-def test_livestream_has_the_authentication_of_its_settings_and_meetings_none() -> None:
+def test_livestream_has_the_authentication_of_its_settings_and_meetings_that_of_each_operation() -> None:
     livestream, meetings = DOCUMENTS["openapi.json"], DOCUMENTS["meetings.openapi.json"]
     assert livestream["security"] == [{"jwt": []}, {}]
-    assert meetings["security"] == [{}], "the client sends its token in the body"
+    assert meetings["security"] == [{}]
+    exchange, deletion = meetings["paths"]["/exchange"]["post"], meetings["paths"]["/meetings/{meetingId}"]["delete"]
+    assert "security" not in exchange, "the client sends its token in the body"
+    assert deletion["security"] == [{"jwt": []}]
