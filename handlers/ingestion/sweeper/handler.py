@@ -15,11 +15,9 @@ from pydantic import BaseModel
 
 from handlers.common.executions import ExecutionStatus
 from handlers.common.logging import id_for_log
-from handlers.common.sweep import SweepLoop
 from handlers.ingestion.environment import SweeperEnvironment
 from handlers.ingestion.gateways import create_manifest_creator
 from handlers.ingestion.manifest_creation import ManifestCreator
-from handlers.ingestion.manifests import ManifestExecution
 
 MAX_MANIFESTS = 50
 """Maximum number of manifests that one sweep creates. The next sweep continues."""
@@ -61,12 +59,7 @@ class IngestionSweeper:
         """Run one sweep. With `flush_all`, files do not wait for enough others to fill a manifest."""
         manifests, log = self.creator.manifests, self.creator.manifests.log
         clock = manifests.files.clock
-        checks = SweepLoop(log, clock, EXECUTION_CHECK_BUDGET).run(
-            batches=([execution] for execution in manifests.list_running(clock() - self.check_age)),
-            handle=self._close,
-            failure_event="manifest_not_closed",
-            describe=lambda execution: {"manifest_id": id_for_log(execution.manifest_id)},
-        )
+        closed, failed = self._close_manifests()
         # Measured before this sweep creates manifests, so that the alarm notices files that builders have left waiting.
         oldest = manifests.files.list_pending(1)
         age = clock() - datetime.fromisoformat(oldest[0].since) if oldest else timedelta()
@@ -75,19 +68,31 @@ class IngestionSweeper:
             oldest_pending_seconds=int(age.total_seconds()),
             manifests=len(counts),
             files=sum(counts),
-            closed=checks["closed"],
-            failed=checks["failed"],
+            closed=closed,
+            failed=failed,
         )
         log.info("sweep", **asdict(result))
         return result
 
-    def _close(self, execution: ManifestExecution) -> list[str]:
-        """End a manifest, unless its execution runs. Return the outcomes to count."""
-        status = self.creator.executions.status(execution.arn)
-        if status is ExecutionStatus.RUNNING:
-            return []
-        self.creator.manifests.close_ended_execution(execution, status)
-        return ["closed"]
+    def _close_manifests(self) -> tuple[int, int]:
+        """End the manifests whose execution has ended. Return their number, and the number of checks that failed."""
+        manifests = self.creator.manifests
+        clock = manifests.files.clock
+        deadline = clock() + EXECUTION_CHECK_BUDGET
+        closed = failed = 0
+        for execution in manifests.list_running(clock() - self.check_age):
+            if clock() > deadline:
+                break
+            try:
+                status = self.creator.executions.status(execution.arn)
+                if status is not ExecutionStatus.RUNNING:
+                    manifests.close_ended_execution(execution, status)
+                    closed += 1
+            except Exception as error:  # noqa: BLE001 - counted, and the other manifests are still checked
+                manifest_id = id_for_log(execution.manifest_id)
+                manifests.log.failure("manifest_not_closed", error, manifest_id=manifest_id)
+                failed += 1
+        return closed, failed
 
 
 @cache

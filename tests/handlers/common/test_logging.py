@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -13,7 +12,6 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.common import ids
 from handlers.common.aws import ServiceFailed, call_service
 from handlers.common.events import process_batch
 from handlers.common.logging import (
@@ -24,7 +22,6 @@ from handlers.common.logging import (
     hash_for_log,
     id_for_log,
 )
-from handlers.common.sweep import SweepLoop
 from local import ROOT
 from tests.handlers.common.aws_failures import client_error
 from tests.handlers.scripted_clients import stubbed
@@ -125,17 +122,16 @@ def test_a_line_has_the_position_of_the_code_that_logs(capsys: pytest.CaptureFix
     assert written(capsys)["location"] == position_of("handlers/common/events.py", "event_log.info(")
 
 
-def fail(error: Exception) -> Iterator[str]:
-    raise error
+def fail(*_: object) -> Color:
+    raise ValueError("canary")
 
 
 def test_a_failure_has_its_type_and_frames_and_no_message(capsys: pytest.CaptureFixture[str]) -> None:
     """Only frames of the package `handlers` are logged, here of the loop that calls this test's function."""
-    loop = SweepLoop(EventLog("INFO"), ids.now, timedelta.max)
-    loop.run([[ValueError("canary")]], fail, failure_event="failed")
+    process_batch([{"messageId": "1", "body": ""}], fail, EventLog("ERROR"), event_kind="video")
     line = written(capsys)
-    assert (line["message"], line["level"], line["error_type"]) == ("failed", "ERROR", "ValueError")
-    assert line["frames"] == position_of("handlers/common/sweep.py", "counts.update(handle(item))")
+    assert (line["message"], line["level"], line["error_type"]) == ("message_failed", "ERROR", "ValueError")
+    assert line["frames"] == position_of("handlers/common/events.py", "ignored += act(message")
     assert "canary" not in json.dumps(line)
 
 
@@ -153,7 +149,7 @@ def test_a_deep_traceback_is_cut_to_its_innermost_frames(capsys: pytest.CaptureF
     log = EventLog("INFO")
 
     def call(depth: int) -> object:
-        return call_service(lambda: call(depth - 1) if depth else fail(ValueError()))  # type: ignore[arg-type,return-value]
+        return call_service(lambda: call(depth - 1) if depth else fail())  # type: ignore[arg-type,return-value]
 
     try:
         call(MAX_FRAMES + 3)
