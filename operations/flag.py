@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from handlers.common.environment import HandlerEnvironment
 from operations.command import CommandContext, CommandFailed
 from operations.lambda_versions import LiveFunction, Routing
 
@@ -106,13 +107,21 @@ def find_model_problem(function: LiveFunction, current: Mapping[str, str], name:
     If it rejects the current variables too, the deployed handler is another version than this one, and the model says
     nothing about it. The text does not contain the variables' values.
     """
-    folder = f"{function.subsystem}.{function.short_name}".replace("-", "_")
-    try:
-        module = import_module(f"handlers.{folder}.environment")
-    except ModuleNotFoundError:
-        return None
-    [model] = [found for found in vars(module).values() if getattr(found, "__module__", "") == module.__name__]
+    model = find_environment_model(f"{function.subsystem}.{function.short_name}".replace("-", "_"))
     return None if _find_problem(model, current) else _find_problem(model, {**current, name: value})
+
+
+def find_environment_model(folder: str) -> type[HandlerEnvironment]:
+    """Return the model of a function's variables, which its handler imports. Raises CommandFailed for another function."""
+    try:
+        module = import_module(f"handlers.{folder}.handler")
+    except ModuleNotFoundError:
+        raise CommandFailed(
+            f"There is no function {folder} in this version of the code. Use the deployed one."
+        ) from None
+    classes = [found for found in vars(module).values() if isinstance(found, type)]
+    [model] = [found for found in classes if issubclass(found, HandlerEnvironment)]
+    return model
 
 
 def _find_problem(model: type[BaseModel], variables: Mapping[str, str]) -> str | None:

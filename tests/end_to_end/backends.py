@@ -7,6 +7,7 @@ from typing import Any
 from handlers.common import ids
 from handlers.common.ids import DEFAULT_OWNER, derive_user_id
 from handlers.common.records import serialize_item
+from handlers.meetings.s3_keys import ALL_PREFIXES, MeetingId
 from handlers.meetings.storage.handler import COUNTS_PREFIX
 from handlers.transcription.environment import FALLBACK_METRIC, METRICS_NAMESPACE
 from handlers.voice_qa.messages import LectureState
@@ -190,6 +191,20 @@ class DeployedMeetings(MeetingsBackend):
     def execution_names(self) -> list[str]:
         executions = self.client("stepfunctions").list_executions(stateMachineArn=self.workflow)["executions"]
         return [execution["name"] for execution in executions]
+
+    def wait_until_removed(self, meeting: MeetingId) -> None:
+        """Wait until no version of the deleted meeting's objects is stored."""
+        s3 = self.client("s3")
+
+        def has_no_objects() -> bool | None:
+            for prefix in ALL_PREFIXES:
+                folder = f"{prefix}{meeting.user}/{meeting.meeting_id}/"
+                listed = s3.list_object_versions(Bucket=self.bucket, Prefix=folder)
+                if listed.get("Versions") or listed.get("DeleteMarkers"):
+                    return None
+            return True
+
+        eventually(has_no_objects, "the removal of a deleted meeting's objects", 60)
 
     def count_storage(self) -> dict[str, Any]:
         """Invoke the function that counts the storage of each user, and return its result.

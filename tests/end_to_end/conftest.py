@@ -311,11 +311,26 @@ def storage_count(platform: Platform, meetings: DeployedMeetings, meetings_flow_
 
 
 @pytest.fixture(scope="session")
+def deleted_meeting(platform: Platform, meetings: DeployedMeetings, ann: Recorder) -> FlowRun[None]:
+    """Meeting that was processed and then deleted. Nothing is stored for it any more except its tombstone."""
+
+    def play(_: StepReporter) -> None:
+        record = ann.wait_for_status(ann.upload(ann.record_speech("goodbye")))
+        assert meetings.delete_meeting(ann.subject, record.meeting_id).status == 204
+        meetings.wait_until_removed(record.meeting)
+
+    return play_flow(platform, play)
+
+
+@pytest.fixture(scope="session")
 def scheduled_runs(
-    overdue_video: FlowRun[Any], storage_count: FlowRun[Any], time_limit_check: FlowRun[Any]
+    overdue_video: FlowRun[Any],
+    storage_count: FlowRun[Any],
+    time_limit_check: FlowRun[Any],
+    deleted_meeting: FlowRun[Any],
 ) -> list[FlowRun[Any]]:
     """Runs of the functions that a schedule or a delayed message starts, which no flow waits for."""
-    return [overdue_video, storage_count, time_limit_check]
+    return [overdue_video, storage_count, time_limit_check, deleted_meeting]
 
 
 @pytest.fixture(scope="session")

@@ -103,13 +103,7 @@ def test_the_execution_of_a_deleted_meeting_ends_quietly(
     assert record is not None
     assert (record.status, record.title) == (MeetingStatus.DELETED, "")
     assert meeting_id not in [meeting.meeting_id for meeting in ann.client.list_newest_first()]
-    s3, prefix = platform.client("s3"), record.meeting.upload_prefix
-
-    def has_no_objects() -> bool:
-        listed = s3.list_object_versions(Bucket=meetings.bucket, Prefix=prefix)
-        return not listed.get("Versions") and not listed.get("DeleteMarkers")
-
-    eventually(lambda: has_no_objects() or None, "the removal of all versions of the chunks", 60)
+    meetings.wait_until_removed(record.meeting)
     set_faults(platform.emulator.folder, {})
     [execution] = list_executions(meetings, meeting_id)
     step_functions = meetings.client("stepfunctions")

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import annotated_types
 
-from handlers.common.environment import HandlerEnvironment
 from handlers.meetings.environment import AuthEnvironment
 from handlers.transcription.audio_processor import stream
 from local import ROOT
+from operations.flag import find_environment_model
 
 SHORTEST_ROLE_SESSION = 900
 """Shortest session of any role, in seconds (AWS STS API reference, AssumeRole, DurationSeconds)."""
 REQUIRED_SECONDS = {
     # Files whose URLs must be valid for longer, and the reason. One hour is the default duration of a role session.
-    "handlers/voice_qa/websocket_handler/upload_forms.py": 3600,  # requirement of voice Q&A, integration test 2
+    "handlers/voice_qa/websocket_handler/handler.py": 3600,  # requirement of voice Q&A, integration test 2
 }
 PRESIGNING_METHODS = {"generate_presigned_url", "generate_presigned_post"}
 
@@ -37,27 +37,19 @@ def presigning_calls(source: ast.AST) -> Iterator[ast.Call]:
 def max_lifetime(call: ast.Call, module: str) -> int:
     """Return the largest lifetime that a call in a module can pass.
 
-    The lifetime is a constant of the module, or an environment variable of the Lambda function. The function's package
-    contains the module and the model of the environment variables, which has an upper bound.
+    The lifetime is a constant of the module, or an environment variable of the Lambda function. The function's folder
+    contains the module. The model of the environment variables has an upper bound.
     """
     lifetimes = [keyword.value for keyword in call.keywords if keyword.arg == "ExpiresIn"]
     match lifetimes:
         case [ast.Name(id=name)]:
             return int(getattr(importlib.import_module(module), name))
         case [ast.Attribute(attr=name)]:
-            return max_variable(f"{module.rpartition('.')[0]}.environment", name.removeprefix("_"))
+            model = find_environment_model(module.rpartition(".")[0].removeprefix("handlers."))
+            metadata = model.model_fields[name.removeprefix("_")].metadata
+            [bound] = [item.le for item in metadata if isinstance(item, annotated_types.Le)]
+            return int(str(bound))
     raise AssertionError(f"{module}:{call.lineno} has no named lifetime: pass a constant as ExpiresIn")
-
-
-def max_variable(module: str, name: str) -> int:
-    """Return the upper bound of an environment variable of the model that this module defines."""
-    [model] = [
-        value
-        for value in vars(importlib.import_module(module)).values()
-        if isinstance(value, type) and issubclass(value, HandlerEnvironment) and value.__module__ == module
-    ]
-    [bound] = [item.le for item in model.model_fields[name].metadata if isinstance(item, annotated_types.Le)]
-    return int(str(bound))
 
 
 def handler_lifetimes() -> dict[str, set[int]]:

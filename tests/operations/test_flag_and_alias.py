@@ -1,10 +1,14 @@
 """Tests of the commands `flag` and `alias`: one variable for all callers, and versions of a function."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from handlers.common.environment import HandlerEnvironment
+from local import ROOT
+from operations.flag import find_environment_model
 from tests.operations.conftest import ENVIRONMENT, FUNCTION, PATH, SECRET, Cloud, client_error, zip_file
 
 Refuse = Callable[..., str]
@@ -50,6 +54,15 @@ def test_an_unknown_variable_or_a_value_that_the_handler_rejects_changes_nothing
 ) -> None:
     assert expected in refuse("flag", assignment)
     assert cloud.variables("$LATEST") == ENVIRONMENT
+
+
+@pytest.mark.parametrize(
+    "folder", sorted(path.parent for path in ROOT.glob("handlers/*/*/handler.py")), ids=lambda path: path.name
+)
+def test_the_handler_of_every_function_has_one_model_of_its_variables(folder: Path) -> None:
+    """Otherwise a value that the function rejects would not be refused."""
+    model = find_environment_model(f"{folder.parent.name}.{folder.name}")
+    assert model is not HandlerEnvironment
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_content_above_a_limit_makes_the_file_unreadable(limits: dict[str, int])
         (b"[1]", DataProblem.NOT_AN_OBJECT),
         (b"null", DataProblem.NOT_AN_OBJECT),
         (b'{"o":{"a":1,"\\u0061":2}}', DataProblem.DUPLICATE_NAME),
-        (b'{"a":' + b"[" * 2000 + b"]" * 2000 + b"}", DataProblem.TOO_DEEP),
+        (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", DataProblem.TOO_DEEP),
     ],
     ids=lambda value: value[:24] if isinstance(value, bytes) else "",
 )
