@@ -71,6 +71,10 @@ def lines(*messages: dict[str, Any]) -> bytes:
     return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
 
 
+EMPTY = "Content-Length: 0\r\nConnection: close\r\n"
+"""Headers of a response without a body. The server closes each connection, and the client must not try to use it again."""
+
+
 def response(*body: bytes, status: str = "200 OK", headers: str = "") -> bytes:
     """Return a response whose body ends with the connection."""
     return f"HTTP/1.1 {status}\r\nX-Agent: {CANARY}\r\n{headers}\r\n".encode() + b"".join(body)
@@ -270,7 +274,7 @@ def test_pieces_arrive_before_the_answer_is_complete() -> None:
 
 @pytest.mark.parametrize("status", [402, 409, 429, 502, 503, 504])
 def test_a_transient_failure_is_retried(status: int, pauses: list[float]) -> None:
-    busy = response(status=f"{status} {CANARY}", headers="Content-Length: 0\r\n")
+    busy = response(status=f"{status} {CANARY}", headers=EMPTY)
     with Server(busy, busy, ANSWER) as server:
         assert ask(server.endpoint) == PIECES
         assert len(server.requests) == 3
@@ -288,9 +292,7 @@ def test_a_connection_that_closes_before_the_response_is_retried() -> None:
 
 
 def test_retry_after_extends_a_pause_but_not_beyond_the_time_limit(pauses: list[float]) -> None:
-    busy = [
-        response(status="429 Busy", headers=f"Retry-After: {seconds}\r\nContent-Length: 0\r\n") for seconds in (3, 21)
-    ]
+    busy = [response(status="429 Busy", headers=f"Retry-After: {seconds}\r\n{EMPTY}") for seconds in (3, 21)]
     with Server(busy[0], ANSWER) as server:
         assert ask(server.endpoint) == PIECES
     assert pauses == [3]
