@@ -5,7 +5,7 @@ manifest's own, and starts the run for them. A redrive is a new execution after 
 """
 
 
-def claimed_list_key(manifest_id: str) -> str:
+def first_list_key(manifest_id: str) -> str:
     """Return the key of the list of files with which the manifest was created."""
     return f"manifests/{manifest_id}.json"
 

@@ -41,7 +41,7 @@ from handlers.ingestion.files import (
     build_update,
     query_open_items,
 )
-from handlers.ingestion.manifest_s3_keys import claimed_list_key, confirmed_list_key, result_key
+from handlers.ingestion.manifest_s3_keys import confirmed_list_key, first_list_key, result_key
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -154,14 +154,14 @@ class ManifestDocuments:
     bucket: str
 
     def write_list(self, manifest: Manifest) -> None:
-        self._write(claimed_list_key(manifest.manifest_id), manifest)
+        self._write(first_list_key(manifest.manifest_id), manifest)
 
     def write_confirmed_list(self, manifest: Manifest, redrive: int) -> None:
         self._write(confirmed_list_key(manifest.manifest_id, redrive), manifest)
 
     def read_list(self, manifest_id: str) -> Manifest | None:
         """Return the list with which the manifest was created, or None if there is no list."""
-        return self._read(claimed_list_key(manifest_id), Manifest)
+        return self._read(first_list_key(manifest_id), Manifest)
 
     def read_confirmed_list(self, manifest_id: str, redrive: int) -> Manifest | None:
         """Return the list of files that an execution confirmed, or None if there is no list."""

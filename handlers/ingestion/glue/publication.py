@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from handlers.ingestion.glue.lines import DataProblem, FileOutcome, SourceFile
-from handlers.ingestion.manifest_s3_keys import claimed_list_key, newest_run_key, result_key
+from handlers.ingestion.manifest_s3_keys import first_list_key, newest_run_key, result_key
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -69,7 +69,7 @@ class ManifestRun:
         self._reported = {entry["fileKey"] for entry in entries}
         self._published = {entry["fileKey"] for entry in entries if entry["rows"] or entry["rejectedRows"]}
         missing = self._published - {entry["fileKey"] for entry in confirmed["files"]}
-        listed = json.loads(self._read(claimed_list_key(self.manifest_id)) or b'{"files": []}') if missing else {}
+        listed = json.loads(self._read(first_list_key(self.manifest_id)) or b'{"files": []}') if missing else {}
         repeated = [entry for entry in listed.get("files", []) if entry["fileKey"] in missing]
         if len(repeated) < len(missing):
             raise ValueError(f"{len(missing) - len(repeated)} files with published rows are on none of the lists")

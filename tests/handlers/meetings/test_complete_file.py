@@ -34,6 +34,12 @@ def test_the_description_is_not_part_of_the_content() -> None:
     assert len({CompleteFile.model_validate_json(body).content for body in bodies}) == 1
 
 
+def test_spaces_around_the_texts_of_the_description_are_removed() -> None:
+    texts = {"title": " Weekly ", "participants": [" Ann"], "tags": ["team "]}
+    parsed = CompleteFile.model_validate_json(encoded_file(**texts))
+    assert (parsed.title, parsed.participants, parsed.tags) == ("Weekly", ("Ann",), ("team",))
+
+
 def test_the_languages_are_those_of_amazon_transcribe() -> None:
     codes: Any = botocore.session.get_session().get_service_model("transcribe").shape_for("LanguageCode")
     assert set(codes.enum) == LANGUAGES
