@@ -17,6 +17,7 @@ from botocore.exceptions import ConnectionError as Unreachable
 from handlers.common.logging import FailureWithFields, describe_aws_call
 
 if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
     from types_boto3_ssm.client import SSMClient
 
 
@@ -233,3 +234,20 @@ class SecretParameter:
             answer = call_service(self._client.get_parameter, Name=self._name, WithDecryption=True)
             self._value = str(answer["Parameter"]["Value"])
         return self._value
+
+
+class NotDeleted(Exception):
+    """A service did not delete everything that a request named. A repetition deletes the rest."""
+
+
+def delete_versions(client: "S3Client", bucket: str, prefix: str) -> int:
+    """Delete every version of the objects below a prefix; return their number. Raises NotDeleted."""
+    count = 0
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+        # A page has at most 1,000 versions, the maximum of one DeleteObjects request.
+        listed: list[Any] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        objects: list[Any] = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in listed]
+        if objects and client.delete_objects(Bucket=bucket, Delete={"Objects": objects}).get("Errors"):
+            raise NotDeleted
+        count += len(objects)
+    return count

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import ClientError
 
-from handlers.common.aws import CONFIG
+from handlers.common.aws import CONFIG, NotDeleted, delete_versions
 from handlers.common.events import IGNORED, BatchFailures, process_batch
 from handlers.common.logging import EventLog
 from handlers.livestream.environment import EpisodeCleanupEnvironment
@@ -31,10 +31,6 @@ RECORDS_PER_BATCH = 100
 """Maximum number of entries of a list of AgentCore, and of records of one BatchDeleteMemoryRecords request."""
 MISSING_CODES = frozenset({"NoSuchUpload", "ResourceNotFoundException"})
 """Error codes for something that is already deleted, or for a memory session that never had an event."""
-
-
-class NotDeleted(Exception):
-    """A service did not delete everything that a request named. A repetition deletes the rest."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +67,7 @@ class EpisodeCleanup:
                 self.s3.abort_multipart_upload, Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]
             )
         for prefix in (VIDEOS, TRANSCRIPTS, CHUNKS):
-            versions = self.s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=f"{prefix}{folder}")
-            for versions_page in versions:  # with at most 1,000 versions, the maximum of one DeleteObjects request
-                listed: list[Any] = [*versions_page.get("Versions", ()), *versions_page.get("DeleteMarkers", ())]
-                objects: list[Any] = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in listed]
-                if objects and self.s3.delete_objects(Bucket=bucket, Delete={"Objects": objects}).get("Errors"):
-                    raise NotDeleted
+            delete_versions(self.s3, bucket, f"{prefix}{folder}")
 
     def _delete_memory(self, session: Mapping[str, str]) -> None:
         """Delete the events of the episode's session, and the records that AgentCore derived from them.

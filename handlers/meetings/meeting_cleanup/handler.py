@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from handlers.common.aws import CONFIG
+from handlers.common.aws import CONFIG, delete_versions
 from handlers.common.events import BatchFailures, process_batch
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_s3.client import S3Client
     from types_boto3_sqs.client import SQSClient
-
-
-class NotDeleted(Exception):
-    """S3 did not delete every object that a request named. A repetition deletes the rest."""
 
 
 class CleanupOutcome(StrEnum):
@@ -62,24 +58,14 @@ class MeetingCleanup:
         if record is not None and record.status is not MeetingStatus.DELETED:
             return CleanupOutcome.IGNORED
         is_running = self._is_execution_running(meeting)  # asked first, so that its last objects are deleted below
-        objects = sum(self._delete_objects(f"{prefix}{meeting.user}/{meeting.meeting_id}/") for prefix in ALL_PREFIXES)
+        folder = f"{meeting.user}/{meeting.meeting_id}/"
+        bucket = self.environment.bucket_name
+        objects = sum(delete_versions(self.s3, bucket, f"{prefix}{folder}") for prefix in ALL_PREFIXES)
         if is_running:
             queue_deletion(self.sqs, self.environment.deletions_queue_url, deleted, delays=(LONG_DELAY_SECONDS,))
         outcome = CleanupOutcome.STILL_RUNNING if is_running else CleanupOutcome.CLEANED_UP
         self.log.info("meeting_removed", outcome=outcome, objects=objects, key_hash=meeting_hash(meeting))
         return outcome
-
-    def _delete_objects(self, prefix: str) -> int:
-        """Delete every version of the objects below a prefix; return their number."""
-        bucket, count = self.environment.bucket_name, 0
-        for page in self.s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-            # A page has at most 1,000 versions, the maximum of one DeleteObjects request.
-            listed: list[Any] = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-            objects: list[Any] = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in listed]
-            if objects and self.s3.delete_objects(Bucket=bucket, Delete={"Objects": objects}).get("Errors"):
-                raise NotDeleted
-            count += len(objects)
-        return count
 
     def _is_execution_running(self, meeting: MeetingId) -> bool:
         """Return True if an execution for this meeting id runs. It may be that of another user with the same id."""
