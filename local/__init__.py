@@ -1,7 +1,7 @@
 """Commands for a developer's machine: previews without an AWS account, and the local platform on an AWS emulator.
 
-This module contains the repository's root, the address of all local servers, and the base class of the commands'
-errors. After its import, the policy pack's modules (`guardrails`) can be imported, too.
+This module contains the repository's root, the address of all local servers, the account and Region in previews and
+of the local platform, and the base class of the commands' errors. After its import, the policy pack's modules (`guardrails`) can be imported, too.
 """
 
 import sys
@@ -11,6 +11,10 @@ ROOT = Path(__file__).resolve().parents[1]
 """Folder of the repository."""
 LOOPBACK = "127.0.0.1"
 """Every server of the local platform listens on this address only."""
+ACCOUNT = "123456789012"
+"""Account id in previews and of the local platform."""
+REGION = "us-east-1"
+"""Region in previews and of the local platform."""
 
 # The folder of the policy pack is not below `local`. The cost report, for example, uses the pack's price rules.
 if str(ROOT / "policies") not in sys.path:

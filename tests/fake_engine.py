@@ -10,8 +10,9 @@ from typing import Any
 
 from components.core import Context, Scope, Subsystem
 from components.settings import Environment, FoundationSettings, LogLevel
+from local import ACCOUNT, REGION
 from local.preview import program_run
-from local.preview.preview_provider import ACCOUNT, REGION, PreviewProvider
+from local.preview.preview_provider import PreviewProvider
 from local.preview.resource_graph import Graph, Resource
 from local.preview.stack_files import StackConfig
 

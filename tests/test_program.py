@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from handlers.transcription.messages import REQUESTS
-from local import ROOT
+from local import ACCOUNT, ROOT
 from local.preview import program_run, stack_files
-from local.preview.preview_provider import ACCOUNT, PreviewProvider
-from local.preview.property_value_conversion import UNKNOWN, Props
+from local.preview.preview_provider import PreviewProvider
 from local.preview.resource_graph import Graph
+from local.property_values import UNKNOWN, Props
 from tests.whole_program import ONE_WORKER, STACKS, change_section, change_sections, graph, previewed, run_whole_program
 
 pytestmark = ONE_WORKER

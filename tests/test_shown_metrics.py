@@ -15,8 +15,8 @@ import pytest
 from handlers.meetings import metrics as meeting_metrics
 from handlers.transcription import environment as transcription
 from local import ROOT
-from local.preview.property_value_conversion import UNKNOWN
 from local.preview.resource_graph import Graph
+from local.property_values import UNKNOWN
 from tests.whole_program import ONE_WORKER, STACKS, graph
 
 pytestmark = ONE_WORKER

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from local import REGION
 from local.preview import program_run, stack_files
-from local.preview.preview_provider import REGION, PreviewProvider
-from local.preview.property_value_conversion import Props
+from local.preview.preview_provider import PreviewProvider
 from local.preview.resource_graph import Graph, Resource
 from local.preview.stack_files import StackConfig
+from local.property_values import Props
 
 STACK = "prod"
 """Stack that the pages describe."""

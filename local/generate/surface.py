@@ -20,12 +20,13 @@ from guardrails.stack_configuration import read_stack_context
 from guardrails.surface import tables
 from guardrails.surface.facts import Fact, Table
 from guardrails.surface.policies import list_resource_facts
-from local.platform.resource_drivers.cost_management import MONITOR_ARN
+from local import ACCOUNT, REGION
+from local.drivers.cost_management import MONITOR_ARN
 from local.preview import program_run, stack_files
-from local.preview.preview_provider import ACCOUNT, REGION, PreviewProvider
-from local.preview.property_value_conversion import Props
+from local.preview.preview_provider import PreviewProvider
 from local.preview.resource_graph import Resource
 from local.preview.stack_files import StackConfig
+from local.property_values import Props
 
 KEY_ARN: Final = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d-0000-4000-8000-00000000000a"
 RUNTIME_ARN: Final = f"arn:aws:bedrock-agentcore:{REGION}:{ACCOUNT}:runtime/agent-0a1b2c3d4e"

@@ -24,9 +24,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from local import LOOPBACK, ROOT, CannotRun
+from local import ACCOUNT, LOOPBACK, REGION, ROOT, CannotRun
 from local.emulation.glue import spark_installation
-from local.preview.preview_provider import ACCOUNT, REGION
 
 FOLDER = ROOT / ".local"
 """Folder of the files of `make up`: locks, process id, logs, state, and the emulator's home."""

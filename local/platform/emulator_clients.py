@@ -13,8 +13,8 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader
 
+from local import REGION
 from local.platform.emulator import ROOT_ACCESS_KEY
-from local.preview.preview_provider import REGION
 
 Clients = Callable[[str], Any]
 """Function that returns the client of a service by its boto3 name."""

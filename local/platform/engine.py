@@ -3,7 +3,7 @@
 It takes the place of Pulumi's engine and AWS provider. When `make up` runs the program, the Pulumi SDK passes each
 resource to the engine, in a thread, as soon as everything that the resource depends on exists. The engine plans the
 change of the resource (`resource_change_planning.py`) and makes the service calls that the driver of the resource's type
-lists (`driver_model/driver.py`). It saves the resource's entry in the state file (`state.py`) before and after the calls.
+lists (`local/drivers/model.py`). It saves the resource's entry in the state file (`state.py`) before and after the calls.
 So if a run is killed at any point, the next run knows which resources may be incomplete.
 """
 
@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from local.platform.driver_model.driver import ResourceValues
+from local.drivers import ALL_DRIVERS, Driver, Drivers, describe_missing_drivers
+from local.drivers.model import ResourceValues
 from local.platform.emulator_clients import Clients
 from local.platform.progress import Progress
 from local.platform.resource_change_planning import ResourceAction, ResourceChange, plan_change
-from local.platform.resource_drivers import ALL_DRIVERS, Driver, Drivers, describe_missing_drivers
 from local.platform.resource_operations import (
     OPERATION_ERRORS,
     ResourceOperations,
@@ -27,8 +27,8 @@ from local.platform.resource_operations import (
 )
 from local.platform.state import NO_HASH, PlatformState, ResourceEntry, ResourceStatus
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Graph, Resource
+from local.property_values import Props
 
 
 class ResourceFailed(Exception):

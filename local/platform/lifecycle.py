@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import CannotRun
+from local import REGION, CannotRun
+from local.drivers import RECORDED_ONLY
 from local.emulation.glue import spark_installation
 from local.emulation.identity_provider import token_url
 from local.emulation.speech.languages import ENGLISH_ONLY
@@ -21,18 +22,17 @@ from local.platform.emulator_clients import EmulatorClients
 from local.platform.engine import Engine, ResourceFailed
 from local.platform.folder_lock import PLATFORM_COMMANDS, lock_folder
 from local.platform.progress import Progress, ProgressReporter
-from local.platform.resource_drivers import RECORDED_ONLY
 from local.platform.state import PlatformState, StateError, open_state, state_file
 from local.platform.update_plan import PlannedStep, PlanningProvider
 from local.preview import stack_files
 from local.preview.handler_check.handler_faults import find_handler_faults
 from local.preview.policy_pack_process import PolicyFinding, PolicyPackProcess
-from local.preview.preview_provider import REGION, PreviewProvider
+from local.preview.preview_provider import PreviewProvider
 from local.preview.program_run import ProgramRun, run_program
-from local.preview.property_value_conversion import Props, to_display_value
 from local.preview.report import print_outputs
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
+from local.property_values import Props, to_display_value
 from local.terminal_output import format_count
 from local.virtual_environment_installation import ENVIRONMENTS, STAMP
 

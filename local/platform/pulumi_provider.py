@@ -18,17 +18,16 @@ from google.protobuf import empty_pb2
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
-from local.platform.driver_model.driver import Driver, ResourceValues
-from local.platform.driver_model.service_shapes import ShapeMismatch
+from local.drivers import ALL_DRIVERS, Drivers, describe_missing_drivers
+from local.drivers.model import Driver, ResourceValues, identity_inputs
+from local.drivers.service_shapes import ShapeMismatch
 from local.platform.emulator_clients import Clients
 from local.platform.resource_change_planning import (
     ResourceAction,
     ResourceChange,
-    identity_properties,
     list_changed_outputs,
     plan_input_change,
 )
-from local.platform.resource_drivers import ALL_DRIVERS, Drivers, describe_missing_drivers
 from local.platform.resource_operations import (
     OPERATION_ERRORS,
     ResourceOperations,
@@ -38,7 +37,7 @@ from local.platform.resource_operations import (
 )
 from local.preview.botocore_input_checks import find_invalid_values
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_value_conversion import (
+from local.property_values import (
     UNKNOWN_STRING,
     Archive,
     Asset,
@@ -237,7 +236,7 @@ def _can_coexist(driver: Driver, inputs: Props, change: ResourceChange) -> bool:
     This is so if an input that identifies the resource has changed, or if the program gives a name prefix, from which each
     resource gets a random name.
     """
-    return bool(inputs.get("namePrefix")) or bool(change.changed & (identity_properties(driver) | NAMES))
+    return bool(inputs.get("namePrefix")) or bool(identity_inputs(driver, change.changed) or change.changed & NAMES)
 
 
 def _select_outputs(driver: Driver, properties: Props) -> Props:

@@ -1,7 +1,7 @@
 """Plan of the change that one resource needs: a creation, an update, a replacement, or nothing.
 
 The plan follows from the inputs that have changed since the last run, and from the update calls that the driver of the
-resource's type lists (`driver_model/driver.py`). An update makes the calls that use a changed input. A resource is
+resource's type lists (`local/drivers/model.py`). An update makes the calls that use a changed input. A resource is
 replaced by a new one in these cases:
 
 - Its creation or deletion was not completed.
@@ -19,14 +19,14 @@ The rules about inputs do not apply to a recorded-only type (`RecordedOnly`), wh
 emulator.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from local.platform.driver_model.driver import Driver, DriverCall, RecordedOnly, Source, list_used_properties
+from local.drivers.model import Driver, DriverCall, RecordedOnly, identity_inputs, used_inputs
 from local.platform.state import ResourceEntry, ResourceStatus
-from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Resource
+from local.property_values import Props
 
 TAGS = "tags"
 """Input with a resource's tags."""
@@ -101,7 +101,7 @@ def plan_input_change(driver: Driver, inputs: Props, changed: set[str]) -> Resou
         if is_needed:
             calls.append(call)
             planned_operations.add(call.operation)
-    if replacing := (changed & identity_properties(driver)) | (changed - updatable):
+    if replacing := identity_inputs(driver, changed) | (changed - updatable):
         return ResourceChange(ResourceAction.REPLACE, changed=frozenset(changed), replacing=frozenset(replacing))
     return ResourceChange(ResourceAction.UPDATE, tuple(calls), frozenset(changed))
 
@@ -116,17 +116,9 @@ def _find_changed_by_call(call: DriverCall, driver: Driver, inputs: Props, chang
     """Return those of the changed inputs that an update call sets to their new value."""
     if call.when and not inputs.get(call.when):
         return set()  # The call will not be made, because its condition is not met.
-    changed_and_used = set(call.uses()) & changed
+    changed_and_used = used_inputs(driver, call, changed)
     # The operation that creates the resource, such as PutRule, sets it as a whole. So it removes what is omitted.
     if call.operation == driver.create[0].operation:
         return changed_and_used
     # Another operation omits an input that was removed, so the service would keep the old value.
     return {name for name in changed_and_used if inputs.get(name) is not None}
-
-
-def identity_properties(driver: Driver) -> set[str]:
-    """Return the inputs that identify a resource: those in its id and in the parameters of its deletion calls."""
-    sources: Iterable[Source] = (driver.id, *(source for call in driver.delete for source in call.params.values()))
-    names = {name for source in sources for name in list_used_properties(source)}
-    # The id and the outputs come from the service, not from the program. A change of an ignored property has no effect.
-    return names - {"id"} - set(driver.outputs) - set(driver.ignored)

@@ -1,6 +1,6 @@
 """Creation, change and deletion of one resource through its service.
 
-The driver of the resource's type lists the service calls (`driver_model/driver.py`). The operations make these calls,
+The driver of the resource's type lists the service calls (`local/drivers/model.py`). The operations make these calls,
 and collect the resource's id and outputs from the responses. They save nothing. Their callers do: the engine of `make
 up` in its state file (`engine.py`), and the Pulumi CLI, which uses `pulumi_provider.py`, in its own state.
 """
@@ -11,8 +11,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.platform.driver_model.boto3_calls import call_service, is_not_found
-from local.platform.driver_model.driver import (
+from local.drivers.boto3_calls import call_service, is_not_found
+from local.drivers.model import (
     AwaitedState,
     ComputedValue,
     DeletionCall,
@@ -23,10 +23,10 @@ from local.platform.driver_model.driver import (
     Source,
     value_at_path,
 )
-from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
+from local.drivers.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
 from local.platform.emulator_clients import Clients
 from local.platform.resource_change_planning import ResourceChange
-from local.preview.property_value_conversion import UNKNOWN, Props, Unknown, reveal_secrets
+from local.property_values import UNKNOWN, Props, Unknown, reveal_secrets
 
 MAX_WAIT_SECONDS = 30
 """Maximum time of waiting for the state that a resource must reach before the next call (`AwaitedState`)."""

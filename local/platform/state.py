@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from local import ROOT, CannotRun
-from local.platform.driver_model.driver import DeletionCall
+from local.drivers.model import DeletionCall
 from local.platform.emulator import Emulator
-from local.preview.property_value_conversion import UNKNOWN, Archive, Asset, Props, Secret, convert_items
+from local.property_values import UNKNOWN, Archive, Asset, Props, Secret, convert_items
 
 SCHEMA = 1
 """Version of the file's format."""

@@ -5,14 +5,14 @@ The program runs as in a preview, and its resources are compared with the state 
 
 from dataclasses import dataclass
 
+from local.drivers import ALL_DRIVERS, Drivers
 from local.platform.resource_change_planning import ResourceAction, list_changed_outputs, plan_change
-from local.platform.resource_drivers import ALL_DRIVERS, Drivers
 from local.platform.state import PlatformState
 from local.preview.preview_provider import PreviewProvider
 from local.preview.program_run import run_program
-from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Resource
 from local.preview.stack_files import StackConfig
+from local.property_values import Props
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from local import CannotRun
-from local.platform.driver_model.driver import ResourceValues
-from local.platform.driver_model.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
-from local.platform.resource_drivers import ALL_DRIVERS, Driver, describe_missing_drivers
-from local.preview.property_value_conversion import Props, Secret, reveal_secrets, to_display_value
+from local.drivers import ALL_DRIVERS, Driver, describe_missing_drivers
+from local.drivers.model import ResourceValues
+from local.drivers.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
 from local.preview.resource_graph import Graph
+from local.property_values import Props, Secret, reveal_secrets, to_display_value
 
-UNUSED_BY_DRIVER = "is not used by the resource type's driver: add it to the driver in local/platform/resource_drivers/"
+UNUSED_BY_DRIVER = "is not used by the resource type's driver: add it to the driver in local/drivers/"
 
 
 class InvalidInput(NamedTuple):

@@ -20,8 +20,8 @@ from guardrails.resource_types import PLATFORM
 from local import CannotRun
 from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_value_conversion import UNKNOWN, Secret, reveal_secrets
 from local.preview.resource_graph import Graph, Resource
+from local.property_values import UNKNOWN, Secret, reveal_secrets
 from local.terminal_output import create_console
 
 

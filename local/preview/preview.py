@@ -19,9 +19,9 @@ from local.preview.handler_check.handler_faults import HandlerFault, find_handle
 from local.preview.policy_pack_process import PolicyDescription, PolicyFinding, PolicyPackProcess
 from local.preview.policy_run import PolicyRun
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_value_conversion import Props, to_display_value
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
+from local.property_values import Props, to_display_value
 
 LOCAL_STACK = "local"
 """Name of the stack that `make up` deploys to the local platform."""

@@ -6,13 +6,9 @@ the same account and Region, so it also uses the results in this module.
 
 import hashlib
 
-from local.preview.property_value_conversion import Props
+from local import ACCOUNT, REGION
 from local.preview.resource_graph import Resource
-
-ACCOUNT = "123456789012"
-"""Account id in previews and of the local platform."""
-REGION = "us-east-1"
-"""Region in previews and of the local platform."""
+from local.property_values import Props
 
 PROVIDER_FUNCTION_RESULTS: dict[str, Props] = {
     "aws:index/getCallerIdentity:getCallerIdentity": {

@@ -24,10 +24,10 @@ from pulumi.runtime.stack import run_in_stack
 
 from local import ROOT, CannotRun
 from local.preview.faster_sdk import use_faster_sdk
-from local.preview.property_value_conversion import Props, to_python_properties
 from local.preview.resource_graph import Graph, Resource
 from local.preview.resource_monitor import Monitor, Provider
 from local.preview.stack_files import StackConfig
+from local.property_values import Props, to_python_properties
 
 MAX_CONCURRENT_REGISTRATIONS = 32
 """Maximum number of resources that a deployment creates at once."""

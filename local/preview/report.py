@@ -15,8 +15,8 @@ from rich.tree import Tree
 
 from local.preview.policy_pack_process import PolicyFinding
 from local.preview.preview import Preview
-from local.preview.property_value_conversion import Props, to_display_value
 from local.preview.resource_graph import Graph, Resource
+from local.property_values import Props, to_display_value
 from local.terminal_output import create_console, format_count
 
 STYLES = {"mandatory": "bold red", "advisory": "yellow"}

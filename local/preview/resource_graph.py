@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.struct_pb2 import Struct
 
-from local.preview.property_value_conversion import Props, UnsupportedAsset, to_python_properties
+from local.property_values import Props, UnsupportedAsset, to_python_properties
 
 if TYPE_CHECKING:
     # Commands that do not run the program, for example `make push`, import this module too. To import Pulumi would take

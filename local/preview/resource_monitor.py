@@ -14,8 +14,8 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.proto import resource_pb2
 
-from local.preview.property_value_conversion import Props, to_python_properties
 from local.preview.resource_graph import STACK_TYPE, Graph, Resource
+from local.property_values import Props, to_python_properties
 
 
 class Provider(Protocol):

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from local import ACCOUNT, REGION
 from local.emulation.iam.policy_conditions import Context
-from local.preview.preview_provider import ACCOUNT, REGION
 
 STACK, OTHER_STACK = "dev", "prod"
 """Searched stack, and another one. Only the bootstrap of dev contains the statements that empty stores."""

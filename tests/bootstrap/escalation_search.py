@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from local import ACCOUNT, REGION
 from local.emulation.iam.policy_conditions import as_list
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
-from local.preview.preview_provider import ACCOUNT, REGION
 from tests.bootstrap import account_model
 from tests.bootstrap.account_model import NO_TAGS, OWN_TAGS, STACK, Attempt, Tags, Target
 from tests.bootstrap.template import resolve_template

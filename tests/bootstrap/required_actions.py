@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from local import ACCOUNT, REGION
 from local.emulation.iam.policy_evaluator import AccessRequest
-from local.preview.preview_provider import ACCOUNT, REGION
 from local.preview.resource_graph import Graph, Resource
 
 _TABLE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("needs.toml").read_text())

@@ -9,8 +9,7 @@ from typing import Any
 
 import yaml
 
-from local import ROOT
-from local.preview.preview_provider import ACCOUNT, REGION
+from local import ACCOUNT, REGION, ROOT
 
 TEMPLATE_PATH = ROOT / "bootstrap" / "roles.yaml"
 REPOSITORY = "octo-org@123456/octo-repo@456789"

@@ -15,12 +15,12 @@ from typing import Any
 import pulumi_aws
 import pytest
 
+from local import ACCOUNT
+from local.drivers import ALL_DRIVERS
 from local.emulation.iam.policy_conditions import as_list
 from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
 from local.generate.documented_resource_graph import build_graph, build_stack_graph, list_role_statements
-from local.platform.resource_drivers import ALL_DRIVERS
 from local.preview.botocore_input_checks import UNUSED_BY_DRIVER, find_invalid_inputs
-from local.preview.preview_provider import ACCOUNT
 from local.preview.resource_graph import Graph
 from tests.bootstrap.account_model import list_entries
 from tests.bootstrap.required_actions import REQUIRED, REQUIRED_ACTIONS, list_requests

@@ -14,9 +14,9 @@ from components.settings.base import SubsystemSettings
 from handlers.common.environment import HandlerEnvironment
 from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Resource
 from local.preview.stack_files import StackConfig
+from local.property_values import Props
 from tests.fake_engine import Engine, Recorded, foundation_settings, scope
 
 REGION_AND_ACCOUNT = "us-east-1:123456789012"

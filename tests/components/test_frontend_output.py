@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from components.blocks.queue import Queue
 from components.frontend_output import build_frontend
-from local.preview.property_value_conversion import UNKNOWN
+from local.property_values import UNKNOWN
 from tests.fake_engine import Engine, scope
 
 INGESTION = {

@@ -31,8 +31,8 @@ from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.lifecycle import DeployedPlatform, deploy
 from local.platform.progress import SilentProgress
-from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Graph, Resource
+from local.property_values import Props
 from tests.end_to_end import many_files
 from tests.end_to_end.backends import DeployedLivestream, DeployedMeetings, DeployedTranscription, DeployedVoiceQa
 from tests.end_to_end.deployment import Deployment, read_test_stack

@@ -81,4 +81,5 @@ def run_command(request: Mapping[str, Any]) -> int:
 def import_all() -> None:
     """Import the modules that the commands import when they run. This is done before the fork, so that each command
     starts fast."""
-    from local.platform import emulator_clients, resource_drivers  # noqa: F401, PLC0415
+    from local import drivers  # noqa: F401, PLC0415
+    from local.platform import emulator_clients  # noqa: F401, PLC0415

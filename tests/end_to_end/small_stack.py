@@ -16,6 +16,7 @@ from components.blocks.function import Function
 from components.core import Scope
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
+from local import ACCOUNT
 from local.emulation.iam.decision_log import Decision, read_decisions
 from local.platform import emulator
 from local.platform.emulator import Emulator
@@ -25,10 +26,9 @@ from local.platform.progress import SilentProgress
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState
 from local.preview import program_run
-from local.preview.preview_provider import ACCOUNT
-from local.preview.property_value_conversion import to_display_value
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
+from local.property_values import to_display_value
 
 
 class ActionRecorder(SilentProgress):

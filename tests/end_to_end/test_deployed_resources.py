@@ -18,8 +18,8 @@ from components.blocks.bedrock import SUMMARIES, AgentMemory
 from components.blocks.secret import Secret
 from components.blocks.table import Table
 from components.core import Kind
+from local.drivers.s3 import delete_all_versions
 from local.platform.resource_change_planning import ResourceAction
-from local.platform.resource_drivers.s3 import delete_all_versions
 from local.platform.state import PlatformState
 from local.preview import stack_files
 from tests.end_to_end.conftest import Platform

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from local import ACCOUNT, REGION
 from local.flows import eventually
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
-from local.preview.preview_provider import ACCOUNT, REGION
 from tests.end_to_end.small_stack import create_function
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("targets")]

@@ -18,14 +18,13 @@ from handlers.common.ids import timestamp
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.record import MeetingStatus
 from handlers.meetings.s3_keys import Recording
-from local import ROOT
+from local import ACCOUNT, REGION, ROOT
 from local.emulation.batch.fault_injection import QueueFault, set_faults
 from local.flows import eventually
 from local.flows.meetings_user import NewMeeting
 from local.flows.speech_clips import clip_texts
 from local.platform.emulator import ROOT_ACCESS_KEY
 from local.platform.emulator_clients import invoke
-from local.preview.preview_provider import ACCOUNT, REGION
 from tests.end_to_end.backends import DeployedMeetings
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder

@@ -12,7 +12,8 @@ from typing import Any
 import pulumi
 from botocore.exceptions import ClientError
 
-from local.platform.driver_model.driver import (
+from local.drivers import Drivers
+from local.drivers.model import (
     Driver,
     DriverCall,
     RecordedOnly,
@@ -22,7 +23,6 @@ from local.platform.driver_model.driver import (
 )
 from local.platform.engine import Engine
 from local.platform.progress import Progress, SilentProgress
-from local.platform.resource_drivers import Drivers
 from local.platform.state import PlatformState
 from local.preview import program_run
 from local.preview.stack_files import StackConfig

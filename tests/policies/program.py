@@ -16,9 +16,9 @@ from guardrails.catalogue import POLICIES
 from guardrails.records import CheckedResource, CheckedStack, Finding, Level, Policy, ResourcePolicy, run_check
 from guardrails.stack_configuration import read_stack_context
 from guardrails.surface.facts import Seen
+from local import ACCOUNT
 from local.preview import stack_files
-from local.preview.preview_provider import ACCOUNT
-from local.preview.property_value_conversion import UNKNOWN_STRING as UNKNOWN
+from local.property_values import UNKNOWN_STRING as UNKNOWN
 from tests import whole_program
 
 TODAY = date(2026, 11, 20)

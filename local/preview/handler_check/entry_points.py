@@ -21,8 +21,8 @@ from local.preview.handler_check.importable_modules import (
     Packages,
     read_locked_packages,
 )
-from local.preview.property_value_conversion import Archive, Asset
 from local.preview.resource_graph import Graph, Resource
+from local.property_values import Archive, Asset
 
 IMAGE_FILE = "Dockerfile"
 """File of each folder whose program runs in a container image."""

@@ -16,7 +16,7 @@ from components.blocks.openapi import ANY, PROXY, Authorizer, gateway_document, 
 from handlers.common.errors import CommonErrorCode, HandlerError, to_http_response
 from handlers.common.json_models import Message
 from handlers.common.rest import AnyRestOperation, RestOperation
-from local.platform.driver_model.service_shapes import service_model
+from local.drivers.service_shapes import service_model
 
 pytestmark = pytest.mark.unit
 

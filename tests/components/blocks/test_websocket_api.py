@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from components.blocks.websocket_api import WebSocketApi, WebSocketAuthorization
-from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Resource
+from local.property_values import Props
 from tests.components.deployment_harness import DeployedProvider, deploy, sample_function
 from tests.fake_engine import Engine, Recorded, scope
 

@@ -11,7 +11,7 @@ import pytest
 
 from components.blocks.bedrock import MEMORY_ID_SUFFIX
 from components.settings.livestream import AuthorizerKind
-from local.platform.driver_model.service_shapes import service_model
+from local.drivers.service_shapes import service_model
 from tests.components.deployment_harness import QUEUES, arn, permissions, rest_document, rest_operations, variables
 from tests.components.livestream.recorded_deployment import ISSUER, KEY, PREFIX, deployed, previewed
 from tests.fake_engine import Recorded

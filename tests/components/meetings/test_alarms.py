@@ -5,8 +5,8 @@ import pytest
 from handlers.common.aws import TRANSIENT_FAULTS, ServiceFault
 from handlers.common.bedrock import NoAnswerReason
 from local import ROOT
+from local.drivers.service_shapes import service_model
 from local.emulation.step_functions.parameter_name_conversion import error_name
-from local.platform.driver_model.service_shapes import service_model
 
 
 def test_the_counted_model_errors_are_logged_by_the_summary_function() -> None:

@@ -14,7 +14,7 @@ from components.meetings import media_image
 from components.meetings.media_job import find_image
 from handlers.meetings.media_job.environment import MediaEnvironment
 from local.preview.preview_provider import PROVIDER_FUNCTION_RESULTS
-from local.preview.property_value_conversion import Props
+from local.property_values import Props
 from tests.components.deployment_harness import DeployedProvider, deploy
 from tests.components.meetings.recorded_deployment import BUCKET, MEETINGS, PREFIX, changed_preview, deployed, states
 from tests.fake_engine import Recorded

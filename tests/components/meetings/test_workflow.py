@@ -15,8 +15,8 @@ from components.settings.meetings import ATTEMPTS
 from handlers.meetings.bedrock_summarize.models import SummaryOutcome, SummaryRequest
 from handlers.meetings.media_result import MediaOutcome
 from handlers.meetings.steps.handler import StepEvent, StepOutcome
+from local.drivers.service_shapes import service_model
 from local.emulation.step_functions.parameter_name_conversion import error_name, to_pascal_case
-from local.platform.driver_model.service_shapes import service_model
 from tests.components.deployment_harness import arn
 from tests.components.meetings.jsonata_evaluation import (
     AUDIO_PART,

@@ -12,8 +12,8 @@ import pytest
 
 from components.blocks.states import count_polls
 from components.meetings.workflow import END_REASON
+from local.drivers.service_shapes import service_model
 from local.emulation.step_functions.parameter_name_conversion import error_name, to_pascal_case
-from local.platform.driver_model.service_shapes import service_model
 from tests.components.meetings.jsonata_evaluation import RECORDING, evaluate_choice, fill_arguments, find_catch
 from tests.components.meetings.recorded_deployment import MEETINGS, PREFIX, deployed, previewed, states
 

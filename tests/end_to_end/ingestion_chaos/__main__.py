@@ -23,12 +23,12 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from local import REGION
 from local.flows import ResultNotInTime, eventually
 from local.platform import emulator
 from local.platform.emulator_clients import CONFIG, EmulatorClients
 from local.platform.lifecycle import deploy
 from local.platform.progress import SilentProgress
-from local.preview.preview_provider import REGION
 from operations.__main__ import main as run_operation
 from tests.end_to_end.deployment import Deployment, read_test_stack
 from tests.end_to_end.ingestion_chaos.process_killer import ProcessKiller

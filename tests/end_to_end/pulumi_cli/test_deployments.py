@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from local import ACCOUNT
 from local.emulation.identity_provider import token_url
 from local.flows import transcription_flow
 from local.flows.identity import open_local_stack
 from local.flows.transcription_client import TranscriptionBackend
 from local.platform.emulator_clients import EmulatorClients
-from local.preview.preview_provider import ACCOUNT
 from tests.end_to_end.pulumi_cli.cli_project import CliProject, copy_program
 from tests.end_to_end.pulumi_cli.conftest import ServedPlatform
 from tests.whole_program import SECTIONS

@@ -12,8 +12,8 @@ from google.protobuf.struct_pb2 import Struct
 
 from components.settings.stack import SECRETS
 from local.preview import stack_files
-from local.preview.property_value_conversion import to_display_value, to_python_properties
 from local.preview.resource_graph import STACK_TYPE
+from local.property_values import to_display_value, to_python_properties
 from tests.end_to_end.pulumi_cli.cli_project import CliProject, CliRun, copy_program
 from tests.end_to_end.pulumi_cli.conftest import ServedPlatform
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from components import handler_archive
 from local.platform import function_push
 from local.platform.state import PlatformState, ResourceEntry, ResourceStatus
-from local.preview.property_value_conversion import Archive
+from local.property_values import Archive
 from tests.handler_tree import STORAGE_MODULE
 
 STORAGE_NAME, START_NAME = "polyphony-local-meetings-storage", "polyphony-local-meetings-start"

@@ -12,8 +12,8 @@ import pulumi
 import pytest
 
 from local import CannotRun
+from local.drivers.model import Driver, DriverCall, PropertyImport
 from local.platform import update_plan
-from local.platform.driver_model.driver import Driver, DriverCall, PropertyImport
 from local.platform.engine import Engine, ResourceFailed
 from local.platform.progress import SilentProgress
 from local.platform.resource_change_planning import ResourceAction
@@ -131,7 +131,7 @@ UNSUPPORTED_TYPES = ("test:index/b:B", "test:index/a:A")
     [
         (
             lambda: AnyResource(UNSUPPORTED_TYPES[0], "unsupported"),
-            r"There is no driver for test:index/b:B\. Add one in local/platform/",
+            r"There is no driver for test:index/b:B\. Add one in local/drivers/",
         ),
         (
             lambda: AnyResource(RECORDED_ONLY, "other", keys=[AnyResource(TOPIC, "topic", name="topic").version]),

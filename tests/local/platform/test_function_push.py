@@ -16,16 +16,16 @@ from components import handler_archive
 from components.blocks.function import LIVE
 from components.ingestion.spark_job import SCRIPT
 from local import ROOT
+from local.drivers import DRIVERS
 from local.platform import emulator, folder_lock, function_push
 from local.platform.emulator import Emulator
 from local.platform.folder_lock import FolderBusy, lock_folder
 from local.platform.function_push import FunctionPusher, PushFailed
-from local.platform.resource_drivers import DRIVERS
 from local.platform.state import PlatformState
 from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_value_conversion import Archive, Props
 from local.preview.resource_graph import Resource
+from local.property_values import Archive, Props
 from tests.handler_tree import ENVIRONMENT, FILES, HANDLER, SHARED, START, STORAGE, STORAGE_MODULE, write_files
 from tests.local.platform.fake_platform_lambda import (
     ALIAS_URN,

@@ -17,7 +17,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, st
 from local import ROOT
 from local.platform.pulumi_provider import INCOMPLETE, PENDING, PulumiProvider
 from local.platform.pulumi_provider_server import serve_provider
-from local.preview.property_value_conversion import ARCHIVE, SECRET, SIGNATURE, UNKNOWN_STRING
+from local.property_values import ARCHIVE, SECRET, SIGNATURE, UNKNOWN_STRING
 from tests.local.fake_aws import DRIVERS, FUNCTION, GROUP, RECORDED_ONLY, TOPIC, FakeAws
 
 pytestmark = pytest.mark.unit
@@ -154,7 +154,7 @@ def test_a_type_without_a_driver_is_refused(cli: Cli) -> None:
     kind = "test:index/unsupported:Unsupported"
     error = error_of(lambda: create(cli, kind, {"name": "x"}))
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert f"no driver for {kind}. Add one in local/platform/resource_drivers/" in error.details()
+    assert f"no driver for {kind}. Add one in local/drivers/" in error.details()
 
 
 def test_an_unsupported_pulumi_function_is_refused(cli: Cli) -> None:

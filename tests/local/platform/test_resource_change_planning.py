@@ -9,9 +9,9 @@ import pytest
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto.resource_pb2 import RegisterResourceRequest
 
-from local.platform.driver_model.driver import Driver, DriverCall
+from local.drivers import DRIVERS
+from local.drivers.model import Driver, DriverCall
 from local.platform.resource_change_planning import ResourceAction, plan_change, plan_input_change
-from local.platform.resource_drivers import DRIVERS
 from local.platform.state import ResourceEntry, ResourceStatus
 from local.preview.resource_graph import Graph
 

@@ -8,9 +8,9 @@ from unittest.mock import Mock
 
 import pytest
 
-from local.platform.driver_model.driver import DeletionCall
+from local.drivers.model import DeletionCall
 from local.platform.state import PlatformState, ResourceEntry, ResourceStatus, StateError
-from local.preview.property_value_conversion import UNKNOWN, Archive, Asset, Secret
+from local.property_values import UNKNOWN, Archive, Asset, Secret
 
 pytestmark = pytest.mark.unit
 INSTANCE = "1:4566"

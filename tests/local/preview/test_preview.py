@@ -21,9 +21,9 @@ from local.preview.botocore_input_checks import find_invalid_inputs
 from local.preview.policy_pack_process import PackError, PolicyPackProcess
 from local.preview.preview import Preview, preview
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_value_conversion import Secret
 from local.preview.sarif import to_sarif
 from local.preview.stack_files import StackConfig
+from local.property_values import Secret
 from tests.broken_archive import BROKEN_FILE, BROKEN_TEXT, use_broken_handler
 from tests.whole_program import ONE_WORKER, backend_alone, previewed
 

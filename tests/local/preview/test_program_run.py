@@ -7,9 +7,9 @@ from pulumi_aws import sqs
 
 from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
-from local.preview.property_value_conversion import Props
 from local.preview.resource_graph import Resource
 from local.preview.stack_files import StackConfig
+from local.property_values import Props
 
 CONFIG = StackConfig("polyphony", "test", {})
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from local.drivers.service_shapes import service_model
 from local.emulation.step_functions.parameter_name_conversion import (
     UnknownField,
     error_name,
@@ -16,7 +17,6 @@ from local.emulation.step_functions.parameter_name_conversion import (
     to_pascal_case,
     to_state_result,
 )
-from local.platform.driver_model.service_shapes import service_model
 
 pytestmark = pytest.mark.unit
 

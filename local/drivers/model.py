@@ -1,0 +1,279 @@
+"""Model of a driver, which lists the AWS service calls that create, change and delete the resources of one type.
+
+The local platform makes these calls on its AWS emulator. A driver is data: each parameter of a call names the Pulumi
+property from which its value is taken, for example `DriverCall("CreateTopic", {"Name": "name", "Tags": "tags"})`. A
+nested value is converted with the API models of botocore (`service_shapes.py`). So a driver lists only those nested
+names that differ between Pulumi and the service. A value that does not exist yet, for example the ARN of a new
+resource, is `UNKNOWN`.
+
+If no call uses a property, the driver must list the property in `ignored`. Otherwise the deployment fails, because the
+deployed resource would silently lack the property.
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.property_values import UNKNOWN, Props
+
+
+@dataclass
+class ResourceValues:
+    """The values of one resource that its calls can use."""
+
+    inputs: Props
+    """Properties that the program gives the resource."""
+    id: str = ""
+    """Physical id, or an empty text before the resource is created."""
+    outputs: Props = field(default_factory=dict)
+    """Output properties so far, from an earlier run or from responses of this run."""
+    responses: dict[str, Props] = field(default_factory=dict)
+    """Responses of this run, by the name of the operation, for example `CreateTopic`."""
+    endpoint: str = ""
+    """URL of the service, or an empty text before the first call."""
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the input with this name, or the output if there is no such input, or None.
+
+        The name `id` means the resource's physical id, which is UNKNOWN before the resource is created.
+        """
+        if name == "id":
+            return self.id or UNKNOWN
+        return self.inputs.get(name, self.outputs.get(name))
+
+
+@dataclass(frozen=True)
+class ComputedValue:
+    """A value that is computed from several properties or from a response."""
+
+    compute: Callable[[ResourceValues], Any]
+    """Function that returns the value, or UNKNOWN if it is not known yet."""
+    uses: tuple[str, ...] = ()
+    """Names of the properties that the value is computed from."""
+
+
+Source = str | ComputedValue
+"""Source of a value: the name of a property, or a computation."""
+
+
+def list_used_properties(source: Source) -> tuple[str, ...]:
+    """Return the properties from which a source takes its value."""
+    return (source,) if isinstance(source, str) else source.uses
+
+
+def constant(value: Any) -> ComputedValue:
+    """Return a value that does not depend on the resource."""
+    return ComputedValue(lambda _: value)
+
+
+def from_response(operation: str, path: str, convert: Callable[[Any], Any] = lambda value: value) -> ComputedValue:
+    """Return the value at a dotted path in an operation's response, converted by a function.
+
+    The value is UNKNOWN if this run did not make the call, or if the response has no value at the path.
+    """
+
+    def read(values: ResourceValues) -> Any:
+        value = value_at_path(values.responses.get(operation), path)
+        return UNKNOWN if value is None else convert(value)
+
+    return ComputedValue(read)
+
+
+def value_at_path(response: Any, path: str) -> Any:
+    """Return the value at a dotted path in a response, or None."""
+    for part in path.split("."):
+        response = response.get(part) if isinstance(response, Mapping) else None
+    return response
+
+
+def from_template(template: str) -> ComputedValue:
+    """Return a text that contains properties, for example `{functionName}:{name}`, unless one of them is unknown."""
+    names = tuple(re.findall(r"{(\w+)}", template))
+
+    def text(values: ResourceValues) -> Any:
+        properties = {name: values[name] for name in names}
+        return UNKNOWN if UNKNOWN in properties.values() else template.format(**properties)
+
+    return ComputedValue(text, names)
+
+
+def first_known(*sources: ComputedValue) -> ComputedValue:
+    """Return the value of the first source whose value is known. It is UNKNOWN if there is no such source."""
+
+    def first(values: ResourceValues) -> Any:
+        return next((value for source in sources if (value := source.compute(values)) is not UNKNOWN), UNKNOWN)
+
+    return ComputedValue(first)
+
+
+def computed_from(*uses: str) -> Callable[[Callable[..., Any]], ComputedValue]:
+    """Return a decorator that turns a function into a value. The function gets the named properties as its arguments.
+
+    The function gets None for a property that the resource does not have. If one of the properties is unknown, the
+    function is not called, and the value is UNKNOWN.
+    """
+
+    def wrap(function: Callable[..., Any]) -> ComputedValue:
+        def value(values: ResourceValues) -> Any:
+            arguments = [values[name] for name in uses]
+            return UNKNOWN if any(argument is UNKNOWN for argument in arguments) else function(*arguments)
+
+        return ComputedValue(value, uses)
+
+    return wrap
+
+
+@computed_from("name", "namePrefix")
+def name_or_prefixed(name: str | None, prefix: str | None) -> Any:
+    """Return the name, or the prefix followed by random hexadecimal digits.
+
+    With a random name, Pulumi can create a replacement before it deletes the old resource.
+    """
+    return name or f"{prefix}{uuid.uuid4().hex[:26]}"
+
+
+@dataclass(frozen=True)
+class DriverCall:
+    """One service call of a driver."""
+
+    operation: str
+    params: Mapping[str, Source]
+    """Source of each parameter, by the parameter's name or dotted path, for example `Code.ZipFile`. A parameter whose
+    source has no value is omitted."""
+    when: str = ""
+    """Name of a property without which the call is not made. The call is also not made if the property is False, 0 or
+    unknown. Empty if the call has no such condition."""
+    nested_renames: Mapping[str, str] = field(default_factory=dict)
+    """Names of nested members in the service's API, by their names in Pulumi, for example `ScheduleExpression` by
+    `schedule`. Names that differ only in case or in a final `s` need no entry."""
+    after: tuple[str, ...] = ()
+    """Operations after which an update makes this call. For example, a Lambda version is published after each change of
+    code or settings. If empty, an update makes the call if a property that the call uses has changed."""
+    until: "AwaitedState | None" = None
+    """State that the resource must reach before the next call, or None."""
+
+    def is_condition_met(self, values: ResourceValues) -> bool:
+        """Return True if the condition in `when` is met, or if there is none."""
+        return not self.when or values[self.when] not in (None, False, UNKNOWN)
+
+    def uses(self) -> Iterator[str]:
+        """Yield the properties that the call uses."""
+        for source in self.params.values():
+            yield from list_used_properties(source)
+        if self.when:
+            yield self.when
+
+
+@dataclass(frozen=True)
+class AwaitedState:
+    """A state that a resource must reach before the next call.
+
+    The operation is repeated until its response has the expected value.
+    """
+
+    operation: str
+    params: Mapping[str, Source]
+    path: str
+    """Dotted path of the value in the response."""
+    expected: str
+
+
+@dataclass(frozen=True)
+class DeletionCall:
+    """One service call that deletes a resource, with the final parameters."""
+
+    service: str
+    """boto3 name of the service."""
+    operation: str
+    params: Props
+
+
+@dataclass(frozen=True)
+class ContentDeletion:
+    """The deletion of a resource's content before the resource. S3, for example, refuses to delete a bucket with objects."""
+
+    when: str
+    """Property that permits the deletion of the content, for example `forceDestroy`."""
+    delete: Callable[[Any, Props], None]
+    """Function that deletes the content. It is called with the service's client and the parameters of the first
+    deletion call."""
+
+
+@dataclass(frozen=True)
+class PropertyImport:
+    """The import of a property whose value is a whole document, such as the OpenAPI document of an API.
+
+    The number of service calls depends on the document, so a function makes the calls.
+    """
+
+    property: str
+    """Name of the property."""
+    apply: Callable[[Any, str, Any], None]
+    """Function that replaces the resource's content by the content of the document. It is called with the service's
+    client, the resource's id and the property's value."""
+
+
+@dataclass(frozen=True)
+class Driver:
+    """The calls that create, change and delete the resources of one type on the emulator."""
+
+    type: str
+    """Type of the resource in Pulumi, for example `aws:s3/bucket:Bucket`."""
+    service: str
+    """boto3 name of the service."""
+    create: tuple[DriverCall, ...]
+    """Calls that create the resource, in this order."""
+    id: Source
+    """Source of the resource's physical id."""
+    delete: tuple[DriverCall, ...] = ()
+    """Calls that delete the resource, in this order. Empty if it is deleted together with another resource."""
+    update: tuple[DriverCall, ...] = ()
+    """Calls that change the resource, in this order. An update makes only the calls that the changed properties need.
+    If no call can change one of the properties, the resource is replaced (`resource_change_planning.py`)."""
+    outputs: Mapping[str, Source] = field(default_factory=dict)
+    """Source of each output property."""
+    ignored: Mapping[str, str] = field(default_factory=dict)
+    """Properties that no call uses, each with the reason."""
+    content_deletion: ContentDeletion | None = None
+    property_import: PropertyImport | None = None
+    changed_by_update: Mapping[str, str] = field(default_factory=dict)
+    """Outputs that an update changes, each with the operation that changes it."""
+
+    def unhandled_inputs(self, inputs: Props) -> list[str]:
+        """Return the input properties that the driver neither uses nor ignores."""
+        used = {name for call in (*self.create, *self.update) for name in call.uses()}
+        applied = {self.property_import.property} if self.property_import else set()
+        return sorted(set(inputs) - used - applied - set(self.ignored))
+
+
+def used_inputs(_driver: Driver, call: DriverCall, names: Iterable[str]) -> set[str]:
+    """Return those of the named inputs that a call of the driver uses."""
+    return set(call.uses()) & set(names)
+
+
+def identity_inputs(driver: Driver, names: Iterable[str]) -> set[str]:
+    """Return those of the named inputs that identify a resource: they are in its id or in the parameters of its deletion."""
+    sources: Iterable[Source] = (driver.id, *(source for call in driver.delete for source in call.params.values()))
+    identity = {name for source in sources for name in list_used_properties(source)}
+    # The id and the outputs come from the service, not from the program. A change of an ignored property has no effect.
+    return (identity - {"id"} - set(driver.outputs) - set(driver.ignored)) & set(names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedOnly(Driver):
+    """A resource type for which no call is made, because the emulator lacks the service or the feature.
+
+    The calls in `create` only show which parameters AWS would get, so that a preview and `make provider` can check them
+    against the service's API. The inputs of a resource are recorded in the state. `outputs` are the values that the
+    service would return, as far as other resources need them.
+    """
+
+    id: Source = "id"
+    reason: str
+    """Reason why the emulator cannot create the resource. `make up` prints it."""
+
+    def unhandled_inputs(self, _inputs: Props) -> list[str]:
+        """Return no inputs, because the resource is not created."""
+        return []

@@ -1,0 +1,133 @@
+"""Tests of the conversion of assets (single files or texts) and archives from Pulumi's wire format."""
+
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from google.protobuf.struct_pb2 import Struct
+from pulumi_aws import s3
+
+from local.drivers.lambda_ import read_archive
+from local.preview import program_run
+from local.preview.preview_provider import PreviewProvider
+from local.preview.stack_files import StackConfig
+from local.property_values import (
+    ARCHIVE,
+    ASSET,
+    SIGNATURE,
+    Archive,
+    Asset,
+    UnsupportedAsset,
+    to_display_value,
+    to_python_properties,
+)
+
+pytestmark = pytest.mark.unit
+
+
+def convert(value: dict[str, Any]) -> Any:
+    struct = Struct()
+    struct.update({"code": value})
+    return to_python_properties(struct)["code"]
+
+
+def asset(**fields: Any) -> dict[str, Any]:
+    return {SIGNATURE: ASSET, **fields}
+
+
+def archive(**fields: Any) -> dict[str, Any]:
+    return {SIGNATURE: ARCHIVE, **fields}
+
+
+EMPTY_HASH = hashlib.sha256(b"").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (asset(path="a.py"), Asset("a.py")),
+        (asset(path="a.py", hash="12ab"), Asset("a.py", None, "12ab")),
+        (asset(text="a", hash="12ab"), Asset(None, "a", "12ab")),
+        (asset(text=""), Asset(None, "")),
+        (asset(hash=EMPTY_HASH), Asset(None, "", EMPTY_HASH)),
+        (asset(path="empty.py", hash=EMPTY_HASH), Asset("empty.py", None, EMPTY_HASH)),
+        (asset(hash="12ab"), Asset(None, None, "12ab")),
+        (archive(path="a.zip", hash="12ab"), Archive("a.zip", None, "12ab")),
+        (archive(assets={}, hash="12ab"), Archive(None, (), "12ab")),
+        (
+            archive(assets={"a.py": asset(path="a.py", hash="12ab"), "b.txt": asset(text="b")}),
+            Archive(None, (("a.py", Asset("a.py", None, "12ab")), ("b.txt", Asset(None, "b")))),
+        ),
+        (archive(hash="12ab"), Archive(None, None, "12ab")),
+    ],
+)
+def test_an_asset_keeps_its_content_and_its_hash(value: dict[str, Any], expected: Asset | Archive) -> None:
+    """The CLI omits an empty text. If it only compares, it sends nothing but the hash."""
+    assert convert(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (asset(uri="https://x/a"), r"an asset has the URI https://x/a\. .*FileAsset.*StringAsset"),
+        (asset(), r"an asset has neither a path nor a text\. .*FileAsset.*StringAsset"),
+        (asset(path=""), "an asset has neither a path nor a text"),
+        (archive(uri="https://x/a.zip"), r"an archive has the URI https://x/a\.zip\. .*FileArchive.*AssetArchive"),
+        (archive(), r"an archive has neither a path nor files\. .*FileArchive.*AssetArchive"),
+        (archive(assets={"lib": archive(path="lib.zip")}), "the entry lib of an archive is an archive"),
+        (archive(assets={"a": asset(uri="https://x/a")}), "an asset has the URI https://x/a"),
+    ],
+)
+def test_an_unsupported_form_is_an_error_with_the_property_and_the_allowed_forms(
+    value: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UnsupportedAsset, match=f"^property code: {message}"):
+        convert(value)
+
+
+def test_a_program_with_a_remote_asset_fails_with_the_resource_and_the_property() -> None:
+    def program() -> None:
+        s3.BucketObjectv2("object", bucket="lake", key="a", source=pulumi.RemoteAsset("https://example.com/a"))
+
+    message = r"^object: property source: an asset has the URI https://example\.com/a"
+    with pytest.raises(UnsupportedAsset, match=message):
+        program_run.run_function(program, StackConfig("polyphony", "test", {}), PreviewProvider(), preview=True)
+
+
+def test_the_archive_of_a_function_contains_its_files_and_texts(tmp_path: Path) -> None:
+    path = tmp_path / "job.py"
+    path.write_bytes(b"print()\n")
+    code = Archive(entries=(("job.py", Asset(path.as_posix())), ("README", Asset(text="read me\n"))))
+    with zipfile.ZipFile(io.BytesIO(read_archive(code))) as archive_file:
+        contents = {name: archive_file.read(name) for name in archive_file.namelist()}
+    assert contents == {"job.py": b"print()\n", "README": b"read me\n"}
+
+
+@pytest.mark.parametrize("read", [Asset(hash="12ab").read, lambda: read_archive(Archive(hash="12ab"))])
+def test_content_that_was_not_sent_cannot_be_read(read: Any) -> None:
+    with pytest.raises(UnsupportedAsset, match="with the hash 12ab was not sent"):
+        read()
+
+
+def test_an_asset_or_archive_is_displayed_by_its_path_text_names_or_hash() -> None:
+    archive_of_assets = Archive(None, (("a.py", Asset("a.py")), ("b.txt", Asset(None, "b"))))
+    values = [
+        Asset("a.py"),
+        Asset(None, "b"),
+        Asset(hash="12ab"),
+        Archive("a.zip"),
+        archive_of_assets,
+        Archive(hash="12ab"),
+    ]
+    assert to_display_value(values) == [
+        "asset a.py",
+        "b",
+        "asset 12ab",
+        "archive a.zip",
+        "archive of a.py, b.txt",
+        "archive 12ab",
+    ]
