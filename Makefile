@@ -8,7 +8,7 @@ RUN := .venv/bin/python
 .DEFAULT_GOAL := help
 
 # All variables have capital letters. `make preview stack=prod` would silently preview the default stack.
-$(foreach name,stack flow function only sarif json free,$(if $(filter command,$(firstword $(origin $(name)))), \
+$(foreach name,stack flow function only sarif json free verbose,$(if $(filter command,$(firstword $(origin $(name)))), \
   $(error There is no variable `$(name)`. Variables have capital letters, for example STACK=prod)))
 .PHONY: help test suite lint types schema docs surface cost cost-diff fresh preview up down push watch provider demo outputs console samples layers bench fuzz
 
@@ -55,8 +55,8 @@ preview: .venv/.locked policies/.venv/.locked ## show plan, policy findings, cos
 	@$(RUN) -m local preview --stack $(STACK) $(if $(JSON),--json) $(if $(SARIF),--sarif $(SARIF))
 
 # The first Spark run installs Spark. An existing Spark environment is updated here if its lock file has changed.
-up: .venv/.locked .venv-emulator/.locked policies/.venv/.locked $(wildcard .venv-spark/.locked) ## start the local platform on this machine and leave it running
-	@$(RUN) -m local up
+up: .venv/.locked .venv-emulator/.locked policies/.venv/.locked $(wildcard .venv-spark/.locked) ## start the local platform on this machine and leave it running (VERBOSE=1 prints each resource)
+	@$(RUN) -m local up $(if $(VERBOSE),-v)
 
 push: .venv/.locked .venv-emulator/.locked ## publish the functions FUNCTION on the running local platform (a folder such as meetings/storage, several, or all)
 	@$(RUN) -m local push $(FUNCTION)

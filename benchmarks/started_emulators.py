@@ -8,7 +8,7 @@ from pathlib import Path
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.lifecycle import deploy
-from local.platform.progress import SilentProgress
+from local.platform.progress import Progress
 from tests.end_to_end.deployment import Deployment, read_test_stack
 
 
@@ -16,7 +16,7 @@ from tests.end_to_end.deployment import Deployment, read_test_stack
 def deploy_local_stack() -> Iterator[Deployment]:
     """Deploy the stack `local` to a new emulator, with the configuration of `make demo` (`read_test_stack`)."""
     with tempfile.TemporaryDirectory() as folder, emulator.start(Path(folder)) as started:
-        deployed = deploy(read_test_stack(), started.emulator, SilentProgress())
+        deployed = deploy(read_test_stack(), started.emulator, Progress())
         clients = EmulatorClients(started.emulator.endpoint)
         yield Deployment(started.emulator, clients, deployed.ids, deployed.outputs)
 

@@ -93,6 +93,7 @@ def _add_platform_commands(commands: "argparse._SubParsersAction[argparse.Argume
     watch = _add_command(
         commands, "watch", _watch, "publish functions whenever their code changes, and print their logs"
     )
+    up.add_argument("-v", "--verbose", action="store_true", help="print a line for each resource")
     for platform_command in (up, down, console, outputs, push, watch, provider):
         platform_command.add_argument(
             "--folder", type=_parse_folder, help="folder of the platform's files, for a second platform"
@@ -184,7 +185,7 @@ def _generate(options: argparse.Namespace) -> int:
 def _up(options: argparse.Namespace) -> int:
     from local.platform import emulator, lifecycle  # noqa: PLC0415
 
-    return lifecycle.up(folder=options.folder or emulator.FOLDER)
+    return lifecycle.up(folder=options.folder or emulator.FOLDER, verbose=options.verbose)
 
 
 def _down(options: argparse.Namespace) -> int:
@@ -194,9 +195,9 @@ def _down(options: argparse.Namespace) -> int:
 
 
 def _provider(options: argparse.Namespace) -> int:
-    from local.platform import pulumi_provider_server  # noqa: PLC0415
+    from local.platform import provider_server  # noqa: PLC0415
 
-    return pulumi_provider_server.command(options.folder or pulumi_provider_server.FOLDER)
+    return provider_server.command(options.folder or provider_server.FOLDER)
 
 
 def _push(options: argparse.Namespace) -> int:

@@ -181,16 +181,6 @@ class AwaitedState:
 
 
 @dataclass(frozen=True)
-class DeletionCall:
-    """One service call that deletes a resource, with the final parameters."""
-
-    service: str
-    """boto3 name of the service."""
-    operation: str
-    params: Props
-
-
-@dataclass(frozen=True)
 class ContentDeletion:
     """The deletion of a resource's content before the resource. S3, for example, refuses to delete a bucket with objects."""
 
@@ -231,7 +221,7 @@ class Driver:
     """Calls that delete the resource, in this order. Empty if it is deleted together with another resource."""
     update: tuple[DriverCall, ...] = ()
     """Calls that change the resource, in this order. An update makes only the calls that the changed properties need.
-    If no call can change one of the properties, the resource is replaced (`resource_change_planning.py`)."""
+    If no call can change one of the properties, the resource is replaced (`local/platform/deployer.py`)."""
     outputs: Mapping[str, Source] = field(default_factory=dict)
     """Source of each output property."""
     ignored: Mapping[str, str] = field(default_factory=dict)

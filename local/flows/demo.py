@@ -28,7 +28,7 @@ from local.platform.emulator_clients import EmulatorClients
 from local.platform.engine import ResourceFailed
 from local.platform.folder_lock import FolderBusy, lock_folder
 from local.platform.lifecycle import delete_all, deploy, list_deployed_findings
-from local.platform.progress import SilentProgress
+from local.platform.progress import Progress
 from local.preview import report, stack_files
 from local.preview.preview import preview
 from local.preview.stack_files import StackConfig
@@ -84,7 +84,7 @@ def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
     with emulator.start(FOLDER) as started:
         clients = EmulatorClients(started.emulator.endpoint)
         with _print_step(out, "up, with IAM enforced"):
-            deployed = deploy(config, started.emulator, SilentProgress())
+            deployed = deploy(config, started.emulator, Progress())
             out.print(f"  {len(deployed.graph.customs())} resources at {started.emulator.endpoint}")
             if findings := [
                 finding for finding in list_deployed_findings(config, deployed.graph) if finding.level == "mandatory"
@@ -102,7 +102,7 @@ def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
         report.print_outputs(out, deployed.outputs)
         report.print_monthly_cost(out, result)
         with _print_step(out, "down"):
-            if undeleted := delete_all(started.emulator, SilentProgress()):
+            if undeleted := delete_all(started.emulator, Progress()):
                 raise DemoFailed(f"these resources could not be deleted: {', '.join(undeleted)}")
             out.print("  every resource deleted, in reverse order")
 

@@ -20,7 +20,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -69,8 +69,6 @@ class Emulator:
     port: int
     folder: Path
     """Folder of the emulator's files."""
-    kept: bool = False
-    """True if the emulator continues when the command that started it ends. Otherwise, both end together."""
 
     @property
     def endpoint(self) -> str:
@@ -97,8 +95,6 @@ class StartedEmulator:
         if self._process.stdin is not None:
             self._process.stdin.write(KEEP_RUNNING)
             self._process.stdin.close()
-        # The record is written last. If this process is killed before, the next `make up` starts a new emulator.
-        _write_record(replace(self.emulator, kept=True))
         self._process.returncode = 0  # avoids Popen's warning about a process that is still running
         self._kept = True
 
@@ -167,7 +163,7 @@ def find_running(folder: Path = FOLDER) -> Emulator | None:
         record = json.loads(_record_path(folder).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return Emulator(int(record["pid"]), int(record["port"]), folder, kept=bool(record.get("kept")))
+    return Emulator(int(record["pid"]), int(record["port"]), folder)
 
 
 def has_ended(folder: Path = FOLDER) -> bool:
@@ -303,8 +299,7 @@ def _is_locked(folder: Path) -> bool:
 def _write_record(emulator: Emulator) -> None:
     record = _record_path(emulator.folder)
     partial = record.with_suffix(".partial")
-    content = {"pid": emulator.pid, "port": emulator.port, "kept": emulator.kept}
-    partial.write_text(json.dumps(content), encoding="utf-8")
+    partial.write_text(json.dumps({"pid": emulator.pid, "port": emulator.port}), encoding="utf-8")
     partial.replace(record)
 
 

@@ -1,33 +1,35 @@
-"""Engine of the local platform: creates, changes and deletes the program's resources on the emulator.
+"""Engine of the local platform: deploys the program's resources to the emulator, or plans what a deployment would change.
 
-It takes the place of Pulumi's engine and AWS provider. When `make up` runs the program, the Pulumi SDK passes each
-resource to the engine, in a thread, as soon as everything that the resource depends on exists. The engine plans the
-change of the resource (`resource_change_planning.py`) and makes the service calls that the driver of the resource's type
-lists (`local/drivers/model.py`). It saves the resource's entry in the state file (`state.py`) before and after the calls.
-So if a run is killed at any point, the next run knows which resources may be incomplete.
+It takes the place of Pulumi's engine. When `make up` runs the program, the Pulumi SDK passes each resource to the engine,
+in a thread, as soon as everything that the resource depends on exists. The engine compares its inputs with those of the
+last run (`state.py`), and lets the deployer make the necessary service calls (`deployer.py`).
 """
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from local.drivers import ALL_DRIVERS, Driver, Drivers, describe_missing_drivers
 from local.drivers.model import ResourceValues
+from local.platform.deployer import (
+    DEPLOYMENT_ERRORS,
+    Action,
+    Change,
+    Deployer,
+    describe_failure,
+    list_changed_inputs,
+    plan_change,
+    to_comparable,
+)
 from local.platform.emulator_clients import Clients
 from local.platform.progress import Progress
-from local.platform.resource_change_planning import ResourceAction, ResourceChange, plan_change
-from local.platform.resource_operations import (
-    OPERATION_ERRORS,
-    ResourceOperations,
-    describe_failure,
-    list_deletion_calls,
-    permits_content_deletion,
-)
-from local.platform.state import NO_HASH, PlatformState, ResourceEntry, ResourceStatus
+from local.platform.state import PlatformState, ResourceEntry
 from local.preview.preview_provider import PreviewProvider
+from local.preview.program_run import run_program
 from local.preview.resource_graph import Graph, Resource
+from local.preview.stack_files import StackConfig
 from local.property_values import Props
 
 
@@ -43,13 +45,13 @@ class ResourceFailed(Exception):
 class Engine:
     """Provider that creates and changes the program's resources on the emulator when `make up` runs the program.
 
-    It also deletes resources: after a run those that the program no longer contains, and for `make down` all of them.
+    It changes the state in memory. The caller writes it when the run has ended.
     """
 
     def __init__(
         self, clients: Clients, state: PlatformState, progress: Progress, drivers: Drivers = ALL_DRIVERS
     ) -> None:
-        self._operations = ResourceOperations(clients)
+        self._deployer = Deployer(clients)
         self._state = state
         self._progress = progress
         self._drivers = drivers
@@ -76,9 +78,7 @@ class Engine:
         """
         if self._stopped.is_set():
             raise InterruptedError(f"not started, because the run was interrupted: {resource.urn}")
-        driver = self._drivers.get(resource.type)
-        if driver is None:
-            raise self._report_failure(resource.urn, describe_missing_drivers([resource.type]))
+        driver = self._find_driver(resource.urn, resource.type)
         if missing := sorted(_find_missing_values(resource)):
             raise self._report_failure(
                 resource.urn,
@@ -90,72 +90,58 @@ class Engine:
                 resource.urn,
                 f"the driver of {resource.type} does not use {', '.join(unhandled)}: add it to a call or to `ignored`",
             )
-        hashes = self._state.hash_inputs(resource.inputs)
-        entry = self._state.get(resource.urn)
-        change = plan_change(driver, resource, entry, hashes)
-        if entry is not None and change.action is ResourceAction.SAME:
-            self._progress.on_finish(resource.urn, ResourceAction.SAME, 0)
+        entry = self._state.entries.get(resource.urn)
+        change = _plan(driver, resource, entry)
+        if entry is not None and change.action is Action.SAME:
+            self._progress.on_finish(resource.urn, Action.SAME, 0)
             return entry.id, entry.outputs
-        action = ResourceAction.REPLACE if resource.urn in self._replaced_urns else change.action
+        action = Action.REPLACE if resource.urn in self._replaced_urns else change.action
         with self._report_step(resource.urn, action):
-            if entry is not None and change.action is ResourceAction.REPLACE:
+            if change.action is Action.REPLACE:
                 with self._replacement_lock:
                     self._delete_with_dependants(resource.urn)
                 entry = None
-            return self._create_or_update(driver, resource, entry, hashes, change)
+            if entry is None:
+                return self._create(driver, resource)
+            return self._update(driver, resource, entry, change)
 
     def delete_gone(self, graph: Graph) -> None:
         """Delete the resources that are no longer part of the program."""
-        self.delete({urn for urn in self._state.entries() if urn not in {resource.urn for resource in graph}})
+        self.delete(self._state.entries.keys() - {resource.urn for resource in graph})
 
-    def delete(self, urns: set[str]) -> None:
+    def delete(self, urns: Iterable[str]) -> None:
         """Delete resources, each before the resources that it depends on.
 
         After a failure, continue with the next resource. The failed resource stays in the state.
         """
-        for urn in self._state.deletion_order(urns):
+        for urn in self._state.deletion_order(set(urns)):
             try:
-                with self._report_step(urn, ResourceAction.DELETE):
+                with self._report_step(urn, Action.DELETE):
                     self._delete(urn)
             except ResourceFailed:
                 continue
 
-    def delete_all(self) -> None:
-        """Delete all resources, for `make down`."""
-        self._state.start_removal()
-        self.delete(set(self._state.entries()))
+    def _create(self, driver: Driver, resource: Resource) -> tuple[str, Props]:
+        """Create a resource. If a call fails after the first one has succeeded, record the incomplete resource."""
+        values = ResourceValues(resource.inputs)
+        try:
+            self._deployer.create(driver, resource.name, values)
+        except Exception:
+            if values.responses:
+                self._state.entries[resource.urn] = _to_entry(resource, values, incomplete=True)
+            raise
+        self._state.entries[resource.urn] = _to_entry(resource, values)
+        return values.id, values.outputs
 
-    def _create_or_update(
-        self,
-        driver: Driver,
-        resource: Resource,
-        entry: ResourceEntry | None,
-        hashes: dict[str, str],
-        change: ResourceChange,
-    ) -> tuple[str, Props]:
-        """Create a resource that has no entry, or update it. Return its id and outputs.
-
-        If a creation fails before its first call has succeeded, the resource does not exist, so its entry is removed. If
-        it fails later, the entry becomes `BROKEN`, and the next run replaces the resource.
-
-        An update first removes the hashes of the changed inputs from the entry. If the update then fails or is killed,
-        the next run sets these inputs again, even if the program has their old values again.
-        """
-        values = ResourceValues(resource.inputs, entry.id if entry else "", dict(entry.outputs) if entry else {})
-        if entry is not None:
-            self._state.put(resource.urn, _to_updating_entry(entry, change))
-            self._operations.update(driver, values, change)
-        else:
-            self._state.put(resource.urn, _to_entry(resource, hashes, values, ResourceStatus.MAKING, driver))
-            try:
-                self._operations.create(driver, resource.name, values)
-            except Exception:
-                if values.responses:
-                    self._state.put(resource.urn, _to_entry(resource, hashes, values, ResourceStatus.BROKEN, driver))
-                else:
-                    self._state.drop(resource.urn)
-                raise
-        self._state.put(resource.urn, _to_entry(resource, hashes, values, ResourceStatus.MADE, driver))
+    def _update(self, driver: Driver, resource: Resource, entry: ResourceEntry, change: Change) -> tuple[str, Props]:
+        """Change a resource. If a call fails, the next run sets the inputs again, even if they have their old values."""
+        values = ResourceValues(resource.inputs, entry.id, dict(entry.outputs))
+        try:
+            self._deployer.update(driver, values, change)
+        except Exception:
+            self._state.entries[resource.urn] = replace(entry, pending=tuple(sorted(change.changed)))
+            raise
+        self._state.entries[resource.urn] = _to_entry(resource, values)
         return values.id, values.outputs
 
     def _delete_with_dependants(self, urn: str) -> None:
@@ -163,35 +149,37 @@ class Engine:
 
         Their entries are deleted, too. So if the program registers a dependant later in this run, it is created again.
         """
-        urns = {urn, *self._state.find_dependants(urn)}
-        for dependant in self._state.deletion_order(urns):
+        for dependant in self._state.deletion_order({urn, *self._state.find_dependants(urn)}):
             self._delete(dependant)
             self._replaced_urns.add(dependant)
 
     def _delete(self, urn: str) -> None:
-        """Delete a resource with the calls in its entry, and then the entry.
-
-        A missing resource is no error. After a failure, the entry is `BROKEN`, because the deletion may be incomplete.
-        """
-        entry = self._state.get(urn)
+        """Delete a resource and its entry. After a failure, the entry shows that the deletion may be incomplete."""
+        entry = self._state.entries.get(urn)
         if entry is None:
             return
-        self._state.put(urn, replace(entry, status=ResourceStatus.DELETING))
+        driver = self._find_driver(urn, entry.type)
         try:
-            self._operations.delete(self._drivers.get(entry.type), entry.deletion, empty_first=entry.emptied)
-        except BaseException:
-            self._state.put(urn, replace(entry, status=ResourceStatus.BROKEN))
+            self._deployer.delete(driver, ResourceValues(entry.inputs, entry.id, entry.outputs))
+        except Exception:
+            self._state.entries[urn] = replace(entry, incomplete=True)
             raise
-        self._state.drop(urn)
+        del self._state.entries[urn]
+
+    def _find_driver(self, urn: str, kind: str) -> Driver:
+        driver = self._drivers.get(kind)
+        if driver is None:
+            raise self._report_failure(urn, describe_missing_drivers([kind]))
+        return driver
 
     @contextmanager
-    def _report_step(self, urn: str, action: ResourceAction) -> Iterator[None]:
-        """Report the progress of work on a resource. Turn each of the `OPERATION_ERRORS` into a ResourceFailed."""
+    def _report_step(self, urn: str, action: Action) -> Iterator[None]:
+        """Report the progress of work on a resource. Turn each of the `DEPLOYMENT_ERRORS` into a ResourceFailed."""
         self._progress.on_start(urn, action)
         start = time.monotonic()
         try:
             yield
-        except OPERATION_ERRORS as error:
+        except DEPLOYMENT_ERRORS as error:
             raise self._report_failure(urn, describe_failure(error)) from error
         self._progress.on_finish(urn, action, time.monotonic() - start)
 
@@ -202,29 +190,76 @@ class Engine:
         return failure
 
 
-def _to_entry(
-    resource: Resource,
-    hashes: dict[str, str],
-    values: ResourceValues,
-    status: ResourceStatus,
-    driver: Driver,
-) -> ResourceEntry:
+@dataclass(frozen=True)
+class PlannedStep:
+    """The action that `make up` would take on one resource."""
+
+    urn: str
+    action: Action
+
+
+class PlanningProvider:
+    """Provider for one preview run of the program. It plans the action on each resource, and creates nothing.
+
+    If a resource would be created or replaced, its outputs are unknown to the other resources, as in a real preview.
+    """
+
+    def __init__(self, state: PlatformState, drivers: Drivers = ALL_DRIVERS) -> None:
+        self._state = state
+        self._drivers = drivers
+        self._actions: dict[str, Action] = {}
+        self._replaced_urns: set[str] = set()
+        """Resources that would be replaced because their inputs refer to a replaced resource."""
+        self.call = PreviewProvider().call
+        """Method that answers the program's calls of provider functions, for example `getRegion`."""
+
+    def list_steps(self, config: StackConfig) -> list[PlannedStep]:
+        """Run the program. Return the actions on its resources in the order of their registration.
+
+        The deletions of resources that the program no longer contains follow.
+        """
+        graph = run_program(config, self, preview=True).graph
+        gone = self._state.deletion_order(self._state.entries.keys() - {resource.urn for resource in graph})
+        return [
+            *(PlannedStep(resource.urn, self._actions[resource.urn]) for resource in graph.customs()),
+            *(PlannedStep(urn, Action.DELETE) for urn in gone),
+        ]
+
+    def make(self, resource: Resource) -> tuple[str, Props]:
+        """Plan the action on a registered resource. Return its id and the outputs that would not change."""
+        entry = self._state.entries.get(resource.urn)
+        driver = self._drivers[resource.type]
+        change = _plan(driver, resource, entry)
+        action = Action.REPLACE if resource.urn in self._replaced_urns else change.action
+        self._actions[resource.urn] = action
+        if action is Action.REPLACE:
+            self._replaced_urns |= self._state.find_dependants(resource.urn)
+        if entry is None or action in {Action.CREATE, Action.REPLACE}:
+            return "", {}
+        changed_outputs = change.changed_outputs(driver)
+        return entry.id, {name: value for name, value in entry.outputs.items() if name not in changed_outputs}
+
+
+def _plan(driver: Driver, resource: Resource, entry: ResourceEntry | None) -> Change:
+    """Return the change that a resource needs. `entry` is its last known state, or None for a new resource."""
+    if entry is None:
+        return Change(Action.CREATE)
+    if entry.incomplete:
+        return Change(Action.REPLACE)
+    changed = list_changed_inputs(entry.inputs, to_comparable(resource.inputs)) | set(entry.pending)
+    return plan_change(driver, resource.inputs, changed - set(resource.request.ignoreChanges))
+
+
+def _to_entry(resource: Resource, values: ResourceValues, *, incomplete: bool = False) -> ResourceEntry:
     return ResourceEntry(
         type=resource.type,
-        status=status,
-        inputs=hashes,
         id=values.id,
+        inputs=to_comparable(resource.inputs),
         outputs=values.outputs,
         depends_on=tuple(sorted(resource.depends_on)),
         made_of=tuple(sorted(resource.property_dependencies)),
-        deletion=list_deletion_calls(driver, values),
-        emptied=permits_content_deletion(driver, resource.inputs),
+        incomplete=incomplete,
     )
-
-
-def _to_updating_entry(entry: ResourceEntry, change: ResourceChange) -> ResourceEntry:
-    """Return the entry of a resource for the time of an update. The changed properties have no hashes."""
-    return replace(entry, inputs={**entry.inputs, **dict.fromkeys(change.changed, NO_HASH)})
 
 
 def _find_missing_values(resource: Resource) -> Iterator[str]:

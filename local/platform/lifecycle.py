@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from local import REGION, CannotRun
 from local.drivers import RECORDED_ONLY
@@ -19,16 +20,15 @@ from local.emulation.speech.languages import ENGLISH_ONLY
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
-from local.platform.engine import Engine, ResourceFailed
+from local.platform.engine import Engine, PlannedStep, PlanningProvider, ResourceFailed
 from local.platform.folder_lock import PLATFORM_COMMANDS, lock_folder
 from local.platform.progress import Progress, ProgressReporter
-from local.platform.state import PlatformState, StateError, open_state, state_file
-from local.platform.update_plan import PlannedStep, PlanningProvider
+from local.platform.state import PlatformState
 from local.preview import stack_files
 from local.preview.handler_check.handler_faults import find_handler_faults
 from local.preview.policy_pack_process import PolicyFinding, PolicyPackProcess
 from local.preview.preview_provider import PreviewProvider
-from local.preview.program_run import ProgramRun, run_program
+from local.preview.program_run import run_program
 from local.preview.report import print_outputs
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
@@ -36,6 +36,7 @@ from local.property_values import Props, to_display_value
 from local.terminal_output import format_count
 from local.virtual_environment_installation import ENVIRONMENTS, STAMP
 
+Result = TypeVar("Result")
 NOT_RUNNING = "the local platform is not running"
 """Output of `make down` without a platform, which is no error."""
 
@@ -46,7 +47,6 @@ class DeployedPlatform:
 
     graph: Graph
     outputs: Props
-    state: PlatformState
 
     @property
     def ids(self) -> dict[str, Any]:
@@ -54,16 +54,17 @@ class DeployedPlatform:
         return {resource.name: resource.id for resource in self.graph.customs()}
 
 
-def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
+def up(stack: str = "local", folder: Path = emulator.FOLDER, *, verbose: bool = False) -> int:
     """Deploy a stack to the emulator and leave it running, for `make up`. Return the exit status.
 
     If the code of a handler cannot start, nothing is deployed. If this call started the emulator, a failure stops it.
+    A line for each resource is printed if `verbose` is true, or if the platform was running before.
     """
-    with lock_folder(folder, PLATFORM_COMMANDS), ProgressReporter() as report:
+    with lock_folder(folder, PLATFORM_COMMANDS), ProgressReporter(lists_resources=verbose) as report:
         try:
             config = stack_files.read_stack(stack)
-            run = _run_in_thread(lambda: run_program(config, PreviewProvider(), preview=True), lambda: None)
-            if faults := find_handler_faults(run.graph):
+            graph = _run_in_thread(lambda: run_program(config, PreviewProvider(), preview=True).graph, lambda: None)
+            if faults := find_handler_faults(graph):
                 for fault in faults:
                     report.print_line(f"  {fault}")
                 report.print_line("nothing was deployed: fix the handlers, then run `make up` again")
@@ -75,6 +76,7 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
                     for kind in recorded:
                         report.print_line(f"  {kind}: {RECORDED_ONLY[kind].reason}")
                 findings = list_deployed_findings(config, deployed.graph)
+                report.print_subsystems()
                 resources = format_count(len(deployed.graph.customs()), "resource")
                 report.print_line(f"{resources}: {report.summary()}; the local platform is up")
                 _print_instructions(running, deployed.outputs, report)
@@ -96,34 +98,16 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER) -> int:
 
 
 def down(folder: Path = emulator.FOLDER) -> int:
-    """Delete all resources, dependants first, and stop the emulator, for `make down`. Return the exit status.
-
-    Resources that cannot be deleted are printed. They end with the emulator.
-    """
-    if not folder.exists():
-        print(NOT_RUNNING)
-        return 0
-    undeleted_urns: list[str] = []
-    with lock_folder(folder, PLATFORM_COMMANDS), ProgressReporter() as report:
-        running = emulator.find_running(folder)
-        try:
-            # If `kept` is False, the `make up` that started the emulator was killed, and the emulator is about to end.
-            if running is not None and running.kept:
-                undeleted_urns = delete_all(running, report)
-        except StateError as error:
-            report.print_line(
-                f"the emulator will be stopped with its resources, because they cannot be deleted: {error}"
-            )
-        finally:
-            emulator.stop(folder)
-            PlatformState.remove(state_file(folder))
-        if running is None:
-            report.print_line(NOT_RUNNING)
+    """Stop the emulator, with which all resources end, and remove its files, for `make down`. Return the exit status."""
+    if folder.exists():
+        with lock_folder(folder, PLATFORM_COMMANDS):
+            was_running = emulator.stop(folder)
+            PlatformState.remove(folder)
+        if was_running:
+            print("the local platform is down")
             return 0
-        for urn in undeleted_urns:
-            report.print_line(f"  could not be deleted: {urn}")
-        report.print_line(f"{report.summary()}; the local platform is down")
-    return 1 if undeleted_urns else 0
+    print(NOT_RUNNING)
+    return 0
 
 
 def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | None:
@@ -135,16 +119,16 @@ def find_running_platform(folder: Path = emulator.FOLDER) -> dict[str, Any] | No
     running = emulator.find_running(folder)
     if running is None:
         return None
-    state = open_state(running)
-    ids = {urn.rpartition("::")[2]: entry.id for urn, entry in state.entries().items()}
+    state = PlatformState.read(running) or PlatformState()
+    ids = {urn.rpartition("::")[2]: entry.id for urn, entry in state.entries.items()}
     return {"endpoint": running.endpoint, "outputs": state.outputs, "ids": ids}
 
 
 def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[PlannedStep]:
     """Return what `make up` would do with each resource. Without a usable emulator, it would create all of them."""
     running, _ = _find_usable_emulator(folder)
-    state = open_state(running) if running else PlatformState.empty(state_file(folder), "")
-    return PlanningProvider(state).list_steps(config)
+    state = PlatformState.read(running) if running else None
+    return PlanningProvider(state or PlatformState()).list_steps(config)
 
 
 def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFinding]:
@@ -163,21 +147,30 @@ def deploy(config: StackConfig, running: Emulator, progress: Progress) -> Deploy
 
     Raise ResourceFailed with the first failure of a resource.
     """
-    state = open_state(running)
+    state = PlatformState.read(running) or PlatformState()
     engine = Engine(EmulatorClients(running.endpoint), state, progress)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it logs every task that a failure cancelled
     try:
-        result = _run_in_thread(lambda: run_program(config, engine, preview=False), engine.stop)
+        return _run_in_thread(partial(_deploy, config, running, engine, state), engine.stop)
     except Exception:
         if engine.failures:
             raise engine.failures[0] from None  # the SDK wraps the error in its own messages
         raise
-    engine.delete_gone(result.graph)
-    if engine.failures:
-        raise engine.failures[0]
-    outputs = _add_token_url(result.outputs, running)
-    state.save_outputs(to_display_value(outputs))
-    return DeployedPlatform(result.graph, outputs, state)
+
+
+def _deploy(config: StackConfig, running: Emulator, engine: Engine, state: PlatformState) -> DeployedPlatform:
+    """Run the program with an engine. If this process is killed meanwhile, the platform has no state file."""
+    PlatformState.remove(running.folder)
+    try:
+        result = run_program(config, engine, preview=False)
+        engine.delete_gone(result.graph)
+        if engine.failures:
+            raise engine.failures[0]
+        outputs = _add_token_url(result.outputs, running)
+        state.outputs = to_display_value(outputs)
+    finally:
+        state.write(running)
+    return DeployedPlatform(result.graph, outputs)
 
 
 def _add_token_url(outputs: Props, running: Emulator) -> Props:
@@ -189,8 +182,8 @@ def _add_token_url(outputs: Props, running: Emulator) -> Props:
     return {**outputs, "frontend": {**frontend, "identity": identity}}
 
 
-def _run_in_thread(work: Callable[[], ProgramRun], stop: Callable[[], None]) -> ProgramRun:
-    """Run the program in a thread. On Ctrl-C, call `stop` and wait until the program has ended.
+def _run_in_thread(work: Callable[[], Result], stop: Callable[[], None]) -> Result:
+    """Do work that runs the program in a thread. On Ctrl-C, call `stop` and wait until the work has ended.
 
     Python raises KeyboardInterrupt in the main thread. If the program ran there, the exception could get lost in an
     event loop or an import, or the process could hang.
@@ -208,19 +201,20 @@ def _use_emulator(folder: Path, report: ProgressReporter) -> Iterator[Emulator]:
     """Yield the running emulator, or a new one. A new one is kept running only if the block succeeds."""
     running, unusable_because = _find_usable_emulator(folder)
     if running is not None:
+        report.lists_resources = True
         yield running
         return
     if unusable_because:
         report.print_line(f"{unusable_because}: starting a new platform")
         emulator.stop(folder)
-    PlatformState.remove(state_file(folder))
+    PlatformState.remove(folder)
     try:
         with emulator.start(folder, emulator.PORT) as started:
             yield started.emulator
             started.keep()
     except BaseException:
         emulator.stop(folder)  # Ctrl-C may come at any point of the start
-        PlatformState.remove(state_file(folder))  # its resources ended with the emulator
+        PlatformState.remove(folder)  # its resources ended with the emulator
         raise
 
 
@@ -232,16 +226,16 @@ def _find_usable_emulator(folder: Path) -> tuple[Emulator | None, str]:
     running = emulator.find_running(folder)
     if running is None:
         return None, "the emulator of the last platform has ended" if emulator.has_ended(folder) else ""
-    if not running.kept or open_state(running).was_interrupted:
+    if PlatformState.read(running) is None:
         return None, "the last run was killed before it was finished"
     return running, ""
 
 
-def delete_all(running: Emulator, report: Progress) -> list[str]:
+def delete_all(running: Emulator, progress: Progress) -> list[str]:
     """Delete all resources, dependants first. Return the URNs of those that could not be deleted."""
-    state = open_state(running)
-    Engine(EmulatorClients(running.endpoint), state, report).delete_all()
-    return sorted(state.entries())
+    state = PlatformState.read(running) or PlatformState()
+    Engine(EmulatorClients(running.endpoint), state, progress).delete(set(state.entries))
+    return sorted(state.entries)
 
 
 def _print_instructions(running: Emulator, outputs: Props, report: ProgressReporter) -> None:

@@ -1,4 +1,4 @@
-"""Progress of `make up` and `make down`: a live display on a terminal, plain lines in a pipe, and a summary at the end.
+"""Progress of `make up`: a live display on a terminal, plain lines in a pipe, and a summary at the end.
 
 The engine (`engine.py`) reports the start and the end of its work on each resource.
 """
@@ -14,54 +14,53 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from local.platform.resource_change_planning import ResourceAction
+from guardrails.subsystem_of_resource import parse_subsystem
+from local.platform.deployer import Action
 
 PAST_TENSES = {
-    ResourceAction.CREATE: "created",
-    ResourceAction.UPDATE: "updated",
-    ResourceAction.REPLACE: "replaced",
-    ResourceAction.DELETE: "deleted",
-    ResourceAction.SAME: "unchanged",
+    Action.CREATE: "created",
+    Action.UPDATE: "updated",
+    Action.REPLACE: "replaced",
+    Action.DELETE: "deleted",
+    Action.SAME: "unchanged",
 }
 COLOURS = {
-    ResourceAction.CREATE: "green",
-    ResourceAction.UPDATE: "yellow",
-    ResourceAction.REPLACE: "magenta",
-    ResourceAction.DELETE: "red",
-    ResourceAction.SAME: "dim",
+    Action.CREATE: "green",
+    Action.UPDATE: "yellow",
+    Action.REPLACE: "magenta",
+    Action.DELETE: "red",
+    Action.SAME: "dim",
 }
 
 
 class Progress:
     """Receiver of the engine's reports. Several threads call its methods. This base class ignores the reports."""
 
-    def on_start(self, urn: str, action: ResourceAction, /) -> None:
+    def on_start(self, urn: str, action: Action, /) -> None:
         """Handle the start of work on a resource."""
 
-    def on_finish(self, urn: str, action: ResourceAction, seconds: float, /) -> None:
+    def on_finish(self, urn: str, action: Action, seconds: float, /) -> None:
         """Handle the end of work on a resource. For an unchanged resource, `on_start` is not called before."""
 
     def on_failure(self, urn: str, message: str, /) -> None:
         """Handle the failure of work on a resource."""
 
 
-class SilentProgress(Progress):
-    """Receiver that prints nothing."""
-
-
 class ProgressReporter(Progress):
-    """Receiver that prints a line for each changed or failed resource.
+    """Receiver that prints a line for each failed resource, and also for each changed one if `lists_resources` is true.
 
     A terminal also shows the ten resources on which work has lasted longest, with their times.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, *, lists_resources: bool = False) -> None:
         self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
         """Console to which everything is printed."""
-        self._current: dict[str, tuple[ResourceAction, float]] = {}
+        self.lists_resources = lists_resources
+        self._current: dict[str, tuple[Action, float]] = {}
         """Action and start time of the work in progress on each resource, by URN."""
-        self._counts: Counter[ResourceAction] = Counter()
-        self._failures: dict[str, str] = {}
+        self._counts: Counter[tuple[str, Action]] = Counter()
+        """Number of finished resources by subsystem and action."""
+        self._failures = 0
         self._lock = threading.Lock()
         self._start = time.monotonic()
         self._live = Live(
@@ -77,17 +76,17 @@ class ProgressReporter(Progress):
         if self._live.is_started:
             self._live.stop()
 
-    def on_start(self, urn: str, action: ResourceAction, /) -> None:
+    def on_start(self, urn: str, action: Action, /) -> None:
         """Show the resource while the work lasts."""
         with self._lock:
             self._current[urn] = (action, time.monotonic())
 
-    def on_finish(self, urn: str, action: ResourceAction, seconds: float, /) -> None:
-        """Print a line, unless the resource is unchanged."""
+    def on_finish(self, urn: str, action: Action, seconds: float, /) -> None:
+        """Count the resource, and print a line if it has changed and lines are wanted."""
         with self._lock:
             self._current.pop(urn, None)
-            self._counts[action] += 1
-        if action is not ResourceAction.SAME:
+            self._counts[_subsystem(urn), action] += 1
+        if self.lists_resources and action is not Action.SAME:
             self._print(
                 Text.assemble(
                     (f"  {PAST_TENSES[action]:<9} ", COLOURS[action]),
@@ -100,7 +99,7 @@ class ProgressReporter(Progress):
         """Print the complete URN and the error message."""
         with self._lock:
             self._current.pop(urn, None)
-            self._failures[urn] = message
+            self._failures += 1
         self._print(
             Text.assemble(
                 ("  failed    ", "bold red"), f"{display_name(urn)}\n            {urn}\n            {message}"
@@ -109,10 +108,16 @@ class ProgressReporter(Progress):
 
     def summary(self) -> str:
         """Return one line with the number of resources for each action, and the time since the start."""
-        parts = [f"{count} {PAST_TENSES[action]}" for action in ResourceAction if (count := self._counts[action])]
+        parts = _count_actions(self._counts)
         if self._failures:
-            parts.append(f"{len(self._failures)} failed")
+            parts.append(f"{self._failures} failed")
         return f"{', '.join(parts) or 'nothing to do'} in {format_duration(time.monotonic() - self._start)}"
+
+    def print_subsystems(self) -> None:
+        """Print a line with the number of resources of each subsystem."""
+        for name in sorted({subsystem for subsystem, _ in self._counts}):
+            counts = Counter({key: count for key, count in self._counts.items() if key[0] == name})
+            self.print_line(f"  {name:<14} {', '.join(_count_actions(counts))}")
 
     def print_line(self, line: str) -> None:
         """Print a line of text."""
@@ -130,6 +135,18 @@ class ProgressReporter(Progress):
                 f"  {action} …", display_name(urn), Text(format_duration(time.monotonic() - since), style="dim")
             )
         return table
+
+
+def _count_actions(counts: Counter[tuple[str, Action]]) -> list[str]:
+    """Return the number of resources for each action, for example `12 created`."""
+    totals = Counter[Action]()
+    for (_, action), count in counts.items():
+        totals[action] += count
+    return [f"{totals[action]} {PAST_TENSES[action]}" for action in Action if totals[action]]
+
+
+def _subsystem(urn: str) -> str:
+    return parse_subsystem(urn.rpartition("::")[2])
 
 
 def display_name(urn: str) -> str:

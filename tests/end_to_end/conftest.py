@@ -30,7 +30,7 @@ from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.lifecycle import DeployedPlatform, deploy
-from local.platform.progress import SilentProgress
+from local.platform.progress import Progress
 from local.preview.resource_graph import Graph, Resource
 from local.property_values import Props
 from tests.end_to_end import many_files
@@ -348,5 +348,5 @@ def transcription(platform: Platform) -> DeployedTranscription:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     folder: Path = tmp_path_factory.mktemp("platform")
     with emulator.start(folder) as running_emulator:
-        deployed = deploy(read_test_stack(), running_emulator.emulator, SilentProgress())
+        deployed = deploy(read_test_stack(), running_emulator.emulator, Progress())
         yield Platform(running_emulator.emulator, deployed, EmulatorClients(running_emulator.emulator.endpoint))

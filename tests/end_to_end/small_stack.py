@@ -19,11 +19,11 @@ from handlers.common.environment import HandlerEnvironment
 from local import ACCOUNT
 from local.emulation.iam.decision_log import Decision, read_decisions
 from local.platform import emulator
+from local.platform.deployer import Action
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.engine import Engine
-from local.platform.progress import SilentProgress
-from local.platform.resource_change_planning import ResourceAction
+from local.platform.progress import Progress
 from local.platform.state import PlatformState
 from local.preview import program_run
 from local.preview.resource_graph import Graph
@@ -31,13 +31,13 @@ from local.preview.stack_files import StackConfig
 from local.property_values import to_display_value
 
 
-class ActionRecorder(SilentProgress):
+class ActionRecorder(Progress):
     """Receiver of a deployment's progress that records the action on each resource by its Pulumi name."""
 
     def __init__(self) -> None:
-        self.actions: dict[str, ResourceAction] = {}
+        self.actions: dict[str, Action] = {}
 
-    def on_finish(self, urn: str, action: ResourceAction, _seconds: float, /) -> None:
+    def on_finish(self, urn: str, action: Action, _seconds: float, /) -> None:
         self.actions[urn.rpartition("::")[2]] = action
 
 
@@ -53,7 +53,7 @@ class SmallStack:
     graph: Graph = field(default_factory=Graph)
     """Resources of the last deployed program."""
 
-    def up(self, program: Callable[..., object], *arguments: Any, **options: Any) -> dict[str, ResourceAction]:
+    def up(self, program: Callable[..., object], *arguments: Any, **options: Any) -> dict[str, Action]:
         """Deploy the resources that `program` registers when it is called with these arguments, and delete those that
         it no longer registers. Return the action on each resource.
         """

@@ -19,7 +19,7 @@ from components.blocks.secret import Secret
 from components.blocks.table import Table
 from components.core import Kind
 from local.drivers.s3 import delete_all_versions
-from local.platform.resource_change_planning import ResourceAction
+from local.platform.deployer import Action
 from local.platform.state import PlatformState
 from local.preview import stack_files
 from tests.end_to_end.conftest import Platform
@@ -113,8 +113,8 @@ def test_a_secret_parameter_is_created_changed_and_deleted(stack: SmallStack, tm
 
     stack.up(register, "canary-one")
     assert (read_parameter()["Value"], read_parameter()["Type"]) == ("canary-one", "SecureString")
-    assert stack.up(register, "canary-one") == {"key": ResourceAction.SAME}
-    assert stack.up(register, "canary-two") == {"key": ResourceAction.UPDATE}
+    assert stack.up(register, "canary-one") == {"key": Action.SAME}
+    assert stack.up(register, "canary-two") == {"key": Action.UPDATE}
     assert read_parameter()["Value"] == "canary-two"
     assert "canary" not in (tmp_path / "state.json").read_text()
     stack.up(lambda: None)
@@ -132,8 +132,8 @@ def test_an_input_with_the_version_of_a_secret_changes_with_the_secret(stack: Sm
 
     stack.up(register, "canary-one")
     assert read_version() == "1"
-    assert set(stack.up(register, "canary-one").values()) == {ResourceAction.SAME}
-    assert set(stack.up(register, "canary-two").values()) == {ResourceAction.UPDATE}
+    assert set(stack.up(register, "canary-one").values()) == {Action.SAME}
+    assert set(stack.up(register, "canary-two").values()) == {Action.UPDATE}
     assert read_version() == "2"
     stack.up(lambda: None)
 
@@ -153,16 +153,16 @@ def test_a_table_with_another_kms_key_keeps_its_items(stack: SmallStack) -> None
 
     stack.up(register, None)
     dynamodb.put_item(TableName=name, Item={"pk": {"S": "kept"}})
-    assert stack.up(register, key)["ingestion-files-table"] is ResourceAction.UPDATE
+    assert stack.up(register, key)["ingestion-files-table"] is Action.UPDATE
     assert (read_encryption()["Status"], read_encryption()["KMSMasterKeyArn"]) == ("ENABLED", key)
-    assert stack.up(register, None)["ingestion-files-table"] is ResourceAction.UPDATE
+    assert stack.up(register, None)["ingestion-files-table"] is Action.UPDATE
     assert read_encryption()["Status"] == "DISABLED"
 
 
 def test_the_maximum_throughput_of_a_table_is_changed_in_place(stack: SmallStack) -> None:
     unprotected_scope = scope(foundation=foundation_settings(data={"deletionProtection": False}))
 
-    def up(units: int) -> dict[str, ResourceAction]:
+    def up(units: int) -> dict[str, Action]:
         return stack.up(
             lambda: Table(
                 *(unprotected_scope, "files"),
@@ -179,7 +179,7 @@ def test_the_maximum_throughput_of_a_table_is_changed_in_place(stack: SmallStack
 
     up(50)
     assert read_throughput() == {"MaxReadRequestUnits": 100, "MaxWriteRequestUnits": 50}
-    assert up(60)["ingestion-files-table"] is ResourceAction.UPDATE
+    assert up(60)["ingestion-files-table"] is Action.UPDATE
     assert read_throughput() == {"MaxReadRequestUnits": 120, "MaxWriteRequestUnits": 60}
 
 
@@ -209,7 +209,7 @@ def test_a_schedule_and_a_rule_are_updated_in_place_and_deleted(stack: SmallStac
     stack.up(register, "rate(1 hour)")
     assert read_rates() == ["rate(1 hour)"] * 2
     actions = stack.up(register, "rate(2 hours)")
-    assert actions == {"schedule": ResourceAction.UPDATE, "rule": ResourceAction.UPDATE, "target": ResourceAction.SAME}
+    assert actions == {"schedule": Action.UPDATE, "rule": Action.UPDATE, "target": Action.SAME}
     assert read_rates() == ["rate(2 hours)"] * 2
     [target] = stack.clients("events").list_targets_by_rule(Rule="example")["Targets"]
     assert target == {"Id": "topic", "Arn": topic}
@@ -299,9 +299,9 @@ def test_a_changed_job_definition_gets_a_new_revision_and_its_old_one_is_deregis
 
     stack.up(register, 60)
     assert read_timeouts() == {"ACTIVE": 3600}
-    assert stack.up(register, 30) == {"job": ResourceAction.UPDATE}
+    assert stack.up(register, 30) == {"job": Action.UPDATE}
     assert read_timeouts() == {"INACTIVE": 3600, "ACTIVE": 1800}
-    assert stack.up(register, 30) == {"job": ResourceAction.SAME}
+    assert stack.up(register, 30) == {"job": Action.SAME}
 
 
 def test_a_memory_is_updated_in_place_and_strategies_are_added_and_deleted(
@@ -309,7 +309,7 @@ def test_a_memory_is_updated_in_place_and_strategies_are_added_and_deleted(
 ) -> None:
     memory, semantic = "ingestion-memory-memory", "ingestion-memory-semantic"
 
-    def up(days: int, **namespaces: str) -> dict[str, ResourceAction]:
+    def up(days: int, **namespaces: str) -> dict[str, Action]:
         monkeypatch.setattr(bedrock, "NAMESPACES", namespaces)
         unprotected_scope = scope(foundation=foundation_settings(data={"deletionProtection": False}))
         return stack.up(lambda: AgentMemory(unprotected_scope, "memory", display_name="clipAgentMemory", days=days))
@@ -323,9 +323,9 @@ def test_a_memory_is_updated_in_place_and_strategies_are_added_and_deleted(
     up(90, SUMMARIZATION=SUMMARIES, SEMANTIC="/facts/{actorId}/")
     memory_before = memory_details()
     actions = up(30, SUMMARIZATION=SUMMARIES, SEMANTIC="/known/{actorId}")
-    assert (actions[memory], actions[semantic]) == (ResourceAction.UPDATE, ResourceAction.UPDATE)
+    assert (actions[memory], actions[semantic]) == (Action.UPDATE, Action.UPDATE)
     memory_after = memory_details()
     assert (memory_after["id"], memory_after["eventExpiryDuration"]) == (memory_before["id"], 30)
     assert ["/known/{actorId}"] in [strategy["namespaceTemplates"] for strategy in memory_after["strategies"]]
-    assert up(30, SUMMARIZATION=SUMMARIES)[semantic] is ResourceAction.DELETE
+    assert up(30, SUMMARIZATION=SUMMARIES)[semantic] is Action.DELETE
     assert [strategy["type"] for strategy in memory_details()["strategies"]] == ["SUMMARIZATION"]

@@ -13,7 +13,7 @@ from local.flows.sample_files import read_sample
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.lifecycle import deploy
-from local.platform.progress import SilentProgress
+from local.platform.progress import Progress
 from tests.end_to_end.deployment import Deployment
 from tests.end_to_end.ingestion_client import IngestionRuns
 from tests.whole_program import backend_alone
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.spark]
 def runs(tmp_path: Path) -> Iterator[IngestionRuns]:
     """Client of a platform that has only ingestion, with the settings of the stack `local`."""
     with emulator.start(tmp_path) as started:
-        deployed = deploy(backend_alone("local", "ingestion"), started.emulator, SilentProgress())
+        deployed = deploy(backend_alone("local", "ingestion"), started.emulator, Progress())
         clients = EmulatorClients(started.emulator.endpoint)
         yield IngestionRuns(Deployment(started.emulator, clients, deployed.ids, deployed.outputs))
 

@@ -15,10 +15,10 @@ from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from local.flows import eventually
 from local.platform import emulator, function_push
+from local.platform.deployer import Action
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.function_push import FunctionPusher
 from local.platform.function_watch import FunctionWatch
-from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import open_state, state_file
 from tests.end_to_end.small_stack import SmallStack
 from tests.fake_engine import scope
@@ -49,12 +49,12 @@ def register_functions() -> None:
         Function(functions_scope, name, settings=settings, environment=HandlerEnvironment)
 
 
-def up(folder: Path) -> dict[str, ResourceAction]:
+def up(folder: Path) -> dict[str, Action]:
     """Deploy the functions as `make up` does. Return the action on each resource that was not unchanged."""
     running = emulator.find_running(folder)
     assert running is not None
     stack = SmallStack(running, EmulatorClients(running.endpoint), open_state(running))
-    return {name: action for name, action in stack.up(register_functions).items() if action is not ResourceAction.SAME}
+    return {name: action for name, action in stack.up(register_functions).items() if action is not Action.SAME}
 
 
 def clients(folder: Path) -> EmulatorClients:
@@ -92,7 +92,7 @@ def test_a_pushed_function_answers_and_the_next_up_leaves_it_unchanged(folder: P
 
     write_storage_handler(folder, "fourth")
     parts = ["meetings-storage-function", "meetings-storage-live"]
-    assert up(folder) == dict.fromkeys(parts, ResourceAction.UPDATE), "another change is deployed as usual"
+    assert up(folder) == dict.fromkeys(parts, Action.UPDATE), "another change is deployed as usual"
     assert invoke_alias(folder, STORAGE_NAME) == ("4", "fourth")
 
     state_file(folder).unlink()  # as on a platform that the Pulumi CLI deployed

@@ -21,8 +21,8 @@ from websockets.sync.connection import Connection
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import Connect
 from local.flows.identity_pool_guest import Guest
+from local.platform.deployer import Action
 from local.platform.emulator_clients import EmulatorClients
-from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState
 from tests.end_to_end.small_stack import SmallStack, small_stack
 from tests.guest_program import register_guest_resources
@@ -233,10 +233,10 @@ def test_a_pool_and_its_roles_are_updated_in_place_and_deleted(guest_stack: Gues
         pulumi.export("pool", pool.id)
 
     actions = pools.up(register, "one", guests=True)
-    assert actions == {"pool": ResourceAction.CREATE, "roles": ResourceAction.CREATE}
+    assert actions == {"pool": Action.CREATE, "roles": Action.CREATE}
     pool = pools.outputs["pool"]
     actions = pools.up(register, "two", guests=False)
-    assert (pools.outputs["pool"], actions) == (pool, {"pool": ResourceAction.UPDATE, "roles": ResourceAction.UPDATE})
+    assert (pools.outputs["pool"], actions) == (pool, {"pool": Action.UPDATE, "roles": Action.UPDATE})
     pool_details = cognito.describe_identity_pool(IdentityPoolId=pool)
     assert pool_details["AllowUnauthenticatedIdentities"] is False
     arn = cognito.get_identity_pool_roles(IdentityPoolId=pool)["Roles"]["unauthenticated"]

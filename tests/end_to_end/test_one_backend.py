@@ -10,7 +10,7 @@ from local.flows.identity import open_local_stack
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.lifecycle import deploy
-from local.platform.progress import SilentProgress
+from local.platform.progress import Progress
 from tests.whole_program import SECTIONS, backend_alone
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("one backend")]
@@ -22,7 +22,7 @@ FLOWS_PLAYED = ("transcription", "livestream")
 def test_a_backend_is_deployed_in_one_step_and_works_alone(section: str, tmp_path: Path) -> None:
     with emulator.start(tmp_path) as started:
         endpoint = started.emulator.endpoint
-        frontend = deploy(backend_alone("local", section), started.emulator, SilentProgress()).outputs["frontend"]
+        frontend = deploy(backend_alone("local", section), started.emulator, Progress()).outputs["frontend"]
         assert set(SECTIONS) & set(frontend) == {section}
         if section in FLOWS_PLAYED:
             stack = open_local_stack(frontend, partial(EmulatorClients, endpoint))

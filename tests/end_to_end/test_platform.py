@@ -8,8 +8,8 @@ import pytest
 
 from local import ROOT
 from local.platform import lifecycle
-from local.platform.progress import SilentProgress
-from local.platform.resource_change_planning import ResourceAction
+from local.platform.deployer import Action
+from local.platform.progress import Progress
 from local.platform.state import PlatformState
 from local.platform.update_plan import PlanningProvider
 from tests.end_to_end.conftest import Platform
@@ -33,7 +33,7 @@ def test_the_platform_listens_on_loopback_only(platform: Platform) -> None:
 
 def test_a_plan_without_changes_changes_no_resource(platform: Platform) -> None:
     steps = PlanningProvider(read_state(platform)).list_steps(read_test_stack())
-    assert {step.action for step in steps} == {ResourceAction.SAME}
+    assert {step.action for step in steps} == {Action.SAME}
     assert len(steps) == len(platform.graph.customs())
 
 
@@ -41,13 +41,13 @@ def test_a_plan_lists_the_resources_that_a_changed_setting_affects(platform: Pla
     config = read_test_stack()
     values = {**config.values, "polyphony:ingestion": '{"intake": {"batchWindowSeconds": 2}}'}
     steps = PlanningProvider(read_state(platform)).list_steps(replace(config, values=values))
-    changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not ResourceAction.SAME}
-    assert changed["ingestion-intake-source"] is ResourceAction.UPDATE, "the batching window changed"
-    assert changed["ingestion-manifest-builder-function"] is ResourceAction.UPDATE, (
+    changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not Action.SAME}
+    assert changed["ingestion-intake-source"] is Action.UPDATE, "the batching window changed"
+    assert changed["ingestion-manifest-builder-function"] is Action.UPDATE, (
         "the new settings of ingestion have no log level, so it is INFO"
     )
-    assert changed["ingestion-manifest-builder-live"] is ResourceAction.UPDATE, "the alias follows the version"
-    assert ResourceAction.REPLACE not in changed.values()
+    assert changed["ingestion-manifest-builder-live"] is Action.UPDATE, "the alias follows the version"
+    assert Action.REPLACE not in changed.values()
 
 
 def test_a_second_up_updates_only_functions_with_changed_settings(platform: Platform) -> None:
@@ -62,14 +62,14 @@ def test_a_second_up_updates_only_functions_with_changed_settings(platform: Plat
     try:
         lifecycle.deploy(changed, platform.emulator, recorder)
     finally:
-        lifecycle.deploy(config, platform.emulator, SilentProgress())
+        lifecycle.deploy(config, platform.emulator, Progress())
     functions = [
         f"ingestion-{function}-{part}"
         for function in ("manifest-builder", "steps", "sweeper")
         for part in ("function", "live")
     ]
-    actions = {name: action for name, action in recorder.actions.items() if action is not ResourceAction.SAME}
-    assert actions == dict.fromkeys(functions, ResourceAction.UPDATE), (
+    actions = {name: action for name, action in recorder.actions.items() if action is not Action.SAME}
+    assert actions == dict.fromkeys(functions, Action.UPDATE), (
         "the log level changes the functions and their aliases only"
     )
     new_version = platform.client("lambda").get_alias(FunctionName=function_name, Name="live")["FunctionVersion"]

@@ -15,7 +15,7 @@ from components.foundation import create_api_log_role
 from handlers.common.json_models import Message
 from handlers.common.rest import AnyRestOperation, RestOperation
 from local.flows.http_requests import Answer, ask, send
-from local.platform.resource_change_planning import ResourceAction
+from local.platform.deployer import Action
 from tests.end_to_end.small_stack import SmallStack, echo_function, small_stack
 from tests.fake_engine import scope
 
@@ -223,15 +223,15 @@ def test_a_function_without_the_gateways_permission_is_not_called(
 
 
 def test_a_new_deployment_is_made_only_if_an_operation_changes(notes: NotesClient) -> None:
-    assert set(notes.stack.up(register_apis).values()) == {ResourceAction.SAME}
+    assert set(notes.stack.up(register_apis).values()) == {Action.SAME}
     delete_note = RestOperation(
         "deleteNote", "DELETE", "/notes/{noteId}", "Delete a note.", parameters=NotePath, statuses=(204,)
     )
     try:
         before = dict(notes.stack.ids)
         actions = notes.stack.up(register_apis, (*OPERATIONS[:2], delete_note))
-        assert actions["ingestion-open-api"] is ResourceAction.UPDATE
-        assert actions["ingestion-open-deployment"] is ResourceAction.REPLACE
+        assert actions["ingestion-open-api"] is Action.UPDATE
+        assert actions["ingestion-open-deployment"] is Action.REPLACE
         assert notes.stack.ids["ingestion-open-api"] == before["ingestion-open-api"]
         assert notes.request("DELETE", "/notes/7").status == 200
         assert error_status_and_code(notes.request("GET", "/notes/7")) == (405, "METHOD_NOT_ALLOWED")

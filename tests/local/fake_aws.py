@@ -4,6 +4,7 @@ A driver describes how one resource type is created, changed and deleted. The dr
 their parameters are checked as usual. But the fake services only change a dictionary.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -21,15 +22,14 @@ from local.drivers.model import (
     first_known,
     from_response,
 )
+from local.platform.emulator import Emulator
 from local.platform.engine import Engine
-from local.platform.progress import Progress, SilentProgress
+from local.platform.progress import Progress
 from local.platform.state import PlatformState
 from local.preview import program_run
 from local.preview.stack_files import StackConfig
 
 CONFIG = StackConfig(project="polyphony", stack="test", values={})
-INSTANCE = "1:4566"
-"""Process id and port of the emulator to which the state belongs."""
 
 # Resource types. A group is a log group. The emulator lacks the last type, so it is checked but not created.
 GROUP = "test:index/group:Group"
@@ -86,24 +86,14 @@ DRIVERS: Drivers = {
 }
 
 
-class Killed(Exception):
-    """Simulated kill of the process. All later steps raise it too, because a killed process does nothing more."""
-
-
 class FakeAws:
-    """All services, in place of the emulator's clients.
-
-    Each call consists of two steps, before and after its effect. A test can kill the simulated process at a step.
-    """
+    """All services, in place of the emulator's clients."""
 
     def __init__(self) -> None:
         self.resources: dict[str, dict[str, Any]] = {}
         """Parameters of each resource by its name."""
         self.calls: list[tuple[str, str]] = []
         """Method and resource name of each call."""
-        self.steps = 0
-        """Number of steps so far."""
-        self.kill_at_step: int | None = None
         self.error_codes: dict[str, str] = {}
         """Error codes by method. The other methods succeed."""
         self._lock = threading.RLock()
@@ -111,25 +101,15 @@ class FakeAws:
     def __call__(self, _service: str) -> "FakeClient":
         return FakeClient(self)
 
-    def step(self) -> None:
-        """Count one step of the process. Raise Killed at the step of the kill, and at all steps after it."""
-        with self._lock:
-            self.steps += 1
-            if self.kill_at_step is not None and self.steps >= self.kill_at_step:
-                raise Killed
-
     def call(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """Execute an operation and return its response."""
         names = (parameters.get(key) for key in ("logGroupName", "Name", "FunctionName", "TopicArn"))
         name = str(next(filter(None, names))).rpartition(":")[2]
         with self._lock:
-            self.step()
             self.calls.append((method, name))
             if code := self.error_codes.get(method):
                 raise _error(method, code)
-            response = self._execute(method, name, parameters)
-            self.step()
-            return response
+            return self._execute(method, name, parameters)
 
     def _execute(self, method: str, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
         verb = method.partition("_")[0]
@@ -177,18 +157,18 @@ class AnyResource(pulumi.CustomResource):
 
 
 def run_up(program: Callable[[], object], aws: FakeAws, folder: Path, progress: Progress | None = None) -> None:
-    """Do what `make up` does: read the state, run the program, and delete the resources that it no longer contains."""
-    state = open_state(aws, folder)
-    engine = Engine(aws, state, progress or SilentProgress(), DRIVERS)
-    engine.delete_gone(program_run.run_function(program, CONFIG, engine, preview=False).graph)
+    """Do what `make up` does: read the state, run the program, delete what it no longer contains, write the state."""
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it logs every task that a failure cancelled
+    state = read_state(folder)
+    engine = Engine(aws, state, progress or Progress(), DRIVERS)
+    try:
+        engine.delete_gone(program_run.run_function(program, CONFIG, engine, preview=False).graph)
+    finally:
+        state.write(Emulator(1, 4566, folder))
     if engine.failures:
         raise engine.failures[0]
 
 
-def open_state(aws: FakeAws, folder: Path) -> PlatformState:
-    """Return the state as `make up` opens it. After an interrupted run it is empty, because a new emulator starts."""
-    state = PlatformState.read(folder / "state.json", INSTANCE)
-    if state.was_interrupted:
-        aws.resources.clear()
-        state = PlatformState.empty(folder / "state.json", INSTANCE)
-    return state
+def read_state(folder: Path) -> PlatformState:
+    """Return the state of the last run, or an empty one."""
+    return PlatformState.read(Emulator(1, 4566, folder)) or PlatformState()

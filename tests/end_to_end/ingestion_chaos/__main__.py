@@ -28,7 +28,7 @@ from local.flows import ResultNotInTime, eventually
 from local.platform import emulator
 from local.platform.emulator_clients import CONFIG, EmulatorClients
 from local.platform.lifecycle import deploy
-from local.platform.progress import SilentProgress
+from local.platform.progress import Progress
 from operations.__main__ import main as run_operation
 from tests.end_to_end.deployment import Deployment, read_test_stack
 from tests.end_to_end.ingestion_chaos.process_killer import ProcessKiller
@@ -227,7 +227,7 @@ def deployed_platform(folder: Path) -> Iterator[Deployment]:
         settings[section] = {**settings.get(section, {}), **values}
     config = dataclasses.replace(config, values={**config.values, key: json.dumps(settings)})
     with emulator.start(folder) as started:
-        deployed = deploy(config, started.emulator, SilentProgress())
+        deployed = deploy(config, started.emulator, Progress())
         clients = EmulatorClients(started.emulator.endpoint)
         yield Deployment(started.emulator, clients, deployed.ids, deployed.outputs)
 

@@ -14,8 +14,8 @@ from components import handler_archive
 from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
-from local.platform.pulumi_provider import PulumiProvider
-from local.platform.pulumi_provider_server import serve_provider
+from local.platform.provider import PulumiProvider
+from local.platform.provider_server import serve_provider
 from tests.entry_modules import ENTRY_MODULES
 
 CLI_REQUIRED_VARIABLE = "REQUIRE_PULUMI_CLI"

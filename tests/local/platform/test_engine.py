@@ -1,9 +1,6 @@
-"""Tests of the engine, which applies the program's resources locally: order of calls, changes, failures, and kills."""
+"""Tests of the engine, which deploys the program's resources: order of calls, changes, and failures."""
 
-import gc
-import itertools
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +10,10 @@ import pytest
 
 from local import CannotRun
 from local.drivers.model import Driver, DriverCall, PropertyImport
-from local.platform import update_plan
+from local.platform import engine as engine_module
+from local.platform.deployer import Action
 from local.platform.engine import Engine, ResourceFailed
-from local.platform.progress import SilentProgress
-from local.platform.resource_change_planning import ResourceAction
-from local.platform.state import PlatformState, ResourceStatus
+from local.platform.progress import Progress
 from local.preview import program_run
 from local.preview.botocore_input_checks import find_invalid_inputs
 from local.preview.preview_provider import PreviewProvider
@@ -26,14 +22,12 @@ from tests.local.fake_aws import (
     DRIVERS,
     FUNCTION,
     GROUP,
-    INSTANCE,
     RECORDED_ONLY,
     SET_RETENTION,
     TOPIC,
     AnyResource,
     FakeAws,
-    Killed,
-    open_state,
+    read_state,
     run_up,
 )
 
@@ -42,27 +36,21 @@ pytestmark = pytest.mark.unit
 ROLE = "arn:aws:iam::123456789012:role/one"
 
 
-@pytest.fixture(autouse=True)
-def _silent_asyncio(caplog: pytest.LogCaptureFixture) -> None:
-    """Silence asyncio, which would log every task that a kill interrupts."""
-    caplog.set_level(logging.CRITICAL, "asyncio")
-
-
-class RecordedProgress(SilentProgress):
+class RecordedProgress(Progress):
     """Receiver of progress reports, which keeps them for the test."""
 
     def __init__(self) -> None:
-        self.actions: list[tuple[str, ResourceAction]] = []
+        self.actions: list[tuple[str, Action]] = []
         self.failures: list[tuple[str, str]] = []
 
-    def on_finish(self, urn: str, action: ResourceAction, _seconds: float, /) -> None:
+    def on_finish(self, urn: str, action: Action, _seconds: float, /) -> None:
         self.actions.append((urn.rpartition("::")[2], action))
 
     def on_failure(self, urn: str, message: str, /) -> None:
         self.failures.append((urn, message))
 
 
-def actions_of_up(program: Callable[[], object], aws: FakeAws, folder: Path) -> dict[str, ResourceAction]:
+def actions_of_up(program: Callable[[], object], aws: FakeAws, folder: Path) -> dict[str, Action]:
     """Run `make up`, and return the action on each resource."""
     progress = RecordedProgress()
     run_up(program, aws, folder, progress)
@@ -116,11 +104,11 @@ def test_a_preview_lists_the_actions_of_the_next_up(tmp_path: Path, monkeypatch:
     aws = FakeAws()
     run_up(partial(program, "first"), aws, tmp_path)
     next_program = partial(program, "the second")
-    monkeypatch.setattr(update_plan, "run_program", partial(program_run.run_function, next_program))
-    steps = update_plan.PlanningProvider(open_state(aws, tmp_path), DRIVERS).list_steps(CONFIG)
+    monkeypatch.setattr(engine_module, "run_program", partial(program_run.run_function, next_program))
+    steps = engine_module.PlanningProvider(read_state(tmp_path), DRIVERS).list_steps(CONFIG)
     planned = {step.urn.rpartition("::")[2]: step.action for step in steps}
     assert planned == actions_of_up(next_program, aws, tmp_path)
-    assert list(planned.values()).count(ResourceAction.REPLACE) == 3, "the topic and its direct and indirect dependants"
+    assert list(planned.values()).count(Action.REPLACE) == 3, "the topic and its direct and indirect dependants"
 
 
 UNSUPPORTED_TYPES = ("test:index/b:B", "test:index/a:A")
@@ -167,7 +155,7 @@ def test_a_preview_names_all_types_without_a_driver() -> None:
 def test_a_second_up_of_the_same_program_makes_no_call(tmp_path: Path) -> None:
     aws = run_first_program(tmp_path)
     aws.calls.clear()
-    assert set(actions_of_up(first_program, aws, tmp_path).values()) == {ResourceAction.SAME}
+    assert set(actions_of_up(first_program, aws, tmp_path).values()) == {Action.SAME}
     assert aws.calls == []
 
 
@@ -175,14 +163,14 @@ def test_a_second_up_changes_only_the_resources_whose_inputs_changed(tmp_path: P
     aws = run_first_program(tmp_path)
     aws.calls.clear()
     assert actions_of_up(second_program, aws, tmp_path) == {
-        "topic": ResourceAction.SAME,
-        "kept": ResourceAction.SAME,
-        "function": ResourceAction.UPDATE,
-        "changed": ResourceAction.UPDATE,
-        "renamed": ResourceAction.REPLACE,
-        "new": ResourceAction.CREATE,
-        "removed": ResourceAction.DELETE,
-        "removed-child": ResourceAction.DELETE,
+        "topic": Action.SAME,
+        "kept": Action.SAME,
+        "function": Action.UPDATE,
+        "changed": Action.UPDATE,
+        "renamed": Action.REPLACE,
+        "new": Action.CREATE,
+        "removed": Action.DELETE,
+        "removed-child": Action.DELETE,
     }
     assert ("put_retention_policy", "changed") in aws.calls
     assert aws.calls.index(("delete_log_group", "removed-child")) < aws.calls.index(("delete_log_group", "removed"))
@@ -201,9 +189,9 @@ def test_the_dependants_of_a_replaced_resource_are_replaced_too(tmp_path: Path) 
     run_up(partial(program, "one"), aws, tmp_path)
     aws.calls.clear()
     assert actions_of_up(partial(program, "two"), aws, tmp_path) == {
-        "topic": ResourceAction.REPLACE,
-        "of-topic": ResourceAction.REPLACE,
-        "other": ResourceAction.SAME,
+        "topic": Action.REPLACE,
+        "of-topic": Action.REPLACE,
+        "other": Action.SAME,
     }
     assert aws.calls == [
         ("delete_log_group", "of-topic"),
@@ -216,20 +204,20 @@ def test_the_dependants_of_a_replaced_resource_are_replaced_too(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("options", "changes", "action"),
     [
-        (pulumi.ResourceOptions(ignore_changes=["days"]), {"days": 30}, ResourceAction.SAME),
-        (pulumi.ResourceOptions(), {"days": 30}, ResourceAction.UPDATE),
-        (pulumi.ResourceOptions(), {}, ResourceAction.REPLACE),
+        (pulumi.ResourceOptions(ignore_changes=["days"]), {"days": 30}, Action.SAME),
+        (pulumi.ResourceOptions(), {"days": 30}, Action.UPDATE),
+        (pulumi.ResourceOptions(), {}, Action.REPLACE),
     ],
     ids=["ignored", "changed", "removed, but no call can unset it"],
 )
 def test_ignored_changed_and_removed_inputs_lead_to_different_actions(
-    options: pulumi.ResourceOptions, changes: dict[str, int], action: ResourceAction, tmp_path: Path
+    options: pulumi.ResourceOptions, changes: dict[str, int], action: Action, tmp_path: Path
 ) -> None:
     aws = FakeAws()
     run_up(lambda: AnyResource(GROUP, "group", opts=options, name="group", days=7), aws, tmp_path)
     actions = actions_of_up(lambda: AnyResource(GROUP, "group", opts=options, name="group", **changes), aws, tmp_path)
     assert actions == {"group": action}
-    days = 7 if action is ResourceAction.SAME else changes.get("days")
+    days = 7 if action is Action.SAME else changes.get("days")
     assert aws.resources["group"].get("retentionInDays") == days
 
 
@@ -253,8 +241,7 @@ def test_a_failure_is_reported_and_the_next_up_continues(tmp_path: Path) -> None
     urn, message = progress.failures[0]
     assert urn.startswith("urn:pulumi:test::polyphony::test:index/group:Group::")
     assert message == "PutRetentionPolicy: LimitExceededException: message of AWS"
-    entries = PlatformState.read(tmp_path / "state.json", INSTANCE).entries().values()
-    assert ResourceStatus.BROKEN in {entry.status for entry in entries}, "the state must show the incomplete resource"
+    assert any(entry.incomplete for entry in read_state(tmp_path).entries.values())
     aws.error_codes = {}
     run_up(first_program, aws, tmp_path)
     assert aws.resources == run_first_program(tmp_path / "clean").resources
@@ -263,99 +250,10 @@ def test_a_failure_is_reported_and_the_next_up_continues(tmp_path: Path) -> None
 def test_a_resource_that_cannot_be_deleted_is_kept_and_the_others_are_deleted(tmp_path: Path) -> None:
     aws = run_first_program(tmp_path)
     aws.error_codes = {"delete_topic": "InvalidParameter"}
-    state = PlatformState.read(tmp_path / "state.json", INSTANCE)
-    Engine(aws, state, SilentProgress(), DRIVERS).delete(set(state.entries()))
+    state = read_state(tmp_path)
+    Engine(aws, state, Progress(), DRIVERS).delete(set(state.entries))
     assert list(aws.resources) == ["topic"]
-    assert [urn.rpartition("::")[2] for urn in state.entries()] == ["topic"]
-
-
-@pytest.fixture
-def _collected_garbage() -> Iterator[None]:
-    """Collect garbage while asyncio is silenced. Otherwise, asyncio would log hundreds of interrupted tasks later."""
-    yield
-    gc.collect()
-
-
-WRITE_STATE = PlatformState._write
-
-
-def count_writes_as_steps(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let each write of the state file count as two steps, before and after the write."""
-
-    def write_and_count(self: PlatformState) -> None:
-        aws.step()
-        WRITE_STATE(self)
-        aws.step()
-
-    monkeypatch.setattr(PlatformState, "_write", write_and_count)
-
-
-def kill_at_each_step(
-    start: Callable[[Path], FakeAws],
-    command: Callable[[FakeAws, Path], object],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[tuple[FakeAws, Path]]:
-    """Start a platform and kill a command, again and again, each time one step later. Yield the platform after a kill.
-
-    A platform consists of the services and of the folder with its state. `start` creates the services for a new folder.
-    """
-    for step in itertools.count(1):
-        folder = tmp_path / f"killed-at-{step}"
-        aws = start(folder)
-        aws.kill_at_step, aws.steps = step, 0
-        count_writes_as_steps(aws, monkeypatch)
-        try:
-            command(aws, folder)
-        except Killed:
-            aws.kill_at_step = None
-            yield aws, folder
-        else:
-            break
-    assert step > 40, "every call and every write of the state has two steps"
-
-
-def start_empty_platform(folder: Path) -> FakeAws:
-    folder.mkdir()
-    return FakeAws()
-
-
-def run_down(aws: FakeAws, folder: Path) -> None:
-    """Do what `make down` does with the resources."""
-    Engine(aws, PlatformState.read(folder / "state.json", INSTANCE), SilentProgress(), DRIVERS).delete_all()
-
-
-def without_versions(resources: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return resources without the number of the function's versions, which rises with each publication."""
-    return {
-        name: {key: value for key, value in resource.items() if key != "version" and value not in ("1", "2", "3")}
-        for name, resource in resources.items()
-    }
-
-
-@pytest.mark.usefixtures("_collected_garbage")
-def test_after_a_kill_at_any_step_of_a_first_up_the_next_up_makes_a_complete_platform(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clean = run_first_program(tmp_path / "clean")
-    for aws, folder in kill_at_each_step(start_empty_platform, partial(run_up, first_program), tmp_path, monkeypatch):
-        run_up(first_program, aws, folder)
-        assert aws.resources == clean.resources, folder.name
-
-
-@pytest.mark.usefixtures("_collected_garbage")
-@pytest.mark.parametrize("next_program", [second_program, first_program], ids=["same program", "previous program"])
-def test_after_a_kill_at_any_step_of_a_second_up_the_next_up_applies_its_program(
-    next_program: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clean = run_first_program(tmp_path / "clean")
-    run_up(next_program, clean, tmp_path / "clean")
-    for aws, folder in kill_at_each_step(run_first_program, partial(run_up, second_program), tmp_path, monkeypatch):
-        run_up(next_program, aws, folder)
-        # A function that was published twice has one more version, and so do the resources that use the version.
-        assert without_versions(aws.resources) == without_versions(clean.resources), folder.name
-        renamed = aws.resources["new-name" if next_program is second_program else "old-name"]
-        assert renamed["kmsKeyId"] == str(aws.resources["function"]["version"])
+    assert [urn.rpartition("::")[2] for urn in state.entries] == ["topic"]
 
 
 def test_after_a_failed_update_the_previous_program_can_be_applied_again(tmp_path: Path) -> None:
@@ -367,19 +265,6 @@ def test_after_a_failed_update_the_previous_program_can_be_applied_again(tmp_pat
     aws.error_codes = {}
     run_up(first_program, aws, tmp_path)
     assert aws.resources["function"]["Code"] == {"ZipFile": "print(1)"}
-
-
-@pytest.mark.usefixtures("_collected_garbage")
-def test_after_a_kill_at_any_step_of_a_down_the_next_up_makes_a_complete_platform(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clean = run_first_program(tmp_path / "clean")
-    kill_count = 0
-    for aws, folder in kill_at_each_step(run_first_program, run_down, tmp_path, monkeypatch):
-        kill_count += 1
-        run_up(first_program, aws, folder)
-        assert aws.resources == clean.resources, folder.name
-    assert kill_count >= 4 * len(clean.resources), "every deletion has at least two steps, and two of its state entry"
 
 
 DOCUMENT = "test:index/document:Document"
@@ -402,7 +287,7 @@ def test_an_imported_property_is_imported_when_it_is_new_or_changed(
     monkeypatch.setitem(DRIVERS, DOCUMENT, driver)
     aws = FakeAws()
 
-    def up(text: str | None, days: int) -> dict[str, ResourceAction]:
+    def up(text: str | None, days: int) -> dict[str, Action]:
         imported.clear()
 
         def program() -> None:
@@ -413,9 +298,9 @@ def test_an_imported_property_is_imported_when_it_is_new_or_changed(
 
     up(text="first", days=1)
     assert imported == [("one", "first")]
-    assert up(text="first", days=2) == {"one": ResourceAction.UPDATE}
+    assert up(text="first", days=2) == {"one": Action.UPDATE}
     assert imported == []
-    assert up(text="second", days=2) == {"one": ResourceAction.UPDATE}
+    assert up(text="second", days=2) == {"one": Action.UPDATE}
     assert imported == [("one", "second")]
-    assert up(None, days=2) == {"one": ResourceAction.REPLACE}, "no call removes the imported content"
+    assert up(None, days=2) == {"one": Action.REPLACE}, "no call removes the imported content"
     assert imported == []

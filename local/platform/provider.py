@@ -1,8 +1,8 @@
 """Pulumi provider with which the Pulumi CLI creates, changes and deletes resources on the emulator.
 
-The CLI calls a provider over gRPC. This provider takes the place of the AWS provider, and uses the same drivers and
-operations as `make up`. It has no state of its own: the CLI saves inputs and outputs of a resource, and sends them with
-the next request.
+The CLI calls a provider over gRPC. This provider takes the place of the AWS provider, and uses the same deployer as `make
+up` (`deployer.py`). It has no state of its own: the CLI saves inputs and outputs of a resource, and sends them with the
+next request.
 
 After a failure, the CLI saves that the resource exists with an error, but not whether the creation or an update failed.
 So this provider adds an output to such a resource (`INCOMPLETE` or `PENDING`), which shows the next request what to do.
@@ -10,7 +10,7 @@ So this provider adds an output to such a resource (`INCOMPLETE` or `PENDING`), 
 
 import importlib.metadata
 import threading
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import grpc
 from botocore.exceptions import ClientError
@@ -21,31 +21,20 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, st
 from local.drivers import ALL_DRIVERS, Drivers, describe_missing_drivers
 from local.drivers.model import Driver, ResourceValues, identity_inputs
 from local.drivers.service_shapes import ShapeMismatch
-from local.platform.emulator_clients import Clients
-from local.platform.resource_change_planning import (
-    ResourceAction,
-    ResourceChange,
-    list_changed_outputs,
-    plan_input_change,
-)
-from local.platform.resource_operations import (
-    OPERATION_ERRORS,
-    ResourceOperations,
+from local.platform.deployer import (
+    DEPLOYMENT_ERRORS,
+    Action,
+    Change,
+    Deployer,
     describe_failure,
-    list_deletion_calls,
-    permits_content_deletion,
+    list_changed_inputs,
+    plan_change,
+    to_comparable,
 )
+from local.platform.emulator_clients import Clients
 from local.preview.botocore_input_checks import find_invalid_values
 from local.preview.preview_provider import PreviewProvider
-from local.property_values import (
-    UNKNOWN_STRING,
-    Archive,
-    Asset,
-    Props,
-    Secret,
-    convert_items,
-    to_python_properties,
-)
+from local.property_values import UNKNOWN_STRING, Props, to_python_properties
 
 INCOMPLETE = "__incomplete"
 """Output that is true if the creation failed after its first call. The next deployment replaces the resource."""
@@ -60,8 +49,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
     """gRPC service of Pulumi's provider protocol, which prescribes the methods' names. Several threads call them."""
 
     def __init__(self, clients: Clients, drivers: Drivers = ALL_DRIVERS) -> None:
-        self._clients = clients
-        self._operations = ResourceOperations(clients)
+        self._deployer = Deployer(clients)
         self._drivers = drivers
         self._cancelled = threading.Event()
         """Set from `Cancel` until the CLI's next operation. Requests to create, change or delete are then refused."""
@@ -131,7 +119,7 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
             )
         old_inputs, new_inputs = to_python_properties(request.old_inputs), to_python_properties(request.news)
         change = _plan(driver, old_inputs, new_inputs, outputs)
-        if change.action is ResourceAction.SAME:
+        if change.action is Action.SAME:
             return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
         return provider_pb2.DiffResponse(
             changes=provider_pb2.DiffResponse.DIFF_SOME,
@@ -149,8 +137,8 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         name = request.urn.split("::", 3)[3]
         values = ResourceValues(to_python_properties(request.properties))
         try:
-            self._operations.create(driver, name, values)
-        except OPERATION_ERRORS as error:
+            self._deployer.create(driver, name, values)
+        except DEPLOYMENT_ERRORS as error:
             if not values.responses:
                 _abort(context, error)
             properties = _with_outputs(request.properties, {**values.outputs, INCOMPLETE: True})
@@ -171,14 +159,14 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         change = _plan(driver, old_inputs, new_inputs, old_outputs)
         outputs = _select_outputs(driver, old_outputs)
         if request.preview:
-            changed_outputs = list_changed_outputs(driver, change)
+            changed_outputs = change.changed_outputs(driver)
             unknown_outputs = dict.fromkeys(changed_outputs, UNKNOWN_STRING)
             return provider_pb2.UpdateResponse(properties=_with_outputs(request.news, {**outputs, **unknown_outputs}))
         self._refuse_if_cancelled(context)
         values = ResourceValues(new_inputs, request.id, outputs)
         try:
-            self._operations.update(driver, values, change)
-        except OPERATION_ERRORS as error:
+            self._deployer.update(driver, values, change)
+        except DEPLOYMENT_ERRORS as error:
             properties = _with_outputs(request.news, {**values.outputs, PENDING: sorted(change.changed)})
             _abort_unfinished(context, error, request.id, properties)
         return provider_pb2.UpdateResponse(properties=_with_outputs(request.news, values.outputs))
@@ -187,14 +175,11 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
         """Delete a resource. A missing resource is no error."""
         self._refuse_if_cancelled(context)
         driver = self._find_driver(request.urn, context)
-        inputs = to_python_properties(request.old_inputs)
         outputs = _select_outputs(driver, to_python_properties(request.properties))
-        values = ResourceValues(inputs, request.id, outputs)
+        values = ResourceValues(to_python_properties(request.old_inputs), request.id, outputs)
         try:
-            self._operations.delete(
-                driver, list_deletion_calls(driver, values), empty_first=permits_content_deletion(driver, inputs)
-            )
-        except OPERATION_ERRORS as error:
+            self._deployer.delete(driver, values)
+        except DEPLOYMENT_ERRORS as error:
             _abort(context, error)
         return empty_pb2.Empty()
 
@@ -210,27 +195,13 @@ class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
             _refuse(context, grpc.StatusCode.CANCELLED, "not started, because the operation was cancelled")
 
 
-def _plan(driver: Driver, old_inputs: Props, new_inputs: Props, outputs: Props) -> ResourceChange:
+def _plan(driver: Driver, old_inputs: Props, new_inputs: Props, outputs: Props) -> Change:
     """Return the change that new inputs need. Inputs in `PENDING` count as changed."""
-    old, new = _to_comparable(old_inputs), _to_comparable(new_inputs)
-    changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
-    return plan_input_change(driver, new_inputs, changed | set(outputs.get(PENDING, ())))
+    changed = list_changed_inputs(to_comparable(old_inputs), to_comparable(new_inputs))
+    return plan_change(driver, new_inputs, changed | set(outputs.get(PENDING, ())))
 
 
-def _to_comparable(value: Any) -> Any:
-    """Return a value without `Secret`, and with the hash of an asset or archive in its place.
-
-    The CLI does not send old content, but only its hash.
-    """
-    match value:
-        case Secret():
-            return _to_comparable(value.value)
-        case Asset() | Archive():
-            return value.hash
-    return convert_items(value, _to_comparable)
-
-
-def _can_coexist(driver: Driver, inputs: Props, change: ResourceChange) -> bool:
+def _can_coexist(driver: Driver, inputs: Props, change: Change) -> bool:
     """Return True if the replacement has another identity than the old resource, so that the CLI may create it first.
 
     This is so if an input that identifies the resource has changed, or if the program gives a name prefix, from which each

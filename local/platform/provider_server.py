@@ -18,7 +18,7 @@ from local import LOOPBACK
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.folder_lock import CLI_STATE, lock_folder
-from local.platform.pulumi_provider import PulumiProvider
+from local.platform.provider import PulumiProvider
 from local.preview.policy_pack_process import UNLIMITED_MESSAGES
 
 FOLDER = emulator.FOLDER / "provider"

@@ -15,8 +15,8 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from local import ROOT
-from local.platform.pulumi_provider import INCOMPLETE, PENDING, PulumiProvider
-from local.platform.pulumi_provider_server import serve_provider
+from local.platform.provider import INCOMPLETE, PENDING, PulumiProvider
+from local.platform.provider_server import serve_provider
 from local.property_values import ARCHIVE, SECRET, SIGNATURE, UNKNOWN_STRING
 from tests.local.fake_aws import DRIVERS, FUNCTION, GROUP, RECORDED_ONLY, TOPIC, FakeAws
 
