@@ -47,7 +47,7 @@ class SmallStack:
 
     emulator: Emulator
     clients: EmulatorClients
-    state: PlatformState
+    state: PlatformState = field(default_factory=PlatformState)
     outputs: dict[str, Any] = field(default_factory=dict)
     """Outputs that the last deployed program exported."""
     graph: Graph = field(default_factory=Graph)
@@ -70,7 +70,7 @@ class SmallStack:
     @property
     def ids(self) -> dict[str, str]:
         """Physical ids by Pulumi name."""
-        return {urn.rpartition("::")[2]: entry.id for urn, entry in self.state.entries().items()}
+        return {urn.rpartition("::")[2]: entry.id for urn, entry in self.state.entries.items()}
 
     def decisions(self) -> list[Decision]:
         """Return the logged decisions of IAM."""
@@ -121,5 +121,5 @@ def small_stack(folder: Path, code: str = "") -> Iterator[SmallStack]:
         clients = EmulatorClients(running_emulator.emulator.endpoint)
         # The bucket for access logs, which `tests.fake_engine.scope` names.
         clients("s3").create_bucket(Bucket=f"polyphony-test-foundation-audit-logs-{ACCOUNT}")
-        yield SmallStack(running_emulator.emulator, clients, PlatformState.empty(folder / "state.json", "test"))
+        yield SmallStack(running_emulator.emulator, clients)
     patch.undo()

@@ -20,7 +20,6 @@ from components.blocks.table import Table
 from components.core import Kind
 from local.drivers.s3 import delete_all_versions
 from local.platform.deployer import Action
-from local.platform.state import PlatformState
 from local.preview import stack_files
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.many_files import UNUSUAL_NAMES
@@ -95,10 +94,9 @@ def test_every_input_of_the_preview_exists_after_deployment(platform: Platform) 
 
 
 @pytest.fixture
-def stack(platform: Platform, tmp_path: Path) -> Iterator[SmallStack]:
+def stack(platform: Platform) -> Iterator[SmallStack]:
     """Stack of one test on the shared emulator, with its own state. Its resources are deleted after the test."""
-    state = PlatformState.empty(tmp_path / "state.json", "example")
-    stack = SmallStack(platform.emulator, platform.client, state)
+    stack = SmallStack(platform.emulator, platform.client)
     yield stack
     stack.up(lambda: None)
 

@@ -1,47 +1,46 @@
-"""Tests of the emulator's process: its start, its end with its parent process, and `make down`."""
+"""Tests of the emulator's process: its end with the command that started it, and `make provider`, which serves it."""
 
-import os
+import contextlib
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import grpc
 import pytest
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from local import ROOT
 from local.flows import eventually
-from local.platform import emulator, lifecycle
+from local.platform import emulator
 from local.platform.emulator import EmulatorError
 
 pytestmark = pytest.mark.e2e
 
-
-def test_an_emulator_ends_with_its_with_block(tmp_path: Path) -> None:
-    with emulator.start(tmp_path) as running_emulator:
-        pid = running_emulator.emulator.pid
-        assert emulator.find_running(tmp_path) == running_emulator.emulator
-        assert running_emulator.emulator.port in emulator.PORTS
-        with pytest.raises(EmulatorError, match="already runs in this folder"):
-            emulator.start(tmp_path)
-    assert not is_alive(pid)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["decisions.jsonl", "emulator.log"]
-
-
 START_EMULATOR = """
-import sys, time
+import sys
 from pathlib import Path
 from local.platform import emulator
 with emulator.start(Path(sys.argv[1])) as started:
-    if "keep" in sys.argv:
-        started.keep()
     print(started.emulator.pid, flush=True)
-    if "keep" not in sys.argv:
-        sys.stdin.read()
+    sys.stdin.read()
 """
-"""Program that starts an emulator. With the argument `keep`, the emulator outlives the program, as after `make up`."""
+"""Program that starts an emulator."""
+PROVIDER = [sys.executable, "-m", "local", "provider", "--folder"]
 
 
-def test_an_emulator_stops_when_its_parent_process_is_killed(tmp_path: Path) -> None:
+def test_an_emulator_ends_with_its_with_block_and_a_second_one_is_refused(tmp_path: Path) -> None:
+    with emulator.start(tmp_path) as started:
+        assert emulator.find_running(tmp_path) == started.emulator
+        assert started.emulator.port in emulator.PORTS
+        with pytest.raises(EmulatorError, match="already runs in this folder"):
+            emulator.start(tmp_path)
+    assert_ended(tmp_path, started.emulator.pid)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["decisions.jsonl", "emulator.log"]
+
+
+def test_an_emulator_ends_when_its_parent_process_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen(  # noqa: S603 - this project's own code
         [sys.executable, "-c", START_EMULATOR, str(tmp_path)],
         cwd=ROOT,
@@ -51,31 +50,10 @@ def test_an_emulator_stops_when_its_parent_process_is_killed(tmp_path: Path) -> 
     ) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
-        assert is_alive(pid)
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-        eventually(lambda: None if is_alive(pid) else True, "the emulator's end")
-        # The last thread of the emulator releases the lock a little later.
-        eventually(lambda: None if emulator.find_running(tmp_path) else True, "the release of the lock")
-
-
-def test_a_kept_emulator_is_stopped_by_down(tmp_path: Path) -> None:
-    run = subprocess.run(  # noqa: S603 - this project's own code
-        [sys.executable, "-c", START_EMULATOR, str(tmp_path), "keep"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    pid = int(run.stdout)
-    assert is_alive(pid)
-    running = emulator.find_running(tmp_path)
-    assert running is not None
-    assert running.pid == pid
-    assert lifecycle.find_running_platform(tmp_path) == {"endpoint": running.endpoint, "outputs": {}, "ids": {}}
-    assert lifecycle.down(tmp_path) == 0
-    eventually(lambda: None if is_alive(pid) else True, "the emulator's end")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["command.lock", "decisions.jsonl", "emulator.log"]
+    eventually(lambda: None if emulator.find_running(tmp_path) else True, "the emulator's end")
+    assert_ended(tmp_path, pid)
 
 
 def test_a_missing_emulator_environment_is_reported_with_the_command_that_creates_it(
@@ -86,12 +64,50 @@ def test_a_missing_emulator_environment_is_reported_with_the_command_that_create
         emulator.start(tmp_path)
 
 
-def is_alive(pid: int) -> bool:
-    """Return True if a process exists and is not a zombie that its parent has not reaped yet."""
-    try:
-        os.kill(pid, 0)
-        if sys.platform != "linux":
-            return True
-        return "(zombie)" not in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+def test_the_provider_serves_until_it_is_stopped_and_its_emulator_ends_with_it(tmp_path: Path) -> None:
+    stale_state = tmp_path / "pulumi" / "stale.json"
+    stale_state.parent.mkdir()
+    stale_state.touch()
+    with subprocess.Popen(  # noqa: S603 - this project's own code
+        [*PROVIDER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        instructions = ""
+        while "Ctrl-C ends" not in instructions:
+            line = process.stdout.readline()
+            assert line, instructions
+            instructions += line
+        [port] = re.findall(r"PULUMI_DEBUG_PROVIDERS=aws:(\d+) ", instructions)
+        running = emulator.find_running(tmp_path)
+        assert running is not None
+        assert f"the emulator at {running.endpoint}." in instructions
+        assert f"pulumi login file://{tmp_path / 'pulumi'}\n" in instructions
+        assert not stale_state.exists()
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = provider_pb2_grpc.ResourceProviderStub(channel)
+            assert stub.Handshake(provider_pb2.ProviderHandshakeRequest()).accept_secrets
+        second = subprocess.run(  # noqa: S603 - this project's own code
+            [*PROVIDER, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert (second.returncode, "another `make provider` is using" in second.stderr) == (2, True)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+        assert process.stdout.read() == "The provider and its emulator have ended.\n"
+    assert_ended(tmp_path, running.pid)
+
+
+def assert_ended(folder: Path, pid: int) -> None:
+    """Assert that the emulator of a folder and all processes of its group have ended."""
+    assert emulator.find_running(folder) is None
+    eventually(lambda: None if list_group(pid) else True, "the end of the emulator's processes")
+
+
+def list_group(group: int) -> list[str]:
+    """Return the files in `/proc` of a process group's processes, without those that wait to be reaped."""
+    members = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, process_group = path.read_text().rpartition(")")[2].split()[:3]
+            if int(process_group) == group and state != "Z":
+                members.append(str(path))
+    return members

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -23,7 +22,6 @@ from local.flows import Connect
 from local.flows.identity_pool_guest import Guest
 from local.platform.deployer import Action
 from local.platform.emulator_clients import EmulatorClients
-from local.platform.state import PlatformState
 from tests.end_to_end.small_stack import SmallStack, small_stack
 from tests.guest_program import register_guest_resources
 
@@ -220,11 +218,9 @@ def test_a_pool_gives_no_credentials_of_a_role_that_does_not_trust_it(
     assert Guest.from_identity(guest_stack.connect, guest.identity_id).identity_id == guest.identity_id
 
 
-def test_a_pool_and_its_roles_are_updated_in_place_and_deleted(guest_stack: GuestStack, tmp_path: Path) -> None:
+def test_a_pool_and_its_roles_are_updated_in_place_and_deleted(guest_stack: GuestStack) -> None:
     cognito = guest_stack.stack.clients("cognito-identity")
-    pools = SmallStack(
-        guest_stack.stack.emulator, guest_stack.stack.clients, PlatformState.empty(tmp_path / "state.json", "pools")
-    )
+    pools = SmallStack(guest_stack.stack.emulator, guest_stack.stack.clients)
 
     def register(role: str, *, guests: bool) -> None:
         pool = aws.cognito.IdentityPool("pool", identity_pool_name="p", allow_unauthenticated_identities=guests)

@@ -9,9 +9,9 @@ import pytest
 from local import ROOT
 from local.platform import lifecycle
 from local.platform.deployer import Action
+from local.platform.engine import PlanningProvider
 from local.platform.progress import Progress
 from local.platform.state import PlatformState
-from local.platform.update_plan import PlanningProvider
 from tests.end_to_end.conftest import Platform
 from tests.end_to_end.deployment import read_test_stack
 from tests.end_to_end.small_stack import ActionRecorder
@@ -78,5 +78,6 @@ def test_a_second_up_updates_only_functions_with_changed_settings(platform: Plat
 
 
 def read_state(platform: Platform) -> PlatformState:
-    running = platform.emulator
-    return PlatformState.read(running.folder / "state.json", f"{running.pid}:{running.port}")
+    state = PlatformState.read(platform.emulator)
+    assert state is not None
+    return state

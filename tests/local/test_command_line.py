@@ -53,7 +53,7 @@ def test_the_error_about_a_state_file_of_another_version_states_the_remedy(
 ) -> None:
     (running_folder / "state.json").write_text(json.dumps({"schemaVersion": 99}))
     assert main([command, "--folder", str(running_folder)]) == 2
-    assert "schema version 99, but this program needs 1: `make down`" in capsys.readouterr().err
+    assert "another version of this program: `make down`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

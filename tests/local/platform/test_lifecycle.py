@@ -1,4 +1,4 @@
-"""Tests of `make up` and `make down`: handler faults, printed instructions, and resources that cannot be deleted."""
+"""Tests of `make up`: handler faults, and printed instructions."""
 
 import io
 from pathlib import Path
@@ -16,25 +16,6 @@ from tests.broken_archive import BROKEN_FILE, use_broken_handler
 from tests.whole_program import backend_alone
 
 pytestmark = pytest.mark.unit
-BUCKET_URN = "urn:pulumi:local::polyphony::aws:s3/bucket:Bucket::kept"
-
-
-@pytest.mark.parametrize(("remaining_urns", "status"), [([BUCKET_URN], 1), ([], 0)])
-def test_down_reports_undeleted_resources_and_stops_the_emulator(
-    remaining_urns: list[str],
-    status: int,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    stopped_folders: list[Path] = []
-    monkeypatch.setattr(emulator, "find_running", lambda folder: Emulator(1, 2, folder, kept=True))
-    monkeypatch.setattr(emulator, "stop", stopped_folders.append)
-    monkeypatch.setattr(lifecycle, "delete_all", lambda _emulator, _report: remaining_urns)
-    assert lifecycle.down(tmp_path) == status
-    assert stopped_folders == [tmp_path]
-    output = capsys.readouterr()
-    assert (f"could not be deleted: {BUCKET_URN}" in output.out + output.err) is bool(remaining_urns)
 
 
 def test_up_starts_no_emulator_if_a_handler_has_a_fault(
