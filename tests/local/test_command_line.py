@@ -25,8 +25,9 @@ def running_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_a_relative_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folders: list[Path] = []
 
-    def up(folder: Path) -> int:
+    def up(folder: Path, *, verbose: bool) -> int:
         folders.append(folder)
+        assert not verbose
         return 0
 
     monkeypatch.setattr(lifecycle, "up", up)
