@@ -202,16 +202,16 @@ def _provider(options: argparse.Namespace) -> int:
 
 def _push(options: argparse.Namespace) -> int:
     started = time.monotonic()  # the imports below take most of the time
-    from local.platform import emulator, function_push  # noqa: PLC0415
+    from local.platform import emulator, push  # noqa: PLC0415
 
-    return function_push.push(options.folder or emulator.FOLDER, options.functions, started)
+    return push.push(options.folder or emulator.FOLDER, options.functions, started)
 
 
 def _watch(options: argparse.Namespace) -> int:
     started = time.monotonic()
-    from local.platform import emulator, function_watch  # noqa: PLC0415
+    from local.platform import emulator, watch  # noqa: PLC0415
 
-    return function_watch.watch(options.folder or emulator.FOLDER, options.functions, started)
+    return watch.watch(options.folder or emulator.FOLDER, options.functions, started)
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from components import handler_archive
-from local.platform import function_watch
+from local.platform import watch
 
 SHARED, KEYS = "handlers/common/shared.py", "handlers/meetings/keys.py"
 STORAGE, START = "handlers/meetings/storage/handler.py", "handlers/meetings/start/handler.py"
@@ -44,4 +44,4 @@ def use_handler_tree(patch: pytest.MonkeyPatch, tree: Path, files: Mapping[str, 
     write_archive = handler_archive.write_archive
     patch.setattr(handler_archive, "ROOT", tree)
     patch.setattr(handler_archive, "write_archive", lambda entry_module: tree / write_archive(entry_module))
-    patch.setattr(function_watch, "ROOT", tree)
+    patch.setattr(watch, "ROOT", tree)
