@@ -81,7 +81,7 @@ def push(folder: Path, names: Sequence[str], started: float, print_line: Callabl
     # A running `make provider` holds the lock of its folder. So a push to its emulator locks the folder with the CLI's
     # state instead.
     with lock_folder(folder / CLI_STATE if is_deployed_by_cli else folder, PLATFORM_COMMANDS):
-        if not is_deployed_by_cli and _was_interrupted(running):
+        if not is_deployed_by_cli and (not running.kept or open_state(running).was_interrupted):
             raise PushFailed("the last `make up` or `make down` was not finished: run `make up` first")
         client = create_clients(running.endpoint)("lambda")
         try:
@@ -181,11 +181,6 @@ def _normalize(name: str) -> str:
 def _to_lines(functions: Sequence[DeployedFunction]) -> str:
     lines = [f"\n  {function.folder}  {function.name}" for function in functions]
     return "".join(lines) or "\n  (the platform has no functions: run `make up`)"
-
-
-def _was_interrupted(running: Emulator) -> bool:
-    """Return True if the last `make up` or `make down` was killed."""
-    return not running.kept or open_state(running).was_interrupted
 
 
 def _build_package(client: Any, function: DeployedFunction) -> FunctionPackage:

@@ -25,7 +25,7 @@ class FunctionPlatform:
         self.folder = folder
         """Folder of the platform, which also has the source files of the handlers."""
         self.calls: list[str] = []
-        """Operations of Lambda that change a function, and `mark <function>` if the state file was changed."""
+        """Operations of Lambda on unpublished code, and `mark <function>` for a change of the state file."""
         self.failing_operation = ""
         """Operation that is refused, or an empty text."""
         self._clients: dict[str, Any] = {name: boto3.client(name, "us-east-1") for name in ("lambda", "logs")}
@@ -45,9 +45,10 @@ class FunctionPlatform:
     def __call__(self, service: str) -> Any:
         return self._clients[service]
 
-    def _record(self, model: Any, **_: object) -> None:
-        if not model.name.startswith(("Get", "List")):
-            self.calls.append(model.name)
+    def _record(self, model: Any, params: Any, **_: object) -> None:
+        if model.name in {"GetAlias", "ListFunctions"} or "Qualifier" in params["query_string"]:
+            return
+        self.calls.append(model.name)
         if model.name == self.failing_operation:
             raise ClientError({"Error": {"Code": "Refused", "Message": "message of AWS"}}, model.name)
 

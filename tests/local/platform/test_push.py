@@ -18,7 +18,13 @@ from tests.handler_tree import HANDLER, SHARED, START, STORAGE, write_files
 from tests.local.platform.conftest import START_NAME, STORAGE_NAME, FunctionPlatform
 
 pytestmark = pytest.mark.unit
-PUBLICATION = [f"mark {STORAGE_NAME}", "UpdateFunctionCode", "PublishVersion", "UpdateAlias"]
+PUBLICATION = [
+    f"mark {STORAGE_NAME}",
+    "UpdateFunctionCode",
+    "GetFunctionConfiguration",
+    "PublishVersion",
+    "UpdateAlias",
+]
 FOLDERS = ["ingestion/steps", "ingestion/storage_check", "meetings/steps", "meetings/storage", "voice_qa/query_worker"]
 FUNCTIONS = [
     DeployedFunction(
@@ -103,7 +109,7 @@ def test_nothing_is_published_if_a_selected_handler_has_a_fault(
     assert platform.live_version(START_NAME) == "2", "a fault of another function must not prevent a push"
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_after_a_failed_push_the_next_make_up_or_push_repeats_it(platform: FunctionPlatform, number: int) -> None:
     """The mark in the state file, which `make up` reads, comes before the first call."""
     platform.change_storage()
