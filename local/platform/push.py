@@ -22,7 +22,7 @@ from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import Clients, EmulatorClients
 from local.platform.folder_lock import CLI_STATE, PLATFORM_COMMANDS, lock_folder
-from local.platform.state import mark_code_as_pending, open_state
+from local.platform.state import PlatformState, mark_code_as_pending
 from local.preview.handler_check.entry_points import EnvironmentReader, to_entry_point
 from local.preview.handler_check.handler_faults import HandlerCheck
 
@@ -77,11 +77,11 @@ def push(folder: Path, names: Sequence[str], started: float, print_line: Callabl
     duration begins at `started`.
     """
     running = find_emulator(folder)
-    is_deployed_by_cli = not running.kept and (folder / CLI_STATE).is_dir()
+    is_deployed_by_cli = (folder / CLI_STATE).is_dir()
     # A running `make provider` holds the lock of its folder. So a push to its emulator locks the folder with the CLI's
     # state instead.
     with lock_folder(folder / CLI_STATE if is_deployed_by_cli else folder, PLATFORM_COMMANDS):
-        if not is_deployed_by_cli and (not running.kept or open_state(running).was_interrupted):
+        if not is_deployed_by_cli and PlatformState.read(running) is None:
             raise PushFailed("the last `make up` or `make down` was not finished: run `make up` first")
         client = create_clients(running.endpoint)("lambda")
         try:

@@ -7,19 +7,11 @@ from unittest.mock import Mock
 import pytest
 
 from local.__main__ import main
-from local.platform import emulator, frontend_file, lifecycle
-from local.platform.emulator import Emulator
+from local.platform import frontend_file, lifecycle
 from local.preview import stack_files
 from local.preview.stack_files import StackFileError
 
 pytestmark = pytest.mark.unit
-
-
-@pytest.fixture
-def running_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Return a folder in which an emulator seems to run."""
-    monkeypatch.setattr(emulator, "find_running", lambda folder: Emulator(1, 4566, folder))
-    return tmp_path
 
 
 def test_a_relative_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,20 +33,9 @@ def test_a_command_that_cannot_run_prints_one_line_and_ends_with_status_two(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(stack_files, "read_stack", Mock(side_effect=error))
-    for command in ("preview", "cost", "demo"):
-        assert main([command]) == 2
-        output = capsys.readouterr().err
-        assert str(error) in output
-        assert len(output.splitlines()) == 1
-
-
-@pytest.mark.parametrize("command", ["outputs", "console"])
-def test_the_error_about_a_state_file_of_another_version_states_the_remedy(
-    running_folder: Path, command: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (running_folder / "state.json").write_text(json.dumps({"schemaVersion": 99}))
-    assert main([command, "--folder", str(running_folder)]) == 2
-    assert "another version of this program: `make down`" in capsys.readouterr().err
+    assert main(["preview"]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert str(error) in line
 
 
 @pytest.mark.parametrize(
@@ -67,25 +48,23 @@ def test_the_error_about_a_state_file_of_another_version_states_the_remedy(
 def test_outputs_of_an_incomplete_platform_or_of_another_version_are_not_written(
     outputs: object,
     message: str,
-    running_folder: Path,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: {"outputs": outputs})
-    monkeypatch.setattr(frontend_file, "FILE", running_folder / "frontend.json")
-    assert main(["outputs", "--folder", str(running_folder)]) == 2
+    monkeypatch.setattr(frontend_file, "FILE", tmp_path / "frontend.json")
+    assert main(["outputs", "--folder", str(tmp_path)]) == 2
     assert message in capsys.readouterr().err
     assert not frontend_file.FILE.exists()
 
 
-def test_outputs_are_written_for_the_given_platform_folder(
-    running_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_outputs_are_written_for_the_given_platform_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frontend = {"schemaVersion": 1, "environment": "local", "region": "us-east-1"}
-    platforms = {running_folder: {"outputs": {"frontend": frontend}}}
+    platforms = {tmp_path: {"outputs": {"frontend": frontend}}}
     monkeypatch.setattr(lifecycle, "find_running_platform", platforms.get)
-    monkeypatch.setattr(frontend_file, "FILE", running_folder / "frontend.json")
-    assert main(["outputs", "--folder", str(running_folder)]) == 0
+    monkeypatch.setattr(frontend_file, "FILE", tmp_path / "frontend.json")
+    assert main(["outputs", "--folder", str(tmp_path)]) == 0
     assert json.loads(frontend_file.FILE.read_text())["region"] == "us-east-1"
 
 
