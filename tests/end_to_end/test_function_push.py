@@ -15,10 +15,10 @@ from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from local.flows import eventually
 from local.platform import emulator
+from local.platform.deployer import Action
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.push import create_clients, find_emulator, push
-from local.platform.resource_change_planning import ResourceAction
-from local.platform.state import open_state
+from local.platform.state import PlatformState
 from local.platform.watch import FunctionWatch
 from tests.end_to_end.small_stack import SmallStack
 from tests.fake_engine import scope
@@ -50,11 +50,13 @@ def register_functions() -> None:
         Function(functions_scope, name, settings=settings, environment=HandlerEnvironment)
 
 
-def up(folder: Path) -> dict[str, ResourceAction]:
+def up(folder: Path) -> dict[str, Action]:
     """Deploy the functions as `make up` does. Return the action on each resource that was not unchanged."""
     running = find_emulator(folder)
-    stack = SmallStack(running, EmulatorClients(running.endpoint), open_state(running))
-    return {name: action for name, action in stack.up(register_functions).items() if action is not ResourceAction.SAME}
+    state = PlatformState.read(running) or PlatformState()
+    actions = SmallStack(running, EmulatorClients(running.endpoint), state).up(register_functions)
+    state.write(running)
+    return {name: action for name, action in actions.items() if action is not Action.SAME}
 
 
 def invoke_alias(folder: Path, name: str) -> tuple[str, str]:
@@ -76,7 +78,7 @@ def test_a_pushed_function_answers_before_and_after_the_next_up(folder: Path) ->
     assert push(folder, ["storage"], started=0.0) == 0
     assert invoke_alias(folder, STORAGE_NAME) == ("2", "second")
     assert invoke_alias(folder, START_NAME) == ("1", "first")
-    assert up(folder) == dict.fromkeys(STORAGE_PARTS, ResourceAction.UPDATE), "this repairs a push that was killed"
+    assert up(folder) == dict.fromkeys(STORAGE_PARTS, Action.UPDATE), "this repairs a push that was killed"
     assert invoke_alias(folder, STORAGE_NAME) == ("3", "second")
     assert up(folder) == {}
 

@@ -13,6 +13,7 @@ from moto import mock_aws
 from components import handler_archive
 from local.platform import emulator, push, watch
 from local.platform.emulator import Emulator
+from local.platform.state import PlatformState
 from tests.handler_tree import FILES, START_MODULE, STORAGE, STORAGE_MODULE, use_handler_tree, write_files
 
 START_NAME, STORAGE_NAME = "polyphony-local-meetings-start", "polyphony-local-meetings-storage"
@@ -74,7 +75,9 @@ def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Functi
     use_handler_tree(monkeypatch, tmp_path)
     with mock_aws():
         platform = FunctionPlatform(tmp_path)
-        monkeypatch.setattr(emulator, "find_running", lambda _: Emulator(1, 2, tmp_path, kept=True))
+        running = Emulator(1, 2, tmp_path)
+        PlatformState().write(running)
+        monkeypatch.setattr(emulator, "find_running", lambda _: running)
         for module in (push, watch):
             monkeypatch.setattr(module, "create_clients", lambda _endpoint: platform)
         monkeypatch.setattr(push, "mark_code_as_pending", lambda _, name: platform.calls.append(f"mark {name}"))

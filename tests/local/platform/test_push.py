@@ -125,7 +125,7 @@ def test_after_a_failed_push_the_next_make_up_or_push_repeats_it(platform: Funct
 
 @pytest.mark.parametrize(
     ("running", "message"),
-    [(None, "is not running: start it with `make up`"), (Emulator(1, 2, Path(), kept=False), "run `make up` first")],
+    [(None, "is not running: start it with `make up`"), (Emulator(1, 2, Path()), "run `make up` first")],
     ids=["no emulator", "the first `make up` was killed"],
 )
 def test_a_push_needs_a_complete_platform(
@@ -139,8 +139,8 @@ def test_a_push_needs_a_complete_platform(
 def test_a_push_to_a_platform_of_make_provider_uses_another_lock_than_the_provider(
     platform: FunctionPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The emulator of `make provider` is not kept when the command ends. The folder has the state of the Pulumi CLI.
-    monkeypatch.setattr(emulator, "find_running", lambda _: Emulator(1, 2, platform.folder, kept=False))
+    # The folder of `make provider` has the state of the Pulumi CLI.
+    monkeypatch.setattr(emulator, "find_running", lambda _: Emulator(1, 2, platform.folder))
     (platform.folder / CLI_STATE).mkdir()
     platform.change_storage()
     with lock_folder(platform.folder, "the provider"):
