@@ -1,10 +1,20 @@
 """Model of a driver, which lists the AWS service calls that create, change and delete the resources of one type.
 
-The local platform makes these calls on its AWS emulator. A driver is data: each parameter of a call names the Pulumi
-property from which its value is taken, for example `DriverCall("CreateTopic", {"Name": "name", "Tags": "tags"})`. A
-nested value is converted with the API models of botocore (`service_shapes.py`). So a driver lists only those nested
-names that differ between Pulumi and the service. A value that does not exist yet, for example the ARN of a new
-resource, is `UNKNOWN`.
+The local platform makes these calls on its AWS emulator. A driver is data. Each call gets every property of the resource
+whose name is also the name of one of its parameters, in botocore's model of the operation (`service_shapes.py`). So a
+driver lists only what differs: other names, other places and computed values. For example, this driver needs no list of
+parameters, although its creation call also gets `tags`:
+
+    Driver(
+        type="aws:sns/topic:Topic",
+        service="sns",
+        names={"id": "TopicArn"},
+        create=(DriverCall("CreateTopic"),),
+        delete=(DriverCall("DeleteTopic"),),
+        id=from_response("CreateTopic", "TopicArn"),
+    )
+
+A value that does not exist yet, for example the ARN of a new resource, is `UNKNOWN`.
 
 If no call uses a property, the driver must list the property in `ignored`. Otherwise the deployment fails, because the
 deployed resource would silently lack the property.
@@ -12,10 +22,11 @@ deployed resource would silently lack the property.
 
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from local.drivers.service_shapes import Names, find_parameter
 from local.property_values import UNKNOWN, Props
 
 
@@ -42,6 +53,10 @@ class ResourceValues:
         if name == "id":
             return self.id or UNKNOWN
         return self.inputs.get(name, self.outputs.get(name))
+
+    def resolve(self, source: "Source") -> Any:
+        """Return the value of a source, or None."""
+        return source.compute(self) if isinstance(source, ComputedValue) else self[source]
 
 
 @dataclass(frozen=True)
@@ -139,15 +154,18 @@ class DriverCall:
     """One service call of a driver."""
 
     operation: str
-    params: Mapping[str, Source]
-    """Source of each parameter, by the parameter's name or dotted path, for example `Code.ZipFile`. A parameter whose
-    source has no value is omitted."""
+    params: Mapping[str, Source] = field(default_factory=dict)
+    """Sources of the parameters that do not follow from the names of the properties, by the parameter's name or dotted
+    path, for example `Code.ZipFile`. The call gets the named properties nowhere else. A parameter whose source has no
+    value is omitted."""
+    inside: str = ""
+    """Parameter whose members get the properties of the same name, for example `TableInput`, or its dotted path. Other
+    properties become parameters. Empty if all properties become parameters."""
+    only: tuple[str, ...] | None = None
+    """Properties that the call gets by their names, or None if it gets all for which it has a parameter."""
     when: str = ""
     """Name of a property without which the call is not made. The call is also not made if the property is False, 0 or
     unknown. Empty if the call has no such condition."""
-    nested_renames: Mapping[str, str] = field(default_factory=dict)
-    """Names of nested members in the service's API, by their names in Pulumi, for example `ScheduleExpression` by
-    `schedule`. Names that differ only in case or in a final `s` need no entry."""
     after: tuple[str, ...] = ()
     """Operations after which an update makes this call. For example, a Lambda version is published after each change of
     code or settings. If empty, an update makes the call if a property that the call uses has changed."""
@@ -158,13 +176,6 @@ class DriverCall:
         """Return True if the condition in `when` is met, or if there is none."""
         return not self.when or values[self.when] not in (None, False, UNKNOWN)
 
-    def uses(self) -> Iterator[str]:
-        """Yield the properties that the call uses."""
-        for source in self.params.values():
-            yield from list_used_properties(source)
-        if self.when:
-            yield self.when
-
 
 @dataclass(frozen=True)
 class AwaitedState:
@@ -174,7 +185,6 @@ class AwaitedState:
     """
 
     operation: str
-    params: Mapping[str, Source]
     path: str
     """Dotted path of the value in the response."""
     expected: str
@@ -217,6 +227,10 @@ class Driver:
     """Calls that create the resource, in this order."""
     id: Source
     """Source of the resource's physical id."""
+    names: Names = field(default_factory=dict)
+    """Names in the service's API by their names in Pulumi, for parameters and their members. `id` stands for the
+    resource's physical id. Names that differ only in case or in a final `s` need no entry. If a name has several
+    counterparts, each call and structure gets the first that it has."""
     delete: tuple[DriverCall, ...] = ()
     """Calls that delete the resource, in this order. Empty if it is deleted together with another resource."""
     update: tuple[DriverCall, ...] = ()
@@ -231,22 +245,34 @@ class Driver:
     changed_by_update: Mapping[str, str] = field(default_factory=dict)
     """Outputs that an update changes, each with the operation that changes it."""
 
+    def list_sources(self, call: DriverCall, inputs: Iterable[str]) -> dict[str, Source]:
+        """Return the source of each parameter of a call, by the parameter's path, for a resource with the named inputs."""
+        sources = dict(call.params)
+        listed = {name for source in call.params.values() for name in list_used_properties(source)}
+        for name in (*inputs, *({"id"} & self.names.keys())):
+            if name in listed or (call.only is not None and name not in call.only):
+                continue
+            path = find_parameter(self, call, name)
+            if path is not None and not any(f"{other}.".startswith(f"{path}.") for other in call.params):
+                sources[path] = name
+        return sources
+
     def unhandled_inputs(self, inputs: Props) -> list[str]:
         """Return the input properties that the driver neither uses nor ignores."""
-        used = {name for call in (*self.create, *self.update) for name in call.uses()}
+        used = {name for call in (*self.create, *self.update) for name in used_inputs(self, call, inputs)}
         applied = {self.property_import.property} if self.property_import else set()
         return sorted(set(inputs) - used - applied - set(self.ignored))
 
 
-def used_inputs(_driver: Driver, call: DriverCall, names: Iterable[str]) -> set[str]:
+def used_inputs(driver: Driver, call: DriverCall, names: Iterable[str]) -> set[str]:
     """Return those of the named inputs that a call of the driver uses."""
-    return set(call.uses()) & set(names)
+    sources = driver.list_sources(call, names).values()
+    return ({name for source in sources for name in list_used_properties(source)} | {call.when}) & set(names)
 
 
 def identity_inputs(driver: Driver, names: Iterable[str]) -> set[str]:
     """Return those of the named inputs that identify a resource: they are in its id or in the parameters of its deletion."""
-    sources: Iterable[Source] = (driver.id, *(source for call in driver.delete for source in call.params.values()))
-    identity = {name for source in sources for name in list_used_properties(source)}
+    identity = set(list_used_properties(driver.id)).union(*(used_inputs(driver, call, names) for call in driver.delete))
     # The id and the outputs come from the service, not from the program. A change of an ignored property has no effect.
     return (identity - {"id"} - set(driver.outputs) - set(driver.ignored)) & set(names)
 

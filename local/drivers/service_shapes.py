@@ -8,14 +8,18 @@ numbers converted. The check then reports each rule of the shape that the value 
 import functools
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
-from local.drivers.model import ComputedValue, Driver, DriverCall, ResourceValues
 from local.property_values import UNKNOWN, Archive, Asset, Props, reveal_secrets
 
+if TYPE_CHECKING:  # A driver finds the parameters for its properties in the shapes, so the model imports this module.
+    from local.drivers.model import Driver, DriverCall, ResourceValues
+
+Names = Mapping[str, str | tuple[str, ...]]
+"""Names of parameters and members in a service's API, by their names in Pulumi."""
 _LOADER = Loader()
 
 
@@ -40,19 +44,18 @@ def service_model(service: str) -> ServiceModel:
     return ServiceModel(_LOADER.load_service_model(service, "service-2"), service)
 
 
-def build_parameters(driver: Driver, call: DriverCall, values: ResourceValues) -> Props:
+def build_parameters(driver: "Driver", call: "DriverCall", values: "ResourceValues") -> Props:
     """Return the parameters of one call, fitted into the operation's input shape."""
     tree: Props = {}
-    for path, source in call.params.items():
-        value = source.compute(values) if isinstance(source, ComputedValue) else values[source]
-        if value is None:
-            continue
-        _set_at_path(tree, path.split("."), value)
-    fitted: Props = fit_to_shape(tree, input_shape(driver, call), call.nested_renames, call.operation)
+    for path, source in driver.list_sources(call, values.inputs).items():
+        value = values.resolve(source)
+        if value is not None:
+            _set_at_path(tree, path.split("."), value)
+    fitted: Props = fit_to_shape(tree, input_shape(driver, call), driver.names, call.operation)
     return fitted
 
 
-def input_shape(driver: Driver, call: DriverCall) -> StructureShape:
+def input_shape(driver: "Driver", call: "DriverCall") -> StructureShape:
     """Return the input shape of an operation."""
     shape = service_model(driver.service).operation_model(call.operation).input_shape
     if shape is None:
@@ -60,22 +63,36 @@ def input_shape(driver: Driver, call: DriverCall) -> StructureShape:
     return shape
 
 
-def fit_to_shape(value: Any, shape: Shape, renames: Mapping[str, str], path: str) -> Any:
+def find_parameter(driver: "Driver", call: "DriverCall", name: str) -> str | None:
+    """Return the path of the parameter that a property means by its name, or None.
+
+    It is a member of the parameter that the call's `inside` names, or else a parameter of the operation.
+    """
+    structure: Shape = input_shape(driver, call)
+    found = find_member(name, structure, driver.names)
+    if call.inside:
+        for part in call.inside.split("."):
+            structure = structure.members[part]
+            structure = structure.member if isinstance(structure, ListShape) else structure
+        if member := find_member(name, structure, driver.names):
+            return f"{call.inside}.{member}"
+    return found
+
+
+def fit_to_shape(value: Any, shape: Shape, names: Names, path: str) -> Any:
     """Return a value in the form that its shape requires."""
     value = reveal_secrets(value)
     if value is UNKNOWN or value is None or isinstance(value, Archive | Asset):
         return value
     match shape:
         case StructureShape():
-            return _fit_structure(value, shape, renames, path)
+            return _fit_structure(value, shape, names, path)
         case ListShape():
-            return _fit_list(value, shape, renames, path)
+            return _fit_list(value, shape, names, path)
         case MapShape():
             if not isinstance(value, Mapping):
                 raise ShapeMismatch(f"{path} must be a map")
-            return {
-                str(key): fit_to_shape(inner, shape.value, renames, f"{path}.{key}") for key, inner in value.items()
-            }
+            return {str(key): fit_to_shape(inner, shape.value, names, f"{path}.{key}") for key, inner in value.items()}
     return _fit_scalar(value, shape)
 
 
@@ -125,7 +142,7 @@ def _set_at_path(tree: Props, path: list[str], value: Any) -> None:
     tree[path[-1]] = value
 
 
-def _fit_structure(value: Any, shape: StructureShape, renames: Mapping[str, str], path: str) -> Any:
+def _fit_structure(value: Any, shape: StructureShape, names: Names, path: str) -> Any:
     if isinstance(value, list):  # Pulumi passes some single structures as a list with one item.
         if len(value) != 1:
             raise ShapeMismatch(f"{path} takes one structure, but {len(value)} are given")
@@ -134,43 +151,48 @@ def _fit_structure(value: Any, shape: StructureShape, renames: Mapping[str, str]
         raise ShapeMismatch(f"{path} must be a structure of settings, not a {type(value).__name__}")
     fitted: Props = {}
     for key, inner in value.items():
-        member = find_member(key, shape, renames)
+        member = find_member(key, shape, names)
         if member is None:
             raise ShapeMismatch(
-                f"{path} has no member {key}: add its service name to the call's `nested_renames`, or list the property as ignored"
+                f"{path} has no member {key}: add its service name to the driver's `names`, or list the property as ignored"
             )
         if inner is not None:
-            fitted[member] = fit_to_shape(inner, shape.members[member], renames, f"{path}.{member}")
+            fitted[member] = fit_to_shape(inner, shape.members[member], names, f"{path}.{member}")
     return fitted
 
 
-def find_member(key: str, shape: StructureShape, renames: Mapping[str, str]) -> str | None:
-    """Return the name of the structure's member that Pulumi's key means, or None."""
-    members = {name.lower(): name for name in shape.members}
-    name = renames.get(key, key).lower()
-    # Pulumi uses the singular for some members for which the service uses the plural, and the other way round.
-    return members.get(name) or members.get(f"{name}s") or members.get(name.removesuffix("s"))
+def find_member(name: str, shape: StructureShape, names: Names) -> str | None:
+    """Return the name of the structure's member that Pulumi's name means, or None."""
+    members = {member.lower(): member for member in shape.members}
+    others = names.get(name, ())
+    for candidate in (*((others,) if isinstance(others, str) else others), name):
+        text = candidate.lower()
+        # Pulumi uses the singular for some members for which the service uses the plural, and the other way round.
+        for spelling in (text, f"{text}s", text.removesuffix("s")):
+            if spelling in members:
+                return members[spelling]
+    return None
 
 
 def _find_key_and_value(shape: Shape) -> tuple[str, str] | None:
     """Return the names of the two members of a key-value structure such as a tag, or None for another shape."""
-    if not isinstance(shape, StructureShape):
-        return None
-    names = {name.lower(): name for name in shape.members}
-    key, content = names.get("key") or names.get("tagkey"), names.get("value") or names.get("tagvalue")
-    return (key, content) if key and content else None
+    members = {name.lower(): name for name in shape.members} if isinstance(shape, StructureShape) else {}
+    for key, content in (("key", "value"), ("tagkey", "tagvalue"), ("name", "value")):
+        if key in members and content in members:
+            return members[key], members[content]
+    return None
 
 
-def _fit_list(value: Any, shape: ListShape, renames: Mapping[str, str], path: str) -> Any:
+def _fit_list(value: Any, shape: ListShape, names: Names, path: str) -> Any:
     member = shape.member
-    if isinstance(value, Mapping) and (names := _find_key_and_value(member)):
+    if isinstance(value, Mapping) and (members := _find_key_and_value(member)):
         # The service takes a map, such as tags, as a list of key-value structures. A map with only the keys `key` and
         # `value` is already such a structure.
-        key, content = names
+        key, content = members
         if set(map(str.lower, value)) != {"key", "value"}:
             return [{key: str(name), content: inner} for name, inner in sorted(value.items())]
     listed = value if isinstance(value, list) else [value]
-    return [fit_to_shape(inner, member, renames, f"{path}[{index}]") for index, inner in enumerate(listed)]
+    return [fit_to_shape(inner, member, names, f"{path}[{index}]") for index, inner in enumerate(listed)]
 
 
 def _check_length(value: Any, shape: Shape, path: str, unit: str) -> Iterator[RuleViolation]:

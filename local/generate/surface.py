@@ -21,7 +21,7 @@ from guardrails.surface import tables
 from guardrails.surface.facts import Fact, Table
 from guardrails.surface.policies import list_resource_facts
 from local import ACCOUNT, REGION
-from local.drivers.cost_management import MONITOR_ARN
+from local.drivers.operations import MONITOR_ARN
 from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
 from local.preview.resource_graph import Resource

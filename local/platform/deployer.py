@@ -222,7 +222,7 @@ class Deployer:
 
     def _wait_for_state(self, driver: Driver, until: AwaitedState, values: ResourceValues) -> None:
         client = self._clients(driver.service)
-        parameters = build_parameters(driver, DriverCall(until.operation, until.params), values)
+        parameters = build_parameters(driver, DriverCall(until.operation), values)
         deadline = time.monotonic() + MAX_WAIT_SECONDS
         while (value := value_at_path(call_service(client, until.operation, parameters), until.path)) != until.expected:
             if time.monotonic() > deadline:

@@ -18,7 +18,7 @@ from components.blocks.bedrock import SUMMARIES, AgentMemory
 from components.blocks.secret import Secret
 from components.blocks.table import Table
 from components.core import Kind
-from local.drivers.s3 import delete_all_versions
+from local.drivers.data_stores import delete_all_versions
 from local.platform.deployer import Action
 from local.preview import stack_files
 from tests.end_to_end.conftest import Platform

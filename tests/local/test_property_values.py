@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.struct_pb2 import Struct
 from pulumi_aws import s3
 
-from local.drivers.lambda_ import read_archive
+from local.drivers.functions import read_archive
 from local.preview import program_run
 from local.preview.preview_provider import PreviewProvider
 from local.preview.stack_files import StackConfig

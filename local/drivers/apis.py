@@ -1,0 +1,236 @@
+"""Drivers of API Gateway's REST and WebSocket APIs, and of the account's role with which API Gateway writes logs.
+
+A change that a stage, its method settings or the account needs is a list of patches. CreateStage has no parameters for
+these settings either.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from local import ACCOUNT, REGION
+from local.drivers.model import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    PropertyImport,
+    ResourceValues,
+    computed_from,
+    constant,
+    from_response,
+    from_template,
+)
+from local.drivers.rest_document_import import replace_api_content
+from local.property_values import UNKNOWN
+
+ARN = f"arn:aws:apigateway:{REGION}::"
+"""Start of the ARNs of API Gateway."""
+EXECUTION_ARN = from_template(f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{{id}}")
+ROLE = "/cloudwatchRoleArn"
+"""Path, in a patch of the account's settings, of the role with which API Gateway writes logs."""
+
+
+@computed_from("cloudwatchRoleArn")
+def log_role(arn: str) -> list[dict[str, str]]:
+    """Return the patch of the account's settings that sets the role with which API Gateway writes logs."""
+    return [{"op": "replace", "path": ROLE, "value": arn}]
+
+
+def _websocket_url(values: ResourceValues) -> Any:
+    """Return the URL for clients: a path below the emulator's address. Not every machine can resolve the host name that
+    the emulator returns.
+    """
+    answer = values.responses.get("CreateApi", {})
+    if "ApiEndpoint" not in answer:
+        return UNKNOWN
+    host = urlsplit(answer["ApiEndpoint"]).netloc.partition(".execute-api.")[2]
+    return f"ws://{host}/_aws/execute-api/{answer['ApiId']}"
+
+
+METHOD_SETTINGS = {
+    "metricsEnabled": "metrics/enabled",
+    "loggingLevel": "logging/loglevel",
+    "dataTraceEnabled": "logging/dataTrace",
+    "throttlingRateLimit": "throttling/rateLimit",
+    "throttlingBurstLimit": "throttling/burstLimit",
+}
+"""Path of each method setting in a patch of the stage."""
+
+
+@computed_from("triggers")
+def deployment_description(triggers: dict[str, str]) -> str:
+    """Return a description that contains the deployment's `triggers`.
+
+    API Gateway has no parameter for `triggers`, so the description contains them. A resource is replaced if a property
+    changes that no update call uses. So changed triggers replace the deployment, as on AWS.
+    """
+    return " ".join(f"{name}={value}" for name, value in sorted(triggers.items()))
+
+
+@computed_from("accessLogSettings")
+def access_log(settings: dict[str, str]) -> list[dict[str, str]]:
+    """Return the stage's patch that sets the access log. CreateStage has no parameter for it."""
+    return [
+        {"op": "replace", "path": f"/accessLogSettings/{name}", "value": settings[name]}
+        for name in ("destinationArn", "format")
+    ]
+
+
+@computed_from("xrayTracingEnabled")
+def tracing(enabled: bool) -> list[dict[str, str]]:
+    """Return the stage's patch that sets X-Ray tracing."""
+    return [{"op": "replace", "path": "/tracingEnabled", "value": str(bool(enabled)).lower()}]
+
+
+@computed_from("methodPath", "settings")
+def put_method_settings(path: str, settings: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the patch of the stage that sets the method settings."""
+    return [
+        {"op": "replace", "path": f"{_settings_path(path)}/{METHOD_SETTINGS[name]}", "value": _text(value)}
+        for name, value in settings.items()
+        if value is not None
+    ]
+
+
+@computed_from("methodPath")
+def remove_method_settings(path: str) -> list[dict[str, str]]:
+    """Return the patch of the stage that removes the method settings."""
+    return [{"op": "remove", "path": _settings_path(path)}]
+
+
+def _settings_path(path: str) -> str:
+    """Return the path of a method's settings in a patch. In a patch, the slashes of the resource's path are escaped."""
+    resource, _, method = path.rpartition("/")
+    return f"/{resource.replace('~', '~0').replace('/', '~1')}/{method}"
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _stage_url(values: ResourceValues) -> Any:
+    """Return the URL of a stage: a path below the emulator's address."""
+    if not values.endpoint:
+        return UNKNOWN
+    return f"{values.endpoint}/_aws/execute-api/{values['restApi']}/{values['stageName']}"
+
+
+REST_NAMES = {"restApi": "restApiId"}
+PATCH_LOG_ROLE = DriverCall("UpdateAccount", {"patchOperations": log_role})
+PATCH_METHOD_SETTINGS = DriverCall("UpdateStage", {"patchOperations": put_method_settings})
+
+DRIVERS = (
+    Driver(
+        type="aws:apigateway/account:Account",
+        service="apigateway",
+        create=(PATCH_LOG_ROLE,),
+        update=(PATCH_LOG_ROLE,),
+        delete=(DriverCall("UpdateAccount", {"patchOperations": constant([{"op": "remove", "path": ROLE}])}),),
+        id=constant("api-gateway-account"),
+    ),
+    Driver(
+        type="aws:apigateway/restApi:RestApi",
+        service="apigateway",
+        names={"id": "restApiId"},
+        create=(DriverCall("CreateRestApi"),),
+        delete=(DriverCall("DeleteRestApi"),),
+        id=from_response("CreateRestApi", "id"),
+        outputs={"arn": from_template(f"{ARN}/restapis/{{id}}"), "executionArn": EXECUTION_ARN},
+        # `body` is the OpenAPI document with the API's paths, methods and integrations.
+        property_import=PropertyImport("body", replace_api_content),
+    ),
+    Driver(
+        type="aws:apigateway/deployment:Deployment",
+        service="apigateway",
+        names={**REST_NAMES, "id": "deploymentId"},
+        create=(DriverCall("CreateDeployment", {"description": deployment_description}),),
+        delete=(DriverCall("DeleteDeployment"),),
+        id=from_response("CreateDeployment", "id"),
+    ),
+    Driver(
+        type="aws:apigateway/stage:Stage",
+        service="apigateway",
+        names={**REST_NAMES, "deployment": "deploymentId"},
+        create=(
+            DriverCall("CreateStage"),
+            DriverCall("UpdateStage", {"patchOperations": access_log}, when="accessLogSettings"),
+            DriverCall("UpdateStage", {"patchOperations": tracing}, when="xrayTracingEnabled"),
+        ),
+        update=(
+            DriverCall("UpdateStage", {"patchOperations": access_log}),
+            DriverCall("UpdateStage", {"patchOperations": tracing}),
+        ),
+        delete=(DriverCall("DeleteStage"),),
+        id=from_template("ags-{restApi}-{stageName}"),
+        outputs={
+            "arn": from_template(f"{ARN}/restapis/{{restApi}}/stages/{{stageName}}"),
+            "invokeUrl": ComputedValue(_stage_url),
+        },
+    ),
+    Driver(
+        type="aws:apigateway/methodSettings:MethodSettings",
+        service="apigateway",
+        names=REST_NAMES,
+        create=(PATCH_METHOD_SETTINGS,),
+        update=(PATCH_METHOD_SETTINGS,),
+        delete=(DriverCall("UpdateStage", {"patchOperations": remove_method_settings}),),
+        id=from_template("{restApi}-{stageName}-{methodPath}"),
+    ),
+    Driver(
+        type="aws:apigatewayv2/api:Api",
+        service="apigatewayv2",
+        names={"id": "ApiId"},
+        create=(DriverCall("CreateApi"),),
+        update=(DriverCall("UpdateApi"),),
+        delete=(DriverCall("DeleteApi"),),
+        id=from_response("CreateApi", "ApiId"),
+        outputs={
+            "apiEndpoint": ComputedValue(_websocket_url),
+            "arn": from_template(f"{ARN}/apis/{{id}}"),
+            "executionArn": EXECUTION_ARN,
+        },
+    ),
+    Driver(
+        type="aws:apigatewayv2/integration:Integration",
+        service="apigatewayv2",
+        names={"id": "IntegrationId"},
+        create=(DriverCall("CreateIntegration"),),
+        update=(DriverCall("UpdateIntegration"),),
+        delete=(DriverCall("DeleteIntegration"),),
+        id=from_response("CreateIntegration", "IntegrationId"),
+    ),
+    Driver(
+        type="aws:apigatewayv2/route:Route",
+        service="apigatewayv2",
+        names={"id": "RouteId"},
+        create=(DriverCall("CreateRoute"),),
+        update=(DriverCall("UpdateRoute"),),
+        delete=(DriverCall("DeleteRoute"),),
+        id=from_response("CreateRoute", "RouteId"),
+    ),
+    Driver(
+        type="aws:apigatewayv2/routeResponse:RouteResponse",
+        service="apigatewayv2",
+        names={"id": "RouteResponseId"},
+        create=(DriverCall("CreateRouteResponse"),),
+        delete=(DriverCall("DeleteRouteResponse"),),
+        id=from_response("CreateRouteResponse", "RouteResponseId"),
+    ),
+    Driver(
+        type="aws:apigatewayv2/deployment:Deployment",
+        service="apigatewayv2",
+        names={"id": "DeploymentId"},
+        create=(DriverCall("CreateDeployment", {"Description": deployment_description}),),
+        delete=(DriverCall("DeleteDeployment"),),
+        id=from_response("CreateDeployment", "DeploymentId"),
+    ),
+    Driver(
+        type="aws:apigatewayv2/stage:Stage",
+        service="apigatewayv2",
+        names={"name": "StageName"},
+        create=(DriverCall("CreateStage"),),
+        update=(DriverCall("UpdateStage"),),
+        delete=(DriverCall("DeleteStage"),),
+        id="name",
+        outputs={"arn": from_template(f"{ARN}/apis/{{apiId}}/stages/{{name}}")},
+    ),
+)

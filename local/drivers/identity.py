@@ -1,0 +1,104 @@
+"""Drivers of IAM roles and their policies, Cognito identity pools, and AgentCore memories.
+
+A strategy of a memory has no operations of its own: UpdateMemory adds, changes and deletes the strategies of a memory.
+"""
+
+from typing import Any
+
+from local import ACCOUNT, REGION
+from local.drivers.model import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    ResourceValues,
+    computed_from,
+    constant,
+    from_response,
+    from_template,
+)
+from local.property_values import UNKNOWN
+
+STRATEGY_MEMBERS = {"SEMANTIC": "semanticMemoryStrategy", "SUMMARIZATION": "summaryMemoryStrategy"}
+"""For each type of strategy, the member of UpdateMemory's request that adds one."""
+
+
+@computed_from("type", "name", "namespaceTemplates", "description")
+def added_strategies(kind: str, name: str, namespaces: list[str], description: str | None) -> list[Any]:
+    """Return the strategy to add, in UpdateMemory's form: a list with one item."""
+    described = {} if description is None else {"description": description}
+    return [{STRATEGY_MEMBERS[kind]: {"name": name, "namespaceTemplates": namespaces, **described}}]
+
+
+def _strategy_id(values: ResourceValues) -> Any:
+    """Return the id of the strategy, found by its name, because UpdateMemory returns all strategies of the memory."""
+    strategies = values.responses.get("UpdateMemory", {}).get("memory", {}).get("strategies", [])
+    return next((strategy["strategyId"] for strategy in strategies if strategy["name"] == values["name"]), UNKNOWN)
+
+
+PUT_POLICY = DriverCall("PutRolePolicy")
+SET_ROLES = DriverCall("SetIdentityPoolRoles")
+
+DRIVERS = (
+    Driver(
+        type="aws:iam/role:Role",
+        service="iam",
+        names={"name": "RoleName", "assumeRolePolicy": ("AssumeRolePolicyDocument", "PolicyDocument")},
+        create=(DriverCall("CreateRole"),),
+        update=(
+            DriverCall("UpdateAssumeRolePolicy"),
+            DriverCall("PutRolePermissionsBoundary", when="permissionsBoundary"),
+        ),
+        delete=(DriverCall("DeleteRole"),),
+        id="name",
+        outputs={"arn": from_response("CreateRole", "Role.Arn")},
+    ),
+    Driver(
+        type="aws:iam/rolePolicy:RolePolicy",
+        service="iam",
+        names={"role": "RoleName", "name": "PolicyName", "policy": "PolicyDocument"},
+        create=(PUT_POLICY,),
+        update=(PUT_POLICY,),
+        delete=(DriverCall("DeleteRolePolicy"),),
+        id=from_template("{role}:{name}"),
+    ),
+    Driver(
+        type="aws:cognito/identityPool:IdentityPool",
+        service="cognito-identity",
+        names={"id": "IdentityPoolId", "tags": "IdentityPoolTags"},
+        create=(DriverCall("CreateIdentityPool"),),
+        update=(DriverCall("UpdateIdentityPool"),),
+        delete=(DriverCall("DeleteIdentityPool"),),
+        id=from_response("CreateIdentityPool", "IdentityPoolId"),
+        outputs={"arn": from_template(f"arn:aws:cognito-identity:{REGION}:{ACCOUNT}:identitypool/{{id}}")},
+    ),
+    Driver(
+        type="aws:cognito/identityPoolRoleAttachment:IdentityPoolRoleAttachment",
+        service="cognito-identity",
+        create=(SET_ROLES,),
+        update=(SET_ROLES,),
+        # The API has no operation that removes the roles, so an empty map replaces them.
+        delete=(DriverCall("SetIdentityPoolRoles", {"Roles": constant({})}, only=("identityPoolId",)),),
+        id="identityPoolId",
+    ),
+    Driver(
+        type="aws:bedrock/agentcoreMemory:AgentcoreMemory",
+        service="bedrock-agentcore-control",
+        names={"id": "memoryId"},
+        create=(DriverCall("CreateMemory"),),
+        update=(DriverCall("UpdateMemory"),),
+        delete=(DriverCall("DeleteMemory"),),
+        id=from_response("CreateMemory", "memory.id"),
+        outputs={"arn": from_response("CreateMemory", "memory.arn")},
+    ),
+    Driver(
+        type="aws:bedrock/agentcoreMemoryStrategy:AgentcoreMemoryStrategy",
+        service="bedrock-agentcore-control",
+        names={"id": "memoryStrategyId"},
+        create=(DriverCall("UpdateMemory", {"memoryStrategies.addMemoryStrategies": added_strategies}),),
+        update=(DriverCall("UpdateMemory", inside="memoryStrategies.modifyMemoryStrategies"),),
+        # UpdateMemory also has a parameter `description`: that of the memory.
+        delete=(DriverCall("UpdateMemory", inside="memoryStrategies.deleteMemoryStrategies", only=("id", "memoryId")),),
+        id=ComputedValue(_strategy_id),
+        outputs={"memoryStrategyId": ComputedValue(_strategy_id)},
+    ),
+)

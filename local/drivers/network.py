@@ -1,0 +1,135 @@
+"""Drivers of VPCs, subnets, internet gateways, route tables, routes, endpoints and security groups."""
+
+from local.drivers.model import (
+    ComputedValue,
+    Driver,
+    DriverCall,
+    ResourceValues,
+    Source,
+    constant,
+    from_response,
+    from_template,
+    name_or_prefixed,
+)
+
+
+def _tags(kind: str) -> dict[str, Source]:
+    """Return the parameters for the tags of a new resource. `kind` is EC2's name of the resource type, such as `vpc`."""
+    return {"TagSpecifications.ResourceType": constant(kind), "TagSpecifications.Tags": "tags"}
+
+
+RULE: dict[str, Source] = {
+    "IpPermissions.IpRanges.CidrIp": "cidrIpv4",
+    "IpPermissions.UserIdGroupPairs.GroupId": "referencedSecurityGroupId",
+}
+"""Parameters of the calls that add and revoke a rule of a security group, each with its Pulumi property."""
+
+
+def _rule_driver(direction: str) -> Driver:
+    """Return the driver of security group rules for a direction, `Ingress` or `Egress`."""
+    authorize, revoke = f"AuthorizeSecurityGroup{direction}", f"RevokeSecurityGroup{direction}"
+    return Driver(
+        type=f"aws:vpc/securityGroup{direction}Rule:SecurityGroup{direction}Rule",
+        service="ec2",
+        names={"securityGroupId": "GroupId"},
+        create=(DriverCall(authorize, {**RULE, **_tags("security-group-rule")}, inside="IpPermissions"),),
+        delete=(DriverCall(revoke, RULE, inside="IpPermissions"),),
+        id=ComputedValue(_rule_id),
+    )
+
+
+def _rule_id(values: ResourceValues) -> str:
+    """Return the rule's id. If the response to the rule's creation lacks it, return a text made of group and protocol."""
+    responses = list(values.responses.values())
+    rules = responses[0].get("SecurityGroupRules") if responses else None
+    return str(rules[0]["SecurityGroupRuleId"]) if rules else f"{values['securityGroupId']}:{values['ipProtocol']}"
+
+
+PUBLIC_ADDRESSES = {"MapPublicIpOnLaunch.Value": "mapPublicIpOnLaunch"}
+"""Parameter that gives instances in a subnet public IP addresses."""
+
+DRIVERS = (
+    Driver(
+        type="aws:ec2/vpc:Vpc",
+        service="ec2",
+        names={"id": "VpcId"},
+        create=(
+            DriverCall("CreateVpc", _tags("vpc")),
+            *(
+                # EC2 changes only one attribute at a time.
+                DriverCall("ModifyVpcAttribute", {f"{attribute}.Value": name}, only=("id",), when=name)
+                for attribute, name in (
+                    ("EnableDnsSupport", "enableDnsSupport"),
+                    ("EnableDnsHostnames", "enableDnsHostnames"),
+                )
+            ),
+        ),
+        delete=(DriverCall("DeleteVpc"),),
+        id=from_response("CreateVpc", "Vpc.VpcId"),
+    ),
+    Driver(
+        type="aws:ec2/subnet:Subnet",
+        service="ec2",
+        names={"id": "SubnetId"},
+        create=(
+            DriverCall("CreateSubnet", _tags("subnet")),
+            DriverCall("ModifySubnetAttribute", PUBLIC_ADDRESSES, when="mapPublicIpOnLaunch"),
+        ),
+        update=(DriverCall("ModifySubnetAttribute", PUBLIC_ADDRESSES),),
+        delete=(DriverCall("DeleteSubnet"),),
+        id=from_response("CreateSubnet", "Subnet.SubnetId"),
+    ),
+    Driver(
+        type="aws:ec2/internetGateway:InternetGateway",
+        service="ec2",
+        names={"id": "InternetGatewayId"},
+        create=(
+            DriverCall("CreateInternetGateway", _tags("internet-gateway")),
+            DriverCall("AttachInternetGateway", when="vpcId"),
+        ),
+        delete=(DriverCall("DetachInternetGateway"), DriverCall("DeleteInternetGateway")),
+        id=from_response("CreateInternetGateway", "InternetGateway.InternetGatewayId"),
+    ),
+    Driver(
+        type="aws:ec2/routeTable:RouteTable",
+        service="ec2",
+        names={"id": "RouteTableId"},
+        create=(DriverCall("CreateRouteTable", _tags("route-table")),),
+        delete=(DriverCall("DeleteRouteTable"),),
+        id=from_response("CreateRouteTable", "RouteTable.RouteTableId"),
+    ),
+    Driver(
+        type="aws:ec2/routeTableAssociation:RouteTableAssociation",
+        service="ec2",
+        names={"id": "AssociationId"},
+        create=(DriverCall("AssociateRouteTable"),),
+        delete=(DriverCall("DisassociateRouteTable"),),
+        id=from_response("AssociateRouteTable", "AssociationId"),
+    ),
+    Driver(
+        type="aws:ec2/route:Route",
+        service="ec2",
+        create=(DriverCall("CreateRoute"),),
+        delete=(DriverCall("DeleteRoute"),),
+        id=from_template("{routeTableId}_{destinationCidrBlock}"),
+    ),
+    Driver(
+        type="aws:ec2/vpcEndpoint:VpcEndpoint",
+        service="ec2",
+        names={"id": "VpcEndpointId", "policy": "PolicyDocument"},
+        create=(DriverCall("CreateVpcEndpoint", _tags("vpc-endpoint")),),
+        delete=(DriverCall("DeleteVpcEndpoints"),),
+        id=from_response("CreateVpcEndpoint", "VpcEndpoint.VpcEndpointId"),
+    ),
+    Driver(
+        type="aws:ec2/securityGroup:SecurityGroup",
+        service="ec2",
+        names={"id": "GroupId"},
+        create=(DriverCall("CreateSecurityGroup", {"GroupName": name_or_prefixed, **_tags("security-group")}),),
+        delete=(DriverCall("DeleteSecurityGroup"),),
+        id=from_response("CreateSecurityGroup", "GroupId"),
+        ignored={"revokeRulesOnDelete": "the emulator deletes a security group together with its rules"},
+    ),
+    _rule_driver("Ingress"),
+    _rule_driver("Egress"),
+)
