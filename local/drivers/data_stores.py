@@ -113,14 +113,6 @@ def _setting_driver(
 PUT_OBJECT = DriverCall("PutObject", {"Body": computed_from("source")(Asset.read)})
 UPDATE_TTL = DriverCall("UpdateTimeToLive", when="ttl")
 UPDATE_RECOVERY = DriverCall("UpdateContinuousBackups", when="pointInTimeRecovery")
-TABLE_NAMES = {
-    "name": ("TableName", "AttributeName"),
-    "type": "AttributeType",
-    "attributes": "AttributeDefinitions",
-    "ttl": "TimeToLiveSpecification",
-    "pointInTimeRecovery": "PointInTimeRecoverySpecification",
-    "enabled": "PointInTimeRecoveryEnabled",
-}
 
 DRIVERS = (
     Driver(
@@ -187,7 +179,14 @@ DRIVERS = (
     Driver(
         type="aws:dynamodb/table:Table",
         service="dynamodb",
-        names=TABLE_NAMES,
+        names={
+            "name": ("TableName", "AttributeName"),
+            "type": "AttributeType",
+            "attributes": "AttributeDefinitions",
+            "ttl": "TimeToLiveSpecification",
+            "pointInTimeRecovery": "PointInTimeRecoverySpecification",
+            "enabled": "PointInTimeRecoveryEnabled",
+        },
         create=(
             DriverCall(
                 "CreateTable",

@@ -8,10 +8,8 @@ import zipfile
 from local import ROOT
 from local.drivers.model import (
     AwaitedState,
-    ComputedValue,
     Driver,
     DriverCall,
-    ResourceValues,
     computed_from,
     constant,
     first_known,
@@ -51,8 +49,10 @@ def empty_layer(_code: Archive) -> bytes:
     return read_archive(Archive(None, (("python/README", readme),)))
 
 
-def _layer_version(values: ResourceValues) -> int:
-    return int(str(values["id"]).rpartition(":")[2])
+@computed_from("id")
+def layer_version(arn: str) -> int:
+    """Return the version at the end of a layer's ARN."""
+    return int(arn.rpartition(":")[2])
 
 
 ACTIVE = AwaitedState("GetFunctionConfiguration", "State", "Active")
@@ -131,7 +131,7 @@ DRIVERS = (
         type="aws:lambda/layerVersion:LayerVersion",
         service="lambda",
         create=(DriverCall("PublishLayerVersion", {"Content.ZipFile": empty_layer}),),
-        delete=(DriverCall("DeleteLayerVersion", {"VersionNumber": ComputedValue(_layer_version)}),),
+        delete=(DriverCall("DeleteLayerVersion", {"VersionNumber": layer_version}),),
         id=from_response("PublishLayerVersion", "LayerVersionArn"),
         outputs={"arn": from_response("PublishLayerVersion", "LayerVersionArn")},
         ignored={"sourceCodeHash": "Pulumi uses it to detect a change of the archive"},

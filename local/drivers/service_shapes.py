@@ -68,15 +68,14 @@ def find_parameter(driver: "Driver", call: "DriverCall", name: str) -> str | Non
 
     It is a member of the parameter that the call's `inside` names, or else a parameter of the operation.
     """
-    structure: Shape = input_shape(driver, call)
-    found = find_member(name, structure, driver.names)
-    if call.inside:
-        for part in call.inside.split("."):
-            structure = structure.members[part]
-            structure = structure.member if isinstance(structure, ListShape) else structure
-        if member := find_member(name, structure, driver.names):
-            return f"{call.inside}.{member}"
-    return found
+    shape = input_shape(driver, call)
+    inside: Any = shape
+    for part in filter(None, call.inside.split(".")):
+        inside = inside.members[part]
+        inside = inside.member if isinstance(inside, ListShape) else inside
+    if call.inside and (member := find_member(name, inside, driver.names)):
+        return f"{call.inside}.{member}"
+    return find_member(name, shape, driver.names)
 
 
 def fit_to_shape(value: Any, shape: Shape, names: Names, path: str) -> Any:

@@ -10,8 +10,6 @@ import pytest
 from components.blocks.openapi import gateway_document
 from handlers.common.json_models import Message
 from handlers.common.rest import RestOperation
-from local.drivers.model import ResourceValues
-from local.drivers.rest_api_drivers import put_method_settings, remove_method_settings
 from local.drivers.rest_document_import import replace_api_content
 from local.drivers.service_shapes import ShapeMismatch, find_violations, service_model
 
@@ -126,16 +124,3 @@ def test_an_unsupported_element_is_refused(path_in_document: list[str], key: str
     element[key] = value
     with pytest.raises(ShapeMismatch, match=message):
         import_document(document)
-
-
-def test_method_settings_are_set_and_removed_by_patches_of_the_stage() -> None:
-    values = ResourceValues(
-        {"methodPath": "*/*", "settings": {"dataTraceEnabled": False, "throttlingRateLimit": 0.5, "loggingLevel": None}}
-    )
-    assert put_method_settings.compute(values) == [
-        {"op": "replace", "path": "/*/*/logging/dataTrace", "value": "false"},
-        {"op": "replace", "path": "/*/*/throttling/rateLimit", "value": "0.5"},
-    ]
-    assert remove_method_settings.compute(ResourceValues({"methodPath": "a/{b}/GET"})) == [
-        {"op": "remove", "path": "/a~1{b}/GET"}
-    ], "a JSON pointer writes a slash within a name as ~1"

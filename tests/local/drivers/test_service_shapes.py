@@ -5,18 +5,8 @@ from typing import Any
 import pytest
 from botocore.model import StructureShape
 
-from local.drivers.model import (
-    Driver,
-    DriverCall,
-    ResourceValues,
-    computed_from,
-    constant,
-    first_known,
-    from_response,
-)
 from local.drivers.service_shapes import (
     ShapeMismatch,
-    build_parameters,
     find_violations,
     fit_to_shape,
     service_model,
@@ -34,8 +24,8 @@ def shape(operation: str) -> StructureShape:
     return result
 
 
-def to_parameters(operation: str, value: dict[str, Any], **renames: str) -> Any:
-    return fit_to_shape(value, shape(operation), renames, operation)
+def to_parameters(operation: str, value: dict[str, Any], **names: str) -> Any:
+    return fit_to_shape(value, shape(operation), names, operation)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +47,11 @@ def to_parameters(operation: str, value: dict[str, Any], **renames: str) -> Any:
             {"Tags": [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]},
         ),
         (
+            "cloudwatch:PutMetricAlarm",
+            {"dimensions": {"QueueName": UNKNOWN}},
+            {"Dimensions": [{"Name": "QueueName", "Value": UNKNOWN}]},
+        ),
+        (
             "sqs:CreateQueue",
             {"attributes": {"VisibilityTimeout": 30, "SqsManagedSseEnabled": True}},
             {"Attributes": {"VisibilityTimeout": "30", "SqsManagedSseEnabled": "true"}},
@@ -68,7 +63,15 @@ def to_parameters(operation: str, value: dict[str, Any], **renames: str) -> Any:
             {"Value": "s3cret", "Description": UNKNOWN},
         ),
     ],
-    ids=["case and plural", "list with one structure", "tags", "text", "number and boolean", "secret and unknown"],
+    ids=[
+        "case and plural",
+        "list with one structure",
+        "tags",
+        "dimensions",
+        "text",
+        "number and boolean",
+        "secret and unknown",
+    ],
 )
 def test_values_are_converted_to_the_shape_of_the_service(
     operation: str, value: dict[str, Any], expected: object
@@ -121,35 +124,3 @@ def test_each_violated_rule_is_reported(operation: str, value: dict[str, Any], r
 )
 def test_valid_values_violate_no_rule(operation: str, value: dict[str, Any]) -> None:
     assert list(find_violations(value, shape(operation), operation)) == []
-
-
-DRIVER = Driver(type="t", service="sqs", create=(), id="name")
-
-
-def test_parameters_are_nested_by_their_paths_and_empty_ones_are_omitted() -> None:
-    call = DriverCall("CreateQueue", {"QueueName": "name", "Attributes.DelaySeconds": "delay", "tags": "tags"})
-    assert build_parameters(DRIVER, call, ResourceValues({"name": "q", "delay": 3})) == {
-        "QueueName": "q",
-        "Attributes": {"DelaySeconds": "3"},
-    }
-
-
-def test_a_computed_value_is_unknown_if_its_source_is_unknown() -> None:
-    doubled = computed_from("size")(lambda size: size * 2)
-    assert doubled.compute(ResourceValues({"size": 2})) == 4
-    assert doubled.compute(ResourceValues({"size": UNKNOWN})) is UNKNOWN
-
-
-def test_an_output_is_read_from_a_response_by_its_path() -> None:
-    values = ResourceValues({}, responses={"CreateRole": {"Role": {"Arn": "arn"}}})
-    assert from_response("CreateRole", "Role.Arn").compute(values) == "arn"
-    assert from_response("CreateRole", "Role.Arn", str.upper).compute(values) == "ARN"
-    assert from_response("CreateRole", "Role.Name").compute(values) is UNKNOWN
-
-
-def test_the_first_known_of_several_outputs_is_used() -> None:
-    values = ResourceValues({}, responses={"CreateRole": {"Role": {"Arn": "arn"}}})
-    unknown, known = from_response("GetRole", "Arn"), from_response("CreateRole", "Role.Arn")
-    assert first_known(unknown, known).compute(values) == "arn"
-    assert first_known(unknown, constant(False)).compute(values) is False
-    assert first_known(unknown).compute(values) is UNKNOWN
