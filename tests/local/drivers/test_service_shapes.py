@@ -24,8 +24,8 @@ def shape(operation: str) -> StructureShape:
     return result
 
 
-def to_parameters(operation: str, value: dict[str, Any], **names: str) -> Any:
-    return fit_to_shape(value, shape(operation), names, operation)
+def to_parameters(operation: str, value: dict[str, Any]) -> Any:
+    return fit_to_shape(value, shape(operation), {}, operation)
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,6 @@ def test_values_are_converted_to_the_shape_of_the_service(
     operation: str, value: dict[str, Any], expected: object
 ) -> None:
     assert to_parameters(operation, value) == expected
-
-
-def test_a_nested_name_of_pulumi_can_be_renamed() -> None:
-    value = {"tableName": "t", "attributeDefinitions": [{"name": "pk", "type": "S"}]}
-    expected = {"TableName": "t", "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}]}
-    assert to_parameters("dynamodb:CreateTable", value, name="attributeName", type="attributeType") == expected
 
 
 def test_two_structures_are_refused_if_the_service_takes_one() -> None:
