@@ -1,4 +1,4 @@
-"""Archive of a function in which one module has an undefined name."""
+"""Archive of a function in which one module imports a module that does not exist."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from local import ROOT
 
 BROKEN_MODULE = "handlers.ingestion.sweeper.handler"
 BROKEN_FILE = "handlers/ingestion/sweeper/handler.py"
-BROKEN_TEXT = f"{(ROOT / BROKEN_FILE).read_text()}LIMIT = undefined\n"
+BROKEN_TEXT = f"{(ROOT / BROKEN_FILE).read_text()}import missing\n"
 """Content of the module. The fault is in the last line."""
 
 

@@ -25,7 +25,7 @@ from local.platform.folder_lock import PLATFORM_COMMANDS, lock_folder
 from local.platform.progress import Progress, ProgressReporter
 from local.platform.state import PlatformState
 from local.preview import stack_files
-from local.preview.handler_check.handler_faults import find_handler_faults
+from local.preview.handler_check import find_handler_faults
 from local.preview.policy_pack_process import PolicyFinding, PolicyPackProcess
 from local.preview.preview_provider import PreviewProvider
 from local.preview.program_run import run_program

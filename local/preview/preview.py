@@ -15,7 +15,7 @@ from typing import Any
 from guardrails.pricing.cost_estimate import CostReport
 from local.preview import cost, program_run
 from local.preview.botocore_input_checks import InvalidInput, find_invalid_inputs
-from local.preview.handler_check.handler_faults import HandlerFault, find_handler_faults
+from local.preview.handler_check import HandlerFault, find_handler_faults
 from local.preview.policy_pack_process import PolicyDescription, PolicyFinding, PolicyPackProcess
 from local.preview.policy_run import PolicyRun
 from local.preview.preview_provider import PreviewProvider

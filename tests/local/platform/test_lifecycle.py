@@ -27,7 +27,7 @@ def test_up_starts_no_emulator_if_a_handler_has_a_fault(
     assert lifecycle.up(folder=tmp_path / "platform") == 1
     output = capsys.readouterr()
     assert f"{BROKEN_FILE}:" in output.out + output.err
-    assert "the name undefined is not defined" in output.out + output.err
+    assert "contains the module missing" in output.out + output.err
     assert not emulator.find_running(tmp_path / "platform")
 
 

@@ -226,7 +226,7 @@ def test_a_handler_fault_prevents_the_deployment_and_is_listed_with_file_and_lin
     assert main(["preview", "--sarif", str(tmp_path / "findings.sarif")]) == 1
     text = capsys.readouterr().out
     line = BROKEN_TEXT.count("\n")
-    assert f"{BROKEN_FILE}:{line}: the name undefined is not defined (cannot run: ingestion-sweeper-function)" in text
+    assert re.search(rf"{BROKEN_FILE}:{line}: .* module missing: .*\(cannot run: ingestion-sweeper-function\)", text)
     assert "stack dev cannot be deployed" in text
     assert "evaluated, 0 mandatory findings, 0 advisory findings" in text
     assert "\n1 handler fault\n" in text
