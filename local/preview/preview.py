@@ -4,11 +4,14 @@ The program runs unmodified, with a provider that creates nothing. A preview sho
 and these results:
 
 - `botocore_input_checks` finds resource inputs that AWS would reject.
-- `handler_check` finds faults that would keep a function or job from running its code.
-- The policy pack (`policies/`) finds violations of policies. It runs in a separate process (`policy_run`).
+- `handler_check` finds faults because of which a function could not start.
+- The policy pack (`policies/`) finds violations of policies. It runs in a separate process.
 - `cost` estimates the monthly cost.
 """
 
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +20,14 @@ from local.preview import cost, program_run
 from local.preview.botocore_input_checks import InvalidInput, find_invalid_inputs
 from local.preview.handler_check import HandlerFault, find_handler_faults
 from local.preview.policy_pack_process import PolicyDescription, PolicyFinding, PolicyPackProcess
-from local.preview.policy_run import PolicyRun
 from local.preview.preview_provider import PreviewProvider
-from local.preview.resource_graph import Graph
+from local.preview.resource_graph import Graph, Resource
 from local.preview.stack_files import StackConfig
 from local.property_values import Props, to_display_value
 
-LOCAL_STACK = "local"
-"""Name of the stack that `make up` deploys to the local platform."""
+SWITCH_INTERVAL_SECONDS = 0.00005
+"""Python's switch interval during a preview. With the default, 5 ms, the thread that calls the pack would wait too long for
+the thread that runs the program."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +106,26 @@ def preview(config: StackConfig) -> Preview:
     The local platform has no driver for a resource type. No resource contains the expected usage, which the cost
     estimate needs.
     """
-    with PolicyPackProcess(config, dry_run=True) as pack, PolicyRun(pack) as policy_run:
-        run = program_run.run_program(config, PreviewProvider(), preview=True, report=policy_run.submit)
-        policy_results = policy_run.finish(run.graph)
+    with ExitStack() as cleanup:
+        pack = cleanup.enter_context(PolicyPackProcess(config, dry_run=True))
+        # The thread sends each resource to the pack while the program registers the next ones. The order is that of
+        # registration, so a resource is checked after those that it depends on, as under the CLI.
+        thread = ThreadPoolExecutor(1, "policies")
+        cleanup.callback(thread.shutdown, cancel_futures=True)
+        cleanup.callback(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+        policies = thread.submit(pack.policies)
+        findings: list[Future[list[PolicyFinding]]] = []
+
+        def analyze(resource: Resource) -> None:
+            findings.append(thread.submit(pack.analyze_resource, resource))
+
+        run = program_run.run_program(config, PreviewProvider(), preview=True, report=analyze)
+        findings.append(thread.submit(pack.analyze_stack, run.graph))
         invalid_inputs = find_invalid_inputs(run.graph)
         handler_faults = find_handler_faults(run.graph)
-        policies, findings = policy_results.result()
+        policies_of_pack = tuple(policies.result())
+        all_findings = tuple(finding for future in findings for finding in future.result())
     priced = cost.price_graph(config.stack, run.graph)
     return Preview(
         config=config,
@@ -117,8 +134,8 @@ def preview(config: StackConfig) -> Preview:
         messages=run.messages,
         invalid_inputs=tuple(invalid_inputs),
         handler_faults=tuple(handler_faults),
-        policies=tuple(policies),
-        findings=tuple(findings),
+        policies=policies_of_pack,
+        findings=all_findings,
         cost=priced.report,
         budget=priced.budget,
     )

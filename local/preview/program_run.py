@@ -2,6 +2,10 @@
 
 The caller gives a provider, which replaces the AWS provider: in a preview it creates no resources, and on the local
 platform it creates them on the emulator.
+
+The program registers resources with a resource monitor, which is usually a part of Pulumi's engine. The monitor here needs
+no engine. It extends the monitor of Pulumi's mock runtime. The SDK registers a resource only after all its dependencies
+are created, so independent resources are created concurrently, and dependent resources in order.
 """
 
 import asyncio
@@ -15,17 +19,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import pulumi
+from google.protobuf import empty_pb2
+from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import mocks
+from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import SETTINGS, _get_rpc_manager, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
 from local import ROOT, CannotRun
-from local.preview.faster_sdk import use_faster_sdk
-from local.preview.resource_graph import Graph, Resource
-from local.preview.resource_monitor import Monitor, Provider
+from local.preview.resource_graph import STACK_TYPE, Graph, Resource
 from local.preview.stack_files import StackConfig
 from local.property_values import Props, to_python_properties
 
@@ -33,6 +38,16 @@ MAX_CONCURRENT_REGISTRATIONS = 32
 """Maximum number of resources that a deployment creates at once."""
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+
+
+class Provider(Protocol):
+    """Replacement for the AWS provider, for example the provider of a preview or of the local platform."""
+
+    def call(self, token: str, arguments: Props) -> Props:
+        """Return the result of a provider function such as `aws:index/getRegion:getRegion`."""
+
+    def make(self, resource: Resource, /) -> tuple[str, Props]:
+        """Create a custom resource. Return its id (empty if unknown), and its outputs in addition to its inputs."""
 
 
 class ProgramError(CannotRun):
@@ -47,6 +62,46 @@ class ProgramRun:
     outputs: Props
     messages: tuple[str, ...]
     """Warnings and errors that the program logged."""
+
+
+class Monitor(mocks.MockMonitor):
+    """Monitor that records every registration in a graph."""
+
+    def __init__(self, provider: Provider, report: Callable[[Resource], None]) -> None:
+        super().__init__(cast("Any", None))  # It needs no mocks, because it answers every request itself.
+        self.graph = Graph()
+        self._provider = provider
+        self._report = report
+
+    def Invoke(  # noqa: N802 - the protocol's name
+        self, request: resource_pb2.ResourceInvokeRequest
+    ) -> resource_pb2.ResourceInvokeResponse:
+        """Call a provider function. The inherited method would leave an event loop open in this thread."""
+        response = resource_pb2.ResourceInvokeResponse()
+        result: Struct = getattr(response, "return")  # The protocol's field name is a Python keyword.
+        result.update(self._provider.call(request.tok, to_python_properties(request.args)))
+        return response
+
+    def RegisterResource(  # noqa: N802 - the protocol's name
+        self, request: resource_pb2.RegisterResourceRequest
+    ) -> resource_pb2.RegisterResourceResponse:
+        """Record a resource. If it is a custom resource, let the provider create it."""
+        resource = self.graph.add(_urn(request), request)
+        self._report(resource)
+        outputs = Struct()
+        outputs.CopyFrom(request.object)
+        if resource.custom:
+            resource.id, provider_outputs = self._provider.make(resource)
+            outputs.update(provider_outputs)
+        resource.outputs = outputs
+        return resource_pb2.RegisterResourceResponse(urn=resource.urn, id=resource.id, object=outputs)
+
+    def RegisterResourceOutputs(  # noqa: N802 - the protocol's name
+        self, request: resource_pb2.RegisterResourceOutputsRequest
+    ) -> empty_pb2.Empty:
+        """Store the outputs of a component."""
+        self.graph[request.urn].outputs = request.outputs
+        return empty_pb2.Empty()
 
 
 def run_program(
@@ -110,12 +165,19 @@ def _run_in_new_loop(body: Callable[[], object], config: StackConfig, monitor: M
 
         await run_in_stack(entry)
 
-    with _cli_environment(config), use_faster_sdk():
+    with _cli_environment(config):
         try:
             asyncio.run(program())
         except pulumi.RunError as error:
             raise ProgramError(str(error)) from error
     return ProgramRun(monitor.graph, to_python_properties(monitor.graph.stack.outputs), tuple(log.messages))
+
+
+def _urn(request: resource_pb2.RegisterResourceRequest) -> str:
+    """Return the URN that Pulumi's engine would assign. It contains the types of all ancestors except the stack."""
+    ancestors = request.parent.split("::")[2] if request.parent else STACK_TYPE
+    kind = request.type if ancestors == STACK_TYPE else f"{ancestors}${request.type}"
+    return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{kind}::{request.name}"
 
 
 class _SynchronousExecutor(ThreadPoolExecutor):

@@ -1,26 +1,55 @@
-"""Text report of a preview, as `make preview` prints it, and its parts that other commands print too.
+"""The command `make preview`, its text report, and the parts of the report that other commands print too.
 
 The library Rich prints colours on a terminal, and plain text to a pipe.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
+from local.preview import sarif, stack_files
 from local.preview.policy_pack_process import PolicyFinding
-from local.preview.preview import Preview
+from local.preview.preview import Preview, preview
 from local.preview.resource_graph import Graph, Resource
+from local.preview.stack_files import StackConfig
 from local.property_values import Props, to_display_value
 from local.terminal_output import create_console, format_count
 
 STYLES = {"mandatory": "bold red", "advisory": "yellow"}
 """Rich style of each enforcement level. The report lists findings in this order of levels."""
+
+
+def command(
+    stack: str,
+    *,
+    as_json: bool,
+    sarif_file: Path | None,
+    plan_update: Callable[[StackConfig], Iterable[tuple[str, str]]] | None = None,
+) -> int:
+    """Print the preview for `make preview`. Return 0 if the stack can be deployed, otherwise 1.
+
+    With `plan_update`, the preview also lists the changes that `make up` would make. This function returns the action of
+    `make up` and the URN of each resource.
+    """
+    with show_spinner(f"previewing {stack}", quiet=as_json):
+        result = preview(stack_files.read_stack(stack))
+        if plan_update is not None:
+            result = replace(result, changes=tuple(plan_update(result.config)))
+    if as_json:
+        print(json.dumps(result.as_json(), indent=2))
+    else:
+        print_preview(result)
+    if sarif_file is not None:  # This is last, so the preview is shown even if the file cannot be written.
+        sarif_file.write_text(json.dumps(sarif.to_sarif(result), indent=2))
+    return 0 if result.deployable else 1
 
 
 def print_preview(result: Preview, console: Console | None = None) -> None:

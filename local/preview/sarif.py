@@ -1,6 +1,6 @@
 """SARIF 2.1.0 document with the results of a preview's checks, for example for GitHub's code scanning.
 
-A handler fault is a reason why a function or job cannot run its code. It points to the line of its cause. Policy
+A handler fault is a reason why a function cannot start. It points to the line of its cause. Policy
 findings and invalid inputs point to the stack file.
 """
 
@@ -22,7 +22,7 @@ def to_sarif(preview: Preview) -> dict[str, Any]:
     file = f"Pulumi.{preview.config.stack}.yaml"
     descriptions = {policy.name: policy.description for policy in preview.policies} | {
         INVALID_INPUT: "AWS would reject this input, or the driver of the resource type does not use it.",
-        HANDLER_FAULT: "A function or job cannot run its code.",
+        HANDLER_FAULT: "A function cannot start.",
     }
     rules = [{"id": name, "shortDescription": {"text": text}} for name, text in descriptions.items()]
     results = [

@@ -3,14 +3,21 @@
 Values in `Pulumi.yaml` apply to all stacks, unless the stack file has a value for the same key. Lists and mappings become
 JSON.
 
+PyYAML recognises the types of scalars by YAML 1.1, in which `off` is a boolean and `1:15` a number. The CLI mostly follows
+YAML 1.2, in which both are text. It parses types only within lists and mappings, and passes any other value to the program
+as it is written, for example `017`. So the file is read twice: `CliYamlLoader` recognises types as the CLI does, and
+`TextYamlLoader` reads every scalar as text.
+
 The CLI decrypts secrets. This reader instead sets a placeholder for each encrypted value. It also sets a placeholder
 for each secret that is missing in the section of an enabled backend. For each placeholder, it adds a warning. So a stack can
 be previewed without its secrets.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +25,50 @@ import yaml
 
 from components.settings.stack import SECRETS
 from local import ROOT, CannotRun
-from local.preview.cli_compatible_yaml_loaders import CliYamlLoader, TextYamlLoader
 
 PLACEHOLDER = "placeholder-for-a-secret-that-only-a-deployment-has"
 """Replaces a secret that is encrypted or missing. It is long enough for every secret setting."""
+
+
+class TextYamlLoader(yaml.SafeLoader):
+    """YAML loader that reads every scalar as the text in the file, such as `1.0` or `yes`."""
+
+    # PyYAML recognises types by patterns (resolvers). Only the one for the key `<<`, which merges mappings, remains.
+    yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}
+
+
+class CliYamlLoader(TextYamlLoader):
+    """YAML loader that recognises the types of scalars as the CLI does.
+
+    Like the CLI, it also rejects a key that occurs twice. PyYAML would silently keep the second value.
+    """
+
+    def construct_date(self, node: yaml.ScalarNode) -> str:
+        """Return a date as the CLI passes it to a program: `2026-12-31` as `2026-12-31T00:00:00Z`."""
+        try:
+            return f"{date(*map(int, node.value.split('-'))).isoformat()}T00:00:00Z"
+        except ValueError:  # not a date, for example `2026-13-01`
+            return str(node.value)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [str(key.value) for key, _ in node.value]
+        if duplicate := next((key for key, _ in node.value if keys.count(str(key.value)) > 1), None):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{duplicate.value!r} is given more than once", duplicate.start_mark
+            )
+        return super().construct_mapping(node, deep=deep)
+
+
+# Octal, hexadecimal and grouped numbers, which the CLI also accepts, are omitted, because no setting uses them.
+for _tag, _pattern in (
+    ("null", r"~|null|Null|NULL|"),
+    ("bool", r"true|True|TRUE|false|False|FALSE"),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)"),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?"),
+    ("timestamp", r"\d{4}-\d{1,2}-\d{1,2}"),
+):
+    CliYamlLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), None)
+CliYamlLoader.add_constructor("tag:yaml.org,2002:timestamp", CliYamlLoader.construct_date)
 
 
 class StackFileError(CannotRun):
@@ -59,8 +106,6 @@ def read_stack(stack: str, root: Path = ROOT) -> StackConfig:
     config_section = _load_yaml(path).get("config") or {}
     if not isinstance(config_section, dict):
         raise StackFileError(f"{path.name}: `config` must be a mapping, but it is a {type(config_section).__name__}.")
-    # The CLI passes a plain value as it is written, for example `017`, but it parses numbers within lists and mappings.
-    # So the file is read twice.
     texts = _load_yaml(path, TextYamlLoader)["config"] if config_section else {}
     config = _read_project_values(project.get("config") or {}, project_name)
     for (key, text), value in zip(texts.items(), config_section.values(), strict=True):

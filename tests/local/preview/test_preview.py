@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pulumi
@@ -14,9 +15,7 @@ from pulumi_aws import sns, ssm
 from rich.console import Console
 
 from local.__main__ import main
-from local.platform.resource_change_planning import ResourceAction
-from local.platform.update_plan import PlannedStep
-from local.preview import preview_command, program_run, report, stack_files
+from local.preview import program_run, report, stack_files
 from local.preview.botocore_input_checks import find_invalid_inputs
 from local.preview.policy_pack_process import PackError, PolicyPackProcess
 from local.preview.preview import Preview, preview
@@ -33,7 +32,7 @@ pytestmark = ONE_WORKER
 @pytest.fixture
 def _committed_previews(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the command use the cached preview of each committed stack."""
-    monkeypatch.setattr(preview_command, "preview", lambda config: previewed(config.stack))
+    monkeypatch.setattr(report, "preview", lambda config: previewed(config.stack))
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +131,8 @@ def test_the_preview_of_the_local_stack_lists_the_changes_that_make_up_would_mak
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     steps = [
-        PlannedStep("urn:a::b::c::one", ResourceAction.UPDATE),
-        PlannedStep("urn:a::b::c::two", ResourceAction.SAME),
+        SimpleNamespace(urn=f"urn:a::b::c::{name}", action=SimpleNamespace(value=action))
+        for name, action in (("one", "update"), ("two", "same"))
     ]
     monkeypatch.setattr("local.platform.lifecycle.plan_update", lambda _: steps)
     assert main(["preview", "--stack", "local"]) == 0
@@ -159,7 +158,7 @@ def test_the_costs_contain_only_enabled_subsystems(undeployable_preview: Preview
 def test_a_stack_above_its_budget_cannot_be_deployed_and_the_most_expensive_blocks_are_listed(
     undeployable_preview: Preview, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(preview_command, "preview", lambda _: undeployable_preview)
+    monkeypatch.setattr(report, "preview", lambda _: undeployable_preview)
     assert main(["preview"]) == 1
     text = " ".join(capsys.readouterr().out.split())
     assert re.search(r"spend-within-budget .* exceeds the budget of \$1\.00", text)
@@ -222,7 +221,7 @@ def test_a_handler_fault_prevents_the_deployment_and_is_listed_with_file_and_lin
     undeployable_preview: Preview, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     only_handler_faults = replace(undeployable_preview, findings=(), invalid_inputs=())
-    monkeypatch.setattr(preview_command, "preview", lambda _: only_handler_faults)
+    monkeypatch.setattr(report, "preview", lambda _: only_handler_faults)
     assert main(["preview", "--sarif", str(tmp_path / "findings.sarif")]) == 1
     text = capsys.readouterr().out
     line = BROKEN_TEXT.count("\n")
