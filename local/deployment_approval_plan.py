@@ -43,8 +43,10 @@ def _describe(step: Mapping[str, Any]) -> str:
     """Return the line of one change."""
     type_chain, name = step["urn"].split("::", 3)[2:]
     line = f"{step['op']} {type_chain.rpartition('$')[2]} {name}"
-    if properties := sorted({*(step.get("detailedDiff") or ()), *step.get("diffReasons", ())}):
-        line += f"; changes {', '.join(properties)}"
+    changed_properties = {*(step.get("detailedDiff") or ()), *step.get("diffReasons", ())}
+    for text, properties in (("changes", changed_properties), ("replaced because of", step.get("replaceReasons"))):
+        if properties:
+            line += f"; {text} {', '.join(sorted(properties))}"
     return f"{line}; {_fingerprint(step)}"
 
 
@@ -60,7 +62,7 @@ def _fingerprint(step: Mapping[str, Any]) -> str:
         for field in VOLATILE_FIELDS:
             state.pop(field, None)
         for name in state.get("ignoreChanges", ()):
-            state["inputs"].pop(name, None)
+            state.get("inputs", {}).pop(name, None)
     return hashlib.sha256(json.dumps(change, sort_keys=True).encode()).hexdigest()[:16]
 
 
