@@ -22,9 +22,7 @@ from typing import NamedTuple, TypeAlias
 from components.handler_archive import LAYER_LOCK
 from local import ROOT
 from local.preview.resource_graph import Graph
-from local.property_values import Archive
 
-FUNCTION_TYPE = "aws:lambda/function:Function"
 REMOVED_MODULES = (
     "aifc asynchat asyncore audioop cgi cgitb chunk crypt distutils imghdr imp lib2to3 mailcap msilib nis nntplib "
     "ossaudiodev pipes smtpd sndhdr spwd sunau telnetlib uu xdrlib"
@@ -87,9 +85,14 @@ class Module(NamedTuple):
 def find_handler_faults(graph: Graph) -> list[HandlerFault]:
     """Return the reasons why functions of a stack cannot start, sorted by file and line."""
     return find_function_faults(
-        FunctionCode(resource.urn, str(resource.inputs.get("handler")), code.path, bool(resource.inputs.get("layers")))
+        FunctionCode(
+            resource.urn,
+            resource.inputs["handler"],
+            resource.inputs["code"].path,
+            has_layer=bool(resource.inputs.get("layers")),
+        )
         for resource in graph.customs()
-        if resource.type == FUNCTION_TYPE and isinstance(code := resource.inputs.get("code"), Archive) and code.path
+        if resource.type == "aws:lambda/function:Function"
     )
 
 

@@ -21,7 +21,7 @@ from local.preview.botocore_input_checks import InvalidInput, find_invalid_input
 from local.preview.handler_check import HandlerFault, find_handler_faults
 from local.preview.policy_pack_process import PolicyDescription, PolicyFinding, PolicyPackProcess
 from local.preview.preview_provider import PreviewProvider
-from local.preview.resource_graph import Graph, Resource
+from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 from local.property_values import Props, to_display_value
 
@@ -116,11 +116,12 @@ def preview(config: StackConfig) -> Preview:
         sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
         policies = thread.submit(pack.policies)
         findings: list[Future[list[PolicyFinding]]] = []
-
-        def analyze(resource: Resource) -> None:
-            findings.append(thread.submit(pack.analyze_resource, resource))
-
-        run = program_run.run_program(config, PreviewProvider(), preview=True, report=analyze)
+        run = program_run.run_program(
+            config,
+            PreviewProvider(),
+            preview=True,
+            report=lambda resource: findings.append(thread.submit(pack.analyze_resource, resource)),
+        )
         findings.append(thread.submit(pack.analyze_stack, run.graph))
         invalid_inputs = find_invalid_inputs(run.graph)
         handler_faults = find_handler_faults(run.graph)

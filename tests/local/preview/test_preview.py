@@ -15,7 +15,7 @@ from pulumi_aws import sns, ssm
 from rich.console import Console
 
 from local.__main__ import main
-from local.preview import program_run, report, stack_files
+from local.preview import policy_pack_process, program_run, report, stack_files
 from local.preview.botocore_input_checks import find_invalid_inputs
 from local.preview.policy_pack_process import PackError, PolicyPackProcess
 from local.preview.preview import Preview, preview
@@ -149,6 +149,12 @@ def test_the_error_of_a_pack_that_cannot_start_states_the_reason() -> None:
     without_exceptions = StackConfig(config.project, "dev", values)
     with PolicyPackProcess(without_exceptions, dry_run=True) as pack, pytest.raises(PackError, match="exceptions"):
         pack.policies()
+
+
+def test_a_preview_without_a_running_pack_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy_pack_process, "PYTHON", Path("/bin/false"))
+    with pytest.raises(PackError, match="instead of its port"):
+        preview(backend_alone("dev", "ingestion"))
 
 
 def test_the_costs_contain_only_enabled_subsystems(undeployable_preview: Preview) -> None:
