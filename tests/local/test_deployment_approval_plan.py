@@ -43,7 +43,7 @@ FUNCTION_STEP = {
         "sourcePosition": "project:///__main__.py#1",
         "stackTrace": [{"sourcePosition": "project:///__main__.py#1"}],
     },
-    "diffReasons": ["memorySize", "name"],
+    "diffReasons": ["layers", "name"],
     "replaceReasons": ["name"],
     "detailedDiff": {"memorySize": {"kind": "update", "inputDiff": True}},
 }
@@ -68,7 +68,7 @@ def test_a_line_of_the_plan_has_operation_resource_and_changed_properties() -> N
     # The last part of a line is a hash of the change.
     assert [line.rpartition("; ")[0] for line in lines] == [
         "delete aws:sns/topic:Topic old",
-        "update aws:lambda/function:Function sweeper; changes memorySize, name; replaced because of name",
+        "update aws:lambda/function:Function sweeper; changes layers, memorySize, name; replaced because of name",
     ]
 
 
@@ -96,7 +96,7 @@ def test_a_preview_with_another_change_has_another_plan(edit: Edit) -> None:
         lambda step: step["newState"].update(sourcePosition="", stackTrace=[]),
         lambda step: step["newState"].update(dependencies=["urn:b", "urn:a"]),
         lambda step: step["newState"].update(propertyDependencies={"code": ["urn:b", "urn:a"]}),
-        lambda step: step.update(diffReasons=["name", "memorySize"]),
+        lambda step: step.update(diffReasons=["name", "layers"]),
         # The provider chooses another random name in each preview, and lists it as a default.
         lambda step: step["newState"]["inputs"].update(name="sweeper-5d6e7f8"),
         lambda step: step["newState"]["inputs"]["vpc"].update(ipv6=True),

@@ -58,6 +58,7 @@ def list_faults(folder: Path, files: Mapping[str, str], entry: str = ENTRY, *, h
             2,
             "neither requirements/layer.txt nor the standard library contains the module cgi: add its package",
         ),
+        ("if TYPE_CHECKING:\n    import stubs\nelse:\n    import requests", 5, "neither requirements/layer.txt nor"),
         ("def f():\n    import handlers.common.lazy", 3, "the module handlers.common.lazy is not in ARCHIVE: correct"),
         ("from handlers.common import sharing", 2, "the module handlers.common.sharing is not in ARCHIVE: correct"),
         ("from handlers.common.sharing import x", 2, "the module handlers.common.sharing is not in ARCHIVE: correct"),
@@ -73,7 +74,7 @@ def test_a_fault_is_found_with_file_and_line(tmp_path: Path, code: str, line: in
     [
         "import json, boto3, jwt, dateutil.tz, six, _cffi_backend, xml.etree.ElementTree",
         "from handlers.common import VERSION, shared\nfrom handlers.common.shared import *",
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from stubs import A\nelse:\n    A = 1",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from stubs import A",
     ],
 )
 def test_valid_code_has_no_fault(tmp_path: Path, code: str) -> None:
