@@ -61,7 +61,7 @@ class Preview:
         return not self.mandatory and not self.invalid_inputs and not self.handler_faults
 
     def as_json(self) -> dict[str, Any]:
-        """Return the preview as JSON, with resources sorted by URN, so two previews can be compared."""
+        """Return the preview as JSON, with sorted resources and changes, so two previews can be compared."""
         return {
             "schemaVersion": 1,
             "stack": self.config.stack,
@@ -93,7 +93,7 @@ class Preview:
             },
             "changes": None
             if self.changes is None
-            else [{"action": action, "urn": urn} for action, urn in self.changes],
+            else [{"action": action, "urn": urn} for action, urn in sorted(self.changes)],
             "outputs": to_display_value(self.outputs),
             "warnings": [*self.config.warnings, *self.messages],
         }
