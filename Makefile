@@ -54,7 +54,7 @@ cost-diff: .venv/.locked ## compare the cost of A and B: two stacks, or two git 
 preview: .venv/.locked policies/.venv/.locked ## show plan, policy findings, cost and outputs of STACK, without an account (JSON=1, SARIF=file)
 	@$(RUN) -m local preview --stack $(STACK) $(if $(JSON),--json) $(if $(SARIF),--sarif $(SARIF))
 
-# The first Spark run installs Spark. An existing Spark environment is updated here if its lock file has changed.
+# Spark is optional here. An existing Spark environment is updated if its lock file has changed.
 up: .venv/.locked .venv-emulator/.locked policies/.venv/.locked $(wildcard .venv-spark/.locked) ## start the local platform on this machine and leave it running (VERBOSE=1 prints each resource)
 	@$(RUN) -m local up $(if $(VERBOSE),-v)
 

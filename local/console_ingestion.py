@@ -28,7 +28,7 @@ def read_file_rows(folder: Path, manifest_id: str, key: str, version: str) -> di
     with tempfile.TemporaryDirectory() as scratch:
         try:
             variables = spark_process.spark_environment(Path(scratch), endpoint=running["endpoint"])
-            with spark_process.SparkChildSession(variables) as session:
+            with spark_process.start_session(variables) as session:
                 return session.file_rows(f"s3://{lake}/", manifest_id, (key, version), MAX_ROWS)
         except spark_process.SparkMissing as error:
             raise CannotRun(str(error)) from error

@@ -10,7 +10,6 @@ from local.emulation.batch.batch_service import BatchService
 from local.emulation.cognito import guest_credential_corrections
 from local.emulation.event_bridge.target_permissions import TargetPermissions
 from local.emulation.glue.glue_job_runs import GlueJobRuns
-from local.emulation.glue.spark_installation import SparkInstallation
 from local.emulation.iam import decision_corrections, evaluation_corrections
 from local.emulation.iam.decision_log import DecisionRecorder
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
@@ -20,7 +19,7 @@ from local.emulation.s3 import object_version_corrections
 from local.emulation.step_functions.state_machine_tasks import StateMachineTasks
 
 
-def serve(folder: Path, spark: SparkInstallation) -> None:
+def serve(folder: Path) -> None:
     """Install the extensions, then serve until the process is killed.
 
     The log of IAM decisions and the output of Batch and Glue jobs are written to `folder`.
@@ -40,7 +39,7 @@ def serve(folder: Path, spark: SparkInstallation) -> None:
     batch_service.install()
     athena_query_refusal.install()
     disabled_alarm_evaluation.install()
-    StateMachineTasks(permissions, batch_service, GlueJobRuns(folder, spark).run).install()
+    StateMachineTasks(permissions, batch_service, GlueJobRuns(folder).run).install()
     rest_api_corrections.install()
     websocket_api_corrections.install()
     object_version_corrections.install()

@@ -36,11 +36,8 @@ def main() -> None:
     sys.path.append(str(ROOT))  # for this process only, Lambda workers do not inherit it
     sys.argv = ["ministack"]  # MiniStack must not read the arguments of this program
 
-    from local.emulation.glue.spark_installation import SparkInstallation  # noqa: PLC0415 - needs the path
-    from local.emulation.separate_process_services import start_services  # noqa: PLC0415
+    from local.emulation.separate_process_services import start_services  # noqa: PLC0415 - needs the path
 
-    # This moves pip's settings from the environment to the object, so no child process inherits them.
-    spark = SparkInstallation(folder)
     variables, process = start_services()
     threading.Thread(target=_end_with_the_services, args=[process], name="services", daemon=True).start()
     (folder / "emulator" / "services.json").write_text(json.dumps(variables), encoding="utf-8")
@@ -52,7 +49,7 @@ def main() -> None:
     # emulator's time, because requests create many objects.
     gc.freeze()
     gc.set_threshold(50_000)
-    serve(folder, spark)
+    serve(folder)
 
 
 def _end_with_the_parent() -> None:

@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Self
 
 from local import ACCOUNT, LOOPBACK, REGION, ROOT, CannotRun
-from local.emulation.glue import spark_installation
 
 FOLDER = ROOT / ".local"
 """Folder of the files of `make up`: locks, process id, logs, state, and the emulator's home."""
@@ -46,8 +45,8 @@ START_SECONDS = 30
 """Maximum time until a new emulator answers."""
 STOP_SECONDS = 10
 """Maximum time until a killed emulator has ended."""
-JOB_LOGS = ("batch.log", "glue.log", spark_installation.LOG)
-"""Logs of Batch jobs, Glue jobs and the installation of Spark. They stay until the next start."""
+JOB_LOGS = ("batch.log", "glue.log")
+"""Logs of Batch jobs and Glue jobs. They stay until the next start."""
 LAMBDA_PROCESS_BYTES = 40 * 1024**2
 """Assumed memory of the process of a Lambda invocation. With the AWS SDK it takes 26 to 40 MB."""
 MIN_CONCURRENCY, MAX_CONCURRENCY = 16, 64
@@ -181,16 +180,12 @@ def stop(folder: Path = FOLDER) -> bool:
 
 
 def _environment(home: Path, port: int) -> dict[str, str]:
-    """Return the environment of the emulator and its handlers, without the user's AWS configuration and proxies.
-
-    Only the installation of Spark needs the user's proxies. The launcher removes their variable before handlers run.
-    """
+    """Return the environment of the emulator and its handlers, without the user's AWS configuration and proxies."""
     return {
         **{key: os.environ[key] for key in ("LANG", "LC_ALL", "TZ") if key in os.environ},
         "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "HOME": str(home),
         "TMPDIR": str(home / "tmp"),
-        spark_installation.PIP_SETTINGS_VARIABLE: spark_installation.collect_pip_variables(os.environ),
         "STATE_DIR": str(home / "state"),
         "S3_DATA_DIR": str(home / "s3"),
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from local import REGION, CannotRun
 from local.drivers import RECORDED_ONLY
-from local.emulation.glue import spark_installation
+from local.emulation.glue import spark_process
 from local.emulation.identity_provider import token_url
 from local.emulation.speech.languages import ENGLISH_ONLY
 from local.platform import emulator
@@ -34,7 +34,6 @@ from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 from local.property_values import Props, to_display_value
 from local.terminal_output import format_count
-from local.virtual_environment_installation import ENVIRONMENTS, STAMP
 
 Result = TypeVar("Result")
 NOT_RUNNING = "the local platform is not running"
@@ -247,12 +246,8 @@ def _print_instructions(running: Emulator, outputs: Props, report: ProgressRepor
     )
     if running.port != emulator.PORT:
         report.print_line(f"  another program uses port {emulator.PORT}, so the platform chose {running.port}")
-    if not spark_installation.is_installed():
-        size = ENVIRONMENTS[spark_installation.FOLDER].download_megabytes
-        report.print_line(
-            f"  Spark is not installed: ingestion installs it when the first file arrives ({size} MB, some minutes); "
-            f"`make {spark_installation.FOLDER}/{STAMP}` installs it now"
-        )
+    if not spark_process.is_installed():
+        report.print_line(f"  {spark_process.NOT_INSTALLED}")
     option = "" if running.folder == emulator.FOLDER else f" --folder {running.folder}"
     console, down = (
         f"`.venv/bin/python -m local {name}{option}`" if option else f"`make {name}`" for name in ("console", "down")

@@ -144,5 +144,5 @@ class IngestionRuns:
         """
         with tempfile.TemporaryDirectory() as scratch:
             variables = spark_process.spark_environment(Path(scratch), endpoint=self.endpoint)
-            with spark_process.SparkChildSession(variables) as session:
+            with spark_process.start_session(variables) as session:
                 return session.rows(f"s3://{self.lake}/")

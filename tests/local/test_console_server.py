@@ -147,7 +147,7 @@ def test_the_error_about_rows_that_cannot_be_read_contains_no_traceback(
 ) -> None:
     failed_start = Mock(side_effect=spark_process.SparkSessionEnded("a traceback"))
     monkeypatch.setattr(spark_process, "spark_environment", lambda *_, **__: {})
-    monkeypatch.setattr(spark_process, "SparkChildSession", failed_start)
+    monkeypatch.setattr(spark_process, "start_session", failed_start)
     status, _, body = send(port, "/rows.json?manifest=m&key=k&version=v")
     assert status == 503
     assert body == b"The rows cannot be read, because the process that reads them has failed."

@@ -6,6 +6,7 @@ with the root user's credentials.
 """
 
 import secrets
+import subprocess
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -17,7 +18,6 @@ from ministack.services import glue
 from local.emulation import get_private
 from local.emulation.emulator_account_access import endpoint, open_session
 from local.emulation.glue import spark_process
-from local.emulation.glue.spark_installation import SparkInstallation, SparkNotInstalled
 from local.emulation.step_functions.state_machine_tasks import task_error
 
 LIBRARY_OPTION = "--extra-py-files"
@@ -27,23 +27,20 @@ LIBRARY_OPTION = "--extra-py-files"
 class GlueJobRuns:
     """Runs of Glue jobs. Only one Spark process runs at a time."""
 
-    def __init__(self, log_folder: Path, installation: SparkInstallation) -> None:
+    def __init__(self, log_folder: Path) -> None:
         """The output of all runs is written to `glue.log` in `log_folder`."""
         self._log_folder = log_folder
-        self._installation = installation
         # On a small machine, two Spark processes at the same time take longer than one after the other.
         self._run_lock = threading.Lock()
 
     def run(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Run a job to its end, and return the finished job run. Install Spark first if it is missing."""
+        """Run a job to its end, and return the finished job run. Fail if Spark is not installed."""
         name = str(request["JobName"])
         job = get_private(glue, "_jobs").get(name)
         if job is None:
             raise task_error("Glue.EntityNotFoundException", f"Job {name} not found")
-        try:
-            self._installation.install_if_missing()
-        except SparkNotInstalled as error:
-            raise task_error("States.TaskFailed", str(error)) from error
+        if not spark_process.is_installed():
+            raise task_error("States.TaskFailed", f"{spark_process.NOT_INSTALLED} Then upload the files again.")
         run_id = f"jr_{secrets.token_hex(16)}"
         run_arguments = {"--JOB_NAME": name, "--JOB_RUN_ID": run_id}
         arguments = {**(job.get("DefaultArguments") or {}), **(request.get("Arguments") or {}), **run_arguments}
@@ -60,7 +57,14 @@ class GlueJobRuns:
             command_line = [part for key, value in arguments.items() for part in (key, str(value))]
             command_line.append(spark_process.LOCAL_SPARK_FLAG)
             with self._run_lock:
-                process = spark_process.run_job(command_line, variables, script)
+                process = subprocess.run(
+                    [str(spark_process.PYTHON), "-P", str(script), *command_line],
+                    env=variables,
+                    cwd=folder,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
         with (self._log_folder / "glue.log").open("a", encoding="utf-8") as log:
             log.write(f"{run_id} ended with {process.returncode}\n{process.stdout}{process.stderr}\n")
         if process.returncode != 0:

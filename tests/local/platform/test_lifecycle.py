@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local.emulation.glue import spark_installation
+from local.emulation.glue import spark_process
 from local.emulation.speech.languages import ENGLISH_ONLY
 from local.platform import emulator, lifecycle
 from local.platform.emulator import Emulator
@@ -61,6 +61,6 @@ def test_up_prints_that_it_chose_another_port_and_how_to_use_another_folder(tmp_
 def test_up_prints_how_to_install_spark_if_it_is_not_installed(
     installed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spark_installation, "is_installed", lambda: installed)
+    monkeypatch.setattr(spark_process, "is_installed", lambda: installed)
     text = instructions(Emulator(1, emulator.PORT, emulator.FOLDER))
-    assert ("`make .venv-spark/.locked` installs it now" in text) is not installed
+    assert ("`make .venv-spark/.locked` installs it" in text) is not installed

@@ -54,7 +54,10 @@ class SparkHarness:
 
     def arguments(self, manifest_id: str, run_id: str, **options: object) -> list[str]:
         """Return the command line of a run."""
-        return spark_process.job_arguments(f"{LAKE}manifests/{manifest_id}.confirmed.json", LAKE, run_id, **options)
+        manifest_uri = f"{LAKE}manifests/{manifest_id}.confirmed.json"
+        named = {"manifest_uri": manifest_uri, "lake_uri": LAKE, "run_id": run_id, **options}
+        parts = (part for name, value in named.items() for part in (f"--{name}", str(value)))
+        return [*parts, spark_process.LOCAL_SPARK_FLAG]
 
     def run(self, manifest_id: str, run_id: str, **options: object) -> spark_process.SparkRunResult:
         """Run the job in the session."""
@@ -94,5 +97,5 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkHarness]:
                 endpoint=s3_gate.endpoint,
                 credentials=(emulator.ROOT_ACCESS_KEY, emulator.ROOT_ACCESS_KEY),
             )
-            with spark_process.SparkChildSession(variables) as session:
+            with spark_process.start_session(variables) as session:
                 yield SparkHarness(s3, session, s3_gate)
