@@ -11,7 +11,6 @@ a browser, the console's own page must have sent it.
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,7 +22,7 @@ from local import LOOPBACK, ROOT, CannotRun, console_ingestion
 from local.emulation.identity_provider import token_url
 from local.flows import sample_files
 from local.platform import emulator, lifecycle
-from local.platform.frontend_file import NOT_RUNNING_ERROR, FrontendUnavailable, read_frontend
+from local.platform.frontend_file import NOT_RUNNING_ERROR, read_frontend
 
 PAGE = ROOT / "console"
 """Folder of the page's files."""
@@ -58,126 +57,40 @@ SAMPLES = "/samples/"
 """Start of the path of a sample file."""
 
 
-@dataclass(frozen=True)
-class ConsoleResponse:
-    """HTTP response of the console server."""
-
-    status: HTTPStatus
-    content_type: str
-    body: bytes
-
-    @classmethod
-    def text(cls, status: HTTPStatus, text: str) -> "ConsoleResponse":
-        """Return a plain-text response."""
-        return cls(status, "text/plain; charset=utf-8", text.encode())
-
-    @classmethod
-    def document(cls, content: object) -> "ConsoleResponse":
-        """Return a JSON response."""
-        return cls(HTTPStatus.OK, "application/json", json.dumps(content).encode())
-
-
-@dataclass(frozen=True)
-class Console:
-    """Responses of the console server: the page's files, and data of the platform."""
-
-    folder: Path
-    """Folder of the platform's files."""
-    files: Mapping[str, Path]
-    """Files of the page by URL path."""
-
-    @classmethod
-    def from_folder(cls, folder: Path) -> "Console":
-        """Return the console with the page's files that exist now. Files that are added later are not served."""
-        files = {f"/{path.relative_to(PAGE).as_posix()}": path for path in PAGE.rglob("*") if path.suffix in TYPES}
-        return cls(folder, files | {"/": PAGE / "index.html"})
-
-    def respond(self, url: SplitResult) -> ConsoleResponse:
-        """Return the response for a GET request."""
-        if url.path in {FRONTEND, LOCAL, ROWS}:
-            return _respond_with(lambda: self._read_document(url))
-        if url.path.startswith(SAMPLES):
-            name = url.path.removeprefix(SAMPLES)
-            content = sample_files.read_sample(name)
-            if content is None:
-                return ConsoleResponse.text(HTTPStatus.NOT_FOUND, "There is no such sample.")
-            return ConsoleResponse(HTTPStatus.OK, sample_files.SAMPLES[name].content_type, content)
-        file = self.files.get(url.path)
-        if file is None:
-            return ConsoleResponse.text(HTTPStatus.NOT_FOUND, "There is no such file.")
-        return ConsoleResponse(HTTPStatus.OK, TYPES[file.suffix], file.read_bytes())
-
-    def respond_to_post(self, url: SplitResult) -> ConsoleResponse:
-        """Return the response for a POST request."""
-        if url.path == FLUSH:
-            return _respond_with(lambda: console_ingestion.flush_files(self.folder))
-        return ConsoleResponse.text(HTTPStatus.METHOD_NOT_ALLOWED, "This address only accepts GET requests.")
-
-    def content_security_policy(self) -> str:
-        """Return the header Content-Security-Policy, which lets the page connect to this server and the platform only.
-
-        The policy in the page's HTML applies, too.
-        """
-        running = emulator.find_running(self.folder)
-        if running is None:
-            return "connect-src 'self'; frame-ancestors 'none'"
-        websockets = running.endpoint.replace("http", "ws", 1)
-        origins = f"{running.endpoint} {websockets} {_find_token_url(running)}"
-        return f"connect-src 'self' blob: {origins}; media-src blob: {running.endpoint}; frame-ancestors 'none'"
-
-    def _read_document(self, url: SplitResult) -> dict[str, Any]:
-        if url.path == FRONTEND:
-            return read_frontend(self.folder).to_output()
-        if url.path == LOCAL:
-            return _describe_local_platform(self.folder)
-        parameters = parse_qs(url.query)
-        manifest, key, version = (parameters.get(name, [""])[0] for name in ROWS_PARAMETERS)
-        return console_ingestion.read_file_rows(self.folder, manifest, key, version)
-
-
-def _respond_with(read: Callable[[], Mapping[str, Any]]) -> ConsoleResponse:
-    try:
-        return ConsoleResponse.document(read())
-    except CannotRun as error:
-        return ConsoleResponse.text(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-
-
-def _describe_local_platform(folder: Path) -> dict[str, Any]:
-    """Return the content of `local.json`. Raise FrontendUnavailable if the platform is not running."""
-    running = emulator.find_running(folder)
-    if running is None:
-        raise FrontendUnavailable(NOT_RUNNING_ERROR)
-    return {
-        "endpoint": running.endpoint,
-        "login": _find_token_url(running),
-        "subject": SUBJECT,
-        "credentials": {"accessKeyId": emulator.ROOT_ACCESS_KEY, "secretAccessKey": emulator.ROOT_ACCESS_KEY},
-    }
-
-
-def _find_token_url(running: emulator.Emulator) -> str:
-    """Return the token endpoint of the local identity provider."""
-    return token_url(running.services["JWKS_URL"])
-
-
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "polyphony", ""
 
-    def __init__(self, console: Console, *arguments: Any) -> None:
-        self._console = console
+    def __init__(self, folder: Path, files: Mapping[str, Path], *arguments: Any) -> None:
+        """`folder` contains the files of the platform. `files` are the page's files by URL path."""
+        self._folder = folder
+        self._files = files
         super().__init__(*arguments)
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
+        file = self._files.get(url.path)
         # Other websites may link to the page's files, but only the page itself may read the platform's data.
-        if self._is_allowed(is_public=url.path in self._console.files):
-            self._respond(self._console.respond(url))
+        if not self._is_allowed(is_public=file is not None):
+            return
+        name = url.path.removeprefix(SAMPLES)
+        if file is not None:
+            self._respond(HTTPStatus.OK, TYPES[file.suffix], file.read_bytes())
+        elif url.path in {FRONTEND, LOCAL, ROWS}:
+            self._respond_with_document(lambda: self._read_document(url))
+        elif url.path.startswith(SAMPLES) and (sample := sample_files.read_sample(name)) is not None:
+            self._respond(HTTPStatus.OK, sample_files.SAMPLES[name].content_type, sample)
+        else:
+            self._respond_with_text(HTTPStatus.NOT_FOUND, "There is no such file.")
 
     def do_POST(self) -> None:
         self.close_connection = True  # the body is not read, so it would be taken for the next request
-        if self._is_allowed(is_public=False):
-            self._respond(self._console.respond_to_post(urlsplit(self.path)))
+        if not self._is_allowed(is_public=False):
+            return
+        if urlsplit(self.path).path == FLUSH:
+            self._respond_with_document(lambda: console_ingestion.flush_files(self._folder))
+        else:
+            self._respond_with_text(HTTPStatus.METHOD_NOT_ALLOWED, "This address only accepts GET requests.")
 
     def _is_allowed(self, *, is_public: bool) -> bool:
         """Return True if the Host header names this server and, unless the target is public, the page sent the request.
@@ -189,26 +102,71 @@ class _Handler(BaseHTTPRequestHandler):
         if is_own_host and (is_public or self.headers.get("Sec-Fetch-Site") in OWN_SITE):
             return True
         text = f"Open http://{LOOPBACK}:{port}/. This server only answers requests of its own page."
-        self._respond(ConsoleResponse.text(HTTPStatus.FORBIDDEN, text))
+        self._respond_with_text(HTTPStatus.FORBIDDEN, text)
         return False
 
-    def _respond(self, response: ConsoleResponse) -> None:
-        self.send_response(response.status)
-        self.send_header("Content-Type", response.content_type)
-        self.send_header("Content-Length", str(len(response.body)))
-        self.send_header("Content-Security-Policy", self._console.content_security_policy())
+    def _read_document(self, url: SplitResult) -> Mapping[str, Any]:
+        if url.path == FRONTEND:
+            return read_frontend(self._folder).to_output()
+        if url.path == ROWS:
+            parameters = parse_qs(url.query)
+            manifest, key, version = (parameters.get(name, [""])[0] for name in ROWS_PARAMETERS)
+            return console_ingestion.read_file_rows(self._folder, manifest, key, version)
+        running = emulator.find_running(self._folder)
+        if running is None:
+            raise CannotRun(NOT_RUNNING_ERROR)
+        return {
+            "endpoint": running.endpoint,
+            "login": token_url(running.services["JWKS_URL"]),
+            "subject": SUBJECT,
+            "credentials": {"accessKeyId": emulator.ROOT_ACCESS_KEY, "secretAccessKey": emulator.ROOT_ACCESS_KEY},
+        }
+
+    def _respond_with_document(self, read: Callable[[], Mapping[str, Any]]) -> None:
+        """Respond with a JSON document, or with an error if the platform cannot provide it."""
+        try:
+            document = read()
+        except CannotRun as error:
+            self._respond_with_text(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        else:
+            self._respond(HTTPStatus.OK, "application/json", json.dumps(document).encode())
+
+    def _respond_with_text(self, status: HTTPStatus, text: str) -> None:
+        self._respond(status, "text/plain; charset=utf-8", text.encode())
+
+    def _respond(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Security-Policy", self._content_security_policy())
         for name, value in HEADERS.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(response.body)
+        self.wfile.write(body)
+
+    def _content_security_policy(self) -> str:
+        """Return the header Content-Security-Policy, which lets the page connect to this server and the platform only.
+
+        The policy in the page's HTML applies, too.
+        """
+        running = emulator.find_running(self._folder)
+        if running is None:
+            return "connect-src 'self'; frame-ancestors 'none'"
+        websockets = running.endpoint.replace("http", "ws", 1)
+        origins = f"{running.endpoint} {websockets} {token_url(running.services['JWKS_URL'])}"
+        return f"connect-src 'self' blob: {origins}; media-src blob: {running.endpoint}; frame-ancestors 'none'"
 
     def log_message(self, *_: object) -> None:
         """Log no requests."""
 
 
 def create_server(folder: Path, port: int) -> ThreadingHTTPServer:
-    """Return a server that is bound but does not serve yet. If the given port is 0 or in use, it has a free port."""
-    handler = partial(_Handler, Console.from_folder(folder))
+    """Return a server that is bound but does not serve yet. If the given port is 0 or in use, it has a free port.
+
+    It serves the page's files that exist now.
+    """
+    files = {f"/{path.relative_to(PAGE).as_posix()}": path for path in PAGE.rglob("*") if path.suffix in TYPES}
+    handler = partial(_Handler, folder, files | {"/": PAGE / "index.html"})
     try:
         return ThreadingHTTPServer((LOOPBACK, port), handler)
     except OSError:

@@ -12,13 +12,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from components.blocks.function import RUNTIME as FUNCTION_RUNTIME
 from components.foundation import layer_archive
 from components.handler_archive import LAYER_LOCK, zip_files
 from local import ROOT
 
 PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64")
 """Platform tags of wheels that run on Amazon Linux 2023 on arm64."""
-RUNTIME = (3, 13)
+RUNTIME = FUNCTION_RUNTIME.removeprefix("python")
 """Python version of the functions."""
 MODULES_FOLDER = "/opt/python"
 """Folder in which a Lambda container finds the layer's modules."""
@@ -57,7 +58,7 @@ def command() -> int:
         partial = target.with_suffix(".partial")
         partial.write_bytes(archive)
         partial.rename(target)
-    without_bytecode = f"without bytecode, so functions start more slowly (install Python {_version_text()} to add it)"
+    without_bytecode = f"without bytecode, so functions start more slowly (install Python {RUNTIME} to add it)"
     bytecode = "with bytecode" if with_bytecode else without_bytecode
     print(f"built {layer_archive()}: {len(files)} files, {size / 1024**2:.1f} MB unzipped, {bytecode}")
     return 0
@@ -68,31 +69,20 @@ def add_bytecode(folder: Path) -> bool:
 
     The bytecode is marked as `unchecked-hash`, so Python does not compare it with the source before it uses it.
     """
-    for interpreter in (sys.executable, shutil.which(f"python{_version_text()}")):
-        if interpreter is not None and _version(interpreter) == RUNTIME:
-            mode = ("--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", MODULES_FOLDER)
-            # With this variable, Python would write the bytecode into another folder.
-            variables = {name: value for name, value in os.environ.items() if name != "PYTHONPYCACHEPREFIX"}
-            # Files that fail to compile are templates and modules for other Python versions, which no handler imports.
-            subprocess.run([interpreter, "-m", "compileall", "-qq", *mode, str(folder)], check=False, env=variables)
-            return True
-    return False
-
-
-def _version(interpreter: str) -> tuple[int, ...]:
-    """Return the major and minor version of a Python interpreter, or an empty tuple if the interpreter does not start."""
-    code = "import sys; print(*sys.version_info[:2])"
-    process = subprocess.run([interpreter, "-c", code], check=False, capture_output=True, text=True)
-    return tuple(int(part) for part in process.stdout.split()) if process.returncode == 0 else ()
-
-
-def _version_text() -> str:
-    return ".".join(map(str, RUNTIME))
+    search_path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    interpreter = shutil.which(f"python{RUNTIME}", path=search_path)
+    if interpreter is not None:
+        mode = ("--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", MODULES_FOLDER)
+        # With this variable, Python would write the bytecode into another folder.
+        variables = {name: value for name, value in os.environ.items() if name != "PYTHONPYCACHEPREFIX"}
+        # Files that fail to compile are templates and modules for other Python versions, which no handler imports.
+        subprocess.run([interpreter, "-m", "compileall", "-qq", *mode, str(folder)], check=False, env=variables)
+    return any(folder.rglob("*.pyc"))
 
 
 def _is_usable_in_lambda(path: Path) -> bool:
     """Return True for every file except bytecode of another Python version."""
-    return "__pycache__" not in path.parts or path.name.endswith(f".cpython-{RUNTIME[0]}{RUNTIME[1]}.pyc")
+    return "__pycache__" not in path.parts or path.name.endswith(f".cpython-{RUNTIME.replace('.', '')}.pyc")
 
 
 def _install(folder: Path) -> int:
@@ -101,7 +91,7 @@ def _install(folder: Path) -> int:
     process = subprocess.run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"),
-            *("--require-hashes", "--only-binary=:all:", "--implementation", "cp", "--python-version", _version_text()),
+            *("--require-hashes", "--only-binary=:all:", "--implementation", "cp", "--python-version", RUNTIME),
             *platforms,
             *("--target", str(folder), "--requirement", str(LAYER_LOCK)),
         ],
@@ -109,7 +99,7 @@ def _install(folder: Path) -> int:
     )
     if process.returncode != 0:
         print(
-            f"pip failed to install {LAYER_LOCK.name} for arm64 and Python {_version_text()}. Its output above says why.",
+            f"pip failed to install {LAYER_LOCK.name} for arm64 and Python {RUNTIME}. Its output above says why.",
             file=sys.stderr,
         )
     return process.returncode

@@ -5,22 +5,24 @@ from handlers.livestream.episodes.routes import OPERATIONS as LIVESTREAM
 from handlers.meetings.auth_exchange.api import OPERATIONS as MEETINGS
 
 
-def _describe_servers(section: str) -> list[Document]:
-    """Return one server, whose URL is a variable, because each stack has its own URL. `section` is a part of the output
-    `frontend`.
-    """
-    return [
-        {
-            "url": "{apiUrl}",
-            "description": f"A stack of Polyphony. The URL is `frontend.{section}.apiUrl` of the stack's outputs.",
-            "variables": {
-                "apiUrl": {
-                    "default": "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/api",
-                    "description": f"`frontend.{section}.apiUrl`; `make outputs` writes the URL of the local platform.",
-                }
-            },
-        }
-    ]
+def _describe_access(section: str, owned_items: str) -> Document:
+    """Return the server and the authentication of an API, whose URL is in this section of the output `frontend`."""
+    url = {
+        "default": "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/api",
+        "description": f"`frontend.{section}.apiUrl`; `make outputs` writes the URL of the local platform.",
+    }
+    server = {
+        "url": "{apiUrl}",
+        "description": f"A stack of Polyphony. The URL is `frontend.{section}.apiUrl` of the stack's outputs.",
+        "variables": {"apiUrl": url},
+    }
+    token = {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": f"Token of the identity provider. Each caller sees only their own {owned_items}.",
+    }
+    return {"servers": [server], "security_schemes": {TOKEN_SCHEME: token}}
 
 
 def livestream_document() -> Document:
@@ -33,16 +35,8 @@ def livestream_document() -> Document:
             "`frontend.livestream.authorizer` of the stack's outputs names the authentication that a stack uses: `jwt` "
             "or `none`. docs/reference/errors.md explains the error codes."
         ),
-        servers=_describe_servers("livestream"),
         security=[{TOKEN_SCHEME: []}, {}],
-        security_schemes={
-            TOKEN_SCHEME: {
-                "type": "http",
-                "scheme": "bearer",
-                "bearerFormat": "JWT",
-                "description": "Token of the identity provider. Each caller sees only their own episodes.",
-            },
-        },
+        **_describe_access("livestream", "episodes"),
     )
 
 
@@ -56,14 +50,6 @@ def meetings_document() -> Document:
             "identity provider: `exchangeToken` in its body, the others in the header `Authorization`. "
             "docs/reference/errors.md explains the error codes."
         ),
-        servers=_describe_servers("meetings"),
         security=[{}],
-        security_schemes={
-            TOKEN_SCHEME: {
-                "type": "http",
-                "scheme": "bearer",
-                "bearerFormat": "JWT",
-                "description": "Token of the identity provider. Each caller sees only their own meetings.",
-            },
-        },
+        **_describe_access("meetings", "meetings"),
     )

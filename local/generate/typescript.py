@@ -17,8 +17,6 @@ def to_declarations(schema: Mapping[str, Any]) -> str:
 
 
 def _render_interface(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
-    if schema.get("type") != "object" or schema.get("additionalProperties") is not False:
-        raise ValueError(f"{name}: only an object with additionalProperties=false can become an interface")
     yield from _render_comment(schema, "")
     yield f"export interface {name} {{"
     required = schema.get("required", ())

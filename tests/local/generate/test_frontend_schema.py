@@ -1,14 +1,12 @@
-"""Tests of the JSON Schema of the output `frontend`."""
+"""Tests of the JSON Schema of the output `frontend`, with which clients check what they read."""
 
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator
 
 from local.generate.generated_files import frontend_schema
 
 SCHEMA = Draft202012Validator(frontend_schema())
-MINIMAL_OUTPUT: dict[str, Any] = {"schemaVersion": 1, "environment": "prod", "region": "eu-west-1"}
 INGESTION = {
     "bucket": "b",
     "prefix": "p/",
@@ -17,19 +15,15 @@ INGESTION = {
     "maxFileBytes": 1,
     "flushMinutes": 60,
 }
+OUTPUT: dict[str, Any] = {"schemaVersion": 1, "environment": "prod", "region": "eu-west-1", "ingestion": INGESTION}
 
 
-def with_ingestion(**fields: object) -> dict[str, Any]:
-    return {**MINIMAL_OUTPUT, "ingestion": {**INGESTION, **fields}}
+def test_unknown_fields_are_valid_because_later_versions_may_add_fields() -> None:
+    later_output = {**OUTPUT, "glossary": {}, "ingestion": {**INGESTION, "minFileBytes": 1}}
+    assert list(SCHEMA.iter_errors(later_output)) == []
 
 
-@pytest.mark.parametrize(
-    "document", [MINIMAL_OUTPUT, with_ingestion(), {**MINIMAL_OUTPUT, "glossary": {}}, with_ingestion(minFileBytes=1)]
-)
-def test_unknown_fields_are_valid_because_later_versions_may_add_fields(document: dict[str, Any]) -> None:
-    assert list(SCHEMA.iter_errors(document)) == []
-
-
-@pytest.mark.parametrize("document", [{**MINIMAL_OUTPUT, "schemaVersion": 2}, {**MINIMAL_OUTPUT, "ingestion": None}])
-def test_another_version_or_a_section_without_content_is_invalid(document: dict[str, Any]) -> None:
-    assert not SCHEMA.is_valid(document)
+def test_another_version_or_a_section_without_content_is_invalid() -> None:
+    assert SCHEMA.is_valid(OUTPUT)
+    assert not SCHEMA.is_valid({**OUTPUT, "schemaVersion": 2})
+    assert not SCHEMA.is_valid({**OUTPUT, "ingestion": None})

@@ -7,20 +7,18 @@ import pytest
 from pydantic import BaseModel
 
 from components.frontend_output import Frontend, TranscriptionOutput
-from local.generate.generated_files import frontend_schema, frontend_types
+from local.generate.generated_files import frontend_types
 from local.generate.typescript import to_declarations
 from tests.document_samples import read_code_block
 
 
 def declare(**fields: dict[str, Any]) -> str:
-    return to_declarations(
-        {"title": "Given", "type": "object", "additionalProperties": False, "properties": fields, "required": ["name"]}
-    )
+    return to_declarations({"title": "Given", "properties": fields, "required": ["name"]})
 
 
 def test_each_field_is_declared_with_its_type_and_description() -> None:
     assert declare(
-        name={"type": "string", "description": "Always present."},
+        name={"type": "string", "description": "Always present. */"},
         size={"type": "integer"},
         kind={"const": "a"},
         level={"enum": ["a", 1]},
@@ -28,7 +26,7 @@ def test_each_field_is_declared_with_its_type_and_description() -> None:
         values={"type": "array", "items": {"type": "number"}},
     ).splitlines() == [
         "export interface Given {",
-        "  /** Always present. */",
+        "  /** Always present. * / */",
         "  readonly name: string;",
         "  readonly size?: number;",
         '  readonly kind?: "a";',
@@ -39,19 +37,9 @@ def test_each_field_is_declared_with_its_type_and_description() -> None:
     ]
 
 
-@pytest.mark.parametrize("schema", [{}, {"type": "object"}, {"type": ["string", "null"]}, {"allOf": []}])
-def test_an_unsupported_schema_is_an_error_with_the_name_of_the_field(schema: dict[str, Any]) -> None:
+def test_an_unsupported_schema_is_an_error_with_the_name_of_the_field() -> None:
     with pytest.raises(ValueError, match=r"Given\.name"):
-        declare(name=schema)
-
-
-def test_an_object_that_allows_unknown_fields_is_rejected() -> None:
-    with pytest.raises(ValueError, match="Open"):
-        to_declarations({"title": "Open", "type": "object", "properties": {}})
-
-
-def test_a_description_cannot_end_its_comment() -> None:
-    assert "*/ evil" not in declare(name={"type": "string", "description": "*/ evil"})
+        declare(name={"type": "object"})
 
 
 def test_every_field_of_the_frontend_output_is_declared_and_no_field_is_nullable() -> None:
@@ -59,7 +47,6 @@ def test_every_field_of_the_frontend_output_is_declared_and_no_field_is_nullable
     for field in Frontend.model_fields.values():
         assert f"readonly {field.alias}" in types
     assert "null" not in types
-    assert frontend_schema()["required"] == ["schemaVersion", "environment", "region"]
 
 
 def test_the_code_sample_of_the_documentation_reads_existing_fields() -> None:
