@@ -48,6 +48,8 @@ INSTALLING, WAITING, PIP_WAITS = (
     "another command is installing .venv",
     "pip waits",
 )
+MAX_SECONDS = "300"
+"""Time after which `make` is killed, so that a defect is no endless test."""
 PROGRESS = re.compile(r"  \.venv has 0 packages after \d+ s\n")
 
 
@@ -72,7 +74,7 @@ class Checkout:
         """Run make in its own process group, which is killed at the end."""
         variables = {"PYTHONPATH": str(self.folder / "fakes")} if fake_venv else {}
         with subprocess.Popen(  # noqa: S603 - this project's own Makefile
-            ["make", f"PYTHON={sys.executable}", *arguments],  # noqa: S607
+            ["timeout", "-s", "KILL", MAX_SECONDS, "make", f"PYTHON={sys.executable}", *arguments],  # noqa: S607
             cwd=self.folder,
             # The environment is minimal, because make may have started these tests itself.
             env={"PATH": os.environ["PATH"], "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.folder), **variables},
@@ -97,8 +99,9 @@ class Checkout:
 
     def open_gate(self) -> None:
         """Let the waiting pip continue. Later ones do not wait."""
-        with (self.folder / "gate").open("w"):  # waits until pip reads
-            (self.folder / "gate").unlink()
+        gate = os.open(self.folder / "gate", os.O_RDWR)  # for reading, too, so that this does not wait for pip
+        (self.folder / "gate").unlink()
+        os.close(gate)
 
     @property
     def installation_count(self) -> int:
@@ -183,6 +186,15 @@ def test_an_installation_that_was_killed_is_repeated_from_the_start(checkout: Ch
     assert checkout.installation_count == 2
     assert not (checkout.folder / ".venv" / "incomplete").exists()
     assert (checkout.folder / STAMP).exists()
+
+
+def test_a_changed_lock_file_installs_the_environment_again(checkout: Checkout) -> None:
+    checkout.install()
+    checkout.install()
+    assert checkout.installation_count == 1
+    os.utime(checkout.folder / STAMP, (0, 0))  # older than the lock file
+    checkout.install()
+    assert checkout.installation_count == 2
 
 
 def test_the_next_command_waits_for_a_pip_whose_parent_was_killed(checkout: Checkout) -> None:
