@@ -28,7 +28,7 @@ class GlueJobRuns:
     """Runs of Glue jobs. Only one Spark process runs at a time."""
 
     def __init__(self, log_folder: Path) -> None:
-        """The output of all runs is written to `glue.log` in `log_folder`."""
+        """The output and errors of all runs are written to `glue.log` in `log_folder`."""
         self._log_folder = log_folder
         # On a small machine, two Spark processes at the same time take longer than one after the other.
         self._run_lock = threading.Lock()
@@ -40,7 +40,9 @@ class GlueJobRuns:
         if job is None:
             raise task_error("Glue.EntityNotFoundException", f"Job {name} not found")
         if not spark_process.is_installed():
-            raise task_error("States.TaskFailed", f"{spark_process.NOT_INSTALLED} Then upload the files again.")
+            error = f"{spark_process.NOT_INSTALLED} Then upload the files again."
+            self._write_log(error)
+            raise task_error("States.TaskFailed", error)
         run_id = f"jr_{secrets.token_hex(16)}"
         run_arguments = {"--JOB_NAME": name, "--JOB_RUN_ID": run_id}
         arguments = {**(job.get("DefaultArguments") or {}), **(request.get("Arguments") or {}), **run_arguments}
@@ -65,12 +67,15 @@ class GlueJobRuns:
                     text=True,
                     check=False,
                 )
-        with (self._log_folder / "glue.log").open("a", encoding="utf-8") as log:
-            log.write(f"{run_id} ended with {process.returncode}\n{process.stdout}{process.stderr}\n")
+        self._write_log(f"{run_id} ended with {process.returncode}\n{process.stdout}{process.stderr}")
         if process.returncode != 0:
             last_line = process.stderr.strip().rpartition("\n")[2]
             raise task_error("States.TaskFailed", f"Job run {run_id} failed. The last line of its output: {last_line}")
         return {"Id": run_id, "JobName": name, "JobRunState": "SUCCEEDED"}
+
+    def _write_log(self, text: str) -> None:
+        with (self._log_folder / "glue.log").open("a", encoding="utf-8") as log:
+            log.write(f"{text}\n")
 
 
 def _download(s3: Any, uri: str, folder: Path) -> Path:

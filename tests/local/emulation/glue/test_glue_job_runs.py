@@ -21,3 +21,4 @@ except Exception as error:
 def test_a_run_without_spark_fails_and_names_the_command_that_installs_it(tmp_path: Path) -> None:
     _, error = run_in_emulator_python(SCRIPT, str(tmp_path))
     assert "`make .venv-spark/.locked` installs it. Then upload the files again." in error
+    assert error.endswith((tmp_path / "glue.log").read_text().rstrip())
