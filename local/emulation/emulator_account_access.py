@@ -17,8 +17,7 @@ from ministack.services import eventbridge, sts
 
 from local import LOOPBACK
 from local.emulation import get_private
-from local.emulation.iam.role_trust import role_trusts
-from local.emulation.iam.service_call_permissions import ServiceCallPermissions
+from local.emulation.iam.service_call_permissions import ServiceCallPermissions, role_trusts
 
 ROOT_KEY = "test"
 """Access key and secret of the account's root user."""

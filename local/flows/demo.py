@@ -18,8 +18,13 @@ from rich.markup import escape
 
 from guardrails.subsystem_of_resource import parse_subsystem
 from local import ROOT, CannotRun
-from local.emulation.iam.decision_log import read_decisions
-from local.emulation.iam.grant_usage import GrantComparison, compare_grants, read_reviewed_grants, read_stack_grants
+from local.emulation.iam.grant_usage import (
+    GrantComparison,
+    compare_grants,
+    read_decisions,
+    read_reviewed_grants,
+    read_stack_grants,
+)
 from local.flows import ResultNotInTime, Stack
 from local.flows.flow_registry import FLOWS, Flow
 from local.flows.identity import open_local_stack

@@ -13,7 +13,7 @@ from typing import Any
 from components.core import CHECKED_BY_TAG, Subsystem
 from guardrails.subsystem_of_resource import parse_subsystem
 from local import ACCOUNT, REGION
-from local.emulation.iam.policy_conditions import as_list
+from local.emulation.iam.policy_evaluator import as_list
 from local.generate import documented_resource_graph
 from local.generate.documented_resource_graph import STACK, list_role_statements
 from local.preview import stack_files

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from local import ACCOUNT, REGION
-from local.emulation.iam.policy_conditions import Context
+from local.emulation.iam.policy_evaluator import Context
 
 STACK, OTHER_STACK = "dev", "prod"
 """Searched stack, and another one. Only the bootstrap of dev contains the statements that empty stores."""

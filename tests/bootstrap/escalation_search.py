@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from local import ACCOUNT, REGION
-from local.emulation.iam.policy_conditions import as_list
-from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
+from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, as_list, evaluate_policies
 from tests.bootstrap import account_model
 from tests.bootstrap.account_model import NO_TAGS, OWN_TAGS, STACK, Attempt, Tags, Target
 from tests.bootstrap.template import resolve_template

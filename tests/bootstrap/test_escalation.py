@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from local import ROOT
-from local.emulation.iam.policy_conditions import as_list
+from local.emulation.iam.policy_evaluator import as_list
 from tests.bootstrap.account_model import OTHER_STACK, STACK, VALUES, expand_action
 from tests.bootstrap.escalation_search import (
     ACCEPTED,

@@ -17,8 +17,7 @@ import pytest
 
 from local import ACCOUNT
 from local.drivers import ALL_DRIVERS
-from local.emulation.iam.policy_conditions import as_list
-from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies
+from local.emulation.iam.policy_evaluator import AccessRequest, as_list, evaluate_policies
 from local.generate.documented_resource_graph import build_graph, build_stack_graph, list_role_statements
 from local.preview.botocore_input_checks import UNUSED_BY_DRIVER, find_invalid_inputs
 from local.preview.resource_graph import Graph

@@ -10,7 +10,7 @@ import pytest
 
 from guardrails.surface.facts import Table
 from guardrails.surface.tables import read_table
-from local.emulation.iam.policy_conditions import as_list
+from local.emulation.iam.policy_evaluator import as_list
 from tests.bootstrap.account_model import arn_patterns, list_entries
 from tests.bootstrap.required_actions import REQUIRED
 from tests.bootstrap.template import TEMPLATE_PATH, resolve_template

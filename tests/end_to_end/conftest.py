@@ -14,8 +14,15 @@ from typing import Any, Generic, TypeVar
 
 import pytest
 
-from local.emulation.iam.decision_log import Decision, log_size, read_decisions
-from local.emulation.iam.grant_usage import GrantComparison, compare_grants, read_reviewed_grants, read_stack_grants
+from local.emulation.iam.grant_usage import (
+    Decision,
+    GrantComparison,
+    compare_grants,
+    log_size,
+    read_decisions,
+    read_reviewed_grants,
+    read_stack_grants,
+)
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import (
     StepReporter,

@@ -17,7 +17,7 @@ from components.core import Scope
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
 from local import ACCOUNT
-from local.emulation.iam.decision_log import Decision, read_decisions
+from local.emulation.iam.grant_usage import Decision, read_decisions
 from local.platform import emulator
 from local.platform.deployer import Action
 from local.platform.emulator import Emulator

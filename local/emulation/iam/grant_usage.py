@@ -1,24 +1,76 @@
-"""Finds permissions of the stack's roles that are superfluous or missing, for the demo and the end-to-end tests.
+"""Log of IAM decisions, and the comparison of the roles' permissions with it, for the demo and the end-to-end tests.
 
-The demo and the tests use the backends from end to end, and the emulator logs each IAM decision. This module compares
-the decisions with the grants. A grant is the permission of a role for one action on one resource. A grant that allowed
-no call is a problem, unless `reviewed_grants.toml` gives a reason for it. A refused call is always a problem.
+The emulator writes each decision about an action of a role as one line of JSON, and clears the log at its start. The
+demo and the tests use the backends from end to end, and then compare the decisions with the grants. A grant is the
+permission of a role for one action on one resource. A grant that allowed no call is a problem, unless
+`reviewed_grants.toml` gives a reason for it. A refused call is always a problem.
 """
 
 import fnmatch
 import json
 import re
+import threading
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from local.emulation.iam.decision_log import BY_SCHEDULE, Decision
-from local.emulation.iam.policy_conditions import as_list
-from local.emulation.iam.policy_evaluator import AccessVerdict, matches_action, matches_resource
+from local.emulation.iam.policy_evaluator import AccessVerdict, as_list, matches_action, matches_resource
 
+_LOG_FILE = "decisions.jsonl"
+"""File in the emulator's folder."""
 REVIEWED_GRANTS_FILE = Path(__file__).with_name("reviewed_grants.toml")
+
+
+@dataclass(frozen=True)
+class Decision:
+    role: str
+    action: str
+    resource: str
+    verdict: AccessVerdict
+    by_schedule: bool = False
+    """True for a call that a schedule makes. Schedules also run if nobody uses the backends, so the call does not prove
+    that the permission is needed."""
+
+    def __str__(self) -> str:
+        return f"{self.role}: {self.action} on {self.resource}: {self.verdict}"
+
+
+class DecisionRecorder:
+    """Writer of the log. Several threads may use it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / _LOG_FILE
+        self._path.write_text("", encoding="utf-8")
+        self._lock = threading.Lock()
+
+    def record(self, decision: Decision) -> None:
+        line = f"{json.dumps(asdict(decision))}\n"
+        with self._lock, self._path.open("a", encoding="utf-8") as file:
+            file.write(line)
+
+
+def log_size(folder: Path) -> int:
+    """Return the present size of the log in bytes. As `offset` of `read_decisions`, it selects later decisions.
+
+    `folder` is the emulator's folder.
+    """
+    return len(_read_complete_lines(folder, 0))
+
+
+def read_decisions(folder: Path, offset: int = 0) -> list[Decision]:
+    """Return the decisions after the first `offset` bytes of the log. `folder` is the emulator's folder."""
+    lines = _read_complete_lines(folder, offset).splitlines()
+    return [Decision(**{**fields, "verdict": AccessVerdict(fields["verdict"])}) for fields in map(json.loads, lines)]
+
+
+def _read_complete_lines(folder: Path, offset: int) -> bytes:
+    """Return the lines after `offset`, without the last one if the emulator has not written it completely."""
+    with (folder / _LOG_FILE).open("rb") as file:
+        file.seek(offset)
+        written = file.read()
+    return written[: written.rfind(b"\n") + 1]
 
 
 @dataclass(frozen=True, order=True)
@@ -63,8 +115,7 @@ class ReviewedGrant:
 @dataclass(frozen=True)
 class GrantComparison:
     used: tuple[RoleGrant, ...]
-    """Grants that allowed at least one call. The calls of schedules do not count, because schedules also run if nobody
-    uses the backends, so they do not prove that the permission is needed."""
+    """Grants that allowed at least one call that no schedule made."""
     reviewed: tuple[RoleGrant, ...]
     """Unused grants that `reviewed_grants.toml` lists."""
     never_used: tuple[RoleGrant, ...]
@@ -95,7 +146,7 @@ def compare_grants(
     """Compare grants with decisions. `prefix` is the prefix that all names of the stack have."""
     grants, all_decisions, entries = sorted(set(granted)), list(decisions), list(reviewed)
     allowed = [
-        decision for decision in all_decisions if decision.verdict is AccessVerdict.ALLOW and decision.by != BY_SCHEDULE
+        decision for decision in all_decisions if decision.verdict is AccessVerdict.ALLOW and not decision.by_schedule
     ]
     used = [grant for grant in grants if any(grant.covers(decision) for decision in allowed)]
     unused = [grant for grant in grants if grant not in used]

@@ -1,7 +1,6 @@
-"""Executes Lambda, Batch, Glue and AWS SDK tasks of Step Functions with the permissions of the state machine's role.
+"""Runs Lambda, Batch, Glue and AWS SDK tasks of Step Functions with the permissions of the state machine's role.
 
-The emulator checks no permissions, and lacks the integrations of Batch and Glue and most AWS SDK integrations. Here, a
-call of Lambda, Batch or Glue by an optimized integration is checked against the role's policies. An SDK call is signed
+A call of Lambda, Batch or Glue by an optimized integration is checked against the role's policies. An SDK call is signed
 with the role's credentials and sent to the service, which checks it itself. All other tasks run unchecked.
 https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
 """
@@ -21,7 +20,7 @@ from botocore.model import OperationModel, ServiceModel
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import stepfunctions
 
-from local.emulation import get_private, wrap_function
+from local.emulation import Correction, get_private, wrap_function
 from local.emulation.batch import batch_service
 from local.emulation.emulator_account_access import endpoint, open_session
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
@@ -34,6 +33,29 @@ from local.emulation.step_functions.parameter_name_conversion import (
     to_state_result,
 )
 
+CORRECTIONS = (
+    Correction(
+        "task_permissions",
+        service="Step Functions",
+        emulator="runs tasks without a permission",
+        aws="runs them with the state machine's role",
+        needed_for="unused and missing grants are found",
+    ),
+    Correction(
+        "batch_and_glue_tasks",
+        service="Step Functions",
+        emulator="lacks the integrations of Batch and Glue",
+        aws="has them",
+        needed_for="the workflows of meetings and ingestion",
+    ),
+    Correction(
+        "sdk_tasks",
+        service="Step Functions",
+        emulator="lacks most AWS SDK integrations, for example of Transcribe",
+        aws="has one for each operation, and names its errors",
+        needed_for="the workflows of meetings and ingestion",
+    ),
+)
 Parameters = Mapping[str, Any]
 RequiredActions = list[tuple[str, str]]
 """IAM actions that the role must allow for a task, each with its resource."""

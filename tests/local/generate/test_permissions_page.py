@@ -9,7 +9,7 @@ import pytest
 
 from guardrails.rules import trust
 from local import ROOT
-from local.emulation.iam.policy_conditions import as_list
+from local.emulation.iam.policy_evaluator import as_list
 from local.generate import documented_resource_graph, permissions_page
 from local.generate.documented_resource_graph import list_role_statements
 from local.preview import stack_files

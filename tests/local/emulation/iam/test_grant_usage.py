@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from local.emulation.iam.decision_log import BY_SCHEDULE, Decision, DecisionRecorder, log_size, read_decisions
-from local.emulation.iam.grant_usage import ReviewedGrant, RoleGrant, compare_grants, list_document_grants
+from local.emulation.iam.grant_usage import (
+    Decision,
+    DecisionRecorder,
+    ReviewedGrant,
+    RoleGrant,
+    compare_grants,
+    list_document_grants,
+    log_size,
+    read_decisions,
+)
 from local.emulation.iam.policy_evaluator import AccessVerdict
 
 pytestmark = pytest.mark.unit
@@ -25,9 +33,10 @@ def decision(
     verdict: AccessVerdict = AccessVerdict.ALLOW,
     resource: str = TABLE,
     role: str = ROLE,
-    by: str = "emulator",
+    *,
+    by_schedule: bool = False,
 ) -> Decision:
-    return Decision(role, action, resource, verdict, by)
+    return Decision(role, action, resource, verdict, by_schedule)
 
 
 def reviewed_grant(action: str, role: str = "ingestion-*") -> ReviewedGrant:
@@ -73,9 +82,9 @@ def test_a_refused_call_is_a_missing_grant() -> None:
 
 def test_a_call_of_a_schedule_is_not_a_use_of_the_grant() -> None:
     """The result must not depend on whether a schedule runs during a flow, which is random."""
-    call = decision("dynamodb:PutItem", by=BY_SCHEDULE)
+    call = decision("dynamodb:PutItem", by_schedule=True)
     assert compare_grants([PUT], [call], [reviewed_grant("dynamodb:PutItem")], PREFIX).problems() == []
-    refusal = decision("dynamodb:PutItem", AccessVerdict.IMPLICIT_DENY, by=BY_SCHEDULE)
+    refusal = decision("dynamodb:PutItem", AccessVerdict.IMPLICIT_DENY, by_schedule=True)
     assert compare_grants([PUT], [refusal], [reviewed_grant("*")], PREFIX).not_granted == (refusal,)
 
 

@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
-from local.emulation.iam.policy_conditions import NotEvaluable
-from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies, policy_admits
+from local.emulation.iam.policy_evaluator import (
+    AccessRequest,
+    AccessVerdict,
+    NotEvaluable,
+    evaluate_policies,
+    policy_admits,
+)
 
 pytestmark = pytest.mark.unit
 

@@ -1,10 +1,6 @@
-"""Corrects three faults of the emulator's S3 in the handling of object versions.
+"""Corrects how the emulator's S3 handles versions of objects.
 
-- An event on the EventBridge bus does not contain the version of its object.
-- A range request for a version returns the whole object.
-- ListObjectVersions ignores the parameter `encoding-type=url`, which boto3 always sends. With this parameter, S3
-  percent-encodes the keys in the response, because XML cannot contain all characters of a key.
-  https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
 """
 
 import contextvars
@@ -15,7 +11,31 @@ from xml.etree.ElementTree import Element, SubElement
 
 from ministack.services import eventbridge, s3
 
-from local.emulation import get_private, wrap_function
+from local.emulation import Correction, get_private, wrap_function
+
+CORRECTIONS = (
+    Correction(
+        "event_version",
+        service="S3",
+        emulator="sends events to EventBridge without the version of the object",
+        aws="sends the version",
+        needed_for="voice Q&A and livestream read exactly the version of the event",
+    ),
+    Correction(
+        "range_of_version",
+        service="S3",
+        emulator="answers a range request for a version with the whole object",
+        aws="sends the range",
+        needed_for="voice Q&A reads parts of a lecture to validate it",
+    ),
+    Correction(
+        "encoded_keys",
+        service="S3",
+        emulator="ignores `encoding-type=url`, which boto3 sends to `ListObjectVersions`",
+        aws="percent-encodes the keys, because XML cannot contain all characters",
+        needed_for="senders of files choose the S3 keys",
+    ),
+)
 
 Answer = tuple[int, dict[str, str], Any]
 ENCODED_TAGS = frozenset({"Delimiter", "Key", "KeyMarker", "NextKeyMarker", "Prefix"})

@@ -1,11 +1,4 @@
-"""Corrects three faults of the emulator's REST APIs.
-
-- The emulator calls functions without a permission check. Here, a function's resource policy must allow API Gateway to
-  call the function.
-- If a function fails, the emulator sends the traceback to the client. Here, the client gets status 502 and the API's
-  gateway response `DEFAULT_5XX`.
-- The emulator does not replace `$context.requestId` in the responses of mock integrations.
-"""
+"""Corrects how the emulator's REST APIs call functions, and what clients get if a function fails."""
 
 import uuid
 from collections.abc import Mapping
@@ -13,9 +6,32 @@ from typing import Any
 
 from ministack.services import apigateway_v1, lambda_svc
 
-from local.emulation import get_private, wrap_function
-from local.emulation.lambda_.invoke_permissions import admits_api_gateway
+from local.emulation import Correction, get_private, wrap_function
+from local.emulation.iam.service_call_permissions import API_GATEWAY, function_admits
 
+CORRECTIONS = (
+    Correction(
+        "rest_api_permission",
+        service="API Gateway",
+        emulator="calls functions of REST APIs, and authorizers, without a permission",
+        aws="needs a permission in the function's policy",
+        needed_for="missing permissions are found",
+    ),
+    Correction(
+        "rest_api_error",
+        service="API Gateway",
+        emulator="sends a function's traceback to the client",
+        aws="sends status 502 with the gateway response `DEFAULT_5XX`",
+        needed_for="clients of the REST APIs get the same errors",
+    ),
+    Correction(
+        "mock_request_id",
+        service="API Gateway",
+        emulator="does not replace `$context.requestId` in the response of a mock integration",
+        aws="replaces it",
+        needed_for="each error of the REST APIs has a request id",
+    ),
+)
 BAD_GATEWAY = 502
 
 
@@ -84,4 +100,5 @@ def _may_call(function: str, account_id: str, region: str, resource: str) -> boo
     """
     find_function = get_private(lambda_svc, "_get_func_record_for_ref_in_scope")
     _, config, name = find_function(function, account_id=account_id, region=region)
-    return config is None or admits_api_gateway(name, function, f"arn:aws:execute-api:{region}:{account_id}:{resource}")
+    keys = {"aws:SourceArn": f"arn:aws:execute-api:{region}:{account_id}:{resource}"}
+    return config is None or function_admits(name, function, API_GATEWAY, keys)

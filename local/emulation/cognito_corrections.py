@@ -1,9 +1,4 @@
-"""Corrects the credentials that browser users (guests) get from Cognito identity pools.
-
-The emulator returns credentials of the pool's role even for an unknown identity, and does not check the role's trust
-policy. It also evaluates policies without the Cognito identity that the credentials belong to, so the policy variable
-`${cognito-identity.amazonaws.com:sub}` would have no value.
-"""
+"""Corrects the credentials that browser users (guests) get from Cognito identity pools."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,9 +6,25 @@ from typing import Any
 from ministack.core import iam_evaluator, responses
 from ministack.services import cognito, sts
 
-from local.emulation import get_private, wrap_function
-from local.emulation.iam.role_trust import role_trusts
+from local.emulation import Correction, get_private, wrap_function
+from local.emulation.iam.service_call_permissions import role_trusts
 
+CORRECTIONS = (
+    Correction(
+        "guest_credentials",
+        service="Cognito",
+        emulator="gives an unknown identity credentials, and ignores the trust policy of the pool's role",
+        aws="refuses both",
+        needed_for="guests of voice Q&A",
+    ),
+    Correction(
+        "guest_identity",
+        service="Cognito",
+        emulator="has no condition keys with the identity of a guest's credentials",
+        aws="sets `cognito-identity.amazonaws.com:sub` and others",
+        needed_for="guests have grants on their own prefixes and items",
+    ),
+)
 COGNITO = "cognito-identity.amazonaws.com"
 
 

@@ -1,11 +1,8 @@
-"""Corrects these faults of the emulator's WebSocket APIs.
+"""Corrects the connections of the emulator's WebSocket APIs, and how they call functions.
 
-- The emulator drops the subprotocol that the function of `$connect` returned, so browsers close the connection.
-- If the function of `$connect` refuses a connection, the client does not get the status that the function returned.
-- The event of `$connect` does not contain the IAM identity that signed the handshake.
-- The emulator calls functions without writing logs and without checking reserved concurrency and permissions.
-- It sends tracebacks of functions to clients.
-- It sends a function's answer to the client even if the route has no route response.
+AWS does not document which answers of a function are malformed. Here, an answer is valid if it is an object with an
+integer `statusCode` from 200 to 599, and its `body` is a text, null or absent.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api.html
 """
 
 import contextvars
@@ -13,22 +10,45 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from ministack.core import concurrency
 from ministack.services import apigateway, apigateway_v1, lambda_svc
 
-from local.emulation import get_private, wrap_function
-from local.emulation.api_gateway.websocket_route_answers import (
-    FAILED,
-    NOT_ADMITTED,
-    RouteAnswer,
-    capitalise_header,
-    parse_answer,
-    refusal_message,
-)
-from local.emulation.lambda_.invoke_permissions import admits_api_gateway
+from local.emulation import Correction, get_private, wrap_function
+from local.emulation.iam.service_call_permissions import API_GATEWAY, function_admits
 
+CORRECTIONS = (
+    Correction(
+        "websocket_handshake",
+        service="API Gateway",
+        emulator="drops the subprotocol and the error status that the function of `$connect` returned",
+        aws="sends them to the client",
+        needed_for="browsers close a connection without the subprotocol that they offered with their token",
+    ),
+    Correction(
+        "websocket_identity",
+        service="API Gateway",
+        emulator="passes no IAM identity to the function of `$connect`",
+        aws="passes the identity that signed the handshake",
+        needed_for="voice Q&A recognises its guests by it",
+    ),
+    Correction(
+        "websocket_call",
+        service="API Gateway",
+        emulator="calls functions of WebSocket APIs without a permission, logs and reserved concurrency",
+        aws="needs a permission in the function's policy, and calls the function as any other caller",
+        needed_for="missing permissions are found, and `make watch` prints logs",
+    ),
+    Correction(
+        "websocket_answer",
+        service="API Gateway",
+        emulator="sends a function's answer without a route response, and its traceback",
+        aws="sends neither",
+        needed_for="clients of the WebSocket APIs get the same messages",
+    ),
+)
 Message = dict[str, Any]
 IDENTITY_FIELDS = (
     "accessKey",
@@ -44,6 +64,28 @@ IDENTITY_FIELDS = (
 )
 """Fields of `requestContext.identity` in every `$connect` event on AWS. They are null unless API Gateway has verified a
 signature."""
+
+
+BAD_GATEWAY = 502
+SUBPROTOCOL_HEADER = "sec-websocket-protocol"
+
+
+@dataclass(frozen=True)
+class RouteAnswer:
+    """Answer of a route's function, or an error status if the call failed."""
+
+    status: int
+    body: str = ""
+    subprotocol: str | None = None
+    """Subprotocol that the function selected for the connection, or None."""
+    failed: bool = False
+    """True if there is no valid answer of the function. The client does not get the cause."""
+
+
+FAILED = RouteAnswer(BAD_GATEWAY, failed=True)
+"""The function raised an exception, timed out, does not exist, or returned a malformed answer."""
+NOT_ADMITTED = RouteAnswer(HTTPStatus.INTERNAL_SERVER_ERROR, failed=True)
+"""The function's resource policy does not allow API Gateway to call it."""
 
 
 @dataclass
@@ -90,7 +132,7 @@ async def _serve_connection(
             if answer is not None and answer.subprotocol:
                 message = {**message, "subprotocol": answer.subprotocol}
         elif message["type"] == "websocket.close" and not connection.is_open and answer is not None:
-            text = refusal_message(answer.status)
+            text = _refusal_message(answer.status)
             refuse = get_private(apigateway, "_refuse_ws_handshake")
             await refuse(scope, send, answer.status, text, connection.id, connection.request_id)
             return
@@ -126,7 +168,7 @@ async def _call_route(  # noqa: PLR0917 - the emulator's signature
     find_function = get_private(lambda_svc, "_get_func_record_for_ref_in_scope")
     record, config, name = find_function(function, account_id=account, region=region)
     source = get_private(apigateway, "execute_api_route_arn")(region, account, api_id, stage, route["routeKey"])
-    if config is None or not admits_api_gateway(name, function, source):
+    if config is None or not function_admits(name, function, API_GATEWAY, {"aws:SourceArn": source}):
         answer = NOT_ADMITTED
     else:
         context = get_private(apigateway, "_ws_request_context")(
@@ -139,14 +181,14 @@ async def _call_route(  # noqa: PLR0917 - the emulator's signature
             _make_event(event_type, context, route, body, headers, details),
             thread_name="websocket-invoke",
         )
-        answer = parse_answer(result)
+        answer = _parse_answer(result)
     if event_type == "CONNECT":
         if answer.subprotocol and answer.subprotocol not in connection.offered_subprotocols:
             answer = FAILED  # a client closes a connection with a subprotocol that it did not offer
         connection.id, connection.request_id, connection.answer = connection_id, request_id, answer
         return {"statusCode": answer.status}
     if answer.failed:
-        failure = {"message": refusal_message(answer.status), "connectionId": connection_id, "requestId": request_id}
+        failure = {"message": _refusal_message(answer.status), "connectionId": connection_id, "requestId": request_id}
         return {"statusCode": answer.status, "body": json.dumps(failure)}
     return {"statusCode": answer.status, "body": answer.body if _has_route_response(api_id, route) else ""}
 
@@ -171,7 +213,7 @@ def _make_event(
             # The emulator has already verified the signature.
             identity = get_private(apigateway_v1, "_iam_caller_identity")(headers, query) or {}
         context["identity"] |= {name: identity.get(name) for name in IDENTITY_FIELDS}
-        function_headers = {capitalise_header(name): value for name, value in headers.items()}
+        function_headers = {_capitalise_header(name): value for name, value in headers.items()}
         fields: Message = get_private(apigateway, "_ws_connect_fields")(function_headers, query)
         return event | fields
     if event_type == "DISCONNECT":
@@ -188,3 +230,25 @@ def _has_route_response(api_id: str, route: Mapping[str, Any]) -> bool:
     return bool(route.get("routeResponseSelectionExpression")) and any(
         response["routeResponseKey"] == "$default" for response in responses.values()
     )
+
+
+def _parse_answer(result: Mapping[str, Any]) -> RouteAnswer:
+    """Return the answer from the emulator's result of an invocation."""
+    returned = result.get("body")
+    if result.get("error") or result.get("throttle") or not isinstance(returned, Mapping):
+        return FAILED
+    status, body = returned.get("statusCode"), returned.get("body") or ""
+    if not isinstance(status, int) or not 200 <= status < 600 or not isinstance(body, str):
+        return FAILED
+    headers = {str(name).lower(): str(value) for name, value in (returned.get("headers") or {}).items()}
+    return RouteAnswer(status, body, headers.get(SUBPROTOCOL_HEADER))
+
+
+def _refusal_message(status: int) -> str:
+    """Return the text for a client whose connection or message got this error status."""
+    return "Internal server error" if status >= 500 else HTTPStatus(status).phrase
+
+
+def _capitalise_header(name: str) -> str:
+    """Return a header's name in the capitalisation that functions get, for example `Sec-WebSocket-Protocol`."""
+    return "-".join("WebSocket" if part == "websocket" else part.capitalize() for part in name.split("-"))

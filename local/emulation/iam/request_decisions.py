@@ -1,0 +1,265 @@
+"""Makes the emulator's IAM decide the requests of roles as AWS does, and records the decisions.
+
+The emulator finds the caller and all policies that apply: those of the role, of its session and of the resource. Our own
+evaluator then evaluates each policy, so the emulator has only one way to decide. Before a request is decided, this
+module corrects its action, resource and condition keys.
+"""
+
+import contextvars
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator
+from ministack.services import dynamodb
+
+from local.emulation import Correction, get_private, wrap_function
+from local.emulation.iam.grant_usage import Decision, DecisionRecorder
+from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
+
+CORRECTIONS = (
+    Correction(
+        "policy_variables",
+        service="IAM",
+        emulator="compares `${aws:userid}` and other policy variables as plain text",
+        aws="replaces variables by values of the request",
+        needed_for="guests and meetings' clients have grants on their own prefixes and items",
+    ),
+    Correction(
+        "line_breaks",
+        service="IAM",
+        emulator="`*` and `?` match no line break, and a pattern matches a text with one more at its end",
+        aws="wildcards match any character, and patterns match whole texts",
+        needed_for="senders of files choose the S3 keys",
+    ),
+    Correction(
+        "leading_keys",
+        service="IAM",
+        emulator="has no condition key `dynamodb:LeadingKeys`",
+        aws="sets it to the partition keys of a request",
+        needed_for="guests and meetings' clients have grants on their own items",
+    ),
+    Correction(
+        "metric_namespace",
+        service="IAM",
+        emulator="has no condition key `cloudwatch:namespace`",
+        aws="sets it to the namespace of `PutMetricData`",
+        needed_for="functions have grants on one namespace",
+    ),
+    Correction(
+        "event_source",
+        service="IAM",
+        emulator="has no condition key `events:source`",
+        aws="sets it to the source of each event",
+        needed_for="functions have grants on the sources of their subsystem",
+    ),
+    Correction(
+        "kms_key_of_upload",
+        service="IAM",
+        emulator="has no condition key for the KMS key of an upload",
+        aws="sets it from the request's header",
+        needed_for="the policies of buckets deny uploads that choose a KMS key",
+    ),
+    Correction(
+        "message_batch",
+        service="IAM",
+        emulator="asks for the action `sqs:SendMessageBatch`, which does not exist",
+        aws="asks for `sqs:SendMessage`",
+        needed_for="functions send batches of messages",
+    ),
+    Correction(
+        "session_tags",
+        service="IAM",
+        emulator="does not check the caller's permission to set session tags",
+        aws="asks for `sts:TagSession` in addition to `sts:AssumeRole`",
+        needed_for="meetings' token exchange tags the sessions of its clients",
+    ),
+    Correction(
+        "memory_resource",
+        service="IAM",
+        emulator="does not check requests to the events of an AgentCore memory",
+        aws="checks them with the memory's ARN",
+        needed_for="livestream's fact check has grants on its memory",
+    ),
+    Correction(
+        "terminated_job",
+        service="IAM",
+        emulator="checks `batch:TerminateJob` with the resource `*`",
+        aws="checks it with the job's ARN",
+        needed_for="the grant of meetings' workflow names jobs",
+    ),
+    Correction(
+        "loopback_as_tls",
+        service="IAM",
+        emulator="`aws:SecureTransport` is false, because requests come over plain HTTP",
+        aws="is called over TLS",
+        needed_for="policies of all buckets and queues deny plain HTTP",
+    ),
+)
+LEADING_KEYS = "dynamodb:leadingkeys"
+AGENTCORE = "bedrock-agentcore"
+KMS_KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
+IAM_ACTIONS = {"sqs:SendMessageBatch": "sqs:SendMessage"}
+"""Action that IAM evaluates, by the action that the emulator evaluates in place of it."""
+GLOBAL_KEYS = (
+    "aws:PrincipalArn",
+    "aws:PrincipalAccount",
+    "aws:RequestedRegion",
+    "aws:ResourceAccount",
+    "aws:SourceIp",
+    "aws:TagKeys",
+)
+"""Condition keys of every request, whose values the emulator computes."""
+_body: contextvars.ContextVar[bytes] = contextvars.ContextVar("request_body", default=b"")
+"""Body of the request, which the emulator does not pass on to its IAM."""
+
+
+def install(recorder: DecisionRecorder) -> None:
+    wrap_function(app, "pin_signed_body", _keep_body)
+    get_private(iam_actions, "_BOTOCORE_SERVICE_MAP")[AGENTCORE] = [AGENTCORE, f"{AGENTCORE}-control"]
+    wrap_function(iam_actions, "extract_resource_arn", _extract_resource)
+    wrap_function(iam_actions, "_s3_object_context", _add_kms_key)
+    wrap_function(iam_evaluator, "evaluate", _evaluate)
+
+    def decide_and_record(enforce: Any, access_key: str, action: str, *request: Any) -> Any:
+        """Return None if the request is allowed, otherwise the refusal. Record the decision if the caller is a role."""
+        refusal = enforce(access_key, action, *request)
+        caller = get_private(iam_evaluator, "resolve_caller_identity")(access_key)
+        is_role = caller is not None and ":assumed-role/" in caller["userArn"]
+        if is_role and not isinstance(refusal, get_private(iam_evaluator, "AuthError")):
+            _service, _region, resource, _keys = request
+            recorder.record(Decision(caller["userArn"].split("/")[1], action, resource, _verdict(refusal)))
+        return refusal
+
+    def enforce_corrected(
+        enforce: Any,
+        access_key: str,
+        action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        service_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        action = IAM_ACTIONS.get(action, action)
+        keys = {**(service_context or {}), **_read_condition_keys(action, resource_arn)}
+        refusal = decide_and_record(enforce, access_key, action, service, region, resource_arn, keys)
+        if refusal is None and action == "sts:AssumeRole" and keys.get("aws:TagKeys"):
+            return decide_and_record(enforce, access_key, "sts:TagSession", service, region, resource_arn, keys)
+        return refusal
+
+    wrap_function(iam_evaluator, "enforce", enforce_corrected)
+
+
+def _keep_body(original: Any, body: bytes) -> None:
+    _body.set(body)
+    original(body)
+
+
+def _evaluate(_original: Any, context: Any, policies: Sequence[Any], *limits: Sequence[Any]) -> Any:
+    """Evaluate policies and their limits, for example session policies, with our own evaluator."""
+    keys = {key: get_private(iam_evaluator, "_resolve_condition_key")(key, context) for key in GLOBAL_KEYS}
+    keys = {**context.principal_keys, **context.service_context, **keys, "aws:SecureTransport": "true"}
+    present_keys = {key: value for key, value in keys.items() if value is not None}
+    request = AccessRequest(context.action, context.resource_arn, present_keys)
+    verdicts = [
+        evaluate_policies([{"Statement": [_to_json(item) for item in document]} for document in documents], request)
+        for documents in (policies, *limits)
+    ]
+    if AccessVerdict.DENY in verdicts:
+        decision = "Deny"
+    else:
+        decision = "Allow" if all(verdict.allowed for verdict in verdicts) else "ImplicitDeny"
+    return get_private(iam_evaluator, "EvalResult")(decision, context.principal_arn)
+
+
+def _to_json(statement: Any) -> dict[str, Any]:
+    """Return a statement as a policy document contains it."""
+    elements = {
+        "Effect": statement.effect,
+        "Action": statement.actions,
+        "NotAction": statement.not_actions,
+        "Resource": statement.resources,
+        "NotResource": statement.not_resources,
+        "Condition": statement.conditions,
+    }
+    return {name: value for name, value in elements.items() if value}
+
+
+def _verdict(refusal: Any) -> AccessVerdict:
+    if refusal is None:
+        return AccessVerdict.ALLOW
+    return AccessVerdict.DENY if refusal.decision == "Deny" else AccessVerdict.IMPLICIT_DENY
+
+
+def _extract_resource(
+    original: Any, service: str, method: str, path: str, headers: Any, body: bytes, *arguments: Any
+) -> str:
+    region, account = arguments[-2:]
+    if service == AGENTCORE:
+        match = re.match(r"/memories/(?:arn:[^/]+:memory/)?([a-zA-Z][\w-]{0,99}-[a-zA-Z0-9]{10})/", unquote(path))
+        if match:
+            return f"arn:aws:{AGENTCORE}:{region}:{account}:memory/{match[1]}"
+    if service == "batch" and path == "/v1/terminatejob":
+        return f"arn:aws:batch:{region}:{account}:job/{json.loads(body or b'{}').get('jobId', '')}"
+    resource: str = original(service, method, path, headers, body, *arguments)
+    return resource
+
+
+def _add_kms_key(
+    original: Any, action: str, query: Mapping[str, Any], path: str, headers: Mapping[str, str]
+) -> dict[str, Any]:
+    keys: dict[str, Any] = original(action, query, path, headers)
+    kms_key = headers.get(KMS_KEY_HEADER)
+    return {**keys, f"s3:{KMS_KEY_HEADER}": kms_key} if kms_key and action == "s3:PutObject" else keys
+
+
+def _read_condition_keys(action: str, resource: str) -> dict[str, Any]:
+    """Return the condition keys that IAM takes from a request's body."""
+    if action == "cloudwatch:PutMetricData":
+        return {"cloudwatch:namespace": str(_read_body().get("Namespace", ""))}
+    if action == "events:PutEvents":
+        # AWS evaluates each entry separately. Here, different sources become a text that matches no condition, so the
+        # request is denied.
+        return {
+            "events:source": "\n".join(sorted({str(entry.get("Source")) for entry in _read_body().get("Entries", ())}))
+        }
+    if action.startswith("dynamodb:"):
+        keys = _find_leading_keys(_read_body(), _partition_keys(resource))
+        return {LEADING_KEYS: keys} if keys else {}
+    return {}
+
+
+def _find_leading_keys(body: Mapping[str, Any], partition_keys: Sequence[str]) -> list[str]:
+    """Return the values of partition keys in a DynamoDB request. `partition_keys` are the names of these keys.
+
+    Batches and transactions are not examined, because no role with a condition on `dynamodb:LeadingKeys` may send them.
+    """
+    item = body.get("Key") or body.get("Item") or {}
+    keys = [value for key in partition_keys if key in item for value in item[key].values()]
+    names, values = body.get("ExpressionAttributeNames") or {}, body.get("ExpressionAttributeValues") or {}
+    for name, placeholder in re.findall(r"([#\w.-]+)\s*=\s*(:\w+)", body.get("KeyConditionExpression") or ""):
+        if names.get(name, name) in partition_keys:
+            keys += values.get(placeholder, {}).values()
+    return [str(value) for value in keys]
+
+
+def _partition_keys(table_arn: str) -> list[str]:
+    """Return the names of the partition keys of a table and of its indexes."""
+    record = get_private(dynamodb, "_tables").get(table_arn.partition(":table/")[2].partition("/")[0]) or {}
+    schemas = [
+        record.get("KeySchema") or [],
+        *(index["KeySchema"] for index in record.get("GlobalSecondaryIndexes") or []),
+    ]
+    return sorted({key["AttributeName"] for schema in schemas for key in schema if key["KeyType"] == "HASH"})
+
+
+def _read_body() -> dict[str, Any]:
+    """Return the content of the request's body: a JSON object or a form. It is empty for any other body."""
+    body = _body.get()
+    if body.startswith(b"{"):
+        content: dict[str, Any] = json.loads(body)
+        return content
+    return dict(parse_qsl(body.decode(errors="replace"))) if b"Action=" in body else {}

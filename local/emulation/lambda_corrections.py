@@ -1,0 +1,231 @@
+"""Corrects how the emulator's Lambda runs functions in worker processes, invokes them asynchronously, and polls queues.
+
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+"""
+
+import contextvars
+import json
+import queue
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.core.lambda_runtime import Worker
+from ministack.services import eventbridge, lambda_svc, sqs
+
+from local.emulation import Correction, PrivateNameMissing, get_private, wrap_function
+from local.emulation.iam.service_call_permissions import ServiceCallPermissions
+
+CORRECTIONS = (
+    Correction(
+        "end_of_log",
+        service="Lambda",
+        emulator="reads the log of a call until no line comes for some milliseconds",
+        aws="keeps the logs of calls apart",
+        needed_for="on a busy machine, lines would appear in the log of the next call",
+    ),
+    Correction(
+        "error_type",
+        service="Lambda",
+        emulator="reports every exception as `Runtime.HandlerError`",
+        aws="reports the exception's class",
+        needed_for="workflows catch errors by class",
+    ),
+    Correction(
+        "qualifier_settings",
+        service="Lambda",
+        emulator="uses the asynchronous settings of `$LATEST` for all calls, and none for EventBridge's calls",
+        aws="uses those of the called qualifier",
+        needed_for="retries and failure destinations are settings of the alias `live`",
+    ),
+    Correction(
+        "request_id",
+        service="Lambda",
+        emulator="gives each attempt of an asynchronous call its own request id",
+        aws="gives all attempts the same",
+        needed_for="voice Q&A recognises Lambda's retries by it",
+    ),
+    Correction(
+        "reserved_concurrency",
+        service="Lambda",
+        emulator="ignores the reserved concurrency of a function in calls of an alias",
+        aws="applies it",
+        needed_for="a function can be stopped; all callers call the alias `live`",
+    ),
+    Correction(
+        "queue_permissions",
+        service="Lambda",
+        emulator="polls queues without a permission",
+        aws="polls with the function's role",
+        needed_for="unused and missing grants are found",
+    ),
+    Correction(
+        "batch_size",
+        service="Lambda",
+        emulator="delivers at most 10 messages of a queue",
+        aws="delivers the batch size of the event source",
+        needed_for="ingestion's batches of up to 100 files",
+    ),
+    Correction(
+        "transition_delay",
+        service="Lambda",
+        emulator="reports a new function as `Pending` for half a second",
+        aws="does so, too",
+        needed_for="`make up` is faster with a shorter time",
+    ),
+)
+LOG_END = "\x1eend of the call"
+CLASS_MARK = "\x1eclass "
+"""Text that a worker appends to the traceback of an exception, followed by the exception's class name. The emulator
+adds the traceback to the log of the invocation."""
+EDITS = {
+    # Write LOG_END after each invocation.
+    "        _real_stdout.flush()\n\nrun()\n": (
+        f"        print({LOG_END!r}, file=sys.__stderr__, flush=True)\n        _real_stdout.flush()\n\nrun()\n"
+    ),
+    # Write the class's name after the traceback.
+    "traceback.format_exc()}": f"traceback.format_exc() + {CLASS_MARK!r} + type(e).__name__}}",
+}
+"""Replacements in the script that the workers run."""
+PATIENCE_SECONDS = 0.25
+"""Maximum time to wait for the next line of a log. It matters only if a worker has died and its child processes keep
+its log open. It equals the emulator's limit for reading a whole log."""
+TRANSITION_SECONDS = 0.02
+POLL_ACTIONS = ("sqs:ReceiveMessage", "sqs:GetQueueAttributes")
+"""Actions that the function's role must allow, so that Lambda can poll the queue."""
+_request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("async_request_id", default=None)
+"""Request id of all attempts of the current asynchronous invocation, or None during a synchronous one."""
+
+
+def install(permissions: ServiceCallPermissions) -> None:
+    _correct_workers()
+    wrap_function(lambda_svc, "_execute_function_warm", _execute_function)
+    wrap_function(lambda_svc, "_reserved_concurrency", _get_reserved_concurrency)
+    wrap_function(lambda_svc, "invoke_async_with_retry", _invoke_async)
+    wrap_function(lambda_svc, "_execute_function_dispatch", _execute_attempt)
+    wrap_function(eventbridge, "_dispatch_to_lambda", _invoke_from_bus)
+    get_private(lambda_svc, "_LAMBDA_STATE_TRANSITION_DELAY")  # fails if the name is missing
+    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = TRANSITION_SECONDS  # noqa: SLF001
+    polling = QueuePolling(permissions)
+    wrap_function(sqs, "_receive_messages_for_esm", polling.receive)
+    wrap_function(sqs, "_delete_messages_for_esm", polling.delete)
+
+
+def _correct_workers() -> None:
+    script = get_private(lambda_runtime, "_PYTHON_WORKER_SCRIPT")
+    for before, after in EDITS.items():
+        if script.count(before) != 1:
+            raise PrivateNameMissing(lambda_runtime, "_PYTHON_WORKER_SCRIPT as it was")
+        script = script.replace(before, after)
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script  # noqa: SLF001
+    read_stderr = get_private(Worker, "_read_stderr")
+    get_private(Worker, "_drain_stderr_bounded")  # fails if the name is missing
+
+    def read_to_the_end(self: Any) -> None:
+        lines = self._stderr_queue  # kept here, because a worker that is started again gets another queue
+        read_stderr(self)
+        lines.put(LOG_END)  # a worker that died could not write it
+
+    Worker._read_stderr = read_to_the_end  # noqa: SLF001
+    Worker._drain_stderr_bounded = _read_log  # noqa: SLF001
+
+
+def _read_log(worker: Any, **_timeouts: float) -> str:
+    """Return the log of the invocation that has just ended."""
+    lines: list[str] = []
+    try:
+        while (line := worker._stderr_queue.get(timeout=PATIENCE_SECONDS)) != LOG_END:  # noqa: SLF001
+            lines.append(line)
+    except queue.Empty:
+        pass
+    return "\n".join(lines)
+
+
+def _execute_function(original: Any, *arguments: Any, **keywords: Any) -> dict[str, Any]:
+    result: dict[str, Any] = original(*arguments, **keywords)
+    log, mark, class_name = result.get("log", "").rpartition(CLASS_MARK)
+    if mark:
+        result["log"], result["body"]["errorType"] = log, class_name
+    return result
+
+
+def _get_reserved_concurrency(original: Any, record: dict[str, Any], config: dict[str, Any]) -> Any:
+    """Return a function's reserved concurrency from its own record. The record of a version does not contain it."""
+    return original(get_private(lambda_svc, "_functions").get(config["FunctionName"]) or record, config)
+
+
+def _invoke_async(original: Any, record: dict[str, Any], event: Any) -> None:
+    """Invoke a function asynchronously with the settings of the qualifier that was called.
+
+    `record` is the record of the called version. The ARN in its configuration ends in the called qualifier. The
+    settings of all qualifiers are in the record of the function.
+    """
+    config = record["config"]
+    function = get_private(lambda_svc, "_functions").get(config["FunctionName"]) or {}
+    all_settings = function.get("event_invoke_configs") or {}
+    # The qualifier is the eighth part of the ARN. The emulator stores the settings for invocations without a qualifier
+    # under an empty name.
+    qualifiers = config["FunctionArn"].split(":")[7:] or ["", "$LATEST"]
+    settings: dict[str, Any] = next((all_settings[name] for name in qualifiers if name in all_settings), {})
+    if get_private(lambda_svc, "_reserved_concurrency")(function, config) == 0:
+        # Lambda does not retry the invocation of a function whose reserved concurrency is 0.
+        settings = {**settings, "MaximumRetryAttempts": 0}
+    # The emulator makes all attempts in a thread that gets a copy of this context. So the request id that is set here
+    # applies to each attempt.
+    request_id = _request_id.set(str(uuid.uuid4()))
+    try:
+        # If `settings` is empty, the emulator would use the settings of `$LATEST` in `event_invoke_configs`.
+        original({**record, "event_invoke_config": settings, "event_invoke_configs": {}}, event)
+    finally:
+        _request_id.reset(request_id)
+
+
+def _execute_attempt(original: Any, function: Any, config: Any, event: Any, request_id: str, started: float) -> Any:
+    """Execute one attempt of an asynchronous invocation, or a synchronous invocation."""
+    return original(function, config, event, _request_id.get() or request_id, started)
+
+
+def _invoke_from_bus(_original: object, arn: str, payload: str) -> None:
+    """Invoke a function for EventBridge in the same way as for any other caller."""
+    record, config, _ = get_private(lambda_svc, "_get_func_record_for_ref")(arn)
+    if record is not None and config is not None:
+        called_version = get_private(lambda_svc, "_execution_record_for_config")(record, {**config, "FunctionArn": arn})
+        get_private(lambda_svc, "invoke_async_with_retry")(called_version, json.loads(payload))
+
+
+class QueuePolling:
+    """Polls of queues for functions."""
+
+    def __init__(self, permissions: ServiceCallPermissions) -> None:
+        self._permissions = permissions
+
+    def receive(self, _original: object, url: str, size: int) -> list[dict[str, Any]]:
+        """Return at most `size` messages, and check the permissions if there are any."""
+        with get_private(sqs, "_queues_lock"):
+            queue = get_private(sqs, "_get_q")(url)
+            get_private(sqs, "_expire_retained")(queue)
+            get_private(sqs, "_dlq_sweep")(queue)
+            is_empty = all(message.get("visible_at", 0) > time.time() for message in queue["messages"])
+        if is_empty or not all(self._is_allowed(action, queue) for action in POLL_ACTIONS):
+            return []
+        with get_private(sqs, "_queues_lock"):
+            visibility = int(queue["attributes"].get("VisibilityTimeout", "30"))
+            messages: list[dict[str, Any]] = get_private(sqs, "_collect_msgs")(queue, int(size), visibility)
+        return messages
+
+    def delete(self, original: Any, url: str, handles: set[str]) -> None:
+        if self._is_allowed("sqs:DeleteMessage", get_private(sqs, "_get_q")(url)):
+            original(url, handles)
+
+    def _is_allowed(self, action: str, queue: Mapping[str, Any]) -> bool:
+        """Return True if the function that gets the queue's messages may perform the action on the queue."""
+        arn = queue["attributes"].get("QueueArn")
+        for _account, _region, mapping in get_private(lambda_svc, "_iter_all_esms")():
+            if mapping.get("EventSourceArn") == arn and mapping.get("Enabled", True):
+                function = mapping["FunctionName"], mapping.get("Qualifier")
+                _, config = get_private(lambda_svc, "_get_func_record_for_qualifier")(*function)
+                return config is None or self._permissions.is_allowed(config["Role"], action, arn)
+        return True
