@@ -24,7 +24,7 @@ class Correction:
     """
 
     name: str
-    """Name of the function in `tests/local/emulation/emulator_behaviour.py` that shows the emulator's behaviour."""
+    """Name of the function in `tests/local/emulation/behaviour/` that shows the emulator's behaviour."""
     service: str
     emulator: str
     """What the emulator does."""

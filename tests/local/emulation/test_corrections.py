@@ -1,7 +1,6 @@
 """Tests that the emulator needs each of our corrections, that each works, and that the documentation lists all.
 
-`emulator_behaviour.py` has a function for each correction. Its results are compared here: without the corrections they
-are those of the emulator, with the corrections those of AWS.
+`behaviour/` has a function for each correction, with its results without and with the corrections.
 """
 
 import ast
@@ -15,63 +14,14 @@ from local import ROOT
 from local.emulation import SUPPORTED_VERSION, Correction
 from local.platform.emulator import PYTHON
 
-PROGRAM = ROOT / "tests" / "local" / "emulation" / "emulator_behaviour.py"
 PAGE = ROOT / "docs" / "local-platform.md"
-RESULTS: dict[str, tuple[Any, Any]] = {
-    "policy_variables": ([False, False], [True, False]),
-    "line_breaks": ([False, True, True], [True, False, True]),
-    "leading_keys": ([False] * 7, [True, True, True, True, False, False, False]),
-    "metric_namespace": ([False, False, False], [True, True, False]),
-    "event_source": ([False, False, False, False], [True, True, False, False]),
-    "kms_key_of_upload": (None, "key"),
-    "message_batch": (False, True),
-    "session_tags": ([True, True, True, True], [False, False, True, True]),
-    "memory_resource": ([[None, False]] * 3, [["bedrock-agentcore:CreateEvent", True]] * 3),
-    "terminated_job": ("*", "job/a1-b2"),
-    "loopback_as_tls": (False, True),
-    "guest_credentials": ([200, 200, 200, 200], [400, 400, 200, 400]),
-    "guest_identity": (None, "me"),
-    "function_logs": ([1, 1], [0, 1]),
-    "failure_destination": ([1, 2], [0, 1]),
-    "event_target": ([1, 1, 1, 1, 1], [0, 0, 0, 1, 1]),
-    "end_of_log": (False, True),
-    "error_type": ("Runtime.HandlerError", "LookupError"),
-    "qualifier_settings": (["$LATEST"], ["live", "live"]),
-    "request_id": ([3, 3], [3, 1]),
-    "reserved_concurrency": (None, 0),
-    "queue_permissions": ([1, 1, 1], [0, 0, 1]),
-    "batch_size": (10, 12),
-    "transition_delay": (0.5, 0.02),
-    "rest_api_permission": ([2, 4], [0, 2]),
-    "rest_api_error": ([502, True], [502, False]),
-    "mock_request_id": (True, False),
-    "websocket_handshake": ([None, None, None], ["a", 502, 401]),
-    "websocket_identity": ("", "assumed-role/caller/session"),
-    "websocket_call": (
-        [["websocket.accept", "worker"], ["websocket.accept", "worker"]],
-        [["websocket.http.response.start", None], ["websocket.accept", "Lambda"]],
-    ),
-    "websocket_answer": (
-        [["answer"], ["answer"], ['{"errorMes'], ["answer"]],
-        [["answer"], [], ['{"message"'], ['{"message"']],
-    ),
-    "event_version": (False, True),
-    "range_of_version": ([200, "0123456789", None], [206, "234", "bytes 2-4/10"]),
-    "encoded_keys": ([True, False], [False, True]),
-    "athena_query": ([200, None], [400, "InvalidRequestException"]),
-    "alarm_evaluation": ("ALARM", "INSUFFICIENT_DATA"),
-    "task_permissions": (["", ""], ["States.TaskFailed", ""]),
-    "batch_and_glue_tasks": (["States.Runtime", "States.Runtime"], ["Batch.ClientException", ""]),
-    "sdk_tasks": ("States.Runtime", "Transcribe.SdkClientException"),
-}
-"""Results of the functions of `emulator_behaviour.py` without and with the corrections."""
 
 
 def run_program(*, corrected: bool, private_names: list[str]) -> dict[str, Any]:
-    request = {"names": list(RESULTS), "corrected": corrected, "private_names": private_names}
+    main = "from tests.local.emulation.behaviour.program import main"
     process = subprocess.run(  # noqa: S603 - the emulator's own environment
-        [str(PYTHON), "-P", str(PROGRAM)],
-        input=json.dumps(request),
+        [str(PYTHON), "-P", "-c", f"import sys; sys.path.append({str(ROOT)!r}); {main}; main(corrected={corrected})"],
+        input=json.dumps(private_names),
         capture_output=True,
         text=True,
         timeout=120,
@@ -80,6 +30,10 @@ def run_program(*, corrected: bool, private_names: list[str]) -> dict[str, Any]:
     assert process.returncode == 0, process.stderr
     answer: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
     return answer
+
+
+def list_differences(behaviours: dict[str, dict[str, Any]], expected: str) -> dict[str, dict[str, Any]]:
+    return {name: shown for name, shown in behaviours.items() if shown["shown"] != shown[expected]}
 
 
 def emulation_modules() -> Iterator[ast.Module]:
@@ -120,23 +74,21 @@ def test_the_emulator_has_the_private_names_and_the_faults_that_we_correct() -> 
     assert (answer["version"], answer["missing_names"]) == (SUPPORTED_VERSION, [])
     lock = (ROOT / "requirements" / "emulator.txt").read_text(encoding="utf-8")
     assert f"ministack=={SUPPORTED_VERSION} " in lock
-    changed = {
-        name: answer["results"][name] for name, (emulator, _) in RESULTS.items() if answer["results"][name] != emulator
-    }
-    assert not changed, "remove the corrections of what the emulator now does as AWS does"
+    changed = list_differences(answer["behaviours"], "emulator")
+    assert not changed, "if the emulator now behaves as AWS does, remove the correction"
 
 
 def test_the_corrected_emulator_behaves_as_aws_does() -> None:
-    results = run_program(corrected=True, private_names=[])["results"]
-    assert results == {name: aws for name, (_, aws) in RESULTS.items()}
+    behaviours = run_program(corrected=True, private_names=[])["behaviours"]
+    assert list_differences(behaviours, "aws") == {}
+    corrected_names = sorted(correction.name for correction in read_corrections())
+    assert sorted(behaviours) == corrected_names, "each correction needs a function that shows the behaviour"
 
 
-def test_each_correction_is_shown_and_documented() -> None:
-    corrections = list(read_corrections())
-    assert sorted(correction.name for correction in corrections) == sorted(RESULTS)
+def test_each_correction_is_documented() -> None:
     rows = [
         f"| {item.service} | {item.emulator} | {item.aws} | {item.needed_for} |"
-        for item in sorted(corrections, key=lambda item: item.service)
+        for item in sorted(read_corrections(), key=lambda item: item.service)
     ]
     section = PAGE.read_text(encoding="utf-8").partition("## Corrections")[2].partition("\n## ")[0]
     assert re.findall(r"^\| (?!service |---).*$", section, re.MULTILINE) == rows, "\n".join(rows)
