@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -41,8 +41,8 @@ def request(service: Any, target: str, **fields: Any) -> tuple[int, Any]:
     return status, json.loads(body or b"null")
 
 
-def allow(action: str, resource: str = "*", **condition: Any) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition}
+def allow(action: str, resource: str = "*", condition: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition or {}}
 
 
 def set_role(*statements: dict[str, Any], trusted: str = "") -> None:
@@ -56,16 +56,16 @@ def set_role(*statements: dict[str, Any], trusted: str = "") -> None:
     }
 
 
-def may(action: str, resource: str = "*", body: bytes | dict[str, Any] = b"", **keys: Any) -> bool:
-    """Return True if a session of `ROLE` may perform an action. `body` is that of its request."""
+def may(action: str, resource: str = "*", body: Any = b"", keys: Mapping[str, Any] | None = None) -> bool:
+    """Return True if a session of `ROLE` may perform an action. `body` and condition `keys` are those of its request."""
     arn = f"arn:aws:sts::{get_account_id()}:assumed-role/caller/session"
     sts.register_session(KEY, {"Arn": arn, "UserId": "id:session", "SecretAccessKey": "s", "SessionToken": "t"})
     app.pin_signed_body(body if isinstance(body, bytes) else json.dumps(body).encode())
-    return iam_evaluator.enforce(KEY, action, action.partition(":")[0], REGION, resource, keys) is None
+    return iam_evaluator.enforce(KEY, action, action.partition(":")[0], REGION, resource, keys or {}) is None
 
 
 def set_function(policy: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
-    config = {"FunctionName": "one", "FunctionArn": FUNCTION, "Role": ROLE, "Runtime": "python3.13"}
+    config: dict[str, Any] = {"FunctionName": "one", "FunctionArn": FUNCTION, "Role": ROLE, "Runtime": "python3.13"}
     config |= {"Version": "$LATEST", "Handler": "function.handler", "Timeout": 20}
     record = {"config": config, "policy": policy or {}, "code_zip": b"zip", "versions": {}, "aliases": {}, **fields}
     lambda_svc._functions["one"] = record

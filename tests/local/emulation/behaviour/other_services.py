@@ -59,7 +59,12 @@ def end_of_log() -> Any:
 
     def read_slowly(worker: Any) -> None:
         put = worker._stderr_queue.put
-        worker._stderr_queue.put = lambda line: (time.sleep(0.1), put(line))
+
+        def put_late(line: str) -> None:
+            time.sleep(0.1)
+            put(line)
+
+        worker._stderr_queue.put = put_late
         read(worker)
 
     with patch.object(lambda_runtime.Worker, "_read_stderr", read_slowly):

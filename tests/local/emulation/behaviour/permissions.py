@@ -40,7 +40,7 @@ def leading_keys() -> Any:
         "GlobalSecondaryIndexes": [{"KeySchema": [{"AttributeName": "gk", "KeyType": "HASH"}]}],
     }
     key = "dynamodb:LeadingKeys"
-    set_role(allow("dynamodb:*", **{"ForAllValues:StringEquals": {key: "a"}, "Null": {key: "false"}}))
+    set_role(allow("dynamodb:*", condition={"ForAllValues:StringEquals": {key: "a"}, "Null": {key: "false"}}))
     query = {"KeyConditionExpression": "#k = :p AND begins_with(sk, :s)", "ExpressionAttributeNames": {"#k": "pk"}}
     bodies = [
         {"Key": {"pk": {"S": "a"}, "sk": {"S": "b"}}},
@@ -56,14 +56,14 @@ def leading_keys() -> Any:
 
 @shows(emulator=[False, False, False], aws=[True, True, False])
 def metric_namespace() -> Any:
-    set_role(allow("cloudwatch:PutMetricData", StringEquals={"cloudwatch:namespace": "Own"}))
+    set_role(allow("cloudwatch:PutMetricData", condition={"StringEquals": {"cloudwatch:namespace": "Own"}}))
     bodies = [{"Namespace": "Own"}, b"Action=PutMetricData&Namespace=Own", {"Namespace": "Other"}]
     return [may("cloudwatch:PutMetricData", body=body) for body in bodies]
 
 
 @shows(emulator=[False, False, False, False], aws=[True, True, False, False])
 def event_source() -> Any:
-    set_role(allow("events:PutEvents", StringEquals={"events:source": "own"}))
+    set_role(allow("events:PutEvents", condition={"StringEquals": {"events:source": "own"}}))
     lists = [["own"], ["own", "own"], ["own", "aws.s3"], ["other"]]
     return [may("events:PutEvents", body={"Entries": [{"Source": s} for s in sources]}) for sources in lists]
 
@@ -86,8 +86,8 @@ def session_tags() -> Any:
     results = []
     for value in (None, "u2", "u1"):
         condition = {"StringEquals": {"aws:RequestTag/user": value}}
-        set_role(allow("sts:AssumeRole"), *([allow("sts:TagSession", **condition)] if value else []))
-        results.append(may("sts:AssumeRole", ROLE, **tags))
+        set_role(allow("sts:AssumeRole"), *([allow("sts:TagSession", condition=condition)] if value else []))
+        results.append(may("sts:AssumeRole", ROLE, keys=tags))
     return [*results, may("sts:AssumeRole", ROLE)]
 
 
@@ -96,7 +96,7 @@ def memory_resource() -> Any:
     memory = f"arn:aws:bedrock-agentcore:{REGION}:{get_account_id()}:memory/clips_memory-a1B2c3D4e5"
     results = []
     for name in ("clips_memory-a1B2c3D4e5", memory, memory.replace("/", "%2F").replace(":", "%3A")):
-        request = ("bedrock-agentcore", "POST", f"/memories/{name}/events", {}, b"{}", {})
+        request: Any = ("bedrock-agentcore", "POST", f"/memories/{name}/events", {}, b"{}", {})
         resource = iam_actions.extract_resource_arn(*request, REGION, get_account_id())
         results.append([iam_actions.extract_iam_action(*request), resource == memory])
     return results
@@ -104,14 +104,14 @@ def memory_resource() -> Any:
 
 @shows(emulator="*", aws="job/a1-b2")
 def terminated_job() -> Any:
-    request = ("batch", "POST", "/v1/terminatejob", {}, b'{"jobId": "a1-b2"}', {})
+    request: Any = ("batch", "POST", "/v1/terminatejob", {}, b'{"jobId": "a1-b2"}', {})
     return iam_actions.extract_resource_arn(*request, REGION, get_account_id()).rpartition(":")[2]
 
 
 @shows(emulator=False, aws=True)
 def loopback_as_tls() -> Any:
     plain = {"Bool": {"aws:SecureTransport": "false"}}
-    set_role(allow("s3:GetObject"), {**allow("s3:GetObject", **plain), "Effect": "Deny"})
+    set_role(allow("s3:GetObject"), {**allow("s3:GetObject", condition=plain), "Effect": "Deny"})
     return may("s3:GetObject", "arn:aws:s3:::b/k")
 
 
