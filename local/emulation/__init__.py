@@ -1,37 +1,22 @@
 """Extensions of ministack, the AWS emulator of the local platform: corrections of its faults, and services that it
 lacks.
 
-Each module that corrects the emulator lists its corrections with their reasons in `CORRECTIONS`. Most corrections replace private functions of ministack. Any other version of ministack can have other private names, so
+The docstring of a module that corrects the emulator has a table of its corrections, with what they are needed for.
+`docs/local-platform.md` has all rows. `tests/local/emulation/behaviour/` has a function with the name of each
+correction, which shows that the installed version of the emulator needs it. So after an upgrade, the tests tell which
+corrections to remove.
+
+Most corrections replace private functions of ministack. Any other version can have other private names, so
 `requirements/emulator.in` pins the version. A correction gets each private name with `get_private` or `wrap_function`,
 and a test checks that all these names exist.
 """
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 SUPPORTED_VERSION = "1.5.33"
 """Version of ministack whose private names the corrections use."""
-
-
-@dataclass(frozen=True)
-class Correction:
-    """Fault or gap of the emulator that this project corrects, written as parts of a table's row.
-
-    `docs/local-platform.md` has all rows. `tests/local/emulation/test_corrections.py` shows that the installed version
-    of the emulator needs each correction, so it tells after an upgrade which ones to remove.
-    """
-
-    name: str
-    """Name of the function in `tests/local/emulation/behaviour/` that shows the emulator's behaviour."""
-    service: str
-    emulator: str
-    """What the emulator does."""
-    aws: str
-    """What AWS does."""
-    needed_for: str
-    """What in this project needs AWS's behaviour."""
 
 
 class PrivateNameMissing(Exception):

@@ -1,4 +1,10 @@
-"""Corrects the credentials that browser users (guests) get from Cognito identity pools."""
+"""Corrects the credentials that browser users (guests) get from Cognito identity pools.
+
+| correction | service | ministack | AWS | needed for |
+|---|---|---|---|---|
+| `guest_credentials` | Cognito | gives an unknown identity credentials, and ignores the trust policy of the pool's role | refuses both | guests of voice Q&A |
+| `guest_identity` | Cognito | has no condition keys with the identity of a guest's credentials | sets `cognito-identity.amazonaws.com:sub` and others | guests have grants on their own prefixes and items |
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,25 +12,9 @@ from typing import Any
 from ministack.core import iam_evaluator, responses
 from ministack.services import cognito, sts
 
-from local.emulation import Correction, get_private, wrap_function
+from local.emulation import get_private, wrap_function
 from local.emulation.iam.service_call_permissions import role_trusts
 
-CORRECTIONS = (
-    Correction(
-        "guest_credentials",
-        service="Cognito",
-        emulator="gives an unknown identity credentials, and ignores the trust policy of the pool's role",
-        aws="refuses both",
-        needed_for="guests of voice Q&A",
-    ),
-    Correction(
-        "guest_identity",
-        service="Cognito",
-        emulator="has no condition keys with the identity of a guest's credentials",
-        aws="sets `cognito-identity.amazonaws.com:sub` and others",
-        needed_for="guests have grants on their own prefixes and items",
-    ),
-)
 COGNITO = "cognito-identity.amazonaws.com"
 
 

@@ -2,6 +2,17 @@
 
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+
+| correction | service | ministack | AWS | needed for |
+|---|---|---|---|---|
+| `end_of_log` | Lambda | reads the log of a call until no line comes for some milliseconds | keeps the logs of calls apart | on a busy machine, lines would appear in the log of the next call |
+| `error_type` | Lambda | reports every exception as `Runtime.HandlerError` | reports the exception's class | workflows catch errors by class |
+| `qualifier_settings` | Lambda | uses the asynchronous settings of `$LATEST` for all calls, and none for EventBridge's calls | uses those of the called qualifier | retries and failure destinations are settings of the alias `live` |
+| `request_id` | Lambda | gives each attempt of an asynchronous call its own request id | gives all attempts the same | voice Q&A recognises Lambda's retries by it |
+| `reserved_concurrency` | Lambda | ignores the reserved concurrency of a function in calls of an alias | applies it | a function can be stopped; all callers call the alias `live` |
+| `queue_permissions` | Lambda | polls queues without a permission | polls with the function's role | unused and missing grants are found |
+| `batch_size` | Lambda | delivers at most 10 messages of a queue | delivers the batch size of the event source | ingestion's batches of up to 100 files |
+| `transition_delay` | Lambda | reports a new function as `Pending` for half a second | does so, too | `make up` is faster with a shorter time |
 """
 
 import contextvars
@@ -16,67 +27,9 @@ from ministack.core import lambda_runtime
 from ministack.core.lambda_runtime import Worker
 from ministack.services import eventbridge, lambda_svc, sqs
 
-from local.emulation import Correction, PrivateNameMissing, get_private, wrap_function
+from local.emulation import PrivateNameMissing, get_private, wrap_function
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 
-CORRECTIONS = (
-    Correction(
-        "end_of_log",
-        service="Lambda",
-        emulator="reads the log of a call until no line comes for some milliseconds",
-        aws="keeps the logs of calls apart",
-        needed_for="on a busy machine, lines would appear in the log of the next call",
-    ),
-    Correction(
-        "error_type",
-        service="Lambda",
-        emulator="reports every exception as `Runtime.HandlerError`",
-        aws="reports the exception's class",
-        needed_for="workflows catch errors by class",
-    ),
-    Correction(
-        "qualifier_settings",
-        service="Lambda",
-        emulator="uses the asynchronous settings of `$LATEST` for all calls, and none for EventBridge's calls",
-        aws="uses those of the called qualifier",
-        needed_for="retries and failure destinations are settings of the alias `live`",
-    ),
-    Correction(
-        "request_id",
-        service="Lambda",
-        emulator="gives each attempt of an asynchronous call its own request id",
-        aws="gives all attempts the same",
-        needed_for="voice Q&A recognises Lambda's retries by it",
-    ),
-    Correction(
-        "reserved_concurrency",
-        service="Lambda",
-        emulator="ignores the reserved concurrency of a function in calls of an alias",
-        aws="applies it",
-        needed_for="a function can be stopped; all callers call the alias `live`",
-    ),
-    Correction(
-        "queue_permissions",
-        service="Lambda",
-        emulator="polls queues without a permission",
-        aws="polls with the function's role",
-        needed_for="unused and missing grants are found",
-    ),
-    Correction(
-        "batch_size",
-        service="Lambda",
-        emulator="delivers at most 10 messages of a queue",
-        aws="delivers the batch size of the event source",
-        needed_for="ingestion's batches of up to 100 files",
-    ),
-    Correction(
-        "transition_delay",
-        service="Lambda",
-        emulator="reports a new function as `Pending` for half a second",
-        aws="does so, too",
-        needed_for="`make up` is faster with a shorter time",
-    ),
-)
 LOG_END = "\x1eend of the call"
 CLASS_MARK = "\x1eclass "
 """Text that a worker appends to the traceback of an exception, followed by the exception's class name. The emulator

@@ -1,4 +1,11 @@
-"""Corrects how the emulator's REST APIs call functions, and what clients get if a function fails."""
+"""Corrects how the emulator's REST APIs call functions, and what clients get if a function fails.
+
+| correction | service | ministack | AWS | needed for |
+|---|---|---|---|---|
+| `rest_api_permission` | API Gateway | calls functions of REST APIs, and authorizers, without a permission | needs a permission in the function's policy | missing permissions are found |
+| `rest_api_error` | API Gateway | sends a function's traceback to the client | sends status 502 with the gateway response `DEFAULT_5XX` | clients of the REST APIs get the same errors |
+| `mock_request_id` | API Gateway | does not replace `$context.requestId` in the response of a mock integration | replaces it | each error of the REST APIs has a request id |
+"""
 
 import uuid
 from collections.abc import Mapping
@@ -6,32 +13,9 @@ from typing import Any
 
 from ministack.services import apigateway_v1, lambda_svc
 
-from local.emulation import Correction, get_private, wrap_function
+from local.emulation import get_private, wrap_function
 from local.emulation.iam.service_call_permissions import API_GATEWAY, function_admits
 
-CORRECTIONS = (
-    Correction(
-        "rest_api_permission",
-        service="API Gateway",
-        emulator="calls functions of REST APIs, and authorizers, without a permission",
-        aws="needs a permission in the function's policy",
-        needed_for="missing permissions are found",
-    ),
-    Correction(
-        "rest_api_error",
-        service="API Gateway",
-        emulator="sends a function's traceback to the client",
-        aws="sends status 502 with the gateway response `DEFAULT_5XX`",
-        needed_for="clients of the REST APIs get the same errors",
-    ),
-    Correction(
-        "mock_request_id",
-        service="API Gateway",
-        emulator="does not replace `$context.requestId` in the response of a mock integration",
-        aws="replaces it",
-        needed_for="each error of the REST APIs has a request id",
-    ),
-)
 BAD_GATEWAY = 502
 
 

@@ -1,6 +1,12 @@
 """Corrects how the emulator's S3 handles versions of objects.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
+
+| correction | service | ministack | AWS | needed for |
+|---|---|---|---|---|
+| `event_version` | S3 | sends events to EventBridge without the version of the object | sends the version | voice Q&A and livestream read exactly the version of the event |
+| `range_of_version` | S3 | answers a range request for a version with the whole object | sends the range | voice Q&A reads parts of a lecture to validate it |
+| `encoded_keys` | S3 | ignores `encoding-type=url`, which boto3 sends to `ListObjectVersions` | percent-encodes the keys, because XML cannot contain all characters | senders of files choose the S3 keys |
 """
 
 import contextvars
@@ -11,31 +17,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from ministack.services import eventbridge, s3
 
-from local.emulation import Correction, get_private, wrap_function
-
-CORRECTIONS = (
-    Correction(
-        "event_version",
-        service="S3",
-        emulator="sends events to EventBridge without the version of the object",
-        aws="sends the version",
-        needed_for="voice Q&A and livestream read exactly the version of the event",
-    ),
-    Correction(
-        "range_of_version",
-        service="S3",
-        emulator="answers a range request for a version with the whole object",
-        aws="sends the range",
-        needed_for="voice Q&A reads parts of a lecture to validate it",
-    ),
-    Correction(
-        "encoded_keys",
-        service="S3",
-        emulator="ignores `encoding-type=url`, which boto3 sends to `ListObjectVersions`",
-        aws="percent-encodes the keys, because XML cannot contain all characters",
-        needed_for="senders of files choose the S3 keys",
-    ),
-)
+from local.emulation import get_private, wrap_function
 
 Answer = tuple[int, dict[str, str], Any]
 ENCODED_TAGS = frozenset({"Delimiter", "Key", "KeyMarker", "NextKeyMarker", "Prefix"})

@@ -3,6 +3,13 @@
 AWS does not document which answers of a function are malformed. Here, an answer is valid if it is an object with an
 integer `statusCode` from 200 to 599, and its `body` is a text, null or absent.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api.html
+
+| correction | service | ministack | AWS | needed for |
+|---|---|---|---|---|
+| `websocket_handshake` | API Gateway | drops the subprotocol and the error status that the function of `$connect` returned | sends them to the client | browsers close a connection without the subprotocol that they offered with their token |
+| `websocket_identity` | API Gateway | passes no IAM identity to the function of `$connect` | passes the identity that signed the handshake | voice Q&A recognises its guests by it |
+| `websocket_call` | API Gateway | calls functions of WebSocket APIs without a permission, logs and reserved concurrency | needs a permission in the function's policy, and calls the function as any other caller | missing permissions are found, and `make watch` prints logs |
+| `websocket_answer` | API Gateway | sends a function's answer without a route response, and its traceback | sends neither | clients of the WebSocket APIs get the same messages |
 """
 
 import contextvars
@@ -16,39 +23,9 @@ from typing import Any
 from ministack.core import concurrency
 from ministack.services import apigateway, apigateway_v1, lambda_svc
 
-from local.emulation import Correction, get_private, wrap_function
+from local.emulation import get_private, wrap_function
 from local.emulation.iam.service_call_permissions import API_GATEWAY, function_admits
 
-CORRECTIONS = (
-    Correction(
-        "websocket_handshake",
-        service="API Gateway",
-        emulator="drops the subprotocol and the error status that the function of `$connect` returned",
-        aws="sends them to the client",
-        needed_for="browsers close a connection without the subprotocol that they offered with their token",
-    ),
-    Correction(
-        "websocket_identity",
-        service="API Gateway",
-        emulator="passes no IAM identity to the function of `$connect`",
-        aws="passes the identity that signed the handshake",
-        needed_for="voice Q&A recognises its guests by it",
-    ),
-    Correction(
-        "websocket_call",
-        service="API Gateway",
-        emulator="calls functions of WebSocket APIs without a permission, logs and reserved concurrency",
-        aws="needs a permission in the function's policy, and calls the function as any other caller",
-        needed_for="missing permissions are found, and `make watch` prints logs",
-    ),
-    Correction(
-        "websocket_answer",
-        service="API Gateway",
-        emulator="sends a function's answer without a route response, and its traceback",
-        aws="sends neither",
-        needed_for="clients of the WebSocket APIs get the same messages",
-    ),
-)
 Message = dict[str, Any]
 IDENTITY_FIELDS = (
     "accessKey",

@@ -3,6 +3,20 @@
 The emulator finds the caller and all policies that apply: those of the role, of its session and of the resource. Our own
 evaluator then evaluates each policy, so the emulator has only one way to decide. Before a request is decided, this
 module corrects its action, resource and condition keys.
+
+| correction | service | ministack | AWS | needed for |
+|---|---|---|---|---|
+| `policy_variables` | IAM | compares `${aws:userid}` and other policy variables as plain text | replaces variables by values of the request | guests and meetings' clients have grants on their own prefixes and items |
+| `line_breaks` | IAM | `*` and `?` match no line break, and a pattern matches a text with one more at its end | wildcards match any character, and patterns match whole texts | senders of files choose the S3 keys |
+| `leading_keys` | IAM | has no condition key `dynamodb:LeadingKeys` | sets it to the partition keys of a request | guests and meetings' clients have grants on their own items |
+| `metric_namespace` | IAM | has no condition key `cloudwatch:namespace` | sets it to the namespace of `PutMetricData` | functions have grants on one namespace |
+| `event_source` | IAM | has no condition key `events:source` | sets it to the source of each event | functions have grants on the sources of their subsystem |
+| `kms_key_of_upload` | IAM | has no condition key for the KMS key of an upload | sets it from the request's header | the policies of buckets deny uploads that choose a KMS key |
+| `message_batch` | IAM | asks for the action `sqs:SendMessageBatch`, which does not exist | asks for `sqs:SendMessage` | functions send batches of messages |
+| `session_tags` | IAM | does not check the caller's permission to set session tags | asks for `sts:TagSession` in addition to `sts:AssumeRole` | meetings' token exchange tags the sessions of its clients |
+| `memory_resource` | IAM | does not check requests to the events of an AgentCore memory | checks them with the memory's ARN | livestream's fact check has grants on its memory |
+| `terminated_job` | IAM | checks `batch:TerminateJob` with the resource `*` | checks it with the job's ARN | the grant of meetings' workflow names jobs |
+| `loopback_as_tls` | IAM | `aws:SecureTransport` is false, because requests come over plain HTTP | is called over TLS | policies of all buckets and queues deny plain HTTP |
 """
 
 import contextvars
@@ -16,89 +30,10 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import dynamodb
 
-from local.emulation import Correction, get_private, wrap_function
+from local.emulation import get_private, wrap_function
 from local.emulation.iam.grant_usage import Decision, DecisionRecorder
 from local.emulation.iam.policy_evaluator import AccessRequest, AccessVerdict, evaluate_policies
 
-CORRECTIONS = (
-    Correction(
-        "policy_variables",
-        service="IAM",
-        emulator="compares `${aws:userid}` and other policy variables as plain text",
-        aws="replaces variables by values of the request",
-        needed_for="guests and meetings' clients have grants on their own prefixes and items",
-    ),
-    Correction(
-        "line_breaks",
-        service="IAM",
-        emulator="`*` and `?` match no line break, and a pattern matches a text with one more at its end",
-        aws="wildcards match any character, and patterns match whole texts",
-        needed_for="senders of files choose the S3 keys",
-    ),
-    Correction(
-        "leading_keys",
-        service="IAM",
-        emulator="has no condition key `dynamodb:LeadingKeys`",
-        aws="sets it to the partition keys of a request",
-        needed_for="guests and meetings' clients have grants on their own items",
-    ),
-    Correction(
-        "metric_namespace",
-        service="IAM",
-        emulator="has no condition key `cloudwatch:namespace`",
-        aws="sets it to the namespace of `PutMetricData`",
-        needed_for="functions have grants on one namespace",
-    ),
-    Correction(
-        "event_source",
-        service="IAM",
-        emulator="has no condition key `events:source`",
-        aws="sets it to the source of each event",
-        needed_for="functions have grants on the sources of their subsystem",
-    ),
-    Correction(
-        "kms_key_of_upload",
-        service="IAM",
-        emulator="has no condition key for the KMS key of an upload",
-        aws="sets it from the request's header",
-        needed_for="the policies of buckets deny uploads that choose a KMS key",
-    ),
-    Correction(
-        "message_batch",
-        service="IAM",
-        emulator="asks for the action `sqs:SendMessageBatch`, which does not exist",
-        aws="asks for `sqs:SendMessage`",
-        needed_for="functions send batches of messages",
-    ),
-    Correction(
-        "session_tags",
-        service="IAM",
-        emulator="does not check the caller's permission to set session tags",
-        aws="asks for `sts:TagSession` in addition to `sts:AssumeRole`",
-        needed_for="meetings' token exchange tags the sessions of its clients",
-    ),
-    Correction(
-        "memory_resource",
-        service="IAM",
-        emulator="does not check requests to the events of an AgentCore memory",
-        aws="checks them with the memory's ARN",
-        needed_for="livestream's fact check has grants on its memory",
-    ),
-    Correction(
-        "terminated_job",
-        service="IAM",
-        emulator="checks `batch:TerminateJob` with the resource `*`",
-        aws="checks it with the job's ARN",
-        needed_for="the grant of meetings' workflow names jobs",
-    ),
-    Correction(
-        "loopback_as_tls",
-        service="IAM",
-        emulator="`aws:SecureTransport` is false, because requests come over plain HTTP",
-        aws="is called over TLS",
-        needed_for="policies of all buckets and queues deny plain HTTP",
-    ),
-)
 LEADING_KEYS = "dynamodb:leadingkeys"
 AGENTCORE = "bedrock-agentcore"
 KMS_KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"

@@ -4,6 +4,12 @@
   and allow the call.
 - An AWS service calls a function, queue or topic without a role. Then the resource's own policy must allow the call.
 - A caller sends a request to a service that we emulate ourselves, for example MediaConvert.
+
+| correction | service | ministack | AWS | needed for |
+|---|---|---|---|---|
+| `function_logs` | Lambda | writes the log of a function whose role does not allow it | writes it with the function's role | unused and missing grants are found |
+| `failure_destination` | Lambda | sends a failed invocation to a queue that the function's role may not use | sends it with the function's role | unused and missing grants are found |
+| `event_target` | EventBridge | calls the target of a rule or schedule without a permission | needs a role that trusts it and allows the call, or a permission in the target's own policy | unused and missing grants are found |
 """
 
 import json
@@ -15,33 +21,10 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id
 from ministack.services import cloudwatch_logs, eventbridge, iam, lambda_svc, sns, sqs
 
-from local.emulation import Correction, get_private, wrap_function
+from local.emulation import get_private, wrap_function
 from local.emulation.iam.grant_usage import Decision, DecisionRecorder
 from local.emulation.iam.policy_evaluator import AccessRequest, evaluate_policies, policy_admits
 
-CORRECTIONS = (
-    Correction(
-        "function_logs",
-        service="Lambda",
-        emulator="writes the log of a function whose role does not allow it",
-        aws="writes it with the function's role",
-        needed_for="unused and missing grants are found",
-    ),
-    Correction(
-        "failure_destination",
-        service="Lambda",
-        emulator="sends a failed invocation to a queue that the function's role may not use",
-        aws="sends it with the function's role",
-        needed_for="unused and missing grants are found",
-    ),
-    Correction(
-        "event_target",
-        service="EventBridge",
-        emulator="calls the target of a rule or schedule without a permission",
-        aws="needs a role that trusts it and allows the call, or a permission in the target's own policy",
-        needed_for="unused and missing grants are found",
-    ),
-)
 LOG_STREAM = "any"
 """Placeholder for the name of a log stream. The policies of this project do not name streams, so any name will do."""
 EVENTS, SCHEDULER, API_GATEWAY = "events.amazonaws.com", "scheduler.amazonaws.com", "apigateway.amazonaws.com"

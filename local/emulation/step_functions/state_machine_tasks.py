@@ -3,6 +3,12 @@
 A call of Lambda, Batch or Glue by an optimized integration is checked against the role's policies. An SDK call is signed
 with the role's credentials and sent to the service, which checks it itself. All other tasks run unchecked.
 https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
+
+| correction | service | ministack | AWS | needed for |
+|---|---|---|---|---|
+| `task_permissions` | Step Functions | runs tasks without a permission | runs them with the state machine's role | unused and missing grants are found |
+| `batch_and_glue_tasks` | Step Functions | lacks the integrations of Batch and Glue | has them | the workflows of meetings and ingestion |
+| `sdk_tasks` | Step Functions | lacks most AWS SDK integrations, for example of Transcribe | has one for each operation, and names its errors | the workflows of meetings and ingestion |
 """
 
 import contextvars
@@ -20,7 +26,7 @@ from botocore.model import OperationModel, ServiceModel
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import stepfunctions
 
-from local.emulation import Correction, get_private, wrap_function
+from local.emulation import get_private, wrap_function
 from local.emulation.batch import batch_service
 from local.emulation.emulator_account_access import endpoint, open_session
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
@@ -33,29 +39,6 @@ from local.emulation.step_functions.parameter_name_conversion import (
     to_state_result,
 )
 
-CORRECTIONS = (
-    Correction(
-        "task_permissions",
-        service="Step Functions",
-        emulator="runs tasks without a permission",
-        aws="runs them with the state machine's role",
-        needed_for="unused and missing grants are found",
-    ),
-    Correction(
-        "batch_and_glue_tasks",
-        service="Step Functions",
-        emulator="lacks the integrations of Batch and Glue",
-        aws="has them",
-        needed_for="the workflows of meetings and ingestion",
-    ),
-    Correction(
-        "sdk_tasks",
-        service="Step Functions",
-        emulator="lacks most AWS SDK integrations, for example of Transcribe",
-        aws="has one for each operation, and names its errors",
-        needed_for="the workflows of meetings and ingestion",
-    ),
-)
 Parameters = Mapping[str, Any]
 RequiredActions = list[tuple[str, str]]
 """IAM actions that the role must allow for a task, each with its resource."""

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from local import ROOT
-from local.emulation import SUPPORTED_VERSION, Correction
+from local.emulation import SUPPORTED_VERSION
 from local.platform.emulator import PYTHON
 
+ROW = re.compile(r"^\| `.*$", re.MULTILINE)
+"""Row of a table about a correction, which begins with the correction's name."""
 PAGE = ROOT / "docs" / "local-platform.md"
 
 
@@ -59,14 +61,10 @@ def find_private_names() -> Iterator[str]:
                     yield f"{imported[owner]}.{name}"
 
 
-def read_corrections() -> Iterator[Correction]:
-    """Yield all corrections. Their modules cannot be imported here, because they import the emulator."""
+def read_corrections() -> Iterator[str]:
+    """Yield the rows about corrections in the docstrings of the modules that make them."""
     for module in emulation_modules():
-        for node in ast.walk(module):
-            match node:
-                case ast.Call(func=ast.Name(id="Correction"), args=[name], keywords=keywords):
-                    fields = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in keywords}
-                    yield Correction(ast.literal_eval(name), **fields)
+        yield from ROW.findall(ast.get_docstring(module) or "")
 
 
 def test_the_emulator_has_the_private_names_and_the_faults_that_we_correct() -> None:
@@ -81,14 +79,11 @@ def test_the_emulator_has_the_private_names_and_the_faults_that_we_correct() -> 
 def test_the_corrected_emulator_behaves_as_aws_does() -> None:
     behaviours = run_program(corrected=True, private_names=[])["behaviours"]
     assert list_differences(behaviours, "aws") == {}
-    corrected_names = sorted(correction.name for correction in read_corrections())
+    corrected_names = sorted(row.split("`")[1] for row in read_corrections())
     assert sorted(behaviours) == corrected_names, "each correction needs a function that shows the behaviour"
 
 
 def test_each_correction_is_documented() -> None:
-    rows = [
-        f"| {item.service} | {item.emulator} | {item.aws} | {item.needed_for} |"
-        for item in sorted(read_corrections(), key=lambda item: item.service)
-    ]
+    rows = list(read_corrections())
     section = PAGE.read_text(encoding="utf-8").partition("## Corrections")[2].partition("\n## ")[0]
-    assert re.findall(r"^\| (?!service |---).*$", section, re.MULTILINE) == rows, "\n".join(rows)
+    assert ROW.findall(section) == rows, "\n".join(rows)
