@@ -8,18 +8,14 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 | `end_of_log` | Lambda | reads the log of a call until no line comes for some milliseconds | keeps the logs of calls apart | on a busy machine, lines would appear in the log of the next call |
 | `error_type` | Lambda | reports every exception as `Runtime.HandlerError` | reports the exception's class | workflows catch errors by class |
 | `qualifier_settings` | Lambda | uses the asynchronous settings of `$LATEST` for all calls, and none for EventBridge's calls | uses those of the called qualifier | retries and failure destinations are settings of the alias `live` |
-| `request_id` | Lambda | gives each attempt of an asynchronous call its own request id | gives all attempts the same | voice Q&A recognises Lambda's retries by it |
-| `reserved_concurrency` | Lambda | ignores the reserved concurrency of a function in calls of an alias | applies it | a function can be stopped; all callers call the alias `live` |
 | `queue_permissions` | Lambda | polls queues without a permission | polls with the function's role | unused and missing grants are found |
 | `batch_size` | Lambda | delivers at most 10 messages of a queue | delivers the batch size of the event source | ingestion's batches of up to 100 files |
 | `transition_delay` | Lambda | reports a new function as `Pending` for half a second | does so, too | `make up` is faster with a shorter time |
 """
 
-import contextvars
 import json
 import queue
 import time
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,16 +45,12 @@ its log open. It equals the emulator's limit for reading a whole log."""
 TRANSITION_SECONDS = 0.02
 POLL_ACTIONS = ("sqs:ReceiveMessage", "sqs:GetQueueAttributes")
 """Actions that the function's role must allow, so that Lambda can poll the queue."""
-_request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("async_request_id", default=None)
-"""Request id of all attempts of the current asynchronous invocation, or None during a synchronous one."""
 
 
 def install(permissions: ServiceCallPermissions) -> None:
     _correct_workers()
     wrap_function(lambda_svc, "_execute_function_warm", _execute_function)
-    wrap_function(lambda_svc, "_reserved_concurrency", _get_reserved_concurrency)
     wrap_function(lambda_svc, "invoke_async_with_retry", _invoke_async)
-    wrap_function(lambda_svc, "_execute_function_dispatch", _execute_attempt)
     wrap_function(eventbridge, "_dispatch_to_lambda", _invoke_from_bus)
     get_private(lambda_svc, "_LAMBDA_STATE_TRANSITION_DELAY")  # fails if the name is missing
     lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = TRANSITION_SECONDS  # noqa: SLF001
@@ -105,11 +97,6 @@ def _execute_function(original: Any, *arguments: Any, **keywords: Any) -> dict[s
     return result
 
 
-def _get_reserved_concurrency(original: Any, record: dict[str, Any], config: dict[str, Any]) -> Any:
-    """Return a function's reserved concurrency from its own record. The record of a version does not contain it."""
-    return original(get_private(lambda_svc, "_functions").get(config["FunctionName"]) or record, config)
-
-
 def _invoke_async(original: Any, record: dict[str, Any], event: Any) -> None:
     """Invoke a function asynchronously with the settings of the qualifier that was called.
 
@@ -123,22 +110,8 @@ def _invoke_async(original: Any, record: dict[str, Any], event: Any) -> None:
     # under an empty name.
     qualifiers = config["FunctionArn"].split(":")[7:] or ["", "$LATEST"]
     settings: dict[str, Any] = next((all_settings[name] for name in qualifiers if name in all_settings), {})
-    if get_private(lambda_svc, "_reserved_concurrency")(function, config) == 0:
-        # Lambda does not retry the invocation of a function whose reserved concurrency is 0.
-        settings = {**settings, "MaximumRetryAttempts": 0}
-    # The emulator makes all attempts in a thread that gets a copy of this context. So the request id that is set here
-    # applies to each attempt.
-    request_id = _request_id.set(str(uuid.uuid4()))
-    try:
-        # If `settings` is empty, the emulator would use the settings of `$LATEST` in `event_invoke_configs`.
-        original({**record, "event_invoke_config": settings, "event_invoke_configs": {}}, event)
-    finally:
-        _request_id.reset(request_id)
-
-
-def _execute_attempt(original: Any, function: Any, config: Any, event: Any, request_id: str, started: float) -> Any:
-    """Execute one attempt of an asynchronous invocation, or a synchronous invocation."""
-    return original(function, config, event, _request_id.get() or request_id, started)
+    # If `settings` is empty, the emulator would use the settings of `$LATEST` in `event_invoke_configs`.
+    original({**record, "event_invoke_config": settings, "event_invoke_configs": {}}, event)
 
 
 def _invoke_from_bus(_original: object, arn: str, payload: str) -> None:

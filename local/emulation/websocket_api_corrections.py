@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocke
 |---|---|---|---|---|
 | `websocket_handshake` | API Gateway | drops the subprotocol and the error status that the function of `$connect` returned | sends them to the client | browsers close a connection without the subprotocol that they offered with their token |
 | `websocket_identity` | API Gateway | passes no IAM identity to the function of `$connect` | passes the identity that signed the handshake | voice Q&A recognises its guests by it |
-| `websocket_call` | API Gateway | calls functions of WebSocket APIs without a permission, logs and reserved concurrency | needs a permission in the function's policy, and calls the function as any other caller | missing permissions are found, and `make watch` prints logs |
+| `websocket_call` | API Gateway | calls functions of WebSocket APIs without a permission, and without logs | needs a permission in the function's policy, and calls the function as any other caller | missing permissions are found, and `make watch` prints logs |
 | `websocket_answer` | API Gateway | sends a function's answer without a route response, and its traceback | sends neither | clients of the WebSocket APIs get the same messages |
 """
 

@@ -100,31 +100,6 @@ def qualifier_settings() -> Any:
     return destinations
 
 
-@shows(emulator=[3, 3], aws=[3, 1])
-def request_id() -> Any:
-    ids: list[str] = []
-
-    def execute(_function: Any, _event: Any, request_id: str) -> dict[str, Any]:
-        ids.append(request_id)
-        return FAILURE
-
-    function = set_function(event_invoke_config={"MaximumRetryAttempts": 2})
-    with (
-        patch.object(lambda_svc, "_execute_function_warm", execute),
-        patch.object(lambda_svc, "_LAMBDA_ASYNC_RETRY_BASE_SECONDS", 0),
-        finished_threads(),
-    ):
-        lambda_svc.invoke_async_with_retry(function, {})
-    return [len(ids), len(set(ids))]
-
-
-@shows(emulator=None, aws=0)
-def reserved_concurrency() -> Any:
-    """Reserved concurrency of a version, which is a setting of the function."""
-    function = set_function(concurrency=0)
-    return lambda_svc._reserved_concurrency({"config": function["config"]}, function["config"])
-
-
 def poll_queue(count: int, *actions: str) -> int:
     set_role(*map(allow, actions))
     set_function()
