@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 | correction | service | ministack | AWS | needed for |
 |---|---|---|---|---|
 | `end_of_log` | Lambda | reads the log of a call until no line comes for some milliseconds | keeps the logs of calls apart | on a busy machine, lines would appear in the log of the next call |
-| `error_type` | Lambda | reports every exception as `Runtime.HandlerError` | reports the exception's class | workflows catch errors by class |
+| `error_type` | Lambda | reports every exception as `Runtime.HandlerError` | reports the exception's class | meetings' workflow retries `SummaryBusy` |
 | `qualifier_settings` | Lambda | uses the asynchronous settings of `$LATEST` for all calls, and none for EventBridge's calls | uses those of the called qualifier | retries and failure destinations are settings of the alias `live` |
 | `queue_permissions` | Lambda | polls queues without a permission | polls with the function's role | unused and missing grants are found |
 | `batch_size` | Lambda | delivers at most 10 messages of a queue | delivers the batch size of the event source | ingestion's batches of up to 100 files |
