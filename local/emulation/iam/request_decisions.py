@@ -2,7 +2,8 @@
 
 The emulator finds the caller and all policies that apply: those of the role, of its session and of the resource. Our own
 evaluator then evaluates each policy, so the emulator has only one way to decide. Before a request is decided, this
-module corrects its action, resource and condition keys.
+module corrects its action, resource and condition keys. In addition, the emulator itself checks the trust policy of a
+role that another role assumes.
 
 | correction | service | ministack | AWS | needed for |
 |---|---|---|---|---|
