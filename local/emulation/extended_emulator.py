@@ -7,8 +7,8 @@ from ministack import app
 from local.emulation import (
     cognito_corrections,
     disabled_features,
-    in_process_services,
     lambda_corrections,
+    local_services,
     rest_api_corrections,
     s3_corrections,
     websocket_api_corrections,
@@ -30,7 +30,7 @@ def serve(folder: Path) -> None:
     batch_service = BatchService(folder)
     batch_service.install()
     StateMachineTasks(permissions, batch_service, GlueJobRuns(folder).run).install()
-    in_process_services.install(permissions)
+    local_services.start(permissions, folder / "emulator")
     app.main()
 
 

@@ -11,7 +11,6 @@ from collections import Counter
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Protocol
 
 from local.http_server import HttpRequest, HttpResponse, serve_json
 
@@ -23,17 +22,14 @@ class Fault(StrEnum):
     """Way in which a service fails."""
 
     STREAM_THROTTLED = "stream-throttled"
-    """A Transcribe stream ends with LimitExceededException after its first result. The next three faults come then, too."""
+    """A Transcribe stream ends with LimitExceededException after its first result. The next three faults come then,
+    too."""
     STREAM_DROPPED = "stream-dropped"
     """The connection is closed without a message."""
     STREAM_MALFORMED = "stream-malformed"
     """A result is sent in a frame with a wrong checksum."""
     STREAM_BROKEN = "stream-broken"
     """The stream ends with InternalFailureException."""
-    STREAM_UNFLAGGED = "stream-unflagged"
-    """Only the first result of a stream has `Stable` flags."""
-    STREAM_REPEATING = "stream-repeating"
-    """Each final result of a stream is sent twice with the same id and times. The second has an additional word."""
     JOB_THROTTLED = "job-throttled"
     """The start of a transcription job is refused with LimitExceededException."""
     JOB_BROKEN = "job-broken"
@@ -52,14 +48,8 @@ class Fault(StrEnum):
     """The second half of a model's answer is missing, as if it had repeated itself up to its token limit."""
 
 
-class FaultSource(Protocol):
-    def take(self, fault: Fault) -> bool:
-        """Return True if the fault must happen now. It then happens once less."""
-        ...
-
-
 class Faults:
-    """Faults in this process."""
+    """Faults that are switched on."""
 
     def __init__(self) -> None:
         self._times: Counter[Fault] = Counter()
@@ -79,24 +69,20 @@ class Faults:
 
 
 def serve(faults: Faults) -> AbstractContextManager[int]:
-    """Serve the faults to tests and to services in other processes while the block runs, and yield the port."""
+    """Let tests switch on the faults over HTTP while the block runs, and yield the port."""
 
     def respond(request: HttpRequest) -> HttpResponse:
+        if (request.method, request.path) != ("PUT", "/faults"):
+            return HttpResponse({}, HTTPStatus.NOT_FOUND)
         body = json.loads(request.body)
-        match request.method, request.path:
-            case "PUT", "/faults":
-                faults.set(Fault(body["fault"]), body["times"])
-                return HttpResponse({})
-            case "POST", "/taken-faults":
-                return HttpResponse({"happens": faults.take(Fault(body["fault"]))})
-            case _:
-                return HttpResponse({}, HTTPStatus.NOT_FOUND)
+        faults.set(Fault(body["fault"]), body["times"])
+        return HttpResponse({})
 
     return serve_json(respond)
 
 
 class FaultClient:
-    """Client of the control server: a test sets faults, and a service of another process takes them."""
+    """Client of the control server, with which a test switches on faults."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -104,19 +90,10 @@ class FaultClient:
 
     def set(self, fault: Fault, times: int = 1) -> None:
         """Let a fault happen the next few times. Zero switches it off."""
-        self._send("PUT", "/faults", {"fault": fault, "times": times})
+        body = json.dumps({"fault": fault, "times": times}).encode()
+        self._opener.open(urllib.request.Request(f"{self._url}/faults", body, method="PUT")).close()  # noqa: S310
 
     def clear(self) -> None:
         """Switch off all faults."""
         for fault in Fault:
             self.set(fault, 0)
-
-    def take(self, fault: Fault) -> bool:
-        """Return True if the fault must happen now. It then happens once less."""
-        return bool(self._send("POST", "/taken-faults", {"fault": fault})["happens"])
-
-    def _send(self, method: str, path: str, body: dict[str, object]) -> dict[str, object]:
-        request = urllib.request.Request(f"{self._url}{path}", json.dumps(body).encode(), method=method)  # noqa: S310
-        with self._opener.open(request) as response:
-            answer: dict[str, object] = json.load(response)
-            return answer

@@ -5,9 +5,8 @@ local platform. `<lock>` is the descriptor of a locked file, which stays locked 
 commands see from the lock that the emulator runs.
 
 The launcher and all its child processes are killed if the parent process ends or closes the launcher's standard input,
-unless the parent has written the line `keep` before. They are also killed if the one process that runs Transcribe
-streaming, the voice Q&A agent and the identity provider (`separate_process_services.py`) ends, because the platform
-needs these services.
+unless the parent has written the line `keep` before. If the launcher itself ends, a shell kills its child processes, for
+example Lambda workers.
 
 Lambda handlers must import the code of their deployed zip, and not that of the checkout. So their processes do not get
 this process's import path, and `emulator.py` sets a working folder without code, which they inherit. The option `-P` keeps
@@ -15,7 +14,6 @@ the folder of this file out of the import path.
 """
 
 import gc
-import json
 import os
 import signal
 import subprocess
@@ -36,35 +34,19 @@ def main() -> None:
     sys.path.append(str(ROOT))  # for this process only, Lambda workers do not inherit it
     sys.argv = ["ministack"]  # MiniStack must not read the arguments of this program
 
-    from local.emulation.separate_process_services import start_services  # noqa: PLC0415 - needs the path
-
-    variables, process = start_services()
-    threading.Thread(target=_end_with_the_services, args=[process], name="services", daemon=True).start()
-    (folder / "emulator" / "services.json").write_text(json.dumps(variables), encoding="utf-8")
-    os.environ.update(variables)  # Lambda workers and jobs inherit them
-
-    from local.emulation.extended_emulator import serve  # noqa: PLC0415 - reads the environment that was just set
-
+    from local.emulation.extended_emulator import serve  # noqa: PLC0415 - needs the path
     # The modules loaded by now are never freed. Without the freeze, garbage collection of them took a twelfth of the
     # emulator's time, because requests create many objects.
     gc.freeze()
     gc.set_threshold(50_000)
-    serve(folder)
+    # The system closes the shell's input when this process ends. The process group contains all its child processes.
+    with subprocess.Popen(["/bin/sh", "-c", "read -r _; kill -KILL 0"], stdin=subprocess.PIPE):
+        serve(folder)
 
 
 def _end_with_the_parent() -> None:
     if sys.stdin.buffer.readline() != KEEP_RUNNING:
         os.killpg(0, signal.SIGKILL)
-
-
-def _end_with_the_services(process: "subprocess.Popen[bytes]") -> None:
-    status = process.wait()
-    print(
-        f"The process of local/emulation/separate_process_services.py ended with status {status}, "
-        "so the emulator ends too.",
-        flush=True,
-    )
-    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

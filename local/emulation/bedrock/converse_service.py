@@ -17,7 +17,7 @@ from local.emulation.bedrock.claude_versions import count_thinking_tokens, list_
 from local.emulation.bedrock.converse_permissions import ModelPermissions
 from local.emulation.bedrock.fact_check_answers import parse_broadcast
 from local.emulation.bedrock.meeting_answers import parse_meeting
-from local.emulation.faults import Fault, Faults, FaultSource
+from local.emulation.faults import Fault, Faults
 from local.emulation.request_validation import InvalidRequest, validate_request
 from local.http_server import HttpResponse
 
@@ -30,9 +30,7 @@ THOUGHT = {"reasoningContent": {"reasoningText": {"text": "The lines are searche
 _PATH: Final = re.compile(r"/model/(?P<model>.+)/converse")
 
 
-def serve(
-    permissions: ModelPermissions | None = None, faults: FaultSource | None = None
-) -> AbstractContextManager[int]:
+def serve(permissions: ModelPermissions | None = None, faults: Faults | None = None) -> AbstractContextManager[int]:
     """Serve while the block runs, and yield the port. Without `permissions`, every caller may use every model."""
     return serve_signed(_ConverseService(permissions, faults or Faults()).respond)
 
@@ -54,7 +52,7 @@ def _lines(content: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
 
 
 class _ConverseService:
-    def __init__(self, permissions: ModelPermissions | None, faults: FaultSource) -> None:
+    def __init__(self, permissions: ModelPermissions | None, faults: Faults) -> None:
         self._permissions = permissions
         self._faults = faults
         self._cached: set[tuple[str, str]] = set()

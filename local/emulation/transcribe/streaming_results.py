@@ -17,8 +17,6 @@ from local.emulation.speech.stable_prefix import StablePrefix
 from local.emulation.speech.transcript_items import PUNCTUATION, TranscriptItem, join_items, split_items, time_items
 
 STREAM_FAULTS = tuple(fault for fault in Fault if fault.startswith("stream-"))
-ADDED_ITEMS = ("Well", ",")
-"""Additional items at the beginning of the second version of a repeated final result."""
 
 
 class StreamFailed(Exception):
@@ -26,7 +24,7 @@ class StreamFailed(Exception):
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
-        self.frame = exception_frame(kind, message)
+        self.frame = _frame("exception", kind, {"Message": message})
 
 
 class ConnectionDropped(Exception):
@@ -38,7 +36,6 @@ class StreamResults:
         """`new_id` returns an id for the result of the next line."""
         self._stabilised = stabilised
         self._fault = fault
-        self._has_results = False
         self._ids: defaultdict[int, str] = defaultdict(new_id)
         self._prefixes: defaultdict[int, StablePrefix] = defaultdict(StablePrefix)
         self._sent: dict[int, object] = {}
@@ -56,11 +53,8 @@ class StreamResults:
         if self._sent.get(line.id) == version:
             return
         self._sent[line.id] = version
-        frame = self._result(line, contents)
+        frame = self._make_result(line, contents)
         yield frame
-        self._has_results = True
-        if line.is_complete and self._fault is Fault.STREAM_REPEATING:
-            yield self._result(line, [*ADDED_ITEMS, *contents])
         match self._fault:
             case Fault.STREAM_THROTTLED:
                 raise StreamFailed("LimitExceededException", "You have too many streams at once.")
@@ -69,25 +63,23 @@ class StreamResults:
             case Fault.STREAM_DROPPED:
                 raise ConnectionDropped
             case Fault.STREAM_MALFORMED:
-                yield _damage(frame)
+                yield frame[:-1] + bytes([frame[-1] ^ 0xFF])  # a wrong checksum
 
-    def _result(self, line: SpokenLine, contents: Sequence[str]) -> bytes:
-        has_flags = self._stabilised and not (self._has_results and self._fault is Fault.STREAM_UNFLAGGED)
+    def _make_result(self, line: SpokenLine, contents: Sequence[str]) -> bytes:
         stable_count = len(contents) if line.is_complete else len(self._prefixes[line.id].stable)
         items = [
-            {**_to_item(item), **({"Stable": at < stable_count} if has_flags else {})}
+            {**_to_item(item), **({"Stable": at < stable_count} if self._stabilised else {})}
             for at, item in enumerate(time_items(contents, line))
         ]
-        return _event_frame(
-            {
-                "Alternatives": [{"Items": items, "Transcript": join_items(contents)}],
-                "ChannelId": "ch_0",
-                "EndTime": round(line.end, 3),
-                "IsPartial": not line.is_complete,
-                "ResultId": self._ids[line.id],
-                "StartTime": round(line.start, 3),
-            }
-        )
+        result = {
+            "Alternatives": [{"Items": items, "Transcript": join_items(contents)}],
+            "ChannelId": "ch_0",
+            "EndTime": round(line.end, 3),
+            "IsPartial": not line.is_complete,
+            "ResultId": self._ids[line.id],
+            "StartTime": round(line.start, 3),
+        }
+        return _frame("event", "TranscriptEvent", {"Transcript": {"Results": [result]}})
 
 
 def _to_item(item: TranscriptItem) -> dict[str, object]:
@@ -98,19 +90,6 @@ def _to_item(item: TranscriptItem) -> dict[str, object]:
         "Type": "punctuation" if item.is_punctuation else "pronunciation",
         "VocabularyFilterMatch": False,
     }
-
-
-def _damage(frame: bytes) -> bytes:
-    """Return a frame with a wrong checksum."""
-    return frame[:-1] + bytes([frame[-1] ^ 0xFF])
-
-
-def _event_frame(*results: dict[str, object]) -> bytes:
-    return _frame("event", "TranscriptEvent", {"Transcript": {"Results": list(results)}})
-
-
-def exception_frame(kind: str, message: str) -> bytes:
-    return _frame("exception", kind, {"Message": message})
 
 
 def _frame(message_type: str, kind: str, body: dict[str, object]) -> bytes:

@@ -1,44 +1,42 @@
 """Local Amazon Transcribe streaming, which recognises English speech.
 
 The service uses the protocol of the real service, and sends results while the audio arrives. botocore decodes the
-frames of a client, so that mistakes of the handlers' own encoder are noticed.
+frames of a client, so that mistakes of the handlers' own encoder are noticed. The signature of a presigned URL is not
+verified, because the service does not know the client's secret key.
 """
 
-import asyncio
 import contextlib
+import threading
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from datetime import datetime
-from subprocess import DEVNULL, PIPE
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from subprocess import DEVNULL, PIPE, Popen
+from urllib.parse import parse_qsl, urlsplit
 
 import imageio_ffmpeg
 from botocore.eventstream import EventStreamBuffer
-from websockets.asyncio.server import ServerConnection
-from websockets.asyncio.server import serve as serve_websockets
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection
+from websockets.sync.server import serve as serve_websockets
 
-from handlers.common import ids
 from local import LOOPBACK
 from local.audio_formats import DEMUXERS, RATE, SAMPLE_BYTES
-from local.emulation.faults import Faults, FaultSource
+from local.emulation.faults import Faults
 from local.emulation.speech.languages import find_language_note
 from local.emulation.speech.recognition import MIN_UPDATE_SECONDS, Recogniser, SpokenLine
-from local.emulation.transcribe.stream_url_validation import (
-    InvalidStreamRequest,
-    StreamSettings,
-    find_refusal,
-    parse_settings,
-)
 from local.emulation.transcribe.streaming_results import (
     STREAM_FAULTS,
     ConnectionDropped,
     StreamFailed,
     StreamResults,
-    exception_frame,
 )
 
+PATH = "/stream-transcription-websocket"
+ENCODINGS = ("pcm", "flac", "ogg-opus")
 SILENCE_SECONDS = 15.0
 """Time after which a stream ends with an error if no audio event arrives."""
 MAX_CHUNK_BYTES = 32 * 1024
@@ -52,41 +50,63 @@ LOAD_FACTOR = 1.5
 fewer results on a busy machine, but not later and later ones."""
 
 
-@contextlib.asynccontextmanager
-async def serve(
-    faults: FaultSource | None = None,
-    *,
-    silence_seconds: float = SILENCE_SECONDS,
-    load_factor: float = LOAD_FACTOR,
-    now: Callable[[], datetime] = ids.now,
-) -> AsyncIterator[int]:
-    """Serve while the block runs, and yield the port.
+@dataclass(frozen=True)
+class StreamSettings:
+    language: str
+    encoding: str
+    sample_rate: int
+    stabilised: bool
+    """True if each word of a result has a flag that shows if the word can still change."""
+
+
+def parse_settings(url: str) -> StreamSettings:
+    """Return the settings in the URL of a stream. Raise StreamFailed if one is missing or unsupported."""
+    query = dict(parse_qsl(urlsplit(url).query))
+    stabilised = query.get("enable-partial-results-stabilization") == "true"
+    try:
+        settings = StreamSettings(
+            query["language-code"], query["media-encoding"], int(query["sample-rate"]), stabilised
+        )
+    except (LookupError, ValueError):
+        raise _bad_request("A parameter of the request is missing or not valid.") from None
+    if settings.encoding not in ENCODINGS:
+        raise _bad_request(f"The media encoding must be one of {', '.join(ENCODINGS)}.")
+    return settings
+
+
+@contextmanager
+def serve(
+    faults: Faults, *, silence_seconds: float = SILENCE_SECONDS, load_factor: float = LOAD_FACTOR
+) -> Iterator[int]:
+    """Serve while the block runs, and yield the port. Each connection has its own thread.
 
     With `load_factor` zero, the results do not depend on the speed of the machine.
     """
-    fault_source = faults or Faults()
 
     def refuse_invalid(connection: ServerConnection, request: Request) -> Response | None:
-        status = find_refusal(request.path, now())
-        return None if status is None else connection.respond(status, "")
+        parts = urlsplit(request.path)
+        if parts.path != PATH:
+            return connection.respond(HTTPStatus.NOT_FOUND, "")
+        is_signed = "X-Amz-Signature" in dict(parse_qsl(parts.query))
+        return None if is_signed else connection.respond(HTTPStatus.FORBIDDEN, "")
 
-    async def serve_stream(connection: ServerConnection) -> None:
+    def serve_stream(connection: ServerConnection) -> None:
         # When this function returns, the server closes the connection normally.
         with contextlib.suppress(ConnectionClosed):
             try:
                 settings = parse_settings(connection.request.path if connection.request else "")
-                fault = next((fault for fault in STREAM_FAULTS if fault_source.take(fault)), None)
+                fault = next((fault for fault in STREAM_FAULTS if faults.take(fault)), None)
                 results = StreamResults(stabilised=settings.stabilised, new_id=lambda: str(uuid.uuid4()), fault=fault)
                 chunks = _receive_audio(connection, silence_seconds)
-                await _transcribe(connection, settings, chunks, results, load_factor)
-            except InvalidStreamRequest as invalid:
-                await connection.send(exception_frame("BadRequestException", str(invalid)))
+                for line in _transcribe(chunks, settings, load_factor):
+                    for frame in results.add(line):
+                        connection.send(frame)
             except StreamFailed as failed:
-                await connection.send(failed.frame)
-            except ConnectionDropped:  # a simulated fault, in which this server drops the connection
-                connection.transport.abort()
+                connection.send(failed.frame)
+            except ConnectionDropped:  # a simulated fault
+                connection.close_socket()
 
-    async with serve_websockets(
+    with serve_websockets(
         serve_stream,
         LOOPBACK,
         0,
@@ -96,68 +116,49 @@ async def serve(
         close_timeout=CLOSE_SECONDS,
         max_size=MAX_FRAME_BYTES,
     ) as server:
-        yield next(iter(server.sockets)).getsockname()[1]
+        threading.Thread(target=server.serve_forever, name="transcribe-streams", daemon=True).start()
+        yield server.socket.getsockname()[1]
 
 
-async def _transcribe(
-    connection: ServerConnection,
-    settings: StreamSettings,
-    chunks: AsyncGenerator[bytes],
-    results: StreamResults,
-    load_factor: float,
-) -> None:
+def _transcribe(chunks: Iterator[bytes], settings: StreamSettings, load_factor: float) -> Iterator[SpokenLine]:
+    """Yield the versions of the lines in the audio."""
     is_ready = (settings.encoding, settings.sample_rate) == ("pcm", RATE)
+    samples = chunks if is_ready else _decode_audio(chunks, settings)
     note = find_language_note(settings.language)
-    async with contextlib.aclosing(chunks if is_ready else _decode_audio(chunks, settings)) as samples:
-        lines = _recognise(samples, load_factor) if note is None else _replace_speech(samples, note)
-        async with contextlib.aclosing(lines):
-            async for line in lines:
-                for frame in results.add(line):
-                    await connection.send(frame)
+    if note is None:
+        yield from _recognise(samples, load_factor)
+    else:
+        yield SpokenLine(0, note, 0.0, sum(map(len, samples)) / SAMPLE_BYTES / RATE)
 
 
-async def _recognise(samples: AsyncIterator[bytes], load_factor: float) -> AsyncGenerator[SpokenLine]:
-    """Yield the versions of the lines in the audio. The speech model runs in threads, so the server can go on.
+def _recognise(samples: Iterable[bytes], load_factor: float) -> Iterator[SpokenLine]:
+    """Yield the versions of the lines in the samples.
 
     Partial versions never wait for the model, so on a busy machine the final versions of other streams are not late.
     """
-    recogniser = await asyncio.to_thread(Recogniser)
-    try:
+    with Recogniser() as recogniser:
         pending, piece_seconds = b"", MIN_UPDATE_SECONDS
-        async for received in samples:
+        for received in samples:
             pending += received
             while len(pending) >= (size := SAMPLE_BYTES * round(piece_seconds * RATE)):
                 started_at = time.monotonic()
-                lines = await asyncio.to_thread(recogniser.add_if_free, pending[:size])
+                lines = recogniser.add_if_free(pending[:size])
                 if lines is None:  # the next audio tries again, with all audio that waits
                     break
-                for line in lines:
-                    yield line
+                yield from lines
                 pending = pending[size:]
                 piece_seconds = max(load_factor * (time.monotonic() - started_at), MIN_UPDATE_SECONDS)
-        for last_step in (lambda: recogniser.add(pending), recogniser.finish):
-            for line in await asyncio.to_thread(last_step):
-                yield line
-    finally:
-        await asyncio.to_thread(recogniser.close)
+        yield from recogniser.add(pending)
+        yield from recogniser.finish()
 
 
-async def _replace_speech(samples: AsyncIterator[bytes], note: str) -> AsyncGenerator[SpokenLine]:
-    """Yield one line with a note at the end of the audio."""
-    seconds = 0.0
-    async for piece in samples:
-        seconds += len(piece) / SAMPLE_BYTES / RATE
-    yield SpokenLine(0, note, 0.0, seconds)
-
-
-async def _receive_audio(connection: ServerConnection, silence_seconds: float) -> AsyncGenerator[bytes]:
+def _receive_audio(connection: ServerConnection, silence_seconds: float) -> Iterator[bytes]:
     """Yield the audio of each event. An event without audio ends the stream."""
     while True:
         try:
-            async with asyncio.timeout(silence_seconds):
-                message = await connection.recv()
+            message = connection.recv(silence_seconds, decode=False)
         except TimeoutError:
-            raise InvalidStreamRequest(
+            raise _bad_request(
                 f"Your request timed out because no new audio was received for {silence_seconds:g} seconds."
             ) from None
         chunk = _parse_audio_event(message)
@@ -166,59 +167,55 @@ async def _receive_audio(connection: ServerConnection, silence_seconds: float) -
         yield chunk
 
 
-async def _decode_audio(chunks: AsyncIterator[bytes], settings: StreamSettings) -> AsyncGenerator[bytes]:
+def _decode_audio(chunks: Iterator[bytes], settings: StreamSettings) -> Iterator[bytes]:
+    """Yield samples as soon as ffmpeg has decoded them. Raise StreamFailed if the audio has another encoding."""
     raw = ("-f", "s16le", "-ar", str(settings.sample_rate), "-ac", "1")
-    process = await asyncio.create_subprocess_exec(
+    command = [
         *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "quiet"),
         # With more threads, ffmpeg would return samples later.
         *("-threads", "1", *(raw if settings.encoding == "pcm" else ("-f", DEMUXERS[settings.encoding]))),
         *("-i", "pipe:0", "-f", "s16le", "-ac", "1", "-ar", str(RATE), "-flush_packets", "1", "pipe:1"),
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=DEVNULL,
-    )
+    ]
+    failures: list[StreamFailed] = []
+    with Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, bufsize=0) as process:
 
-    async def feed() -> None:
-        if process.stdin is None:
-            return
-        try:
+        def feed() -> None:
+            assert process.stdin is not None
             # ffmpeg closes its input early if it cannot read the audio. Its exit status is checked below.
-            with contextlib.suppress(ConnectionError):
-                async for chunk in chunks:
-                    process.stdin.write(chunk)
-                    await process.stdin.drain()
+            with contextlib.suppress(ConnectionClosed, OSError, ValueError), process.stdin as audio_input:
+                try:
+                    for chunk in chunks:
+                        audio_input.write(chunk)
+                except StreamFailed as failure:
+                    failures.append(failure)
+
+        threading.Thread(target=feed, name="transcribe-audio", daemon=True).start()
+        try:
+            while process.stdout is not None and (samples := process.stdout.read(READ_BYTES)):
+                yield samples
+            if failures:
+                raise failures[0]
+            if process.wait():
+                raise _bad_request("The audio does not have the requested encoding.")
         finally:
-            process.stdin.close()
-
-    feeding = asyncio.create_task(feed())
-    try:
-        while process.stdout is not None and (samples := await process.stdout.read(READ_BYTES)):
-            yield samples
-        if feeding.done():
-            feeding.result()  # raises the error of an invalid audio event
-        if await process.wait():
-            raise InvalidStreamRequest("The audio does not have the requested encoding.")
-    finally:
-        feeding.cancel()
-        await asyncio.gather(feeding, return_exceptions=True)
-        with contextlib.suppress(ProcessLookupError):
             process.kill()
-        await process.communicate()
 
 
-def _parse_audio_event(message: str | bytes) -> bytes:
-    """Return the audio of an audio event. Raise InvalidStreamRequest for any other message."""
-    if isinstance(message, str):
-        raise InvalidStreamRequest("The message is text.")
+def _parse_audio_event(message: bytes) -> bytes:
+    """Return the audio of an audio event. Raise StreamFailed for any other message."""
     try:
         buffer = EventStreamBuffer()
         buffer.add_data(message)
         [event] = list(buffer)
     except Exception:  # noqa: BLE001 - botocore's decoder raises exceptions of many types
-        raise InvalidStreamRequest("The message is not an event-stream frame.") from None
+        raise _bad_request("The message is not an event-stream frame.") from None
     headers = event.to_response_dict()["headers"]
     if (headers.get(":message-type"), headers.get(":event-type")) != ("event", "AudioEvent"):
-        raise InvalidStreamRequest("The message is not an audio event.")
+        raise _bad_request("The message is not an audio event.")
     if len(event.payload) > MAX_CHUNK_BYTES:
-        raise InvalidStreamRequest("The audio event is too long.")
+        raise _bad_request("The audio event is too long.")
     return event.payload
+
+
+def _bad_request(message: str) -> StreamFailed:
+    return StreamFailed("BadRequestException", message)

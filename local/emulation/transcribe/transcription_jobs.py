@@ -26,7 +26,7 @@ from local.emulation.aws_service_server_base import (
     require_permission,
     serve_signed,
 )
-from local.emulation.faults import Fault, Faults, FaultSource
+from local.emulation.faults import Fault, Faults
 from local.emulation.request_validation import validate_request
 from local.emulation.speech.languages import find_language_note
 from local.emulation.speech.recognition import SpokenLine, recognise
@@ -82,7 +82,7 @@ class _TranscriptionJob:
 
 @contextmanager
 def serve(
-    account: TranscribeAccount, faults: FaultSource | None = None, *, now: Callable[[], float] = time.time
+    account: TranscribeAccount, faults: Faults | None = None, *, now: Callable[[], float] = time.time
 ) -> Iterator[int]:
     """Serve while the block runs, and yield the port."""
     with (
@@ -96,7 +96,7 @@ class _TranscribeService:
     def __init__(
         self,
         account: TranscribeAccount,
-        faults: FaultSource,
+        faults: Faults,
         workers: ThreadPoolExecutor,
         now: Callable[[], float],
     ) -> None:

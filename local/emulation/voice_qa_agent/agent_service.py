@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from local.audio_formats import DEMUXERS, RATE, SAMPLE_BYTES, decode_file, encode_audio
-from local.emulation.faults import Fault, Faults, FaultSource
+from local.emulation.faults import Fault, Faults
 from local.emulation.speech.recognition import SpokenLine, recognise
 from local.emulation.voice_qa_agent.lecture_answers import LecturePassage, make_reply
 from local.ffmpeg import UnreadableMedia
@@ -75,7 +75,7 @@ class RequestRefused(Exception):
         self.status, self.headers = status, headers
 
 
-def serve(faults: FaultSource | None = None, line_seconds: float = LINE_SECONDS) -> AbstractContextManager[int]:
+def serve(faults: Faults | None = None, line_seconds: float = LINE_SECONDS) -> AbstractContextManager[int]:
     """Serve while the block runs, and yield the port."""
     agent = _Agent(faults or Faults(), line_seconds)
 
@@ -93,7 +93,7 @@ def serve(faults: FaultSource | None = None, line_seconds: float = LINE_SECONDS)
 
 
 class _Agent:
-    def __init__(self, faults: FaultSource, line_seconds: float) -> None:
+    def __init__(self, faults: Faults, line_seconds: float) -> None:
         self._faults = faults
         self._line_seconds = line_seconds
 

@@ -1,8 +1,6 @@
 """Thread that kills the emulator's worker processes at random times: Lambda workers, and the processes of Glue runs.
 
-The emulator itself is not killed, because it holds the data of S3, DynamoDB and SQS in its memory. The process of
-`local/emulation/separate_process_services.py` is not killed either, because the platform ends with it, and ingestion
-does not use its services.
+The emulator itself is not killed, because it holds the data of S3, DynamoDB and SQS in its memory.
 """
 
 import contextlib

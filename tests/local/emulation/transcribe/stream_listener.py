@@ -10,17 +10,17 @@ from botocore.credentials import Credentials
 
 from handlers.transcription.audio import Encoding
 from handlers.transcription.audio_processor.stream import StreamRequest, TranscribeStream, presign_stream_url
-from local.emulation.faults import FaultSource
+from local.emulation.faults import Faults
 from local.emulation.transcribe.streaming_service import SILENCE_SECONDS, serve
-from tests.local.emulation.server_threads import TIMEOUT_SECONDS, serve_in_thread
+from tests.local.emulation.server_threads import TIMEOUT_SECONDS
 
 RATE = 16000
 
 
 @contextlib.contextmanager
-def serve_transcribe(faults: FaultSource | None = None, *, silence_seconds: float = SILENCE_SECONDS) -> Iterator[str]:
+def serve_transcribe(faults: Faults, *, silence_seconds: float = SILENCE_SECONDS) -> Iterator[str]:
     """Run the service while the block runs, and yield the endpoint of its WebSocket."""
-    with serve_in_thread(serve(faults, silence_seconds=silence_seconds, load_factor=0), "transcribe") as port:
+    with serve(faults, silence_seconds=silence_seconds, load_factor=0) as port:
         yield f"ws://127.0.0.1:{port}"
 
 

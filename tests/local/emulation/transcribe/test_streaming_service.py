@@ -191,22 +191,8 @@ def test_a_fault_ends_one_stream_after_its_first_result(endpoint: str, fault: Fa
     assert final_texts(recognise(endpoint, join_clips("hear"))) == clip_texts("hear"), "it happens only once"
 
 
-def test_the_fault_unflagged_removes_the_stability_flags(endpoint: str) -> None:
-    FAULTS.set(Fault.STREAM_UNFLAGGED)
-    results = recognise(endpoint, join_clips("hello"))
-    assert None not in results[0].stable
-    assert {flag for result in results[1:] for flag in result.stable} == {None}
-
-
-def test_the_fault_repeating_sends_each_final_result_twice_with_different_words(endpoint: str) -> None:
-    FAULTS.set(Fault.STREAM_REPEATING)
-    first, second = (result for result in recognise(endpoint, join_clips("hear")) if not result.partial)
-    assert [first.text, second.text] == ["We can hear you very well from here.", f"Well, {first.text}"]
-    assert (first.id, first.start, first.end) == (second.id, second.start, second.end)
-
-
 def test_a_stream_that_gets_no_audio_for_too_long_is_ended() -> None:
-    with serve_transcribe(silence_seconds=0.05) as endpoint, open_stream(endpoint) as stream:
+    with serve_transcribe(FAULTS, silence_seconds=0.05) as endpoint, open_stream(endpoint) as stream:
         assert_rejected(stream, StreamFailureCode.BROKEN)
 
 
