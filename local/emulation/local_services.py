@@ -14,14 +14,13 @@ from pathlib import Path
 from ministack.core.responses import get_account_id, get_region, set_request_account_id
 
 from local import LOOPBACK
-from local.emulation import faults, identity_provider
+from local.emulation import faults, identity_provider, voice_qa_agent
 from local.emulation.bedrock import converse_service
-from local.emulation.bedrock.converse_permissions import ModelPermissions
+from local.emulation.bedrock.converse_service import ModelPermissions
 from local.emulation.emulator_account_access import EmulatorAccount
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 from local.emulation.mediaconvert import mediaconvert_service
 from local.emulation.transcribe import streaming_service, transcription_jobs
-from local.emulation.voice_qa_agent import agent_service
 
 FILE = "services.json"
 """Name of the file with the URLs by the names of the environment variables, in the emulator's home folder."""
@@ -43,7 +42,7 @@ def start(permissions: ServiceCallPermissions, folder: Path) -> None:
         "AWS_ENDPOINT_URL_TRANSCRIBE": ("http", transcription_jobs.serve(transcribe, fault_source), ""),
         "AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING": ("ws", streaming_service.serve(fault_source), ""),
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": ("http", converse_service.serve(models, fault_source), ""),
-        "AGENTCORE_ENDPOINT": ("http", agent_service.serve(fault_source), ""),
+        "AGENTCORE_ENDPOINT": ("http", voice_qa_agent.serve(fault_source), ""),
         # For handlers whose deployment does not set the URL of the identity provider's keys.
         "JWKS_URL": ("http", identity_provider.serve(), identity_provider.KEYS_PATH),
         faults.VARIABLE: ("http", faults.serve(fault_source), ""),

@@ -5,15 +5,12 @@ without a check, so the emulated services have to find them.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import botocore.session
-
-
-class InvalidRequest(ValueError):
-    """Error that a request violates the model. The message gives the position in the request."""
+from botocore.validate import ParamValidator
 
 
 @cache
@@ -22,62 +19,51 @@ def _input_shape(service: str, operation: str) -> Any:
 
 
 def validate_request(service: str, operation: str, content: object) -> dict[str, Any]:
-    """Return a request with the model's member names. Raise InvalidRequest if it violates the model.
+    """Return a request with the model's member names. Raise ValueError if it violates the model.
 
     Some services use other names in the HTTP message, for example MediaConvert `role` for `Role`. Members whose value
     is null are left out.
     """
-    request: dict[str, Any] = _read(_input_shape(service, operation), content, "")
+    shape = _input_shape(service, operation)
+    request: dict[str, Any] = _rename_members(shape, content)
+    report = ParamValidator().validate(request, shape)
+    if report.has_errors():
+        raise ValueError(report.generate_report())
+    for problem in _find_violations(shape, request, "request"):
+        raise ValueError(problem)
     return request
 
 
-def _read(shape: Any, value: Any, path: str) -> Any:
+def _rename_members(shape: Any, value: Any) -> Any:
     match shape.type_name, value:
-        case "structure", _ if shape.is_document_type:
-            pass  # any JSON, for example `additionalModelRequestFields` of Bedrock
-        case "structure", dict():
-            return _read_structure(shape, value, path)
+        case "structure", dict() if not shape.is_document_type:
+            names = {member.serialization.get("name", name): name for name, member in shape.members.items()}
+            members = {names.get(key, key): item for key, item in value.items() if item is not None}
+            return {
+                key: _rename_members(shape.members[key], item) if key in shape.members else item
+                for key, item in members.items()
+            }
         case "list", list():
-            _check_range(shape, len(value), path)
-            return [_read(shape.member, item, f"{path}[{index}]") for index, item in enumerate(value)]
-        case "map", dict():
-            return {key: _read(shape.value, item, f"{path}.{key}") for key, item in value.items()}
-        case "string", str():
-            _check_text(shape, value, path)
-        case "integer" | "long" | "float" | "double", int() | float() if not isinstance(value, bool):
-            _check_range(shape, value, path)
-        case "boolean", bool():
-            pass
-        case kind, _:
-            raise InvalidRequest(f"{path or 'the request'} must be of type {kind}")
-    return value
+            return [_rename_members(shape.member, item) for item in value]
+        case _:
+            return value
 
 
-def _read_structure(shape: Any, value: Mapping[str, Any], path: str) -> dict[str, Any]:
-    names = {member.serialization.get("name", name): name for name, member in shape.members.items()}
-    if unknown := sorted(value.keys() - names.keys()):
-        raise InvalidRequest(f"{path}.{unknown[0]} is unknown")
-    request = {
-        names[wire_name]: _read(shape.members[names[wire_name]], item, f"{path}.{wire_name}")
-        for wire_name, item in value.items()
-        if item is not None
-    }
-    if missing := [name for name in shape.required_members if name not in request]:
-        raise InvalidRequest(f"{path}.{missing[0]} is required")
-    return request
-
-
-def _check_text(shape: Any, value: str, path: str) -> None:
-    _check_range(shape, len(value), path)
-    if shape.enum and value not in shape.enum:
-        raise InvalidRequest(f"{path} must be one of {', '.join(shape.enum)}")
-    pattern = shape.metadata.get("pattern")
-    # Some of MediaConvert's patterns end in a slash, because they describe only the beginning of a URI.
-    if pattern and not re.fullmatch(f"{pattern}.*" if pattern.endswith("/") else pattern, value):
-        raise InvalidRequest(f"{path} must match {pattern}")
-
-
-def _check_range(shape: Any, size: float, path: str) -> None:
-    low, high = shape.metadata.get("min", size), shape.metadata.get("max", size)
-    if not low <= size <= high:
-        raise InvalidRequest(f"{path} must be from {low} to {high}")
+def _find_violations(shape: Any, value: Any, path: str) -> Iterator[str]:
+    """Yield the violations of enumerations, patterns and maxima, which botocore's validator ignores."""
+    match shape.type_name:
+        case "structure" if not shape.is_document_type:
+            for name, item in value.items():
+                yield from _find_violations(shape.members[name], item, f"{path}.{name}")
+        case "list":
+            for index, item in enumerate(value):
+                yield from _find_violations(shape.member, item, f"{path}[{index}]")
+        case "string":
+            pattern = shape.metadata.get("pattern")
+            # Some of MediaConvert's patterns end in a slash, because they describe only the beginning of a URI.
+            if pattern and not re.fullmatch(f"{pattern}.*" if pattern.endswith("/") else pattern, value):
+                yield f"{path} must match {pattern}"
+            if shape.enum and value not in shape.enum:
+                yield f"{path} must be one of {', '.join(shape.enum)}"
+        case "integer" | "long" | "float" | "double" if value > shape.metadata.get("max", value):
+            yield f"{path} must be at most {shape.metadata['max']}"

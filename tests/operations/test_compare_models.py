@@ -16,7 +16,7 @@ from handlers.common.bedrock import HAIKU, SONNET, TokenUsage
 from handlers.meetings.bedrock_summarize.models import ActionItem, TranscriptQuote
 from handlers.meetings.bedrock_summarize.questions import LocatedItem
 from local.emulation.bedrock.converse_service import read_lines, serve
-from local.emulation.bedrock.meeting_answers import parse_meeting
+from local.emulation.bedrock.scripted_answers import parse_meeting
 from operations.compare_models import compute_agreement, compute_cost, main
 from tests.credentials import credentials
 

@@ -22,8 +22,7 @@ from ministack.services import batch, cloudwatch_logs
 
 from local.emulation import get_private
 from local.emulation.batch import fault_injection
-from local.emulation.batch.job_processes import EXITED, RECLAIMED, TIMED_OUT, JobProcess, find_image
-from local.emulation.batch.retry_strategy import should_retry
+from local.emulation.batch.job_processes import EXITED, RECLAIMED, TIMED_OUT, JobProcess, find_image, should_retry
 from local.emulation.emulator_account_access import endpoint, open_session
 
 Parameters = Mapping[str, Any]

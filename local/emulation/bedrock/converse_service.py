@@ -1,7 +1,7 @@
 """Local Amazon Bedrock: the operation Converse, answered by fixed rules in place of a language model.
 
-Our prompts contain data, for example a part of a transcript, as JSON lines. From these lines, `fact_check_answers`
-(livestream) or `meeting_answers` (meetings) computes the answer. The instructions in a prompt are ignored.
+Our prompts contain data, for example a part of a transcript, as JSON lines. From these lines, `scripted_answers` computes
+the answer. The instructions in a prompt are ignored.
 """
 
 import json
@@ -9,30 +9,93 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from local.emulation.aws_service_server_base import AwsError, SignedRequest, serve_signed
-from local.emulation.bedrock.claude_versions import count_thinking_tokens, list_refusals, min_cached_tokens
-from local.emulation.bedrock.converse_permissions import ModelPermissions
-from local.emulation.bedrock.fact_check_answers import parse_broadcast
-from local.emulation.bedrock.meeting_answers import parse_meeting
+from local.emulation.aws_service_server_base import (
+    AwsError,
+    Permissions,
+    SignedRequest,
+    require_permission,
+    serve_signed,
+)
+from local.emulation.bedrock.scripted_answers import parse_broadcast, parse_meeting
 from local.emulation.faults import Fault, Faults
-from local.emulation.request_validation import InvalidRequest, validate_request
+from local.emulation.request_validation import validate_request
 from local.http_server import HttpResponse
 
-MAX_TOKENS = 4096
-"""Token limit of an answer if the request contains no `maxTokens`."""
 CHARACTERS_PER_TOKEN = 4
 """Assumed length of a token. The service has no tokenizer."""
-THOUGHT = {"reasoningContent": {"reasoningText": {"text": "The lines are searched.", "signature": "local"}}}
-"""Content block before the answer of a model that thinks."""
+PROFILES = {"us": ("us-east-1", "us-east-2", "us-west-2")}
+"""Regions of an inference profile by the prefix of its id, for calls from a region of the United States."""
 _PATH: Final = re.compile(r"/model/(?P<model>.+)/converse")
+
+
+@dataclass(frozen=True)
+class ModelPermissions:
+    """Permission check of the local Bedrock in one region and account.
+
+    To call a model, the caller needs `bedrock:InvokeModel` on the model. To call an inference profile, the caller needs
+    this permission on the profile, and on the model in each region of the profile. In the checks of the models, the
+    condition key `bedrock:InferenceProfileArn` contains the profile's ARN.
+    https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
+    """
+
+    region: str
+    account: str
+    permissions: Permissions
+
+    def check(self, access_key: str, model: str) -> None:
+        """Raise AwsError with the code AccessDeniedException unless the caller may call the model."""
+        for resource, context in self.resources(model):
+            require_permission(self.permissions, access_key, "bedrock:InvokeModel", resource, context)
+
+    def resources(self, model: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """Yield each resource that the caller must be allowed to invoke, with the condition keys of that check.
+
+        `model` is the id or ARN of a model, or of an inference profile whose id begins with `us.` or `global.`.
+        """
+        name = model.rpartition("/")[2]
+        area, _, model_name = name.partition(".")
+        # For a global profile, the caller needs the permission on the model's ARN in the region of the call, and on its
+        # ARN without a region.
+        regions = (self.region, "") if area == "global" else PROFILES.get(area)
+        if regions is None:
+            yield _model_arn(self.region, name), {}
+            return
+        profile = f"arn:aws:bedrock:{self.region}:{self.account}:inference-profile/{name}"
+        yield profile, {}
+        for region in regions:
+            yield _model_arn(region, model_name), {"bedrock:InferenceProfileArn": profile}
+
+
+def _model_arn(region: str, model: str) -> str:
+    return f"arn:aws:bedrock:{region}::foundation-model/{model}"
 
 
 def serve(permissions: ModelPermissions | None = None, faults: Faults | None = None) -> AbstractContextManager[int]:
     """Serve while the block runs, and yield the port. Without `permissions`, every caller may use every model."""
-    return serve_signed(_ConverseService(permissions, faults or Faults()).respond)
+    fault_source = faults or Faults()
+
+    def respond(signed: SignedRequest) -> HttpResponse:
+        path = _PATH.fullmatch(signed.http.path)
+        if path is None:
+            raise AwsError(
+                "UnknownOperationException", "The local Bedrock supports only Converse.", HTTPStatus.NOT_FOUND
+            )
+        try:
+            content = {"modelId": path["model"], **json.loads(signed.http.body)}
+            request = validate_request("bedrock-runtime", "Converse", content)
+        except (ValueError, TypeError) as error:
+            raise AwsError("ValidationException", str(error)) from None
+        if permissions is not None:
+            permissions.check(signed.access_key, path["model"])
+        if fault_source.take(Fault.MODEL_THROTTLED):
+            raise AwsError("ThrottlingException", "Too many requests", HTTPStatus.TOO_MANY_REQUESTS)
+        return HttpResponse(_answer(request, is_repeating=fault_source.take(Fault.MODEL_REPEATING)))
+
+    return serve_signed(respond)
 
 
 def read_lines(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -51,82 +114,20 @@ def _lines(content: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
                 yield value
 
 
-class _ConverseService:
-    def __init__(self, permissions: ModelPermissions | None, faults: Faults) -> None:
-        self._permissions = permissions
-        self._faults = faults
-        self._cached: set[tuple[str, str]] = set()
-        """Pairs of a model and a cached prefix (see `_usage`). They never expire."""
-
-    def respond(self, signed: SignedRequest) -> HttpResponse:
-        path = _PATH.fullmatch(signed.http.path)
-        if path is None:
-            raise AwsError(
-                "UnknownOperationException", "The local Bedrock supports only Converse.", HTTPStatus.NOT_FOUND
-            )
-        model = path["model"]
-        try:
-            content = {"modelId": model, **json.loads(signed.http.body)}
-            request = validate_request("bedrock-runtime", "Converse", content)
-        except (InvalidRequest, ValueError, TypeError) as error:
-            raise AwsError("ValidationException", str(error)) from None
-        for refusal in list_refusals(model, request):
-            raise AwsError("ValidationException", refusal)
-        if self._permissions is not None:
-            self._permissions.check(signed.access_key, model)
-        return HttpResponse(self._answer(model, request))
-
-    def _answer(self, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        lines = read_lines(request)
-        prompt = parse_meeting(lines) or parse_broadcast(lines)
-        if self._faults.take(Fault.MODEL_THROTTLED):
-            raise AwsError("ThrottlingException", "Too many requests", HTTPStatus.TOO_MANY_REQUESTS)
-        text = json.dumps(prompt.answer())
-        max_tokens = request.get("inferenceConfig", {}).get("maxTokens", MAX_TOKENS)
-        thinking_tokens = min(count_thinking_tokens(model, request), max_tokens)
-        max_characters = (max_tokens - thinking_tokens) * CHARACTERS_PER_TOKEN
-        if self._faults.take(Fault.MODEL_REPEATING):
-            max_characters = len(text) // 2
-        answer = text[:max_characters]
-        # Without room for an answer after the thinking, the model returns no text block.
-        blocks = [THOUGHT] * (thinking_tokens > 0) + [{"text": answer}] * (answer != "")
-        return {
-            "output": {"message": {"role": "assistant", "content": blocks}},
-            "stopReason": "max_tokens" if len(text) > max_characters else "end_turn",
-            "usage": self._usage(model, request, _tokens(answer) + thinking_tokens),
-            "metrics": {"latencyMs": 1},
-        }
-
-    def _usage(self, model: str, request: Mapping[str, Any], output_tokens: int) -> dict[str, int]:
-        """Return token counts. The first request with a prefix writes it to the cache, and later ones read it.
-
-        The prefix is the part of the request before its last cache point.
-        """
-        before: list[str] = []
-        after: list[str] = []
-        for block in (
-            *request.get("system", []),
-            *(block for turn in request["messages"] for block in turn["content"]),
-        ):
-            if "cachePoint" in block:
-                before, after = [*before, *after], []
-            else:
-                after.append(json.dumps(block))
-        prefix = "".join(before)
-        read = written = 0
-        if _tokens(prefix) >= min_cached_tokens(model):
-            is_cached = (model, prefix) in self._cached
-            read, written = (_tokens(prefix), 0) if is_cached else (0, _tokens(prefix))
-            self._cached.add((model, prefix))
-        sent = _tokens(prefix + "".join(after)) - read - written
-        return {
-            "inputTokens": sent,
-            "outputTokens": output_tokens,
-            "totalTokens": read + written + sent + output_tokens,
-            "cacheReadInputTokens": read,
-            "cacheWriteInputTokens": written,
-        }
-
-
-def _tokens(text: str) -> int:
-    return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
+def _answer(request: Mapping[str, Any], *, is_repeating: bool) -> dict[str, Any]:
+    lines = read_lines(request)
+    prompt = parse_meeting(lines) or parse_broadcast(lines)
+    text = json.dumps(prompt.answer())
+    max_characters = len(text)
+    if "maxTokens" in (limits := request.get("inferenceConfig", {})):
+        max_characters = limits["maxTokens"] * CHARACTERS_PER_TOKEN
+    if is_repeating:
+        max_characters = len(text) // 2
+    answer = text[:max_characters]
+    sent, received = (math.ceil(len(part) / CHARACTERS_PER_TOKEN) for part in (json.dumps(request), answer))
+    return {
+        "output": {"message": {"role": "assistant", "content": [{"text": answer}]}},
+        "stopReason": "end_turn" if answer == text else "max_tokens",
+        "usage": {"inputTokens": sent, "outputTokens": received, "totalTokens": sent + received},
+        "metrics": {"latencyMs": 1},
+    }

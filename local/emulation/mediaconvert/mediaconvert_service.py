@@ -1,18 +1,17 @@
 """Local AWS Elemental MediaConvert. Its only operation is `CreateJob`, and a job cuts a video into HLS segments.
 
-A thread executes the jobs one after the other. A job reads and writes S3 with the permissions of its role, and sends
-events about its state, as on AWS.
+Jobs are executed in the background, one after the other. A job reads and writes S3 with the permissions of its role, and
+sends events about its state, as on AWS.
 """
 
 import contextlib
 import json
 import logging
-import queue
 import secrets
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -35,12 +34,9 @@ from local.http_server import HttpResponse
 JOBS_PATH = "/2017-08-29/jobs"
 SERVICE = "mediaconvert.amazonaws.com"
 EVENT_SOURCE, DETAIL_TYPE = "aws.mediaconvert", "MediaConvert Job State Change"
-TOKEN_SECONDS = 60.0
-"""Time in which another request with the same `ClientRequestToken` returns the existing job and creates no new one."""
-CANNOT_OPEN, NO_ACCESS, NOT_FOUND, UNKNOWN = 1010, 1401, 1404, 1999
+CANNOT_OPEN, NO_ACCESS, UNKNOWN = 1010, 1401, 1999
 """Error codes of jobs: https://docs.aws.amazon.com/mediaconvert/latest/ug/mediaconvert_error_codes.html"""
 _logger = logging.getLogger("mediaconvert")
-_ERROR_CODES = {"AccessDenied": NO_ACCESS, "403": NO_ACCESS, "NoSuchKey": NOT_FOUND, "NoSuchBucket": NOT_FOUND}
 
 
 class MediaConvertAccount(Permissions, Protocol):
@@ -71,27 +67,22 @@ class _MediaConvertJob:
 
 
 @contextlib.contextmanager
-def serve(account: MediaConvertAccount, *, now: Callable[[], float] = time.time) -> Iterator[int]:
+def serve(account: MediaConvertAccount) -> Iterator[int]:
     """Serve while the block runs, and yield the port. At the end of the block, wait for the submitted jobs."""
-    service = _MediaConvertService(account, now)
-    worker = threading.Thread(target=service.work, name="mediaconvert", daemon=True)
-    worker.start()
-    with serve_signed(service.respond) as port:
+    with (
+        ThreadPoolExecutor(1, "mediaconvert") as worker,
+        serve_signed(_MediaConvertService(account, worker).respond) as port,
+    ):
         yield port
-    service.queued_jobs.put(None)
-    worker.join()
 
 
 class _MediaConvertService:
-    def __init__(self, account: MediaConvertAccount, now: Callable[[], float]) -> None:
+    def __init__(self, account: MediaConvertAccount, worker: ThreadPoolExecutor) -> None:
         self._account = account
-        self._now = now
+        self._worker = worker
         self._arn = f"arn:aws:mediaconvert:{account.region}:{account.account}"
         self._jobs: dict[str, _MediaConvertJob] = {}
-        """Newest job by `ClientRequestToken`, or by job id if the request has no token."""
-        self._lock = threading.Lock()
-        self.queued_jobs: queue.SimpleQueue[_MediaConvertJob | None] = queue.SimpleQueue()
-        """Submitted jobs. None ends the thread that executes them."""
+        """Jobs by `ClientRequestToken`, or by job id if the request has no token."""
 
     def respond(self, signed: SignedRequest) -> HttpResponse:
         if (signed.http.method, signed.http.path) != ("POST", JOBS_PATH):
@@ -116,35 +107,24 @@ class _MediaConvertService:
         return HttpResponse({"job": {**content, "createdAt": int(job.submitted_at)}}, HTTPStatus.CREATED)
 
     def _submit(self, request: Mapping[str, Any], cut: VideoCut, queue_arn: str) -> _MediaConvertJob:
-        job_id = f"{int(self._now() * 1000)}-{secrets.token_hex(3)}"
-        token = request.get("ClientRequestToken", job_id)
-        with self._lock:
-            existing_job = self._jobs.get(token)
-            if existing_job is not None and self._now() - existing_job.submitted_at < TOKEN_SECONDS:
-                return existing_job
-            job = _MediaConvertJob(job_id, f"{self._arn}:jobs/{job_id}", queue_arn, request, cut, self._now())
-            self._jobs[token] = job
-        self.queued_jobs.put(job)
+        """Submit a job. A request with the token of an earlier request gets the earlier job."""
+        job_id = f"{int(time.time() * 1000)}-{secrets.token_hex(3)}"
+        new_job = _MediaConvertJob(job_id, f"{self._arn}:jobs/{job_id}", queue_arn, request, cut, time.time())
+        job = self._jobs.setdefault(request.get("ClientRequestToken", job_id), new_job)
+        if job is new_job:
+            self._worker.submit(self._execute_with_events, job)
         return job
 
-    def work(self) -> None:
-        """Execute the jobs in the order of their submission, until None is queued."""
-        while (job := self.queued_jobs.get()) is not None:
-            try:
-                self._execute_with_events(job)
-            except Exception:  # An event could not be sent. The next jobs must be executed nevertheless.
-                _logger.exception("job %s ended without its last event", job.id)
-
     def _execute_with_events(self, job: _MediaConvertJob) -> None:
-        self._put_event(job, "PROGRESSING")
         try:
+            self._put_event(job, "PROGRESSING")
             self._put_event(job, "COMPLETE", outputGroupDetails=[self._execute(job)])
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            self._fail(job, _ERROR_CODES.get(code, UNKNOWN), f"S3 returned {code} for {error.operation_name}")
         except UnreadableMedia:
             self._fail(job, CANNOT_OPEN, f"Unable to open input file [{job.cut.input_uri}]")
-        except Exception as error:  # noqa: BLE001 - a job fails for any unexpected error
+        except ClientError as error:
+            self._fail(job, NO_ACCESS, f"S3 returned {error.response['Error']['Code']} for {error.operation_name}")
+        except Exception as error:  # A job fails for any unexpected error.
+            _logger.exception("job %s failed", job.id)
             self._fail(job, UNKNOWN, f"Unexpected error: {type(error).__name__}")
 
     def _execute(self, job: _MediaConvertJob) -> dict[str, Any]:
@@ -160,7 +140,7 @@ class _MediaConvertService:
 
     def _put_event(self, job: _MediaConvertJob, status: str, **more: Any) -> None:
         detail = {
-            "timestamp": int(self._now() * 1000),
+            "timestamp": int(time.time() * 1000),
             "accountId": self._account.account,
             "queue": job.queue_arn,
             "jobId": job.id,

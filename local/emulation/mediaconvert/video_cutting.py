@@ -105,16 +105,7 @@ def cut_video(source: Path, folder: Path, cut: VideoCut) -> VideoSegments:
         ":force_original_aspect_ratio=decrease:force_divisible_by=2"
     )
     run_ffmpeg(
-        *(
-            "-threads",
-            "1",
-            "-protocol_whitelist",
-            "file",
-            "-format_whitelist",
-            VIDEO_CONTAINERS,
-            "-i",
-            str(source),
-        ),
+        *("-threads", "1", "-protocol_whitelist", "file", "-format_whitelist", VIDEO_CONTAINERS, "-i", str(source)),
         *("-map", VIDEO_STREAM, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "30", "-pix_fmt", "yuv420p"),
         *("-maxrate", str(cut.max_bitrate), "-bufsize", str(2 * cut.max_bitrate), "-threads:v", "1"),
         *("-filter:v", scale, "-force_key_frames", f"expr:gte(t,n_forced*{cut.seconds})", "-sc_threshold", "0"),

@@ -1,15 +1,17 @@
 """Local Amazon Transcribe for batch jobs, with the operations `StartTranscriptionJob` and `GetTranscriptionJob`.
 
-It recognises English speech. As on AWS, a job reads and writes S3 with its caller's credentials. Jobs are recognised in
-the background, one after the other.
+It recognises English speech. As on AWS, a job reads and writes S3 with its caller's credentials. Jobs run in the
+background, one after the other. Each recognised line becomes a segment of the transcript, which has one speaker.
+https://docs.aws.amazon.com/transcribe/latest/dg/diarization-output-batch.html
 """
 
 import json
+import logging
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -31,7 +33,7 @@ from local.emulation.request_validation import validate_request
 from local.emulation.speech.languages import find_language_note
 from local.emulation.speech.recognition import SpokenLine, recognise
 from local.emulation.speech.speakers import label_speakers
-from local.emulation.transcribe.transcript_document import make_document
+from local.emulation.speech.transcript_items import TranscriptItem, join_items, split_items, time_items
 from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpResponse
 
@@ -42,6 +44,8 @@ NOT_FOUND_MESSAGE = "The requested job couldn't be found. Check the job name and
 NAME_TAKEN_MESSAGE = "The requested job name already exists. Use a different job name."
 UNSUPPORTED_MESSAGE = "Unsupported media format. Check the media format of your media file and try your request again."
 FAILURE_MESSAGE = "Internal failure. Your request can't be completed. Try your request again."
+CONFIDENCE = "0.998"
+_logger = logging.getLogger("transcribe")
 
 
 class TranscribeAccount(Permissions, Protocol):
@@ -56,54 +60,40 @@ class TranscribeAccount(Permissions, Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class _RecognisedSpeech:
-    lines: list[SpokenLine]
-    speakers: list[int] | None
-    """Number of each line's speaker, if the job requested speaker labels."""
-
-
 @dataclass
 class _TranscriptionJob:
     request: Mapping[str, Any]
-    output_key: str
     s3: Any
     """S3 client with the permissions of the caller that started the job."""
-    recognition: Future[_RecognisedSpeech | None]
-    """Recognition in the background. Its result is None if the recording cannot be read."""
     created_at: float
     """Unix time."""
-    status: str = "IN_PROGRESS"
     completed_at: float | None = None
     """Unix time, or None before the job has ended."""
     failure: str | None = None
     """Reason if the job has failed, otherwise None."""
 
+    @property
+    def status(self) -> str:
+        if self.completed_at is None:
+            return "IN_PROGRESS"
+        return "COMPLETED" if self.failure is None else "FAILED"
+
 
 @contextmanager
-def serve(
-    account: TranscribeAccount, faults: Faults | None = None, *, now: Callable[[], float] = time.time
-) -> Iterator[int]:
+def serve(account: TranscribeAccount, faults: Faults) -> Iterator[int]:
     """Serve while the block runs, and yield the port."""
     with (
-        ThreadPoolExecutor(1, "transcription-jobs") as workers,
-        serve_signed(_TranscribeService(account, faults or Faults(), workers, now).respond) as port,
+        ThreadPoolExecutor(1, "transcription-jobs") as worker,
+        serve_signed(_TranscribeService(account, faults, worker).respond) as port,
     ):
         yield port
 
 
 class _TranscribeService:
-    def __init__(
-        self,
-        account: TranscribeAccount,
-        faults: Faults,
-        workers: ThreadPoolExecutor,
-        now: Callable[[], float],
-    ) -> None:
+    def __init__(self, account: TranscribeAccount, faults: Faults, worker: ThreadPoolExecutor) -> None:
         self._account = account
         self._faults = faults
-        self._workers = workers
-        self._now = now
+        self._worker = worker
         self._jobs: dict[str, _TranscriptionJob] = {}
         self._lock = threading.Lock()
 
@@ -142,8 +132,8 @@ class _TranscribeService:
             access = "read" if error.operation_name == "GetObject" else "write"
             message = f"The S3 URI that you provided can't be accessed. Make sure that you have {access} permission."
             raise AwsError("BadRequestException", message) from None
-        recognition = self._workers.submit(_recognise, media, request)
-        job = self._jobs[name] = _TranscriptionJob(request, key, s3, recognition, self._now())
+        job = self._jobs[name] = _TranscriptionJob(request, s3, time.time())
+        self._worker.submit(self._run, job, media)
         return job
 
     def _get(self, request: Mapping[str, Any], access_key: str) -> _TranscriptionJob:
@@ -153,26 +143,32 @@ class _TranscribeService:
         job = self._jobs.get(name)
         if job is None:
             raise AwsError("BadRequestException", NOT_FOUND_MESSAGE)
-        if job.status == "IN_PROGRESS" and job.recognition.done():
-            self._finish(job, job.recognition.result())
         return job
 
-    def _finish(self, job: _TranscriptionJob, speech: _RecognisedSpeech | None) -> None:
-        if speech is None:
-            job.failure = UNSUPPORTED_MESSAGE
-        elif self._faults.take(Fault.JOB_BROKEN):
+    def _run(self, job: _TranscriptionJob, media: bytes) -> None:
+        try:
+            job.failure = self._transcribe(job, media)
+        except Exception:  # A job fails for any unexpected error.
+            _logger.exception("a transcription job failed")
             job.failure = FAILURE_MESSAGE
-        else:
-            name = job.request["TranscriptionJobName"]
-            text = json.dumps(make_document(name, self._account.account, speech.lines, speech.speakers))
-            body = text[: len(text) // 2] if self._faults.take(Fault.JOB_MALFORMED) else text
-            bucket = job.request["OutputBucketName"]
-            job.s3.put_object(Bucket=bucket, Key=job.output_key, Body=body.encode(), ContentType="application/json")
-        job.status = "COMPLETED" if job.failure is None else "FAILED"
-        job.completed_at = self._now()
+        job.completed_at = time.time()
+
+    def _transcribe(self, job: _TranscriptionJob, media: bytes) -> str | None:
+        """Write the transcript of a recording. Return the reason if this fails."""
+        try:
+            document = _make_document(job.request, self._account.account, media)
+        except UnreadableMedia:
+            return UNSUPPORTED_MESSAGE
+        if self._faults.take(Fault.JOB_BROKEN):
+            return FAILURE_MESSAGE
+        text = json.dumps(document)
+        body = text[: len(text) // 2] if self._faults.take(Fault.JOB_MALFORMED) else text
+        bucket, key = job.request["OutputBucketName"], job.request["OutputKey"]
+        job.s3.put_object(Bucket=bucket, Key=key, Body=body.encode(), ContentType="application/json")
+        return None
 
     def _describe(self, job: _TranscriptionJob) -> dict[str, Any]:
-        output = f"https://s3.{self._account.region}.amazonaws.com/{job.request['OutputBucketName']}/{job.output_key}"
+        output = f"https://s3.{self._account.region}.amazonaws.com/{job.request['OutputBucketName']}/{job.request['OutputKey']}"
         names = ("TranscriptionJobName", "LanguageCode", "MediaFormat", "Media", "Settings")
         shown = {
             **{name: job.request.get(name) for name in names},
@@ -186,17 +182,54 @@ class _TranscribeService:
         return {name: value for name, value in shown.items() if value is not None}
 
 
-def _recognise(media: bytes, request: Mapping[str, Any]) -> _RecognisedSpeech | None:
-    """Return the speech in a recording, or None if it is unreadable or does not have the requested format."""
-    max_speakers = request.get("Settings", {}).get("MaxSpeakerLabels", 0)
+def _make_document(request: Mapping[str, Any], account: str, media: bytes) -> dict[str, Any]:
+    """Return the transcript of a recording in the form of Amazon Transcribe.
+
+    Raise UnreadableMedia if the recording is unreadable or does not have the requested format.
+    """
     with tempfile.TemporaryDirectory(prefix="transcribe-") as folder:
         path = Path(folder, "media")
         path.write_bytes(media)
-        try:
-            samples = decode_file(path, [request["MediaFormat"]] if "MediaFormat" in request else DEMUXERS)
-        except UnreadableMedia:
-            return None
+        samples = decode_file(path, [request["MediaFormat"]] if "MediaFormat" in request else DEMUXERS)
     note = find_language_note(request.get("LanguageCode", "en-US"))
-    seconds = len(samples) / SAMPLE_BYTES / RATE
-    lines = recognise(samples) if note is None else [SpokenLine(0, note, 0.0, seconds)]
-    return _RecognisedSpeech(lines, label_speakers(lines, samples, max_speakers) if max_speakers else None)
+    lines = recognise(samples) if note is None else [SpokenLine(0, note, 0.0, len(samples) / SAMPLE_BYTES / RATE)]
+    max_speakers = request.get("Settings", {}).get("MaxSpeakerLabels", 0)
+    speakers = label_speakers(lines, samples, max_speakers) if max_speakers else None
+    results = _make_results(lines, speakers)
+    return {"jobName": request["TranscriptionJobName"], "accountId": account, "status": "COMPLETED", "results": results}
+
+
+def _make_results(lines: Sequence[SpokenLine], speakers: Sequence[int] | None) -> dict[str, Any]:
+    """Return the texts of the lines. `speakers` has a number for each line, if the job requested labels."""
+    labels = [{} if speakers is None else {"speaker_label": f"spk_{speakers[at]}"} for at in range(len(lines))]
+    segments = [time_items(split_items(line.text), line) for line in lines]
+    labelled_items = [(item, label) for segment, label in zip(segments, labels, strict=True) for item in segment]
+    results: dict[str, Any] = {
+        "transcripts": [{"transcript": " ".join(join_items([item.content for item in items]) for items in segments)}],
+        "items": [{"id": at, **_to_item(item), **label} for at, (item, label) in enumerate(labelled_items)],
+    }
+    if speakers is not None:
+        results["speaker_labels"] = {
+            "segments": [
+                {**_format_times(line), **label, "items": [{**label, **_format_times(item)} for item in _words(items)]}
+                for line, items, label in zip(lines, segments, labels, strict=True)
+            ],
+            "channel_label": "ch_0",
+            "speakers": len(set(speakers)),
+        }
+    return results
+
+
+def _to_item(item: TranscriptItem) -> dict[str, Any]:
+    if item.is_punctuation:
+        return {"type": "punctuation", "alternatives": [{"confidence": "0.0", "content": item.content}]}
+    alternatives = [{"confidence": CONFIDENCE, "content": item.content}]
+    return {"type": "pronunciation", "alternatives": alternatives, **_format_times(item)}
+
+
+def _words(items: Sequence[TranscriptItem]) -> list[TranscriptItem]:
+    return [item for item in items if not item.is_punctuation]
+
+
+def _format_times(part: SpokenLine | TranscriptItem) -> dict[str, str]:
+    return {"start_time": str(round(part.start, 3)), "end_time": str(round(part.end, 3))}
