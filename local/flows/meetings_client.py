@@ -35,11 +35,6 @@ class MeetingsBackend:
         assert answer.status == 200, answer
         return MeetingsUser(ExchangeResponse.model_validate(answer.body), self.stack.connect)
 
-    def presign_download(self, subject: str, key: str) -> str:
-        """Return a URL for an object, signed with a user's credentials, as the console signs the URLs of its players."""
-        parameters = {"Bucket": self.bucket, "Key": key}
-        return str(self.open_access(subject).s3.generate_presigned_url("get_object", Params=parameters))
-
 
 def write_recording(path: Path, *clips: str, pictures: bool = True) -> Path:
     """Write a file of a recording in which clips are spoken, and return its path.

@@ -10,7 +10,7 @@ from handlers.meetings.bedrock_summarize.models import Summary, Transcript
 from local.flows import OTHER_USER, USER, Checks, StepReporter
 from local.flows.http_requests import send
 from local.flows.meetings_client import MeetingsBackend, write_recording
-from local.flows.meetings_user import NewMeeting
+from local.flows.meetings_user import MeetingsUser, NewMeeting
 from local.flows.speech_clips import clip_texts
 
 CHUNKS = (("welcome", "budget", "spending"), ("report", "supplier", "goodbye"))
@@ -43,7 +43,7 @@ def play(meetings: MeetingsBackend, report_step: StepReporter) -> list[str]:
     report_step(f"summary: {summary.summary}")
     for item in summary.action_items:
         report_step(f"action item: {item.text} (“{item.quote.text}”, {item.quote.start_ms / 1000:.1f} s)")
-    _download_recording(meetings, str(record.video_key), checks, report_step)
+    _download_recording(ann, str(record.video_key), checks, report_step)
     listed = [
         (listed_meeting.title, listed_meeting.participants, listed_meeting.tags)
         for listed_meeting in ann.list_newest_first()
@@ -63,8 +63,9 @@ def _check_texts(transcript: Transcript, summary: Summary, checks: Checks) -> No
     checks.present("action items", *(item.text for item in summary.action_items))
 
 
-def _download_recording(meetings: MeetingsBackend, key: str, checks: Checks, report_step: StepReporter) -> None:
+def _download_recording(ann: MeetingsUser, key: str, checks: Checks, report_step: StepReporter) -> None:
     """Download the beginning of the video with a URL that is signed with the user's own credentials."""
-    played = send("GET", meetings.presign_download(USER, key), headers={"Range": "bytes=0-99"})
+    url = ann.s3.generate_presigned_url("get_object", Params={"Bucket": ann.bucket, "Key": key})
+    played = send("GET", url, headers={"Range": "bytes=0-99"})
     checks.equal("status and type of the video", (played.status, played.data[4:8]), (206, b"ftyp"))
     report_step("the user can play the video with a URL that the user's own credentials have signed")

@@ -23,14 +23,6 @@ from local.flows.speech_clips import encode_clips
 from local.flows.websocket_client import Message, WebSocketClient, connect_to_api
 
 
-class SessionRefused(Exception):
-    """Error that the router refused to open a session. The message states the reason."""
-
-
-class UtteranceGivenUp(Exception):
-    """Error that the service gave up an utterance. The message states the reason."""
-
-
 class TranscriptionBackend:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -116,8 +108,7 @@ class Speaker(WebSocketClient):
     def open(self, **settings: Any) -> Message:
         """Open a session with these settings. With the setting `sessionId`, continue that session."""
         answer = self.ask("open", sampleRate=RATE, **settings)
-        if answer["type"] != "opened":
-            raise SessionRefused(f"{answer['code']}: {answer['message']}")
+        assert answer["type"] == "opened", answer
         self.session = answer["sessionId"]
         self.encoding = settings.get("encoding", "pcm")
         return answer
@@ -153,8 +144,7 @@ class Speaker(WebSocketClient):
         Send the utterance again after each failed attempt, which happens on a busy machine.
         """
         while (end := self.wait_for_end(utterance))["type"] == "failed":
-            if not end["retryable"]:
-                raise UtteranceGivenUp(end["message"])
+            assert end["retryable"], end
             time.sleep(random.uniform(1, 2) * end.get("waitMs", 0) / 1000)
             self.say(utterance, *clips, sequence=sequence)
         return end

@@ -17,7 +17,7 @@ from handlers.transcription.audio_processor.transcription import UtteranceEnd
 from local.emulation.faults import Fault, Faults
 from local.flows.speech_clips import clip_texts, join_clips
 from tests.handlers.transcription.router_harness import Clock, TranscriptionHarness
-from tests.local.emulation.server_threads import TIMEOUT_SECONDS
+from tests.local.emulation.fake_account import TIMEOUT_SECONDS
 from tests.local.emulation.transcribe.stream_listener import presign_url, serve_transcribe
 from tests.lost_responses import repeat_every_call
 

@@ -9,8 +9,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.local.emulation.server_threads import TIMEOUT_SECONDS
-
+TIMEOUT_SECONDS = 20.0
+"""Timeout of everything that a test waits for. A successful test never waits so long."""
 ACCESS_KEY = "KEY"
 """Access key id of the clients."""
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.emulation.request_validation import InvalidRequest, validate_request
+from local.emulation.request_validation import validate_request
 
 CONVERSE_MESSAGE = {"role": "user", "content": [{"text": "Hi"}]}
 CONVERSE_REQUEST: dict[str, Any] = {"modelId": "anthropic.claude-3-haiku", "messages": [CONVERSE_MESSAGE]}
@@ -24,21 +24,14 @@ def test_members_get_the_names_of_the_model_and_null_members_are_removed() -> No
 @pytest.mark.parametrize(
     ("invalid_members", "message"),
     [
-        ({"messages": "Hi"}, r"^\.messages must be of type list"),
-        ({"messages": [{**CONVERSE_MESSAGE, "role": "guest"}]}, r"^\.messages\[0\]\.role must be one of"),
-        ({"messages": [{"role": "user"}]}, r"^\.messages\[0\]\.content is required"),
-        ({"messages": [{**CONVERSE_MESSAGE, "more": 1}]}, r"^\.messages\[0\]\.more is unknown"),
-        ({"modelId": "a b"}, r"^\.modelId must match"),
-        ({"inferenceConfig": {"maxTokens": 0}}, "must be from 1"),
-        ({"inferenceConfig": {"maxTokens": True}}, "must be of type integer"),
-        ({"requestMetadata": {"key": 1}}, r"^\.requestMetadata\.key must be of type string"),
+        ({"messages": "Hi"}, "Invalid type for parameter messages"),
+        ({"messages": [{"role": "user"}]}, "Missing required parameter in messages"),
+        ({"messages": [{**CONVERSE_MESSAGE, "more": 1}]}, "Unknown parameter in messages"),
+        ({"messages": [{**CONVERSE_MESSAGE, "role": "guest"}]}, r"request\.messages\[0\]\.role must be one of"),
+        ({"modelId": "a b"}, r"request\.modelId must match"),
+        ({"inferenceConfig": {"temperature": 1.5}}, "temperature must be at most 1"),
     ],
 )
 def test_an_error_names_the_member_that_violates_the_model(invalid_members: dict[str, Any], message: str) -> None:
-    with pytest.raises(InvalidRequest, match=message):
+    with pytest.raises(ValueError, match=message):
         validate_request("bedrock-runtime", "Converse", {**CONVERSE_REQUEST, **invalid_members})
-
-
-def test_a_request_that_is_no_object_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="the request must be of type structure"):
-        validate_request("bedrock-runtime", "Converse", [])

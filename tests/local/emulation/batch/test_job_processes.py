@@ -7,8 +7,15 @@ from typing import Any
 import pytest
 
 from local.emulation.batch import job_processes
-from local.emulation.batch.job_processes import EXITED, RECLAIMED, TIMED_OUT, ContainerImage, JobProcess, find_image
-from local.emulation.batch.retry_strategy import should_retry
+from local.emulation.batch.job_processes import (
+    EXITED,
+    RECLAIMED,
+    TIMED_OUT,
+    ContainerImage,
+    JobProcess,
+    find_image,
+    should_retry,
+)
 
 PROGRAM = """
 import json, os, signal, sys, time

@@ -13,19 +13,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.common.bedrock import BedrockModel, ModelReply, build_request, to_json_lines
-from local.emulation.bedrock.converse_permissions import ModelPermissions
-from local.emulation.bedrock.converse_service import serve
-from local.emulation.bedrock.meeting_answers import parse_meeting
+from local.emulation.bedrock.converse_service import ModelPermissions, serve
+from local.emulation.bedrock.scripted_answers import parse_meeting, split_sentences
 from local.emulation.faults import Fault, Faults
-from tests.local.emulation.fake_account import ACCESS_KEY, Account, create_client
-from tests.local.emulation.server_threads import TIMEOUT_SECONDS
+from tests.local.emulation.fake_account import ACCESS_KEY, TIMEOUT_SECONDS, Account, create_client
 
-THINKING_MODEL = "us.anthropic.claude-sonnet-5-5"
-"""Inference profile of a model that thinks before each answer."""
-PLAIN_MODEL = "us.anthropic.claude-haiku-5-5"
-"""Inference profile of a model that does not think."""
-INSTRUCTIONS = "Check the facts. " * 200
-"""Text that is long enough for the cache."""
+MODEL = "us.anthropic.claude-sonnet-5-5"
+"""Inference profile."""
 WINDOW_ID = "4c1f"
 """Id of the section of the broadcast, which the answer repeats."""
 CLAIM = "We ran 600 ferries last spring. I am glad."
@@ -53,12 +47,12 @@ def broadcast_request(*texts: str, memories: tuple[str, ...] = ()) -> dict[str, 
             for number, text in enumerate(texts)
         ),
     ]
-    return build_request(INSTRUCTIONS, [to_json_lines(lines)], 3_000)
+    return build_request("Check the facts.", [to_json_lines(lines)], 3_000)
 
 
-def reply_to(client: Any, *texts: str, model: str = THINKING_MODEL, **options: Any) -> ModelReply:
+def reply_to(client: Any, *texts: str, **options: Any) -> ModelReply:
     """Return the reply to a request about a broadcast, which the handlers' code adapts to the model."""
-    return BedrockModel(client, model).converse(broadcast_request(*texts, **options))
+    return BedrockModel(client, MODEL).converse(broadcast_request(*texts, **options))
 
 
 def check_facts(client: Any, *texts: str, **options: Any) -> dict[str, Any]:
@@ -146,30 +140,21 @@ def test_a_promise_is_an_action_item_with_owner_and_due_date(
     assert all(result["quote"] in text for result in items)
 
 
-def test_the_fixed_part_of_a_prompt_is_written_to_the_cache_once_and_then_read() -> None:
-    with serve() as port:
-        client = create_client("bedrock-runtime", port)
-        first, second = reply_to(client, "One.").usage, reply_to(client, "Another.").usage
-        assert first.cache_write_tokens > 512, "Bedrock does not cache a shorter prefix"
-        assert (first.cache_read_tokens, second.cache_write_tokens) == (0, 0)
-        assert second.cache_read_tokens == first.cache_write_tokens
-        assert 0 < second.input_tokens < 200
-        assert reply_to(client, "Another.", model=PLAIN_MODEL).usage.cache_read_tokens == 0, "each model has a cache"
-        short = {**broadcast_request("One."), "system": [{"text": "Short."}, {"cachePoint": {"type": "default"}}]}
-        assert BedrockModel(client, THINKING_MODEL).converse(short).usage.cache_write_tokens == 0
+def test_a_sentence_does_not_end_at_a_decimal_point() -> None:
+    text = "One ends. Really?! Inflation was 1.5 percent. No mark"
+    assert list(split_sentences(text)) == ["One ends.", "Really?!", "Inflation was 1.5 percent.", "No mark"]
 
 
-def test_an_answer_is_truncated_at_the_token_limit(client: Any) -> None:
+def test_an_answer_is_truncated_at_the_token_limit_or_by_a_fault(client: Any) -> None:
+    whole = reply_to(client, CLAIM)
+    assert (whole.stop_reason, whole.usage.input_tokens > 0) == ("end_turn", True)
     request = {**broadcast_request(CLAIM), "inferenceConfig": {"maxTokens": 5}}
-    reply = BedrockModel(client, PLAIN_MODEL).converse(request)
-    assert (reply.stop_reason, reply.usage.output_tokens) == ("max_tokens", 5)
-    assert len(reply.text) == 20, "a token has four characters"
-    assert reply_to(client, CLAIM).stop_reason == "end_turn"
-
-
-def test_the_fault_repeating_uses_up_the_token_limit(client: Any) -> None:
+    answer = client.converse(modelId="anthropic.claude-3-haiku", **request)
+    assert (answer["stopReason"], answer["usage"]["outputTokens"]) == ("max_tokens", 5)
     FAULTS.set(Fault.MODEL_REPEATING)
-    assert reply_to(client, CLAIM).stop_reason == "max_tokens"
+    half = reply_to(client, CLAIM)
+    assert half.stop_reason == "max_tokens"
+    assert half.text == whole.text[: len(whole.text) // 2]
 
 
 def test_the_fault_throttled_refuses_as_many_requests_as_set(client: Any) -> None:
@@ -183,42 +168,7 @@ def test_the_fault_throttled_refuses_as_many_requests_as_set(client: Any) -> Non
 def test_a_request_that_violates_the_api_model_is_refused(client: Any) -> None:
     request = {**broadcast_request("One."), "inferenceConfig": {"maxTokens": 9, "temperature": 1.5}}
     with pytest.raises(ClientError, match="ValidationException"):
-        BedrockModel(client, THINKING_MODEL).converse(request)
-
-
-def converse(client: Any, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Send a request as it is, without the handlers' code, which adapts it to the model."""
-    response: dict[str, Any] = client.converse(modelId=model, **request)
-    return response
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"additionalModelRequestFields": {"thinking": {"type": "disabled"}}},
-        {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 1_024}}},
-        {"inferenceConfig": {"maxTokens": 100, "temperature": 0.0}},
-        {"messages": [*broadcast_request("One.")["messages"], {"role": "assistant", "content": [{"text": "{"}]}]},
-    ],
-    ids=["thinking disabled", "thinking budget", "temperature", "prefilled answer"],
-)
-def test_claude_sonnet_5_5_refuses_options_that_older_models_accepted(client: Any, change: dict[str, Any]) -> None:
-    request = {**broadcast_request("One."), **change}
-    with pytest.raises(ClientError, match="ValidationException"):
-        converse(client, THINKING_MODEL, request)
-    assert converse(client, "anthropic.claude-sonnet-4-5-20250929-v1:0", request)
-
-
-def test_thinking_precedes_the_answer_and_counts_against_the_token_limit(client: Any) -> None:
-    unadapted = converse(client, THINKING_MODEL, broadcast_request(CLAIM))
-    assert unadapted["stopReason"] == "max_tokens", "thinking uses up the 3,000 tokens of an unadapted request"
-    assert [list(block) for block in unadapted["output"]["message"]["content"]] == [["reasoningContent"]]
-    reply = reply_to(client, CLAIM)
-    assert (reply.stop_reason, json.loads(reply.text)["window"]) == ("end_turn", WINDOW_ID)
-    assert reply.usage.output_tokens > 1_000
-    plain_reply = reply_to(client, CLAIM, model=PLAIN_MODEL)
-    assert plain_reply.stop_reason == "end_turn"
-    assert plain_reply.usage.output_tokens < 1_000
+        BedrockModel(client, MODEL).converse(request)
 
 
 @dataclass
@@ -236,11 +186,11 @@ def test_the_use_of_a_profile_requires_grants_on_the_profile_and_on_its_model_in
         """Return the ARN of each resource on which the caller needs a grant, and the profile in the context."""
         return [(arn, context.get("bedrock:InferenceProfileArn")) for arn, context in permissions.resources(model)]
 
-    name = THINKING_MODEL.removeprefix("us.")
-    profile = f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/{THINKING_MODEL}"
+    name = MODEL.removeprefix("us.")
+    profile = f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/{MODEL}"
     models = [f"arn:aws:bedrock:us-{region}::foundation-model/{name}" for region in ("east-1", "east-2", "west-2")]
     expected = [(profile, None), *((model, profile) for model in models)]
-    assert required_resources(THINKING_MODEL) == required_resources(profile) == expected
+    assert required_resources(MODEL) == required_resources(profile) == expected
     assert required_resources(name) == required_resources(models[0]) == [(models[0], None)]
     global_profile = profile.replace("us.anthropic", "global.anthropic")
     assert required_resources(f"global.{name}") == [
@@ -257,7 +207,7 @@ def test_a_request_without_a_grant_or_a_signature_is_refused() -> None:
         with pytest.raises(ClientError, match="AccessDeniedException"):
             reply_to(client, "One.")
 
-        model_of_one_region = THINKING_MODEL.removeprefix("us.")
+        model_of_one_region = MODEL.removeprefix("us.")
         assert BedrockModel(client, model_of_one_region).converse(broadcast_request("One.")).text
         assert {check[:2] for check in account.permission_checks} == {(ACCESS_KEY, "bedrock:InvokeModel")}
 

@@ -12,7 +12,7 @@ from handlers.transcription.audio import Encoding
 from handlers.transcription.audio_processor.stream import StreamRequest, TranscribeStream, presign_stream_url
 from local.emulation.faults import Faults
 from local.emulation.transcribe.streaming_service import SILENCE_SECONDS, serve
-from tests.local.emulation.server_threads import TIMEOUT_SECONDS
+from tests.local.emulation.fake_account import TIMEOUT_SECONDS
 
 RATE = 16000
 

@@ -1,7 +1,6 @@
 """Tests of the batch jobs of the local Transcribe, with boto3, a fake account and real speech."""
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,8 @@ from botocore.exceptions import ClientError
 from local.audio_formats import encode_audio, silence
 from local.emulation.faults import Fault, Faults
 from local.emulation.transcribe import transcription_jobs
-from local.emulation.transcribe.transcription_jobs import CHECK_FILE
-from local.flows.speech_clips import CLIPS, clip_texts, encode_clips
+from local.flows import eventually
+from local.flows.speech_clips import CLIPS, encode_clips
 from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate
 from tests.local.emulation.fake_account import ACCESS_KEY, Account, create_client
 
@@ -32,8 +31,6 @@ class ServedTranscribe:
     account: Account
     faults: Faults
     client: Any
-    now: list[float]
-    """Current time of the service, which a test can change. The list has one item."""
 
     def start(self, name: str = "one", media: bytes | None = None, **changes: Any) -> dict[str, Any]:
         """Start a job as the workflow does, and return its description. A parameter that is None is omitted."""
@@ -55,18 +52,15 @@ class ServedTranscribe:
     def get(self, name: str = "one") -> dict[str, Any]:
         return dict(self.client.get_transcription_job(TranscriptionJobName=name)["TranscriptionJob"])
 
-    def wait_for_end(self) -> dict[str, Any]:
-        """Return the description of a job after its end."""
-        deadline = time.monotonic() + JOB_SECONDS
-        while (job := self.get())["TranscriptionJobStatus"] == "IN_PROGRESS":
-            assert time.monotonic() < deadline, "the job did not end"
-            time.sleep(0.02)
-        return job
-
-    def run(self, media: bytes, **changes: Any) -> dict[str, Any]:
+    def run(self, media: bytes, name: str = "one", **changes: Any) -> dict[str, Any]:
         """Start a job, and return its description after its end."""
-        self.start(media=media, **changes)
-        return self.wait_for_end()
+        self.start(name, media, **changes)
+
+        def find_ended_job() -> dict[str, Any] | None:
+            job = self.get(name)
+            return None if job["TranscriptionJobStatus"] == "IN_PROGRESS" else job
+
+        return eventually(find_ended_job, "the end of the job", JOB_SECONDS)
 
     def transcript(self) -> dict[str, Any]:
         """Return the transcript that a job has written."""
@@ -76,9 +70,9 @@ class ServedTranscribe:
 
 @pytest.fixture
 def service() -> Iterator[ServedTranscribe]:
-    account, faults, now = Account(), Faults(), [1_800_000_000.0]
-    with transcription_jobs.serve(account, faults, now=lambda: now[0]) as port:
-        yield ServedTranscribe(account, faults, create_client("transcribe", port), now)
+    account, faults = Account(), Faults()
+    with transcription_jobs.serve(account, faults) as port:
+        yield ServedTranscribe(account, faults, create_client("transcribe", port))
 
 
 def start_error(service: ServedTranscribe, **parameters: Any) -> str:
@@ -89,37 +83,25 @@ def start_error(service: ServedTranscribe, **parameters: Any) -> str:
 
 
 def test_a_transcript_has_text_items_and_speakers(service: ServedTranscribe) -> None:
-    clips = ("welcome", "spending", "report")
-    job = service.run(encode_clips("flac", *clips))
+    job = service.run(encode_clips("flac", "welcome", "spending"))
     assert job["TranscriptionJobStatus"] == "COMPLETED"
     assert job["Transcript"]["TranscriptFileUri"] == (
         f"https://s3.us-east-1.amazonaws.com/{BUCKET}/transcripts/one.json"
     )
-    document = service.transcript()
-    assert (document["jobName"], document["accountId"], document["status"]) == ("one", "123456789012", "COMPLETED")
-    results = document["results"]
+    results = service.transcript()["results"]
     [transcript] = results["transcripts"]
-    assert word_error_rate(" ".join(clip_texts(*clips)), transcript["transcript"]) <= MAX_WORD_ERROR_RATE
-
     items = results["items"]
-    assert [item["id"] for item in items] == list(range(len(items)))
     words = [item for item in items if item["type"] == "pronunciation"]
     assert all("start_time" not in item for item in items if item not in words), "a punctuation mark has no time"
     assert [item["alternatives"][0]["content"] for item in words] == transcript["transcript"].translate(
         str.maketrans("", "", ",.")
     ).split()
-    assert float(words[0]["start_time"]) == pytest.approx(0.3, abs=0.1)
     times = [float(item[name]) for item in words for name in ("start_time", "end_time")]
     assert times == sorted(times)
-
-    labels = results["speaker_labels"]
-    assert labels["speakers"] == 2
-    assert [segment["speaker_label"] for segment in labels["segments"]] == ["spk_0", "spk_1", "spk_0"]
-    first_segment = labels["segments"][0]
-    assert first_segment["start_time"] == words[0]["start_time"]
-    first_words = words[: len(first_segment["items"])]
-    assert first_segment["end_time"] == first_words[-1]["end_time"]
-    assert [item["start_time"] for item in first_segment["items"]] == [item["start_time"] for item in first_words]
+    segments = results["speaker_labels"]["segments"]
+    assert [segment["speaker_label"] for segment in segments] == ["spk_0", "spk_1"]
+    first_words = words[: len(segments[0]["items"])]
+    assert [item["start_time"] for item in segments[0]["items"]] == [item["start_time"] for item in first_words]
 
 
 def test_every_clip_is_recognised(service: ServedTranscribe) -> None:
@@ -139,17 +121,6 @@ def test_a_recording_in_another_language_gets_a_note_in_place_of_its_text(servic
     assert "understands English" in transcript["transcript"]
 
 
-def test_a_job_describes_its_times(service: ServedTranscribe) -> None:
-    started = service.start(media=SILENCE)
-    assert (started["TranscriptionJobStatus"], "StartTime" in started) == ("IN_PROGRESS", True)
-    service.now[0] += 60
-    job = service.wait_for_end()
-    assert job["TranscriptionJobStatus"] == "COMPLETED"
-    assert (job["CompletionTime"] - job["CreationTime"]).total_seconds() == 60
-    assert service.get() == job
-    assert service.transcript()["results"]["transcripts"] == [{"transcript": ""}]
-
-
 def test_a_job_name_can_be_used_only_once(service: ServedTranscribe) -> None:
     service.start(media=SILENCE)
     assert start_error(service) == "ConflictException"
@@ -161,23 +132,8 @@ def test_an_unknown_job_is_not_found(service: ServedTranscribe) -> None:
     assert error.value.response["Error"]["Code"] == "BadRequestException", "AWS sends this code, not that of its model"
 
 
-def test_a_caller_needs_read_access_to_the_recording_and_write_access_to_the_folder_of_the_output(
-    service: ServedTranscribe,
-) -> None:
-    for action in (f"s3:GetObject {ACCESS_KEY}", f"s3:PutObject {ACCESS_KEY}"):
-        service.account.denied_actions = {action}
-        assert start_error(service, media=SILENCE) == "BadRequestException"
-    service.account.denied_actions = set()
-    service.start(media=SILENCE)
-    assert service.account.objects[BUCKET, f"transcripts/{CHECK_FILE}"] == b"", (
-        "Transcribe tests the access with this file"
-    )
-
-
 @pytest.mark.parametrize(
-    "media",
-    [b"no sound at all", b"#EXTM3U\n/etc/hostname\n", encode_audio(silence(1), "ogg-opus")],
-    ids=["text", "playlist", "another format"],
+    "media", [b"#EXTM3U\n/etc/hostname\n", encode_audio(silence(1), "ogg-opus")], ids=["playlist", "another format"]
 )
 def test_a_job_fails_if_its_file_does_not_have_the_given_format(service: ServedTranscribe, media: bytes) -> None:
     job = service.run(media)
@@ -185,46 +141,28 @@ def test_a_job_fails_if_its_file_does_not_have_the_given_format(service: ServedT
     assert (BUCKET, "transcripts/one.json") not in service.account.objects
 
 
-@pytest.mark.parametrize(
-    "parameters",
-    [{"name": "with spaces"}, {"Media": {"MediaFileUri": "https://example.com/one.flac"}}, {"OutputBucketName": None}],
-)
-def test_an_invalid_request_is_refused(service: ServedTranscribe, parameters: dict[str, Any]) -> None:
-    assert start_error(service, media=SILENCE, **parameters) == "BadRequestException"
-
-
-def test_a_caller_without_the_grant_to_start_a_job_is_denied(service: ServedTranscribe) -> None:
-    action = "transcribe:StartTranscriptionJob"
-    service.account.denied_actions = {action}
-    assert start_error(service, media=SILENCE) == "AccessDeniedException"
-    *request, context = service.account.permission_checks[-1]
-    assert request == [ACCESS_KEY, action, "*"]
-    assert context["transcribe:OutputKey"] == "transcripts/one.json"
-
-
-def test_a_caller_without_the_grant_to_read_a_job_is_denied(service: ServedTranscribe) -> None:
-    action, job = "transcribe:GetTranscriptionJob", "arn:aws:transcribe:us-east-1:123456789012:transcription-job/one"
-    service.account.denied_actions = {action}
+def test_a_caller_needs_grants_on_the_job_and_on_both_objects(service: ServedTranscribe) -> None:
+    for action, code in {
+        "transcribe:StartTranscriptionJob": "AccessDeniedException",
+        f"s3:GetObject {ACCESS_KEY}": "BadRequestException",
+        f"s3:PutObject {ACCESS_KEY}": "BadRequestException",
+    }.items():
+        service.account.denied_actions = {action}
+        assert start_error(service, media=SILENCE) == code
+    assert service.account.permission_checks[0][3]["transcribe:OutputKey"] == "transcripts/one.json"
+    service.account.denied_actions = {"transcribe:GetTranscriptionJob"}
+    service.start()
     with pytest.raises(ClientError, match="AccessDenied"):
         service.get()
-    assert service.account.permission_checks[-1][:3] == (ACCESS_KEY, action, job)
 
 
-def test_the_fault_throttled_refuses_the_start_of_one_job(service: ServedTranscribe) -> None:
+def test_faults_refuse_a_start_fail_a_job_and_damage_a_transcript(service: ServedTranscribe) -> None:
     service.faults.set(Fault.JOB_THROTTLED)
     assert start_error(service, media=SILENCE) == "LimitExceededException"
-    assert service.start()["TranscriptionJobStatus"] == "IN_PROGRESS"
-
-
-def test_the_fault_broken_fails_a_job(service: ServedTranscribe) -> None:
     service.faults.set(Fault.JOB_BROKEN)
     job = service.run(SILENCE)
-    assert job["TranscriptionJobStatus"] == "FAILED"
-    assert job["FailureReason"].startswith("Internal")
-
-
-def test_the_fault_malformed_gives_a_transcript_that_is_no_json(service: ServedTranscribe) -> None:
+    assert (job["TranscriptionJobStatus"], job["FailureReason"].split()[0]) == ("FAILED", "Internal")
     service.faults.set(Fault.JOB_MALFORMED)
-    service.run(SILENCE)
+    service.run(SILENCE, name="two")
     with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
         service.transcript()

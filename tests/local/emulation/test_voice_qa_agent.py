@@ -1,6 +1,5 @@
 """Tests of the local voice Q&A agent, which answers questions about a lecture, with the handlers' client and real speech."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -26,34 +25,16 @@ from handlers.voice_qa.query_worker.agent_protocol import (
     WrittenQuery,
     opaque_session_id,
 )
-from local.audio_formats import RATE, SAMPLE_BYTES, decode_file
+from local.audio_formats import decode_file
 from local.emulation.faults import Fault, Faults
 from local.emulation.speech.recognition import recognise
-from local.emulation.voice_qa_agent.agent_service import serve
-from local.emulation.voice_qa_agent.lecture_answers import (
-    NO_MATCH_ANSWER,
-    LecturePassage,
-    find_best_passages,
-    find_content_words,
-    make_reply,
-)
-from local.ffmpeg import pcm_input, run_ffmpeg
-from local.flows.speech_clips import clip_texts, join_clips
+from local.emulation.voice_qa_agent import NO_MATCH_ANSWER, LecturePassage, make_reply, serve
+from local.flows.speech_clips import clip_texts, encode_clips
 from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate
 from local.http_server import serve_handler
-from tests.local.emulation.server_threads import TIMEOUT_SECONDS
+from tests.local.emulation.fake_account import TIMEOUT_SECONDS
 
 pytestmark = pytest.mark.media
-ENCODINGS = {
-    "mp3": ("-f", "mp3"),
-    "mp4": ("-f", "mp4", "-movflags", "frag_keyframe+empty_moov"),
-    "m4a": ("-f", "ipod", "-movflags", "frag_keyframe+empty_moov"),
-    "wav": ("-f", "wav"),
-    "flac": ("-f", "flac"),
-    "ogg": ("-c:a", "libopus", "-b:a", "24k", "-f", "ogg"),
-    "webm": ("-c:a", "libopus", "-b:a", "24k", "-f", "webm"),
-}
-"""ffmpeg options by audio format."""
 LECTURE = ("photosynthesis", "sunlight", "oxygen")
 FAULTS = Faults()
 
@@ -78,11 +59,6 @@ class FileServer:
     def url(self, name: str) -> str:
         """Return the URL of a file, which need not exist."""
         return f"http://127.0.0.1:{self.port}/{name}?X-Amz-Signature=canary"
-
-
-def encode_recording(*clips: str, audio_format: str = "ogg") -> bytes:
-    """Return an audio file in which these clips are spoken."""
-    return run_ffmpeg(*pcm_input(RATE), *ENCODINGS[audio_format], "pipe:1", data=join_clips(*clips))
 
 
 def question(
@@ -128,7 +104,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FileServer]:
 @pytest.fixture(scope="module")
 def lecture(files: FileServer) -> str:
     """Return the URL of a lecture."""
-    return files.put("lecture-one", encode_recording(*LECTURE))
+    return files.put("lecture-one", encode_clips("ogg-opus", *LECTURE))
 
 
 def create_client(endpoint: str) -> Agent:
@@ -159,47 +135,32 @@ def citations(pieces: list[AgentPiece]) -> list[AgentCitation]:
     return [piece for piece in pieces if isinstance(piece, AgentCitation)]
 
 
-def test_the_answer_quotes_and_cites_the_best_passage(endpoint: str, lecture: str) -> None:
+def test_the_answer_quotes_and_plays_the_best_passage(endpoint: str, lecture: str, tmp_path: Path) -> None:
     pieces = ask(endpoint, question(lecture, WrittenQuery(text=OXYGEN_QUESTION)))
     assert pieces[0] == AgentTranscript(text=OXYGEN_QUESTION)
     assert answer_text(pieces) == OXYGEN_ANSWER
     citation = citations(pieces)[0]
     assert citation.quote == clip_texts("oxygen")[0]
-    first_two_clips = len(join_clips(*LECTURE[:2])) * 1000 / SAMPLE_BYTES / RATE
-    whole = len(join_clips(*LECTURE)) * 1000 / SAMPLE_BYTES / RATE
-    assert citation.start_ms == pytest.approx(first_two_clips, abs=200)
-    assert citation.end_ms == pytest.approx(whole - 800, abs=200), "a pause of 0.8 s follows each clip"
-    assert len([piece for piece in pieces if isinstance(piece, AgentText)]) == 12, "each word is a piece"
-
-
-def test_the_spoken_answer_is_the_quoted_part_of_the_lecture(endpoint: str, lecture: str, tmp_path: Path) -> None:
-    pieces = ask(endpoint, question(lecture, WrittenQuery(text=OXYGEN_QUESTION)))
+    assert 6_000 < citation.start_ms < citation.end_ms < 12_000
     audio = [piece.audio for piece in pieces if isinstance(piece, AgentAudio)]
     (tmp_path / "answer").write_bytes(b"".join(audio))
-    samples = decode_file(tmp_path / "answer", ["ogg"])
-    text = " ".join(line.text for line in recognise(samples))
-    assert len(audio) > 1
+    text = " ".join(line.text for line in recognise(decode_file(tmp_path / "answer", ["ogg"])))
     assert word_error_rate(clip_texts("oxygen")[0], text) <= MAX_WORD_ERROR_RATE, text
     kinds = [type(piece) for piece in pieces]
     assert AgentText in kinds[kinds.index(AgentAudio) :], "audio is sent before the text is complete"
 
 
 def test_a_spoken_question_is_recognised(endpoint: str, lecture: str, files: FileServer) -> None:
-    url = files.put("query", encode_recording("sugar"))
+    url = files.put("query", encode_clips("ogg-opus", "sugar"))
     pieces = ask(endpoint, question(lecture, SpokenQuery(url=url, format="ogg")))
     assert pieces[0] == AgentTranscript(text="What do plants turn into sugar?")
     assert citations(pieces)[0].quote == clip_texts("sunlight")[0]
 
 
-@pytest.mark.parametrize("text", ["Why is the sky blue?", "What is photosynthesis made of?", ""])
-def test_a_question_that_the_lecture_does_not_answer_gets_an_answer_that_says_so(
-    endpoint: str, lecture: str, text: str
-) -> None:
-    turns = (turn(OXYGEN_QUESTION),) if text else ()
-    pieces = ask(endpoint, question(lecture, WrittenQuery(text=text), earlier_turns=turns))
+def test_a_question_that_the_lecture_does_not_answer_gets_an_answer_that_says_so(endpoint: str, lecture: str) -> None:
+    pieces = ask(endpoint, question(lecture, WrittenQuery(text="Why is the sky blue?")))
     assert answer_text(pieces) == NO_MATCH_ANSWER
-    assert citations(pieces) == []
-    assert not [piece for piece in pieces if isinstance(piece, AgentAudio)]
+    assert [type(piece) for piece in pieces if not isinstance(piece, AgentText)] == [AgentTranscript]
 
 
 def test_a_question_without_a_subject_is_about_the_previous_question(endpoint: str, lecture: str) -> None:
@@ -208,24 +169,9 @@ def test_a_question_without_a_subject_is_about_the_previous_question(endpoint: s
     assert answer_text(pieces) == OXYGEN_ANSWER
 
 
-@pytest.mark.parametrize("audio_format", sorted(ENCODINGS))
-def test_lectures_of_every_audio_format_are_recognised(endpoint: str, files: FileServer, audio_format: str) -> None:
-    url = files.put(f"lecture-{audio_format}", encode_recording(*LECTURE, audio_format=audio_format))
-    pieces = ask(endpoint, question(url, WrittenQuery(text=OXYGEN_QUESTION), lecture_format=audio_format))
-    assert answer_text(pieces) == OXYGEN_ANSWER
-
-
-@pytest.mark.parametrize(
-    ("is_ogg", "lecture_format"),
-    [(True, "mp3"), (True, "wma"), (False, "ogg")],
-    ids=["another format", "unsupported format", "no audio"],
-)
-def test_a_lecture_that_cannot_be_decoded_is_rejected(
-    endpoint: str, files: FileServer, is_ogg: bool, lecture_format: str
-) -> None:
-    url = files.put("lecture-bad", encode_recording(*LECTURE) if is_ogg else b"no audio")
+def test_a_lecture_that_cannot_be_decoded_is_rejected(endpoint: str, lecture: str) -> None:
     _, failure = ask_until_failure(
-        endpoint, question(url, WrittenQuery(text=OXYGEN_QUESTION), lecture_format=lecture_format)
+        endpoint, question(lecture, WrittenQuery(text=OXYGEN_QUESTION), lecture_format="mp3")
     )
     assert (failure.code, failure.retryable) == (AgentCode.REJECTED, False)
 
@@ -262,43 +208,9 @@ def test_a_fault_breaks_the_answer_in_the_middle(endpoint: str, lecture: str, fa
     assert OXYGEN_ANSWER.startswith(text)
 
 
-def test_the_agent_answers_concurrent_requests_after_a_client_has_disconnected(endpoint: str, lecture: str) -> None:
-    expected = {"oxygen": OXYGEN_ANSWER, "food": f"At 0:00 you hear: {clip_texts('photosynthesis')[0]}"}
-    answers: list[tuple[str, str]] = []
-    with create_client(endpoint).answer(question(lecture, WrittenQuery(text=OXYGEN_QUESTION))) as unread_answer:
-        assert isinstance(next(unread_answer), AgentTranscript)
-
-    def ask_in_thread(word: str) -> None:
-        answers.append((word, answer_text(ask(endpoint, question(lecture, WrittenQuery(text=word))))))
-
-    threads = [threading.Thread(target=ask_in_thread, args=(word,)) for word in [*expected] * 4]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(TIMEOUT_SECONDS)
-    assert sorted(answers) == sorted([*expected.items()] * 4)
-
-
-def test_rare_words_count_more_and_equal_passages_are_in_the_order_of_the_lecture() -> None:
-    lecture = [
-        LecturePassage(text, number * 1000, number * 1000 + 500)
-        for number, text in enumerate(["Plants eat.", "Plants eat fish.", "Plants sing.", "Plants eat fish."])
-    ]
-    assert find_best_passages(lecture, ["plant", "sing", "eat"])[0].text == "Plants sing."
-    assert [item.start_ms for item in find_best_passages(lecture, ["fish"])] == [1000, 3000]
-    assert len(find_best_passages(lecture, ["plant"])) == 3
-    assert find_best_passages(lecture, ["good"]) == find_best_passages([], ["plant"]) == []
-
-
-def test_a_passage_with_less_than_half_of_the_subject_is_no_answer() -> None:
-    lecture = [LecturePassage("The green color comes from chlorophyll.", 0, 1)]
-    assert make_reply(lecture, "What color is the moon on Monday?").passages == ()
-    assert make_reply(lecture, "Where does the green color come from?").passages == tuple(lecture)
-
-
-def test_question_words_are_no_content_and_the_plural_counts_as_the_singular() -> None:
-    assert find_content_words("Why do the plants need it?") == {"plant", "need"}
-
-
-def test_the_answer_states_the_minute_and_second_of_the_passage() -> None:
-    assert make_reply([LecturePassage("Good.", 61_000, 62_000)], "good").text == "At 1:01 you hear: Good."
+def test_the_best_passage_has_the_rarest_words_of_the_question_and_at_least_half_of_them() -> None:
+    texts = ["Plants eat.", "Plants eat fish.", "Plants sing.", "Plants eat fish."]
+    lecture = [LecturePassage(text, 61_000 + number, 62_000) for number, text in enumerate(texts)]
+    assert make_reply(lecture, "Do the plants eat and sing?").text == "At 1:01 you hear: Plants sing."
+    assert [passage.start_ms for passage in make_reply(lecture, "fish").passages] == [61_001, 61_003]
+    assert make_reply(lecture, "What fish is on the moon on Monday?").text == NO_MATCH_ANSWER
