@@ -45,6 +45,8 @@ def _rename_members(shape: Any, value: Any) -> Any:
             }
         case "list", list():
             return [_rename_members(shape.member, item) for item in value]
+        case "map", dict():
+            return {key: _rename_members(shape.value, item) for key, item in value.items()}
         case _:
             return value
 
@@ -58,6 +60,9 @@ def _find_violations(shape: Any, value: Any, path: str) -> Iterator[str]:
         case "list":
             for index, item in enumerate(value):
                 yield from _find_violations(shape.member, item, f"{path}[{index}]")
+        case "map":
+            for key, item in value.items():
+                yield from _find_violations(shape.value, item, f"{path}.{key}")
         case "string":
             pattern = shape.metadata.get("pattern")
             # Some of MediaConvert's patterns end in a slash, because they describe only the beginning of a URI.
