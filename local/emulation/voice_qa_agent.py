@@ -18,7 +18,7 @@ import tempfile
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,7 +33,6 @@ from local.emulation.speech.recognition import SpokenLine, recognise
 from local.ffmpeg import UnreadableMedia
 from local.http_server import HttpRequest, HttpResponse, serve_json
 
-RETRY_AFTER_SECONDS = 1
 LINE_SECONDS = 0.02
 """Time between two lines of an answer."""
 HOSTS = frozenset(["127.0.0.1", "localhost"])
@@ -64,21 +63,6 @@ _STOP_WORDS = frozenset(
 
 
 @dataclass(frozen=True)
-class LecturePassage:
-    text: str
-    start_ms: int
-    end_ms: int
-
-
-@dataclass(frozen=True)
-class AgentReply:
-    """Answer with the passages that it cites, the best passage first."""
-
-    text: str
-    passages: tuple[LecturePassage, ...] = ()
-
-
-@dataclass(frozen=True)
 class _Recording:
     """Speech of a lecture or a question."""
 
@@ -89,81 +73,52 @@ class _Recording:
     def text(self) -> str:
         return " ".join(line.text for line in self.lines)
 
-    @property
-    def passages(self) -> list[LecturePassage]:
-        return [LecturePassage(line.text, round(line.start * 1000), round(line.end * 1000)) for line in self.lines]
-
-    def cut(self, passage: LecturePassage) -> Iterator[bytes]:
-        """Yield the audio of a passage as Ogg Opus files of up to AUDIO_PIECE_SECONDS."""
-        start, end = (SAMPLE_BYTES * (ms * RATE // 1000) for ms in (passage.start_ms, passage.end_ms))
+    def cut(self, line: SpokenLine) -> Iterator[bytes]:
+        """Yield the audio of a line as Ogg Opus files of up to AUDIO_PIECE_SECONDS."""
+        start, end = (SAMPLE_BYTES * round(seconds * RATE) for seconds in (line.start, line.end))
         size = round(SAMPLE_BYTES * RATE * AUDIO_PIECE_SECONDS)
         for first in range(start, end, size):
             yield encode_audio(self.samples[first : min(first + size, end)], "ogg-opus")
 
 
-class RequestRefused(Exception):
-    """Refusal of a request with an HTTP error status, before the answer begins."""
-
-    def __init__(self, status: HTTPStatus, **headers: str) -> None:
-        super().__init__(status.phrase)
-        self.status, self.headers = status, headers
-
-
-def serve(faults: Faults | None = None, line_seconds: float = LINE_SECONDS) -> AbstractContextManager[int]:
+def serve(faults: Faults, line_seconds: float = LINE_SECONDS) -> AbstractContextManager[int]:
     """Serve while the block runs, and yield the port."""
-    agent = _Agent(faults or Faults(), line_seconds)
 
     def respond(request: HttpRequest) -> HttpResponse:
+        if (request.method, request.path) != ("POST", "/answer"):
+            return HttpResponse({}, HTTPStatus.NOT_FOUND)
+        if faults.take(Fault.ANSWER_THROTTLED):
+            return HttpResponse({}, HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": "1"})
+        question = json.loads(request.body)
+        query, conversation = question["query"], question["conversation"]
         try:
-            match request.method, request.path:
-                case "POST", "/answer":
-                    return HttpResponse(agent.answer(json.loads(request.body)))
-                case _:
-                    return HttpResponse({}, HTTPStatus.NOT_FOUND)
-        except RequestRefused as refused:
-            return HttpResponse({"status": str(refused)}, refused.status, refused.headers)
+            text = query["text"] if "text" in query else _recognise(query).text
+        except UnreadableMedia:
+            return HttpResponse({}, HTTPStatus.UNPROCESSABLE_ENTITY)
+        previous_question = conversation[-1]["question"] if conversation else ""
+        return HttpResponse(_answer(text, question["lecture"], previous_question, faults, line_seconds))
 
     return serve_json(respond)
 
 
-class _Agent:
-    def __init__(self, faults: Faults, line_seconds: float) -> None:
-        self._faults = faults
-        self._line_seconds = line_seconds
-
-    def answer(self, question: Mapping[str, Any]) -> Iterator[bytes]:
-        """Return the lines of the answer. Raise RequestRefused if the question is throttled or cannot be recognised."""
-        if self._faults.take(Fault.ANSWER_THROTTLED):
-            raise RequestRefused(HTTPStatus.TOO_MANY_REQUESTS, **{"Retry-After": str(RETRY_AFTER_SECONDS)})
-        query, conversation = question["query"], question["conversation"]
-        text = query["text"] if "text" in query else _transcribe(query)
-        previous_question = conversation[-1]["question"] if conversation else ""
-        return self._answer_lines(text, question["lecture"], previous_question)
-
-    def _answer_lines(self, text: str, lecture: Mapping[str, Any], previous_question: str) -> Iterator[bytes]:
-        yield _encode({"type": "transcript", "text": text})
-        try:
-            lines = _make_lines(_recognise(lecture), text, previous_question, lecture["durationMs"])
-        except UnreadableMedia:
-            yield _encode({"type": "error", "code": "rejected", "retryable": False})
-            return
-        is_dropped, is_malformed = (
-            self._faults.take(fault) for fault in (Fault.ANSWER_DROPPED, Fault.ANSWER_MALFORMED)
-        )
-        for index, line in enumerate(lines):
-            if index == len(lines) // 2 and is_dropped:
-                raise ConnectionAbortedError
-            if index == len(lines) // 2 and is_malformed:
-                yield _INVALID_LINE
-            yield _encode(line)
-            time.sleep(self._line_seconds)
-
-
-def _transcribe(query: Mapping[str, Any]) -> str:
+def _answer(
+    text: str, lecture: Mapping[str, Any], previous_question: str, faults: Faults, line_seconds: float
+) -> Iterator[bytes]:
+    """Yield the lines of the answer."""
+    yield _encode({"type": "transcript", "text": text})
     try:
-        return _recognise(query).text
+        lines = _make_lines(_recognise(lecture), text, previous_question, lecture["durationMs"])
     except UnreadableMedia:
-        raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY) from None
+        yield _encode({"type": "error", "code": "rejected", "retryable": False})
+        return
+    is_dropped, is_malformed = (faults.take(fault) for fault in (Fault.ANSWER_DROPPED, Fault.ANSWER_MALFORMED))
+    for index, line in enumerate(lines):
+        if index == len(lines) // 2 and is_dropped:
+            raise ConnectionAbortedError
+        if index == len(lines) // 2 and is_malformed:
+            yield _INVALID_LINE
+        yield _encode(line)
+        time.sleep(line_seconds)
 
 
 def _recognise(audio: Mapping[str, Any]) -> _Recording:
@@ -190,21 +145,21 @@ def _recognise_audio(audio: bytes, audio_format: str) -> _Recording:
 
 def _make_lines(lecture: _Recording, question: str, previous_question: str, duration_ms: int) -> list[dict[str, Any]]:
     """Return the lines of the answer: text lines with audio lines in between, then the citations and the last line."""
-    reply = make_reply(lecture.passages, question, previous_question)
-    texts = [{"type": "text", "text": word} for word in _TEXT_PIECE.findall(reply.text)]
+    passages = find_passages(lecture.lines, question, previous_question)
+    texts = [{"type": "text", "text": word} for word in _TEXT_PIECE.findall(make_answer(passages))]
     sounds = [
         {"type": "audio", "audio": base64.b64encode(audio).decode(), "format": "ogg-opus"}
-        for passage in reply.passages[:1]
+        for passage in passages[:1]
         for audio in lecture.cut(passage)
     ]
     cited = [
         {
             "type": "citation",
-            "startMs": passage.start_ms,
-            "endMs": min(passage.end_ms, duration_ms),
+            "startMs": round(passage.start * 1000),
+            "endMs": min(round(passage.end * 1000), duration_ms),
             "quote": passage.text,
         }
-        for passage in reply.passages
+        for passage in passages
     ]
     mixed = []
     while texts or sounds:
@@ -217,40 +172,36 @@ def _encode(message: Mapping[str, Any]) -> bytes:
     return json.dumps(message).encode()
 
 
-def find_content_words(text: str) -> set[str]:
-    """Return the content words of a text. The plural counts as the singular."""
-    return {word.removesuffix("s") for word in _WORD.findall(text.lower()) if word not in _STOP_WORDS}
+def find_passages(lecture: Sequence[SpokenLine], question: str, previous_question: str = "") -> list[SpokenLine]:
+    """Return up to MAX_CITED lines of the lecture that answer a question, the best one first.
 
-
-def find_best_passages(lecture: Sequence[LecturePassage], wanted: Iterable[str]) -> list[LecturePassage]:
-    """Return up to MAX_CITED passages that contain enough of the wanted words, the best passage first.
-
-    Of two equally good passages, the earlier one comes first.
+    Of two equally good lines, the earlier one comes first. A question without content words, such as "Tell me more", is
+    about the subject of the previous question.
     """
-    wanted = set(wanted)
-    found = [(passage, find_content_words(passage.text)) for passage in lecture]
-    passage_counts = Counter(word for _, words in found for word in words)
+    wanted = _find_content_words(question) or _find_content_words(previous_question)
+    found = [(line, _find_content_words(line.text)) for line in lecture]
+    line_counts = Counter(word for _, words in found for word in words)
 
     def weight(words: set[str]) -> float:
-        return sum(math.log(1 + len(lecture) / passage_counts[word]) for word in wanted & words)
+        return sum(math.log(1 + len(lecture) / line_counts[word]) for word in wanted & words)
 
     matching = [
-        (passage, words)
-        for passage, words in found
+        (line, words)
+        for line, words in found
         if wanted & words and len(wanted & words) >= MIN_SHARED_SHARE * len(wanted)
     ]
-    best = sorted(matching, key=lambda match: (-weight(match[1]), match[0].start_ms))
-    return [passage for passage, _ in best[:MAX_CITED]]
+    best = sorted(matching, key=lambda match: (-weight(match[1]), match[0].start))
+    return [line for line, _ in best[:MAX_CITED]]
 
 
-def make_reply(lecture: Sequence[LecturePassage], question: str, previous_question: str = "") -> AgentReply:
-    """Return the answer to a question.
-
-    A question without content words, such as "Tell me more", is about the subject of the previous question.
-    """
-    wanted = find_content_words(question) or find_content_words(previous_question)
-    passages = find_best_passages(lecture, wanted)
+def make_answer(passages: Sequence[SpokenLine]) -> str:
+    """Return the text of the answer, which quotes the best passage."""
     if not passages:
-        return AgentReply(NO_MATCH_ANSWER)
-    minutes, seconds = divmod(passages[0].start_ms // 1000, 60)
-    return AgentReply(f"At {minutes}:{seconds:02} you hear: {passages[0].text}", tuple(passages))
+        return NO_MATCH_ANSWER
+    minutes, seconds = divmod(int(passages[0].start), 60)
+    return f"At {minutes}:{seconds:02} you hear: {passages[0].text}"
+
+
+def _find_content_words(text: str) -> set[str]:
+    """Return the content words of a text. The plural counts as the singular."""
+    return {word.removesuffix("s") for word in _WORD.findall(text.lower()) if word not in _STOP_WORDS}

@@ -27,8 +27,8 @@ from handlers.voice_qa.query_worker.agent_protocol import (
 )
 from local.audio_formats import decode_file
 from local.emulation.faults import Fault, Faults
-from local.emulation.speech.recognition import recognise
-from local.emulation.voice_qa_agent import NO_MATCH_ANSWER, LecturePassage, make_reply, serve
+from local.emulation.speech.recognition import SpokenLine, recognise
+from local.emulation.voice_qa_agent import NO_MATCH_ANSWER, find_passages, make_answer, serve
 from local.flows.speech_clips import clip_texts, encode_clips
 from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate
 from local.http_server import serve_handler
@@ -210,7 +210,7 @@ def test_a_fault_breaks_the_answer_in_the_middle(endpoint: str, lecture: str, fa
 
 def test_the_best_passage_has_the_rarest_words_of_the_question_and_at_least_half_of_them() -> None:
     texts = ["Plants eat.", "Plants eat fish.", "Plants sing.", "Plants eat fish."]
-    lecture = [LecturePassage(text, 61_000 + number, 62_000) for number, text in enumerate(texts)]
-    assert make_reply(lecture, "Do the plants eat and sing?").text == "At 1:01 you hear: Plants sing."
-    assert [passage.start_ms for passage in make_reply(lecture, "fish").passages] == [61_001, 61_003]
-    assert make_reply(lecture, "What fish is on the moon on Monday?").text == NO_MATCH_ANSWER
+    lecture = [SpokenLine(number, text, 61 + number, 90) for number, text in enumerate(texts)]
+    assert make_answer(find_passages(lecture, "Do the plants eat and sing?")) == "At 1:03 you hear: Plants sing."
+    assert find_passages(lecture, "fish") == [lecture[1], lecture[3]]
+    assert find_passages(lecture, "What fish is on the moon on Monday?") == []
