@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import ConsoleWindow
-from tests.console.fake_stack import OpenPanel
+from tests.console.fake_stack import FRONTEND, OpenPanel
 from tests.console.javascript_modules import run_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
@@ -39,6 +39,14 @@ DESCRIBE_FOCUSED_ELEMENT = """() => {
   return { number: node.tabNumber, html: node.outerHTML.slice(0, 120), outline, width, height };
 }"""
 """Return number, HTML, outline and size of the focused element. The label of a file input shows its focus."""
+
+FIND_TOO_SMALL = """() => [...document.querySelectorAll("button, .button, select, input:not(.unseen)")]
+  .filter((node) => node.checkVisibility() && !node.classList.contains("mark") && node.type !== "checkbox")
+  .filter((node) => { const { width, height } = node.getBoundingClientRect(); return Math.min(width, height) < 24; })
+  .map((node) => node.outerHTML)"""
+"""Find controls below 24 pixels, the minimum of WCAG 2.2 AA. Marks of a timeline are exempt: their width shows a
+duration, and the list below has the same entries.
+"""
 
 
 @contextmanager
@@ -84,6 +92,25 @@ def test_the_keyboard_reaches_every_control_in_order_with_a_visible_focus(open_p
         assert reached == expected, "the tab order must be the order of the document"
 
 
+def test_arrow_keys_select_the_tabs(open_panel: OpenPanel) -> None:
+    with open_local_panel(open_panel, "files") as page:
+        page.get_by_role("tab", name="Files").focus()
+        for key, name in [("ArrowRight", "Captions"), ("End", "Meetings"), ("ArrowRight", "Files")]:
+            page.keyboard.press(key)
+            expect(page.get_by_role("tab", name=name)).to_be_focused()
+            expect(page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
+            expect(page.get_by_role("tabpanel", name=name)).to_be_visible()
+
+
+def test_a_disabled_backend_is_reported_in_its_panel(open_panel: OpenPanel) -> None:
+    frontend = {name: value for name, value in FRONTEND.to_output().items() if name != "meetings"}
+    with open_panel(
+        "meetings", set_up=lambda page: page.route("**/frontend.json", lambda route: route.fulfill(json=frontend))
+    ) as window:
+        expect(window.page.get_by_role("tabpanel")).to_contain_text("Meetings is disabled in this stack.")
+        expect(window.page.locator("#meetings-title")).to_be_hidden()
+
+
 def test_a_focused_field_has_no_box_around_its_label(open_panel: OpenPanel) -> None:
     with open_local_panel(open_panel, "episodes") as page:
         field = page.get_by_label("Title").locator("visible=true")
@@ -95,12 +122,13 @@ def test_a_focused_field_has_no_box_around_its_label(open_panel: OpenPanel) -> N
 
 
 @EVERY_PANEL
-@pytest.mark.parametrize("width", [320, 390, 1280])
-def test_no_panel_scrolls_sideways(open_panel: OpenPanel, panel: str, width: int) -> None:
+def test_no_panel_scrolls_sideways_or_has_controls_that_are_too_small(open_panel: OpenPanel, panel: str) -> None:
     with open_local_panel(open_panel, panel) as page:
-        page.set_viewport_size({"width": width, "height": 844})
         show_everything(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for width in (320, 390, 1280):
+            page.set_viewport_size({"width": width, "height": 844})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(FIND_TOO_SMALL) == []
 
 
 def test_screen_readers_announce_every_error_and_state(open_panel: OpenPanel) -> None:

@@ -1,7 +1,7 @@
 """Fixtures of the end-to-end tests: one deployed platform, and one run of each flow for all tests.
 
-A *flow* is a program that uses one backend from end to end. All tests of the platform belong to one xdist group, so
-that they share it.
+A *flow* is a program that uses one backend from end to end. The operator's command `verify` plays them all. All tests
+of the platform belong to one xdist group, so that they share it.
 """
 
 import json
@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -24,14 +26,7 @@ from local.emulation.iam.grant_usage import (
     read_stack_grants,
 )
 from local.emulation.iam.policy_evaluator import AccessVerdict
-from local.flows import (
-    StepReporter,
-    eventually,
-    livestream_flow,
-    meetings_flow,
-    transcription_flow,
-    voice_qa_flow,
-)
+from local.flows import eventually, voice_qa_flow
 from local.flows.voice_qa_client import GuestConnection
 from local.platform import emulator
 from local.platform.emulator import Emulator
@@ -40,6 +35,7 @@ from local.platform.lifecycle import DeployedPlatform, deploy
 from local.platform.progress import Progress
 from local.preview.resource_graph import Graph, Resource
 from local.property_values import Props
+from operations.__main__ import main as run_operation
 from tests.end_to_end import many_files
 from tests.end_to_end.backends import DeployedLivestream, DeployedMeetings, DeployedTranscription, DeployedVoiceQa
 from tests.end_to_end.deployment import Deployment, read_test_stack
@@ -190,79 +186,106 @@ def intake(platform: Platform) -> Iterator[IngestionIntake]:
 
 
 @dataclass(frozen=True)
-class FlowRun(Generic[T]):
-    """Result of a flow or of another use of the platform that all tests share, with the IAM decisions of its run."""
+class RecordedUse(Generic[T]):
+    """Result of a use of the platform that all tests share, with the IAM decisions of its time."""
 
     outcome: T
-    """Result of the run. Flows return a list of problems, which is empty if everything worked."""
     decisions: list[Decision]
-    steps: tuple[str, ...] = ()
-    """Descriptions of the flow's steps."""
 
 
-def play_flow(platform: Platform, play: Callable[[StepReporter], T]) -> FlowRun[T]:
-    """Play a flow and record its steps."""
+def record_use(platform: Platform, use: Callable[[], T]) -> RecordedUse[T]:
     log_end = platform.decision_log_end()
-    steps: list[str] = []
-    outcome = play(steps.append)
-    return FlowRun(outcome, platform.decisions(log_end), tuple(steps))
+    outcome = use()
+    return RecordedUse(outcome, platform.decisions(log_end))
 
 
-IngestionRun = FlowRun[tuple[int, IngestionOutcome]]
+IngestionRun = RecordedUse[tuple[int, IngestionOutcome]]
 """Run of ingestion with many files. Its outcome also has the number of files of other tests in its last manifest."""
 
 
 @pytest.fixture(scope="session")
-def ingestion_run_future(platform: Platform) -> Iterator[Future[IngestionRun]]:
-    """Future of the run of ingestion. It mostly waits for Spark, so flows run in the meantime."""
+def start_ingestion_run(platform: Platform) -> Iterator[Callable[[], Future[IngestionRun]]]:
+    """Function that starts the run of ingestion once. It mostly waits for Spark, so flows run in the meantime."""
     runs = IngestionRuns(platform.deployment)
-    pending_files = runs.count_by_status("")["pending"]
 
-    def play(_: StepReporter) -> tuple[int, IngestionOutcome]:
-        return pending_files, many_files.play(runs, "incoming/runs", INGESTED_FILES)
+    @cache
+    def start() -> Future[IngestionRun]:
+        pending_files = runs.count_by_status("")["pending"]
+        return executor.submit(
+            record_use, platform, lambda: (pending_files, many_files.play(runs, "incoming/runs", INGESTED_FILES))
+        )
 
     with ThreadPoolExecutor(1) as executor:
-        yield executor.submit(play_flow, platform, play)
+        yield start
 
 
 @pytest.fixture(scope="session")
-def ingestion_run(ingestion_run_future: Future[IngestionRun]) -> IngestionRun:
-    return ingestion_run_future.result()
+def ingestion_run(start_ingestion_run: Callable[[], Future[IngestionRun]]) -> IngestionRun:
+    return start_ingestion_run().result()
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Output of the command `verify`."""
+
+    status: int
+    lines: tuple[str, ...]
+
+    def steps(self, flow: str) -> list[str]:
+        """Return the descriptions of a flow's steps."""
+        start = next(number for number, line in enumerate(self.lines) if line.startswith(f"{flow}: "))
+        own_lines = takewhile(lambda line: line.startswith(" "), self.lines[start + 1 :])
+        return [step for _, is_step, step in (line.partition(" s  ") for line in own_lines) if is_step]
 
 
 @pytest.fixture(scope="session")
-def transcription_flow_run(platform: Platform) -> FlowRun[list[str]]:
-    backend = DeployedTranscription(platform.deployment)
-    return play_flow(platform, lambda report_step: transcription_flow.play(backend, report_step))
+def verification(
+    platform: Platform,
+    start_ingestion_run: Callable[[], Future[IngestionRun]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> RecordedUse[Verification]:
+    """Run of the operator's command `verify`, which plays every flow, with the variables that the AWS SDKs read.
+
+    Transcription must answer as fast as a person speaks, so the run of ingestion starts after it.
+    """
+    frontend = tmp_path_factory.mktemp("verify") / "frontend.json"
+    frontend.write_text(json.dumps(platform.outputs["frontend"]), encoding="utf-8")
+    lines: list[str] = []
+
+    def print_line(line: str) -> None:
+        lines.append(line)
+        if line.startswith("voice-qa: "):
+            start_ingestion_run()
+
+    def verify() -> Verification:
+        arguments = ["verify", "--stack", "local", "--frontend", str(frontend), "--seconds", "120"]
+        status = run_operation(arguments, print_line=print_line)
+        return Verification(status, tuple(lines))
+
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(variable, emulator.ROOT_ACCESS_KEY)
+        patch.setenv("AWS_ENDPOINT_URL", platform.emulator.endpoint)
+        return record_use(platform, verify)
 
 
 @pytest.fixture(scope="session")
-def voice_qa_flow_run(platform: Platform) -> FlowRun[list[str]]:
-    backend = DeployedVoiceQa(platform.deployment)
-    return play_flow(platform, lambda report_step: voice_qa_flow.play(backend, report_step))
+def transcription(platform: Platform) -> DeployedTranscription:
+    return DeployedTranscription(platform.deployment)
 
 
 @pytest.fixture(scope="session")
-def time_limit_check(platform: Platform) -> FlowRun[int]:
-    """Check of the time limit of a question that has ended. The outcome is the number of turns of its conversation."""
-    backend = DeployedVoiceQa(platform.deployment)
-
-    def play(_: StepReporter) -> int:
-        with GuestConnection(backend) as connection:
-            lecture_id = connection.upload_lecture(*voice_qa_flow.LECTURE)
-            assert connection.await_lecture(lecture_id)["state"] == "ready"
-            guest_id = connection.request_guest_id()
-            accepted, _answer = connection.ask_question(lecture_id, "ended-question", text="oxygen")
-        backend.send_time_limit_check(guest_id, "ended-question")
-        eventually(lambda: True if backend.all_checks_performed() else None, "a check of a time limit")
-        return backend.count_turns(connection.guest.identity_id, accepted["sessionId"], lecture_id)
-
-    return play_flow(platform, play)
-
-
-@pytest.fixture
 def voice_qa(platform: Platform) -> DeployedVoiceQa:
     return DeployedVoiceQa(platform.deployment)
+
+
+@pytest.fixture(scope="session")
+def lecture_id(voice_qa: DeployedVoiceQa) -> str:
+    """Return the id of one lecture for all questions."""
+    with GuestConnection(voice_qa) as connection:
+        uploaded_id = connection.upload_lecture(*voice_qa_flow.LECTURE)
+    assert voice_qa.wait_until_validated(uploaded_id)["status"] == "ready"
+    return uploaded_id
 
 
 @pytest.fixture(scope="session")
@@ -271,73 +294,8 @@ def livestream(platform: Platform) -> DeployedLivestream:
 
 
 @pytest.fixture(scope="session")
-def livestream_flow_run(platform: Platform) -> FlowRun[list[str]]:
-    """Run of the flow, after which nothing is stored for its episodes, because it has deleted them."""
-    backend = DeployedLivestream(platform.deployment)
-
-    def play(report_step: StepReporter) -> list[str]:
-        problems = livestream_flow.play(backend, report_step)
-        for episode_id in backend.created:
-            backend.wait_until_removed(episode_id)
-        return problems
-
-    return play_flow(platform, play)
-
-
-@pytest.fixture(scope="session")
-def overdue_video(platform: Platform, livestream: DeployedLivestream) -> FlowRun[dict[str, Any]]:
-    """Video that was expected long ago and never arrived."""
-
-    def play(_: StepReporter) -> dict[str, Any]:
-        path = f"/episodes/{livestream.create_episode('without a video')['episodeId']}"
-        livestream.ask("POST", f"{path}/uploads", {"kind": "video", "contentType": "video/mp4", "bytes": 10**9})
-        livestream.backdate_track(livestream.created[-1], "video")
-        video = dict(livestream.ask("GET", path).body["video"])
-        livestream.ask("DELETE", path)
-        livestream.wait_until_removed(livestream.created[-1])
-        return video
-
-    return play_flow(platform, play)
-
-
-@pytest.fixture(scope="session")
 def meetings(platform: Platform) -> DeployedMeetings:
     return DeployedMeetings(platform.deployment)
-
-
-@pytest.fixture(scope="session")
-def meetings_flow_run(platform: Platform, meetings: DeployedMeetings) -> FlowRun[list[str]]:
-    return play_flow(platform, lambda report_step: meetings_flow.play(meetings, report_step))
-
-
-@pytest.fixture(scope="session")
-def storage_count(platform: Platform, meetings: DeployedMeetings, meetings_flow_run: FlowRun[Any]) -> FlowRun[Any]:
-    """Count of the storage of all users, after a meeting was recorded."""
-    assert meetings_flow_run.outcome == []
-    return play_flow(platform, lambda _: meetings.count_storage())
-
-
-@pytest.fixture(scope="session")
-def deleted_meeting(platform: Platform, meetings: DeployedMeetings, ann: Recorder) -> FlowRun[None]:
-    """Meeting that was processed and then deleted. Nothing is stored for it any more except its tombstone."""
-
-    def play(_: StepReporter) -> None:
-        record = ann.wait_for_status(ann.upload(ann.record_speech("goodbye")))
-        assert meetings.delete_meeting(ann.subject, record.meeting_id).status == 204
-        meetings.wait_until_removed(record.meeting)
-
-    return play_flow(platform, play)
-
-
-@pytest.fixture(scope="session")
-def scheduled_runs(
-    overdue_video: FlowRun[Any],
-    storage_count: FlowRun[Any],
-    time_limit_check: FlowRun[Any],
-    deleted_meeting: FlowRun[Any],
-) -> list[FlowRun[Any]]:
-    """Runs of the functions that a schedule or a delayed message starts, which no flow waits for."""
-    return [overdue_video, storage_count, time_limit_check, deleted_meeting]
 
 
 @pytest.fixture(scope="session")
@@ -346,9 +304,63 @@ def ann(meetings: DeployedMeetings, tmp_path_factory: pytest.TempPathFactory) ->
     return Recorder(meetings, "ann", tmp_path_factory.mktemp("recordings"))
 
 
-@pytest.fixture
-def transcription(platform: Platform) -> DeployedTranscription:
-    return DeployedTranscription(platform.deployment)
+@pytest.fixture(scope="session")
+def time_limit_check(platform: Platform, voice_qa: DeployedVoiceQa, lecture_id: str) -> RecordedUse[int]:
+    """Check of the time limit of a question that has ended. The outcome is the number of turns of its conversation."""
+
+    def check() -> int:
+        with GuestConnection(voice_qa) as connection:
+            guest_id = connection.request_guest_id()
+            accepted, _answer = connection.ask_question(lecture_id, "ended-question", text="oxygen")
+        voice_qa.send_time_limit_check(guest_id, "ended-question")
+        eventually(lambda: True if voice_qa.all_checks_performed() else None, "a check of a time limit")
+        return voice_qa.count_turns(connection.guest.identity_id, accepted["sessionId"], lecture_id)
+
+    return record_use(platform, check)
+
+
+@pytest.fixture(scope="session")
+def overdue_video(platform: Platform, livestream: DeployedLivestream) -> RecordedUse[dict[str, Any]]:
+    """Video that was expected long ago and never arrived. Its episode is deleted."""
+
+    def wait_for_video() -> dict[str, Any]:
+        episode_id = livestream.create_episode("without a video")["episodeId"]
+        path = f"/episodes/{episode_id}"
+        livestream.ask("POST", f"{path}/uploads", {"kind": "video", "contentType": "video/mp4", "bytes": 10**9})
+        livestream.backdate_track(episode_id, "video")
+        video = dict(livestream.ask("GET", path).body["video"])
+        livestream.ask("DELETE", path)
+        livestream.wait_until_removed(episode_id)
+        return video
+
+    return record_use(platform, wait_for_video)
+
+
+@pytest.fixture(scope="session")
+def deleted_meeting(platform: Platform, meetings: DeployedMeetings, ann: Recorder) -> RecordedUse[None]:
+    """Meeting that was processed and then deleted. Nothing is stored for it any more except its tombstone."""
+
+    def delete() -> None:
+        record = ann.wait_for_status(ann.upload(ann.record_speech("goodbye")))
+        assert meetings.delete_meeting(ann.subject, record.meeting_id).status == 204
+        meetings.wait_until_removed(record.meeting)
+
+    return record_use(platform, delete)
+
+
+@pytest.fixture(scope="session")
+def scheduled_runs(
+    platform: Platform,
+    meetings: DeployedMeetings,
+    verification: RecordedUse[Verification],
+    overdue_video: RecordedUse[Any],
+    time_limit_check: RecordedUse[Any],
+    deleted_meeting: RecordedUse[Any],
+) -> list[RecordedUse[Any]]:
+    """Runs of the functions that a schedule or a delayed message starts, after the flows, which wait for none of them."""
+    storage_count = record_use(platform, meetings.count_storage)
+    assert storage_count.outcome["users"] >= 1
+    return [overdue_video, time_limit_check, deleted_meeting, storage_count]
 
 
 @pytest.fixture(scope="session")

@@ -4,17 +4,15 @@ A recording consists of one or more files, its chunks. Its content is a hash of 
 """
 
 import json
-import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import imageio_ffmpeg
-
 from handlers.common.ids import new_id
 from handlers.meetings.complete_file import ChunkProblem
-from handlers.meetings.record import MeetingRecord, MeetingStatus, Stage
+from handlers.meetings.record import MeetingRecord, MeetingStatus
+from local.ffmpeg import run_ffmpeg
 from local.flows import eventually
 from local.flows.meetings_client import write_recording
 from local.flows.meetings_user import MeetingsUser, NewMeeting, chunk_names
@@ -49,16 +47,8 @@ class Recorder:
         return write_recording(self._new_path(), clip, pictures=False)
 
     def record_video_only(self) -> list[Path]:
-        return [self._run_ffmpeg("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=5", "-t", "1", "-pix_fmt", "yuv420p")]
-
-    def record_silence(self) -> list[Path]:
-        """Record a chunk with audio but without speech."""
-        return [self._run_ffmpeg("-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono", "-t", "2", "-c:a", "aac")]
-
-    def write_invalid_chunk(self) -> list[Path]:
-        """Write a chunk that is no media file."""
         path = self._new_path()
-        path.write_bytes(b"no media at all" * 100)
+        run_ffmpeg(*("-f", "lavfi", "-i", "testsrc2=size=320x240:rate=5", "-t", "1", "-pix_fmt", "yuv420p"), str(path))
         return [path]
 
     def upload(self, chunks: Sequence[Path]) -> str:
@@ -90,22 +80,6 @@ class Recorder:
             return [chunk.name for chunk in record.wrong if chunk.problem is problem] or None
 
         return eventually(find_chunks, f"a chunk with the problem {problem}", MAX_WAIT_SECONDS)
-
-    def wait_for_media_job(self, meeting_id: str) -> MeetingRecord:
-        """Wait until the meeting's media job has ended."""
-
-        def find_processed() -> MeetingRecord | None:
-            record = self.client.find(meeting_id)
-            is_waiting = record is None or record.status is MeetingStatus.INCOMPLETE or record.stage is Stage.MEDIA
-            return None if is_waiting else record
-
-        return eventually(find_processed, "the end of the media job", MAX_WAIT_SECONDS)
-
-    def _run_ffmpeg(self, *arguments: str) -> Path:
-        path = self._new_path()
-        ffmpeg = (imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y")
-        subprocess.run([*ffmpeg, *arguments, str(path)], capture_output=True, check=True)  # noqa: S603 - the arguments are constants
-        return path
 
     def _new_path(self) -> Path:
         return self.folder / f"{new_id()}.mp4"

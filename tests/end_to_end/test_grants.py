@@ -1,8 +1,7 @@
 """Tests that the permissions of all roles (their grants) are exactly those that the platform uses.
 
 A *flow* is a program that uses one backend from end to end. Schedules and failures need more permissions. The tests
-also show that a missing or unused grant is
-reported.
+also show that a missing or unused grant is reported.
 """
 
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually
-from tests.end_to_end.conftest import FlowRun, Platform
+from tests.end_to_end.conftest import Platform, RecordedUse
 from tests.end_to_end.ingestion_client import IngestionIntake
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
@@ -28,26 +27,19 @@ def wait_for_problem(platform: Platform, log_end: int, beginning: str) -> str:
     return eventually(find_problem, f"the problem `{beginning}`")
 
 
-# Transcription must answer as fast as a person speaks, so its flow runs before Spark uses the CPU. The other flows run
-# meanwhile.
-@pytest.mark.usefixtures("transcription_flow_run", "ingestion_run_future")
 def test_flows_and_schedules_use_every_grant_and_need_no_other(
     platform: Platform,
-    transcription_flow_run: FlowRun[Any],
-    voice_qa_flow_run: FlowRun[Any],
-    livestream_flow_run: FlowRun[Any],
-    meetings_flow_run: FlowRun[Any],
-    scheduled_runs: list[FlowRun[Any]],
-    ingestion_run: FlowRun[Any],
+    verification: RecordedUse[Any],
+    scheduled_runs: list[RecordedUse[Any]],
+    ingestion_run: RecordedUse[Any],
 ) -> None:
-    flows = (transcription_flow_run, voice_qa_flow_run, livestream_flow_run, meetings_flow_run)
-    decisions = [decision for run in (*flows, *scheduled_runs, ingestion_run) for decision in run.decisions]
+    decisions = [decision for use in (verification, *scheduled_runs, ingestion_run) for decision in use.decisions]
     # A process of a function reads a secret only once. It may have done so in another test, before the flow.
     secret_decisions = [decision for decision in platform.decisions(0) if decision.action == "ssm:GetParameter"]
     assert platform.compare_grants([*decisions, *secret_decisions]).problems() == []
 
 
-@pytest.mark.parametrize("action", ["dynamodb:PutItem", "sqs:ReceiveMessage", "sqs:DeleteMessage", "logs:PutLogEvents"])
+@pytest.mark.parametrize("action", ["dynamodb:PutItem", "sqs:ReceiveMessage"])
 def test_a_removed_grant_is_reported_with_its_role(platform: Platform, intake: IngestionIntake, action: str) -> None:
     expected_problem = f"used and not granted: polyphony-local-{BUILDER}: {action} on arn:aws:"
     with platform.changed_actions(BUILDER, removed=action):

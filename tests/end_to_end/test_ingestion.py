@@ -20,14 +20,6 @@ from tests.end_to_end.ingestion_client import IngestionIntake
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 
 
-def test_an_uploaded_file_gets_one_record_with_the_status_pending(intake: IngestionIntake) -> None:
-    version = intake.upload("incoming/one file+ü.ndjson")
-    [record] = intake.wait_until_tracked("incoming/one file+ü.ndjson")
-    assert record["status"] == {"S": "pending"}
-    assert record["version_id"] == {"S": version}
-    assert record["size"] == {"N": "9"}, "`upload` writes nine bytes by default"
-
-
 def test_a_file_outside_the_prefix_is_ignored(intake: IngestionIntake) -> None:
     intake.upload("elsewhere/two.ndjson")
     intake.upload("incoming/after-two.ndjson")

@@ -1,6 +1,6 @@
 """End-to-end tests of meetings whose processing stops for a while or for ever.
 
-Causes are missing capacity for the media job, a stopped workflow execution, and refused storage access.
+Causes are missing capacity for the media job, and a stopped workflow execution.
 """
 
 import json
@@ -31,7 +31,7 @@ from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 READY = MeetingStatus.READY
-STEPS, SUMMARIZER = "polyphony-local-meetings-steps", "polyphony-local-meetings-bedrock-summarize"
+STEPS = "polyphony-local-meetings-steps"
 
 
 @pytest.fixture
@@ -160,32 +160,3 @@ def test_the_runbooks_command_restarts_failed_meetings(
     set_faults(platform.emulator.folder, {})
     restart_failed_meetings(platform, tmp_path, since)
     assert ann.wait_for_status(meeting_id, READY).attempt == 2
-
-
-@pytest.mark.usefixtures("allow_refusals")
-def test_the_workflow_retries_a_summary_that_s3_refused(
-    platform: Platform, meetings: DeployedMeetings, ann: Recorder
-) -> None:
-    s3, logs = platform.client("s3"), platform.client("logs")
-    policy = json.loads(s3.get_bucket_policy(Bucket=meetings.bucket)["Policy"])
-    denial = {
-        "Effect": "Deny",
-        "Principal": {"AWS": f"arn:aws:iam::123456789012:role/{SUMMARIZER}"},
-        "Action": "s3:GetObject",
-        "Resource": f"arn:aws:s3:::{meetings.bucket}/work/*",
-    }
-    denying_policy = {**policy, "Statement": [*policy["Statement"], denial]}
-    group = f"/aws/lambda/{SUMMARIZER}"
-    since = int(datetime.now(UTC).timestamp() * 1000) - 1
-
-    def find_failure() -> str | None:
-        events = logs.filter_log_events(logGroupName=group, startTime=since)["events"]
-        return next((entry["message"] for entry in events if '"SummaryBusy"' in entry["message"]), None)
-
-    s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(denying_policy))
-    try:
-        meeting_id = ann.upload(ann.record_speech("budget"))
-        eventually(find_failure, "a summary that fails", 60)
-    finally:
-        s3.put_bucket_policy(Bucket=meetings.bucket, Policy=json.dumps(policy))
-    assert ann.wait_for_status(meeting_id).status is READY

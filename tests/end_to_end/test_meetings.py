@@ -1,26 +1,21 @@
-"""End-to-end tests of meetings: from recording to summary, token exchange, access to other users' data, and logs."""
+"""End-to-end tests of meetings: from recording to summary, access to other users' data, and logs."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-import jwt
 import pytest
 from botocore.exceptions import ClientError
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from handlers.meetings.record import INDEX, PARTITION, SORT, MeetingStatus
 from handlers.meetings.s3_keys import COMPLETE_FILE_NAME
 from local.emulation.iam.policy_evaluator import AccessVerdict
-from local.emulation.identity_provider import AUDIENCE, ISSUER, KEY_ID
 from local.flows import Checks
 from local.flows.meetings_flow import CHUNKS, TITLE
 from local.flows.meetings_user import MeetingsUser, NewMeeting
 from local.flows.speech_clips import CLIPS, clip_texts
-from local.platform.emulator_clients import invoke
 from tests.end_to_end.backends import DeployedMeetings
-from tests.end_to_end.conftest import FlowRun, Platform
+from tests.end_to_end.conftest import Platform
 from tests.end_to_end.meeting_recorder import Recorder
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
@@ -32,18 +27,7 @@ SPOKEN_WORDS = "budget for the next quarter"
 """Words that no other test records."""
 
 
-def forged_token() -> str:
-    """Return a token with all claims, signed with another key under the provider's key id."""
-    now = datetime.now(UTC)
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "iat": now, "exp": now + timedelta(hours=1)}
-    return jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), "ES256", {"kid": KEY_ID})
-
-
-def test_a_recording_becomes_a_summary_for_its_user(meetings_flow_run: FlowRun[list[str]]) -> None:
-    assert meetings_flow_run.outcome == [], "the flow found problems"
-
-
-@pytest.mark.usefixtures("meetings_flow_run")
+@pytest.mark.usefixtures("verification")
 def test_the_flows_meeting_is_processed_once_with_its_speakers_and_action_items(
     meetings: DeployedMeetings, ann: Recorder
 ) -> None:
@@ -68,40 +52,6 @@ def test_the_flows_meeting_is_processed_once_with_its_speakers_and_action_items(
     checks.recognised("action items", [item.quote.text for item in summary.action_items], clip_texts(*ACTION_ITEMS))
     assert checks.problems == []
     assert transcript.said[0].text in summary.summary
-
-
-def test_the_storage_of_users_is_counted_once_a_day_unless_the_result_is_deleted(
-    meetings: DeployedMeetings, storage_count: FlowRun[dict[str, Any]]
-) -> None:
-    assert storage_count.outcome["users"] >= 1, "`count_storage` first deletes the result of today"
-    assert invoke(meetings.client, meetings.storage_function, kind="storage")["users"] == 0
-
-
-def test_a_token_is_exchanged_for_credentials_for_an_hour(meetings: DeployedMeetings) -> None:
-    answer = meetings.exchange_token({"token": meetings.request_token("ann"), "sessionName": "Ann's laptop"})
-    assert answer.status == 200
-    assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.headers["cache-control"] == "no-store"
-    remaining_time = datetime.fromisoformat(answer.body["expiration"]) - datetime.now(UTC)
-    assert timedelta(minutes=55) < remaining_time <= timedelta(hours=1)
-    assert answer.body["renewAfter"] < answer.body["expiration"]
-
-
-@pytest.mark.parametrize(
-    ("make_token", "code"),
-    [
-        (lambda meetings: meetings.request_token("ann", seconds=-600), "TOKEN_EXPIRED"),
-        (lambda _: forged_token(), "TOKEN_REFUSED"),
-    ],
-    ids=["expired", "forged"],
-)
-def test_an_invalid_token_is_refused_with_a_code_and_no_details(
-    meetings: DeployedMeetings, make_token: Callable[[DeployedMeetings], str], code: str
-) -> None:
-    answer = meetings.exchange_token({"token": make_token(meetings), "sessionName": "laptop"})
-    assert (answer.status, answer.body["code"], answer.body["fields"]) == (401, code, [])
-    assert set(answer.body) == {"code", "message", "fields", "requestId"}
-    assert answer.headers["access-control-allow-origin"] == "*"
 
 
 def query(bob: MeetingsUser, partition: str, **parameters: Any) -> object:
@@ -156,7 +106,7 @@ def bob(meetings: DeployedMeetings) -> MeetingsUser:
     return meetings.open_access("bob")
 
 
-@pytest.mark.usefixtures("meetings_flow_run", "allow_refusals")
+@pytest.mark.usefixtures("verification", "allow_refusals")
 @pytest.mark.parametrize("forbidden_call", FORBIDDEN_CALLS)
 def test_a_user_may_not_make_a_forbidden_call(ann: Recorder, bob: MeetingsUser, forbidden_call: str) -> None:
     user, key = next(

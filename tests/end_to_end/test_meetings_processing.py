@@ -1,9 +1,6 @@
-"""End-to-end tests of meetings with unusable recordings, failing services, missing chunks or interrupted media jobs."""
+"""End-to-end tests of meetings without audio, with failing services, missing chunks or interrupted media jobs."""
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -11,7 +8,6 @@ from components.meetings.workflow import END_REASON
 from handlers.meetings.complete_file import ChunkProblem
 from handlers.meetings.record import MeetingReason, MeetingRecord, MeetingStatus
 from local.emulation.batch.fault_injection import QueueFault, set_faults
-from local.emulation.batch.job_processes import RECLAIMED
 from local.emulation.faults import Fault
 from local.flows.meetings_user import NewMeeting
 from local.flows.speech_clips import clip_texts
@@ -20,92 +16,39 @@ from tests.end_to_end.conftest import Platform
 from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, read_job_history
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
-MAX_CONCURRENT_MEETINGS = 4
 READY, FAILED = MeetingStatus.READY, MeetingStatus.FAILED
 
-RECORDINGS: dict[str, Callable[[Recorder], list[Path]]] = {
-    "no audio track": Recorder.record_video_only,
-    "no speech": Recorder.record_silence,
-    "no media file": Recorder.write_invalid_chunk,
-}
-"""Functions that make a recording, by the problem of the recording."""
 ALWAYS = 99
-SERVICE_FAULTS = {
-    "services throttle": {Fault.JOB_THROTTLED: 1, Fault.MODEL_THROTTLED: 2},
-    "transcription fails": {Fault.JOB_BROKEN: ALWAYS},
-    "invalid summary": {Fault.JOB_MALFORMED: ALWAYS},
-    "repeated summary": {Fault.MODEL_REPEATING: ALWAYS},
-}
-"""Number of times that each fault happens while a meeting is processed, by the problem of a service."""
 CLIPS = ("budget", "report")
 
 
-@pytest.fixture(scope="module")
-def finished_meetings(platform: Platform, ann: Recorder) -> dict[str, MeetingRecord]:
-    """Upload every recording; return the finished meetings. Only meetings with faulty recordings are processed
-    concurrently, because a service's fault affects every meeting.
-    """
-
-    def process(record: Callable[[Recorder], list[Path]]) -> MeetingRecord:
-        return ann.wait_for_status(ann.upload(record(ann)))
-
-    with ThreadPoolExecutor(MAX_CONCURRENT_MEETINGS) as pool:
-        futures: dict[str, Future[MeetingRecord]] = {
-            name: pool.submit(process, record) for name, record in RECORDINGS.items()
-        }
-    meetings = {name: future.result() for name, future in futures.items()}
-    faults = platform.deployment.faults
-    for name, times in SERVICE_FAULTS.items():
-        for fault, count in times.items():
-            faults.set(fault, count)
-        try:
-            meetings[name] = process(lambda recorder: recorder.record_speech(*CLIPS))
-        finally:
-            faults.clear()
-    return meetings
+def process_with_faults(platform: Platform, ann: Recorder, faults: Mapping[Fault, int]) -> MeetingRecord:
+    """Record a meeting while services have faults. Return its record at the end."""
+    client = platform.deployment.faults
+    for fault, count in faults.items():
+        client.set(fault, count)
+    try:
+        return ann.wait_for_status(ann.upload(ann.record_speech(*CLIPS)))
+    finally:
+        client.clear()
 
 
-@pytest.mark.parametrize(
-    ("recording", "status", "reason"),
-    [
-        ("no audio track", READY, MeetingReason.NO_AUDIO),
-        ("no speech", READY, MeetingReason.NOTHING_SAID),
-        ("no media file", FAILED, MeetingReason.UNREADABLE),
-        ("services throttle", READY, None),
-        ("transcription fails", FAILED, MeetingReason.TRANSCRIPTION_FAILED),
-        ("invalid summary", FAILED, MeetingReason.SUMMARY_FAILED),
-        ("repeated summary", FAILED, MeetingReason.SUMMARY_FAILED),
-    ],
-)
-def test_a_meeting_ends_with_the_status_and_reason_of_its_problem(
-    finished_meetings: dict[str, MeetingRecord], recording: str, status: MeetingStatus, reason: MeetingReason | None
-) -> None:
-    assert (finished_meetings[recording].status, finished_meetings[recording].reason) == (status, reason)
-
-
-def test_a_recording_without_audio_has_a_video_and_no_transcript(finished_meetings: dict[str, MeetingRecord]) -> None:
-    record = finished_meetings["no audio track"]
+def test_a_recording_without_audio_has_a_video_and_no_transcript(ann: Recorder) -> None:
+    record = ann.wait_for_status(ann.upload(ann.record_video_only()))
+    assert (record.status, record.reason) == (READY, MeetingReason.NO_AUDIO)
     assert record.video_key is not None
     assert (record.transcript_key, record.summary_key) == (None, None)
 
 
-def test_a_recording_without_speech_has_an_empty_transcript_and_no_summary(
-    ann: Recorder, finished_meetings: dict[str, MeetingRecord]
-) -> None:
-    record = finished_meetings["no speech"]
-    assert ann.client.read_transcript(record).said == ()
-    assert record.summary_key is None
+def test_requests_to_busy_services_are_retried(platform: Platform, ann: Recorder) -> None:
+    record = process_with_faults(platform, ann, {Fault.JOB_THROTTLED: 1, Fault.MODEL_THROTTLED: 2})
+    assert (record.status, record.reason) == (READY, None)
+    assert clip_texts(*CLIPS)[0] in ann.client.read_summary(record).summary
 
 
-def test_requests_to_busy_services_are_retried(ann: Recorder, finished_meetings: dict[str, MeetingRecord]) -> None:
-    summary = ann.client.read_summary(finished_meetings["services throttle"])
-    assert clip_texts(*CLIPS)[0] in summary.summary
-
-
-def test_the_transcript_stays_readable_if_the_summary_fails(
-    ann: Recorder, finished_meetings: dict[str, MeetingRecord]
-) -> None:
-    record = finished_meetings["repeated summary"]
+def test_the_transcript_stays_readable_if_the_summary_fails(platform: Platform, ann: Recorder) -> None:
+    record = process_with_faults(platform, ann, {Fault.MODEL_REPEATING: ALWAYS})
+    assert (record.status, record.reason) == (FAILED, MeetingReason.SUMMARY_FAILED)
     said = ann.client.read_transcript(record).said
     assert " ".join(segment.text for segment in said) == " ".join(clip_texts(*CLIPS))
     assert record.summary_key is None
@@ -129,46 +72,30 @@ def test_a_meeting_lists_chunks_that_are_missing_or_have_wrong_bytes_until_they_
     assert " ".join(segment.text for segment in said) == " ".join(clip_texts("launch", "budget", "goodbye"))
 
 
-@pytest.fixture(scope="module")
-def interrupted_meetings(platform: Platform, ann: Recorder) -> dict[str, MeetingRecord]:
-    """Process recordings with faults of the Spot queue, one after the other, because a fault affects the whole queue."""
-    # Fargate Spot reclaims the capacity of an attempt: once when it has probed the chunks, and otherwise at its start.
-    faults = {
-        "interrupted once": QueueFault(reclaimed_attempts=1, reclaim_at='"media_probed"'),
-        "interrupted always": QueueFault(reclaimed_attempts=99),
-        "no capacity": QueueFault(no_capacity=True),
-    }
-    # A chunk without video forces encoding, so that the attempt that is interrupted has not ended at the signal.
-    chunks = [*ann.record_speech("welcome"), ann.record_audio("goodbye")]
-    meeting_ids = {}
-    try:
-        for name, fault in faults.items():
-            set_faults(platform.emulator.folder, {SPOT: fault})
-            meeting_ids[name] = ann.upload(chunks * 4 if name == "interrupted always" else chunks)
-            ann.wait_for_media_job(meeting_ids[name])
-    finally:
-        set_faults(platform.emulator.folder, {})
-    return {name: ann.wait_for_status(meeting_id) for name, meeting_id in meeting_ids.items()}
+@pytest.fixture
+def set_spot_fault(platform: Platform) -> Iterator[Callable[[QueueFault], None]]:
+    """Function that sets a fault of the Spot queue until the end of the test."""
+    yield lambda fault: set_faults(platform.emulator.folder, {SPOT: fault})
+    set_faults(platform.emulator.folder, {})
 
 
 def test_an_interrupted_job_starts_again(
-    meetings: DeployedMeetings, interrupted_meetings: dict[str, MeetingRecord]
+    meetings: DeployedMeetings, ann: Recorder, set_spot_fault: Callable[[QueueFault], None]
 ) -> None:
-    record = interrupted_meetings["interrupted once"]
+    """Fargate Spot reclaims the capacity of the first attempt when it has probed the chunks."""
+    set_spot_fault(QueueFault(reclaimed_attempts=1, reclaim_at='"media_probed"'))
+    # A chunk without video forces encoding, so that the attempt that is interrupted has not ended at the signal.
+    record = ann.wait_for_status(ann.upload([*ann.record_speech("welcome"), ann.record_audio("goodbye")]))
     history = read_job_history(meetings, record)
     assert (record.status, history.queues, history.attempts) == (READY, (SPOT,), (2,))
     assert [history.lines.count(event) for event in ("media_probed", "media_done")] == [2, 1]
 
 
-@pytest.mark.parametrize(("fault", "attempts"), [("interrupted always", (3, 1)), ("no capacity", (0, 1))])
 def test_a_job_without_spot_capacity_runs_on_demand(
-    meetings: DeployedMeetings, interrupted_meetings: dict[str, MeetingRecord], fault: str, attempts: Any
+    meetings: DeployedMeetings, ann: Recorder, set_spot_fault: Callable[[QueueFault], None]
 ) -> None:
-    """`attempts` are the numbers of attempts of the job on Spot and of the job on demand."""
-    history = read_job_history(meetings, interrupted_meetings[fault])
-    assert (interrupted_meetings[fault].status, history.queues, history.attempts) == (
-        READY,
-        (SPOT, ON_DEMAND),
-        attempts,
-    )
-    assert history.reasons[0] == (END_REASON if fault == "no capacity" else RECLAIMED)
+    set_spot_fault(QueueFault(no_capacity=True))
+    record = ann.wait_for_status(ann.upload(ann.record_speech("welcome")))
+    history = read_job_history(meetings, record)
+    assert (record.status, history.queues, history.attempts) == (READY, (SPOT, ON_DEMAND), (0, 1))
+    assert history.reasons[0] == END_REASON

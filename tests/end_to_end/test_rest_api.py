@@ -15,7 +15,6 @@ from components.foundation import create_api_log_role
 from handlers.common.json_models import Message
 from handlers.common.rest import AnyRestOperation, RestOperation
 from local.flows.http_requests import Answer, ask, send
-from local.platform.deployer import Action
 from tests.end_to_end.small_stack import SmallStack, echo_function, small_stack
 from tests.fake_engine import scope
 
@@ -96,7 +95,7 @@ class NotesClient:
         return ask(method, url, body, headers)
 
 
-def register_apis(operations: tuple[AnyRestOperation, ...] = OPERATIONS) -> None:
+def register_apis() -> None:
     """Register three APIs with the same operations, and export the URL of each under its name."""
     test_scope = scope(layers=[], prerequisites=[create_api_log_role(scope())])
     echo, authorizer = echo_function("echo", test_scope), echo_function("authorizer", test_scope)
@@ -105,7 +104,7 @@ def register_apis(operations: tuple[AnyRestOperation, ...] = OPERATIONS) -> None
         arguments: dict[str, Any] = {
             "display_name": "Notes",
             "cors_origin": ORIGIN,
-            "operations": operations,
+            "operations": OPERATIONS,
             "function": echo,
             "requests_per_second": 50,
             "client_errors_above": 100,
@@ -113,7 +112,7 @@ def register_apis(operations: tuple[AnyRestOperation, ...] = OPERATIONS) -> None
         }
         pulumi.export(name, RestApi(test_scope, name, **{**arguments, **changes}).url)
 
-    api("open", method_metrics=True)
+    api("open")
     api("authorized", authorizer=authorizer, authorizer_seconds=60)
     api("slow", requests_per_second=1)
 
@@ -187,14 +186,6 @@ def test_too_many_requests_are_throttled(notes: NotesClient) -> None:
     assert len(refused) < len(answers), "a burst of two requests is admitted"
 
 
-def test_a_stage_has_the_throttle_metrics_and_logs_of_its_api(notes: NotesClient) -> None:
-    gateway, api = notes.stack.clients("apigateway"), notes.stack.ids["ingestion-open-api"]
-    settings = gateway.get_stage(restApiId=api, stageName="api")["methodSettings"]["*/*"]
-    assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (50.0, 100)
-    logging = (settings["metricsEnabled"], settings["loggingLevel"], settings["dataTraceEnabled"])
-    assert logging == (True, "ERROR", False)
-
-
 @pytest.mark.parametrize(
     ("name", "api", "statement_id", "expected_status"),
     [("echo", "open", "ingestion-open", 200), ("authorizer", "authorized", "ingestion-authorized-authorizer", 401)],
@@ -220,30 +211,3 @@ def test_a_function_without_the_gateways_permission_is_not_called(
             **arguments, Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com", SourceArn=source
         )
     assert notes.request("GET", "/notes/7", headers=other_token, api=api).status == expected_status
-
-
-def test_a_new_deployment_is_made_only_if_an_operation_changes(notes: NotesClient) -> None:
-    assert set(notes.stack.up(register_apis).values()) == {Action.SAME}
-    delete_note = RestOperation(
-        "deleteNote", "DELETE", "/notes/{noteId}", "Delete a note.", parameters=NotePath, statuses=(204,)
-    )
-    try:
-        before = dict(notes.stack.ids)
-        actions = notes.stack.up(register_apis, (*OPERATIONS[:2], delete_note))
-        assert actions["ingestion-open-api"] is Action.UPDATE
-        assert actions["ingestion-open-deployment"] is Action.REPLACE
-        assert notes.stack.ids["ingestion-open-api"] == before["ingestion-open-api"]
-        assert notes.request("DELETE", "/notes/7").status == 200
-        assert error_status_and_code(notes.request("GET", "/notes/7")) == (405, "METHOD_NOT_ALLOWED")
-    finally:
-        notes.stack.up(register_apis)
-    assert notes.request("GET", "/notes/7").status == 200
-    assert error_status_and_code(notes.request("DELETE", "/notes/7")) == (405, "METHOD_NOT_ALLOWED")
-
-
-def test_all_resources_can_be_deleted(notes: NotesClient) -> None:
-    """Run this test last, because it deletes the resources that the tests share."""
-    gateway = notes.stack.clients("apigateway")
-    assert gateway.get_rest_apis()["items"]
-    notes.stack.up(lambda: None)
-    assert gateway.get_rest_apis()["items"] == []

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from handlers.transcription.session import utterances_key
 from local.emulation.faults import Fault
 from local.flows import eventually
 from local.flows.transcription_client import Speaker
 from tests.end_to_end.backends import DeployedTranscription
-from tests.end_to_end.conftest import FlowRun, Platform
+from tests.end_to_end.conftest import Platform
 from tests.end_to_end.recognised_speech import assert_recognised
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
@@ -26,10 +25,6 @@ def speaker(transcription: DeployedTranscription) -> Iterator[Speaker]:
     with Speaker(transcription) as opened:
         opened.open()
         yield opened
-
-
-def test_spoken_words_are_shown_as_captions(transcription_flow_run: FlowRun[list[str]]) -> None:
-    assert transcription_flow_run.outcome == [], "the flow found problems"
 
 
 def test_a_failed_stream_gives_only_final_captions_and_is_counted(
@@ -50,13 +45,6 @@ def test_a_failed_stream_gives_only_final_captions_and_is_counted(
     assert fallbacks - fallbacks_before == 1
 
 
-def test_captions_of_flac_audio_are_shown_in_order(speaker: Speaker) -> None:
-    speaker.open(encoding="flac")
-    speaker.say("u1", "moon")
-    assert speaker.wait_for_end("u1")["finals"] == 1
-    assert_recognised([caption["text"] for caption in speaker.screen.shown if caption["final"]], "moon")
-
-
 def test_a_session_continues_after_its_connection_closed(transcription: DeployedTranscription) -> None:
     with Speaker(transcription) as first_connection:
         session = first_connection.open()["sessionId"]
@@ -73,18 +61,6 @@ def test_a_session_continues_after_its_connection_closed(transcription: Deployed
         assert_recognised(second_connection.screen.text(), "moon")
 
 
-def test_another_user_cannot_use_a_session(speaker: Speaker, transcription: DeployedTranscription) -> None:
-    with Speaker(transcription, user="mallory") as mallory:
-        mallory.session = speaker.session
-        assert mallory.say("u1", "moon")["code"] == "SESSION_UNKNOWN"
-        mallory.session = ""
-        for action in ("open", "close", "ping"):
-            assert mallory.ask(action, sessionId=speaker.session)["code"] == "SESSION_UNKNOWN"
-    speaker.say("u1", "sky")
-    speaker.wait_for_end("u1")
-    assert_recognised(speaker.screen.text(), "sky")
-
-
 def test_a_client_with_too_many_utterances_does_not_affect_another_client(
     speaker: Speaker, transcription: DeployedTranscription
 ) -> None:
@@ -98,39 +74,6 @@ def test_a_client_with_too_many_utterances_does_not_affect_another_client(
         assert {answer.get("code", "accepted") for answer in answers} == {"accepted", "BUSY"}
         for utterance in accepted:
             assert busy_speaker.wait_for_end(utterance)["type"] in {"done", "failed"}, "both happen on a busy machine"
-
-
-def test_an_utterance_is_given_up_after_three_failed_attempts(
-    transcription: DeployedTranscription, speaker: Speaker
-) -> None:
-    transcription.faults.set(Fault.STREAM_BROKEN, 99)
-    try:
-        ends = []
-        for _ in range(3):
-            speaker.say("u1", "sky")
-            ends.append(speaker.wait_for_end("u1"))
-    finally:
-        transcription.faults.clear()
-    assert [(end["type"], end["retryable"]) for end in ends] == [("failed", True), ("failed", True), ("failed", False)]
-    assert ends[-1]["code"] == "NOT_TRANSCRIBED"
-    assert speaker.say("u1", "sky")["done"], "a failed utterance is not transcribed again"
-
-
-def test_a_lost_utterance_can_be_sent_again(transcription: DeployedTranscription, speaker: Speaker) -> None:
-    functions, dynamodb = transcription.client("lambda"), transcription.client("dynamodb")
-    functions.put_function_concurrency(FunctionName=transcription.processor, ReservedConcurrentExecutions=0)
-    try:
-        assert speaker.say("u1", "sky")["type"] == "accepted"
-        key = {name: {"S": value} for name, value in utterances_key(speaker.session).items()}
-        item = dynamodb.get_item(TableName=transcription.live_table, Key=key)["Item"]
-        [slot] = item["slots"]["L"]  # the only attempt in progress
-        slot["M"]["deadlineMs"] = {"N": "1"}  # as if the start deadline had passed
-        dynamodb.put_item(TableName=transcription.live_table, Item=item)
-    finally:
-        functions.delete_function_concurrency(FunctionName=transcription.processor)
-    assert speaker.say("u1", "sky")["repeated"] is False
-    assert speaker.wait_for_end("u1")["type"] == "done"
-    assert_recognised(speaker.screen.text(), "sky")
 
 
 def test_no_text_and_no_token_is_in_any_log_or_table(platform: Platform, transcription: DeployedTranscription) -> None:

@@ -192,33 +192,6 @@ def test_a_failed_function_gives_an_error_without_details(echo_client: EchoClien
         }
 
 
-def test_the_output_of_functions_is_in_their_logs(echo_client: EchoClient) -> None:
-    with echo_client.connect() as client:
-        connection = ask(client, action="say")["context"]["connectionId"]
-        ask(client, action="fail")
-
-    def log_lines() -> list[str] | None:
-        events = echo_client.stack.clients("logs").filter_log_events(
-            logGroupName="/aws/lambda/polyphony-test-ingestion-echo"
-        )
-        lines = [event["message"] for event in events["events"]]
-        return lines if f"handled DISCONNECT {connection}" in lines else None
-
-    lines = eventually(log_lines, "the disconnection in the log")
-    assert {f"handled CONNECT {connection}", f"handled MESSAGE {connection}"} <= set(lines)
-    assert [line for line in lines if "canary-message" in line], "a traceback is in the log only"
-
-
-def test_a_route_without_a_route_response_sends_nothing(echo_client: EchoClient) -> None:
-    gateway, ids = echo_client.stack.clients("apigatewayv2"), echo_client.stack.ids
-    api, route = ids["ingestion-muted-api"], ids["ingestion-muted-$default-route"]
-    [response] = gateway.get_route_responses(ApiId=api, RouteId=route)["Items"]
-    gateway.delete_route_response(ApiId=api, RouteId=route, RouteResponseId=response["RouteResponseId"])
-    with echo_client.connect(api="muted") as client:
-        client.send(json.dumps({"action": "say"}))
-        assert ask(client, action="fail")["message"] == "Internal server error"
-
-
 def test_a_function_without_the_apis_permission_is_not_called(echo_client: EchoClient) -> None:
     functions, name = echo_client.stack.clients("lambda"), echo_client.stack.ids["ingestion-mute-function"]
     [statement] = json.loads(functions.get_policy(FunctionName=name, Qualifier="live")["Policy"])["Statement"]

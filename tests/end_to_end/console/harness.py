@@ -1,4 +1,4 @@
-"""Helpers for tests of the console's panels: screenshots, sample videos and broken connections.
+"""Helpers for tests of the console's panels: screenshots, sign-ins and sample videos.
 
 With `CONSOLE_PICTURES=docs/console` in the environment, the tests also renew the screenshots of the documents.
 """
@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Locator, Page, expect
 
 from local.ffmpeg import pcm_input, run_ffmpeg
 from tests.browser import DESKTOP, PHONE, SAMPLE_RATE, ConsoleWindow
@@ -65,33 +65,3 @@ def write_video(path: Path, size: str, grain: int, pcm: bytes) -> Path:
         *pcm_input(SAMPLE_RATE), "-f", "lavfi", "-i", pictures, *video_encoder, *audio_encoder, str(path), data=pcm
     )
     return path
-
-
-def break_first_connection(page: Page, url: str, after: str) -> list[str]:
-    """Break the first connection when its server sends a message that contains the text `after`.
-
-    Return a list with one entry for each connection: all messages that the page sent over it, one per line.
-    """
-    sent: list[str] = []
-
-    def on_connection(socket: WebSocketRoute) -> None:
-        index = len(sent)
-        sent.append("")
-        server = socket.connect_to_server()
-
-        def from_page(message: str | bytes) -> None:
-            sent[index] += f"{message!r}\n"
-            server.send(message)
-
-        def from_server(message: str | bytes) -> None:
-            if index == 0 and after in str(message):
-                socket.close(code=1001)
-                server.close()
-                return
-            socket.send(message)
-
-        socket.on_message(from_page)
-        server.on_message(from_server)
-
-    page.route_web_socket(f"{url}**", on_connection)
-    return sent

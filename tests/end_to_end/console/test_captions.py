@@ -1,15 +1,13 @@
-"""Tests of the captions panel: captions of a file and of speech, and reconnection."""
+"""Tests of the captions panel: captions of a file and of speech."""
 
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from local.flows.sample_files import SPEECH
 from local.flows.speech_clips import clip_texts
 from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate
 from tests.browser import ConsoleWindow, launch_another_browser, open_window, write_speech
-from tests.end_to_end.conftest import Platform
-from tests.end_to_end.console.harness import MARKS, break_first_connection, take_screenshots
+from tests.end_to_end.console.harness import MARKS, take_screenshots
 
 pytestmark = MARKS
 CLIPS = ("hello", "slowly", "hear")
@@ -40,26 +38,6 @@ def test_an_audio_file_is_captioned(window: ConsoleWindow, page: Page, tmp_path:
     expect(page.get_by_role("log")).to_contain_text("very well from here")
 
 
-def test_the_sample_sentence_is_captioned(window: ConsoleWindow, page: Page) -> None:
-    window.select_tab("Captions")
-    page.get_by_role("button", name="Try the sample sentence").click()
-    expect(page.locator("#captions-state")).to_contain_text("done")
-    expect(page.locator("#captions-speak")).to_be_enabled()
-    assert_recognised(read_final_lines(page), *SPEECH)
-
-
-def test_speech_from_the_microphone_is_captioned(window: ConsoleWindow, page: Page) -> None:
-    window.select_tab("Captions")
-    speak = page.locator("#captions-speak")
-    expect(speak).to_be_enabled()  # `press` does not wait until an earlier recording is done.
-    speak.press("Enter")
-    expect(speak).to_have_attribute("aria-pressed", "true")
-    expect(page.locator("#captions-screen .final", has_text="sugar").first).to_be_visible()
-    speak.press("Enter")
-    expect(speak).to_be_enabled()
-    expect(speak).to_have_text("Start speaking")
-
-
 def test_captions_are_revised_while_somebody_speaks(chromium: Browser, console_url: str, tmp_path: Path) -> None:
     speech = write_speech(tmp_path / "speech.wav", *SPOKEN_CLIPS)
     with (
@@ -78,17 +56,3 @@ def test_captions_are_revised_while_somebody_speaks(chromium: Browser, console_u
         assert len(window.evaluate("[...window.unfinishedLines]")) > 1
         assert_recognised(read_final_lines(window.page)[:2], *SPOKEN_CLIPS[:2])
         assert window.browser_messages == []
-
-
-def test_captions_continue_after_the_connection_broke(
-    chromium: Browser, console_url: str, platform: Platform, tmp_path: Path
-) -> None:
-    with open_window(chromium, console_url) as window:
-        url = platform.outputs["frontend"]["transcription"]["url"]
-        messages_by_connection = break_first_connection(window.page, url, after='"accepted"')
-        window.open("captions")
-        window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "speech.wav", *CLIPS[1:]))
-        expect(window.page.locator("#captions-state")).to_have_text("Pieces of speech: 2 done")
-        assert_recognised(read_final_lines(window.page), *CLIPS[1:])
-    assert len(messages_by_connection) == 2
-    assert '"sessionId"' in messages_by_connection[1].splitlines()[0], "the second connection must resume the session"

@@ -37,16 +37,6 @@ def newest_answer(page: Page) -> Locator:
     return page.locator("#lectures-answers article").first
 
 
-def test_the_sample_question_about_the_sample_lecture_is_answered(window: ConsoleWindow, page: Page) -> None:
-    window.select_tab("Lectures")
-    page.get_by_role("button", name="Try the sample lecture").click()
-    expect(page.locator("#lectures-player")).to_be_visible()
-    page.get_by_role("button", name="Ask the sample question").click()
-    expect(newest_answer(page).get_by_text("Answered")).to_be_visible()
-    expect(newest_answer(page).locator(".answer")).to_have_text(ANSWER)
-    page.evaluate("document.getElementById('lectures-answers').replaceChildren()")
-
-
 def test_questions_by_voice_and_in_writing_are_answered(window: ConsoleWindow, page: Page, lecture: Path) -> None:
     window.select_tab("Lectures")
     page.evaluate(COUNT_PLAYED_FILES)
@@ -59,7 +49,7 @@ def test_questions_by_voice_and_in_writing_are_answered(window: ConsoleWindow, p
     ask = page.locator("#lectures-ask")
     ask.click()
     expect(ask).to_have_attribute("aria-pressed", "true")
-    page.wait_for_timeout(6000)  # until the microphone's sentence is recorded
+    page.wait_for_timeout(6000)  # the microphone plays the sentence in real time
     ask.click()
     expect(page.locator("#lectures-answers article")).to_have_count(2)
     expect(newest_answer(page).get_by_text("Answered")).to_be_visible()

@@ -1,4 +1,4 @@
-"""Tests of the meetings panel: resumed uploads, summaries, and separate users."""
+"""Tests of the meetings panel: resumed uploads, summaries and deletion."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from local.flows import eventually
 from local.flows.meetings_flow import CHUNKS
 from local.flows.speech_clips import join_clips
 from tests.browser import ConsoleWindow
-from tests.end_to_end.console.harness import MARKS, find_panel, sign_in, take_screenshots, write_video
+from tests.end_to_end.console.harness import MARKS, find_panel, take_screenshots, write_video
 
 pytestmark = MARKS
 TITLE = "Weekly report"
@@ -79,18 +79,8 @@ def test_an_interrupted_upload_is_resumed_and_the_meetings_summary_is_shown(
     take_screenshots(window, "meetings", meeting, height=1480)
 
 
-def test_another_user_sees_only_their_own_meetings(window: ConsoleWindow, page: Page) -> None:
-    window.select_tab("Meetings")
-    for name in ("user-without-meetings", "ann"):
-        sign_in(page, name)
-        if name != "ann":
-            expect(page.get_by_role("article", name=TITLE)).to_be_hidden()
-            expect(find_panel(page, "Meetings").get_by_text("None yet.")).to_be_visible()
-
-
 def test_a_deleted_meeting_disappears(window: ConsoleWindow, page: Page) -> None:
     window.select_tab("Meetings")
-    sign_in(page, "ann")
     listed = page.get_by_role("list", name="Meetings, newest first").get_by_role("button", name=TITLE)
     listed.click()
     meeting = page.get_by_role("article", name=TITLE)
