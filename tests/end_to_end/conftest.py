@@ -38,8 +38,8 @@ from local.property_values import Props
 from operations.__main__ import main as run_operation
 from tests.end_to_end import many_files
 from tests.end_to_end.backends import DeployedLivestream, DeployedMeetings, DeployedTranscription, DeployedVoiceQa
+from tests.end_to_end.deployed_ingestion import DeployedIngestion
 from tests.end_to_end.deployment import Deployment, read_test_stack
-from tests.end_to_end.ingestion_client import IngestionIntake, IngestionRuns
 from tests.end_to_end.many_files import IngestionOutcome
 from tests.end_to_end.meeting_recorder import Recorder
 
@@ -178,11 +178,11 @@ def allow_refusals(platform: Platform) -> Iterator[None]:
 
 
 @pytest.fixture
-def intake(platform: Platform) -> Iterator[IngestionIntake]:
-    """Client of ingestion's intake queue. The fixture purges messages that a test leaves behind."""
-    intake_client = IngestionIntake(platform.deployment)
-    yield intake_client
-    intake_client.client("sqs").purge_queue(QueueUrl=intake_client.queue_url)
+def ingestion(platform: Platform) -> Iterator[DeployedIngestion]:
+    """Client of ingestion. The fixture purges messages that a test leaves behind."""
+    client = DeployedIngestion(platform.deployment)
+    yield client
+    client.client("sqs").purge_queue(QueueUrl=client.queue_url)
 
 
 @dataclass(frozen=True)
@@ -206,13 +206,13 @@ IngestionRun = RecordedUse[tuple[int, IngestionOutcome]]
 @pytest.fixture(scope="session")
 def start_ingestion_run(platform: Platform) -> Iterator[Callable[[], Future[IngestionRun]]]:
     """Function that starts the run of ingestion once. It mostly waits for Spark, so flows run in the meantime."""
-    runs = IngestionRuns(platform.deployment)
+    ingestion = DeployedIngestion(platform.deployment)
 
     @cache
     def start() -> Future[IngestionRun]:
-        pending_files = runs.count_by_status("")["pending"]
+        pending_files = ingestion.count_by_status("")["pending"]
         return executor.submit(
-            record_use, platform, lambda: (pending_files, many_files.play(runs, "incoming/runs", INGESTED_FILES))
+            record_use, platform, lambda: (pending_files, many_files.play(ingestion, "incoming/runs", INGESTED_FILES))
         )
 
     with ThreadPoolExecutor(1) as executor:

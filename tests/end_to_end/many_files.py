@@ -8,8 +8,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from local.flows import eventually
 from local.flows.ingestion_flow import file_content, file_suffix, list_lines
-from tests.end_to_end.ingestion_client import IngestionRuns
+from tests.end_to_end.deployed_ingestion import DeployedIngestion
 
 BAD_EVERY = 50
 """Every n-th file has a line that is not JSON."""
@@ -56,29 +57,45 @@ def list_expected_rows(files: int) -> list[tuple[Any, ...]]:
     return sorted(tuple(line.values()) for number in range(files) for line in list_lines(number))
 
 
-def play(runs: IngestionRuns, prefix: str, files: int) -> IngestionOutcome:
-    """Run with this number of files below a prefix, an empty file, and a file of an unsupported type.
+def upload(ingestion: DeployedIngestion, prefix: str, files: int) -> None:
+    """Upload this number of files below a prefix, an empty file, and a file of an unsupported type."""
+    ingestion.upload_all({_key(prefix, number): _content(number) for number in range(files)})
+    ingestion.upload_all({f"{prefix}/ignored.exe": b"x", f"{prefix}/empty.ndjson": b""})
 
-    The sweeper is a function that puts waiting files into manifests. The rows are read through the pointers of the lake,
-    which name the valid Parquet files.
+
+def read_rows(ingestion: DeployedIngestion, prefix: str) -> list[tuple[Any, ...]]:
+    """Return the rows of the files below a prefix, sorted.
+
+    They are read through the pointers of the lake, which name the valid Parquet files.
     """
-    earlier_executions = runs.execution_statuses()
-    runs.upload_all({_key(prefix, number): _content(number) for number in range(files)})
-    runs.upload_all({f"{prefix}/ignored.exe": b"x", f"{prefix}/empty.ndjson": b""})
-    runs.wait_until_tracked(prefix, files + 2)
+    rows = (row for row in ingestion.read_rows() if row["_source_key"].startswith(prefix))
+    return sorted((row["file"], row["line"], row["text"]) for row in rows)
+
+
+def play(ingestion: DeployedIngestion, prefix: str, files: int) -> IngestionOutcome:
+    """Upload the files, process them, and read their rows.
+
+    The sweeper is a function that puts waiting files into manifests.
+    """
+    earlier_executions = ingestion.execution_statuses()
+    upload(ingestion, prefix, files)
+
+    def is_tracked() -> bool | None:
+        return ingestion.count_by_status(prefix).total() == files + 2 or None
+
+    eventually(is_tracked, "the records of all files", 60)
     for number in range(0, files, REPEATED_EVERY):
-        runs.intake.notify_again(runs.intake.wait_until_tracked(_key(prefix, number))[0])
-    runs.intake.wait_until_empty()
-    runs.sweep()
-    runs.sweep("flush")  # without this, a manifest that is not full would be created only after `flush_minutes`
-    new_runs = {name: status for name, status in runs.wait_until_ended().items() if name not in earlier_executions}
+        ingestion.notify_again(ingestion.wait_until_tracked(_key(prefix, number))[0])
+    ingestion.wait_until_empty()
+    ingestion.sweep()
+    ingestion.sweep("flush")  # without this, a manifest that is not full would be created only after `flush_minutes`
+    statuses = ingestion.wait_until_ended()
+    new_runs = {name: status for name, status in statuses.items() if name not in earlier_executions}
     return IngestionOutcome(
-        manifest_sizes=runs.manifest_sizes(new_runs),
+        manifest_sizes=ingestion.manifest_sizes(new_runs),
         execution_counts=Counter(new_runs.values()),
-        file_counts=runs.count_by_status(prefix),
-        rows=sorted(
-            (row["file"], row["line"], row["text"]) for row in runs.read_rows() if row["_source_key"].startswith(prefix)
-        ),
+        file_counts=ingestion.count_by_status(prefix),
+        rows=read_rows(ingestion, prefix),
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually
 from tests.end_to_end.conftest import Platform, RecordedUse
-from tests.end_to_end.ingestion_client import IngestionIntake
+from tests.end_to_end.deployed_ingestion import LINE, DeployedIngestion
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 BUILDER = "ingestion-manifest-builder"
@@ -40,20 +40,22 @@ def test_flows_and_schedules_use_every_grant_and_need_no_other(
 
 
 @pytest.mark.parametrize("action", ["dynamodb:PutItem", "sqs:ReceiveMessage"])
-def test_a_removed_grant_is_reported_with_its_role(platform: Platform, intake: IngestionIntake, action: str) -> None:
+def test_a_removed_grant_is_reported_with_its_role(
+    platform: Platform, ingestion: DeployedIngestion, action: str
+) -> None:
     expected_problem = f"used and not granted: polyphony-local-{BUILDER}: {action} on arn:aws:"
     with platform.changed_actions(BUILDER, removed=action):
         log_end = platform.decision_log_end()
-        intake.upload("incoming/refused.ndjson")
+        ingestion.upload("incoming/refused.ndjson", LINE)
         problem = wait_for_problem(platform, log_end, expected_problem)
     assert problem.endswith(AccessVerdict.IMPLICIT_DENY)
 
 
-def test_an_added_grant_is_reported_as_never_used(platform: Platform, intake: IngestionIntake) -> None:
+def test_an_added_grant_is_reported_as_never_used(platform: Platform, ingestion: DeployedIngestion) -> None:
     with platform.changed_actions(BUILDER, added="dynamodb:DeleteTable"):
         log_end = platform.decision_log_end()
-        intake.upload("incoming/added.ndjson")
-        intake.wait_until_tracked("incoming/added.ndjson")
+        ingestion.upload("incoming/added.ndjson", LINE)
+        ingestion.wait_until_tracked("incoming/added.ndjson")
         wait_for_problem(
             platform, log_end, f"granted and never used: polyphony-local-{BUILDER} may dynamodb:DeleteTable on *"
         )

@@ -1,4 +1,4 @@
-"""Clients of the deployed ingestion with access to its queues, sweeper, executions and lake.
+"""Client of the deployed ingestion with access to its queues, sweeper, executions and lake.
 
 Ingestion records each uploaded file in the file table, and collects files in manifests. A manifest is a list of up to
 200 files. For each manifest, a workflow runs a Spark job, which writes the rows of the files as Parquet to the lake.
@@ -16,39 +16,49 @@ from urllib.parse import quote_plus
 
 from local.emulation.glue import spark_process
 from local.flows import eventually
+from local.flows.ingestion_client import IngestionBackend
 from local.platform.emulator_clients import invoke
 from tests.end_to_end.deployment import Deployment
 
 Item = dict[str, Any]
+LINE = b'{"a": 1}\n'
+"""Content of a file with one row."""
 
 
-class IngestionIntake:
-    """Client for the uploads: landing bucket, queue of notifications, and file table."""
-
+class DeployedIngestion(IngestionBackend):
     def __init__(self, deployment: Deployment) -> None:
-        self.client = deployment.client
-        self.bucket = deployment.outputs["frontend"]["ingestion"]["bucket"]
-        self.queue_url = deployment.ids["ingestion-intake-queue"]
-        self.dead_letters_url = deployment.ids["ingestion-intake-dlq-queue"]
-        self.table = deployment.ids["ingestion-files-table"]
+        super().__init__(deployment.stack)
+        self.client, ids = deployment.client, deployment.ids
+        self.endpoint = deployment.emulator.endpoint
+        self.queue_url, self.dead_letters_url = ids["ingestion-intake-queue"], ids["ingestion-intake-dlq-queue"]
+        self.lake, self.machine = ids["ingestion-lake-bucket"], ids["ingestion-workflow-machine"]
+        self.sweeper = deployment.function("ingestion-sweeper")
 
-    def upload(self, key: str, body: bytes = b'{"a": 1}\n') -> str:
-        """Upload a file and return its version id."""
-        answer = self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)
-        return str(answer["VersionId"])
+    # Uploads and their records
 
-    def find_records(self, key: str) -> list[Item]:
-        """Return the file records of a key."""
-        return [item for item in self.list_files() if item["object_key"]["S"] == key]
+    def upload_all(self, files: Mapping[str, bytes]) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda file: self.upload(*file), files.items()))
 
     def list_files(self) -> list[Item]:
         """Return all file records, without the manifest records of the same table."""
         pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.table)
         return [item for page in pages for item in page["Items"] if "object_key" in item]
 
+    def find_records(self, key: str) -> list[Item]:
+        """Return the file records of a key."""
+        return [item for item in self.list_files() if item["object_key"]["S"] == key]
+
     def wait_until_tracked(self, key: str) -> list[Item]:
         """Wait for the file records of a key, and return them."""
         return eventually(lambda: self.find_records(key) or None, f"the record of {key}")
+
+    def count_by_status(self, prefix: str) -> Counter[str]:
+        """Return the number of files below a prefix by status."""
+        records = (item for item in self.list_files() if item["object_key"]["S"].startswith(prefix))
+        return Counter(item["status"]["S"] for item in records)
+
+    # The queue of notifications
 
     def notify_again(self, record: Item) -> None:
         """Send the notification of a recorded file again, because SQS can deliver a notification twice."""
@@ -75,33 +85,10 @@ class IngestionIntake:
         attributes = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return int(attributes[names[0]]), int(attributes[names[1]])
 
-    def wait_until_empty(self) -> None:
-        eventually(lambda: True if self.count_messages(self.queue_url) == (0, 0) else None, "an empty queue")
+    def wait_until_empty(self, seconds: float = 20) -> None:
+        eventually(lambda: True if self.count_messages(self.queue_url) == (0, 0) else None, "an empty queue", seconds)
 
-
-class IngestionRuns:
-    """Client for the processing: sweeper, executions of the workflow, and lake."""
-
-    def __init__(self, deployment: Deployment) -> None:
-        self.client = deployment.client
-        self.endpoint = deployment.emulator.endpoint
-        self.intake = IngestionIntake(deployment)
-        self.lake = deployment.ids["ingestion-lake-bucket"]
-        self.sweeper = deployment.function("ingestion-sweeper")
-        self.machine = deployment.ids["ingestion-workflow-machine"]
-
-    def upload_all(self, files: Mapping[str, bytes]) -> None:
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda file: self.intake.upload(*file), files.items()))
-
-    def count_by_status(self, prefix: str) -> Counter[str]:
-        """Return the number of files below a prefix by status."""
-        records = (item for item in self.intake.list_files() if item["object_key"]["S"].startswith(prefix))
-        return Counter(item["status"]["S"] for item in records)
-
-    def wait_until_tracked(self, prefix: str, count: int) -> None:
-        """Wait until this number of files below a prefix has records."""
-        eventually(lambda: True if self.count_by_status(prefix).total() == count else None, f"{count} records", 60)
+    # Runs
 
     def sweep(self, kind: str = "sweep") -> dict[str, int]:
         """Invoke the sweeper as its schedule or an operator does.
@@ -115,14 +102,14 @@ class IngestionRuns:
         pages = self.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=self.machine)
         return {execution["name"]: execution["status"] for page in pages for execution in page["executions"]}
 
-    def wait_until_ended(self) -> dict[str, str]:
+    def wait_until_ended(self, seconds: float = 180) -> dict[str, str]:
         """Wait until no execution is running, and return the status of each execution by name."""
 
         def find_ended() -> dict[str, str] | None:
             statuses = self.execution_statuses()
             return statuses if statuses and "RUNNING" not in statuses.values() else None
 
-        return eventually(find_ended, "the end of every run", 180)
+        return eventually(find_ended, "the end of every run", seconds)
 
     def manifest_sizes(self, names: Iterable[str]) -> list[int]:
         """Return the number of files that each execution confirmed, largest first.
