@@ -24,32 +24,18 @@ from tests.document_samples import list_make_targets
 from tests.end_to_end.pulumi_cli.conftest import CLI_REQUIRED_VARIABLE
 
 FOLDER = ROOT / ".github" / "workflows"
-NAMES = sorted(path.name for path in FOLDER.glob("*.yml"))
-ROLE_ACTION = "aws-actions/configure-aws-credentials"
-WRITE_PERMISSIONS = {
-    # Write permissions of jobs, with their reasons.
-    ("ci.yml", "preview", "security-events"): "uploads the findings",
-    ("ci.yml", "cost", "pull-requests"): "comments the cost",
-    ("deploy.yml", "dev", "id-token"): "assumes a role through OIDC",
-    ("deploy.yml", "staging", "id-token"): "assumes a role through OIDC",
-    ("deploy.yml", "chosen", "id-token"): "assumes a role through OIDC",
-    ("stack.yml", "image", "id-token"): "assumes a role through OIDC",
-    ("stack.yml", "preview", "id-token"): "assumes a role through OIDC",
-    ("stack.yml", "deploy", "id-token"): "assumes a role through OIDC",
-    ("stack.yml", "rollout", "id-token"): "assumes a role through OIDC",
-    ("stack.yml", "verify", "id-token"): "assumes a role through OIDC",
-    ("image.yml", "image", "id-token"): "assumes a role through OIDC",
-}
-
-
-def load_workflow(name: str) -> Any:
+WORKFLOWS: dict[str, Any] = {
     # YAML 1.1 reads the key `on` as true.
-    return yaml.safe_load((FOLDER / name).read_text().replace("\non:", '\n"on":'))
+    path.name: yaml.safe_load(path.read_text().replace("\non:", '\n"on":'))
+    for path in FOLDER.glob("*.yml")
+}
+STACK_JOBS: dict[str, Any] = WORKFLOWS["stack.yml"]["jobs"]
+ROLE_ACTION = "aws-actions/configure-aws-credentials"
 
 
 def jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for name in NAMES:
-        for job, definition in load_workflow(name)["jobs"].items():
+    for name, workflow in WORKFLOWS.items():
+        for job, definition in workflow["jobs"].items():
             yield name, job, definition
 
 
@@ -64,14 +50,15 @@ def uses(step: dict[str, Any], action: str) -> bool:
     return str(step.get("uses", "")).startswith(f"{action}@")
 
 
-def scripts() -> list[tuple[str, str]]:
-    return [(name, step["run"]) for name, _, step in steps() if "run" in step]
+def find_step(job: dict[str, Any], text: str) -> int:
+    """Return the position of the only step of a job whose script or action contains a text."""
+    [index] = [index for index, step in enumerate(job["steps"]) if text in f"{step.get('run')} {step.get('uses')}"]
+    return index
 
 
 def find_script(workflow: str, job: str, text: str) -> str:
-    """Return the only script of a job that contains a text."""
-    [script] = [step["run"] for step in load_workflow(workflow)["jobs"][job]["steps"] if text in str(step.get("run"))]
-    return str(script)
+    definition = WORKFLOWS[workflow]["jobs"][job]
+    return str(definition["steps"][find_step(definition, text)]["run"])
 
 
 def run_script(script: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -92,81 +79,74 @@ def write_program(path: Path, text: str) -> None:
     path.chmod(0o700)
 
 
-# Structure
-
-
-def test_every_make_target_in_a_workflow_exists() -> None:
-    called_targets = [
+def test_every_make_target_in_a_workflow_exists_and_every_stack_is_previewed() -> None:
+    called_targets = {
         word
-        for _, script in scripts()
-        for line in re.findall(r"^ *make (.*)$", script, re.MULTILINE)
+        for _, _, step in steps()
+        for line in re.findall(r"^ *make (.*)$", step.get("run", ""), re.MULTILINE)
         for word in line.partition("|")[0].split()
         if "=" not in word and not word.startswith("-")
-    ]
-    assert called_targets
-    assert set(called_targets) <= list_make_targets()
-
-
-def test_every_stack_is_previewed() -> None:
-    matrix = load_workflow("ci.yml")["jobs"]["preview"]["strategy"]["matrix"]
+    }
+    assert "layers" in called_targets
+    assert called_targets <= list_make_targets()
+    matrix = WORKFLOWS["ci.yml"]["jobs"]["preview"]["strategy"]["matrix"]
     assert sorted(matrix["stack"]) == stack_files.list_stacks()
 
 
 def test_every_job_with_the_pulumi_cli_installs_the_version_of_the_locked_sdk() -> None:
     locks = [*(ROOT / "requirements").glob("*.txt"), ROOT / "policies" / "requirements.txt"]
-    versions = {path: re.findall(r"^pulumi==([\d.]+)", path.read_text(), re.MULTILINE) for path in locks}
-    [locked_version] = {version for found in versions.values() for version in found}
-    assert {path.name for path, found in versions.items() if found} == {"program.txt", "tools.txt", "requirements.txt"}
+    [locked_version] = {
+        version for path in locks for version in re.findall(r"^pulumi==([\d.]+)", path.read_text(), re.MULTILINE)
+    }
     installed = {(name, job): step["with"] for name, job, step in steps() if uses(step, "pulumi/actions")}
-    jobs_of_stack = {("stack.yml", job) for job in ("preview", "deploy", "verify")}
-    assert set(installed) == {("ci.yml", "test"), *jobs_of_stack}
+    assert set(installed) == {("ci.yml", "test"), *(("stack.yml", job) for job in ("preview", "deploy", "verify"))}
     # With the input `command`, the action would also log in and run that command.
     assert list(installed.values()) == [{"pulumi-version": locked_version}] * 4
 
 
 def test_pull_requests_fail_if_the_tests_of_the_pulumi_cli_are_skipped() -> None:
-    assert "pull_request" in load_workflow("ci.yml")["on"]
-    test_steps = load_workflow("ci.yml")["jobs"]["test"]["steps"]
-    [installation] = [index for index, step in enumerate(test_steps) if uses(step, "pulumi/actions")]
-    [tests] = [index for index, step in enumerate(test_steps) if step.get("run") == ".ci/run"]
-    assert installation < tests
-    assert test_steps[tests]["env"] == {CLI_REQUIRED_VARIABLE: "1"}
+    assert "pull_request" in WORKFLOWS["ci.yml"]["on"]
+    job = WORKFLOWS["ci.yml"]["jobs"]["test"]
+    tests = find_step(job, ".ci/run")
+    assert find_step(job, "pulumi/actions@") < tests
+    assert job["steps"][tests]["env"] == {CLI_REQUIRED_VARIABLE: "1"}
 
 
-# Security
+def test_layers_are_built_with_the_functions_python_version() -> None:
+    """Without this version, the layers contain no bytecode, and every cold start compiles their modules."""
+    layer_jobs = {(name, job) for name, job, step in steps() if "layers" in str(step.get("run", "")).split()}
+    setups = {(name, job): step["with"] for name, job, step in steps() if uses(step, "actions/setup-python")}
+    for job_key in layer_jobs:
+        *others, last = str(setups[job_key]["python-version"]).split()
+        assert last == "3.11", "the last version becomes `python`, and 3.11 generated the locks"
+        assert RUNTIME.removeprefix("python") in others
+
+
+# Permissions
 
 
 def test_no_workflow_reads_a_stored_secret_except_the_verification_the_tokens_of_its_test_users() -> None:
-    tokens = {f"${{{{ secrets.{variable} }}}}" for variable in TOKEN_VARIABLES.values()}
-    [verification] = [step for step in load_workflow("stack.yml")["jobs"]["verify"]["steps"] if "env" in step]
-    assert tokens <= set(verification["env"].values())
+    texts = {name: (FOLDER / name).read_text() for name in WORKFLOWS}
     uses_of_secrets = {
         (name, use)
-        for name in NAMES
-        for use in re.findall(r"\$\{\{[^}]*\bsecrets\b[^}]*}}", (FOLDER / name).read_text())
+        for name, text in texts.items()
+        for use in re.findall(r"\$\{\{[^}]*\bsecrets\b[^}]*}}|\bsecrets:", text)
     }
-    assert uses_of_secrets == {("stack.yml", token) for token in tokens}
-    assert [name for name in NAMES if re.search(r"\bsecrets:", (FOLDER / name).read_text())] == []
-
-
-def test_a_stack_is_verified_after_its_deployment_with_the_role_that_only_reads_the_state() -> None:
-    verify = load_workflow("stack.yml")["jobs"]["verify"]
-    assert verify["environment"] == "${{ inputs.stack }}-preview"
-    assert {"deploy", "rollout"} <= set(verify["needs"])
-    assert "needs.deploy.result == 'success' && (needs.rollout.result == 'success' || " in verify["if"]
-    assert "contains(vars.VERIFY, inputs.stack)" in verify["if"]
+    assert uses_of_secrets == {("stack.yml", f"${{{{ secrets.{variable} }}}}") for variable in TOKEN_VARIABLES.values()}
 
 
 def test_workflows_have_no_permissions_and_jobs_only_those_they_need() -> None:
-    assert all(load_workflow(name)["permissions"] == {} for name in NAMES)
-    permissions = {
-        (name, job, permission, level)
+    assert all(workflow["permissions"] == {} for workflow in WORKFLOWS.values())
+    assuming_jobs = {(name, job) for name, job, step in steps() if uses(step, ROLE_ACTION)}
+    calling_jobs = {(name, job) for name, job, definition in jobs() if "uses" in definition}
+    reported = {("ci.yml", "preview", "security-events"), ("ci.yml", "cost", "pull-requests")}
+    write_permissions = {
+        (name, job, permission)
         for name, job, definition in jobs()
         for permission, level in definition["permissions"].items()
+        if level != "read"
     }
-    assert {(name, job, permission) for name, job, permission, level in permissions if level != "read"} == set(
-        WRITE_PERMISSIONS
-    )
+    assert write_permissions == {(*job, "id-token") for job in assuming_jobs | calling_jobs} | reported
 
 
 def test_only_commits_of_main_assume_a_role() -> None:
@@ -191,69 +171,69 @@ def test_only_commits_of_main_assume_a_role() -> None:
     assert checking_jobs <= fetched, "the check needs the commit's history"
 
 
-def test_layers_are_built_with_the_functions_python_version() -> None:
-    """Without this version, the layers contain no bytecode, and every cold start compiles their modules."""
-    layer_jobs = {(name, job) for name, job, step in steps() if "layers" in str(step.get("run", "")).split()}
-    setups = [(name, job, step) for name, job, step in steps() if uses(step, "actions/setup-python")]
-    versions = {(name, job): str(step["with"]["python-version"]).split() for name, job, step in setups}
-    assert layer_jobs
-    for job_key in layer_jobs:
-        assert versions[job_key][-1] == "3.11", "the last version becomes `python`, and 3.11 generated the locks"
-        assert RUNTIME.removeprefix("python") in versions[job_key]
-
-
 def test_jobs_with_a_role_run_in_their_stacks_environment() -> None:
     for name, job, definition in jobs():
         if any(uses(step, ROLE_ACTION) for step in definition.get("steps", ())):
             assert definition["environment"] in {"${{ inputs.stack }}", "${{ inputs.stack }}-preview"}, f"{name}: {job}"
 
 
+# The order of jobs and steps
+
+
 def test_dependencies_are_installed_before_credentials_exist() -> None:
-    for name, job in (("stack.yml", job) for job in ("preview", "deploy", "rollout", "verify")):
-        job_steps = load_workflow(name)["jobs"][job]["steps"]
+    for job in ("preview", "deploy", "rollout", "verify"):
+        job_steps = STACK_JOBS[job]["steps"]
         [make_step] = [index for index, step in enumerate(job_steps) if str(step.get("run", "")).startswith("make")]
-        [role_step] = [index for index, step in enumerate(job_steps) if uses(step, ROLE_ACTION)]
-        assert make_step < role_step
+        assert make_step < find_step(STACK_JOBS[job], ROLE_ACTION)
 
 
 def test_preview_and_deployment_both_run_the_policies() -> None:
-    deploy = load_workflow("stack.yml")["jobs"]["deploy"]
+    deploy = STACK_JOBS["deploy"]
     assert "preview" in deploy["needs"]
     assert "needs.preview.result == 'success'" in deploy["if"]
     for job, command in (("preview", "pulumi preview"), ("deploy", "pulumi up")):
         assert "--policy-pack policies" in find_script("stack.yml", job, command)
 
 
-# The check of the account's public access block
+def test_the_preview_waits_for_the_image_that_it_looks_up() -> None:
+    assert STACK_JOBS["preview"]["needs"] == ["image"]
 
 
-def test_public_access_is_checked_before_the_deployment() -> None:
-    scripts_of_job = [step.get("run") for step in load_workflow("stack.yml")["jobs"]["deploy"]["steps"]]
-    check, deployment = (find_script("stack.yml", "deploy", text) for text in ("get-public-access-block", "pulumi up"))
-    assert scripts_of_job.index(check) < scripts_of_job.index(deployment)
+def test_a_stack_is_verified_after_its_deployment_with_the_role_that_only_reads_the_state() -> None:
+    verify = STACK_JOBS["verify"]
+    assert verify["environment"] == "${{ inputs.stack }}-preview"
+    assert {"deploy", "rollout"} <= set(verify["needs"])
+    assert "needs.deploy.result == 'success' && (needs.rollout.result == 'success' || " in verify["if"]
 
 
-FAKE_S3_CONTROL = """\
-#!/bin/bash
-case "$1 $2" in
-"sts get-caller-identity") echo 123456789012 ;;
-"s3control get-public-access-block") [ "$4" = 123456789012 ] && [ -n "$BLOCKS" ] && printf "$BLOCKS\\n" ;;
-*) exit 2 ;;
-esac
-"""
-"""Fake AWS CLI that prints the account's public access block, or fails if the account has none."""
-BLOCKED = r"True\tTrue\tTrue\tTrue"
+def test_the_rollout_follows_the_deployment_and_ends_before_its_credentials_do() -> None:
+    rollout = STACK_JOBS["rollout"]
+    assert "needs.deploy.result == 'success' &&" in rollout["if"]
+    command = find_script("stack.yml", "rollout", "-m operations rollout").split()
+    assert command[0] == "exec", "otherwise Python does not get the signal of a cancelled job"
+    shares = command[command.index("--share") + 1 : command.index("--minutes")]
+    minutes = len(shares) * float(command[command.index("--minutes") + 1])
+    assert minutes + 15 <= rollout["timeout-minutes"] <= 60
 
 
-@pytest.mark.parametrize(("blocks", "exit_code"), [(BLOCKED, 0), (r"True\tTrue\tFalse\tTrue", 1), ("None", 1), ("", 1)])
+# The scripts of the steps
+
+
+@pytest.mark.parametrize(
+    ("blocks", "exit_code"),
+    [(r"True\tTrue\tTrue\tTrue", 0), (r"True\tTrue\tFalse\tTrue", 1), ("None", 1), ("", 1)],
+)
 def test_a_deployment_stops_unless_public_access_is_blocked(tmp_path: Path, blocks: str, exit_code: int) -> None:
-    write_program(tmp_path / "aws", FAKE_S3_CONTROL)
+    """The fake AWS CLI prints the account's public access block, or fails if the account has none."""
+    deploy = STACK_JOBS["deploy"]
+    assert find_step(deploy, "get-public-access-block") < find_step(deploy, "pulumi up")
+    answers = (
+        '"sts "*) echo 123456789012 ;; "s3control "*) [ "$4" = 123456789012 ] && [ "$BLOCKS" ] && printf "$BLOCKS"'
+    )
+    write_program(tmp_path / "aws", f'#!/bin/bash\ncase "$1 $2" in\n{answers} ;;\nesac\n')
     process = run_script(find_script("stack.yml", "deploy", "get-public-access-block"), tmp_path, BLOCKS=blocks)
     assert process.returncode == exit_code, process.stderr
     assert ("::error::" in process.stdout) == (exit_code == 1)
-
-
-# The approved plan
 
 
 def run_plan_step(job: str, folder: Path, plan: str, approved: str = "") -> "subprocess.CompletedProcess[str]":
@@ -265,22 +245,18 @@ def run_plan_step(job: str, folder: Path, plan: str, approved: str = "") -> "sub
     return run_script(script, folder, STACK="prod", APPROVED=approved, **files)
 
 
-@pytest.fixture
-def approved_hash(tmp_path: Path) -> str:
-    """Return the hash that the preview job hands to the deploying job, for the plan `1 changes`."""
+def test_only_the_approved_plan_is_deployed(tmp_path: Path) -> None:
+    """The reviewers see the plan. The job that deploys gets its hash, and compares it directly before the deployment."""
     assert run_plan_step("preview", tmp_path, "1 changes").returncode == 0
-    key, _, value = (tmp_path / "output").read_text().strip().partition("=")
-    jobs_of_stack = load_workflow("stack.yml")["jobs"]
-    assert jobs_of_stack["preview"]["outputs"]["plan"] == f"${{{{ steps.plan.outputs.{key} }}}}"
-    return value
-
-
-def test_the_reviewers_see_the_plan_that_they_approve(approved_hash: str, tmp_path: Path) -> None:
     assert (tmp_path / "summary").read_text() == "### Plan of prod\n```\n1 changes\n```\n"
+    key, _, approved_hash = (tmp_path / "output").read_text().strip().partition("=")
     assert hashlib.sha256(b"1 changes\n").hexdigest() == approved_hash
-
-
-def test_only_the_approved_plan_is_deployed(approved_hash: str, tmp_path: Path) -> None:
+    assert STACK_JOBS["preview"]["outputs"]["plan"] == f"${{{{ steps.plan.outputs.{key} }}}}"
+    deploy = STACK_JOBS["deploy"]
+    comparison = deploy["steps"][find_step(deploy, "-m local plan")]
+    assert comparison["env"]["APPROVED"] == "${{ needs.preview.outputs.plan }}"
+    assert "if" not in comparison
+    assert find_step(deploy, "pulumi up") == find_step(deploy, "-m local plan") + 1
     assert run_plan_step("deploy", tmp_path, "1 changes", approved_hash).returncode == 0
     for plan, approved in (("2 changes", approved_hash), ("1 changes", "")):
         process = run_plan_step("deploy", tmp_path, plan, approved)
@@ -293,17 +269,6 @@ def test_only_the_approved_plan_is_deployed(approved_hash: str, tmp_path: Path) 
 def test_a_failed_preview_is_neither_approved_nor_deployed(job: str, tmp_path: Path) -> None:
     assert run_plan_step(job, tmp_path, "", hashlib.sha256(b"\n").hexdigest()).returncode == 1
     assert not (tmp_path / "output").exists()
-
-
-def test_the_plan_is_compared_directly_before_the_deployment() -> None:
-    deploy_steps = load_workflow("stack.yml")["jobs"]["deploy"]["steps"]
-    [comparison] = [index for index, step in enumerate(deploy_steps) if "-m local plan" in str(step.get("run"))]
-    assert deploy_steps[comparison]["env"]["APPROVED"] == "${{ needs.preview.outputs.plan }}"
-    assert "if" not in deploy_steps[comparison]
-    assert "pulumi up" in deploy_steps[comparison + 1]["run"]
-
-
-# The commit that staging has verified
 
 
 FAKE_GITHUB = """\
@@ -330,19 +295,14 @@ def test_prod_takes_only_a_commit_whose_deployment_of_staging_succeeded(
 
 
 def test_the_check_of_prods_commit_precedes_its_role_and_knows_the_job_of_staging() -> None:
-    preview_steps = load_workflow("stack.yml")["jobs"]["preview"]["steps"]
-    [check] = [index for index, step in enumerate(preview_steps) if "gh api" in str(step.get("run"))]
-    [role] = [index for index, step in enumerate(preview_steps) if uses(step, ROLE_ACTION)]
-    assert check < role
-    assert preview_steps[check]["if"] == "${{ inputs.stack == 'prod' }}"
-    callers = load_workflow("deploy.yml")["jobs"]
+    preview, callers = STACK_JOBS["preview"], WORKFLOWS["deploy.yml"]["jobs"]
+    check = find_step(preview, "gh api")
+    assert check < find_step(preview, ROLE_ACTION)
+    assert preview["steps"][check]["if"] == "${{ inputs.stack == 'prod' }}"
     assert callers["chosen"]["name"] == "${{ inputs.stack }}", "a chosen deployment of staging counts, too"
-    for name, caller in callers.items():
-        assert name in {"dev", "staging", "chosen"}
-        assert caller["permissions"]["actions"] == "read"
-
-
-# The rollout
+    assert {name: caller["permissions"]["actions"] for name, caller in callers.items()} == dict.fromkeys(
+        ("dev", "staging", "chosen"), "read"
+    )
 
 
 @pytest.mark.parametrize(
@@ -356,45 +316,26 @@ def test_a_stack_is_rolled_out_in_steps_if_its_file_says_so(tmp_path: Path, foun
     assert run_script(script, tmp_path, STACK="prod", GITHUB_OUTPUT=str(tmp_path / "output")).returncode == 0
     assert ((tmp_path / "output").read_text() == "needed=true\n") is needed
     assert "rolloutInSteps" in {field.alias for field in FoundationSettings.model_fields.values()}
-    outputs = load_workflow("stack.yml")["jobs"]["preview"]["outputs"]
-    assert outputs["rollout"] == "${{ steps.rollout.outputs.needed }}"
-    assert "needs.preview.outputs.rollout == 'true'" in load_workflow("stack.yml")["jobs"]["rollout"]["if"]
+    assert STACK_JOBS["preview"]["outputs"]["rollout"] == "${{ steps.rollout.outputs.needed }}"
+    assert "needs.preview.outputs.rollout == 'true'" in STACK_JOBS["rollout"]["if"]
 
 
-def test_the_rollout_follows_the_deployment_and_ends_before_its_credentials_do() -> None:
-    rollout = load_workflow("stack.yml")["jobs"]["rollout"]
-    assert "needs.deploy.result == 'success' &&" in rollout["if"]
-    command = find_script("stack.yml", "rollout", "-m operations rollout").split()
-    assert command[0] == "exec", "otherwise Python does not get the signal of a cancelled job"
-    shares = command[command.index("--share") + 1 : command.index("--minutes")]
-    minutes = len(shares) * float(command[command.index("--minutes") + 1])
-    assert minutes + 15 <= rollout["timeout-minutes"] <= 60
-
-
-# The container image
-
-
-def push_image(folder: Path, digest_in_repository: str) -> "subprocess.CompletedProcess[str]":
-    """Run the workflow's script with a repository that has this digest, or `None`, for every tag."""
+def push_image(folder: Path, digest_in_repository: str) -> str:
+    """Run the workflow's script with a repository that has this digest, or `None`, for every tag. Return its calls."""
     answers = f"""case "$*" in *describe-repositories*) echo account.dkr/images;; *batch-get-image*) echo {digest_in_repository};; esac"""
     write_program(folder / "aws", f'#!/bin/sh\necho "aws $*" >> calls\n{answers}\n')
     write_program(folder / "docker", '#!/bin/sh\necho "docker $*" >> calls\n')
     script = find_script("image.yml", "image", "docker push").replace("python3 -m", f"PYTHONPATH={ROOT} python3 -m")
-    return run_script(script, folder, STACK="dev", COMMIT="commit", GITHUB_STEP_SUMMARY=str(folder / "summary"))
+    process = run_script(script, folder, STACK="dev", COMMIT="commit", GITHUB_STEP_SUMMARY=str(folder / "summary"))
+    assert process.returncode == 0
+    return (folder / "calls").read_text()
 
 
 def test_the_image_that_the_program_looks_for_is_pushed_once(tmp_path: Path) -> None:
-    assert push_image(tmp_path, "None").returncode == 0
-    calls = (tmp_path / "calls").read_text()
     repository = physical_name(Kind.IMAGE_REPOSITORY, "polyphony", "dev", "meetings", "media-images")
-    assert (
-        f"aws ecr batch-get-image --repository-name {repository} --image-ids imageTag={media_image.get_tag()} " in calls
-    )
-    assert f"docker push account.dkr/images:{media_image.get_tag()}\n" in calls
+    tag = media_image.get_tag()
+    calls = push_image(tmp_path, "None")
+    assert f"aws ecr batch-get-image --repository-name {repository} --image-ids imageTag={tag} " in calls
+    assert f"docker push account.dkr/images:{tag}\n" in calls
     (tmp_path / "calls").unlink()
-    assert push_image(tmp_path, "sha256:a").returncode == 0
-    assert "docker" not in (tmp_path / "calls").read_text(), "tags are immutable, so a second push would fail"
-
-
-def test_the_preview_waits_for_the_image_that_it_looks_up() -> None:
-    assert load_workflow("stack.yml")["jobs"]["preview"]["needs"] == ["image"]
+    assert "docker" not in push_image(tmp_path, "sha256:a"), "tags are immutable, so a second push would fail"
