@@ -1,18 +1,16 @@
 """OpenID Connect provider for tests, which signs tokens and publishes its keys over loopback.
 
-It can be unavailable, slow, or return invalid answers, and it counts the requests for its keys. All waits end after a
-few seconds.
+It can be unavailable or return invalid answers, and it counts the requests for its keys.
 """
 
 import base64
 import functools
 import json
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,11 +21,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from handlers.common.tokens import signing_keys
 from local import LOOPBACK
-from local.http_server import serve_handler
+from local.emulation.identity_provider import KEYS_PATH
+from local.http_server import HttpRequest, HttpResponse, serve_json
 
 AUDIENCE = "polyphony"
-KEYS_PATH = "/.well-known/jwks.json"
-LONGEST_WAIT_SECONDS = 5
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
@@ -103,8 +100,6 @@ class Provider:
     """Content of the JWKS URL instead of the keys, if it is not None."""
     is_unreachable: bool = False
     """True if `fetch` fails without an answer."""
-    answer_event: threading.Event | None = None
-    """Event that the HTTP server awaits before it answers."""
 
     @property
     def keys_url(self) -> str:
@@ -165,36 +160,16 @@ def replace_clock(monkeypatch: pytest.MonkeyPatch, seconds: Callable[[], float])
         monkeypatch.setattr(f"{module}.time", SimpleNamespace(monotonic=seconds))
 
 
-def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path != KEYS_PATH:
-                self.send_error(404)
-                return
-            provider.request_count += 1
-            if provider.answer_event is not None:
-                provider.answer_event.wait(LONGEST_WAIT_SECONDS)
-            try:
-                self._answer()
-            except ConnectionError:
-                self.close_connection = True  # the client has closed the connection
-
-        def _answer(self) -> None:
-            self.send_response(provider.status)
-            for name, value in provider.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(provider.published())
-
-        def log_message(self, *_: object) -> None:
-            """Log nothing."""
-
-    return Handler
-
-
 @contextmanager
 def serving(provider: Provider) -> Iterator[Provider]:
-    """Serve the provider on a free local port. Its URL becomes the issuer."""
-    with serve_handler(_handler(provider)) as port:
+    """Serve the provider's keys on a free local port. Its URL becomes the issuer."""
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        assert request.path == KEYS_PATH
+        return HttpResponse(
+            json.loads(provider.fetch(provider.keys_url)), HTTPStatus(provider.status), provider.headers
+        )
+
+    with serve_json(respond) as port:
         provider.issuer = f"http://{LOOPBACK}:{port}"
         yield provider

@@ -111,16 +111,6 @@ def test_a_disabled_backend_is_reported_in_its_panel(open_panel: OpenPanel) -> N
         expect(window.page.locator("#meetings-title")).to_be_hidden()
 
 
-def test_a_focused_field_has_no_box_around_its_label(open_panel: OpenPanel) -> None:
-    with open_local_panel(open_panel, "episodes") as page:
-        field = page.get_by_label("Title").locator("visible=true")
-        field.focus()
-        outlines = field.evaluate(
-            "(field) => [field, field.labels[0]].map((node) => getComputedStyle(node).outlineStyle)"
-        )
-        assert outlines == ["solid", "none"]
-
-
 @EVERY_PANEL
 def test_no_panel_scrolls_sideways_or_has_controls_that_are_too_small(open_panel: OpenPanel, panel: str) -> None:
     with open_local_panel(open_panel, panel) as page:

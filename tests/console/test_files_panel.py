@@ -217,16 +217,3 @@ def test_waiting_files_can_be_processed_at_once_on_the_local_platform_only(open_
         choose_file(page)
         expect(page.get_by_text("A run starts when enough files are waiting, or after an hour.")).to_be_visible()
         expect(page.get_by_role("button", name="Process waiting files now")).to_be_hidden()
-
-
-def test_an_error_message_has_space_above_and_below(open_panel: OpenPanel) -> None:
-    with open_panel("files", set_up=FakeIngestion().install) as window:
-        choose_file(window.page)
-        expect(window.page.locator("#files-problem")).to_be_visible()
-        gaps = window.evaluate("""() => {
-          const [drop, problem, visit] = ["drop", "problem", "visit"].map((part) => document.getElementById(`files-${part}`));
-          visit.hidden = false;
-          const [above, box, below] = [drop, problem, visit].map((node) => node.getBoundingClientRect());
-          return [box.top - above.bottom, below.top - box.bottom];
-        }""")
-        assert min(gaps) >= 8

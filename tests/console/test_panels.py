@@ -3,8 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -201,18 +200,6 @@ def test_a_recording_can_be_uploaded_while_another_is_processed(open_panel: Open
         assert meetings.uploads == ["00000.webm", "complete.json"] * 2
 
 
-def test_polling_of_a_meeting_continues_after_an_error(open_panel: OpenPanel) -> None:
-    meetings = FakeMeetings()
-    meetings.get_item_response = 503
-    with open_panel("meetings", set_up=meetings.install) as window:
-        sign_in(window.page, make_token("ann"), "ann")
-        upload_recording(window, "Weekly")
-        expect(window.page.locator("#meetings-problem")).to_contain_text("status 503")
-        meetings.get_item_response = {"Item": meeting_item("Weekly", "failed")}
-        expect(window.page.locator("#meetings-status")).to_have_text("Failed")
-        expect(window.page.locator("#meetings-problem")).to_be_hidden()
-
-
 COUNT_MEDIA_ERRORS = """
 window.mediaErrors = 0;
 document.addEventListener("error", () => { window.mediaErrors += 1; }, true);
@@ -326,9 +313,7 @@ def test_a_failed_video_is_explained_and_has_no_player(open_panel: OpenPanel) ->
         expect(page.locator("#episodes-player")).to_be_hidden()
 
 
-@contextmanager
-def open_processing_episode(open_panel: OpenPanel) -> Iterator[tuple[ConsoleWindow, list[FakeResponse]]]:
-    """Open an episode in processing. Yield the window and a list whose last item is the response to each read."""
+def test_polling_continues_after_an_error_and_with_a_new_token_after_the_old_one_expired(open_panel: OpenPanel) -> None:
     responses: list[FakeResponse] = [episode("Plan", "processing")]
 
     def respond(request: Request) -> FakeResponse:
@@ -337,29 +322,19 @@ def open_processing_episode(open_panel: OpenPanel) -> Iterator[tuple[ConsoleWind
         return {"episodes": [episode("Plan")], "claims": [], "clips": []}
 
     with open_panel("episodes", set_up=lambda page: fake_host(page, "livestream.example.com", respond)) as window:
+        problem, status = window.page.locator("#episodes-problem"), window.page.locator("#episodes-status")
         sign_in(window.page, make_token("ann"), "ann")
         open_episode(window.page, "Plan")
-        yield window, responses
-
-
-def test_polling_of_an_episode_continues_after_an_error(open_panel: OpenPanel) -> None:
-    with open_processing_episode(open_panel) as (window, responses):
-        for status in (429, 503):
-            responses.append(status)
-            expect(window.page.locator("#episodes-problem")).to_contain_text(f"status {status}")
-        responses.append(episode("Plan"))
-        expect(window.page.locator("#episodes-status")).to_have_text("Ready")
-        expect(window.page.locator("#episodes-problem")).to_be_hidden()
-
-
-def test_polling_of_an_episode_continues_with_a_new_token_after_the_old_one_expired(open_panel: OpenPanel) -> None:
-    with open_processing_episode(open_panel) as (window, responses):
+        responses.append(503)
+        expect(problem).to_contain_text("status 503")
+        responses.append(episode("Plan", "processing"))
+        expect(problem).to_be_hidden()
         responses.append(401)
-        expect(window.page.locator("#episodes-problem")).to_contain_text("Sign in at the top")
+        expect(problem).to_contain_text("Sign in at the top")
         responses.append(episode("Plan"))
         sign_in(window.page, make_token("ann", number=2), "ann")
-        expect(window.page.locator("#episodes-status")).to_have_text("Ready")
-        expect(window.page.locator("#episodes-problem")).to_be_hidden()
+        expect(status).to_have_text("Ready")
+        expect(problem).to_be_hidden()
 
 
 def test_polling_waits_for_a_sign_in_after_a_permanent_error(window: ConsoleWindow) -> None:

@@ -73,17 +73,6 @@ def test_an_upload_stops_when_another_user_signs_in_and_continues_when_its_user_
     assert puts == ["ann 00000", "ann 00001", "ann 00002", "ann c"], "nothing is uploaded for bob"
 
 
-def test_the_same_files_become_a_new_meeting_of_another_user(window: ConsoleWindow) -> None:
-    script = """
-    afterPut = (count) => count === 2 && visitor.signIn({ name: "bob" });
-    await upload();
-    puts.length = 0;
-    return [await upload(), puts];
-    """
-    result, puts = run_signed_in(window, "meetings-api", script)
-    assert (result, puts) == ("uploaded", ["bob 00000", "bob 00001", "bob 00002", "bob c"])
-
-
 @DELAYED_RESPONSES
 def test_an_upload_does_not_start_if_another_user_signs_in_before_the_credentials_arrive(
     window: ConsoleWindow, delayed_response: str

@@ -44,7 +44,7 @@ from tests.end_to_end.many_files import IngestionOutcome
 from tests.end_to_end.meeting_recorder import Recorder
 
 NAME_PREFIX = "polyphony-local-"
-INGESTED_FILES = 250
+INGESTED_FILES = 120
 """Number of files that the run of ingestion uploads. They become two manifests (lists of files for one Spark run), of
 which the second is not full."""
 T = TypeVar("T")

@@ -1,7 +1,7 @@
 """Client of the deployed ingestion with access to its queues, sweeper, executions and lake.
 
-Ingestion records each uploaded file in the file table, and collects files in manifests. A manifest is a list of up to
-200 files. For each manifest, a workflow runs a Spark job, which writes the rows of the files as Parquet to the lake.
+Ingestion records each uploaded file in the file table, and collects files in manifests, which are lists of files. For
+each manifest, a workflow runs a Spark job, which writes the rows of the files as Parquet to the lake.
 The sweeper is a scheduled function that also creates manifests and adds files whose notification was lost.
 """
 

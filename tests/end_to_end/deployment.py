@@ -15,17 +15,20 @@ from local.platform.emulator_clients import EmulatorClients
 from local.preview import stack_files
 from local.preview.stack_files import StackConfig
 
+FULL_MANIFEST = 100
+"""Maximum number of files in a manifest. All other tests together upload fewer, so that they start no Spark run."""
+
 
 def read_test_stack() -> StackConfig:
     """Return the configuration of the stack `local`, with one change: ingestion collects files for full manifests.
 
-    A manifest is a list of up to 200 files that one Spark run processes. The stack file lets ingestion process each
-    file at once, so the tests would never see a full manifest.
+    A manifest is a list of files that one Spark run processes. The stack file lets ingestion process each file at once,
+    so the tests would never see a full manifest.
     """
     config = stack_files.read_stack("local")
     key = f"{config.project}:ingestion"
     ingestion = json.loads(config.values[key])
-    del ingestion["manifests"]["flushMinutes"]
+    ingestion["manifests"] = {"files": FULL_MANIFEST}
     return replace(config, values={**config.values, key: json.dumps(ingestion)})
 
 

@@ -41,11 +41,8 @@ from tests.end_to_end.deployment import Deployment, read_test_stack
 from tests.process_tree import list_process_tree
 
 PREFIX = "incoming/chaos"
-SETTINGS: dict[str, dict[str, Any]] = {
-    "intake": {"batchSize": 20, "batchWindowSeconds": 1},
-    "manifests": {"files": 100},
-}
-"""Settings that give many small invocations and runs instead of a few large runs."""
+INTAKE_SETTINGS = {"batchSize": 20, "batchWindowSeconds": 1}
+"""Settings that give many small invocations instead of a few large ones."""
 VISIBILITY_SECONDS = 5
 """Visibility timeout of the intake queue. It is shorter than the deployed one, so that the messages of a killed builder
 return during the run."""
@@ -217,8 +214,7 @@ def deployed_platform(folder: Path) -> Iterator[Deployment]:
     config = read_test_stack()
     key = "polyphony:ingestion"
     settings: dict[str, Any] = json.loads(config.values[key])
-    changed = {section: {**settings.get(section, {}), **values} for section, values in SETTINGS.items()}
-    config = replace(config, values={**config.values, key: json.dumps({**settings, **changed})})
+    config = replace(config, values={**config.values, key: json.dumps({**settings, "intake": INTAKE_SETTINGS})})
     with emulator.start(folder) as started:
         deployed = deploy(config, started.emulator, SilentProgress())
         clients = EmulatorClients(started.emulator.endpoint)

@@ -12,7 +12,7 @@ from local.flows import eventually
 from local.flows.ingestion_flow import file_content, file_suffix, list_lines
 from tests.end_to_end.deployed_ingestion import DeployedIngestion
 
-BAD_EVERY = 50
+BAD_EVERY = 20
 """Every n-th file has a line that is not JSON."""
 REPEATED_EVERY = 30
 """The notification of every n-th file is sent twice."""

@@ -1,4 +1,4 @@
-"""End-to-end tests of ingestion with Spark runs: 250 uploaded files become exactly their rows in the lake.
+"""End-to-end tests of ingestion with Spark runs: the uploaded files become exactly their rows in the lake.
 
 The files are divided into two manifests, each of which is a list of files for one Spark run: a full one, and one with
 the remaining files, which the sweep *flushes*, that is, starts before it is full.
@@ -10,11 +10,10 @@ from collections import Counter
 import pytest
 
 from tests.end_to_end.conftest import INGESTED_FILES, IngestionRun, Platform
+from tests.end_to_end.deployment import FULL_MANIFEST
 from tests.end_to_end.many_files import BAD_EVERY, list_expected_rows
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.xdist_group("platform")]
-FULL_MANIFEST = 200
-"""Number of files in a full manifest."""
 
 
 def test_files_become_a_full_manifest_and_a_flushed_one_and_exactly_their_rows(
