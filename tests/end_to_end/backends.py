@@ -27,7 +27,6 @@ class DeployedTranscription(TranscriptionBackend):
         super().__init__(deployment.stack)
         self.client, self.faults = deployment.client, deployment.faults
         self.processor = deployment.ids["transcription-audio-processor-function"]
-        self.live_table = deployment.ids["transcription-live-table"]
 
     def count_fallbacks(self) -> float:
         """Return the number of utterances that got only final captions in the last hour, because of a fault."""
@@ -101,12 +100,9 @@ class DeployedLivestream(LivestreamBackend):
         self.table = ids["livestream-null-check-table"]
         """Name of the table of episodes, which the requirements name `NullCheckTable`."""
         self.memory = ids["livestream-memory-memory"]
-        self.created: list[str] = []
-        """Ids of all episodes that this client has created."""
 
     def create_episode(self, title: str, **more: object) -> dict[str, Any]:
         episode = super().create_episode(title, **more)
-        self.created.append(episode["episodeId"])
         self._store_memory_records(episode["episodeId"])
         return episode
 

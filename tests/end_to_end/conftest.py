@@ -16,15 +16,8 @@ from typing import Any, Generic, TypeVar
 
 import pytest
 
-from local.emulation.iam.grant_usage import (
-    Decision,
-    GrantComparison,
-    compare_grants,
-    log_size,
-    read_decisions,
-    read_reviewed_grants,
-    read_stack_grants,
-)
+from local.emulation.iam.decision_log import Decision, log_size, read_decisions
+from local.emulation.iam.grant_usage import GrantComparison, compare_grants, read_reviewed_grants, read_stack_grants
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually, voice_qa_flow
 from local.flows.voice_qa_client import GuestConnection
@@ -32,8 +25,8 @@ from local.platform import emulator
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.lifecycle import DeployedPlatform, deploy
-from local.platform.progress import Progress
-from local.preview.resource_graph import Graph, Resource
+from local.platform.progress import SilentProgress
+from local.preview.resource_graph import Graph
 from local.property_values import Props
 from operations.__main__ import main as run_operation
 from tests.end_to_end import many_files
@@ -72,11 +65,8 @@ class Platform:
     def graph(self) -> Graph:
         return self.deployed.graph
 
-    def resource(self, name: str) -> Resource:
-        return next(resource for resource in self.graph.customs() if resource.name == name)
-
     def id(self, name: str) -> Any:
-        return self.resource(name).id
+        return self.deployed.ids[name]
 
     def log_lines(self, *functions: str) -> list[str]:
         """Return all log messages of functions, named as in `ingestion-manifest-builder`."""
@@ -367,5 +357,5 @@ def scheduled_runs(
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     folder: Path = tmp_path_factory.mktemp("platform")
     with emulator.start(folder) as running_emulator:
-        deployed = deploy(read_test_stack(), running_emulator.emulator, Progress())
+        deployed = deploy(read_test_stack(), running_emulator.emulator, SilentProgress())
         yield Platform(running_emulator.emulator, deployed, EmulatorClients(running_emulator.emulator.endpoint))

@@ -62,10 +62,10 @@ def list_executions(meetings: DeployedMeetings, meeting_id: str) -> list[str]:
 def test_a_recording_that_is_replaced_while_its_job_waits_is_superseded(
     platform: Platform, meetings: DeployedMeetings, ann: Recorder
 ) -> None:
-    meeting = NewMeeting()
-    first_content = ann.client.upload(meeting, ann.record_speech("welcome"))
+    meeting, first, second = NewMeeting(), ann.record_speech("welcome"), ann.record_speech("goodbye")
+    first_content = ann.client.upload(meeting, first)
     wait_for_job(meetings, meeting.meeting_id)
-    second_content = ann.client.upload(meeting, ann.record_speech("goodbye"))
+    second_content = ann.client.upload(meeting, second)
     set_faults(platform.emulator.folder, {})
     ready = ann.wait_for_status(meeting.meeting_id, READY, content=second_content)
     said = ann.client.read_transcript(ready).said
@@ -98,12 +98,12 @@ def test_the_execution_of_a_deleted_meeting_ends_quietly(
     assert meetings.delete_meeting("bob", meeting_id).status == 404
     for _ in range(2):
         assert meetings.delete_meeting("ann", meeting_id).status == 204
+    set_faults(platform.emulator.folder, {})  # before the workflow gives the job up
     record = ann.client.find(meeting_id)
     assert record is not None
     assert (record.status, record.title) == (MeetingStatus.DELETED, "")
     assert meeting_id not in [meeting.meeting_id for meeting in ann.client.list_newest_first()]
     meetings.wait_until_removed(record.meeting)
-    set_faults(platform.emulator.folder, {})
     [execution] = list_executions(meetings, meeting_id)
     step_functions = meetings.client("stepfunctions")
 
