@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 import pytest
 
+from components import handler_archive
 from local.emulation.iam.decision_log import Decision, log_size, read_decisions
 from local.emulation.iam.grant_usage import GrantComparison, compare_grants, read_reviewed_grants, read_stack_grants
 from local.emulation.iam.policy_evaluator import AccessVerdict
@@ -26,6 +27,7 @@ from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.lifecycle import DeployedPlatform, deploy
 from local.platform.progress import SilentProgress
+from local.platform.state import PlatformState
 from local.preview.resource_graph import Graph
 from local.property_values import Props
 from operations.__main__ import main as run_operation
@@ -35,11 +37,14 @@ from tests.end_to_end.deployed_ingestion import DeployedIngestion
 from tests.end_to_end.deployment import Deployment, read_test_stack
 from tests.end_to_end.many_files import IngestionOutcome
 from tests.end_to_end.meeting_recorder import Recorder
+from tests.end_to_end.small_stack import SmallStack, zip_module
+from tests.fake_engine import scope
 
 NAME_PREFIX = "polyphony-local-"
 INGESTED_FILES = 120
 """Number of files that the run of ingestion uploads. They become two manifests (lists of files for one Spark run), of
 which the second is not full."""
+DeployBlocks = Callable[[Callable[[], object], str], SmallStack]
 T = TypeVar("T")
 
 
@@ -351,6 +356,27 @@ def scheduled_runs(
     storage_count = record_use(platform, meetings.count_storage)
     assert storage_count.outcome["users"] >= 1
     return [overdue_video, time_limit_check, deleted_meeting, storage_count]
+
+
+@pytest.fixture(scope="session")
+def deploy_blocks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployBlocks]:
+    """Function that deploys a program with single building blocks to an emulator without the platform. The code is that
+    of all its functions. The next program replaces the last one.
+    """
+    folder = tmp_path_factory.mktemp("blocks")
+    with emulator.start(folder / "emulator") as started:
+        clients = EmulatorClients(started.emulator.endpoint)
+        clients("s3").create_bucket(Bucket=scope().access_log_bucket)
+        stack = SmallStack(started.emulator, clients, PlatformState.empty(folder / "state.json", "test"))
+
+        def deploy_program(program: Callable[[], object], code: str) -> SmallStack:
+            (folder / "echo.zip").write_bytes(zip_module("echo", code))
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(handler_archive, "write_archive", lambda _entry_module: folder / "echo.zip")
+                stack.up(program)
+            return stack
+
+        yield deploy_program
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ and reported as its function's settings say.
 
 import contextlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +13,11 @@ import pytest
 
 from local import ACCOUNT, REGION
 from local.flows import eventually
-from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
+from tests.end_to_end.conftest import DeployBlocks
 from tests.end_to_end.small_stack import create_function
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("targets")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("blocks")]
 
 CODE = """
 def handler(event, context):
@@ -111,25 +110,24 @@ class EventTargetHarness:
 
 
 @pytest.fixture(scope="module")
-def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventTargetHarness]:
-    with emulator.start(tmp_path_factory.mktemp("targets")) as started:
-        harness = EventTargetHarness(EmulatorClients(started.emulator.endpoint))
-        for name in ("rule-target", "alias-failures", "function-failures"):
-            harness.clients("sqs").create_queue(QueueName=name)
-        logs = {"logs_CreateLogStream": "*", "logs_PutLogEvents": "*"}
-        role = harness.create_role("function", "lambda.amazonaws.com", sqs_SendMessage=f"{SQS_ARN_PREFIX}:*", **logs)
-        harness.clients("logs").create_log_group(logGroupName=LOG_GROUP)
-        create_function(harness.clients, "failing", CODE, role, Publish=True)
-        lambda_ = harness.clients("lambda")
-        lambda_.create_alias(FunctionName="failing", Name="live", FunctionVersion="1")
-        for name, qualifier in (("alias-failures", "live"), ("function-failures", "$LATEST")):
-            lambda_.put_function_event_invoke_config(
-                FunctionName="failing",
-                Qualifier=qualifier,
-                MaximumRetryAttempts=0,
-                DestinationConfig={"OnFailure": {"Destination": f"{SQS_ARN_PREFIX}:{name}"}},
-            )
-        yield harness
+def harness(deploy_blocks: DeployBlocks) -> EventTargetHarness:
+    harness = EventTargetHarness(deploy_blocks(lambda: None, "").clients)
+    for name in ("rule-target", "alias-failures", "function-failures"):
+        harness.clients("sqs").create_queue(QueueName=name)
+    logs = {"logs_CreateLogStream": "*", "logs_PutLogEvents": "*"}
+    role = harness.create_role("function", "lambda.amazonaws.com", sqs_SendMessage=f"{SQS_ARN_PREFIX}:*", **logs)
+    harness.clients("logs").create_log_group(logGroupName=LOG_GROUP)
+    create_function(harness.clients, "failing", CODE, role, Publish=True)
+    lambda_ = harness.clients("lambda")
+    lambda_.create_alias(FunctionName="failing", Name="live", FunctionVersion="1")
+    for name, qualifier in (("alias-failures", "live"), ("function-failures", "$LATEST")):
+        lambda_.put_function_event_invoke_config(
+            FunctionName="failing",
+            Qualifier=qualifier,
+            MaximumRetryAttempts=0,
+            DestinationConfig={"OnFailure": {"Destination": f"{SQS_ARN_PREFIX}:{name}"}},
+        )
+    return harness
 
 
 def test_an_event_reaches_a_queue_only_if_its_policy_allows_the_rule(harness: EventTargetHarness) -> None:

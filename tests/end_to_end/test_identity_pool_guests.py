@@ -4,7 +4,7 @@ A guest is a browser user with the unauthenticated credentials of an identity po
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -23,10 +23,11 @@ from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import Connect, eventually
 from local.flows.identity_pool_guest import Guest
 from local.platform.emulator_clients import EmulatorClients
-from tests.end_to_end.small_stack import SmallStack, echo_function, small_stack
+from tests.end_to_end.conftest import DeployBlocks
+from tests.end_to_end.small_stack import SmallStack, echo_function
 from tests.fake_engine import scope
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("guests")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("blocks")]
 
 CODE = """
 import json
@@ -69,10 +70,8 @@ def register_guest_resources() -> None:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallStack]:
-    with small_stack(tmp_path_factory.mktemp("guests"), CODE) as stack:
-        stack.up(register_guest_resources)
-        yield stack
+def stack(deploy_blocks: DeployBlocks) -> SmallStack:
+    return deploy_blocks(register_guest_resources, CODE)
 
 
 def connect_function(stack: SmallStack) -> Connect:

@@ -1,7 +1,7 @@
 """Tests of the block `RestApi`: its APIs on an emulator answer HTTP requests as on AWS."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -15,10 +15,11 @@ from components.foundation import create_api_log_role
 from handlers.common.json_models import Message
 from handlers.common.rest import AnyRestOperation, RestOperation
 from local.flows.http_requests import Answer, ask, send
-from tests.end_to_end.small_stack import SmallStack, echo_function, small_stack
+from tests.end_to_end.conftest import DeployBlocks
+from tests.end_to_end.small_stack import SmallStack, echo_function
 from tests.fake_engine import scope
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("rest")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("blocks")]
 
 CODE = """
 import json
@@ -118,10 +119,8 @@ def register_apis() -> None:
 
 
 @pytest.fixture(scope="module")
-def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NotesClient]:
-    with small_stack(tmp_path_factory.mktemp("rest"), CODE) as stack:
-        stack.up(register_apis)
-        yield NotesClient(stack)
+def notes(deploy_blocks: DeployBlocks) -> NotesClient:
+    return NotesClient(deploy_blocks(register_apis, CODE))
 
 
 def error_status_and_code(answer: Answer) -> tuple[int, str]:

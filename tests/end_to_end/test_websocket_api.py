@@ -1,7 +1,6 @@
 """Tests of the block `WebSocketApi`: its APIs on an emulator behave to clients and functions as on AWS."""
 
 import json
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +18,11 @@ from components.foundation import create_api_log_role
 from handlers.common.environment import HandlerEnvironment
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually
-from tests.end_to_end.small_stack import SmallStack, echo_function, small_stack
+from tests.end_to_end.conftest import DeployBlocks
+from tests.end_to_end.small_stack import SmallStack, echo_function
 from tests.fake_engine import scope
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("websocket")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("blocks")]
 
 CODE = """
 import json, os
@@ -117,10 +117,8 @@ def register_apis() -> None:
 
 
 @pytest.fixture(scope="module")
-def echo_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EchoClient]:
-    with small_stack(tmp_path_factory.mktemp("websocket"), CODE) as stack:
-        stack.up(register_apis)
-        yield EchoClient(stack)
+def echo_client(deploy_blocks: DeployBlocks) -> EchoClient:
+    return EchoClient(deploy_blocks(register_apis, CODE))
 
 
 def test_a_message_is_answered_with_the_functions_result(echo_client: EchoClient) -> None:
