@@ -20,8 +20,8 @@ from local.drivers.s3 import delete_all_versions
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState
 from local.preview import stack_files
-from tests.end_to_end.conftest import Platform
 from tests.end_to_end.many_files import UNUSUAL_NAMES
+from tests.end_to_end.platform_under_test import Platform
 from tests.end_to_end.small_stack import SmallStack
 from tests.fake_engine import foundation_settings, scope
 from tests.whole_program import run_whole_program

@@ -13,7 +13,7 @@ from local import ROOT
 from local.flows import eventually
 from local.flows.transcription_client import Speaker
 from tests.end_to_end.backends import DeployedLivestream, DeployedTranscription
-from tests.end_to_end.conftest import Platform
+from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 UNKNOWN_EPISODE = "01K8PFVZQ0A1B2C3D4E5F6G7H8"

@@ -10,8 +10,9 @@ import pytest
 
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually
-from tests.end_to_end.conftest import Platform, RecordedUse
+from tests.end_to_end.conftest import RecordedUse
 from tests.end_to_end.deployed_ingestion import LINE, DeployedIngestion
+from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 BUILDER = "ingestion-manifest-builder"

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from local import ROOT
 from local.flows import eventually
 from local.platform.emulator_clients import EmulatorClients
-from tests.end_to_end.conftest import Platform
 from tests.end_to_end.deployed_ingestion import LINE, DeployedIngestion
+from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 

@@ -9,9 +9,10 @@ from collections import Counter
 
 import pytest
 
-from tests.end_to_end.conftest import INGESTED_FILES, IngestionRun, Platform
+from tests.end_to_end.conftest import INGESTED_FILES, IngestionRun
 from tests.end_to_end.deployment import FULL_MANIFEST
 from tests.end_to_end.many_files import BAD_EVERY, list_expected_rows
+from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.xdist_group("platform")]
 

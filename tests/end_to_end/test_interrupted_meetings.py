@@ -26,8 +26,8 @@ from local.flows.speech_clips import clip_texts
 from local.platform.emulator import ROOT_ACCESS_KEY
 from local.platform.emulator_clients import invoke
 from tests.end_to_end.backends import DeployedMeetings
-from tests.end_to_end.conftest import Platform
 from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder
+from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 READY = MeetingStatus.READY

@@ -17,7 +17,8 @@ from local.flows import eventually
 from local.flows.livestream_client import make_video
 from local.flows.livestream_flow import VIDEO_SECONDS
 from tests.end_to_end.backends import DeployedLivestream
-from tests.end_to_end.conftest import Platform, RecordedUse, Verification
+from tests.end_to_end.conftest import RecordedUse, Verification
+from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 CANARY = "canary-of-a-title"

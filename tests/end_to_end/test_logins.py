@@ -8,7 +8,7 @@ from local.flows.http_requests import Answer, ask
 from local.flows.transcription_client import Speaker
 from local.flows.websocket_client import connect_to_api
 from tests.end_to_end.backends import DeployedLivestream, DeployedTranscription
-from tests.end_to_end.conftest import Platform
+from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 PROTOCOL = "polyphony.transcription.v2"

@@ -15,8 +15,8 @@ from local.flows.meetings_flow import CHUNKS, TITLE
 from local.flows.meetings_user import MeetingsUser, NewMeeting
 from local.flows.speech_clips import CLIPS, clip_texts
 from tests.end_to_end.backends import DeployedMeetings
-from tests.end_to_end.conftest import Platform
 from tests.end_to_end.meeting_recorder import Recorder
+from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 CANARY = "canary"

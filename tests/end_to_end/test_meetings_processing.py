@@ -12,8 +12,8 @@ from local.emulation.faults import Fault
 from local.flows.meetings_user import NewMeeting
 from local.flows.speech_clips import clip_texts
 from tests.end_to_end.backends import DeployedMeetings
-from tests.end_to_end.conftest import Platform
 from tests.end_to_end.meeting_recorder import ON_DEMAND, SPOT, Recorder, read_job_history
+from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.media, pytest.mark.xdist_group("platform")]
 READY, FAILED = MeetingStatus.READY, MeetingStatus.FAILED

@@ -12,7 +12,7 @@ import pytest
 from local.flows.transcription_client import Speaker
 from operations.__main__ import main
 from tests.end_to_end.backends import DeployedTranscription
-from tests.end_to_end.conftest import Platform
+from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]
 FUNCTION = "transcription/audio-processor"

@@ -12,8 +12,8 @@ from local.platform.progress import SilentProgress
 from local.platform.resource_change_planning import ResourceAction
 from local.platform.state import PlatformState
 from local.platform.update_plan import PlanningProvider
-from tests.end_to_end.conftest import Platform
 from tests.end_to_end.deployment import read_test_stack
+from tests.end_to_end.platform_under_test import Platform
 from tests.end_to_end.small_stack import ActionRecorder
 from tests.process_tree import list_listening_addresses, list_process_tree
 

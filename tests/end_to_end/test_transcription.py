@@ -14,7 +14,7 @@ from local.emulation.faults import Fault
 from local.flows import eventually
 from local.flows.transcription_client import Speaker
 from tests.end_to_end.backends import DeployedTranscription
-from tests.end_to_end.conftest import Platform
+from tests.end_to_end.platform_under_test import Platform
 from tests.end_to_end.recognised_speech import assert_recognised
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("platform")]

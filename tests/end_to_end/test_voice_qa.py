@@ -29,7 +29,8 @@ from local.flows.speech_clips import clip_texts
 from local.flows.voice_qa_client import GuestConnection, upload_by_form
 from local.flows.voice_qa_flow import LECTURE
 from tests.end_to_end.backends import DeployedVoiceQa
-from tests.end_to_end.conftest import Platform, RecordedUse, Verification
+from tests.end_to_end.conftest import RecordedUse, Verification
+from tests.end_to_end.platform_under_test import Platform
 from tests.end_to_end.recognised_speech import assert_recognised
 from tests.process_tree import list_process_tree
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from local import LOOPBACK, console_server
 from local.http_server import serve_in_thread
 from tests.browser import TIMEOUT_MS, ConsoleWindow, launch_browser, open_window, write_speech
-from tests.end_to_end.conftest import Platform
+from tests.end_to_end.platform_under_test import Platform
 
 MICROPHONE_CLIP = "sugar"
 """Clip that the microphone plays in a loop: a question about the lecture of the flow."""

@@ -3,8 +3,9 @@
 from playwright.sync_api import Page, expect
 
 from tests.browser import ConsoleWindow
-from tests.end_to_end.conftest import IngestionRun, Platform
+from tests.end_to_end.conftest import IngestionRun
 from tests.end_to_end.console.harness import MARKS, take_screenshots
+from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = MARKS
 DROP_TWO_FILES = """(area) => {

@@ -3,8 +3,8 @@
 from playwright.sync_api import Page
 
 from tests.browser import ConsoleWindow, find_foreign_hosts
-from tests.end_to_end.conftest import Platform
 from tests.end_to_end.console.harness import MARKS
+from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = MARKS
 

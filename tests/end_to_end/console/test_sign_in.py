@@ -8,8 +8,8 @@ from handlers.common.ids import derive_user_id
 from local.emulation.identity_provider import ISSUER
 from tests.browser import open_window
 from tests.end_to_end.backends import DeployedLivestream
-from tests.end_to_end.conftest import Platform
 from tests.end_to_end.console.harness import MARKS, find_panel, sign_in
+from tests.end_to_end.platform_under_test import Platform
 
 pytestmark = MARKS
 TITLE = "Episode of Dora"
