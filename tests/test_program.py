@@ -11,7 +11,7 @@ from local.preview import program_run, stack_files
 from local.preview.preview_provider import PreviewProvider
 from local.preview.resource_graph import Graph
 from local.property_values import UNKNOWN, Props
-from tests.whole_program import ONE_WORKER, STACKS, change_section, change_sections, graph, previewed, run_whole_program
+from tests.whole_program import ONE_WORKER, STACKS, change_section, graph, previewed, run_whole_program
 
 pytestmark = ONE_WORKER
 UNTAGGED = {
@@ -137,21 +137,6 @@ def test_the_stack_output_has_only_the_frontend_model(stack: str) -> None:
     assert unknown == {"url", "identityPoolId"}
 
 
-@pytest.fixture(scope="module")
-def changed_prod() -> program_run.ProgramRun:
-    """Run the program with changed settings of production."""
-    sessions = {"inFlight": 2, "hours": 1.5}
-    unprotected = {"data": {"deletionProtection": False}}
-    return run_whole_program(
-        change_sections("prod", {"transcription": {"sessions": sessions}, "foundation": unprotected})
-    )
-
-
-def test_the_frontend_output_follows_the_settings(changed_prod: program_run.ProgramRun) -> None:
-    transcription = changed_prod.outputs["frontend"]["transcription"]
-    assert (transcription["inFlight"], transcription["sessionHours"]) == (2, 1.5)
-
-
 PROTECTED = {"dev": False, "staging": True, "prod": True}
 """True for the stacks whose data is protected against deletion. All other stacks are disposable."""
 DISPOSABLE = {stack: not protected for stack, protected in PROTECTED.items()}
@@ -203,8 +188,9 @@ def test_the_guide_imports_the_vault_under_its_name_and_parent() -> None:
     assert re.findall(r"--parent 'foundation=(.*)'", GUIDE.read_text()) == [vault.parent]
 
 
-def test_disabling_protection_keeps_the_vault(changed_prod: program_run.ProgramRun) -> None:
-    resources = changed_prod.graph.customs()
+def test_disabling_protection_keeps_the_vault() -> None:
+    unprotected = change_section("prod", "foundation", data={"deletionProtection": False})
+    resources = run_whole_program(unprotected).graph.customs()
     assert [resource.name for resource in resources if resource.request.protect] == []
     (vault,) = [resource for resource in resources if resource.kind == "Vault"]
     assert (vault.request.retainOnDelete, vault.inputs["forceDestroy"]) == (True, False)
@@ -232,16 +218,6 @@ def test_stacks_in_one_account_do_not_receive_each_others_events() -> None:
     assert [stacks for stacks in stacks_by_pattern.values() if len(stacks) > 1] == []
 
 
-def test_only_prod_has_provisioned_concurrency() -> None:
-    provisioned = [
-        (stack, resource.inputs["provisionedConcurrentExecutions"])
-        for stack in STACKS
-        for resource in graph(stack)
-        if resource.kind == "ProvisionedConcurrencyConfig"
-    ]
-    assert provisioned == [("prod", 1)]
-
-
 @pytest.mark.parametrize(
     ("stack", "expected"),
     {"dev": ("none", False), "local": ("oidc", True), "staging": ("oidc", True), "prod": ("oidc", True)}.items(),
@@ -265,31 +241,6 @@ def test_only_the_audio_processor_discards_failed_calls(stack: str) -> None:
     functions = [resource for resource in resources if resource.kind == "Function"]
     with_reason = [function.name for function in functions if "Reason" in function.inputs["tags"]]
     assert with_reason == ["transcription-audio-processor-function"]
-
-
-def test_only_the_router_may_call_the_audio_processor() -> None:
-    processor = read_inputs("prod", "Function", "audio-processor")["name"]
-    documents = [(name, text) for name, text in list_policy_documents(graph("prod")) if text is not UNKNOWN]
-    callers = [name for name, text in documents if f"function:{processor}" in text]
-    assert callers == ["transcription-router-grants"]
-    permissions = [resource for resource in graph("prod") if resource.kind == "Permission"]
-    assert processor not in [permission.inputs["function"] for permission in permissions]
-
-
-@pytest.mark.parametrize(
-    ("section", "subsystem"), [("ingestion", "ingestion"), ("transcription", "transcription"), ("voiceQa", "voice-qa")]
-)
-def test_disabling_a_subsystem_removes_exactly_its_resources(section: str, subsystem: str) -> None:
-    run = run_whole_program(change_section("dev", section, enabled=False))
-    other_urns = {resource.urn for resource in graph("dev") if subsystem not in resource.urn}
-    assert {resource.urn for resource in run.graph} == other_urns
-    assert len(other_urns) < len(list(graph("dev")))
-    assert [resource for resource in run.graph if resource.name == "foundation-alerts-critical-topic"]
-    other_outputs = {key: value for key, value in previewed("dev").outputs["frontend"].items() if key != section}
-    assert run.outputs["frontend"] == other_outputs
-    (platform,) = [resource for resource in run.graph if resource.kind == "Platform"]
-    assert platform.inputs["usage"]
-    assert not [block for block in platform.inputs["usage"] if block.startswith(subsystem)]
 
 
 def test_invalid_settings_stop_the_program_before_any_registration() -> None:
