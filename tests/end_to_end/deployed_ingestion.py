@@ -37,7 +37,6 @@ class DeployedIngestion(IngestionBackend):
     # Uploads and their records
 
     def upload_all(self, files: Mapping[str, bytes]) -> None:
-        self.stack.client("s3")  # threads must not create the client at the same time
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda file: self.upload(*file), files.items()))
 

@@ -83,10 +83,10 @@ def play(ingestion: DeployedIngestion, prefix: str, files: int) -> IngestionOutc
     def is_tracked() -> bool | None:
         return ingestion.count_by_status(prefix).total() == files + 2 or None
 
-    eventually(is_tracked, "the records of all files", 60)
+    eventually(is_tracked, "the records of all files", 180)
     for number in range(0, files, REPEATED_EVERY):
         ingestion.notify_again(ingestion.wait_until_tracked(_key(prefix, number))[0])
-    ingestion.wait_until_empty()
+    ingestion.wait_until_empty(60)
     ingestion.sweep()
     ingestion.sweep("flush")  # without this, a manifest that is not full would be created only after `flush_minutes`
     statuses = ingestion.wait_until_ended()
