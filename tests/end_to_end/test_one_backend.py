@@ -3,35 +3,48 @@
 `tests/local/preview/test_one_backend.py` checks that each backend can be deployed alone.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from local.flows.flow_registry import FLOWS
+from local.flows import Stack, eventually, transcription_flow
 from local.flows.identity import open_local_stack
+from local.flows.ingestion_client import IngestionBackend, Record
+from local.flows.transcription_client import TranscriptionBackend
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.lifecycle import deploy
 from local.platform.progress import SilentProgress
+from tests.end_to_end.deployed_ingestion import LINE
 from tests.whole_program import SECTIONS, backend_alone
 
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.xdist_group("one backend")]
 
 
-@pytest.mark.parametrize(
-    ("section", "last_step"),
-    [
-        # With the settings of the stack `local`, files become rows without waiting for a full manifest.
-        ("ingestion", "12 files processed by Spark: 36 rows in the lake"),
-        ("transcription", "two simultaneous utterances"),
-    ],
-)
-def test_a_backend_is_deployed_in_one_step_and_works_alone(section: str, last_step: str, tmp_path: Path) -> None:
-    with emulator.start(tmp_path) as started:
+@contextmanager
+def deployed_alone(section: str, folder: Path) -> Iterator[Stack]:
+    with emulator.start(folder) as started:
         frontend = deploy(backend_alone("local", section), started.emulator, SilentProgress()).outputs["frontend"]
         assert set(SECTIONS) & set(frontend) == {section}
-        steps: list[str] = []
-        stack = open_local_stack(frontend, partial(EmulatorClients, started.emulator.endpoint))
-        assert FLOWS[section].play(stack, steps.append) == []
-        assert steps[-1].startswith(last_step)
+        yield open_local_stack(frontend, partial(EmulatorClients, started.emulator.endpoint))
+
+
+def test_a_single_file_becomes_rows_without_waiting_for_a_full_manifest(tmp_path: Path) -> None:
+    """On AWS, files wait until a manifest, a list of files for one Spark run, is full or an hour has passed."""
+    with deployed_alone("ingestion", tmp_path) as stack:
+        ingestion = IngestionBackend(stack)
+        version = ingestion.upload("incoming/single.ndjson", LINE)
+
+        def find_processed() -> Record | None:
+            record = ingestion.find_record("incoming/single.ndjson", version)
+            return record if record is not None and record["status"] == "processed" else None
+
+        assert eventually(find_processed, "the rows of the file", stack.patience_seconds)["rows"] == "1"
+
+
+def test_transcription_works_without_any_other_backend(tmp_path: Path) -> None:
+    with deployed_alone("transcription", tmp_path) as stack:
+        assert transcription_flow.play(TranscriptionBackend(stack), lambda _step: None) == []
