@@ -25,7 +25,7 @@ from local.flows.identity_pool_guest import Guest
 from local.platform.emulator_clients import EmulatorClients
 from tests.end_to_end.conftest import DeployBlocks
 from tests.end_to_end.small_stack import SmallStack, echo_function
-from tests.fake_engine import scope
+from tests.fake_engine import foundation_settings, scope
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("blocks")]
 
@@ -46,7 +46,8 @@ TABLE = "polyphony-test-ingestion-sessions"
 
 def register_guest_resources() -> None:
     """Register an API, a bucket, a table, and two identity pools. Only guests of the first may connect to the API."""
-    program_scope = scope(layers=[], prerequisites=[create_api_log_role(scope())])
+    unprotected = foundation_settings(data={"deletionProtection": False})
+    program_scope = scope(layers=[], prerequisites=[create_api_log_role(scope())], foundation=unprotected)
     api = WebSocketApi(
         program_scope,
         "live",
