@@ -35,6 +35,7 @@ def main() -> None:
     sys.argv = ["ministack"]  # MiniStack must not read the arguments of this program
 
     from local.emulation.extended_emulator import serve  # noqa: PLC0415 - needs the path
+
     # The modules loaded by now are never freed. Without the freeze, garbage collection of them took a twelfth of the
     # emulator's time, because requests create many objects.
     gc.freeze()

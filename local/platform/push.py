@@ -23,8 +23,7 @@ from local.platform.emulator import Emulator
 from local.platform.emulator_clients import Clients, EmulatorClients
 from local.platform.folder_lock import CLI_STATE, PLATFORM_COMMANDS, lock_folder
 from local.platform.state import PlatformState, mark_code_as_pending
-from local.preview.handler_check.entry_points import EnvironmentReader, to_entry_point
-from local.preview.handler_check.handler_faults import HandlerCheck
+from local.preview.handler_check import FunctionCode, find_function_faults
 
 ALL = "all"
 """Name that selects all functions."""
@@ -48,7 +47,6 @@ class DeployedFunction:
     """Physical name."""
     handler: str
     """Entry point, for example `handlers.meetings.storage.handler.handler`."""
-    runtime: str
     has_layer: bool
 
     @property
@@ -132,7 +130,6 @@ def list_functions(client: Any) -> list[DeployedFunction]:
         DeployedFunction(
             name=configuration["FunctionName"],
             handler=configuration["Handler"],
-            runtime=configuration["Runtime"],
             has_layer=bool(configuration.get("Layers")),
         )
         for page in client.get_paginator("list_functions").paginate()
@@ -194,13 +191,11 @@ def _build_package(client: Any, function: DeployedFunction) -> FunctionPackage:
 
 def _list_faults(packages: Sequence[FunctionPackage]) -> list[str]:
     """Return the reasons why functions could not start with their current code."""
-    reader = EnvironmentReader()
-    entry_points = []
-    for package in packages:
-        function = package.function
-        environment = reader.read(str(package.archive), function.runtime, has_layer=function.has_layer)
-        entry_points.append(to_entry_point(function.name, function.handler, environment))
-    return [str(fault) for fault in HandlerCheck().list_faults(entry_points)]
+    codes = (
+        FunctionCode(package.function.name, package.function.handler, str(package.archive), package.function.has_layer)
+        for package in packages
+    )
+    return [str(fault) for fault in find_function_faults(codes)]
 
 
 def _publish(client: Any, package: FunctionPackage) -> str:

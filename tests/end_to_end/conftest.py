@@ -16,15 +16,14 @@ from typing import Any, Generic, TypeVar
 import pytest
 
 from components import handler_archive
-from local.emulation.iam.decision_log import Decision
+from local.emulation.iam.grant_usage import Decision
 from local.emulation.iam.policy_evaluator import AccessVerdict
 from local.flows import eventually, voice_qa_flow
 from local.flows.voice_qa_client import GuestConnection
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.lifecycle import deploy
-from local.platform.progress import SilentProgress
-from local.platform.state import PlatformState
+from local.platform.progress import Progress
 from operations.__main__ import main as run_operation
 from tests.end_to_end import many_files
 from tests.end_to_end.backends import DeployedLivestream, DeployedMeetings, DeployedTranscription, DeployedVoiceQa
@@ -262,7 +261,7 @@ def deploy_blocks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployBl
     with emulator.start(folder / "emulator") as started:
         clients = EmulatorClients(started.emulator.endpoint)
         clients("s3").create_bucket(Bucket=scope().access_log_bucket)
-        stack = SmallStack(started.emulator, clients, PlatformState.empty(folder / "state.json", "test"))
+        stack = SmallStack(started.emulator, clients)
 
         def deploy_program(program: Callable[[], object], code: str) -> SmallStack:
             (folder / "echo.zip").write_bytes(zip_module("echo", code))
@@ -278,5 +277,5 @@ def deploy_blocks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployBl
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     folder: Path = tmp_path_factory.mktemp("platform")
     with emulator.start(folder) as running_emulator:
-        deployed = deploy(read_test_stack(), running_emulator.emulator, SilentProgress())
+        deployed = deploy(read_test_stack(), running_emulator.emulator, Progress())
         yield Platform(running_emulator.emulator, deployed, EmulatorClients(running_emulator.emulator.endpoint))

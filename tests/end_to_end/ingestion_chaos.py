@@ -33,7 +33,7 @@ from local.flows import ResultNotInTime, eventually
 from local.platform import emulator
 from local.platform.emulator_clients import CONFIG, EmulatorClients
 from local.platform.lifecycle import deploy
-from local.platform.progress import SilentProgress
+from local.platform.progress import Progress
 from operations.__main__ import main as run_operation
 from tests.end_to_end import many_files
 from tests.end_to_end.deployed_ingestion import DeployedIngestion
@@ -216,7 +216,7 @@ def deployed_platform(folder: Path) -> Iterator[Deployment]:
     settings: dict[str, Any] = json.loads(config.values[key])
     config = replace(config, values={**config.values, key: json.dumps({**settings, "intake": INTAKE_SETTINGS})})
     with emulator.start(folder) as started:
-        deployed = deploy(config, started.emulator, SilentProgress())
+        deployed = deploy(config, started.emulator, Progress())
         clients = EmulatorClients(started.emulator.endpoint)
         yield Deployment(started.emulator, clients, deployed.ids, deployed.outputs)
 

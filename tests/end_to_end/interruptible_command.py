@@ -47,7 +47,7 @@ def main() -> None:
         return program_run.run_function(program, config, provider, preview=preview)
 
     lifecycle.run_program = run_program  # type: ignore[assignment, attr-defined]
-    lifecycle.list_deployed_findings = lambda *_: []  # type: ignore[assignment]
+    lifecycle.list_deployed_findings = lambda *_: []
     stack_files.read_stack = lambda *_: StackConfig("polyphony", "local", {})
     sys.exit(command_line.main([command, "--folder", str(folder / "platform")]))
 

@@ -6,8 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from local.emulation.iam.decision_log import Decision, log_size, read_decisions
-from local.emulation.iam.grant_usage import GrantComparison, compare_grants, read_reviewed_grants, read_stack_grants
+from local.emulation.iam.grant_usage import (
+    Decision,
+    GrantComparison,
+    compare_grants,
+    log_size,
+    read_decisions,
+    read_reviewed_grants,
+    read_stack_grants,
+)
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.lifecycle import DeployedPlatform

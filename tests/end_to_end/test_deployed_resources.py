@@ -16,9 +16,8 @@ from botocore.exceptions import ClientError
 from components.blocks.secret import Secret
 from components.blocks.table import Table
 from components.core import Kind
-from local.drivers.s3 import delete_all_versions
-from local.platform.resource_change_planning import ResourceAction
-from local.platform.state import PlatformState
+from local.drivers.data_stores import delete_all_versions
+from local.platform.deployer import Action
 from local.preview import stack_files
 from tests.end_to_end.many_files import UNUSUAL_NAMES
 from tests.end_to_end.platform_under_test import Platform
@@ -44,8 +43,7 @@ def test_every_input_of_the_preview_exists_after_deployment(platform: Platform) 
 @pytest.fixture
 def stack(platform: Platform, tmp_path: Path) -> Iterator[SmallStack]:
     """Stack of one test on the shared emulator, with its own state. Its resources are deleted after the test."""
-    state = PlatformState.empty(tmp_path / "state.json", "example")
-    stack = SmallStack(platform.emulator, platform.client, state)
+    stack = SmallStack(platform.emulator, platform.client)
     yield stack
     stack.up(lambda: None)
 
@@ -60,10 +58,10 @@ def test_a_secret_parameter_is_created_changed_and_deleted(stack: SmallStack, tm
 
     stack.up(register, "canary-one")
     assert (read_parameter()["Value"], read_parameter()["Type"]) == ("canary-one", "SecureString")
-    assert stack.up(register, "canary-one") == {"key": ResourceAction.SAME}
-    assert stack.up(register, "canary-two") == {"key": ResourceAction.UPDATE}
+    assert stack.up(register, "canary-one") == {"key": Action.SAME}
+    assert stack.up(register, "canary-two") == {"key": Action.UPDATE}
     assert read_parameter()["Value"] == "canary-two"
-    assert "canary" not in (tmp_path / "state.json").read_text()
+    assert "canary" not in str(stack.state)
     stack.up(lambda: None)
     with pytest.raises(ClientError, match="ParameterNotFound"):
         read_parameter()
@@ -79,8 +77,8 @@ def test_an_input_with_the_version_of_a_secret_changes_with_the_secret(stack: Sm
 
     stack.up(register, "canary-one")
     assert read_version() == "1"
-    assert set(stack.up(register, "canary-one").values()) == {ResourceAction.SAME}
-    assert set(stack.up(register, "canary-two").values()) == {ResourceAction.UPDATE}
+    assert set(stack.up(register, "canary-one").values()) == {Action.SAME}
+    assert set(stack.up(register, "canary-two").values()) == {Action.UPDATE}
     assert read_version() == "2"
     stack.up(lambda: None)
 
@@ -100,9 +98,9 @@ def test_a_table_with_another_kms_key_keeps_its_items(stack: SmallStack) -> None
 
     stack.up(register, None)
     dynamodb.put_item(TableName=name, Item={"pk": {"S": "kept"}})
-    assert stack.up(register, key)["ingestion-files-table"] is ResourceAction.UPDATE
+    assert stack.up(register, key)["ingestion-files-table"] is Action.UPDATE
     assert (read_encryption()["Status"], read_encryption()["KMSMasterKeyArn"]) == ("ENABLED", key)
-    assert stack.up(register, None)["ingestion-files-table"] is ResourceAction.UPDATE
+    assert stack.up(register, None)["ingestion-files-table"] is Action.UPDATE
     assert read_encryption()["Status"] == "DISABLED"
 
 
@@ -163,6 +161,6 @@ def test_a_changed_job_definition_gets_a_new_revision_and_its_old_one_is_deregis
 
     stack.up(register, 60)
     assert read_timeouts() == {"ACTIVE": 3600}
-    assert stack.up(register, 30) == {"job": ResourceAction.UPDATE}
+    assert stack.up(register, 30) == {"job": Action.UPDATE}
     assert read_timeouts() == {"INACTIVE": 3600, "ACTIVE": 1800}
-    assert stack.up(register, 30) == {"job": ResourceAction.SAME}
+    assert stack.up(register, 30) == {"job": Action.SAME}

@@ -17,7 +17,7 @@ from local.flows.transcription_client import TranscriptionBackend
 from local.platform import emulator
 from local.platform.emulator_clients import EmulatorClients
 from local.platform.lifecycle import deploy
-from local.platform.progress import SilentProgress
+from local.platform.progress import Progress
 from tests.end_to_end.deployed_ingestion import LINE
 from tests.whole_program import SECTIONS, backend_alone
 
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.xdist_group("one b
 @contextmanager
 def deployed_alone(section: str, folder: Path) -> Iterator[Stack]:
     with emulator.start(folder) as started:
-        frontend = deploy(backend_alone("local", section), started.emulator, SilentProgress()).outputs["frontend"]
+        frontend = deploy(backend_alone("local", section), started.emulator, Progress()).outputs["frontend"]
         assert set(SECTIONS) & set(frontend) == {section}
         yield open_local_stack(frontend, partial(EmulatorClients, started.emulator.endpoint))
 

@@ -8,10 +8,10 @@ import pytest
 
 from local import ROOT
 from local.platform import lifecycle
-from local.platform.progress import SilentProgress
-from local.platform.resource_change_planning import ResourceAction
+from local.platform.deployer import Action
+from local.platform.engine import PlanningProvider
+from local.platform.progress import Progress
 from local.platform.state import PlatformState
-from local.platform.update_plan import PlanningProvider
 from tests.end_to_end.deployment import read_test_stack
 from tests.end_to_end.platform_under_test import Platform
 from tests.end_to_end.small_stack import ActionRecorder
@@ -35,13 +35,13 @@ def test_a_plan_lists_the_resources_that_a_changed_setting_affects(platform: Pla
     config = read_test_stack()
     values = {**config.values, "polyphony:ingestion": '{"intake": {"batchWindowSeconds": 2}}'}
     steps = PlanningProvider(read_state(platform)).list_steps(replace(config, values=values))
-    changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not ResourceAction.SAME}
-    assert changed["ingestion-intake-source"] is ResourceAction.UPDATE, "the batching window changed"
-    assert changed["ingestion-manifest-builder-function"] is ResourceAction.UPDATE, (
+    changed = {step.urn.rpartition("::")[2]: step.action for step in steps if step.action is not Action.SAME}
+    assert changed["ingestion-intake-source"] is Action.UPDATE, "the batching window changed"
+    assert changed["ingestion-manifest-builder-function"] is Action.UPDATE, (
         "the new settings of ingestion have no log level, so it is INFO"
     )
-    assert changed["ingestion-manifest-builder-live"] is ResourceAction.UPDATE, "the alias follows the version"
-    assert ResourceAction.REPLACE not in changed.values()
+    assert changed["ingestion-manifest-builder-live"] is Action.UPDATE, "the alias follows the version"
+    assert Action.REPLACE not in changed.values()
 
 
 def test_a_second_up_updates_only_functions_with_changed_settings(platform: Platform) -> None:
@@ -56,14 +56,14 @@ def test_a_second_up_updates_only_functions_with_changed_settings(platform: Plat
     try:
         lifecycle.deploy(changed, platform.emulator, recorder)
     finally:
-        lifecycle.deploy(config, platform.emulator, SilentProgress())
+        lifecycle.deploy(config, platform.emulator, Progress())
     functions = [
         f"ingestion-{function}-{part}"
         for function in ("manifest-builder", "steps", "sweeper")
         for part in ("function", "live")
     ]
-    actions = {name: action for name, action in recorder.actions.items() if action is not ResourceAction.SAME}
-    assert actions == dict.fromkeys(functions, ResourceAction.UPDATE), (
+    actions = {name: action for name, action in recorder.actions.items() if action is not Action.SAME}
+    assert actions == dict.fromkeys(functions, Action.UPDATE), (
         "the log level changes the functions and their aliases only"
     )
     new_version = platform.client("lambda").get_alias(FunctionName=function_name, Name="live")["FunctionVersion"]
@@ -72,5 +72,6 @@ def test_a_second_up_updates_only_functions_with_changed_settings(platform: Plat
 
 
 def read_state(platform: Platform) -> PlatformState:
-    running = platform.emulator
-    return PlatformState.read(running.folder / "state.json", f"{running.pid}:{running.port}")
+    state = PlatformState.read(platform.emulator)
+    assert state is not None
+    return state

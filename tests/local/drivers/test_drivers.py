@@ -37,7 +37,9 @@ def test_every_call_for_a_resource_of_the_program_is_valid(stack: str) -> None:
             continue
         checked.add(kind)
         values = ResourceValues(inputs, outputs=dict.fromkeys(driver.outputs, UNKNOWN), responses=NEW_REVISION)
-        for call in filter(lambda call: call.is_condition_met(values), (*driver.create, *driver.update, *driver.delete)):
+        for call in filter(
+            lambda call: call.is_condition_met(values), (*driver.create, *driver.update, *driver.delete)
+        ):
             parameters = build_parameters(driver, call, values)
             violations = list(find_violations(parameters, input_shape(driver, call), call.operation))
             assert violations == [], resource.urn
