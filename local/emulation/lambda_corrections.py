@@ -10,13 +10,14 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 | `qualifier_settings` | Lambda | uses the asynchronous settings of `$LATEST` for all calls, and none for EventBridge's calls | uses those of the called qualifier | retries and failure destinations are settings of the alias `live` |
 | `queue_permissions` | Lambda | polls queues without a permission | polls with the function's role | unused and missing grants are found |
 | `batch_size` | Lambda | delivers at most 10 messages of a queue | delivers the batch size of the event source | ingestion's batches of up to 100 files |
+| `batch_window` | Lambda | delivers the messages of a queue at once | waits for a full batch for as long as the batching window | files that arrive within a second get one Spark run |
 | `transition_delay` | Lambda | reports a new function as `Pending` for half a second | does so, too | `make up` is faster with a shorter time |
 """
 
 import json
 import queue
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ministack.core import lambda_runtime
@@ -129,13 +130,15 @@ class QueuePolling:
         self._permissions = permissions
 
     def receive(self, _original: object, url: str, size: int) -> list[dict[str, Any]]:
-        """Return at most `size` messages, and check the permissions if there are any."""
+        """Return at most `size` messages. The permissions are checked only if there are messages to deliver."""
         with get_private(sqs, "_queues_lock"):
             queue = get_private(sqs, "_get_q")(url)
             get_private(sqs, "_expire_retained")(queue)
             get_private(sqs, "_dlq_sweep")(queue)
-            is_empty = all(message.get("visible_at", 0) > time.time() for message in queue["messages"])
-        if is_empty or not all(self._is_allowed(action, queue) for action in POLL_ACTIONS):
+            mapping = _find_mapping(queue)
+            window = int((mapping or {}).get("MaximumBatchingWindowInSeconds") or 0)
+            is_due = _is_batch_due(queue["messages"], int(size), window)
+        if not is_due or not all(self._is_allowed(action, queue, mapping) for action in POLL_ACTIONS):
             return []
         with get_private(sqs, "_queues_lock"):
             visibility = int(queue["attributes"].get("VisibilityTimeout", "30"))
@@ -143,15 +146,35 @@ class QueuePolling:
         return messages
 
     def delete(self, original: Any, url: str, handles: set[str]) -> None:
-        if self._is_allowed("sqs:DeleteMessage", get_private(sqs, "_get_q")(url)):
+        queue = get_private(sqs, "_get_q")(url)
+        if self._is_allowed("sqs:DeleteMessage", queue, _find_mapping(queue)):
             original(url, handles)
 
-    def _is_allowed(self, action: str, queue: Mapping[str, Any]) -> bool:
+    def _is_allowed(self, action: str, queue: Mapping[str, Any], mapping: Mapping[str, Any] | None) -> bool:
         """Return True if the function that gets the queue's messages may perform the action on the queue."""
-        arn = queue["attributes"].get("QueueArn")
-        for _account, _region, mapping in get_private(lambda_svc, "_iter_all_esms")():
-            if mapping.get("EventSourceArn") == arn and mapping.get("Enabled", True):
-                function = mapping["FunctionName"], mapping.get("Qualifier")
-                _, config = get_private(lambda_svc, "_get_func_record_for_qualifier")(*function)
-                return config is None or self._permissions.is_allowed(config["Role"], action, arn)
-        return True
+        if mapping is None:
+            return True
+        function, qualifier = mapping["FunctionName"], mapping.get("Qualifier")
+        _, config = get_private(lambda_svc, "_get_func_record_for_qualifier")(function, qualifier)
+        return config is None or self._permissions.is_allowed(config["Role"], action, queue["attributes"]["QueueArn"])
+
+
+def _find_mapping(queue: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the enabled event source mapping of a queue, or None."""
+    arn = queue["attributes"].get("QueueArn")
+    for _account, _region, mapping in get_private(lambda_svc, "_iter_all_esms")():
+        if mapping.get("EventSourceArn") == arn and mapping.get("Enabled", True):
+            matching: Mapping[str, Any] = mapping
+            return matching
+    return None
+
+
+def _is_batch_due(messages: Sequence[Mapping[str, Any]], size: int, window: float) -> bool:
+    """Return True if a batch of this size is full, or its first message has waited for `window` seconds."""
+    now = time.time()
+    waiting_since = [
+        max(message.get("visible_at", 0), message["sent_at"])
+        for message in messages
+        if message.get("visible_at", 0) <= now
+    ]
+    return len(waiting_since) >= size or any(now - since >= window for since in waiting_since)

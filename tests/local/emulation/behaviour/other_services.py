@@ -100,7 +100,8 @@ def qualifier_settings() -> Any:
     return destinations
 
 
-def poll_queue(count: int, *actions: str) -> int:
+def poll_queue(count: int, *actions: str, window: int = 0, age: int = 0) -> int:
+    """Return how many messages of this age Lambda gets from a queue, for a batch of 100 messages."""
     set_role(*map(allow, actions))
     set_function()
     queue = set_queue()
@@ -108,6 +109,10 @@ def poll_queue(count: int, *actions: str) -> int:
     for _ in range(count):
         request(sqs, "AmazonSQS.SendMessage", QueueUrl=url, MessageBody="x")
     lambda_svc._esms["mapping"] = {"EventSourceArn": QUEUE, "FunctionName": "one", "Enabled": True}
+    lambda_svc._esms["mapping"]["MaximumBatchingWindowInSeconds"] = window
+    for message in queue["messages"]:
+        message["sent_at"] -= age
+        message["visible_at"] = 0
     return len(sqs._receive_messages_for_esm(url, 100))
 
 
@@ -120,6 +125,12 @@ def queue_permissions() -> Any:
 @shows(emulator=10, aws=12)
 def batch_size() -> Any:
     return poll_queue(12, "sqs:*")
+
+
+@shows(emulator=[1, 1, 1], aws=[0, 1, 1])
+def batch_window() -> Any:
+    """Messages of a batch that is not full, before and after its window, and without a window."""
+    return [poll_queue(1, "sqs:*", window=60, age=age) for age in (0, 61)] + [poll_queue(1, "sqs:*")]
 
 
 @shows(emulator=0.5, aws=0.02)
