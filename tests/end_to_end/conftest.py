@@ -135,7 +135,7 @@ def verification(
 ) -> RecordedUse[Verification]:
     """Run of the operator's command `verify`, which plays every flow, with the variables that the AWS SDKs read.
 
-    Transcription must answer as fast as a person speaks, so the run of ingestion starts after it.
+    Users wait for the answers of all flows except ingestion and meetings, so the run of ingestion starts with meetings.
     """
     frontend = tmp_path_factory.mktemp("verify") / "frontend.json"
     frontend.write_text(json.dumps(platform.outputs["frontend"]), encoding="utf-8")
@@ -143,7 +143,7 @@ def verification(
 
     def print_line(line: str) -> None:
         lines.append(line)
-        if line.startswith("voice-qa: "):
+        if line.startswith("meetings: "):
             start_ingestion_run()
 
     def verify() -> Verification:
