@@ -200,7 +200,8 @@ def time_limit_check(platform: Platform, voice_qa: DeployedVoiceQa, lecture_id: 
     def check() -> int:
         with GuestConnection(voice_qa) as connection:
             guest_id = connection.request_guest_id()
-            accepted, _answer = connection.ask_question(lecture_id, "ended-question", text="oxygen")
+            accepted, answer = connection.ask_question(lecture_id, "ended-question", text="oxygen")
+        assert (answer.end or {})["type"] == "answered"
         voice_qa.send_time_limit_check(guest_id, "ended-question")
         eventually(lambda: True if voice_qa.all_checks_performed() else None, "a check of a time limit")
         return voice_qa.count_turns(connection.guest.identity_id, accepted["sessionId"], lecture_id)
