@@ -102,7 +102,7 @@ class DeployedIngestion(IngestionBackend):
         pages = self.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=self.machine)
         return {execution["name"]: execution["status"] for page in pages for execution in page["executions"]}
 
-    def wait_until_ended(self, seconds: float = 180) -> dict[str, str]:
+    def wait_until_ended(self, seconds: float = 600) -> dict[str, str]:
         """Wait until no execution is running, and return the status of each execution by name."""
 
         def find_ended() -> dict[str, str] | None:
