@@ -30,7 +30,6 @@ FUNCTIONS = [
     DeployedFunction(
         f"polyphony-local-{folder.replace('/', '-').replace('_', '-')}",
         f"handlers.{folder.replace('/', '.')}.handler.handler",
-        "python3.13",
         has_layer=True,
     )
     for folder in FOLDERS
