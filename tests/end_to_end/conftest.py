@@ -203,7 +203,7 @@ def time_limit_check(platform: Platform, voice_qa: DeployedVoiceQa, lecture_id: 
             accepted, answer = connection.ask_question(lecture_id, "ended-question", text="oxygen")
         assert (answer.end or {})["type"] == "answered"
         voice_qa.send_time_limit_check(guest_id, "ended-question")
-        eventually(lambda: True if voice_qa.all_checks_performed() else None, "a check of a time limit")
+        eventually(lambda: True if voice_qa.all_checks_performed() else None, "a check of a time limit", 60)
         return voice_qa.count_turns(connection.guest.identity_id, accepted["sessionId"], lecture_id)
 
     return record_use(platform, check)
