@@ -21,7 +21,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("blocks")]
 
 CODE = """
 def handler(event, context):
-    print("attempt of", context.aws_request_id)
     raise ValueError("every invocation fails")
 """
 RULE_ARN = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/rule"
@@ -195,18 +194,3 @@ def test_an_asynchronous_invocation_uses_the_settings_of_its_qualifier(
     assert harness.receive_message(queue)["requestPayload"] == {"n": 2}
     other_queue = ({"alias-failures", "function-failures"} - {queue}).pop()
     assert "Messages" not in harness.clients("sqs").receive_message(QueueUrl=harness.queue_url(other_queue))
-
-
-def test_a_retry_of_an_asynchronous_invocation_has_the_same_request_id(harness: EventTargetHarness) -> None:
-    lambda_ = harness.clients("lambda")
-    lambda_.put_function_event_invoke_config(
-        FunctionName="failing",
-        Qualifier="live",
-        MaximumRetryAttempts=1,
-        DestinationConfig={"OnFailure": {"Destination": f"{SQS_ARN_PREFIX}:alias-failures"}},
-    )
-    lambda_.invoke(FunctionName="failing", Qualifier="live", InvocationType="Event", Payload=b'{"n": 4}')
-    assert harness.receive_message("alias-failures")["requestPayload"] == {"n": 4}
-    events = harness.clients("logs").filter_log_events(logGroupName=LOG_GROUP)["events"]
-    *_, first_attempt, retry = [event["message"] for event in events if event["message"].startswith("attempt of")]
-    assert first_attempt == retry
