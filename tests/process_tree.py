@@ -27,5 +27,7 @@ def list_listening_addresses(pid: int) -> set[str]:
                 fields = line.split()
                 if fields[3] == LISTENING and f"socket:[{fields[9]}]" in inodes:
                     address, port = fields[1].split(":")
-                    addresses.add(f"{'.'.join(str(part) for part in reversed(bytes.fromhex(address)[-4:]))}:{int(port, 16)}")
+                    addresses.add(
+                        f"{'.'.join(str(part) for part in reversed(bytes.fromhex(address)[-4:]))}:{int(port, 16)}"
+                    )
     return addresses

@@ -2,23 +2,16 @@
 
 import io
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from components import handler_archive
 from components.blocks.function import Function
 from components.core import Scope
 from components.settings import FunctionSettings
 from handlers.common.environment import HandlerEnvironment
-from local import ACCOUNT
 from local.emulation.iam.grant_usage import Decision, read_decisions
-from local.platform import emulator
 from local.platform.deployer import Action
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
@@ -109,17 +102,3 @@ def create_function(clients: EmulatorClients, name: str, code: str, role: str, *
         Code={"ZipFile": zip_module(name, code)},
         **parameters,
     )
-
-
-@contextmanager
-def small_stack(folder: Path, code: str = "") -> Iterator[SmallStack]:
-    """Start an emulator, and yield an empty stack on it. `code` is the text of the module `echo` of all functions."""
-    (folder / "echo.zip").write_bytes(zip_module("echo", code))
-    patch = pytest.MonkeyPatch()
-    patch.setattr(handler_archive, "write_archive", lambda _entry_module: folder / "echo.zip")
-    with emulator.start(folder / "emulator") as running_emulator, patch.context():
-        clients = EmulatorClients(running_emulator.emulator.endpoint)
-        # The bucket for access logs, which `tests.fake_engine.scope` names.
-        clients("s3").create_bucket(Bucket=f"polyphony-test-foundation-audit-logs-{ACCOUNT}")
-        yield SmallStack(running_emulator.emulator, clients)
-    patch.undo()
