@@ -99,9 +99,17 @@ fuzz: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.l
 fresh: .venv/.locked
 	@$(RUN) -m local generate all --check
 
+ifdef ONLY
+# The unit tests of one subsystem, without lint, types and the end-to-end tests.
+ONLY_FOLDERS = $(wildcard tests/*/$(ONLY) tests/*/*/$(ONLY))
+test: .venv/.locked .venv-emulator/.locked $(if $(filter ingestion,$(ONLY)),.venv-spark/.locked) policies/.venv/.locked
+	$(if $(ONLY_FOLDERS),,$(error There is no folder of tests `$(ONLY)`. Give a subsystem, for example ONLY=voice_qa))
+	@.venv/bin/python -m pytest $(ONLY_FOLDERS)
+else
 # Types are checked in parallel with the tests, because each alone would leave a core idle for a while.
-test: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked lint fresh ## run lint, types, the freshness check of generated files, and every test
+test: .venv/.locked .venv-emulator/.locked .venv-spark/.locked policies/.venv/.locked lint fresh ## run lint, types, the freshness check of generated files, and every test (ONLY=meetings: the unit tests of one subsystem)
 	@$(MAKE) --no-print-directory -j2 types suite
 
 suite:
 	@.venv/bin/python -m pytest
+endif
