@@ -10,18 +10,27 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")]
+from handlers.common.field_rules import TextForm
+
+Region = Annotated[str, TextForm(r"^[a-z]{2}(-[a-z]+)+-[0-9]$", "must be the name of an AWS region, such as us-east-1")]
 """Name of an AWS region, for example `us-east-1`."""
-KeyArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")]
+KEY_ARN_RULE = "must be the ARN of a KMS key: arn:aws:kms:<region>:<account>:key/<id>"
+KeyArn = Annotated[str, TextForm(r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$", KEY_ARN_RULE)]
 """ARN of a KMS key."""
 HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?"
 """Pattern of a host name: letters, digits, dots and hyphens, with a letter or digit at both ends."""
-Origin = Annotated[str, StringConstraints(pattern=rf"^(\*|https?://{HOST}(:[0-9]{{1,5}})?)$")]
+Origin = Annotated[
+    str,
+    TextForm(
+        rf"^(\*|https?://{HOST}(:[0-9]{{1,5}})?)$",
+        "must be * or an origin such as https://app.example.com, without a path",
+    ),
+]
 """Origin of a web page that may send requests from a browser, or `*` for any origin."""
 GATEWAY_SECONDS = 29
 """Time that API Gateway waits for a function."""
@@ -112,7 +121,9 @@ class FunctionSettings(SettingsModel):
     """Memory in MB. Lambda assigns processor time in proportion."""
     timeout_seconds: Annotated[int, Field(ge=1, le=900)] = 60
     """Maximum duration of one invocation."""
-    live_version: Annotated[str, Field(pattern=r"^[1-9][0-9]*$")] | None = None
+    live_version: (
+        Annotated[str, TextForm(r"^[1-9][0-9]*$", "must be the number of a version as a text, such as '7'")] | None
+    ) = None
     """Version that the alias `live` is pinned to. Without it, the alias follows the newest version."""
 
     def seconds_to_work(self, finish_seconds: int, max_seconds: int = 900) -> int:

@@ -9,14 +9,27 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, HttpUrl, StringConstraints, field_validator, model_validator
 
 from components.settings.base import Environment, SettingsModel
+from handlers.common.field_rules import TextForm
 
 Email = Annotated[
     str,
-    StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254),
+    TextForm(r"^[^@\s]+@[^@\s]+\.[^@\s]+$", "must be an e-mail address of at most 254 characters", max_length=254),
     Field(json_schema_extra={"format": "email"}),
 ]
-TagValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 _.:/=+@-]{1,256}$")]
-MonitorArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:ce::\d{12}:anomalymonitor/[A-Za-z0-9-]+$")]
+TagValue = Annotated[
+    str,
+    TextForm(
+        r"^[A-Za-z0-9 _.:/=+@-]{1,256}$",
+        "must have 1 to 256 characters of A-Z, a-z, 0-9, the space and _ . : / = + @ -",
+    ),
+]
+MonitorArn = Annotated[
+    str,
+    TextForm(
+        r"^arn:aws[a-z-]*:ce::\d{12}:anomalymonitor/[A-Za-z0-9-]+$",
+        "must be the ARN of a cost anomaly monitor: arn:aws:ce::<account>:anomalymonitor/<id>",
+    ),
+]
 
 RetentionDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
@@ -128,8 +141,10 @@ class IdentitySettings(SettingsModel):
         }
 
 
-VpcId = Annotated[str, StringConstraints(pattern=r"^vpc-[0-9a-f]+$")]
-SubnetId = Annotated[str, StringConstraints(pattern=r"^subnet-[0-9a-f]+$")]
+VpcId = Annotated[str, TextForm(r"^vpc-[0-9a-f]+$", "must be the id of a VPC, such as vpc-0123456789abcdef0")]
+SubnetId = Annotated[
+    str, TextForm(r"^subnet-[0-9a-f]+$", "must be the id of a subnet, such as subnet-0123456789abcdef0")
+]
 Zone = Literal["a", "b", "c", "d", "e", "f"]
 """Availability zone: the letter after the region's name."""
 PRIVATE_RANGES = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
@@ -148,11 +163,18 @@ def _check_private(cidr: str) -> str:
 
 
 Cidr = Annotated[
-    str, StringConstraints(pattern=r"^([0-9]{1,3}\.){3}[0-9]{1,3}/(1[6-9]|2[0-8])$"), AfterValidator(_check_private)
+    str,
+    TextForm(
+        r"^([0-9]{1,3}\.){3}[0-9]{1,3}/(1[6-9]|2[0-8])$",
+        "must be a block of a size between /16 and /28, such as 172.31.0.0/16",
+    ),
+    AfterValidator(_check_private),
 ]
 """CIDR block of a private network. AWS accepts sizes between /16 and /28."""
 LargeCidr = Annotated[
-    str, StringConstraints(pattern=r"^([0-9]{1,3}\.){3}[0-9]{1,3}/16$"), AfterValidator(_check_private)
+    str,
+    TextForm(r"^([0-9]{1,3}\.){3}[0-9]{1,3}/16$", "must be a block of the size /16, such as 10.64.0.0/16"),
+    AfterValidator(_check_private),
 ]
 """CIDR block of a network that this program builds: a /16 block, from which each zone gets a /24 block."""
 
@@ -197,7 +219,14 @@ class NetworkSettings(BuiltNetwork):
         return self
 
 
-PolicyName = Annotated[str, StringConstraints(pattern=r"^([\w+=,.@-]+/)*[\w+=,.@-]{1,128}$", max_length=512)]
+PolicyName = Annotated[
+    str,
+    TextForm(
+        r"^([\w+=,.@-]+/)*[\w+=,.@-]{1,128}$",
+        "must be the path and name of a managed policy, without a slash at the beginning, such as team/boundary",
+        max_length=512,
+    ),
+]
 """Path and name of a managed policy of the account, without a slash at the beginning."""
 
 

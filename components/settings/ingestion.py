@@ -4,9 +4,10 @@ import re
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field
 
-from components.settings.base import FunctionSettings, KeyArn, Origin, SettingsModel, SubsystemSettings
+from components.settings.base import KEY_ARN_RULE, FunctionSettings, KeyArn, Origin, SettingsModel, SubsystemSettings
+from handlers.common.field_rules import TextForm
 from handlers.ingestion.glue.lake_columns import RESERVED_NAMES
 
 Days = Annotated[int, Field(ge=1, le=3653)]
@@ -123,7 +124,13 @@ def _check_names(columns: dict[str, str]) -> dict[str, str]:
     return columns
 
 
-ColumnName = Annotated[str, StringConstraints(pattern=r"""^[^`'",:;<>(){}\x00-\x1f]+$""")]
+ColumnName = Annotated[
+    str,
+    TextForm(
+        r"""^[^`'",:;<>(){}\x00-\x1f]+$""",
+        "must have no control characters, and none of the characters with a meaning in types: ` ' \" , : ; < > ( ) { }",
+    ),
+]
 """Name of a column. Characters with a meaning in types are not allowed."""
 ColumnType = Annotated[str, AfterValidator(_check_type)]
 
@@ -131,7 +138,7 @@ ColumnType = Annotated[str, AfterValidator(_check_type)]
 class SparkSettings(SettingsModel):
     """Settings of the Spark job that converts a manifest's files to Parquet."""
 
-    glue_version: Annotated[str, StringConstraints(pattern=r"^5\.[1-9]$")] = "5.1"
+    glue_version: Annotated[str, TextForm(r"^5\.[1-9]$", "must be between 5.1 and 5.9, as a text")] = "5.1"
     """Version of Glue, which determines the version of Spark."""
     worker_type: WorkerType = WorkerType.G_1X
     """Size of a worker: G.1X has 4 vCPUs and 16 GB of memory, and each next type has twice as much at twice the
@@ -153,7 +160,7 @@ class SparkSettings(SettingsModel):
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Maximum share of rejected lines, which are lines that are not JSON records. A run with a larger share fails.
     Otherwise the rejected lines are stored and counted."""
-    encryption_key_arn: Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:kms:.+:key/.+$")] | None = None
+    encryption_key_arn: Annotated[str, TextForm(r"^arn:[a-z-]+:kms:.+:key/.+$", KEY_ARN_RULE)] | None = None
     """KMS key for logs and bookmarks, which Glue encrypts only with a customer key. S3 output is always encrypted. With
     the permissions boundary of `bootstrap/`, the key needs the tags `Project: polyphony` and `Environment: <stack>`."""
 

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from components.settings.base import SettingsModel, find_section, show_value
 from components.settings.cross_checks import find_conflicts
 from components.settings.stack import SECRETS, StackSettings
+from handlers.common.field_rules import to_rule
 
 PROJECT = "polyphony"
 REGION_KEY = "aws:region"
@@ -82,7 +83,7 @@ def _describe(detail: ErrorDetails) -> str:
 
     A secret, a whole section, and the value of an unknown key, which may be a misspelt secret, are not repeated.
     """
-    location, kind, message = detail["loc"], detail["type"], detail["msg"].removeprefix("Value error, ")
+    location, kind, message = detail["loc"], detail["type"], to_rule(detail["msg"].removeprefix("Value error, "))
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
     if kind == "extra_forbidden":
         section = _find_model(location[:-1])

@@ -12,6 +12,7 @@ from components.settings.livestream import AuthorizerKind, LivestreamSettings
 from components.settings.meetings import MeetingsSettings
 from components.settings.transcription import TranscriptionSettings
 from components.settings.voice_qa import VoiceQaSettings
+from handlers.common.field_rules import TextForm
 
 SECRETS = ("voiceQa.guestIdKey", "livestream.encryptionKey")
 """Keys of all secret settings. Each is required if its subsystem is enabled."""
@@ -20,7 +21,7 @@ SECRETS = ("voiceQa.guestIdKey", "livestream.encryptionKey")
 class PolicyException(SettingsModel):
     """Permission for one resource to violate one policy until a date."""
 
-    policy: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]+$")]
+    policy: Annotated[str, TextForm(r"^[a-z][a-z0-9-]+$", "must be the name of a policy in docs/reference/policies.md")]
     """Name of the policy, as in docs/reference/policies.md."""
     resource: Annotated[str, StringConstraints(min_length=1)]
     """Pulumi name of the resource: the last part of its URN. `platform` means the whole stack."""

@@ -8,7 +8,7 @@ The agent itself is not part of this program. Stack files have the settings for 
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, HttpUrl, SecretStr, StringConstraints
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr
 
 from components.settings.base import (
     GATEWAY_SECONDS,
@@ -21,6 +21,7 @@ from components.settings.base import (
     SubsystemSettings,
 )
 from components.settings.foundation import Cidr, SubnetId, VpcId
+from handlers.common.field_rules import TextForm
 from handlers.voice_qa.environment import (
     AnswerSeconds,
     LecturesPerDay,
@@ -145,11 +146,22 @@ class AnswerAgentSettings(SettingsModel):
     network: AgentNetworkSettings | None = None
     """Network of the agent in mode `http`, if its address is private."""
     runtime_arn: (
-        Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:bedrock-agentcore:[a-z0-9-]+:\d{12}:runtime/[\w-]+$")]
+        Annotated[
+            str,
+            TextForm(
+                r"^arn:[a-z-]+:bedrock-agentcore:[a-z0-9-]+:\d{12}:runtime/[\w-]+$",
+                "must be the ARN of a runtime: arn:aws:bedrock-agentcore:<region>:<account>:runtime/<id>",
+            ),
+        ]
         | None
     ) = None
     """ARN of the agent in mode `bedrock`."""
-    qualifier: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,47}$")] = "DEFAULT"
+    qualifier: Annotated[
+        str,
+        TextForm(
+            r"^[A-Za-z][A-Za-z0-9_]{0,47}$", "must have 1 to 48 characters of A-Z, a-z, 0-9 and _, with a letter first"
+        ),
+    ] = "DEFAULT"
     """Name of the runtime's endpoint, in mode `bedrock`."""
     answer_seconds: AnswerSeconds = 600
     """Maximum time for a complete answer."""

@@ -5,8 +5,7 @@ subsystem. Every other exception becomes an internal error without details. This
 because one of our own records may have caused it. So a handler that validates a client's request passes the
 ValidationError to `to_malformed_error`.
 
-The fields in a response have pydantic's own messages, which may quote a value. Only the client that sent the value gets
-the response, and this module does not log.
+A rule of a field may quote a value. Only the client that sent the value gets the response, and this module does not log.
 """
 
 import re
@@ -16,6 +15,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
+from handlers.common.field_rules import to_rule
 from handlers.common.json_models import Message, WrongField
 
 
@@ -100,9 +100,12 @@ def to_malformed_error(error: ValidationError) -> HandlerError:
 def to_field_problems(error: ValidationError) -> list[WrongField]:
     """Return the wrong fields, each with its path and the violated rule, in short printable texts."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
+    wrong_items = {detail["loc"][:-1] for detail in details} | {detail["loc"][:-2] for detail in details}
     return [
-        WrongField(field=_printable(".".join(map(str, detail["loc"]))), rule=_printable(detail["msg"]))
+        WrongField(field=_printable(".".join(map(str, detail["loc"]))), rule=_printable(to_rule(detail["msg"])))
         for detail in details[:MAX_PROBLEMS]
+        # Pydantic does not count wrong items, so it also reports a list with only such items as too short.
+        if detail["type"] != "too_short" or detail["loc"] not in wrong_items
     ]
 
 

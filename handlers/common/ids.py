@@ -22,6 +22,8 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
+from handlers.common.field_rules import TextForm
+
 
 def now() -> datetime:
     """Return the current time in UTC."""
@@ -90,10 +92,18 @@ def _encode(digest: bytes) -> str:
     return base64.b32encode(digest).decode()[:USER_ID_LENGTH]
 
 
-Ulid = Annotated[str, StringConstraints(pattern=rf"^{ULID_PATTERN}$")]
+Ulid = Annotated[
+    str,
+    TextForm(
+        rf"^{ULID_PATTERN}$", "must be a ULID: 26 digits and capital letters without I, L, O and U, from 0 to 7 first"
+    ),
+]
 UserId = Annotated[str, StringConstraints(pattern=rf"^{USER_ID_PATTERN}$")]
 """Hash of a user's identity (`derive_user_id`)."""
-LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$")]
+LanguageCode = Annotated[str, TextForm(r"^[a-z]{2,3}-[A-Z]{2}$", "must be a language code such as en-US")]
 """Language code of Amazon Transcribe, for example `en-US`. Only the form is checked, because AWS adds languages."""
-ModelId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:-]{1,256}$")]
+ModelId = Annotated[
+    str,
+    TextForm(r"^[a-z0-9.:-]{1,256}$", "must be the id of a Bedrock model or inference profile: a-z, 0-9, ., : and -"),
+]
 """Id of a Bedrock model or inference profile."""

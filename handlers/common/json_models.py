@@ -28,6 +28,6 @@ class WrongField(Message):
     """A field of a message or document that violates its model."""
 
     field: str
-    """Path of the field with dots, for example `speakers.0.name`."""
+    """Path of the field with dots, for example `speakers.0.name`. It is empty if the rule concerns several fields."""
     rule: str
-    """The rule that the field violates."""
+    """The rule that the field violates, as in `must be at most 100`."""

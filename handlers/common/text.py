@@ -84,7 +84,7 @@ def _is_visible(character: str) -> bool:
 def _require_visible_text(text: str) -> str:
     visible = remove_hidden_characters(text).strip()
     if all(character in _JOINERS or character.isspace() for character in visible):
-        raise PydanticCustomError("visible_text", "Input should have at least one visible character")
+        raise PydanticCustomError("visible_text", "must have at least one visible character")
     return visible
 
 

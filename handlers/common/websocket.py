@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import StringConstraints, ValidationError
+from pydantic import ValidationError
 
 from handlers.common.aws import is_transient_failure
 from handlers.common.errors import (
@@ -23,11 +23,18 @@ from handlers.common.errors import (
     to_http_response,
     to_malformed_error,
 )
+from handlers.common.field_rules import TextForm
 from handlers.common.json_models import Message
 from handlers.common.logging import EventLog, constant_for_log
 
 MAX_MESSAGE_ID_LENGTH = 64
-MessageId = Annotated[str, StringConstraints(pattern=rf"^[A-Za-z0-9_.:-]{{1,{MAX_MESSAGE_ID_LENGTH}}}$")]
+MessageId = Annotated[
+    str,
+    TextForm(
+        rf"^[A-Za-z0-9_.:-]{{1,{MAX_MESSAGE_ID_LENGTH}}}$",
+        f"must have 1 to {MAX_MESSAGE_ID_LENGTH} characters of A-Z, a-z, 0-9, _, ., : and -",
+    ),
+]
 """Id that a client may give a message."""
 
 

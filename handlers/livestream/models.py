@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from handlers.common.field_rules import TextForm
 from handlers.common.ids import LanguageCode, Ulid
 from handlers.common.json_models import Message
 from handlers.common.text import VISIBLE_TEXT
@@ -13,20 +14,22 @@ from handlers.livestream.tracks import ContentType, EpisodeStatus, TrackKind, Tr
 
 MAX_PARTS = 100
 """Maximum number of parts of a multipart upload."""
-_LINE = r"^[^\u0000-\u001f\u007f-\u009f]*$"
-"""Pattern for text of one line. Control characters are not allowed."""
-_LINES = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$"
-"""Pattern for text of several lines. Control characters other than the line feed are not allowed."""
 
 
-def _text_constraints(max_length: int, pattern: str = _LINE) -> StringConstraints:
-    return StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length, pattern=pattern)
+def _one_line(max_length: int) -> TextForm:
+    rule = f"must be one line of 1 to {max_length} characters, without control characters"
+    return TextForm(r"^[^\u0000-\u001f\u007f-\u009f]*$", rule, 1, max_length, strip_whitespace=True)
+
+
+def _lines(max_length: int) -> TextForm:
+    rule = f"must have 1 to {max_length} characters, without control characters other than the line feed"
+    return TextForm(r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$", rule, 1, max_length, strip_whitespace=True)
 
 
 EpisodeId = Ulid
-Title = Annotated[str, _text_constraints(200), VISIBLE_TEXT]
-Description = Annotated[str, _text_constraints(5_000, _LINES), VISIBLE_TEXT]
-Speakers = Annotated[tuple[Annotated[str, _text_constraints(100), VISIBLE_TEXT], ...], Field(max_length=20)]
+Title = Annotated[str, _one_line(200), VISIBLE_TEXT]
+Description = Annotated[str, _lines(5_000), VISIBLE_TEXT]
+Speakers = Annotated[tuple[Annotated[str, _one_line(100), VISIBLE_TEXT], ...], Field(max_length=20)]
 Version = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Milliseconds = Annotated[int, Field(ge=0, le=9_999_999_999)]
 """Time from the start of the broadcast."""
@@ -197,11 +200,15 @@ class Part(Message):
     """Uploaded part."""
 
     part_number: Annotated[int, Field(ge=1, le=MAX_PARTS)]
-    etag: Annotated[str, StringConstraints(pattern=r'^"?[A-Za-z0-9+/=_-]{1,128}"?$')]
+    etag: Annotated[
+        str, TextForm(r'^"?[A-Za-z0-9+/=_-]{1,128}"?$', "must be the header ETag of the response to this part")
+    ]
     """ETag header of the response to the part's PUT."""
 
 
-MultipartId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~+/=-]{1,1024}$")]
+MultipartId = Annotated[
+    str, TextForm(r"^[A-Za-z0-9._~+/=-]{1,1024}$", "must be the multipartId of the response to the upload's request")
+]
 
 
 class SignParts(Message):

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, FailFast, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from handlers.common.field_rules import TextForm
 from handlers.common.ids import timestamp
 from handlers.common.json_models import Message, WrongField
 from handlers.common.text import VISIBLE_TEXT
@@ -27,17 +28,24 @@ CONTENT_HASH_DIGITS = 32
 """Number of hexadecimal digits of `CompleteFile.content`, the hash that identifies a recording."""
 
 
+_TIMESTAMP_RULE = "must be an existing date and time, such as 2026-01-31T10:00:00.000Z"
+
+
 def _validate_timestamp(text: str) -> str:
     try:
         return timestamp(datetime.fromisoformat(text))
     except ValueError:
-        raise PydanticCustomError(
-            "moment", "must be an existing date and time, such as 2026-01-31T10:00:00.000Z"
-        ) from None
+        raise PydanticCustomError("moment", _TIMESTAMP_RULE) from None
 
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-ChunkName = Annotated[str, StringConstraints(pattern=rf"^{CHUNK_NAME_PATTERN}$")]
+Sha256 = Annotated[str, TextForm(r"^[0-9a-f]{64}$", "must have 64 hexadecimal digits in lower case")]
+ChunkName = Annotated[
+    str,
+    TextForm(
+        rf"^{CHUNK_NAME_PATTERN}$",
+        "must have 1 to 128 characters of A-Z, a-z, 0-9, ., _ and -, and begin with a letter or digit",
+    ),
+]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), VISIBLE_TEXT]
 Person = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True), VISIBLE_TEXT]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True), VISIBLE_TEXT]
@@ -45,7 +53,7 @@ Participants = Annotated[tuple[Person, ...], FailFast(), Field(max_length=100)]
 Tags = Annotated[tuple[Tag, ...], FailFast(), Field(max_length=50)]
 UtcTimestamp = Annotated[
     str,
-    StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"),
+    TextForm(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$", _TIMESTAMP_RULE),
     AfterValidator(_validate_timestamp),
 ]
 """An existing date and time in UTC. The alphabetical order of such texts is their order in time."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import PydanticCustomError
 
 from handlers.common.errors import ErrorCode
+from handlers.common.field_rules import TextForm
 from handlers.common.ids import LanguageCode
 from handlers.common.json_models import Message
 from handlers.common.websocket import ClientMessage, ErrorMessage, MessageId, ReplyMessage
@@ -26,7 +27,7 @@ USER_PREFIX = "user."
 """Prefix of the user name that a client offers as a subprotocol. It is used only with the setting `auth: none`, without
 tokens."""
 
-SessionId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
+SessionId = Annotated[str, TextForm(r"^[0-9A-HJKMNP-TV-Z]{26}$", "must be the sessionId of a message `opened`")]
 SampleRate = Literal[8000, 16000, 24000, 32000, 44100, 48000]
 
 

@@ -13,12 +13,13 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from handlers.common.errors import ErrorCode
+from handlers.common.field_rules import TextForm
 from handlers.common.ids import LanguageCode, Ulid
 from handlers.common.json_models import Message
 from handlers.common.text import VISIBLE_TEXT
 from handlers.common.websocket import ClientMessage, ErrorMessage, ReplyMessage
 
-QueryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+QueryId = Annotated[str, TextForm(r"^[A-Za-z0-9_-]{8,64}$", "must have 8 to 64 characters of A-Z, a-z, 0-9, _ and -")]
 """A client's name for a question. It is unique among the questions of one guest."""
 
 

@@ -27,7 +27,7 @@ An error has four fields. Over HTTP they are in the body, and over a WebSocket i
 |---|---|
 | `code` | One of the codes below. Programs distinguish errors only by this field. They must accept unknown codes, because codes may be added. |
 | `message` | A sentence for people, which may change. |
-| `fields` | Invalid fields of the request, if they are known: `field` is the path, for example `speakers.0`, and `rule` states the rule for its value, for example `Field required`. |
+| `fields` | Invalid fields of the request, if they are known: `field` is the path, for example `speakers.0`, and `rule` states the rule for its value, for example `is required`. |
 | `requestId` | Id of the request. With it, an operator finds the request in the logs. |
 
 Over a WebSocket, an error that answers a message has the `id` of that message, if the message has one. An error about a

@@ -120,7 +120,7 @@ class UploadOperations:
         """Complete a multipart upload. A repeated request with the same parts gets the same response."""
         _, upload, key, _ = self._find_multipart_upload(call.owner, call.parameters)
         if len(call.body.parts) != upload.parts:
-            raise _incomplete([WrongField(field="parts", rule=f"this upload has {upload.parts} parts")])
+            raise _incomplete([WrongField(field="parts", rule=f"must be the {upload.parts} parts of this upload")])
         self._complete_multipart_upload(key, upload, call.body)
         size = self._object_size(key)
         if size is None:
@@ -139,7 +139,7 @@ class UploadOperations:
             raise HandlerError(
                 LivestreamErrorCode.TYPE_UNSUPPORTED,
                 f"This content type is not accepted for a {request.kind}.",
-                fields=[WrongField(field="contentType", rule=f"one of {accepted}")],
+                fields=[WrongField(field="contentType", rule=f"must be one of {accepted}")],
             )
         max_bytes = (
             self.environment.max_video_gigabytes * GIGABYTE
@@ -150,7 +150,7 @@ class UploadOperations:
             raise HandlerError(
                 LivestreamErrorCode.UPLOAD_TOO_LARGE,
                 f"This {request.kind} is too large.",
-                fields=[WrongField(field="bytes", rule=f"at most {max_bytes}")],
+                fields=[WrongField(field="bytes", rule=f"must be at most {max_bytes}")],
             )
 
     def _part_count(self, request: UploadRequest) -> int:

@@ -39,7 +39,7 @@ def _validate_session_name(name: str) -> str:
         # An error type whose message is sent to the client: it names the rule and does not quote the name.
         raise PydanticCustomError(
             "string_too_short",
-            f"Needs at least {MIN_LENGTH} of a-z, A-Z, 0-9, =,.@_- and at most {MAX_INPUT_LENGTH} characters",
+            f"must have at least {MIN_LENGTH} of a-z, A-Z, 0-9, =,.@_- and at most {MAX_INPUT_LENGTH} characters",
         )
     return sanitised
 

@@ -20,7 +20,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from handlers.common import ids
 from handlers.common.aws import SHORT_TIMEOUT_CONFIG
 from handlers.common.errors import HandlerError
-from handlers.common.json_models import WrongField
 from handlers.common.logging import EventLog, hash_for_log
 from handlers.common.websocket import ClientMessage, ProxyResponse, ReplyMessage, WebSocketDispatcher
 from handlers.transcription.audio import BadAudio, check_utterance
@@ -269,9 +268,7 @@ def _check_audio(message: Audio, session: Session) -> None:
     try:
         check_utterance(audio, session.encoding, session.sample_rate)
     except BadAudio as error:
-        raise HandlerError(
-            TranscriptionErrorCode.BAD_AUDIO, str(error), fields=[WrongField(field="audio", rule=str(error))]
-        ) from None
+        raise HandlerError(TranscriptionErrorCode.BAD_AUDIO, str(error)) from None
 
 
 def _answer_audio(message: Audio, utterances: SessionUtterances, *, repeated: bool) -> Accepted:

@@ -16,7 +16,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.common.errors import CommonErrorCode, HandlerError
 from handlers.common.ids import ULID_PATTERN
-from handlers.common.json_models import WrongField
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
 from handlers.common.websocket import WebSocketConnections
@@ -145,8 +144,7 @@ def _check_question(guest: GuestConnection, message: Query) -> None:
     if (message.audio_key is None) == (message.text is None):
         raise HandlerError(
             CommonErrorCode.MALFORMED,
-            "Send a question either as audio or as text.",
-            fields=[WrongField(field="audioKey", rule="exactly one of audioKey and text is required")],
+            "A question has either audioKey or text: send exactly one of them.",
         )
     if message.audio_key is not None and not is_own_query(guest.guest_id, message.audio_key):
         raise HandlerError(VoiceQaErrorCode.AUDIO_REFUSED, "audioKey is not the key of one of your uploads.")

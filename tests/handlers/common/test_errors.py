@@ -71,7 +71,7 @@ def test_a_malformed_request_is_answered_with_its_fields_and_their_rules() -> No
     status, _, body = answer_to(to_malformed_error(validation_error({"name": "x" * 11, "sizes": {"x": [1, "no"]}})))
     assert (status, body["code"]) == (400, "MALFORMED")
     assert [problem["field"] for problem in body["fields"]] == ["name", "sizes.x.1"]
-    assert body["fields"][0]["rule"] == "String should have at most 10 characters"
+    assert body["fields"][0]["rule"] == "must have at most 10 characters"
     problems = to_field_problems(validation_error({"name": "a"} | {f"extra{number}": 1 for number in range(1000)}))
     assert len(problems) == MAX_PROBLEMS
 

@@ -216,7 +216,9 @@ def test_the_completion_sends_the_announced_size_to_s3(harness: Harness, monkeyp
     ("uploaded_bytes", "named_parts", "fields"),
     [
         pytest.param(SIZE - 1, 2, [], id="smaller than announced"),
-        pytest.param(SIZE, 1, [{"field": "parts", "rule": "this upload has 2 parts"}], id="one part not named"),
+        pytest.param(
+            SIZE, 1, [{"field": "parts", "rule": "must be the 2 parts of this upload"}], id="one part not named"
+        ),
     ],
 )
 def test_parts_of_another_number_or_total_size_are_refused(

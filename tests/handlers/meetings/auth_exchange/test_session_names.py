@@ -51,7 +51,7 @@ def test_every_accepted_name_is_valid_for_sts(name: str) -> None:
     except ValidationError as error:
         assert len(sanitise_session_name(name)) < MIN_LENGTH or len(name) > MAX_INPUT_LENGTH
         [problem] = to_field_problems(error)
-        assert problem.rule == "Needs at least 2 of a-z, A-Z, 0-9, =,.@_- and at most 1000 characters"
+        assert problem.rule == "must have at least 2 of a-z, A-Z, 0-9, =,.@_- and at most 1000 characters"
     else:
         assert metadata["min"] <= len(session_name) <= metadata["max"]
         assert re.fullmatch(metadata["pattern"], session_name, re.ASCII)

@@ -123,9 +123,9 @@ def test_invalid_variables_exit_with_2_and_name_the_problem(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        "media job: AUDIO_PART_SECONDS: Input should be greater than or equal to 60",
-        "media job: MEETING_USER: String should match pattern '^[A-Z2-7]{32}$'",
-        "media job: CONTENT: String should match pattern '^[0-9a-f]{32}$'",
+        "media job: AUDIO_PART_SECONDS: must be greater than or equal to 60",
+        "media job: MEETING_USER: must match pattern '^[A-Z2-7]{32}$'",
+        "media job: CONTENT: must match pattern '^[0-9a-f]{32}$'",
     ]
 
 

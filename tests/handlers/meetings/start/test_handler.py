@@ -249,7 +249,7 @@ CHUNK = {"name": "0.webm", "bytes": 1, "sha256": "0" * 64}
             {"startedAt": "must be an existing date and time, such as 2026-01-31T"},
         ),
         ({"title": "canary" * 100, "tags": ["canary", 1]}, {"title": "at most 200", "tags.1": "valid string"}),
-        ({"chunks": [{"name": "canary/0.webm"}]}, {"chunks.0.name": "should match pattern"}),
+        ({"chunks": [{"name": "canary/0.webm"}]}, {"chunks.0.name": "must have 1 to 128 characters of A-Z"}),
         (
             {"chunks": [{**CHUNK, "name": "canary"}] * 2},
             {"": "each chunk must have a different name, and none may be named complete.json"},
