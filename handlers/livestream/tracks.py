@@ -140,6 +140,8 @@ class ExpectedUpload(Message):
     """Announced size in bytes."""
     parts: int = 0
     """Number of parts of a multipart upload; 0 for an upload by form."""
+    multipart_id: str | None = None
+    """Id of the multipart upload in S3; None for an upload by form."""
 
 
 class VideoChunks(Message):

@@ -187,8 +187,8 @@ class LivestreamErrorCode(ErrorCode):
     )
     UPLOAD_UNKNOWN = (
         "UPLOAD_UNKNOWN",
-        "The episode has no such upload, or it no longer exists.",
-        "Request a new upload.",
+        "The episode has no such upload, the upload has another `multipartId`, or it no longer exists.",
+        "Send the `multipartId` that belongs to the `uploadId`, or request a new upload.",
         404,
     )
     VERSION_CONFLICT = (

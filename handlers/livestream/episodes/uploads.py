@@ -91,26 +91,22 @@ class UploadOperations:
         )
 
         def expect_upload(episode: EpisodeRecord) -> EpisodeRecord:
-            track = request_upload(episode.track(request.kind), upload, now)
-            if track.upload != upload:
-                raise _not_expected(
-                    f"The {request.kind} of this episode is already uploaded or being processed. It cannot be replaced."
-                )
-            return episode.with_track(request.kind, track, now)
+            return _expect_upload(episode, request.kind, upload, now)
 
+        if upload.parts:
+            # A request that is refused must not start a multipart upload, so the stored episode is checked before.
+            episode = expect_upload(self.table.get(call.owner, call.parameters.episode_id))
+            upload = self._start_multipart_upload(_key(episode, request.kind, upload), upload)
         episode = self.table.change(call.owner, call.parameters.episode_id, expect_upload)
         key = _key(episode, request.kind, upload)
-        if not upload.parts:
+        if upload.multipart_id is None:
             return RestAnswer(self._upload_ready(request.kind, upload, key, form=self._create_form(key, upload)), 201)
-        multipart_id = self.s3.create_multipart_upload(
-            Bucket=self.environment.bucket_name, Key=key, ContentType=upload.content_type
-        )["UploadId"]
-        multipart = self._sign_parts(key, upload, multipart_id)
+        multipart = self._sign_parts(key, upload, upload.multipart_id)
         return RestAnswer(self._upload_ready(request.kind, upload, key, multipart=multipart), 201)
 
     def sign(self, call: RestRequest[UploadPath, None, SignParts]) -> RestAnswer[UploadReady]:
-        """Return new URLs for the parts of a multipart upload. S3 checks the multipart id when a client uses a URL."""
-        kind, upload, key, state = self._find_multipart_upload(call.owner, call.parameters)
+        """Return new URLs for the parts of a multipart upload."""
+        kind, upload, key, state = self._find_multipart_upload(call.owner, call.parameters, call.body.multipart_id)
         if state is not TrackState.REQUESTED:
             raise _not_expected("This upload is already complete.")
         multipart = self._sign_parts(key, upload, call.body.multipart_id)
@@ -118,7 +114,7 @@ class UploadOperations:
 
     def complete(self, call: RestRequest[UploadPath, None, CompleteUpload]) -> RestAnswer[UploadCompleted]:
         """Complete a multipart upload. A repeated request with the same parts gets the same response."""
-        _, upload, key, _ = self._find_multipart_upload(call.owner, call.parameters)
+        _, upload, key, _ = self._find_multipart_upload(call.owner, call.parameters, call.body.multipart_id)
         if len(call.body.parts) != upload.parts:
             raise _incomplete([WrongField(field="parts", rule=f"must be the {upload.parts} parts of this upload")])
         self._complete_multipart_upload(key, upload, call.body)
@@ -160,10 +156,19 @@ class UploadOperations:
             return 0
         return -(-size // part_bytes(size))  # rounded up
 
-    def _find_multipart_upload(self, owner: str, path: UploadPath) -> tuple[TrackKind, ExpectedUpload, str, TrackState]:
+    def _start_multipart_upload(self, key: str, upload: ExpectedUpload) -> ExpectedUpload:
+        """Start a multipart upload in S3, and return the upload with its id."""
+        started = self.s3.create_multipart_upload(
+            Bucket=self.environment.bucket_name, Key=key, ContentType=upload.content_type
+        )
+        return upload.model_copy(update={"multipart_id": started["UploadId"]})
+
+    def _find_multipart_upload(
+        self, owner: str, path: UploadPath, multipart_id: str
+    ) -> tuple[TrackKind, ExpectedUpload, str, TrackState]:
         """Return the track kind of the multipart upload that the path names, the upload, its key, and the track's state.
 
-        Raise HandlerError if there is no such upload, if it has no parts, or if it has failed.
+        Raise HandlerError if there is no such upload, if it has no parts or another multipart id, or if it has failed.
         """
         episode = self.table.get(owner, path.episode_id)
         for kind in TrackKind:
@@ -172,6 +177,11 @@ class UploadOperations:
                 if track.upload.parts == 0:
                     raise _not_expected(
                         "This upload uses a form, so it has no parts. It is complete when the form is sent."
+                    )
+                if track.upload.multipart_id != multipart_id:
+                    raise HandlerError(
+                        LivestreamErrorCode.UPLOAD_UNKNOWN,
+                        "multipartId is not that of this upload. Send the one that the request for the upload returned.",
                     )
                 if track.state is TrackState.FAILED:
                     raise _not_expected("This upload has failed. Request a new upload.")
@@ -268,6 +278,16 @@ class UploadOperations:
 def _key(episode: EpisodeRecord, kind: TrackKind, upload: ExpectedUpload) -> str:
     suffix = SUFFIXES[kind][upload.content_type]
     return f"{PREFIXES[kind]}{episode.owner}/{episode.episode_id}/{upload.upload_id}.{suffix}"
+
+
+def _expect_upload(episode: EpisodeRecord, kind: TrackKind, upload: ExpectedUpload, now: str) -> EpisodeRecord:
+    """Return the record of an episode whose track expects the upload. Raise HandlerError if its state accepts none."""
+    track = request_upload(episode.track(kind), upload, now)
+    if track.upload != upload:
+        raise _not_expected(
+            f"The {kind} of this episode is already uploaded or being processed. It cannot be replaced."
+        )
+    return episode.with_track(kind, track, now)
 
 
 def part_bytes(size: int) -> int:

@@ -110,9 +110,11 @@ def test_parts_have_an_allowed_size_and_at_most_a_hundred_cover_the_file(size: i
     assert size <= 100 * part_bytes(size)
 
 
-def test_no_multipart_upload_is_started_for_an_unknown_episode(harness: Harness) -> None:
-    answer = harness.call("requestUpload", VIDEO, episode_id=harness.create_episode(), owner=BOB)
-    assert answer.error == (404, "EPISODE_UNKNOWN")
+def test_a_refused_request_starts_no_multipart_upload(harness: Harness) -> None:
+    episode = harness.create_episode()
+    assert harness.call("requestUpload", VIDEO, episode_id=episode, owner=BOB).error == (404, "EPISODE_UNKNOWN")
+    assert harness.advance(episode, harness.request_upload(episode)["uploadId"], TrackState.UPLOADED)
+    assert harness.call("requestUpload", VIDEO, episode_id=episode).error == (409, "UPLOAD_NOT_EXPECTED")
     assert harness.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
 
 
@@ -181,8 +183,10 @@ class MultipartVideo:
         return self.harness.call("completeUpload", body, **path | changes)
 
     def sign(self, **changes: Any) -> ApiResponse:
+        """Call `signParts`, with the same changes."""
+        body = {"multipartId": self.multipart, **changes.pop("body", {})}
         path = {"episode_id": self.episode, "upload_id": self.upload}
-        return self.harness.call("signParts", {"multipartId": self.multipart}, **path | changes)
+        return self.harness.call("signParts", body, **path | changes)
 
     def advance(self, state: TrackState) -> None:
         assert self.harness.advance(self.episode, self.upload, state)
@@ -266,8 +270,8 @@ def test_only_an_error_of_s3_that_the_client_caused_is_a_client_error(
 
 def test_only_the_expected_upload_can_be_signed_and_completed(harness: Harness) -> None:
     video, other_video = MultipartVideo(harness), MultipartVideo(harness)
-    assert video.complete(body={"multipartId": other_video.multipart}).error == (404, "UPLOAD_UNKNOWN")
     for request in (video.complete, video.sign):
+        assert request(body={"multipartId": other_video.multipart}).error == (404, "UPLOAD_UNKNOWN")
         assert request(upload_id=new_id()).error == (404, "UPLOAD_UNKNOWN")
         assert request(owner=BOB).error == (404, "EPISODE_UNKNOWN")
         assert request(episode_id=other_video.episode).error == (404, "UPLOAD_UNKNOWN")
