@@ -1,6 +1,7 @@
 // Client of the livestream backend's REST API (docs/reference/openapi.json).
 
 import { postForm, requestJson, sendBody, sendOrRenew } from "./http.js";
+import { Problem } from "./problems.js";
 
 const PAGE_SIZE = 100;
 // URLs are replaced after this share of their lifetime, because S3 may close the connection if one expires in the middle of a part.
@@ -95,9 +96,14 @@ export class LivestreamApi {
 }
 
 const CONTENT_TYPES = {
-  mp4: "video/mp4", m4v: "video/mp4", mov: "video/quicktime", webm: "video/webm", mkv: "video/x-matroska",
-  srt: "application/x-subrip", vtt: "text/vtt", json: "application/json",
+  video: { mp4: "video/mp4", m4v: "video/mp4", mov: "video/quicktime", webm: "video/webm", mkv: "video/x-matroska" },
+  transcript: { srt: "application/x-subrip", vtt: "text/vtt", json: "application/json" },
 };
 
-// Content type of a file. Browsers do not know all of these extensions.
-export const contentType = (file) => CONTENT_TYPES[file.name.split(".").pop().toLowerCase()] ?? file.type;
+// Return the content type of a video or transcript, by its extension, because browsers do not know all of them. Throw a Problem for other files.
+export function contentType(kind, file) {
+  const types = CONTENT_TYPES[kind];
+  const found = types[file.name.split(".").pop().toLowerCase()];
+  if (found) return found;
+  throw new Problem(`A ${kind} of this type cannot be uploaded.`, { todo: `Choose a file that ends with .${Object.keys(types).join(", .")}.` });
+}

@@ -61,7 +61,8 @@ export const problemFromMessage = (message) =>
 
 // People see no codes: the message of a backend is a sentence, and `fields` has a sentence for each wrong field.
 const toSentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
-const describeFields = (fields) => fields.map((field) => ` ${field.field}: ${toSentence(field.rule)}`).join("");
+// A rule about several fields names no field.
+const describeFields = (fields) => fields.map(({ field, rule }) => ` ${toSentence(field ? `${field} ${rule}` : rule)}`).join("");
 
 // Create a Problem for a request without a response. A browser does not report whether the host or CORS was the cause.
 export function unreachableProblem(url, advice = "") {

@@ -154,7 +154,7 @@ export function episodes({ visitor, settings }) {
       const progressNode = byId(`episodes-${kind}-progress`);
       setChildren(progressNode, bar);
       runAction(problem, async () => {
-        await api.upload(episodeId, kind, file, contentType(file), setShare);
+        await api.upload(episodeId, kind, file, contentType(kind, file), setShare);
         return userChangeCount === visitor.userChangeCount && shown?.episodeId === episodeId;
       }, input).then((isShown) => {
         setChildren(progressNode);
@@ -169,7 +169,7 @@ export function episodes({ visitor, settings }) {
     runAction(problem, async () => {
       const files = { transcript: await fetchSample("episode.srt"), video: await fetchSample("episode.mp4") };
       const { episodeId } = await api.create({ title: "Sample episode", language: "en-US", speakers: ["Ann", "Bob"], episodeId: ulid() });
-      for (const [kind, file] of Object.entries(files)) await api.upload(episodeId, kind, file, contentType(file), () => {});
+      for (const [kind, file] of Object.entries(files)) await api.upload(episodeId, kind, file, contentType(kind, file), () => {});
       return userChangeCount === visitor.userChangeCount ? episodeId : null;
     }, event.target).then((episodeId) => episodeId && runAction(problem, () => open(episodeId)));
   });

@@ -88,11 +88,12 @@ export function lectures({ stack, settings }) {
   }
 
   async function uploadLecture(file) {
+    const type = LECTURE_TYPES[file.name.split(".").pop().toLowerCase()];
+    if (!type) throw new Problem("A lecture of this type cannot be uploaded.", { todo: `Choose a file that ends with .${Object.keys(LECTURE_TYPES).join(", .")}.` });
     const seconds = await readDuration(file);
     if (seconds !== null && seconds < minSeconds) {
       throw new Problem(`${file.name} lasts ${seconds.toFixed(1)} seconds, but a lecture needs at least ${minSeconds}. It was not uploaded.`, { todo: "Choose a longer recording." });
     }
-    const type = LECTURE_TYPES[file.name.split(".").pop().toLowerCase()] ?? file.type;
     const { bar, setShare } = progress(`${file.name}, uploaded`);
     setChildren(byId("lectures-progress"), bar);
     state.textContent = `Uploading ${file.name}.`;

@@ -6,6 +6,7 @@ Results are compared with the backends' own code, with the clients of the demo f
 
 import base64
 import io
+import json
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -305,6 +306,17 @@ def test_an_error_response_gives_code_advice_and_retryability(
     assert (problem["code"], problem["retryable"]) == (code, retryable)
     assert code not in problem["message"], "the page shows sentences instead of codes"
     assert advice in (problem["todo"] or "")
+
+
+def test_wrong_fields_and_a_wrong_type_of_file_are_explained_in_sentences(window: ConsoleWindow) -> None:
+    fields = [{"field": "title", "rule": "is required"}, {"field": "", "rule": "name at least one field to change"}]
+    body = json.dumps({"code": "MALFORMED", "message": "The request does not have the expected form.", "fields": fields})
+    message = run_script(window, "problems", "return module.problemFromResponse(400, input).message;", body)
+    assert message == (
+        "The request does not have the expected form. title is required. name at least one field to change."
+    )
+    script = "try { module.contentType('transcript', { name: 'a.txt' }); } catch (problem) { return problem.todo; }"
+    assert run_script(window, "livestream-api", script) == "Choose a file that ends with .srt, .vtt, .json."
 
 
 @pytest.mark.parametrize(
