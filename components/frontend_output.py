@@ -132,6 +132,13 @@ class MeetingsOutput(OutputModel):
     """Method and path of each operation."""
 
 
+class LocalOutput(OutputModel):
+    """Values of the local platform."""
+
+    endpoint: str
+    """URL of all its AWS services. On AWS, the SDK knows the URLs."""
+
+
 class Frontend(OutputModel):
     """Everything that a frontend needs to use one stack."""
 
@@ -148,6 +155,8 @@ class Frontend(OutputModel):
     voice_qa: VoiceQaOutput | None = None
     livestream: LivestreamOutput | None = None
     meetings: MeetingsOutput | None = None
+    local: LocalOutput | None = None
+    """Only in the file that `make outputs` writes. A deployed stack has no such field."""
 
     def to_output(self) -> dict[str, object]:
         """Return the value that the stack exports."""

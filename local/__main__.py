@@ -196,15 +196,21 @@ def _generate(options: argparse.Namespace) -> int:
 
 
 def _up(options: argparse.Namespace) -> int:
-    from local.platform import emulator, lifecycle  # noqa: PLC0415
+    from local.platform import emulator, frontend_file, lifecycle  # noqa: PLC0415
 
-    return lifecycle.up(folder=options.folder or emulator.FOLDER, verbose=options.verbose)
+    folder = options.folder or emulator.FOLDER
+    status = lifecycle.up(folder=folder, verbose=options.verbose)
+    frontend_file.update_frontend_file(folder)
+    return status
 
 
 def _down(options: argparse.Namespace) -> int:
-    from local.platform import emulator, lifecycle  # noqa: PLC0415
+    from local.platform import emulator, frontend_file, lifecycle  # noqa: PLC0415
 
-    return lifecycle.down(options.folder or emulator.FOLDER)
+    folder = options.folder or emulator.FOLDER
+    status = lifecycle.down(folder)
+    frontend_file.update_frontend_file(folder)
+    return status
 
 
 def _provider(options: argparse.Namespace) -> int:

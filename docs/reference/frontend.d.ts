@@ -45,6 +45,12 @@ export interface LivestreamOutput {
   readonly routes: ReadonlyArray<string>;
 }
 
+/** Values of the local platform. */
+export interface LocalOutput {
+  /** URL of all its AWS services. On AWS, the SDK knows the URLs. */
+  readonly endpoint: string;
+}
+
 /** Values for clients that upload recordings and read the results; docs/meetings.md describes the objects and items. */
 export interface MeetingsOutput {
   /** Base URL to which `/exchange` is appended. It exchanges a token of the identity provider for credentials to the
@@ -121,4 +127,6 @@ export interface Frontend {
   readonly voiceQa?: VoiceQaOutput;
   readonly livestream?: LivestreamOutput;
   readonly meetings?: MeetingsOutput;
+  /** Only in the file that `make outputs` writes. A deployed stack has no such field. */
+  readonly local?: LocalOutput;
 }

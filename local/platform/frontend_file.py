@@ -1,7 +1,8 @@
 """File `frontend.json` with the addresses and ids that a web page needs: the stack output `frontend` of the running
-local platform.
+local platform, and the platform's endpoint.
 
-For a stack on AWS, the Pulumi CLI writes it: `pulumi stack output frontend > frontend.json`.
+For a stack on AWS, the Pulumi CLI writes it: `pulumi stack output frontend > frontend.json`. Such a file has no key
+`local`, and is never changed.
 """
 
 import json
@@ -10,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.frontend_output import Frontend
+from components.frontend_output import Frontend, LocalOutput
 from local import ROOT, CannotRun
 from local.platform import emulator, lifecycle
 
@@ -46,7 +47,29 @@ def read_frontend(folder: Path) -> Frontend:
 
 def write_frontend_file(folder: Path = emulator.FOLDER) -> int:
     """Write the file for `make outputs`. Return the exit status."""
-    frontend = read_frontend(folder)
+    local = LocalOutput(endpoint=find_platform(folder)["endpoint"])
+    frontend = read_frontend(folder).model_copy(update={"local": local})
     FILE.write_text(json.dumps(frontend.to_output(), indent=2) + "\n", encoding="utf-8")
     print(f"wrote {FILE.name}")
     return 0
+
+
+def update_frontend_file(folder: Path) -> None:
+    """After `make up` or `make down`: if the file is of a local platform, write it again, or remove it if none runs.
+
+    A second platform in another folder does not change the file.
+    """
+    if folder != emulator.FOLDER or not _is_of_local_platform(FILE):
+        return
+    try:
+        write_frontend_file(folder)
+    except FrontendUnavailable:
+        FILE.unlink()
+        print(f"removed {FILE.name}, because the platform that it named does not run any more")
+
+
+def _is_of_local_platform(file: Path) -> bool:
+    try:
+        return "local" in json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False

@@ -310,7 +310,9 @@ def test_an_error_response_gives_code_advice_and_retryability(
 
 def test_wrong_fields_and_a_wrong_type_of_file_are_explained_in_sentences(window: ConsoleWindow) -> None:
     fields = [{"field": "title", "rule": "is required"}, {"field": "", "rule": "name at least one field to change"}]
-    body = json.dumps({"code": "MALFORMED", "message": "The request does not have the expected form.", "fields": fields})
+    body = json.dumps(
+        {"code": "MALFORMED", "message": "The request does not have the expected form.", "fields": fields}
+    )
     message = run_script(window, "problems", "return module.problemFromResponse(400, input).message;", body)
     assert message == (
         "The request does not have the expected form. title is required. name at least one field to change."

@@ -12,6 +12,9 @@ from local.preview import stack_files
 from local.preview.stack_files import StackFileError
 
 pytestmark = pytest.mark.unit
+ENDPOINT = "http://127.0.0.1:4566"
+FRONTEND = {"schemaVersion": 1, "environment": "local", "region": "us-east-1"}
+PLATFORM = {"endpoint": ENDPOINT, "outputs": {"frontend": FRONTEND}}
 
 
 def test_a_relative_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +55,7 @@ def test_outputs_of_an_incomplete_platform_or_of_another_version_are_not_written
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: {"outputs": outputs})
+    monkeypatch.setattr(lifecycle, "find_running_platform", lambda _: {"endpoint": ENDPOINT, "outputs": outputs})
     monkeypatch.setattr(frontend_file, "FILE", tmp_path / "frontend.json")
     assert main(["outputs", "--folder", str(tmp_path)]) == 2
     assert message in capsys.readouterr().err
@@ -60,12 +63,40 @@ def test_outputs_of_an_incomplete_platform_or_of_another_version_are_not_written
 
 
 def test_outputs_are_written_for_the_given_platform_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    frontend = {"schemaVersion": 1, "environment": "local", "region": "us-east-1"}
-    platforms = {tmp_path: {"outputs": {"frontend": frontend}}}
+    platforms = {tmp_path: PLATFORM}
     monkeypatch.setattr(lifecycle, "find_running_platform", platforms.get)
     monkeypatch.setattr(frontend_file, "FILE", tmp_path / "frontend.json")
     assert main(["outputs", "--folder", str(tmp_path)]) == 0
-    assert json.loads(frontend_file.FILE.read_text())["region"] == "us-east-1"
+    assert json.loads(frontend_file.FILE.read_text()) == {**FRONTEND, "local": {"endpoint": ENDPOINT}}
+
+
+def test_up_and_down_update_the_outputs_of_the_local_platform_and_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platforms = {tmp_path: PLATFORM}
+    file = tmp_path / "frontend.json"
+    monkeypatch.setattr(emulator, "FOLDER", tmp_path)
+    monkeypatch.setattr(frontend_file, "FILE", file)
+    monkeypatch.setattr(lifecycle, "find_running_platform", platforms.get)
+    monkeypatch.setattr(lifecycle, "up", Mock(return_value=0))
+    monkeypatch.setattr(lifecycle, "down", Mock(return_value=0))
+    deployed = json.dumps({**FRONTEND, "environment": "dev"})
+    for command in ("up", "down"):
+        assert main([command]) == 0
+        assert not file.exists(), "only `make outputs` creates the file"
+        file.write_text(deployed)
+        assert main([command]) == 0
+        assert file.read_text() == deployed
+        file.unlink()
+    stale = json.dumps({**FRONTEND, "local": {"endpoint": "http://127.0.0.1:1"}})
+    file.write_text(stale)
+    assert main(["up"]) == 0
+    assert json.loads(file.read_text())["local"] == {"endpoint": ENDPOINT}
+    platforms.clear()
+    assert main(["down", "--folder", str(tmp_path / "second")]) == 0
+    assert file.exists(), "another platform was stopped"
+    assert main(["down"]) == 0
+    assert not file.exists()
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,13 @@ LIVESTREAM = {
     "maxTranscriptMegabytes": 20,
     "routes": ["GET /episodes"],
 }
-FRONTEND = {"schemaVersion": 1, "environment": "dev", "region": "us-east-1", "livestream": LIVESTREAM}
+FRONTEND = {
+    "schemaVersion": 1,
+    "environment": "local",
+    "region": "us-east-1",
+    "livestream": LIVESTREAM,
+    "local": {"endpoint": "http://127.0.0.1:4566"},
+}
 Play = Callable[[Stack, StepReporter], list[str]]
 
 
