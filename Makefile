@@ -45,8 +45,8 @@ docs: .venv/.locked ## write the generated pages (docs/reference/*.md)
 surface: .venv/.locked ## write the tables of what the program may do, which a reviewer decides about (policies/guardrails/surface/*.txt)
 	@$(RUN) -m local generate surface
 
-cost: .venv/.locked ## estimate the monthly cost of STACK (FREE=1 subtracts the account's free tiers; JSON=1)
-	@$(RUN) -m local cost --stack $(STACK) $(if $(FREE),--free) $(if $(JSON),--json)
+cost: .venv/.locked ## estimate the monthly cost of STACK (FREE=1 subtracts the account's free tiers; VERBOSE=1 lists every line; JSON=1)
+	@$(RUN) -m local cost --stack $(STACK) $(if $(FREE),--free) $(if $(VERBOSE),--verbose) $(if $(JSON),--json)
 
 cost-diff: .venv/.locked ## compare the cost of A and B: two stacks, or two git revisions of STACK (default prod; . is the working tree)
 	@$(RUN) -m local cost-diff "$(or $(A),HEAD)" "$(or $(B),.)" --stack $(if $(filter file,$(origin STACK)),prod,$(STACK)) $(if $(JSON),--json)

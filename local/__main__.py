@@ -46,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     cost.add_argument("--stack", default="dev")
     cost.add_argument("--free", action="store_true", help="subtract the free tiers, as if the account ran nothing else")
     cost.add_argument("--json", action="store_true")
+    cost.add_argument("-v", "--verbose", action="store_true", help="also print every line of the estimate")
 
     difference = _add_command(commands, "cost-diff", _cost_diff, "compare the cost of two stacks or two git revisions")
     difference.add_argument("before", help="stack or git revision")
@@ -171,7 +172,7 @@ def _plan_update(config: "StackConfig") -> list[tuple[str, str]]:
 def _cost(options: argparse.Namespace) -> int:
     from local.preview import cost  # noqa: PLC0415
 
-    return cost.command(options.stack, as_json=options.json, free_tiers=options.free)
+    return cost.command(options.stack, as_json=options.json, free_tiers=options.free, verbose=options.verbose)
 
 
 def _cost_diff(options: argparse.Namespace) -> int:

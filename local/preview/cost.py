@@ -24,6 +24,9 @@ from local.preview.resource_graph import Graph, Resource
 from local.property_values import UNKNOWN, Secret, reveal_secrets
 from local.terminal_output import create_console
 
+MIN_SHOWN_USD = 0.005
+"""Smaller amounts would be shown as 0.00."""
+
 
 class CannotPrice(CannotRun):
     """The cost of a stack cannot be estimated. The message states the reason."""
@@ -119,29 +122,55 @@ def _without_unknowns(value: Any) -> Any:
     return reveal_secrets(value) if isinstance(value, Secret) else value
 
 
-def print_cost(cost: StackCost, console: Console | None = None) -> None:
-    """Print the cost of one stack by subsystem, by service and by single line. Then print the prices from secondary
-    sources, with their shares of the total, and the unpriced resources.
+def print_cost(cost: StackCost, console: Console | None = None, *, verbose: bool = False) -> None:
+    """Print the unpriced resources, and the cost of one stack by service and by subsystem. The total comes last.
+
+    With `verbose`, begin with every line of the estimate, and with every price from a secondary source.
     """
     out = console or create_console()
     report = cost.report
-    out.print(f"[bold]{escape(cost.label)}[/]: ${report.total:,.2f} a month, budget ${cost.budget:,.2f}\n")
-    for dimension in ("subsystem", "service"):
-        sums = report.sum_by(dimension).items()
-        rows = [(escape(name), f"{usd:,.2f}", f"[dim]{format_share(usd, report.total)}[/]") for name, usd in sums]
-        out.print(create_table((dimension,), ("USD", "share"), rows))
-    lines = [
-        (escape(line.block), line.price, f"{line.quantity:,.0f}", f"{line.usd:,.2f}")
-        for line in sorted(report.lines, key=lambda line: -line.usd)
-    ]
-    out.print(create_table(("block", "price"), ("quantity", "USD"), lines))
-    out.print(f"\nmonitoring and protection (included): ${cost.monitoring_and_protection_usd:,.2f}")
-    secondary_usd = cost.secondary_usd
-    rows = [(name, f"{usd:,.2f}", format_share(usd, report.total)) for name, usd in secondary_usd.items()]
-    total = sum(secondary_usd.values())
-    rows.append(("together", f"{total:,.2f}", format_share(total, report.total)))
-    out.print(create_table(("price from a secondary source, to be checked",), ("USD", "share"), rows))
+    secondary_total = sum(cost.secondary_usd.values())
+    if verbose:
+        lines = [
+            (escape(line.block), line.price, f"{line.quantity:,.0f}", f"{line.usd:,.2f}")
+            for line in sorted(report.lines, key=lambda line: -line.usd)
+        ]
+        out.print(create_table(("block", "price"), ("quantity", "USD"), lines), "")
+        secondary = {**cost.secondary_usd, "together": secondary_total}
+        out.print(_create_share_table("price from a secondary source, to be checked", secondary, report.total), "")
     print_unpriced(out, report)
+    out.print(_create_share_table("service", report.sum_by("service"), report.total), "")
+    print_subsystems(out, report, cost.budget)
+    out.print(f"of this for monitoring and protection: {cost.monitoring_and_protection_usd:,.2f}")
+    share = format_share(secondary_total, report.total)
+    out.print(f"of this at prices from secondary sources: {secondary_total:,.2f} ({share})")
+
+
+def print_subsystems(out: Console, report: CostReport, budget: float) -> None:
+    """Print the monthly cost of each subsystem, with its three most expensive components (called blocks), and the total."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("monthly cost")
+    table.add_column("USD", justify="right")
+    table.add_column("most expensive", style="dim")
+    for subsystem, usd in report.sum_by("subsystem").items():
+        blocks = [
+            f"{block} {usd_of_block:,.2f}"
+            for block, usd_of_block in report.sum_by("block").items()
+            if any(line.block == block and line.subsystem == subsystem for line in report.lines)
+        ]
+        table.add_row(subsystem, f"{usd:,.2f}", ", ".join(blocks[:3]))
+    table.add_row("[bold]total[/]", f"[bold]{report.total:,.2f}[/]", f"budget {budget:,.2f}")
+    out.print(table)
+
+
+def _create_share_table(heading: str, sums: Mapping[str, float], total: float) -> Table:
+    """Return a table of dollars with their shares of the total, without rows below half a cent."""
+    rows = [
+        (escape(name), f"{usd:,.2f}", f"[dim]{format_share(usd, total)}[/]")
+        for name, usd in sums.items()
+        if usd >= MIN_SHOWN_USD
+    ]
+    return create_table((heading,), ("USD", "share"), rows)
 
 
 def format_share(usd: float, total: float) -> str:
@@ -149,13 +178,13 @@ def format_share(usd: float, total: float) -> str:
     return f"{usd / total:.0%}" if total else "-"
 
 
-def command(stack: str, *, as_json: bool, free_tiers: bool = False) -> int:
+def command(stack: str, *, as_json: bool, free_tiers: bool = False, verbose: bool = False) -> int:
     """Print the cost for `make cost`. Return 1 if it exceeds the budget, and 0 otherwise."""
     cost = price_stack(stack, free_tiers=free_tiers)
     if as_json:
         print(json.dumps(cost.as_json(), indent=2))
     else:
-        print_cost(cost)
+        print_cost(cost, verbose=verbose)
     return 1 if cost.report.total > cost.budget else 0
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from rich.tree import Tree
 
 from local.preview import sarif, stack_files
+from local.preview.cost import print_subsystems
 from local.preview.policy_pack_process import PolicyFinding
 from local.preview.preview import Preview, preview
 from local.preview.resource_graph import Graph, Resource
@@ -153,23 +153,9 @@ def _print_finding(out: Console, finding: PolicyFinding) -> None:
 
 
 def print_monthly_cost(out: Console, result: Preview) -> None:
-    """Print the monthly cost of each subsystem, with its three most expensive components (called blocks)."""
+    """Print the monthly cost of each subsystem, and the resources without a price."""
     out.print()
-    table = Table(title=None, box=None, pad_edge=False, header_style="bold")
-    table.add_column("monthly cost")
-    table.add_column("USD", justify="right")
-    table.add_column("most expensive", style="dim")
-    for subsystem, usd in result.cost.sum_by("subsystem").items():
-        blocks = [
-            (block, usd_of_block)
-            for block, usd_of_block in result.cost.sum_by("block").items()
-            if any(line.block == block and line.subsystem == subsystem for line in result.cost.lines)
-        ]
-        table.add_row(
-            subsystem, f"{usd:,.2f}", ", ".join(f"{block} {usd_of_block:,.2f}" for block, usd_of_block in blocks[:3])
-        )
-    table.add_row("[bold]total[/]", f"[bold]{result.cost.total:,.2f}[/]", f"budget {result.budget:,.2f}")
-    out.print(table)
+    print_subsystems(out, result.cost, result.budget)
     for resource in result.cost.unpriced:
         out.print(f"  unpriced: {escape(resource)}")
 

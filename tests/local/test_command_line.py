@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import pytest
 
 from local.__main__ import main
-from local.platform import frontend_file, lifecycle
+from local.platform import emulator, frontend_file, lifecycle
 from local.preview import stack_files
 from local.preview.stack_files import StackFileError
 
