@@ -25,8 +25,8 @@ class IdentityOutput(OutputModel):
 
     auth: Literal["oidc", "none"]
     """Authentication for transcription: with `oidc`, it requires a token; with `none`, it accepts the subprotocol
-    `user.<name>` with any name instead. Meetings always requires a token. For livestream, see
-    `livestream.authorizer`."""
+    `user.<name>` instead, with a name of letters, digits, `.`, `_` and `-`. Meetings always requires a token. For
+    livestream, see `livestream.authorizer`."""
     issuer: str
     """Issuer of the tokens: their claim `iss`."""
     audience: str

@@ -3,6 +3,7 @@
 A file is `pending` until a manifest (a list of files) takes it. From then on, only this manifest changes it.
 """
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers.common.records import deserialize_item
 from handlers.ingestion.environment import ALLOWED_SUFFIXES
 from handlers.ingestion.files import (
     MAX_SORT_KEY_BYTES,
@@ -23,6 +25,7 @@ from handlers.ingestion.files import (
     PendingFile,
     parse_arrived_files,
 )
+from tests.document_samples import read_code_block
 from tests.handlers.ingestion.conftest import MotoAws
 from tests.handlers.ingestion.fake_cloud import client_error
 from tests.handlers.ingestion.s3_messages import body, record
@@ -154,6 +157,21 @@ def test_a_file_belongs_to_the_manifest_that_takes_it_first_and_is_not_pending_a
     assert change(table, listed(file), "M1", "rejected") is FileStatus.REJECTED
     item = aws.records()[file.sort_key]
     assert (item["manifest_id"]["S"], item["reason"]["S"], item["rows"]["N"]) == ("M1", "WHY", "3")
+
+
+def test_the_page_shows_an_item_of_the_table(table: FileTable, aws: MotoAws) -> None:
+    example = json.loads("\n".join(read_code_block("docs/ingestion.md", "the item counts the rows")))
+    arrived = {"version_id": example["version_id"], "arrived": datetime.fromisoformat(example["arrived_at"])}
+    file = arrived_file(example["object_key"], example["size"], **arrived)
+    table.track(file)
+    table.take(listed(file), example["manifest_id"])
+    rows = {"rows": example["rows"], "rejected_rows": example["rejected_rows"]}
+    table.record_result(FileResult(**dict(listed(file)), status="processed", **rows), example["manifest_id"])
+    [item] = map(deserialize_item, aws.records().values())
+    assert item.keys() == example.keys()
+    same = {"date_prefix", "file_key", "object_key", "size", "arrived_at", "status", "reason", *rows}
+    assert {name: item[name] for name in same} == {name: example[name] for name in same}
+    assert ListedFile.model_validate({**example, "key": example["object_key"]})
 
 
 def test_a_deleted_record_is_never_created_again(table: FileTable, aws: MotoAws) -> None:
