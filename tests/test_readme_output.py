@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from components.settings import SettingsError, load_settings
 from local import ROOT
 from local.preview import cost, report
+from tests.components.settings.stack_config import stack_config
 from tests.document_samples import read_code_block, strip_lines
 from tests.whole_program import ONE_WORKER, previewed
 
@@ -25,6 +27,16 @@ def test_the_readme_shows_plan_and_cost_of_the_demos_stack() -> None:
     assert f"{len(preview.graph.customs())} resources, {len(preview.policies)} policies evaluated" in output_sample
     assert f"{len(preview.mandatory)} mandatory findings; about ${preview.cost.total:,.2f} a month" in output_sample
     assert re.findall(r"(\d+) resources at", output_sample) == [str(len(preview.graph.customs()))]
+
+
+def test_the_readme_shows_the_error_about_an_invalid_stack_file() -> None:
+    config = stack_config({"foundation.logs.retentionDays": 8, "ingestion.intak": {}})
+    with pytest.raises(SettingsError) as error:
+        load_settings(config, "dev")
+    output_sample = read_code_block("README.md", "the error lists all problems")
+    printed = str(error.value).splitlines()
+    assert len(output_sample) == len(printed)
+    assert all(line.startswith(sample.removesuffix("…")) for line, sample in zip(printed, output_sample, strict=True))
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
