@@ -3,8 +3,8 @@
 /** Identity provider whose tokens the APIs accept. */
 export interface IdentityOutput {
   /** Authentication for transcription: with `oidc`, it requires a token; with `none`, it accepts the subprotocol
-`user.<name>` with any name instead. Meetings always requires a token. For livestream, see
-`livestream.authorizer`. */
+`user.<name>` instead, with a name of letters, digits, `.`, `_` and `-`. Meetings always requires a token. For
+livestream, see `livestream.authorizer`. */
   readonly auth: "oidc" | "none";
   /** Issuer of the tokens: their claim `iss`. */
   readonly issuer: string;
