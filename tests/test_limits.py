@@ -34,7 +34,7 @@ HOUR, MINUTE = 3600, 60
 
 def value(start: str) -> str:
     """Return the value of the row that begins with a text."""
-    [found] = [text for limit, text in VALUES.items() if limit.startswith(start)]
+    [found] = [str(text) for limit, text in VALUES.items() if limit.startswith(start)]
     return found
 
 

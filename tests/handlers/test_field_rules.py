@@ -13,16 +13,14 @@ from handlers.meetings.complete_file import Chunk, CompleteFile
 from handlers.transcription import messages as transcription
 from handlers.voice_qa import messages as voice_qa
 
-REST_MODELS = [
+REST_MODELS: list[type[BaseModel]] = [
     model
     for operation in (*EPISODE_OPERATIONS, *MEETING_OPERATIONS)
     for model in (operation.parameters, operation.query, operation.body)
-    if model is not None
+    if isinstance(model, type) and issubclass(model, BaseModel)
 ]
-MODELS: set[type[BaseModel]] = {
-    *(*REST_MODELS, Part, Chunk, CompleteFile),
-    *(*transcription.REQUESTS.values(), *voice_qa.REQUESTS.values()),
-}
+SINGLE_MODELS: list[type[BaseModel]] = [Part, Chunk, CompleteFile]
+MODELS = {*REST_MODELS, *SINGLE_MODELS, *transcription.REQUESTS.values(), *voice_qa.REQUESTS.values()}
 """Models of everything that clients send, except those within `settings` of transcription, which has only numbers."""
 
 

@@ -171,7 +171,7 @@ def test_the_page_shows_an_item_of_the_table(table: FileTable, aws: MotoAws) -> 
     assert item.keys() == example.keys()
     same = {"date_prefix", "file_key", "object_key", "size", "arrived_at", "status", "reason", *rows}
     assert {name: item[name] for name in same} == {name: example[name] for name in same}
-    assert ListedFile.model_validate({**example, "key": example["object_key"]})
+    ListedFile.model_validate({**example, "key": example["object_key"]})
 
 
 def test_a_deleted_record_is_never_created_again(table: FileTable, aws: MotoAws) -> None:
