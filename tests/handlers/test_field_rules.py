@@ -20,7 +20,12 @@ REST_MODELS: list[type[BaseModel]] = [
     if isinstance(model, type) and issubclass(model, BaseModel)
 ]
 SINGLE_MODELS: list[type[BaseModel]] = [Part, Chunk, CompleteFile]
-MODELS = {*REST_MODELS, *SINGLE_MODELS, *transcription.REQUESTS.values(), *voice_qa.REQUESTS.values()}
+MODELS: set[type[BaseModel]] = {
+    *REST_MODELS,
+    *SINGLE_MODELS,
+    *transcription.REQUESTS.values(),
+    *voice_qa.REQUESTS.values(),
+}
 """Models of everything that clients send, except those within `settings` of transcription, which has only numbers."""
 
 
