@@ -139,14 +139,18 @@ def test_workflows_have_no_permissions_and_jobs_only_those_they_need() -> None:
     assert all(workflow["permissions"] == {} for workflow in WORKFLOWS.values())
     assuming_jobs = {(name, job) for name, job, step in steps() if uses(step, ROLE_ACTION)}
     calling_jobs = {(name, job) for name, job, definition in jobs() if "uses" in definition}
-    reported = {("ci.yml", "preview", "security-events"), ("ci.yml", "cost", "pull-requests")}
+    published = {
+        ("ci.yml", "preview", "security-events"),
+        ("ci.yml", "cost", "pull-requests"),
+        ("release.yml", "release", "contents"),
+    }
     write_permissions = {
         (name, job, permission)
         for name, job, definition in jobs()
         for permission, level in definition["permissions"].items()
         if level != "read"
     }
-    assert write_permissions == {(*job, "id-token") for job in assuming_jobs | calling_jobs} | reported
+    assert write_permissions == {(*job, "id-token") for job in assuming_jobs | calling_jobs} | published
 
 
 def test_only_commits_of_main_assume_a_role() -> None:
