@@ -27,7 +27,7 @@ from handlers.voice_qa.messages import Query
 from local import ROOT
 
 TABLE = (ROOT / "docs/frontend.md").read_text(encoding="utf-8").partition("\n## Limits\n")[2].partition("\n## ")[0]
-VALUES = dict(re.findall(r"^\| (.+?) \| (.+?) \|", TABLE, re.MULTILINE)[1:])
+VALUES: dict[str, str] = dict(re.findall(r"^\| (.+?) \| (.+?) \|", TABLE, re.MULTILINE)[1:])
 """Values of the table by limit."""
 HOUR, MINUTE = 3600, 60
 
