@@ -38,7 +38,7 @@ INVALID_MESSAGES: dict[str, tuple[Callable[[str], str], str, str]] = {
     "samples instead of a file": (
         lambda session: utterance_message(session, audio=silence(1)),
         "BAD_AUDIO",
-        "{'field': 'audio', 'rule': 'this does not begin like flac, but the session has the encoding flac",
+        "this does not begin like flac, but the session has the encoding flac",
     ),
     "not base64": (lambda session: utterance_message(session, audio="%%%%"), "BAD_AUDIO", "base64"),
     "too many bytes": (lambda session: utterance_message(session, audio="A" * 129_028), "MALFORMED", "at most 129024"),
