@@ -5,6 +5,7 @@ log groups, which are not checked by the policy pack. After it has created the f
 and waits until the file `continue` exists in the folder. If the second group's name is too long, its creation fails.
 """
 
+import signal
 import sys
 import time
 from functools import partial
@@ -36,6 +37,7 @@ def wait(folder: Path, second_name: str, _first_name: str) -> str:
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background may ignore it
     command_line.prepare()
     folder, second_name, command = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 
