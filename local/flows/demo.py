@@ -4,17 +4,21 @@ The demo uses a separate folder and port, so it does not affect a running platfo
 step succeeds.
 """
 
+import io
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from pydantic.alias_generators import to_camel
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from guardrails.subsystem_of_resource import parse_subsystem
 from local import ROOT, CannotRun
@@ -25,7 +29,7 @@ from local.emulation.iam.grant_usage import (
     read_reviewed_grants,
     read_stack_grants,
 )
-from local.flows import ResultNotInTime, Stack
+from local.flows import ResultNotInTime, Stack, StepReporter
 from local.flows.flow_registry import FLOWS, Flow
 from local.flows.identity import open_local_stack
 from local.platform import emulator
@@ -35,13 +39,16 @@ from local.platform.folder_lock import FolderBusy, lock_folder
 from local.platform.lifecycle import delete_all, deploy, list_deployed_findings
 from local.platform.progress import Progress
 from local.preview import report, stack_files
+from local.preview.policy_pack_process import PolicyPackProcess
 from local.preview.preview import preview
 from local.preview.stack_files import StackConfig
-from local.terminal_output import create_console, format_count
+from local.terminal_output import PIPE_WIDTH, create_console, format_count
 
 FOLDER = ROOT / ".local" / "demo"
 WAITING_REPORT_SECONDS = 10.0
 """Time between two lines about a step that takes long."""
+SLOW_FLOW = "ingestion"
+"""Flow that waits for Spark for most of its time."""
 NAME_PREFIX = "polyphony-local-"
 """Prefix of the names of all resources of the stack."""
 
@@ -86,21 +93,17 @@ def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
                 "the preview has findings that stop a deployment. Fix them first; `make preview STACK=local` lists them"
             )
     emulator.stop(FOLDER)  # an earlier demo that was killed may have left its emulator running
-    with emulator.start(FOLDER) as started:
+    # The policy pack loads while the program runs.
+    with PolicyPackProcess(config, dry_run=False) as pack, emulator.start(FOLDER) as started:
         clients = EmulatorClients(started.emulator.endpoint)
         with _print_step(out, "up, with IAM enforced"):
             deployed = deploy(config, started.emulator, Progress())
             out.print(f"  {len(deployed.graph.customs())} resources at {started.emulator.endpoint}")
-            if findings := [
-                finding for finding in list_deployed_findings(config, deployed.graph) if finding.level == "mandatory"
-            ]:
-                raise DemoFailed(f"{findings[0].policy}: {findings[0].message}")
+            findings = list_deployed_findings(pack, deployed.graph)
+            if mandatory := [finding for finding in findings if finding.level == "mandatory"]:
+                raise DemoFailed(f"{mandatory[0].policy}: {mandatory[0].message}")
         stack = open_local_stack(deployed.outputs["frontend"], partial(EmulatorClients, started.emulator.endpoint))
-        for name in flows:
-            if to_camel(name.replace("-", "_")) not in stack.frontend:
-                out.print(f"\n[bold]{name}[/]: skipped, because the stack file disables it")
-                continue
-            _run_flow(out, name, FLOWS[name], stack)
+        _run_flows(out, flows, stack)
         with _print_step(out, "granted and used permissions"):
             _check_grants(out, clients)
         out.print("\n[bold]outputs[/]")
@@ -110,6 +113,30 @@ def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
             if undeleted := delete_all(started.emulator, Progress()):
                 raise DemoFailed(f"these resources could not be deleted: {', '.join(undeleted)}")
             out.print("  every resource deleted, in reverse order")
+
+
+def _run_flows(out: Console, names: list[str], stack: Stack) -> None:
+    """Run flows one after the other. Only ingestion's, which waits for Spark, runs beside the others, and is shown last."""
+    enabled = [name for name in names if to_camel(name.replace("-", "_")) in stack.frontend]
+    for name in names:
+        if name not in enabled:
+            out.print(f"\n[bold]{name}[/]: skipped, because the stack file disables it")
+    with ThreadPoolExecutor(1, SLOW_FLOW) as background:
+        steps = io.StringIO()
+        if SLOW_FLOW in enabled:
+            timer = StepTimer(Console(file=steps, highlight=False, width=PIPE_WIDTH))
+            slow = background.submit(FLOWS[SLOW_FLOW].play, stack, timer)
+        for name in enabled:
+            if name != SLOW_FLOW:
+                _run_flow(out, name, FLOWS[name], stack)
+        if SLOW_FLOW in enabled:
+
+            def show(_stack: Stack, _report_step: StepReporter) -> list[str]:
+                problems = slow.result()
+                out.print(Text(steps.getvalue().rstrip()), soft_wrap=True)
+                return problems
+
+            _run_flow(out, SLOW_FLOW, replace(FLOWS[SLOW_FLOW], play=show), stack)
 
 
 def _run_flow(out: Console, name: str, flow: Flow, stack: Stack) -> None:

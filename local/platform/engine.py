@@ -26,6 +26,7 @@ from local.platform.deployer import (
 from local.platform.emulator_clients import Clients
 from local.platform.progress import Progress
 from local.platform.state import PlatformState, ResourceEntry
+from local.preview.handler_check import find_handler_faults
 from local.preview.preview_provider import PreviewProvider
 from local.preview.program_run import run_program
 from local.preview.resource_graph import Graph, Resource
@@ -95,6 +96,8 @@ class Engine:
         if entry is not None and change.action is Action.SAME:
             self._progress.on_finish(resource.urn, Action.SAME, 0)
             return entry.id, entry.outputs
+        if faults := find_handler_faults([resource]):
+            raise self._report_failure(resource.urn, "; ".join(map(str, faults)))
         action = Action.REPLACE if resource.urn in self._replaced_urns else change.action
         with self._report_step(resource.urn, action):
             if change.action is Action.REPLACE:

@@ -25,9 +25,7 @@ from local.platform.folder_lock import PLATFORM_COMMANDS, lock_folder
 from local.platform.progress import Progress, ProgressReporter
 from local.platform.state import PlatformState
 from local.preview import stack_files
-from local.preview.handler_check import find_handler_faults
 from local.preview.policy_pack_process import PolicyFinding, PolicyPackProcess
-from local.preview.preview_provider import PreviewProvider
 from local.preview.program_run import run_program
 from local.preview.report import print_outputs
 from local.preview.resource_graph import Graph
@@ -56,25 +54,20 @@ class DeployedPlatform:
 def up(stack: str = "local", folder: Path = emulator.FOLDER, *, verbose: bool = False) -> int:
     """Deploy a stack to the emulator and leave it running, for `make up`. Return the exit status.
 
-    If the code of a handler cannot start, nothing is deployed. If this call started the emulator, a failure stops it.
+    A function whose code cannot start is not deployed. If this call started the emulator, a failure stops it.
     A line for each resource is printed if `verbose` is true, or if the platform was running before.
     """
     with lock_folder(folder, PLATFORM_COMMANDS), ProgressReporter(lists_resources=verbose) as report:
         try:
             config = stack_files.read_stack(stack)
-            graph = _run_in_thread(lambda: run_program(config, PreviewProvider(), preview=True).graph, lambda: None)
-            if faults := find_handler_faults(graph):
-                for fault in faults:
-                    report.print_line(f"  {fault}")
-                report.print_line("nothing was deployed: fix the handlers, then run `make up` again")
-                return 1
-            with _use_emulator(folder, report) as running:
+            # The policy pack loads while the program runs.
+            with PolicyPackProcess(config, dry_run=False) as pack, _use_emulator(folder, report) as running:
                 deployed = deploy(config, running, report)
                 if recorded := sorted({resource.type for resource in deployed.graph.customs()} & RECORDED_ONLY.keys()):
                     report.print_line("recorded only, because the emulator lacks the service or the feature:")
                     for kind in recorded:
                         report.print_line(f"  {kind}: {RECORDED_ONLY[kind].reason}")
-                findings = list_deployed_findings(config, deployed.graph)
+                findings = list_deployed_findings(pack, deployed.graph)
                 report.print_subsystems()
                 resources = format_count(len(deployed.graph.customs()), "resource")
                 report.print_line(f"{resources}: {report.summary()}; the local platform is up")
@@ -130,14 +123,13 @@ def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[Pla
     return PlanningProvider(state or PlatformState()).list_steps(config)
 
 
-def list_deployed_findings(config: StackConfig, graph: Graph) -> list[PolicyFinding]:
+def list_deployed_findings(pack: PolicyPackProcess, graph: Graph) -> list[PolicyFinding]:
     """Check the deployed resources again. Return the violations of mandatory policies, and the report of undecided checks.
 
     A preview cannot decide a check that needs a generated id. After the deployment, these ids exist.
     """
-    with PolicyPackProcess(config, dry_run=False) as pack:
-        pack.policies()  # configures the pack
-        findings = pack.analyze(graph)
+    pack.policies()  # configures the pack
+    findings = pack.analyze(graph)
     return [finding for finding in findings if finding.level == "mandatory" or finding.policy == "checks-at-deployment"]
 
 

@@ -21,7 +21,7 @@ from typing import NamedTuple, TypeAlias
 
 from components.handler_archive import LAYER_LOCK
 from local import ROOT
-from local.preview.resource_graph import Graph
+from local.preview.resource_graph import Resource
 
 REMOVED_MODULES = (
     "aifc asynchat asyncore audioop cgi cgitb chunk crypt distutils imghdr imp lib2to3 mailcap msilib nis nntplib "
@@ -82,8 +82,8 @@ class Module(NamedTuple):
     """Line and text."""
 
 
-def find_handler_faults(graph: Graph) -> list[HandlerFault]:
-    """Return the reasons why functions of a stack cannot start, sorted by file and line."""
+def find_handler_faults(resources: Iterable[Resource]) -> list[HandlerFault]:
+    """Return the reasons why functions among the resources cannot start, sorted by file and line."""
     return find_function_faults(
         FunctionCode(
             resource.urn,
@@ -91,7 +91,7 @@ def find_handler_faults(graph: Graph) -> list[HandlerFault]:
             resource.inputs["code"].path,
             has_layer=bool(resource.inputs.get("layers")),
         )
-        for resource in graph.customs()
+        for resource in resources
         if resource.type == "aws:lambda/function:Function"
     )
 

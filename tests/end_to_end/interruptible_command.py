@@ -8,13 +8,13 @@ and waits until the file `continue` exists in the folder. If the second group's 
 import signal
 import sys
 import time
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 from local import __main__ as command_line
 from local.platform import lifecycle
 from local.preview import program_run, stack_files
-from local.preview.preview_provider import PreviewProvider
 from local.preview.program_run import ProgramRun, Provider
 from local.preview.stack_files import StackConfig
 
@@ -42,14 +42,13 @@ def main() -> None:
     folder, second_name, command = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 
     def run_program(config: StackConfig, provider: Provider, *, preview: bool) -> ProgramRun:
-        # The first run of `up` only looks for faults of handlers.
-        program = (
-            (lambda: None) if isinstance(provider, PreviewProvider) else partial(register_groups, second_name, folder)
+        return program_run.run_function(
+            partial(register_groups, second_name, folder), config, provider, preview=preview
         )
-        return program_run.run_function(program, config, provider, preview=preview)
 
     lifecycle.run_program = run_program  # type: ignore[assignment, attr-defined]
     lifecycle.list_deployed_findings = lambda *_: []
+    lifecycle.PolicyPackProcess = lambda *_, **_options: nullcontext()  # type: ignore[assignment, attr-defined]
     stack_files.read_stack = lambda *_: StackConfig("polyphony", "local", {})
     sys.exit(command_line.main([command, "--folder", str(folder / "platform")]))
 

@@ -1,6 +1,8 @@
 """Tests of the engine, which deploys the program's resources: order of calls, changes, and failures."""
 
+import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from local.platform import engine as engine_module
 from local.platform.deployer import Action
 from local.platform.engine import Engine, ResourceFailed
 from local.platform.progress import Progress
+from local.platform.state import FUNCTION_TYPE
 from local.preview import program_run
 from local.preview.botocore_input_checks import find_invalid_inputs
 from local.preview.preview_provider import PreviewProvider
@@ -140,6 +143,22 @@ def test_an_invalid_resource_is_refused_before_its_creation(
     with pytest.raises(ResourceFailed, match=message):
         run_up(create, aws, tmp_path)
     assert aws.calls in ([], [("create_topic", "topic")]), "only the resource on which it depends may be created"
+
+
+def test_a_function_whose_code_cannot_start_is_not_created(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = replace(DRIVERS[FUNCTION], type=FUNCTION_TYPE, ignored=dict.fromkeys(("code", "handler"), "for the test"))
+    monkeypatch.setitem(DRIVERS, FUNCTION_TYPE, driver)
+    with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
+        archive.writestr("start.py", "import missing\n\n\ndef handler(event, context): ...\n")
+    inputs: dict[str, Any] = {
+        "code": pulumi.FileArchive(str(tmp_path / "code.zip")),
+        "handler": "start.handler",
+        "role": ROLE,
+    }
+    aws = FakeAws()
+    with pytest.raises(ResourceFailed, match=r"start\.py:1: .*missing"):
+        run_up(lambda: AnyResource(FUNCTION_TYPE, "start", name="start", **inputs), aws, tmp_path)
+    assert aws.calls == []
 
 
 def test_a_preview_names_all_types_without_a_driver() -> None:

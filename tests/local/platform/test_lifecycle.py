@@ -1,4 +1,4 @@
-"""Tests of `make up`: handler faults, and printed instructions."""
+"""Tests of the instructions that `make up` prints."""
 
 import io
 from pathlib import Path
@@ -11,24 +11,8 @@ from local.emulation.speech.languages import ENGLISH_ONLY
 from local.platform import emulator, lifecycle
 from local.platform.emulator import Emulator
 from local.platform.progress import ProgressReporter
-from local.preview import stack_files
-from tests.broken_archive import BROKEN_FILE, use_broken_handler
-from tests.whole_program import backend_alone
 
 pytestmark = pytest.mark.unit
-
-
-def test_up_starts_no_emulator_if_a_handler_has_a_fault(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    use_broken_handler(monkeypatch, tmp_path)
-    config = backend_alone("local", "ingestion")
-    monkeypatch.setattr(stack_files, "read_stack", lambda _: config)
-    assert lifecycle.up(folder=tmp_path / "platform") == 1
-    output = capsys.readouterr()
-    assert f"{BROKEN_FILE}:" in output.out + output.err
-    assert "contains the module missing" in output.out + output.err
-    assert not emulator.find_running(tmp_path / "platform")
 
 
 def instructions(running: Emulator) -> str:
