@@ -3,6 +3,7 @@
 import gzip
 import json
 import wave
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from handlers.voice_qa.environment import ValidatorEnvironment
 from local.__main__ import main
 from local.audio_formats import DEMUXERS, decode_file
 from local.emulation.speech.languages import ENGLISH_ONLY
-from local.emulation.speech.recognition import recognise
+from local.emulation.speech.recognition import SpokenLine, recognise
 from local.emulation.speech.speakers import label_speakers
 from local.flows import meetings_flow, sample_files, voice_qa_flow
 from local.flows.livestream_flow import TRANSCRIPT
@@ -35,6 +36,11 @@ def decode(path: Path) -> bytes:
     return decode_file(path, DEMUXERS)
 
 
+@cache
+def recognised(path: Path) -> tuple[SpokenLine, ...]:
+    return tuple(recognise(decode(path)))
+
+
 @pytest.mark.parametrize(
     ("name", "clips"),
     [
@@ -45,17 +51,17 @@ def decode(path: Path) -> bytes:
     ],
 )
 def test_the_local_platform_understands_every_spoken_sample(samples: Path, name: str, clips: tuple[str, ...]) -> None:
-    text = " ".join(line.text for line in recognise(decode(samples / name)))
+    text = " ".join(line.text for line in recognised(samples / name))
     assert word_error_rate(" ".join(clip_texts(*clips)), text) <= MAX_WORD_ERROR_RATE, text
 
 
 def test_the_meeting_has_two_speakers(samples: Path) -> None:
-    audio = decode(samples / "recording.mp4")
-    assert set(label_speakers(recognise(audio), audio, 10)) == {0, 1}
+    recording = samples / "recording.mp4"
+    assert set(label_speakers(list(recognised(recording)), decode(recording), 10)) == {0, 1}
 
 
 def test_the_lecture_is_long_enough_and_the_video_covers_its_transcript(samples: Path) -> None:
-    lines = recognise(decode(samples / "lecture.ogg"))
+    lines = recognised(samples / "lecture.ogg")
     assert lines[-1].end > ValidatorEnvironment.model_fields["lecture_min_seconds"].default
     transcript = (samples / "episode.srt").read_bytes()
     assert transcript == TRANSCRIPT
