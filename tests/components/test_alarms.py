@@ -90,6 +90,7 @@ def test_each_alarm_of_the_requirements_has_its_numbers(subsystem: Subsystem) ->
         comparison, threshold = COMPARISONS[alarm["comparisonOperator"]], round(alarm["threshold"], 6)
         numbers = (statistic, comparison, threshold, alarm["period"], alarm["evaluationPeriods"])
         assert (alarm["namespace"], alarm["metricName"], *numbers) == rule, name
+        assert [topic.rpartition("-")[2] for topic in alarm["alarmActions"]] == [name.rpartition("-")[2]], name
 
 
 @pytest.mark.parametrize(

@@ -29,18 +29,19 @@ def test_every_recipient_of_alerts_is_subscribed(
 ) -> None:
     alerts = {"emails": ["a@b.de", "c@d.de"], **warning_emails}
     recipients: dict[str, list[str]] = {"critical": [], "warning": []}
-    for subscription in foundation(engine, alerts=alerts).all("sns.TopicSubscription"):
-        recipients[subscription.name.split("-")[2]].append(subscription.inputs["endpoint"])
+    recorded = foundation(engine, alerts=alerts)
+    for subscription in recorded.all("sns.TopicSubscription"):
+        (topic,) = (item for item in recorded.ancestors(subscription) if item.kind == "Topic")
+        recipients[topic.inputs["name"].rpartition("-")[2]].append(subscription.inputs["endpoint"])
+        assert subscription.inputs["protocol"] == "email"
     assert recipients == {"critical": ["a@b.de", "c@d.de"], "warning": expected}
 
 
 def test_the_topic_of_an_alarm_follows_from_its_severity(engine: Engine) -> None:
-    recorded = foundation(engine)
-    topics = {
-        alarm.inputs["name"].rpartition("-")[2]: (alarm.inputs["alarmActions"], alarm.inputs["okActions"])
-        for alarm in recorded.all("cloudwatch.MetricAlarm")
-    }
+    registered = [alarm.inputs for alarm in foundation(engine).all("cloudwatch.MetricAlarm")]
+    topics = {alarm["name"].rpartition("-")[2]: (alarm["alarmActions"], alarm["okActions"]) for alarm in registered}
     assert topics == {level: ([f"{TOPIC}-{level}"], [f"{TOPIC}-{level}"]) for level in ("critical", "warning")}
+    assert [alarm["name"] for alarm in registered if "Runbook: docs/runbooks/" not in alarm["alarmDescription"]] == []
 
 
 def test_one_alarm_watches_the_throttled_calls_of_all_functions(engine: Engine) -> None:

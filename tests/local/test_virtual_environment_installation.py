@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from local import ROOT
-from local.virtual_environment_installation import ENVIRONMENTS, check_python
+from local.virtual_environment_installation import ENVIRONMENTS, REPORT_SECONDS, check_python
 
 STAMP = ".venv/.locked"
 """File that marks a complete installation. It is the target of make."""
@@ -154,11 +154,19 @@ def test_every_environment_is_described_before_its_installation(checkout: Checko
     assert checkout.install().startswith(f"{INSTALLING}: 2 packages, {ENVIRONMENTS['.venv']}\n")
 
 
+def test_make_up_does_not_install_spark(checkout: Checkout) -> None:
+    (checkout.folder / "requirements" / "emulator.txt").touch()
+    with checkout.make("--dry-run", "up") as process:
+        commands = process.communicate()[0]
+    assert re.findall(r"installation\.py (\S+)", commands) == [".venv", ".venv-emulator", "policies/.venv"]
+
+
 def test_the_progress_is_reported_while_a_step_prints_nothing(checkout: Checkout) -> None:
     checkout.close_gate()
     with checkout.make(STAMP) as process:
         assert (read_message(process), read_message(process)) == (INSTALLING, PIP_WAITS)
         assert PROGRESS.fullmatch(read_line(process))
+    assert REPORT_SECONDS <= 10, "the tests replace it, but a person waits for it"
 
 
 def test_a_second_command_waits_with_reports_and_does_not_install_again(checkout: Checkout) -> None:

@@ -47,8 +47,13 @@ def test_the_totals_by_subsystem_come_last_and_no_row_is_zero(prod_cost: StackCo
     assert "s3_storage" not in text
 
 
-def test_every_line_is_listed_on_request(prod_cost: StackCost) -> None:
-    text = render_cost(prod_cost, verbose=True)
+def test_every_line_is_listed_on_request(prod_cost: StackCost, monkeypatch: pytest.MonkeyPatch) -> None:
+    (command,) = dry_run_make("cost", "STACK=prod", "VERBOSE=1").stdout.splitlines()
+    stream = io.StringIO()
+    monkeypatch.setattr(cost, "price_stack", Mock(return_value=prod_cost))
+    monkeypatch.setattr(cost, "create_console", lambda: Console(file=stream, width=140, highlight=False))
+    assert main(command.split(" -m local ")[1].split()) == 0
+    text = stream.getvalue()
     for line in prod_cost.report.lines:
         assert re.search(rf"^{re.escape(line.block)} +{line.price} +[\d,]+ +{line.usd:,.2f}$", text, re.MULTILINE)
 

@@ -61,6 +61,7 @@ def test_the_page_states_what_600_times_the_load_uses_of_each_limit() -> None:
     section = (ROOT / "docs" / "ingestion.md").read_text(encoding="utf-8").partition("## Headroom")[2]
     rows = re.findall(r"^\| ([A-Z].*?) \| ([\d.,]+)(?: /s)? \| ([\d,]+)(?: /s)? \| (.*?) \|$", section, re.MULTILINE)
     usage = compute_usage(FACTOR)
+    assert f"({FACTOR * SETTINGS.load.files_per_day / 1e6:g} million files a day)" in section
     assert {name: float(used) for name, used, _, _ in rows} == pytest.approx(usage, rel=0.05)
     assert {name: int(limit.replace(",", "")) for name, _, limit, _ in rows} == LIMITS
     exceeded = {name for name, used in usage.items() if used > LIMITS[name]}

@@ -12,7 +12,9 @@ import pytest
 
 from tests.components.deployment_harness import variables
 from tests.components.ingestion.recorded_deployment import previewed
-from tests.handlers.ingestion.fake_cloud import PROJECTED
+from tests.handlers.ingestion.conftest import NOW
+from tests.handlers.ingestion.fake_cloud import PROJECTED, Cloud
+from tests.handlers.ingestion.ingestion_harness import IngestionHarness
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/k"
 
@@ -25,6 +27,24 @@ def test_the_limits_of_manifests_reach_builder_and_sweeper(minutes: int, at_once
     for creator in (builder, sweeper):
         assert (creator["FILES_PER_MANIFEST"], creator["MANIFEST_BYTES"]) == ("200", str(10 * 1024**3))
     assert builder["MAX_FILE_BYTES"] == str(5 * 1024**3)
+
+
+def test_every_function_gets_the_name_of_the_file_table() -> None:
+    table = previewed().one("dynamodb.Table").inputs["name"]
+    for function in ("manifest-builder", "steps", "sweeper"):
+        assert variables(previewed(), function)["MANIFEST_TABLE_NAME"] == table
+
+
+def test_a_message_that_fails_becomes_a_dead_letter_that_is_kept_for_14_days() -> None:
+    failures = IngestionHarness(Cloud(NOW)).builder().handle([{"messageId": "bad", "body": "not json"}])
+    assert failures == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
+    source = previewed().one("lambda.EventSourceMapping").inputs
+    assert source["functionResponseTypes"] == ["ReportBatchItemFailures"], "Lambda ignores the failures otherwise"
+    intake, dead_letters = (previewed().one("sqs.Queue", f"intake-{name}").inputs for name in ("queue", "dlq-queue"))
+    redrive = json.loads(intake["redrivePolicy"])
+    assert redrive["deadLetterTargetArn"].rpartition(":")[2] == dead_letters["name"]
+    assert redrive["maxReceiveCount"] == 5
+    assert dead_letters["messageRetentionSeconds"] == 14 * 86_400
 
 
 def test_the_index_of_open_items_projects_the_attributes_that_the_handlers_read() -> None:
@@ -62,6 +82,8 @@ def test_glue_logs_to_groups_of_the_program_also_with_a_key(key: str | None) -> 
 
 
 def test_output_is_always_encrypted_and_logs_only_if_a_key_is_configured() -> None:
+    configuration = previewed().one("glue.SecurityConfiguration").inputs
+    assert previewed().one("glue.Job").inputs["securityConfiguration"] == configuration["name"]
     without_key, with_key = (
         previewed(spark=spark).one("glue.SecurityConfiguration").inputs["encryptionConfiguration"]
         for spark in ({}, {"encryptionKeyArn": KEY})
@@ -85,8 +107,22 @@ def test_builder_and_job_are_in_a_network_only_if_the_settings_attach_them() -> 
         "ingestion-manifest-builder-function"
     ]
     assert attached.one("glue.Job").inputs["connections"] == [attached.one("glue.Connection").inputs["name"]]
-    endpoints = {endpoint.inputs["serviceName"].rpartition(".")[2] for endpoint in attached.all("ec2.VpcEndpoint")}
-    assert endpoints == {"dynamodb", "glue", "kms", "logs", "monitoring", "s3", "sqs", "states"}
+    endpoints = {
+        endpoint.inputs["serviceName"].rpartition(".")[2]: endpoint.inputs["vpcEndpointType"]
+        for endpoint in attached.all("ec2.VpcEndpoint")
+    }
+    interfaces = ("glue", "kms", "logs", "monitoring", "sqs", "states")
+    assert endpoints == {"dynamodb": "Gateway", "s3": "Gateway"} | dict.fromkeys(interfaces, "Interface")
+
+
+def test_the_event_of_a_failed_run_goes_to_the_queue_whose_alarm_notifies_operators() -> None:
+    pattern = json.loads(previewed().one("cloudwatch.EventRule", "spark-failed").inputs["eventPattern"])
+    detail = {"jobName": [previewed().one("glue.Job").inputs["name"]], "state": ["FAILED", "TIMEOUT", "STOPPED"]}
+    assert pattern == {"source": ["aws.glue"], "detail-type": ["Glue Job State Change"], "detail": detail}
+    target = previewed().one("cloudwatch.EventTarget", "spark-failed").inputs["arn"].rpartition(":")[2]
+    alarm = previewed().one("cloudwatch.MetricAlarm", "failed-events").inputs
+    assert alarm["dimensions"] == {"QueueName": target}
+    assert alarm["alarmActions"]
 
 
 def test_script_and_library_of_a_run_have_one_folder() -> None:

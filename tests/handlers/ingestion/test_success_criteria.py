@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from handlers.ingestion.environment import BuilderEnvironment, SweeperEnvironment, WorkflowStepsEnvironment
+from handlers.ingestion.gateways import create_manifests
 from tests.handlers.ingestion.conftest import NOW
-from tests.handlers.ingestion.fake_cloud import Cloud
+from tests.handlers.ingestion.fake_cloud import Cloud, arn
 from tests.handlers.ingestion.ingestion_harness import TIMEOUT, FaultGate, IngestionHarness, announce
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 def log_lines(output: str) -> list[dict[str, Any]]:
@@ -49,28 +52,37 @@ def test_no_orphaned_manifest_records(harness: IngestionHarness, start_outcome: 
 
 
 def test_step_functions_always_starts_before_manifest_creation(harness: IngestionHarness) -> None:
-    points_without_record: list[str] = []
+    """Then the manifest gets its record, which names the execution, and only then the files become `manifested`."""
+    states: list[tuple[bool, bool, bool]] = []
 
-    def gate(point: str) -> None:
-        if not harness.cloud.manifests():
-            points_without_record.append(point)
+    def gate(_: str) -> None:
+        is_taken = "manifested" in harness.statuses()
+        states.append((bool(harness.cloud.executions), bool(harness.cloud.manifests()), is_taken))
 
     harness.builder(gate).handle(announce("a", "b", "c"))
-    assert "after StartExecution" in points_without_record
-    assert harness.cloud.manifests()
+    assert list(dict.fromkeys(states)) == [tuple(step < done for step in range(3)) for done in range(4)]
+    (execution,) = harness.cloud.executions
+    assert harness.manifest()["execution_arn"] == arn(execution)
 
 
 # Observability
 
 
-@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
-def test_log_level_can_be_changed_per_environment(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("level", LOG_LEVELS)
+def test_log_level_can_be_changed_per_environment(
+    level: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name in ("MANIFEST_TABLE_NAME", "LAKE_BUCKET", "STATE_MACHINE_ARN"):
         monkeypatch.setenv(name, "x")
-    monkeypatch.setenv("RECORD_DAYS", "1")
-    monkeypatch.setenv("LOG_LEVEL", level)
+    for name, value in (("RECORD_DAYS", "1"), ("LOG_LEVEL", level), ("AWS_DEFAULT_REGION", "us-east-1")):
+        monkeypatch.setenv(name, value)
     for model in (BuilderEnvironment, SweeperEnvironment, WorkflowStepsEnvironment):
         assert model.read().log_level == level
+        log = create_manifests(model.read()).log
+        for write in (log.info, log.warning, log.error):
+            write("event")
+        logged = [line["level"] for line in log_lines(capsys.readouterr().out)]
+        assert logged == [name for name in LOG_LEVELS[1:] if LOG_LEVELS.index(name) >= LOG_LEVELS.index(level)]
 
 
 def test_no_sensitive_data_in_cloudwatch_logs(capsys: pytest.CaptureFixture[str]) -> None:

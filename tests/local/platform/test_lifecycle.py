@@ -36,6 +36,7 @@ def test_up_prints_outputs_endpoint_and_commands_and_states_that_only_english_is
 
 def test_up_prints_that_it_chose_another_port_and_how_to_use_another_folder(tmp_path: Path) -> None:
     text = instructions(Emulator(1, 31_461, tmp_path))
+    assert text.startswith("outputs\n  frontend\n    region  us-east-1\n")
     assert f"another program uses port {emulator.PORT}, so the platform chose 31461" in text
     for command in ("console", "down"):
         assert f"`.venv/bin/python -m local {command} --folder {tmp_path}`" in text
