@@ -42,6 +42,8 @@ def test_partial_captions_and_errors_are_shown(open_panel: OpenPanel, tmp_path: 
         screen, state = window.page.locator("#captions-screen"), window.page.locator("#captions-state")
         window.page.get_by_label("Choose a file").set_input_files(write_speech(tmp_path / "speech.wav", *CLIPS))
         expect(screen.locator(".growing")).to_have_text("Hello wor")
+        transcription.send(**CAPTION, text="Hello word", final=False)
+        expect(screen.locator(".growing")).to_have_text("Hello word")
         expect(state).to_have_text("Pieces of speech: 1 sent, 2 waiting")
         transcription.send(**CAPTION, text="Hello world.", final=True)
         transcription.send(type="done", utterance="u1", attempt=1, sequence=1, finals=1)

@@ -11,6 +11,11 @@ from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 from tests.console.fake_stack import CORS, LOCAL_ENDPOINT, OpenPanel, fake_host, make_token, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("modules")]
+DROP_FILE = """(area, name) => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File(["{}\\n"], name));
+  area.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+}"""
 AWS_CREDENTIALS = "AWS_ACCESS_KEY_ID=AKIA{} AWS_SECRET_ACCESS_KEY=secret"
 
 
@@ -175,7 +180,7 @@ def test_many_files_are_counted_filtered_and_shown_in_pages(open_panel: OpenPane
         expect(page.get_by_text("No file matches.")).to_be_visible()
 
 
-def test_the_rows_of_a_file_are_shown_on_the_local_platform(open_panel: OpenPanel) -> None:
+def test_the_rows_of_a_dropped_file_are_shown_on_the_local_platform(open_panel: OpenPanel) -> None:
     row_requests: list[str] = []
 
     def send_rows(route: Route) -> None:
@@ -187,7 +192,8 @@ def test_the_rows_of_a_file_are_shown_on_the_local_platform(open_panel: OpenPane
     ingestion.status = "processed"
     with open_panel("files", set_up=ingestion.install, local=True) as window:
         window.page.route("**/rows.json?*", send_rows)
-        card = choose_file(window.page, "a b.ndjson")
+        window.page.locator("#files-drop").evaluate(DROP_FILE, "a b.ndjson")
+        card = window.page.get_by_role("list", name="Files of this visit").locator(".card", has_text="a b.ndjson")
         button = card.get_by_role("button", name="Show rows")
         button.press("Enter")
         expect(card.get_by_role("columnheader")).to_have_text(["Line", "name", "tags", "age"])

@@ -155,7 +155,8 @@ def test_every_environment_is_described_before_its_installation(checkout: Checko
 
 
 def test_make_up_does_not_install_spark(checkout: Checkout) -> None:
-    (checkout.folder / "requirements" / "emulator.txt").touch()
+    for name in ("emulator.txt", "spark.txt"):
+        (checkout.folder / "requirements" / name).touch()
     with checkout.make("--dry-run", "up") as process:
         commands = process.communicate()[0]
     assert re.findall(r"installation\.py (\S+)", commands) == [".venv", ".venv-emulator", "policies/.venv"]

@@ -61,7 +61,7 @@ def test_what_a_function_uses_gives_it_the_permission_and_the_variable(engine: E
 
 def test_a_function_is_traced_and_may_send_its_traces(engine: Engine) -> None:
     recorded = register(engine)
-    assert recorded.one("lambda.Function").inputs["tracingConfig"] == {"mode": "Active"}
+    assert recorded.one("lambda.Function").inputs.get("tracingConfig") == {"mode": "Active"}
     assert "xray:PutTraceSegments" in actions_by_resource(recorded)["*"]
 
 

@@ -83,7 +83,7 @@ def test_glue_logs_to_groups_of_the_program_also_with_a_key(key: str | None) -> 
 
 def test_output_is_always_encrypted_and_logs_only_if_a_key_is_configured() -> None:
     configuration = previewed().one("glue.SecurityConfiguration").inputs
-    assert previewed().one("glue.Job").inputs["securityConfiguration"] == configuration["name"]
+    assert previewed().one("glue.Job").inputs.get("securityConfiguration") == configuration["name"]
     without_key, with_key = (
         previewed(spark=spark).one("glue.SecurityConfiguration").inputs["encryptionConfiguration"]
         for spark in ({}, {"encryptionKeyArn": KEY})
