@@ -22,6 +22,7 @@ INVALID: dict[str, list[Any]] = {
     "voiceQa.websocketHandler": [{"snapStart": True}],  # provisioned concurrency is on by default
     "voiceQa.queryWorker": [{"provisionedConcurrency": 51}],  # more than the reserved 50
     "transcription.audioProcessor.timeoutSeconds": [14],
+    "transcription.sessions.inFlight": [0, 9],
     "ingestion.intake.corsOrigin": [
         "app.example.com",
         f"{PAGE}/",

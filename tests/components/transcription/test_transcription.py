@@ -1,10 +1,12 @@
-"""Tests of transcription's resources: environment variables, sizes, and limits.
+"""Tests of transcription's resources: environment variables, sizes, permissions, and limits.
 
 The function `router` receives the messages of clients, and `audio-processor` transcribes one utterance per invocation.
 """
 
+import json
+
 from components.transcription.transcription import DISCARD_REASON
-from tests.components.deployment_harness import variables
+from tests.components.deployment_harness import arn, permissions, variables
 from tests.components.transcription.recorded_deployment import CALLBACK, PREFIX, PROCESSOR, deployed, previewed
 
 OIDC = {"issuer": "https://login.example.com/", "audience": "polyphony"}
@@ -73,9 +75,28 @@ def test_without_authentication_the_api_has_no_tag_about_a_check() -> None:
 def test_the_processor_has_512_mb_one_minute_and_a_version_by_default() -> None:
     default = deployed().one("lambda.Function", "audio-processor").inputs
     assert (default["memorySize"], default["timeout"], default["publish"]) == (512, 60, True)
+    alias = deployed().one("lambda.Alias", "audio-processor").inputs
+    assert (alias["name"], alias["functionVersion"]) == ("live", "7"), "the alias follows the published version"
     settings = {"memoryMb": 768, "reservedConcurrency": 20}
     changed = previewed(audioProcessor=settings).one("lambda.Function", "audio-processor").inputs
     assert (changed["memorySize"], changed["reservedConcurrentExecutions"]) == (768, 20)
+
+
+def test_the_processor_has_the_permissions_of_the_requirement() -> None:
+    table, logs = (
+        arn("dynamodb", f"table/{PREFIX}-sessions"),
+        arn("logs", f"log-group:/aws/lambda/{PREFIX}-audio-processor:*"),
+    )
+    required = {
+        *(("transcribe:StartStreamTranscription", "*"), ("transcribe:StartStreamTranscriptionWebSocket", "*")),
+        *(("logs:CreateLogStream", logs), ("logs:PutLogEvents", logs), ("cloudwatch:PutMetricData", "*")),
+        *(("dynamodb:GetItem", table), ("dynamodb:Query", table)),
+    }
+    assert required - permissions(deployed(), "audio-processor") == set()
+    policies = [json.loads(policy.inputs["policy"]) for policy in deployed().all("iam.RolePolicy")]
+    statements = [statement for policy in policies for statement in policy["Statement"]]
+    [metrics] = [statement for statement in statements if "cloudwatch:PutMetricData" in statement["Action"]]
+    assert metrics["Condition"] == {"StringEquals": {"cloudwatch:namespace": "AudioTranscription/PartialResults"}}
 
 
 def test_an_utterance_is_tried_once_within_a_minute_and_its_audio_is_not_stored() -> None:

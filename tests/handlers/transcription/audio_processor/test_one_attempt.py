@@ -22,6 +22,8 @@ from tests.handlers.transcription.recordings import flac
 from tests.handlers.transcription.router_harness import (
     DEFAULT_THRESHOLDS,
     LAST_RESULTS_MS,
+    LIVE_TABLE_NAME,
+    SESSION_TABLE_NAME,
     START_MS,
     STREAM_END,
     PeerDelays,
@@ -106,14 +108,42 @@ def test_metrics_are_put_in_one_call_after_the_answer(
         put_metric_data(**call)
 
     monkeypatch.setattr(harness.cloudwatch, "put_metric_data", count_done_messages)
-    harness.process_utterance(partial_at(300, "Hello"), final_at(1_100, "Hello."), STREAM_END)
+    # The first partial is shown. The rate limit drops the next ones, and the tenth switches partials off.
+    partials = [partial_at(300 + number, f"Word {number}.", stable=None) for number in range(10)]
+    harness.process_utterance(*partials, STREAM_END, settings={"maxRatePerSecond": 1})
     assert done_counts == [1], "the client must not wait for the call"
     [call] = harness.cloudwatch.calls
     assert call["Namespace"] == "AudioTranscription/PartialResults"
-    [latency] = call["MetricData"]
-    assert (latency["MetricName"], latency["Unit"]) == ("PartialResultProcessingLatency", "Milliseconds")
-    assert sum(latency["Counts"]) == 2
-    assert latency["Dimensions"] == [{"Name": "FunctionName", "Value": "processor"}]
+    assert harness.cloudwatch.values == {
+        "PartialResultProcessingLatency": 2,  # of the first partial and of the orphan
+        "PartialResultsDropped": 7,
+        "OrphanedResultsFlushed": 1,
+        "TranscribeFallbackTriggered": 1,
+    }
+    assert [metric["Unit"] for metric in call["MetricData"]] == ["Milliseconds", *["Count"] * 3]
+    dimensions = [{"Name": "FunctionName", "Value": "processor"}]
+    assert [metric["Dimensions"] for metric in call["MetricData"]] == [dimensions] * 4
+
+
+def test_no_audio_and_no_text_is_stored_or_logged(
+    harness: TranscriptionHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audio, stored = base64.b64encode(b"\x01\x02" * 16_000).decode(), list[Any]()
+
+    def read_tables(*_: object) -> None:
+        stored.extend(harness.dynamodb.scan(TableName=name)["Items"] for name in (LIVE_TABLE_NAME, SESSION_TABLE_NAME))
+
+    harness.clients.after_post = read_tables
+    for attempt, end in enumerate([(1_150, StreamFailureCode.BROKEN), STREAM_END], 1):
+        steps = (partial_at(300, "Canary"), final_at(1_100, "Canary words."), end)
+        harness.process_utterance(*steps, attempt=attempt, audio=audio)
+    assert harness.captions()[-1] == ("Canary words.", "final")
+    lines = capsys.readouterr().out
+    assert "utterance_ended" in lines
+    assert "'utterance'" in str(stored)
+    for text in (lines, str(stored), str(harness.cloudwatch.calls)):
+        assert "canary" not in text.lower()
+        assert audio[:40] not in text
 
 
 def test_the_utterance_ends_normally_even_if_its_metrics_cannot_be_put(harness: TranscriptionHarness) -> None:
