@@ -74,6 +74,11 @@ def read_caption() -> list[str]:
     return [result.text for result in parse_results(transcript_payload("a", HOSTILE, final=True))]
 
 
+def read_question() -> list[str | None]:
+    message = {"action": "query", "queryId": "q" * 8, "lectureId": "0" * 26, "text": HOSTILE}
+    return [Query.model_validate(message).text]
+
+
 def read_conversation() -> list[str]:
     """Return the texts of an earlier question and its answer, a stored turn that a guest may have written."""
     stored = {"queryId": "q" * 8, "question": HOSTILE, "answer": HOSTILE, "at": "2026-01-31T10:00:00.000Z"}
@@ -94,7 +99,7 @@ def read_answer() -> list[str]:
 READERS: list[Callable[[], list[str]] | Callable[[], list[str | None]]] = [
     *(read_cue, verify_findings),
     *(read_meeting_transcript, read_summary, read_action_item),
-    *(read_caption, read_conversation, read_answer),
+    *(read_caption, read_question, read_conversation, read_answer),
 ]
 
 

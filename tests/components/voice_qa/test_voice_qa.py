@@ -181,6 +181,14 @@ def test_browsers_can_use_the_bucket_as_the_requirement_states() -> None:
         assert (rule["allowedHeaders"], rule["maxAgeSeconds"]) == (["*"], 3600)
 
 
+def test_the_bucket_is_private_and_encrypted_with_keys_of_s3() -> None:
+    (rule,) = deployed().one("s3.BucketServerSideEncryptionConfiguration").inputs["rules"]
+    assert rule == {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}
+    block = deployed().one("s3.BucketPublicAccessBlock").inputs
+    assert {block[key] for key in block if key != "bucket"} == {True}
+    assert len(block) == 5, "each of the four settings is set"
+
+
 def test_questions_and_answers_expire_after_a_week_and_lectures_stay() -> None:
     """An expired object becomes a noncurrent version, which is kept for a day. A replaced lecture is kept for a week."""
     for recorded, query_days, response_days in ((deployed(), 7, 7), (changed_preview(), 11, 12)):
@@ -209,6 +217,7 @@ def test_the_tables_keys_are_session_and_lecture_and_its_items_expire() -> None:
         "SynapScribe-Sessions",
     )
     assert table["ttl"] == {"attributeName": "expiresAt", "enabled": True}
+    assert table["billingMode"] == "PAY_PER_REQUEST"
 
 
 def test_messages_use_the_default_route_and_only_signed_requests_connect() -> None:
@@ -222,6 +231,18 @@ def test_the_stage_is_called_prod_and_its_rate_limit_is_a_setting() -> None:
         stage = recorded.one("apigatewayv2.Stage").inputs
         limits = stage["defaultRouteSettings"]
         assert (stage["name"], limits["throttlingRateLimit"], limits["throttlingBurstLimit"]) == ("Prod", *expected)
+
+
+def test_everyone_gets_credentials_with_which_a_guest_can_only_connect_and_read_conversations() -> None:
+    pool = deployed().one("cognito.IdentityPool").inputs
+    assert (pool["allowUnauthenticatedIdentities"], pool["allowClassicFlow"]) == (True, False)
+    roles = deployed().one("cognito.IdentityPoolRoleAttachment").inputs
+    assert roles["identityPoolId"] == IDENTITY_POOL_ID
+    assert roles["roles"] == {"unauthenticated": arn("iam", f"role/{PREFIX}-guests-guest").replace(":us-east-1:", "::")}
+    assert permissions(deployed(), "guests-guest") == {
+        ("dynamodb:GetItem", SESSIONS),
+        ("execute-api:Invoke", arn("execute-api", "a1b2c3/Prod/$connect")),
+    }, "guests upload with forms only"
 
 
 def test_settings_decide_whether_guests_upload_lectures_and_write_items() -> None:

@@ -95,7 +95,7 @@ def test_a_key_that_is_not_the_guests_own_upload_is_refused(api: SocketHarness, 
 def test_a_guest_can_ask_about_another_guests_lecture(api: SocketHarness) -> None:
     """Lectures are shared (docs/voice-qa.md), but each guest has separate questions, even under the same id."""
     lecture = api.send("upload", kind="lecture", contentType="audio/mpeg")["lectureId"]
-    api.store_lecture(lecture)
+    api.store_lecture(lecture, owner=ANN_GUEST_ID)
     api.connect("c2", BOB_IDENTITY)
     for connection, text in (("c1", "Why?"), ("c2", "How?")):
         assert api.ask(connection=connection, lectureId=lecture, text=text)["repeated"] is False
