@@ -109,7 +109,7 @@ def test_every_component_has_a_unique_name(stack: str) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_stack_output_has_only_the_frontend_model(stack: str) -> None:
-    """At preview, only the URLs of the WebSocket APIs and the id of the identity pool are unknown."""
+    """At preview, only the URLs of the APIs and the id of the identity pool are unknown."""
     assert set(previewed(stack).outputs) == {"frontend"}
     frontend = previewed(stack).outputs["frontend"]
     assert frontend["schemaVersion"] == 1
@@ -132,6 +132,9 @@ def test_the_stack_output_has_only_the_frontend_model(stack: str) -> None:
         "sessionHours": 4,
         "routes": sorted(REQUESTS),
     }
+    livestream = frontend["livestream"]
+    assert livestream["apiUrl"] == UNKNOWN
+    assert {f"GET /episodes/{{episodeId}}/{kind}" for kind in ("claims", "clips")} <= set(livestream["routes"])
     assert frontend["voiceQa"]["lectureUploads"] == ("guests" if stack in {"local", "dev"} else "off")
     unknown = {name for name, value in frontend["voiceQa"].items() if value == UNKNOWN}
     assert unknown == {"url", "identityPoolId"}

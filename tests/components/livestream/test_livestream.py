@@ -12,6 +12,7 @@ import pytest
 from components.blocks.bedrock import MEMORY_ID_SUFFIX
 from components.settings.livestream import AuthorizerKind
 from local.drivers.service_shapes import service_model
+from local.property_values import Secret
 from tests.components.deployment_harness import QUEUES, arn, permissions, rest_document, rest_operations, variables
 from tests.components.livestream.recorded_deployment import ISSUER, KEY, PREFIX, deployed, previewed
 from tests.fake_engine import Recorded
@@ -95,10 +96,13 @@ def test_each_function_has_its_memory_and_timeout() -> None:
         "episode-cleanup": (1024, 60),
     }
     assert expected.items() <= sizes.items()
+    assert {(*item["architectures"], item["tracingConfig"]["mode"]) for item in functions} == {("arm64", "Active")}
 
 
 def test_only_the_ssm_parameter_contains_the_encryption_key() -> None:
     assert {item.kind for item in deployed().graph if KEY in str(item.request)} == {"Parameter"}
+    parameter = deployed().one("ssm.Parameter").inputs
+    assert (parameter["type"], parameter["value"]) == ("SecureString", Secret(KEY))
 
 
 def object_created(prefix: str) -> dict[str, Any]:
@@ -129,7 +133,10 @@ RULES: dict[str, tuple[str, dict[str, Any]]] = {
 def test_each_rule_sends_its_events_to_its_queue(rule: str) -> None:
     queue, pattern = RULES[rule]
     assert json.loads(deployed().one("cloudwatch.EventRule", rule).inputs["eventPattern"]) == pattern
-    assert deployed().one("cloudwatch.EventTarget", rule).inputs["arn"] == arn("sqs", f"{PREFIX}-{queue}")
+    target = deployed().one("cloudwatch.EventTarget", rule).inputs
+    assert target["arn"] == arn("sqs", f"{PREFIX}-{queue}")
+    assert target["retryPolicy"] == {"maximumRetryAttempts": 8, "maximumEventAgeInSeconds": 3600}
+    assert target["deadLetterConfig"] == {"arn": arn("sqs", f"{PREFIX}-failed-events")}
     policy = deployed().one("sqs.QueuePolicy", f"livestream-{queue}-policy").inputs["policy"]
     assert arn("events", f"rule/{PREFIX}-{rule}") in policy, "the queue admits the rule"
 
@@ -169,6 +176,7 @@ def test_the_memory_has_the_required_name_retention_and_strategies() -> None:
         memory = recorded.one("bedrock.AgentcoreMemory").inputs
         assert (memory["name"], memory["eventExpiryDuration"]) == ("polyphony_test_clipAgentMemory", days)
     facts, summaries = deployed().all("bedrock.AgentcoreMemoryStrategy")
+    assert (facts.inputs["type"], summaries.inputs["type"]) == ("SEMANTIC", "SUMMARIZATION")
     assert facts.inputs["namespaceTemplates"] == ["/facts/{actorId}/{sessionId}/"]
     assert summaries.inputs["namespaceTemplates"] == ["/summaries/{actorId}/{sessionId}/"]
     assert summaries in list(deployed().ancestors(facts)), "AgentCore refuses concurrent updates of one memory"
@@ -186,12 +194,17 @@ def test_the_agent_may_invoke_only_the_configured_model() -> None:
     recorded = previewed(agent={"modelId": "anthropic.claude-haiku-5-5"})
     models = {resource for action, resource in permissions(recorded, "fact-check-agent") if "InvokeModel" in action}
     assert models == {"arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-haiku-5-5"}
+    profile = previewed(agent={"modelId": "eu.anthropic.claude-haiku-5-5", "modelRegions": ["eu-west-3"]})
+    assert {resource for action, resource in permissions(profile, "fact-check-agent") if "InvokeModel" in action} == {
+        arn("bedrock", "inference-profile/eu.anthropic.claude-haiku-5-5"),
+        "arn:aws:bedrock:eu-west-3::foundation-model/anthropic.claude-haiku-5-5",
+    }
 
 
 def test_the_table_has_the_required_keys_indexes_and_ttl() -> None:
     table = deployed().one("dynamodb.Table").inputs
     assert (table["hashKey"], table["rangeKey"], table["ttl"]["attributeName"]) == ("pk", "sk", "ttl")
-    assert table["tags"]["Name"] == "NullCheckTable"
+    assert (table["tags"]["Name"], table["billingMode"]) == ("NullCheckTable", "PAY_PER_REQUEST")
     [index] = table["globalSecondaryIndexes"]
     keys = {key_schema["keyType"]: key_schema["attributeName"] for key_schema in index["keySchemas"]}
     assert (index["name"], keys) == ("GSI1", {"HASH": "GSI1PK", "RANGE": "GSI1SK"})
@@ -206,6 +219,7 @@ def test_objects_expire_after_seven_days_and_old_versions_a_day_later() -> None:
 
 def test_the_bucket_sends_events_to_eventbridge_and_allows_the_origin_by_cors() -> None:
     assert deployed().one("s3.BucketNotification").inputs["eventbridge"] is True
+    assert deployed().one("s3.BucketVersioning").inputs["versioningConfiguration"] == {"status": "Enabled"}
     [rule] = changed_preview().one("s3.BucketCorsConfiguration").inputs["corsRules"]
     assert rule["allowedOrigins"] == ["https://app.example.com"]
     assert rule["exposeHeaders"] == ["ETag"], "a page needs the ETags to complete its upload"
@@ -220,11 +234,36 @@ def test_the_api_has_the_required_operations_and_its_rate_limit_is_a_setting() -
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (7, 14)
 
 
-def test_a_setting_selects_the_authorizer_of_the_api() -> None:
-    def schemes(authorizer: str) -> dict[str, Any]:
-        document = rest_document(previewed(api={"authorizer": authorizer}))
-        return document["components"]["securitySchemes"]  # type: ignore[no-any-return]
+def test_the_stage_is_throttled_measured_traced_and_logs_errors() -> None:
+    stage = deployed().one("apigateway.Stage").inputs
+    assert (stage["stageName"], stage["xrayTracingEnabled"]) == ("api", True)
+    method_settings = deployed().one("apigateway.MethodSettings").inputs
+    assert (method_settings["stageName"], method_settings["methodPath"]) == ("api", "*/*")
+    assert method_settings["settings"] == {
+        "metricsEnabled": True,
+        "loggingLevel": "ERROR",
+        "dataTraceEnabled": False,
+        "throttlingRateLimit": 50,
+        "throttlingBurstLimit": 100,
+    }
 
-    assert schemes(AuthorizerKind.NONE) == {}
-    [scheme] = schemes(AuthorizerKind.JWT).values()
+
+def test_the_gateway_validates_all_requests_and_allows_the_origin() -> None:
+    for recorded, origin in ((previewed(), "*"), (changed_preview(), "https://app.example.com")):
+        document = rest_document(recorded)
+        [(name, validator)] = document["x-amazon-apigateway-request-validators"].items()
+        assert validator == {"validateRequestBody": True, "validateRequestParameters": True}
+        assert {item["x-amazon-apigateway-request-validator"] for item in rest_operations(recorded)} == {name}
+        for response in document["x-amazon-apigateway-gateway-responses"].values():
+            header = response["responseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"]
+            assert header == f"'{origin}'"
+
+
+def test_a_setting_selects_the_authorizer_of_the_api() -> None:
+    def schemes(**api: str) -> dict[str, Any]:
+        return rest_document(previewed(api=api))["components"]["securitySchemes"]  # type: ignore[no-any-return]
+
+    assert schemes(authorizer=AuthorizerKind.NONE) == {}
+    [(name, scheme)] = schemes().items()
     assert scheme["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"] == 60
+    assert all(operation["security"] == [{name: []}] for operation in rest_operations(previewed()))

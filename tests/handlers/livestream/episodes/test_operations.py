@@ -241,6 +241,13 @@ def test_a_page_that_dynamodb_truncates_has_a_cursor(harness: Harness, monkeypat
     assert [item["episodeId"] for page in pages for item in page] == newest_first
 
 
+def test_claims_and_clips_can_be_listed(harness: Harness) -> None:
+    episode = harness.create_episode()
+    harness.store_findings(episode, 0, 1)
+    for operation, kind, key in (("listClaims", "claims", "claimId"), ("listClips", "clips", "clipId")):
+        assert [item[key] for item in harness.call(operation, episode_id=episode).body[kind]] == ["c0", "c1"]
+
+
 def test_a_cursor_is_valid_for_its_own_list_only(harness: Harness) -> None:
     episode, other_episode = harness.create_episode(), harness.create_episode()
     for episode_id in (episode, other_episode):

@@ -49,7 +49,7 @@ def test_every_chunk_has_a_url_that_is_valid_for_minutes(harness: Harness) -> No
     answer = harness.call("listChunks", episode_id=episode)
     assert answer.status == 200
     body = answer.body
-    assert (body["durationMs"], body["expiresSeconds"]) == (250_041, PLAYBACK_SECONDS)
+    assert (body["durationMs"], body["expiresSeconds"], PLAYBACK_SECONDS) == (250_041, 300, 300)
     assert "nextMs" not in body
     positions = [(chunk["number"], chunk["startMs"], chunk["durationMs"]) for chunk in body["chunks"]]
     assert positions == [(1, 0, 120_000), (2, 120_000, 120_000), (3, 240_000, 10_042)]
