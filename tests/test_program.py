@@ -132,9 +132,7 @@ def test_the_stack_output_has_only_the_frontend_model(stack: str) -> None:
         "sessionHours": 4,
         "routes": sorted(REQUESTS),
     }
-    livestream = frontend["livestream"]
-    assert livestream["apiUrl"] == UNKNOWN
-    assert {f"GET /episodes/{{episodeId}}/{kind}" for kind in ("claims", "clips")} <= set(livestream["routes"])
+    assert frontend["livestream"]["apiUrl"] == UNKNOWN
     assert frontend["voiceQa"]["lectureUploads"] == ("guests" if stack in {"local", "dev"} else "off")
     unknown = {name for name, value in frontend["voiceQa"].items() if value == UNKNOWN}
     assert unknown == {"url", "identityPoolId"}
