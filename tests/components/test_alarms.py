@@ -67,6 +67,23 @@ ALARMS: dict[Subsystem, dict[str, Rule]] = {
         "query-worker-throttles-warning": ("AWS/Lambda", "Throttles", "Sum", ">", 0, 300, 1),
         "validate-lecture-throttles-warning": ("AWS/Lambda", "Throttles", "Sum", ">", 0, 300, 1),
     },
+    Subsystem.MEETINGS: {
+        "workflow-executionsfailed-critical": ("AWS/States", "ExecutionsFailed", "Sum", ">", 0, 300, 1),
+        "workflow-executionstimedout-critical": ("AWS/States", "ExecutionsTimedOut", "Sum", ">", 0, 300, 1),
+        "executions-aborted-critical": ("AWS/States", "ExecutionsAborted", "Sum", ">", 0, 300, 1),
+        "meetings-failed-critical": ("polyphony-test/meetings", "meetings-failed", "Sum", ">", 0, 300, 1),
+        "media-failed-critical": ("polyphony-test/meetings", "media-failed", "Sum", ">", 0, 300, 1),
+        "uploads-dlq-critical": ("AWS/SQS", WAITING, "Average", ">", 0, 300, 1),
+        "uploads-waiting-warning": ("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", ">", 1_800, 300, 1),
+        # A client waits for the exchange, so its API has the alarm. Other callers repeat a failed call.
+        "api-server-errors-critical": ("AWS/ApiGateway", "5XXError", "Sum", ">", 0, 300, 1),
+        "start-errors-warning": ("AWS/Lambda", "Errors", "Average", ">", 0.05, 900, 1),
+        "steps-errors-warning": ("AWS/Lambda", "Errors", "Average", ">", 0.05, 900, 1),
+        "bedrock-summarize-errors-warning": ("AWS/Lambda", "Errors", "Sum", ">", 20, 300, 1),
+        "model-errors-warning": ("polyphony-test/meetings", "model-errors", "Sum", ">", 0, 300, 1),
+        "spot-interruptions-warning": ("polyphony-test/meetings", "spot-interruptions", "Sum", ">", 5, 3600, 1),
+        "processing-late-warning": ("Polyphony/Meetings", "ProcessingDuration", "p95", ">", 180 * 60, 300, 1),
+    },
 }
 TRANSCRIPTION_LIMITS = {
     name: 701 + index

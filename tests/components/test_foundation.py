@@ -105,7 +105,9 @@ def test_a_monitor_of_this_stacks_cost_is_created(engine: Engine) -> None:
         **dict.fromkeys(("And", "CostCategories", "Dimensions", "Not", "Or")),
         "Tags": {"Key": "CostCenter", "MatchOptions": None, "Values": ["tests"]},
     }
-    subscription = recorded.one("costexplorer.AnomalySubscription").inputs
+    subscriber = recorded.one("costexplorer.AnomalySubscription")
+    assert "foundation-spend-anomaly-monitor" in {ancestor.name for ancestor in recorded.ancestors(subscriber)}
+    subscription = subscriber.inputs
     assert subscription["subscribers"] == [{"type": "SNS", "address": WARNINGS}]
     assert subscription["thresholdExpression"]["dimension"]["values"] == ["10"], "in dollars"
 

@@ -45,6 +45,7 @@ def test_only_the_network_of_jobs_has_a_way_to_the_internet_and_none_has_a_nat_g
         assert recorded.all("ec2.NatGateway") == []
     [job_endpoint] = public.all("ec2.VpcEndpoint")
     assert job_endpoint.inputs["serviceName"].endswith(".s3")
+    assert job_endpoint.inputs["vpcEndpointType"] == "Gateway", "an endpoint of this type is free"
     subnets = [subnet.inputs for subnet in private.all("ec2.Subnet")]
     # A zone's block does not depend on the other zones, so that zones can be added and removed.
     assert [(subnet["availabilityZone"], subnet["cidrBlock"]) for subnet in subnets] == [

@@ -51,7 +51,9 @@ def test_jobs_use_spot_capacity_first_and_then_on_demand() -> None:
     assert capacities(deployed()) == {"media-spot-": "FARGATE_SPOT", "media-on-demand-": "FARGATE"}
     names = {queue.inputs["name"] for queue in deployed().all("batch.JobQueue")}
     assert names == {f"{PREFIX}-media-spot", f"{PREFIX}-media-on-demand"}
+    assert states(deployed())["Media"]["Next"] == "SpotJob"
     assert states(deployed())["SpotJob"]["Arguments"]["JobQueue"].endswith(f":job-queue/{PREFIX}-media-spot")
+    assert [caught["Next"] for caught in states(deployed())["SpotJob"]["Catch"]] == ["OnDemandJob"]
     orders = [queue.inputs["computeEnvironmentOrders"] for queue in deployed().all("batch.JobQueue")]
     assert [len(order) for order in orders] == [1, 1], (
         "Batch would use a second environment only when the first is full"

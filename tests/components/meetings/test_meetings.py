@@ -68,8 +68,9 @@ def test_the_partition_key_is_the_user_and_an_index_sorts_by_date() -> None:
 
 
 def test_the_encryption_key_of_the_table_is_a_setting() -> None:
-    table = changed_preview().one("dynamodb.Table").inputs
-    assert table["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY}
+    default, changed = (recorded.one("dynamodb.Table").inputs for recorded in (deployed(), changed_preview()))
+    assert default["serverSideEncryption"] == {"enabled": False}, "DynamoDB then encrypts with its own key"
+    assert changed["serverSideEncryption"] == {"enabled": True, "kmsKeyArn": KEY}
 
 
 def test_only_events_of_uploads_reach_the_queue() -> None:

@@ -20,6 +20,7 @@ from handlers.common.aws import CONFIG
 from handlers.common.logging import EventLog
 from handlers.common.records import Records
 from handlers.common.tokens import TokenVerifier, signing_keys
+from handlers.meetings import environment
 from handlers.meetings.auth_exchange.handler import ClientRole, MeetingsApi, MeetingsLocation, create_dispatcher
 from handlers.meetings.deletions import queue_deletion
 from handlers.meetings.record import PARTITION, SORT, MeetingRecord, record_attributes
@@ -32,7 +33,7 @@ ROLE = "arn:aws:iam::123456789012:role/polyphony-dev-meetings-client"
 LOCATION = MeetingsLocation("recordings", "meetings", "us-east-1")
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 ORIGIN = "https://example.org"
-CREDENTIAL_SECONDS, RENEW_BEFORE_SECONDS = 3600, 900
+CREDENTIAL_SECONDS, RENEW_BEFORE_SECONDS = environment.CREDENTIAL_SECONDS, 900
 
 
 @cache

@@ -76,8 +76,10 @@ def test_the_role_is_assumed_with_the_user_as_tag_and_the_sanitised_session_name
 
 
 def test_credentials_are_to_be_renewed_well_before_they_expire(exchange_harness: ExchangeHarness) -> None:
+    start = datetime.now(UTC)
     body = exchange_harness.exchange().body
     expiration, renew_after = (datetime.fromisoformat(body[name]) for name in ("expiration", "renewAfter"))
+    assert timedelta(minutes=59) < expiration - start < timedelta(minutes=61)
     assert expiration - renew_after == timedelta(seconds=RENEW_BEFORE_SECONDS)
 
 
