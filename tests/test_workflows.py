@@ -179,6 +179,8 @@ def test_jobs_with_a_role_run_in_their_stacks_environment() -> None:
     for name, job, definition in jobs():
         if any(uses(step, ROLE_ACTION) for step in definition.get("steps", ())):
             assert definition["environment"] in {"${{ inputs.stack }}", "${{ inputs.stack }}-preview"}, f"{name}: {job}"
+    for job in ("deploy", "rollout"):
+        assert STACK_JOBS[job]["environment"] == "${{ inputs.stack }}", "its reviewers approve a change of the stack"
 
 
 # The order of jobs and steps
@@ -293,7 +295,9 @@ def test_prod_takes_only_a_commit_whose_deployment_of_staging_succeeded(
 ) -> None:
     write_program(tmp_path / "gh", FAKE_GITHUB)
     variables = {"GITHUB_REPOSITORY": "owner/polyphony", "GITHUB_SHA": "c0ffee", "RUNS": runs}
-    process = run_script(find_script("stack.yml", "preview", "gh api"), tmp_path, **variables)
+    [step] = [step for step in STACK_JOBS["preview"]["steps"] if "gh api" in step.get("run", "")]
+    assert step["if"] == "${{ inputs.stack == 'prod' }}"
+    process = run_script(step["run"], tmp_path, **variables)
     assert (process.returncode == 0) is accepted, process.stderr
     assert ("::error::No deployment of staging has succeeded" in process.stdout) is not accepted
 

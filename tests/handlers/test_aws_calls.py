@@ -131,6 +131,27 @@ def test_the_locked_botocore_has_each_operation_and_parameter_of_the_handlers() 
     assert not find_wrong_calls(calls, operations)
 
 
+def is_cached(statement: ast.stmt) -> bool:
+    decorators = statement.decorator_list if isinstance(statement, ast.FunctionDef) else []
+    return any(isinstance(decorator, ast.Name) and decorator.id == "cache" for decorator in decorators)
+
+
+def called_names(source: ast.AST) -> set[str]:
+    return {node.func.id for node in ast.walk(source) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+
+
+def test_a_function_creates_its_clients_once_and_keeps_them_between_invocations() -> None:
+    """A client keeps its connections open. So it is created by a function with a cache, or on behalf of one."""
+    sources = [ast.parse(path.read_text()) for path in (ROOT / "handlers").rglob("*.py")]
+    statements = [statement for source in sources for statement in source.body]
+    assert sum(any(client_services(statement)) for statement in statements) > 15, "the search must find the places"
+    named = [(statement, getattr(statement, "name", "")) for statement in statements if not is_cached(statement)]
+    creators = {name for statement, name in named if any(client_services(statement))}
+    while callers := {name for statement, name in named if called_names(statement) & creators} - creators:
+        creators |= callers
+    assert "handler" not in creators, "a function's `handler` is called in each invocation"
+
+
 def test_all_environments_use_the_layers_botocore() -> None:
     """The tests, the emulator, the media job and the type stubs must have the version that the functions run with."""
     locks = {path.name: path.read_text() for path in (ROOT / "requirements").glob("*.txt")}

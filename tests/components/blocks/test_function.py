@@ -66,7 +66,9 @@ def test_a_function_is_traced_and_may_send_its_traces(engine: Engine) -> None:
 
 
 def test_the_alias_follows_the_newest_version_unless_it_is_pinned(engine: Engine) -> None:
-    newest = register(engine).one("lambda.Alias")
+    recorded = register(engine)
+    newest = recorded.one("lambda.Alias")
+    assert recorded.one("lambda.Function").inputs["publish"] is True, "each deployment creates a version"
     assert repr(newest.inputs["functionVersion"]) == "<known after deployment>"
     assert list(newest.request.ignoreChanges) == ["routingConfig"], "a deployment must not revert a gradual rollout"
     pinned = register(engine, FunctionSettings.model_validate({"liveVersion": "7"})).one("lambda.Alias")

@@ -189,6 +189,8 @@ def test_an_internal_error_is_answered_without_details_and_logged_with_the_reque
     assert error_of(response) == (500, "INTERNAL")
     logged = json.loads(capsys.readouterr().out)
     assert (logged["message"], logged["error_type"], logged["request_id"]) == ("request_failed", "KeyError", "r-1")
+    assert json.loads(response["body"])["requestId"] == "r-1"
+    assert logged["frames"].startswith("handlers/common/rest.py:"), "the place in the code"
     assert CANARY not in response["body"] + json.dumps(logged)
 
 

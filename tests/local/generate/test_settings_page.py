@@ -13,6 +13,12 @@ ROWS = {
     for match in re.finditer(r"^\| `([\w.]+)` \|(.*)\|$", PAGE, re.MULTILINE)
 }
 """Default, allowed values and description by key."""
+QUANTITY = re.compile(
+    r"\b(amount of data|budget|delay|duration|interval|length|memory|retention|size|(?<!same )time)\b", re.IGNORECASE
+)
+UNIT = re.compile(
+    r"bytes|characters|days|dollars|hours?\b|\bms\b|\bmb\b|milliseconds|minutes|seconds|tokens", re.IGNORECASE
+)
 
 
 def schema_keys(definition: Mapping[str, Any], definitions: Mapping[str, Any], path: str) -> Iterator[str]:
@@ -45,3 +51,11 @@ def test_the_page_has_the_default_that_a_stack_gets_and_the_range() -> None:
         "meetings.processing.fargate.memoryMb": ["`4096`", "integer, at least 512, at most 122880"],
     }
     assert {key: ROWS[key][:2] for key in expected} == expected
+
+
+def test_the_name_or_the_purpose_of_each_number_that_measures_something_has_the_unit() -> None:
+    numbers = {key: row[2] for key, row in ROWS.items() if re.match(r"integer|number|`\d", row[1])}
+    measuring = {key: text for key, text in numbers.items() if QUANTITY.search(text.partition(". ")[0])}
+    assert len(measuring) > 40, "the search must find the settings"
+    names = {key: re.sub(r"([A-Z])", r" \1", key.rpartition(".")[2]) for key in measuring}
+    assert [key for key, text in measuring.items() if not UNIT.search(f"{names[key]}: {text}")] == []

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from components.blocks.gateway_responses import gateway_responses
 from handlers.common.ids import derive_user_id
 from handlers.common.tokens import ProviderUnavailable
 from handlers.livestream.authorizer import handler
@@ -51,3 +52,4 @@ def test_an_unavailable_identity_provider_raises_instead_of_denying(provider: Pr
     provider.status = 500
     with pytest.raises(ProviderUnavailable):
         authorize(f"Bearer {provider.token()}")
+    assert gateway_responses("*")["AUTHORIZER_FAILURE"]["statusCode"] == "503", "API Gateway's answer to the exception"
