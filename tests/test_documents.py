@@ -128,6 +128,10 @@ def test_every_error_code_for_clients_is_on_the_page_of_errors() -> None:
     names_on_page = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
     codes = {code.value for error_codes in list_code_classes() for code in error_codes}
     assert codes | {code for code, _, _ in ERRORS_OF_API_GATEWAY} == names_on_page
+    for api, classes in APIS.items():
+        [table] = re.findall(rf"^## {api}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+        explained = re.findall(r"^\| `([A-Z_]+)` \|(?: \d+ \|)? [^|]+ \| [^|]+ \|$", table, re.MULTILINE)
+        assert set(explained) == {code.value for members in classes for code in members}, api
     for api in ("livestream", "meetings", "transcription", "voice-qa"):
         assert f"reference/errors.md#{api}" in (ROOT / "docs" / f"{api}.md").read_text(), (
             "the API's page links to its table"

@@ -281,15 +281,16 @@ FAKE_GITHUB = """\
 #!/bin/bash
 case "$2" in
 "repos/owner/polyphony/actions/workflows/deploy.yml/runs?head_sha=c0ffee&status=success&per_page=100") echo "$RUNS" ;;
+repos/owner/polyphony/actions/runs/6/jobs*) echo "staging / preview" ;;
 repos/owner/polyphony/actions/runs/7/jobs*) echo "dev / deploy" ;;
 repos/owner/polyphony/actions/runs/8/jobs*) printf 'staging / preview\\nstaging / deploy\\n' ;;
 *) exit 1 ;;
 esac
 """
-"""Fake GitHub CLI: run 7 has deployed dev, and run 8 staging. The shell's variable has the successful runs."""
+"""Fake GitHub CLI: run 6 has only previewed staging, run 7 has deployed dev, and run 8 staging. The shell's variable has the successful runs."""
 
 
-@pytest.mark.parametrize(("runs", "accepted"), [("7 8", True), ("7", False), ("", False), ("9", False)])
+@pytest.mark.parametrize(("runs", "accepted"), [("7 8", True), ("6", False), ("7", False), ("", False), ("9", False)])
 def test_prod_takes_only_a_commit_whose_deployment_of_staging_succeeded(
     tmp_path: Path, runs: str, accepted: bool
 ) -> None:
