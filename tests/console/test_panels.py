@@ -265,7 +265,7 @@ def test_quotes_of_a_recording_without_video_play_its_audio(open_panel: OpenPane
             expect(player).to_be_focused()
             assert requested_parts[-1] == f"ann/m/{content}/{part}.flac"
             seconds_in_part = player.evaluate("(player) => player.currentTime")
-            assert seconds_in_part == pytest.approx(2, abs=1.5)
+            assert 1.9 <= seconds_in_part < 9, "it may play on until its position is read"
             player.evaluate("(player) => { player.pause(); player.blur(); }")
         expect(page.locator("#meetings-player")).to_be_hidden()
 

@@ -120,6 +120,17 @@ def test_a_new_complete_json_restarts_a_meeting_whose_execution_was_aborted(harn
     assert harness.step_functions.attempts == [1, 2]
 
 
+def test_a_new_complete_json_restarts_a_meeting_that_has_failed(harness: MeetingHarness) -> None:
+    recording = harness.upload_recording(b"a")
+    harness.write_media_result(recording)
+    harness.run_step("media", recording)
+    harness.run_step("fail", recording, reason="TRANSCRIPTION_FAILED")
+    harness.step_functions.end_last("FAILED")
+    assert harness.state() == ("failed", "TRANSCRIPTION_FAILED")
+    harness.upload_recording(b"a")
+    assert (harness.state(), harness.step_functions.attempts) == (("processing", "media"), [1, 2])
+
+
 @pytest.mark.parametrize(("steps", "attempt"), [((), 1), (("media",), 2)])
 def test_an_execution_that_does_not_exist_has_ended_unless_it_was_not_started_yet(
     harness: MeetingHarness, steps: tuple[str, ...], attempt: int
