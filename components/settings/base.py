@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from handlers.common.field_rules import TextForm
+from handlers.common.json_models import TextForm
 
 Region = Annotated[str, TextForm(r"^[a-z]{2}(-[a-z]+)+-[0-9]$", "must be the name of an AWS region, such as us-east-1")]
 """Name of an AWS region, for example `us-east-1`."""

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, HttpUrl, StringConstraints, field_validator, model_validator
 
 from components.settings.base import Environment, SettingsModel
-from handlers.common.field_rules import TextForm
+from handlers.common.json_models import TextForm
 
 Email = Annotated[
     str,

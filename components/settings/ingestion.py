@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from components.settings.base import KEY_ARN_RULE, FunctionSettings, KeyArn, Origin, SettingsModel, SubsystemSettings
-from handlers.common.field_rules import TextForm
+from handlers.common.json_models import TextForm
 from handlers.ingestion.glue.lake_columns import RESERVED_NAMES
 
 Days = Annotated[int, Field(ge=1, le=3653)]

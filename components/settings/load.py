@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from components.settings.base import SettingsModel, find_section, show_value
 from components.settings.cross_checks import find_conflicts
 from components.settings.stack import SECRETS, StackSettings
-from handlers.common.field_rules import to_rule
+from handlers.common.json_models import to_rule
 
 PROJECT = "polyphony"
 REGION_KEY = "aws:region"

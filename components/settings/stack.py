@@ -12,7 +12,7 @@ from components.settings.livestream import AuthorizerKind, LivestreamSettings
 from components.settings.meetings import MeetingsSettings
 from components.settings.transcription import TranscriptionSettings
 from components.settings.voice_qa import VoiceQaSettings
-from handlers.common.field_rules import TextForm
+from handlers.common.json_models import TextForm
 
 SECRETS = ("voiceQa.guestIdKey", "livestream.encryptionKey")
 """Keys of all secret settings. Each is required if its subsystem is enabled."""

@@ -21,7 +21,7 @@ from components.settings.base import (
     SubsystemSettings,
 )
 from components.settings.foundation import Cidr, SubnetId, VpcId
-from handlers.common.field_rules import TextForm
+from handlers.common.json_models import TextForm
 from handlers.voice_qa.environment import (
     AnswerSeconds,
     LecturesPerDay,

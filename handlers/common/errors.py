@@ -15,8 +15,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from handlers.common.field_rules import to_rule
-from handlers.common.json_models import Message, WrongField
+from handlers.common.json_models import Message, WrongField, to_rule
 
 
 class ErrorCode(StrEnum):

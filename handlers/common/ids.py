@@ -22,7 +22,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from handlers.common.field_rules import TextForm
+from handlers.common.json_models import TextForm
 
 
 def now() -> datetime:

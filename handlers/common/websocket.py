@@ -23,8 +23,7 @@ from handlers.common.errors import (
     to_http_response,
     to_malformed_error,
 )
-from handlers.common.field_rules import TextForm
-from handlers.common.json_models import Message
+from handlers.common.json_models import Message, TextForm
 from handlers.common.logging import EventLog, constant_for_log
 
 MAX_MESSAGE_ID_LENGTH = 64

@@ -6,9 +6,8 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from handlers.common.field_rules import TextForm
 from handlers.common.ids import LanguageCode, Ulid
-from handlers.common.json_models import Message
+from handlers.common.json_models import Message, TextForm
 from handlers.common.text import VISIBLE_TEXT
 from handlers.livestream.tracks import ContentType, EpisodeStatus, TrackKind, TrackReason, TrackState
 

@@ -13,9 +13,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, FailFast, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from handlers.common.field_rules import TextForm
 from handlers.common.ids import timestamp
-from handlers.common.json_models import Message, WrongField
+from handlers.common.json_models import Message, TextForm, WrongField
 from handlers.common.text import VISIBLE_TEXT
 from handlers.meetings.s3_keys import CHUNK_NAME_PATTERN, COMPLETE_FILE_NAME
 from handlers.meetings.transcribe_languages import LANGUAGES, validate_language

@@ -14,9 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import PydanticCustomError
 
 from handlers.common.errors import ErrorCode
-from handlers.common.field_rules import TextForm
 from handlers.common.ids import LanguageCode
-from handlers.common.json_models import Message
+from handlers.common.json_models import Message, TextForm
 from handlers.common.websocket import ClientMessage, ErrorMessage, MessageId, ReplyMessage
 from handlers.transcription.audio import SAMPLE_RATES, Encoding
 from handlers.transcription.environment import SessionSettings

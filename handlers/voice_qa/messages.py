@@ -13,9 +13,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from handlers.common.errors import ErrorCode
-from handlers.common.field_rules import TextForm
 from handlers.common.ids import LanguageCode, Ulid
-from handlers.common.json_models import Message
+from handlers.common.json_models import Message, TextForm
 from handlers.common.text import VISIBLE_TEXT
 from handlers.common.websocket import ClientMessage, ErrorMessage, ReplyMessage
 
