@@ -19,19 +19,17 @@ from local import ROOT
 from local.drivers.boto3_calls import call_service, is_not_found
 from local.drivers.model import (
     AwaitedState,
-    ComputedValue,
     Driver,
     DriverCall,
     RecordedOnly,
     ResourceValues,
-    Source,
     identity_inputs,
     used_inputs,
     value_at_path,
 )
 from local.drivers.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
 from local.platform.emulator_clients import Clients
-from local.property_values import UNKNOWN, Archive, Asset, Props, Secret, Unknown, convert_items, reveal_secrets
+from local.property_values import UNKNOWN, Archive, Asset, Props, Secret, convert_items, reveal_secrets
 
 TAGS = "tags"
 """Input with a resource's tags."""
@@ -241,13 +239,7 @@ def describe_failure(error: BaseException) -> str:
 def _read_responses(driver: Driver, values: ResourceValues) -> None:
     """Set the id, unless it is already set, and the outputs from the responses so far. Other outputs stay as they were."""
     for name, source in driver.outputs.items():
-        if (value := _resolve(source, values)) is not UNKNOWN:
+        if (value := values.resolve(source)) not in (None, UNKNOWN):
             values.outputs[name] = value
-    if not values.id and (value := _resolve(driver.id, values)) is not UNKNOWN:
+    if not values.id and (value := values.resolve(driver.id)) not in (None, UNKNOWN):
         values.id = str(value)
-
-
-def _resolve(source: Source, values: ResourceValues) -> Any | Unknown:
-    """Return the value of a source, or UNKNOWN if it has none."""
-    value = source.compute(values) if isinstance(source, ComputedValue) else values[source]
-    return UNKNOWN if value is None else value
