@@ -3,6 +3,7 @@
 Tests that use them must be marked with `ONE_WORKER`, so that the program runs once and not once per worker.
 """
 
+import gc
 import json
 from collections.abc import Mapping
 from functools import cache
@@ -27,7 +28,9 @@ SECTIONS = ("ingestion", "transcription", "voiceQa", "livestream", "meetings")
 @cache
 def previewed(stack: str) -> preview.Preview:
     """Return the preview of a stack. It is shared, so tests must copy what they change."""
-    return preview.preview(stack_files.read_stack(stack))
+    result = preview.preview(stack_files.read_stack(stack))
+    gc.freeze()  # the collector would scan the preview's objects again and again, and they live to the end
+    return result
 
 
 def graph(stack: str) -> Graph:

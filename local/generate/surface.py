@@ -1,7 +1,7 @@
 """Generator of the tables in `policies/guardrails/surface/`: everything that the program may do (`make surface`).
 
-The facts are those of the previews of all stacks, of some variants of their settings, and of runs with ids as AWS would
-assign them. A reviewer reads the difference and decides.
+The facts are those of all stacks and of some variants of prod's settings, with ids as AWS would assign them, and those of
+previews of the variants, in which these ids are unknown. A reviewer reads the difference and decides.
 """
 
 import json
@@ -93,12 +93,11 @@ def build_tables() -> dict[Table, str]:
     """Return the text of each table."""
     lines: dict[Table, set[str]] = {table: set() for table in Table}
     tagged: set[str] = set()
-    for config in _list_configurations():
-        for provider in (PreviewProvider(), DeploymentProvider()):
-            run = program_run.run_program(config, provider, preview=True)
-            tagged |= {resource.type for resource in run.graph if "tags" in resource.inputs}
-            for fact in list_graph_facts(config, run.graph):
-                lines[fact.table].add(fact.line)
+    for config, provider in _list_runs():
+        run = program_run.run_program(config, provider, preview=True)
+        tagged |= {resource.type for resource in run.graph if "tags" in resource.inputs}
+        for fact in list_graph_facts(config, run.graph):
+            lines[fact.table].add(fact.line)
     lines[Table.TYPES] = {_describe_type(kind, has_tags=kind in tagged) for kind in lines[Table.TYPES]}
     return {table: "".join(f"{line}\n" for line in sorted(lines[table])) for table in Table}
 
@@ -111,16 +110,17 @@ def list_graph_facts(config: StackConfig, resources: Any) -> Iterator[Fact]:
         yield from list_resource_facts(CheckedResource(resource.urn, resource.type, resource.name, props, context))
 
 
-def _list_configurations() -> Iterator[StackConfig]:
+def _list_runs() -> Iterator[tuple[StackConfig, PreviewProvider]]:
     for stack in stack_files.list_stacks():
-        yield stack_files.read_stack(stack)
+        yield stack_files.read_stack(stack), DeploymentProvider()
     prod = stack_files.read_stack("prod")
     for variant in SETTINGS_VARIANTS:
         values = dict(prod.values)
         for section, changes in variant.items():
             key = f"{prod.project}:{section}"
             values[key] = json.dumps(_merge(json.loads(values[key]), changes))
-        yield StackConfig(prod.project, prod.stack, values, prod.secret_keys)
+        for provider in (PreviewProvider(), DeploymentProvider()):
+            yield StackConfig(prod.project, prod.stack, values, prod.secret_keys), provider
 
 
 def _merge(settings: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

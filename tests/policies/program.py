@@ -14,7 +14,7 @@ from pulumi_policy.proxy import unknown_checking_proxy
 
 from guardrails.catalogue import POLICIES
 from guardrails.records import CheckedResource, CheckedStack, Finding, Level, Policy, ResourcePolicy, run_check
-from guardrails.stack_configuration import read_stack_context
+from guardrails.stack_configuration import StackContext, read_stack_context
 from guardrails.surface.facts import Seen
 from local import ACCOUNT
 from local.preview import stack_files
@@ -43,9 +43,7 @@ class Program:
 
     def __init__(self, stack: str = "prod") -> None:
         self.resources = dict(_record(stack))
-        config = stack_files.read_stack(stack)
-        context = read_stack_context(dict(config.values), config.project, TODAY, stack)
-        self.context = replace(context, accounts=frozenset({ACCOUNT}))
+        self.context = _read_context(stack)
 
     def change(self, which: str, **props: Any) -> str:
         """Change properties of the resource with a name, or of the first one of a type. None removes a property."""
@@ -77,25 +75,12 @@ class Program:
     def find(self, policy: str) -> dict[str, str]:
         """Return the messages of one policy by the name of the resource, which is empty for the stack. An undecided
         check has an empty message."""
-        record = POLICIES_BY_NAME[policy]
+        return _find(policy, self.read())
+
+    def find_all(self, *policies: str) -> dict[str, dict[str, str]]:
+        """Return what each policy finds, without the policies that find nothing."""
         stack = self.read()
-        names = {resource.urn: resource.name for resource in stack.resources}
-        if isinstance(record, ResourcePolicy):
-            results: Any = (
-                (resource.name, message or "")
-                for resource in stack.resources
-                if record.applies_to(resource.type)
-                for message in run_check(lambda resource=resource: record.check(resource))  # type: ignore[misc]
-            )
-        else:
-            results = (
-                (names.get(result.urn, ""), result.message if isinstance(result, Finding) else "")
-                for result in record.list_results(stack)  # type: ignore[attr-defined]
-            )
-        found: dict[str, str] = {}
-        for name, message in results:
-            found[name] = found.get(name) or message
-        return found
+        return {policy: found for policy in policies if (found := _find(policy, stack))}
 
     def read(self) -> CheckedStack:
         """Return the resources as the pack gives them to its policies."""
@@ -121,6 +106,33 @@ class Program:
         return min(name for name, resource in self.resources.items() if resource.type == which)
 
 
+def _find(policy: str, stack: CheckedStack) -> dict[str, str]:
+    record = POLICIES_BY_NAME[policy]
+    names = {resource.urn: resource.name for resource in stack.resources}
+    if isinstance(record, ResourcePolicy):
+        results: Any = (
+            (resource.name, message or "")
+            for resource in stack.resources
+            if record.applies_to(resource.type)
+            for message in run_check(lambda resource=resource: record.check(resource))  # type: ignore[misc]
+        )
+    else:
+        results = (
+            (names.get(result.urn, ""), result.message if isinstance(result, Finding) else "")
+            for result in record.list_results(stack)  # type: ignore[attr-defined]
+        )
+    found: dict[str, str] = {}
+    for name, message in results:
+        found[name] = found.get(name) or message
+    return found
+
+
+@cache
+def find_unchanged(policy: str, stack: str = "prod") -> Mapping[str, str]:
+    """Return what a policy finds in the program as it is."""
+    return Program(stack).find(policy)
+
+
 Break = Callable[[Program], str]
 """Function that changes a program and returns the name of the resource that then has a fault."""
 
@@ -138,17 +150,15 @@ def edit(which: str, key: str, change_value: Callable[[Any], object]) -> Break:
 def assert_new_finding(policy: str, break_program: Break) -> None:
     """Assert that the policy finds the fault, and had no finding about the resource before."""
     program = Program()
-    before = program.find(policy)
     name = break_program(program)
-    assert name not in before
+    assert name not in find_unchanged(policy)
     assert program.find(policy).get(name), "the finding must have a message, and an undecided check has none"
 
 
 def find_mandatory(stack: str, policies: Iterable[Policy]) -> dict[str, dict[str, str]]:
     """Return what the policies find in an untouched stack, if they are mandatory there."""
-    program = Program(stack)
     mandatory = [policy.name for policy in policies if policy.levels.for_environment(stack) == Level.MANDATORY]
-    return {name: found for name in mandatory if (found := program.find(name))}
+    return Program(stack).find_all(*mandatory)
 
 
 @cache
@@ -161,5 +171,12 @@ def _record(stack: str) -> dict[str, Recorded]:
             resource.parent,
             {key: list(value.urns) for key, value in resource.request.propertyDependencies.items()},
         )
-        for resource in whole_program.run_whole_program(stack_files.read_stack(stack)).graph
+        for resource in whole_program.graph(stack)
     }
+
+
+@cache
+def _read_context(stack: str) -> StackContext:
+    config = stack_files.read_stack(stack)
+    context = read_stack_context(dict(config.values), config.project, TODAY, stack)
+    return replace(context, accounts=frozenset({ACCOUNT}))

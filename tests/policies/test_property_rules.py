@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from guardrails import resource_types as t
 from guardrails.records import Level, ResourcePolicy, run_check
 from guardrails.rules import cost, data_protection, reliability, roles
 from guardrails.rules.requirement import NOT_FALSE, NOT_TRUE, at_least, at_most, at_most_items, equals, one_of
-from tests.policies.program import Program, change, edit
+from tests.policies.program import Program, change, edit, find_unchanged
 from tests.whole_program import ONE_WORKER, STACKS
 
 pytestmark = ONE_WORKER
@@ -141,15 +140,10 @@ BREAKS: dict[str, Callable[[Program], str]] = {
 """Change of the prod program by policy, or by policy and what is changed. It returns the resource with the fault."""
 
 
-@cache
-def find_in_untouched_program(policy: str) -> dict[str, str]:
-    return Program().find(policy)
-
-
 @pytest.mark.parametrize("case", BREAKS)
 def test_a_fault_is_found_at_its_resource(case: str) -> None:
     policy = case.partition(":")[0]
-    program, before = Program(), find_in_untouched_program(policy)
+    program, before = Program(), find_unchanged(policy)
     faulty = BREAKS[case](program)
     found = program.find(policy)
     assert found.get(faulty), "the faulty resource has no finding, or its check was undecided"

@@ -94,8 +94,7 @@ def test_a_secret_is_reported_about_its_resource_without_its_value(name: str) ->
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_no_stack_has_a_finding(stack: str) -> None:
-    program = Program(stack)
-    assert [found for policy in POLICIES if (found := program.find(policy))] == []
+    assert Program(stack).find_all(*POLICIES) == {}
 
 
 def test_harmless_variables_and_stored_secrets_are_no_finding() -> None:
@@ -104,6 +103,6 @@ def test_harmless_variables_and_stored_secrets_are_no_finding() -> None:
         set_variable(name, value)(program)
     program.change(QUEUE, tags={"Commit": HEX + HEX[:8], "Token": f"arn:aws:sqs:us-east-1:123456789012:{LETTERS}"})
     program.change("aws:ssm/parameter:Parameter", value=ACCESS_KEY)
-    assert [found for policy in POLICIES if (found := program.find(policy))] == []
+    assert program.find_all(*POLICIES) == {}
     stored = program.change("aws:ssm/parameter:Parameter", type="String")
     assert program.find(IN_PROPERTIES)[stored]

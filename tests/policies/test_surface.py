@@ -195,7 +195,7 @@ def test_what_no_table_has_is_refused(policy: str, attack: Callable[[Program], s
 def test_an_ordinary_change_needs_no_line(ordinary: Callable[[Program], str]) -> None:
     program = Program()
     ordinary(program)
-    assert {policy: program.find(policy) for policy in SURFACE if program.find(policy)} == {}
+    assert program.find_all(*SURFACE) == {}
 
 
 def test_a_message_contains_no_secret() -> None:
@@ -213,7 +213,7 @@ def test_what_the_provider_inserts_is_no_fact() -> None:
         if resource.type.startswith("aws:"):
             values = {key: value for kind, key, value in inserted if kind == resource.type}
             program.change(name, **{"region": "us-east-1", **values, **resource.props})
-    assert {policy: program.find(policy) for policy in SURFACE if program.find(policy)} == {}
+    assert program.find_all(*SURFACE) == {}
     name = program.change(FUNCTION, region="eu-west-1")
     assert name in program.find("property-allowed")
 
