@@ -26,6 +26,9 @@ LOCAL_STACK = "local"
 OBJECTS_BETWEEN_COLLECTIONS = 2_000_000
 """Threshold of the garbage collector. One run of the Pulumi program creates fewer objects, so no collection interrupts
 it. A collection would free little, because nearly all objects live to the end of the run."""
+SWITCH_INTERVAL_SECONDS = 0.00005
+"""Python's switch interval. With the default, 5 ms, the thread that calls the policy pack would wait too long for the thread
+that runs the program."""
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -268,6 +271,7 @@ def _console(options: argparse.Namespace) -> int:
 def prepare() -> None:
     """Configure this process to run the Pulumi program quickly."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     pulumi_aws_import_hook.install()
 
 

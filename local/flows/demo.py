@@ -93,11 +93,10 @@ def _run_steps(out: Console, config: StackConfig, flows: list[str]) -> None:
                 "the preview has findings that stop a deployment. Fix them first; `make preview STACK=local` lists them"
             )
     emulator.stop(FOLDER)  # an earlier demo that was killed may have left its emulator running
-    # The policy pack loads while the program runs.
     with PolicyPackProcess(config, dry_run=False) as pack, emulator.start(FOLDER) as started:
         clients = EmulatorClients(started.emulator.endpoint)
         with _print_step(out, "up, with IAM enforced"):
-            deployed = deploy(config, started.emulator, Progress())
+            deployed = deploy(config, started.emulator, Progress(), pack.send)
             out.print(f"  {len(deployed.graph.customs())} resources at {started.emulator.endpoint}")
             findings = list_deployed_findings(pack, deployed.graph)
             if mandatory := [finding for finding in findings if finding.level == "mandatory"]:

@@ -28,7 +28,7 @@ from local.preview import stack_files
 from local.preview.policy_pack_process import PolicyFinding, PolicyPackProcess
 from local.preview.program_run import run_program
 from local.preview.report import print_outputs
-from local.preview.resource_graph import Graph
+from local.preview.resource_graph import Graph, Resource
 from local.preview.stack_files import StackConfig
 from local.property_values import Props, to_display_value
 from local.terminal_output import format_count
@@ -60,9 +60,8 @@ def up(stack: str = "local", folder: Path = emulator.FOLDER, *, verbose: bool = 
     with lock_folder(folder, PLATFORM_COMMANDS), ProgressReporter(lists_resources=verbose) as report:
         try:
             config = stack_files.read_stack(stack)
-            # The policy pack loads while the program runs.
             with PolicyPackProcess(config, dry_run=False) as pack, _use_emulator(folder, report) as running:
-                deployed = deploy(config, running, report)
+                deployed = deploy(config, running, report, pack.send)
                 if recorded := sorted({resource.type for resource in deployed.graph.customs()} & RECORDED_ONLY.keys()):
                     report.print_line("recorded only, because the emulator lacks the service or the feature:")
                     for kind in recorded:
@@ -124,36 +123,44 @@ def plan_update(config: StackConfig, folder: Path = emulator.FOLDER) -> list[Pla
 
 
 def list_deployed_findings(pack: PolicyPackProcess, graph: Graph) -> list[PolicyFinding]:
-    """Check the deployed resources again. Return the violations of mandatory policies, and the report of undecided checks.
+    """Return the violations of mandatory policies, and the report of undecided checks, after a deployment.
 
-    A preview cannot decide a check that needs a generated id. After the deployment, these ids exist.
+    A preview cannot decide a check that needs a generated id. During the deployment, these ids exist.
     """
-    pack.policies()  # configures the pack
-    findings = pack.analyze(graph)
+    findings = pack.finish(graph)
     return [finding for finding in findings if finding.level == "mandatory" or finding.policy == "checks-at-deployment"]
 
 
-def deploy(config: StackConfig, running: Emulator, progress: Progress) -> DeployedPlatform:
+def deploy(
+    config: StackConfig, running: Emulator, progress: Progress, report: Callable[[Resource], None] = lambda _: None
+) -> DeployedPlatform:
     """Run the program against an emulator, and delete the resources that it no longer contains.
 
+    `report` is called with each resource when the program registers it.
     Raise ResourceFailed with the first failure of a resource.
     """
     state = PlatformState.read(running) or PlatformState()
     engine = Engine(EmulatorClients(running.endpoint), state, progress)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it logs every task that a failure cancelled
     try:
-        return _run_in_thread(partial(_deploy, config, running, engine, state), engine.stop)
+        return _run_in_thread(partial(_deploy, config, running, engine, state, report), engine.stop)
     except Exception:
         if engine.failures:
             raise engine.failures[0] from None  # the SDK wraps the error in its own messages
         raise
 
 
-def _deploy(config: StackConfig, running: Emulator, engine: Engine, state: PlatformState) -> DeployedPlatform:
+def _deploy(
+    config: StackConfig,
+    running: Emulator,
+    engine: Engine,
+    state: PlatformState,
+    report: Callable[[Resource], None],
+) -> DeployedPlatform:
     """Run the program with an engine. If this process is killed meanwhile, the platform has no state file."""
     PlatformState.remove(running.folder)
     try:
-        result = run_program(config, engine, preview=False)
+        result = run_program(config, engine, preview=False, report=report)
         engine.delete_gone(result.graph)
         if engine.failures:
             raise engine.failures[0]

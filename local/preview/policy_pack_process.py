@@ -8,8 +8,8 @@ which are violations of policies.
 import json
 import os
 import subprocess
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
 from typing import Self
 
 import grpc
@@ -68,7 +68,7 @@ class PolicyDescription:
 
 
 class PolicyPackProcess:
-    """Running policy pack. The constructor does not wait for the pack, so the pack can load while the Pulumi program runs."""
+    """Running policy pack. It loads and analyzes resources while the Pulumi program runs, and only `finish` waits for it."""
 
     def __init__(self, config: StackConfig, *, dry_run: bool) -> None:
         """Start the process. `dry_run` is True for a preview, and False if the resources exist."""
@@ -95,11 +95,14 @@ class PolicyPackProcess:
         self._stub: analyzer_pb2_grpc.AnalyzerStub | None = None
         self._channel: grpc.Channel | None = None
         self._policies: list[PolicyDescription] = []
+        self._thread = ThreadPoolExecutor(1, "policies")
+        self._sent: list[Future[list[PolicyFinding]]] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
         if self._channel is not None:
             self._channel.close()
         self._process.kill()
@@ -116,9 +119,22 @@ class PolicyPackProcess:
             ]
         return self._policies
 
+    def send(self, resource: Resource) -> None:
+        """Analyze a resource in a thread. The order is that of the calls, so send a resource after those it depends on."""
+        if not self._sent:
+            self._thread.submit(self.policies)
+        self._sent.append(self._thread.submit(self.analyze_resource, resource))
+
+    def finish(self, graph: Graph) -> list[PolicyFinding]:
+        """Return the findings on all sent resources, and then the findings on the stack as a whole."""
+        findings = [finding for future in self._sent for finding in future.result()]
+        return [*findings, *self.analyze_stack(graph)]
+
     def analyze(self, graph: Graph) -> list[PolicyFinding]:
-        """Return the findings on all resources, and then the findings on the stack as a whole."""
-        return [*chain.from_iterable(map(self.analyze_resource, graph)), *self.analyze_stack(graph)]
+        """Return the findings on all resources of a finished run, and on the stack as a whole."""
+        for resource in graph:
+            self.send(resource)
+        return self.finish(graph)
 
     def analyze_resource(self, resource: Resource) -> list[PolicyFinding]:
         """Return the findings on one resource with its inputs."""

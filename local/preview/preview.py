@@ -9,9 +9,6 @@ and these results:
 - `cost` estimates the monthly cost.
 """
 
-import sys
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +21,6 @@ from local.preview.preview_provider import PreviewProvider
 from local.preview.resource_graph import Graph
 from local.preview.stack_files import StackConfig
 from local.property_values import Props, to_display_value
-
-SWITCH_INTERVAL_SECONDS = 0.00005
-"""Python's switch interval during a preview. With the default, 5 ms, the thread that calls the pack would wait too long for
-the thread that runs the program."""
 
 
 @dataclass(frozen=True)
@@ -106,27 +99,13 @@ def preview(config: StackConfig) -> Preview:
     The local platform has no driver for a resource type. No resource contains the expected usage, which the cost
     estimate needs.
     """
-    with ExitStack() as cleanup:
-        pack = cleanup.enter_context(PolicyPackProcess(config, dry_run=True))
-        # The thread sends each resource to the pack while the program registers the next ones. The order is that of
-        # registration, so a resource is checked after those that it depends on, as under the CLI.
-        thread = ThreadPoolExecutor(1, "policies")
-        cleanup.callback(thread.shutdown, cancel_futures=True)
-        cleanup.callback(sys.setswitchinterval, sys.getswitchinterval())
-        sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
-        policies = thread.submit(pack.policies)
-        findings: list[Future[list[PolicyFinding]]] = []
-        run = program_run.run_program(
-            config,
-            PreviewProvider(),
-            preview=True,
-            report=lambda resource: findings.append(thread.submit(pack.analyze_resource, resource)),
-        )
-        findings.append(thread.submit(pack.analyze_stack, run.graph))
+    with PolicyPackProcess(config, dry_run=True) as pack:
+        # The pack gets each resource while the program registers the next ones, as under the CLI.
+        run = program_run.run_program(config, PreviewProvider(), preview=True, report=pack.send)
         invalid_inputs = find_invalid_inputs(run.graph)
         handler_faults = find_handler_faults(run.graph)
-        policies_of_pack = tuple(policies.result())
-        all_findings = tuple(finding for future in findings for finding in future.result())
+        findings = pack.finish(run.graph)
+        policies = pack.policies()
     priced = cost.price_graph(config.stack, run.graph)
     return Preview(
         config=config,
@@ -135,8 +114,8 @@ def preview(config: StackConfig) -> Preview:
         messages=run.messages,
         invalid_inputs=tuple(invalid_inputs),
         handler_faults=tuple(handler_faults),
-        policies=policies_of_pack,
-        findings=all_findings,
+        policies=tuple(policies),
+        findings=tuple(findings),
         cost=priced.report,
         budget=priced.budget,
     )

@@ -11,6 +11,7 @@ import time
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 from local import __main__ as command_line
 from local.platform import lifecycle
@@ -41,14 +42,14 @@ def main() -> None:
     command_line.prepare()
     folder, second_name, command = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 
-    def run_program(config: StackConfig, provider: Provider, *, preview: bool) -> ProgramRun:
+    def run_program(config: StackConfig, provider: Provider, *, preview: bool, report: object) -> ProgramRun:
         return program_run.run_function(
             partial(register_groups, second_name, folder), config, provider, preview=preview
         )
 
     lifecycle.run_program = run_program  # type: ignore[assignment, attr-defined]
     lifecycle.list_deployed_findings = lambda *_: []
-    lifecycle.PolicyPackProcess = lambda *_, **_options: nullcontext()  # type: ignore[assignment, attr-defined]
+    lifecycle.PolicyPackProcess = lambda *_, **_options: nullcontext(SimpleNamespace(send=None))  # type: ignore[assignment, attr-defined]
     stack_files.read_stack = lambda *_: StackConfig("polyphony", "local", {})
     sys.exit(command_line.main([command, "--folder", str(folder / "platform")]))
 

@@ -89,7 +89,6 @@ def test_findings_and_estimate_do_not_depend_on_the_order_of_resources() -> None
     """The CLI's engine keeps the resources in an unordered map."""
     recorded = graph("prod")
     with PolicyPackProcess(stack_files.read_stack("prod"), dry_run=True) as pack:
-        pack.policies()
         pack.analyze(recorded)
         findings = pack.analyze_stack(recorded)
         assert "cost-estimate" in {finding.policy for finding in findings}
@@ -119,7 +118,6 @@ def test_an_exception_silences_one_policy_for_one_resource_and_is_reported() -> 
             request.object.update({"forceDestroy": True})
         recorded.add(resource.urn, request)
     with PolicyPackProcess(changed, dry_run=True) as pack:
-        pack.policies()
         findings = pack.analyze(recorded)
     names = {f.urn.rpartition("::")[2] for f in findings if f.policy == "bucket-never-emptied"}
     assert "ingestion-lake-bucket" not in names
@@ -219,7 +217,6 @@ def test_no_mandatory_policy_finds_a_fault_in_the_network_of_a_private_agent() -
     agent = {"endpoint": "https://agent.example.com:5000", "network": network}
     config = change_sections("prod", {"voiceQa": {"agentcore": agent}})
     with PolicyPackProcess(config, dry_run=True) as pack:
-        pack.policies()
         assert list_mandatory(pack.analyze(run_whole_program(config).graph)) == []
 
 
