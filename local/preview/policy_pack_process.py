@@ -96,6 +96,7 @@ class PolicyPackProcess:
         self._channel: grpc.Channel | None = None
         self._policies: list[PolicyDescription] = []
         self._thread = ThreadPoolExecutor(1, "policies")
+        self._configured: Future[list[PolicyDescription]] | None = None
         self._sent: list[Future[list[PolicyFinding]]] = []
 
     def __enter__(self) -> Self:
@@ -121,12 +122,14 @@ class PolicyPackProcess:
 
     def send(self, resource: Resource) -> None:
         """Analyze a resource in a thread. The order is that of the calls, so send a resource after those it depends on."""
-        if not self._sent:
-            self._thread.submit(self.policies)
+        if self._configured is None:
+            self._configured = self._thread.submit(self.policies)
         self._sent.append(self._thread.submit(self.analyze_resource, resource))
 
     def finish(self, graph: Graph) -> list[PolicyFinding]:
         """Return the findings on all sent resources, and then the findings on the stack as a whole."""
+        if self._configured is not None:
+            self._configured.result()  # raises the error of a pack that cannot start
         findings = [finding for future in self._sent for finding in future.result()]
         return [*findings, *self.analyze_stack(graph)]
 

@@ -15,7 +15,7 @@ import sys
 from local.terminal_output import create_console, survive_closed_pipes
 survive_closed_pipes()
 out = create_console()
-for number in range(20_000):
+for number in range(2_000):
     print(number)
     out.print(number)
 print("an error", file=sys.stderr)
@@ -41,7 +41,7 @@ def test_a_program_runs_to_its_end_although_its_pipe_is_closed() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "status"),
-    [(["cost", "--stack", "prod"], 0), (["preview", "--stack", "nowhere"], 2), (["--help"], 0)],
+    [(["preview", "--stack", "nowhere"], 2), (["--help"], 0)],
 )
 def test_a_command_has_its_usual_exit_status_if_the_reader_has_closed_the_pipe(
     arguments: list[str], status: int
@@ -71,7 +71,7 @@ def test_the_lines_of_a_running_command_are_not_buffered_in_a_pipe() -> None:
 
 def test_a_reader_gets_the_complete_output() -> None:
     output = subprocess.run([sys.executable, "-c", PRINT_AND_EXIT], cwd=ROOT, capture_output=True, check=False).stdout  # noqa: S603
-    assert output.splitlines() == [str(number).encode() for number in range(20_000) for _ in range(2)]
+    assert output.splitlines() == [str(number).encode() for number in range(2_000) for _ in range(2)]
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 findings"), (1, "1 finding"), (2, "2 findings")])
