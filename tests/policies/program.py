@@ -151,7 +151,7 @@ def assert_new_finding(policy: str, break_program: Break) -> None:
     """Assert that the policy finds the fault, and had no finding about the resource before."""
     program = Program()
     name = break_program(program)
-    assert name not in find_unchanged(policy)
+    assert not find_unchanged(policy).get(name)
     assert program.find(policy).get(name), "the finding must have a message, and an undecided check has none"
 
 

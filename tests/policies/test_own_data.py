@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from guardrails.rules import code_writers, own_data
 from guardrails.rules.own_data import CLIENT_ID, GUEST_ID, OWN_ITEM, OWN_OBJECT, OWN_PREFIX, _are_own
-from tests.policies.program import UNKNOWN, Program, find_unchanged
+from tests.policies.program import UNKNOWN, Program, assert_new_finding
 from tests.whole_program import ONE_WORKER, STACKS
 
 pytestmark = ONE_WORKER
@@ -111,10 +111,7 @@ HARMLESS: dict[str, Break] = {
 
 @pytest.mark.parametrize("name", BREAKS)
 def test_a_fault_is_reported_about_its_resource(name: str) -> None:
-    program, policy = Program(), name.partition(":")[0]
-    faulty = BREAKS[name](program)
-    assert program.find(policy)[faulty]
-    assert not find_unchanged(policy).get(faulty)
+    assert_new_finding(name.partition(":")[0], BREAKS[name])
 
 
 def test_every_policy_has_a_fault() -> None:

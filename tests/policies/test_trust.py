@@ -8,7 +8,7 @@ import pytest
 
 from components.blocks.iam import Service
 from guardrails.rules import trust
-from tests.policies.program import Program, find_unchanged
+from tests.policies.program import Program, assert_new_finding
 from tests.whole_program import ONE_WORKER, STACKS
 
 pytestmark = ONE_WORKER
@@ -81,10 +81,7 @@ BREAKS: dict[str, Break] = {
 
 @pytest.mark.parametrize("name", BREAKS)
 def test_a_fault_is_reported_about_its_resource(name: str) -> None:
-    program, policy = Program(), name.partition(":")[0]
-    faulty = BREAKS[name](program)
-    assert program.find(policy)[faulty]
-    assert not find_unchanged(policy).get(faulty)
+    assert_new_finding(name.partition(":")[0], BREAKS[name])
 
 
 def test_every_policy_has_a_fault() -> None:
