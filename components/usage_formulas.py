@@ -13,7 +13,7 @@ GB = 1024**3
 LOG_BYTES_PER_CALL = 600
 """Assumed size of the log lines of one invocation."""
 ALWAYS_TRACED_CALLS = DAYS_PER_MONTH * 86_400
-"""Calls of a month that X-Ray's default sampling always traces: one per second."""
+"""Calls of a function in a month that X-Ray's default sampling always traces: one per second."""
 TRACED_SHARE = 0.05
 """Share of the remaining calls that X-Ray's default sampling traces."""
 
@@ -22,11 +22,11 @@ def token_usage(model_id: str, input_tokens: float, output_tokens: float) -> dic
     """Return the tokens under measures named after the model's family and inference profile, such as
     `haikuGlobalInputTokens`.
 
-    Every family except Haiku counts as Sonnet, which costs more.
+    The price list has only Haiku and Sonnet, and Sonnet costs more. So a model of another family counts as Sonnet.
     """
     family = "haiku" if "haiku" in model_id else "sonnet"
-    kind = "Global" if model_id.startswith("global.") else ""
-    return {f"{family}{kind}InputTokens": input_tokens, f"{family}{kind}OutputTokens": output_tokens}
+    profile = "Global" if model_id.startswith("global.") else ""  # all other profiles and ids cost the same
+    return {f"{family}{profile}InputTokens": input_tokens, f"{family}{profile}OutputTokens": output_tokens}
 
 
 def function_usage(calls: float, milliseconds: float, **more: float) -> dict[str, float]:

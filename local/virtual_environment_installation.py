@@ -4,10 +4,10 @@ The Makefile runs this program for each environment. The lock file lists all pac
 
 Only one process installs an environment at a time, because two processes would corrupt it. The installing process holds
 a lock (`fcntl.flock`), which the system releases when this process and its child processes end, even if they are
-killed. The empty file `.locked` in the environment is written last. It is no lock, but shows that the installation is
-complete. If it is missing, the next command installs the environment again.
+killed. The stamp, an empty file `.locked` in the environment, is written last. It shows that all packages of the lock
+file are installed. If the stamp is missing, the next command installs the environment again.
 
-The program needs only Python's standard library, and Python 3.6 can parse it, so that it can refuse an old Python.
+The program needs only Python's standard library, and can be parsed by Python 3.6, so it can refuse an old Python.
 """
 
 import fcntl
@@ -22,7 +22,7 @@ from pathlib import Path
 LOCK_FOLDER = Path(".local")
 """Folder of the locks. They cannot be in the environment's own folder, which is deleted before its installation."""
 STAMP = ".locked"
-"""Name of the file in an environment that shows that the installation is complete."""
+"""Name of the stamp in an environment."""
 OLDEST, NEWEST = (3, 11), (3, 13)
 """Oldest and newest supported version of Python. For a Python newer than `NEWEST`, there is no wheel of the pyarrow
 version in Spark's environment.
@@ -49,7 +49,9 @@ def check_python(version: "tuple[int, ...]") -> None:
 
 
 def install(folder: Path, requirements: Path) -> None:
-    """Install an environment from its lock file, unless another process has just done so."""
+    """Install an environment from its lock file, unless the stamp is newer, for example because another process has just
+    installed it.
+    """
     threading.Thread(target=_report_regularly, args=[folder], daemon=True).start()
     LOCK_FOLDER.mkdir(exist_ok=True)
     with (LOCK_FOLDER / f"{str(folder).replace('/', '-')}.lock").open("wb") as lock:

@@ -1,8 +1,8 @@
 """Comparison of two models that extract meetings' action items: `python -m operations.compare_models`.
 
-An operator runs it before a cheaper model (the candidate) replaces the current one (the reference). Both are asked about
-the same transcripts, in the way of the Lambda function `bedrock-summarize`. Two action items are the same if their
-quotes overlap in the transcript and their owners are the same person; wording and due dates do not count. The agreement
+An operator runs it before a cheaper model (the candidate) replaces the current one (the reference). Both get the same
+transcripts, with the questions of the Lambda function `bedrock-summarize`. Two action items are the same if their quotes
+share a word of the transcript and their owners are the same person; wording and due dates do not count. The agreement
 is the F1 score of the candidate's items over all transcripts, with the reference's items as the truth.
 
 Exit status: 0 if the candidate passed, 1 if its agreement is below the threshold, 2 if the comparison could not run.
@@ -54,7 +54,8 @@ class FoundItems:
     """Action items whose quotes occur in the transcript."""
     tokens: TokenUsage
     usable: bool = True
-    """False if the model gave no usable answer. It has then found nothing."""
+    """False if the model gave no usable answer about a part. Then the items of other parts do not count either, because
+    `bedrock-summarize` would fail."""
     invented_quotes: int = 0
     """Number of items that were dropped because their quote does not occur in the transcript."""
 
@@ -87,14 +88,17 @@ def main(
     except (CommandFailed, KeyboardInterrupt) as error:
         sys.stderr.write(f"{str(error) or 'Interrupted: there is no result.'}\n")
         return 2
-    if not any(one.items for one in found["reference"]):
+    if not any(result.items for result in found["reference"]):
         sys.stderr.write(
             f"{options.reference} found no action item in any transcript of {options.transcripts}: nothing to compare.\n"
         )
         return 2
     for role, model in roles.items():
         print_line(_summarize(role, model, found[role]))
-    pairs = [(one.items, other.items) for one, other in zip(found["reference"], found["candidate"], strict=True)]
+    pairs = [
+        (reference.items, candidate.items)
+        for reference, candidate in zip(found["reference"], found["candidate"], strict=True)
+    ]
     for (name, _), pair in zip(transcripts, pairs, strict=True):
         print_line(f"{name}: agreement {compute_agreement([pair]):.3f}")
     agreement = compute_agreement(pairs)
@@ -125,7 +129,10 @@ def find_items(bedrock: Any, model_id: str, name: str, transcript: Transcript) -
     """Return the action items that a model finds. Raises CommandFailed if a call fails."""
     if not transcript.said:
         return FoundItems((), TokenUsage())
-    sizes = WindowSizes(DEFAULTS["part_characters"], transcript.said[-1].end_ms + 1, overlap_characters=0)
+    # The duration does not divide the transcript, because a window may last as long as the whole transcript.
+    sizes = WindowSizes(
+        characters=DEFAULTS["part_characters"], milliseconds=transcript.said[-1].end_ms + 1, overlap_characters=0
+    )
     windows = split_into_windows(transcript.said, sizes)
     model, usages, items, invented = BedrockModel(bedrock, model_id), list[TokenUsage](), list[LocatedItem](), 0
     for window in windows:
@@ -171,13 +178,15 @@ def _is_same(item: LocatedItem, other: LocatedItem) -> bool:
 
     Two names can mean the same person if one has all words of the other, for example a first name and the full name.
     """
-    name, other_name = (set(re.findall(r"\w+", (one.item.owner or "").casefold())) for one in (item, other))
+    name, other_name = (set(re.findall(r"\w+", (located.item.owner or "").casefold())) for located in (item, other))
     same_owner = name == other_name or bool(name and other_name and (name <= other_name or other_name <= name))
-    return same_owner and item.first <= other.last and other.first <= item.last
+    return same_owner and item.first_word <= other.last_word and other.first_word <= item.last_word
 
 
 def compute_cost(model_id: str, tokens: TokenUsage) -> float | None:
-    """Return the cost in USD of requests of up to 100,000 tokens, or None for a model without prices."""
+    """Return the cost in USD, or None for a model that `prices.toml` does not list. Prices apply to requests of up to
+    100,000 tokens.
+    """
     match = re.fullmatch(r"(?:(?P<area>[a-z]+)\.)?anthropic\.claude-(?P<family>sonnet|haiku)-5-5", model_id)
     if match is None:
         return None
@@ -197,12 +206,12 @@ def compute_cost(model_id: str, tokens: TokenUsage) -> float | None:
 
 def _summarize(role: str, model_id: str, found: Sequence[FoundItems]) -> str:
     """Return a line with the items, tokens and cost of a model over all transcripts."""
-    tokens = sum((one.tokens for one in found), start=TokenUsage())
+    tokens = sum((result.tokens for result in found), start=TokenUsage())
     usd = compute_cost(model_id, tokens)
     return (
-        f"{role} {model_id}: items {sum(len(one.items) for one in found)}, "
-        f"invented quotes {sum(one.invented_quotes for one in found)}, "
-        f"transcripts without a usable answer {sum(not one.usable for one in found)}, tokens in {tokens.all_input_tokens}, "
+        f"{role} {model_id}: items {sum(len(result.items) for result in found)}, "
+        f"invented quotes {sum(result.invented_quotes for result in found)}, "
+        f"transcripts without a usable answer {sum(not result.usable for result in found)}, tokens in {tokens.all_input_tokens}, "
         f"tokens out {tokens.output_tokens}, {'no price' if usd is None else f'USD {usd:.5f}'}"
     )
 

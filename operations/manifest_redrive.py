@@ -25,7 +25,8 @@ from operations.command import CommandContext, CommandFailed, build_name, transl
 
 SUMMARY = "start a new execution for a failed manifest of ingestion"
 MAX_REDRIVE_NUMBERS = 20
-"""Maximum number of names to try. A redrive that ended before its first step has used a name that no record mentions."""
+"""Maximum number of redrive numbers to try. A number is used up if its execution ended before its first step. Then no
+record mentions it, so only Step Functions knows."""
 
 
 class RedriveOutcome(StrEnum):
@@ -55,8 +56,8 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     lake = build_name(Kind.BUCKET, stack, "ingestion", "lake", account)
     machine = build_name(Kind.STATE_MACHINE, stack, "ingestion", "workflow")
     machine_arn = f"arn:{partition}:states:{states.meta.region_name}:{account}:stateMachine:{machine}"
-    # The retention of new records is 1 day, but records are only updated here, so it has no effect.
-    files = FileTable(context.resources("dynamodb").Table(table), 1, ids.now)
+    # The retention applies to new records, and this command creates none.
+    files = FileTable(context.resources("dynamodb").Table(table), record_days=1, clock=ids.now)
     documents, parallel = ManifestDocuments(clients("s3"), lake), ParallelCalls(MAX_WORKERS)
     manifests = Manifests(files, documents, parallel, EventLog("ERROR"))
     with translate_errors(f"{manifest_id} in {table}, {lake} and {machine_arn}"):
@@ -72,7 +73,7 @@ def redrive(
     manifest_id: str, manifests: Manifests, executions: WorkflowExecutions
 ) -> tuple[RedriveOutcome, ManifestExecution | None]:
     """Start the manifest's next execution, unless it is running or processed. Return the outcome and the execution."""
-    manifest = manifests.documents.read_list(manifest_id)
+    file_list = manifests.documents.read_list(manifest_id)
     number = 0  # number of the last redrive that was tried or is in the record
     for _ in range(MAX_REDRIVE_NUMBERS):
         record = manifests.get(manifest_id)
@@ -83,15 +84,15 @@ def redrive(
             status = executions.status(last_execution.arn)
             if status is ExecutionStatus.RUNNING:
                 return RedriveOutcome.RUNNING, last_execution
-            # The execution has ended, but the scheduled sweep has not recorded that yet, so this command does.
+            # The execution has ended, but the function `sweeper`, which records such ends, has not run since.
             manifests.close_ended_execution(last_execution, status)
             continue
         if record.status is ManifestStatus.PROCESSED:
             return RedriveOutcome.PROCESSED, last_execution
-        if manifest is None:
+        if file_list is None:
             return RedriveOutcome.LIST_GONE, None
         number = max(number, record.redrives) + 1
-        name = f"{manifest.execution_name}-r{number}"
+        name = f"{file_list.execution_name}-r{number}"
         execution = ManifestExecution.from_arn(executions.arn(name))
         started = executions.start(name, {"schemaVersion": 1, "manifestId": manifest_id})
         if started is StartOutcome.STARTED:

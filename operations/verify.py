@@ -25,7 +25,7 @@ from pydantic.alias_generators import to_camel
 
 from components.frontend_output import Frontend
 from handlers.common.aws import CONFIG
-from local.flows import OTHER_USER, USER, Clients, FlowSkipped, Stack
+from local.flows import OTHER_USER, USER, ClientFactory, FlowSkipped, Stack
 from local.flows.flow_registry import FLOWS
 from local.flows.identity import request_token
 from operations.command import CommandContext, CommandFailed
@@ -102,7 +102,7 @@ def _read_frontend(stack: str, file: Path | None) -> str:
         raise CommandFailed(f"`{' '.join(command)}` failed. Its error is above.") from error
 
 
-def connect_to_aws(region: str, credentials: tuple[str, str, str | None] | tuple[()] = ()) -> Clients:
+def connect_to_aws(region: str, credentials: tuple[str, str, str | None] | tuple[()] = ()) -> ClientFactory:
     """Return the AWS clients for credentials, by default for those of the environment."""
     access_key, secret_key, token = credentials or (None, None, None)
     # `Any`, because boto3's types accept only literal names of services.

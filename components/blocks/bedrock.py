@@ -69,14 +69,14 @@ class AgentMemory(Block):
             previous_strategy = [strategy]
         self.register_outputs({"memoryId": self.memory_id, "name": self.name})
 
-    def grant(self, *actions: str, as_: str | None = None) -> Grant:
-        """Grant actions on this memory: `memory.grant("CreateEvent", "ListEvents")`. `as_` is the variable for its id.
+    def grant(self, *actions: str, variable: str | None = None) -> Grant:
+        """Grant actions on this memory: `memory.grant("CreateEvent", "ListEvents")`. `variable` is the environment variable with its id.
 
         Instead of the id, the ARN contains the name and a pattern for the rest of the id, so it is known at preview. It
         matches no other memory, because a name is unique in the account and contains no hyphen.
         """
         arn = self.scope.context.arn(SERVICE, f"memory/{self.name}{MEMORY_ID_SUFFIX}")
-        return grant(SERVICE, actions, arn).with_variable(as_, self.memory_id)
+        return grant(SERVICE, actions, arn).with_variable(variable, self.memory_id)
 
 
 def model_grants(scope: Scope, model_ids: Iterable[str], regions: Sequence[str]) -> list[Grant]:

@@ -174,11 +174,11 @@ class Bucket(Block):
             )
         self.register_outputs({"name": self.name, "arn": self.arn})
 
-    def grant(self, *actions: str, prefix: str = "*", as_: str | None = None) -> Grant:
-        """Grant actions on the objects whose key matches a pattern: `grant("GetObject", prefix="incoming/*")`. `as_` is
-        the variable for the bucket's name.
+    def grant(self, *actions: str, prefix: str = "*", variable: str | None = None) -> Grant:
+        """Grant actions on the objects whose key matches a pattern: `grant("GetObject", prefix="incoming/*")`. `variable` is
+        the environment variable with the bucket's name.
         """
-        return grant("s3", actions, f"{self.arn}/{prefix}").with_variable(as_, self.name)
+        return grant("s3", actions, f"{self.arn}/{prefix}").with_variable(variable, self.name)
 
     def grant_list(self, prefix: str | None = None) -> Grant:
         """Grant listing the keys that match a pattern (`incoming/*`), or all keys.

@@ -221,9 +221,9 @@ class Function(Block):
         """ARN of the function's role, for policies that name the role as a principal."""
         return self._role.arn
 
-    def grant_invoke(self, as_: str | None = None) -> Grant:
-        """Grant invocation of the alias, not of the function itself. `as_` is the variable for the alias's ARN."""
-        return grant("lambda", ["InvokeFunction"], self.live_arn).with_variable(as_, self.live_arn)
+    def grant_invoke(self, variable: str | None = None) -> Grant:
+        """Grant invocation of the alias, not of the function itself. `variable` is the environment variable with the alias's ARN."""
+        return grant("lambda", ["InvokeFunction"], self.live_arn).with_variable(variable, self.live_arn)
 
     def allow_api_gateway(self, label: str, source_arn: pulumi.Input[str]) -> lambda_.Permission:
         """Let one API of API Gateway call the alias.

@@ -73,9 +73,9 @@ class Queue(Block):
         self.policy = _create_queue_policy(self, queue, self.arn, senders)
         self.register_outputs({"arn": self.arn, "url": self.url, "deadLetterArn": dead_letters.arn})
 
-    def grant(self, *actions: str, as_: str | None = None) -> Grant:
-        """Grant actions on this queue: `grant("SendMessage")`. `as_` is the variable for its URL."""
-        return grant("sqs", actions, self.arn).with_variable(as_, self.url)
+    def grant(self, *actions: str, variable: str | None = None) -> Grant:
+        """Grant actions on this queue: `grant("SendMessage")`. `variable` is the environment variable with its URL."""
+        return grant("sqs", actions, self.arn).with_variable(variable, self.url)
 
 
 class DeadLetterQueue(Block):

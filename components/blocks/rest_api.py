@@ -48,10 +48,12 @@ ACCESS_LOG_FIELDS = {
 STAGE = "api"
 """Name of the only stage of each REST API."""
 SLOW_PERIODS = 3
-"""Successive periods of five minutes that must be slow. A single slow response among few requests raises no alarm."""
+"""Number of successive periods of five minutes that must be slow, so that a single slow response raises no alarm."""
 
 
 class RestApi(Block):
+    """REST API with its stage, log groups and alarms."""
+
     url: pulumi.Output[str]
     """URL that clients call. It ends in the name of the only stage: `https://…/api`."""
 

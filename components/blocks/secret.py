@@ -31,8 +31,8 @@ class Secret(Block):
         self.version = parameter.version.apply(str)
         self.register_outputs({"name": self.name})
 
-    def grant_read(self, as_: str | None = None) -> Grant:
-        """Grant reading the value. `as_` is the variable for the parameter's name. The AWS managed key needs no
+    def grant_read(self, variable: str | None = None) -> Grant:
+        """Grant reading the value. `variable` is the environment variable with the parameter's name. The AWS managed key needs no
         grant.
         """
-        return grant("ssm", ["GetParameter"], self.arn).with_variable(as_, self.name)
+        return grant("ssm", ["GetParameter"], self.arn).with_variable(variable, self.name)

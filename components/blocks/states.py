@@ -25,7 +25,7 @@ TRANSIENT_LAMBDA_ERRORS = (
 """Errors to retry according to Lambda's guide: the call may not have reached the function, or its response was lost."""
 SUCCEED: State = {"Type": "Succeed"}
 PAUSE_DIVISOR = 20
-"""Part of the time waited after which a job is polled again (`poll_states`)."""
+"""The pause between two polls of a job is the time waited so far, divided by this number (`poll_states`)."""
 
 
 def retry(errors: Sequence[str], attempts: int = 5, first_seconds: int = 2, longest_seconds: int = 300) -> Retry:
@@ -99,7 +99,7 @@ def lambda_state(
     catches: Sequence[Catch] = (),
     assign: Mapping[str, Any] | None = None,
 ) -> State:
-    """Build a state that calls a function's alias. It retries Lambda's transient errors."""
+    """Build a state that calls a function by the ARN of its alias. It retries Lambda's transient errors."""
     arguments = {"FunctionName": function_arn, "Payload": dict(payload)}
     all_retries = [retry(TRANSIENT_LAMBDA_ERRORS), *retries]
     return task_state(
@@ -120,18 +120,18 @@ def choice_state(conditions: Sequence[tuple[str, str]], otherwise: str) -> State
 
 
 def fail_state(error: str, cause: str) -> State:
-    """Build a state that ends the execution with an error, which the alarm on failed executions counts."""
+    """Build a state that ends the execution as failed, with an error name and a cause."""
     return {"Type": "Fail", "Error": error, "Cause": cause}
 
 
 def poll_states(
-    name: str, describe: State, outcomes: Sequence[tuple[str, str]], *, seconds: str, min_pause: int
+    name: str, describe: State, outcomes: Sequence[tuple[str, str]], *, waited_variable: str, min_pause: int
 ) -> dict[str, State]:
     """Build the states that poll a started job: `WaitFor<name>` (the first), `Describe<name>` and `<name>Done`.
 
     `describe` is the task state that requests the job's status and assigns it to a variable; its next state must be
-    `<name>Done`. `outcomes` are the conditions that end the polling, each with its next state. `seconds` is the name of
-    the variable with the time waited, to which the state that starts the job must assign 0. It is a parameter because
+    `<name>Done`. `outcomes` are the conditions that end the polling, each with its next state. `waited_variable` is the
+    variable with the seconds waited, to which the state that starts the job must assign 0. It is a parameter because
     the states of a Map state cannot assign to a variable of the outer states.
 
     A job that has run for a long time will probably run on. So the pause is a twentieth of the time waited, but not
@@ -139,12 +139,12 @@ def poll_states(
     about a hundred requests.
     """
     wait, task = f"WaitFor{name}", f"Describe{name}"
-    pause = f"$max([{min_pause}, $floor(${seconds} / {PAUSE_DIVISOR})])"
+    pause = f"$max([{min_pause}, $floor(${waited_variable} / {PAUSE_DIVISOR})])"
     return {
         wait: {
             "Type": "Wait",
             "Seconds": f"{{% {pause} %}}",
-            "Assign": {seconds: f"{{% ${seconds} + {pause} %}}"},
+            "Assign": {waited_variable: f"{{% ${waited_variable} + {pause} %}}"},
             "Next": task,
         },
         task: describe,
@@ -162,9 +162,8 @@ def count_polls(seconds: int, min_pause: int) -> int:
 
 
 def max_detection_seconds(seconds: int) -> int:
-    """Return the latest time, in seconds since the start, at which polling notices the end of a job that takes `seconds`.
+    """Return the seconds until polling notices the end of a job that takes `seconds`, without the minimum pause.
 
-    For a short job (a twentieth of `seconds` is shorter than the minimum pause), it may be one minimum pause later.
-    Callers must add that pause.
+    Callers add the minimum pause, by which polling may notice the end of a short job later.
     """
     return seconds + seconds // PAUSE_DIVISOR

@@ -89,14 +89,14 @@ class Table(Block):
         )
         self.register_outputs({"name": self.name, "arn": self.arn})
 
-    def grant(self, *actions: str, index: str | None = None, as_: str | None = None) -> Grant:
-        """Grant actions on this table or on one of its indexes: `grant("Query", index="GSI1")`. `as_` is the variable
-        for the table's name.
+    def grant(self, *actions: str, index: str | None = None, variable: str | None = None) -> Grant:
+        """Grant actions on this table or on one of its indexes: `grant("Query", index="GSI1")`. `variable` is the
+        environment variable with the table's name.
         """
         if index is not None and index not in self._indexes:
             raise ValueError(f"{self.name} has no index {index!r}; it has {sorted(self._indexes) or 'none'}")
         arn = self.arn if index is None else f"{self.arn}/index/{index}"
-        return grant("dynamodb", actions, arn, companions=self._key_grants(actions)).with_variable(as_, self.name)
+        return grant("dynamodb", actions, arn, companions=self._key_grants(actions)).with_variable(variable, self.name)
 
     def _key_grants(self, actions: Sequence[str]) -> tuple[Grant, ...]:
         if self._key is None:

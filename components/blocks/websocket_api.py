@@ -102,7 +102,7 @@ class WebSocketApi(Block):
             name=self.name,
             description=self.description,
             protocol_type="WEBSOCKET",
-            route_selection_expression="$request.body.action",
+            route_selection_expression="$request.body.action",  # API Gateway requires one, although no action has a route
             tags=scope.tags(display_name, {CHECKED_BY_TAG: checked_by}),
             opts=self.scope.options(),
         )
@@ -111,7 +111,7 @@ class WebSocketApi(Block):
 
     @property
     def dimensions(self) -> dict[str, pulumi.Input[str]]:
-        """Dimensions of the API's own metrics."""
+        """Dimensions of the API's own metrics, for alarms and dashboards of the subsystem."""
         return {"ApiId": self.api.id, "Stage": self._stage}
 
     def grant_post(self) -> Grant:

@@ -98,9 +98,9 @@ class Workflow(Block):
             )
         self.register_outputs({"arn": self.arn})
 
-    def grant_start(self, as_: str | None = None) -> Grant:
-        """Grant starting executions. `as_` is the variable for the state machine's ARN."""
-        return grant("states", ["StartExecution"], self.arn).with_variable(as_, self.arn)
+    def grant_start(self, variable: str | None = None) -> Grant:
+        """Grant starting executions. `variable` is the environment variable with the state machine's ARN."""
+        return grant("states", ["StartExecution"], self.arn).with_variable(variable, self.arn)
 
     def grant_describe(self) -> Grant:
         """Grant describing executions, to read their result."""

@@ -154,8 +154,8 @@ class Ingestion(pulumi.ComponentResource):
             environment=WorkflowStepsEnvironment,
             environment_key_arn=settings.environment_key_arn,
             uses=[
-                self.files.grant("GetItem", "UpdateItem", as_="manifest_table_name"),
-                self.lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*", as_="lake_bucket"),
+                self.files.grant("GetItem", "UpdateItem", variable="manifest_table_name"),
+                self.lake.grant("GetObject", "PutObject", prefix=f"{MANIFESTS}/*", variable="lake_bucket"),
                 self.lake.grant_list(),
             ],
             values={"record_days": settings.intake.table_record_days},
@@ -221,10 +221,10 @@ class Ingestion(pulumi.ComponentResource):
     def _manifest_creation_grants(self) -> list[Grant]:
         """Return the grants of the functions that create manifests."""
         return [
-            self.files.grant("UpdateItem", as_="manifest_table_name"),
+            self.files.grant("UpdateItem", variable="manifest_table_name"),
             self.files.grant("Query", index=OPEN_INDEX),
-            self.lake.grant("PutObject", prefix=f"{MANIFESTS}/*", as_="lake_bucket"),
-            self.workflow.grant_start(as_="state_machine_arn"),
+            self.lake.grant("PutObject", prefix=f"{MANIFESTS}/*", variable="lake_bucket"),
+            self.workflow.grant_start(variable="state_machine_arn"),
         ]
 
     def _manifest_creation_values(self) -> dict[str, object]:

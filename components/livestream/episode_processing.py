@@ -104,7 +104,7 @@ def create_video_chunks(
         settings=settings.video_chunks,  # the function's size, not the chunks' length (`settings.video`)
         environment=VideoChunksEnvironment,
         uses=[
-            table.grant("GetItem", "PutItem", as_="table_name"),
+            table.grant("GetItem", "PutItem", variable="table_name"),
             grant_events(scope),
             grant("mediaconvert", ["CreateJob"], scope.context.arn("mediaconvert", "queues/Default")),
             grant("iam", ["PassRole"], role.arn, passed_to).with_variable("mediaconvert_role_arn", role.arn),
@@ -142,10 +142,10 @@ def create_transcript_windows(
         settings=settings.transcript_windows,
         environment=TranscriptWindowsEnvironment,
         uses=[
-            table.grant("GetItem", "PutItem", as_="table_name"),
-            bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*", as_="bucket_name"),
+            table.grant("GetItem", "PutItem", variable="table_name"),
+            bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*", variable="bucket_name"),
             bucket.grant_list(),
-            windows.grant("SendMessage", as_="agent_queue_url"),
+            windows.grant("SendMessage", variable="agent_queue_url"),
         ],
         values={"window_characters": agent.window_characters},
         source=QueueSource(uploads, batch_size=1, max_concurrency=5),
@@ -167,10 +167,10 @@ def create_fact_check_agent(
         settings=settings.fact_check_agent,
         environment=AgentEnvironment,
         uses=[
-            table.grant("GetItem", "PutItem", "DeleteItem", "Query", as_="table_name"),
-            bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*", as_="bucket_name"),
+            table.grant("GetItem", "PutItem", "DeleteItem", "Query", variable="table_name"),
+            bucket.grant("GetObjectVersion", prefix=f"{TRANSCRIPTS}*", variable="bucket_name"),
             bucket.grant_list(),
-            memory.grant("CreateEvent", "ListEvents", as_="memory_id"),
+            memory.grant("CreateEvent", "ListEvents", variable="memory_id"),
             *model_grants(scope, [agent.model_id], agent.model_regions),
         ],
         values={"model_id": agent.model_id, "answer_seconds": agent.answer_seconds},
@@ -189,13 +189,15 @@ def create_episode_cleanup(
         settings=settings.episode_cleanup,
         environment=EpisodeCleanupEnvironment,
         uses=[
-            table.grant("GetItem", "Query", "BatchWriteItem", as_="table_name"),
+            table.grant("GetItem", "Query", "BatchWriteItem", variable="table_name"),
             bucket.grant_list_uploads(),
-            bucket.grant("AbortMultipartUpload", prefix=f"{VIDEOS}*", as_="bucket_name"),
+            bucket.grant("AbortMultipartUpload", prefix=f"{VIDEOS}*", variable="bucket_name"),
             *(bucket.grant_list_versions(prefix) for prefix in prefixes),
             # DeleteObjects needs both permissions to delete versions (S3 API reference).
             *(bucket.grant("DeleteObject", "DeleteObjectVersion", prefix=prefix) for prefix in prefixes),
-            memory.grant("ListEvents", "DeleteEvent", "ListMemoryRecords", "BatchDeleteMemoryRecords", as_="memory_id"),
+            memory.grant(
+                "ListEvents", "DeleteEvent", "ListMemoryRecords", "BatchDeleteMemoryRecords", variable="memory_id"
+            ),
         ],
         values={"summary_namespace": SUMMARIES, "fact_namespace": FACTS},
         source=QueueSource(deletions, batch_size=1, max_concurrency=5),

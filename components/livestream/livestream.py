@@ -114,15 +114,15 @@ class Livestream(pulumi.ComponentResource):
             environment=EpisodesApiEnvironment,
             errors_severity=None,
             uses=[
-                self.table.grant("GetItem", "PutItem", "Query", as_="table_name"),
+                self.table.grant("GetItem", "PutItem", "Query", variable="table_name"),
                 self.table.grant("Query", index=OWNER_INDEX),
                 # The function presigns URLs for uploads and downloads, so its role needs the permissions that the URLs
                 # use. GetObject also permits HeadObject, with which it reads the size of a completed video.
-                self.bucket.grant("GetObject", "PutObject", prefix=f"{VIDEOS}*", as_="bucket_name"),
+                self.bucket.grant("GetObject", "PutObject", prefix=f"{VIDEOS}*", variable="bucket_name"),
                 self.bucket.grant("PutObject", prefix=f"{TRANSCRIPTS}*"),
                 self.bucket.grant("GetObject", prefix=f"{CHUNKS}*"),
                 key.grant_read("encryption_key"),
-                deletions.grant("SendMessage", as_="deletions_queue_url"),
+                deletions.grant("SendMessage", variable="deletions_queue_url"),
             ],
             values={
                 "encryption_key_version": key.version,

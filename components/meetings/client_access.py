@@ -54,8 +54,8 @@ def create_client_access(
             grant("sts", ["AssumeRole", "TagSession"], role_arn, _USER_TAG_CONDITION).with_variable(
                 "client_role", role_arn
             ),
-            table.grant("GetItem", "PutItem", as_="table_name"),  # to delete a meeting
-            deletions.grant("SendMessage", as_="deletions_queue_url"),
+            table.grant("GetItem", "PutItem", variable="table_name"),  # to delete a meeting
+            deletions.grant("SendMessage", variable="deletions_queue_url"),
         ],
         values={
             **scope.foundation.identity.token_variables(scope.context.environment),

@@ -126,8 +126,8 @@ class Meetings(pulumi.ComponentResource):
             settings=settings.steps,
             environment=StepsEnvironment,
             uses=[
-                self.table.grant("GetItem", "PutItem", as_="table_name"),
-                self.bucket.grant("GetObject", prefix=f"{WORK}*", as_="bucket_name"),
+                self.table.grant("GetItem", "PutItem", variable="table_name"),
+                self.bucket.grant("GetObject", prefix=f"{WORK}*", variable="bucket_name"),
                 self.bucket.grant_list(),
                 grant_metrics(NAMESPACE),
             ],
@@ -171,7 +171,7 @@ class Meetings(pulumi.ComponentResource):
             settings=self._settings.bedrock_summarize,
             environment=SummaryEnvironment,
             uses=[
-                self.bucket.grant("GetObject", prefix=f"{WORK}*", as_="bucket_name"),
+                self.bucket.grant("GetObject", prefix=f"{WORK}*", variable="bucket_name"),
                 self.bucket.grant("GetObject", "PutObject", prefix=f"{TRANSCRIPTS}*"),
                 self.bucket.grant("PutObject", prefix=f"{SUMMARIES}*"),
                 self.bucket.grant_list(),
@@ -209,8 +209,8 @@ class Meetings(pulumi.ComponentResource):
             settings=settings.start,
             environment=StartEnvironment,
             uses=[
-                self.table.grant("GetItem", "PutItem", as_="table_name"),
-                self.bucket.grant("GetObject", prefix=f"{RAW}*/{COMPLETE_FILE_NAME}", as_="bucket_name"),
+                self.table.grant("GetItem", "PutItem", variable="table_name"),
+                self.bucket.grant("GetObject", prefix=f"{RAW}*/{COMPLETE_FILE_NAME}", variable="bucket_name"),
                 self.bucket.grant_list(),
                 self._grant_workflow("StartExecution"),
                 grant(
@@ -234,15 +234,15 @@ class Meetings(pulumi.ComponentResource):
             settings=self._settings.meeting_cleanup,
             environment=MeetingCleanupEnvironment,
             uses=[
-                self.table.grant("GetItem", as_="table_name"),
+                self.table.grant("GetItem", variable="table_name"),
                 *(self.bucket.grant_list_versions(prefix) for prefix in prefixes),
                 # DeleteObjects needs both permissions to delete versions (S3 API reference).
                 *(
-                    self.bucket.grant("DeleteObject", "DeleteObjectVersion", prefix=prefix, as_="bucket_name")
+                    self.bucket.grant("DeleteObject", "DeleteObjectVersion", prefix=prefix, variable="bucket_name")
                     for prefix in prefixes
                 ),
                 self._grant_workflow("ListExecutions"),
-                self.deletions.grant("SendMessage", as_="deletions_queue_url"),
+                self.deletions.grant("SendMessage", variable="deletions_queue_url"),
             ],
             source=QueueSource(self.deletions, batch_size=1, max_concurrency=5),
         )
@@ -265,7 +265,7 @@ class Meetings(pulumi.ComponentResource):
             environment=StorageEnvironment,
             uses=[
                 self.bucket.grant_list(),
-                self.bucket.grant("GetObject", "PutObject", prefix=f"{WORK}storage/*", as_="bucket_name"),
+                self.bucket.grant("GetObject", "PutObject", prefix=f"{WORK}storage/*", variable="bucket_name"),
                 grant_metrics(NAMESPACE),
             ],
             values={

@@ -1,5 +1,8 @@
 """States of the workflow that processes one recording: make video and audio, transcribe, summarise, update the meeting.
 
+A recording consists of files, which are called chunks. The client uploads them, and then `complete.json`, which lists
+them. Each upload of `complete.json` can start an execution of the workflow (an attempt).
+
 1. The media job, an AWS Batch job, makes the video and the audio: first on Fargate Spot, if the settings choose it. If
    that job fails, gets no capacity in time or is interrupted too often, a second job runs on demand. Batch itself
    repeats an interrupted job, up to the number of attempts in the job definition.
@@ -11,7 +14,8 @@ Many states share these variables:
 
 - `$job`: the id of the media job. `$jobStatus`: its status at the last request. `$jobSeconds`: the time for which the
   workflow has waited for it. `$statusSince`: the part of this time after which the job had its status.
-- `$starts`: the number of times that Batch has started the media jobs of this execution.
+- `$starts`: the number of times that Batch has started the media jobs of this execution. `$earlierStarts`: the part of it
+  that belongs to the jobs before the current one.
 - `$error`: the name of the error that the workflow reports if it gives up.
 - `$media`: the result of the media job, with the parts of the audio.
 """
@@ -52,7 +56,7 @@ OTHER_STEPS_SECONDS: Final = 3 * 3600
 """Part of the workflow's timeout for all other states, for retries, and for the minimum pause of each polling, which
 `max_detection_seconds` leaves out."""
 MAX_JOB_STARTS: Final = 10
-"""Number of starts of media jobs after which a job that has to be repeated is given up."""
+"""Number of starts of media jobs after which the workflow repeats the job no more, and the meeting fails."""
 INPUT: Final = "$states.context.Execution.Input"
 """JSONata expression of the execution's input."""
 RECORDING: Final = {name: f"{{% {INPUT}.{name} %}}" for name in ("user", "meetingId", "content")}
@@ -113,6 +117,7 @@ def timeout_seconds(settings: MeetingsSettings) -> int:
 def build_states(
     media: MediaJob, steps: Function, summarize: Function, bucket: str, settings: MeetingsSettings
 ) -> dict[str, State]:
+    """Return all states by name. An execution starts at `FIRST_STATE`."""
     media_failed, transcription_failed, summary_failed = GIVE_UP.values()
     return {
         **_media_states(media, settings.processing),
@@ -123,7 +128,9 @@ def build_states(
             on_failure=media_failed,
             assign={"media": "{% $states.result.Payload %}", "error": "MediaRepeated"},
         ),
-        # The media job is repeated if it has seen another `complete.json` than the record, which may be on its way.
+        # `repeat`: the media job has read the `complete.json` of another recording, but according to the meeting's record,
+        # this attempt is still the current one. Either the client has restored `complete.json`, or its event has not
+        # arrived yet. All outcomes that lead to `Done` are final, and the step has written them to the record.
         "AnythingToHear": choice_state(
             [
                 ("{% $media.outcome = 'ready' %}", "Transcribe"),
@@ -146,8 +153,7 @@ def build_states(
             "Next": "MarkTranscribed",
         },
         "MarkTranscribed": _step(steps, {"step": "transcribed"}, to="StillWanted", on_failure=transcription_failed),
-        # The other outcome is `superseded`: a newer execution or another upload of the meeting exists, so this
-        # execution ends.
+        # The other outcome is `superseded`: the meeting was deleted, or it has a newer attempt.
         "StillWanted": choice_state([("{% $step.outcome = 'goes_on' %}", "Summarize")], otherwise="Done"),
         "Summarize": task_state(
             LAMBDA_INVOKE,
@@ -249,7 +255,7 @@ def _job_states(
                 "earlierStarts": "{% $starts %}",
             },
         ),
-        **poll_states(name, describe, outcomes, seconds="jobSeconds", min_pause=poll_seconds),
+        **poll_states(name, describe, outcomes, waited_variable="jobSeconds", min_pause=poll_seconds),
         end: task_state(
             "arn:aws:states:::aws-sdk:batch:terminateJob",
             {"JobId": "{% $job %}", "Reason": END_REASON},
@@ -310,7 +316,9 @@ def _part_states(bucket: str, label: str, settings: MeetingsSettings) -> dict[st
             catches=[catch("WaitForPart", errors=["Transcribe.ConflictException"], assign=started)],
             assign=started,
         ),
-        **poll_states("Part", describe, outcomes, seconds="partSeconds", min_pause=settings.processing.poll_seconds),
+        **poll_states(
+            "Part", describe, outcomes, waited_variable="partSeconds", min_pause=settings.processing.poll_seconds
+        ),
         "PartTranscribed": SUCCEED,
         "PartFailed": fail_state("TranscriptionFailed", "Amazon Transcribe could not transcribe a part."),
         "PartTooLate": fail_state("TranscriptionTooLate", "Amazon Transcribe did not end in time."),

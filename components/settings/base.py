@@ -35,10 +35,8 @@ Origin = Annotated[
 GATEWAY_SECONDS = 29
 """Time that API Gateway waits for a function."""
 MIN_WEBSOCKET_SECONDS = 10
-"""Minimum timeout of a function behind a WebSocket API. The AWS calls of a handshake time out earlier, so that the
-client gets a clear answer."""
-
-
+"""Minimum timeout of a function behind a WebSocket API. When a client connects, the function's calls of AWS time out
+earlier, so that the client gets a clear answer."""
 MAX_SHOWN_CHARACTERS = 80
 """Maximum length of a value in an error message."""
 
@@ -71,7 +69,7 @@ class SettingsModel(BaseModel):
         validate_default=True,
         use_attribute_docstrings=True,
         hide_input_in_errors=True,
-        url_preserve_empty_path=True,  # issuers are compared as text, so no slash may be added
+        url_preserve_empty_path=True,  # a token's issuer is compared with the setting as text, so no slash may be added
     )
 
     @model_validator(mode="before")
@@ -129,8 +127,8 @@ class FunctionSettings(SettingsModel):
     def seconds_to_work(self, finish_seconds: int, max_seconds: int = 900) -> int:
         """Return the seconds after which an invocation must not start further work.
 
-        The result is the timeout minus `finish_seconds`, but at most `max_seconds`. In the remaining time, the
-        invocation finishes the work that it has started.
+        The result is the timeout minus `finish_seconds`, but at least 1 and at most `max_seconds`. In the remaining
+        time, the invocation finishes the work that it has started.
         """
         return min(max_seconds, max(1, self.timeout_seconds - finish_seconds))
 

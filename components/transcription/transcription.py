@@ -23,10 +23,10 @@ from components.transcription.cost import PING_SECONDS
 from handlers.transcription.environment import METRICS_NAMESPACE, PROTOCOL, ProcessorEnvironment, RouterEnvironment
 
 MESSAGE_ACTIONS = ("audio", "close", "open", "ping")
-"""Values that a message's `action` may have."""
+"""Values that a message's `action` may have. The router reads them, and clients find them in the output `frontend`."""
 MAX_EVENT_AGE_SECONDS = 60
 """Maximum age of an utterance that waits for the audio processor: the lowest value that Lambda allows. The processor
-already ignores an utterance that has waited longer than `MAX_START_MS` of the session. Its client sends it again."""
+ignores an utterance sooner, after `handlers.transcription.session.MAX_START_MS`. Its client sends it again."""
 MEMORY_PERCENT = 90
 """An alarm is raised if an invocation of the audio processor uses more than this percentage of its memory."""
 DISCARD_REASON = "a failure record would hold audio that must not be stored - a lost utterance is sent again"
@@ -102,8 +102,9 @@ class Transcription(pulumi.ComponentResource):
                 # IAM has no ARNs for streams of Amazon Transcribe.
                 grant("transcribe", ["StartStreamTranscription", "StartStreamTranscriptionWebSocket"], "*"),
                 grant_metrics(METRICS_NAMESPACE),
-                self.sessions.grant("GetItem", "Query", as_="sessions_table_name"),
-                self.live.grant("GetItem", "PutItem", as_="live_table_name"),
+                # The processor does not use Query, but its requirement (docs/requirements.md) lists it.
+                self.sessions.grant("GetItem", "Query", variable="sessions_table_name"),
+                self.live.grant("GetItem", "PutItem", variable="live_table_name"),
                 self.socket.grant_post(),
             ],
             values={
@@ -113,7 +114,7 @@ class Transcription(pulumi.ComponentResource):
             },
             endpoints={CALLBACK_ENDPOINT_VARIABLE: self.socket.callback_url},
             asynchronous=AsyncInvocation(
-                None, retries=0, max_age_seconds=MAX_EVENT_AGE_SECONDS, discard_reason=DISCARD_REASON
+                on_failure=None, retries=0, max_age_seconds=MAX_EVENT_AGE_SECONDS, discard_reason=DISCARD_REASON
             ),
             errors_severity=Severity.CRITICAL,
             errors_above=settings.alarms.errors,
@@ -132,9 +133,9 @@ class Transcription(pulumi.ComponentResource):
             errors_severity=Severity.CRITICAL,
             errors_above=0,
             uses=[
-                self.sessions.grant("GetItem", "PutItem", as_="sessions_table_name"),
-                self.live.grant("GetItem", "PutItem", as_="live_table_name"),
-                self.processor.grant_invoke(as_="processor"),
+                self.sessions.grant("GetItem", "PutItem", variable="sessions_table_name"),
+                self.live.grant("GetItem", "PutItem", variable="live_table_name"),
+                self.processor.grant_invoke(variable="processor"),
             ],
             values={
                 "structured_logging": self._settings.structured_logging,

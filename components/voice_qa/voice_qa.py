@@ -145,9 +145,9 @@ class VoiceQa(pulumi.ComponentResource):
             environment=ValidatorEnvironment,
             throttles_above=0,
             uses=[
-                self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*", as_="s3_bucket"),
+                self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*", variable="s3_bucket"),
                 self.audio.grant_list(),
-                self.sessions.grant("GetItem", "PutItem", as_="dynamodb_table"),
+                self.sessions.grant("GetItem", "PutItem", variable="dynamodb_table"),
                 self.socket.grant_post(),
             ],
             values={"lecture_max_bytes": self._max_lecture_bytes},
@@ -167,11 +167,11 @@ class VoiceQa(pulumi.ComponentResource):
             uses=[
                 # The worker signs the URLs with which the agent downloads audio, so its role needs the permissions that
                 # the URLs use. The URLs name object versions.
-                self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{QUERIES}*", as_="s3_bucket"),
+                self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{QUERIES}*", variable="s3_bucket"),
                 self.audio.grant("GetObject", "GetObjectVersion", prefix=f"{LECTURES}*"),
                 self.audio.grant("GetObject", "PutObject", prefix=f"{RESPONSES}*"),
                 self.audio.grant_list(),
-                self.sessions.grant("GetItem", "PutItem", as_="dynamodb_table"),
+                self.sessions.grant("GetItem", "PutItem", variable="dynamodb_table"),
                 self.socket.grant_post(),
                 *self._agent_grants(),
             ],
@@ -221,10 +221,13 @@ class VoiceQa(pulumi.ComponentResource):
             throttles_above=0,
             uses=[
                 # The handler signs the forms with which guests upload, so its role needs the permissions of the forms.
-                *(self.audio.grant("PutObject", prefix=f"{prefix}*", as_="s3_bucket") for prefix in upload_prefixes),
-                self.sessions.grant("GetItem", "PutItem", as_="dynamodb_table"),
+                *(
+                    self.audio.grant("PutObject", prefix=f"{prefix}*", variable="s3_bucket")
+                    for prefix in upload_prefixes
+                ),
+                self.sessions.grant("GetItem", "PutItem", variable="dynamodb_table"),
                 worker.grant_invoke("worker"),
-                time_limits.grant("SendMessage", as_="time_limit_queue"),
+                time_limits.grant("SendMessage", variable="time_limit_queue"),
                 guest_id_key.grant_read("guest_id_key"),
                 self.socket.grant_post(),
             ],

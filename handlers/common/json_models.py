@@ -1,7 +1,7 @@
 """Base model for the JSON of our own interfaces: requests, answers, messages and stored documents.
 
-Also the rules of fields as sentences: what an error states about a value that a client or a stack file gives. Each rule
-completes a sentence that begins with the name of the field, for example "must be 'video' or 'transcript'".
+The module also states which rule a wrong value violates (`WrongField`, `TextForm`, `to_rule`). A rule continues a
+sentence that begins with the name of the field, for example "must be 'video' or 'transcript'".
 """
 
 import os
@@ -48,7 +48,7 @@ class WrongField(Message):
 class TextForm:
     """Form of a text: its pattern and lengths, and one rule that an error states instead of them.
 
-    It is an annotation of `str`, as pydantic's StringConstraints. That would state the pattern, which is hard to read.
+    It is an annotation of `str`, in place of pydantic's StringConstraints, whose errors quote the pattern.
     """
 
     pattern: str
@@ -68,5 +68,5 @@ class TextForm:
 
 
 def to_rule(message: str) -> str:
-    """Return the rule that a message of pydantic states."""
+    """Return the rule in one of pydantic's messages. A message in another form is returned as it is."""
     return _PLAIN_RULES.get(message) or _SUBJECT.sub("must ", message)

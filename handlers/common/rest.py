@@ -72,7 +72,7 @@ class RestOperation(Generic[Parameters, Query, Body, Answer]):
     answer: type[Answer] | None = None
     """Body of the answer, or None for an answer without a body."""
     statuses: tuple[Status, ...] = (200,)
-    """Status codes of successful answers."""
+    """Status codes of successful answers, the usual one first."""
     takes_token: bool = False
     """True if the function of the operation verifies the caller's token, because the API has no authorizer."""
 

@@ -54,6 +54,8 @@ BATCH_SIZE = 10
 MAX_WINDOWS = 1_000
 """Maximum number of windows of a transcript. Each window is one model request, in a queue that all episodes share. The
 speech of a whole day stays below this limit."""
+WINDOWS_PER_QUERY = 20
+"""Number of windows that a query for a page of findings reads at once. A page usually needs only a few windows."""
 CueNumber = Annotated[int, Field(ge=0)]
 P = TypeVar("P", bound=Passage)
 
@@ -148,10 +150,6 @@ def send_messages(client: "SQSClient", queue_url: str, messages: Sequence[Window
             raise WindowsNotQueued
 
 
-WINDOWS_PER_QUERY = 20
-"""Number of windows that a query for a page of findings reads at once. A page usually needs only a few windows."""
-
-
 class FindingKind(StrEnum):
     """Kinds of findings. The value is the attribute of the items that contains them."""
 
@@ -194,7 +192,8 @@ class FindingsTable:
         self._episodes = EpisodeTable(client, table_name)
 
     def finish_if_done(self, window: WindowMessage) -> bool:
-        """Return True if the window need not be analyzed: it has a result, or its findings would not be listed.
+        """Return True if the window need not be analyzed, because it has a result, the episode was deleted, or another
+        transcript has replaced this one.
 
         If all windows of the transcript have a result, also move the transcript's track to its final state.
         """
@@ -251,7 +250,8 @@ class FindingsTable:
             self._client.delete_item(TableName=self._name, Key=serialize_item(_key(window)))
             return
         outcomes: list[str] = []
-        # The last window comes first. It is usually analyzed last, so the query ends early until then.
+        # The windows are read from the last to the first. The last one is usually analyzed last, so while some are still
+        # missing, the loop usually ends at the first item.
         upload = window.owner, window.episode_id, window.upload_id
         for index, item in self._windows(upload, "sk, outcome", 0, descending=True):
             if index != window.count - 1 - len(outcomes):
@@ -262,12 +262,12 @@ class FindingsTable:
         failed_count = sum(outcome != WindowOutcome.ANALYZED for outcome in outcomes)
         all_failed = failed_count == window.count
         update = TrackUpdate(
-            window.upload_id,
-            TrackState.FAILED if all_failed else TrackState.ANALYZED,
-            timestamp(self._clock()),
-            TrackReason.ANALYSIS_FAILED if all_failed else None,
-            window.transcript_version,
-            {"windows": window.count, "failedWindows": failed_count},
+            upload_id=window.upload_id,
+            state=TrackState.FAILED if all_failed else TrackState.ANALYZED,
+            at=timestamp(self._clock()),
+            reason=TrackReason.ANALYSIS_FAILED if all_failed else None,
+            version_id=window.transcript_version,
+            details={"windows": window.count, "failedWindows": failed_count},
         )
         self._episodes.advance_track(window.owner, window.episode_id, TrackKind.TRANSCRIPT, update)
 

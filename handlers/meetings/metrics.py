@@ -18,7 +18,8 @@ INPUT_TOKENS: Final = "SummaryInputTokens"
 OUTPUT_TOKENS: Final = "SummaryOutputTokens"
 """Tokens that the models wrote for one meeting's summary and action items."""
 STORAGE_GROWTH: Final = "StorageGrowth"
-"""Bytes per day by which the stored data grew: of one user (with the dimension `User`), or of all users (without it).
+"""Bytes per day by which the stored data grew: of one user or of `others` (with the dimension `User`), or of all users
+(without it).
 """
 FFMPEG_RATIO: Final = "FfmpegRatio"
 """Seconds during which the media job ran ffmpeg, per second of the recording."""
@@ -36,8 +37,8 @@ class MeetingMetric:
     value: float
     unit: Literal["Seconds", "Count", "Bytes", "None"]
     user: str | None = None
-    """Value of the dimension `User`: the user's pseudonym in S3 keys, or `others` for the sum over all users without a
-    metric of their own. None for a metric without this dimension.
+    """Value of the dimension `User`: the pseudonym that names the user in S3 keys, or `others`. Only the users whose data
+    grew most have a value of their own, and `others` is the sum of the rest. None for a metric without this dimension.
     """
 
 
@@ -49,7 +50,7 @@ class MeetingMetrics:
         self._stack = stack
 
     def put(self, metrics: Sequence[MeetingMetric]) -> None:
-        """Send up to a thousand values in one call."""
+        """Send the values in one call. PutMetricData refuses more than a thousand."""
         if not metrics:
             return
         self._client.put_metric_data(

@@ -1,5 +1,8 @@
 """Drivers of API Gateway's REST and WebSocket APIs, and of the account's role with which API Gateway writes logs.
 
+A driver lists the calls that create, update and delete the resources of one Pulumi type on the AWS emulator. A call
+gets each property as the parameter of the same name, ignoring case, unless the driver states otherwise (`model.py`).
+
 A change that a stage, its method settings or the account needs is a list of patches. CreateStage has no parameters for
 these settings either.
 """
@@ -130,7 +133,7 @@ DRIVERS = (
     Driver(
         type="aws:apigateway/restApi:RestApi",
         service="apigateway",
-        names={"id": "restApiId"},
+        api_names={"id": "restApiId"},
         create=(DriverCall("CreateRestApi"),),
         delete=(DriverCall("DeleteRestApi"),),
         id=from_response("CreateRestApi", "id"),
@@ -141,7 +144,7 @@ DRIVERS = (
     Driver(
         type="aws:apigateway/deployment:Deployment",
         service="apigateway",
-        names={**REST_NAMES, "id": "deploymentId"},
+        api_names={**REST_NAMES, "id": "deploymentId"},
         create=(DriverCall("CreateDeployment", {"description": deployment_description}),),
         delete=(DriverCall("DeleteDeployment"),),
         id=from_response("CreateDeployment", "id"),
@@ -149,11 +152,11 @@ DRIVERS = (
     Driver(
         type="aws:apigateway/stage:Stage",
         service="apigateway",
-        names={**REST_NAMES, "deployment": "deploymentId"},
+        api_names={**REST_NAMES, "deployment": "deploymentId"},
         create=(
             DriverCall("CreateStage"),
-            DriverCall("UpdateStage", {"patchOperations": access_log}, when="accessLogSettings"),
-            DriverCall("UpdateStage", {"patchOperations": tracing}, when="xrayTracingEnabled"),
+            DriverCall("UpdateStage", {"patchOperations": access_log}, if_property="accessLogSettings"),
+            DriverCall("UpdateStage", {"patchOperations": tracing}, if_property="xrayTracingEnabled"),
         ),
         update=(
             DriverCall("UpdateStage", {"patchOperations": access_log}),
@@ -169,7 +172,7 @@ DRIVERS = (
     Driver(
         type="aws:apigateway/methodSettings:MethodSettings",
         service="apigateway",
-        names=REST_NAMES,
+        api_names=REST_NAMES,
         create=(PATCH_METHOD_SETTINGS,),
         update=(PATCH_METHOD_SETTINGS,),
         delete=(DriverCall("UpdateStage", {"patchOperations": remove_method_settings}),),
@@ -178,7 +181,7 @@ DRIVERS = (
     Driver(
         type="aws:apigatewayv2/api:Api",
         service="apigatewayv2",
-        names={"id": "ApiId"},
+        api_names={"id": "ApiId"},
         create=(DriverCall("CreateApi"),),
         update=(DriverCall("UpdateApi"),),
         delete=(DriverCall("DeleteApi"),),
@@ -192,7 +195,7 @@ DRIVERS = (
     Driver(
         type="aws:apigatewayv2/integration:Integration",
         service="apigatewayv2",
-        names={"id": "IntegrationId"},
+        api_names={"id": "IntegrationId"},
         create=(DriverCall("CreateIntegration"),),
         update=(DriverCall("UpdateIntegration"),),
         delete=(DriverCall("DeleteIntegration"),),
@@ -201,7 +204,7 @@ DRIVERS = (
     Driver(
         type="aws:apigatewayv2/route:Route",
         service="apigatewayv2",
-        names={"id": "RouteId"},
+        api_names={"id": "RouteId"},
         create=(DriverCall("CreateRoute"),),
         update=(DriverCall("UpdateRoute"),),
         delete=(DriverCall("DeleteRoute"),),
@@ -210,7 +213,7 @@ DRIVERS = (
     Driver(
         type="aws:apigatewayv2/routeResponse:RouteResponse",
         service="apigatewayv2",
-        names={"id": "RouteResponseId"},
+        api_names={"id": "RouteResponseId"},
         create=(DriverCall("CreateRouteResponse"),),
         delete=(DriverCall("DeleteRouteResponse"),),
         id=from_response("CreateRouteResponse", "RouteResponseId"),
@@ -218,7 +221,7 @@ DRIVERS = (
     Driver(
         type="aws:apigatewayv2/deployment:Deployment",
         service="apigatewayv2",
-        names={"id": "DeploymentId"},
+        api_names={"id": "DeploymentId"},
         create=(DriverCall("CreateDeployment", {"Description": deployment_description}),),
         delete=(DriverCall("DeleteDeployment"),),
         id=from_response("CreateDeployment", "DeploymentId"),
@@ -226,7 +229,7 @@ DRIVERS = (
     Driver(
         type="aws:apigatewayv2/stage:Stage",
         service="apigatewayv2",
-        names={"name": "StageName"},
+        api_names={"name": "StageName"},
         create=(DriverCall("CreateStage"),),
         update=(DriverCall("UpdateStage"),),
         delete=(DriverCall("DeleteStage"),),

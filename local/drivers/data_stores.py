@@ -1,6 +1,8 @@
 """Drivers of S3 buckets and objects, DynamoDB tables, the Glue catalog and Athena workgroups.
 
-In Pulumi, a bucket setting such as the versioning is a resource of its own.
+A driver lists the calls that create, update and delete the resources of one Pulumi type on the AWS emulator. A call
+gets each property as the parameter of the same name, ignoring case, unless the driver states otherwise (`model.py`). In
+Pulumi, a bucket setting such as the versioning is a resource of its own.
 """
 
 from collections.abc import Mapping
@@ -47,7 +49,7 @@ def notifications(queues: list[dict[str, Any]] | None, eventbridge: bool | None)
 
 @computed_from("hashKey", "rangeKey")
 def key_schema(hash_key: str, range_key: str | None) -> list[dict[str, str]]:
-    """Return a table's primary key in CreateTable's form."""
+    """Return a table's primary key in CreateTable's form. The call corrects the case of the names."""
     keys = [{"attributeName": hash_key, "keyType": "HASH"}]
     return keys + ([{"attributeName": range_key, "keyType": "RANGE"}] if range_key else [])
 
@@ -85,34 +87,39 @@ def delete_all_versions(client: Any, params: Props) -> None:
             client.delete_object(Bucket=params["Bucket"], Key=version["Key"], VersionId=version["VersionId"])
 
 
-def _setting_driver(
+def _bucket_setting_driver(
     kind: str,
     operation: str,
     params: Mapping[str, Source] | None = None,
     *,
-    inside: str = "",
-    delete: str = "",
-    reset: Mapping[str, Source] | None = None,
+    parent_parameter: str = "",
+    delete_operation: str = "",
+    deletion_params: Mapping[str, Source] | None = None,
 ) -> Driver:
     """Return the driver of a bucket setting that is a resource of its own.
 
-    `operation` sets the whole setting, so it creates and updates it. It also deletes it if its parameters are `reset`.
-    Otherwise the operation `delete` does.
+    `operation` creates and updates the setting. The setting is deleted by `delete_operation`, or by `operation` with the
+    parameters `deletion_params`.
     """
-    put = DriverCall(operation, params or {}, inside=inside)
+    put = DriverCall(operation, params or {}, parent_parameter=parent_parameter)
     return Driver(
         type=f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}",
         service="s3",
         create=(put,),
         update=(put,),
-        delete=(DriverCall(delete) if reset is None else DriverCall(operation, reset, only=("bucket",)),),
+        delete=(
+            DriverCall(delete_operation)
+            if deletion_params is None
+            else DriverCall(operation, deletion_params, only_properties=("bucket",)),
+        ),
         id="bucket",
     )
 
 
-PUT_OBJECT = DriverCall("PutObject", {"Body": computed_from("source")(Asset.read)})
-UPDATE_TTL = DriverCall("UpdateTimeToLive", when="ttl")
-UPDATE_RECOVERY = DriverCall("UpdateContinuousBackups", when="pointInTimeRecovery")
+object_content = computed_from("source")(Asset.read)
+PUT_OBJECT = DriverCall("PutObject", {"Body": object_content})
+UPDATE_TTL = DriverCall("UpdateTimeToLive", if_property="ttl")
+UPDATE_RECOVERY = DriverCall("UpdateContinuousBackups", if_property="pointInTimeRecovery")
 
 DRIVERS = (
     Driver(
@@ -120,53 +127,60 @@ DRIVERS = (
         service="s3",
         create=(
             DriverCall("CreateBucket"),
-            DriverCall("PutBucketTagging", {"Tagging.TagSet": "tags"}, when="tags"),
+            DriverCall("PutBucketTagging", {"Tagging.TagSet": "tags"}, if_property="tags"),
         ),
         delete=(DriverCall("DeleteBucket"),),
         id="bucket",
         ignored={"forceDestroy": "no call has it as a parameter, but `content_deletion` reads it"},
         content_deletion=ContentDeletion("forceDestroy", delete_all_versions),
     ),
-    _setting_driver(
+    _bucket_setting_driver(
         "BucketPublicAccessBlock",
         "PutPublicAccessBlock",
-        inside="PublicAccessBlockConfiguration",
-        delete="DeletePublicAccessBlock",
+        parent_parameter="PublicAccessBlockConfiguration",
+        delete_operation="DeletePublicAccessBlock",
     ),
-    _setting_driver(
+    _bucket_setting_driver(
         "BucketServerSideEncryptionConfiguration",
         "PutBucketEncryption",
-        inside="ServerSideEncryptionConfiguration",
-        delete="DeleteBucketEncryption",
+        parent_parameter="ServerSideEncryptionConfiguration",
+        delete_operation="DeleteBucketEncryption",
     ),
-    _setting_driver(
+    _bucket_setting_driver(
         "BucketLifecycleConfiguration",
         "PutBucketLifecycleConfiguration",
-        inside="LifecycleConfiguration",
-        delete="DeleteBucketLifecycle",
+        parent_parameter="LifecycleConfiguration",
+        delete_operation="DeleteBucketLifecycle",
     ),
-    _setting_driver(
-        "BucketVersioning", "PutBucketVersioning", reset={"VersioningConfiguration.Status": constant("Suspended")}
+    _bucket_setting_driver(
+        "BucketVersioning",
+        "PutBucketVersioning",
+        deletion_params={"VersioningConfiguration.Status": constant("Suspended")},
     ),
-    _setting_driver(
+    _bucket_setting_driver(
         "BucketAccelerateConfiguration",
         "PutBucketAccelerateConfiguration",
-        inside="AccelerateConfiguration",
-        reset={"AccelerateConfiguration.Status": constant("Suspended")},
+        parent_parameter="AccelerateConfiguration",
+        deletion_params={"AccelerateConfiguration.Status": constant("Suspended")},
     ),
-    _setting_driver("BucketPolicy", "PutBucketPolicy", delete="DeleteBucketPolicy"),
-    _setting_driver("BucketCorsConfiguration", "PutBucketCors", inside="CORSConfiguration", delete="DeleteBucketCors"),
-    _setting_driver(
+    _bucket_setting_driver("BucketPolicy", "PutBucketPolicy", delete_operation="DeleteBucketPolicy"),
+    _bucket_setting_driver(
+        "BucketCorsConfiguration",
+        "PutBucketCors",
+        parent_parameter="CORSConfiguration",
+        delete_operation="DeleteBucketCors",
+    ),
+    _bucket_setting_driver(
         "BucketLogging",
         "PutBucketLogging",
-        inside="BucketLoggingStatus.LoggingEnabled",
-        reset={"BucketLoggingStatus": constant({})},
+        parent_parameter="BucketLoggingStatus.LoggingEnabled",
+        deletion_params={"BucketLoggingStatus": constant({})},
     ),
-    _setting_driver(
+    _bucket_setting_driver(
         "BucketNotification",
         "PutBucketNotificationConfiguration",
         {"NotificationConfiguration": notifications},
-        reset={"NotificationConfiguration": constant({})},
+        deletion_params={"NotificationConfiguration": constant({})},
     ),
     Driver(
         type="aws:s3/bucketObjectv2:BucketObjectv2",
@@ -179,8 +193,8 @@ DRIVERS = (
     Driver(
         type="aws:dynamodb/table:Table",
         service="dynamodb",
-        names={
-            "name": ("TableName", "AttributeName"),
+        api_names={
+            "name": ("TableName", "AttributeName"),  # of the table, and of an item in `attributes`
             "type": "AttributeType",
             "attributes": "AttributeDefinitions",
             "ttl": "TimeToLiveSpecification",
@@ -201,9 +215,9 @@ DRIVERS = (
         ),
         # UpdateTable makes one change at a time.
         update=(
-            DriverCall("UpdateTable", only=("name", "deletionProtectionEnabled")),
-            DriverCall("UpdateTable", {"SSESpecification": encryption_specification}, only=("name",)),
-            DriverCall("UpdateTable", only=("name", "onDemandThroughput"), when="onDemandThroughput"),
+            DriverCall("UpdateTable", only_properties=("name", "deletionProtectionEnabled")),
+            DriverCall("UpdateTable", {"SSESpecification": encryption_specification}, only_properties=("name",)),
+            DriverCall("UpdateTable", only_properties=("name", "onDemandThroughput"), if_property="onDemandThroughput"),
             UPDATE_TTL,
             UPDATE_RECOVERY,
         ),
@@ -214,22 +228,22 @@ DRIVERS = (
     Driver(
         type="aws:glue/catalogDatabase:CatalogDatabase",
         service="glue",
-        create=(DriverCall("CreateDatabase", inside="DatabaseInput"),),
+        create=(DriverCall("CreateDatabase", parent_parameter="DatabaseInput"),),
         delete=(DriverCall("DeleteDatabase"),),
         id="name",
     ),
     Driver(
         type="aws:glue/catalogTable:CatalogTable",
         service="glue",
-        create=(DriverCall("CreateTable", inside="TableInput"),),
-        update=(DriverCall("UpdateTable", inside="TableInput"),),
+        create=(DriverCall("CreateTable", parent_parameter="TableInput"),),
+        update=(DriverCall("UpdateTable", parent_parameter="TableInput"),),
         delete=(DriverCall("DeleteTable"),),
         id=from_template("{databaseName}:{name}"),
     ),
     Driver(
         type="aws:athena/workgroup:Workgroup",
         service="athena",
-        names={"name": "WorkGroup"},
+        api_names={"name": "WorkGroup"},
         create=(DriverCall("CreateWorkGroup"),),
         delete=(DriverCall("DeleteWorkGroup"),),
         id="name",

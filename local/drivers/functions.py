@@ -1,5 +1,8 @@
 """Drivers of Lambda functions, aliases, permissions, event source mappings, layers, and the settings for asynchronous
 invocations and provisioned concurrency.
+
+A driver lists the calls that create, update and delete the resources of one Pulumi type on the AWS emulator. A call
+gets each property as the parameter of the same name, ignoring case, unless the driver states otherwise (`model.py`).
 """
 
 import io
@@ -57,7 +60,7 @@ def layer_version(arn: str) -> int:
 
 ACTIVE = AwaitedState("GetFunctionConfiguration", "State", "Active")
 UPDATED = AwaitedState("GetFunctionConfiguration", "LastUpdateStatus", "Successful")
-PUT_CONCURRENCY = DriverCall("PutFunctionConcurrency", when="reservedConcurrentExecutions")
+PUT_CONCURRENCY = DriverCall("PutFunctionConcurrency", if_property="reservedConcurrentExecutions")
 PUT_ASYNCHRONOUS = DriverCall("PutFunctionEventInvokeConfig")
 PUT_PROVISIONED = DriverCall("PutProvisionedConcurrencyConfig")
 
@@ -65,13 +68,19 @@ DRIVERS = (
     Driver(
         type="aws:lambda/function:Function",
         service="lambda",
-        names={"name": "FunctionName"},
-        create=(DriverCall("CreateFunction", {"Code.ZipFile": archive_bytes}, until=ACTIVE), PUT_CONCURRENCY),
+        api_names={"name": "FunctionName"},
+        create=(DriverCall("CreateFunction", {"Code.ZipFile": archive_bytes}, awaited_state=ACTIVE), PUT_CONCURRENCY),
         update=(
-            DriverCall("UpdateFunctionCode", {"ZipFile": archive_bytes, "Publish": constant(False)}, until=UPDATED),
-            DriverCall("UpdateFunctionConfiguration", until=UPDATED),
+            DriverCall(
+                "UpdateFunctionCode", {"ZipFile": archive_bytes, "Publish": constant(False)}, awaited_state=UPDATED
+            ),
+            DriverCall("UpdateFunctionConfiguration", awaited_state=UPDATED),
             # Callers use an alias, which points to a published version. So a change takes effect only in a new version.
-            DriverCall("PublishVersion", when="publish", after=("UpdateFunctionCode", "UpdateFunctionConfiguration")),
+            DriverCall(
+                "PublishVersion",
+                if_property="publish",
+                after_operations=("UpdateFunctionCode", "UpdateFunctionConfiguration"),
+            ),
             PUT_CONCURRENCY,
         ),
         delete=(DriverCall("DeleteFunction"),),
@@ -97,7 +106,7 @@ DRIVERS = (
     Driver(
         type="aws:lambda/eventSourceMapping:EventSourceMapping",
         service="lambda",
-        names={"id": "UUID"},
+        api_names={"id": "UUID"},
         create=(DriverCall("CreateEventSourceMapping"),),
         update=(DriverCall("UpdateEventSourceMapping"),),
         delete=(DriverCall("DeleteEventSourceMapping"),),
@@ -106,7 +115,7 @@ DRIVERS = (
     Driver(
         type="aws:lambda/permission:Permission",
         service="lambda",
-        names={"function": "FunctionName"},
+        api_names={"function": "FunctionName"},
         create=(DriverCall("AddPermission"),),
         delete=(DriverCall("RemovePermission"),),
         id="statementId",

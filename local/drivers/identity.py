@@ -1,5 +1,8 @@
 """Drivers of IAM roles and their policies, Cognito identity pools, and AgentCore memories.
 
+A driver lists the calls that create, update and delete the resources of one Pulumi type on the AWS emulator. A call
+gets each property as the parameter of the same name, ignoring case, unless the driver states otherwise (`model.py`).
+
 A strategy of a memory has no operations of its own: UpdateMemory adds, changes and deletes the strategies of a memory.
 """
 
@@ -42,11 +45,11 @@ DRIVERS = (
     Driver(
         type="aws:iam/role:Role",
         service="iam",
-        names={"name": "RoleName", "assumeRolePolicy": ("AssumeRolePolicyDocument", "PolicyDocument")},
+        api_names={"name": "RoleName", "assumeRolePolicy": ("AssumeRolePolicyDocument", "PolicyDocument")},
         create=(DriverCall("CreateRole"),),
         update=(
             DriverCall("UpdateAssumeRolePolicy"),
-            DriverCall("PutRolePermissionsBoundary", when="permissionsBoundary"),
+            DriverCall("PutRolePermissionsBoundary", if_property="permissionsBoundary"),
         ),
         delete=(DriverCall("DeleteRole"),),
         id="name",
@@ -55,7 +58,7 @@ DRIVERS = (
     Driver(
         type="aws:iam/rolePolicy:RolePolicy",
         service="iam",
-        names={"role": "RoleName", "name": "PolicyName", "policy": "PolicyDocument"},
+        api_names={"role": "RoleName", "name": "PolicyName", "policy": "PolicyDocument"},
         create=(PUT_POLICY,),
         update=(PUT_POLICY,),
         delete=(DriverCall("DeleteRolePolicy"),),
@@ -64,7 +67,7 @@ DRIVERS = (
     Driver(
         type="aws:cognito/identityPool:IdentityPool",
         service="cognito-identity",
-        names={"id": "IdentityPoolId", "tags": "IdentityPoolTags"},
+        api_names={"id": "IdentityPoolId", "tags": "IdentityPoolTags"},
         create=(DriverCall("CreateIdentityPool"),),
         update=(DriverCall("UpdateIdentityPool"),),
         delete=(DriverCall("DeleteIdentityPool"),),
@@ -77,13 +80,13 @@ DRIVERS = (
         create=(SET_ROLES,),
         update=(SET_ROLES,),
         # The API has no operation that removes the roles, so an empty map replaces them.
-        delete=(DriverCall("SetIdentityPoolRoles", {"Roles": constant({})}, only=("identityPoolId",)),),
+        delete=(DriverCall("SetIdentityPoolRoles", {"Roles": constant({})}, only_properties=("identityPoolId",)),),
         id="identityPoolId",
     ),
     Driver(
         type="aws:bedrock/agentcoreMemory:AgentcoreMemory",
         service="bedrock-agentcore-control",
-        names={"id": "memoryId"},
+        api_names={"id": "memoryId"},
         create=(DriverCall("CreateMemory"),),
         update=(DriverCall("UpdateMemory"),),
         delete=(DriverCall("DeleteMemory"),),
@@ -93,11 +96,17 @@ DRIVERS = (
     Driver(
         type="aws:bedrock/agentcoreMemoryStrategy:AgentcoreMemoryStrategy",
         service="bedrock-agentcore-control",
-        names={"id": "memoryStrategyId"},
+        api_names={"id": "memoryStrategyId"},
         create=(DriverCall("UpdateMemory", {"memoryStrategies.addMemoryStrategies": added_strategies}),),
-        update=(DriverCall("UpdateMemory", inside="memoryStrategies.modifyMemoryStrategies"),),
+        update=(DriverCall("UpdateMemory", parent_parameter="memoryStrategies.modifyMemoryStrategies"),),
         # UpdateMemory also has a parameter `description`: that of the memory.
-        delete=(DriverCall("UpdateMemory", inside="memoryStrategies.deleteMemoryStrategies", only=("id", "memoryId")),),
+        delete=(
+            DriverCall(
+                "UpdateMemory",
+                parent_parameter="memoryStrategies.deleteMemoryStrategies",
+                only_properties=("id", "memoryId"),
+            ),
+        ),
         id=ComputedValue(_strategy_id),
         outputs={"memoryStrategyId": ComputedValue(_strategy_id)},
     ),

@@ -1,5 +1,8 @@
 """Drivers of AWS Batch compute environments, queues and job definitions, Glue jobs with their connections and security
 configurations, and Step Functions state machines.
+
+A driver lists the calls that create, update and delete the resources of one Pulumi type on the AWS emulator. A call
+gets each property as the parameter of the same name, ignoring case, unless the driver states otherwise (`model.py`).
 """
 
 import json
@@ -50,12 +53,12 @@ DRIVERS = (
     Driver(
         type="aws:batch/computeEnvironment:ComputeEnvironment",
         service="batch",
-        names={"id": "computeEnvironment"},
+        api_names={"id": "computeEnvironment"},
         create=(DriverCall("CreateComputeEnvironment", {"computeEnvironmentName": name_or_prefixed}),),
         update=(DriverCall("UpdateComputeEnvironment"),),
         # AWS Batch refuses to delete an enabled compute environment or job queue, so each is disabled first.
         delete=(
-            DriverCall("UpdateComputeEnvironment", DISABLED, only=("id",)),
+            DriverCall("UpdateComputeEnvironment", DISABLED, only_properties=("id",)),
             DriverCall("DeleteComputeEnvironment"),
         ),
         id=from_response("CreateComputeEnvironment", "computeEnvironmentName"),
@@ -67,17 +70,17 @@ DRIVERS = (
     Driver(
         type="aws:batch/jobQueue:JobQueue",
         service="batch",
-        names={"id": "jobQueue", "name": "jobQueueName"},
+        api_names={"id": "jobQueue", "name": "jobQueueName"},
         create=(DriverCall("CreateJobQueue"),),
         update=(DriverCall("UpdateJobQueue"),),
-        delete=(DriverCall("UpdateJobQueue", DISABLED, only=("id",)), DriverCall("DeleteJobQueue")),
+        delete=(DriverCall("UpdateJobQueue", DISABLED, only_properties=("id",)), DriverCall("DeleteJobQueue")),
         id=from_response("CreateJobQueue", "jobQueueArn"),
         outputs={"arn": from_response("CreateJobQueue", "jobQueueArn")},
     ),
     Driver(
         type="aws:batch/jobDefinition:JobDefinition",
         service="batch",
-        names={"name": "jobDefinitionName"},
+        api_names={"name": "jobDefinitionName"},
         create=(REGISTER,),
         # A change registers a new revision and deregisters the previous one, as the provider does by default.
         update=(
@@ -85,7 +88,7 @@ DRIVERS = (
             DriverCall(
                 "DeregisterJobDefinition",
                 {"jobDefinition": ComputedValue(_previous_revision)},
-                after=("RegisterJobDefinition",),
+                after_operations=("RegisterJobDefinition",),
             ),
         ),
         delete=(DriverCall("DeregisterJobDefinition", {"jobDefinition": "arn"}),),
@@ -102,21 +105,23 @@ DRIVERS = (
     Driver(
         type="aws:glue/job:Job",
         service="glue",
-        names={"name": "JobName", "roleArn": "Role"},
+        api_names={"name": "JobName", "roleArn": "Role"},
         create=(DriverCall("CreateJob", {"Connections.Connections": "connections"}),),
-        update=(DriverCall("UpdateJob", {"JobUpdate.Connections.Connections": "connections"}, inside="JobUpdate"),),
+        update=(
+            DriverCall("UpdateJob", {"JobUpdate.Connections.Connections": "connections"}, parent_parameter="JobUpdate"),
+        ),
         delete=(DriverCall("DeleteJob"),),
         id="name",
     ),
     Driver(
         type="aws:glue/connection:Connection",
         service="glue",
-        names={"name": "ConnectionName"},
+        api_names={"name": "ConnectionName"},
         create=(
             DriverCall(
                 "CreateConnection",
                 {"ConnectionInput.ConnectionProperties": connection_properties},
-                inside="ConnectionInput",
+                parent_parameter="ConnectionInput",
             ),
         ),
         delete=(DriverCall("DeleteConnection"),),
@@ -132,7 +137,7 @@ DRIVERS = (
     Driver(
         type="aws:sfn/stateMachine:StateMachine",
         service="stepfunctions",
-        names={"id": "stateMachineArn"},
+        api_names={"id": "stateMachineArn"},
         create=(DriverCall("CreateStateMachine", LOGGING),),
         update=(DriverCall("UpdateStateMachine", LOGGING),),
         delete=(DriverCall("DeleteStateMachine"),),

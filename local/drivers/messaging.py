@@ -1,4 +1,8 @@
-"""Drivers of SQS queues, SNS topics, EventBridge rules and archives, and EventBridge Scheduler schedules."""
+"""Drivers of SQS queues, SNS topics, EventBridge rules and archives, and EventBridge Scheduler schedules.
+
+A driver lists the calls that create, update and delete the resources of one Pulumi type on the AWS emulator. A call
+gets each property as the parameter of the same name, ignoring case, unless the driver states otherwise (`model.py`).
+"""
 
 from local import ACCOUNT, REGION
 from local.drivers.model import Driver, DriverCall, constant, from_response, from_template
@@ -18,13 +22,13 @@ name."""
 SET_QUEUE_POLICY = DriverCall("SetQueueAttributes", {"Attributes.Policy": "policy"})
 SET_TOPIC_POLICY = DriverCall("SetTopicAttributes", {"AttributeName": constant("Policy"), "AttributeValue": "policy"})
 PUT_RULE = DriverCall("PutRule")
-PUT_TARGET = DriverCall("PutTargets", inside="Targets")
+PUT_TARGET = DriverCall("PutTargets", parent_parameter="Targets")
 
 DRIVERS = (
     Driver(
         type="aws:sqs/queue:Queue",
         service="sqs",
-        names={"id": "QueueUrl", "name": "QueueName"},
+        api_names={"id": "QueueUrl", "name": "QueueName"},
         create=(DriverCall("CreateQueue", QUEUE_ATTRIBUTES),),
         update=(DriverCall("SetQueueAttributes", QUEUE_ATTRIBUTES),),
         delete=(DriverCall("DeleteQueue"),),
@@ -42,7 +46,7 @@ DRIVERS = (
     Driver(
         type="aws:sns/topic:Topic",
         service="sns",
-        names={"id": "TopicArn"},
+        api_names={"id": "TopicArn"},
         create=(DriverCall("CreateTopic"),),
         delete=(DriverCall("DeleteTopic"),),
         id=from_response("CreateTopic", "TopicArn"),
@@ -51,7 +55,7 @@ DRIVERS = (
     Driver(
         type="aws:sns/topicPolicy:TopicPolicy",
         service="sns",
-        names={"arn": "TopicArn"},
+        api_names={"arn": "TopicArn"},
         create=(SET_TOPIC_POLICY,),
         update=(SET_TOPIC_POLICY,),
         # There is no deletion call: a topic always has a policy, which is deleted together with the topic.
@@ -60,7 +64,7 @@ DRIVERS = (
     Driver(
         type="aws:sns/topicSubscription:TopicSubscription",
         service="sns",
-        names={"id": "SubscriptionArn", "topic": "TopicArn"},
+        api_names={"id": "SubscriptionArn", "topic": "TopicArn"},
         create=(DriverCall("Subscribe", {"ReturnSubscriptionArn": constant(True)}),),
         delete=(DriverCall("Unsubscribe"),),
         id=from_response("Subscribe", "SubscriptionArn"),
@@ -77,7 +81,7 @@ DRIVERS = (
     Driver(
         type="aws:cloudwatch/eventTarget:EventTarget",
         service="events",
-        names={"targetId": "Id"},
+        api_names={"targetId": "Id"},
         create=(PUT_TARGET,),
         update=(PUT_TARGET,),
         delete=(DriverCall("RemoveTargets"),),
@@ -86,7 +90,7 @@ DRIVERS = (
     Driver(
         type="aws:cloudwatch/eventArchive:EventArchive",
         service="events",
-        names={"name": "ArchiveName"},
+        api_names={"name": "ArchiveName"},
         create=(DriverCall("CreateArchive"),),
         update=(DriverCall("UpdateArchive"),),
         delete=(DriverCall("DeleteArchive"),),

@@ -8,7 +8,7 @@ parameters, although its creation call also gets `tags`:
     Driver(
         type="aws:sns/topic:Topic",
         service="sns",
-        names={"id": "TopicArn"},
+        api_names={"id": "TopicArn"},
         create=(DriverCall("CreateTopic"),),
         delete=(DriverCall("DeleteTopic"),),
         id=from_response("CreateTopic", "TopicArn"),
@@ -158,23 +158,23 @@ class DriverCall:
     """Sources of the parameters that do not follow from the names of the properties, by the parameter's name or dotted
     path, for example `Code.ZipFile`. The call gets the named properties nowhere else. A parameter whose source has no
     value is omitted."""
-    inside: str = ""
+    parent_parameter: str = ""
     """Parameter whose members get the properties of the same name, for example `TableInput`, or its dotted path. Other
     properties become parameters. Empty if all properties become parameters."""
-    only: tuple[str, ...] | None = None
+    only_properties: tuple[str, ...] | None = None
     """Properties that the call gets by their names, or None if it gets all for which it has a parameter."""
-    when: str = ""
+    if_property: str = ""
     """Name of a property without which the call is not made. The call is also not made if the property is False, 0 or
     unknown. Empty if the call has no such condition."""
-    after: tuple[str, ...] = ()
+    after_operations: tuple[str, ...] = ()
     """Operations after which an update makes this call. For example, a Lambda version is published after each change of
     code or settings. If empty, an update makes the call if a property that the call uses has changed."""
-    until: "AwaitedState | None" = None
+    awaited_state: "AwaitedState | None" = None
     """State that the resource must reach before the next call, or None."""
 
     def is_condition_met(self, values: ResourceValues) -> bool:
-        """Return True if the condition in `when` is met, or if there is none."""
-        return not self.when or values[self.when] not in (None, False, UNKNOWN)
+        """Return True if the condition in `if_property` is met, or if there is none."""
+        return not self.if_property or values[self.if_property] not in (None, False, UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class AwaitedState:
 class ContentDeletion:
     """The deletion of a resource's content before the resource. S3, for example, refuses to delete a bucket with objects."""
 
-    when: str
+    permitted_by: str
     """Property that permits the deletion of the content, for example `forceDestroy`."""
     delete: Callable[[Any, Props], None]
     """Function that deletes the content. It is called with the service's client and the parameters of the first
@@ -227,7 +227,7 @@ class Driver:
     """Calls that create the resource, in this order."""
     id: Source
     """Source of the resource's physical id."""
-    names: Names = field(default_factory=dict)
+    api_names: Names = field(default_factory=dict)
     """Names in the service's API by their names in Pulumi, for parameters and their members. `id` stands for the
     resource's physical id. Names that differ only in case or in a final `s` need no entry. If a name has several
     counterparts, each call and structure gets the first that it has."""
@@ -249,8 +249,8 @@ class Driver:
         """Return the source of each parameter of a call, by the parameter's path, for a resource with the named inputs."""
         sources = dict(call.params)
         listed = {name for source in call.params.values() for name in list_used_properties(source)}
-        for name in (*inputs, *({"id"} & self.names.keys())):
-            if name in listed or (call.only is not None and name not in call.only):
+        for name in (*inputs, *({"id"} & self.api_names.keys())):
+            if name in listed or (call.only_properties is not None and name not in call.only_properties):
                 continue
             path = find_parameter(self, call, name)
             if path is not None and not any(f"{other}.".startswith(f"{path}.") for other in call.params):
@@ -267,7 +267,7 @@ class Driver:
 def used_inputs(driver: Driver, call: DriverCall, names: Iterable[str]) -> set[str]:
     """Return those of the named inputs that a call of the driver uses."""
     sources = driver.list_sources(call, names).values()
-    return ({name for source in sources for name in list_used_properties(source)} | {call.when}) & set(names)
+    return ({name for source in sources for name in list_used_properties(source)} | {call.if_property}) & set(names)
 
 
 def identity_inputs(driver: Driver, names: Iterable[str]) -> set[str]:

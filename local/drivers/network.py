@@ -1,4 +1,8 @@
-"""Drivers of VPCs, subnets, internet gateways, route tables, routes, endpoints and security groups."""
+"""Drivers of VPCs, subnets, internet gateways, route tables, routes, endpoints and security groups.
+
+A driver lists the calls that create, update and delete the resources of one Pulumi type on the AWS emulator. A call
+gets each property as the parameter of the same name, ignoring case, unless the driver states otherwise (`model.py`).
+"""
 
 from local.drivers.model import (
     ComputedValue,
@@ -31,9 +35,9 @@ def _rule_driver(direction: str) -> Driver:
     return Driver(
         type=f"aws:vpc/securityGroup{direction}Rule:SecurityGroup{direction}Rule",
         service="ec2",
-        names={"securityGroupId": "GroupId"},
-        create=(DriverCall(authorize, {**RULE, **_tags("security-group-rule")}, inside="IpPermissions"),),
-        delete=(DriverCall(revoke, RULE, inside="IpPermissions"),),
+        api_names={"securityGroupId": "GroupId"},
+        create=(DriverCall(authorize, {**RULE, **_tags("security-group-rule")}, parent_parameter="IpPermissions"),),
+        delete=(DriverCall(revoke, RULE, parent_parameter="IpPermissions"),),
         id=ComputedValue(_rule_id),
     )
 
@@ -52,12 +56,14 @@ DRIVERS = (
     Driver(
         type="aws:ec2/vpc:Vpc",
         service="ec2",
-        names={"id": "VpcId"},
+        api_names={"id": "VpcId"},
         create=(
             DriverCall("CreateVpc", _tags("vpc")),
             *(
                 # EC2 changes only one attribute at a time.
-                DriverCall("ModifyVpcAttribute", {f"{attribute}.Value": name}, only=("id",), when=name)
+                DriverCall(
+                    "ModifyVpcAttribute", {f"{attribute}.Value": name}, only_properties=("id",), if_property=name
+                )
                 for attribute, name in (
                     ("EnableDnsSupport", "enableDnsSupport"),
                     ("EnableDnsHostnames", "enableDnsHostnames"),
@@ -70,10 +76,10 @@ DRIVERS = (
     Driver(
         type="aws:ec2/subnet:Subnet",
         service="ec2",
-        names={"id": "SubnetId"},
+        api_names={"id": "SubnetId"},
         create=(
             DriverCall("CreateSubnet", _tags("subnet")),
-            DriverCall("ModifySubnetAttribute", PUBLIC_ADDRESSES, when="mapPublicIpOnLaunch"),
+            DriverCall("ModifySubnetAttribute", PUBLIC_ADDRESSES, if_property="mapPublicIpOnLaunch"),
         ),
         update=(DriverCall("ModifySubnetAttribute", PUBLIC_ADDRESSES),),
         delete=(DriverCall("DeleteSubnet"),),
@@ -82,10 +88,10 @@ DRIVERS = (
     Driver(
         type="aws:ec2/internetGateway:InternetGateway",
         service="ec2",
-        names={"id": "InternetGatewayId"},
+        api_names={"id": "InternetGatewayId"},
         create=(
             DriverCall("CreateInternetGateway", _tags("internet-gateway")),
-            DriverCall("AttachInternetGateway", when="vpcId"),
+            DriverCall("AttachInternetGateway", if_property="vpcId"),
         ),
         delete=(DriverCall("DetachInternetGateway"), DriverCall("DeleteInternetGateway")),
         id=from_response("CreateInternetGateway", "InternetGateway.InternetGatewayId"),
@@ -93,7 +99,7 @@ DRIVERS = (
     Driver(
         type="aws:ec2/routeTable:RouteTable",
         service="ec2",
-        names={"id": "RouteTableId"},
+        api_names={"id": "RouteTableId"},
         create=(DriverCall("CreateRouteTable", _tags("route-table")),),
         delete=(DriverCall("DeleteRouteTable"),),
         id=from_response("CreateRouteTable", "RouteTable.RouteTableId"),
@@ -101,7 +107,7 @@ DRIVERS = (
     Driver(
         type="aws:ec2/routeTableAssociation:RouteTableAssociation",
         service="ec2",
-        names={"id": "AssociationId"},
+        api_names={"id": "AssociationId"},
         create=(DriverCall("AssociateRouteTable"),),
         delete=(DriverCall("DisassociateRouteTable"),),
         id=from_response("AssociateRouteTable", "AssociationId"),
@@ -116,7 +122,7 @@ DRIVERS = (
     Driver(
         type="aws:ec2/vpcEndpoint:VpcEndpoint",
         service="ec2",
-        names={"id": "VpcEndpointId", "policy": "PolicyDocument"},
+        api_names={"id": "VpcEndpointId", "policy": "PolicyDocument"},
         create=(DriverCall("CreateVpcEndpoint", _tags("vpc-endpoint")),),
         delete=(DriverCall("DeleteVpcEndpoints"),),
         id=from_response("CreateVpcEndpoint", "VpcEndpoint.VpcEndpointId"),
@@ -124,7 +130,7 @@ DRIVERS = (
     Driver(
         type="aws:ec2/securityGroup:SecurityGroup",
         service="ec2",
-        names={"id": "GroupId"},
+        api_names={"id": "GroupId"},
         create=(DriverCall("CreateSecurityGroup", {"GroupName": name_or_prefixed, **_tags("security-group")}),),
         delete=(DriverCall("DeleteSecurityGroup"),),
         id=from_response("CreateSecurityGroup", "GroupId"),

@@ -1,6 +1,10 @@
 """Drivers of alarms, dashboards, logs, SSM parameters, backups, budgets, and cost anomaly detection.
 
-The emulator has no Cost Explorer and no region settings of AWS Backup, so no call is made for these (`RecordedOnly`).
+A driver lists the calls that create, update and delete the resources of one Pulumi type on the AWS emulator. A call
+gets each property as the parameter of the same name, ignoring case, unless the driver states otherwise (`model.py`).
+
+The emulator has no Cost Explorer and no region settings of AWS Backup. The calls of these drivers (`RecordedOnly`) are
+never made: a preview only checks their parameters against the service's API.
 """
 
 import json
@@ -50,7 +54,7 @@ monitor_specification = computed_from("monitorSpecification")(json.loads)
 
 PUT_ALARM = DriverCall("PutMetricAlarm")
 PUT_DASHBOARD = DriverCall("PutDashboard")
-PUT_RETENTION = DriverCall("PutRetentionPolicy", when="retentionInDays")
+PUT_RETENTION = DriverCall("PutRetentionPolicy", if_property="retentionInDays")
 PUT_FILTER = DriverCall("PutMetricFilter")
 ACCOUNT_ID = {"AccountId": constant(ACCOUNT)}
 
@@ -58,7 +62,7 @@ DRIVERS = (
     Driver(
         type="aws:cloudwatch/metricAlarm:MetricAlarm",
         service="cloudwatch",
-        names={"name": "AlarmName"},
+        api_names={"name": "AlarmName"},
         create=(PUT_ALARM,),
         update=(PUT_ALARM,),
         delete=(DriverCall("DeleteAlarms"),),
@@ -75,7 +79,7 @@ DRIVERS = (
     Driver(
         type="aws:cloudwatch/logGroup:LogGroup",
         service="logs",
-        names={"name": "logGroupName"},
+        api_names={"name": "logGroupName"},
         create=(DriverCall("CreateLogGroup"), PUT_RETENTION),
         update=(PUT_RETENTION,),
         delete=(DriverCall("DeleteLogGroup"),),
@@ -84,8 +88,8 @@ DRIVERS = (
     Driver(
         type="aws:cloudwatch/logMetricFilter:LogMetricFilter",
         service="logs",
-        names={
-            "name": ("filterName", "metricName"),
+        api_names={
+            "name": ("filterName", "metricName"),  # of the filter, and of its `metricTransformation`
             "pattern": "filterPattern",
             "namespace": "metricNamespace",
             "value": "metricValue",
@@ -99,7 +103,7 @@ DRIVERS = (
         type="aws:ssm/parameter:Parameter",
         service="ssm",
         create=(DriverCall("PutParameter"),),
-        # AWS refuses tags together with `Overwrite`.
+        # AWS refuses tags together with `Overwrite`, and a parameter with the value None is omitted.
         update=(DriverCall("PutParameter", {"Overwrite": constant(True), "Tags": constant(None)}),),
         delete=(DriverCall("DeleteParameter"),),
         id="name",
@@ -109,7 +113,7 @@ DRIVERS = (
     Driver(
         type="aws:backup/vault:Vault",
         service="backup",
-        names={"name": "BackupVaultName", "tags": "BackupVaultTags"},
+        api_names={"name": "BackupVaultName", "tags": "BackupVaultTags"},
         create=(DriverCall("CreateBackupVault"),),
         delete=(DriverCall("DeleteBackupVault"),),
         id="name",
@@ -119,7 +123,7 @@ DRIVERS = (
     Driver(
         type="aws:backup/plan:Plan",
         service="backup",
-        names={
+        api_names={
             "id": "BackupPlanId",
             "name": "BackupPlanName",
             "tags": "BackupPlanTags",
@@ -130,8 +134,8 @@ DRIVERS = (
             "deleteAfter": "DeleteAfterDays",
             "coldStorageAfter": "MoveToColdStorageAfterDays",
         },
-        create=(DriverCall("CreateBackupPlan", inside="BackupPlan"),),
-        update=(DriverCall("UpdateBackupPlan", inside="BackupPlan"),),
+        create=(DriverCall("CreateBackupPlan", parent_parameter="BackupPlan"),),
+        update=(DriverCall("UpdateBackupPlan", parent_parameter="BackupPlan"),),
         delete=(DriverCall("DeleteBackupPlan"),),
         id=from_response("CreateBackupPlan", "BackupPlanId"),
         outputs={"arn": from_response("CreateBackupPlan", "BackupPlanArn")},
@@ -139,7 +143,7 @@ DRIVERS = (
     Driver(
         type="aws:backup/selection:Selection",
         service="backup",
-        names={
+        api_names={
             "id": "SelectionId",
             "planId": "BackupPlanId",
             "name": "SelectionName",
@@ -148,14 +152,14 @@ DRIVERS = (
             "key": "ConditionKey",
             "value": "ConditionValue",
         },
-        create=(DriverCall("CreateBackupSelection", inside="BackupSelection"),),
+        create=(DriverCall("CreateBackupSelection", parent_parameter="BackupSelection"),),
         delete=(DriverCall("DeleteBackupSelection"),),
         id=from_response("CreateBackupSelection", "SelectionId"),
     ),
     Driver(
         type="aws:budgets/budget:Budget",
         service="budgets",
-        names={"name": "BudgetName", "tags": "ResourceTags"},
+        api_names={"name": "BudgetName", "tags": "ResourceTags"},
         create=(
             DriverCall(
                 "CreateBudget",
@@ -166,7 +170,7 @@ DRIVERS = (
                     "Budget.CostFilters": cost_filters,
                     "NotificationsWithSubscribers": notifications,
                 },
-                inside="Budget",
+                parent_parameter="Budget",
             ),
         ),
         delete=(DriverCall("DeleteBudget", ACCOUNT_ID),),
@@ -189,12 +193,12 @@ RECORDED_ONLY = (
         type="aws:costexplorer/anomalyMonitor:AnomalyMonitor",
         service="ce",
         reason=NO_COST_EXPLORER,
-        names={"name": "MonitorName", "tags": "ResourceTags"},
+        api_names={"name": "MonitorName", "tags": "ResourceTags"},
         create=(
             DriverCall(
                 "CreateAnomalyMonitor",
                 {"AnomalyMonitor.MonitorSpecification": monitor_specification},
-                inside="AnomalyMonitor",
+                parent_parameter="AnomalyMonitor",
             ),
         ),
         outputs={"arn": constant(MONITOR_ARN)},
@@ -203,7 +207,7 @@ RECORDED_ONLY = (
         type="aws:costexplorer/anomalySubscription:AnomalySubscription",
         service="ce",
         reason=NO_COST_EXPLORER,
-        names={"name": "SubscriptionName", "tags": "ResourceTags"},
-        create=(DriverCall("CreateAnomalySubscription", inside="AnomalySubscription"),),
+        api_names={"name": "SubscriptionName", "tags": "ResourceTags"},
+        create=(DriverCall("CreateAnomalySubscription", parent_parameter="AnomalySubscription"),),
     ),
 )

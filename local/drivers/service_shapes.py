@@ -51,7 +51,7 @@ def build_parameters(driver: "Driver", call: "DriverCall", values: "ResourceValu
         value = values.resolve(source)
         if value is not None:
             _set_at_path(tree, path.split("."), value)
-    fitted: Props = fit_to_shape(tree, input_shape(driver, call), driver.names, call.operation)
+    fitted: Props = fit_to_shape(tree, input_shape(driver, call), driver.api_names, call.operation)
     return fitted
 
 
@@ -66,16 +66,16 @@ def input_shape(driver: "Driver", call: "DriverCall") -> StructureShape:
 def find_parameter(driver: "Driver", call: "DriverCall", name: str) -> str | None:
     """Return the path of the parameter that a property means by its name, or None.
 
-    It is a member of the parameter that the call's `inside` names, or else a parameter of the operation.
+    It is a member of the parameter that `parent_parameter` names, or else a parameter of the operation.
     """
     shape = input_shape(driver, call)
     inside: Any = shape
-    for part in filter(None, call.inside.split(".")):
+    for part in filter(None, call.parent_parameter.split(".")):
         inside = inside.members[part]
         inside = inside.member if isinstance(inside, ListShape) else inside
-    if call.inside and (member := find_member(name, inside, driver.names)):
-        return f"{call.inside}.{member}"
-    return find_member(name, shape, driver.names)
+    if call.parent_parameter and (member := find_member(name, inside, driver.api_names)):
+        return f"{call.parent_parameter}.{member}"
+    return find_member(name, shape, driver.api_names)
 
 
 def fit_to_shape(value: Any, shape: Shape, names: Names, path: str) -> Any:
@@ -153,7 +153,7 @@ def _fit_structure(value: Any, shape: StructureShape, names: Names, path: str) -
         member = find_member(key, shape, names)
         if member is None:
             raise ShapeMismatch(
-                f"{path} has no member {key}: add its service name to the driver's `names`, or list the property as ignored"
+                f"{path} has no member {key}: add its service name to the driver's `api_names`, or list the property as ignored"
             )
         if inner is not None:
             fitted[member] = fit_to_shape(inner, shape.members[member], names, f"{path}.{member}")

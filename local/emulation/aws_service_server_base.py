@@ -25,7 +25,7 @@ class AwsError(Exception):
 
 @dataclass(frozen=True)
 class SignedRequest:
-    """A request with the access key that signed it."""
+    """A request with the access key in its signature, which is not verified."""
 
     http: HttpRequest
     access_key: str
@@ -38,7 +38,7 @@ def serve_signed(respond: Callable[[SignedRequest], HttpResponse]) -> AbstractCo
         try:
             return respond(SignedRequest(request, _access_key(request)))
         except AwsError as error:
-            # In the protocol AWS JSON, the error code is in the body, and in REST JSON in the header.
+            # SDKs read the code from the body in the protocol AWS JSON, and from the header in REST JSON.
             content = {"__type": error.code, "message": str(error)}
             return HttpResponse(content, error.status, {"x-amzn-ErrorType": error.code})
 

@@ -1,4 +1,5 @@
-"""Corrects how the emulator's S3 handles versions of objects.
+"""Corrects how the S3 of the emulator, the package `ministack`, handles versions of objects. `install` wraps ministack's
+private functions with the functions of this module.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
 
@@ -6,7 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
 |---|---|---|---|---|
 | `event_version` | S3 | sends events to EventBridge without the version of the object | sends the version | voice Q&A and livestream read exactly the version of the event |
 | `range_of_version` | S3 | answers a range request for a version with the whole object | sends the range | voice Q&A reads parts of a lecture to validate it |
-| `encoded_keys` | S3 | ignores `encoding-type=url`, which boto3 sends to `ListObjectVersions` | percent-encodes the keys, because XML cannot contain all characters | senders of files choose the S3 keys |
+| `encoded_keys` | S3 | ignores `encoding-type=url`, which boto3 sends to `ListObjectVersions` | percent-encodes the keys, because XML cannot contain all characters | the deletion of all versions in a bucket, whose keys may contain any character |
 """
 
 import contextvars
@@ -37,7 +38,7 @@ def install() -> None:
 
 
 def _send_event(original: Any, *arguments: Any, **keywords: Any) -> None:
-    token = _version.set(keywords.get("version_id"))
+    token = _version.set(keywords.get("version_id"))  # ministack passes the version by keyword, if there is one
     try:
         original(*arguments, **keywords)
     finally:

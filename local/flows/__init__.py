@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from local.flows.word_errors import MAX_WORD_ERROR_RATE, word_error_rate
 
 T = TypeVar("T")
-Clients = Callable[[str], Any]
+ClientFactory = Callable[[str], Any]
 """Function that returns a boto3 client by service."""
 StepReporter = Callable[[str], None]
 """Function that gets the description of each finished step of a flow."""
@@ -31,7 +31,7 @@ POLL_SHARE = 0.1
 class Connect(Protocol):
     """Function that returns the AWS clients for credentials of a user, by default for those of the operator."""
 
-    def __call__(self, credentials: tuple[str, str, str | None] = ...) -> Clients:
+    def __call__(self, credentials: tuple[str, str, str | None] = ...) -> ClientFactory:
         """Return the clients for an access key, its secret key, and a session token."""
 
 
@@ -48,7 +48,7 @@ class Stack:
     """Time limit for each expected result. AWS takes minutes for some of them."""
 
     @cached_property
-    def client(self) -> Clients:
+    def client(self) -> ClientFactory:
         """AWS clients with the operator's credentials."""
         return self.connect()
 

@@ -139,7 +139,7 @@ def _run_flows(out: Console, names: list[str], stack: Stack) -> None:
 
 
 def _run_flow(out: Console, name: str, flow: Flow, stack: Stack) -> None:
-    with _print_step(out, f"{name}: {flow.title} ({flow.scripted_parts_note})"):
+    with _print_step(out, f"{name}: {flow.title} ({flow.reality_note})"):
         try:
             problems = flow.play(stack, StepTimer(out))
         except Exception as error:

@@ -1,5 +1,5 @@
-"""List of the five flows. A flow uses one backend from end to end, and the demo and `python -m operations verify` run
-all flows.
+"""List of the five flows. A flow uses one backend from end to end. `make demo` runs all flows on the local platform, and
+`python -m operations verify` on a deployed stack.
 """
 
 from collections.abc import Callable
@@ -26,8 +26,8 @@ class Flow:
     """Flow of one subsystem."""
 
     title: str
-    scripted_parts_note: str
-    """Note of the demo about parts of the local platform that are not real. A scripted model answers by fixed rules."""
+    reality_note: str
+    """Note of the demo about what is real on the local platform. A scripted model, which answers by fixed rules, is not."""
     promise: str
     """Statement that is true if the flow has no problems."""
     play: Callable[[Stack, StepReporter], list[str]]
@@ -49,7 +49,7 @@ FLOWS = {
     ),
     "voice-qa": Flow(
         "a lecture, a question, an answer",
-        "the local agent recognises both, and quotes the lecture",
+        "the local agent recognises the speech of both, and quotes the lecture",
         "every piece arrived once, in order",
         lambda stack, report_step: voice_qa_flow.play(VoiceQaBackend(stack), report_step),
     ),

@@ -9,7 +9,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from websockets.sync.client import ClientConnection
 
-from local.flows import Clients, Connect
+from local.flows import ClientFactory, Connect
 from local.flows.websocket_client import connect_to_api
 
 SIGNED_FOR_SECONDS = 60
@@ -19,7 +19,7 @@ SIGNED_FOR_SECONDS = 60
 class Guest:
     identity_id: str
     credentials: Credentials = field(repr=False)
-    client: Clients = field(repr=False)
+    client: ClientFactory = field(repr=False)
     """Function that returns an AWS client with the guest's credentials, by service."""
 
     @classmethod

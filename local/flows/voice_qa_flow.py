@@ -13,9 +13,9 @@ from local.flows.voice_qa_client import GuestConnection, ReceivedAnswer, VoiceQa
 LECTURE = ("photosynthesis", "sunlight", "leaves", "oxygen", "roots")
 """Clips of the lecture."""
 QUESTIONS = {"sugar": "sunlight", "release": "oxygen"}
-"""Clips of questions, with the clip of the lecture that answers them."""
+"""Clips of questions, with the clip of the lecture that answers them (for the reader; the program uses only the keys)."""
 UNANSWERED_QUESTION = "sky"
-"""Clip of a question that the lecture does not answer."""
+"""Clip of a question that the lecture does not answer. The agent says so, in an answer that needs no audio or quote."""
 MIN_AUDIO_BYTES = 1_000
 
 
@@ -62,7 +62,8 @@ def play(backend: VoiceQaBackend, report_step: StepReporter) -> list[str]:
 def _repeat_lecture(min_seconds: float) -> list[str]:
     """Return the clips of the lecture, which is repeated until it lasts as long as a lecture must."""
     seconds = len(join_clips(*LECTURE)) / SAMPLE_BYTES / RATE
-    return [*LECTURE] * math.ceil((min_seconds + 1) / seconds)
+    margin_seconds = 1  # the encoded audio may be slightly shorter
+    return [*LECTURE] * math.ceil((min_seconds + margin_seconds) / seconds)
 
 
 def _check_form(answer: ReceivedAnswer, checks: Checks) -> None:

@@ -1,4 +1,7 @@
-"""The OpenAPI documents of the two REST APIs, livestream and meetings, for their users."""
+"""The OpenAPI documents of the two REST APIs, livestream and meetings, for their users.
+
+`make schema` writes them to docs/reference. The Lambda function `auth-exchange` performs all operations of meetings' API.
+"""
 
 from components.blocks.openapi import TOKEN_SCHEME, Document, public_document
 from handlers.livestream.episodes.routes import OPERATIONS as LIVESTREAM
@@ -6,10 +9,10 @@ from handlers.meetings.auth_exchange.api import OPERATIONS as MEETINGS
 
 
 def _describe_access(section: str, owned_items: str) -> Document:
-    """Return the server and the authentication of an API, whose URL is in this section of the output `frontend`."""
+    """Return the server and the authentication of an API. `section` is its section of the stack output `frontend`."""
     url = {
         "default": "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/api",
-        "description": f"`frontend.{section}.apiUrl`; `make outputs` writes the URL of the local platform.",
+        "description": "The URL of the API. `make outputs` prints the one of the local platform.",
     }
     server = {
         "url": "{apiUrl}",
@@ -50,6 +53,6 @@ def meetings_document() -> Document:
             "identity provider: `exchangeToken` in its body, the others in the header `Authorization`. "
             "docs/reference/errors.md explains the error codes."
         ),
-        security=[{}],
+        security=[{}],  # the operations with the header `Authorization` state that themselves
         **_describe_access("meetings", "meetings"),
     )

@@ -28,7 +28,7 @@ from local.drivers.model import (
     value_at_path,
 )
 from local.drivers.service_shapes import ShapeMismatch, build_parameters, find_violations, input_shape
-from local.platform.emulator_clients import Clients
+from local.platform.emulator_clients import ClientFactory
 from local.property_values import UNKNOWN, Archive, Asset, Props, Secret, convert_items, reveal_secrets
 
 TAGS = "tags"
@@ -100,8 +100,8 @@ def plan_change(driver: Driver, inputs: Props, changed: Iterable[str]) -> Change
     calls: list[DriverCall] = []
     operations: set[str] = set()
     for call in driver.update:
-        if call.after:  # For example, PublishVersion is made if UpdateFunctionCode is made.
-            is_needed = bool(operations & set(call.after))
+        if call.after_operations:  # For example, PublishVersion is made if UpdateFunctionCode is made.
+            is_needed = bool(operations & set(call.after_operations))
         else:
             changed_by_call = _find_changed_by_call(call, driver, inputs, changed - {TAGS})
             is_needed = bool(changed_by_call)
@@ -116,7 +116,7 @@ def plan_change(driver: Driver, inputs: Props, changed: Iterable[str]) -> Change
 
 def _find_changed_by_call(call: DriverCall, driver: Driver, inputs: Props, changed: Iterable[str]) -> set[str]:
     """Return those of the changed inputs that an update call sets to their new value."""
-    if call.when and not inputs.get(call.when):
+    if call.if_property and not inputs.get(call.if_property):
         return set()  # The call will not be made, because its condition is not met.
     changed_and_used = used_inputs(driver, call, changed)
     # The operation that creates the resource, such as PutRule, sets it as a whole. So it removes what is omitted.
@@ -154,7 +154,7 @@ def to_comparable(value: Any) -> Any:
 class Deployer:
     """Service calls for one resource at a time. Several threads may use it."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: ClientFactory) -> None:
         self._clients = clients
 
     def create(self, driver: Driver, name: str, values: ResourceValues) -> None:
@@ -186,7 +186,7 @@ class Deployer:
             parameters = build_parameters(driver, call, values)
             content = driver.content_deletion
             try:
-                if index == 0 and content is not None and values.inputs.get(content.when):
+                if index == 0 and content is not None and values.inputs.get(content.permitted_by):
                     content.delete(client, parameters)
                 call_service(client, call.operation, parameters)
             except ClientError as error:
@@ -196,7 +196,7 @@ class Deployer:
     def _make_calls(self, driver: Driver, calls: Iterable[DriverCall], values: ResourceValues) -> None:
         """Check each call's parameters, make the call, and set id and outputs from its response.
 
-        Then wait for the state that the call's `until` describes, if any.
+        Then wait for the state that the call's `awaited_state` describes, if any.
         """
         client = self._clients(driver.service)
         values.endpoint = getattr(getattr(client, "meta", None), "endpoint_url", "")
@@ -209,8 +209,8 @@ class Deployer:
                 raise ShapeMismatch(f"{violation.path} {violation.rule}")
             values.responses[call.operation] = call_service(client, call.operation, parameters)
             _read_responses(driver, values)
-            if call.until is not None:
-                self._wait_for_state(driver, call.until, values)
+            if call.awaited_state is not None:
+                self._wait_for_state(driver, call.awaited_state, values)
 
     def _import_document(self, driver: Driver, values: ResourceValues) -> None:
         """Import the property that is a whole document, such as a REST API's OpenAPI document, if there is one."""
@@ -218,13 +218,17 @@ class Deployer:
         if importer is not None and values[importer.property] is not None:
             importer.apply(self._clients(driver.service), values.id, reveal_secrets(values[importer.property]))
 
-    def _wait_for_state(self, driver: Driver, until: AwaitedState, values: ResourceValues) -> None:
+    def _wait_for_state(self, driver: Driver, awaited: AwaitedState, values: ResourceValues) -> None:
         client = self._clients(driver.service)
-        parameters = build_parameters(driver, DriverCall(until.operation), values)
+        parameters = build_parameters(driver, DriverCall(awaited.operation), values)
         deadline = time.monotonic() + MAX_WAIT_SECONDS
-        while (value := value_at_path(call_service(client, until.operation, parameters), until.path)) != until.expected:
+        while (
+            value := value_at_path(call_service(client, awaited.operation, parameters), awaited.path)
+        ) != awaited.expected:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{until.path} is still {value} after {MAX_WAIT_SECONDS} s, not {until.expected}")
+                raise TimeoutError(
+                    f"{awaited.path} is still {value} after {MAX_WAIT_SECONDS} s, not {awaited.expected}"
+                )
             time.sleep(POLL_SECONDS)
 
 

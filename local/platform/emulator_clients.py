@@ -16,11 +16,12 @@ from botocore.loaders import Loader
 from local import REGION
 from local.platform.emulator import ROOT_ACCESS_KEY
 
-Clients = Callable[[str], Any]
+ClientFactory = Callable[[str], Any]
 """Function that returns the client of a service by its boto3 name."""
 
 CONFIG = Config(
     proxies={},
+    # A retry could hide an error of the emulator.
     retries={"total_max_attempts": 1},
     s3={"addressing_style": "path"},
     connect_timeout=2,
@@ -46,17 +47,17 @@ class EmulatorClients:
     """Clients of the emulator, one per service, created on first use. Several threads may use them.
 
     The clients have the credentials of the account's root user, unless `credentials` gives others: access key, secret
-    key and session token.
+    key and session token. The root user's access key is also its secret key.
     """
 
     def __init__(
         self, endpoint: str, credentials: tuple[str, str, str | None] = (ROOT_ACCESS_KEY, ROOT_ACCESS_KEY, None)
     ) -> None:
-        core = botocore.session.Session(session_vars=_WITHOUT_USER_SETTINGS)
-        core.register_component("data_loader", _LOADER)
-        core.set_credentials(*credentials)
+        botocore_session = botocore.session.Session(session_vars=_WITHOUT_USER_SETTINGS)
+        botocore_session.register_component("data_loader", _LOADER)
+        botocore_session.set_credentials(*credentials)
         # boto3's types accept only literal service names.
-        self._session: Any = boto3.Session(botocore_session=core, region_name=REGION)
+        self._session: Any = boto3.Session(botocore_session=botocore_session, region_name=REGION)
         self._endpoint = endpoint
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -73,8 +74,8 @@ class EmulatorClients:
             return self._session.resource(service, endpoint_url=self._endpoint, config=CONFIG)
 
 
-def invoke(client: Clients, function: str, **event: Any) -> dict[str, Any]:
-    """Invoke a function as its schedule or an operator does, and return its result."""
-    answer = client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+def invoke(clients: ClientFactory, function: str, **event: Any) -> dict[str, Any]:
+    """Invoke a function with an event, wait, and return its result, or Lambda's error object if it raised an exception."""
+    answer = clients("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
     result: dict[str, Any] = json.loads(answer["Payload"].read())
     return result

@@ -23,7 +23,7 @@ from local.platform.deployer import (
     plan_change,
     to_comparable,
 )
-from local.platform.emulator_clients import Clients
+from local.platform.emulator_clients import ClientFactory
 from local.platform.progress import Progress
 from local.platform.state import PlatformState, ResourceEntry
 from local.preview.handler_check import find_handler_faults
@@ -50,7 +50,7 @@ class Engine:
     """
 
     def __init__(
-        self, clients: Clients, state: PlatformState, progress: Progress, drivers: Drivers = ALL_DRIVERS
+        self, clients: ClientFactory, state: PlatformState, progress: Progress, drivers: Drivers = ALL_DRIVERS
     ) -> None:
         self._deployer = Deployer(clients)
         self._state = state
@@ -260,7 +260,7 @@ def _to_entry(resource: Resource, values: ResourceValues, *, incomplete: bool = 
         inputs=to_comparable(resource.inputs),
         outputs=values.outputs,
         depends_on=tuple(sorted(resource.depends_on)),
-        made_of=tuple(sorted(resource.property_dependencies)),
+        inputs_from=tuple(sorted(resource.property_dependencies)),
         incomplete=incomplete,
     )
 

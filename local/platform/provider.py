@@ -31,7 +31,7 @@ from local.platform.deployer import (
     plan_change,
     to_comparable,
 )
-from local.platform.emulator_clients import Clients
+from local.platform.emulator_clients import ClientFactory
 from local.preview.botocore_input_checks import find_invalid_values
 from local.preview.preview_provider import PreviewProvider
 from local.property_values import UNKNOWN_STRING, Props, to_python_properties
@@ -48,7 +48,7 @@ NAMES = {"name", "namePrefix"}
 class PulumiProvider(provider_pb2_grpc.ResourceProviderServicer):
     """gRPC service of Pulumi's provider protocol, which prescribes the methods' names. Several threads call them."""
 
-    def __init__(self, clients: Clients, drivers: Drivers = ALL_DRIVERS) -> None:
+    def __init__(self, clients: ClientFactory, drivers: Drivers = ALL_DRIVERS) -> None:
         self._deployer = Deployer(clients)
         self._drivers = drivers
         self._cancelled = threading.Event()

@@ -20,7 +20,7 @@ from components import handler_archive
 from local import ROOT, CannotRun
 from local.platform import emulator
 from local.platform.emulator import Emulator
-from local.platform.emulator_clients import Clients, EmulatorClients
+from local.platform.emulator_clients import ClientFactory, EmulatorClients
 from local.platform.folder_lock import CLI_STATE, PLATFORM_COMMANDS, lock_folder
 from local.platform.state import PlatformState, mark_code_as_pending
 from local.preview.handler_check import FunctionCode, find_function_faults
@@ -119,7 +119,7 @@ def find_emulator(folder: Path) -> Emulator:
 
 
 @cache
-def create_clients(endpoint: str) -> Clients:
+def create_clients(endpoint: str) -> ClientFactory:
     """Return the clients of an emulator. All steps of `make watch` use the same clients."""
     return EmulatorClients(endpoint)
 

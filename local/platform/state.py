@@ -1,8 +1,10 @@
 """State file of the local platform (`.local/state.json`), with one entry for each resource that `make up` has deployed.
 
 The next run compares the entries with the program, to find the changed resources. A run removes the file when it starts,
-and writes it when it ends, also after a failure or Ctrl-C. So if an emulator runs without a state file, the last run was
-killed, and nobody knows what it has deployed.
+and writes it when it ends, also after a failure or Ctrl-C. So if the file is missing, the last run was killed, and it is
+unknown what it has deployed. Only an emulator to which the Pulumi CLI deploys (`make provider`) never has the file.
+
+Between the runs, `make push` publishes the current code of single functions.
 """
 
 import json
@@ -31,16 +33,16 @@ class ResourceEntry:
     id: str
     """Physical id. It can be empty if the resource is incomplete."""
     inputs: Props
-    """Inputs as comparable values (`deployer.to_comparable`), so without secrets."""
+    """Inputs as JSON, with hashes in place of secrets and files."""
     outputs: Props
     depends_on: tuple[str, ...] = ()
     """URNs of the resources that had to exist before this one. They are deleted after it."""
-    made_of: tuple[str, ...] = ()
+    inputs_from: tuple[str, ...] = ()
     """URNs of the resources whose outputs this one has as inputs. If one of them is replaced, this resource is
     replaced, too."""
     pending: tuple[str, ...] = ()
-    """Inputs that the next run sets again, even if they have not changed. An update of them has failed, or a push has
-    published other code."""
+    """Inputs that the next run sets again, even if they have not changed. An update of them has failed, or `make push`
+    has published other code."""
     incomplete: bool = False
     """True if the creation or the deletion failed half-way. The next run deletes the resource, or replaces it."""
 
@@ -56,14 +58,14 @@ class PlatformState:
 
     @classmethod
     def read(cls, running: Emulator) -> "PlatformState | None":
-        """Return the state of a running emulator, or None if the last run was killed.
+        """Return the state of a running emulator, or None if it has no state file of its own.
 
         Raise StateError if another version of this program wrote the file.
         """
         try:
             content = json.loads(state_file(running.folder).read_text(encoding="utf-8"))
             if content["pid"] != running.pid:
-                return None
+                return None  # the file describes an earlier emulator
             entries = {urn: _to_entry(fields) for urn, fields in content["resources"].items()}
             return cls(entries, content["outputs"])
         except FileNotFoundError:
@@ -112,7 +114,7 @@ class PlatformState:
         while next_dependants := {
             other
             for other, entry in entries.items()
-            if other not in dependants and {urn, *dependants} & set(entry.made_of)
+            if other not in dependants and {urn, *dependants} & set(entry.inputs_from)
         }:
             dependants |= next_dependants
         return dependants
@@ -121,7 +123,7 @@ class PlatformState:
 def mark_code_as_pending(running: Emulator, function_name: str) -> None:
     """Let the next `make up` publish a function's code, because a push publishes other code than the last run.
 
-    Do nothing on a platform without a state file, to which the Pulumi CLI deploys.
+    Do nothing without a state file, because the Pulumi CLI, which then deploys, has its own state.
     """
     state = PlatformState.read(running)
     if state is None:
@@ -138,5 +140,5 @@ def state_file(folder: Path) -> Path:
 
 
 def _to_entry(fields: Props) -> ResourceEntry:
-    texts = {name: tuple(fields[name]) for name in ("depends_on", "made_of", "pending")}
+    texts = {name: tuple(fields[name]) for name in ("depends_on", "inputs_from", "pending")}
     return ResourceEntry(**{**fields, **texts})

@@ -25,10 +25,10 @@ EXCUSABLE: dict[str, bool] = {}
 
 def register(policies: Mapping[str, Policy]) -> None:
     """Tell this module the policies that an exception may name."""
-    EXCUSABLE.update({name: policy.excusable for name, policy in policies.items()})
+    EXCUSABLE.update({name: policy.exceptions_allowed for name, policy in policies.items()})
 
 
-@POLICIES.stack(
+@POLICIES.stack_policy(
     "exceptions-in-force",
     severity=Severity.LOW,
     levels=ADVISORY_EVERYWHERE,
@@ -46,7 +46,7 @@ def _check_exceptions_in_force(stack: CheckedStack) -> Iterator[Finding]:
             )
 
 
-@POLICIES.stack(
+@POLICIES.stack_policy(
     "exceptions-in-order",
     severity=Severity.HIGH,
     levels=MANDATORY_EVERYWHERE,
@@ -76,14 +76,14 @@ def _check_exceptions_in_order(stack: CheckedStack) -> Iterator[Finding]:
             yield Finding(f"{subject} names a resource that this stack does not have.")
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "published-settings-agree",
     severity=Severity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="The program runs with the account, environment and exceptions of the stack's configuration.",
     remedy="Pass the loaded settings to the Platform component unchanged (components/platform.py).",
     types={PLATFORM},
-    excusable=False,
+    exceptions_allowed=False,
 )
 def _check_published_settings_agree(platform: CheckedResource) -> Iterator[str]:
     context = platform.context
@@ -97,7 +97,7 @@ def _check_published_settings_agree(platform: CheckedResource) -> Iterator[str]:
         yield "The exceptions of the program differ from polyphony:exceptions in the stack's configuration."
 
 
-@POLICIES.stack(
+@POLICIES.stack_policy(
     "checks-at-deployment",
     severity=Severity.LOW,
     levels=ADVISORY_EVERYWHERE,

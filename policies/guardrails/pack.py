@@ -137,7 +137,7 @@ class PolicyBuilder:
 
     def _is_excepted(self, record: Policy, resource: str) -> bool:
         return (
-            record.excusable
+            record.exceptions_allowed
             and record.group is not Group.EXCEPTIONS
             and self._context.is_excepted(record.name, resource)
         )

@@ -45,4 +45,4 @@ def _render_group(group: Group) -> Iterator[str]:
 
 def _describe(policy: Policy) -> str:
     text = f"{policy.description} {policy.remedy}".strip().replace("|", "\\|")
-    return text if policy.excusable or policy.group is Group.EXCEPTIONS else f"{text} *No exception.*"
+    return text if policy.exceptions_allowed or policy.group is Group.EXCEPTIONS else f"{text} *No exception.*"

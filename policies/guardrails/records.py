@@ -138,7 +138,7 @@ class Policy:
     """One sentence that states the requirement."""
     remedy: str
     """What to do about a violation. It ends every message."""
-    excusable: bool = True
+    exceptions_allowed: bool = True
     """False if no entry of `polyphony:exceptions` can excuse a violation."""
 
 
@@ -198,7 +198,7 @@ class _Fields(TypedDict, total=False):
     levels: Levels
     description: str
     remedy: str
-    excusable: bool
+    exceptions_allowed: bool
 
 
 Check = TypeVar("Check", bound=Callable[..., Any])
@@ -216,15 +216,19 @@ class PolicySet:
     def __iter__(self) -> Iterator[Policy]:
         return iter(self._policies)
 
-    def resource(self, name: str, *, types: Collection[str], **fields: Unpack[_Fields]) -> Callable[[Check], Check]:
+    def resource_policy(
+        self, name: str, *, types: Collection[str], **fields: Unpack[_Fields]
+    ) -> Callable[[Check], Check]:
         """Register a `ResourcePolicy`."""
         return self._register(ResourcePolicy, name=name, types=frozenset(types), **fields)
 
-    def related(self, name: str, *, types: Collection[str], **fields: Unpack[_Fields]) -> Callable[[Check], Check]:
+    def related_policy(
+        self, name: str, *, types: Collection[str], **fields: Unpack[_Fields]
+    ) -> Callable[[Check], Check]:
         """Register a `RelatedPolicy`."""
         return self._register(RelatedPolicy, name=name, types=frozenset(types), **fields)
 
-    def stack(self, name: str, **fields: Unpack[_Fields]) -> Callable[[Check], Check]:
+    def stack_policy(self, name: str, **fields: Unpack[_Fields]) -> Callable[[Check], Check]:
         """Register a `StackPolicy`."""
         return self._register(StackPolicy, name=name, **fields)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from local.emulation import faults
 from local.emulation.faults import FaultClient
-from local.flows import Clients, Stack
+from local.flows import ClientFactory, Stack
 from local.flows.identity import open_local_stack
 from local.platform.emulator import Emulator
 from local.platform.emulator_clients import EmulatorClients
@@ -35,7 +35,7 @@ def read_test_stack() -> StackConfig:
 @dataclass(frozen=True)
 class Deployment:
     emulator: Emulator
-    client: Clients
+    client: ClientFactory
     """Function that returns a boto3 client by service."""
     ids: Mapping[str, Any]
     """Resource ids by Pulumi name."""

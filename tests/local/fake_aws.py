@@ -37,7 +37,9 @@ TOPIC = "test:index/topic:Topic"
 FUNCTION = "test:index/function:Function"
 RECORDED_ONLY = "test:index/recordedOnly:RecordedOnly"
 
-SET_RETENTION = DriverCall("PutRetentionPolicy", {"logGroupName": "name", "retentionInDays": "days"}, when="days")
+SET_RETENTION = DriverCall(
+    "PutRetentionPolicy", {"logGroupName": "name", "retentionInDays": "days"}, if_property="days"
+)
 
 DRIVERS: Drivers = {
     GROUP: Driver(
@@ -65,7 +67,7 @@ DRIVERS: Drivers = {
         create=(DriverCall("CreateFunction", {"FunctionName": "name", "Role": "role", "Code.ZipFile": "text"}),),
         update=(
             DriverCall("UpdateFunctionCode", {"FunctionName": "name", "ZipFile": "text"}),
-            DriverCall("PublishVersion", {"FunctionName": "name"}, after=("UpdateFunctionCode",)),
+            DriverCall("PublishVersion", {"FunctionName": "name"}, after_operations=("UpdateFunctionCode",)),
         ),
         delete=(DriverCall("DeleteFunction", {"FunctionName": "name"}),),
         id="name",

@@ -187,7 +187,7 @@ def test_permissions_and_public_data_are_mandatory_everywhere_and_never_excused(
         policy.name
         for policy in POLICIES
         if policy.group is Group.LEAST_PRIVILEGE
-        and (policy.excusable or policy.levels.for_environment("dev") is not Level.MANDATORY)
+        and (policy.exceptions_allowed or policy.levels.for_environment("dev") is not Level.MANDATORY)
     }
     assert excusable == {
         "iam-trust-usable",

@@ -176,8 +176,8 @@ class LivestreamErrorCode(ErrorCode):
     )
     UPLOAD_NOT_EXPECTED = (
         "UPLOAD_NOT_EXPECTED",
-        "The file is already uploaded or being processed. Or the upload has failed, or uses a form and has no parts.",
-        "Read the episode. If its track has failed, request a new upload.",
+        "The file is uploaded or being processed already, its upload failed, or it uses a form, which has no parts.",
+        "Read the episode. If the state of this video or transcript is `failed`, request a new upload.",
         409,
     )
     UPLOAD_TOO_LARGE = (

@@ -1,7 +1,7 @@
 """API operation for playing a video: it lists the video's chunks, each with a presigned URL.
 
 MediaConvert cut the video into chunks, and wrote an HLS playlist with their names and durations. A browser cannot play
-that playlist itself, because each chunk needs its own presigned URL.
+that playlist itself, because each chunk needs its own presigned URL. So the client plays the listed chunks in turn.
 """
 
 import re
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 PLAYBACK_SECONDS = 300
-"""Maximum validity of the URL of a video chunk. Clients list the chunks again when they need later chunks."""
+"""Validity of the URL of a video chunk, unless the function's credentials expire earlier. Clients list the chunks again
+when they need later chunks."""
 _ABSENT = frozenset({"NoSuchKey", "AccessDenied"})
 """Error codes of GetObject for a missing object. S3 returns `AccessDenied` if the role may not list the bucket."""
 _CHUNK = re.compile(r"#EXTINF:([0-9]+(?:\.[0-9]+)?),[^\n]*\n(?:#[^\n]*\n)*([A-Za-z0-9_-]+\.ts)\s*(?:\n|$)")
@@ -45,7 +46,7 @@ class PlaylistChunk:
 class PlaybackOperations:
     table: EpisodeTable
     s3: "S3Client"
-    """Client that was created with `build_presigning_config()`. Presigning is a local computation."""
+    """Client that was created with `build_presigning_config()`."""
     bucket_name: str
 
     def list_chunks(self, call: RestRequest[EpisodePath, PlaybackQuery]) -> RestAnswer[Playback]:

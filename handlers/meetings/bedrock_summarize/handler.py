@@ -105,7 +105,9 @@ class Summarizer:
 
     def _summarize_transcript(self, transcript: Transcript) -> Summary:
         # The maximum duration of a window is longer than the transcript, so only the number of characters is limited.
-        sizes = WindowSizes(self.environment.part_characters, transcript.said[-1].end_ms + 1, overlap_characters=0)
+        # The duration does not divide the transcript, because a window may last as long as the whole transcript.
+        duration_ms = transcript.said[-1].end_ms + 1
+        sizes = WindowSizes(self.environment.part_characters, milliseconds=duration_ms, overlap_characters=0)
         windows = split_into_windows(transcript.said, sizes)
         usages: list[TokenUsage] = []
         ask = partial(self._ask_about_window, language=transcript.language, count=len(windows), usages=usages)

@@ -131,9 +131,9 @@ class LocatedItem:
     """An action item with the position of its quote in the transcript."""
 
     item: ActionItem = field(repr=False)
-    first: tuple[int, int]
+    first_word: tuple[int, int]
     """Position of the quote's first word: its segment in the transcript, and its word in the segment."""
-    last: tuple[int, int]
+    last_word: tuple[int, int]
     """Position of the quote's last word."""
 
 
@@ -153,6 +153,11 @@ def locate_items(items: Sequence[ModelActionItem], window: Window[TranscriptSegm
             due=clean_text(model_item.due or "") or None,
             quote=TranscriptQuote(text=match.quote, start_ms=match.start_ms),
         )
-        first, last = (window.first + match.first, match.first_word), (window.first + match.last, match.last_word)
-        located.append(LocatedItem(item, first, last))
-    return sorted(located, key=lambda item: (item.first, item.last))
+        located.append(
+            LocatedItem(
+                item,
+                first_word=(window.first + match.first, match.first_word),
+                last_word=(window.first + match.last, match.last_word),
+            )
+        )
+    return sorted(located, key=lambda item: (item.first_word, item.last_word))

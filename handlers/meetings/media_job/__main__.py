@@ -1,7 +1,7 @@
 """Entry point of the media job: `python -m handlers.meetings.media_job`, configured by environment variables.
 
 The media job is an AWS Batch job that joins the files of one recording to a video, and extracts the audio. It writes
-its outcome to `result.json`.
+its outcome to the object `result.json` in the meetings bucket.
 
 The exit status is 0 if the job wrote an outcome, even if the outcome is that the recording cannot be processed. Other
 values are failures:
@@ -38,8 +38,8 @@ FAILED, BAD_ENVIRONMENT, TERMINATED = 1, 2, 128 + signal.SIGTERM
 
 def main() -> int:
     """Run the job; return the exit status."""
-    # Python is the container's first process, which ignores SIGTERM without a handler. The exception ends ffmpeg, and
-    # deletes the job's files.
+    # Python is the container's first process, which ignores SIGTERM without a handler. SystemExit passes through the
+    # `with` blocks, which end ffmpeg and delete the job's files.
     signal.signal(signal.SIGTERM, _exit)
     try:
         environment = MediaEnvironment.read()
@@ -52,7 +52,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory(dir=environment.scratch_folder, prefix="media-") as folder:
             bucket = JobBucket(boto3.client("s3", config=CONFIG), environment.bucket_name)
             job = MediaJob(environment, bucket, Ffmpeg(environment.ffmpeg, Path(folder)), log)
-            # Even if the estimate of the required disk space (`RecordingPlan`) is wrong, no single file can fill the disk.
+            # The job refuses recordings that need more than this space by its estimate. Even if the estimate is wrong,
+            # no single file can fill the disk.
             resource.setrlimit(resource.RLIMIT_FSIZE, (job.scratch_bytes, job.scratch_bytes))
             job.run()
     except Exception as error:  # noqa: BLE001 - the top level prints the reason without customer data

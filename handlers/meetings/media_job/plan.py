@@ -12,8 +12,8 @@ from typing import Final
 
 from handlers.meetings.media_job.probe import SECOND, ChunkFacts
 
-COPIED_VIDEO_CODECS: Final = frozenset({"h264", "hevc", "vp9", "av1"})
-"""Codecs of video that MP4 files can contain."""
+MP4_VIDEO_CODECS: Final = frozenset({"h264", "hevc", "vp9", "av1"})
+"""Codecs of video that MP4 files can contain. Video with another codec must be encoded."""
 SPEECH_RATE: Final = 16_000
 """Samples per second of the audio for the transcription, which is mono."""
 SOUNDTRACK_RATE: Final = 48_000
@@ -58,11 +58,13 @@ class RecordingPlan:
 
     @property
     def is_copiable(self) -> bool:
-        """True if the chunks' videos can probably be joined without encoding."""
+        """True if the chunks' videos can probably be joined without encoding, because MP4 files can contain their codec
+        and they share the properties that joined videos must share (`ChunkVideo.form`).
+        """
         first = self.chunks[0].video
-        forms = {(chunk.video.stream, chunk.video.codec, chunk.video.form) for chunk in self.chunks if chunk.video}
-        is_everywhere = all(chunk.video for chunk in self.chunks)
-        return first is not None and is_everywhere and len(forms) == 1 and first.codec in COPIED_VIDEO_CODECS
+        shared = {(chunk.video.stream, chunk.video.codec, chunk.video.form) for chunk in self.chunks if chunk.video}
+        all_have_video = all(chunk.video for chunk in self.chunks)
+        return first is not None and all_have_video and len(shared) == 1 and first.codec in MP4_VIDEO_CODECS
 
     @cached_property
     def sample_counts(self) -> tuple[int, ...]:
@@ -111,14 +113,17 @@ class RecordingPlan:
     def required_bytes(self, uploaded: int, *, copies_video: bool) -> int:
         """Return the bytes of disk space that the job needs at most. `uploaded` is the size of all chunks in bytes.
 
-        The job first decodes the audio of all chunks, makes parts and soundtrack from it, and deletes it. Then it makes
-        the video. It deletes a chunk as soon as its video is encoded.
+        In the audio phase, the job decodes the audio of all chunks to FLAC files, makes the parts and the soundtrack from
+        them, one at a time, and deletes them. In the video phase, it encodes the video of each chunk, unless it copies
+        them, and deletes the chunk. Then it joins all videos to the whole one.
         """
         seconds = ceil(self.duration / SECOND)
-        decoded = seconds * SOUNDTRACK_RATE * BYTES_PER_SAMPLE * self.channels  # FLAC is never larger
-        # Enough for a part of the audio, or for the soundtrack, which exists twice: as a file, and in the whole video.
-        encoded = seconds * SPEECH_RATE * BYTES_PER_SAMPLE * self.channels
-        # To join videos, the job needs them twice too.
-        video = seconds * (MAX_VIDEO_BIT_RATE // 8 + _INDEX_BYTES_PER_SECOND)
-        joining = 2 * uploaded if copies_video else video + max(uploaded, video)
-        return _RESERVED_BYTES + encoded + max(uploaded + decoded, joining if self.has_video else 0)
+        # This is more than a part needs (one channel), and more than the soundtrack needs, which exists as a file and in
+        # the whole video (2 * AUDIO_BIT_RATE for each channel).
+        audio_output = seconds * SPEECH_RATE * BYTES_PER_SAMPLE * self.channels
+        decoded_audio = seconds * SOUNDTRACK_RATE * BYTES_PER_SAMPLE * self.channels  # a FLAC file is never larger
+        audio_phase = uploaded + decoded_audio
+        encoded_video = seconds * (MAX_VIDEO_BIT_RATE // 8 + _INDEX_BYTES_PER_SECOND)
+        # During the joining, the videos exist twice. During the encoding, chunks and encoded videos exist.
+        video_phase = 2 * uploaded if copies_video else max(uploaded + encoded_video, 2 * encoded_video)
+        return _RESERVED_BYTES + audio_output + max(audio_phase, video_phase if self.has_video else 0)

@@ -6,13 +6,14 @@
 - `finish`: the summary function has ended, so the meeting is ready.
 - `fail`: another state of the workflow has failed.
 
-Each processing attempt of a meeting has its own execution. A step of an outdated attempt does not apply its report to
-the record, and returns the outcome `superseded`, which ends the execution. So does every step if the user has deleted
-the meeting.
+Each processing attempt of a meeting has its own execution. A step of an outdated attempt, or of a deleted meeting, does
+not apply its report to the record. It returns the outcome `superseded`, which ends the execution. Only the step `media`
+returns `incomplete` even then, which also ends the execution.
 
-The media job reports `superseded` if `complete.json` lists other chunks than its own. Usually, the event of that
-`complete.json` begins a new attempt. But the client may have uploaded the first `complete.json` again before the event
-was processed, so the job's attempt is still the current one. Then the workflow has to repeat the job.
+The media job has an outcome `superseded` too: `complete.json`, the client's list of the chunks, lists other chunks than
+those of the job. Usually, the event of that `complete.json` begins a new attempt. But the client may have uploaded the
+first `complete.json` again before the event was processed, so the job's attempt is still the current one. Then the step
+returns `repeat`, and the workflow repeats the job.
 
 The workflow repeats a step whose response was lost. The repetition neither changes the record nor sends a metric.
 """
@@ -82,7 +83,8 @@ class StepEvent(Message):
     outcome: Literal["summarized", "nothing_said"] = "summarized"
     """Parameter of the step `finish`: the outcome of the summary function."""
     reason: FailureReason | None = None
-    """Parameter of the step `fail`. If it is None, the reason follows from the meeting's current stage."""
+    """Parameter of the step `fail`. An operator who ends a meeting by hand can omit it. `apply_report` then takes the
+    reason from the meeting's current stage."""
     error: str = UNNAMED_ERROR
     """Parameter of the step `fail`: the name of the error, for the log."""
 
@@ -164,7 +166,8 @@ class Steps:
             self.log.info("media_read", interruptions=job_starts - 1, key_hash=_hash(execution))
             self._put_metrics(record, result)
         if result.outcome is MediaOutcome.INCOMPLETE:
-            return MediaStepResult(outcome=result.outcome)  # the attempt has ended in any case
+            # The report has begun the next attempt in the record, so `is_current` would be False.
+            return MediaStepResult(outcome=result.outcome)
         if record is None or not is_current(record, execution):
             return MediaStepResult(outcome=StepOutcome.SUPERSEDED)
         if result.outcome is not MediaOutcome.READY:
@@ -232,7 +235,7 @@ class Steps:
 
 
 def _to_report(execution: MeetingExecution, result: MediaResult) -> Report:
-    """Return the report of a media job that was not superseded."""
+    """Return the report of a media job that was not superseded. `wrong` are the chunks that the job could not use."""
     match result.outcome:
         case MediaOutcome.READY:
             return Report(execution, MeetingStatus.PROCESSING, Stage.TRANSCRIPTION, fields=_video_fields(result))
@@ -243,7 +246,7 @@ def _to_report(execution: MeetingExecution, result: MediaResult) -> Report:
             return Report(execution, MeetingStatus.INCOMPLETE, wrong=result.wrong)
         case MediaOutcome.UNREADABLE:
             return Report(execution, MeetingStatus.FAILED, reason=MeetingReason.UNREADABLE, wrong=result.wrong)
-        case _:
+        case _:  # TOO_LARGE, because SUPERSEDED has no report
             return Report(execution, MeetingStatus.FAILED, reason=MeetingReason.TOO_LARGE)
 
 

@@ -39,7 +39,7 @@ MAX_COUNT_BYTES: Final = 64 * 1024 * 1024
 """Maximum size of a stored count. It has room for about a million users."""
 OTHERS: Final = "others"
 """Name in the place of a user. In counts, it stands for the objects without a user in their key. In metrics, it stands
-for these objects and for all users without a metric of their own. No user has this name.
+for these objects and for all users without a metric of their own. No user has this name, because ids have another form.
 """
 _USER: Final = re.compile(rf"({ids.USER_ID_PATTERN})/", re.ASCII)
 
@@ -54,7 +54,7 @@ class StorageTotals(Message):
     schema_version: Literal[1] = 1
     day: date
     bytes_of: Mapping[str, int]
-    """Bytes by user."""
+    """Bytes by user, or `others`."""
 
 
 @dataclass(frozen=True)

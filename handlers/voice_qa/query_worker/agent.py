@@ -51,7 +51,10 @@ STATUSES: Mapping[int, AgentCode] = {
     HTTPStatus.FAILED_DEPENDENCY: AgentCode.FAILED,  # of AgentCore, if the agent itself failed
 }
 STATUS_CLASSES = {3: AgentCode.REFUSED, 4: AgentCode.REJECTED, 5: AgentCode.FAILED}
-"""Meanings of other statuses, by their first digit. The remaining statuses are malformed."""
+"""Meanings of other statuses, by their first digit. The remaining statuses are malformed.
+
+REFUSED: the agent answers no question of this stack. REJECTED: it does not accept this question. FAILED: it had an error.
+"""
 
 AGENTCORE = "bedrock-agentcore"
 SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
@@ -85,6 +88,7 @@ class AgentRetry(urllib3.Retry):
         following = super().increment(method, url, response, error, _pool, _stacktrace)
         pause = (following.get_retry_after(response) if response else None) or following.get_backoff_time()
         if time.monotonic() + pause >= self.deadline:
+            # With `raise_on_status=False`, urllib3 then returns the last response. Only without one, it raises this.
             raise MaxRetryError(_pool, url or "", error)
         return following
 
@@ -94,10 +98,10 @@ class AgentLimits:
     connect_seconds: float = 2
     """Time for connecting to the agent, for each try."""
     silence_seconds: float = 20
-    """Time without a complete line of the response. After this time, no further try begins."""
+    """Time without a complete line of the response. It is also the time after the question in which a retry may begin."""
     answer_seconds: float = 600
-    """Time from the question to the end of the answer. An agent that is silent at this time can extend it once by
-    `silence_seconds`."""
+    """Time from the question to the end of the answer. It is checked after each read, and a read from a silent agent
+    lasts up to `silence_seconds`, so the worker can wait longer by this time."""
 
 
 Headers = Mapping[str, str]
@@ -186,7 +190,7 @@ class Agent:
                     backoff_factor=0.2,
                     backoff_jitter=0.2,
                     raise_on_status=False,
-                    deadline=time.monotonic() + limits.silence_seconds,
+                    deadline=time.monotonic() + limits.silence_seconds,  # urllib3 pauses by the real clock, not `clock`
                 ),
                 redirect=False,
                 preload_content=False,

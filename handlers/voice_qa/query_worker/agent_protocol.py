@@ -9,7 +9,8 @@ Response, with status 200: one object per line, each line ended by a line feed:
 - `citation` {`startMs`, `endMs`, `quote`}: the section of the lecture that supports the answer
 - `transcript` {`text`}: the transcript of the question, which replaces an earlier one
 - `done` {}: the answer is complete; nothing after it is read
-- `error` {`code`, `retryable`}: there is no complete answer; `code` is rejected, throttled, unavailable or failed
+- `error` {`code`, `retryable`}: there is no complete answer; `code` is `rejected` (the agent does not accept this
+  question), `throttled` (too many questions), `unavailable` (for a short time) or `failed` (any other error)
 
 The field `type` names the type of an object. Other types and fields are ignored, so that agents can send more than this
 version reads. The lines may also be server-sent events, with `data:` before the object. An object that has no `type`,
@@ -30,7 +31,8 @@ from handlers.common.text import remove_hidden_characters
 from handlers.voice_qa.environment import AgentCode
 
 LASTING_FAILURES = frozenset([AgentCode.REFUSED, AgentCode.MALFORMED, AgentCode.REJECTED])
-"""Failures after which asking again does not help, unless the agent states that it helps."""
+"""Failures after which asking again does not help, unless the agent states that it helps. The worker itself determines
+REFUSED (no access to the agent) and MALFORMED (a response that violates this protocol)."""
 AGENT_CODES = frozenset([AgentCode.REJECTED, AgentCode.THROTTLED, AgentCode.UNAVAILABLE, AgentCode.FAILED])
 """Failure codes that an agent can send."""
 
@@ -201,7 +203,7 @@ class AnswerReader:
             case AgentCitation() as citation:
                 return citation if 0 <= citation.start_ms < citation.end_ms <= self._duration_ms else None
             case AgentAudio() as audio:
-                if self._format not in {None, audio.format}:
+                if self._format is not None and audio.format != self._format:
                     raise AgentFailed(AgentCode.MALFORMED)
                 self._format = audio.format
                 return audio
@@ -220,5 +222,5 @@ def _parse_line(line: bytes) -> AgentPiece | _Done | _Failure | _Unknown:
     try:
         return _LINE.validate_json(line)
     except ValidationError:
-        pass  # It may quote the line, so it is not even the context of the exception.
+        pass  # the error may quote the line, so AgentFailed is raised below, without the error as its context
     raise AgentFailed(AgentCode.MALFORMED)

@@ -60,6 +60,7 @@ class AnswerStore:
     bucket: str
 
     def put(self, guest_id: str, query_id: str, attempt: int, pieces: Sequence[Piece]) -> None:
+        """Store an answer. The parts of the spoken answer have one format, and joined they are an audio file."""
         audio = [piece for piece in pieces if isinstance(piece, AudioPiece)]
         if audio:
             data = b"".join(base64.b64decode(piece.audio) for piece in audio)
@@ -170,8 +171,8 @@ class Conversations:
 
     def _valid_turns(self, values: Mapping[str, Any]) -> list[StoredTurn]:
         """Return the valid turns of an item that has not expired."""
-        stored, until = values.get("conversation"), values.get(TTL_ATTRIBUTE)
-        if not isinstance(stored, list) or (isinstance(until, int) and until <= self.clock_ms() // 1000):
+        stored, expires_at = values.get("conversation"), values.get(TTL_ATTRIBUTE)
+        if not isinstance(stored, list) or (isinstance(expires_at, int) and expires_at <= self.clock_ms() // 1000):
             return []
         return [turn for value in stored if (turn := _parse_turn(value)) is not None]
 
@@ -181,21 +182,24 @@ class Conversations:
         Each write increases `totalTurns`, so the condition of a concurrent write fails. The item's expiry stays if it is
         at most `kept_days` from now. Otherwise, or if the conversation is new, it becomes `kept_days` from now.
         """
-        values, seen = deserialize_item(before), before.get("totalTurns")
-        total, until = values.get("totalTurns"), values.get(TTL_ATTRIBUTE)
-        latest = self.clock_ms() // 1000 + self.kept_days * DAY_SECONDS
-        goes_on = len(turns) > 1
+        values = deserialize_item(before)
+        total, expires_at = values.get("totalTurns"), values.get(TTL_ATTRIBUTE)
+        latest_expiry = self.clock_ms() // 1000 + self.kept_days * DAY_SECONDS
+        is_continued = len(turns) > 1  # otherwise the only turn is the new one
+        if not (is_continued and isinstance(expires_at, int) and 0 < expires_at < latest_expiry):
+            expires_at = latest_expiry
         item = serialize_item(
             {
                 **key,
                 "conversation": [turn.model_dump(by_alias=True) for turn in turns[-KEPT_TURNS:]],
                 "totalTurns": total + 1 if isinstance(total, int) and 0 <= total < MAX_TURN_COUNT else len(turns),
-                "createdAt": values["createdAt"] if goes_on and "createdAt" in values else self._now(),
-                TTL_ATTRIBUTE: until if goes_on and isinstance(until, int) and 0 < until < latest else latest,
+                "createdAt": values["createdAt"] if is_continued and "createdAt" in values else self._now(),
+                TTL_ATTRIBUTE: expires_at,
             }
         )
+        stored_total = before.get("totalTurns")  # in DynamoDB's form, because a guest may have stored any type
         try:
-            if seen is None:
+            if stored_total is None:
                 self.client.put_item(
                     TableName=self.table, Item=item, ConditionExpression="attribute_not_exists(totalTurns)"
                 )
@@ -203,8 +207,8 @@ class Conversations:
                 self.client.put_item(
                     TableName=self.table,
                     Item=item,
-                    ConditionExpression="totalTurns = :seen",
-                    ExpressionAttributeValues={":seen": seen},
+                    ConditionExpression="totalTurns = :stored",
+                    ExpressionAttributeValues={":stored": stored_total},
                 )
         except self.client.exceptions.ConditionalCheckFailedException:
             return False

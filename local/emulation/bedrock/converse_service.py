@@ -28,7 +28,8 @@ from local.http_server import HttpResponse
 CHARACTERS_PER_TOKEN = 4
 """Assumed length of a token. The service has no tokenizer."""
 PROFILES = {"us": ("us-east-1", "us-east-2", "us-west-2")}
-"""Regions of an inference profile by the prefix of its id, for calls from a region of the United States."""
+"""Regions of an inference profile by the prefix of its id, for calls from a region of the United States. Profiles of
+other areas are not supported."""
 _PATH: Final = re.compile(r"/model/(?P<model>.+)/converse")
 
 
@@ -93,18 +94,15 @@ def serve(permissions: ModelPermissions | None = None, faults: Faults | None = N
             permissions.check(signed.access_key, path["model"])
         if fault_source.take(Fault.MODEL_THROTTLED):
             raise AwsError("ThrottlingException", "Too many requests", HTTPStatus.TOO_MANY_REQUESTS)
-        return HttpResponse(_answer(request, is_repeating=fault_source.take(Fault.MODEL_REPEATING)))
+        # A model that repeats itself reaches its token limit, so its answer is cut off.
+        return HttpResponse(_answer(request, is_cut_off=fault_source.take(Fault.MODEL_REPEATING)))
 
     return serve_signed(respond)
 
 
-def read_lines(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the JSON objects that are lines of the request's last message."""
-    return list(_lines(request["messages"][-1]["content"]))
-
-
-def _lines(content: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    for block in content:
+def _read_lines(request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the JSON objects that are lines of the request's last message."""
+    for block in request["messages"][-1]["content"]:
         for line in str(block.get("text", "")).split("\n"):
             try:
                 value = json.loads(line)
@@ -114,14 +112,16 @@ def _lines(content: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
                 yield value
 
 
-def _answer(request: Mapping[str, Any], *, is_repeating: bool) -> dict[str, Any]:
-    lines = read_lines(request)
-    prompt = parse_meeting(lines) or parse_broadcast(lines)
+def _answer(request: Mapping[str, Any], *, is_cut_off: bool) -> dict[str, Any]:
+    lines = list(_read_lines(request))
+    prompt = parse_meeting(lines) or parse_broadcast(
+        lines
+    )  # any other prompt is answered like that of an empty broadcast
     text = json.dumps(prompt.answer())
     max_characters = len(text)
     if "maxTokens" in (limits := request.get("inferenceConfig", {})):
         max_characters = limits["maxTokens"] * CHARACTERS_PER_TOKEN
-    if is_repeating:
+    if is_cut_off:
         max_characters = len(text) // 2
     answer = text[:max_characters]
     sent, received = (math.ceil(len(part) / CHARACTERS_PER_TOKEN) for part in (json.dumps(request), answer))

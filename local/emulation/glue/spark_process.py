@@ -23,6 +23,9 @@ PYTHON = ENVIRONMENT / "bin" / "python"
 NOT_INSTALLED = "Spark is not installed, so ingestion cannot process files. `make .venv-spark/.locked` installs it."
 """Spark is the largest download of the local platform, and only ingestion needs it. So `make up` does not install it."""
 SESSION_WORKER = ROOT / "local" / "emulation" / "glue" / "spark_session_worker.py"
+LOCAL_SPARK_FLAG = "--local_spark"
+"""Flag that callers of `SparkChildSession.run` add to the job's command line. With it, the job knows that all of Spark
+runs on this machine and cannot write to S3 itself."""
 CORES = 2
 SETTINGS = {
     "spark.master": f"local[{CORES}]",
@@ -91,14 +94,9 @@ def spark_environment(
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_MAX_ATTEMPTS": "1",
+        "AWS_MAX_ATTEMPTS": "1",  # so an error of the emulator is not hidden by a retry
         "AWS_ENDPOINT_URL": endpoint,
     }
-
-
-LOCAL_SPARK_FLAG = "--local_spark"
-"""Flag on the job's command line. With it, the job knows that all of Spark runs on this machine and cannot write to S3
-itself."""
 
 
 class SparkChildSession:
@@ -116,14 +114,15 @@ class SparkChildSession:
         return self._log.read()
 
     def run(self, argv: Sequence[str]) -> SparkRunResult:
+        """Run the Glue job with these command line arguments."""
         answer = self._request("run", argv=list(argv))
         return SparkRunResult(answer.get("counts", {}), answer.get("error", ""))
 
     def rows(self, lake_uri: str, *manifest_ids: str) -> list[dict[str, Any]]:
         """Return the rows in the lake that come from these manifests, or all rows if no manifest is given.
 
-        A manifest is the list of the files that one run processes. Only Parquet files that a pointer names are read. A
-        pointer is an object with the names of one manifest's Parquet files of one date.
+        A manifest is the list of the files that one run processes. A run publishes its Parquet files with pointers, which
+        are objects that list the files of one manifest and date. Only published files are read.
         """
         rows: list[dict[str, Any]] = self._request("rows", lake=lake_uri, manifests=manifest_ids)["rows"]
         return rows
@@ -141,7 +140,7 @@ class SparkChildSession:
         return rows
 
     def files(self, lake_uri: str) -> list[dict[str, Any]]:
-        """Return path, number of rows, size, codec and schema of each Parquet file that a pointer names."""
+        """Return path, number of rows, size, codec and schema of each published Parquet file."""
         files: list[dict[str, Any]] = self._request("files", lake=lake_uri)["files"]
         return files
 

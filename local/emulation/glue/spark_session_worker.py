@@ -1,10 +1,13 @@
 """Program that runs ingestion's Glue job and reads its output, as the child process of
 `spark_process.SparkChildSession`.
 
-Each line on standard input is a request in JSON, and each line on standard output is the answer. The lake is the bucket
-with the job's output. In the lake, the program reads only Parquet files that a pointer names. A pointer is an object
-with the names of one manifest's Parquet files of one date. A manifest is the list of the files that one run processes.
-The program runs in `.venv-spark`, so it imports no module of `local`.
+Each line on standard input is a request in JSON, and each line on standard output is the answer. `SparkChildSession`
+describes the requests. The program runs in `.venv-spark`, which lacks the dependencies of `local`, so it imports no
+module of `local`.
+
+A run of the job processes a manifest, which is a list of files, and writes Parquet files to the lake, a bucket that
+requests give as `s3://<bucket>/`. Then it publishes them with pointers: `pointers/…/<manifest id>` lists the Parquet
+files of one manifest and date. The program reads only Parquet files that a pointer lists.
 """
 
 import json
@@ -59,13 +62,16 @@ def _rows(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _file_rows(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the first rows of one source file, in the order of its lines, and the number of all its rows."""
     key, version = request["source"]
     filters = [("_source_key", "=", key), ("_source_version", "=", version)]
     tables = [
         pq.read_table(pa.BufferReader(raw), filters=filters)
         for _, raw in _read_files(request["lake"], request["manifests"])
     ]
-    rows = [row for table in tables for row in table.slice(0, request["max_rows"]).to_pylist()]
+    # The file's rows can be in several tables, so its first lines are known only after each table was sorted.
+    firsts = [table.sort_by("_source_line").slice(0, request["max_rows"]) for table in tables]
+    rows = [row for table in firsts for row in table.to_pylist()]
     rows.sort(key=lambda row: row["_source_line"])
     return {"rows": rows[: request["max_rows"]], "total": sum(table.num_rows for table in tables)}
 
@@ -100,10 +106,7 @@ def _read_tables(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, An
 
 
 def _read_files(lake: str, manifests: Sequence[str] = ()) -> list[tuple[str, bytes]]:
-    """Return path and content of each Parquet file that the pointers of these manifests name.
-
-    Without manifests, use all pointers.
-    """
+    """Return path and content of each Parquet file that the pointers of these manifests, or else all pointers, list."""
     bucket, s3 = lake.removeprefix("s3://").rstrip("/"), boto3.client("s3")
 
     def read(key: str) -> bytes:

@@ -18,13 +18,14 @@ Context = Mapping[str, str | list[str]]
 WILDCARDS = {"*": ".*", "?": "."}
 _MAX_CACHED_PATTERNS = 8192
 """Size of the cache of compiled patterns. It is larger than the number of patterns in the policies of all stacks."""
-SPECIAL_CHARACTERS = frozenset("*?$")
+ESCAPABLE_CHARACTERS = frozenset("*?$")
 """Characters that a policy can write as a variable. For example, `${*}` matches only an asterisk (IAM guide, "IAM
 policy elements: Variables and tags")."""
 IF_EXISTS = "IfExists"
 """Suffix of condition operators that also hold for a request without the key."""
 LITERAL = "\ue000"
-"""Mark before a `*` or `?` that comes from the value of a policy variable. With the mark, it is no wildcard."""
+"""Mark before a `*` or `?` that comes from the value of a policy variable. With the mark, it is no wildcard:
+`_substitute_variables` adds the mark, `_compile_pattern` reads it, and `_is_equal` removes it."""
 
 
 class NotEvaluable(ValueError):
@@ -132,9 +133,10 @@ def _operator_holds(operator: str, keys: Context, context: Context) -> bool:
     `keys` are the condition keys of the policy with their values, and `context` those of the request. The names of both
     are in lower case.
     """
-    quantifier, _, base = operator.rpartition(":")  # for example `ForAllValues:StringLike`
+    # A set operator before the condition operator, for example `ForAllValues:StringLike`, compares multivalued keys.
+    set_operator, _, base = operator.rpartition(":")
     return all(
-        _key_holds(quantifier, base, [str(value) for value in as_list(expected)], key, context)
+        _key_holds(set_operator, base, [str(value) for value in as_list(expected)], key, context)
         for key, expected in keys.items()
     )
 
@@ -148,7 +150,7 @@ def _substitute_variables(text: str, context: Context) -> str | None:
 
     def replace(match: re.Match[str]) -> str:
         nonlocal is_missing
-        value = match[1] if match[1] in SPECIAL_CHARACTERS else context.get(match[1].lower())
+        value = match[1] if match[1] in ESCAPABLE_CHARACTERS else context.get(match[1].lower())
         if isinstance(value, str):
             return "".join(f"{LITERAL}{letter}" if letter in WILDCARDS else letter for letter in value)
         is_missing = True
@@ -175,7 +177,7 @@ def _lower_case_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
     return {name.lower(): value for name, value in keys.items()}
 
 
-def _key_holds(quantifier: str, operator: str, expected: list[str], key: str, context: Context) -> bool:
+def _key_holds(set_operator: str, operator: str, expected: list[str], key: str, context: Context) -> bool:
     actual = context.get(key)
     if operator == "Null":
         return (actual is None or actual == []) == (expected[0].lower() == "true")
@@ -187,7 +189,8 @@ def _key_holds(quantifier: str, operator: str, expected: list[str], key: str, co
     compare = OPERATORS.get(NEGATED_OPERATORS.get(operator, operator))
     if compare is None:
         raise NotEvaluable(
-            f"the condition operator {operator} is not supported; supported are {', '.join(sorted(OPERATORS))}"
+            f"the condition operator {operator} is not supported; supported are "
+            f"{', '.join(sorted({*OPERATORS, *NEGATED_OPERATORS, 'Null'}))}"
         )
     values = [value for text in expected if (value := _substitute_variables(text, context)) is not None]
 
@@ -195,7 +198,7 @@ def _key_holds(quantifier: str, operator: str, expected: list[str], key: str, co
         """Return True if one of the policy's values matches, or for a negated operator if none matches."""
         return any(compare(value, text) for text in values) != is_negated
 
-    match quantifier:
+    match set_operator:
         case "ForAllValues":
             # As on AWS, the condition holds if the request lacks the key.
             return all(satisfies(value) for value in as_list(actual if actual is not None else []))
@@ -207,7 +210,7 @@ def _key_holds(quantifier: str, operator: str, expected: list[str], key: str, co
             return actual is not None and satisfies(actual)
         case "":
             raise NotEvaluable(f"{operator} needs ForAllValues or ForAnyValue")
-    raise NotEvaluable(f"the set operator {quantifier} is not supported")
+    raise NotEvaluable(f"the set operator {set_operator} is not supported")
 
 
 def _is_equal(value: str, expected: str) -> bool:
@@ -238,5 +241,5 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
 }
 """Condition operators of this project's policies, with their comparisons. `Null` is handled separately."""
 NEGATED_OPERATORS = {"StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase"}
-"""Negated condition operators with the operator that they negate. They are supported only with a set operator, because
-without a set operator they would also have to match a request that lacks the key."""
+"""Negated condition operators with the operator that they negate. They are supported only after `ForAllValues:` or
+`ForAnyValue:`, because alone they would also have to match a request that lacks the key."""

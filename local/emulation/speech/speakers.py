@@ -14,11 +14,11 @@ from local.audio_formats import RATE
 from local.emulation.speech.recognition import SpokenLine
 
 SAME_VOICE_RATIO = 1.25
-"""Maximum ratio of a line's pitch to the mean pitch of its speaker. The pitch of one voice varies by about a fifth."""
+"""Maximum ratio of a line's pitch to the mean pitch of its speaker. The pitch of one voice varies by about 20 %."""
 _FRAME, _STEP = RATE // 25, RATE // 50
 """Length and distance of the frames in which the pitch is measured: 40 ms and 20 ms."""
-_SHORTEST, _LONGEST = RATE // 400, RATE // 70
-"""Periods of the highest and the lowest voice: 400 and 70 Hz."""
+_SHORTEST_PERIOD, _LONGEST_PERIOD = RATE // 400, RATE // 70
+"""Periods of the highest and the lowest voice (400 and 70 Hz), in samples."""
 _MIN_LOUDNESS = 0.5
 """Minimum loudness of a measured frame, as a share of the line's."""
 _PERIOD_SHARE = 0.9
@@ -42,14 +42,14 @@ def label_speakers(lines: Sequence[SpokenLine], samples: bytes, max_speakers: in
         if pitch == 0 and labels:  # for example a whisper
             labels.append(labels[-1])
             continue
-        height = math.log(pitch or _UNKNOWN_PITCH)
-        distances = [abs(height - sum(voice) / len(voice)) for voice in voices]
+        log_pitch = math.log(pitch or _UNKNOWN_PITCH)
+        distances = [abs(log_pitch - sum(voice) / len(voice)) for voice in voices]
         label = min(range(len(voices)), key=distances.__getitem__, default=0)
         is_new = not voices or distances[label] > math.log(SAME_VOICE_RATIO)
         if is_new and len(voices) < max(max_speakers, 1):
             label = len(voices)
             voices.append([])
-        voices[label].append(height)
+        voices[label].append(log_pitch)
         labels.append(label)
     return labels
 
@@ -66,14 +66,15 @@ def measure_pitch(audio: NDArray[np.float32]) -> float:
     energy = (frames**2).sum(axis=1)
     frames = frames[energy > _MIN_LOUDNESS**2 * energy.mean()]
     spectrum = np.fft.rfft(frames, 2 * _FRAME)
-    correlation = np.fft.irfft(np.abs(spectrum) ** 2)[:, : _LONGEST + 1]
+    correlation = np.fft.irfft(np.abs(spectrum) ** 2)[:, : _LONGEST_PERIOD + 1]
     # A longer delay compares fewer samples.
-    correlation = correlation / correlation[:, :1] * (_FRAME / (_FRAME - np.arange(_LONGEST + 1)))
-    correlation = correlation[:, _SHORTEST:]
-    # Two or more periods correlate as well as one, so the shortest delay counts.
+    correlation = correlation / correlation[:, :1] * (_FRAME / (_FRAME - np.arange(_LONGEST_PERIOD + 1)))
+    correlation = correlation[:, _SHORTEST_PERIOD:]
+    # Two or more periods correlate as well as one, so the shortest delay counts. The first candidate is on the rising side
+    # of its peak, so the highest correlation within half a period after it is the peak.
     candidates = correlation >= _PERIOD_SHARE * correlation.max(axis=1, keepdims=True)
     positions = np.arange(correlation.shape[1])
     first = candidates.argmax(axis=1)[:, np.newaxis]
-    peaks = np.where(positions <= first + _SHORTEST // 2, correlation, 0).argmax(axis=1)
+    peaks = np.where(positions <= first + _SHORTEST_PERIOD // 2, correlation, 0).argmax(axis=1)
     voiced = correlation[np.arange(len(peaks)), peaks] > _MIN_PERIODICITY
-    return float(np.median(RATE / (_SHORTEST + peaks[voiced]))) if voiced.any() else 0.0
+    return float(np.median(RATE / (_SHORTEST_PERIOD + peaks[voiced]))) if voiced.any() else 0.0

@@ -8,7 +8,7 @@ stable once it and all items before it have not changed for `STABLE_SECONDS`. La
 items, as those of Amazon Transcribe do. The final version is the model's own text. It differs from the real service's
 in that it may correct a stable item, because a kept mistake would double the number of wrong words.
 
-For tests, a fault (`local/emulation/faults.py`) makes the stream fail after its first result.
+For tests, a fault (`local/emulation/faults.py`) makes the stream fail after its first result, or send a broken frame.
 """
 
 import json
@@ -22,9 +22,11 @@ from local.emulation.speech.transcript_items import PUNCTUATION, TranscriptItem,
 
 STREAM_FAULTS = tuple(fault for fault in Fault if fault.startswith("stream-"))
 STABLE_SECONDS = 0.2
-"""Length of the audio after which an unchanged item is stable. It is shorter than the time between two updates, so one
-unchanged update suffices. With two, the last two words would be unstable while somebody speaks. Then the handlers, which
-ask for high stability, would show few partial captions."""
+"""Length of the audio after which an unchanged item is stable. It is shorter than the time between two updates, so an
+item is stable after one update that does not change it. After two updates would be too late: the handlers, which ask for
+high stability, would show few partial captions."""
+MAX_MOVED_ITEMS = 2
+"""Maximum number of items by which a stable item may move, because the model inserted or removed items before it."""
 
 
 class StreamFailed(Exception):
@@ -62,14 +64,12 @@ class StablePrefix:
 
 
 def _find_rest(stable: Sequence[str], version: Sequence[str]) -> int:
-    """Return the index in `version` of the first item after the stable items.
-
-    The last stable item may have moved by a few places, because the model inserted or removed an item before it.
-    """
+    """Return the index in `version` of the first item after the stable items."""
     if not stable:
         return 0
-    nearest = sorted(range(len(version)), key=lambda at: (abs(at - len(stable) + 1), at))
-    return next((at + 1 for at in nearest[:5] if version[at] == stable[-1]), len(stable))
+    last = len(stable) - 1
+    nearest = sorted(range(len(version)), key=lambda at: (abs(at - last), at))[: 2 * MAX_MOVED_ITEMS + 1]
+    return next((at + 1 for at in nearest if version[at] == stable[-1]), last + 1)
 
 
 def _common_prefix(versions: Sequence[Sequence[str]]) -> list[str]:
@@ -82,6 +82,8 @@ def _common_prefix(versions: Sequence[Sequence[str]]) -> list[str]:
 
 
 class StreamResults:
+    """Converter of the versions of a stream's lines to the frames that the client gets."""
+
     def __init__(self, *, stabilised: bool, new_id: Callable[[], str], fault: Fault | None = None) -> None:
         """`new_id` returns an id for the result of the next line."""
         self._stabilised = stabilised

@@ -1,8 +1,11 @@
 """Local Amazon Transcribe streaming, which recognises English speech.
 
-The service uses the protocol of the real service, and sends results while the audio arrives. botocore decodes the
-frames of a client, so that mistakes of the handlers' own encoder are noticed. The signature of a presigned URL is not
-verified, because the service does not know the client's secret key.
+The service uses the protocol of the real service, and sends results while the audio arrives. It recognises speech in
+lines, which are about as long as a sentence. A line has partial versions while it grows, and a final version. All
+streams share one model, which recognises one piece of audio at a time.
+
+botocore decodes the frames of a client, so that mistakes of the handlers' own encoder are noticed. The signature of a
+presigned URL is not verified, because the service does not know the client's secret key.
 """
 
 import contextlib
@@ -46,7 +49,7 @@ READ_BYTES = 64 * 1024
 CLOSE_SECONDS = 1
 """Time limit for the client's answer when the server closes a connection."""
 LOAD_FACTOR = 1.5
-"""Minimum length of a piece of audio, as a multiple of the time in which the last piece was recognised. So streams get
+"""The next piece of audio lasts at least this multiple of the time in which the last piece was recognised. So streams get
 fewer results on a busy machine, but not later and later ones."""
 
 
@@ -80,7 +83,7 @@ def serve(
 ) -> Iterator[int]:
     """Serve while the block runs, and yield the port. Each connection has its own thread.
 
-    With `load_factor` zero, the results do not depend on the speed of the machine.
+    With `load_factor` zero, the results of a single stream do not depend on the speed of the machine.
     """
 
     def refuse_invalid(connection: ServerConnection, request: Request) -> Response | None:
@@ -121,20 +124,22 @@ def serve(
 
 
 def _transcribe(chunks: Iterator[bytes], settings: StreamSettings, load_factor: float) -> Iterator[SpokenLine]:
-    """Yield the versions of the lines in the audio."""
+    """Yield the versions of the lines in the audio. For a language other than English, yield one line with a note."""
     is_ready = (settings.encoding, settings.sample_rate) == ("pcm", RATE)
     samples = chunks if is_ready else _decode_audio(chunks, settings)
-    note = find_language_note(settings.language)
-    if note is None:
+    unsupported_language_note = find_language_note(settings.language)
+    if unsupported_language_note is None:
         yield from _recognise(samples, load_factor)
     else:
-        yield SpokenLine(0, note, 0.0, sum(map(len, samples)) / SAMPLE_BYTES / RATE)
+        seconds = sum(map(len, samples)) / SAMPLE_BYTES / RATE
+        yield SpokenLine(0, unsupported_language_note, start=0.0, end=seconds)
 
 
 def _recognise(samples: Iterable[bytes], load_factor: float) -> Iterator[SpokenLine]:
     """Yield the versions of the lines in the samples.
 
-    Partial versions never wait for the model, so on a busy machine the final versions of other streams are not late.
+    A partial version is skipped while another stream uses the model, so that the final versions of other streams are
+    not late on a busy machine.
     """
     with Recogniser() as recogniser:
         pending, piece_seconds = b"", MIN_UPDATE_SECONDS

@@ -38,107 +38,107 @@ REQUIRED_TAGS: Final = ("Project", "Environment", "Subsystem", "Owner", "CostCen
 Rule(POLICIES, "logs-expire", MEDIUM, MANDATORY_EVERYWHERE).requires(
     t.LOG_GROUP,
     {"retentionInDays": at_least(1)},
-    "Every log group has a retention.",
-    "Set retentionInDays. The setting foundation.logs.retentionDays sets it for all blocks.",
-    "logs are kept for ever otherwise",
+    description="Every log group has a retention.",
+    remedy="Set retentionInDays. The setting foundation.logs.retentionDays sets it for all blocks.",
+    because="logs are kept for ever otherwise",
 )
 Rule(POLICIES, "logs-expire-in-time", LOW, ADVISORY_IN_DEV).requires(
     t.LOG_GROUP,
     {"retentionInDays": at_most(400, default=0)},
-    "The retention of a log group is {} days.",
-    "Lower foundation.logs.retentionDays. Store data that must be kept longer in a bucket.",
+    description="The retention of a log group is {} days.",
+    remedy="Lower foundation.logs.retentionDays. Store data that must be kept longer in a bucket.",
 )
 Rule(POLICIES, "function-on-arm64", LOW, ADVISORY_IN_DEV).requires(
     t.FUNCTION,
     {"architectures": equals(["arm64"])},
-    "Functions run on {}.",
-    'Set architectures to ["arm64"], and build the function\'s layers for arm64.',
-    "x86_64 costs more for the same memory and time",
+    description="Functions run on {}.",
+    remedy='Set architectures to ["arm64"], and build the function\'s layers for arm64.',
+    because="x86_64 costs more for the same memory and time",
 )
 Rule(POLICIES, "function-memory-ceiling", LOW, ADVISORY_IN_DEV).requires(
     t.FUNCTION,
     {"memorySize": at_most(2048, default=128)},
-    "A function has {} MB of memory.",
-    "Lower the function's setting memoryMb, or add an exception with a measurement as its reason.",
+    description="A function has {} MB of memory.",
+    remedy="Lower the function's setting memoryMb, or add an exception with a measurement as its reason.",
 )
 Rule(POLICIES, "function-provisioned-ceiling", MEDIUM, ADVISORY_IN_DEV).requires(
     t.PROVISIONED_CONCURRENCY,
     {"provisionedConcurrentExecutions": at_most(2)},
-    "The provisioned concurrency of a function is {}.",
-    "Lower the function's setting provisionedConcurrency, or use SnapStart.",
+    description="The provisioned concurrency of a function is {}.",
+    remedy="Lower the function's setting provisionedConcurrency, or use SnapStart.",
 )
 Rule(POLICIES, "queue-source-bounded", MEDIUM, ADVISORY_IN_DEV).requires(
     t.EVENT_SOURCE_MAPPING,
     {"scalingConfig.maximumConcurrency": IS_SET},
-    "Every event source mapping limits the concurrent invocations of its function.",
-    "Set scalingConfig.maximumConcurrency.",
-    "the queue can use the concurrency of the whole account otherwise",
+    description="Every event source mapping limits the concurrent invocations of its function.",
+    remedy="Set scalingConfig.maximumConcurrency.",
+    because="the queue can use the concurrency of the whole account otherwise",
 )
 Rule(POLICIES, "glue-worker-ceiling", MEDIUM, ADVISORY_IN_DEV).requires(
     t.GLUE_JOB,
     {"workerType": one_of("G.1X", "G.2X"), "numberOfWorkers": at_most(10)},
-    "Glue jobs use the worker type {}, and {} workers.",
-    "Set workerType and numberOfWorkers, or add an exception with a measurement as its reason.",
+    description="Glue jobs use the worker type {}, and {} workers.",
+    remedy="Set workerType and numberOfWorkers, or add an exception with a measurement as its reason.",
 )
 Rule(POLICIES, "glue-no-quarter-worker", HIGH, MANDATORY_EVERYWHERE).requires(
     t.GLUE_JOB,
     {"workerType": matches(r"^(?!G\.025X$)", "another type than G.025X")},
-    "No Glue job uses G.025X workers, because Glue refuses them for ETL jobs.",
-    "Set workerType to G.1X. To save cost, use fewer workers or the execution class FLEX.",
-    "every run would fail",
+    description="No Glue job uses G.025X workers, because Glue refuses them for ETL jobs.",
+    remedy="Set workerType to G.1X. To save cost, use fewer workers or the execution class FLEX.",
+    because="every run would fail",
 )
 Rule(POLICIES, "glue-timeout-ceiling", MEDIUM, ADVISORY_IN_DEV).requires(
     t.GLUE_JOB,
     {"timeout": at_most(60)},
-    "A Glue job has a timeout of {} minutes.",
-    "Set timeout, in minutes.",
+    description="A Glue job has a timeout of {} minutes.",
+    remedy="Set timeout, in minutes.",
 )
 Rule(POLICIES, "glue-concurrency-set", MEDIUM, ADVISORY_IN_DEV).requires(
     t.GLUE_JOB,
     {"executionProperty.maxConcurrentRuns": at_most(50)},
-    "A Glue job sets its maximum number of concurrent runs, to {}.",
-    "Set executionProperty.maxConcurrentRuns. With its default, 1, Glue refuses a second concurrent run.",
+    description="A Glue job sets its maximum number of concurrent runs, to {}.",
+    remedy="Set executionProperty.maxConcurrentRuns. With its default, 1, Glue refuses a second concurrent run.",
 )
 Rule(POLICIES, "glue-flex-before-prod", LOW, ADVISORY_BEFORE_PROD).requires(
     t.GLUE_JOB,
     {"executionClass": equals("FLEX")},
-    "In dev and staging, Glue jobs use the execution class {}, because no user waits for their results.",
-    "Set executionClass to FLEX, which costs less but may start later.",
+    description="In dev and staging, Glue jobs use the execution class {}, because no user waits for their results.",
+    remedy="Set executionClass to FLEX, which costs less but may start later.",
 )
 Rule(POLICIES, "batch-vcpu-ceiling", MEDIUM, ADVISORY_IN_DEV).requires(
     t.BATCH_ENVIRONMENT,
     {"computeResources.maxVcpus": at_most(16)},
-    "A compute environment has {} vCPUs.",
-    "Lower computeResources.maxVcpus.",
+    description="A compute environment has {} vCPUs.",
+    remedy="Lower computeResources.maxVcpus.",
 )
 Rule(POLICIES, "table-on-demand", MEDIUM, MANDATORY_EVERYWHERE).requires(
     t.TABLE,
     {"billingMode": equals("PAY_PER_REQUEST")},
-    "Tables are billed by request.",
-    "Set billingMode to PAY_PER_REQUEST.",
-    "a table with provisioned capacity is billed while idle",
+    description="Tables are billed by request.",
+    remedy="Set billingMode to PAY_PER_REQUEST.",
+    because="a table with provisioned capacity is billed while idle",
 )
 Rule(POLICIES, "table-few-indexes", LOW, ADVISORY_IN_DEV).requires(
     t.TABLE,
     {"globalSecondaryIndexes": at_most_items(2)},
-    "The number of a table's global secondary indexes is {}.",
-    "Filter in the client, or use one index for several queries. Each index repeats the cost of every write.",
+    description="The number of a table's global secondary indexes is {}.",
+    remedy="Filter in the client, or use one index for several queries. Each index repeats the cost of every write.",
 )
 Rule(POLICIES, "query-scans-limited", MEDIUM, MANDATORY_EVERYWHERE).requires(
     t.ATHENA_WORKGROUP,
     {"configuration.bytesScannedCutoffPerQuery": IS_SET, "configuration.enforceWorkgroupConfiguration": NOT_FALSE},
-    "An Athena workgroup limits the data that one query may scan, and clients cannot override the limit.",
-    "Set bytesScannedCutoffPerQuery and enforceWorkgroupConfiguration.",
+    description="An Athena workgroup limits the data that one query may scan, and clients cannot override the limit.",
+    remedy="Set bytesScannedCutoffPerQuery and enforceWorkgroupConfiguration.",
 )
 Rule(POLICIES, "memory-expires", LOW, ADVISORY_IN_DEV).requires(
     t.AGENT_MEMORY,
     {"eventExpiryDuration": at_most(90)},
-    "An agent memory keeps its events for {} days.",
-    "Lower eventExpiryDuration.",
+    description="An agent memory keeps its events for {} days.",
+    remedy="Lower eventExpiryDuration.",
 )
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "interface-endpoint-with-reason",
     severity=MEDIUM,
     levels=MANDATORY_EVERYWHERE,
@@ -151,7 +151,7 @@ def _check_interface_endpoint_with_reason(endpoint: CheckedResource) -> Iterator
         yield "The endpoint is billed by the hour, and has no tag Reason that says which code uses it."
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "bucket-aborts-multipart",
     severity=LOW,
     levels=ADVISORY_IN_DEV,
@@ -168,7 +168,7 @@ def _check_bucket_aborts_multipart(lifecycle: CheckedResource) -> Iterator[str]:
     yield f"No rule for the whole bucket aborts incomplete uploads within {MAX_UPLOAD_DAYS} day, so their parts stay billed."
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "required-tags",
     severity=MEDIUM,
     levels=MANDATORY_EVERYWHERE,

@@ -24,7 +24,7 @@ from guardrails.rules.requirement import (
     one_of,
 )
 
-LOW, MEDIUM, HIGH, CRITICAL = Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL
+MEDIUM, HIGH = Severity.MEDIUM, Severity.HIGH
 POLICIES = PolicySet(Group.DATA_PROTECTION)
 
 BODY_LOGGING_VARIABLES: Final = ("POWERTOOLS_LOGGER_LOG_EVENT", "POWERTOOLS_TRACER_CAPTURE_RESPONSE")
@@ -38,36 +38,36 @@ MIN_BACKUP_DAYS: Final = 7
 Rule(POLICIES, "bucket-never-emptied", HIGH, MANDATORY_IN_PROD).requires(
     t.BUCKET,
     {"forceDestroy": NOT_TRUE},
-    "In prod, a deployment that deletes a bucket must not delete its objects.",
-    "Set foundation.data.deletionProtection to true.",
+    description="In prod, a deployment that deletes a bucket must not delete its objects.",
+    remedy="Set foundation.data.deletionProtection to true.",
 )
 Rule(POLICIES, "table-point-in-time-recovery", HIGH, MANDATORY_IN_PROD).requires(
     t.TABLE,
     {"pointInTimeRecovery.enabled": IS_TRUE},
-    "In prod, every table has point-in-time recovery.",
-    "Set foundation.data.pointInTimeRecovery to true.",
+    description="In prod, every table has point-in-time recovery.",
+    remedy="Set foundation.data.pointInTimeRecovery to true.",
 )
 Rule(POLICIES, "table-deletion-protected", HIGH, MANDATORY_IN_PROD).requires(
     t.TABLE,
     {"deletionProtectionEnabled": IS_TRUE},
-    "In prod, every table has deletion protection.",
-    "Set foundation.data.deletionProtection to true.",
+    description="In prod, every table has deletion protection.",
+    remedy="Set foundation.data.deletionProtection to true.",
 )
 Rule(POLICIES, "function-logs-no-events", HIGH, DISABLED_IN_DEV).requires(
     t.FUNCTION,
     {f"environment.variables.{name}": one_of("false", "0", default="false") for name in BODY_LOGGING_VARIABLES},
-    "No function logs its events or traces its responses.",
-    "Remove the environment variable that enables this.",
+    description="No function logs its events or traces its responses.",
+    remedy="Remove the environment variable that enables this.",
 )
 Rule(POLICIES, "glue-encrypts", MEDIUM, ADVISORY_IN_DEV).requires(
     t.GLUE_JOB,
     {"securityConfiguration": IS_SET},
-    "Every Glue job has a security configuration.",
-    "Set securityConfiguration. It encrypts output on S3, and with a KMS key also logs and bookmarks.",
+    description="Every Glue job has a security configuration.",
+    remedy="Set securityConfiguration. It encrypts output on S3, and with a KMS key also logs and bookmarks.",
 )
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "backups-kept",
     severity=HIGH,
     levels=ADVISORY_IN_DEV,
@@ -82,7 +82,7 @@ def _check_backups_kept(plan: CheckedResource) -> Iterator[str]:
             yield f"deleteAfter is {describe(days)} days."
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "image-by-digest",
     severity=HIGH,
     levels=DISABLED_IN_DEV,
@@ -96,7 +96,7 @@ def _check_image_by_digest(job: CheckedResource) -> Iterator[str]:
         yield f"image is {image}, whose tag can move to another image."
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "cors-origin-named",
     severity=HIGH,
     levels=MANDATORY_IN_PROD,
@@ -108,7 +108,7 @@ def _check_cors_origin_named(resource: CheckedResource) -> Iterator[str]:
     """Yield origins with a wildcard, without HTTPS, or computed from the request. An empty one allows no page."""
     for origin in sorted({origin.strip(" '") for origin in _list_origins(resource)}):
         if origin and not re.fullmatch(r"https://[^*\s]+", origin):
-            yield f"The allowed origin is {origin}, which is no https origin without a wildcard."
+            yield f"The allowed origin is {origin}, but must begin with https:// and have no wildcard."
 
 
 def _list_origins(resource: CheckedResource) -> list[str]:

@@ -28,7 +28,7 @@ COST = PolicySet(Group.COST)
 RELIABILITY = PolicySet(Group.RELIABILITY)
 
 
-@COST.related(
+@COST.related_policy(
     "logs-owned",
     types={t.FUNCTION, t.REST_STAGE, t.API_V2_STAGE, t.BATCH_JOB, t.GLUE_JOB},
     severity=Severity.MEDIUM,
@@ -76,7 +76,7 @@ def _list_alarms(stack: CheckedStack, metric: str, dimension: str, name: str) ->
             yield alarm
 
 
-@RELIABILITY.related(
+@RELIABILITY.related_policy(
     "dead-letters-kept",
     types={t.QUEUE},
     severity=Severity.HIGH,
@@ -122,7 +122,7 @@ def _list_callers(function: CheckedResource, stack: CheckedStack) -> set[str]:
     return callers
 
 
-@RELIABILITY.related(
+@RELIABILITY.related_policy(
     "async-failure-lands",
     types={t.FUNCTION},
     severity=Severity.HIGH,
@@ -147,7 +147,7 @@ def _check_async_failure_lands(function: CheckedResource, stack: CheckedStack) -
         yield f"The function has no failure destination, and no tag {REASON_TAG} says why failed events may be lost."
 
 
-@RELIABILITY.related(
+@RELIABILITY.related_policy(
     "failures-watched",
     types={t.FUNCTION, t.WORKFLOW},
     severity=Severity.HIGH,
@@ -197,7 +197,7 @@ def _get_timeout(function: CheckedResource) -> float:
     return float(function.get("timeout") or 3)
 
 
-@RELIABILITY.related(
+@RELIABILITY.related_policy(
     "function-timeout-fits-caller",
     types={t.FUNCTION},
     severity=Severity.HIGH,
@@ -224,7 +224,7 @@ def _check_function_timeout_fits_caller(function: CheckedResource, stack: Checke
                 yield f"{queue.name} hides a message for {hidden:g} seconds; at least {required:g} are required."
 
 
-@COST.related(
+@COST.related_policy(
     "function-timeout-ceiling",
     types={t.FUNCTION},
     severity=Severity.LOW,
@@ -243,7 +243,7 @@ def _check_function_timeout_ceiling(function: CheckedResource, stack: CheckedSta
         yield f"timeout is {timeout:g} seconds; at most {MAX_SYNCHRONOUS_SECONDS} are allowed, because the caller waits."
 
 
-@COST.related(
+@COST.related_policy(
     "batch-spot-first",
     types={t.BATCH_QUEUE},
     severity=Severity.MEDIUM,

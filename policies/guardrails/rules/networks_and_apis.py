@@ -29,14 +29,14 @@ RELIABILITY = PolicySet(Group.RELIABILITY)
 HTTPS_PORT: Final = 443
 
 
-@DATA_PROTECTION.resource(
+@DATA_PROTECTION.resource_policy(
     "network-not-open",
     types={t.EGRESS_RULE, t.INGRESS_RULE},
     severity=Severity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="Public addresses are reached only by HTTPS, and cannot open a connection.",
     remedy="Allow a security group or a private IP range. Functions and jobs need no inbound rule.",
-    excusable=False,
+    exceptions_allowed=False,
 )
 def _check_network_not_open(rule: CheckedResource) -> Iterator[str]:
     for cidr in (rule.get("cidrIpv4"), rule.get("cidrIpv6")):
@@ -48,7 +48,7 @@ def _check_network_not_open(rule: CheckedResource) -> Iterator[str]:
             yield f"The rule allows other outbound traffic to {cidr} than HTTPS."
 
 
-@DATA_PROTECTION.resource(
+@DATA_PROTECTION.resource_policy(
     "endpoint-for-own-account",
     types={t.VPC_ENDPOINT},
     severity=Severity.HIGH,
@@ -61,7 +61,7 @@ def _check_endpoint_for_own_account(endpoint: CheckedResource) -> Iterator[str]:
         yield "policy is not set, so foreign credentials can copy data out through the endpoint."
 
 
-@DATA_PROTECTION.related(
+@DATA_PROTECTION.related_policy(
     "api-asks-who-calls",
     types={t.REST_API, t.API_V2},
     severity=Severity.CRITICAL,
@@ -71,7 +71,7 @@ def _check_endpoint_for_own_account(endpoint: CheckedResource) -> Iterator[str]:
         f"Set an authorizer, or give the API the tag {CALLERS_CHECKED_TAG}, whose value says in {MIN_REASON_LENGTH} "
         "characters or more what checks callers. The setting `auth: none` is for dev and local only."
     ),
-    excusable=False,
+    exceptions_allowed=False,
 )
 def _check_api_asks_who_calls(api: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     if has_reason(api, CALLERS_CHECKED_TAG):
@@ -112,7 +112,7 @@ def _read_settings(stage: CheckedResource) -> Mapping[str, Any]:
     return stage.get("defaultRouteSettings" if stage.type == t.API_V2_STAGE else "settings") or {}
 
 
-@RELIABILITY.related(
+@RELIABILITY.related_policy(
     "api-throttled",
     types={t.REST_STAGE, t.API_V2_STAGE},
     severity=Severity.HIGH,
@@ -133,7 +133,7 @@ def _check_api_throttled(stage: CheckedResource, stack: CheckedStack) -> Iterato
             yield f"{key} is not a positive number, so one client can use the account's whole request quota."
 
 
-@RELIABILITY.resource(
+@RELIABILITY.resource_policy(
     "api-logged",
     types={t.REST_STAGE, t.API_V2_STAGE, t.REST_METHOD_SETTINGS},
     severity=Severity.MEDIUM,

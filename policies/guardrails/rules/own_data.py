@@ -14,7 +14,7 @@ from guardrails.resource_types import IDENTITY_POOL, IDENTITY_POOL_ROLES, ROLE
 from guardrails.rules.role_documents import list_allow_statements, list_trust
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
-FIELDS: Any = {"severity": Severity.CRITICAL, "levels": MANDATORY_EVERYWHERE, "excusable": False}
+FIELDS: Any = {"severity": Severity.CRITICAL, "levels": MANDATORY_EVERYWHERE, "exceptions_allowed": False}
 
 GUEST_ID: Final = "${cognito-identity.amazonaws.com:sub}"
 CLIENT_ID: Final = "${aws:PrincipalTag/user}"
@@ -101,7 +101,7 @@ def _are_own(values: Iterable[str], pattern: str, own_id: str) -> bool:
     return bool(matches) and all(matches)
 
 
-@POLICIES.related(
+@POLICIES.related_policy(
     "guests-own-data-only",
     description=(
         f"Identities of a pool of this stack may call only {', '.join(sorted(GUEST_ACTIONS))}, on data with their own id."
@@ -122,7 +122,7 @@ def _check_guests_own_data_only(role: CheckedResource, stack: CheckedStack) -> I
         yield from _find_other_data(statement, "guests", GUEST_ACTIONS, GUEST_ID)
 
 
-@POLICIES.related(
+@POLICIES.related_policy(
     "clients-own-data-only",
     description="A role that another role assumes for a user allows only listed actions, on data of this user.",
     remedy=f"Put {CLIENT_ID} between separators into the ARN, s3:prefix or dynamodb:LeadingKeys, before any wildcard.",

@@ -39,93 +39,93 @@ DAYS_PER_MONTH: Final = 30.4
 Rule(POLICIES, "event-target-has-dead-letters", HIGH, MANDATORY_EVERYWHERE).requires(
     t.EVENT_TARGET,
     {"deadLetterConfig.arn": IS_SET},
-    "Every target of an event rule has a dead-letter queue.",
-    "Use the event rule block (components/blocks/events.py), which creates a dead-letter queue.",
-    "an event that cannot be delivered is lost otherwise",
+    description="Every target of an event rule has a dead-letter queue.",
+    remedy="Use the event rule block (components/blocks/events.py), which creates a dead-letter queue.",
+    because="an event that cannot be delivered is lost otherwise",
 )
 Rule(POLICIES, "schedule-has-dead-letters", HIGH, MANDATORY_EVERYWHERE).requires(
     t.SCHEDULE,
     {"target.deadLetterConfig.arn": IS_SET},
-    "Every schedule has a dead-letter queue.",
-    "Use the schedule block (components/blocks/schedule.py), which creates a dead-letter queue.",
-    "a call that cannot be delivered is lost otherwise",
+    description="Every schedule has a dead-letter queue.",
+    remedy="Use the schedule block (components/blocks/schedule.py), which creates a dead-letter queue.",
+    because="a call that cannot be delivered is lost otherwise",
 )
 Rule(POLICIES, "queue-fails-one-by-one", MEDIUM, MANDATORY_EVERYWHERE).requires(
     t.EVENT_SOURCE_MAPPING,
     {"functionResponseTypes": equals(["ReportBatchItemFailures"])},
-    "Only the failed messages of a batch are delivered again.",
-    "Set functionResponseTypes to [ReportBatchItemFailures], and return the ids of the failed messages.",
+    description="Only the failed messages of a batch are delivered again.",
+    remedy="Set functionResponseTypes to [ReportBatchItemFailures], and return the ids of the failed messages.",
 )
 Rule(POLICIES, "function-traced", LOW, ADVISORY_IN_DEV).requires(
     t.FUNCTION,
     {"tracingConfig.mode": equals("Active")},
-    "Every function has X-Ray tracing.",
-    "Set tracingConfig.mode to Active.",
+    description="Every function has X-Ray tracing.",
+    remedy="Set tracingConfig.mode to Active.",
 )
 Rule(POLICIES, "function-logs-json", LOW, ADVISORY_IN_DEV).requires(
     t.FUNCTION,
     {"loggingConfig.logFormat": equals("JSON")},
-    "Every function writes JSON logs, which can be searched by field.",
-    "Set loggingConfig.logFormat to JSON.",
+    description="Every function writes JSON logs, which can be searched by field.",
+    remedy="Set loggingConfig.logFormat to JSON.",
 )
 Rule(POLICIES, "function-publishes-versions", MEDIUM, MANDATORY_EVERYWHERE).requires(
     t.FUNCTION,
     {"publish": IS_TRUE},
-    "Every deployment of a function publishes a version, to which an alias can be rolled back.",
-    "Set publish to true.",
+    description="Every deployment of a function publishes a version, to which an alias can be rolled back.",
+    remedy="Set publish to true.",
 )
 Rule(POLICIES, "alarm-has-action", HIGH, MANDATORY_EVERYWHERE).requires(
     t.ALARM,
     {"alarmActions": IS_SET},
-    "Every alarm has an action.",
-    "Set alarmActions to the ARN of the alerts topic.",
-    "the alarm notifies no operator otherwise",
+    description="Every alarm has an action.",
+    remedy="Set alarmActions to the ARN of the alerts topic.",
+    because="the alarm notifies no operator otherwise",
 )
 Rule(POLICIES, "alarm-decides-missing-data", MEDIUM, MANDATORY_EVERYWHERE).requires(
     t.ALARM,
     {"treatMissingData": one_of("breaching", "notBreaching")},
-    "Every alarm decides whether missing data breaches its threshold.",
-    "Set treatMissingData to breaching if missing data is a fault, otherwise to notBreaching.",
+    description="Every alarm decides whether missing data breaches its threshold.",
+    remedy="Set treatMissingData to breaching if missing data is a fault, otherwise to notBreaching.",
 )
 Rule(POLICIES, "alarm-names-runbook", LOW, ADVISORY_IN_DEV).requires(
     t.ALARM,
     {"alarmDescription": matches(r"Runbook: docs/runbooks/\S+\.md", "a text with `Runbook: docs/runbooks/<page>.md`")},
-    "Every alarm's description names its runbook.",
-    "Use the alarm block (components/blocks/alarm.py), which adds the runbook.",
+    description="Every alarm's description names its runbook.",
+    remedy="Use the alarm block (components/blocks/alarm.py), which adds the runbook.",
 )
 Rule(POLICIES, "workflow-logged", MEDIUM, MANDATORY_EVERYWHERE).requires(
     t.WORKFLOW,
     {"loggingConfiguration.level": one_of("ERROR", "ALL", "FATAL")},
-    "Every workflow writes logs.",
-    "Set loggingConfiguration.level to ERROR, and a log destination.",
+    description="Every workflow writes logs.",
+    remedy="Set loggingConfiguration.level to ERROR, and a log destination.",
 )
 Rule(POLICIES, "workflow-traced", LOW, ADVISORY_IN_DEV).requires(
     t.WORKFLOW,
     {"tracingConfiguration.enabled": IS_TRUE},
-    "Every workflow has X-Ray tracing.",
-    "Set tracingConfiguration.enabled to true.",
+    description="Every workflow has X-Ray tracing.",
+    remedy="Set tracingConfiguration.enabled to true.",
 )
 Rule(POLICIES, "rest-api-traced", LOW, ADVISORY_IN_DEV).requires(
     t.REST_STAGE,
     {"xrayTracingEnabled": IS_TRUE},
-    "Every REST stage has X-Ray tracing.",
-    "Set xrayTracingEnabled to true.",
+    description="Every REST stage has X-Ray tracing.",
+    remedy="Set xrayTracingEnabled to true.",
 )
 Rule(POLICIES, "rest-api-deploys-changes", HIGH, MANDATORY_EVERYWHERE).requires(
     t.REST_DEPLOYMENT,
     {"triggers": IS_SET},
-    "Every deployment of a REST API has triggers, so that a change of the API deploys it again.",
-    "Set triggers to a hash of the API's document.",
+    description="Every deployment of a REST API has triggers, so that a change of the API deploys it again.",
+    remedy="Set triggers to a hash of the API's document.",
 )
 Rule(POLICIES, "batch-job-bounded", MEDIUM, MANDATORY_EVERYWHERE).requires(
     t.BATCH_JOB,
     {"timeout.attemptDurationSeconds": IS_SET},
-    "Every Batch job has a timeout.",
-    "Set timeout.attemptDurationSeconds.",
+    description="Every Batch job has a timeout.",
+    remedy="Set timeout.attemptDurationSeconds.",
 )
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "queue-retries-first",
     severity=MEDIUM,
     levels=MANDATORY_EVERYWHERE,
@@ -140,7 +140,7 @@ def _check_queue_retries_first(queue: CheckedResource) -> Iterator[str]:
         yield f"maxReceiveCount is {describe(receives)}, but must be at least {MIN_RECEIVES}."
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "function-called-by-alias",
     severity=HIGH,
     levels=MANDATORY_EVERYWHERE,
@@ -164,7 +164,7 @@ def _load_support_ends() -> dict[str, date]:
         return tomllib.load(file)
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "runtime-supported",
     severity=MEDIUM,
     levels=ADVISORY_IN_DEV,
@@ -181,7 +181,7 @@ def _check_runtime_supported(function: CheckedResource) -> Iterator[str]:
         yield f"Support for the runtime {runtime} ends on {end}."
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "batch-retries-reclaims",
     severity=MEDIUM,
     levels=MANDATORY_EVERYWHERE,
@@ -197,7 +197,7 @@ def _check_batch_retries_reclaims(job: CheckedResource) -> Iterator[str]:
         yield "retryStrategy.evaluateOnExits does not end with onReason * → EXIT, so other failures are retried too."
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "workflow-tasks-retried",
     severity=HIGH,
     levels=MANDATORY_EVERYWHERE,
@@ -211,7 +211,7 @@ def _check_workflow_tasks_retried(workflow: CheckedResource) -> Iterator[str]:
             yield f"The task {name} has neither Retry nor Catch, so one throttled call ends the execution."
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "workflow-tasks-bounded",
     severity=HIGH,
     levels=MANDATORY_EVERYWHERE,

@@ -100,7 +100,7 @@ class Rule:
         """Register a policy about the properties with the given paths. `because` is the end of its messages, if the
         remedy does not show the reason. `{}` in the description becomes the words of the requirements, in their order.
         """
-        self.policies.resource(
+        self.policies.resource_policy(
             self.name,
             types={resource_type} if isinstance(resource_type, str) else frozenset(resource_type),
             severity=self.severity,

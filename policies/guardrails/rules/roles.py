@@ -24,14 +24,14 @@ POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
 MEDIA_CONVERT: Final = "mediaconvert.amazonaws.com"
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "iam-role-has-boundary",
     severity=Severity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="Every role has the stack's own permissions boundary, `boundary-<stack>`. A local stack needs none.",
     remedy="Set foundation.permissionsBoundary. The role block (components/blocks/iam.py) gives it to every role.",
     types={t.ROLE, t.PLATFORM},
-    excusable=False,
+    exceptions_allowed=False,
 )
 def _check_iam_role_has_boundary(resource: CheckedResource) -> Iterator[str]:
     """Check a role. A wrong setting is reported once, for the component of the whole stack."""
@@ -46,7 +46,7 @@ def _check_iam_role_has_boundary(resource: CheckedResource) -> Iterator[str]:
             yield f"permissionsBoundary is {describe(boundary or None)}, but must be {expected}."
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "mediaconvert-job-has-role",
     severity=Severity.MEDIUM,
     levels=MANDATORY_EVERYWHERE,
@@ -64,14 +64,14 @@ def _check_mediaconvert_job_has_role(policy: CheckedResource) -> Iterator[str]:
         yield f"The IAM policy allows no iam:PassRole to {MEDIA_CONVERT}, so MediaConvert would refuse every job."
 
 
-@POLICIES.related(
+@POLICIES.related_policy(
     "iam-one-role-per-function",
     types={t.FUNCTION},
     severity=Severity.HIGH,
     levels=MANDATORY_EVERYWHERE,
     description="Every function has its own role.",
     remedy="Use the function block (components/blocks/function.py), which creates a role.",
-    excusable=False,
+    exceptions_allowed=False,
 )
 def _check_iam_one_role_per_function(function: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     roles = read_names(function, "role") & set(map(get_name, stack.list_resources(t.ROLE)))
@@ -80,14 +80,14 @@ def _check_iam_one_role_per_function(function: CheckedResource, stack: CheckedSt
             yield f"The function shares its role with {other.name}, and so its permissions."
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "function-permission-source",
     types={t.FUNCTION_PERMISSION},
     severity=Severity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="A service may call a function only for resources of this account.",
     remedy="Set sourceArn to an ARN of this account. If the ARN contains no account, also set sourceAccount.",
-    excusable=False,
+    exceptions_allowed=False,
 )
 def _check_function_permission_source(permission: CheckedResource) -> Iterator[str]:
     if permission.get("sourceAccount"):  # the table has only this account

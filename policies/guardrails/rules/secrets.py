@@ -80,11 +80,15 @@ def _find_secrets(resource: CheckedResource) -> Iterator[str]:
                 yield f"{key} contains {kind}."
 
 
-@POLICIES.resource("no-secret-in-environment", types=PROGRAM_TYPES, description="No function has secrets.", **FIELDS)
+@POLICIES.resource_policy(
+    "no-secret-in-environment", types=PROGRAM_TYPES, description="No function has secrets.", **FIELDS
+)
 def _check_no_secret_in_environment(resource: CheckedResource) -> Iterator[str]:
     yield from _find_secrets(resource)
 
 
-@POLICIES.resource("no-secret-in-properties", types={EVERY_TYPE}, description="No property has a secret.", **FIELDS)
+@POLICIES.resource_policy(
+    "no-secret-in-properties", types={EVERY_TYPE}, description="No property has a secret.", **FIELDS
+)
 def _check_no_secret_in_properties(resource: CheckedResource) -> Iterator[str]:
     yield from () if resource.type in PROGRAM_TYPES else _find_secrets(resource)

@@ -30,7 +30,7 @@ MAX_DASHBOARDS = 1
 MAX_CUSTOM_METRICS = 60
 
 
-@POLICIES.stack(
+@POLICIES.stack_policy(
     "cost-estimate",
     severity=Severity.LOW,
     levels=ADVISORY_EVERYWHERE,
@@ -51,7 +51,7 @@ def _check_cost_estimate(stack: CheckedStack) -> Iterator[Finding]:
             yield Finding(f"{resource} has no price, so the estimate does not contain its whole cost.")
 
 
-@POLICIES.stack(
+@POLICIES.stack_policy(
     "spend-within-budget",
     severity=Severity.HIGH,
     levels=MANDATORY_EVERYWHERE,
@@ -77,7 +77,7 @@ def _check_spend_within_budget(stack: CheckedStack) -> Iterator[Finding]:
         )
 
 
-@POLICIES.stack(
+@POLICIES.stack_policy(
     "budget-exists",
     severity=Severity.MEDIUM,
     levels=ADVISORY_IN_DEV,
@@ -90,7 +90,7 @@ def _check_budget_exists(stack: CheckedStack) -> Iterator[Finding]:
         yield Finding("The stack has no AWS budget with a notification that has a subscriber.")
 
 
-@POLICIES.stack(
+@POLICIES.stack_policy(
     "anomaly-detection-exists",
     severity=Severity.MEDIUM,
     levels=MANDATORY_IN_PROD,
@@ -110,7 +110,7 @@ def _check_anomaly_detection_exists(stack: CheckedStack) -> Iterator[Finding]:
             yield Finding("frequency is not IMMEDIATE, which AWS requires for an SNS subscriber.", subscription.urn)
 
 
-@POLICIES.stack(
+@POLICIES.stack_policy(
     "monitoring-ceiling",
     severity=Severity.LOW,
     levels=ADVISORY_IN_DEV,

@@ -29,14 +29,14 @@ COST = PolicySet(Group.COST)
 DATA_PROTECTION = PolicySet(Group.DATA_PROTECTION)
 
 
-@DATA_PROTECTION.related(
+@DATA_PROTECTION.related_policy(
     "bucket-public-access-blocked",
     types={t.BUCKET},
     severity=Severity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="Every bucket blocks public access with all four settings, and has no access control lists.",
     remedy="Use the bucket block (components/blocks/bucket.py), which blocks public access.",
-    excusable=False,
+    exceptions_allowed=False,
 )
 def _check_bucket_public_access_blocked(bucket: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     blocks = list_related(bucket, stack, t.BUCKET_PUBLIC_ACCESS, "bucket")
@@ -48,7 +48,7 @@ def _check_bucket_public_access_blocked(bucket: CheckedResource, stack: CheckedS
             yield "objectOwnership is not BucketOwnerEnforced, so access control lists are in effect."
 
 
-@DATA_PROTECTION.related(
+@DATA_PROTECTION.related_policy(
     "bucket-access-logged",
     types={t.BUCKET},
     severity=Severity.MEDIUM,
@@ -64,7 +64,7 @@ def _check_bucket_access_logged(bucket: CheckedResource, stack: CheckedStack) ->
         yield "The bucket writes no access log, so its readers are not recorded."
 
 
-@DATA_PROTECTION.related(
+@DATA_PROTECTION.related_policy(
     "stored-data-encrypted",
     types={t.BUCKET, t.GLUE_SECURITY},
     severity=Severity.HIGH,
@@ -103,7 +103,7 @@ TLS_POLICIES: Final = {
 """Type of the resource policy, its property that names the resource, and the action that it denies without TLS."""
 
 
-@DATA_PROTECTION.related(
+@DATA_PROTECTION.related_policy(
     "tls-only",
     types=set(TLS_POLICIES),
     severity=Severity.HIGH,
@@ -135,7 +135,7 @@ def _denies_plain_http(policy: CheckedResource, action: str, names: set[str]) ->
     return False
 
 
-@DATA_PROTECTION.related(
+@DATA_PROTECTION.related_policy(
     "stored-data-recoverable",
     types={t.BUCKET},
     severity=Severity.HIGH,
@@ -151,7 +151,7 @@ def _check_stored_data_recoverable(bucket: CheckedResource, stack: CheckedStack)
         yield "The bucket receives uploads, but versioning is not enabled, so an overwritten upload is lost."
 
 
-@COST.related(
+@COST.related_policy(
     "stored-data-expires",
     types={t.BUCKET},
     severity=Severity.MEDIUM,

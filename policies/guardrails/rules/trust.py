@@ -18,7 +18,7 @@ from guardrails.resource_types import (
 from guardrails.rules.role_documents import list_trust
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
-FIELDS: Any = {"levels": MANDATORY_EVERYWHERE, "excusable": False}
+FIELDS: Any = {"levels": MANDATORY_EVERYWHERE, "exceptions_allowed": False}
 FILE = Path(__file__).with_name("sent_condition_keys.toml")
 SENT_KEYS: Mapping[str, Any] = tomllib.loads(FILE.read_text(encoding="utf-8"))["roles"]
 """The condition keys that a service sends when it assumes a role, by the service's principal."""
@@ -28,7 +28,7 @@ COGNITO: Final = "cognito-identity.amazonaws.com"
 AMR_OPERATORS = ("ForAnyValue:StringEquals", "ForAnyValue:StringLike")
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "iam-trust-names-source",
     severity=Severity.HIGH,
     description="The trust policy of a role for a service compares the source keys that the service sends.",
@@ -48,7 +48,7 @@ def _check_iam_trust_names_source(role: CheckedResource) -> Iterator[str]:
             yield f"The role trusts {service} for every resource, because {ARN} is not compared."
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "iam-trust-usable",
     severity=Severity.HIGH,
     levels=MANDATORY_EVERYWHERE,
@@ -68,7 +68,7 @@ def _check_iam_trust_usable(role: CheckedResource) -> Iterator[str]:
                     yield f"{service} sends an ARN with {sent['arn_part']}, but the trust policy compares {value}."
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "iam-trust-federated-conditioned",
     severity=Severity.CRITICAL,
     description="A role trusts no federated identities but those of Cognito, with an exact pool (aud) and login state (amr).",
@@ -90,7 +90,7 @@ def _list_allow_statements(resource: CheckedResource) -> list[Statement]:
     return [statement for statement in parse_statements(document) if statement.is_allow]
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "iam-for-all-values-needs-key",
     severity=Severity.HIGH,
     description="A condition with ForAllValues has a second condition that refuses requests without the key.",

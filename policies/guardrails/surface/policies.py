@@ -85,14 +85,14 @@ def _deny_new(table: Table, name: str, severity: Severity, description: str, wha
             line = FORMATS.sub("{secret}", fact.line)  # the policies about secrets report it without its value
             yield f"New {what}: {line}" + (f" (property {fact.path})." if fact.path else ".")
 
-    POLICIES.resource(
+    POLICIES.resource_policy(
         name,
         severity=severity,
         levels=MANDATORY_EVERYWHERE,
         description=description,
         remedy=f"{BOUND} {PLACE}/{table}.txt decides.",
         types={EVERY_TYPE},
-        excusable=False,
+        exceptions_allowed=False,
     )(check)
 
 
@@ -133,14 +133,14 @@ _deny_new(
 )
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "grant-exact",
     severity=Severity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="No Allow has a wildcard action or NotAction, NotResource or NotPrincipal, and none is for everybody.",
     remedy="List the actions, resources and principals. No table can allow these.",
     types={EVERY_TYPE},
-    excusable=False,
+    exceptions_allowed=False,
 )
 def _check_grant_exact(resource: CheckedResource) -> Iterator[str]:
     for path, value in walk(resource.props) if not resource.type.startswith(COMPONENTS) else ():
@@ -162,7 +162,7 @@ def _is_endpoint_default(statement: Statement) -> bool:
     )
 
 
-@POLICIES.stack(
+@POLICIES.stack_policy(
     "names-of-stack",
     severity=Severity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
@@ -171,7 +171,7 @@ def _is_endpoint_default(statement: Statement) -> bool:
         "and every value that a preview does not know comes from one."
     ),
     remedy="Use the name, ARN or an output of a resource of this stack.",
-    excusable=False,
+    exceptions_allowed=False,
 )
 def _check_names_of_stack(stack: CheckedStack) -> Iterator[Finding]:
     seen = stack.context.seen
@@ -185,14 +185,14 @@ def _check_names_of_stack(stack: CheckedStack) -> Iterator[Finding]:
             yield Finding(f"{name} is no {kind or 'name of a resource'} of this stack.", urn)
 
 
-@POLICIES.resource(
+@POLICIES.resource_policy(
     "provider-not-redirected",
     severity=Severity.CRITICAL,
     levels=MANDATORY_EVERYWHERE,
     description="No provider has its own credentials, role or service addresses, which could lead to another account.",
     remedy="Set only the region and the allowed account.",
     types={AWS_PROVIDER},
-    excusable=False,
+    exceptions_allowed=False,
 )
 def _check_provider_not_redirected(provider: CheckedResource) -> Iterator[str]:
     for key in sorted(provider.props.keys() - HARMLESS_PROVIDER_SETTINGS):

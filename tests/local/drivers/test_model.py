@@ -33,24 +33,26 @@ RESPONSES = {"CreateRole": {"Role": {"Arn": "arn"}}}
     ("names", "call", "parameters"),
     [
         ({}, DriverCall("CreateJob"), {"Name": "one", "Description": "text", "Tags": {"Owner": "you"}}),
-        ({"name": "JobName"}, DriverCall("CreateJob", only=("name",)), {"Name": "one"}),
+        ({"name": "JobName"}, DriverCall("CreateJob", only_properties=("name",)), {"Name": "one"}),
         ({"name": "JobName"}, DriverCall("DeleteJob"), {"JobName": "one"}),
         ({"name": ("CrawlerName", "JobName")}, DriverCall("DeleteJob"), {"JobName": "one"}),
         ({"id": "JobName"}, DriverCall("DeleteJob"), {"JobName": "physical"}),
         ({"id": "CrawlerName"}, DriverCall("BatchGetCrawlers"), {"CrawlerNames": ["physical"]}),
         (
             {},
-            DriverCall("CreateDatabase", inside="DatabaseInput"),
+            DriverCall("CreateDatabase", parent_parameter="DatabaseInput"),
             {"DatabaseInput": {"Name": "one", "Description": "text"}, "Tags": {"Owner": "you"}},
         ),
         (
             {"description": "JobName"},
-            DriverCall("CreateTrigger", inside="Actions"),
+            DriverCall("CreateTrigger", parent_parameter="Actions"),
             {"Name": "one", "Actions": [{"JobName": "text"}], "Tags": {"Owner": "you"}},
         ),
         (
             {"retryCount": "MaxRetries"},
-            DriverCall("UpdateJob", {"JobName": "name", "JobUpdate.Description": constant("new")}, inside="JobUpdate"),
+            DriverCall(
+                "UpdateJob", {"JobName": "name", "JobUpdate.Description": constant("new")}, parent_parameter="JobUpdate"
+            ),
             {"JobName": "one", "JobUpdate": {"Description": "new", "MaxRetries": 3}},
         ),
         (
@@ -58,7 +60,11 @@ RESPONSES = {"CreateRole": {"Role": {"Arn": "arn"}}}
             DriverCall("CreateJob", {"Role": computed_from("description")(str.upper), "Tags": constant(None)}),
             {"Name": "one", "Role": "TEXT"},
         ),
-        ({}, DriverCall("CreateJob", {"MaxRetries": "retryCount", "Role": "missing"}, only=()), {"MaxRetries": 3}),
+        (
+            {},
+            DriverCall("CreateJob", {"MaxRetries": "retryCount", "Role": "missing"}, only_properties=()),
+            {"MaxRetries": 3},
+        ),
     ],
     ids=[
         "same name",
@@ -77,16 +83,16 @@ RESPONSES = {"CreateRole": {"Role": {"Arn": "arn"}}}
 def test_a_call_gets_properties_by_their_names_or_as_listed(
     names: Mapping[str, str | tuple[str, ...]], call: DriverCall, parameters: dict[str, Any]
 ) -> None:
-    driver = Driver(type="test:index/job:Job", service="glue", names=names, create=(call,), id="name")
+    driver = Driver(type="test:index/job:Job", service="glue", api_names=names, create=(call,), id="name")
     assert build_parameters(driver, call, ResourceValues(PROPERTIES, "physical")) == parameters
 
 
 QUEUE = Driver(
     type="test:index/queue:Queue",
     service="sqs",
-    names={"id": "QueueUrl", "name": "QueueName"},
+    api_names={"id": "QueueUrl", "name": "QueueName"},
     create=(DriverCall("CreateQueue", {"Attributes.KmsMasterKeyId": "key"}),),
-    update=(DriverCall("SetQueueAttributes", {"Attributes.KmsMasterKeyId": "key"}, when="encrypted"),),
+    update=(DriverCall("SetQueueAttributes", {"Attributes.KmsMasterKeyId": "key"}, if_property="encrypted"),),
     delete=(DriverCall("DeleteQueue", {"QueueUrl": from_template("{account}/{name}")}),),
     id="name",
     outputs={"account": constant("1")},
@@ -136,4 +142,6 @@ def test_a_value_is_unknown_if_what_it_is_computed_from_is_unknown(value: Comput
     ("limited", "met"), [(True, True), (False, False), (0, False), (None, False), (UNKNOWN, False)]
 )
 def test_a_call_with_a_condition_is_made_if_the_property_is_set(limited: object, met: bool) -> None:
-    assert DriverCall("CreateQueue", when="limited").is_condition_met(ResourceValues({"limited": limited})) is met
+    assert (
+        DriverCall("CreateQueue", if_property="limited").is_condition_met(ResourceValues({"limited": limited})) is met
+    )

@@ -19,7 +19,9 @@ LIMITED = Driver(
     type="test:index/group:Group",
     service="logs",
     create=(DriverCall("CreateLogGroup", {"logGroupName": "name"}),),
-    update=(DriverCall("PutRetentionPolicy", {"logGroupName": "name", "retentionInDays": "days"}, when="limited"),),
+    update=(
+        DriverCall("PutRetentionPolicy", {"logGroupName": "name", "retentionInDays": "days"}, if_property="limited"),
+    ),
     delete=(DriverCall("DeleteLogGroup", {"logGroupName": "name"}),),
     id="name",
 )

@@ -16,13 +16,15 @@ def emulator(tmp_path: Path) -> Emulator:
     return Emulator(1, 4566, tmp_path)
 
 
-def entry(*depends_on: str, made_of: tuple[str, ...] = ()) -> ResourceEntry:
-    """Return the entry of a function that depends on other entries. `made_of` names those whose outputs are its inputs."""
-    return ResourceEntry("aws:lambda/function:Function", "start", {"code": "hash"}, {"arn": "a"}, depends_on, made_of)
+def entry(*depends_on: str, inputs_from: tuple[str, ...] = ()) -> ResourceEntry:
+    """Return the entry of a function that depends on other entries. `inputs_from` names those whose outputs are its inputs."""
+    return ResourceEntry(
+        "aws:lambda/function:Function", "start", {"code": "hash"}, {"arn": "a"}, depends_on, inputs_from
+    )
 
 
 def test_a_written_state_is_read_back_and_belongs_to_one_emulator(emulator: Emulator) -> None:
-    state = PlatformState({"a": entry(), "b": entry("a", made_of=("a",))}, {"frontend": {"region": "us-east-1"}})
+    state = PlatformState({"a": entry(), "b": entry("a", inputs_from=("a",))}, {"frontend": {"region": "us-east-1"}})
     assert PlatformState.read(emulator) is None, "a run that was killed wrote no file"
     state.write(emulator)
     assert PlatformState.read(emulator) == state
@@ -61,8 +63,8 @@ def test_dependants_use_outputs_of_the_resource_directly_or_indirectly() -> None
     state = PlatformState(
         {
             "role": entry(),
-            "function": entry("role", made_of=("role",)),
-            "alias": entry("function", made_of=("function",)),
+            "function": entry("role", inputs_from=("role",)),
+            "alias": entry("function", inputs_from=("function",)),
             "logs": entry("role"),
         }
     )
