@@ -250,8 +250,8 @@ def create_throttles_alarm(scope: Scope) -> None:
         scope,
         "throttles",
         Metric("AWS/Lambda", "Throttles"),
-        0,
-        "Lambda throttles calls of a function of this account, possibly of another stack.",
+        threshold=0,
+        problem="Lambda throttles calls of a function of this account, possibly of another stack.",
         runbook="functions",
     )
 

@@ -170,29 +170,31 @@ def _to_python(value: Any) -> Any:
 def _to_asset(value: Props) -> Asset:
     path, text, content_hash = value.get("path"), value.get("text"), value.get("hash", "")
     if path:
-        return Asset(path, None, content_hash)
+        return Asset(path=path, text=None, hash=content_hash)
     if text is None and content_hash == EMPTY_HASH:
         text = ""  # The CLI omits an empty text.
     if text is None and ("uri" in value or not content_hash):
         raise _unsupported("asset", value, "a text (pulumi.StringAsset)")
-    return Asset(None, text, content_hash)
+    return Asset(path=None, text=text, hash=content_hash)
 
 
 def _to_archive(value: Props) -> Archive:
     path, entries, content_hash = value.get("path"), value.get("assets"), value.get("hash", "")
     if path:
-        return Archive(path, None, content_hash)
+        return Archive(path=path, entries=None, hash=content_hash)
     if entries is None and ("uri" in value or not content_hash):
         raise _unsupported("archive", value, "files (pulumi.AssetArchive)")
     if entries is None:
-        return Archive(None, None, content_hash)
+        return Archive(path=None, entries=None, hash=content_hash)
     for name, entry in entries.items():
         if entry.get(SIGNATURE) != ASSET:
             raise UnsupportedAsset(
                 f"the entry {name} of an archive is an archive. An entry must be a pulumi.FileAsset or a "
                 "pulumi.StringAsset: list the files of the inner archive as entries of the outer one"
             )
-    return Archive(None, tuple((name, _to_asset(entry)) for name, entry in entries.items()), content_hash)
+    return Archive(
+        path=None, entries=tuple((name, _to_asset(entry)) for name, entry in entries.items()), hash=content_hash
+    )
 
 
 def _unsupported(kind: str, value: Props, alternative: str) -> UnsupportedAsset:

@@ -91,8 +91,8 @@ class Workflow(Block):
                 self.scope,
                 f"{short_name}-{metric.lower()}",
                 Metric("AWS/States", metric, {"StateMachineArn": self.arn}),
-                0,
-                f"{display_name}: {problem}",
+                threshold=0,
+                problem=f"{display_name}: {problem}",
                 runbook="workflows",
                 severity=severity,
             )

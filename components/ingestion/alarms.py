@@ -32,16 +32,16 @@ def create_alarms(
         scope,
         "builder-duration",
         builder.metric("Duration", "p95"),
-        settings.manifest_builder.timeout_seconds * 1000 * DURATION_SHARE,
-        "The manifest builder needs most of its timeout.",
+        threshold=settings.manifest_builder.timeout_seconds * 1000 * DURATION_SHARE,
+        problem="The manifest builder needs most of its timeout.",
         runbook=RUNBOOK,
     )
     create_alarm(
         scope,
         "oldest-message",
         Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": intake.name}, "Maximum"),
-        OLDEST_MESSAGE_SECONDS,
-        "Messages about new files wait in the queue.",
+        threshold=OLDEST_MESSAGE_SECONDS,
+        problem="Messages about new files wait in the queue.",
         runbook=RUNBOOK,
     )
     pending_age = sweeper.log_metric(
@@ -51,8 +51,8 @@ def create_alarms(
         scope,
         "oldest-pending",
         pending_age,
-        OLDEST_PENDING_SECONDS,
-        "A tracked file waits for a run.",
+        threshold=OLDEST_PENDING_SECONDS,
+        problem="A tracked file waits for a run.",
         runbook=RUNBOOK,
     )
     # The minimum over three sweeps is above 0 only if each of the three failed to end a manifest.
@@ -64,8 +64,8 @@ def create_alarms(
         scope,
         "unsettled",
         failed_checks,
-        0,
-        "Several sweeps in a row have failed to end manifests whose execution has ended.",
+        threshold=0,
+        problem="Several sweeps in a row have failed to end manifests whose execution has ended.",
         runbook=RUNBOOK,
     )
     record_failures = builder.log_metric("manifest-record", RECORD_FAILED_PATTERN)
@@ -77,8 +77,8 @@ def create_alarms(
         scope,
         "manifest-record",
         record_failures,
-        1,
-        "A workflow was started, but its manifest record could not be written. If this recurs, the cause is a table "
+        threshold=1,
+        problem="A workflow was started, but its manifest record could not be written. If this recurs, the cause is a table "
         "that refuses writes.",
         runbook=RUNBOOK,
         comparison=Comparison.AT_LEAST,

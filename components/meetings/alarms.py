@@ -35,8 +35,8 @@ def create_alarms(
         scope,
         "executions-aborted",
         Metric("AWS/States", "ExecutionsAborted", {"StateMachineArn": workflow.arn}),
-        0,
-        "Executions were aborted, so their meetings stay in progress.",
+        threshold=0,
+        problem="Executions were aborted, so their meetings stay in progress.",
         runbook=RUNBOOK,
         severity=Severity.CRITICAL,
     )

@@ -36,8 +36,8 @@ def create_alarms(scope: Scope, settings: TranscriptionSettings, processor: Func
         scope,
         "latency",
         metric(LATENCY_METRIC, "p95"),
-        limits.latency_ms,
-        "Captions are late.",
+        threshold=limits.latency_ms,
+        problem="Captions are late.",
         runbook=RUNBOOK,
         severity=Severity.CRITICAL,
         periods=2,
@@ -46,8 +46,8 @@ def create_alarms(scope: Scope, settings: TranscriptionSettings, processor: Func
         scope,
         "rate-limit",
         metric(DROPPED_METRIC, period_seconds=60),
-        limits.dropped_per_minute,
-        "The rate limit suppresses many partial captions.",
+        threshold=limits.dropped_per_minute,
+        problem="The rate limit suppresses many partial captions.",
         runbook=RUNBOOK,
         periods=2,
     )
@@ -55,8 +55,8 @@ def create_alarms(scope: Scope, settings: TranscriptionSettings, processor: Func
         scope,
         "orphans",
         metric(ORPHANS_METRIC),
-        limits.orphans,
-        "Many results never become final.",
+        threshold=limits.orphans,
+        problem="Many results never become final.",
         runbook=RUNBOOK,
         periods=2,
     )
@@ -64,8 +64,8 @@ def create_alarms(scope: Scope, settings: TranscriptionSettings, processor: Func
         scope,
         "fallback",
         metric(FALLBACK_METRIC),
-        limits.fallbacks,
-        "Utterances get only final captions, no partial ones: a stream of Amazon Transcribe failed or marks nothing as "
+        threshold=limits.fallbacks,
+        problem="Utterances get only final captions, no partial ones: a stream of Amazon Transcribe failed or marks nothing as "
         "stable, or captions are delivered too slowly.",
         runbook=RUNBOOK,
         severity=Severity.CRITICAL,

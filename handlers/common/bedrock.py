@@ -69,10 +69,12 @@ class ModelTraits:
 
 
 _TRAITS: Mapping[str, ModelTraits] = {
-    "anthropic.claude-haiku-5-5": ModelTraits(True, {"thinking": {"type": "disabled"}}),
+    "anthropic.claude-haiku-5-5": ModelTraits(caches_prompts=True, request_fields={"thinking": {"type": "disabled"}}),
     # Thinking as little as possible is enough, because our requests only let a model extract and summarise text.
     "anthropic.claude-sonnet-5-5": ModelTraits(
-        True, {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}, THINKING_TOKENS
+        caches_prompts=True,
+        request_fields={"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}},
+        thinking_tokens=THINKING_TOKENS,
     ),
 }
 """Traits by a part of the ids of models and of inference profiles."""
@@ -193,7 +195,12 @@ class BedrockModel:
             if error.response["Error"]["Code"] != "ValidationException" or not self._traits.request_fields:
                 raise
             # A model may refuse to disable or limit its thinking. Without the fields, the answer needs more tokens.
-            answer = self._call(request, ModelTraits(self._traits.caches_prompts, {}, THINKING_TOKENS))
+            answer = self._call(
+                request,
+                ModelTraits(
+                    caches_prompts=self._traits.caches_prompts, request_fields={}, thinking_tokens=THINKING_TOKENS
+                ),
+            )
         # A thinking model returns reasoning blocks before its text.
         message = answer["output"].get("message", {"content": []})
         usage = answer["usage"]

@@ -254,7 +254,7 @@ class Manifests:
         if manifest is None:
             raise ListMissing(manifest_id)
         key = confirmed_list_key(manifest_id, execution.redrive)
-        no_files = ConfirmedFiles(0, f"s3://{self.documents.bucket}/{key}")
+        no_files = ConfirmedFiles(count=0, uri=f"s3://{self.documents.bucket}/{key}")
         if not self.begin(execution, len(manifest.files)):
             return no_files
         statuses = self.take_files(manifest_id, manifest.files, from_failed=True)

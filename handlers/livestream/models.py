@@ -17,12 +17,20 @@ MAX_PARTS = 100
 
 def _one_line(max_length: int) -> TextForm:
     rule = f"must be one line of 1 to {max_length} characters, without control characters"
-    return TextForm(r"^[^\u0000-\u001f\u007f-\u009f]*$", rule, 1, max_length, strip_whitespace=True)
+    return TextForm(
+        r"^[^\u0000-\u001f\u007f-\u009f]*$", rule, min_length=1, max_length=max_length, strip_whitespace=True
+    )
 
 
 def _lines(max_length: int) -> TextForm:
     rule = f"must have 1 to {max_length} characters, without control characters other than the line feed"
-    return TextForm(r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$", rule, 1, max_length, strip_whitespace=True)
+    return TextForm(
+        r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$",
+        rule,
+        min_length=1,
+        max_length=max_length,
+        strip_whitespace=True,
+    )
 
 
 EpisodeId = Ulid

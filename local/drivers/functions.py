@@ -49,7 +49,7 @@ def empty_layer(_code: Archive) -> bytes:
     contains wheels for arm64 only.
     """
     readme = Asset(text="the emulator's environment has the same packages\n")
-    return read_archive(Archive(None, (("python/README", readme),)))
+    return read_archive(Archive(path=None, entries=(("python/README", readme),)))
 
 
 @computed_from("id")

@@ -117,7 +117,7 @@ def find_violations(value: Any, shape: Shape, path: str) -> Iterator[RuleViolati
         case StructureShape():
             for name in shape.required_members:
                 if value.get(name) is None:
-                    yield RuleViolation(f"{path}.{name}", None, "is required")
+                    yield RuleViolation(f"{path}.{name}", value=None, rule="is required")
             for name, inner in value.items():
                 yield from find_violations(inner, shape.members[name], f"{path}.{name}")
         case ListShape():

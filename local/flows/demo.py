@@ -120,7 +120,7 @@ def _run_flows(out: Console, names: list[str], stack: Stack) -> None:
     for name in names:
         if name not in enabled:
             out.print(f"\n[bold]{name}[/]: skipped, because the stack file disables it")
-    with ThreadPoolExecutor(1, SLOW_FLOW) as background:
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix=SLOW_FLOW) as background:
         steps = io.StringIO()
         if SLOW_FLOW in enabled:
             timer = StepTimer(Console(file=steps, highlight=False, width=PIPE_WIDTH))

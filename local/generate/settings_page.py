@@ -63,8 +63,15 @@ COMMON_DESCRIPTIONS = {field.description for field in ClientFunctionSettings.mod
 
 def render_page() -> str:
     """Return the text of the page."""
-    functions = _render_section(ClientFunctionSettings, "", ClientFunctionSettings(), depth=2, shared=set())
-    return "\n".join([INTRODUCTION, *_render_section(StackSettings, "", None, depth=2), FUNCTIONS, *functions]) + "\n"
+    functions = _render_section(
+        ClientFunctionSettings, prefix="", values=ClientFunctionSettings(), depth=2, shared=set()
+    )
+    return (
+        "\n".join(
+            [INTRODUCTION, *_render_section(StackSettings, prefix="", values=None, depth=2), FUNCTIONS, *functions]
+        )
+        + "\n"
+    )
 
 
 def _render_section(
@@ -96,7 +103,9 @@ def _render_section(
         yield from ("| key | default | allowed | description |", "|---|---|---|---|", *rows)
     for key, is_list, text, found, default in inner:
         yield f"\n{'#' * depth} {key}{' (each entry of the list)' if is_list else ''}\n\n{_one_line(text)}\n"
-        yield from _render_section(found, f"{key}.", default if isinstance(default, SettingsModel) else None, depth=3)
+        yield from _render_section(
+            found, prefix=f"{key}.", values=default if isinstance(default, SettingsModel) else None, depth=3
+        )
 
 
 def _describe(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:

@@ -186,7 +186,7 @@ def _run_in_thread(work: Callable[[], Result], stop: Callable[[], None]) -> Resu
     Python raises KeyboardInterrupt in the main thread. If the program ran there, the exception could get lost in an
     event loop or an import, or the process could hang.
     """
-    with ThreadPoolExecutor(1, "program") as executor:
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="program") as executor:
         try:
             return executor.submit(work).result()
         except KeyboardInterrupt:

@@ -95,7 +95,7 @@ class PolicyPackProcess:
         self._stub: analyzer_pb2_grpc.AnalyzerStub | None = None
         self._channel: grpc.Channel | None = None
         self._policies: list[PolicyDescription] = []
-        self._thread = ThreadPoolExecutor(1, "policies")
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="policies")
         self._configured: Future[list[PolicyDescription]] | None = None
         self._sent: list[Future[list[PolicyFinding]]] = []
 

@@ -19,13 +19,13 @@ from guardrails.resource_types import PLATFORM
 
 POLICIES = PolicySet(Group.EXCEPTIONS)
 MAX_DAYS = 90
-EXCUSABLE: dict[str, bool] = {}
-"""Whether an exception can excuse a violation, by policy. The catalogue fills it."""
+EXCEPTIONS_ALLOWED: dict[str, bool] = {}
+"""True for each policy whose violations an exception can excuse, by the policy's name. The catalogue fills it."""
 
 
 def register(policies: Mapping[str, Policy]) -> None:
     """Tell this module the policies that an exception may name."""
-    EXCUSABLE.update({name: policy.exceptions_allowed for name, policy in policies.items()})
+    EXCEPTIONS_ALLOWED.update({name: policy.exceptions_allowed for name, policy in policies.items()})
 
 
 @POLICIES.stack_policy(
@@ -66,9 +66,9 @@ def _check_exceptions_in_order(stack: CheckedStack) -> Iterator[Finding]:
             yield Finding(
                 f"{subject} expires on {entry.expires}. Today is {today}, and the last allowed day {last_day}."
             )
-        if entry.policy not in EXCUSABLE:
+        if entry.policy not in EXCEPTIONS_ALLOWED:
             yield Finding(f"{subject} names a policy that this pack does not have.")
-        elif not EXCUSABLE[entry.policy]:
+        elif not EXCEPTIONS_ALLOWED[entry.policy]:
             yield Finding(
                 f"{subject} has no effect: no exception can excuse public data, foreign accounts or permissions."
             )

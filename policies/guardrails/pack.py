@@ -53,11 +53,12 @@ def start() -> None:
 
 
 class _Request(threading.local):
-    """The resource for which the SDK calls the policies, in the order of their positions."""
+    """The resource for which the SDK calls one policy after another."""
 
     position = -1
+    """Position of the policy that was called last."""
     type: str | None = None
-    """None until a policy has got the resource."""
+    """Type of the resource. None until a policy has got the resource."""
 
 
 class _TypedPolicy(sdk.ResourceValidationPolicy):

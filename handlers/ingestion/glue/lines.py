@@ -177,7 +177,9 @@ class FileReader:
                 return FileOutcome("rejected", self._unreadable, rejected_rows=rejected)
         if self._rows:
             reason = DataProblem.DAMAGED_GZIP if DataProblem.DAMAGED_GZIP in self._rejected else ""
-            return FileOutcome("processed", reason, self._rows, rejected, self._content_bytes)
+            return FileOutcome(
+                "processed", reason, rows=self._rows, rejected_rows=rejected, content_bytes=self._content_bytes
+            )
         if not rejected:
             return FileOutcome("processed", DataProblem.EMPTY)
         most_common = min(self._rejected, key=lambda problem: (-self._rejected[problem], problem))

@@ -118,7 +118,7 @@ class EpisodeOperations:
             raise HandlerError(
                 LivestreamErrorCode.EPISODE_DELETED, "The episode with this id was deleted. Use a new id."
             )
-        return RestAnswer(to_episode(episode), 201 if is_new else 200)
+        return RestAnswer(content=to_episode(episode), status=201 if is_new else 200)
 
     def get(self, call: RestRequest[EpisodePath]) -> RestAnswer[Episode]:
         return RestAnswer(to_episode(self.table.get(call.owner, call.parameters.episode_id)))
@@ -146,7 +146,7 @@ class EpisodeOperations:
         self.table.get(owner, episode_id)  # raises a 404 for an unknown episode, for which no message is sent
         self.queue_deletion(DeletedEpisode(owner=owner, episode_id=episode_id))
         self.table.delete(owner, episode_id)
-        return RestAnswer(None, 204)
+        return RestAnswer(content=None, status=204)
 
     def list_episodes(self, call: RestRequest[None, PageQuery]) -> RestAnswer[EpisodePage]:
         listing = ("listEpisodes", call.owner)

@@ -100,9 +100,11 @@ class UploadOperations:
         episode = self.table.change(call.owner, call.parameters.episode_id, expect_upload)
         key = _key(episode, request.kind, upload)
         if upload.multipart_id is None:
-            return RestAnswer(self._upload_ready(request.kind, upload, key, form=self._create_form(key, upload)), 201)
+            return RestAnswer(
+                content=self._upload_ready(request.kind, upload, key, form=self._create_form(key, upload)), status=201
+            )
         multipart = self._sign_parts(key, upload, upload.multipart_id)
-        return RestAnswer(self._upload_ready(request.kind, upload, key, multipart=multipart), 201)
+        return RestAnswer(content=self._upload_ready(request.kind, upload, key, multipart=multipart), status=201)
 
     def sign(self, call: RestRequest[UploadPath, None, SignParts]) -> RestAnswer[UploadReady]:
         """Return new URLs for the parts of a multipart upload."""

@@ -104,7 +104,14 @@ class TranscriptDivider:
         self, transcript: UploadedObject, state: TrackState, reason: TrackReason | None = None, **details: int
     ) -> bool:
         now = ids.timestamp(ids.now())
-        update = TrackUpdate(transcript.upload_id, state, now, reason, transcript.version_id, details)
+        update = TrackUpdate(
+            upload_id=transcript.upload_id,
+            state=state,
+            at=now,
+            reason=reason,
+            version_id=transcript.version_id,
+            details=details,
+        )
         return self.table.advance_track(transcript.owner, transcript.episode_id, TrackKind.TRANSCRIPT, update)
 
 

@@ -152,7 +152,15 @@ class VideoCutter:
     ) -> bool:
         """Update the video's track; return True if it now has this state for this video."""
         now = ids.timestamp(ids.now())
-        update = TrackUpdate(video.upload_id, state, now, reason, video.version_id, details, is_restart)
+        update = TrackUpdate(
+            upload_id=video.upload_id,
+            state=state,
+            at=now,
+            reason=reason,
+            version_id=video.version_id,
+            details=details,
+            restart=is_restart,
+        )
         return self.table.advance_track(video.owner, video.episode_id, TrackKind.VIDEO, update)
 
 

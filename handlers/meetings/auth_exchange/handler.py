@@ -151,7 +151,7 @@ class MeetingsApi:
             raise HandlerError(MeetingsErrorCode.MEETING_UNKNOWN, "The meeting does not exist.")
         self.queue_deletion(DeletedMeeting(user=meeting.user, meeting_id=meeting.meeting_id))
         self.records.change(record_key(meeting), lambda record: apply_deletion(record, self.clock()))
-        return RestAnswer(None, 204)
+        return RestAnswer(content=None, status=204)
 
     def _verify_user(self, token: str) -> str:
         """Return the token's user. Raises HandlerError."""

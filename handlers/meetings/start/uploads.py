@@ -70,8 +70,10 @@ class UploadReader:
             wrong = WrongChunk(
                 name=COMPLETE_FILE_NAME, problem=ChunkProblem.UNREADABLE, fields=tuple(to_field_problems(error))
             )
-            return Upload(sequencer, uploaded_at, None, (wrong,))
-        return Upload(sequencer, uploaded_at, complete_file, self._find_wrong_chunks(meeting, complete_file))
+            return Upload(sequencer, uploaded_at, complete_file=None, wrong=(wrong,))
+        return Upload(
+            sequencer, uploaded_at, complete_file=complete_file, wrong=self._find_wrong_chunks(meeting, complete_file)
+        )
 
     def _find_wrong_chunks(self, meeting: MeetingId, complete: CompleteFile) -> tuple[WrongChunk, ...]:
         """Return the chunks that are missing or have another size than `complete.json` states."""
@@ -90,4 +92,6 @@ class UploadReader:
 
 
 def _malformed(sequencer: str, uploaded_at: datetime, problem: ChunkProblem) -> Upload:
-    return Upload(sequencer, uploaded_at, None, (WrongChunk(name=COMPLETE_FILE_NAME, problem=problem),))
+    return Upload(
+        sequencer, uploaded_at, complete_file=None, wrong=(WrongChunk(name=COMPLETE_FILE_NAME, problem=problem),)
+    )

@@ -92,7 +92,7 @@ class StorageCounter:
         """Run the count, unless this day was counted before. Raises CountOutOfTime."""
         started_at = self.clock()
         if self._read_count(started_at.date()) is not None:
-            return StorageCountResult(0, 0, 0)
+            return StorageCountResult(objects=0, users=0, metrics=0)
         deadline = started_at + timedelta(seconds=self.environment.count_seconds)
         listings = self.parallel.call_all(lambda prefix: self._list_prefix(prefix, deadline), COUNTED_PREFIXES)
         by_user: Counter[str] = Counter()
@@ -103,7 +103,9 @@ class StorageCounter:
         metrics = [] if earlier is None else growth_metrics(daily_growth(earlier, totals), self.environment.max_users)
         self.metrics.put(metrics)
         self.bucket.write(_count_key(totals.day), totals.model_dump_json(by_alias=True))
-        result = StorageCountResult(sum(listing.object_count for listing in listings), len(by_user), len(metrics))
+        result = StorageCountResult(
+            objects=sum(listing.object_count for listing in listings), users=len(by_user), metrics=len(metrics)
+        )
         self.log.info("storage_counted", objects=result.objects, users=result.users)
         return result
 

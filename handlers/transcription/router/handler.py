@@ -320,7 +320,7 @@ def _authorizer(environment: RouterEnvironment) -> "ConnectionAuthorizer":
     from handlers.transcription.router.connection_authorization import ConnectionAuthorizer  # noqa: PLC0415
 
     if environment.auth == "none":
-        return ConnectionAuthorizer(None)
+        return ConnectionAuthorizer(verifier=None)
     keys = signing_keys(environment.jwks_url)
     return ConnectionAuthorizer(TokenVerifier(str(environment.issuer), str(environment.audience), keys))
 

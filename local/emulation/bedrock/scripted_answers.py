@@ -97,8 +97,8 @@ def _judge_claim(cue: Mapping[str, Any], sentence: str, prompt: BroadcastPrompt)
             continue
         for verdict, verdict_words in VERDICTS:
             if memory_words & verdict_words:
-                return _make_claim(cue, sentence, verdict, 0.9, [str(memory["memory"])])
-    return _make_claim(cue, sentence, "unverified", 0.5, [])
+                return _make_claim(cue, sentence, verdict=verdict, confidence=0.9, sources=[str(memory["memory"])])
+    return _make_claim(cue, sentence, verdict="unverified", confidence=0.5, sources=[])
 
 
 def _find_words(text: str) -> set[str]:

@@ -70,7 +70,7 @@ class _MediaConvertJob:
 def serve(account: MediaConvertAccount) -> Iterator[int]:
     """Serve while the block runs, and yield the port. At the end of the block, wait for the submitted jobs."""
     with (
-        ThreadPoolExecutor(1, "mediaconvert") as worker,
+        ThreadPoolExecutor(max_workers=1, thread_name_prefix="mediaconvert") as worker,
         serve_signed(_MediaConvertService(account, worker).respond) as port,
     ):
         yield port

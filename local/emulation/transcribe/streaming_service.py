@@ -132,7 +132,7 @@ def _transcribe(chunks: Iterator[bytes], settings: StreamSettings, load_factor: 
         yield from _recognise(samples, load_factor)
     else:
         seconds = sum(map(len, samples)) / SAMPLE_BYTES / RATE
-        yield SpokenLine(0, unsupported_language_note, start=0.0, end=seconds)
+        yield SpokenLine(id=0, text=unsupported_language_note, start=0.0, end=seconds)
 
 
 def _recognise(samples: Iterable[bytes], load_factor: float) -> Iterator[SpokenLine]:

@@ -83,7 +83,7 @@ class _TranscriptionJob:
 def serve(account: TranscribeAccount, faults: Faults) -> Iterator[int]:
     """Serve while the block runs, and yield the port."""
     with (
-        ThreadPoolExecutor(1, "transcription-jobs") as worker,
+        ThreadPoolExecutor(max_workers=1, thread_name_prefix="transcription-jobs") as worker,
         serve_signed(_TranscribeService(account, faults, worker).respond) as port,
     ):
         yield port
@@ -192,7 +192,11 @@ def _make_document(request: Mapping[str, Any], account: str, media: bytes) -> di
         path.write_bytes(media)
         samples = decode_file(path, [request["MediaFormat"]] if "MediaFormat" in request else DEMUXERS)
     note = find_language_note(request.get("LanguageCode", "en-US"))
-    lines = recognise(samples) if note is None else [SpokenLine(0, note, 0.0, len(samples) / SAMPLE_BYTES / RATE)]
+    lines = (
+        recognise(samples)
+        if note is None
+        else [SpokenLine(id=0, text=note, start=0.0, end=len(samples) / SAMPLE_BYTES / RATE)]
+    )
     max_speakers = request.get("Settings", {}).get("MaxSpeakerLabels", 0)
     speakers = label_speakers(lines, samples, max_speakers) if max_speakers else None
     results = _make_results(lines, speakers)

@@ -21,7 +21,7 @@ SECONDS: Final = HOURS * 3600
 DEFAULT_MB: Final = 128
 """Memory of a Lambda function that sets none."""
 COLD_START_SHARE: Final = 0.01
-"""Assumed: share of a function's calls that restore its snapshot (SnapStart)."""
+"""Assumed share of a function's calls that restore its snapshot (SnapStart)."""
 DPUS: Final = {"G.1X": 1, "G.2X": 2, "G.4X": 4}
 """Data processing units of one Glue worker, by worker type. Glue bills by DPU and hour."""
 FREE_DISK_GB: Final = 20
@@ -246,8 +246,8 @@ def _price_alarm(alarm: PricedResource, _: PricedBlock) -> Quantities:
 
 
 def _price_metric_filter(metric_filter: PricedResource, block: PricedBlock) -> Quantities:
-    """Yield one metric. If several filters in one block write the same metric, it is billed once, so only the first
-    filter of the block yields it.
+    """Yield one metric. Several filters of a block can write the same metric, which is billed once, so only the first of
+    them yields it.
     """
     filters = [resource for resource in block.resources if resource.type == t.METRIC_FILTER]
     if metric_filter is next(other for other in filters if _get_metric(other) == _get_metric(metric_filter)):

@@ -1,4 +1,8 @@
-"""Rules about cost: limits of memory, workers, retention and indexes, and required tags."""
+"""Policies about cost: limits of memory, workers, retention and indexes, and required tags.
+
+`Rule(…).requires(…)` registers a policy about properties of one type of resource. In its description, `{}` stands for the
+required value. A policy is mandatory in staging and prod, except for `ADVISORY_BEFORE_PROD`, which is disabled in prod.
+"""
 
 from collections.abc import Iterator
 from typing import Final
@@ -28,7 +32,7 @@ from guardrails.rules.requirement import (
 )
 from guardrails.surface.tables import is_taggable
 
-LOW, MEDIUM, HIGH, CRITICAL = Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL
+LOW, MEDIUM, HIGH = Severity.LOW, Severity.MEDIUM, Severity.HIGH
 POLICIES = PolicySet(Group.COST)
 
 MAX_UPLOAD_DAYS: Final = 1

@@ -1,4 +1,8 @@
-"""Rules about the protection of data: recovery, deletion, origins, images and logged events."""
+"""Policies about the protection of data: recovery, deletion, origins, images and logged events.
+
+`Rule(…).requires(…)` registers a policy about properties of one type of resource. A policy is mandatory in staging and
+prod, except that `MANDATORY_IN_PROD` is advisory in staging and disabled in dev.
+"""
 
 import json
 import re
@@ -105,7 +109,9 @@ def _check_image_by_digest(job: CheckedResource) -> Iterator[str]:
     types={t.BUCKET_CORS, t.REST_API, t.FUNCTION},
 )
 def _check_cors_origin_named(resource: CheckedResource) -> Iterator[str]:
-    """Yield origins with a wildcard, without HTTPS, or computed from the request. An empty one allows no page."""
+    """Yield a message about each origin with a wildcard, without HTTPS, or computed from the request. An empty origin
+    allows no page.
+    """
     for origin in sorted({origin.strip(" '") for origin in _list_origins(resource)}):
         if origin and not re.fullmatch(r"https://[^*\s]+", origin):
             yield f"The allowed origin is {origin}, but must begin with https:// and have no wildcard."

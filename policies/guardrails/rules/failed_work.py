@@ -1,4 +1,8 @@
-"""Rules about work that fails: logs, dead-letter queues, alarms, and timeouts that fit the caller."""
+"""Policies about work that fails: logs, dead-letter queues, alarms, and timeouts that fit the caller.
+
+Each check gets a resource and the whole stack, and yields a message for each violation. Levels name the environments in
+which a policy is not mandatory.
+"""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Rules about networks and APIs: who may connect, how often, and what is logged."""
+"""Policies about networks and APIs: who may connect, how often, and what is logged."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -57,7 +57,7 @@ def _is_for_clients(role: CheckedResource) -> bool:
 
 
 def _find_other_data(statement: Statement, callers: str, actions: Collection[str], own_id: str) -> Iterator[str]:
-    """Yield what a statement allows these callers besides the actions and their own data."""
+    """Yield a message about everything else that a statement allows these callers than the actions on their own data."""
     for action in _find_other_actions(statement, actions):
         yield f"The role of {callers} allows {action}, but {callers} may call only {', '.join(sorted(actions))}."
     if not (_reaches_own_objects_only(statement, own_id) and _reaches_own_items_only(statement, own_id)):

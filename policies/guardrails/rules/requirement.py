@@ -1,4 +1,7 @@
-"""What a property of a resource must be, and rules of one row: a type, a property's path, and what its value must be."""
+"""Requirements for properties, and `Rule`, which registers the policy that resources of a type meet them.
+
+For example, `Rule(…).requires(TABLE, {"billingMode": equals("PAY_PER_REQUEST")}, …)`.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -82,7 +85,7 @@ NOT_TRUE: Final = equals(expected=False, default=False)
 
 @dataclass(frozen=True)
 class Rule:
-    """Start of a row: `Rule(…).requires(…)` registers a policy."""
+    """Policy about properties of resources. `requires` adds the requirements and registers the policy."""
 
     policies: PolicySet
     name: str
