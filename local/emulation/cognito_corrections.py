@@ -1,4 +1,4 @@
-"""Corrects the credentials that browser users (guests) get from Cognito identity pools.
+"""Corrects the credentials that browser users (guests) get from the Cognito of the emulator, MiniStack.
 
 | correction | service | ministack | AWS | needed for |
 |---|---|---|---|---|

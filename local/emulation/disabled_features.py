@@ -1,4 +1,4 @@
-"""Switches off features of the emulator whose results are wrong: Athena's queries and the evaluation of alarms.
+"""Switches off features of the emulator, MiniStack, whose results are wrong: Athena's queries, the evaluation of alarms.
 
 | correction | service | ministack | AWS | needed for |
 |---|---|---|---|---|

@@ -1,4 +1,5 @@
-"""Corrects how the emulator's Lambda runs functions in worker processes, invokes them asynchronously, and polls queues.
+"""Corrects how the Lambda of the emulator, MiniStack, runs functions in worker processes, invokes them asynchronously, and
+polls queues.
 
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
@@ -28,6 +29,7 @@ from local.emulation import PrivateNameMissing, get_private, wrap_function
 from local.emulation.iam.service_call_permissions import ServiceCallPermissions
 
 LOG_END = "\x1eend of the call"
+"""Line that a worker writes to its log after each invocation."""
 CLASS_MARK = "\x1eclass "
 """Text that a worker appends to the traceback of an exception, followed by the exception's class name. The emulator
 adds the traceback to the log of the invocation."""
@@ -44,6 +46,7 @@ PATIENCE_SECONDS = 0.25
 """Maximum time to wait for the next line of a log. It matters only if a worker has died and its child processes keep
 its log open. It equals the emulator's limit for reading a whole log."""
 TRANSITION_SECONDS = 0.02
+"""Time for which a new function is `Pending`."""
 POLL_ACTIONS = ("sqs:ReceiveMessage", "sqs:GetQueueAttributes")
 """Actions that the function's role must allow, so that Lambda can poll the queue."""
 

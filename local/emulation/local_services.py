@@ -32,11 +32,11 @@ def start(permissions: ServiceCallPermissions, folder: Path) -> None:
     """Start the services. Set the environment variables with their URLs, and write them to `folder`."""
     set_request_account_id("")  # the default account applies, because no request is being served
     fault_source = faults.Faults()
-    # The last argument is the end of the ARN that the service sends as `aws:SourceArn` when it assumes a role.
+    media_convert = EmulatorAccount(permissions, mediaconvert_service.SERVICE, source="queues/Default")
     # Transcribe assumes no role, so `any` can take the place of a job's name.
-    media_convert = EmulatorAccount(permissions, mediaconvert_service.SERVICE, "queues/Default")
-    transcribe = EmulatorAccount(permissions, "transcribe.amazonaws.com", "transcription-job/any")
+    transcribe = EmulatorAccount(permissions, "transcribe.amazonaws.com", source="transcription-job/any")
     models = ModelPermissions(get_region(), get_account_id(), permissions)
+    # Environment variable → scheme of the URL, context manager that serves and yields the port, and path of the URL.
     services = {
         "AWS_ENDPOINT_URL_MEDIACONVERT": ("http", mediaconvert_service.serve(media_convert), ""),
         "AWS_ENDPOINT_URL_TRANSCRIBE": ("http", transcription_jobs.serve(transcribe, fault_source), ""),

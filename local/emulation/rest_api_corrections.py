@@ -1,4 +1,4 @@
-"""Corrects how the emulator's REST APIs call functions, and what clients get if a function fails.
+"""Corrects how the REST APIs of the emulator, MiniStack, call functions, and what clients get if a function fails.
 
 | correction | service | ministack | AWS | needed for |
 |---|---|---|---|---|
@@ -17,6 +17,7 @@ from local.emulation import get_private, wrap_function
 from local.emulation.iam.service_call_permissions import API_GATEWAY, function_admits
 
 BAD_GATEWAY = 502
+"""Status that AWS sends if a function fails."""
 
 
 class FunctionFailed(Exception):

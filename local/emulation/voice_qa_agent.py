@@ -47,6 +47,7 @@ _TEXT_PIECE = re.compile(r"\S+\s*")
 """Content of one text line: a word with the space after it."""
 _INVALID_LINE = b'{"type": "text", "text": '
 MAX_CITED = 3
+"""Maximum number of passages that an answer cites."""
 NO_MATCH_ANSWER = "The lecture does not say anything about this."
 MIN_SHARED_SHARE = 0.5
 """Minimum share of the question's content words that a passage must contain to be an answer."""

@@ -1,4 +1,4 @@
-"""Corrects the connections of the emulator's WebSocket APIs, and how they call functions.
+"""Corrects the connections of WebSocket APIs in the emulator, MiniStack, and how they call functions.
 
 AWS does not document which answers of a function are malformed. Here, an answer is valid if it is an object with an
 integer `statusCode` from 200 to 599, and its `body` is a text, null or absent.
@@ -41,8 +41,6 @@ IDENTITY_FIELDS = (
 )
 """Fields of `requestContext.identity` in every `$connect` event on AWS. They are null unless API Gateway has verified a
 signature."""
-
-
 BAD_GATEWAY = 502
 SUBPROTOCOL_HEADER = "sec-websocket-protocol"
 

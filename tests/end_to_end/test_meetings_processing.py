@@ -83,7 +83,7 @@ def test_an_interrupted_job_starts_again(
     meetings: DeployedMeetings, ann: Recorder, set_spot_fault: Callable[[QueueFault], None]
 ) -> None:
     """Fargate Spot reclaims the capacity of the first attempt when it has probed the chunks."""
-    set_spot_fault(QueueFault(reclaimed_attempts=1, reclaim_at='"media_probed"'))
+    set_spot_fault(QueueFault(reclaimed_attempts=1, reclaim_at_text='"media_probed"'))
     # A chunk without video forces encoding, so that the attempt that is interrupted has not ended at the signal.
     record = ann.wait_for_status(ann.upload([*ann.record_speech("welcome"), ann.record_audio("goodbye")]))
     history = read_job_history(meetings, record)

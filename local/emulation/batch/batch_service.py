@@ -1,4 +1,4 @@
-"""Local AWS Batch: operations that the emulator's Batch lacks or does wrong, and jobs that are real processes.
+"""Local AWS Batch: operations that the emulator (MiniStack) lacks or does wrong, and jobs that are real processes.
 
 The emulator's own jobs succeed immediately and do nothing. Here, a job has the permissions of its job role, and its
 retry strategy is applied. Its output is written to its log group and to `batch.log`.
@@ -58,6 +58,7 @@ class BatchService:
         self._jobs: dict[str, BatchJob] = {}
 
     def install(self) -> None:
+        """Replace or add the operations in the emulator's Batch."""
         operations = get_private(batch, "_DISPATCH")
         register = operations["/v1/registerjobdefinition"]
         added: dict[str, Callable[[Parameters], Any]] = {
@@ -75,9 +76,8 @@ class BatchService:
         """Accept a job and run it in a new thread."""
         definition, queue = find_definition(request["jobDefinition"]), _find_queue(request["jobQueue"])
         environment = _find_record(_environments(), queue["computeEnvironmentOrder"][0]["computeEnvironment"])
-        job = BatchJob(
-            _job_detail(request, definition, queue), queue, environment["computeResources"]["type"] == "FARGATE_SPOT"
-        )
+        is_spot = environment["computeResources"]["type"] == "FARGATE_SPOT"
+        job = BatchJob(_job_detail(request, definition, queue), queue, is_spot)
         self._jobs[job.detail["jobId"]] = job
         _change_status(job, "SUBMITTED")
         context = contextvars.copy_context()
@@ -149,7 +149,7 @@ class BatchService:
         exit_code = process.run(
             lambda line: self._write(group, stream, line),
             timeout=(detail["timeout"] or {}).get("attemptDurationSeconds"),
-            reclaim_at=fault.reclaim_at if is_reclaimed else None,
+            reclaim_at_text=fault.reclaim_at_text if is_reclaimed else None,
         )
         detail["container"]["exitCode"] = attempt["container"]["exitCode"] = exit_code
         detail["attempts"].append({**attempt, "stoppedAt": _now(), "statusReason": process.reason})

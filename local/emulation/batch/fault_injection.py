@@ -18,8 +18,8 @@ class QueueFault:
     """Faults of the jobs of one queue. With the defaults, there are none."""
 
     reclaimed_attempts: int = 0
-    """Number of attempts of each Fargate Spot job that are interrupted, beginning with the first."""
-    reclaim_at: str = ""
+    """Number of attempts of each Fargate Spot job that are interrupted (reclaimed), beginning with the first."""
+    reclaim_at_text: str = ""
     """An attempt is interrupted at the first line of output that contains this text. By default, at the first line."""
     no_capacity: bool = False
     """True if the queue has no capacity, so that its jobs stay RUNNABLE."""

@@ -44,13 +44,13 @@ class ContainerImage:
 
 IMAGES = {
     "meetings-media-images": ContainerImage(
-        "handlers.meetings.media_job",
-        ("handlers/__init__.py", "handlers/common", "handlers/meetings"),
-        {"PYTHONUNBUFFERED": "1"},
-        {"FFMPEG": FFMPEG, "SCRATCH_FOLDER": SCRATCH},
+        module="handlers.meetings.media_job",
+        packages=("handlers/__init__.py", "handlers/common", "handlers/meetings"),
+        variables={"PYTHONUNBUFFERED": "1"},
+        paths={"FFMPEG": FFMPEG, "SCRATCH_FOLDER": SCRATCH},
     ),
 }
-"""Images by the end of the repository's name, because the name begins with that of the stack."""
+"""Images by the end of the repository's name, which begins with the name of the stack."""
 
 
 def find_image(image: str) -> ContainerImage:
@@ -84,10 +84,12 @@ class JobProcess:
             process.terminate()
             _start_timer(GRACE_SECONDS, process.kill)
 
-    def run(self, log: Callable[[str], None], *, timeout: float | None = None, reclaim_at: str | None = None) -> int:
+    def run(
+        self, log: Callable[[str], None], *, timeout: float | None = None, reclaim_at_text: str | None = None
+    ) -> int:
         """Run the process to its end and return its exit code.
 
-        `log` gets each line of output. `timeout` is in seconds. If `reclaim_at` is a text, Fargate Spot's interruption
+        `log` gets each line of output. `timeout` is in seconds. If `reclaim_at_text` is a text, Fargate Spot's interruption
         is simulated at the first line of output that contains it.
         """
         with tempfile.TemporaryDirectory(prefix="batch-") as scratch:
@@ -112,7 +114,7 @@ class JobProcess:
             with process:
                 for line in process.stdout or ():
                     # The process is stopped first, because it would continue while the line is being logged.
-                    if reclaim_at is not None and reclaim_at in line:
+                    if reclaim_at_text is not None and reclaim_at_text in line:
                         self.stop(RECLAIMED)
                     log(line.rstrip("\n"))
             if timer is not None:

@@ -100,7 +100,7 @@ def serve(permissions: ModelPermissions | None = None, faults: Faults | None = N
     return serve_signed(respond)
 
 
-def _read_lines(request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def read_json_lines(request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield the JSON objects that are lines of the request's last message."""
     for block in request["messages"][-1]["content"]:
         for line in str(block.get("text", "")).split("\n"):
@@ -113,7 +113,7 @@ def _read_lines(request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _answer(request: Mapping[str, Any], *, is_cut_off: bool) -> dict[str, Any]:
-    lines = list(_read_lines(request))
+    lines = list(read_json_lines(request))
     prompt = parse_meeting(lines) or parse_broadcast(
         lines
     )  # any other prompt is answered like that of an empty broadcast

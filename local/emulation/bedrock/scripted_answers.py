@@ -30,6 +30,7 @@ from itertools import islice
 from typing import Any
 
 MAX_CLAIMS = 20
+"""Maximum number of claims in an answer."""
 MIN_SHARED_WORDS = 3
 """Minimum number of words that a memory line must share with a claim. Words of one or two letters do not count."""
 VERDICTS = (
@@ -43,6 +44,7 @@ _NUMBER = re.compile(r"\d")
 _EXTREME = re.compile(r"\b(?:most|least|best|worst|first|never|always|[a-z]{3,}est)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]{3,}")
 MAX_QUOTE_CHARACTERS = 200
+"""Maximum length of a line that a summary quotes."""
 _PROMISE = re.compile(
     r"^(?:.*[,;:] )?(?P<owner>[A-Z][\w-]*(?: [A-Z][\w-]*)?|I)(?: will| is going to| have to| has to| must|'ll) (?P<what>.+)$"
 )

@@ -25,6 +25,8 @@ REVIEWED_GRANTS_FILE = Path(__file__).with_name("reviewed_grants.toml")
 
 @dataclass(frozen=True)
 class Decision:
+    """Decision about an action of a role."""
+
     role: str
     action: str
     resource: str
@@ -114,6 +116,8 @@ class ReviewedGrant:
 
 @dataclass(frozen=True)
 class GrantComparison:
+    """Result of a comparison of grants with decisions."""
+
     used: tuple[RoleGrant, ...]
     """Grants that allowed at least one call that no schedule made."""
     reviewed: tuple[RoleGrant, ...]

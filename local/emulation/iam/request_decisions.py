@@ -1,4 +1,4 @@
-"""Makes the emulator's IAM decide the requests of roles as AWS does, and records the decisions.
+"""Makes the IAM of the emulator, MiniStack, decide the requests of roles as AWS does, and records the decisions.
 
 The emulator finds the caller and all policies that apply: those of the role, of its session and of the resource. Our own
 evaluator then evaluates each policy, so the emulator has only one way to decide. Before a request is decided, this

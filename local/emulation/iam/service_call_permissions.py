@@ -1,4 +1,4 @@
-"""Checks the permissions of calls for which the emulator checks none, and records the decisions about roles.
+"""Checks the permissions of calls for which the emulator, MiniStack, checks none, and records the decisions about roles.
 
 - An AWS service acts with a role of the stack, for example Lambda when it writes logs. The role must trust the service
   and allow the call.

@@ -109,7 +109,9 @@ class _MediaConvertService:
     def _submit(self, request: Mapping[str, Any], cut: VideoCut, queue_arn: str) -> _MediaConvertJob:
         """Submit a job. A request with the token of an earlier request gets the earlier job."""
         job_id = f"{int(time.time() * 1000)}-{secrets.token_hex(3)}"
-        new_job = _MediaConvertJob(job_id, f"{self._arn}:jobs/{job_id}", queue_arn, request, cut, time.time())
+        new_job = _MediaConvertJob(
+            job_id, f"{self._arn}:jobs/{job_id}", queue_arn, request, cut, submitted_at=time.time()
+        )
         job = self._jobs.setdefault(request.get("ClientRequestToken", job_id), new_job)
         if job is new_job:
             self._worker.submit(self._execute_with_events, job)

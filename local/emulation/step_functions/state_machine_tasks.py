@@ -1,4 +1,5 @@
-"""Runs Lambda, Batch, Glue and AWS SDK tasks of Step Functions with the permissions of the state machine's role.
+"""Runs Lambda, Batch, Glue and AWS SDK tasks of Step Functions with the permissions of the state machine's role. It
+replaces functions of the emulator, MiniStack.
 
 A call of Lambda, Batch or Glue by an optimized integration is checked against the role's policies. An SDK call is signed
 with the role's credentials and sent to the service, which checks it itself. All other tasks run unchecked.

@@ -45,6 +45,7 @@ NAME_TAKEN_MESSAGE = "The requested job name already exists. Use a different job
 UNSUPPORTED_MESSAGE = "Unsupported media format. Check the media format of your media file and try your request again."
 FAILURE_MESSAGE = "Internal failure. Your request can't be completed. Try your request again."
 CONFIDENCE = "0.998"
+"""Confidence that every word gets."""
 _logger = logging.getLogger("transcribe")
 
 

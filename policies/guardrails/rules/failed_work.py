@@ -1,7 +1,6 @@
 """Policies about work that fails: logs, dead-letter queues, alarms, and timeouts that fit the caller.
 
-Each check gets a resource and the whole stack, and yields a message for each violation. Levels name the environments in
-which a policy is not mandatory.
+Each check gets a resource and the whole stack, and yields a message for each violation.
 """
 
 import json

@@ -1,4 +1,8 @@
-"""Rules about reliability: dead letters, retries, timeouts, alarms, versions and supported runtimes."""
+"""Policies about reliability: dead letters, retries, timeouts, alarms, versions and supported runtimes.
+
+`Rule(…).requires(…)` registers a policy about properties of one type of resource. All policies are mandatory in staging and
+prod.
+"""
 
 import json
 import tomllib
@@ -27,7 +31,7 @@ from guardrails.rules.requirement import (
     one_of,
 )
 
-LOW, MEDIUM, HIGH, CRITICAL = Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL
+LOW, MEDIUM, HIGH = Severity.LOW, Severity.MEDIUM, Severity.HIGH
 POLICIES = PolicySet(Group.RELIABILITY)
 
 MIN_RECEIVES: Final = 3

@@ -58,7 +58,7 @@ class Job:
     def run(self, *arguments: str, stop_at: str | None = None, **options: Any) -> tuple[int, str]:
         """Run the program, and stop it when it prints the line `stop_at`. Return its exit code and status reason.
 
-        With the option `reclaim_at`, Fargate Spot's interruption is simulated at this line of output.
+        With the option `reclaim_at_text`, Fargate Spot's interruption is simulated at this line of output.
         """
         image = ContainerImage("program", ("program.py",), {"SETTING": "of the image", "IMAGE_SETTING": "1"})
         process = JobProcess(image, arguments, {"SETTING": "of the definition"})
@@ -90,13 +90,13 @@ def test_a_program_gets_only_its_own_folder_variables_and_packages(job: Job) -> 
 
 
 def test_a_simulated_interruption_stops_the_program_at_the_selected_line(job: Job) -> None:
-    assert job.run("exit-at-sigterm", "7", reclaim_at="ready") == (7, RECLAIMED)
+    assert job.run("exit-at-sigterm", "7", reclaim_at_text="ready") == (7, RECLAIMED)
     assert job.lines == ["ready", "stopping"]
 
 
 @pytest.mark.parametrize(
     ("options", "reason"),
-    [({"reclaim_at": "ready"}, RECLAIMED), ({"timeout": 0.5}, TIMED_OUT)],
+    [({"reclaim_at_text": "ready"}, RECLAIMED), ({"timeout": 0.5}, TIMED_OUT)],
     ids=["interruption", "timeout"],
 )
 def test_a_program_that_ignores_sigterm_is_killed(
