@@ -164,6 +164,8 @@ class PendingFile:
 
 @dataclass(frozen=True)
 class FileTable:
+    """Gateway for the records of files. Each change is one conditional write."""
+
     table: "Table"
     record_days: int
     clock: Callable[[], datetime]

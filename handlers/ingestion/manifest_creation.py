@@ -36,6 +36,8 @@ def group_files(pending: Sequence[PendingFile], max_files: int, max_bytes: int) 
 
 @dataclass(frozen=True)
 class ManifestCreator:
+    """Creator of manifests and their executions, from the files that are pending in the file table."""
+
     manifests: Manifests
     executions: WorkflowExecutions
     _: KW_ONLY

@@ -74,6 +74,8 @@ class ResultMissing(LookupError):
 
 
 class ManifestStatus(StrEnum):
+    """Status of a manifest in its record."""
+
     RUNNING = "running"
     """The manifest has an execution whose end is not recorded yet."""
     PROCESSED = "processed"
@@ -114,6 +116,8 @@ Document = TypeVar("Document", Manifest, RunResult)
 
 @dataclass(frozen=True)
 class ManifestExecution:
+    """Execution of the workflow for one manifest."""
+
     arn: str
     manifest_id: str
     redrive: int
@@ -130,6 +134,8 @@ class ManifestExecution:
 
 @dataclass(frozen=True)
 class ManifestRecord:
+    """Attributes of a manifest's record that the program reads."""
+
     status: ManifestStatus
     execution_arn: str
     redrives: int
@@ -187,6 +193,8 @@ class ManifestDocuments:
 
 @dataclass(frozen=True)
 class Manifests:
+    """Steps of the executions, and gateway for the manifests' records."""
+
     files: FileTable
     documents: ManifestDocuments
     parallel: ParallelCalls

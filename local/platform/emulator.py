@@ -50,6 +50,7 @@ JOB_LOGS = ("batch.log", "glue.log")
 LAMBDA_PROCESS_BYTES = 40 * 1024**2
 """Assumed memory of the process of a Lambda invocation. With the AWS SDK it takes 26 to 40 MB."""
 MIN_CONCURRENCY, MAX_CONCURRENCY = 16, 64
+"""Limits of the maximum number of concurrent Lambda invocations (`compute_lambda_concurrency`)."""
 KEEP_RUNNING = b"keep\n"
 """Line for the launcher's standard input. Without this line, the launcher ends together with the process that
 started it."""

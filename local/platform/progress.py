@@ -31,6 +31,8 @@ COLOURS = {
     Action.DELETE: "red",
     Action.SAME: "dim",
 }
+MAX_SHOWN_RESOURCES = 10
+"""Maximum number of resources in work that the live display shows."""
 
 
 class Progress:
@@ -49,7 +51,7 @@ class Progress:
 class ProgressReporter(Progress):
     """Receiver that prints a line for each failed resource, and also for each changed one if `lists_resources` is true.
 
-    A terminal also shows the ten resources on which work has lasted longest, with their times.
+    A terminal also shows the resources on which work has lasted longest, with their times.
     """
 
     def __init__(self, console: Console | None = None, *, lists_resources: bool = False) -> None:
@@ -130,7 +132,7 @@ class ProgressReporter(Progress):
         table = Table.grid(padding=(0, 1))
         with self._lock:
             current = sorted(self._current.items(), key=lambda item: item[1][1])
-        for urn, (action, since) in current[:10]:
+        for urn, (action, since) in current[:MAX_SHOWN_RESOURCES]:
             table.add_row(
                 f"  {action} …", display_name(urn), Text(format_duration(time.monotonic() - since), style="dim")
             )

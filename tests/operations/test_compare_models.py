@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from handlers.common.bedrock import HAIKU, SONNET, TokenUsage
 from handlers.meetings.bedrock_summarize.models import ActionItem, TranscriptQuote
 from handlers.meetings.bedrock_summarize.questions import LocatedItem
-from local.emulation.bedrock.converse_service import read_lines, serve
+from local.emulation.bedrock.converse_service import read_json_lines, serve
 from local.emulation.bedrock.scripted_answers import parse_meeting
 from operations.compare_models import compute_agreement, compute_cost, main
 from tests.credentials import credentials
@@ -47,7 +47,7 @@ class FaultyModels:
         self.model_ids.append(modelId)
         if modelId in ERRORS:
             raise ClientError({"Error": {"Code": f"{ERRORS[modelId]}Exception", "Message": ""}}, "Converse")
-        meeting = parse_meeting(read_lines(request))
+        meeting = parse_meeting(read_json_lines(request))
         assert meeting is not None
         answer = meeting.answer()
         if modelId == "forgetful":

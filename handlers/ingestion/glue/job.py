@@ -46,6 +46,7 @@ FOOTER_BYTES = 64 * 1024
 ENDING_BYTES = 8
 """Size of the end of a Parquet file: the length of its footer (four bytes, little-endian) and the text `PAR1`."""
 FOOTER_THREADS = 16
+"""Number of Parquet files whose footers are read at the same time."""
 MEGABYTE = 1024 * 1024
 
 
@@ -166,7 +167,7 @@ def _save(
     target = options.target_file_mb * MEGABYTE
     estimate = PARQUET_SHARE * sum(outcome.content_bytes for outcome in outcomes)
     writers = max(1, math.ceil(estimate / target), min(_cores(frame.sparkSession), int(estimate * 8 // target)))
-    # With half as much again, a task that writes a little more than the target does not write a small second file.
+    # The limit is half above the target. So a task that writes a little more than the target writes no small second file.
     max_rows = math.ceil(1.5 * sum(outcome.rows for outcome in outcomes) * target / estimate)
     if options.local_spark:
         rows.save_through_local_folder(frame.coalesce(writers), lake, folder_key, max_rows)

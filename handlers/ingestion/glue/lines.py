@@ -52,8 +52,6 @@ KMS_KEY_CODES = frozenset(
 )
 """Error codes of S3 for an object whose KMS key the job cannot use. `AccessDenied` can also mean that the job's role
 lacks a permission for the object."""
-
-
 Names = Mapping[str, "Names"]
 """Names of columns with the names of their fields, which are empty if the column is no struct."""
 

@@ -67,7 +67,9 @@ class ManifestRun:
         result = self._read(result_key(self.manifest_id))
         entries = json.loads(result)["files"] if result is not None else []
         self._reported = {entry["fileKey"] for entry in entries}
+        """File keys in the result of the previous run."""
         self._published = {entry["fileKey"] for entry in entries if entry["rows"] or entry["rejectedRows"]}
+        """File keys in that result whose rows, or rejected lines, are in the lake."""
         missing = self._published - {entry["fileKey"] for entry in confirmed["files"]}
         listed = json.loads(self._read(first_list_key(self.manifest_id)) or b'{"files": []}') if missing else {}
         repeated = [entry for entry in listed.get("files", []) if entry["fileKey"] in missing]
@@ -76,7 +78,9 @@ class ManifestRun:
         self.files: Sequence[SourceFile] = [_parse_file(entry) for entry in (*confirmed["files"], *repeated)]
         self.dates = sorted({file.date_prefix for file in self.files})
         self._previous_keys: list[str] = []
+        """Keys of the objects of previous runs, which `publish` deletes."""
         self._etags: dict[str, str | None] = {}
+        """ETag of each object that this run may replace, at the start of the run, or None if the object did not exist."""
 
     def begin(self) -> None:
         """Record this run as the newest, and read which objects `publish` and `finish` may replace and delete."""

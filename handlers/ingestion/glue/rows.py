@@ -63,8 +63,6 @@ DATE = r"^\d{4}-\d{2}-\d{2}$"
 TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?(Z|[+-]\d{2}:\d{2})$"
 """ISO-8601 with an offset from UTC. Without an offset, the moment would be unclear."""
 DECIMAL = r"^[+-]?\d+([.]\d+)?([eE][+-]?\d+)?$"
-
-
 EXACT_IN_DOUBLE = 2**53
 """All integers up to this number are exact as a double."""
 
@@ -123,7 +121,8 @@ class ReadTask:
                 yield _to_batch(index, numbers, lines, other_names)
                 numbers, lines, other_names, size = [], [], [], 0
         yield _to_batch(index, numbers, lines, other_names)
-        yield _to_batch(index, [0], [None], [False], json.dumps(asdict(reader.outcome)))
+        outcome = json.dumps(asdict(reader.outcome))
+        yield _to_batch(index, numbers=[0], lines=[None], other_names=[False], outcome=outcome)
 
 
 def _to_batch(
@@ -248,7 +247,7 @@ def _to_value(column: Column, kind: DataType) -> Column:
         case TimestampType():
             return f.when(column.rlike(TIMESTAMP), column.cast(kind))
         case DecimalType():
-            # A value with more digits after the point would be rounded.
+            # `kind` rounds a value with more digits after the point. `longer` keeps up to ten more, so the values differ.
             longer = DecimalType(38, min(38 - kind.precision + kind.scale, kind.scale + 10))
             return f.when(column.rlike(DECIMAL) & (column.cast(kind) == column.cast(longer)), column.cast(kind))
         case ArrayType() if _is_converted(kind):

@@ -25,6 +25,8 @@ batch of SQS messages announces. So the builder also works off files that earlie
 
 @dataclass(frozen=True)
 class ManifestBuilder:
+    """The work of one invocation."""
+
     creator: ManifestCreator
     allowed_suffixes: str
     max_file_bytes: int

@@ -16,6 +16,8 @@ from handlers.ingestion.manifests import UNNAMED_CAUSE, ManifestExecution, Manif
 
 
 class StepRequest(Message):
+    """Event with which the workflow invokes the function."""
+
     step: Literal["confirm", "finish", "fail"]
     manifest_id: Ulid
     execution_arn: str

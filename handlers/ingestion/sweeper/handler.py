@@ -35,6 +35,8 @@ class SweepRequest(BaseModel):
 
 @dataclass(frozen=True)
 class IngestionSweepResult:
+    """Result of a sweep, which is also logged. Log metrics read the fields."""
+
     oldest_pending_seconds: int
     """Age of the oldest pending file before the sweep created manifests."""
     manifests: int
@@ -49,6 +51,8 @@ class IngestionSweepResult:
 
 @dataclass(frozen=True)
 class IngestionSweeper:
+    """Sweeps of ingestion."""
+
     creator: ManifestCreator
     check_age: timedelta
     """Age after which the execution of a running manifest is looked up."""

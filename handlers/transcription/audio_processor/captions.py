@@ -29,6 +29,7 @@ PARTIALS_WITHOUT_STABILITY = 10
 """Number of partials without a stability at the start of a stream after which only finals are shown. No later partial is
 expected to have a stability. Ten partials come in about two seconds of speech."""
 RATE_WINDOW_MS = 1000
+"""Time to which the rate limit applies."""
 SENTENCE_ENDS = tuple(".?!…。？！।؟")  # noqa: RUF001 - full-width marks end sentences, too
 CLOSING_MARKS = "\"'”’»)]」』 "  # noqa: RUF001 - a quotation mark, not an apostrophe
 """Quotation marks, brackets and spaces that can follow the end of a sentence."""
@@ -101,6 +102,8 @@ class Line:
 
 
 class Captions:
+    """The captions of one stream, from its first result to its end."""
+
     def __init__(self, thresholds: CaptionThresholds, *, finals_only: bool = False) -> None:
         self._limits = thresholds
         self.finals_only = finals_only or not thresholds.partial_results_enabled
@@ -121,7 +124,8 @@ class Captions:
         """Accept a version of a result that arrives now. Return its captions and others that have become due."""
         if not result.final:
             self._check_stability(result)
-        line = self._lines.setdefault(result.result_id, Line(result, now_ms, now_ms, now_ms))
+        new_line = Line(result, first_ms=now_ms, received_ms=now_ms, changed_ms=now_ms)
+        line = self._lines.setdefault(result.result_id, new_line)
         if not line.ended:
             self._update(line, result, now_ms)
         return self.take_due(now_ms)

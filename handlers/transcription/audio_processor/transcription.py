@@ -86,6 +86,8 @@ class EndCause(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
+    """Outcome of an attempt, with the cause of a failure."""
+
     end: UtteranceEnd
     cause: StrEnum | None = None
     """Failure code of the stream or an `EndCause`. None if nothing failed."""
@@ -140,7 +142,9 @@ class Processor:
             self.log.warning("utterance_not_ours", session_hash=hash_for_log(parsed.session_id))
             return None
         deadline_ms = entered_ms + min(audio.duration_ms + self.last_results_ms, remaining_ms - RESERVE_MS)
-        attempt = Attempt(self, parsed, session, audio, utterances.connection, holder, deadline_ms)
+        attempt = Attempt(
+            self, parsed, session, audio, connection=utterances.connection, holder=holder, deadline_ms=deadline_ms
+        )
         try:
             outcome = attempt.run()
         except Exception as error:
@@ -164,7 +168,9 @@ class Attempt:
         holder: str,
         deadline_ms: int,
     ) -> None:
-        """`connection` gets all messages of the attempt, and `deadline_ms` is the time at which the transcription stops."""
+        """`connection` gets all messages of the attempt. `holder` is the text that proves that the attempt has its slot.
+        `deadline_ms` is the time at which the transcription stops.
+        """
         self._processor = processor
         self._event = event
         self._session = session

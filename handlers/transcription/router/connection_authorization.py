@@ -20,6 +20,8 @@ ANONYMOUS = "anonymous"
 
 
 class ConnectionAuthorizer:
+    """Check of handshakes."""
+
     def __init__(self, verifier: TokenVerifier | None) -> None:
         """`verifier` is None with `auth: none`."""
         self._verifier = verifier

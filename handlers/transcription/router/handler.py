@@ -134,8 +134,9 @@ class Router:
 
         def take_slot(utterances: SessionUtterances) -> SessionUtterances:
             lost_counts.append(_on_connection(utterances, caller).overdue_count(now_ms))
-            max_slots = self._environment.in_flight
-            return utterances.take_slot(message.utterance, message.attempt, holder, now_ms, max_slots)
+            return utterances.take_slot(
+                message.utterance, message.attempt, holder, now_ms, max_slots=self._environment.in_flight
+            )
 
         utterances = self._tables.change_utterances(session.session_id, take_slot)
         if lost_counts[-1]:

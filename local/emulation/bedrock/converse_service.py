@@ -100,8 +100,9 @@ def serve(permissions: ModelPermissions | None = None, faults: Faults | None = N
     return serve_signed(respond)
 
 
-def read_json_lines(request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the JSON objects that are lines of the request's last message."""
+def read_json_lines(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the JSON objects that are lines of the request's last message."""
+    values: list[Mapping[str, Any]] = []
     for block in request["messages"][-1]["content"]:
         for line in str(block.get("text", "")).split("\n"):
             try:
@@ -109,14 +110,14 @@ def read_json_lines(request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             except ValueError:
                 continue
             if isinstance(value, dict):
-                yield value
+                values.append(value)
+    return values
 
 
 def _answer(request: Mapping[str, Any], *, is_cut_off: bool) -> dict[str, Any]:
-    lines = list(read_json_lines(request))
-    prompt = parse_meeting(lines) or parse_broadcast(
-        lines
-    )  # any other prompt is answered like that of an empty broadcast
+    lines = read_json_lines(request)
+    # A prompt of neither kind is answered as an empty broadcast.
+    prompt = parse_meeting(lines) or parse_broadcast(lines)
     text = json.dumps(prompt.answer())
     max_characters = len(text)
     if "maxTokens" in (limits := request.get("inferenceConfig", {})):
