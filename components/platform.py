@@ -23,6 +23,8 @@ from components.voice_qa.voice_qa import VoiceQa, VoiceQaArgs
 
 
 class Platform(pulumi.ComponentResource):
+    """Outermost component of a stack. It creates all others."""
+
     frontend: dict[str, object]
 
     def __init__(

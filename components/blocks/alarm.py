@@ -31,6 +31,8 @@ class Comparison(StrEnum):
 
 @dataclass(frozen=True)
 class Metric:
+    """CloudWatch metric, with the statistic and the period that an alarm uses."""
+
     namespace: str
     name: str
     dimensions: dict[str, pulumi.Input[str]] = field(default_factory=dict)

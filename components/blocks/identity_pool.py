@@ -25,6 +25,8 @@ LEADING_KEYS = "dynamodb:LeadingKeys"
 
 
 class IdentityPool(Block):
+    """Identity pool with the role of its guests."""
+
     pool_id: pulumi.Output[str]
     """Id with which a page requests an identity. A WebSocket API's function compares it with the pool of the caller's
     identity when a client connects."""

@@ -32,6 +32,8 @@ class Sender:
 
 
 class Queue(Block):
+    """SQS queue with its dead-letter queue. A function with this queue as its `QueueSource` consumes it."""
+
     url: pulumi.Output[str]
 
     def __init__(

@@ -15,6 +15,8 @@ GROUP = "default"
 
 
 class Schedule(Block):
+    """Schedule that calls a function with a fixed event."""
+
     def __init__(
         self,
         scope: Scope,

@@ -37,6 +37,8 @@ class SecondaryIndex:
 
 
 class Table(Block):
+    """DynamoDB table, and the grants on it."""
+
     def __init__(
         self,
         scope: Scope,

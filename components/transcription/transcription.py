@@ -39,6 +39,8 @@ class TranscriptionArgs:
 
 
 class Transcription(pulumi.ComponentResource):
+    """WebSocket API, tables, functions and alarms of transcription."""
+
     def __init__(self, name: str, args: TranscriptionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:transcription:Transcription", name, None, opts)
         self._scope, self._settings = args.scope.within(self), args.settings

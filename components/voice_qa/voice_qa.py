@@ -61,6 +61,8 @@ class VoiceQaArgs:
 
 
 class VoiceQa(pulumi.ComponentResource):
+    """WebSocket API, storage, functions and alarms of voice Q&A."""
+
     def __init__(self, name: str, args: VoiceQaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("polyphony:voice_qa:VoiceQa", name, None, opts)
         self._scope, self._settings = args.scope.within(self), args.settings

@@ -55,6 +55,8 @@ class TrackState(StrEnum):
 
 
 class TrackReason(StrEnum):
+    """Reason why a track has failed."""
+
     NEVER_UPLOADED = "NEVER_UPLOADED"
     """The object did not arrive within the time limit."""
     UNSUPPORTED_TYPE = "UNSUPPORTED_TYPE"
@@ -122,6 +124,8 @@ _SUCCESS_STATES = frozenset({TrackState.CHUNKED, TrackState.ANALYZED})
 
 
 class ContentType(StrEnum):
+    """Content types that clients can announce for an upload."""
+
     MP4 = "video/mp4"
     QUICKTIME = "video/quicktime"
     WEBM = "video/webm"

@@ -158,6 +158,8 @@ class FindingKind(StrEnum):
 
 
 class WindowOutcome(StrEnum):
+    """Outcome of the analysis of one window."""
+
     ANALYZED = "analyzed"
     """The window was analyzed, even if nothing was found."""
     TRANSCRIPT_GONE = "transcript_gone"

@@ -118,6 +118,8 @@ class SocketEnvironment(VoiceQaEnvironment):
 
 
 class WorkerEnvironment(VoiceQaEnvironment):
+    """Environment variables of the query worker. Either the endpoint or the ARN names the agent."""
+
     agentcore_endpoint: str | None = None
     """URL of an agent that is an HTTP service, which does not run in AgentCore, although the variable's name says so.
     None if the agent runs in AgentCore Runtime."""
@@ -128,7 +130,7 @@ class WorkerEnvironment(VoiceQaEnvironment):
     connect_seconds: Annotated[float, Field(ge=0.5, le=5)] = 2
     """Time limit for connecting to the agent, for each try."""
     silence_seconds: Annotated[float, Field(ge=2, le=120)] = 20
-    """Maximum time without a complete line of an answer. After this time, no further try begins."""
+    """Maximum time without a complete line of an answer, and also the time after the question in which a retry may begin."""
 
 
 class ValidatorEnvironment(HandlerEnvironment):

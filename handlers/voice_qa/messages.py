@@ -93,6 +93,8 @@ class UnanswerableQuestion(Exception):
 
 
 class UploadKind(StrEnum):
+    """Audio that a client can upload: a spoken question or a lecture."""
+
     QUERY = "query"
     LECTURE = "lecture"
 
@@ -172,6 +174,8 @@ class QueryAccepted(ReplyMessage):
 
 
 class LectureState(StrEnum):
+    """State of a lecture."""
+
     PENDING = "pending"
     """The lecture is not uploaded or not validated yet."""
     READY = "ready"

@@ -29,6 +29,8 @@ def endpoint() -> str:
 
 @dataclass(frozen=True)
 class RoleCredentials:
+    """Temporary credentials of a role."""
+
     key: str
     secret: str
     token: str

@@ -17,6 +17,8 @@ SIGNED_FOR_SECONDS = 60
 
 @dataclass(frozen=True)
 class Guest:
+    """Guest of an identity pool, with temporary credentials."""
+
     identity_id: str
     credentials: Credentials = field(repr=False)
     client: ClientFactory = field(repr=False)

@@ -11,6 +11,8 @@ Record = dict[str, Any]
 
 
 class IngestionBackend:
+    """Ingestion of one stack, as senders of files use it."""
+
     def __init__(self, stack: Stack) -> None:
         frontend = stack.frontend["ingestion"]
         self.stack = stack

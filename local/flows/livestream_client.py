@@ -14,6 +14,8 @@ from local.flows.http_requests import Answer, ask, post_form, send
 
 
 class LivestreamBackend:
+    """Livestream's REST API of one stack, as a user calls it."""
+
     def __init__(self, stack: Stack) -> None:
         frontend = stack.frontend["livestream"]
         self.stack = stack

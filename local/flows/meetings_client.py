@@ -12,6 +12,8 @@ from local.flows.speech_clips import join_clips
 
 
 class MeetingsBackend:
+    """Meetings backend of one stack, as users call it."""
+
     def __init__(self, stack: Stack) -> None:
         frontend = stack.frontend["meetings"]
         self.stack = stack

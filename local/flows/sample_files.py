@@ -22,6 +22,8 @@ FOLDER = ROOT / "samples"
 
 @dataclass(frozen=True)
 class SampleFile:
+    """Sample file that is made on request."""
+
     subsystem: str
     """Backend that accepts the file."""
     description: str

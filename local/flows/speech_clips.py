@@ -20,6 +20,8 @@ PAUSE_SECONDS = 0.8
 
 @dataclass(frozen=True)
 class Clip:
+    """Recording of one spoken sentence."""
+
     name: str
     speaker: str
     """`a` for the low voice, or `b` for the high voice."""

@@ -24,6 +24,8 @@ from local.flows.websocket_client import Message, WebSocketClient, connect_to_ap
 
 
 class TranscriptionBackend:
+    """Transcription of one stack, as a client uses it."""
+
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.url = stack.frontend["transcription"]["url"]

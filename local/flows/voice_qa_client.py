@@ -18,6 +18,8 @@ from local.flows.websocket_client import Message, WebSocketClient
 
 
 class VoiceQaBackend:
+    """Voice Q&A of one stack, as guests use it."""
+
     def __init__(self, stack: Stack) -> None:
         self.frontend = stack.frontend["voiceQa"]
         self.stack = stack
@@ -63,6 +65,8 @@ class ReceivedAnswer:
 
 
 class GuestConnection(WebSocketClient):
+    """WebSocket connection of a guest."""
+
     def __init__(self, backend: VoiceQaBackend, guest: Guest | None = None) -> None:
         self.guest = guest or backend.create_guest()
         super().__init__(self.guest.connect(backend.url), backend.stack.patience_seconds)

@@ -40,6 +40,8 @@ def connect_to_api(url: str, subprotocols: Sequence[str] | None = None) -> Clien
 
 
 class WebSocketClient(ABC):
+    """Client that sends requests over a WebSocket connection and waits for the replies."""
+
     def __init__(self, connection: ClientConnection, patience_seconds: float) -> None:
         self._connection = connection
         self._patience_seconds = patience_seconds

@@ -35,6 +35,8 @@ MISSING_CODES = frozenset({"NoSuchUpload", "ResourceNotFoundException"})
 
 @dataclass(frozen=True)
 class EpisodeCleanup:
+    """Deletion of the data of episodes."""
+
     environment: EpisodeCleanupEnvironment
     dynamodb: "DynamoDBClient"
     s3: "S3Client"

@@ -89,6 +89,8 @@ def _invalid_cursor() -> HandlerError:
 
 @dataclass(frozen=True)
 class EpisodeOperations:
+    """Functions that perform the API operations on episodes and findings."""
+
     table: EpisodeTable
     findings: FindingsTable
     cursors: Cursors

@@ -71,6 +71,8 @@ small, and for a total size that is not the announced one."""
 
 @dataclass(frozen=True)
 class UploadOperations:
+    """Functions that perform the API operations on uploads."""
+
     table: EpisodeTable
     s3: "S3Client"
     """Client that was created with `build_presigning_config()`. Presigning is a local computation."""

@@ -44,6 +44,8 @@ class PlaylistChunk:
 
 @dataclass(frozen=True)
 class PlaybackOperations:
+    """Function that performs the API operation `listChunks`."""
+
     table: EpisodeTable
     s3: "S3Client"
     """Client that was created with `build_presigning_config()`."""

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FactCheckAgent:
+    """Analysis of one window for each queue message."""
+
     environment: AgentEnvironment
     s3: "S3Client"
     memory: AgentMemory

@@ -42,6 +42,8 @@ class MemoryEvent:
 
 
 class AgentMemory:
+    """Gateway for the events in the memory."""
+
     def __init__(self, client: Any, memory_id: str, now: Callable[[], datetime]) -> None:
         """`client` is boto3's `bedrock-agentcore` client."""
         self._client = client

@@ -58,6 +58,8 @@ class TranscriptEventOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class TranscriptDivider:
+    """Reaction to the events about uploaded transcripts."""
+
     environment: TranscriptWindowsEnvironment
     table: EpisodeTable
     s3: "S3Client"

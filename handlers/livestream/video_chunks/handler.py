@@ -71,6 +71,8 @@ class EventNotPublished(Exception):
 
 @dataclass(frozen=True)
 class VideoCutter:
+    """Reaction to the three kinds of events."""
+
     environment: VideoChunksEnvironment
     table: EpisodeTable
     mediaconvert: Any

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 
 class CleanupOutcome(StrEnum):
+    """Result of a message, for the log."""
+
     CLEANED_UP = "cleaned_up"
     STILL_RUNNING = "still_running"
     """The data was removed, but an execution is running, so the message will be delivered again later."""
@@ -42,6 +44,8 @@ class CleanupOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class MeetingCleanup:
+    """Deletion of the data of meetings."""
+
     environment: MeetingCleanupEnvironment
     dynamodb: "DynamoDBClient"
     s3: "S3Client"

@@ -62,6 +62,8 @@ class NotStarted(Exception):
 
 @dataclass(frozen=True)
 class Starter:
+    """Reaction to the events about `complete.json`."""
+
     records: Records[MeetingRecord]
     uploads: UploadReader
     executions: WorkflowExecutions

@@ -21,6 +21,8 @@ MAX_VALUES = 150
 
 
 class UtteranceMetrics:
+    """Gateway that sends the metrics of an attempt to CloudWatch."""
+
     def __init__(self, client: "CloudWatchClient", function_name: str) -> None:
         self._client = client
         self._dimensions = [{"Name": "FunctionName", "Value": function_name}]

@@ -89,6 +89,8 @@ not rejected then."""
 
 @dataclass(frozen=True)
 class StreamRequest:
+    """Parameters of a stream."""
+
     language: str
     """BCP 47 code, such as en-US."""
     sample_rate: int

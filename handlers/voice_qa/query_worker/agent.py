@@ -95,6 +95,8 @@ class AgentRetry(urllib3.Retry):
 
 @dataclass(frozen=True)
 class AgentLimits:
+    """Time limits of one question."""
+
     connect_seconds: float = 2
     """Time for connecting to the agent, for each try."""
     silence_seconds: float = 20

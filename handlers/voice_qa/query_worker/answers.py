@@ -56,6 +56,8 @@ _PIECE: TypeAdapter[Piece] = TypeAdapter(
 
 @dataclass(frozen=True)
 class AnswerStore:
+    """Gateway for stored answers in the audio bucket."""
+
     client: "S3Client"
     bucket: str
 

@@ -130,9 +130,13 @@ class _Invocation:
         self._guest_id, self._query_id = reference.guest_id, reference.query_id
         self._key = query_key(reference.guest_id, reference.query_id)
         self._name = token_hex(8)
+        """Random name of this invocation, by which the question's record names its worker."""
 
     def run(self, until_ms: int) -> AnswerOutcome:
-        """Answer the question, or send its stored answer if the client asked for it again, or do nothing."""
+        """Answer the question, or send its stored answer if the client asked for it again, or do nothing.
+
+        The attempt counts as dead at `until_ms`.
+        """
         question = self._change(lambda record: record.begin(self._name, until_ms))
         if question is not None and question.is_run_by(self._name):
             return self._answer(question)

@@ -45,6 +45,8 @@ FOLDER_SUFFIX = "/"
 
 @dataclass(frozen=True)
 class LectureValidator:
+    """Validation of the uploads that S3 notifications announce."""
+
     environment: ValidatorEnvironment
     s3: "S3Client"
     lectures: LectureTable

@@ -39,6 +39,8 @@ class BatchClientError(Exception):
 
 @dataclass
 class BatchJob:
+    """A submitted job, and its process."""
+
     detail: dict[str, Any]
     """Job in the format of `DescribeJobs`."""
     queue: Mapping[str, Any]
@@ -53,6 +55,8 @@ class BatchJob:
 
 
 class BatchService:
+    """Operations of the local Batch, and the jobs that they have started."""
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._jobs: dict[str, BatchJob] = {}

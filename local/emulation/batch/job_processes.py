@@ -32,6 +32,8 @@ FFMPEG, SCRATCH = "bin/ffmpeg", "tmp"
 
 @dataclass(frozen=True)
 class ContainerImage:
+    """Content of a container image, as far as a process needs it."""
+
     module: str
     """Entry point. Its arguments are the container's command."""
     packages: tuple[str, ...]

@@ -52,6 +52,8 @@ class SparkSessionEnded(Exception):
 
 @dataclass(frozen=True)
 class SparkRunResult:
+    """Result of one run of the Glue job."""
+
     counts: dict[str, Any]
     """Counts that the job's `main` returned, or an empty dictionary if the run failed."""
     error: str = ""

@@ -33,6 +33,8 @@ class NotEvaluable(ValueError):
 
 
 class AccessVerdict(StrEnum):
+    """Verdict on a request."""
+
     ALLOW = "allow"
     DENY = "deny"
     """A statement denies the request."""

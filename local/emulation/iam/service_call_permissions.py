@@ -40,6 +40,8 @@ _log = logging.getLogger("targets")
 
 
 class ServiceCallPermissions:
+    """Checks of service calls, installed in the emulator."""
+
     def __init__(self, recorder: DecisionRecorder) -> None:
         self._recorder = recorder
 

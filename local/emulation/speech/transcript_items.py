@@ -16,6 +16,8 @@ _ITEM = re.compile(rf"(?P<word>[^\s{PUNCTUATION}]+(?:[{PUNCTUATION}]+[^\s{PUNCTU
 
 @dataclass(frozen=True)
 class TranscriptItem:
+    """A word or a punctuation mark, with its times."""
+
     content: str
     start: float
     """Start and end in seconds since the beginning of the audio."""

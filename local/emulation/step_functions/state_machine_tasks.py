@@ -57,6 +57,8 @@ def task_error(error: str, cause: str) -> Exception:
 
 
 class StateMachineTasks:
+    """Tasks of all state machines, installed in the emulator."""
+
     def __init__(
         self,
         permissions: ServiceCallPermissions,

@@ -55,6 +55,8 @@ fewer results on a busy machine, but not later and later ones."""
 
 @dataclass(frozen=True)
 class StreamSettings:
+    """Settings of one stream, from its URL."""
+
     language: str
     encoding: str
     sample_rate: int
