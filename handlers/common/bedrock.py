@@ -44,6 +44,7 @@ THINKING_TOKENS = 4_000
 """Output tokens that a request allows for thinking, in addition to the answer. With the effort `low`, models use few of
 them."""
 MAX_ANSWER_CHARACTERS = 200_000
+"""Length above which an answer is unusable."""
 ConverseRequest = dict[str, Any]
 """Parameters of a Converse call, without the model id."""
 ContentBlock = dict[str, Any]
@@ -151,6 +152,7 @@ _FORM_CORRECTION = (
     "Your answer to this could not be used. Answer again, with nothing but the JSON object that you were told."
 )
 _MAX_QUESTIONS = 2
+"""Maximum number of requests for one question."""
 T = TypeVar("T")
 
 

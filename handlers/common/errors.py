@@ -56,7 +56,8 @@ MAX_PROBLEMS = 20
 """Maximum number of wrong fields that a response lists."""
 MAX_TEXT_LENGTH = 200
 """Maximum length of the path and of the rule of a wrong field. Longer texts are cut off."""
-_UNUSUAL = re.compile(r"[^ -~]")
+_UNPRINTABLE = re.compile(r"[^ -~]")
+"""Any character other than printable ASCII."""
 
 
 class Error(Message):
@@ -128,4 +129,4 @@ def to_http_response(error: Exception, request_id: str) -> dict[str, Any]:
 
 
 def _printable(text: str) -> str:
-    return _UNUSUAL.sub("?", text[:MAX_TEXT_LENGTH])
+    return _UNPRINTABLE.sub("?", text[:MAX_TEXT_LENGTH])

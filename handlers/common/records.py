@@ -1,8 +1,8 @@
 """Records: DynamoDB items that several Lambda invocations change concurrently.
 
-A change reads the record, computes the new one with a pure function, and writes it on condition that nobody else wrote
-in the meantime. If somebody did, the function is applied again, to the newer record. So the function must accept any
-state, and return its argument if there is nothing to change.
+A change reads the record, computes the new one with a pure function (the transition), and writes it on condition that no
+other invocation wrote in the meantime. If one did, the transition is applied again, to the newer record. So a transition
+must accept any state, and return its argument if there is nothing to change.
 
 Each write stores a new random `revision`. If the response to a write is lost, boto3 sends the write again, and the
 condition fails although the first attempt succeeded. The revision of the stored item then shows that it was our own.
@@ -25,7 +25,7 @@ MAX_ATTEMPTS = 12
 """Maximum number of attempts to write a change. Only a few invocations write to one item at the same time, so this number
 is not reached in normal use."""
 CONFLICTS = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})
-"""Error codes of PutItem which mean that somebody else wrote first, or is writing."""
+"""Error codes of PutItem which mean that another invocation wrote first, or is writing."""
 Key = Mapping[str, str]
 """Key attributes of an item. All of them are strings."""
 Attributes = Mapping[str, Any]
@@ -73,10 +73,10 @@ class Records(Generic[R]):
     def change(self, key: Key, transition: Callable[[R | None], R | None]) -> R | None:
         """Change a record, and return it as it is afterwards. Raises TooManyWriters.
 
-        `transition` gets the current record, or None if there is none. It is called again if somebody else wrote first.
-        If it returns its argument or None, nothing is written. A
-        write whose response was lost may be followed by a write of somebody else. Then the transition gets a record that
-        already contains its own effect, so applying it once more must change nothing.
+        `transition` gets the current record, or None if there is none. It is called again if another invocation wrote
+        first. If it returns its argument or None, nothing is written. Another invocation may also write after a write
+        whose response was lost. Then the transition gets a record that already contains its own effect, so applying it
+        once more must change nothing.
         """
         before = self.read(key)
         for _ in range(MAX_ATTEMPTS):
