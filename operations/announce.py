@@ -21,8 +21,9 @@ from operations.command import CommandContext, CommandFailed, build_name, transl
 
 SUMMARY = "put files of ingestion's landing bucket into the intake queue again"
 INCOMING = "incoming/"
+"""Prefix of all files that ingestion accepts in the landing bucket."""
 MESSAGES_PER_CALL = 10
-"""Maximum of SQS."""
+"""Maximum number of messages that SQS accepts in one call."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -136,8 +136,13 @@ def find_items(bedrock: Any, model_id: str, name: str, transcript: Transcript) -
     windows = split_into_windows(transcript.said, sizes)
     model, usages, items, invented = BedrockModel(bedrock, model_id), list[TokenUsage](), list[LocatedItem](), 0
     for window in windows:
-        position = (transcript.language, window.index, len(windows))
-        question = Question(SummaryTask.ACTION_ITEMS, to_transcript_lines(window), *position)
+        question = Question(
+            SummaryTask.ACTION_ITEMS,
+            to_transcript_lines(window),
+            language=transcript.language,
+            index=window.index,
+            count=len(windows),
+        )
         request = question.to_request(DEFAULTS["max_output_tokens"])
         try:
             answered = model.ask(request, parse_action_items, usages.append)

@@ -59,7 +59,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     # The retention applies to new records, and this command creates none.
     files = FileTable(context.resources("dynamodb").Table(table), record_days=1, clock=ids.now)
     documents, parallel = ManifestDocuments(clients("s3"), lake), ParallelCalls(MAX_WORKERS)
-    manifests = Manifests(files, documents, parallel, EventLog("ERROR"))
+    manifests = Manifests(files, documents, parallel, EventLog(level="ERROR"))
     with translate_errors(f"{manifest_id} in {table}, {lake} and {machine_arn}"):
         outcome, execution = redrive(manifest_id, manifests, WorkflowExecutions(states, machine_arn))
     message = f"{manifest_id} {outcome}{f': {execution.arn}' if execution else ''}"

@@ -19,6 +19,7 @@ from operations.lambda_versions import Alias, LiveFunction, Routing, parse_versi
 SUMMARY = "give new versions a share of the traffic, watch the alarms, then give them all traffic"
 ROOT = Path(__file__).resolve().parents[1]
 REVERT_ATTEMPTS = 4
+"""Number of attempts to give the previous version all traffic again."""
 REVERT_PAUSE_SECONDS = 5.0
 
 
@@ -53,7 +54,7 @@ class Move:
     old: str
     new: str
 
-    def give(self, share: float) -> None:
+    def give_share(self, share: float) -> None:
         """Give the new version a share of the traffic, from 0 to 1, unless another user has changed the alias."""
         to = Routing(self.new) if share == 1 else Routing(self.old, {self.new: share} if share else {})
         self.alias = self.function.move_alias(to, self.alias)
@@ -72,7 +73,7 @@ class Move:
                     context.wait(REVERT_PAUSE_SECONDS)
                 self.alias = self.function.read_alias()
                 if self.new in {self.alias.routing.version, *self.alias.routing.weights}:
-                    self.give(0)
+                    self.give_share(0)
                 else:
                     context.print_line(f"{self.function.name} was left unchanged: {self.alias.routing}")
                 return self.alias.routing.version == self.old  # noqa: TRY300
@@ -93,7 +94,8 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
         moves = find_moves(context, options.stack)
     else:
         function = LiveFunction(context, options.stack, options.function)
-        moves = [move for move in [plan_move(function, options.to and parse_version(options.to))] if move]
+        move = plan_move(function, options.to and parse_version(options.to))
+        moves = [move] if move else []
     if not moves:
         context.print_line("Nothing to roll out: this version, or the newest or pinned one, has all traffic already.")
         return 0
@@ -166,7 +168,7 @@ def _shift(
     """Give the new versions each share and then all traffic. Return the alarms that ended the rollout."""
     for share in options.share:
         for move in moves:
-            move.give(round(share / 100, 2))
+            move.give_share(round(share / 100, 2))
         end = context.clock() + options.minutes * 60
         while (seconds_left := end - context.clock()) > 0:
             context.wait(min(options.every, seconds_left))
@@ -175,7 +177,7 @@ def _shift(
                 return alarmed
         context.print_line(f"{options.minutes:g} minutes with {share:g} %: no alarm is in state ALARM")
     for move in moves:
-        move.give(1)
+        move.give_share(1)
         move.function.wait_until_provisioned()
     return []
 

@@ -1,8 +1,8 @@
 """Command `verify`: use a deployed stack from end to end, as its users do, and print what works.
 
 It runs the flows of `make demo`, with recordings of real sentences. Files, rows and a meeting of the flows remain in
-the stack. Steps that need a failure, a schedule or a database are not verified: the end-to-end tests cover them on the
-local platform.
+the stack. Steps that need a failure or a schedule are not verified: the end-to-end tests cover them on the local
+platform.
 
 The addresses and names come from the stack output `frontend`. Tokens of two users come from the environment variables
 in `TOKEN_VARIABLES`, or from the local platform. AWS calls use the default credentials and, for the local platform,
@@ -49,7 +49,7 @@ def run(context: CommandContext, options: argparse.Namespace) -> int:
     """Run the flows and print their results. Return 0 if all that ran work, and 1 if one has failed."""
     frontend = parse_frontend(_read_frontend(options.stack, options.frontend))
     connect = partial(connect_to_aws, frontend["region"])
-    stack = Stack(frontend, connect, partial(find_token, frontend), options.seconds)
+    stack = Stack(frontend, connect, token=partial(find_token, frontend), patience_seconds=options.seconds)
     results = {name: run_flow(context, name, stack) for name in ([options.flow] if options.flow else FLOWS)}
     context.print_line("; ".join(f"{name}: {result}" for name, result in results.items()))
     if set(results.values()) == {"skipped"}:

@@ -130,12 +130,13 @@ def _run_flows(out: Console, names: list[str], stack: Stack) -> None:
                 _run_flow(out, name, FLOWS[name], stack)
         if SLOW_FLOW in enabled:
 
-            def show(_stack: Stack, _report_step: StepReporter) -> list[str]:
+            def show_background_flow(_stack: Stack, _report_step: StepReporter) -> list[str]:
+                """Wait for the flow in the background instead of running it, and print its steps."""
                 problems = slow.result()
                 out.print(Text(steps.getvalue().rstrip()), soft_wrap=True)
                 return problems
 
-            _run_flow(out, SLOW_FLOW, replace(FLOWS[SLOW_FLOW], play=show), stack)
+            _run_flow(out, SLOW_FLOW, replace(FLOWS[SLOW_FLOW], play=show_background_flow), stack)
 
 
 def _run_flow(out: Console, name: str, flow: Flow, stack: Stack) -> None:

@@ -37,7 +37,8 @@ def send(method: str, url: str, data: bytes | None = None, headers: Mapping[str,
 
 def post_form(url: str, fields: Mapping[str, str], data: bytes) -> Answer:
     """Upload a file by a form with these fields, for example a presigned POST of S3."""
-    return _request("POST", url, fields={**fields, "file": ("a", data)})
+    file_name = "a"  # a form must state a name, which S3 ignores
+    return _request("POST", url, fields={**fields, "file": (file_name, data)})
 
 
 def _request(method: str, url: str, **content: Any) -> Answer:

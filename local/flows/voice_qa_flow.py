@@ -17,10 +17,13 @@ QUESTIONS = {"sugar": "sunlight", "release": "oxygen"}
 UNANSWERED_QUESTION = "sky"
 """Clip of a question that the lecture does not answer. The agent says so, in an answer that needs no audio or quote."""
 MIN_AUDIO_BYTES = 1_000
+"""A spoken answer has more bytes than this."""
+FIRST_RESUMED_NUMBER = 2
+"""Number of the piece with which the repeated answer begins. Numbers begin with 0."""
 
 
 def play(backend: VoiceQaBackend, report_step: StepReporter) -> list[str]:
-    """Run the flow, and return the problems. The first answer is sent again, beginning with its third piece."""
+    """Run the flow, and return the problems."""
     if backend.frontend["lectureUploads"] == "off":
         raise FlowSkipped("guests may not upload lectures (voiceQa.lectures.uploads)")
     checks = Checks()
@@ -52,10 +55,14 @@ def play(backend: VoiceQaBackend, report_step: StepReporter) -> list[str]:
     checks.present("quotes of the lecture", *quotes)
     with GuestConnection(backend, connection.guest) as new_connection:
         _, replayed = new_connection.ask_question(
-            lecture_id, first_id, audioKey=keys[0], sessionId=session, resumeFrom=2
+            lecture_id, first_id, audioKey=keys[0], sessionId=session, resumeFrom=FIRST_RESUMED_NUMBER
         )
-    checks.equal("numbers of the resumed pieces", replayed.numbers, list(range(2, len(first.pieces))))
-    report_step(f"resumed on another connection from piece 2: {len(replayed.pieces)} stored pieces")
+    checks.equal(
+        "numbers of the resumed pieces", replayed.numbers, list(range(FIRST_RESUMED_NUMBER, len(first.pieces)))
+    )
+    report_step(
+        f"resumed on another connection from piece {FIRST_RESUMED_NUMBER}: {len(replayed.pieces)} stored pieces"
+    )
     return checks.problems
 
 

@@ -57,6 +57,8 @@ LIMITS = {
     "maxItems": "maximum number",
 }
 """Keywords of a JSON Schema, with the words on the page."""
+ESCAPED_PIPE = r"\|"
+"""A `|` inside of a table's cell."""
 COMMON_DESCRIPTIONS = {field.description for field in ClientFunctionSettings.model_fields.values()}
 """Descriptions of the keys that functions share. The page has them once."""
 
@@ -98,7 +100,7 @@ def _render_section(
         allowed = _describe(schema["properties"][key], schema.get("$defs", {}))
         text = "see [every function](#every-function)" if field.description in shared else field.description or ""
         cells = (f"`{prefix}{key}`", given, allowed, _one_line(text))
-        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+        rows.append(f"| {' | '.join(cell.replace('|', ESCAPED_PIPE) for cell in cells)} |")
     if rows:
         yield from ("| key | default | allowed | description |", "|---|---|---|---|", *rows)
     for key, is_list, text, found, default in inner:

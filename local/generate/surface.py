@@ -1,7 +1,9 @@
-"""Generator of the tables in `policies/guardrails/surface/`: everything that the program may do (`make surface`).
+"""Generator of the tables in `policies/guardrails/surface/`, which list everything that the program may do (`make
+surface`). The policy pack denies what they do not list.
 
-The facts are those of all stacks and of some variants of prod's settings, with ids as AWS would assign them, and those of
-previews of the variants, in which these ids are unknown. A reviewer reads the difference and decides.
+A line of a table is a fact about a resource, for example a permission of its role. This module lists the facts of all
+stacks and of some variants of prod's settings, with ids of the form that AWS assigns, and those of the variants with
+unknown ids. A reviewer decides about new lines.
 """
 
 import json
@@ -52,8 +54,9 @@ SETTINGS_VARIANTS: Final[tuple[Mapping[str, Any], ...]] = (
         "voiceQa": {"agentcore": {"endpoint": "https://agent.example.com", "network": NETWORK}},
     },
 )
-"""Changes of the settings of prod."""
-WORDS_OF_IDS: Final = "0a1b2c3d4e"
+"""Changes of prod's settings, which together use all that no stack file uses."""
+GENERATED_ID: Final = "0a1b2c3d4e"
+"""Id in place of those that AWS generates."""
 
 
 class DeploymentProvider(PreviewProvider):
@@ -67,9 +70,9 @@ class DeploymentProvider(PreviewProvider):
         outputs: Props = {"arn": arn, "version": 1}
         match resource.kind:
             case "RestApi" | "Api":
-                host = f"{WORDS_OF_IDS}.execute-api.{REGION}.amazonaws.com"
-                execution = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{WORDS_OF_IDS}"
-                return WORDS_OF_IDS, {**outputs, "apiEndpoint": f"wss://{host}", "executionArn": execution}
+                host = f"{GENERATED_ID}.execute-api.{REGION}.amazonaws.com"
+                execution = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{GENERATED_ID}"
+                return GENERATED_ID, {**outputs, "apiEndpoint": f"wss://{host}", "executionArn": execution}
             case "IdentityPool":
                 return f"{REGION}:0a1b2c3d-0000-4000-8000-00000000000a", outputs
             case "Queue":
@@ -83,10 +86,10 @@ class DeploymentProvider(PreviewProvider):
             case "AnomalyMonitor":
                 return MONITOR_ARN, {**outputs, "arn": MONITOR_ARN}
             case "AgentcoreMemory":
-                return f"{name}-{WORDS_OF_IDS}", outputs
+                return f"{name}-{GENERATED_ID}", outputs
             case "Topic":
                 return arn, outputs
-        return f"{resource.kind.lower()}-{WORDS_OF_IDS}", outputs
+        return f"{resource.kind.lower()}-{GENERATED_ID}", outputs
 
 
 def build_tables() -> dict[Table, str]:

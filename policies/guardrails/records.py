@@ -61,15 +61,15 @@ class Levels:
         return {"prod": self.prod, "staging": self.staging}.get(environment, self.dev)
 
 
-MANDATORY_EVERYWHERE = Levels(Level.MANDATORY)
-ADVISORY_IN_DEV = Levels(Level.ADVISORY)
+MANDATORY_EVERYWHERE = Levels(dev=Level.MANDATORY)
+ADVISORY_IN_DEV = Levels(dev=Level.ADVISORY)
 """Mandatory in staging and prod."""
-DISABLED_IN_DEV = Levels(Level.DISABLED)
+DISABLED_IN_DEV = Levels(dev=Level.DISABLED)
 """Mandatory in staging and prod."""
-MANDATORY_IN_PROD = Levels(Level.DISABLED, Level.ADVISORY)
+MANDATORY_IN_PROD = Levels(dev=Level.DISABLED, staging=Level.ADVISORY)
 """Disabled in dev, and advisory in staging."""
-ADVISORY_EVERYWHERE = Levels(Level.ADVISORY, Level.ADVISORY, Level.ADVISORY)
-ADVISORY_BEFORE_PROD = Levels(Level.ADVISORY, Level.ADVISORY, Level.DISABLED)
+ADVISORY_EVERYWHERE = Levels(dev=Level.ADVISORY, staging=Level.ADVISORY, prod=Level.ADVISORY)
+ADVISORY_BEFORE_PROD = Levels(dev=Level.ADVISORY, staging=Level.ADVISORY, prod=Level.DISABLED)
 """Disabled in prod."""
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from guardrails.surface.facts import Seen, read_defaults
+from guardrails.surface.facts import Seen, read_provider_defaults
 from guardrails.surface.tables import UNDECIDED, read_types
 from local.generate.surface import find_stale_tables
 from tests import whole_program
@@ -208,7 +208,7 @@ def test_a_message_contains_no_secret() -> None:
 def test_what_the_provider_inserts_is_no_fact() -> None:
     """The engine sends a resource after the AWS provider has inserted its defaults and the region."""
     program = Program()
-    inserted = [line.split(" ", 2) for line in sorted(read_defaults()) if "." not in line.split(" ")[1]]
+    inserted = [line.split(" ", 2) for line in sorted(read_provider_defaults()) if "." not in line.split(" ")[1]]
     for name, resource in list(program.resources.items()):
         if resource.type.startswith("aws:"):
             values = {key: value for kind, key, value in inserted if kind == resource.type}

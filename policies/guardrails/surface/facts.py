@@ -1,8 +1,10 @@
-"""What a resource may do, as facts: lines of text that do not change if a resource gets another name.
+"""Facts about a resource: lines of text about its type, properties, references and permissions.
 
-Names, accounts and ids are replaced by placeholders: `{own}` is an exact name of the holder's own subsystem, `{stack}`
-the beginning of the stack's other names, `{setting}` a text of the stack file. So a new queue costs no new fact, but a
-new kind of permission does. JSON inside of texts is read as if it were no text. Unknown values give no facts.
+The policies in `policies.py` deny a fact that no table (`tables.py`) contains. In a fact, names, accounts and ids are
+replaced by placeholders: `{own}` is a name of the same subsystem as the resource (its holder), `{stack}` the beginning
+of the stack's other names, `{setting}` a text of the stack file. So another queue needs no new fact, but a new kind of
+permission does. JSON in a text is read like the properties around it. For a value that is unknown until the deployment,
+the fact names only its property.
 """
 
 import functools
@@ -27,13 +29,17 @@ SUBSYSTEMS = ("foundation", "ingestion", "livestream", "meetings", "transcriptio
 
 
 class Table(StrEnum):
-    """A file of allowed facts."""
+    """Table of allowed facts. The value is the name of its file."""
 
     TYPES = "types"
     PROPERTIES = "properties"
+    """Paths of properties that are set."""
     VALUES = "values"
+    """Values that decide about access, data or code."""
     REFERENCES = "references"
+    """ARNs, addresses and names of other resources."""
     GRANTS = "grants"
+    """Permissions."""
 
 
 class Fact(NamedTuple):
@@ -74,7 +80,7 @@ OPAQUE_KEYS = frozenset(
     }
 )
 """Keys below which neither the keys nor plain values decide about access. References below them are facts."""
-FREE_KEYED = frozenset(
+INVENTED_KEY_PARENTS = frozenset(
     {
         "headers",
         "paths",
@@ -85,7 +91,7 @@ FREE_KEYED = frozenset(
         "x-amazon-apigateway-gateway-responses",
     }
 )
-"""Keys below which the program invents the keys, for example the names of states."""
+"""Keys below which the program invents the keys, for example the names of states. A fact has `*` in their place."""
 SILENT_KEYS = frozenset(
     {"alarmdescription", "attributename", "cause", "comment", "description", "name", "tags", "title"}
 )
@@ -144,7 +150,7 @@ CONSTANT = re.compile(r"[A-Z][A-Z0-9]*([_-][A-Z0-9]+)*|\$(?!\.)[\w.-]+")
 """A text that is one of the values of an enumeration, or a variable of API Gateway."""
 REFERENCE = re.compile(r"arn:|://|amazonaws\.|@|(?<![0-9a-f])\d{12}(?![0-9a-f])", re.IGNORECASE)
 """Mark of a text that names something outside of the resource: an ARN, address, image or account."""
-NUMBER = re.compile(r"[0-9a-f-]*")
+NUMBER_OR_HASH = re.compile(r"[0-9a-f-]*")
 """A number, hash or id in a variable, which is no account although it may have as many digits."""
 NAMING_KEY = re.compile(
     r"rule|.*(bucket|database|function|job|loggroup|queue|repository|role|table|topic|vault|workgroup)(name)?"
@@ -153,7 +159,8 @@ NAMING_KEY = re.compile(
 )
 """Keys of names that are no ARNs and still name a resource."""
 REGION = re.compile(r"(?<![a-z0-9])[a-z]{2}(-gov|-iso[a-z]?)?-(central|(north|south)?(east|west)?)-\d(?![a-z0-9])")
-IDS = (
+GENERATED_PARTS = (
+    # Pattern, and the text that replaces a match.
     (re.compile(r":(foundation-model|inference-profile)/[\w.:-]+"), r":\1/{model}"),
     (re.compile(r"(:execute-api:[^:]*:[^:]*:)[a-z0-9]+(?=/)"), r"\1{api}"),
     (re.compile(r"(https|wss)://[a-z0-9]{10}(\.execute-api\.)"), r"\1://{api}\2"),
@@ -173,13 +180,18 @@ IDS = (
     (re.compile(rf"\{{stack\}}-({'|'.join(SUBSYSTEMS)})-\*"), "{stack}-{subsystem}-*"),
 )
 """Ids and generated parts that replace each other without a change of what is allowed."""
-DEFAULTS = Path(__file__).with_name("provider_defaults.txt")
-TRUST = ("assumeRolePolicy",)
-DOCUMENT_KEYS = frozenset({"assumeRolePolicy", "body", "policy"})
+PROVIDER_DEFAULTS_FILE = Path(__file__).with_name("provider_defaults.txt")
+TRUST_POLICY_PATH = ("assumeRolePolicy",)
+POLICY_DOCUMENT_KEYS = frozenset({"assumeRolePolicy", "body", "policy"})
+"""Properties that can contain a policy document. If one is unknown, its permissions are the fact `unknown`."""
 OWN_NAME_KEYS = ("name", "bucket", "namePrefix", "layerName", "identityPoolName")
+"""Properties with the name that the resource itself gets on AWS."""
 BETWEEN_TEXTS = re.compile(r"[\s'\"(),<>]+")
+"""Characters that separate the texts of an expression, for example of a JSONata expression."""
 MIN_ADDRESS_LENGTH = 8
+"""A setting of at most this length is not searched in other texts, because it could occur in them by chance."""
 ADDRESS = re.compile(r"[/@:]")
+"""Character by which a setting is recognised as an address, ARN or path."""
 POLICY_KEYS = frozenset({"Version", "Statement", "Id"})
 STATEMENT_KEYS = frozenset(
     {"Sid", "Effect", "Action", "Resource", "Condition", "Principal", "NotAction", "NotResource", "NotPrincipal"}
@@ -188,7 +200,7 @@ STATEMENT_KEYS = frozenset(
 
 @dataclass
 class Seen:
-    """What the pack has seen of a stack when a resource is checked."""
+    """What the pack knows of a stack from its settings and from the resources that it has checked so far."""
 
     prefix: str
     """Beginning of all names, for example `polyphony-prod-`."""
@@ -196,28 +208,28 @@ class Seen:
     region: str = ""
     settings: frozenset[str] = frozenset()
     """All texts of the stack file."""
-    urn: str = ""
-    """The resource whose facts are being listed."""
+    current_urn: str = ""
+    """URN of the resource whose facts are being listed."""
     roles: dict[str, str] = field(default_factory=dict)
-    """Who assumes a role, by the role's name."""
-    defined: dict[str, set[str]] = field(default_factory=lambda: {"role": set(), "bucket": set(), "": set()})
+    """Who assumes a role (`describe_trust`), by the role's name."""
+    defined_names: dict[str, set[str]] = field(default_factory=lambda: {"role": set(), "bucket": set(), "": set()})
     """Names that resources of the stack have: of roles, of buckets, and all."""
-    prefixes: set[str] = field(default_factory=set)
+    incomplete_names: set[str] = field(default_factory=set)
     """Beginnings of names that AWS or the provider completes during the deployment."""
-    used: dict[tuple[str, str], str] = field(default_factory=dict)
-    """URN of a resource that uses a name, by kind and name."""
-    unknown: dict[str, set[str]] = field(default_factory=dict)
+    used_names: dict[tuple[str, str], str] = field(default_factory=dict)
+    """URN of the first resource that uses a name, by kind (`role`, `bucket` or empty) and name."""
+    unknown_properties: dict[str, set[str]] = field(default_factory=dict)
     """Properties with an unknown part, by the resource's URN."""
-    new: dict[str, list[Fact]] = field(default_factory=dict)
-    """The facts of a resource that no table has, by its URN."""
+    new_facts: dict[str, list[Fact]] = field(default_factory=dict)
+    """The facts of a resource that no table contains, by its URN."""
 
     def has_name(self, kind: str, name: str) -> bool:
         """Return True if a resource of the stack has this name. `kind` is `role`, `bucket` or empty."""
-        return name in self.defined[kind] or (not kind and name.startswith(tuple(self.prefixes)))
+        return name in self.defined_names[kind] or (not kind and name.startswith(tuple(self.incomplete_names)))
 
     @functools.cached_property
     def addresses(self) -> list[str]:
-        """Settings that may be a part of a text, the longest first. An ARN must be of this account."""
+        """Settings that `normalise` replaces by `{setting}`, the longest first: addresses, and ARNs of this account."""
         texts = {
             text.rstrip("/")
             for text in self.settings
@@ -226,13 +238,15 @@ class Seen:
         return sorted((text for text in texts if len(text) > MIN_ADDRESS_LENGTH), key=len, reverse=True)
 
     @functools.cached_property
-    def token(self) -> re.Pattern[str]:
-        """Pattern of a name of the stack, and whether it goes on as a pattern."""
+    def stack_name(self) -> re.Pattern[str]:
+        """Pattern of a name of the stack. Its groups are the separator after the prefix, the rest of the name, and a
+        wildcard character after it.
+        """
         start = re.escape(self.prefix.removesuffix("-")).replace(r"\-", "[-_]")
         return re.compile(rf"(?<![A-Za-z0-9]){start}([-_.])([\w-]*)([*?$]?)")
 
     def normalise(self, text: str, holder: str) -> str:
-        """Replace names, accounts and ids by placeholders."""
+        """Replace names, accounts and ids by placeholders. `holder` is the subsystem whose names become `{own}`."""
         for setting in self.addresses:
             text = text.replace(setting, "{setting}")
 
@@ -242,33 +256,33 @@ class Seen:
                 return f"{{stack}}{separator.replace('_', '-')}{rest}{wildcard}"
             before = text[: match.start()]
             kind = "role" if before.endswith(":role/") else "bucket" if before.endswith((":::", "s3://")) else ""
-            self.used.setdefault((kind, match[0]), self.urn)
+            self.used_names.setdefault((kind, match[0]), self.current_urn)
             return "{own}" if parse_subsystem(rest.replace("_", "-")) == holder else f"{{stack}}-{rest}"
 
-        text = self.token.sub(replace, text) if self.prefix else text
+        text = self.stack_name.sub(replace, text) if self.prefix else text
         text = text.replace(self.account, "{account}") if self.account else text
         text = REGION.sub("{region}", text)
-        for pattern, replacement in IDS:
+        for pattern, replacement in GENERATED_PARTS:
             text = pattern.sub(replacement, text)
         return text
 
 
 def define_names(kind: str, props: Mapping[str, Any], seen: Seen) -> None:
-    """Keep the names that a resource gets on AWS."""
+    """Remember the names that a resource gets on AWS."""
     for key in OWN_NAME_KEYS:
         name = _get_known(props, key) if key != "bucket" or kind == BUCKET else None
-        for match in seen.token.finditer(name) if isinstance(name, str) else ():
+        for match in seen.stack_name.finditer(name) if isinstance(name, str) else ():
             if key == "namePrefix":
-                seen.prefixes.add(match[0])
+                seen.incomplete_names.add(match[0])
             for group in {"", {BUCKET: "bucket", ROLE: "role"}.get(kind, "")}:
-                seen.defined[group].add(match[0])
+                seen.defined_names[group].add(match[0])
 
 
 def find_holder(name: str, props: Mapping[str, Any], seen: Seen) -> str:
     """Return the subsystem of a resource: that of its name on AWS, or of the resource that it belongs to."""
     for key in ("name", "bucket", "role", "functionName", "function", "rule", "repository", "identityPoolName"):
         with_name = _get_known(props, key)
-        for match in seen.token.finditer(with_name) if isinstance(with_name, str) else ():
+        for match in seen.stack_name.finditer(with_name) if isinstance(with_name, str) else ():
             return parse_subsystem(match[2].replace("_", "-"))
     return parse_subsystem(name)
 
@@ -278,20 +292,22 @@ def list_facts(kind: str, name: str, props: Mapping[str, Any], seen: Seen) -> It
     yield Fact(Table.TYPES, kind, "")
     holder = find_holder(name, props, seen)
     role = _get_known(props, "role")
-    who = seen.roles.get(role, "") if kind == ROLE_POLICY and isinstance(role, str) else ""
-    subject = f"{holder} {who}" if who else kind
+    assumed_by = seen.roles.get(role, "") if kind == ROLE_POLICY and isinstance(role, str) else ""
+    subject = f"{holder} {assumed_by}" if assumed_by else kind
     for path, value in walk(props):
         where = ".".join(path)
         if value is UNKNOWN:
-            seen.unknown.setdefault(seen.urn, set()).add(path[0])
+            seen.unknown_properties.setdefault(seen.current_urn, set()).add(path[0])
             yield Fact(Table.PROPERTIES, f"{kind} {where}", where)
-            if path[-1] in DOCUMENT_KEYS:
-                yield Fact(Table.GRANTS, f"{subject if path != TRUST else f'{holder} trust'} | unknown", where)
+            if path[-1] in POLICY_DOCUMENT_KEYS:
+                yield Fact(
+                    Table.GRANTS, f"{subject if path != TRUST_POLICY_PATH else f'{holder} trust'} | unknown", where
+                )
         elif isinstance(value, pulumi.Asset | pulumi.Archive):
             yield from _list_code_facts(kind, where, value)
         elif isinstance(value, Mapping):
             yield Fact(Table.PROPERTIES, f"{kind} {where}", where)
-            for line in _list_grants(value, f"{holder} trust" if path == TRUST else subject, holder, seen):
+            for line in _list_grants(value, f"{holder} trust" if path == TRUST_POLICY_PATH else subject, holder, seen):
                 yield Fact(Table.GRANTS, line, where)
         else:
             yield from _list_leaf_facts(kind, path, where, value, holder, seen)
@@ -309,7 +325,7 @@ def _list_leaf_facts(
     if key in DECIDING_TAGS:
         yield Fact(Table.VALUES, f"{kind} {where} {value}", where)
     text = json.dumps(value) if isinstance(value, bool) else f"{value:.15g}" if isinstance(value, float) else str(value)
-    if _is_inserted(f"{kind} {where}", text, seen):
+    if _is_provider_default(f"{kind} {where}", text, seen):
         return
     if opaque is None:
         yield Fact(Table.PROPERTIES, f"{kind} {where}", where)
@@ -321,29 +337,33 @@ def _list_leaf_facts(
         is_expression = any(character in value for character in " '\n")
         texts = BETWEEN_TEXTS.split(value) if is_expression else [value]
         for text in texts:
-            if is_variable and NUMBER.fullmatch(text):
+            if is_variable and NUMBER_OR_HASH.fullmatch(text):
                 continue
             if REFERENCE.search(text) or (NAMING_KEY.fullmatch(key) and not is_expression):
                 # Any function of the subsystem could answer, but only one of them checks callers.
                 owner = "" if key == "authorizeruri" else holder
-                yield Fact(Table.REFERENCES, f"{kind} {_cut(path)} {seen.normalise(text, owner)}", where)
+                yield Fact(
+                    Table.REFERENCES, f"{kind} {_cut_below_opaque_key(path)} {seen.normalise(text, owner)}", where
+                )
 
 
 @functools.cache
-def read_defaults() -> frozenset[str]:
+def read_provider_defaults() -> frozenset[str]:
     """Return the values that the AWS provider inserts for absent properties before the engine sends a resource."""
-    return frozenset(DEFAULTS.read_text(encoding="utf-8").splitlines())
+    return frozenset(PROVIDER_DEFAULTS_FILE.read_text(encoding="utf-8").splitlines())
 
 
-def _is_inserted(property_of_type: str, text: str, seen: Seen) -> bool:
+def _is_provider_default(property_of_type: str, text: str, seen: Seen) -> bool:
     """Return True if the provider inserts a value for an absent property. It also inserts the stack's region."""
     if property_of_type.endswith(" region"):
         return text == seen.region
-    return not text or not read_defaults().isdisjoint({f"{property_of_type} {text}", f"{property_of_type} *"})
+    return not text or not read_provider_defaults().isdisjoint({f"{property_of_type} {text}", f"{property_of_type} *"})
 
 
 def _list_code_facts(kind: str, where: str, code: Any) -> Iterator[Fact]:
-    """Yield where code comes from. A preview without built layers has a placeholder in place of the archive."""
+    """Yield where code comes from, except for a layer, whose archive is a placeholder in a preview without built
+    layers.
+    """
     yield Fact(Table.PROPERTIES, f"{kind} {where}", where)
     if isinstance(code, pulumi.RemoteArchive | pulumi.RemoteAsset):
         yield Fact(Table.REFERENCES, f"{kind} {where} {code.uri}", where)
@@ -351,14 +371,18 @@ def _list_code_facts(kind: str, where: str, code: Any) -> Iterator[Fact]:
         yield Fact(Table.VALUES, f"{kind} {where} {type(code).__name__}", where)
 
 
-def _cut(path: tuple[str, ...]) -> str:
-    """Return a path without what follows an opaque key, because names of variables are no facts."""
+def _cut_below_opaque_key(path: tuple[str, ...]) -> str:
+    """Return a path up to its first opaque key. The rest is invented, for example names of variables."""
     opaque = next((index for index, part in enumerate(path) if part.lower() in OPAQUE_KEYS), len(path))
     return ".".join(path[: opaque + 1])
 
 
 def walk(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield each known text, number, truth value and IAM policy document with its path."""
+    """Yield each text, number, truth value, IAM policy document and `UNKNOWN` in a value, with its path.
+
+    A pair of `name` and `value` in a list counts as a key and its value. The states in a Map state's `ItemProcessor` count
+    as states of the whole workflow.
+    """
     if isinstance(value, str) and value.lstrip().startswith(("{", "[")) and not value.startswith("{%"):
         value = _parse(value)
     if isinstance(value, Mapping):
@@ -371,7 +395,7 @@ def walk(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ..
             return
         for key in value:
             is_nested = str(key) == "ItemProcessor" and path[-1:] == ("*",)
-            yield from walk(_get_known(value, key), path[:-2] if is_nested else (*path, _to_step(path, str(key))))
+            yield from walk(_get_known(value, key), path[:-2] if is_nested else (*path, _to_path_part(path, str(key))))
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for index in range(len(value)):
             yield from walk(_get_known(value, index), (*path, "[]"))
@@ -379,14 +403,14 @@ def walk(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ..
         yield path, value
 
 
-def _to_step(path: tuple[str, ...], key: str) -> str:
-    if path and path[-1].lower() in FREE_KEYED:
+def _to_path_part(path: tuple[str, ...], key: str) -> str:
+    if path and path[-1].lower() in INVENTED_KEY_PARENTS:
         return "*"
     return "*" if len(path) > 1 and path[-1] == "*" and path[-2].lower() == "paths" else key
 
 
 def _get_known(values: Any, key: Any) -> Any:
-    """Return a value of a mapping or list; None if it is absent."""
+    """Return a value of a mapping or list: None if it is absent, `UNKNOWN` if AWS assigns it."""
     try:
         return values.get(key) if isinstance(values, Mapping) else values[key]
     except UnknownValueError:

@@ -1,4 +1,8 @@
-"""Policies that deny what no table of the surface has, and the few things that no table may have."""
+"""Policies that deny new facts, and the few facts that no table may contain.
+
+A fact is a line about a resource (`facts.py`), for example a permission. The tables in this folder contain all facts of
+the program that a reviewer has accepted (`tables.py`).
+"""
 
 import re
 import threading
@@ -20,13 +24,15 @@ from guardrails.records import (
 from guardrails.resource_types import COMPONENTS, PLATFORM, ROLE, VPC_ENDPOINT
 from guardrails.rules.secrets import FORMATS
 from guardrails.surface.facts import Fact, Table, define_names, describe_trust, list_facts, walk
-from guardrails.surface.tables import PLACE, find_new
+from guardrails.surface.tables import TABLES_FOLDER, find_new
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
 
-BOUND = "Use a block of components/blocks, or propose the line: `make surface` writes the tables, and a reviewer of"
+REMEDY_START = (
+    "Use a block of components/blocks, or propose the line: `make surface` writes the tables, and a reviewer of"
+)
 GUEST = "guest"
-"""Who assumes a role whose trust policy is unknown: the pool's id is, before the deployment."""
+"""Who assumes a role whose trust policy is unknown. Only guests' policy is, because it contains the identity pool's id."""
 AWS_PROVIDER = "pulumi:providers:aws"
 ENGINE_TYPES = frozenset({"pulumi:pulumi:Stack", AWS_PROVIDER})
 IMAGE_REPOSITORY = "meetings-media-images"
@@ -43,22 +49,22 @@ HARMLESS_PROVIDER_SETTINGS = frozenset(
         "version",
     }
 )
-LOCK = threading.Lock()
-"""The SDK checks several resources at once."""
+_FACTS_LOCK = threading.Lock()
+"""Lock of `Seen`, because the SDK checks several resources at once."""
 
 
 def _list_new(resource: CheckedResource, table: Table) -> list[Fact]:
-    """Return the new facts of a resource. They are found once for all tables."""
+    """Return the new facts of a resource for one table. The first call finds those for all tables."""
     seen = resource.context.seen
-    with LOCK:
-        if resource.urn not in seen.new:
-            seen.urn = resource.urn
-            seen.new[resource.urn] = find_new(list_resource_facts(resource))
-    return [fact for fact in seen.new[resource.urn] if fact.table is table]
+    with _FACTS_LOCK:
+        if resource.urn not in seen.new_facts:
+            seen.current_urn = resource.urn
+            seen.new_facts[resource.urn] = find_new(list_resource_facts(resource))
+    return [fact for fact in seen.new_facts[resource.urn] if fact.table is table]
 
 
 def list_resource_facts(resource: CheckedResource) -> Iterable[Fact]:
-    """Return the facts of a resource, and keep what later resources need to know of it."""
+    """Return the facts of a resource, and store in `Seen` what the facts of later resources depend on."""
     seen = resource.context.seen
     if resource.type == PLATFORM:
         seen.account = str(resource.get("account"))
@@ -77,8 +83,8 @@ def _describe_role(role: CheckedResource) -> str:
         return GUEST
 
 
-def _deny_new(table: Table, name: str, severity: Severity, description: str, what: str) -> None:
-    """Register the policy that denies what a table does not have."""
+def _deny_new(table: Table, name: str, severity: Severity, *, description: str, what: str) -> None:
+    """Register the policy that denies facts which a table does not contain. `what` names such a fact in the message."""
 
     def check(resource: CheckedResource) -> Iterator[str]:
         for fact in _list_new(resource, table):
@@ -90,7 +96,7 @@ def _deny_new(table: Table, name: str, severity: Severity, description: str, wha
         severity=severity,
         levels=MANDATORY_EVERYWHERE,
         description=description,
-        remedy=f"{BOUND} {PLACE}/{table}.txt decides.",
+        remedy=f"{REMEDY_START} {TABLES_FOLDER}/{table}.txt decides.",
         types={EVERY_TYPE},
         exceptions_allowed=False,
     )(check)
@@ -100,36 +106,36 @@ _deny_new(
     Table.TYPES,
     "type-allowed",
     Severity.CRITICAL,
-    "Every type of resource is one that the program uses.",
-    "type of resource",
+    description="Every type of resource is one that the program uses.",
+    what="type of resource",
 )
 _deny_new(
     Table.PROPERTIES,
     "property-allowed",
     Severity.HIGH,
-    "Every property is one that the program uses, also inside of JSON, and so is every variable that SDKs read.",
-    "property",
+    description="Every property is one that the program uses, also inside of JSON, and so is every variable that SDKs read.",
+    what="property",
 )
 _deny_new(
     Table.VALUES,
     "value-allowed",
     Severity.CRITICAL,
-    "Every value that decides about access, data or code is one that the program uses.",
-    "value",
+    description="Every value that decides about access, data or code is one that the program uses.",
+    what="value",
 )
 _deny_new(
     Table.REFERENCES,
     "reference-allowed",
     Severity.CRITICAL,
-    "Every ARN, address, image and name that a property contains belongs to this stack, or is one that the program uses.",
-    "reference",
+    description="Every ARN, address, image and name that a property contains belongs to this stack, or is one that the program uses.",
+    what="reference",
 )
 _deny_new(
     Table.GRANTS,
     "grant-allowed",
     Severity.CRITICAL,
-    "Every Allow of a role, trust policy, resource or endpoint is an exact action of the table, with its resource and condition.",
-    "permission",
+    description="Every Allow of a role, trust policy, resource or endpoint is an exact action of the table, with its resource and condition.",
+    what="permission",
 )
 
 
@@ -177,10 +183,10 @@ def _check_names_of_stack(stack: CheckedStack) -> Iterator[Finding]:
     seen = stack.context.seen
     for resource in stack.resources:
         _list_new(resource, Table.TYPES)
-        for key in sorted(seen.unknown.get(resource.urn, ())):
+        for key in sorted(seen.unknown_properties.get(resource.urn, ())):
             if not resource.references.get(key):
                 yield Finding(f"{key} is unknown, and comes from no resource of this stack.", resource.urn)
-    for (kind, name), urn in seen.used.items():
+    for (kind, name), urn in seen.used_names.items():
         if not seen.has_name(kind, name) and name != f"{seen.prefix}{IMAGE_REPOSITORY}":
             yield Finding(f"{name} is no {kind or 'name of a resource'} of this stack.", urn)
 

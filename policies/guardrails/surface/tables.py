@@ -1,5 +1,6 @@
-"""Tables of everything that the program may do, one fact a line. `make surface` writes them, and a reviewer reads the
-difference. The pack only compares.
+"""Reader of the tables of this folder, which list everything that the program may do: one fact (`facts.py`) a line.
+
+`make surface` writes them, and a reviewer decides about each difference. The policy pack only compares.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,17 +11,17 @@ from typing import Final
 from guardrails.surface.facts import Fact, Table
 
 FOLDER: Final = Path(__file__).parent
-PLACE: Final = "policies/guardrails/surface"
+TABLES_FOLDER: Final = "policies/guardrails/surface"
 TAGGABLE: Final = "taggable"
 FREE: Final = "free"
 PRICED: Final = "priced"
 UNDECIDED: Final = "undecided"
-"""Word of a type that has no price rule and is not known to be free. A person decides, and replaces it."""
+"""Word of a type that has no price rule and is not known to be free. A reviewer replaces it by `free`, or adds a rule."""
 
 
 @cache
 def read_table(table: Table) -> frozenset[str]:
-    """Return the lines of a table. Those of types are without their words."""
+    """Return the lines of a table, without the words after each type."""
     return frozenset(read_types()) if table is Table.TYPES else frozenset(_read_lines(table))
 
 
@@ -41,7 +42,7 @@ def is_taggable(kind: str) -> bool:
 
 
 def find_new(facts: Iterable[Fact]) -> list[Fact]:
-    """Return the facts that no table has."""
+    """Return the facts that no table contains."""
     return [fact for fact in facts if fact.line not in read_table(fact.table)]
 
 
