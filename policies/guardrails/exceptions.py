@@ -1,4 +1,8 @@
-"""Policies about exceptions, about the published settings, and about checks that must wait for the deployment."""
+"""Policies about exceptions, about the published settings, and about checks that must wait for the deployment.
+
+An exception is an entry of `polyphony:exceptions` in a stack file: until a date, one policy does not apply to one
+resource.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -19,6 +23,7 @@ from guardrails.resource_types import PLATFORM
 
 POLICIES = PolicySet(Group.EXCEPTIONS)
 MAX_DAYS = 90
+"""Maximum number of days until an exception expires."""
 EXCEPTIONS_ALLOWED: dict[str, bool] = {}
 """True for each policy whose violations an exception can excuse, by the policy's name. The catalogue fills it."""
 

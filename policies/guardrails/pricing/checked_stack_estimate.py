@@ -34,7 +34,7 @@ def to_priced_resource(resource: CheckedResource) -> PricedResource:
     block = resource.parent or resource  # the component that contains the resource
     is_read = resource.type in PRICED_TYPES or resource.type in PRICED_VALUES
     props = select_known_properties(resource.props) if is_read else {}
-    return PricedResource(resource.type, resource.name, block.name, block.type, props)
+    return PricedResource(resource.type, resource.name, block=block.name, block_type=block.type, props=props)
 
 
 def select_known_properties(props: Mapping[str, Any]) -> dict[str, Any]:

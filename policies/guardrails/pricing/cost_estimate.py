@@ -108,7 +108,14 @@ def _price_lines(resource: PricedResource, block: PricedBlock) -> Iterator[CostL
     for name, quantity in list_quantities(resource, block):
         price = load_prices()[name]
         if quantity:
-            yield CostLine(resource.subsystem, resource.block, price.service, name, quantity, quantity * price.usd)
+            yield CostLine(
+                subsystem=resource.subsystem,
+                block=resource.block,
+                service=price.service,
+                price=name,
+                quantity=quantity,
+                usd=quantity * price.usd,
+            )
 
 
 def _subtract_free_amounts(lines: Iterable[CostLine]) -> Iterator[CostLine]:

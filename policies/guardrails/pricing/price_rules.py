@@ -15,14 +15,14 @@ from typing import Any, Final
 from guardrails import resource_types as t
 from guardrails.subsystem_of_resource import parse_subsystem
 
-HOURS: Final = 730
+HOURS_PER_MONTH: Final = 730
 """Hours of an average month, as in AWS's own calculators."""
-SECONDS: Final = HOURS * 3600
-DEFAULT_MB: Final = 128
+SECONDS_PER_MONTH: Final = HOURS_PER_MONTH * 3600
+DEFAULT_MEMORY_MB: Final = 128
 """Memory of a Lambda function that sets none."""
 COLD_START_SHARE: Final = 0.01
 """Assumed share of a function's calls that restore its snapshot (SnapStart)."""
-DPUS: Final = {"G.1X": 1, "G.2X": 2, "G.4X": 4}
+DPUS_PER_WORKER: Final = {"G.1X": 1, "G.2X": 2, "G.4X": 4}
 """Data processing units of one Glue worker, by worker type. Glue bills by DPU and hour."""
 FREE_DISK_GB: Final = 20
 """Free disk space of every Fargate task. More is billed while the task runs, on Fargate Spot and on demand."""
@@ -153,18 +153,18 @@ def _price_function(function: PricedResource, block: PricedBlock) -> Quantities:
     running = "provisioned_running_" if block.list_props(t.PROVISIONED_CONCURRENCY) else ""
     yield f"lambda_{running}gb_second_arm64", calls * block.amount("milliseconds") / 1000 * gigabytes
     if (function.props.get("snapStart") or {}).get("applyOn") == "PublishedVersions":
-        yield "lambda_snapstart_cache_gb_second", gigabytes * SECONDS  # for one version
+        yield "lambda_snapstart_cache_gb_second", gigabytes * SECONDS_PER_MONTH  # for one version
         yield "lambda_snapstart_restore_gb", gigabytes * calls * COLD_START_SHARE
 
 
 def _get_memory_gb(function: Mapping[str, Any]) -> float:
-    return float(function.get("memorySize") or DEFAULT_MB) / 1024
+    return float(function.get("memorySize") or DEFAULT_MEMORY_MB) / 1024
 
 
 def _price_provisioned_concurrency(config: PricedResource, block: PricedBlock) -> Quantities:
     [function] = block.list_props(t.FUNCTION)
     environments = float(config.props["provisionedConcurrentExecutions"])
-    yield "lambda_provisioned_gb_second_arm64", environments * _get_memory_gb(function) * SECONDS
+    yield "lambda_provisioned_gb_second_arm64", environments * _get_memory_gb(function) * SECONDS_PER_MONTH
 
 
 def _price_method_settings(settings: PricedResource, block: PricedBlock) -> Quantities:
@@ -190,7 +190,7 @@ def _price_queue(queue: PricedResource, block: PricedBlock) -> Quantities:
 def _price_event_source(mapping: PricedResource, _: PricedBlock) -> Quantities:
     """Yield the number of requests with which Lambda polls a queue. They are billed even if the queue is empty."""
     if ":sqs:" in str(mapping.props.get("eventSourceArn")):
-        yield "sqs_request", POLLERS * SECONDS / POLL_SECONDS
+        yield "sqs_request", POLLERS * SECONDS_PER_MONTH / POLL_SECONDS
 
 
 def _price_schedule(schedule: PricedResource, _: PricedBlock) -> Quantities:
@@ -202,9 +202,9 @@ def count_runs_per_month(expression: str) -> float:
     is too high if it is limited to some days.
     """
     if rate := re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression):
-        return SECONDS / (int(rate[1]) * SECONDS_BY_UNIT[rate[2]])
+        return SECONDS_PER_MONTH / (int(rate[1]) * SECONDS_BY_UNIT[rate[2]])
     if cron := re.fullmatch(r"cron\((\S+) (\S+) \S+ \S+ \S+ \S+\)", expression):
-        return _count_values(cron[1], 60) * _count_values(cron[2], 24) * HOURS / 24
+        return _count_values(cron[1], 60) * _count_values(cron[2], 24) * HOURS_PER_MONTH / 24
     raise CannotEstimate(f"its expression {expression} is neither rate(…) nor cron(…)")
 
 
@@ -217,7 +217,7 @@ def _count_values(field: str, max_values: int) -> float:
 
 def _price_glue_job(job: PricedResource, block: PricedBlock) -> Quantities:
     price = {"STANDARD": "glue_dpu_hour", "FLEX": "glue_flex_dpu_hour"}[job.props.get("executionClass") or "STANDARD"]
-    units = DPUS[job.props["workerType"]] * float(job.props["numberOfWorkers"])
+    units = DPUS_PER_WORKER[job.props["workerType"]] * float(job.props["numberOfWorkers"])
     yield price, block.amount("runs") * block.amount("minutes") / 60 * units
 
 
@@ -235,7 +235,8 @@ def _price_batch_job(job: PricedResource, block: PricedBlock) -> Quantities:
 
 
 def _price_stored_logs(group: PricedResource, block: PricedBlock) -> Quantities:
-    yield "logs_stored", block.amount("logGb") * float(group.props["retentionInDays"]) / 30
+    months_kept = float(group.props["retentionInDays"]) / 30
+    yield "logs_stored", block.amount("logGb") * months_kept
 
 
 def _price_alarm(alarm: PricedResource, _: PricedBlock) -> Quantities:
@@ -267,7 +268,7 @@ def _price_dashboard(_resource: PricedResource, _block: PricedBlock) -> Quantiti
 def _price_endpoint(endpoint: PricedResource, _: PricedBlock) -> Quantities:
     """Yield the hours of an interface endpoint, in each of its zones. Gateway endpoints are free."""
     if endpoint.props.get("vpcEndpointType", "Gateway") != "Gateway":
-        yield "endpoint_hour", HOURS * len(endpoint.props["subnetIds"])
+        yield "endpoint_hour", HOURS_PER_MONTH * len(endpoint.props["subnetIds"])
 
 
 QUANTITY_FUNCTIONS: Final[Mapping[str, Callable[[PricedResource, PricedBlock], Quantities]]] = {

@@ -14,7 +14,7 @@ from guardrails.resource_types import IDENTITY_POOL, IDENTITY_POOL_ROLES, ROLE
 from guardrails.rules.role_documents import list_allow_statements, list_trust
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
-FIELDS: Any = {"severity": Severity.CRITICAL, "levels": MANDATORY_EVERYWHERE, "exceptions_allowed": False}
+COMMON_FIELDS: Any = {"severity": Severity.CRITICAL, "levels": MANDATORY_EVERYWHERE, "exceptions_allowed": False}
 
 GUEST_ID: Final = "${cognito-identity.amazonaws.com:sub}"
 CLIENT_ID: Final = "${aws:PrincipalTag/user}"
@@ -111,7 +111,7 @@ def _are_own(values: Iterable[str], pattern: str, own_id: str) -> bool:
         "ForAllValues:StringLike, and with false by Null. Let a function make other calls with its own role."
     ),
     types={ROLE},
-    **FIELDS,
+    **COMMON_FIELDS,
 )
 def _check_guests_own_data_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     # The pool's id is unknown before the deployment, but the engine knows from which resource it comes.
@@ -127,7 +127,7 @@ def _check_guests_own_data_only(role: CheckedResource, stack: CheckedStack) -> I
     description="A role that another role assumes for a user allows only listed actions, on data of this user.",
     remedy=f"Put {CLIENT_ID} between separators into the ARN, s3:prefix or dynamodb:LeadingKeys, before any wildcard.",
     types={ROLE},
-    **FIELDS,
+    **COMMON_FIELDS,
 )
 def _check_clients_own_data_only(role: CheckedResource, stack: CheckedStack) -> Iterator[str]:
     if not _is_for_clients(role):

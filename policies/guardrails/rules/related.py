@@ -39,7 +39,7 @@ def read_names(resource: CheckedResource, path: str) -> set[str]:
 
 
 def list_related(resource: CheckedResource, stack: CheckedStack, kind: str, path: str) -> list[CheckedResource]:
-    """Return the resources of a type whose property names a resource."""
+    """Return the resources of the type `kind` whose property at `path` names the given resource."""
     name = get_name(resource)
     return [each for each in stack.list_resources(kind) if name in read_names(each, path)]
 

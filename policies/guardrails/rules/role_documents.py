@@ -9,13 +9,13 @@ from guardrails.records import CheckedResource, CheckedStack
 from guardrails.resource_types import ROLE_POLICY
 
 
-def list_trust(role: CheckedResource, only: str = "") -> list[tuple[Statement, str, str]]:
+def list_trust(role: CheckedResource, principal_kind: str = "") -> list[tuple[Statement, str, str]]:
     """Return the principals that a role's trust policy allows, or those of one kind: statement, kind and value of each."""
     return [
         (statement, kind, value)
         for statement in parse_statements(role.get("assumeRolePolicy"))
         for kind, value in statement.principals
-        if statement.is_allow and only in {"", kind}
+        if statement.is_allow and principal_kind in {"", kind}
     ]
 
 

@@ -1,4 +1,4 @@
-"""Rules about roles: the boundary, one role for each function, and callers of functions."""
+"""Policies about roles: the permissions boundary, one role for each function, and callers of functions."""
 
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,5 +1,7 @@
-"""Policies about secrets: properties name secrets, but never contain them. A value is a secret by its format, or because
-its name says so. Random characters are no sign of one, because AWS invents ids of any form.
+"""Policies about secrets: properties name secrets, but never contain them.
+
+A value counts as a secret because of its format or its name. Random characters are no sign of one, because AWS generates
+ids of any form.
 """
 
 import functools
@@ -15,9 +17,10 @@ from guardrails.records import EVERY_TYPE, MANDATORY_EVERYWHERE, CheckedResource
 from guardrails.resource_types import BATCH_JOB, FUNCTION, GLUE_JOB, SSM_PARAMETER
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
-FIELDS: Any = {"severity": Severity.CRITICAL, "levels": MANDATORY_EVERYWHERE}
-FIELDS["remedy"] = "Store the secret in an SSM SecureString parameter, and pass the parameter's name."
+COMMON_FIELDS: Any = {"severity": Severity.CRITICAL, "levels": MANDATORY_EVERYWHERE}
+COMMON_FIELDS["remedy"] = "Store the secret in an SSM SecureString parameter, and pass the parameter's name."
 PROGRAM_TYPES = frozenset({BATCH_JOB, FUNCTION, GLUE_JOB})
+"""Types of resources that run the project's code, and could get secrets in environment variables or arguments."""
 FORMATS = re.compile(
     r"(?P<AWS_access_key>\b(?:AKIA|ASIA)[A-Z0-9]{16}\b)|(?P<private_key>-----BEGIN [A-Z ]*PRIVATE KEY)"
     r"|(?P<web_token>\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.)|(?P<URL_with_a_password>://[^/\s:@]*:(?![${<])[^/\s@]+@)"
@@ -31,6 +34,7 @@ SECRET_NAME = re.compile(
     r"(?i)(?:authorization|credentials?|passphrase|passw(?:or)?d|pwd|secret|token|(?:^|[_-])(?:pass|pw)"
     r"|(?:access|api|auth|client|encryption|master|private|secret|session|signing)[_-]?keys?)[_-]?\d*$"
 )
+"""Ending of a name that says that its value is a secret."""
 NO_SECRET = re.compile(
     r"(?s)arn:\S*|(?:/[\w.-]+)+|https?://[^?@]*|(?:\{[{%]|\$[.${(]|\$(?:context|states)\b).*|\$[A-Z_]+|[\d.*]*"
     r"|(?:context|integration|method|stageVariables)\.[\w.-]+|(?i:true|false|null|none)"
@@ -38,7 +42,8 @@ NO_SECRET = re.compile(
 """Values that refer to a secret or cannot be one: an ARN, a path, a URL, an expression, a number."""
 
 
-def _read(values: Any, key: Any) -> Any:
+def _read_known(values: Any, key: Any) -> Any:
+    """Return a value of a mapping or list; None if it is unknown until the deployment."""
     try:
         return values[key]
     except UnknownValueError:
@@ -46,26 +51,31 @@ def _read(values: Any, key: Any) -> Any:
 
 
 def _list_texts(value: Any, name: str) -> Iterator[tuple[str, str]]:
-    """Yield the known texts in a value with their names, also the keys of mappings, and those in JSON."""
+    """Yield the known texts in a value with their names, also the keys of mappings, and those in JSON.
+
+    In an entry with `name` and `value`, the first names the second, and in a list a flag such as `--token` names the next
+    item.
+    """
     if isinstance(value, str):
         with suppress(ValueError):
             if value.lstrip().startswith(("{", "[", '"')):
                 return (yield from _list_texts(json.loads(value), name))
         yield name, value
     elif isinstance(value, Mapping):
-        names = [_read(value, key) for key in value if key in ("name", "Name", "key")]
+        names = [_read_known(value, key) for key in value if key in ("name", "Name", "key")]
         for key in value:
             yield "", str(key)
-            yield from _list_texts(_read(value, key), str(names[0] if names and key in ("value", "Value") else key))
+            name_of_value = str(names[0] if names and key in ("value", "Value") else key)
+            yield from _list_texts(_read_known(value, key), name_of_value)
     elif isinstance(value, Sequence):
         for index in range(len(value)):
-            flag = str(_read(value, index - 1)) if index else ""
-            yield from _list_texts(_read(value, index), flag if flag.startswith("-") else name)
+            flag = str(_read_known(value, index - 1)) if index else ""
+            yield from _list_texts(_read_known(value, index), flag if flag.startswith("-") else name)
 
 
 @functools.cache
 def _find_secret(name: str, text: str) -> str:
-    """Return what makes a text a secret, without the name, because it may contain a secret, too."""
+    """Return what makes a text a secret; empty if it is none. The result omits the name, which may contain a secret, too."""
     if found := FORMATS.search(text):
         return f"a secret ({str(found.lastgroup).replace('_', ' ')})"
     named = SECRET_NAME.search(name)
@@ -75,20 +85,22 @@ def _find_secret(name: str, text: str) -> str:
 def _find_secrets(resource: CheckedResource) -> Iterator[str]:
     is_encrypted = resource.type == SSM_PARAMETER and resource.get("type") == "SecureString"
     for key in resource.props:
-        for name, text in _list_texts(_read(resource.props, key), key) if not (is_encrypted and key == "value") else ():
+        if is_encrypted and key == "value":
+            continue
+        for name, text in _list_texts(_read_known(resource.props, key), key):
             if kind := _find_secret(name, text):
                 yield f"{key} contains {kind}."
 
 
 @POLICIES.resource_policy(
-    "no-secret-in-environment", types=PROGRAM_TYPES, description="No function has secrets.", **FIELDS
+    "no-secret-in-environment", types=PROGRAM_TYPES, description="No function has secrets.", **COMMON_FIELDS
 )
 def _check_no_secret_in_environment(resource: CheckedResource) -> Iterator[str]:
     yield from _find_secrets(resource)
 
 
 @POLICIES.resource_policy(
-    "no-secret-in-properties", types={EVERY_TYPE}, description="No property has a secret.", **FIELDS
+    "no-secret-in-properties", types={EVERY_TYPE}, description="No property has a secret.", **COMMON_FIELDS
 )
 def _check_no_secret_in_properties(resource: CheckedResource) -> Iterator[str]:
     yield from () if resource.type in PROGRAM_TYPES else _find_secrets(resource)

@@ -1,7 +1,7 @@
-"""Rules about buckets, tables, queues and topics: their public access, encryption, TLS, recovery and expiry.
+"""Policies about buckets, queues and topics: their public access, encryption, TLS, recovery and expiry.
 
-A separate resource that is missing is what these rules find. If two resources configure the same thing, AWS may keep
-either, so all of them must be right.
+Separate resources configure these, for example a bucket's public access block. The policies find a missing one. If there
+are two, AWS may apply either, so both must be right.
 """
 
 import json

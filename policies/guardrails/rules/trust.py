@@ -18,7 +18,7 @@ from guardrails.resource_types import (
 from guardrails.rules.role_documents import list_trust
 
 POLICIES = PolicySet(Group.LEAST_PRIVILEGE)
-FIELDS: Any = {"levels": MANDATORY_EVERYWHERE, "exceptions_allowed": False}
+COMMON_FIELDS: Any = {"levels": MANDATORY_EVERYWHERE, "exceptions_allowed": False}
 FILE = Path(__file__).with_name("sent_condition_keys.toml")
 SENT_KEYS: Mapping[str, Any] = tomllib.loads(FILE.read_text(encoding="utf-8"))["roles"]
 """The condition keys that a service sends when it assumes a role, by the service's principal."""
@@ -34,7 +34,7 @@ AMR_OPERATORS = ("ForAnyValue:StringEquals", "ForAnyValue:StringLike")
     description="The trust policy of a role for a service compares the source keys that the service sends.",
     remedy=f"Use trust_policy() of components/blocks/iam.py. Add a new service to {FILE.name}, with the AWS page.",
     types={ROLE},
-    **FIELDS,
+    **COMMON_FIELDS,
 )
 def _check_iam_trust_names_source(role: CheckedResource) -> Iterator[str]:
     for statement, _, service in list_trust(role, "Service"):
@@ -74,7 +74,7 @@ def _check_iam_trust_usable(role: CheckedResource) -> Iterator[str]:
     description="A role trusts no federated identities but those of Cognito, with an exact pool (aud) and login state (amr).",
     remedy=f"Compare {COGNITO}:aud with StringEquals and {COGNITO}:amr with ForAnyValue:StringLike, without wildcards.",
     types={ROLE},
-    **FIELDS,
+    **COMMON_FIELDS,
 )
 def _check_iam_trust_federated_conditioned(role: CheckedResource) -> Iterator[str]:
     for statement, _, provider in list_trust(role, "Federated"):
@@ -96,7 +96,7 @@ def _list_allow_statements(resource: CheckedResource) -> list[Statement]:
     description="A condition with ForAllValues has a second condition that refuses requests without the key.",
     remedy='Add the condition "Null": {"<key>": "false"}, because ForAllValues is also met if the key is absent.',
     types={BUCKET_POLICY, QUEUE_POLICY, ROLE, ROLE_POLICY, TOPIC_POLICY, VPC_ENDPOINT},
-    **FIELDS,
+    **COMMON_FIELDS,
 )
 def _check_iam_for_all_values_needs_key(resource: CheckedResource) -> Iterator[str]:
     for statement in _list_allow_statements(resource):
